@@ -1,0 +1,62 @@
+/** Child processes of tests: started, watched until they are ready, and ended by their own id. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+
+export interface Child {
+  readonly process: ChildProcess;
+  /** The last lines it wrote, for the message of a failed start. */
+  log(): string;
+  /** Sends the signal and resolves when the process is gone; after 8 s it is killed. */
+  end(signal?: NodeJS.Signals): Promise<void>;
+}
+
+// A test worker that is killed runs no exit handler: the kernel then ends what it started.
+const setpriv = existsSync('/usr/bin/setpriv') ? '/usr/bin/setpriv' : undefined;
+
+/**
+ * Starts a program and waits until `ready` resolves to true, asking every 20 ms.
+ * Rejects with the program's own last words when it ends first or is not ready within `patience` milliseconds.
+ */
+export async function startChild(
+  command: string,
+  args: readonly string[],
+  ready: () => Promise<boolean>,
+  patience = 20_000,
+): Promise<Child> {
+  const argv = setpriv ? [setpriv, '--pdeathsig', 'KILL', command, ...args] : [command, ...args];
+  const child = spawn(argv[0] as string, argv.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
+  let tail = '';
+  const keep = (chunk: Buffer) => (tail = (tail + chunk.toString()).slice(-4000));
+  child.stdout.on('data', keep);
+  child.stderr.on('data', keep);
+  const gone = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve());
+    child.once('error', (error) => {
+      tail += String(error);
+      resolve();
+    });
+  });
+  const ended = () => child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
+
+  const handle: Child = {
+    process: child,
+    log: () => tail,
+    async end(signal = 'SIGTERM') {
+      if (ended()) return;
+      child.kill(signal);
+      child.kill('SIGCONT'); // a frozen process takes no SIGTERM
+      const late = setTimeout(() => child.kill('SIGKILL'), 8_000);
+      await gone;
+      clearTimeout(late);
+    },
+  };
+
+  const giveUp = Date.now() + patience;
+  while (!ended() && Date.now() < giveUp) {
+    if (await ready().catch(() => false)) return handle;
+    await Promise.race([gone, delay(20)]);
+  }
+  await handle.end('SIGKILL');
+  throw new Error(`${command} did not become ready:\n${tail}`);
+}

@@ -1,0 +1,164 @@
+/** A real Orthanc with its DICOMweb plugin, on free ports, with an empty storage of its own. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { request } from 'undici';
+import { startChild, type Child } from './child.ts';
+import { freePort } from './free-port.ts';
+
+export interface OrthancOptions {
+  /** HTTP user. Default `gateway` / `orthanc-test`. */
+  username?: string;
+  password?: string;
+  /** Who may be the target of a C-MOVE, by symbolic name. */
+  modalities?: Record<string, { aet: string; port: number; host?: string }>;
+  /** Its own application entity title. Default `ORTHANC`. */
+  aet?: string;
+  /** Files to import before it is handed out. */
+  files?: Iterable<string | Uint8Array>;
+  /** Further or other settings of orthanc.json. */
+  configuration?: Record<string, unknown>;
+}
+
+export interface Orthanc {
+  /** `http://127.0.0.1:port`, without a slash at the end. */
+  readonly url: string;
+  /** The DICOMweb root: `{url}/dicom-web`. */
+  readonly dicomWebUrl: string;
+  readonly dicomPort: number;
+  readonly aet: string;
+  readonly username: string;
+  readonly password: string;
+  /** `Basic …`, for the Authorization header. */
+  readonly authorization: string;
+  /** Imports Part 10 files (paths or bytes); gives the SOP Instance UIDs' Orthanc ids, in order. Rejects on the first refusal. */
+  upload(files: Iterable<string | Uint8Array>): Promise<string[]>;
+  /** Stops answering at once, keeps its storage: a dead PACS. */
+  kill(): Promise<void>;
+  /** Starts again on the same ports with the same storage. */
+  restart(): Promise<void>;
+  /** Accepts connections but answers nothing, until `thaw`: a hanging PACS. */
+  freeze(): void;
+  thaw(): void;
+  /** Ends the process and deletes the storage. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+const program = '/usr/sbin/Orthanc';
+// By its own path: the plugin folder may hold orthanc-gdcm, which crashes this version on compressed objects.
+const dicomWebPlugin = '/usr/share/orthanc/plugins/libOrthancDicomWeb.so';
+
+/** Starts Orthanc and waits until it answers (about 0.2 s). Call `stop()` in `afterAll`. */
+export async function startOrthanc(options: OrthancOptions = {}): Promise<Orthanc> {
+  const { username = 'gateway', password = 'orthanc-test', aet = 'ORTHANC' } = options;
+  const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+  const directory = await mkdtemp(join(tmpdir(), 'orthanc-'));
+  const settingsFile = join(directory, 'orthanc.json');
+  let url = '';
+  let dicomPort = 0;
+
+  const launch = () =>
+    startChild(program, [settingsFile], async () => {
+      const { statusCode, body } = await request(`${url}/system`, {
+        headers: { authorization },
+        reset: true,
+      });
+      await body.dump();
+      return statusCode === 200;
+    });
+
+  async function launchOnFreePorts(attempts: number): Promise<Child> {
+    const httpPort = await freePort();
+    dicomPort = await freePort();
+    url = `http://127.0.0.1:${httpPort}`;
+    const settings = {
+      Name: 'test',
+      DicomAet: aet,
+      HttpPort: httpPort,
+      DicomPort: dicomPort,
+      RemoteAccessAllowed: false,
+      AuthenticationEnabled: true,
+      RegisteredUsers: { [username]: password },
+      StorageDirectory: join(directory, 'storage'),
+      IndexDirectory: join(directory, 'index'),
+      Plugins: [dicomWebPlugin],
+      DicomWeb: { Enable: true, Root: '/dicom-web/' },
+      DicomAlwaysAllowEcho: true,
+      DicomAlwaysAllowFind: true,
+      DicomAlwaysAllowGet: true,
+      DicomAlwaysAllowMove: true,
+      DicomModalities: Object.fromEntries(
+        Object.entries(options.modalities ?? {}).map(([name, { aet, port, host = '127.0.0.1' }]) => [
+          name,
+          { AET: aet, Host: host, Port: port },
+        ]),
+      ),
+      ...options.configuration,
+    };
+    await writeFile(settingsFile, JSON.stringify(settings));
+    try {
+      return await launch();
+    } catch (error) {
+      if (attempts <= 1) throw error; // another process took one of the ports meanwhile
+      return launchOnFreePorts(attempts - 1);
+    }
+  }
+
+  async function upload(files: Iterable<string | Uint8Array>): Promise<string[]> {
+    const ids: string[] = [];
+    const queue = [...files].entries();
+    const worker = async () => {
+      for (const [index, file] of queue) {
+        const bytes = typeof file === 'string' ? await readFile(file) : file;
+        // reset: Orthanc closes idle sockets after one second
+        const answer = await request(`${url}/instances`, {
+          method: 'POST',
+          headers: { authorization, 'content-type': 'application/dicom' },
+          body: bytes,
+          reset: true,
+        });
+        const text = await answer.body.text();
+        if (answer.statusCode !== 200) {
+          const name = typeof file === 'string' ? file : `file number ${index}`;
+          throw new Error(`Orthanc refused ${name}: ${answer.statusCode} ${text}`);
+        }
+        ids[index] = (JSON.parse(text) as { ID: string }).ID;
+      }
+    };
+    await Promise.all([worker(), worker(), worker(), worker()]);
+    return ids;
+  }
+
+  async function stop(): Promise<void> {
+    await child.end('SIGKILL'); // its own shutdown takes seconds and the storage goes anyway
+    await rm(directory, { recursive: true, force: true });
+  }
+
+  let child = await launchOnFreePorts(3);
+  if (options.files) {
+    try {
+      await upload(options.files);
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+  }
+  return {
+    url,
+    dicomWebUrl: `${url}/dicom-web`,
+    dicomPort,
+    aet,
+    username,
+    password,
+    authorization,
+    upload,
+    kill: () => child.end('SIGKILL'),
+    async restart() {
+      await child.end();
+      child = await launch();
+    },
+    freeze: () => void child.process.kill('SIGSTOP'),
+    thaw: () => void child.process.kill('SIGCONT'),
+    stop,
+  };
+}

@@ -1,0 +1,83 @@
+/**
+ * The shared test data: real DICOM files and Synthea bundles that live beside the repository, never in it.
+ * Where they are absent a test says so; with CI set it fails.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, it } from 'vitest';
+
+/** One row of `dicom/manifest.json`. */
+export interface SharedDicomFile {
+  /** Path below `dicom/`. */
+  file: string;
+  bytes: number;
+  sha256: string;
+  modality: string;
+  transferSyntax: string;
+  transferSyntaxName: string;
+  sopClassUid: string;
+  sopInstanceUid: string;
+  /** Absent or empty where the file has none. */
+  studyUid?: string;
+  seriesUid?: string;
+  patientId?: string;
+  rows?: number;
+  columns?: number;
+  frames: number;
+  photometric?: string;
+  bitsAllocated?: number;
+  /** Whether a real Orthanc takes it. */
+  importsInOrthanc: boolean;
+  note: string;
+}
+
+/** One row of `fhir/manifest.json`. */
+export interface SharedFhirPatient {
+  /** Path of the transaction Bundle below `fhir/`. */
+  file: string;
+  bytes: number;
+  patientId: string;
+  name: string;
+  gender: string;
+  birthDate: string;
+  mrn: string;
+  /** Resources of each type in the Bundle. */
+  counts: Record<string, number>;
+}
+
+const root = resolve(process.env['SHARED_DATA'] ?? join(import.meta.dirname, '../../../../shared/data'));
+
+/** Whether the shared data are on this machine. */
+export const sharedDataPresent = existsSync(join(root, 'dicom/manifest.json'));
+
+/** The absolute path of something below `../shared/data`, such as `dicom` or `fhir/synthea`. */
+export function sharedDataPath(...segments: string[]): string {
+  return join(root, ...segments);
+}
+
+/** Every DICOM file of the manifest; empty where the data are absent. */
+export function sharedDicomFiles(): SharedDicomFile[] {
+  return manifest<{ files: SharedDicomFile[] }>('dicom/manifest.json')?.files ?? [];
+}
+
+/** Every Synthea patient of the manifest; empty where the data are absent. */
+export function sharedFhirPatients(): SharedFhirPatient[] {
+  return manifest<{ patients: SharedFhirPatient[] }>('fhir/manifest.json')?.patients ?? [];
+}
+
+/**
+ * `describe` for tests that read the shared data. Where the data are absent one test stands in their place:
+ * it fails in CI, and elsewhere is reported as skipped with the path that was looked for.
+ */
+export function describeWithSharedData(name: string, tests: () => void): void {
+  if (sharedDataPresent) return void describe(name, tests);
+  const message = `${name}: needs the shared test data, looked for in ${root}`;
+  if (!process.env['CI']) return void it.skip(message, () => {});
+  it(message, () => {
+    throw new Error('The shared test data are absent.');
+  });
+}
+
+function manifest<T>(path: string): T | undefined {
+  return sharedDataPresent ? (JSON.parse(readFileSync(join(root, path), 'utf8')) as T) : undefined;
+}
