@@ -1,0 +1,96 @@
+import type { Readable } from 'node:stream';
+import type { DicomJson } from '../../../schema/dicom.ts';
+
+/** Levels of the DICOM query information model that DICOMweb searches, PS3.18 §10.6. */
+export type Level = 'study' | 'series' | 'instance';
+
+/** A study, one series of it, or one instance of that, by UID. */
+export interface Target {
+  studyUid: string;
+  seriesUid?: string;
+  instanceUid?: string;
+}
+
+/** One instance by UID. */
+export type InstanceTarget = Required<Target>;
+
+/** A search that has passed the allow-list (DW-3): a source is never handed a client's own query string. */
+export interface SourceQuery {
+  level: Level;
+  studyUid?: string;
+  seriesUid?: string;
+  /**
+   * Our own restriction: only these PatientIDs, compared to the letter (padding aside), issuer included where given.
+   * Undefined means all patients; an empty list means none.
+   */
+  patientIds?: readonly { value: string; issuer?: string }[];
+  /** Tag → alternatives. Text may hold `*` and `?`; dates and times may be ranges; UIDs are lists. Never PatientID. */
+  match: ReadonlyMap<string, readonly string[]>;
+  /** Tags wanted beyond the level's defaults, or everything the source knows. */
+  includeField: readonly string[] | 'all';
+  limit?: number;
+  offset?: number;
+}
+
+/** One instance as Part 10 bytes (PS3.10), streamed. */
+export interface StoredInstance {
+  sopInstanceUid?: string;
+  transferSyntax: string;
+  /** Bytes, where known. */
+  size?: number;
+  stream: Readable;
+}
+
+/** Frames of one instance, in the order asked for. */
+export interface Frames {
+  /** Media type of each, e.g. `image/jpeg`; `application/octet-stream` for native pixels. */
+  mediaType: string;
+  transferSyntax: string;
+  frames: AsyncIterable<Uint8Array>;
+}
+
+/** The bytes of one bulk data attribute. */
+export interface BulkData {
+  mediaType: string;
+  /** Bytes, where known. */
+  size?: number;
+  /** Opens the bytes, or a range of them; `end` is inclusive. */
+  open(range?: { start: number; end: number }): Readable;
+}
+
+/**
+ * Where images come from: one file per backend, one contract suite over all of them.
+ * A source knows nothing of callers; `studies.ts` hands it out only behind an Access.
+ *
+ * Every method throws Fault: `not_found` where the object is not there, `not_acceptable` for a transfer syntax that
+ * cannot be produced, `bad_gateway`, `unavailable` or `gateway_timeout` (service `imaging`) where the backend fails.
+ * A stream that fails midway is destroyed with an error; it never ends early in silence (DW-13).
+ */
+export interface ImagingSource {
+  /** QIDO-RS rows. Each has PatientID, its issuer and birth date where known, and the UIDs of its level. */
+  search(query: SourceQuery, signal?: AbortSignal): Promise<DicomJson[]>;
+
+  /**
+   * Metadata of every instance of the target, PS3.18 §10.4.1.1.2. BulkDataURI is relative to the instance's own URL
+   * (`bulkdata/7FE00010`) and is what `bulkdata` takes.
+   */
+  metadata(target: Target, signal?: AbortSignal): Promise<DicomJson[]>;
+
+  /**
+   * Every instance of the target, one at a time: the next is opened when the one before was read.
+   * @param transferSyntax `*` for as stored, or a UID
+   */
+  retrieve(target: Target, transferSyntax: string, signal?: AbortSignal): AsyncIterable<StoredInstance>;
+
+  /**
+   * Frames as stored (or as native little-endian octets when the data are uncompressed).
+   * @param numbers from 1
+   * @throws Fault `not_found` for a frame that is out of range or an object without pixel data (DW-7)
+   */
+  frames(target: InstanceTarget, numbers: readonly number[], signal?: AbortSignal): Promise<Frames>;
+
+  /** @param path what follows the instance's URL, as `metadata` gave it */
+  bulkdata(target: InstanceTarget, path: string, signal?: AbortSignal): Promise<BulkData>;
+
+  close(): Promise<void>;
+}
