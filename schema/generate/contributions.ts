@@ -1,0 +1,32 @@
+import { Kind, parse, print } from 'graphql';
+import type { ObjectTypeExtensionNode } from 'graphql';
+import type { ObjectType } from './sdl.ts';
+
+/**
+ * Merges hand-written `extend type` definitions into the generated types, which they must name; a type
+ * definition of its own is added as it is written.
+ * @returns SDL of what the contributions define anew
+ * @throws Error where an extension's type does not exist, or a field does already
+ */
+export function mergeContributions(types: Map<string, ObjectType>, contributions: string): string {
+  const added: string[] = [];
+  for (const definition of parse(contributions, { noLocation: true }).definitions) {
+    if (definition.kind === Kind.OBJECT_TYPE_EXTENSION) extend(types, definition);
+    else added.push(`${print(definition)}\n`);
+  }
+  return added.join('\n');
+}
+
+function extend(types: Map<string, ObjectType>, extension: ObjectTypeExtensionNode): void {
+  const name = extension.name.value;
+  const type = types.get(name);
+  if (!type) throw new Error(`The contributions extend ${name}, which is not generated`);
+  for (const field of extension.fields ?? []) {
+    const sdl = print(field);
+    type.fields.push(sdl);
+  }
+  for (const directive of (extension.directives ?? []).map(print)) {
+    // A stub becomes an entity that this subgraph resolves.
+    type.directives = [...type.directives.filter((own) => !own.startsWith('@key')), directive];
+  }
+}

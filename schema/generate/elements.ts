@@ -1,0 +1,115 @@
+import type { ElementDefinition, StructureDefinition } from 'fhir/r4.js';
+import type { Field, FieldKind } from '../tables.ts';
+
+/** One FHIR type (resource, datatype or backbone element) read from a StructureDefinition. */
+export interface ElementType {
+  name: string;
+  description: string | undefined;
+  fields: DescribedField[];
+}
+
+export interface DescribedField extends Field {
+  description: string | undefined;
+}
+
+/** What FHIR's primitives are called in SDL. Dates and decimals are scalars of their own: no client may take them for plain strings and numbers. */
+export const primitiveScalars: Readonly<Record<string, string>> = {
+  base64Binary: 'String',
+  boolean: 'Boolean',
+  canonical: 'String',
+  code: 'String',
+  date: 'date',
+  dateTime: 'dateTime',
+  decimal: 'decimal',
+  id: 'String',
+  instant: 'instant',
+  integer: 'Int',
+  markdown: 'String',
+  oid: 'String',
+  positiveInt: 'Int',
+  string: 'String',
+  time: 'time',
+  unsignedInt: 'Int',
+  uri: 'String',
+  url: 'String',
+  uuid: 'String',
+  xhtml: 'String',
+};
+
+/**
+ * Reads a StructureDefinition's snapshot into its type and the types of its backbone elements, which are
+ * named by their path: `ImagingStudy.series.instance` becomes `ImagingStudySeriesInstance`.
+ */
+export function elementTypes(definition: StructureDefinition): ElementType[] {
+  const elements = definition.snapshot?.element ?? [];
+  const types = new Map<string, ElementType>();
+  for (const element of elements) {
+    if (isBackbone(element, definition)) {
+      const description = element.path === definition.type ? definition.description : element.short;
+      types.set(element.path, { name: typeName(element.path), description, fields: [] });
+      if (element.path === definition.type && definition.kind === 'resource') {
+        types.get(element.path)?.fields.push(resourceTypeField);
+      }
+    }
+    const parent = types.get(element.path.slice(0, element.path.lastIndexOf('.')));
+    if (element.path !== definition.type) parent?.fields.push(...fieldsOfElement(element));
+  }
+  return [...types.values()];
+}
+
+const resourceTypeField: DescribedField = {
+  name: 'resourceType',
+  type: 'code',
+  kind: 'primitive',
+  list: false,
+  description: 'The FHIR type of this resource',
+};
+
+function isBackbone(element: ElementDefinition, definition: StructureDefinition): boolean {
+  if (element.path === definition.type) return true;
+  const code = element.type?.[0]?.code;
+  return code === 'BackboneElement' || (code === 'Element' && element.path.includes('.'));
+}
+
+/** One field, or for a choice (`value[x]`) one for each of its types, by their JSON names. */
+function fieldsOfElement(element: ElementDefinition): DescribedField[] {
+  const name = element.path.slice(element.path.lastIndexOf('.') + 1);
+  const list = element.max !== '1' && element.max !== '0';
+  const description = element.short;
+  if (element.max === '0') return [];
+  if (element.contentReference) {
+    return [{ name, type: typeName(element.contentReference.slice(1)), kind: 'complex', list, description }];
+  }
+  const types = element.type ?? [];
+  if (name.endsWith('[x]')) {
+    const choice = name.slice(0, -3);
+    return types.map(({ code }) => ({
+      ...{ name: choice + capitalised(code), type: code, kind: kindOf(code), list, choice },
+      description: description ?? `${choice} as ${code}`,
+    }));
+  }
+  const code = fhirType(element, types[0]?.code ?? '');
+  const type = code === 'BackboneElement' || code === 'Element' ? typeName(element.path) : code;
+  return [{ name, type, kind: kindOf(type), list, description }];
+}
+
+/** Ids and `Extension.url` are typed as FHIRPath strings in the definitions, their FHIR type in an extension. */
+function fhirType(element: ElementDefinition, code: string): string {
+  if (!code.startsWith('http://hl7.org/fhirpath/')) return code;
+  if (element.path.endsWith('.id')) return 'id';
+  return element.path === 'Extension.url' ? 'uri' : 'string';
+}
+
+function kindOf(type: string): FieldKind {
+  if (type in primitiveScalars) return 'primitive';
+  if (type === 'Reference') return 'reference';
+  return type === 'Resource' ? 'resource' : 'complex';
+}
+
+function typeName(path: string): string {
+  return path.split('.').map(capitalised).join('');
+}
+
+function capitalised(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
+}

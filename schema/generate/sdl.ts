@@ -1,0 +1,154 @@
+import type { Field, SearchParameter } from '../tables.ts';
+import type { DescribedField, ElementType } from './elements.ts';
+import { primitiveScalars } from './elements.ts';
+import { reverseFieldParameters } from './resources.ts';
+
+/** One object type on its way to SDL; contributions add fields and directives to it. */
+export interface ObjectType {
+  name: string;
+  description?: string | undefined;
+  directives: string[];
+  /** Complete field definitions, descriptions included. */
+  fields: string[];
+}
+
+/** FHIR's Subscription would become the root type of GraphQL subscriptions. */
+export const renamedTypes: Readonly<Record<string, string>> = { Subscription: 'SubscriptionResource' };
+
+/** The GraphQL name of a FHIR type. */
+export function graphqlName(type: string): string {
+  return renamedTypes[type] ?? type;
+}
+
+/** The union of all resources, in both subgraphs. */
+export const resourceUnion = 'ResourceUnion';
+
+const paging = ['_count: Int', '_offset: Int'];
+const searching = ['_filter: String', '_sort: [String!]', ...paging];
+
+/** The GraphQL object type of a FHIR type, without directives. */
+export function objectType(type: ElementType, types: ReadonlyMap<string, ElementType>, isResource: boolean): ObjectType {
+  const fields = type.fields.flatMap((field) => fieldDefinitions(field, types, isResource));
+  if (type.name === 'Reference') fields.push(referenceResource);
+  return { name: graphqlName(type.name), description: type.description, directives: [], fields };
+}
+
+/** GraphQL §"Resolving references" of the FHIR specification. */
+const referenceResource =
+  described('The resource that is referred to; nothing where `type` is another type. `optional` leaves out the error of a reference that cannot be resolved') +
+  `resource(type: ResourceType, optional: Boolean): ${resourceUnion}`;
+
+function fieldDefinitions(
+  field: DescribedField,
+  types: ReadonlyMap<string, ElementType>,
+  isResource: boolean,
+): string[] {
+  const { name, kind, list, description } = field;
+  if (name === 'id') return [described(description) + (isResource ? 'id: ID' : 'id: String')];
+  const named = kind === 'resource' ? resourceUnion : (primitiveScalars[field.type] ?? graphqlName(field.type));
+  if (kind !== 'primitive') {
+    const args = list && kind !== 'resource' ? listArguments(types.get(field.type)) : [];
+    const type = !list ? named : kind === 'resource' ? `[${named}]` : `[${named}!]`;
+    return [`${described(description)}${name}${argumentList(args)}: ${type}`];
+  }
+  const value = `${described(description)}${name}: ${list ? `[${named}]` : named}`;
+  if (name === 'resourceType' || field.type === 'xhtml') return [value];
+  return [value, `_${name}: ${list ? '[Element]' : 'Element'}`];
+}
+
+/** What a list of complex items can be narrowed by: FHIR's own arguments, and equality of its codes and strings. */
+function listArguments(item: ElementType | undefined): string[] {
+  const filters = (item?.fields ?? []).filter(isFilter).map(({ name, type }) => `${name}: ${type === 'code' ? 'code' : 'String'}`);
+  return [...paging, 'fhirpath: String', ...filters];
+}
+
+const filterTypes = new Set(['canonical', 'code', 'oid', 'string', 'uri', 'url']);
+
+/** Whether a list of a type takes an argument for this field of its items. */
+export function isFilter({ list, type, choice }: Field): boolean {
+  return !list && choice === undefined && filterTypes.has(type);
+}
+
+/** `X(id)`, `XList` and `XConnection` of a resource on Query. */
+export function rootFields(resource: string, parameters: readonly SearchParameter[]): string[] {
+  const args = [...parameters.map(({ code }) => parameterArgument(code)), ...searching];
+  return [
+    `${described(`Reads one ${resource} by its id`)}${resource}(id: ID!): ${graphqlName(resource)}`,
+    ...listAndConnection(resource, args, 'Searches'),
+  ];
+}
+
+/** `XList` and `XConnection` on a resource that X refers to. */
+export function reverseFields(source: string, target: string, parameters: readonly SearchParameter[]): string[] {
+  const args = parameters
+    .filter(({ code }) => reverseFieldParameters.includes(code))
+    .map(({ code }) => parameterArgument(code));
+  const reference = `_reference: ${referenceEnum(source, target)}`;
+  return listAndConnection(source, [reference, ...args, '_sort: [String!]', ...paging]);
+}
+
+function listAndConnection(resource: string, args: string[], verb?: string): string[] {
+  const [list, page] = verb ? [`${verb} ${resource}`, `${verb} ${resource}, a page at a time`] : [];
+  return [
+    `${described(list)}${resource}List${argumentList(args)}: [${graphqlName(resource)}]`,
+    `${described(page)}${resource}Connection${argumentList([...args, '_cursor: ID'])}: ${resource}Connection`,
+  ];
+}
+
+/** The name of the enum of `_reference` on `target`'s reverse fields of `source`. */
+export function referenceEnum(source: string, target: string): string {
+  return `${source}Referencing${target}`;
+}
+
+/** The two page types of a resource: `XConnection` and `XEdge`. */
+export function connectionTypes(resource: string): ObjectType[] {
+  return [
+    {
+      name: `${resource}Connection`,
+      description: `A page of ${resource} resources`,
+      directives: [],
+      fields: [
+        `${described('How many match in all, where the source says')}count: Int`,
+        `${described('Where this page starts')}offset: Int`,
+        `${described('How many a page holds')}pagesize: Int`,
+        ...['first', 'previous', 'next', 'last'].map((page) => `${described(`_cursor of the ${page} page`)}${page}: ID`),
+        `edges: [${resource}Edge!]`,
+      ],
+    },
+    {
+      name: `${resource}Edge`,
+      description: `A match of a search for ${resource}`,
+      directives: [],
+      fields: [
+        `${described('match | include | outcome')}mode: String`,
+        `${described('Rank between 0 and 1, where the source ranks')}score: decimal`,
+        `resource: ${graphqlName(resource)}`,
+      ],
+    },
+  ];
+}
+
+function parameterArgument(code: string): string {
+  return `${code.replaceAll('-', '_')}: [String!]`;
+}
+
+function argumentList(args: readonly string[]): string {
+  return args.length === 0 ? '' : `(${args.join(', ')})`;
+}
+
+/** A description as an escaped GraphQL string (its escapes are JSON's) on its own line, or nothing. */
+export function described(text: string | undefined): string {
+  return text ? `${JSON.stringify(text.replace(/\s+/g, ' ').trim())}\n` : '';
+}
+
+/** Prints an object type as SDL. */
+export function printObjectType({ name, description, directives, fields }: ObjectType): string {
+  const head = ['type', name, ...directives].join(' ');
+  const body = fields.map((field) => field.replace(/^/gm, '  '));
+  return `${described(description)}${head} {\n${body.join('\n')}\n}\n`;
+}
+
+/** Prints an enum as SDL. */
+export function printEnum(name: string, values: readonly string[], description?: string): string {
+  return `${described(description)}enum ${name} {\n${values.map((value) => `  ${value}\n`).join('')}}\n`;
+}

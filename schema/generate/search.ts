@@ -1,0 +1,90 @@
+import type { SearchParameter as Definition } from 'fhir/r4.js';
+import type { SearchComponent, SearchParameter, SearchType } from '../tables.ts';
+import { compare } from './definitions.ts';
+
+/** Parameters of every resource; `_text`, `_content` and `_query` need a text engine or a server's named queries. */
+const common = new Set(['_id', '_lastUpdated', '_profile', '_security', '_source', '_tag']);
+
+/** The search parameters of a resource type, sorted by code, with expressions that begin at that type. */
+export function searchParametersOf(resource: string, definitions: readonly Definition[]): SearchParameter[] {
+  const codes = new Map(definitions.map((definition) => [definition.url, definition.code]));
+  return definitions
+    .filter(({ base, code }) => base.includes(resource as never) || isCommon(base, code))
+    .map((definition) => searchParameter(resource, definition, codes))
+    .sort((a, b) => compare(a.code, b.code));
+}
+
+function isCommon(base: readonly string[], code: string): boolean {
+  return base[0] === 'Resource' && common.has(code);
+}
+
+function searchParameter(
+  resource: string,
+  definition: Definition,
+  codes: ReadonlyMap<string, string>,
+): SearchParameter {
+  const branches = alternatives(definition.expression ?? '').filter((branch) => startsAt(branch, resource));
+  const resolved = branches.map((branch) => /\.where\(resolve\(\) is (\w+)\)$/.exec(branch)?.[1]);
+  const parameter: SearchParameter = {
+    code: definition.code,
+    type: definition.type as SearchType,
+    description: descriptionFor(resource, definition),
+    expression: branches.map(portable).join(' | '),
+  };
+  if (definition.type === 'reference') {
+    const narrowed = resolved.filter((target) => target !== undefined);
+    parameter.targets =
+      narrowed.length > 0 && narrowed.length === branches.length
+        ? [...new Set(narrowed)]
+        : ([...(definition.target ?? [])].sort(compare) as string[]);
+  }
+  if (definition.type === 'composite') {
+    parameter.components = (definition.component ?? []).map(
+      (component): SearchComponent => ({
+        code: codes.get(component.definition) ?? '',
+        expression: alternatives(component.expression).map(portable).join(' | '),
+      }),
+    );
+  }
+  return parameter;
+}
+
+/** Splits a FHIRPath expression at its top-level `|`. */
+function alternatives(expression: string): string[] {
+  const found: string[] = [];
+  let depth = 0;
+  let start = 0;
+  for (let i = 0; i <= expression.length; i++) {
+    const char = expression[i];
+    if (char === '(') depth++;
+    if (char === ')') depth--;
+    if ((char === '|' && depth === 0) || char === undefined) {
+      found.push(expression.slice(start, i).trim());
+      start = i + 1;
+    }
+  }
+  return found.filter((branch) => branch !== '');
+}
+
+function startsAt(branch: string, resource: string): boolean {
+  return /^\(*(\w+)/.exec(branch)?.[1] === resource || /^\(*(Resource|DomainResource)\b/.test(branch);
+}
+
+/**
+ * Rewrites what FHIRPath engines refuse or answer badly: `as` raises an error on more than one item where
+ * `ofType` filters, and `resolve()` would read other resources (the type is in `targets` instead).
+ */
+function portable(branch: string): string {
+  return branch
+    .replace(/\.where\(resolve\(\) is \w+\)$/, '')
+    .replace(/\((\S+) as (\w+)\)/g, '$1.ofType($2)')
+    .replace(/\.as\((\w+)\)/g, '.ofType($1)')
+    .replace(/\.ofType\(DateTime\)/g, '.ofType(dateTime)');
+}
+
+/** Shared parameters describe each of their resources in a line: `* [Condition](condition.html): Code …`. */
+function descriptionFor(resource: string, { description }: Definition): string {
+  const lines = (description ?? '').split(/\r?\n/);
+  const own = lines.find((line) => line.includes(`[${resource}](`));
+  return (own === undefined ? (lines[0] ?? '') : own.slice(own.indexOf(': ') + 2)).trim();
+}
