@@ -1,0 +1,59 @@
+/** The data dictionary of PS3.6: keyword ↔ tag ↔ value representation, from the tables that dcmjs carries. */
+import { dictionary } from 'dcmjs/dictionary';
+
+/** Attributes whose VR depends on others of the data set; what the standard's default encoding takes, PS3.5 §A.1. */
+const AMBIGUOUS: Record<string, string> = { ox: 'OW', xs: 'US', lt: 'OW', up: 'UL', na: 'UN' };
+
+const keywords = new Map<string, string>();
+const vrs = new Map<string, string>();
+const tags = new Map<string, string>();
+
+for (const [key, entry] of Object.entries(dictionary)) {
+  // Private elements need their creator to be known, (gggg,"CREATOR",ee): not held here.
+  const exact = /^\(([0-9A-F]{4})(?:-[0-9A-F]{4})?,([0-9A-F]{4})(?:-[0-9A-F]{4})?\)$/.exec(key);
+  if (!entry || !exact) continue;
+  const tag = exact[1]! + exact[2]!;
+  const keyword = entry.name.replace(/^RETIRED_/, '');
+  keywords.set(tag, keyword);
+  vrs.set(tag, AMBIGUOUS[entry.vr] ?? entry.vr);
+  // A retired attribute never takes the keyword from one in use.
+  if (!tags.has(keyword) || !entry.name.startsWith('RETIRED_')) tags.set(keyword, tag);
+}
+
+/** The tag that stands in the dictionary for all of a repeating group: overlays 60xx, curves 50xx, PS3.6 §6. */
+function dictionaryTag(tag: string): string {
+  if (vrs.has(tag)) return tag;
+  const repeating = /^(50|60|7F)[0-9A-F][02468ACE]([0-9A-F]{4})$/.exec(tag);
+  if (repeating) return `${repeating[1]}00${repeating[2]}`;
+  return tag.startsWith('002031') ? '00203100' : tag;
+}
+
+/**
+ * The tag of an attribute that is named by keyword, or by tag in eight hex digits of either case (PS3.18 §8.3.4.1).
+ * @returns eight upper-case hex digits; undefined for a keyword that PS3.6 does not know
+ */
+export function tagOf(keywordOrTag: string): string | undefined {
+  return /^[0-9A-Fa-f]{8}$/.test(keywordOrTag) ? keywordOrTag.toUpperCase() : tags.get(keywordOrTag);
+}
+
+/** The keyword of a tag, PS3.6; undefined for private and unknown ones. */
+export function keywordOf(tag: string): string | undefined {
+  return keywords.get(dictionaryTag(tag.toUpperCase()));
+}
+
+/** Whether the group number is odd, PS3.5 §7.8. */
+export function isPrivate(tag: string): boolean {
+  return (parseInt(tag.slice(0, 4), 16) & 1) === 1;
+}
+
+/**
+ * The value representation of a tag. Where several are possible: OW for pixel, overlay and LUT data, US for pixel values.
+ * Private creators are LO, group lengths UL (PS3.5 §7.8.1, §7.2).
+ * @returns undefined for private and unknown ones
+ */
+export function vrOf(tag: string): string | undefined {
+  const upper = tag.toUpperCase();
+  if (upper.endsWith('0000')) return 'UL';
+  if (isPrivate(upper)) return /^[0-9A-F]{4}00[1-9A-F][0-9A-F]$/.test(upper) ? 'LO' : undefined;
+  return vrs.get(dictionaryTag(upper));
+}
