@@ -1,0 +1,91 @@
+import type { Access, PatientIdentity } from '../../schema/access.ts';
+import type { DicomJson } from '../../schema/dicom.ts';
+import type { Tenant } from '../../schema/tenant.ts';
+import type { QidoQuery } from './qido.ts';
+import type { BulkData, Frames, InstanceTarget, StoredInstance, Target } from './sources/source.ts';
+
+/**
+ * Patients of the clinical base, for tenants whose Access reaches all of them and so carries no identities.
+ * The composition root supplies it from the clinical subgraph.
+ */
+export interface Directory {
+  /** Who the patient is; undefined where there is none of that id. */
+  read(tenant: Tenant, access: Access, patientId: string): Promise<PatientIdentity | undefined>;
+  /** Logical id of the patient whose identifiers hold this value; undefined where none or several do. */
+  find(tenant: Tenant, access: Access, mrn: string): Promise<string | undefined>;
+}
+
+/** One study as the FHIR and GraphQL faces need it. Rows are shared with a cache: never change them. */
+export interface StudyRecord {
+  /** Logical id of the patient in the clinical base; undefined where nobody there is known to own the study. */
+  patientId?: string;
+  /** Study-level row. */
+  study: DicomJson;
+  /** Series-level rows; empty when only studies were asked for. */
+  series: readonly DicomJson[];
+  /** Instance-level rows of all series, each with its SeriesInstanceUID; undefined unless asked for. */
+  instances?: readonly DicomJson[];
+}
+
+/** How much of each study is wanted: 1, 2 or 3 calls to the source, however many studies. */
+export type Detail = 'study' | 'series' | 'instance';
+
+export interface StudyFilter {
+  /** Default `series`. */
+  detail?: Detail;
+  /** Only these studies. */
+  studyUids?: readonly string[];
+}
+
+/** Rows of a QIDO search, and whether more remain after `limit`. */
+export interface SearchResult {
+  rows: DicomJson[];
+  more: boolean;
+}
+
+/**
+ * Images of one tenant as one caller may see them: the core behind the GraphQL, FHIR and DICOMweb faces.
+ * Made per request by `open`; remembers within the request what it has asked.
+ *
+ * Every method throws Fault: `insufficient_scope` without `ImagingStudy.s` (lists) or `.r` (reads); `forbidden` for a
+ * patient who is named and out of reach (IA-7); `not_found` for any UID that is unknown or out of reach, alike to the
+ * byte; `bad_gateway` where the EHR did not say who the patient is; `unavailable` with `retryAfter` for a source that
+ * is slow or delayed (IA-19); `not_implemented` for a source or option that is not built.
+ */
+export interface Imaging {
+  readonly tenant: Tenant;
+  readonly access: Access;
+
+  /** QIDO-RS (DW-1 to DW-4). RetrieveURL is not in the rows: the face writes it. */
+  search(query: QidoQuery): Promise<SearchResult>;
+
+  /**
+   * Studies of one patient, or of every patient in reach, newest first.
+   * @param patientId logical id; undefined for all in reach
+   */
+  studiesOf(patientId: string | undefined, filter?: StudyFilter): Promise<StudyRecord[]>;
+
+  /** One study by UID; undefined where it is unknown or out of reach. Needs `.r`. */
+  study(studyUid: string, detail?: Detail): Promise<StudyRecord | undefined>;
+
+  /**
+   * Logical id of the patient in reach who has this identifier (`patient.identifier=system|value`, IA-13).
+   * @throws Fault `forbidden` when it is nobody in reach
+   */
+  patientByIdentifier(value: string, system?: string): Promise<string>;
+
+  /** Metadata of every instance of the target; BulkDataURI relative to the instance's URL. */
+  metadata(target: Target): Promise<DicomJson[]>;
+
+  /**
+   * Every instance of the target, as stored (`*`) or in the transfer syntax.
+   * @returns after the caller's right to all of it is established (IA-24)
+   */
+  retrieve(target: Target, transferSyntax: string): Promise<AsyncIterable<StoredInstance>>;
+
+  /** @param numbers from 1 */
+  frames(target: InstanceTarget, numbers: readonly number[]): Promise<Frames>;
+
+  /** @param path what follows the instance's URL, `bulkdata/…` */
+  bulkdata(target: InstanceTarget, path: string): Promise<BulkData>;
+}
