@@ -1,0 +1,95 @@
+/**
+ * Builds what runs: the server (TypeScript → dist/) and, beside it, the viewer (Vite → dist/viewer).
+ * A content hash of everything that goes in decides whether there is anything to do.
+ * Plain JavaScript, because it runs before anything is compiled.
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const root = join(import.meta.dirname, '..');
+const dist = join(root, 'dist');
+const stamp = join(dist, '.build-hash');
+const folders = ['schema', 'gateway', 'subgraphs', 'viewer'];
+const files = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
+
+/**
+ * Builds when a source has changed since the last build, otherwise returns at once.
+ * @param {(line: string) => void} say takes one line of progress
+ * @returns {Promise<boolean>} whether it built
+ * @throws {Error} when the compiler or Vite fails; their output has been printed
+ */
+export async function build(say) {
+  const wanted = hashOfSources();
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return false;
+  const start = performance.now();
+  const seconds = () => ((performance.now() - start) / 1000).toFixed(1);
+  // A build that is broken off leaves no stamp and nothing of an older one.
+  for (const name of ['.build-hash', ...folders]) rmSync(join(dist, name), { recursive: true, force: true });
+
+  const step = async (name, script, args) => {
+    await run(script, args);
+    say(`  ${name} built (${seconds()} s)`);
+  };
+  say('Building server and viewer; the next start skips this.');
+  const steps = await Promise.allSettled([
+    // Types are checked by `npm run check`, not at every start.
+    step('server', 'typescript/bin/tsc', ['-p', 'tsconfig.build.json', '--noCheck']),
+    existsSync(join(root, 'viewer/vite.config.ts')) &&
+      step('viewer', 'vite/bin/vite.js', ['build', 'viewer', '--logLevel', 'warn']),
+  ]);
+  const failed = steps.find(({ status }) => status === 'rejected');
+  if (failed) throw failed.reason;
+  writeFileSync(stamp, wanted);
+  return true;
+}
+
+/** SHA-256 over the name and content of every source; tests and benchmarks do not count. */
+function hashOfSources() {
+  const hash = createHash('sha256').update(process.version);
+  for (const name of [...files, ...folders.flatMap(sourcesBelow)]) {
+    const content = readFileSync(join(root, name));
+    hash.update(`\0${name}\0${content.length}\0`).update(content);
+  }
+  return hash.digest('hex');
+}
+
+/** @param {string} folder below the root @returns {string[]} paths below the root, sorted */
+function sourcesBelow(folder) {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.name.endsWith('.test.ts'))
+    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
+    .filter((path) => !/[\\/](test|bench|node_modules)[\\/]/.test(path))
+    .sort();
+}
+
+/** Runs a program of node_modules; what it prints is shown only when it fails. */
+function run(script, args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [join(root, 'node_modules', script), ...args], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += chunk));
+    child.stderr.on('data', (chunk) => (output += chunk));
+    child.once('error', reject);
+    child.once('exit', (code) => {
+      if (code === 0) return resolve();
+      process.stderr.write(output);
+      reject(new Error(`${script} failed with exit code ${code}`));
+    });
+  });
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  try {
+    const built = await build(console.log);
+    if (!built) console.log('Nothing to build: dist/ is up to date.');
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,45 @@
+/** A real Redis on a free loopback port, in memory only. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startChild } from './child.ts';
+import { freePort } from './free-port.ts';
+
+export interface Redis {
+  /** `redis://127.0.0.1:port`, for REDIS_URL. */
+  readonly url: string;
+  readonly port: number;
+  /** Ends the process. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+/** Starts Redis and waits until it answers PING. Call `stop()` in `afterAll`. */
+export async function startRedis(): Promise<Redis> {
+  const directory = await mkdtemp(join(tmpdir(), 'redis-'));
+  const port = await freePort();
+  const settings = { port, bind: '127.0.0.1', dir: directory, save: '', appendonly: 'no' };
+  const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const child = await startChild('/usr/bin/redis-server', args, () => ping(port));
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    async stop() {
+      await child.end();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function ping(port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'));
+    socket.setTimeout(1_000, () => socket.destroy());
+    socket.once('data', (answer) => {
+      resolve(answer.toString().startsWith('+PONG'));
+      socket.end();
+    });
+    socket.once('error', reject);
+    socket.once('close', () => resolve(false));
+  });
+}

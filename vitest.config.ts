@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+
+/** Every test of the house. They run real servers, hence the patience; a worker is a process (native modules). */
+export default defineConfig({
+  test: {
+    include: ['{schema,gateway,subgraphs,viewer}/**/*.test.ts'],
+    exclude: ['**/node_modules/**', '**/dist/**'],
+    globalSetup: ['gateway/test/setup/parts.ts'],
+    pool: 'forks',
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    unstubEnvs: true,
+    restoreMocks: true,
+  },
+});
