@@ -5,8 +5,16 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const root = join(import.meta.dirname, '..');
@@ -40,6 +48,7 @@ export async function build(say) {
     existsSync(join(root, 'viewer/vite.config.ts')) &&
       step('viewer', 'vite/bin/vite.js', ['build', 'viewer', '--logLevel', 'warn']),
   ]);
+  copyAssets();
   const failed = steps.find(({ status }) => status === 'rejected');
   if (failed) throw failed.reason;
   writeFileSync(stamp, wanted);
@@ -63,6 +72,15 @@ function sourcesBelow(folder) {
     .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
     .filter((path) => !/[\\/](test|bench|node_modules)[\\/]/.test(path))
     .sort();
+}
+
+/** What the server reads beside its own code goes along: SDL, generated tables, demo records. */
+function copyAssets() {
+  for (const path of folders.filter((name) => name !== 'viewer').flatMap(sourcesBelow)) {
+    if (/\.m?ts$|\.mjs$|^gateway[\\/]tenants/.test(path)) continue;
+    mkdirSync(dirname(join(dist, path)), { recursive: true });
+    copyFileSync(join(root, path), join(dist, path));
+  }
 }
 
 /** Runs a program of node_modules; what it prints is shown only when it fails. */
