@@ -1,0 +1,189 @@
+import { Client, fetchExchange } from '@urql/svelte';
+import { initGraphQLTada, type ResultOf } from 'gql.tada';
+import type { introspection } from './graphql-env.d.ts';
+
+/** FHIR scalars are text on the wire; `decimal` keeps its digits as a number. */
+export const graphql = initGraphQLTada<{
+  introspection: introspection;
+  scalars: { date: string; dateTime: string; instant: string; time: string; decimal: number; code: string };
+}>();
+
+/**
+ * A client for one tenant's federated graph. No cache: a record on screen is the record as it was just asked for.
+ * @param endpoint `{base}/{tenant}/graphql`
+ * @param token the SMART access token; undefined where the tenant needs none
+ */
+export function graphClient(endpoint: string, token?: () => string | undefined): Client {
+  return new Client({
+    url: endpoint,
+    exchanges: [fetchExchange],
+    preferGetMethod: false,
+    fetchOptions: () => {
+      const bearer = token?.();
+      return bearer ? { headers: { authorization: `Bearer ${bearer}` } } : {};
+    },
+  });
+}
+
+/** Whom one may open; asked only where no patient is in context. */
+export const PATIENTS = graphql(`
+  query Patients {
+    PatientList(_sort: ["family"]) {
+      id
+      birthDate
+      gender
+      name {
+        text
+        given
+        family
+      }
+    }
+  }
+`);
+
+/** The whole page in one request: the patient, the record's lists, and the images. */
+export const PATIENT_RECORD = graphql(`
+  query PatientRecord($id: ID!) {
+    Patient(id: $id) {
+      id
+      birthDate
+      gender
+      name {
+        text
+        given
+        family
+      }
+      identifier {
+        value
+        type {
+          coding {
+            code
+          }
+        }
+      }
+      AllergyIntoleranceList {
+        id
+        criticality
+        code {
+          text
+          coding {
+            display
+          }
+        }
+      }
+      ConditionList {
+        id
+        onsetDateTime
+        code {
+          text
+          coding {
+            display
+          }
+        }
+        clinicalStatus {
+          coding {
+            code
+          }
+        }
+      }
+      MedicationRequestList {
+        id
+        status
+        authoredOn
+        medicationCodeableConcept {
+          text
+          coding {
+            display
+          }
+        }
+      }
+      EncounterList {
+        id
+        status
+        period {
+          start
+        }
+        type {
+          text
+          coding {
+            display
+          }
+        }
+      }
+      DiagnosticReportList {
+        id
+        status
+        effectiveDateTime
+        conclusion
+        code {
+          text
+          coding {
+            display
+          }
+        }
+        presentedForm {
+          contentType
+          data
+        }
+        ImagingStudyList {
+          id
+        }
+      }
+      ImagingStudyList {
+        id
+        started
+        description
+        numberOfSeries
+        numberOfInstances
+        modality {
+          code
+        }
+        series {
+          uid
+          number
+          description
+          numberOfInstances
+          wadoUrl
+          modality {
+            code
+          }
+          bodySite {
+            display
+          }
+        }
+      }
+    }
+  }
+`);
+
+export type PatientRecord = NonNullable<ResultOf<typeof PATIENT_RECORD>['Patient']>;
+export type PatientSummary = NonNullable<NonNullable<ResultOf<typeof PATIENTS>['PatientList']>[number]>;
+export type ImagingStudy = NonNullable<NonNullable<PatientRecord['ImagingStudyList']>[number]>;
+export type Series = NonNullable<ImagingStudy['series']>[number];
+export type DiagnosticReport = NonNullable<NonNullable<PatientRecord['DiagnosticReportList']>[number]>;
+
+interface Concept {
+  text: string | null;
+  coding: { display: string | null }[] | null;
+}
+
+/** What a concept is called: its text, or its first display. */
+export function conceptName(concept: Concept | null | undefined): string {
+  return concept?.text ?? concept?.coding?.find(({ display }) => display)?.display ?? 'Not named';
+}
+
+/** A list field without the holes that GraphQL allows. */
+export function present<T>(list: readonly (T | null)[] | null | undefined): T[] {
+  return (list ?? []).filter((item): item is T => item !== null);
+}
+
+interface HasName {
+  name: { text: string | null; given: (string | null)[] | null; family: string | null }[] | null;
+}
+
+/** A person's name as it is written. */
+export function personName({ name }: HasName): string {
+  const first = name?.[0];
+  const parts = [...present(first?.given), first?.family].filter(Boolean);
+  return first?.text ?? (parts.join(' ') || 'Name not recorded');
+}

@@ -1,0 +1,25 @@
+import { describe, expect, test } from 'vitest';
+import { ageOn, dayOf, modalityName } from './plain.ts';
+
+test.each([
+  ['MR', 'MRI'],
+  ['CT', 'CT scan'],
+  ['OT', 'OT'],
+])('modality %s is called %s', (code, name) => expect(modalityName(code)).toBe(name));
+
+test.each([
+  ['2026-03-12', '12 Mar 2026'],
+  ['2026-03-12T09:30:00-05:00', '12 Mar 2026'],
+  ['2026-03', 'Mar 2026'],
+  ['2026', '2026'],
+  ['unknown', 'unknown'],
+])('the date %s reads %s', (date, text) => expect(dayOf(date)).toBe(text));
+
+describe('age in completed years', () => {
+  test.each([
+    ['1972-05-01', '2026-05-01', 54],
+    ['1972-05-01', '2026-04-30', 53],
+    ['1972', '2026-01-01', 54],
+    [undefined, '2026-01-01', undefined],
+  ])('born %s, on %s: %s', (born, today, age) => expect(ageOn(born, today)).toBe(age));
+});

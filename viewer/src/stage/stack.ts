@@ -1,0 +1,67 @@
+/** A series as a stack of frames: what the viewport scrolls through. */
+
+type Attribute = { vr: string; Value?: unknown[] };
+export type InstanceMetadata = Record<string, Attribute>;
+
+export interface StackFrame {
+  /** Cornerstone image id: `wadors:` and the WADO-RS URL of the frame (PS3.18 §10.4.1.1.6). */
+  imageId: string;
+  metadata: InstanceMetadata;
+}
+
+/** Has something to show: Rows and Columns, PS3.3 §C.7.6.3. SR, RT plans and the like have not. */
+function isImage(instance: InstanceMetadata): boolean {
+  return numeric(instance, '00280010') !== undefined && numeric(instance, '00280011') !== undefined;
+}
+
+/**
+ * Frames of a series in reading order: along the stack's normal where every image has a position (PS3.3 §C.7.6.2),
+ * otherwise by instance number.
+ * @param wadoUrl `…/studies/{study}/series/{series}`
+ * @param instances series metadata, PS3.18 §10.4.1.1.2
+ */
+export function stackFrames(wadoUrl: string, instances: readonly InstanceMetadata[]): StackFrame[] {
+  const images = instances.filter(isImage);
+  const positions = images.map(alongNormal);
+  const spatial =
+    images.length > 1 && new Set(positions.filter((at) => at !== undefined)).size === images.length;
+  const order = (instance: InstanceMetadata, index: number): number =>
+    spatial ? positions[index]! : (numeric(instance, '00200013') ?? 0);
+  return images
+    .map((metadata, index) => ({ metadata, at: order(metadata, index) }))
+    .sort((a, b) => a.at - b.at)
+    .flatMap(({ metadata }) => {
+      const instanceUid = String(metadata['00080018']?.Value?.[0]);
+      const frames = numeric(metadata, '00280008') ?? 1;
+      return Array.from({ length: frames }, (_, index) => ({
+        imageId: `wadors:${wadoUrl}/instances/${instanceUid}/frames/${index + 1}`,
+        metadata,
+      }));
+    });
+}
+
+/** Fetches the metadata of a series; what went wrong is said in words of the page. */
+export async function seriesMetadata(wadoUrl: string, signal: AbortSignal): Promise<InstanceMetadata[]> {
+  const response = await fetch(`${wadoUrl}/metadata`, {
+    headers: { accept: 'application/dicom+json' },
+    signal,
+  });
+  if (!response.ok)
+    throw new Error(`The image archive answered ${response.status}. The clinical data are complete.`);
+  return (await response.json()) as InstanceMetadata[];
+}
+
+/** Position along the normal of the image plane, mm; undefined where the image has no place in space. */
+function alongNormal(instance: InstanceMetadata): number | undefined {
+  const position = instance['00200032']?.Value as number[] | undefined;
+  const orientation = instance['00200037']?.Value as number[] | undefined;
+  if (position?.length !== 3 || orientation?.length !== 6) return undefined;
+  const [rx, ry, rz, cx, cy, cz] = orientation as [number, number, number, number, number, number];
+  const normal = [ry * cz - rz * cy, rz * cx - rx * cz, rx * cy - ry * cx];
+  return normal.reduce((sum, component, axis) => sum + component * position[axis]!, 0);
+}
+
+function numeric(instance: InstanceMetadata, tag: string): number | undefined {
+  const value = Number(instance[tag]?.Value?.[0] ?? NaN);
+  return Number.isFinite(value) ? value : undefined;
+}
