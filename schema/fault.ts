@@ -36,6 +36,8 @@ export interface FaultDetails {
   retryAfter?: number;
   /** Methods that the path does answer (RFC 9110 §10.2.1). */
   allow?: string;
+  /** True where it was the credentials that were malformed: the answer then carries a bearer challenge (RFC 6750 §3.1). */
+  credentials?: boolean;
   /** Which system behind us failed: `imaging`, `clinical`, `authorization`. */
   service?: 'imaging' | 'clinical' | 'authorization';
   cause?: unknown;
@@ -65,9 +67,11 @@ export class Fault extends Error {
 export function toFault(error: unknown): Fault {
   if (error instanceof Fault) return error;
   // Fastify's own refusals (body too large, malformed JSON, wrong media type) carry a status worth keeping.
-  const status = (error as { statusCode?: number } | undefined)?.statusCode;
-  const code = (Object.keys(FAULTS) as FaultCode[]).find((code) => FAULTS[code].status === status);
-  return code && status! < 500
+  // Only Fastify's: the text of anyone else's error may name a host or a patient.
+  const { statusCode, code: origin } = (error ?? {}) as { statusCode?: number; code?: unknown };
+  const known = typeof origin === 'string' && origin.startsWith('FST_') && statusCode! < 500;
+  const code = (Object.keys(FAULTS) as FaultCode[]).find((code) => FAULTS[code].status === statusCode);
+  return code && known
     ? new Fault(code, (error as Error).message, { cause: error })
     : new Fault('internal', 'The server failed to answer. Nothing was changed; try again.', { cause: error });
 }
@@ -101,9 +105,9 @@ export function faultExtensions(fault: Fault): Record<string, unknown> {
  * @param resourceMetadata URL of the protected resource metadata, where there is one
  */
 export function faultHeaders(fault: Fault, realm: string, resourceMetadata?: string): Record<string, string> {
-  const { scope, retryAfter, allow } = fault.details;
+  const { scope, retryAfter, allow, credentials } = fault.details;
   const headers: Record<string, string> = {};
-  if (fault.status === 401 || fault.code === 'insufficient_scope') {
+  if (fault.status === 401 || fault.code === 'insufficient_scope' || credentials) {
     const { error } = FAULTS[fault.code] as { error?: string };
     headers['www-authenticate'] = [
       `Bearer realm="${realm}"`,

@@ -16,7 +16,7 @@ export interface Permission {
   parameters?: readonly (readonly [name: string, value: string])[];
 }
 
-const SCOPE = /^(patient|user|system)\/([A-Z][A-Za-z]*|\*)\.(read|write|\*|c?r?u?d?s?)(?:\?(.+))?$/;
+const SCOPE = /^(patient|user|system)\/([A-Z][A-Za-z]*|\*)\.(read|write|\*|c?r?u?d?s?)(?:\?(.*))?$/;
 const V1: Record<string, string> = { read: 'rs', write: 'cud', '*': 'cruds' };
 
 /**
@@ -29,6 +29,8 @@ export function parseScopes(scope: string): Permission[] {
     if (!level || !type || !suffix) return [];
     const permission = { level: level as ScopeLevel, type, interactions: V1[suffix] ?? suffix };
     if (query === undefined) return [permission];
+    // Only the v2 grammar has constraints; `.read?…` is neither version.
+    if (V1[suffix]) return [];
     const parameters = [...new URLSearchParams(query)];
     // A constraint that cannot be read must not turn into a wider grant: the scope is dropped.
     return parameters.length > 0 && parameters.every(([name, value]) => name && value)

@@ -206,7 +206,8 @@ export function parseTenant(
   json: unknown,
   origin: TenantOrigin,
 ): { tenant: Tenant; literalSecrets: string[] } {
-  const reading: Reading = { environment: origin.environment, issues: [], literalSecrets: [] };
+  const { key, path, dynamic, directory, environment } = origin;
+  const reading: Reading = { dynamic, environment, issues: [], literalSecrets: [] };
   const plain = prepare(json, [], reading);
   if (reading.issues.length > 0) throw new TenantError(reading.issues);
   const parsed = tenantFile.safeParse(plain);
@@ -214,7 +215,7 @@ export function parseTenant(
     throw new TenantError(parsed.error.issues.flatMap((issue) => flatten(issue, [])));
   }
   const file = parsed.data;
-  const { key, path, dynamic, directory } = origin;
+  if (dynamic) refuseLocal(file);
   const images = (Array.isArray(file.images) ? file.images : [file.images]).map((source) =>
     source.type === 'folder' ? { ...source, path: resolve(directory, source.path) } : source,
   );
@@ -230,6 +231,20 @@ export function parseTenant(
       file.audit.type === 'file' ? { ...file.audit, path: resolve(directory, file.audit.path) } : file.audit,
   };
   return { tenant, literalSecrets: reading.literalSecrets };
+}
+
+/** A dynamic tenant reaches nothing of this machine (SM-15): no folder, no store, no file to write. */
+function refuseLocal(file: z.infer<typeof tenantFile>): void {
+  const sources = Array.isArray(file.images) ? file.images : [file.images];
+  const issues = [
+    ...sources.flatMap((source, index) =>
+      source.type === 'folder' ? [Array.isArray(file.images) ? `images[${index}].type` : 'images.type'] : [],
+    ),
+    ...(file.clinical?.type === 'store' ? ['clinical.type'] : []),
+    ...(file.authorization.type === 'embedded' ? ['authorization.type'] : []),
+    ...(file.audit.type === 'file' ? ['audit.type'] : []),
+  ].map((path) => ({ path, reason: 'a dynamic tenant may not use anything local' }));
+  if (issues.length > 0) throw new TenantError(issues);
 }
 
 function withPresets(config: AuthorizationConfig): AuthorizationConfig {
@@ -248,6 +263,7 @@ function clinicalOf(file: z.infer<typeof tenantFile>, directory: string): Clinic
 }
 
 interface Reading {
+  dynamic: boolean;
   environment: TenantOrigin['environment'];
   issues: { path: string; reason: string }[];
   literalSecrets: string[];
@@ -259,34 +275,54 @@ const SECRETS = new Set(['password', 'client_secret', 'token', 'jwkPrivate']);
 function prepare(value: unknown, path: readonly (string | number)[], reading: Reading): unknown {
   if (Array.isArray(value)) return value.map((item, index) => prepare(item, [...path, index], reading));
   if (typeof value !== 'object' || value === null) return value;
-  if ('$env' in value) return fromEnvironment(value.$env, path, reading);
+  if ('$env' in value) return fromEnvironment(value, path, reading);
   const entries = Object.entries(value).filter(([name]) => !name.startsWith('//'));
   return Object.fromEntries(
-    entries.map(([name, child]) => {
+    entries.flatMap(([name, child]): [string, unknown][] => {
       const at = [...path, name];
       const literal =
         child !== null && child !== undefined && !(typeof child === 'object' && '$env' in child);
       if (SECRETS.has(name) && literal) reading.literalSecrets.push(jsonPath(at));
-      return [name, prepare(child, at, reading)];
+      const prepared = prepare(child, at, reading);
+      return prepared === undefined ? [] : [[name, prepared]];
     }),
   );
 }
 
-/** An environment value; one that stands where an object belongs (a JWK) may be JSON. */
-function fromEnvironment(name: unknown, path: readonly (string | number)[], reading: Reading): unknown {
-  const value = typeof name === 'string' ? reading.environment[name] : undefined;
+/**
+ * An environment value; one that stands where an object belongs (a JWK) may be JSON. `{ "$env": NAME, "default": … }`
+ * need not be set; a default of null leaves the key out.
+ */
+function fromEnvironment(
+  reference: { $env?: unknown; default?: unknown },
+  path: readonly (string | number)[],
+  reading: Reading,
+): unknown {
+  const at = jsonPath(path);
+  const name = reference.$env;
+  const unknown = Object.keys(reference).filter((key) => key !== '$env' && key !== 'default');
+  if (typeof name !== 'string' || unknown.length > 0) {
+    reading.issues.push({
+      path: at,
+      reason: 'an environment reference reads { "$env": "NAME", "default": … }',
+    });
+    return undefined;
+  }
+  if (reading.dynamic) {
+    reading.issues.push({ path: at, reason: 'a dynamic tenant may not refer to the environment' });
+    return undefined;
+  }
+  const value = reading.environment[name];
   if (value === undefined) {
-    reading.issues.push({ path: jsonPath(path), reason: `environment variable ${String(name)} is not set` });
+    if ('default' in reference) return reference.default ?? undefined;
+    reading.issues.push({ path: at, reason: `environment variable ${name} is not set` });
     return undefined;
   }
   if (!String(path.at(-1)).startsWith('jwk')) return value;
   try {
     return JSON.parse(value) as unknown;
   } catch {
-    reading.issues.push({
-      path: jsonPath(path),
-      reason: `environment variable ${String(name)} must hold JSON`,
-    });
+    reading.issues.push({ path: at, reason: `environment variable ${name} must hold JSON` });
     return undefined;
   }
 }
