@@ -1,0 +1,43 @@
+/** The built gateway as its own process, as `npm start` runs it, on a free port with a data folder of its own. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { request } from 'undici';
+import { startChild } from './child.ts';
+import { freePort } from './free-port.ts';
+
+export interface GatewayProcess {
+  /** `http://localhost:port`, without a slash at the end. */
+  readonly url: string;
+  /** The last lines it wrote. */
+  log(): string;
+  stop(): Promise<void>;
+}
+
+const program = join(import.meta.dirname, '../../../dist/gateway/main.js');
+
+/**
+ * Starts `dist/gateway/main.js` (built by `npm test`) and waits until it is ready; the demo images are made first.
+ * @param environment further settings, see README "Environment"
+ */
+export async function startGateway(environment: Record<string, string> = {}): Promise<GatewayProcess> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'gateway-'));
+  const port = await freePort();
+  const url = `http://localhost:${port}`;
+  const settings = { PORT: String(port), HOST: '127.0.0.1', DATA_DIR: dataDir, ...environment };
+  const assignments = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
+  const ready = async () => {
+    const { statusCode, body } = await request(`${url}/health/ready`, { reset: true });
+    await body.dump();
+    return statusCode === 200;
+  };
+  const child = await startChild('/usr/bin/env', [...assignments, process.execPath, program], ready, 60_000);
+  return {
+    url,
+    log: child.log,
+    async stop() {
+      await child.end();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,107 @@
+/** The viewer in a real Chromium before the whole gateway: one request, a lit image, scrolling. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startChromium } from '../../gateway/test/setup/chromium.ts';
+import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
+
+const PATIENT = '87a339d0-8cae-418e-89c7-8651e6aab3c6';
+const shots = join(import.meta.dirname, '../../dist/screenshots');
+
+let gateway: GatewayProcess;
+let browser: Browser;
+
+beforeAll(async () => {
+  [gateway, browser] = await Promise.all([
+    startGateway(),
+    startChromium(),
+    mkdir(shots, { recursive: true }),
+  ]);
+}, 90_000);
+afterAll(async () => {
+  await browser?.close();
+  await gateway?.stop();
+});
+
+/** A page that tells of its errors and counts its GraphQL requests. */
+async function openPage(path: string): Promise<{ page: Page; graphql: string[]; errors: string[] }> {
+  const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+  const graphql: string[] = [];
+  const errors: string[] = [];
+  page.on(
+    'request',
+    (request) => request.url().endsWith('/graphql') && graphql.push(request.postData() ?? ''),
+  );
+  page.on('pageerror', (error) => errors.push(error.message));
+  page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
+  await page.goto(`${gateway.url}${path}`);
+  return { page, graphql, errors };
+}
+
+/** Share of the canvas that is not black, and the sum of its pixels as a fingerprint. */
+async function canvas(page: Page): Promise<{ lit: number; sum: number }> {
+  return page.evaluate(() => {
+    const element = document.querySelector('canvas')!;
+    const copy = new OffscreenCanvas(element.width, element.height).getContext('2d')!;
+    copy.drawImage(element, 0, 0);
+    const { data } = copy.getImageData(0, 0, element.width, element.height);
+    let lit = 0;
+    let sum = 0;
+    for (let at = 0; at < data.length; at += 4) {
+      if (data[at]! > 20) lit++;
+      sum = (sum * 31 + data[at]!) % 1_000_003;
+    }
+    return { lit: (lit * 4) / data.length, sum };
+  });
+}
+
+test('a patient opens with one GraphQL request, an image is lit, and the series scrolls', async () => {
+  const { page, graphql, errors } = await openPage(`/app/?tenant=demo&patient=${PATIENT}`);
+  const slider = page.getByRole('slider', { name: 'Image; arrow keys scroll' });
+  await slider.waitFor({ timeout: 30_000 });
+  await expect.poll(async () => (await canvas(page)).lit, { timeout: 30_000 }).toBeGreaterThan(0.05);
+  expect(graphql).toHaveLength(1);
+
+  const before = { index: Number(await slider.getAttribute('aria-valuenow')), ...(await canvas(page)) };
+  await slider.hover();
+  await page.mouse.wheel(0, 100);
+  await expect
+    .poll(async () => Number(await slider.getAttribute('aria-valuenow')), { timeout: 10_000 })
+    .not.toBe(before.index);
+  await expect.poll(async () => (await canvas(page)).sum, { timeout: 10_000 }).not.toBe(before.sum);
+
+  await slider.press('Home');
+  await expect.poll(() => slider.getAttribute('aria-valuenow'), { timeout: 10_000 }).toBe('1');
+  await slider.press('ArrowDown');
+  await expect.poll(() => slider.getAttribute('aria-valuenow'), { timeout: 10_000 }).toBe('2');
+
+  expect(graphql).toHaveLength(1);
+  expect(errors).toEqual([]);
+  await slider.press('PageDown');
+  await page.screenshot({ path: join(shots, 'patient.png') });
+  await page.close();
+}, 120_000);
+
+test('without a patient in the address one is chosen from a list', async () => {
+  const { page, errors } = await openPage('/app/?tenant=demo');
+  await page.getByRole('heading', { name: 'Whose images?' }).waitFor();
+  const rows = page.getByRole('listitem').getByRole('button');
+  await rows.first().waitFor();
+  expect(await rows.count()).toBeGreaterThanOrEqual(5);
+  const name = await rows.first().locator('strong').innerText();
+  await rows.first().click();
+  await page.getByRole('heading', { name, level: 1 }).waitFor();
+  await page.getByRole('navigation', { name: 'Timeline' }).getByRole('button').first().waitFor();
+  await page.goBack();
+  await page.getByRole('heading', { name: 'Whose images?' }).waitFor();
+  expect(errors).toEqual([]);
+  await page.close();
+}, 60_000);
+
+test('a patient who is not there is said to be so, with a way to try again', async () => {
+  const { page } = await openPage('/app/?tenant=demo&patient=nobody');
+  await page.getByRole('alert').waitFor();
+  await page.getByRole('button', { name: 'Try again' }).waitFor();
+  await page.close();
+}, 60_000);
