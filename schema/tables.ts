@@ -22,15 +22,7 @@ export interface Field {
 
 /** R4 §3.1.1.4. */
 export type SearchType =
-  | 'composite'
-  | 'date'
-  | 'number'
-  | 'quantity'
-  | 'reference'
-  | 'special'
-  | 'string'
-  | 'token'
-  | 'uri';
+  'composite' | 'date' | 'number' | 'quantity' | 'reference' | 'special' | 'string' | 'token' | 'uri';
 
 export interface SearchComponent {
   /** Code of the search parameter whose type and comparison the component has. */
@@ -94,12 +86,12 @@ export function isResourceType(type: string): boolean {
 
 /** The fields of a resource, datatype or backbone element, in the order of the standard; none for an unknown type. */
 export function fieldsOf(type: string): readonly Field[] {
-  return Object.hasOwn(tables.types, type) ? (tables.types[type] ?? []) : [];
+  return own(tables.types, type) ?? [];
 }
 
 /** The search parameters of a resource type, sorted by code, `_id`, `_lastUpdated`, `_tag` … among them. */
 export function searchParameters(type: string): readonly SearchParameter[] {
-  return Object.hasOwn(tables.searchParameters, type) ? (tables.searchParameters[type] ?? []) : [];
+  return own(tables.searchParameters, type) ?? [];
 }
 
 /** One search parameter by its FHIR code (`value-quantity`), or undefined. */
@@ -112,12 +104,12 @@ export function searchParameter(type: string, code: string): SearchParameter | u
  * outside the compartment, such as Organization. Patient itself belongs by its id, besides `link`.
  */
 export function patientCompartment(type: string): readonly string[] {
-  return Object.hasOwn(tables.patientCompartment, type) ? (tables.patientCompartment[type] ?? []) : [];
+  return own(tables.patientCompartment, type) ?? [];
 }
 
 /** The reference parameters of `source` that point at `target`: the values of `_reference` there, by FHIR code. */
 export function reverseParameters(source: string, target: string): readonly string[] {
-  return tables.reverse[target]?.[source] ?? [];
+  return own(own(tables.reverse, target) ?? {}, source) ?? [];
 }
 
 /**
@@ -132,7 +124,7 @@ export function defaultReverseParameter(source: string, target: string): string 
 
 /** The GraphQL type of a FHIR type: the same, except for FHIR's Subscription. */
 export function graphqlType(type: string): string {
-  return tables.renamed[type] ?? type;
+  return own(tables.renamed, type) ?? type;
 }
 
 /** The GraphQL spelling of a search parameter: `-` is written `_`. No two parameters of a type meet in it. */
@@ -143,4 +135,9 @@ export function argumentName(code: string): string {
 /** The search parameter behind a GraphQL argument or a `_reference` value, or undefined. */
 export function parameterOfArgument(type: string, argument: string): SearchParameter | undefined {
   return searchParameters(type).find(({ code }) => argumentName(code) === argument);
+}
+
+/** A client may send `constructor` where a type is meant. */
+function own<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
 }

@@ -6,7 +6,7 @@ import type { ObjectType } from './sdl.ts';
  * Merges hand-written `extend type` definitions into the generated types, which they must name; a type
  * definition of its own is added as it is written.
  * @returns SDL of what the contributions define anew
- * @throws Error where an extension's type does not exist, or a field does already
+ * @throws Error where an extension's type does not exist; a field that exists twice fails in composition
  */
 export function mergeContributions(types: Map<string, ObjectType>, contributions: string): string {
   const added: string[] = [];
@@ -21,10 +21,7 @@ function extend(types: Map<string, ObjectType>, extension: ObjectTypeExtensionNo
   const name = extension.name.value;
   const type = types.get(name);
   if (!type) throw new Error(`The contributions extend ${name}, which is not generated`);
-  for (const field of extension.fields ?? []) {
-    const sdl = print(field);
-    type.fields.push(sdl);
-  }
+  type.fields.push(...(extension.fields ?? []).map(print));
   for (const directive of (extension.directives ?? []).map(print)) {
     // A stub becomes an entity that this subgraph resolves.
     type.directives = [...type.directives.filter((own) => !own.startsWith('@key')), directive];

@@ -16,7 +16,10 @@ export function readDefinitions(): Definitions {
   const structures = (file: string) => resourcesOf<StructureDefinition>(file, 'StructureDefinition');
   return {
     resources: byType(
-      structures('profiles-resources.json').filter((sd) => sd.kind === 'resource' && !sd.abstract),
+      // The package has SubscriptionStatus of R4B among them.
+      structures('profiles-resources.json').filter(
+        (sd) => sd.kind === 'resource' && !sd.abstract && sd.fhirVersion?.startsWith('4.0.'),
+      ),
     ),
     datatypes: byType(
       structures('profiles-types.json').filter(

@@ -3,7 +3,12 @@ import type { Definitions } from './definitions.ts';
 import { compare } from './definitions.ts';
 import { elementTypes, primitiveScalars } from './elements.ts';
 import type { ElementType } from './elements.ts';
-import { anyTargetFrom, defaultClinicalResources, imagingResources, reverseOfAnyTarget } from './resources.ts';
+import {
+  anyTargetFrom,
+  defaultClinicalResources,
+  imagingResources,
+  reverseOfAnyTarget,
+} from './resources.ts';
 import { searchParametersOf } from './search.ts';
 
 /** Everything the SDL and the tables are written from. */

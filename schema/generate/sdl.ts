@@ -27,7 +27,11 @@ const paging = ['_count: Int', '_offset: Int'];
 const searching = ['_filter: String', '_sort: [String!]', ...paging];
 
 /** The GraphQL object type of a FHIR type, without directives. */
-export function objectType(type: ElementType, types: ReadonlyMap<string, ElementType>, isResource: boolean): ObjectType {
+export function objectType(
+  type: ElementType,
+  types: ReadonlyMap<string, ElementType>,
+  isResource: boolean,
+): ObjectType {
   const fields = type.fields.flatMap((field) => fieldDefinitions(field, types, isResource));
   if (type.name === 'Reference') fields.push(referenceResource);
   return { name: graphqlName(type.name), description: type.description, directives: [], fields };
@@ -35,8 +39,9 @@ export function objectType(type: ElementType, types: ReadonlyMap<string, Element
 
 /** GraphQL §"Resolving references" of the FHIR specification. */
 const referenceResource =
-  described('The resource that is referred to; nothing where `type` is another type. `optional` leaves out the error of a reference that cannot be resolved') +
-  `resource(type: ResourceType, optional: Boolean): ${resourceUnion}`;
+  described(
+    'The resource that is referred to; nothing where `type` is another type. `optional` leaves out the error of a reference that cannot be resolved',
+  ) + `resource(type: ResourceType, optional: Boolean): ${resourceUnion}`;
 
 function fieldDefinitions(
   field: DescribedField,
@@ -45,7 +50,8 @@ function fieldDefinitions(
 ): string[] {
   const { name, kind, list, description } = field;
   if (name === 'id') return [described(description) + (isResource ? 'id: ID' : 'id: String')];
-  const named = kind === 'resource' ? resourceUnion : (primitiveScalars[field.type] ?? graphqlName(field.type));
+  const named =
+    kind === 'resource' ? resourceUnion : (primitiveScalars[field.type] ?? graphqlName(field.type));
   if (kind !== 'primitive') {
     const args = list && kind !== 'resource' ? listArguments(types.get(field.type)) : [];
     const type = !list ? named : kind === 'resource' ? `[${named}]` : `[${named}!]`;
@@ -58,15 +64,17 @@ function fieldDefinitions(
 
 /** What a list of complex items can be narrowed by: FHIR's own arguments, and equality of its codes and strings. */
 function listArguments(item: ElementType | undefined): string[] {
-  const filters = (item?.fields ?? []).filter(isFilter).map(({ name, type }) => `${name}: ${type === 'code' ? 'code' : 'String'}`);
+  const filters = (item?.fields ?? [])
+    .filter(isFilter)
+    .map(({ name, type }) => `${name}: ${type === 'code' ? 'code' : 'String'}`);
   return [...paging, 'fhirpath: String', ...filters];
 }
 
-const filterTypes = new Set(['canonical', 'code', 'oid', 'string', 'uri', 'url']);
+const filterTypes = new Set(['canonical', 'code', 'id', 'oid', 'string', 'uri', 'url']);
 
 /** Whether a list of a type takes an argument for this field of its items. */
-export function isFilter({ list, type, choice }: Field): boolean {
-  return !list && choice === undefined && filterTypes.has(type);
+export function isFilter({ name, list, type, choice }: Field): boolean {
+  return name !== 'id' && !list && choice === undefined && filterTypes.has(type);
 }
 
 /** `X(id)`, `XList` and `XConnection` of a resource on Query. */
@@ -79,7 +87,11 @@ export function rootFields(resource: string, parameters: readonly SearchParamete
 }
 
 /** `XList` and `XConnection` on a resource that X refers to. */
-export function reverseFields(source: string, target: string, parameters: readonly SearchParameter[]): string[] {
+export function reverseFields(
+  source: string,
+  target: string,
+  parameters: readonly SearchParameter[],
+): string[] {
   const args = parameters
     .filter(({ code }) => reverseFieldParameters.includes(code))
     .map(({ code }) => parameterArgument(code));
@@ -111,7 +123,9 @@ export function connectionTypes(resource: string): ObjectType[] {
         `${described('How many match in all, where the source says')}count: Int`,
         `${described('Where this page starts')}offset: Int`,
         `${described('How many a page holds')}pagesize: Int`,
-        ...['first', 'previous', 'next', 'last'].map((page) => `${described(`_cursor of the ${page} page`)}${page}: ID`),
+        ...['first', 'previous', 'next', 'last'].map(
+          (page) => `${described(`_cursor of the ${page} page`)}${page}: ID`,
+        ),
         `edges: [${resource}Edge!]`,
       ],
     },

@@ -39,12 +39,10 @@ function searchParameter(
         : ([...(definition.target ?? [])].sort(compare) as string[]);
   }
   if (definition.type === 'composite') {
-    parameter.components = (definition.component ?? []).map(
-      (component): SearchComponent => ({
-        code: codes.get(component.definition) ?? '',
-        expression: alternatives(component.expression).map(portable).join(' | '),
-      }),
-    );
+    parameter.components = (definition.component ?? []).map((component): SearchComponent => ({
+      code: codes.get(component.definition) ?? '',
+      expression: alternatives(component.expression).map(portable).join(' | '),
+    }));
   }
   return parameter;
 }

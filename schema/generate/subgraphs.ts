@@ -94,7 +94,11 @@ function resourceType(model: Model, name: string): ObjectType {
 
 /** An entity of the other subgraph, known by its id only. */
 function stub(name: string): ObjectType {
-  return { name: graphqlName(name), directives: ['@key(fields: "id", resolvable: false)'], fields: ['id: ID'] };
+  return {
+    name: graphqlName(name),
+    directives: ['@key(fields: "id", resolvable: false)'],
+    fields: ['id: ID'],
+  };
 }
 
 /** Adds the backbone elements and datatypes that these resources need; datatypes are the same in both subgraphs. */
