@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /** Every test of the house. They run real servers, hence the patience; a worker is a process (native modules). */
 export default defineConfig({
+  // One graphql for our sources and Apollo's: Vite would take its ESM build, Node (and so Apollo) its CommonJS one.
+  resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
     include: ['{schema,gateway,subgraphs,viewer}/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
