@@ -1,0 +1,28 @@
+# One image for every arrangement. Build:  docker build -t smart-imaging-gateway:0.1.0 .
+# Run:    docker run --rm -p 4000:4000 -v gateway-data:/data smart-imaging-gateway:0.1.0
+
+# The full image carries python3, make and g++, for the native module when its prebuilt binary is out of reach.
+FROM node:24-bookworm AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY . .
+RUN node gateway/build.mjs && npm prune --omit=dev --no-audit --no-fund
+
+FROM node:24-bookworm-slim
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 DATA_DIR=/data
+WORKDIR /app
+COPY --from=build /app/package.json /app/LICENSE /app/NOTICE ./
+COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/schema ./schema
+COPY --from=build /app/gateway/tenants ./gateway/tenants
+COPY --from=build /app/gateway/demo ./gateway/demo
+COPY --from=build /app/dist ./dist
+# The image's user `node` is 1000:1000; the code stays root's, so that it cannot change itself.
+RUN install -d -o node -g node -m 0700 /data
+USER 1000:1000
+VOLUME /data
+EXPOSE 4000 30104
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/live`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "dist/gateway/main.js"]

@@ -1,0 +1,170 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { tmpdir } from 'node:os';
+import { describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { parseTenant } from '../../schema/tenant.ts';
+
+const k8s = resolve(import.meta.dirname, '../../k8s');
+
+interface Manifest {
+  kind: string;
+  metadata: { name: string };
+  data?: Record<string, string>;
+  spec?: { template: { spec: PodSpec } };
+}
+interface PodSpec {
+  securityContext: Record<string, unknown>;
+  containers: [Container];
+  volumes: { name: string; configMap?: { name: string } }[];
+}
+interface Container {
+  env: { name: string; value?: string; valueFrom?: { secretKeyRef: { name: string; key: string } } }[];
+  envFrom?: { configMapRef: { name: string } }[];
+  securityContext: Record<string, unknown>;
+  resources: { requests: object; limits: object };
+  [probe: `${string}Probe`]: { httpGet?: { path: string } };
+}
+
+function kustomize(directory: string): Manifest[] {
+  const yaml = execFileSync('kustomize', ['build', directory], { encoding: 'utf8' });
+  return parseAllDocuments(yaml).map((document) => document.toJS() as Manifest);
+}
+const one = (manifests: Manifest[], kind: string, name: string | RegExp): Manifest => {
+  const found = manifests.filter((m) => m.kind === kind && m.metadata.name.match(name)?.index === 0);
+  expect(found, `${kind} ${name}`).toHaveLength(1);
+  return found[0]!;
+};
+const pod = (manifests: Manifest[], name: string) => one(manifests, 'Deployment', name).spec!.template.spec;
+
+/** The container's environment, with a stand-in for every secret. */
+function environmentOf(manifests: Manifest[]): Record<string, string> {
+  const secrets: Record<string, string> = { 'client-jwk-private': '{"kty":"EC","crv":"P-384"}' };
+  return Object.fromEntries(
+    pod(manifests, 'gateway').containers[0].env.map(({ name, value, valueFrom }) => [
+      name,
+      value ?? secrets[valueFrom!.secretKeyRef.key] ?? 'secret',
+    ]),
+  );
+}
+
+/** Parses every file of the ConfigMap `tenants` as the pod would. */
+function tenantsOf(manifests: Manifest[]) {
+  const environment = environmentOf(manifests);
+  return Object.entries(one(manifests, 'ConfigMap', 'tenants-').data!).map(([file, text]) => {
+    const key = file.replace(/\.json$/, '');
+    const origin = { key, path: key, dynamic: false, directory: '/etc/gateway/tenants', environment };
+    return parseTenant(JSON.parse(text), origin);
+  });
+}
+
+describe('k8s/base', () => {
+  const manifests = kustomize(join(k8s, 'base'));
+
+  it.each(['gateway', 'orthanc'])('%s runs without root, privileges or capabilities', (name) => {
+    const { securityContext, containers } = pod(manifests, name);
+    expect(securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
+    expect(containers[0].securityContext).toMatchObject({
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ['ALL'] },
+    });
+    expect(containers[0].resources).toMatchObject({
+      requests: { cpu: expect.any(String), memory: expect.any(String) },
+      limits: { memory: expect.any(String) },
+    });
+  });
+
+  it('the gateway writes only to its volumes and is probed at its health endpoints', () => {
+    const [container] = pod(manifests, 'gateway').containers;
+    expect(container.securityContext['readOnlyRootFilesystem']).toBe(true);
+    expect(container.livenessProbe?.httpGet?.path).toBe('/health/live');
+    expect(container.readinessProbe?.httpGet?.path).toBe('/health/ready');
+  });
+
+  it('what is mounted and read exists, under its hashed name', () => {
+    const { volumes, containers } = pod(manifests, 'gateway');
+    const wanted = [
+      ...volumes.flatMap(({ configMap }) => configMap?.name ?? []),
+      ...(containers[0].envFrom ?? []).map(({ configMapRef }) => configMapRef.name),
+    ];
+    const made = manifests.filter(({ kind }) => kind === 'ConfigMap').map(({ metadata }) => metadata.name);
+    expect(wanted).toHaveLength(2);
+    expect(made).toEqual(expect.arrayContaining(wanted));
+  });
+
+  it('carries no secret: the password and keys come by reference', () => {
+    expect(manifests.filter(({ kind }) => kind === 'Secret')).toEqual([]);
+    const named = (['gateway', 'orthanc'] as const).flatMap((name) =>
+      pod(manifests, name).containers[0].env.filter(({ name }) => /PASSWORD|KEY|JWK/.test(name)),
+    );
+    expect(named.map(({ valueFrom }) => valueFrom?.secretKeyRef.key)).toEqual([
+      'sealing-key',
+      'orthanc-password',
+      'client-jwk-private',
+      'orthanc-password',
+    ]);
+    const users = pod(manifests, 'orthanc').containers[0].env.find(({ name }) =>
+      name.endsWith('REGISTERED_USERS'),
+    );
+    expect(users?.value).toBe('{"gateway": "$(GATEWAY_PASSWORD)"}');
+  });
+
+  it('every tenant parses with the environment of the pod, holds no literal secret, and asks for a token', () => {
+    const tenants = tenantsOf(manifests);
+    expect(tenants.map(({ tenant }) => tenant.key)).toContain('smart-sandbox');
+    for (const { tenant, literalSecrets } of tenants) {
+      expect(literalSecrets, tenant.key).toEqual([]);
+      expect(tenant.authorization.type, tenant.key).not.toBe('mock');
+    }
+  });
+
+  it('Orthanc finds, gets and moves for the gateway only', () => {
+    const settings = JSON.parse(one(manifests, 'ConfigMap', 'orthanc-').data!['orthanc.json']!) as object;
+    expect(settings).toMatchObject({
+      AuthenticationEnabled: true,
+      DicomAlwaysAllowFind: false,
+      DicomAlwaysAllowGet: false,
+      DicomAlwaysAllowMove: false,
+      DicomModalities: { STORESCP: { Host: 'gateway', Port: 30104 } },
+    });
+  });
+});
+
+it('every tenant file of k8s/tenants parses, those of no ConfigMap too', () => {
+  const files = readdirSync(join(k8s, 'tenants'), { recursive: true, encoding: 'utf8' });
+  const tenants = files.filter((file) => file.endsWith('.json'));
+  expect(tenants).toContain('meditech-sandbox.json');
+  const environment = {
+    ORTHANC_PASSWORD: 'a',
+    CLIENT_JWK_PRIVATE: '{"kty":"EC"}',
+    MEDITECH_CLIENT_SECRET: 'b',
+  };
+  for (const file of tenants) {
+    const origin = { key: file, path: file, dynamic: false, directory: '/etc/gateway/tenants', environment };
+    const json: unknown = JSON.parse(readFileSync(join(k8s, 'tenants', file), 'utf8'));
+    expect(parseTenant(json, origin).literalSecrets, file).toEqual([]);
+  }
+});
+
+describe('k8s/tenants/trial', () => {
+  it('adds the tenants without authorization to the base, and says that it does', () => {
+    const overlay = mkdtempSync(join(tmpdir(), 'overlay-'));
+    try {
+      const from = (path: string) => relative(overlay, join(k8s, path));
+      writeFileSync(
+        join(overlay, 'kustomization.yaml'),
+        `resources: ['${from('base')}']\ncomponents: ['${from('tenants/trial')}']\n`,
+      );
+      const manifests = kustomize(overlay);
+      expect(one(manifests, 'ConfigMap', 'gateway-').data).toMatchObject({ ALLOW_MOCK: '1' });
+      const tenants = tenantsOf(manifests);
+      expect(tenants.map(({ tenant }) => tenant.key)).toEqual(
+        expect.arrayContaining(['smart-sandbox', 'open', 'open-dimse', 'delayed', 'hardcoded-patient']),
+      );
+      expect(tenants.flatMap(({ literalSecrets }) => literalSecrets)).toEqual([]);
+    } finally {
+      rmSync(overlay, { recursive: true });
+    }
+  });
+});
