@@ -19,20 +19,23 @@ const mayImport: Record<Part, readonly Part[]> = {
 const seesEverything = /^gateway\/(main|app)\.ts$|^(gateway|viewer)\/(test|bench)\//;
 /** Starting real servers and finding the shared data serves the tests of every part. */
 const testSetup = /^gateway\/test\/setup\//;
-const isTest = /\.test\.ts$|^(gateway|viewer)\/(test|bench)\//;
+const isTest = /\.test\.ts$|\/(test|bench)\//;
 
 /** The environment is read in one place of the running program; tests and configuration have their own. */
 const mayReadEnvironment = /^gateway\/main\.ts$|^(gateway|viewer)\/(test|bench)\/|^[^/]+\.config\.ts$/;
 /** Tool configuration and Svelte components have a default export by contract. */
 const isServerCode = /^(schema|gateway|subgraphs)\/.*\.ts$/;
+/** Runs only on a developer's machine, and may use what is installed there. */
+const isGenerator = /^schema\/(generate|compose)/;
 const meaninglessName = /(^|\/)(utils?|helpers?|common|misc|index)\.ts$/;
 
 /**
  * Every rule that a file breaks, in words; empty when it keeps the house.
  * @param file path below the repository root, with forward slashes
  * @param text its content; of a `.svelte` file the scripts are looked at
+ * @param dependencies what package.json installs in production
  */
-export function violations(file: string, text: string): string[] {
+export function violations(file: string, text: string, dependencies: readonly string[]): string[] {
   const code = file.endsWith('.svelte') ? scriptsOf(text) : text;
   const found: string[] = [];
   for (const { fileName: specifier } of ts.preProcessFile(code, true, true).importedFiles) {
@@ -45,7 +48,13 @@ export function violations(file: string, text: string): string[] {
   }
   if (isServerCode.test(file)) {
     if (meaninglessName.test(file)) found.push('is named after nothing; use the word of the standard');
-    source.statements.forEach((statement) => found.push(...refusedStatement(statement, isTest.test(file))));
+    for (const statement of source.statements) {
+      found.push(...refusedStatement(statement, isTest.test(file)));
+      const missing = isTest.test(file) || isGenerator.test(file) ? undefined : packageOf(statement);
+      if (missing && !dependencies.includes(missing)) {
+        found.push(`imports ${missing}, which is not among the dependencies of package.json`);
+      }
+    }
   }
   return found;
 }
@@ -61,6 +70,22 @@ function refusedImport(file: string, specifier: string): string | undefined {
 
 function partOf(path: string): Part | undefined {
   return parts.find((part) => path.startsWith(`${part}/`));
+}
+
+/** The package whose code an import loads; types are gone when it runs, `node:` modules are there. */
+function packageOf(statement: ts.Statement): string | undefined {
+  if (
+    !ts.isImportDeclaration(statement) ||
+    statement.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword
+  ) {
+    return undefined;
+  }
+  const specifier = (statement.moduleSpecifier as ts.StringLiteral).text;
+  if (/^(\.|node:)/.test(specifier)) return undefined;
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
 }
 
 function readsEnvironment(node: ts.Node): boolean {
