@@ -1,0 +1,77 @@
+import Database from 'better-sqlite3';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** A study as it is now: what is remembered is when it was first seen with this many instances. */
+export interface Sighting {
+  studyUid: string;
+  /** Undefined where the source does not say. */
+  instances?: number;
+}
+
+/** When a study came to be as it is (IA-13). */
+export interface Memory {
+  /** FHIR instant. */
+  lastUpdated: string;
+  /** True when nothing was remembered before this sighting: the instant is then only ours, and no proof of age. */
+  fresh: boolean;
+}
+
+/** A PACS has no last-updated; this remembers when we first saw each study with its present instance count (IA-13). */
+export interface Seen {
+  /** @param tenant key of the tenant */
+  observe(tenant: string, sightings: readonly Sighting[]): Map<string, Memory>;
+  close(): void;
+}
+
+/**
+ * Opens the memory in `DATA_DIR`; replicas that share the directory share it.
+ * @param now seconds since the epoch
+ */
+export function openSeen(dataDir: string, now: () => number): Seen {
+  mkdirSync(dataDir, { recursive: true });
+  const database = new Database(join(dataDir, 'seen.sqlite'));
+  database.pragma('journal_mode = WAL');
+  database.pragma('synchronous = NORMAL');
+  database.pragma('busy_timeout = 2000');
+  database.exec(
+    `create table if not exists seen (
+       tenant text not null, study text not null, instances integer not null, since integer not null,
+       primary key (tenant, study)
+     ) without rowid, strict`,
+  );
+  const recall = database.prepare<[string, string], { instances: number; since: number }>(
+    'select instances, since from seen where tenant = ? and study = ?',
+  );
+  // A second replica may have written in between: the earlier instant of the same count stays.
+  const remember = database.prepare<[string, string, number, number]>(
+    `insert into seen (tenant, study, instances, since) values (?, ?, ?, ?)
+     on conflict (tenant, study) do update set instances = excluded.instances, since = excluded.since
+     where seen.instances <> excluded.instances`,
+  );
+
+  const rememberAll = database.transaction((tenant: string, changed: readonly [string, number, number][]) => {
+    for (const [study, instances, since] of changed) remember.run(tenant, study, instances, since);
+  });
+
+  return {
+    observe(tenant, sightings) {
+      const milliseconds = Math.floor(now() * 1000);
+      const memories = new Map<string, Memory>();
+      const changed: [string, number, number][] = [];
+      for (const { studyUid, instances = -1 } of sightings) {
+        const known = recall.get(tenant, studyUid);
+        // A source that once fails to say how many there are does not make the study new.
+        const same = known !== undefined && (instances === -1 || known.instances === instances);
+        if (!same) changed.push([studyUid, instances, milliseconds]);
+        memories.set(studyUid, {
+          lastUpdated: new Date(same ? known.since : milliseconds).toISOString(),
+          fresh: known === undefined,
+        });
+      }
+      if (changed.length > 0) rememberAll(tenant, changed);
+      return memories;
+    },
+    close: () => void database.close(),
+  };
+}
