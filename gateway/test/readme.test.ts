@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { buildSchema, parse, validate } from 'graphql';
+import { expect, it } from 'vitest';
+
+const read = (file: string) => readFileSync(resolve(import.meta.dirname, '../..', file), 'utf8');
+const readme = read('README.md');
+
+it('names the two commands', () => {
+  expect(readme).toMatch(/^npm ci && npm start /m);
+  expect(readme).toMatch(/^npm ci && npm test /m);
+});
+
+it('its ready-made request fits the schema that clients see', () => {
+  const [, body] = /<<'JSON'\n(.+)\nJSON/.exec(readme) ?? [];
+  const { query, variables } = JSON.parse(body!) as { query: string; variables: { id: string } };
+  expect(validate(buildSchema(read('schema/api.graphql')), parse(query))).toEqual([]);
+  expect(read('gateway/demo/patients/helen-castellanos.json')).toContain(`"id":"${variables.id}"`);
+});
+
+it('every npm script it names exists', () => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+  const named = [...readme.matchAll(/npm run ([a-z:]+)/g)].map(([, name]) => name!);
+  expect(named.filter((name) => !(name in scripts))).toEqual([]);
+});
