@@ -1,0 +1,31 @@
+/**
+ * `npm run bench`: every `*.bench.ts` of this folder, or those whose name contains an argument, as one table.
+ * Each exports `bench(): Promise<Figure[]>`. Ends with exit code 1 when a figure misses what it must reach.
+ */
+import { readdirSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { isMet, type Figure } from './measure.ts';
+
+const wanted = process.argv.slice(2);
+const files = readdirSync(import.meta.dirname)
+  .filter((name) => name.endsWith('.bench.ts'))
+  .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)));
+
+const model = cpus()[0]?.model ?? 'unknown processor';
+process.stdout.write(`Node ${process.version}, ${cpus().length} × ${model}\n\n`);
+process.stdout.write('| benchmark | figure | must be | |\n|---|---:|---:|---|\n');
+for (const file of files.sort()) {
+  const { bench } = (await import(`./${file}`)) as { bench(): Promise<Figure[]> };
+  for (const figure of await bench()) {
+    process.stdout.write(`${row(figure)}\n`);
+    if (!isMet(figure)) process.exitCode = 1;
+  }
+}
+
+function row(figure: Figure): string {
+  const { what, value, unit, atLeast, atMost } = figure;
+  const number = value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);
+  const bound = atLeast !== undefined ? `≥ ${atLeast}` : atMost !== undefined ? `≤ ${atMost}` : '';
+  const verdict = bound ? (isMet(figure) ? 'met' : 'MISSED') : '';
+  return `| ${what} | ${number} ${unit} | ${bound} | ${verdict} |`;
+}
