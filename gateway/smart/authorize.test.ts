@@ -1,0 +1,428 @@
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { parseTenant, type Tenant } from '../../schema/tenant.ts';
+import { authorizationServer, type AuthorizationServer } from '../test/authorization-server.ts';
+import { authorizer, type Authorizer } from './authorize.ts';
+import { clientAssertion } from './backend-token.ts';
+
+const BASE = 'https://img.example.org';
+const scope = 'openid patient/ImagingStudy.rs patient/Patient.r';
+
+let server: AuthorizationServer;
+let clock = 0;
+let door: Authorizer;
+const in_ = (seconds: number) => Math.floor(clock / 1000) + seconds;
+
+beforeAll(async () => {
+  server = await authorizationServer();
+  server.now = () => clock;
+});
+afterAll(() => server.close());
+beforeEach(() => {
+  clock = Date.now();
+  server.mode = server.patientMode = 'up';
+  server.tokens.clear();
+  server.assertions.length = 0;
+  for (const name of Object.keys(server.calls)) server.calls[name] = 0;
+  server.patients.set('p1', {
+    resourceType: 'Patient',
+    id: 'p1',
+    birthDate: '1970-01-01',
+    identifier: [{ type: { coding: [{ code: 'MR' }] }, value: 'MRN1' }],
+    name: [{ family: 'Secret' }],
+  });
+  server.tokens.set('good', {
+    scope,
+    patient: 'p1',
+    client_id: 'app',
+    exp: in_(600),
+    sub: 'u',
+    fhirUser: 'Practitioner/7',
+  });
+  door = authorizer({ fetch, now: () => clock, baseUrl: BASE, dynamicHosts: new Set() });
+});
+
+function tenant(authorization: object = {}, more: object = {}): Tenant {
+  const json = {
+    authorization: {
+      type: 'smart-on-fhir',
+      fhirBaseUrl: server.fhirBaseUrl,
+      scope: 'system/Patient.read',
+      client: server.client,
+      ...authorization,
+    },
+    images: { type: 'dicom-web', lookup: 'studies-by-mrn', endpoint: 'http://127.0.0.1:1/' },
+    ...more,
+  };
+  const origin = { key: 't', path: 't', dynamic: false, directory: '/', environment: {} };
+  return parseTenant(json, origin).tenant;
+}
+
+function request(authorization?: string | string[], url = '/t/graphql'): IncomingMessage {
+  const message = new IncomingMessage(new Socket());
+  message.url = url;
+  const values = authorization === undefined ? [] : [authorization].flat();
+  Object.defineProperty(message, 'headersDistinct', {
+    value: values.length ? { authorization: values } : {},
+  });
+  return message;
+}
+const ask = (token: string, t = tenant()) => door.authorize(t, request(`Bearer ${token}`));
+const code = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'allowed',
+    (error: { code: string }) => error.code,
+  );
+
+test('an active token becomes an Access, and nothing more than needed', async () => {
+  expect(await ask('good')).toEqual({
+    tenant: 't',
+    client: 'app',
+    user: 'Practitioner/7',
+    patients: [
+      {
+        id: 'p1',
+        identity: {
+          id: 'p1',
+          birthDate: '1970-01-01',
+          identifier: [{ type: { coding: [{ code: 'MR' }] }, value: 'MRN1' }],
+        },
+      },
+    ],
+    permissions: [
+      { level: 'patient', type: 'ImagingStudy', interactions: 'rs' },
+      { level: 'patient', type: 'Patient', interactions: 'r' },
+    ],
+    expires: clock / 1000 + 60,
+    clinicalToken: 'good',
+  });
+});
+
+describe('IA-5 and SM-12: what a token must be', () => {
+  const now = () => in_(0);
+  test.each<[string, () => object | undefined, string]>([
+    ['unknown or revoked', () => undefined, 'invalid_token'],
+    ['expired', () => ({ scope, patient: 'p1', exp: now() - 1 }), 'invalid_token'],
+    ['not yet valid', () => ({ scope, patient: 'p1', nbf: now() + 60 }), 'invalid_token'],
+    [
+      'for another server',
+      () => ({ scope, patient: 'p1', aud: 'https://other.example.org' }),
+      'invalid_token',
+    ],
+    ['for us', () => ({ scope, patient: 'p1', aud: `${BASE}/t/fhir` }), 'allowed'],
+    ['for the tenant base', () => ({ scope, patient: 'p1', aud: `${BASE}/t/` }), 'allowed'],
+    ['for another tenant of ours', () => ({ scope, patient: 'p1', aud: `${BASE}/u` }), 'invalid_token'],
+    [
+      'for the EHR, among others',
+      () => ({ scope, patient: 'p1', aud: ['x', server.fhirBaseUrl] }),
+      'allowed',
+    ],
+    ['of another issuer', () => ({ scope, patient: 'p1', iss: 'https://evil.example.org' }), 'invalid_token'],
+    ['of the issuer, with a slash', () => ({ scope, patient: 'p1', iss: `${server.issuer}/` }), 'allowed'],
+    ['with no scope (IA-9)', () => ({ patient: 'p1' }), 'insufficient_scope'],
+    ['with no clinical scope', () => ({ patient: 'p1', scope: 'openid' }), 'insufficient_scope'],
+    ['with no patient (SM-6)', () => ({ scope }), 'insufficient_scope'],
+    ['with a patient that is no id', () => ({ scope, patient: '../x' }), 'insufficient_scope'],
+    [
+      'system/ where launch is on (IA-4)',
+      () => ({ scope: 'system/*.rs', client_id: 'b' }),
+      'insufficient_scope',
+    ],
+    ['described in a wrong type', () => ({ scope: ['a'], patient: 'p1' }), 'bad_gateway'],
+    ['active as text', () => ({ active: 'true', scope, patient: 'p1' }), 'bad_gateway'],
+    [
+      'with nulls and unknown fields',
+      () => ({ scope, patient: 'p1', aud: null, need_patient_banner: true }),
+      'allowed',
+    ],
+  ])('%s → %#', async (_what, record, expected) => {
+    const said = record();
+    if (said) server.tokens.set('x', { ...said });
+    expect(await code(ask('x'))).toBe(expected);
+  });
+
+  test('further audiences are the tenant’s to name', async () => {
+    server.tokens.set('x', { scope, patient: 'p1', aud: 'https://imaging.hospital' });
+    expect(await code(ask('x', tenant({ audience: ['https://imaging.hospital'] })))).toBe('allowed');
+  });
+
+  test('IA-12 a client assertion is no token, even where the server calls it active', async () => {
+    await ask('good');
+    const [sent] = server.assertions;
+    const own = await clientAssertion(server.client as never, 'https://elsewhere', clock);
+    for (const assertion of [sent!, own]) {
+      server.tokens.set(assertion, { scope, patient: 'p1' });
+      expect(await code(ask(assertion))).toBe('invalid_token');
+    }
+    expect(server.calls['introspect']).toBe(1);
+  });
+});
+
+describe('RFC 6750 §2 where the token is', () => {
+  test.each<[string, string | string[] | undefined, string, string]>([
+    ['none', undefined, '/', 'unauthenticated'],
+    ['empty', '', '/', 'unauthenticated'],
+    ['another scheme', 'Basic dTpw', '/', 'unauthenticated'],
+    ['any case', 'bearer good', '/', 'allowed'],
+    ['no token', 'Bearer', '/', 'invalid_request'],
+    ['two tokens', 'Bearer good good', '/', 'invalid_request'],
+    ['characters that no token has', 'Bearer go"od', '/', 'invalid_request'],
+    ['two headers', ['Bearer good', 'Bearer good'], '/', 'invalid_request'],
+    ['in the query', undefined, '/t/fhir?access_token=good', 'invalid_request'],
+    ['in both', 'Bearer good', '/t/fhir?x=1&access_token=good', 'invalid_request'],
+  ])('%s', async (_what, header, url, expected) => {
+    expect(await code(door.authorize(tenant(), request(header, url)))).toBe(expected);
+  });
+});
+
+describe('IA-8 Backend Services', () => {
+  const both = { modes: ['app-launch', 'backend-services'] };
+  const policy = [
+    { client_id: 'b', patients: ['p1'], studies: ['1.2'] },
+    { client_id: 'b', patients: ['p2'] },
+    { client_id: 'b', patients: ['p1'], studies: ['1.3'] },
+    { client_id: 'c', patients: ['p9'] },
+  ];
+
+  test('reaches what the policy says of the client, and only with the mode on', async () => {
+    server.tokens.set('s', { scope: 'system/ImagingStudy.rs', client_id: 'b' });
+    const access = await ask('s', tenant({ modes: ['backend-services'], policy }));
+    expect(access.patients).toMatchObject([{ id: 'p1', studies: ['1.2', '1.3'] }, { id: 'p2' }]);
+    expect((access.patients as object[])[1]).not.toHaveProperty('studies');
+  });
+
+  test.each<[string, object]>([
+    ['a client without rows', { client_id: 'z' }],
+    ['no client at all', {}],
+  ])('%s reaches nobody', async (_who, more) => {
+    server.tokens.set('s', { scope: 'system/*.rs', ...more });
+    expect((await ask('s', tenant({ modes: ['backend-services'], policy }))).patients).toEqual([]);
+  });
+
+  test('IA-9 scopes of one grant never meet the context of another', async () => {
+    server.tokens.set('mixed', { scope: 'system/*.cruds patient/Patient.r', patient: 'p1', client_id: 'b' });
+    const launched = await ask('mixed', tenant({ ...both, policy }));
+    expect(launched.patients).toMatchObject([{ id: 'p1' }]);
+    expect(launched.permissions).toEqual([{ level: 'patient', type: 'Patient', interactions: 'r' }]);
+
+    server.tokens.set('contextless', { scope: 'system/Patient.r patient/*.cruds', client_id: 'b' });
+    const backend = await ask('contextless', tenant({ ...both, policy }));
+    expect(backend.permissions).toEqual([{ level: 'system', type: 'Patient', interactions: 'r' }]);
+  });
+
+  test('IA-4 app launch off: its scopes count for nothing', async () => {
+    expect(await code(ask('good', tenant({ modes: ['backend-services'], policy })))).toBe(
+      'insufficient_scope',
+    );
+  });
+});
+
+describe('SM-9 what is remembered', () => {
+  test('a warm cache makes no call', async () => {
+    await ask('good');
+    const calls = { ...server.calls };
+    expect(calls).toEqual({ configuration: 1, token: 1, introspect: 1, patient: 1 });
+    await ask('good');
+    expect(server.calls).toEqual(calls);
+  });
+
+  test('a thousand at once make one introspection and one Patient read', async () => {
+    await Promise.all(Array.from({ length: 1000 }, () => ask('good')));
+    expect(server.calls).toEqual({ configuration: 1, token: 1, introspect: 1, patient: 1 });
+  });
+
+  test.each<[string, object, number, boolean]>([
+    ['before introspectionTtl', {}, 29, false],
+    ['after introspectionTtl', {}, 31, true],
+    ['after exp, which comes first', { exp: 10 }, 11, true],
+    ['no exp: the shortest time', { exp: undefined }, 4, true],
+  ])('revocation is seen: %s', async (_when, more, after, seen) => {
+    const { exp } = more as { exp?: number };
+    const record = {
+      scope,
+      patient: 'p1',
+      ...('exp' in more ? (exp ? { exp: in_(exp) } : {}) : { exp: in_(600) }),
+    };
+    server.tokens.set('x', record);
+    await ask('x');
+    server.tokens.delete('x');
+    clock += after * 1000;
+    expect(await code(ask('x'))).toBe(seen ? 'invalid_token' : 'allowed');
+  });
+
+  test('a refusal is kept for three seconds, not longer', async () => {
+    expect(await code(ask('late'))).toBe('invalid_token');
+    server.tokens.set('late', { scope, patient: 'p1' });
+    clock += 2900;
+    expect(await code(ask('late'))).toBe('invalid_token');
+    clock += 200;
+    expect(await code(ask('late'))).toBe('allowed');
+  });
+
+  test.each([
+    ['down', 'unavailable'],
+    ['failing', 'unavailable'],
+    ['nonsense', 'bad_gateway'],
+  ] as const)(
+    'IA-9 a server that is %s is %s, never a pass, and forgotten within a second',
+    async (mode, expected) => {
+      server.mode = mode;
+      expect(await code(ask('good'))).toBe(expected);
+      server.mode = 'up';
+      clock += 1001;
+      expect(await code(ask('good'))).toBe('allowed');
+    },
+  );
+
+  test('the server fails after the token was seen: allowed until the cache runs out, then refused', async () => {
+    await ask('good');
+    server.mode = 'down';
+    expect(await code(ask('good'))).toBe('allowed');
+    clock += 31_000;
+    expect(await code(ask('good'))).toBe('unavailable');
+  });
+
+  test('tenants do not share what they know', async () => {
+    await ask('good');
+    await ask('good', { ...tenant(), key: 'u', path: 'u' });
+    expect(server.calls['introspect']).toBe(2);
+  });
+
+  test('our own revoked token is replaced once', async () => {
+    await ask('good');
+    server.revokeBackendTokens();
+    server.tokens.set('second', { scope, patient: 'p1' });
+    expect(await code(ask('second'))).toBe('allowed');
+    expect(server.calls['token']).toBe(2);
+  });
+
+  test('10,000 tokens stay within 20 MB', async () => {
+    const long = Array.from(
+      { length: 30 },
+      (_, i) => `patient/Type${'ABCDEFGHIJKLMNOPQRSTUVWXYZABCD'[i]}.rs`,
+    ).join(' ');
+    const door = authorizer({
+      baseUrl: BASE,
+      now: () => clock,
+      dynamicHosts: new Set(),
+      fetch: ((url: string) =>
+        Promise.resolve(
+          Response.json(
+            String(url).endsWith('introspect')
+              ? {
+                  active: true,
+                  scope: long,
+                  patient: `p${Math.random()}`,
+                  client_id: 'app',
+                  sub: crypto.randomUUID(),
+                  exp: in_(9999),
+                }
+              : {
+                  access_token: 'x',
+                  expires_in: 9999,
+                  token_endpoint: 'http://a/token',
+                  introspection_endpoint: 'http://a/introspect',
+                },
+          ),
+        )) as unknown as typeof fetch,
+    });
+    const all = {
+      images: { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:1/' },
+    };
+    const t = tenant({}, all);
+    const send = (i: number) => door.authorize(t, request(`Bearer ${'t'.repeat(1200)}${i}`));
+    await send(-1);
+    setFlagsFromString('--expose-gc');
+    const gc = runInNewContext('gc') as () => void;
+    gc();
+    const before = process.memoryUsage().heapUsed;
+    for (let i = 0; i < 10_000; i++) await send(i);
+    gc();
+    const grown = (process.memoryUsage().heapUsed - before) / 1e6;
+    expect(grown).toBeLessThan(20);
+  }, 60_000);
+});
+
+describe('who the patient is', () => {
+  test('IA-11 the EHR’s answer for anyone else is not taken', async () => {
+    server.patients.set('p1', { resourceType: 'Patient', id: 'p2', identifier: [{ value: 'X' }] });
+    expect((await ask('good')).patients).toEqual([{ id: 'p1' }]);
+  });
+
+  test('unreachable: no identity, and asked again a second later', async () => {
+    server.patientMode = 'down';
+    expect((await ask('good')).patients).toEqual([{ id: 'p1' }]);
+    server.patientMode = 'up';
+    clock += 1001;
+    expect((await ask('good')).patients).toMatchObject([{ identity: { id: 'p1' } }]);
+  });
+
+  test('known before: outlives the outage (SM-9)', async () => {
+    await ask('good');
+    server.patientMode = 'down';
+    clock += 400_000;
+    server.tokens.set('later', { scope, patient: 'p1' });
+    expect((await ask('later')).patients).toMatchObject([{ identity: { id: 'p1' } }]);
+  });
+
+  test('not asked for where images are not found by it', async () => {
+    const all = {
+      images: { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:1/' },
+    };
+    await ask('good', tenant({}, all));
+    expect(server.calls['patient']).toBe(0);
+  });
+});
+
+describe('other kinds of tenant', () => {
+  const patient = { resourceType: 'Patient', id: 'p1', identifier: [{ value: 'X' }] };
+  const mock = (more: object) => {
+    const { authorization } = parseTenant(
+      {
+        authorization: { type: 'mock', ...more },
+        images: { type: 'folder', lookup: 'studies-by-mrn', path: '/x' },
+      },
+      { key: 't', path: 't', dynamic: false, directory: '/', environment: {} },
+    ).tenant;
+    return { ...tenant(), authorization };
+  };
+
+  test.each<[string, object, unknown]>([
+    ['with a patient', { patient }, [{ id: 'p1', identity: { id: 'p1', identifier: [{ value: 'X' }] } }]],
+    ['without one', {}, []],
+    ['without checks', { patient, disableAuthzChecks: true }, 'all'],
+  ])('SM-11 mock %s, whatever token was sent', async (_what, more, patients) => {
+    for (const header of [undefined, 'Bearer secret', 'Bearer a b']) {
+      const access = await door.authorize(mock(more), request(header));
+      expect(access.patients).toEqual(patients);
+      expect(JSON.stringify(access)).not.toContain('secret');
+    }
+    expect(server.calls).toEqual({ configuration: 0, token: 0, introspect: 0, patient: 0 });
+  });
+
+  test.each([
+    'smart-on-fhir-with-epic-bugfixes',
+    'smart-on-fhir-with-meditech-bugfixes',
+    'smart-on-fhir-independent',
+    'smart-on-fhir-jwt',
+  ])('%s is 501 for now', async (type) => {
+    const t = tenant({ type });
+    expect(await code(ask('good', t))).toBe('not_implemented');
+  });
+
+  test('a client without a key is 501', async () => {
+    expect(await code(ask('good', tenant({ client: { client_id: 'c' } })))).toBe('not_implemented');
+    expect(await code(ask('good', { ...tenant({ client: undefined }), key: 'u' }))).toBe('not_implemented');
+  });
+
+  test('SM-15 a dynamic tenant calls no host that was not allowed', async () => {
+    const t = { ...tenant(), key: 'dyn:1', dynamic: true };
+    expect(await code(ask('good', t))).toBe('not_implemented');
+    expect(server.calls['configuration']).toBe(0);
+    door = authorizer({ fetch, now: () => clock, baseUrl: BASE, dynamicHosts: new Set(['127.0.0.1']) });
+    expect(await code(ask('good', t))).toBe('allowed');
+  });
+});

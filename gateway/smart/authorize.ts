@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { LRUCache } from 'lru-cache';
+import type { Access, PatientGrant } from '../../schema/access.ts';
+import { Fault } from '../../schema/fault.ts';
+import type { Permission } from '../../schema/scopes.ts';
+import { parseScopes } from '../../schema/scopes.ts';
+import type { Tenant } from '../../schema/tenant.ts';
+import { backendTokens } from './backend-token.ts';
+import { bearerToken } from './bearer.ts';
+import { expiringCache } from './expiring-cache.ts';
+import { introspect } from './introspect.ts';
+import { mockAccess } from './mock.ts';
+import { needsIdentity, patientIdentities } from './patient.ts';
+import type { ExternalConfig, SmartConfiguration } from './smart-configuration.ts';
+import { smartConfigurations } from './smart-configuration.ts';
+import type { Reach } from './token-rules.ts';
+import { invalid, reachOf, refuseAssertion, requireMeantForUs } from './token-rules.ts';
+import type { Outside } from './upstream.ts';
+
+export interface Authorizer {
+  /**
+   * Who is calling, and what they may see.
+   * @throws Fault: no Access, no data (IA-9)
+   */
+  authorize(tenant: Tenant, request: IncomingMessage): Promise<Access>;
+  /** The EHR's discovery document, through the same cache. */
+  smartConfiguration(tenant: Tenant, config: ExternalConfig): Promise<SmartConfiguration>;
+}
+
+export interface AuthorizerDeps extends Outside {
+  /** Our own public base, for `aud` (IA-5). */
+  baseUrl: string;
+}
+
+/** What is remembered of a token: never the token itself. */
+type Known = { reach: Reach; client?: string; user?: string; expires: number } | { fault: Fault };
+
+/** SM-9. */
+const REFUSED_SECONDS = 3;
+const DOWN_SECONDS = 1;
+const UNKNOWN_LIFETIME_SECONDS = 3;
+const MOST_TOKENS = 10_000;
+/** An Access outlives the check it came from by this much, so that one handed out at the last moment can still be used. */
+const ACCESS_SECONDS = 60;
+
+/** The door's memory and its rules; one for the process. */
+export function authorizer(deps: AuthorizerDeps): Authorizer {
+  const documents = smartConfigurations(deps);
+  const tokens = backendTokens(deps);
+  const identities = patientIdentities(deps, tokens);
+  const known = expiringCache<Known>(MOST_TOKENS, deps.now);
+  // Tokens of one app have the same scopes: one list serves them all.
+  const scopes = new LRUCache<string, readonly Permission[]>({ max: 1000 });
+  const seconds = () => deps.now() / 1000;
+
+  const permissionsOf = (scope: string): readonly Permission[] => {
+    const kept = scopes.get(scope) ?? parseScopes(scope);
+    scopes.set(scope, kept);
+    return kept;
+  };
+
+  const check = async (tenant: Tenant, config: ExternalConfig, token: string): Promise<Known> => {
+    const document = await documents(tenant, config);
+    refuseAssertion(token, config.tokenUrl ?? document['token_endpoint']);
+    const active = await introspect(deps, tokens, tenant, config, document, token);
+    if (!active) throw invalid();
+    requireMeantForUs(active, tenant, config, document, deps.baseUrl, seconds());
+    const reach = reachOf(active, permissionsOf(active.scope ?? ''), config);
+    const { client_id: client, fhirUser, sub } = active;
+    const user = fhirUser ?? sub;
+    return {
+      reach,
+      ...(client !== undefined && { client }),
+      ...(user !== undefined && { user }),
+      expires: active.exp ?? seconds() + UNKNOWN_LIFETIME_SECONDS,
+    };
+  };
+
+  const remember = async (tenant: Tenant, config: ExternalConfig, token: string) => {
+    try {
+      const value = await check(tenant, config, token);
+      const left = 'expires' in value ? value.expires - seconds() : 0;
+      return { value, seconds: Math.min(left, config.introspectionTtl) };
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      return { value: { fault: error }, seconds: error.status < 500 ? REFUSED_SECONDS : DOWN_SECONDS };
+    }
+  };
+
+  const smartAccess = async (tenant: Tenant, config: ExternalConfig, token: string): Promise<Access> => {
+    const hash = createHash('sha256').update(`${tenant.key}\0${token}`).digest('base64url');
+    const found = await known.get(hash, () => remember(tenant, config, token));
+    if ('fault' in found) throw found.fault;
+    const { reach, client, user, expires } = found;
+    const document = () => documents(tenant, config);
+    const grant = async (patient: PatientGrant): Promise<PatientGrant> => {
+      const identity = await identities(tenant, config, document, patient.id, token);
+      return identity ? { ...patient, identity } : patient;
+    };
+    return {
+      tenant: tenant.key,
+      ...(client !== undefined && { client }),
+      ...(user !== undefined && { user }),
+      patients: needsIdentity(tenant) ? await Promise.all(reach.patients.map(grant)) : reach.patients,
+      permissions: reach.permissions,
+      expires: Math.min(expires, seconds() + ACCESS_SECONDS),
+      clinicalToken: token,
+    };
+  };
+
+  return {
+    smartConfiguration: documents,
+    async authorize(tenant, request) {
+      const config = tenant.authorization;
+      if (config.type === 'mock') return mockAccess(tenant.key, config, seconds() + ACCESS_SECONDS);
+      if (config.type !== 'smart-on-fhir') throw notImplemented(config.type);
+      const token = bearerToken(request);
+      if (token === undefined) throw new Fault('unauthenticated', 'An access token is needed.');
+      return smartAccess(tenant, config, token);
+    },
+  };
+}
+
+/** A tenant whose way of authorization has no backend yet loads, and says so (spec: 501). */
+export function notImplemented(type: string): Fault {
+  return new Fault('not_implemented', `Authorization of type ${type} is not supported yet.`);
+}

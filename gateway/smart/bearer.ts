@@ -1,0 +1,35 @@
+import type { IncomingMessage } from 'node:http';
+import { Fault } from '../../schema/fault.ts';
+
+/** `b64token` of RFC 6750 §2.1. */
+const TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
+
+/**
+ * The bearer token of a request, RFC 6750 §2.1. The header is the only place for one: §2.2 (form) and §2.3 (query)
+ * put tokens where they are logged and cached.
+ * @returns undefined where no bearer credentials were sent at all
+ * @throws Fault `invalid_request` for malformed ones, several, or a token in the query
+ */
+export function bearerToken(request: IncomingMessage): string | undefined {
+  if (/[?&]access_token(?:=|&|$)/i.test(request.url ?? '')) throw malformed(IN_HEADER);
+  const headers = request.headersDistinct['authorization'] ?? [];
+  if (headers.length > 1) throw malformed('Send one Authorization header, not several.');
+  const [, scheme, token] = /^\s*(\S+)(?:\s+(.*?))?\s*$/.exec(headers[0] ?? '') ?? [];
+  // Another scheme is no attempt at a bearer token: the challenge says what would be (RFC 6750 §3.1).
+  if (scheme?.toLowerCase() !== 'bearer') return undefined;
+  if (!token || !TOKEN.test(token))
+    throw malformed('The Authorization header must read `Bearer` and one token.');
+  return token;
+}
+
+/** @throws Fault `invalid_request` for a token among the fields of a form (RFC 6750 §2.2) */
+export function refuseFormToken(body: unknown): void {
+  const fields = body instanceof URLSearchParams ? Object.fromEntries(body) : body;
+  if (typeof fields === 'object' && fields !== null && 'access_token' in fields) throw malformed(IN_HEADER);
+}
+
+const IN_HEADER = 'An access token belongs in the Authorization header.';
+
+function malformed(message: string): Fault {
+  return new Fault('invalid_request', message, { credentials: true });
+}

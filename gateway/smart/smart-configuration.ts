@@ -1,0 +1,40 @@
+import type { AuthorizationConfig, Tenant } from '../../schema/tenant.ts';
+import { expiringCache } from './expiring-cache.ts';
+import type { Outside } from './upstream.ts';
+import { call, nonsense } from './upstream.ts';
+
+/** The tenants whose EHR is asked about tokens. */
+export type ExternalConfig = Extract<AuthorizationConfig, { type: 'smart-on-fhir' }>;
+
+/** An EHR's own discovery document, SMART App Launch 2.2 §3. Unchecked but for being an object. */
+export type SmartConfiguration = Readonly<Record<string, unknown>>;
+
+const KEEP_SECONDS = 300;
+
+/**
+ * Reads EHRs' `.well-known/smart-configuration`, each at most every five minutes.
+ * @throws Fault as `call` does; `bad_gateway` where the EHR has no such document
+ */
+export function smartConfigurations(
+  outside: Outside,
+): (tenant: Tenant, config: ExternalConfig) => Promise<SmartConfiguration> {
+  const documents = expiringCache<SmartConfiguration>(1000, outside.now);
+  return (tenant, config) =>
+    documents.get(tenant.key, async () => {
+      const answer = await call(outside, tenant, `${config.fhirBaseUrl}/.well-known/smart-configuration`);
+      if (answer.status !== 200) throw nonsense('has no SMART configuration', status(answer.status));
+      return { value: answer.json, seconds: KEEP_SECONDS };
+    });
+}
+
+/**
+ * An endpoint by its name in the discovery document.
+ * @throws Fault `bad_gateway` where it is not named, or not a URL
+ */
+export function endpointOf(document: SmartConfiguration, name: string): string {
+  const url = document[name];
+  if (typeof url === 'string' && /^https?:\/\//.test(url) && URL.canParse(url)) return url;
+  throw nonsense(`names no ${name}`);
+}
+
+const status = (code: number) => new Error(`answered ${code}`);

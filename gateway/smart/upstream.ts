@@ -1,0 +1,106 @@
+import { Fault } from '../../schema/fault.ts';
+import type { Tenant } from '../../schema/tenant.ts';
+
+/** What the calls to an authorization server and its FHIR server need from outside. */
+export interface Outside {
+  fetch: typeof globalThis.fetch;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  /** `name` or `name:port` of the hosts that a dynamic tenant may reach. */
+  dynamicHosts: ReadonlySet<string>;
+}
+
+const TIMEOUT = 10_000;
+const LARGEST_ANSWER = 1 << 20;
+
+/** An answer whose body has been read: the status says whether it may be believed. */
+export interface Answer {
+  status: number;
+  json: Record<string, unknown>;
+}
+
+/**
+ * One call to a tenant's authorization server or EHR; no redirects, ten seconds, a megabyte.
+ * @throws Fault `unavailable` where it cannot be reached or fails, `bad_gateway` where the answer is no JSON object,
+ *   `not_implemented` for a dynamic tenant's host that nobody allowed (SM-15)
+ */
+export async function call(
+  outside: Outside,
+  tenant: Tenant,
+  url: string,
+  init: RequestInit = {},
+): Promise<Answer> {
+  guard(outside, tenant, url);
+  let status: number;
+  let text: string;
+  // AbortSignal.timeout would live its ten seconds out after every call.
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(), TIMEOUT);
+  try {
+    const response = await outside.fetch(url, {
+      ...init,
+      redirect: 'error',
+      signal: timeout.signal,
+      headers: { accept: 'application/json, application/fhir+json;q=0.9', ...init.headers },
+    });
+    status = response.status;
+    text = await limitedText(response);
+  } catch (cause) {
+    throw new Fault('unavailable', 'The authorization server or EHR of this tenant cannot be reached.', {
+      service: 'authorization',
+      retryAfter: 1,
+      cause,
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+  if (status >= 500 || status === 429) {
+    throw new Fault('unavailable', 'The authorization server or EHR of this tenant is failing.', {
+      service: 'authorization',
+      retryAfter: 1,
+      cause: new Error(`${new URL(url).host} answered ${status}`),
+    });
+  }
+  return { status, json: status < 300 ? object(text, url) : {} };
+}
+
+/** @throws Fault `bad_gateway` */
+export function nonsense(what: string, cause?: unknown): Fault {
+  return new Fault('bad_gateway', `The authorization server or EHR of this tenant ${what}.`, {
+    service: 'authorization',
+    cause,
+  });
+}
+
+function guard(outside: Outside, tenant: Tenant, url: string): void {
+  if (!tenant.dynamic) return;
+  const { host, hostname } = new URL(url);
+  if (outside.dynamicHosts.has(host) || outside.dynamicHosts.has(hostname)) return;
+  throw new Fault(
+    'not_implemented',
+    'This server reaches no host for a dynamic tenant but those it was told to.',
+  );
+}
+
+async function limitedText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    chunks.push(chunk as Uint8Array);
+    size += (chunk as Uint8Array).length;
+    if (size > LARGEST_ANSWER) throw new Error('answer of more than a megabyte');
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function object(text: string, url: string): Record<string, unknown> {
+  try {
+    const value = JSON.parse(text) as unknown;
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return value as Record<string, unknown>;
+    }
+  } catch {
+    // Told below, without the text: it may hold anything.
+  }
+  throw nonsense('did not answer with a JSON object', new Error(`from ${new URL(url).host}`));
+}

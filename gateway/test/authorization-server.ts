@@ -1,0 +1,155 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { exportJWK, generateKeyPair, importJWK, jwtVerify } from 'jose';
+
+/** What the server says of a token when asked (RFC 7662); a token it does not list is not active. */
+export type TokenRecord = Record<string, unknown>;
+
+export interface AuthorizationServer {
+  url: string;
+  fhirBaseUrl: string;
+  issuer: string;
+  /** Our client at this server: put it into the tenant file. */
+  client: { client_id: string; jwk: object; jwkPrivate: object };
+  tokens: Map<string, TokenRecord>;
+  patients: Map<string, Record<string, unknown>>;
+  /** Calls so far by path: `introspect`, `token`, `configuration`, `patient`. */
+  calls: Record<string, number>;
+  /** Every assertion it accepted. */
+  assertions: string[];
+  /** `down` closes connections, `failing` answers 500, `nonsense` answers HTML. */
+  mode: 'up' | 'down' | 'failing' | 'nonsense';
+  /** The mode of Patient reads alone. */
+  patientMode: 'up' | 'down';
+  /** Its clock, in milliseconds. */
+  now: () => number;
+  /** Forgets the access tokens it gave to our client. */
+  revokeBackendTokens(): void;
+  close(): Promise<void>;
+}
+
+/**
+ * A small authorization server and EHR on a loopback port of its own: discovery, `client_credentials` with a verified
+ * `private_key_jwt`, introspection for whoever holds its token, and Patient reads with any of its tokens.
+ */
+export async function authorizationServer(): Promise<AuthorizationServer> {
+  const pair = await generateKeyPair('ES384', { extractable: true });
+  const jwk = { ...(await exportJWK(pair.publicKey)), kid: 'test-key', alg: 'ES384' };
+  const jwkPrivate = { ...(await exportJWK(pair.privateKey)), kid: 'test-key', alg: 'ES384' };
+  const backend = new Set<string>();
+  const jtis = new Set<string>();
+  const server = createServer((request, response) => {
+    void answer(request, response).catch(() => response.destroy());
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const self: AuthorizationServer = {
+    url,
+    fhirBaseUrl: `${url}/fhir`,
+    issuer: url,
+    client: { client_id: 'imaging-gateway', jwk, jwkPrivate },
+    tokens: new Map(),
+    patients: new Map(),
+    calls: { configuration: 0, token: 0, introspect: 0, patient: 0 },
+    assertions: [],
+    mode: 'up',
+    patientMode: 'up',
+    now: Date.now,
+    revokeBackendTokens: () => backend.clear(),
+    close: () =>
+      new Promise((done) => {
+        server.close(() => done());
+        server.closeAllConnections();
+      }),
+  };
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = new URL(request.url!, url).pathname;
+    const form = new URLSearchParams(await text(request));
+    if (self.mode === 'down') return void response.destroy();
+    if (self.mode === 'failing') return send(response, 500, { error: 'server_error' });
+    if (self.mode === 'nonsense') return void response.end('<html>');
+    if (path === '/fhir/.well-known/smart-configuration') {
+      self.calls['configuration']!++;
+      return send(response, 200, configuration(url));
+    }
+    if (path === '/token') {
+      self.calls['token']!++;
+      return token(form, response);
+    }
+    if (path === '/introspect') {
+      self.calls['introspect']!++;
+      if (!backend.has(bearer(request))) return send(response, 401, { error: 'invalid_token' });
+      const record = self.tokens.get(form.get('token') ?? '');
+      return send(response, 200, record ? { active: true, ...record } : { active: false });
+    }
+    if (path.startsWith('/fhir/Patient/')) {
+      self.calls['patient']!++;
+      if (self.patientMode === 'down') return void response.destroy();
+      if (!backend.has(bearer(request)) && !self.tokens.has(bearer(request))) {
+        return send(response, 401, {});
+      }
+      const patient = self.patients.get(path.slice('/fhir/Patient/'.length));
+      return patient ? send(response, 200, patient) : send(response, 404, {});
+    }
+    send(response, 404, {});
+  }
+
+  async function token(form: URLSearchParams, response: ServerResponse): Promise<void> {
+    try {
+      const assertion = form.get('client_assertion') ?? '';
+      const { payload, protectedHeader } = await jwtVerify(assertion, await importJWK(jwk, 'ES384'), {
+        issuer: self.client.client_id,
+        subject: self.client.client_id,
+        audience: `${url}/token`,
+        algorithms: ['ES384'],
+        typ: 'JWT',
+        requiredClaims: ['exp', 'jti'],
+        maxTokenAge: '5 minutes',
+        currentDate: new Date(self.now()),
+      });
+      if (payload.exp! - payload.iat! > 300 || protectedHeader.kid !== 'test-key' || jtis.has(payload.jti!)) {
+        throw new Error('assertion');
+      }
+      if (form.get('grant_type') !== 'client_credentials') throw new Error('grant');
+      jtis.add(payload.jti!);
+      self.assertions.push(assertion);
+    } catch {
+      return send(response, 400, { error: 'invalid_client' });
+    }
+    const made = `backend-${self.calls['token']}`;
+    backend.add(made);
+    send(response, 200, {
+      access_token: made,
+      token_type: 'bearer',
+      expires_in: 300,
+      scope: form.get('scope'),
+    });
+  }
+
+  return self;
+}
+
+const configuration = (url: string) => ({
+  issuer: url,
+  jwks_uri: `${url}/jwks`,
+  authorization_endpoint: `${url}/authorize`,
+  token_endpoint: `${url}/token`,
+  introspection_endpoint: `${url}/introspect`,
+  grant_types_supported: ['authorization_code'],
+  scopes_supported: ['openid', 'launch/patient', 'patient/*.rs'],
+  code_challenge_methods_supported: ['S256'],
+  capabilities: ['launch-standalone', 'client-public', 'permission-v2', 'sso-openid-connect'],
+});
+
+function send(response: ServerResponse, status: number, json: object): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(json));
+}
+
+const bearer = (request: IncomingMessage) => (request.headers.authorization ?? '').replace(/^Bearer /, '');
+
+async function text(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+}
