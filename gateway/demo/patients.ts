@@ -1,0 +1,59 @@
+import type { Bundle, Patient } from 'fhir/r4.js';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** A patient as image headers name one. */
+export interface Demographics {
+  /** DICOM PN. */
+  name: string;
+  /** Value of the identifier typed MR. */
+  patientId: string;
+  /** System of the identifier typed MR, written as Issuer of Patient ID. */
+  issuer: string;
+  /** DICOM DA. */
+  birthDate: string;
+  sex: 'F' | 'M' | 'O';
+}
+
+/** Folder of the bundles: beside this file, or in the sources when this file runs compiled from `dist/`. */
+export function patientsFolder(): string {
+  const beside = fileURLToPath(new URL('./patients', import.meta.url));
+  return existsSync(beside)
+    ? beside
+    : fileURLToPath(new URL('../../../gateway/demo/patients', import.meta.url));
+}
+
+/** Every FHIR transaction Bundle of the demonstration: the hospital's first, then one per patient, by name. */
+export function patientBundles(folder = patientsFolder()): Bundle[] {
+  const names = readdirSync(folder).filter((name) => name.endsWith('.json'));
+  names.sort((a, b) => Number(b === 'hospital.json') - Number(a === 'hospital.json') || (a < b ? -1 : 1));
+  return names.map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Bundle);
+}
+
+/** What the image headers say about a patient. Throws when the Patient lacks what the headers need. */
+export function demographics(patient: Patient): Demographics {
+  const mr = patient.identifier?.find((each) => each.type?.coding?.some(({ code }) => code === 'MR'));
+  const name = patient.name?.find(({ use }) => use === 'official');
+  if (!mr?.value || !mr.system || !name?.family || !patient.birthDate) {
+    throw new Error(`Patient/${patient.id} needs an MR identifier, an official name and a birth date`);
+  }
+  return {
+    name: [name.family, name.given?.[0] ?? '', name.given?.slice(1).join(' ') ?? '']
+      .join('^')
+      .replace(/\^+$/, ''),
+    patientId: mr.value,
+    issuer: mr.system,
+    birthDate: patient.birthDate.replaceAll('-', ''),
+    sex: patient.gender === 'female' ? 'F' : patient.gender === 'male' ? 'M' : 'O',
+  };
+}
+
+/** Demographics by Patient id. */
+export function demographicsById(bundles: Bundle[]): Map<string, Demographics> {
+  const patients = bundles
+    .flatMap(({ entry }) => entry ?? [])
+    .map(({ resource }) => resource)
+    .filter((resource): resource is Patient => resource?.resourceType === 'Patient');
+  return new Map(patients.map((patient) => [patient.id ?? '', demographics(patient)]));
+}
