@@ -276,17 +276,21 @@ function prepare(value: unknown, path: readonly (string | number)[], reading: Re
   if (Array.isArray(value)) return value.map((item, index) => prepare(item, [...path, index], reading));
   if (typeof value !== 'object' || value === null) return value;
   if ('$env' in value) return fromEnvironment(value, path, reading);
-  const entries = Object.entries(value).filter(([name]) => !name.startsWith('//'));
+  const entries = Object.entries(value as Record<string, unknown>).filter(([name]) => !name.startsWith('//'));
   return Object.fromEntries(
-    entries.flatMap(([name, child]): [string, unknown][] => {
+    entries.flatMap(([name, child]) => {
       const at = [...path, name];
-      const literal =
-        child !== null && child !== undefined && !(typeof child === 'object' && '$env' in child);
-      if (SECRETS.has(name) && literal) reading.literalSecrets.push(jsonPath(at));
+      if (SECRETS.has(name) && literalPart(child)) reading.literalSecrets.push(jsonPath(at));
       const prepared = prepare(child, at, reading);
       return prepared === undefined ? [] : [[name, prepared]];
     }),
   );
+}
+
+/** What of a value stands in the file itself. */
+function literalPart(value: unknown): unknown {
+  const reference = typeof value === 'object' && value !== null && '$env' in value;
+  return reference ? (value as { default?: unknown }).default : value;
 }
 
 /**

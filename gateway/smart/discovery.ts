@@ -1,0 +1,119 @@
+import { Fault } from '../../schema/fault.ts';
+import { tenantBase } from '../../schema/request.ts';
+import type { Tenant } from '../../schema/tenant.ts';
+import type { Authorizer } from './authorize.ts';
+import { notImplemented } from './authorize.ts';
+import type { ExternalConfig, SmartConfiguration } from './smart-configuration.ts';
+
+/** Capabilities of SMART Imaging Access (IA-1 to IA-3). */
+const IMAGING = 'smart-imaging-access';
+const APP_LAUNCH = 'http://fhir.org/argonaut/smart-imaging/capabilities/app-launch';
+const BACKEND_SERVICES = 'http://fhir.org/argonaut/smart-imaging/capabilities/backend-services';
+
+/**
+ * The tenant's `.well-known/smart-configuration` (SM-1, SM-2): the EHR's endpoints with our capabilities.
+ * @throws Fault `not_implemented` for a kind of authorization without a backend; as `smartConfiguration` does
+ */
+export async function smartConfigurationOf(
+  tenant: Tenant,
+  door: Pick<Authorizer, 'smartConfiguration'>,
+): Promise<SmartConfiguration> {
+  const config = tenant.authorization;
+  if (config.type === 'mock') return MOCK;
+  if (config.type !== 'smart-on-fhir') throw notImplemented(config.type);
+  return withImaging(await door.smartConfiguration(tenant, config), config);
+}
+
+/** No token is needed, so there is nowhere to get one. */
+const MOCK: SmartConfiguration = {
+  capabilities: [IMAGING],
+  grant_types_supported: [],
+  scopes_supported: [],
+  code_challenge_methods_supported: ['S256'],
+};
+
+/** Only modes that are on are advertised (IA-4), whatever the EHR itself says of them. */
+function withImaging(document: SmartConfiguration, config: ExternalConfig): SmartConfiguration {
+  const launch = config.modes.includes('app-launch');
+  const backend = config.modes.includes('backend-services');
+  const capabilities = listOf(document['capabilities']).filter(
+    (name) => ![IMAGING, APP_LAUNCH, BACKEND_SERVICES].includes(name),
+  );
+  const extended = {
+    ...document,
+    capabilities: [
+      ...capabilities,
+      IMAGING,
+      ...(launch ? [APP_LAUNCH] : []),
+      ...(backend ? [BACKEND_SERVICES] : []),
+    ],
+    grant_types_supported: union(document['grant_types_supported'], [
+      ...(launch ? ['authorization_code'] : []),
+      ...(backend ? ['client_credentials'] : []),
+    ]),
+    scopes_supported: union(document['scopes_supported'], [
+      ...(launch ? ['patient/ImagingStudy.rs'] : []),
+      ...(backend ? ['system/ImagingStudy.rs'] : []),
+    ]),
+    // SM-2: never `plain`.
+    code_challenge_methods_supported: ['S256'],
+  };
+  if (!backend) return extended;
+  return {
+    ...extended,
+    token_endpoint_auth_methods_supported: union(document['token_endpoint_auth_methods_supported'], [
+      'private_key_jwt',
+    ]),
+    token_endpoint_auth_signing_alg_values_supported: union(
+      document['token_endpoint_auth_signing_alg_values_supported'],
+      ['RS384', 'ES384'],
+    ),
+  };
+}
+
+/** Path under the host's root where a tenant's protected resource metadata is (SM-3, RFC 9728 §3.1). */
+export function resourceMetadataUrl(baseUrl: string, tenant: Tenant): string {
+  const { origin, pathname } = new URL(tenantBase(baseUrl, tenant));
+  return `${origin}/.well-known/oauth-protected-resource${pathname}`;
+}
+
+/**
+ * Protected resource metadata, RFC 9728 §2. An EHR that is down takes nothing away but its issuer's name.
+ * @throws nothing
+ */
+export async function protectedResource(
+  tenant: Tenant,
+  door: Pick<Authorizer, 'smartConfiguration'>,
+  baseUrl: string,
+): Promise<Record<string, unknown>> {
+  const config = tenant.authorization;
+  const issuer = config.type === 'smart-on-fhir' ? await issuerOf(tenant, door, config) : undefined;
+  return {
+    resource: tenantBase(baseUrl, tenant),
+    ...(issuer && { authorization_servers: [issuer] }),
+    bearer_methods_supported: ['header'],
+    scopes_supported: ['patient/ImagingStudy.rs', 'patient/*.rs'],
+  };
+}
+
+async function issuerOf(
+  tenant: Tenant,
+  door: Pick<Authorizer, 'smartConfiguration'>,
+  config: ExternalConfig,
+): Promise<string> {
+  try {
+    const { issuer } = await door.smartConfiguration(tenant, config);
+    return typeof issuer === 'string' ? issuer : config.fhirBaseUrl;
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return config.fhirBaseUrl;
+  }
+}
+
+function listOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
+}
+
+function union(value: unknown, more: readonly string[]): string[] {
+  return [...new Set([...listOf(value), ...more])];
+}

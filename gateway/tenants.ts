@@ -1,0 +1,180 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, sep } from 'node:path';
+import { LRUCache } from 'lru-cache';
+import { Fault } from '../schema/fault.ts';
+import type { Tenant } from '../schema/tenant.ts';
+import { parseTenant, TenantError } from '../schema/tenant.ts';
+
+export interface TenantSettings {
+  /** Where the tenant files are. */
+  directory: string;
+  /** Where `{ "$env": NAME }` looks. */
+  environment: Readonly<Record<string, string | undefined>>;
+  /** The demonstration's own data: a mock tenant over nothing else is harmless anywhere (SM-11). */
+  demo: { images: string; patients: string };
+  /** Whether mock tenants over other data may load: `HOST` is loopback, or `ALLOW_MOCK=1`. */
+  mockAllowed: boolean;
+  /** Whether `/dyn/{encoded}` is answered (SM-15). */
+  dynamic: boolean;
+  /** Hosts (`name` or `name:port`) that a dynamic tenant may reach. */
+  dynamicHosts: ReadonlySet<string>;
+}
+
+export interface Tenants {
+  /** Those that loaded, by key. */
+  readonly all: readonly Tenant[];
+  /** Files that parsed but were left out, and why. */
+  readonly skipped: readonly { key: string; reason: string }[];
+  /** Secrets that stand literally in a file. */
+  readonly warnings: readonly string[];
+  /** @throws Fault `not_found` */
+  byKey(key: string): Tenant;
+  /**
+   * The tenant whose configuration is in the URL.
+   * @throws Fault `not_found` where there is no such thing here or it cannot be used, `not_implemented` for a host
+   *   that nobody allowed
+   */
+  dynamic(encoded: string): Tenant;
+}
+
+/** Every wrong file of the directory, each with its JSON paths and reasons. */
+export class TenantsError extends Error {}
+
+/** First segments of paths that are not tenants. */
+const RESERVED = new Set(['app', 'dyn', 'health', 'metrics', 'schema.graphql', '.well-known']);
+const KEY = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+
+/**
+ * Reads every tenant file; upstreams are not contacted.
+ * @throws TenantsError that names all that is wrong in all files
+ */
+export function readTenants(settings: TenantSettings): Tenants {
+  const tenants = new Map<string, Tenant>();
+  const wrong: string[] = [];
+  const skipped: { key: string; reason: string }[] = [];
+  const warnings: string[] = [];
+  for (const name of tenantFiles(settings.directory)) {
+    const key = name.slice(0, -'.json'.length);
+    try {
+      const { tenant, literalSecrets } = readTenant(settings, name, key);
+      warnings.push(
+        ...literalSecrets.map((path) => `${name}: ${path} holds a secret; let { "$env": … } name it.`),
+      );
+      const reason = mockRefusal(tenant, settings);
+      if (reason) skipped.push({ key, reason });
+      else tenants.set(key, tenant);
+    } catch (error) {
+      if (!(error instanceof TenantError)) throw error;
+      wrong.push(...error.issues.map(({ path, reason }) => `${name}: ${path || '(root)'}: ${reason}`));
+    }
+  }
+  if (wrong.length > 0)
+    throw new TenantsError(`Wrong tenant files in ${settings.directory}:\n${wrong.join('\n')}`);
+  return {
+    all: [...tenants.values()],
+    skipped,
+    warnings,
+    byKey(key) {
+      const tenant = tenants.get(key);
+      if (!tenant) throw unknownTenant();
+      return tenant;
+    },
+    dynamic: dynamicTenants(settings),
+  };
+}
+
+function tenantFiles(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+      .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+      .sort();
+  } catch {
+    throw new TenantsError(`The tenant files cannot be read: TENANTS_DIR is ${directory}.`);
+  }
+}
+
+function readTenant(settings: TenantSettings, name: string, key: string) {
+  if (!KEY.test(key) || RESERVED.has(key))
+    throw wrongFile('cannot be a tenant: the name is taken or malformed');
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(join(settings.directory, name), 'utf8'));
+  } catch (error) {
+    // The parser's message may quote the file, and so a secret.
+    throw wrongFile(error instanceof SyntaxError ? 'is not JSON' : 'cannot be read');
+  }
+  const { directory, environment } = settings;
+  return parseTenant(json, { key, path: key, dynamic: false, directory, environment });
+}
+
+/** SM-11: whoever can reach a mock tenant reads everything in it. */
+function mockRefusal(tenant: Tenant, { demo, mockAllowed }: TenantSettings): string | undefined {
+  if (tenant.authorization.type !== 'mock' || mockAllowed) return undefined;
+  const demoImages = tenant.images.every(
+    (source) => source.type === 'folder' && `${source.path}${sep}`.startsWith(`${demo.images}${sep}`),
+  );
+  const demoRecords =
+    tenant.clinical.type === 'none' ||
+    (tenant.clinical.type === 'store' && tenant.clinical.path === demo.patients);
+  return demoImages && demoRecords
+    ? undefined
+    : 'mock authorization over other data than the demonstration’s needs HOST on loopback, or ALLOW_MOCK=1';
+}
+
+const LONGEST_CONFIGURATION = 8 * 1024;
+const MOST_DYNAMIC = 1000;
+
+/** SM-15: `/dyn/{base64url(JSON)}`, parsed by the same schema, remembered by its text in a bounded cache. */
+function dynamicTenants(settings: TenantSettings): Tenants['dynamic'] {
+  const parsed = new LRUCache<string, { tenant: Tenant } | { fault: Fault }>({ max: MOST_DYNAMIC });
+  return (encoded) => {
+    if (!settings.dynamic || !/^[A-Za-z0-9_-]+={0,2}$/.test(encoded)) throw unknownTenant();
+    if (Buffer.byteLength(encoded, 'base64url') > LONGEST_CONFIGURATION) throw unknownTenant();
+    const key = `dyn:${createHash('sha256').update(encoded).digest('hex').slice(0, 32)}`;
+    const kept = parsed.get(key) ?? attempt(() => parseDynamic(settings, encoded, key));
+    parsed.set(key, kept);
+    if ('fault' in kept) throw kept.fault;
+    return kept.tenant;
+  };
+}
+
+function parseDynamic(settings: TenantSettings, encoded: string, key: string): Tenant {
+  const json = JSON.parse(Buffer.from(encoded, 'base64url').toString()) as unknown;
+  const origin = { key, path: `dyn/${encoded}`, dynamic: true, directory: '/', environment: {} };
+  const { tenant } = parseTenant(json, origin);
+  if (mockRefusal(tenant, settings)) throw unknownTenant();
+  const foreign = hostsOf(tenant).some(
+    ({ host, hostname }) => !settings.dynamicHosts.has(host) && !settings.dynamicHosts.has(hostname),
+  );
+  if (foreign) {
+    throw new Fault('not_implemented', 'A dynamic tenant reaches only hosts that DYN_ALLOWED_HOSTS names.');
+  }
+  return tenant;
+}
+
+function attempt(parse: () => Tenant): { tenant: Tenant } | { fault: Fault } {
+  try {
+    return { tenant: parse() };
+  } catch (error) {
+    if (error instanceof Fault) return { fault: error };
+    if (error instanceof TenantError) {
+      // The configuration is the caller's own; its reasons quote keys, not values.
+      return { fault: new Fault('not_found', `This configuration cannot be used.\n${error.message}`) };
+    }
+    return { fault: unknownTenant() };
+  }
+}
+
+/** Every host that a configuration names, wherever it stands. */
+function hostsOf(value: unknown): URL[] {
+  if (typeof value === 'string') {
+    // As http, so that dimse://name:port has a host like any other.
+    const url = /^(https?|dimse):\/\//.test(value) ? value.replace(/^dimse:/, 'http:') : undefined;
+    return url && URL.canParse(url) ? [new URL(url)] : [];
+  }
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(hostsOf) : [];
+}
+
+const unknownTenant = () => new Fault('not_found', 'There is no such tenant here.');
+const wrongFile = (reason: string) => new TenantError([{ path: '', reason }]);
