@@ -20,7 +20,16 @@ const policy = '/usr/sbin/policy-rc.d';
 
 /** Vitest's globalSetup hook. */
 export function setup(): void {
-  const missing = missingParts();
+  ensureInstalled(parts);
+}
+
+/**
+ * Installs what is missing, or says how to.
+ * @param wanted Debian package → a file it brings
+ * @throws when something is missing and we are not root on Debian, or the installation fails
+ */
+export function ensureInstalled(wanted: Readonly<Record<string, string>>): void {
+  const missing = missingOf(wanted);
   if (missing.length === 0) return;
   const command = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
   const isRoot = process.getuid?.() === 0;
@@ -35,13 +44,13 @@ export function setup(): void {
     run('apt-get', ['update', '-q']);
     run('apt-get', command.split(' ').slice(1));
   });
-  const still = missingParts();
+  const still = missingOf(wanted);
   if (still.length > 0) throw new Error(`Still missing after the installation: ${still.join(', ')}`);
 }
 
 /** Packages whose file is not there. */
-function missingParts(): string[] {
-  return Object.entries(parts)
+function missingOf(wanted: Readonly<Record<string, string>>): string[] {
+  return Object.entries(wanted)
     .filter(([, file]) => !existsSync(file))
     .map(([name]) => name);
 }

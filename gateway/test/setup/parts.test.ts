@@ -1,0 +1,19 @@
+import { afterEach, expect, it, vi } from 'vitest';
+import { ensureInstalled } from './parts.ts';
+
+const missing = { orthanc: '/nowhere/Orthanc', dcmtk: '/nowhere/storescu', node: process.execPath };
+
+afterEach(() => vi.restoreAllMocks());
+
+it('who is not root is told the one command that installs what is missing, and only that', () => {
+  vi.spyOn(process, 'getuid').mockReturnValue(1000);
+  expect(() => ensureInstalled(missing)).toThrow(
+    /sudo apt-get update && sudo apt-get install -y --no-install-recommends orthanc dcmtk$/,
+  );
+});
+
+it('says nothing where everything is there', () => {
+  const write = vi.spyOn(process.stdout, 'write');
+  ensureInstalled({ node: process.execPath });
+  expect(write).not.toHaveBeenCalled();
+});
