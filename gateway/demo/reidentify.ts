@@ -11,6 +11,10 @@ import { KEPT_ATTRIBUTES } from './kept-attributes.ts';
 /** Transfer syntaxes of encapsulated pixels begin so; all are Explicit VR Little Endian outside them. */
 const ENCAPSULATED = /^1\.2\.840\.10008\.1\.2\.(4\.\d+|5)$/;
 
+const IMAGE_POSITION = 0x00200032;
+/** Frame of Reference UID, Position Reference Indicator. */
+const FRAME_OF_REFERENCE: ReadonlySet<number> = new Set([0x00200052, 0x00201040]);
+
 function keptElements(dataset: DataSet): Element[] {
   return Object.values(dataset.elements).flatMap((element): Element[] => {
     const tag = parseInt(element.tag.slice(1), 16);
@@ -75,6 +79,9 @@ export function readSource(bytes: Uint8Array): {
  */
 export function reidentify(source: Uint8Array, story: readonly Element[]): Buffer {
   const { transferSyntaxUid, kept, pixelData } = readSource(source);
-  const set = new Set(story.map((element) => element.tag));
-  return writeDicomFile(transferSyntaxUid, [...kept.filter(({ tag }) => !set.has(tag)), ...story], pixelData);
+  // An image without a position has no frame of reference either.
+  const placed = kept.some(({ tag }) => tag === IMAGE_POSITION);
+  const told = story.filter(({ tag }) => placed || !FRAME_OF_REFERENCE.has(tag));
+  const set = new Set(told.map((element) => element.tag));
+  return writeDicomFile(transferSyntaxUid, [...kept.filter(({ tag }) => !set.has(tag)), ...told], pixelData);
 }
