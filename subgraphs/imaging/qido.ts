@@ -1,3 +1,6 @@
+import { tagOf } from '../../schema/dictionary.ts';
+import { Tag, UID } from '../../schema/dicom.ts';
+import { Fault } from '../../schema/fault.ts';
 import type { Level } from './sources/source.ts';
 
 /** A QIDO-RS request after the allow-list (DW-2, DW-3). */
@@ -12,4 +15,157 @@ export interface QidoQuery {
   includeField: readonly string[] | 'all';
   limit?: number;
   offset?: number;
+}
+
+/** How a value of an attribute is read: what is a list, and what is well formed. */
+type Kind = 'uid' | 'date' | 'time' | 'code' | 'text' | 'number';
+
+/** Attributes that can be matched, per level (PS3.18 §10.6.1.2, tables of the required keys). */
+const KEYS: Record<Level, Record<string, Kind>> = {
+  study: {
+    StudyDate: 'date',
+    StudyTime: 'time',
+    AccessionNumber: 'text',
+    ModalitiesInStudy: 'code',
+    ReferringPhysicianName: 'text',
+    PatientName: 'text',
+    PatientID: 'text',
+    StudyInstanceUID: 'uid',
+    StudyID: 'text',
+    StudyDescription: 'text',
+  },
+  series: {
+    Modality: 'code',
+    SeriesInstanceUID: 'uid',
+    SeriesNumber: 'number',
+    SeriesDescription: 'text',
+    PerformedProcedureStepStartDate: 'date',
+    PerformedProcedureStepStartTime: 'time',
+  },
+  instance: {
+    SOPClassUID: 'uid',
+    SOPInstanceUID: 'uid',
+    InstanceNumber: 'number',
+    Rows: 'number',
+    Columns: 'number',
+  },
+};
+
+/** Not matched below their own level: there it is a count over the study, which servers do not make. */
+const OWN_LEVEL_ONLY = new Set<string>([Tag.ModalitiesInStudy]);
+
+const LEVELS: readonly Level[] = ['study', 'series', 'instance'];
+const MAX_VALUES = 500;
+
+const WELL_FORMED: Record<Kind, RegExp> = {
+  uid: UID,
+  date: /^(?:\d{8}|\d{8}-|-\d{8}|\d{8}-\d{8})$/,
+  time: /^(?:T|T-|-T|T-T)$/,
+  code: /^[\w *?-]{1,16}$/,
+  text: /^[^\\\p{Cc}]{1,324}$/u,
+  number: /^[+-]?\d{1,12}$/,
+};
+const TIME = /\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,6})?)?)?/g;
+
+/**
+ * Reads the query of a search (DW-2). Keywords and tags mean the same; UIDs and codes may be lists, by comma, backslash
+ * or repetition. What is not known is left out and named in `ignored`, so that it never reaches a source (DW-3).
+ * @param scope what the path says
+ * @throws Fault `invalid_request` for a bad value of a known key
+ */
+export function parseQido(
+  scope: { level: Level; studyUid?: string; seriesUid?: string },
+  parameters: URLSearchParams,
+): { query: QidoQuery; ignored: string[] } {
+  const allowed = keysOf(scope.level);
+  const match = new Map<string, string[]>();
+  const fields: string[] = [];
+  const ignored: string[] = [];
+  const once = new Map<string, string>();
+  let patientIds: string[] | undefined;
+
+  for (const [name, value] of parameters) {
+    if (name === 'includefield') {
+      fields.push(...value.split(',').map((field) => field.trim()));
+    } else if (name === 'limit' || name === 'offset' || name === 'fuzzymatching') {
+      if (once.has(name)) throw bad(`${name} is given twice.`);
+      once.set(name, value);
+    } else if (name !== 'accept' && name !== 'charset') {
+      const tag = tagOf(name);
+      const kind = tag === undefined ? undefined : allowed.get(tag);
+      if (tag === undefined || kind === undefined) ignored.push(name);
+      // Every value is taken, whichever of its names the key has: a source would pick one of them (DW-3).
+      else if (tag === Tag.PatientID) patientIds = [...(patientIds ?? []), ...value.split(/[,\\]/)];
+      else addValues(match, tag, kind, name, value);
+    }
+  }
+  const wanted = includeFields(fields, ignored);
+  if (flag(once.get('fuzzymatching'))) ignored.push('fuzzymatching');
+  const limit = count('limit', once.get('limit'));
+  const offset = count('offset', once.get('offset'));
+  const query: QidoQuery = {
+    ...scope,
+    ...(patientIds && { patientIds }),
+    match,
+    includeField: wanted,
+    ...(limit !== undefined && { limit }),
+    ...(offset !== undefined && { offset }),
+  };
+  return { query, ignored };
+}
+
+/** Tags that a search of this level may match: its own and those of the levels above. */
+function keysOf(level: Level): Map<string, Kind> {
+  const keys = new Map<string, Kind>();
+  for (const above of LEVELS.slice(0, LEVELS.indexOf(level) + 1)) {
+    for (const [keyword, kind] of Object.entries(KEYS[above])) {
+      const tag = tagOf(keyword)!;
+      if (above === level || !OWN_LEVEL_ONLY.has(tag)) keys.set(tag, kind);
+    }
+  }
+  return keys;
+}
+
+function addValues(match: Map<string, string[]>, tag: string, kind: Kind, name: string, value: string): void {
+  const list = kind === 'uid' || kind === 'code' ? value.split(/[,\\]/) : [value];
+  const values = list.map((item) => item.trim()).filter(Boolean);
+  for (const item of values) {
+    const shape = kind === 'time' ? item.replace(TIME, 'T') : item;
+    if (!WELL_FORMED[kind].test(shape)) throw bad(`The value of ${name} is not valid.`);
+  }
+  // An empty value and a lone asterisk match everything, PS3.4 §C.2.2.2.3.
+  if (values.length === 0 || (values.length === 1 && values[0] === '*')) return;
+  const all = [...(match.get(tag) ?? []), ...values];
+  if (all.length > MAX_VALUES) throw bad(`${name} has more than ${MAX_VALUES} values.`);
+  if (all.length > 1 && kind !== 'uid' && kind !== 'code') throw bad(`${name} is given twice.`);
+  match.set(tag, all);
+}
+
+function includeFields(fields: readonly string[], ignored: string[]): readonly string[] | 'all' {
+  if (fields.includes('all')) return 'all';
+  const tags = new Set<string>();
+  for (const field of fields.filter(Boolean)) {
+    const tag = tagOf(field);
+    if (tag) tags.add(tag);
+    else ignored.push('includefield');
+  }
+  if (tags.size > MAX_VALUES) throw bad(`includefield has more than ${MAX_VALUES} values.`);
+  return [...tags];
+}
+
+function flag(value: string | undefined): boolean {
+  if (value !== undefined && value !== 'true' && value !== 'false') {
+    throw bad('fuzzymatching is true or false.');
+  }
+  return value === 'true';
+}
+
+function count(name: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  if (!/^\d{1,9}$/.test(value)) throw bad(`${name} is a whole number from 0.`);
+  return Number(value);
+}
+
+function bad(message: string): Fault {
+  return new Fault('invalid_request', message);
 }

@@ -1,0 +1,154 @@
+import { TransferSyntax } from '../../schema/dicom.ts';
+
+/** Content negotiation of DICOMweb, PS3.18 §8.7, and as clients really behave (DW-11). */
+
+/** One alternative of an Accept header. */
+export interface MediaRange {
+  /** Lower case; may be a wildcard. */
+  type: string;
+  /** Names in lower case; quotes gone. */
+  parameters: Readonly<Record<string, string>>;
+  quality: number;
+}
+
+/**
+ * The media ranges in order of preference. The `accept` query parameter goes before the header (PS3.18 §8.3.3.1);
+ * nothing at all means anything.
+ */
+export function parseAccept(header: string | undefined, parameter?: readonly string[]): MediaRange[] {
+  const text = parameter && parameter.length > 0 ? parameter.join(',') : header;
+  const ranges = split(text ?? '', ',')
+    .map((range) => mediaRange(range))
+    .filter(({ type, quality }) => type.includes('/') && quality > 0);
+  if (!text?.trim()) return [{ type: '*/*', parameters: {}, quality: 1 }];
+  return ranges.sort((a, b) => b.quality - a.quality);
+}
+
+function mediaRange(text: string): MediaRange {
+  const [type = '', ...rest] = split(text, ';').map((part) => part.trim());
+  const parameters: Record<string, string> = {};
+  for (const part of rest) {
+    const equals = part.indexOf('=');
+    if (equals > 0) {
+      const value = part.slice(equals + 1).trim();
+      parameters[part.slice(0, equals).trim().toLowerCase()] = value.replace(/^"(.*)"$/, '$1');
+    }
+  }
+  const { q, ...others } = parameters;
+  const quality = q === undefined ? 1 : Number(q);
+  return { type: type.toLowerCase(), parameters: others, quality: Number.isFinite(quality) ? quality : 0 };
+}
+
+/** Splits outside quotes. */
+function split(text: string, separator: string): string[] {
+  return text.match(separator === ',' ? /(?:"[^"]*"|[^,"])+/g : /(?:"[^"]*"|[^;"])+/g) ?? [];
+}
+
+/** What a JSON answer is called; undefined for 406. */
+export function negotiateJson(accept: readonly MediaRange[]): string | undefined {
+  for (const { type } of accept) {
+    if (type === 'application/json') return 'application/json';
+    if (type === 'application/dicom+json' || type === '*/*' || type === 'application/*') {
+      return 'application/dicom+json';
+    }
+  }
+  return undefined;
+}
+
+/** A form in which stored objects may be given. */
+export interface ObjectForm {
+  form: 'multipart' | 'single' | 'zip';
+  /** `*` for as stored. */
+  transferSyntax: string;
+}
+
+/**
+ * Forms of DICOM objects that the client takes, best first (DW-5, DW-11). Without a transfer syntax
+ * `application/dicom` means Explicit VR Little Endian; a client that names no media type gets objects as stored.
+ * @param isInstance whether one object is asked for, which may come without multipart
+ */
+export function objectForms(accept: readonly MediaRange[], isInstance: boolean): ObjectForm[] {
+  return accept.flatMap(({ type, parameters }): ObjectForm[] => {
+    const named = parameters['transfer-syntax'];
+    if (type === '*/*' || type === 'multipart/*')
+      return [{ form: 'multipart', transferSyntax: named ?? '*' }];
+    if (type === 'multipart/related') {
+      const part = parameters['type']?.toLowerCase();
+      if (part === undefined || part === '*/*' || part === 'application/*') {
+        return [{ form: 'multipart', transferSyntax: named ?? '*' }];
+      }
+      if (part !== 'application/dicom') return [];
+      return [{ form: 'multipart', transferSyntax: named ?? TransferSyntax.ExplicitVRLittleEndian }];
+    }
+    if (type === 'application/dicom' && isInstance) {
+      return [{ form: 'single', transferSyntax: named ?? TransferSyntax.ExplicitVRLittleEndian }];
+    }
+    if (type === 'application/zip') return [{ form: 'zip', transferSyntax: named ?? '*' }];
+    return [];
+  });
+}
+
+/** Other names of a frame's media type that are in use, PS3.18 §8.7.3.3 and its older editions. */
+const ALIASES: Record<string, readonly string[]> = {
+  'image/jls': ['image/x-jls'],
+  'image/jp2': ['image/j2c', 'image/x-jp2', 'image/jpx'],
+  'image/jphc': ['image/x-jphc', 'image/jph'],
+  'image/dicom-rle': ['image/x-dicom-rle'],
+};
+
+/**
+ * How frames of this type may be given, or undefined for 406 (DW-7).
+ * @param mediaType as stored; `application/octet-stream` for native pixels
+ * @param single whether one frame was asked for, which may come without multipart
+ */
+export function negotiateFrames(
+  accept: readonly MediaRange[],
+  mediaType: string,
+  transferSyntax: string,
+  single: boolean,
+): { multipart: boolean; mediaType: string } | undefined {
+  for (const { type, parameters } of accept) {
+    if (type === '*/*' || type === 'multipart/*') return { multipart: true, mediaType };
+    const multipart = type === 'multipart/related';
+    const wanted = multipart ? (parameters['type']?.toLowerCase() ?? '*/*') : type;
+    const name = nameFor(wanted, mediaType, parameters['transfer-syntax'] === '*');
+    const syntax = parameters['transfer-syntax'] ?? '*';
+    if (name && (multipart || single) && fits(syntax, mediaType, transferSyntax))
+      return { multipart, mediaType: name };
+  }
+  return undefined;
+}
+
+function nameFor(wanted: string, mediaType: string, asStored: boolean): string | undefined {
+  if (wanted === mediaType || wanted === '*/*') return mediaType;
+  if (wanted === 'image/*' && mediaType.startsWith('image/')) return mediaType;
+  if (wanted === 'application/*' && mediaType.startsWith('application/')) return mediaType;
+  // Viewers ask for octets "as stored" and mean whatever is stored.
+  if (wanted === 'application/octet-stream' && asStored) return mediaType;
+  return ALIASES[mediaType]?.includes(wanted) ? wanted : undefined;
+}
+
+function fits(wanted: string, mediaType: string, transferSyntax: string): boolean {
+  if (wanted === '*' || wanted === transferSyntax) return true;
+  // Native frames are little endian octets, whichever of the uncompressed syntaxes the file has.
+  return mediaType === 'application/octet-stream' && wanted === TransferSyntax.ExplicitVRLittleEndian;
+}
+
+/** How bytes may be given: as one body, or as one part; undefined for 406. */
+export function negotiateBulkData(
+  accept: readonly MediaRange[],
+  mediaType: string,
+): 'single' | 'multipart' | undefined {
+  for (const { type, parameters } of accept) {
+    const part = parameters['type']?.toLowerCase();
+    const names = ['*/*', 'application/*', 'application/octet-stream', mediaType];
+    if (names.includes(type)) return 'single';
+    if (
+      type === 'multipart/*' ||
+      (type === 'multipart/related' && (part === undefined || names.includes(part)))
+    ) {
+      return 'multipart';
+    }
+  }
+  return undefined;
+}

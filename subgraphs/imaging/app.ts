@@ -1,0 +1,54 @@
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import type { Access } from '../../schema/access.ts';
+import type { Tenant } from '../../schema/tenant.ts';
+import { dicomwebRoutes } from './dicomweb.ts';
+import { RestrictedStudies } from './restricted-studies.ts';
+import { Sources, type SourcesOptions } from './sources/open.ts';
+import type { Directory, Imaging } from './studies.ts';
+import { StudyCache } from './study-cache.ts';
+
+/** What the subgraph is given: it reads no environment and knows no clock of its own. */
+export interface ImagingDeps {
+  /** Public base of the gateway, path prefix included. */
+  baseUrl: string;
+  /** DATA_DIR. */
+  dataDir: string;
+  /** Seconds since the epoch. */
+  now(): number;
+  log: FastifyBaseLogger;
+  /** Patients of the clinical base. */
+  directory: Directory;
+  /** Told of the first index of a folder. */
+  onProgress?: SourcesOptions['onProgress'];
+}
+
+/** The imaging core of one request. */
+export type OpenImaging = (tenant: Tenant, access: Access, signal?: AbortSignal) => Imaging;
+
+/** The imaging subgraph: one core, behind it the tenants' image sources, before it the GraphQL, FHIR and DICOMweb faces. */
+export function imagingSubgraph(deps: ImagingDeps) {
+  const { baseUrl, log, directory, now } = deps;
+  const sources = new Sources(deps);
+  const cache = new StudyCache();
+  const open: OpenImaging = (tenant, access, signal) =>
+    new RestrictedStudies({
+      tenant,
+      access,
+      images: () => sources.of(tenant),
+      cache,
+      directory,
+      now,
+      log,
+      signal,
+    });
+  return {
+    open,
+    /** Routes below `/{tenant}`. */
+    async routes(app: FastifyInstance): Promise<void> {
+      await app.register(dicomwebRoutes({ baseUrl, open }));
+    },
+    /** Forgets cached study metadata of a tenant, or all (IA-29). */
+    invalidate: (tenantKey?: string) => cache.invalidate(tenantKey),
+    close: () => sources.close(),
+  };
+}

@@ -1,0 +1,265 @@
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gzip } from 'node:zlib';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Access } from '../../schema/access.ts';
+import { UID, type DicomJson } from '../../schema/dicom.ts';
+import { Fault, faultHeaders, faultJson, toFault } from '../../schema/fault.ts';
+import { tenantBase } from '../../schema/request.ts';
+import type { Tenant } from '../../schema/tenant.ts';
+import { negotiateJson, parseAccept, type MediaRange } from './accept.ts';
+import { absoluteBulkData, withRetrieveUrl } from './dicomweb-urls.ts';
+import { parseQido } from './qido.ts';
+import type { InstanceTarget, Level, Target } from './sources/source.ts';
+import type { Imaging } from './studies.ts';
+import { frameList, retrieveBulkData, retrieveFrames, retrieveObjects, type Payload } from './wado.ts';
+
+export interface DicomwebOptions {
+  /** Public base of the gateway, path prefix included. */
+  baseUrl: string;
+  open(tenant: Tenant, access: Access, signal?: AbortSignal): Imaging;
+}
+
+const STUDY = '/studies/:studyUid';
+const SERIES = `${STUDY}/series/:seriesUid`;
+const INSTANCE = `${SERIES}/instances/:instanceUid`;
+
+/** The searches of PS3.18 §10.6. */
+const SEARCHES: readonly (readonly [path: string, level: Level])[] = [
+  ['/studies', 'study'],
+  ['/series', 'series'],
+  ['/instances', 'instance'],
+  [`${STUDY}/series`, 'series'],
+  [`${STUDY}/instances`, 'instance'],
+  [`${SERIES}/instances`, 'instance'],
+];
+
+const READS = 'GET, HEAD, OPTIONS';
+
+/** The DICOMweb face (Studies Service, PS3.18 §10): routes below `/dicomweb` of a tenant. */
+export function dicomwebRoutes({ baseUrl, open }: DicomwebOptions) {
+  return async function routes(app: FastifyInstance): Promise<void> {
+    app.setErrorHandler((error, request, reply) => {
+      const fault = toFault(error);
+      if (fault.status >= 500) request.log.error({ err: fault.cause ?? fault, code: fault.code }, 'dicomweb');
+      const base = tenantBase(baseUrl, request.tenant);
+      return reply
+        .code(fault.status)
+        .headers(faultHeaders(fault, base, resourceMetadataUrl(base)))
+        .header('cache-control', 'no-store')
+        .type('application/json; charset=utf-8')
+        .send(JSON.stringify(faultJson(fault)));
+    });
+    // Nothing that is sent to us is read (DW-20): a refusal needs no parser.
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+
+    const read = (path: string, handler: (call: Call) => Promise<unknown>) =>
+      app.route({
+        method: ['GET', 'HEAD'],
+        url: `/dicomweb${path}`,
+        exposeHeadRoute: false,
+        handler: (request, reply) => handler(new Call(request, reply, baseUrl, open)),
+      });
+
+    for (const [path, level] of SEARCHES) read(path, (call) => call.search(level));
+    for (const path of [STUDY, SERIES, INSTANCE]) {
+      read(path, (call) => call.objects());
+      read(`${path}/metadata`, (call) => call.metadata());
+      for (const rendered of ['rendered', 'thumbnail']) read(`${path}/${rendered}`, notBuilt);
+    }
+    read(`${INSTANCE}/frames/:frames`, (call) => call.frames());
+    for (const rendered of ['rendered', 'thumbnail'])
+      read(`${INSTANCE}/frames/:frames/${rendered}`, notBuilt);
+    read(`${INSTANCE}/bulkdata/*`, (call) => call.bulkData());
+
+    for (const url of ['/dicomweb', '/dicomweb/*']) {
+      app.route({
+        method: ['GET', 'HEAD'],
+        url,
+        exposeHeadRoute: false,
+        handler: () => Promise.reject(new Fault('not_found', 'There is no such resource.')),
+      });
+      app.options(url, (_request, reply) => reply.code(204).header('allow', READS).send());
+      app.route({
+        method: ['POST', 'PUT', 'PATCH', 'DELETE'],
+        url,
+        handler: () =>
+          Promise.reject(
+            new Fault('method_not_allowed', 'Images are read here, not stored or changed.', { allow: READS }),
+          ),
+      });
+    }
+  };
+}
+
+/** Where clients read which authorization server is ours, RFC 9728 §3.1. */
+function resourceMetadataUrl(base: string): string {
+  const { origin, pathname } = new URL(base);
+  return `${origin}/.well-known/oauth-protected-resource${pathname}`;
+}
+
+async function notBuilt(call: Call): Promise<never> {
+  call.target();
+  throw new Fault('not_implemented', 'Rendered images are not available from this server.');
+}
+
+/** One request and its answer. */
+class Call {
+  private readonly request: FastifyRequest;
+  private readonly reply: FastifyReply;
+  private readonly imaging: Imaging;
+  private readonly base: string;
+
+  constructor(request: FastifyRequest, reply: FastifyReply, baseUrl: string, open: DicomwebOptions['open']) {
+    this.request = request;
+    this.reply = reply;
+    this.base = `${tenantBase(baseUrl, request.tenant)}/dicomweb`;
+    // When the client leaves, what was begun for it ends (DW-15).
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
+    this.imaging = open(request.tenant, request.access, gone.signal);
+  }
+
+  async search(level: Level): Promise<unknown> {
+    const type = negotiateJson(this.accept());
+    const { studyUid, seriesUid } = this.partialTarget();
+    const scope = { level, ...(studyUid && { studyUid }), ...(seriesUid && { seriesUid }) };
+    const { query, ignored } = parseQido(scope, this.parameters());
+    if (ignored.length > 0 && this.request.tenant.images.some(({ strictQuery }) => strictQuery)) {
+      throw new Fault('unsupported_parameter', `Not supported here: ${names(ignored)}.`);
+    }
+    if (!type) throw notJson();
+    const { rows, more } = await this.imaging.search(query);
+    const warnings = ignored.length > 0 ? [`Not supported and not applied: ${names(ignored)}.`] : [];
+    if (more) warnings.push('There are additional results that can be requested.');
+    // PS3.18 §8.3.1 and §10.6.3: 299 says what was not done, and that there is more.
+    if (warnings.length > 0) {
+      this.reply.header(
+        'warning',
+        warnings.map((text) => `299 ${new URL(this.base).host} "${text}"`),
+      );
+    }
+    return this.json(
+      type,
+      rows.map((row) => withRetrieveUrl(row, level, this.base, studyUid)),
+    );
+  }
+
+  async metadata(): Promise<unknown> {
+    const type = negotiateJson(this.accept());
+    const target = this.target();
+    if (!type) throw notJson();
+    const rows = await this.imaging.metadata(target);
+    return this.json(
+      type,
+      rows.map((row) => absoluteBulkData(row, target, this.base)),
+    );
+  }
+
+  async objects(): Promise<unknown> {
+    return this.send(await retrieveObjects(this.imaging, this.target(), this.accept()));
+  }
+
+  async frames(): Promise<unknown> {
+    const { frames = '' } = this.request.params as { frames?: string };
+    const target = this.target() as InstanceTarget;
+    return this.send(await retrieveFrames(this.imaging, target, frameList(frames), this.accept()));
+  }
+
+  async bulkData(): Promise<unknown> {
+    const { '*': rest = '' } = this.request.params as { '*'?: string };
+    const target = this.target() as InstanceTarget;
+    const { range } = this.request.headers;
+    return this.send(await retrieveBulkData(this.imaging, target, `bulkdata/${rest}`, this.accept(), range));
+  }
+
+  /** The UIDs of the path. @throws Fault `invalid_request` for one that is none (DW-12) */
+  target(): Target {
+    return this.partialTarget() as Target;
+  }
+
+  private partialTarget(): Partial<Target> {
+    const { studyUid, seriesUid, instanceUid } = this.request.params as Partial<Target>;
+    for (const uid of [studyUid, seriesUid, instanceUid]) {
+      if (uid !== undefined && !UID.test(uid)) {
+        throw new Fault('invalid_request', 'A UID is digits and dots, at most 64.');
+      }
+    }
+    return {
+      ...(studyUid !== undefined && { studyUid }),
+      ...(seriesUid !== undefined && { seriesUid }),
+      ...(instanceUid !== undefined && { instanceUid }),
+    };
+  }
+
+  private parameters(): URLSearchParams {
+    const { url } = this.request.raw;
+    const question = url?.indexOf('?') ?? -1;
+    return new URLSearchParams(question < 0 ? '' : url!.slice(question + 1));
+  }
+
+  private accept(): MediaRange[] {
+    return parseAccept(this.request.headers.accept, this.parameters().getAll('accept'));
+  }
+
+  /** Authorised data are nobody else's to keep (DW-14). */
+  private privately(): void {
+    const vary = String(this.reply.getHeader('vary') ?? '');
+    this.reply.header('cache-control', 'private, no-cache');
+    this.reply.header(
+      'vary',
+      [vary, 'Authorization', 'Accept', 'Accept-Encoding'].filter(Boolean).join(', '),
+    );
+  }
+
+  private send({ status = 200, headers, body }: Payload): unknown {
+    this.privately();
+    this.reply.code(status).headers(headers);
+    if (this.request.method !== 'HEAD') return this.reply.send(body);
+    if (!(body instanceof Uint8Array)) body.destroy();
+    else this.reply.header('content-length', String(body.length));
+    return this.reply.send();
+  }
+
+  /** JSON with an entity tag; compressed when that is taken and worth it (DW-6). */
+  private async json(type: string, rows: readonly DicomJson[]): Promise<unknown> {
+    const body = Buffer.from(JSON.stringify(rows));
+    const tag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+    this.privately();
+    this.reply.header('etag', `W/${tag}`).type(type);
+    const known = this.request.headers['if-none-match']
+      ?.split(',')
+      .map((item) => item.trim().replace(/^W\//, ''));
+    if (known?.some((item) => item === tag || item === '*')) return this.reply.code(304).send();
+    const encodings = String(this.request.headers['accept-encoding'] ?? '');
+    const [coding, bytes] = await compressed(body, encodings);
+    if (coding) this.reply.header('content-encoding', coding);
+    this.reply.header('content-length', String(bytes.length));
+    return this.reply.send(this.request.method === 'HEAD' ? undefined : bytes);
+  }
+}
+
+const WORTH_COMPRESSING = 1024;
+const gzipped = promisify(gzip);
+const brotlied = promisify(brotliCompress);
+
+async function compressed(body: Buffer, encodings: string): Promise<[coding: string | undefined, Buffer]> {
+  const takes = (coding: string) =>
+    new RegExp(`\\b${coding}\\b(?!\\s*;\\s*q=0(\\.0*)?\\s*(,|$))`, 'i').test(encodings);
+  if (body.length < WORTH_COMPRESSING) return [undefined, body];
+  if (takes('br')) return ['br', await brotlied(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } })];
+  if (takes('gzip')) return ['gzip', await gzipped(body)];
+  return [undefined, body];
+}
+
+/** Names of keys for a header: what a client made up may hold anything. */
+function names(keys: readonly string[]): string {
+  return [...new Set(keys.map((key) => (/^[\w.-]{1,64}$/.test(key) ? key : 'another key')))]
+    .slice(0, 20)
+    .join(', ');
+}
+
+function notJson(): Fault {
+  return new Fault('not_acceptable', 'This is given as application/dicom+json or application/json.');
+}

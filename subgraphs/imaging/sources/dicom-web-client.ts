@@ -1,0 +1,220 @@
+import { Pool, errors, type Dispatcher } from 'undici';
+import { Fault } from '../../../schema/fault.ts';
+import type { ImagesConfig } from '../../../schema/tenant.ts';
+
+/** HTTP to a DICOMweb server: pooled, authenticated, its failures as Faults. */
+
+type Config = Extract<ImagesConfig, { type: 'dicom-web' }>;
+type Body = Dispatcher.ResponseData['body'];
+
+export interface Answer {
+  contentType: string;
+  /** Bytes, where the server said. */
+  size?: number;
+  body: Body;
+}
+
+export interface GetOptions {
+  accept: string;
+  signal?: AbortSignal | undefined;
+  /** What further statuses mean for this request: Orthanc says 400 for a frame out of range. */
+  statuses?: Readonly<Record<number, 'not_found' | 'not_acceptable'>>;
+}
+
+const FAILED = 'The image archive failed to answer.';
+
+/** Seconds. Patience with a slow archive is the caller's; these only end what hangs for ever. */
+const CONNECT_TIMEOUT = 10;
+const HEADERS_TIMEOUT = 610;
+const BODY_TIMEOUT = 60;
+
+/**
+ * A client of one DICOMweb server.
+ * `get` answers status 200 to 206 and throws Fault for all else: `not_found`, `bad_gateway` (refused, unreachable,
+ * nonsense), `unavailable` (503, 429, with its Retry-After), `gateway_timeout`. The server's 401 and 403 are our
+ * configuration's fault, never the caller's, and are `bad_gateway`.
+ */
+export class DicomWebClient {
+  private readonly pools = new Map<string, Pool>();
+  private readonly config: Config;
+  private readonly now: () => number;
+  private token?: Promise<{ value: string; expires: number }> | undefined;
+
+  /** @param now seconds since the epoch */
+  constructor(config: Config, now: () => number) {
+    this.config = config;
+    this.now = now;
+  }
+
+  /** @param path below the endpoint, with a slash in front */
+  async get(path: string, options: GetOptions): Promise<Answer> {
+    const url = new URL(this.config.endpoint + path);
+    let answer = await this.send(url, options);
+    if (answer.statusCode === 401 && this.config.authentication.type === 'oauth2') {
+      await discard(answer.body);
+      this.token = undefined;
+      answer = await this.send(url, options);
+    }
+    const { statusCode, headers, body } = answer;
+    if (statusCode >= 200 && statusCode < 300) {
+      const size = Number(headers['content-length'] ?? NaN);
+      return {
+        contentType: statusCode === 204 ? '' : String(headers['content-type'] ?? ''),
+        ...(Number.isFinite(size) && { size }),
+        body,
+      };
+    }
+    await discard(body);
+    throw refusal(statusCode, Number(headers['retry-after'] ?? NaN), options.statuses);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.pools.values()].map((pool) => pool.destroy()));
+  }
+
+  private async send(url: URL, { accept, signal }: GetOptions): Promise<Dispatcher.ResponseData> {
+    const headers = { accept, ...(await this.authorization()) };
+    return this.request(url, { method: 'GET', headers, signal: signal ?? null });
+  }
+
+  /** Sends; once more where a kept socket turned out to be closed (Orthanc closes them after a second). */
+  private async request(
+    url: URL,
+    options: Pick<Dispatcher.RequestOptions, 'method' | 'headers' | 'signal' | 'body'>,
+  ): Promise<Dispatcher.ResponseData> {
+    const send = () => this.pool(url.origin).request({ path: url.pathname + url.search, ...options });
+    try {
+      return await send().catch((error: unknown) => {
+        if (!isStaleSocket(error)) throw error;
+        return send();
+      });
+    } catch (error) {
+      throw asFault(error);
+    }
+  }
+
+  private pool(origin: string): Pool {
+    let pool = this.pools.get(origin);
+    if (!pool) {
+      pool = new Pool(origin, {
+        connections: 64,
+        keepAliveTimeout: 4_000,
+        keepAliveTimeoutThreshold: 100,
+        headersTimeout: HEADERS_TIMEOUT * 1000,
+        bodyTimeout: BODY_TIMEOUT * 1000,
+        connect: { timeout: CONNECT_TIMEOUT * 1000 },
+      });
+      this.pools.set(origin, pool);
+    }
+    return pool;
+  }
+
+  private async authorization(): Promise<Record<string, string>> {
+    const { authentication } = this.config;
+    switch (authentication.type) {
+      case 'open':
+        return {};
+      case 'http-basic': {
+        const { username, password } = authentication;
+        return { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` };
+      }
+      case 'bearer':
+        return { authorization: `Bearer ${authentication.token}` };
+      case 'oauth2': {
+        return { authorization: `Bearer ${await this.accessToken()}` };
+      }
+    }
+  }
+
+  /** The token at hand, or a new one that all who wait for it share. */
+  private async accessToken(): Promise<string> {
+    const held = this.token;
+    const token = await held;
+    if (token && token.expires > this.now()) return token.value;
+    if (this.token === held) this.token = this.fetchToken();
+    const renewal = this.token;
+    try {
+      return (await renewal!).value;
+    } catch (error) {
+      if (this.token === renewal) this.token = undefined;
+      throw error;
+    }
+  }
+
+  /** Client credentials grant, RFC 6749 §4.4; renewed half a minute before it ends. */
+  private async fetchToken(): Promise<{ value: string; expires: number }> {
+    const { authentication } = this.config;
+    if (authentication.type !== 'oauth2') throw new Fault('internal', FAILED);
+    const { tokenUrl, client_id, client_secret, scope } = authentication;
+    const form = new URLSearchParams({ grant_type: 'client_credentials', ...(scope && { scope }) });
+    const basic = [client_id, client_secret].map(encodeURIComponent).join(':');
+    const { statusCode, body } = await this.request(new URL(tokenUrl), {
+      method: 'POST',
+      headers: {
+        accept: 'application/json',
+        authorization: `Basic ${Buffer.from(basic).toString('base64')}`,
+        'content-type': 'application/x-www-form-urlencoded',
+      },
+      body: form.toString(),
+      signal: AbortSignal.timeout(CONNECT_TIMEOUT * 1000),
+    });
+    const json = (await body.json().catch(() => ({}))) as { access_token?: unknown; expires_in?: unknown };
+    if (statusCode !== 200 || typeof json.access_token !== 'string') {
+      throw new Fault('bad_gateway', 'The image archive could not be signed in to.', {
+        service: 'imaging',
+        cause: new Error(`token endpoint answered ${statusCode}`),
+      });
+    }
+    const lifetime = typeof json.expires_in === 'number' ? json.expires_in : 60;
+    return { value: json.access_token, expires: this.now() + Math.max(1, lifetime - 30) };
+  }
+}
+
+function refusal(status: number, retryAfter: number, statuses: GetOptions['statuses'] = {}): Fault {
+  const meaning = statuses[status];
+  if (status === 404 || status === 410 || meaning === 'not_found') return notFound();
+  if (status === 406 || meaning === 'not_acceptable') {
+    return new Fault('not_acceptable', 'The image archive cannot give the images in this transfer syntax.');
+  }
+  const cause = new Error(`image archive answered ${status}`);
+  if (status === 503 || status === 429) {
+    const seconds = Number.isFinite(retryAfter) ? retryAfter : 5;
+    return new Fault('unavailable', 'The image archive is busy.', {
+      service: 'imaging',
+      retryAfter: seconds,
+      cause,
+    });
+  }
+  if (status === 504) return new Fault('gateway_timeout', FAILED, { service: 'imaging', cause });
+  return new Fault('bad_gateway', FAILED, { service: 'imaging', cause });
+}
+
+/** The one answer for a UID that is unknown or out of reach (IA-7). */
+export function notFound(): Fault {
+  return new Fault('not_found', 'No such object for this caller.');
+}
+
+function isStaleSocket(error: unknown): boolean {
+  const code = (error as { code?: string }).code;
+  return error instanceof errors.SocketError || code === 'ECONNRESET' || code === 'EPIPE';
+}
+
+/** What went wrong on the way to the archive, as a Fault; an abort stays what it is. */
+export function asFault(error: unknown): unknown {
+  if (error instanceof Fault || (error as Error).name === 'AbortError') return error;
+  const timeout =
+    error instanceof errors.ConnectTimeoutError ||
+    error instanceof errors.HeadersTimeoutError ||
+    error instanceof errors.BodyTimeoutError ||
+    (error as Error).name === 'TimeoutError';
+  return timeout
+    ? new Fault('gateway_timeout', 'The image archive did not answer in time.', {
+        service: 'imaging',
+        cause: error,
+      })
+    : new Fault('bad_gateway', 'The image archive cannot be reached.', { service: 'imaging', cause: error });
+}
+
+async function discard(body: Body): Promise<void> {
+  await body.dump({ limit: 64 * 1024 }).catch(() => undefined);
+}

@@ -1,0 +1,64 @@
+/** File Meta Information at the start of a Part 10 stream, PS3.10 §7.1: read without reading the rest. */
+
+export interface FileMeta {
+  /** (0002,0003) */
+  sopInstanceUid?: string;
+  /** (0002,0010) */
+  transferSyntax?: string;
+}
+
+/** More than any File Meta Information needs: what has none by then is not Part 10. */
+const LIMIT = 16 * 1024;
+const LONG_VR = /^(OB|OW|OF|OD|OL|OV|SQ|UC|UN|UR|UT|SV|UV)$/;
+
+/**
+ * The File Meta Information in these bytes; undefined where it goes on beyond them.
+ * Bytes that are not Part 10 give an empty one.
+ */
+export function fileMeta(bytes: Buffer): FileMeta | undefined {
+  const more = () => (bytes.length < LIMIT ? undefined : {});
+  if (bytes.length < 132 + 12) return more();
+  if (bytes.toString('latin1', 128, 132) !== 'DICM') return {};
+  const meta: FileMeta = {};
+  for (let at = 132; ;) {
+    if (at + 12 > bytes.length) return more();
+    if (bytes.readUInt16LE(at) !== 0x0002) return meta;
+    const long = LONG_VR.test(bytes.toString('latin1', at + 4, at + 6));
+    const length = long ? bytes.readUInt32LE(at + 8) : bytes.readUInt16LE(at + 6);
+    const start = at + (long ? 12 : 8);
+    if (start + length > bytes.length) return more();
+    const element = bytes.readUInt16LE(at + 2);
+    const value = () => bytes.toString('latin1', start, start + length).replace(/[\0 ]+$/, '');
+    if (element === 0x0003) meta.sopInstanceUid = value();
+    if (element === 0x0010) meta.transferSyntax = value();
+    at = start + length;
+  }
+}
+
+/**
+ * Reads as far as the File Meta Information goes.
+ * @returns it, and all of the bytes again
+ */
+export async function peekFileMeta(
+  body: AsyncGenerator<Buffer, void, void>,
+): Promise<{ meta: FileMeta; bytes: AsyncGenerator<Buffer, void, void> }> {
+  let head: Buffer = Buffer.alloc(0);
+  let meta: FileMeta | undefined;
+  while (!meta) {
+    const { done, value } = await body.next();
+    if (done) meta = {};
+    else {
+      head = head.length > 0 ? Buffer.concat([head, value]) : value;
+      meta = fileMeta(head);
+    }
+  }
+  return { meta, bytes: rest(head, body) };
+}
+
+async function* rest(
+  head: Buffer,
+  body: AsyncGenerator<Buffer, void, void>,
+): AsyncGenerator<Buffer, void, void> {
+  if (head.length > 0) yield head;
+  yield* body;
+}

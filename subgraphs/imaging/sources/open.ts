@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { LRUCache } from 'lru-cache';
+import { Fault } from '../../../schema/fault.ts';
+import type { ImagesConfig, Tenant } from '../../../schema/tenant.ts';
+import { dicomWebSource } from './dicom-web.ts';
+import { openFolder, type FolderOptions } from './folder.ts';
+import type { ImagingSource } from './source.ts';
+
+export interface SourcesOptions {
+  /** DATA_DIR: indexes of folders are kept below it. */
+  dataDir: string;
+  /** Seconds since the epoch. */
+  now(): number;
+  log: FolderOptions['log'];
+  onProgress?: FolderOptions['onProgress'];
+}
+
+/** A tenant's images, opened when they are first used. */
+export interface TenantImages {
+  config: ImagesConfig;
+  /** Names tenant and source in caches. */
+  key: string;
+  /** @throws Fault `bad_gateway` where the source cannot be opened */
+  open(): Promise<ImagingSource>;
+}
+
+/** Dynamic tenants come and go: the connections of those not used for longest are closed. */
+const MAX_OPEN = 200;
+
+/** Image sources of all tenants, each opened once: tenants over one folder or one server share it. */
+export class Sources {
+  private readonly options: SourcesOptions;
+  private readonly opened = new LRUCache<string, Promise<ImagingSource>>({
+    max: MAX_OPEN,
+    dispose: (source) => void source.then((opened) => opened.close()).catch(() => undefined),
+  });
+
+  constructor(options: SourcesOptions) {
+    this.options = options;
+  }
+
+  /**
+   * The images of a tenant.
+   * @throws Fault `not_implemented` for a type, a combination or an option whose backend is not there; never at load
+   */
+  of(tenant: Tenant): TenantImages {
+    const [config, ...others] = tenant.images;
+    if (!config || others.length > 0) throw notBuilt('several image sources for one tenant');
+    if (config.type === 'dicom-dimse') throw notBuilt('images of type dicom-dimse');
+    if (config.retrieve !== 'token') throw notBuilt('retrieval by capability');
+    if (config.lookup === 'studies-by-accession') throw notBuilt('finding studies by accession number');
+    const identity =
+      config.type === 'folder'
+        ? ['folder', config.path]
+        : ['dicom-web', config.endpoint, JSON.stringify(config.authentication)];
+    const source = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32);
+    return { config, key: `${tenant.key}\n${source}`, open: () => this.open(source, config) };
+  }
+
+  async close(): Promise<void> {
+    const sources = [...this.opened.values()];
+    await Promise.allSettled(sources.map(async (source) => (await source).close()));
+  }
+
+  private open(key: string, config: ImagesConfig): Promise<ImagingSource> {
+    const opened = this.opened.get(key);
+    if (opened) return opened;
+    const opening = this.begin(key, config).catch((cause: unknown) => {
+      this.opened.delete(key);
+      throw new Fault('bad_gateway', 'The images cannot be opened.', { service: 'imaging', cause });
+    });
+    this.opened.set(key, opening);
+    return opening;
+  }
+
+  private async begin(key: string, config: ImagesConfig): Promise<ImagingSource> {
+    const { dataDir, now, log, onProgress } = this.options;
+    if (config.type === 'dicom-web') return dicomWebSource(config, now);
+    if (config.type !== 'folder') throw notBuilt(`images of type ${config.type}`);
+    const directory = join(dataDir, 'folders');
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const indexFile = join(directory, `${key}.sqlite`);
+    return openFolder({ path: config.path, indexFile, log, ...(onProgress && { onProgress }) });
+  }
+}
+
+function notBuilt(what: string): Fault {
+  return new Fault('not_implemented', `Not available from this server: ${what}.`, { service: 'imaging' });
+}

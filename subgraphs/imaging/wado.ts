@@ -1,0 +1,198 @@
+import type { Readable } from 'node:stream';
+import { once } from 'node:events';
+import { DICOM, UID } from '../../schema/dicom.ts';
+import { Fault } from '../../schema/fault.ts';
+import { negotiateBulkData, negotiateFrames, objectForms, type MediaRange } from './accept.ts';
+import { randomBoundary, writeMultipart, type OutgoingPart } from './multipart.ts';
+import type { InstanceTarget, StoredInstance, Target } from './sources/source.ts';
+import type { Imaging } from './studies.ts';
+
+/** WADO-RS (PS3.18 §10.4) over the core: what is answered, apart from HTTP. */
+
+/** An answer whose first bytes are known to be good, so that its status stands. */
+export interface Payload {
+  status?: number;
+  headers: Record<string, string>;
+  body: Readable | Uint8Array;
+}
+
+/**
+ * A study, series or instance (DW-5).
+ * @throws Fault `not_acceptable` when none of the forms can be given, `not_found`, and what the core throws
+ */
+export async function retrieveObjects(
+  imaging: Imaging,
+  target: Target,
+  accept: readonly MediaRange[],
+): Promise<Payload> {
+  const forms = objectForms(accept, target.instanceUid !== undefined).filter(({ form }) => form !== 'zip');
+  let refused = notAcceptable(`Objects are given as multipart/related; type="${DICOM}".`);
+  for (const { form, transferSyntax } of forms) {
+    if (transferSyntax !== '*' && !UID.test(transferSyntax)) continue;
+    try {
+      const instances = await imaging.retrieve(target, transferSyntax);
+      return form === 'single' ? await singlePart(instances) : await multipart(instances);
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code !== 'not_acceptable') throw error;
+      refused = error;
+    }
+  }
+  throw refused;
+}
+
+async function singlePart(instances: AsyncIterable<StoredInstance>): Promise<Payload> {
+  for await (const instance of instances) {
+    await firstBytes(instance.stream);
+    const headers: Record<string, string> = { 'content-type': objectType(instance) };
+    if (instance.size !== undefined) headers['content-length'] = String(instance.size);
+    return { headers, body: instance.stream };
+  }
+  throw new Fault('not_found', 'There is no such object for this caller.');
+}
+
+async function multipart(instances: AsyncIterable<StoredInstance>): Promise<Payload> {
+  const iterator = instances[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  // An error before the first byte still gets its own status.
+  if (!first.done) await firstBytes(first.value.stream);
+  const boundary = randomBoundary();
+  return {
+    headers: { 'content-type': `multipart/related; type="${DICOM}"; boundary=${boundary}` },
+    body: writeMultipart(partsOf(first, iterator), boundary),
+  };
+}
+
+async function* partsOf(
+  first: IteratorResult<StoredInstance>,
+  iterator: AsyncIterator<StoredInstance>,
+): AsyncGenerator<OutgoingPart> {
+  let current = first;
+  try {
+    for (; !current.done; current = await iterator.next()) {
+      const { size, stream } = current.value;
+      const headers = { 'Content-Type': objectType(current.value) };
+      yield { headers, ...(size !== undefined && { size }), body: stream };
+    }
+  } finally {
+    if (!current.done) current.value.stream.destroy();
+    await iterator.return?.();
+  }
+}
+
+function objectType({ transferSyntax }: StoredInstance): string {
+  return transferSyntax ? `${DICOM}; transfer-syntax=${transferSyntax}` : DICOM;
+}
+
+/** Waits until a stream has bytes, has ended, or has failed. */
+async function firstBytes(stream: Readable): Promise<void> {
+  if (stream.readableLength === 0 && !stream.readableEnded) await once(stream, 'readable');
+}
+
+const MAX_FRAMES = 10_000;
+
+/**
+ * The frame list of a path, PS3.18 §10.4.1.1.6: `1,3,5`, from 1.
+ * @throws Fault `invalid_request`
+ */
+export function frameList(text: string): number[] {
+  const numbers = text.split(',').map((item) => (/^\d{1,9}$/.test(item) ? Number(item) : 0));
+  if (numbers.some((number) => number < 1) || numbers.length > MAX_FRAMES) {
+    throw new Fault('invalid_request', 'A frame list is numbers from 1, separated by commas.');
+  }
+  return numbers;
+}
+
+/** Frames of one instance (DW-7). */
+export async function retrieveFrames(
+  imaging: Imaging,
+  target: InstanceTarget,
+  numbers: readonly number[],
+  accept: readonly MediaRange[],
+): Promise<Payload> {
+  const { mediaType, transferSyntax, frames } = await imaging.frames(target, numbers);
+  const iterator = frames[Symbol.asyncIterator]();
+  const form = negotiateFrames(accept, mediaType, transferSyntax, numbers.length === 1);
+  if (!form) {
+    await iterator.return?.();
+    throw notAcceptable(`These frames are given as ${mediaType}.`);
+  }
+  const first = await iterator.next();
+  if (first.done) throw new Fault('not_found', 'There is no such object for this caller.');
+  const type = transferSyntax ? `${form.mediaType}; transfer-syntax=${transferSyntax}` : form.mediaType;
+  if (!form.multipart) {
+    await iterator.return?.();
+    return { headers: { 'content-type': form.mediaType }, body: first.value };
+  }
+  const boundary = randomBoundary();
+  return {
+    headers: { 'content-type': `multipart/related; type="${form.mediaType}"; boundary=${boundary}` },
+    body: writeMultipart(frameParts(first, iterator, type), boundary),
+  };
+}
+
+async function* frameParts(
+  first: IteratorResult<Uint8Array>,
+  iterator: AsyncIterator<Uint8Array>,
+  type: string,
+): AsyncGenerator<OutgoingPart> {
+  try {
+    for (let item = first; !item.done; item = await iterator.next()) {
+      yield { headers: { 'Content-Type': type }, size: item.value.length, body: item.value };
+    }
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+/** Bulk data by the address that the metadata gave, or a range of it (DW-10, RFC 9110 §14). */
+export async function retrieveBulkData(
+  imaging: Imaging,
+  target: InstanceTarget,
+  path: string,
+  accept: readonly MediaRange[],
+  rangeHeader: string | undefined,
+): Promise<Payload> {
+  const bulk = await imaging.bulkdata(target, path);
+  const form = negotiateBulkData(accept, bulk.mediaType);
+  if (!form) throw notAcceptable(`These data are given as ${bulk.mediaType}.`);
+  if (form === 'multipart') {
+    const boundary = randomBoundary();
+    const size = bulk.size === undefined ? {} : { size: bulk.size };
+    const part = { headers: { 'Content-Type': bulk.mediaType }, ...size };
+    const one = (async function* () {
+      yield { ...part, body: bulk.open() };
+    })();
+    return {
+      headers: { 'content-type': `multipart/related; type="${bulk.mediaType}"; boundary=${boundary}` },
+      body: writeMultipart(one, boundary),
+    };
+  }
+  const headers: Record<string, string> = { 'content-type': bulk.mediaType };
+  if (bulk.size === undefined) return { headers, body: bulk.open() };
+  headers['accept-ranges'] = 'bytes';
+  const range = byteRange(rangeHeader, bulk.size);
+  if (!range) return { headers: { ...headers, 'content-length': String(bulk.size) }, body: bulk.open() };
+  headers['content-range'] = `bytes ${range.start}-${range.end}/${bulk.size}`;
+  headers['content-length'] = String(range.end - range.start + 1);
+  return { status: 206, headers, body: bulk.open(range) };
+}
+
+/**
+ * One byte range (RFC 9110 §14.1.2); undefined where there is none, or several or another unit, which are ignored.
+ * @throws Fault `range_not_satisfiable`
+ */
+export function byteRange(
+  header: string | undefined,
+  size: number,
+): { start: number; end: number } | undefined {
+  const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? '') ?? [];
+  if (!from && !to) return undefined;
+  const start = from ? Number(from) : Math.max(0, size - Number(to));
+  const end = from && to ? Math.min(Number(to), size - 1) : size - 1;
+  if (start > end) throw new Fault('range_not_satisfiable', `The object has ${size} bytes.`);
+  return { start, end };
+}
+
+function notAcceptable(message: string): Fault {
+  return new Fault('not_acceptable', message);
+}
