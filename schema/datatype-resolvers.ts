@@ -1,0 +1,184 @@
+import type { Reference, Resource } from 'fhir/r4.js';
+import fhirpath from 'fhirpath';
+import r4 from 'fhirpath/fhir-context/r4';
+import type { DocumentNode, GraphQLFieldResolver } from 'graphql';
+import { Kind } from 'graphql';
+import { LRUCache } from 'lru-cache';
+import { containedTarget } from './contained.ts';
+import { Fault } from './fault.ts';
+import { faultsAsErrors } from './graphql-fault.ts';
+import { fieldsOf, graphqlType, isResourceType, resourceTypes, tables } from './tables.ts';
+
+/** A member of `ResourceUnion`: a resource, or an entity of the other subgraph known by its id. */
+export type UnionMember = Resource | { __typename: string; id: string };
+
+/**
+ * Resolves a reference that is not local.
+ * @param type the type that is wanted; a reference that is seen to be of another is not resolved
+ * @returns undefined where nothing literal is referred to
+ * @throws Fault where the target cannot be had
+ */
+export type ResolveReference<Context> = (
+  reference: Reference,
+  context: Context,
+  type?: string,
+) => Promise<UnionMember | undefined> | UnionMember | undefined;
+
+type FieldResolvers<Context> = Record<string, GraphQLFieldResolver<never, Context>>;
+
+/** Resolvers by type and field, as `buildSubgraphSchema` takes them. */
+export type DatatypeResolvers<Context> = Record<
+  string,
+  FieldResolvers<Context> | { __resolveType(value: UnionMember): string | undefined }
+>;
+
+/**
+ * Resolvers of everything that is read off FHIR JSON in hand (FG-3, FG-4), the same in both subgraphs: lists of complex
+ * items with `_count`, `_offset`, `fhirpath` and filters, contained resources, references, the union of resources.
+ * All other fields are properties by their own name, `_birthDate` and `valueQuantity` included, and need none.
+ * @param sdl the subgraph's SDL, whose types get resolvers
+ */
+export function datatypeResolvers<Context>(
+  sdl: DocumentNode,
+  resolveReference: ResolveReference<Context>,
+): DatatypeResolvers<Context> {
+  const select = itemSelector();
+  const fhirTypes = new Map(Object.keys(tables.types).map((type) => [graphqlType(type), type]));
+  const resolvers: DatatypeResolvers<Context> = {};
+  for (const definition of sdl.definitions) {
+    const type = definition.kind === Kind.OBJECT_TYPE_DEFINITION && fhirTypes.get(definition.name.value);
+    if (!type) continue;
+    const fields: FieldResolvers<Context> = {};
+    for (const { name, kind, list, type: itemType } of fieldsOf(type)) {
+      if (kind === 'resource' && list) fields[name] = containedResolver(name);
+      else if (kind !== 'primitive' && list) fields[name] = listResolver(name, itemType, select);
+    }
+    if (type === 'Reference') fields['resource'] = referenceResolver(resolveReference) as never;
+    if (Object.keys(fields).length > 0) resolvers[graphqlType(type)] = fields;
+  }
+  resolvers['ResourceUnion'] = {
+    __resolveType: (value: UnionMember) =>
+      '__typename' in value ? value.__typename : graphqlType(value.resourceType),
+  };
+  return resolvers;
+}
+
+type Select = (items: readonly unknown[], expression: string, type: string) => unknown[];
+
+interface ListArguments {
+  _count?: number | null;
+  _offset?: number | null;
+  fhirpath?: string | null;
+  [filter: string]: unknown;
+}
+
+function listResolver<Context>(
+  name: string,
+  type: string,
+  select: Select,
+): GraphQLFieldResolver<never, Context> {
+  return faultsAsErrors((source: Record<string, unknown>, args: ListArguments) => {
+    const value = source[name];
+    if (value === undefined || value === null) return value;
+    const items = (Array.isArray(value) ? value : [value]).filter((item) => item !== null);
+    return narrowed(items, args, type, select);
+  }) as GraphQLFieldResolver<never, Context>;
+}
+
+/** In the order of the FHIR specification: filter, then FHIRPath, then offset and count. */
+function narrowed(items: unknown[], args: ListArguments, type: string, select: Select): unknown[] {
+  const { _count, _offset, fhirpath: expression, ...filters } = args;
+  let found = items;
+  for (const [field, wanted] of Object.entries(filters)) {
+    if (wanted === undefined || wanted === null) continue;
+    found = found.filter((item) => (item as Record<string, unknown>)[field] === wanted);
+  }
+  if (expression) found = select(found, expression, type);
+  for (const [field, value] of [['_count', _count] as const, ['_offset', _offset] as const]) {
+    if (value !== undefined && value !== null && value < 0) {
+      throw new Fault('invalid_request', `${field} must not be negative.`);
+    }
+  }
+  const start = _offset ?? 0;
+  return start > 0 || (_count !== undefined && _count !== null)
+    ? found.slice(start, _count === undefined || _count === null ? undefined : start + _count)
+    : found;
+}
+
+/** Functions that can cost without end, call out or print; none of them helps to choose an item. */
+const REFUSED = /\b(matches\w*|replaceMatches|repeat|trace|memberOf|resolve|aggregate)\s*\(|%/;
+const MAX_EXPRESSION = 500;
+
+/** Chooses the items for which a FHIRPath expression is true; compiled expressions are kept. */
+function itemSelector(): Select {
+  const compiled = new LRUCache<string, (item: unknown) => unknown[]>({ max: 200 });
+  const paths = elementPaths();
+  return (items, expression, type) => {
+    if (expression.length > MAX_EXPRESSION || REFUSED.test(expression)) {
+      throw new Fault(
+        'invalid_request',
+        'The fhirpath argument is too long or uses a function that is not allowed.',
+      );
+    }
+    try {
+      const key = `${type} ${expression}`;
+      let evaluate = compiled.get(key);
+      if (!evaluate) {
+        evaluate = fhirpath.compile({ base: paths.get(type) ?? type, expression }, r4, {
+          async: false,
+        }) as (item: unknown) => unknown[];
+        compiled.set(key, evaluate);
+      }
+      return items.filter((item) => evaluate(item)[0] === true);
+    } catch (cause) {
+      throw new Fault('invalid_request', 'The fhirpath argument cannot be evaluated.', { cause });
+    }
+  };
+}
+
+/** Backbone types by the path that FHIRPath knows them by: `ObservationComponent` → `Observation.component`. */
+function elementPaths(): Map<string, string> {
+  const paths = new Map<string, string>();
+  const visit = (type: string, path: string): void => {
+    for (const field of fieldsOf(type)) {
+      if (field.kind !== 'complex' || !field.type.startsWith(type) || field.type === type) continue;
+      if (paths.has(field.type)) continue;
+      paths.set(field.type, `${path}.${field.name}`);
+      visit(field.type, `${path}.${field.name}`);
+    }
+  };
+  for (const type of resourceTypes) visit(type, type);
+  return paths;
+}
+
+/** Contained resources of types that the graph does not have are null. */
+function containedResolver<Context>(name: string): GraphQLFieldResolver<never, Context> {
+  return (source: Record<string, unknown>) => {
+    const value = source[name];
+    if (!Array.isArray(value)) return value;
+    return value.map((item: Resource | null) => (item && isResourceType(item.resourceType) ? item : null));
+  };
+}
+
+function referenceResolver<Context>(
+  resolveReference: ResolveReference<Context>,
+): GraphQLFieldResolver<Reference, Context, { type?: string | null; optional?: boolean | null }> {
+  return faultsAsErrors(async (reference, { type, optional }, context) => {
+    try {
+      if (reference.reference?.startsWith('#')) {
+        const target = containedTarget(reference);
+        if (!target || !isResourceType(target.resourceType)) throw unresolved();
+        return type && target.resourceType !== type ? null : target;
+      }
+      return (await resolveReference(reference, context, type ?? undefined)) ?? null;
+    } catch (error) {
+      if (optional) return null;
+      throw error;
+    }
+  });
+}
+
+/** The fault of a reference whose target cannot be had. */
+export function unresolved(): Fault {
+  return new Fault('not_found', 'The reference cannot be resolved.');
+}
