@@ -7,6 +7,7 @@ const AMBIGUOUS: Record<string, string> = { ox: 'OW', xs: 'US', lt: 'OW', up: 'U
 const keywords = new Map<string, string>();
 const vrs = new Map<string, string>();
 const tags = new Map<string, string>();
+const usOrSs = new Set<string>();
 
 for (const [key, entry] of Object.entries(dictionary)) {
   // Private elements need their creator to be known, (gggg,"CREATOR",ee): not held here.
@@ -15,6 +16,7 @@ for (const [key, entry] of Object.entries(dictionary)) {
   const tag = exact[1]! + exact[2]!;
   const keyword = entry.name.replace(/^RETIRED_/, '');
   keywords.set(tag, keyword);
+  if (entry.vr === 'xs') usOrSs.add(tag);
   vrs.set(tag, AMBIGUOUS[entry.vr] ?? entry.vr);
   // A retired attribute never takes the keyword from one in use.
   if (!tags.has(keyword) || !entry.name.startsWith('RETIRED_')) tags.set(keyword, tag);
@@ -56,4 +58,9 @@ export function vrOf(tag: string): string | undefined {
   if (upper.endsWith('0000')) return 'UL';
   if (isPrivate(upper)) return /^[0-9A-F]{4}00[1-9A-F][0-9A-F]$/.test(upper) ? 'LO' : undefined;
   return vrs.get(dictionaryTag(upper));
+}
+
+/** Whether the attribute is US or SS as Pixel Representation (0028,0103) says, PS3.5 §A.1 note. */
+export function isUsOrSs(tag: string): boolean {
+  return usOrSs.has(tag);
 }

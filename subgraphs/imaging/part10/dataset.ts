@@ -1,0 +1,267 @@
+import { vrOf } from '../../../schema/dictionary.ts';
+import { DamagedFile, type Bytes } from './bytes.ts';
+
+/** How a data set is written, PS3.5 §7.1 and Annex A. */
+export interface Encoding {
+  explicitVr: boolean;
+  littleEndian: boolean;
+}
+
+/** One data element as it lies in the file; the value itself is read when it is wanted. */
+export interface Element {
+  /** Eight upper-case hex digits. */
+  tag: string;
+  vr: string;
+  /** Where the value starts. */
+  offset: number;
+  /** Bytes of the value; of an encapsulated one all items with their delimiter, -1 where it was not read. */
+  length: number;
+  /** Items of a sequence that was read into. */
+  items?: Item[];
+  /** Encapsulated pixel data, PS3.5 §A.4: fragments after the Basic Offset Table, which comes first. */
+  fragments?: Fragment[];
+}
+
+/** An item of a sequence; one inside a value of VR UN is always implicit VR little endian (PS3.5 §6.2.2). */
+export interface Item {
+  elements: Element[];
+  encoding: Encoding;
+}
+
+export interface Fragment {
+  offset: number;
+  length: number;
+}
+
+export interface ReadOptions {
+  /** Reads on while the next tag of the outermost level passes. */
+  while?: (tag: string) => boolean;
+  /** Reads up to and including this element of the outermost level; its value may be left untouched. */
+  until?: (tag: string) => boolean;
+  /** Which sequences to read into; all, unless given. */
+  into?: (tag: string) => boolean;
+}
+
+// PS3.5 §7.1.2: these have 32-bit lengths after two reserved bytes. So will every VR that comes in future.
+const LONG = new Set('OB OD OF OL OV OW SQ SV UC UN UR UT UV'.split(' '));
+const SHORT = new Set('AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US'.split(' '));
+const UNDEFINED = 0xffffffff;
+const IMPLICIT: Encoding = { explicitVr: false, littleEndian: true };
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).toUpperCase().padStart(2, '0'));
+
+/** Real objects nest a few levels and hold some hundred thousand elements; more is an attack or rubbish. */
+const MAX_DEPTH = 64;
+const MAX_ELEMENTS = 2_000_000;
+
+/** Whether two letters name a value representation of PS3.5 §6.2. */
+export function isVr(vr: string): boolean {
+  return LONG.has(vr) || SHORT.has(vr);
+}
+
+/** Whether the explicit encoding of this VR has a 32-bit length, PS3.5 §7.1.2. */
+export function hasLongLength(vr: string): boolean {
+  return !SHORT.has(vr);
+}
+
+/**
+ * Reads the elements of a data set, PS3.5 §7.
+ * @param start offset of the first element
+ * @param end offset after the last
+ * @throws DamagedFile where lengths contradict each other or the file, nesting is absurd, or delimiters are missing
+ */
+export function readDataset(
+  bytes: Bytes,
+  start: number,
+  end: number,
+  encoding: Encoding,
+  options: ReadOptions = {},
+): Element[] {
+  const reader = new Reader(bytes, options);
+  const elements: Element[] = [];
+  reader.elements(start, end, encoding, false, 0, elements);
+  return elements;
+}
+
+/** Fragments of encapsulated pixel data from `position` on, the Basic Offset Table first, and where they end. */
+export function readFragments(
+  bytes: Bytes,
+  position: number,
+  end: number,
+  littleEndian = true,
+): { fragments: Fragment[]; end: number } {
+  const fragments: Fragment[] = [];
+  for (;;) {
+    if (position + 8 > end) throw new DamagedFile('Encapsulated pixel data end without a delimiter.');
+    const at = bytes.ensure(position, 8);
+    const tag = tagAt(bytes.buffer, at, littleEndian);
+    const length = uint32(bytes.buffer, at + 4, littleEndian);
+    position += 8;
+    if (tag === 'FFFEE0DD') return { fragments, end: position };
+    if (tag !== 'FFFEE000' || length > end - position)
+      throw new DamagedFile('A fragment of pixel data is damaged.');
+    fragments.push({ offset: position, length });
+    position += length;
+  }
+}
+
+class Reader {
+  readonly #bytes: Bytes;
+  readonly #options: ReadOptions;
+  #count = 0;
+
+  constructor(bytes: Bytes, options: ReadOptions) {
+    this.#bytes = bytes;
+    this.#options = options;
+  }
+
+  /** @returns where the data set ends: at `end`, after an item delimiter, or before a sequence delimiter */
+  elements(
+    position: number,
+    end: number,
+    encoding: Encoding,
+    delimited: boolean,
+    depth: number,
+    into: Element[] | undefined,
+  ): number {
+    if (depth > MAX_DEPTH) throw new DamagedFile('Sequences are nested too deep.');
+    const { explicitVr, littleEndian } = encoding;
+    // Some writers pad the end of a file: fewer than eight bytes can hold no element.
+    while (position + 8 <= end) {
+      if (++this.#count > MAX_ELEMENTS) throw new DamagedFile('There are too many elements.');
+      const at = this.#bytes.ensure(position, 8);
+      const buffer = this.#bytes.buffer;
+      const tag = tagAt(buffer, at, littleEndian);
+      if (depth === 0 && this.#options.while && !this.#options.while(tag)) return position;
+      if (tag.startsWith('FFFEE0')) {
+        if (tag === 'FFFEE00D' && delimited) return position + 8;
+        if (tag === 'FFFEE0DD' && delimited) return position;
+        // A delimiter after an item or sequence of known length closes nothing.
+        if (tag !== 'FFFEE000') {
+          position += 8;
+          continue;
+        }
+        throw new DamagedFile('An item stands outside a sequence.');
+      }
+      let vr: string;
+      let length: number;
+      const letters = explicitVr ? vrAt(buffer, at + 4) : undefined;
+      if (letters === undefined) {
+        // Implicit VR; or an element that was written so into an explicit data set, as some devices do.
+        vr = vrOf(tag) ?? 'UN';
+        length = uint32(buffer, at + 4, littleEndian);
+        position += 8;
+      } else if (SHORT.has(letters)) {
+        vr = letters;
+        length = littleEndian
+          ? buffer[at + 6]! | (buffer[at + 7]! << 8)
+          : (buffer[at + 6]! << 8) | buffer[at + 7]!;
+        position += 8;
+      } else {
+        vr = letters;
+        if (position + 12 > end) throw new DamagedFile('The file ends within an element.');
+        length = uint32(this.#bytes.buffer, this.#bytes.ensure(position + 8, 4), littleEndian);
+        // `ensure` may have moved the window: `buffer` and `at` are stale from here on.
+        position += 12;
+      }
+      if (length !== UNDEFINED && length > end - position)
+        throw new DamagedFile(`${tag} is longer than the file.`);
+
+      const element: Element = { tag, vr, offset: position, length };
+      into?.push(element);
+      if (depth === 0 && this.#options.until?.(tag)) {
+        if (length === UNDEFINED) Object.assign(element, { length: -1, fragments: [] });
+        return position;
+      }
+      position = this.#value(element, position, end, encoding, depth, into !== undefined);
+      element.length = position - element.offset;
+    }
+    if (delimited) throw new DamagedFile('An item ends without a delimiter.');
+    return end;
+  }
+
+  #value(
+    element: Element,
+    position: number,
+    end: number,
+    encoding: Encoding,
+    depth: number,
+    keep: boolean,
+  ): number {
+    const { vr, length, tag } = element;
+    const wanted = keep && (this.#options.into?.(tag) ?? true);
+    if (length === UNDEFINED) {
+      if (vr.startsWith('O')) {
+        const { fragments, end: after } = readFragments(this.#bytes, position, end, encoding.littleEndian);
+        element.fragments = fragments;
+        return after;
+      }
+      if (vr === 'SQ') return this.#sequence(element, position, end, encoding, true, depth, wanted);
+      if (vr !== 'UN') throw new DamagedFile(`${tag} has a VR that must have a length.`);
+      // PS3.5 §6.2.2 note 5: a sequence of unknown VR is written in implicit VR little endian.
+      element.vr = 'SQ';
+      return this.#sequence(element, position, end, IMPLICIT, true, depth, wanted);
+    }
+    if (vr === 'SQ' && wanted)
+      this.#sequence(element, position, position + length, encoding, false, depth, true);
+    return position + length;
+  }
+
+  #sequence(
+    element: Element,
+    position: number,
+    end: number,
+    encoding: Encoding,
+    delimited: boolean,
+    depth: number,
+    keep: boolean,
+  ): number {
+    const items: Item[] = [];
+    if (keep) element.items = items;
+    while (position + 8 <= end) {
+      if (++this.#count > MAX_ELEMENTS) throw new DamagedFile('There are too many elements.');
+      const at = this.#bytes.ensure(position, 8);
+      const tag = tagAt(this.#bytes.buffer, at, encoding.littleEndian);
+      const length = uint32(this.#bytes.buffer, at + 4, encoding.littleEndian);
+      position += 8;
+      if (tag === 'FFFEE0DD') return delimited ? position : end;
+      if (tag !== 'FFFEE000') throw new DamagedFile(`${element.tag} holds something else than items.`);
+      const open = length === UNDEFINED;
+      if (!open && length > end - position) throw new DamagedFile(`An item of ${element.tag} is too long.`);
+      const elements: Element[] = [];
+      const itemEnd = open ? end : position + length;
+      // An item of known length that nobody asked for need not be read.
+      if (open || keep) {
+        const after = this.elements(
+          position,
+          itemEnd,
+          encoding,
+          open,
+          depth + 1,
+          keep ? elements : undefined,
+        );
+        position = open ? after : itemEnd;
+      } else position = itemEnd;
+      if (keep) items.push({ elements, encoding });
+    }
+    if (delimited) throw new DamagedFile(`${element.tag} ends without a delimiter.`);
+    return end;
+  }
+}
+
+/** Two letters that may be a VR: upper case. Anything else is no explicit VR. */
+function vrAt(buffer: Buffer, at: number): string | undefined {
+  const first = buffer[at]!;
+  const second = buffer[at + 1]!;
+  if (first < 65 || first > 90 || second < 65 || second > 90) return undefined;
+  return String.fromCharCode(first, second);
+}
+
+function tagAt(buffer: Buffer, at: number, littleEndian: boolean): string {
+  return littleEndian
+    ? HEX[buffer[at + 1]!]! + HEX[buffer[at]!]! + HEX[buffer[at + 3]!]! + HEX[buffer[at + 2]!]!
+    : HEX[buffer[at]!]! + HEX[buffer[at + 1]!]! + HEX[buffer[at + 2]!]! + HEX[buffer[at + 3]!]!;
+}
+
+function uint32(buffer: Buffer, at: number, littleEndian: boolean): number {
+  return littleEndian ? buffer.readUInt32LE(at) : buffer.readUInt32BE(at);
+}

@@ -1,0 +1,144 @@
+import { number, text, Tag, type DicomJson } from '../../../schema/dicom.ts';
+import { DamagedFile, type Bytes } from './bytes.ts';
+import { readFragments, type Element, type Encoding, type Fragment } from './dataset.ts';
+
+/** Where the frames of an object lie. */
+export type PixelLayout = NativeLayout | EncapsulatedLayout;
+
+/** Uncompressed pixels, PS3.5 §8.1.1: frames follow each other without a gap, to the bit. */
+export interface NativeLayout {
+  kind: 'native';
+  frames: number;
+  /** Where the value starts, and its bytes. */
+  offset: number;
+  length: number;
+  /** Not a multiple of eight where BitsAllocated is 1 and the frame's pixels fill no whole byte. */
+  bitsPerFrame: number;
+  /** Bytes of the words that are to be turned into little endian; 1 for none. */
+  swapUnit: number;
+}
+
+/** Encapsulated pixels, PS3.5 §A.4: the fragments of each frame. */
+export interface EncapsulatedLayout {
+  kind: 'encapsulated';
+  frames: Fragment[][];
+}
+
+/** Attributes that say how pixels are laid out, as plain values. */
+export interface PixelAttributes {
+  rows: number;
+  columns: number;
+  samples: number;
+  bits: number;
+  frames: number;
+  photometric: string;
+}
+
+/** The pixel description of a data set; undefined where it describes none. */
+export function pixelAttributes(dataset: DicomJson): PixelAttributes | undefined {
+  const rows = number(dataset, Tag.Rows);
+  const columns = number(dataset, Tag.Columns);
+  const bits = number(dataset, Tag.BitsAllocated);
+  if (!rows || !columns || !bits) return undefined;
+  return {
+    ...{ rows, columns, bits },
+    samples: number(dataset, '00280002') ?? 1,
+    frames: Math.max(1, number(dataset, Tag.NumberOfFrames) ?? 1),
+    photometric: text(dataset, '00280004') ?? '',
+  };
+}
+
+/** @throws DamagedFile where the value is too short for its frames */
+export function nativeLayout(element: Element, encoding: Encoding, pixels: PixelAttributes): NativeLayout {
+  const { rows, columns, bits, frames, photometric, samples } = pixels;
+  const full = rows * columns * samples * bits;
+  // PS3.3 §C.7.6.3.1.2: two pixels of YBR_FULL_422 share their chroma; some writers say so and store all three.
+  const shared = photometric === 'YBR_FULL_422' && element.length * 8 < full * frames;
+  const bitsPerFrame = shared ? rows * columns * 2 * bits : full;
+  if (bitsPerFrame * frames > element.length * 8)
+    throw new DamagedFile('Pixel data are shorter than their frames.');
+  const unit = { OW: 2, OL: 4, OF: 4, OD: 8, OV: 8 }[element.vr] ?? 1;
+  const swapUnit = encoding.littleEndian ? 1 : unit;
+  return { kind: 'native', frames, offset: element.offset, length: element.length, bitsPerFrame, swapUnit };
+}
+
+/**
+ * Fragments sorted into frames, PS3.5 §A.4: by Extended Offset Table, by Basic Offset Table, one each, or by the marks
+ * that start and end a JPEG or JPEG 2000 stream.
+ * @param bytes the file
+ * @param extended values of (7FE0,0001), where there are any
+ * @throws DamagedFile where the frames cannot be told apart
+ */
+export function encapsulatedLayout(
+  bytes: Bytes,
+  element: Element,
+  frames: number,
+  extended?: readonly number[],
+): EncapsulatedLayout {
+  const [table, ...fragments] = readFragments(bytes, element.offset, bytes.size).fragments;
+  if (!table) throw new DamagedFile('Encapsulated pixel data have no offset table.');
+  const basic = (): number[] => {
+    const value = bytes.slice(table.offset, table.length - (table.length % 4));
+    return Array.from({ length: value.length / 4 }, (_, i) => value.readUInt32LE(4 * i));
+  };
+  const sorted =
+    (frames === 1 && fragments.length > 0 ? [fragments] : undefined) ??
+    byOffsets(fragments, frames, extended ?? []) ??
+    byOffsets(fragments, frames, basic()) ??
+    (fragments.length === frames ? fragments.map((fragment) => [fragment]) : undefined) ??
+    byMarkers(bytes, fragments, frames);
+  if (!sorted) throw new DamagedFile('The frames of the compressed pixel data cannot be told apart.');
+  return { kind: 'encapsulated', frames: sorted };
+}
+
+/** Offsets count from the item of the first fragment. Undefined where one points to no fragment. */
+function byOffsets(
+  fragments: readonly Fragment[],
+  frames: number,
+  offsets: readonly number[],
+): Fragment[][] | undefined {
+  if (offsets.length !== frames || fragments.length === 0) return undefined;
+  const base = fragments[0]!.offset;
+  const starts = new Map(fragments.map((fragment, i) => [fragment.offset - base, i]));
+  const first = offsets.map((offset) => starts.get(offset));
+  if (first[0] !== 0 || first.some((start, i) => start === undefined || (i > 0 && start <= first[i - 1]!))) {
+    return undefined;
+  }
+  return first.map((start, i) => fragments.slice(start, first[i + 1] ?? fragments.length));
+}
+
+/** A frame starts where a fragment starts with SOI or SOC, right after one that ended with EOI or EOC. */
+function byMarkers(bytes: Bytes, fragments: readonly Fragment[], frames: number): Fragment[][] | undefined {
+  const sorted: Fragment[][] = [];
+  let ended = true;
+  for (const fragment of fragments) {
+    if (fragment.length < 4) {
+      sorted.at(-1)?.push(fragment);
+      continue;
+    }
+    const head = bytes.slice(fragment.offset, 2).readUInt16BE();
+    const starts = ended && (head === 0xffd8 || head === 0xff4f);
+    if (starts) sorted.push([fragment]);
+    else if (sorted.length === 0) return undefined;
+    else sorted.at(-1)!.push(fragment);
+    const tail = bytes.slice(fragment.offset + fragment.length - 4, 4);
+    ended = /ffd9(00|ff)?$/.test(tail.toString('hex'));
+  }
+  return sorted.length === frames ? sorted : undefined;
+}
+
+/** Bits from `start` on, moved to the start of a byte: a frame of one bit a pixel that begins within one. */
+export function repack(bytes: Buffer, start: number, bits: number): Buffer {
+  const frame = Buffer.alloc(Math.ceil(bits / 8));
+  const shift = start % 8;
+  const first = Math.floor(start / 8);
+  for (let i = 0; i < frame.length; i++) {
+    const low = bytes[first + i]! >> shift;
+    const high = shift === 0 ? 0 : ((bytes[first + i + 1] ?? 0) << (8 - shift)) & 0xff;
+    frame[i] = low | high;
+  }
+  // The bits after the last pixel belong to the next frame.
+  const rest = bits % 8;
+  if (rest > 0) frame[frame.length - 1]! &= (1 << rest) - 1;
+  return frame;
+}

@@ -1,0 +1,263 @@
+import { realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type Database from 'better-sqlite3';
+import { LRUCache } from 'lru-cache';
+import { frameMediaType, TransferSyntax, type DicomJson } from '../../../schema/dicom.ts';
+import { Fault } from '../../../schema/fault.ts';
+import { canTranscode } from '../part10/transcode.ts';
+import { openDatabase } from './folder/database.ts';
+import { FolderIndex } from './folder/folder-index.ts';
+import {
+  readBulkData,
+  readFrames,
+  readFrameTable,
+  readMetadata,
+  transcoded,
+  type FrameTable,
+} from './folder/instance-reader.ts';
+import { Scanner, type FolderLog, type Progress } from './folder/scanner.ts';
+import { instancesOf, searchIndex, type IndexedInstance } from './folder/search.ts';
+import { openStored, streamRange } from './folder/stored-file.ts';
+import { FolderWatcher } from './folder/watcher.ts';
+import type {
+  BulkData,
+  Frames,
+  ImagingSource,
+  InstanceTarget,
+  SourceQuery,
+  StoredInstance,
+  Target,
+} from './source.ts';
+
+export interface FolderOptions {
+  /** The directory tree; links in it that lead outside are refused. */
+  path: string;
+  /** Where the index is kept, below DATA_DIR; one file for each folder. */
+  indexFile: string;
+  log: FolderLog;
+  onProgress?: (progress: Progress) => void;
+  /** Follow changes while running (default: yes). */
+  watch?: boolean;
+  /** Milliseconds that a request waits for the first index before it is told to come again (default: 3000). */
+  patience?: number;
+}
+
+/** Milliseconds between walks where the folder cannot be watched. */
+const WALK_EVERY = 60_000;
+/** Milliseconds for which reading many headers may hold the event loop. */
+const SLICE = 10;
+
+/** The source, and what its owner may ask besides. */
+export interface FolderSource extends ImagingSource {
+  /** Settles when the index is in line with the folder for the first time since it was opened. */
+  readonly indexed: Promise<void>;
+}
+
+/**
+ * Images in a directory tree of DICOM files (DW-17), with or without preamble, at any depth; other files are ignored.
+ * Resolves at once: the index is brought up to date behind it. With an index from an earlier run requests are answered
+ * from that meanwhile; without one they wait a little, then get Fault `unavailable` with `retryAfter`.
+ * @throws where the folder is not there or the index file cannot be written
+ */
+export async function openFolder(options: FolderOptions): Promise<FolderSource> {
+  const root = realpathSync(options.path);
+  return new Folder(root, openDatabase(options.indexFile, root), options);
+}
+
+class Folder implements FolderSource {
+  readonly indexed: Promise<void>;
+  readonly #root: string;
+  readonly #database: Database.Database;
+  readonly #index: FolderIndex;
+  readonly #scanner: Scanner;
+  readonly #watcher: FolderWatcher | undefined;
+  readonly #log: FolderLog;
+  readonly #patience: number;
+  readonly #closing = new AbortController();
+  readonly #frameTables = new LRUCache<string, FrameTable>({ max: 64 });
+  readonly #interval: NodeJS.Timeout | undefined;
+  /** Walks run one after the other. */
+  #work: Promise<void>;
+
+  constructor(root: string, database: Database.Database, options: FolderOptions) {
+    this.#root = root;
+    this.#database = database;
+    this.#log = options.log;
+    this.#patience = options.patience ?? 3000;
+    this.#index = new FolderIndex(database);
+    const { signal } = this.#closing;
+    if (options.watch ?? true) {
+      this.#watcher = new FolderWatcher(root, options.log, (paths) => this.#enqueue(paths));
+      this.#interval = setInterval(
+        () => this.#watcher!.incomplete && this.#enqueue(['']),
+        WALK_EVERY,
+      ).unref();
+    }
+    this.#scanner = new Scanner({
+      ...{ root, index: this.#index, log: options.log, onProgress: options.onProgress, signal },
+      onDirectory: (directory) => this.#watcher?.add(directory),
+      onGone: (path) => this.#watcher?.drop(path),
+    });
+    this.#work = this.#scan(['']);
+    this.indexed = this.#work;
+  }
+
+  async search(query: SourceQuery, signal?: AbortSignal): Promise<DicomJson[]> {
+    await this.#ready(signal);
+    return searchIndex(this.#database, query);
+  }
+
+  async metadata(target: Target, signal?: AbortSignal): Promise<DicomJson[]> {
+    const rows: DicomJson[] = [];
+    let sliceEnd = performance.now() + SLICE;
+    for (const instance of await this.#instances(target, signal)) {
+      signal?.throwIfAborted();
+      rows.push(await this.#reading(instance, readMetadata(this.#path(instance), instance)));
+      if (performance.now() > sliceEnd) {
+        await sleep(0);
+        sliceEnd = performance.now() + SLICE;
+      }
+    }
+    return rows;
+  }
+
+  async *retrieve(
+    target: Target,
+    transferSyntax: string,
+    signal?: AbortSignal,
+  ): AsyncGenerator<StoredInstance> {
+    const instances = await this.#instances(target, signal);
+    const asStored = (instance: IndexedInstance): boolean =>
+      transferSyntax === '*' || transferSyntax === instance.transferSyntax;
+    for (const instance of instances) {
+      if (asStored(instance) || canTranscode(instance.transferSyntax, transferSyntax)) continue;
+      throw new Fault(
+        'not_acceptable',
+        'The object cannot be had in this transfer syntax; ask for it as it is stored.',
+      );
+    }
+    for (const instance of instances) {
+      signal?.throwIfAborted();
+      const stored = asStored(instance);
+      const stream = await this.#reading(
+        instance,
+        stored ? this.#stored(instance) : transcoded(this.#path(instance), instance, transferSyntax),
+      );
+      const abort = (): unknown => stream.destroy(new Error('The request was given up.'));
+      signal?.addEventListener('abort', abort, { once: true });
+      try {
+        yield {
+          sopInstanceUid: instance.sopInstanceUid,
+          transferSyntax: stored ? instance.transferSyntax : transferSyntax,
+          ...(stored && { size: instance.size }),
+          stream,
+        };
+      } finally {
+        signal?.removeEventListener('abort', abort);
+        // A reader that leaves before the end leaves a file open otherwise.
+        if (!stream.readableEnded) stream.destroy();
+      }
+    }
+  }
+
+  async frames(target: InstanceTarget, numbers: readonly number[], signal?: AbortSignal): Promise<Frames> {
+    const instance = await this.#instance(target, signal);
+    const key = `${instance.path}\n${instance.size}\n${instance.mtime}`;
+    const path = this.#path(instance);
+    const known = this.#frameTables.get(key);
+    const table = known ?? (await this.#reading(instance, readFrameTable(path, instance)));
+    const { layout } = table;
+    // Inflated pixels are too large to keep.
+    if (!known && !table.inflated) this.#frameTables.set(key, table);
+    const count = layout.kind === 'native' ? layout.frames : layout.frames.length;
+    if (numbers.some((number) => !Number.isInteger(number) || number < 1 || number > count)) {
+      throw new Fault('not_found', `The object has ${count} frame${count === 1 ? '' : 's'}.`);
+    }
+    const native = layout.kind === 'native';
+    return {
+      mediaType: native ? 'application/octet-stream' : frameMediaType(instance.transferSyntax),
+      transferSyntax: native ? TransferSyntax.ExplicitVRLittleEndian : instance.transferSyntax,
+      frames: readFrames(path, instance, table, numbers),
+    };
+  }
+
+  async bulkdata(target: InstanceTarget, path: string, signal?: AbortSignal): Promise<BulkData> {
+    const instance = await this.#instance(target, signal);
+    return this.#reading(instance, readBulkData(this.#path(instance), instance, path));
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    clearInterval(this.#interval);
+    this.#watcher?.close();
+    await this.#work;
+    this.#database.close();
+  }
+
+  async #stored(instance: IndexedInstance) {
+    return streamRange(await openStored(this.#path(instance), instance), 0, instance.size - 1);
+  }
+
+  #path(instance: IndexedInstance): string {
+    return join(this.#root, instance.path);
+  }
+
+  /** A file that is not what the index says is looked at again, whether the folder is watched or not. */
+  async #reading<T>(instance: IndexedInstance, read: Promise<T>): Promise<T> {
+    try {
+      return await read;
+    } catch (error) {
+      if (error instanceof Fault && error.details.service === 'imaging') this.#enqueue([instance.path]);
+      throw error;
+    }
+  }
+
+  async #instances(target: Target, signal?: AbortSignal): Promise<IndexedInstance[]> {
+    await this.#ready(signal);
+    const instances = instancesOf(this.#database, target);
+    if (instances.length === 0) throw new Fault('not_found', 'There is no such object.');
+    return instances;
+  }
+
+  async #instance(target: InstanceTarget, signal?: AbortSignal): Promise<IndexedInstance> {
+    return (await this.#instances(target, signal))[0]!;
+  }
+
+  async #ready(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#closing.signal.aborted)
+      throw new Fault('unavailable', 'The server is stopping.', { retryAfter: 5 });
+    if (this.#index.complete) return;
+    const patience = new AbortController();
+    const late = sleep(this.#patience, 'late', { signal: patience.signal, ref: false }).catch(() => 'late');
+    await Promise.race([this.indexed, late]);
+    patience.abort();
+    signal?.throwIfAborted();
+    if (this.#closing.signal.aborted || !this.#index.complete) {
+      const message = 'The folder is being indexed for the first time.';
+      throw new Fault('unavailable', message, { service: 'imaging', retryAfter: 5 });
+    }
+  }
+
+  #enqueue(paths: string[]): void {
+    if (this.#closing.signal.aborted) return;
+    this.#work = this.#work.then(() => this.#scan(paths));
+  }
+
+  async #scan(paths: readonly string[]): Promise<void> {
+    try {
+      for (const path of paths) {
+        if (this.#closing.signal.aborted) return;
+        if (path === '') await this.#scanner.walk('');
+        else await this.#scanner.look(path);
+      }
+      await this.#scanner.refresh();
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      const { code } = error as NodeJS.ErrnoException;
+      // Its message would name an absolute path.
+      this.#log.error({ code }, 'the folder cannot be indexed; what was indexed before stays');
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Database from 'better-sqlite3';
+import { columns } from './attributes.ts';
+
+/** Raised when the tables change: an older index is built anew. */
+const VERSION = 1;
+
+const STATE = 'state IN (0, 1, 2)'; // 0 other, 1 damaged, 2 instance
+
+const SCHEMA = `
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TABLE file (
+  id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, mtime REAL NOT NULL,
+  state INTEGER NOT NULL CHECK (${STATE}),
+  -- 1 for the instance that is served: the lowest path of its UIDs, and of the same patient as its study.
+  kept INTEGER NOT NULL DEFAULT 0,
+  StudyInstanceUID TEXT, SeriesInstanceUID TEXT, PatientID TEXT,
+  ${columns('instance').join(', ')}, json TEXT
+);
+CREATE INDEX file_uid ON file (StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID, kept) WHERE state = 2;
+CREATE TABLE series (
+  StudyInstanceUID TEXT NOT NULL, ${columns('series').join(', ')}, source TEXT NOT NULL, json TEXT NOT NULL,
+  PRIMARY KEY (StudyInstanceUID, SeriesInstanceUID)
+) WITHOUT ROWID;
+CREATE TABLE study (
+  ${columns('study').join(', ')}, source TEXT NOT NULL, json TEXT NOT NULL,
+  PRIMARY KEY (StudyInstanceUID)
+) WITHOUT ROWID;
+CREATE INDEX study_patient ON study (PatientID);
+CREATE INDEX study_date ON study (StudyDate, StudyTime);
+CREATE INDEX study_accession ON study (AccessionNumber);
+CREATE TABLE stale (StudyInstanceUID TEXT PRIMARY KEY) WITHOUT ROWID;
+`;
+
+/**
+ * Opens the index of a folder, or makes an empty one: also where it is damaged, of another version or another folder.
+ * @param file path of the SQLite file; its directory is made
+ * @param root absolute path of the folder
+ */
+export function openDatabase(file: string, root: string): Database.Database {
+  mkdirSync(dirname(file), { recursive: true });
+  try {
+    const database = connect(file);
+    const usable =
+      database.pragma('user_version', { simple: true }) === VERSION &&
+      database.prepare("SELECT value FROM meta WHERE name = 'root'").pluck().get() === root;
+    if (usable) return temporary(database);
+    database.close();
+  } catch {
+    // Not a database, or a damaged one: it holds nothing that the folder does not.
+  }
+  for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true });
+  const database = connect(file);
+  database.exec(SCHEMA);
+  database.prepare("INSERT INTO meta VALUES ('root', ?)").run(root);
+  database.pragma(`user_version = ${VERSION}`);
+  return temporary(database);
+}
+
+function connect(file: string): Database.Database {
+  const database = new Database(file);
+  database.pragma('journal_mode = WAL');
+  // The index can be built anew: a power cut may cost the last seconds of it, never its consistency.
+  database.pragma('synchronous = NORMAL');
+  database.pragma('cache_size = -16000');
+  database.pragma('busy_timeout = 5000');
+  return database;
+}
+
+function temporary(database: Database.Database): Database.Database {
+  database.exec('CREATE TEMP TABLE seen (id INTEGER PRIMARY KEY)');
+  return database;
+}

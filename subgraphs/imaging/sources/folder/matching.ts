@@ -1,0 +1,112 @@
+import { Tag } from '../../../../schema/dicom.ts';
+import { Fault } from '../../../../schema/fault.ts';
+import type { Level } from '../source.ts';
+import { foldName, KEYS, normal, timeFrom, timeTo, type Matching } from './attributes.ts';
+
+/** A part of a WHERE clause and the values of its placeholders. */
+export interface Condition {
+  sql: string;
+  values: (string | number)[];
+}
+
+/** Aliases of the tables in a search. */
+export const ALIAS: Record<Level, string> = { study: 's', series: 'r', instance: 'i' };
+const ORDER: readonly Level[] = ['study', 'series', 'instance'];
+const KEYWORD = new Map(
+  Object.entries(Tag).map(([keyword, tag]) => [tag as string, keyword as keyof typeof Tag]),
+);
+
+/**
+ * One key and its alternatives as SQL, PS3.4 §C.2.2.2: single value, list of UIDs, wildcard, range; an empty value
+ * matches all.
+ * @returns undefined where the key restricts nothing
+ * @throws Fault `unsupported_parameter` for a key that the index does not hold at this level or above
+ */
+export function condition(level: Level, tag: string, alternatives: readonly string[]): Condition | undefined {
+  const restricting = alternatives.filter((value) => value !== '' && value !== '*');
+  const keyword = KEYWORD.get(tag.split('.').at(-1)!);
+  if (tag === Tag.ModalitiesInStudy) {
+    return restricting.length < alternatives.length ? undefined : modalitiesInStudy(restricting);
+  }
+  const key = keyword && KEYS[keyword];
+  if (!key || ORDER.indexOf(key.level) > ORDER.indexOf(level)) {
+    throw new Fault(
+      'unsupported_parameter',
+      `${keyword ?? tag} is not a key of a search for ${level} objects here.`,
+    );
+  }
+  if (alternatives.length === 0 || restricting.length < alternatives.length) return undefined;
+  const column = `${ALIAS[key.level]}.${keyword}`;
+  if (key.matching === 'uid')
+    return { sql: `${column} IN (${marks(restricting)})`, values: [...restricting] };
+  return any(restricting.map((value) => one(column, key.matching, value)));
+}
+
+function modalitiesInStudy(alternatives: readonly string[]): Condition {
+  const modality = any(alternatives.map((value) => one('m.Modality', 'text', value)));
+  return {
+    sql: `EXISTS (SELECT 1 FROM series m WHERE m.StudyInstanceUID = s.StudyInstanceUID AND ${modality.sql})`,
+    values: modality.values,
+  };
+}
+
+function one(column: string, matching: Matching, value: string): Condition {
+  if (matching === 'date')
+    return range(
+      column,
+      value.replaceAll('.', ''),
+      dash,
+      (v) => v,
+      (v) => v,
+    );
+  if (matching === 'time') return range(column, value, dash, timeFrom, timeTo);
+  if (matching === 'number') return { sql: `${column} = ?`, values: [normal('number', value) ?? NaN] };
+  if (matching === 'name') return name(column, foldName(value));
+  if (!/[*?]/.test(value)) return { sql: `${column} = ?`, values: [value] };
+  return { sql: `${column} GLOB ?`, values: [glob(value)] };
+}
+
+const dash = '-';
+
+/** PS3.4 §C.2.2.2.5: `a-b`, `a-` and `-b`, ends included; a single value is the range of what it leaves open. */
+function range(
+  column: string,
+  value: string,
+  separator: string,
+  from: (value: string) => string,
+  to: (value: string) => string,
+): Condition {
+  const at = value.indexOf(separator);
+  const start = at < 0 ? value : value.slice(0, at);
+  const end = at < 0 ? value : value.slice(at + 1);
+  const parts: Condition[] = [];
+  if (start) parts.push({ sql: `${column} >= ?`, values: [from(start)] });
+  if (end) parts.push({ sql: `${column} <= ?`, values: [to(end)] });
+  if (parts.length === 0) return { sql: `${column} IS NOT NULL`, values: [] };
+  return { sql: parts.map(({ sql }) => sql).join(' AND '), values: parts.flatMap(({ values }) => values) };
+}
+
+/** A name matches as a whole or in any of its three groups, PS3.5 §6.2.1.1; trailing `^` say nothing. */
+function name(column: string, value: string): Condition {
+  const pattern = glob(value.replace(/\^+$/, ''));
+  const patterns = value.includes('=')
+    ? [pattern, `${pattern}=*`]
+    : [`${pattern}=*=*`, `*=${pattern}=*`, `*=*=${pattern}`];
+  return any(patterns.map((pattern) => ({ sql: `${column} GLOB ?`, values: [pattern] })));
+}
+
+/** SQLite's GLOB has DICOM's wildcards, and brackets besides. */
+function glob(value: string): string {
+  return value.replaceAll('[', '[[]');
+}
+
+function any(conditions: readonly Condition[]): Condition {
+  return {
+    sql: `(${conditions.map(({ sql }) => `(${sql})`).join(' OR ')})`,
+    values: conditions.flatMap(({ values }) => values),
+  };
+}
+
+function marks(values: readonly unknown[]): string {
+  return values.map(() => '?').join(', ');
+}

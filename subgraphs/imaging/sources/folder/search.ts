@@ -1,0 +1,175 @@
+import type Database from 'better-sqlite3';
+import { Tag, type DicomJson } from '../../../../schema/dicom.ts';
+import type { Level, SourceQuery, Target } from '../source.ts';
+import { condition, type Condition } from './matching.ts';
+
+/** A file that is served, as the index has it. */
+export interface IndexedInstance {
+  /** Relative to the folder. */
+  path: string;
+  size: number;
+  mtime: number;
+  sopInstanceUid: string;
+  transferSyntax: string;
+}
+
+interface Row {
+  study: string;
+  series?: string;
+  instance?: string;
+  seriesOfStudy?: number;
+  instancesOfStudy?: number;
+  modalities?: string;
+  instancesOfSeries?: number;
+}
+
+const KEPT_OF_STUDY =
+  'FROM file f WHERE f.state = 2 AND f.StudyInstanceUID = s.StudyInstanceUID AND f.kept = 1';
+const KEPT_OF_SERIES = `${KEPT_OF_STUDY} AND f.SeriesInstanceUID = r.SeriesInstanceUID`;
+const KEPT_OF_MODALITY = `${KEPT_OF_STUDY} AND f.SeriesInstanceUID = m.SeriesInstanceUID`;
+
+/** Counts are of what is served; PS3.4 §C.3.4 names them. */
+const STUDY_COUNTS = `
+  (SELECT count(*) ${KEPT_OF_STUDY}) AS instancesOfStudy,
+  (SELECT count(DISTINCT f.SeriesInstanceUID) ${KEPT_OF_STUDY}) AS seriesOfStudy,
+  (SELECT group_concat(Modality, '\\') FROM (SELECT DISTINCT m.Modality FROM series m
+    WHERE m.StudyInstanceUID = s.StudyInstanceUID AND m.Modality IS NOT NULL AND EXISTS (SELECT 1 ${KEPT_OF_MODALITY})
+    ORDER BY m.Modality)) AS modalities`;
+const SERIES_COUNTS = `(SELECT count(*) ${KEPT_OF_SERIES}) AS instancesOfSeries`;
+
+const SERIES = 'series r JOIN study s ON s.StudyInstanceUID = r.StudyInstanceUID';
+const INSTANCES = `file i JOIN series r
+  ON r.StudyInstanceUID = i.StudyInstanceUID AND r.SeriesInstanceUID = i.SeriesInstanceUID
+  JOIN study s ON s.StudyInstanceUID = i.StudyInstanceUID`;
+
+/** What is searched at each level, and the order of rows: stable, so that `offset` pages through all of them once. */
+const LEVELS: Record<Level, { select: string; from: string; where: string; order: string }> = {
+  study: {
+    select: `s.json AS study, ${STUDY_COUNTS}`,
+    from: 'study s',
+    where: `EXISTS (SELECT 1 ${KEPT_OF_STUDY})`,
+    order: 's.StudyDate DESC, s.StudyTime DESC, s.StudyInstanceUID',
+  },
+  series: {
+    select: `s.json AS study, r.json AS series, ${STUDY_COUNTS}, ${SERIES_COUNTS}`,
+    from: SERIES,
+    where: `EXISTS (SELECT 1 ${KEPT_OF_SERIES})`,
+    order: 's.StudyDate DESC, s.StudyTime DESC, s.StudyInstanceUID, r.SeriesNumber, r.SeriesInstanceUID',
+  },
+  instance: {
+    select: 's.json AS study, r.json AS series, i.json AS instance',
+    from: INSTANCES,
+    where: 'i.state = 2 AND i.kept = 1',
+    order: `s.StudyDate DESC, s.StudyTime DESC, s.StudyInstanceUID, r.SeriesNumber, r.SeriesInstanceUID,
+      i.InstanceNumber, i.SOPInstanceUID`,
+  },
+};
+
+/** Attributes of levels above that every row carries. */
+const ALWAYS: readonly string[] = [
+  ...[
+    Tag.SpecificCharacterSet,
+    Tag.PatientID,
+    Tag.IssuerOfPatientID,
+    Tag.PatientBirthDate,
+    Tag.StudyInstanceUID,
+  ],
+  ...[Tag.TimezoneOffsetFromUTC, Tag.SeriesInstanceUID, Tag.Modality],
+];
+
+/**
+ * QIDO-RS rows from the index, PS3.18 §10.6.
+ * @throws Fault `unsupported_parameter` for a key that the index does not hold
+ */
+export function searchIndex(database: Database.Database, query: SourceQuery): DicomJson[] {
+  const { select, from, where, order } = LEVELS[query.level];
+  const conditions = restrictions(query);
+  const sql = `SELECT ${select} FROM ${from}
+    WHERE ${[where, ...conditions.map((condition) => condition.sql)].join(' AND ')}
+    ORDER BY ${order} LIMIT ? OFFSET ?`;
+  const values = conditions.flatMap((condition) => condition.values);
+  const rows = database.prepare(sql).all(...values, query.limit ?? -1, query.offset ?? 0) as Row[];
+  return rows.map((row) => present(row, query));
+}
+
+function restrictions(query: SourceQuery): Condition[] {
+  const conditions: Condition[] = [];
+  const uid = (tag: string, value: string | undefined): void => {
+    if (value !== undefined) conditions.push({ sql: `${tag} = ?`, values: [value] });
+  };
+  uid('s.StudyInstanceUID', query.studyUid);
+  uid('r.SeriesInstanceUID', query.seriesUid);
+  if (query.patientIds) conditions.push(patients(query.patientIds));
+  for (const [tag, alternatives] of query.match) {
+    const found = condition(query.level, tag, alternatives);
+    if (found) conditions.push(found);
+  }
+  return conditions;
+}
+
+/** DW-21: equality to the letter; an empty identifier is nobody's. */
+function patients(ids: readonly { value: string; issuer?: string }[]): Condition {
+  const named = ids
+    .map(({ value, issuer }) => ({ value: value.trim(), issuer }))
+    .filter(({ value }) => value !== '');
+  if (named.length === 0) return { sql: '0', values: [] };
+  const each = named.map(({ value, issuer }) =>
+    issuer === undefined
+      ? { sql: 's.PatientID = ?', values: [value] }
+      : { sql: '(s.PatientID = ? AND s.IssuerOfPatientID = ?)', values: [value, issuer] },
+  );
+  return {
+    sql: `(${each.map(({ sql }) => sql).join(' OR ')})`,
+    values: each.flatMap(({ values }) => values),
+  };
+}
+
+function present(row: Row, query: SourceQuery): DicomJson {
+  const study = JSON.parse(row.study) as DicomJson;
+  const series = JSON.parse(row.series ?? '{}') as DicomJson;
+  const instance = JSON.parse(row.instance ?? '{}') as DicomJson;
+  if (row.modalities) study[Tag.ModalitiesInStudy] = { vr: 'CS', Value: row.modalities.split('\\') };
+  count(study, Tag.NumberOfStudyRelatedSeries, row.seriesOfStudy);
+  count(study, Tag.NumberOfStudyRelatedInstances, row.instancesOfStudy);
+  count(series, Tag.NumberOfSeriesRelatedInstances, row.instancesOfSeries);
+
+  // PS3.18 §10.6.3.3: a level that the URL does not fix is described in full.
+  const wanted = (tag: string): boolean =>
+    query.includeField === 'all' || ALWAYS.includes(tag) || query.includeField.includes(tag);
+  const whole = {
+    study: query.level === 'study' || !query.studyUid,
+    series: query.level !== 'instance' || !query.seriesUid,
+  };
+  const result: DicomJson = {
+    ...(whole.study ? study : pick(study, wanted)),
+    ...(whole.series ? series : pick(series, wanted)),
+    ...instance,
+    [Tag.InstanceAvailability]: { vr: 'CS', Value: ['ONLINE'] },
+  };
+  return Object.fromEntries(Object.entries(result).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function pick(dataset: DicomJson, wanted: (tag: string) => boolean): DicomJson {
+  return Object.fromEntries(Object.entries(dataset).filter(([tag]) => wanted(tag)));
+}
+
+function count(dataset: DicomJson, tag: string, value: number | undefined): void {
+  if (value !== undefined) dataset[tag] = { vr: 'IS', Value: [value] };
+}
+
+/** The files of a study, series or instance, in the order of series and instance numbers. */
+export function instancesOf(database: Database.Database, target: Target): IndexedInstance[] {
+  const conditions = ['i.state = 2', 'i.kept = 1', 'i.StudyInstanceUID = ?'];
+  const values = [target.studyUid];
+  if (target.seriesUid !== undefined) values.push(target.seriesUid);
+  if (target.seriesUid !== undefined) conditions.push('i.SeriesInstanceUID = ?');
+  if (target.instanceUid !== undefined) values.push(target.instanceUid);
+  if (target.instanceUid !== undefined) conditions.push('i.SOPInstanceUID = ?');
+  return database
+    .prepare(
+      `SELECT i.path, i.size, i.mtime, i.SOPInstanceUID AS sopInstanceUid,
+         i.AvailableTransferSyntaxUID AS transferSyntax
+       FROM ${INSTANCES} WHERE ${conditions.join(' AND ')} ORDER BY ${LEVELS.instance.order}`,
+    )
+    .all(...values) as IndexedInstance[];
+}

@@ -1,0 +1,68 @@
+import { constants } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { Fault } from '../../../../schema/fault.ts';
+import type { IndexedInstance } from './search.ts';
+
+/** Bytes a stream reads at a time: fewer calls, still little to hold for each of many streams. */
+const CHUNK = 512 * 1024;
+
+/**
+ * Opens a file of the index, if it still is the file that was indexed: same size, same time of change.
+ * @param path absolute
+ * @throws Fault `not_found` where it is gone, `unavailable` where it has changed since or cannot be read
+ */
+export async function openStored(path: string, indexed: IndexedInstance): Promise<FileHandle> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') {
+      throw new Fault('not_found', 'The object was removed from its folder.', { service: 'imaging', cause });
+    }
+    throw new Fault('unavailable', 'The object cannot be read now.', {
+      service: 'imaging',
+      retryAfter: 5,
+      cause,
+    });
+  }
+  const { size, mtimeMs } = await handle.stat();
+  if (size === indexed.size && mtimeMs === indexed.mtime) return handle;
+  await handle.close();
+  const message = 'The object has changed in its folder and is being indexed again.';
+  throw new Fault('unavailable', message, { service: 'imaging', retryAfter: 2 });
+}
+
+/**
+ * A range of an open file; the handle is closed with the stream.
+ * @param end inclusive
+ * @returns a stream that is destroyed with an error where the file turns out shorter (DW-13)
+ */
+export function streamRange(handle: FileHandle, start: number, end: number): Readable {
+  let position = start;
+  return new Readable({
+    // One chunk read, one on its way to the reader.
+    highWaterMark: CHUNK,
+    read() {
+      const length = Math.min(CHUNK, end + 1 - position);
+      if (length <= 0) return void this.push(null);
+      // Not from the pool, and not zeroed: every byte is overwritten or cut off.
+      const chunk = Buffer.allocUnsafeSlow(length);
+      handle.read(chunk, 0, length, position).then(
+        ({ bytesRead }) => {
+          position += bytesRead;
+          if (bytesRead === 0) this.destroy(new Error('The file became shorter while it was read.'));
+          else this.push(bytesRead === length ? chunk : chunk.subarray(0, bytesRead));
+        },
+        (error: Error) => this.destroy(error),
+      );
+    },
+    destroy(error, done) {
+      handle.close().then(
+        () => done(error),
+        (failure: Error) => done(error ?? failure),
+      );
+    },
+  });
+}
