@@ -31,7 +31,7 @@ export interface Orthanc {
   readonly password: string;
   /** `Basic …`, for the Authorization header. */
   readonly authorization: string;
-  /** Imports Part 10 files (paths or bytes); gives the SOP Instance UIDs' Orthanc ids, in order. Rejects on the first refusal. */
+  /** Imports Part 10 files (paths or bytes); gives Orthanc's own instance ids, in order. Rejects on the first refusal. */
   upload(files: Iterable<string | Uint8Array>): Promise<string[]>;
   /** Stops answering at once, keeps its storage: a dead PACS. */
   kill(): Promise<void>;
@@ -99,8 +99,10 @@ export async function startOrthanc(options: OrthancOptions = {}): Promise<Orthan
     try {
       return await launch();
     } catch (error) {
-      if (attempts <= 1) throw error; // another process took one of the ports meanwhile
-      return launchOnFreePorts(attempts - 1);
+      // Another process may have taken one of the ports meanwhile.
+      if (attempts > 1) return launchOnFreePorts(attempts - 1);
+      await rm(directory, { recursive: true, force: true });
+      throw error;
     }
   }
 
