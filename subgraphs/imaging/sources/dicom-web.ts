@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { DICOM_JSON, frameMediaType, Tag, text, type DicomJson } from '../../../schema/dicom.ts';
+import { vrOf } from '../../../schema/dictionary.ts';
 import { Fault } from '../../../schema/fault.ts';
 import type { ImagesConfig } from '../../../schema/tenant.ts';
 import { boundaryOf, readMultipart, type IncomingPart } from '../multipart.ts';
@@ -7,6 +8,7 @@ import { unpadded } from '../ownership.ts';
 import { bulkDataCandidates, relativeBulkData } from './bulk-data-uri.ts';
 import { asFault, DicomWebClient, notFound, type Answer } from './dicom-web-client.ts';
 import { peekFileMeta } from './file-meta.ts';
+import { framesOfInstance } from './spooled-instance.ts';
 import type {
   BulkData,
   Frames,
@@ -144,7 +146,13 @@ export function dicomWebSource(
         if (error instanceof Fault && CANNOT.has(error.code)) return undefined;
         throw error;
       });
-    if (!answer) throw new Fault('not_found', 'The object has no such frame.');
+    if (!answer) {
+      for await (const instance of retrieve(target, '*', signal)) {
+        // Awaited here: leaving the loop ends the retrieval.
+        return await framesOfInstance(instance, numbers, signal);
+      }
+      throw notFound();
+    }
     const parts = partsOf(answer);
     const first = await parts.next();
     if (first.done) throw nonsense();
@@ -209,7 +217,10 @@ function searchPath(query: SourceQuery, patientId: string | undefined, paged: bo
   const { level, studyUid, seriesUid } = query;
   const scope = studyUid === undefined ? '' : pathOf({ studyUid, ...(seriesUid && { seriesUid }) });
   const resource = { study: '/studies', series: `${scope}/series`, instance: `${scope}/instances` }[level];
-  const keys: [string, string][] = [...query.match].map(([tag, values]) => [tag, values.join(',')]);
+  const keys: [string, string][] = [...query.match].map(([tag, values]) => [
+    tag,
+    values.map((value) => keyValue(tag, value)).join(','),
+  ]);
   if (patientId !== undefined) keys.push([Tag.PatientID, patientId]);
   const fields = new Set([
     ...WANTED[level],
@@ -219,6 +230,14 @@ function searchPath(query: SourceQuery, patientId: string | undefined, paged: bo
   if (paged && query.limit !== undefined) keys.push(['limit', String(query.limit)]);
   if (paged && query.offset) keys.push(['offset', String(query.offset)]);
   return `${resource}?${keys.map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join('&')}`;
+}
+
+/** A comma is a list for Orthanc whatever the attribute, and a range without a beginning matches empty dates there. */
+function keyValue(tag: string, value: string): string {
+  const vr = vrOf(tag);
+  if (vr === 'DA' && value.startsWith('-')) return `00010101${value}`;
+  if (vr === 'TM' && value.startsWith('-')) return `000000${value}`;
+  return value.replaceAll(',', '?');
 }
 
 /** PACS matching is not equality (DW-21): every row is compared again, to the letter. */

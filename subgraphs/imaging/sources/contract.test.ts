@@ -1,0 +1,361 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startOrthanc, type Orthanc } from '../../../gateway/test/setup/orthanc.ts';
+import {
+  describeWithSharedData,
+  sharedDataPath,
+  sharedDicomFiles,
+  type SharedDicomFile,
+} from '../../../gateway/test/setup/shared-data.ts';
+import { Tag, text, texts, type DicomJson } from '../../../schema/dicom.ts';
+import type { FaultCode } from '../../../schema/fault.ts';
+import type { ImagesConfig } from '../../../schema/tenant.ts';
+import { dicomWebSource } from './dicom-web.ts';
+import { openFolder } from './folder.ts';
+import type { ImagingSource, SourceQuery } from './source.ts';
+
+/** What every image source must do: one suite, one line per backend. */
+
+const files = sharedDicomFiles().filter(({ studyUid, importsInOrthanc }) => studyUid && importsInOrthanc);
+const clock = () => Date.now() / 1000;
+
+const backends: [name: string, open: () => Promise<{ source: ImagingSource; stop(): Promise<void> }>][] = [
+  ['dicom-web', openOrthanc],
+  ['folder', openSharedFolder],
+];
+
+async function openOrthanc() {
+  const orthanc: Orthanc = await startOrthanc({
+    files: files.map(({ file }) => sharedDataPath('dicom', file)),
+  });
+  const { username, password } = orthanc;
+  const source = dicomWebSource(
+    {
+      type: 'dicom-web',
+      endpoint: orthanc.dicomWebUrl,
+      authentication: { type: 'http-basic', username, password },
+    } as Extract<ImagesConfig, { type: 'dicom-web' }>,
+    clock,
+  );
+  return { source, stop: () => orthanc.stop() };
+}
+
+async function openSharedFolder() {
+  const directory = await mkdtemp(join(tmpdir(), 'contract-'));
+  const source = await openFolder({
+    path: sharedDataPath('dicom'),
+    indexFile: join(directory, 'index.sqlite'),
+    log: { debug() {}, info() {}, warn() {}, error() {} },
+    watch: false,
+  });
+  await source.indexed;
+  return { source, stop: () => rm(directory, { recursive: true }) };
+}
+
+function query(level: SourceQuery['level'], rest: Partial<SourceQuery> = {}): SourceQuery {
+  return { level, match: new Map(), includeField: [], ...rest };
+}
+
+function match(tag: string, ...values: string[]): Partial<SourceQuery> {
+  return { match: new Map([[tag, values]]) };
+}
+
+function target({ studyUid, seriesUid, sopInstanceUid }: SharedDicomFile) {
+  return { studyUid: studyUid!, seriesUid: seriesUid!, instanceUid: sopInstanceUid };
+}
+
+function distinct(values: Iterable<string | undefined>): number {
+  return new Set(values).size;
+}
+
+async function sha256(chunks: AsyncIterable<Uint8Array>): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of chunks) hash.update(chunk);
+  return hash.digest('hex');
+}
+
+function bulkDataUris(dataset: DicomJson): string[] {
+  return Object.values(dataset).flatMap(({ BulkDataURI, vr, Value }) => [
+    ...(BulkDataURI === undefined ? [] : [BulkDataURI]),
+    ...(vr === 'SQ' ? (Value ?? []).flatMap((item) => bulkDataUris((item ?? {}) as DicomJson)) : []),
+  ]);
+}
+
+describeWithSharedData('every image source', () => {
+  const ct = files.filter(({ file }) => file.startsWith('ct-head-ge/'));
+  const first = ct[0]!;
+  const other = files.find(({ studyUid }) => studyUid !== first.studyUid)!;
+  // One of the character set samples describes pixels and has none.
+  const withPixels = files.filter(({ rows, file }) => rows && !file.includes('chrKoreanMulti'));
+  const withoutPixels = files.filter(({ rows }) => !rows);
+
+  describe.each(backends)('%s', (_, open) => {
+    let source: ImagingSource;
+    let stop: () => Promise<void>;
+
+    beforeAll(async () => ({ source, stop } = await open()));
+    afterAll(async () => {
+      await source?.close();
+      await stop?.();
+    });
+
+    it.each([
+      ['study', (file: SharedDicomFile) => file.studyUid],
+      ['series', (file: SharedDicomFile) => file.seriesUid],
+      ['instance', (file: SharedDicomFile) => file.sopInstanceUid],
+    ] as const)('DW-1 finds every %s, whose it is and what it is part of', async (level, uid) => {
+      const rows = await source.search(query(level));
+      expect(rows).toHaveLength(distinct(files.map(uid)));
+      const tag = {
+        study: Tag.StudyInstanceUID,
+        series: Tag.SeriesInstanceUID,
+        instance: Tag.SOPInstanceUID,
+      };
+      for (const row of rows) {
+        const file = files.find((candidate) => uid(candidate) === text(row, tag[level]))!;
+        expect(text(row, Tag.StudyInstanceUID)).toBe(file.studyUid);
+        if (level !== 'study') expect(text(row, Tag.SeriesInstanceUID)).toBe(file.seriesUid);
+        if (file.patientId) expect(text(row, Tag.PatientID)?.trim()).toBe(file.patientId.trim());
+      }
+    });
+
+    it('counts series and instances', async () => {
+      const [study] = await source.search(query('study', match(Tag.StudyInstanceUID, first.studyUid!)));
+      const own = files.filter(({ studyUid }) => studyUid === first.studyUid);
+      expect(Number(text(study!, Tag.NumberOfStudyRelatedInstances))).toBe(own.length);
+      expect(Number(text(study!, Tag.NumberOfStudyRelatedSeries))).toBe(
+        distinct(own.map(({ seriesUid }) => seriesUid)),
+      );
+      expect(texts(study!, Tag.ModalitiesInStudy)).toEqual(['CT']);
+      const [series] = await source.search(query('series', { studyUid: first.studyUid! }));
+      const inSeries = own.filter(({ seriesUid }) => seriesUid === text(series!, Tag.SeriesInstanceUID));
+      expect(Number(text(series!, Tag.NumberOfSeriesRelatedInstances))).toBe(inSeries.length);
+    });
+
+    const id = first.patientId!;
+    it.each([
+      ['the letter', [{ value: id }], 1],
+      ['another case', [{ value: 'scsarab' }], 0],
+      ['a wildcard', [{ value: '*' }], 0],
+      ['a part with a wildcard', [{ value: `${id.slice(0, 2)}*` }], 0],
+      ['question marks', [{ value: '?'.repeat(id.length) }], 0],
+      ['a list', [{ value: `${id},${other.patientId}` }], 0],
+      ['a list with a backslash', [{ value: `${id}\\${other.patientId}` }], 0],
+      ['an issuer that the object does not name', [{ value: id, issuer: 'elsewhere' }], 0],
+      ['two of them', [{ value: id }, { value: 'SCSARAB' }], 2],
+      ['none', [], 0],
+    ])('DW-21 PatientID is compared to the letter: %s', async (_name, patientIds, studies) => {
+      for (const level of ['study', 'series', 'instance'] as const) {
+        const rows = await source.search(query(level, { patientIds }));
+        expect(distinct(rows.map((row) => text(row, Tag.StudyInstanceUID))), level).toBe(studies);
+      }
+    });
+
+    it('restricts searches within a study too', async () => {
+      const scope = { studyUid: first.studyUid! };
+      expect(await source.search(query('series', { ...scope, patientIds: [{ value: 'SCSARAB' }] }))).toEqual(
+        [],
+      );
+      expect(await source.search(query('series', { ...scope, patientIds: [{ value: id }] }))).not.toEqual([]);
+    });
+
+    it('DW-2 pages, also when the restriction leaves rows out', async () => {
+      const all = await source.search(query('instance', { patientIds: [{ value: id }] }));
+      const uids = new Set<string | undefined>();
+      for (let offset = 0; offset < all.length; offset += 10) {
+        const page = await source.search(
+          query('instance', { patientIds: [{ value: id }], limit: 10, offset }),
+        );
+        expect(page).toHaveLength(Math.min(10, all.length - offset));
+        for (const row of page) uids.add(text(row, Tag.SOPInstanceUID));
+      }
+      expect(uids.size).toBe(all.length);
+    });
+
+    it.each<[string, SourceQuery['level'], Partial<SourceQuery>, (file: SharedDicomFile) => boolean]>([
+      [
+        'a UID list',
+        'study',
+        match(Tag.StudyInstanceUID, first.studyUid!, other.studyUid!),
+        (file) => [first.studyUid, other.studyUid].includes(file.studyUid),
+      ],
+      ['a modality', 'study', match(Tag.ModalitiesInStudy, 'PT'), (file) => file.modality === 'PT'],
+      [
+        'modalities',
+        'study',
+        match(Tag.ModalitiesInStudy, 'PT', 'NM'),
+        (file) => ['PT', 'NM'].includes(file.modality),
+      ],
+      ['a modality of series', 'series', match(Tag.Modality, 'CT'), (file) => file.modality === 'CT'],
+      [
+        'a SOP class',
+        'instance',
+        match(Tag.SOPClassUID, first.sopClassUid),
+        (file) => file.sopClassUid === first.sopClassUid,
+      ],
+      ['rows', 'instance', match(Tag.Rows, '512'), (file) => file.rows === 512],
+    ])('DW-2 matches %s', async (_name, level, rest, wanted) => {
+      const uid = { study: 'studyUid', series: 'seriesUid', instance: 'sopInstanceUid' } as const;
+      const rows = await source.search(query(level, rest));
+      expect(rows).toHaveLength(distinct(files.filter(wanted).map((file) => file[uid[level]])));
+    });
+
+    it.each([
+      ['20040101-20041231', (date: string) => date >= '20040101' && date <= '20041231'],
+      ['-20031231', (date: string) => date <= '20031231'],
+      ['20100101-', (date: string) => date >= '20100101'],
+    ])('DW-2 matches the date range %s', async (range, within) => {
+      const all = await source.search(query('study'));
+      const dates = all.map((row) => text(row, Tag.StudyDate)).filter((date) => date && within(date));
+      const rows = await source.search(query('study', match(Tag.StudyDate, range)));
+      expect(rows.map((row) => text(row, Tag.StudyDate)).sort()).toEqual(dates.sort());
+      expect(dates.length).toBeGreaterThan(0);
+    });
+
+    it('IA-21 retrieves every study as stored, byte for byte, each instance once', async () => {
+      for (const studyUid of new Set(files.map((file) => file.studyUid!))) {
+        const own = files.filter((file) => file.studyUid === studyUid);
+        const hashes: string[] = [];
+        for await (const instance of source.retrieve({ studyUid }, '*')) {
+          expect(instance.transferSyntax).toMatch(/^1\.2\.840\.10008\.1\.2/);
+          hashes.push(await sha256(instance.stream));
+        }
+        expect(hashes.sort()).toEqual(own.map((file) => file.sha256).sort());
+      }
+    });
+
+    it('says transfer syntax, UID and size of an instance', async () => {
+      for (const file of withPixels.filter(({ file }) => file.startsWith('ts-matrix/'))) {
+        for await (const instance of source.retrieve(target(file), '*')) {
+          expect(instance).toMatchObject({ transferSyntax: file.transferSyntax, size: file.bytes });
+          instance.stream.destroy();
+        }
+      }
+    });
+
+    it('DW-6 gives metadata of every instance, its bulk data relative and resolvable', async () => {
+      for (const file of [first, ...files.filter(({ modality }) => ['XA', 'SR', 'ECG'].includes(modality))]) {
+        const [row] = await source.metadata(target(file));
+        expect(text(row!, Tag.SOPInstanceUID)).toBe(file.sopInstanceUid);
+        for (const uri of bulkDataUris(row!).slice(0, 8)) {
+          expect(uri).toMatch(/^bulkdata\/[\w./]+$/);
+          const bulk = await source.bulkdata(target(file), uri);
+          let bytes = 0;
+          for await (const chunk of bulk.open()) bytes += (chunk as Buffer).length;
+          expect(bytes).toBe(bulk.size ?? bytes);
+        }
+      }
+      expect(await source.metadata({ studyUid: first.studyUid! })).toHaveLength(
+        files.filter(({ studyUid }) => studyUid === first.studyUid).length,
+      );
+    });
+
+    it('DW-10 opens a range of bulk data', async () => {
+      const whole = await source.bulkdata(target(first), 'bulkdata/7FE00010');
+      const bytes = Buffer.concat(await whole.open().toArray());
+      const part = await source.bulkdata(target(first), 'bulkdata/7FE00010');
+      const range = Buffer.concat(await part.open({ start: 1000, end: 70_000 }).toArray());
+      expect(range.equals(bytes.subarray(1000, 70_001))).toBe(true);
+      expect(bytes).toHaveLength(first.rows! * first.columns! * 2);
+    });
+
+    it('DW-7 gives the first and the last frame of every object with pixels', async () => {
+      for (const file of withPixels) {
+        const frames = await source.frames(target(file), [file.frames, 1]);
+        const lengths: number[] = [];
+        for await (const frame of frames.frames) lengths.push(frame.length);
+        expect(lengths, file.file).toHaveLength(2);
+        expect(Math.min(...lengths), file.file).toBeGreaterThan(0);
+        const native = frames.mediaType === 'application/octet-stream';
+        if (!native) expect(frames.transferSyntax, file.file).toBe(file.transferSyntax);
+      }
+    });
+
+    it('gives native frames in little endian, whatever the file has', async () => {
+      const hashes: string[] = [];
+      for (const file of files.filter(({ file }) => /MR_small/.test(file))) {
+        const { frames } = await source.frames(target(file), [1]);
+        for await (const frame of frames)
+          hashes.push(
+            await sha256(
+              (async function* () {
+                yield frame;
+              })(),
+            ),
+          );
+      }
+      // Pixels of MR_small: the little endian original's, sha-256.
+      expect(new Set(hashes).size).toBe(1);
+    });
+
+    it.each<[string, (source: ImagingSource) => Promise<unknown>, FaultCode]>([
+      ['a study', (source) => source.metadata({ studyUid: '1.2.3' }), 'not_found'],
+      [
+        "another study's series",
+        (source) => source.metadata({ studyUid: first.studyUid!, seriesUid: other.seriesUid! }),
+        'not_found',
+      ],
+      [
+        "another series' instance",
+        (source) => source.metadata({ ...target(first), instanceUid: other.sopInstanceUid }),
+        'not_found',
+      ],
+      [
+        'a study to retrieve',
+        (source) => source.retrieve({ studyUid: '1.2.3' }, '*')[Symbol.asyncIterator]().next(),
+        'not_found',
+      ],
+      [
+        "another study's series to retrieve",
+        (source) =>
+          source
+            .retrieve({ studyUid: first.studyUid!, seriesUid: other.seriesUid! }, '*')
+            [Symbol.asyncIterator]()
+            .next(),
+        'not_found',
+      ],
+      ['a frame', (source) => source.frames(target(first), [2]), 'not_found'],
+      [
+        'frames of an object without pixels',
+        (source) => source.frames(target(withoutPixels[0]!), [1]),
+        'not_found',
+      ],
+      [
+        "another instance's frames",
+        (source) => source.frames({ ...target(first), instanceUid: other.sopInstanceUid }, [1]),
+        'not_found',
+      ],
+      ['bulk data', (source) => source.bulkdata(target(first), 'bulkdata/00091001'), 'not_found'],
+      [
+        'bulk data by a path that leads away',
+        (source) => source.bulkdata(target(first), 'bulkdata/../../metadata'),
+        'not_found',
+      ],
+      [
+        'bulk data by an address',
+        (source) => source.bulkdata(target(first), 'bulkdata/http://127.0.0.1/'),
+        'not_found',
+      ],
+    ])('says not_found for %s that is not there', async (_name, ask, code) => {
+      await expect(ask(source)).rejects.toMatchObject({ name: 'Fault', code });
+    });
+
+    it('DW-5 gives uncompressed objects in Explicit VR Little Endian, and refuses it where pixels are compressed', async () => {
+      const explicit = '1.2.840.10008.1.2.1';
+      const implicit = files.find(({ transferSyntax }) => transferSyntax === '1.2.840.10008.1.2')!;
+      for await (const instance of source.retrieve(target(implicit), explicit)) {
+        expect(instance.transferSyntax).toBe(explicit);
+        instance.stream.destroy();
+      }
+      const htj2k = files.find(({ transferSyntax }) => transferSyntax === '1.2.840.10008.1.2.4.201')!;
+      await expect(
+        source.retrieve(target(htj2k), explicit)[Symbol.asyncIterator]().next(),
+      ).rejects.toMatchObject({
+        code: 'not_acceptable',
+      });
+    });
+  });
+});
