@@ -1,0 +1,114 @@
+import { buildSubgraphSchema } from '@apollo/subgraph';
+import type { FastifyPluginAsync } from 'fastify';
+import type { GraphQLSchema } from 'graphql';
+import { parse } from 'graphql';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Dispatcher } from 'undici';
+import type { Access } from '../../schema/access.ts';
+import { Fault } from '../../schema/fault.ts';
+import type { Tenant } from '../../schema/tenant.ts';
+import { Clinical } from './clinical.ts';
+import { Compartment } from './compartment.ts';
+import { fhirFace } from './fhir.ts';
+import { clinicalResolvers } from './resolvers.ts';
+import { FhirServer } from './sources/fhir-server.ts';
+import type { ClinicalSource } from './sources/source.ts';
+import type { LoadProgress } from './sources/store-load.ts';
+import { loadStore } from './sources/store-load.ts';
+import { Store } from './sources/store.ts';
+
+export interface ClinicalDependencies {
+  /** Where stores keep their databases. */
+  dataDir: string;
+  /** Public base of the whole server, for absolute URLs. */
+  baseUrl: string;
+  /** Connections to FHIR servers; dynamic tenants get a guarded one (SM-15). */
+  dispatcher?: (tenant: Tenant) => Dispatcher;
+  /** Milliseconds that a FHIR server has for an answer to begin. */
+  timeout?: number;
+  /** ms since the epoch. */
+  now?: () => number;
+}
+
+export interface ClinicalSubgraph {
+  schema: GraphQLSchema;
+  /** The record as this caller sees it, for the time of one request. Nothing is contacted yet. */
+  open(tenant: Tenant, access: Access, signal?: AbortSignal): Clinical;
+  /** FHIR REST, below `/:tenant`. */
+  routes: FastifyPluginAsync;
+  /** Loads the tenant's store, where it has one, so that the first request does not wait for it. */
+  prepare(tenant: Tenant, onProgress?: (progress: LoadProgress) => void): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The clinical subgraph: one core, and its GraphQL and FHIR REST faces. */
+export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSubgraph {
+  const { dataDir, baseUrl, dispatcher, timeout, now } = dependencies;
+  const stores = new Map<string, Promise<Store>>();
+  const compartment = new Compartment();
+
+  const storeAt = (path: string, onProgress?: (progress: LoadProgress) => void): Promise<Store> => {
+    let store = stores.get(path);
+    if (!store) {
+      const name = createHash('sha256').update(path).digest('hex').slice(0, 16);
+      const file = join(dataDir, 'clinical', `${name}.sqlite`);
+      store = loadStore(path, file, onProgress).then(() => new Store(file, now));
+      // A load that failed is tried again by the next request.
+      store.catch(() => stores.delete(path));
+      stores.set(path, store);
+    }
+    return store;
+  };
+
+  const sourceOf = async (tenant: Tenant, access: Access): Promise<ClinicalSource> => {
+    const { clinical, authorization } = tenant;
+    if (clinical.type === 'none') {
+      throw new Fault('not_implemented', 'This tenant has no clinical record.', { service: 'clinical' });
+    }
+    if (clinical.type === 'store') return storeAt(clinical.path);
+    const token = access.clinicalToken;
+    if (token === undefined && authorization.type.startsWith('smart-on-fhir')) {
+      throw new Fault('unauthenticated', 'There is no token for the clinical record: launch the app again.', {
+        service: 'clinical',
+      });
+    }
+    return new FhirServer({
+      base: clinical.baseUrl,
+      ...(token !== undefined && { token }),
+      ...(dispatcher && { dispatcher: dispatcher(tenant) }),
+      ...(timeout !== undefined && { timeout }),
+    });
+  };
+
+  const open = (tenant: Tenant, access: Access, signal?: AbortSignal): Clinical => {
+    let source: Promise<ClinicalSource> | undefined;
+    return new Clinical({
+      source: () => (source ??= sourceOf(tenant, access)),
+      access,
+      compartment,
+      ...(signal && { signal }),
+    });
+  };
+
+  const typeDefs = parse(readFileSync(new URL('../../schema/clinical.graphql', import.meta.url), 'utf8'), {
+    noLocation: true,
+  });
+  return {
+    schema: buildSubgraphSchema([{ typeDefs, resolvers: clinicalResolvers(typeDefs) as never }]),
+    open,
+    routes: fhirFace({
+      baseUrl,
+      open: (request, signal) => open(request.tenant, request.access, signal),
+    }),
+    prepare: async (tenant, onProgress) => {
+      if (tenant.clinical.type === 'store') await storeAt(tenant.clinical.path, onProgress);
+    },
+    close: async () => {
+      const opened = await Promise.allSettled(stores.values());
+      stores.clear();
+      for (const store of opened) if (store.status === 'fulfilled') store.value.close();
+    },
+  };
+}

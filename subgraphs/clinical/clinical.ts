@@ -1,0 +1,221 @@
+import DataLoader from 'dataloader';
+import type { Resource } from 'fhir/r4.js';
+import type { Access } from '../../schema/access.ts';
+import { requirePatient } from '../../schema/access.ts';
+import { Fault } from '../../schema/fault.ts';
+import { FHIR_ID, parseReference } from '../../schema/fhir.ts';
+import { requireScope } from '../../schema/scopes.ts';
+import { isResourceType } from '../../schema/tables.ts';
+import { bindSearch } from './binding.ts';
+import type { Compartment } from './compartment.ts';
+import { reachOf } from './compartment.ts';
+import { MAX_GATHERED, RequestSource } from './request-source.ts';
+import { chunksByLength } from './sources/chunks.ts';
+import type { ClinicalSource, SearchPage, SearchParams } from './sources/source.ts';
+
+/** How many resources a list may have unless it is asked for by page (FG-2). */
+export const LIST_LIMIT = 1_000;
+/** The largest page. */
+export const PAGE_LIMIT = 1_000;
+
+export interface Search {
+  params: SearchParams;
+  /** `-date,code`. */
+  sort?: string;
+  count?: number;
+  offset?: number;
+  cursor?: string;
+  total?: boolean;
+  /** A parameter that is not known is an error (`Prefer: handling=strict`), not ignored. */
+  strict?: boolean;
+}
+
+export interface SearchResult extends SearchPage {
+  /** The client's parameters that were used. */
+  applied: SearchParams;
+}
+
+export interface ClinicalOptions {
+  source: () => Promise<ClinicalSource>;
+  access: Access;
+  compartment: Compartment;
+  signal?: AbortSignal;
+}
+
+/**
+ * The clinical record as one caller sees it in one request. GraphQL and FHIR REST call the same methods; each asks the
+ * scopes (SM-6), stays within the patients in reach (SM-16) and checks again what the source gave.
+ */
+export class Clinical {
+  readonly access: Access;
+  readonly #source: RequestSource;
+  readonly #compartment: Compartment;
+  readonly #related = new Map<string, DataLoader<string, Resource[]>>();
+
+  constructor({ source, access, compartment, signal }: ClinicalOptions) {
+    this.access = access;
+    this.#source = new RequestSource(source, signal);
+    this.#compartment = compartment;
+  }
+
+  /**
+   * Reads one resource.
+   * @throws Fault `insufficient_scope`; `forbidden` for another patient; `not_found` for what does not exist or is
+   * anybody else's, the same for both
+   */
+  async read(type: string, id: string): Promise<Resource> {
+    if (!isResourceType(type)) throw notFound();
+    const coverage = requireScope(this.access, type, 'r');
+    if (type === 'Patient') requirePatient(this.access, id);
+    const restricted = this.access.patients !== 'all';
+    if (!FHIR_ID.test(id) || (restricted && reachOf(type) === 'never')) throw notFound();
+    const resource = await this.#source.read(type, id);
+    if (!resource || !this.#visible(resource)) throw notFound();
+    const [covered] = await this.#source.satisfying(type, [resource], coverage);
+    if (!covered) throw notFound();
+    return covered;
+  }
+
+  /**
+   * One page of a search, at most `PAGE_LIMIT` resources.
+   * @throws Fault `insufficient_scope`; `forbidden` where a patient out of reach is named, or the type is not listed;
+   * `unsupported_parameter` under `strict`
+   */
+  async search(type: string, search: Search): Promise<SearchResult> {
+    if (!isResourceType(type)) throw notFound();
+    const coverage = requireScope(this.access, type, 's');
+    const source = await this.#source.backend();
+    const applied = search.params.filter(([name]) => source.supports(type, name));
+    if (search.strict && applied.length < search.params.length) {
+      const unknown = search.params.filter((pair) => !applied.includes(pair)).map(([name]) => name);
+      throw new Fault('unsupported_parameter', `${type} has no search parameter ${unknown.join(', ')}.`);
+    }
+    const params = bindSearch(this.access, type, applied);
+    const { sort, offset, cursor, total, count = LIST_LIMIT } = search;
+    const page = await this.#source.covered(
+      type,
+      {
+        params,
+        ...{ count },
+        ...(sort !== undefined && { sort }),
+        ...(offset !== undefined && { offset }),
+        ...(cursor !== undefined && { cursor }),
+        ...(total !== undefined && { total }),
+      },
+      coverage,
+    );
+    const resources = page.resources.filter((resource) => this.#visible(resource));
+    if (cursor !== undefined && this.access.patients !== 'all' && !source.local) {
+      const { total: _, ...rest } = page;
+      return { ...rest, resources, applied };
+    }
+    return { ...page, resources, applied };
+  }
+
+  /**
+   * All matches, or with `count` and `offset` those asked for.
+   * @throws Fault `too_large` where more than `LIST_LIMIT` match and no page was asked for (FG-2)
+   */
+  async list(type: string, search: Search): Promise<Resource[]> {
+    const paged = search.count !== undefined;
+    const count = paged ? pageSize(search.count) : LIST_LIMIT + 1;
+    const { resources } = await this.search(type, { ...search, count });
+    if (!paged) requireListable(type, resources.length);
+    return resources;
+  }
+
+  /**
+   * The resources of a type that refer to one resource. Asked of many resources at once, it is one search with all of
+   * them, split by what each result refers to (FG-6).
+   * @param code the reference parameter, e.g. `subject`
+   */
+  async related(type: string, code: string, target: string, id: string, search: Search): Promise<Resource[]> {
+    const { local } = await this.#source.backend();
+    if (local && (search.count !== undefined || search.offset !== undefined)) {
+      return this.list(type, { ...search, params: [...search.params, [code, `${target}/${id}`]] });
+    }
+    const key = JSON.stringify([type, code, target, search.params, search.sort]);
+    let loader = this.#related.get(key);
+    if (!loader) {
+      loader = new DataLoader((ids) => this.#relatedToAll(type, code, target, ids, search));
+      this.#related.set(key, loader);
+    }
+    const found = await loader.load(id);
+    if (search.count === undefined) requireListable(type, found.length);
+    const start = search.offset ?? 0;
+    return search.count === undefined
+      ? found.slice(start)
+      : found.slice(start, start + pageSize(search.count));
+  }
+
+  async #relatedToAll(
+    type: string,
+    code: string,
+    target: string,
+    ids: readonly string[],
+    { params, sort }: Search,
+  ): Promise<Resource[][]> {
+    const searched = chunksByLength(ids, 1_500).map(async (chunk) => {
+      const targets = chunk.map((id) => `${target}/${id}`).join(',');
+      const count = Math.min(LIST_LIMIT * chunk.length + 1, MAX_GATHERED);
+      const { resources } = await this.search(type, {
+        ...{ params: [...params, [code, targets]], count },
+        ...(sort !== undefined && { sort }),
+      });
+      if (resources.length === MAX_GATHERED) requireListable(type, Infinity);
+      return resources;
+    });
+    const resources = (await Promise.all(searched)).flat();
+    if (ids.length === 1) return [resources];
+    const byTarget = new Map<string, Resource[]>(ids.map((id) => [`${target}/${id}`, []]));
+    for (const resource of resources) {
+      for (const reference of new Set(this.#compartment.referenced(resource, code))) {
+        byTarget.get(reference)?.push(resource);
+      }
+    }
+    return [...byTarget.values()];
+  }
+
+  /** The type and id of a literal reference to this record: relative, or absolute below the source's own base. */
+  async target(reference: string | undefined): Promise<{ type: string; id: string } | undefined> {
+    if (reference === undefined) return undefined;
+    if (/^[a-z][a-z0-9+.-]*:/i.test(reference)) {
+      const { base } = await this.#source.backend();
+      if (!base || !reference.startsWith(`${base}/`)) return undefined;
+    }
+    return parseReference(reference);
+  }
+
+  #visible(resource: Resource): boolean {
+    const { patients } = this.access;
+    return (
+      patients === 'all' ||
+      this.#compartment.includes(
+        resource,
+        patients.map(({ id }) => id),
+      )
+    );
+  }
+}
+
+/**
+ * The size of a page.
+ * @throws Fault `invalid_request` for a negative one
+ */
+export function pageSize(count = PAGE_LIMIT): number {
+  if (count < 0) throw new Fault('invalid_request', '_count must not be negative.');
+  return Math.min(count, PAGE_LIMIT);
+}
+
+function requireListable(type: string, length: number): void {
+  if (length <= LIST_LIMIT) return;
+  throw new Fault(
+    'too_large',
+    `More than ${LIST_LIMIT} ${type} resources match. Ask for pages with _count and _offset or ${type}Connection.`,
+  );
+}
+
+/** What does not exist and what is somebody else's are told in the same words. */
+function notFound(): Fault {
+  return new Fault('not_found', 'There is no such resource.');
+}

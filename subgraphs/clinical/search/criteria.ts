@@ -1,0 +1,88 @@
+import { Fault } from '../../../schema/fault.ts';
+import type { SearchParameter } from '../../../schema/tables.ts';
+import { isResourceType, searchParameter } from '../../../schema/tables.ts';
+import type { SearchParams } from '../sources/source.ts';
+
+/** One search parameter with its alternatives, or a chain into the resources that it points at. */
+export interface Criterion {
+  parameter: SearchParameter;
+  modifier?: string;
+  /** Alternatives, escapes removed only where a value is split further. */
+  values: readonly string[];
+  /** `patient:Patient.name` → the types to look in and what to look for there (R4 §3.1.1.4.12). */
+  chain?: { types: readonly string[]; name: string };
+}
+
+/** Modifiers by kind of parameter; `:missing` goes with all of them. */
+const MODIFIERS: Partial<Record<SearchParameter['type'], readonly string[]>> = {
+  token: ['not', 'text'],
+  string: ['exact', 'contains'],
+  reference: ['identifier'],
+  uri: ['below'],
+};
+
+interface ParsedName {
+  parameter: SearchParameter;
+  modifier?: string;
+  chain?: { types: readonly string[]; name: string };
+}
+
+/**
+ * Reads a parameter's name: `code`, `code:not`, `subject:Patient`, `patient.identifier`.
+ * @returns undefined for a parameter that this type does not have or that is not indexed
+ * @throws Fault `unsupported_parameter` for a modifier we do not know, which a server must not ignore (R4 §3.1.1.4.4)
+ */
+export function parseName(type: string, name: string): ParsedName | undefined {
+  const [head = '', ...rest] = name.split('.');
+  const [code = '', modifier] = head.split(':');
+  const parameter = searchParameter(type, code);
+  if (!parameter || parameter.type === 'composite' || parameter.type === 'special') return undefined;
+  if (rest.length > 0) {
+    if (parameter.type !== 'reference' || rest.length > 1) return undefined;
+    const types = (modifier ? [modifier] : (parameter.targets ?? [])).filter(isResourceType);
+    const known = types.filter((target) => parseName(target, rest[0]!));
+    return known.length > 0 ? { parameter, chain: { types: known, name: rest[0]! } } : undefined;
+  }
+  if (modifier === undefined) return { parameter };
+  const isType = parameter.type === 'reference' && /^[A-Z]/.test(modifier);
+  if (isType || modifier === 'missing' || MODIFIERS[parameter.type]?.includes(modifier)) {
+    return { parameter, modifier };
+  }
+  throw new Fault('unsupported_parameter', `The modifier :${modifier} is not supported for ${code}.`);
+}
+
+/**
+ * Reads the parameters of a search; ones that this type does not have are left out, as R4 §3.1.1.1 wants it.
+ * @throws Fault `invalid_request` for a parameter without a value
+ */
+export function parseCriteria(type: string, params: SearchParams): Criterion[] {
+  return params.flatMap(([name, value]) => {
+    const parsed = parseName(type, name);
+    if (!parsed) return [];
+    const values = splitEscaped(value, ',').filter((item) => item !== '');
+    if (values.length === 0) throw new Fault('invalid_request', `The search parameter ${name} has no value.`);
+    return [{ ...parsed, values }];
+  });
+}
+
+/** Splits at a character that no backslash stands before (R4 §3.1.1.5); the parts keep their escapes. */
+export function splitEscaped(text: string, separator: string): string[] {
+  const parts = [''];
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i]!;
+    if (char === '\\' && i + 1 < text.length) parts[parts.length - 1] += char + text[++i]!;
+    else if (char === separator) parts.push('');
+    else parts[parts.length - 1] += char;
+  }
+  return parts;
+}
+
+/** Removes the escapes of a search value: `\,` `\|` `\$` `\\`. */
+export function unescapeValue(text: string): string {
+  return text.includes('\\') ? text.replace(/\\([,|$\\])/g, '$1') : text;
+}
+
+/** Puts escapes into a text that is to be one search value. */
+export function escapeValue(text: string): string {
+  return text.replace(/[\\,|$]/g, '\\$&');
+}

@@ -1,0 +1,113 @@
+import fhirpath from 'fhirpath';
+import r4 from 'fhirpath/fhir-context/r4';
+import type { Field } from '../../../schema/tables.ts';
+import { fieldsOf } from '../../../schema/tables.ts';
+
+/** A value found in a resource, with the FHIR type that its element has. */
+export interface TypedValue {
+  value: unknown;
+  type: string;
+}
+
+export type Expression = (resource: object) => TypedValue[];
+
+type Step = (values: readonly TypedValue[]) => TypedValue[];
+
+/**
+ * Compiles the FHIRPath of a search parameter. Nearly all of them are plain paths, with `ofType()` and
+ * `where(x='y')` here and there: these are walked directly, some fifty times faster than by the engine, and keep the
+ * types of what they find. Anything else goes to the engine.
+ */
+export function compileExpression(expression: string, resourceType: string): Expression {
+  const branches = splitOutside(expression, '|').map((branch) => compileBranch(branch, resourceType));
+  const only = branches.length === 1 ? branches[0] : undefined;
+  return only ?? ((resource) => branches.flatMap((branch) => branch(resource)));
+}
+
+function compileBranch(branch: string, resourceType: string): Expression {
+  const [first, ...rest] = splitOutside(branch, '.');
+  const startsHere = first === resourceType || first === 'Resource' || first === 'DomainResource';
+  const steps = startsHere ? rest.map(compileStep) : [undefined];
+  if (!steps.every((step) => step !== undefined)) return byEngine(branch);
+  return (resource) =>
+    steps.reduce<TypedValue[]>((values, step) => step(values), [{ value: resource, type: resourceType }]);
+}
+
+function compileStep(text: string): Step | undefined {
+  const ofType = /^ofType\((\w+)\)$/.exec(text)?.[1];
+  if (ofType) return (values) => values.filter(({ type }) => type === ofType);
+  const where = /^where\((\w+)\s*=\s*'([^']*)'\)$/.exec(text);
+  if (where) {
+    const [, name = '', wanted] = where;
+    return (values) =>
+      values.filter(({ value }) => (value as Record<string, unknown> | null)?.[name] === wanted);
+  }
+  return /^\w+$/.test(text) ? childStep(text) : undefined;
+}
+
+/** All children of that name; a choice (`value`) is found under each of its JSON names. */
+function childStep(name: string): Step {
+  const fields = new Map<string, readonly Field[]>();
+  const fieldsNamed = (type: string): readonly Field[] => {
+    let found = fields.get(type);
+    if (!found) {
+      found = fieldsOf(type).filter((field) => field.name === name || field.choice === name);
+      fields.set(type, found);
+    }
+    return found;
+  };
+  return (values) => {
+    const children: TypedValue[] = [];
+    for (const { value, type } of values) {
+      if (typeof value !== 'object' || value === null) continue;
+      for (const field of fieldsNamed(type)) {
+        const child = (value as Record<string, unknown>)[field.name];
+        if (Array.isArray(child)) {
+          for (const item of child) if (item !== null) children.push({ value: item, type: field.type });
+        } else if (child !== undefined && child !== null) {
+          children.push({ value: child, type: field.type });
+        }
+      }
+    }
+    return children;
+  };
+}
+
+function byEngine(expression: string): Expression {
+  const evaluate = fhirpath.compile(expression, r4, { async: false });
+  return (resource) =>
+    (evaluate(resource) as unknown[]).map((value) => ({ value, type: typeByShape(value) }));
+}
+
+/** The engine gives plain values: what matters for indexing is told by their shape. */
+function typeByShape(value: unknown): string {
+  if (typeof value === 'boolean') return 'boolean';
+  if (typeof value === 'number') return 'decimal';
+  if (typeof value !== 'object' || value === null) return 'string';
+  if ('reference' in value) return 'Reference';
+  if ('coding' in value || 'text' in value) return 'CodeableConcept';
+  if ('start' in value || 'end' in value) return 'Period';
+  if ('code' in value) return 'Coding';
+  return 'Identifier';
+}
+
+/** Splits at a character that stands outside parentheses and quotes. */
+export function splitOutside(text: string, separator: string): string[] {
+  const parts: string[] = [];
+  let depth = 0;
+  let quoted = false;
+  let start = 0;
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i];
+    if (char === "'") quoted = !quoted;
+    else if (quoted) continue;
+    else if (char === '(') depth++;
+    else if (char === ')') depth--;
+    else if (char === separator && depth === 0) {
+      parts.push(text.slice(start, i).trim());
+      start = i + 1;
+    }
+  }
+  parts.push(text.slice(start).trim());
+  return parts.filter((part) => part !== '');
+}

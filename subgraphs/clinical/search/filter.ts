@@ -1,0 +1,43 @@
+import { Fault } from '../../../schema/fault.ts';
+import { parameterOfArgument, searchParameter } from '../../../schema/tables.ts';
+import type { SearchParams } from '../sources/source.ts';
+
+/** Operators of `_filter` that a plain search says as well (R4 §3.2.3.4), and how. */
+const OPERATORS: Record<string, { prefix: string } | { modifier: string }> = {
+  eq: { prefix: '' },
+  co: { modifier: ':contains' },
+  sw: { modifier: '' },
+  ne: { prefix: 'ne' },
+  gt: { prefix: 'gt' },
+  lt: { prefix: 'lt' },
+  ge: { prefix: 'ge' },
+  le: { prefix: 'le' },
+  sa: { prefix: 'sa' },
+  eb: { prefix: 'eb' },
+  ap: { prefix: 'ap' },
+};
+
+const TERM = /^\s*([\w-]+)\s+([a-z]{2})\s+("(?:[^"\\]|\\.)*"|[^\s"()]+)\s*$/;
+
+/**
+ * Reads a `_filter` that joins comparisons with `and`: `date ge 2020-01-01 and date lt 2021-01-01`.
+ * @throws Fault `invalid_request` for anything more, saying what is understood
+ */
+export function parseFilter(type: string, filter: string): SearchParams {
+  return filter.split(/\sand\s/).map((text) => {
+    const [, name = '', operator = '', value = ''] = TERM.exec(text) ?? [];
+    const parameter = searchParameter(type, name) ?? parameterOfArgument(type, name);
+    const meaning = OPERATORS[operator];
+    if (!parameter || !meaning) {
+      throw new Fault(
+        'invalid_request',
+        `_filter takes comparisons joined with "and", each a search parameter of ${type}, an operator (${Object.keys(OPERATORS).join(' ')}) and a value.`,
+      );
+    }
+    const plain = value.startsWith('"') ? (JSON.parse(value) as string) : value;
+    if ('modifier' in meaning) return [parameter.code + meaning.modifier, plain];
+    if (meaning.prefix === 'ne' && parameter.type === 'token') return [`${parameter.code}:not`, plain];
+    if (meaning.prefix === '' && parameter.type === 'string') return [`${parameter.code}:exact`, plain];
+    return [parameter.code, meaning.prefix + plain];
+  });
+}

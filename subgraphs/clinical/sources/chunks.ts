@@ -1,0 +1,14 @@
+/** Parts of a list whose texts, joined with commas, have at most so many characters; one text is never split. */
+export function chunksByLength(texts: readonly string[], maximum: number): string[][] {
+  const chunks: string[][] = [];
+  let length = Infinity;
+  for (const text of texts) {
+    length += text.length + 1;
+    if (length > maximum) {
+      chunks.push([]);
+      length = text.length;
+    }
+    chunks.at(-1)!.push(text);
+  }
+  return chunks;
+}

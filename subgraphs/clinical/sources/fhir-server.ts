@@ -1,0 +1,201 @@
+import type { Bundle, Resource } from 'fhir/r4.js';
+import type { Dispatcher } from 'undici';
+import { request } from 'undici';
+import { Fault } from '../../../schema/fault.ts';
+import { FHIR_JSON } from '../../../schema/fhir.ts';
+import { searchParameter } from '../../../schema/tables.ts';
+import { chunksByLength } from './chunks.ts';
+import type { ClinicalSource, SearchPage, SourceSearch } from './source.ts';
+
+export interface FhirServerOptions {
+  /** Absolute base without a trailing slash. */
+  base: string;
+  /** The caller's token (SM-17); undefined asks without one. */
+  token?: string;
+  dispatcher?: Dispatcher;
+  /** Milliseconds until the first byte, and between bytes. */
+  timeout?: number;
+}
+
+const TIMEOUT_MS = 20_000;
+/** A page of 1,000 resources has a few MB; more than this is not a page. */
+const MAX_BYTES = 64 * 1024 * 1024;
+/** Characters of ids in one `_id=a,b,c`: stays below the 2,000 that any server and proxy takes. */
+const MAX_IDS_LENGTH = 1_500;
+/** Some servers refuse pages above this, or silently give fewer. */
+const MAX_PAGE = 1_000;
+
+/** Any FHIR R4 server over REST, called on the caller's behalf. */
+export class FhirServer implements ClinicalSource {
+  readonly local = false;
+  readonly base: string;
+  readonly #options: FhirServerOptions;
+  /** Absolute references to the server itself: they are made relative, so that they compare. */
+  readonly #ownReferences: RegExp;
+
+  constructor(options: FhirServerOptions) {
+    this.base = options.base.replace(/\/+$/, '');
+    this.#options = options;
+    const escaped = this.base.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    this.#ownReferences = new RegExp(`"reference"\\s*:\\s*"${escaped}/`, 'g');
+  }
+
+  async read(type: string, ids: readonly string[], signal?: AbortSignal): Promise<Resource[]> {
+    if (ids.length === 1) {
+      const resource = await this.#get(`/${type}/${encodeURIComponent(ids[0]!)}`, signal);
+      return resource?.resourceType === type && resource.id === ids[0] ? [resource] : [];
+    }
+    const pages = chunksByLength(ids, MAX_IDS_LENGTH).map(async (chunk) => {
+      const params = [['_id', chunk.join(',')]] as const;
+      const found: Resource[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await this.search(
+          type,
+          { params, count: chunk.length, ...(cursor && { cursor }) },
+          signal,
+        );
+        found.push(...page.resources);
+        cursor = found.length < chunk.length ? page.next : undefined;
+      } while (cursor);
+      return found;
+    });
+    return (await Promise.all(pages)).flat();
+  }
+
+  async search(type: string, search: SourceSearch, signal?: AbortSignal): Promise<SearchPage> {
+    const path =
+      search.cursor === undefined ? `/${type}?${queryOf(search)}` : this.#pathOfCursor(type, search.cursor);
+    const bundle = (await this.#get(path, signal)) as Bundle | undefined;
+    if (bundle?.resourceType !== 'Bundle') throw unreadable('the search was not answered with a Bundle');
+    const matches = (bundle.entry ?? []).filter(
+      ({ resource, search }) => resource?.resourceType === type && search?.mode !== 'include',
+    );
+    const next = bundle.link?.find(({ relation }) => relation === 'next')?.url;
+    const cursor = next && this.#relative(next);
+    return {
+      resources: matches.map(({ resource }) => resource as Resource),
+      ...(bundle.total !== undefined && { total: bundle.total }),
+      ...(cursor && { next: cursor }),
+    };
+  }
+
+  /** Whatever the standard has, the server may know; it is asked. */
+  supports(type: string, name: string): boolean {
+    return searchParameter(type, /^[^.:]+/.exec(name)?.[0] ?? '') !== undefined;
+  }
+
+  /** A link as a path below our own base; undefined for one that leads elsewhere, which is not followed. */
+  #relative(link: string): string | undefined {
+    const url = URL.canParse(link, `${this.base}/`) ? new URL(link, `${this.base}/`) : undefined;
+    const base = new URL(this.base);
+    if (!url || url.host !== base.host || url.username || url.password) return undefined;
+    const root = base.pathname.replace(/\/$/, '');
+    // Behind a proxy that ends TLS, servers write http: the scheme stays the one we were told.
+    const below = url.pathname === root || url.pathname.startsWith(`${root}/`);
+    return below ? `${url.pathname.slice(root.length)}${url.search}` : undefined;
+  }
+
+  /** A cursor comes back from a client: it may name this type's search or the base itself (`?_getpages=…`), nothing else. */
+  #pathOfCursor(type: string, cursor: string): string {
+    const path =
+      cursor.startsWith('/') || cursor.startsWith('?') ? this.#relative(this.base + cursor) : undefined;
+    const before = path?.split('?')[0];
+    const allowed = ['', '/', `/${type}`, `/${type}/`, `/${type}/_search`];
+    if (path === undefined || before === undefined || !allowed.includes(before)) {
+      throw new Fault('invalid_request', 'The cursor is not one of ours.');
+    }
+    return path;
+  }
+
+  async #get(path: string, signal: AbortSignal | undefined): Promise<Resource | undefined> {
+    const { token, dispatcher, timeout = TIMEOUT_MS } = this.#options;
+    let response: Dispatcher.ResponseData;
+    let text: string;
+    try {
+      response = await request(this.base + path, {
+        headers: { accept: FHIR_JSON, ...(token && { authorization: `Bearer ${token}` }) },
+        headersTimeout: timeout,
+        bodyTimeout: timeout,
+        ...(dispatcher && { dispatcher }),
+        ...(signal && { signal }),
+      });
+      text = await textOf(response);
+    } catch (error) {
+      throw failed(error, signal);
+    }
+    const { statusCode } = response;
+    if (statusCode === 404 || statusCode === 410) return undefined;
+    if (statusCode >= 300) throw refused(statusCode, response.headers['retry-after']);
+    try {
+      return JSON.parse(text.replace(this.#ownReferences, '"reference":"')) as Resource;
+    } catch (cause) {
+      throw unreadable('the answer is not JSON', cause);
+    }
+  }
+}
+
+function queryOf({ params, sort, count, offset, total }: SourceSearch): string {
+  const query = new URLSearchParams(params.map(([name, value]): [string, string] => [name, value]));
+  if (sort) query.append('_sort', sort);
+  query.append('_count', String(Math.min(count, MAX_PAGE)));
+  if (offset) query.append('_offset', String(offset));
+  if (total) query.append('_total', 'accurate');
+  return query.toString();
+}
+
+async function textOf({ body }: Dispatcher.ResponseData): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_BYTES) {
+      body.destroy();
+      throw new Error(`The answer has more than ${MAX_BYTES} bytes.`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function failed(cause: unknown, signal: AbortSignal | undefined): unknown {
+  if (signal?.aborted) return signal.reason;
+  const { code } = cause as { code?: string };
+  return code === 'UND_ERR_HEADERS_TIMEOUT' ||
+    code === 'UND_ERR_BODY_TIMEOUT' ||
+    code === 'UND_ERR_CONNECT_TIMEOUT'
+    ? new Fault('gateway_timeout', 'The clinical record did not answer in time.', {
+        service: 'clinical',
+        cause,
+      })
+    : new Fault('bad_gateway', 'The clinical record cannot be reached.', { service: 'clinical', cause });
+}
+
+function refused(status: number, retryAfter: string | string[] | undefined): Fault {
+  const details = { service: 'clinical', cause: `HTTP ${status} from the FHIR server` } as const;
+  if (status === 401)
+    return new Fault('invalid_token', 'The clinical record does not accept the token.', details);
+  if (status === 403) return new Fault('forbidden', 'The clinical record refuses the request.', details);
+  const seconds = Number(retryAfter ?? NaN);
+  const after = Number.isFinite(seconds) ? { retryAfter: seconds } : {};
+  if (status === 429) {
+    return new Fault('too_many_requests', 'The clinical record is asked too often.', {
+      ...details,
+      ...after,
+    });
+  }
+  if (status === 503) {
+    return new Fault('unavailable', 'The clinical record is not available now.', { ...details, ...after });
+  }
+  if (status === 400 || status === 422) {
+    return new Fault('invalid_request', 'The clinical record cannot answer this search.', details);
+  }
+  return new Fault('bad_gateway', 'The clinical record failed to answer.', details);
+}
+
+function unreadable(why: string, cause?: unknown): Fault {
+  return new Fault('bad_gateway', `The clinical record cannot be read: ${why}.`, {
+    service: 'clinical',
+    cause,
+  });
+}

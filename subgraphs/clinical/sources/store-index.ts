@@ -1,0 +1,115 @@
+import type Database from 'better-sqlite3';
+import type { Resource } from 'fhir/r4.js';
+import { searchParameters } from '../../../schema/tables.ts';
+import type { Indexer } from '../search/index-rows.ts';
+import { compileIndexer, foldString } from '../search/index-rows.ts';
+
+/** Raised whenever rows are made in another way, so that stores of older versions are built anew. */
+export const STORE_VERSION = 1;
+
+/** Tables of the store. `param` numbers one search parameter of one resource type; the value comes before the resource. */
+const TABLES = `
+CREATE TABLE fingerprint (name TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE param (param INTEGER PRIMARY KEY, type TEXT, code TEXT);
+CREATE TABLE resource (rid INTEGER PRIMARY KEY, type TEXT NOT NULL, id TEXT NOT NULL, json TEXT NOT NULL);
+CREATE UNIQUE INDEX resource_id ON resource (type, id);
+CREATE TABLE token (param INTEGER, code TEXT, system TEXT, rid INTEGER);
+CREATE TABLE string (param INTEGER, value TEXT, exact TEXT, rid INTEGER);
+CREATE TABLE date (param INTEGER, low REAL, high REAL, rid INTEGER);
+CREATE TABLE number (param INTEGER, low REAL, high REAL, system TEXT, code TEXT, unit TEXT, rid INTEGER);
+CREATE TABLE reference (param INTEGER, target TEXT, rid INTEGER);
+CREATE TABLE uri (param INTEGER, value TEXT, rid INTEGER);
+`;
+
+/** Made after the load: filling a table that has its indexes takes twice as long. */
+const INDEXES = `
+CREATE INDEX token_value ON token (param, code, system, rid);
+CREATE INDEX token_rid ON token (rid, param, code, system);
+CREATE INDEX string_value ON string (param, value, rid);
+CREATE INDEX string_rid ON string (rid, param, value);
+CREATE INDEX date_value ON date (param, low, high, rid);
+CREATE INDEX date_rid ON date (rid, param, low, high);
+CREATE INDEX number_value ON number (param, low, high, rid);
+CREATE INDEX number_rid ON number (rid, param, low);
+CREATE INDEX reference_value ON reference (param, target, rid);
+CREATE INDEX reference_rid ON reference (rid, param, target);
+CREATE INDEX uri_value ON uri (param, value, rid);
+CREATE INDEX uri_rid ON uri (rid, param, value);
+ANALYZE;
+`;
+
+/** Writes resources and the rows they are found by into a new, empty database. */
+export class StoreWriter {
+  readonly #db: Database.Database;
+  readonly #indexers = new Map<string, readonly (Indexer & { param: number })[]>();
+  readonly #statements;
+
+  constructor(db: Database.Database) {
+    this.#db = db;
+    db.exec(TABLES);
+    const insert = (table: string, columns: number) =>
+      db.prepare(`INSERT INTO ${table} VALUES (${Array(columns).fill('?').join(', ')})`);
+    this.#statements = {
+      find: db.prepare<[string, string], { rid: number; json: string }>(
+        'SELECT rid, json FROM resource WHERE type = ? AND id = ?',
+      ),
+      remove: ['resource', 'token', 'string', 'date', 'number', 'reference', 'uri'].map((table) =>
+        db.prepare<[number]>(`DELETE FROM ${table} WHERE rid = ?`),
+      ),
+      param: db.prepare<[string, string]>('INSERT INTO param (type, code) VALUES (?, ?)'),
+      resource: db.prepare<[string, string, string]>(
+        'INSERT INTO resource (type, id, json) VALUES (?, ?, ?)',
+      ),
+      token: insert('token', 4),
+      string: insert('string', 4),
+      date: insert('date', 4),
+      number: insert('number', 7),
+      reference: insert('reference', 3),
+      uri: insert('uri', 3),
+    };
+  }
+
+  /** Stores a resource and its rows; a later one with the same id takes the place of the earlier. */
+  put(resource: Resource & { id: string }): void {
+    const statements = this.#statements;
+    const json = JSON.stringify(resource);
+    const earlier = statements.find.get(resource.resourceType, resource.id);
+    if (earlier?.json === json) return;
+    if (earlier) statements.remove.forEach((remove) => remove.run(earlier.rid));
+    const rid = Number(statements.resource.run(resource.resourceType, resource.id, json).lastInsertRowid);
+    for (const indexer of this.#indexersOf(resource.resourceType)) {
+      const { param } = indexer;
+      const rows = indexer.rows(resource);
+      for (const { code, system } of rows.token) statements.token.run(param, code, system, rid);
+      for (const text of rows.string) statements.string.run(param, foldString(text), text, rid);
+      for (const { low, high } of rows.date) statements.date.run(param, low, high, rid);
+      for (const { low, high, system, code, unit } of rows.number) {
+        statements.number.run(param, low, high, system, code, unit, rid);
+      }
+      for (const target of rows.reference) statements.reference.run(param, target, rid);
+      for (const uri of rows.uri) statements.uri.run(param, uri, rid);
+    }
+  }
+
+  #indexersOf(type: string): readonly (Indexer & { param: number })[] {
+    let indexers = this.#indexers.get(type);
+    if (!indexers) {
+      indexers = searchParameters(type).flatMap((parameter) => {
+        // Answered by the resource's own key.
+        const indexer = parameter.code === '_id' ? undefined : compileIndexer(parameter, type);
+        if (!indexer) return [];
+        const param = Number(this.#statements.param.run(type, parameter.code).lastInsertRowid);
+        return [{ ...indexer, param }];
+      });
+      this.#indexers.set(type, indexers);
+    }
+    return indexers;
+  }
+
+  /** Makes the indexes; nothing is written afterwards. */
+  finish(fingerprints: Readonly<Record<string, string>>): void {
+    this.#db.exec(INDEXES);
+    const insert = this.#db.prepare('INSERT INTO fingerprint VALUES (?, ?)');
+    for (const [name, value] of Object.entries(fingerprints)) insert.run(name, value);
+  }
+}

@@ -1,0 +1,168 @@
+import Database from 'better-sqlite3';
+import type { Bundle, Resource } from 'fhir/r4.js';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { tables } from '../../../schema/tables.ts';
+import { resourcesOfBundle, rewriteReferences, withId } from './bundle.ts';
+import { STORE_VERSION, StoreWriter } from './store-index.ts';
+
+export interface LoadProgress {
+  files: number;
+  of: number;
+  resources: number;
+}
+
+/**
+ * Brings the database at `file` up to the FHIR data at `path` (a file, or a folder with all below it: Bundles, single
+ * resources, NDJSON). Nothing is read where names, sizes and times are as at the last load, and nothing is built where
+ * only the times differ. A new database takes the old one's place when it is complete.
+ * @throws Error naming the file that cannot be read
+ */
+export async function loadStore(
+  path: string,
+  file: string,
+  onProgress: (progress: LoadProgress) => void = () => {},
+): Promise<void> {
+  const inputs = await inputFiles(path);
+  const stats = fingerprint(inputs.map(({ name, size, mtimeMs }) => `${name} ${size} ${mtimeMs}`));
+  const known = storedFingerprints(file);
+  if (known['stats'] === stats) return;
+  const hashes: string[] = [];
+  for (const { name, path } of inputs) {
+    hashes.push(
+      `${name} ${createHash('sha256')
+        .update(await readFile(path))
+        .digest('hex')}`,
+    );
+  }
+  const content = fingerprint(hashes);
+  if (known['content'] === content) return rememberStats(file, stats);
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const building = `${file}.${randomUUID()}.building`;
+  const db = new Database(building);
+  try {
+    db.pragma('journal_mode = OFF');
+    db.pragma('synchronous = OFF');
+    await fill(db, inputs, onProgress, { stats, content });
+    db.pragma('journal_mode = WAL');
+    db.close();
+    removeDatabase(file);
+    renameSync(building, file);
+  } catch (error) {
+    db.close();
+    removeDatabase(building);
+    throw error;
+  }
+}
+
+async function fill(
+  db: Database.Database,
+  inputs: readonly Input[],
+  onProgress: (progress: LoadProgress) => void,
+  fingerprints: Record<string, string>,
+): Promise<void> {
+  const writer = new StoreWriter(db);
+  const identifiers = new Map<string, string>();
+  const conditional: (Resource & { id: string })[] = [];
+  let resources = 0;
+  db.exec('BEGIN');
+  for (const [index, { path, name }] of inputs.entries()) {
+    for (const resource of await resourcesIn(path, name)) {
+      rememberIdentifiers(resource, identifiers);
+      if (JSON.stringify(resource).includes('?identifier=')) conditional.push(resource);
+      else writer.put(resource);
+      resources++;
+    }
+    onProgress({ files: index + 1, of: inputs.length, resources });
+  }
+  // `Practitioner?identifier=…` may point into a file that is read later (R4 §3.1.0.11.3).
+  for (const resource of conditional) {
+    rewriteReferences(resource, (reference) => identifiers.get(safelyDecoded(reference)));
+    writer.put(resource);
+  }
+  db.exec('COMMIT');
+  writer.finish(fingerprints);
+}
+
+function rememberIdentifiers(resource: Resource & { id: string }, identifiers: Map<string, string>): void {
+  const { identifier } = resource as { identifier?: { system?: string; value?: string }[] };
+  if (!Array.isArray(identifier)) return;
+  for (const { system, value } of identifier) {
+    const target = `${resource.resourceType}/${resource.id}`;
+    identifiers.set(`${resource.resourceType}?identifier=${system ?? ''}|${value}`, target);
+    identifiers.set(`${resource.resourceType}?identifier=${value}`, target);
+  }
+}
+
+function safelyDecoded(text: string): string {
+  try {
+    return text.includes('?') ? decodeURIComponent(text) : text;
+  } catch {
+    return text;
+  }
+}
+
+async function resourcesIn(path: string, name: string): Promise<(Resource & { id: string })[]> {
+  const text = await readFile(path, 'utf8');
+  try {
+    if (name.endsWith('.ndjson')) {
+      const lines = text.split('\n').filter((line) => line.trim() !== '');
+      return lines.map((line) => withId(JSON.parse(line) as Resource));
+    }
+    const resource = JSON.parse(text) as Resource;
+    if (resource.resourceType === 'Bundle') return resourcesOfBundle(resource as Bundle);
+    return resource.resourceType ? [withId(resource)] : [];
+  } catch (error) {
+    throw new Error(`${name} is not FHIR JSON: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+interface Input {
+  name: string;
+  path: string;
+  size: number;
+  mtimeMs: number;
+}
+
+async function inputFiles(path: string): Promise<Input[]> {
+  const isFile = (await stat(path)).isFile();
+  const names = isFile ? [basename(path)] : await readdir(path, { recursive: true });
+  const wanted = names.filter((name) => /\.(json|ndjson)$/.test(name)).sort();
+  return Promise.all(
+    wanted.map(async (name) => {
+      const at = isFile ? path : join(path, name);
+      const { size, mtimeMs } = await stat(at);
+      return { name, path: at, size, mtimeMs };
+    }),
+  );
+}
+
+/** The rows depend on the search parameters too: a new set of them builds the store anew. */
+function fingerprint(lines: readonly string[]): string {
+  const hash = createHash('sha256').update(`${STORE_VERSION}\n`);
+  hash.update(JSON.stringify(tables.searchParameters));
+  return hash.update(lines.join('\n')).digest('hex');
+}
+
+function storedFingerprints(file: string): Record<string, string> {
+  try {
+    const db = new Database(file, { readonly: true, fileMustExist: true });
+    const rows = db.prepare('SELECT name, value FROM fingerprint').all() as { name: string; value: string }[];
+    db.close();
+    return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+  } catch {
+    return {};
+  }
+}
+
+function rememberStats(file: string, stats: string): void {
+  const db = new Database(file);
+  db.prepare("UPDATE fingerprint SET value = ? WHERE name = 'stats'").run(stats);
+  db.close();
+}
+
+function removeDatabase(file: string): void {
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(file + suffix, { force: true });
+}
