@@ -2,7 +2,9 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Access } from '../../schema/access.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 import { dicomwebRoutes } from './dicomweb.ts';
+import { imagingFhirRoutes } from './fhir.ts';
 import { RestrictedStudies } from './restricted-studies.ts';
+import { openSeen } from './seen.ts';
 import { Sources, type SourcesOptions } from './sources/open.ts';
 import type { Directory, Imaging } from './studies.ts';
 import { StudyCache } from './study-cache.ts';
@@ -27,9 +29,10 @@ export type OpenImaging = (tenant: Tenant, access: Access, signal?: AbortSignal)
 
 /** The imaging subgraph: one core, behind it the tenants' image sources, before it the GraphQL, FHIR and DICOMweb faces. */
 export function imagingSubgraph(deps: ImagingDeps) {
-  const { baseUrl, log, directory, now } = deps;
+  const { baseUrl, dataDir, log, directory, now } = deps;
   const sources = new Sources(deps);
   const cache = new StudyCache();
+  const seen = openSeen(dataDir, now);
   const open: OpenImaging = (tenant, access, signal) =>
     new RestrictedStudies({
       tenant,
@@ -46,9 +49,13 @@ export function imagingSubgraph(deps: ImagingDeps) {
     /** Routes below `/{tenant}`. */
     async routes(app: FastifyInstance): Promise<void> {
       await app.register(dicomwebRoutes({ baseUrl, open }));
+      await app.register(imagingFhirRoutes({ baseUrl, seen, now, open }));
     },
     /** Forgets cached study metadata of a tenant, or all (IA-29). */
     invalidate: (tenantKey?: string) => cache.invalidate(tenantKey),
-    close: () => sources.close(),
+    async close(): Promise<void> {
+      await sources.close();
+      seen.close();
+    },
   };
 }

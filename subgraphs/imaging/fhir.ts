@@ -1,0 +1,188 @@
+import type { Bundle, Resource } from 'fhir/r4.js';
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
+import type { Access } from '../../schema/access.ts';
+import { Fault, faultHeaders, faultOutcome, toFault } from '../../schema/fault.ts';
+import { FHIR_JSON, type SearchEntry } from '../../schema/fhir.ts';
+import { tenantBase } from '../../schema/request.ts';
+import { requireScope } from '../../schema/scopes.ts';
+import type { Tenant } from '../../schema/tenant.ts';
+import { parseAccept } from './accept.ts';
+import { searchset } from './bundle.ts';
+import { ENDPOINT_ID, endpointStyle, wadoEndpoint } from './endpoint.ts';
+import { findStudies, readStudy, resourceOf, withInstances, type FaceOptions, type Found } from './find.ts';
+import { parseSearch, type ImagingStudySearch } from './search.ts';
+import type { Imaging } from './studies.ts';
+import { subset, wantsInstances } from './subset.ts';
+
+export interface ImagingFhirOptions extends FaceOptions {
+  open(tenant: Tenant, access: Access, signal?: AbortSignal): Imaging;
+}
+
+const FORM = 'application/x-www-form-urlencoded';
+const READS = 'GET, HEAD';
+
+/** The FHIR REST face of imaging (IA-13 to IA-20): ImagingStudy and Endpoint below `/fhir` of a tenant. */
+export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsync {
+  return async function routes(app: FastifyInstance): Promise<void> {
+    app.setErrorHandler((error, request, reply) => {
+      const fault = toFault(error);
+      if (fault.status >= 500) request.log.error({ err: fault.cause ?? fault, code: fault.code }, 'fhir');
+      const base = tenantBase(options.baseUrl, request.tenant);
+      void reply.code(fault.status).headers(faultHeaders(fault, base)).header('cache-control', 'no-store');
+      return send(request, reply, faultOutcome(fault));
+    });
+    // Forms carry a search; nothing else that is sent is read, so that a refusal needs no parser.
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser(FORM, { parseAs: 'string' }, (_request, body, done) => done(null, body));
+    app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+
+    app.get('/fhir/ImagingStudy', (request, reply) => search(request, reply, options));
+    app.post('/fhir/ImagingStudy/_search', (request, reply) => search(request, reply, options));
+    app.get('/fhir/ImagingStudy/:id', (request, reply) => readImagingStudy(request, reply, options));
+    app.get('/fhir/Endpoint/:id', (request, reply) => readEndpoint(request, reply, options));
+
+    refuse(app, '/fhir/ImagingStudy', ['POST', 'PUT', 'PATCH', 'DELETE'], READS);
+    refuse(app, '/fhir/ImagingStudy/_search', ['GET', 'PUT', 'PATCH', 'DELETE'], 'POST');
+    refuse(app, '/fhir/ImagingStudy/:id', ['POST', 'PUT', 'PATCH', 'DELETE'], READS);
+    refuse(app, '/fhir/Endpoint/:id', ['POST', 'PUT', 'PATCH', 'DELETE'], READS);
+  };
+}
+
+async function search(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions) {
+  acceptable(request);
+  const { tenant } = request;
+  const imaging = opened(request, reply, options);
+  const parsed = parseSearch(parameters(request), {
+    strict: /(^|[,;\s])handling\s*=\s*"?strict/i.test(String(request.headers['prefer'] ?? '')),
+    patientBases: patientBases(tenant, options.baseUrl),
+  });
+  const found = await findStudies(imaging, parsed, options);
+  const base = `${tenantBase(options.baseUrl, tenant)}/fhir`;
+  const entries = parsed.summary === 'count' ? [] : await matchEntries(imaging, found, parsed, options);
+  if (parsed.includeEndpoint && entries.length > 0) {
+    entries.push({
+      resource: wadoEndpoint(tenantBase(options.baseUrl, tenant)),
+      mode: 'include',
+      fullUrl: `${base}/Endpoint/${ENDPOINT_ID}`,
+    });
+  }
+  return send(request, reply, searchset(`${base}/ImagingStudy`, parsed, found.total, entries));
+}
+
+/** The studies of a page, with their instances where these belong in the answer. */
+async function matchEntries(
+  imaging: Imaging,
+  found: Found,
+  parsed: ImagingStudySearch,
+  options: ImagingFhirOptions,
+): Promise<SearchEntry[]> {
+  const { tenant } = imaging;
+  const instances = found.page.reduce((sum, { study }) => sum + (study.numberOfInstances ?? 0), 0);
+  const whole = wantsInstances(parsed, instances);
+  const page = whole ? await withInstances(imaging, found) : found.page;
+  // An Endpoint that comes as an entry of its own (IA-14) is referred to as such.
+  const style = parsed.includeEndpoint ? 'included' : endpointStyle(tenant);
+  return page.map(({ record: { instances, ...rows }, memory, study }) => ({
+    resource: subset(
+      resourceOf(tenant, whole && instances ? { ...rows, instances } : rows, memory, style, options),
+      parsed,
+      whole,
+    ),
+    mode: 'match',
+    fullUrl: `${tenantBase(options.baseUrl, tenant)}/fhir/ImagingStudy/${study.id}`,
+  }));
+}
+
+async function readImagingStudy(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions) {
+  acceptable(request);
+  const { id } = request.params as { id: string };
+  const imaging = opened(request, reply, options);
+  const parsed = parseSearch(parameters(request), { strict: false, patientBases: [] });
+  const whole = wantsInstances(parsed, 0);
+  const found = await readStudy(imaging, id, whole ? 'instance' : 'series', options);
+  if (!found) throw notFound();
+  return send(request, reply, subset(found.study, parsed, whole));
+}
+
+async function readEndpoint(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions) {
+  acceptable(request);
+  const { id } = request.params as { id: string };
+  requireScope(request.access, 'Endpoint', 'r');
+  if (id !== ENDPOINT_ID) throw notFound();
+  return send(request, reply, wadoEndpoint(tenantBase(options.baseUrl, request.tenant)));
+}
+
+function opened(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions): Imaging {
+  // When the client leaves, what was begun for it ends.
+  const gone = new AbortController();
+  reply.raw.once('close', () => gone.abort());
+  return options.open(request.tenant, request.access, gone.signal);
+}
+
+/** Of the address and, for `_search`, of the form, in this order (FHIR R4 §3.1.1.2). */
+function parameters(request: FastifyRequest): [string, string][] {
+  const url = request.raw.url ?? '';
+  const question = url.indexOf('?');
+  const query = [...new URLSearchParams(question < 0 ? '' : url.slice(question + 1))];
+  if (request.method !== 'POST') return query;
+  const type = request.headers['content-type'];
+  if (type !== undefined && typeof request.body !== 'string') {
+    throw new Fault('unsupported_media_type', `A search is posted as ${FORM}.`);
+  }
+  return [...query, ...new URLSearchParams(typeof request.body === 'string' ? request.body : '')];
+}
+
+/** FHIR bases whose `Patient/{id}` are the tenant's patients. */
+function patientBases(tenant: Tenant, baseUrl: string): string[] {
+  const { authorization, clinical } = tenant;
+  return [
+    `${tenantBase(baseUrl, tenant)}/fhir`,
+    ...(authorization.fhirBaseUrl ? [authorization.fhirBaseUrl] : []),
+    ...(clinical.type === 'fhir' ? [clinical.baseUrl] : []),
+  ].map((base) => base.replace(/\/+$/, ''));
+}
+
+const JSON_TYPES = new Set([
+  '*/*',
+  'application/*',
+  'application/json',
+  FHIR_JSON,
+  'text/json',
+  'application/json+fhir',
+]);
+
+/** @throws Fault `not_acceptable` where `_format`, or else Accept, leaves no JSON (FHIR R4 §3.1.0.1.11) */
+function acceptable(request: FastifyRequest): void {
+  const format = parameters(request).findLast(([name]) => name === '_format')?.[1];
+  const types = format
+    ? [format === 'json' ? FHIR_JSON : format.split(';')[0]!.trim().toLowerCase().replace(' ', '+')]
+    : parseAccept(request.headers.accept).map(({ type }) => type);
+  if (!types.some((type) => JSON_TYPES.has(type))) {
+    throw new Fault('not_acceptable', `Answers are ${FHIR_JSON}.`);
+  }
+}
+
+function send(request: FastifyRequest, reply: FastifyReply, resource: Resource | Bundle): FastifyReply {
+  const pretty = /[?&]_pretty=true(&|$)/.test(request.raw.url ?? '');
+  if (!reply.hasHeader('cache-control')) void reply.header('cache-control', 'private');
+  return reply
+    .header('vary', 'Authorization, Accept')
+    .type(`${FHIR_JSON}; charset=utf-8`)
+    .send(JSON.stringify(resource, null, pretty ? 2 : undefined));
+}
+
+/** The one answer for what is not there and what is not the caller's (IA-7). */
+function notFound(): Fault {
+  return new Fault('not_found', 'There is no such resource.');
+}
+
+function refuse(app: FastifyInstance, url: string, method: HTTPMethods[], allow: string): void {
+  app.route({
+    method,
+    url,
+    handler: () =>
+      Promise.reject(
+        new Fault('method_not_allowed', 'Images are read here, not stored or changed.', { allow }),
+      ),
+  });
+}
