@@ -77,9 +77,11 @@ export function textDecoder(
 ): (bytes: Buffer, personName?: boolean) => string {
   const terms = specificCharacterSet.map((term) => term.trim());
   const first = terms[0] ?? '';
-  const whole = WHOLE[first];
+  // Own properties only: the term comes from the file.
+  const whole = Object.hasOwn(WHOLE, first) ? WHOLE[first] : undefined;
   if (whole) return whole;
-  const initial = SINGLE[first.replace(/^ISO 2022 /, 'ISO_').replace(/^ISO-?IR /, 'ISO_IR ')];
+  const plain = first.replace(/^ISO 2022 /, 'ISO_').replace(/^ISO-?IR /, 'ISO_IR ');
+  const initial = Object.hasOwn(SINGLE, plain) ? SINGLE[plain] : undefined;
   const unnamed = initial === undefined || first === '' || /IR 6$/.test(first);
   const g1: Designated | undefined = unnamed ? undefined : { bytes: 1, decode: initial };
   return (bytes, personName = false) => {
@@ -107,7 +109,7 @@ function iso2022(bytes: Buffer, initial: Designated | undefined, personName: boo
     if (byte === 0x1b) {
       const name = [2, 3]
         .map((n) => bytes.toString('latin1', position + 1, position + 1 + n))
-        .find((n) => ESCAPES[n]);
+        .find((n) => Object.hasOwn(ESCAPES, n));
       if (name) {
         const { half, set } = ESCAPES[name]!;
         if (half === 'g0') g0 = set;

@@ -107,24 +107,26 @@ function byOffsets(
   return first.map((start, i) => fragments.slice(start, first[i + 1] ?? fragments.length));
 }
 
-/** A frame starts where a fragment starts with SOI or SOC, right after one that ended with EOI or EOC. */
+/**
+ * A frame starts where a fragment starts with SOI or SOC, right after one that ended with EOI or EOC: so a fragment that
+ * starts like a picture by chance is none. Some devices leave EOI out; then the start alone must give the right number.
+ */
 function byMarkers(bytes: Bytes, fragments: readonly Fragment[], frames: number): Fragment[][] | undefined {
-  const sorted: Fragment[][] = [];
-  let ended = true;
-  for (const fragment of fragments) {
-    if (fragment.length < 4) {
-      sorted.at(-1)?.push(fragment);
-      continue;
-    }
-    const head = bytes.slice(fragment.offset, 2).readUInt16BE();
-    const starts = ended && (head === 0xffd8 || head === 0xff4f);
-    if (starts) sorted.push([fragment]);
-    else if (sorted.length === 0) return undefined;
-    else sorted.at(-1)!.push(fragment);
-    const tail = bytes.slice(fragment.offset + fragment.length - 4, 4);
-    ended = /ffd9(00|ff)?$/.test(tail.toString('hex'));
-  }
-  return sorted.length === frames ? sorted : undefined;
+  const starts = fragments.map(({ offset, length }) => {
+    const head = length < 4 ? 0 : bytes.slice(offset, 2).readUInt16BE();
+    return head === 0xffd8 || head === 0xff4f;
+  });
+  const ends = fragments.map(({ offset, length }) => {
+    return length >= 4 && /ffd9(00|ff)?$/.test(bytes.slice(offset + length - 4, 4).toString('hex'));
+  });
+  const sort = (isFirst: (i: number) => boolean): Fragment[][] | undefined => {
+    const sorted: Fragment[][] = [];
+    fragments.forEach((fragment, i) =>
+      isFirst(i) ? sorted.push([fragment]) : sorted.at(-1)?.push(fragment),
+    );
+    return starts[0] && sorted.length === frames ? sorted : undefined;
+  };
+  return sort((i) => starts[i]! && (i === 0 || ends[i - 1]!)) ?? sort((i) => starts[i]!);
 }
 
 /** Bits from `start` on, moved to the start of a byte: a frame of one bit a pixel that begins within one. */

@@ -2,7 +2,7 @@ import { createDeflateRaw } from 'node:zlib';
 import { Readable } from 'node:stream';
 import { TransferSyntax } from '../../../schema/dicom.ts';
 import { isUsOrSs } from '../../../schema/dictionary.ts';
-import type { Bytes } from './bytes.ts';
+import { DamagedFile, type Bytes } from './bytes.ts';
 import { hasLongLength, type Element, type Encoding } from './dataset.ts';
 import { metaUid, type DicomFile } from './file.ts';
 import { swap, UNIT } from './values.ts';
@@ -20,7 +20,7 @@ const PIECE = 1 << 20;
 
 /** Whether a file in the one can be rewritten in the other without touching a compressed stream. */
 export function canTranscode(from: string, to: string): boolean {
-  return from in ENCODINGS && to in ENCODINGS;
+  return Object.hasOwn(ENCODINGS, from) && Object.hasOwn(ENCODINGS, to);
 }
 
 /**
@@ -99,6 +99,14 @@ function* writeElements(
         yield delimiter(0xe00d, 0, to);
       }
       yield delimiter(0xe0dd, 0, to);
+      continue;
+    }
+    if (element.fragments) {
+      // A compressed icon within: its fragments stay as they are, which only the same byte order allows.
+      if (!from.littleEndian || !to.littleEndian)
+        throw new DamagedFile('A compressed icon cannot be rewritten.');
+      yield header(element.tag, vr, 0xffffffff, to);
+      yield bytes.slice(element.offset, element.length);
       continue;
     }
     const odd = element.length % 2;
