@@ -217,7 +217,7 @@ class Call {
     this.privately();
     this.reply.code(status).headers(headers);
     if (this.request.method !== 'HEAD') return this.reply.send(body);
-    if (!(body instanceof Uint8Array)) body.destroy();
+    if (!(body instanceof Uint8Array)) body.on('error', () => undefined).destroy();
     else this.reply.header('content-length', String(body.length));
     return this.reply.send();
   }

@@ -1,5 +1,5 @@
-import type { Readable } from 'node:stream';
 import { once } from 'node:events';
+import { Readable } from 'node:stream';
 import { DICOM, UID } from '../../schema/dicom.ts';
 import { Fault } from '../../schema/fault.ts';
 import { negotiateBulkData, negotiateFrames, objectForms, type MediaRange } from './accept.ts';
@@ -41,25 +41,42 @@ export async function retrieveObjects(
 }
 
 async function singlePart(instances: AsyncIterable<StoredInstance>): Promise<Payload> {
-  for await (const instance of instances) {
-    await firstBytes(instance.stream);
-    const headers: Record<string, string> = { 'content-type': objectType(instance) };
-    if (instance.size !== undefined) headers['content-length'] = String(instance.size);
-    return { headers, body: instance.stream };
+  const { first, iterator } = await opened(instances);
+  if (first.done) throw new Fault('not_found', 'There is no such object for this caller.');
+  const headers: Record<string, string> = { 'content-type': objectType(first.value) };
+  if (first.value.size !== undefined) headers['content-length'] = String(first.value.size);
+  return { headers, body: Readable.from(bytesOf(first.value, iterator), { objectMode: false }) };
+}
+
+/** One object; its end counts only when the source has ended well too (DW-13). */
+async function* bytesOf(
+  instance: StoredInstance,
+  iterator: AsyncIterator<StoredInstance>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* instance.stream as AsyncIterable<Uint8Array>;
+    await iterator.next();
+  } finally {
+    instance.stream.destroy();
+    await iterator.return?.();
   }
-  throw new Fault('not_found', 'There is no such object for this caller.');
 }
 
 async function multipart(instances: AsyncIterable<StoredInstance>): Promise<Payload> {
-  const iterator = instances[Symbol.asyncIterator]();
-  const first = await iterator.next();
-  // An error before the first byte still gets its own status.
-  if (!first.done) await firstBytes(first.value.stream);
+  const { first, iterator } = await opened(instances);
   const boundary = randomBoundary();
   return {
     headers: { 'content-type': `multipart/related; type="${DICOM}"; boundary=${boundary}` },
     body: writeMultipart(partsOf(first, iterator), boundary),
   };
+}
+
+/** The first instance, once its first bytes are there: an error before them still gets its own status. */
+async function opened(instances: AsyncIterable<StoredInstance>) {
+  const iterator = instances[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  if (!first.done) await firstBytes(first.value.stream);
+  return { first, iterator };
 }
 
 async function* partsOf(
@@ -70,6 +87,7 @@ async function* partsOf(
   try {
     for (; !current.done; current = await iterator.next()) {
       const { size, stream } = current.value;
+      unattended(stream);
       const headers = { 'Content-Type': objectType(current.value) };
       yield { headers, ...(size !== undefined && { size }), body: stream };
     }
@@ -85,7 +103,13 @@ function objectType({ transferSyntax }: StoredInstance): string {
 
 /** Waits until a stream has bytes, has ended, or has failed. */
 async function firstBytes(stream: Readable): Promise<void> {
+  unattended(stream);
   if (stream.readableLength === 0 && !stream.readableEnded) await once(stream, 'readable');
+}
+
+/** Whoever reads the stream learns of its failure by reading; one that is not being read must not end the process. */
+function unattended(stream: Readable): void {
+  if (stream.listenerCount('error') === 0) stream.on('error', () => undefined);
 }
 
 const MAX_FRAMES = 10_000;

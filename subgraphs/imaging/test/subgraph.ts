@@ -1,0 +1,95 @@
+import Fastify, { type FastifyInstance } from 'fastify';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Access, PatientGrant } from '../../../schema/access.ts';
+import { Fault } from '../../../schema/fault.ts';
+import { parseScopes } from '../../../schema/scopes.ts';
+import { parseTenant, type Tenant } from '../../../schema/tenant.ts';
+import type { Orthanc } from '../../../gateway/test/setup/orthanc.ts';
+import { imagingSubgraph, type ImagingDeps } from '../app.ts';
+
+/** The subgraph as the gateway mounts it, with a door that knows tokens by heart. */
+
+export const BASE_URL = 'https://images.example.org/prefix';
+
+/** A tenant over these images. */
+export function testTenant(images: object, key = 'test'): Tenant {
+  const file = { authorization: { type: 'mock', disableAuthzChecks: true }, images };
+  return parseTenant(file, { key, path: key, dynamic: false, directory: '/', environment: {} }).tenant;
+}
+
+/** `images` of a tenant over an Orthanc. */
+export function orthancImages(orthanc: Orthanc, more: object = {}) {
+  const { username, password } = orthanc;
+  return {
+    type: 'dicom-web',
+    endpoint: orthanc.dicomWebUrl,
+    lookup: 'studies-by-mrn',
+    authentication: { type: 'http-basic', username, password },
+    ...more,
+  };
+}
+
+/** A patient with one MR-typed identifier. */
+export function patient(
+  id: string,
+  mrn: string,
+  more: Partial<PatientGrant> = {},
+  birthDate?: string,
+): PatientGrant {
+  const identifier = [
+    { system: 'urn:other', value: 'another number' },
+    { system: 'urn:mrn', value: mrn, type: { coding: [{ code: 'MR' }] } },
+  ];
+  return { id, identity: { id, identifier, ...(birthDate && { birthDate }) }, ...more };
+}
+
+export function testAccess(patients: Access['patients'], scope = 'patient/ImagingStudy.rs'): Access {
+  return { tenant: 'test', patients, permissions: parseScopes(scope), expires: Date.now() / 1000 + 3600 };
+}
+
+export interface TestSubgraph {
+  app: FastifyInstance;
+  subgraph: ReturnType<typeof imagingSubgraph>;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves tenants under `/{key}`; `Authorization: Bearer {name}` gives the Access of that name, anything else 401.
+ * @param deps what a test wants to be other than usual
+ */
+export async function testSubgraph(
+  tenants: readonly Tenant[],
+  accesses: Readonly<Record<string, Access>>,
+  deps: Partial<ImagingDeps> = {},
+): Promise<TestSubgraph> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'imaging-'));
+  const app = Fastify({ routerOptions: { maxParamLength: 16_384 }, forceCloseConnections: true });
+  const subgraph = imagingSubgraph({
+    baseUrl: BASE_URL,
+    dataDir,
+    now: () => Date.now() / 1000,
+    log: app.log,
+    directory: { read: async () => undefined, find: async () => undefined },
+    ...deps,
+  });
+  app.addHook('onRequest', async (request) => {
+    const { tenant } = request.params as { tenant: string };
+    request.tenant = tenants.find(({ key }) => key === tenant)!;
+    const access = accesses[request.headers.authorization?.replace(/^Bearer /, '') ?? ''];
+    if (!access) throw new Fault('unauthenticated', 'A bearer token is needed.');
+    request.access = access;
+  });
+  await app.register(subgraph.routes, { prefix: '/:tenant' });
+  await app.ready();
+  return {
+    app,
+    subgraph,
+    async close() {
+      await app.close();
+      await subgraph.close();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
