@@ -17,6 +17,7 @@ const FAULTS = {
   not_acceptable: { status: 406, issue: 'not-supported' },
   gone: { status: 410, issue: 'deleted' },
   too_large: { status: 413, issue: 'too-costly' },
+  uri_too_long: { status: 414, issue: 'too-long' },
   unsupported_media_type: { status: 415, issue: 'not-supported' },
   range_not_satisfiable: { status: 416, issue: 'invalid' },
   too_many_requests: { status: 429, issue: 'throttled' },

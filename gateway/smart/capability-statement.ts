@@ -54,10 +54,7 @@ export function capabilityStatement(
         security: security(tenant, smart),
         resource: [
           ...clinical,
-          {
-            type: 'Endpoint',
-            interaction: [{ code: 'read' }],
-          },
+          { type: 'Endpoint', interaction: [{ code: 'read' }] } satisfies CapabilityStatementRestResource,
           {
             type: 'ImagingStudy',
             interaction: [{ code: 'read' }, { code: 'search-type' }],
@@ -75,7 +72,7 @@ export function capabilityStatement(
 
 function clinicalResource(type: string): CapabilityStatementRestResource {
   return {
-    type,
+    type: type as CapabilityStatementRestResource['type'],
     interaction: [{ code: 'read' }, { code: 'search-type' }],
     searchParam: searchParameters(type)
       .filter((parameter) => !UNSEARCHED.has(parameter.type))

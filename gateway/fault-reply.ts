@@ -1,0 +1,51 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Fault, faultExtensions, faultHeaders, faultJson, faultOutcome, toFault } from '../schema/fault.ts';
+import { FHIR_JSON } from '../schema/fhir.ts';
+import { tenantBase } from '../schema/request.ts';
+import { resourceMetadataUrl } from './smart/discovery.ts';
+
+/** How a face writes a fault. */
+export type FaultStyle = 'json' | 'fhir' | 'graphql';
+
+const BODIES: Record<FaultStyle, (fault: Fault) => { type: string; body: unknown }> = {
+  json: (fault) => ({ type: 'application/json', body: faultJson(fault) }),
+  fhir: (fault) => ({ type: FHIR_JSON, body: faultOutcome(fault) }),
+  graphql: (fault) => ({
+    type: 'application/json',
+    body: { errors: [{ message: fault.message, extensions: faultExtensions(fault) }] },
+  }),
+};
+
+/** Sends a fault with its status, challenge and body (SM-12). */
+export function sendFault(
+  baseUrl: string,
+  style: FaultStyle,
+  fault: Fault,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  if (fault.status >= 500 && fault.code !== 'not_implemented') {
+    request.log.error({ err: fault.cause ?? fault, code: fault.code }, 'a request failed');
+  }
+  const { tenant } = request as { tenant?: FastifyRequest['tenant'] };
+  const realm = tenant ? tenantBase(baseUrl, tenant) : baseUrl;
+  const { type, body } = BODIES[style](fault);
+  return reply
+    .code(fault.status)
+    .headers(faultHeaders(fault, realm, tenant && resourceMetadataUrl(baseUrl, tenant)))
+    .header('cache-control', 'no-store')
+    .type(type)
+    .send(JSON.stringify(body));
+}
+
+/** An error handler for a face of the gateway. */
+export function faultHandler(baseUrl: string, style: FaultStyle) {
+  return (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+    sendFault(baseUrl, style, toFault(error), request, reply);
+}
+
+/** The style of the face that a path belongs to, for answers that no face gives itself. */
+export function styleOf(path: string): FaultStyle {
+  if (/\/fhir(\/|$|\?)/.test(path)) return 'fhir';
+  return /\/graphql($|\?)/.test(path) ? 'graphql' : 'json';
+}

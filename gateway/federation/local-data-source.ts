@@ -1,0 +1,89 @@
+import type { GraphQLDataSource, GraphQLDataSourceProcessOptions } from '@apollo/gateway';
+import type { DocumentNode, GraphQLError, GraphQLFormattedError, GraphQLSchema } from 'graphql';
+import { execute, parse } from 'graphql';
+import { LRUCache } from 'lru-cache';
+import type { Access } from '../../schema/access.ts';
+import { Fault, faultExtensions, toFault } from '../../schema/fault.ts';
+import type { Tenant } from '../../schema/tenant.ts';
+import type { GatewayContext, RequestScope } from './request-scope.ts';
+
+/** A subgraph of this process: its schema, and the per-request core that its resolvers work from. */
+export interface LocalSubgraph {
+  schema: GraphQLSchema;
+  open(tenant: Tenant, access: Access, signal?: AbortSignal): unknown;
+}
+
+export type ServiceName = 'clinical' | 'imaging';
+
+type Response = Awaited<ReturnType<GraphQLDataSource['process']>>;
+
+/**
+ * Executes a query plan's fetches on a subgraph's schema as function calls. The subgraph's resolvers get
+ * `{ [name]: core }` as context. The answer is made of fresh objects: the gateway merges other fetches into them.
+ */
+export function localDataSource(
+  name: ServiceName,
+  subgraph: LocalSubgraph,
+): GraphQLDataSource<GatewayContext> {
+  const documents = new LRUCache<string, DocumentNode>({ max: 500 });
+  const documentOf = (query: string): DocumentNode => {
+    const document = documents.get(query) ?? parse(query, { noLocation: true });
+    documents.set(query, document);
+    return document;
+  };
+  return {
+    async process(options: GraphQLDataSourceProcessOptions<GatewayContext>): Promise<Response> {
+      const { request } = options;
+      const scope = (options.context as GatewayContext).scope;
+      try {
+        const planned = 'document' in options ? options.document : undefined;
+        const result = await execute({
+          schema: subgraph.schema,
+          document: planned ?? documentOf(request.query ?? ''),
+          variableValues: request.variables ?? {},
+          contextValue: { [name]: coreOf(name, subgraph, scope) },
+        });
+        const errors = result.errors?.map((error) => formatted(error, name, scope));
+        return { data: result.data ?? null, ...(errors && { errors }) } as Response;
+      } catch (error) {
+        return { data: null, errors: [formatted(error, name, scope)] } as unknown as Response;
+      }
+    },
+  };
+}
+
+function coreOf(name: ServiceName, subgraph: LocalSubgraph, scope: RequestScope): unknown {
+  if (!scope.cores.has(name)) {
+    scope.cores.set(name, subgraph.open(scope.tenant, scope.access, scope.signal));
+  }
+  return scope.cores.get(name);
+}
+
+/**
+ * What a resolver threw, for the caller: a Fault with its code and the service that failed (FG-10); of anything else
+ * only that it happened, and the log the rest.
+ */
+function formatted(error: unknown, service: ServiceName, scope: RequestScope): GraphQLFormattedError {
+  const { originalError, path } = error as Partial<GraphQLError>;
+  const fault = faultOf(error) ?? toFault(originalError ?? error);
+  if (fault.code === 'internal' || (fault.status >= 500 && fault.cause)) {
+    scope.log.error({ err: fault.cause ?? fault, service, path: path?.join('.') }, 'a field failed');
+  }
+  return {
+    message: fault.message,
+    ...(path && { path }),
+    extensions: { service, ...faultExtensions(fault) },
+  };
+}
+
+/** True for errors that come from a subgraph and have been made fit for the caller there. */
+export function isFormatted(extensions: Readonly<Record<string, unknown>> | undefined): boolean {
+  return typeof extensions?.['status'] === 'number' && typeof extensions['code'] === 'string';
+}
+
+/** The Fault that a plugin or resolver threw, where it was one. */
+export function faultOf(error: unknown): Fault | undefined {
+  if (error instanceof Fault) return error;
+  const { originalError } = (error ?? {}) as Partial<GraphQLError>;
+  return originalError ? faultOf(originalError) : undefined;
+}

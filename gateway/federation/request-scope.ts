@@ -1,0 +1,28 @@
+import type { Access } from '../../schema/access.ts';
+import type { Tenant } from '../../schema/tenant.ts';
+
+/** What is logged to while a request is answered. */
+export interface RequestLog {
+  error(details: object, message: string): void;
+  warn(details: object, message: string): void;
+}
+
+/**
+ * One request, as the federation sees it. Apollo clones the context value, so everything that must be one for the
+ * whole request is inside this one object.
+ */
+export interface RequestScope {
+  tenant: Tenant;
+  access: Access;
+  signal: AbortSignal;
+  log: RequestLog;
+  /** Whether the caller spoke FHIR's `$graphql`: errors then carry an OperationOutcome (FG-11). */
+  fhir: boolean;
+  /** The subgraphs' per-request cores, opened at first use. */
+  cores: Map<string, unknown>;
+}
+
+/** The context value of the gateway. */
+export interface GatewayContext {
+  scope: RequestScope;
+}

@@ -1,0 +1,86 @@
+import { isAbsolute, resolve } from 'node:path';
+import { z } from 'zod';
+
+/** What the process is told by its environment; names and defaults are those of the README. */
+export interface Settings {
+  port: number;
+  host: string;
+  /** Public base, without a slash at the end. */
+  baseUrl: string;
+  tenantsDir: string;
+  dataDir: string;
+  /** The first seals, all open; empty where none was given. */
+  sealingKeys: readonly string[];
+  dynamicTenants: boolean;
+  dynamicHosts: ReadonlySet<string>;
+  /** Whether mock tenants over other data than the demonstration's may load (SM-11). */
+  mockAllowed: boolean;
+  logLevel: string;
+}
+
+/** All that is wrong with the environment, a line each. */
+export class SettingsError extends Error {}
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+const LOCAL_NAMES = new Set(['localhost', '127.0.0.1', '[::1]', '::1']);
+/** Arrangements that come later: a wrong guess that they work would be worse than a refusal. */
+const LATER = ['CLINICAL_URL', 'IMAGING_URL', 'REDIS_URL'];
+
+const environment = z.object({
+  PORT: z.coerce.number('must be a number').int().min(0).max(65_535).default(4000),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  BASE_URL: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
+  TENANTS_DIR: z.string().min(1).default('gateway/tenants'),
+  DATA_DIR: z.string().min(1).default('.data'),
+  SEALING_KEY: z
+    .string()
+    .default('')
+    .transform((list) =>
+      list
+        .split(',')
+        .map((key) => key.trim())
+        .filter(Boolean),
+    )
+    .refine(
+      (keys) => keys.every(({ length }) => length >= 32),
+      'must have 32 characters or more in each key',
+    ),
+  DYN_TENANTS: z.enum(['on', 'off'], 'must be on or off').optional(),
+  DYN_ALLOWED_HOSTS: z.string().default(''),
+  ALLOW_MOCK: z.enum(['0', '1', ''], 'must be 1, or not set').optional(),
+  LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
+});
+
+/**
+ * Reads the environment. Empty values count as not set.
+ * @param root folder of the package: where relative paths start
+ * @throws SettingsError that names every variable that is wrong; never its value
+ */
+export function readSettings(env: Readonly<Record<string, string | undefined>>, root: string): Settings {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = environment.safeParse(given);
+  const wrong = parsed.success
+    ? []
+    : parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`);
+  wrong.push(...LATER.filter((name) => given[name]).map((name) => `${name} is not supported yet`));
+  if (wrong.length > 0 || !parsed.success) throw new SettingsError(wrong.join('\n'));
+  const read = parsed.data;
+  const baseUrl = (read.BASE_URL ?? `http://localhost:${read.PORT}`).replace(/\/+$/, '');
+  const absolute = (path: string) => (isAbsolute(path) ? path : resolve(root, path));
+  return {
+    port: read.PORT,
+    host: read.HOST,
+    baseUrl,
+    tenantsDir: absolute(read.TENANTS_DIR),
+    dataDir: absolute(read.DATA_DIR),
+    sealingKeys: read.SEALING_KEY,
+    dynamicTenants: read.DYN_TENANTS ? read.DYN_TENANTS === 'on' : LOCAL_NAMES.has(new URL(baseUrl).hostname),
+    dynamicHosts: new Set(
+      read.DYN_ALLOWED_HOSTS.split(',')
+        .map((host) => host.trim())
+        .filter(Boolean),
+    ),
+    mockAllowed: LOCAL_NAMES.has(read.HOST) || read.ALLOW_MOCK === '1',
+    logLevel: read.LOG_LEVEL,
+  };
+}

@@ -1,0 +1,47 @@
+import type { FastifyPluginAsync } from 'fastify';
+import { Fault } from '../../schema/fault.ts';
+import { FHIR_JSON } from '../../schema/fhir.ts';
+import type { Tenants } from '../tenants.ts';
+import type { Authorizer } from './authorize.ts';
+import { capabilityStatement } from './capability-statement.ts';
+import { protectedResource, smartConfigurationOf } from './discovery.ts';
+
+type Door = Pick<Authorizer, 'smartConfiguration'>;
+
+/** `/fhir/metadata` and `/fhir/.well-known/smart-configuration` of a tenant (SM-1). No token is needed. */
+export function discoveryRoutes(door: Door, baseUrl: string, started: Date): FastifyPluginAsync {
+  return async (app) => {
+    const config = { open: true };
+    app.get('/fhir/metadata', { config }, async ({ tenant }, reply) => {
+      const smart = await smartConfigurationOf(tenant, door).catch((error: unknown) => {
+        // The statement is true without the EHR's addresses; a kind that is not built has none to tell.
+        if (error instanceof Fault) return {};
+        throw error;
+      });
+      reply.type(FHIR_JSON);
+      return JSON.stringify(capabilityStatement(tenant, baseUrl, smart, started));
+    });
+    app.get('/fhir/.well-known/smart-configuration', { config }, async ({ tenant }, reply) => {
+      reply.type('application/json');
+      return JSON.stringify(await smartConfigurationOf(tenant, door));
+    });
+  };
+}
+
+/** RFC 9728 §3: the host's root, then the well-known name, then the path of the tenant's base (SM-3). */
+export function protectedResourceRoutes(tenants: Tenants, door: Door, baseUrl: string): FastifyPluginAsync {
+  const prefix = new URL(baseUrl).pathname.replace(/\/+$/, '');
+  return async (app) => {
+    app.get<{ Params: { '*': string } }>(
+      '/.well-known/oauth-protected-resource/*',
+      async (request, reply) => {
+        const path = `/${request.params['*']}`;
+        const within = path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path;
+        const [key = '', encoded = ''] = within.slice(1).split('/');
+        const tenant = key === 'dyn' ? tenants.dynamic(encoded) : tenants.byKey(key);
+        reply.type('application/json');
+        return JSON.stringify(await protectedResource(tenant, door, baseUrl));
+      },
+    );
+  };
+}

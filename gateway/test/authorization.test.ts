@@ -1,0 +1,300 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { startDoor, type Door } from './door.ts';
+
+let door: Door;
+beforeAll(async () => {
+  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+  door = await startDoor();
+  const now = Math.floor(Date.now() / 1000);
+  const launched = { client_id: 'app', scope: 'patient/*.rs', exp: now + 3600 };
+  const set = (token: string, record: object) => door.ehr.tokens.set(token, { ...record });
+  set('expired', { ...launched, patient: 'p1', exp: now - 1 });
+  set('wrong-audience', { ...launched, patient: 'p1', aud: 'https://other.example.org' });
+  set('wrong-issuer', { ...launched, patient: 'p1', iss: 'https://other.example.org' });
+  set('scope-short', { ...launched, patient: 'p1', scope: 'patient/Observation.rs' });
+  set('no-scope', { ...launched, patient: 'p1', scope: 'openid' });
+  set('no-patient', { ...launched });
+  set('wrong-patient', { ...launched, patient: 'p2' });
+  set('system', { client_id: 'b', scope: 'system/*.rs', exp: now + 3600 });
+});
+beforeEach(() => {
+  door.ehr.mode = 'up';
+});
+afterAll(() => door.close());
+
+const PATHS = {
+  graphql: '/graphql',
+  fhir: '/fhir/Patient/p1',
+  dicomweb: '/dicomweb/studies',
+};
+type Face = keyof typeof PATHS;
+
+async function ask(face: Face, headers: Record<string, string>, tenant = 'smart') {
+  const init: RequestInit =
+    face === 'graphql'
+      ? {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', ...headers },
+          body: '{"query":"{ Patient(id: \\"p1\\") { id birthDate ImagingStudyList { id description } } }"}',
+        }
+      : { headers };
+  const response = await fetch(`${door.url}/${tenant}${PATHS[face]}`, init);
+  return { response, status: response.status, body: await response.text() };
+}
+
+const realm = 'realm="http://localhost/smart"';
+const metadata = 'resource_metadata="http://localhost/.well-known/oauth-protected-resource/smart"';
+const CHALLENGE = {
+  none: `Bearer ${realm}, ${metadata}`,
+  invalid: `Bearer ${realm}, error="invalid_token", ${metadata}`,
+  malformed: `Bearer ${realm}, error="invalid_request", ${metadata}`,
+};
+
+describe('SM-12, IA-5, IA-9: token × path → status, challenge, and no data', () => {
+  const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+  const rows: [string, Record<string, string>, number, string | undefined][] = [
+    ['missing', {}, 401, CHALLENGE.none],
+    ['another scheme', { authorization: 'Basic dTpw' }, 401, CHALLENGE.none],
+    ['malformed', { authorization: 'Bearer a b' }, 400, CHALLENGE.malformed],
+    ['empty', { authorization: 'Bearer ' }, 400, CHALLENGE.malformed],
+    ['unknown', bearer('made-up'), 401, CHALLENGE.invalid],
+    ['expired', bearer('expired'), 401, CHALLENGE.invalid],
+    ['wrong audience', bearer('wrong-audience'), 401, CHALLENGE.invalid],
+    ['wrong issuer', bearer('wrong-issuer'), 401, CHALLENGE.invalid],
+    [
+      'no scope',
+      bearer('no-scope'),
+      403,
+      `Bearer ${realm}, error="insufficient_scope", scope="patient/ImagingStudy.rs", ${metadata}`,
+    ],
+    [
+      'no patient',
+      bearer('no-patient'),
+      403,
+      `Bearer ${realm}, error="insufficient_scope", scope="launch/patient", ${metadata}`,
+    ],
+    [
+      'system scope, mode off (IA-4)',
+      bearer('system'),
+      403,
+      `Bearer ${realm}, error="insufficient_scope", scope="patient/ImagingStudy.rs", ${metadata}`,
+    ],
+  ];
+  for (const face of Object.keys(PATHS) as Face[]) {
+    test.each(rows)(`${face}: %s → %o %i`, async (_what, headers, status, challenge) => {
+      const { response, status: got, body } = await ask(face, headers);
+      expect(got).toBe(status);
+      // The stand-in faces do not know of resource metadata: it is the door’s own answers that are told to the letter.
+      if (face === 'graphql') expect(response.headers.get('www-authenticate')).toBe(challenge);
+      else expect(response.headers.get('www-authenticate')).toContain(challenge?.split(', resource')[0]);
+      expect(body).not.toContain('CONFIDENTIAL');
+    });
+  }
+
+  test.each<[Face, string, number]>([
+    ['fhir', 'everything', 200],
+    ['dicomweb', 'everything', 200],
+    ['graphql', 'everything', 200],
+    ['fhir', 'scope-short', 403],
+    ['dicomweb', 'scope-short', 403],
+    ['graphql', 'scope-short', 200],
+    ['fhir', 'imaging-only', 403],
+    ['dicomweb', 'imaging-only', 200],
+    ['fhir', 'wrong-patient', 403],
+    ['graphql', 'wrong-patient', 200],
+  ])('%s: %s → %i', async (face, token, status) => {
+    const { status: got, body } = await ask(face, bearer(token));
+    expect(got).toBe(status);
+    expect(body.includes('CONFIDENTIAL')).toBe(status === 200 && !/short|wrong/.test(token));
+  });
+
+  test('revoked: refused once the introspection lifetime is over (SM-9 says when)', async () => {
+    door.ehr.tokens.set('brief', {
+      scope: 'patient/*.rs',
+      patient: 'p1',
+      exp: Math.floor(Date.now() / 1000) + 1,
+    });
+    expect((await ask('fhir', bearer('brief'))).status).toBe(200);
+    await new Promise((done) => setTimeout(done, 1100));
+    expect((await ask('fhir', bearer('brief'))).status).toBe(401);
+  });
+
+  test.each(Object.keys(PATHS) as Face[])('%s: a token in the query is refused, not used', async (face) => {
+    const response = await fetch(`${door.url}/smart${PATHS[face]}?access_token=everything`, {
+      headers: { authorization: 'Bearer everything', 'apollo-require-preflight': '1' },
+    });
+    expect(response.status).toBe(400);
+  });
+
+  test.each([
+    ['down', 503],
+    ['failing', 503],
+    ['nonsense', 502],
+  ] as const)('IA-9 authorization server %s → %i on every face, no data', async (mode, status) => {
+    door.ehr.mode = mode;
+    for (const face of Object.keys(PATHS) as Face[]) {
+      const answer = await ask(face, bearer(`new-${mode}-${face}`));
+      expect(answer.status).toBe(status);
+      expect(answer.response.headers.get('www-authenticate')).toBeNull();
+      expect(answer.body).not.toContain('CONFIDENTIAL');
+    }
+  });
+
+  test('Backend Services: the policy’s patients (IA-8)', async () => {
+    expect((await ask('fhir', bearer('system'), 'backend')).status).toBe(200);
+    expect((await ask('fhir', bearer('everything'), 'backend')).status).toBe(403);
+  });
+});
+
+describe('where there is nothing', () => {
+  const long = (length: number) => `/${'x'.repeat(length)}/graphql`;
+  test.each<[string, number, string]>([
+    ['/nobody/graphql', 404, 'errors'],
+    ['/nobody/fhir/Patient/p1', 404, 'OperationOutcome'],
+    ['/nobody/fhir/metadata', 404, 'OperationOutcome'],
+    ['/nobody/dicomweb/studies', 404, 'not_found'],
+    ['/dyn/e30/graphql', 404, 'errors'],
+    ['/open/fhir/nothing/at/all', 404, 'OperationOutcome'],
+    ['/open/nothing', 404, 'not_found'],
+    ['/independent/fhir/Patient/p1', 501, 'OperationOutcome'],
+    ['/independent/graphql', 501, 'not_implemented'],
+    ['/independent/fhir/.well-known/smart-configuration', 501, 'not'],
+    ['/independent/fhir/metadata', 200, 'CapabilityStatement'],
+    ['/open/wado/capability/studies/1', 501, 'not_implemented'],
+    ['/open/oauth/token', 501, 'not_implemented'],
+    ['/%zz/graphql', 400, ''],
+    [long(5000), 404, 'errors'],
+    [long(20_000), 414, 'uri_too_long'],
+  ])('%.60s → %i', async (path, status, body) => {
+    const response = await fetch(door.url + path, { headers: { authorization: 'Bearer everything' } });
+    expect(response.status).toBe(status);
+    expect(await response.text()).toContain(body);
+  });
+});
+
+describe('discovery (SM-1 to SM-4, IA-1 to IA-4)', () => {
+  const json = async (path: string) => {
+    const response = await fetch(door.url + path, { headers: { origin: 'https://app.example.org' } });
+    expect(response.headers.get('access-control-allow-origin')).toBe('*');
+    return [response, (await response.json()) as Record<string, never>] as const;
+  };
+
+  test('the EHR’s endpoints with our capabilities, without a token', async () => {
+    const [response, document] = await json('/smart/fhir/.well-known/smart-configuration');
+    expect(response.headers.get('content-type')).toContain('application/json');
+    expect(document).toMatchObject({
+      issuer: door.ehr.issuer,
+      token_endpoint: `${door.ehr.url}/token`,
+      authorization_endpoint: `${door.ehr.url}/authorize`,
+      introspection_endpoint: `${door.ehr.url}/introspect`,
+      code_challenge_methods_supported: ['S256'],
+    });
+    expect(document['capabilities']).toEqual(
+      expect.arrayContaining([
+        'launch-standalone',
+        'smart-imaging-access',
+        'http://fhir.org/argonaut/smart-imaging/capabilities/app-launch',
+      ]),
+    );
+    expect(JSON.stringify(document)).not.toContain('backend-services');
+  });
+
+  test('IA-3, IA-4 Backend Services where it is on, and only it', async () => {
+    const [, document] = await json('/backend/fhir/.well-known/smart-configuration');
+    expect(document['capabilities']).toContain(
+      'http://fhir.org/argonaut/smart-imaging/capabilities/backend-services',
+    );
+    expect(document['capabilities']).not.toContain(
+      'http://fhir.org/argonaut/smart-imaging/capabilities/app-launch',
+    );
+    expect(document).toMatchObject({
+      grant_types_supported: expect.arrayContaining(['client_credentials']),
+      scopes_supported: expect.arrayContaining(['system/ImagingStudy.rs']),
+      token_endpoint_auth_methods_supported: ['private_key_jwt'],
+      token_endpoint_auth_signing_alg_values_supported: ['RS384', 'ES384'],
+    });
+  });
+
+  test('SM-4 CapabilityStatement', async () => {
+    const [response, statement] = await json('/smart/fhir/metadata');
+    expect(response.headers.get('content-type')).toContain('application/fhir+json');
+    expect(statement).toMatchObject({
+      resourceType: 'CapabilityStatement',
+      fhirVersion: '4.0.1',
+      kind: 'instance',
+    });
+    const [rest] = statement['rest'] as unknown as [
+      {
+        security: { extension: [{ extension: object[] }] };
+        resource: { type: string; searchParam?: { name: string }[] }[];
+      },
+    ];
+    expect(rest.security.extension[0].extension).toContainEqual({
+      url: 'token',
+      valueUri: `${door.ehr.url}/token`,
+    });
+    const imaging = rest.resource.find(({ type }) => type === 'ImagingStudy');
+    expect(imaging?.searchParam?.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['patient', '_lastUpdated', 'identifier']),
+    );
+    expect(rest.resource.map(({ type }) => type)).toContain('Endpoint');
+  });
+
+  test('SM-3 protected resource metadata, where the challenge says', async () => {
+    const [, document] = await json('/.well-known/oauth-protected-resource/smart');
+    expect(document).toMatchObject({
+      resource: 'http://localhost/smart',
+      authorization_servers: [door.ehr.issuer],
+      bearer_methods_supported: ['header'],
+    });
+    expect((await fetch(`${door.url}/.well-known/oauth-protected-resource/nobody`)).status).toBe(404);
+  });
+});
+
+test('SM-13 preflight: any origin, our headers, no credentials', async () => {
+  const response = await fetch(`${door.url}/smart/dicomweb/studies`, {
+    method: 'OPTIONS',
+    headers: {
+      origin: 'https://app.example.org',
+      'access-control-request-method': 'GET',
+      'access-control-request-headers': 'authorization',
+    },
+  });
+  expect(response.status).toBe(204);
+  expect(response.headers.get('access-control-allow-origin')).toBe('*');
+  expect(response.headers.get('access-control-allow-headers')).toContain('If-None-Match');
+  expect(response.headers.get('access-control-allow-credentials')).toBeNull();
+});
+
+test('pages, schema, health and metrics', async () => {
+  for (const [path, status, text] of [
+    ['/', 200, '/smart/playground'],
+    ['/open/playground', 200, 'textarea'],
+    ['/schema.graphql', 200, 'type Query'],
+    ['/health/live', 200, 'ok'],
+    ['/health/ready', 200, 'ready'],
+    ['/metrics', 200, 'http_request_duration_seconds'],
+    ['/app/', 404, 'not built'],
+  ] as const) {
+    const response = await fetch(door.url + path);
+    expect([path, response.status]).toEqual([path, status]);
+    expect(await response.text()).toContain(text);
+    expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+  }
+});
+
+test('SM-14 no token, no query and no patient in log, metrics or pages', async () => {
+  await fetch(`${door.url}/smart/fhir/Patient/p1?name=Jane`, {
+    headers: { authorization: 'Bearer everything' },
+  });
+  await fetch(`${door.url}/smart/fhir/Patient/JaneDoe`, { headers: { authorization: 'Bearer everything' } });
+  await fetch(`${door.url}/no/such/JanePath?x=Jane`);
+  const logged = door.logged() + (await (await fetch(`${door.url}/metrics`)).text());
+  expect(logged).toContain('"route":"/:tenant/fhir/Patient/:id"');
+  for (const secret of [...door.ehr.tokens.keys(), ...door.ehr.assertions].filter(
+    (t) => t.length > 6 && t !== 'expired',
+  )) {
+    expect(logged.includes(secret), secret).toBe(false);
+  }
+  expect(logged).not.toMatch(/Jane|made-up|backend-1|private/);
+});

@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs';
+import { Writable } from 'node:stream';
+import { parseTenant, type Tenant } from '../../schema/tenant.ts';
+import { Fault } from '../../schema/fault.ts';
+import { buildApp } from '../app.ts';
+import { logger } from '../observe.ts';
+import { authorizer } from '../smart/authorize.ts';
+import type { Tenants } from '../tenants.ts';
+import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
+import { standInClinical, standInImaging, type Breakage } from './stand-in-subgraphs.ts';
+
+export interface Door {
+  url: string;
+  ehr: AuthorizationServer;
+  /** Every line that was logged. */
+  logged(): string;
+  close(): Promise<void>;
+}
+
+const images = { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:1' };
+const sdl = (name: string) => readFileSync(new URL(`../../schema/${name}.graphql`, import.meta.url), 'utf8');
+
+/**
+ * The gateway's own part over stand-in subgraphs and a real authorization server, each on a port of its own. Tenants:
+ * `open` and `introspectable` (mock), `smart`, `rejecting` and `backend` (that server), `independent` (not built yet).
+ */
+export async function startDoor(options: { broken?: Breakage } = {}): Promise<Door> {
+  const ehr = await authorizationServer();
+  const smart = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
+  const mock = { type: 'mock', disableAuthzChecks: true };
+  const tenants = tenantsOf({
+    open: { authorization: mock, images },
+    introspectable: { authorization: mock, images, graphql: { introspection: true } },
+    smart: { authorization: smart, images },
+    rejecting: { authorization: { ...smart, refusedFields: 'reject' }, images },
+    backend: {
+      authorization: {
+        ...smart,
+        modes: ['backend-services'],
+        policy: [{ client_id: 'b', patients: ['p1'] }],
+      },
+      images,
+    },
+    independent: { authorization: { ...smart, type: 'smart-on-fhir-independent' }, images },
+  });
+  const exp = Math.floor(Date.now() / 1000) + 3600;
+  const launched = { client_id: 'app', patient: 'p1', exp };
+  ehr.tokens.set('everything', { ...launched, scope: 'patient/*.rs' });
+  ehr.tokens.set('imaging-only', { ...launched, scope: 'patient/ImagingStudy.rs' });
+
+  const lines: string[] = [];
+  const sink = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      lines.push(chunk.toString());
+      done();
+    },
+  });
+  const baseUrl = 'http://localhost';
+  const app = await buildApp({
+    baseUrl,
+    tenants,
+    authorizer: authorizer({ fetch, now: Date.now, baseUrl, dynamicHosts: new Set() }),
+    clinical: standInClinical(options.broken),
+    imaging: standInImaging(options.broken),
+    supergraphSdl: sdl('supergraph'),
+    apiSdl: sdl('api'),
+    viewerDirectory: '/nowhere',
+    log: logger('debug', sink),
+  });
+  const url = await app.listen({ port: 0, host: '127.0.0.1' });
+  return {
+    url,
+    ehr,
+    logged: () => lines.join(''),
+    close: async () => {
+      await app.close();
+      await ehr.close();
+    },
+  };
+}
+
+/** Tenants of literal configurations. */
+export function tenantsOf(files: Record<string, unknown>): Tenants {
+  const all = new Map<string, Tenant>();
+  for (const [key, json] of Object.entries(files)) {
+    const origin = { key, path: key, dynamic: false, directory: '/', environment: {} };
+    all.set(key, parseTenant(json, origin).tenant);
+  }
+  const missing = () => new Fault('not_found', 'There is no such tenant here.');
+  return {
+    all: [...all.values()],
+    skipped: [],
+    warnings: [],
+    byKey: (key) => {
+      const tenant = all.get(key);
+      if (!tenant) throw missing();
+      return tenant;
+    },
+    dynamic: () => {
+      throw missing();
+    },
+  };
+}

@@ -1,0 +1,233 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Fault } from '../../schema/fault.ts';
+import { startDoor, type Door } from './door.ts';
+import type { Breakage } from './stand-in-subgraphs.ts';
+
+const QUERY = `{ Patient(id: "p1") { id birthDate ConditionList { id code { text } } ImagingStudyList { id series { uid } } } }`;
+const broken: Breakage = {};
+let door: Door;
+
+beforeAll(async () => {
+  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+  door = await startDoor({ broken });
+});
+afterAll(() => door.close());
+
+async function ask(body: unknown, options: { path?: string; token?: string; init?: RequestInit } = {}) {
+  const { path = '/open/graphql', token, init } = options;
+  const response = await fetch(door.url + path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+    body: JSON.stringify(body),
+    ...init,
+  });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, json: JSON.parse(text) as Answer };
+}
+interface Answer {
+  data?: { Patient?: Record<string, unknown> } & Record<string, unknown>;
+  errors?: { message: string; path?: unknown[]; extensions: Record<string, unknown> }[];
+}
+
+test('one POST brings what two subgraphs know', async () => {
+  const { status, json } = await ask({ query: QUERY });
+  expect(status).toBe(200);
+  expect(json).toEqual({
+    data: {
+      Patient: {
+        id: 'p1',
+        birthDate: '1970-01-01',
+        ConditionList: [{ id: 'c1', code: { text: 'CONFIDENTIAL cough' } }],
+        ImagingStudyList: [{ id: '1.2.3', series: [{ uid: '1.2.3.4' }] }],
+      },
+    },
+  });
+});
+
+describe('FG-10 one side fails, the other answers', () => {
+  test.each([
+    ['imaging', 'ConditionList', 'ImagingStudyList'],
+    ['clinical', 'ImagingStudyList', 'ConditionList'],
+  ] as const)('%s down: %s stays, %s is null with code, service and path', async (side, stays, gone) => {
+    broken[side] = new Fault('unavailable', 'Down.', { service: side, retryAfter: 3 });
+    const { status, json } = await ask({ query: QUERY });
+    delete broken[side];
+    expect(status).toBe(200);
+    expect(json.data?.Patient).toMatchObject({ id: 'p1', [stays]: expect.any(Array), [gone]: null });
+    expect(json.errors).toContainEqual({
+      message: 'Down.',
+      path: ['Patient', gone],
+      extensions: { code: 'unavailable', status: 503, service: side, retryAfter: 3 },
+    });
+  });
+
+  test('SM-14 a foreign error keeps its text to itself', async () => {
+    broken.imaging = new Error('connect 10.1.2.3: patient Jane Doe');
+    const { json } = await ask({ query: QUERY });
+    delete broken.imaging;
+    expect(json.errors).toMatchObject([
+      { extensions: { code: 'internal', status: 500, service: 'imaging' } },
+    ]);
+    expect(JSON.stringify(json)).not.toMatch(/Jane|10\.1\.2\.3/);
+  });
+});
+
+test('SM-6 a field that the scopes do not cover is null with an error, at 200', async () => {
+  const { status, json } = await ask({ query: QUERY }, { path: '/smart/graphql', token: 'imaging-only' });
+  expect(status).toBe(200);
+  expect(json.data?.Patient).toEqual({
+    id: 'p1',
+    birthDate: null,
+    ConditionList: null,
+    ImagingStudyList: [{ id: '1.2.3', series: [{ uid: '1.2.3.4' }] }],
+  });
+  expect(json.errors?.map(({ extensions }) => [extensions['code'], extensions['scope']])).toEqual([
+    ['insufficient_scope', 'patient/Patient.rs'],
+    ['insufficient_scope', 'patient/Condition.rs'],
+  ]);
+});
+
+test('SM-6 refusedFields: reject turns it into 403 without data', async () => {
+  const { status, json } = await ask({ query: QUERY }, { path: '/rejecting/graphql', token: 'imaging-only' });
+  expect(status).toBe(403);
+  expect(json.data).toBeUndefined();
+});
+
+describe('FG-11 FHIR’s own spelling', () => {
+  test.each(['/open/fhir/$graphql', '/open/fhir/%24graphql'])('%s', async (path) => {
+    const { json } = await ask({ query: '{ Patient(id: "p1") { birthDate } }' }, { path });
+    expect(json).toEqual({ data: { Patient: { birthDate: '1970-01-01' } } });
+  });
+
+  test.each(['$graphql', '%24graphql'])(
+    'at instance level the selection starts at the resource: %s',
+    async (end) => {
+      const { json } = await ask({ query: '{ id birthDate }' }, { path: `/open/fhir/Patient/p1/${end}` });
+      expect(json).toEqual({ data: { id: 'p1', birthDate: '1970-01-01' } });
+    },
+  );
+
+  test('variables, fragments, GET and application/graphql', async () => {
+    const path = '/open/fhir/Patient/p1/$graphql';
+    const withFragment =
+      'query Q($n: Int) { ...F ConditionList(_count: $n) { id } } fragment F on Patient { id }';
+    const expected = { data: { id: 'p1', ConditionList: [{ id: 'c1' }] } };
+    expect((await ask({ query: withFragment, variables: { n: 1 } }, { path })).json).toEqual(expected);
+    const get = await fetch(`${door.url}${path}?query=${encodeURIComponent('{ id }')}`, {
+      headers: { authorization: 'Bearer x' },
+    });
+    expect(await get.json()).toEqual({ data: { id: 'p1' } });
+    const raw = { method: 'POST', headers: { 'content-type': 'application/graphql' }, body: '{ id }' };
+    expect(await (await fetch(door.url + path, raw)).json()).toEqual({ data: { id: 'p1' } });
+  });
+
+  test('errors carry an OperationOutcome, their path starts at the resource', async () => {
+    broken.clinical = new Fault('unavailable', 'Down.', { service: 'clinical' });
+    const { json } = await ask({ query: '{ id birthDate }' }, { path: '/open/fhir/Patient/p1/$graphql' });
+    delete broken.clinical;
+    expect(json.errors).toMatchObject([
+      {
+        path: ['birthDate'],
+        extensions: { resource: { resourceType: 'OperationOutcome', issue: [{ diagnostics: 'Down.' }] } },
+      },
+    ]);
+  });
+});
+
+describe('FG-12 limits, FG-13 forgery', () => {
+  const deep = (levels: number) =>
+    `${'{ partOf { resource { ... on Location '.repeat(levels)} { id } ${'}'.repeat(levels * 3)}`;
+  const repeated = (n: number, field: (i: number) => string) =>
+    Array.from({ length: n }, (_, i) => field(i)).join(' ');
+  test.each<[string, string, RegExp]>([
+    ['depth', `{ Location(id: "x") ${deep(20)} }`, /more than 30 levels/],
+    ['aliases', `{ Patient(id: "p1") { ${repeated(101, (i) => `a${i}: id`)} } }`, /more than 100 aliases/],
+    [
+      'aliases in a fragment used often',
+      `{ Patient(id: "p1") { ${'...F '.repeat(11)} } } fragment F on Patient { ${repeated(10, (i) => `a${i}: id`)} }`,
+      /more than 100 aliases/,
+    ],
+    [
+      'root fields',
+      `{ ${repeated(31, (i) => `a${i}: Patient(id: "p1") { id }`)} }`,
+      /more than 30 root fields/,
+    ],
+    [
+      'directives',
+      `{ Patient(id: "p1") { id ${'@include(if: true) '.repeat(1)} ${repeated(101, () => 'id @skip(if: false)')} } }`,
+      /more than 100 directives/,
+    ],
+    ['tokens', `{ Patient(id: "p1") { ${'id '.repeat(9000)} } }`, /token/i],
+    [
+      'cost',
+      `{ PatientList(_count: 1000) { ConditionList(_count: 1000) { id } } }`,
+      /ask for less with _count/,
+    ],
+    ['syntax', '{ Patient(', /Syntax/],
+    ['unknown field', '{ Patient(id: "p1") { nosuch } }', /nosuch/],
+  ])('%s', async (_what, query, message) => {
+    const { status, json } = await ask({ query });
+    expect(status).toBe(400);
+    expect(json.errors?.some((error) => message.test(error.message))).toBe(true);
+    expect(json.data).toBeUndefined();
+  });
+
+  test('a flat list of 1,000 with many fields is within the cost (FG-2)', async () => {
+    const fields =
+      'id onsetDateTime code { text coding { code system display } } recordedDate clinicalStatus { text }';
+    const { json } = await ask({
+      query: `{ Patient(id: "p1") { ConditionList(_count: 1000) { ${fields} } } }`,
+    });
+    expect(json.errors).toBeUndefined();
+  });
+
+  test('body size', async () => {
+    const { status, json } = await ask({ query: QUERY, variables: { x: 'x'.repeat(300_000) } });
+    expect([status, json.errors?.[0]?.extensions['code']]).toEqual([413, 'too_large']);
+  });
+
+  test.each<[string, RequestInit, number]>([
+    [
+      'a form post without our headers',
+      { headers: { 'content-type': 'text/plain' }, body: JSON.stringify({ query: QUERY }) },
+      400,
+    ],
+    ['malformed JSON', { headers: { 'content-type': 'application/json' }, body: '{' }, 400],
+    [
+      'several at once',
+      { headers: { 'content-type': 'application/json' }, body: JSON.stringify([{ query: QUERY }]) },
+      400,
+    ],
+    ['another method', { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{}' }, 405],
+  ])('%s', async (_what, init, status) => {
+    const answer = await ask({}, { init: { method: 'POST', ...init } });
+    expect(answer.status).toBe(status);
+    expect(answer.json.errors).toHaveLength(1);
+  });
+
+  test('GET needs a header that no other page can make a browser send', async () => {
+    const url = `${door.url}/open/graphql?query=${encodeURIComponent('{ Patient(id: "p1") { id } }')}`;
+    expect((await fetch(url)).status).toBe(400);
+    expect((await fetch(url, { headers: { authorization: 'Bearer x' } })).status).toBe(200);
+  });
+
+  test('introspection where the tenant has it on, in no hidden place where it is off', async () => {
+    const query = '{ __schema { queryType { name } } }';
+    expect((await ask({ query }, { path: '/introspectable/graphql' })).json.data).toEqual({
+      __schema: { queryType: { name: 'Query' } },
+    });
+    const hidden = 'query { ...F } fragment F on Query { ... on Query { __type(name: "Patient") { name } } }';
+    for (const query of ['{ __schema { queryType { name } } }', hidden]) {
+      expect(await ask({ query })).toMatchObject({
+        status: 400,
+        json: { errors: [{ extensions: { code: 'invalid_request' } }] },
+      });
+    }
+    expect((await ask({ query: '{ Patient(id: "p1") { __typename } }' })).status).toBe(200);
+  });
+});
+
+test('concurrent requests do not meet in each other’s results', async () => {
+  const answers = await Promise.all(Array.from({ length: 50 }, () => ask({ query: QUERY })));
+  expect(new Set(answers.map(({ json }) => JSON.stringify(json))).size).toBe(1);
+});
