@@ -8,6 +8,7 @@ type Config = Extract<ImagesConfig, { type: 'dicom-web' }>;
 type Body = Dispatcher.ResponseData['body'];
 
 export interface Answer {
+  status: number;
   contentType: string;
   /** Bytes, where the server said. */
   size?: number;
@@ -57,9 +58,12 @@ export class DicomWebClient {
     }
     const { statusCode, headers, body } = answer;
     if (statusCode >= 200 && statusCode < 300) {
+      // Who reads the body learns of its failure; one that is left unread must not end the process.
+      body.on('error', () => undefined);
       const size = Number(headers['content-length'] ?? NaN);
       return {
-        contentType: statusCode === 204 ? '' : String(headers['content-type'] ?? ''),
+        status: statusCode,
+        contentType: String(headers['content-type'] ?? ''),
         ...(Number.isFinite(size) && { size }),
         body,
       };

@@ -73,10 +73,11 @@ export function dicomWebSource(
   const client = new DicomWebClient(config, now);
 
   async function json(path: string, signal: AbortSignal | undefined): Promise<DicomJson[]> {
-    const { contentType, body } = await client.get(path, { accept: DICOM_JSON, signal });
+    const { status, body } = await client.get(path, { accept: DICOM_JSON, signal });
     try {
-      if (!contentType) return [];
-      const rows: unknown = JSON.parse(await body.text());
+      const json = await body.text();
+      if (status === 204) return [];
+      const rows: unknown = JSON.parse(json);
       if (Array.isArray(rows)) return rows as DicomJson[];
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw asFault(error);
