@@ -1,4 +1,4 @@
-import { vrOf } from '../../../schema/dictionary.ts';
+import { isPrivate, vrOf } from '../../../schema/dictionary.ts';
 import { DamagedFile, type Bytes } from './bytes.ts';
 
 /** How a data set is written, PS3.5 §7.1 and Annex A. */
@@ -78,8 +78,20 @@ export function readDataset(
 ): Element[] {
   const reader = new Reader(bytes, options);
   const elements: Element[] = [];
-  reader.elements(start, end, encoding, false, 0, elements);
+  try {
+    reader.elements(start, end, encoding, false, 0, elements);
+  } catch (error) {
+    const pixels = elements.findIndex(({ tag, length }) => isPixelData(tag) && length !== UNDEFINED);
+    if (pixels < 0 || !(error instanceof DamagedFile)) throw error;
+    // Rubbish after whole pixels: some devices pad their files so. What was read stands.
+    return elements.filter(({ length }, i) => i <= pixels || length !== UNDEFINED);
+  }
   return elements;
+}
+
+/** The top-level elements that hold pixels, PS3.5 §8. */
+export function isPixelData(tag: string): boolean {
+  return tag === '7FE00010' || tag === '7FE00008' || tag === '7FE00009';
 }
 
 /** Fragments of encapsulated pixel data from `position` on, the Basic Offset Table first, and where they end. */
@@ -157,7 +169,9 @@ class Reader {
           : (buffer[at + 6]! << 8) | buffer[at + 7]!;
         position += 8;
       } else {
-        vr = letters;
+        // PS3.5 §6.2.2 note: UN may stand for a VR that the writer did not know, and we do; a sequence keeps it.
+        const known = letters === 'UN' && littleEndian && !isPrivate(tag) ? vrOf(tag) : undefined;
+        vr = known && known !== 'SQ' ? known : letters;
         if (position + 12 > end) throw new DamagedFile('The file ends within an element.');
         length = uint32(this.#bytes.buffer, this.#bytes.ensure(position + 8, 4), littleEndian);
         // `ensure` may have moved the window: `buffer` and `at` are stale from here on.

@@ -2,7 +2,7 @@ import { inflateRawSync } from 'node:zlib';
 import { TransferSyntax } from '../../../schema/dicom.ts';
 import { vrOf } from '../../../schema/dictionary.ts';
 import { Bytes, DamagedFile } from './bytes.ts';
-import { isVr, readDataset, type Element, type Encoding, type ReadOptions } from './dataset.ts';
+import { isPixelData, isVr, readDataset, type Element, type Encoding, type ReadOptions } from './dataset.ts';
 
 /** A DICOM file, PS3.10 §7, as far as it was read. */
 export interface DicomFile {
@@ -22,11 +22,6 @@ const BIG: Encoding = { explicitVr: true, littleEndian: false };
 
 /** Inflated data sets beyond this are refused: a few kilobytes can claim gigabytes. */
 const MAX_INFLATED = 256 * 1024 * 1024;
-
-/** The top-level elements that hold pixels, PS3.5 §8. */
-export function isPixelData(tag: string): boolean {
-  return tag === '7FE00010' || tag === '7FE00008' || tag === '7FE00009';
-}
 
 /**
  * Reads a DICOM file, with preamble and meta information or without either.

@@ -2,7 +2,7 @@ import { Tag, type DicomElement, type DicomJson } from '../../../schema/dicom.ts
 import { isUsOrSs } from '../../../schema/dictionary.ts';
 import type { Bytes } from './bytes.ts';
 import { textDecoder } from './charset.ts';
-import type { Element, Encoding } from './dataset.ts';
+import { isPixelData, type Element, type Encoding } from './dataset.ts';
 import {
   binaryNumbers,
   decimal,
@@ -82,9 +82,8 @@ function attribute(element: Element, encoding: Encoding, context: Context): Dico
     );
     return Value.length > 0 ? { vr, Value } : { vr };
   }
-  if (element.fragments || (BULK.has(vr) && element.length > MAX_INLINE) || tag.startsWith('7FE000')) {
-    return BULK.has(vr) ? { vr, BulkDataURI: context.path + tag } : binary(element, encoding, context);
-  }
+  const bulk = element.fragments !== undefined || element.length > MAX_INLINE || isPixelData(tag);
+  if (BULK.has(vr) && bulk && element.length > 0) return { vr, BulkDataURI: context.path + tag };
   if (BULK.has(vr)) return binary(element, encoding, context);
   const value = context.bytes.slice(element.offset, element.length);
   const Value = values(vr, value, encoding, context);

@@ -1,6 +1,6 @@
 import { number, text, Tag, type DicomJson } from '../../../schema/dicom.ts';
 import { DamagedFile, type Bytes } from './bytes.ts';
-import { readFragments, type Element, type Encoding, type Fragment } from './dataset.ts';
+import type { Element, Encoding, Fragment } from './dataset.ts';
 
 /** Where the frames of an object lie. */
 export type PixelLayout = NativeLayout | EncapsulatedLayout;
@@ -75,7 +75,7 @@ export function encapsulatedLayout(
   frames: number,
   extended?: readonly number[],
 ): EncapsulatedLayout {
-  const [table, ...fragments] = readFragments(bytes, element.offset, bytes.size).fragments;
+  const [table, ...fragments] = element.fragments ?? [];
   if (!table) throw new DamagedFile('Encapsulated pixel data have no offset table.');
   const basic = (): number[] => {
     const value = bytes.slice(table.offset, table.length - (table.length % 4));

@@ -30,7 +30,9 @@ export function canTranscode(from: string, to: string): boolean {
  */
 export function transcode(file: DicomFile, transferSyntax: string): Readable {
   const to = ENCODINGS[transferSyntax]!;
-  const dataset = Readable.from(writeElements(file.bytes, file.elements, file.encoding, to, false));
+  // Pieces are up to 1 MiB: two of them wait at most.
+  const elements = writeElements(file.bytes, file.elements, file.encoding, to, false);
+  const dataset = Readable.from(elements, { highWaterMark: 2 });
   if (transferSyntax !== TransferSyntax.DeflatedExplicitVRLittleEndian) {
     return Readable.from(concatenate(writeMeta(file, transferSyntax), dataset), { objectMode: false });
   }

@@ -75,7 +75,10 @@ class Folder implements FolderSource {
   readonly #log: FolderLog;
   readonly #patience: number;
   readonly #closing = new AbortController();
-  readonly #frameTables = new LRUCache<string, FrameTable>({ max: 64 });
+  readonly #frameTables = new LRUCache<string, FrameTable>({
+    maxSize: 200_000,
+    sizeCalculation: ({ layout }) => (layout.kind === 'native' ? 1 : layout.frames.length + 1),
+  });
   readonly #interval: NodeJS.Timeout | undefined;
   /** Walks run one after the other. */
   #work: Promise<void>;

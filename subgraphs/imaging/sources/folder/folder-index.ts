@@ -172,14 +172,15 @@ export class FolderIndex {
   }
 }
 
+// OR REPLACE: another process may keep the same index.
 function statements(database: Database.Database) {
   const instance = columns('instance');
   return {
     find: database.prepare('SELECT id, size, mtime FROM file WHERE path = ?'),
     see: database.prepare('INSERT OR IGNORE INTO temp.seen VALUES (?)'),
-    putOther: database.prepare('INSERT INTO file (path, size, mtime, state) VALUES (?, ?, ?, ?)'),
+    putOther: database.prepare('INSERT OR REPLACE INTO file (path, size, mtime, state) VALUES (?, ?, ?, ?)'),
     putInstance: database.prepare(
-      `INSERT INTO file (path, size, mtime, state, kept, StudyInstanceUID, SeriesInstanceUID, PatientID,
+      `INSERT OR REPLACE INTO file (path, size, mtime, state, kept, StudyInstanceUID, SeriesInstanceUID, PatientID,
        ${instance.join(', ')}, json) VALUES (?, ?, ?, 2, ${marks(instance.length + 5)})`,
     ),
     putStudy: database.prepare(`INSERT OR REPLACE INTO study VALUES (${marks(columns('study').length + 2)})`),

@@ -1,8 +1,8 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { Tag, text, UID, type DicomJson } from '../../../../schema/dicom.ts';
 import { Bytes, DamagedFile } from '../../part10/bytes.ts';
-import { readFragments } from '../../part10/dataset.ts';
-import { isPixelData, metaUid, readFile, type DicomFile } from '../../part10/file.ts';
+import { isPixelData, readFragments } from '../../part10/dataset.ts';
+import { metaUid, readFile, type DicomFile } from '../../part10/file.ts';
 import { dicomJson } from '../../part10/json.ts';
 import { HEADER_TAGS } from './attributes.ts';
 

@@ -2,14 +2,8 @@ import { Readable } from 'node:stream';
 import { frameMediaType, Tag, TransferSyntax, type DicomJson } from '../../../../schema/dicom.ts';
 import { Fault } from '../../../../schema/fault.ts';
 import { Bytes, DamagedFile } from '../../part10/bytes.ts';
-import {
-  readFragments,
-  type Element,
-  type Encoding,
-  type Fragment,
-  type Item,
-} from '../../part10/dataset.ts';
-import { isPixelData, readFile, type DicomFile } from '../../part10/file.ts';
+import { isPixelData, type Element, type Encoding, type Fragment, type Item } from '../../part10/dataset.ts';
+import { readFile, type DicomFile } from '../../part10/file.ts';
 import { dicomJson } from '../../part10/json.ts';
 import {
   encapsulatedLayout,
@@ -85,7 +79,7 @@ export interface FrameTable {
 export function readFrameTable(path: string, indexed: IndexedInstance): Promise<FrameTable> {
   return withFile(path, indexed, (file) => {
     const { bytes, elements, encoding, transferSyntax } = file;
-    const pixels = elements.find(({ tag }) => isPixelData(tag));
+    const pixels = elements.find(({ tag, length }) => isPixelData(tag) && length > 0);
     const description = elements.filter(({ tag }) => tag.startsWith('0028'));
     const attributes = pixels && pixelAttributes(dicomJson(bytes, description, encoding));
     if (!attributes) throw new Fault('not_found', 'The object has no pixel data.');
@@ -165,15 +159,14 @@ async function encapsulated(layout: EncapsulatedLayout, number: number, read: Re
 export function readBulkData(path: string, indexed: IndexedInstance, uri: string): Promise<BulkData> {
   return withFile(path, indexed, (file) => {
     const found = findElement(file, uri.replace(/^\/?bulkdata\//, '').split('/'));
-    if (!found || found.element.vr === 'SQ')
+    if (!found || found.element.vr === 'SQ' || found.element.length === 0)
       throw new Fault('not_found', 'The object has no such bulk data.');
     const { element, encoding } = found;
     const turned = !encoding.littleEndian && (UNIT[element.vr] ?? 1) > 1;
     if (element.fragments) {
-      const { fragments } = readFragments(file.bytes, element.offset, file.bytes.size);
       const single = pixelFrames(file) === 1 && isPixelData(element.tag);
       const mediaType = single ? frameMediaType(file.transferSyntax) : 'application/octet-stream';
-      return bulkData(mediaType, fragments.slice(1), path, indexed);
+      return bulkData(mediaType, element.fragments.slice(1), path, indexed);
     }
     const deflated = file.transferSyntax === TransferSyntax.DeflatedExplicitVRLittleEndian;
     if (turned || deflated) return inMemory(littleEndianValue(file.bytes, element, encoding));

@@ -54,10 +54,11 @@ export class Scanner {
    * @throws where the directory itself cannot be read: the index stays as it is
    */
   async walk(directory: string): Promise<void> {
-    const { index, onProgress, signal } = this.#options;
+    const { index, log, onProgress, signal } = this.#options;
     const started = performance.now();
     const progress: Progress = { files: 0, read: 0, seconds: 0, done: false };
     let nextReport = started + 250;
+    let nextLine = started + 5000;
     index.startWalk();
     const unchanged: number[] = [];
     const flush = (): void => {
@@ -78,7 +79,11 @@ export class Scanner {
       const now = performance.now();
       if (now > nextReport) {
         nextReport = now + 250;
-        onProgress?.({ ...progress, seconds: (now - started) / 1000 });
+        progress.seconds = (now - started) / 1000;
+        onProgress?.({ ...progress });
+        if (now > nextLine)
+          log.info({ files: progress.files, read: progress.read }, 'the folder is being indexed');
+        if (now > nextLine) nextLine = now + 5000;
       }
       await this.#breathe();
     }
@@ -89,7 +94,8 @@ export class Scanner {
     if (directory === '') index.setComplete();
     onProgress?.({ ...progress, done: true });
     const message = directory === '' ? 'folder indexed' : 'directory indexed';
-    this.#options.log.info({ ...progress, gone, instances: index.count(), done: undefined }, message);
+    const { files, read, seconds } = progress;
+    log.info({ files, read, seconds, gone, instances: index.count() }, message);
   }
 
   /** Looks again at one path that something happened to. */
