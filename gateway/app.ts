@@ -12,7 +12,7 @@ import { fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { Fault, toFault } from '../schema/fault.ts';
 import { addDoor, decorateRequests } from './door.ts';
-import { faultHandler, sendFault, styleOf } from './fault-reply.ts';
+import { faultHandler, nameResourceMetadata, sendFault, styleOf } from './fault-reply.ts';
 import { fhirGraphqlRoutes, graphqlRoutes } from './federation/graphql-routes.ts';
 import type { LocalSubgraph } from './federation/local-data-source.ts';
 import { federatedServer } from './federation/supergraph.ts';
@@ -82,6 +82,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
 
   decorateRequests(app);
   observeRequests(app, measured);
+  nameResourceMetadata(app, baseUrl);
   await app.register(fastifyCors, CORS);
   await app.register(fastifyHelmet, SECURITY_HEADERS);
   await app.register(fastifyCompress, COMPRESSED);

@@ -52,6 +52,7 @@ export function addDoor(
     request.access = await authorizer.authorize(request.tenant, request.raw);
   });
   app.addHook('preHandler', async (request) => {
-    if (request.tenant.authorization.type !== 'mock') refuseFormToken(request.body);
+    const form = request.headers['content-type']?.startsWith('application/x-www-form-urlencoded');
+    if (form && request.tenant.authorization.type !== 'mock') refuseFormToken(request.body);
   });
 }

@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Fault, faultExtensions, faultHeaders, faultJson, faultOutcome, toFault } from '../schema/fault.ts';
 import { FHIR_JSON } from '../schema/fhir.ts';
 import { tenantBase } from '../schema/request.ts';
@@ -48,4 +48,14 @@ export function faultHandler(baseUrl: string, style: FaultStyle) {
 export function styleOf(path: string): FaultStyle {
   if (/\/fhir(\/|$|\?)/.test(path)) return 'fhir';
   return /\/graphql($|\?)/.test(path) ? 'graphql' : 'json';
+}
+
+/** Every bearer challenge, whichever face wrote it, names the tenant's metadata (SM-3, RFC 9728 §5.1). */
+export function nameResourceMetadata(app: FastifyInstance, baseUrl: string): void {
+  app.addHook('onSend', async ({ tenant }, reply) => {
+    const challenge = reply.getHeader('www-authenticate');
+    if (!tenant || typeof challenge !== 'string' || challenge.includes('resource_metadata=')) return;
+    const metadata = resourceMetadataUrl(baseUrl, tenant);
+    void reply.header('www-authenticate', `${challenge}, resource_metadata="${metadata}"`);
+  });
 }

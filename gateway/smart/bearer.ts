@@ -22,10 +22,15 @@ export function bearerToken(request: IncomingMessage): string | undefined {
   return token;
 }
 
-/** @throws Fault `invalid_request` for a token among the fields of a form (RFC 6750 §2.2) */
-export function refuseFormToken(body: unknown): void {
-  const fields = body instanceof URLSearchParams ? Object.fromEntries(body) : body;
-  if (typeof fields === 'object' && fields !== null && 'access_token' in fields) throw malformed(IN_HEADER);
+/**
+ * Refuses a token among the fields of a form (RFC 6750 §2.2).
+ * @param form the body as its face parsed it: text, or name and value pairs
+ * @throws Fault `invalid_request`
+ */
+export function refuseFormToken(form: unknown): void {
+  if (typeof form !== 'string' && !Array.isArray(form)) return;
+  if (new URLSearchParams(form as string | [string, string][]).has('access_token'))
+    throw malformed(IN_HEADER);
 }
 
 const IN_HEADER = 'An access token belongs in the Authorization header.';

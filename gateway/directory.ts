@@ -1,0 +1,40 @@
+import type { Patient, Resource } from 'fhir/r4.js';
+import type { Access, PatientIdentity } from '../schema/access.ts';
+import { Fault } from '../schema/fault.ts';
+import type { Tenant } from '../schema/tenant.ts';
+
+/** What is needed of the clinical record: one Patient, and Patients by identifier. */
+export interface PatientRecord {
+  read(type: string, id: string): Promise<Resource>;
+  search(
+    type: string,
+    search: { params: readonly (readonly [string, string])[]; count: number },
+  ): Promise<{ resources: readonly Resource[] }>;
+}
+
+/**
+ * Who a patient is outside FHIR, from the clinical record and within the caller's own rights: for tenants whose
+ * Access reaches everybody and so carries no identities.
+ */
+export function patientDirectory(open: (tenant: Tenant, access: Access) => PatientRecord) {
+  return {
+    async read(tenant: Tenant, access: Access, patientId: string): Promise<PatientIdentity | undefined> {
+      try {
+        const patient = (await open(tenant, access).read('Patient', patientId)) as Patient;
+        const { id, identifier = [], birthDate } = patient;
+        return { id: id ?? patientId, identifier, ...(birthDate && { birthDate }) };
+      } catch (error) {
+        if (error instanceof Fault && error.code === 'not_found') return undefined;
+        throw error;
+      }
+    },
+
+    async find(tenant: Tenant, access: Access, mrn: string): Promise<string | undefined> {
+      // R4 §3.1.1.5: in a token these three are written with a backslash.
+      const value = mrn.replace(/[\\,|$]/g, '\\$&');
+      const search = { params: [['identifier', value]] as const, count: 2 };
+      const { resources } = await open(tenant, access).search('Patient', search);
+      return resources.length === 1 ? resources[0]!.id : undefined;
+    },
+  };
+}

@@ -1,0 +1,142 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join, sep } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import type { FastifyBaseLogger } from 'fastify';
+import { sealingKey } from '../schema/access.ts';
+import { clinicalSubgraph } from '../subgraphs/clinical/app.ts';
+import { imagingSubgraph } from '../subgraphs/imaging/app.ts';
+import { buildApp } from './app.ts';
+import { buildDemoImages } from './demo/images.ts';
+import { patientDirectory } from './directory.ts';
+import { logger } from './observe.ts';
+import { readyMadeCommand } from './ready-made.ts';
+import { readSettings, SettingsError } from './settings.ts';
+import { authorizer } from './smart/authorize.ts';
+import { readTenants, TenantsError } from './tenants.ts';
+
+/** Environment → tenants → app → listen. The only file that reads the environment and ends the process. */
+async function main(): Promise<void> {
+  const root = packageRoot();
+  const settings = readSettings(process.env, root);
+  const { baseUrl, dataDir, host, port } = settings;
+  // ApolloGateway phones out unless it is told not to before it is made.
+  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+  const log = logger(settings.logLevel);
+  const demo = {
+    images: join(dataDir, 'demo', 'images'),
+    patients: join(root, 'gateway', 'demo', 'patients'),
+  };
+  const tenants = readTenants({
+    directory: settings.tenantsDir,
+    environment: { ...process.env, DEMO_IMAGES: demo.images },
+    demo,
+    mockAllowed: settings.mockAllowed,
+    dynamic: settings.dynamicTenants,
+    dynamicHosts: settings.dynamicHosts,
+  });
+  for (const warning of tenants.warnings) log.warn(warning);
+  for (const { key, reason } of tenants.skipped) log.warn({ tenant: key, reason }, 'tenant left out');
+  sealingKeysOf(settings.sealingKeys, log);
+
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const usesDemo = tenants.all.some(({ images }) =>
+    images.some((source) => source.type === 'folder' && `${source.path}${sep}`.startsWith(demo.images + sep)),
+  );
+  if (usesDemo) await buildDemoImages({ target: demo.images, onProgress: demoProgress() });
+
+  const outside = { fetch: globalThis.fetch, now: Date.now, dynamicHosts: settings.dynamicHosts };
+  const door = authorizer({ ...outside, baseUrl });
+  const clinical = clinicalSubgraph({ dataDir, baseUrl });
+  const imaging = imagingSubgraph({
+    baseUrl,
+    dataDir,
+    now: () => Date.now() / 1000,
+    log: log as FastifyBaseLogger,
+    directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
+  });
+  for (const tenant of tenants.all) {
+    // A store that cannot be loaded takes down its own tenant only; the next request tries again.
+    await clinical.prepare(tenant).catch((err: unknown) => log.error({ err, tenant: tenant.key }, 'store'));
+  }
+
+  let stopping = false;
+  const app = await buildApp({
+    baseUrl,
+    tenants,
+    authorizer: door,
+    clinical,
+    imaging,
+    supergraphSdl: readFileSync(join(root, 'schema', 'supergraph.graphql'), 'utf8'),
+    apiSdl: readFileSync(join(root, 'schema', 'api.graphql'), 'utf8'),
+    viewerDirectory: join(root, 'dist', 'viewer'),
+    log,
+    ready: () => !stopping,
+  });
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    log.info({ signal }, 'stopping: no new requests, what was begun is finished');
+    setTimeout(() => process.exit(1), STOP_MILLISECONDS).unref();
+    void app
+      .close()
+      .then(() => Promise.all([clinical.close(), imaging.close()]))
+      .then(
+        () => process.exit(0),
+        (err: unknown) => {
+          log.error({ err }, 'stopping failed');
+          process.exit(1);
+        },
+      );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  await app.listen({ host, port });
+  if (process.env['NODE_ENV'] !== 'production') greet(baseUrl);
+}
+
+/** As long as Kubernetes waits, less a little. */
+const STOP_MILLISECONDS = 25_000;
+
+/** The folder that package.json is in, from the sources and from dist/ alike. */
+function packageRoot(): string {
+  let folder = import.meta.dirname;
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  return folder;
+}
+
+function sealingKeysOf(configured: readonly string[], log: { warn(message: string): void }): Uint8Array[] {
+  if (configured.length > 0) return configured.map(sealingKey);
+  log.warn('SEALING_KEY is not set: a random one is used, and what it sealed ends with this process.');
+  return [sealingKey(randomBytes(32).toString('base64url'))];
+}
+
+/** A line now and then while the demonstration's images are made, at the first start. */
+function demoProgress(): (done: number, total: number, label: string) => void {
+  let last = 0;
+  return (done, total, label) => {
+    if (done !== total && Date.now() - last < 1000) return;
+    last = Date.now();
+    console.log(`  demonstration images ${done}/${total}: ${label}`);
+  };
+}
+
+function greet(baseUrl: string): void {
+  console.log(`
+SMART Imaging Gateway
+  Start page  ${baseUrl}/
+  Viewer      ${baseUrl}/app/
+  GraphQL     ${baseUrl}/demo/playground
+
+A first request:
+${readyMadeCommand(baseUrl)}
+`);
+}
+
+try {
+  await main();
+} catch (error) {
+  // What an operator has to change is said without a stack.
+  const expected = error instanceof SettingsError || error instanceof TenantsError;
+  console.error(expected ? error.message : error);
+  process.exit(1);
+}
