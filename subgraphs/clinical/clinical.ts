@@ -176,6 +176,11 @@ export class Clinical {
     return [...byTarget.values()];
   }
 
+  /** The source behind, which knows nothing of callers: for what it says of itself. */
+  backend(): Promise<ClinicalSource> {
+    return this.#source.backend();
+  }
+
   /** The type and id of a literal reference to this record: relative, or absolute below the source's own base. */
   async target(reference: string | undefined): Promise<{ type: string; id: string } | undefined> {
     if (reference === undefined) return undefined;

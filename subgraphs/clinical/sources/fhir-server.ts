@@ -73,6 +73,9 @@ export class FhirServer implements ClinicalSource {
     );
     const next = bundle.link?.find(({ relation }) => relation === 'next')?.url;
     const cursor = next && this.#relative(next);
+    if (next && !cursor && matches.length < search.count) {
+      throw unreadable('its next page is said to be at another server');
+    }
     return {
       resources: matches.map(({ resource }) => resource as Resource),
       ...(bundle.total !== undefined && { total: bundle.total }),
@@ -85,13 +88,14 @@ export class FhirServer implements ClinicalSource {
     return searchParameter(type, /^[^.:]+/.exec(name)?.[0] ?? '') !== undefined;
   }
 
-  /** A link as a path below our own base; undefined for one that leads elsewhere, which is not followed. */
+  /**
+   * A link as a path below our own base; undefined for one that leads elsewhere. Only its path counts: servers behind a
+   * proxy often write the host and scheme that they see themselves, and whatever they write, we ask at our base.
+   */
   #relative(link: string): string | undefined {
     const url = URL.canParse(link, `${this.base}/`) ? new URL(link, `${this.base}/`) : undefined;
-    const base = new URL(this.base);
-    if (!url || url.host !== base.host || url.username || url.password) return undefined;
-    const root = base.pathname.replace(/\/$/, '');
-    // Behind a proxy that ends TLS, servers write http: the scheme stays the one we were told.
+    if (!url || url.username || url.password) return undefined;
+    const root = new URL(this.base).pathname.replace(/\/$/, '');
     const below = url.pathname === root || url.pathname.startsWith(`${root}/`);
     return below ? `${url.pathname.slice(root.length)}${url.search}` : undefined;
   }

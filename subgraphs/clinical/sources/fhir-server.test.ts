@@ -1,0 +1,132 @@
+/** How a FHIR server that misbehaves is told to the caller (FG-10): by a real listener that does. */
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { afterEach, describe, expect, it } from 'vitest';
+import { FhirServer } from './fhir-server.ts';
+
+let server: Server | undefined;
+afterEach(() => server?.closeAllConnections());
+afterEach(() => void server?.close());
+
+async function listen(listener: RequestListener): Promise<string> {
+  server = createServer(listener);
+  await new Promise<void>((resolve) => server!.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(server.address() as { port: number }).port}/fhir`;
+}
+
+const json = (status: number, body: unknown, headers = {}): RequestListener => {
+  return (_request, response) => {
+    response.writeHead(status, { 'content-type': 'application/fhir+json', ...headers });
+    response.end(typeof body === 'string' ? body : JSON.stringify(body));
+  };
+};
+
+const search = (base: string, signal?: AbortSignal) =>
+  new FhirServer({ base, timeout: 300 }).search('Patient', { params: [], count: 10 }, signal);
+
+describe('faults of the FHIR server', () => {
+  const cases: [what: string, listener: RequestListener, code: string, status: number][] = [
+    ['401', json(401, {}), 'invalid_token', 401],
+    ['403', json(403, {}), 'forbidden', 403],
+    ['400', json(400, {}), 'invalid_request', 400],
+    ['429', json(429, {}, { 'retry-after': '7' }), 'too_many_requests', 429],
+    ['500', json(500, {}), 'bad_gateway', 502],
+    ['503', json(503, {}), 'unavailable', 503],
+    ['a redirect', json(302, {}, { location: 'http://169.254.169.254/' }), 'bad_gateway', 502],
+    ['HTML', json(200, '<html>'), 'bad_gateway', 502],
+    ['another resource', json(200, { resourceType: 'Patient' }), 'bad_gateway', 502],
+    ['silence', () => {}, 'gateway_timeout', 504],
+    ['a cut connection', (request) => request.socket.destroy(), 'bad_gateway', 502],
+    [
+      'an answer that stops midway',
+      (_request, response) => {
+        response.writeHead(200, { 'content-length': '1000' });
+        response.write('{"resourceType":');
+        setTimeout(() => response.destroy(), 20);
+      },
+      'bad_gateway',
+      502,
+    ],
+    [
+      'a next page at another server',
+      json(200, { resourceType: 'Bundle', link: [{ relation: 'next', url: 'http://evil.example/x?a=1' }] }),
+      'bad_gateway',
+      502,
+    ],
+  ];
+  it.each(cases)('FG-10 %s', async (_what, listener, code, status) => {
+    const base = await listen(listener);
+    await expect(search(base)).rejects.toMatchObject({ code, status, details: { service: 'clinical' } });
+  });
+
+  it('FG-10 nobody listens', async () => {
+    await expect(search('http://127.0.0.1:9/fhir')).rejects.toMatchObject({ code: 'bad_gateway' });
+  });
+
+  it('passes Retry-After on', async () => {
+    const base = await listen(json(503, {}, { 'retry-after': '7' }));
+    await expect(search(base)).rejects.toMatchObject({ details: { retryAfter: 7 } });
+  });
+
+  it.each([404, 410])('a read answered with %s is nothing, not a failure', async (status) => {
+    const base = await listen(json(status, {}));
+    expect(await new FhirServer({ base }).read('Patient', ['gone'])).toEqual([]);
+  });
+
+  it('stops when the request is abandoned', async () => {
+    const controller = new AbortController();
+    const base = await listen(() => controller.abort(new Error('abandoned')));
+    await expect(search(base, controller.signal)).rejects.toThrow('abandoned');
+  });
+});
+
+describe('what is asked', () => {
+  it('SM-17 sends the caller’s token and asks for FHIR JSON', async () => {
+    let headers: Record<string, unknown> = {};
+    const base = await listen((request, response) => {
+      headers = request.headers;
+      json(200, { resourceType: 'Bundle' })(request, response);
+    });
+    await new FhirServer({ base, token: 'secret' }).search('Patient', { params: [], count: 1 });
+    expect(headers).toMatchObject({ authorization: 'Bearer secret', accept: 'application/fhir+json' });
+  });
+
+  it('FG-6 reads many ids in few requests of bounded length', async () => {
+    const urls: string[] = [];
+    const ids = Array.from({ length: 200 }, (_, index) => `patient-${index}-${'x'.repeat(20)}`);
+    const base = await listen((request, response) => {
+      urls.push(request.url ?? '');
+      const asked = new URL(request.url ?? '', 'http://x').searchParams.get('_id')!.split(',');
+      const entry = asked.map((id) => ({ resource: { resourceType: 'Patient', id } }));
+      json(200, { resourceType: 'Bundle', entry })(request, response);
+    });
+    expect(await new FhirServer({ base }).read('Patient', ids)).toHaveLength(200);
+    expect(urls.length).toBeLessThan(8);
+    expect(Math.max(...urls.map(({ length }) => length))).toBeLessThan(2_000);
+  });
+
+  it('takes matches only: no includes, no outcomes, no other types', async () => {
+    const entry = [
+      { resource: { resourceType: 'Patient', id: 'a' }, search: { mode: 'match' } },
+      { resource: { resourceType: 'Patient', id: 'b' }, search: { mode: 'include' } },
+      { resource: { resourceType: 'OperationOutcome' }, search: { mode: 'outcome' } },
+      { resource: { resourceType: 'Condition', id: 'c' } },
+    ];
+    const base = await listen(json(200, { resourceType: 'Bundle', entry }));
+    expect((await search(base)).resources).toEqual([{ resourceType: 'Patient', id: 'a' }]);
+  });
+
+  it('makes references to the server itself relative, and leaves those to others', async () => {
+    const base = await listen((request, response) => {
+      const own = `http://${request.headers.host}/fhir/Patient/1`;
+      const resource = { resourceType: 'Patient', id: 'a', link: [{ other: { reference: own } }] };
+      Object.assign(resource, {
+        managingOrganization: { reference: 'https://other.example/fhir/Organization/1' },
+      });
+      json(200, { resourceType: 'Bundle', entry: [{ resource }] })(request, response);
+    });
+    expect((await search(base)).resources[0]).toMatchObject({
+      link: [{ other: { reference: 'Patient/1' } }],
+      managingOrganization: { reference: 'https://other.example/fhir/Organization/1' },
+    });
+  });
+});

@@ -1,0 +1,79 @@
+/** Clinical subgraphs and FHIR servers for tests: real ones, over the small record or over given data. */
+import Fastify from 'fastify';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Access } from '../../../schema/access.ts';
+import type {} from '../../../schema/request.ts';
+import { parseScopes } from '../../../schema/scopes.ts';
+import type { ClinicalConfig, Tenant } from '../../../schema/tenant.ts';
+import { parseTenant } from '../../../schema/tenant.ts';
+import type { ClinicalSubgraph } from '../app.ts';
+import { clinicalSubgraph } from '../app.ts';
+import { records } from './records.ts';
+
+/** A tenant with this clinical source; mock unless said otherwise. */
+export function tenantOf(clinical: ClinicalConfig, authorization: object = { type: 'mock' }): Tenant {
+  const { tenant } = parseTenant(
+    { authorization, clinical, images: { type: 'folder', path: '.', lookup: 'all-studies-on-server' } },
+    { key: 'test', path: 'test', dynamic: false, directory: '/', environment: {} },
+  );
+  return tenant;
+}
+
+/** What a token with these scopes gives: all patients, or those named. */
+export function accessOf(scope: string, patients: readonly string[] | 'all' = 'all', token?: string): Access {
+  return {
+    tenant: 'test',
+    patients: patients === 'all' ? 'all' : patients.map((id) => ({ id })),
+    permissions: parseScopes(scope),
+    expires: Date.now() / 1000 + 60,
+    ...(token !== undefined && { clinicalToken: token }),
+  };
+}
+
+/** A subgraph of its own with a folder for its data, and the small record as a store. */
+export async function startClinical(): Promise<{
+  subgraph: ClinicalSubgraph;
+  tenant: Tenant;
+  end(): Promise<void>;
+}> {
+  const directory = await mkdtemp(join(tmpdir(), 'clinical-'));
+  const file = join(directory, 'records.ndjson');
+  await writeFile(file, records.map((record) => JSON.stringify(record)).join('\n'));
+  const subgraph = clinicalSubgraph({ dataDir: join(directory, 'data'), baseUrl: 'http://localhost:4000' });
+  return {
+    subgraph,
+    tenant: tenantOf({ type: 'store', path: file }),
+    end: async () => {
+      await subgraph.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The FHIR face behind a door that lets everyone in with the same Access. */
+export function faceOf(subgraph: ClinicalSubgraph, tenant: Tenant, access: () => Access) {
+  const app = Fastify();
+  app.decorateRequest('tenant', null as never);
+  app.decorateRequest('access', null as never);
+  app.addHook('onRequest', async (request) => {
+    request.tenant = tenant;
+    request.access = access();
+  });
+  app.register(subgraph.routes, { prefix: '/:tenant' });
+  return app;
+}
+
+/** A real FHIR server on a free port, over any record; every request's path is kept. */
+export async function startFhirServer(subgraph: ClinicalSubgraph, tenant: Tenant) {
+  const requests: string[] = [];
+  const app = faceOf(subgraph, tenant, () => accessOf('system/*.rs'));
+  app.addHook(
+    'onRequest',
+    async ({ url }) => void requests.push(decodeURIComponent(url.replace('/test/fhir', ''))),
+  );
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = app.server.address() as { port: number };
+  return { base: `http://127.0.0.1:${port}/test/fhir`, requests, end: () => app.close() };
+}
