@@ -1,8 +1,12 @@
+import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import { parse } from 'graphql';
+import { readFileSync } from 'node:fs';
 import type { Access } from '../../schema/access.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 import { dicomwebRoutes } from './dicomweb.ts';
 import { imagingFhirRoutes } from './fhir.ts';
+import { imagingResolvers } from './resolvers.ts';
 import { RestrictedStudies } from './restricted-studies.ts';
 import { openSeen } from './seen.ts';
 import { Sources, type SourcesOptions } from './sources/open.ts';
@@ -22,6 +26,8 @@ export interface ImagingDeps {
   directory: Directory;
   /** Told of the first index of a folder. */
   onProgress?: SourcesOptions['onProgress'];
+  /** Connections to archives; dynamic tenants get guarded ones (SM-15). */
+  dispatcher?: SourcesOptions['dispatcher'];
 }
 
 /** The imaging core of one request. */
@@ -44,7 +50,12 @@ export function imagingSubgraph(deps: ImagingDeps) {
       log,
       signal,
     });
+  const typeDefs = parse(readFileSync(new URL('../../schema/imaging.graphql', import.meta.url), 'utf8'), {
+    noLocation: true,
+  });
+  const resolvers = imagingResolvers(typeDefs, { baseUrl, seen, now });
   return {
+    schema: buildSubgraphSchema([{ typeDefs, resolvers: resolvers as never }]),
     open,
     /** Routes below `/{tenant}`. */
     async routes(app: FastifyInstance): Promise<void> {

@@ -39,12 +39,17 @@ export class DicomWebClient {
   private readonly pools = new Map<string, Pool>();
   private readonly config: Config;
   private readonly now: () => number;
+  private readonly dispatcher: Dispatcher | undefined;
   private token?: Promise<{ value: string; expires: number }> | undefined;
 
-  /** @param now seconds since the epoch */
-  constructor(config: Config, now: () => number) {
+  /**
+   * @param now seconds since the epoch
+   * @param dispatcher connections to use instead of own ones; stays open when the client closes
+   */
+  constructor(config: Config, now: () => number, dispatcher?: Dispatcher) {
     this.config = config;
     this.now = now;
+    this.dispatcher = dispatcher;
   }
 
   /** @param path below the endpoint, with a slash in front */
@@ -86,7 +91,9 @@ export class DicomWebClient {
     url: URL,
     options: Pick<Dispatcher.RequestOptions, 'method' | 'headers' | 'signal' | 'body'>,
   ): Promise<Dispatcher.ResponseData> {
-    const send = () => this.pool(url.origin).request({ path: url.pathname + url.search, ...options });
+    const { origin } = url;
+    const target = { origin, path: url.pathname + url.search, ...options };
+    const send = () => (this.dispatcher ?? this.pool(origin)).request(target);
     try {
       return await send().catch((error: unknown) => {
         if (!isStaleSocket(error)) throw error;

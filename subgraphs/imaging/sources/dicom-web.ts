@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import type { Dispatcher } from 'undici';
 import { DICOM_JSON, frameMediaType, Tag, text, type DicomJson } from '../../../schema/dicom.ts';
 import { vrOf } from '../../../schema/dictionary.ts';
 import { Fault } from '../../../schema/fault.ts';
@@ -69,8 +70,9 @@ const CANNOT = new Set(['not_acceptable', 'bad_gateway']);
 export function dicomWebSource(
   config: Extract<ImagesConfig, { type: 'dicom-web' }>,
   now: () => number,
+  dispatcher?: Dispatcher,
 ): ImagingSource {
-  const client = new DicomWebClient(config, now);
+  const client = new DicomWebClient(config, now, dispatcher);
 
   async function json(path: string, signal: AbortSignal | undefined): Promise<DicomJson[]> {
     const { status, body } = await client.get(path, { accept: DICOM_JSON, signal });

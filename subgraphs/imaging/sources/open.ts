@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
+import type { Dispatcher } from 'undici';
 import { Fault } from '../../../schema/fault.ts';
 import type { ImagesConfig, Tenant } from '../../../schema/tenant.ts';
 import { dicomWebSource } from './dicom-web.ts';
@@ -15,6 +16,8 @@ export interface SourcesOptions {
   now(): number;
   log: FolderOptions['log'];
   onProgress?: FolderOptions['onProgress'];
+  /** Connections to archives; dynamic tenants get guarded ones (SM-15). */
+  dispatcher?: (tenant: Tenant) => Dispatcher | undefined;
 }
 
 /** A tenant's images, opened when they are first used. */
@@ -55,8 +58,10 @@ export class Sources {
       config.type === 'folder'
         ? ['folder', config.path]
         : ['dicom-web', config.endpoint, JSON.stringify(config.authentication)];
+    // What a dynamic tenant opens is its own: guarded connections, and nobody else's cache (SM-15).
+    if (tenant.dynamic) identity.push(tenant.key);
     const source = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32);
-    return { config, key: `${tenant.key}\n${source}`, open: () => this.open(source, config) };
+    return { config, key: `${tenant.key}\n${source}`, open: () => this.open(source, config, tenant) };
   }
 
   async close(): Promise<void> {
@@ -64,10 +69,10 @@ export class Sources {
     await Promise.allSettled(sources.map(async (source) => (await source).close()));
   }
 
-  private open(key: string, config: ImagesConfig): Promise<ImagingSource> {
+  private open(key: string, config: ImagesConfig, tenant: Tenant): Promise<ImagingSource> {
     const opened = this.opened.get(key);
     if (opened) return opened;
-    const opening = this.begin(key, config).catch((cause: unknown) => {
+    const opening = this.begin(key, config, tenant).catch((cause: unknown) => {
       this.opened.delete(key);
       throw new Fault('bad_gateway', 'The images cannot be opened.', { service: 'imaging', cause });
     });
@@ -75,9 +80,9 @@ export class Sources {
     return opening;
   }
 
-  private async begin(key: string, config: ImagesConfig): Promise<ImagingSource> {
-    const { dataDir, now, log, onProgress } = this.options;
-    if (config.type === 'dicom-web') return dicomWebSource(config, now);
+  private async begin(key: string, config: ImagesConfig, tenant: Tenant): Promise<ImagingSource> {
+    const { dataDir, now, log, onProgress, dispatcher } = this.options;
+    if (config.type === 'dicom-web') return dicomWebSource(config, now, dispatcher?.(tenant));
     if (config.type !== 'folder') throw notBuilt(`images of type ${config.type}`);
     const directory = join(dataDir, 'folders');
     mkdirSync(directory, { recursive: true, mode: 0o700 });

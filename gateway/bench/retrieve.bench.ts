@@ -1,0 +1,208 @@
+/**
+ * How fast whole studies pass: from a folder, and from Orthanc through us beside nginx and beside Orthanc itself.
+ * Each of the three is asked in turn within one run; what counts is the ratio.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startChild } from '../test/setup/child.ts';
+import { freePort } from '../test/setup/free-port.ts';
+import { startOrthanc } from '../test/setup/orthanc.ts';
+import { writeCtFiles } from './ct-files.ts';
+import { alternate, type Figure } from './measure.ts';
+
+const NGINX = '/usr/sbin/nginx';
+/** Two series of 200 slices, 105 MB each, make a study. */
+const FILES = 800;
+const ROUNDS = 7;
+
+const ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*';
+
+export async function bench(): Promise<Figure[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'retrieve-'));
+  try {
+    const folder = join(directory, 'images');
+    await writeCtFiles(folder, FILES);
+    return [...(await fromFolder(folder, directory)), ...(await fromOrthanc(folder, directory))];
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** One series of the files, by number. */
+function seriesPath(series: number): string {
+  const studyUid = `1.2.826.0.1.3680043.9.7433.1.${(series >> 1) + 1}`;
+  return `/studies/${studyUid}/series/${studyUid}.${series + 1}`;
+}
+
+async function fromFolder(folder: string, directory: string): Promise<Figure[]> {
+  const images = { type: 'folder', path: folder, lookup: 'all-studies-on-server' };
+  const server = await startServer(images, directory);
+  try {
+    const base = `${server.address}/bench/dicomweb`;
+    await untilServed(`${base}${seriesPath(0)}`);
+    const speed = async (parallel: number) => {
+      const start = performance.now();
+      const bytes = await Promise.all(
+        Array.from({ length: parallel }, (_, series) => download(`${base}${seriesPath(series)}`)),
+      );
+      return bytes.reduce((sum, one) => sum + one) / 1e3 / (performance.now() - start);
+    };
+    const { one, four } = await alternate({ one: () => speed(1), four: () => speed(4) }, ROUNDS);
+    await sleep(500);
+    const { rss: before } = await server.memory();
+    await speed(4);
+    const { peak } = await server.memory();
+    return [
+      { what: 'folder, a 105 MB series', value: one.median, unit: 'MB/s', atLeast: 400 },
+      { what: 'folder, four of them at once', value: four.median, unit: 'MB/s', atLeast: 400 },
+      { what: '… growth of memory meanwhile', value: peak - before, unit: 'MB', atMost: 40 },
+      { what: '… memory at its highest', value: peak, unit: 'MB' },
+    ];
+  } finally {
+    server.stop();
+  }
+}
+
+async function fromOrthanc(folder: string, directory: string): Promise<Figure[]> {
+  if (!existsSync(NGINX)) {
+    process.stderr.write('nginx is not installed: nothing to compare with (apt-get install nginx-light)\n');
+    return [];
+  }
+  const series = join(folder, 'study-0', 'series-0');
+  const files = (await readdir(series)).map((name) => join(series, name));
+  const orthanc = await startOrthanc({ files });
+  const nginxPort = await freePort();
+  const { username, password, authorization } = orthanc;
+  const nginx = await startNginx(directory, nginxPort, new URL(orthanc.url).host);
+  const server = await startServer(
+    {
+      type: 'dicom-web',
+      endpoint: orthanc.dicomWebUrl,
+      lookup: 'all-studies-on-server',
+      authentication: { type: 'http-basic', username, password },
+    },
+    directory,
+  );
+  try {
+    const path = seriesPath(0).slice(0, seriesPath(0).indexOf('/series'));
+    const timed = (url: string) => async () => {
+      const start = performance.now();
+      const bytes = await download(url, { authorization });
+      return bytes / 1e3 / (performance.now() - start);
+    };
+    const result = await alternate(
+      {
+        nginx: timed(`http://127.0.0.1:${nginxPort}/dicom-web${path}`),
+        us: timed(`${server.address}/bench/dicomweb${path}`),
+        direct: timed(`${orthanc.dicomWebUrl}${path}`),
+      },
+      ROUNDS,
+    );
+    return [
+      { what: 'Orthanc itself, a 105 MB study', value: result.direct.median, unit: 'MB/s' },
+      { what: '… through nginx, unbuffered', value: result.nginx.median, unit: 'MB/s' },
+      { what: '… through us', value: result.us.median, unit: 'MB/s' },
+      { what: '… us beside nginx', value: result.us.ratio, unit: '×', atLeast: 0.9 },
+    ];
+  } finally {
+    server.stop();
+    await nginx.end();
+    await orthanc.stop();
+  }
+}
+
+function startNginx(directory: string, port: number, upstream: string) {
+  const configuration = `
+    daemon off; worker_processes 1; pid ${directory}/nginx.pid; error_log ${directory}/nginx.log;
+    events { worker_connections 64; }
+    http {
+      access_log off;
+      client_body_temp_path ${directory}/body; proxy_temp_path ${directory}/proxy;
+      fastcgi_temp_path ${directory}/fastcgi; uwsgi_temp_path ${directory}/uwsgi; scgi_temp_path ${directory}/scgi;
+      server {
+        listen 127.0.0.1:${port};
+        location / { proxy_pass http://${upstream}; proxy_buffering off; proxy_http_version 1.1; }
+      }
+    }`;
+  const file = join(directory, 'nginx.conf');
+  return writeFile(file, configuration).then(() => startChild(NGINX, ['-c', file], () => canConnect(port)));
+}
+
+function canConnect(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}
+
+interface Server {
+  address: string;
+  memory(): Promise<{ rss: number; peak: number }>;
+  stop(): void;
+}
+
+async function startServer(images: object, dataDir: string): Promise<Server> {
+  const child: ChildProcess = spawn(
+    process.execPath,
+    ['--import', 'tsx', join(import.meta.dirname, 'retrieve.child.ts'), JSON.stringify(images), dataDir],
+    { stdio: ['pipe', 'pipe', 'inherit'] },
+  );
+  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  const line = async () => String((await lines.next()).value);
+  return {
+    address: await line(),
+    async memory() {
+      child.stdin!.write('\n');
+      return JSON.parse(await line()) as { rss: number; peak: number };
+    },
+    stop: () => void child.kill(),
+  };
+}
+
+async function untilServed(url: string): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    if (await download(url).catch(() => 0)) return;
+    await sleep(100);
+  }
+  throw new Error('The folder was not served within ten seconds.');
+}
+
+const BUFFER = 1 << 20;
+
+/**
+ * Reads an answer to its end through one reused buffer, so that the client costs as little as it can.
+ * @returns bytes received, the header included
+ */
+function download(url: string, headers: Record<string, string> = {}): Promise<number> {
+  const { hostname, port, pathname } = new URL(url);
+  const fields = { host: `${hostname}:${port}`, accept: ACCEPT, connection: 'close', ...headers };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  return new Promise((resolve, reject) => {
+    let bytes = 0;
+    let status = '';
+    const socket = connect({
+      port: Number(port),
+      host: hostname,
+      onread: {
+        buffer: Buffer.allocUnsafe(BUFFER),
+        callback(count, buffer) {
+          if (bytes === 0) status = Buffer.from(buffer.buffer, 0, Math.min(count, 12)).toString('latin1');
+          bytes += count;
+          return true;
+        },
+      },
+    });
+    socket.once('error', reject);
+    socket.once('close', () => {
+      if (status.endsWith('200')) resolve(bytes);
+      else reject(new Error(`answered ${status}`));
+    });
+    socket.write(`GET ${pathname} HTTP/1.1\r\n${lines.join('')}\r\n`);
+  });
+}

@@ -1,0 +1,49 @@
+/**
+ * The imaging subgraph in a process of its own, so that its memory is only its own. Given `images` of a tenant as JSON;
+ * writes its address, and for each line it reads `{ rss, peak }` in MB, of which `peak` is since the line before.
+ */
+import { createInterface } from 'node:readline';
+import { parseScopes } from '../../schema/scopes.ts';
+import { parseTenant } from '../../schema/tenant.ts';
+import { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
+import { fastify } from 'fastify';
+
+const [images, dataDir] = process.argv.slice(2);
+const file = {
+  authorization: { type: 'mock', disableAuthzChecks: true },
+  images: JSON.parse(images!) as unknown,
+};
+const origin = { key: 'bench', path: 'bench', dynamic: false, directory: '/', environment: {} };
+const { tenant } = parseTenant(file, origin);
+const now = () => Date.now() / 1000;
+
+const app = fastify();
+const imaging = imagingSubgraph({
+  baseUrl: 'http://localhost',
+  dataDir: dataDir!,
+  now,
+  log: app.log,
+  directory: { read: () => Promise.resolve(undefined), find: () => Promise.resolve(undefined) },
+});
+app.addHook('onRequest', async (request) => {
+  request.tenant = tenant;
+  request.access = {
+    tenant: tenant.key,
+    patients: 'all',
+    permissions: parseScopes('system/ImagingStudy.rs'),
+    expires: now() + 3600,
+  };
+});
+await app.register(imaging.routes, { prefix: '/:tenant' });
+const address = await app.listen({ port: 0, host: '127.0.0.1' });
+
+const megabytes = () => process.memoryUsage.rss() / 1e6;
+let peak = 0;
+setInterval(() => (peak = Math.max(peak, megabytes())), 5).unref();
+createInterface({ input: process.stdin })
+  .on('line', () => {
+    process.stdout.write(`${JSON.stringify({ rss: megabytes(), peak: Math.max(peak, megabytes()) })}\n`);
+    peak = 0;
+  })
+  .on('close', () => process.exit(0));
+process.stdout.write(`${address}\n`);
