@@ -50,7 +50,6 @@ export async function federatedServer(deps: {
     introspection: true, // the plugin below decides for each tenant
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
-    status400ForVariableCoercionErrors: true,
     allowBatchedHttpRequests: false,
     // No cookie authorises anything here, so a request with the header is no forgery (FG-13).
     csrfPrevention: {

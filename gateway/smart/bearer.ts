@@ -12,7 +12,11 @@ const TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
  */
 export function bearerToken(request: IncomingMessage): string | undefined {
   if (/[?&]access_token(?:=|&|$)/i.test(request.url ?? '')) throw malformed(IN_HEADER);
-  const headers = request.headersDistinct['authorization'] ?? [];
+  // Node itself keeps the first of several in `headers`, without a word.
+  const { rawHeaders } = request;
+  const headers = rawHeaders.filter(
+    (_, index) => index % 2 === 1 && rawHeaders[index - 1]!.toLowerCase() === 'authorization',
+  );
   if (headers.length > 1) throw malformed('Send one Authorization header, not several.');
   const [, scheme, token] = /^\s*(\S+)(?:\s+(.*?))?\s*$/.exec(headers[0] ?? '') ?? [];
   // Another scheme is no attempt at a bearer token: the challenge says what would be (RFC 6750 §3.1).

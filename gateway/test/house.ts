@@ -1,0 +1,68 @@
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
+import { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
+import { buildApp } from '../app.ts';
+import { buildDemoImages } from '../demo/images.ts';
+import { patientDirectory } from '../directory.ts';
+import { logger } from '../observe.ts';
+import { authorizer } from '../smart/authorize.ts';
+import { tenantsOf } from './door.ts';
+
+const root = join(import.meta.dirname, '../..');
+const BASE = 'http://localhost';
+
+/** Where the demonstration's data are. */
+export interface DemoData {
+  /** For `images.path`. */
+  images: string;
+  /** For `clinical.path`. */
+  patients: string;
+}
+
+export interface House {
+  app: FastifyInstance;
+  demo: DemoData;
+  close(): Promise<void>;
+}
+
+/**
+ * The whole gateway in this process: the real subgraphs, the demonstration's records and images, and the tenants that
+ * `files` makes of them.
+ */
+export async function buildHouse(files: (demo: DemoData) => Record<string, unknown>): Promise<House> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'house-'));
+  const demo = { images: join(dataDir, 'demo', 'images'), patients: join(root, 'gateway/demo/patients') };
+  await buildDemoImages({ target: demo.images });
+  const log = logger('silent');
+  const clinical = clinicalSubgraph({ dataDir, baseUrl: BASE });
+  const imaging = imagingSubgraph({
+    baseUrl: BASE,
+    dataDir,
+    now: () => Date.now() / 1000,
+    log: log as FastifyBaseLogger,
+    directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
+  });
+  const app = await buildApp({
+    baseUrl: BASE,
+    tenants: tenantsOf(files(demo)),
+    authorizer: authorizer({ fetch, now: Date.now, baseUrl: BASE, dynamicHosts: new Set() }),
+    clinical,
+    imaging,
+    supergraphSdl: await readFile(join(root, 'schema/supergraph.graphql'), 'utf8'),
+    apiSdl: '',
+    viewerDirectory: '/nowhere',
+    log,
+  });
+  return {
+    app,
+    demo,
+    async close() {
+      await app.close();
+      await Promise.all([clinical.close(), imaging.close()]);
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}

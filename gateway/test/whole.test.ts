@@ -1,0 +1,282 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { READY_MADE, DEMO_PATIENT } from '../ready-made.ts';
+import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
+import { buildHouse, type House } from './house.ts';
+
+const OTHER = 'demo-tomas-novak';
+const NOWHERE = 'http://127.0.0.1:9';
+let ehr: AuthorizationServer;
+let house: House;
+let own: string;
+let foreign: string;
+
+beforeAll(async () => {
+  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+  ehr = await authorizationServer();
+  const all = { type: 'mock', disableAuthzChecks: true };
+  const smart = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
+  const mrn = { system: 'http://hospital.smarthealthit.org', value: '293ee354-f8ad-4345-b10c-759fdfdcc082' };
+  const identifier = [{ ...mrn, type: { coding: [{ code: 'MR' }] } }];
+  const patient = { resourceType: 'Patient', id: DEMO_PATIENT, identifier };
+  house = await buildHouse(({ images, patients }) => {
+    const folder = { type: 'folder', path: images, lookup: 'studies-by-mrn' };
+    const clinical = { type: 'store', path: patients };
+    return {
+      demo: { authorization: all, clinical, images: folder },
+      smart: { authorization: smart, clinical, images: folder },
+      'no-images': {
+        authorization: all,
+        clinical,
+        images: { type: 'dicom-web', endpoint: NOWHERE, lookup: 'studies-by-mrn' },
+      },
+      'no-record': {
+        authorization: { type: 'mock', patient },
+        clinical: { type: 'fhir', baseUrl: NOWHERE },
+        images: folder,
+      },
+    };
+  });
+  ehr.patients.set(DEMO_PATIENT, patient);
+  ehr.patients.set('somebody-else', {
+    ...patient,
+    id: 'somebody-else',
+    identifier: [{ ...identifier[0], value: 'nobody' }],
+  });
+  const exp = Math.floor(Date.now() / 1000) + 3600;
+  const launched = { client_id: 'app', exp, patient: DEMO_PATIENT };
+  ehr.tokens.set('whole-record', { ...launched, scope: 'patient/*.rs' });
+  ehr.tokens.set('imaging', { ...launched, scope: 'patient/ImagingStudy.rs' });
+  ehr.tokens.set('search-only', { ...launched, scope: 'patient/ImagingStudy.s' });
+  ehr.tokens.set('read-only', { ...launched, scope: 'patient/ImagingStudy.r' });
+  ehr.tokens.set('record-only', { ...launched, scope: 'patient/Patient.rs patient/Condition.rs' });
+  ehr.tokens.set('other-patient', { ...launched, scope: 'patient/*.rs', patient: 'somebody-else' });
+  ehr.tokens.set('expired', { ...launched, scope: 'patient/*.rs', exp: exp - 9999 });
+  own = await firstStudy(DEMO_PATIENT);
+  foreign = await firstStudy(OTHER);
+});
+afterAll(async () => {
+  await house?.close();
+  await ehr?.close();
+});
+
+async function firstStudy(patient: string): Promise<string> {
+  const { body } = await house.app.inject(`/demo/fhir/ImagingStudy?patient=${patient}`);
+  return (JSON.parse(body) as { entry: [{ resource: { id: string } }] }).entry[0].resource.id;
+}
+
+interface Answer {
+  data: { Patient: Record<string, unknown[]> & { name: unknown } };
+  errors?: { message: string; path: unknown[]; extensions: { code: string; service: string } }[];
+}
+async function ask(tenant: string, query: string, variables: object = {}, token?: string) {
+  const response = await house.app.inject({
+    method: 'POST',
+    url: `/${tenant}/graphql`,
+    headers: token ? { authorization: `Bearer ${token}` } : {},
+    payload: { query, variables },
+  });
+  return { status: response.statusCode, json: response.json<Answer>() };
+}
+
+describe('the main job', () => {
+  test('the ready-made request brings real data in every list', async () => {
+    const { status, json } = await ask('demo', READY_MADE.query, READY_MADE.variables);
+    expect(status).toBe(200);
+    expect(json.errors).toBeUndefined();
+    const { Patient } = json.data;
+    for (const list of [
+      'ConditionList',
+      'MedicationRequestList',
+      'AllergyIntoleranceList',
+      'ObservationList',
+      'DiagnosticReportList',
+      'ImagingStudyList',
+    ]) {
+      expect([list, Patient[list]?.length]).not.toEqual([list, 0]);
+    }
+    const [study] = Patient['ImagingStudyList'] as [
+      { id: string; series: { instance: { wadoUrl: string }[] }[] },
+    ];
+    const url = study.series[0]!.instance[0]!.wadoUrl;
+    const retrieved = await house.app.inject({
+      url: new URL(url).pathname,
+      headers: { accept: 'multipart/related; type="application/dicom"; transfer-syntax=*' },
+    });
+    expect(retrieved.statusCode).toBe(200);
+    expect(retrieved.rawPayload.includes('DICM')).toBe(true);
+  });
+
+  test('FG-9 report, order and images find each other, both ways', async () => {
+    const query = `query($id: ID!) { Patient(id: $id) { ImagingStudyList { id
+      DiagnosticReportList { id conclusion ImagingStudyList { id } } ServiceRequestList { id ImagingStudyList { id } } } } }`;
+    const { json } = await ask('demo', query, { id: DEMO_PATIENT });
+    expect(json.errors).toBeUndefined();
+    type Linked = { id: string; ImagingStudyList: { id: string }[] }[];
+    const studies = json.data.Patient['ImagingStudyList'] as {
+      id: string;
+      DiagnosticReportList: Linked;
+      ServiceRequestList: Linked;
+    }[];
+    expect(studies.length).toBeGreaterThan(1);
+    for (const { id, DiagnosticReportList, ServiceRequestList } of studies) {
+      expect(DiagnosticReportList.length).toBeGreaterThan(0);
+      expect(ServiceRequestList.length).toBeGreaterThan(0);
+      for (const { ImagingStudyList } of [...DiagnosticReportList, ...ServiceRequestList]) {
+        expect(ImagingStudyList.map((study) => study.id)).toContain(id);
+      }
+    }
+  });
+});
+
+describe('FG-10 one side down', () => {
+  test('images: the record stays, the studies are null with code, service and path', async () => {
+    const { status, json } = await ask('no-images', READY_MADE.query, READY_MADE.variables);
+    expect(status).toBe(200);
+    expect(json.data.Patient['ConditionList']?.length).toBeGreaterThan(0);
+    expect(json.data.Patient['ImagingStudyList']).toBeNull();
+    const error = json.errors?.find(({ path }) => path.join('.') === 'Patient.ImagingStudyList');
+    expect(error?.extensions).toMatchObject({ service: 'imaging', status: 502 });
+  });
+
+  test('record: the images stay, each clinical field has its error', async () => {
+    const query =
+      'query($id: ID!) { Patient(id: $id) { id birthDate ConditionList { id } ImagingStudyList { id } } }';
+    const { status, json } = await ask('no-record', query, { id: DEMO_PATIENT });
+    expect(status).toBe(200);
+    expect(json.data.Patient).toMatchObject({ id: DEMO_PATIENT, birthDate: null, ConditionList: null });
+    expect(json.data.Patient['ImagingStudyList']?.length).toBeGreaterThan(0);
+    expect(json.errors?.map(({ path, extensions }) => [path.join('.'), extensions.service]).sort()).toEqual([
+      ['Patient.ConditionList', 'clinical'],
+      ['Patient.birthDate', 'clinical'],
+    ]);
+  });
+});
+
+describe('token × path → status, on the real faces', () => {
+  const paths: Record<string, () => string> = {
+    'search own': () => `/fhir/ImagingStudy?patient=${DEMO_PATIENT}`,
+    'search other': () => `/fhir/ImagingStudy?patient=${OTHER}`,
+    'read own': () => `/fhir/ImagingStudy/${own}`,
+    'read other': () => `/fhir/ImagingStudy/${foreign}`,
+    'read unknown': () => '/fhir/ImagingStudy/1.2.3',
+    qido: () => '/dicomweb/studies',
+    'wado own': () => `/dicomweb/studies/${own}/metadata`,
+    'wado other': () => `/dicomweb/studies/${foreign}/metadata`,
+    'record own': () => `/fhir/Patient/${DEMO_PATIENT}`,
+    'record other': () => `/fhir/Patient/${OTHER}`,
+    conditions: () => `/fhir/Condition?patient=${DEMO_PATIENT}`,
+  };
+  const table: Record<string, Record<string, number>> = {
+    none: Object.fromEntries(Object.keys(paths).map((path) => [path, 401])),
+    'made-up': Object.fromEntries(Object.keys(paths).map((path) => [path, 401])),
+    expired: Object.fromEntries(Object.keys(paths).map((path) => [path, 401])),
+    'whole-record': {
+      'search own': 200,
+      'search other': 403,
+      'read own': 200,
+      'read other': 404,
+      'read unknown': 404,
+      qido: 200,
+      'wado own': 200,
+      'wado other': 404,
+      'record own': 200,
+      'record other': 403,
+      conditions: 200,
+    },
+    imaging: {
+      'search own': 200,
+      'search other': 403,
+      'read own': 200,
+      'read other': 404,
+      'read unknown': 404,
+      qido: 200,
+      'wado own': 200,
+      'wado other': 404,
+      'record own': 403,
+      'record other': 403,
+      conditions: 403,
+    },
+    'search-only': {
+      'search own': 200,
+      'search other': 403,
+      'read own': 403,
+      'read other': 403,
+      qido: 200,
+      'wado own': 403,
+      'wado other': 403,
+    },
+    'read-only': {
+      'search own': 403,
+      'search other': 403,
+      'read own': 200,
+      'read other': 404,
+      qido: 403,
+      'wado own': 200,
+      'wado other': 404,
+    },
+    'record-only': {
+      'search own': 403,
+      'read own': 403,
+      qido: 403,
+      'wado own': 403,
+      'record own': 200,
+      conditions: 200,
+    },
+    'other-patient': {
+      'search own': 403,
+      'read own': 404,
+      'wado own': 404,
+      'record own': 403,
+      conditions: 403,
+    },
+  };
+  const rows = Object.entries(table).flatMap(([token, row]) =>
+    Object.entries(row).map(([path, status]) => [token, path, status] as const),
+  );
+
+  test.each(rows)('%s: %s → %i', async (token, path, status) => {
+    const headers = token === 'none' ? {} : { authorization: `Bearer ${token}` };
+    const response = await house.app.inject({ url: `/smart${paths[path]!()}`, headers });
+    expect(response.statusCode).toBe(status);
+    if (status === 200) return;
+    expect(response.body).not.toMatch(/Castellanos|Novak|StudyInstanceUID|0020000D/);
+    if (status === 401) {
+      const error = token === 'none' ? '' : ', error="invalid_token"';
+      expect(response.headers['www-authenticate']).toBe(
+        `Bearer realm="http://localhost/smart"${error}, resource_metadata="http://localhost/.well-known/oauth-protected-resource/smart"`,
+      );
+    }
+  });
+
+  test('IA-7 a study of another patient and one that does not exist are told alike, to the byte', async () => {
+    const headers = { authorization: 'Bearer whole-record' };
+    for (const face of ['fhir/ImagingStudy', 'dicomweb/studies']) {
+      const end = face.startsWith('dicomweb') ? '/metadata' : '';
+      const [theirs, none] = await Promise.all(
+        [foreign, '1.2.3.4.5'].map((uid) =>
+          house.app.inject({ url: `/smart/${face}/${uid}${end}`, headers }),
+        ),
+      );
+      expect(theirs!.body).toBe(none!.body);
+      expect(theirs!.statusCode).toBe(none!.statusCode);
+    }
+  });
+
+  test('with a warm cache nothing is asked of the authorization server', async () => {
+    const headers = { authorization: 'Bearer whole-record' };
+    await house.app.inject({ url: `/smart/fhir/ImagingStudy?patient=${DEMO_PATIENT}`, headers });
+    const before = { ...ehr.calls };
+    await house.app.inject({ url: `/smart/fhir/ImagingStudy?patient=${DEMO_PATIENT}`, headers });
+    await ask('smart', READY_MADE.query, READY_MADE.variables, 'whole-record');
+    expect(ehr.calls).toEqual(before);
+  });
+
+  test('the federated request with a real token', async () => {
+    const { json } = await ask('smart', READY_MADE.query, READY_MADE.variables, 'whole-record');
+    expect(json.errors).toBeUndefined();
+    expect(json.data.Patient['ImagingStudyList']?.length).toBe(2);
+    const other = await ask('smart', READY_MADE.query, { id: OTHER }, 'whole-record');
+    expect(other.json.data.Patient).toBeNull();
+    expect(other.json.errors?.[0]?.extensions.code).toBe('forbidden');
+  });
+});
