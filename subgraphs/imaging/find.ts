@@ -25,6 +25,8 @@ export interface FaceOptions {
 export interface FoundStudy extends Candidate {
   record: StudyRecord;
   memory?: Memory;
+  /** Present where it was searched for, with the patient if one was named; absent where it was read. */
+  searched?: { patient?: string };
 }
 
 export interface Found {
@@ -37,12 +39,14 @@ export interface Found {
 
 /**
  * Runs a search (IA-13): the same for FHIR REST and GraphQL.
+ * @param where what no search parameter says
  * @throws Fault `forbidden` for a patient who is named and out of reach (IA-7), and what the core throws
  */
 export async function findStudies(
   imaging: Imaging,
   search: ImagingStudySearch,
   options: FaceOptions,
+  where: (found: FoundStudy) => boolean = () => true,
 ): Promise<Found> {
   const studyUids = studyUidsOf(search);
   const detail: Detail = search.criteria.some(({ instances }) => instances) ? 'instance' : 'series';
@@ -50,16 +54,23 @@ export async function findStudies(
   const lists = await Promise.all(
     patients.map((patient) => imaging.studiesOf(patient, { detail, ...(studyUids && { studyUids }) })),
   );
+  const fetched = patients.flatMap((patient, index) =>
+    foundStudies(imaging.tenant, lists[index]!, options).map((found): FoundStudy => ({
+      ...found,
+      searched: patient === undefined ? {} : { patient },
+    })),
+  );
+  // A study that two of the patients named reach is one study.
+  const once = [...new Map(fetched.map((found) => [found.study.id, found])).values()];
+  const now = options.now() * 1000;
   const all = inOrder(
     search,
-    foundStudies(imaging.tenant, lists.flat(), options).filter((found) =>
-      matches(search, found, options.now() * 1000),
-    ),
+    once.filter((found) => matches(search, found, now) && where(found)),
   );
   return {
     total: all.length,
     page: all.slice(search.offset, search.offset + search.count),
-    asked: { patients, ...(studyUids && { studyUids }), records: lists.flat().length },
+    asked: { patients, ...(studyUids && { studyUids }), records: fetched.length },
   };
 }
 

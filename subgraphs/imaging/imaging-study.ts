@@ -74,14 +74,17 @@ function imagingStudySeries(
     laterality: lateralityCoding(string(row, Tag.Laterality)),
     started: fhirDateTime(string(row, date), string(row, time), offset),
     performer: personNames(row, Tag.PerformingPhysicianName).map((display) => ({ actor: { display } })),
-    instance: instances
-      ?.filter((instance) => uid(instance, Tag.SOPInstanceUID))
-      .map(imagingStudyInstance)
-      .sort(byNumber),
+    instance: instances?.filter(isInstance).map(imagingStudyInstance).sort(byNumber),
   });
 }
 
-function imagingStudyInstance(row: DicomJson): ImagingStudySeriesInstance {
+/** Whether an instance row can be an element of the resource. */
+export function isInstance(row: DicomJson): boolean {
+  return uid(row, Tag.SOPInstanceUID) !== undefined;
+}
+
+/** One instance row as an element of a series; in the order of `byNumber`. */
+export function imagingStudyInstance(row: DicomJson): ImagingStudySeriesInstance {
   const sopClass = uid(row, Tag.SOPClassUID);
   return present({
     uid: uid(row, Tag.SOPInstanceUID)!,
@@ -151,7 +154,8 @@ function total(series: readonly ImagingStudySeries[]): number | undefined {
     : undefined;
 }
 
-function byNumber(a: { number?: number; uid: string }, b: { number?: number; uid: string }): number {
+/** By number, those without one last, then by UID. */
+export function byNumber(a: { number?: number; uid: string }, b: { number?: number; uid: string }): number {
   return (
     (a.number ?? Infinity) - (b.number ?? Infinity) || a.uid.localeCompare(b.uid, 'en', { numeric: true })
   );

@@ -1,0 +1,180 @@
+import type { ImagingStudySeries, ImagingStudySeriesInstance } from 'fhir/r4.js';
+import { keywordOf, tagOf } from '../../schema/dictionary.ts';
+import { Tag, type DicomJson } from '../../schema/dicom.ts';
+import { Fault } from '../../schema/fault.ts';
+import { tenantBase } from '../../schema/request.ts';
+import { string, uid, unsignedInt } from './dicom-text.ts';
+import { absoluteBulkData } from './dicomweb-urls.ts';
+import type { FoundStudy } from './find.ts';
+import type { Loaders } from './graphql-loaders.ts';
+import { byNumber, imagingStudyInstance, isInstance } from './imaging-study.ts';
+import type { Imaging } from './studies.ts';
+
+/** What an app needs to know of series and instances before it downloads them (FG-8). */
+
+/** Where a series or an instance comes from; FHIR's elements do not carry it, and clients never see it. */
+const ORIGIN = Symbol('origin');
+
+interface Origin {
+  found: FoundStudy;
+  seriesUid: string;
+  /** Row of the series, or of the instance. */
+  row: DicomJson;
+  instanceUid?: string;
+}
+
+type WithOrigin<T> = T & { [ORIGIN]: Origin };
+export type SeriesSource = WithOrigin<ImagingStudySeries>;
+export type InstanceSource = WithOrigin<ImagingStudySeriesInstance>;
+
+/** What the fields are resolved from. */
+export interface Facts {
+  imaging: Imaging;
+  loaders: Loaders;
+  baseUrl: string;
+}
+
+function withOrigin<T extends object>(element: T, origin: Origin): WithOrigin<T> {
+  return Object.defineProperty(element, ORIGIN, { value: origin }) as WithOrigin<T>;
+}
+
+/** Ties the series of a study to the rows they were made of. The resource has to be a fresh one. */
+export function bindSeries(found: FoundStudy): void {
+  const rows = new Map(found.record.series.map((row) => [uid(row, Tag.SeriesInstanceUID), row]));
+  for (const series of found.study.series ?? []) {
+    withOrigin(series, { found, seriesUid: series.uid, row: rows.get(series.uid) ?? {} });
+  }
+}
+
+/** The instances of a series, fetched when they are asked for, by number. */
+export async function instancesOf(series: SeriesSource, { loaders }: Facts): Promise<InstanceSource[]> {
+  const { found, seriesUid } = series[ORIGIN];
+  return (await instanceRows(series, loaders))
+    .map((row) => {
+      const instance = imagingStudyInstance(row);
+      return withOrigin(instance, { found, seriesUid, row, instanceUid: instance.uid });
+    })
+    .sort(byNumber);
+}
+
+async function instanceRows(series: SeriesSource, loaders: Loaders): Promise<DicomJson[]> {
+  const { found, seriesUid } = series[ORIGIN];
+  const rows = await loaders.instances.load(found);
+  return rows.filter((row) => uid(row, Tag.SeriesInstanceUID) === seriesUid && isInstance(row));
+}
+
+/** Row of the first image: of the first instance that has pixels, else of the first. */
+async function firstImage(series: SeriesSource, facts: Facts): Promise<DicomJson | undefined> {
+  const instances = (await instancesOf(series, facts)).map((instance) => instance[ORIGIN].row);
+  return instances.find((row) => unsignedInt(row, Tag.Rows) !== undefined) ?? instances[0];
+}
+
+type Field<Source, Args = object> = (source: Source, args: Args, facts: Facts) => unknown;
+
+interface Rendering {
+  window?: string | null;
+  viewport?: string | null;
+}
+
+interface Keywords {
+  keywords?: readonly string[] | null;
+}
+
+/** `ImagingStudySeries`. */
+export const seriesFacts = {
+  rows: async (series, _, facts) => unsignedInt((await firstImage(series, facts)) ?? {}, Tag.Rows),
+  columns: async (series, _, facts) => unsignedInt((await firstImage(series, facts)) ?? {}, Tag.Columns),
+  numberOfFrames: async (series, _, { loaders }) =>
+    (await instanceRows(series, loaders)).reduce((sum, row) => sum + (frames(row) ?? 0), 0),
+  transferSyntax: async (series, _, facts) => transferSyntax((await firstImage(series, facts)) ?? {}),
+  bodyPartExamined: (series) => string(series[ORIGIN].row, Tag.BodyPartExamined),
+  wadoUrl: (series, _, facts) => wadoUrl(series, facts),
+  thumbnailUrl: (series, _, facts) => `${wadoUrl(series, facts)}/thumbnail`,
+  renderedUrl: (series, args: Rendering, facts) => renderedUrl(series, args, facts),
+  async metadata(series, { keywords }: Keywords, facts) {
+    const { row } = series[ORIGIN];
+    const tags = tagsOf(keywords);
+    if (!tags || tags.every((tag) => row[tag])) return byKeyword(row, tags);
+    const [first] = await instancesOf(series, facts);
+    return byKeyword(first ? { ...(await metadataOf(first, facts)), ...row } : row, tags);
+  },
+} satisfies Record<string, Field<SeriesSource, never>>;
+
+/** `ImagingStudySeriesInstance`. */
+export const instanceFacts = {
+  rows: (instance) => unsignedInt(instance[ORIGIN].row, Tag.Rows),
+  columns: (instance) => unsignedInt(instance[ORIGIN].row, Tag.Columns),
+  numberOfFrames: (instance) => frames(instance[ORIGIN].row),
+  transferSyntax: (instance) => transferSyntax(instance[ORIGIN].row),
+  bodyPartExamined(instance) {
+    const { found, seriesUid, row } = instance[ORIGIN];
+    const series = found.record.series.find((one) => uid(one, Tag.SeriesInstanceUID) === seriesUid);
+    return string(row, Tag.BodyPartExamined) ?? string(series ?? {}, Tag.BodyPartExamined);
+  },
+  wadoUrl: (instance, _, facts) => wadoUrl(instance, facts),
+  thumbnailUrl: (instance, _, facts) => `${wadoUrl(instance, facts)}/thumbnail`,
+  renderedUrl: (instance, args: Rendering, facts) => renderedUrl(instance, args, facts),
+  async metadata(instance, { keywords }: Keywords, facts) {
+    const { row } = instance[ORIGIN];
+    const tags = tagsOf(keywords);
+    return tags?.every((tag) => row[tag])
+      ? byKeyword(row, tags)
+      : byKeyword(await metadataOf(instance, facts), tags);
+  },
+} satisfies Record<string, Field<InstanceSource, never>>;
+
+/** 1 for an image that does not say; nothing for an object that is none. */
+function frames(row: DicomJson): number | undefined {
+  return unsignedInt(row, Tag.NumberOfFrames) ?? (unsignedInt(row, Tag.Rows) === undefined ? undefined : 1);
+}
+
+const TRANSFER_SYNTAX_UID = '00020010';
+
+function transferSyntax(row: DicomJson): string | undefined {
+  return uid(row, Tag.AvailableTransferSyntaxUID) ?? uid(row, TRANSFER_SYNTAX_UID);
+}
+
+function wadoUrl(source: SeriesSource | InstanceSource, { imaging, baseUrl }: Facts): string {
+  const { found, seriesUid, instanceUid } = source[ORIGIN];
+  const series = `${tenantBase(baseUrl, imaging.tenant)}/dicomweb/studies/${found.study.id}/series/${seriesUid}`;
+  return instanceUid === undefined ? series : `${series}/instances/${instanceUid}`;
+}
+
+function renderedUrl(
+  source: SeriesSource | InstanceSource,
+  { window, viewport }: Rendering,
+  facts: Facts,
+): string {
+  const query = Object.entries({ window, viewport })
+    .filter(([, value]) => value)
+    // PS3.18 §8.3.5 writes the commas as they are.
+    .map(([name, value]) => `${name}=${encodeURIComponent(value!).replaceAll('%2C', ',')}`)
+    .join('&');
+  return `${wadoUrl(source, facts)}/rendered${query && `?${query}`}`;
+}
+
+async function metadataOf(
+  instance: InstanceSource,
+  { imaging, loaders, baseUrl }: Facts,
+): Promise<DicomJson> {
+  const { found, seriesUid } = instance[ORIGIN];
+  const target = { studyUid: found.study.id!, seriesUid, instanceUid: instance.uid };
+  const row = await loaders.metadata.load(target);
+  return absoluteBulkData(row, target, `${tenantBase(baseUrl, imaging.tenant)}/dicomweb`);
+}
+
+/** @throws Fault `invalid_request` for a keyword that PS3.6 does not know */
+function tagsOf(keywords: readonly string[] | null | undefined): string[] | undefined {
+  return keywords?.map((keyword) => {
+    const tag = tagOf(keyword);
+    if (!tag) throw new Fault('invalid_request', 'metadata takes DICOM keywords, such as SliceThickness.');
+    return tag;
+  });
+}
+
+/** DICOM JSON with keywords in place of tags; private attributes keep their tags. A fresh object. */
+function byKeyword(dataset: DicomJson, tags: readonly string[] | undefined): Record<string, unknown> {
+  const wanted = tags ?? Object.keys(dataset).filter((tag) => tag !== Tag.RetrieveURL);
+  const entries = wanted.filter((tag) => dataset[tag]).map((tag) => [keywordOf(tag) ?? tag, dataset[tag]]);
+  return structuredClone(Object.fromEntries(entries)) as Record<string, unknown>;
+}

@@ -1,0 +1,245 @@
+import type { Endpoint, ImagingStudy, Reference } from 'fhir/r4.js';
+import type { DocumentNode, GraphQLFieldResolver, GraphQLResolveInfo } from 'graphql';
+import { bindContained } from '../../schema/contained.ts';
+import { datatypeResolvers, unresolved, type UnionMember } from '../../schema/datatype-resolvers.ts';
+import { Fault } from '../../schema/fault.ts';
+import { parseReference } from '../../schema/fhir.ts';
+import { faultsAsErrors } from '../../schema/graphql-fault.ts';
+import { tenantBase } from '../../schema/request.ts';
+import { requireScope } from '../../schema/scopes.ts';
+import { graphqlType, isResourceType, parameterOfArgument } from '../../schema/tables.ts';
+import { accessionNumbers } from './accession.ts';
+import {
+  bindSeries,
+  instanceFacts,
+  instancesOf,
+  seriesFacts,
+  type Facts,
+  type SeriesSource,
+} from './dicom-facts.ts';
+import { ENDPOINT_ID, wadoEndpoint } from './endpoint.ts';
+import { findStudies, type FaceOptions, type FoundStudy } from './find.ts';
+import { loaders, type Loaders } from './graphql-loaders.ts';
+import { PAGE_LIMIT, parseSearch, type ImagingStudySearch } from './search.ts';
+import type { Imaging } from './studies.ts';
+
+/** The GraphQL context of one request. */
+export interface ImagingContext {
+  imaging: Imaging;
+}
+
+type Args = Record<string, unknown>;
+type Resolver = GraphQLFieldResolver<never, ImagingContext, never>;
+
+/** What a report or an order says of the studies it belongs to (FG-9). */
+interface StudyLinks {
+  _patientId?: string | null;
+  _accessionNumbers?: readonly string[] | null;
+  _studyUids?: readonly string[] | null;
+}
+
+/** What imaging adds to an ImagingStudy for the other subgraph. */
+interface Joined extends ImagingStudy {
+  _patientId?: string;
+  _accessionNumbers: string[];
+}
+
+/** All resolvers of the imaging subgraph (FG-8 to FG-10). */
+export function imagingResolvers(sdl: DocumentNode, options: FaceOptions): Record<string, object> {
+  const perRequest = new WeakMap<Imaging, Loaders>();
+  const factsOf = (imaging: Imaging): Facts => {
+    const own = perRequest.get(imaging) ?? loaders(imaging, options);
+    perRequest.set(imaging, own);
+    return { imaging, loaders: own, baseUrl: options.baseUrl };
+  };
+
+  /** A resolver over the facts of the request; faults become GraphQL errors. */
+  const field = <Source, A = Args>(resolve: (source: Source, args: A, facts: Facts) => unknown): Resolver =>
+    faultsAsErrors<Source, ImagingContext, A>((source, args, { imaging }) =>
+      resolve(source, args, factsOf(imaging)),
+    ) as unknown as Resolver;
+  const fields = (table: Record<string, (source: never, args: never, facts: Facts) => unknown>) =>
+    Object.fromEntries(
+      Object.entries(table).map(([name, resolve]) => [name, field(resolve as (source: unknown) => unknown)]),
+    );
+  const entity = <T>(resolve: (id: string, facts: Facts) => T) => {
+    const guarded = field<{ id: string }>(({ id }, _, facts) => resolve(id, facts));
+    return (reference: { id: string }, context: ImagingContext) =>
+      guarded(reference as never, {} as never, context, {} as GraphQLResolveInfo);
+  };
+
+  const list = (patient?: (source: { id: string }) => string) =>
+    field<{ id: string }>(async (source, args, { imaging }) =>
+      listed(await searched(imaging, args, options, patient?.(source)), args),
+    );
+  const connection = (patient?: (source: { id: string }) => string) =>
+    field<{ id: string }>(async (source, args, { imaging }) => {
+      const search = searchOf(args, patient?.(source));
+      return page(search, await findStudies(imaging, search, options));
+    });
+  const ownId = ({ id }: { id: string }) => id;
+  const study = async (id: string, { loaders }: Facts) => copied(await loaders.study.load(id));
+  const endpoint = (id: string, { imaging }: Facts) => readEndpoint(imaging, id, options);
+
+  const generated = datatypeResolvers<ImagingContext>(sdl, (reference, { imaging }, type) =>
+    resolveReference(reference, factsOf(imaging), type, options),
+  ) as Record<string, Record<string, GraphQLFieldResolver<unknown, ImagingContext>>>;
+  const selectInstances = generated['ImagingStudySeries']!['instance']!;
+  const linked = {
+    ImagingStudyList: field<StudyLinks>((source, args, facts) => linkedStudies(source, args, facts, options)),
+  };
+
+  return {
+    ...generated,
+    Query: {
+      ImagingStudy: field<unknown, { id: string }>((_, { id }, facts) => study(id, facts)),
+      ImagingStudyList: list(),
+      ImagingStudyConnection: connection(),
+      Endpoint: field<unknown, { id: string }>((_, { id }, facts) => endpoint(id, facts)),
+    },
+    Patient: { ImagingStudyList: list(ownId), ImagingStudyConnection: connection(ownId) },
+    DiagnosticReport: linked,
+    ServiceRequest: linked,
+    ImagingStudy: { ...generated['ImagingStudy'], __resolveReference: entity(study) },
+    Endpoint: { ...generated['Endpoint'], __resolveReference: entity(endpoint) },
+    ImagingStudySeries: {
+      ...generated['ImagingStudySeries'],
+      ...fields(seriesFacts),
+      // Fetched only when they are asked for: a list of studies needs none.
+      instance: faultsAsErrors<SeriesSource, ImagingContext, Args>(async (series, args, context, info) =>
+        selectInstances(
+          { instance: await instancesOf(series, factsOf(context.imaging)) },
+          args,
+          context,
+          info,
+        ),
+      ),
+    },
+    ImagingStudySeriesInstance: { ...generated['ImagingStudySeriesInstance'], ...fields(instanceFacts) },
+  };
+}
+
+const CONTROLS = new Set(['_count', '_offset', '_cursor', '_reference', '_sort']);
+
+/** GraphQL arguments as a search; values of one argument are alternatives (FG-2). */
+function searchOf(args: Args, patient?: string): ImagingStudySearch {
+  const parameters: [string, string][] = patient === undefined ? [] : [['patient', patient]];
+  for (const [name, value] of Object.entries(args)) {
+    const code = CONTROLS.has(name) ? undefined : parameterOfArgument('ImagingStudy', name)?.code;
+    if (code !== undefined && Array.isArray(value) && value.length > 0)
+      parameters.push([code, value.join(',')]);
+  }
+  const offset = typeof args['_cursor'] === 'string' ? cursorOffset(args['_cursor']) : args['_offset'];
+  if (typeof args['_count'] === 'number') parameters.push(['_count', String(args['_count'])]);
+  if (typeof offset === 'number') parameters.push(['_offset', String(offset)]);
+  if (Array.isArray(args['_sort']) && args['_sort'].length > 0) {
+    parameters.push(['_sort', args['_sort'].join(',')]);
+  }
+  return parseSearch(parameters, { strict: true, patientBases: [] });
+}
+
+type Results = Awaited<ReturnType<typeof findStudies>>;
+
+async function searched(
+  imaging: Imaging,
+  args: Args,
+  options: FaceOptions,
+  patient?: string,
+  where?: (found: FoundStudy) => boolean,
+): Promise<Results> {
+  return findStudies(imaging, searchOf(args, patient), options, where);
+}
+
+/** A list is what was asked for or an error, never a silent cut (FG-2). */
+function listed({ page, total }: Results, { _count }: Args): Joined[] {
+  if (typeof _count !== 'number' && total > PAGE_LIMIT) {
+    throw new Fault(
+      'too_large',
+      `More than ${PAGE_LIMIT} ImagingStudy resources match. Ask for pages with _count and _offset or ImagingStudyConnection.`,
+    );
+  }
+  return page.map(joined);
+}
+
+function page(search: ImagingStudySearch, { page, total }: Results): object {
+  const size = Math.max(1, search.count);
+  const { offset } = search;
+  return {
+    count: total,
+    offset,
+    pagesize: size,
+    first: cursor(0),
+    ...(offset > 0 && { previous: cursor(Math.max(0, offset - size)) }),
+    ...(offset + size < total && { next: cursor(offset + size) }),
+    last: cursor(Math.max(0, Math.ceil(total / size) - 1) * size),
+    edges: page.map((found) => ({ mode: 'match', resource: joined(found) })),
+  };
+}
+
+function cursor(offset: number): string {
+  return Buffer.from(String(offset)).toString('base64url');
+}
+
+function cursorOffset(text: string): number {
+  const decoded = Buffer.from(text, 'base64url').toString();
+  if (!/^\d{1,9}$/.test(decoded)) throw new Fault('invalid_request', 'The cursor is not one of ours.');
+  return Number(decoded);
+}
+
+/** A study that a loader may give several times, as an object for one place: nothing that is handed out is shared. */
+function copied(found: FoundStudy): Joined {
+  return joined({ ...found, study: structuredClone(found.study) });
+}
+
+/** The resource of a study for GraphQL, with what joins it to reports and orders. */
+function joined(found: FoundStudy): Joined {
+  const { patientId } = found.record;
+  bindSeries(found);
+  return Object.assign(bindContained(found.study), {
+    ...(patientId !== undefined && { _patientId: patientId }),
+    _accessionNumbers: accessionNumbers(found.record),
+  });
+}
+
+/** A report's or an order's studies: of its patient, by Study Instance UID or accession number (FG-9). */
+async function linkedStudies(
+  { _patientId, _accessionNumbers, _studyUids }: StudyLinks,
+  args: Args,
+  { imaging }: Facts,
+  options: FaceOptions,
+): Promise<Joined[]> {
+  const numbers = new Set(_accessionNumbers ?? []);
+  const uids = new Set(_studyUids ?? []);
+  // Without its patient a number proves nothing: accession numbers repeat between sites.
+  if (!_patientId || (numbers.size === 0 && uids.size === 0)) return [];
+  const results = await searched(
+    imaging,
+    args,
+    options,
+    _patientId,
+    ({ study, record }) =>
+      uids.has(study.id!) || accessionNumbers(record).some((number) => numbers.has(number)),
+  );
+  return listed(results, args);
+}
+
+function readEndpoint(imaging: Imaging, id: string, { baseUrl }: FaceOptions): Endpoint {
+  requireScope(imaging.access, 'Endpoint', 'r');
+  if (id !== ENDPOINT_ID) throw new Fault('not_found', 'There is no such resource.');
+  return wadoEndpoint(tenantBase(baseUrl, imaging.tenant));
+}
+
+async function resolveReference(
+  reference: Reference,
+  facts: Facts,
+  type: string | undefined,
+  options: FaceOptions,
+): Promise<UnionMember | undefined> {
+  if (reference.reference === undefined) return undefined;
+  const target = parseReference(reference.reference);
+  if (!target || !isResourceType(target.type)) throw unresolved();
+  if (type !== undefined && target.type !== type) return undefined;
+  if (target.type === 'Endpoint') return readEndpoint(facts.imaging, target.id, options);
+  if (target.type === 'ImagingStudy') return copied(await facts.loaders.study.load(target.id));
+  return { __typename: graphqlType(target.type), id: target.id };
+}
