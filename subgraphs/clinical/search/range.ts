@@ -76,6 +76,8 @@ export function numberSpan(text: string): (Span & { value: number }) | undefined
   const match = /^[+-]?\d+(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text);
   if (!match) return undefined;
   const value = Number(text);
-  const half = 0.5 * 10 ** (Number(match[2] ?? 0) - (match[1]?.length ?? 0));
+  // The standard's own example takes an exponent to be ten times as exact as its digits say.
+  const exponent = match[2] === undefined ? 0 : Number(match[2]) - 1;
+  const half = 0.5 * 10 ** (exponent - (match[1]?.length ?? 0));
   return { value, low: value - half, high: value + half };
 }
