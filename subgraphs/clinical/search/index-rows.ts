@@ -21,6 +21,13 @@ import { dateSpan, periodSpan, quantitySpan, rangeSpan, timingSpan } from './ran
 /** The system of a `code` element, whose system its binding implies: it matches any that a search names. */
 export const IMPLIED_SYSTEM = '*';
 
+/**
+ * How a token is compared: codes without regard to case, as the standard advises where in doubt (R4 §3.1.1.4.9);
+ * identifiers, of which two may differ by case alone, to the letter. The mark keeps the two apart in one column.
+ */
+export const foldCode = (code: string): string => code.toLowerCase();
+export const exactCode = (value: string): string => `=${value}`;
+
 /** What a resource is found by, one shape for each kind of search parameter (R4 §3.1.1.4). */
 export interface IndexRows {
   token: { system: string; code: string }[];
@@ -78,7 +85,7 @@ const ADDERS: Partial<Record<SearchParameter['type'], Adder>> = {
 function addToken(rows: IndexRows, { value, type }: TypedValue): void {
   const add = (system: string | undefined, code: unknown): void => {
     if (code !== undefined && code !== null) {
-      rows.token.push({ system: system ?? '', code: String(code).toLowerCase() });
+      rows.token.push({ system: system ?? '', code: foldCode(String(code)) });
     }
   };
   const addText = (text: string | undefined): void => {
@@ -97,7 +104,7 @@ function addToken(rows: IndexRows, { value, type }: TypedValue): void {
     }
     case 'Identifier': {
       const { system, value: text, type: kind } = value as Identifier;
-      add(system, text);
+      if (text) rows.token.push({ system: system ?? '', code: exactCode(text) });
       return addText(kind?.text);
     }
     case 'ContactPoint':

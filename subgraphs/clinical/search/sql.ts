@@ -4,7 +4,7 @@ import type { SearchParameter } from '../../../schema/tables.ts';
 import { searchParameter } from '../../../schema/tables.ts';
 import type { Criterion } from './criteria.ts';
 import { parseCriteria, splitEscaped, unescapeValue } from './criteria.ts';
-import { foldString, IMPLIED_SYSTEM } from './index-rows.ts';
+import { exactCode, foldCode, foldString, IMPLIED_SYSTEM } from './index-rows.ts';
 import { dateSpan, numberSpan } from './range.ts';
 
 type Bind = string | number;
@@ -123,9 +123,10 @@ function comparison(criterion: Criterion, context: SqlContext, binds: Bind[]): s
 function token(value: string, binds: Bind[]): string {
   const parts = splitEscaped(value, '|').map(unescapeValue);
   const [system = '', code = ''] = parts.length > 1 ? parts : ['', parts[0]];
-  if (parts.length === 1) return push(binds, 'code = ?', code.toLowerCase());
-  if (code === '') return push(binds, 'system = ?', system);
-  return push(binds, `code = ? AND system IN (?, '${IMPLIED_SYSTEM}')`, code.toLowerCase(), system);
+  if (parts.length > 1 && code === '') return push(binds, 'system = ?', system);
+  const compared = push(binds, 'code IN (?, ?)', foldCode(code), exactCode(code));
+  if (parts.length === 1) return compared;
+  return push(binds, `${compared} AND system IN (?, '${IMPLIED_SYSTEM}')`, system);
 }
 
 function stringPrefix(value: string, binds: Bind[]): string {

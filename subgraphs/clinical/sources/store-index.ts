@@ -5,7 +5,7 @@ import type { Indexer } from '../search/index-rows.ts';
 import { compileIndexer, foldString } from '../search/index-rows.ts';
 
 /** Raised whenever rows are made in another way, so that stores of older versions are built anew. */
-export const STORE_VERSION = 1;
+export const STORE_VERSION = 2;
 
 /** Tables of the store. `param` numbers one search parameter of one resource type; the value comes before the resource. */
 const TABLES = `
