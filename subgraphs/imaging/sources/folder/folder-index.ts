@@ -142,7 +142,9 @@ export class FolderIndex {
 
   /** Files that are served. */
   count(): number {
-    return this.#database.prepare('SELECT count(*) FROM file WHERE kept = 1').pluck().get() as number;
+    // The index holds all it takes; the table is many times as large.
+    const sql = 'SELECT count(*) FROM file INDEXED BY file_uid WHERE state = 2 AND kept = 1';
+    return this.#database.prepare(sql).pluck().get() as number;
   }
 
   /** Whether a walk of the whole folder was ever finished. */
