@@ -14,7 +14,7 @@ import { tenantsOf } from './door.ts';
 const root = join(import.meta.dirname, '../..');
 const BASE = 'http://localhost';
 
-/** Where the demonstration's data are. */
+/** Where the records and images are that the tenants serve. */
 export interface DemoData {
   /** For `images.path`. */
   images: string;
@@ -29,13 +29,19 @@ export interface House {
 }
 
 /**
- * The whole gateway in this process: the real subgraphs, the demonstration's records and images, and the tenants that
- * `files` makes of them.
+ * The whole gateway in this process: the real subgraphs, and the tenants that `files` makes of the demonstration's
+ * records and images, or of other data.
  */
-export async function buildHouse(files: (demo: DemoData) => Record<string, unknown>): Promise<House> {
+export async function buildHouse(
+  files: (demo: DemoData) => Record<string, unknown>,
+  data?: DemoData,
+): Promise<House> {
   const dataDir = await mkdtemp(join(tmpdir(), 'house-'));
-  const demo = { images: join(dataDir, 'demo', 'images'), patients: join(root, 'gateway/demo/patients') };
-  await buildDemoImages({ target: demo.images });
+  const demo = data ?? {
+    images: join(dataDir, 'demo', 'images'),
+    patients: join(root, 'gateway/demo/patients'),
+  };
+  if (!data) await buildDemoImages({ target: demo.images });
   const log = logger('silent');
   const clinical = clinicalSubgraph({ dataDir, baseUrl: BASE });
   const imaging = imagingSubgraph({
