@@ -15,3 +15,9 @@ declare module 'fastify' {
 export function tenantBase(baseUrl: string, tenant: Pick<Tenant, 'path'>): string {
   return `${baseUrl.replace(/\/+$/, '')}/${tenant.path}`;
 }
+
+/** Where clients read which authorization server is the tenant's (RFC 9728 §3.1). @param base of the tenant */
+export function resourceMetadataUrl(base: string): string {
+  const { origin, pathname } = new URL(base);
+  return `${origin}/.well-known/oauth-protected-resource${pathname}`;
+}

@@ -117,6 +117,12 @@ describeWithSharedData('the FHIR face over a real folder', () => {
     expect(foreign.headers['content-type']).toBe(missing.headers['content-type']);
   });
 
+  test('SM-12 a token without the scope is told which one, and where to get it', async () => {
+    const challenge = (await get('/strict/fhir/ImagingStudy', 'observations')).headers['www-authenticate'];
+    expect(challenge).toContain('error="insufficient_scope", scope="patient/ImagingStudy.rs"');
+    expect(challenge).toContain('/.well-known/oauth-protected-resource/prefix/strict"');
+  });
+
   test('IA-13 strict handling refuses what is ignored otherwise', async () => {
     const path = '/strict/fhir/ImagingStudy?color=red';
     const response = await get(path, 'mine', { prefer: 'handling=strict' });

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest,
 import type { Access } from '../../schema/access.ts';
 import { Fault, faultHeaders, faultOutcome, toFault } from '../../schema/fault.ts';
 import { FHIR_JSON, type SearchEntry } from '../../schema/fhir.ts';
-import { tenantBase } from '../../schema/request.ts';
+import { resourceMetadataUrl, tenantBase } from '../../schema/request.ts';
 import { requireScope } from '../../schema/scopes.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 import { parseAccept } from './accept.ts';
@@ -28,7 +28,10 @@ export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsy
       const fault = toFault(error);
       if (fault.status >= 500) request.log.error({ err: fault.cause ?? fault, code: fault.code }, 'fhir');
       const base = tenantBase(options.baseUrl, request.tenant);
-      void reply.code(fault.status).headers(faultHeaders(fault, base)).header('cache-control', 'no-store');
+      void reply
+        .code(fault.status)
+        .headers(faultHeaders(fault, base, resourceMetadataUrl(base)))
+        .header('cache-control', 'no-store');
       return send(request, reply, faultOutcome(fault));
     });
     // Forms carry a search; nothing else that is sent is read, so that a refusal needs no parser.

@@ -1,3 +1,4 @@
+import Database from 'better-sqlite3';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,4 +53,13 @@ test('IA-13 the memory outlives the process, and replicas share it', () => {
     fresh: false,
   });
   replica.close();
+});
+
+test('IA-13 a memory that cannot be written costs no answer: the study counts as new', () => {
+  const other = new Database(join(directory, 'seen.sqlite'));
+  observe(1000, 10);
+  other.exec('drop table seen; create table seen (tenant, study, instances check (instances < 0), since)');
+  expect(observe(2000, 11)).toEqual([2000, true]);
+  expect(observe(3000, 11)).toEqual([3000, true]);
+  other.close();
 });

@@ -58,7 +58,7 @@ export function openSeen(dataDir: string, now: () => number): Seen {
     observe(tenant, sightings) {
       const milliseconds = Math.floor(now() * 1000);
       const memories = new Map<string, Memory>();
-      const changed: [string, number, number][] = [];
+      const changed: [study: string, instances: number, since: number][] = [];
       for (const { studyUid, instances = -1 } of sightings) {
         const known = recall.get(tenant, studyUid);
         // A source that once fails to say how many there are does not make the study new.
@@ -69,7 +69,12 @@ export function openSeen(dataDir: string, now: () => number): Seen {
           fresh: known === undefined,
         });
       }
-      if (changed.length > 0) rememberAll(tenant, changed);
+      try {
+        if (changed.length > 0) rememberAll(tenant, changed);
+      } catch {
+        // A memory that cannot be written costs no answer: what it misses counts as not known (IA-13), now and next time.
+        for (const [studyUid] of changed) memories.set(studyUid, { ...memories.get(studyUid)!, fresh: true });
+      }
       return memories;
     },
     close: () => void database.close(),
