@@ -39,7 +39,7 @@ const address = await app.listen({ port: 0, host: '127.0.0.1' });
 
 const megabytes = () => process.memoryUsage.rss() / 1e6;
 let peak = 0;
-setInterval(() => (peak = Math.max(peak, megabytes())), 5).unref();
+setInterval(() => (peak = Math.max(peak, megabytes())), 20).unref();
 createInterface({ input: process.stdin })
   .on('line', () => {
     process.stdout.write(`${JSON.stringify({ rss: megabytes(), peak: Math.max(peak, megabytes()) })}\n`);

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { chunksOf } from './chunks.ts';
 
 /** multipart/related (RFC 2387) as DICOMweb uses it (PS3.18 §8.6.1.2): read and written as streams, never gathered. */
 
@@ -62,7 +63,7 @@ async function* counted(
   size: number | undefined,
 ): AsyncGenerator<Uint8Array> {
   let sent = 0;
-  for await (const chunk of body) {
+  for await (const chunk of body instanceof Readable ? chunksOf(body) : body) {
     sent += chunk.length;
     if (size !== undefined && sent > size) break;
     yield chunk;
@@ -115,7 +116,8 @@ async function closes(input: Input): Promise<boolean> {
   return false;
 }
 
-function parseHeaders(block: Buffer): Record<string, string> {
+/** The header fields of a part, names in lower case. */
+export function parseHeaders(block: Buffer): Record<string, string> {
   const fields = block.toString('latin1').split('\r\n').filter(Boolean);
   return Object.fromEntries(
     fields.map((field) => {
@@ -164,7 +166,7 @@ class Input {
   private readonly back: Buffer[] = [];
 
   constructor(source: AsyncIterable<Uint8Array>) {
-    this.source = source[Symbol.asyncIterator]();
+    this.source = source instanceof Readable ? chunksOf(source) : source[Symbol.asyncIterator]();
   }
 
   /** The next bytes, at least one. */

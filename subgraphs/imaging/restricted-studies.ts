@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { FastifyBaseLogger } from 'fastify';
 import { requirePatient, type Access } from '../../schema/access.ts';
 import { Tag, text, UID, type DicomJson } from '../../schema/dicom.ts';
@@ -153,6 +154,12 @@ export class RestrictedStudies implements Imaging {
     const opened = await this.patiently((signal) => primed(source.retrieve(target, transferSyntax, signal)));
     if (!opened) throw notFound();
     return opened;
+  }
+
+  async relay(target: Target, transferSyntax: string, boundary: string): Promise<Readable | undefined> {
+    const source = await this.readable(target);
+    if (!source.relay) return undefined;
+    return this.patiently((signal) => source.relay!(target, transferSyntax, boundary, signal));
   }
 
   async frames(target: InstanceTarget, numbers: readonly number[]): Promise<Frames> {

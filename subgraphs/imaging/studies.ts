@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Access, PatientIdentity } from '../../schema/access.ts';
 import type { DicomJson } from '../../schema/dicom.ts';
 import type { Tenant } from '../../schema/tenant.ts';
@@ -82,6 +83,12 @@ export interface Imaging {
    * @returns after the caller's right to all of it is established (IA-24)
    */
   retrieve(target: Target, transferSyntax: string): Promise<AsyncIterable<StoredInstance>>;
+
+  /**
+   * The same as one multipart/related body with this boundary; undefined where the source has it part by part only.
+   * @returns once the caller's right is established and the first part is known to be good
+   */
+  relay(target: Target, transferSyntax: string, boundary: string): Promise<Readable | undefined>;
 
   /** @param numbers from 1 */
   frames(target: InstanceTarget, numbers: readonly number[]): Promise<Frames>;

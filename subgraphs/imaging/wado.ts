@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { DICOM, UID } from '../../schema/dicom.ts';
 import { Fault } from '../../schema/fault.ts';
+import { chunksOf } from './chunks.ts';
 import { negotiateBulkData, negotiateFrames, objectForms, type MediaRange } from './accept.ts';
 import { randomBoundary, writeMultipart, type OutgoingPart } from './multipart.ts';
 import type { InstanceTarget, StoredInstance, Target } from './sources/source.ts';
@@ -30,8 +31,8 @@ export async function retrieveObjects(
   for (const { form, transferSyntax } of forms) {
     if (transferSyntax !== '*' && !UID.test(transferSyntax)) continue;
     try {
-      const instances = await imaging.retrieve(target, transferSyntax);
-      return form === 'single' ? await singlePart(instances) : await multipart(instances);
+      if (form === 'single') return await singlePart(await imaging.retrieve(target, transferSyntax));
+      return await multipart(imaging, target, transferSyntax);
     } catch (error) {
       if (!(error instanceof Fault) || error.code !== 'not_acceptable') throw error;
       refused = error;
@@ -54,7 +55,7 @@ async function* bytesOf(
   iterator: AsyncIterator<StoredInstance>,
 ): AsyncGenerator<Uint8Array> {
   try {
-    yield* instance.stream as AsyncIterable<Uint8Array>;
+    yield* chunksOf(instance.stream);
     await iterator.next();
   } finally {
     instance.stream.destroy();
@@ -62,13 +63,13 @@ async function* bytesOf(
   }
 }
 
-async function multipart(instances: AsyncIterable<StoredInstance>): Promise<Payload> {
-  const { first, iterator } = await opened(instances);
+async function multipart(imaging: Imaging, target: Target, transferSyntax: string): Promise<Payload> {
   const boundary = randomBoundary();
-  return {
-    headers: { 'content-type': `multipart/related; type="${DICOM}"; boundary=${boundary}` },
-    body: writeMultipart(partsOf(first, iterator), boundary),
-  };
+  const headers = { 'content-type': `multipart/related; type="${DICOM}"; boundary=${boundary}` };
+  const relayed = await imaging.relay(target, transferSyntax, boundary);
+  if (relayed) return { headers, body: relayed };
+  const { first, iterator } = await opened(await imaging.retrieve(target, transferSyntax));
+  return { headers, body: writeMultipart(partsOf(first, iterator), boundary) };
 }
 
 /** The first instance, once its first bytes are there: an error before them still gets its own status. */

@@ -1,10 +1,12 @@
-import { Readable } from 'node:stream';
+import { once } from 'node:events';
+import { pipeline, Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { DICOM_JSON, frameMediaType, Tag, text, type DicomJson } from '../../../schema/dicom.ts';
 import { vrOf } from '../../../schema/dictionary.ts';
 import { Fault } from '../../../schema/fault.ts';
 import type { ImagesConfig } from '../../../schema/tenant.ts';
 import { boundaryOf, readMultipart, type IncomingPart } from '../multipart.ts';
+import { MultipartRelay } from '../multipart-relay.ts';
 import { unpadded } from '../ownership.ts';
 import { bulkDataCandidates, relativeBulkData } from './bulk-data-uri.ts';
 import { asFault, DicomWebClient, notFound, type Answer } from './dicom-web-client.ts';
@@ -111,18 +113,43 @@ export function dicomWebSource(
       .slice(offset, limit === undefined ? undefined : offset + limit);
   }
 
+  const stored = (target: Target, transferSyntax: string, signal: AbortSignal | undefined) =>
+    client.get(pathOf(target), {
+      accept: `multipart/related; type="application/dicom"; transfer-syntax=${transferSyntax}`,
+      signal,
+      // Orthanc says 400 or 500 for a transfer syntax that it cannot produce.
+      ...(transferSyntax !== '*' && { statuses: { 400: 'not_acceptable', 500: 'not_acceptable' } as const }),
+    });
+
+  async function relay(
+    target: Target,
+    transferSyntax: string,
+    boundary: string,
+    signal?: AbortSignal,
+  ): Promise<Readable> {
+    const { contentType, body } = await stored(target, transferSyntax, signal);
+    const theirs = boundaryOf(contentType);
+    if (!theirs) {
+      body.destroy();
+      throw nonsense();
+    }
+    const relayed = new MultipartRelay(theirs, boundary);
+    // Failures go both ways; whoever reads learns of them from the stream.
+    pipeline(body, relayed, () => undefined);
+    try {
+      if (relayed.readableLength === 0) await once(relayed, 'readable');
+    } catch (error) {
+      throw asFault(error);
+    }
+    return relayed;
+  }
+
   async function* retrieve(
     target: Target,
     transferSyntax: string,
     signal?: AbortSignal,
   ): AsyncGenerator<StoredInstance> {
-    const accept = `multipart/related; type="application/dicom"; transfer-syntax=${transferSyntax}`;
-    const answer = await client.get(pathOf(target), {
-      accept,
-      signal,
-      // Orthanc says 400 or 500 for a transfer syntax that it cannot produce.
-      ...(transferSyntax !== '*' && { statuses: { 400: 'not_acceptable', 500: 'not_acceptable' } as const }),
-    });
+    const answer = await stored(target, transferSyntax, signal);
     for await (const { body, size } of partsOf(answer)) {
       const { meta, bytes } = await peekFileMeta(body);
       yield {
@@ -204,6 +231,7 @@ export function dicomWebSource(
       return rows;
     },
     retrieve,
+    relay,
     frames,
     bulkdata,
     close: () => client.close(),

@@ -83,6 +83,12 @@ export interface ImagingSource {
   retrieve(target: Target, transferSyntax: string, signal?: AbortSignal): AsyncIterable<StoredInstance>;
 
   /**
+   * The same as one multipart/related body with this boundary, where the source has it in that form already: whole
+   * studies then pass without being taken apart. Resolves once the first part is known to be good.
+   */
+  relay?(target: Target, transferSyntax: string, boundary: string, signal?: AbortSignal): Promise<Readable>;
+
+  /**
    * Frames as stored (or as native little-endian octets when the data are uncompressed).
    * @param numbers from 1
    * @throws Fault `not_found` for a frame that is out of range or an object without pixel data (DW-7)
