@@ -65,6 +65,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     // Dynamic tenants and capabilities are long path segments (SM-15); Node's own limit has to be above that.
     routerOptions: { maxParamLength: 16_384 },
     http: { maxHeaderSize: 65_536 },
+    requestTimeout: 60_000,
     rewriteUrl: ({ url = '/' }) => routedPath(url, prefix),
     frameworkErrors: (error, request, reply) => {
       sendFault(baseUrl, 'json', toFault(error), request as FastifyRequest, reply as FastifyReply);

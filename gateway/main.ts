@@ -77,6 +77,8 @@ async function main(): Promise<void> {
     stopping = true;
     log.info({ signal }, 'stopping: no new requests, what was begun is finished');
     setTimeout(() => process.exit(1), STOP_MILLISECONDS).unref();
+    // A connection that was busy when the stop began would be kept alive after its answer.
+    setInterval(() => app.server.closeIdleConnections(), 100).unref();
     void app
       .close()
       .then(() => Promise.all([clinical.close(), imaging.close()]))

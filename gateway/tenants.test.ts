@@ -149,6 +149,21 @@ describe('SM-15 dynamic tenants', () => {
       'not_found',
     ],
     ['the environment', at({ $env: 'DEMO_IMAGES' } as never), 'not_found'],
+    [
+      'a patient whose identifier system is a URL',
+      {
+        ...mock,
+        authorization: {
+          type: 'mock',
+          patient: {
+            resourceType: 'Patient',
+            id: '1',
+            identifier: [{ system: 'http://h.example.org', value: '1' }],
+          },
+        },
+      },
+      'found',
+    ],
     ['not base64url', '%2e%2e', 'not_found'],
     ['not JSON', Buffer.from('{').toString('base64url'), 'not_found'],
     ['more than 8 KiB', { ...mock, '//': 'x'.repeat(8200) }, 'not_found'],

@@ -166,14 +166,18 @@ function attempt(parse: () => Tenant): { tenant: Tenant } | { fault: Fault } {
   }
 }
 
-/** Every host that a configuration names, wherever it stands. */
+/** What names no host to call, though it may look like one: identifier systems, redirects of others, names of ours. */
+const NO_HOSTS = new Set(['patient', 'clients', 'audience', 'withhold']);
+
+/** Every host that a configuration may have us call, wherever it stands. */
 function hostsOf(value: unknown): URL[] {
   if (typeof value === 'string') {
     // As http, so that dimse://name:port has a host like any other.
     const url = /^(https?|dimse):\/\//.test(value) ? value.replace(/^dimse:/, 'http:') : undefined;
     return url && URL.canParse(url) ? [new URL(url)] : [];
   }
-  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(hostsOf) : [];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, child]) => (NO_HOSTS.has(name) ? [] : hostsOf(child)));
 }
 
 const unknownTenant = () => new Fault('not_found', 'There is no such tenant here.');

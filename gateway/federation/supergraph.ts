@@ -19,7 +19,6 @@ import type { GatewayContext } from './request-scope.ts';
 
 export type FederatedServer = ApolloServer<GatewayContext>;
 
-/** Quiet on what Apollo says in passing; loud on what it warns of. */
 export interface ApolloLog {
   debug(message?: unknown): void;
   info(message?: unknown): void;
@@ -38,7 +37,8 @@ export async function federatedServer(deps: {
   limits: Limits;
   log: ApolloLog;
 }): Promise<FederatedServer> {
-  const { supergraphSdl, subgraphs, limits, log } = deps;
+  const { supergraphSdl, subgraphs, limits } = deps;
+  const log = quieter(deps.log);
   const gateway = new ApolloGateway({
     supergraphSdl,
     logger: log,
@@ -68,6 +68,16 @@ export async function federatedServer(deps: {
   });
   await server.start();
   return server;
+}
+
+/** What Apollo says in passing is for debugging; what it warns of is not. */
+function quieter(log: ApolloLog): ApolloLog {
+  return {
+    debug: (message) => log.debug(message),
+    info: (message) => log.debug(message),
+    warn: (message) => log.warn(message),
+    error: (message) => log.error(message),
+  };
 }
 
 /** What a tenant allows of a request, and how it wants refusals told. */

@@ -1,0 +1,78 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { freePort } from './setup/free-port.ts';
+
+/** The program as it is started: built, in a process of its own. */
+const program = join(import.meta.dirname, '../../dist/gateway/main.js');
+const directory = mkdtempSync(join(tmpdir(), 'main-'));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+const environment = (more: Record<string, string>) => ({
+  PATH: process.env['PATH'],
+  DATA_DIR: join(directory, 'data'),
+  ...more,
+});
+
+describe('a start that cannot be right ends at once and says why', () => {
+  test.each<[string, Record<string, string>, RegExp[]]>([
+    ['environment', { PORT: 'x', LOG_LEVEL: 'loud' }, [/PORT must be a number/, /LOG_LEVEL must be one of/]],
+    [
+      'tenants',
+      { TENANTS_DIR: directory },
+      [/wrong\.json: authorization\.type: /, /broken\.json: \(root\): is not JSON/],
+    ],
+    ['no tenants', { TENANTS_DIR: '/nowhere' }, [/TENANTS_DIR/]],
+  ])('%s', (_what, env, reasons) => {
+    writeFileSync(join(directory, 'wrong.json'), '{ "authorization": { "type": "kerberos" }, "images": {} }');
+    writeFileSync(join(directory, 'broken.json'), '{ "password": "hunter2"');
+    const { status, stderr } = spawnSync(process.execPath, [program], {
+      env: environment(env),
+      encoding: 'utf8',
+    });
+    expect(status).toBe(1);
+    for (const reason of reasons) expect(stderr).toMatch(reason);
+    expect(stderr).not.toMatch(/hunter2|\n\s+at /);
+  });
+});
+
+test('starts, answers /dyn, and on SIGTERM finishes what was begun', async () => {
+  const port = await freePort();
+  const env = environment({ PORT: String(port), DYN_ALLOWED_HOSTS: 'pacs.invalid' });
+  const child = spawn(process.execPath, [program], { env });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const ended = new Promise<number | null>((done) => child.once('exit', done));
+  const url = `http://127.0.0.1:${port}`;
+  try {
+    for (let i = 0; i < 300 && !output.includes('listening'); i++)
+      await new Promise((r) => setTimeout(r, 100));
+    expect(output).toContain('A first request:');
+
+    const configuration = {
+      authorization: { type: 'mock', disableAuthzChecks: true },
+      images: {
+        type: 'dicom-web',
+        lookup: 'all-studies-on-server',
+        endpoint: 'http://pacs.invalid/dicom-web',
+      },
+    };
+    const encoded = Buffer.from(JSON.stringify(configuration)).toString('base64url');
+    const statement = await fetch(`${url}/dyn/${encoded}/fhir/metadata`);
+    expect(statement.status).toBe(200);
+    expect(await statement.text()).toContain(`/dyn/${encoded}/fhir`);
+    expect((await fetch(`${url}/dyn/${encoded}/dicomweb/studies`)).status).toBe(502);
+    expect(output).not.toContain(encoded);
+
+    const answer = fetch(`${url}/demo/fhir/ImagingStudy?patient=87a339d0-8cae-418e-89c7-8651e6aab3c6`);
+    await new Promise((done) => setTimeout(done, 5));
+    child.kill('SIGTERM');
+    expect((await answer).status).toBe(200);
+    expect(await ended).toBe(0);
+  } finally {
+    child.kill('SIGKILL');
+  }
+}, 60_000);
