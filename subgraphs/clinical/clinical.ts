@@ -117,10 +117,9 @@ export class Clinical {
    * @throws Fault `too_large` where more than `LIST_LIMIT` match and no page was asked for (FG-2)
    */
   async list(type: string, search: Search): Promise<Resource[]> {
-    const paged = search.count !== undefined;
-    const count = paged ? pageSize(search.count) : LIST_LIMIT + 1;
+    const count = isPage(search) ? pageSize(search.count) : LIST_LIMIT + 1;
     const { resources } = await this.search(type, { ...search, count });
-    if (!paged) requireListable(type, resources.length);
+    requireListable(type, resources.length);
     return resources;
   }
 
@@ -141,11 +140,10 @@ export class Clinical {
       this.#related.set(key, loader);
     }
     const found = await loader.load(id);
-    if (search.count === undefined) requireListable(type, found.length);
     const start = search.offset ?? 0;
-    return search.count === undefined
-      ? found.slice(start)
-      : found.slice(start, start + pageSize(search.count));
+    const list = found.slice(start, isPage(search) ? start + pageSize(search.count) : undefined);
+    requireListable(type, list.length);
+    return list;
   }
 
   async #relatedToAll(
@@ -162,7 +160,7 @@ export class Clinical {
         ...{ params: [...params, [code, targets]], count },
         ...(sort !== undefined && { sort }),
       });
-      if (resources.length === MAX_GATHERED) requireListable(type, Infinity);
+      if (resources.length === MAX_GATHERED) requireListable(type, MAX_GATHERED);
       return resources;
     });
     const resources = (await Promise.all(searched)).flat();
@@ -210,6 +208,11 @@ export class Clinical {
 export function pageSize(count = PAGE_LIMIT): number {
   if (count < 0) throw new Fault('invalid_request', '_count must not be negative.');
   return Math.min(count, PAGE_LIMIT);
+}
+
+/** Whether a list was asked for by page: of a size that a page can have. */
+function isPage({ count }: Search): boolean {
+  return count !== undefined && count <= PAGE_LIMIT;
 }
 
 function requireListable(type: string, length: number): void {

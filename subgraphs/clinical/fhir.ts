@@ -5,6 +5,7 @@ import { FHIR_JSON } from '../../schema/fhir.ts';
 import { tenantBase } from '../../schema/request.ts';
 import { isResourceType } from '../../schema/tables.ts';
 import type { Clinical } from './clinical.ts';
+import { pageSize } from './clinical.ts';
 import type { Page } from './page.ts';
 import { pageOf } from './page.ts';
 import type { SearchParams } from './sources/source.ts';
@@ -132,7 +133,7 @@ function readOptions({ headers }: FastifyRequest, params: SearchParams) {
   if (strict && summary !== undefined && !['count', 'false'].includes(summary)) {
     throw new Fault('unsupported_parameter', 'Of _summary only count and false are supported.');
   }
-  const count = naturalOf(params, '_count') ?? DEFAULT_COUNT;
+  const count = pageSize(naturalOf(params, '_count') ?? DEFAULT_COUNT);
   const countOnly = summary === 'count' || count === 0;
   const offset = naturalOf(params, '_offset');
   const sort = valueOf(params, '_sort');

@@ -104,6 +104,15 @@ describe('what is asked', () => {
     expect(Math.max(...urls.map(({ length }) => length))).toBeLessThan(2_000);
   });
 
+  it('reads one by one where the server does not search by _id', async () => {
+    const base = await listen((request, response) => {
+      const id = /Patient\/(\w+)$/.exec(request.url ?? '')?.[1];
+      json(id ? 200 : 400, { resourceType: 'Patient', id })(request, response);
+    });
+    const found = await new FhirServer({ base }).read('Patient', ['a', 'b']);
+    expect(found.map(({ id }) => id)).toEqual(['a', 'b']);
+  });
+
   it('takes matches only: no includes, no outcomes, no other types', async () => {
     const entry = [
       { resource: { resourceType: 'Patient', id: 'a' }, search: { mode: 'match' } },

@@ -45,22 +45,26 @@ export class FhirServer implements ClinicalSource {
       const resource = await this.#get(`/${type}/${encodeURIComponent(ids[0]!)}`, signal);
       return resource?.resourceType === type && resource.id === ids[0] ? [resource] : [];
     }
-    const pages = chunksByLength(ids, MAX_IDS_LENGTH).map(async (chunk) => {
-      const params = [['_id', chunk.join(',')]] as const;
-      const found: Resource[] = [];
-      let cursor: string | undefined;
-      do {
-        const page = await this.search(
-          type,
-          { params, count: chunk.length, ...(cursor && { cursor }) },
-          signal,
-        );
+    const chunks = chunksByLength(ids, MAX_IDS_LENGTH);
+    return (await Promise.all(chunks.map((chunk) => this.#readTogether(type, chunk, signal)))).flat();
+  }
+
+  async #readTogether(type: string, ids: string[], signal: AbortSignal | undefined): Promise<Resource[]> {
+    const search: SourceSearch = { params: [['_id', ids.join(',')]], count: ids.length };
+    const found: Resource[] = [];
+    try {
+      let page = await this.search(type, search, signal);
+      found.push(...page.resources);
+      while (page.next !== undefined && found.length < ids.length) {
+        page = await this.search(type, { ...search, cursor: page.next }, signal);
         found.push(...page.resources);
-        cursor = found.length < chunk.length ? page.next : undefined;
-      } while (cursor);
+      }
       return found;
-    });
-    return (await Promise.all(pages)).flat();
+    } catch (error) {
+      // Some servers read a type but do not search it by _id.
+      if (!(error instanceof Fault) || error.code !== 'invalid_request') throw error;
+      return (await Promise.all(ids.map((id) => this.read(type, [id], signal)))).flat();
+    }
   }
 
   async search(type: string, search: SourceSearch, signal?: AbortSignal): Promise<SearchPage> {

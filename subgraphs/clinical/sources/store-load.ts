@@ -1,9 +1,11 @@
 import Database from 'better-sqlite3';
 import type { Bundle, Resource } from 'fhir/r4.js';
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, createReadStream, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { pipeline } from 'node:stream/promises';
 import { tables } from '../../../schema/tables.ts';
 import { resourcesOfBundle, rewriteReferences, withId } from './bundle.ts';
 import { STORE_VERSION, StoreWriter } from './store-index.ts';
@@ -31,17 +33,14 @@ export async function loadStore(
   if (known['stats'] === stats) return;
   const hashes: string[] = [];
   for (const { name, path } of inputs) {
-    hashes.push(
-      `${name} ${createHash('sha256')
-        .update(await readFile(path))
-        .digest('hex')}`,
-    );
+    hashes.push(`${name} ${await contentHash(path)}`);
   }
   const content = fingerprint(hashes);
   if (known['content'] === content) return rememberStats(file, stats);
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const building = `${file}.${randomUUID()}.building`;
   const db = new Database(building);
+  chmodSync(building, 0o600);
   try {
     db.pragma('journal_mode = OFF');
     db.pragma('synchronous = OFF');
@@ -69,7 +68,7 @@ async function fill(
   let resources = 0;
   db.exec('BEGIN');
   for (const [index, { path, name }] of inputs.entries()) {
-    for (const resource of await resourcesIn(path, name)) {
+    for await (const resource of resourcesIn(path, name)) {
       rememberIdentifiers(resource, identifiers);
       if (JSON.stringify(resource).includes('?identifier=')) conditional.push(resource);
       else writer.put(resource);
@@ -104,19 +103,27 @@ function safelyDecoded(text: string): string {
   }
 }
 
-async function resourcesIn(path: string, name: string): Promise<(Resource & { id: string })[]> {
-  const text = await readFile(path, 'utf8');
+/** NDJSON is read by line: a bulk export is larger than a string can be. */
+async function* resourcesIn(path: string, name: string): AsyncGenerator<Resource & { id: string }> {
   try {
     if (name.endsWith('.ndjson')) {
-      const lines = text.split('\n').filter((line) => line.trim() !== '');
-      return lines.map((line) => withId(JSON.parse(line) as Resource));
+      for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
+        if (line.trim() !== '') yield withId(JSON.parse(line) as Resource);
+      }
+      return;
     }
-    const resource = JSON.parse(text) as Resource;
-    if (resource.resourceType === 'Bundle') return resourcesOfBundle(resource as Bundle);
-    return resource.resourceType ? [withId(resource)] : [];
+    const resource = JSON.parse(await readFile(path, 'utf8')) as Resource;
+    if (resource.resourceType === 'Bundle') yield* resourcesOfBundle(resource as Bundle);
+    else if (resource.resourceType) yield withId(resource);
   } catch (error) {
     throw new Error(`${name} is not FHIR JSON: ${(error as Error).message}`, { cause: error });
   }
+}
+
+async function contentHash(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
 }
 
 interface Input {
