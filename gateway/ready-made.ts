@@ -8,8 +8,8 @@ export const READY_MADE = {
     'ConditionList { code { text } onsetDateTime } ' +
     'MedicationRequestList { status medicationCodeableConcept { text } } ' +
     'AllergyIntoleranceList { code { text } criticality } ' +
-    'ObservationList(_count: 3) { code { text } valueQuantity { value unit } } ' +
-    'DiagnosticReportList { status code { text } conclusion ImagingStudyList { id } } ' +
+    'ObservationList(_count: 3) { code { coding { display } } effectiveDateTime valueQuantity { value unit } } ' +
+    'DiagnosticReportList { status code { coding { display } } conclusion ImagingStudyList { id } } ' +
     'ImagingStudyList { id started description series { uid modality { code } description numberOfInstances ' +
     'instance { uid wadoUrl } } } } }',
   variables: { id: DEMO_PATIENT },

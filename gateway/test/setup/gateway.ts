@@ -24,7 +24,9 @@ export async function startGateway(environment: Record<string, string> = {}): Pr
   const dataDir = await mkdtemp(join(tmpdir(), 'gateway-'));
   const port = await freePort();
   const url = `http://localhost:${port}`;
-  const settings = { PORT: String(port), HOST: '127.0.0.1', DATA_DIR: dataDir, ...environment };
+  // BASE_URL by name: Vite, and so the test runner, sets a variable of that name to something else.
+  const own = { PORT: String(port), HOST: '127.0.0.1', BASE_URL: url, DATA_DIR: dataDir };
+  const settings = { ...own, ...environment };
   const assignments = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
   const ready = async () => {
     const { statusCode, body } = await request(`${url}/health/ready`, { reset: true });
