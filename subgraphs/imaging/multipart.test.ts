@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { boundaryOf, MultipartError, randomBoundary, readMultipart, writeMultipart } from './multipart.ts';
 import type { OutgoingPart } from './multipart.ts';
+import { MultipartRelay } from './multipart-relay.ts';
 
 async function* cut(bytes: Buffer, size: number) {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
@@ -125,5 +126,44 @@ describe('writing multipart/related', () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(opened).toBeLessThan(4);
     stream.destroy();
+  });
+});
+
+describe('passing multipart/related on', () => {
+  async function relay(text: string, size: number) {
+    const stream = Readable.from(cut(Buffer.from(text), size), { objectMode: false });
+    const relayed = stream.pipe(new MultipartRelay('b', 'own'));
+    stream.on('error', (error) => relayed.destroy(error));
+    const bytes = await gather(relayed);
+    return read(bytes, 65536, 'own');
+  }
+
+  it.each(bodies)('%s, however it is cut, under our boundary and our headers', async (_, text) => {
+    for (const size of [1, 2, 3, 5, 7, 11, 64]) {
+      const parts = await relay(text, size);
+      expect(parts.map(({ body }) => body)).toEqual(['one', 'two']);
+      expect(parts[0]!.headers['content-type']).toBe('application/dicom');
+    }
+  });
+
+  it.each(bodies)('DW-13 %s, cut short anywhere, fails', async (_, text) => {
+    const end = text.indexOf('--b--') + '--b--'.length;
+    for (let length = 0; length < end; length++) {
+      await expect(relay(text.slice(0, length), 5), `${length} bytes`).rejects.toThrow(MultipartError);
+    }
+  });
+
+  it('passes empty parts on, and refuses parts longer than they say', async () => {
+    const empty = '--b\r\nContent-Length: 0\r\n\r\n\r\n--b\r\n\r\n\r\n--b--';
+    expect((await relay(empty, 3)).map(({ body }) => body)).toEqual(['', '']);
+    await expect(relay('--b\r\nContent-Length: 2\r\n\r\none\r\n--b--', 64)).rejects.toThrow(/longer/);
+  });
+
+  it("tells nothing of the archive's own headers", async () => {
+    const text = '--b\r\nContent-Location: http://internal/x\r\nContent-Length: 3\r\n\r\none\r\n--b--';
+    expect((await relay(text, 64))[0]!.headers).toEqual({
+      'content-type': 'application/dicom',
+      'content-length': '3',
+    });
   });
 });

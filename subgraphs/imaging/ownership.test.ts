@@ -1,0 +1,146 @@
+import { describe, expect, it } from 'vitest';
+import type { PatientGrant, PatientIdentity } from '../../schema/access.ts';
+import { Tag, type DicomJson } from '../../schema/dicom.ts';
+import { belongsTo, contradicts, coveredBy, medicalRecordNumbers, reachOf } from './ownership.ts';
+
+const DEFAULT = ["identifier.where(type.coding.code='MR').value", 'identifier.value.first()'];
+
+function mr(...values: string[]): PatientIdentity['identifier'] {
+  return values.map((value) => ({ value, type: { coding: [{ code: 'MR' }] } }));
+}
+
+function row(patientId?: string, more: DicomJson = {}): DicomJson {
+  return {
+    [Tag.StudyInstanceUID]: { vr: 'UI', Value: ['1.2'] },
+    ...(patientId !== undefined && { [Tag.PatientID]: { vr: 'LO', Value: [patientId] } }),
+    ...more,
+  };
+}
+
+describe('DW-19 medical record numbers', () => {
+  it.each<[string, PatientIdentity['identifier'], string[], string[]]>([
+    ['MR-typed', [{ value: 'first' }, ...mr('a')], DEFAULT, ['a']],
+    ['all that are MR-typed', mr('a', 'b', 'a'), DEFAULT, ['a', 'b']],
+    ['else the first', [{ value: 'first' }, { value: 'second' }], DEFAULT, ['first']],
+    ['none', [], DEFAULT, []],
+    ['padding aside', mr(' a '), DEFAULT, ['a']],
+    [
+      'an empty one falls through to the next expression',
+      [...mr(' '), { value: 'x' }],
+      ["identifier.where(type.coding.code='MR').value", "identifier.where(value='x').value"],
+      ['x'],
+    ],
+    [
+      'by system',
+      [
+        { system: 's', value: '1' },
+        { system: 't', value: '2' },
+      ],
+      ["identifier.where(system='t').value"],
+      ['2'],
+    ],
+    ['never what matches others', mr('a*', 'b?', 'c,d', 'e\\f', 'g'), DEFAULT, ['g']],
+    ['nor another number in its place', [...mr('*'), { value: 'other' }], DEFAULT, []],
+  ])('%s', (_name, identifier, expressions, numbers) => {
+    expect(medicalRecordNumbers({ id: 'p', identifier }, expressions)).toEqual(numbers);
+  });
+
+  it("an expression that is not FHIRPath is the configuration's fault", () => {
+    expect(() => medicalRecordNumbers({ id: 'p', identifier: [] }, ['identifier.where('])).toThrow(
+      /images\.mrn/,
+    );
+  });
+});
+
+describe('DW-21 whose a study is', () => {
+  const config = { lookup: 'studies-by-mrn', mrn: DEFAULT, matchBirthDate: false } as const;
+  const grant = (more: Partial<PatientGrant> = {}, birthDate?: string): PatientGrant => ({
+    id: 'p',
+    identity: { id: 'p', identifier: mr('MRN'), ...(birthDate && { birthDate }) },
+    ...more,
+  });
+  const born = (date: string): DicomJson => ({ [Tag.PatientBirthDate]: { vr: 'DA', Value: [date] } });
+  const by = (issuer: string): DicomJson => ({ [Tag.IssuerOfPatientID]: { vr: 'LO', Value: [issuer] } });
+
+  it.each<[string, DicomJson, PatientGrant, object, boolean]>([
+    ['the letter', row('MRN'), grant(), {}, true],
+    ['padding', row('MRN '), grant(), {}, true],
+    ['another case', row('mrn'), grant(), {}, false],
+    ['a part', row('MR'), grant(), {}, false],
+    ['nothing', row(), grant(), {}, false],
+    ['empty', row(''), grant(), {}, false],
+    ['the issuer', row('MRN', by('A')), grant(), { issuer: 'A' }, true],
+    ['another issuer', row('MRN', by('B')), grant(), { issuer: 'A' }, false],
+    ['no issuer where one is configured', row('MRN'), grant(), { issuer: 'A' }, false],
+    ['any issuer where none is', row('MRN', by('B')), grant(), {}, true],
+    [
+      'a birth date that agrees',
+      row('MRN', born('19800102')),
+      grant({}, '1980-01-02'),
+      { matchBirthDate: true },
+      true,
+    ],
+    [
+      'one that does not',
+      row('MRN', born('19800103')),
+      grant({}, '1980-01-02'),
+      { matchBirthDate: true },
+      false,
+    ],
+    ['one that is not known', row('MRN'), grant({}, '1980-01-02'), { matchBirthDate: true }, true],
+    ['a study of the grant', row('MRN'), grant({ studies: ['1.2'] }), {}, true],
+    ['a study outside it', row('MRN'), grant({ studies: ['1.3'] }), {}, false],
+    ['no study', row('MRN'), grant({ studies: [] }), {}, false],
+    ['every study of the server', row('other'), grant(), { lookup: 'all-studies-on-server' }, true],
+    [
+      'of which the grant names some',
+      row('other'),
+      grant({ studies: ['1.3'] }),
+      { lookup: 'all-studies-on-server' },
+      false,
+    ],
+  ])('%s', (_name, study, patient, options, expected) => {
+    const used = { ...config, ...options };
+    expect(belongsTo(study, reachOf(patient, used), used)).toBe(expected);
+  });
+
+  it('IA-9 a patient whom nobody identified reaches nothing', () => {
+    expect(() => reachOf({ id: 'p' }, config)).toThrow(/clinical/);
+  });
+
+  it.each([
+    ['19800102', '1980-01-02', false],
+    ['19800102', '1980-01', false],
+    ['19800102', '1980', false],
+    ['19800102', '1981', true],
+    ['19800202', '1980-01', true],
+    ['', '1980', false],
+    ['19800102', undefined, false],
+    ['1980', '1981-01-01', false],
+  ])('birth dates %s and %s contradict: %s', (dicom, fhir, expected) =>
+    expect(contradicts(dicom, fhir)).toBe(expected),
+  );
+});
+
+it.each<[string, [string, string][][] | undefined, boolean]>([
+  ['no constraint', undefined, true],
+  ['its modality', [[['modality', 'http://dicom.nema.org/resources/ontology/DCM|CT']]], true],
+  ['one of several', [[['modality', 'MR,CT']]], true],
+  ['another modality', [[['modality', 'MR']]], false],
+  ['another or its own', [[['modality', 'MR']], [['modality', 'CT']]], true],
+  ['its UID', [[['identifier', 'urn:dicom:uid|urn:oid:1.2']]], true],
+  [
+    'both at once',
+    [
+      [
+        ['modality', 'CT'],
+        ['identifier', 'urn:oid:9'],
+      ],
+    ],
+    false,
+  ],
+  ['what cannot be judged', [[['status', 'available']]], false],
+])('SM-5 a granular scope with %s', (_name, constraints, expected) => {
+  const study = row('MRN', { [Tag.ModalitiesInStudy]: { vr: 'CS', Value: ['CT', 'SR'] } });
+  expect(coveredBy(study, constraints ? { constraints } : {})).toBe(expected);
+});
