@@ -170,6 +170,20 @@ describe('FHIR REST', () => {
     }
   });
 
+  it('FG-4 decimals are served as they were written, from a store and through a FHIR server', async () => {
+    const written = '{"resourceType":"Observation","id":"o","valueQuantity":{"value":1.10}}';
+    const store = await clinical.tenantOver(written);
+    const upstream = await startFhirServer(clinical.subgraph, store);
+    for (const tenant of [store, tenantOf({ type: 'fhir', baseUrl: upstream.base })]) {
+      const face = faceOf(clinical.subgraph, tenant, () => accessOf('system/*.rs'));
+      expect((await face.inject('/test/fhir/Observation/o')).body).toBe(written);
+      const bundle = (await face.inject('/test/fhir/Observation?value-quantity=1.1')).body;
+      expect(bundle).toContain('"valueQuantity":{"value":1.10}');
+      await face.close();
+    }
+    await upstream.end();
+  });
+
   it('serves an unmodified client', async () => {
     const server = await startFhirServer(clinical.subgraph, clinical.tenant);
     const client = new Client({ baseUrl: server.base });

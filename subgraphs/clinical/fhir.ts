@@ -1,5 +1,6 @@
 import type { Bundle, Resource } from 'fhir/r4.js';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { writeFhirJson } from '../../schema/decimal.ts';
 import { Fault, faultHeaders, faultOutcome, toFault } from '../../schema/fault.ts';
 import { FHIR_JSON } from '../../schema/fhir.ts';
 import { tenantBase } from '../../schema/request.ts';
@@ -217,7 +218,7 @@ function send(reply: FastifyReply, resource: object, pretty: boolean): FastifyRe
   return reply
     .type(FHIR_JSON)
     .header('cache-control', 'private, no-store')
-    .send(JSON.stringify(resource, undefined, pretty ? 2 : undefined));
+    .send(writeFhirJson(resource, pretty ? 2 : undefined));
 }
 
 /** Ends what is under way upstream when the client goes away. */

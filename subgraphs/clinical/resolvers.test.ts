@@ -197,6 +197,27 @@ describe('FHIR in GraphQL', () => {
     expect(errors?.[0]?.extensions['status']).toBeTypeOf('number');
   });
 
+  it('FG-2 a list that is too long says how to page, and is never cut in silence', async () => {
+    const ids = Array.from({ length: 1_001 }, (_, index) => `o${index}`);
+    const lines = ids.map((id) => {
+      const subject = { reference: 'Patient/p' };
+      return JSON.stringify({ resourceType: 'Observation', id, subject, valueQuantity: { value: 1.5 } });
+    });
+    const tenant = await clinical.tenantOver([...lines, '{"resourceType":"Patient","id":"p"}'].join('\n'));
+    for (const list of ['ObservationList', 'ObservationList(_count: 2000)']) {
+      for (const source of [`{ ${list} { id } }`, `{ Patient(id: "p") { ${list} { id } } }`]) {
+        const { errors } = await ask(source, { tenant });
+        expect(errors?.[0]).toMatchObject({ extensions: { code: 'too_large', status: 413 } });
+        expect(errors?.[0]?.message).toContain('ObservationConnection');
+      }
+    }
+    const data = await dataOf(
+      '{ ObservationList(_count: 1000) { id } Patient(id: "p") { ObservationList(_offset: 1) { id } } }',
+      { tenant },
+    );
+    expect([data['ObservationList'].length, data['Patient'].ObservationList.length]).toEqual([1_000, 1_000]);
+  });
+
   it('FG-3 optional leaves out the error of a reference that cannot be resolved', async () => {
     expect(
       await dataOf('{ Condition(id: "elsewhere") { subject { resource(optional: true) { __typename } } } }'),

@@ -1,6 +1,7 @@
 import type { Bundle, Resource } from 'fhir/r4.js';
 import type { Dispatcher } from 'undici';
 import { request } from 'undici';
+import { parseFhirJson } from '../../../schema/decimal.ts';
 import { Fault } from '../../../schema/fault.ts';
 import { FHIR_JSON } from '../../../schema/fhir.ts';
 import { searchParameter } from '../../../schema/tables.ts';
@@ -136,7 +137,7 @@ export class FhirServer implements ClinicalSource {
     if (statusCode === 404 || statusCode === 410) return undefined;
     if (statusCode >= 300) throw refused(statusCode, response.headers['retry-after']);
     try {
-      return JSON.parse(text.replace(this.#ownReferences, '"reference":"')) as Resource;
+      return parseFhirJson(text.replace(this.#ownReferences, '"reference":"')) as Resource;
     } catch (cause) {
       throw unreadable('the answer is not JSON', cause);
     }

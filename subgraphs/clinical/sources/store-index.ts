@@ -1,11 +1,12 @@
 import type Database from 'better-sqlite3';
 import type { Resource } from 'fhir/r4.js';
+import { writeFhirJson } from '../../../schema/decimal.ts';
 import { searchParameters } from '../../../schema/tables.ts';
 import type { Indexer } from '../search/index-rows.ts';
 import { compileIndexer, foldString } from '../search/index-rows.ts';
 
 /** Raised whenever rows are made in another way, so that stores of older versions are built anew. */
-export const STORE_VERSION = 2;
+export const STORE_VERSION = 3;
 
 /** Tables of the store. `param` numbers one search parameter of one resource type; the value comes before the resource. */
 const TABLES = `
@@ -72,14 +73,15 @@ export class StoreWriter {
   /** Stores a resource and its rows; a later one with the same id takes the place of the earlier. */
   put(resource: Resource & { id: string }): void {
     const statements = this.#statements;
-    const json = JSON.stringify(resource);
+    const json = writeFhirJson(resource);
     const earlier = statements.find.get(resource.resourceType, resource.id);
     if (earlier?.json === json) return;
     if (earlier) statements.remove.forEach((remove) => remove.run(earlier.rid));
     const rid = Number(statements.resource.run(resource.resourceType, resource.id, json).lastInsertRowid);
+    const plain = json === JSON.stringify(resource) ? resource : (JSON.parse(json) as Resource);
     for (const indexer of this.#indexersOf(resource.resourceType)) {
       const { param } = indexer;
-      const rows = indexer.rows(resource);
+      const rows = indexer.rows(plain);
       for (const { code, system } of rows.token) statements.token.run(param, code, system, rid);
       for (const text of rows.string) statements.string.run(param, foldString(text), text, rid);
       for (const { low, high } of rows.date) statements.date.run(param, low, high, rid);

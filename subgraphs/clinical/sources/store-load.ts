@@ -6,6 +6,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pipeline } from 'node:stream/promises';
+import { parseFhirJson } from '../../../schema/decimal.ts';
 import { tables } from '../../../schema/tables.ts';
 import { resourcesOfBundle, rewriteReferences, withId } from './bundle.ts';
 import { STORE_VERSION, StoreWriter } from './store-index.ts';
@@ -108,11 +109,11 @@ async function* resourcesIn(path: string, name: string): AsyncGenerator<Resource
   try {
     if (name.endsWith('.ndjson')) {
       for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
-        if (line.trim() !== '') yield withId(JSON.parse(line) as Resource);
+        if (line.trim() !== '') yield withId(parseFhirJson(line) as Resource);
       }
       return;
     }
-    const resource = JSON.parse(await readFile(path, 'utf8')) as Resource;
+    const resource = parseFhirJson(await readFile(path, 'utf8')) as Resource;
     if (resource.resourceType === 'Bundle') yield* resourcesOfBundle(resource as Bundle);
     else if (resource.resourceType) yield withId(resource);
   } catch (error) {

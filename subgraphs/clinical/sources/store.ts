@@ -1,6 +1,7 @@
 import Database from 'better-sqlite3';
 import type { Resource } from 'fhir/r4.js';
 import { LRUCache } from 'lru-cache';
+import { parseFhirJson } from '../../../schema/decimal.ts';
 import { Fault } from '../../../schema/fault.ts';
 import { parseCriteria, parseName } from '../search/criteria.ts';
 import type { SqlContext, Statement } from '../search/sql.ts';
@@ -35,7 +36,7 @@ export class Store implements ClinicalSource {
 
   async read(type: string, ids: readonly string[]): Promise<Resource[]> {
     const texts = ids.map((id) => this.#read.get(type, id)).filter((text) => text !== undefined);
-    return texts.map((text) => JSON.parse(text) as Resource);
+    return texts.map((text) => parseFhirJson(text) as Resource);
   }
 
   async search(type: string, search: SourceSearch): Promise<SearchPage> {
@@ -54,7 +55,7 @@ export class Store implements ClinicalSource {
       // One more than wanted tells whether there is a next page.
       [search.count + 1, offset],
     ) as string[];
-    const resources = rows.slice(0, search.count).map((text) => JSON.parse(text) as Resource);
+    const resources = rows.slice(0, search.count).map((text) => parseFhirJson(text) as Resource);
     const more = rows.length > search.count;
     return {
       resources,

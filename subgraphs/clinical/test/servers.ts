@@ -1,5 +1,6 @@
 /** Clinical subgraphs and FHIR servers for tests: real ones, over the small record or over given data. */
 import Fastify from 'fastify';
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,6 +37,8 @@ export function accessOf(scope: string, patients: readonly string[] | 'all' = 'a
 export async function startClinical(): Promise<{
   subgraph: ClinicalSubgraph;
   tenant: Tenant;
+  /** Another tenant of the same subgraph, over NDJSON. */
+  tenantOver(ndjson: string): Promise<Tenant>;
   end(): Promise<void>;
 }> {
   const directory = await mkdtemp(join(tmpdir(), 'clinical-'));
@@ -45,6 +48,11 @@ export async function startClinical(): Promise<{
   return {
     subgraph,
     tenant: tenantOf({ type: 'store', path: file }),
+    tenantOver: async (ndjson) => {
+      const path = join(directory, `${randomUUID()}.ndjson`);
+      await writeFile(path, ndjson);
+      return tenantOf({ type: 'store', path });
+    },
     end: async () => {
       await subgraph.close();
       await rm(directory, { recursive: true, force: true });
