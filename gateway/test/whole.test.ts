@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { READY_MADE, DEMO_PATIENT } from '../ready-made.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
+import { complaints } from '../../subgraphs/imaging/test/fhir-judges.ts';
 import { buildHouse, type House } from './house.ts';
 
 const OTHER = 'demo-tomas-novak';
@@ -280,3 +281,57 @@ describe('token × path → status, on the real faces', () => {
     expect(other.json.errors?.[0]?.extensions.code).toBe('forbidden');
   });
 });
+
+describe('SM-4 the CapabilityStatement tells the truth', () => {
+  type Statement = {
+    resourceType: 'CapabilityStatement';
+    rest: [{ resource: { type: string; searchParam?: { name: string; type: string }[] }[] }];
+  };
+  const statement = async () => (await house.app.inject('/demo/fhir/metadata')).json<Statement>();
+
+  test('valid, and names the IG’s', async () => {
+    const resource = await statement();
+    expect(complaints(resource as never)).toEqual([]);
+    expect(resource).toMatchObject({
+      instantiates: ['http://fhir.org/argonaut/smart-imaging/CapabilityStatement/smart-imaging-server'],
+    });
+  });
+
+  test('every search parameter is taken, even by a strict server', async () => {
+    const values: Record<string, string> = {
+      date: '2026',
+      number: '1',
+      quantity: '1',
+      reference: 'Patient/x',
+      uri: '1.2.3',
+    };
+    const refused: string[] = [];
+    for (const { type, searchParam = [] } of (await statement()).rest[0].resource) {
+      for (const { name, type: kind } of searchParam) {
+        const url = `/demo/fhir/${type}?${name}=${values[kind] ?? '1.2.3'}`;
+        const response = await house.app.inject({ url, headers: { prefer: 'handling=strict' } });
+        const link = /"relation":"self","url":"([^"]*)"/.exec(response.body)?.[1];
+        if (response.statusCode !== 200 || !link?.includes(name))
+          refused.push(`${url} ${response.statusCode}`);
+      }
+    }
+    expect(refused).toEqual([]);
+  });
+});
+
+test.each(['ImagingStudy', 'Condition'])(
+  'a token in a form is refused by %s too (RFC 6750 §2.2)',
+  async (type) => {
+    const response = await house.app.inject({
+      method: 'POST',
+      url: `/smart/fhir/${type}/_search`,
+      headers: {
+        authorization: 'Bearer whole-record',
+        'content-type': 'application/x-www-form-urlencoded',
+      },
+      payload: `patient=${DEMO_PATIENT}&access_token=whole-record`,
+    });
+    expect(response.statusCode).toBe(400);
+    expect(response.json()).toMatchObject({ resourceType: 'OperationOutcome' });
+  },
+);

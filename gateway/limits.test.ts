@@ -1,0 +1,44 @@
+import { buildSchema, getOperationAST, parse } from 'graphql';
+import { expect, test } from 'vitest';
+import { operationCost } from './limits.ts';
+
+const schema = buildSchema(`
+  type Query { Patient(id: ID!): Patient  PatientList(_count: Int): [Patient] }
+  type Patient { id: ID  name(_count: Int): [Name]  ConditionList(_count: Int): [Condition]  ConditionConnection(_count: Int): Page }
+  type Name { family: String }
+  type Condition { id: ID  patient: Patient }
+  type Page { count: Int  edges: [Edge] }
+  type Edge { resource: Condition }
+`);
+
+test.each<[string, string, Record<string, unknown>, number]>([
+  ['fields count once', '{ Patient(id: "1") { id name { family } } }', {}, 4],
+  ['a list counts as 100 where nothing is said', '{ PatientList { id } }', {}, 101],
+  ['as much as is asked for', '{ PatientList(_count: 7) { id } }', {}, 8],
+  ['also in a variable', 'query($n: Int) { PatientList(_count: $n) { id } }', { n: 7 }, 8],
+  ['nonsense is no discount', 'query($n: Int) { PatientList(_count: $n) { id } }', { n: -7 }, 101],
+  ['an inner list counts as 10', '{ PatientList(_count: 2) { ConditionList { id } } }', {}, 1 + 2 * (1 + 10)],
+  [
+    'what is asked of it multiplies',
+    '{ PatientList(_count: 5) { ConditionList(_count: 6) { id } } }',
+    {},
+    1 + 5 * (1 + 6),
+  ],
+  [
+    'a page counts like a list',
+    '{ Patient(id: "1") { ConditionConnection(_count: 3) { edges { resource { id } } } } }',
+    {},
+    2 + 3 * 3,
+  ],
+  [
+    'fragments unfold',
+    '{ PatientList(_count: 2) { ...P } } fragment P on Patient { id ...Q } fragment Q on Patient { id }',
+    {},
+    1 + 2 * 2,
+  ],
+  ['inline fragments too', '{ PatientList(_count: 2) { ... on Patient { id } ... { id } } }', {}, 1 + 2 * 2],
+  ['a fragment in itself ends', '{ Patient(id: "1") { ...P } } fragment P on Patient { id ...P }', {}, 2],
+])('%s', (_what, query, variables, cost) => {
+  const document = parse(query);
+  expect(operationCost(schema, document, getOperationAST(document)!, variables)).toBe(cost);
+});
