@@ -1,4 +1,9 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { request } from 'undici';
 import { afterAll, beforeAll, expect, it, describe } from 'vitest';
 import { startOrthanc, type Orthanc } from '../../gateway/test/setup/orthanc.ts';
@@ -574,6 +579,23 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
       expect(through).toHaveLength(own.length);
       expect((await get('system', `/studies/${studyUid}/instances`)).json()).toHaveLength(own.length);
     }
+  });
+
+  it('DW-5 a study as an archive, which unzips to what is stored', async () => {
+    const answer = await get('ct', study, { accept: 'application/zip' });
+    expect(answer.headers['content-type']).toBe('application/zip');
+    const directory = await mkdtemp(join(tmpdir(), 'zip-'));
+    try {
+      await writeFile(join(directory, 'study.zip'), answer.rawPayload);
+      // Python's reader checks the directory, the sizes and every checksum.
+      await promisify(execFile)('python3', ['-m', 'zipfile', '-e', join(directory, 'study.zip'), directory]);
+      for (const file of ofCt) {
+        expect(hash(await readFile(join(directory, `${file.sopInstanceUid}.dcm`)))).toBe(file.sha256);
+      }
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+    expect((await get('xa', study, { accept: 'application/zip' })).statusCode).toBe(404);
   });
 
   it.each<[string, (file: SharedDicomFile) => boolean, RegExp]>([

@@ -7,6 +7,7 @@ import { negotiateBulkData, negotiateFrames, objectForms, type MediaRange } from
 import { randomBoundary, writeMultipart, type OutgoingPart } from './multipart.ts';
 import type { InstanceTarget, StoredInstance, Target } from './sources/source.ts';
 import type { Imaging } from './studies.ts';
+import { writeZip, type ZipEntry } from './zip.ts';
 
 /** WADO-RS (PS3.18 §10.4) over the core: what is answered, apart from HTTP. */
 
@@ -26,12 +27,13 @@ export async function retrieveObjects(
   target: Target,
   accept: readonly MediaRange[],
 ): Promise<Payload> {
-  const forms = objectForms(accept, target.instanceUid !== undefined).filter(({ form }) => form !== 'zip');
+  const forms = objectForms(accept, target.instanceUid !== undefined);
   let refused = notAcceptable(`Objects are given as multipart/related; type="${DICOM}".`);
   for (const { form, transferSyntax } of forms) {
     if (transferSyntax !== '*' && !UID.test(transferSyntax)) continue;
     try {
       if (form === 'single') return await singlePart(await imaging.retrieve(target, transferSyntax));
+      if (form === 'zip') return await zip(await imaging.retrieve(target, transferSyntax));
       return await multipart(imaging, target, transferSyntax);
     } catch (error) {
       if (!(error instanceof Fault) || error.code !== 'not_acceptable') throw error;
@@ -72,6 +74,23 @@ async function multipart(imaging: Imaging, target: Target, transferSyntax: strin
   return { headers, body: writeMultipart(partsOf(first, iterator), boundary) };
 }
 
+async function zip(instances: AsyncIterable<StoredInstance>): Promise<Payload> {
+  const { first, iterator } = await opened(instances);
+  return { headers: { 'content-type': 'application/zip' }, body: writeZip(entriesOf(first, iterator)) };
+}
+
+async function* entriesOf(
+  first: IteratorResult<StoredInstance>,
+  iterator: AsyncIterator<StoredInstance>,
+): AsyncGenerator<ZipEntry> {
+  let number = 0;
+  for await (const { sopInstanceUid, stream } of instancesFrom(first, iterator)) {
+    number++;
+    const name = UID.test(sopInstanceUid ?? '') ? sopInstanceUid : String(number);
+    yield { name: `${name}.dcm`, body: stream };
+  }
+}
+
 /** The first instance, once its first bytes are there: an error before them still gets its own status. */
 async function opened(instances: AsyncIterable<StoredInstance>) {
   const iterator = instances[Symbol.asyncIterator]();
@@ -84,13 +103,23 @@ async function* partsOf(
   first: IteratorResult<StoredInstance>,
   iterator: AsyncIterator<StoredInstance>,
 ): AsyncGenerator<OutgoingPart> {
+  for await (const instance of instancesFrom(first, iterator)) {
+    const { size, stream } = instance;
+    const headers = { 'Content-Type': objectType(instance) };
+    yield { headers, ...(size !== undefined && { size }), body: stream };
+  }
+}
+
+/** All instances, the first of which was taken already; what is open when the reader leaves is closed. */
+async function* instancesFrom(
+  first: IteratorResult<StoredInstance>,
+  iterator: AsyncIterator<StoredInstance>,
+): AsyncGenerator<StoredInstance> {
   let current = first;
   try {
     for (; !current.done; current = await iterator.next()) {
-      const { size, stream } = current.value;
-      unattended(stream);
-      const headers = { 'Content-Type': objectType(current.value) };
-      yield { headers, ...(size !== undefined && { size }), body: stream };
+      unattended(current.value.stream);
+      yield current.value;
     }
   } finally {
     if (!current.done) current.value.stream.destroy();
