@@ -79,6 +79,7 @@ test('a patient opens with one GraphQL request, an image is lit, and the series 
   expect(graphql).toHaveLength(1);
   expect(errors).toEqual([]);
   await slider.press('PageDown');
+  await expect.poll(() => slider.getAttribute('aria-valuenow'), { timeout: 10_000 }).toBe('12');
   await page.screenshot({ path: join(shots, 'patient.png') });
   await page.close();
 }, 120_000);

@@ -20,7 +20,12 @@ const order = (instances: InstanceMetadata[]): string[] =>
   );
 
 test.each([
-  ['by position where every image has one', [instance('a', 1, 10), instance('b', 2, -5)], ['b', 'a']],
+  [
+    'by position where every image has one',
+    [instance('a', 1, 10), instance('c', 2, 30), instance('b', 3, 20)],
+    ['a', 'b', 'c'],
+  ],
+  ['from the end that the numbers begin at', [instance('b', 2, -5), instance('a', 1, 10)], ['a', 'b']],
   ['by number where positions are missing', [instance('b', 2, -5), instance('a', 1)], ['a', 'b']],
   ['by number where positions coincide', [instance('b', 2, 1), instance('a', 1, 1)], ['a', 'b']],
 ])('images are ordered %s', (_, instances, expected) =>

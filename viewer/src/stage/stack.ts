@@ -16,7 +16,8 @@ function isImage(instance: InstanceMetadata): boolean {
 
 /**
  * Frames of a series in reading order: along the stack's normal where every image has a position (PS3.3 §C.7.6.2),
- * otherwise by instance number.
+ * from the end that the instance numbers begin at, so that "image 87" of a report is the 87th; otherwise by instance
+ * number.
  * @param wadoUrl `…/studies/{study}/series/{series}`
  * @param instances series metadata, PS3.18 §10.4.1.1.2
  */
@@ -25,19 +26,18 @@ export function stackFrames(wadoUrl: string, instances: readonly InstanceMetadat
   const positions = images.map(alongNormal);
   const spatial =
     images.length > 1 && new Set(positions.filter((at) => at !== undefined)).size === images.length;
-  const order = (instance: InstanceMetadata, index: number): number =>
-    spatial ? positions[index]! : (numeric(instance, '00200013') ?? 0);
-  return images
-    .map((metadata, index) => ({ metadata, at: order(metadata, index) }))
-    .sort((a, b) => a.at - b.at)
-    .flatMap(({ metadata }) => {
-      const instanceUid = String(metadata['00080018']?.Value?.[0]);
-      const frames = numeric(metadata, '00280008') ?? 1;
-      return Array.from({ length: frames }, (_, index) => ({
-        imageId: `wadors:${wadoUrl}/instances/${instanceUid}/frames/${index + 1}`,
-        metadata,
-      }));
-    });
+  const sorted = images
+    .map((metadata, index) => ({ metadata, at: spatial ? positions[index]! : numberOf(metadata) }))
+    .sort((a, b) => a.at - b.at);
+  if (spatial && numberOf(sorted[0]!.metadata) > numberOf(sorted.at(-1)!.metadata)) sorted.reverse();
+  return sorted.flatMap(({ metadata }) => {
+    const instanceUid = String(metadata['00080018']?.Value?.[0]);
+    const frames = numeric(metadata, '00280008') ?? 1;
+    return Array.from({ length: frames }, (_, index) => ({
+      imageId: `wadors:${wadoUrl}/instances/${instanceUid}/frames/${index + 1}`,
+      metadata,
+    }));
+  });
 }
 
 /** Fetches the metadata of a series; what went wrong is said in words of the page. */
@@ -59,6 +59,10 @@ function alongNormal(instance: InstanceMetadata): number | undefined {
   const [rx, ry, rz, cx, cy, cz] = orientation as [number, number, number, number, number, number];
   const normal = [ry * cz - rz * cy, rz * cx - rx * cz, rx * cy - ry * cx];
   return normal.reduce((sum, component, axis) => sum + component * position[axis]!, 0);
+}
+
+function numberOf(instance: InstanceMetadata): number {
+  return numeric(instance, '00200013') ?? 0;
 }
 
 function numeric(instance: InstanceMetadata, tag: string): number | undefined {
