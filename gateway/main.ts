@@ -1,8 +1,6 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
-import { randomBytes } from 'node:crypto';
 import type { FastifyBaseLogger } from 'fastify';
-import { sealingKey } from '../schema/access.ts';
 import { clinicalSubgraph } from '../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../subgraphs/imaging/app.ts';
 import { buildApp } from './app.ts';
@@ -36,7 +34,9 @@ async function main(): Promise<void> {
   });
   for (const warning of tenants.warnings) log.warn(warning);
   for (const { key, reason } of tenants.skipped) log.warn({ tenant: key, reason }, 'tenant left out');
-  sealingKeysOf(settings.sealingKeys, log);
+  if (settings.sealingKeys.length === 0) {
+    log.warn('SEALING_KEY is not set: what this process seals, no other can open, and none after it.');
+  }
 
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const usesDemo = tenants.all.some(({ images }) =>
@@ -104,12 +104,6 @@ function packageRoot(): string {
   let folder = import.meta.dirname;
   while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
   return folder;
-}
-
-function sealingKeysOf(configured: readonly string[], log: { warn(message: string): void }): Uint8Array[] {
-  if (configured.length > 0) return configured.map(sealingKey);
-  log.warn('SEALING_KEY is not set: a random one is used, and what it sealed ends with this process.');
-  return [sealingKey(randomBytes(32).toString('base64url'))];
 }
 
 /** A line now and then while the demonstration's images are made, at the first start. */

@@ -1,0 +1,37 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startDoor, type Door } from './door.ts';
+import { startChromium } from './setup/chromium.ts';
+
+let door: Door;
+let browser: Browser;
+beforeAll(async () => {
+  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+  door = await startDoor();
+  browser = await startChromium();
+});
+afterAll(async () => {
+  await browser?.close();
+  await door?.close();
+});
+
+test('start page and playground work under their own content security policy, with nothing from elsewhere', async () => {
+  const page = await browser.newPage();
+  const complaints: string[] = [];
+  const elsewhere: string[] = [];
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('request', (request) => request.url().startsWith(door.url) || elsewhere.push(request.url()));
+  await page.goto(`${door.url}/`);
+  await page.click('a[href="/open/playground"]');
+  await page.fill('#query', 'query($id: ID!) { Patient(id: $id) { birthDate } }');
+  await page.fill('#variables', '{ "id": "p1" }');
+  await page.click('#run');
+  await page.waitForFunction('document.getElementById("out").textContent.includes("1970-01-01")');
+  await page.fill('#variables', '{ not json');
+  await page.click('#run');
+  await page.waitForFunction('document.getElementById("out").textContent.includes("SyntaxError")');
+  expect(await page.evaluate('getComputedStyle(document.body).maxWidth')).not.toBe('none');
+  expect(complaints.filter((text) => !text.includes('favicon') && !text.includes('404'))).toEqual([]);
+  expect(elsewhere).toEqual([]);
+});
