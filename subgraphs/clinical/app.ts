@@ -25,7 +25,7 @@ export interface ClinicalDependencies {
   /** Public base of the whole server, for absolute URLs. */
   baseUrl: string;
   /** Connections to FHIR servers; dynamic tenants get a guarded one (SM-15). */
-  dispatcher?: (tenant: Tenant) => Dispatcher;
+  dispatcher?: (tenant: Tenant) => Dispatcher | undefined;
   /** Milliseconds that a FHIR server has for an answer to begin. */
   timeout?: number;
   /** ms since the epoch. */
@@ -74,10 +74,11 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
         service: 'clinical',
       });
     }
+    const guarded = dispatcher?.(tenant);
     return new FhirServer({
       base: clinical.baseUrl,
       ...(token !== undefined && { token }),
-      ...(dispatcher && { dispatcher: dispatcher(tenant) }),
+      ...(guarded && { dispatcher: guarded }),
       ...(timeout !== undefined && { timeout }),
     });
   };

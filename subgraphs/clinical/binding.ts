@@ -23,7 +23,8 @@ export function bindSearch(access: Access, type: string, params: SearchParams): 
     if (!namesPatients(type, name)) continue;
     const ids = patientsNamed(type, name, value);
     ids.forEach((id) => requirePatient(access, id));
-    bound ||= ids.length > 0 && (name === binding || name === `${binding}:Patient`);
+    const onlyPatients = ids.length > 0 && ids.length === valuesOf(value).length;
+    bound ||= onlyPatients && (name === binding || name === `${binding}:Patient`);
   }
   if (bound) return params;
   const own = access.patients.map(({ id }) => (type === 'Patient' ? id : `Patient/${id}`));
@@ -46,15 +47,18 @@ function isMembership(type: string, code: string): boolean {
 }
 
 function patientsNamed(type: string, name: string, value: string): string[] {
+  return valuesOf(value).flatMap((item) => {
+    if (type === 'Patient' && name === '_id') return [item];
+    const target = parseReference(item);
+    if (target) return target.type === 'Patient' ? [target.id] : [];
+    return [item];
+  });
+}
+
+function valuesOf(value: string): string[] {
   return splitEscaped(value, ',')
     .filter((item) => item !== '')
-    .map(unescapeValue)
-    .flatMap((item) => {
-      if (type === 'Patient' && name === '_id') return [item];
-      const target = parseReference(item);
-      if (target) return target.type === 'Patient' ? [target.id] : [];
-      return [item];
-    });
+    .map(unescapeValue);
 }
 
 /** A chain asks what another type holds: that takes its scope too. */

@@ -1,6 +1,8 @@
 /** Who may see what: token × request → answer, over the store and over a FHIR server. */
+import { createServer } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Tenant } from '../../schema/tenant.ts';
+import { clinicalSubgraph } from './app.ts';
 import type { SearchParams } from './sources/source.ts';
 import { accessOf, startClinical, startFhirServer, tenantOf } from './test/servers.ts';
 
@@ -84,6 +86,7 @@ describe.each(['store', 'fhir-server'] as const)('%s', (source) => {
     [everything, ['ana'], 'Condition?subject=Patient/bob', 'forbidden'],
     [everything, ['ana'], 'Condition?subject:Patient=bob', 'forbidden'],
     [everything, ['ana'], 'Condition?subject=Group/x', []],
+    [everything, ['ana'], 'Condition?patient=ana,Group/x', ['asthma', 'flu']],
     [everything, ['ana'], 'Condition?patient:missing=true', []],
     [everything, ['ana'], 'Condition?patient:missing=false', ['asthma', 'flu']],
     [everything, ['ana'], 'Condition?patient.identifier=MRN-1', ['asthma', 'flu']],
@@ -193,6 +196,24 @@ describe('FG-6 what a FHIR server is asked', () => {
 });
 
 describe('records that cannot be had', () => {
+  it('FG-10 a silent server is waited for once', async () => {
+    let asked = 0;
+    const silent = createServer(() => asked++);
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const baseUrl = `http://127.0.0.1:${(silent.address() as { port: number }).port}`;
+    const impatient = clinicalSubgraph({
+      dataDir: '/nonexistent',
+      baseUrl: 'http://localhost',
+      timeout: 200,
+    });
+    const record = impatient.open(tenantOf({ type: 'fhir', baseUrl }), accessOf(everything, ['ana']));
+    await expect(record.read('Patient', 'ana')).rejects.toMatchObject({ code: 'gateway_timeout' });
+    await expect(record.list('Condition', { params: [] })).rejects.toMatchObject({ code: 'gateway_timeout' });
+    expect(asked).toBe(1);
+    silent.closeAllConnections();
+    silent.close();
+  });
+
   const external = (type: string) => ({
     ...{ type, fhirBaseUrl: 'https://ehr.example/fhir', client: { client_id: 'us' } },
   });

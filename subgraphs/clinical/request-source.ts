@@ -17,6 +17,7 @@ export class RequestSource {
   readonly #signal: AbortSignal | undefined;
   readonly #readers = new Map<string, DataLoader<string, Resource | undefined>>();
   readonly #pages = new Map<string, Promise<SearchPage>>();
+  #silent: Fault | undefined;
 
   constructor(source: () => Promise<ClinicalSource>, signal: AbortSignal | undefined) {
     this.#source = source;
@@ -33,8 +34,7 @@ export class RequestSource {
     let reader = this.#readers.get(type);
     if (!reader) {
       reader = new DataLoader(async (ids) => {
-        const source = await this.#source();
-        const found = await source.read(type, ids, this.#signal);
+        const found = await this.#ask((source) => source.read(type, ids, this.#signal));
         const byId = new Map(found.map((resource) => [resource.id, bindContained(resource)]));
         return ids.map((id) => byId.get(id));
       });
@@ -43,17 +43,27 @@ export class RequestSource {
     return reader.load(id);
   }
 
+  /** A backend that was silent once is not waited for again: the answer would take as many timeouts as it has levels. */
+  async #ask<T>(question: (source: ClinicalSource) => Promise<T>): Promise<T> {
+    const source = await this.#source();
+    if (this.#silent) throw this.#silent;
+    try {
+      return await question(source);
+    } catch (error) {
+      if (error instanceof Fault && error.code === 'gateway_timeout') this.#silent = error;
+      throw error;
+    }
+  }
+
   /** One page; the same search is made once in a request. */
   page(type: string, search: SourceSearch): Promise<SearchPage> {
     const key = JSON.stringify([type, search]);
     let page = this.#pages.get(key);
     if (!page) {
-      page = this.#source()
-        .then((source) => source.search(type, search, this.#signal))
-        .then((found) => {
-          found.resources.forEach(bindContained);
-          return found;
-        });
+      page = this.#ask((source) => source.search(type, search, this.#signal)).then((found) => {
+        found.resources.forEach(bindContained);
+        return found;
+      });
       this.#pages.set(key, page);
     }
     return page;
