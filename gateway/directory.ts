@@ -29,10 +29,11 @@ export function patientDirectory(open: (tenant: Tenant, access: Access) => Patie
       }
     },
 
-    async find(tenant: Tenant, access: Access, mrn: string): Promise<string | undefined> {
+    async find(tenant: Tenant, access: Access, mrn: string, system?: string): Promise<string | undefined> {
       // R4 §3.1.1.5: in a token these three are written with a backslash.
-      const value = mrn.replace(/[\\,|$]/g, '\\$&');
-      const search = { params: [['identifier', value]] as const, count: 2 };
+      const [value, inSystem] = [mrn, system].map((text) => text?.replace(/[\\,|$]/g, '\\$&'));
+      const token = inSystem === undefined ? value! : `${inSystem}|${value}`;
+      const search = { params: [['identifier', token]] as const, count: 2 };
       const { resources } = await open(tenant, access).search('Patient', search);
       return resources.length === 1 ? resources[0]!.id : undefined;
     },

@@ -41,7 +41,9 @@ export function dicomwebRoutes({ baseUrl, open }: DicomwebOptions) {
   return async function routes(app: FastifyInstance): Promise<void> {
     app.setErrorHandler((error, request, reply) => {
       const fault = toFault(error);
-      if (fault.status >= 500) request.log.error({ err: fault.cause ?? fault, code: fault.code }, 'dicomweb');
+      // A client that has left is no failure of ours.
+      if (fault.status >= 500 && !reply.raw.destroyed)
+        request.log.error({ err: fault.cause ?? fault, code: fault.code }, 'dicomweb');
       const base = tenantBase(baseUrl, request.tenant);
       return reply
         .code(fault.status)

@@ -6,6 +6,7 @@ import { Fault } from '../../schema/fault.ts';
 import { requireScope, type Coverage } from '../../schema/scopes.ts';
 import type { ImagesConfig, Tenant } from '../../schema/tenant.ts';
 import { belongsTo, coveredBy, reachOf, unpadded, type PatientKey, type Reach } from './ownership.ts';
+import { isLimited, keysFor, patternOf } from './patient-keys.ts';
 import { patiently, primed } from './patience.ts';
 import type { QidoQuery } from './qido.ts';
 import type { TenantImages } from './sources/open.ts';
@@ -21,6 +22,7 @@ import type {
 } from './sources/source.ts';
 import type { Detail, Directory, Imaging, SearchResult, StudyFilter, StudyRecord } from './studies.ts';
 import { OWNER_TTL, SEARCH_TTL, type StudyCache } from './study-cache.ts';
+import { byStudy, newestFirst } from './study-rows.ts';
 
 export interface RestrictedStudiesOptions {
   tenant: Tenant;
@@ -49,6 +51,9 @@ export class RestrictedStudies implements Imaging {
   readonly access: Access;
   private readonly options: RestrictedStudiesOptions;
   private readonly asked = new Map<string, Promise<StudyRecord[]>>();
+  private readonly owners = new Map<string, Promise<string | undefined>>();
+  private opened: TenantImages | undefined;
+  private own: readonly Reach[] | undefined;
 
   constructor(options: RestrictedStudiesOptions) {
     this.tenant = options.tenant;
@@ -71,7 +76,7 @@ export class RestrictedStudies implements Imaging {
       pattern !== undefined ||
       coverage.constraints !== undefined ||
       config.matchBirthDate ||
-      limited(reaches);
+      isLimited(reaches);
     const { limit, offset = 0 } = query;
     const found = await this.ask({
       level: query.level,
@@ -133,7 +138,7 @@ export class RestrictedStudies implements Imaging {
     const { patients } = this.access;
     const id =
       patients === 'all'
-        ? await this.options.directory.find(this.tenant, this.access, system ? `${system}|${value}` : value)
+        ? await this.options.directory.find(this.tenant, this.access, value, system)
         : patients.find(({ identity }) =>
             identity?.identifier.some((own) => own.value === value && (!system || own.system === system)),
           )?.id;
@@ -175,7 +180,7 @@ export class RestrictedStudies implements Imaging {
   /** The checks before every retrieval of any form (IA-23). */
   private async readable(target: Target): Promise<ImagingSource> {
     const coverage = requireScope(this.access, 'ImagingStudy', 'r');
-    const { config, open } = this.options.images();
+    const { config, open } = this.images();
     this.delayed(config.delay.retrieveUntil);
     await this.owned(target.studyUid, coverage);
     return open();
@@ -234,7 +239,7 @@ export class RestrictedStudies implements Imaging {
         };
       }),
     );
-    return records.sort((a, b) => (startOf(a.study) < startOf(b.study) ? 1 : -1));
+    return records.sort(newestFirst);
   }
 
   /** What every granted patient reaches; undefined where the Access reaches all. */
@@ -244,7 +249,7 @@ export class RestrictedStudies implements Imaging {
     if (patients.length === 0) {
       throw new Fault('forbidden', 'The token names no patient, so that no patient can be served with it.');
     }
-    return patients.map((grant) => reachOf(grant, this.config()));
+    return (this.own ??= patients.map((grant) => reachOf(grant, this.config())));
   }
 
   /** The same for a patient whom the request names, or for all in reach. */
@@ -290,15 +295,27 @@ export class RestrictedStudies implements Imaging {
     return rows.filter((row) => allowed.includes(text(row, Tag.StudyInstanceUID)));
   }
 
-  /** Who the clinical base says owns a study, for callers who reach everybody. */
-  private async patientIdOf(study: DicomJson): Promise<string | undefined> {
+  /** Who the clinical base says owns a study, for callers who reach everybody; where it cannot say, nobody is named. */
+  private patientIdOf(study: DicomJson): Promise<string | undefined> {
     const mrn = unpadded(text(study, Tag.PatientID));
-    if (this.access.patients !== 'all' || !mrn) return undefined;
-    return this.options.directory.find(this.tenant, this.access, mrn);
+    if (this.access.patients !== 'all' || !mrn) return Promise.resolve(undefined);
+    let owner = this.owners.get(mrn);
+    if (!owner) {
+      owner = this.options.directory.find(this.tenant, this.access, mrn).catch((error: unknown) => {
+        if (error instanceof Fault) return undefined;
+        throw error;
+      });
+      this.owners.set(mrn, owner);
+    }
+    return owner;
+  }
+
+  private images(): TenantImages {
+    return (this.opened ??= this.options.images());
   }
 
   private config(): ImagesConfig {
-    return this.options.images().config;
+    return this.images().config;
   }
 
   private lookup(): ImagesConfig {
@@ -308,7 +325,7 @@ export class RestrictedStudies implements Imaging {
   }
 
   private ask(query: SourceQuery, ttl = SEARCH_TTL): Promise<readonly DicomJson[]> {
-    const { key, open } = this.options.images();
+    const { key, open } = this.images();
     const question = `${key}\n${JSON.stringify({ ...query, match: [...query.match] })}`;
     // Not ended with this request: others may wait for the same answer, and the next one finds it there (IA-19).
     return this.patiently(() =>
@@ -338,57 +355,4 @@ export class RestrictedStudies implements Imaging {
 /** The one answer for a UID that is unknown or out of reach (IA-7). */
 function notFound(): Fault {
   return new Fault('not_found', 'There is no such object for this caller.');
-}
-
-/**
- * PatientIDs to ask a source for: the caller's own, or those of them that the request names (DW-3).
- * `pattern` where a caller who reaches everybody names one with wildcards.
- * @throws Fault `forbidden` when it names one that is not the caller's (IA-7)
- */
-function keysFor(
-  reaches: readonly Reach[] | undefined,
-  named: readonly string[] | undefined,
-  config: ImagesConfig,
-): readonly PatientKey[] | 'pattern' | undefined {
-  const own = reaches?.every(({ keys }) => keys) ? reaches.flatMap(({ keys }) => keys!) : undefined;
-  if (!named || named.length === 0) return own;
-  const ids = named.map(unpadded);
-  if (own) {
-    if (!ids.every((id) => own.some(({ value }) => value === id))) {
-      throw new Fault('forbidden', 'The token does not give access to the patient that was asked for.');
-    }
-    return own.filter(({ value }) => ids.includes(value));
-  }
-  if (ids.some((id) => /[*?]/.test(id))) return 'pattern';
-  return ids.map((value) => ({ value, ...(config.issuer !== undefined && { issuer: config.issuer }) }));
-}
-
-/** `*` and `?` of PS3.4 §C.2.2.2.4. */
-function patternOf(ids: readonly string[]): RegExp {
-  const escaped = ids.map((id) =>
-    id
-      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-      .replace(/\*/g, '.*')
-      .replace(/\?/g, '.'),
-  );
-  return new RegExp(`^(?:${escaped.join('|')})$`, 's');
-}
-
-function limited(reaches: readonly Reach[] | undefined): boolean {
-  return reaches?.some(({ grant }) => grant.studies !== undefined) ?? false;
-}
-
-function byStudy(rows: readonly DicomJson[]): Map<string, DicomJson[]> {
-  const groups = new Map<string, DicomJson[]>();
-  for (const row of rows) {
-    const uid = text(row, Tag.StudyInstanceUID) ?? '';
-    const group = groups.get(uid);
-    if (group) group.push(row);
-    else groups.set(uid, [row]);
-  }
-  return groups;
-}
-
-function startOf(study: DicomJson): string {
-  return `${text(study, Tag.StudyDate) ?? ''}${text(study, Tag.StudyTime) ?? ''}`;
 }

@@ -12,8 +12,11 @@ import type { BulkData, Frames, InstanceTarget, StoredInstance, Target } from '.
 export interface Directory {
   /** Who the patient is; undefined where there is none of that id. */
   read(tenant: Tenant, access: Access, patientId: string): Promise<PatientIdentity | undefined>;
-  /** Logical id of the patient whose identifiers hold this value; undefined where none or several do. */
-  find(tenant: Tenant, access: Access, mrn: string): Promise<string | undefined>;
+  /**
+   * Logical id of the patient whose identifiers hold this value, in the system where one is named; undefined where none
+   * or several do.
+   */
+  find(tenant: Tenant, access: Access, mrn: string, system?: string): Promise<string | undefined>;
 }
 
 /** One study as the FHIR and GraphQL faces need it. Rows are shared with a cache: never change them. */

@@ -35,6 +35,7 @@ const MAX_OPEN = 200;
 /** Image sources of all tenants, each opened once: tenants over one folder or one server share it. */
 export class Sources {
   private readonly options: SourcesOptions;
+  private readonly known = new WeakMap<Tenant, TenantImages>();
   private readonly opened = new LRUCache<string, Promise<ImagingSource>>({
     max: MAX_OPEN,
     dispose: (source) => void source.then((opened) => opened.close()).catch(() => undefined),
@@ -49,6 +50,12 @@ export class Sources {
    * @throws Fault `not_implemented` for a type, a combination or an option whose backend is not there; never at load
    */
   of(tenant: Tenant): TenantImages {
+    let images = this.known.get(tenant);
+    if (!images) this.known.set(tenant, (images = this.imagesOf(tenant)));
+    return images;
+  }
+
+  private imagesOf(tenant: Tenant): TenantImages {
     const [config, ...others] = tenant.images;
     if (!config || others.length > 0) throw notBuilt('several image sources for one tenant');
     if (config.type === 'dicom-dimse') throw notBuilt('images of type dicom-dimse');

@@ -1,0 +1,24 @@
+import { Tag, text, type DicomJson } from '../../schema/dicom.ts';
+import type { StudyRecord } from './studies.ts';
+
+/** Rows of any level by their Study Instance UID. */
+export function byStudy(rows: readonly DicomJson[]): Map<string, DicomJson[]> {
+  const groups = new Map<string, DicomJson[]>();
+  for (const row of rows) {
+    const uid = text(row, Tag.StudyInstanceUID) ?? '';
+    const group = groups.get(uid);
+    if (group) group.push(row);
+    else groups.set(uid, [row]);
+  }
+  return groups;
+}
+
+/** The order of lists: by study date and time, newest first. */
+export function newestFirst(a: StudyRecord, b: StudyRecord): number {
+  const [first, second] = [startOf(a.study), startOf(b.study)];
+  return first === second ? 0 : first < second ? 1 : -1;
+}
+
+function startOf(study: DicomJson): string {
+  return `${text(study, Tag.StudyDate) ?? ''}${text(study, Tag.StudyTime) ?? ''}`;
+}
