@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { DestinationStream, Logger } from 'pino';
 import { pino, stdSerializers } from 'pino';
-import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 
 /** What looks like a credential anywhere in a line: bearer and basic credentials, JWTs, tokens in a query. */
 const CREDENTIALS =
@@ -55,8 +55,6 @@ export function requestId(headers: Readonly<Record<string, unknown>>): string {
 export interface Metrics {
   registry: Registry;
   observe(method: string, route: string, status: number, seconds: number): void;
-  /** Counts a call to an authorization server or EHR, by what came of it. */
-  upstream(outcome: string): void;
 }
 
 /** Prometheus metrics without a label that names a patient, a token or a dynamic tenant. */
@@ -70,17 +68,10 @@ export function metrics(): Metrics {
     buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers: [registry],
   });
-  const upstream = new Counter({
-    name: 'authorization_upstream_calls_total',
-    help: 'Calls to authorization servers and EHRs, for tokens and patients',
-    labelNames: ['outcome'],
-    registers: [registry],
-  });
   return {
     registry,
     observe: (method, route, status, seconds) =>
       requests.observe({ method, route, status: String(status) }, seconds),
-    upstream: (outcome) => upstream.inc({ outcome }),
   };
 }
 

@@ -1,0 +1,31 @@
+import type { GraphQLFormattedError } from 'graphql';
+import { Fault, faultExtensions } from '../../schema/fault.ts';
+import { faultOf, isFormatted } from './local-data-source.ts';
+
+/** Apollo's own words for what is wrong with a request: safe, and known to clients by these codes. */
+const PROTOCOL = new Set([
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'PERSISTED_QUERY_NOT_FOUND',
+  'PERSISTED_QUERY_NOT_SUPPORTED',
+  'BAD_USER_INPUT',
+  'BAD_REQUEST',
+  'OPERATION_RESOLUTION_FAILURE',
+]);
+
+/** The one place where an error becomes what a client sees: nothing foreign gets through. */
+export function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
+  if (isFormatted(formatted.extensions)) {
+    const { serviceName: _, stacktrace: __, ...extensions } = formatted.extensions!;
+    return { ...formatted, extensions };
+  }
+  if (PROTOCOL.has(String(formatted.extensions?.['code']))) return formatted;
+  const fault =
+    faultOf(error) ?? new Fault('internal', 'The server failed to answer this part of the request.');
+  const { message } = fault;
+  return {
+    message,
+    ...(formatted.path && { path: formatted.path }),
+    extensions: faultExtensions(fault),
+  };
+}
