@@ -84,6 +84,14 @@ test('a patient opens with one GraphQL request, an image is lit, and the series 
   await page.close();
 }, 120_000);
 
+test('a colour palette is applied: the echocardiogram is lit', async () => {
+  const { page, errors } = await openPage('/app/?tenant=demo&patient=demo-george-whitfield');
+  await page.getByRole('button', { name: /Echocardiogram/ }).click();
+  await expect.poll(async () => (await canvas(page)).lit, { timeout: 30_000 }).toBeGreaterThan(0.05);
+  expect(errors).toEqual([]);
+  await page.close();
+}, 60_000);
+
 test('without a patient in the address one is chosen from a list', async () => {
   const { page, errors } = await openPage('/app/?tenant=demo');
   await page.getByRole('heading', { name: 'Whose images?' }).waitFor();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ageOn, dayOf, modalityName } from './plain.ts';
+import { ageOn, countOf, dayOf, modalityName } from './plain.ts';
 
 test.each([
   ['MR', 'MRI'],
@@ -23,3 +23,9 @@ describe('age in completed years', () => {
     [undefined, '2026-01-01', undefined],
   ])('born %s, on %s: %s', (born, today, age) => expect(ageOn(born, today)).toBe(age));
 });
+
+test.each([
+  [1, '1 object'],
+  [208, '208 objects'],
+  [null, '? objects'],
+])('%s is said as %s', (count, words) => expect(countOf(count, 'object')).toBe(words));

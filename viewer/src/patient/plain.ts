@@ -41,3 +41,8 @@ export function ageOn(birthDate: string | null | undefined, today: string): numb
   const years = Number(today.slice(0, 4)) - Number(birthDate.slice(0, 4));
   return today.slice(5) < birthDate.slice(5) ? years - 1 : years;
 }
+
+/** `1 object`, `208 objects`, `? objects` where nobody counted. */
+export function countOf(count: number | null | undefined, noun: string): string {
+  return `${count ?? '?'} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -39,3 +39,16 @@ test('a multi-frame object gives an image per frame', () => {
 test('objects without pixels are not part of the stack', () => {
   expect(order([{ '00080018': { vr: 'UI', Value: ['sr'] } }])).toEqual([]);
 });
+
+test.each([
+  [16, 'AAABAP//', [0, 1, 65535]],
+  [8, 'AAH/', [0, 1, 255]],
+])('an inline palette of %i bits becomes numbers', (bits, InlineBinary, numbers) => {
+  const palette: InstanceMetadata = {
+    ...instance('a', 1),
+    '00281101': { vr: 'US', Value: [3, 0, bits] },
+    '00281201': { vr: 'OW', InlineBinary },
+  };
+  const [frame] = stackFrames('http://x', [palette]);
+  expect(frame!.metadata['00281201']!.Value).toEqual(numbers);
+});

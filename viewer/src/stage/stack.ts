@@ -1,6 +1,6 @@
 /** A series as a stack of frames: what the viewport scrolls through. */
 
-type Attribute = { vr: string; Value?: unknown[] };
+type Attribute = { vr: string; Value?: unknown[]; InlineBinary?: string };
 export type InstanceMetadata = Record<string, Attribute>;
 
 export interface StackFrame {
@@ -22,7 +22,7 @@ function isImage(instance: InstanceMetadata): boolean {
  * @param instances series metadata, PS3.18 §10.4.1.1.2
  */
 export function stackFrames(wadoUrl: string, instances: readonly InstanceMetadata[]): StackFrame[] {
-  const images = instances.filter(isImage);
+  const images = instances.filter(isImage).map(withPalette);
   const positions = images.map(alongNormal);
   const spatial =
     images.length > 1 && new Set(positions.filter((at) => at !== undefined)).size === images.length;
@@ -38,6 +38,22 @@ export function stackFrames(wadoUrl: string, instances: readonly InstanceMetadat
       metadata,
     }));
   });
+}
+
+/** Red, green and blue palette of PALETTE COLOR images, PS3.3 §C.7.9.1. */
+const PALETTES = ['1', '2', '3'] as const;
+
+/** Cornerstone reads palettes as numbers only; DICOM JSON carries them as binary words (PS3.18 §F.2.7). */
+function withPalette(instance: InstanceMetadata): InstanceMetadata {
+  const palettes = PALETTES.flatMap((colour): [string, Attribute][] => {
+    const inline = instance[`0028120${colour}`]?.InlineBinary;
+    if (!inline) return [];
+    const bytes = Uint8Array.from(atob(inline), (character) => character.charCodeAt(0));
+    const bits = instance[`0028110${colour}`]?.Value?.[2];
+    const entries = bits === 8 ? bytes : new Uint16Array(bytes.buffer, 0, bytes.length >> 1);
+    return [[`0028120${colour}`, { vr: 'OW', Value: [...entries] }]];
+  });
+  return palettes.length > 0 ? { ...instance, ...Object.fromEntries(palettes) } : instance;
 }
 
 /** Fetches the metadata of a series; what went wrong is said in words of the page. */
