@@ -1,4 +1,4 @@
-import type { GraphQLFormattedError } from 'graphql';
+import type { GraphQLError, GraphQLFormattedError } from 'graphql';
 import { Fault, faultExtensions } from '../../schema/fault.ts';
 import { faultOf, isFormatted } from './local-data-source.ts';
 
@@ -20,6 +20,11 @@ export function formatError(formatted: GraphQLFormattedError, error: unknown): G
     return { ...formatted, extensions };
   }
   if (PROTOCOL.has(String(formatted.extensions?.['code']))) return formatted;
+  // What Apollo refuses with a status and no code of its own: a persisted query that is not its hash.
+  const { http } = ((error as Partial<GraphQLError>).extensions ?? {}) as { http?: { status?: number } };
+  if (http?.status === 400) {
+    return { ...formatted, extensions: faultExtensions(new Fault('invalid_request', formatted.message)) };
+  }
   const fault =
     faultOf(error) ?? new Fault('internal', 'The server failed to answer this part of the request.');
   const { message } = fault;

@@ -7,7 +7,7 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
 import type { Limits } from '../limits.ts';
-import { documentLimits } from '../limits.ts';
+import { documentLimits } from './document-limits.ts';
 import { formatError } from './format-error.ts';
 import type { LocalSubgraph, ServiceName } from './local-data-source.ts';
 import { localDataSource } from './local-data-source.ts';

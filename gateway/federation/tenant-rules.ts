@@ -4,8 +4,8 @@ import { GraphQLError, Kind } from 'graphql';
 import { Fault, faultExtensions } from '../../schema/fault.ts';
 import { operationOutcome } from '../../schema/fhir.ts';
 import type { Limits } from '../limits.ts';
-import { operationCost } from '../limits.ts';
 import { faultOf } from './local-data-source.ts';
+import { operationCost } from './operation-cost.ts';
 import type { GatewayContext } from './request-scope.ts';
 
 /** What a tenant allows of a request, and how it wants refusals told. */
@@ -15,6 +15,9 @@ export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> 
       return {
         async didResolveOperation({ contextValue, document, operation, schema, request }) {
           const { graphql } = contextValue.scope.tenant;
+          if (operation!.operation !== 'query') {
+            throw refusal(new Fault('invalid_request', 'Only queries are answered here.'));
+          }
           if (graphql.trustedDocumentsOnly) {
             throw refusal(
               new Fault('not_implemented', 'This tenant takes trusted documents only; there are none yet.'),
@@ -36,7 +39,8 @@ export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> 
         },
         async didEncounterErrors({ contextValue, errors }) {
           for (const error of errors) {
-            if (error.extensions['code'] !== undefined || faultOf(error)) continue;
+            const { code, http } = error.extensions;
+            if (code !== undefined || http || faultOf(error)) continue;
             contextValue.scope.log.error({ err: error.originalError ?? error }, 'a GraphQL request failed');
           }
         },

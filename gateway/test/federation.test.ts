@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Fault } from '../../schema/fault.ts';
 import { startDoor, type Door } from './door.ts';
@@ -157,6 +158,18 @@ describe('FG-12 limits, FG-13 forgery', () => {
       `{ Patient(id: "p1") { id ${'@include(if: true) '.repeat(1)} ${repeated(101, () => 'id @skip(if: false)')} } }`,
       /more than 100 directives/,
     ],
+    [
+      'fragments that double one another, as root fields',
+      `{ ...F0 } ${repeated(60, (i) => `fragment F${i} on Query { ...F${i + 1} ...F${i + 1} }`)} fragment F60 on Query { __typename }`,
+      /more than 30 root fields/,
+    ],
+    [
+      'fragments that double one another, as cost',
+      `{ Patient(id: "p1") { ...F0 } } ${repeated(60, (i) => `fragment F${i} on Patient { ...F${i + 1} ...F${i + 1} }`)} fragment F60 on Patient { id }`,
+      /ask for less/,
+    ],
+    ['a mutation', 'mutation { x }', /Only queries/],
+    ['a subscription', 'subscription { x }', /Only queries/],
     ['tokens', `{ Patient(id: "p1") { ${'id '.repeat(9000)} } }`, /token/i],
     [
       'cost',
@@ -179,6 +192,19 @@ describe('FG-12 limits, FG-13 forgery', () => {
       query: `{ Patient(id: "p1") { ConditionList(_count: 1000) { ${fields} } } }`,
     });
     expect(json.errors).toBeUndefined();
+  });
+
+  test('FG-13 a persisted query is kept by its hash, and by no other', async () => {
+    const query = '{ Patient(id: "p1") { id } }';
+    const hash = createHash('sha256').update(query).digest('hex');
+    const persisted = (sha256Hash: string) => ({ persistedQuery: { version: 1, sha256Hash } });
+    const wrong = await ask({ query, extensions: persisted('0'.repeat(64)) });
+    expect([wrong.status, wrong.json.errors?.[0]?.extensions['code']]).toEqual([400, 'invalid_request']);
+    const unknown = await ask({ extensions: persisted(hash) });
+    expect(unknown.json.errors?.[0]?.extensions['code']).toBe('PERSISTED_QUERY_NOT_FOUND');
+    await ask({ query, extensions: persisted(hash) });
+    expect((await ask({ extensions: persisted(hash) })).json.data).toEqual({ Patient: { id: 'p1' } });
+    expect(door.logged()).not.toContain('does not match');
   });
 
   test('body size', async () => {

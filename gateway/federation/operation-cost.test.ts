@@ -1,6 +1,6 @@
 import { buildSchema, getOperationAST, parse } from 'graphql';
 import { expect, test } from 'vitest';
-import { operationCost } from './limits.ts';
+import { operationCost } from './operation-cost.ts';
 
 const schema = buildSchema(`
   type Query { Patient(id: ID!): Patient  PatientList(_count: Int): [Patient] }
@@ -16,6 +16,7 @@ test.each<[string, string, Record<string, unknown>, number]>([
   ['a list counts as 100 where nothing is said', '{ PatientList { id } }', {}, 101],
   ['as much as is asked for', '{ PatientList(_count: 7) { id } }', {}, 8],
   ['also in a variable', 'query($n: Int) { PatientList(_count: $n) { id } }', { n: 7 }, 8],
+  ['also in its default', 'query($n: Int = 9) { PatientList(_count: $n) { id } }', {}, 10],
   ['nonsense is no discount', 'query($n: Int) { PatientList(_count: $n) { id } }', { n: -7 }, 101],
   ['an inner list counts as 10', '{ PatientList(_count: 2) { ConditionList { id } } }', {}, 1 + 2 * (1 + 10)],
   [

@@ -1,0 +1,89 @@
+import type {
+  DocumentNode,
+  FragmentDefinitionNode,
+  GraphQLCompositeType,
+  GraphQLField,
+  GraphQLSchema,
+  OperationDefinitionNode,
+  SelectionSetNode,
+} from 'graphql';
+import { getNamedType, isCompositeType, Kind, valueFromASTUntyped } from 'graphql';
+
+/** How many resources a list is taken to hold where the request does not say; less within another list. */
+const USUAL_LIST = 100;
+const USUAL_INNER_LIST = 10;
+/** `ConditionList`, `PatientConnection`: lists of resources. Lists inside a resource are short and count once. */
+const RESOURCE_LIST = /^[A-Z]\w*(List|Connection)$/;
+
+/**
+ * How many fields the answer may hold: each field once, times `_count` for every list of resources around it (where the
+ * request does not say: 100, and 10 for a list within a list).
+ */
+export function operationCost(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+  variables: Readonly<Record<string, unknown>>,
+): number {
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  }
+  const known = new Map<string, number>();
+  const values = { ...defaultsOf(operation), ...variables };
+
+  const ofSet = (
+    set: SelectionSetNode | undefined,
+    parent: GraphQLCompositeType | undefined,
+    inner: boolean,
+  ): number =>
+    (set?.selections ?? []).reduce((sum, selection) => {
+      if (selection.kind === Kind.FRAGMENT_SPREAD) return sum + ofFragment(selection.name.value, inner);
+      if (selection.kind === Kind.INLINE_FRAGMENT) {
+        const condition = selection.typeCondition?.name.value;
+        return (
+          sum +
+          ofSet(selection.selectionSet, condition ? composite(schema.getType(condition)) : parent, inner)
+        );
+      }
+      const name = selection.name.value;
+      const field = parent && 'getFields' in parent ? parent.getFields()[name] : undefined;
+      const type = field ? composite(getNamedType(field.type)) : undefined;
+      const isList = field !== undefined && RESOURCE_LIST.test(name);
+      const within = ofSet(selection.selectionSet, type, inner || isList);
+      if (!isList) return sum + 1 + within;
+      const count = selection.arguments?.find(({ name }) => name.value === '_count');
+      const asked = count ? valueFromASTUntyped(count.value, values) : undefined;
+      return sum + 1 + within * listSize(field, asked, inner);
+    }, 0);
+  const ofFragment = (name: string, inner: boolean): number => {
+    const key = `${name} ${inner}`;
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    known.set(key, 0);
+    const fragment = fragments.get(name);
+    const type = fragment && composite(schema.getType(fragment.typeCondition.name.value));
+    const cost = ofSet(fragment?.selectionSet, type, inner);
+    known.set(key, cost);
+    return cost;
+  };
+  return ofSet(operation.selectionSet, schema.getRootType(operation.operation) ?? undefined, false);
+}
+
+/** What variables hold that the request leaves out. */
+function defaultsOf({ variableDefinitions = [] }: OperationDefinitionNode): Record<string, unknown> {
+  return Object.fromEntries(
+    variableDefinitions.flatMap(({ variable, defaultValue }) =>
+      defaultValue ? [[variable.name.value, valueFromASTUntyped(defaultValue)]] : [],
+    ),
+  );
+}
+
+function listSize(field: GraphQLField<unknown, unknown>, asked: unknown, inner: boolean): number {
+  if (!field.args.some(({ name }) => name === '_count')) return 1;
+  return typeof asked === 'number' && asked >= 0 ? asked : inner ? USUAL_INNER_LIST : USUAL_LIST;
+}
+
+function composite(type: unknown): GraphQLCompositeType | undefined {
+  return isCompositeType(type) ? type : undefined;
+}
