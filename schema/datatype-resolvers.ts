@@ -2,10 +2,10 @@ import type { Reference, Resource } from 'fhir/r4.js';
 import fhirpath from 'fhirpath';
 import r4 from 'fhirpath/fhir-context/r4';
 import type { DocumentNode, GraphQLFieldResolver } from 'graphql';
-import { GraphQLScalarType, Kind } from 'graphql';
+import { Kind } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { containedTarget } from './contained.ts';
-import { decimalNumber, withPlainNumbers } from './decimal.ts';
+import { withPlainNumbers } from './decimal.ts';
 import { Fault } from './fault.ts';
 import { faultsAsErrors } from './graphql-fault.ts';
 import { fieldsOf, graphqlType, isResourceType, resourceTypes, tables } from './tables.ts';
@@ -30,7 +30,7 @@ type FieldResolvers<Context> = Record<string, GraphQLFieldResolver<never, Contex
 /** Resolvers by type and field, as `buildSubgraphSchema` takes them. */
 export type DatatypeResolvers<Context> = Record<
   string,
-  FieldResolvers<Context> | { __resolveType(value: UnionMember): string | undefined } | GraphQLScalarType
+  FieldResolvers<Context> | { __resolveType(value: UnionMember): string | undefined }
 >;
 
 /**
@@ -57,8 +57,6 @@ export function datatypeResolvers<Context>(
     if (type === 'Reference') fields['resource'] = referenceResolver(resolveReference) as never;
     if (Object.keys(fields).length > 0) resolvers[graphqlType(type)] = fields;
   }
-  // GraphQL's JSON is written by others, who know numbers only: the nearest one stands for the decimal.
-  resolvers['decimal'] = new GraphQLScalarType({ name: 'decimal', serialize: decimalNumber });
   resolvers['ResourceUnion'] = {
     __resolveType: (value: UnionMember) =>
       '__typename' in value ? value.__typename : graphqlType(value.resourceType),

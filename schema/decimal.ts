@@ -22,12 +22,16 @@ function marked(token: string): string {
 
 /** Writes FHIR JSON with every decimal as it was read. */
 export function writeFhirJson(value: unknown, space?: number): string {
-  const text = JSON.stringify(value, undefined, space);
-  return text.includes(MARK) ? text.replace(/"\uE000(-?\d[\d.eE+-]*)"/g, '$1') : text;
+  return withDecimals(JSON.stringify(value, undefined, space));
+}
+
+/** JSON that was written by others, of values with marked decimals: with the decimals as they were read. */
+export function withDecimals(json: string): string {
+  return json.includes(MARK) ? json.replace(/"\uE000(-?\d[\d.eE+-]*)"/g, '$1') : json;
 }
 
 /** The number nearest to a decimal that may be marked; anything else as it is. */
-export function decimalNumber(value: unknown): unknown {
+function decimalNumber(value: unknown): unknown {
   return typeof value === 'string' && value.startsWith(MARK) ? Number(value.slice(1)) : value;
 }
 

@@ -1,6 +1,7 @@
 import type { HTTPGraphQLResponse } from '@apollo/server';
 import { HeaderMap } from '@apollo/server';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { withDecimals } from '../../schema/decimal.ts';
 import { Fault } from '../../schema/fault.ts';
 import { FHIR_ID } from '../../schema/fhir.ts';
 import type { Limits } from '../limits.ts';
@@ -105,7 +106,7 @@ async function answer(
   if (body.kind !== 'complete') throw new Fault('not_implemented', 'Incremental delivery is not supported.');
   reply.code(status ?? 200).header('cache-control', 'no-store');
   for (const [name, value] of headers) if (name !== 'content-length') reply.header(name, value);
-  return reply.send(rewrite(text));
+  return reply.send(withDecimals(rewrite(text)));
 }
 
 const search = (request: FastifyRequest) => new URL(request.url, 'http://x').search;

@@ -2,7 +2,6 @@ import type { Access } from '../../schema/access.ts';
 import { requirePatient } from '../../schema/access.ts';
 import { Fault } from '../../schema/fault.ts';
 import { parseReference } from '../../schema/fhir.ts';
-import { permitting, requireScope } from '../../schema/scopes.ts';
 import { patientCompartment, searchParameter } from '../../schema/tables.ts';
 import { bindingParameter } from './compartment.ts';
 import { splitEscaped, unescapeValue } from './search/criteria.ts';
@@ -13,10 +12,9 @@ import type { SearchParams } from './sources/source.ts';
  * @throws Fault `forbidden` where a patient out of reach is named (IA-7), and for types that are not listed
  */
 export function bindSearch(access: Access, type: string, params: SearchParams): SearchParams {
-  params.forEach(([name]) => requireChainScope(access, type, name));
   if (access.patients === 'all') return params;
   const binding = bindingParameter(type);
-  if (!binding) throw new Fault('forbidden', `${type} cannot be searched with this token, only read.`);
+  if (!binding) throw new Fault('forbidden', `${type} cannot be searched with this token.`);
   if (access.patients.length === 0) throw new Fault('forbidden', 'The token gives access to no patient.');
   let bound = false;
   for (const [name, value] of params) {
@@ -59,19 +57,4 @@ function valuesOf(value: string): string[] {
   return splitEscaped(value, ',')
     .filter((item) => item !== '')
     .map(unescapeValue);
-}
-
-/** A chain asks what another type holds: that takes its scope too. */
-function requireChainScope(access: Access, type: string, name: string): void {
-  const [head = '', chained] = name.split('.');
-  if (chained === undefined) return;
-  const [code = '', modifier] = head.split(':');
-  const targets = modifier ? [modifier] : (searchParameter(type, code)?.targets ?? []);
-  // `subject.identifier` without a type is about patients for a caller who is bound to one.
-  const asked = targets.includes('Patient') ? ['Patient'] : targets;
-  for (const target of asked) {
-    if (target === 'Patient' && permitting(access.permissions, 'Patient', 'r').length > 0) continue;
-    const { constraints } = requireScope(access, target, 's');
-    if (constraints) throw new Fault('insufficient_scope', `The search ${name} needs all of ${target}.`);
-  }
 }

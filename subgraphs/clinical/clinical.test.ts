@@ -91,6 +91,12 @@ describe.each(['store', 'fhir-server'] as const)('%s', (source) => {
     [everything, ['ana'], 'Condition?patient:missing=false', ['asthma', 'flu']],
     [everything, ['ana'], 'Condition?patient.identifier=MRN-1', ['asthma', 'flu']],
     [everything, ['ana'], 'Condition?patient.identifier=MRN-2', []],
+    [everything, ['ana'], 'Condition?encounter.status=finished', ['asthma']],
+    [everything, ['ana'], 'Condition?encounter.status=planned', []],
+    [everything, ['ana'], 'Condition?encounter.subject=Patient/bob', 'forbidden'],
+    [everything, ['ana'], 'Patient?general-practitioner:Practitioner.name=house', ['ana']],
+    [everything, ['ana'], 'Patient?general-practitioner.name=house', 'invalid_request'],
+    [everything, ['ana'], 'Provenance?target:Group.code=x', 'forbidden'],
     [everything, ['ana'], 'Observation?performer=Patient/ana', []],
     [everything, ['ana'], 'Patient?', ['ana']],
     [everything, ['ana'], 'Patient?_id=ana', ['ana']],
@@ -108,6 +114,13 @@ describe.each(['store', 'fhir-server'] as const)('%s', (source) => {
     ['patient/Condition.r', ['ana'], 'Condition?', 'insufficient_scope'],
     ['patient/Condition.s', ['ana'], 'Condition?', ['asthma', 'flu']],
     ['patient/Condition.s', ['ana'], 'Condition?patient.identifier=MRN-1', 'insufficient_scope'],
+    [
+      'patient/Condition.s patient/Patient.r',
+      ['ana'],
+      'Condition?patient.identifier=MRN-1',
+      ['asthma', 'flu'],
+    ],
+    ['patient/Patient.rs', ['ana'], 'Patient?general-practitioner:Practitioner.name=a', 'insufficient_scope'],
     [lab, ['ana'], 'Observation?', ['glucose']],
     [lab, ['ana'], 'Observation?category=vital-signs', []],
     [lab, ['ana'], 'Observation?patient=bob', 'forbidden'],
@@ -157,6 +170,39 @@ describe.each(['store', 'fhir-server'] as const)('%s', (source) => {
   });
 });
 
+describe('SM-16 a chain from a record that names two patients', () => {
+  const appointment = (actor: string) => ({ actor: { reference: actor }, status: 'accepted' });
+  const lines = [
+    {
+      resourceType: 'Patient',
+      id: 'ana',
+      name: [{ family: 'Núñez' }],
+      link: [{ other: { reference: 'Patient/bob' } }],
+    },
+    { resourceType: 'Patient', id: 'bob', name: [{ family: 'Nunn' }], birthDate: '1975-11-03' },
+    { resourceType: 'Condition', id: 'bobs', subject: { reference: 'Patient/bob' }, code: { text: 'Gout' } },
+    { resourceType: 'Appointment', id: 'both', participant: ['Patient/ana', 'Patient/bob'].map(appointment) },
+    {
+      ...{ resourceType: 'Observation', id: 'note', subject: { reference: 'Patient/ana' } },
+      focus: [{ reference: 'Condition/bobs' }],
+    },
+  ];
+  it.each([
+    ['Appointment?actor:Patient.name=nunez', ['both']],
+    ['Appointment?actor:Patient.name=nunn', []],
+    ['Appointment?patient.name=nunn', []],
+    ['Patient?link:Patient.birthdate=1975', []],
+    ['Observation?focus:Condition.code:text=gout', []],
+  ])('%s tells nothing of the other: %j', async (search, ids) => {
+    const tenant = await clinical.tenantOver(lines.map((line) => JSON.stringify(line)).join('\n'));
+    const record = clinical.subgraph.open(tenant, accessOf(everything, ['ana']));
+    const [type = '', query = ''] = search.split('?');
+    const found = await record.search(type, { params: params(query), total: true });
+    expect(found.resources.map(({ id }) => id)).toEqual(ids);
+    expect(found.total).toBe(ids.length);
+  });
+});
+
 describe('FG-6 what a FHIR server is asked', () => {
   const open = (patients: readonly string[] | 'all' = 'all') =>
     clinical.subgraph.open(tenants['fhir-server'], accessOf(everything, patients));
@@ -193,6 +239,29 @@ describe('FG-6 what a FHIR server is asked', () => {
     expect(lists.map((list) => list.map(({ id }) => id))).toEqual([['asthma'], ['bobs']]);
     expect(server.requests).toHaveLength(1);
   });
+});
+
+it('SM-5 a page that a cursor leads to is checked in searches of a bearable length', async () => {
+  const lines = Array.from({ length: 120 }, (_, index) => ({
+    ...{
+      resourceType: 'Observation',
+      id: `${'o'.repeat(40)}${index}`,
+      status: index % 2 ? 'final' : 'amended',
+    },
+    subject: { reference: 'Patient/ana' },
+  }));
+  const tenant = await clinical.tenantOver(lines.map((line) => JSON.stringify(line)).join('\n'));
+  const upstream = await startFhirServer(clinical.subgraph, tenant);
+  const record = clinical.subgraph.open(
+    tenantOf({ type: 'fhir', baseUrl: upstream.base }),
+    accessOf('patient/Observation.rs?status=final', ['ana']),
+  );
+  const cursor = '/Observation?_count=120';
+  const { resources } = await record.search('Observation', { params: [], cursor, count: 120 });
+  await upstream.end();
+  expect(resources).toHaveLength(60);
+  expect(upstream.requests.length).toBeGreaterThan(2);
+  for (const path of upstream.requests) expect(path.length).toBeLessThan(2_000);
 });
 
 describe('records that cannot be had', () => {

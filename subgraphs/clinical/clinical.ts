@@ -7,10 +7,11 @@ import { FHIR_ID, parseReference } from '../../schema/fhir.ts';
 import { requireScope } from '../../schema/scopes.ts';
 import { isResourceType } from '../../schema/tables.ts';
 import { bindSearch } from './binding.ts';
+import { readChain } from './chain.ts';
 import type { Compartment } from './compartment.ts';
 import { reachOf } from './compartment.ts';
 import { MAX_GATHERED, RequestSource } from './request-source.ts';
-import { chunksByLength } from './sources/chunks.ts';
+import { chunksByLength, MAX_IDS_LENGTH } from './sources/chunks.ts';
 import type { ClinicalSource, SearchPage, SearchParams } from './sources/source.ts';
 
 /** How many resources a list may have unless it is asked for by page (FG-2). */
@@ -33,6 +34,8 @@ export interface Search {
 export interface SearchResult extends SearchPage {
   /** The client's parameters that were used. */
   applied: SearchParams;
+  /** Its sort keys that were. */
+  sort?: string;
 }
 
 export interface ClinicalOptions {
@@ -85,18 +88,23 @@ export class Clinical {
     if (!isResourceType(type)) throw notFound();
     const coverage = requireScope(this.access, type, 's');
     const source = await this.#source.backend();
-    const applied = search.params.filter(([name]) => source.supports(type, name));
-    if (search.strict && applied.length < search.params.length) {
-      const unknown = search.params.filter((pair) => !applied.includes(pair)).map(([name]) => name);
-      throw new Fault('unsupported_parameter', `${type} has no search parameter ${unknown.join(', ')}.`);
+    const known = (name: string): boolean => source.supports(type, name);
+    const applied = search.params.filter(([name]) => known(name));
+    const sortKeys = search.sort?.split(',') ?? [];
+    const unknown = [...search.params.map(([name]) => name), ...sortKeys.map(sortParameter)].filter(
+      (name) => !known(name),
+    );
+    if (search.strict && unknown.length > 0) {
+      throw new Fault('unsupported_parameter', `${type} cannot be searched by ${unknown.join(', ')} here.`);
     }
-    const params = bindSearch(this.access, type, applied);
-    const { sort, offset, cursor, total, count = LIST_LIMIT } = search;
+    const bound = bindSearch(this.access, type, applied);
+    const params = await this.#unchained(type, bound, source.local);
+    const sort = sortKeys.filter((key) => known(sortParameter(key))).join(',') || undefined;
+    const { offset, cursor, total, count = LIST_LIMIT } = search;
     const page = await this.#source.covered(
       type,
       {
-        params,
-        ...{ count },
+        ...{ params, count },
         ...(sort !== undefined && { sort }),
         ...(offset !== undefined && { offset }),
         ...(cursor !== undefined && { cursor }),
@@ -105,11 +113,31 @@ export class Clinical {
       coverage,
     );
     const resources = page.resources.filter((resource) => this.#visible(resource));
-    if (cursor !== undefined && this.access.patients !== 'all' && !source.local) {
-      const { total: _, ...rest } = page;
-      return { ...rest, resources, applied };
-    }
-    return { ...page, resources, applied };
+    const found = { ...page, resources, applied, ...(sort !== undefined && { sort }) };
+    // What a cursor leads to at a server is filtered here; how many there are is not ours to tell.
+    if (cursor !== undefined && this.access.patients !== 'all' && !source.local) delete found.total;
+    return found;
+  }
+
+  /**
+   * Chains with what they lead to in place of them, for a caller who is bound to patients: a store has everybody's
+   * records, and would follow a chain into another patient's (SM-16). A server guards that by the token.
+   */
+  async #unchained(type: string, params: SearchParams, local: boolean): Promise<SearchParams> {
+    return Promise.all(
+      params.map(async ([name, value]) => {
+        const chain = readChain(this.access, type, name);
+        const [target = ''] = chain?.types ?? [];
+        const isBound = this.access.patients !== 'all' && reachOf(target) === 'compartment';
+        if (!chain || !isBound) return [name, value] as const;
+        const inner = bindSearch(this.access, target, [[chain.name, value]]);
+        if (!local) return [name, value] as const;
+        const { resources } = await this.#source.gather(target, { params: inner, count: MAX_GATHERED });
+        const own = resources.filter((resource) => this.#visible(resource));
+        // Without an id it refers to nothing and finds nothing.
+        return [chain.code, own.map(({ id }) => `${target}/${id}`).join(',') || `${target}/`] as const;
+      }),
+    );
   }
 
   /**
@@ -151,14 +179,15 @@ export class Clinical {
     code: string,
     target: string,
     ids: readonly string[],
-    { params, sort }: Search,
+    { params, sort, strict }: Search,
   ): Promise<Resource[][]> {
-    const searched = chunksByLength(ids, 1_500).map(async (chunk) => {
+    const searched = chunksByLength(ids, MAX_IDS_LENGTH).map(async (chunk) => {
       const targets = chunk.map((id) => `${target}/${id}`).join(',');
       const count = Math.min(LIST_LIMIT * chunk.length + 1, MAX_GATHERED);
       const { resources } = await this.search(type, {
         ...{ params: [...params, [code, targets]], count },
         ...(sort !== undefined && { sort }),
+        ...(strict !== undefined && { strict }),
       });
       if (resources.length === MAX_GATHERED) requireListable(type, MAX_GATHERED);
       return resources;
@@ -208,6 +237,11 @@ export class Clinical {
 export function pageSize(count = PAGE_LIMIT): number {
   if (count < 0) throw new Fault('invalid_request', '_count must not be negative.');
   return Math.min(count, PAGE_LIMIT);
+}
+
+/** The parameter that a sort key sorts by. */
+function sortParameter(key: string): string {
+  return key.replace(/^-/, '');
 }
 
 /** Whether a list was asked for by page: of a size that a page can have. */

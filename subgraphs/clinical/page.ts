@@ -8,6 +8,7 @@ import type { SearchParams } from './sources/source.ts';
 export interface Page {
   resources: Resource[];
   applied: SearchParams;
+  sort?: string;
   count?: number;
   offset?: number;
   pagesize: number;
@@ -32,10 +33,11 @@ export async function pageOf(clinical: Clinical, type: string, search: Search): 
     count: size,
     ...(offset === undefined ? { cursor: decoded! } : offset > 0 && { offset }),
   });
-  const { resources, applied, total, next } = found;
+  const { resources, applied, sort, total, next } = found;
   return {
     resources,
     applied,
+    ...(sort !== undefined && { sort }),
     pagesize: size,
     first: encodeCursor('0'),
     ...(total !== undefined && { count: total }),

@@ -3,6 +3,7 @@ import type { Resource } from 'fhir/r4.js';
 import { bindContained } from '../../schema/contained.ts';
 import type { Coverage } from '../../schema/scopes.ts';
 import { Fault } from '../../schema/fault.ts';
+import { chunksByLength, MAX_IDS_LENGTH } from './sources/chunks.ts';
 import type { ClinicalSource, SearchPage, SearchParams, SourceSearch } from './sources/source.ts';
 
 /** Most resources that one answer gathers, whatever it is asked for. */
@@ -123,11 +124,16 @@ export class RequestSource {
   /** Those of the resources that a granular scope covers. */
   async satisfying(type: string, resources: readonly Resource[], coverage: Coverage): Promise<Resource[]> {
     if (!coverage.constraints || resources.length === 0) return [...resources];
-    const ids = resources.map(({ id }) => id ?? '').join(',');
+    const chunks = chunksByLength(
+      resources.map(({ id }) => id ?? ''),
+      MAX_IDS_LENGTH,
+    );
     const alternatives = mergeAlternatives(await this.#checkable(type, coverage.constraints));
     const pages = await Promise.all(
-      alternatives.map((pairs) =>
-        this.gather(type, { params: [['_id', ids], ...pairs], count: resources.length }),
+      alternatives.flatMap((pairs) =>
+        chunks.map((ids) =>
+          this.gather(type, { params: [['_id', ids.join(',')], ...pairs], count: ids.length }),
+        ),
       ),
     );
     const covered = new Set(pages.flatMap((page) => page.resources.map(({ id }) => id)));

@@ -181,6 +181,10 @@ describe('FHIR in GraphQL', () => {
     ['{ ObservationList(date: ["soon"]) { id } }', {}, 'invalid_request'],
     ['{ ObservationList(_count: -1) { id } }', {}, 'invalid_request'],
     ['{ ObservationConnection(_cursor: "!") { count } }', {}, 'invalid_request'],
+    // Arguments that the schema has and a store cannot answer: never a list that is longer for it.
+    ['{ ObservationList(code_value_quantity: ["2339-0$5.4"]) { id } }', {}, 'unsupported_parameter'],
+    ['{ ObservationConnection(code_value_quantity: ["2339-0$5.4"]) { count } }', {}, 'unsupported_parameter'],
+    ['{ ObservationList(_sort: ["colour"]) { id } }', {}, 'unsupported_parameter'],
     ['{ PatientList(_filter: "name re \\"x\\" or 1") { id } }', {}, 'invalid_request'],
     ['{ Patient(id: "ana") { name(fhirpath: "matches(") { use } } }', {}, 'invalid_request'],
     [

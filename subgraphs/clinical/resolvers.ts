@@ -147,6 +147,8 @@ function searchOf(type: string, args: Args): Search {
   };
   if ((_offset ?? 0) < 0) throw new Fault('invalid_request', '_offset must not be negative.');
   return {
+    // An argument is of the schema: one that a source cannot answer must not widen what is found.
+    strict: true,
     params: _filter ? [...params, ...parseFilter(type, _filter)] : params,
     ...(typeof _count === 'number' && { count: _count }),
     ...(typeof _offset === 'number' && { offset: _offset }),

@@ -81,8 +81,3 @@ export function splitEscaped(text: string, separator: string): string[] {
 export function unescapeValue(text: string): string {
   return text.includes('\\') ? text.replace(/\\([,|$\\])/g, '$1') : text;
 }
-
-/** Puts escapes into a text that is to be one search value. */
-export function escapeValue(text: string): string {
-  return text.replace(/[\\,|$]/g, '\\$&');
-}

@@ -42,13 +42,10 @@ export function searchFrom(type: string, criteria: readonly Criterion[], context
   const where: string[] = [];
   const conditions: Condition[] = [];
   for (const criterion of criteria) {
-    if (criterion.parameter.code === '_id' && criterion.modifier === undefined) {
-      where.push(`r.id ${oneOf(criterion.values.map(unescapeValue), binds)}`);
-    } else {
-      conditions.push(condition(type, criterion, context));
-    }
+    if (criterion.parameter.code === '_id') where.push(identity(criterion, binds));
+    else conditions.push(condition(type, criterion, context));
   }
-  const byId = where.length > 0;
+  const byId = criteria.some(({ parameter, modifier }) => parameter.code === '_id' && !modifier);
   const driver = byId ? undefined : conditions.filter(({ negated }) => !negated).sort(byYield)[0];
   if (driver) {
     where.push(`r.rid IN (SELECT rid FROM ${driver.table} WHERE ${driver.where})`);
@@ -69,26 +66,32 @@ export function searchFrom(type: string, criteria: readonly Criterion[], context
 const YIELD: Condition['table'][] = ['reference', 'uri', 'token', 'string', 'number', 'date'];
 const byYield = (a: Condition, b: Condition): number => YIELD.indexOf(a.table) - YIELD.indexOf(b.table);
 
+/** `_id` is no row of an index: it is the resource's key. */
+function identity(criterion: Criterion, binds: Bind[]): string {
+  if (criterion.modifier === 'missing') return isMissing(criterion) ? '0' : '1';
+  const not = criterion.modifier === 'not' ? 'NOT ' : '';
+  return `${not}r.id ${oneOf(criterion.values.map(unescapeValue), binds)}`;
+}
+
+function isMissing({ parameter, values }: Criterion): boolean {
+  if (values.length > 1 || !/^(true|false)$/.test(values[0]!)) {
+    throw new Fault('invalid_request', `${parameter.code}:missing takes true or false.`);
+  }
+  return values[0] === 'true';
+}
+
 function condition(type: string, criterion: Criterion, context: SqlContext): Condition {
-  const { parameter, modifier, values } = criterion;
+  const { parameter, modifier } = criterion;
   const param = context.param(type, parameter.code) ?? -1;
   const table = tableOf(parameter, modifier);
   if (modifier === 'missing') {
-    if (values.length > 1 || !/^(true|false)$/.test(values[0]!)) {
-      throw new Fault('invalid_request', `${parameter.code}:missing takes true or false.`);
-    }
-    return { table, where: 'param = ?', binds: [param], negated: values[0] === 'true' };
+    return { table, where: 'param = ?', binds: [param], negated: isMissing(criterion) };
   }
   const binds: Bind[] = [param];
-  const alternatives = criterion.chain
-    ? [chained(criterion.chain, values, context, binds)]
-    : [comparison(criterion, context, binds)];
-  return {
-    table,
-    where: `param = ? AND (${alternatives.join(' OR ')})`,
-    binds,
-    negated: modifier === 'not',
-  };
+  const compared = criterion.chain
+    ? chained(criterion.chain, criterion.values, context, binds)
+    : comparison(criterion, context, binds);
+  return { table, where: `param = ? AND (${compared})`, binds, negated: modifier === 'not' };
 }
 
 function tableOf({ type }: SearchParameter, modifier: string | undefined): Condition['table'] {

@@ -5,7 +5,7 @@ import { parseFhirJson } from '../../../schema/decimal.ts';
 import { Fault } from '../../../schema/fault.ts';
 import { FHIR_JSON } from '../../../schema/fhir.ts';
 import { searchParameter } from '../../../schema/tables.ts';
-import { chunksByLength } from './chunks.ts';
+import { chunksByLength, MAX_IDS_LENGTH } from './chunks.ts';
 import type { ClinicalSource, SearchPage, SourceSearch } from './source.ts';
 
 export interface FhirServerOptions {
@@ -21,8 +21,6 @@ export interface FhirServerOptions {
 const TIMEOUT_MS = 20_000;
 /** A page of 1,000 resources has a few MB; more than this is not a page. */
 const MAX_BYTES = 64 * 1024 * 1024;
-/** Characters of ids in one `_id=a,b,c`: stays below the 2,000 that any server and proxy takes. */
-const MAX_IDS_LENGTH = 1_500;
 /** Some servers refuse pages above this, or silently give fewer. */
 const MAX_PAGE = 1_000;
 
