@@ -1,0 +1,47 @@
+/** Every Synthea patient of the shared data, loaded into the store, through the federated graph. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { buildHouse, type House } from './house.ts';
+import { describeWithSharedData, sharedDataPath, sharedFhirPatients } from './setup/shared-data.ts';
+
+const LISTS = ['Condition', 'MedicationRequest', 'AllergyIntolerance', 'DiagnosticReport', 'Observation'];
+const QUERY = `query Record($id: ID!) { Patient(id: $id) {
+  name { family } birthDate ${LISTS.map((type) => `${type}List { id }`).join(' ')} ImagingStudyList { id }
+} }`;
+
+describeWithSharedData('FG-1 FG-7 Synthea in the store, in one federated request', () => {
+  const patients = sharedDataPath('fhir/synthea');
+  const images = sharedDataPath('dicom/ct-head-ge');
+  let house: House;
+
+  beforeAll(async () => {
+    house = await buildHouse(
+      () => ({
+        synthea: {
+          authorization: { type: 'mock', disableAuthzChecks: true },
+          clinical: { type: 'store', path: patients },
+          images: { type: 'folder', path: images, lookup: 'studies-by-mrn' },
+        },
+      }),
+      { images, patients },
+    );
+  }, 60_000);
+  afterAll(() => house.close());
+
+  test.each(sharedFhirPatients())('$name: every list as long as the bundle says', async (patient) => {
+    const answer = await house.app.inject({
+      method: 'POST',
+      url: '/synthea/graphql',
+      payload: { query: QUERY, variables: { id: patient.patientId } },
+    });
+    const { data, errors } = answer.json() as {
+      data: { Patient: Record<string, unknown[]> };
+      errors?: unknown;
+    };
+    expect(errors).toBeUndefined();
+    expect(data.Patient['birthDate']).toBe(patient.birthDate);
+    const found = LISTS.map((type) => [type, data.Patient[`${type}List`]!.length]);
+    expect(found).toEqual(LISTS.map((type) => [type, patient.counts[type] ?? 0]));
+    // These patients have no images; the head CT beside them is somebody else's.
+    expect(data.Patient['ImagingStudyList']).toEqual([]);
+  });
+});
