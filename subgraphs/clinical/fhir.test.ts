@@ -99,6 +99,34 @@ describe('FHIR REST', () => {
     expect(response).toMatchObject({ statusCode: 200, body: '' });
   });
 
+  it.each([
+    [{ 'if-none-match': 'W/"3"' }, 304],
+    [{ 'if-none-match': '"1", "3"' }, 304],
+    [{ 'if-none-match': 'W/"2"' }, 200],
+    [{ 'if-none-match': 'W/"2"', 'if-modified-since': 'Sun, 01 Feb 2026 10:00:00 GMT' }, 200],
+    [{ 'if-modified-since': 'Sun, 01 Feb 2026 10:00:00 GMT' }, 304],
+    [{ 'if-modified-since': 'Sun, 01 Feb 2026 09:59:59 GMT' }, 200],
+    [{ 'if-modified-since': 'yesterday' }, 200],
+  ])('a conditional read with %j: %i', async (headers, status) => {
+    const response = await get('/Patient/ana', headers as Record<string, string>);
+    expect(response.statusCode).toBe(status);
+    expect(response.headers.etag).toBe('W/"3"');
+    if (status === 304) expect(response.body).toBe('');
+    // What has no version is never unmodified, and what is another's is not there.
+    expect((await get('/Condition/asthma', headers as Record<string, string>)).statusCode).toBe(200);
+    expect((await get('/Condition/bobs', headers as Record<string, string>)).statusCode).toBe(404);
+  });
+
+  it('an empty searchset has no empty array, and its links only what was applied', async () => {
+    const bundle = (await get('/Condition?code=nothing&_sort=colour,-_id')).json<Bundle>();
+    expect(bundle).toMatchObject({ type: 'searchset', total: 0 });
+    expect(bundle).not.toHaveProperty('entry');
+    expect(bundle.link?.[0]).toEqual({
+      relation: 'self',
+      url: `${base}/Condition?code=nothing&_sort=-_id&_count=50`,
+    });
+  });
+
   const statuses: [request: string, headers: Record<string, string>, status: number, issue: string][] = [
     ['GET /Patient/bob', {}, 403, 'forbidden'],
     ['GET /Condition/bobs', {}, 404, 'not-found'],
@@ -112,6 +140,7 @@ describe('FHIR REST', () => {
     ['GET /Condition?_count=many', {}, 400, 'invalid'],
     ['GET /Condition?_cursor=%00', {}, 400, 'invalid'],
     ['GET /Condition?colour=blue', { prefer: 'handling=strict' }, 400, 'not-supported'],
+    ['GET /Condition?_sort=colour', { prefer: 'handling=strict' }, 400, 'not-supported'],
     ['GET /Condition?_include=Condition:subject', { prefer: 'handling=strict' }, 400, 'not-supported'],
     ['GET /Condition', { accept: 'application/fhir+xml' }, 406, 'not-supported'],
     ['GET /Condition?_format=xml', {}, 406, 'not-supported'],
