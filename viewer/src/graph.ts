@@ -11,18 +11,16 @@ export const graphql = initGraphQLTada<{
 /**
  * A client for one tenant's federated graph. No cache: a record on screen is the record as it was just asked for.
  * @param endpoint `{base}/{tenant}/graphql`
- * @param token the SMART access token; undefined where the tenant needs none
+ * @param fetch one that sends the session's token along
  */
-export function graphClient(endpoint: string, token?: () => string | undefined): Client {
-  return new Client({
-    url: endpoint,
-    exchanges: [fetchExchange],
-    preferGetMethod: false,
-    fetchOptions: () => {
-      const bearer = token?.();
-      return bearer ? { headers: { authorization: `Bearer ${bearer}` } } : {};
-    },
-  });
+export function graphClient({
+  endpoint,
+  fetch,
+}: {
+  endpoint: string;
+  fetch: typeof globalThis.fetch;
+}): Client {
+  return new Client({ url: endpoint, fetch, exchanges: [fetchExchange], preferGetMethod: false });
 }
 
 /** Whom one may open; asked only where no patient is in context. */

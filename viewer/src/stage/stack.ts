@@ -57,7 +57,11 @@ function withPalette(instance: InstanceMetadata): InstanceMetadata {
 }
 
 /** Fetches the metadata of a series; what went wrong is said in words of the page. */
-export async function seriesMetadata(wadoUrl: string, signal: AbortSignal): Promise<InstanceMetadata[]> {
+export async function seriesMetadata(
+  wadoUrl: string,
+  fetch: typeof globalThis.fetch,
+  signal: AbortSignal,
+): Promise<InstanceMetadata[]> {
   const response = await fetch(`${wadoUrl}/metadata`, {
     headers: { accept: 'application/dicom+json' },
     signal,

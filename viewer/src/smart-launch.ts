@@ -1,0 +1,159 @@
+import * as oauth from 'oauth4webapi';
+
+/** SMART App Launch 2.2 as a public client: code flow with PKCE S256, in the browser. */
+
+/** What a SMART configuration says that a launch needs; no authorization endpoint means that no token is needed. */
+export interface SmartServer {
+  issuer?: string;
+  authorization_endpoint?: string;
+  token_endpoint?: string;
+  revocation_endpoint?: string;
+}
+
+/** What a launch needs to remember until the authorization server sends the browser back. */
+interface Pending {
+  fhirBase: string;
+  redirectUri: string;
+  verifier: string;
+  /** Where the page was. */
+  returnTo: string;
+}
+
+/** A token and what came with it. */
+export interface Grant {
+  fhirBase: string;
+  token: string;
+  refreshToken?: string;
+  /** Milliseconds since the epoch. */
+  expires: number;
+  /** Patient in context, SMART App Launch 2.2 §3.0.2. */
+  patient?: string;
+}
+
+const CLIENT: oauth.Client = { client_id: 'viewer' };
+const SCOPE = 'launch/patient patient/*.rs online_access';
+const KEY = 'smart-launch ';
+
+/**
+ * The server's SMART configuration (§2.1).
+ * @throws Error in words for the page
+ */
+export async function smartServer(fhirBase: string): Promise<SmartServer> {
+  const response = await fetch(`${fhirBase}/.well-known/smart-configuration`, {
+    headers: { accept: 'application/json' },
+  });
+  if (!response.ok) throw new Error(`The server did not say how to sign in (${response.status}).`);
+  return (await response.json()) as SmartServer;
+}
+
+/**
+ * Begins a launch.
+ * @param launch the EHR's launch id; undefined for a standalone launch
+ * @returns where to send the browser
+ */
+export async function beginLaunch(
+  server: SmartServer,
+  page: { fhirBase: string; redirectUri: string; returnTo: string; launch?: string },
+  storage: Storage = sessionStorage,
+): Promise<URL> {
+  const { launch, ...rest } = page;
+  const verifier = oauth.generateRandomCodeVerifier();
+  const state = oauth.generateRandomState();
+  const pending: Pending = { ...rest, verifier };
+  storage.setItem(KEY + state, JSON.stringify(pending));
+  const url = new URL(server.authorization_endpoint!);
+  const parameters = {
+    response_type: 'code',
+    client_id: CLIENT.client_id,
+    redirect_uri: page.redirectUri,
+    scope: launch ? SCOPE.replace('launch/patient', 'launch') : SCOPE,
+    state,
+    aud: page.fhirBase,
+    code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: 'S256',
+    ...(launch && { launch }),
+  };
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  return url;
+}
+
+/** Whether the address is one that an authorization server sent the browser back to. */
+export function isAnswer({ searchParams }: URL): boolean {
+  return searchParams.has('state') && (searchParams.has('code') || searchParams.has('error'));
+}
+
+/**
+ * Ends a launch: takes the code to the server that the launch began at, and to no other.
+ * @throws Error when the answer belongs to no launch of this browser tab, or access was refused
+ */
+export async function completeLaunch(
+  answer: URL,
+  storage: Storage = sessionStorage,
+): Promise<{ grant: Grant; returnTo: string }> {
+  const state = answer.searchParams.get('state')!;
+  const kept = storage.getItem(KEY + state);
+  storage.removeItem(KEY + state);
+  if (!kept) throw new Error('This sign-in was not begun in this tab. Please sign in again.');
+  const pending = JSON.parse(kept) as Pending;
+  const as = authorizationServer(await smartServer(pending.fhirBase), pending.fhirBase);
+  const parameters = oauth.validateAuthResponse(as, CLIENT, answer, state);
+  const response = await oauth.authorizationCodeGrantRequest(
+    as,
+    CLIENT,
+    oauth.None(),
+    parameters,
+    pending.redirectUri,
+    pending.verifier,
+    insecureOnLocalhost(as),
+  );
+  const tokens = await oauth.processAuthorizationCodeResponse(as, CLIENT, response);
+  return { grant: grantOf(tokens, pending.fhirBase), returnTo: pending.returnTo };
+}
+
+/** A new token for the old one's refresh token; undefined where there is none or it is not taken any more. */
+export async function refresh(server: SmartServer, grant: Grant): Promise<Grant | undefined> {
+  if (!grant.refreshToken) return undefined;
+  const as = authorizationServer(server, grant.fhirBase);
+  try {
+    const response = await oauth.refreshTokenGrantRequest(
+      as,
+      CLIENT,
+      oauth.None(),
+      grant.refreshToken,
+      insecureOnLocalhost(as),
+    );
+    const tokens = await oauth.processRefreshTokenResponse(as, CLIENT, response);
+    return { ...grant, ...grantOf(tokens, grant.fhirBase) };
+  } catch (error) {
+    if (error instanceof oauth.ResponseBodyError) return undefined;
+    throw error;
+  }
+}
+
+/** Tells the server that the token is not used any more (RFC 7009), where it can be told. */
+export async function revoke(server: SmartServer, grant: Grant): Promise<void> {
+  if (!server.revocation_endpoint) return;
+  const as = authorizationServer(server, grant.fhirBase);
+  const token = grant.refreshToken ?? grant.token;
+  await oauth.revocationRequest(as, CLIENT, oauth.None(), token, insecureOnLocalhost(as));
+}
+
+function authorizationServer(server: SmartServer, fhirBase: string): oauth.AuthorizationServer {
+  return { ...server, issuer: server.issuer ?? fhirBase };
+}
+
+function insecureOnLocalhost({ token_endpoint = '' }: oauth.AuthorizationServer) {
+  const { hostname } = new URL(token_endpoint);
+  return { [oauth.allowInsecureRequests]: hostname === 'localhost' || hostname === '127.0.0.1' };
+}
+
+function grantOf(tokens: oauth.TokenEndpointResponse, fhirBase: string): Grant {
+  const { access_token: token, refresh_token: refreshToken, expires_in: lifetime = 300, patient } = tokens;
+  return {
+    fhirBase,
+    token,
+    expires: Date.now() + lifetime * 1000,
+    ...(refreshToken !== undefined && { refreshToken }),
+    ...(typeof patient === 'string' && { patient }),
+  };
+}
