@@ -1,11 +1,13 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
+import type { Tenant } from '../schema/tenant.ts';
 import { clinicalSubgraph } from '../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../subgraphs/imaging/app.ts';
 import { buildApp } from './app.ts';
 import { buildDemoImages } from './demo/images.ts';
 import { patientDirectory } from './directory.ts';
+import { fetchThrough, guardedDispatcher } from './guarded-dispatcher.ts';
 import { logger } from './observe.ts';
 import { readyMadeCommand } from './ready-made.ts';
 import { readSettings, SettingsError } from './settings.ts';
@@ -44,14 +46,16 @@ async function main(): Promise<void> {
   );
   if (usesDemo) await buildDemoImages({ target: demo.images, onProgress: demoProgress() });
 
-  const outside = { fetch: globalThis.fetch, now: Date.now, dynamicHosts: settings.dynamicHosts };
-  const door = authorizer({ ...outside, baseUrl });
-  const clinical = clinicalSubgraph({ dataDir, baseUrl });
+  const guarded = guardedDispatcher(settings.dynamicHosts);
+  const dispatcher = ({ dynamic }: Tenant) => (dynamic ? guarded : undefined);
+  const door = authorizer({ fetch, guardedFetch: fetchThrough(guarded), now: Date.now, baseUrl });
+  const clinical = clinicalSubgraph({ dataDir, baseUrl, dispatcher });
   const imaging = imagingSubgraph({
     baseUrl,
     dataDir,
     now: () => Date.now() / 1000,
     log: log as FastifyBaseLogger,
+    dispatcher,
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
   });
   for (const tenant of tenants.all) {

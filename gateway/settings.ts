@@ -77,7 +77,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     dynamicTenants: read.DYN_TENANTS ? read.DYN_TENANTS === 'on' : LOCAL_NAMES.has(new URL(baseUrl).hostname),
     dynamicHosts: new Set(
       read.DYN_ALLOWED_HOSTS.split(',')
-        .map((host) => host.trim())
+        .map((host) => host.trim().toLowerCase())
         .filter(Boolean),
     ),
     mockAllowed: LOCAL_NAMES.has(read.HOST) || read.ALLOW_MOCK === '1',

@@ -115,6 +115,7 @@ describe('SM-15 dynamic tenants', () => {
   test.each<[string, unknown, string, Partial<TenantSettings>?]>([
     ['an allowed host', mock, 'found'],
     ['an allowed host and port', at('http://127.0.0.1:8042/dicom-web'), 'found'],
+    ['a public host', at('https://pacs.public.example/dicom-web'), 'found'],
     ['another port of it', at('http://127.0.0.1:8043/dicom-web'), 'not_implemented'],
     ['the metadata service', at('http://169.254.169.254/latest'), 'not_implemented'],
     ['loopback by another spelling', at('http://2130706433:8042/'), 'found'],

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import { Fault } from '../schema/fault.ts';
+import { isAllowedHost, isLocalHost, notAllowed } from './guarded-dispatcher.ts';
 import type { Tenant } from '../schema/tenant.ts';
 import { parseTenant, TenantError } from '../schema/tenant.ts';
 
@@ -17,7 +18,7 @@ export interface TenantSettings {
   mockAllowed: boolean;
   /** Whether `/dyn/{encoded}` is answered (SM-15). */
   dynamic: boolean;
-  /** Hosts (`name` or `name:port`) that a dynamic tenant may reach. */
+  /** Hosts (`name` or `name:port`) that a dynamic tenant may reach although they are private. */
   dynamicHosts: ReadonlySet<string>;
 }
 
@@ -32,8 +33,8 @@ export interface Tenants {
   byKey(key: string): Tenant;
   /**
    * The tenant whose configuration is in the URL.
-   * @throws Fault `not_found` where there is no such thing here or it cannot be used, `not_implemented` for a host
-   *   that nobody allowed
+   * @throws Fault `not_found` where there is no such thing here or it cannot be used, `not_implemented` for a private
+   *   host that nobody allowed
    */
   dynamic(encoded: string): Tenant;
 }
@@ -144,12 +145,11 @@ function parseDynamic(settings: TenantSettings, encoded: string, key: string): T
   const origin = { key, path: `dyn/${encoded}`, dynamic: true, directory: '/', environment: {} };
   const { tenant } = parseTenant(json, origin);
   if (mockRefusal(tenant, settings)) throw unknownTenant();
-  const foreign = hostsOf(tenant).some(
-    ({ host, hostname }) => !settings.dynamicHosts.has(host) && !settings.dynamicHosts.has(hostname),
+  // The connection decides (`guardedDispatcher`); what is certain before is said before.
+  const refused = hostsOf(tenant).some(
+    (url) => !isAllowedHost(settings.dynamicHosts, url) && (url.protocol === 'dimse:' || isLocalHost(url)),
   );
-  if (foreign) {
-    throw new Fault('not_implemented', 'A dynamic tenant reaches only hosts that DYN_ALLOWED_HOSTS names.');
-  }
+  if (refused) throw notAllowed();
   return tenant;
 }
 
@@ -172,9 +172,7 @@ const NO_HOSTS = new Set(['patient', 'clients', 'audience', 'withhold']);
 /** Every host that a configuration may have us call, wherever it stands. */
 function hostsOf(value: unknown): URL[] {
   if (typeof value === 'string') {
-    // As http, so that dimse://name:port has a host like any other.
-    const url = /^(https?|dimse):\/\//.test(value) ? value.replace(/^dimse:/, 'http:') : undefined;
-    return url && URL.canParse(url) ? [new URL(url)] : [];
+    return /^(https?|dimse):\/\//.test(value) && URL.canParse(value) ? [new URL(value)] : [];
   }
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([name, child]) => (NO_HOSTS.has(name) ? [] : hostsOf(child)));

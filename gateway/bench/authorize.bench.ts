@@ -17,7 +17,7 @@ export async function bench(): Promise<Figure[]> {
     const exp = Math.floor(Date.now() / 1000) + 3600;
     const set = (token: string) => ehr.tokens.set(token, { patient: 'p1', scope: 'patient/*.rs', exp });
     ehr.patients.set('p1', { resourceType: 'Patient', id: 'p1', identifier: [{ value: 'x' }] });
-    const door = authorizer({ fetch, now: Date.now, baseUrl: 'http://localhost', dynamicHosts: new Set() });
+    const door = authorizer({ fetch, now: Date.now, baseUrl: 'http://localhost', guardedFetch: fetch });
     const ask = (token: string) =>
       door.authorize(tenant!, {
         url: '/',

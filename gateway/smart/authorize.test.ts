@@ -5,6 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseTenant, type Tenant } from '../../schema/tenant.ts';
 import { authorizationServer, type AuthorizationServer } from '../test/authorization-server.ts';
+import { fetchThrough, guardedDispatcher } from '../guarded-dispatcher.ts';
 import { authorizer, type Authorizer } from './authorize.ts';
 import { clientAssertion } from './backend-token.ts';
 
@@ -21,6 +22,8 @@ beforeAll(async () => {
   server.now = () => clock;
 });
 afterAll(() => server.close());
+const guarded = (hosts: string[]) => fetchThrough(guardedDispatcher(new Set(hosts)));
+
 beforeEach(() => {
   clock = Date.now();
   server.mode = server.patientMode = 'up';
@@ -42,7 +45,7 @@ beforeEach(() => {
     sub: 'u',
     fhirUser: 'Practitioner/7',
   });
-  door = authorizer({ fetch, now: () => clock, baseUrl: BASE, dynamicHosts: new Set() });
+  door = authorizer({ fetch, now: () => clock, baseUrl: BASE, guardedFetch: guarded([]) });
 });
 
 function tenant(authorization: object = {}, more: object = {}): Tenant {
@@ -305,7 +308,7 @@ describe('SM-9 what is remembered', () => {
     const door = authorizer({
       baseUrl: BASE,
       now: () => clock,
-      dynamicHosts: new Set(),
+      guardedFetch: fetch,
       fetch: ((url: string) =>
         Promise.resolve(
           Response.json(
@@ -420,7 +423,7 @@ describe('other kinds of tenant', () => {
     const t = { ...tenant(), key: 'dyn:1', dynamic: true };
     expect(await code(ask('good', t))).toBe('not_implemented');
     expect(server.calls['configuration']).toBe(0);
-    door = authorizer({ fetch, now: () => clock, baseUrl: BASE, dynamicHosts: new Set(['127.0.0.1']) });
+    door = authorizer({ fetch, now: () => clock, baseUrl: BASE, guardedFetch: guarded(['127.0.0.1']) });
     expect(await code(ask('good', t))).toBe('allowed');
   });
 });

@@ -59,7 +59,7 @@ export async function startDoor(options: { broken?: Breakage } = {}): Promise<Do
   const app = await buildApp({
     baseUrl,
     tenants,
-    authorizer: authorizer({ fetch, now: Date.now, baseUrl, dynamicHosts: new Set() }),
+    authorizer: authorizer({ fetch, now: Date.now, baseUrl, guardedFetch: fetch }),
     clinical: standInClinical(options.broken),
     imaging: standInImaging(options.broken),
     supergraphSdl: sdl('supergraph'),

@@ -54,7 +54,7 @@ export async function buildHouse(
   const app = await buildApp({
     baseUrl: BASE,
     tenants: tenantsOf(files(demo)),
-    authorizer: authorizer({ fetch, now: Date.now, baseUrl: BASE, dynamicHosts: new Set() }),
+    authorizer: authorizer({ fetch, now: Date.now, baseUrl: BASE, guardedFetch: fetch }),
     clinical,
     imaging,
     supergraphSdl: await readFile(join(root, 'schema/supergraph.graphql'), 'utf8'),
