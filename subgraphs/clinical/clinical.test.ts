@@ -220,6 +220,14 @@ describe('FG-6 what a FHIR server is asked', () => {
     expect(server.requests).toHaveLength(1);
   });
 
+  it('what a search has brought is not read again', async () => {
+    const record = open(['ana']);
+    await record.list('Condition', { params: [] });
+    expect((await record.read('Condition', 'asthma')).id).toBe('asthma');
+    await expect(record.read('Condition', 'bobs')).rejects.toMatchObject({ code: 'not_found' });
+    expect(server.requests).toEqual(['/Condition?patient=Patient/ana&_count=1000', '/Condition/bobs']);
+  });
+
   it('the lists of a page of patients are one search, split by patient', async () => {
     const record = open();
     const search = { params: [] };

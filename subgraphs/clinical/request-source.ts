@@ -32,6 +32,10 @@ export class RequestSource {
 
   /** One resource; undefined where it does not exist. Ids asked for together are read together. */
   read(type: string, id: string): Promise<Resource | undefined> {
+    return this.#reader(type).load(id);
+  }
+
+  #reader(type: string): DataLoader<string, Resource | undefined> {
     let reader = this.#readers.get(type);
     if (!reader) {
       reader = new DataLoader(async (ids) => {
@@ -41,7 +45,7 @@ export class RequestSource {
       });
       this.#readers.set(type, reader);
     }
-    return reader.load(id);
+    return reader;
   }
 
   /** A backend that was silent once is not waited for again: the answer would take as many timeouts as it has levels. */
@@ -62,7 +66,9 @@ export class RequestSource {
     let page = this.#pages.get(key);
     if (!page) {
       page = this.#ask((source) => source.search(type, search, this.#signal)).then((found) => {
-        found.resources.forEach(bindContained);
+        const reader = this.#reader(type);
+        // What a search has brought need not be read again.
+        for (const resource of found.resources) reader.prime(resource.id ?? '', bindContained(resource));
         return found;
       });
       this.#pages.set(key, page);

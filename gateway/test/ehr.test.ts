@@ -1,0 +1,107 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { startClinical, startFhirServer, tenantOf } from '../../subgraphs/clinical/test/servers.ts';
+import { DEMO_PATIENT } from '../ready-made.ts';
+import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
+import { buildHouse, type House } from './house.ts';
+
+/** One SMART token over an EHR that is a FHIR server, and lets everyone see everything: what the gateway adds to that. */
+const OTHER = 'demo-tomas-novak';
+let ehr: AuthorizationServer;
+let clinical: Awaited<ReturnType<typeof startClinical>>;
+let server: Awaited<ReturnType<typeof startFhirServer>>;
+let house: House;
+
+beforeAll(async () => {
+  ehr = await authorizationServer();
+  clinical = await startClinical();
+  const patients = join(import.meta.dirname, '../demo/patients');
+  server = await startFhirServer(clinical.subgraph, tenantOf({ type: 'store', path: patients }));
+  house = await buildHouse(({ images }) => ({
+    t: {
+      authorization: { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client },
+      clinical: { type: 'fhir', baseUrl: server.base },
+      images: { type: 'folder', path: images, lookup: 'all-studies-on-server' },
+    },
+  }));
+  ehr.patients.set(DEMO_PATIENT, { resourceType: 'Patient', id: DEMO_PATIENT });
+  const exp = Math.floor(Date.now() / 1000) + 3600;
+  const launched = { client_id: 'app', exp, patient: DEMO_PATIENT };
+  ehr.tokens.set('all', { ...launched, scope: 'patient/*.rs' });
+  ehr.tokens.set('active', {
+    ...launched,
+    scope: 'patient/Patient.r patient/Condition.rs?clinical-status=active',
+  });
+});
+afterAll(async () => {
+  await house?.close();
+  await Promise.all([server?.end(), ehr?.close()]);
+  await clinical?.end();
+});
+beforeEach(() => void (server.requests.length = 0));
+
+interface Answer {
+  data: { Patient: Record<string, unknown[]> };
+  errors: { extensions: { code: string } }[];
+}
+
+async function ask(token: string, query: string) {
+  const { body } = await house.app.inject({
+    ...{ method: 'POST', url: '/t/graphql', headers: { authorization: `Bearer ${token}` } },
+    payload: { query },
+  });
+  return JSON.parse(body) as Answer;
+}
+
+test('FG-6 SM-17 a record four levels deep takes a handful of calls, each made once', async () => {
+  const query = `{ Patient(id: "${DEMO_PATIENT}") { name { family } ConditionList { id } AllergyIntoleranceList { id }
+    ImagingStudyList { id DiagnosticReportList { id } ServiceRequestList { id } }
+    DiagnosticReportList {
+      performer { resource { ... on Organization { id } } } result { resource { ... on Observation { id } } }
+      basedOn { resource { ... on ServiceRequest { requester { resource { ... on Practitioner { id } } } } } }
+    } } }`;
+  const { errors, data } = await ask('all', query);
+  expect(errors).toBeUndefined();
+  expect(data.Patient['ImagingStudyList']?.length).toBeGreaterThan(1);
+  const calls = server.requests.map((path) => /^\/(\w+)/.exec(path)?.[1]).toSorted();
+  expect(new Set(server.requests).size).toBe(calls.length);
+  // One for each list, one for all reads of a type at a level; the orders are read and listed.
+  expect(calls).toEqual([
+    ...['AllergyIntolerance', 'Condition', 'DiagnosticReport', 'Observation', 'Organization', 'Patient'],
+    ...['Practitioner', 'ServiceRequest', 'ServiceRequest'],
+  ]);
+});
+
+test('SM-16 what hangs below a practitioner is the patient’s alone', async () => {
+  const query = `{ ServiceRequestList { requester { resource { ... on Practitioner {
+    ServiceRequestList(_reference: requester) { subject { reference } }
+    EncounterList(_reference: participant) { subject { reference } }
+    PatientList(_reference: general_practitioner) { id } } } } } }`;
+  const { errors, data } = await ask('all', query);
+  expect(errors).toBeUndefined();
+  const told = JSON.stringify(data);
+  const patients = [...told.matchAll(/Patient\/([\w-]+)/g)].map(([, id]) => id);
+  expect(patients.length).toBeGreaterThan(0);
+  expect(new Set(patients)).toEqual(new Set([DEMO_PATIENT]));
+});
+
+test('IA-7 another patient is refused before the EHR is asked', async () => {
+  const { data, errors } = await ask(
+    'all',
+    `{ Patient(id: "${OTHER}") { id } ConditionList(patient: "${OTHER}") { id } }`,
+  );
+  expect(data).toEqual({ Patient: null, ConditionList: null });
+  expect(errors.map(({ extensions }) => extensions.code)).toEqual(['forbidden', 'forbidden']);
+  expect(server.requests).toEqual([]);
+});
+
+test('SM-5 a granular scope is asked of the EHR', async () => {
+  const { data } = await ask(
+    'active',
+    `{ Patient(id: "${DEMO_PATIENT}") { ConditionList { id } ObservationList { id } } }`,
+  );
+  expect(data.Patient['ConditionList']?.length).toBeGreaterThan(0);
+  expect(data.Patient['ObservationList']).toBeNull();
+  const [search] = server.requests.filter((path) => path.startsWith('/Condition'));
+  expect(search).toContain('clinical-status=active');
+});
