@@ -43,7 +43,7 @@ function requireReach({ code, types, name }: Chain, asked: string): void {
   if (others.length > 0) {
     throw new Fault('invalid_request', `${asked} needs a type, for example ${code}:${target}.${name}.`);
   }
-  if (reachOf(target!) === 'never') {
+  if (!['compartment', 'shared'].includes(reachOf(target!))) {
     throw new Fault('forbidden', `${target} cannot be searched with this token.`);
   }
 }

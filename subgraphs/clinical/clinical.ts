@@ -1,5 +1,5 @@
 import DataLoader from 'dataloader';
-import type { Resource } from 'fhir/r4.js';
+import type { Binary, Resource } from 'fhir/r4.js';
 import type { Access } from '../../schema/access.ts';
 import { requirePatient } from '../../schema/access.ts';
 import { Fault } from '../../schema/fault.ts';
@@ -10,6 +10,7 @@ import { bindSearch } from './binding.ts';
 import { readChain } from './chain.ts';
 import type { Compartment } from './compartment.ts';
 import { reachOf } from './compartment.ts';
+import { readable } from './readable.ts';
 import { MAX_GATHERED, RequestSource } from './request-source.ts';
 import { chunksByLength, MAX_IDS_LENGTH } from './sources/chunks.ts';
 import type { ClinicalSource, SearchPage, SearchParams } from './sources/source.ts';
@@ -70,10 +71,10 @@ export class Clinical {
     if (!isResourceType(type)) throw notFound();
     const coverage = requireScope(this.access, type, 'r');
     if (type === 'Patient') requirePatient(this.access, id);
-    const restricted = this.access.patients !== 'all';
-    if (!FHIR_ID.test(id) || (restricted && reachOf(type) === 'never')) throw notFound();
+    const never = this.access.patients !== 'all' && reachOf(type) === 'never';
+    if (!FHIR_ID.test(id) || never) throw notFound();
     const resource = await this.#source.read(type, id);
-    if (!resource || !this.#visible(resource)) throw notFound();
+    if (!resource || !(await this.#shown(resource))) throw notFound();
     const [covered] = await this.#source.satisfying(type, [resource], coverage);
     if (!covered) throw notFound();
     return covered;
@@ -216,6 +217,16 @@ export class Clinical {
       if (!base || !reference.startsWith(`${base}/`)) return undefined;
     }
     return parseReference(reference);
+  }
+
+  /** Whether a reader may see it: a Binary only through the record that it says it belongs to (R4 §2.38.3, SM-16). */
+  async #shown(resource: Resource): Promise<boolean> {
+    if (this.access.patients === 'all' || reachOf(resource.resourceType) !== 'attached') {
+      return this.#visible(resource);
+    }
+    const owner = await this.target((resource as Binary).securityContext?.reference);
+    if (!owner || reachOf(owner.type) !== 'compartment') return false;
+    return (await readable(this.read(owner.type, owner.id))) !== undefined;
   }
 
   #visible(resource: Resource): boolean {

@@ -94,6 +94,7 @@ describe('SM-16 by type', () => {
         'Questionnaire',
       ],
     ]);
-    expect(of('never')).toEqual(['Binary', 'Group', 'List', 'OperationOutcome']);
+    expect(of('attached')).toEqual(['Binary']);
+    expect(of('never')).toEqual(['Group', 'List', 'OperationOutcome']);
   });
 });

@@ -5,7 +5,7 @@ import { compileIndexer } from './search/index-rows.ts';
 
 /**
  * Types outside the patient compartment that records point to: they may be read by whoever sees a record, and not be
- * listed (SM-16). Anything that is in neither list is never shown under a patient's scope: Group, List, Binary.
+ * listed (SM-16). Anything that is in neither list is never shown under a patient's scope.
  */
 const SHARED = new Set([
   'Device',
@@ -25,12 +25,15 @@ export type Reach =
   | 'compartment'
   /** Readable by anyone who sees a record, not listed. */
   | 'shared'
+  /** Readable with the resource that it belongs to. */
+  | 'attached'
   /** Not shown to a patient's token at all. */
   | 'never';
 
 /** How a token bound to a patient reaches resources of this type. */
 export function reachOf(type: string): Reach {
   if (type === 'Patient') return 'compartment';
+  if (type === 'Binary') return 'attached';
   if (SHARED.has(type)) return 'shared';
   return patientCompartment(type).length > 0 && !NEVER.has(type) ? 'compartment' : 'never';
 }
@@ -38,7 +41,7 @@ export function reachOf(type: string): Reach {
 /** The parameter by which a search of this type is bound to its patient; undefined where it cannot be. */
 export function bindingParameter(type: string): string | undefined {
   if (type === 'Patient') return '_id';
-  if (reachOf(type) === 'never') return undefined;
+  if (['never', 'attached'].includes(reachOf(type))) return undefined;
   const candidates = ['patient', 'subject', ...patientCompartment(type)];
   return candidates.find((code) => searchParameter(type, code));
 }
@@ -55,7 +58,7 @@ export class Compartment {
     const type = resource.resourceType;
     if (type === 'Patient') return patientIds.includes(resource.id ?? '');
     const reach = reachOf(type);
-    if (reach === 'never') return false;
+    if (reach === 'never' || reach === 'attached') return false;
     const own = new Set(patientIds.map((id) => `Patient/${id}`));
     const owners = [...this.referenced(resource, 'patient'), ...this.referenced(resource, 'subject')];
     if (owners.length > 0 || hasSubject(resource)) return owners.some((target) => own.has(target));

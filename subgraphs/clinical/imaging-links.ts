@@ -1,6 +1,5 @@
 import type { DiagnosticReport, Identifier, ImagingStudy, Reference, ServiceRequest } from 'fhir/r4.js';
 import { UID } from '../../schema/dicom.ts';
-import { Fault } from '../../schema/fault.ts';
 import {
   DICOM_UID_SYSTEM,
   hasIdentifierType,
@@ -9,6 +8,7 @@ import {
   uidFromToken,
 } from '../../schema/fhir.ts';
 import type { Clinical } from './clinical.ts';
+import { readable } from './readable.ts';
 
 /**
  * How report, order and images find each other (FG-9): by Study Instance UID, by reference to the study, or by
@@ -143,14 +143,6 @@ export async function isOrderOf(
 ): Promise<boolean> {
   if (orderAccessionNumbers(order).some((number) => study._accessionNumbers?.includes(number))) return true;
   return (await orderStudyUids(clinical, order)).includes(study.id);
-}
-
-/** Undefined for what the caller may not read or does not exist; a failing record still fails. */
-async function readable<T>(resource: Promise<T>): Promise<T | undefined> {
-  return resource.catch((error: unknown) => {
-    if (error instanceof Fault && [403, 404].includes(error.status)) return undefined;
-    throw error;
-  });
 }
 
 function unique(texts: readonly string[]): string[] {

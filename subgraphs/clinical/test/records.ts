@@ -60,6 +60,18 @@ export const records: (Resource & Record<string, unknown>)[] = [
     subject: { reference: 'Patient/ana' },
   },
   { resourceType: 'Binary', id: 'binary', contentType: 'text/plain' },
+  {
+    ...{ resourceType: 'Binary', id: 'letter', contentType: 'text/plain', data: 'QQ==' },
+    securityContext: { reference: 'Condition/asthma' },
+  },
+  {
+    ...{ resourceType: 'Binary', id: 'bobs-letter', contentType: 'text/plain' },
+    securityContext: { reference: 'Condition/bobs' },
+  },
+  {
+    ...{ resourceType: 'Binary', id: 'portrait', contentType: 'text/plain' },
+    securityContext: { reference: 'Practitioner/dr' },
+  },
   { resourceType: 'Device', id: 'pacemaker', patient: { reference: 'Patient/bob' } },
   { resourceType: 'Device', id: 'scanner' },
   {
