@@ -112,6 +112,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
         await tenant.register(clinical.routes);
         await tenant.register(imaging.routes);
         tenant.all('/wado/*', later('Capability URLs'));
+        tenant.all('/wado-uri', later('WADO-URI'));
         tenant.all('/oauth/*', { config: { open: true } }, later('The authorization server of a tenant'));
       },
       { prefix: base },

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Fault, faultExtensions, faultHeaders, faultJson, faultOutcome, toFault } from '../schema/fault.ts';
 import { FHIR_JSON } from '../schema/fhir.ts';
-import { tenantBase } from '../schema/request.ts';
-import { resourceMetadataUrl } from './smart/discovery.ts';
+import { resourceMetadataUrl, tenantBase } from '../schema/request.ts';
+import { logFault } from './log-fault.ts';
 
 /** How a face writes a fault. */
 export type FaultStyle = 'json' | 'fhir' | 'graphql';
@@ -24,15 +24,13 @@ export function sendFault(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  if (fault.status >= 500 && fault.code !== 'not_implemented') {
-    request.log.error({ err: fault.cause ?? fault, code: fault.code }, 'a request failed');
-  }
+  logFault(request.log, fault, {}, 'a request failed');
   const { tenant } = request as { tenant?: FastifyRequest['tenant'] };
   const realm = tenant ? tenantBase(baseUrl, tenant) : baseUrl;
   const { type, body } = BODIES[style](fault);
   return reply
     .code(fault.status)
-    .headers(faultHeaders(fault, realm, tenant && resourceMetadataUrl(baseUrl, tenant)))
+    .headers(faultHeaders(fault, realm))
     .header('cache-control', 'no-store')
     .type(type)
     .send(JSON.stringify(body));
@@ -55,7 +53,7 @@ export function nameResourceMetadata(app: FastifyInstance, baseUrl: string): voi
   app.addHook('onSend', async ({ tenant }, reply) => {
     const challenge = reply.getHeader('www-authenticate');
     if (!tenant || typeof challenge !== 'string' || challenge.includes('resource_metadata=')) return;
-    const metadata = resourceMetadataUrl(baseUrl, tenant);
+    const metadata = resourceMetadataUrl(tenantBase(baseUrl, tenant));
     void reply.header('www-authenticate', `${challenge}, resource_metadata="${metadata}"`);
   });
 }

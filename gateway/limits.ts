@@ -14,7 +14,7 @@ export interface Limits {
   directives: number;
   /** Fields in the answer at most, as `operationCost` estimates them. */
   cost: number;
-  /** Seconds from the first byte to the last. */
+  /** Seconds until what has no answer yet is an error with code `gateway_timeout`. */
   seconds: number;
 }
 

@@ -70,7 +70,8 @@ function scopeOf(
   fhir: boolean,
 ): GatewayContext['scope'] {
   const over = new AbortController();
-  const timer = setTimeout(() => over.abort(), limits.seconds * 1000);
+  const late = new Fault('gateway_timeout', `This took longer than ${limits.seconds} seconds: ask for less.`);
+  const timer = setTimeout(() => over.abort(late), limits.seconds * 1000);
   reply.raw.once('close', () => {
     clearTimeout(timer);
     over.abort();
@@ -90,11 +91,25 @@ async function run(
   for (const [name, value] of Object.entries(request.headers)) {
     if (value !== undefined) headers.set(name, [value].flat().join(', '));
   }
-  return server.executeHTTPGraphQLRequest({
-    httpGraphQLRequest: { method: request.method, headers, search: query, body },
+  const httpGraphQLRequest = { method: request.method, headers, search: query, body };
+  const answered = server.executeHTTPGraphQLRequest({
+    httpGraphQLRequest,
     context: () => Promise.resolve({ scope }),
   });
+  return Promise.race([answered, outOfTime(scope.signal)]);
 }
+
+/** Fields that stop when their time is over are errors of their own in the answer; for others nobody waits. */
+function outOfTime(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => {
+      if (signal.reason instanceof Fault) setTimeout(reject, GRACE_MILLISECONDS, signal.reason);
+    });
+  });
+}
+
+/** For an answer of the fields that were in time. */
+const GRACE_MILLISECONDS = 500;
 
 async function answer(
   reply: FastifyReply,

@@ -60,7 +60,10 @@ export function instanceResult(text: string): string {
   const result = JSON.parse(text) as Result;
   if (result.data) result.data = (result.data[RESOURCE] ?? null) as Result['data'];
   for (const error of result.errors ?? []) {
-    if (error.path?.[0] === RESOURCE) error.path.shift();
+    if (error.path?.[0] !== RESOURCE) continue;
+    error.path.shift();
+    // GraphQL §7.1.4 has no path to the root.
+    if (error.path.length === 0) delete error.path;
   }
   return JSON.stringify(result);
 }

@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache';
 import type { Access } from '../../schema/access.ts';
 import { Fault, faultExtensions, toFault } from '../../schema/fault.ts';
 import type { Tenant } from '../../schema/tenant.ts';
+import { logFault } from '../log-fault.ts';
 import type { GatewayContext, RequestScope } from './request-scope.ts';
 
 /** A subgraph of this process: its schema, and the per-request core that its resolvers work from. */
@@ -65,10 +66,13 @@ function coreOf(name: ServiceName, subgraph: LocalSubgraph, scope: RequestScope)
  */
 function formatted(error: unknown, service: ServiceName, scope: RequestScope): GraphQLFormattedError {
   const { originalError, path } = error as Partial<GraphQLError>;
-  const fault = faultOf(error) ?? toFault(originalError ?? error);
-  if (fault.code === 'internal' || (fault.status >= 500 && fault.cause)) {
-    scope.log.error({ err: fault.cause ?? fault, service, path: path?.join('.') }, 'a field failed');
-  }
+  const thrown = faultOf(error) ?? toFault(originalError ?? error);
+  // What was broken off for want of time says so, whatever its source made of that.
+  const { reason } = scope.signal as { reason: unknown };
+  const fault = reason instanceof Fault && thrown.status >= 500 ? reason : thrown;
+  // A caller who has gone is nobody's failure.
+  const gone = scope.signal.aborted && fault !== reason;
+  if (!gone) logFault(scope.log, fault, { service, path: path?.join('.') }, 'a field failed');
   return {
     message: fault.message,
     ...(path && { path }),

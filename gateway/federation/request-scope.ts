@@ -1,11 +1,6 @@
 import type { Access } from '../../schema/access.ts';
 import type { Tenant } from '../../schema/tenant.ts';
-
-/** What is logged to while a request is answered. */
-export interface RequestLog {
-  error(details: object, message: string): void;
-  warn(details: object, message: string): void;
-}
+import type { FaultLog } from '../log-fault.ts';
 
 /**
  * One request, as the federation sees it. Apollo clones the context value, so everything that must be one for the
@@ -14,8 +9,9 @@ export interface RequestLog {
 export interface RequestScope {
   tenant: Tenant;
   access: Access;
+  /** Aborted when the caller has gone, and, with a Fault as its reason, when the time is over (FG-12). */
   signal: AbortSignal;
-  log: RequestLog;
+  log: FaultLog;
   /** Whether the caller spoke FHIR's `$graphql`: errors then carry an OperationOutcome (FG-11). */
   fhir: boolean;
   /** The subgraphs' per-request cores, opened at first use. */

@@ -11,7 +11,8 @@ const TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
  * @throws Fault `invalid_request` for malformed ones, several, or a token in the query
  */
 export function bearerToken(request: IncomingMessage): string | undefined {
-  if (/[?&]access_token(?:=|&|$)/i.test(request.url ?? '')) throw malformed(IN_HEADER);
+  const query = (request.url ?? '').split('?').slice(1).join('?');
+  if (new URLSearchParams(query).has('access_token')) throw malformed(IN_HEADER);
   // Node itself keeps the first of several in `headers`, without a word.
   const { rawHeaders } = request;
   const headers = rawHeaders.filter(

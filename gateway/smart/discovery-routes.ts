@@ -36,9 +36,10 @@ export function protectedResourceRoutes(tenants: Tenants, door: Door, baseUrl: s
       '/.well-known/oauth-protected-resource/*',
       async (request, reply) => {
         const path = `/${request.params['*']}`;
-        const within = path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path;
-        const [key = '', encoded = ''] = within.slice(1).split('/');
-        const tenant = key === 'dyn' ? tenants.dynamic(encoded) : tenants.byKey(key);
+        const within = path.startsWith(`${prefix}/`) ? path.slice(prefix.length + 1) : path.slice(1);
+        const tenant = within.startsWith('dyn/')
+          ? tenants.dynamic(within.slice('dyn/'.length))
+          : tenants.byKey(within);
         reply.type('application/json');
         return JSON.stringify(await protectedResource(tenant, door, baseUrl));
       },

@@ -71,12 +71,6 @@ function withImaging(document: SmartConfiguration, config: ExternalConfig): Smar
   };
 }
 
-/** Path under the host's root where a tenant's protected resource metadata is (SM-3, RFC 9728 §3.1). */
-export function resourceMetadataUrl(baseUrl: string, tenant: Tenant): string {
-  const { origin, pathname } = new URL(tenantBase(baseUrl, tenant));
-  return `${origin}/.well-known/oauth-protected-resource${pathname}`;
-}
-
 /**
  * Protected resource metadata, RFC 9728 §2. An EHR that is down takes nothing away but its issuer's name.
  * @throws nothing

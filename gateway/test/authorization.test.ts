@@ -118,10 +118,12 @@ describe('SM-12, IA-5, IA-9: token × path → status, challenge, and no data', 
   });
 
   test.each(Object.keys(PATHS) as Face[])('%s: a token in the query is refused, not used', async (face) => {
-    const response = await fetch(`${door.url}/smart${PATHS[face]}?access_token=everything`, {
-      headers: { authorization: 'Bearer everything', 'apollo-require-preflight': '1' },
-    });
-    expect(response.status).toBe(400);
+    for (const name of ['access_token', 'access%5Ftoken', 'x=1?&access_token']) {
+      const response = await fetch(`${door.url}/smart${PATHS[face]}?${name}=everything`, {
+        headers: { authorization: 'Bearer everything', 'apollo-require-preflight': '1' },
+      });
+      expect(response.status).toBe(400);
+    }
   });
 
   test.each([
@@ -160,6 +162,7 @@ describe('where there is nothing', () => {
     ['/independent/fhir/metadata', 200, 'CapabilityStatement'],
     ['/open/wado/capability/studies/1', 501, 'not_implemented'],
     ['/open/oauth/token', 501, 'not_implemented'],
+    ['/open/wado-uri?requestType=WADO', 501, 'not_implemented'],
     ['/%zz/graphql', 400, ''],
     [long(5000), 404, 'errors'],
     [long(20_000), 414, 'uri_too_long'],
@@ -245,7 +248,11 @@ describe('discovery (SM-1 to SM-4, IA-1 to IA-4)', () => {
       authorization_servers: [door.ehr.issuer],
       bearer_methods_supported: ['header'],
     });
-    expect((await fetch(`${door.url}/.well-known/oauth-protected-resource/nobody`)).status).toBe(404);
+    for (const path of ['nobody', 'smart/fhir', 'dyn/e30', '']) {
+      // RFC 9728 §3.3: metadata names the resource that was asked about, so there is none about any other.
+      const response = await fetch(`${door.url}/.well-known/oauth-protected-resource/${path}`);
+      expect([path, response.status]).toEqual([path, 404]);
+    }
   });
 });
 

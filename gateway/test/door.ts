@@ -3,6 +3,7 @@ import { Writable } from 'node:stream';
 import { parseTenant, type Tenant } from '../../schema/tenant.ts';
 import { Fault } from '../../schema/fault.ts';
 import { buildApp } from '../app.ts';
+import type { Limits } from '../limits.ts';
 import { logger } from '../observe.ts';
 import { authorizer } from '../smart/authorize.ts';
 import type { Tenants } from '../tenants.ts';
@@ -24,7 +25,7 @@ const sdl = (name: string) => readFileSync(new URL(`../../schema/${name}.graphql
  * The gateway's own part over stand-in subgraphs and a real authorization server, each on a port of its own. Tenants:
  * `open` and `introspectable` (mock), `smart`, `rejecting` and `backend` (that server), `independent` (not built yet).
  */
-export async function startDoor(options: { broken?: Breakage } = {}): Promise<Door> {
+export async function startDoor(options: { broken?: Breakage; limits?: Limits } = {}): Promise<Door> {
   const ehr = await authorizationServer();
   const smart = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
   const mock = { type: 'mock', disableAuthzChecks: true };
@@ -66,6 +67,7 @@ export async function startDoor(options: { broken?: Breakage } = {}): Promise<Do
     apiSdl: sdl('api'),
     viewerDirectory: '/nowhere',
     log: logger('debug', sink),
+    ...(options.limits && { limits: options.limits }),
   });
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   return {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Fault } from '../../schema/fault.ts';
+import { DEFAULT_LIMITS } from '../limits.ts';
 import { startDoor, type Door } from './door.ts';
 import type { Breakage } from './stand-in-subgraphs.ts';
 
@@ -250,6 +251,61 @@ describe('FG-12 limits, FG-13 forgery', () => {
       });
     }
     expect((await ask({ query: '{ Patient(id: "p1") { __typename } }' })).status).toBe(200);
+  });
+});
+
+describe('FG-12 time', () => {
+  let quick: Door;
+  const waiting: Breakage = {};
+  beforeAll(async () => {
+    quick = await startDoor({ broken: waiting, limits: { ...DEFAULT_LIMITS, seconds: 0.2 } });
+  });
+  afterAll(() => quick.close());
+  const post = async () => {
+    const headers = { 'content-type': 'application/json' };
+    const init = { method: 'POST', headers, body: JSON.stringify({ query: QUERY }) };
+    const response = await fetch(`${quick.url}/open/graphql`, init);
+    return [response.status, (await response.json()) as Answer] as const;
+  };
+
+  test('a caller who has gone is no failure to log', async () => {
+    const gone = new Promise<void>((done) => {
+      waiting.conditions = (signal) =>
+        new Promise((_, reject) =>
+          signal!.addEventListener('abort', () => {
+            reject(new Error('aborted'));
+            setTimeout(done, 20);
+          }),
+        );
+    });
+    const headers = { 'content-type': 'application/json' };
+    const init = { method: 'POST', headers, body: JSON.stringify({ query: QUERY }) };
+    await expect(
+      fetch(`${quick.url}/open/graphql`, { ...init, signal: AbortSignal.timeout(100) }),
+    ).rejects.toThrow();
+    await gone;
+    expect(quick.logged()).not.toMatch(/"level":(40|50)/);
+  });
+
+  test('a field that stops when it is over is null with its code, the others are there', async () => {
+    waiting.conditions = (signal) =>
+      new Promise((_, reject) => signal!.addEventListener('abort', () => reject(new Error('aborted'))));
+    const [status, { data, errors }] = await post();
+    expect(status).toBe(200);
+    expect(data?.Patient).toMatchObject({ id: 'p1', birthDate: '1970-01-01', ConditionList: null });
+    expect(errors).toContainEqual({
+      message: expect.stringContaining('0.2 seconds') as string,
+      path: ['Patient', 'ConditionList'],
+      extensions: { code: 'gateway_timeout', status: 504, service: 'clinical' },
+    });
+    expect(quick.logged()).not.toContain('stack');
+  });
+
+  test('one that does not stop ends the request', async () => {
+    waiting.conditions = () => new Promise(() => undefined);
+    const [status, { errors }] = await post();
+    expect(status).toBe(504);
+    expect(errors).toMatchObject([{ extensions: { code: 'gateway_timeout', status: 504 } }]);
   });
 });
 

@@ -13,6 +13,7 @@ import type { Subgraph } from '../app.ts';
 
 interface Core {
   access: Access;
+  signal?: AbortSignal | undefined;
 }
 type Resolvers = Record<string, Record<string, unknown>>;
 const sdl = (name: string) =>
@@ -25,6 +26,8 @@ export interface Breakage {
   /** Thrown by every clinical field, or by every imaging field. */
   clinical?: unknown;
   imaging?: unknown;
+  /** What conditions wait for. */
+  conditions?: (signal: AbortSignal | undefined) => Promise<unknown>;
 }
 
 export function standInClinical(broken: Breakage = {}): Subgraph {
@@ -47,8 +50,9 @@ export function standInClinical(broken: Breakage = {}): Subgraph {
         requireScope(clinical.access, 'Patient', 'r');
         return '1970-01-01';
       },
-      ConditionList: (_: unknown, __: unknown, { clinical }: { clinical: Core }) => {
+      ConditionList: async (_: unknown, __: unknown, { clinical }: { clinical: Core }) => {
         fail();
+        await broken.conditions?.(clinical.signal);
         requireScope(clinical.access, 'Condition', 's');
         return [{ id: 'c1', code: { text: 'CONFIDENTIAL cough' } }];
       },
@@ -56,7 +60,7 @@ export function standInClinical(broken: Breakage = {}): Subgraph {
   };
   return {
     schema: schemaOf('clinical', resolvers),
-    open: (_tenant, access) => ({ access }) satisfies Core,
+    open: (_tenant, access, signal) => ({ access, signal }) satisfies Core,
     async routes(app) {
       app.setErrorHandler((error, request, reply) => {
         const fault = toFault(error);
