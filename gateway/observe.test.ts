@@ -34,8 +34,15 @@ describe('SM-14 credentials never reach a log', () => {
       },
       'x',
     );
+    try {
+      JSON.parse('{"name": Jane}');
+    } catch (err) {
+      log.error({ err }, 'x');
+      log.error({ err: new Error('unreadable', { cause: err }) }, 'x');
+    }
     const logged = lines.join('');
     expect(logged).not.toMatch(/secret|eyJ|Jane/);
+    expect(logged).toMatch(/"SyntaxError","stack":"\s*at /);
     expect(logged).toContain('/:tenant/fhir/:type');
   });
 });

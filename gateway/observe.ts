@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { DestinationStream, Logger } from 'pino';
-import { pino, stdSerializers } from 'pino';
+import { pino } from 'pino';
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 
 /** What looks like a credential anywhere in a line: bearer and basic credentials, JWTs, tokens in a query. */
@@ -32,8 +32,14 @@ export function withoutCredentials(line: string): string {
 /** Type, message, stack and causes; not the request and response objects that some errors carry. */
 function errorSerializer(error: unknown): unknown {
   if (!(error instanceof Error)) return typeof error === 'string' ? error : undefined;
-  const { type, message, stack } = stdSerializers.err(error);
-  return { type, message, stack };
+  const { name, message, stack = '', cause } = error;
+  return {
+    type: name,
+    // A parser's message quotes what it could not parse, and that may be anyone's record.
+    ...(error instanceof SyntaxError ? {} : { message }),
+    stack: stack.slice(Math.max(0, stack.search(/^\s+at /m))),
+    ...(cause instanceof Error && { cause: errorSerializer(cause) }),
+  };
 }
 
 /** Never the URL: its path and query name patients. */

@@ -189,6 +189,7 @@ describe('IA-8 Backend Services', () => {
   ];
 
   test('reaches what the policy says of the client, and only with the mode on', async () => {
+    server.patients.set('p2', { resourceType: 'Patient', id: 'p2' });
     server.tokens.set('s', { scope: 'system/ImagingStudy.rs', client_id: 'b' });
     const access = await ask('s', tenant({ modes: ['backend-services'], policy }));
     expect(access.patients).toMatchObject([{ id: 'p1', studies: ['1.2', '1.3'] }, { id: 'p2' }]);
@@ -367,6 +368,24 @@ describe('who the patient is', () => {
     clock += 400_000;
     server.tokens.set('later', { scope, patient: 'p1' });
     expect((await ask('later')).patients).toMatchObject([{ identity: { id: 'p1' } }]);
+  });
+
+  test('IA-9 a patient whom the EHR does not have is refused, also one known before', async () => {
+    await ask('good');
+    server.patients.delete('p1');
+    clock += 400_000;
+    server.tokens.set('later', { scope, patient: 'p1' });
+    expect(await code(ask('later'))).toBe('forbidden');
+    server.patientMode = 'down';
+    clock += 4000;
+    expect((await ask('later')).patients).toEqual([{ id: 'p1' }]);
+  });
+
+  test('IA-8 of a client’s patients only those whom the EHR has are in reach', async () => {
+    const policy = [{ client_id: 'b', patients: ['gone', 'p1'] }];
+    server.tokens.set('backend', { scope: 'system/*.rs', client_id: 'b' });
+    const { patients } = await ask('backend', tenant({ modes: ['backend-services'], policy }));
+    expect(patients).toMatchObject([{ id: 'p1' }]);
   });
 
   test('not asked for where images are not found by it', async () => {

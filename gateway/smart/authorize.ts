@@ -94,15 +94,24 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
     if ('fault' in found) throw found.fault;
     const { reach, client, user, expires } = found;
     const document = () => documents(tenant, config);
-    const grant = async (patient: PatientGrant): Promise<PatientGrant> => {
+    const identified = async (patient: PatientGrant): Promise<PatientGrant[]> => {
       const identity = await identities(tenant, config, document, patient.id, token);
-      return identity ? { ...patient, identity } : patient;
+      if (identity === 'absent') return [];
+      return [identity ? { ...patient, identity } : patient];
     };
+    const patients = needsIdentity(tenant)
+      ? (await Promise.all(reach.patients.map(identified))).flat()
+      : reach.patients;
+    if (patients.length === 0 && reach.patients.length > 0) {
+      // Not 502: the EHR has answered, and asking again would not help. Not 404 or an empty list, which would say that
+      // a patient has no images. The permission to see a patient who does not exist cannot be established (IA-9).
+      throw new Fault('forbidden', 'The EHR has no such patient as the token names.');
+    }
     return {
       tenant: tenant.key,
       ...(client !== undefined && { client }),
       ...(user !== undefined && { user }),
-      patients: needsIdentity(tenant) ? await Promise.all(reach.patients.map(grant)) : reach.patients,
+      patients,
       permissions: reach.permissions,
       expires: Math.min(expires, seconds() + ACCESS_SECONDS),
       clinicalToken: token,

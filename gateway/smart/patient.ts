@@ -27,15 +27,16 @@ export type PatientIdentities = (
   document: () => Promise<SmartConfiguration>,
   id: string,
   callerToken: string,
-) => Promise<PatientIdentity | undefined>;
+) => Promise<PatientIdentity | 'absent' | undefined>;
 
 /**
  * Reads who a patient is, with our own credentials (IA-11: it is asked only for patients already in reach, and tells
  * only identifiers and birth date), or with the caller's token where the tenant has none of its own.
- * Undefined where the EHR cannot say: by-MRN images are then refused, not guessed.
+ * `absent` where the EHR says that there is no such patient; undefined where it cannot say: images that are found by MRN
+ * are then refused, not guessed.
  */
 export function patientIdentities(outside: Outside, tokens: BackendTokens): PatientIdentities {
-  const recent = expiringCache<{ identity?: PatientIdentity }>(10_000, outside.now);
+  const recent = expiringCache<{ identity?: PatientIdentity | 'absent' }>(10_000, outside.now);
   const lastKnown = new LRUCache<string, PatientIdentity>({
     max: 10_000,
     ttl: OUTAGE_MILLISECONDS,
@@ -43,20 +44,27 @@ export function patientIdentities(outside: Outside, tokens: BackendTokens): Pati
   });
   return async (tenant, config, document, id, callerToken) => {
     const key = `${tenant.key} ${id}`;
-    const read = async (): Promise<Answer> => {
-      const { client } = config;
-      const own = client && (client.jwkPrivate || client.client_secret);
-      const token = own ? await tokens.get(tenant, client, config, await document()) : callerToken;
-      return call(outside, tenant, `${config.fhirBaseUrl}/Patient/${id}`, {
+    const readWith = (token: string): Promise<Answer> =>
+      call(outside, tenant, `${config.fhirBaseUrl}/Patient/${id}`, {
         headers: { authorization: `Bearer ${token}` },
       });
-    };
+    const { client } = config;
+    const own = client && (client.jwkPrivate || client.client_secret) ? client : undefined;
+    const read = async (): Promise<Answer> =>
+      readWith(own ? await tokens.get(tenant, own, config, await document()) : callerToken);
     const { identity } = await recent.get(key, async () => {
       try {
         let answer = await read();
         if (answer.status === 401) {
           tokens.drop(tenant);
           answer = await read();
+        }
+        const absent = answer.status === 404 || answer.status === 410;
+        // An EHR may hide from our client whom it shows to the caller.
+        if (absent && own) answer = await readWith(callerToken);
+        if (absent && answer.status !== 200) {
+          lastKnown.delete(key);
+          return { value: { identity: 'absent' }, seconds: ABSENT_SECONDS };
         }
         const identity = answer.status === 200 ? identityOf(answer.json, id) : undefined;
         if (!identity) return { value: {}, seconds: ABSENT_SECONDS };
