@@ -1,4 +1,3 @@
-import DataLoader from 'dataloader';
 import type { Binary, Resource } from 'fhir/r4.js';
 import type { Access } from '../../schema/access.ts';
 import { requirePatient } from '../../schema/access.ts';
@@ -10,15 +9,11 @@ import { bindSearch } from './binding.ts';
 import { readChain } from './chain.ts';
 import type { Compartment } from './compartment.ts';
 import { reachOf } from './compartment.ts';
+import { isPage, LIST_LIMIT, pageSize, requireListable } from './limits.ts';
 import { readable } from './readable.ts';
+import { Related } from './related.ts';
 import { MAX_GATHERED, RequestSource } from './request-source.ts';
-import { chunksByLength, MAX_IDS_LENGTH } from './sources/chunks.ts';
 import type { ClinicalSource, SearchPage, SearchParams } from './sources/source.ts';
-
-/** How many resources a list may have unless it is asked for by page (FG-2). */
-export const LIST_LIMIT = 1_000;
-/** The largest page. */
-export const PAGE_LIMIT = 1_000;
 
 export interface Search {
   params: SearchParams;
@@ -54,12 +49,13 @@ export class Clinical {
   readonly access: Access;
   readonly #source: RequestSource;
   readonly #compartment: Compartment;
-  readonly #related = new Map<string, DataLoader<string, Resource[]>>();
+  readonly #related: Related;
 
   constructor({ source, access, compartment, signal }: ClinicalOptions) {
     this.access = access;
     this.#source = new RequestSource(source, signal);
     this.#compartment = compartment;
+    this.#related = new Related((type, search) => this.search(type, search), compartment);
   }
 
   /**
@@ -153,8 +149,7 @@ export class Clinical {
   }
 
   /**
-   * The resources of a type that refer to one resource. Asked of many resources at once, it is one search with all of
-   * them, split by what each result refers to (FG-6).
+   * The resources of a type that refer to one resource. A server is asked once for many of them (FG-6).
    * @param code the reference parameter, e.g. `subject`
    */
   async related(type: string, code: string, target: string, id: string, search: Search): Promise<Resource[]> {
@@ -162,46 +157,7 @@ export class Clinical {
     if (local && (search.count !== undefined || search.offset !== undefined)) {
       return this.list(type, { ...search, params: [...search.params, [code, `${target}/${id}`]] });
     }
-    const key = JSON.stringify([type, code, target, search.params, search.sort]);
-    let loader = this.#related.get(key);
-    if (!loader) {
-      loader = new DataLoader((ids) => this.#relatedToAll(type, code, target, ids, search));
-      this.#related.set(key, loader);
-    }
-    const found = await loader.load(id);
-    const start = search.offset ?? 0;
-    const list = found.slice(start, isPage(search) ? start + pageSize(search.count) : undefined);
-    requireListable(type, list.length);
-    return list;
-  }
-
-  async #relatedToAll(
-    type: string,
-    code: string,
-    target: string,
-    ids: readonly string[],
-    { params, sort, strict }: Search,
-  ): Promise<Resource[][]> {
-    const searched = chunksByLength(ids, MAX_IDS_LENGTH).map(async (chunk) => {
-      const targets = chunk.map((id) => `${target}/${id}`).join(',');
-      const count = Math.min(LIST_LIMIT * chunk.length + 1, MAX_GATHERED);
-      const { resources } = await this.search(type, {
-        ...{ params: [...params, [code, targets]], count },
-        ...(sort !== undefined && { sort }),
-        ...(strict !== undefined && { strict }),
-      });
-      if (resources.length === MAX_GATHERED) requireListable(type, MAX_GATHERED);
-      return resources;
-    });
-    const resources = (await Promise.all(searched)).flat();
-    if (ids.length === 1) return [resources];
-    const byTarget = new Map<string, Resource[]>(ids.map((id) => [`${target}/${id}`, []]));
-    for (const resource of resources) {
-      for (const reference of new Set(this.#compartment.referenced(resource, code))) {
-        byTarget.get(reference)?.push(resource);
-      }
-    }
-    return [...byTarget.values()];
+    return this.#related.list(type, code, target, id, search);
   }
 
   /** The source behind, which knows nothing of callers: for what it says of itself. */
@@ -241,31 +197,9 @@ export class Clinical {
   }
 }
 
-/**
- * The size of a page.
- * @throws Fault `invalid_request` for a negative one
- */
-export function pageSize(count = PAGE_LIMIT): number {
-  if (count < 0) throw new Fault('invalid_request', '_count must not be negative.');
-  return Math.min(count, PAGE_LIMIT);
-}
-
 /** The parameter that a sort key sorts by. */
 function sortParameter(key: string): string {
   return key.replace(/^-/, '');
-}
-
-/** Whether a list was asked for by page: of a size that a page can have. */
-function isPage({ count }: Search): boolean {
-  return count !== undefined && count <= PAGE_LIMIT;
-}
-
-function requireListable(type: string, length: number): void {
-  if (length <= LIST_LIMIT) return;
-  throw new Fault(
-    'too_large',
-    `More than ${LIST_LIMIT} ${type} resources match. Ask for pages with _count and _offset or ${type}Connection.`,
-  );
 }
 
 /** What does not exist and what is somebody else's are told in the same words. */

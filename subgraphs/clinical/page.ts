@@ -1,7 +1,7 @@
 import type { Resource } from 'fhir/r4.js';
 import { Fault } from '../../schema/fault.ts';
 import type { Clinical, Search } from './clinical.ts';
-import { pageSize } from './clinical.ts';
+import { pageSize } from './limits.ts';
 import type { SearchParams } from './sources/source.ts';
 
 /** One page with the way to its neighbours, as a GraphQL connection and a Bundle's links say it. */

@@ -1,6 +1,6 @@
 import type { Bundle } from 'fhir/r4.js';
 import { Fault } from '../../schema/fault.ts';
-import { pageSize } from './clinical.ts';
+import { pageSize } from './limits.ts';
 import { subsetted } from './elements.ts';
 import type { Page } from './page.ts';
 import type { SearchParams } from './sources/source.ts';

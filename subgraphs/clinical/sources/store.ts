@@ -4,8 +4,9 @@ import { LRUCache } from 'lru-cache';
 import { parseFhirJson } from '../../../schema/decimal.ts';
 import { Fault } from '../../../schema/fault.ts';
 import { parseCriteria, parseName } from '../search/criteria.ts';
+import { orderBy } from '../search/sort.ts';
 import type { SqlContext, Statement } from '../search/sql.ts';
-import { orderBy, searchFrom } from '../search/sql.ts';
+import { searchFrom } from '../search/sql.ts';
 import type { ClinicalSource, SearchPage, SourceSearch } from './source.ts';
 
 /** The embedded store: resources as JSON text in SQLite, with a row for everything they can be found by. */
