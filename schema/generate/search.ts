@@ -1,4 +1,5 @@
 import type { SearchParameter as Definition } from 'fhir/r4.js';
+import { splitOutside } from '../fhirpath.ts';
 import type { SearchComponent, SearchParameter, SearchType } from '../tables.ts';
 import { compare } from './definitions.ts';
 
@@ -23,7 +24,9 @@ function searchParameter(
   definition: Definition,
   codes: ReadonlyMap<string, string>,
 ): SearchParameter {
-  const branches = alternatives(definition.expression ?? '').filter((branch) => startsAt(branch, resource));
+  const branches = splitOutside(definition.expression ?? '', '|').filter((branch) =>
+    startsAt(branch, resource),
+  );
   const resolved = branches.map((branch) => /\.where\(resolve\(\) is (\w+)\)$/.exec(branch)?.[1]);
   const parameter: SearchParameter = {
     code: definition.code,
@@ -41,27 +44,12 @@ function searchParameter(
   if (definition.type === 'composite') {
     parameter.components = (definition.component ?? []).map((component): SearchComponent => ({
       code: codes.get(component.definition) ?? '',
-      expression: alternatives(component.expression).map(portable).join(' | '),
+      expression: splitOutside(component.expression, '|')
+        .map(portable)
+        .join(' | '),
     }));
   }
   return parameter;
-}
-
-/** Splits a FHIRPath expression at its top-level `|`. */
-function alternatives(expression: string): string[] {
-  const found: string[] = [];
-  let depth = 0;
-  let start = 0;
-  for (let i = 0; i <= expression.length; i++) {
-    const char = expression[i];
-    if (char === '(') depth++;
-    if (char === ')') depth--;
-    if ((char === '|' && depth === 0) || char === undefined) {
-      found.push(expression.slice(start, i).trim());
-      start = i + 1;
-    }
-  }
-  return found.filter((branch) => branch !== '');
 }
 
 function startsAt(branch: string, resource: string): boolean {

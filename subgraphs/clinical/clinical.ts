@@ -5,10 +5,12 @@ import { Fault } from '../../schema/fault.ts';
 import { FHIR_ID, parseReference } from '../../schema/fhir.ts';
 import { requireScope } from '../../schema/scopes.ts';
 import { isResourceType } from '../../schema/tables.ts';
+import { applicable } from './applicable.ts';
 import { bindSearch } from './binding.ts';
 import { readChain } from './chain.ts';
 import type { Compartment } from './compartment.ts';
 import { reachOf } from './compartment.ts';
+import { covered, satisfying } from './granular-scopes.ts';
 import { isPage, LIST_LIMIT, pageSize, requireListable } from './limits.ts';
 import { readable } from './readable.ts';
 import { Related } from './related.ts';
@@ -71,9 +73,9 @@ export class Clinical {
     if (!FHIR_ID.test(id) || never) throw notFound();
     const resource = await this.#source.read(type, id);
     if (!resource || !(await this.#shown(resource))) throw notFound();
-    const [covered] = await this.#source.satisfying(type, [resource], coverage);
-    if (!covered) throw notFound();
-    return covered;
+    const [granted] = await satisfying(this.#source, type, [resource], coverage);
+    if (!granted) throw notFound();
+    return granted;
   }
 
   /**
@@ -85,20 +87,12 @@ export class Clinical {
     if (!isResourceType(type)) throw notFound();
     const coverage = requireScope(this.access, type, 's');
     const source = await this.#source.backend();
-    const known = (name: string): boolean => source.supports(type, name);
-    const applied = search.params.filter(([name]) => known(name));
-    const sortKeys = search.sort?.split(',') ?? [];
-    const unknown = [...search.params.map(([name]) => name), ...sortKeys.map(sortParameter)].filter(
-      (name) => !known(name),
-    );
-    if (search.strict && unknown.length > 0) {
-      throw new Fault('unsupported_parameter', `${type} cannot be searched by ${unknown.join(', ')} here.`);
-    }
+    const { applied, sort } = applicable(source, type, search);
     const bound = bindSearch(this.access, type, applied);
     const params = await this.#unchained(type, bound, source.local);
-    const sort = sortKeys.filter((key) => known(sortParameter(key))).join(',') || undefined;
     const { offset, cursor, total, count = LIST_LIMIT } = search;
-    const page = await this.#source.covered(
+    const page = await covered(
+      this.#source,
       type,
       {
         ...{ params, count },
@@ -195,11 +189,6 @@ export class Clinical {
       )
     );
   }
-}
-
-/** The parameter that a sort key sorts by. */
-function sortParameter(key: string): string {
-  return key.replace(/^-/, '');
 }
 
 /** What does not exist and what is somebody else's are told in the same words. */

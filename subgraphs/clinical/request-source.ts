@@ -1,17 +1,15 @@
 import DataLoader from 'dataloader';
 import type { Resource } from 'fhir/r4.js';
 import { bindContained } from '../../schema/contained.ts';
-import type { Coverage } from '../../schema/scopes.ts';
 import { Fault } from '../../schema/fault.ts';
-import { chunksByLength, MAX_IDS_LENGTH } from './sources/chunks.ts';
-import type { ClinicalSource, SearchPage, SearchParams, SourceSearch } from './sources/source.ts';
+import type { ClinicalSource, SearchPage, SourceSearch } from './sources/source.ts';
 
 /** Most resources that one answer gathers, whatever it is asked for. */
 export const MAX_GATHERED = 20_000;
 
 /**
- * A source as one request uses it: reads are batched and everything is asked once (FG-6), and granular scopes narrow
- * what comes back (SM-5). Who may see what is not decided here.
+ * A source as one request uses it: reads are batched and everything is asked once (FG-6). Who may see what is not
+ * decided here.
  */
 export class RequestSource {
   readonly #source: () => Promise<ClinicalSource>;
@@ -107,90 +105,4 @@ export class RequestSource {
       ...(page.next !== undefined && usedUp && { next: page.next }),
     };
   }
-
-  /**
-   * As `gather`, narrowed by granular scopes: a match must satisfy one of the alternatives.
-   * @throws Fault `insufficient_scope` where the source can check none of them
-   */
-  async covered(type: string, search: SourceSearch, coverage: Coverage): Promise<SearchPage> {
-    if (!coverage.constraints) return this.gather(type, search);
-    const alternatives = mergeAlternatives(await this.#checkable(type, coverage.constraints));
-    const unionCursor = alternatives.length > 1 && /^\d+$/.test(search.cursor ?? '');
-    if (search.cursor !== undefined && !unionCursor && !(await this.#source()).local) {
-      // The cursor is the server's and came by way of the client: what it leads to is checked, not trusted.
-      const { total: _, ...page } = await this.gather(type, search);
-      return { ...page, resources: await this.satisfying(type, page.resources, coverage) };
-    }
-    if (alternatives.length === 1) {
-      return this.gather(type, { ...search, params: [...search.params, ...alternatives[0]!] });
-    }
-    return this.#union(type, search, alternatives);
-  }
-
-  /** Those of the resources that a granular scope covers. */
-  async satisfying(type: string, resources: readonly Resource[], coverage: Coverage): Promise<Resource[]> {
-    if (!coverage.constraints || resources.length === 0) return [...resources];
-    const chunks = chunksByLength(
-      resources.map(({ id }) => id ?? ''),
-      MAX_IDS_LENGTH,
-    );
-    const alternatives = mergeAlternatives(await this.#checkable(type, coverage.constraints));
-    const pages = await Promise.all(
-      alternatives.flatMap((pairs) =>
-        chunks.map((ids) =>
-          this.gather(type, { params: [['_id', ids.join(',')], ...pairs], count: ids.length }),
-        ),
-      ),
-    );
-    const covered = new Set(pages.flatMap((page) => page.resources.map(({ id }) => id)));
-    return resources.filter(({ id }) => covered.has(id));
-  }
-
-  async #checkable(
-    type: string,
-    constraints: NonNullable<Coverage['constraints']>,
-  ): Promise<readonly SearchParams[]> {
-    const source = await this.#source();
-    const checkable = constraints.filter((pairs) => pairs.every(([name]) => source.supports(type, name)));
-    // A constraint that cannot be checked grants nothing.
-    if (checkable.length === 0) {
-      throw new Fault(
-        'insufficient_scope',
-        `The token's scopes narrow ${type} in a way that is not supported.`,
-      );
-    }
-    return checkable;
-  }
-
-  /** Several searches as one list: each is gathered whole, and what they have in common is kept once. */
-  async #union(
-    type: string,
-    { count, offset = 0, cursor, ...search }: SourceSearch,
-    alternatives: readonly SearchParams[],
-  ): Promise<SearchPage> {
-    const start = cursor === undefined ? offset : Number(cursor);
-    const pages = await Promise.all(
-      alternatives.map((pairs) =>
-        this.gather(type, { ...search, params: [...search.params, ...pairs], count: MAX_GATHERED }),
-      ),
-    );
-    const all = [
-      ...new Map(pages.flatMap((page) => page.resources.map((found) => [found.id, found]))).values(),
-    ];
-    const end = start + count;
-    return {
-      resources: all.slice(start, end),
-      total: all.length,
-      ...(end < all.length && { next: String(end) }),
-    };
-  }
-}
-
-/** Alternatives that differ in one value only are one search with a comma: `category=a` or `category=b`. */
-export function mergeAlternatives(alternatives: readonly SearchParams[]): readonly SearchParams[] {
-  const [first] = alternatives;
-  const name = first?.[0]?.[0];
-  const mergeable = alternatives.every((pairs) => pairs.length === 1 && pairs[0]![0] === name);
-  if (!mergeable || name === undefined || name.includes(':not')) return alternatives;
-  return [[[name, alternatives.map((pairs) => pairs[0]![1]).join(',')]]];
 }

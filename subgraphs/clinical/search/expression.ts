@@ -1,5 +1,6 @@
 import fhirpath from 'fhirpath';
 import r4 from 'fhirpath/fhir-context/r4';
+import { splitOutside } from '../../../schema/fhirpath.ts';
 import type { Field } from '../../../schema/tables.ts';
 import { fieldsOf } from '../../../schema/tables.ts';
 
@@ -89,25 +90,4 @@ function typeByShape(value: unknown): string {
   if ('start' in value || 'end' in value) return 'Period';
   if ('code' in value) return 'Coding';
   return 'Identifier';
-}
-
-/** Splits at a character that stands outside parentheses and quotes. */
-export function splitOutside(text: string, separator: string): string[] {
-  const parts: string[] = [];
-  let depth = 0;
-  let quoted = false;
-  let start = 0;
-  for (let i = 0; i < text.length; i++) {
-    const char = text[i];
-    if (char === "'") quoted = !quoted;
-    else if (quoted) continue;
-    else if (char === '(') depth++;
-    else if (char === ')') depth--;
-    else if (char === separator && depth === 0) {
-      parts.push(text.slice(start, i).trim());
-      start = i + 1;
-    }
-  }
-  parts.push(text.slice(start).trim());
-  return parts.filter((part) => part !== '');
 }
