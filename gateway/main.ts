@@ -40,6 +40,10 @@ async function main(): Promise<void> {
     log.warn('SEALING_KEY is not set: what this process seals, no other can open, and none after it.');
   }
 
+  // Until there is something to finish. A container's first process gets no signal that it does not handle.
+  let stop: (signal: NodeJS.Signals) => void = () => process.exit(0);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
+
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const usesDemo = tenants.all.some(({ images }) =>
     images.some((source) => source.type === 'folder' && `${source.path}${sep}`.startsWith(demo.images + sep)),
@@ -76,7 +80,7 @@ async function main(): Promise<void> {
     log,
     ready: () => !stopping,
   });
-  const stop = (signal: NodeJS.Signals): void => {
+  stop = (signal) => {
     if (stopping) process.exit(1);
     stopping = true;
     log.info({ signal }, 'stopping: no new requests, what was begun is finished');
@@ -94,8 +98,6 @@ async function main(): Promise<void> {
         },
       );
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
   await app.listen({ host, port });
   if (process.env['NODE_ENV'] !== 'production') greet(baseUrl);
 }

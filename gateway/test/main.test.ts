@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -38,6 +38,18 @@ describe('a start that cannot be right ends at once and says why', () => {
   });
 });
 
+test('SIGTERM while the images are made: it ends at once, and the next start is whole', async () => {
+  const env = environment({ PORT: String(await freePort()) });
+  const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = new Promise<number | null>((done) => child.once('exit', done));
+  for await (const chunk of child.stdout) {
+    if (/demonstration images [1-9]/.test(String(chunk))) break;
+  }
+  child.kill('SIGTERM');
+  expect(await ended).toBe(0);
+  expect(readdirSync(join(directory, 'data', 'demo'))).toEqual([expect.stringMatching(/building/)]);
+}, 20_000);
+
 test('starts, answers /dyn, and on SIGTERM finishes what was begun', async () => {
   const port = await freePort();
   const env = environment({ PORT: String(port), DYN_ALLOWED_HOSTS: 'pacs.invalid' });
@@ -51,6 +63,7 @@ test('starts, answers /dyn, and on SIGTERM finishes what was begun', async () =>
     for (let i = 0; i < 300 && !output.includes('listening'); i++)
       await new Promise((r) => setTimeout(r, 100));
     expect(output).toContain('A first request:');
+    expect(readdirSync(join(directory, 'data', 'demo'))).toEqual(['images']);
 
     const configuration = {
       authorization: { type: 'mock', disableAuthzChecks: true },
