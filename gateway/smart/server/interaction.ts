@@ -1,0 +1,188 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { FHIR_ID } from '../../../schema/fhir.ts';
+import type { App } from './consent.ts';
+import { consentPage, patientPage } from './consent.ts';
+import { needsPatient, NO_DATA } from './grantable.ts';
+import type { Identify, Person, User } from './identify.ts';
+import type { Context } from './launch.ts';
+import type { TenantServer } from './provider.ts';
+import { LIFETIMES } from './provider.ts';
+
+/** What the browser is answered: a page, or where to go on. */
+export type Step = { html: string; redirectUri?: string } | { location: string };
+
+/** One authorization under way, as the provider keeps it. */
+type Interaction = Awaited<ReturnType<TenantServer['provider']['interactionDetails']>>;
+
+/** An interaction that is over, or was never this browser's. */
+export class NoInteraction extends Error {}
+
+/** What the user sees between the app's request and its answer: sign-in, choice of a patient, consent. */
+export class InteractionSteps {
+  readonly #server: TenantServer;
+  readonly #identify: Identify;
+
+  constructor(server: TenantServer, identify: Identify) {
+    this.#server = server;
+    this.#identify = identify;
+  }
+
+  /** @throws NoInteraction */
+  async show(uid: string, request: IncomingMessage, response: ServerResponse): Promise<Step> {
+    const interaction = await this.#find(uid, request, response);
+    const app = await this.#app(interaction);
+    if (interaction.prompt.name === 'login') {
+      return this.#identify.ask(this.#server.tenant, { app: app.name, action: this.#action(uid) });
+    }
+    return this.#consent(interaction, app, new URLSearchParams(), request, response);
+  }
+
+  /** @throws NoInteraction */
+  async answer(
+    uid: string,
+    form: URLSearchParams,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<Step> {
+    const interaction = await this.#find(uid, request, response);
+    if (form.get('step') === 'deny') {
+      return this.#fail('access_denied', 'The user did not agree.', request, response);
+    }
+    if (interaction.prompt.name !== 'login') {
+      const app = await this.#app(interaction);
+      return this.#consent(interaction, app, form, request, response);
+    }
+    const user = await this.#identify.answer(this.#server.tenant, form);
+    if (!user) return this.show(uid, request, response);
+    const { provider } = this.#server;
+    const location = await provider.interactionResult(request, response, {
+      login: { accountId: user.account, remember: false },
+    });
+    await this.#signOutOthers(interaction, user);
+    return { location };
+  }
+
+  async #consent(
+    interaction: Interaction,
+    app: App,
+    form: URLSearchParams,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<Step> {
+    const { tenant } = this.#server;
+    const user = await this.#identify.user(tenant, interaction.session?.accountId ?? '');
+    if (!user) return this.#fail('access_denied', 'There is no such user any more.', request, response);
+    const scopes = this.#server.appScopes(
+      String(interaction.params['scope'] ?? ''),
+      String(interaction.params['client_id']),
+    );
+    const context = await this.#context(interaction, user, scopes, form);
+    if (context === 'refused') {
+      return this.#fail('access_denied', 'This user may not open that patient.', request, response);
+    }
+    if ('choose' in context) {
+      return { html: patientPage(app, context.choose, this.#action(interaction.uid)), ...app };
+    }
+    const { patient, ...rest } = context;
+    if (form.get('step') !== 'allow') {
+      return { html: consentPage(app, user, patient, scopes, this.#action(interaction.uid)), ...app };
+    }
+    const chosen = new Set(form.getAll('scope'));
+    const granted = scopes.filter((scope) => NO_DATA.includes(scope) || chosen.has(scope));
+    const grantId = await this.#grant(interaction, user, scopes, granted, {
+      ...rest,
+      ...(patient && { patient: patient.id }),
+      fhirUser: `${this.#server.resource}/${user.fhirUser}`,
+    });
+    const { launch } = interaction.params;
+    if (typeof launch === 'string') await this.#server.contexts.end(launch);
+    const result = { consent: { grantId } };
+    return { location: await this.#server.provider.interactionResult(request, response, result) };
+  }
+
+  /** The patient of the launch, or the one whom the user chooses among those open to them. */
+  async #context(
+    interaction: Interaction,
+    user: User,
+    scopes: readonly string[],
+    form: URLSearchParams,
+  ): Promise<
+    | { patient?: Person; encounter?: string; needPatientBanner: boolean }
+    | { choose: readonly Person[] }
+    | 'refused'
+  > {
+    const { launch: id } = interaction.params;
+    const launch = typeof id === 'string' ? await this.#server.contexts.find(id) : undefined;
+    if (id !== undefined && !launch) return 'refused';
+    if (!launch && !needsPatient(scopes)) return { needPatientBanner: true };
+    const open = await this.#identify.patients(this.#server.tenant, user);
+    const named = launch?.patient ?? form.get('patient') ?? (open.length === 1 ? open[0]!.id : undefined);
+    if (named === undefined) return { choose: open };
+    const patient = FHIR_ID.test(named) ? open.find((person) => person.id === named) : undefined;
+    if (!patient) return 'refused';
+    const { encounter, needPatientBanner = true } = launch ?? {};
+    return { patient, ...(encounter && { encounter }), needPatientBanner };
+  }
+
+  async #grant(
+    interaction: Interaction,
+    user: User,
+    scopes: readonly string[],
+    granted: readonly string[],
+    context: Context,
+  ): Promise<string> {
+    const { provider, resource, contexts } = this.#server;
+    const grant = new provider.Grant({
+      accountId: user.account,
+      clientId: String(interaction.params['client_id']),
+    });
+    // Both lists: OpenID Connect's claims go by the first, tokens by the second. What is refused is told too, or the
+    // provider would ask again.
+    const refused = scopes.filter((scope) => !granted.includes(scope));
+    grant.addOIDCScope(granted.join(' '));
+    grant.addResourceScope(resource, granted.join(' '));
+    if (refused.length > 0) {
+      grant.rejectOIDCScope(refused.join(' '));
+      grant.rejectResourceScope(resource, refused.join(' '));
+    }
+    const grantId = await grant.save();
+    await contexts.keep(grantId, context, LIFETIMES.Grant);
+    return grantId;
+  }
+
+  /** Another user's session in this browser ends, and with it their online access. */
+  async #signOutOthers({ session: before }: Interaction, user: User): Promise<void> {
+    if (!before || before.accountId === user.account) return;
+    const session = await this.#server.provider.Session.findByUid(before.uid);
+    if (!session) return;
+    Object.assign(session, { accountId: undefined, authorizations: undefined });
+    await session.persist();
+  }
+
+  /** The interaction of this browser: its cookie and the page's address have to agree. */
+  async #find(uid: string, request: IncomingMessage, response: ServerResponse): Promise<Interaction> {
+    const interaction = await this.#server.provider
+      .interactionDetails(request, response)
+      .catch(() => undefined);
+    if (interaction?.uid !== uid) throw new NoInteraction();
+    return interaction;
+  }
+
+  async #fail(
+    error: string,
+    description: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<Step> {
+    const result = { error, error_description: description };
+    return { location: await this.#server.provider.interactionResult(request, response, result) };
+  }
+
+  async #app({ params }: Interaction): Promise<App> {
+    const client = await this.#server.provider.Client.find(String(params['client_id']));
+    if (!client) throw new NoInteraction();
+    return { name: client.clientName ?? client.clientId, redirectUri: String(params['redirect_uri']) };
+  }
+
+  #action = (uid: string) => `${new URL(this.#server.issuer).pathname}/interaction/${uid}`;
+}

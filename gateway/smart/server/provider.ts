@@ -1,0 +1,295 @@
+import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
+import Provider, { errors, interactionPolicy } from 'oidc-provider';
+import { tenantBase } from '../../../schema/request.ts';
+import type { ScopeLevel } from '../../../schema/scopes.ts';
+import type { Tenant } from '../../../schema/tenant.ts';
+import type { Clients } from './clients.ts';
+import { clientsOf } from './clients.ts';
+import { grantable } from './grantable.ts';
+import type { Identify } from './identify.ts';
+import type { Keys } from './keys.ts';
+import type { LaunchContexts } from './launch.ts';
+import { launchContexts } from './launch.ts';
+import { escaped, page, pageHeaders } from './page.ts';
+import type { State } from './state.ts';
+
+/** How long things live, in seconds. RFC 9700 §4.14: access tokens are short-lived, a refresh token is rotated. */
+export const LIFETIMES = {
+  AccessToken: 3600,
+  /** Backend Services, SMART App Launch 2.2 §5.3: at most five minutes. */
+  ClientCredentials: 300,
+  AuthorizationCode: 60,
+  IdToken: 3600,
+  Interaction: 900,
+  Session: 8 * 3600,
+  RefreshToken: 30 * 86_400,
+  Grant: 30 * 86_400,
+} as const;
+
+export const PATHS = {
+  authorization: '/authorize',
+  token: '/token',
+  introspection: '/introspect',
+  revocation: '/revoke',
+  jwks: '/jwks',
+  registration: '/register',
+  userinfo: '/userinfo',
+} as const;
+
+/** SMART App Launch 2.2 asymmetric clients sign with ES384 or RS384; never an HMAC. */
+const CLIENT_ALGORITHMS = ['ES384', 'RS384', 'ES256', 'RS256'] as const;
+
+/** The authorization server of one tenant. */
+export interface TenantServer {
+  tenant: Tenant;
+  provider: Provider;
+  issuer: string;
+  /** The resource that tokens are for: the FHIR base. */
+  resource: string;
+  contexts: LaunchContexts;
+  /** Of what a client asked for by a user's consent, what it may have. */
+  appScopes(requested: string, clientId: string): string[];
+}
+
+export interface TenantServerOptions {
+  baseUrl: string;
+  state: State;
+  keys: Keys;
+  identify: Identify;
+  /** Whether anybody may register a client (RFC 7591). */
+  registration: boolean;
+  /** Told of what went wrong inside; never of a token. */
+  onError: (error: Error) => void;
+}
+
+/**
+ * `oidc-provider` as a SMART App Launch 2.2 authorization server.
+ * @throws Error where a client of the tenant file cannot be used
+ */
+export function tenantServer(tenant: Tenant, options: TenantServerOptions): TenantServer {
+  const { baseUrl, state, keys } = options;
+  const base = tenantBase(baseUrl, tenant);
+  const issuer = `${base}/oauth`;
+  const resource = `${base}/fhir`;
+  const clients = clientsOf(tenant);
+  const contexts = launchContexts(state, tenant.key);
+  const { modes } = tenant.authorization;
+  const levels: ScopeLevel[] = modes.includes('app-launch') ? ['patient', 'user'] : [];
+  const appScopes = (requested: string, clientId: string) =>
+    grantable(requested, levels, clients.scopes.get(clientId));
+  const backendScopes = (requested: string, clientId: string) => {
+    if (!modes.includes('backend-services')) return [];
+    return grantable(requested, ['system'], clients.scopes.get(clientId));
+  };
+
+  const provider = new Provider(issuer, {
+    ...FIXED,
+    adapter: (name: string) => state.model(tenant.key, name),
+    clients: clients.metadata.filter(usable(modes)),
+    cookies: {
+      keys: keys.cookies,
+      // Tenants share a host: each has its cookies below its own path.
+      long: { httpOnly: true, sameSite: 'lax', signed: true, path: new URL(issuer).pathname },
+      short: { httpOnly: true, sameSite: 'lax', signed: true },
+    },
+    jwks: { keys: keys.jwks as NonNullable<Configuration['jwks']>['keys'] },
+    interactions: {
+      policy: policy(),
+      url: (_ctx, interaction) => `${new URL(issuer).pathname}/interaction/${interaction.uid}`,
+    },
+    extraParams: {
+      aud: async (_ctx: KoaContextWithOIDC, aud: string | undefined) => requireAudience(aud, base),
+      launch: async (ctx: KoaContextWithOIDC, id: string | undefined) => requireLaunch(ctx, id, contexts),
+    },
+    async findAccount(_ctx, account) {
+      const user = await options.identify.user(tenant, account);
+      if (!user) return undefined;
+      const fhirUser = `${resource}/${user.fhirUser}`;
+      return { accountId: account, claims: () => ({ sub: account, fhirUser, name: user.name }) };
+    },
+    async extraTokenClaims(_ctx, token) {
+      const context = token.kind === 'AccessToken' ? await contexts.of(token.grantId ?? '') : undefined;
+      if (!context) return undefined;
+      const { patient, encounter, fhirUser } = context;
+      const named = token.kind === 'AccessToken' && token.scope?.split(' ').includes('fhirUser');
+      return { ...(patient && { patient }), ...(encounter && { encounter }), ...(named && { fhirUser }) };
+    },
+    features: {
+      ...FEATURES,
+      introspection: {
+        enabled: true,
+        // Apps ask about their own tokens, backend services about any (RFC 7662 §2.1).
+        allowedPolicy: (_ctx, client, token) =>
+          token.clientId === client.clientId || client.grantTypeAllowed('client_credentials'),
+      },
+      registration: {
+        enabled: options.registration,
+        initialAccessToken: false,
+        issueRegistrationAccessToken: false,
+      },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => resource,
+        useGrantedResource: () => true,
+        getResourceServerInfo(ctx, indicator, client) {
+          if (indicator !== resource) throw new errors.InvalidTarget();
+          // Clinical scopes are without number (granular ones): those of this request are the ones there are.
+          const backend = ctx.oidc.params?.['grant_type'] === 'client_credentials';
+          const scopes = (backend ? backendScopes : appScopes)(requestedScope(ctx), client.clientId);
+          if (scopes.length === 0)
+            throw new errors.InvalidScope('no scope that can be granted was asked for', '');
+          return { scope: scopes.join(' '), audience: resource, accessTokenFormat: 'opaque' };
+        },
+      },
+    },
+  });
+  provider.proxy = true;
+  provider.use(withContext(contexts, issuer));
+  provider.on('server_error', (_ctx, error) => options.onError(error));
+  return { tenant, provider, issuer, resource, contexts, appScopes };
+}
+
+/** What is the same for all tenants. */
+const FIXED: Configuration = {
+  routes: { ...PATHS },
+  scopes: ['openid', 'offline_access'],
+  claims: { openid: ['sub'], fhirUser: ['fhirUser'], profile: ['name'] },
+  responseTypes: ['code'],
+  clientAuthMethods: ['none', 'private_key_jwt', 'client_secret_basic', 'client_secret_post'],
+  enabledJWA: {
+    clientAuthSigningAlgValues: [...CLIENT_ALGORITHMS],
+    idTokenSigningAlgValues: ['RS256', 'RS384', 'ES384'],
+  },
+  pkce: { required: () => true },
+  ttl: { ...LIFETIMES },
+  allowOmittingSingleRegisteredRedirectUri: false,
+  conformIdTokenClaims: false,
+  // No cookie counts at the endpoints that scripts may call (SM-13).
+  clientBasedCORS: () => true,
+  issueRefreshToken: async (_ctx, client, source) =>
+    client.grantTypeAllowed('refresh_token') &&
+    (source.scopes.has('offline_access') || source.scopes.has('online_access')),
+  // SMART App Launch 2.2 §4.6: online access ends with the session.
+  expiresWithSession: async (_ctx, source) =>
+    source.scopes.has('online_access') && !source.scopes.has('offline_access'),
+  // A grant is one consent with one patient: none is ever taken up by another authorization.
+  loadExistingGrant: async (ctx) => {
+    const grantId = ctx.oidc.result?.consent?.grantId;
+    return grantId ? ctx.oidc.provider.Grant.find(grantId) : undefined;
+  },
+  async assertJwtClientAuthClaimsAndHeader(_ctx, claims) {
+    // SMART App Launch 2.2 §5.3.1: no more than five minutes in the future.
+    if ((claims['exp'] as number) > Date.now() / 1000 + 300 + 15) {
+      throw new errors.InvalidClientAuth('the client assertion lives longer than five minutes');
+    }
+    if (claims['sub'] !== claims['iss']) throw new errors.InvalidClientAuth('sub must be the client_id');
+  },
+  renderError(ctx, out) {
+    const text = out.error_description ?? out.error;
+    ctx.set(pageHeaders());
+    ctx.body = page('This did not work', `<p>${escaped(text)}<p>Go back to the app and start again.`);
+  },
+};
+
+const FEATURES = {
+  devInteractions: { enabled: false },
+  dPoP: { enabled: false }, // the resource server does not check proofs
+  pushedAuthorizationRequests: { enabled: false },
+  rpInitiatedLogout: { enabled: false },
+  userinfo: { enabled: false }, // ours, which takes tokens with an audience
+  clientCredentials: { enabled: true },
+  revocation: {
+    enabled: true,
+    allowedPolicy: (_ctx: unknown, client: { clientId: string }, token: { clientId?: string }) =>
+      token.clientId === client.clientId,
+  },
+} satisfies Configuration['features'];
+
+/** Clients whose way of asking is on in this tenant (IA-4). */
+function usable(modes: Tenant['authorization']['modes']) {
+  return ({ grant_types: grants }: Clients['metadata'][number]) =>
+    modes.includes(grants?.includes('client_credentials') ? 'backend-services' : 'app-launch');
+}
+
+/** Who is there, and whether they agree, is asked every time: the next person at this screen may be another. */
+function policy(): interactionPolicy.DefaultPolicy {
+  const prompts = interactionPolicy.base();
+  const { Check } = interactionPolicy;
+  const login = new Check(
+    'who',
+    'the user has to sign in',
+    'login_required',
+    (ctx) => !ctx.oidc.result?.login,
+  );
+  const consent = new Check(
+    'agreed',
+    'the user has to agree',
+    'consent_required',
+    (ctx) => !ctx.oidc.result?.consent,
+  );
+  prompts.get('login')!.checks.push(login);
+  prompts.get('consent')!.checks.push(consent);
+  return prompts;
+}
+
+/** The `scope` that counts at this moment: of the request, or of the code or refresh token that it presents. */
+function requestedScope(ctx: KoaContextWithOIDC): string {
+  const { params, entities } = ctx.oidc;
+  const asked = params?.['scope'];
+  if (typeof asked === 'string') return asked;
+  return entities.AuthorizationCode?.scope ?? entities.RefreshToken?.scope ?? '';
+}
+
+/** SMART App Launch 2.2 §4.1.1: the token is for the FHIR server that the app means. */
+function requireAudience(aud: string | undefined, base: string): void {
+  const meant = aud?.replace(/\/+$/, '');
+  if (meant !== base && meant !== `${base}/fhir`) {
+    throw new errors.InvalidRequest('aud must be the URL of this FHIR server');
+  }
+}
+
+async function requireLaunch(
+  ctx: KoaContextWithOIDC,
+  id: string | undefined,
+  contexts: LaunchContexts,
+): Promise<void> {
+  const scopes = String(ctx.oidc.params?.['scope'] ?? '').split(' ');
+  if (id === undefined) {
+    if (scopes.includes('launch'))
+      throw new errors.InvalidRequest('the launch scope needs the launch parameter');
+    return;
+  }
+  if (!(await contexts.find(id))) throw new errors.InvalidRequest('the launch is not known or has expired');
+}
+
+/**
+ * OpenID Connect drops `offline_access` without `prompt=consent`; consent is asked for here in any case, so it is said
+ * in the app's name.
+ * @param path of the authorization endpoint, with its query
+ */
+export function askingForConsent(path: string): string {
+  const [endpoint, query = ''] = path.split('?', 2) as [string, string?];
+  const parameters = new URLSearchParams(query);
+  const offline = parameters.get('scope')?.split(' ').includes('offline_access');
+  return offline && !parameters.has('prompt') ? `${endpoint}?${query}&prompt=consent` : path;
+}
+
+/** The launch context in the token answer, SMART App Launch 2.2 §4.1.6. */
+function withContext(contexts: LaunchContexts, issuer: string) {
+  return async (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
+    await next();
+    if (ctx.path !== PATHS.token || ctx.status !== 200) return;
+    const grantId = ctx.oidc.entities.AccessToken?.grantId;
+    const context = grantId === undefined ? undefined : await contexts.of(grantId);
+    if (!context) return;
+    const { patient, encounter, fhirUser, needPatientBanner } = context;
+    const scopes = ctx.oidc.entities.AccessToken!.scope?.split(' ') ?? [];
+    Object.assign(ctx.body as object, {
+      ...(patient && { patient }),
+      ...(encounter && { encounter }),
+      ...(scopes.includes('fhirUser') && { fhirUser }),
+      ...(patient && { need_patient_banner: needPatientBanner }),
+      smart_style_url: `${issuer}/smart-style.json`,
+    });
+  };
+}

@@ -1,0 +1,117 @@
+import Database from 'better-sqlite3';
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Adapter, AdapterPayload } from 'oidc-provider';
+import { errors } from 'oidc-provider';
+
+/** What the authorization servers of all tenants remember: one table here, a shared store when several gateways run. */
+export interface State {
+  /** The rows of one tenant and model. A model's name is the authorization server's own, or one of ours. */
+  model(tenant: string, name: string): Adapter;
+  /** How many rows of a model there are that have not expired. */
+  count(tenant: string, name: string): number;
+  close(): void;
+}
+
+interface Row {
+  payload: string;
+  consumed: number | null;
+}
+
+/** So that a token that has just expired is said to be expired. */
+const GRACE_SECONDS = 60;
+const WRITES_BETWEEN_CLEANUPS = 256;
+
+/**
+ * State in a SQLite file. Ids are bearer secrets (tokens, codes, sessions): only their hashes are stored, so that a
+ * copy of the file opens nothing.
+ * @param file its path, or `:memory:`
+ * @param now milliseconds since the epoch
+ */
+export function sqliteState(file: string, now: () => number): State {
+  if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const db = new Database(file, { timeout: 5000 });
+  if (file !== ':memory:') chmodSync(file, 0o600);
+  db.pragma('journal_mode = WAL');
+  db.pragma('synchronous = NORMAL');
+  db.exec(`
+    CREATE TABLE IF NOT EXISTS oauth (
+      tenant TEXT NOT NULL, model TEXT NOT NULL, id TEXT NOT NULL, payload TEXT NOT NULL,
+      grant_id TEXT, uid TEXT, consumed INTEGER, expires INTEGER,
+      PRIMARY KEY (tenant, model, id)
+    ) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS oauth_grant ON oauth (tenant, model, grant_id) WHERE grant_id IS NOT NULL;
+    CREATE INDEX IF NOT EXISTS oauth_uid ON oauth (tenant, model, uid) WHERE uid IS NOT NULL;
+    CREATE INDEX IF NOT EXISTS oauth_expires ON oauth (expires) WHERE expires IS NOT NULL;`);
+  const alive = '(expires IS NULL OR expires > ?)';
+  const upsert = db.prepare(
+    `INSERT INTO oauth (tenant, model, id, payload, grant_id, uid, expires) VALUES (?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET payload = excluded.payload, grant_id = excluded.grant_id, uid = excluded.uid, expires = excluded.expires`,
+  );
+  const find = db.prepare<unknown[], Row>(
+    `SELECT payload, consumed FROM oauth WHERE tenant = ? AND model = ? AND id = ? AND ${alive}`,
+  );
+  const findByUid = db.prepare<unknown[], Row>(
+    `SELECT payload, consumed FROM oauth WHERE tenant = ? AND model = ? AND uid = ? AND ${alive}`,
+  );
+  const consume = db.prepare(
+    'UPDATE oauth SET consumed = ? WHERE tenant = ? AND model = ? AND id = ? AND consumed IS NULL',
+  );
+  const destroy = db.prepare('DELETE FROM oauth WHERE tenant = ? AND model = ? AND id = ?');
+  const revoke = db.prepare('DELETE FROM oauth WHERE tenant = ? AND model = ? AND grant_id = ?');
+  const cleanup = db.prepare('DELETE FROM oauth WHERE expires < ?');
+  const counted = db.prepare<unknown[], { rows: number }>(
+    `SELECT count(*) AS rows FROM oauth WHERE tenant = ? AND model = ? AND ${alive}`,
+  );
+  const seconds = () => Math.floor(now() / 1000);
+  let writes = 0;
+
+  const model = (tenant: string, name: string): Adapter => {
+    const key = (id: string) => createHash('sha256').update(`${name}\0${id}`).digest('base64url');
+    // A session is also found by its uid, and then tells its id.
+    const keepsId = name === 'Session';
+    const read = (row: Row | undefined, id?: string): AdapterPayload | undefined => {
+      if (!row) return undefined;
+      const payload = JSON.parse(row.payload) as AdapterPayload;
+      if (id !== undefined && 'kind' in payload) payload.jti = id;
+      if (row.consumed !== null) payload.consumed = row.consumed;
+      return payload;
+    };
+    return {
+      async upsert(id, payload, expiresIn) {
+        if (++writes % WRITES_BETWEEN_CLEANUPS === 0) cleanup.run(seconds() - GRACE_SECONDS);
+        const { jti, ...rest } = payload;
+        const text = JSON.stringify(keepsId ? { ...rest, jti } : rest);
+        const expires = expiresIn === undefined ? null : seconds() + expiresIn;
+        upsert.run(tenant, name, key(id), text, payload.grantId ?? null, payload.uid ?? null, expires);
+      },
+      async find(id) {
+        return read(find.get(tenant, name, key(id), seconds() - GRACE_SECONDS), id);
+      },
+      async findByUid(uid) {
+        return read(findByUid.get(tenant, name, uid, seconds() - GRACE_SECONDS));
+      },
+      async findByUserCode() {
+        return undefined; // there is no device flow
+      },
+      async consume(id) {
+        // Of two that come at once, one wins (RFC 6749 §10.5).
+        const { changes } = consume.run(seconds(), tenant, name, key(id));
+        if (changes === 0) throw new errors.InvalidGrant('already used');
+      },
+      async destroy(id) {
+        destroy.run(tenant, name, key(id));
+      },
+      async revokeByGrantId(grantId) {
+        revoke.run(tenant, name, grantId);
+      },
+    };
+  };
+
+  return {
+    model,
+    count: (tenant, name) => counted.get(tenant, name, seconds())!.rows,
+    close: () => void db.close(),
+  };
+}
