@@ -1,6 +1,6 @@
-import { choices } from './demonstration.ts';
 import type { Person, User } from './identify.ts';
 import { escaped, page } from './page.ts';
+import { choices } from './person-buttons.ts';
 import { inWords } from './scopes-in-words.ts';
 
 /** Which app is asking. Its name is its own word; where it lives is registered. */

@@ -2,6 +2,7 @@ import type { Tenant } from '../../../schema/tenant.ts';
 import { expiringCache } from '../expiring-cache.ts';
 import type { Identify, Person, User } from './identify.ts';
 import { escaped, page } from './page.ts';
+import { choices } from './person-buttons.ts';
 
 /** The people of a tenant's clinical record: its patients, and whoever treats them. */
 export type People = (tenant: Tenant) => Promise<readonly Person[]>;
@@ -43,14 +44,3 @@ ${clinicians.length > 0 ? `<h2>A clinician, with anybody’s record</h2>${choice
 }
 
 const isPatient = ({ reference }: Person) => reference.startsWith('Patient/');
-
-/** A button for each person. */
-export function choices(name: 'account' | 'patient', people: readonly Person[]): string {
-  const value = (person: Person) => (name === 'account' ? person.reference : person.id);
-  const buttons = people.map(
-    (person) =>
-      `<li><button name="${name}" value="${escaped(value(person))}">${escaped(person.name)}` +
-      `${person.birthDate ? `<small>born ${escaped(person.birthDate)}</small>` : ''}</button>`,
-  );
-  return `<ul class="people">${buttons.join('')}</ul>`;
-}

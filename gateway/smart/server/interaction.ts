@@ -6,7 +6,7 @@ import { needsPatient, NO_DATA } from './grantable.ts';
 import type { Identify, Person, User } from './identify.ts';
 import type { Context } from './launch.ts';
 import type { TenantServer } from './provider.ts';
-import { LIFETIMES } from './provider.ts';
+import { LIFETIMES } from './settings.ts';
 
 /** What the browser is answered: a page, or where to go on. */
 export type Step = { html: string; redirectUri?: string } | { location: string };

@@ -7,9 +7,10 @@ import { bearerToken } from '../bearer.ts';
 import { NoInteraction } from './interaction.ts';
 import { describe, mayIntrospect } from './own-token.ts';
 import { page, pageHeaders } from './page.ts';
-import { askingForConsent, PATHS } from './provider.ts';
+import { askingForConsent } from './provider.ts';
 import { register } from './registration.ts';
 import type { AuthorizationServer, Served } from './server.ts';
+import { PATHS } from './settings.ts';
 
 const LONGEST_BODY = 16 * 1024;
 
