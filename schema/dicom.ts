@@ -119,4 +119,5 @@ const FRAME_MEDIA_TYPES: Record<string, string> = {
   '1.2.840.10008.1.2.4.202': 'image/jphc',
   '1.2.840.10008.1.2.4.203': 'image/jphc',
   '1.2.840.10008.1.2.5': 'image/dicom-rle',
+  '1.2.840.10008.1.2.8.1': 'application/x-deflate',
 };

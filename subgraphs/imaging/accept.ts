@@ -80,6 +80,7 @@ export function objectForms(accept: readonly MediaRange[], isInstance: boolean):
       if (part !== 'application/dicom') return [];
       return [{ form: 'multipart', transferSyntax: named ?? TransferSyntax.ExplicitVRLittleEndian }];
     }
+    if (type === 'application/*' && isInstance) return [{ form: 'single', transferSyntax: named ?? '*' }];
     if (type === 'application/dicom' && isInstance) {
       return [{ form: 'single', transferSyntax: named ?? TransferSyntax.ExplicitVRLittleEndian }];
     }
@@ -90,7 +91,7 @@ export function objectForms(accept: readonly MediaRange[], isInstance: boolean):
 
 /** Other names of a frame's media type that are in use, PS3.18 §8.7.3.3 and its older editions. */
 const ALIASES: Record<string, readonly string[]> = {
-  'image/jls': ['image/x-jls'],
+  'image/jls': ['image/x-jls', 'image/jpls'],
   'image/jp2': ['image/j2c', 'image/x-jp2', 'image/jpx'],
   'image/jphc': ['image/x-jphc', 'image/jph'],
   'image/dicom-rle': ['image/x-dicom-rle'],

@@ -1,10 +1,10 @@
-import { Tag, text, type DicomJson } from '../../schema/dicom.ts';
+import { Tag, text, type DicomElement, type DicomJson } from '../../schema/dicom.ts';
 import type { Level, Target } from './sources/source.ts';
 
 /** Addresses in answers: always our own public base, never an archive's (DW-4). */
 
 /** Where the archive has its objects; of no use to our callers, and not theirs to know. */
-const INTERNAL = ['00080054', Tag.RetrieveURL, '0040E010', '0040E011'];
+const INTERNAL = new Set<string>(['00080054', Tag.RetrieveURL, '0040E010', '0040E011']);
 
 /**
  * A QIDO-RS row with our RetrieveURL (PS3.18 §10.6.3.3).
@@ -19,7 +19,7 @@ export function withRetrieveUrl(row: DicomJson, level: Level, base: string, stud
     ...(level === 'study' ? [] : ['series', text(row, Tag.SeriesInstanceUID) ?? '']),
     ...(level === 'instance' ? ['instances', text(row, Tag.SOPInstanceUID) ?? ''] : []),
   ].join('/');
-  return { ...without(row), [Tag.RetrieveURL]: { vr: 'UR', Value: [url] } };
+  return { ...rewritten(row, () => undefined), [Tag.RetrieveURL]: { vr: 'UR', Value: [url] } };
 }
 
 /** Metadata whose BulkDataURIs, relative to the instance, lead to our base. */
@@ -33,22 +33,23 @@ export function absoluteBulkData(row: DicomJson, target: Target, base: string): 
     'instances',
     text(row, Tag.SOPInstanceUID) ?? target.instanceUid ?? '',
   ].join('/');
-  const visit = (dataset: DicomJson): DicomJson =>
-    Object.fromEntries(
-      Object.entries(dataset).map(([tag, element]) => {
-        if (element.BulkDataURI !== undefined) {
-          return [tag, { ...element, BulkDataURI: `${instance}/${element.BulkDataURI}` }];
-        }
-        if (element.vr !== 'SQ' || !element.Value) return [tag, element];
-        return [tag, { ...element, Value: element.Value.map((item) => visit((item ?? {}) as DicomJson)) }];
-      }),
-    );
-  return visit(without(row));
+  return rewritten(row, (element) =>
+    // A source gives relative ones; any other leads to a host that is not ours.
+    element.BulkDataURI!.includes('://')
+      ? undefined
+      : { ...element, BulkDataURI: `${instance}/${element.BulkDataURI}` },
+  );
 }
 
-function without(row: DicomJson): DicomJson {
-  const kept = { ...row };
-  for (const tag of INTERNAL) delete kept[tag];
-  for (const tag of Object.keys(kept)) if (kept[tag]?.BulkDataURI?.includes('://')) delete kept[tag];
-  return kept;
+/** A copy of a data set, its items included, without internal addresses. @param bulk what becomes of bulk data */
+function rewritten(dataset: DicomJson, bulk: (element: DicomElement) => DicomElement | undefined): DicomJson {
+  const copy: DicomJson = {};
+  for (const [tag, element] of Object.entries(dataset)) {
+    if (INTERNAL.has(tag)) continue;
+    const { vr, Value, BulkDataURI } = element;
+    const items = vr === 'SQ' && Value?.map((item) => rewritten((item ?? {}) as DicomJson, bulk));
+    const kept = BulkDataURI === undefined ? element : bulk(element);
+    if (kept) copy[tag] = items ? { ...kept, Value: items } : kept;
+  }
+  return copy;
 }

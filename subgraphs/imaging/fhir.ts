@@ -53,6 +53,9 @@ export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsy
 
 async function search(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions) {
   acceptable(request);
+  if (request.method === 'POST' && request.headers['content-type'] && typeof request.body !== 'string') {
+    throw new Fault('unsupported_media_type', `A search is posted as ${FORM}.`);
+  }
   const { tenant } = request;
   const imaging = opened(request, reply, options);
   const parsed = parseSearch(parameters(request), {
@@ -127,12 +130,7 @@ function parameters(request: FastifyRequest): [string, string][] {
   const url = request.raw.url ?? '';
   const question = url.indexOf('?');
   const query = [...new URLSearchParams(question < 0 ? '' : url.slice(question + 1))];
-  if (request.method !== 'POST') return query;
-  const type = request.headers['content-type'];
-  if (type !== undefined && typeof request.body !== 'string') {
-    throw new Fault('unsupported_media_type', `A search is posted as ${FORM}.`);
-  }
-  return [...query, ...new URLSearchParams(typeof request.body === 'string' ? request.body : '')];
+  return typeof request.body === 'string' ? [...query, ...new URLSearchParams(request.body)] : query;
 }
 
 /** FHIR bases whose `Patient/{id}` are the tenant's patients. */
@@ -166,7 +164,7 @@ function acceptable(request: FastifyRequest): void {
 }
 
 function send(request: FastifyRequest, reply: FastifyReply, resource: Resource | Bundle): FastifyReply {
-  const pretty = /[?&]_pretty=true(&|$)/.test(request.raw.url ?? '');
+  const pretty = parameters(request).findLast(([name]) => name === '_pretty')?.[1] === 'true';
   if (!reply.hasHeader('cache-control')) void reply.header('cache-control', 'private');
   return reply
     .header('vary', 'Authorization, Accept')

@@ -1,6 +1,7 @@
 import { Fault } from '../../schema/fault.ts';
 import type { ImagesConfig } from '../../schema/tenant.ts';
 import { unpadded, type PatientKey, type Reach } from './ownership.ts';
+import { hasWildcard } from './wildcards.ts';
 
 /**
  * PatientIDs to ask a source for: the caller's own, or those of them that the request names (DW-3).
@@ -21,19 +22,8 @@ export function keysFor(
     }
     return own.filter(({ value }) => ids.includes(value));
   }
-  if (ids.some((id) => /[*?]/.test(id))) return 'pattern';
+  if (ids.some(hasWildcard)) return 'pattern';
   return ids.map((value) => ({ value, ...(config.issuer !== undefined && { issuer: config.issuer }) }));
-}
-
-/** `*` and `?` of PS3.4 §C.2.2.2.4. */
-export function patternOf(ids: readonly string[]): RegExp {
-  const escaped = ids.map((id) =>
-    id
-      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-      .replace(/\*/g, '.*')
-      .replace(/\?/g, '.'),
-  );
-  return new RegExp(`^(?:${escaped.join('|')})$`, 's');
 }
 
 export function isLimited(reaches: readonly Reach[] | undefined): boolean {

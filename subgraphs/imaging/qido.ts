@@ -41,6 +41,8 @@ const KEYS: Record<Level, Record<string, Kind>> = {
     SeriesDescription: 'text',
     PerformedProcedureStepStartDate: 'date',
     PerformedProcedureStepStartTime: 'time',
+    'RequestAttributesSequence.ScheduledProcedureStepID': 'text',
+    'RequestAttributesSequence.RequestedProcedureID': 'text',
   },
   instance: {
     SOPClassUID: 'uid',
@@ -51,8 +53,8 @@ const KEYS: Record<Level, Record<string, Kind>> = {
   },
 };
 
-/** Not matched below their own level: there it is a count over the study, which servers do not make. */
-const OWN_LEVEL_ONLY = new Set<string>([Tag.ModalitiesInStudy]);
+/** Not matched below their own level, where rows do not have them. */
+const OWN_LEVEL_ONLY = /^ModalitiesInStudy$|\./;
 
 const LEVELS: readonly Level[] = ['study', 'series', 'instance'];
 const MAX_VALUES = 500;
@@ -91,7 +93,7 @@ export function parseQido(
       if (once.has(name)) throw bad(`${name} is given twice.`);
       once.set(name, value);
     } else if (name !== 'accept' && name !== 'charset') {
-      const tag = tagOf(name);
+      const tag = attributePath(name);
       const kind = tag === undefined ? undefined : allowed.get(tag);
       if (tag === undefined || kind === undefined) ignored.push(name);
       // Every value is taken, whichever of its names the key has: a source would pick one of them (DW-3).
@@ -114,13 +116,18 @@ export function parseQido(
   return { query, ignored };
 }
 
+/** An attribute by keyword or tag, or one of a sequence's items by both with a dot (PS3.18 §8.3.4.1), as tags. */
+function attributePath(name: string): string | undefined {
+  const tags = name.split('.').map(tagOf);
+  return tags.includes(undefined) ? undefined : tags.join('.');
+}
+
 /** Tags that a search of this level may match: its own and those of the levels above. */
 function keysOf(level: Level): Map<string, Kind> {
   const keys = new Map<string, Kind>();
   for (const above of LEVELS.slice(0, LEVELS.indexOf(level) + 1)) {
     for (const [keyword, kind] of Object.entries(KEYS[above])) {
-      const tag = tagOf(keyword)!;
-      if (above === level || !OWN_LEVEL_ONLY.has(tag)) keys.set(tag, kind);
+      if (above === level || !OWN_LEVEL_ONLY.test(keyword)) keys.set(attributePath(keyword)!, kind);
     }
   }
   return keys;
@@ -145,7 +152,8 @@ function includeFields(fields: readonly string[], ignored: string[]): readonly s
   if (fields.includes('all')) return 'all';
   const tags = new Set<string>();
   for (const field of fields.filter(Boolean)) {
-    const tag = tagOf(field);
+    // An attribute of a sequence's items comes with the sequence.
+    const tag = attributePath(field)?.split('.')[0];
     if (tag) tags.add(tag);
     else ignored.push('includefield');
   }

@@ -1,42 +1,30 @@
 import type { Readable } from 'node:stream';
-import type { FastifyBaseLogger } from 'fastify';
-import { requirePatient, type Access } from '../../schema/access.ts';
+import type { Access } from '../../schema/access.ts';
 import { Tag, text, UID, type DicomJson } from '../../schema/dicom.ts';
 import { Fault } from '../../schema/fault.ts';
 import { requireScope, type Coverage } from '../../schema/scopes.ts';
-import type { ImagesConfig, Tenant } from '../../schema/tenant.ts';
-import { belongsTo, coveredBy, reachOf, unpadded, type PatientKey, type Reach } from './ownership.ts';
-import { isLimited, keysFor, patternOf } from './patient-keys.ts';
-import { patiently, primed } from './patience.ts';
+import type { Tenant } from '../../schema/tenant.ts';
+import { CallerReach, type CallerReachOptions } from './caller-reach.ts';
+import { coveredBy, unpadded, type PatientKey, type Reach } from './ownership.ts';
+import { isLimited, keysFor } from './patient-keys.ts';
+import { primed } from './patience.ts';
 import type { QidoQuery } from './qido.ts';
-import type { TenantImages } from './sources/open.ts';
 import type {
   BulkData,
   Frames,
   ImagingSource,
   InstanceTarget,
   Level,
-  SourceQuery,
   StoredInstance,
   Target,
 } from './sources/source.ts';
-import type { Detail, Directory, Imaging, SearchResult, StudyFilter, StudyRecord } from './studies.ts';
-import { OWNER_TTL, SEARCH_TTL, type StudyCache } from './study-cache.ts';
+import type { Detail, Imaging, SearchResult, StudyFilter, StudyRecord } from './studies.ts';
+import { OWNER_TTL } from './study-cache.ts';
 import { byStudy, newestFirst } from './study-rows.ts';
+import { notFound, TenantSource, type TenantSourceOptions } from './tenant-source.ts';
+import { wildcards } from './wildcards.ts';
 
-export interface RestrictedStudiesOptions {
-  tenant: Tenant;
-  access: Access;
-  /** The tenant's image source; throws Fault where its backend is not built. */
-  images(): TenantImages;
-  cache: StudyCache;
-  directory: Directory;
-  /** Seconds since the epoch. */
-  now(): number;
-  log: Pick<FastifyBaseLogger, 'warn'>;
-  /** Ends what was begun for this request when its caller leaves. */
-  signal?: AbortSignal | undefined;
-}
+export type RestrictedStudiesOptions = CallerReachOptions & TenantSourceOptions;
 
 const ALL: ReadonlyMap<string, readonly string[]> = new Map();
 const LEVELS: Record<Detail, readonly Level[]> = {
@@ -49,25 +37,24 @@ const LEVELS: Record<Detail, readonly Level[]> = {
 export class RestrictedStudies implements Imaging {
   readonly tenant: Tenant;
   readonly access: Access;
-  private readonly options: RestrictedStudiesOptions;
+  private readonly source: TenantSource;
+  private readonly caller: CallerReach;
   private readonly asked = new Map<string, Promise<StudyRecord[]>>();
-  private readonly owners = new Map<string, Promise<string | undefined>>();
-  private opened: TenantImages | undefined;
-  private own: readonly Reach[] | undefined;
 
   constructor(options: RestrictedStudiesOptions) {
     this.tenant = options.tenant;
     this.access = options.access;
-    this.options = options;
+    this.source = new TenantSource(options);
+    this.caller = new CallerReach(options, () => this.source.config);
   }
 
   async search(query: QidoQuery): Promise<SearchResult> {
-    const coverage = requireScope(this.access, 'ImagingStudy', 's');
-    const config = this.lookup();
-    const reaches = this.reaches();
+    const coverage = this.maySearch();
+    const { config } = this.source;
+    const reaches = this.caller.all();
     const named = query.patientIds?.filter((id) => id !== '' && id !== '*');
     const keys = keysFor(reaches, named, config);
-    const pattern = keys === 'pattern' ? patternOf(named!) : undefined;
+    const pattern = keys === 'pattern' ? wildcards(named!) : undefined;
     if (query.studyUid !== undefined) await this.owned(query.studyUid, coverage);
     if (query.limit === 0) return { rows: [], more: false };
 
@@ -78,7 +65,7 @@ export class RestrictedStudies implements Imaging {
       config.matchBirthDate ||
       isLimited(reaches);
     const { limit, offset = 0 } = query;
-    const found = await this.ask({
+    const found = await this.source.ask({
       level: query.level,
       ...(query.studyUid !== undefined && { studyUid: query.studyUid }),
       ...(query.seriesUid !== undefined && { seriesUid: query.seriesUid }),
@@ -88,7 +75,7 @@ export class RestrictedStudies implements Imaging {
       ...(!ownPaging && limit !== undefined && { limit: limit + 1 }),
       ...(!ownPaging && offset > 0 && { offset }),
     });
-    let rows = found.filter((row) => this.isReached(row, reaches));
+    let rows = found.filter((row) => this.caller.includes(reaches, row));
     if (pattern) rows = rows.filter((row) => pattern.test(unpadded(text(row, Tag.PatientID))));
     rows = await this.covered(rows, query.level, coverage);
     if (ownPaging) rows = rows.slice(offset);
@@ -96,10 +83,9 @@ export class RestrictedStudies implements Imaging {
   }
 
   async studiesOf(patientId: string | undefined, filter: StudyFilter = {}): Promise<StudyRecord[]> {
-    const coverage = requireScope(this.access, 'ImagingStudy', 's');
+    const coverage = this.maySearch();
     const { detail = 'series', studyUids } = filter;
-    const reaches = await this.reachesOf(patientId);
-    if (!reaches && patientId !== undefined && this.lookup().lookup !== 'all-studies-on-server') return [];
+    const reaches = patientId === undefined ? this.caller.all() : await this.caller.of(patientId);
     // One patient's studies are few and asked for again and again within a request; everybody's are not fetched whole.
     const byUid = reaches === undefined && studyUids !== undefined;
     const question = JSON.stringify([patientId, detail, byUid && studyUids]);
@@ -115,48 +101,37 @@ export class RestrictedStudies implements Imaging {
 
   async study(studyUid: string, detail: Detail = 'series'): Promise<StudyRecord | undefined> {
     const coverage = requireScope(this.access, 'ImagingStudy', 'r');
-    this.lookup();
+    this.source.undelayed('lookupUntil');
     if (!UID.test(studyUid)) return undefined;
-    const owned = await this.owned(studyUid, coverage).catch((error: unknown) => {
+    const study = await this.owned(studyUid, coverage).catch((error: unknown) => {
       if (error instanceof Fault && error.code === 'not_found') return undefined;
       throw error;
     });
-    if (!owned) return undefined;
+    if (!study) return undefined;
     const [series = [], instances] = await Promise.all(
-      LEVELS[detail].slice(1).map((level) => this.ask({ level, studyUid, match: ALL, includeField: [] })),
+      LEVELS[detail]
+        .slice(1)
+        .map((level) => this.source.ask({ level, studyUid, match: ALL, includeField: [] })),
     );
-    const patientId = owned.patientId ?? (await this.patientIdOf(owned.study));
-    return {
-      ...(patientId !== undefined && { patientId }),
-      study: owned.study,
-      series,
-      ...(instances && { instances }),
-    };
+    return this.record(await this.caller.ownerOf(study, this.caller.all()), study, series, instances);
   }
 
-  async patientByIdentifier(value: string, system?: string): Promise<string> {
-    const { patients } = this.access;
-    const id =
-      patients === 'all'
-        ? await this.options.directory.find(this.tenant, this.access, value, system)
-        : patients.find(({ identity }) =>
-            identity?.identifier.some((own) => own.value === value && (!system || own.system === system)),
-          )?.id;
-    if (id === undefined)
-      throw new Fault('forbidden', 'The token does not give access to the patient that was asked for.');
-    return id;
+  patientByIdentifier(value: string, system?: string): Promise<string> {
+    return this.caller.patientByIdentifier(value, system);
   }
 
   async metadata(target: Target): Promise<DicomJson[]> {
     const source = await this.readable(target);
-    const rows = await this.patiently((signal) => source.metadata(target, signal));
+    const rows = await this.source.patiently((signal) => source.metadata(target, signal));
     if (rows.length === 0) throw notFound();
     return rows;
   }
 
   async retrieve(target: Target, transferSyntax: string): Promise<AsyncIterable<StoredInstance>> {
     const source = await this.readable(target);
-    const opened = await this.patiently((signal) => primed(source.retrieve(target, transferSyntax, signal)));
+    const opened = await this.source.patiently((signal) =>
+      primed(source.retrieve(target, transferSyntax, signal)),
+    );
     if (!opened) throw notFound();
     return opened;
   }
@@ -164,47 +139,51 @@ export class RestrictedStudies implements Imaging {
   async relay(target: Target, transferSyntax: string, boundary: string): Promise<Readable | undefined> {
     const source = await this.readable(target);
     if (!source.relay) return undefined;
-    return this.patiently((signal) => source.relay!(target, transferSyntax, boundary, signal));
+    return this.source.patiently((signal) => source.relay!(target, transferSyntax, boundary, signal));
   }
 
   async frames(target: InstanceTarget, numbers: readonly number[]): Promise<Frames> {
     const source = await this.readable(target);
-    return this.patiently((signal) => source.frames(target, numbers, signal));
+    return this.source.patiently((signal) => source.frames(target, numbers, signal));
   }
 
   async bulkdata(target: InstanceTarget, path: string): Promise<BulkData> {
     const source = await this.readable(target);
-    return this.patiently((signal) => source.bulkdata(target, path, signal));
+    return this.source.patiently((signal) => source.bulkdata(target, path, signal));
+  }
+
+  /** The checks before every list. */
+  private maySearch(): Coverage {
+    const coverage = requireScope(this.access, 'ImagingStudy', 's');
+    this.source.undelayed('lookupUntil');
+    return coverage;
   }
 
   /** The checks before every retrieval of any form (IA-23). */
   private async readable(target: Target): Promise<ImagingSource> {
     const coverage = requireScope(this.access, 'ImagingStudy', 'r');
-    const { config, open } = this.images();
-    this.delayed(config.delay.retrieveUntil);
+    this.source.undelayed('retrieveUntil');
     await this.owned(target.studyUid, coverage);
-    return open();
+    return this.source.open();
   }
 
   /**
    * The study, when the caller reaches it. The source is asked by UID alone: should two patients' studies carry the same
-   * UID, retrieving by it would mix them, and so both have to be the caller's (IA-24).
+   * UID, retrieving by it would mix them, and so both have to be the caller's (IA-24). No kept answer refuses: a study
+   * out of reach costs the call that one costs which is not there, and so takes as long (IA-7).
    * @throws Fault `not_found` otherwise
    */
-  private async owned(
-    studyUid: string,
-    coverage: Coverage,
-  ): Promise<{ study: DicomJson; patientId?: string }> {
-    const reaches = this.reaches();
+  private async owned(studyUid: string, coverage: Coverage): Promise<DicomJson> {
+    const reaches = this.caller.all();
     const match = new Map([[Tag.StudyInstanceUID as string, [studyUid]]]);
-    const found = await this.ask({ level: 'study', match, includeField: [] }, OWNER_TTL);
-    const rows = found.filter((row) => text(row, Tag.StudyInstanceUID) === studyUid);
-    if (rows.length === 0 || !rows.every((row) => this.isReached(row, reaches) && coveredBy(row, coverage))) {
-      throw notFound();
-    }
-    const study = rows[0]!;
-    const patientId = reaches?.find((reach) => belongsTo(study, reach, this.config()))?.grant.id;
-    return { study, ...(patientId !== undefined && { patientId }) };
+    const studies = (rows: readonly DicomJson[]) =>
+      rows.filter((row) => text(row, Tag.StudyInstanceUID) === studyUid);
+    const ours = (rows: readonly DicomJson[]) =>
+      studies(rows).every((row) => this.caller.includes(reaches, row) && coveredBy(row, coverage));
+    const found = await this.source.ask({ level: 'study', match, includeField: [] }, OWNER_TTL, ours);
+    const [study] = studies(found);
+    if (!study || !ours(found)) throw notFound();
+    return study;
   }
 
   /** At most as many calls as levels, however many studies (issue's speed list). */
@@ -214,72 +193,41 @@ export class RestrictedStudies implements Imaging {
     detail: Detail,
     studyUids: readonly string[] | undefined,
   ): Promise<StudyRecord[]> {
-    const keys = keysFor(reaches, undefined, this.config()) as readonly PatientKey[] | undefined;
+    const keys = keysFor(reaches, undefined, this.source.config) as readonly PatientKey[] | undefined;
     const match = studyUids ? new Map([[Tag.StudyInstanceUID as string, studyUids]]) : ALL;
     const [studies = [], series = [], instances] = await Promise.all(
       LEVELS[detail].map((level) =>
-        this.ask({ level, ...(keys && { patientIds: keys }), match, includeField: [] }),
+        this.source.ask({ level, ...(keys && { patientIds: keys }), match, includeField: [] }),
       ),
     );
-    const mine = (rows: readonly DicomJson[]) => rows.filter((row) => this.isReached(row, reaches));
+    const mine = (rows: readonly DicomJson[]) => rows.filter((row) => this.caller.includes(reaches, row));
     const seriesOf = byStudy(mine(series));
     const instancesOf = instances && byStudy(mine(instances));
     const records = await Promise.all(
       mine(studies).map(async (study): Promise<StudyRecord> => {
         const uid = text(study, Tag.StudyInstanceUID) ?? '';
-        const owner =
-          patientId ??
-          reaches?.find((reach) => belongsTo(study, reach, this.config()))?.grant.id ??
-          (await this.patientIdOf(study));
-        return {
-          ...(owner !== undefined && { patientId: owner }),
+        const owner = patientId ?? (await this.caller.ownerOf(study, reaches));
+        return this.record(
+          owner,
           study,
-          series: seriesOf.get(uid) ?? [],
-          ...(instancesOf && { instances: instancesOf.get(uid) ?? [] }),
-        };
+          seriesOf.get(uid) ?? [],
+          instancesOf && (instancesOf.get(uid) ?? []),
+        );
       }),
     );
     return records.sort(newestFirst);
   }
 
-  /** What every granted patient reaches; undefined where the Access reaches all. */
-  private reaches(): readonly Reach[] | undefined {
-    const { patients } = this.access;
-    if (patients === 'all') return undefined;
-    if (patients.length === 0) {
-      throw new Fault('forbidden', 'The token names no patient, so that no patient can be served with it.');
-    }
-    return (this.own ??= patients.map((grant) => reachOf(grant, this.config())));
+  private record(
+    patientId: string | undefined,
+    study: DicomJson,
+    series: readonly DicomJson[],
+    instances: readonly DicomJson[] | undefined,
+  ): StudyRecord {
+    return { ...(patientId !== undefined && { patientId }), study, series, ...(instances && { instances }) };
   }
 
-  /** The same for a patient whom the request names, or for all in reach. */
-  private async reachesOf(patientId: string | undefined): Promise<readonly Reach[] | undefined> {
-    const config = this.lookup();
-    if (patientId === undefined) return this.reaches();
-    const grant = requirePatient(this.access, patientId);
-    if (this.access.patients !== 'all') return [reachOf(grant, config)];
-    if (config.lookup === 'all-studies-on-server') return undefined;
-    const identity = await this.options.directory.read(this.tenant, this.access, patientId);
-    return identity && [reachOf({ ...grant, identity }, config)];
-  }
-
-  private isReached(row: DicomJson, reaches: readonly Reach[] | undefined): boolean {
-    if (!reaches) return true;
-    const config = this.config();
-    if (reaches.some((reach) => belongsTo(row, reach, config))) return true;
-    if (
-      config.matchBirthDate &&
-      reaches.some((reach) => belongsTo(row, reach, { ...config, matchBirthDate: false }))
-    ) {
-      const studyUid = text(row, Tag.StudyInstanceUID);
-      this.options.log.warn(
-        { tenant: this.tenant.key, studyUid },
-        'withheld: birth date contradicts the record',
-      );
-    }
-    return false;
-  }
-
+  /** Rows of studies that a granular scope covers. */
   private async covered(rows: DicomJson[], level: Level, coverage: Coverage): Promise<DicomJson[]> {
     if (!coverage.constraints) return rows;
     if (level === 'study') return rows.filter((row) => coveredBy(row, coverage));
@@ -294,65 +242,4 @@ export class RestrictedStudies implements Imaging {
     );
     return rows.filter((row) => allowed.includes(text(row, Tag.StudyInstanceUID)));
   }
-
-  /** Who the clinical base says owns a study, for callers who reach everybody; where it cannot say, nobody is named. */
-  private patientIdOf(study: DicomJson): Promise<string | undefined> {
-    const mrn = unpadded(text(study, Tag.PatientID));
-    if (this.access.patients !== 'all' || !mrn) return Promise.resolve(undefined);
-    let owner = this.owners.get(mrn);
-    if (!owner) {
-      owner = this.options.directory.find(this.tenant, this.access, mrn).catch((error: unknown) => {
-        if (error instanceof Fault) return undefined;
-        throw error;
-      });
-      this.owners.set(mrn, owner);
-    }
-    return owner;
-  }
-
-  private images(): TenantImages {
-    return (this.opened ??= this.options.images());
-  }
-
-  private config(): ImagesConfig {
-    return this.images().config;
-  }
-
-  private lookup(): ImagesConfig {
-    const config = this.config();
-    this.delayed(config.delay.lookupUntil);
-    return config;
-  }
-
-  private ask(query: SourceQuery, ttl = SEARCH_TTL): Promise<readonly DicomJson[]> {
-    const { key, open } = this.images();
-    const question = `${key}\n${JSON.stringify({ ...query, match: [...query.match] })}`;
-    // Not ended with this request: others may wait for the same answer, and the next one finds it there (IA-19).
-    return this.patiently(() =>
-      this.options.cache.rows(question, ttl, async () => (await open()).search(query)),
-    );
-  }
-
-  private async patiently<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    try {
-      return await patiently(work, this.config().patience, this.options.signal);
-    } catch (error) {
-      throw error instanceof Fault && error.code === 'not_found' ? notFound() : error;
-    }
-  }
-
-  /** REF's forced delay (IA-19). */
-  private delayed(until: number): void {
-    const left = until - this.options.now();
-    if (left <= 0) return;
-    throw new Fault('unavailable', 'The images are still being fetched; ask again later.', {
-      service: 'imaging',
-      retryAfter: left,
-    });
-  }
-}
-
-/** The one answer for a UID that is unknown or out of reach (IA-7). */
-function notFound(): Fault {
-  return new Fault('not_found', 'There is no such object for this caller.');
 }

@@ -25,14 +25,16 @@ export class StudyCache {
   /**
    * @param key tenant, source and question
    * @param ttl seconds
+   * @param serves whether a kept answer may be given; the source is asked where it may not
    */
   async rows(
     key: string,
     ttl: number,
     ask: () => Promise<readonly DicomJson[]>,
+    serves: (rows: readonly DicomJson[]) => boolean = () => true,
   ): Promise<readonly DicomJson[]> {
     const kept = this.kept.get(key);
-    if (kept) return kept;
+    if (kept && serves(kept)) return kept;
     const waiting = this.underWay.get(key);
     if (waiting) return waiting;
     const asking = ask()

@@ -239,8 +239,9 @@ export function byteRange(
   header: string | undefined,
   size: number,
 ): { start: number; end: number } | undefined {
-  const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? '') ?? [];
-  if (!from && !to) return undefined;
+  const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/i.exec(header?.trim() ?? '') ?? [];
+  // Nor is a range that ends before it starts one.
+  if ((!from && !to) || (from && to && Number(to) < Number(from))) return undefined;
   const start = from ? Number(from) : Math.max(0, size - Number(to));
   const end = from && to ? Math.min(Number(to), size - 1) : size - 1;
   if (start > end) throw new Fault('range_not_satisfiable', `The object has ${size} bytes.`);

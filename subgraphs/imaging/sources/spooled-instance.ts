@@ -5,45 +5,70 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { frameMediaType, TransferSyntax } from '../../../schema/dicom.ts';
 import { Fault } from '../../../schema/fault.ts';
-import { readFrames, readFrameTable } from './folder/instance-reader.ts';
-import type { Frames, StoredInstance } from './source.ts';
+import { readBulkData, readFrames, readFrameTable } from './folder/instance-reader.ts';
+import type { IndexedInstance } from './folder/search.ts';
+import type { BulkData, Frames, StoredInstance } from './source.ts';
 
 /**
- * Frames taken from a whole instance, for servers that cannot give them (DW-15): Orthanc knows no frames of HTJ2K, RLE
- * and the retired JPEG processes. The instance lies in a file of its own until the frames were read, not in memory.
+ * Parts taken from a whole instance, for servers that cannot give them (DW-15). The instance lies in a file of its own
+ * until they were read, not in memory.
+ */
+
+/**
+ * Frames: Orthanc knows none of HTJ2K, RLE and the retired JPEG processes.
  * @param numbers from 1
  * @throws Fault `not_found` for an object without pixel data, or without such a frame (DW-7)
  */
-export async function framesOfInstance(
+export function framesOfInstance(
   instance: StoredInstance,
   numbers: readonly number[],
   signal?: AbortSignal,
 ): Promise<Frames> {
-  const directory = await mkdtemp(join(tmpdir(), 'instance-'));
-  const path = join(directory, 'instance.dcm');
-  const remove = () => rm(directory, { recursive: true, force: true });
-  try {
-    await pipeline(instance.stream, createWriteStream(path, { mode: 0o600 }), signal ? { signal } : {});
-    const { size, mtimeMs } = await stat(path);
-    const { transferSyntax } = instance;
-    const stored = {
-      path,
-      size,
-      mtime: mtimeMs,
-      sopInstanceUid: instance.sopInstanceUid ?? '',
-      transferSyntax,
-    };
-    const table = await readFrameTable(path, stored);
+  return spooled(instance, signal, async (file, remove) => {
+    const table = await readFrameTable(file.path, file);
     const native = table.layout.kind === 'native';
     const count = table.layout.kind === 'native' ? table.layout.frames : table.layout.frames.length;
     if (numbers.some((number) => number > count)) {
       throw new Fault('not_found', `The object has ${count} frame${count === 1 ? '' : 's'}.`);
     }
     return {
-      mediaType: native ? 'application/octet-stream' : frameMediaType(transferSyntax),
-      transferSyntax: native ? TransferSyntax.ExplicitVRLittleEndian : transferSyntax,
-      frames: thenRemove(readFrames(path, stored, table, numbers), remove, signal),
+      mediaType: native ? 'application/octet-stream' : frameMediaType(file.transferSyntax),
+      transferSyntax: native ? TransferSyntax.ExplicitVRLittleEndian : file.transferSyntax,
+      frames: thenRemove(readFrames(file.path, file, table, numbers), remove),
     };
+  });
+}
+
+/**
+ * Bulk data, to be opened once.
+ * @param path `bulkdata/{tag}`
+ * @throws Fault `not_found` where the object has none of that name
+ */
+export function bulkDataOfInstance(
+  instance: StoredInstance,
+  path: string,
+  signal?: AbortSignal,
+): Promise<BulkData> {
+  return spooled(instance, signal, async (file, remove) => {
+    const bulk = await readBulkData(file.path, file, path);
+    return { ...bulk, open: (range) => bulk.open(range).once('close', () => void remove()) };
+  });
+}
+
+/** Writes the instance to a file, which is removed when `work` fails, when what it gave was read, or with the request. */
+async function spooled<T>(
+  { stream, sopInstanceUid = '', transferSyntax }: StoredInstance,
+  signal: AbortSignal | undefined,
+  work: (file: IndexedInstance, remove: () => Promise<void>) => Promise<T>,
+): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'instance-'));
+  const path = join(directory, 'instance.dcm');
+  const remove = () => rm(directory, { recursive: true, force: true });
+  try {
+    await pipeline(stream, createWriteStream(path, { mode: 0o600 }), signal ? { signal } : {});
+    signal?.addEventListener('abort', () => void remove(), { once: true });
+    const { size, mtimeMs } = await stat(path);
+    return await work({ path, size, mtime: mtimeMs, sopInstanceUid, transferSyntax }, remove);
   } catch (error) {
     await remove();
     throw error;
@@ -53,9 +78,7 @@ export async function framesOfInstance(
 async function* thenRemove(
   frames: AsyncGenerator<Uint8Array>,
   remove: () => Promise<void>,
-  signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
-  signal?.addEventListener('abort', () => void remove(), { once: true });
   try {
     yield* frames;
   } finally {

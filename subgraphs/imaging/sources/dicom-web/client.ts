@@ -1,6 +1,7 @@
 import { Pool, errors, type Dispatcher } from 'undici';
-import { Fault } from '../../../schema/fault.ts';
-import type { ImagesConfig } from '../../../schema/tenant.ts';
+import { Fault } from '../../../../schema/fault.ts';
+import type { ImagesConfig } from '../../../../schema/tenant.ts';
+import type { Target } from '../source.ts';
 
 /** HTTP to a DICOMweb server: pooled, authenticated, its failures as Faults. */
 
@@ -205,6 +206,12 @@ export function notFound(): Fault {
   return new Fault('not_found', 'No such object for this caller.');
 }
 
+/** Where a server has a study, series or instance, below its endpoint. */
+export function pathOf({ studyUid, seriesUid, instanceUid }: Target): string {
+  const series = seriesUid === undefined ? '' : `/series/${seriesUid}`;
+  return `/studies/${studyUid}${series}${instanceUid === undefined ? '' : `/instances/${instanceUid}`}`;
+}
+
 function isStaleSocket(error: unknown): boolean {
   const code = (error as { code?: string }).code;
   return error instanceof errors.SocketError || code === 'ECONNRESET' || code === 'EPIPE';
@@ -224,6 +231,13 @@ export function asFault(error: unknown): unknown {
         cause: error,
       })
     : new Fault('bad_gateway', 'The image archive cannot be reached.', { service: 'imaging', cause: error });
+}
+
+/** An answer that is not what it should be. */
+export function nonsense(): Fault {
+  return new Fault('bad_gateway', 'The image archive gave an answer that makes no sense.', {
+    service: 'imaging',
+  });
 }
 
 async function discard(body: Body): Promise<void> {

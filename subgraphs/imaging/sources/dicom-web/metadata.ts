@@ -1,0 +1,39 @@
+import { Tag, text, type DicomElement, type DicomJson } from '../../../../schema/dicom.ts';
+import type { Target } from '../source.ts';
+import { relativeBulkData } from './bulk-data-uri.ts';
+
+/**
+ * A server's metadata of one instance as a source gives it: every BulkDataURI is relative to the instance's URL, those
+ * that lead elsewhere are dropped, and numbers are numbers (DW-6). Changes the row.
+ */
+export function ownMetadata(row: DicomJson, target: Target): DicomJson {
+  const instance = [
+    ['studies', text(row, Tag.StudyInstanceUID) ?? target.studyUid],
+    ['series', text(row, Tag.SeriesInstanceUID) ?? target.seriesUid],
+    ['instances', text(row, Tag.SOPInstanceUID) ?? target.instanceUid],
+  ];
+  const path = `/${instance.map((pair) => pair.join('/')).join('/')}/`;
+  const visit = (dataset: DicomJson): void => {
+    for (const element of Object.values(dataset)) {
+      if (element.BulkDataURI !== undefined) {
+        const relative = relativeBulkData(element.BulkDataURI, path);
+        if (relative === undefined) delete element.BulkDataURI;
+        else element.BulkDataURI = relative;
+      }
+      if (element.vr === 'SQ') for (const item of element.Value ?? []) visit((item ?? {}) as DicomJson);
+      else if (element.vr === 'DS' || element.vr === 'IS') element.Value = numbers(element);
+    }
+  };
+  visit(row);
+  return row;
+}
+
+/** Orthanc gives decimal and integer strings as they are written, which PS3.18 §F.2.3 allows and few clients expect. */
+function numbers({ Value = [] }: DicomElement): unknown[] {
+  return Value.map((value) => {
+    if (typeof value !== 'string') return value;
+    const number = Number(value);
+    if (value.trim() === '') return null;
+    return Number.isFinite(number) ? number : value;
+  });
+}

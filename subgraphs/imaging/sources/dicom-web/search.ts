@@ -1,0 +1,102 @@
+import { Tag, text, type DicomJson } from '../../../../schema/dicom.ts';
+import { unpadded } from '../../ownership.ts';
+import type { Level, SourceQuery } from '../source.ts';
+import { pathOf } from './client.ts';
+import { askedKeys, type AskedKeys } from './keys.ts';
+
+/**
+ * Attributes asked for beyond what a server gives unasked (PS3.18 §10.6.3.3): those that decide whose a row is, and
+ * those of the FHIR resource. Named one by one, because Orthanc does not expand `includefield=all`.
+ */
+const WANTED: Record<Level, readonly string[]> = {
+  study: [
+    Tag.PatientID,
+    Tag.IssuerOfPatientID,
+    Tag.PatientBirthDate,
+    Tag.StudyDescription,
+    Tag.ModalitiesInStudy,
+    Tag.NumberOfStudyRelatedSeries,
+    Tag.NumberOfStudyRelatedInstances,
+    Tag.TimezoneOffsetFromUTC,
+  ],
+  series: [
+    Tag.PatientID,
+    Tag.IssuerOfPatientID,
+    Tag.PatientBirthDate,
+    Tag.SeriesDate,
+    Tag.SeriesTime,
+    Tag.SeriesDescription,
+    Tag.BodyPartExamined,
+    Tag.Laterality,
+    Tag.PerformingPhysicianName,
+    Tag.NumberOfSeriesRelatedInstances,
+    Tag.TimezoneOffsetFromUTC,
+    Tag.PerformedProcedureStepStartDate,
+    Tag.PerformedProcedureStepStartTime,
+    Tag.RequestAttributesSequence,
+  ],
+  instance: [
+    Tag.PatientID,
+    Tag.IssuerOfPatientID,
+    Tag.PatientBirthDate,
+    Tag.NumberOfFrames,
+    Tag.Rows,
+    Tag.Columns,
+    Tag.AvailableTransferSyntaxUID,
+  ],
+};
+
+/**
+ * QIDO-RS (PS3.18 §10.6) at a server that matches more or less than was asked: every row is judged again here.
+ * @param json the rows that the server has at a path
+ */
+export async function searchServer(
+  query: SourceQuery,
+  json: (path: string) => Promise<DicomJson[]>,
+): Promise<DicomJson[]> {
+  const { patientIds, studyUid, limit, offset = 0 } = query;
+  if (patientIds?.length === 0) return [];
+  const keys = askedKeys(query);
+  const page = async (patientId: string | undefined, paged: boolean) => {
+    const rows = await json(searchPath(query, keys, patientId, paged));
+    const ours = rows.filter((row) => isOf(row, patientIds) && keys.meets(row));
+    return { ours, complete: ours.length === rows.length };
+  };
+  // Within one study its owner was established before; a server need not match PatientID there.
+  const asked = studyUid ? [undefined] : [...new Set(patientIds?.map(({ value }) => value) ?? [undefined])];
+  if (asked.length === 1) {
+    const { ours, complete } = await page(asked[0], true);
+    if (complete || (limit === undefined && offset === 0)) return ours;
+  }
+  const answers = await Promise.all(asked.map((patientId) => page(patientId, false)));
+  return answers.flatMap(({ ours }) => ours).slice(offset, limit === undefined ? undefined : offset + limit);
+}
+
+/** Only keys that were checked (DW-3), each once: Orthanc ignores what it does not know and takes the last of repeated ones. */
+function searchPath(
+  query: SourceQuery,
+  { asked, needed }: AskedKeys,
+  patientId: string | undefined,
+  paged: boolean,
+): string {
+  const { level, studyUid, seriesUid, includeField, limit, offset } = query;
+  const scope = studyUid === undefined ? '' : pathOf({ studyUid, ...(seriesUid && { seriesUid }) });
+  const resource = { study: '/studies', series: `${scope}/series`, instance: `${scope}/instances` }[level];
+  const fields = new Set([...WANTED[level], ...needed, ...(includeField === 'all' ? ['all'] : includeField)]);
+  const keys: (readonly [string, string])[] = [
+    ...asked,
+    ...(patientId === undefined ? [] : [[Tag.PatientID, patientId] as const]),
+    ...[...fields].map((field) => ['includefield', field] as const),
+    ...(paged && limit !== undefined ? [['limit', String(limit)] as const] : []),
+    ...(paged && offset ? [['offset', String(offset)] as const] : []),
+  ];
+  return `${resource}?${keys.map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join('&')}`;
+}
+
+/** PACS matching is not equality (DW-21): every row is compared again, to the letter. */
+function isOf(row: DicomJson, patientIds: SourceQuery['patientIds']): boolean {
+  if (!patientIds) return true;
+  const id = unpadded(text(row, Tag.PatientID));
+  const issuer = unpadded(text(row, Tag.IssuerOfPatientID));
+  return patientIds.some((key) => key.value === id && (key.issuer === undefined || key.issuer === issuer));
+}
