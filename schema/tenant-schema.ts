@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Files } from './generate/files.ts';
 import { writeOrCheck } from './generate/files.ts';
-import { tenantFile } from './tenant.ts';
+import { tenantFile } from './tenant-file.ts';
 
 /**
  * Writes `tenant.schema.json`, by which editors complete and check tenant files.

@@ -34,7 +34,13 @@ export interface AuthorizerDeps extends Outside {
 }
 
 /** What is remembered of a token: never the token itself. */
-type Known = { reach: Reach; client?: string; user?: string; expires: number } | { fault: Fault };
+interface Checked {
+  reach: Reach;
+  client?: string;
+  user?: string;
+  expires: number;
+}
+type Known = Checked | { fault: Fault };
 
 /** SM-9. */
 const REFUSED_SECONDS = 3;
@@ -60,7 +66,7 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
     return kept;
   };
 
-  const check = async (tenant: Tenant, config: ExternalConfig, token: string): Promise<Known> => {
+  const check = async (tenant: Tenant, config: ExternalConfig, token: string): Promise<Checked> => {
     const document = await documents(tenant, config);
     refuseAssertion(token, config.tokenUrl ?? document['token_endpoint']);
     const active = await introspect(deps, tokens, tenant, config, document, token);
@@ -80,8 +86,7 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
   const remember = async (tenant: Tenant, config: ExternalConfig, token: string) => {
     try {
       const value = await check(tenant, config, token);
-      const left = 'expires' in value ? value.expires - seconds() : 0;
-      return { value, seconds: Math.min(left, config.introspectionTtl) };
+      return { value, seconds: Math.min(value.expires - seconds(), config.introspectionTtl) };
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       return { value: { fault: error }, seconds: error.status < 500 ? REFUSED_SECONDS : DOWN_SECONDS };

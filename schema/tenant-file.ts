@@ -1,0 +1,164 @@
+import type { Patient } from 'fhir/r4.js';
+import { z } from 'zod';
+
+/** Keys and types follow the tenant reference; `//key` comments and `$env` references are gone before this is applied. */
+
+const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).transform(withoutSlash);
+const jwk = z.looseObject({ kty: z.string() });
+
+const client = z.strictObject({
+  client_id: z.string().min(1),
+  /** Public half, published for the authorization server; the private half signs our assertions. */
+  jwk: z.looseObject({}).optional(),
+  jwkPrivate: jwk.optional(),
+  client_secret: z.string().optional(),
+  /** How we authenticate the introspection call; by default a bearer token got by `client_credentials` (SM-7). */
+  authentication: z
+    .enum(['bearer', 'private_key_jwt', 'client_secret_basic', 'client_secret_post'])
+    .optional(),
+});
+
+const registeredClient = z.looseObject({
+  client_id: z.string().min(1),
+  redirect_uris: z.array(z.string()).optional(),
+});
+
+const policyRow = z.strictObject({
+  client_id: z.string(),
+  patients: z.array(z.string()),
+  studies: z.array(z.string()).optional(),
+});
+
+const shared = {
+  scope: z.string().nullish(),
+  modes: z.array(z.enum(['app-launch', 'backend-services'])).default(['app-launch']),
+  introspectionTtl: z.number().min(0).max(3600).default(30),
+  capabilityTtl: z.number().min(1).max(86400).default(300),
+  refusedFields: z.enum(['null', 'reject']).default('null'),
+  allowInsecureQuirks: z.boolean().default(false),
+  policy: z.union([z.array(policyRow), z.strictObject({ url })]).default([]),
+  withhold: z.array(z.looseObject({})).default([]),
+  clients: z.array(registeredClient).default([]),
+  /** Further values of `aud` that mean us; our own base and the clinical base always do (IA-5). */
+  audience: z.array(z.string()).default([]),
+};
+
+const external = { ...shared, fhirBaseUrl: url, client: client.optional() };
+
+/** Endpoints, where the EHR's discovery document is missing or wrong. */
+const endpoints = {
+  introspectionUrl: url.optional(),
+  tokenUrl: url.optional(),
+};
+
+export const authorization = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('smart-on-fhir'), ...external, ...endpoints }),
+  z.strictObject({ type: z.literal('smart-on-fhir-with-epic-bugfixes'), ...external, ...endpoints }),
+  z.strictObject({ type: z.literal('smart-on-fhir-with-meditech-bugfixes'), ...external, ...endpoints }),
+  z.strictObject({ type: z.literal('smart-on-fhir-independent'), ...external, ...endpoints }),
+  z.strictObject({
+    type: z.literal('smart-on-fhir-jwt'),
+    ...external,
+    issuer: url.optional(),
+    jwksUri: url.optional(),
+    typ: z.array(z.string()).default(['at+jwt']),
+    algorithms: z.array(z.enum(['RS256', 'RS384', 'ES256', 'ES384', 'PS256', 'PS384'])).optional(),
+  }),
+  z.strictObject({ type: z.literal('embedded'), ...shared, fhirBaseUrl: url.optional() }),
+  z.strictObject({
+    type: z.literal('mock'),
+    ...shared,
+    fhirBaseUrl: url.optional(),
+    client: client.optional(),
+    patient: z.custom<Patient>(isPatient, 'must be a FHIR Patient with an id').optional(),
+    disableAuthzChecks: z.boolean().default(false),
+    /** Older spelling of `disableAuthzChecks`. */
+    disabled: z.boolean().optional(),
+  }),
+]);
+
+export const clinical = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('fhir'), baseUrl: url }),
+  z.strictObject({ type: z.literal('store'), path: z.string().min(1) }),
+  z.strictObject({ type: z.literal('none') }),
+]);
+
+const sourceAuthentication = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('open') }),
+  z.strictObject({ type: z.literal('http-basic'), username: z.string(), password: z.string() }),
+  z.strictObject({ type: z.literal('bearer'), token: z.string().min(1) }),
+  z.strictObject({
+    type: z.literal('oauth2'),
+    tokenUrl: url,
+    client_id: z.string(),
+    client_secret: z.string(),
+    scope: z.string().optional(),
+  }),
+]);
+
+/** The patient's MR-typed identifier, then the first identifier there is (DW-19). */
+const DEFAULT_MRN = ["identifier.where(type.coding.code='MR').value", 'identifier.value.first()'];
+
+const imageSource = {
+  lookup: z
+    .enum(['all-studies-on-server', 'studies-by-mrn', 'studies-by-accession', 'studies-by-identifier'])
+    .transform((lookup) => (lookup === 'studies-by-identifier' ? 'studies-by-mrn' : lookup)),
+  mrn: z.array(z.string().min(1)).min(1).default(DEFAULT_MRN),
+  issuer: z.string().optional(),
+  matchBirthDate: z.boolean().default(false),
+  delay: z
+    .strictObject({ lookupUntil: z.number().default(0), retrieveUntil: z.number().default(0) })
+    .default({ lookupUntil: 0, retrieveUntil: 0 }),
+  patience: z.number().positive().max(600).default(20),
+  endpointStyle: z.enum(['contained', 'included']).default('contained'),
+  retrieve: z.enum(['token', 'capability', 'bearer-capability']).default('token'),
+  strictQuery: z.boolean().default(false),
+};
+
+export const images = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('dicom-web'),
+    ...imageSource,
+    endpoint: url,
+    authentication: sourceAuthentication.default({ type: 'open' }),
+  }),
+  z.strictObject({
+    type: z.literal('dicom-dimse'),
+    ...imageSource,
+    endpoint: z.string().regex(/^dimse:\/\/[^/:]+:\d+$/, 'must read dimse://host:port'),
+    ae: z.string().min(1).max(16).default('STORESCP'),
+    retrieval: z.enum(['c-get', 'c-move']).default('c-get'),
+    authentication: sourceAuthentication.optional(),
+  }),
+  z.strictObject({ type: z.literal('folder'), ...imageSource, path: z.string().min(1) }),
+]);
+
+export const audit = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('stdout') }),
+  z.strictObject({ type: z.literal('file'), path: z.string().min(1) }),
+  z.strictObject({ type: z.literal('fhir'), baseUrl: url }),
+]);
+
+/** A tenant file; `schema/tenant.schema.json` is generated from it. */
+export const tenantFile = z.strictObject({
+  $schema: z.string().optional(),
+  authorization,
+  clinical: clinical.optional(),
+  images: z.union([images, z.array(images).min(1)]),
+  graphql: z
+    .strictObject({
+      introspection: z.boolean().default(false),
+      trustedDocumentsOnly: z.boolean().default(false),
+    })
+    .default({ introspection: false, trustedDocumentsOnly: false }),
+  audit: audit.default({ type: 'stdout' }),
+});
+
+function isPatient(value: unknown): boolean {
+  const patient = value as Partial<Patient> | null;
+  return typeof patient === 'object' && patient?.resourceType === 'Patient' && typeof patient.id === 'string';
+}
+
+function withoutSlash(text: string): string {
+  return text.replace(/\/+$/, '');
+}
