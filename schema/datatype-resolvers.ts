@@ -1,14 +1,12 @@
 import type { Reference, Resource } from 'fhir/r4.js';
-import fhirpath from 'fhirpath';
-import r4 from 'fhirpath/fhir-context/r4';
 import type { DocumentNode, GraphQLFieldResolver } from 'graphql';
 import { Kind } from 'graphql';
-import { LRUCache } from 'lru-cache';
 import { containedTarget } from './contained.ts';
-import { withPlainNumbers } from './decimal.ts';
 import { Fault } from './fault.ts';
 import { faultsAsErrors } from './graphql-fault.ts';
-import { fieldsOf, graphqlType, isResourceType, resourceTypes, tables } from './tables.ts';
+import type { Select } from './item-selector.ts';
+import { itemSelector } from './item-selector.ts';
+import { fieldsOf, graphqlType, isResourceType, tables } from './tables.ts';
 
 /** A member of `ResourceUnion`: a resource, or an entity of the other subgraph known by its id. */
 export type UnionMember = Resource | { __typename: string; id: string };
@@ -64,8 +62,6 @@ export function datatypeResolvers<Context>(
   return resolvers;
 }
 
-type Select = (items: readonly unknown[], expression: string, type: string) => unknown[];
-
 interface ListArguments {
   _count?: number | null;
   _offset?: number | null;
@@ -104,52 +100,6 @@ function narrowed(items: unknown[], args: ListArguments, type: string, select: S
   return start > 0 || (_count !== undefined && _count !== null)
     ? found.slice(start, _count === undefined || _count === null ? undefined : start + _count)
     : found;
-}
-
-/** Functions that can cost without end, call out or print; none of them helps to choose an item. */
-const REFUSED = /\b(matches\w*|replaceMatches|repeat|trace|memberOf|resolve|aggregate)\s*\(|%/;
-const MAX_EXPRESSION = 500;
-
-/** Chooses the items for which a FHIRPath expression is true; compiled expressions are kept. */
-function itemSelector(): Select {
-  const compiled = new LRUCache<string, (item: unknown) => unknown[]>({ max: 200 });
-  const paths = elementPaths();
-  return (items, expression, type) => {
-    if (expression.length > MAX_EXPRESSION || REFUSED.test(expression)) {
-      throw new Fault(
-        'invalid_request',
-        'The fhirpath argument is too long or uses a function that is not allowed.',
-      );
-    }
-    try {
-      const key = `${type} ${expression}`;
-      let evaluate = compiled.get(key);
-      if (!evaluate) {
-        evaluate = fhirpath.compile({ base: paths.get(type) ?? type, expression }, r4, {
-          async: false,
-        }) as (item: unknown) => unknown[];
-        compiled.set(key, evaluate);
-      }
-      return items.filter((item) => evaluate(withPlainNumbers(item))[0] === true);
-    } catch (cause) {
-      throw new Fault('invalid_request', 'The fhirpath argument cannot be evaluated.', { cause });
-    }
-  };
-}
-
-/** Backbone types by the path that FHIRPath knows them by: `ObservationComponent` → `Observation.component`. */
-function elementPaths(): Map<string, string> {
-  const paths = new Map<string, string>();
-  const visit = (type: string, path: string): void => {
-    for (const field of fieldsOf(type)) {
-      if (field.kind !== 'complex' || !field.type.startsWith(type) || field.type === type) continue;
-      if (paths.has(field.type)) continue;
-      paths.set(field.type, `${path}.${field.name}`);
-      visit(field.type, `${path}.${field.name}`);
-    }
-  };
-  for (const type of resourceTypes) visit(type, type);
-  return paths;
 }
 
 /** Contained resources of types that the graph does not have are null. */

@@ -44,9 +44,7 @@ function searchParameter(
   if (definition.type === 'composite') {
     parameter.components = (definition.component ?? []).map((component): SearchComponent => ({
       code: codes.get(component.definition) ?? '',
-      expression: splitOutside(component.expression, '|')
-        .map(portable)
-        .join(' | '),
+      expression: splitOutside(component.expression, '|').map(portable).join(' | '),
     }));
   }
   return parameter;

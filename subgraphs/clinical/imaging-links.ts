@@ -3,6 +3,7 @@ import { UID } from '../../schema/dicom.ts';
 import {
   DICOM_UID_SYSTEM,
   hasIdentifierType,
+  ORDER_ACCESSION_TYPES,
   parseReference,
   refersTo,
   uidFromToken,
@@ -15,9 +16,7 @@ import { readable } from './readable.ts';
  * accession number, whichever exists.
  */
 
-/** The types of an accession number: the order's filler gives ACSN; what the placer gave stands in when it did not. */
 const REPORT_ACCESSIONS = ['ACSN'];
-const ORDER_ACCESSIONS = ['ACSN', 'PLAC'];
 
 /** Study Instance UIDs among identifiers. */
 function uidsOf(identifiers: readonly Identifier[] | undefined): string[] {
@@ -45,7 +44,7 @@ export async function patientIdOf(
 
 /** Accession numbers of an order. */
 export function orderAccessionNumbers(order: ServiceRequest): string[] {
-  return unique(accessionsOf(order.identifier, ORDER_ACCESSIONS));
+  return unique(accessionsOf(order.identifier, ORDER_ACCESSION_TYPES));
 }
 
 /** Accession numbers of a report: its own and those of the orders it answers, as far as the caller may see them. */
@@ -54,9 +53,9 @@ export async function reportAccessionNumbers(
   { identifier, basedOn }: DiagnosticReport,
 ): Promise<string[]> {
   const orders = await Promise.all((basedOn ?? []).map((reference) => orderOf(clinical, reference)));
-  const ofOrders = orders.flatMap((order) => accessionsOf(order?.identifier, ORDER_ACCESSIONS));
+  const ofOrders = orders.flatMap((order) => accessionsOf(order?.identifier, ORDER_ACCESSION_TYPES));
   const named = (basedOn ?? []).flatMap(({ identifier }) =>
-    accessionsOf(identifier && [identifier], ORDER_ACCESSIONS),
+    accessionsOf(identifier && [identifier], ORDER_ACCESSION_TYPES),
   );
   return unique([...accessionsOf(identifier, REPORT_ACCESSIONS), ...named, ...ofOrders]);
 }
