@@ -1,9 +1,10 @@
-import type { Patient, Resource } from 'fhir/r4.js';
+import type { Patient, Resource, ServiceRequest } from 'fhir/r4.js';
 import type { Access, PatientIdentity } from '../schema/access.ts';
 import { Fault } from '../schema/fault.ts';
+import { hasIdentifierType, ORDER_ACCESSION_TYPES, parseReference } from '../schema/fhir.ts';
 import type { Tenant } from '../schema/tenant.ts';
 
-/** What is needed of the clinical record: one Patient, and Patients by identifier. */
+/** What is needed of the clinical record: one resource, and Patients by identifier. */
 export interface PatientRecord {
   read(type: string, id: string): Promise<Resource>;
   search(
@@ -13,8 +14,7 @@ export interface PatientRecord {
 }
 
 /**
- * Who a patient is outside FHIR, from the clinical record and within the caller's own rights: for tenants whose
- * Access reaches everybody and so carries no identities.
+ * Who a patient is outside FHIR, and what an order is called, from the clinical record and within the caller's own rights.
  */
 export function patientDirectory(open: (tenant: Tenant, access: Access) => PatientRecord) {
   return {
@@ -36,6 +36,18 @@ export function patientDirectory(open: (tenant: Tenant, access: Access) => Patie
       const search = { params: [['identifier', token]] as const, count: 2 };
       const { resources } = await open(tenant, access).search('Patient', search);
       return resources.length === 1 ? resources[0]!.id : undefined;
+    },
+
+    async order(tenant: Tenant, access: Access, id: string) {
+      const order = (await open(tenant, access).read('ServiceRequest', id)) as ServiceRequest;
+      const { identifier = [], subject } = order;
+      const patient = parseReference(subject?.reference);
+      return {
+        ...(patient?.type === 'Patient' && { patientId: patient.id }),
+        accessionNumbers: identifier.flatMap((one) =>
+          one.value && ORDER_ACCESSION_TYPES.some((type) => hasIdentifierType(one, type)) ? [one.value] : [],
+        ),
+      };
     },
   };
 }

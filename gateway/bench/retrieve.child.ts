@@ -23,7 +23,11 @@ const imaging = imagingSubgraph({
   dataDir: dataDir!,
   now,
   log: app.log,
-  directory: { read: () => Promise.resolve(undefined), find: () => Promise.resolve(undefined) },
+  directory: {
+    read: () => Promise.resolve(undefined),
+    find: () => Promise.resolve(undefined),
+    order: () => Promise.resolve({ accessionNumbers: [] }),
+  },
 });
 app.addHook('onRequest', async (request) => {
   request.tenant = tenant;

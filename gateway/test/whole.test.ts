@@ -129,6 +129,27 @@ describe('the main job', () => {
   });
 });
 
+test('IA-13 basedon=ServiceRequest/{id}: the studies of an order, by its accession number', async () => {
+  const query = 'query($id: ID!) { Patient(id: $id) { ServiceRequestList { id ImagingStudyList { id } } } }';
+  const { json } = await ask('demo', query, { id: DEMO_PATIENT });
+  const orders = json.data.Patient['ServiceRequestList'] as {
+    id: string;
+    ImagingStudyList: { id: string }[];
+  }[];
+  const found = async (search: string) => {
+    const answer = await house.app.inject({ url: `/demo/fhir/ImagingStudy?${search}` });
+    expect(answer.statusCode).toBe(200);
+    return ((answer.json().entry ?? []) as { resource: { id: string } }[]).map(({ resource }) => resource.id);
+  };
+  expect(orders.some(({ ImagingStudyList }) => ImagingStudyList.length > 0)).toBe(true);
+  for (const { id, ImagingStudyList } of orders) {
+    const studies = ImagingStudyList.map((study) => study.id);
+    expect(await found(`basedon=ServiceRequest/${id}`)).toEqual(studies);
+    expect(await found(`basedon:ServiceRequest=${id}`)).toEqual(studies);
+  }
+  expect(await found('basedon=ServiceRequest/nobody')).toEqual([]);
+});
+
 describe('FG-10 one side down', () => {
   test('images: the record stays, the studies are null with code, service and path', async () => {
     const { status, json } = await ask('no-images', READY_MADE.query, READY_MADE.variables);

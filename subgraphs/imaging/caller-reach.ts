@@ -4,7 +4,7 @@ import { Tag, text, type DicomJson } from '../../schema/dicom.ts';
 import { Fault } from '../../schema/fault.ts';
 import type { ImagesConfig, Tenant } from '../../schema/tenant.ts';
 import { belongsTo, reachOf, unpadded, type Reach } from './ownership.ts';
-import type { Directory } from './studies.ts';
+import type { Directory, Order } from './studies.ts';
 
 export interface CallerReachOptions {
   tenant: Tenant;
@@ -94,6 +94,17 @@ export class CallerReach {
           )?.id;
     if (id !== undefined) return id;
     throw new Fault('forbidden', 'The token does not give access to the patient that was asked for.');
+  }
+
+  /** The order of this id; undefined where there is none for this caller. */
+  async order(id: string): Promise<Order | undefined> {
+    const { tenant, access, directory } = this.options;
+    try {
+      return await directory.order(tenant, access, id);
+    } catch (error) {
+      if (error instanceof Fault && error.code === 'not_found') return undefined;
+      throw error;
+    }
   }
 
   private async found(mrn: string): Promise<string | undefined> {

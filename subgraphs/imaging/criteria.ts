@@ -1,14 +1,17 @@
 import type { Coding, Identifier, ImagingStudy } from 'fhir/r4.js';
 import { UID } from '../../schema/dicom.ts';
-import { DICOM_UID_SYSTEM, hasIdentifierType } from '../../schema/fhir.ts';
+import { DICOM_UID_SYSTEM, FHIR_ID, hasIdentifierType, parseReference } from '../../schema/fhir.ts';
 import { Fault } from '../../schema/fault.ts';
 import { dateCriterion, dateRange, meetsDate } from './date-search.ts';
 import type { Memory } from './seen.ts';
+import type { Order } from './studies.ts';
 
 /** What is searched: a study as FHIR, and what is remembered of it. */
 export interface Candidate {
   study: ImagingStudy;
   memory?: Memory;
+  /** The orders that the search names, by logical id. */
+  orders?: ReadonlyMap<string, Order>;
 }
 
 /** One repetition of a search parameter; its values are alternatives (FHIR R4 §3.1.1.3). */
@@ -20,6 +23,8 @@ export interface Criterion {
   studyUids?: readonly string[];
   /** Whether instances are needed to judge it. */
   instances?: boolean;
+  /** Logical ids of orders that are needed to judge it. */
+  orders?: readonly string[];
 }
 
 /** `system|code`, `|code`, `system|` or `code` (FHIR R4 §3.1.1.4.9). */
@@ -171,19 +176,39 @@ function meetsIdentifier({ system, value }: Token, own: Identifier): boolean {
   return own.value === value || (own.system === DICOM_UID_SYSTEM && own.value === `urn:oid:${value}`);
 }
 
-/** An order, known here by its accession number: `basedon:identifier=`, `basedon.identifier=` or the bare number. */
+/**
+ * An order: `ServiceRequest/{id}`, or by its accession number as `basedon:identifier=`, `basedon.identifier=` or bare.
+ * Accession numbers repeat between sites: those of an order that was named by id count for its own patient.
+ */
 const basedon: Parameter = {
   modifiers: ['identifier', 'ServiceRequest'],
-  parse(values) {
+  parse(values, code, modifier) {
+    const byId = code === 'basedon' && modifier !== 'identifier';
+    const ids = byId ? values.flatMap((value) => orderId(value, modifier) ?? []) : [];
     const tokens = values.map(token);
     return {
-      matches: ({ study }) =>
-        study.basedOn?.some(
-          ({ identifier }) => identifier && tokens.some((wanted) => meetsIdentifier(wanted, identifier)),
-        ) ?? false,
+      matches({ study, orders }) {
+        const own = study.basedOn?.flatMap(({ identifier }) => identifier ?? []) ?? [];
+        return (
+          own.some((identifier) => tokens.some((wanted) => meetsIdentifier(wanted, identifier))) ||
+          ids.some((id) => {
+            const { patientId, accessionNumbers = [] } = orders?.get(id) ?? {};
+            if (!patientId || study.subject.reference !== `Patient/${patientId}`) return false;
+            return own.some(({ value }) => value !== undefined && accessionNumbers.includes(value));
+          })
+        );
+      },
+      ...(ids.length > 0 && { orders: ids }),
     };
   },
 };
+
+/** The id of `ServiceRequest/{id}`; `basedon:ServiceRequest=` takes it bare. */
+function orderId(value: string, modifier: string | undefined): string | undefined {
+  const reference = parseReference(value);
+  if (reference?.type === 'ServiceRequest') return reference.id;
+  return modifier === 'ServiceRequest' && FHIR_ID.test(value) ? value : undefined;
+}
 
 const PARAMETERS: Record<string, Parameter> = {
   _id: id,

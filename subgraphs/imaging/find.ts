@@ -10,7 +10,7 @@ import { endpointStyle, type EndpointStyle } from './endpoint.ts';
 import { imagingStudy } from './imaging-study.ts';
 import { inOrder, matches, studyUidsOf, type ImagingStudySearch, type NamedPatient } from './search.ts';
 import type { Memory, Seen } from './seen.ts';
-import type { Detail, Imaging, StudyRecord } from './studies.ts';
+import type { Detail, Imaging, Order, StudyRecord } from './studies.ts';
 
 /** What the FHIR and GraphQL faces need beside the core. */
 export interface FaceOptions {
@@ -63,9 +63,10 @@ export async function findStudies(
   // A study that two of the patients named reach is one study.
   const once = [...new Map(fetched.map((found) => [found.study.id, found])).values()];
   const now = options.now() * 1000;
+  const orders = await ordersOf(imaging, search);
   const all = inOrder(
     search,
-    once.filter((found) => matches(search, found, now) && where(found)),
+    once.filter((found) => matches(search, { ...found, orders }, now) && where(found)),
   );
   return {
     total: all.length,
@@ -138,6 +139,13 @@ export function resourceOf(
     endpointStyle: style,
     ...(memory && { lastUpdated: memory.lastUpdated }),
   });
+}
+
+/** The orders that a search names by id, as far as the caller may read them. */
+async function ordersOf(imaging: Imaging, { criteria }: ImagingStudySearch): Promise<Map<string, Order>> {
+  const ids = [...new Set(criteria.flatMap(({ orders = [] }) => orders))];
+  const read = await Promise.all(ids.map(async (id) => [id, await imaging.order(id)] as const));
+  return new Map(read.flatMap(([id, order]) => (order ? [[id, order] as const] : [])));
 }
 
 /** The patients to search in: undefined for all in reach, none where the search names two who are not the same. */

@@ -18,7 +18,7 @@ import type {
   StoredInstance,
   Target,
 } from './sources/source.ts';
-import type { Detail, Imaging, SearchResult, StudyFilter, StudyRecord } from './studies.ts';
+import type { Detail, Imaging, Order, SearchResult, StudyFilter, StudyRecord } from './studies.ts';
 import { OWNER_TTL } from './study-cache.ts';
 import { byStudy, newestFirst } from './study-rows.ts';
 import { notFound, TenantSource, type TenantSourceOptions } from './tenant-source.ts';
@@ -118,6 +118,10 @@ export class RestrictedStudies implements Imaging {
 
   patientByIdentifier(value: string, system?: string): Promise<string> {
     return this.caller.patientByIdentifier(value, system);
+  }
+
+  order(id: string): Promise<Order | undefined> {
+    return this.caller.order(id);
   }
 
   async metadata(target: Target): Promise<DicomJson[]> {

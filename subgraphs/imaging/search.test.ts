@@ -44,6 +44,25 @@ const study: ImagingStudy = imagingStudy(
 );
 const known = { lastUpdated: '2024-06-15T12:00:00.000Z', fresh: false };
 
+describe('IA-13 basedon=ServiceRequest/{id}', () => {
+  const order = (patientId: string, ...accessionNumbers: string[]) => ({ patientId, accessionNumbers });
+  test.each([
+    ['an order of the patient with the accession number', order('p1', 'A0', 'A1'), true],
+    ['another accession number', order('p1', 'A2'), false],
+    ['the same number of another patient', order('p2', 'A1'), false],
+    ['an order whose patient is not known', { accessionNumbers: ['A1'] }, false],
+    ['no such order', undefined, false],
+  ])('%s', (_, found, expected) => {
+    const own = { ...study, subject: { reference: 'Patient/p1' } };
+    for (const query of ['basedon=ServiceRequest/1', 'basedon:ServiceRequest=1']) {
+      const search = read(query);
+      expect(search.criteria[0]!.orders).toEqual(['1']);
+      const orders = new Map(found ? [['1', found]] : []);
+      expect(matches(search, { study: own, memory: known, orders }, NOW)).toBe(expected);
+    }
+  });
+});
+
 describe('IA-13 what a study matches', () => {
   test.each<[query: string, matches: boolean]>([
     ['', true],

@@ -5,9 +5,16 @@ import type { Tenant } from '../../schema/tenant.ts';
 import type { QidoQuery } from './qido.ts';
 import type { BulkData, Frames, InstanceTarget, StoredInstance, Target } from './sources/source.ts';
 
+/** An order as its images know it. */
+export interface Order {
+  /** Logical id of its subject, where that is a patient. */
+  patientId?: string;
+  accessionNumbers: readonly string[];
+}
+
 /**
- * Patients of the clinical base, for tenants whose Access reaches all of them and so carries no identities.
- * The composition root supplies it from the clinical subgraph.
+ * What imaging asks of the clinical base, within the caller's own rights there: patients for tenants whose Access
+ * reaches all of them and so carries no identities, and orders by id. The composition root supplies it.
  */
 export interface Directory {
   /** Who the patient is; undefined where there is none of that id. */
@@ -17,6 +24,11 @@ export interface Directory {
    * or several do.
    */
   find(tenant: Tenant, access: Access, mrn: string, system?: string): Promise<string | undefined>;
+  /**
+   * The order of this id.
+   * @throws Fault `not_found`, or `insufficient_scope` where the caller may not read orders
+   */
+  order(tenant: Tenant, access: Access, id: string): Promise<Order>;
 }
 
 /** One study as the FHIR and GraphQL faces need it. Rows are shared with a cache: never change them. */
@@ -77,6 +89,9 @@ export interface Imaging {
    * @throws Fault `forbidden` when it is nobody in reach
    */
   patientByIdentifier(value: string, system?: string): Promise<string>;
+
+  /** The order of this id; undefined where there is none for this caller. */
+  order(id: string): Promise<Order | undefined>;
 
   /** Metadata of every instance of the target; BulkDataURI relative to the instance's URL. */
   metadata(target: Target): Promise<DicomJson[]>;

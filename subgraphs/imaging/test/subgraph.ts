@@ -71,7 +71,11 @@ export async function testSubgraph(
     dataDir,
     now: () => Date.now() / 1000,
     log: app.log,
-    directory: { read: async () => undefined, find: async () => undefined },
+    directory: {
+      read: async () => undefined,
+      find: async () => undefined,
+      order: () => Promise.reject(new Fault('not_found', 'There is no such order.')),
+    },
     ...deps,
   });
   app.addHook('onRequest', async (request) => {

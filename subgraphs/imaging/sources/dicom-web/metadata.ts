@@ -1,4 +1,4 @@
-import { Tag, text, type DicomElement, type DicomJson } from '../../../../schema/dicom.ts';
+import { Tag, text, type DicomJson } from '../../../../schema/dicom.ts';
 import type { Target } from '../source.ts';
 import { relativeBulkData } from './bulk-data-uri.ts';
 
@@ -21,7 +21,8 @@ export function ownMetadata(row: DicomJson, target: Target): DicomJson {
         else element.BulkDataURI = relative;
       }
       if (element.vr === 'SQ') for (const item of element.Value ?? []) visit((item ?? {}) as DicomJson);
-      else if (element.vr === 'DS' || element.vr === 'IS') element.Value = numbers(element);
+      else if (element.Value && (element.vr === 'DS' || element.vr === 'IS'))
+        element.Value = element.Value.map(asNumber);
     }
   };
   visit(row);
@@ -29,11 +30,8 @@ export function ownMetadata(row: DicomJson, target: Target): DicomJson {
 }
 
 /** Orthanc gives decimal and integer strings as they are written, which PS3.18 §F.2.3 allows and few clients expect. */
-function numbers({ Value = [] }: DicomElement): unknown[] {
-  return Value.map((value) => {
-    if (typeof value !== 'string') return value;
-    const number = Number(value);
-    if (value.trim() === '') return null;
-    return Number.isFinite(number) ? number : value;
-  });
+function asNumber(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  if (value.trim() === '') return null;
+  return Number.isFinite(Number(value)) ? Number(value) : value;
 }

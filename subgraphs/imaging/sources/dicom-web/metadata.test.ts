@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import type { DicomJson } from '../../../../schema/dicom.ts';
+import { ownMetadata } from './metadata.ts';
+
+const target = { studyUid: '1', seriesUid: '2', instanceUid: '3' };
+const metadata = (row: DicomJson) => ownMetadata(structuredClone(row), target);
+
+test.each([
+  ['decimal strings', 'DS', ['0.5', '-1e3 ', ''], [0.5, -1000, null]],
+  ['integer strings', 'IS', ['12', 7], [12, 7]],
+  ['what is no number', 'DS', ['wide'], ['wide']],
+  ['text that looks like a number', 'LO', ['012'], ['012']],
+])('DW-6 %s', (_, vr, Value, expected) => {
+  expect(metadata({ '00180050': { vr, Value } })['00180050']!.Value).toEqual(expected);
+  const nested = metadata({ '00400275': { vr: 'SQ', Value: [{ '00180050': { vr, Value } }] } });
+  expect(nested['00400275']!.Value).toEqual([{ '00180050': { vr, Value: expected } }]);
+});
+
+test('an empty number stays empty', () => {
+  expect(metadata({ '00180050': { vr: 'DS' } })).toEqual({ '00180050': { vr: 'DS' } });
+});
+
+test('DW-4 bulk data are the own, or none', () => {
+  const row = metadata({
+    '7FE00010': { vr: 'OW', BulkDataURI: 'http://archive/studies/1/series/2/instances/3/bulk/7fe00010' },
+    '00420011': { vr: 'OB', BulkDataURI: 'http://elsewhere/bulk/00420011' },
+  });
+  expect(row).toEqual({
+    '7FE00010': { vr: 'OW', BulkDataURI: 'bulkdata/bulk/7fe00010' },
+    '00420011': { vr: 'OB' },
+  });
+});
