@@ -54,5 +54,8 @@ export function addDoor(
   app.addHook('preHandler', async (request) => {
     const form = request.headers['content-type']?.startsWith('application/x-www-form-urlencoded');
     if (form && request.tenant.authorization.type !== 'mock') refuseFormToken(request.body);
+    if (request.routeOptions.config.open) return;
+    const { tenant, access, body, raw } = request;
+    request.access = await authorizer.reach(tenant, access, raw.url ?? '', body);
   });
 }

@@ -52,7 +52,13 @@ async function main(): Promise<void> {
 
   const guarded = guardedDispatcher(settings.dynamicHosts);
   const dispatcher = ({ dynamic }: Tenant) => (dynamic ? guarded : undefined);
-  const door = authorizer({ fetch, guardedFetch: fetchThrough(guarded), now: Date.now, baseUrl });
+  const door = authorizer({
+    fetch,
+    guardedFetch: fetchThrough(guarded),
+    now: Date.now,
+    baseUrl,
+    onInsecure: (tenant, reason) => log.warn({ tenant, reason }, 'an insecure tenant is used'),
+  });
   const clinical = clinicalSubgraph({ dataDir, baseUrl, dispatcher });
   const imaging = imagingSubgraph({
     baseUrl,

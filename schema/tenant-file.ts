@@ -61,6 +61,7 @@ export const authorization = z.discriminatedUnion('type', [
     ...external,
     issuer: url.optional(),
     jwksUri: url.optional(),
+    tokenUrl: url.optional(),
     typ: z.array(z.string()).default(['at+jwt']),
     algorithms: z.array(z.enum(['RS256', 'RS384', 'ES256', 'ES384', 'PS256', 'PS384'])).optional(),
   }),

@@ -423,12 +423,7 @@ describe('other kinds of tenant', () => {
     expect(server.calls).toEqual({ configuration: 0, token: 0, introspect: 0, patient: 0 });
   });
 
-  test.each([
-    'smart-on-fhir-with-epic-bugfixes',
-    'smart-on-fhir-with-meditech-bugfixes',
-    'smart-on-fhir-independent',
-    'smart-on-fhir-jwt',
-  ])('%s is 501 for now', async (type) => {
+  test.each(['smart-on-fhir-independent'])('%s is 501 for now', async (type) => {
     const t = tenant({ type });
     expect(await code(ask('good', t))).toBe('not_implemented');
   });

@@ -6,16 +6,30 @@ import { Fault } from '../../schema/fault.ts';
 import type { Permission } from '../../schema/scopes.ts';
 import { parseScopes } from '../../schema/scopes.ts';
 import type { Tenant } from '../../schema/tenant.ts';
+import { askedPatients } from './asked-patients.ts';
 import { backendTokens } from './backend-token.ts';
 import { bearerToken } from './bearer.ts';
 import { expiringCache } from './expiring-cache.ts';
+import type { ActiveToken } from './introspect.ts';
 import { introspect } from './introspect.ts';
+import { jwtVerifier } from './jwt.ts';
 import { mockAccess } from './mock.ts';
+import { namedPatients } from './named-patients.ts';
 import { needsIdentity, patientIdentities } from './patient.ts';
+import type { PolicyRow } from './policy.ts';
+import { DECISION_SECONDS, policyService } from './policy.ts';
+import { quirksOf, withImagingScopes } from './quirks.ts';
 import type { ExternalConfig, SmartConfiguration } from './smart-configuration.ts';
-import { smartConfigurations } from './smart-configuration.ts';
+import { isExternal, smartConfigurations } from './smart-configuration.ts';
 import type { Reach } from './token-rules.ts';
-import { invalid, reachOf, refuseAssertion, requireMeantForUs } from './token-rules.ts';
+import {
+  countsAsBackend,
+  invalid,
+  reachOf,
+  refuseAssertion,
+  requireMeantForUs,
+  withPatient,
+} from './token-rules.ts';
 import type { Outside } from './upstream.ts';
 
 export interface Authorizer {
@@ -24,6 +38,13 @@ export interface Authorizer {
    * @throws Fault: no Access, no data (IA-9)
    */
   authorize(tenant: Tenant, request: IncomingMessage): Promise<Access>;
+  /**
+   * What is known only when the body is there: the Access of a token that reaches the patients whom a request names.
+   * @param url path and query
+   * @param body as the route parsed it
+   * @throws Fault where that is nobody
+   */
+  reach(tenant: Tenant, access: Access, url: string, body: unknown): Promise<Access>;
   /** The EHR's discovery document, through the same cache. */
   smartConfiguration(tenant: Tenant, config: ExternalConfig): Promise<SmartConfiguration>;
 }
@@ -31,6 +52,8 @@ export interface Authorizer {
 export interface AuthorizerDeps extends Outside {
   /** Our own public base, for `aud` (IA-5). */
   baseUrl: string;
+  /** Told once of each tenant that is used although its kind is insecure (SM-11). */
+  onInsecure?: (tenant: string, reason: string) => void;
 }
 
 /** What is remembered of a token: never the token itself. */
@@ -39,6 +62,8 @@ interface Checked {
   client?: string;
   user?: string;
   expires: number;
+  /** Seconds, where what was decided may not be kept as long as the token. */
+  keep?: number;
 }
 type Known = Checked | { fault: Fault };
 
@@ -55,6 +80,10 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
   const documents = smartConfigurations(deps);
   const tokens = backendTokens(deps);
   const identities = patientIdentities(deps, tokens);
+  const verifyJwt = jwtVerifier(deps);
+  const decisions = policyService(deps);
+  const asked = askedPatients(deps);
+  const told = new LRUCache<string, true>({ max: 1000 });
   const known = expiringCache<Known>(MOST_TOKENS, deps.now);
   // Tokens of one app have the same scopes: one list serves them all.
   const scopes = new LRUCache<string, readonly Permission[]>({ max: 1000 });
@@ -66,13 +95,45 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
     return kept;
   };
 
-  const check = async (tenant: Tenant, config: ExternalConfig, token: string): Promise<Checked> => {
-    const document = await documents(tenant, config);
+  const describe = async (
+    tenant: Tenant,
+    config: ExternalConfig,
+    token: string,
+  ): Promise<ActiveToken | undefined> => {
+    // Where the tenant says all that is needed of its issuer, discovery is not.
+    const told = config.type === 'smart-on-fhir-jwt' && config.issuer && config.jwksUri;
+    const document = told ? {} : await documents(tenant, config);
     refuseAssertion(token, config.tokenUrl ?? document['token_endpoint']);
-    const active = await introspect(deps, tokens, tenant, config, document, token);
-    if (!active) throw invalid();
-    requireMeantForUs(active, tenant, config, document, deps.baseUrl, seconds());
-    const reach = reachOf(active, permissionsOf(active.scope ?? ''), config);
+    const active =
+      config.type === 'smart-on-fhir-jwt'
+        ? await verifyJwt(tenant, config, document, token)
+        : await introspect(deps, tokens, tenant, config, document, token);
+    if (active) requireMeantForUs(active, tenant, config, document, deps.baseUrl, seconds());
+    return active;
+  };
+
+  const decide = async (
+    tenant: Tenant,
+    config: ExternalConfig,
+    client: string | undefined,
+  ): Promise<readonly PolicyRow[] | undefined> => {
+    if (Array.isArray(config.policy)) return undefined;
+    return client === undefined ? [] : decisions(tenant, config.policy.url, client);
+  };
+
+  const check = async (tenant: Tenant, config: ExternalConfig, token: string): Promise<Checked> => {
+    const quirks = quirksOf(config);
+    const described = await describe(tenant, config, token);
+    if (!described) throw invalid();
+    const active = withPatient(described, config);
+    const permissions = withImagingScopes(permissionsOf(active.scope ?? ''), quirks);
+    const decided = countsAsBackend(active, permissions, config)
+      ? await decide(tenant, config, active.client_id)
+      : undefined;
+    const reach = reachOf(active, permissions, config, {
+      ...(decided && { decided }),
+      asked: quirks.patientFrom === 'request' ? 'any' : 'user',
+    });
     const { client_id: client, fhirUser, sub } = active;
     const user = fhirUser ?? sub;
     return {
@@ -80,13 +141,15 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
       ...(client !== undefined && { client }),
       ...(user !== undefined && { user }),
       expires: active.exp ?? seconds() + UNKNOWN_LIFETIME_SECONDS,
+      ...(decided && { keep: DECISION_SECONDS }),
     };
   };
 
   const remember = async (tenant: Tenant, config: ExternalConfig, token: string) => {
     try {
       const value = await check(tenant, config, token);
-      return { value, seconds: Math.min(value.expires - seconds(), config.introspectionTtl) };
+      const most = Math.min(config.introspectionTtl, value.keep ?? Infinity);
+      return { value, seconds: Math.min(value.expires - seconds(), most) };
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       return { value: { fault: error }, seconds: error.status < 500 ? REFUSED_SECONDS : DOWN_SECONDS };
@@ -128,12 +191,34 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
     async authorize(tenant, request) {
       const config = tenant.authorization;
       if (config.type === 'mock') return mockAccess(tenant.key, config, seconds() + ACCESS_SECONDS);
-      if (config.type !== 'smart-on-fhir') throw notImplemented(config.type);
+      if (!isExternal(config)) throw notImplemented(config.type);
+      refuseInsecure(config);
+      const { insecure } = quirksOf(config);
+      if (insecure && !told.has(tenant.key)) {
+        told.set(tenant.key, true);
+        deps.onInsecure?.(tenant.key, insecure);
+      }
       const token = bearerToken(request);
       if (token === undefined) throw new Fault('unauthenticated', 'An access token is needed.');
       return smartAccess(tenant, config, token);
     },
+    async reach(tenant, access, url, body) {
+      const config = tenant.authorization;
+      return isExternal(config) ? asked(tenant, config, access, () => namedPatients(url, body)) : access;
+    },
   };
+}
+
+/**
+ * Refuses what SM-11 calls insecure, unless the tenant says that it wants it.
+ * @throws Fault `forbidden`
+ */
+function refuseInsecure(config: ExternalConfig): void {
+  if (!quirksOf(config).insecure || config.allowInsecureQuirks) return;
+  throw new Fault(
+    'forbidden',
+    'This tenant’s kind of authorization is not secure. It is off unless its configuration says `allowInsecureQuirks`.',
+  );
 }
 
 /** A tenant whose way of authorization has no backend yet loads, and says so (spec: 501). */

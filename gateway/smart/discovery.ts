@@ -3,7 +3,10 @@ import { tenantBase } from '../../schema/request.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 import type { Authorizer } from './authorize.ts';
 import { notImplemented } from './authorize.ts';
+import { introspectionEndpoint } from './introspect.ts';
+import { quirksOf } from './quirks.ts';
 import type { ExternalConfig, SmartConfiguration } from './smart-configuration.ts';
+import { isExternal } from './smart-configuration.ts';
 
 /** Capabilities of SMART Imaging Access (IA-1 to IA-3). */
 const IMAGING = 'smart-imaging-access';
@@ -20,8 +23,10 @@ export async function smartConfigurationOf(
 ): Promise<SmartConfiguration> {
   const config = tenant.authorization;
   if (config.type === 'mock') return MOCK;
-  if (config.type !== 'smart-on-fhir') throw notImplemented(config.type);
-  return withImaging(await door.smartConfiguration(tenant, config), config);
+  if (!isExternal(config)) throw notImplemented(config.type);
+  const document = await door.smartConfiguration(tenant, config);
+  // Where no token will be taken, imaging is not advertised.
+  return quirksOf(config).insecure && !config.allowInsecureQuirks ? document : withImaging(document, config);
 }
 
 /** No token is needed, so there is nowhere to get one. */
@@ -32,6 +37,16 @@ const MOCK: SmartConfiguration = {
   code_challenge_methods_supported: ['S256'],
 };
 
+/** Where the tenant or its kind knows better than the EHR's document. */
+function endpointsOf(document: SmartConfiguration, config: ExternalConfig): SmartConfiguration {
+  const own = 'introspectionUrl' in config && config.introspectionUrl;
+  const derived = quirksOf(config).introspectionEndpoint === 'beside-token-endpoint';
+  return {
+    ...(config.tokenUrl && { token_endpoint: config.tokenUrl }),
+    ...((own || derived) && { introspection_endpoint: introspectionEndpoint(config, document) }),
+  };
+}
+
 /** Only modes that are on are advertised (IA-4), whatever the EHR itself says of them. */
 function withImaging(document: SmartConfiguration, config: ExternalConfig): SmartConfiguration {
   const launch = config.modes.includes('app-launch');
@@ -41,6 +56,7 @@ function withImaging(document: SmartConfiguration, config: ExternalConfig): Smar
   );
   const extended = {
     ...document,
+    ...endpointsOf(document, config),
     capabilities: [
       ...capabilities,
       IMAGING,
@@ -81,12 +97,15 @@ export async function protectedResource(
   baseUrl: string,
 ): Promise<Record<string, unknown>> {
   const config = tenant.authorization;
-  const issuer = config.type === 'smart-on-fhir' ? await issuerOf(tenant, door, config) : undefined;
+  const issuer = isExternal(config) ? await issuerOf(tenant, door, config) : undefined;
   return {
     resource: tenantBase(baseUrl, tenant),
     ...(issuer && { authorization_servers: [issuer] }),
     bearer_methods_supported: ['header'],
-    scopes_supported: ['patient/ImagingStudy.rs', 'patient/*.rs'],
+    scopes_supported: [
+      ...(config.modes.includes('app-launch') ? ['patient/ImagingStudy.rs', 'patient/*.rs'] : []),
+      ...(config.modes.includes('backend-services') ? ['system/ImagingStudy.rs', 'system/*.rs'] : []),
+    ],
   };
 }
 

@@ -4,12 +4,13 @@ import type { Tenant } from '../../schema/tenant.ts';
 import type { BackendTokens, Client } from './backend-token.ts';
 import { clientCredentials } from './backend-token.ts';
 import type { ExternalConfig, SmartConfiguration } from './smart-configuration.ts';
+import { quirksOf } from './quirks.ts';
 import { endpointOf } from './smart-configuration.ts';
 import type { Answer, Outside } from './upstream.ts';
 import { call, nonsense } from './upstream.ts';
 
 /** What an authorization server says of an active token, RFC 7662 §2.2 and SMART App Launch 2.2 §7. */
-const activeToken = z.object({
+export const activeToken = z.object({
   active: z.literal(true),
   scope: z.string().optional(),
   client_id: z.string().optional(),
@@ -39,7 +40,7 @@ export async function introspect(
   document: SmartConfiguration,
   token: string,
 ): Promise<ActiveToken | undefined> {
-  const endpoint = config.introspectionUrl ?? endpointOf(document, 'introspection_endpoint');
+  const endpoint = introspectionEndpoint(config, document);
   const ask = async (): Promise<Answer> => {
     const { fields, headers } = await identify(outside, tokens, tenant, config, document);
     const body = new URLSearchParams({ token, token_type_hint: 'access_token', ...fields });
@@ -60,6 +61,21 @@ export async function introspect(
   return parsed.data;
 }
 
+/**
+ * Where tokens are asked about: as the tenant says, or else as its kind has it (SM-11).
+ * @throws Fault `bad_gateway` where discovery does not help
+ */
+export function introspectionEndpoint(config: ExternalConfig, document: SmartConfiguration): string {
+  if ('introspectionUrl' in config && config.introspectionUrl) return config.introspectionUrl;
+  if (quirksOf(config).introspectionEndpoint === 'discovered') {
+    return endpointOf(document, 'introspection_endpoint');
+  }
+  const endpoint = config.tokenUrl ?? endpointOf(document, 'token_endpoint');
+  if (!/\/token$/.test(endpoint))
+    throw nonsense('names a token endpoint that tells no introspection endpoint');
+  return endpoint.replace(/token$/, 'introspect');
+}
+
 /** How the introspection call is authenticated (SM-7): by a bearer token of ours, unless the tenant says otherwise. */
 async function identify(
   outside: Outside,
@@ -74,7 +90,8 @@ async function identify(
       service: 'authorization',
     });
   }
-  const method = client.authentication ?? defaultMethod(client);
+  const method =
+    client.authentication ?? quirksOf(config).introspectionAuthentication ?? defaultMethod(client);
   if (method === 'bearer') {
     const own = await tokens.get(tenant, client, config, document);
     return { fields: {}, headers: { authorization: `Bearer ${own}` } };

@@ -4,6 +4,7 @@ import { Fault } from '../../schema/fault.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 import type { BackendTokens } from './backend-token.ts';
 import { expiringCache } from './expiring-cache.ts';
+import { quirksOf } from './quirks.ts';
 import type { ExternalConfig, SmartConfiguration } from './smart-configuration.ts';
 import type { Answer, Outside } from './upstream.ts';
 import { call } from './upstream.ts';
@@ -49,7 +50,9 @@ export function patientIdentities(outside: Outside, tokens: BackendTokens): Pati
         headers: { authorization: `Bearer ${token}` },
       });
     const { client } = config;
-    const own = client && (client.jwkPrivate || client.client_secret) ? client : undefined;
+    const usable =
+      quirksOf(config).patientReadWith === 'own' && (client?.jwkPrivate ?? client?.client_secret);
+    const own = usable ? client : undefined;
     const read = async (): Promise<Answer> =>
       readWith(own ? await tokens.get(tenant, own, config, await document()) : callerToken);
     const { identity } = await recent.get(key, async () => {

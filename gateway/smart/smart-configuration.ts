@@ -3,8 +3,29 @@ import { expiringCache } from './expiring-cache.ts';
 import type { Outside } from './upstream.ts';
 import { call, nonsense } from './upstream.ts';
 
-/** The tenants whose EHR is asked about tokens. */
-export type ExternalConfig = Extract<AuthorizationConfig, { type: 'smart-on-fhir' }>;
+/** The tenants whose tokens are an EHR's. */
+export type ExternalConfig = Extract<
+  AuthorizationConfig,
+  {
+    type:
+      | 'smart-on-fhir'
+      | 'smart-on-fhir-jwt'
+      | 'smart-on-fhir-with-epic-bugfixes'
+      | 'smart-on-fhir-with-meditech-bugfixes';
+  }
+>;
+
+const EXTERNAL: ReadonlySet<string> = new Set<ExternalConfig['type']>([
+  'smart-on-fhir',
+  'smart-on-fhir-jwt',
+  'smart-on-fhir-with-epic-bugfixes',
+  'smart-on-fhir-with-meditech-bugfixes',
+]);
+
+/** Whether this kind of authorization is an EHR's own. */
+export function isExternal(config: AuthorizationConfig): config is ExternalConfig {
+  return EXTERNAL.has(config.type);
+}
 
 /** An EHR's own discovery document, SMART App Launch 2.2 §3. Unchecked but for being an object. */
 export type SmartConfiguration = Readonly<Record<string, unknown>>;

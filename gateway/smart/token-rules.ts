@@ -4,8 +4,11 @@ import { Fault } from '../../schema/fault.ts';
 import { FHIR_ID } from '../../schema/fhir.ts';
 import { tenantBase } from '../../schema/request.ts';
 import type { Permission } from '../../schema/scopes.ts';
-import type { Tenant } from '../../schema/tenant.ts';
+import type { AuthorizationConfig, Tenant } from '../../schema/tenant.ts';
 import type { ActiveToken } from './introspect.ts';
+import type { PolicyRow } from './policy.ts';
+import { grantsOf } from './policy.ts';
+import { quirksOf } from './quirks.ts';
 import type { ExternalConfig, SmartConfiguration } from './smart-configuration.ts';
 
 /** Pure rules: what an active token may be used for here. */
@@ -44,7 +47,7 @@ export function requireMeantForUs(
 ): void {
   if (token.exp !== undefined && token.exp <= now) throw invalid();
   if (token.nbf !== undefined && token.nbf > now) throw invalid();
-  const issuer = document['issuer'];
+  const issuer = ('issuer' in config && config.issuer) || document['issuer'];
   if (token.iss !== undefined && typeof issuer === 'string' && !same(token.iss, issuer)) throw invalid();
   if (token.aud === undefined) return;
   const base = tenantBase(baseUrl, tenant);
@@ -60,47 +63,91 @@ export interface Reach {
 }
 
 /**
+ * The token with the patient that it is for, as this kind of server tells it (SM-11): a `sub` is one only where it names
+ * a Patient of the clinical base.
+ */
+export function withPatient(token: ActiveToken, config: ExternalConfig): ActiveToken {
+  if (quirksOf(config).patientFrom !== 'sub') return token;
+  const { patient: _, ...rest } = token;
+  const base = `${config.fhirBaseUrl}/Patient/`;
+  const id = token.sub?.startsWith(base) ? token.sub.slice(base.length) : '';
+  return FHIR_ID.test(id) ? { ...rest, patient: id } : rest;
+}
+
+/** What of a tenant decides how far its tokens reach. */
+export type ReachConfig = Pick<AuthorizationConfig, 'modes' | 'policy'>;
+
+export interface ReachOptions {
+  /** What the tenant's decision service says of the client. */
+  decided?: readonly PolicyRow[];
+  /**
+   * Which scopes count without a patient in context, for patients whom a request names and the EHR lets the caller read:
+   * their `patients` list is then empty. None, unless said.
+   */
+  asked?: 'user' | 'any';
+}
+
+/**
  * Scopes and context of one grant, never those of two (IA-9): App Launch scopes with the token's patient, or system
  * scopes with the client's policy, each only in a tenant that has the mode (IA-4, IA-6, IA-8).
- * @throws Fault `insufficient_scope` where nothing of the token can be used; `not_implemented` for a policy service
+ * @throws Fault `insufficient_scope` where nothing of the token can be used; `not_implemented` for a policy service that
+ *   was not asked
  */
 export function reachOf(
   token: ActiveToken,
   permissions: readonly Permission[],
-  config: ExternalConfig,
+  config: ReachConfig,
+  { decided, asked }: ReachOptions = {},
 ): Reach {
-  const launched = config.modes.includes('app-launch')
-    ? permissions.filter(({ level }) => level !== 'system')
-    : [];
-  if (launched.length > 0 && token.patient !== undefined && FHIR_ID.test(token.patient)) {
+  const launched = launchPermissions(permissions, config);
+  if (launched.length > 0 && hasPatient(token)) {
     return { permissions: launched, patients: [{ id: token.patient }] };
   }
-  const system = config.modes.includes('backend-services')
-    ? permissions.filter(({ level }) => level === 'system')
-    : [];
-  if (system.length > 0)
-    return { permissions: system, patients: preauthorized(token.client_id, config.policy) };
+  const system = systemPermissions(permissions, config);
+  if (system.length > 0) {
+    return { permissions: system, patients: grantsOf(decided ?? rowsOf(token.client_id, config.policy)) };
+  }
+  const open = asked === 'user' ? launched.filter(({ level }) => level === 'user') : asked ? launched : [];
+  if (open.length > 0) return { permissions: open, patients: [] };
   if (launched.length > 0) throw short('The token has no patient in context.', 'launch/patient');
   const wanted = config.modes.includes('app-launch') ? 'patient' : 'system';
   throw short('The token has no scope that counts here.', `${wanted}/ImagingStudy.rs`);
 }
 
+/** Whether it is the client's policy that says whom the token reaches (IA-8). */
+export function countsAsBackend(
+  token: ActiveToken,
+  permissions: readonly Permission[],
+  config: ReachConfig,
+): boolean {
+  const launched = launchPermissions(permissions, config).length > 0 && hasPatient(token);
+  return !launched && systemPermissions(permissions, config).length > 0;
+}
+
+function hasPatient(token: ActiveToken): token is ActiveToken & { patient: string } {
+  return token.patient !== undefined && FHIR_ID.test(token.patient);
+}
+
+/** The scopes of App Launch, where it is on (IA-4). */
+function launchPermissions(permissions: readonly Permission[], config: ReachConfig): Permission[] {
+  return config.modes.includes('app-launch') ? permissions.filter(({ level }) => level !== 'system') : [];
+}
+
+/** The `system/` scopes, where Backend Services is on (IA-4). */
+function systemPermissions(permissions: readonly Permission[], config: ReachConfig): Permission[] {
+  return config.modes.includes('backend-services')
+    ? permissions.filter(({ level }) => level === 'system')
+    : [];
+}
+
 /** A client without rows reaches nobody. */
-function preauthorized(clientId: string | undefined, policy: ExternalConfig['policy']): PatientGrant[] {
+function rowsOf(client: string | undefined, policy: ReachConfig['policy']): readonly PolicyRow[] {
   if (!Array.isArray(policy)) {
-    throw new Fault('not_implemented', 'Policy services are not supported yet.', {
+    throw new Fault('not_implemented', 'This kind of tenant has no policy service yet.', {
       service: 'authorization',
     });
   }
-  const grants = new Map<string, PatientGrant>();
-  for (const row of policy.filter((row) => clientId !== undefined && row.client_id === clientId)) {
-    for (const id of row.patients) {
-      const before = grants.get(id);
-      const all = !row.studies || (before && !before.studies);
-      grants.set(id, all ? { id } : { id, studies: [...(before?.studies ?? []), ...(row.studies ?? [])] });
-    }
-  }
-  return [...grants.values()];
+  return policy.filter((row) => client !== undefined && row.client_id === client);
 }
 
 /** RFC 6750 §3.1: one answer for expired, revoked, foreign and made-up tokens. */
