@@ -31,7 +31,7 @@ const OTHERS: Record<string, string> = {
 
 /** A scope that the user may leave out, in plain words; undefined for one that gives no data (`openid`, `launch`). */
 export function inWords(scope: string): string | undefined {
-  if (OTHERS[scope]) return OTHERS[scope];
+  if (Object.hasOwn(OTHERS, scope)) return OTHERS[scope];
   const [permission] = parseScopes(scope);
   return permission && sentence(permission);
 }

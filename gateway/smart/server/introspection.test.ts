@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { assertion, bearer, form, json } from './test/requests.ts';
+import { SmartApp } from './test/smart-app.ts';
+import { startServer, type Started } from './test/started.ts';
+
+let started: Started;
+beforeAll(async () => {
+  started = await startServer();
+});
+afterAll(async () => {
+  expect(started.errors).toEqual([]);
+  await started.close();
+});
+
+test('introspection says the same to every asker, and the scopes of the token answer (SM-8)', async () => {
+  const app = new SmartApp(started, 'confidential-es');
+  const tokens = await app.tokens();
+  const backend = new SmartApp(started, 'backend');
+  const own = String((await json(backend.backend('system/Patient.read')))['access_token']);
+  const byApp = await app.introspect(tokens.access_token);
+  const byService = await backend.introspect(tokens.access_token);
+  const byBearer = await json(form(started, '/introspect', { token: tokens.access_token }, bearer(own)));
+  const inProcess = await started.server.verifyOwnToken(started.tenant, tokens.access_token);
+  const expected = {
+    active: true,
+    client_id: 'confidential-es',
+    exp: expect.any(Number),
+    iat: expect.any(Number),
+    patient: 'p1',
+    fhirUser: `${started.base}/fhir/Patient/p1`,
+    iss: started.issuer,
+    sub: 'Patient/p1',
+    aud: `${started.base}/fhir`,
+    scope: tokens.scope,
+    token_type: 'Bearer',
+  };
+  expect(byApp).toEqual(expected);
+  for (const other of [byService, byBearer, inProcess]) expect(other).toEqual(byApp);
+});
+
+test.each<[string, () => Promise<Record<string, string>>, number]>([
+  ['an app’s token', async () => bearer((await new SmartApp(started).tokens()).access_token), 403],
+  ['a made-up token', async () => bearer('made-up'), 401],
+  ['a client assertion (IA-12)', async () => bearer(await assertion(started)), 401],
+  ['two tokens in one header', async () => ({ authorization: 'Bearer a b' }), 400],
+])('asking by bearer with %s is refused', async (_, headers, status) => {
+  const { access_token: token } = await new SmartApp(started).tokens();
+  const answer = await form(started, '/introspect', { token }, await headers());
+  expect(answer.status).toBe(status);
+  expect(await answer.text()).not.toContain('p1');
+});
+
+test('an app learns nothing about another app’s token', async () => {
+  const tokens = await new SmartApp(started).tokens();
+  expect(await new SmartApp(started, 'secret-app').introspect(tokens.access_token)).toEqual({
+    active: false,
+  });
+});
+
+test('only access tokens are access tokens', async () => {
+  const tokens = await new SmartApp(started).tokens();
+  const other = { ...started.tenant, key: 'other', path: 'other' };
+  const verify = started.server.verifyOwnToken;
+  for (const wrong of [tokens.refresh_token!, tokens.id_token!, 'x', '', await assertion(started)]) {
+    expect(await verify(started.tenant, wrong)).toBeUndefined();
+  }
+  expect(await verify(other, tokens.access_token), 'of another tenant').toBeUndefined();
+  expect(await verify(started.tenant, tokens.access_token)).toBeDefined();
+});
+
+test('userinfo tells the user of an openid token', async () => {
+  const tokens = await new SmartApp(started).tokens();
+  const answer = await fetch(`${started.issuer}/userinfo`, { headers: bearer(tokens.access_token) });
+  expect(await answer.json()).toEqual({ sub: 'Patient/p1', fhirUser: `${started.base}/fhir/Patient/p1` });
+  expect((await fetch(`${started.issuer}/userinfo`)).status).toBe(401);
+});

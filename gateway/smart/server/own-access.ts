@@ -1,0 +1,70 @@
+import type { IncomingMessage } from 'node:http';
+import { LRUCache } from 'lru-cache';
+import type { Access, PatientGrant, PatientIdentity } from '../../../schema/access.ts';
+import { Fault } from '../../../schema/fault.ts';
+import type { Permission } from '../../../schema/scopes.ts';
+import { parseScopes } from '../../../schema/scopes.ts';
+import type { Tenant } from '../../../schema/tenant.ts';
+import { bearerToken } from '../bearer.ts';
+import { expiringCache } from '../expiring-cache.ts';
+import { needsIdentity } from '../patient.ts';
+import { invalid, reachOf } from '../token-rules.ts';
+import type { AuthorizationServer } from './server.ts';
+
+export interface OwnAccessDeps {
+  server: Pick<AuthorizationServer, 'verifyOwnToken'>;
+  /** Who a patient is, from the tenant's clinical record and whatever the caller may read of it (IA-11). */
+  identity: (tenant: Tenant, patientId: string) => Promise<PatientIdentity | undefined>;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+}
+
+/** A record that changes here is a file that somebody edits. */
+const IDENTITY_SECONDS = 60;
+/** An Access outlives its check by this much, so that one handed out at the last moment can still be used. */
+const ACCESS_SECONDS = 60;
+
+/**
+ * Who is calling with a token of our own authorization server, and what they may see. The token is looked up at every
+ * request: there is no revocation delay.
+ * @returns what throws a Fault where there is no Access (IA-9)
+ */
+export function ownAccess({ server, identity, now }: OwnAccessDeps) {
+  const scopes = new LRUCache<string, readonly Permission[]>({ max: 1000 });
+  const identities = expiringCache<{ found?: PatientIdentity }>(10_000, now);
+  const permissionsOf = (scope: string) => {
+    const kept = scopes.get(scope) ?? parseScopes(scope);
+    scopes.set(scope, kept);
+    return kept;
+  };
+  const identified = async (tenant: Tenant, grant: PatientGrant): Promise<PatientGrant[]> => {
+    const { found } = await identities.get(`${tenant.key}\0${grant.id}`, async () => {
+      const patient = await identity(tenant, grant.id);
+      return { value: patient ? { found: patient } : {}, seconds: patient ? IDENTITY_SECONDS : 3 };
+    });
+    return found ? [{ ...grant, identity: found }] : [];
+  };
+  return async (tenant: Tenant, request: IncomingMessage): Promise<Access> => {
+    const value = bearerToken(request);
+    if (value === undefined) throw new Fault('unauthenticated', 'An access token is needed.');
+    const token = await server.verifyOwnToken(tenant, value);
+    if (!token) throw invalid();
+    const { permissions, patients } = reachOf(token, permissionsOf(token.scope ?? ''), tenant.authorization);
+    const known = needsIdentity(tenant)
+      ? (await Promise.all(patients.map((grant) => identified(tenant, grant)))).flat()
+      : patients;
+    if (known.length === 0 && patients.length > 0) {
+      throw new Fault('forbidden', 'There is no such patient as the token names.');
+    }
+    const { client_id: client, fhirUser, sub } = token;
+    const user = fhirUser ?? sub;
+    return {
+      tenant: tenant.key,
+      ...(client !== undefined && { client }),
+      ...(user !== undefined && { user }),
+      patients: known,
+      permissions,
+      expires: Math.min(token.exp ?? 0, now() / 1000 + ACCESS_SECONDS),
+    };
+  };
+}

@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { form, json } from './test/requests.ts';
+import { SmartApp } from './test/smart-app.ts';
+import { Browser, REDIRECT, SECRET, startServer, type Started } from './test/started.ts';
+
+let started: Started;
+beforeAll(async () => {
+  started = await startServer();
+});
+afterAll(async () => {
+  expect(started.errors).toEqual([]);
+  await started.close();
+});
+
+test('a code works once; a second try revokes the tokens of the first (RFC 6749 §4.1.2)', async () => {
+  const app = new SmartApp(started);
+  const callback = await app.launch();
+  const tokens = await app.exchange(callback);
+  expect(await app.introspect(tokens.access_token)).toMatchObject({ active: true });
+  await expect(app.exchange(callback)).rejects.toMatchObject({ error: 'invalid_grant' });
+  expect(await app.introspect(tokens.access_token)).toEqual({ active: false });
+  expect((await app.refresh(tokens.refresh_token!)).status).toBe(400);
+});
+
+test('of two exchanges of one code at once, at most one is answered', async () => {
+  const app = new SmartApp(started);
+  const callback = await app.launch();
+  const results = await Promise.allSettled([app.exchange(callback), app.exchange(callback)]);
+  expect(results.filter(({ status }) => status === 'fulfilled').length).toBeLessThanOrEqual(1);
+});
+
+test('a code is bound to its verifier, its client and its redirect URI', async () => {
+  const app = new SmartApp(started);
+  const code = (await app.launch()).searchParams.get('code')!;
+  const right = {
+    grant_type: 'authorization_code',
+    code,
+    redirect_uri: REDIRECT,
+    code_verifier: app.verifier,
+    client_id: 'public-app',
+  };
+  for (const wrong of [{ code_verifier: 'x'.repeat(43) }, { redirect_uri: 'http://127.0.0.1:9/other' }]) {
+    expect(await json(form(started, '/token', { ...right, ...wrong }))).toMatchObject({
+      error: 'invalid_grant',
+    });
+  }
+  const { client_id: _, ...other } = right;
+  const basic = { authorization: `Basic ${btoa(`secret-app:${SECRET}`)}` };
+  expect(await json(form(started, '/token', other, basic))).toMatchObject({ error: 'invalid_grant' });
+  expect((await form(started, '/token', right)).status).toBe(200);
+});
+
+test('a public client’s refresh token is rotated; using an old one ends the grant (RFC 9700 §4.14)', async () => {
+  const app = new SmartApp(started);
+  const first = await app.tokens();
+  const second = await json(app.refresh(first.refresh_token!));
+  expect(second['refresh_token']).not.toBe(first.refresh_token);
+  expect((await app.refresh(first.refresh_token!)).status).toBe(400);
+  expect(await app.introspect(String(second['access_token']))).toEqual({ active: false });
+});
+
+test('a refresh may narrow the scope, never widen it', async () => {
+  const app = new SmartApp(started, 'secret-app');
+  const { refresh_token: token } = await app.tokens({
+    scope: 'launch/patient offline_access patient/Observation.rs patient/Condition.rs',
+  });
+  const basic = { authorization: `Basic ${btoa(`secret-app:${SECRET}`)}` };
+  const again = (scope: string) =>
+    json(form(started, '/token', { grant_type: 'refresh_token', refresh_token: token!, scope }, basic));
+  expect(await again('patient/Condition.rs')).toMatchObject({ scope: 'patient/Condition.rs', patient: 'p1' });
+  expect(await again('patient/*.rs')).toMatchObject({ error: 'invalid_scope' });
+});
+
+test('online_access gives a refresh token that ends when somebody else signs in in that browser', async () => {
+  const browser = new Browser(started.issuer);
+  const app = new SmartApp(started);
+  const scope = 'launch/patient online_access patient/*.rs';
+  const tokens = await app.tokens({ scope, browser });
+  expect((await app.introspect(tokens.access_token))['active']).toBe(true);
+  const other = await new SmartApp(started).tokens({ account: 'Patient/p2', browser });
+  expect(other['patient']).toBe('p2');
+  expect(await app.introspect(tokens.access_token)).toEqual({ active: false });
+  expect((await app.refresh(tokens.refresh_token!)).status).toBe(400);
+});
+
+test('revoking the refresh token ends its access tokens at once', async () => {
+  const app = new SmartApp(started);
+  const tokens = await app.tokens();
+  expect(await started.server.verifyOwnToken(started.tenant, tokens.access_token)).toBeDefined();
+  expect((await app.revoke(tokens.refresh_token!)).status).toBe(200);
+  expect(await started.server.verifyOwnToken(started.tenant, tokens.access_token)).toBeUndefined();
+  expect(await app.introspect(tokens.access_token)).toEqual({ active: false });
+  expect((await app.refresh(tokens.refresh_token!)).status).toBe(400);
+});
+
+test('nobody revokes another client’s token', async () => {
+  const tokens = await new SmartApp(started).tokens();
+  await new SmartApp(started, 'secret-app').revoke(tokens.access_token);
+  expect(await started.server.verifyOwnToken(started.tenant, tokens.access_token)).toBeDefined();
+});
