@@ -45,11 +45,22 @@ export interface Authorizer {
    * @throws Fault where that is nobody
    */
   reach(tenant: Tenant, access: Access, url: string, body: unknown): Promise<Access>;
-  /** The EHR's discovery document, through the same cache. */
-  smartConfiguration(tenant: Tenant, config: ExternalConfig): Promise<SmartConfiguration>;
+  /** The EHR's discovery document, through the same cache; our own server's for a tenant whose server we are. */
+  smartConfiguration(tenant: Tenant, config: ExternalConfig | EmbeddedConfig): Promise<SmartConfiguration>;
+}
+
+export type EmbeddedConfig = Extract<Tenant['authorization'], { type: 'embedded' }>;
+
+/** Our own authorization server, as the door knows it. */
+export interface OwnServer {
+  /** @throws Fault: no Access, no data (IA-9) */
+  authorize(tenant: Tenant, request: IncomingMessage): Promise<Access>;
+  smartConfiguration(tenant: Tenant): SmartConfiguration;
 }
 
 export interface AuthorizerDeps extends Outside {
+  /** For `embedded` tenants; without it they are answered 501. */
+  own?: OwnServer;
   /** Our own public base, for `aud` (IA-5). */
   baseUrl: string;
   /** Told once of each tenant that is used although its kind is insecure (SM-11). */
@@ -187,10 +198,15 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
   };
 
   return {
-    smartConfiguration: documents,
+    async smartConfiguration(tenant, config) {
+      if (config.type !== 'embedded') return documents(tenant, config);
+      if (!deps.own) throw notImplemented(config.type);
+      return deps.own.smartConfiguration(tenant);
+    },
     async authorize(tenant, request) {
       const config = tenant.authorization;
       if (config.type === 'mock') return mockAccess(tenant.key, config, seconds() + ACCESS_SECONDS);
+      if (config.type === 'embedded' && deps.own) return deps.own.authorize(tenant, request);
       if (!isExternal(config)) throw notImplemented(config.type);
       refuseInsecure(config);
       const { insecure } = quirksOf(config);

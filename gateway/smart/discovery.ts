@@ -1,7 +1,7 @@
 import { Fault } from '../../schema/fault.ts';
 import { tenantBase } from '../../schema/request.ts';
 import type { Tenant } from '../../schema/tenant.ts';
-import type { Authorizer } from './authorize.ts';
+import type { Authorizer, EmbeddedConfig } from './authorize.ts';
 import { notImplemented } from './authorize.ts';
 import { introspectionEndpoint } from './introspect.ts';
 import { quirksOf } from './quirks.ts';
@@ -23,10 +23,12 @@ export async function smartConfigurationOf(
 ): Promise<SmartConfiguration> {
   const config = tenant.authorization;
   if (config.type === 'mock') return MOCK;
+  if (config.type === 'embedded') return withImaging(await door.smartConfiguration(tenant, config), config);
   if (!isExternal(config)) throw notImplemented(config.type);
   const document = await door.smartConfiguration(tenant, config);
   // Where no token will be taken, imaging is not advertised.
-  return quirksOf(config).insecure && !config.allowInsecureQuirks ? document : withImaging(document, config);
+  if (quirksOf(config).insecure && !config.allowInsecureQuirks) return document;
+  return withImaging({ ...document, ...endpointsOf(document, config) }, config);
 }
 
 /** No token is needed, so there is nowhere to get one. */
@@ -48,7 +50,10 @@ function endpointsOf(document: SmartConfiguration, config: ExternalConfig): Smar
 }
 
 /** Only modes that are on are advertised (IA-4), whatever the EHR itself says of them. */
-function withImaging(document: SmartConfiguration, config: ExternalConfig): SmartConfiguration {
+function withImaging(
+  document: SmartConfiguration,
+  config: ExternalConfig | EmbeddedConfig,
+): SmartConfiguration {
   const launch = config.modes.includes('app-launch');
   const backend = config.modes.includes('backend-services');
   const capabilities = listOf(document['capabilities']).filter(
@@ -56,7 +61,6 @@ function withImaging(document: SmartConfiguration, config: ExternalConfig): Smar
   );
   const extended = {
     ...document,
-    ...endpointsOf(document, config),
     capabilities: [
       ...capabilities,
       IMAGING,
@@ -97,7 +101,8 @@ export async function protectedResource(
   baseUrl: string,
 ): Promise<Record<string, unknown>> {
   const config = tenant.authorization;
-  const issuer = isExternal(config) ? await issuerOf(tenant, door, config) : undefined;
+  const known = isExternal(config) || config.type === 'embedded';
+  const issuer = known ? await issuerOf(tenant, door, config) : undefined;
   return {
     resource: tenantBase(baseUrl, tenant),
     ...(issuer && { authorization_servers: [issuer] }),
@@ -112,8 +117,8 @@ export async function protectedResource(
 async function issuerOf(
   tenant: Tenant,
   door: Pick<Authorizer, 'smartConfiguration'>,
-  config: ExternalConfig,
-): Promise<string> {
+  config: ExternalConfig | EmbeddedConfig,
+): Promise<string | undefined> {
   try {
     const { issuer } = await door.smartConfiguration(tenant, config);
     return typeof issuer === 'string' ? issuer : config.fhirBaseUrl;
