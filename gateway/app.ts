@@ -37,6 +37,8 @@ export interface AppDeps {
   baseUrl: string;
   tenants: Tenants;
   authorizer: Authorizer;
+  /** `/oauth/…` of the tenants whose authorization server we are; without it those paths are answered 501. */
+  oauth?: FastifyPluginAsync;
   clinical: Subgraph;
   imaging: Subgraph;
   supergraphSdl: string;
@@ -113,7 +115,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
         await tenant.register(imaging.routes);
         tenant.all('/wado/*', later('Capability URLs'));
         tenant.all('/wado-uri', later('WADO-URI'));
-        tenant.all('/oauth/*', { config: { open: true } }, later('The authorization server of a tenant'));
+        if (deps.oauth) await tenant.register(deps.oauth);
+        else tenant.all('/oauth/*', { config: { open: true } }, later('The authorization server of a tenant'));
       },
       { prefix: base },
     );

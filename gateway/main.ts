@@ -12,6 +12,10 @@ import { logger } from './observe.ts';
 import { readyMadeCommand } from './ready-made.ts';
 import { readSettings, SettingsError } from './settings.ts';
 import { authorizer } from './smart/authorize.ts';
+import { ownAccess } from './smart/server/own-access.ts';
+import { peopleOfRecord } from './smart/server/people.ts';
+import { oauthRoutes } from './smart/server/routes.ts';
+import { authorizationServer } from './smart/server/server.ts';
 import { readTenants, TenantsError } from './tenants.ts';
 
 /** Environment → tenants → app → listen. The only file that reads the environment and ends the process. */
@@ -52,11 +56,23 @@ async function main(): Promise<void> {
 
   const guarded = guardedDispatcher(settings.dynamicHosts);
   const dispatcher = ({ dynamic }: Tenant) => (dynamic ? guarded : undefined);
+  const { people, identity } = peopleOfRecord((tenant, access) => clinical.open(tenant, access));
+  const server = authorizationServer({
+    baseUrl,
+    dataDir,
+    people,
+    now: Date.now,
+    onError: (err, tenant) => log.error({ err, tenant }, 'authorization server'),
+  });
   const door = authorizer({
     fetch,
     guardedFetch: fetchThrough(guarded),
     now: Date.now,
     baseUrl,
+    own: {
+      authorize: ownAccess({ server, identity, now: Date.now }),
+      smartConfiguration: server.smartConfiguration,
+    },
     onInsecure: (tenant, reason) => log.warn({ tenant, reason }, 'an insecure tenant is used'),
   });
   const clinical = clinicalSubgraph({ dataDir, baseUrl, dispatcher });
@@ -78,6 +94,7 @@ async function main(): Promise<void> {
     baseUrl,
     tenants,
     authorizer: door,
+    oauth: oauthRoutes(server, baseUrl),
     clinical,
     imaging,
     supergraphSdl: readFileSync(join(root, 'schema', 'supergraph.graphql'), 'utf8'),
@@ -95,7 +112,7 @@ async function main(): Promise<void> {
     setInterval(() => app.server.closeIdleConnections(), 100).unref();
     void app
       .close()
-      .then(() => Promise.all([clinical.close(), imaging.close()]))
+      .then(() => Promise.all([clinical.close(), imaging.close(), server.close()]))
       .then(
         () => process.exit(0),
         (err: unknown) => {
