@@ -8,6 +8,7 @@ import { NoInteraction } from './interaction.ts';
 import { describe, mayIntrospect } from './own-token.ts';
 import { page, pageHeaders } from './page.ts';
 import { askingForConsent } from './provider.ts';
+import { replayed, withClientId } from './public-refresh.ts';
 import { register } from './registration.ts';
 import type { AuthorizationServer, Served } from './server.ts';
 import { PATHS } from './settings.ts';
@@ -132,7 +133,12 @@ export function oauthRoutes(server: AuthorizationServer, baseUrl: string): Fasti
     app.all('/oauth/*', open, async (request, reply) => {
       const own = await served(request);
       const path = pathOf(request);
-      if (path.split('?')[0] !== PATHS.authorization) return pass(own, request, reply);
+      const [endpoint] = path.split('?');
+      if (endpoint === PATHS.token && request.method === 'POST' && !request.headers.authorization) {
+        const body = await withClientId(own, await text(request.raw));
+        return pass(own, request, reply, path, body);
+      }
+      if (endpoint !== PATHS.authorization) return pass(own, request, reply);
       if (!own.admits()) throw busy();
       return pass(own, request, reply, askingForConsent(path));
     });
@@ -144,6 +150,7 @@ export function oauthRoutes(server: AuthorizationServer, baseUrl: string): Fasti
     request: FastifyRequest,
     reply: FastifyReply,
     path = pathOf(request),
+    body?: string,
   ): Promise<FastifyReply> {
     const raw = request.raw as IncomingMessage & { originalUrl?: string };
     reply.hijack();
@@ -153,7 +160,7 @@ export function oauthRoutes(server: AuthorizationServer, baseUrl: string): Fasti
     raw.originalUrl = new URL(own.issuer).pathname + path;
     raw.headers['x-forwarded-host'] = host;
     raw.headers['x-forwarded-proto'] = protocol.slice(0, -1);
-    await own.callback(raw, reply.raw);
+    await own.callback(body === undefined ? raw : replayed(raw, body), reply.raw);
     return reply;
   }
 }

@@ -98,3 +98,13 @@ test('nobody revokes another client’s token', async () => {
   await new SmartApp(started, 'secret-app').revoke(tokens.access_token);
   expect(await started.server.verifyOwnToken(started.tenant, tokens.access_token)).toBeDefined();
 });
+
+test('a public client’s refresh token says whose it is; a confidential client says it itself (RFC 6749 §6)', async () => {
+  const silent = async (id: string) => {
+    const { refresh_token: token } = await new SmartApp(started, id).tokens();
+    return form(started, '/token', { grant_type: 'refresh_token', refresh_token: token! });
+  };
+  expect(await json(silent('public-app'))).toMatchObject({ patient: 'p1' });
+  expect((await silent('secret-app')).status).toBe(400);
+  expect((await silent('confidential-es')).status).toBe(400);
+});

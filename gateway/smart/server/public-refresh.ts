@@ -1,0 +1,30 @@
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import type { Served } from './server.ts';
+
+/**
+ * A refresh by a public client that does not say who it is, as RFC 6749 §6 allows and fhirclient does: its refresh
+ * token tells. A client that has to authenticate still has to.
+ * @returns the form with the client's id where it is to be added
+ */
+export async function withClientId({ provider }: Served, body: string): Promise<string> {
+  const form = new URLSearchParams(body);
+  const silent = !['client_id', 'client_assertion', 'client_secret'].some((name) => form.has(name));
+  if (!silent || form.get('grant_type') !== 'refresh_token') return body;
+  const token = await provider.RefreshToken.find(form.get('refresh_token') ?? '', { ignoreExpiration: true });
+  const client = token?.clientId === undefined ? undefined : await provider.Client.find(token.clientId);
+  if (client?.tokenEndpointAuthMethod !== 'none') return body;
+  form.set('client_id', client.clientId);
+  return form.toString();
+}
+
+/** A request whose body has been read, with that body or another one to read. */
+export function replayed(request: IncomingMessage, body: string): IncomingMessage {
+  const bytes = Buffer.from(body);
+  const { method, url, socket, httpVersion } = request;
+  const headers = { ...request.headers, 'content-length': String(bytes.length) };
+  delete headers['transfer-encoding'];
+  const { originalUrl } = request as { originalUrl?: string };
+  const copy = { method, url, socket, httpVersion, headers, originalUrl };
+  return Object.assign(Readable.from([bytes], { objectMode: false }), copy) as unknown as IncomingMessage;
+}

@@ -1,0 +1,215 @@
+/** The whole way of a SMART app over the demonstration's records, with fhirclient as it is. */
+import { fastify, type FastifyInstance } from 'fastify';
+import fhirclient from 'fhirclient';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Patient } from 'fhir/r4.js';
+import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
+import { addDoor, decorateRequests } from '../door.ts';
+import { faultHandler, nameResourceMetadata } from '../fault-reply.ts';
+import { DEMO_PATIENT } from '../ready-made.ts';
+import { authorizer } from '../smart/authorize.ts';
+import { discoveryRoutes, protectedResourceRoutes } from '../smart/discovery-routes.ts';
+import { ownAccess } from '../smart/server/own-access.ts';
+import { peopleOfRecord } from '../smart/server/people.ts';
+import { oauthRoutes } from '../smart/server/routes.ts';
+import { authorizationServer } from '../smart/server/server.ts';
+import { Browser, ticked } from '../smart/server/test/started.ts';
+import { tenantsOf } from './door.ts';
+import { freePort } from './setup/free-port.ts';
+
+const REDIRECT = 'http://127.0.0.1:9/app';
+const SECRET = 'a-secret-of-this-test';
+const OTHER_PATIENT = 'demo-maria-alvarez';
+
+let app: FastifyInstance;
+let base: string;
+let dataDir: string;
+let close: () => Promise<void>;
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'embedded-'));
+  const baseUrl = `http://127.0.0.1:${await freePort()}`;
+  base = `${baseUrl}/demo`;
+  const tenants = tenantsOf({
+    demo: {
+      authorization: {
+        type: 'embedded',
+        modes: ['app-launch', 'backend-services'],
+        clients: [
+          { client_id: 'app', redirect_uris: [REDIRECT] },
+          { client_id: 'analyst', client_secret: SECRET },
+        ],
+        policy: [{ client_id: 'analyst', patients: [DEMO_PATIENT] }],
+      },
+      clinical: { type: 'store', path: join(import.meta.dirname, '../demo/patients') },
+      images: { type: 'folder', path: dataDir, lookup: 'studies-by-mrn' },
+    },
+  });
+  const clinical = clinicalSubgraph({ dataDir, baseUrl });
+  const { people, identity } = peopleOfRecord((tenant, access) => clinical.open(tenant, access));
+  const server = authorizationServer({ baseUrl, dataDir, people, now: Date.now, onError: console.error });
+  const door = authorizer({
+    ...{ fetch, guardedFetch: fetch, now: Date.now, baseUrl },
+    own: {
+      authorize: ownAccess({ server, identity, now: Date.now }),
+      smartConfiguration: server.smartConfiguration,
+    },
+  });
+  app = fastify();
+  decorateRequests(app);
+  nameResourceMetadata(app, baseUrl);
+  app.setErrorHandler(faultHandler(baseUrl, 'json'));
+  await app.register(protectedResourceRoutes(tenants, door, baseUrl));
+  await app.register(
+    async (scope) => {
+      addDoor(scope, { tenants, authorizer: door, baseUrl });
+      await scope.register(discoveryRoutes(door, baseUrl, new Date()));
+      await scope.register(oauthRoutes(server, baseUrl));
+      await scope.register(clinical.routes);
+      // What the door tells everything behind it.
+      scope.get('/access', async ({ access }) => access);
+    },
+    { prefix: '/:tenant' },
+  );
+  await app.listen({ host: '127.0.0.1', port: Number(new URL(baseUrl).port) });
+  close = async () => {
+    await app.close();
+    server.close();
+    await clinical.close();
+  };
+});
+afterAll(async () => {
+  await close();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+const read = (path: string, token?: string) =>
+  fetch(`${base}${path}`, { headers: token === undefined ? {} : { authorization: `Bearer ${token}` } });
+
+/** fhirclient's view of a request to the app at `REDIRECT`. */
+function visit(url: string, storage: ReturnType<typeof memory>) {
+  let location = '';
+  const request = { url, headers: { host: '127.0.0.1:9' }, socket: {} } as IncomingMessage;
+  const response = {
+    writeHead: (_: number, headers: { location: string }) => (location = headers.location),
+    end: () => undefined,
+  } as unknown as ServerResponse;
+  return { smart: fhirclient(request, response, storage), location: () => location };
+}
+
+function memory() {
+  const kept = new Map<string, unknown>();
+  return {
+    get: async (key: string) => kept.get(key),
+    set: async (key: string, value: unknown) => void kept.set(key, value),
+    unset: async (key: string) => kept.delete(key),
+  };
+}
+
+test('fhirclient, unmodified: authorize, token, patient read, search, refresh; another patient is refused', async () => {
+  const storage = memory();
+  const begun = visit('/launch', storage);
+  await begun.smart.authorize({
+    client_id: 'app',
+    scope: 'openid fhirUser launch/patient patient/*.rs offline_access',
+    iss: `${base}/fhir`,
+    redirectUri: REDIRECT,
+    pkceMode: 'required',
+  });
+  const browser = new Browser(base);
+  const signIn = await browser.open(begun.location());
+  expect(signIn.html).toContain('Castellanos');
+  expect(signIn.html).toContain('Okafor');
+  const consent = await browser.submit(signIn, [['account', `Patient/${DEMO_PATIENT}`]]);
+  const done = await browser.submit(consent, [
+    ...ticked(consent).map((scope): [string, string] => ['scope', scope]),
+    ['step', 'allow'],
+  ]);
+  const { pathname, search } = new URL(done.url);
+  const client = await visit(pathname + search, storage).smart.ready();
+  expect(client.patient.id).toBe(DEMO_PATIENT);
+  expect(client.user.fhirUser).toBe(`Patient/${DEMO_PATIENT}`);
+  expect(((await client.patient.read()) as Patient).birthDate).toMatch(/^\d{4}-/);
+  const conditions = await client.patient.request<{ resourceType: string }>('Condition');
+  expect(conditions.resourceType).toBe('Bundle');
+  await expect(client.request(`Patient/${OTHER_PATIENT}`)).rejects.toThrow(/403|404/);
+  const before = client.getState('tokenResponse.access_token') as string;
+  await client.refresh();
+  const after = client.getState('tokenResponse.access_token') as string;
+  expect(after).not.toBe(before);
+  expect((await read(`/fhir/Patient/${DEMO_PATIENT}`, after)).status).toBe(200);
+});
+
+const backendToken = async () => {
+  const answer = await fetch(`${base}/oauth/token`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${btoa(`analyst:${SECRET}`)}` },
+    body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'system/*.rs' }),
+  });
+  return ((await answer.json()) as { access_token: string }).access_token;
+};
+
+test('a backend service reads the patients of its policy, with who they are; no others (IA-8)', async () => {
+  const token = await backendToken();
+  expect(await (await read('/access', token)).json()).toMatchObject({
+    tenant: 'demo',
+    client: 'analyst',
+    patients: [{ id: DEMO_PATIENT, identity: { id: DEMO_PATIENT, identifier: expect.any(Array) } }],
+    permissions: [{ level: 'system', type: '*', interactions: 'rs' }],
+  });
+  expect((await read(`/fhir/Patient/${DEMO_PATIENT}`, token)).status).toBe(200);
+  expect([403, 404]).toContain((await read(`/fhir/Patient/${OTHER_PATIENT}`, token)).status);
+});
+
+test('a revoked token is refused at once', async () => {
+  const token = await backendToken();
+  expect((await read('/access', token)).status).toBe(200);
+  await fetch(`${base}/oauth/revoke`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${btoa(`analyst:${SECRET}`)}` },
+    body: new URLSearchParams({ token }),
+  });
+  expect((await read('/access', token)).status).toBe(401);
+});
+
+test.each([
+  ['none', undefined, /^Bearer realm="[^"]+", resource_metadata=/],
+  ['made up', 'made-up', /error="invalid_token"/],
+])('token %s: 401 with a challenge (SM-12)', async (_, token, challenge) => {
+  const answer = await read('/access', token);
+  expect(answer.status).toBe(401);
+  expect(answer.headers.get('www-authenticate')).toMatch(challenge);
+});
+
+test('discovery names our server with imaging’s capabilities (SM-1 to SM-3, IA-1 to IA-3)', async () => {
+  const smart = (await (await read('/fhir/.well-known/smart-configuration')).json()) as Record<
+    string,
+    string[]
+  >;
+  expect(smart).toMatchObject({
+    issuer: `${base}/oauth`,
+    jwks_uri: `${base}/oauth/jwks`,
+    authorization_endpoint: `${base}/oauth/authorize`,
+    token_endpoint: `${base}/oauth/token`,
+    registration_endpoint: `${base}/oauth/register`,
+    code_challenge_methods_supported: ['S256'],
+  });
+  expect(smart['capabilities']).toEqual(
+    expect.arrayContaining([
+      'smart-imaging-access',
+      'http://fhir.org/argonaut/smart-imaging/capabilities/app-launch',
+      'http://fhir.org/argonaut/smart-imaging/capabilities/backend-services',
+      'launch-standalone',
+      'launch-ehr',
+      'permission-v2',
+    ]),
+  );
+  const metadata = await fetch(`${base.replace('/demo', '')}/.well-known/oauth-protected-resource/demo`);
+  expect(await metadata.json()).toMatchObject({ authorization_servers: [`${base}/oauth`] });
+  const statement = await (await read('/fhir/metadata')).text();
+  expect(statement).toContain(`${base}/oauth/token`);
+});
