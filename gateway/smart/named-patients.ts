@@ -27,7 +27,9 @@ export function namedPatients(url: string, body: unknown): string[] {
     ...(/\/\$?graphql$/.test(path) ? graphqlValues(Object.fromEntries(parameters)) : []),
   ];
   const ids = named.map((value) => value?.replace(/^.*\/?Patient\//, ''));
-  return [...new Set(ids)].filter((id): id is string => id !== undefined && FHIR_ID.test(id)).slice(0, MOST);
+  return [...new Set(ids)]
+    .filter((id): id is string => id !== undefined && FHIR_ID.test(id) && !/^\.\.?$/.test(id))
+    .slice(0, MOST);
 }
 
 function graphqlValues(request: unknown): string[] {

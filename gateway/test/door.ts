@@ -15,6 +15,8 @@ export interface Door {
   ehr: AuthorizationServer;
   /** Every line that was logged. */
   logged(): string;
+  /** Tenants that were named insecure, and why. */
+  insecure: [tenant: string, reason: string][];
   close(): Promise<void>;
 }
 
@@ -23,9 +25,11 @@ const sdl = (name: string) => readFileSync(new URL(`../../schema/${name}.graphql
 
 /**
  * The gateway's own part over stand-in subgraphs and a real authorization server, each on a port of its own. Tenants:
- * `open` and `introspectable` (mock), `smart`, `rejecting` and `backend` (that server), `independent` (not built yet).
+ * `open` and `introspectable` (mock), `smart`, `rejecting` and `backend` (that server), `independent` (not built yet); and `more`.
  */
-export async function startDoor(options: { broken?: Breakage; limits?: Limits } = {}): Promise<Door> {
+export async function startDoor(
+  options: { broken?: Breakage; limits?: Limits; more?: Record<string, unknown> } = {},
+): Promise<Door> {
   const ehr = await authorizationServer();
   const smart = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
   const mock = { type: 'mock', disableAuthzChecks: true };
@@ -43,6 +47,7 @@ export async function startDoor(options: { broken?: Breakage; limits?: Limits } 
       images,
     },
     independent: { authorization: { ...smart, type: 'smart-on-fhir-independent' }, images },
+    ...options.more,
   });
   const exp = Math.floor(Date.now() / 1000) + 3600;
   const launched = { client_id: 'app', patient: 'p1', exp };
@@ -50,6 +55,7 @@ export async function startDoor(options: { broken?: Breakage; limits?: Limits } 
   ehr.tokens.set('imaging-only', { ...launched, scope: 'patient/ImagingStudy.rs' });
 
   const lines: string[] = [];
+  const insecure: [string, string][] = [];
   const sink = new Writable({
     write(chunk: Buffer, _encoding, done) {
       lines.push(chunk.toString());
@@ -60,7 +66,13 @@ export async function startDoor(options: { broken?: Breakage; limits?: Limits } 
   const app = await buildApp({
     baseUrl,
     tenants,
-    authorizer: authorizer({ fetch, now: Date.now, baseUrl, guardedFetch: fetch }),
+    authorizer: authorizer({
+      fetch,
+      now: Date.now,
+      baseUrl,
+      guardedFetch: fetch,
+      onInsecure: (tenant, reason) => insecure.push([tenant, reason]),
+    }),
     clinical: standInClinical(options.broken),
     imaging: standInImaging(options.broken),
     supergraphSdl: sdl('supergraph'),
@@ -73,6 +85,7 @@ export async function startDoor(options: { broken?: Breakage; limits?: Limits } 
   return {
     url,
     ehr,
+    insecure,
     logged: () => lines.join(''),
     close: async () => {
       await app.close();
