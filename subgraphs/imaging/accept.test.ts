@@ -49,6 +49,8 @@ it.each<[string, boolean, [form: string, transferSyntax: string][]]>([
   ['multipart/related; type="image/jpeg"', false, []],
   ['application/dicom', false, []],
   ['application/dicom', true, [['single', EXPLICIT]]],
+  ['application/*', true, [['single', '*']]],
+  ['application/*', false, []],
   ['application/zip', false, [['zip', '*']]],
 ])('DW-5 objects for %s (one instance: %s)', (header, isInstance, forms) => {
   const found = objectForms(parseAccept(header), isInstance);
@@ -69,6 +71,7 @@ it.each<[accept: string, mediaType: string, single: boolean, answer: string | un
   ['multipart/related; type="image/jpeg"', 'image/jpeg', false, 'multipart image/jpeg'],
   ['multipart/related; type="image/*"', 'image/jls', false, 'multipart image/jls'],
   ['multipart/related; type="image/x-jls"', 'image/jls', false, 'multipart image/x-jls'],
+  ['multipart/related; type=image/jpls', 'image/jls', false, 'multipart image/jpls'],
   ['multipart/related; type="image/j2c"', 'image/jp2', false, 'multipart image/j2c'],
   ['multipart/related; type="image/jpeg"; transfer-syntax=1.2.3', 'image/jpeg', false, undefined],
   ['multipart/related; type="image/jpeg"; transfer-syntax=9.9', 'image/jpeg', false, 'multipart image/jpeg'],

@@ -503,6 +503,8 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
     ['bytes=524280-', 206, 8],
     ['bytes=524280-999999', 206, 8],
     ['bytes=600000-', 416, undefined],
+    ['Bytes=0-9', 206, 10],
+    ['bytes=5-2', 200, 524288],
     ['bytes=0-1,5-6', 200, 524288],
     ['lines=1-2', 200, 524288],
   ])('DW-10 bulk data with Range %s → %i', async (range, status, length) => {
@@ -510,6 +512,11 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
     expect(answer.statusCode).toBe(status);
     if (length !== undefined) expect(answer.rawPayload).toHaveLength(length);
     if (status === 206) expect(answer.headers['content-range']).toMatch(/^bytes \d+-\d+\/524288$/);
+  });
+
+  it('DW-10 a range that depends on a validator is not given, since there is none', async () => {
+    const headers = { range: 'bytes=0-9', 'if-range': '"one"' };
+    expect((await get('ct', `${instance}/bulkdata/7FE00010`, headers)).statusCode).toBe(200);
   });
 
   it('DW-10 HEAD gives the headers and no body', async () => {
@@ -644,6 +651,21 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
     const searches = counter.asked.slice(before).filter((url) => url.includes('/studies?'));
     expect(searches).toHaveLength(1);
     expect((await get('xa', `${instance}/frames/1`, {}, 'counted')).statusCode).toBe(404);
+  });
+
+  it('IA-7 a study out of reach costs the calls that one costs which is not there, whoever has asked before', async () => {
+    const calls = async (token: string, path: string) => {
+      const before = counter.asked.length;
+      await get(token, `${path}/metadata`, {}, 'counted');
+      return counter.asked.length - before;
+    };
+    served.subgraph.invalidate();
+    expect(await calls('xa', foreign)).toBe(2);
+    expect(await calls('xa', foreign)).toBe(1);
+    for (let time = 0; time < 3; time++) {
+      expect([await calls('ct', foreign), await calls('ct', `/studies/${absent}`)]).toEqual([1, 1]);
+    }
+    expect(await calls('xa', foreign)).toBe(1);
   });
 
   it('studiesOf: whose they are, and 403 for another patient (IA-7)', async () => {

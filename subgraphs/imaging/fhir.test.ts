@@ -305,6 +305,12 @@ describeWithSharedData('the FHIR face over a real folder', () => {
       if (total !== undefined) expect(response.json().total).toBe(total);
     });
 
+    test('IA-13 _pretty in the form', async () => {
+      const pretty = await post('/strict/fhir/ImagingStudy/_search', form, '_pretty=true');
+      expect(pretty.body).toBe((await get('/strict/fhir/ImagingStudy?_pretty=true')).body);
+      expect(pretty.body).toContain('\n  ');
+    });
+
     test('IA-13 the address and the form together', async () => {
       const response = await post('/strict/fhir/ImagingStudy/_search?patient=p1', form, '_id=1.2.3');
       expect(response.json()).toMatchObject({ total: 0 });

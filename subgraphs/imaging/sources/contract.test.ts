@@ -145,6 +145,8 @@ describeWithSharedData('every image source', () => {
       ['a list', [{ value: `${id},${other.patientId}` }], 0],
       ['a list with a backslash', [{ value: `${id}\\${other.patientId}` }], 0],
       ['an issuer that the object does not name', [{ value: id, issuer: 'elsewhere' }], 0],
+      ['one with a ^', [{ value: 'Test^Pattern' }], 1],
+      ['one with signs that mean something in a query', [{ value: 'Test+Pattern&limit=0#%' }], 0],
       ['two of them', [{ value: id }, { value: 'SCSARAB' }], 2],
       ['none', [], 0],
     ])('DW-21 PatientID is compared to the letter: %s', async (_name, patientIds, studies) => {
@@ -215,6 +217,71 @@ describeWithSharedData('every image source', () => {
       expect(dates.length).toBeGreaterThan(0);
     });
 
+    const named = (pattern: RegExp) => (row: DicomJson) => pattern.test(text(row, Tag.PatientName) ?? '');
+    it.each<[string, SourceQuery['level'], string, string[], (row: DicomJson) => boolean]>([
+      ['a name with ^ and wildcards', 'study', Tag.PatientName, ['TEST^P*'], named(/^Test\^P/i)],
+      ['a name with a space', 'study', Tag.PatientName, ['Rubo DEMO'], named(/^Rubo DEMO$/)],
+      ['a name beyond ASCII', 'study', Tag.PatientName, ['Buc^Jérôme'], named(/^Buc\^Jérôme$/)],
+      ['a name with wildcards and trailing ^', 'study', Tag.PatientName, ['*last*^*^'], named(/^last.*\^/i)],
+      [
+        'modalities with wildcards',
+        'study',
+        Tag.ModalitiesInStudy,
+        ['C*', 'P?'],
+        (row) => texts(row, Tag.ModalitiesInStudy).some((code) => /^C|^P.$/.test(code)),
+      ],
+      ['hours', 'study', Tag.StudyTime, ['10'], (row) => /^10/.test(text(row, Tag.StudyTime) ?? '')],
+      [
+        'a range of hours',
+        'study',
+        Tag.StudyTime,
+        ['10-12'],
+        (row) => /^1[0-2]/.test(text(row, Tag.StudyTime) ?? ''),
+      ],
+      [
+        'a step that was scheduled',
+        'series',
+        `${Tag.RequestAttributesSequence}.${Tag.ScheduledProcedureStepID}`,
+        ['nobody'],
+        () => false,
+      ],
+    ])('DW-2 matches %s as every other source', async (_name, level, tag, values, wanted) => {
+      const rows = await source.search(query(level, match(tag, ...values)));
+      const expected = (await source.search(query(level))).filter(wanted);
+      const uids = (found: DicomJson[]) => found.map((row) => text(row, Tag.StudyInstanceUID)).sort();
+      expect(uids(rows)).toEqual(uids(expected));
+    });
+
+    it('DW-2 finds numbers that are padded, within a study', async () => {
+      const { studyUid } = files.find(({ patientId }) => patientId === '2178309')!;
+      const rows = await source.search(
+        query('instance', { studyUid: studyUid!, ...match(Tag.InstanceNumber, '1') }),
+      );
+      expect(rows).toHaveLength(files.filter((file) => file.studyUid === studyUid).length);
+    });
+
+    it('DW-6 gives the pixels as bulk data, encapsulated ones without their offset table', async () => {
+      const file = files.find(({ transferSyntax }) => transferSyntax === '1.2.840.10008.1.2.4.80')!;
+      const [row] = await source.metadata(target(file));
+      const bulk = await source.bulkdata(target(file), row![Tag.PixelData]!.BulkDataURI!);
+      const bytes = Buffer.concat(await bulk.open().toArray());
+      expect(bulk).toMatchObject({ mediaType: 'image/jls', size: bytes.length });
+      expect(bytes.readUInt16BE(0)).toBe(0xffd8);
+      const part = await source.bulkdata(target(file), row![Tag.PixelData]!.BulkDataURI!);
+      const range = Buffer.concat(await part.open({ start: 2, end: 5 }).toArray());
+      expect(range.equals(bytes.subarray(2, 6))).toBe(true);
+    });
+
+    it('DW-7 frames of Deflated Image Frame are application/x-deflate (PS3.18 §8.7.3.3)', async () => {
+      const file = files.find(({ transferSyntax }) => transferSyntax === '1.2.840.10008.1.2.8.1')!;
+      const found = await source.frames(target(file), [1]);
+      expect(found).toMatchObject({
+        mediaType: 'application/x-deflate',
+        transferSyntax: file.transferSyntax,
+      });
+      for await (const frame of found.frames) expect(frame.length).toBeGreaterThan(0);
+    });
+
     it('IA-21 retrieves every study as stored, byte for byte, each instance once', async () => {
       for (const studyUid of new Set(files.map((file) => file.studyUid!))) {
         const own = files.filter((file) => file.studyUid === studyUid);
@@ -240,6 +307,10 @@ describeWithSharedData('every image source', () => {
       for (const file of [first, ...files.filter(({ modality }) => ['XA', 'SR', 'ECG'].includes(modality))]) {
         const [row] = await source.metadata(target(file));
         expect(text(row!, Tag.SOPInstanceUID)).toBe(file.sopInstanceUid);
+        for (const { vr, Value = [] } of Object.values(row!)) {
+          if (vr === 'DS' || vr === 'IS')
+            expect(Value.every((value) => typeof value !== 'string')).toBe(true);
+        }
         for (const uri of bulkDataUris(row!).slice(0, 8)) {
           expect(uri).toMatch(/^bulkdata\/[\w./]+$/);
           const bulk = await source.bulkdata(target(file), uri);

@@ -9,9 +9,11 @@ const row = (tag: string, ...Value: unknown[]): DicomJson => ({ [tag]: { vr: 'LO
 
 describe('DW-2 what a server is asked', () => {
   test.each<[what: string, tag: string, values: string[], asked: string | undefined]>([
-    ['text', Tag.StudyDescription, ['a (b)'], 'a (b)'],
-    ['text with a comma, which would be a list', Tag.StudyDescription, ['a, b'], 'a? b'],
-    ['a name', Tag.PatientName, ['DOE^JANE'], 'DOE^JANE'],
+    ['text', Tag.StudyDescription, ['a-(b)'], 'a-(b)'],
+    ['text with what a query cannot hold', Tag.StudyDescription, ['a (b) & c#d+1'], 'a??b????c?d?1'],
+    ['a name beyond ASCII', Tag.PatientName, ['Buc^Jérôme'], 'Buc?J*r*me'],
+    ['text with a comma, which would be a list', Tag.StudyDescription, ['a, b'], 'a??b'],
+    ['a name', Tag.PatientName, ['DOE^JANE'], 'DOE?JANE'],
     ['a name with wildcards', Tag.PatientName, ['DOE^J*'], 'DOE?J*'],
     ['text with wildcards and brackets', Tag.StudyDescription, ['*(x)[y]*'], '*?x??y?*'],
     ['a list of codes', Tag.ModalitiesInStudy, ['CT', 'MR'], 'CT,MR'],
@@ -24,7 +26,8 @@ describe('DW-2 what a server is asked', () => {
     ['a range of times without a beginning', Tag.StudyTime, ['-12'], '00-125959.999999'],
     ['a range of dates without a beginning', Tag.StudyDate, ['-20200101'], '00010101-20200101'],
     ['a range of dates', Tag.StudyDate, ['20190101-'], '20190101-'],
-    ['a number', Tag.InstanceNumber, ['1'], '1'],
+    ['a number', Tag.InstanceNumber, ['+01'], '1'],
+    ['a code with a space', Tag.Modality, ['A B'], undefined],
     ['a key of a sequence', PATH, ['1'], undefined],
   ])('%s', (_, tag, values, asked) => {
     expect(keys(tag, values).asked).toEqual(asked === undefined ? [] : [[tag, asked]]);

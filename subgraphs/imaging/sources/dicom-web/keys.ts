@@ -5,8 +5,9 @@ import type { SourceQuery } from '../source.ts';
 
 /**
  * Keys of a search as a server is asked them, and what is left to judge from its rows. Servers match less than PS3.4
- * §C.2.2.2 has, Orthanc above all: a comma is a list whatever the attribute, `^` and brackets in a value with wildcards
- * match nothing, times and numbers are compared as they are written, and codes by list, without wildcards.
+ * §C.2.2.2 has, Orthanc above all: it takes percent-encoding for the value itself, a comma for a list whatever the
+ * attribute, in a value with wildcards brackets match nothing, times and numbers are compared as they are written, and
+ * codes by list, without wildcards.
  */
 export interface AskedKeys {
   /** Tag and value; together they match all that the search does, or more. */
@@ -19,8 +20,13 @@ export interface AskedKeys {
 
 type Judge = (row: DicomJson) => boolean;
 
-/** Signs that mean something to a server that turns wildcards into a regular expression. */
-const SPECIAL = /[,^$+()[\]{}|\\]/g;
+/**
+ * A text that matches at least what the value matches, of characters alone that stand in a query as they are.
+ */
+export function askedText(value: string): string {
+  const plain = value.replace(/[^\x00-\x7f]+/g, '*').replace(/[\s"#%&'+,;<>[\\\]^`{|}]/g, '?');
+  return hasWildcard(plain) ? plain.replace(/[$()]/g, '?') : plain;
+}
 
 export function askedKeys({ match, studyUid }: Pick<SourceQuery, 'match' | 'studyUid'>): AskedKeys {
   const asked: (readonly [string, string])[] = [];
@@ -31,7 +37,7 @@ export function askedKeys({ match, studyUid }: Pick<SourceQuery, 'match' | 'stud
     if (tag.includes('.')) {
       needed.push(tag.split('.')[0]!);
       judges.push(inSequence(tag, values));
-    } else if (vr === 'CS' && values.some(hasWildcard)) {
+    } else if (vr === 'CS' && values.some((value) => /[*? ]/.test(value))) {
       needed.push(tag);
       judges.push(matchesText(tag, values));
     } else if (vr === 'IS' && studyUid !== undefined) {
@@ -45,9 +51,11 @@ export function askedKeys({ match, studyUid }: Pick<SourceQuery, 'match' | 'stud
       asked.push([tag, values[0]!.replace(/^-/, '00010101-')]);
     } else if (vr === 'UI' || vr === 'CS') {
       asked.push([tag, values.join(',')]);
+    } else if (vr === 'IS' || vr === 'US') {
+      asked.push([tag, String(Number(values[0]))]);
     } else {
       const [value = ''] = values;
-      const wider = value.replaceAll(hasWildcard(value) ? SPECIAL : ',', '?');
+      const wider = askedText(value);
       asked.push([tag, wider]);
       if (wider !== value) judges.push(matchesText(tag, values, wider));
     }

@@ -2,7 +2,7 @@ import { Tag, text, type DicomJson } from '../../../../schema/dicom.ts';
 import { unpadded } from '../../ownership.ts';
 import type { Level, SourceQuery } from '../source.ts';
 import { pathOf } from './client.ts';
-import { askedKeys, type AskedKeys } from './keys.ts';
+import { askedKeys, askedText, type AskedKeys } from './keys.ts';
 
 /**
  * Attributes asked for beyond what a server gives unasked (PS3.18 §10.6.3.3): those that decide whose a row is, and
@@ -85,12 +85,12 @@ function searchPath(
   const fields = new Set([...WANTED[level], ...needed, ...(includeField === 'all' ? ['all'] : includeField)]);
   const keys: (readonly [string, string])[] = [
     ...asked,
-    ...(patientId === undefined ? [] : [[Tag.PatientID, patientId] as const]),
+    ...(patientId === undefined ? [] : [[Tag.PatientID, askedText(patientId)] as const]),
     ...[...fields].map((field) => ['includefield', field] as const),
     ...(paged && limit !== undefined ? [['limit', String(limit)] as const] : []),
     ...(paged && offset ? [['offset', String(offset)] as const] : []),
   ];
-  return `${resource}?${keys.map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join('&')}`;
+  return `${resource}?${keys.map(([key, value]) => `${key}=${value}`).join('&')}`;
 }
 
 /** PACS matching is not equality (DW-21): every row is compared again, to the letter. */
