@@ -45,7 +45,7 @@ export function guardedDispatcher(allowed: ReadonlySet<string>, lookup = dnsLook
 /** `fetch` over these connections. Node's own takes no dispatcher of another version of undici. */
 export function fetchThrough(dispatcher: Dispatcher): typeof globalThis.fetch {
   return ((url: string, init?: object) =>
-    undiciFetch(url, { ...init, dispatcher })) as typeof globalThis.fetch;
+    undiciFetch(url, { ...init, dispatcher })) as unknown as typeof globalThis.fetch;
 }
 
 export function notAllowed(): Fault {

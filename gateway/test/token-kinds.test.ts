@@ -1,0 +1,116 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startDoor, type Door } from './door.ts';
+
+/** Token kinds × kinds of tenant × faces → status, challenge, and no data on refusal (SM-10, SM-12, IA-5, IA-12). */
+
+let door: Door;
+const tokens: Record<string, string> = {};
+const keys: object[] = [];
+const issuer = createServer((_request, response) => {
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ keys }));
+});
+
+beforeAll(async () => {
+  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+  await new Promise<void>((done) => issuer.listen(0, '127.0.0.1', done));
+  const iss = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}`;
+  const images = { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:1' };
+  const jwt = { type: 'smart-on-fhir-jwt', fhirBaseUrl: `${iss}/fhir`, issuer: iss, jwksUri: `${iss}/jwks` };
+  door = await startDoor({ more: { jwt: { authorization: jwt, images } } });
+  const own = await generateKeyPair('RS256', { extractable: true });
+  const foreign = await generateKeyPair('RS256');
+  keys.push({ ...(await exportJWK(own.publicKey)), kid: 'k' });
+  const now = Math.floor(Date.now() / 1000);
+  const claims = {
+    ...{ iss, aud: 'http://localhost/jwt', sub: 'u', client_id: 'app', exp: now + 600 },
+    ...{ scope: 'patient/*.rs', patient: 'p1' },
+  };
+  const header = { alg: 'RS256', kid: 'k', typ: 'at+jwt' };
+  const sign = (more: object, head: object = {}, key: Parameters<SignJWT['sign']>[0] = own.privateKey) =>
+    new SignJWT({ ...claims, ...more }).setProtectedHeader({ ...header, ...head }).sign(key);
+  const secret = new TextEncoder().encode(await exportSPKI(own.publicKey));
+  Object.assign(tokens, {
+    opaque: 'everything',
+    signed: await sign({}),
+    unsigned: new UnsecuredJWT(claims).encode(),
+    hmac: await sign({}, { alg: 'HS256' }, secret),
+    'foreign key': await sign({}, {}, foreign.privateKey),
+    'foreign issuer': await sign({ iss: 'https://evil.example.org' }),
+    expired: await sign({ exp: now - 60 }),
+    'not yet valid': await sign({ nbf: now + 600 }),
+    'for another tenant': await sign({ aud: 'http://localhost/smart' }),
+    'an id token': await sign({ aud: 'app' }, { typ: 'JWT' }),
+    'an assertion': await sign({ iss: 'app', sub: 'app' }, { typ: 'JWT' }),
+    'without patient': await sign({ patient: undefined }),
+    'scope short': await sign({ scope: 'openid' }),
+  });
+});
+afterAll(async () => {
+  await door.close();
+  await new Promise((done) => issuer.close(done));
+});
+
+const FACES = { graphql: '/graphql', fhir: '/fhir/Patient/p1', dicomweb: '/dicomweb/studies' };
+
+async function ask(tenant: string, face: keyof typeof FACES, token: string | undefined) {
+  const graphql = face === 'graphql';
+  const response = await fetch(`${door.url}/${tenant}${FACES[face]}`, {
+    method: graphql ? 'POST' : 'GET',
+    headers: {
+      ...(token && { authorization: `Bearer ${token}` }),
+      ...(graphql && { 'content-type': 'application/json' }),
+    },
+    ...(graphql && { body: '{"query":"{ Patient(id: \\"p1\\") { ImagingStudyList { description } } }"}' }),
+  });
+  const challenge = response.headers.get('www-authenticate');
+  return { status: response.status, challenge, body: await response.text() };
+}
+
+const rows: [tenant: string, kind: string | undefined, status: number, error?: string][] = [
+  ['jwt', undefined, 401],
+  ['jwt', 'signed', 200],
+  ['jwt', 'opaque', 401, 'invalid_token'],
+  ['jwt', 'unsigned', 401, 'invalid_token'],
+  ['jwt', 'hmac', 401, 'invalid_token'],
+  ['jwt', 'foreign key', 401, 'invalid_token'],
+  ['jwt', 'foreign issuer', 401, 'invalid_token'],
+  ['jwt', 'expired', 401, 'invalid_token'],
+  ['jwt', 'not yet valid', 401, 'invalid_token'],
+  ['jwt', 'for another tenant', 401, 'invalid_token'],
+  ['jwt', 'an id token', 401, 'invalid_token'],
+  ['jwt', 'an assertion', 401, 'invalid_token'],
+  ['jwt', 'without patient', 403, 'insufficient_scope'],
+  ['jwt', 'scope short', 403, 'insufficient_scope'],
+  ['smart', undefined, 401],
+  ['smart', 'opaque', 200],
+  ['smart', 'signed', 401, 'invalid_token'],
+  ['smart', 'unsigned', 401, 'invalid_token'],
+  ['smart', 'an assertion', 401, 'invalid_token'],
+  ['backend', 'opaque', 403, 'insufficient_scope'],
+  ['backend', 'signed', 401, 'invalid_token'],
+  ['open', undefined, 200],
+  ['open', 'unsigned', 200],
+];
+
+describe.each(Object.keys(FACES) as (keyof typeof FACES)[])('%s', (face) => {
+  test.each(rows)('%s with %s → %i %s', async (tenant, kind, status, error) => {
+    const answer = await ask(tenant, face, kind && tokens[kind]);
+    expect(answer.status).toBe(status);
+    expect(answer.body.includes('CONFIDENTIAL')).toBe(status === 200);
+    if (status === 200) return void expect(answer.challenge).toBeNull();
+    expect(answer.challenge).toContain(`Bearer realm="http://localhost/${tenant}"`);
+    expect(answer.challenge).toContain(`oauth-protected-resource/${tenant}"`);
+    expect(/error="(.*?)"/.exec(answer.challenge ?? '')?.[1]).toBe(error);
+  });
+});
+
+test('SM-14 no token, and no part that is a secret, is in the log', () => {
+  for (const token of Object.values(tokens)) {
+    for (const part of token.split('.').filter(({ length }) => length > 20)) {
+      expect(door.logged()).not.toContain(part);
+    }
+  }
+});
