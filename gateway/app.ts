@@ -11,6 +11,7 @@ import type {
 import { fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { Fault, toFault } from '../schema/fault.ts';
+import { auditRequests, type AuditEvents } from './audit/request-audit.ts';
 import { addDoor, decorateRequests } from './door.ts';
 import { faultHandler, nameResourceMetadata, sendFault, styleOf } from './fault-reply.ts';
 import { fhirGraphqlRoutes, graphqlRoutes } from './federation/graphql-routes.ts';
@@ -48,6 +49,8 @@ export interface AppDeps {
   viewerDirectory: string;
   log: Logger;
   metrics?: ReturnType<typeof metrics>;
+  /** Where audit events go (IA-30); nowhere without it. */
+  audit?: AuditEvents;
   limits?: Limits;
   /** False while stopping: readiness says so, and the load balancer goes elsewhere. */
   ready?: () => boolean;
@@ -85,6 +88,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
 
   decorateRequests(app);
   observeRequests(app, measured);
+  auditRequests(app, deps.audit ?? (() => {}));
   nameResourceMetadata(app, baseUrl);
   await app.register(fastifyCors, CORS);
   await app.register(fastifyHelmet, SECURITY_HEADERS);

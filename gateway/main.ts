@@ -5,10 +5,11 @@ import type { Tenant } from '../schema/tenant.ts';
 import { clinicalSubgraph } from '../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../subgraphs/imaging/app.ts';
 import { buildApp } from './app.ts';
+import { auditSinks } from './audit/sinks.ts';
 import { buildDemoImages } from './demo/images.ts';
 import { patientDirectory } from './directory.ts';
 import { fetchThrough, guardedDispatcher } from './guarded-dispatcher.ts';
-import { logger } from './observe.ts';
+import { logger, metrics } from './observe.ts';
 import { readyMadeCommand } from './ready-made.ts';
 import { readSettings, SettingsError } from './settings.ts';
 import { authorizer } from './smart/authorize.ts';
@@ -89,6 +90,15 @@ async function main(): Promise<void> {
     await clinical.prepare(tenant).catch((err: unknown) => log.error({ err, tenant: tenant.key }, 'store'));
   }
 
+  const measured = metrics();
+  const audit = auditSinks({
+    baseUrl,
+    stdout: (line) => process.stdout.write(line),
+    fetch: ({ dynamic }) => (dynamic ? fetchThrough(guarded) : fetch),
+    log,
+    registry: measured.registry,
+  });
+
   let stopping = false;
   const app = await buildApp({
     baseUrl,
@@ -101,6 +111,8 @@ async function main(): Promise<void> {
     apiSdl: readFileSync(join(root, 'schema', 'api.graphql'), 'utf8'),
     viewerDirectory: join(root, 'dist', 'viewer'),
     log,
+    metrics: measured,
+    audit: audit.record,
     ready: () => !stopping,
   });
   stop = (signal) => {
@@ -112,7 +124,7 @@ async function main(): Promise<void> {
     setInterval(() => app.server.closeIdleConnections(), 100).unref();
     void app
       .close()
-      .then(() => Promise.all([clinical.close(), imaging.close(), server.close()]))
+      .then(() => Promise.all([clinical.close(), imaging.close(), server.close(), audit.close()]))
       .then(
         () => process.exit(0),
         (err: unknown) => {

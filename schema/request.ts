@@ -1,5 +1,6 @@
 import type {} from 'fastify';
 import type { Access } from './access.ts';
+import type { RecordOperation } from './audit.ts';
 import type { Tenant } from './tenant.ts';
 
 declare module 'fastify' {
@@ -8,6 +9,8 @@ declare module 'fastify' {
     tenant: Tenant;
     /** Set by the door on every route that needs authorization; reading it elsewhere throws. */
     access: Access;
+    /** Where the cores record what this request asks of them (IA-30); undefined where nobody audits. */
+    audit: RecordOperation | undefined;
   }
 }
 

@@ -76,8 +76,8 @@ function scopeOf(
     clearTimeout(timer);
     over.abort();
   });
-  const { tenant, access, log } = request;
-  return { tenant, access, signal: over.signal, log, fhir, cores: new Map() };
+  const { tenant, access, log, audit } = request;
+  return { tenant, access, signal: over.signal, log, audit, fhir, cores: new Map() };
 }
 
 async function run(

@@ -3,6 +3,7 @@ import type { DocumentNode, GraphQLError, GraphQLFormattedError, GraphQLSchema }
 import { execute, parse } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import type { Access } from '../../schema/access.ts';
+import type { RecordOperation } from '../../schema/audit.ts';
 import { Fault, faultExtensions, toFault } from '../../schema/fault.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 import { logFault } from '../log-fault.ts';
@@ -11,7 +12,7 @@ import type { GatewayContext, RequestScope } from './request-scope.ts';
 /** A subgraph of this process: its schema, and the per-request core that its resolvers work from. */
 export interface LocalSubgraph {
   schema: GraphQLSchema;
-  open(tenant: Tenant, access: Access, signal?: AbortSignal): unknown;
+  open(tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation): unknown;
 }
 
 export type ServiceName = 'clinical' | 'imaging';
@@ -55,7 +56,8 @@ export function localDataSource(
 
 function coreOf(name: ServiceName, subgraph: LocalSubgraph, scope: RequestScope): unknown {
   if (!scope.cores.has(name)) {
-    scope.cores.set(name, subgraph.open(scope.tenant, scope.access, scope.signal));
+    const { tenant, access, signal, audit } = scope;
+    scope.cores.set(name, subgraph.open(tenant, access, signal, audit));
   }
   return scope.cores.get(name);
 }

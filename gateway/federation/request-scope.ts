@@ -1,4 +1,5 @@
 import type { Access } from '../../schema/access.ts';
+import type { RecordOperation } from '../../schema/audit.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 import type { FaultLog } from '../log-fault.ts';
 
@@ -12,6 +13,8 @@ export interface RequestScope {
   /** Aborted when the caller has gone, and, with a Fault as its reason, when the time is over (FG-12). */
   signal: AbortSignal;
   log: FaultLog;
+  /** Where the cores record what they are asked (IA-30). */
+  audit: RecordOperation | undefined;
   /** Whether the caller spoke FHIR's `$graphql`: errors then carry an OperationOutcome (FG-11). */
   fhir: boolean;
   /** The subgraphs' per-request cores, opened at first use. */

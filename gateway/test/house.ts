@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
 import { buildApp } from '../app.ts';
+import type { AuditEvents } from '../audit/request-audit.ts';
 import { buildDemoImages } from '../demo/images.ts';
 import { patientDirectory } from '../directory.ts';
 import { logger } from '../observe.ts';
@@ -35,6 +36,7 @@ export interface House {
 export async function buildHouse(
   files: (demo: DemoData) => Record<string, unknown>,
   data?: DemoData,
+  audit?: AuditEvents,
 ): Promise<House> {
   const dataDir = await mkdtemp(join(tmpdir(), 'house-'));
   const demo = data ?? {
@@ -61,6 +63,7 @@ export async function buildHouse(
     apiSdl: '',
     viewerDirectory: '/nowhere',
     log,
+    ...(audit && { audit }),
   });
   return {
     app,

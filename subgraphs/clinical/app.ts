@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dispatcher } from 'undici';
 import type { Access } from '../../schema/access.ts';
+import type { RecordOperation } from '../../schema/audit.ts';
 import { Fault } from '../../schema/fault.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 import { Clinical } from './clinical.ts';
@@ -34,8 +35,11 @@ export interface ClinicalDependencies {
 
 export interface ClinicalSubgraph {
   schema: GraphQLSchema;
-  /** The record as this caller sees it, for the time of one request. Nothing is contacted yet. */
-  open(tenant: Tenant, access: Access, signal?: AbortSignal): Clinical;
+  /**
+   * The record as this caller sees it, for the time of one request; what is asked of it is recorded where there is an
+   * `audit` (IA-30). Nothing is contacted yet.
+   */
+  open(tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation): Clinical;
   /** FHIR REST, below `/:tenant`. */
   routes: FastifyPluginAsync;
   /** Loads the tenant's store, where it has one, so that the first request does not wait for it. */
@@ -83,13 +87,14 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     });
   };
 
-  const open = (tenant: Tenant, access: Access, signal?: AbortSignal): Clinical => {
+  const open: ClinicalSubgraph['open'] = (tenant, access, signal, audit) => {
     let source: Promise<ClinicalSource> | undefined;
     return new Clinical({
       source: () => (source ??= sourceOf(tenant, access)),
       access,
       compartment,
       ...(signal && { signal }),
+      ...(audit && { audit }),
     });
   };
 
@@ -101,7 +106,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     open,
     routes: fhirFace({
       baseUrl,
-      open: (request, signal) => open(request.tenant, request.access, signal),
+      open: (request, signal) => open(request.tenant, request.access, signal, request.audit),
     }),
     prepare: async (tenant, onProgress) => {
       if (tenant.clinical.type === 'store') await storeAt(tenant.clinical.path, onProgress);

@@ -1,10 +1,12 @@
 import type { Binary, Resource } from 'fhir/r4.js';
 import type { Access } from '../../schema/access.ts';
+import type { RecordOperation } from '../../schema/audit.ts';
 import { requirePatient } from '../../schema/access.ts';
 import { Fault } from '../../schema/fault.ts';
 import { FHIR_ID, parseReference } from '../../schema/fhir.ts';
 import { requireScope } from '../../schema/scopes.ts';
 import { isResourceType } from '../../schema/tables.ts';
+import { AccessRecord } from './access-record.ts';
 import { applicable } from './applicable.ts';
 import { bindSearch } from './binding.ts';
 import { readChain } from './chain.ts';
@@ -41,6 +43,8 @@ export interface ClinicalOptions {
   access: Access;
   compartment: Compartment;
   signal?: AbortSignal;
+  /** Where what is read and searched is recorded (IA-30). */
+  audit?: RecordOperation;
 }
 
 /**
@@ -52,11 +56,13 @@ export class Clinical {
   readonly #source: RequestSource;
   readonly #compartment: Compartment;
   readonly #related: Related;
+  readonly #record: AccessRecord;
 
-  constructor({ source, access, compartment, signal }: ClinicalOptions) {
+  constructor({ source, access, compartment, signal, audit }: ClinicalOptions) {
     this.access = access;
     this.#source = new RequestSource(source, signal);
     this.#compartment = compartment;
+    this.#record = new AccessRecord(access, compartment, audit);
     this.#related = new Related((type, search) => this.search(type, search), compartment);
   }
 
@@ -65,7 +71,11 @@ export class Clinical {
    * @throws Fault `insufficient_scope`; `forbidden` for another patient; `not_found` for what does not exist or is
    * anybody else's, the same for both
    */
-  async read(type: string, id: string): Promise<Resource> {
+  read(type: string, id: string): Promise<Resource> {
+    return this.#record.read(type, id, () => this.#read(type, id));
+  }
+
+  async #read(type: string, id: string): Promise<Resource> {
     if (!isResourceType(type)) throw notFound();
     const coverage = requireScope(this.access, type, 'r');
     if (type === 'Patient') requirePatient(this.access, id);
@@ -83,7 +93,11 @@ export class Clinical {
    * @throws Fault `insufficient_scope`; `forbidden` where a patient out of reach is named, or the type is not listed;
    * `unsupported_parameter` under `strict`
    */
-  async search(type: string, search: Search): Promise<SearchResult> {
+  search(type: string, search: Search): Promise<SearchResult> {
+    return this.#record.search(type, search.params, () => this.#search(type, search));
+  }
+
+  async #search(type: string, search: Search): Promise<SearchResult> {
     if (!isResourceType(type)) throw notFound();
     const coverage = requireScope(this.access, type, 's');
     const source = await this.#source.backend();

@@ -21,10 +21,10 @@ interface UnreadablePatient {
  * @throws Fault `forbidden` for another patient, `not_found` where the record says that there is none
  */
 export async function patientOrId(clinical: Clinical, id: string): Promise<Patient | UnreadablePatient> {
-  requirePatient(clinical.access, id);
   try {
     return (await clinical.read('Patient', id)) as Patient;
   } catch (error) {
+    requirePatient(clinical.access, id);
     if (!(error instanceof Fault) || error.code === 'not_found' || error.code === 'internal') throw error;
     return { resourceType: 'Patient', id, [FAULT]: error };
   }

@@ -3,7 +3,9 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { parse } from 'graphql';
 import { readFileSync } from 'node:fs';
 import type { Access } from '../../schema/access.ts';
+import type { RecordOperation } from '../../schema/audit.ts';
 import type { Tenant } from '../../schema/tenant.ts';
+import { auditedStudies } from './audited-studies.ts';
 import { dicomwebRoutes } from './dicomweb.ts';
 import { imagingFhirRoutes } from './fhir.ts';
 import { imagingResolvers } from './resolvers.ts';
@@ -30,8 +32,13 @@ export interface ImagingDeps {
   dispatcher?: SourcesOptions['dispatcher'];
 }
 
-/** The imaging core of one request. */
-export type OpenImaging = (tenant: Tenant, access: Access, signal?: AbortSignal) => Imaging;
+/** The imaging core of one request, which records what it is asked where there is an `audit` (IA-30). */
+export type OpenImaging = (
+  tenant: Tenant,
+  access: Access,
+  signal?: AbortSignal,
+  audit?: RecordOperation,
+) => Imaging;
 
 /** The imaging subgraph: one core, behind it the tenants' image sources, before it the GraphQL, FHIR and DICOMweb faces. */
 export function imagingSubgraph(deps: ImagingDeps) {
@@ -39,8 +46,8 @@ export function imagingSubgraph(deps: ImagingDeps) {
   const sources = new Sources(deps);
   const cache = new StudyCache();
   const seen = openSeen(dataDir, now);
-  const open: OpenImaging = (tenant, access, signal) =>
-    new RestrictedStudies({
+  const open: OpenImaging = (tenant, access, signal, audit) => {
+    const core = new RestrictedStudies({
       tenant,
       access,
       images: () => sources.of(tenant),
@@ -50,6 +57,8 @@ export function imagingSubgraph(deps: ImagingDeps) {
       log,
       signal,
     });
+    return audit ? auditedStudies(core, audit) : core;
+  };
   const typeDefs = parse(readFileSync(new URL('../../schema/imaging.graphql', import.meta.url), 'utf8'), {
     noLocation: true,
   });

@@ -67,6 +67,13 @@ export class CallerReach {
     return false;
   }
 
+  /** Logical ids of the granted patients whose rows these are. */
+  ownersOf(rows: readonly DicomJson[], reaches: readonly Reach[]): string[] {
+    const config = this.config();
+    const own = reaches.filter((reach) => rows.some((row) => belongsTo(row, reach, config)));
+    return own.map(({ grant }) => grant.id);
+  }
+
   /** Logical id of the patient whose the study is; where the clinical base cannot say, nobody is named. */
   ownerOf(study: DicomJson, reaches: readonly Reach[] | undefined): Promise<string | undefined> {
     const config = this.config();

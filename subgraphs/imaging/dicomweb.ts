@@ -2,12 +2,11 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Access } from '../../schema/access.ts';
 import { UID, type DicomJson } from '../../schema/dicom.ts';
 import { Fault, faultHeaders, faultJson, toFault } from '../../schema/fault.ts';
 import { resourceMetadataUrl, tenantBase } from '../../schema/request.ts';
-import type { Tenant } from '../../schema/tenant.ts';
 import { negotiateJson, parseAccept, type MediaRange } from './accept.ts';
+import type { OpenImaging } from './app.ts';
 import { absoluteBulkData, withRetrieveUrl } from './dicomweb-urls.ts';
 import { parseQido } from './qido.ts';
 import type { InstanceTarget, Level, Target } from './sources/source.ts';
@@ -17,7 +16,7 @@ import { frameList, retrieveBulkData, retrieveFrames, retrieveObjects, type Payl
 export interface DicomwebOptions {
   /** Public base of the gateway, path prefix included. */
   baseUrl: string;
-  open(tenant: Tenant, access: Access, signal?: AbortSignal): Imaging;
+  open: OpenImaging;
 }
 
 const STUDY = '/studies/:studyUid';
@@ -114,7 +113,7 @@ class Call {
     // When the client leaves, what was begun for it ends (DW-15).
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
-    this.imaging = open(request.tenant, request.access, gone.signal);
+    this.imaging = open(request.tenant, request.access, gone.signal, request.audit);
   }
 
   async search(level: Level): Promise<unknown> {

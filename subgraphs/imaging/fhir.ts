@@ -1,12 +1,12 @@
 import type { Bundle, Resource } from 'fhir/r4.js';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
-import type { Access } from '../../schema/access.ts';
 import { Fault, faultHeaders, faultOutcome, toFault } from '../../schema/fault.ts';
 import { FHIR_JSON, type SearchEntry } from '../../schema/fhir.ts';
 import { resourceMetadataUrl, tenantBase } from '../../schema/request.ts';
 import { requireScope } from '../../schema/scopes.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 import { parseAccept } from './accept.ts';
+import type { OpenImaging } from './app.ts';
 import { searchset } from './bundle.ts';
 import { ENDPOINT_ID, endpointStyle, wadoEndpoint } from './endpoint.ts';
 import { findStudies, readStudy, resourceOf, withInstances, type FaceOptions, type Found } from './find.ts';
@@ -15,7 +15,7 @@ import type { Imaging } from './studies.ts';
 import { subset, wantsInstances } from './subset.ts';
 
 export interface ImagingFhirOptions extends FaceOptions {
-  open(tenant: Tenant, access: Access, signal?: AbortSignal): Imaging;
+  open: OpenImaging;
 }
 
 const FORM = 'application/x-www-form-urlencoded';
@@ -122,7 +122,7 @@ function opened(request: FastifyRequest, reply: FastifyReply, options: ImagingFh
   // When the client leaves, what was begun for it ends.
   const gone = new AbortController();
   reply.raw.once('close', () => gone.abort());
-  return options.open(request.tenant, request.access, gone.signal);
+  return options.open(request.tenant, request.access, gone.signal, request.audit);
 }
 
 /** Of the address and, for `_search`, of the form, in this order (FHIR R4 §3.1.1.2). */

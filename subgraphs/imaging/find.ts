@@ -1,5 +1,4 @@
 import type { ImagingStudy } from 'fhir/r4.js';
-import { requirePatient } from '../../schema/access.ts';
 import { Tag } from '../../schema/dicom.ts';
 import { Fault } from '../../schema/fault.ts';
 import { tenantBase } from '../../schema/request.ts';
@@ -167,5 +166,5 @@ async function patientId(imaging: Imaging, patient: NamedPatient): Promise<strin
   if ('identifier' in patient) {
     return imaging.patientByIdentifier(patient.identifier.value, patient.identifier.system);
   }
-  return requirePatient(imaging.access, patient.id).id;
+  return imaging.patientById(patient.id);
 }

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Access } from '../../schema/access.ts';
+import { requirePatient, type Access } from '../../schema/access.ts';
 import { Tag, text, UID, type DicomJson } from '../../schema/dicom.ts';
 import { Fault } from '../../schema/fault.ts';
 import { requireScope, type Coverage } from '../../schema/scopes.ts';
@@ -79,7 +79,9 @@ export class RestrictedStudies implements Imaging {
     if (pattern) rows = rows.filter((row) => pattern.test(unpadded(text(row, Tag.PatientID))));
     rows = await this.covered(rows, query.level, coverage);
     if (ownPaging) rows = rows.slice(offset);
-    return { rows: rows.slice(0, limit), more: limit !== undefined && rows.length > limit };
+    const page = rows.slice(0, limit);
+    const more = limit !== undefined && rows.length > limit;
+    return { rows: page, more, ...(reaches && { patients: this.caller.ownersOf(page, reaches) }) };
   }
 
   async studiesOf(patientId: string | undefined, filter: StudyFilter = {}): Promise<StudyRecord[]> {
@@ -114,6 +116,10 @@ export class RestrictedStudies implements Imaging {
         .map((level) => this.source.ask({ level, studyUid, match: ALL, includeField: [] })),
     );
     return this.record(await this.caller.ownerOf(study, this.caller.all()), study, series, instances);
+  }
+
+  patientById(id: string): string {
+    return requirePatient(this.access, id).id;
   }
 
   patientByIdentifier(value: string, system?: string): Promise<string> {

@@ -57,6 +57,8 @@ export interface StudyFilter {
 export interface SearchResult {
   rows: DicomJson[];
   more: boolean;
+  /** Logical ids of the patients whose rows these are, where the caller's grants say so. */
+  patients?: readonly string[];
 }
 
 /**
@@ -83,6 +85,12 @@ export interface Imaging {
 
   /** One study by UID; undefined where it is unknown or out of reach. Needs `.r`. */
   study(studyUid: string, detail?: Detail): Promise<StudyRecord | undefined>;
+
+  /**
+   * The logical id, of a patient in reach.
+   * @throws Fault `forbidden` for anybody else (IA-7)
+   */
+  patientById(id: string): string;
 
   /**
    * Logical id of the patient in reach who has this identifier (`patient.identifier=system|value`, IA-13).

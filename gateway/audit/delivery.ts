@@ -1,0 +1,114 @@
+import type { FaultLog } from '../log-fault.ts';
+
+/** What became of a record, as it is counted. */
+export type Fate = 'recorded' | 'dropped' | 'rejected';
+
+/** What a destination did with one record: took it, refused it for good, or is to be asked again. */
+export type Delivered = 'recorded' | 'rejected' | 'again';
+
+export interface DeliveryOptions {
+  /** Records that may wait; beyond these, new ones are dropped and counted. */
+  most: number;
+  /** Records that `deliver` is given at a time. */
+  batch: number;
+  /** Milliseconds before the first repetition; doubled at each, up to a minute. */
+  backOff: number;
+  log: FaultLog;
+  count(fate: Fate, records: number): void;
+}
+
+export interface Delivery {
+  /** Never waits and never throws. */
+  add(line: string): void;
+  /** Delivers what waits, for as long as this; what is left then is dropped, counted and logged. */
+  close(milliseconds: number): Promise<void>;
+}
+
+const LONGEST_PAUSE = 60_000;
+
+/**
+ * Delivers records in the background, a batch at a time. A destination that fails is tried again with growing pauses
+ * while new records wait: no request waits for its record, or fails with it (IA-30).
+ */
+export function delivery(
+  deliver: (lines: string[]) => Promise<readonly Delivered[]>,
+  options: DeliveryOptions,
+): Delivery {
+  const { most, batch, backOff, log, count } = options;
+  const waiting: string[] = [];
+  let working: Promise<void> | undefined;
+  let dropped = 0;
+  let failures = 0;
+  let closing = false;
+  let wake = (): void => {};
+
+  const drop = (records: number): void => {
+    if (records === 0) return;
+    dropped += records;
+    count('dropped', records);
+  };
+  const tellDropped = (): void => {
+    if (dropped > 0) log.error({ records: dropped }, 'audit records were dropped');
+    dropped = 0;
+  };
+  const pause = (): Promise<void> =>
+    new Promise((done) => {
+      wake = done;
+      setTimeout(done, Math.min(backOff * 2 ** (failures - 1), LONGEST_PAUSE)).unref();
+    });
+
+  const work = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const lines = waiting.slice(0, batch);
+      let err: unknown;
+      const fates = await deliver(lines).catch((error: unknown) => {
+        err = error;
+        return lines.map((): Delivered => 'again');
+      });
+      // Closing may have given them up meanwhile.
+      if (waiting[0] !== lines[0]) return;
+      waiting.splice(0, lines.length, ...lines.filter((_line, index) => fates[index] === 'again'));
+      const [recorded, rejected] = (['recorded', 'rejected'] as const).map(
+        (wanted) => fates.filter((fate) => fate === wanted).length,
+      );
+      if (recorded) count('recorded', recorded);
+      if (rejected) {
+        count('rejected', rejected);
+        log.error({ records: rejected }, 'audit records were refused by their destination');
+      }
+      if (fates.includes('again')) {
+        // Once per outage, not once per attempt.
+        if (failures++ === 0)
+          log.error({ err, waiting: waiting.length }, 'audit records cannot be delivered');
+        await pause();
+      } else failures = 0;
+      tellDropped();
+    }
+  };
+
+  const start = (): void => {
+    working ??= work().finally(() => {
+      working = undefined;
+      if (waiting.length > 0) start();
+    });
+  };
+
+  return {
+    add(line) {
+      if (waiting.length >= most || closing) return drop(1);
+      waiting.push(line);
+      start();
+    },
+    async close(milliseconds) {
+      closing = true;
+      wake();
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((done) => (timer = setTimeout(done, milliseconds)));
+      await Promise.race([working, late]);
+      clearTimeout(timer);
+      drop(waiting.splice(0).length);
+      wake();
+      tellDropped();
+    },
+  };
+}

