@@ -24,9 +24,11 @@ import { DEFAULT_LIMITS } from './limits.ts';
 import { metrics, observeRequests, requestId } from './observe.ts';
 import { playground, startPage } from './pages.ts';
 import type { Authorizer } from './smart/authorize.ts';
+import type { Capabilities } from './smart/capability-admission.ts';
 import { discoveryRoutes, protectedResourceRoutes } from './smart/discovery-routes.ts';
 import type { Tenants } from './tenants.ts';
 import { viewerFiles } from './viewer-files.ts';
+import { addLinkHeaders, wadoLinkRoutes, type OpenStudies } from './wado-links.ts';
 
 /** A subgraph of this process: its graph, its core, and its REST faces below `/{tenant}`. */
 export interface Subgraph extends LocalSubgraph {
@@ -38,10 +40,11 @@ export interface AppDeps {
   baseUrl: string;
   tenants: Tenants;
   authorizer: Authorizer;
+  capabilities: Capabilities;
   /** `/oauth/…` of the tenants whose authorization server we are; without it those paths are answered 501. */
   oauth?: FastifyPluginAsync;
   clinical: Subgraph;
-  imaging: Subgraph;
+  imaging: Subgraph & { open: OpenStudies };
   supergraphSdl: string;
   /** The API schema, for `/schema.graphql`. */
   apiSdl: string;
@@ -58,7 +61,16 @@ export interface AppDeps {
 
 /** Every route of the gateway. What is behind a route is in the file that its import names. */
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
-  const { baseUrl, tenants, authorizer, clinical, imaging, log, limits = DEFAULT_LIMITS } = deps;
+  const {
+    baseUrl,
+    tenants,
+    authorizer,
+    capabilities,
+    clinical,
+    imaging,
+    log,
+    limits = DEFAULT_LIMITS,
+  } = deps;
   const measured = deps.metrics ?? metrics();
   const started = new Date();
   const prefix = new URL(baseUrl).pathname.replace(/\/+$/, '');
@@ -110,17 +122,19 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   for (const base of ['/:tenant', '/dyn/:encoded']) {
     await app.register(
       async (tenant) => {
-        addDoor(tenant, { tenants, authorizer, baseUrl });
+        addDoor(tenant, { tenants, authorizer, capabilities, baseUrl });
+        addLinkHeaders(tenant, capabilities);
         await tenant.register(discoveryRoutes(authorizer, baseUrl, started));
         await tenant.register(graphqlRoutes(server, limits));
         await tenant.register(fhirGraphqlRoutes(server, limits));
         await tenant.register(playground());
         await tenant.register(clinical.routes);
         await tenant.register(imaging.routes);
-        tenant.all('/wado/*', later('Capability URLs'));
+        await tenant.register(wadoLinkRoutes({ baseUrl, capabilities, openStudies: imaging.open }));
         tenant.all('/wado-uri', later('WADO-URI'));
         if (deps.oauth) await tenant.register(deps.oauth);
-        else tenant.all('/oauth/*', { config: { open: true } }, later('The authorization server of a tenant'));
+        else
+          tenant.all('/oauth/*', { config: { open: true } }, later('The authorization server of a tenant'));
       },
       { prefix: base },
     );

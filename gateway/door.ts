@@ -4,7 +4,9 @@ import { toFault } from '../schema/fault.ts';
 import type { Tenant } from '../schema/tenant.ts';
 import { sendFault, styleOf } from './fault-reply.ts';
 import type { Authorizer } from './smart/authorize.ts';
-import { refuseFormToken } from './smart/bearer.ts';
+import { bearerToken, refuseFormToken } from './smart/bearer.ts';
+import { noLongerValid } from './smart/capability.ts';
+import type { Capabilities } from './smart/capability-admission.ts';
 import type { Tenants } from './tenants.ts';
 
 declare module 'fastify' {
@@ -38,23 +40,37 @@ export function decorateRequests(app: FastifyInstance): void {
  */
 export function addDoor(
   app: FastifyInstance,
-  deps: { tenants: Tenants; authorizer: Authorizer; baseUrl: string },
+  deps: { tenants: Tenants; authorizer: Authorizer; capabilities?: Capabilities; baseUrl: string },
 ): void {
-  const { tenants, authorizer, baseUrl } = deps;
+  const { tenants, authorizer, capabilities, baseUrl } = deps;
   app.addHook('onRequest', async (request, reply) => {
-    const { tenant, encoded } = request.params as { tenant?: string; encoded?: string };
+    const { tenant, encoded, capability } = request.params as {
+      tenant?: string;
+      encoded?: string;
+      capability?: string;
+    };
     try {
       request.tenant = encoded === undefined ? tenants.byKey(tenant ?? '') : tenants.dynamic(encoded);
     } catch (error) {
       return sendFault(baseUrl, styleOf(request.routeOptions.url ?? ''), toFault(error), request, reply);
     }
     if (request.routeOptions.config.open) return;
-    request.access = await authorizer.authorize(request.tenant, request.raw);
+    if (capability !== undefined) {
+      if (!capabilities) throw noLongerValid();
+      request.access = await capabilities.admit(request.tenant, request);
+      return;
+    }
+    const access = await authorizer.authorize(request.tenant, request.raw);
+    // A mock tenant ignores what was sent (SM-11).
+    const token = request.tenant.authorization.type === 'mock' ? undefined : bearerToken(request.raw);
+    request.access = token === undefined ? access : { ...access, token };
   });
   app.addHook('preHandler', async (request) => {
     const form = request.headers['content-type']?.startsWith('application/x-www-form-urlencoded');
     if (form && request.tenant.authorization.type !== 'mock') refuseFormToken(request.body);
-    if (request.routeOptions.config.open) return;
+    // A capability has said which patient it is for: nothing that the request names widens it (IA-23).
+    const { capability } = request.params as { capability?: string };
+    if (request.routeOptions.config.open || capability !== undefined) return;
     const { tenant, access, body, raw } = request;
     request.access = await authorizer.reach(tenant, access, raw.url ?? '', body);
   });

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
@@ -17,6 +18,7 @@ import { ownAccess } from './smart/server/own-access.ts';
 import { peopleOfRecord } from './smart/server/people.ts';
 import { oauthRoutes } from './smart/server/routes.ts';
 import { authorizationServer } from './smart/server/server.ts';
+import { capabilities } from './smart/capability-admission.ts';
 import { readTenants, TenantsError } from './tenants.ts';
 
 /** Environment → tenants → app → listen. The only file that reads the environment and ends the process. */
@@ -76,6 +78,8 @@ async function main(): Promise<void> {
     },
     onInsecure: (tenant, reason) => log.warn({ tenant, reason }, 'an insecure tenant is used'),
   });
+  const secrets = settings.sealingKeys.length > 0 ? settings.sealingKeys : [randomBytes(32).toString('hex')];
+  const sealed = capabilities({ secrets, now: Date.now, authorizer: door });
   const clinical = clinicalSubgraph({ dataDir, baseUrl, dispatcher });
   const imaging = imagingSubgraph({
     baseUrl,
@@ -83,6 +87,7 @@ async function main(): Promise<void> {
     now: () => Date.now() / 1000,
     log: log as FastifyBaseLogger,
     dispatcher,
+    capability: sealed.seal,
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
   });
   for (const tenant of tenants.all) {
@@ -105,6 +110,7 @@ async function main(): Promise<void> {
     tenants,
     authorizer: door,
     oauth: oauthRoutes(server, baseUrl),
+    capabilities: sealed,
     clinical,
     imaging,
     supergraphSdl: readFileSync(join(root, 'schema', 'supergraph.graphql'), 'utf8'),

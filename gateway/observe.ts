@@ -6,7 +6,7 @@ import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 
 /** What looks like a credential anywhere in a line: bearer and basic credentials, JWTs, tokens in a query. */
 const CREDENTIALS =
-  /\b(Bearer|Basic)\s+[A-Za-z0-9\-._~+/]+=*|\beyJ[\w-]+\.[\w-]+\.[\w-]*(?:\.[\w-]+)*|((?:access_token|client_assertion|client_secret|token|code)=)[^&\s"\\]+/g;
+  /\b(Bearer|Basic)\s+[A-Za-z0-9\-._~+/]+=*|\beyJ[\w-]+\.[\w-]*\.[\w-]*(?:\.[\w-]+)*|((?:access_token|client_assertion|client_secret|token|code)=)[^&\s"\\]+/g;
 
 /**
  * Structured logs on stdout. Credentials are cut out of every line whatever put them there (SM-14): the last line of

@@ -25,7 +25,7 @@ export interface PatientGrant {
 
 /**
  * What the door learned about the caller; everything behind the door works from this value and from nothing else.
- * It is immutable, carries no credential but the caller's own clinical token, and is sealed when it leaves the process.
+ * It is immutable, carries no credential but the caller's own tokens, and is sealed when it leaves the process.
  */
 export interface Access {
   tenant: string;
@@ -40,6 +40,10 @@ export interface Access {
   expires: number;
   /** The token with which the clinical source is called on the caller's behalf (SM-17). */
   clinicalToken?: string;
+  /** The bearer token that asked: what a capability is bound to, or checked with (IA-25, IA-26). */
+  token?: string;
+  /** Seconds since the epoch; undefined where the authorization server did not say when the token ends. */
+  tokenExpires?: number;
 }
 
 /** The caller's grant for this patient; undefined when the patient is out of reach. */

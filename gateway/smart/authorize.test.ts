@@ -98,6 +98,7 @@ test('an active token becomes an Access, and nothing more than needed', async ()
       { level: 'patient', type: 'Patient', interactions: 'r' },
     ],
     expires: clock / 1000 + 60,
+    tokenExpires: Math.floor(clock / 1000) + 600,
     clinicalToken: 'good',
   });
 });

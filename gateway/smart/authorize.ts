@@ -73,6 +73,7 @@ interface Checked {
   client?: string;
   user?: string;
   expires: number;
+  tokenExpires?: number;
   /** Seconds, where what was decided may not be kept as long as the token. */
   keep?: number;
 }
@@ -152,6 +153,7 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
       ...(client !== undefined && { client }),
       ...(user !== undefined && { user }),
       expires: active.exp ?? seconds() + UNKNOWN_LIFETIME_SECONDS,
+      ...(active.exp !== undefined && { tokenExpires: active.exp }),
       ...(decided && { keep: DECISION_SECONDS }),
     };
   };
@@ -171,7 +173,7 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
     const hash = createHash('sha256').update(`${tenant.key}\0${token}`).digest('base64url');
     const found = await known.get(hash, () => remember(tenant, config, token));
     if ('fault' in found) throw found.fault;
-    const { reach, client, user, expires } = found;
+    const { reach, client, user, expires, tokenExpires } = found;
     const document = () => documents(tenant, config);
     const identified = async (patient: PatientGrant): Promise<PatientGrant[]> => {
       const identity = await identities(tenant, config, document, patient.id, token);
@@ -193,6 +195,7 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
       patients,
       permissions: reach.permissions,
       expires: Math.min(expires, seconds() + ACCESS_SECONDS),
+      ...(tokenExpires !== undefined && { tokenExpires }),
       clinicalToken: token,
     };
   };

@@ -97,6 +97,7 @@ test('SM-10 a signed token becomes the same Access as an introspected one', asyn
     patients: [{ id: 'p1' }],
     permissions: [{ level: 'patient', type: 'ImagingStudy', interactions: 'rs' }],
     expires: clock / 1000 + 60,
+    tokenExpires: Math.floor(clock / 1000) + 600,
     clinicalToken: expect.any(String) as string,
   });
 });

@@ -160,7 +160,6 @@ describe('where there is nothing', () => {
     ['/independent/graphql', 501, 'not_implemented'],
     ['/independent/fhir/.well-known/smart-configuration', 501, 'not'],
     ['/independent/fhir/metadata', 200, 'CapabilityStatement'],
-    ['/open/wado/capability/studies/1', 501, 'not_implemented'],
     ['/open/oauth/token', 501, 'not_implemented'],
     ['/open/wado-uri?requestType=WADO', 501, 'not_implemented'],
     ['/%zz/graphql', 400, ''],

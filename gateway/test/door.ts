@@ -6,6 +6,7 @@ import { buildApp } from '../app.ts';
 import type { Limits } from '../limits.ts';
 import { logger } from '../observe.ts';
 import { authorizer } from '../smart/authorize.ts';
+import { capabilities } from '../smart/capability-admission.ts';
 import type { Tenants } from '../tenants.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { standInClinical, standInImaging, type Breakage } from './stand-in-subgraphs.ts';
@@ -63,15 +64,21 @@ export async function startDoor(
     },
   });
   const baseUrl = 'http://localhost';
+  const door = authorizer({
+    fetch,
+    now: Date.now,
+    baseUrl,
+    guardedFetch: fetch,
+    onInsecure: (tenant, reason) => insecure.push([tenant, reason]),
+  });
   const app = await buildApp({
     baseUrl,
     tenants,
-    authorizer: authorizer({
-      fetch,
+    authorizer: door,
+    capabilities: capabilities({
+      secrets: ['a secret of the door, long enough'],
       now: Date.now,
-      baseUrl,
-      guardedFetch: fetch,
-      onInsecure: (tenant, reason) => insecure.push([tenant, reason]),
+      authorizer: door,
     }),
     clinical: standInClinical(options.broken),
     imaging: standInImaging(options.broken),

@@ -2,6 +2,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Logger } from 'pino';
 import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
 import { buildApp } from '../app.ts';
@@ -10,6 +11,7 @@ import { buildDemoImages } from '../demo/images.ts';
 import { patientDirectory } from '../directory.ts';
 import { logger } from '../observe.ts';
 import { authorizer } from '../smart/authorize.ts';
+import { capabilities } from '../smart/capability-admission.ts';
 import { tenantsOf } from './door.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -37,6 +39,7 @@ export async function buildHouse(
   files: (demo: DemoData) => Record<string, unknown>,
   data?: DemoData,
   audit?: AuditEvents,
+  { now = Date.now, log = logger('silent') }: { now?: () => number; log?: Logger } = {},
 ): Promise<House> {
   const dataDir = await mkdtemp(join(tmpdir(), 'house-'));
   const demo = data ?? {
@@ -44,19 +47,22 @@ export async function buildHouse(
     patients: join(root, 'gateway/demo/patients'),
   };
   if (!data) await buildDemoImages({ target: demo.images });
-  const log = logger('silent');
   const clinical = clinicalSubgraph({ dataDir, baseUrl: BASE });
+  const door = authorizer({ fetch, now, baseUrl: BASE, guardedFetch: fetch });
+  const sealed = capabilities({ secrets: ['a secret of the house, long enough'], now, authorizer: door });
   const imaging = imagingSubgraph({
     baseUrl: BASE,
     dataDir,
-    now: () => Date.now() / 1000,
+    now: () => now() / 1000,
+    capability: sealed.seal,
     log: log as FastifyBaseLogger,
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
   });
   const app = await buildApp({
     baseUrl: BASE,
     tenants: tenantsOf(files(demo)),
-    authorizer: authorizer({ fetch, now: Date.now, baseUrl: BASE, guardedFetch: fetch }),
+    authorizer: door,
+    capabilities: sealed,
     clinical,
     imaging,
     supergraphSdl: await readFile(join(root, 'schema/supergraph.graphql'), 'utf8'),

@@ -7,7 +7,7 @@ import { Fault, faultHeaders, faultJson, faultOutcome, toFault } from '../../sch
 import { FHIR_JSON } from '../../schema/fhir.ts';
 import { tenantBase } from '../../schema/request.ts';
 import { requireScope } from '../../schema/scopes.ts';
-import type { Subgraph } from '../app.ts';
+import type { AppDeps, Subgraph } from '../app.ts';
 
 /** Subgraphs that know one patient with one condition and one study: for tests of the door and of the federation. */
 
@@ -82,7 +82,7 @@ export function standInClinical(broken: Breakage = {}): Subgraph {
   };
 }
 
-export function standInImaging(broken: Breakage = {}): Subgraph {
+export function standInImaging(broken: Breakage = {}): AppDeps['imaging'] {
   const studies = (_: unknown, __: unknown, { imaging }: { imaging: Core }) => {
     if (broken.imaging) throw broken.imaging;
     requireScope(imaging.access, 'ImagingStudy', 's');
@@ -93,7 +93,7 @@ export function standInImaging(broken: Breakage = {}): Subgraph {
       Query: {},
       Patient: { __resolveReference: ({ id }: { id: string }) => ({ id }), ImagingStudyList: studies },
     }),
-    open: (_tenant, access) => ({ access }) satisfies Core,
+    open: (_tenant, access) => ({ access, study: async () => ({}) }),
     async routes(app) {
       app.setErrorHandler((error, request, reply) => {
         const fault = toFault(error);

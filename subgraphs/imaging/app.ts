@@ -1,6 +1,7 @@
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { parse } from 'graphql';
+import { LRUCache } from 'lru-cache';
 import { readFileSync } from 'node:fs';
 import type { Access } from '../../schema/access.ts';
 import type { RecordOperation } from '../../schema/audit.ts';
@@ -14,6 +15,8 @@ import { openSeen } from './seen.ts';
 import { Sources, type SourcesOptions } from './sources/open.ts';
 import type { Directory, Imaging } from './studies.ts';
 import { StudyCache } from './study-cache.ts';
+import { DECISION_SECONDS, type Decisions } from './withhold.ts';
+import type { SealStudy } from './wado-base.ts';
 
 /** What the subgraph is given: it reads no environment and knows no clock of its own. */
 export interface ImagingDeps {
@@ -26,6 +29,8 @@ export interface ImagingDeps {
   log: FastifyBaseLogger;
   /** Patients of the clinical base. */
   directory: Directory;
+  /** Makes the addresses of tenants whose images are retrieved by capability (IA-25). */
+  capability?: SealStudy;
   /** Told of the first index of a folder. */
   onProgress?: SourcesOptions['onProgress'];
   /** Connections to archives; dynamic tenants get guarded ones (SM-15). */
@@ -42,9 +47,10 @@ export type OpenImaging = (
 
 /** The imaging subgraph: one core, behind it the tenants' image sources, before it the GraphQL, FHIR and DICOMweb faces. */
 export function imagingSubgraph(deps: ImagingDeps) {
-  const { baseUrl, dataDir, log, directory, now } = deps;
+  const { baseUrl, dataDir, log, directory, now, capability } = deps;
   const sources = new Sources(deps);
   const cache = new StudyCache();
+  const decisions: Decisions = new LRUCache({ max: 100_000, ttl: DECISION_SECONDS * 1000 });
   const seen = openSeen(dataDir, now);
   const open: OpenImaging = (tenant, access, signal, audit) => {
     const core = new RestrictedStudies({
@@ -52,6 +58,8 @@ export function imagingSubgraph(deps: ImagingDeps) {
       access,
       images: () => sources.of(tenant),
       cache,
+      decisions,
+      dispatcher: deps.dispatcher,
       directory,
       now,
       log,
@@ -62,14 +70,15 @@ export function imagingSubgraph(deps: ImagingDeps) {
   const typeDefs = parse(readFileSync(new URL('../../schema/imaging.graphql', import.meta.url), 'utf8'), {
     noLocation: true,
   });
-  const resolvers = imagingResolvers(typeDefs, { baseUrl, seen, now });
+  const resolvers = imagingResolvers(typeDefs, { baseUrl, capability, seen, now });
   return {
     schema: buildSubgraphSchema([{ typeDefs, resolvers: resolvers as never }]),
     open,
     /** Routes below `/{tenant}`. */
     async routes(app: FastifyInstance): Promise<void> {
-      await app.register(dicomwebRoutes({ baseUrl, open }));
-      await app.register(imagingFhirRoutes({ baseUrl, seen, now, open }));
+      for (const under of ['/dicomweb', '/wado/:capability'] as const)
+        await app.register(dicomwebRoutes({ baseUrl, under, open }));
+      await app.register(imagingFhirRoutes({ baseUrl, capability, seen, now, open }));
     },
     /** Forgets cached study metadata of a tenant, or all (IA-29). */
     invalidate: (tenantKey?: string) => cache.invalidate(tenantKey),

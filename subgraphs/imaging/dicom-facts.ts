@@ -2,7 +2,6 @@ import type { ImagingStudySeries, ImagingStudySeriesInstance } from 'fhir/r4.js'
 import { keywordOf, tagOf } from '../../schema/dictionary.ts';
 import { Tag, type DicomJson } from '../../schema/dicom.ts';
 import { Fault } from '../../schema/fault.ts';
-import { tenantBase } from '../../schema/request.ts';
 import { string, uid, unsignedInt } from './dicom-text.ts';
 import { absoluteBulkData } from './dicomweb-urls.ts';
 import type { FoundStudy } from './find.ts';
@@ -31,7 +30,6 @@ export type InstanceSource = WithOrigin<ImagingStudySeriesInstance>;
 export interface Facts {
   imaging: Imaging;
   loaders: Loaders;
-  baseUrl: string;
 }
 
 function withOrigin<T extends object>(element: T, origin: Origin): WithOrigin<T> {
@@ -89,7 +87,7 @@ export const seriesFacts = {
   transferSyntax: async (series, _, facts) => transferSyntax((await firstImage(series, facts)) ?? {}),
   bodyPartExamined: (series) => string(series[ORIGIN].row, Tag.BodyPartExamined),
   wadoUrl: (series, _, facts) => wadoUrl(series, facts),
-  thumbnailUrl: (series, _, facts) => `${wadoUrl(series, facts)}/thumbnail`,
+  thumbnailUrl: async (series, _, facts) => `${await wadoUrl(series, facts)}/thumbnail`,
   renderedUrl: (series, args: Rendering, facts) => renderedUrl(series, args, facts),
   async metadata(series, { keywords }: Keywords, facts) {
     const { row } = series[ORIGIN];
@@ -112,7 +110,7 @@ export const instanceFacts = {
     return string(row, Tag.BodyPartExamined) ?? string(series ?? {}, Tag.BodyPartExamined);
   },
   wadoUrl: (instance, _, facts) => wadoUrl(instance, facts),
-  thumbnailUrl: (instance, _, facts) => `${wadoUrl(instance, facts)}/thumbnail`,
+  thumbnailUrl: async (instance, _, facts) => `${await wadoUrl(instance, facts)}/thumbnail`,
   renderedUrl: (instance, args: Rendering, facts) => renderedUrl(instance, args, facts),
   async metadata(instance, { keywords }: Keywords, facts) {
     const { row } = instance[ORIGIN];
@@ -134,33 +132,30 @@ function transferSyntax(row: DicomJson): string | undefined {
   return uid(row, Tag.AvailableTransferSyntaxUID) ?? uid(row, TRANSFER_SYNTAX_UID);
 }
 
-function wadoUrl(source: SeriesSource | InstanceSource, { imaging, baseUrl }: Facts): string {
+async function wadoUrl(source: SeriesSource | InstanceSource, { loaders }: Facts): Promise<string> {
   const { found, seriesUid, instanceUid } = source[ORIGIN];
-  const series = `${tenantBase(baseUrl, imaging.tenant)}/dicomweb/studies/${found.study.id}/series/${seriesUid}`;
+  const series = `${await loaders.base.load(found)}/studies/${found.study.id}/series/${seriesUid}`;
   return instanceUid === undefined ? series : `${series}/instances/${instanceUid}`;
 }
 
-function renderedUrl(
+async function renderedUrl(
   source: SeriesSource | InstanceSource,
   { window, viewport }: Rendering,
   facts: Facts,
-): string {
+): Promise<string> {
   const query = Object.entries({ window, viewport })
     .filter(([, value]) => value)
     // PS3.18 §8.3.5 writes the commas as they are.
     .map(([name, value]) => `${name}=${encodeURIComponent(value!).replaceAll('%2C', ',')}`)
     .join('&');
-  return `${wadoUrl(source, facts)}/rendered${query && `?${query}`}`;
+  return `${await wadoUrl(source, facts)}/rendered${query && `?${query}`}`;
 }
 
-async function metadataOf(
-  instance: InstanceSource,
-  { imaging, loaders, baseUrl }: Facts,
-): Promise<DicomJson> {
+async function metadataOf(instance: InstanceSource, { loaders }: Facts): Promise<DicomJson> {
   const { found, seriesUid } = instance[ORIGIN];
   const target = { studyUid: found.study.id!, seriesUid, instanceUid: instance.uid };
   const row = await loaders.metadata.load(target);
-  return absoluteBulkData(row, target, `${tenantBase(baseUrl, imaging.tenant)}/dicomweb`);
+  return absoluteBulkData(row, target, await loaders.base.load(found));
 }
 
 /** @throws Fault `invalid_request` for a keyword that PS3.6 does not know */

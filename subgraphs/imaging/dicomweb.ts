@@ -16,6 +16,8 @@ import { frameList, retrieveBulkData, retrieveFrames, retrieveObjects, type Payl
 export interface DicomwebOptions {
   /** Public base of the gateway, path prefix included. */
   baseUrl: string;
+  /** Where the routes are, below a tenant. Below a capability there is one study, and no list of others (IA-23). */
+  under: '/dicomweb' | '/wado/:capability';
   open: OpenImaging;
 }
 
@@ -35,8 +37,8 @@ const SEARCHES: readonly (readonly [path: string, level: Level])[] = [
 
 const READS = 'GET, HEAD, OPTIONS';
 
-/** The DICOMweb face (Studies Service, PS3.18 §10): routes below `/dicomweb` of a tenant. */
-export function dicomwebRoutes({ baseUrl, open }: DicomwebOptions) {
+/** The DICOMweb face (Studies Service, PS3.18 §10): routes below a tenant. */
+export function dicomwebRoutes({ baseUrl, under, open }: DicomwebOptions) {
   return async function routes(app: FastifyInstance): Promise<void> {
     app.setErrorHandler((error, request, reply) => {
       const fault = toFault(error);
@@ -58,12 +60,14 @@ export function dicomwebRoutes({ baseUrl, open }: DicomwebOptions) {
     const read = (path: string, handler: (call: Call) => Promise<unknown>) =>
       app.route({
         method: ['GET', 'HEAD'],
-        url: `/dicomweb${path}`,
+        url: `${under}${path}`,
         exposeHeadRoute: false,
         handler: (request, reply) => handler(new Call(request, reply, baseUrl, open)),
       });
 
-    for (const [path, level] of SEARCHES) read(path, (call) => call.search(level));
+    for (const [path, level] of SEARCHES) {
+      if (under === '/dicomweb' || path.startsWith(STUDY)) read(path, (call) => call.search(level));
+    }
     for (const path of [STUDY, SERIES, INSTANCE]) {
       read(path, (call) => call.objects());
       read(`${path}/metadata`, (call) => call.metadata());
@@ -74,7 +78,7 @@ export function dicomwebRoutes({ baseUrl, open }: DicomwebOptions) {
       read(`${INSTANCE}/frames/:frames/${rendered}`, notBuilt);
     read(`${INSTANCE}/bulkdata/*`, (call) => call.bulkData());
 
-    for (const url of ['/dicomweb', '/dicomweb/*']) {
+    for (const url of [under, `${under}/*`]) {
       app.route({
         method: ['GET', 'HEAD'],
         url,
@@ -109,7 +113,9 @@ class Call {
   constructor(request: FastifyRequest, reply: FastifyReply, baseUrl: string, open: DicomwebOptions['open']) {
     this.request = request;
     this.reply = reply;
-    this.base = `${tenantBase(baseUrl, request.tenant)}/dicomweb`;
+    const { capability } = request.params as { capability?: string };
+    const face = capability === undefined ? 'dicomweb' : `wado/${capability}`;
+    this.base = `${tenantBase(baseUrl, request.tenant)}/${face}`;
     // When the client leaves, what was begun for it ends (DW-15).
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());

@@ -3,7 +3,7 @@ import { wadoEndpoint } from './endpoint.ts';
 import { complaints } from './test/fhir-judges.ts';
 
 test('IA-17 the Endpoint is valid, and says that it wants the token, under both URLs', () => {
-  const endpoint = wadoEndpoint('https://gateway.example/open');
+  const endpoint = wadoEndpoint({ address: 'https://gateway.example/open/dicomweb' });
   expect(endpoint).toMatchObject({
     status: 'active',
     connectionType: {

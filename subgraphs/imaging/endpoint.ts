@@ -12,15 +12,21 @@ const REQUIRES_ACCESS_TOKEN = [
   'http://fhir.org/argonaut/smart-imaging/StructureDefinition/requires-access-token',
 ];
 
-/**
- * Where a tenant's images are (IA-17).
- * @param base public base of the tenant; `/dicomweb` below it is the WADO-RS base to which `/studies/{uid}` is appended
- */
-export function wadoEndpoint(base: string, id: string = ENDPOINT_ID): Endpoint {
+export interface WadoAddress {
+  /** The WADO-RS base to which `/studies/{uid}` is appended. */
+  address: string;
+  /** Logical id; an entry that is known by its `urn:uuid:` has none. */
+  id?: string;
+  /** Whether requests have to carry the token (IA-26). */
+  requiresAccessToken?: boolean;
+}
+
+/** Where images are (IA-17). */
+export function wadoEndpoint({ address, id, requiresAccessToken = true }: WadoAddress): Endpoint {
   return {
     resourceType: 'Endpoint',
-    id,
-    extension: REQUIRES_ACCESS_TOKEN.map((url) => ({ url, valueBoolean: true })),
+    ...(id !== undefined && { id }),
+    extension: REQUIRES_ACCESS_TOKEN.map((url) => ({ url, valueBoolean: requiresAccessToken })),
     status: 'active',
     connectionType: {
       system: 'http://terminology.hl7.org/CodeSystem/endpoint-connection-type',
@@ -41,26 +47,33 @@ export function wadoEndpoint(base: string, id: string = ENDPOINT_ID): Endpoint {
       },
     ],
     payloadMimeType: [DICOM],
-    address: `${base}/dicomweb`,
+    address,
   };
 }
 
-export type EndpointStyle = 'contained' | 'included';
+/** `capability` for an Endpoint of each study's own, `Endpoint/{Study Instance UID}`. */
+export type EndpointStyle = 'contained' | 'included' | 'capability';
 
 /** How a tenant shows its Endpoint (IA-18); the first image source decides. */
 export function endpointStyle(tenant: Tenant): EndpointStyle {
-  return tenant.images[0]?.endpointStyle ?? 'contained';
+  const { retrieve = 'token', endpointStyle = 'contained' } = tenant.images[0] ?? {};
+  return retrieve === 'token' ? endpointStyle : 'capability';
 }
 
 /** What goes into an ImagingStudy for its Endpoint, made anew for each answer (IA-29). */
 export function endpointElements(
   base: string,
   style: EndpointStyle,
+  studyUid: string,
 ): { contained?: Endpoint[]; endpoint: Reference[] } {
   return style === 'contained'
     ? {
-        contained: [wadoEndpoint(base, CONTAINED_ID)],
+        contained: [wadoEndpoint({ address: `${base}/dicomweb`, id: CONTAINED_ID })],
         endpoint: [{ reference: `#${CONTAINED_ID}`, type: 'Endpoint' }],
       }
-    : { endpoint: [{ reference: `Endpoint/${ENDPOINT_ID}`, type: 'Endpoint' }] };
+    : {
+        endpoint: [
+          { reference: `Endpoint/${style === 'capability' ? studyUid : ENDPOINT_ID}`, type: 'Endpoint' },
+        ],
+      };
 }

@@ -1,18 +1,19 @@
-import type { Bundle, Resource } from 'fhir/r4.js';
+import type { Bundle, ImagingStudy, Resource } from 'fhir/r4.js';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { Fault, faultHeaders, faultOutcome, toFault } from '../../schema/fault.ts';
 import { FHIR_JSON, type SearchEntry } from '../../schema/fhir.ts';
 import { resourceMetadataUrl, tenantBase } from '../../schema/request.ts';
-import { requireScope } from '../../schema/scopes.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 import { parseAccept } from './accept.ts';
 import type { OpenImaging } from './app.ts';
 import { searchset } from './bundle.ts';
+import { randomUUID } from 'node:crypto';
 import { ENDPOINT_ID, endpointStyle, wadoEndpoint } from './endpoint.ts';
 import { findStudies, readStudy, resourceOf, withInstances, type FaceOptions, type Found } from './find.ts';
 import { parseSearch, type ImagingStudySearch } from './search.ts';
 import type { Imaging } from './studies.ts';
 import { subset, wantsInstances } from './subset.ts';
+import { capabilityEndpoint, readEndpoint as endpointOf } from './wado-base.ts';
 
 export interface ImagingFhirOptions extends FaceOptions {
   open: OpenImaging;
@@ -65,14 +66,39 @@ async function search(request: FastifyRequest, reply: FastifyReply, options: Ima
   const found = await findStudies(imaging, parsed, options);
   const base = `${tenantBase(options.baseUrl, tenant)}/fhir`;
   const entries = parsed.summary === 'count' ? [] : await matchEntries(imaging, found, parsed, options);
-  if (parsed.includeEndpoint && entries.length > 0) {
+  if (endpointStyle(tenant) === 'capability') {
+    entries.push(...(await capabilityEntries(imaging, found, entries, options)));
+  } else if (parsed.includeEndpoint && entries.length > 0) {
     entries.push({
-      resource: wadoEndpoint(tenantBase(options.baseUrl, tenant)),
+      resource: wadoEndpoint({ address: `${tenantBase(options.baseUrl, tenant)}/dicomweb`, id: ENDPOINT_ID }),
       mode: 'include',
       fullUrl: `${base}/Endpoint/${ENDPOINT_ID}`,
     });
   }
   return send(request, reply, searchset(`${base}/ImagingStudy`, parsed, found.total, entries));
+}
+
+/** An Endpoint of its own for every study of the page, which then names it by its `urn:uuid:` (IA-18). */
+function capabilityEntries(
+  imaging: Imaging,
+  { page }: Found,
+  entries: readonly SearchEntry[],
+  options: ImagingFhirOptions,
+): Promise<SearchEntry[]> {
+  const patients = new Map(page.map(({ study, record }) => [study.id, record.patientId]));
+  // A study of which not all elements are shown may name none.
+  const naming = entries.flatMap(({ resource }) =>
+    (resource as ImagingStudy).endpoint ? [resource as ImagingStudy] : [],
+  );
+  return Promise.all(
+    naming.map(async (study): Promise<SearchEntry> => {
+      const fullUrl = `urn:uuid:${randomUUID()}`;
+      const patientId = patients.get(study.id);
+      study.endpoint = [{ reference: fullUrl, type: 'Endpoint' }];
+      const addressed = { uid: study.id!, ...(patientId !== undefined && { patientId }) };
+      return { resource: await capabilityEndpoint(imaging, addressed, options), mode: 'include', fullUrl };
+    }),
+  );
 }
 
 /** The studies of a page, with their instances where these belong in the answer. */
@@ -87,7 +113,8 @@ async function matchEntries(
   const whole = wantsInstances(parsed, instances);
   const page = whole ? await withInstances(imaging, found) : found.page;
   // An Endpoint that comes as an entry of its own (IA-14) is referred to as such.
-  const style = parsed.includeEndpoint ? 'included' : endpointStyle(tenant);
+  const own = endpointStyle(tenant);
+  const style = parsed.includeEndpoint && own === 'contained' ? 'included' : own;
   return page.map(({ record: { instances, ...rows }, memory, study }) => ({
     resource: subset(
       resourceOf(tenant, whole && instances ? { ...rows, instances } : rows, memory, style, options),
@@ -113,9 +140,7 @@ async function readImagingStudy(request: FastifyRequest, reply: FastifyReply, op
 async function readEndpoint(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions) {
   acceptable(request);
   const { id } = request.params as { id: string };
-  requireScope(request.access, 'Endpoint', 'r');
-  if (id !== ENDPOINT_ID) throw notFound();
-  return send(request, reply, wadoEndpoint(tenantBase(options.baseUrl, request.tenant)));
+  return send(request, reply, await endpointOf(opened(request, reply, options), id, options));
 }
 
 function opened(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions): Imaging {

@@ -9,12 +9,11 @@ import { endpointStyle, type EndpointStyle } from './endpoint.ts';
 import { imagingStudy } from './imaging-study.ts';
 import { inOrder, matches, studyUidsOf, type ImagingStudySearch, type NamedPatient } from './search.ts';
 import type { Memory, Seen } from './seen.ts';
+import type { WadoBaseOptions } from './wado-base.ts';
 import type { Detail, Imaging, Order, StudyRecord } from './studies.ts';
 
 /** What the FHIR and GraphQL faces need beside the core. */
-export interface FaceOptions {
-  /** Public base of the gateway, path prefix included. */
-  baseUrl: string;
+export interface FaceOptions extends WadoBaseOptions {
   seen: Seen;
   /** Seconds since the epoch. */
   now(): number;

@@ -6,6 +6,7 @@ import { uid } from './dicom-text.ts';
 import { foundStudies, readStudy, type FaceOptions, type FoundStudy } from './find.ts';
 import type { InstanceTarget } from './sources/source.ts';
 import type { Imaging, StudyRecord } from './studies.ts';
+import { wadoBase } from './wado-base.ts';
 
 /** What GraphQL fields ask for one by one and the source is asked for together, within one request. */
 export interface Loaders {
@@ -13,6 +14,8 @@ export interface Loaders {
   study: DataLoader<string, FoundStudy>;
   /** Instance rows of a study, all series. */
   instances: DataLoader<FoundStudy, readonly DicomJson[], string>;
+  /** The WADO-RS base of a study: one for all that is asked of it. */
+  base: DataLoader<FoundStudy, string, string>;
   /** Metadata of one instance. */
   metadata: DataLoader<InstanceTarget, DicomJson, string>;
 }
@@ -23,6 +26,13 @@ export function loaders(imaging: Imaging, options: FaceOptions): Loaders {
     instances: new DataLoader((found) => instances(imaging, found), {
       cacheKeyFn: ({ study }) => study.id!,
     }),
+    base: new DataLoader(
+      (found) =>
+        settled(found, ({ study, record: { patientId } }) =>
+          wadoBase(imaging, { uid: study.id!, ...(patientId !== undefined && { patientId }) }, options),
+        ),
+      { cacheKeyFn: ({ study }) => study.id! },
+    ),
     metadata: new DataLoader((targets) => metadata(imaging, targets), {
       cacheKeyFn: ({ studyUid, seriesUid, instanceUid }) => `${studyUid}/${seriesUid}/${instanceUid}`,
     }),

@@ -26,7 +26,7 @@ export function imagingStudy(record: StudyRecord, context: ImagingStudyContext):
   const studyUid = uid(study, Tag.StudyInstanceUID)!;
   const accessions = accessionIdentifiers(record);
   const referrer = personNames(study, Tag.ReferringPhysicianName)[0];
-  const { contained, endpoint } = endpointElements(context.base, context.endpointStyle);
+  const { contained, endpoint } = endpointElements(context.base, context.endpointStyle, studyUid);
   const offset = [study, ...series].map((row) => string(row, Tag.TimezoneOffsetFromUTC)).find(Boolean);
   const groups = bySeries(instances);
   const mapped = series

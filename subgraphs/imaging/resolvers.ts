@@ -1,12 +1,10 @@
-import type { Endpoint, ImagingStudy, Reference } from 'fhir/r4.js';
+import type { ImagingStudy, Reference } from 'fhir/r4.js';
 import type { DocumentNode, GraphQLFieldResolver, GraphQLResolveInfo } from 'graphql';
 import { bindContained } from '../../schema/contained.ts';
 import { datatypeResolvers, unresolved, type UnionMember } from '../../schema/datatype-resolvers.ts';
 import { Fault } from '../../schema/fault.ts';
 import { parseReference } from '../../schema/fhir.ts';
 import { faultsAsErrors } from '../../schema/graphql-fault.ts';
-import { tenantBase } from '../../schema/request.ts';
-import { requireScope } from '../../schema/scopes.ts';
 import { graphqlType, isResourceType, parameterOfArgument } from '../../schema/tables.ts';
 import { accessionNumbers } from './accession.ts';
 import {
@@ -17,11 +15,11 @@ import {
   type Facts,
   type SeriesSource,
 } from './dicom-facts.ts';
-import { ENDPOINT_ID, wadoEndpoint } from './endpoint.ts';
 import { findStudies, type FaceOptions, type FoundStudy } from './find.ts';
 import { loaders, type Loaders } from './graphql-loaders.ts';
 import { PAGE_LIMIT, parseSearch, type ImagingStudySearch } from './search.ts';
 import type { Imaging } from './studies.ts';
+import { readEndpoint } from './wado-base.ts';
 
 /** The GraphQL context of one request. */
 export interface ImagingContext {
@@ -50,7 +48,7 @@ export function imagingResolvers(sdl: DocumentNode, options: FaceOptions): Recor
   const factsOf = (imaging: Imaging): Facts => {
     const own = perRequest.get(imaging) ?? loaders(imaging, options);
     perRequest.set(imaging, own);
-    return { imaging, loaders: own, baseUrl: options.baseUrl };
+    return { imaging, loaders: own };
   };
 
   /** A resolver over the facts of the request; faults become GraphQL errors. */
@@ -221,12 +219,6 @@ async function linkedStudies(
       uids.has(study.id!) || accessionNumbers(record).some((number) => numbers.has(number)),
   );
   return listed(results, args);
-}
-
-function readEndpoint(imaging: Imaging, id: string, { baseUrl }: FaceOptions): Endpoint {
-  requireScope(imaging.access, 'Endpoint', 'r');
-  if (id !== ENDPOINT_ID) throw new Fault('not_found', 'There is no such resource.');
-  return wadoEndpoint(tenantBase(baseUrl, imaging.tenant));
 }
 
 async function resolveReference(

@@ -65,6 +65,7 @@ export function ownAccess({ server, identity, now }: OwnAccessDeps) {
       patients: known,
       permissions,
       expires: Math.min(token.exp ?? 0, now() / 1000 + ACCESS_SECONDS),
+      ...(token.exp !== undefined && { tokenExpires: token.exp }),
     };
   };
 }

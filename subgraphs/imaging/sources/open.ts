@@ -59,7 +59,6 @@ export class Sources {
     const [config, ...others] = tenant.images;
     if (!config || others.length > 0) throw notBuilt('several image sources for one tenant');
     if (config.type === 'dicom-dimse') throw notBuilt('images of type dicom-dimse');
-    if (config.retrieve !== 'token') throw notBuilt('retrieval by capability');
     if (config.lookup === 'studies-by-accession') throw notBuilt('finding studies by accession number');
     const identity =
       config.type === 'folder'
