@@ -51,7 +51,7 @@ function attempt(parse: () => Tenant): { tenant: Tenant } | { fault: Fault } {
 }
 
 /** What names no host to call, though it may look like one: identifier systems, redirects of others, names of ours. */
-const NO_HOSTS = new Set(['patient', 'clients', 'audience', 'withhold']);
+const NO_HOSTS = new Set(['patient', 'clients', 'audience']);
 
 /** Every host that a configuration may have us call, wherever it stands. */
 function hostsOf(value: unknown): URL[] {

@@ -1,5 +1,6 @@
 import type { Patient } from 'fhir/r4.js';
 import { z } from 'zod';
+import { UID } from './dicom.ts';
 
 /** Keys and types follow the tenant reference; `//key` comments and `$env` references are gone before this is applied. */
 
@@ -29,6 +30,21 @@ const policyRow = z.strictObject({
   studies: z.array(z.string()).optional(),
 });
 
+/** Studies to withhold (IA-31): all that is named must hold, each by one of its values. */
+const withholdRule = z
+  .strictObject({
+    modality: z.array(z.string().min(1)).min(1).optional(),
+    /** Values of BodyPartExamined, in any case. */
+    bodyPart: z.array(z.string().min(1)).min(1).optional(),
+    studyUid: z.array(z.string().regex(UID, 'must be a UID')).min(1).optional(),
+    /** `patient`: from tokens with patient scopes only. */
+    for: z.enum(['patient', 'everyone']).default('everyone'),
+  })
+  .refine(
+    (rule) => rule.modality ?? rule.bodyPart ?? rule.studyUid,
+    'must name a modality, bodyPart or studyUid',
+  );
+
 const shared = {
   scope: z.string().nullish(),
   modes: z.array(z.enum(['app-launch', 'backend-services'])).default(['app-launch']),
@@ -37,7 +53,7 @@ const shared = {
   refusedFields: z.enum(['null', 'reject']).default('null'),
   allowInsecureQuirks: z.boolean().default(false),
   policy: z.union([z.array(policyRow), z.strictObject({ url })]).default([]),
-  withhold: z.array(z.looseObject({})).default([]),
+  withhold: z.array(z.union([withholdRule, z.strictObject({ url })])).default([]),
   clients: z.array(registeredClient).default([]),
   /** Further values of `aud` that mean us; our own base and the clinical base always do (IA-5). */
   audience: z.array(z.string()).default([]),

@@ -23,8 +23,9 @@ import { OWNER_TTL } from './study-cache.ts';
 import { byStudy, newestFirst } from './study-rows.ts';
 import { notFound, TenantSource, type TenantSourceOptions } from './tenant-source.ts';
 import { wildcards } from './wildcards.ts';
+import { Withholding, type WithholdingOptions } from './withhold.ts';
 
-export type RestrictedStudiesOptions = CallerReachOptions & TenantSourceOptions;
+export type RestrictedStudiesOptions = CallerReachOptions & TenantSourceOptions & WithholdingOptions;
 
 const ALL: ReadonlyMap<string, readonly string[]> = new Map();
 const LEVELS: Record<Detail, readonly Level[]> = {
@@ -39,6 +40,7 @@ export class RestrictedStudies implements Imaging {
   readonly access: Access;
   private readonly source: TenantSource;
   private readonly caller: CallerReach;
+  private readonly withholding: Withholding;
   private readonly asked = new Map<string, Promise<StudyRecord[]>>();
 
   constructor(options: RestrictedStudiesOptions) {
@@ -46,6 +48,7 @@ export class RestrictedStudies implements Imaging {
     this.access = options.access;
     this.source = new TenantSource(options);
     this.caller = new CallerReach(options, () => this.source.config);
+    this.withholding = new Withholding(options, (studyUids) => this.seriesOf(studyUids));
   }
 
   async search(query: QidoQuery): Promise<SearchResult> {
@@ -63,6 +66,7 @@ export class RestrictedStudies implements Imaging {
       pattern !== undefined ||
       coverage.constraints !== undefined ||
       config.matchBirthDate ||
+      this.withholding.applies ||
       isLimited(reaches);
     const { limit, offset = 0 } = query;
     const found = await this.source.ask({
@@ -77,7 +81,7 @@ export class RestrictedStudies implements Imaging {
     });
     let rows = found.filter((row) => this.caller.includes(reaches, row));
     if (pattern) rows = rows.filter((row) => pattern.test(unpadded(text(row, Tag.PatientID))));
-    rows = await this.covered(rows, query.level, coverage);
+    rows = await this.withholding.shown(await this.covered(rows, query.level, coverage));
     if (ownPaging) rows = rows.slice(offset);
     const page = rows.slice(0, limit);
     const more = limit !== undefined && rows.length > limit;
@@ -193,7 +197,9 @@ export class RestrictedStudies implements Imaging {
     const found = await this.source.ask({ level: 'study', match, includeField: [] }, OWNER_TTL, ours);
     const [study] = studies(found);
     if (!study || !ours(found)) throw notFound();
-    return study;
+    const [shown] = await this.withholding.shown([study]);
+    if (!shown) throw notFound();
+    return shown;
   }
 
   /** At most as many calls as levels, however many studies (issue's speed list). */
@@ -214,7 +220,7 @@ export class RestrictedStudies implements Imaging {
     const seriesOf = byStudy(mine(series));
     const instancesOf = instances && byStudy(mine(instances));
     const records = await Promise.all(
-      mine(studies).map(async (study): Promise<StudyRecord> => {
+      (await this.withholding.shown(mine(studies))).map(async (study): Promise<StudyRecord> => {
         const uid = text(study, Tag.StudyInstanceUID) ?? '';
         const owner = patientId ?? (await this.caller.ownerOf(study, reaches));
         return this.record(
@@ -226,6 +232,17 @@ export class RestrictedStudies implements Imaging {
       }),
     );
     return records.sort(newestFirst);
+  }
+
+  /** Series of studies, for what is judged by them. */
+  private async seriesOf(studyUids: readonly string[]): Promise<DicomJson[]> {
+    const rows = chunked(studyUids).map((some) =>
+      this.source.ask(
+        { level: 'series', match: new Map([[Tag.StudyInstanceUID as string, some]]), includeField: [] },
+        OWNER_TTL,
+      ),
+    );
+    return (await Promise.all(rows)).flat();
   }
 
   private record(
@@ -252,4 +269,12 @@ export class RestrictedStudies implements Imaging {
     );
     return rows.filter((row) => allowed.includes(text(row, Tag.StudyInstanceUID)));
   }
+}
+
+/** UIDs that one query of an archive takes: an address has its limits. */
+const MOST_UIDS = 50;
+
+function chunked(uids: readonly string[]): string[][] {
+  const count = Math.ceil(uids.length / MOST_UIDS);
+  return Array.from({ length: count }, (_, index) => uids.slice(index * MOST_UIDS, (index + 1) * MOST_UIDS));
 }

@@ -1,0 +1,193 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { parseTenant } from '../../schema/tenant.ts';
+
+import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
+import { buildHouse, type House } from './house.ts';
+
+const PATIENT = 'demo-george-whitfield';
+const MRN = 'MRN-0019540';
+let ehr: AuthorizationServer;
+let house: House;
+let service: Server;
+let answer: (question: Question) => { status: number; body: string };
+let questions: Question[] = [];
+
+interface Question {
+  tenant: string;
+  patients: string[];
+  studies: { studyUid: string; modalities: string[]; bodyParts: string[] }[];
+}
+interface Study {
+  id: string;
+  modality: { code: string }[];
+  series: { bodySite?: { display?: string } }[];
+}
+
+beforeAll(async () => {
+  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+  ehr = await authorizationServer();
+  service = createServer((request, response) => {
+    let text = '';
+    request.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    request.on('end', () => {
+      questions.push(JSON.parse(text) as Question);
+      const { status, body } = answer(questions.at(-1)!);
+      response.writeHead(status).end(body);
+    });
+  });
+  await new Promise<void>((done) => service.listen(0, '127.0.0.1', done));
+  const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
+  const smart = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
+  house = await buildHouse(({ images, patients }) => {
+    const withheld = (withhold: object[]) => ({
+      authorization: { ...smart, withhold },
+      clinical: { type: 'store', path: patients },
+      images: { type: 'folder', path: images, lookup: 'studies-by-mrn' },
+    });
+    return {
+      all: withheld([]),
+      xa: withheld([{ modality: ['XA'] }]),
+      'xa-heart': withheld([{ modality: ['XA'], bodyPart: ['Heart'] }]),
+      'xa-nowhere': withheld([{ modality: ['XA'], bodyPart: ['NOWHERE'] }]),
+      patients: withheld([{ modality: ['XA'], for: 'patient' }]),
+      service: withheld([{ url }]),
+      'service-failing': withheld([{ url }]),
+      'service-nonsense': withheld([{ url }]),
+      'service-down': withheld([{ url: 'http://127.0.0.1:9' }]),
+    };
+  });
+  const identifier = [
+    { system: 'http://hospital.smarthealthit.org', value: MRN, type: { coding: [{ code: 'MR' }] } },
+  ];
+  ehr.patients.set(PATIENT, { resourceType: 'Patient', id: PATIENT, identifier });
+  const exp = Math.floor(Date.now() / 1000) + 3600;
+  ehr.tokens.set('proxy', { client_id: 'viewer', exp, patient: PATIENT, scope: 'patient/*.rs' });
+});
+beforeEach(() => {
+  questions = [];
+});
+afterAll(async () => {
+  await house?.close();
+  await ehr?.close();
+  service?.closeAllConnections();
+  service?.close();
+});
+
+const headers = { authorization: 'Bearer proxy' };
+const get = (url: string) => house.app.inject({ url, headers });
+
+async function listed(tenant: string): Promise<{ fhir: Study[]; graphql: string[]; dicomweb: string[] }> {
+  const { body: bundle } = await get(`/${tenant}/fhir/ImagingStudy`);
+  const { body: data } = await house.app.inject({
+    method: 'POST',
+    url: `/${tenant}/graphql`,
+    headers,
+    payload: { query: `{ Patient(id: "${PATIENT}") { ImagingStudyList { id } } }` },
+  });
+  const { body: rows } = await get(`/${tenant}/dicomweb/series`);
+  const { entry = [] } = JSON.parse(bundle) as { entry?: { resource: Study }[] };
+  const answered = JSON.parse(data) as { data: { Patient: { ImagingStudyList: { id: string }[] } } };
+  const uids = (JSON.parse(rows) as { '0020000D': { Value: [string] } }[]).map(
+    (row) => row['0020000D'].Value[0],
+  );
+  return {
+    fhir: entry.map(({ resource }) => resource),
+    graphql: answered.data.Patient.ImagingStudyList.map(({ id }) => id).sort(),
+    dicomweb: [...new Set(uids)].sort(),
+  };
+}
+
+describe('IA-31 withheld studies vanish from every list and answer 404', () => {
+  test.each<[string, (study: Study) => boolean]>([
+    ['all', () => false],
+    ['xa', ({ modality }) => modality.some(({ code }) => code === 'XA')],
+    [
+      'xa-heart',
+      ({ modality, series }) =>
+        modality.some(({ code }) => code === 'XA') &&
+        series.some(({ bodySite }) => /heart/i.test(JSON.stringify(bodySite ?? ''))),
+    ],
+    ['xa-nowhere', () => false],
+    ['patients', ({ modality }) => modality.some(({ code }) => code === 'XA')],
+    ['service-failing', () => true],
+    ['service-nonsense', () => true],
+    ['service-down', () => true],
+  ])('%s', async (tenant, isWithheld) => {
+    answer = ({ tenant: key }) =>
+      key === 'service-failing' ? { status: 500, body: '{"withheld":[]}' } : { status: 200, body: '{}' };
+    const all = (await listed('all')).fhir;
+    const withheld = all.filter(isWithheld);
+    const shown = all
+      .filter((study) => !isWithheld(study))
+      .map(({ id }) => id)
+      .sort();
+    if (['xa', 'xa-heart', 'patients'].includes(tenant)) {
+      expect(withheld.length).toBeGreaterThan(0);
+      expect(shown.length).toBeGreaterThan(0);
+    }
+    const found = await listed(tenant);
+    expect(found.fhir.map(({ id }) => id).sort()).toEqual(shown);
+    expect(found.graphql).toEqual(shown);
+    expect(found.dicomweb).toEqual(shown);
+    for (const { id } of withheld.slice(0, 2)) {
+      for (const path of [
+        'fhir/ImagingStudy/UID',
+        'dicomweb/studies/UID',
+        'dicomweb/studies/UID/metadata',
+        'dicomweb/studies/UID/series',
+      ]) {
+        const [refused, unknown] = await Promise.all(
+          [id, '1.2.3'].map((uid) => get(`/${tenant}/${path.replace('UID', uid)}`)),
+        );
+        expect([path, refused!.statusCode, refused!.body]).toEqual([path, 404, unknown!.body]);
+      }
+    }
+    for (const id of shown.slice(0, 1)) {
+      expect((await get(`/${tenant}/dicomweb/studies/${id}/metadata`)).statusCode).toBe(200);
+    }
+  });
+
+  test('QIDO-RS counts pages after what is withheld is gone', async () => {
+    const { length } = (await listed('xa')).dicomweb;
+    const pages: unknown[] = [];
+    for (let offset = 0; offset < length + 1; offset++) {
+      pages.push(
+        ...(JSON.parse((await get(`/xa/dicomweb/studies?limit=1&offset=${offset}`)).body) as unknown[]),
+      );
+    }
+    expect(pages).toHaveLength(length);
+  });
+
+  test('a decision service is asked once for each study and caller, and told no name and no identifier', async () => {
+    let chosen = '';
+    answer = ({ studies }) => {
+      chosen ||= studies[0]!.studyUid;
+      return { status: 200, body: JSON.stringify({ withheld: [chosen] }) };
+    };
+    const all = (await listed('all')).fhir.map(({ id }) => id);
+    const found = await listed('service');
+    expect(found.graphql).toEqual(all.filter((id) => id !== chosen).sort());
+    expect((await get(`/service/dicomweb/studies/${chosen}`)).statusCode).toBe(404);
+    const asked = questions.flatMap(({ studies }) => studies.map(({ studyUid }) => studyUid));
+    expect(asked.sort()).toEqual([...all].sort());
+    expect(questions[0]).toMatchObject({ tenant: 'service', client: 'viewer', patients: [PATIENT] });
+    expect(JSON.stringify(questions)).not.toContain(MRN);
+  });
+
+  test.each<[string, object]>([
+    ['nothing named', {}],
+    ['only for whom', { for: 'patient' }],
+    ['an empty list', { modality: [] }],
+    ['a key that is not known', { modality: ['XA'], securityLabel: ['R'] }],
+    ['no UID', { studyUid: ['x'] }],
+  ])('a rule with %s stops the start', (_what, rule) => {
+    const file = {
+      authorization: { type: 'mock', disableAuthzChecks: true, withhold: [rule] },
+      images: { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:1' },
+    };
+    const origin = { key: 'a', path: 'a', dynamic: false, directory: '/', environment: {} };
+    expect(() => parseTenant(file, origin)).toThrow(/withhold/);
+  });
+});
