@@ -1,6 +1,7 @@
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { parse } from 'graphql';
+import { LRUCache } from 'lru-cache';
 import { readFileSync } from 'node:fs';
 import type { Access } from '../../schema/access.ts';
 import type { RecordOperation } from '../../schema/audit.ts';
@@ -14,6 +15,7 @@ import { openSeen } from './seen.ts';
 import { Sources, type SourcesOptions } from './sources/open.ts';
 import type { Directory, Imaging } from './studies.ts';
 import { StudyCache } from './study-cache.ts';
+import { DECISION_SECONDS, type Decisions } from './withhold.ts';
 import type { SealStudy } from './wado-base.ts';
 
 /** What the subgraph is given: it reads no environment and knows no clock of its own. */
@@ -48,6 +50,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
   const { baseUrl, dataDir, log, directory, now, capability } = deps;
   const sources = new Sources(deps);
   const cache = new StudyCache();
+  const decisions: Decisions = new LRUCache({ max: 100_000, ttl: DECISION_SECONDS * 1000 });
   const seen = openSeen(dataDir, now);
   const open: OpenImaging = (tenant, access, signal, audit) => {
     const core = new RestrictedStudies({
@@ -55,6 +58,8 @@ export function imagingSubgraph(deps: ImagingDeps) {
       access,
       images: () => sources.of(tenant),
       cache,
+      decisions,
+      dispatcher: deps.dispatcher,
       directory,
       now,
       log,
