@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { Access } from '../schema/access.ts';
+import type { RecordOperation } from '../schema/audit.ts';
 import { Fault } from '../schema/fault.ts';
 import { tenantBase } from '../schema/request.ts';
 import type { Tenant } from '../schema/tenant.ts';
@@ -9,6 +10,8 @@ import type { Capabilities } from './smart/capability-admission.ts';
 export type OpenStudies = (
   tenant: Tenant,
   access: Access,
+  signal?: AbortSignal,
+  audit?: RecordOperation,
 ) => { study(studyUid: string, detail: 'study'): Promise<{ patientId?: string } | undefined> };
 
 export interface WadoLinkOptions {
@@ -28,9 +31,9 @@ const MEDIA_TYPES = /^[\w.+*-]+\/[\w.+*-]+(?:\s*[;,]\s*[\w.+*/="-]+)*$/;
 /** `POST /wado/links` (IA-33): a link for one retrieval by what cannot send a header, such as `<img>` or a download. */
 export function wadoLinkRoutes({ baseUrl, capabilities, openStudies }: WadoLinkOptions): FastifyPluginAsync {
   return async function routes(app: FastifyInstance): Promise<void> {
-    app.post('/wado/links', async ({ tenant, access, body }, reply) => {
+    app.post('/wado/links', async ({ tenant, access, body, audit }, reply) => {
       const { path, studyUid } = linkPath(body);
-      const study = await openStudies(tenant, access).study(studyUid, 'study');
+      const study = await openStudies(tenant, access, undefined, audit).study(studyUid, 'study');
       if (!study) throw new Fault('not_found', 'There is no such object for this caller.');
       const { patientId } = study;
       const { sealed, expires } = await capabilities.sealLink(

@@ -124,6 +124,18 @@ describe('IA-30 face × request → records', () => {
       200,
       ['retrieve ImagingStudy own study metadata allowed'],
     ],
+    [
+      'a one-use link asked for (IA-33)',
+      () =>
+        house.app.inject({
+          method: 'POST',
+          url: '/smart/wado/links',
+          headers: { authorization: 'Bearer secret-whole-record', 'x-request-id': ID },
+          payload: { path: `studies/${study}`, accept: 'application/zip' },
+        }),
+      201,
+      ['read ImagingStudy own study - allowed'],
+    ],
     // Denied at the door: nobody is known.
     [
       'FHIR 401',

@@ -217,7 +217,7 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
       ],
       ['ct', 'several', { list: 501, ownInstance: 501 }],
       ['ct', 'dimse', { list: 501, ownInstance: 501 }],
-      ['ct', 'capability', { list: 501, ownInstance: 501 }],
+      ['ct', 'capability', { list: 200, ownInstance: 200 }],
       ['ct', 'accession', { list: 501, ownInstance: 501 }],
     ];
     it.each(table)('%s at %s', async (token, tenant, statuses) => {
