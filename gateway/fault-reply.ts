@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Fault, faultExtensions, faultHeaders, faultJson, faultOutcome, toFault } from '../schema/fault.ts';
 import { FHIR_JSON } from '../schema/fhir.ts';
 import { resourceMetadataUrl, tenantBase } from '../schema/request.ts';
-import { logFault } from './log-fault.ts';
+import { logFault } from '../schema/log-fault.ts';
 
 /** How a face writes a fault. */
 export type FaultStyle = 'json' | 'fhir' | 'graphql';

@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client';
 import { Counter } from 'prom-client';
 import { tenantBase } from '../../schema/request.ts';
 import type { AuditConfig, Tenant } from '../../schema/tenant.ts';
-import type { FaultLog } from '../log-fault.ts';
+import type { FaultLog } from '../../schema/log-fault.ts';
 import { balpAuditEvent } from './balp.ts';
 import type { Delivery, Fate } from './delivery.ts';
 import { delivery } from './delivery.ts';

@@ -6,7 +6,7 @@ import type { Access } from '../../schema/access.ts';
 import type { RecordOperation } from '../../schema/audit.ts';
 import { Fault, faultExtensions, toFault } from '../../schema/fault.ts';
 import type { Tenant } from '../../schema/tenant.ts';
-import { logFault } from '../log-fault.ts';
+import { logFault } from '../../schema/log-fault.ts';
 import type { GatewayContext, RequestScope } from './request-scope.ts';
 
 /** A subgraph of this process: its schema, and the per-request core that its resolvers work from. */

@@ -1,7 +1,7 @@
 import type { Access } from '../../schema/access.ts';
 import type { RecordOperation } from '../../schema/audit.ts';
 import type { Tenant } from '../../schema/tenant.ts';
-import type { FaultLog } from '../log-fault.ts';
+import type { FaultLog } from '../../schema/log-fault.ts';
 
 /**
  * One request, as the federation sees it. Apollo clones the context value, so everything that must be one for the

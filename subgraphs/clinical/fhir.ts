@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest 
 import { writeFhirJson } from '../../schema/decimal.ts';
 import { Fault, faultHeaders, faultOutcome, toFault } from '../../schema/fault.ts';
 import { FHIR_JSON } from '../../schema/fhir.ts';
+import { logFault } from '../../schema/log-fault.ts';
 import { tenantBase } from '../../schema/request.ts';
 import { isResourceType } from '../../schema/tables.ts';
 import type { Clinical } from './clinical.ts';
@@ -27,7 +28,8 @@ export function fhirFace({ baseUrl, open }: FhirFaceOptions): FastifyPluginAsync
     const base = (request: FastifyRequest): string => `${tenantBase(baseUrl, request.tenant)}/fhir`;
     app.setErrorHandler((error, request, reply) => {
       const fault = toFault(error);
-      if (fault.status >= 500) request.log.error({ err: fault.details.cause ?? error }, fault.message);
+      // A client that has left is no failure of ours.
+      if (!reply.raw.destroyed) logFault(request.log, fault, {}, 'fhir');
       const headers = faultHeaders(fault, tenantBase(baseUrl, request.tenant));
       return reply
         .code(fault.status)

@@ -361,7 +361,7 @@ describeWithSharedData('a real Orthanc', () => {
       await delay(pause);
       expect(await status(study)).toEqual([200, false]);
     }
-    orthanc.freeze();
+    await orthanc.freeze();
     expect(await status('/studies')).toEqual([503, true]);
     expect(await status(study)).toEqual([503, true]);
     orthanc.thaw();

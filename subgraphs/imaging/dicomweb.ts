@@ -4,6 +4,7 @@ import { brotliCompress, constants, gzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { UID, type DicomJson } from '../../schema/dicom.ts';
 import { Fault, faultHeaders, faultJson, toFault } from '../../schema/fault.ts';
+import { logFault } from '../../schema/log-fault.ts';
 import { resourceMetadataUrl, tenantBase } from '../../schema/request.ts';
 import { negotiateJson, parseAccept, type MediaRange } from './accept.ts';
 import type { OpenImaging } from './app.ts';
@@ -43,8 +44,7 @@ export function dicomwebRoutes({ baseUrl, under, open }: DicomwebOptions) {
     app.setErrorHandler((error, request, reply) => {
       const fault = toFault(error);
       // A client that has left is no failure of ours.
-      if (fault.status >= 500 && !reply.raw.destroyed)
-        request.log.error({ err: fault.cause ?? fault, code: fault.code }, 'dicomweb');
+      if (!reply.raw.destroyed) logFault(request.log, fault, {}, 'dicomweb');
       const base = tenantBase(baseUrl, request.tenant);
       return reply
         .code(fault.status)

@@ -123,7 +123,7 @@ describeWithSharedData('the FHIR and GraphQL faces over Orthanc', () => {
   });
 
   test('IA-19 IA-20 a server that hangs, and one that is dead, are OperationOutcomes, and pass', async () => {
-    orthanc.freeze();
+    await orthanc.freeze();
     const slow = await get('/direct/fhir/ImagingStudy', 'ct');
     orthanc.thaw();
     expect(slow.statusCode).toBe(503);

@@ -2,6 +2,7 @@ import type { Bundle, ImagingStudy, Resource } from 'fhir/r4.js';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { Fault, faultHeaders, faultOutcome, toFault } from '../../schema/fault.ts';
 import { FHIR_JSON, type SearchEntry } from '../../schema/fhir.ts';
+import { logFault } from '../../schema/log-fault.ts';
 import { resourceMetadataUrl, tenantBase } from '../../schema/request.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 import { parseAccept } from './accept.ts';
@@ -27,7 +28,8 @@ export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsy
   return async function routes(app: FastifyInstance): Promise<void> {
     app.setErrorHandler((error, request, reply) => {
       const fault = toFault(error);
-      if (fault.status >= 500) request.log.error({ err: fault.cause ?? fault, code: fault.code }, 'fhir');
+      // A client that has left is no failure of ours.
+      if (!reply.raw.destroyed) logFault(request.log, fault, {}, 'fhir');
       const base = tenantBase(options.baseUrl, request.tenant);
       void reply
         .code(fault.status)

@@ -40,7 +40,7 @@ describeWithSharedData('the Orthanc that tests start', () => {
   });
 
   it('hangs while frozen, is gone while killed, and comes back with its images', async () => {
-    orthanc.freeze();
+    await orthanc.freeze();
     await expect(get('/system')).rejects.toThrow(/timeout/i);
     orthanc.thaw();
     expect((await get('/system')).statusCode).toBe(200);

@@ -1,7 +1,8 @@
 /** A real Orthanc with its DICOMweb plugin, on free ports, with an empty storage of its own. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { request } from 'undici';
 import { startChild, type Child } from './child.ts';
 import { freePort } from './free-port.ts';
@@ -38,7 +39,7 @@ export interface Orthanc {
   /** Starts again on the same ports with the same storage. */
   restart(): Promise<void>;
   /** Accepts connections but answers nothing, until `thaw`: a hanging PACS. */
-  freeze(): void;
+  freeze(): Promise<void>;
   thaw(): void;
   /** Ends the process and deletes the storage. Safe to call twice. */
   stop(): Promise<void>;
@@ -47,6 +48,13 @@ export interface Orthanc {
 const program = '/usr/sbin/Orthanc';
 // By its own path: the plugin folder may hold orthanc-gdcm, which crashes this version on compressed objects.
 const dicomWebPlugin = '/usr/share/orthanc/plugins/libOrthancDicomWeb.so';
+
+/** Whether every thread of the process is in state T, proc_pid_stat(5). */
+async function allThreadsStopped(pid: number): Promise<boolean> {
+  const threads = await readdir(`/proc/${pid}/task`);
+  const stats = await Promise.all(threads.map((id) => readFile(`/proc/${pid}/task/${id}/stat`, 'utf8')));
+  return stats.every((stat) => /\) T /.test(stat));
+}
 
 /** Starts Orthanc and waits until it answers (about 0.2 s). Call `stop()` in `afterAll`. */
 export async function startOrthanc(options: OrthancOptions = {}): Promise<Orthanc> {
@@ -159,7 +167,11 @@ export async function startOrthanc(options: OrthancOptions = {}): Promise<Orthan
       await child.end();
       child = await launch();
     },
-    freeze: () => void child.process.kill('SIGSTOP'),
+    async freeze() {
+      child.process.kill('SIGSTOP');
+      // The signal stops a thread when it is next scheduled: until then one may still answer.
+      while (!(await allThreadsStopped(child.process.pid!))) await delay(5);
+    },
     thaw: () => void child.process.kill('SIGCONT'),
     stop,
   };

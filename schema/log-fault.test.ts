@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { FaultDetails } from '../schema/fault.ts';
-import { Fault, type FaultCode } from '../schema/fault.ts';
+import type { FaultDetails } from './fault.ts';
+import { Fault, type FaultCode } from './fault.ts';
 import { logFault } from './log-fault.ts';
 
 const malformed = () => {

@@ -1,4 +1,4 @@
-import type { Fault } from '../schema/fault.ts';
+import type { Fault } from './fault.ts';
 
 /** What is logged to. */
 export interface FaultLog {
