@@ -9,6 +9,7 @@ import { resourceMetadataUrl, tenantBase } from '../../schema/request.ts';
 import { negotiateJson, parseAccept, type MediaRange } from './accept.ts';
 import type { OpenImaging } from './app.ts';
 import { absoluteBulkData, withRetrieveUrl } from './dicomweb-urls.ts';
+import { noSuchResource } from './not-found.ts';
 import { parseQido } from './qido.ts';
 import type { InstanceTarget, Level, Target } from './sources/source.ts';
 import type { Imaging } from './studies.ts';
@@ -83,7 +84,7 @@ export function dicomwebRoutes({ baseUrl, under, open }: DicomwebOptions) {
         method: ['GET', 'HEAD'],
         url,
         exposeHeadRoute: false,
-        handler: () => Promise.reject(new Fault('not_found', 'There is no such resource.')),
+        handler: () => Promise.reject(noSuchResource()),
       });
       app.options(url, (_request, reply) => reply.code(204).header('allow', READS).send());
       app.route({

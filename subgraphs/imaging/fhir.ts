@@ -11,6 +11,7 @@ import { searchset } from './bundle.ts';
 import { randomUUID } from 'node:crypto';
 import { ENDPOINT_ID, endpointStyle, wadoEndpoint } from './endpoint.ts';
 import { findStudies, readStudy, resourceOf, withInstances, type FaceOptions, type Found } from './find.ts';
+import { noSuchResource } from './not-found.ts';
 import { parseSearch, type ImagingStudySearch } from './search.ts';
 import type { Imaging } from './studies.ts';
 import { subset, wantsInstances } from './subset.ts';
@@ -135,7 +136,7 @@ async function readImagingStudy(request: FastifyRequest, reply: FastifyReply, op
   const parsed = parseSearch(parameters(request), { strict: false, patientBases: [] });
   const whole = wantsInstances(parsed, 0);
   const found = await readStudy(imaging, id, whole ? 'instance' : 'series', options);
-  if (!found) throw notFound();
+  if (!found) throw noSuchResource();
   return send(request, reply, subset(found.study, parsed, whole));
 }
 
@@ -197,11 +198,6 @@ function send(request: FastifyRequest, reply: FastifyReply, resource: Resource |
     .header('vary', 'Authorization, Accept')
     .type(`${FHIR_JSON}; charset=utf-8`)
     .send(JSON.stringify(resource, null, pretty ? 2 : undefined));
-}
-
-/** The one answer for what is not there and what is not the caller's (IA-7). */
-function notFound(): Fault {
-  return new Fault('not_found', 'There is no such resource.');
 }
 
 function refuse(app: FastifyInstance, url: string, method: HTTPMethods[], allow: string): void {

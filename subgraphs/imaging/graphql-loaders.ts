@@ -1,9 +1,9 @@
 import DataLoader from 'dataloader';
 import { Tag, type DicomJson } from '../../schema/dicom.ts';
-import { Fault } from '../../schema/fault.ts';
 import { permitting, requireScope } from '../../schema/scopes.ts';
 import { uid } from './dicom-text.ts';
 import { foundStudies, readStudy, type FaceOptions, type FoundStudy } from './find.ts';
+import { noSuchResource } from './not-found.ts';
 import type { InstanceTarget } from './sources/source.ts';
 import type { Imaging, StudyRecord } from './studies.ts';
 import { wadoBase } from './wado-base.ts';
@@ -57,10 +57,10 @@ async function studies(
     const found = new Map(foundStudies(tenant, records, options).map((one) => [one.study.id, one]));
     return uids.map((uid) => {
       const one = found.get(uid);
-      return one ? { ...one, searched: {} } : notFound();
+      return one ? { ...one, searched: {} } : noSuchResource();
     });
   }
-  return settled(uids, async (uid) => (await readStudy(imaging, uid, 'series', options)) ?? notFound());
+  return settled(uids, async (uid) => (await readStudy(imaging, uid, 'series', options)) ?? noSuchResource());
 }
 
 async function instances(
@@ -104,7 +104,7 @@ async function metadata(
       rows = whole.get(key) ?? imaging.metadata({ studyUid, seriesUid });
       whole.set(key, rows);
     }
-    return (await rows).find((row) => uid(row, Tag.SOPInstanceUID) === instanceUid) ?? notFound();
+    return (await rows).find((row) => uid(row, Tag.SOPInstanceUID) === instanceUid) ?? noSuchResource();
   });
 }
 
@@ -115,8 +115,4 @@ function settled<K, V>(keys: readonly K[], load: (key: K) => Promise<V | Error>)
       load(key).catch((error: unknown) => (error instanceof Error ? error : new Error(String(error)))),
     ),
   );
-}
-
-function notFound(): Fault {
-  return new Fault('not_found', 'There is no such resource.');
 }

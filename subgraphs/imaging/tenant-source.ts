@@ -1,6 +1,7 @@
 import type { DicomJson } from '../../schema/dicom.ts';
 import { Fault } from '../../schema/fault.ts';
 import type { ImagesConfig } from '../../schema/tenant.ts';
+import { noSuchObject } from './not-found.ts';
 import { patiently } from './patience.ts';
 import type { TenantImages } from './sources/open.ts';
 import type { ImagingSource, SourceQuery } from './sources/source.ts';
@@ -67,7 +68,7 @@ export class TenantSource {
     try {
       return await patiently(work, this.config.patience, this.options.signal);
     } catch (error) {
-      throw error instanceof Fault && error.code === 'not_found' ? notFound() : error;
+      throw error instanceof Fault && error.code === 'not_found' ? noSuchObject() : error;
     }
   }
 
@@ -76,7 +77,4 @@ export class TenantSource {
   }
 }
 
-/** The one answer for a UID that is unknown or out of reach (IA-7). */
-export function notFound(): Fault {
-  return new Fault('not_found', 'There is no such object for this caller.');
-}
+export { noSuchObject as notFound } from './not-found.ts';

@@ -5,6 +5,7 @@ import { tenantBase } from '../../schema/request.ts';
 import { requireScope } from '../../schema/scopes.ts';
 import type { ImagesConfig, Tenant } from '../../schema/tenant.ts';
 import { ENDPOINT_ID, wadoEndpoint } from './endpoint.ts';
+import { noSuchResource } from './not-found.ts';
 import type { Imaging } from './studies.ts';
 
 /** A study whose address is wanted. */
@@ -64,16 +65,12 @@ export async function readEndpoint(
 ): Promise<Endpoint> {
   requireScope(imaging.access, 'Endpoint', 'r');
   if (retrieval(imaging.tenant) === 'token') {
-    if (id !== ENDPOINT_ID) throw notFound();
+    if (id !== ENDPOINT_ID) throw noSuchResource();
     return wadoEndpoint({ address: `${tenantBase(options.baseUrl, imaging.tenant)}/dicomweb`, id });
   }
   const study = await imaging.study(id, 'study');
-  if (!study) throw notFound();
+  if (!study) throw noSuchResource();
   const { patientId } = study;
   const endpoint = await capabilityEndpoint(imaging, { uid: id, ...(patientId && { patientId }) }, options);
   return { ...endpoint, id };
-}
-
-function notFound(): Fault {
-  return new Fault('not_found', 'There is no such resource.');
 }

@@ -5,6 +5,7 @@ import { Fault } from '../../schema/fault.ts';
 import { chunksOf } from './chunks.ts';
 import { negotiateBulkData, negotiateFrames, objectForms, type MediaRange } from './accept.ts';
 import { randomBoundary, writeMultipart, type OutgoingPart } from './multipart.ts';
+import { noSuchObject } from './not-found.ts';
 import type { InstanceTarget, StoredInstance, Target } from './sources/source.ts';
 import type { Imaging } from './studies.ts';
 import { writeZip, type ZipEntry } from './zip.ts';
@@ -45,7 +46,7 @@ export async function retrieveObjects(
 
 async function singlePart(instances: AsyncIterable<StoredInstance>): Promise<Payload> {
   const { first, iterator } = await opened(instances);
-  if (first.done) throw new Fault('not_found', 'There is no such object for this caller.');
+  if (first.done) throw noSuchObject();
   const headers: Record<string, string> = { 'content-type': objectType(first.value) };
   if (first.value.size !== undefined) headers['content-length'] = String(first.value.size);
   return { headers, body: Readable.from(bytesOf(first.value, iterator), { objectMode: false }) };
@@ -171,7 +172,7 @@ export async function retrieveFrames(
     throw notAcceptable(`These frames are given as ${mediaType}.`);
   }
   const first = await iterator.next();
-  if (first.done) throw new Fault('not_found', 'There is no such object for this caller.');
+  if (first.done) throw noSuchObject();
   const type = transferSyntax ? `${form.mediaType}; transfer-syntax=${transferSyntax}` : form.mediaType;
   if (!form.multipart) {
     await iterator.return?.();

@@ -6,8 +6,9 @@ import { Fault } from '../../../schema/fault.ts';
 import type { ImagesConfig } from '../../../schema/tenant.ts';
 import { boundaryOf } from '../multipart.ts';
 import { MultipartRelay } from '../multipart-relay.ts';
+import { noSuchObject } from '../not-found.ts';
 import { bulkDataCandidates } from './dicom-web/bulk-data-uri.ts';
-import { asFault, DicomWebClient, nonsense, notFound, pathOf, type Answer } from './dicom-web/client.ts';
+import { asFault, DicomWebClient, nonsense, pathOf, type Answer } from './dicom-web/client.ts';
 import { ownMetadata } from './dicom-web/metadata.ts';
 import { gathered, mediaTypeOf, partsOf, within } from './dicom-web/parts.ts';
 import { searchServer } from './dicom-web/search.ts';
@@ -113,7 +114,7 @@ export function dicomWebSource(
         // Awaited here: leaving the loop ends the retrieval.
         return await framesOfInstance(instance, numbers, signal);
       }
-      throw notFound();
+      throw noSuchObject();
     }
     const parts = partsOf(answer);
     const first = await parts.next();
@@ -156,7 +157,7 @@ export function dicomWebSource(
         });
       if (answer) break;
     }
-    if (!answer) throw notFound();
+    if (!answer) throw noSuchObject();
     const parts = partsOf(answer);
     const first = await parts.next();
     if (first.done) throw nonsense();

@@ -5,6 +5,7 @@ import type Database from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
 import { frameMediaType, TransferSyntax, type DicomJson } from '../../../schema/dicom.ts';
 import { Fault } from '../../../schema/fault.ts';
+import { noSuchObject } from '../not-found.ts';
 import { canTranscode } from '../part10/transcode.ts';
 import { openDatabase } from './folder/database.ts';
 import { FolderIndex } from './folder/folder-index.ts';
@@ -219,7 +220,7 @@ class Folder implements FolderSource {
   async #instances(target: Target, signal?: AbortSignal): Promise<IndexedInstance[]> {
     await this.#ready(signal);
     const instances = instancesOf(this.#database, target);
-    if (instances.length === 0) throw new Fault('not_found', 'There is no such object.');
+    if (instances.length === 0) throw noSuchObject();
     return instances;
   }
 

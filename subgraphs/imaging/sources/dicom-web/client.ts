@@ -1,6 +1,7 @@
 import { Pool, errors, type Dispatcher } from 'undici';
 import { Fault } from '../../../../schema/fault.ts';
 import type { ImagesConfig } from '../../../../schema/tenant.ts';
+import { noSuchObject } from '../../not-found.ts';
 import type { Target } from '../source.ts';
 
 /** HTTP to a DICOMweb server: pooled, authenticated, its failures as Faults. */
@@ -184,7 +185,7 @@ export class DicomWebClient {
 
 function refusal(status: number, retryAfter: number, statuses: GetOptions['statuses'] = {}): Fault {
   const meaning = statuses[status];
-  if (status === 404 || status === 410 || meaning === 'not_found') return notFound();
+  if (status === 404 || status === 410 || meaning === 'not_found') return noSuchObject();
   if (status === 406 || meaning === 'not_acceptable') {
     return new Fault('not_acceptable', 'The image archive cannot give the images in this transfer syntax.');
   }
@@ -199,11 +200,6 @@ function refusal(status: number, retryAfter: number, statuses: GetOptions['statu
   }
   if (status === 504) return new Fault('gateway_timeout', FAILED, { service: 'imaging', cause });
   return new Fault('bad_gateway', FAILED, { service: 'imaging', cause });
-}
-
-/** The one answer for a UID that is unknown or out of reach (IA-7). */
-export function notFound(): Fault {
-  return new Fault('not_found', 'No such object for this caller.');
 }
 
 /** Where a server has a study, series or instance, below its endpoint. */
