@@ -3,12 +3,12 @@ import { importJWK, SignJWT } from 'jose';
 import { Fault } from '../../schema/fault.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 import { expiringCache } from './expiring-cache.ts';
-import type { ExternalConfig, SmartConfiguration } from './smart-configuration.ts';
+import type { EhrConfig, SmartConfiguration } from './smart-configuration.ts';
 import { endpointOf } from './smart-configuration.ts';
 import type { Outside } from './upstream.ts';
 import { call, nonsense } from './upstream.ts';
 
-export type Client = NonNullable<ExternalConfig['client']>;
+export type Client = NonNullable<EhrConfig['client']>;
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const ASSERTION_SECONDS = 120;
@@ -70,7 +70,7 @@ export async function clientCredentials(
 
 export interface BackendTokens {
   /** Our own access token at the tenant's authorization server (SM-7), kept until shortly before it expires. */
-  get(tenant: Tenant, client: Client, config: ExternalConfig, document: SmartConfiguration): Promise<string>;
+  get(tenant: Tenant, client: Client, config: EhrConfig, document: SmartConfiguration): Promise<string>;
   /** Forgets the token that the server did not take. */
   drop(tenant: Tenant): void;
 }

@@ -5,7 +5,7 @@ import type { Tenant } from '../../schema/tenant.ts';
 import type { BackendTokens } from './backend-token.ts';
 import { expiringCache } from './expiring-cache.ts';
 import { quirksOf } from './quirks.ts';
-import type { ExternalConfig, SmartConfiguration } from './smart-configuration.ts';
+import type { EhrConfig, SmartConfiguration } from './smart-configuration.ts';
 import type { Answer, Outside } from './upstream.ts';
 import { call } from './upstream.ts';
 import { LRUCache } from 'lru-cache';
@@ -24,7 +24,7 @@ const OUTAGE_MILLISECONDS = 24 * 3600 * 1000;
 
 export type PatientIdentities = (
   tenant: Tenant,
-  config: ExternalConfig,
+  config: EhrConfig,
   document: () => Promise<SmartConfiguration>,
   id: string,
   callerToken: string,

@@ -1,5 +1,5 @@
 import type { Permission } from '../../schema/scopes.ts';
-import type { ExternalConfig } from './smart-configuration.ts';
+import type { EhrConfig } from './smart-configuration.ts';
 
 /** How one kind of authorization server departs from the standard (SM-11): data, read by the rules. */
 export interface Quirks {
@@ -29,8 +29,9 @@ const STANDARD: Quirks = {
   patientReadWith: 'own',
 };
 
-const QUIRKS: Readonly<Record<ExternalConfig['type'], Quirks>> = {
+const QUIRKS: Readonly<Record<EhrConfig['type'], Quirks>> = {
   'smart-on-fhir': STANDARD,
+  'smart-on-fhir-independent': STANDARD,
   'smart-on-fhir-jwt': { ...STANDARD, check: 'signature' },
   'smart-on-fhir-with-epic-bugfixes': {
     ...STANDARD,
@@ -48,7 +49,7 @@ const QUIRKS: Readonly<Record<ExternalConfig['type'], Quirks>> = {
 };
 
 /** The quirks of a tenant's kind of authorization. */
-export function quirksOf({ type }: ExternalConfig): Quirks {
+export function quirksOf({ type }: EhrConfig): Quirks {
   return QUIRKS[type];
 }
 

@@ -15,6 +15,15 @@ export type ExternalConfig = Extract<
   }
 >;
 
+/** The tenants whose tokens are our own authorization server's. */
+export type OwnConfig = Extract<AuthorizationConfig, { type: 'embedded' | 'smart-on-fhir-independent' }>;
+
+/** The tenants whose authorization server is ours and whose users sign in at an EHR (IA-28). */
+export type IndependentConfig = Extract<OwnConfig, { type: 'smart-on-fhir-independent' }>;
+
+/** The tenants that have an EHR. */
+export type EhrConfig = ExternalConfig | IndependentConfig;
+
 const EXTERNAL: ReadonlySet<string> = new Set<ExternalConfig['type']>([
   'smart-on-fhir',
   'smart-on-fhir-jwt',
@@ -25,6 +34,11 @@ const EXTERNAL: ReadonlySet<string> = new Set<ExternalConfig['type']>([
 /** Whether this kind of authorization is an EHR's own. */
 export function isExternal(config: AuthorizationConfig): config is ExternalConfig {
   return EXTERNAL.has(config.type);
+}
+
+/** Whether tokens are our own authorization server's. */
+export function isOwn(config: AuthorizationConfig): config is OwnConfig {
+  return config.type === 'embedded' || config.type === 'smart-on-fhir-independent';
 }
 
 /** An EHR's own discovery document, SMART App Launch 2.2 §3. Unchecked but for being an object. */
@@ -38,7 +52,7 @@ const KEEP_SECONDS = 300;
  */
 export function smartConfigurations(
   outside: Outside,
-): (tenant: Tenant, config: ExternalConfig) => Promise<SmartConfiguration> {
+): (tenant: Tenant, config: EhrConfig) => Promise<SmartConfiguration> {
   const documents = expiringCache<SmartConfiguration>(1000, outside.now);
   return (tenant, config) =>
     documents.get(tenant.key, async () => {

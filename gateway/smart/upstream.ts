@@ -30,20 +30,38 @@ export async function call(
   url: string,
   init: RequestInit = {},
 ): Promise<Answer> {
-  let status: number;
+  const { response, text } = await exchange(outside, tenant, url, init);
+  const { status } = response;
+  return { status, json: status < 300 ? object(text, url) : {} };
+}
+
+/** The same as a `fetch` whose answers are there whole, for whoever reads them by rules of their own. */
+export function limitedFetch(outside: Outside, tenant: Tenant) {
+  return async (url: string, init: RequestInit): Promise<Response> => {
+    const { response, text } = await exchange(outside, tenant, url, init);
+    return new Response(text || null, { status: response.status, headers: response.headers });
+  };
+}
+
+async function exchange(
+  outside: Outside,
+  tenant: Tenant,
+  url: string,
+  init: RequestInit,
+): Promise<{ response: Response; text: string }> {
+  let response: Response;
   let text: string;
   // AbortSignal.timeout would live its ten seconds out after every call.
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(), TIMEOUT);
   try {
     const fetch = tenant.dynamic ? outside.guardedFetch : outside.fetch;
-    const response = await fetch(url, {
+    response = await fetch(url, {
       ...init,
       redirect: 'error',
       signal: timeout.signal,
       headers: { accept: 'application/json, application/fhir+json;q=0.9', ...init.headers },
     });
-    status = response.status;
     text = await limitedText(response);
   } catch (error) {
     // What `fetch` says of a failed connection is in the cause of its own error.
@@ -57,6 +75,7 @@ export async function call(
   } finally {
     clearTimeout(timer);
   }
+  const { status } = response;
   if (status >= 500 || status === 429) {
     throw new Fault('unavailable', 'The authorization server or EHR of this tenant is failing.', {
       service: 'authorization',
@@ -64,7 +83,7 @@ export async function call(
       cause: new Error(`${new URL(url).host} answered ${status}`),
     });
   }
-  return { status, json: status < 300 ? object(text, url) : {} };
+  return { response, text };
 }
 
 /** @throws Fault `bad_gateway` */
