@@ -1,4 +1,12 @@
+import { TransferSyntax } from '../../../schema/dicom.ts';
 import { DamagedFile } from '../part10/bytes.ts';
+import { decodeHtj2k } from './htj2k.ts';
+import { decodeJpeg } from './jpeg.ts';
+import { decodeJpeg2000 } from './jpeg-2000.ts';
+import { decodeJpegLs } from './jpeg-ls.ts';
+import { decodeBigEndian, decodeDeflated, decodeNative } from './native.ts';
+import { decodeRle } from './rle.ts';
+import { finishFrame, type StreamSamples } from './samples.ts';
 
 /** What the data set says of its pixels, PS3.3 §C.7.6.3. */
 export interface PixelDescription {
@@ -16,15 +24,9 @@ export interface PixelDescription {
   floating?: 'float' | 'double';
 }
 
+/** One number each. */
 export type Samples =
-  | Uint8Array
-  | Int8Array
-  | Uint16Array
-  | Int16Array
-  | Uint32Array
-  | Int32Array
-  | Float32Array
-  | Float64Array;
+  Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
 
 /**
  * One frame, decoded: samples interleaved (colour by pixel), sign extended, bits outside bitsStored removed,
@@ -41,16 +43,65 @@ export interface DecodedFrame {
   samples: Samples;
 }
 
+/** Decodes the bytes of one frame; what the stream says of itself is checked against the description first. */
+type Decoder = (encoded: Uint8Array, pixels: PixelDescription) => StreamSamples | Promise<StreamSamples>;
+
+/** PS3.5 Annex A and §10. A source gives the frames of a big endian file in little endian, and says so. */
+const DECODERS: Record<string, Decoder> = {
+  [TransferSyntax.ImplicitVRLittleEndian]: decodeNative,
+  [TransferSyntax.ExplicitVRLittleEndian]: decodeNative,
+  [TransferSyntax.DeflatedExplicitVRLittleEndian]: decodeNative,
+  [TransferSyntax.ExplicitVRBigEndian]: decodeBigEndian,
+  [TransferSyntax.RLELossless]: decodeRle,
+  [TransferSyntax.DeflatedImageFrameCompression]: decodeDeflated,
+  ...Object.fromEntries([50, 51, 53, 55, 57, 70].map((n) => [`1.2.840.10008.1.2.4.${n}`, decodeJpeg])),
+  ...Object.fromEntries([80, 81].map((n) => [`1.2.840.10008.1.2.4.${n}`, decodeJpegLs])),
+  ...Object.fromEntries([90, 91, 92, 93].map((n) => [`1.2.840.10008.1.2.4.${n}`, decodeJpeg2000])),
+  ...Object.fromEntries([201, 202, 203].map((n) => [`1.2.840.10008.1.2.4.${n}`, decodeHtj2k])),
+};
+
+/** Bytes of one decoded frame beyond which it is refused: a whole slide at once, or a header that lies. */
+const MAX_FRAME_BYTES = 256 * 1024 * 1024;
+
+/** Whether frames in this transfer syntax can be decoded here. */
+export function canDecode(transferSyntax: string): boolean {
+  return Object.hasOwn(DECODERS, transferSyntax);
+}
+
 /**
  * Decodes one frame in the calling thread.
- * @param encoded the frame as it is stored: one native frame, or the fragments of an encapsulated one, joined
+ * @param encoded the frame as a source gives it: native pixels, or the fragments of an encapsulated frame, joined
  * @param transferSyntax UID
- * @throws {DamagedFile} when the bytes are not what transfer syntax and description promise, or nothing here decodes it
+ * @throws {DamagedFile} when the bytes are not what transfer syntax and description promise, when the frame is too
+ * large, or when nothing here decodes it
  */
 export async function decodeFrame(
   encoded: Uint8Array,
   transferSyntax: string,
   pixels: PixelDescription,
 ): Promise<DecodedFrame> {
-  throw new DamagedFile(`No decoder for ${transferSyntax}, ${encoded.length}, ${pixels.rows}.`);
+  const decoder = canDecode(transferSyntax) ? DECODERS[transferSyntax] : undefined;
+  if (!decoder) throw new DamagedFile(`There is no decoder for the transfer syntax ${transferSyntax}.`);
+  checkDescription(pixels);
+  if (encoded.length === 0) throw new DamagedFile('The frame is empty.');
+  return finishFrame(await decoder(encoded, pixels), pixels);
+}
+
+/** @throws {DamagedFile} for pixels that PS3.3 §C.7.6.3 does not know, or more of them than fit into memory */
+function checkDescription(pixels: PixelDescription): void {
+  const { rows, columns, samplesPerPixel, bitsAllocated, bitsStored, highBit } = pixels;
+  const within = (value: number, low: number, high: number) =>
+    Number.isInteger(value) && value >= low && value <= high;
+  const known =
+    within(rows, 1, 65535) &&
+    within(columns, 1, 65535) &&
+    within(samplesPerPixel, 1, 4) &&
+    [1, 8, 16, 32, 64].includes(bitsAllocated) &&
+    within(bitsStored, 1, bitsAllocated) &&
+    within(highBit, bitsStored - 1, bitsAllocated - 1);
+  if (!known) throw new DamagedFile('The attributes that describe the pixels contradict each other.');
+  if (bitsAllocated === 64 && !pixels.floating) throw new DamagedFile('There are no pixels of 64 bits.');
+  const bytes = rows * columns * samplesPerPixel * Math.max(1, bitsAllocated / 8);
+  if (bytes > MAX_FRAME_BYTES)
+    throw new DamagedFile(`One frame of ${rows} × ${columns} pixels is too large to be decoded here.`);
 }

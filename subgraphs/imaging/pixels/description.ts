@@ -1,0 +1,30 @@
+import { number, text, Tag, type DicomJson } from '../../../schema/dicom.ts';
+import type { PixelDescription } from './frame.ts';
+
+/**
+ * The Image Pixel attributes (PS3.3 §C.7.6.3) of a data set with what they mean when they are left out.
+ * @returns undefined where the data set describes no pixels
+ */
+export function pixelDescription(dataset: DicomJson): PixelDescription | undefined {
+  const rows = number(dataset, Tag.Rows);
+  const columns = number(dataset, Tag.Columns);
+  const bitsAllocated = number(dataset, Tag.BitsAllocated);
+  if (!rows || !columns || !bitsAllocated) return undefined;
+  const bitsStored = number(dataset, Tag.BitsStored) ?? bitsAllocated;
+  const samplesPerPixel = number(dataset, Tag.SamplesPerPixel) ?? 1;
+  const floating = dataset[Tag.FloatPixelData]
+    ? 'float'
+    : dataset[Tag.DoubleFloatPixelData]
+      ? 'double'
+      : undefined;
+  return {
+    ...{ rows, columns, samplesPerPixel, bitsAllocated, bitsStored },
+    highBit: number(dataset, Tag.HighBit) ?? bitsStored - 1,
+    pixelRepresentation: number(dataset, Tag.PixelRepresentation) === 1 ? 1 : 0,
+    planarConfiguration: samplesPerPixel > 1 && number(dataset, Tag.PlanarConfiguration) === 1 ? 1 : 0,
+    photometricInterpretation:
+      text(dataset, Tag.PhotometricInterpretation) ?? (samplesPerPixel === 3 ? 'RGB' : 'MONOCHROME2'),
+    numberOfFrames: Math.max(1, number(dataset, Tag.NumberOfFrames) ?? 1),
+    ...(floating && { floating }),
+  };
+}

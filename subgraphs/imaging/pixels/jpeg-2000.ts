@@ -1,0 +1,79 @@
+import { readCodestream } from './codestream.ts';
+import type { DecodedFrame, PixelDescription } from './frame.ts';
+import { frameInfo, type FrameInfo } from './encoding.ts';
+import { checkSize, type StreamSamples } from './samples.ts';
+import { copied, WasmCodec, type WasmModule, type WasmObject } from './wasm.ts';
+
+export interface WasmDecoder extends WasmObject {
+  getEncodedBuffer(length: number): Uint8Array;
+  decode(): void;
+  getDecodedBuffer(): Uint8Array;
+  getFrameInfo(): FrameInfo;
+}
+
+export interface WasmEncoder extends WasmObject {
+  getDecodedBuffer(info: FrameInfo): Uint8Array;
+  encode(): void;
+  getEncodedBuffer(): Uint8Array;
+  setQuality(lossless: boolean, quality: number): void;
+}
+
+interface OpenJpeg extends WasmModule {
+  J2KDecoder: new () => WasmDecoder;
+  J2KEncoder: new () => WasmEncoder;
+}
+
+const openjpeg = new WasmCodec<OpenJpeg>(
+  '@cornerstonejs/codec-openjpeg/wasmjs',
+  '@cornerstonejs/codec-openjpeg/wasm',
+);
+
+/** JPEG 2000, PS3.5 §A.4.4 (ISO 15444-1). A colour transform of the stream is undone: the samples are RGB then. */
+export async function decodeJpeg2000(encoded: Uint8Array, pixels: PixelDescription): Promise<StreamSamples> {
+  return openjpeg.run('The JPEG 2000 frame cannot be decoded.', (codec) =>
+    decodeStream(new codec.J2KDecoder(), encoded, pixels),
+  );
+}
+
+/** JPEG 2000 without loss, single samples as one component, colours without a transform. */
+export async function encodeJpeg2000(frame: DecodedFrame): Promise<Uint8Array> {
+  return openjpeg.run('The frame cannot be encoded as JPEG 2000.', (codec) =>
+    encodeStream(new codec.J2KEncoder(), frame),
+  );
+}
+
+/** Decodes a codestream that has been read through; both families' decoders have the same form. */
+export function decodeStream(
+  decoder: WasmDecoder,
+  encoded: Uint8Array,
+  pixels: PixelDescription,
+): StreamSamples {
+  const { bytes, precision, colourTransform } = readCodestream(encoded, pixels);
+  decoder.getEncodedBuffer(bytes.length).set(bytes);
+  decoder.decode();
+  const {
+    width: columns,
+    height: rows,
+    componentCount: samplesPerPixel,
+    bitsPerSample,
+  } = decoder.getFrameInfo();
+  checkSize({ rows, columns, samplesPerPixel, precision: bitsPerSample }, pixels);
+  const data = copied(decoder.getDecodedBuffer(), precision);
+  decoder.delete();
+  return {
+    data,
+    precision,
+    ...(colourTransform && samplesPerPixel === 3 && { photometricInterpretation: 'RGB' }),
+  };
+}
+
+/** Encodes without loss. */
+export function encodeStream(encoder: WasmEncoder, frame: DecodedFrame): Uint8Array {
+  const { info, bytes } = frameInfo(frame);
+  encoder.getDecodedBuffer(info).set(bytes);
+  encoder.setQuality(true, 0);
+  encoder.encode();
+  const encoded = encoder.getEncodedBuffer().slice();
+  encoder.delete();
+  return encoded;
+}

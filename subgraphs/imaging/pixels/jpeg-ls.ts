@@ -1,0 +1,67 @@
+import { DamagedFile } from '../part10/bytes.ts';
+import { frameInfo, type FrameInfo } from './encoding.ts';
+import type { DecodedFrame, PixelDescription } from './frame.ts';
+import { checkSize, interleave, type StreamSamples } from './samples.ts';
+import { readFrameHeader } from './jpeg-header.ts';
+import { copied, WasmCodec, type WasmModule, type WasmObject } from './wasm.ts';
+
+interface Decoder extends WasmObject {
+  getEncodedBuffer(length: number): Uint8Array;
+  decode(): void;
+  getDecodedBuffer(): Uint8Array;
+  getInterleaveMode(): { value: number } | number;
+}
+
+interface Encoder extends WasmObject {
+  getDecodedBuffer(info: FrameInfo): Uint8Array;
+  setNearLossless(loss: number): void;
+  setInterleaveMode(mode: unknown): void;
+  encode(): void;
+  getEncodedBuffer(): Uint8Array;
+}
+
+interface CharLs extends WasmModule {
+  JpegLSDecoder: new () => Decoder;
+  JpegLSEncoder: new () => Encoder;
+}
+
+const charls = new WasmCodec<CharLs>(
+  '@cornerstonejs/codec-charls/wasmjs',
+  '@cornerstonejs/codec-charls/wasm',
+);
+
+/** ISO 14495-1 §C.2.3: components by plane, by line or by sample. */
+const PLANES = 0;
+const SAMPLES = 2;
+
+/** JPEG-LS, lossless and near-lossless, PS3.5 §A.4.3. */
+export async function decodeJpegLs(encoded: Uint8Array, pixels: PixelDescription): Promise<StreamSamples> {
+  const header = readFrameHeader(encoded);
+  if (header.process !== 0xf7) throw new DamagedFile('The frame is no JPEG-LS stream.');
+  checkSize(header, pixels);
+  return charls.run('The JPEG-LS frame cannot be decoded.', (codec) => {
+    const decoder = new codec.JpegLSDecoder();
+    decoder.getEncodedBuffer(encoded.length).set(encoded);
+    decoder.decode();
+    const data = copied(decoder.getDecodedBuffer(), header.precision);
+    const mode = Number(decoder.getInterleaveMode());
+    decoder.delete();
+    const planes = mode === PLANES && pixels.samplesPerPixel > 1;
+    return { data: planes ? interleave(data, pixels.samplesPerPixel) : data, precision: header.precision };
+  });
+}
+
+/** JPEG-LS without loss. */
+export async function encodeJpegLs(frame: DecodedFrame): Promise<Uint8Array> {
+  return charls.run('The frame cannot be encoded as JPEG-LS.', (codec) => {
+    const { info, bytes } = frameInfo(frame);
+    const encoder = new codec.JpegLSEncoder();
+    encoder.getDecodedBuffer(info).set(bytes);
+    encoder.setNearLossless(0);
+    encoder.setInterleaveMode(frame.samplesPerPixel > 1 ? SAMPLES : PLANES);
+    encoder.encode();
+    const encoded = encoder.getEncodedBuffer().slice();
+    encoder.delete();
+    return encoded;
+  });
+}
