@@ -91,6 +91,7 @@ export function addLinkHeaders(app: FastifyInstance, capabilities: Capabilities)
       .header('content-disposition', `attachment; filename="${studyUid}${EXTENSIONS[type] ?? ''}"`);
   });
   app.addHook('onResponse', async ({ raw }, reply) => {
-    if (reply.statusCode >= 500) capabilities.giveBack(raw);
+    // A link that cannot be given back is spent, and the client asks for another.
+    if (reply.statusCode >= 500) await capabilities.giveBack(raw).catch(() => undefined);
   });
 }

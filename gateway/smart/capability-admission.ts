@@ -17,7 +17,7 @@ import {
   sealCapability,
   tokenHash,
 } from './capability.ts';
-import { oneUse } from './one-use.ts';
+import { oneUse, type OneUse } from './one-use.ts';
 
 /** A study as far as a capability names it. */
 export interface CapabilityStudy {
@@ -51,7 +51,7 @@ export interface Capabilities {
   /** Study Instance UID of a request that was admitted by a link. */
   linkedStudy(request: IncomingMessage): string | undefined;
   /** Nothing was served: the link may be used again until it ends. */
-  giveBack(request: IncomingMessage): void;
+  giveBack(request: IncomingMessage): Promise<void>;
 }
 
 export interface CapabilitiesDeps {
@@ -60,15 +60,17 @@ export interface CapabilitiesDeps {
   /** Milliseconds. */
   now: () => number;
   authorizer: Pick<Authorizer, 'authorize'>;
+  /** Which links are still to be used; in this process where it is not given. */
+  links?: OneUse;
 }
 
 const LINK_SECONDS = 60;
 
 /** The memory of capabilities; one for the process. */
-export function capabilities({ secrets, now, authorizer }: CapabilitiesDeps): Capabilities {
+export function capabilities(deps: CapabilitiesDeps): Capabilities {
+  const { secrets, now, authorizer, links = oneUse(deps.now) } = deps;
   const keys = secrets.map(capabilityKey);
   const seconds = () => now() / 1000;
-  const links = oneUse(now);
   const admitted = new WeakMap<IncomingMessage, Capability>();
 
   const capabilityOf = (access: Access, { uid, patientId }: CapabilityStudy) => ({
@@ -105,7 +107,7 @@ export function capabilities({ secrets, now, authorizer }: CapabilitiesDeps): Ca
     async sealLink(_tenant, access, study, path) {
       const expires = capabilityExpiry(access, LINK_SECONDS, seconds());
       const id = randomUUID();
-      links.issue(id, expires - seconds());
+      await links.issue(id, expires - seconds());
       const capability: Capability = {
         ...capabilityOf(access, study),
         operations: 'r',
@@ -137,7 +139,7 @@ export function capabilities({ secrets, now, authorizer }: CapabilitiesDeps): Ca
         });
       if (access.client !== opened.client || access.user !== opened.user) throw noLongerValid();
       const reached = narrowed(access, opened);
-      if (link && !links.use(link.id)) throw noLongerValid();
+      if (link && !(await links.use(link.id))) throw noLongerValid();
       admitted.set(raw, opened);
       return reached;
     },
@@ -147,9 +149,9 @@ export function capabilities({ secrets, now, authorizer }: CapabilitiesDeps): Ca
       return link && studyUid;
     },
 
-    giveBack(request) {
+    async giveBack(request) {
       const { link, expires = 0 } = admitted.get(request) ?? {};
-      if (link) links.issue(link.id, expires - seconds());
+      if (link) await links.issue(link.id, expires - seconds());
     },
   };
 }

@@ -1,21 +1,42 @@
 import { LRUCache } from 'lru-cache';
+import { entryName, required, type SharedRedis } from '../shared/redis.ts';
 
-/** What may be used once (IA-33). In this process: a link is good where it was made. */
+/** What may be used once (IA-33). */
 export interface OneUse {
-  /** @param seconds after which it is forgotten, used or not */
-  issue(id: string, seconds: number): void;
-  /** True the first time; false for one that was used, has run out, or was never issued. */
-  use(id: string): boolean;
+  /**
+   * @param seconds after which it is forgotten, used or not
+   * @throws Fault `unavailable` where it cannot be remembered
+   */
+  issue(id: string, seconds: number): Promise<void>;
+  /**
+   * True the first time; false for one that was used, has run out, or was never issued.
+   * @throws Fault `unavailable` where that cannot be told
+   */
+  use(id: string): Promise<boolean>;
 }
 
 /** More than these at a time push out the oldest, which then cannot be used: memory is bounded, and nothing is used twice. */
 const MOST = 100_000;
 
-/** @param now milliseconds */
+/**
+ * In this process: what it issued is good here alone.
+ * @param now milliseconds
+ */
 export function oneUse(now: () => number): OneUse {
   const issued = new LRUCache<string, true>({ max: MOST, perf: { now }, ttlResolution: 0 });
   return {
-    issue: (id, seconds) => void (seconds > 0 && issued.set(id, true, { ttl: seconds * 1000 })),
-    use: (id) => issued.get(id) === true && issued.delete(id),
+    issue: async (id, seconds) => void (seconds > 0 && issued.set(id, true, { ttl: seconds * 1000 })),
+    use: async (id) => issued.get(id) === true && issued.delete(id),
+  };
+}
+
+/** In Redis: issued by one gateway, used once at any of them. */
+export function sharedOneUse({ client }: SharedRedis): OneUse {
+  return {
+    async issue(id, seconds) {
+      const milliseconds = Math.floor(seconds * 1000);
+      if (milliseconds > 0) await required(client.set(entryName('once', id), '1', 'PX', milliseconds));
+    },
+    use: async (id) => (await required(client.getdel(entryName('once', id)))) !== null,
   };
 }

@@ -5,13 +5,14 @@ import { LRUCache } from 'lru-cache';
 import { readFileSync } from 'node:fs';
 import type { Access } from '../../schema/access.ts';
 import type { RecordOperation } from '../../schema/audit.ts';
+import type { SharedCache } from '../../schema/shared-cache.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 import { auditedStudies } from './audited-studies.ts';
 import { dicomwebRoutes } from './dicomweb.ts';
 import { imagingFhirRoutes } from './fhir.ts';
 import { imagingResolvers } from './resolvers.ts';
 import { RestrictedStudies } from './restricted-studies.ts';
-import { openSeen } from './seen.ts';
+import { openSeen, type Seen } from './seen.ts';
 import { Sources, type SourcesOptions } from './sources/open.ts';
 import type { Directory, Imaging } from './studies.ts';
 import { StudyCache } from './study-cache.ts';
@@ -35,6 +36,8 @@ export interface ImagingDeps {
   onProgress?: SourcesOptions['onProgress'];
   /** Connections to archives; dynamic tenants get guarded ones (SM-15). */
   dispatcher?: SourcesOptions['dispatcher'];
+  /** Where several gateways remember for each other: when studies were first seen, and what sources said lately. */
+  shared?: { seen: Seen; cache: SharedCache };
 }
 
 /** The imaging core of one request, which records what it is asked where there is an `audit` (IA-30). */
@@ -49,9 +52,9 @@ export type OpenImaging = (
 export function imagingSubgraph(deps: ImagingDeps) {
   const { baseUrl, dataDir, log, directory, now, capability } = deps;
   const sources = new Sources(deps);
-  const cache = new StudyCache();
+  const cache = new StudyCache(deps.shared?.cache);
   const decisions: Decisions = new LRUCache({ max: 100_000, ttl: DECISION_SECONDS * 1000 });
-  const seen = openSeen(dataDir, now);
+  const seen = deps.shared?.seen ?? openSeen(dataDir, now);
   const open: OpenImaging = (tenant, access, signal, audit) => {
     const core = new RestrictedStudies({
       tenant,

@@ -52,12 +52,12 @@ export async function findStudies(
   const lists = await Promise.all(
     patients.map((patient) => imaging.studiesOf(patient, { detail, ...(studyUids && { studyUids }) })),
   );
-  const fetched = patients.flatMap((patient, index) =>
-    foundStudies(imaging.tenant, lists[index]!, options).map((found): FoundStudy => ({
-      ...found,
-      searched: patient === undefined ? {} : { patient },
-    })),
-  );
+  const found = patients.map(async (patient, index): Promise<FoundStudy[]> => {
+    const searched = patient === undefined ? {} : { patient };
+    const studies = await foundStudies(imaging.tenant, lists[index]!, options);
+    return studies.map((one) => ({ ...one, searched }));
+  });
+  const fetched = (await Promise.all(found)).flat();
   // A study that two of the patients named reach is one study.
   const once = [...new Map(fetched.map((found) => [found.study.id, found])).values()];
   const now = options.now() * 1000;
@@ -98,22 +98,22 @@ export async function readStudy(
   options: FaceOptions,
 ): Promise<FoundStudy | undefined> {
   const record = await imaging.study(studyUid, detail);
-  return record && foundStudies(imaging.tenant, [record], options)[0];
+  return record && (await foundStudies(imaging.tenant, [record], options))[0];
 }
 
 /** Records as fresh resources, each study once, with what is remembered of them (IA-13). */
-export function foundStudies(
+export async function foundStudies(
   tenant: Tenant,
   records: readonly StudyRecord[],
   options: FaceOptions,
-): FoundStudy[] {
+): Promise<FoundStudy[]> {
   const byUid = new Map(records.map((record) => [uid(record.study, Tag.StudyInstanceUID), record]));
   byUid.delete(undefined);
   const sightings = [...byUid].map(([studyUid, { study }]) => {
     const instances = unsignedInt(study, Tag.NumberOfStudyRelatedInstances);
     return { studyUid: studyUid!, ...(instances !== undefined && { instances }) };
   });
-  const memories = options.seen.observe(tenant.key, sightings);
+  const memories = await options.seen.observe(tenant.key, sightings);
   return [...byUid].map(([studyUid, record]) => {
     const memory = memories.get(studyUid!);
     return {

@@ -54,7 +54,8 @@ async function studies(
   const onePatient = access.patients !== 'all' && access.patients.length === 1;
   if (mayList && (onePatient || uids.length > MANY)) {
     const records = await imaging.studiesOf(undefined, { studyUids: uids });
-    const found = new Map(foundStudies(tenant, records, options).map((one) => [one.study.id, one]));
+    const studies = await foundStudies(tenant, records, options);
+    const found = new Map(studies.map((one) => [one.study.id, one]));
     return uids.map((uid) => {
       const one = found.get(uid);
       return one ? { ...one, searched: {} } : noSuchResource();

@@ -20,12 +20,12 @@ export interface Memory {
 /** A PACS has no last-updated; this remembers when we first saw each study with its present instance count (IA-13). */
 export interface Seen {
   /** @param tenant key of the tenant */
-  observe(tenant: string, sightings: readonly Sighting[]): Map<string, Memory>;
+  observe(tenant: string, sightings: readonly Sighting[]): Promise<Map<string, Memory>>;
   close(): void;
 }
 
 /**
- * Opens the memory in `DATA_DIR`; replicas that share the directory share it.
+ * Opens the memory in `DATA_DIR`; replicas that share the directory share it, those that do not share `sharedSeen`.
  * @param now seconds since the epoch
  */
 export function openSeen(dataDir: string, now: () => number): Seen {
@@ -55,7 +55,7 @@ export function openSeen(dataDir: string, now: () => number): Seen {
   });
 
   return {
-    observe(tenant, sightings) {
+    async observe(tenant, sightings) {
       const milliseconds = Math.floor(now() * 1000);
       const memories = new Map<string, Memory>();
       const changed: [study: string, instances: number, since: number][] = [];

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { DicomJson } from '../../schema/dicom.ts';
+import type { SharedCache } from '../../schema/shared-cache.ts';
 
 /** Seconds for which the answer of a search is given again (IA-29). */
 export const SEARCH_TTL = 10;
@@ -12,7 +13,7 @@ const MAX_ROWS = 100_000;
 /**
  * Study metadata, kept apart from authorization (IA-29): what a source said of its own, whoever asked. Whether a caller
  * may see it is decided anew on every request. Only answers with rows are kept, failures never; equal questions at the
- * same time are one question.
+ * same time are one question. Gateways that share a cache give each other's answers, no longer than their own.
  */
 export class StudyCache {
   private readonly kept = new LRUCache<string, readonly DicomJson[]>({
@@ -21,6 +22,11 @@ export class StudyCache {
     ttl: SEARCH_TTL * 1000,
   });
   private readonly underWay = new Map<string, Promise<readonly DicomJson[]>>();
+  private readonly shared: SharedCache | undefined;
+
+  constructor(shared?: SharedCache) {
+    this.shared = shared;
+  }
 
   /**
    * @param key tenant, source and question
@@ -37,14 +43,30 @@ export class StudyCache {
     if (kept && serves(kept)) return kept;
     const waiting = this.underWay.get(key);
     if (waiting) return waiting;
-    const asking = ask()
-      .then((rows) => {
-        if (rows.length > 0) this.kept.set(key, rows, { ttl: ttl * 1000 });
-        return rows;
-      })
-      .finally(() => this.underWay.delete(key));
+    const asking = this.ask(key, ttl, ask, serves).finally(() => this.underWay.delete(key));
     this.underWay.set(key, asking);
     return asking;
+  }
+
+  private async ask(
+    key: string,
+    ttl: number,
+    ask: () => Promise<readonly DicomJson[]>,
+    serves: (rows: readonly DicomJson[]) => boolean,
+  ): Promise<readonly DicomJson[]> {
+    const name = `studies\n${key}`;
+    const found = await this.shared?.get(name);
+    const theirs = found?.value as readonly DicomJson[] | undefined;
+    if (found && theirs && serves(theirs)) {
+      this.kept.set(key, theirs, { ttl: Math.min(found.seconds, ttl) * 1000 });
+      return theirs;
+    }
+    const rows = await ask();
+    if (rows.length > 0) {
+      this.kept.set(key, rows, { ttl: ttl * 1000 });
+      await this.shared?.set(name, rows, ttl);
+    }
+    return rows;
   }
 
   /** Forgets what a tenant's sources said, or everything. */

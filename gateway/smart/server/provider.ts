@@ -1,5 +1,6 @@
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
 import Provider, { errors, interactionPolicy } from 'oidc-provider';
+import { Fault } from '../../../schema/fault.ts';
 import { tenantBase } from '../../../schema/request.ts';
 import type { ScopeLevel } from '../../../schema/scopes.ts';
 import type { Tenant } from '../../../schema/tenant.ts';
@@ -10,6 +11,7 @@ import type { Identify } from './identify.ts';
 import type { Keys } from './keys.ts';
 import type { LaunchContexts } from './launch.ts';
 import { launchContexts } from './launch.ts';
+import { page, pageHeaders } from './page.ts';
 import { FEATURES, FIXED, PATHS } from './settings.ts';
 import type { State } from './state.ts';
 
@@ -78,8 +80,8 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
     async findAccount(_ctx, account) {
       const user = await options.identify.user(tenant, account);
       if (!user) return undefined;
-      const fhirUser = `${resource}/${user.fhirUser}`;
-      return { accountId: account, claims: () => ({ sub: account, fhirUser, name: user.name }) };
+      const fhirUser = user.fhirUser && { fhirUser: `${resource}/${user.fhirUser}` };
+      return { accountId: account, claims: () => ({ sub: account, ...fhirUser, name: user.name }) };
     },
     async extraTokenClaims(_ctx, token) {
       const context = token.kind === 'AccessToken' ? await contexts.of(token.grantId ?? '') : undefined;
@@ -88,6 +90,8 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
       const named = token.kind === 'AccessToken' && token.scope?.split(' ').includes('fhirUser');
       return { ...(patient && { patient }), ...(encounter && { encounter }), ...(named && { fhirUser }) };
     },
+    // With its grant goes what an EHR gave for it: none is left for a token that somebody has revoked.
+    ...(options.identify.delegation && { revokeGrantPolicy: () => true }),
     features: {
       ...FEATURES,
       introspection: {
@@ -119,7 +123,14 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
   });
   provider.proxy = true;
   provider.use(withContext(contexts, issuer));
-  provider.on('server_error', (_ctx, error) => options.onError(error));
+  provider.on('grant.revoked', (_ctx, grantId) => {
+    options.identify.delegation?.revoked(grantId).catch(options.onError);
+  });
+  provider.use(temporarilyUnavailable);
+  provider.on('server_error', (ctx, error) => {
+    if (error instanceof Fault) ctx.state['fault'] = error;
+    else options.onError(error);
+  });
   return { tenant, provider, issuer, resource, contexts, appScopes };
 }
 
@@ -210,4 +221,28 @@ function withContext(contexts: LaunchContexts, issuer: string) {
       smart_style_url: `${issuer}/smart-style.json`,
     });
   };
+}
+
+/** While the state does not answer, nothing is granted, and the client is told to come again (RFC 6749 §4.1.2.1). */
+async function temporarilyUnavailable(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
+  try {
+    await next();
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    ctx.state['fault'] = error;
+  }
+  const fault = ctx.state['fault'] as Fault | undefined;
+  if (!fault) return;
+  ctx.remove('location');
+  ctx.set('retry-after', String(fault.details.retryAfter ?? 1));
+  ctx.status = fault.status;
+  if (ctx.accepts('json', 'html') === 'html') {
+    ctx.set(pageHeaders());
+    ctx.body = page(
+      'Not just now',
+      '<p>This service cannot sign anybody in at the moment. Try again in a minute.',
+    );
+  } else {
+    ctx.body = { error: 'temporarily_unavailable', error_description: fault.message };
+  }
 }

@@ -41,7 +41,7 @@ export async function register(
     return refused(400, wrong, `${issue!.path.join('.')}: ${issue!.message}`);
   }
   const { tenant, provider } = server;
-  if (state.count(tenant.key, 'Client') >= MOST_CLIENTS) {
+  if ((await state.count(tenant.key, 'Client')) >= MOST_CLIENTS) {
     return refused(429, 'temporarily_unavailable', 'There are too many registered clients.');
   }
   const { redirect_uris: redirectUris, token_endpoint_auth_method: method } = parsed.data;

@@ -1,59 +1,214 @@
-import { expect, test } from 'vitest';
-import { sqliteState } from './state.ts';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { openRedis, type SharedRedis } from '../../shared/redis.ts';
+import { sealer } from '../../shared/sealed.ts';
+import { startRedis, type Redis } from '../../test/setup/redis.ts';
+import { redisState } from './redis-state.ts';
+import { sqliteState, type State } from './state.ts';
 
-const open = () => {
-  const clock = { now: 1_000_000 };
-  const state = sqliteState(':memory:', () => clock.now * 1000);
-  return { clock, state };
+let server: Redis;
+let shared: SharedRedis;
+let directory: string;
+const clock = { now: 0 };
+const milliseconds = () => clock.now * 1000;
+const secrets = ['a secret for the contract of states'];
+
+beforeAll(async () => {
+  server = await startRedis();
+  await new Promise<void>((done) => {
+    shared = openRedis(server.url, (reachable) => reachable && done());
+  });
+});
+afterAll(async () => {
+  shared.close();
+  await server.stop();
+});
+beforeEach(async () => {
+  clock.now = 1_000_000;
+  directory = mkdtempSync(join(tmpdir(), 'state-'));
+  await shared.client.flushall();
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+/** Each opens a first state and another one over the same rows, where there can be another. */
+const BACKENDS: Record<string, () => [State, State]> = {
+  memory() {
+    const state = sqliteState(':memory:', milliseconds);
+    return [state, state];
+  },
+  SQLite() {
+    const open = () => sqliteState(join(directory, 'state.sqlite'), milliseconds);
+    return [open(), open()];
+  },
+  Redis() {
+    const open = () => redisState(shared, sealer(secrets), milliseconds);
+    return [open(), open()];
+  },
 };
 
-test('rows belong to one tenant and one model', async () => {
-  const { state } = open();
-  await state.model('a', 'AccessToken').upsert('id', { kind: 'AccessToken', jti: 'id' }, 60);
-  expect(await state.model('a', 'AccessToken').find('id')).toEqual({ kind: 'AccessToken', jti: 'id' });
-  expect(await state.model('b', 'AccessToken').find('id')).toBeUndefined();
-  expect(await state.model('a', 'RefreshToken').find('id')).toBeUndefined();
+describe.each(Object.keys(BACKENDS))('state in %s', (backend) => {
+  let state: State;
+  let other: State;
+  beforeEach(() => {
+    [state, other] = BACKENDS[backend]!();
+  });
+  afterEach(() => {
+    state.close();
+    if (other !== state) other.close();
+  });
+
+  test('rows belong to one tenant and one model', async () => {
+    const token = { kind: 'AccessToken', jti: 'id' };
+    await state.model('a', 'AccessToken').upsert('id', token, 60);
+    expect(await other.model('a', 'AccessToken').find('id')).toEqual(token);
+    expect(await other.model('b', 'AccessToken').find('id')).toBeUndefined();
+    expect(await other.model('a', 'RefreshToken').find('id')).toBeUndefined();
+  });
+
+  test('what has expired is gone: from counts at once, from answers after a minute', async () => {
+    const model = state.model('a', 'Interaction');
+    await model.upsert('old', {}, 60);
+    expect(await other.count('a', 'Interaction')).toBe(1);
+    clock.now += 61;
+    expect(await state.count('a', 'Interaction')).toBe(0);
+    expect(await model.find('old')).toBeDefined();
+    clock.now += 60;
+    expect(await model.find('old')).toBeUndefined();
+  });
+
+  test('a row without an end stays, and one that is written again has its new text and end', async () => {
+    const clients = state.model('a', 'Client');
+    await clients.upsert('c', { client_id: 'c' }, undefined as unknown as number);
+    const sessions = state.model('a', 'Session');
+    await sessions.upsert('s', { uid: 'u' }, 60);
+    await sessions.upsert('s', { uid: 'v' }, 600);
+    clock.now += 300;
+    expect(await clients.find('c')).toEqual({ client_id: 'c' });
+    expect(await state.count('a', 'Client')).toBe(1);
+    expect(await sessions.find('s')).toMatchObject({ uid: 'v' });
+    expect(await sessions.findByUid('u')).toBeUndefined();
+  });
+
+  test('a code is consumed once, and remembered as consumed', async () => {
+    const model = state.model('a', 'AuthorizationCode');
+    await model.upsert('c', { grantId: 'g' }, 60);
+    await model.consume('c');
+    expect(await other.model('a', 'AuthorizationCode').find('c')).toMatchObject({ consumed: 1_000_000 });
+    await expect(model.consume('c')).rejects.toMatchObject({ error: 'invalid_grant' });
+    await expect(model.consume('never issued')).rejects.toMatchObject({ error: 'invalid_grant' });
+  });
+
+  test('of many that consume one row at two places, one wins', async () => {
+    await state.model('a', 'RefreshToken').upsert('r', { grantId: 'g' }, 60);
+    const tries = Array.from({ length: 20 }, (_, i) =>
+      (i % 2 ? state : other).model('a', 'RefreshToken').consume('r'),
+    );
+    const won = (await Promise.allSettled(tries)).filter(({ status }) => status === 'fulfilled');
+    expect(won).toHaveLength(1);
+  });
+
+  test('the id of a client assertion is taken once, wherever it is presented (RFC 7523 §3)', async () => {
+    const tries = Array.from({ length: 20 }, (_, i) =>
+      (i % 2 ? state : other).model('a', 'ReplayDetection').upsert('jti', { iss: 'app' }, 60),
+    );
+    const settled = await Promise.allSettled(tries);
+    expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(settled.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: { error: 'invalid_client' },
+    });
+    await state.model('b', 'ReplayDetection').upsert('jti', { iss: 'app' }, 60);
+  });
+
+  test('revoking a grant takes its rows of that model and no others, everywhere', async () => {
+    const model = state.model('a', 'AccessToken');
+    await model.upsert('1', { grantId: 'g' }, 60);
+    await model.upsert('2', { grantId: 'h' }, 60);
+    await model.upsert('3', { grantId: 'g' }, 600);
+    await state.model('b', 'AccessToken').upsert('1', { grantId: 'g' }, 60);
+    await other.model('a', 'AccessToken').revokeByGrantId('g');
+    expect(await model.find('1')).toBeUndefined();
+    expect(await model.find('3')).toBeUndefined();
+    expect(await model.find('2')).toBeDefined();
+    expect(await state.model('b', 'AccessToken').find('1')).toBeDefined();
+    expect(await state.count('a', 'AccessToken')).toBe(1);
+  });
+
+  test('what is destroyed is gone everywhere', async () => {
+    await state.model('a', 'Grant').upsert('g', {}, 60);
+    await other.model('a', 'Grant').destroy('g');
+    expect(await state.model('a', 'Grant').find('g')).toBeUndefined();
+    expect(await state.count('a', 'Grant')).toBe(0);
+  });
+
+  test('a session is found by its uid, with its id', async () => {
+    const session = { kind: 'Session', jti: 's', uid: 'u' };
+    await state.model('a', 'Session').upsert('s', session, 60);
+    expect(await other.model('a', 'Session').findByUid('u')).toMatchObject({ jti: 's' });
+    expect(await other.model('a', 'Session').findByUid('v')).toBeUndefined();
+  });
 });
 
-test('what has expired is gone, from counts at once, and in time from the file', async () => {
-  const { state, clock } = open();
+test('SQLite: what has expired leaves the file in time', async () => {
+  const state = sqliteState(':memory:', milliseconds);
   const model = state.model('a', 'Interaction');
   await model.upsert('old', {}, 60);
-  clock.now += 61;
-  expect(state.count('a', 'Interaction')).toBe(0);
-  clock.now += 60;
-  expect(await model.find('old')).toBeUndefined();
-  clock.now -= 121;
-  for (let i = 0; i < 300; i++) await model.upsert(`new${i}`, {}, 10_000);
-  expect(await model.find('old')).toBeDefined();
   clock.now += 121;
   for (let i = 0; i < 300; i++) await model.upsert(`newer${i}`, {}, 10_000);
   clock.now -= 121;
   expect(await model.find('old')).toBeUndefined();
+  state.close();
 });
 
-test('a code is consumed once, and remembered as consumed', async () => {
-  const { state } = open();
-  const model = state.model('a', 'AuthorizationCode');
-  await model.upsert('c', { grantId: 'g' }, 60);
-  await model.consume('c');
-  expect(await model.find('c')).toMatchObject({ consumed: 1_000_000 });
-  await expect(model.consume('c')).rejects.toMatchObject({ error: 'invalid_grant' });
-});
+describe('what stands in Redis', () => {
+  /** Names and contents of all entries. */
+  const everything = async (): Promise<string> => {
+    const { client } = shared;
+    const read = async (name: string): Promise<unknown> => {
+      const type = await client.type(name);
+      if (type === 'hash') return client.hgetall(name);
+      if (type === 'set') return client.smembers(name);
+      return type === 'zset' ? client.zrange(name, 0, -1) : client.get(name);
+    };
+    const names = await client.keys('*');
+    return JSON.stringify(await Promise.all(names.map(async (name) => [name, await read(name)])));
+  };
 
-test('revoking a grant takes its rows of that model and no others', async () => {
-  const { state } = open();
-  const model = state.model('a', 'AccessToken');
-  await model.upsert('1', { grantId: 'g' }, 60);
-  await model.upsert('2', { grantId: 'h' }, 60);
-  await model.revokeByGrantId('g');
-  expect(await model.find('1')).toBeUndefined();
-  expect(await model.find('2')).toBeDefined();
-});
+  test('SM-14: no token, no person, no tenant, and an end to each row', async () => {
+    const state = redisState(shared, sealer(secrets), milliseconds);
+    const payload = { jti: 'token-value', grantId: 'grant-value', uid: 'uid-value', accountId: 'Patient/p1' };
+    await state.model('hospital', 'AccessToken').upsert('token-value', payload, 60);
+    const written = await everything();
+    expect(written).toContain('oauth:');
+    expect(written).not.toMatch(/token-value|grant-value|uid-value|p1|hospital|AccessToken/);
+    const rows = (await shared.client.keys('oauth*')).filter((name) => !name.startsWith('oauth-rows:'));
+    expect(rows).toHaveLength(3);
+    for (const row of rows) expect(await shared.client.ttl(row)).toBeGreaterThan(60);
+  });
 
-test('a session is found by its uid, with its id', async () => {
-  const { state } = open();
-  const model = state.model('a', 'Session');
-  await model.upsert('s', { kind: 'Session', jti: 's', uid: 'u' }, 60);
-  expect(await model.findByUid('u')).toMatchObject({ jti: 's' });
+  test('a row opens under no other key and in no other place; a rotated key still opens it', async () => {
+    const of = (...keys: string[]) =>
+      redisState(shared, sealer(keys), milliseconds).model('a', 'AccessToken');
+    const model = of(...secrets);
+    await model.upsert('mine', { clientId: 'app' }, 60);
+    await model.upsert('yours', { clientId: 'other' }, 60);
+    const names = await shared.client.keys('oauth:*');
+    const [first, second] = await Promise.all(names.map((name) => shared.client.hget(name, 'row')));
+    expect(await of('another secret that is long enough').find('mine')).toBeUndefined();
+    expect(await of('another secret that is long enough', ...secrets).find('mine')).toEqual({
+      clientId: 'app',
+    });
+    await shared.client.hset(names[0]!, 'row', second!);
+    await shared.client.hset(names[1]!, 'row', first!);
+    expect(await model.find('mine')).toBeUndefined();
+    expect(await model.find('yours')).toBeUndefined();
+  });
+
+  test('a store that takes no more is unavailable, not a token that is forgotten', async () => {
+    const model = redisState(shared, sealer(secrets), milliseconds).model('a', 'AccessToken');
+    await shared.client.config('SET', 'maxmemory', '1');
+    await expect(model.upsert('t', {}, 60)).rejects.toMatchObject({ code: 'unavailable' });
+    await shared.client.config('SET', 'maxmemory', '0');
+  });
 });

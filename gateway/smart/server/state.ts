@@ -5,22 +5,31 @@ import { dirname } from 'node:path';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 
-/** What the authorization servers of all tenants remember: one table here, a shared store when several gateways run. */
+/**
+ * What the authorization servers of all tenants remember: a SQLite table here, Redis (`redis-state.ts`) when several
+ * gateways run. Of two that consume one row at once, one wins (RFC 6749 §10.5), and the id of an assertion is taken
+ * once (RFC 7523 §3), wherever the two are.
+ */
 export interface State {
   /** The rows of one tenant and model. A model's name is the authorization server's own, or one of ours. */
   model(tenant: string, name: string): Adapter;
   /** How many rows of a model there are that have not expired. */
-  count(tenant: string, name: string): number;
+  count(tenant: string, name: string): Promise<number>;
   close(): void;
 }
 
-interface Row {
+/** A row as it is kept. */
+export interface Row {
   payload: string;
+  /** Seconds since the epoch. */
   consumed: number | null;
 }
 
+/** The model whose rows are written once: ids of client assertions. */
+export const ONCE = 'ReplayDetection';
+
 /** So that a token that has just expired is said to be expired. */
-const GRACE_SECONDS = 60;
+export const GRACE_SECONDS = 60;
 const WRITES_BETWEEN_CLEANUPS = 256;
 
 /**
@@ -49,6 +58,10 @@ export function sqliteState(file: string, now: () => number): State {
     `INSERT INTO oauth (tenant, model, id, payload, grant_id, uid, expires) VALUES (?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET payload = excluded.payload, grant_id = excluded.grant_id, uid = excluded.uid, expires = excluded.expires`,
   );
+  const insert = db.prepare(
+    `INSERT INTO oauth (tenant, model, id, payload, grant_id, uid, expires) VALUES (?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO NOTHING`,
+  );
   const find = db.prepare<unknown[], Row>(
     `SELECT payload, consumed FROM oauth WHERE tenant = ? AND model = ? AND id = ? AND ${alive}`,
   );
@@ -69,36 +82,27 @@ export function sqliteState(file: string, now: () => number): State {
 
   const model = (tenant: string, name: string): Adapter => {
     const key = (id: string) => createHash('sha256').update(`${name}\0${id}`).digest('base64url');
-    // A session is also found by its uid, and then tells its id.
-    const keepsId = name === 'Session';
-    const read = (row: Row | undefined, id?: string): AdapterPayload | undefined => {
-      if (!row) return undefined;
-      const payload = JSON.parse(row.payload) as AdapterPayload;
-      if (id !== undefined && 'kind' in payload) payload.jti = id;
-      if (row.consumed !== null) payload.consumed = row.consumed;
-      return payload;
-    };
+    const write = name === ONCE ? insert : upsert;
     return {
       async upsert(id, payload, expiresIn) {
         if (++writes % WRITES_BETWEEN_CLEANUPS === 0) cleanup.run(seconds() - GRACE_SECONDS);
-        const { jti, ...rest } = payload;
-        const text = JSON.stringify(keepsId ? { ...rest, jti } : rest);
         const expires = expiresIn === undefined ? null : seconds() + expiresIn;
-        upsert.run(tenant, name, key(id), text, payload.grantId ?? null, payload.uid ?? null, expires);
+        const links = [payload.grantId ?? null, payload.uid ?? null];
+        const { changes } = write.run(tenant, name, key(id), written(name, payload), ...links, expires);
+        if (changes === 0) throw taken();
       },
       async find(id) {
-        return read(find.get(tenant, name, key(id), seconds() - GRACE_SECONDS), id);
+        return readRow(find.get(tenant, name, key(id), seconds() - GRACE_SECONDS), id);
       },
       async findByUid(uid) {
-        return read(findByUid.get(tenant, name, uid, seconds() - GRACE_SECONDS));
+        return readRow(findByUid.get(tenant, name, uid, seconds() - GRACE_SECONDS));
       },
       async findByUserCode() {
         return undefined; // there is no device flow
       },
       async consume(id) {
-        // Of two that come at once, one wins (RFC 6749 §10.5).
         const { changes } = consume.run(seconds(), tenant, name, key(id));
-        if (changes === 0) throw new errors.InvalidGrant('already used');
+        if (changes === 0) throw used();
       },
       async destroy(id) {
         destroy.run(tenant, name, key(id));
@@ -111,7 +115,26 @@ export function sqliteState(file: string, now: () => number): State {
 
   return {
     model,
-    count: (tenant, name) => counted.get(tenant, name, seconds())!.rows,
+    count: async (tenant, name) => counted.get(tenant, name, seconds())!.rows,
     close: () => void db.close(),
   };
 }
+
+/** A row's text, without its id: that is a secret, and stands there as a hash. */
+export function written(name: string, payload: AdapterPayload): string {
+  const { jti, ...rest } = payload;
+  // A session is also found by its uid, and then tells its id.
+  return JSON.stringify(name === 'Session' ? { ...rest, jti } : rest);
+}
+
+/** @param id by which it was found */
+export function readRow(row: Row | undefined, id?: string): AdapterPayload | undefined {
+  if (!row) return undefined;
+  const payload = JSON.parse(row.payload) as AdapterPayload;
+  if (id !== undefined && 'kind' in payload) payload.jti = id;
+  if (row.consumed !== null) payload.consumed = row.consumed;
+  return payload;
+}
+
+export const used = () => new errors.InvalidGrant('already used');
+export const taken = () => new errors.InvalidClientAuth('client assertion tokens must only be used once');

@@ -1,0 +1,56 @@
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+
+/** Text that only processes with the same SEALING_KEY can make and read. */
+export interface Sealer {
+  /** @param name where it will stand: what is sealed for one name opens under no other */
+  seal(text: string, name: string): string;
+  /** @returns undefined for anything that none of the keys sealed under this name */
+  open(sealed: string, name: string): string | undefined;
+  /** Whether the first key sealed it, and not one that is on its way out. */
+  isCurrent(sealed: string, name: string): boolean;
+}
+
+const NONCE = 12;
+const TAG = 16;
+
+/**
+ * AES-256-GCM under a key of its own for each name (HMAC-SHA-256 of the name), so that no number of entries wears out
+ * a nonce.
+ * @param secrets SEALING_KEY: the first seals, all open
+ */
+export function sealer(secrets: readonly string[]): Sealer {
+  const keys = secrets.map((secret) =>
+    Buffer.from(hkdfSync('sha256', secret, '', 'smart-imaging-gateway shared state', 32)),
+  );
+  const keyOf = (key: Buffer, name: string) => createHmac('sha256', key).update(name).digest();
+
+  const openWith = (key: Buffer, sealed: string, name: string): string | undefined => {
+    const bytes = Buffer.from(sealed, 'base64');
+    if (bytes.length < NONCE + TAG) return undefined;
+    const decipher = createDecipheriv('aes-256-gcm', keyOf(key, name), bytes.subarray(0, NONCE));
+    decipher.setAuthTag(bytes.subarray(-TAG));
+    try {
+      return decipher.update(bytes.subarray(NONCE, -TAG), undefined, 'utf8') + decipher.final('utf8');
+    } catch {
+      return undefined;
+    }
+  };
+
+  return {
+    seal(text, name) {
+      const nonce = randomBytes(NONCE);
+      const cipher = createCipheriv('aes-256-gcm', keyOf(keys[0]!, name), nonce);
+      return Buffer.concat([nonce, cipher.update(text), cipher.final(), cipher.getAuthTag()]).toString(
+        'base64',
+      );
+    },
+    open(sealed, name) {
+      for (const key of keys) {
+        const text = openWith(key, sealed, name);
+        if (text !== undefined) return text;
+      }
+      return undefined;
+    },
+    isCurrent: (sealed, name) => openWith(keys[0]!, sealed, name) !== undefined,
+  };
+}
