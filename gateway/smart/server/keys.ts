@@ -1,8 +1,8 @@
 import type { JWK } from 'jose';
 import { exportJWK, generateKeyPair } from 'jose';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { keep, readKept } from '../../kept-file.ts';
 
 /** The secrets of one tenant's authorization server. */
 export interface Keys {
@@ -20,37 +20,18 @@ export interface Keys {
  */
 export async function tenantKeys(directory: string, tenant: string): Promise<Keys> {
   const file = join(directory, `${tenant}.keys.json`);
-  const kept = read(file);
-  if (kept) return kept;
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const made: Keys = {
+  return JSON.parse(readKept(file) ?? keep(file, JSON.stringify(await newKeys()))) as Keys;
+}
+
+async function newKeys(): Promise<Keys> {
+  return {
     jwks: [await signingKey('RS256'), await signingKey('ES384')],
     cookies: [randomBytes(32).toString('base64url')],
   };
-  // Another process may be making them at this moment: a link is there whole, and the first one stays.
-  const draft = join(directory, `.${tenant}.${randomUUID()}`);
-  writeFileSync(draft, JSON.stringify(made), { mode: 0o600, flag: 'wx' });
-  try {
-    linkSync(draft, file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    rmSync(draft);
-  }
-  return read(file)!;
 }
 
 async function signingKey(algorithm: 'RS256' | 'ES384'): Promise<JWK> {
   const { privateKey } = await generateKeyPair(algorithm, { extractable: true });
   // No `alg`: the RSA key serves RS256 and RS384.
   return { ...(await exportJWK(privateKey)), kid: randomUUID(), use: 'sig' };
-}
-
-function read(file: string): Keys | undefined {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Keys;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }
