@@ -5,13 +5,13 @@ import type { Access, PatientGrant } from '../../schema/access.ts';
 import { Fault } from '../../schema/fault.ts';
 import type { Permission } from '../../schema/scopes.ts';
 import { parseScopes } from '../../schema/scopes.ts';
+import type { SharedCache } from '../../schema/shared-cache.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 import { askedPatients } from './asked-patients.ts';
 import { backendTokens } from './backend-token.ts';
 import { bearerToken } from './bearer.ts';
 import { expiringCache } from './expiring-cache.ts';
 import type { ActiveToken } from './introspect.ts';
-import { introspect } from './introspect.ts';
 import { jwtVerifier } from './jwt.ts';
 import { mockAccess } from './mock.ts';
 import { namedPatients } from './named-patients.ts';
@@ -19,8 +19,8 @@ import { needsIdentity, patientIdentities } from './patient.ts';
 import type { PolicyRow } from './policy.ts';
 import { DECISION_SECONDS, policyService } from './policy.ts';
 import { quirksOf, withImagingScopes } from './quirks.ts';
-import type { ExternalConfig, SmartConfiguration } from './smart-configuration.ts';
-import { isExternal, smartConfigurations } from './smart-configuration.ts';
+import type { ExternalConfig, OwnConfig, SmartConfiguration } from './smart-configuration.ts';
+import { isExternal, isOwn, smartConfigurations } from './smart-configuration.ts';
 import type { Reach } from './token-rules.ts';
 import {
   countsAsBackend,
@@ -30,6 +30,12 @@ import {
   requireMeantForUs,
   withPatient,
 } from './token-rules.ts';
+import {
+  REFUSED_SECONDS,
+  sharedIntrospection,
+  UNKNOWN_LIFETIME_SECONDS,
+  type Said,
+} from './shared-introspection.ts';
 import type { Outside } from './upstream.ts';
 
 export interface Authorizer {
@@ -46,10 +52,8 @@ export interface Authorizer {
    */
   reach(tenant: Tenant, access: Access, url: string, body: unknown): Promise<Access>;
   /** The EHR's discovery document, through the same cache; our own server's for a tenant whose server we are. */
-  smartConfiguration(tenant: Tenant, config: ExternalConfig | EmbeddedConfig): Promise<SmartConfiguration>;
+  smartConfiguration(tenant: Tenant, config: ExternalConfig | OwnConfig): Promise<SmartConfiguration>;
 }
-
-export type EmbeddedConfig = Extract<Tenant['authorization'], { type: 'embedded' }>;
 
 /** Our own authorization server, as the door knows it. */
 export interface OwnServer {
@@ -59,12 +63,14 @@ export interface OwnServer {
 }
 
 export interface AuthorizerDeps extends Outside {
-  /** For `embedded` tenants; without it they are answered 501. */
+  /** For tenants whose authorization server we are; without it they are answered 501. */
   own?: OwnServer;
   /** Our own public base, for `aud` (IA-5). */
   baseUrl: string;
   /** Told once of each tenant that is used although its kind is insecure (SM-11). */
   onInsecure?: (tenant: string, reason: string) => void;
+  /** Where several gateways tell each other what introspection said. */
+  shared?: SharedCache;
 }
 
 /** What is remembered of a token: never the token itself. */
@@ -80,9 +86,7 @@ interface Checked {
 type Known = Checked | { fault: Fault };
 
 /** SM-9. */
-const REFUSED_SECONDS = 3;
 const DOWN_SECONDS = 1;
-const UNKNOWN_LIFETIME_SECONDS = 3;
 const MOST_TOKENS = 10_000;
 /** An Access outlives the check it came from by this much, so that one handed out at the last moment can still be used. */
 const ACCESS_SECONDS = 60;
@@ -93,6 +97,7 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
   const tokens = backendTokens(deps);
   const identities = patientIdentities(deps, tokens);
   const verifyJwt = jwtVerifier(deps);
+  const introspected = sharedIntrospection(deps, tokens);
   const decisions = policyService(deps);
   const asked = askedPatients(deps);
   const told = new LRUCache<string, true>({ max: 1000 });
@@ -110,18 +115,13 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
   const describe = async (
     tenant: Tenant,
     config: ExternalConfig,
+    document: SmartConfiguration,
     token: string,
-  ): Promise<ActiveToken | undefined> => {
-    // Where the tenant says all that is needed of its issuer, discovery is not.
-    const told = config.type === 'smart-on-fhir-jwt' && config.issuer && config.jwksUri;
-    const document = told ? {} : await documents(tenant, config);
+  ): Promise<Said> => {
     refuseAssertion(token, config.tokenUrl ?? document['token_endpoint']);
-    const active =
-      config.type === 'smart-on-fhir-jwt'
-        ? await verifyJwt(tenant, config, document, token)
-        : await introspect(deps, tokens, tenant, config, document, token);
-    if (active) requireMeantForUs(active, tenant, config, document, deps.baseUrl, seconds());
-    return active;
+    if (config.type !== 'smart-on-fhir-jwt') return introspected(tenant, config, document, token);
+    const active = await verifyJwt(tenant, config, document, token);
+    return { active, seconds: active ? config.introspectionTtl : REFUSED_SECONDS };
   };
 
   const decide = async (
@@ -133,10 +133,14 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
     return client === undefined ? [] : decisions(tenant, config.policy.url, client);
   };
 
-  const check = async (tenant: Tenant, config: ExternalConfig, token: string): Promise<Checked> => {
+  const check = async (
+    tenant: Tenant,
+    config: ExternalConfig,
+    document: SmartConfiguration,
+    described: ActiveToken,
+  ): Promise<Checked> => {
+    requireMeantForUs(described, tenant, config, document, deps.baseUrl, seconds());
     const quirks = quirksOf(config);
-    const described = await describe(tenant, config, token);
-    if (!described) throw invalid();
     const active = withPatient(described, config);
     const permissions = withImagingScopes(permissionsOf(active.scope ?? ''), quirks);
     const decided = countsAsBackend(active, permissions, config)
@@ -159,13 +163,20 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
   };
 
   const remember = async (tenant: Tenant, config: ExternalConfig, token: string) => {
+    let most = REFUSED_SECONDS;
     try {
-      const value = await check(tenant, config, token);
-      const most = Math.min(config.introspectionTtl, value.keep ?? Infinity);
-      return { value, seconds: Math.min(value.expires - seconds(), most) };
+      // Where the tenant says all that is needed of its issuer, discovery is not.
+      const told = config.type === 'smart-on-fhir-jwt' && config.issuer && config.jwksUri;
+      const document = told ? {} : await documents(tenant, config);
+      const said = await describe(tenant, config, document, token);
+      most = said.seconds;
+      if (!said.active) throw invalid();
+      const value = await check(tenant, config, document, said.active);
+      return { value, seconds: Math.min(value.expires - seconds(), most, value.keep ?? Infinity) };
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
-      return { value: { fault: error }, seconds: error.status < 500 ? REFUSED_SECONDS : DOWN_SECONDS };
+      const least = error.status < 500 ? REFUSED_SECONDS : DOWN_SECONDS;
+      return { value: { fault: error }, seconds: Math.min(most, least) };
     }
   };
 
@@ -202,14 +213,14 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
 
   return {
     async smartConfiguration(tenant, config) {
-      if (config.type !== 'embedded') return documents(tenant, config);
+      if (!isOwn(config)) return documents(tenant, config);
       if (!deps.own) throw notImplemented(config.type);
       return deps.own.smartConfiguration(tenant);
     },
     async authorize(tenant, request) {
       const config = tenant.authorization;
       if (config.type === 'mock') return mockAccess(tenant.key, config, seconds() + ACCESS_SECONDS);
-      if (config.type === 'embedded' && deps.own) return deps.own.authorize(tenant, request);
+      if (isOwn(config) && deps.own) return deps.own.authorize(tenant, request);
       if (!isExternal(config)) throw notImplemented(config.type);
       refuseInsecure(config);
       const { insecure } = quirksOf(config);
