@@ -1,0 +1,89 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, describe, expect, test } from 'vitest';
+import { TransferSyntax } from '../../../schema/dicom.ts';
+import type { PixelDescription } from './frame.ts';
+import { PixelPool } from './pool.ts';
+
+const PIXELS: PixelDescription = {
+  ...{ rows: 2, columns: 2, samplesPerPixel: 1, bitsAllocated: 16, bitsStored: 12, highBit: 11 },
+  ...{
+    pixelRepresentation: 1,
+    planarConfiguration: 0,
+    photometricInterpretation: 'MONOCHROME2',
+    numberOfFrames: 1,
+  },
+};
+const native = () => ({
+  encoded: new Uint8Array([0, 0, 1, 0, 0xff, 0xff, 0x00, 0x08]),
+  transferSyntax: TransferSyntax.ExplicitVRLittleEndian,
+  pixels: PIXELS,
+});
+
+/** Noise: the best lossless coder works on it for seconds. */
+const slow = (side = 4096) => {
+  const pixels: PixelDescription = { ...PIXELS, rows: side, columns: side, bitsStored: 16, highBit: 15 };
+  const encoded = new Uint8Array(randomBytes(side * side * 2));
+  return {
+    ...{ encoded, pixels },
+    transferSyntax: native().transferSyntax,
+    to: TransferSyntax.JPEG2000Lossless,
+  };
+};
+
+describe('PixelPool', () => {
+  const pool = new PixelPool({ threads: 1, queue: 1 });
+  afterAll(() => pool.close());
+
+  test('decodes in a thread; buffers are handed over, not copied', async () => {
+    const input = native();
+    const frame = await pool.run('decode', input);
+    expect(frame.samples).toEqual(new Int16Array([0, 1, -1, -2048]));
+    expect(input.encoded.byteLength).toBe(0);
+  });
+
+  test('a damaged frame is a fault, and says why', async () => {
+    const short = { ...native(), encoded: new Uint8Array(7) };
+    await expect(pool.run('decode', short)).rejects.toMatchObject({
+      code: 'bad_gateway',
+      message: expect.stringContaining('shorter than the header promises'),
+    });
+  });
+
+  test('more tasks than may wait: 503 with Retry-After, and the others are done', async () => {
+    const [first, second, third] = [1, 2, 3].map(() => pool.run('decode', native()));
+    await expect(third).rejects.toMatchObject({ code: 'unavailable', details: { retryAfter: 2 } });
+    await expect(Promise.all([first, second])).resolves.toHaveLength(2);
+  });
+
+  test('a caller who leaves is answered at once, and its place in the queue is free', async () => {
+    const running = pool.run('transcode', slow(1024));
+    const leaving = new AbortController();
+    const waiting = pool.run('decode', native(), leaving.signal);
+    leaving.abort();
+    await expect(waiting).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(pool.run('decode', native())).resolves.toBeDefined();
+    await running;
+  });
+});
+
+test('a task that runs too long ends its thread; the next one is done by another', async () => {
+  const pool = new PixelPool({ threads: 1, timeout: 2000 });
+  await expect(pool.run('transcode', slow())).rejects.toMatchObject({
+    code: 'bad_gateway',
+    message: expect.stringContaining('too long'),
+  });
+  await expect(pool.run('decode', native())).resolves.toMatchObject({ rows: 2 });
+  await pool.close();
+});
+
+test('a pool that is closed refuses, also what waits', async () => {
+  const pool = new PixelPool({ threads: 1 });
+  const running = pool.run('transcode', slow());
+  const waiting = pool.run('decode', native());
+  const outcomes = Promise.allSettled([running, waiting]);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await pool.close();
+  for (const outcome of await outcomes)
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'unavailable' } });
+  await expect(pool.run('decode', native())).rejects.toMatchObject({ code: 'unavailable' });
+});
