@@ -57,6 +57,8 @@ export interface AppDeps {
   limits?: Limits;
   /** False while stopping: readiness says so, and the load balancer goes elsewhere. */
   ready?: () => boolean;
+  /** Whether the store that gateways share answers; undefined where there is none. */
+  sharedReachable?: () => boolean;
 }
 
 /** Every route of the gateway. What is behind a route is in the file that its import names. */
@@ -115,7 +117,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
 
   await app.register(startPage(tenants));
   await app.register(viewerFiles(deps.viewerDirectory));
-  await app.register(healthRoutes(deps.ready ?? (() => true), measured));
+  await app.register(healthRoutes(deps.ready ?? (() => true), measured, deps.sharedReachable));
   await app.register(protectedResourceRoutes(tenants, authorizer, baseUrl));
   app.get('/schema.graphql', (_request, reply) => reply.type('text/plain; charset=utf-8').send(deps.apiSdl));
 

@@ -5,14 +5,18 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Tenant } from '../schema/tenant.ts';
 import { clinicalSubgraph } from '../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../subgraphs/imaging/app.ts';
+import { sharedSeen } from '../subgraphs/imaging/seen-shared.ts';
 import { buildApp } from './app.ts';
 import { auditSinks } from './audit/sinks.ts';
 import { buildDemoImages } from './demo/images.ts';
+import { demoSecret } from './demo/secret.ts';
 import { patientDirectory } from './directory.ts';
 import { fetchThrough, guardedDispatcher } from './guarded-dispatcher.ts';
 import { logger, metrics } from './observe.ts';
 import { readyMadeCommand } from './ready-made.ts';
 import { readSettings, SettingsError } from './settings.ts';
+import { openRedis } from './shared/redis.ts';
+import { sharedState } from './shared/shared-state.ts';
 import { authorizer } from './smart/authorize.ts';
 import { ownAccess } from './smart/server/own-access.ts';
 import { peopleOfRecord } from './smart/server/people.ts';
@@ -32,10 +36,20 @@ async function main(): Promise<void> {
   const demo = {
     images: join(dataDir, 'demo', 'images'),
     patients: join(root, 'gateway', 'demo', 'patients'),
+    secret: join(dataDir, 'demo', 'secret'),
   };
   const tenants = readTenants({
     directory: settings.tenantsDir,
-    environment: { ...process.env, DEMO_IMAGES: demo.images },
+    environment: {
+      ...process.env,
+      VIEWER_URL: `${baseUrl}/app/`,
+      DEMO_IMAGES: demo.images,
+      DEMO_PLAYGROUND_URL: `${baseUrl}/demo/playground`,
+      // Made when a tenant names it.
+      get DEMO_SECRET() {
+        return demoSecret(demo.secret);
+      },
+    },
     demo,
     mockAllowed: settings.mockAllowed,
     dynamic: settings.dynamicTenants,
@@ -57,15 +71,28 @@ async function main(): Promise<void> {
   );
   if (usesDemo) await buildDemoImages({ target: demo.images, onProgress: demoProgress() });
 
+  const secrets = settings.sealingKeys.length > 0 ? settings.sealingKeys : [randomBytes(32).toString('hex')];
+  const redis =
+    settings.redisUrl === undefined ? undefined : openRedis(settings.redisUrl, sharedStateChanged);
+  const shared = redis && sharedState(redis, secrets, Date.now);
+  function sharedStateChanged(reachable: boolean, reason?: string): void {
+    if (!reachable) return log.warn({ reason }, 'REDIS_URL: the shared state cannot be reached');
+    log.info('REDIS_URL: the shared state is reached');
+    server.renew();
+  }
+
   const guarded = guardedDispatcher(settings.dynamicHosts);
+  const seconds = () => Date.now() / 1000;
   const dispatcher = ({ dynamic }: Tenant) => (dynamic ? guarded : undefined);
   const { people, identity } = peopleOfRecord((tenant, access) => clinical.open(tenant, access));
   const server = authorizationServer({
     baseUrl,
     dataDir,
     people,
+    outside: { fetch, guardedFetch: fetchThrough(guarded), now: Date.now },
     now: Date.now,
     onError: (err, tenant) => log.error({ err, tenant }, 'authorization server'),
+    ...(shared && { state: shared.state, shareKeys: shared.shareKeys }),
   });
   const door = authorizer({
     fetch,
@@ -76,18 +103,24 @@ async function main(): Promise<void> {
       authorize: ownAccess({ server, identity, now: Date.now }),
       smartConfiguration: server.smartConfiguration,
     },
+    ...(shared && { shared: shared.cache }),
     onInsecure: (tenant, reason) => log.warn({ tenant, reason }, 'an insecure tenant is used'),
   });
-  const secrets = settings.sealingKeys.length > 0 ? settings.sealingKeys : [randomBytes(32).toString('hex')];
-  const sealed = capabilities({ secrets, now: Date.now, authorizer: door });
+  const sealed = capabilities({
+    secrets,
+    now: Date.now,
+    authorizer: door,
+    ...(shared && { links: shared.links }),
+  });
   const clinical = clinicalSubgraph({ dataDir, baseUrl, dispatcher });
   const imaging = imagingSubgraph({
     baseUrl,
     dataDir,
-    now: () => Date.now() / 1000,
+    now: seconds,
     log: log as FastifyBaseLogger,
     dispatcher,
     capability: sealed.seal,
+    ...(redis && shared && { shared: { cache: shared.cache, seen: sharedSeen(redis.client, seconds) } }),
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
   });
   for (const tenant of tenants.all) {
@@ -120,6 +153,7 @@ async function main(): Promise<void> {
     metrics: measured,
     audit: audit.record,
     ready: () => !stopping,
+    ...(redis && { sharedReachable: redis.reachable }),
   });
   stop = (signal) => {
     if (stopping) process.exit(1);
@@ -131,6 +165,7 @@ async function main(): Promise<void> {
     void app
       .close()
       .then(() => Promise.all([clinical.close(), imaging.close(), server.close(), audit.close()]))
+      .then(() => redis?.close())
       .then(
         () => process.exit(0),
         (err: unknown) => {

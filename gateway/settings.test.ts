@@ -53,7 +53,8 @@ test('all that is wrong is named at once, and no value is repeated', () => {
     SEALING_KEY: secret,
     LOG_LEVEL: 'loud',
     DYN_TENANTS: 'yes',
-    REDIS_URL: 'redis://h',
+    REDIS_URL: 'http://:short-secret@h',
+    OPERATOR_KEY: 'short-secret',
     ALLOW_MOCK: 'true',
   };
   expect(() => read(env)).toThrow(SettingsError);
@@ -64,4 +65,11 @@ test('all that is wrong is named at once, and no value is repeated', () => {
     for (const name of Object.keys(env)) expect(message).toContain(name);
     expect(message).not.toContain(secret);
   }
+});
+
+test('REDIS_URL without SEALING_KEY is refused: gateways could not open what the others sealed', () => {
+  const REDIS_URL = 'rediss://user:hunter2@redis:6380/1';
+  expect(() => read({ REDIS_URL })).toThrow(/^REDIS_URL needs SEALING_KEY, the same for all gateways/);
+  expect(() => read({ REDIS_URL })).not.toThrow(/hunter2/);
+  expect(read({ REDIS_URL, SEALING_KEY: 'k'.repeat(32) })).toMatchObject({ redisUrl: REDIS_URL });
 });

@@ -15,6 +15,10 @@ export interface Settings {
   dynamicHosts: ReadonlySet<string>;
   /** Whether mock tenants over other data than the demonstration's may load (SM-11). */
   mockAllowed: boolean;
+  /** Where several gateways keep what they share; it may hold a password. */
+  redisUrl?: string;
+  /** With it an operator may ask a tenant for its self-test (SM-18). */
+  operatorKey?: string;
   logLevel: string;
 }
 
@@ -24,7 +28,7 @@ export class SettingsError extends Error {}
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const LOCAL_NAMES = new Set(['localhost', '127.0.0.1', '[::1]', '::1']);
 /** Arrangements that come later: a wrong guess that they work would be worse than a refusal. */
-const LATER = ['CLINICAL_URL', 'IMAGING_URL', 'REDIS_URL'];
+const LATER = ['CLINICAL_URL', 'IMAGING_URL'];
 
 const environment = z.object({
   PORT: z.coerce.number('must be a number').int().min(0).max(65_535).default(4000),
@@ -48,6 +52,8 @@ const environment = z.object({
   DYN_TENANTS: z.enum(['on', 'off'], 'must be on or off').optional(),
   DYN_ALLOWED_HOSTS: z.string().default(''),
   ALLOW_MOCK: z.enum(['0', '1', ''], 'must be 1, or not set').optional(),
+  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis or rediss URL' }).optional(),
+  OPERATOR_KEY: z.string().min(32, 'must have 32 characters or more').optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
 });
 
@@ -63,6 +69,11 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     ? []
     : parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`);
   wrong.push(...LATER.filter((name) => given[name]).map((name) => `${name} is not supported yet`));
+  if (given['REDIS_URL'] && !given['SEALING_KEY']) {
+    wrong.push(
+      'REDIS_URL needs SEALING_KEY, the same for all gateways: what they share is sealed with it, and a key of its own opens nothing of the others',
+    );
+  }
   if (wrong.length > 0 || !parsed.success) throw new SettingsError(wrong.join('\n'));
   const read = parsed.data;
   const baseUrl = (read.BASE_URL ?? `http://localhost:${read.PORT}`).replace(/\/+$/, '');
@@ -81,6 +92,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
         .filter(Boolean),
     ),
     mockAllowed: LOCAL_NAMES.has(read.HOST) || read.ALLOW_MOCK === '1',
+    ...(read.REDIS_URL !== undefined && { redisUrl: read.REDIS_URL }),
+    ...(read.OPERATOR_KEY !== undefined && { operatorKey: read.OPERATOR_KEY }),
     logLevel: read.LOG_LEVEL,
   };
 }
