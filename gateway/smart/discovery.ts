@@ -1,17 +1,18 @@
 import { Fault } from '../../schema/fault.ts';
 import { tenantBase } from '../../schema/request.ts';
 import type { Tenant } from '../../schema/tenant.ts';
-import type { Authorizer, EmbeddedConfig } from './authorize.ts';
-import { notImplemented } from './authorize.ts';
+import type { Authorizer } from './authorize.ts';
 import { introspectionEndpoint } from './introspect.ts';
 import { quirksOf } from './quirks.ts';
-import type { ExternalConfig, SmartConfiguration } from './smart-configuration.ts';
-import { isExternal } from './smart-configuration.ts';
+import type { ExternalConfig, OwnConfig, SmartConfiguration } from './smart-configuration.ts';
+import { isExternal, isOwn } from './smart-configuration.ts';
 
 /** Capabilities of SMART Imaging Access (IA-1 to IA-3). */
 const IMAGING = 'smart-imaging-access';
 const APP_LAUNCH = 'http://fhir.org/argonaut/smart-imaging/capabilities/app-launch';
 const BACKEND_SERVICES = 'http://fhir.org/argonaut/smart-imaging/capabilities/backend-services';
+/** IA-28. */
+const DUAL_LAUNCH = 'smart-imaging-access-dual-launch';
 
 /**
  * The tenant's `.well-known/smart-configuration` (SM-1, SM-2): the EHR's endpoints with our capabilities.
@@ -23,8 +24,7 @@ export async function smartConfigurationOf(
 ): Promise<SmartConfiguration> {
   const config = tenant.authorization;
   if (config.type === 'mock') return MOCK;
-  if (config.type === 'embedded') return withImaging(await door.smartConfiguration(tenant, config), config);
-  if (!isExternal(config)) throw notImplemented(config.type);
+  if (isOwn(config)) return withImaging(await door.smartConfiguration(tenant, config), config);
   const document = await door.smartConfiguration(tenant, config);
   // Where no token will be taken, imaging is not advertised.
   if (quirksOf(config).insecure && !config.allowInsecureQuirks) return document;
@@ -50,14 +50,11 @@ function endpointsOf(document: SmartConfiguration, config: ExternalConfig): Smar
 }
 
 /** Only modes that are on are advertised (IA-4), whatever the EHR itself says of them. */
-function withImaging(
-  document: SmartConfiguration,
-  config: ExternalConfig | EmbeddedConfig,
-): SmartConfiguration {
+function withImaging(document: SmartConfiguration, config: ExternalConfig | OwnConfig): SmartConfiguration {
   const launch = config.modes.includes('app-launch');
   const backend = config.modes.includes('backend-services');
   const capabilities = listOf(document['capabilities']).filter(
-    (name) => ![IMAGING, APP_LAUNCH, BACKEND_SERVICES].includes(name),
+    (name) => ![IMAGING, APP_LAUNCH, BACKEND_SERVICES, DUAL_LAUNCH].includes(name),
   );
   const extended = {
     ...document,
@@ -66,6 +63,7 @@ function withImaging(
       IMAGING,
       ...(launch ? [APP_LAUNCH] : []),
       ...(backend ? [BACKEND_SERVICES] : []),
+      ...(launch && config.type === 'smart-on-fhir-independent' ? [DUAL_LAUNCH] : []),
     ],
     grant_types_supported: union(document['grant_types_supported'], [
       ...(launch ? ['authorization_code'] : []),
@@ -101,7 +99,7 @@ export async function protectedResource(
   baseUrl: string,
 ): Promise<Record<string, unknown>> {
   const config = tenant.authorization;
-  const known = isExternal(config) || config.type === 'embedded';
+  const known = isExternal(config) || isOwn(config);
   const issuer = known ? await issuerOf(tenant, door, config) : undefined;
   return {
     resource: tenantBase(baseUrl, tenant),
@@ -117,7 +115,7 @@ export async function protectedResource(
 async function issuerOf(
   tenant: Tenant,
   door: Pick<Authorizer, 'smartConfiguration'>,
-  config: ExternalConfig | EmbeddedConfig,
+  config: ExternalConfig | OwnConfig,
 ): Promise<string | undefined> {
   try {
     const { issuer } = await door.smartConfiguration(tenant, config);

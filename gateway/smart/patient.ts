@@ -27,12 +27,12 @@ export type PatientIdentities = (
   config: EhrConfig,
   document: () => Promise<SmartConfiguration>,
   id: string,
-  callerToken: string,
+  callerToken: string | undefined,
 ) => Promise<PatientIdentity | 'absent' | undefined>;
 
 /**
  * Reads who a patient is, with our own credentials (IA-11: it is asked only for patients already in reach, and tells
- * only identifiers and birth date), or with the caller's token where the tenant has none of its own.
+ * only identifiers and birth date), or with the caller's token where the tenant has none of its own, or its kind wants it.
  * `absent` where the EHR says that there is no such patient; undefined where it cannot say: images that are found by MRN
  * are then refused, not guessed.
  */
@@ -50,11 +50,11 @@ export function patientIdentities(outside: Outside, tokens: BackendTokens): Pati
         headers: { authorization: `Bearer ${token}` },
       });
     const { client } = config;
-    const usable =
-      quirksOf(config).patientReadWith === 'own' && (client?.jwkPrivate ?? client?.client_secret);
-    const own = usable ? client : undefined;
+    const ours = callerToken === undefined || quirksOf(config).patientReadWith === 'own';
+    const own = ours && (client?.jwkPrivate ?? client?.client_secret) ? client : undefined;
+    if (!own && callerToken === undefined) return undefined;
     const read = async (): Promise<Answer> =>
-      readWith(own ? await tokens.get(tenant, own, config, await document()) : callerToken);
+      readWith(own ? await tokens.get(tenant, own, config, await document()) : callerToken!);
     const { identity } = await recent.get(key, async () => {
       try {
         let answer = await read();
@@ -64,7 +64,7 @@ export function patientIdentities(outside: Outside, tokens: BackendTokens): Pati
         }
         const absent = answer.status === 404 || answer.status === 410;
         // An EHR may hide from our client whom it shows to the caller.
-        if (absent && own) answer = await readWith(callerToken);
+        if (absent && own && callerToken !== undefined) answer = await readWith(callerToken);
         if (absent && answer.status !== 200) {
           lastKnown.delete(key);
           return { value: { identity: 'absent' }, seconds: ABSENT_SECONDS };

@@ -31,7 +31,7 @@ const STANDARD: Quirks = {
 
 const QUIRKS: Readonly<Record<EhrConfig['type'], Quirks>> = {
   'smart-on-fhir': STANDARD,
-  'smart-on-fhir-independent': STANDARD,
+  'smart-on-fhir-independent': { ...STANDARD, patientReadWith: 'caller' },
   'smart-on-fhir-jwt': { ...STANDARD, check: 'signature' },
   'smart-on-fhir-with-epic-bugfixes': {
     ...STANDARD,

@@ -12,10 +12,13 @@ import { patientDirectory } from '../directory.ts';
 import { logger } from '../observe.ts';
 import { authorizer } from '../smart/authorize.ts';
 import { capabilities } from '../smart/capability-admission.ts';
+import { ownAccess } from '../smart/server/own-access.ts';
+import { peopleOfRecord } from '../smart/server/people.ts';
+import { oauthRoutes } from '../smart/server/routes.ts';
+import { authorizationServer } from '../smart/server/server.ts';
 import { tenantsOf } from './door.ts';
 
 const root = join(import.meta.dirname, '../..');
-const BASE = 'http://localhost';
 
 /** Where the records and images are that the tenants serve. */
 export interface DemoData {
@@ -27,6 +30,8 @@ export interface DemoData {
 
 export interface House {
   app: FastifyInstance;
+  /** Where it listens if a port was asked for; otherwise only a name. */
+  baseUrl: string;
   demo: DemoData;
   close(): Promise<void>;
 }
@@ -39,19 +44,28 @@ export async function buildHouse(
   files: (demo: DemoData) => Record<string, unknown>,
   data?: DemoData,
   audit?: AuditEvents,
-  { now = Date.now, log = logger('silent') }: { now?: () => number; log?: Logger } = {},
+  { now = Date.now, log = logger('silent'), port }: { now?: () => number; log?: Logger; port?: number } = {},
 ): Promise<House> {
+  const baseUrl = port === undefined ? 'http://localhost' : `http://127.0.0.1:${port}`;
   const dataDir = await mkdtemp(join(tmpdir(), 'house-'));
   const demo = data ?? {
     images: join(dataDir, 'demo', 'images'),
     patients: join(root, 'gateway/demo/patients'),
   };
   if (!data) await buildDemoImages({ target: demo.images });
-  const clinical = clinicalSubgraph({ dataDir, baseUrl: BASE });
-  const door = authorizer({ fetch, now, baseUrl: BASE, guardedFetch: fetch });
+  const clinical = clinicalSubgraph({ dataDir, baseUrl });
+  const outside = { fetch, guardedFetch: fetch, now };
+  const { people, identity } = peopleOfRecord((tenant, access) => clinical.open(tenant, access));
+  const onError = (err: unknown, tenant: string) => log.error({ err, tenant }, 'authorization server');
+  const server = authorizationServer({ baseUrl, dataDir, people, outside, now, onError });
+  const own = {
+    authorize: ownAccess({ server, identity, now }),
+    smartConfiguration: server.smartConfiguration,
+  };
+  const door = authorizer({ ...outside, baseUrl, own });
   const sealed = capabilities({ secrets: ['a secret of the house, long enough'], now, authorizer: door });
   const imaging = imagingSubgraph({
-    baseUrl: BASE,
+    baseUrl,
     dataDir,
     now: () => now() / 1000,
     capability: sealed.seal,
@@ -59,9 +73,10 @@ export async function buildHouse(
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
   });
   const app = await buildApp({
-    baseUrl: BASE,
+    baseUrl,
     tenants: tenantsOf(files(demo)),
     authorizer: door,
+    oauth: oauthRoutes(server, baseUrl),
     capabilities: sealed,
     clinical,
     imaging,
@@ -71,11 +86,14 @@ export async function buildHouse(
     log,
     ...(audit && { audit }),
   });
+  if (port !== undefined) await app.listen({ host: '127.0.0.1', port });
   return {
     app,
+    baseUrl,
     demo,
     async close() {
       await app.close();
+      server.close();
       await Promise.all([clinical.close(), imaging.close()]);
       await rm(dataDir, { recursive: true, force: true });
     },

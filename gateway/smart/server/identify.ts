@@ -16,16 +16,28 @@ export interface User {
   account: string;
   name: string;
   /** Reference of the FHIR resource that represents the user (`fhirUser`, SMART App Launch 2.2 §4.5). */
-  fhirUser: string;
+  fhirUser?: string;
 }
 
 /** What stands in the page that asks who the user is. */
 export interface Question {
+  /** Of the interaction: whatever comes back has to come back to it. */
+  uid: string;
   /** Name of the app, for the page to say. */
   app: string;
   /** Where the answer is posted. */
   action: string;
+  /** Whom the app says it is (OpenID Connect Core §3.1.2.1). */
+  loginHint?: string;
 }
+
+/** Why nobody can sign in, as an OAuth error for the app. */
+export interface SignInError {
+  error: string;
+  description: string;
+}
+
+export type Asked = { html: string } | { location: string } | SignInError;
 
 /**
  * The step of an authorization that learns who the user is and which patients they may choose. A demonstration lets
@@ -34,11 +46,38 @@ export interface Question {
  */
 export interface Identify {
   /** What the browser is shown, or where it is sent, to learn who the user is. */
-  ask(tenant: Tenant, question: Question): Promise<{ html: string } | { location: string }>;
+  ask(tenant: Tenant, question: Question): Promise<Asked>;
   /** Whom the posted answer proves; undefined where it proves nobody. */
   answer(tenant: Tenant, form: URLSearchParams): Promise<User | undefined>;
   /** A user who signed in before; undefined where there is no such user any more. */
   user(tenant: Tenant, account: string): Promise<User | undefined>;
-  /** The patients whom this user may open in an app. One: there is nothing to choose. */
-  patients(tenant: Tenant, user: User): Promise<readonly Person[]>;
+  /**
+   * The patients whom this user may open in an app. One: there is nothing to choose.
+   * @param login where the sign-in was delegated, which one
+   */
+  patients(tenant: Tenant, user: User, login?: string): Promise<readonly Person[]>;
+  /** Where signing in is left to an EHR. */
+  delegation?: Delegation;
+}
+
+/** What an EHR's answer to the browser comes to. */
+export interface Delegation {
+  /** The interaction that an answer with this `state` belongs to; undefined where there is none, or not any more. */
+  interactionOf(state: string): Promise<string | undefined>;
+  /**
+   * Whom the EHR's answer proves, and under which name the answer is kept until the user has agreed.
+   * @param uid of the interaction whose browser brings it
+   * @returns undefined for an answer that was not asked for by this interaction, or was here before
+   */
+  returned(
+    tenant: Tenant,
+    uid: string,
+    query: URLSearchParams,
+  ): Promise<{ user: User; login: string } | Asked | undefined>;
+  /** The user has agreed: the answer belongs to this grant from now on. @param seconds as long as the grant may be used */
+  granted(login: string, grantId: string, seconds: number): Promise<void>;
+  /** The user has not agreed. */
+  denied(login: string): Promise<void>;
+  /** The grant is no more. */
+  revoked(grantId: string): Promise<void>;
 }

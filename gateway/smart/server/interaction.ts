@@ -3,7 +3,7 @@ import { FHIR_ID } from '../../../schema/fhir.ts';
 import type { App } from './consent.ts';
 import { consentPage, patientPage } from './consent.ts';
 import { needsPatient, NO_DATA } from './grantable.ts';
-import type { Identify, Person, User } from './identify.ts';
+import type { Asked, Identify, Person, User } from './identify.ts';
 import type { Context } from './launch.ts';
 import type { TenantServer } from './provider.ts';
 import { LIFETIMES } from './settings.ts';
@@ -13,6 +13,20 @@ export type Step = { html: string; redirectUri?: string } | { location: string }
 
 /** One authorization under way, as the provider keeps it. */
 type Interaction = Awaited<ReturnType<TenantServer['provider']['interactionDetails']>>;
+
+/** Under which name an EHR's answer is kept, in what the browser's step before has left with the interaction. */
+const LOGIN = 'ehrLogin';
+
+function loginOf({ lastSubmission }: Interaction): string | undefined {
+  const login = lastSubmission?.[LOGIN];
+  return typeof login === 'string' ? login : undefined;
+}
+
+/** How long a grant can be used: without a refresh token, no longer than its code and its access token. */
+function lifetimeOf(scopes: readonly string[]): number {
+  if (scopes.some((scope) => scope === 'offline_access' || scope === 'online_access')) return LIFETIMES.Grant;
+  return LIFETIMES.AuthorizationCode + LIFETIMES.AccessToken;
+}
 
 /** An interaction that is over, or was never this browser's. */
 export class NoInteraction extends Error {}
@@ -32,7 +46,12 @@ export class InteractionSteps {
     const interaction = await this.#find(uid, request, response);
     const app = await this.#app(interaction);
     if (interaction.prompt.name === 'login') {
-      return this.#identify.ask(this.#server.tenant, { app: app.name, action: this.#action(uid) });
+      const { login_hint: hint } = interaction.params;
+      const asked = await this.#identify.ask(this.#server.tenant, {
+        ...{ uid, app: app.name, action: this.#action(uid) },
+        ...(typeof hint === 'string' && { loginHint: hint }),
+      });
+      return this.#stepOf(asked, request, response);
     }
     return this.#consent(interaction, app, new URLSearchParams(), request, response);
   }
@@ -46,6 +65,8 @@ export class InteractionSteps {
   ): Promise<Step> {
     const interaction = await this.#find(uid, request, response);
     if (form.get('step') === 'deny') {
+      const login = loginOf(interaction);
+      if (login !== undefined) await this.#identify.delegation?.denied(login);
       return this.#fail('access_denied', 'The user did not agree.', request, response);
     }
     if (interaction.prompt.name !== 'login') {
@@ -54,12 +75,56 @@ export class InteractionSteps {
     }
     const user = await this.#identify.answer(this.#server.tenant, form);
     if (!user) return this.show(uid, request, response);
-    const { provider } = this.#server;
-    const location = await provider.interactionResult(request, response, {
+    return this.#signIn(interaction, user, {}, request, response);
+  }
+
+  /**
+   * Where the browser goes on that an EHR has sent back: to the interaction that asked. Whether it is that
+   * interaction's browser is seen there, by its cookie.
+   * @throws NoInteraction
+   */
+  async callback(query: URLSearchParams): Promise<string> {
+    const uid = await this.#identify.delegation?.interactionOf(query.get('state') ?? '');
+    if (uid === undefined) throw new NoInteraction();
+    return `${this.#action(uid)}/returned?${query.toString()}`;
+  }
+
+  /**
+   * The EHR's answer, brought by the browser that was sent there.
+   * @throws NoInteraction also for an answer that this interaction did not ask for, or that was here before
+   */
+  async returned(
+    uid: string,
+    query: URLSearchParams,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<Step> {
+    const interaction = await this.#find(uid, request, response);
+    const { delegation } = this.#identify;
+    if (interaction.prompt.name !== 'login' || !delegation) throw new NoInteraction();
+    const proved = await delegation.returned(this.#server.tenant, uid, query);
+    if (!proved) throw new NoInteraction();
+    if (!('user' in proved)) return this.#stepOf(proved, request, response);
+    return this.#signIn(interaction, proved.user, { [LOGIN]: proved.login }, request, response);
+  }
+
+  async #signIn(
+    interaction: Interaction,
+    user: User,
+    more: Record<string, unknown>,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<Step> {
+    const location = await this.#server.provider.interactionResult(request, response, {
       login: { accountId: user.account, remember: false },
+      ...more,
     });
     await this.#signOutOthers(interaction, user);
     return { location };
+  }
+
+  async #stepOf(asked: Asked, request: IncomingMessage, response: ServerResponse): Promise<Step> {
+    return 'error' in asked ? this.#fail(asked.error, asked.description, request, response) : asked;
   }
 
   async #consent(
@@ -92,8 +157,12 @@ export class InteractionSteps {
     const grantId = await this.#grant(interaction, user, scopes, granted, {
       ...rest,
       ...(patient && { patient: patient.id }),
-      fhirUser: `${this.#server.resource}/${user.fhirUser}`,
+      ...(user.fhirUser && { fhirUser: `${this.#server.resource}/${user.fhirUser}` }),
     });
+    const login = loginOf(interaction);
+    if (login !== undefined) {
+      await this.#identify.delegation?.granted(login, grantId, lifetimeOf(granted));
+    }
     const { launch } = interaction.params;
     if (typeof launch === 'string') await this.#server.contexts.end(launch);
     const result = { consent: { grantId } };
@@ -115,7 +184,7 @@ export class InteractionSteps {
     const launch = typeof id === 'string' ? await this.#server.contexts.find(id) : undefined;
     if (id !== undefined && !launch) return 'refused';
     if (!launch && !needsPatient(scopes)) return { needPatientBanner: true };
-    const open = await this.#identify.patients(this.#server.tenant, user);
+    const open = await this.#identify.patients(this.#server.tenant, user, loginOf(interaction));
     const named = launch?.patient ?? form.get('patient') ?? (open.length === 1 ? open[0]!.id : undefined);
     if (named === undefined) return { choose: open };
     const patient = FHIR_ID.test(named) ? open.find((person) => person.id === named) : undefined;

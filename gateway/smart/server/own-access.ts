@@ -12,7 +12,7 @@ import { invalid, reachOf } from '../token-rules.ts';
 import type { AuthorizationServer } from './server.ts';
 
 export interface OwnAccessDeps {
-  server: Pick<AuthorizationServer, 'verifyOwnToken'>;
+  server: Pick<AuthorizationServer, 'verifyOwnToken' | 'ehrOf'>;
   /** Who a patient is, from the tenant's clinical record and whatever the caller may read of it (IA-11). */
   identity: (tenant: Tenant, patientId: string) => Promise<PatientIdentity | undefined>;
   /** Milliseconds since the epoch. */
@@ -49,9 +49,15 @@ export function ownAccess({ server, identity, now }: OwnAccessDeps) {
     if (value === undefined) throw new Fault('unauthenticated', 'An access token is needed.');
     const token = await server.verifyOwnToken(tenant, value);
     if (!token) throw invalid();
+    const ehr = await server.ehrOf(tenant);
+    const session = token.grantId === undefined ? undefined : await ehr?.session(token.grantId);
     const { permissions, patients } = reachOf(token, permissionsOf(token.scope ?? ''), tenant.authorization);
     const known = needsIdentity(tenant)
-      ? (await Promise.all(patients.map((grant) => identified(tenant, grant)))).flat()
+      ? (
+          await Promise.all(
+            patients.map((grant) => (ehr ? ehr.identified(grant, session) : identified(tenant, grant))),
+          )
+        ).flat()
       : patients;
     if (known.length === 0 && patients.length > 0) {
       throw new Fault('forbidden', 'There is no such patient as the token names.');
@@ -66,6 +72,7 @@ export function ownAccess({ server, identity, now }: OwnAccessDeps) {
       permissions,
       expires: Math.min(token.exp ?? 0, now() / 1000 + ACCESS_SECONDS),
       ...(token.exp !== undefined && { tokenExpires: token.exp }),
+      ...(session?.tokens && { clinicalToken: session.tokens.access }),
     };
   };
 }

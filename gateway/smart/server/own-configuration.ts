@@ -11,6 +11,8 @@ export function ownConfiguration(tenant: Tenant, baseUrl: string, registration: 
   const issuer = `${tenantBase(baseUrl, tenant)}/oauth`;
   const { modes } = tenant.authorization;
   const launch = modes.includes('app-launch');
+  // Apps of an independent tenant are launched by its EHR.
+  const launchedHere = launch && tenant.authorization.type === 'embedded';
   const backend = modes.includes('backend-services');
   return {
     issuer,
@@ -28,8 +30,9 @@ export function ownConfiguration(tenant: Tenant, baseUrl: string, registration: 
     response_types_supported: launch ? ['code'] : [],
     scopes_supported: [
       ...(launch
-        ? ['openid', 'fhirUser', 'profile', 'launch', 'launch/patient', 'offline_access', 'online_access']
+        ? ['openid', 'fhirUser', 'profile', 'launch/patient', 'offline_access', 'online_access']
         : []),
+      ...(launchedHere ? ['launch'] : []),
       ...(launch ? ['patient/*.rs', 'patient/ImagingStudy.rs'] : []),
       ...(backend ? ['system/*.rs', 'system/ImagingStudy.rs'] : []),
     ],
@@ -43,11 +46,11 @@ export function ownConfiguration(tenant: Tenant, baseUrl: string, registration: 
     capabilities: [
       ...(launch
         ? [
-            ...['launch-standalone', 'launch-ehr', 'client-public', 'sso-openid-connect'],
-            ...['context-standalone-patient', 'context-ehr-patient', 'context-ehr-encounter'],
+            ...['launch-standalone', 'client-public', 'sso-openid-connect', 'context-standalone-patient'],
             ...['context-banner', 'context-style', 'permission-offline', 'permission-online'],
           ]
         : []),
+      ...(launchedHere ? ['launch-ehr', 'context-ehr-patient', 'context-ehr-encounter'] : []),
       ...['client-confidential-symmetric', 'client-confidential-asymmetric'],
       ...(launch ? ['permission-patient'] : []),
       ...['permission-v1', 'permission-v2'],

@@ -63,7 +63,8 @@ async function readable(reading: Promise<Resource>): Promise<Resource | undefine
   }
 }
 
-function person(resource: Patient | Practitioner, id: string): Person {
+/** A resource as somebody whom a page can name. */
+export function person(resource: Patient | Practitioner, id: string): Person {
   const { resourceType, name = [], birthDate } = resource;
   const best = name.find(({ use }) => use === 'official') ?? name[0];
   return {

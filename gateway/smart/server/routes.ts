@@ -4,7 +4,9 @@ import { z } from 'zod';
 import { Fault } from '../../../schema/fault.ts';
 import { FHIR_ID } from '../../../schema/fhir.ts';
 import { bearerToken } from '../bearer.ts';
-import { NoInteraction } from './interaction.ts';
+import { isOwn } from '../smart-configuration.ts';
+import { EHR_CALLBACK } from './ehr-client.ts';
+import { NoInteraction, type Step } from './interaction.ts';
 import { describe, mayIntrospect } from './own-token.ts';
 import { page, pageHeaders } from './page.ts';
 import { askingForConsent } from './provider.ts';
@@ -28,14 +30,8 @@ const launchBody = z.strictObject({
  */
 export function oauthRoutes(server: AuthorizationServer, baseUrl: string): FastifyPluginAsync {
   const { origin, host, protocol } = new URL(baseUrl);
-  const served = ({ tenant }: FastifyRequest): Promise<Served> => {
-    if (server.serves(tenant)) return server.of(tenant);
-    if (tenant.authorization.type === 'smart-on-fhir-independent') {
-      throw new Fault(
-        'not_implemented',
-        'Authorization of type smart-on-fhir-independent is not supported yet.',
-      );
-    }
+  const served = async ({ tenant }: FastifyRequest): Promise<Served> => {
+    if (isOwn(tenant.authorization)) return server.of(tenant);
     throw new Fault('not_found', 'This tenant has no authorization server of its own.');
   };
 
@@ -52,25 +48,32 @@ export function oauthRoutes(server: AuthorizationServer, baseUrl: string): Fasti
           const { steps } = await served(request);
           if (method === 'POST') refuseCrossSite(request, origin);
           const { raw, params } = request;
-          try {
-            const step =
-              method === 'GET'
-                ? await steps.show(params.uid, raw, reply.raw)
-                : await steps.answer(params.uid, new URLSearchParams(await text(raw)), raw, reply.raw);
-            if ('location' in step) return reply.redirect(step.location, 303);
-            return reply.headers(pageHeaders(step.redirectUri)).send(step.html);
-          } catch (error) {
-            if (!(error instanceof NoInteraction)) throw error;
-            const gone =
-              '<p>This sign-in has ended or was begun in another browser. Go back to the app and start again.';
-            return reply.code(400).headers(pageHeaders()).send(page('This sign-in has ended', gone));
-          }
+          return stepped(reply, () =>
+            method === 'GET'
+              ? steps.show(params.uid, raw, reply.raw)
+              : text(raw).then((body) => steps.answer(params.uid, new URLSearchParams(body), raw, reply.raw)),
+          );
         },
       });
     }
 
+    // What the EHR sends back comes here, and on to the interaction, whose cookie is for its own path.
+    app.get(`/oauth${EHR_CALLBACK}`, open, async (request, reply) => {
+      const { steps } = await served(request);
+      return stepped(reply, async () => ({ location: await steps.callback(queryOf(request)) }));
+    });
+
+    app.get<{ Params: { uid: string } }>('/oauth/interaction/:uid/returned', open, async (request, reply) => {
+      const { steps } = await served(request);
+      const { raw, params } = request;
+      return stepped(reply, () => steps.returned(params.uid, queryOf(request), raw, reply.raw));
+    });
+
     app.post('/oauth/launch', open, async (request, reply) => {
-      const { admits, contexts } = await served(request);
+      const { admits, contexts, tenant } = await served(request);
+      if (tenant.authorization.type !== 'embedded') {
+        throw new Fault('not_found', 'Apps of this tenant are launched by its EHR.');
+      }
       if (!admits()) throw busy();
       const parsed = launchBody.safeParse(json(await text(request.raw)));
       if (!parsed.success)
@@ -164,6 +167,27 @@ export function oauthRoutes(server: AuthorizationServer, baseUrl: string): Fasti
     return reply;
   }
 }
+
+/** Answers with a page of the sign-in, or with where it goes on. */
+async function stepped(reply: FastifyReply, step: () => Promise<Step>): Promise<FastifyReply> {
+  try {
+    const next = await step();
+    if ('location' in next) {
+      // What an EHR has answered stands in addresses on this way.
+      return reply
+        .headers({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' })
+        .redirect(next.location, 303);
+    }
+    return reply.headers(pageHeaders(next.redirectUri)).send(next.html);
+  } catch (error) {
+    if (!(error instanceof NoInteraction)) throw error;
+    const gone =
+      '<p>This sign-in has ended or was begun in another browser. Go back to the app and start again.';
+    return reply.code(400).headers(pageHeaders()).send(page('This sign-in has ended', gone));
+  }
+}
+
+const queryOf = ({ raw }: FastifyRequest) => new URLSearchParams(/\?(.*)$/.exec(raw.url ?? '')?.[1] ?? '');
 
 /** What follows `/{tenant}/oauth`, the query included. */
 function pathOf({ raw }: FastifyRequest): string {

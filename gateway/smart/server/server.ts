@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { join } from 'node:path';
 import { Fault } from '../../../schema/fault.ts';
 import type { Tenant } from '../../../schema/tenant.ts';
+import { notImplemented } from '../authorize.ts';
 import type { ActiveToken } from '../introspect.ts';
 import type { SmartConfiguration } from '../smart-configuration.ts';
 import type { Outside } from '../upstream.ts';
@@ -26,8 +27,8 @@ export interface AuthorizationServerDeps {
   baseUrl: string;
   dataDir: string;
   people: People;
-  /** For the EHRs of independent tenants. */
-  outside: Outside;
+  /** For the EHRs of independent tenants; without it these are answered 501. */
+  outside?: Outside;
   /** Milliseconds since the epoch. */
   now: () => number;
   /** Told of what went wrong inside. */
@@ -96,8 +97,9 @@ export function authorizationServer(deps: AuthorizationServerDeps): Authorizatio
     const keys = await keysOf(tenant.key);
     const { authorization: config } = tenant;
     const told = (error: Error) => onError(error, tenant.key);
+    if (config.type === 'smart-on-fhir-independent' && !deps.outside) throw notImplemented(config.type);
     const delegated =
-      config.type === 'smart-on-fhir-independent'
+      config.type === 'smart-on-fhir-independent' && deps.outside
         ? delegation({ outside: deps.outside, tenant, config, baseUrl, state, keys, onError: told })
         : undefined;
     const identify = delegated?.identify ?? demonstrated;

@@ -1,0 +1,190 @@
+import type { Patient, Practitioner } from 'fhir/r4.js';
+import { generateRandomCodeVerifier, generateRandomNonce, generateRandomState } from 'oauth4webapi';
+import { Fault } from '../../../schema/fault.ts';
+import type { Tenant } from '../../../schema/tenant.ts';
+import { identityOf } from '../patient.ts';
+import type { IndependentConfig } from '../smart-configuration.ts';
+import type { Outside } from '../upstream.ts';
+import { call } from '../upstream.ts';
+import type { EhrAnswer, EhrClient, Question } from './ehr-client.ts';
+import { EhrRefusal } from './ehr-client.ts';
+import type { EhrSession, EhrSessions } from './ehr-sessions.ts';
+import type { Asked, Identify, Person, SignInError, User } from './identify.ts';
+import type { LoginHint } from './login-hint.ts';
+import { person } from './people.ts';
+import type { SealedRows } from './sealed-rows.ts';
+import { LIFETIMES } from './settings.ts';
+
+/** What was asked of the EHR for one interaction. */
+export interface PendingLogin extends Question {
+  uid: string;
+  /** Whether the EHR was asked to show nothing. */
+  silent: boolean;
+  hint?: LoginHint;
+}
+
+/** What the EHR answered, until the user has agreed. */
+export interface EhrLogin {
+  session: Omit<EhrSession, 'until'>;
+  person: Person;
+}
+
+export interface DelegatedDeps {
+  outside: Outside;
+  config: IndependentConfig;
+  client: EhrClient;
+  sessions: EhrSessions;
+  pending: SealedRows<PendingLogin>;
+  logins: SealedRows<EhrLogin>;
+  users: SealedRows<User>;
+  /** Told of sign-ins that failed. */
+  onError: (error: Error) => void;
+}
+
+/** An EHR that was asked to show nothing says so when it has to (OpenID Connect Core §3.1.2.6). */
+const HAS_TO_ASK = [
+  'login_required',
+  'interaction_required',
+  'consent_required',
+  'account_selection_required',
+];
+/** Errors of the EHR that are true for our own app as well; others are about our request, not the app's. */
+const PASSED_ON = [...HAS_TO_ASK, 'access_denied', 'temporarily_unavailable'];
+
+/**
+ * Sign-in at the EHR (IA-28, "dual launch"). The app's `login_hint` is the EHR's id_token: with it the EHR is asked
+ * once without showing anything, and where it cannot, once more with its own pages. The patient is the EHR's answer.
+ */
+export function delegatedLogin(deps: DelegatedDeps): Identify {
+  const { outside, config, client, sessions, pending, logins, users, onError } = deps;
+
+  const send = async (uid: string, hint: LoginHint | undefined, silent: boolean): Promise<Asked> => {
+    const question = {
+      state: generateRandomState(),
+      nonce: generateRandomNonce(),
+      verifier: generateRandomCodeVerifier(),
+    };
+    const location = await client.authorizationUrl(question, hint?.idToken, silent);
+    await pending.put(
+      question.state,
+      { ...question, uid, silent, ...(hint && { hint }) },
+      LIFETIMES.Interaction,
+    );
+    return { location };
+  };
+
+  /** What went wrong as the app is told it; the log is told more. */
+  const refused = (error: unknown): SignInError => {
+    if (!(error instanceof EhrRefusal) && !(error instanceof Fault)) throw error;
+    onError(error);
+    if (error instanceof Fault) return { error: faultError(error), description: error.message };
+    const known = error.error !== undefined && PASSED_ON.includes(error.error);
+    return known
+      ? { error: error.error!, description: 'The EHR did not sign the user in.' }
+      : { error: 'server_error', description: 'The EHR did not answer as it should.' };
+  };
+
+  const read = async (tenant: Tenant, reference: string, token: string) => {
+    const headers = { authorization: `Bearer ${token}` };
+    const { status, json } = await call(outside, tenant, `${config.fhirBaseUrl}/${reference}`, { headers });
+    return status === 200 ? json : undefined;
+  };
+
+  const signedIn = async (tenant: Tenant, answer: EhrAnswer): Promise<{ login: EhrLogin; user: User }> => {
+    const { tokens, patient: id, subject } = answer;
+    const patient = await read(tenant, `Patient/${id}`, tokens.access);
+    const identity = patient && identityOf(patient, id);
+    if (!identity) throw new EhrRefusal('the patient cannot be read with the token');
+    const shown = person(patient as unknown as Patient, id);
+    const fhirUser = relative(answer.fhirUser);
+    const name = answer.name ?? (await nameOf(tenant, fhirUser, shown, tokens.access)) ?? fhirUser ?? subject;
+    return {
+      login: { session: { tokens, patient: identity }, person: shown },
+      user: { account: subject, name, ...(fhirUser !== undefined && { fhirUser }) },
+    };
+  };
+
+  const nameOf = async (tenant: Tenant, fhirUser: string | undefined, patient: Person, token: string) => {
+    if (fhirUser === undefined || fhirUser === patient.reference) return fhirUser && patient.name;
+    // It is only a name: an EHR that does not tell it does not end the sign-in.
+    const resource = await read(tenant, fhirUser, token).catch(() => undefined);
+    return resource && person(resource as unknown as Practitioner, fhirUser.split('/')[1]!).name;
+  };
+
+  return {
+    async ask(_tenant, { uid, loginHint }) {
+      try {
+        const hint = loginHint === undefined ? undefined : await client.hint(loginHint);
+        return await send(uid, hint, hint !== undefined);
+      } catch (error) {
+        if (!(error instanceof EhrRefusal)) return refused(error);
+        return { error: 'invalid_request', description: 'login_hint is not an id_token of this EHR.' };
+      }
+    },
+    // Nobody says here who they are: the EHR does.
+    answer: async () => undefined,
+    user: (_tenant, account) => users.find(account),
+    async patients(_tenant, _user, login) {
+      const found = login === undefined ? undefined : await logins.find(login);
+      return found ? [found.person] : [];
+    },
+    delegation: {
+      interactionOf: async (state) => (await pending.find(state))?.uid,
+
+      async returned(tenant, uid, query) {
+        const state = query.get('state') ?? '';
+        if ((await pending.find(state))?.uid !== uid) return undefined;
+        const asked = await pending.take(state);
+        if (!asked) return undefined;
+        try {
+          const answer = await client.redeem(query, asked);
+          requireHinted(answer, asked.hint);
+          const { login, user } = await signedIn(tenant, answer);
+          const id = generateRandomState();
+          await logins.put(id, login, LIFETIMES.Interaction);
+          await users.put(user.account, user, LIFETIMES.Grant + LIFETIMES.Interaction);
+          return { user, login: id };
+        } catch (error) {
+          const mustAsk = error instanceof EhrRefusal && HAS_TO_ASK.includes(error.error ?? '');
+          return mustAsk && asked.silent ? send(uid, asked.hint, false).catch(refused) : refused(error);
+        }
+      },
+
+      async granted(login, grantId, seconds) {
+        const found = await logins.take(login);
+        if (!found) throw new Error('a sign-in was granted twice');
+        await sessions.keep(grantId, { ...found.session, until: outside.now() / 1000 + seconds });
+      },
+
+      async denied(login) {
+        const { session } = (await logins.take(login)) ?? {};
+        if (session?.tokens) await client.revoke(session.tokens).catch(onError);
+      },
+
+      revoked: (grantId) => sessions.end(grantId),
+    },
+  };
+}
+
+/** Whom the app has signed in, and for which patient, is who has to come back (OpenID Connect Core §3.1.2.2). */
+function requireHinted({ subject, patient }: EhrAnswer, hint: LoginHint | undefined): void {
+  if (!hint) return;
+  if (hint.subject !== subject) throw new EhrRefusal('another user than the hint', 'access_denied');
+  if (hint.patient !== undefined && hint.patient !== patient) {
+    throw new EhrRefusal('another patient than the hint', 'access_denied');
+  }
+}
+
+/** `Type/id` of an absolute or relative fhirUser. */
+function relative(fhirUser: string | undefined): string | undefined {
+  const [, reference] =
+    /(?:^|\/)((?:Patient|Practitioner|PractitionerRole|RelatedPerson|Person)\/[A-Za-z0-9.-]{1,64})$/.exec(
+      fhirUser ?? '',
+    ) ?? [];
+  return reference;
+}
+
+/** RFC 6749 §4.1.2.1: what cannot be said with a status, because it goes by way of the browser. */
+function faultError({ status }: Fault): string {
+  return status === 429 || status === 503 || status === 504 ? 'temporarily_unavailable' : 'server_error';
+}
