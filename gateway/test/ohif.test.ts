@@ -1,0 +1,200 @@
+/** The OHIF viewer from npm, unmodified, over a token-protected tenant in a real Chromium (DW-11, IA-7). */
+import fastifyStatic from '@fastify/static';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
+import { startChromium } from './setup/chromium.ts';
+import { startGateway, type GatewayProcess } from './setup/gateway.ts';
+import { describeWithSharedData, sharedDataPath, sharedDicomFiles } from './setup/shared-data.ts';
+
+const run = promisify(execFile);
+const OHIF = '@ohif/app@3.13.2';
+const root = resolve(import.meta.dirname, '../..');
+const shots = join(root, 'dist/screenshots');
+const TOKEN = 'token-of-the-ct-patient';
+
+const files = sharedDicomFiles();
+const ct = files.filter(({ file }) => file.startsWith('ct-head-ge/'));
+const foreign = files.filter(({ file }) => file.startsWith('mr-t1-forrest/'));
+
+describeWithSharedData('OHIF', () => {
+  let ehr: AuthorizationServer;
+  let gateway: GatewayProcess;
+  let app: FastifyInstance;
+  let browser: Browser;
+  let tenants: string;
+
+  beforeAll(async () => {
+    ehr = await authorizationServer();
+    ehr.tokens.set(TOKEN, {
+      client_id: 'ohif',
+      patient: 'p1',
+      scope: 'patient/*.rs',
+      exp: Math.floor(Date.now() / 1000) + 3600,
+    });
+    const mrn = { type: { coding: [{ code: 'MR' }] }, value: ct[0]!.patientId };
+    ehr.patients.set('p1', { resourceType: 'Patient', id: 'p1', identifier: [mrn] });
+    tenants = await mkdtemp(join(tmpdir(), 'ohif-tenants-'));
+    const tenant = {
+      authorization: { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client },
+      images: { type: 'folder', path: sharedDataPath('dicom'), lookup: 'studies-by-mrn' },
+    };
+    await writeFile(join(tenants, 'hospital.json'), JSON.stringify(tenant));
+    await mkdir(shots, { recursive: true });
+    [gateway, browser] = await Promise.all([startGateway({ TENANTS_DIR: tenants }), startChromium()]);
+    app = await serve(await unpacked(), `${gateway.url}/hospital/dicomweb`);
+    await app.listen({ host: '127.0.0.1', port: 0 });
+  }, 180_000);
+  afterAll(async () => {
+    await browser?.close();
+    await app?.close();
+    await gateway?.stop();
+    await ehr?.close();
+    await rm(tenants, { recursive: true, force: true });
+  });
+
+  it('lists, opens and scrolls a CT, and sees nothing of a foreign patient', async () => {
+    const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+    const answers: { path: string; status: number; body: Promise<Buffer> }[] = [];
+    page.on('response', (response) => {
+      const url = response.url();
+      if (!url.startsWith(gateway.url) || response.request().method() === 'OPTIONS') return;
+      const body = response.body().catch(() => Buffer.alloc(0));
+      answers.push({
+        path: url.slice(`${gateway.url}/hospital/dicomweb`.length),
+        status: response.status(),
+        body,
+      });
+    });
+    const origin = `http://localhost:${(app.server.address() as { port: number }).port}`;
+
+    // The list: one study, the patient's own.
+    await page.goto(`${origin}/`);
+    await page.getByText('1-1 of 1').waitFor({ timeout: 60_000 });
+    await page.getByText('HEAD', { exact: true }).waitFor();
+    await page.screenshot({ path: join(shots, 'ohif-list.png') });
+
+    // The study: a lit image, which scrolls.
+    await page.goto(`${origin}/viewer?StudyInstanceUIDs=${ct[0]!.studyUid}`);
+    await expect.poll(() => lit(page), { timeout: 90_000, interval: 500 }).toBeGreaterThan(0.02);
+    const before = await slice(page);
+    await page.screenshot({ path: join(shots, 'ohif-viewer.png') });
+    await page.locator('.cornerstone-canvas').first().hover();
+    await page.mouse.wheel(0, 100);
+    await expect.poll(() => slice(page), { timeout: 30_000 }).not.toBe(before);
+    await page.screenshot({ path: join(shots, 'ohif-scrolled.png') });
+
+    expect(
+      answers.filter(({ status }) => status >= 400).map(({ path, status }) => `${status} ${path}`),
+    ).toEqual([]);
+    const framesRead = answers.filter(({ path }) => path.includes('/frames/')).length;
+    expect(framesRead).toBeGreaterThan(1);
+
+    // Somebody else's study, by its address: not there.
+    const own = answers.length;
+    await page.goto(`${origin}/viewer?StudyInstanceUIDs=${foreign[0]!.studyUid}`);
+    await page.getByText('not available at this time').waitFor({ timeout: 30_000 });
+    expect(answers.length).toBeGreaterThan(own);
+    await page.screenshot({ path: join(shots, 'ohif-foreign.png') });
+    for (const { path, status, body } of answers.slice(own)) {
+      const text = (await body).toString();
+      expect([path, status === 404 || text === '[]']).toEqual([path, true]);
+    }
+    for (const { body } of answers) {
+      expect((await body).includes(foreign[0]!.seriesUid!)).toBe(false);
+    }
+    await page.close();
+  }, 240_000);
+});
+
+/** Share of the first viewport's canvas that is not black. */
+async function lit(page: Page): Promise<number> {
+  return page.evaluate(() => {
+    const canvas = document.querySelector<HTMLCanvasElement>('.cornerstone-canvas');
+    if (!canvas?.width) return 0;
+    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d')!;
+    copy.drawImage(canvas, 0, 0);
+    const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let at = 0; at < data.length; at += 4) if (data[at]! > 40) count++;
+    return (count * 4) / data.length;
+  });
+}
+
+/** A fingerprint of what the first viewport shows. */
+async function slice(page: Page): Promise<number> {
+  return page.evaluate(() => {
+    const canvas = document.querySelector<HTMLCanvasElement>('.cornerstone-canvas')!;
+    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d')!;
+    copy.drawImage(canvas, 0, 0);
+    const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
+    let sum = 0;
+    for (let at = 0; at < data.length; at += 4) sum = (sum * 31 + data[at]!) % 1_000_003;
+    return sum;
+  });
+}
+
+/** The app's `dist`, fetched from the registry once and kept beside the other packages. */
+async function unpacked(): Promise<string> {
+  const cache = join(root, 'node_modules/.cache');
+  const target = join(cache, OHIF.replaceAll(/[^a-z0-9.]+/g, '-'));
+  if (existsSync(target)) return join(target, 'package/dist');
+  await mkdir(cache, { recursive: true });
+  const work = await mkdtemp(join(cache, 'ohif-'));
+  const { stdout } = await run('npm', ['pack', OHIF, '--silent', '--pack-destination', work]);
+  await run('tar', ['xzf', join(work, stdout.trim()), '-C', work]);
+  await rename(work, target);
+  return join(target, 'package/dist');
+}
+
+/** The app with a configuration of its own, which is how it is told of a server and a token. */
+async function serve(dist: string, dicomweb: string): Promise<FastifyInstance> {
+  const server = Fastify();
+  const index = await readFile(join(dist, 'index.html'), 'utf8');
+  const page = { type: 'text/html', body: index };
+  server.get('/app-config.js', (_request, reply) =>
+    reply.type('text/javascript').send(configuration(dicomweb)),
+  );
+  await server.register(fastifyStatic, { root: dist, index: false });
+  const spa = (_request: unknown, reply: { type(type: string): { send(body: string): unknown } }) =>
+    reply.type(page.type).send(page.body);
+  server.get('/', spa);
+  server.get('/viewer', spa);
+  return server;
+}
+
+function configuration(dicomweb: string): string {
+  const source = {
+    friendlyName: 'The gateway',
+    name: 'gateway',
+    qidoRoot: dicomweb,
+    wadoRoot: dicomweb,
+    wadoUriRoot: dicomweb,
+    qidoSupportsIncludeField: true,
+    imageRendering: 'wadors',
+    thumbnailRendering: 'wadors',
+    enableStudyLazyLoad: true,
+    supportsFuzzyMatching: false,
+    supportsWildcard: true,
+    singlepart: 'bulkdata,video',
+    bulkDataURI: { enabled: true },
+    omitQuotationForMultipartRequest: true,
+  };
+  return `window.config = {
+    routerBasename: null, extensions: [{ id: 'token', preRegistration: ({ servicesManager }) =>
+      servicesManager.services.userAuthenticationService.setServiceImplementation({
+        getAuthorizationHeader: () => ({ Authorization: 'Bearer ${TOKEN}' }) }) }],
+    modes: [], customizationService: {}, showStudyList: true, maxNumberOfWebWorkers: 2,
+    showWarningMessageForCrossOrigin: false, showCPUFallbackMessage: false, showLoadingIndicator: true,
+    maxNumRequests: { interaction: 100, thumbnail: 5, prefetch: 25 }, defaultDataSourceName: 'ohif',
+    dataSources: [{ namespace: '@ohif/extension-default.dataSourcesModule.dicomweb', sourceName: 'ohif',
+      configuration: ${JSON.stringify(source)} }],
+  };`;
+}
