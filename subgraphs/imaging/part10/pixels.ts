@@ -1,6 +1,8 @@
-import { number, text, Tag, type DicomJson } from '../../../schema/dicom.ts';
+import type { PixelDescription } from '../pixels/frame.ts';
 import { DamagedFile, type Bytes } from './bytes.ts';
 import type { Element, Encoding, Fragment } from './dataset.ts';
+import type { DicomFile } from './file.ts';
+import { binaryNumbers, swap } from './values.ts';
 
 /** Where the frames of an object lie. */
 export type PixelLayout = NativeLayout | EncapsulatedLayout;
@@ -24,36 +26,27 @@ export interface EncapsulatedLayout {
   frames: Fragment[][];
 }
 
-/** Attributes that say how pixels are laid out, as plain values. */
-export interface PixelAttributes {
-  rows: number;
-  columns: number;
-  samples: number;
-  bits: number;
-  frames: number;
-  photometric: string;
+/**
+ * Where the frames of a file's pixel data lie.
+ * @throws DamagedFile where they cannot be told apart or are cut short
+ */
+export function pixelLayout(file: DicomFile, element: Element, pixels: PixelDescription): PixelLayout {
+  if (!element.fragments) return nativeLayout(element, file.encoding, pixels);
+  return encapsulatedLayout(file.bytes, element, pixels.numberOfFrames, extendedOffsets(file));
 }
 
-/** The pixel description of a data set; undefined where it describes none. */
-export function pixelAttributes(dataset: DicomJson): PixelAttributes | undefined {
-  const rows = number(dataset, Tag.Rows);
-  const columns = number(dataset, Tag.Columns);
-  const bits = number(dataset, Tag.BitsAllocated);
-  if (!rows || !columns || !bits) return undefined;
-  return {
-    ...{ rows, columns, bits },
-    samples: number(dataset, '00280002') ?? 1,
-    frames: Math.max(1, number(dataset, Tag.NumberOfFrames) ?? 1),
-    photometric: text(dataset, '00280004') ?? '',
-  };
+/** Extended Offset Table, PS3.3 §C.7.6.3.1.8. */
+function extendedOffsets({ bytes, elements }: DicomFile): number[] | undefined {
+  const table = elements.find(({ tag }) => tag === '7FE00001');
+  return table && binaryNumbers('UV', bytes.slice(table.offset, table.length), true).map(Number);
 }
 
 /** @throws DamagedFile where the value is too short for its frames */
-export function nativeLayout(element: Element, encoding: Encoding, pixels: PixelAttributes): NativeLayout {
-  const { rows, columns, bits, frames, photometric, samples } = pixels;
-  const full = rows * columns * samples * bits;
+function nativeLayout(element: Element, encoding: Encoding, pixels: PixelDescription): NativeLayout {
+  const { rows, columns, samplesPerPixel, bitsAllocated: bits, numberOfFrames: frames } = pixels;
+  const full = rows * columns * samplesPerPixel * bits;
   // PS3.3 §C.7.6.3.1.2: two pixels of YBR_FULL_422 share their chroma; some writers say so and store all three.
-  const shared = photometric === 'YBR_FULL_422' && element.length * 8 < full * frames;
+  const shared = pixels.photometricInterpretation === 'YBR_FULL_422' && element.length * 8 < full * frames;
   const bitsPerFrame = shared ? rows * columns * 2 * bits : full;
   if (bitsPerFrame * frames > element.length * 8)
     throw new DamagedFile('Pixel data are shorter than their frames.');
@@ -69,7 +62,7 @@ export function nativeLayout(element: Element, encoding: Encoding, pixels: Pixel
  * @param extended values of (7FE0,0001), where there are any
  * @throws DamagedFile where the frames cannot be told apart
  */
-export function encapsulatedLayout(
+function encapsulatedLayout(
   bytes: Bytes,
   element: Element,
   frames: number,
@@ -129,8 +122,35 @@ function byMarkers(bytes: Bytes, fragments: readonly Fragment[], frames: number)
   return sort((i) => starts[i]! && (i === 0 || ends[i - 1]!)) ?? sort((i) => starts[i]!);
 }
 
+/** Bytes of the file, from an offset. */
+export type Read = (offset: number, length: number) => Promise<Buffer>;
+
+/**
+ * One frame: native pixels in little endian, or the fragments of a compressed one, joined.
+ * @param number from 1, within range
+ */
+export async function readFrame(layout: PixelLayout, number: number, read: Read): Promise<Buffer> {
+  if (layout.kind === 'native') return nativeFrame(layout, number, read);
+  const parts: Buffer[] = [];
+  for (const { offset, length } of layout.frames[number - 1]!) parts.push(await read(offset, length));
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+}
+
+async function nativeFrame(layout: NativeLayout, number: number, read: Read): Promise<Buffer> {
+  const { offset, length, bitsPerFrame, swapUnit } = layout;
+  const startBit = (number - 1) * bitsPerFrame;
+  const endBit = startBit + bitsPerFrame;
+  // Whole words, so that they can be turned; of an odd frame of bytes the neighbours come along and are cut off.
+  const start = Math.floor(startBit / 8 / swapUnit) * swapUnit;
+  const end = Math.min(length, Math.ceil(endBit / 8 / swapUnit) * swapUnit);
+  const words = swap(await read(offset + start, end - start), swapUnit);
+  const first = startBit - start * 8;
+  if (bitsPerFrame % 8 !== 0) return repack(words, first, bitsPerFrame);
+  return words.subarray(first / 8, (first + bitsPerFrame) / 8);
+}
+
 /** Bits from `start` on, moved to the start of a byte: a frame of one bit a pixel that begins within one. */
-export function repack(bytes: Buffer, start: number, bits: number): Buffer {
+function repack(bytes: Buffer, start: number, bits: number): Buffer {
   const frame = Buffer.alloc(Math.ceil(bits / 8));
   const shift = start % 8;
   const first = Math.floor(start / 8);

@@ -1,5 +1,13 @@
 import { number, text, Tag, type DicomJson } from '../../../schema/dicom.ts';
+import type { DicomFile } from '../part10/file.ts';
+import { dicomJson } from '../part10/json.ts';
 import type { PixelDescription } from './frame.ts';
+
+/** The same of a file, of which group 0028 and what follows it were read. */
+export function describedPixels({ bytes, elements, encoding }: DicomFile): PixelDescription | undefined {
+  const wanted = ({ tag }: { tag: string }) => tag.startsWith('0028') || tag.startsWith('7FE0');
+  return pixelDescription(dicomJson(bytes, elements.filter(wanted), encoding));
+}
 
 /**
  * The Image Pixel attributes (PS3.3 §C.7.6.3) of a data set with what they mean when they are left out.

@@ -4,8 +4,7 @@ import { Bytes } from '../../part10/bytes.ts';
 import { isPixelData } from '../../part10/dataset.ts';
 import { readFile } from '../../part10/file.ts';
 import { dicomJson } from '../../part10/json.ts';
-import { encapsulatedLayout, nativeLayout, pixelAttributes, repack } from '../../part10/pixels.ts';
-import { swap } from '../../part10/values.ts';
+import { pixelLayout, readFrame } from '../../part10/pixels.ts';
 import { pixelDescription } from '../description.ts';
 import type { PixelDescription } from '../frame.ts';
 
@@ -19,23 +18,20 @@ export interface FileFrames {
 }
 
 /** @returns undefined for a file without pixels */
-export function fileFrames(path: string): FileFrames | undefined {
+export async function fileFrames(path: string): Promise<FileFrames | undefined> {
   const file = readFile(new Bytes(readFileSync(path)))!;
   const dataset = dicomJson(file.bytes, file.elements, file.encoding);
   const element = file.elements.find(({ tag, length }) => isPixelData(tag) && length > 0);
   const pixels = pixelDescription(dataset);
   if (!element || !pixels) return undefined;
-  if (element.fragments) {
-    const { frames } = encapsulatedLayout(file.bytes, element, pixels.numberOfFrames);
-    const read = frames.map((parts) =>
-      Buffer.concat(parts.map(({ offset, length }) => file.bytes.slice(offset, length))),
-    );
-    return { dataset, transferSyntax: file.transferSyntax, pixels, frames: read };
-  }
-  const layout = nativeLayout(element, file.encoding, pixelAttributes(dataset)!);
-  const all = swap(file.bytes.slice(element.offset, element.length), layout.swapUnit);
-  const frames = Array.from({ length: layout.frames }, (_, i) =>
-    repack(all, i * layout.bitsPerFrame, layout.bitsPerFrame),
-  );
-  return { dataset, transferSyntax: TransferSyntax.ExplicitVRLittleEndian, pixels, frames };
+  const layout = pixelLayout(file, element, pixels);
+  const read = async (offset: number, length: number) => file.bytes.slice(offset, length);
+  const frames: Buffer[] = [];
+  for (let number = 1; number <= pixels.numberOfFrames; number++)
+    frames.push(await readFrame(layout, number, read));
+  const native = layout.kind === 'native';
+  return {
+    ...{ dataset, pixels, frames },
+    transferSyntax: native ? TransferSyntax.ExplicitVRLittleEndian : file.transferSyntax,
+  };
 }

@@ -5,17 +5,11 @@ import { Bytes, DamagedFile } from '../../part10/bytes.ts';
 import { isPixelData, type Element, type Encoding, type Fragment, type Item } from '../../part10/dataset.ts';
 import { readFile, type DicomFile } from '../../part10/file.ts';
 import { dicomJson } from '../../part10/json.ts';
-import {
-  encapsulatedLayout,
-  nativeLayout,
-  pixelAttributes,
-  repack,
-  type EncapsulatedLayout,
-  type NativeLayout,
-  type PixelLayout,
-} from '../../part10/pixels.ts';
+import { pixelLayout, readFrame, type PixelLayout, type Read } from '../../part10/pixels.ts';
 import { transcode } from '../../part10/transcode.ts';
-import { binaryNumbers, littleEndianValue, swap, UNIT } from '../../part10/values.ts';
+import { littleEndianValue, UNIT } from '../../part10/values.ts';
+import { describedPixels } from '../../pixels/description.ts';
+import type { PixelDescription } from '../../pixels/frame.ts';
 import type { BulkData } from '../source.ts';
 import { openStored, streamRange } from './stored-file.ts';
 import type { IndexedInstance } from './search.ts';
@@ -69,35 +63,23 @@ export async function transcoded(
   }
 }
 
-/** Where an instance's frames are; of a deflated file with the bytes themselves. */
+/** Where an instance's frames are and what they are; of a deflated file with the bytes themselves. */
 export interface FrameTable {
   layout: PixelLayout;
+  pixels: PixelDescription;
   inflated?: Buffer;
 }
 
 /** @throws Fault `not_found` for an object without pixel data */
 export function readFrameTable(path: string, indexed: IndexedInstance): Promise<FrameTable> {
   return withFile(path, indexed, (file) => {
-    const { bytes, elements, encoding, transferSyntax } = file;
-    const pixels = elements.find(({ tag, length }) => isPixelData(tag) && length > 0);
-    const description = elements.filter(({ tag }) => tag.startsWith('0028'));
-    const attributes = pixels && pixelAttributes(dicomJson(bytes, description, encoding));
-    if (!attributes) throw new Fault('not_found', 'The object has no pixel data.');
-    if (pixels.fragments) {
-      return { layout: encapsulatedLayout(bytes, pixels, attributes.frames, extendedOffsets(file)) };
-    }
-    const deflated = transferSyntax === TransferSyntax.DeflatedExplicitVRLittleEndian;
-    return {
-      layout: nativeLayout(pixels, encoding, attributes),
-      ...(deflated && { inflated: bytes.buffer }),
-    };
+    const element = file.elements.find(({ tag, length }) => isPixelData(tag) && length > 0);
+    const pixels = element && describedPixels(file);
+    if (!pixels) throw new Fault('not_found', 'The object has no pixel data.');
+    const layout = pixelLayout(file, element, pixels);
+    const deflated = file.transferSyntax === TransferSyntax.DeflatedExplicitVRLittleEndian;
+    return { layout, pixels, ...(deflated && { inflated: file.bytes.buffer }) };
   });
-}
-
-/** Extended Offset Table, PS3.3 §C.7.6.3.1.8. */
-function extendedOffsets({ bytes, elements }: DicomFile): number[] | undefined {
-  const table = elements.find(({ tag }) => tag === '7FE00001');
-  return table && binaryNumbers('UV', bytes.slice(table.offset, table.length), true).map(Number);
 }
 
 /** @param numbers from 1, all within range */
@@ -108,7 +90,7 @@ export async function* readFrames(
   numbers: readonly number[],
 ): AsyncGenerator<Buffer> {
   const handle = inflated ? undefined : await openStored(path, indexed);
-  const read = async (offset: number, length: number): Promise<Buffer> => {
+  const read: Read = async (offset, length) => {
     if (inflated) return Buffer.from(inflated.subarray(offset, offset + length));
     const buffer = Buffer.allocUnsafeSlow(length);
     for (let done = 0; done < length;) {
@@ -120,34 +102,11 @@ export async function* readFrames(
   };
   try {
     for (const number of numbers) {
-      yield await (layout.kind === 'native'
-        ? nativeFrame(layout, number, read)
-        : encapsulated(layout, number, read));
+      yield await readFrame(layout, number, read);
     }
   } finally {
     await handle?.close();
   }
-}
-
-type Read = (offset: number, length: number) => Promise<Buffer>;
-
-async function nativeFrame(layout: NativeLayout, number: number, read: Read): Promise<Buffer> {
-  const { offset, length, bitsPerFrame, swapUnit } = layout;
-  const startBit = (number - 1) * bitsPerFrame;
-  const endBit = startBit + bitsPerFrame;
-  // Whole words, so that they can be turned; of an odd frame of bytes the neighbours come along and are cut off.
-  const start = Math.floor(startBit / 8 / swapUnit) * swapUnit;
-  const end = Math.min(length, Math.ceil(endBit / 8 / swapUnit) * swapUnit);
-  const words = swap(await read(offset + start, end - start), swapUnit);
-  const first = startBit - start * 8;
-  if (bitsPerFrame % 8 !== 0) return repack(words, first, bitsPerFrame);
-  return words.subarray(first / 8, (first + bitsPerFrame) / 8);
-}
-
-async function encapsulated(layout: EncapsulatedLayout, number: number, read: Read): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  for (const { offset, length } of layout.frames[number - 1]!) parts.push(await read(offset, length));
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
 }
 
 /**
@@ -164,7 +123,7 @@ export function readBulkData(path: string, indexed: IndexedInstance, uri: string
     const { element, encoding } = found;
     const turned = !encoding.littleEndian && (UNIT[element.vr] ?? 1) > 1;
     if (element.fragments) {
-      const single = pixelFrames(file) === 1 && isPixelData(element.tag);
+      const single = describedPixels(file)?.numberOfFrames === 1 && isPixelData(element.tag);
       const mediaType = single ? frameMediaType(file.transferSyntax) : 'application/octet-stream';
       return bulkData(mediaType, element.fragments.slice(1), path, indexed);
     }
@@ -186,11 +145,6 @@ function findElement(
     item = /^\d{1,9}$/.test(path[i + 1]!) ? element.items?.[Number(path[i + 1])] : undefined;
   }
   return undefined;
-}
-
-function pixelFrames({ bytes, elements, encoding }: DicomFile): number {
-  const description = elements.filter(({ tag }) => tag.startsWith('0028'));
-  return pixelAttributes(dicomJson(bytes, description, encoding))?.frames ?? 1;
 }
 
 function inMemory(value: Buffer): BulkData {
