@@ -18,7 +18,8 @@ import { fhirGraphqlRoutes, graphqlRoutes } from './federation/graphql-routes.ts
 import type { LocalSubgraph } from './federation/local-data-source.ts';
 import { federatedServer } from './federation/supergraph.ts';
 import { healthRoutes } from './health.ts';
-import { COMPRESSED, CORS, SECURITY_HEADERS } from './http-headers.ts';
+import { refuseUnparsed } from './http-errors.ts';
+import { COMPRESSED, CORS, CORS_ANSWER, SECURITY_HEADERS } from './http-headers.ts';
 import type { Limits } from './limits.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { metrics, observeRequests, requestId } from './observe.ts';
@@ -87,8 +88,10 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     requestTimeout: 60_000,
     rewriteUrl: ({ url = '/' }) => routedPath(url, prefix),
     frameworkErrors: (error, request, reply) => {
+      void reply.headers(CORS_ANSWER);
       sendFault(baseUrl, 'json', toFault(error), request as FastifyRequest, reply as FastifyReply);
     },
+    clientErrorHandler: refuseUnparsed,
     // What was begun is finished when the server stops.
     forceCloseConnections: 'idle',
   });

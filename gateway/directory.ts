@@ -1,7 +1,13 @@
-import type { Patient, Resource, ServiceRequest } from 'fhir/r4.js';
+import type { ImagingStudy, Patient, Resource, ServiceRequest } from 'fhir/r4.js';
 import type { Access, PatientIdentity } from '../schema/access.ts';
 import { Fault } from '../schema/fault.ts';
-import { hasIdentifierType, ORDER_ACCESSION_TYPES, parseReference } from '../schema/fhir.ts';
+import {
+  DICOM_UID_SYSTEM,
+  hasIdentifierType,
+  ORDER_ACCESSION_TYPES,
+  parseReference,
+  uidFromToken,
+} from '../schema/fhir.ts';
 import type { Tenant } from '../schema/tenant.ts';
 
 /** What is needed of the clinical record: one resource, and Patients by identifier. */
@@ -10,8 +16,13 @@ export interface PatientRecord {
   search(
     type: string,
     search: { params: readonly (readonly [string, string])[]; count: number },
-  ): Promise<{ resources: readonly Resource[] }>;
+  ): Promise<{ resources: readonly Resource[]; next?: string }>;
 }
+
+/** UIDs that one search takes: an address has its limits. */
+const MOST_UIDS = 50;
+/** More of the record's own studies than this for the studies of one question are not believed. */
+const MOST_STUDIES = 500;
 
 /**
  * Who a patient is outside FHIR, and what an order is called, from the clinical record and within the caller's own rights.
@@ -48,6 +59,40 @@ export function patientDirectory(open: (tenant: Tenant, access: Access) => Patie
           one.value && ORDER_ACCESSION_TYPES.some((type) => hasIdentifierType(one, type)) ? [one.value] : [],
         ),
       };
+    },
+
+    async labels(tenant: Tenant, access: Access, studyUids: readonly string[]) {
+      const labels = new Map<string, string[]>();
+      if (tenant.clinical.type === 'none') return labels;
+      // The question is ours: a caller who may only read a study is judged by its labels too.
+      const asking: Access = {
+        ...access,
+        permissions: [{ level: 'patient', type: 'ImagingStudy', interactions: 'rs' }],
+      };
+      const record = open(tenant, asking);
+      const found: ImagingStudy[] = [];
+      for (let start = 0; start < studyUids.length; start += MOST_UIDS) {
+        const tokens = studyUids
+          .slice(start, start + MOST_UIDS)
+          .map((uid) => `${DICOM_UID_SYSTEM}|urn:oid:${uid}`);
+        const params = [['identifier', tokens.join(',')]] as const;
+        const { resources, next } = await record.search('ImagingStudy', { params, count: MOST_STUDIES });
+        if (next !== undefined) {
+          throw new Fault('bad_gateway', 'The clinical server has too many studies of one UID.', {
+            service: 'clinical',
+          });
+        }
+        found.push(...(resources as ImagingStudy[]));
+      }
+      for (const { identifier = [], meta } of found) {
+        const own = (meta?.security ?? []).map(({ system, code }) => `${system ?? ''}|${code ?? ''}`);
+        for (const { system, value } of identifier) {
+          if (system !== DICOM_UID_SYSTEM || value === undefined) continue;
+          const uid = uidFromToken(value);
+          labels.set(uid, [...(labels.get(uid) ?? []), ...own]);
+        }
+      }
+      return labels;
     },
   };
 }

@@ -33,6 +33,12 @@ export const CORS: FastifyCorsOptions = {
   strictPreflight: false,
 };
 
+/** The same for what is answered before a route and its hooks are found. */
+export const CORS_ANSWER = {
+  'access-control-allow-origin': '*',
+  'access-control-expose-headers': (CORS.exposedHeaders as string[]).join(', '),
+} as const;
+
 /**
  * What pages from here may do. The viewer decodes in workers made from blobs and in WebAssembly, and signs in at any
  * EHR; other sites' viewers may load our images.

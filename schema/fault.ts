@@ -37,6 +37,8 @@ export interface FaultDetails {
   retryAfter?: number;
   /** Methods that the path does answer (RFC 9110 §10.2.1). */
   allow?: string;
+  /** Bytes of the object of which a range was asked that it does not have (RFC 9110 §14.4). */
+  size?: number;
   /** True where it was the credentials that were malformed: the answer then carries a bearer challenge (RFC 6750 §3.1). */
   credentials?: boolean;
   /** Which system behind us failed: `imaging`, `clinical`, `authorization`. */
@@ -101,12 +103,12 @@ export function faultExtensions(fault: Fault): Record<string, unknown> {
 
 /**
  * Headers that go with the fault: `WWW-Authenticate` (RFC 6750 §3, with `resource_metadata` of RFC 9728 §5.1),
- * `Retry-After`, `Allow`.
+ * `Retry-After`, `Allow`, `Content-Range`.
  * @param realm the tenant's public base
  * @param resourceMetadata URL of the protected resource metadata, where there is one
  */
 export function faultHeaders(fault: Fault, realm: string, resourceMetadata?: string): Record<string, string> {
-  const { scope, retryAfter, allow, credentials } = fault.details;
+  const { scope, retryAfter, allow, size, credentials } = fault.details;
   const headers: Record<string, string> = {};
   if (fault.status === 401 || fault.code === 'insufficient_scope' || credentials) {
     const { error } = FAULTS[fault.code] as { error?: string };
@@ -121,5 +123,6 @@ export function faultHeaders(fault: Fault, realm: string, resourceMetadata?: str
   }
   if (retryAfter !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfter)));
   if (allow) headers['allow'] = allow;
+  if (size !== undefined) headers['content-range'] = `bytes */${size}`;
   return headers;
 }

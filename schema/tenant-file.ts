@@ -37,12 +37,16 @@ const withholdRule = z
     /** Values of BodyPartExamined, in any case. */
     bodyPart: z.array(z.string().min(1)).min(1).optional(),
     studyUid: z.array(z.string().regex(UID, 'must be a UID')).min(1).optional(),
+    /** Security labels, `code` of any system or `system|code`. */
+    security: z.array(z.string().min(1)).min(1).optional(),
+    /** What becomes of studies whose labels nobody states. */
+    unlabelled: z.enum(['withhold', 'show']).default('withhold'),
     /** `patient`: from tokens with patient scopes only. */
     for: z.enum(['patient', 'everyone']).default('everyone'),
   })
   .refine(
-    (rule) => rule.modality ?? rule.bodyPart ?? rule.studyUid,
-    'must name a modality, bodyPart or studyUid',
+    (rule) => rule.modality ?? rule.bodyPart ?? rule.studyUid ?? rule.security,
+    'must name a modality, bodyPart, studyUid or security',
   );
 
 const shared = {

@@ -159,6 +159,7 @@ export function narrowed(access: Access, { patient, studyUid, operations }: Capa
     }))
     .filter(({ interactions }) => interactions !== '');
   if (patients.length === 0 || permissions.length === 0) throw noLongerValid();
-  const { clinicalToken: _clinical, token: _token, ...rest } = access;
+  // The clinical base is asked with the caller's token what a study is labelled (IA-31); no capability makes another.
+  const { token: _token, ...rest } = access;
   return { ...rest, patients, permissions };
 }

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { Fault } from '../../schema/fault.ts';
 import { FHIR_JSON } from '../../schema/fhir.ts';
+import { requireFhirJson } from '../../schema/fhir-format.ts';
 import type { Tenants } from '../tenants.ts';
 import type { Authorizer } from './authorize.ts';
 import { capabilityStatement } from './capability-statement.ts';
@@ -12,7 +13,9 @@ type Door = Pick<Authorizer, 'smartConfiguration'>;
 export function discoveryRoutes(door: Door, baseUrl: string, started: Date): FastifyPluginAsync {
   return async (app) => {
     const config = { open: true };
-    app.get('/fhir/metadata', { config }, async ({ tenant }, reply) => {
+    app.get('/fhir/metadata', { config }, async ({ tenant, headers, query }, reply) => {
+      const { _format: format } = query as { _format?: string | string[] };
+      requireFhirJson(headers.accept, [format].flat().at(-1));
       const smart = await smartConfigurationOf(tenant, door).catch((error: unknown) => {
         // The statement is true without the EHR's addresses; a kind that is not built has none to tell.
         if (error instanceof Fault) return {};

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startDoor, type Door } from './door.ts';
 
@@ -268,6 +269,53 @@ test('SM-13 preflight: any origin, our headers, no credentials', async () => {
   expect(response.headers.get('access-control-allow-origin')).toBe('*');
   expect(response.headers.get('access-control-allow-headers')).toContain('If-None-Match');
   expect(response.headers.get('access-control-allow-credentials')).toBeNull();
+});
+
+describe('SM-13 what is answered before there is a route', () => {
+  test.each<[string, string, number]>([
+    ['a path that cannot be decoded', 'GET /smart/fhir/%E0%A4%A HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+    ['no HTTP', 'SMART / on FHIR\r\n\r\n', 400],
+    [
+      'two lengths',
+      'POST /smart/graphql HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
+      400,
+    ],
+    ['endless headers', `GET /smart/graphql HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(70_000)}\r\n\r\n`, 431],
+  ])('%s', async (_what, bytes, status) => {
+    const answer = await sent(bytes);
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(answer).toMatch(/\r\naccess-control-allow-origin: \*\r\n/i);
+    expect(answer).toMatch(/\r\naccess-control-expose-headers: .*Retry-After/i);
+    const { error, message } = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))) as Record<string, string>;
+    expect([typeof error, typeof message]).toEqual(['string', 'string']);
+  });
+
+  /** All that the server answers to these bytes. */
+  function sent(bytes: string): Promise<string> {
+    const { hostname, port } = new URL(door.url);
+    return new Promise((done, fail) => {
+      let answer = '';
+      const socket = connect(Number(port), hostname, () => socket.write(bytes));
+      socket.setTimeout(1000, () => socket.end());
+      socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+      socket.on('close', () => done(answer));
+      socket.on('error', fail);
+    });
+  }
+});
+
+test('metadata is JSON or nothing (R4 §3.1.0.1.11)', async () => {
+  for (const [query, accept, status] of [
+    ['', '*/*', 200],
+    ['?_format=json', 'application/fhir+xml', 200],
+    ['?_format=xml', '*/*', 406],
+    ['', 'application/fhir+xml', 406],
+  ] as const) {
+    const response = await fetch(`${door.url}/smart/fhir/metadata${query}`, { headers: { accept } });
+    expect([query, accept, response.status]).toEqual([query, accept, status]);
+    const { resourceType } = (await response.json()) as { resourceType: string };
+    expect(resourceType).toBe(status === 200 ? 'CapabilityStatement' : 'OperationOutcome');
+  }
 });
 
 test('pages, schema, health and metrics', async () => {

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest 
 import { writeFhirJson } from '../../schema/decimal.ts';
 import { Fault, faultHeaders, faultOutcome, toFault } from '../../schema/fault.ts';
 import { FHIR_JSON } from '../../schema/fhir.ts';
+import { requireFhirJson } from '../../schema/fhir-format.ts';
 import { logFault } from '../../schema/log-fault.ts';
 import { tenantBase } from '../../schema/request.ts';
 import { isResourceType } from '../../schema/tables.ts';
@@ -115,17 +116,8 @@ function requireType(type: string): void {
   if (!isResourceType(type)) throw new Fault('not_found', 'There is no such resource type here.');
 }
 
-const JSON_FORMAT = /^(json|application\/(fhir\+)?json|text\/json)/;
-
-/** `_format` wins over Accept (R4 §3.1.0.1.10); only JSON is spoken. */
 function requireJson({ headers }: FastifyRequest, params: SearchParams): void {
-  const format = valueOf(params, '_format')?.replaceAll(' ', '+');
-  const accepted = (headers.accept ?? '*/*').split(',').map((part) => part.split(';')[0]!.trim());
-  const acceptable =
-    format === undefined
-      ? accepted.some((type) => /^(\*\/\*|application\/\*|)$/.test(type) || JSON_FORMAT.test(type))
-      : JSON_FORMAT.test(format);
-  if (!acceptable) throw new Fault('not_acceptable', `The record is served as ${FHIR_JSON} only.`);
+  requireFhirJson(headers.accept, valueOf(params, '_format'));
 }
 
 function send(reply: FastifyReply, resource: object, pretty: boolean): FastifyReply {

@@ -322,6 +322,9 @@ describeWithSharedData('the FHIR face over a real folder', () => {
     ['PUT', `/strict/fhir/ImagingStudy/${uid}`, 'GET, HEAD'],
     ['DELETE', `/strict/fhir/ImagingStudy/${uid}`, 'GET, HEAD'],
     ['PATCH', '/strict/fhir/Endpoint/dicomweb', 'GET, HEAD'],
+    ['GET', '/strict/fhir/Endpoint', 'OPTIONS'],
+    ['GET', '/strict/fhir/Endpoint?_id=dicomweb', 'OPTIONS'],
+    ['POST', '/strict/fhir/Endpoint/_search', 'OPTIONS'],
     ['GET', '/strict/fhir/ImagingStudy/_search', 'POST'],
   ] as const)('%s %s → 405, allowed %s', async (method, url, allow) => {
     const response = await test_.app.inject({

@@ -2,10 +2,10 @@ import type { Bundle, ImagingStudy, Resource } from 'fhir/r4.js';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { Fault, faultHeaders, faultOutcome, toFault } from '../../schema/fault.ts';
 import { FHIR_JSON, type SearchEntry } from '../../schema/fhir.ts';
+import { requireFhirJson } from '../../schema/fhir-format.ts';
 import { logFault } from '../../schema/log-fault.ts';
 import { resourceMetadataUrl, tenantBase } from '../../schema/request.ts';
 import type { Tenant } from '../../schema/tenant.ts';
-import { parseAccept } from './accept.ts';
 import type { OpenImaging } from './app.ts';
 import { searchset } from './bundle.ts';
 import { randomUUID } from 'node:crypto';
@@ -46,6 +46,11 @@ export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsy
     app.get('/fhir/ImagingStudy', (request, reply) => search(request, reply, options));
     app.post('/fhir/ImagingStudy/_search', (request, reply) => search(request, reply, options));
     app.get('/fhir/ImagingStudy/:id', (request, reply) => readImagingStudy(request, reply, options));
+    for (const [method, url] of [
+      ['GET', '/fhir/Endpoint'],
+      ['POST', '/fhir/Endpoint/_search'],
+    ] as const)
+      app.route({ method, url, handler: unlisted });
     app.get('/fhir/Endpoint/:id', (request, reply) => readEndpoint(request, reply, options));
 
     refuse(app, '/fhir/ImagingStudy', ['POST', 'PUT', 'PATCH', 'DELETE'], READS);
@@ -171,24 +176,9 @@ function patientBases(tenant: Tenant, baseUrl: string): string[] {
   ].map((base) => base.replace(/\/+$/, ''));
 }
 
-const JSON_TYPES = new Set([
-  '*/*',
-  'application/*',
-  'application/json',
-  FHIR_JSON,
-  'text/json',
-  'application/json+fhir',
-]);
-
-/** @throws Fault `not_acceptable` where `_format`, or else Accept, leaves no JSON (FHIR R4 §3.1.0.1.11) */
 function acceptable(request: FastifyRequest): void {
   const format = parameters(request).findLast(([name]) => name === '_format')?.[1];
-  const types = format
-    ? [format === 'json' ? FHIR_JSON : format.split(';')[0]!.trim().toLowerCase().replace(' ', '+')]
-    : parseAccept(request.headers.accept).map(({ type }) => type);
-  if (!types.some((type) => JSON_TYPES.has(type))) {
-    throw new Fault('not_acceptable', `Answers are ${FHIR_JSON}.`);
-  }
+  requireFhirJson(request.headers.accept, format);
 }
 
 function send(request: FastifyRequest, reply: FastifyReply, resource: Resource | Bundle): FastifyReply {
@@ -198,6 +188,15 @@ function send(request: FastifyRequest, reply: FastifyReply, resource: Resource |
     .header('vary', 'Authorization, Accept')
     .type(`${FHIR_JSON}; charset=utf-8`)
     .send(JSON.stringify(resource, null, pretty ? 2 : undefined));
+}
+
+/** Endpoints are the studies' own: a list of them would be of nobody's. */
+async function unlisted(): Promise<never> {
+  throw new Fault(
+    'method_not_allowed',
+    'Endpoints are not searched here. They come with their studies: ImagingStudy?_include=ImagingStudy:endpoint.',
+    { allow: 'OPTIONS' },
+  );
 }
 
 function refuse(app: FastifyInstance, url: string, method: HTTPMethods[], allow: string): void {

@@ -48,7 +48,9 @@ export class RestrictedStudies implements Imaging {
     this.access = options.access;
     this.source = new TenantSource(options);
     this.caller = new CallerReach(options, () => this.source.config);
-    this.withholding = new Withholding(options, (studyUids) => this.seriesOf(studyUids));
+    this.withholding = new Withholding(options, (studyUids, includeField) =>
+      this.seriesOf(studyUids, includeField),
+    );
   }
 
   async search(query: QidoQuery): Promise<SearchResult> {
@@ -235,10 +237,13 @@ export class RestrictedStudies implements Imaging {
   }
 
   /** Series of studies, for what is judged by them. */
-  private async seriesOf(studyUids: readonly string[]): Promise<DicomJson[]> {
+  private async seriesOf(
+    studyUids: readonly string[],
+    includeField: readonly string[],
+  ): Promise<DicomJson[]> {
     const rows = chunked(studyUids).map((some) =>
       this.source.ask(
-        { level: 'series', match: new Map([[Tag.StudyInstanceUID as string, some]]), includeField: [] },
+        { level: 'series', match: new Map([[Tag.StudyInstanceUID as string, some]]), includeField },
         OWNER_TTL,
       ),
     );

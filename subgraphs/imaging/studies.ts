@@ -29,6 +29,16 @@ export interface Directory {
    * @throws Fault `not_found`, or `insufficient_scope` where the caller may not read orders
    */
   order(tenant: Tenant, access: Access, id: string): Promise<Order>;
+  /**
+   * `meta.security` of the record's own ImagingStudies, as `system|code`, by Study Instance UID; nothing for a study
+   * that the record does not have, or does not show this caller.
+   * @throws Fault where the record cannot be asked
+   */
+  labels(
+    tenant: Tenant,
+    access: Access,
+    studyUids: readonly string[],
+  ): Promise<ReadonlyMap<string, readonly string[]>>;
 }
 
 /** One study as the FHIR and GraphQL faces need it. Rows are shared with a cache: never change them. */

@@ -245,7 +245,7 @@ export function byteRange(
   if ((!from && !to) || (from && to && Number(to) < Number(from))) return undefined;
   const start = from ? Number(from) : Math.max(0, size - Number(to));
   const end = from && to ? Math.min(Number(to), size - 1) : size - 1;
-  if (start > end) throw new Fault('range_not_satisfiable', `The object has ${size} bytes.`);
+  if (start > end) throw new Fault('range_not_satisfiable', `The object has ${size} bytes.`, { size });
   return { start, end };
 }
 

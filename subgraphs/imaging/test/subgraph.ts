@@ -75,6 +75,7 @@ export async function testSubgraph(
       read: async () => undefined,
       find: async () => undefined,
       order: () => Promise.reject(new Fault('not_found', 'There is no such order.')),
+      labels: async () => new Map(),
     },
     ...deps,
   });

@@ -57,7 +57,11 @@ export function columns(level: Level): (keyof typeof Tag)[] {
 /** Attributes that rows carry besides their keys. */
 const MORE: Record<Level, readonly string[]> = {
   study: [Tag.SpecificCharacterSet, Tag.TimezoneOffsetFromUTC, '00080051'],
-  series: [Tag.RequestAttributesSequence],
+  series: [
+    Tag.RequestAttributesSequence,
+    Tag.ConfidentialityCode,
+    Tag.ConfidentialityConstraintOnPatientDataDescription,
+  ],
   // Titles come from the concept name of a report, the title of a document, the label of a presentation state.
   instance: [Tag.ImageType, '0040A043', '00420010', '00700080'],
 };

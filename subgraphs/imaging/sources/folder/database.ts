@@ -4,7 +4,7 @@ import Database from 'better-sqlite3';
 import { columns } from './attributes.ts';
 
 /** Raised when the tables change: an older index is built anew. */
-const VERSION = 1;
+const VERSION = 2;
 
 const STATE = 'state IN (0, 1, 2)'; // 0 other, 1 damaged, 2 instance
 
