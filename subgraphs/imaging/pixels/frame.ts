@@ -84,7 +84,9 @@ export async function decodeFrame(
   if (!decoder) throw new DamagedFile(`There is no decoder for the transfer syntax ${transferSyntax}.`);
   checkDescription(pixels);
   if (encoded.length === 0) throw new DamagedFile('The frame is empty.');
-  return finishFrame(await decoder(encoded, pixels), pixels);
+  // The slice of a Buffer is no copy: decoders are given the plain view that they count on.
+  const plain = new Uint8Array(encoded.buffer, encoded.byteOffset, encoded.length);
+  return finishFrame(await decoder(plain, pixels), pixels);
 }
 
 /** @throws {DamagedFile} for pixels that PS3.3 §C.7.6.3 does not know, or more of them than fit into memory */
