@@ -10,20 +10,28 @@ export interface Redis {
   /** `redis://127.0.0.1:port`, for REDIS_URL. */
   readonly url: string;
   readonly port: number;
-  /** Ends the process. Safe to call twice. */
+  /** Ends the process, with all that it holds. Safe to call twice. */
   stop(): Promise<void>;
+  /** Stops it from answering, without ending it, until `thaw`. */
+  freeze(): void;
+  thaw(): void;
 }
 
-/** Starts Redis and waits until it answers PING. Call `stop()` in `afterAll`. */
-export async function startRedis(): Promise<Redis> {
+/**
+ * Starts Redis and waits until it answers PING. Call `stop()` in `afterAll`.
+ * @param at a port where another one was before
+ */
+export async function startRedis(at?: number): Promise<Redis> {
   const directory = await mkdtemp(join(tmpdir(), 'redis-'));
-  const port = await freePort();
+  const port = at ?? (await freePort());
   const settings = { port, bind: '127.0.0.1', dir: directory, save: '', appendonly: 'no' };
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const child = await startChild('/usr/bin/redis-server', args, () => ping(port));
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
+    freeze: () => void child.process.kill('SIGSTOP'),
+    thaw: () => void child.process.kill('SIGCONT'),
     async stop() {
       await child.end();
       await rm(directory, { recursive: true, force: true });

@@ -9,6 +9,7 @@ import { parseTenant, type Tenant } from '../../../../schema/tenant.ts';
 import { addDoor, decorateRequests } from '../../../door.ts';
 import { faultHandler } from '../../../fault-reply.ts';
 import { freePort } from '../../../test/setup/free-port.ts';
+import type { SharedState } from '../../../shared/shared-state.ts';
 import type { Authorizer } from '../../authorize.ts';
 import type { Person } from '../identify.ts';
 import { oauthRoutes } from '../routes.ts';
@@ -27,6 +28,8 @@ export interface Started {
   app: FastifyInstance;
   server: AuthorizationServer;
   tenant: Tenant;
+  /** Where it listens. */
+  port: number;
   dataDir: string;
   /** `http://127.0.0.1:port/prefix/demo`. */
   base: string;
@@ -37,15 +40,24 @@ export interface Started {
   close(): Promise<void>;
 }
 
+export interface StartOptions {
+  host?: string;
+  prefix?: string;
+  /** Of something else that stands before it. */
+  publicPort?: number;
+  /** Of the clients; new ones where they are not given. */
+  keys?: Started['keys'];
+  /** What it shares with other servers. */
+  shared?: Pick<SharedState, 'state' | 'shareKeys'>;
+}
+
 /** @param authorization further keys of the tenant's `authorization` */
-export async function startServer(
-  authorization: object = {},
-  { host = '127.0.0.1', prefix = '/prefix' }: { host?: string; prefix?: string } = {},
-): Promise<Started> {
+export async function startServer(authorization: object = {}, options: StartOptions = {}): Promise<Started> {
+  const { host = '127.0.0.1', prefix = '/prefix' } = options;
   const port = await freePort();
-  const baseUrl = `http://${host}:${port}${prefix}`;
+  const baseUrl = `http://${host}:${options.publicPort ?? port}${prefix}`;
   const dataDir = await mkdtemp(join(tmpdir(), 'oauth-'));
-  const keys = { ES384: await keyPair('ES384'), RS384: await keyPair('RS384') };
+  const keys = options.keys ?? { ES384: await keyPair('ES384'), RS384: await keyPair('RS384') };
   const clients = [
     { client_id: 'public-app', client_name: 'A <i>public</i> app', redirect_uris: [REDIRECT] },
     { client_id: 'confidential-es', redirect_uris: [REDIRECT], jwks: { keys: [keys.ES384.jwk] } },
@@ -68,6 +80,7 @@ export async function startServer(
     people: async () => PEOPLE,
     now: Date.now,
     onError: (error) => errors.push(error),
+    ...options.shared,
   });
   const app = fastify({
     rewriteUrl: ({ url = '/' }) => (url.startsWith(`${prefix}/`) ? url.slice(prefix.length) : url),
@@ -97,7 +110,7 @@ export async function startServer(
   await app.listen({ host: '127.0.0.1', port });
   const base = `${baseUrl}/demo`;
   return {
-    ...{ app, server, tenant, dataDir, base, errors, keys },
+    ...{ app, server, tenant, port, dataDir, base, errors, keys },
     issuer: `${base}/oauth`,
     async close() {
       await app.close();
