@@ -2,25 +2,18 @@ import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
-import { LRUCache } from 'lru-cache';
-import { frameMediaType, TransferSyntax, type DicomJson } from '../../../schema/dicom.ts';
+import type { DicomJson } from '../../../schema/dicom.ts';
 import { Fault } from '../../../schema/fault.ts';
 import { noSuchObject } from '../not-found.ts';
 import { canTranscode } from '../part10/transcode.ts';
 import { openDatabase } from './folder/database.ts';
 import { FolderIndex } from './folder/folder-index.ts';
-import {
-  readBulkData,
-  readFrames,
-  readFrameTable,
-  readMetadata,
-  transcoded,
-  type FrameTable,
-} from './folder/instance-reader.ts';
+import { readBulkData, readMetadata, transcoded } from './folder/instance-reader.ts';
 import { Scanner, type FolderLog, type Progress } from './folder/scanner.ts';
 import { instancesOf, searchIndex, type IndexedInstance } from './folder/search.ts';
 import { openStored, streamRange } from './folder/stored-file.ts';
 import { FolderWatcher } from './folder/watcher.ts';
+import { FrameTables } from './frame-tables.ts';
 import type {
   BulkData,
   Frames,
@@ -76,10 +69,7 @@ class Folder implements FolderSource {
   readonly #log: FolderLog;
   readonly #patience: number;
   readonly #closing = new AbortController();
-  readonly #frameTables = new LRUCache<string, FrameTable>({
-    maxSize: 200_000,
-    sizeCalculation: ({ layout }) => (layout.kind === 'native' ? 1 : layout.frames.length + 1),
-  });
+  readonly #frameTables = new FrameTables();
   readonly #interval: NodeJS.Timeout | undefined;
   /** Walks run one after the other. */
   #work: Promise<void>;
@@ -167,23 +157,7 @@ class Folder implements FolderSource {
 
   async frames(target: InstanceTarget, numbers: readonly number[], signal?: AbortSignal): Promise<Frames> {
     const instance = await this.#instance(target, signal);
-    const key = `${instance.path}\n${instance.size}\n${instance.mtime}`;
-    const path = this.#path(instance);
-    const known = this.#frameTables.get(key);
-    const table = known ?? (await this.#reading(instance, readFrameTable(path, instance)));
-    const { layout } = table;
-    // Inflated pixels are too large to keep.
-    if (!known && !table.inflated) this.#frameTables.set(key, table);
-    const count = layout.kind === 'native' ? layout.frames : layout.frames.length;
-    if (numbers.some((number) => !Number.isInteger(number) || number < 1 || number > count)) {
-      throw new Fault('not_found', `The object has ${count} frame${count === 1 ? '' : 's'}.`);
-    }
-    const native = layout.kind === 'native';
-    return {
-      mediaType: native ? 'application/octet-stream' : frameMediaType(instance.transferSyntax),
-      transferSyntax: native ? TransferSyntax.ExplicitVRLittleEndian : instance.transferSyntax,
-      frames: readFrames(path, instance, table, numbers),
-    };
+    return this.#reading(instance, this.#frameTables.frames(this.#path(instance), instance, numbers));
   }
 
   async bulkdata(target: InstanceTarget, path: string, signal?: AbortSignal): Promise<BulkData> {

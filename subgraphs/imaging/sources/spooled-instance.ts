@@ -3,10 +3,9 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { frameMediaType, TransferSyntax } from '../../../schema/dicom.ts';
-import { Fault } from '../../../schema/fault.ts';
-import { readBulkData, readFrames, readFrameTable } from './folder/instance-reader.ts';
+import { readBulkData } from './folder/instance-reader.ts';
 import type { IndexedInstance } from './folder/search.ts';
+import { FrameTables } from './frame-tables.ts';
 import type { BulkData, Frames, StoredInstance } from './source.ts';
 
 /**
@@ -25,17 +24,8 @@ export function framesOfInstance(
   signal?: AbortSignal,
 ): Promise<Frames> {
   return spooled(instance, signal, async (file, remove) => {
-    const table = await readFrameTable(file.path, file);
-    const native = table.layout.kind === 'native';
-    const count = table.layout.kind === 'native' ? table.layout.frames : table.layout.frames.length;
-    if (numbers.some((number) => number > count)) {
-      throw new Fault('not_found', `The object has ${count} frame${count === 1 ? '' : 's'}.`);
-    }
-    return {
-      mediaType: native ? 'application/octet-stream' : frameMediaType(file.transferSyntax),
-      transferSyntax: native ? TransferSyntax.ExplicitVRLittleEndian : file.transferSyntax,
-      frames: thenRemove(readFrames(file.path, file, table, numbers), remove),
-    };
+    const found = await new FrameTables().frames(file.path, file, numbers);
+    return { ...found, frames: thenRemove(found.frames, remove) };
   });
 }
 
@@ -76,7 +66,7 @@ async function spooled<T>(
 }
 
 async function* thenRemove(
-  frames: AsyncGenerator<Uint8Array>,
+  frames: AsyncIterable<Uint8Array>,
   remove: () => Promise<void>,
 ): AsyncGenerator<Uint8Array> {
   try {

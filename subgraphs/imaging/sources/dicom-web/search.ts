@@ -1,5 +1,5 @@
-import { Tag, text, type DicomJson } from '../../../../schema/dicom.ts';
-import { unpadded } from '../../ownership.ts';
+import { Tag, type DicomJson } from '../../../../schema/dicom.ts';
+import { isOfPatients } from '../of-patients.ts';
 import type { Level, SourceQuery } from '../source.ts';
 import { pathOf } from './client.ts';
 import { askedKeys, askedText, type AskedKeys } from './keys.ts';
@@ -59,7 +59,7 @@ export async function searchServer(
   const keys = askedKeys(query);
   const page = async (patientId: string | undefined, paged: boolean) => {
     const rows = await json(searchPath(query, keys, patientId, paged));
-    const ours = rows.filter((row) => isOf(row, patientIds) && keys.meets(row));
+    const ours = rows.filter((row) => isOfPatients(row, patientIds) && keys.meets(row));
     return { ours, complete: ours.length === rows.length };
   };
   // Within one study its owner was established before; a server need not match PatientID there.
@@ -91,12 +91,4 @@ function searchPath(
     ...(paged && offset ? [['offset', String(offset)] as const] : []),
   ];
   return `${resource}?${keys.map(([key, value]) => `${key}=${value}`).join('&')}`;
-}
-
-/** PACS matching is not equality (DW-21): every row is compared again, to the letter. */
-function isOf(row: DicomJson, patientIds: SourceQuery['patientIds']): boolean {
-  if (!patientIds) return true;
-  const id = unpadded(text(row, Tag.PatientID));
-  const issuer = unpadded(text(row, Tag.IssuerOfPatientID));
-  return patientIds.some((key) => key.value === id && (key.issuer === undefined || key.issuer === issuer));
 }

@@ -1,0 +1,38 @@
+import { LRUCache } from 'lru-cache';
+import { frameMediaType, TransferSyntax } from '../../../schema/dicom.ts';
+import { Fault } from '../../../schema/fault.ts';
+import { readFrames, readFrameTable, type FrameTable } from './folder/instance-reader.ts';
+import type { IndexedInstance } from './folder/search.ts';
+import type { Frames } from './source.ts';
+
+/** Where the frames of files are, kept from one request to the next: a film is read frame by frame. */
+export class FrameTables {
+  readonly #known = new LRUCache<string, FrameTable>({
+    maxSize: 200_000,
+    sizeCalculation: ({ layout }) => (layout.kind === 'native' ? 1 : layout.frames.length + 1),
+  });
+
+  /**
+   * Frames of a file, as stored, or as native little-endian octets when the data are uncompressed.
+   * @param numbers from 1
+   * @throws Fault `not_found` for an object without pixel data, or without such a frame (DW-7)
+   */
+  async frames(path: string, instance: IndexedInstance, numbers: readonly number[]): Promise<Frames> {
+    const key = `${path}\n${instance.size}\n${instance.mtime}`;
+    const known = this.#known.get(key);
+    const table = known ?? (await readFrameTable(path, instance));
+    // Inflated pixels are too large to keep.
+    if (!known && !table.inflated) this.#known.set(key, table);
+    const { layout } = table;
+    const native = layout.kind === 'native';
+    const count = native ? layout.frames : layout.frames.length;
+    if (numbers.some((number) => !Number.isInteger(number) || number < 1 || number > count)) {
+      throw new Fault('not_found', `The object has ${count} frame${count === 1 ? '' : 's'}.`);
+    }
+    return {
+      mediaType: native ? 'application/octet-stream' : frameMediaType(instance.transferSyntax),
+      transferSyntax: native ? TransferSyntax.ExplicitVRLittleEndian : instance.transferSyntax,
+      frames: readFrames(path, instance, table, numbers),
+    };
+  }
+}
