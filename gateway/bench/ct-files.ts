@@ -1,35 +1,51 @@
-/** Files like those of a CT: some 120 elements before 512 KiB of pixels, 200 slices a series, two series a study. */
+/** Files like those of a CT: some 120 elements before 512 KiB of pixels; unless told, 200 slices a series, two series a study. */
 import { closeSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-const SLICES = 200;
-const PIXEL_BYTES = 512 * 512 * 2;
+export interface CtShape {
+  slices?: number;
+  seriesPerStudy?: number;
+  /** Rows and columns of each slice. */
+  size?: number;
+}
+
+/** UIDs and PatientID of the files, all from 0. */
+export const ctStudyUid = (study: number) => `1.2.826.0.1.3680043.9.7433.1.${study + 1}`;
+export const ctSeriesUid = (study: number, series: number) => `${ctStudyUid(study)}.${series + 1}`;
+export const ctInstanceUid = (study: number, series: number, slice: number) =>
+  `${ctSeriesUid(study, series)}.${slice + 1}`;
+export const ctPatientId = (study: number) => `PATIENT-${String(study).padStart(6, '0')}`;
 
 /**
- * Writes `count` files below `directory`, one directory a series. Pixels are left as a hole: reading headers never
- * touches them, and a hundred thousand files fit on any disk.
+ * Writes `count` files below `directory`, one directory a series; series are numbered on from study to study. Pixels are
+ * left as a hole: reading headers never touches them, and a hundred thousand files fit on any disk.
  */
-export async function writeCtFiles(directory: string, count: number): Promise<void> {
+export async function writeCtFiles(
+  directory: string,
+  count: number,
+  { slices = 200, seriesPerStudy = 2, size = 512 }: CtShape = {},
+): Promise<void> {
   for (let file = 0; file < count; file++) {
-    const series = Math.floor(file / SLICES);
-    const path = join(directory, `study-${series >> 1}`, `series-${series}`);
-    if (file % SLICES === 0) {
+    const series = Math.floor(file / slices);
+    const study = Math.floor(series / seriesPerStudy);
+    const path = join(directory, `study-${study}`, `series-${series}`);
+    if (file % slices === 0) {
       mkdirSync(path, { recursive: true });
       await nextTurn();
     }
-    const bytes = header(series >> 1, series, file % SLICES);
-    const fd = openSync(join(path, `${file % SLICES}.dcm`), 'w');
+    const bytes = header(study, series, file % slices, size);
+    const fd = openSync(join(path, `${file % slices}.dcm`), 'w');
     writeSync(fd, bytes);
-    ftruncateSync(fd, bytes.length + PIXEL_BYTES);
+    ftruncateSync(fd, bytes.length + size * size * 2);
     closeSync(fd);
   }
 }
 
-function header(study: number, series: number, slice: number): Buffer {
-  const studyUid = `1.2.826.0.1.3680043.9.7433.1.${study + 1}`;
-  const seriesUid = `${studyUid}.${series + 1}`;
-  const instanceUid = `${seriesUid}.${slice + 1}`;
+function header(study: number, series: number, slice: number, size: number): Buffer {
+  const studyUid = ctStudyUid(study);
+  const seriesUid = ctSeriesUid(study, series);
+  const instanceUid = ctInstanceUid(study, series, slice);
   const CT = '1.2.840.10008.5.1.4.1.1.2';
   const meta = [
     element(0x0002, 0x0001, 'OB', Buffer.from([0, 1])),
@@ -52,7 +68,7 @@ function header(study: number, series: number, slice: number): Buffer {
     element(0x0008, 0x103e, 'LO', 'Lung 1.0'),
     ...privateBlock(0x0009, 12),
     element(0x0010, 0x0010, 'PN', `Phantom^Number ${study}`),
-    element(0x0010, 0x0020, 'LO', `PATIENT-${String(study).padStart(6, '0')}`),
+    element(0x0010, 0x0020, 'LO', ctPatientId(study)),
     element(0x0010, 0x0030, 'DA', '19600101'),
     element(0x0010, 0x0040, 'CS', 'O'),
     element(0x0018, 0x0015, 'CS', 'CHEST'),
@@ -68,8 +84,8 @@ function header(study: number, series: number, slice: number): Buffer {
     ...privateBlock(0x0021, 24),
     element(0x0028, 0x0002, 'US', uint16(1)),
     element(0x0028, 0x0004, 'CS', 'MONOCHROME2'),
-    element(0x0028, 0x0010, 'US', uint16(512)),
-    element(0x0028, 0x0011, 'US', uint16(512)),
+    element(0x0028, 0x0010, 'US', uint16(size)),
+    element(0x0028, 0x0011, 'US', uint16(size)),
     element(0x0028, 0x0030, 'DS', '0.9765625\\0.9765625'),
     ...[0x0100, 0x0101].map((tag) => element(0x0028, tag, 'US', uint16(16))),
     element(0x0028, 0x0102, 'US', uint16(15)),
@@ -79,7 +95,7 @@ function header(study: number, series: number, slice: number): Buffer {
     ...privateBlock(0x0043, 24),
   ];
   const pixels = Buffer.from('e07f10004f5700000000' + '0000', 'hex');
-  pixels.writeUInt32LE(PIXEL_BYTES, 8);
+  pixels.writeUInt32LE(size * size * 2, 8);
   const group = Buffer.concat(meta);
   const length = Buffer.alloc(4);
   length.writeUInt32LE(group.length);

@@ -2,26 +2,24 @@
  * How fast whole studies pass: from a folder, and from Orthanc through us beside nginx and beside Orthanc itself.
  * Each of the three is asked in turn within one run; what counts is the ratio.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startChild } from '../test/setup/child.ts';
 import { freePort } from '../test/setup/free-port.ts';
 import { startOrthanc } from '../test/setup/orthanc.ts';
-import { writeCtFiles } from './ct-files.ts';
+import { ctSeriesUid, ctStudyUid, writeCtFiles } from './ct-files.ts';
+import { download } from './download.ts';
+import { startServer } from './imaging-server.ts';
 import { alternate, type Figure } from './measure.ts';
 
 const NGINX = '/usr/sbin/nginx';
 /** Two series of 200 slices, 105 MB each, make a study. */
 const FILES = 800;
 const ROUNDS = 7;
-
-const ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*';
 
 export async function bench(): Promise<Figure[]> {
   const directory = await mkdtemp(join(tmpdir(), 'retrieve-'));
@@ -36,8 +34,8 @@ export async function bench(): Promise<Figure[]> {
 
 /** One series of the files, by number. */
 function seriesPath(series: number): string {
-  const studyUid = `1.2.826.0.1.3680043.9.7433.1.${(series >> 1) + 1}`;
-  return `/studies/${studyUid}/series/${studyUid}.${series + 1}`;
+  const study = series >> 1;
+  return `/studies/${ctStudyUid(study)}/series/${ctSeriesUid(study, series)}`;
 }
 
 async function fromFolder(folder: string, directory: string): Promise<Figure[]> {
@@ -141,68 +139,10 @@ function canConnect(port: number): Promise<boolean> {
   });
 }
 
-interface Server {
-  address: string;
-  memory(): Promise<{ rss: number; peak: number }>;
-  stop(): void;
-}
-
-async function startServer(images: object, dataDir: string): Promise<Server> {
-  const child: ChildProcess = spawn(
-    process.execPath,
-    ['--import', 'tsx', join(import.meta.dirname, 'retrieve.child.ts'), JSON.stringify(images), dataDir],
-    { stdio: ['pipe', 'pipe', 'inherit'] },
-  );
-  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
-  const line = async () => String((await lines.next()).value);
-  return {
-    address: await line(),
-    async memory() {
-      child.stdin!.write('\n');
-      return JSON.parse(await line()) as { rss: number; peak: number };
-    },
-    stop: () => void child.kill(),
-  };
-}
-
 async function untilServed(url: string): Promise<void> {
   for (let attempt = 0; attempt < 100; attempt++) {
     if (await download(url).catch(() => 0)) return;
     await sleep(100);
   }
   throw new Error('The folder was not served within ten seconds.');
-}
-
-const BUFFER = 1 << 20;
-
-/**
- * Reads an answer to its end through one reused buffer, so that the client costs as little as it can.
- * @returns bytes received, the header included
- */
-function download(url: string, headers: Record<string, string> = {}): Promise<number> {
-  const { hostname, port, pathname } = new URL(url);
-  const fields = { host: `${hostname}:${port}`, accept: ACCEPT, connection: 'close', ...headers };
-  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
-  return new Promise((resolve, reject) => {
-    let bytes = 0;
-    let status = '';
-    const socket = connect({
-      port: Number(port),
-      host: hostname,
-      onread: {
-        buffer: Buffer.allocUnsafe(BUFFER),
-        callback(count, buffer) {
-          if (bytes === 0) status = Buffer.from(buffer.buffer, 0, Math.min(count, 12)).toString('latin1');
-          bytes += count;
-          return true;
-        },
-      },
-    });
-    socket.once('error', reject);
-    socket.once('close', () => {
-      if (status.endsWith('200')) resolve(bytes);
-      else reject(new Error(`answered ${status}`));
-    });
-    socket.write(`GET ${pathname} HTTP/1.1\r\n${lines.join('')}\r\n`);
-  });
 }

@@ -27,7 +27,6 @@ const imaging = imagingSubgraph({
     read: () => Promise.resolve(undefined),
     find: () => Promise.resolve(undefined),
     order: () => Promise.resolve({ accessionNumbers: [] }),
-    labels: () => Promise.resolve(new Map()),
   },
 });
 app.addHook('onRequest', async (request) => {

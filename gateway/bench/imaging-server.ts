@@ -1,0 +1,38 @@
+/** The imaging subgraph in a process of its own, for benchmarks. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+export interface ImagingServer {
+  address: string;
+  memory(): Promise<{ rss: number; peak: number }>;
+  stop(): void;
+}
+
+/**
+ * Starts it.
+ * @param images of a tenant called `bench`, which anybody may read
+ */
+export async function startServer(images: object, dataDir: string): Promise<ImagingServer> {
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [
+      '--import',
+      'tsx',
+      join(import.meta.dirname, 'imaging-server.child.ts'),
+      JSON.stringify(images),
+      dataDir,
+    ],
+    { stdio: ['pipe', 'pipe', 'inherit'] },
+  );
+  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  const line = async () => String((await lines.next()).value);
+  return {
+    address: await line(),
+    async memory() {
+      child.stdin!.write('\n');
+      return JSON.parse(await line()) as { rss: number; peak: number };
+    },
+    stop: () => void child.kill(),
+  };
+}
