@@ -1,0 +1,311 @@
+import type { IncomingMessage } from 'node:http';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Tenant } from '../../schema/tenant.ts';
+import { StudyCache } from '../../subgraphs/imaging/study-cache.ts';
+import { openRedis, type SharedRedis } from '../shared/redis.ts';
+import { sharedState, type SharedState } from '../shared/shared-state.ts';
+import { authorizer, type Authorizer } from '../smart/authorize.ts';
+import { capabilities } from '../smart/capability-admission.ts';
+import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
+import { tenantsOf } from './door.ts';
+import { startRedis, type Redis } from './setup/redis.ts';
+
+const SECRETS = ['a secret that both gateways know'];
+const clock = { now: Date.now() };
+const now = () => clock.now;
+
+let redis: Redis;
+let ehr: AuthorizationServer;
+let tenant: Tenant;
+/** Two gateways, each with its own connection and nothing else in common but the Redis. */
+let gateways: { door: Authorizer; connection: SharedRedis; shared: SharedState; changes: string[] }[];
+
+async function gateway(secrets = SECRETS) {
+  const changes: string[] = [];
+  const connection = await new Promise<SharedRedis>((done) => {
+    const opened = openRedis(redis.url, (reachable, reason) => {
+      changes.push(reachable ? 'up' : `down ${reason}`);
+      if (reachable) done(opened);
+    });
+  });
+  const shared = sharedState(connection, secrets, now);
+  const door = authorizer({
+    fetch,
+    guardedFetch: fetch,
+    now,
+    baseUrl: 'http://localhost',
+    shared: shared.cache,
+  });
+  return { door, connection, shared, changes };
+}
+
+beforeAll(async () => {
+  redis = await startRedis();
+  ehr = await authorizationServer();
+  ehr.now = now;
+  tenant = tenantsOf({
+    t: {
+      authorization: {
+        type: 'smart-on-fhir',
+        fhirBaseUrl: ehr.fhirBaseUrl,
+        client: ehr.client,
+        introspectionTtl: 30,
+      },
+      images: { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:9' },
+    },
+  }).byKey('t');
+});
+beforeEach(async () => {
+  clock.now = Date.now();
+  gateways = [await gateway(), await gateway()];
+  await gateways[0]!.connection.client.flushall();
+  ehr.calls['introspect'] = 0;
+  ehr.mode = 'up';
+  ehr.tokens.clear();
+});
+afterEach(() => {
+  for (const { connection } of gateways) connection.close();
+});
+afterAll(async () => {
+  await ehr.close();
+  await redis.stop();
+});
+
+const give = (token: string, record: object = {}) =>
+  ehr.tokens.set(token, {
+    client_id: 'app',
+    patient: 'p1',
+    scope: 'patient/*.rs',
+    exp: Math.floor(clock.now / 1000) + 3600,
+    ...record,
+  });
+const ask = (which: 0 | 1, token: string) =>
+  gateways[which]!.door.authorize(tenant, {
+    url: '/',
+    rawHeaders: ['authorization', `Bearer ${token}`],
+    headers: { authorization: `Bearer ${token}` },
+  } as unknown as IncomingMessage);
+const code = (asked: Promise<unknown>) =>
+  asked.then(
+    () => 'allowed',
+    (error: { code: string }) => error.code,
+  );
+
+describe('SM-9 across two gateways', () => {
+  test('one introspection; the second gateway knows what the first was told, and says the same', async () => {
+    give('token');
+    const first = await ask(0, 'token');
+    expect(await ask(1, 'token')).toEqual(first);
+    for (let i = 0; i < 10; i++) await ask(i % 2 ? 1 : 0, 'token');
+    expect(ehr.calls['introspect']).toBe(1);
+  });
+
+  test('a revocation is seen by both within introspectionTtl of the one introspection', async () => {
+    give('token');
+    await ask(0, 'token');
+    clock.now += 20_000;
+    await ask(1, 'token');
+    ehr.tokens.delete('token');
+    clock.now += 9_000;
+    expect([await code(ask(0, 'token')), await code(ask(1, 'token'))]).toEqual(['allowed', 'allowed']);
+    clock.now += 2_000;
+    expect([await code(ask(0, 'token')), await code(ask(1, 'token'))]).toEqual([
+      'invalid_token',
+      'invalid_token',
+    ]);
+  });
+
+  test('a token ends at both with its exp', async () => {
+    give('token', { exp: Math.floor(clock.now / 1000) + 10 });
+    await ask(0, 'token');
+    await ask(1, 'token');
+    clock.now += 11_000;
+    expect([await code(ask(0, 'token')), await code(ask(1, 'token'))]).toEqual([
+      'invalid_token',
+      'invalid_token',
+    ]);
+  });
+
+  test('a refusal is shared, for three seconds in all', async () => {
+    expect(await code(ask(0, 'token'))).toBe('invalid_token');
+    clock.now += 2_000;
+    expect(await code(ask(1, 'token'))).toBe('invalid_token');
+    expect(ehr.calls['introspect']).toBe(1);
+    give('token');
+    clock.now += 1_100;
+    expect(await code(ask(1, 'token'))).toBe('allowed');
+  });
+
+  test('an outage is not shared', async () => {
+    give('token');
+    ehr.mode = 'failing';
+    expect(await code(ask(0, 'token'))).toBe('unavailable');
+    ehr.mode = 'up';
+    expect(await code(ask(1, 'token'))).toBe('allowed');
+  });
+
+  test('what a token is not good for here is decided here: nothing of an Access is shared', async () => {
+    give('token', { aud: 'https://elsewhere.example.org' });
+    expect(await code(ask(0, 'token'))).toBe('invalid_token');
+    expect(await code(ask(1, 'token'))).toBe('invalid_token');
+    expect(ehr.calls['introspect']).toBe(1);
+  });
+});
+
+describe('SM-14: what stands in Redis', () => {
+  test('no token, no patient, no scope; an end to each entry; nothing that another key opens', async () => {
+    give('a-bearer-token', { patient: 'patient-17' });
+    await ask(0, 'a-bearer-token');
+    const { client } = gateways[0]!.connection;
+    const names = await client.keys('*');
+    expect(names).toHaveLength(1);
+    const text = `${names[0]} ${await client.get(names[0]!)}`;
+    expect(text).toMatch(/^cache:[\w-]{43} [\w+/=]+$/);
+    const plain = Buffer.from(text.split(' ')[1]!, 'base64').toString('latin1');
+    expect(text + plain).not.toMatch(/a-bearer-token|patient-17|patient\/|app/);
+    expect(await client.pttl(names[0]!)).toBeGreaterThan(0);
+    gateways[1]!.connection.close();
+    gateways[1] = await gateway(['another secret, of another installation']);
+    await ask(1, 'a-bearer-token');
+    expect(ehr.calls['introspect']).toBe(2);
+  });
+
+  test('an entry that somebody changed, moved or prolonged is asked for again', async () => {
+    give('mine', { patient: 'p1' });
+    give('yours', { patient: 'p2' });
+    const { client } = gateways[0]!.connection;
+    await ask(0, 'mine');
+    const [mine] = await client.keys('*');
+    const kept = (await client.get(mine!))!;
+    await ask(0, 'yours');
+    const [yours] = (await client.keys('*')).filter((name) => name !== mine);
+    await client.set(yours!, kept);
+    expect(await ask(1, 'yours')).toMatchObject({ patients: [{ id: 'p2' }] });
+    ehr.tokens.delete('mine');
+    await client.persist(mine!);
+    clock.now += 31_000;
+    expect(await code(ask(1, 'mine'))).toBe('invalid_token');
+  });
+});
+
+describe('without Redis', () => {
+  test.each(['stopped', 'frozen'] as const)(
+    '%s: each gateway asks for itself, none lets anything pass unasked, and both come back',
+    async (how) => {
+      give('token');
+      await ask(0, 'token');
+      if (how === 'frozen') redis.freeze();
+      else await redis.stop();
+      await vi.waitFor(async () => {
+        await gateways[1]!.shared.cache.get('anything');
+        expect(gateways[1]!.connection.reachable()).toBe(false);
+      }, 5000);
+      expect(await code(ask(1, 'token'))).toBe('allowed');
+      expect(ehr.calls['introspect']).toBe(2);
+      expect(await code(ask(1, 'unknown'))).toBe('invalid_token');
+      const begun = performance.now();
+      give('another');
+      await ask(1, 'another');
+      expect(performance.now() - begun).toBeLessThan(300);
+      ehr.mode = 'down';
+      expect(await code(ask(1, 'third'))).toBe('unavailable');
+      ehr.mode = 'up';
+
+      if (how === 'frozen') redis.thaw();
+      else redis = await startRedis(redis.port);
+      await vi.waitFor(() => expect(gateways[1]!.connection.reachable()).toBe(true), 5000);
+      give('later');
+      await vi.waitFor(() => expect(gateways[0]!.connection.reachable()).toBe(true), 5000);
+      const before = ehr.calls['introspect']!;
+      await ask(0, 'later');
+      await ask(1, 'later');
+      expect(ehr.calls['introspect']).toBe(before + 1);
+      expect(gateways[1]!.changes).toEqual(['up', expect.stringMatching(/^down /), 'up']);
+    },
+  );
+
+  test('a password in REDIS_URL is told to nobody', async () => {
+    await gateways[0]!.connection.client.config('SET', 'requirepass', 'right-password');
+    const told: string[] = [];
+    const url = redis.url.replace('//', '//gateway:hunter2@');
+    const refused = openRedis(url, (reachable, reason) => told.push(`${reachable} ${reason}`));
+    await vi.waitFor(() => expect(told).not.toEqual([]), 5000).catch(() => undefined);
+    refused.close();
+    await gateways[0]!.connection.client.config('SET', 'requirepass', '');
+    expect(told.join()).toMatch(/^false /);
+    expect(told.join()).not.toContain('hunter2');
+  });
+});
+
+describe('IA-33 one-use links of two gateways', () => {
+  const access = { tenant: 't', patients: 'all' as const, permissions: [], expires: 0 };
+  const links = (which: 0 | 1) => {
+    const { shared } = gateways[which]!;
+    const authorize = async () => ({
+      ...access,
+      permissions: [{ level: 'patient' as const, type: '*', interactions: 'r' }],
+    });
+    return capabilities({ secrets: SECRETS, now, authorizer: { authorize }, links: shared.links });
+  };
+  const path = 'studies/1.2';
+  const use = async (which: 0 | 1, sealed: string) => {
+    const raw = {
+      url: `/t/wado/${sealed}/${path}`,
+      rawHeaders: [],
+      headers: {},
+    } as unknown as IncomingMessage;
+    const request = { method: 'GET', raw, params: { capability: sealed, studyUid: '1.2' } };
+    return code(links(which).admit(tenant, request));
+  };
+  const made = async () => (await links(0).sealLink(tenant, access, { uid: '1.2' }, path)).sealed;
+
+  test('made at one, used once at either', async () => {
+    const sealed = await made();
+    expect([await use(1, sealed), await use(0, sealed), await use(1, sealed)]).toEqual([
+      'allowed',
+      'forbidden',
+      'forbidden',
+    ]);
+  });
+
+  test('of many uses at once, one is served', async () => {
+    const sealed = await made();
+    const uses = await Promise.all(Array.from({ length: 20 }, (_, i) => use(i % 2 ? 1 : 0, sealed)));
+    expect(uses.filter((one) => one === 'allowed')).toHaveLength(1);
+  });
+
+  test('without Redis none is made and none is served: 503, and the client asks again', async () => {
+    const sealed = await made();
+    await redis.stop();
+    expect(await use(1, sealed)).toBe('unavailable');
+    expect(await code(made())).toBe('unavailable');
+    redis = await startRedis(redis.port);
+  });
+});
+
+describe('IA-29 study metadata of two gateways', () => {
+  const rows = [{ '0020000D': { vr: 'UI', Value: ['1.2'] } }];
+
+  test('one question to the source; the answer ends at both at the same time', async () => {
+    const caches = gateways.map(({ shared }) => new StudyCache(shared.cache));
+    const ask = vi.fn(async () => rows);
+    expect(await caches[0]!.rows('t\nsource\nall', 10, ask)).toEqual(rows);
+    expect(await caches[1]!.rows('t\nsource\nall', 10, ask)).toEqual(rows);
+    expect(ask).toHaveBeenCalledTimes(1);
+    expect(await caches[1]!.rows('other\nsource\nall', 10, ask)).toEqual(rows);
+    expect(ask).toHaveBeenCalledTimes(2);
+    const [entry] = await gateways[0]!.connection.client.keys('*');
+    expect(await gateways[0]!.connection.client.pttl(entry!)).toBeLessThanOrEqual(10_000);
+  });
+
+  test('an answer that will not serve is asked for anew, and none is kept of failures', async () => {
+    const caches = gateways.map(({ shared }) => new StudyCache(shared.cache));
+    const ask = vi.fn(async () => rows);
+    await caches[0]!.rows('k', 10, ask);
+    await caches[1]!.rows('k', 10, ask, () => false);
+    expect(ask).toHaveBeenCalledTimes(2);
+    const broken = async () => Promise.reject(new Error('down'));
+    await expect(caches[0]!.rows('l', 10, broken)).rejects.toThrow('down');
+    expect(await caches[1]!.rows('l', 10, ask)).toEqual(rows);
+  });
+});
