@@ -136,6 +136,11 @@ const imageSource = {
   strictQuery: z.boolean().default(false),
 };
 
+/** Application entity title, PS3.5 §6.2. */
+const aeTitle = z
+  .string()
+  .regex(/^(?! )[\x20-\x5b\x5d-\x7e]{1,16}(?<! )$/, 'must be 1 to 16 characters of ASCII');
+
 export const images = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('dicom-web'),
@@ -147,7 +152,8 @@ export const images = z.discriminatedUnion('type', [
     type: z.literal('dicom-dimse'),
     ...imageSource,
     endpoint: z.string().regex(/^dimse:\/\/[^/:]+:\d+$/, 'must read dimse://host:port'),
-    ae: z.string().min(1).max(16).default('STORESCP'),
+    ae: aeTitle.default('STORESCP'),
+    calledAe: aeTitle.default('ANY-SCP'),
     retrieval: z.enum(['c-get', 'c-move']).default('c-get'),
     authentication: sourceAuthentication.optional(),
   }),
