@@ -1,0 +1,76 @@
+import sharp, { type Sharp } from 'sharp';
+import { escaped } from './markup.ts';
+import type { Picture } from './look.ts';
+
+export type PictureType = 'image/jpeg' | 'image/png' | 'image/webp' | 'image/gif';
+
+/** Texts in the upper corners of a picture. */
+export interface Labels {
+  left: readonly string[];
+  right: readonly string[];
+}
+
+export interface EncodeOptions {
+  type: PictureType;
+  /** Pixels of what is given. */
+  size: { width: number; height: number };
+  /** Of lossy formats, 1 to 100. */
+  quality?: number | undefined;
+  labels?: Labels | undefined;
+  /** Milliseconds of each picture, where they are to move. */
+  delays?: readonly number[] | undefined;
+}
+
+// Each picture is one task of a pool: threads within a task, and what libvips keeps between them, are of no use.
+sharp.concurrency(1);
+sharp.cache(false);
+
+/** Pictures in a format for browsers: one of them, or several as an animation that is repeated. */
+export async function encode(pictures: readonly Picture[], options: EncodeOptions): Promise<Buffer> {
+  const [first, ...others] = pictures;
+  if (others.length === 0) return formatted(shown(first!, options), options).toBuffer();
+  const pages: Buffer[] = [];
+  for (const picture of pictures)
+    pages.push(await shown(picture, options).toColourspace('srgb').raw().toBuffer());
+  const { width, height } = options.size;
+  const channels = (pages[0]!.length / (width * height)) as 1 | 3;
+  const raw = { width, height: height * pages.length, channels, pageHeight: height };
+  return formatted(sharp(Buffer.concat(pages), { raw }), options).toBuffer();
+}
+
+function shown({ width, height, channels, data }: Picture, { size, labels }: EncodeOptions): Sharp {
+  let image = sharp(data, { raw: { width, height, channels } });
+  if (size.width !== width || size.height !== height) image = image.resize({ ...size, fit: 'fill' });
+  if (labels) image = image.composite([{ input: Buffer.from(labelSvg(labels, size)) }]);
+  return channels === 1 && !labels ? image.toColourspace('b-w') : image;
+}
+
+const DEFAULT_QUALITY = 90;
+
+function formatted(image: Sharp, { type, quality = DEFAULT_QUALITY, delays }: EncodeOptions): Sharp {
+  const timing = delays ? { delay: [...delays], loop: 0 } : {};
+  switch (type) {
+    case 'image/jpeg':
+      return image.jpeg({ quality });
+    case 'image/png':
+      // Speed counts for more than the last tenth of the size.
+      return image.png({ compressionLevel: 4 });
+    case 'image/webp':
+      return image.webp({ quality, effort: 2, ...timing });
+    case 'image/gif':
+      return image.gif({ effort: 3, ...timing });
+  }
+}
+
+/** White letters with a dark rim, legible on any image. */
+function labelSvg({ left, right }: Labels, { width, height }: EncodeOptions['size']): string {
+  const size = Math.max(9, Math.round(Math.min(width, height) / 36));
+  const column = (lines: readonly string[], x: number, anchor: string): string =>
+    lines
+      .map(
+        (line, i) => `<text x="${x}" y="${(i + 1.2) * size}" text-anchor="${anchor}">${escaped(line)}</text>`,
+      )
+      .join('');
+  const style = `font-family="DejaVu Sans, sans-serif" font-size="${size}" fill="#fff" stroke="#000" stroke-width="${size / 8}" paint-order="stroke"`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"><g ${style}>${column(left, size / 2, 'start')}${column(right, width - size / 2, 'end')}</g></svg>`;
+}

@@ -1,0 +1,109 @@
+import { Fault } from '../../../schema/fault.ts';
+import type { MediaRange } from '../accept.ts';
+import type { Viewport } from './geometry.ts';
+import { isWidth, type Window, type WindowFunction } from './window.ts';
+
+/** What a client may ask of a picture, PS3.18 §8.3.5. */
+export interface Rendering {
+  window?: Window;
+  viewport?: Viewport;
+  /** Of lossy formats, 1 to 100. */
+  quality?: number;
+  /** Texts to be drawn; with any of them the overlays of the object are burnt in. */
+  annotation: readonly Annotation[];
+}
+
+export type Annotation = 'patient' | 'technique' | 'overlay';
+
+/** Pixels of a side: no screen has more. */
+const MAX_SIDE = 8192;
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?$/i;
+
+/**
+ * The rendering parameters of a query; `iccprofile` changes nothing, as pictures are sRGB without a profile.
+ * @throws Fault `invalid_request` that says what is wanted; `too_large` for a viewport beyond the limit
+ */
+export function renderingOf(query: URLSearchParams): Rendering {
+  const window = one(query, 'window');
+  const viewport = one(query, 'viewport');
+  const quality = one(query, 'quality');
+  return {
+    ...(window !== undefined && { window: windowOf(window) }),
+    ...(viewport !== undefined && { viewport: viewportOf(viewport) }),
+    ...(quality !== undefined && { quality: qualityOf(quality) }),
+    annotation: annotationOf(query.getAll('annotation')),
+  };
+}
+
+function one(query: URLSearchParams, name: string): string | undefined {
+  const [value, ...others] = query.getAll(name);
+  if (others.length > 0) throw new Fault('invalid_request', `Give ${name} once.`);
+  return value;
+}
+
+function windowOf(text: string): Window {
+  const [center, width, shape = 'linear', ...others] = text.split(',').map((part) => part.trim());
+  const named = shape.toLowerCase().replace('_', '-') as WindowFunction;
+  const numbers = [center, width].every((part) => NUMBER.test(part ?? ''));
+  const known = ['linear', 'linear-exact', 'sigmoid'].includes(named);
+  if (!numbers || !known || others.length > 0 || !isWidth(Number(width), named)) {
+    throw new Fault(
+      'invalid_request',
+      'window is center,width,function: two numbers and linear (width at least 1), linear-exact or sigmoid (width above 0).',
+    );
+  }
+  return { center: Number(center), width: Number(width), shape: named };
+}
+
+function viewportOf(text: string): Viewport {
+  const parts = text.split(',').map((part) => part.trim());
+  const [width, height, x = 0, y = 0, sw = 0, sh = 0] = parts.map(Number);
+  const [vw, vh, ...rest] = parts;
+  const size = [vw, vh].every((part) => /^[1-9]\d{0,8}$/.test(part ?? ''));
+  // What is left empty has its default.
+  const numbers = rest.every((part) => part === '' || NUMBER.test(part));
+  if (!size || !numbers || (rest.length !== 0 && rest.length !== 4) || x < 0 || y < 0) {
+    throw new Fault(
+      'invalid_request',
+      'viewport is vw,vh or vw,vh,sx,sy,sw,sh: the size of the picture, and the region of the image in pixels (negative sw or sh mirrors).',
+    );
+  }
+  if (width! > MAX_SIDE || height! > MAX_SIDE) {
+    throw new Fault('too_large', `A viewport has at most ${MAX_SIDE} pixels a side.`);
+  }
+  const region = { x, y, width: sw, height: sh };
+  return { width: width!, height: height!, ...(rest.length === 4 && { region }) };
+}
+
+function qualityOf(text: string): number {
+  const quality = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (quality < 1 || quality > 100)
+    throw new Fault('invalid_request', 'quality is a whole number, 1 to 100.');
+  return quality;
+}
+
+const ANNOTATIONS: readonly Annotation[] = ['patient', 'technique', 'overlay'];
+
+function annotationOf(values: readonly string[]): Annotation[] {
+  const named = values.flatMap((value) => value.split(',')).map((value) => value.trim().toLowerCase());
+  const known = named.filter((value): value is Annotation => ANNOTATIONS.includes(value as Annotation));
+  if (known.length < named.length) {
+    throw new Fault('invalid_request', `annotation is a list of ${ANNOTATIONS.join(', ')}.`);
+  }
+  return known;
+}
+
+/**
+ * Which of the media types the client takes first; the first of them where it takes any.
+ * @throws Fault `not_acceptable` that says what there is
+ */
+export function negotiated<Type extends string>(accept: readonly MediaRange[], given: readonly Type[]): Type {
+  for (const { type } of accept) {
+    const family = type.replace(/\*$/, '');
+    const found = given.find(
+      (one) => type === '*/*' || type === one || (type.endsWith('/*') && one.startsWith(family)),
+    );
+    if (found) return found;
+  }
+  throw new Fault('not_acceptable', `This is given as ${given.join(', ')}.`);
+}

@@ -1,0 +1,58 @@
+import type { DicomJson } from '../../../schema/dicom.ts';
+import { decodeFrame, type DecodedFrame, type PixelDescription } from '../pixels/frame.ts';
+import { encode, type Labels, type PictureType } from './encode.ts';
+import { cropped, type Region } from './geometry.ts';
+import { look, storedRange, type Range } from './look.ts';
+import { burnOverlays } from './overlay.ts';
+import type { Window } from './window.ts';
+
+/** All that a worker needs for one picture, or for one that moves; plain values, so that they pass between threads. */
+export interface PictureTask {
+  frames: readonly EncodedFrame[];
+  transferSyntax: string;
+  pixels: PixelDescription;
+  type: PictureType;
+  /** Pixels of what is given. */
+  size: { width: number; height: number };
+  window?: Window | undefined;
+  region?: Region | undefined;
+  quality?: number | undefined;
+  overlays?: boolean | undefined;
+  labels?: Labels | undefined;
+  /** Milliseconds of each frame, where they are to move. */
+  delays?: readonly number[] | undefined;
+}
+
+export interface EncodedFrame {
+  /** From 1. */
+  number: number;
+  /** As stored. */
+  bytes: Uint8Array;
+  /** What `frameAttributes` gave, tables inline. */
+  attributes: DicomJson;
+}
+
+/** Decodes, makes visible and encodes: the whole way of one picture, in one thread. */
+export async function renderPicture(task: PictureTask): Promise<Uint8Array> {
+  const decoded: DecodedFrame[] = [];
+  for (const { bytes } of task.frames)
+    decoded.push(await decodeFrame(bytes, task.transferSyntax, task.pixels));
+  const range = decoded.length > 1 ? commonRange(task, decoded) : undefined;
+  const pictures = decoded.map((frame, i) => {
+    const { attributes, number } = task.frames[i]!;
+    const picture = look(frame, attributes, { window: task.window, range });
+    if (task.overlays) {
+      // Samples that are shown as they are belong to the decoder.
+      picture.data = picture.data.slice();
+      burnOverlays(picture, attributes, number);
+    }
+    return cropped(picture, task.region);
+  });
+  return encode(pictures, task);
+}
+
+/** What moves must not flicker. */
+function commonRange({ frames }: PictureTask, decoded: readonly DecodedFrame[]): Range {
+  const ranges = decoded.map((frame, i) => storedRange(frame, frames[i]!.attributes));
+  return [Math.min(...ranges.map(([low]) => low)), Math.max(...ranges.map(([, high]) => high))];
+}

@@ -1,0 +1,318 @@
+import type { Readable } from 'node:stream';
+import sharp from 'sharp';
+import { number, Tag, text, type DicomJson } from '../../../schema/dicom.ts';
+import { Fault } from '../../../schema/fault.ts';
+import type { MediaRange } from '../accept.ts';
+import { chunksOf } from '../chunks.ts';
+import { pixelDescription } from '../pixels/description.ts';
+import { canDecode, type PixelDescription } from '../pixels/frame.ts';
+import type { Target } from '../sources/source.ts';
+import { studyReader, type InstanceOfStudy, type Reading, type StudyReader } from '../study-reader.ts';
+import type { Payload } from '../wado.ts';
+import type { PictureType } from './encode.ts';
+import { frameAttributes, withTables } from './frame-attributes.ts';
+import { pixelAspect, regionWithin, shownSize } from './geometry.ts';
+import { modalityIcon } from './icon.ts';
+import { labelsOf } from './labels.ts';
+import { negotiated, renderingOf, type Rendering } from './parameters.ts';
+import type { EncodedFrame, PictureTask } from './picture-task.ts';
+import { representative } from './representative.ts';
+import { srDocument } from './sr-document.ts';
+import type { ThumbnailCache } from './thumbnail-cache.ts';
+import { frameDelays, representativeFrame } from './timing.ts';
+import { firstWaveform } from './waveform.ts';
+import { waveformSvg } from './waveform-svg.ts';
+
+/** Rendered resources and thumbnails, PS3.18 §10.4.1.1.3 and §10.4.1.1.5 (DW-8, DW-9): what is answered, apart from HTTP. */
+export interface PicturesOptions {
+  /** Decodes, makes visible and encodes, off the event loop. */
+  render(task: PictureTask): Promise<Uint8Array>;
+  thumbnails: ThumbnailCache;
+  /** Seconds since the epoch. */
+  now(): number;
+}
+
+/** The core of one request. `reading` records whatever the work reads as one retrieval of the part (IA-30). */
+export interface ReadableImages {
+  reading<T>(target: Target, part: string, work: (core: Reading) => Promise<T>): Promise<T>;
+}
+
+export interface PictureRequest {
+  target: Target;
+  /** From 1; undefined where no frames are named. */
+  frames?: readonly number[] | undefined;
+  query: URLSearchParams;
+  accept: readonly MediaRange[];
+}
+
+const STILL: readonly PictureType[] = ['image/jpeg', 'image/png', 'image/webp', 'image/gif'];
+const MOVING: readonly PictureType[] = ['image/gif', 'image/webp'];
+
+/** Pixels of one picture as it is stored and as it is given, and of all frames of one that moves. */
+const MAX_PIXELS = 2 ** 26;
+const MAX_MOVING_PIXELS = 2 ** 25;
+
+const THUMBNAIL = { width: 128, height: 128 };
+/** Seconds for which a thumbnail is given where the source cannot tell whether its instance is still the same. */
+const UNVERSIONED_SECONDS = 600;
+const MAX_BULK = 16 * 1024 * 1024;
+
+/** Documents are somebody's text: they run nothing, fetch nothing, and are what we say they are. */
+const DOCUMENT_HEADERS = {
+  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+  'x-content-type-options': 'nosniff',
+};
+/** Browsers refuse to show a sandboxed PDF, whose viewer is a sandbox of its own. */
+const PDF_HEADERS = {
+  'content-security-policy': "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'",
+  'x-content-type-options': 'nosniff',
+};
+
+export class Pictures {
+  private readonly options: PicturesOptions;
+
+  constructor(options: PicturesOptions) {
+    this.options = options;
+  }
+
+  /**
+   * A study, series, instance or frames as a browser shows them: pictures, reports as HTML, documents as PDF,
+   * electrocardiograms as SVG. Of an instance of many frames a format that can move gets them all, others one.
+   * @throws Fault `invalid_request` that says what is wanted, `not_acceptable`, `too_large`, `not_found` also for what
+   * cannot be seen, and what the core throws
+   */
+  async rendered(imaging: ReadableImages, request: PictureRequest): Promise<Payload> {
+    const { target, frames, query, accept } = request;
+    const rendering = renderingOf(query);
+    return imaging.reading(target, partOf(frames, 'rendered'), async (core) => {
+      const study = studyReader(core, target.studyUid);
+      const instance = await representative(study, target);
+      const dataset = await study.metadata(instance);
+      const pixels = pixelDescription(dataset);
+      if (pixels) {
+        const { numbers, type } = wantedFrames(dataset, pixels, frames, accept);
+        return this.picture(study, instance, dataset, { pixels, numbers, type, rendering });
+      }
+      if (frames) throw nothingToSee();
+      if (dataset['0040A730']) return report(dataset, accept);
+      if (isPdf(dataset)) return pdf(study, instance, dataset, accept);
+      if (dataset['54000100']) {
+        const type = negotiated(accept, ['image/svg+xml', ...STILL]);
+        const svg = await drawnWaveform(study, instance, dataset);
+        if (type !== 'image/svg+xml') return rasterized(svg, type, rendering.viewport);
+        return { headers: { 'content-type': type, ...DOCUMENT_HEADERS }, body: Buffer.from(svg) };
+      }
+      throw nothingToSee();
+    });
+  }
+
+  /** The same in small, of everything: what has no picture gets the sign of its modality. */
+  async thumbnail(imaging: ReadableImages, request: PictureRequest): Promise<Payload> {
+    const { target, frames, query, accept } = request;
+    const { viewport = THUMBNAIL } = renderingOf(query);
+    if ('region' in viewport)
+      throw new Fault('invalid_request', 'The viewport of a thumbnail is its size alone, vw,vh.');
+    const type = negotiated(accept, STILL);
+    return imaging.reading(target, partOf(frames, 'thumbnail'), async (core) => {
+      const study = studyReader(core, target.studyUid);
+      const instance = await representative(study, target);
+      // This is also the check of the caller's right, which what is kept must not pass by.
+      const { source, stamp } = await study.version(instance);
+      const version = stamp ?? Math.floor(this.options.now() / UNVERSIONED_SECONDS);
+      const key = [source, study.studyUid, instance, frames?.[0], type, viewport, version];
+      const headers = { 'content-type': type };
+      const kept = await this.options.thumbnails.get(key);
+      if (kept) return { headers, body: kept };
+      const rendering: Rendering = { viewport, annotation: [] };
+      const payload = await this.small(study, instance, frames?.[0], type, rendering);
+      await this.options.thumbnails.put(key, payload.body);
+      return payload;
+    });
+  }
+
+  private async small(
+    study: StudyReader,
+    instance: InstanceOfStudy,
+    frame: number | undefined,
+    type: PictureType,
+    rendering: Rendering,
+  ): Promise<Still> {
+    const dataset = await study.metadata(instance);
+    const pixels = pixelDescription(dataset);
+    if (pixels) {
+      const numbers = [frame ?? representativeFrame(dataset, pixels.numberOfFrames)];
+      try {
+        return await this.picture(study, instance, dataset, { pixels, numbers, type, rendering });
+      } catch (error) {
+        const hidden = error instanceof Fault && ['not_found', 'not_acceptable'].includes(error.code);
+        if (!hidden || frame !== undefined) throw error;
+      }
+    } else if (frame !== undefined) throw nothingToSee();
+    const svg = dataset['54000100']
+      ? await drawnWaveform(study, instance, dataset).catch(() => undefined)
+      : undefined;
+    return rasterized(svg ?? modalityIcon(text(dataset, Tag.Modality) ?? ''), type, rendering.viewport);
+  }
+
+  private async picture(
+    study: StudyReader,
+    instance: InstanceOfStudy,
+    dataset: DicomJson,
+    { pixels, numbers, type, rendering }: Wanted,
+  ): Promise<Still> {
+    const { viewport, window, quality, annotation } = rendering;
+    const image = { width: pixels.columns, height: pixels.rows };
+    const region = regionWithin(viewport?.region, image);
+    const part = region ? { width: Math.abs(region.width), height: Math.abs(region.height) } : image;
+    const size = shownSize(part, pixelAspect(frameAttributes(dataset, numbers[0]!)), viewport);
+    refuseTooMany(Math.max(image.width * image.height, size.width * size.height), numbers.length);
+    const read = await study.frames(instance, numbers);
+    if (!canDecode(read.transferSyntax)) {
+      throw new Fault(
+        'not_acceptable',
+        'These pixels cannot be rendered here; retrieve the frames as stored.',
+      );
+    }
+    const overlays = annotation.length > 0;
+    const frames = await encodedFrames(study, instance, dataset, numbers, read.frames, overlays);
+    const labels = labelsOf(dataset, frames[0]!.attributes, annotation, window);
+    const body = await this.options.render({
+      ...{ frames, transferSyntax: read.transferSyntax, pixels, type, size, window, region, quality },
+      ...{ overlays, labels },
+      ...(numbers.length > 1 && { delays: frameDelays(dataset, numbers.length) }),
+    });
+    return { headers: { 'content-type': type }, body };
+  }
+}
+
+interface Wanted {
+  pixels: PixelDescription;
+  /** From 1. */
+  numbers: readonly number[];
+  type: PictureType;
+  rendering: Rendering;
+}
+
+interface Still {
+  headers: Record<string, string>;
+  body: Uint8Array;
+}
+
+function partOf(frames: readonly number[] | undefined, what: string): string {
+  return frames ? `frames/${frames.slice(0, 100).join(',')}/${what}` : what;
+}
+
+function wantedFrames(
+  dataset: DicomJson,
+  { numberOfFrames }: PixelDescription,
+  frames: readonly number[] | undefined,
+  accept: readonly MediaRange[],
+): { numbers: readonly number[]; type: PictureType } {
+  if (frames && frames.length > 1) return { numbers: frames, type: negotiated(accept, MOVING) };
+  const type = negotiated(accept, STILL);
+  if (frames) return { numbers: frames, type };
+  if (numberOfFrames > 1 && MOVING.includes(type)) {
+    refuseTooMany(1, numberOfFrames);
+    return { numbers: Array.from({ length: numberOfFrames }, (_, i) => i + 1), type };
+  }
+  return { numbers: [representativeFrame(dataset, numberOfFrames)], type };
+}
+
+function refuseTooMany(pixels: number, frames: number): void {
+  if (pixels <= MAX_PIXELS && (frames === 1 || pixels * frames <= MAX_MOVING_PIXELS)) return;
+  const advice =
+    frames > 1 ? 'ask for fewer frames, one of them, or a smaller viewport' : 'retrieve its frames';
+  throw new Fault('too_large', `The picture is too large to be rendered here: ${advice}.`);
+}
+
+/** Frames with what says how they look; where all say the same, that is read once. */
+async function encodedFrames(
+  study: StudyReader,
+  instance: InstanceOfStudy,
+  dataset: DicomJson,
+  numbers: readonly number[],
+  frames: readonly Uint8Array[],
+  overlays: boolean,
+): Promise<EncodedFrame[]> {
+  const read = async (uri: string) => bytesOf(await study.bulkdata(instance, uri), MAX_BULK);
+  const grouped = dataset['52009230'] !== undefined;
+  const looks = new Map<number, Promise<DicomJson>>();
+  const attributesOf = (frame: number): Promise<DicomJson> => {
+    const key = grouped ? frame : 1;
+    const known = looks.get(key) ?? withTables(frameAttributes(dataset, key), overlays, read);
+    looks.set(key, known);
+    return known;
+  };
+  const encoded: EncodedFrame[] = [];
+  for (const [i, number] of numbers.entries())
+    encoded.push({ number, bytes: frames[i]!, attributes: await attributesOf(number) });
+  return encoded;
+}
+
+function report(dataset: DicomJson, accept: readonly MediaRange[]): Still {
+  const type = negotiated(accept, ['text/html']);
+  const headers = { 'content-type': `${type}; charset=utf-8`, ...DOCUMENT_HEADERS };
+  return { headers, body: Buffer.from(srDocument(dataset)) };
+}
+
+/** Encapsulated PDF Storage, PS3.4 §B.5. */
+function isPdf(dataset: DicomJson): boolean {
+  return text(dataset, Tag.SOPClassUID) === '1.2.840.10008.5.1.4.1.1.104.1';
+}
+
+/** PS3.3 §C.24: the document, without the byte that pads it where its length is told. */
+async function pdf(
+  study: StudyReader,
+  instance: InstanceOfStudy,
+  dataset: DicomJson,
+  accept: readonly MediaRange[],
+): Promise<Payload> {
+  const headers = { 'content-type': negotiated(accept, ['application/pdf']), ...PDF_HEADERS };
+  const { BulkDataURI, InlineBinary } = dataset['00420011'] ?? { vr: 'OB' };
+  const length = number(dataset, '00420015');
+  if (InlineBinary !== undefined) {
+    return { headers, body: Buffer.from(InlineBinary, 'base64').subarray(0, length) };
+  }
+  if (BulkDataURI === undefined) throw nothingToSee();
+  const bulk = await study.bulkdata(instance, BulkDataURI);
+  const padded = length !== undefined && length > 0 && bulk.size !== undefined && length < bulk.size;
+  return { headers, body: bulk.open(padded ? { start: 0, end: length - 1 } : undefined) };
+}
+
+async function drawnWaveform(
+  study: StudyReader,
+  instance: InstanceOfStudy,
+  dataset: DicomJson,
+): Promise<string> {
+  const read = async (uri: string, most: number) => bytesOf(await study.bulkdata(instance, uri), most);
+  return waveformSvg(await firstWaveform(dataset, read), text(dataset, Tag.Modality) ?? 'Waveform');
+}
+
+async function rasterized(
+  svg: string,
+  type: PictureType,
+  viewport: { width: number; height: number } | undefined,
+): Promise<Still> {
+  const image = sharp(Buffer.from(svg), { density: 96, limitInputPixels: MAX_PIXELS }).flatten();
+  const sized = viewport ? image.resize(viewport.width, viewport.height, { fit: 'inside' }) : image;
+  const body = await sized
+    .toFormat(type.slice('image/'.length) as 'jpeg' | 'png' | 'webp' | 'gif')
+    .toBuffer();
+  return { headers: { 'content-type': type }, body };
+}
+
+async function bytesOf(bulk: { size?: number; open(): Readable }, most: number): Promise<Uint8Array> {
+  const tooLarge = () => new Fault('too_large', 'The object is too large to be rendered here; retrieve it.');
+  if (bulk.size !== undefined && bulk.size > most) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of chunksOf(bulk.open())) {
+    chunks.push(chunk);
+    if ((size += chunk.length) > most) throw tooLarge();
+  }
+  return Buffer.concat(chunks);
+}
+
+function nothingToSee(): Fault {
+  return new Fault('not_found', 'The object has nothing that can be rendered.');
+}

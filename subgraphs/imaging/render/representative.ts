@@ -1,0 +1,59 @@
+import { number, Tag, text, type DicomJson } from '../../../schema/dicom.ts';
+import type { Target } from '../sources/source.ts';
+import type { InstanceOfStudy, StudyReader } from '../study-reader.ts';
+import { noSuchObject } from '../not-found.ts';
+
+/** Images that are drawn upon others and show little alone: segmentations, doses, parametric maps. */
+const DERIVED = /^1\.2\.840\.10008\.5\.1\.4\.1\.1\.(66\.[47]|481\.2|30)$/;
+
+/**
+ * The instance that stands for a target: itself; the middle image of a series, where the anatomy mostly is; of a study
+ * that of the series with the most images, where derived images count only when there are no others. What has no
+ * images at all is represented by its first object.
+ * @throws Fault `not_found` where there is no instance
+ */
+export async function representative(study: StudyReader, target: Target): Promise<InstanceOfStudy> {
+  const { seriesUid, instanceUid } = target;
+  if (seriesUid !== undefined && instanceUid !== undefined) return { seriesUid, instanceUid };
+  const rows = (await study.instances(seriesUid)).filter(isComplete);
+  const images = rows.filter(isImage);
+  const own = images.filter((row) => !DERIVED.test(text(row, Tag.SOPClassUID) ?? ''));
+  const candidates = [own, images, rows].find((some) => some.length > 0);
+  if (!candidates) throw noSuchObject();
+  const series = longestSeries(candidates).sort(byNumber);
+  const row = candidates === rows ? series[0]! : series[(series.length - 1) >> 1]!;
+  return {
+    seriesUid: text(row, Tag.SeriesInstanceUID)!,
+    instanceUid: text(row, Tag.SOPInstanceUID)!,
+  };
+}
+
+/** The series with the most images, frames counted; of equals the one whose UID comes first, so that it stays. */
+function longestSeries(rows: readonly DicomJson[]): DicomJson[] {
+  const series = new Map<string, DicomJson[]>();
+  for (const row of rows) {
+    const uid = text(row, Tag.SeriesInstanceUID)!;
+    const members = series.get(uid);
+    if (members) members.push(row);
+    else series.set(uid, [row]);
+  }
+  const length = (members: readonly DicomJson[]) =>
+    members.reduce((sum, row) => sum + (number(row, Tag.NumberOfFrames) ?? 1), 0);
+  const [longest] = [...series].sort(
+    ([uid, members], [otherUid, others]) => length(others) - length(members) || (uid < otherUid ? -1 : 1),
+  );
+  return longest![1];
+}
+
+function isComplete(row: DicomJson): boolean {
+  return text(row, Tag.SeriesInstanceUID) !== undefined && text(row, Tag.SOPInstanceUID) !== undefined;
+}
+
+function isImage(row: DicomJson): boolean {
+  return (number(row, Tag.Rows) ?? 0) > 0;
+}
+
+function byNumber(a: DicomJson, b: DicomJson): number {
+  const order = (number(a, Tag.InstanceNumber) ?? 0) - (number(b, Tag.InstanceNumber) ?? 0);
+  return order || (text(a, Tag.SOPInstanceUID)! < text(b, Tag.SOPInstanceUID)! ? -1 : 1);
+}

@@ -1,0 +1,67 @@
+/** The shared files as the core would give them to rendering, for tests of pictures that need no callers. */
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import {
+  sharedDataPath,
+  sharedDicomFiles,
+  type SharedDicomFile,
+} from '../../../../gateway/test/setup/shared-data.ts';
+import { openFolder, type FolderSource } from '../../sources/folder.ts';
+import type { InstanceTarget } from '../../sources/source.ts';
+import type { Reading } from '../../study-reader.ts';
+import type { ReadableImages } from '../pictures.ts';
+
+export interface SharedImage extends SharedDicomFile {
+  path: string;
+  target: InstanceTarget;
+  images: ReadableImages;
+}
+
+/** Files of the same SOP Instance UID, of which there are some, come from folders of their own. */
+export async function openSharedImages(): Promise<{ images: SharedImage[]; close(): Promise<void> }> {
+  const directory = await mkdtemp(join(tmpdir(), 'rendered-'));
+  const folders: FolderSource[] = [];
+  const seen = new Map<string, number>();
+  const placed = [];
+  for (const [i, file] of sharedDicomFiles().entries()) {
+    const folder = seen.get(file.sopInstanceUid) ?? 0;
+    seen.set(file.sopInstanceUid, folder + 1);
+    const path = sharedDataPath('dicom', file.file);
+    await mkdir(join(directory, String(folder)), { recursive: true });
+    await copyFile(path, join(directory, String(folder), `${i}-${basename(file.file)}`));
+    placed.push({ file, path, folder });
+  }
+  for (let i = 0; i < Math.max(...seen.values()); i++) {
+    const log = { info: () => {}, warn: () => {}, error: () => {} };
+    const path = join(directory, String(i));
+    folders.push(await openFolder({ path, indexFile: `${path}.sqlite`, log: log as never, watch: false }));
+  }
+  await Promise.all(folders.map((folder) => folder.indexed));
+  const images = placed.map(({ file, path, folder }): SharedImage => {
+    const { studyUid, seriesUid, sopInstanceUid } = file;
+    const target = { studyUid: studyUid ?? '', seriesUid: seriesUid ?? '', instanceUid: sopInstanceUid };
+    return { ...file, path, target, images: readable(folders[folder]!) };
+  });
+  return {
+    images,
+    async close() {
+      await Promise.all(folders.map((folder) => folder.close()));
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function readable(source: FolderSource): ReadableImages {
+  const core: Reading = {
+    async study(studyUid) {
+      const match = new Map<string, string[]>();
+      return { instances: await source.search({ level: 'instance', studyUid, match, includeField: [] }) };
+    },
+    metadata: async (target) => ({ rows: () => source.metadata(target) }),
+    frames: (target, numbers) => source.frames(target, numbers),
+    bulkdata: (target, path) => source.bulkdata(target, path),
+    version: async () => ({ source: 'shared', stamp: '' }),
+  };
+  return { reading: (_target, _part, work) => work(core) };
+}

@@ -1,0 +1,85 @@
+import { escaped } from './markup.ts';
+import type { Channel, Waveform } from './waveform.ts';
+
+/** Millimetres of paper: 25 mm are a second, 10 mm a millivolt. */
+const SPEED = 25;
+const GAIN = 10;
+const MARGIN = 10;
+/** The calibration pulse before each lead: one millivolt, a fifth of a second. */
+const PULSE = 5;
+/** Longer recordings are drawn to here, and say so; channels alike. */
+const MAX_SECONDS = 30;
+const MAX_CHANNELS = 24;
+/** Least room for a lead above and below its zero line. */
+const HALF_ROW = 7.5;
+
+/** Volts of the units that electrodes are measured in, as millivolts. */
+const MILLIVOLTS: Record<string, number> = { uV: 1e-3, mV: 1, V: 1e3 };
+
+/** An electrocardiogram, or any other waveform, as it is drawn on paper: every lead a line, on squares of 1 and 5 mm. */
+export function waveformSvg({ frequency, channels }: Waveform, title: string): string {
+  const drawn = channels.slice(0, MAX_CHANNELS);
+  const samples = Math.max(...drawn.map(({ values }) => values.length), 0);
+  const seconds = Math.min(samples / frequency, MAX_SECONDS);
+  const left = MARGIN + 2 * PULSE;
+  const width = Math.ceil(left + seconds * SPEED + MARGIN);
+  let y = MARGIN + 5;
+  const rows = drawn.map((channel) => {
+    const row = lead(channel, frequency, left, y);
+    y = row.bottom;
+    return row.svg;
+  });
+  const height = Math.ceil(y + MARGIN);
+  const short =
+    samples / frequency > seconds ? `, first ${MAX_SECONDS} s of ${Math.round(samples / frequency)} s` : '';
+  const legend = `${title} · 25 mm/s, 10 mm/mV${short}`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}mm" height="${height}mm" viewBox="0 0 ${width} ${height}" font-family="DejaVu Sans, sans-serif" font-size="3.5">
+<defs><pattern id="one" width="1" height="1" patternUnits="userSpaceOnUse"><path d="M1 0H0V1" fill="none" stroke="#f6cfcf" stroke-width=".1"/></pattern><pattern id="five" width="5" height="5" patternUnits="userSpaceOnUse"><path d="M5 0H0V5" fill="none" stroke="#eba9a9" stroke-width=".25"/></pattern></defs>
+<path d="M0 0H${width}V${height}H0Z" fill="#fffafa"/><path d="M0 0H${width}V${height}H0Z" fill="url(#one)"/><path d="M0 0H${width}V${height}H0Z" fill="url(#five)"/>
+<text x="${MARGIN}" y="7" fill="#24292f">${escaped(legend)}</text>
+<g fill="none" stroke="#111" stroke-width=".25" stroke-linejoin="round">${rows.map(({ line }) => line).join('')}</g>
+<g fill="#111">${rows.map(({ label }) => label).join('')}</g></svg>
+`;
+}
+
+function lead({ label, unit, values }: Channel, frequency: number, left: number, top: number) {
+  const shown = values.subarray(0, Math.floor(MAX_SECONDS * frequency));
+  const [low, high] = extremes(shown);
+  const millivolts = MILLIVOLTS[unit];
+  // What is not a voltage is fitted into its row.
+  const scale = millivolts === undefined ? (2 * HALF_ROW) / (high - low || 1) : millivolts * GAIN;
+  const middle = millivolts === undefined ? (low + high) / 2 : 0;
+  const above = Math.min(Math.max(HALF_ROW, (high - middle) * scale + 1), 60);
+  const below = Math.min(Math.max(HALF_ROW, (middle - low) * scale + 1), 60);
+  const zero = round(top + above);
+  const bottom = top + above + below;
+  const step = SPEED / frequency;
+  let line = '';
+  for (let i = 0; i < shown.length; i++) {
+    const y = Math.min(Math.max(top + above - (shown[i]! - middle) * scale, top), bottom);
+    line += `${i === 0 ? 'M' : 'L'}${round(left + i * step)} ${round(y)}`;
+  }
+  const pulse =
+    millivolts === undefined ? '' : `<path d="M${MARGIN} ${zero}h1v-${GAIN}h${PULSE - 2}v${GAIN}h1"/>`;
+  const name = unit === '' || millivolts !== undefined ? label : `${label} (${unit})`;
+  return {
+    svg: {
+      line: `${pulse}<path d="${line}"/>`,
+      label: `<text x="${left + 0.5}" y="${round(top + above - 4)}">${escaped(name)}</text>`,
+    },
+    bottom,
+  };
+}
+
+function extremes(values: Float64Array): [low: number, high: number] {
+  let [low, high] = [0, 0];
+  for (const value of values) {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return [low, high];
+}
+
+function round(millimetres: number): number {
+  return Math.round(millimetres * 100) / 100;
+}
