@@ -1,9 +1,9 @@
 import { createDeflateRaw } from 'node:zlib';
 import { Readable } from 'node:stream';
-import { TransferSyntax } from '../../../schema/dicom.ts';
+import { Tag, TransferSyntax } from '../../../schema/dicom.ts';
 import { isUsOrSs } from '../../../schema/dictionary.ts';
 import { DamagedFile, type Bytes } from './bytes.ts';
-import { hasLongLength, type Element, type Encoding } from './dataset.ts';
+import { hasLongLength, isPixelData, type Element, type Encoding } from './dataset.ts';
 import { metaUid, type DicomFile } from './file.ts';
 import { swap, UNIT } from './values.ts';
 
@@ -23,15 +23,33 @@ export function canTranscode(from: string, to: string): boolean {
   return Object.hasOwn(ENCODINGS, from) && Object.hasOwn(ENCODINGS, to);
 }
 
+/** What becomes another on the way; all bytes in little endian, as is what they are written to. */
+export interface Changes {
+  /** Values of the outermost level by tag; undefined leaves the element out. */
+  values: ReadonlyMap<string, { vr: string; value: Buffer } | undefined>;
+  pixels: WrittenPixels;
+}
+
+/** Pixel Data (7FE0,0010) to be written: of a length that is known, or compressed, a fragment for each frame. */
+export interface WrittenPixels {
+  vr: 'OB' | 'OW';
+  /** Bytes of all frames, where they are native. */
+  length?: number;
+  frames: AsyncIterable<Uint8Array>;
+}
+
 /**
- * The file rewritten in another uncompressed transfer syntax: a new file meta information (PS3.10 §7.1), then the data
- * set, element by element. Sequences and items get undefined lengths, group lengths are dropped (PS3.5 §7.2, §7.5).
+ * The file rewritten in another transfer syntax: a new file meta information (PS3.10 §7.1), then the data set, element
+ * by element. Sequences and items get undefined lengths, group lengths are dropped (PS3.5 §7.2, §7.5).
  * @param file read to its end
+ * @param transferSyntax an uncompressed one, or that of the pixels in `changes`
  */
-export function transcode(file: DicomFile, transferSyntax: string): Readable {
-  const to = ENCODINGS[transferSyntax]!;
-  // Pieces are up to 1 MiB: two of them wait at most.
-  const elements = writeElements(file.bytes, file.elements, file.encoding, to, false);
+export function transcode(file: DicomFile, transferSyntax: string, changes?: Changes): Readable {
+  const to = ENCODINGS[transferSyntax] ?? ENCODINGS[TransferSyntax.ExplicitVRLittleEndian]!;
+  const elements = changes
+    ? writeChanged(file, to, changes)
+    : writeElements(file.bytes, file.elements, file.encoding, to, false);
+  // Pieces are up to 1 MiB, or a frame: two of them wait at most.
   const dataset = Readable.from(elements, { highWaterMark: 2 });
   if (transferSyntax !== TransferSyntax.DeflatedExplicitVRLittleEndian) {
     return Readable.from(concatenate(writeMeta(file, transferSyntax), dataset), { objectMode: false });
@@ -45,6 +63,50 @@ export function transcode(file: DicomFile, transferSyntax: string): Readable {
 async function* concatenate(first: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   yield first;
   yield* rest;
+}
+
+async function* writeChanged(
+  file: DicomFile,
+  to: Encoding,
+  { values, pixels }: Changes,
+): AsyncGenerator<Uint8Array> {
+  const kept = file.elements.filter(({ tag }) => !values.has(tag) && !isPixelData(tag));
+  const put = [...values].flatMap(([tag, change]) =>
+    change ? [{ tag, vr: change.vr, offset: 0, length: change.value.length, value: change.value }] : [],
+  );
+  const elements = [...kept, ...put].sort((a, b) => (a.tag < b.tag ? -1 : 1));
+  const pixelData = elements.findIndex(({ tag }) => tag > Tag.PixelData);
+  const before = pixelData < 0 ? elements : elements.slice(0, pixelData);
+  yield* writeElements(file.bytes, before, file.encoding, to, false);
+  yield* pixels.length === undefined ? writeFragments(pixels, to) : writeNative(pixels, pixels.length, to);
+  yield* writeElements(file.bytes, elements.slice(before.length), file.encoding, to, false);
+}
+
+async function* writeNative(
+  { vr, frames }: WrittenPixels,
+  length: number,
+  to: Encoding,
+): AsyncGenerator<Uint8Array> {
+  yield header(Tag.PixelData, vr, length + (length % 2), to);
+  let written = 0;
+  for await (const frame of frames) {
+    written += frame.length;
+    yield frame;
+  }
+  if (written !== length) throw new DamagedFile('The frames have another length than the header promises.');
+  if (length % 2) yield Buffer.alloc(1);
+}
+
+/** PS3.5 §A.4: an empty Basic Offset Table, then each frame in one fragment. */
+async function* writeFragments({ vr, frames }: WrittenPixels, to: Encoding): AsyncGenerator<Uint8Array> {
+  yield header(Tag.PixelData, vr, 0xffffffff, to);
+  yield delimiter(0xe000, 0, to);
+  for await (const frame of frames) {
+    yield delimiter(0xe000, frame.length + (frame.length % 2), to);
+    yield frame;
+    if (frame.length % 2) yield Buffer.alloc(1);
+  }
+  yield delimiter(0xe0dd, 0, to);
 }
 
 function writeMeta(file: DicomFile, transferSyntax: string): Buffer {
@@ -84,7 +146,7 @@ function padded(uid: string): Buffer {
 
 function* writeElements(
   bytes: Bytes,
-  elements: readonly Element[],
+  elements: readonly (Element & { value?: Buffer })[],
   from: Encoding,
   to: Encoding,
   outerSigned: boolean,
@@ -92,7 +154,11 @@ function* writeElements(
   const signed = pixelRepresentation(bytes, elements, from) ?? outerSigned;
   for (const element of elements) {
     if (element.tag.endsWith('0000')) continue;
-    const vr = writtenVr(element, from, to, signed);
+    const vr = element.value ? element.vr : writtenVr(element, from, to, signed);
+    if (element.value) {
+      yield Buffer.concat([header(element.tag, vr, element.length, to), element.value]);
+      continue;
+    }
     if (vr === 'SQ') {
       yield header(element.tag, 'SQ', 0xffffffff, to);
       for (const item of element.items ?? []) {

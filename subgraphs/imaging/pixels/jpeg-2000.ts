@@ -16,6 +16,7 @@ export interface WasmEncoder extends WasmObject {
   encode(): void;
   getEncodedBuffer(): Uint8Array;
   setQuality(lossless: boolean, quality: number): void;
+  setDecompositions(levels: number): void;
 }
 
 interface OpenJpeg extends WasmModule {
@@ -72,6 +73,8 @@ export function encodeStream(encoder: WasmEncoder, frame: DecodedFrame): Uint8Ar
   const { info, bytes } = frameInfo(frame);
   encoder.getDecodedBuffer(info).set(bytes);
   encoder.setQuality(true, 0);
+  // OpenJPEG refuses more halvings than the shorter side has.
+  encoder.setDecompositions(Math.min(5, Math.floor(Math.log2(Math.min(info.width, info.height)))));
   encoder.encode();
   const encoded = encoder.getEncodedBuffer().slice();
   encoder.delete();

@@ -1,6 +1,6 @@
 import { DamagedFile } from '../part10/bytes.ts';
 import { frameInfo, type FrameInfo } from './encoding.ts';
-import type { DecodedFrame, PixelDescription } from './frame.ts';
+import type { DecodedFrame, PixelDescription, Samples } from './frame.ts';
 import { checkSize, interleave, type StreamSamples } from './samples.ts';
 import { readFrameHeader } from './jpeg-header.ts';
 import { copied, WasmCodec, type WasmModule, type WasmObject } from './wasm.ts';
@@ -54,7 +54,7 @@ export async function decodeJpegLs(encoded: Uint8Array, pixels: PixelDescription
 /** JPEG-LS without loss. */
 export async function encodeJpegLs(frame: DecodedFrame): Promise<Uint8Array> {
   return charls.run('The frame cannot be encoded as JPEG-LS.', (codec) => {
-    const { info, bytes } = frameInfo(frame);
+    const { info, bytes } = frameInfo({ ...frame, samples: withoutSign(frame) });
     const encoder = new codec.JpegLSEncoder();
     encoder.getDecodedBuffer(info).set(bytes);
     encoder.setNearLossless(0);
@@ -64,4 +64,11 @@ export async function encodeJpegLs(frame: DecodedFrame): Promise<Uint8Array> {
     encoder.delete();
     return encoded;
   });
+}
+
+/** JPEG-LS knows no negative numbers: the stored bits are coded as they are. */
+function withoutSign({ samples, signed, bitsStored }: DecodedFrame): Samples {
+  if (!signed || samples.BYTES_PER_ELEMENT > 2) return samples;
+  const mask = (1 << bitsStored) - 1;
+  return (samples as Int16Array).map((value) => value & mask);
 }

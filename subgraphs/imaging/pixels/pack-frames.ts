@@ -1,0 +1,26 @@
+/**
+ * Frames of one bit a pixel as native pixel data have them: each begins where the one before ended, to the bit
+ * (PS3.5 §8.1.1).
+ * @param frames each from the start of a byte, the bits after its last pixel zero
+ */
+export async function* packFrames(
+  frames: AsyncIterable<Uint8Array>,
+  bitsPerFrame: number,
+): AsyncGenerator<Uint8Array> {
+  /** Bits of the last byte that wait for the frame to come. */
+  let held = 0;
+  let carry = 0;
+  for await (const frame of frames) {
+    const packed = new Uint8Array(Math.ceil((held + bitsPerFrame) / 8));
+    packed[0] = carry;
+    for (let i = 0; i < frame.length; i++) {
+      const bits = frame[i]! << held;
+      packed[i]! |= bits & 0xff;
+      if (i + 1 < packed.length) packed[i + 1]! |= bits >> 8;
+    }
+    held = (held + bitsPerFrame) % 8;
+    carry = held === 0 ? 0 : packed[packed.length - 1]!;
+    yield held === 0 ? packed : packed.subarray(0, packed.length - 1);
+  }
+  if (held > 0) yield Uint8Array.of(carry);
+}
