@@ -33,6 +33,7 @@ export interface House {
   /** Where it listens if a port was asked for; otherwise only a name. */
   baseUrl: string;
   demo: DemoData;
+  dataDir: string;
   close(): Promise<void>;
 }
 
@@ -91,6 +92,7 @@ export async function buildHouse(
     app,
     baseUrl,
     demo,
+    dataDir,
     async close() {
       await app.close();
       server.close();

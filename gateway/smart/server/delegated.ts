@@ -18,9 +18,17 @@ import { LIFETIMES } from './settings.ts';
 /** What was asked of the EHR for one interaction. */
 export interface PendingLogin extends Question {
   uid: string;
-  /** Whether the EHR was asked to show nothing. */
-  silent: boolean;
+  /** Whom the app says the EHR has signed in: whoever comes back has to be them. */
   hint?: LoginHint;
+  manner: Manner;
+}
+
+/** How the EHR is asked. */
+interface Manner {
+  /** To show nothing. */
+  silent: boolean;
+  /** With the hint: not every EHR takes an id_token that is another client's. */
+  hinted: boolean;
 }
 
 /** What the EHR answered, until the user has agreed. */
@@ -53,23 +61,21 @@ const PASSED_ON = [...HAS_TO_ASK, 'access_denied', 'temporarily_unavailable'];
 
 /**
  * Sign-in at the EHR (IA-28, "dual launch"). The app's `login_hint` is the EHR's id_token: with it the EHR is asked
- * once without showing anything, and where it cannot, once more with its own pages. The patient is the EHR's answer.
+ * first without showing anything, and where it cannot, once more with its own pages. The patient is the EHR's answer.
  */
 export function delegatedLogin(deps: DelegatedDeps): Identify {
   const { outside, config, client, sessions, pending, logins, users, onError } = deps;
 
-  const send = async (uid: string, hint: LoginHint | undefined, silent: boolean): Promise<Asked> => {
+  const send = async (uid: string, hint: LoginHint | undefined, manner: Manner): Promise<Asked> => {
     const question = {
       state: generateRandomState(),
       nonce: generateRandomNonce(),
       verifier: generateRandomCodeVerifier(),
     };
-    const location = await client.authorizationUrl(question, hint?.idToken, silent);
-    await pending.put(
-      question.state,
-      { ...question, uid, silent, ...(hint && { hint }) },
-      LIFETIMES.Interaction,
-    );
+    const idToken = manner.hinted ? hint?.idToken : undefined;
+    const location = await client.authorizationUrl(question, idToken, manner.silent);
+    const asked = { ...question, uid, manner, ...(hint && { hint }) };
+    await pending.put(question.state, asked, LIFETIMES.Interaction);
     return { location };
   };
 
@@ -115,7 +121,8 @@ export function delegatedLogin(deps: DelegatedDeps): Identify {
     async ask(_tenant, { uid, loginHint }) {
       try {
         const hint = loginHint === undefined ? undefined : await client.hint(loginHint);
-        return await send(uid, hint, hint !== undefined);
+        const known = hint !== undefined;
+        return await send(uid, hint, { silent: known, hinted: known });
       } catch (error) {
         if (!(error instanceof EhrRefusal)) return refused(error);
         return { error: 'invalid_request', description: 'login_hint is not an id_token of this EHR.' };
@@ -145,8 +152,8 @@ export function delegatedLogin(deps: DelegatedDeps): Identify {
           await users.put(user.account, user, LIFETIMES.Grant + LIFETIMES.Interaction);
           return { user, login: id };
         } catch (error) {
-          const mustAsk = error instanceof EhrRefusal && HAS_TO_ASK.includes(error.error ?? '');
-          return mustAsk && asked.silent ? send(uid, asked.hint, false).catch(refused) : refused(error);
+          const next = error instanceof EhrRefusal ? again(asked.manner, error.error) : undefined;
+          return next ? send(uid, asked.hint, next).catch(refused) : refused(error);
         }
       },
 
@@ -164,6 +171,13 @@ export function delegatedLogin(deps: DelegatedDeps): Identify {
       revoked: (grantId) => sessions.end(grantId),
     },
   };
+}
+
+/** How to ask once more after an error: each way is tried once at most. */
+function again({ silent, hinted }: Manner, error: string | undefined): Manner | undefined {
+  if (silent && HAS_TO_ASK.includes(error ?? '')) return { silent: false, hinted };
+  if (hinted && error === 'invalid_request') return { silent, hinted: false };
+  return undefined;
 }
 
 /** Whom the app has signed in, and for which patient, is who has to come back (OpenID Connect Core §3.1.2.2). */

@@ -1,0 +1,312 @@
+import { decodeJwt } from 'jose';
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { DEMO_PATIENT } from '../ready-made.ts';
+import { unescape } from '../smart/server/test/started.ts';
+import { allow, App, APP, independent, Journey, portal } from './dual-launch.ts';
+import { CLINICIAN, foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
+import { buildHouse, type House } from './house.ts';
+import { freePort } from './setup/free-port.ts';
+
+/** IA-28, SM-17: an independent tenant over an EHR that is not ours, end to end. */
+
+const USER = `user-of-${DEMO_PATIENT}`;
+const OTHER = 'demo-maria-alvarez';
+let ehr: ForeignEhr;
+let house: House;
+
+beforeAll(async () => {
+  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+  const port = await freePort();
+  const kinds = ['key', 'secret', 'public'] as const;
+  ehr = await foreignEhr(kinds.map((kind) => `http://127.0.0.1:${port}/${kind}/oauth/ehr-callback`));
+  house = await buildHouse(
+    ({ images }) => {
+      const folder = { type: 'folder', path: images, lookup: 'studies-by-mrn' };
+      return Object.fromEntries(kinds.map((kind) => [kind, independent(ehr, ehr.clients[kind], folder)]));
+    },
+    undefined,
+    undefined,
+    { port },
+  );
+}, 120_000);
+afterAll(async () => {
+  await house.close();
+  await ehr.close();
+});
+beforeEach(() => {
+  ehr.mode = 'up';
+  ehr.lifetime = 3600;
+  ehr.hints = 'ignored';
+  ehr.tokenAnswer = undefined;
+});
+
+const appOf = (tenant = 'key') => new App(`${house.baseUrl}/${tenant}/fhir`, 'viewer', APP);
+const journey = () => new Journey(ehr.issuer, house.baseUrl);
+
+/** The whole way: signed in at the EHR, launched with its id_token, agreed. */
+async function launched(tenant = 'key', account = USER, scope?: string) {
+  const user = journey();
+  const { id_token: hint } = await portal(ehr, user, account);
+  const app = appOf(tenant);
+  const consent = await user.open(await app.url({ login_hint: hint!, ...(scope && { scope }) }));
+  const done = await allow(user, consent);
+  return { user, app, consent, tokens: await app.tokens(done.url) };
+}
+
+async function get(path: string, token: string, tenant = 'key') {
+  const response = await fetch(`${house.baseUrl}/${tenant}${path}`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  return { status: response.status, body: await response.text() };
+}
+
+async function graphql(token: string, query: string, tenant = 'key') {
+  const response = await fetch(`${house.baseUrl}/${tenant}/graphql`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ query }),
+  });
+  return (await response.json()) as {
+    data: { Patient: { ConditionList: object[] | null; ImagingStudyList: object[] | null } };
+    errors?: { extensions: { code: string; service?: string } }[];
+  };
+}
+const BOTH = `{ Patient(id: "${DEMO_PATIENT}") { ConditionList { id } ImagingStudyList { id } } }`;
+
+test('IA-1, IA-2, IA-28, SM-1, SM-2: discovery names our endpoints, the dual launch and no launch of ours', async () => {
+  const base = `${house.baseUrl}/key`;
+  const answer = await fetch(`${base}/fhir/.well-known/smart-configuration`);
+  const smart = (await answer.json()) as { capabilities: string[]; scopes_supported: string[] };
+  expect(smart).toMatchObject({
+    issuer: `${base}/oauth`,
+    authorization_endpoint: `${base}/oauth/authorize`,
+    token_endpoint: `${base}/oauth/token`,
+    introspection_endpoint: `${base}/oauth/introspect`,
+    code_challenge_methods_supported: ['S256'],
+  });
+  expect(smart.capabilities).toEqual(
+    expect.arrayContaining([
+      'smart-imaging-access',
+      'smart-imaging-access-dual-launch',
+      'http://fhir.org/argonaut/smart-imaging/capabilities/app-launch',
+      'launch-standalone',
+    ]),
+  );
+  expect(smart.capabilities).not.toContain('launch-ehr');
+  expect(smart.capabilities).not.toContain(
+    'http://fhir.org/argonaut/smart-imaging/capabilities/backend-services',
+  );
+  const metadata = await fetch(`${house.baseUrl}/.well-known/oauth-protected-resource/key`);
+  expect(await metadata.json()).toMatchObject({ authorization_servers: [`${base}/oauth`] });
+  expect((await fetch(`${base}/oauth/launch`, { method: 'POST', body: '{"patient":"p"}' })).status).toBe(404);
+});
+
+test.each(['key', 'secret', 'public'])(
+  'IA-28 dual launch with %s: nothing is asked twice, consent names app, user and patient, the token is for the EHR’s patient',
+  async (tenant) => {
+    const { user, consent, tokens, app } = await launched(tenant);
+    expect(Object.fromEntries(ehr.asked)).toMatchObject({
+      prompt: 'none',
+      id_token_hint: expect.stringMatching(/^ey/),
+      code_challenge_method: 'S256',
+      code_challenge: expect.any(String),
+      nonce: expect.any(String),
+      aud: ehr.fhirBaseUrl,
+      scope: 'openid fhirUser launch/patient patient/*.read offline_access',
+    });
+    // One page at the EHR's portal, then only ours.
+    expect(user.trail.filter((url) => url.startsWith(`${ehr.issuer}/authorize`))).toHaveLength(2);
+    const words = unescape(consent.html.replace(/<[^>]+>/g, ' '));
+    for (const word of ['Imaging viewer', '127.0.0.1:9', 'Castellanos', '1963-05-17'])
+      expect(words).toContain(word);
+    expect(tokens).toMatchObject({ patient: DEMO_PATIENT, need_patient_banner: true });
+    expect(decodeJwt(tokens.id_token!)).toMatchObject({
+      iss: `${house.baseUrl}/${tenant}/oauth`,
+      aud: 'viewer',
+      sub: USER,
+      fhirUser: `${house.baseUrl}/${tenant}/fhir/Patient/${DEMO_PATIENT}`,
+    });
+    const again = await app.refresh(tokens.refresh_token!);
+    expect(again['patient']).toBe(DEMO_PATIENT);
+    expect((await get(`/fhir/Patient/${DEMO_PATIENT}`, again.access_token, tenant)).status).toBe(200);
+  },
+);
+
+test('IA-28 a clinician is named beside the patient whom the EHR has open', async () => {
+  const { consent, tokens } = await launched('key', CLINICIAN);
+  const words = unescape(consent.html.replace(/<[^>]+>/g, ' '));
+  expect(words).toContain('Dr. Ngozi Okafor');
+  expect(words).toContain('Castellanos');
+  expect(tokens['fhirUser']).toBe(`${house.baseUrl}/key/fhir/Practitioner/demo-dr-okafor`);
+});
+
+test('SM-17, IA-7: clinical data by the EHR’s token, images by who the patient is, and nobody else’s', async () => {
+  const { tokens } = await launched();
+  const { data, errors } = await graphql(tokens.access_token, BOTH);
+  expect(errors).toBeUndefined();
+  expect(data.Patient.ConditionList).toHaveLength(5);
+  expect(data.Patient.ImagingStudyList!.length).toBeGreaterThan(0);
+  const token = tokens.access_token;
+  const studies = await get(`/fhir/ImagingStudy?patient=${DEMO_PATIENT}`, token);
+  expect((JSON.parse(studies.body) as { total: number }).total).toBe(data.Patient.ImagingStudyList!.length);
+  expect((await get(`/fhir/ImagingStudy?patient=${OTHER}`, token)).status).toBe(403);
+  expect((await get(`/fhir/Patient/${OTHER}`, token)).status).toBe(403);
+  expect((await get(`/fhir/Patient/${DEMO_PATIENT}`, token, 'secret')).status).toBe(401);
+});
+
+test('IA-6 a scope that the user left out is not in our token, whatever the EHR’s may do', async () => {
+  const scope = 'launch/patient patient/ImagingStudy.rs';
+  const { tokens } = await launched('key', USER, scope);
+  expect(tokens.scope).toBe(scope);
+  expect((await get(`/fhir/ImagingStudy?patient=${DEMO_PATIENT}`, tokens.access_token)).status).toBe(200);
+  expect((await get(`/fhir/Condition?patient=${DEMO_PATIENT}`, tokens.access_token)).status).toBe(403);
+  expect(tokens.refresh_token).toBeUndefined();
+});
+
+describe('who is not signed in at the EHR', () => {
+  test('without a hint the EHR asks, once', async () => {
+    const user = journey();
+    const app = appOf();
+    const signIn = await user.open(await app.url());
+    expect(signIn.html).toContain('<title>EHR</title>');
+    expect(ehr.asked.has('prompt')).toBe(false);
+    expect(ehr.asked.has('id_token_hint')).toBe(false);
+    const consent = await user.submit(signIn, [['account', USER]]);
+    expect((await app.tokens((await allow(user, consent)).url))['patient']).toBe(DEMO_PATIENT);
+  });
+
+  test('with a hint the EHR first says login_required, and is then asked with its own page', async () => {
+    const { id_token: hint } = await portal(ehr, journey(), USER);
+    const fresh = journey();
+    const app = appOf();
+    const signIn = await fresh.open(await app.url({ login_hint: hint! }));
+    expect(fresh.trail.filter((url) => url.includes('error=login_required'))).toHaveLength(1);
+    expect(signIn.html).toContain('<title>EHR</title>');
+    expect(ehr.asked.has('prompt')).toBe(false);
+    const consent = await fresh.submit(signIn, [['account', USER]]);
+    expect((await app.tokens((await allow(fresh, consent)).url))['patient']).toBe(DEMO_PATIENT);
+  });
+
+  test('an EHR that takes no other client’s id_token is asked without it, and shows nothing either', async () => {
+    ehr.hints = 'own client';
+    const { user, tokens } = await launched();
+    ehr.hints = 'ignored';
+    expect(user.trail.filter((url) => url.includes('error=invalid_request'))).toHaveLength(1);
+    expect(ehr.asked.get('prompt')).toBe('none');
+    expect(ehr.asked.has('id_token_hint')).toBe(false);
+    expect(tokens['patient']).toBe(DEMO_PATIENT);
+  });
+
+  test('and who says no there is access_denied at the app', async () => {
+    const user = journey();
+    const done = await user.submit(await user.open(await appOf().url()), [['account', '']]);
+    expect(done.url).toContain(`${APP}?error=access_denied`);
+    expect(new URL(done.url).searchParams.get('state')).toBe('of-the-app');
+  });
+});
+
+describe('SM-17 the EHR’s token is kept here', () => {
+  test('it is renewed before it ends, once for many requests', async () => {
+    ehr.lifetime = 3;
+    const { tokens } = await launched();
+    await new Promise((done) => setTimeout(done, 2000));
+    ehr.lifetime = 3600;
+    ehr.seen.length = 0;
+    const path = `/fhir/Condition?patient=${DEMO_PATIENT}`;
+    const answers = await Promise.all([1, 2, 3, 4].map(() => get(path, tokens.access_token)));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(ehr.seen.filter((line) => line === 'POST /token')).toHaveLength(1);
+    await new Promise((done) => setTimeout(done, 1500));
+    expect((await get(path, tokens.access_token)).status).toBe(200);
+    expect(ehr.seen.filter((line) => line === 'POST /token')).toHaveLength(1);
+  });
+
+  test('a renewed token for another patient is not used, and the clinical record is closed', async () => {
+    ehr.lifetime = 2;
+    const { tokens } = await launched();
+    await new Promise((done) => setTimeout(done, 1500));
+    ehr.tokenAnswer = (body) => void (body['patient'] = OTHER);
+    const { data, errors } = await graphql(tokens.access_token, BOTH);
+    ehr.tokenAnswer = undefined;
+    expect(data.Patient.ConditionList).toBeNull();
+    expect(errors![0]!.extensions).toMatchObject({ code: 'unauthenticated', service: 'clinical' });
+    expect(data.Patient.ImagingStudyList!.length).toBeGreaterThan(0);
+  });
+
+  test('FG-10, SM-17: while the EHR is down or has ended its token, clinical fields are null with an error and images are there', async () => {
+    ehr.lifetime = 1;
+    const { tokens } = await launched('public');
+    ehr.mode = 'down';
+    await new Promise((done) => setTimeout(done, 1500));
+    const { data, errors } = await graphql(tokens.access_token, BOTH, 'public');
+    expect(data.Patient.ConditionList).toBeNull();
+    expect(data.Patient.ImagingStudyList!.length).toBeGreaterThan(0);
+    expect(errors).toHaveLength(1);
+    const studies = await get(`/fhir/ImagingStudy?patient=${DEMO_PATIENT}`, tokens.access_token, 'public');
+    expect(studies.status).toBe(200);
+    expect((await get(`/fhir/Condition?patient=${DEMO_PATIENT}`, tokens.access_token, 'public')).status).toBe(
+      401,
+    );
+  });
+
+  test('a token that is good while the EHR’s FHIR server is down: 502, and images are there', async () => {
+    const { tokens } = await launched();
+    ehr.mode = 'fhir-down';
+    expect((await get(`/fhir/Condition?patient=${DEMO_PATIENT}`, tokens.access_token)).status).toBe(502);
+    expect((await get(`/fhir/ImagingStudy?patient=${DEMO_PATIENT}`, tokens.access_token)).status).toBe(200);
+  });
+
+  test.each(['access', 'refresh'] as const)(
+    'revoking our %s token ends all of the grant, and the EHR’s tokens with it',
+    async (which) => {
+      const given: string[] = [];
+      ehr.tokenAnswer = (body) => void given.push(String(body['access_token']));
+      const { app, tokens } = await launched();
+      ehr.tokenAnswer = undefined;
+      const theirs = given.at(-1)!;
+      expect((await ehr.provider.AccessToken.find(theirs))?.isValid).toBe(true);
+      expect(await app.revoke(which === 'access' ? tokens.access_token : tokens.refresh_token!)).toBe(200);
+      expect((await get(`/fhir/Patient/${DEMO_PATIENT}`, tokens.access_token)).status).toBe(401);
+      await expect(app.refresh(tokens.refresh_token!)).rejects.toThrow();
+      await expect.poll(() => ehr.provider.AccessToken.find(theirs)).toBeUndefined();
+    },
+  );
+
+  test('who denies here has no token left at the EHR', async () => {
+    const given: string[] = [];
+    ehr.tokenAnswer = (body) => void given.push(String(body['access_token']));
+    const user = journey();
+    const { id_token: hint } = await portal(ehr, user, USER);
+    const consent = await user.open(await appOf().url({ login_hint: hint! }));
+    ehr.tokenAnswer = undefined;
+    const done = await user.submit(consent, [['step', 'deny']]);
+    expect(done.url).toContain('error=access_denied');
+    await expect.poll(() => ehr.provider.AccessToken.find(given.at(-1)!)).toBeUndefined();
+  });
+
+  test('neither a page, nor our token answer, nor the state on disk tells the EHR’s tokens or who the patient is', async () => {
+    const given: Record<string, unknown>[] = [];
+    ehr.tokenAnswer = (body) => void given.push({ ...body });
+    const { consent, tokens } = await launched();
+    ehr.tokenAnswer = undefined;
+    const folder = `${house.dataDir}/oauth`;
+    const stored = readdirSync(folder)
+      .filter((name) => name.startsWith('state'))
+      .map((name) => readFileSync(`${folder}/${name}`, 'latin1'))
+      .join('');
+    expect(stored).toContain('EhrSession');
+    for (const name of ['access_token', 'refresh_token', 'id_token']) {
+      const secret = String(given.at(-1)![name]);
+      expect(secret.length).toBeGreaterThan(20);
+      expect(JSON.stringify(tokens) + consent.html).not.toContain(secret);
+      expect(stored.includes(secret), name).toBe(false);
+    }
+    expect(stored.includes('Castellanos')).toBe(false);
+    const asked = await fetch(`${house.baseUrl}/key/oauth/introspect`, {
+      method: 'POST',
+      body: new URLSearchParams({ token: tokens.access_token, client_id: 'viewer' }),
+    });
+    expect(await asked.json()).toMatchObject({ active: true, patient: DEMO_PATIENT });
+  });
+});

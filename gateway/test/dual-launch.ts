@@ -1,0 +1,138 @@
+/** The way of an app over an independent tenant (IA-28): the EHR's sign-in, then ours. */
+import * as oauth from 'oauth4webapi';
+import { Browser, ticked, type Page } from '../smart/server/test/started.ts';
+import type { ForeignEhr } from './foreign-ehr.ts';
+import { PORTAL } from './foreign-ehr.ts';
+
+/** Where the imaging app lives. */
+export const APP = 'http://127.0.0.1:9/imaging-app';
+export const EVERYTHING = 'openid fhirUser launch/patient patient/*.rs offline_access';
+
+/** An independent tenant of a foreign EHR. @param client by which it is known there */
+export const independent = (ehr: ForeignEhr, client: object, images: object, more: object = {}) => ({
+  authorization: {
+    type: 'smart-on-fhir-independent',
+    fhirBaseUrl: ehr.fhirBaseUrl,
+    client,
+    clients: [{ client_id: 'viewer', client_name: 'Imaging viewer', redirect_uris: [APP] }],
+    ...more,
+  },
+  images,
+});
+
+/** A browser with the cookies of the EHR's host and of ours. It stops at a page, at an app, or where it is told to. */
+export class Journey {
+  readonly #browsers: Map<string, Browser>;
+  /** Every address that one host sent it to at another. */
+  readonly trail: string[] = [];
+  /** It stops before an address that has this in it. */
+  stopAt: string | undefined;
+
+  constructor(...bases: string[]) {
+    this.#browsers = new Map(bases.map((base) => [new URL(base).origin, new Browser(base)]));
+  }
+
+  open(url: string): Promise<Page> {
+    return this.#follow({ url, html: '', status: 0, headers: new Headers() });
+  }
+
+  async submit(page: Page, fields: [string, string][]): Promise<Page> {
+    return this.#follow(await this.#browsers.get(new URL(page.url).origin)!.submit(page, fields));
+  }
+
+  async #follow(from: Page): Promise<Page> {
+    let page = from;
+    for (let hops = 0; hops < 10 && page.html === ''; hops++) {
+      const browser = this.#browsers.get(new URL(page.url).origin);
+      this.trail.push(page.url);
+      if (!browser || (this.stopAt !== undefined && page.url.includes(this.stopAt))) break;
+      page = await browser.open(page.url);
+    }
+    return page;
+  }
+}
+
+const insecure = { [oauth.allowInsecureRequests]: true } as const;
+
+/** An app with PKCE at any authorization server, by its SMART configuration. */
+export class App {
+  readonly #fhir: string;
+  readonly client: oauth.Client;
+  readonly #redirectUri: string;
+  readonly #verifier = oauth.generateRandomCodeVerifier();
+
+  constructor(fhir: string, clientId: string, redirectUri: string) {
+    this.#fhir = fhir;
+    this.client = { client_id: clientId };
+    this.#redirectUri = redirectUri;
+  }
+
+  async server(): Promise<oauth.AuthorizationServer> {
+    const answer = await fetch(`${this.#fhir}/.well-known/smart-configuration`);
+    return (await answer.json()) as oauth.AuthorizationServer;
+  }
+
+  async url(parameters: Record<string, string> = {}): Promise<string> {
+    const url = new URL((await this.server()).authorization_endpoint!);
+    const all = {
+      response_type: 'code',
+      client_id: this.client.client_id,
+      redirect_uri: this.#redirectUri,
+      scope: EVERYTHING,
+      state: 'of-the-app',
+      aud: this.#fhir,
+      code_challenge: await oauth.calculatePKCECodeChallenge(this.#verifier),
+      code_challenge_method: 'S256',
+      ...parameters,
+    };
+    for (const [name, value] of Object.entries(all)) url.searchParams.set(name, value);
+    return url.href;
+  }
+
+  async tokens(callback: string): Promise<oauth.TokenEndpointResponse> {
+    const server = await this.server();
+    const parameters = oauth.validateAuthResponse(server, this.client, new URL(callback), 'of-the-app');
+    const response = await oauth.authorizationCodeGrantRequest(
+      ...([server, this.client, oauth.None(), parameters, this.#redirectUri, this.#verifier] as const),
+      insecure,
+    );
+    return oauth.processAuthorizationCodeResponse(server, this.client, response);
+  }
+
+  async refresh(token: string): Promise<oauth.TokenEndpointResponse> {
+    const server = await this.server();
+    const response = await oauth.refreshTokenGrantRequest(
+      ...([server, this.client, oauth.None(), token] as const),
+      insecure,
+    );
+    return oauth.processRefreshTokenResponse(server, this.client, response);
+  }
+
+  async revoke(token: string): Promise<number> {
+    const server = await this.server();
+    const request = oauth.revocationRequest(server, this.client, oauth.None(), token, insecure);
+    return (await request).status;
+  }
+}
+
+/** Signs in at the EHR's own portal. @returns what its app has then: an id_token, and an access token of the EHR */
+export async function portal(
+  ehr: ForeignEhr,
+  journey: Journey,
+  account: string,
+  client = 'portal',
+): Promise<oauth.TokenEndpointResponse> {
+  const app = new App(ehr.fhirBaseUrl, client, PORTAL);
+  const page = await journey.open(await app.url());
+  const done = page.html === '' ? page : await journey.submit(page, [['account', account]]);
+  return app.tokens(done.url);
+}
+
+/** Presses Allow. @param without scopes that are unticked */
+export function allow(journey: Journey, consent: Page, without: string[] = []): Promise<Page> {
+  const boxes = ticked(consent).filter((scope) => !without.includes(scope));
+  return journey.submit(consent, [
+    ...boxes.map((scope): [string, string] => ['scope', scope]),
+    ['step', 'allow'],
+  ]);
+}

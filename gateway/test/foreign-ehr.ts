@@ -1,0 +1,324 @@
+/** An EHR that is not ours: oidc-provider on a port of its own, and a small FHIR server over records of the demonstration. */
+import type { Bundle, Patient, Resource } from 'fhir/r4.js';
+import {
+  createLocalJWKSet,
+  exportJWK,
+  generateKeyPair,
+  jwtVerify,
+  SignJWT,
+  type JWK,
+  type JWTPayload,
+} from 'jose';
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
+import { freePort } from './setup/free-port.ts';
+
+/** Somebody who can sign in at the EHR, and whose record opens then. */
+export interface EhrAccount {
+  name?: string;
+  fhirUser: string;
+  patient?: string;
+}
+
+export interface ForeignEhr {
+  issuer: string;
+  fhirBaseUrl: string;
+  /** Our clients at this EHR, for tenant files, by the way they say who they are. */
+  clients: Record<'key' | 'secret' | 'public', Record<string, unknown> & { client_id: string }>;
+  accounts: Map<string, EhrAccount>;
+  /** What it serves; `fhir-down` leaves its authorization server as it is. */
+  mode: 'up' | 'down' | 'failing' | 'fhir-down';
+  /** Whether it looks at an `id_token_hint`; oidc-provider then wants one of the same client. */
+  hints: 'ignored' | 'own client';
+  /** Seconds that its access tokens live. */
+  lifetime: number;
+  /** Changes the answer of the token endpoint before it is sent. */
+  tokenAnswer: ((body: Record<string, unknown>) => void | Promise<void>) | undefined;
+  /** Method and path of every request, without its query. */
+  seen: string[];
+  /** The query of the last authorization request. */
+  asked: URLSearchParams;
+  /** Signs claims by the EHR's key, or by another. */
+  sign(claims: JWTPayload, options?: { foreign?: boolean; typ?: string }): Promise<string>;
+  provider: Provider;
+  close(): Promise<void>;
+}
+
+/** Where apps of the EHR live that are not the gateway. */
+export const PORTAL = 'http://127.0.0.1:9/portal';
+export const EHR_SECRET = 'the-gateway-s secret: at+this/EHR';
+export const CLINICIAN = 'clinician-1';
+const SCOPES = 'openid fhirUser profile offline_access launch/patient patient/*.read patient/*.rs';
+const DATA_SCOPES = 'launch/patient patient/*.read patient/*.rs patient/ImagingStudy.rs system/Patient.read';
+
+/**
+ * @param redirectUris where the gateway's independent tenants want the browser back
+ * @param records files of `gateway/demo/patients` without `.json`
+ */
+export async function foreignEhr(
+  redirectUris: readonly string[],
+  records: readonly string[] = ['helen-castellanos', 'maria-alvarez', 'hospital'],
+): Promise<ForeignEhr> {
+  const port = await freePort();
+  // Another name than the gateway's 127.0.0.1: another site, as a real EHR is.
+  const issuer = `http://localhost:${port}`;
+  const fhirBaseUrl = `${issuer}/fhir`;
+  const own = await generateKeyPair('RS256', { extractable: true });
+  const foreign = await generateKeyPair('RS256', { extractable: true });
+  const gateway = await generateKeyPair('ES384', { extractable: true });
+  const jwk: JWK = { ...(await exportJWK(gateway.publicKey)), kid: 'gateway', alg: 'ES384', use: 'sig' };
+  const jwkPrivate = { ...(await exportJWK(gateway.privateKey)), kid: 'gateway', alg: 'ES384' };
+  const signing = { ...(await exportJWK(own.privateKey)), kid: 'ehr', use: 'sig' };
+  const publicKeys = createLocalJWKSet({ keys: [{ ...(await exportJWK(own.publicKey)), kid: 'ehr' }] });
+  const resources = records.flatMap((name) => {
+    const text = readFileSync(join(import.meta.dirname, '../demo/patients', `${name}.json`), 'utf8');
+    return ((JSON.parse(text) as Bundle).entry ?? []).map(({ resource }) => resource!);
+  });
+  const patients = resources.filter((one): one is Patient => one.resourceType === 'Patient');
+  const accounts = new Map<string, EhrAccount>(
+    patients.map(({ id }) => [`user-of-${id}`, { fhirUser: `Patient/${id}`, patient: id! }]),
+  );
+  accounts.set(CLINICIAN, { fhirUser: 'Practitioner/demo-dr-okafor', patient: patients[0]!.id! });
+
+  const ours = {
+    redirect_uris: [...redirectUris],
+    grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
+    response_types: ['code' as const],
+  };
+  const app = {
+    redirect_uris: [PORTAL],
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code' as const],
+    token_endpoint_auth_method: 'none' as const,
+  };
+  const provider: Provider = new Provider(issuer, {
+    clients: [
+      {
+        ...ours,
+        client_id: 'gateway-key',
+        token_endpoint_auth_method: 'private_key_jwt',
+        jwks: { keys: [jwk] },
+      } as never,
+      { ...ours, client_id: 'gateway-secret', client_secret: EHR_SECRET },
+      {
+        ...ours,
+        client_id: 'gateway-public',
+        token_endpoint_auth_method: 'none',
+        grant_types: app.grant_types,
+      },
+      { ...app, client_id: 'portal' },
+      { ...app, client_id: 'jwt-portal' },
+    ],
+    jwks: { keys: [signing as never] },
+    scopes: ['openid', 'offline_access'],
+    claims: { openid: ['sub'], fhirUser: ['fhirUser'], profile: ['name'] },
+    conformIdTokenClaims: false,
+    enabledJWA: { clientAuthSigningAlgValues: ['ES384', 'RS384'] },
+    pkce: { required: (_ctx, client) => client.grantTypeAllowed('authorization_code') },
+    cookies: { keys: ['the EHR’s own'] },
+    routes: {
+      authorization: '/authorize',
+      token: '/token',
+      introspection: '/introspect',
+      revocation: '/revoke',
+      jwks: '/jwks',
+    },
+    ttl: {
+      AccessToken: () => self.lifetime,
+      Grant: 3600,
+      IdToken: 600,
+      Interaction: 600,
+      Session: 3600,
+      RefreshToken: 3600,
+      ClientCredentials: 300,
+    },
+    extraParams: ['aud', 'launch'],
+    // It trusts its apps: what they ask for they have.
+    loadExistingGrant: async (ctx) => {
+      const grant = new provider.Grant({
+        accountId: ctx.oidc.session!.accountId!,
+        clientId: ctx.oidc.client!.clientId,
+      });
+      grant.addOIDCScope(SCOPES);
+      grant.addResourceScope(fhirBaseUrl, DATA_SCOPES);
+      await grant.save();
+      return grant;
+    },
+    issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    findAccount: (_ctx, id) => {
+      const account = accounts.get(id);
+      if (!account) return undefined;
+      const fhirUser = `${fhirBaseUrl}/${account.fhirUser}`;
+      return {
+        accountId: id,
+        claims: () => ({ sub: id, fhirUser, ...(account.name && { name: account.name }) }),
+      };
+    },
+    extraTokenClaims: (_ctx, token) => {
+      const account = token.kind === 'AccessToken' ? accounts.get(token.accountId) : undefined;
+      return account?.patient === undefined ? undefined : { patient: account.patient };
+    },
+    interactions: { url: (_ctx, { uid }) => `/interaction/${uid}` },
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      revocation: { enabled: true },
+      introspection: {
+        enabled: true,
+        allowedPolicy: (_ctx, client) => client.clientId.startsWith('gateway'),
+      },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => fhirBaseUrl,
+        useGrantedResource: () => true,
+        getResourceServerInfo: (_ctx, _resource, client) => ({
+          scope: DATA_SCOPES,
+          audience: fhirBaseUrl,
+          accessTokenFormat: client.clientId === 'jwt-portal' ? 'jwt' : 'opaque',
+          jwt: { sign: { alg: 'RS256' } },
+        }),
+      },
+    },
+  });
+  provider.use(async (ctx: KoaContextWithOIDC, next: () => Promise<void>) => {
+    await next();
+    if (ctx.path !== '/token' || ctx.status !== 200) return;
+    const body = ctx.body as Record<string, unknown>;
+    const patient = accounts.get(ctx.oidc.entities.AccessToken?.accountId ?? '')?.patient;
+    if (patient !== undefined) body['patient'] = patient;
+    await self.tokenAnswer?.(body);
+  });
+  const oidc = provider.callback();
+
+  const server = createServer((request, response) => {
+    void answer(request, response).catch((error: unknown) => {
+      response.writeHead(500, { 'content-type': 'text/plain' }).end(String(error));
+    });
+  });
+  await new Promise<void>((done) => server.listen(port, '127.0.0.1', done));
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url!, issuer);
+    self.seen.push(`${request.method} ${url.pathname}`);
+    const fhir = url.pathname.startsWith('/fhir/');
+    if (self.mode === 'down' || (self.mode === 'fhir-down' && fhir)) return void request.socket.destroy();
+    if (self.mode === 'failing') return send(response, 503, {});
+    if (url.pathname === '/fhir/.well-known/smart-configuration')
+      return send(response, 200, configuration(issuer));
+    if (fhir) return serve(request, url, response);
+    if (url.pathname.startsWith('/interaction/')) return signIn(request, response);
+    if (url.pathname === '/authorize') {
+      self.asked = new URLSearchParams(url.searchParams);
+      if (self.hints === 'ignored') url.searchParams.delete('id_token_hint');
+      request.url = url.pathname + url.search;
+    }
+    await oidc(request, response);
+  }
+
+  /** The EHR's own sign-in page. */
+  async function signIn(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method === 'GET') {
+      const buttons = [...accounts.keys()].map((id) => `<button name="account" value="${id}">${id}</button>`);
+      response.writeHead(200, { 'content-type': 'text/html' });
+      return void response.end(
+        `<title>EHR</title><form method="post" action="${request.url}">${buttons.join('')}<button name="account" value="">No</button></form>`,
+      );
+    }
+    const accountId = new URLSearchParams(await text(request)).get('account');
+    const result = accountId
+      ? { login: { accountId } }
+      : { error: 'access_denied', error_description: 'The user said no.' };
+    response.writeHead(303, { location: await provider.interactionResult(request, response, result) }).end();
+  }
+
+  async function serve(request: IncomingMessage, url: URL, response: ServerResponse): Promise<void> {
+    const token = (request.headers.authorization ?? '').replace(/^Bearer /, '');
+    const reach = await patientOf(token);
+    if (reach === undefined) return send(response, 401, {});
+    const visible = resources.filter((one) => !isOthers(one, reach));
+    const [, type, id] = /^\/fhir\/([A-Za-z]+)(?:\/([^/]+))?$/.exec(url.pathname) ?? [];
+    const matches = visible.filter(
+      (one) =>
+        one.resourceType === type &&
+        (id === undefined || one.id === id) &&
+        url.searchParams.getAll('_id').every((ids) => ids.split(',').includes(one.id!)),
+    );
+    if (id !== undefined) return matches[0] ? send(response, 200, matches[0]) : send(response, 404, {});
+    const entry = matches.map((resource) => ({ resource, search: { mode: 'match' } }));
+    send(response, 200, { resourceType: 'Bundle', type: 'searchset', total: entry.length, entry });
+  }
+
+  /** The patient whom a token opens, `any` for a backend's; undefined for one that opens nothing. */
+  async function patientOf(token: string): Promise<string | undefined> {
+    if (await provider.ClientCredentials.find(token)) return 'any';
+    const opaque = await provider.AccessToken.find(token);
+    if (opaque?.isValid) return (opaque.extra as { patient?: string } | undefined)?.patient;
+    const signed = await jwtVerify(token, publicKeys, { issuer }).catch(() => undefined);
+    return signed?.payload['patient'] as string | undefined;
+  }
+
+  const self: ForeignEhr = {
+    ...{ issuer, fhirBaseUrl, accounts, provider },
+    clients: {
+      key: { client_id: 'gateway-key', jwk, jwkPrivate },
+      secret: { client_id: 'gateway-secret', client_secret: EHR_SECRET },
+      public: { client_id: 'gateway-public' },
+    },
+    mode: 'up',
+    hints: 'ignored',
+    lifetime: 3600,
+    tokenAnswer: undefined,
+    seen: [],
+    asked: new URLSearchParams(),
+    sign: (claims, { foreign: byAnother = false, typ = 'JWT' } = {}) =>
+      new SignJWT({ iss: issuer, iat: now(), exp: now() + 600, ...claims })
+        .setProtectedHeader({ alg: 'RS256', kid: 'ehr', typ })
+        .sign((byAnother ? foreign : own).privateKey),
+    close: () =>
+      new Promise((done) => {
+        server.close(() => done());
+        server.closeAllConnections();
+      }),
+  };
+  return self;
+}
+
+const now = () => Math.floor(Date.now() / 1000);
+
+const configuration = (url: string) => ({
+  issuer: url,
+  jwks_uri: `${url}/jwks`,
+  authorization_endpoint: `${url}/authorize`,
+  token_endpoint: `${url}/token`,
+  introspection_endpoint: `${url}/introspect`,
+  revocation_endpoint: `${url}/revoke`,
+  authorization_response_iss_parameter_supported: true,
+  grant_types_supported: ['authorization_code', 'client_credentials'],
+  scopes_supported: SCOPES.split(' '),
+  code_challenge_methods_supported: ['S256'],
+  capabilities: ['launch-standalone', 'client-public', 'sso-openid-connect', 'permission-offline'],
+});
+
+/** Whether a resource is another patient's. */
+function isOthers(resource: Resource, patient: string): boolean {
+  if (patient === 'any') return false;
+  if (resource.resourceType === 'Patient') return resource.id !== patient;
+  const { subject, patient: of } = resource as {
+    subject?: { reference?: string };
+    patient?: { reference?: string };
+  };
+  const reference = (subject ?? of)?.reference;
+  return reference !== undefined && reference !== `Patient/${patient}`;
+}
+
+function send(response: ServerResponse, status: number, json: object): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(json));
+}
+
+async function text(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+}
