@@ -12,7 +12,8 @@ import type { Keys } from './keys.ts';
 import type { LaunchContexts } from './launch.ts';
 import { launchContexts } from './launch.ts';
 import { page, pageHeaders } from './page.ts';
-import { FEATURES, FIXED, PATHS } from './settings.ts';
+import { FEATURES, FIXED } from './provider-settings.ts';
+import { PATHS } from './settings.ts';
 import type { State } from './state.ts';
 
 /** The authorization server of one tenant. */
@@ -189,18 +190,6 @@ async function requireLaunch(
     return;
   }
   if (!(await contexts.find(id))) throw new errors.InvalidRequest('the launch is not known or has expired');
-}
-
-/**
- * OpenID Connect drops `offline_access` without `prompt=consent`; consent is asked for here in any case, so it is said
- * in the app's name.
- * @param path of the authorization endpoint, with its query
- */
-export function askingForConsent(path: string): string {
-  const [endpoint, query = ''] = path.split('?', 2) as [string, string?];
-  const parameters = new URLSearchParams(query);
-  const offline = parameters.get('scope')?.split(' ').includes('offline_access');
-  return offline && !parameters.has('prompt') ? `${endpoint}?${query}&prompt=consent` : path;
 }
 
 /** The launch context in the token answer, SMART App Launch 2.2 §4.1.6. */

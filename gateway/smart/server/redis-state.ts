@@ -69,7 +69,7 @@ export function redisState({ client }: SharedRedis, { seal, open }: Sealer, now:
               .expire(grant, expiresIn + GRACE_SECONDS, 'GT');
         }
         const [first] = await required(committed(change));
-        if (name === ONCE && first === 0) throw taken();
+        if (name === ONCE && first === 0) throw await taken();
       },
       find: (id) => read(key(id), id),
       async findByUid(uid) {
@@ -82,7 +82,7 @@ export function redisState({ client }: SharedRedis, { seal, open }: Sealer, now:
         return undefined; // there is no device flow
       },
       async consume(id) {
-        if ((await required(client.eval(CONSUME, 1, key(id), seconds()))) !== 1) throw used();
+        if ((await required(client.eval(CONSUME, 1, key(id), seconds()))) !== 1) throw await used();
       },
       async destroy(id) {
         await required(committed(client.multi().del(key(id)).zrem(rows, key(id))));

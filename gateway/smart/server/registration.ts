@@ -1,4 +1,3 @@
-import { errors } from 'oidc-provider';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { TenantServer } from './provider.ts';
@@ -66,6 +65,7 @@ export async function register(
     await provider.Client.find(client.client_id);
   } catch (error) {
     await clients.destroy(client.client_id);
+    const { errors } = await import('oidc-provider');
     if (!(error instanceof errors.OIDCProviderError)) throw error;
     return refused(400, error.error, error.error_description ?? 'the metadata cannot be used');
   }

@@ -16,7 +16,6 @@ import { tenantKeys } from './keys.ts';
 import { ownConfiguration } from './own-configuration.ts';
 import { describe } from './own-token.ts';
 import type { TenantServer } from './provider.ts';
-import { tenantServer } from './provider.ts';
 import type { ShareKeys } from './shared-keys.ts';
 import type { State } from './state.ts';
 import { sqliteState } from './state.ts';
@@ -103,6 +102,8 @@ export function authorizationServer(deps: AuthorizationServerDeps): Authorizatio
         ? delegation({ outside: deps.outside, tenant, config, baseUrl, state, keys, onError: told })
         : undefined;
     const identify = delegated?.identify ?? demonstrated;
+    // `oidc-provider` is loaded by who needs it: it is large, and warns of some versions of Node.
+    const { tenantServer } = await import('./provider.ts');
     const server = tenantServer(tenant, {
       ...{ baseUrl, state, keys, identify, registration, onError: told },
     });

@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
-import { errors } from 'oidc-provider';
 
 /**
  * What the authorization servers of all tenants remember: a SQLite table here, Redis (`redis-state.ts`) when several
@@ -89,7 +88,7 @@ export function sqliteState(file: string, now: () => number): State {
         const expires = expiresIn === undefined ? null : seconds() + expiresIn;
         const links = [payload.grantId ?? null, payload.uid ?? null];
         const { changes } = write.run(tenant, name, key(id), written(name, payload), ...links, expires);
-        if (changes === 0) throw taken();
+        if (changes === 0) throw await taken();
       },
       async find(id) {
         return readRow(find.get(tenant, name, key(id), seconds() - GRACE_SECONDS), id);
@@ -102,7 +101,7 @@ export function sqliteState(file: string, now: () => number): State {
       },
       async consume(id) {
         const { changes } = consume.run(seconds(), tenant, name, key(id));
-        if (changes === 0) throw used();
+        if (changes === 0) throw await used();
       },
       async destroy(id) {
         destroy.run(tenant, name, key(id));
@@ -136,5 +135,12 @@ export function readRow(row: Row | undefined, id?: string): AdapterPayload | und
   return payload;
 }
 
-export const used = () => new errors.InvalidGrant('already used');
-export const taken = () => new errors.InvalidClientAuth('client assertion tokens must only be used once');
+export async function used(): Promise<Error> {
+  const { errors } = await import('oidc-provider');
+  return new errors.InvalidGrant('already used');
+}
+
+export async function taken(): Promise<Error> {
+  const { errors } = await import('oidc-provider');
+  return new errors.InvalidClientAuth('client assertion tokens must only be used once');
+}

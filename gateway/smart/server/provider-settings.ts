@@ -1,0 +1,64 @@
+import type { Configuration } from 'oidc-provider';
+import { errors } from 'oidc-provider';
+import { escaped, page, pageHeaders } from './page.ts';
+import { LIFETIMES, PATHS } from './settings.ts';
+
+/** SMART App Launch 2.2 asymmetric clients sign with ES384 or RS384; never an HMAC. */
+const CLIENT_ALGORITHMS = ['ES384', 'RS384', 'ES256', 'RS256'] as const;
+
+/** What is the same for all tenants. */
+export const FIXED: Configuration = {
+  routes: { ...PATHS },
+  scopes: ['openid', 'offline_access'],
+  claims: { openid: ['sub'], fhirUser: ['fhirUser'], profile: ['name'] },
+  responseTypes: ['code'],
+  clientAuthMethods: ['none', 'private_key_jwt', 'client_secret_basic', 'client_secret_post'],
+  enabledJWA: {
+    clientAuthSigningAlgValues: [...CLIENT_ALGORITHMS],
+    idTokenSigningAlgValues: ['RS256', 'RS384', 'ES384'],
+  },
+  pkce: { required: () => true },
+  ttl: { ...LIFETIMES },
+  allowOmittingSingleRegisteredRedirectUri: false,
+  conformIdTokenClaims: false,
+  // No cookie counts at the endpoints that scripts may call (SM-13).
+  clientBasedCORS: () => true,
+  issueRefreshToken: async (_ctx, client, source) =>
+    client.grantTypeAllowed('refresh_token') &&
+    (source.scopes.has('offline_access') || source.scopes.has('online_access')),
+  // SMART App Launch 2.2 §4.6: online access ends with the session.
+  expiresWithSession: async (_ctx, source) =>
+    source.scopes.has('online_access') && !source.scopes.has('offline_access'),
+  // A grant is one consent with one patient: none is ever taken up by another authorization.
+  loadExistingGrant: async (ctx) => {
+    const grantId = ctx.oidc.result?.consent?.grantId;
+    return grantId ? ctx.oidc.provider.Grant.find(grantId) : undefined;
+  },
+  async assertJwtClientAuthClaimsAndHeader(_ctx, claims) {
+    // SMART App Launch 2.2 §5.3.1: no more than five minutes in the future.
+    if ((claims['exp'] as number) > Date.now() / 1000 + 300 + 15) {
+      throw new errors.InvalidClientAuth('the client assertion lives longer than five minutes');
+    }
+    if (claims['sub'] !== claims['iss']) throw new errors.InvalidClientAuth('sub must be the client_id');
+  },
+  renderError(ctx, out) {
+    const text = out.error_description ?? out.error;
+    ctx.set(pageHeaders());
+    ctx.body = page('This did not work', `<p>${escaped(text)}<p>Go back to the app and start again.`);
+  },
+};
+
+/** What of OpenID Connect is on in every tenant. */
+export const FEATURES = {
+  devInteractions: { enabled: false },
+  dPoP: { enabled: false }, // the resource server does not check proofs
+  pushedAuthorizationRequests: { enabled: false },
+  rpInitiatedLogout: { enabled: false },
+  userinfo: { enabled: false }, // ours, which takes tokens with an audience
+  clientCredentials: { enabled: true },
+  revocation: {
+    enabled: true,
+    allowedPolicy: (_ctx: unknown, client: { clientId: string }, token: { clientId?: string }) =>
+      token.clientId === client.clientId,
+  },
+} satisfies Configuration['features'];
