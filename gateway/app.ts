@@ -23,10 +23,11 @@ import { COMPRESSED, CORS, CORS_ANSWER, SECURITY_HEADERS } from './http-headers.
 import type { Limits } from './limits.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { metrics, observeRequests, requestId } from './observe.ts';
-import { playground, startPage } from './pages.ts';
+import { playground } from './playground/playground.ts';
 import type { Authorizer } from './smart/authorize.ts';
 import type { Capabilities } from './smart/capability-admission.ts';
 import { discoveryRoutes, protectedResourceRoutes } from './smart/discovery-routes.ts';
+import { startPage } from './start-page.ts';
 import type { Tenants } from './tenants.ts';
 import { viewerFiles } from './viewer-files.ts';
 import { addLinkHeaders, wadoLinkRoutes, type OpenStudies } from './wado-links.ts';

@@ -13,7 +13,7 @@ import { demoSecret } from './demo/secret.ts';
 import { patientDirectory } from './directory.ts';
 import { fetchThrough, guardedDispatcher } from './guarded-dispatcher.ts';
 import { logger, metrics } from './observe.ts';
-import { readyMadeCommand } from './ready-made.ts';
+import { readyMadeCommands } from './ready-made.ts';
 import { readSettings, SettingsError } from './settings.ts';
 import { openRedis } from './shared/redis.ts';
 import { sharedState } from './shared/shared-state.ts';
@@ -175,7 +175,8 @@ async function main(): Promise<void> {
       );
   };
   await app.listen({ host, port });
-  if (process.env['NODE_ENV'] !== 'production') greet(baseUrl);
+  const demonstrates = tenants.all.some(({ key }) => key === 'demo');
+  if (process.env['NODE_ENV'] !== 'production') greet(baseUrl, demonstrates ? demo.secret : undefined);
 }
 
 /** As long as Kubernetes waits, less a little. */
@@ -198,15 +199,17 @@ function demoProgress(): (done: number, total: number, label: string) => void {
   };
 }
 
-function greet(baseUrl: string): void {
+/** @param secretFile of the demonstration, where it is served */
+function greet(baseUrl: string, secretFile: string | undefined): void {
   console.log(`
 SMART Imaging Gateway
   Start page  ${baseUrl}/
-  Viewer      ${baseUrl}/app/
-  GraphQL     ${baseUrl}/demo/playground
+  Viewer      ${baseUrl}/app/`);
+  if (secretFile === undefined) return;
+  console.log(`  Playground  ${baseUrl}/demo/playground
 
-A first request:
-${readyMadeCommand(baseUrl)}
+A token, and a first request:
+${readyMadeCommands(baseUrl, secretFile)}
 `);
 }
 

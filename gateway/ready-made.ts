@@ -15,8 +15,12 @@ export const READY_MADE = {
   variables: { id: DEMO_PATIENT },
 } as const;
 
-/** The request as a shell command. */
-export function readyMadeCommand(baseUrl: string): string {
-  const body = JSON.stringify(READY_MADE);
-  return `curl -s ${baseUrl}/demo/graphql -H 'content-type: application/json' --data '${body}'`;
+/**
+ * Two shell commands: a token by `client_credentials`, and the request with it.
+ * @param secretFile of the demonstration's backend client; the command reads it, its content is said nowhere
+ */
+export function readyMadeCommands(baseUrl: string, secretFile: string): string {
+  const file = secretFile.replaceAll("'", `'\\''`);
+  return `TOKEN=$(curl -s -u "demo-analyst:$(cat '${file}')" -d 'grant_type=client_credentials&scope=system/*.rs' ${baseUrl}/demo/oauth/token | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
+curl -s ${baseUrl}/demo/graphql -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' --data '${JSON.stringify(READY_MADE)}'`;
 }

@@ -9,7 +9,12 @@ const shipped = fileURLToPath(new URL('./tenants', import.meta.url));
 const patients = fileURLToPath(new URL('./demo/patients', import.meta.url));
 const base: TenantSettings = {
   directory: shipped,
-  environment: { DEMO_IMAGES: '/data/demo/images' },
+  environment: {
+    DEMO_IMAGES: '/data/demo/images',
+    DEMO_SECRET: 'made once for each installation',
+    DEMO_PLAYGROUND_URL: 'http://localhost:4000/demo/playground',
+    VIEWER_URL: 'http://localhost:4000/app/',
+  },
   demo: { images: '/data/demo/images', patients },
   mockAllowed: true,
   dynamic: true,

@@ -1,7 +1,8 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 import { freePort } from './setup/free-port.ts';
 
@@ -47,10 +48,11 @@ test('SIGTERM while the images are made: it ends at once, and the next start is 
   }
   child.kill('SIGTERM');
   expect(await ended).toBe(0);
-  expect(readdirSync(join(directory, 'data', 'demo'))).toEqual([expect.stringMatching(/building/)]);
+  const made = readdirSync(join(directory, 'data', 'demo')).filter((name) => name !== 'secret');
+  expect(made).toEqual([expect.stringMatching(/building/)]);
 }, 20_000);
 
-test('starts, answers /dyn, and on SIGTERM finishes what was begun', async () => {
+test('starts, says how to get a token and data, answers /dyn, and on SIGTERM finishes what was begun', async () => {
   const port = await freePort();
   const env = environment({ PORT: String(port), DYN_ALLOWED_HOSTS: 'pacs.invalid' });
   const child = spawn(process.execPath, [program], { env });
@@ -62,8 +64,22 @@ test('starts, answers /dyn, and on SIGTERM finishes what was begun', async () =>
   try {
     for (let i = 0; i < 300 && !output.includes('listening'); i++)
       await new Promise((r) => setTimeout(r, 100));
-    expect(output).toContain('A first request:');
-    expect(readdirSync(join(directory, 'data', 'demo'))).toEqual(['images']);
+    const [, token, first] = /a first request:\n(TOKEN=.+)\n(curl .+)\n/.exec(output) ?? [];
+    // Of a part that only tenants with a server of their own need.
+    expect(output).not.toContain('oidc-provider');
+    expect(readdirSync(join(directory, 'data', 'demo'))).toEqual(['images', 'secret']);
+    const secret = readFileSync(join(directory, 'data', 'demo', 'secret'), 'utf8');
+
+    // The two lines as a newcomer pastes them.
+    const shell = `${token}\necho $TOKEN\n${first}\n`;
+    const { stdout } = await promisify(execFile)('sh', ['-c', shell]);
+    const [bearer, answer] = stdout.split('\n') as [string, string];
+    const { data, errors } = JSON.parse(answer) as { data: { Patient: object }; errors?: unknown };
+    expect(errors).toBeUndefined();
+    for (const [list, found] of Object.entries(data.Patient)) expect([list, found]).not.toEqual([list, []]);
+    expect(output).not.toContain(secret);
+    expect(output).not.toContain(bearer);
+    expect((await fetch(`${url}/demo/fhir/ImagingStudy`)).status).toBe(401);
 
     const configuration = {
       authorization: { type: 'mock', disableAuthzChecks: true },
@@ -80,10 +96,10 @@ test('starts, answers /dyn, and on SIGTERM finishes what was begun', async () =>
     expect((await fetch(`${url}/dyn/${encoded}/dicomweb/studies`)).status).toBe(502);
     expect(output).not.toContain(encoded);
 
-    const answer = fetch(`${url}/demo/fhir/ImagingStudy?patient=87a339d0-8cae-418e-89c7-8651e6aab3c6`);
+    const begun = fetch(`${url}/open/fhir/ImagingStudy?patient=87a339d0-8cae-418e-89c7-8651e6aab3c6`);
     await new Promise((done) => setTimeout(done, 5));
     child.kill('SIGTERM');
-    expect((await answer).status).toBe(200);
+    expect((await begun).status).toBe(200);
     expect(await ended).toBe(0);
   } finally {
     child.kill('SIGKILL');

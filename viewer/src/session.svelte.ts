@@ -5,12 +5,16 @@ import {
   refresh,
   revoke,
   smartServer,
+  takePending,
   type Grant,
+  type Pending,
   type SmartServer,
 } from './smart-launch.ts';
 
 /** Seconds before its end at which a token is not used any more. */
 const MARGIN_SECONDS = 20;
+/** In the address after signing out. */
+const LEFT = 'signed-out';
 
 /**
  * Where the page is and by what right: which gateway, tenant, patient and study, kept in the address so that a link
@@ -25,6 +29,8 @@ export class Session {
   /** `opening` until the server has said whether a token is needed. */
   phase = $state<'opening' | 'signed-out' | 'ready'>('opening');
   problem = $state<string>();
+  /** Whether the user has just signed out: then nothing begins by itself. */
+  left = $state(false);
   #server = $state.raw<SmartServer>({});
   #grant = $state.raw<Grant>();
   #refreshing: Promise<Grant | undefined> | undefined;
@@ -54,18 +60,27 @@ export class Session {
     return this.#grant?.patient === undefined;
   }
 
-  /** Finds out whether a token is needed, and takes one that the browser came back with. */
+  /**
+   * Finds out whether a token is needed, takes one that the browser came back with, and goes to get one otherwise. Where
+   * that did not work, or the user has signed out, it is the user who begins.
+   */
   async open(): Promise<void> {
     this.phase = 'opening';
     this.problem = undefined;
     const address = new URL(window.location.href);
     try {
-      if (isAnswer(address)) await this.#comeBack(address);
+      const pending = isAnswer(address) ? this.#comeBack(address) : undefined;
       this.#server = await smartServer(this.#fhirBase);
-      const needsToken = this.#server.authorization_endpoint !== undefined;
+      if (pending) this.#take(await completeLaunch(this.#server, address, pending));
+      if (this.#grant || !this.signInPossible) {
+        this.phase = 'ready';
+        return;
+      }
+      this.left = address.searchParams.has(LEFT);
       const launch = address.searchParams.get('launch') ?? undefined;
-      if (needsToken && !this.#grant && launch) return await this.signIn(launch);
-      this.phase = needsToken && !this.#grant ? 'signed-out' : 'ready';
+      // In place of this page: one step back leads to where the user came from, not to here and forth again.
+      if (!this.left) return window.location.replace(await this.#signInAt(launch));
+      this.phase = 'signed-out';
     } catch (error) {
       this.problem = error instanceof Error ? error.message : String(error);
       this.phase = 'signed-out';
@@ -73,10 +88,8 @@ export class Session {
   }
 
   /** Sends the browser to the authorization server. */
-  async signIn(launch?: string): Promise<void> {
-    const redirectUri = `${this.gateway}app/`;
-    const page = { fhirBase: this.#fhirBase, redirectUri, returnTo: this.#query().toString() };
-    window.location.assign(await beginLaunch(this.#server, { ...page, ...(launch && { launch }) }));
+  async signIn(): Promise<void> {
+    window.location.assign(await this.#signInAt());
   }
 
   /** Gives the token back and leaves the page, and with it everything that it holds in memory. */
@@ -85,7 +98,7 @@ export class Session {
     this.#grant = undefined;
     this.phase = 'signed-out';
     if (grant) await revoke(this.#server, grant).catch(() => undefined);
-    window.location.assign(`?${new URLSearchParams({ tenant: this.tenant })}`);
+    window.location.assign(`?${new URLSearchParams({ tenant: this.tenant, [LEFT]: '' })}`);
   }
 
   /** Headers that go with every request for data; renews a token that is about to end. */
@@ -117,6 +130,12 @@ export class Session {
     history.pushState(null, '', `?${this.#query()}`);
   }
 
+  #signInAt(launch?: string): Promise<URL> {
+    const redirectUri = `${this.gateway}app/`;
+    const page = { fhirBase: this.#fhirBase, redirectUri, returnTo: this.#query().toString() };
+    return beginLaunch(this.#server, { ...page, ...(launch && { launch }) });
+  }
+
   get #fhirBase(): string {
     return `${this.gateway}${encodeURIComponent(this.tenant)}/fhir`;
   }
@@ -128,16 +147,21 @@ export class Session {
     return query;
   }
 
-  async #comeBack(address: URL): Promise<void> {
+  /** Where the page was before the browser went to sign in. */
+  #comeBack(address: URL): Pending {
     // The code is used once and must not stay in the history.
     history.replaceState(null, '', address.pathname);
-    const { grant, returnTo } = await completeLaunch(address);
-    this.#read(new URLSearchParams(returnTo));
+    const pending = takePending(address);
+    this.#read(new URLSearchParams(pending.returnTo));
+    history.replaceState(null, '', `?${this.#query()}`);
+    return pending;
+  }
+
+  #take(grant: Grant): void {
     this.#grant = grant;
-    if (grant.patient !== undefined && grant.patient !== this.patient) {
-      this.patient = grant.patient;
-      this.study = undefined;
-    }
+    if (grant.patient === undefined || grant.patient === this.patient) return;
+    this.patient = grant.patient;
+    this.study = undefined;
     history.replaceState(null, '', `?${this.#query()}`);
   }
 

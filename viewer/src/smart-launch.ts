@@ -11,7 +11,7 @@ export interface SmartServer {
 }
 
 /** What a launch needs to remember until the authorization server sends the browser back. */
-interface Pending {
+export interface Pending {
   fhirBase: string;
   redirectUri: string;
   verifier: string;
@@ -83,20 +83,25 @@ export function isAnswer({ searchParams }: URL): boolean {
 }
 
 /**
- * Ends a launch: takes the code to the server that the launch began at, and to no other.
- * @throws Error when the answer belongs to no launch of this browser tab, or access was refused
+ * What the launch remembers that this answer belongs to; once.
+ * @throws Error when it is no launch of this browser tab
  */
-export async function completeLaunch(
-  answer: URL,
-  storage: Storage = sessionStorage,
-): Promise<{ grant: Grant; returnTo: string }> {
-  const state = answer.searchParams.get('state')!;
-  const kept = storage.getItem(KEY + state);
-  storage.removeItem(KEY + state);
+export function takePending(answer: URL, storage: Storage = sessionStorage): Pending {
+  const key = KEY + answer.searchParams.get('state')!;
+  const kept = storage.getItem(key);
+  storage.removeItem(key);
   if (!kept) throw new Error('This sign-in was not begun in this tab. Please sign in again.');
-  const pending = JSON.parse(kept) as Pending;
-  const as = authorizationServer(await smartServer(pending.fhirBase), pending.fhirBase);
-  const parameters = oauth.validateAuthResponse(as, CLIENT, answer, state);
+  return JSON.parse(kept) as Pending;
+}
+
+/**
+ * Ends a launch: takes the code to the server that the launch began at.
+ * @param server the one of `pending.fhirBase`, and no other
+ * @throws Error when access was refused, or the answer is another server's
+ */
+export async function completeLaunch(server: SmartServer, answer: URL, pending: Pending): Promise<Grant> {
+  const as = authorizationServer(server, pending.fhirBase);
+  const parameters = oauth.validateAuthResponse(as, CLIENT, answer, answer.searchParams.get('state')!);
   const response = await oauth.authorizationCodeGrantRequest(
     as,
     CLIENT,
@@ -106,8 +111,7 @@ export async function completeLaunch(
     pending.verifier,
     insecureOnLocalhost(as),
   );
-  const tokens = await oauth.processAuthorizationCodeResponse(as, CLIENT, response);
-  return { grant: grantOf(tokens, pending.fhirBase), returnTo: pending.returnTo };
+  return grantOf(await oauth.processAuthorizationCodeResponse(as, CLIENT, response), pending.fhirBase);
 }
 
 /** A new token for the old one's refresh token; undefined where there is none or it is not taken any more. */

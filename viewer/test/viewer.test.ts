@@ -1,4 +1,4 @@
-/** The viewer in a real Chromium before the whole gateway: one request, a lit image, scrolling. */
+/** The viewer in a real Chromium before the whole gateway: sign-in, one request, a lit image, scrolling. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
@@ -24,8 +24,15 @@ afterAll(async () => {
   await gateway?.stop();
 });
 
-/** A page that tells of its errors and counts its GraphQL requests. */
-async function openPage(path: string): Promise<{ page: Page; graphql: string[]; errors: string[] }> {
+interface Opened {
+  page: Page;
+  /** Bodies of its GraphQL requests. */
+  graphql: string[];
+  errors: string[];
+}
+
+/** A page in a browser of its own that tells of its errors and counts its GraphQL requests. */
+async function openPage(path: string): Promise<Opened> {
   const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
   const graphql: string[] = [];
   const errors: string[] = [];
@@ -37,6 +44,15 @@ async function openPage(path: string): Promise<{ page: Page; graphql: string[]; 
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
   await page.goto(`${gateway.url}${path}`);
   return { page, graphql, errors };
+}
+
+/** The same in the demonstration, signed in with two clicks: a person, and their consent. */
+async function openAs(person: string, path = '/app/?tenant=demo'): Promise<Opened> {
+  const opened = await openPage(path);
+  await opened.page.getByRole('button', { name: person }).click();
+  await opened.page.getByRole('button', { name: 'Allow' }).click();
+  await opened.page.waitForURL(/\/app\/\?tenant=demo&patient=/);
+  return opened;
 }
 
 /** Share of the canvas that is not black, and the sum of its pixels as a fingerprint. */
@@ -57,7 +73,8 @@ async function canvas(page: Page): Promise<{ lit: number; sum: number }> {
 }
 
 test('a patient opens with one GraphQL request, an image is lit, and the series scrolls', async () => {
-  const { page, graphql, errors } = await openPage(`/app/?tenant=demo&patient=${PATIENT}`);
+  const { page, graphql, errors } = await openAs('Helen Marie Castellanos');
+  expect(page.url()).toBe(`${gateway.url}/app/?tenant=demo&patient=${PATIENT}`);
   const slider = page.getByRole('slider', { name: 'Image; arrow keys scroll' });
   await slider.waitFor({ timeout: 30_000 });
   await expect.poll(async () => (await canvas(page)).lit, { timeout: 30_000 }).toBeGreaterThan(0.05);
@@ -84,8 +101,49 @@ test('a patient opens with one GraphQL request, an image is lit, and the series 
   await page.close();
 }, 120_000);
 
+test('sign-in: what is asked for is said before; the keyboard is enough; signing out ends the token', async () => {
+  const { page, errors } = await openPage('/app/');
+  await page.screenshot({ path: join(shots, 'sign-in.png') });
+  await page.getByRole('button', { name: 'Samir Haddad' }).press('Enter');
+  await page.getByRole('heading', { name: 'Allow access?' }).waitFor();
+  const consent = await page.getByRole('main').innerText();
+  for (const said of ['The viewer', 'Samir Haddad', 'See everything in the record']) {
+    expect(consent).toContain(said);
+  }
+  await page.screenshot({ path: join(shots, 'consent.png') });
+  const asked = page.waitForRequest(/\/demo\/graphql$/);
+  await page.getByRole('button', { name: 'Allow' }).press('Enter');
+  const authorization = (await (await asked).headerValue('authorization'))!;
+  expect(authorization).toMatch(/^Bearer ./);
+  await page.getByRole('heading', { name: 'Samir Haddad' }).waitFor();
+  const read = () =>
+    fetch(`${gateway.url}/demo/fhir/Patient/demo-samir-haddad`, { headers: { authorization } });
+  expect((await read()).status).toBe(200);
+
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByText('You have signed out.').waitFor();
+  await page.getByRole('button', { name: 'Sign in' }).waitFor();
+  expect((await read()).status).toBe(401);
+  expect(errors).toEqual([]);
+  expect(gateway.log()).not.toContain(authorization.slice('Bearer '.length));
+  await page.close();
+}, 60_000);
+
+test('who does not agree is back in the viewer, which says so and waits', async () => {
+  const { page, graphql } = await openPage('/app/?tenant=demo&study=1.2.3');
+  await page.getByRole('button', { name: 'Helen Marie Castellanos' }).click();
+  await page.getByRole('button', { name: 'Deny' }).click();
+  await page.getByRole('alert').waitFor();
+  expect(page.url()).toBe(`${gateway.url}/app/?tenant=demo&study=1.2.3`);
+  await page.screenshot({ path: join(shots, 'denied.png') });
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  expect(graphql).toEqual([]);
+  await page.close();
+}, 60_000);
+
 test('a colour palette is applied: the echocardiogram is lit', async () => {
-  const { page, errors } = await openPage('/app/?tenant=demo&patient=demo-george-whitfield');
+  const { page, errors } = await openAs('George Allen Whitfield');
   await page.getByRole('button', { name: /Echocardiogram/ }).click();
   await expect.poll(async () => (await canvas(page)).lit, { timeout: 30_000 }).toBeGreaterThan(0.05);
   expect(errors).toEqual([]);
@@ -93,7 +151,7 @@ test('a colour palette is applied: the echocardiogram is lit', async () => {
 }, 60_000);
 
 test('without a patient in the address one is chosen from a list', async () => {
-  const { page, errors } = await openPage('/app/?tenant=demo');
+  const { page, errors } = await openPage('/app/?tenant=open');
   await page.getByRole('heading', { name: 'Whose images?' }).waitFor();
   const rows = page.getByRole('listitem').getByRole('button');
   await rows.first().waitFor();
@@ -109,7 +167,7 @@ test('without a patient in the address one is chosen from a list', async () => {
 }, 60_000);
 
 test('a patient who is not there is said to be so, with a way to try again', async () => {
-  const { page } = await openPage('/app/?tenant=demo&patient=nobody');
+  const { page } = await openPage('/app/?tenant=open&patient=nobody');
   await page.getByRole('alert').waitFor();
   await page.getByRole('button', { name: 'Try again' }).waitFor();
   await page.close();

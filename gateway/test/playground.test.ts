@@ -1,0 +1,105 @@
+/** The playground of the demonstration in a real Chromium before the whole gateway: it brings a token by a SMART launch. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { DEMO_PATIENT } from '../ready-made.ts';
+import { startChromium } from './setup/chromium.ts';
+import { startGateway, type GatewayProcess } from './setup/gateway.ts';
+
+const shots = join(import.meta.dirname, '../../dist/screenshots');
+
+let gateway: GatewayProcess;
+let browser: Browser;
+let page: Page;
+let complaints: string[];
+let address: string;
+
+beforeAll(async () => {
+  [gateway, browser] = await Promise.all([
+    startGateway(),
+    startChromium(),
+    mkdir(shots, { recursive: true }),
+  ]);
+  address = `${gateway.url}/demo/playground`;
+}, 90_000);
+afterAll(async () => {
+  await browser?.close();
+  await gateway?.stop();
+});
+
+beforeEach(async () => {
+  page = await browser.newPage();
+  complaints = [];
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  page.on('pageerror', (error) => complaints.push(error.message));
+  await page.goto(address);
+  return () => page.close();
+});
+
+const answer = () => page.locator('#out').innerText();
+const said = () => page.getByRole('status').innerText();
+
+test('three clicks to a token, and one to an answer; what was written is there again', async () => {
+  await page.screenshot({ path: join(shots, 'playground.png') });
+  const query = 'query ($id: ID!) { Patient(id: $id) { id ImagingStudyList { id } } }';
+  await page.getByLabel('Query').fill(query);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Helen Marie Castellanos' }).click();
+  expect(await page.getByRole('main').innerText()).toContain('The playground');
+  await page.getByRole('button', { name: 'Allow' }).click();
+  await expect
+    .poll(said, { timeout: 10_000 })
+    .toBe('Signed in: the token opens one patient’s record for 60 minutes.');
+  expect(page.url()).toBe(address);
+  expect(await page.getByLabel('Query').inputValue()).toBe(query);
+  await page.getByRole('button', { name: 'Run' }).click();
+  await expect.poll(answer, { timeout: 10_000 }).toMatch(/^200\n/);
+  const { data } = JSON.parse((await answer()).slice(4)) as {
+    data: { Patient: { id: string; ImagingStudyList: object[] } };
+  };
+  expect(data.Patient.id).toBe(DEMO_PATIENT);
+  expect(data.Patient.ImagingStudyList.length).toBeGreaterThan(0);
+  expect(complaints).toEqual([]);
+  expect(await page.evaluate('Object.keys(sessionStorage).concat(Object.keys(localStorage))')).toEqual([]);
+  expect(gateway.log()).not.toContain(await page.getByLabel('Access token').inputValue());
+  await page.screenshot({ path: join(shots, 'playground-answer.png') });
+}, 60_000);
+
+test('without a token there is no data, and with another one’s patient neither', async () => {
+  await page.getByRole('button', { name: 'Run' }).click();
+  await expect.poll(answer, { timeout: 10_000 }).toMatch(/^401\n/);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Samir Haddad' }).click();
+  await page.getByRole('button', { name: 'Allow' }).click();
+  await expect.poll(said, { timeout: 10_000 }).toContain('Signed in');
+  expect(await page.getByLabel('Variables').inputValue()).toContain('demo-samir-haddad');
+  await page.getByLabel('Variables').fill(JSON.stringify({ id: DEMO_PATIENT }));
+  await page.getByRole('button', { name: 'Run' }).click();
+  await expect.poll(answer, { timeout: 10_000 }).toContain('forbidden');
+  expect(await answer()).not.toContain('Castellanos');
+}, 60_000);
+
+test('who denies is told so; the answer of a sign-in that was not begun here is not taken', async () => {
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await expect.poll(said, { timeout: 10_000 }).toContain('did not agree');
+  expect(page.url()).toBe(address);
+  const tokens: string[] = [];
+  page.on('request', (request) => request.url().endsWith('/oauth/token') && tokens.push(request.url()));
+  await page.goto(`${address}?code=stolen&state=unknown&iss=${gateway.url}/demo/oauth`);
+  await expect.poll(said, { timeout: 10_000 }).toContain('not begun in this tab');
+  expect(tokens).toEqual([]);
+}, 60_000);
+
+test('an answer in another server’s name is not taken to this one (RFC 9207)', async () => {
+  const tokens: string[] = [];
+  page.on('request', (request) => request.url().endsWith('/oauth/token') && tokens.push(request.url()));
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Samir Haddad' }).waitFor();
+  await page.goto(address);
+  const [state] = (await page.evaluate('Object.keys(sessionStorage)')) as [string];
+  await page.goto(`${address}?code=stolen&state=${state}&iss=https://elsewhere.example`);
+  await expect.poll(said, { timeout: 10_000 }).toContain('Another server answered');
+  expect(tokens).toEqual([]);
+}, 60_000);
