@@ -16,7 +16,7 @@ export interface Version {
 /** What reading needs of the core; `reading` hands it to the work that is recorded as one retrieval. */
 export interface Reading {
   study(studyUid: string, detail: 'instance'): Promise<{ instances?: readonly DicomJson[] } | undefined>;
-  metadata(target: InstanceTarget): Promise<{ rows(): Promise<DicomJson[]> }>;
+  metadata(target: InstanceTarget): Promise<readonly DicomJson[]>;
   frames(target: InstanceTarget, numbers: readonly number[]): Promise<Frames>;
   bulkdata(target: InstanceTarget, path: string): Promise<BulkData>;
   /** @throws Fault as for every retrieval: it is also the check of the caller's right */
@@ -58,7 +58,7 @@ export function studyReader(core: Reading, studyUid: string): StudyReader {
     },
     version: (instance) => core.version({ studyUid, ...instance }),
     async metadata(instance) {
-      const [row] = await (await core.metadata({ studyUid, ...instance })).rows();
+      const [row] = await core.metadata({ studyUid, ...instance });
       if (!row) throw noSuchObject();
       return row;
     },

@@ -108,8 +108,8 @@ function voi(
     ? [0, 2 ** frame.bitsStored - 1]
     : (range ?? storedRange(frame, attributes)).map((value) => (meaning ? meaning(value) : value));
   const [low, high] = [Math.min(...ends), Math.max(...ends)];
-  const scale = high > low ? 255 / (high - low) : 0;
-  return (x) => Math.min(255, Math.max(0, (x - low) * scale));
+  const span = high - low || 1;
+  return (x) => Math.min(255, Math.max(0, ((x - low) / span) * 255));
 }
 
 /** Shades of eight bits or less are meant to be seen as they are: captured screens, ultrasound, segments. */
