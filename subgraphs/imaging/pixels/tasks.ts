@@ -1,4 +1,5 @@
 import { decodeFrame, type DecodedFrame, type PixelDescription } from './frame.ts';
+import { renderPicture } from '../render/picture-task.ts';
 import { recodeFrame } from './recode.ts';
 
 /** One frame as it is stored, and what is said of it. */
@@ -14,6 +15,7 @@ export const TASKS = {
   decode: ({ encoded, transferSyntax, pixels }: EncodedFrame): Promise<DecodedFrame> =>
     decodeFrame(encoded, transferSyntax, pixels),
   transcode: recodeFrame,
+  render: renderPicture,
 } as const;
 
 export type TaskName = keyof typeof TASKS;
