@@ -9,13 +9,14 @@ import {
   uidFromToken,
 } from '../schema/fhir.ts';
 import type { Tenant } from '../schema/tenant.ts';
+import { ACCESSION_HOLDERS, accessionNumbersOf } from './accessions.ts';
 
 /** What is needed of the clinical record: one resource, and Patients by identifier. */
 export interface PatientRecord {
   read(type: string, id: string): Promise<Resource>;
   search(
     type: string,
-    search: { params: readonly (readonly [string, string])[]; count: number },
+    search: { params: readonly (readonly [string, string])[]; count: number; cursor?: string },
   ): Promise<{ resources: readonly Resource[]; next?: string }>;
 }
 
@@ -47,6 +48,14 @@ export function patientDirectory(open: (tenant: Tenant, access: Access) => Patie
       const search = { params: [['identifier', token]] as const, count: 2 };
       const { resources } = await open(tenant, access).search('Patient', search);
       return resources.length === 1 ? resources[0]!.id : undefined;
+    },
+
+    accessionNumbers(tenant: Tenant, access: Access, patientId: string): Promise<readonly string[]> {
+      // The question is ours: who may see studies has them found by what the record says of them (IA-11).
+      const [{ level = 'patient' } = {}] = access.permissions;
+      const permissions = ACCESSION_HOLDERS.map((type) => ({ level, type, interactions: 'rs' }));
+      const record = open(tenant, { ...access, permissions });
+      return accessionNumbersOf((type, search) => record.search(type, search), patientId);
     },
 
     async order(tenant: Tenant, access: Access, id: string) {

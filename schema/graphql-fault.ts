@@ -2,11 +2,15 @@ import type { GraphQLFieldResolver } from 'graphql';
 import { GraphQLError } from 'graphql';
 import { faultExtensions, toFault } from './fault.ts';
 
-/** What anyone threw, as a GraphQL error whose `extensions` say the same as the other faces (FG-10, SM-12). */
-export function toGraphqlError(error: unknown): GraphQLError {
+/**
+ * What anyone threw, as a GraphQL error whose `extensions` say the same as the other faces (FG-10, SM-12).
+ * @param path of the field, where the error is not thrown by it
+ */
+export function toGraphqlError(error: unknown, path?: readonly (string | number)[]): GraphQLError {
   if (error instanceof GraphQLError) return error;
   const fault = toFault(error);
-  return new GraphQLError(fault.message, { originalError: fault, extensions: faultExtensions(fault) });
+  const extensions = faultExtensions(fault);
+  return new GraphQLError(fault.message, { originalError: fault, extensions, ...(path && { path }) });
 }
 
 /** A resolver whose faults, thrown or rejected, become GraphQL errors. */

@@ -26,7 +26,9 @@ const imaging = imagingSubgraph({
   directory: {
     read: () => Promise.resolve(undefined),
     find: () => Promise.resolve(undefined),
+    accessionNumbers: () => Promise.resolve([]),
     order: () => Promise.resolve({ accessionNumbers: [] }),
+    labels: () => Promise.resolve(new Map()),
   },
 });
 app.addHook('onRequest', async (request) => {

@@ -21,7 +21,7 @@ type Response = Awaited<ReturnType<GraphQLDataSource['process']>>;
 
 /**
  * Executes a query plan's fetches on a subgraph's schema as function calls. The subgraph's resolvers get
- * `{ [name]: core }` as context. The answer is made of fresh objects: the gateway merges other fetches into them.
+ * `{ [name]: core, partial }` as context: errors beside data that they could give in part go into `partial`. The answer is made of fresh objects: the gateway merges other fetches into them.
  */
 export function localDataSource(
   name: ServiceName,
@@ -39,14 +39,15 @@ export function localDataSource(
       const scope = (options.context as GatewayContext).scope;
       try {
         const planned = 'document' in options ? options.document : undefined;
+        const partial: GraphQLError[] = [];
         const result = await execute({
           schema: subgraph.schema,
           document: planned ?? documentOf(request.query ?? ''),
           variableValues: request.variables ?? {},
-          contextValue: { [name]: coreOf(name, subgraph, scope) },
+          contextValue: { [name]: coreOf(name, subgraph, scope), partial },
         });
-        const errors = result.errors?.map((error) => formatted(error, name, scope));
-        return { data: result.data ?? null, ...(errors && { errors }) } as Response;
+        const errors = [...(result.errors ?? []), ...partial].map((error) => formatted(error, name, scope));
+        return { data: result.data ?? null, ...(errors.length > 0 && { errors }) } as Response;
       } catch (error) {
         return { data: null, errors: [formatted(error, name, scope)] } as unknown as Response;
       }

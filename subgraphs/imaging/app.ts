@@ -8,14 +8,19 @@ import type { RecordOperation } from '../../schema/audit.ts';
 import type { SharedCache } from '../../schema/shared-cache.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 import { auditedStudies } from './audited-studies.ts';
+import type { AccessionNumbers } from './caller-reach.ts';
 import { dicomwebRoutes } from './dicomweb.ts';
 import { imagingFhirRoutes } from './fhir.ts';
+import { MetadataCache } from './metadata-cache.ts';
 import { imagingResolvers } from './resolvers.ts';
 import { RestrictedStudies } from './restricted-studies.ts';
 import { openSeen, type Seen } from './seen.ts';
+import { sourceChecks } from './source-checks.ts';
 import { Sources, type SourcesOptions } from './sources/open.ts';
 import type { Directory, Imaging } from './studies.ts';
-import { StudyCache } from './study-cache.ts';
+import { SeveralStudies, type Elsewhere } from './several-studies.ts';
+import { OWNER_TTL, StudyCache } from './study-cache.ts';
+import { Unfinished } from './unfinished.ts';
 import { DECISION_SECONDS, type Decisions } from './withhold.ts';
 import type { SealStudy } from './wado-base.ts';
 
@@ -53,21 +58,18 @@ export function imagingSubgraph(deps: ImagingDeps) {
   const { baseUrl, dataDir, log, directory, now, capability } = deps;
   const sources = new Sources(deps);
   const cache = new StudyCache(deps.shared?.cache);
+  const metadata = new MetadataCache();
+  const unfinished = new Unfinished();
   const decisions: Decisions = new LRUCache({ max: 100_000, ttl: DECISION_SECONDS * 1000 });
+  const elsewhere: Elsewhere = new LRUCache({ max: 100_000, ttl: OWNER_TTL * 1000 });
+  const accessionNumbers: AccessionNumbers = new LRUCache({ max: 10_000, ttl: OWNER_TTL * 1000 });
+  const remembered = { cache, metadata, unfinished, decisions, elsewhere, accessionNumbers };
   const seen = deps.shared?.seen ?? openSeen(dataDir, now);
   const open: OpenImaging = (tenant, access, signal, audit) => {
-    const core = new RestrictedStudies({
-      tenant,
-      access,
-      images: () => sources.of(tenant),
-      cache,
-      decisions,
-      dispatcher: deps.dispatcher,
-      directory,
-      now,
-      log,
-      signal,
-    });
+    const { dispatcher } = deps;
+    const request = { tenant, access, directory, now, log, signal, dispatcher, ...remembered };
+    const restricted = sources.of(tenant).map((images) => new RestrictedStudies({ ...request, images }));
+    const core = new SeveralStudies(restricted, request);
     return audit ? auditedStudies(core, audit) : core;
   };
   const typeDefs = parse(readFileSync(new URL('../../schema/imaging.graphql', import.meta.url), 'utf8'), {
@@ -83,9 +85,16 @@ export function imagingSubgraph(deps: ImagingDeps) {
         await app.register(dicomwebRoutes({ baseUrl, under, open }));
       await app.register(imagingFhirRoutes({ baseUrl, capability, seen, now, open }));
     },
+    checks: sourceChecks(sources),
     /** Forgets cached study metadata of a tenant, or all (IA-29). */
-    invalidate: (tenantKey?: string) => cache.invalidate(tenantKey),
+    invalidate(tenantKey?: string): void {
+      cache.invalidate(tenantKey);
+      metadata.invalidate(tenantKey);
+      elsewhere.clear();
+      accessionNumbers.clear();
+    },
     async close(): Promise<void> {
+      unfinished.close();
       await sources.close();
       seen.close();
     },

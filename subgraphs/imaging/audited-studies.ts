@@ -93,7 +93,7 @@ export function auditedStudies(core: Imaging, record: RecordOperation): Imaging 
       searched(
         { ...(patient !== undefined && { patient }), query: IMAGING_STUDY },
         () => core.studiesOf(patient, filter),
-        (records) => records.map(({ patientId }) => patientId),
+        ({ records }) => records.map(({ patientId }) => patientId),
       ),
     async study(studyUid, detail) {
       const operation = { action: 'read', type: IMAGING_STUDY, ...studyOf(studyUid) } as const;
@@ -133,8 +133,9 @@ export function auditedStudies(core: Imaging, record: RecordOperation): Imaging 
     },
     order: (id) => core.order(id),
     metadata: (target) => retrieved(target, 'metadata', () => core.metadata(target)),
+    encodedMetadata: (target) => retrieved(target, 'metadata', () => core.encodedMetadata(target)),
     retrieve: (target, syntax) => retrieved(target, '', () => core.retrieve(target, syntax)),
-    relay: (target, syntax, boundary) => retrieved(target, '', () => core.relay(target, syntax, boundary)),
+    relay: (target, syntax) => retrieved(target, '', () => core.relay(target, syntax)),
     frames: (target, numbers) =>
       retrieved(target, `frames/${numbers.slice(0, 100).join(',')}`, () => core.frames(target, numbers)),
     bulkdata: (target, path) => retrieved(target, 'bulkdata', () => core.bulkdata(target, path)),

@@ -1,4 +1,5 @@
 import type { Bundle, BundleEntry, BundleLink } from 'fhir/r4.js';
+import { faultOutcome, type Fault } from '../../schema/fault.ts';
 import type { SearchEntry } from '../../schema/fhir.ts';
 import type { ImagingStudySearch } from './search.ts';
 
@@ -20,6 +21,13 @@ export function searchset(
     link: links(url, search, total),
     ...(entries.length > 0 && { entry: entries.map(bundleEntry) }),
   };
+}
+
+/** What kept an image source from answering (DW-18), as an entry of mode `outcome` (FHIR R4 §3.1.1.4). */
+export function outcomeEntry(fault: Fault): SearchEntry {
+  const outcome = faultOutcome(fault);
+  for (const issue of outcome.issue) issue.severity = 'warning';
+  return { resource: outcome, mode: 'outcome' };
 }
 
 function bundleEntry({ resource, mode, fullUrl }: SearchEntry): BundleEntry {

@@ -1,26 +1,32 @@
 import type { FastifyBaseLogger } from 'fastify';
-import { requirePatient, type Access } from '../../schema/access.ts';
+import { createHash } from 'node:crypto';
+import type { LRUCache } from 'lru-cache';
+import { requirePatient, type Access, type PatientGrant } from '../../schema/access.ts';
 import { Tag, text, type DicomJson } from '../../schema/dicom.ts';
 import { Fault } from '../../schema/fault.ts';
 import type { ImagesConfig, Tenant } from '../../schema/tenant.ts';
 import { belongsTo, reachOf, unpadded, type Reach } from './ownership.ts';
 import type { Directory, Order } from './studies.ts';
 
+/** Accession numbers of patients as callers learned them from the clinical base; each kept for a minute at most. */
+export type AccessionNumbers = LRUCache<string, Promise<readonly string[]>>;
+
 export interface CallerReachOptions {
   tenant: Tenant;
   access: Access;
   directory: Directory;
-  log: Pick<FastifyBaseLogger, 'warn'>;
+  accessionNumbers: AccessionNumbers;
+  log: Pick<FastifyBaseLogger, 'warn' | 'error'>;
 }
 
-/** What the caller of one request reaches in the tenant's images (IA-5 to IA-9), and whose a study is. */
+/** What the caller of one request reaches in one image source of the tenant (IA-5 to IA-9), and whose a study is. */
 export class CallerReach {
   private readonly options: CallerReachOptions;
-  private readonly config: () => ImagesConfig;
+  private readonly config: ImagesConfig;
   private readonly owners = new Map<string, Promise<string | undefined>>();
-  private own: readonly Reach[] | undefined;
+  private own: Promise<readonly Reach[]> | undefined;
 
-  constructor(options: CallerReachOptions, config: () => ImagesConfig) {
+  constructor(options: CallerReachOptions, config: ImagesConfig) {
     this.options = options;
     this.config = config;
   }
@@ -29,13 +35,13 @@ export class CallerReach {
    * What every granted patient reaches; undefined where the Access reaches all.
    * @throws Fault `forbidden` for an Access that names no patient
    */
-  all(): readonly Reach[] | undefined {
+  async all(): Promise<readonly Reach[] | undefined> {
     const { patients } = this.options.access;
     if (patients === 'all') return undefined;
     if (patients.length === 0) {
       throw new Fault('forbidden', 'The token names no patient, so that no patient can be served with it.');
     }
-    return (this.own ??= patients.map((grant) => reachOf(grant, this.config())));
+    return (this.own ??= Promise.all(patients.map((grant) => this.reachOf(grant))));
   }
 
   /**
@@ -45,18 +51,36 @@ export class CallerReach {
    */
   async of(patientId: string): Promise<readonly Reach[] | undefined> {
     const { tenant, access, directory } = this.options;
-    const config = this.config();
     const grant = requirePatient(access, patientId);
-    if (access.patients !== 'all') return [reachOf(grant, config)];
-    if (config.lookup === 'all-studies-on-server') return undefined;
+    if (access.patients !== 'all') return [await this.reachOf(grant)];
+    if (this.config.lookup === 'all-studies-on-server') return undefined;
     const identity = await directory.read(tenant, access, patientId);
-    return identity ? [reachOf({ ...grant, identity }, config)] : [];
+    return identity ? [await this.reachOf({ ...grant, identity })] : [];
+  }
+
+  private async reachOf(grant: PatientGrant): Promise<Reach> {
+    const byAccession = this.config.lookup === 'studies-by-accession';
+    return reachOf(grant, this.config, byAccession ? await this.accessionNumbersOf(grant.id) : []);
+  }
+
+  /** Asked once for all requests with the same token: a viewer's frames are many. */
+  private accessionNumbersOf(patientId: string): Promise<readonly string[]> {
+    const { tenant, access, directory, accessionNumbers } = this.options;
+    const { client, user, token = '' } = access;
+    const bearer = createHash('sha256').update(token).digest('base64url');
+    const key = JSON.stringify([tenant.key, patientId, client, user, bearer]);
+    const known = accessionNumbers.get(key);
+    if (known) return known;
+    const asking = directory.accessionNumbers(tenant, access, patientId);
+    accessionNumbers.set(key, asking);
+    asking.catch(() => accessionNumbers.delete(key));
+    return asking;
   }
 
   /** Whether a row is of a study that one of these reaches; a birth date that contradicts is logged (DW-21). */
   includes(reaches: readonly Reach[] | undefined, row: DicomJson): boolean {
     if (!reaches) return true;
-    const config = this.config();
+    const { config } = this;
     if (reaches.some((reach) => belongsTo(row, reach, config))) return true;
     const unmatched = { ...config, matchBirthDate: false };
     if (config.matchBirthDate && reaches.some((reach) => belongsTo(row, reach, unmatched))) {
@@ -69,17 +93,19 @@ export class CallerReach {
 
   /** Logical ids of the granted patients whose rows these are. */
   ownersOf(rows: readonly DicomJson[], reaches: readonly Reach[]): string[] {
-    const config = this.config();
+    const { config } = this;
     const own = reaches.filter((reach) => rows.some((row) => belongsTo(row, reach, config)));
     return own.map(({ grant }) => grant.id);
   }
 
   /** Logical id of the patient whose the study is; where the clinical base cannot say, nobody is named. */
   ownerOf(study: DicomJson, reaches: readonly Reach[] | undefined): Promise<string | undefined> {
-    const config = this.config();
+    const { config } = this;
     const granted = reaches?.find((reach) => belongsTo(study, reach, config))?.grant.id;
     const mrn = unpadded(text(study, Tag.PatientID));
-    if (granted !== undefined || this.options.access.patients !== 'all' || !mrn) {
+    // A PatientID says nothing where the tenant does not find patients by it.
+    const unsaid = this.options.access.patients !== 'all' || config.lookup === 'studies-by-accession' || !mrn;
+    if (granted !== undefined || unsaid) {
       return Promise.resolve(granted);
     }
     let owner = this.owners.get(mrn);

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { request } from 'undici';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startOrthanc } from '../../gateway/test/setup/orthanc.ts';
 import {
   describeWithSharedData,
@@ -30,10 +30,11 @@ async function gateway(images: object, now?: () => number) {
   );
   closing.push(() => served.close());
   const url = await served.app.listen({ port: 0, host: '127.0.0.1' });
-  return (path: string, headers: Record<string, string> = {}) =>
+  return (path: string, headers: Record<string, string> = {}, signal?: AbortSignal) =>
     request(`${url}/test/dicomweb${path}`, {
       headers: { authorization: 'Bearer own', ...headers },
       reset: true,
+      signal: signal ?? null,
     });
 }
 
@@ -208,11 +209,9 @@ describe('what an archive answers, and what the caller gets', () => {
 });
 
 describe('IA-19 a slow archive', () => {
-  it('503 with Retry-After when patience ends, for every form; what was begun is ended', async () => {
+  it('503 with Retry-After when patience ends, for every form; what was begun goes on', async () => {
     const ended: string[] = [];
-    const upstream = await startUpstream((incoming, response) =>
-      response.once('close', () => ended.push(incoming.url!)),
-    );
+    const upstream = await startUpstream(() => undefined);
     closing.push(() => upstream.close());
     const get = await gateway(images(upstream.url, { patience: 0.2 }));
     for (const path of ['/studies', `/studies/${STUDY}/metadata`]) {
@@ -232,7 +231,50 @@ describe('IA-19 a slow archive', () => {
       expect((await other(`/studies/${STUDY}${tail}`)).statusCode).toBe(503);
     }
     await delay(50);
-    expect(ended.filter((what) => what === 'retrieve')).toHaveLength(4);
+    expect(ended).toEqual([]);
+  });
+
+  it('IA-27 the identical request goes on with the retrieval that was begun, if it may; others do not', async () => {
+    const upstream = await archive(async (incoming, response) => {
+      await delay(400);
+      const type = incoming.url!.includes('series') ? 'application/octet-stream' : 'application/dicom';
+      const header = part(1000).replace('application/dicom', type);
+      response.writeHead(200, {
+        'content-type': multipart['content-type'].replace('application/dicom', type),
+      });
+      response.end(`${header}${'7'.repeat(1000)}\r\n--b--`);
+    });
+    const get = await gateway(images(upstream.url, { patience: 0.2 }));
+    const retrievals = () => upstream.asked.filter((url) => !url.includes('?')).length;
+    for (const tail of ['', '/series/1/instances/2/frames/1', '/series/1/instances/2/bulkdata/00091002']) {
+      const before = retrievals();
+      expect((await get(`/studies/${STUDY}${tail}`)).statusCode).toBe(503);
+      await delay(400);
+      const answer = await get(`/studies/${STUDY}${tail}`);
+      expect(answer.statusCode).toBe(200);
+      expect((await answer.body.arrayBuffer()).byteLength).toBeGreaterThanOrEqual(1000);
+      expect(retrievals() - before).toBe(1);
+      // What was taken is gone: a stream is read once.
+      expect((await get(`/studies/${STUDY}${tail}`)).statusCode).toBe(503);
+    }
+  });
+
+  it('IA-27 what nobody comes back for is ended, and so is what a client leaves before patience ends', async () => {
+    let ended = 0;
+    const slow = await archive((_incoming, response) => response.once('close', () => ended++));
+    const get = await gateway(images(slow.url, { patience: 0.2 }));
+    // The oldest of those that are kept make room for the new.
+    for (let frame = 1; frame <= 20; frame++) {
+      void get(`/studies/${STUDY}/series/1/instances/2/frames/${frame}`).catch(() => undefined);
+    }
+    await vi.waitFor(() => expect(ended).toBe(4), { timeout: 5000 });
+    const impatient = await gateway(images(slow.url, { patience: 60 }));
+    const leaving = new AbortController();
+    const left = impatient(`/studies/${STUDY}`, {}, leaving.signal).catch(() => undefined);
+    await delay(300);
+    leaving.abort();
+    await left;
+    await vi.waitFor(() => expect(ended).toBe(5), { timeout: 5000 });
   });
 
   it('the identical request succeeds once the archive has answered', async () => {

@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto';
-import { promisify } from 'node:util';
-import { brotliCompress, constants, gzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { UID, type DicomJson } from '../../schema/dicom.ts';
 import { Fault, faultHeaders, faultJson, toFault } from '../../schema/fault.ts';
@@ -8,7 +6,8 @@ import { logFault } from '../../schema/log-fault.ts';
 import { resourceMetadataUrl, tenantBase } from '../../schema/request.ts';
 import { negotiateJson, parseAccept, type MediaRange } from './accept.ts';
 import type { OpenImaging } from './app.ts';
-import { absoluteBulkData, withRetrieveUrl } from './dicomweb-urls.ts';
+import { acceptedCoding, CODINGS, compressed, type Coding } from './coding.ts';
+import { withRetrieveUrl } from './dicomweb-urls.ts';
 import { noSuchResource } from './not-found.ts';
 import { parseQido } from './qido.ts';
 import type { InstanceTarget, Level, Target } from './sources/source.ts';
@@ -132,9 +131,10 @@ class Call {
       throw new Fault('unsupported_parameter', `Not supported here: ${names(ignored)}.`);
     }
     if (!type) throw notJson();
-    const { rows, more } = await this.imaging.search(query);
+    const { rows, more, failed = [] } = await this.imaging.search(query);
     const warnings = ignored.length > 0 ? [`Not supported and not applied: ${names(ignored)}.`] : [];
     if (more) warnings.push('There are additional results that can be requested.');
+    for (const { message } of failed) warnings.push(`A source of images did not answer: ${message}`);
     // PS3.18 §8.3.1 and §10.6.3: 299 says what was not done, and that there is more.
     if (warnings.length > 0) {
       this.reply.header(
@@ -152,11 +152,15 @@ class Call {
     const type = negotiateJson(this.accept());
     const target = this.target();
     if (!type) throw notJson();
-    const rows = await this.imaging.metadata(target);
-    return this.json(
-      type,
-      rows.map((row) => absoluteBulkData(row, target, this.base)),
-    );
+    const metadata = await this.imaging.encodedMetadata(target);
+    const tags = metadataTags(metadata.tag, this.base);
+    this.privately();
+    this.reply.type(type);
+    const known = tags.find(({ tag }) => this.knows(tag));
+    if (known) return this.reply.header('etag', known.tag).code(304).send();
+    const coding = acceptedCoding(this.acceptEncoding());
+    const { tag } = tags.find((one) => one.coding === coding)!;
+    return this.sendEncoded(coding, tag, await metadata.encoded(this.base, coding));
   }
 
   async objects(): Promise<unknown> {
@@ -230,30 +234,38 @@ class Call {
     const body = Buffer.from(JSON.stringify(rows));
     const tag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
     this.privately();
-    this.reply.header('etag', `W/${tag}`).type(type);
-    const known = this.request.headers['if-none-match']
-      ?.split(',')
-      .map((item) => item.trim().replace(/^W\//, ''));
-    if (known?.some((item) => item === tag || item === '*')) return this.reply.code(304).send();
-    const encodings = String(this.request.headers['accept-encoding'] ?? '');
-    const [coding, bytes] = await compressed(body, encodings);
-    if (coding) this.reply.header('content-encoding', coding);
-    this.reply.header('content-length', String(bytes.length));
+    this.reply.type(type);
+    if (this.knows(tag)) return this.reply.header('etag', `W/${tag}`).code(304).send();
+    const coding = body.length < WORTH_COMPRESSING ? 'identity' : acceptedCoding(this.acceptEncoding());
+    return this.sendEncoded(coding, `W/${tag}`, await compressed(body, coding));
+  }
+
+  private sendEncoded(coding: Coding, tag: string, bytes: Buffer): unknown {
+    this.reply.header('etag', tag).header('content-length', String(bytes.length));
+    if (coding !== 'identity') this.reply.header('content-encoding', coding);
     return this.reply.send(this.request.method === 'HEAD' ? undefined : bytes);
+  }
+
+  /** Whether the caller has what the entity tag names (RFC 9110 §13.1.2). */
+  private knows(tag: string): boolean {
+    const known = this.request.headers['if-none-match']?.split(',').map((item) => item.trim());
+    return known?.some((item) => item.replace(/^W\//, '') === tag || item === '*') ?? false;
+  }
+
+  private acceptEncoding(): string {
+    return String(this.request.headers['accept-encoding'] ?? '');
   }
 }
 
 const WORTH_COMPRESSING = 1024;
-const gzipped = promisify(gzip);
-const brotlied = promisify(brotliCompress);
 
-async function compressed(body: Buffer, encodings: string): Promise<[coding: string | undefined, Buffer]> {
-  const takes = (coding: string) =>
-    new RegExp(`\\b${coding}\\b(?!\\s*;\\s*q=0(\\.0*)?\\s*(,|$))`, 'i').test(encodings);
-  if (body.length < WORTH_COMPRESSING) return [undefined, body];
-  if (takes('br')) return ['br', await brotlied(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } })];
-  if (takes('gzip')) return ['gzip', await gzipped(body)];
-  return [undefined, body];
+/** A strong entity tag for each coding: what is answered depends on the content, on our base and on the coding alone. */
+function metadataTags(content: string, base: string): { coding: Coding; tag: string }[] {
+  const hash = createHash('sha256').update(`${content}\n${base}`).digest('base64url').slice(0, 22);
+  return CODINGS.map((coding) => ({
+    coding,
+    tag: coding === 'identity' ? `"${hash}"` : `"${hash}.${coding}"`,
+  }));
 }
 
 /** Names of keys for a header: what a client made up may hold anything. */

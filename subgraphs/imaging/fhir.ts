@@ -7,7 +7,7 @@ import { logFault } from '../../schema/log-fault.ts';
 import { resourceMetadataUrl, tenantBase } from '../../schema/request.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 import type { OpenImaging } from './app.ts';
-import { searchset } from './bundle.ts';
+import { outcomeEntry, searchset } from './bundle.ts';
 import { randomUUID } from 'node:crypto';
 import { ENDPOINT_ID, endpointStyle, wadoEndpoint } from './endpoint.ts';
 import { findStudies, readStudy, resourceOf, withInstances, type FaceOptions, type Found } from './find.ts';
@@ -83,6 +83,7 @@ async function search(request: FastifyRequest, reply: FastifyReply, options: Ima
       fullUrl: `${base}/Endpoint/${ENDPOINT_ID}`,
     });
   }
+  entries.push(...found.failed.map(outcomeEntry));
   return send(request, reply, searchset(`${base}/ImagingStudy`, parsed, found.total, entries));
 }
 

@@ -29,6 +29,8 @@ export interface FoundStudy extends Candidate {
 
 export interface Found {
   total: number;
+  /** What kept some image sources from answering, while others did (DW-18). */
+  failed: readonly Fault[];
   /** The page that was asked for, in order. */
   page: FoundStudy[];
   /** How the core was asked, to ask it for more of the same. */
@@ -54,7 +56,7 @@ export async function findStudies(
   );
   const found = patients.map(async (patient, index): Promise<FoundStudy[]> => {
     const searched = patient === undefined ? {} : { patient };
-    const studies = await foundStudies(imaging.tenant, lists[index]!, options);
+    const studies = await foundStudies(imaging.tenant, lists[index]!.records, options);
     return studies.map((one) => ({ ...one, searched }));
   });
   const fetched = (await Promise.all(found)).flat();
@@ -68,6 +70,7 @@ export async function findStudies(
   );
   return {
     total: all.length,
+    failed: [...new Set(lists.flatMap(({ failed }) => failed))],
     page: all.slice(search.offset, search.offset + search.count),
     asked: { patients, ...(studyUids && { studyUids }), records: fetched.length },
   };
@@ -85,7 +88,11 @@ export async function withInstances(imaging: Imaging, { page, asked }: Found): P
       imaging.studiesOf(patient, { detail: 'instance', ...(studyUids && { studyUids }) }),
     ),
   );
-  const records = new Map(lists.flat().map((record) => [uid(record.study, Tag.StudyInstanceUID), record]));
+  const records = new Map(
+    lists
+      .flatMap(({ records }) => records)
+      .map((record) => [uid(record.study, Tag.StudyInstanceUID), record]),
+  );
   // One that went away meanwhile stays as it was.
   return page.map((found) => ({ ...found, record: records.get(found.study.id) ?? found.record }));
 }

@@ -5,7 +5,7 @@ import { uid } from './dicom-text.ts';
 import { foundStudies, readStudy, type FaceOptions, type FoundStudy } from './find.ts';
 import { noSuchResource } from './not-found.ts';
 import type { InstanceTarget } from './sources/source.ts';
-import type { Imaging, StudyRecord } from './studies.ts';
+import type { Imaging, StudyList } from './studies.ts';
 import { wadoBase } from './wado-base.ts';
 
 /** What GraphQL fields ask for one by one and the source is asked for together, within one request. */
@@ -53,12 +53,13 @@ async function studies(
   const mayList = !coverage.constraints && permitting(access.permissions, 'ImagingStudy', 's').length > 0;
   const onePatient = access.patients !== 'all' && access.patients.length === 1;
   if (mayList && (onePatient || uids.length > MANY)) {
-    const records = await imaging.studiesOf(undefined, { studyUids: uids });
+    const { records, failed } = await imaging.studiesOf(undefined, { studyUids: uids });
     const studies = await foundStudies(tenant, records, options);
     const found = new Map(studies.map((one) => [one.study.id, one]));
     return uids.map((uid) => {
       const one = found.get(uid);
-      return one ? { ...one, searched: {} } : noSuchResource();
+      // Where a source did not answer, nobody knows that it is not there.
+      return one ? { ...one, searched: {} } : (failed[0] ?? noSuchResource());
     });
   }
   return settled(uids, async (uid) => (await readStudy(imaging, uid, 'series', options)) ?? noSuchResource());
@@ -68,8 +69,8 @@ async function instances(
   imaging: Imaging,
   found: readonly FoundStudy[],
 ): Promise<(readonly DicomJson[] | Error)[]> {
-  const records = new Map<string, Promise<StudyRecord[]>>();
-  const searched = (patient: string | undefined): Promise<StudyRecord[]> => {
+  const records = new Map<string, Promise<StudyList>>();
+  const searched = (patient: string | undefined): Promise<StudyList> => {
     const key = patient ?? '';
     const studyUids = found
       .filter((one) => one.searched && one.searched.patient === patient)
@@ -81,7 +82,7 @@ async function instances(
   return settled(found, async ({ record, searched: by, study }) => {
     if (record.instances) return record.instances;
     if (!by) return (await imaging.study(study.id!, 'instance'))?.instances ?? [];
-    const list = await searched(by.patient);
+    const { records: list } = await searched(by.patient);
     return list.find((one) => uid(one.study, Tag.StudyInstanceUID) === study.id)?.instances ?? [];
   });
 }

@@ -15,18 +15,27 @@ export interface PatientKey {
   issuer?: string;
 }
 
-/** What one grant reaches in one image source: the keys to ask for; undefined where every study belongs (DW-19). */
-export interface Reach {
-  grant: PatientGrant;
-  keys?: readonly PatientKey[];
-}
+/**
+ * What one grant reaches in one image source, by the way that the source finds a patient (DW-19): every study, those of
+ * PatientIDs, or those of accession numbers. Empty lists reach nothing.
+ */
+export type Reach = { grant: PatientGrant } & (
+  | { by: 'server' }
+  | { by: 'mrn'; keys: readonly PatientKey[] }
+  | { by: 'accession'; numbers: readonly string[] }
+);
 
-/** Wildcards and list separators of DICOM matching: such a PatientID would match others than its owner (DW-21). */
+/** Wildcards and list separators of DICOM matching: such a value would match others than its owner's (DW-21). */
 const MATCHES_OTHERS = /[*?,\\\p{Cc}]/u;
 
-/** PatientID without its padding, which is not significant (PS3.5 §6.2, LO). */
-export function unpadded(patientId: string | undefined): string {
-  return (patientId ?? '').replace(/^[ \0]+|[ \0]+$/g, '');
+/** A PatientID or accession number without its padding, which is not significant (PS3.5 §6.2, LO and SH). */
+export function unpadded(value: string | undefined): string {
+  return (value ?? '').replace(/^[ \0]+|[ \0]+$/g, '');
+}
+
+/** Values that can be asked for exactly, each once. */
+export function askable(values: readonly string[]): string[] {
+  return [...new Set(values)].filter((value) => value !== '' && !MATCHES_OTHERS.test(value));
 }
 
 /**
@@ -51,50 +60,54 @@ export function medicalRecordNumbers(identity: PatientIdentity, expressions: rea
       });
     }
     const numbers = values.filter((value) => typeof value === 'string').map(unpadded);
-    const useful = [...new Set(numbers.filter(Boolean))];
-    if (useful.length > 0) return useful.filter((value) => !MATCHES_OTHERS.test(value));
+    if (numbers.some(Boolean)) return askable(numbers);
   }
   return [];
 }
 
 /**
  * What the grant reaches in a source.
+ * @param accessionNumbers the patient's, for sources that find studies by them
  * @throws Fault `bad_gateway` where the EHR did not say who the patient is: refused, not guessed (IA-9)
- * @throws Fault `not_implemented` for lookup by accession number
  */
-export function reachOf(grant: PatientGrant, config: Lookup): Reach {
-  if (config.lookup === 'all-studies-on-server') return { grant };
-  if (config.lookup === 'studies-by-accession') {
-    throw new Fault('not_implemented', 'Finding studies by accession number is not available here.', {
-      service: 'imaging',
-    });
-  }
-  if (!grant.identity) {
+export function reachOf(
+  grant: PatientGrant,
+  config: Lookup,
+  accessionNumbers: readonly string[] = [],
+): Reach {
+  if (config.lookup === 'all-studies-on-server') return { grant, by: 'server' };
+  if (!grant.identity && (config.lookup === 'studies-by-mrn' || config.matchBirthDate)) {
     throw new Fault('bad_gateway', 'The clinical server did not say who the patient is; try again later.', {
       service: 'clinical',
     });
   }
-  const keys = medicalRecordNumbers(grant.identity, config.mrn).map((value) => ({
+  if (config.lookup === 'studies-by-accession') {
+    return { grant, by: 'accession', numbers: askable(accessionNumbers.map(unpadded)) };
+  }
+  const keys = medicalRecordNumbers(grant.identity!, config.mrn).map((value) => ({
     value,
     ...(config.issuer !== undefined && { issuer: config.issuer }),
   }));
-  return { grant, keys };
+  return { grant, by: 'mrn', keys };
 }
 
 /**
- * Whether a row of any level is of a study that the grant reaches: its PatientID is one of the patient's to the letter,
- * the issuer agrees where one is configured, the birth date does not contradict (DW-21), and the study is among those
- * the grant is limited to (IA-8).
+ * Whether a row is of a study that the grant reaches: its PatientID, or its accession number, is one of the patient's to
+ * the letter, the issuer of the PatientID agrees where one is configured, the birth date does not contradict (DW-21), and
+ * the study is among those the grant is limited to (IA-8). Accession numbers are of studies: rows of other levels need
+ * not show them, and then belong to nobody.
  */
 export function belongsTo(row: DicomJson, reach: Reach, config: Lookup): boolean {
-  const { grant, keys } = reach;
+  const { grant } = reach;
   if (grant.studies && !grant.studies.includes(text(row, Tag.StudyInstanceUID) ?? '')) return false;
-  if (!keys) return true;
-  const patientId = unpadded(text(row, Tag.PatientID));
+  if (reach.by === 'server') return true;
+  const named =
+    reach.by === 'mrn'
+      ? reach.keys.some(({ value }) => value === unpadded(text(row, Tag.PatientID)))
+      : reach.numbers.includes(unpadded(text(row, Tag.AccessionNumber)));
+  if (!named) return false;
   const issuer = unpadded(text(row, Tag.IssuerOfPatientID));
-  if (!keys.some((key) => key.value === patientId && (key.issuer === undefined || key.issuer === issuer))) {
-    return false;
-  }
+  if (config.issuer !== undefined && config.issuer !== issuer) return false;
   return !config.matchBirthDate || !contradicts(text(row, Tag.PatientBirthDate), grant.identity?.birthDate);
 }
 

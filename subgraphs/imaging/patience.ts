@@ -1,32 +1,27 @@
 import { Fault } from '../../schema/fault.ts';
 
 /**
- * Waits for a source as long as the tenant says (`images.patience`), then ends what was begun.
- * @param work is given a signal that ends with the request, or when patience does
- * @param seconds until then; not counted once `work` has resolved, so that a stream may last longer
- * @throws Fault `unavailable` with `retryAfter` (IA-19)
+ * Waits for a source as long as the tenant says (`images.patience`). The work itself goes on: the identical request
+ * may find it done (IA-19).
+ * @param seconds until then; not counted once the work has resolved, so that a stream may last longer
+ * @param onLate called when it was not in time
+ * @throws Fault `unavailable` with `retryAfter`
  */
-export async function patiently<T>(
-  work: (signal: AbortSignal) => Promise<T>,
-  seconds: number,
-  request?: AbortSignal,
-): Promise<T> {
-  const patience = new AbortController();
-  const signal = request ? AbortSignal.any([request, patience.signal]) : patience.signal;
+export async function inTime<T>(work: Promise<T>, seconds: number, onLate?: () => void): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const slow = new Promise<never>((_, reject) => {
+  const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
+      onLate?.();
       reject(
         new Fault('unavailable', 'The image archive is slow; ask again later.', {
           service: 'imaging',
           retryAfter: Math.ceil(seconds),
         }),
       );
-      patience.abort();
     }, seconds * 1000);
   });
   try {
-    return await Promise.race([work(signal), slow]);
+    return await Promise.race([work, late]);
   } finally {
     clearTimeout(timer);
   }

@@ -1,10 +1,16 @@
 import type { ImagingStudy, Reference } from 'fhir/r4.js';
-import type { DocumentNode, GraphQLFieldResolver, GraphQLResolveInfo } from 'graphql';
+import {
+  responsePathAsArray,
+  type DocumentNode,
+  type GraphQLError,
+  type GraphQLFieldResolver,
+  type GraphQLResolveInfo,
+} from 'graphql';
 import { bindContained } from '../../schema/contained.ts';
 import { datatypeResolvers, unresolved, type UnionMember } from '../../schema/datatype-resolvers.ts';
 import { Fault } from '../../schema/fault.ts';
 import { parseReference } from '../../schema/fhir.ts';
-import { faultsAsErrors } from '../../schema/graphql-fault.ts';
+import { faultsAsErrors, toGraphqlError } from '../../schema/graphql-fault.ts';
 import { graphqlType, isResourceType, parameterOfArgument } from '../../schema/tables.ts';
 import { accessionNumbers } from './accession.ts';
 import {
@@ -21,11 +27,15 @@ import { PAGE_LIMIT, parseSearch, type ImagingStudySearch } from './search.ts';
 import type { Imaging } from './studies.ts';
 import { readEndpoint } from './wado-base.ts';
 
-/** The GraphQL context of one request. */
+/** The GraphQL context of one execution. */
 export interface ImagingContext {
   imaging: Imaging;
+  /** Errors beside data that could be given in part (DW-18): whoever executes adds them to the answer. */
+  partial: GraphQLError[];
 }
 
+/** Tells of sources that did not answer, beside what the others gave. */
+type Report = (failed: readonly Fault[]) => void;
 type Args = Record<string, unknown>;
 type Resolver = GraphQLFieldResolver<never, ImagingContext, never>;
 
@@ -52,9 +62,13 @@ export function imagingResolvers(sdl: DocumentNode, options: FaceOptions): Recor
   };
 
   /** A resolver over the facts of the request; faults become GraphQL errors. */
-  const field = <Source, A = Args>(resolve: (source: Source, args: A, facts: Facts) => unknown): Resolver =>
-    faultsAsErrors<Source, ImagingContext, A>((source, args, { imaging }) =>
-      resolve(source, args, factsOf(imaging)),
+  const field = <Source, A = Args>(
+    resolve: (source: Source, args: A, facts: Facts, report: Report) => unknown,
+  ): Resolver =>
+    faultsAsErrors<Source, ImagingContext, A>((source, args, { imaging, partial }, info) =>
+      resolve(source, args, factsOf(imaging), (failed) => {
+        for (const fault of failed) partial.push(toGraphqlError(fault, responsePathAsArray(info.path)));
+      }),
     ) as unknown as Resolver;
   const fields = (table: Record<string, (source: never, args: never, facts: Facts) => unknown>) =>
     Object.fromEntries(
@@ -67,13 +81,17 @@ export function imagingResolvers(sdl: DocumentNode, options: FaceOptions): Recor
   };
 
   const list = (patient?: (source: { id: string }) => string) =>
-    field<{ id: string }>(async (source, args, { imaging }) =>
-      listed(await searched(imaging, args, options, patient?.(source)), args),
-    );
+    field<{ id: string }>(async (source, args, { imaging }, report) => {
+      const results = await searched(imaging, args, options, patient?.(source));
+      report(results.failed);
+      return listed(results, args);
+    });
   const connection = (patient?: (source: { id: string }) => string) =>
-    field<{ id: string }>(async (source, args, { imaging }) => {
+    field<{ id: string }>(async (source, args, { imaging }, report) => {
       const search = searchOf(args, patient?.(source));
-      return page(search, await findStudies(imaging, search, options));
+      const results = await findStudies(imaging, search, options);
+      report(results.failed);
+      return page(search, results);
     });
   const ownId = ({ id }: { id: string }) => id;
   const study = async (id: string, { loaders }: Facts) => copied(await loaders.study.load(id));
@@ -84,7 +102,9 @@ export function imagingResolvers(sdl: DocumentNode, options: FaceOptions): Recor
   ) as Record<string, Record<string, GraphQLFieldResolver<unknown, ImagingContext>>>;
   const selectInstances = generated['ImagingStudySeries']!['instance']!;
   const linked = {
-    ImagingStudyList: field<StudyLinks>((source, args, facts) => linkedStudies(source, args, facts, options)),
+    ImagingStudyList: field<StudyLinks>((source, args, facts, report) =>
+      linkedStudies(source, args, facts, options, report),
+    ),
   };
 
   return {
@@ -205,6 +225,7 @@ async function linkedStudies(
   args: Args,
   { imaging }: Facts,
   options: FaceOptions,
+  report: Report,
 ): Promise<Joined[]> {
   const numbers = new Set(_accessionNumbers ?? []);
   const uids = new Set(_studyUids ?? []);
@@ -218,6 +239,7 @@ async function linkedStudies(
     ({ study, record }) =>
       uids.has(study.id!) || accessionNumbers(record).some((number) => numbers.has(number)),
   );
+  report(results.failed);
   return listed(results, args);
 }
 

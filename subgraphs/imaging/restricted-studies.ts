@@ -1,31 +1,33 @@
-import type { Readable } from 'node:stream';
 import { requirePatient, type Access } from '../../schema/access.ts';
 import { Tag, text, UID, type DicomJson } from '../../schema/dicom.ts';
-import { Fault } from '../../schema/fault.ts';
 import { requireScope, type Coverage } from '../../schema/scopes.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 import { CallerReach, type CallerReachOptions } from './caller-reach.ts';
-import { coveredBy, unpadded, type PatientKey, type Reach } from './ownership.ts';
-import { isLimited, keysFor } from './patient-keys.ts';
+import type { EncodedMetadata, MetadataCache } from './metadata-cache.ts';
+import { randomBoundary } from './multipart.ts';
+import { noSuchObject } from './not-found.ts';
+import { coveredBy, type Reach } from './ownership.ts';
+import { inlinePalettes } from './palettes.ts';
+import { isLimited } from './patient-keys.ts';
 import { primed } from './patience.ts';
 import type { QidoQuery } from './qido.ts';
-import type {
-  BulkData,
-  Frames,
-  ImagingSource,
-  InstanceTarget,
-  Level,
-  StoredInstance,
-  Target,
-} from './sources/source.ts';
-import type { Detail, Imaging, Order, SearchResult, StudyFilter, StudyRecord } from './studies.ts';
+import { ReachedRows } from './reached-rows.ts';
+import type { BulkData, Frames, InstanceTarget, Level, StoredInstance, Target } from './sources/source.ts';
+import type { Detail, Order, Relayed, SearchResult, StudyFilter, StudyRecord } from './studies.ts';
 import { OWNER_TTL } from './study-cache.ts';
-import { byStudy, newestFirst } from './study-rows.ts';
-import { notFound, TenantSource, type TenantSourceOptions } from './tenant-source.ts';
-import { wildcards } from './wildcards.ts';
+import { byStudy, chunked, newestFirst } from './study-rows.ts';
+import { TenantSource, type TenantSourceOptions } from './tenant-source.ts';
 import { Withholding, type WithholdingOptions } from './withhold.ts';
 
-export type RestrictedStudiesOptions = CallerReachOptions & TenantSourceOptions & WithholdingOptions;
+export type RestrictedStudiesOptions = CallerReachOptions &
+  TenantSourceOptions &
+  WithholdingOptions & { metadata: MetadataCache };
+
+/**
+ * What a source has of a study that is asked for by its UID: its row, `absent`, somebody else's (`foreign`), or one that
+ * the tenant withholds.
+ */
+export type Claim = DicomJson | 'absent' | 'foreign' | 'withheld';
 
 const ALL: ReadonlyMap<string, readonly string[]> = new Map();
 const LEVELS: Record<Detail, readonly Level[]> = {
@@ -34,56 +36,65 @@ const LEVELS: Record<Detail, readonly Level[]> = {
   instance: ['study', 'series', 'instance'],
 };
 
-/** An image source behind an Access (IA-5 to IA-9): nothing of it can be had in any other way. */
-export class RestrictedStudies implements Imaging {
+/**
+ * One image source behind an Access (IA-5 to IA-9): nothing of it can be had in any other way. `studies.ts` says what the
+ * methods promise.
+ */
+export class RestrictedStudies {
   readonly tenant: Tenant;
   readonly access: Access;
+  /** Studies that were found and are withheld (IA-31), of all that this request has asked. */
+  readonly withheld = new Set<string>();
   private readonly source: TenantSource;
   private readonly caller: CallerReach;
+  private readonly reached: ReachedRows;
   private readonly withholding: Withholding;
+  private readonly metadataCache: MetadataCache;
   private readonly asked = new Map<string, Promise<StudyRecord[]>>();
 
   constructor(options: RestrictedStudiesOptions) {
     this.tenant = options.tenant;
     this.access = options.access;
     this.source = new TenantSource(options);
-    this.caller = new CallerReach(options, () => this.source.config);
+    this.caller = new CallerReach(options, this.source.config);
+    this.reached = new ReachedRows(this.source, this.caller);
+    this.metadataCache = options.metadata;
     this.withholding = new Withholding(options, (studyUids, includeField) =>
       this.seriesOf(studyUids, includeField),
     );
   }
 
+  /** Names tenant and source in caches. */
+  get key(): string {
+    return this.source.key;
+  }
+
   async search(query: QidoQuery): Promise<SearchResult> {
     const coverage = this.maySearch();
-    const { config } = this.source;
-    const reaches = this.caller.all();
-    const named = query.patientIds?.filter((id) => id !== '' && id !== '*');
-    const keys = keysFor(reaches, named, config);
-    const pattern = keys === 'pattern' ? wildcards(named!) : undefined;
-    if (query.studyUid !== undefined) await this.owned(query.studyUid, coverage);
-    if (query.limit === 0) return { rows: [], more: false };
-
+    const { patientIds, ...rest } = query;
+    const reaches = await this.caller.all();
+    const named = patientIds?.filter((id) => id !== '' && id !== '*');
     // Rows that only we can leave out must be gone before a page is counted off.
     const ownPaging =
-      pattern !== undefined ||
+      !this.reached.canPage(reaches, named) ||
       coverage.constraints !== undefined ||
-      config.matchBirthDate ||
+      this.source.config.matchBirthDate ||
       this.withholding.applies ||
       isLimited(reaches);
-    const { limit, offset = 0 } = query;
-    const found = await this.source.ask({
-      level: query.level,
-      ...(query.studyUid !== undefined && { studyUid: query.studyUid }),
-      ...(query.seriesUid !== undefined && { seriesUid: query.seriesUid }),
-      ...(Array.isArray(keys) && { patientIds: keys as readonly PatientKey[] }),
-      match: query.match,
-      includeField: query.includeField,
-      ...(!ownPaging && limit !== undefined && { limit: limit + 1 }),
-      ...(!ownPaging && offset > 0 && { offset }),
-    });
-    let rows = found.filter((row) => this.caller.includes(reaches, row));
-    if (pattern) rows = rows.filter((row) => pattern.test(unpadded(text(row, Tag.PatientID))));
-    rows = await this.withholding.shown(await this.covered(rows, query.level, coverage));
+    if (query.studyUid !== undefined) await this.owned(query.studyUid, coverage);
+    const { limit, offset = 0, ...unpaged } = rest;
+    if (limit === 0 && !ownPaging) return { rows: [], more: false };
+
+    const found = await this.reached.find(
+      reaches,
+      {
+        ...unpaged,
+        ...(!ownPaging && limit !== undefined && { limit: limit + 1 }),
+        ...(!ownPaging && offset > 0 && { offset }),
+      },
+      named,
+    );
+    let rows = await this.shown(await this.covered(found, query.level, coverage));
     if (ownPaging) rows = rows.slice(offset);
     const page = rows.slice(0, limit);
     const more = limit !== undefined && rows.length > limit;
@@ -93,7 +104,7 @@ export class RestrictedStudies implements Imaging {
   async studiesOf(patientId: string | undefined, filter: StudyFilter = {}): Promise<StudyRecord[]> {
     const coverage = this.maySearch();
     const { detail = 'series', studyUids } = filter;
-    const reaches = patientId === undefined ? this.caller.all() : await this.caller.of(patientId);
+    const reaches = await (patientId === undefined ? this.caller.all() : this.caller.of(patientId));
     // One patient's studies are few and asked for again and again within a request; everybody's are not fetched whole.
     const byUid = reaches === undefined && studyUids !== undefined;
     const question = JSON.stringify([patientId, detail, byUid && studyUids]);
@@ -108,20 +119,14 @@ export class RestrictedStudies implements Imaging {
   }
 
   async study(studyUid: string, detail: Detail = 'series'): Promise<StudyRecord | undefined> {
-    const coverage = requireScope(this.access, 'ImagingStudy', 'r');
-    this.source.undelayed('lookupUntil');
-    if (!UID.test(studyUid)) return undefined;
-    const study = await this.owned(studyUid, coverage).catch((error: unknown) => {
-      if (error instanceof Fault && error.code === 'not_found') return undefined;
-      throw error;
-    });
-    if (!study) return undefined;
+    const study = await this.claim(studyUid, 'r', 'lookupUntil');
+    if (typeof study === 'string') return undefined;
     const [series = [], instances] = await Promise.all(
       LEVELS[detail]
         .slice(1)
         .map((level) => this.source.ask({ level, studyUid, match: ALL, includeField: [] })),
     );
-    return this.record(await this.caller.ownerOf(study, this.caller.all()), study, series, instances);
+    return record(await this.caller.ownerOf(study, await this.caller.all()), study, series, instances);
   }
 
   patientById(id: string): string {
@@ -137,35 +142,55 @@ export class RestrictedStudies implements Imaging {
   }
 
   async metadata(target: Target): Promise<DicomJson[]> {
-    const source = await this.readable(target);
-    const rows = await this.source.patiently((signal) => source.metadata(target, signal));
-    if (rows.length === 0) throw notFound();
+    if (target.instanceUid === undefined) return (await this.encodedMetadata(target)).rows();
+    await this.readable(target);
+    return this.source.shared(this.loadMetadata(target));
+  }
+
+  async encodedMetadata(target: Target): Promise<EncodedMetadata> {
+    const study = await this.readable(target);
+    const version = [this.key, target.studyUid, text(study, Tag.NumberOfStudyRelatedInstances)].join('\n');
+    return this.source.shared(this.metadataCache.of(version, target, (wanted) => this.loadMetadata(wanted)));
+  }
+
+  private async loadMetadata(target: Target): Promise<DicomJson[]> {
+    const source = await this.source.open();
+    const rows = await source.metadata(target);
+    if (rows.length === 0) throw noSuchObject();
+    await inlinePalettes(rows, target, source);
     return rows;
   }
 
   async retrieve(target: Target, transferSyntax: string): Promise<AsyncIterable<StoredInstance>> {
-    const source = await this.readable(target);
-    const opened = await this.source.patiently((signal) =>
+    await this.readable(target);
+    const opened = await this.source.retrieve(['instances', target, transferSyntax], (source, signal) =>
       primed(source.retrieve(target, transferSyntax, signal)),
     );
-    if (!opened) throw notFound();
+    if (!opened) throw noSuchObject();
     return opened;
   }
 
-  async relay(target: Target, transferSyntax: string, boundary: string): Promise<Readable | undefined> {
-    const source = await this.readable(target);
-    if (!source.relay) return undefined;
-    return this.source.patiently((signal) => source.relay!(target, transferSyntax, boundary, signal));
+  async relay(target: Target, transferSyntax: string): Promise<Relayed | undefined> {
+    await this.readable(target);
+    return this.source.retrieve(['relay', target, transferSyntax], async (source, signal) => {
+      const boundary = randomBoundary();
+      const body = await source.relay?.(target, transferSyntax, boundary, signal);
+      return body && { boundary, body };
+    });
   }
 
   async frames(target: InstanceTarget, numbers: readonly number[]): Promise<Frames> {
-    const source = await this.readable(target);
-    return this.source.patiently((signal) => source.frames(target, numbers, signal));
+    await this.readable(target);
+    return this.source.retrieve(['frames', target, numbers], (source, signal) =>
+      source.frames(target, numbers, signal),
+    );
   }
 
   async bulkdata(target: InstanceTarget, path: string): Promise<BulkData> {
-    const source = await this.readable(target);
-    return this.source.patiently((signal) => source.bulkdata(target, path, signal));
+    await this.readable(target);
+    return this.source.retrieve(['bulkdata', target, path], (source, signal) =>
+      source.bulkdata(target, path, signal),
+    );
   }
 
   /** The checks before every list. */
@@ -175,32 +200,59 @@ export class RestrictedStudies implements Imaging {
     return coverage;
   }
 
-  /** The checks before every retrieval of any form (IA-23). */
-  private async readable(target: Target): Promise<ImagingSource> {
+  /** The checks before every retrieval of any form (IA-23); gives the study's row. */
+  private async readable(target: Target): Promise<DicomJson> {
     const coverage = requireScope(this.access, 'ImagingStudy', 'r');
     this.source.undelayed('retrieveUntil');
-    await this.owned(target.studyUid, coverage);
-    return this.source.open();
+    return this.owned(target.studyUid, coverage);
   }
 
   /**
-   * The study, when the caller reaches it. The source is asked by UID alone: should two patients' studies carry the same
-   * UID, retrieving by it would mix them, and so both have to be the caller's (IA-24). No kept answer refuses: a study
-   * out of reach costs the call that one costs which is not there, and so takes as long (IA-7).
-   * @throws Fault `not_found` otherwise
+   * What this source says of a study. It is asked by UID alone: should two patients' studies carry the same UID,
+   * retrieving by it would mix them, and so both have to be the caller's (IA-24). No kept answer refuses: a study out of
+   * reach costs the call that one costs which is not there, and so takes as long (IA-7).
+   * @param delay which of the tenant's delays holds it back
    */
-  private async owned(studyUid: string, coverage: Coverage): Promise<DicomJson> {
-    const reaches = this.caller.all();
+  async claim(
+    studyUid: string,
+    interaction: 'r' | 's',
+    delay: 'lookupUntil' | 'retrieveUntil',
+  ): Promise<Claim> {
+    const coverage = requireScope(this.access, 'ImagingStudy', interaction);
+    this.source.undelayed(delay);
+    return this.judged(studyUid, coverage);
+  }
+
+  private async judged(studyUid: string, coverage: Coverage): Promise<Claim> {
+    if (!UID.test(studyUid)) return 'absent';
+    const reaches = await this.caller.all();
     const match = new Map([[Tag.StudyInstanceUID as string, [studyUid]]]);
     const studies = (rows: readonly DicomJson[]) =>
       rows.filter((row) => text(row, Tag.StudyInstanceUID) === studyUid);
     const ours = (rows: readonly DicomJson[]) =>
-      studies(rows).every((row) => this.caller.includes(reaches, row) && coveredBy(row, coverage));
+      studies(rows).every((row) => this.caller.includes(reaches, row));
     const found = await this.source.ask({ level: 'study', match, includeField: [] }, OWNER_TTL, ours);
     const [study] = studies(found);
-    if (!study || !ours(found)) throw notFound();
-    const [shown] = await this.withholding.shown([study]);
-    if (!shown) throw notFound();
+    if (!study) return 'absent';
+    if (!ours(found)) return 'foreign';
+    if (!studies(found).every((row) => coveredBy(row, coverage))) return 'absent';
+    const [shown] = await this.shown([study]);
+    return shown ?? 'withheld';
+  }
+
+  /** @throws Fault `not_found` for a study that the caller does not reach */
+  private async owned(studyUid: string, coverage: Coverage): Promise<DicomJson> {
+    const claim = await this.judged(studyUid, coverage);
+    if (typeof claim === 'string') throw noSuchObject();
+    return claim;
+  }
+
+  /** Rows without those of studies that are withheld, which are remembered. */
+  private async shown(rows: readonly DicomJson[]): Promise<DicomJson[]> {
+    const shown = await this.withholding.shown(rows);
+    if (shown.length === rows.length) return shown;
+    const left = byStudy(shown);
+    for (const uid of byStudy(rows).keys()) if (!left.has(uid)) this.withheld.add(uid);
     return shown;
   }
 
@@ -211,26 +263,17 @@ export class RestrictedStudies implements Imaging {
     detail: Detail,
     studyUids: readonly string[] | undefined,
   ): Promise<StudyRecord[]> {
-    const keys = keysFor(reaches, undefined, this.source.config) as readonly PatientKey[] | undefined;
     const match = studyUids ? new Map([[Tag.StudyInstanceUID as string, studyUids]]) : ALL;
     const [studies = [], series = [], instances] = await Promise.all(
-      LEVELS[detail].map((level) =>
-        this.source.ask({ level, ...(keys && { patientIds: keys }), match, includeField: [] }),
-      ),
+      LEVELS[detail].map((level) => this.reached.find(reaches, { level, match, includeField: [] })),
     );
-    const mine = (rows: readonly DicomJson[]) => rows.filter((row) => this.caller.includes(reaches, row));
-    const seriesOf = byStudy(mine(series));
-    const instancesOf = instances && byStudy(mine(instances));
+    const seriesOf = byStudy(series);
+    const instancesOf = instances && byStudy(instances);
     const records = await Promise.all(
-      (await this.withholding.shown(mine(studies))).map(async (study): Promise<StudyRecord> => {
+      (await this.shown(studies)).map(async (study): Promise<StudyRecord> => {
         const uid = text(study, Tag.StudyInstanceUID) ?? '';
         const owner = patientId ?? (await this.caller.ownerOf(study, reaches));
-        return this.record(
-          owner,
-          study,
-          seriesOf.get(uid) ?? [],
-          instancesOf && (instancesOf.get(uid) ?? []),
-        );
+        return record(owner, study, seriesOf.get(uid) ?? [], instancesOf && (instancesOf.get(uid) ?? []));
       }),
     );
     return records.sort(newestFirst);
@@ -250,15 +293,6 @@ export class RestrictedStudies implements Imaging {
     return (await Promise.all(rows)).flat();
   }
 
-  private record(
-    patientId: string | undefined,
-    study: DicomJson,
-    series: readonly DicomJson[],
-    instances: readonly DicomJson[] | undefined,
-  ): StudyRecord {
-    return { ...(patientId !== undefined && { patientId }), study, series, ...(instances && { instances }) };
-  }
-
   /** Rows of studies that a granular scope covers. */
   private async covered(rows: DicomJson[], level: Level, coverage: Coverage): Promise<DicomJson[]> {
     if (!coverage.constraints) return rows;
@@ -276,10 +310,11 @@ export class RestrictedStudies implements Imaging {
   }
 }
 
-/** UIDs that one query of an archive takes: an address has its limits. */
-const MOST_UIDS = 50;
-
-function chunked(uids: readonly string[]): string[][] {
-  const count = Math.ceil(uids.length / MOST_UIDS);
-  return Array.from({ length: count }, (_, index) => uids.slice(index * MOST_UIDS, (index + 1) * MOST_UIDS));
+function record(
+  patientId: string | undefined,
+  study: DicomJson,
+  series: readonly DicomJson[],
+  instances: readonly DicomJson[] | undefined,
+): StudyRecord {
+  return { ...(patientId !== undefined && { patientId }), study, series, ...(instances && { instances }) };
 }

@@ -2,6 +2,8 @@ import type { Readable } from 'node:stream';
 import type { Access, PatientIdentity } from '../../schema/access.ts';
 import type { DicomJson } from '../../schema/dicom.ts';
 import type { Tenant } from '../../schema/tenant.ts';
+import type { Fault } from '../../schema/fault.ts';
+import type { EncodedMetadata } from './metadata-cache.ts';
 import type { QidoQuery } from './qido.ts';
 import type { BulkData, Frames, InstanceTarget, StoredInstance, Target } from './sources/source.ts';
 
@@ -29,6 +31,11 @@ export interface Directory {
    * @throws Fault `not_found`, or `insufficient_scope` where the caller may not read orders
    */
   order(tenant: Tenant, access: Access, id: string): Promise<Order>;
+  /**
+   * Accession numbers of a patient's orders, reports and studies, as far as the record tells (DW-19).
+   * @throws Fault where it tells of none of them, or fails
+   */
+  accessionNumbers(tenant: Tenant, access: Access, patientId: string): Promise<readonly string[]>;
   /**
    * `meta.security` of the record's own ImagingStudies, as `system|code`, by Study Instance UID; nothing for a study
    * that the record does not have, or does not show this caller.
@@ -63,17 +70,33 @@ export interface StudyFilter {
   studyUids?: readonly string[];
 }
 
+/** Studies of all sources that answered, newest first. */
+export interface StudyList {
+  records: StudyRecord[];
+  /** What kept the other sources from answering (DW-18). */
+  failed: readonly Fault[];
+}
+
 /** Rows of a QIDO search, and whether more remain after `limit`. */
 export interface SearchResult {
   rows: DicomJson[];
   more: boolean;
+  /** What kept some sources from answering, while others did (DW-18). */
+  failed?: readonly Fault[];
   /** Logical ids of the patients whose rows these are, where the caller's grants say so. */
   patients?: readonly string[];
 }
 
+/** A multipart/related body, and the boundary of its parts. */
+export interface Relayed {
+  boundary: string;
+  body: Readable;
+}
+
 /**
  * Images of one tenant as one caller may see them: the core behind the GraphQL, FHIR and DICOMweb faces.
- * Made per request by `open`; remembers within the request what it has asked.
+ * Made per request by `open`; remembers within the request what it has asked. Of several sources one that fails hides
+ * nothing of the others (DW-18).
  *
  * Every method throws Fault: `insufficient_scope` without `ImagingStudy.s` (lists) or `.r` (reads); `forbidden` for a
  * patient who is named and out of reach (IA-7); `not_found` for any UID that is unknown or out of reach, alike to the
@@ -91,7 +114,7 @@ export interface Imaging {
    * Studies of one patient, or of every patient in reach, newest first.
    * @param patientId logical id; undefined for all in reach
    */
-  studiesOf(patientId: string | undefined, filter?: StudyFilter): Promise<StudyRecord[]>;
+  studiesOf(patientId: string | undefined, filter?: StudyFilter): Promise<StudyList>;
 
   /** One study by UID; undefined where it is unknown or out of reach. Needs `.r`. */
   study(studyUid: string, detail?: Detail): Promise<StudyRecord | undefined>;
@@ -114,6 +137,9 @@ export interface Imaging {
   /** Metadata of every instance of the target; BulkDataURI relative to the instance's URL. */
   metadata(target: Target): Promise<DicomJson[]>;
 
+  /** The same as it is answered: in order, and compressed already where somebody asked before (DW-6). */
+  encodedMetadata(target: Target): Promise<EncodedMetadata>;
+
   /**
    * Every instance of the target, as stored (`*`) or in the transfer syntax.
    * @returns after the caller's right to all of it is established (IA-24)
@@ -121,10 +147,10 @@ export interface Imaging {
   retrieve(target: Target, transferSyntax: string): Promise<AsyncIterable<StoredInstance>>;
 
   /**
-   * The same as one multipart/related body with this boundary; undefined where the source has it part by part only.
+   * The same as one multipart/related body; undefined where the source has it part by part only.
    * @returns once the caller's right is established and the first part is known to be good
    */
-  relay(target: Target, transferSyntax: string, boundary: string): Promise<Readable | undefined>;
+  relay(target: Target, transferSyntax: string): Promise<Relayed | undefined>;
 
   /** @param numbers from 1 */
   frames(target: InstanceTarget, numbers: readonly number[]): Promise<Frames>;

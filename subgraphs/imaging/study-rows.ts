@@ -22,3 +22,11 @@ export function newestFirst(a: StudyRecord, b: StudyRecord): number {
 function startOf(study: DicomJson): string {
   return `${text(study, Tag.StudyDate) ?? ''}${text(study, Tag.StudyTime) ?? ''}`;
 }
+
+/** UIDs that one query of an archive takes: an address has its limits. */
+const MOST_UIDS = 50;
+
+export function chunked(uids: readonly string[]): string[][] {
+  const count = Math.ceil(uids.length / MOST_UIDS);
+  return Array.from({ length: count }, (_, index) => uids.slice(index * MOST_UIDS, (index + 1) * MOST_UIDS));
+}

@@ -2,33 +2,37 @@ import type { DicomJson } from '../../schema/dicom.ts';
 import { Fault } from '../../schema/fault.ts';
 import type { ImagesConfig } from '../../schema/tenant.ts';
 import { noSuchObject } from './not-found.ts';
-import { patiently } from './patience.ts';
+import { inTime } from './patience.ts';
 import type { TenantImages } from './sources/open.ts';
 import type { ImagingSource, SourceQuery } from './sources/source.ts';
 import { SEARCH_TTL, type StudyCache } from './study-cache.ts';
+import type { Unfinished } from './unfinished.ts';
 
 export interface TenantSourceOptions {
-  /** The tenant's images; throws Fault where their backend is not built. */
-  images(): TenantImages;
+  images: TenantImages;
   cache: StudyCache;
+  unfinished: Unfinished;
   /** Seconds since the epoch. */
   now(): number;
   /** Ends what was begun for this request when its caller leaves. */
   signal?: AbortSignal | undefined;
 }
 
-/** The image source of a tenant as one request asks it: through the cache, and only as long as the tenant is patient. */
+/** One image source of a tenant as one request asks it: through the cache, and only as long as the tenant is patient. */
 export class TenantSource {
   private readonly options: TenantSourceOptions;
-  private opened: TenantImages | undefined;
 
   constructor(options: TenantSourceOptions) {
     this.options = options;
   }
 
-  /** @throws Fault `not_implemented` where the backend is not built */
   get config(): ImagesConfig {
-    return this.images.config;
+    return this.options.images.config;
+  }
+
+  /** Names tenant and source in caches. */
+  get key(): string {
+    return this.options.images.key;
   }
 
   /** @throws Fault `unavailable` while the tenant delays this (REF, IA-19) */
@@ -41,8 +45,9 @@ export class TenantSource {
     });
   }
 
+  /** @throws Fault `not_implemented` where the backend is not built */
   open(): Promise<ImagingSource> {
-    return this.images.open();
+    return this.options.images.open();
   }
 
   /**
@@ -55,26 +60,38 @@ export class TenantSource {
     ttl = SEARCH_TTL,
     serves?: (rows: readonly DicomJson[]) => boolean,
   ): Promise<readonly DicomJson[]> {
-    const { key, open } = this.images;
-    const question = `${key}\n${JSON.stringify({ ...query, match: [...query.match] })}`;
+    const question = `${this.key}\n${JSON.stringify({ ...query, match: [...query.match] })}`;
     // Not ended with this request: others may wait for the same answer, and the next one finds it there (IA-19).
-    return this.patiently(() =>
-      this.options.cache.rows(question, ttl, async () => (await open()).search(query), serves),
+    return this.shared(
+      this.options.cache.rows(question, ttl, async () => (await this.open()).search(query), serves),
     );
   }
 
-  /** Work at the source, with the one answer for whatever it does not have. */
-  async patiently<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    try {
-      return await patiently(work, this.config.patience, this.options.signal);
-    } catch (error) {
-      throw error instanceof Fault && error.code === 'not_found' ? noSuchObject() : error;
-    }
+  /** Work that is not for this request alone. */
+  shared<T>(work: Promise<T>): Promise<T> {
+    return inTheSameWords(inTime(work, this.config.patience));
   }
 
-  private get images(): TenantImages {
-    return (this.opened ??= this.options.images());
+  /**
+   * A retrieval, which the next identical request goes on with where this one cannot wait for it.
+   * @param what names all that is retrieved
+   */
+  retrieve<T>(
+    what: readonly unknown[],
+    work: (source: ImagingSource, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { unfinished, signal } = this.options;
+    const key = `${this.key}\n${JSON.stringify(what)}`;
+    const retrieving = async (ends: AbortSignal) => work(await this.open(), ends);
+    return inTheSameWords(unfinished.patiently(key, retrieving, this.config.patience, signal));
   }
 }
 
-export { noSuchObject as notFound } from './not-found.ts';
+/** Whatever a source does not have gets the one answer (IA-7). */
+async function inTheSameWords<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw error instanceof Fault && error.code === 'not_found' ? noSuchObject() : error;
+  }
+}

@@ -67,12 +67,14 @@ async function* bytesOf(
 }
 
 async function multipart(imaging: Imaging, target: Target, transferSyntax: string): Promise<Payload> {
+  const headers = (boundary: string) => ({
+    'content-type': `multipart/related; type="${DICOM}"; boundary=${boundary}`,
+  });
+  const relayed = await imaging.relay(target, transferSyntax);
+  if (relayed) return { headers: headers(relayed.boundary), body: relayed.body };
   const boundary = randomBoundary();
-  const headers = { 'content-type': `multipart/related; type="${DICOM}"; boundary=${boundary}` };
-  const relayed = await imaging.relay(target, transferSyntax, boundary);
-  if (relayed) return { headers, body: relayed };
   const { first, iterator } = await opened(await imaging.retrieve(target, transferSyntax));
-  return { headers, body: writeMultipart(partsOf(first, iterator), boundary) };
+  return { headers: headers(boundary), body: writeMultipart(partsOf(first, iterator), boundary) };
 }
 
 async function zip(instances: AsyncIterable<StoredInstance>): Promise<Payload> {

@@ -25,7 +25,7 @@ export interface TenantImages {
   config: ImagesConfig;
   /** Names tenant and source in caches. */
   key: string;
-  /** @throws Fault `bad_gateway` where the source cannot be opened */
+  /** @throws Fault `bad_gateway` where the source cannot be opened, `not_implemented` where its backend is not there */
   open(): Promise<ImagingSource>;
 }
 
@@ -35,7 +35,7 @@ const MAX_OPEN = 200;
 /** Image sources of all tenants, each opened once: tenants over one folder or one server share it. */
 export class Sources {
   private readonly options: SourcesOptions;
-  private readonly known = new WeakMap<Tenant, TenantImages>();
+  private readonly known = new WeakMap<Tenant, readonly TenantImages[]>();
   private readonly opened = new LRUCache<string, Promise<ImagingSource>>({
     max: MAX_OPEN,
     dispose: (source) => void source.then((opened) => opened.close()).catch(() => undefined),
@@ -45,25 +45,21 @@ export class Sources {
     this.options = options;
   }
 
-  /**
-   * The images of a tenant.
-   * @throws Fault `not_implemented` for a type, a combination or an option whose backend is not there; never at load
-   */
-  of(tenant: Tenant): TenantImages {
+  /** The images of a tenant, in the order of its file. */
+  of(tenant: Tenant): readonly TenantImages[] {
     let images = this.known.get(tenant);
-    if (!images) this.known.set(tenant, (images = this.imagesOf(tenant)));
+    if (!images) {
+      images = tenant.images.map((config) => this.imagesOf(tenant, config));
+      this.known.set(tenant, images);
+    }
     return images;
   }
 
-  private imagesOf(tenant: Tenant): TenantImages {
-    const [config, ...others] = tenant.images;
-    if (!config || others.length > 0) throw notBuilt('several image sources for one tenant');
-    if (config.type === 'dicom-dimse') throw notBuilt('images of type dicom-dimse');
-    if (config.lookup === 'studies-by-accession') throw notBuilt('finding studies by accession number');
+  private imagesOf(tenant: Tenant, config: ImagesConfig): TenantImages {
     const identity =
       config.type === 'folder'
         ? ['folder', config.path]
-        : ['dicom-web', config.endpoint, JSON.stringify(config.authentication)];
+        : [config.type, config.endpoint, JSON.stringify(config.authentication)];
     // What a dynamic tenant opens is its own: guarded connections, and nobody else's cache (SM-15).
     if (tenant.dynamic) identity.push(tenant.key);
     const source = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32);
@@ -80,6 +76,7 @@ export class Sources {
     if (opened) return opened;
     const opening = this.begin(key, config, tenant).catch((cause: unknown) => {
       this.opened.delete(key);
+      if (cause instanceof Fault) throw cause;
       throw new Fault('bad_gateway', 'The images cannot be opened.', { service: 'imaging', cause });
     });
     this.opened.set(key, opening);

@@ -74,6 +74,7 @@ export async function testSubgraph(
     directory: {
       read: async () => undefined,
       find: async () => undefined,
+      accessionNumbers: async () => [],
       order: () => Promise.reject(new Fault('not_found', 'There is no such order.')),
       labels: async () => new Map(),
     },
