@@ -18,7 +18,7 @@ let house: House;
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const port = await freePort();
-  const kinds = ['key', 'secret', 'public'] as const;
+  const kinds = ['key', 'secret', 'post', 'public'] as const;
   ehr = await foreignEhr(kinds.map((kind) => `http://127.0.0.1:${port}/${kind}/oauth/ehr-callback`));
   house = await buildHouse(
     ({ images }) => {
@@ -102,7 +102,7 @@ test('IA-1, IA-2, IA-28, SM-1, SM-2: discovery names our endpoints, the dual lau
   expect((await fetch(`${base}/oauth/launch`, { method: 'POST', body: '{"patient":"p"}' })).status).toBe(404);
 });
 
-test.each(['key', 'secret', 'public'])(
+test.each(['key', 'secret', 'post', 'public'])(
   'IA-28 dual launch with %s: nothing is asked twice, consent names app, user and patient, the token is for the EHR’s patient',
   async (tenant) => {
     const { user, consent, tokens, app } = await launched(tenant);

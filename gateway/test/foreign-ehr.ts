@@ -26,7 +26,7 @@ export interface ForeignEhr {
   issuer: string;
   fhirBaseUrl: string;
   /** Our clients at this EHR, for tenant files, by the way they say who they are. */
-  clients: Record<'key' | 'secret' | 'public', Record<string, unknown> & { client_id: string }>;
+  clients: Record<'key' | 'secret' | 'post' | 'public', Record<string, unknown> & { client_id: string }>;
   accounts: Map<string, EhrAccount>;
   /** What it serves; `fhir-down` leaves its authorization server as it is. */
   mode: 'up' | 'down' | 'failing' | 'fhir-down';
@@ -104,6 +104,12 @@ export async function foreignEhr(
       { ...ours, client_id: 'gateway-secret', client_secret: EHR_SECRET },
       {
         ...ours,
+        client_id: 'gateway-post',
+        client_secret: EHR_SECRET,
+        token_endpoint_auth_method: 'client_secret_post',
+      },
+      {
+        ...ours,
         client_id: 'gateway-public',
         token_endpoint_auth_method: 'none',
         grant_types: app.grant_types,
@@ -164,7 +170,10 @@ export async function foreignEhr(
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
-      revocation: { enabled: true },
+      revocation: {
+        enabled: true,
+        allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
+      },
       introspection: {
         enabled: true,
         allowedPolicy: (_ctx, client) => client.clientId.startsWith('gateway'),
@@ -264,6 +273,11 @@ export async function foreignEhr(
     clients: {
       key: { client_id: 'gateway-key', jwk, jwkPrivate },
       secret: { client_id: 'gateway-secret', client_secret: EHR_SECRET },
+      post: {
+        client_id: 'gateway-post',
+        client_secret: EHR_SECRET,
+        authentication: 'client_secret_post',
+      },
       public: { client_id: 'gateway-public' },
     },
     mode: 'up',

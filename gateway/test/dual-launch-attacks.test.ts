@@ -1,0 +1,325 @@
+import { decodeJwt, type JWTPayload } from 'jose';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { DEMO_PATIENT } from '../ready-made.ts';
+import type { Page } from '../smart/server/test/started.ts';
+import { allow, App, APP, independent, Journey, portal } from './dual-launch.ts';
+import { foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
+import { buildHouse, type House } from './house.ts';
+import { freePort } from './setup/free-port.ts';
+
+/** IA-28: what must not work over an independent tenant. RFC 9700 §2.1, §4; OpenID Connect Core §3.1.3.7. */
+
+const USER = `user-of-${DEMO_PATIENT}`;
+const OTHER_PATIENT = 'demo-maria-alvarez';
+const OTHER_USER = `user-of-${OTHER_PATIENT}`;
+let ehr: ForeignEhr;
+let house: House;
+
+beforeAll(async () => {
+  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+  const port = await freePort();
+  const tenants = ['one', 'two'];
+  ehr = await foreignEhr(tenants.map((key) => `http://127.0.0.1:${port}/${key}/oauth/ehr-callback`));
+  const images = { type: 'folder', path: '/nowhere', lookup: 'all-studies-on-server' };
+  house = await buildHouse(
+    () => ({
+      one: independent(ehr, ehr.clients.key, images),
+      two: independent(ehr, ehr.clients.public, images),
+      'without-client': independent(ehr, undefined as unknown as object, images),
+      embedded: { authorization: { type: 'embedded' }, images },
+    }),
+    { images: '/nowhere', patients: '/nowhere' },
+    undefined,
+    { port },
+  );
+});
+afterAll(async () => {
+  await house.close();
+  await ehr.close();
+});
+beforeEach(() => {
+  ehr.mode = 'up';
+  ehr.hints = 'ignored';
+  ehr.tokenAnswer = undefined;
+  ehr.seen.length = 0;
+});
+
+const appOf = (tenant = 'one') => new App(`${house.baseUrl}/${tenant}/fhir`, 'viewer', APP);
+const journey = () => new Journey(ehr.issuer, house.baseUrl);
+const count = (line: string) => ehr.seen.filter((one) => one === line).length;
+
+/** The error that the app is told, and nothing that it could use. */
+function errorAt({ url }: Page): string | null {
+  expect(url.startsWith(`${APP}?`), url).toBe(true);
+  const told = new URL(url).searchParams;
+  expect(told.get('state')).toBe('of-the-app');
+  expect(told.has('code')).toBe(false);
+  return told.get('error');
+}
+
+/** A user whom the EHR knows, up to the moment when it sends them back here. */
+async function atCallback(account = USER, tenant = 'one') {
+  const user = journey();
+  const { id_token: hint } = await portal(ehr, user, account);
+  const app = appOf(tenant);
+  user.stopAt = '/oauth/ehr-callback';
+  const { url } = await user.open(await app.url({ login_hint: hint! }));
+  user.stopAt = undefined;
+  expect(url).toContain(`/${tenant}/oauth/ehr-callback?code=`);
+  return { user, app, callback: new URL(url) };
+}
+
+const changed = (url: URL, parameters: Record<string, string | undefined>): string => {
+  const copy = new URL(url);
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value === undefined) copy.searchParams.delete(name);
+    else copy.searchParams.set(name, value);
+  }
+  return copy.href;
+};
+
+test('the way that the attacks are changes of ends with a token', async () => {
+  const { user, app, callback } = await atCallback();
+  const done = await allow(user, await user.open(callback.href));
+  expect((await app.tokens(done.url))['patient']).toBe(DEMO_PATIENT);
+});
+
+describe('login_hint: what is not this EHR’s id_token goes nowhere', () => {
+  const claims = { sub: USER, aud: 'portal' };
+  test.each<[string, () => string | Promise<string>]>([
+    ['an address', () => 'ann@example.org'],
+    ['of another issuer', () => ehr.sign({ ...claims, iss: 'https://other.example.org' })],
+    ['signed by another key', () => ehr.sign(claims, { foreign: true })],
+    ['unsigned', async () => `${btoa('{"alg":"none"}')}.${(await ehr.sign(claims)).split('.')[1]}.`],
+    ['without a user', () => ehr.sign({ aud: 'portal' })],
+  ])('%s', async (_what, hint) => {
+    const done = await journey().open(await appOf().url({ login_hint: await hint() }));
+    expect(errorAt(done)).toBe('invalid_request');
+    expect(count('GET /authorize')).toBe(0);
+  });
+
+  test('one that has expired still says who was there', async () => {
+    const user = journey();
+    await portal(ehr, user, USER);
+    const then = Math.floor(Date.now() / 1000) - 7200;
+    const hint = await ehr.sign({ ...claims, iat: then, exp: then + 600 });
+    expect((await user.open(await appOf().url({ login_hint: hint }))).html).toContain('Castellanos');
+  });
+
+  test('another user than the hint’s is signed in at the EHR: access_denied', async () => {
+    const user = journey();
+    await portal(ehr, user, OTHER_USER);
+    const hint = await ehr.sign(claims);
+    expect(errorAt(await user.open(await appOf().url({ login_hint: hint })))).toBe('access_denied');
+  });
+
+  test('another patient than the hint’s is what the EHR answers with: access_denied', async () => {
+    const user = journey();
+    await portal(ehr, user, USER);
+    const hint = await ehr.sign({ ...claims, patient: OTHER_PATIENT });
+    expect(errorAt(await user.open(await appOf().url({ login_hint: hint })))).toBe('access_denied');
+  });
+});
+
+describe('the way back from the EHR', () => {
+  test('an answer counts once: the second time it is 400, and no code is redeemed', async () => {
+    const { user, callback } = await atCallback();
+    expect((await user.open(callback.href)).html).toContain('Castellanos');
+    const redeemed = count('POST /token');
+    const again = await user.open(callback.href);
+    expect(again.status).toBe(400);
+    expect(again.html).toContain('This sign-in has ended');
+    expect(count('POST /token')).toBe(redeemed);
+  });
+
+  test.each([
+    ['none', { state: undefined }],
+    ['made up', { state: 'made-up' }],
+  ])('state %s: 400', async (_what, change) => {
+    const { user, callback } = await atCallback();
+    expect((await user.open(changed(callback, change))).status).toBe(400);
+  });
+
+  test('in another browser it is 400 (fixation, login CSRF); the browser that began may still finish', async () => {
+    const { user, app, callback } = await atCallback();
+    const redeemed = count('POST /token');
+    expect((await journey().open(callback.href)).status).toBe(400);
+    const busy = (await atCallback(OTHER_USER)).user;
+    expect((await busy.open(callback.href)).status).toBe(400);
+    expect(count('POST /token')).toBe(redeemed + 1); // the portal's
+    const done = await allow(user, await user.open(callback.href));
+    expect((await app.tokens(done.url))['patient']).toBe(DEMO_PATIENT);
+  });
+
+  test('another user’s code with one’s own state is refused by PKCE (code injection)', async () => {
+    const attacker = await atCallback(OTHER_USER);
+    const victim = await atCallback(USER);
+    const injected = changed(attacker.callback, { code: victim.callback.searchParams.get('code')! });
+    expect(errorAt(await attacker.user.open(injected))).toBe('server_error');
+  });
+
+  test.each([
+    ['of another server', { iss: 'https://evil.example.org' }],
+    ['left out, where the EHR says it sends it', { iss: undefined }],
+  ])('iss %s: nothing is sent to any token endpoint (mix-up, RFC 9207)', async (_what, change) => {
+    const { user, callback } = await atCallback();
+    const redeemed = count('POST /token');
+    expect(errorAt(await user.open(changed(callback, change)))).toBe('server_error');
+    expect(count('POST /token')).toBe(redeemed);
+  });
+
+  test('an answer to one tenant is none to another', async () => {
+    const { user, callback } = await atCallback();
+    const elsewhere = callback.href.replace('/one/', '/two/');
+    expect((await user.open(elsewhere)).status).toBe(400);
+    expect((await user.open(callback.href.replace('/one/', '/embedded/'))).status).toBe(400);
+  });
+
+  test('an answer that is brought to a consent page agrees to nothing', async () => {
+    const { user, callback } = await atCallback();
+    const consent = await user.open(callback.href);
+    const [, action] = /<form method="post" action="([^"]+)"/.exec(consent.html)!;
+    const query = new URLSearchParams([
+      ...callback.searchParams,
+      ['step', 'allow'],
+      ['scope', 'patient/*.rs'],
+    ]);
+    const forged = await user.open(`${house.baseUrl}${action}/returned?${query.toString()}`);
+    expect(forged.status).toBe(400);
+    expect(forged.url.startsWith(APP)).toBe(false);
+  });
+
+  test.each([
+    ['access_denied', 'access_denied'],
+    ['temporarily_unavailable', 'temporarily_unavailable'],
+    ['login_required', 'login_required'],
+    ['invalid_scope', 'server_error'],
+    ['unauthorized_client', 'server_error'],
+    ['"><script>', 'server_error'],
+  ])('the EHR’s error %s is %s at the app', async (error, told) => {
+    const user = journey();
+    user.stopAt = '/authorize?';
+    const app = appOf();
+    await user.open(await app.url()).then(({ url }) => expect(url).toContain(`/one/oauth/authorize?`));
+    user.stopAt = `${ehr.issuer}/authorize?`;
+    const { url } = await user.open(await app.url());
+    user.stopAt = undefined;
+    const state = new URL(url).searchParams.get('state')!;
+    const query = new URLSearchParams({ error, state, iss: ehr.issuer, error_description: '<b>no</b>' });
+    const done = await user.open(`${house.baseUrl}/one/oauth/ehr-callback?${query.toString()}`);
+    expect(errorAt(done)).toBe(told);
+    expect(done.url).not.toContain('no%3C');
+  });
+});
+
+describe('the EHR’s token answer is checked', () => {
+  const idToken =
+    (change: JWTPayload, options?: { foreign: boolean }) => async (body: Record<string, unknown>) => {
+      const claims = decodeJwt(body['id_token'] as string);
+      body['id_token'] = await ehr.sign({ ...claims, ...change }, options);
+    };
+  const past = Math.floor(Date.now() / 1000) - 3600;
+  test.each<[string, (body: Record<string, unknown>) => void | Promise<void>]>([
+    ['no id_token', (body) => void delete body['id_token']],
+    ['an id_token of another sign-in (nonce)', idToken({ nonce: 'another' })],
+    ['an id_token without nonce', idToken({ nonce: undefined })],
+    ['an id_token for another client', idToken({ aud: 'portal' })],
+    ['an id_token of another issuer', idToken({ iss: 'https://evil.example.org' })],
+    ['an id_token that has expired', idToken({ exp: past })],
+    ['an id_token signed by another key', idToken({}, { foreign: true })],
+    ['no patient', (body) => void delete body['patient']],
+    ['a patient that is no id', (body) => void (body['patient'] = '../Patient/x')],
+    ['a patient whom its token does not open', (body) => void (body['patient'] = OTHER_PATIENT)],
+    ['no access token', (body) => void delete body['access_token']],
+  ])('%s: server_error', async (_what, tamper) => {
+    const { user, callback } = await atCallback();
+    ehr.tokenAnswer = tamper;
+    expect(errorAt(await user.open(callback.href))).toBe('server_error');
+  });
+
+  test('an answer for another user than the hint’s: access_denied', async () => {
+    const { user, callback } = await atCallback();
+    ehr.tokenAnswer = idToken({ sub: OTHER_USER });
+    expect(errorAt(await user.open(callback.href))).toBe('access_denied');
+  });
+});
+
+describe('an EHR that is not there', () => {
+  test.each(['down', 'failing'] as const)(
+    '%s when we ask its keys, or the code is redeemed',
+    async (mode) => {
+      const { user, callback } = await atCallback();
+      ehr.mode = mode;
+      expect(errorAt(await user.open(callback.href))).toBe('temporarily_unavailable');
+    },
+  );
+
+  test('down from the start: the app is told to come again, and nobody is signed in', async () => {
+    const port = await freePort();
+    const nobody = { ...ehr, fhirBaseUrl: `http://127.0.0.1:${port}/fhir` };
+    const images = { type: 'folder', path: '/nowhere', lookup: 'all-studies-on-server' };
+    const own = await freePort();
+    const other = await buildHouse(
+      () => ({ dead: independent(nobody, ehr.clients.key, images) }),
+      { images: '/nowhere', patients: '/nowhere' },
+      undefined,
+      { port: own },
+    );
+    try {
+      const app = new App(`${other.baseUrl}/dead/fhir`, 'viewer', APP);
+      const done = await new Journey(other.baseUrl).open(await app.url());
+      expect(errorAt(done)).toBe('temporarily_unavailable');
+    } finally {
+      await other.close();
+    }
+  });
+
+  test('a tenant without a client at its EHR says so', async () => {
+    expect(errorAt(await journey().open(await appOf('without-client').url()))).toBe('server_error');
+  });
+});
+
+describe('the app', () => {
+  test.each([
+    ['a redirect URI that is not registered', { redirect_uri: 'https://evil.example.org/' }],
+    ['one that is longer than the registered', { redirect_uri: `${APP}/more` }],
+    ['a client that nobody knows', { client_id: 'nobody' }],
+  ])('%s: 400 here, and the browser goes nowhere', async (_what, change) => {
+    const page = await journey().open(await appOf().url(change));
+    expect(page.status).toBe(400);
+    expect(page.url.startsWith(house.baseUrl)).toBe(true);
+    expect(count('GET /authorize')).toBe(0);
+  });
+
+  test.each([
+    ['no PKCE', { code_challenge: '', code_challenge_method: '' }],
+    ['plain PKCE', { code_challenge_method: 'plain' }],
+    ['an audience that is not ours', { aud: 'https://evil.example.org/fhir' }],
+    ['a launch that is not ours', { launch: 'x', scope: 'launch patient/*.rs' }],
+  ])('%s: invalid_request', async (_what, change) => {
+    expect(errorAt(await journey().open(await appOf().url(change)))).toBe('invalid_request');
+  });
+
+  test('prompt=none cannot be: the user has to agree here', async () => {
+    expect(errorAt(await journey().open(await appOf().url({ prompt: 'none' })))).toBe('login_required');
+  });
+
+  test('our code counts once, and what it gave ends with the second try', async () => {
+    const { user, app, callback } = await atCallback();
+    const done = await allow(user, await user.open(callback.href));
+    const { access_token: token } = await app.tokens(done.url);
+    await expect(app.tokens(done.url)).rejects.toThrow();
+    const read = await fetch(`${house.baseUrl}/one/fhir/Patient/${DEMO_PATIENT}`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(read.status).toBe(401);
+  });
+
+  test('the EHR’s own token opens nothing here', async () => {
+    const { access_token: theirs } = await portal(ehr, journey(), USER);
+    const read = await fetch(`${house.baseUrl}/one/fhir/Patient/${DEMO_PATIENT}`, {
+      headers: { authorization: `Bearer ${theirs}` },
+    });
+    expect(read.status).toBe(401);
+  });
+});
