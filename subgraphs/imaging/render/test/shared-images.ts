@@ -35,7 +35,15 @@ export async function openSharedImages(): Promise<{ images: SharedImage[]; close
   for (let i = 0; i < Math.max(...seen.values()); i++) {
     const log = { info: () => {}, warn: () => {}, error: () => {} };
     const path = join(directory, String(i));
-    folders.push(await openFolder({ path, indexFile: `${path}.sqlite`, log: log as never, watch: false }));
+    folders.push(
+      await openFolder({
+        path,
+        indexFile: `${path}.sqlite`,
+        log: log as never,
+        watch: false,
+        pixels: undefined as never,
+      }),
+    );
   }
   await Promise.all(folders.map((folder) => folder.indexed));
   const images = placed.map(({ file, path, folder }): SharedImage => {
@@ -58,7 +66,7 @@ function readable(source: FolderSource): ReadableImages {
       const match = new Map<string, string[]>();
       return { instances: await source.search({ level: 'instance', studyUid, match, includeField: [] }) };
     },
-    metadata: async (target) => ({ rows: () => source.metadata(target) }),
+    metadata: (target) => source.metadata(target),
     frames: (target, numbers) => source.frames(target, numbers),
     bulkdata: (target, path) => source.bulkdata(target, path),
     version: async () => ({ source: 'shared', stamp: '' }),
