@@ -24,6 +24,8 @@ import type { Limits } from './limits.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { metrics, observeRequests, requestId } from './observe.ts';
 import { playground } from './playground/playground.ts';
+import { selfTestRoutes } from './self-test/routes.ts';
+import type { SelfTest } from './self-test/self-test.ts';
 import type { Authorizer } from './smart/authorize.ts';
 import type { Capabilities } from './smart/capability-admission.ts';
 import { discoveryRoutes, protectedResourceRoutes } from './smart/discovery-routes.ts';
@@ -59,6 +61,8 @@ export interface AppDeps {
   limits?: Limits;
   /** False while stopping: readiness says so, and the load balancer goes elsewhere. */
   ready?: () => boolean;
+  /** Tries what a tenant depends on, for whoever holds the operator's key (SM-18); without one nobody is answered. */
+  selfTest?: { run: SelfTest; operatorKey?: string | undefined };
   /** Whether the store that gateways share answers; undefined where there is none. */
   sharedReachable?: () => boolean;
 }
@@ -130,6 +134,9 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       async (tenant) => {
         addDoor(tenant, { tenants, authorizer, capabilities, baseUrl });
         addLinkHeaders(tenant, capabilities);
+        if (deps.selfTest) {
+          await tenant.register(selfTestRoutes(deps.selfTest.run, deps.selfTest.operatorKey));
+        }
         await tenant.register(discoveryRoutes(authorizer, baseUrl, started));
         await tenant.register(graphqlRoutes(server, limits));
         await tenant.register(fhirGraphqlRoutes(server, limits));

@@ -14,6 +14,8 @@ import { patientDirectory } from './directory.ts';
 import { fetchThrough, guardedDispatcher } from './guarded-dispatcher.ts';
 import { logger, metrics } from './observe.ts';
 import { readyMadeCommands } from './ready-made.ts';
+import { checkTenant, COMMAND } from './self-test/command.ts';
+import { selfTest } from './self-test/self-test.ts';
 import { readSettings, SettingsError } from './settings.ts';
 import { openRedis } from './shared/redis.ts';
 import { sharedState } from './shared/shared-state.ts';
@@ -25,14 +27,19 @@ import { authorizationServer } from './smart/server/server.ts';
 import { capabilities } from './smart/capability-admission.ts';
 import { readTenants, TenantsError } from './tenants.ts';
 
-/** Environment → tenants → app → listen. The only file that reads the environment and ends the process. */
+/**
+ * Environment → tenants → app → listen, or the check of one tenant. The only file that reads the environment and ends
+ * the process.
+ */
 async function main(): Promise<void> {
   const root = packageRoot();
   const settings = readSettings(process.env, root);
   const { baseUrl, dataDir, host, port } = settings;
   // ApolloGateway phones out unless it is told not to before it is made.
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
-  const log = logger(settings.logLevel);
+  const [command, ...args] = process.argv.slice(2);
+  const checking = command === COMMAND;
+  const log = logger(checking ? 'silent' : settings.logLevel);
   const demo = {
     images: join(dataDir, 'demo', 'images'),
     patients: join(root, 'gateway', 'demo', 'patients'),
@@ -69,11 +76,11 @@ async function main(): Promise<void> {
   const usesDemo = tenants.all.some(({ images }) =>
     images.some((source) => source.type === 'folder' && `${source.path}${sep}`.startsWith(demo.images + sep)),
   );
-  if (usesDemo) await buildDemoImages({ target: demo.images, onProgress: demoProgress() });
+  const onProgress = demoProgress(checking ? console.error : console.log);
+  if (usesDemo) await buildDemoImages({ target: demo.images, onProgress });
 
   const secrets = settings.sealingKeys.length > 0 ? settings.sealingKeys : [randomBytes(32).toString('hex')];
-  const redis =
-    settings.redisUrl === undefined ? undefined : openRedis(settings.redisUrl, sharedStateChanged);
+  const redis = settings.redisUrl && !checking ? openRedis(settings.redisUrl, sharedStateChanged) : undefined;
   const shared = redis && sharedState(redis, secrets, Date.now);
   function sharedStateChanged(reachable: boolean, reason?: string): void {
     if (!reachable) return log.warn({ reason }, 'REDIS_URL: the shared state cannot be reached');
@@ -83,21 +90,20 @@ async function main(): Promise<void> {
 
   const guarded = guardedDispatcher(settings.dynamicHosts);
   const seconds = () => Date.now() / 1000;
+  const outside = { fetch, guardedFetch: fetchThrough(guarded), now: Date.now };
   const dispatcher = ({ dynamic }: Tenant) => (dynamic ? guarded : undefined);
   const { people, identity } = peopleOfRecord((tenant, access) => clinical.open(tenant, access));
   const server = authorizationServer({
     baseUrl,
     dataDir,
     people,
-    outside: { fetch, guardedFetch: fetchThrough(guarded), now: Date.now },
+    outside,
     now: Date.now,
     onError: (err, tenant) => log.error({ err, tenant }, 'authorization server'),
     ...(shared && { state: shared.state, shareKeys: shared.shareKeys }),
   });
   const door = authorizer({
-    fetch,
-    guardedFetch: fetchThrough(guarded),
-    now: Date.now,
+    ...outside,
     baseUrl,
     own: {
       authorize: ownAccess({ server, identity, now: Date.now }),
@@ -128,6 +134,12 @@ async function main(): Promise<void> {
     await clinical.prepare(tenant).catch((err: unknown) => log.error({ err, tenant: tenant.key }, 'store'));
   }
 
+  const record = { people, identity };
+  const tenantTest = selfTest({ ...outside, own: server, record, images: imaging.checks });
+  if (checking) {
+    process.exit(await checkTenant(args, tenants, tenantTest, (text) => void process.stdout.write(text)));
+  }
+
   const measured = metrics();
   const audit = auditSinks({
     baseUrl,
@@ -152,6 +164,7 @@ async function main(): Promise<void> {
     log,
     metrics: measured,
     audit: audit.record,
+    selfTest: { run: tenantTest, operatorKey: settings.operatorKey },
     ready: () => !stopping,
     ...(redis && { sharedReachable: redis.reachable }),
   });
@@ -190,12 +203,12 @@ function packageRoot(): string {
 }
 
 /** A line now and then while the demonstration's images are made, at the first start. */
-function demoProgress(): (done: number, total: number, label: string) => void {
+function demoProgress(say: (line: string) => void): (done: number, total: number, label: string) => void {
   let last = 0;
   return (done, total, label) => {
     if (done !== total && Date.now() - last < 1000) return;
     last = Date.now();
-    console.log(`  demonstration images ${done}/${total}: ${label}`);
+    say(`  demonstration images ${done}/${total}: ${label}`);
   };
 }
 

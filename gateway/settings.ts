@@ -53,7 +53,11 @@ const environment = z.object({
   DYN_ALLOWED_HOSTS: z.string().default(''),
   ALLOW_MOCK: z.enum(['0', '1', ''], 'must be 1, or not set').optional(),
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis or rediss URL' }).optional(),
-  OPERATOR_KEY: z.string().min(32, 'must have 32 characters or more').optional(),
+  // It is sent as a bearer token, and so is of the characters of one (RFC 6750 §2.1).
+  OPERATOR_KEY: z
+    .string()
+    .regex(/^[\w.~+/-]{32,}=*$/, 'must have 32 characters or more, all of them letters, digits or -._~+/')
+    .optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
 });
 

@@ -1,8 +1,11 @@
-/** `npm start`: builds what must be built, then starts the whole gateway in this same process. */
+/**
+ * `npm start`: builds what must be built, then starts the whole gateway in this same process.
+ * `npm run check:tenant` the same with an argument, after which the gateway checks a tenant and ends.
+ */
 import { build } from './build.mjs';
 
 try {
-  await build(console.log);
+  await build(console.error);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exit(1);

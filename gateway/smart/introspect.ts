@@ -90,8 +90,7 @@ async function identify(
       service: 'authorization',
     });
   }
-  const method =
-    client.authentication ?? quirksOf(config).introspectionAuthentication ?? defaultMethod(client);
+  const method = introspectionAuthentication(config, client);
   if (method === 'bearer') {
     const own = await tokens.get(tenant, client, config, document);
     return { fields: {}, headers: { authorization: `Bearer ${own}` } };
@@ -100,8 +99,11 @@ async function identify(
   return clientCredentials(client, method, audience, outside.now());
 }
 
-const defaultMethod = (client: Client) =>
-  client.jwkPrivate || !client.client_secret ? 'bearer' : 'client_secret_basic';
+/** As the tenant says, or else as its kind has it; by a bearer token wherever we have a key (SM-7). */
+export function introspectionAuthentication(config: ExternalConfig, client: Client) {
+  const usual = client.jwkPrivate || !client.client_secret ? 'bearer' : 'client_secret_basic';
+  return client.authentication ?? quirksOf(config).introspectionAuthentication ?? usual;
+}
 
 /** Some servers write null for what they do not know. */
 function withoutNulls(json: Record<string, unknown>): Record<string, unknown> {

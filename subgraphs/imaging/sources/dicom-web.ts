@@ -179,6 +179,9 @@ export function dicomWebSource(
     relay,
     frames,
     bulkdata,
+    async check(signal) {
+      await json('/studies?limit=1', signal);
+    },
     close: () => client.close(),
   };
 }

@@ -47,6 +47,11 @@ export interface Frames {
   mediaType: string;
   transferSyntax: string;
   frames: AsyncIterable<Uint8Array>;
+  /**
+   * The same frames in another transfer syntax, in place of `frames`; absent where the source cannot.
+   * @throws Fault `not_acceptable` for one that the pixels cannot be had in
+   */
+  recoded?(transferSyntax: string): Promise<Frames>;
 }
 
 /** The bytes of one bulk data attribute. */
@@ -84,9 +89,15 @@ export interface ImagingSource {
 
   /**
    * The same as one multipart/related body with this boundary, where the source has it in that form already: whole
-   * studies then pass without being taken apart. Resolves once the first part is known to be good.
+   * studies then pass without being taken apart. Resolves once the first part is known to be good, or with undefined
+   * where it has to be part by part.
    */
-  relay?(target: Target, transferSyntax: string, boundary: string, signal?: AbortSignal): Promise<Readable>;
+  relay?(
+    target: Target,
+    transferSyntax: string,
+    boundary: string,
+    signal?: AbortSignal,
+  ): Promise<Readable | undefined>;
 
   /**
    * Frames as stored (or as native little-endian octets when the data are uncompressed).
@@ -97,6 +108,9 @@ export interface ImagingSource {
 
   /** @param path what follows the instance's URL, as `metadata` gave it */
   bulkdata(target: InstanceTarget, path: string, signal?: AbortSignal): Promise<BulkData>;
+
+  /** Whether the backend answers us, by the smallest question it has; the answer is looked at for nothing else (SM-18). */
+  check?(signal?: AbortSignal): Promise<void>;
 
   close(): Promise<void>;
 }

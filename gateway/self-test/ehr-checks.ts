@@ -1,0 +1,271 @@
+import { createPublicKey, type JsonWebKey } from 'node:crypto';
+import type { PatientIdentity } from '../../schema/access.ts';
+import type { Tenant } from '../../schema/tenant.ts';
+import type { Client } from '../smart/backend-token.ts';
+import { clientCredentials } from '../smart/backend-token.ts';
+import { introspectionAuthentication, introspectionEndpoint } from '../smart/introspect.ts';
+import { identityOf } from '../smart/patient.ts';
+import { quirksOf } from '../smart/quirks.ts';
+import type { ExternalConfig, IndependentConfig, SmartConfiguration } from '../smart/smart-configuration.ts';
+import { endpointOf } from '../smart/smart-configuration.ts';
+import type { Outside } from '../smart/upstream.ts';
+import { Failing, NotTried } from './check.ts';
+import { probe, type Probed } from './probe.ts';
+
+/** No server can have given it out. */
+const MADE_UP = 'self-test-not-a-token';
+
+/** The checks of one tenant whose tokens or users are an EHR's; each uses what those before it learned. */
+export class EhrChecks {
+  readonly #outside: Outside;
+  readonly #tenant: Tenant;
+  readonly #config: ExternalConfig | IndependentConfig;
+  #document: SmartConfiguration | undefined;
+  #token: string | undefined;
+  /** The Patient that was read; said to nobody. */
+  identity: PatientIdentity | undefined;
+
+  constructor(outside: Outside, tenant: Tenant, config: ExternalConfig | IndependentConfig) {
+    this.#outside = outside;
+    this.#tenant = tenant;
+    this.#config = config;
+  }
+
+  /** Whether the EHR's discovery document names what is needed of it. */
+  async discovery(signal: AbortSignal): Promise<void> {
+    const config = this.#config;
+    if (config.type === 'smart-on-fhir-jwt' && config.issuer && config.jwksUri) {
+      this.#document = {};
+      throw new NotTried('the tenant file names issuer and jwksUri, so that discovery is not used');
+    }
+    const url = `${config.fhirBaseUrl}/.well-known/smart-configuration`;
+    const { status, json } = await this.#probe('the discovery document', url, { signal });
+    if (status !== 200) {
+      throw new Failing(
+        `${url} answered ${status}: authorization.fhirBaseUrl is not the base of a SMART server`,
+      );
+    }
+    if (!json) throw new Failing(`${url} is not a JSON object`);
+    const missing = neededOf(config).filter((name) => !isUrl(json[name]));
+    if (missing.length > 0) throw new Failing(`the discovery document names no ${missing.join(', no ')}`);
+    this.#document = json;
+  }
+
+  /** Whether the token endpoint takes our client's key or secret (SM-7). */
+  async clientAssertion(signal: AbortSignal): Promise<void> {
+    const config = this.#external();
+    const client = this.#client(config);
+    requirePair(client);
+    const used = introspectionMethod(config, client) === 'bearer' || readsWithOwn(config, client);
+    if (!used)
+      throw new NotTried(
+        'each introspection carries the client’s own key or secret; the next check tries it',
+      );
+    const endpoint = this.#endpoint(config, 'token_endpoint');
+    const method = client.jwkPrivate ? 'private_key_jwt' : 'client_secret_basic';
+    const { fields, headers } = await credentials(client, method, endpoint, this.#outside.now());
+    const body = new URLSearchParams({ grant_type: 'client_credentials', ...fields });
+    if (config.scope) body.set('scope', config.scope);
+    const answer = await this.#probe('the token endpoint', endpoint, {
+      method: 'POST',
+      headers,
+      body,
+      signal,
+    });
+    const { access_token: token } = answer.json ?? {};
+    if (answer.status !== 200 || typeof token !== 'string')
+      throw new Failing(tokenRefusal(answer, method, config));
+    this.#token = token;
+  }
+
+  /** Whether it can be asked what a token is good for: a token that was made up is not active. */
+  async introspection(signal: AbortSignal): Promise<void> {
+    const config = this.#external();
+    if (config.type === 'smart-on-fhir-jwt') return this.#keySet(config, signal);
+    const client = this.#client(config);
+    const document = this.#documentOr('discovery did not work');
+    const url = introspectionEndpoint(config, document);
+    const method = introspectionAuthentication(config, client);
+    const { fields, headers } =
+      method === 'bearer'
+        ? { fields: {}, headers: { authorization: `Bearer ${this.#ownToken()}` } }
+        : await credentials(client, method, this.#endpoint(config, 'token_endpoint'), this.#outside.now());
+    const body = new URLSearchParams({ token: MADE_UP, token_type_hint: 'access_token', ...fields });
+    const { status, json, error } = await this.#probe('the introspection endpoint', url, {
+      ...{ method: 'POST', headers, body, signal },
+    });
+    const said = `the introspection endpoint answered ${status}${error ? ` ${error}` : ''}`;
+    if (status === 401 || status === 403) {
+      throw new Failing(
+        `${said}: ${client.client_id} may not ask about tokens ${method === 'bearer' ? 'with its access token' : `by ${method}`}; have the EHR allow it, or set authorization.client.authentication`,
+      );
+    }
+    if (status !== 200) throw new Failing(`${said}; is it really at ${new URL(url).pathname}?`);
+    if (typeof json?.['active'] !== 'boolean')
+      throw new Failing(`${said} without saying whether a token is active`);
+    if (json['active']) throw new Failing(`${said} and says that a made-up token is active`);
+  }
+
+  /** Whether our own token reads a Patient. @param patientId whose; any that a search gives where it is not said */
+  async patientRead(signal: AbortSignal, patientId: string | undefined): Promise<void> {
+    const config = this.#external();
+    const { client } = config;
+    if (!client || !readsWithOwn(config, client)) {
+      throw new NotTried('Patients are read with each caller’s own token');
+    }
+    const headers = { authorization: `Bearer ${this.#ownToken()}` };
+    this.identity = await readPatient(this.#outside, this.#tenant, config.fhirBaseUrl, patientId, {
+      headers,
+      signal,
+    });
+  }
+
+  async #keySet(
+    config: Extract<ExternalConfig, { type: 'smart-on-fhir-jwt' }>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const url = config.jwksUri ?? this.#endpoint(config, 'jwks_uri');
+    const { status, json } = await this.#probe('the key set', url, { signal });
+    const { keys } = json ?? {};
+    if (status === 200 && Array.isArray(keys) && keys.length > 0) return;
+    throw new Failing(`${url} answered ${status} and no keys: no token can be verified`);
+  }
+
+  #external(): ExternalConfig {
+    const config = this.#config;
+    if (config.type !== 'smart-on-fhir-independent') return config;
+    throw new NotTried(
+      'users sign in at the EHR and are read with their own tokens: only a person can try that',
+    );
+  }
+
+  #client({ client, type }: ExternalConfig): Client {
+    if (client) return client;
+    if (type === 'smart-on-fhir-jwt')
+      throw new NotTried('the tenant has no client of its own, and needs none');
+    throw new Failing('authorization.client is missing: without it no token can be checked');
+  }
+
+  #documentOr(why: string): SmartConfiguration {
+    if (!this.#document) throw new NotTried(why);
+    return this.#document;
+  }
+
+  #endpoint(config: ExternalConfig, name: 'token_endpoint' | 'jwks_uri'): string {
+    if (name === 'token_endpoint' && config.tokenUrl) return config.tokenUrl;
+    return endpointOf(this.#documentOr('discovery did not work'), name);
+  }
+
+  #ownToken(): string {
+    if (this.#token === undefined) throw new NotTried('we have no access token of our own');
+    return this.#token;
+  }
+
+  #probe(what: string, url: string, init: RequestInit & { signal: AbortSignal }): Promise<Probed> {
+    return probe(this.#outside, this.#tenant, what, url, init);
+  }
+}
+
+/**
+ * A Patient of a FHIR server.
+ * @throws Failing where there is none to be read, NotTried where one has to be named first
+ */
+export async function readPatient(
+  outside: Outside,
+  tenant: Tenant,
+  base: string,
+  patientId: string | undefined,
+  init: RequestInit & { signal: AbortSignal },
+): Promise<PatientIdentity> {
+  const url = patientId === undefined ? `${base}/Patient?_count=1` : `${base}/Patient/${patientId}`;
+  const { status, json } = await probe(outside, tenant, 'the FHIR server', url, init);
+  const what = `${new URL(base).host} answered ${status}`;
+  if (status === 401)
+    throw new Failing(`${what}: it does not take the access token that its token endpoint gave`);
+  if (patientId === undefined) {
+    const { entry } = (json ?? {}) as { entry?: { resource?: Record<string, unknown> }[] };
+    const found = entry?.map(({ resource }) => resource).find((one) => one?.['resourceType'] === 'Patient');
+    const identity = found && identityOf(found, String(found['id']));
+    if (identity) return identity;
+    const none = status === 200 ? 'found no Patient' : `answered ${status} to a search for Patients`;
+    throw new NotTried(`the FHIR server ${none}; name one (--patient ID, or ?patient=ID)`);
+  }
+  if (status === 403) throw new Failing(`${what}: our scopes (authorization.scope) do not cover Patient`);
+  if (status === 404 || status === 410) throw new Failing(`${what}: it has no such Patient`);
+  const identity = status === 200 && json ? identityOf(json, patientId) : undefined;
+  if (!identity) throw new Failing(`${what}, and not the Patient that was asked for`);
+  return identity;
+}
+
+function neededOf(config: ExternalConfig | IndependentConfig): string[] {
+  if (config.type === 'smart-on-fhir-independent') return ['authorization_endpoint', 'token_endpoint'];
+  if (config.type === 'smart-on-fhir-jwt') {
+    return [...(config.issuer ? [] : ['issuer']), ...(config.jwksUri ? [] : ['jwks_uri'])];
+  }
+  const discovered = quirksOf(config).introspectionEndpoint === 'discovered' && !config.introspectionUrl;
+  return [...(config.tokenUrl ? [] : ['token_endpoint']), ...(discovered ? ['introspection_endpoint'] : [])];
+}
+
+const isUrl = (value: unknown) =>
+  typeof value === 'string' && /^https?:\/\//.test(value) && URL.canParse(value);
+
+const introspectionMethod = (config: ExternalConfig, client: Client) =>
+  quirksOf(config).check === 'signature' ? undefined : introspectionAuthentication(config, client);
+
+const readsWithOwn = (config: ExternalConfig, client: Client) =>
+  quirksOf(config).patientReadWith === 'own' && Boolean(client.jwkPrivate ?? client.client_secret);
+
+/** @throws Failing for a key that cannot sign, or a client without key and secret */
+async function credentials(
+  client: Client,
+  method: Parameters<typeof clientCredentials>[1],
+  audience: string,
+  now: number,
+) {
+  const missing = method === 'private_key_jwt' ? 'jwkPrivate' : 'client_secret';
+  if (!client[missing])
+    throw new Failing(`authorization.client.${missing} is missing, and ${method} needs it`);
+  return clientCredentials(client, method, audience, now).catch(() => {
+    throw new Failing('authorization.client.jwkPrivate is not a private key that can sign ES384 or RS384');
+  });
+}
+
+/** @throws Failing where the two halves of the client's key are not of one pair */
+function requirePair({ jwk, jwkPrivate }: Client): void {
+  if (!jwk?.['kty'] || !jwkPrivate) return;
+  const thumb = (key: object) => {
+    try {
+      return createPublicKey({ key: key as JsonWebKey, format: 'jwk' }).export({
+        format: 'der',
+        type: 'spki',
+      });
+    } catch {
+      return undefined;
+    }
+  };
+  const [given, own] = [thumb(jwk), thumb(jwkPrivate)];
+  if (given && own && !given.equals(own)) {
+    throw new Failing('authorization.client.jwk is not the public half of authorization.client.jwkPrivate');
+  }
+}
+
+/** What a token endpoint's refusal means, RFC 6749 §5.2. */
+function tokenRefusal(
+  { status, json, error }: Probed,
+  method: string,
+  { client, scope }: ExternalConfig,
+): string {
+  const said = `the token endpoint answered ${status}${error ? ` ${error}` : ''}`;
+  if (error === 'invalid_client' || (error === undefined && status === 401)) {
+    return method === 'private_key_jwt'
+      ? `${said}: it does not know client_id ${client!.client_id}, or the public key registered there is not the one in client.jwk`
+      : `${said}: it does not know client_id ${client!.client_id}, or client_secret is not the one registered there`;
+  }
+  if (error === 'invalid_scope')
+    return `${said}: this client may not have the scope ${scope ?? '(none is set)'}`;
+  if (error === 'unauthorized_client' || error === 'unsupported_grant_type') {
+    return `${said}: client_credentials is not allowed for this client`;
+  }
+  if (status === 200) return `${said} without an access_token`;
+  return json ? said : `${said} and no JSON; is it really a token endpoint?`;
+}

@@ -1,0 +1,75 @@
+import { Fault } from '../../schema/fault.ts';
+import type { Tenant } from '../../schema/tenant.ts';
+import type { Outside } from '../smart/upstream.ts';
+import { Failing } from './check.ts';
+import { connectionFailure } from './words.ts';
+
+/** What an EHR answered, whatever its status. */
+export interface Probed {
+  status: number;
+  /** Undefined where the body is no JSON object. */
+  json: Record<string, unknown> | undefined;
+  /** An OAuth error code (RFC 6749 §5.2), where it names one; never its description, which may hold anything. */
+  error?: string;
+}
+
+const LARGEST_ANSWER = 1 << 20;
+
+/**
+ * One request to an EHR or authorization server; no redirects.
+ * @param what names the endpoint to the operator
+ * @throws Failing where it cannot be reached or answers too much
+ */
+export async function probe(
+  { fetch, guardedFetch }: Outside,
+  tenant: Tenant,
+  what: string,
+  url: string,
+  init: RequestInit & { signal: AbortSignal },
+): Promise<Probed> {
+  let status: number;
+  let text: string;
+  try {
+    const response = await (tenant.dynamic ? guardedFetch : fetch)(url, {
+      ...init,
+      redirect: 'manual',
+      headers: { accept: 'application/json, application/fhir+json;q=0.9', ...init.headers },
+    });
+    status = response.status;
+    text = await limitedText(response, what);
+  } catch (error) {
+    if (error instanceof Failing) throw error;
+    const cause = (error as Error).cause ?? error;
+    const reason = cause instanceof Fault ? cause.message : connectionFailure(error);
+    throw new Failing(
+      `${what} at ${new URL(url).host} cannot be reached: ${reason ?? 'the connection failed'}`,
+    );
+  }
+  if (status >= 300 && status < 400) {
+    throw new Failing(`${what} redirects (${status}): give the address that it redirects to`);
+  }
+  const json = object(text);
+  const error = json?.['error'];
+  return { status, json, ...(typeof error === 'string' && /^[a-z_]{1,40}$/.test(error) && { error }) };
+}
+
+async function limitedText(response: Response, what: string): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    chunks.push(chunk as Uint8Array);
+    size += (chunk as Uint8Array).length;
+    if (size > LARGEST_ANSWER) throw new Failing(`${what} answers more than a megabyte`);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function object(text: string): Record<string, unknown> | undefined {
+  try {
+    const value = JSON.parse(text) as unknown;
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}

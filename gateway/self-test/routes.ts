@@ -1,0 +1,31 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { FastifyPluginAsync } from 'fastify';
+import { Fault } from '../../schema/fault.ts';
+import { bearerToken } from '../smart/bearer.ts';
+import type { SelfTest } from './self-test.ts';
+
+/**
+ * `GET /{tenant}/self-test`, for whoever holds the operator's key (SM-18). No token of any tenant opens it. Without a
+ * key in the environment there is no such route.
+ * @param operatorKey OPERATOR_KEY
+ */
+export function selfTestRoutes(selfTest: SelfTest, operatorKey: string | undefined): FastifyPluginAsync {
+  return async (app) => {
+    app.get('/self-test', { config: { open: true } }, async ({ tenant, raw, query }, reply) => {
+      if (operatorKey === undefined) throw new Fault('not_found', 'There is nothing at this path.');
+      const key = bearerToken(raw);
+      if (key === undefined) throw new Fault('unauthenticated', 'The operator’s key is needed.');
+      if (!isSame(key, operatorKey)) throw new Fault('invalid_token', 'This is not the operator’s key.');
+      const { patient } = query as { patient?: string };
+      return reply
+        .header('cache-control', 'no-store')
+        .send(await selfTest(tenant, typeof patient === 'string' ? patient : undefined));
+    });
+  };
+}
+
+/** In a time that tells neither where they differ nor how long the key is. */
+function isSame(given: string, expected: string): boolean {
+  const [a, b] = [given, expected].map((text) => createHash('sha256').update(text).digest());
+  return timingSafeEqual(a!, b!);
+}

@@ -1,0 +1,169 @@
+import type { PatientIdentity } from '../../schema/access.ts';
+import { Fault } from '../../schema/fault.ts';
+import { FHIR_ID } from '../../schema/fhir.ts';
+import type { ImagesConfig, Tenant } from '../../schema/tenant.ts';
+import { identityOf } from '../smart/patient.ts';
+import type { AuthorizationServer } from '../smart/server/server.ts';
+import type { peopleOfRecord } from '../smart/server/people.ts';
+import { isExternal } from '../smart/smart-configuration.ts';
+import type { Outside } from '../smart/upstream.ts';
+import { Failing, NotTried, tryOut, type Check } from './check.ts';
+import { EhrChecks, readPatient } from './ehr-checks.ts';
+import { connectionFailure, imageFailure } from './words.ts';
+
+/** What a tenant's self-test found (SM-18). Nobody's name, identifier or secret is in it. */
+export interface Report {
+  tenant: string;
+  /** Types, as the tenant file has them. */
+  authorization: string;
+  images: string[];
+  /** Whether nothing failed. */
+  ok: boolean;
+  checks: Check[];
+}
+
+export interface SelfTestDeps extends Outside {
+  /** The authorization server that we are ourselves. */
+  own: Pick<AuthorizationServer, 'of' | 'verifyOwnToken'>;
+  /** The clinical record that we keep ourselves. */
+  record: ReturnType<typeof peopleOfRecord>;
+  images: {
+    checkSource(tenant: Tenant, index: number, signal: AbortSignal): Promise<boolean>;
+    countRecordNumbers(tenant: Tenant, index: number, identity: PatientIdentity): number;
+  };
+}
+
+export type SelfTest = (tenant: Tenant, patientId?: string) => Promise<Report>;
+
+/**
+ * Tries, one after the other, what a request to a tenant depends on (SM-18). It changes nothing, and shows nothing of
+ * what it reads. Each check takes ten seconds at most; image sources are tried beside the others.
+ * @returns a function that throws Fault `invalid_request` for an id that cannot be a Patient's
+ */
+export function selfTest(deps: SelfTestDeps): SelfTest {
+  return async (tenant, patientId) => {
+    if (patientId !== undefined && !FHIR_ID.test(patientId)) {
+      throw new Fault('invalid_request', 'The patient is named by the id of a Patient resource.');
+    }
+    const [before, images] = await Promise.all([
+      authorizationChecks(deps, tenant, patientId),
+      Promise.all(tenant.images.map((config, index) => imageCheck(deps, tenant, config, index))),
+    ]);
+    const checks = [...before, ...images];
+    return {
+      tenant: tenant.key,
+      authorization: tenant.authorization.type,
+      images: tenant.images.map(({ type }) => type),
+      ok: checks.every(({ outcome }) => outcome !== 'failed'),
+      checks,
+    };
+  };
+}
+
+async function authorizationChecks(
+  deps: SelfTestDeps,
+  tenant: Tenant,
+  patientId: string | undefined,
+): Promise<Check[]> {
+  const config = tenant.authorization;
+  const ehr =
+    isExternal(config) || config.type === 'smart-on-fhir-independent'
+      ? new EhrChecks(deps, tenant, config)
+      : undefined;
+  const own = config.type === 'embedded' || config.type === 'smart-on-fhir-independent';
+  let identity: PatientIdentity | undefined;
+
+  const discovery = async (signal: AbortSignal): Promise<void> => {
+    if (config.type === 'mock') throw noToken();
+    await ehr?.discovery(signal);
+    // Our own server's document is made here: what can be wrong is the clients of the tenant file, and its keys.
+    if (own) await deps.own.of(tenant);
+  };
+  const clientAssertion = async (signal: AbortSignal): Promise<void> => {
+    if (!ehr) throw config.type === 'mock' ? noToken() : ourOwn();
+    await ehr.clientAssertion(signal);
+  };
+  const introspection = async (signal: AbortSignal): Promise<void> => {
+    if (config.type === 'mock') throw noToken();
+    if (!own) return ehr!.introspection(signal);
+    if (await deps.own.verifyOwnToken(tenant, 'self-test-not-a-token')) {
+      throw new Failing('our own server says that a made-up token is active');
+    }
+  };
+  const patientRead = async (signal: AbortSignal): Promise<void> => {
+    if (ehr) await ehr.patientRead(signal, patientId);
+    identity = ehr ? ehr.identity : await ownPatient(deps, tenant, patientId, signal);
+  };
+  const mrnPath = async (): Promise<void> => {
+    const byMrn = tenant.images.flatMap(({ lookup }, index) => (lookup === 'studies-by-mrn' ? [index] : []));
+    if (byMrn.length === 0) throw new NotTried('no image source of this tenant finds studies by MRN');
+    if (!identity) throw new NotTried('no Patient was read');
+    for (const index of byMrn) {
+      if (deps.images.countRecordNumbers(tenant, index, identity) > 0) continue;
+      const types = identity.identifier.map(
+        ({ type, system }) => type?.coding?.[0]?.code ?? system ?? 'no type',
+      );
+      const has = types.length > 0 ? `of type or system ${[...new Set(types)].join(', ')}` : 'none at all';
+      throw new Failing(
+        `no path in images.mrn gives a value for the Patient that was read; it has identifiers: ${has}`,
+      );
+    }
+  };
+
+  const checks: Check[] = [];
+  const attempts = {
+    discovery,
+    'client-assertion': clientAssertion,
+    introspection,
+    'patient-read': patientRead,
+    'mrn-path': mrnPath,
+  };
+  for (const [name, attempt] of Object.entries(attempts)) checks.push(await tryOut(name, attempt, failure));
+  return checks;
+}
+
+/** A Patient of a tenant whose record needs no EHR's token. */
+async function ownPatient(
+  { record, ...outside }: SelfTestDeps,
+  tenant: Tenant,
+  patientId: string | undefined,
+  signal: AbortSignal,
+): Promise<PatientIdentity> {
+  const { authorization, clinical } = tenant;
+  if (authorization.type === 'mock' && authorization.patient) {
+    const { patient } = authorization;
+    const identity = identityOf({ ...patient }, patientId ?? patient.id!);
+    if (identity) return identity;
+    throw new Failing('this tenant has one patient only, and not that one');
+  }
+  if (clinical.type === 'none') throw new NotTried('this tenant has no clinical record');
+  if (clinical.type === 'fhir') return readPatient(outside, tenant, clinical.baseUrl, patientId, { signal });
+  const people = patientId === undefined ? await record.people(tenant) : [];
+  const id = patientId ?? people.find(({ reference }) => reference.startsWith('Patient/'))?.id;
+  const identity = id === undefined ? undefined : await record.identity(tenant, id);
+  if (!identity) throw new Failing('there is no such Patient in the record (clinical.path)');
+  return identity;
+}
+
+function imageCheck(deps: SelfTestDeps, tenant: Tenant, config: ImagesConfig, index: number): Promise<Check> {
+  const name = tenant.images.length > 1 ? `image-source ${index + 1}` : 'image-source';
+  const attempt = async (signal: AbortSignal): Promise<void> => {
+    const tried = await deps.images.checkSource(tenant, index, signal);
+    if (!tried) throw new NotTried(`an image source of type ${config.type} cannot be tried`);
+  };
+  return tryOut(name, attempt, (error) => imageFailure(config, error));
+}
+
+/** What is said of an error that no check has words for: never its own text, unless it is written for callers. */
+function failure(error: unknown): string {
+  const connection = connectionFailure(error);
+  if (connection) return `a connection failed: ${connection}`;
+  if (!(error instanceof Fault)) return error instanceof Error ? error.message : 'it failed';
+  const { cause } = error;
+  return cause instanceof Error && !(cause instanceof SyntaxError)
+    ? `${error.message} (${cause.message})`
+    : error.message;
+}
+
+const noToken = () => new NotTried('this tenant asks for no token');
+const ourOwn = () => new NotTried('this tenant’s tokens are our own');

@@ -1,0 +1,59 @@
+import { Fault } from '../../schema/fault.ts';
+import type { ImagesConfig } from '../../schema/tenant.ts';
+
+/** What a connection's error code means to whoever has to mend it. */
+const CONNECTION: readonly [RegExp, (code: string) => string][] = [
+  [/^(ENOTFOUND|EAI_AGAIN)$/, () => 'its name is not known to DNS'],
+  [/^ECONNREFUSED$/, () => 'nothing listens there'],
+  [/^(EHOSTUNREACH|ENETUNREACH)$/, () => 'there is no route to it'],
+  [/TIMEOUT|ETIMEDOUT/, () => 'it does not answer; a firewall may be in between'],
+  [/^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/, () => 'it closed the connection'],
+  [
+    /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/,
+    (code) => `its certificate is not trusted (${code}); name its authority in NODE_EXTRA_CA_CERTS`,
+  ],
+];
+
+/** The innermost code of a failed connection. */
+function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const inner = error instanceof AggregateError ? error.errors[0] : error.cause;
+  const { code } = error as { code?: unknown };
+  return codeOf(inner) ?? (typeof code === 'string' ? code : undefined);
+}
+
+/** Why a connection failed, as the end of a sentence; undefined for an error that is no connection's. */
+export function connectionFailure(error: unknown): string | undefined {
+  const code = codeOf(error);
+  const [, say] = CONNECTION.find(([pattern]) => code !== undefined && pattern.test(code)) ?? [];
+  return say && code !== undefined ? say(code) : undefined;
+}
+
+/** Why an image source does not work. */
+export function imageFailure(config: ImagesConfig, error: unknown): string {
+  const at = config.type === 'folder' ? 'images.path' : `${config.endpoint} (images.endpoint)`;
+  const connection = connectionFailure(error);
+  if (connection) return `${at} cannot be reached: ${connection}`;
+  const code = codeOf(error);
+  if (code === 'ENOENT') return `${at} is not there`;
+  if (code === 'EACCES' || code === 'EPERM')
+    return `${at} may not be read by the user that this process runs as`;
+  const [, status] = /answered (\d{3})/.exec(causeOf(error) ?? '') ?? [];
+  if (status === '401' || status === '403') {
+    return `${at} answered ${status}: it does not accept what images.authentication says`;
+  }
+  if (status) return `${at} answered ${status}`;
+  if (error instanceof Fault && error.code === 'not_found') {
+    return `${at} answered 404: it is not the root of a DICOMweb server`;
+  }
+  const cause = causeOf(error);
+  return `${at}: ${error instanceof Fault ? error.message : 'it failed'}${cause ? ` (${cause})` : ''}`;
+}
+
+/** What an error says of its cause. A parser quotes what it could not parse, and that may be anyone's record. */
+function causeOf(error: unknown): string | undefined {
+  const { cause } = (error ?? {}) as { cause?: unknown };
+  return cause instanceof Error && !(cause instanceof SyntaxError)
+    ? (causeOf(cause) ?? cause.message)
+    : undefined;
+}
