@@ -1,0 +1,52 @@
+import { EXPLICIT_LITTLE_ENDIAN, writeDicomFile } from '../../../gateway/demo/dicom-file.ts';
+
+/** What tests choose of a study's objects; everything else is the same in all. */
+export interface SmallStudy {
+  studyUid: string;
+  patientId: string;
+  issuer?: string;
+  /** DICOM date. */
+  birthDate?: string;
+  accessionNumber?: string;
+  modality?: string;
+  /** Default 1. */
+  instances?: number;
+  description?: string;
+}
+
+/** Part 10 files of a study of one series, `{study}.1`, whose instances are `{study}.1.{number}`: 4 × 4 pixels each. */
+export function smallObjects(study: SmallStudy): Buffer[] {
+  const { studyUid, patientId, issuer, birthDate, accessionNumber, modality = 'CT', instances = 1 } = study;
+  const text = (tag: number, vr: string, value: string | undefined) =>
+    value === undefined ? [] : [{ tag, vr, value }];
+  return Array.from({ length: instances }, (_, index) =>
+    writeDicomFile(
+      EXPLICIT_LITTLE_ENDIAN,
+      [
+        { tag: 0x00080016, vr: 'UI', value: '1.2.840.10008.5.1.4.1.1.7' },
+        { tag: 0x00080018, vr: 'UI', value: `${studyUid}.1.${index + 1}` },
+        { tag: 0x00080020, vr: 'DA', value: '20240101' },
+        { tag: 0x00080060, vr: 'CS', value: modality },
+        ...text(0x00080050, 'SH', accessionNumber),
+        ...text(0x00081030, 'LO', study.description),
+        { tag: 0x00100010, vr: 'PN', value: 'Test^Person' },
+        { tag: 0x00100020, vr: 'LO', value: patientId },
+        ...text(0x00100021, 'LO', issuer),
+        ...text(0x00100030, 'DA', birthDate),
+        { tag: 0x0020000d, vr: 'UI', value: studyUid },
+        { tag: 0x0020000e, vr: 'UI', value: `${studyUid}.1` },
+        { tag: 0x00200011, vr: 'IS', value: '1' },
+        { tag: 0x00200013, vr: 'IS', value: String(index + 1) },
+        { tag: 0x00280002, vr: 'US', value: [1] },
+        { tag: 0x00280004, vr: 'CS', value: 'MONOCHROME2' },
+        { tag: 0x00280010, vr: 'US', value: [4] },
+        { tag: 0x00280011, vr: 'US', value: [4] },
+        { tag: 0x00280100, vr: 'US', value: [8] },
+        { tag: 0x00280101, vr: 'US', value: [8] },
+        { tag: 0x00280102, vr: 'US', value: [7] },
+        { tag: 0x00280103, vr: 'US', value: [0] },
+      ],
+      { vr: 'OB', bytes: new Uint8Array(16).fill(index), encapsulated: false },
+    ),
+  );
+}
