@@ -1,12 +1,9 @@
-/** The whole way of a SMART app over the demonstration's records, with fhirclient as it is. */
+/** Our own authorization server before the demonstration's records: backend services, revocation, discovery. */
 import { fastify, type FastifyInstance } from 'fastify';
-import fhirclient from 'fhirclient';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Patient } from 'fhir/r4.js';
 import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
 import { addDoor, decorateRequests } from '../door.ts';
 import { faultHandler, nameResourceMetadata } from '../fault-reply.ts';
@@ -17,7 +14,6 @@ import { ownAccess } from '../smart/server/own-access.ts';
 import { peopleOfRecord } from '../smart/server/people.ts';
 import { oauthRoutes } from '../smart/server/routes.ts';
 import { authorizationServer } from '../smart/server/server.ts';
-import { Browser, ticked } from '../smart/server/test/started.ts';
 import { tenantsOf } from './door.ts';
 import { freePort } from './setup/free-port.ts';
 
@@ -89,60 +85,6 @@ afterAll(async () => {
 
 const read = (path: string, token?: string) =>
   fetch(`${base}${path}`, { headers: token === undefined ? {} : { authorization: `Bearer ${token}` } });
-
-/** fhirclient's view of a request to the app at `REDIRECT`. */
-function visit(url: string, storage: ReturnType<typeof memory>) {
-  let location = '';
-  const request = { url, headers: { host: '127.0.0.1:9' }, socket: {} } as IncomingMessage;
-  const response = {
-    writeHead: (_: number, headers: { location: string }) => (location = headers.location),
-    end: () => undefined,
-  } as unknown as ServerResponse;
-  return { smart: fhirclient(request, response, storage), location: () => location };
-}
-
-function memory() {
-  const kept = new Map<string, unknown>();
-  return {
-    get: async (key: string) => kept.get(key),
-    set: async (key: string, value: unknown) => void kept.set(key, value),
-    unset: async (key: string) => kept.delete(key),
-  };
-}
-
-test('fhirclient, unmodified: authorize, token, patient read, search, refresh; another patient is refused', async () => {
-  const storage = memory();
-  const begun = visit('/launch', storage);
-  await begun.smart.authorize({
-    client_id: 'app',
-    scope: 'openid fhirUser launch/patient patient/*.rs offline_access',
-    iss: `${base}/fhir`,
-    redirectUri: REDIRECT,
-    pkceMode: 'required',
-  });
-  const browser = new Browser(base);
-  const signIn = await browser.open(begun.location());
-  expect(signIn.html).toContain('Castellanos');
-  expect(signIn.html).toContain('Okafor');
-  const consent = await browser.submit(signIn, [['account', `Patient/${DEMO_PATIENT}`]]);
-  const done = await browser.submit(consent, [
-    ...ticked(consent).map((scope): [string, string] => ['scope', scope]),
-    ['step', 'allow'],
-  ]);
-  const { pathname, search } = new URL(done.url);
-  const client = await visit(pathname + search, storage).smart.ready();
-  expect(client.patient.id).toBe(DEMO_PATIENT);
-  expect(client.user.fhirUser).toBe(`Patient/${DEMO_PATIENT}`);
-  expect(((await client.patient.read()) as Patient).birthDate).toMatch(/^\d{4}-/);
-  const conditions = await client.patient.request<{ resourceType: string }>('Condition');
-  expect(conditions.resourceType).toBe('Bundle');
-  await expect(client.request(`Patient/${OTHER_PATIENT}`)).rejects.toThrow(/403|404/);
-  const before = client.getState('tokenResponse.access_token') as string;
-  await client.refresh();
-  const after = client.getState('tokenResponse.access_token') as string;
-  expect(after).not.toBe(before);
-  expect((await read(`/fhir/Patient/${DEMO_PATIENT}`, after)).status).toBe(200);
-});
 
 const backendToken = async () => {
   const answer = await fetch(`${base}/oauth/token`, {

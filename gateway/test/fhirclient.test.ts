@@ -1,0 +1,110 @@
+/** The demo tenant as it is shipped, by a SMART app that uses fhirclient as it is. */
+import type { Bundle, ImagingStudy, Patient } from 'fhir/r4.js';
+import fhirclient from 'fhirclient';
+import { readFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { DEMO_PATIENT } from '../ready-made.ts';
+import { Browser, ticked } from '../smart/server/test/started.ts';
+import { buildHouse, type DemoData, type House } from './house.ts';
+import { freePort } from './setup/free-port.ts';
+
+const REDIRECT = 'http://127.0.0.1:9/app';
+const OTHER_PATIENT = 'demo-maria-alvarez';
+
+let house: House;
+let base: string;
+
+beforeAll(async () => {
+  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+  const port = await freePort();
+  house = await buildHouse((data) => ({ demo: demoTenant(data) }), undefined, undefined, { port });
+  base = `${house.baseUrl}/demo`;
+}, 120_000);
+afterAll(() => house.close());
+
+/** `gateway/tenants/demo.json` with what the process puts into it at the start. */
+function demoTenant({ images, patients }: DemoData): Record<string, unknown> {
+  const environment: Record<string, string> = {
+    VIEWER_URL: REDIRECT,
+    DEMO_PLAYGROUND_URL: 'http://127.0.0.1:9/playground',
+    DEMO_SECRET: 'a secret of this test, long enough',
+    DEMO_IMAGES: images,
+  };
+  const text = readFileSync(join(import.meta.dirname, '../tenants/demo.json'), 'utf8');
+  const tenant = JSON.parse(text, (_key, value: unknown) => {
+    const name = (value as { $env?: string } | null)?.$env;
+    return name === undefined ? value : environment[name];
+  }) as Record<string, unknown>;
+  return { ...tenant, clinical: { type: 'store', path: patients } };
+}
+
+/** fhirclient's view of a request to the app at `REDIRECT`. */
+function visit(url: string, storage: ReturnType<typeof memory>) {
+  let location = '';
+  const request = { url, headers: { host: '127.0.0.1:9' }, socket: {} } as IncomingMessage;
+  const response = {
+    writeHead: (_: number, headers: { location: string }) => (location = headers.location),
+    end: () => undefined,
+  } as unknown as ServerResponse;
+  return { smart: fhirclient(request, response, storage), location: () => location };
+}
+
+function memory() {
+  const kept = new Map<string, unknown>();
+  return {
+    get: async (key: string) => kept.get(key),
+    set: async (key: string, value: unknown) => void kept.set(key, value),
+    unset: async (key: string) => kept.delete(key),
+  };
+}
+
+test('fhirclient, unmodified: authorize, token, patient read, ImagingStudy search, refresh; another patient is refused', async () => {
+  const storage = memory();
+  const begun = visit('/launch', storage);
+  await begun.smart.authorize({
+    client_id: 'viewer',
+    scope: 'openid fhirUser launch/patient patient/*.rs offline_access',
+    iss: `${base}/fhir`,
+    redirectUri: REDIRECT,
+    pkceMode: 'required',
+  });
+  const browser = new Browser(base);
+  const signIn = await browser.open(begun.location());
+  expect(signIn.html).toContain('Castellanos');
+  expect(signIn.html).toContain('Okafor');
+  const consent = await browser.submit(signIn, [['account', `Patient/${DEMO_PATIENT}`]]);
+  const done = await browser.submit(consent, [
+    ...ticked(consent).map((scope): [string, string] => ['scope', scope]),
+    ['step', 'allow'],
+  ]);
+  const { pathname, search } = new URL(done.url);
+  const client = await visit(pathname + search, storage).smart.ready();
+  expect(client.patient.id).toBe(DEMO_PATIENT);
+  expect(client.user.fhirUser).toBe(`Patient/${DEMO_PATIENT}`);
+  expect(((await client.patient.read()) as Patient).birthDate).toMatch(/^\d{4}-/);
+  const conditions = await client.patient.request<Bundle>('Condition');
+  expect(conditions.entry!.length).toBeGreaterThan(0);
+
+  const studies = () => client.patient.request<Bundle<ImagingStudy>>('ImagingStudy');
+  const found = await studies();
+  expect(found).toMatchObject({ resourceType: 'Bundle', type: 'searchset' });
+  expect(found.entry!.length).toBeGreaterThan(0);
+  for (const { resource } of found.entry!) {
+    expect(resource).toMatchObject({
+      resourceType: 'ImagingStudy',
+      subject: { reference: `Patient/${DEMO_PATIENT}` },
+      identifier: expect.arrayContaining([
+        { system: 'urn:dicom:uid', value: expect.stringMatching(/^urn:oid:[\d.]+$/) },
+      ]) as unknown,
+    });
+  }
+  await expect(client.request(`Patient/${OTHER_PATIENT}`)).rejects.toThrow(/403|404/);
+  await expect(client.request(`ImagingStudy?patient=${OTHER_PATIENT}`)).rejects.toThrow(/403/);
+
+  const before = client.getState('tokenResponse.access_token') as string;
+  await client.refresh();
+  expect(client.getState('tokenResponse.access_token')).not.toBe(before);
+  expect((await studies()).entry!.length).toBe(found.entry!.length);
+});
