@@ -1,0 +1,189 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Fault } from '../../schema/fault.ts';
+import { accessionNumbersOf } from '../accessions.ts';
+import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
+import { buildHouse, type House } from './house.ts';
+
+/** Studies found by what the record says of their accession numbers (DW-19), and several sources (DW-18), whole. */
+
+const GEORGE = 'demo-george-whitfield';
+const MARIA = 'demo-maria-alvarez';
+let ehr: AuthorizationServer;
+let house: House;
+
+beforeAll(async () => {
+  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+  ehr = await authorizationServer();
+  const authorization = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
+  const everybody = { type: 'mock', disableAuthzChecks: true };
+  house = await buildHouse(({ images, patients }) => {
+    const clinical = { type: 'store', path: patients };
+    const folder = { type: 'folder', path: images };
+    const dead = { type: 'dicom-web', endpoint: 'http://127.0.0.1:1/dicom-web', lookup: 'studies-by-mrn' };
+    return {
+      mrn: { authorization, clinical, images: { ...folder, lookup: 'studies-by-mrn' } },
+      accession: { authorization, clinical, images: { ...folder, lookup: 'studies-by-accession' } },
+      issuer: {
+        authorization,
+        clinical,
+        images: { ...folder, lookup: 'studies-by-accession', issuer: 'nobody' },
+      },
+      born: {
+        authorization,
+        clinical,
+        images: { ...folder, lookup: 'studies-by-accession', matchBirthDate: true },
+      },
+      'no-record': {
+        authorization,
+        clinical: { type: 'none' },
+        images: { ...folder, lookup: 'studies-by-accession' },
+      },
+      system: { authorization: everybody, clinical, images: { ...folder, lookup: 'studies-by-accession' } },
+      half: { authorization, clinical, images: [{ ...folder, lookup: 'studies-by-mrn' }, dead] },
+    };
+  });
+  const exp = Math.floor(Date.now() / 1000) + 3600;
+  const mrn = { [GEORGE]: 'MRN-0019540', [MARIA]: 'MRN-0047111', 'nobody-here': 'NOBODY' };
+  for (const [id, value] of Object.entries(mrn)) {
+    const identifier = [{ value, type: { coding: [{ code: 'MR' }] } }];
+    ehr.patients.set(id, { resourceType: 'Patient', id, identifier, birthDate: '1900-01-01' });
+    // The scope says nothing of orders: what they are asked for is not given out.
+    ehr.tokens.set(id, { client_id: 'viewer', exp, patient: id, scope: 'patient/ImagingStudy.rs' });
+  }
+});
+afterAll(async () => {
+  await house?.close();
+  await ehr?.close();
+});
+
+const get = (url: string, token = GEORGE) =>
+  house.app.inject({ url, headers: { authorization: `Bearer ${token}` } });
+const uids = async (url: string, token?: string) =>
+  [
+    ...new Set(
+      (await get(url, token))
+        .json<{ '0020000D': { Value: [string] } }[]>()
+        .map((row) => row['0020000D'].Value[0]),
+    ),
+  ].sort();
+
+describe('DW-19 studies by accession number', () => {
+  test('are those of the patient, at every level, on every face', async () => {
+    const own = await uids('/mrn/dicomweb/studies');
+    expect(own.length).toBeGreaterThan(1);
+    for (const level of ['studies', 'series', 'instances']) {
+      expect(await uids(`/accession/dicomweb/${level}`), level).toEqual(own);
+    }
+    const bundle = (await get(`/accession/fhir/ImagingStudy?patient=${GEORGE}`)).json();
+    expect(bundle.entry.map(({ resource }: { resource: { id: string } }) => resource.id).sort()).toEqual(own);
+    expect(bundle.entry[0].resource.subject.reference).toContain(`Patient/${GEORGE}`);
+    for (const uid of own) {
+      expect((await get(`/accession/dicomweb/studies/${uid}/metadata`)).statusCode).toBe(200);
+      expect(await uids(`/accession/dicomweb/studies/${uid}/series`)).toEqual([uid]);
+    }
+  });
+
+  test('and nobody else’s: 404 by UID, 403 by PatientID (IA-7)', async () => {
+    const [foreign] = await uids('/mrn/dicomweb/studies', MARIA);
+    for (const tail of ['', '/metadata', '/series']) {
+      const refused = await get(`/accession/dicomweb/studies/${foreign}${tail}`);
+      const absent = await get(`/accession/dicomweb/studies/1.2.3.999${tail}`);
+      expect([refused.statusCode, refused.payload]).toEqual([404, absent.payload]);
+    }
+    expect((await get('/accession/dicomweb/studies?PatientID=MRN-0047111')).statusCode).toBe(403);
+    expect(await uids('/accession/dicomweb/studies?PatientID=MRN-0019540')).not.toEqual([]);
+    expect(await uids('/accession/dicomweb/studies?AccessionNumber=RB24-087731')).toEqual([]);
+    expect(await uids(`/accession/dicomweb/studies?StudyInstanceUID=${foreign}`)).toEqual([]);
+  });
+
+  test('pages as any other search', async () => {
+    const own = await uids('/accession/dicomweb/studies');
+    const pages = await Promise.all(
+      own.map((_, offset) => uids(`/accession/dicomweb/studies?limit=1&offset=${offset}`)),
+    );
+    expect(pages.flat().sort()).toEqual(own);
+  });
+
+  test('no numbers, no studies', async () => {
+    for (const level of ['studies', 'series', 'instances']) {
+      expect(await uids(`/accession/dicomweb/${level}`, 'nobody-here')).toEqual([]);
+    }
+    const [any] = await uids('/accession/dicomweb/studies');
+    expect((await get(`/accession/dicomweb/studies/${any}`, 'nobody-here')).statusCode).toBe(404);
+  });
+
+  test('an issuer and a birth date that do not agree leave them out', async () => {
+    expect(await uids('/issuer/dicomweb/studies')).toEqual([]);
+    expect(await uids('/born/dicomweb/studies')).toEqual([]);
+  });
+
+  test('without a record nothing is guessed', async () => {
+    expect((await get('/no-record/dicomweb/studies')).statusCode).toBe(501);
+  });
+
+  test('a caller who reaches everybody sees one patient’s when it names one', async () => {
+    const bundle = (await get(`/system/fhir/ImagingStudy?patient=${GEORGE}`)).json();
+    const own = await uids('/accession/dicomweb/studies');
+    expect(bundle.entry.map(({ resource }: { resource: { id: string } }) => resource.id).sort()).toEqual(own);
+  });
+});
+
+test('DW-18 GraphQL: data of the source that answered, and an error of the other with code, service and path', async () => {
+  const answer = await house.app.inject({
+    method: 'POST',
+    url: '/half/graphql',
+    headers: { authorization: `Bearer ${GEORGE}` },
+    payload: { query: `{ Patient(id: "${GEORGE}") { id ImagingStudyList { id started } } }` },
+  });
+  const { data, errors } = answer.json();
+  const listed = data.Patient.ImagingStudyList.map(({ id }: { id: string }) => id);
+  expect(listed.sort()).toEqual(await uids('/mrn/dicomweb/studies'));
+  expect(errors).toHaveLength(1);
+  expect(errors[0].extensions).toMatchObject({ code: 'bad_gateway', service: 'imaging' });
+  expect(errors[0].path).toContain('ImagingStudyList');
+});
+
+describe('accession numbers in a record', () => {
+  const acsn = (value?: string) => ({ ...(value && { value }), type: { coding: [{ code: 'ACSN' }] } });
+  const record = {
+    ServiceRequest: [
+      { resourceType: 'ServiceRequest', identifier: [acsn('A1'), { value: 'placer' }, acsn()] },
+    ],
+    DiagnosticReport: [
+      { resourceType: 'DiagnosticReport', identifier: [acsn('A1')], basedOn: [{ identifier: acsn('A2') }] },
+    ],
+    ImagingStudy: [
+      { resourceType: 'ImagingStudy', identifier: [acsn('A3')] },
+      { resourceType: 'ImagingStudy' },
+    ],
+  } as Record<string, { resourceType: string }[]>;
+  const refusing = (types: string[], code: Fault['code']) => async (type: string) => {
+    if (types.includes(type)) throw new Fault(code, 'no');
+    return { resources: record[type]! };
+  };
+  const all = ['ServiceRequest', 'DiagnosticReport', 'ImagingStudy'];
+
+  test.each<[string, string[], Fault['code'], string[] | Fault['code']]>([
+    ['are of type ACSN, or of what a resource is based on', [], 'forbidden', ['A1', 'A2', 'A3']],
+    ['of the types that are shown', ['DiagnosticReport'], 'insufficient_scope', ['A1', 'A3']],
+    ['none where none is shown', all, 'insufficient_scope', 'insufficient_scope'],
+    [
+      'none where one type fails: studies would be missed in silence',
+      ['ImagingStudy'],
+      'bad_gateway',
+      'bad_gateway',
+    ],
+  ])('%s', async (_name, types, code, expected) => {
+    const found = accessionNumbersOf(refusing(types, code), 'p');
+    if (typeof expected === 'string') await expect(found).rejects.toMatchObject({ code: expected });
+    else expect((await found).sort()).toEqual(expected);
+  });
+
+  test('over all pages', async () => {
+    const search = async (type: string, { cursor = '0' }: { cursor?: string }) => ({
+      resources: type === 'ImagingStudy' ? [{ ...record[type]![0]!, identifier: [acsn(`P${cursor}`)] }] : [],
+      ...(type === 'ImagingStudy' && cursor !== '3' && { next: String(Number(cursor) + 1) }),
+    });
+    expect(await accessionNumbersOf(search as never, 'p')).toEqual(['P0', 'P1', 'P2', 'P3']);
+  });
+});
