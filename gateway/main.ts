@@ -110,6 +110,7 @@ async function main(): Promise<void> {
       smartConfiguration: server.smartConfiguration,
     },
     ...(shared && { shared: shared.cache }),
+    studyOwner: (tenant, studyUid) => imaging.studyOwner(tenant, studyUid),
     onInsecure: (tenant, reason) => log.warn({ tenant, reason }, 'an insecure tenant is used'),
   });
   const sealed = capabilities({

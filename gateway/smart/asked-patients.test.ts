@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parseTenant, type Tenant } from '../../schema/tenant.ts';
 import { vendorServer, type VendorServer } from '../test/vendor-server.ts';
 import { authorizer, type Authorizer } from './authorize.ts';
-import { namedPatients } from './named-patients.ts';
+import { namedPatients, namedStudies } from './named-patients.ts';
 
 let ehr: VendorServer;
 let door: Authorizer;
@@ -151,4 +151,31 @@ test.each<[string, unknown, string[]]>([
   ['/t/graphql', 'null', []],
 ])('patients named by %s %j', (url, body, expected) => {
   expect(namedPatients(url, body)).toEqual(expected);
+});
+
+test.each<[string, unknown, string[]]>([
+  ['/t/dicomweb/studies/1.2.3/series/4.5/metadata', undefined, ['1.2.3']],
+  ['/t/dicomweb/studies?StudyInstanceUID=1.2.3', undefined, []],
+  ['/t/fhir/ImagingStudy/1.2.3', undefined, ['1.2.3']],
+  ['/t/fhir/Endpoint/1.2.3', undefined, ['1.2.3']],
+  ['/t/fhir/Endpoint/dicomweb', undefined, []],
+  ['/t/fhir/ImagingStudy/..', undefined, ['..']],
+  ['/t/wado/links', { path: 'studies/1.2.3/rendered?accept=image%2Fpng' }, ['1.2.3']],
+  ['/t/wado/links', { path: 7 }, []],
+  ['/t/graphql', { query: '{ ImagingStudy(id: "1.2.3") { id } }' }, ['1.2.3']],
+  [
+    '/t/graphql',
+    { query: 'query($u: ID!) { ImagingStudy(id: $u) { id } }', variables: { u: '1.2.3' } },
+    ['1.2.3'],
+  ],
+  ['/t/graphql?query={ImagingStudy(id:"1.2.3"){id}}', undefined, ['1.2.3']],
+  [
+    '/t/graphql',
+    {
+      query: `{ ${Array.from({ length: 50 }, (_, n) => `a${n}: ImagingStudy(id: "1.${n}") { id }`).join(' ')} }`,
+    },
+    Array.from({ length: 10 }, (_, n) => `1.${n}`),
+  ],
+])('studies that %s %j names', (url, body, studies) => {
+  expect(namedStudies(url, body)).toEqual(studies);
 });

@@ -7,14 +7,14 @@ import type { Permission } from '../../schema/scopes.ts';
 import { parseScopes } from '../../schema/scopes.ts';
 import type { SharedCache } from '../../schema/shared-cache.ts';
 import type { Tenant } from '../../schema/tenant.ts';
-import { askedPatients } from './asked-patients.ts';
+import { askedPatients, type StudyOwner } from './asked-patients.ts';
 import { backendTokens } from './backend-token.ts';
 import { bearerToken } from './bearer.ts';
 import { expiringCache } from './expiring-cache.ts';
 import type { ActiveToken } from './introspect.ts';
 import { jwtVerifier } from './jwt.ts';
 import { mockAccess } from './mock.ts';
-import { namedPatients } from './named-patients.ts';
+import { namedPatients, namedStudies } from './named-patients.ts';
 import { needsIdentity, patientIdentities } from './patient.ts';
 import type { PolicyRow } from './policy.ts';
 import { DECISION_SECONDS, policyService } from './policy.ts';
@@ -65,6 +65,8 @@ export interface OwnServer {
 export interface AuthorizerDeps extends Outside {
   /** For tenants whose authorization server we are; without it they are answered 501. */
   own?: OwnServer;
+  /** Whose a study says it is, for tokens that are of no patient; without it such a token reaches no study by its UID. */
+  studyOwner?: StudyOwner;
   /** Our own public base, for `aud` (IA-5). */
   baseUrl: string;
   /** Told once of each tenant that is used although its kind is insecure (SM-11). */
@@ -99,7 +101,7 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
   const verifyJwt = jwtVerifier(deps);
   const introspected = sharedIntrospection(deps, tokens);
   const decisions = policyService(deps);
-  const asked = askedPatients(deps);
+  const asked = askedPatients(deps, deps.studyOwner);
   const told = new LRUCache<string, true>({ max: 1000 });
   const known = expiringCache<Known>(MOST_TOKENS, deps.now);
   // Tokens of one app have the same scopes: one list serves them all.
@@ -234,7 +236,12 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
     },
     async reach(tenant, access, url, body) {
       const config = tenant.authorization;
-      return isExternal(config) ? asked(tenant, config, access, () => namedPatients(url, body)) : access;
+      return isExternal(config)
+        ? asked(tenant, config, access, () => ({
+            patients: namedPatients(url, body),
+            studies: namedStudies(url, body),
+          }))
+        : access;
     },
   };
 }

@@ -59,7 +59,7 @@ export interface CapabilitiesDeps {
   secrets: readonly string[];
   /** Milliseconds. */
   now: () => number;
-  authorizer: Pick<Authorizer, 'authorize'>;
+  authorizer: Pick<Authorizer, 'authorize' | 'reach'>;
   /** Which links are still to be used; in this process where it is not given. */
   links?: OneUse;
 }
@@ -88,6 +88,20 @@ export function capabilities(deps: CapabilitiesDeps): Capabilities {
     if (presented === undefined) throw new Fault('unauthenticated', 'An access token is needed.');
     if (!isTokenOf(opened.tokenHash, presented)) throw noLongerValid();
     return asIfSent(request, presented === '' ? opened : { ...opened, token: presented });
+  };
+
+  /**
+   * What the token may see now, the capability's patient included where the EHR says who is in reach. The token was good
+   * when it asked, and the patient in reach: it is the capability that ends with them (IA-25).
+   */
+  const accessOf = async (tenant: Tenant, request: IncomingMessage): Promise<Access> => {
+    try {
+      const access = await authorizer.authorize(tenant, request);
+      return await authorizer.reach(tenant, access, request.url ?? '', undefined);
+    } catch (error) {
+      const ended = error instanceof Fault && ['invalid_token', 'forbidden'].includes(error.code);
+      throw ended ? noLongerValid() : error;
+    }
   };
 
   return {
@@ -131,12 +145,7 @@ export function capabilities(deps: CapabilitiesDeps): Capabilities {
       if (studyUid !== opened.studyUid || (link && link.path !== below(raw.url ?? '', sealed))) {
         throw noLongerValid();
       }
-      const access = await authorizer
-        .authorize(tenant, askingFor(tenant, raw, opened))
-        .catch((error: unknown) => {
-          // The token was good when it asked: it is the capability that ends with it (IA-25).
-          throw error instanceof Fault && error.code === 'invalid_token' ? noLongerValid() : error;
-        });
+      const access = await accessOf(tenant, askingFor(tenant, raw, opened));
       if (access.client !== opened.client || access.user !== opened.user) throw noLongerValid();
       const reached = narrowed(access, opened);
       if (link && !(await links.use(link.id))) throw noLongerValid();

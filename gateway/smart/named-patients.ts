@@ -1,9 +1,12 @@
 import { parse, visit, type ValueNode } from 'graphql';
+import { UID } from '../../schema/dicom.ts';
 import { FHIR_ID } from '../../schema/fhir.ts';
 
-/** More patients than this are not looked for in one request. */
+/** More patients or studies than this are not looked for in one request. */
 const MOST = 10;
 const MOST_GRAPHQL_TOKENS = 5000;
+/** Fields that read what their `id` names. */
+const BY_ID = /^(Patient|ImagingStudy|Endpoint)$/;
 const PARAMETER = /^(patient|subject)(:Patient)?$/;
 
 /**
@@ -32,6 +35,28 @@ export function namedPatients(url: string, body: unknown): string[] {
     .slice(0, MOST);
 }
 
+/**
+ * Studies that a request retrieves or reads by UID: `studies/{uid}` in the path or of a link that is asked for,
+ * `/fhir/ImagingStudy/{uid}`, the Endpoint of a study, `ImagingStudy(id:)` in a GraphQL document or its variables.
+ * Candidates only, as patients are.
+ */
+export function namedStudies(url: string, body: unknown): string[] {
+  const [path = ''] = url.split('?');
+  const { path: linked } = (typeof body === 'object' && body !== null ? body : {}) as { path?: unknown };
+  const named = [
+    /\/dicomweb\/studies\/([^/]+)/.exec(path)?.[1],
+    /\/fhir\/(?:ImagingStudy|Endpoint)\/([^/]+)$/.exec(path)?.[1],
+    typeof linked === 'string' ? /^studies\/([^/?]+)/.exec(linked)?.[1] : undefined,
+    ...graphqlValues(body),
+    ...(/\/\$?graphql$/.test(path)
+      ? graphqlValues(Object.fromEntries(new URLSearchParams(url.split('?')[1])))
+      : []),
+  ];
+  return [...new Set(named)]
+    .filter((uid): uid is string => uid !== undefined && UID.test(uid) && uid.includes('.'))
+    .slice(0, MOST);
+}
+
 function graphqlValues(request: unknown): string[] {
   if (typeof request !== 'object' || request === null || Array.isArray(request)) return [];
   const { query, variables } = request as { query?: unknown; variables?: unknown };
@@ -50,7 +75,7 @@ function literals(query: unknown): string[] {
       Field: ({ name, arguments: given = [] }) => {
         for (const argument of given) {
           if (PARAMETER.test(argument.name.value)) take(argument.value);
-          if (name.value === 'Patient' && argument.name.value === 'id') take(argument.value);
+          if (BY_ID.test(name.value) && argument.name.value === 'id') take(argument.value);
         }
       },
     });

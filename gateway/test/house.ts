@@ -63,7 +63,10 @@ export async function buildHouse(
     authorize: ownAccess({ server, identity, now }),
     smartConfiguration: server.smartConfiguration,
   };
-  const door = authorizer({ ...outside, baseUrl, own });
+  const door = authorizer({
+    ...{ ...outside, baseUrl, own },
+    studyOwner: (tenant, studyUid) => imaging.studyOwner(tenant, studyUid),
+  });
   const sealed = capabilities({ secrets: ['a secret of the house, long enough'], now, authorizer: door });
   const imaging = imagingSubgraph({
     baseUrl,

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Access } from '../../schema/access.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 import { StudyCache } from '../../subgraphs/imaging/study-cache.ts';
 import { openRedis, type SharedRedis } from '../shared/redis.ts';
@@ -245,7 +246,8 @@ describe('IA-33 one-use links of two gateways', () => {
       ...access,
       permissions: [{ level: 'patient' as const, type: '*', interactions: 'r' }],
     });
-    return capabilities({ secrets: SECRETS, now, authorizer: { authorize }, links: shared.links });
+    const reach = async (_tenant: Tenant, granted: Access) => granted;
+    return capabilities({ secrets: SECRETS, now, authorizer: { authorize, reach }, links: shared.links });
   };
   const path = 'studies/1.2';
   const use = async (which: 0 | 1, sealed: string) => {

@@ -19,7 +19,8 @@ const OWN_TOKEN = 'the-gateways-own';
 /**
  * An EHR with the peculiarities of a vendor, on a loopback port. `epic`: discovery names no introspection endpoint, it
  * is beside the token endpoint and wants a bearer token of ours; the patient is the URL in `sub`. `meditech`:
- * introspection wants the client's secret, and its answer names no patient; there are no backend tokens.
+ * introspection wants the client's secret, and its answer names no patient; there are no backend tokens. Patients are
+ * found by their number, `MRN-{id}`.
  */
 export async function vendorServer(kind: 'epic' | 'meditech'): Promise<VendorServer> {
   const server = createServer((request, response) => {
@@ -62,12 +63,19 @@ export async function vendorServer(kind: 'epic' | 'meditech'): Promise<VendorSer
       if (authorization !== wanted) return [401, {}];
       return [200, self.tokens.get(form.get('token') ?? '') ?? { active: false }];
     }
+    const token = authorization.replace('Bearer ', '');
+    const readable = (id: string) =>
+      (self.readers.get(id)?.has(token) ?? false) || (kind === 'epic' && token === OWN_TOKEN);
+    const patient = (id: string) => ({ resourceType: 'Patient', id, identifier: [{ value: `MRN-${id}` }] });
+    const identifier = /\/Patient\?identifier=(.+)$/.exec(request.url!)?.[1];
+    if (identifier !== undefined) {
+      const [, id = ''] = /^MRN-(.+)$/.exec(decodeURIComponent(identifier)) ?? [];
+      const entry = readable(id) ? [{ resource: patient(id) }] : [];
+      return [200, { resourceType: 'Bundle', type: 'searchset', entry }];
+    }
     const id = /^\/api\/FHIR\/R4\/Patient\/([^/?]+)$/.exec(request.url!)?.[1];
     if (id === undefined) return [404, {}];
-    const token = authorization.replace('Bearer ', '');
-    const readable = self.readers.get(id)?.has(token) ?? false;
-    if (!readable && !(kind === 'epic' && token === OWN_TOKEN)) return [403, {}];
-    return [200, { resourceType: 'Patient', id, identifier: [{ value: `MRN-${id}` }] }];
+    return readable(id) ? [200, patient(id)] : [403, {}];
   }
   return self;
 }

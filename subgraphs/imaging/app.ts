@@ -15,11 +15,12 @@ import { MetadataCache } from './metadata-cache.ts';
 import { imagingResolvers } from './resolvers.ts';
 import { RestrictedStudies } from './restricted-studies.ts';
 import { openSeen, type Seen } from './seen.ts';
-import { sourceChecks } from './source-checks.ts';
 import { Sources, type SourcesOptions } from './sources/open.ts';
 import type { Directory, Imaging } from './studies.ts';
 import { SeveralStudies, type Elsewhere } from './several-studies.ts';
 import { OWNER_TTL, StudyCache } from './study-cache.ts';
+import { studyOwner } from './study-owner.ts';
+import { TenantSource } from './tenant-source.ts';
 import { Unfinished } from './unfinished.ts';
 import { DECISION_SECONDS, type Decisions } from './withhold.ts';
 import type { SealStudy } from './wado-base.ts';
@@ -85,7 +86,11 @@ export function imagingSubgraph(deps: ImagingDeps) {
         await app.register(dicomwebRoutes({ baseUrl, under, open }));
       await app.register(imagingFhirRoutes({ baseUrl, capability, seen, now, open }));
     },
-    checks: sourceChecks(sources),
+    /** The PatientID that a study states: for the door alone. */
+    studyOwner(tenant: Tenant, studyUid: string): Promise<string | undefined> {
+      const own = sources.of(tenant).map((images) => new TenantSource({ images, cache, unfinished, now }));
+      return studyOwner(own, studyUid);
+    },
     /** Forgets cached study metadata of a tenant, or all (IA-29). */
     invalidate(tenantKey?: string): void {
       cache.invalidate(tenantKey);

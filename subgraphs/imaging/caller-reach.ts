@@ -44,6 +44,12 @@ export class CallerReach {
     return (this.own ??= Promise.all(patients.map((grant) => this.reachOf(grant))));
   }
 
+  /** The same for what is named by its UID: nothing, where the Access names no patient (IA-7: it is as if it were not there). */
+  async byUid(): Promise<readonly Reach[] | undefined> {
+    const { patients } = this.options.access;
+    return patients !== 'all' && patients.length === 0 ? [] : this.all();
+  }
+
   /**
    * The same for one patient whom the request names; undefined where all studies are theirs, none where the clinical
    * base does not know them.

@@ -72,7 +72,7 @@ export class RestrictedStudies {
   async search(query: QidoQuery): Promise<SearchResult> {
     const coverage = this.maySearch();
     const { patientIds, ...rest } = query;
-    const reaches = await this.caller.all();
+    const reaches = await (query.studyUid === undefined ? this.caller.all() : this.caller.byUid());
     const named = patientIds?.filter((id) => id !== '' && id !== '*');
     // Rows that only we can leave out must be gone before a page is counted off.
     const ownPaging =
@@ -225,7 +225,7 @@ export class RestrictedStudies {
 
   private async judged(studyUid: string, coverage: Coverage): Promise<Claim> {
     if (!UID.test(studyUid)) return 'absent';
-    const reaches = await this.caller.all();
+    const reaches = await this.caller.byUid();
     const match = new Map([[Tag.StudyInstanceUID as string, [studyUid]]]);
     const studies = (rows: readonly DicomJson[]) =>
       rows.filter((row) => text(row, Tag.StudyInstanceUID) === studyUid);

@@ -34,7 +34,7 @@ export interface WithholdingOptions {
   tenant: Tenant;
   access: Access;
   decisions: Decisions;
-  directory: Pick<Directory, 'labels'>;
+  directory: Directory;
   /** Connections to decision services; dynamic tenants get guarded ones (SM-15). */
   dispatcher?: ((tenant: Tenant) => Dispatcher | undefined) | undefined;
 }
