@@ -5,7 +5,7 @@ import { requirePatient, type Access, type PatientGrant } from '../../schema/acc
 import { Tag, text, type DicomJson } from '../../schema/dicom.ts';
 import { Fault } from '../../schema/fault.ts';
 import type { ImagesConfig, Tenant } from '../../schema/tenant.ts';
-import { belongsTo, reachOf, unpadded, type Reach } from './ownership.ts';
+import { belongsTo, reachOf, shownIdentifier, type Reach } from './ownership.ts';
 import type { Directory, Order } from './studies.ts';
 
 /** Accession numbers of patients as callers learned them from the clinical base; each kept for a minute at most. */
@@ -108,7 +108,7 @@ export class CallerReach {
   ownerOf(study: DicomJson, reaches: readonly Reach[] | undefined): Promise<string | undefined> {
     const { config } = this;
     const granted = reaches?.find((reach) => belongsTo(study, reach, config))?.grant.id;
-    const mrn = unpadded(text(study, Tag.PatientID));
+    const mrn = shownIdentifier(study, Tag.PatientID);
     // A PatientID says nothing where the tenant does not find patients by it.
     const unsaid = this.options.access.patients !== 'all' || config.lookup === 'studies-by-accession' || !mrn;
     if (granted !== undefined || unsaid) {

@@ -52,6 +52,40 @@ describe('DW-19 medical record numbers', () => {
   });
 });
 
+describe('DW-19 whose a study is by accession number', () => {
+  const config = { lookup: 'studies-by-accession', mrn: DEFAULT, matchBirthDate: false } as const;
+  const study = (number?: string, more: DicomJson = {}): DicomJson =>
+    row('any', {
+      ...(number !== undefined && { [Tag.AccessionNumber]: { vr: 'SH', Value: [number] } }),
+      ...more,
+    });
+  const issuer = (value: string): DicomJson => ({ [Tag.IssuerOfPatientID]: { vr: 'LO', Value: [value] } });
+
+  it.each<[string, DicomJson, string[], object, boolean]>([
+    ['the letter', study('A1'), ['A1'], {}, true],
+    ['one of several', study('A2'), ['A1', 'A2'], {}, true],
+    ['padding', study(' A1 '), ['A1 '], {}, true],
+    ['another case', study('a1'), ['A1'], {}, false],
+    ['a part', study('A'), ['A1'], {}, false],
+    ['no numbers', study('A1'), [], {}, false],
+    ['no number in the images, an empty one in the record', study(), ['', ' '], {}, false],
+    ['a wildcard', study('A*'), ['A*'], {}, false],
+    ['question marks', study('A?'), ['A?'], {}, false],
+    ['a list', study('A1,A2'), ['A1,A2'], {}, false],
+    ['a backslash', study('A1\\A2'), ['A1\\A2'], {}, false],
+    ['an issuer that agrees', study('A1', issuer('H')), ['A1'], { issuer: 'H' }, true],
+    ['one that does not', study('A1', issuer('h')), ['A1'], { issuer: 'H' }, false],
+    ['one that is not shown', study('A1'), ['A1'], { issuer: 'H' }, false],
+  ])('%s', (_name, row, numbers, options, expected) => {
+    const used = { ...config, ...options };
+    expect(belongsTo(row, reachOf({ id: 'p' }, used, numbers), used)).toBe(expected);
+  });
+
+  it('a birth date that has to agree must be known', () => {
+    expect(() => reachOf({ id: 'p' }, { ...config, matchBirthDate: true }, ['A1'])).toThrow(/clinical/);
+  });
+});
+
 describe('DW-21 whose a study is', () => {
   const config = { lookup: 'studies-by-mrn', mrn: DEFAULT, matchBirthDate: false } as const;
   const grant = (more: Partial<PatientGrant> = {}, birthDate?: string): PatientGrant => ({
@@ -67,6 +101,13 @@ describe('DW-21 whose a study is', () => {
     ['padding', row('MRN '), grant(), {}, true],
     ['another case', row('mrn'), grant(), {}, false],
     ['a part', row('MR'), grant(), {}, false],
+    [
+      'several values, of which one is the number',
+      { ...row(), [Tag.PatientID]: { vr: 'LO', Value: ['MRN', 'other'] } },
+      grant(),
+      {},
+      false,
+    ],
     ['nothing', row(), grant(), {}, false],
     ['empty', row(''), grant(), {}, false],
     ['the issuer', row('MRN', by('A')), grant(), { issuer: 'A' }, true],

@@ -33,6 +33,14 @@ export function unpadded(value: string | undefined): string {
   return (value ?? '').replace(/^[ \0]+|[ \0]+$/g, '');
 }
 
+/**
+ * The identifier that a row shows, as a whole: one with a backslash in it comes as several values, and is none of them.
+ * Empty where it shows none.
+ */
+export function shownIdentifier(row: DicomJson, tag: string): string {
+  return unpadded(texts(row, tag).join('\\'));
+}
+
 /** Values that can be asked for exactly, each once. */
 export function askable(values: readonly string[]): string[] {
   return [...new Set(values)].filter((value) => value !== '' && !MATCHES_OTHERS.test(value));
@@ -103,10 +111,10 @@ export function belongsTo(row: DicomJson, reach: Reach, config: Lookup): boolean
   if (reach.by === 'server') return true;
   const named =
     reach.by === 'mrn'
-      ? reach.keys.some(({ value }) => value === unpadded(text(row, Tag.PatientID)))
-      : reach.numbers.includes(unpadded(text(row, Tag.AccessionNumber)));
+      ? reach.keys.some(({ value }) => value === shownIdentifier(row, Tag.PatientID))
+      : reach.numbers.includes(shownIdentifier(row, Tag.AccessionNumber));
   if (!named) return false;
-  const issuer = unpadded(text(row, Tag.IssuerOfPatientID));
+  const issuer = shownIdentifier(row, Tag.IssuerOfPatientID);
   if (config.issuer !== undefined && config.issuer !== issuer) return false;
   return !config.matchBirthDate || !contradicts(text(row, Tag.PatientBirthDate), grant.identity?.birthDate);
 }

@@ -1,6 +1,6 @@
 import { Tag, text, type DicomJson } from '../../schema/dicom.ts';
 import type { CallerReach } from './caller-reach.ts';
-import { unpadded, type PatientKey, type Reach } from './ownership.ts';
+import { shownIdentifier, unpadded, type PatientKey, type Reach } from './ownership.ts';
 import { keysFor, requireOwn } from './patient-keys.ts';
 import type { SourceQuery } from './sources/source.ts';
 import { chunked } from './study-rows.ts';
@@ -41,7 +41,7 @@ export class ReachedRows {
       ...(Array.isArray(keys) && { patientIds: keys as readonly PatientKey[] }),
     });
     const rows = found.filter((row) => this.caller.includes(reaches, row));
-    return pattern ? rows.filter((row) => pattern.test(unpadded(text(row, Tag.PatientID)))) : rows;
+    return pattern ? rows.filter((row) => pattern.test(shownIdentifier(row, Tag.PatientID))) : rows;
   }
 
   /**
@@ -61,7 +61,7 @@ export class ReachedRows {
   ): Promise<DicomJson[]> {
     const { level, match, includeField, studyUid } = query;
     const all = await this.studiesByAccession(reaches, level === 'study' ? includeField : []);
-    const patientOf = (row: DicomJson) => unpadded(text(row, Tag.PatientID));
+    const patientOf = (row: DicomJson) => shownIdentifier(row, Tag.PatientID);
     requireOwn(named.map(unpadded), all.map(patientOf));
     const studies = all.filter((row) => named.length === 0 || named.map(unpadded).includes(patientOf(row)));
     if (level === 'study' && match.size === 0) return studies;
@@ -98,7 +98,7 @@ export class ReachedRows {
         const match = new Map([[Tag.AccessionNumber as string, [number]]]);
         const rows = await this.source.ask({ level: 'study', match, includeField });
         // A server that minds no case gives a study for either spelling: it counts where it is spelt so.
-        return rows.filter((row) => unpadded(text(row, Tag.AccessionNumber)) === number);
+        return rows.filter((row) => shownIdentifier(row, Tag.AccessionNumber) === number);
       }),
     );
     return answers.flat().filter((row) => this.caller.includes(reaches, row));

@@ -1,11 +1,11 @@
-import { Tag, text, type DicomJson } from '../../../schema/dicom.ts';
-import { unpadded } from '../ownership.ts';
+import { Tag, type DicomJson } from '../../../schema/dicom.ts';
+import { shownIdentifier } from '../ownership.ts';
 import type { SourceQuery } from './source.ts';
 
 /** Whether a row is of one of these patients: PACS matching is not equality (DW-21), this is, to the letter. */
 export function isOfPatients(row: DicomJson, patientIds: SourceQuery['patientIds']): boolean {
   if (!patientIds) return true;
-  const id = unpadded(text(row, Tag.PatientID));
-  const issuer = unpadded(text(row, Tag.IssuerOfPatientID));
+  const id = shownIdentifier(row, Tag.PatientID);
+  const issuer = shownIdentifier(row, Tag.IssuerOfPatientID);
   return patientIds.some((key) => key.value === id && (key.issuer === undefined || key.issuer === issuer));
 }

@@ -1,0 +1,139 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startOrthanc, type Orthanc } from '../../gateway/test/setup/orthanc.ts';
+import { Tag, text, type DicomJson } from '../../schema/dicom.ts';
+import { smallObjects } from './test/small-objects.ts';
+import {
+  orthancImages,
+  patient,
+  testAccess,
+  testSubgraph,
+  testTenant,
+  type TestSubgraph,
+} from './test/subgraph.ts';
+
+/**
+ * DW-21 and IA-32: a study is the patient's whose number its PatientID is to the letter, whatever a source takes for a
+ * match. One study for each of these PatientIDs, in every kind of source.
+ */
+
+const STUDIES = {
+  lower: { studyUid: '1.9.1', patientId: 'abc' },
+  upper: { studyUid: '1.9.2', patientId: 'ABC' },
+  star: { studyUid: '1.9.3', patientId: 'a*c' },
+  mark: { studyUid: '1.9.4', patientId: 'a?c' },
+  comma: { studyUid: '1.9.5', patientId: 'a,b' },
+  backslash: { studyUid: '1.9.6', patientId: 'a\\b' },
+  first: { studyUid: '1.9.7', patientId: 'a' },
+  issuedByA: { studyUid: '1.9.8', patientId: 'iss', issuer: 'A' },
+  issuedByB: { studyUid: '1.9.9', patientId: 'iss', issuer: 'B' },
+  leading: { studyUid: '1.9.10', patientId: '  lead' },
+  trailing: { studyUid: '1.9.11', patientId: 'trail   ' },
+  underscore: { studyUid: '1.9.12', patientId: 'a_c' },
+};
+type Name = keyof typeof STUDIES;
+
+const table: [mrn: string, studies: Name[], more?: object][] = [
+  ['abc', ['lower']],
+  ['ABC', ['upper']],
+  ['Abc', []],
+  ['ab', []],
+  ['abcd', []],
+  ['abc ', ['lower']],
+  [' ABC', ['upper']],
+  ['a*c', []],
+  ['a?c', []],
+  ['a_c', ['underscore']],
+  ['a%c', []],
+  ['*', []],
+  ['???', []],
+  ['a,b', []],
+  ['abc,ABC', []],
+  ['a\\b', []],
+  ['abc\\ABC', []],
+  ['a', ['first']],
+  ['b', []],
+  ['  abc', ['lower']],
+  ['Lead', []],
+  ['trail', ['trailing']],
+  ['', []],
+  [' ', []],
+  ['iss', ['issuedByA', 'issuedByB']],
+  ['iss', ['issuedByA'], { issuer: 'A' }],
+  ['iss', [], { issuer: 'a' }],
+  ['iss', [], { issuer: 'C' }],
+  ['abc', [], { issuer: 'A' }],
+];
+
+const files = Object.values(STUDIES).flatMap(smallObjects);
+let orthanc: Orthanc;
+let directory: string;
+let served: TestSubgraph;
+
+/** The kinds of sources, over the same files. */
+const SOURCES: Record<string, (more: object) => object> = {
+  folder: (more) => ({ type: 'folder', path: directory, lookup: 'studies-by-mrn', ...more }),
+  'dicom-web': (more) => orthancImages(orthanc, more),
+  several: (more) => [SOURCES['folder']!(more), SOURCES['dicom-web']!(more)],
+};
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'exactness-'));
+  for (const [index, file] of files.entries()) await writeFile(join(directory, `${index}.dcm`), file);
+  orthanc = await startOrthanc({ files });
+  const issuers = [{}, ...table.flatMap(([, , more]) => more ?? [])];
+  served = await testSubgraph(
+    Object.entries(SOURCES).flatMap(([name, images]) =>
+      issuers.map((more) => testTenant(images(more), tenantOf(name, more))),
+    ),
+    {
+      lead: testAccess([patient('p', 'lead')]),
+      ...Object.fromEntries(table.map(([mrn], row) => [`row-${row}`, testAccess([patient('p', mrn)])])),
+    },
+  );
+}, 60_000);
+afterAll(async () => {
+  await served?.close();
+  await orthanc?.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+function tenantOf(source: string, more: object = {}): string {
+  return `${source}-${Object.values(more).join()}`;
+}
+
+describe.each(Object.keys(SOURCES))('DW-21 in %s', (source) => {
+  it('spaces in front of a PatientID say nothing', async () => {
+    // Orthanc finds nothing by the number without them; what is asked for by UID is the patient's all the same.
+    for (const [token, status] of [
+      ['lead', 200],
+      ['row-0', 404],
+    ] as const) {
+      const url = `/${tenantOf(source)}/dicomweb/studies/${STUDIES.leading.studyUid}/metadata`;
+      const answer = await served.app.inject({ url, headers: { authorization: `Bearer ${token}` } });
+      expect(answer.statusCode).toBe(status);
+    }
+  });
+
+  it.each(table.map(([mrn, studies, more], row) => ({ mrn, studies, more, row })))(
+    'the number $mrn has $studies $more',
+    async ({ studies, more, row }) => {
+      const get = (path: string) =>
+        served.app.inject({
+          url: `/${tenantOf(source, more)}/dicomweb${path}`,
+          headers: { authorization: `Bearer row-${row}` },
+        });
+      const expected = studies.map((name) => STUDIES[name].studyUid);
+      for (const level of ['studies', 'series', 'instances']) {
+        const rows = (await get(`/${level}`)).json<DicomJson[]>();
+        expect(rows.map((one) => text(one, Tag.StudyInstanceUID)).sort(), level).toEqual(expected.sort());
+      }
+      for (const { studyUid } of Object.values(STUDIES)) {
+        const { statusCode } = await get(`/studies/${studyUid}/metadata`);
+        expect(statusCode, studyUid).toBe(expected.includes(studyUid) ? 200 : 404);
+      }
+    },
+  );
+});
