@@ -144,8 +144,13 @@ describe('the way back from the EHR', () => {
     const { user, app, callback } = await atCallback();
     const redeemed = count('POST /token');
     expect((await journey().open(callback.href)).status).toBe(400);
-    const busy = (await atCallback(OTHER_USER)).user;
-    expect((await busy.open(callback.href)).status).toBe(400);
+    const busy = await atCallback(OTHER_USER);
+    expect((await busy.user.open(callback.href)).status).toBe(400);
+    // Nor where it is brought straight to what that browser has begun itself.
+    const { headers } = await fetch(busy.callback, { redirect: 'manual' });
+    const begun = new URL(headers.get('location')!, house.baseUrl);
+    begun.search = callback.search;
+    expect((await busy.user.open(begun.href)).status).toBe(400);
     expect(count('POST /token')).toBe(redeemed + 1); // the portal's
     const done = await allow(user, await user.open(callback.href));
     expect((await app.tokens(done.url))['patient']).toBe(DEMO_PATIENT);
