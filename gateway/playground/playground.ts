@@ -38,10 +38,10 @@ function wayOf({ authorization }: Tenant): keyof typeof WAYS {
 const pageWith = (way: string) =>
   htmlPage(
     'Playground',
-    `${way}
+    `${way}<div class="columns"><div>
 <label for="query">Query</label><textarea id="query" spellcheck="false">${escaped(print(parse(READY_MADE.query)))}</textarea>
 <label for="variables">Variables</label><textarea id="variables" class="short" spellcheck="false">${escaped(JSON.stringify(READY_MADE.variables))}</textarea>
-<p><button id="run">Run</button>
-<h2 id="answer">Answer</h2><pre id="out" role="region" tabindex="0" aria-labelledby="answer" aria-live="polite"></pre>`,
+<p><button id="run">Run</button></div>
+<div><h2 id="answer">Answer</h2><pre id="out" role="region" tabindex="0" aria-labelledby="answer" aria-live="polite"></pre></div></div>`,
     SCRIPT,
   );

@@ -101,7 +101,7 @@ export function takePending(answer: URL, storage: Storage = sessionStorage): Pen
  */
 export async function completeLaunch(server: SmartServer, answer: URL, pending: Pending): Promise<Grant> {
   const as = authorizationServer(server, pending.fhirBase);
-  const parameters = oauth.validateAuthResponse(as, CLIENT, answer, answer.searchParams.get('state')!);
+  const parameters = validated(as, answer);
   const response = await oauth.authorizationCodeGrantRequest(
     as,
     CLIENT,
@@ -112,6 +112,18 @@ export async function completeLaunch(server: SmartServer, answer: URL, pending: 
     insecureOnLocalhost(as),
   );
   return grantOf(await oauth.processAuthorizationCodeResponse(as, CLIENT, response), pending.fhirBase);
+}
+
+function validated(as: oauth.AuthorizationServer, answer: URL): URLSearchParams {
+  try {
+    return oauth.validateAuthResponse(as, CLIENT, answer, answer.searchParams.get('state')!);
+  } catch (error) {
+    if (!(error instanceof oauth.AuthorizationResponseError)) throw error;
+    const { error: code, error_description: description } = error;
+    const words =
+      code === 'access_denied' ? 'Access was not allowed, and so nothing can be shown.' : description;
+    throw new Error(words ?? `The server could not sign you in (${code}).`, { cause: error });
+  }
 }
 
 /** A new token for the old one's refresh token; undefined where there is none or it is not taken any more. */

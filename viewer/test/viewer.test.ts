@@ -133,7 +133,7 @@ test('who does not agree is back in the viewer, which says so and waits', async 
   const { page, graphql } = await openPage('/app/?tenant=demo&study=1.2.3');
   await page.getByRole('button', { name: 'Helen Marie Castellanos' }).click();
   await page.getByRole('button', { name: 'Deny' }).click();
-  await page.getByRole('alert').waitFor();
+  await page.getByRole('alert').getByText('Access was not allowed').waitFor();
   expect(page.url()).toBe(`${gateway.url}/app/?tenant=demo&study=1.2.3`);
   await page.screenshot({ path: join(shots, 'denied.png') });
   await page.getByRole('button', { name: 'Sign in' }).click();
