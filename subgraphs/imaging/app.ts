@@ -15,6 +15,7 @@ import { MetadataCache } from './metadata-cache.ts';
 import { imagingResolvers } from './resolvers.ts';
 import { RestrictedStudies } from './restricted-studies.ts';
 import { openSeen, type Seen } from './seen.ts';
+import { sourceChecks } from './source-checks.ts';
 import { Sources, type SourcesOptions } from './sources/open.ts';
 import type { Directory, Imaging } from './studies.ts';
 import { SeveralStudies, type Elsewhere } from './several-studies.ts';
@@ -91,6 +92,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
       const own = sources.of(tenant).map((images) => new TenantSource({ images, cache, unfinished, now }));
       return studyOwner(own, studyUid);
     },
+    checks: sourceChecks(sources),
     /** Forgets cached study metadata of a tenant, or all (IA-29). */
     invalidate(tenantKey?: string): void {
       cache.invalidate(tenantKey);
