@@ -559,14 +559,36 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
     expect((await get('ct', `${study}/metadata`, { 'if-none-match': etag })).statusCode).toBe(304);
     expect((await get('ct', `${study}/metadata`, { 'if-none-match': '"x"' })).statusCode).toBe(200);
     expect((await get('xa', `${study}/metadata`, { 'if-none-match': etag })).statusCode).toBe(404);
+    const tags = new Set([etag]);
     for (const coding of ['gzip', 'br']) {
       const small = await get('ct', `${study}/metadata`, { 'accept-encoding': coding });
+      // Strong: each coding is other bytes (RFC 9110 §8.8.3), and what the caller has of any of them stays good.
+      tags.add(String(small.headers['etag']));
+      const held = { 'accept-encoding': 'identity', 'if-none-match': String(small.headers['etag']) };
+      const again = await get('ct', `${study}/metadata`, held);
+      expect([again.statusCode, again.headers['etag']]).toEqual([304, small.headers['etag']]);
       expect(small.headers['content-encoding']).toBe(coding);
       expect(small.rawPayload.length).toBeLessThan(plain.rawPayload.length / 5);
     }
+    expect([...tags].every((tag) => /^"[\w.-]+"$/.test(tag))).toBe(true);
+    expect(tags.size).toBe(3);
     expect(
       (await get('ct', `${study}/metadata`, { 'accept-encoding': 'gzip;q=0' })).headers['content-encoding'],
     ).toBeUndefined();
+  });
+
+  it('DW-6 palettes stand in the metadata themselves', async () => {
+    const coloured = files.filter(({ photometric }) => photometric === 'PALETTE COLOR');
+    for (const { file, studyUid, sopInstanceUid } of coloured) {
+      const rows = (await get('system', `/studies/${studyUid}/metadata`)).json<DicomJson[]>();
+      const row = rows.find((one) => text(one, Tag.SOPInstanceUID) === sopInstanceUid)!;
+      for (const tag of ['00281201', '00281202', '00281203']) {
+        const { InlineBinary = '', Value = [], BulkDataURI } = row[tag]!;
+        expect(BulkDataURI, file).toBeUndefined();
+        expect(InlineBinary.length + Value.length, file).toBeGreaterThan(0);
+      }
+    }
+    expect(coloured.length).toBeGreaterThan(0);
   });
 
   it('IA-21 every file comes back from Orthanc byte for byte, as Orthanc itself gives it', async () => {

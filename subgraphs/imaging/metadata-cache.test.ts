@@ -1,0 +1,134 @@
+import { Readable } from 'node:stream';
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { Tag, text, type DicomJson } from '../../schema/dicom.ts';
+import { MetadataCache } from './metadata-cache.ts';
+import { inlinePalettes } from './palettes.ts';
+import type { ImagingSource, Target } from './sources/source.ts';
+
+const BASE = 'https://images.example.org/t/dicomweb';
+
+function row(series: [uid: string, number?: number], instance: [uid: string, number?: number]): DicomJson {
+  const is = (value: number | undefined) =>
+    value === undefined ? { vr: 'IS' } : { vr: 'IS', Value: [value] };
+  return {
+    [Tag.SeriesInstanceUID]: { vr: 'UI', Value: [series[0]] },
+    [Tag.SeriesNumber]: is(series[1]),
+    [Tag.SOPInstanceUID]: { vr: 'UI', Value: [instance[0]] },
+    [Tag.InstanceNumber]: is(instance[1]),
+    // Text that looks like an address is not one.
+    [Tag.StudyDescription]: { vr: 'LO', Value: ['"BulkDataURI":"/studies/1/series/2/instances/3/'] },
+    [Tag.PixelData]: { vr: 'OW', BulkDataURI: 'bulkdata/7FE00010' },
+  };
+}
+
+const ROWS = [
+  row(['2'], ['2.1', 1]),
+  row(['1', 7], ['1.1.9']),
+  row(['1', 7], ['1.1.8']),
+  row(['1', 7], ['1.1.2', 10]),
+  row(['1', 7], ['1.1.3', 9]),
+  row(['3', 1], ['3.1', 1]),
+];
+const ORDER = ['3.1', '1.1.3', '1.1.2', '1.1.8', '1.1.9', '2.1'];
+
+function counted(rows: readonly DicomJson[] = ROWS) {
+  const asked: Target[] = [];
+  const load = async (target: Target) => {
+    asked.push(target);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    return structuredClone(
+      rows.filter((one) => !target.seriesUid || text(one, Tag.SeriesInstanceUID) === target.seriesUid),
+    );
+  };
+  return { asked, load };
+}
+const uids = (rows: readonly DicomJson[]) => rows.map((one) => text(one, Tag.SOPInstanceUID));
+
+describe('DW-6 metadata kept by series', () => {
+  it('are in the order of series and instance numbers, those without one last', async () => {
+    const { load } = counted();
+    const metadata = await new MetadataCache().of('v', { studyUid: '1' }, load);
+    expect(uids(await metadata.rows())).toEqual(ORDER);
+  });
+
+  it('come as the source gave them, and encoded below a base', async () => {
+    const { load } = counted();
+    const metadata = await new MetadataCache().of('v', { studyUid: '1' }, load);
+    expect(new Set(await metadata.rows())).toEqual(new Set(ROWS));
+    const identity = JSON.parse(String(await metadata.encoded(BASE, 'identity'))) as DicomJson[];
+    expect(identity[0]![Tag.PixelData]!.BulkDataURI).toBe(
+      `${BASE}/studies/1/series/3/instances/3.1/bulkdata/7FE00010`,
+    );
+    expect(identity[0]![Tag.StudyDescription]).toEqual(ROWS[0]![Tag.StudyDescription]);
+    expect(JSON.parse(String(brotliDecompressSync(await metadata.encoded(BASE, 'br'))))).toEqual(identity);
+    expect(JSON.parse(String(gunzipSync(await metadata.encoded(BASE, 'gzip'))))).toEqual(identity);
+    const elsewhere = String(await metadata.encoded('https://other.example', 'identity'));
+    expect(elsewhere).not.toContain(BASE);
+  });
+
+  it('are asked for once, by many at a time and afterwards, whole or by series', async () => {
+    const cache = new MetadataCache();
+    const { asked, load } = counted();
+    const many = await Promise.all(Array.from({ length: 20 }, () => cache.of('v', { studyUid: '1' }, load)));
+    await cache.of('v', { studyUid: '1' }, load);
+    const series = await cache.of('v', { studyUid: '1', seriesUid: '1' }, load);
+    expect(uids(await series.rows())).toEqual(ORDER.slice(1, 5));
+    expect(asked).toHaveLength(1);
+    expect(new Set(many.map(({ tag }) => tag)).size).toBe(1);
+    expect(series.tag).not.toBe(many[0]!.tag);
+    // The compressed bytes too are made once.
+    expect(await many[0]!.encoded(BASE, 'br')).toBe(await many[1]!.encoded(BASE, 'br'));
+  });
+
+  it('are asked for again when the study has other instances, or somebody says so', async () => {
+    const cache = new MetadataCache();
+    const { asked, load } = counted();
+    await cache.of('tenant\nstudy\n6', { studyUid: '1' }, load);
+    await cache.of('tenant\nstudy\n7', { studyUid: '1' }, load);
+    expect(asked).toHaveLength(2);
+    cache.invalidate('other');
+    await cache.of('tenant\nstudy\n7', { studyUid: '1' }, load);
+    expect(asked).toHaveLength(2);
+    cache.invalidate('tenant');
+    await cache.of('tenant\nstudy\n7', { studyUid: '1' }, load);
+    expect(asked).toHaveLength(3);
+  });
+
+  it('nothing is kept of a failure', async () => {
+    const cache = new MetadataCache();
+    const failing = () => Promise.reject(new Error('no'));
+    await expect(cache.of('v', { studyUid: '1' }, failing)).rejects.toThrow('no');
+    const { load } = counted();
+    expect(uids(await (await cache.of('v', { studyUid: '1' }, load)).rows())).toEqual(ORDER);
+  });
+
+  it('the same content has the same tag, whenever it was asked for', async () => {
+    const { load } = counted();
+    const { load: reversed } = counted(ROWS.toReversed());
+    const { load: other } = counted(ROWS.slice(1));
+    const tags = await Promise.all(
+      [load, reversed, other].map(
+        async (one) => (await new MetadataCache().of('v', { studyUid: '1' }, one)).tag,
+      ),
+    );
+    expect(tags[1]).toBe(tags[0]);
+    expect(tags[2]).not.toBe(tags[0]);
+  });
+});
+
+it('DW-6 palettes stand in the metadata themselves, whatever their length', async () => {
+  const palette = Buffer.alloc(4096, 3);
+  const rows = [{ ...row(['1'], ['1.1']), '00281201': { vr: 'OW', BulkDataURI: 'bulkdata/00281201' } }];
+  const asked: unknown[] = [];
+  const source = {
+    async bulkdata(...question: unknown[]) {
+      asked.push(question);
+      return { mediaType: 'application/octet-stream', open: () => Readable.from([palette]) };
+    },
+  } as unknown as ImagingSource;
+  await inlinePalettes(rows, { studyUid: '9' }, source);
+  expect(rows[0]!['00281201']).toEqual({ vr: 'OW', InlineBinary: palette.toString('base64') });
+  expect(rows[0]![Tag.PixelData]).toEqual({ vr: 'OW', BulkDataURI: 'bulkdata/7FE00010' });
+  expect(asked).toEqual([[{ studyUid: '9', seriesUid: '1', instanceUid: '1.1' }, 'bulkdata/00281201']]);
+});
