@@ -13,24 +13,21 @@ export class Failing extends Error {}
 /** Was not tried; the message says why not. */
 export class NotTried extends Error {}
 
-/** No check takes longer. */
-export const CHECK_SECONDS = 10;
-
 /**
- * Tries one thing for ten seconds at most.
+ * Tries one thing.
+ * @param seconds it takes no longer
  * @param attempt throws Failing, NotTried, or anything else, which `words` puts into words
  */
 export async function tryOut(
   name: string,
+  seconds: number,
   attempt: (signal: AbortSignal) => Promise<void>,
   words: (error: unknown) => string,
 ): Promise<Check> {
   const begun = performance.now();
-  const signal = AbortSignal.timeout(CHECK_SECONDS * 1000);
+  const signal = AbortSignal.timeout(seconds * 1000);
   const late = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () =>
-      reject(new Failing(`there was no answer within ${CHECK_SECONDS} s`)),
-    );
+    signal.addEventListener('abort', () => reject(new Failing(`there was no answer within ${seconds} s`)));
   });
   const ended = (outcome: Check['outcome'], reason?: string): Check => {
     const milliseconds = Math.round(performance.now() - begun);

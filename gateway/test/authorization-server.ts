@@ -19,6 +19,8 @@ export interface AuthorizationServer {
   assertions: string[];
   /** `down` closes connections, `failing` answers 500, `nonsense` answers HTML. */
   mode: 'up' | 'down' | 'failing' | 'nonsense';
+  /** What a path answers in place of its own: status and body. */
+  instead: Map<string, [status: number, json: object]>;
   /** The mode of Patient reads alone. */
   patientMode: 'up' | 'down';
   /** Its clock, in milliseconds. */
@@ -30,7 +32,7 @@ export interface AuthorizationServer {
 
 /**
  * A small authorization server and EHR on a loopback port of its own: discovery, `client_credentials` with a verified
- * `private_key_jwt`, introspection for whoever holds its token, and Patient reads with any of its tokens.
+ * `private_key_jwt`, introspection for whoever holds its token, Patient reads with any of its tokens, and searches with those of backends.
  */
 export async function authorizationServer(): Promise<AuthorizationServer> {
   const pair = await generateKeyPair('ES384', { extractable: true });
@@ -53,6 +55,7 @@ export async function authorizationServer(): Promise<AuthorizationServer> {
     calls: { configuration: 0, token: 0, introspect: 0, patient: 0 },
     assertions: [],
     mode: 'up',
+    instead: new Map(),
     patientMode: 'up',
     now: Date.now,
     revokeBackendTokens: () => backend.clear(),
@@ -69,6 +72,13 @@ export async function authorizationServer(): Promise<AuthorizationServer> {
     if (self.mode === 'down') return void response.destroy();
     if (self.mode === 'failing') return send(response, 500, { error: 'server_error' });
     if (self.mode === 'nonsense') return void response.end('<html>');
+    const other = self.instead.get(path);
+    if (other) return send(response, ...other);
+    if (path === '/fhir/Patient') {
+      if (!backend.has(bearer(request))) return send(response, 401, {});
+      const [resource] = self.patients.values();
+      return send(response, 200, { resourceType: 'Bundle', entry: resource ? [{ resource }] : [] });
+    }
     if (path === '/fhir/.well-known/smart-configuration') {
       self.calls['configuration']!++;
       return send(response, 200, configuration(url));

@@ -1,0 +1,509 @@
+import { exportJWK, generateKeyPair } from 'jose';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyBaseLogger } from 'fastify';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { parseTenant, type Tenant } from '../../schema/tenant.ts';
+import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
+import { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
+import { patientDirectory } from '../directory.ts';
+import { fetchThrough, guardedDispatcher } from '../guarded-dispatcher.ts';
+import { logger } from '../observe.ts';
+import { checkTenant, table } from '../self-test/command.ts';
+import { selfTest, type Report, type SelfTest } from '../self-test/self-test.ts';
+import { authorizationServer as ownServer } from '../smart/server/server.ts';
+import { peopleOfRecord } from '../smart/server/people.ts';
+import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
+import { freePort } from './setup/free-port.ts';
+import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
+import { SECRET, vendorServer } from './vendor-server.ts';
+
+const NAME = 'Zarathustra';
+const MRN = 'MRN-4711';
+const PASSWORD = 'orthanc-test';
+const root = join(import.meta.dirname, '../..');
+const RECORDS = join(root, 'gateway/demo/patients');
+const baseUrl = 'http://localhost';
+
+let ehr: AuthorizationServer;
+let orthanc: Orthanc;
+let dataDir: string;
+let run: SelfTest;
+let close: () => Promise<void>;
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'self-test-'));
+  [ehr, orthanc] = await Promise.all([authorizationServer(), startOrthanc({ password: PASSWORD })]);
+  const clinical = clinicalSubgraph({ dataDir, baseUrl });
+  const guarded = guardedDispatcher(new Set());
+  const imaging = imagingSubgraph({
+    ...{ baseUrl, dataDir, now: () => Date.now() / 1000 },
+    log: logger('silent') as FastifyBaseLogger,
+    dispatcher: ({ dynamic }) => (dynamic ? guarded : undefined),
+    directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
+  });
+  const record = peopleOfRecord((tenant, access) => clinical.open(tenant, access));
+  const outside = { fetch, guardedFetch: fetchThrough(guarded), now: Date.now };
+  const own = ownServer({
+    ...{ baseUrl, dataDir, outside, now: Date.now },
+    people: record.people,
+    onError: () => undefined,
+  });
+  run = selfTest({ ...outside, seconds: 2, own, record, images: imaging.checks });
+  close = async () => {
+    await Promise.all([clinical.close(), imaging.close()]);
+    own.close();
+  };
+});
+beforeEach(() => {
+  const identifier = [{ type: { coding: [{ code: 'MR' }] }, value: MRN }];
+  const name = [{ family: NAME }];
+  ehr.patients.set('patient-17', { resourceType: 'Patient', id: 'patient-17', name, identifier });
+});
+afterEach(() => {
+  ehr.mode = 'up';
+  ehr.instead.clear();
+  ehr.patients.clear();
+});
+afterAll(async () => {
+  await close();
+  await Promise.all([ehr.close(), orthanc.stop()]);
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+const authentication = { type: 'http-basic', username: 'gateway', password: PASSWORD };
+const images = (more: object = {}) => ({
+  ...{ type: 'dicom-web', lookup: 'studies-by-mrn', endpoint: orthanc.dicomWebUrl, authentication },
+  ...more,
+});
+const smart = (more: object = {}) => ({
+  ...{
+    type: 'smart-on-fhir',
+    fhirBaseUrl: ehr.fhirBaseUrl,
+    scope: 'system/Patient.read',
+    client: ehr.client,
+  },
+  ...more,
+});
+const tenantOf = (file: object, dynamic = false): Tenant =>
+  parseTenant(file, { key: 'hospital', path: 'hospital', dynamic, directory: '/', environment: {} }).tenant;
+
+/** Name → outcome, and the reason where there is one. */
+const told = ({ checks }: Report) =>
+  Object.fromEntries(
+    checks.map(({ name, outcome, reason }) => [name, reason ? `${outcome}: ${reason}` : outcome]),
+  );
+
+test('SM-18 a hospital that works: everything is tried, nobody is named', async () => {
+  const report = await run(tenantOf({ authorization: smart(), images: images() }));
+  expect(told(report)).toEqual({
+    discovery: 'ok',
+    'client-assertion': 'ok',
+    introspection: 'ok',
+    'patient-read': 'ok',
+    'mrn-path': 'ok',
+    'image-source': 'ok',
+  });
+  expect(report).toMatchObject({
+    tenant: 'hospital',
+    authorization: 'smart-on-fhir',
+    images: ['dicom-web'],
+    ok: true,
+  });
+  for (const { milliseconds } of report.checks) expect(milliseconds).toBeGreaterThanOrEqual(0);
+  const { d } = ehr.client.jwkPrivate as { d: string };
+  for (const text of [JSON.stringify(report), table(report)]) {
+    for (const secret of [NAME, MRN, 'patient-17', PASSWORD, d, 'backend-'])
+      expect(text).not.toContain(secret);
+  }
+});
+
+describe('SM-18 what does not work is named, and what to do', () => {
+  const other = async () => {
+    const { publicKey, privateKey } = await generateKeyPair('ES384', { extractable: true });
+    const named = { kid: 'test-key', alg: 'ES384' };
+    return {
+      jwk: { ...(await exportJWK(publicKey)), ...named },
+      jwkPrivate: { ...(await exportJWK(privateKey)), ...named },
+    };
+  };
+  type Row = [what: string, check: string, prepare: () => object | Promise<object>, reason: RegExp];
+  test.each<Row>([
+    [
+      'nothing listens',
+      'discovery',
+      async () => smart({ fhirBaseUrl: `http://127.0.0.1:${await freePort()}/fhir` }),
+      /cannot be reached: nothing listens there$/,
+    ],
+    [
+      'a name that is none',
+      'discovery',
+      () => smart({ fhirBaseUrl: 'http://ehr.invalid/fhir' }),
+      /at ehr\.invalid cannot be reached: its name is not known to DNS$/,
+    ],
+    [
+      'another base',
+      'discovery',
+      () => smart({ fhirBaseUrl: `${ehr.url}/wrong` }),
+      /answered 404: authorization\.fhirBaseUrl is not the base of a SMART server$/,
+    ],
+    ['a page', 'discovery', () => ((ehr.mode = 'nonsense'), smart()), /is not a JSON object$/],
+    [
+      'connections that break',
+      'discovery',
+      () => ((ehr.mode = 'down'), smart()),
+      /cannot be reached: it closed the connection$/,
+    ],
+    [
+      'no endpoints',
+      'discovery',
+      () => (instead('/fhir/.well-known/smart-configuration', 200, {}), smart()),
+      /names no token_endpoint, no introspection_endpoint$/,
+    ],
+    [
+      'no client',
+      'client-assertion',
+      () => smart({ client: undefined }),
+      /^authorization\.client is missing/,
+    ],
+    [
+      'another key',
+      'client-assertion',
+      async () => smart({ client: { ...ehr.client, ...(await other()) } }),
+      /^the token endpoint answered 400 invalid_client: it does not know client_id imaging-gateway, or the public key registered there is not the one in client\.jwk$/,
+    ],
+    [
+      'two halves',
+      'client-assertion',
+      async () => smart({ client: { ...ehr.client, jwk: (await other()).jwk } }),
+      /jwk is not the public half of authorization\.client\.jwkPrivate$/,
+    ],
+    [
+      'no key',
+      'client-assertion',
+      () => smart({ client: { client_id: 'c', jwkPrivate: { kty: 'EC', crv: 'P-384' } } }),
+      /jwkPrivate is not a private key/,
+    ],
+    [
+      'the scope',
+      'client-assertion',
+      () => (instead('/token', 400, { error: 'invalid_scope' }), smart()),
+      /invalid_scope: this client may not have the scope system\/Patient\.read$/,
+    ],
+    [
+      'the grant',
+      'client-assertion',
+      () => (instead('/token', 400, { error: 'unauthorized_client' }), smart()),
+      /client_credentials is not allowed for this client$/,
+    ],
+    [
+      'no token in the answer',
+      'client-assertion',
+      () => (instead('/token', 200, {}), smart()),
+      /answered 200 without an access_token$/,
+    ],
+    [
+      'introspection forbidden',
+      'introspection',
+      () => (instead('/introspect', 403, {}), smart()),
+      /answered 403: imaging-gateway may not ask about tokens with its access token/,
+    ],
+    [
+      'introspection elsewhere',
+      'introspection',
+      () => smart({ introspectionUrl: `${ehr.url}/nowhere` }),
+      /answered 404; is it really at \/nowhere\?$/,
+    ],
+    [
+      'everything is active',
+      'introspection',
+      () => (instead('/introspect', 200, { active: true }), smart()),
+      /says that a made-up token is active$/,
+    ],
+    [
+      'nothing is said',
+      'introspection',
+      () => (instead('/introspect', 200, {}), smart()),
+      /without saying whether a token is active$/,
+    ],
+    [
+      'no keys',
+      'introspection',
+      () => smart({ type: 'smart-on-fhir-jwt' }),
+      /\/jwks answered 404 and no keys/,
+    ],
+    [
+      'the token is not taken',
+      'patient-read',
+      () => (instead('/fhir/Patient', 401, {}), smart()),
+      /does not take the access token that its token endpoint gave$/,
+    ],
+    [
+      'an EHR that hangs up',
+      'patient-read',
+      () => (ehr.instead.set('/fhir/Patient', [302, {}]), smart()),
+      /redirects \(302\)/,
+    ],
+  ])('%s', async (_what, check, prepare, reason) => {
+    const report = await run(tenantOf({ authorization: await prepare(), images: images() }));
+    const found = report.checks.find(({ name }) => name === check)!;
+    expect(found).toMatchObject({ outcome: 'failed', reason: expect.stringMatching(reason) });
+    expect(report.ok).toBe(false);
+    expect(JSON.stringify(report)).not.toContain(MRN);
+    // The images have nothing to do with it.
+    expect(told(report)['image-source']).toBe('ok');
+  });
+
+  const instead = (path: string, status: number, json: object) => ehr.instead.set(path, [status, json]);
+
+  test('what comes after a failure is not blamed for it', async () => {
+    ehr.instead.set('/token', [401, {}]);
+    expect(told(await run(tenantOf({ authorization: smart(), images: images() })))).toMatchObject({
+      discovery: 'ok',
+      'client-assertion': expect.stringMatching(/^failed: .*401/),
+      introspection: 'skipped: we have no access token of our own',
+      'patient-read': 'skipped: we have no access token of our own',
+      'mrn-path': 'skipped: no Patient was read',
+    });
+  });
+
+  test('a Patient without an MRN: what the identifiers are, and nobody’s', async () => {
+    const identifier = [{ system: 'http://hl7.org/fhir/sid/us-ssn', value: '078-05-1120' }, { value: MRN }];
+    ehr.patients.set('patient-17', { resourceType: 'Patient', id: 'patient-17', identifier });
+    const mrn = ["identifier.where(type.coding.code='MR').value"];
+    const report = await run(tenantOf({ authorization: smart(), images: images({ mrn }) }));
+    expect(told(report)['mrn-path']).toBe(
+      'failed: no path in images.mrn gives a value for the Patient that was read; it has identifiers: of type or system http://hl7.org/fhir/sid/us-ssn, no type',
+    );
+    expect(JSON.stringify(report)).not.toMatch(/078-05|4711/);
+  });
+
+  test('a path that is not FHIRPath', async () => {
+    const report = await run(
+      tenantOf({ authorization: smart(), images: images({ mrn: ['identifier.where('] }) }),
+    );
+    expect(told(report)['mrn-path']).toMatch(/^failed: The tenant's images\.mrn holds an expression/);
+  });
+
+  test('the Patient is named where no search is allowed', async () => {
+    ehr.instead.set('/fhir/Patient', [403, {}]);
+    const tenant = tenantOf({ authorization: smart(), images: images() });
+    expect(told(await run(tenant))['patient-read']).toBe(
+      'skipped: the FHIR server answered 403 to a search for Patients; name one (--patient ID, or ?patient=ID)',
+    );
+    expect(told(await run(tenant, 'patient-17'))).toMatchObject({ 'patient-read': 'ok', 'mrn-path': 'ok' });
+    expect(told(await run(tenant, 'nobody'))['patient-read']).toMatch(
+      /answered 404: it has no such Patient$/,
+    );
+    ehr.instead.set('/fhir/Patient/patient-17', [403, {}]);
+    expect(told(await run(tenant, 'patient-17'))['patient-read']).toMatch(/scope\) do not cover Patient$/);
+    await expect(run(tenant, '../metadata')).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+
+  test('a host that a dynamic tenant may not reach (SM-15)', async () => {
+    const file = { authorization: smart(), images: images() };
+    const report = await run(tenantOf(file, true));
+    expect(told(report)['discovery']).toMatch(/^failed: .*(private|allowed|reach)/i);
+    expect(told(report)['image-source']).toMatch(/^failed: /);
+  });
+});
+
+describe('SM-18 image sources', () => {
+  const check = async (source: object) =>
+    told(await run(tenantOf({ authorization: { type: 'mock', disableAuthzChecks: true }, images: source })));
+
+  test.each<[what: string, source: () => object | Promise<object>, outcome: RegExp]>([
+    [
+      'another password',
+      () => images({ authentication: { ...authentication, password: 'hunter2' } }),
+      /^failed: http.* answered 401: it does not accept what images\.authentication says$/,
+    ],
+    [
+      'another path',
+      () => images({ endpoint: `${orthanc.url}/wrong` }),
+      /answered 404: it is not the root of a DICOMweb server$/,
+    ],
+    [
+      'no server',
+      async () => images({ endpoint: `http://127.0.0.1:${await freePort()}` }),
+      /cannot be reached: nothing listens there$/,
+    ],
+    ['no DICOMweb server', () => images({ endpoint: ehr.url }), /answered 404/],
+    ['a folder', () => ({ type: 'folder', lookup: 'studies-by-mrn', path: RECORDS }), /^ok$/],
+    [
+      'no folder',
+      () => ({ type: 'folder', lookup: 'studies-by-mrn', path: '/nowhere' }),
+      /^failed: images\.path is not there$/,
+    ],
+  ])('%s', async (_what, source, outcome) => {
+    const all = await check(await source());
+    expect(all['image-source']).toMatch(outcome);
+    expect(JSON.stringify(all)).not.toContain('hunter2');
+  });
+
+  test('several: each by its number', async () => {
+    const all = await check([images(), { type: 'folder', lookup: 'studies-by-mrn', path: '/nowhere' }]);
+    expect(all).toMatchObject({ 'image-source 1': 'ok', 'image-source 2': expect.stringMatching(/^failed/) });
+  });
+
+  test('one that hangs costs its time and no more', async () => {
+    await orthanc.freeze();
+    const begun = Date.now();
+    expect((await check(images()))['image-source']).toBe('failed: there was no answer within 2 s');
+    expect(Date.now() - begun).toBeLessThan(4000);
+    orthanc.thaw();
+  });
+});
+
+describe('SM-18 every kind of tenant', () => {
+  test('mock over a record: no token, a Patient and its MRN', async () => {
+    const authorization = { type: 'mock', disableAuthzChecks: true };
+    const clinical = { type: 'store', path: RECORDS };
+    expect(told(await run(tenantOf({ authorization, clinical, images: images() })))).toEqual({
+      discovery: 'skipped: this tenant asks for no token',
+      'client-assertion': 'skipped: this tenant asks for no token',
+      introspection: 'skipped: this tenant asks for no token',
+      'patient-read': 'ok',
+      'mrn-path': 'ok',
+      'image-source': 'ok',
+    });
+  });
+
+  test('mock with a patient of its own, and with none', async () => {
+    const patient = { resourceType: 'Patient', id: 'p', identifier: [{ value: MRN }] };
+    expect(
+      told(await run(tenantOf({ authorization: { type: 'mock', patient }, images: images() }))),
+    ).toMatchObject({
+      'patient-read': 'ok',
+      'mrn-path': 'ok',
+    });
+    expect(told(await run(tenantOf({ authorization: { type: 'mock' }, images: images() })))).toMatchObject({
+      'patient-read': 'skipped: this tenant has no clinical record',
+    });
+  });
+
+  test('embedded: our own server starts, or says which client it cannot use', async () => {
+    const clinical = { type: 'store', path: RECORDS };
+    const of = (clients: object[]) =>
+      tenantOf({ authorization: { type: 'embedded', clients }, clinical, images: images() });
+    expect(told(await run(of([])))).toMatchObject({
+      discovery: 'ok',
+      'client-assertion': 'skipped: this tenant’s tokens are our own',
+      introspection: 'ok',
+      'patient-read': 'ok',
+      'mrn-path': 'ok',
+    });
+    const wrong = { ...of([{ client_id: 'nobody' }]), key: 'wrong' };
+    expect(told(await run(wrong))['discovery']).toBe(
+      'failed: client nobody of tenant wrong has neither redirect_uris nor a key',
+    );
+  });
+
+  test.each(['epic', 'meditech'] as const)('%s', async (kind) => {
+    const vendor = await vendorServer(kind);
+    const jwkPrivate = ehr.client.jwkPrivate;
+    const client =
+      kind === 'epic'
+        ? { client_id: 'imaging', jwkPrivate }
+        : { client_id: 'imaging', client_secret: SECRET };
+    const authorization = {
+      ...{ type: `smart-on-fhir-with-${kind}-bugfixes`, fhirBaseUrl: vendor.fhirBaseUrl, client },
+      allowInsecureQuirks: true,
+    };
+    const tenant = tenantOf({ authorization, images: images() });
+    const report = told(await run(tenant, 'p1'));
+    expect(report).toMatchObject({ discovery: 'ok', introspection: 'ok' });
+    expect(report['client-assertion']).toMatch(
+      kind === 'epic' ? /^ok$/ : /^skipped: each introspection carries/,
+    );
+    expect(report['patient-read']).toMatch(
+      kind === 'epic' ? /^ok$/ : /^skipped: Patients are read with each caller/,
+    );
+    const secret = { ...authorization, client: { client_id: 'imaging', client_secret: 'another secret' } };
+    if (kind === 'meditech') {
+      expect(told(await run(tenantOf({ authorization: secret, images: images() })))['introspection']).toMatch(
+        /^failed: .*401: imaging may not ask about tokens by client_secret_basic/,
+      );
+    }
+    await vendor.close();
+  });
+
+  test('smart-on-fhir-jwt: keys, and no client needed', async () => {
+    ehr.instead.set('/jwks', [200, { keys: [ehr.client.jwk] }]);
+    const authorization = { type: 'smart-on-fhir-jwt', fhirBaseUrl: ehr.fhirBaseUrl };
+    expect(told(await run(tenantOf({ authorization, images: images() })))).toMatchObject({
+      discovery: 'ok',
+      'client-assertion': 'skipped: the tenant has no client of its own, and needs none',
+      introspection: 'ok',
+    });
+  });
+
+  test('smart-on-fhir-independent: what needs no person', async () => {
+    const authorization = {
+      type: 'smart-on-fhir-independent',
+      fhirBaseUrl: ehr.fhirBaseUrl,
+      client: ehr.client,
+    };
+    expect(told(await run(tenantOf({ authorization, images: images() })))).toMatchObject({
+      discovery: 'ok',
+      'client-assertion': expect.stringMatching(/^skipped: users sign in at the EHR/),
+      introspection: 'ok',
+      'patient-read': expect.stringMatching(/^skipped: users sign in at the EHR/),
+      'image-source': 'ok',
+    });
+  });
+});
+
+describe('SM-18 npm run check:tenant', () => {
+  const check = async (...args: string[]) => {
+    let written = '';
+    const tenants = {
+      ...{ skipped: [{ key: 'closed', reason: 'mock on a public address' }], warnings: [] },
+      all: [tenantOf({ authorization: smart(), images: images() })],
+      byKey: () => Promise.reject(new Error()) as never,
+      dynamic: () => Promise.reject(new Error()) as never,
+    };
+    const code = await checkTenant(args, tenants, run, (text) => (written += text));
+    return { code, written };
+  };
+
+  test('a table and 0 where nothing failed, the reason and 1 where something did', async () => {
+    const good = await check('hospital');
+    expect(good.code).toBe(0);
+    expect(good.written).toMatch(
+      /^hospital: smart-on-fhir, images from dicom-web\n {2}discovery +ok +\d+ ms\n/,
+    );
+    expect(good.written).toMatch(/\nNothing failed\.\n$/);
+    ehr.instead.set('/introspect', [200, { active: true }]);
+    const bad = await check('hospital', '--patient', 'patient-17');
+    expect(bad.code).toBe(1);
+    expect(bad.written).toMatch(
+      / introspection +failed +\d+ ms\n +the introspection endpoint answered 200 and says/,
+    );
+    const json = await check('--json', 'hospital');
+    expect(JSON.parse(json.written)).toMatchObject({ tenant: 'hospital', ok: false });
+  });
+
+  test.each([[['nowhere']], [[]], [['a', 'b']], [['hospital', '--loud']]])(
+    '%j: how it is used',
+    async (args) => {
+      expect(await check(...args)).toEqual({
+        code: 1,
+        written: 'Usage: npm run check:tenant -- <key> [--patient ID] [--json]\nTenants: hospital\n',
+      });
+    },
+  );
+
+  test('a tenant that was left out: why', async () => {
+    expect(await check('closed')).toEqual({
+      code: 1,
+      written: 'closed is left out: mock on a public address\n',
+    });
+  });
+
+  test('the script is there, and builds what it runs', async () => {
+    const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { scripts: object };
+    expect(scripts).toMatchObject({ 'check:tenant': 'node gateway/start.mjs check-tenant' });
+  });
+});
