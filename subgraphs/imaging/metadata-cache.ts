@@ -7,9 +7,11 @@ import type { Target } from './sources/source.ts';
 
 /** Seconds after which metadata are asked for again although the study has as many instances as before. */
 const METADATA_TTL = 300;
-/** Bytes of compressed metadata that are kept: by series, and as they were answered. */
+/** Bytes that are kept: by series, compressed, and as they were answered. */
 const MAX_SERIES_BYTES = 64 * 1024 * 1024;
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+/** Of one answer; what is larger, of those who take nothing compressed, is made anew. */
+const MAX_KEPT_ANSWER = 8 * 1024 * 1024;
 
 /** The metadata of a study, series or instance, in the order of series and instance numbers (DW-6). */
 export interface EncodedMetadata {
@@ -44,6 +46,7 @@ export class MetadataCache {
   });
   private readonly answers = new LRUCache<string, Buffer>({
     maxSize: MAX_ANSWER_BYTES,
+    maxEntrySize: MAX_KEPT_ANSWER,
     sizeCalculation: ({ length }) => length + 1,
   });
   private readonly underWay = new Map<string, Promise<unknown>>();
@@ -97,7 +100,7 @@ export class MetadataCache {
         if (known) return known;
         const text = (await textOf(series)).replaceAll(ROOTED, () => `"BulkDataURI":"${base}/studies/`);
         const bytes = await compressed(Buffer.from(text), coding);
-        if (coding !== 'identity') answers.set(key, bytes);
+        answers.set(key, bytes);
         return bytes;
       },
     };
