@@ -160,11 +160,13 @@ function imageCheck(deps: SelfTestDeps, tenant: Tenant, config: ImagesConfig, in
   return tryOut(name, deps.seconds ?? CHECK_SECONDS, attempt, (error) => imageFailure(config, error));
 }
 
-/** What is said of an error that no check has words for: never its own text, unless it is written for callers. */
+/** What is said of an error that no check has words for. A parser's text quotes what it read, and is not said. */
 function failure(error: unknown): string {
   const connection = connectionFailure(error);
   if (connection) return `a connection failed: ${connection}`;
-  if (!(error instanceof Fault)) return error instanceof Error ? error.message : 'it failed';
+  if (!(error instanceof Fault)) {
+    return error instanceof Error && !(error instanceof SyntaxError) ? error.message : 'it failed';
+  }
   const { cause } = error;
   return cause instanceof Error && !(cause instanceof SyntaxError)
     ? `${error.message} (${cause.message})`
