@@ -3,6 +3,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { parse } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Access } from '../../schema/access.ts';
 import type { RecordOperation } from '../../schema/audit.ts';
 import type { SharedCache } from '../../schema/shared-cache.ts';
@@ -12,6 +13,9 @@ import type { AccessionNumbers } from './caller-reach.ts';
 import { dicomwebRoutes } from './dicomweb.ts';
 import { imagingFhirRoutes } from './fhir.ts';
 import { MetadataCache } from './metadata-cache.ts';
+import { PixelPool } from './pixels/pool.ts';
+import { Pictures } from './render/pictures.ts';
+import { ThumbnailCache } from './render/thumbnail-cache.ts';
 import { imagingResolvers } from './resolvers.ts';
 import { RestrictedStudies } from './restricted-studies.ts';
 import { openSeen, type Seen } from './seen.ts';
@@ -58,6 +62,7 @@ export type OpenImaging = (
 /** The imaging subgraph: one core, behind it the tenants' image sources, before it the GraphQL, FHIR and DICOMweb faces. */
 export function imagingSubgraph(deps: ImagingDeps) {
   const { baseUrl, dataDir, log, directory, now, capability } = deps;
+  const pixels = new PixelPool();
   const sources = new Sources(deps);
   const cache = new StudyCache(deps.shared?.cache);
   const metadata = new MetadataCache();
@@ -74,6 +79,15 @@ export function imagingSubgraph(deps: ImagingDeps) {
     const core = new SeveralStudies(restricted, request);
     return audit ? auditedStudies(core, audit) : core;
   };
+  const pictures = new Pictures({
+    render: (task) => pixels.run('render', task),
+    thumbnails: new ThumbnailCache({
+      directory: join(dataDir, 'thumbnails'),
+      onFailure: (error) =>
+        log.warn({ code: (error as NodeJS.ErrnoException).code }, 'thumbnails cannot be kept'),
+    }),
+    now,
+  });
   const typeDefs = parse(readFileSync(new URL('../../schema/imaging.graphql', import.meta.url), 'utf8'), {
     noLocation: true,
   });
@@ -84,7 +98,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
     /** Routes below `/{tenant}`. */
     async routes(app: FastifyInstance): Promise<void> {
       for (const under of ['/dicomweb', '/wado/:capability'] as const)
-        await app.register(dicomwebRoutes({ baseUrl, under, open }));
+        await app.register(dicomwebRoutes({ baseUrl, under, open, pictures }));
       await app.register(imagingFhirRoutes({ baseUrl, capability, seen, now, open }));
     },
     /** The PatientID that a study states: for the door alone. */
@@ -103,6 +117,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
     async close(): Promise<void> {
       unfinished.close();
       await sources.close();
+      await pixels.close();
       seen.close();
     },
   };

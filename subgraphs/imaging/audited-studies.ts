@@ -139,6 +139,7 @@ export function auditedStudies(core: Imaging, record: RecordOperation): Imaging 
     frames: (target, numbers) =>
       retrieved(target, `frames/${numbers.slice(0, 100).join(',')}`, () => core.frames(target, numbers)),
     bulkdata: (target, path) => retrieved(target, 'bulkdata', () => core.bulkdata(target, path)),
+    reading: (target, part, work) => retrieved(target, part, () => core.reading(target, part, work)),
   };
 }
 

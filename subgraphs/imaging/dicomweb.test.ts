@@ -310,8 +310,6 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
     [`${instance}/frames/2`, 404],
     ['/studies/../../../system', 404],
     ['/patients', 404],
-    [`${study}/rendered`, 501],
-    [`${instance}/frames/1/thumbnail`, 501],
   ])('DW-12 %s → %i', async (path, status) => {
     const answer = await get('ct', path);
     expect(answer.statusCode).toBe(status);

@@ -10,6 +10,7 @@ import { acceptedCoding, CODINGS, compressed, type Coding } from './coding.ts';
 import { withRetrieveUrl } from './dicomweb-urls.ts';
 import { noSuchResource } from './not-found.ts';
 import { parseQido } from './qido.ts';
+import type { Pictures } from './render/pictures.ts';
 import type { InstanceTarget, Level, Target } from './sources/source.ts';
 import type { Imaging } from './studies.ts';
 import { frameList, retrieveBulkData, retrieveFrames, retrieveObjects, type Payload } from './wado.ts';
@@ -20,6 +21,7 @@ export interface DicomwebOptions {
   /** Where the routes are, below a tenant. Below a capability there is one study, and no list of others (IA-23). */
   under: '/dicomweb' | '/wado/:capability';
   open: OpenImaging;
+  pictures: Pictures;
 }
 
 const STUDY = '/studies/:studyUid';
@@ -37,9 +39,10 @@ const SEARCHES: readonly (readonly [path: string, level: Level])[] = [
 ];
 
 const READS = 'GET, HEAD, OPTIONS';
+const PICTURES = ['rendered', 'thumbnail'] as const;
 
 /** The DICOMweb face (Studies Service, PS3.18 §10): routes below a tenant. */
-export function dicomwebRoutes({ baseUrl, under, open }: DicomwebOptions) {
+export function dicomwebRoutes({ baseUrl, under, open, pictures }: DicomwebOptions) {
   return async function routes(app: FastifyInstance): Promise<void> {
     app.setErrorHandler((error, request, reply) => {
       const fault = toFault(error);
@@ -71,11 +74,11 @@ export function dicomwebRoutes({ baseUrl, under, open }: DicomwebOptions) {
     for (const path of [STUDY, SERIES, INSTANCE]) {
       read(path, (call) => call.objects());
       read(`${path}/metadata`, (call) => call.metadata());
-      for (const rendered of ['rendered', 'thumbnail']) read(`${path}/${rendered}`, notBuilt);
+      for (const kind of PICTURES) read(`${path}/${kind}`, (call) => call.picture(pictures, kind));
     }
     read(`${INSTANCE}/frames/:frames`, (call) => call.frames());
-    for (const rendered of ['rendered', 'thumbnail'])
-      read(`${INSTANCE}/frames/:frames/${rendered}`, notBuilt);
+    for (const kind of PICTURES)
+      read(`${INSTANCE}/frames/:frames/${kind}`, (call) => call.picture(pictures, kind));
     read(`${INSTANCE}/bulkdata/*`, (call) => call.bulkData());
 
     for (const url of [under, `${under}/*`]) {
@@ -96,11 +99,6 @@ export function dicomwebRoutes({ baseUrl, under, open }: DicomwebOptions) {
       });
     }
   };
-}
-
-async function notBuilt(call: Call): Promise<never> {
-  call.target();
-  throw new Fault('not_implemented', 'Rendered images are not available from this server.');
 }
 
 /** One request and its answer. */
@@ -181,6 +179,24 @@ class Call {
     return this.send(await retrieveBulkData(this.imaging, target, `bulkdata/${rest}`, this.accept(), range));
   }
 
+  /** Rendered resources and thumbnails (DW-8, DW-9). */
+  async picture(pictures: Pictures, kind: (typeof PICTURES)[number]): Promise<unknown> {
+    const { frames } = this.request.params as { frames?: string };
+    const request = {
+      target: this.target(),
+      frames: frames === undefined ? undefined : frameList(frames),
+      query: this.parameters(),
+      accept: this.accept(),
+    };
+    const payload = await pictures[kind](this.imaging, request);
+    if (!(payload.body instanceof Uint8Array)) return this.send(payload);
+    const tag = entityTag(payload.body);
+    this.reply.header('etag', tag);
+    if (!this.knows(tag)) return this.send(payload);
+    this.privately();
+    return this.reply.code(304).send();
+  }
+
   /** The UIDs of the path. @throws Fault `invalid_request` for one that is none (DW-12) */
   target(): Target {
     return this.partialTarget() as Target;
@@ -232,7 +248,7 @@ class Call {
   /** JSON with an entity tag; compressed when that is taken and worth it (DW-6). */
   private async json(type: string, rows: readonly DicomJson[]): Promise<unknown> {
     const body = Buffer.from(JSON.stringify(rows));
-    const tag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+    const tag = entityTag(body);
     this.privately();
     this.reply.type(type);
     if (this.knows(tag)) return this.reply.header('etag', `W/${tag}`).code(304).send();
@@ -255,6 +271,11 @@ class Call {
   private acceptEncoding(): string {
     return String(this.request.headers['accept-encoding'] ?? '');
   }
+}
+
+/** Of these bytes, RFC 9110 §8.8.3. */
+function entityTag(body: Uint8Array): string {
+  return `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
 }
 
 const WORTH_COMPRESSING = 1024;

@@ -15,6 +15,7 @@ import { ReachedRows } from './reached-rows.ts';
 import type { BulkData, Frames, InstanceTarget, Level, StoredInstance, Target } from './sources/source.ts';
 import type { Detail, Order, Relayed, SearchResult, StudyFilter, StudyRecord } from './studies.ts';
 import { OWNER_TTL } from './study-cache.ts';
+import type { Version } from './study-reader.ts';
 import { byStudy, chunked, newestFirst } from './study-rows.ts';
 import { TenantSource, type TenantSourceOptions } from './tenant-source.ts';
 import { Withholding, type WithholdingOptions } from './withhold.ts';
@@ -191,6 +192,14 @@ export class RestrictedStudies {
     return this.source.retrieve(['bulkdata', target, path], (source, signal) =>
       source.bulkdata(target, path, signal),
     );
+  }
+
+  /** The instance as it is now, for caches of what is made of it. */
+  async version(target: InstanceTarget): Promise<Version> {
+    await this.readable(target);
+    const source = await this.source.open();
+    const stamp = source.version && (await this.source.shared(source.version(target)));
+    return { source: this.key, stamp };
   }
 
   /** The checks before every list. */

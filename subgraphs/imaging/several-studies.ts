@@ -10,6 +10,7 @@ import type { QidoQuery } from './qido.ts';
 import type { RestrictedStudies } from './restricted-studies.ts';
 import type { InstanceTarget, Target } from './sources/source.ts';
 import type { Detail, Imaging, SearchResult, StudyFilter, StudyList, StudyRecord } from './studies.ts';
+import type { Reading } from './study-reader.ts';
 import { byStudy, newestFirst } from './study-rows.ts';
 
 /**
@@ -117,6 +118,14 @@ export class SeveralStudies implements Imaging {
 
   async bulkdata(target: InstanceTarget, path: string) {
     return (await this.holder(target.studyUid)).bulkdata(target, path);
+  }
+
+  async version(target: InstanceTarget) {
+    return (await this.holder(target.studyUid)).version(target);
+  }
+
+  reading<T>(_target: Target, _part: string, work: (core: Reading) => Promise<T>): Promise<T> {
+    return work(this);
   }
 
   /**

@@ -6,6 +6,7 @@ import type { Fault } from '../../schema/fault.ts';
 import type { EncodedMetadata } from './metadata-cache.ts';
 import type { QidoQuery } from './qido.ts';
 import type { BulkData, Frames, InstanceTarget, StoredInstance, Target } from './sources/source.ts';
+import type { Reading } from './study-reader.ts';
 
 /** An order as its images know it. */
 export interface Order {
@@ -157,4 +158,10 @@ export interface Imaging {
 
   /** @param path what follows the instance's URL, `bulkdata/…` */
   bulkdata(target: InstanceTarget, path: string): Promise<BulkData>;
+
+  /**
+   * Work that reads several pieces of a study to make one thing of them, as one retrieval of `part` of the target (IA-30).
+   * Each piece passes the checks of a retrieval of its own.
+   */
+  reading<T>(target: Target, part: string, work: (core: Reading) => Promise<T>): Promise<T>;
 }

@@ -160,6 +160,11 @@ class Folder implements FolderSource {
     return this.#reading(instance, this.#frameTables.frames(this.#path(instance), instance, numbers));
   }
 
+  async version(target: InstanceTarget, signal?: AbortSignal): Promise<string> {
+    const { size, mtime } = await this.#instance(target, signal);
+    return `${size} ${mtime}`;
+  }
+
   async bulkdata(target: InstanceTarget, path: string, signal?: AbortSignal): Promise<BulkData> {
     const instance = await this.#instance(target, signal);
     return this.#reading(instance, readBulkData(this.#path(instance), instance, path));

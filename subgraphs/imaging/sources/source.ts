@@ -109,6 +109,12 @@ export interface ImagingSource {
   /** @param path what follows the instance's URL, as `metadata` gave it */
   bulkdata(target: InstanceTarget, path: string, signal?: AbortSignal): Promise<BulkData>;
 
+  /**
+   * Changes when the bytes of the instance do, and costs next to nothing; absent where the source cannot tell.
+   * @throws Fault `not_found`
+   */
+  version?(target: InstanceTarget, signal?: AbortSignal): Promise<string>;
+
   /** Whether the backend answers us, by the smallest question it has; the answer is looked at for nothing else (SM-18). */
   check?(signal?: AbortSignal): Promise<void>;
 
