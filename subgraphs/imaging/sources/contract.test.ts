@@ -13,6 +13,7 @@ import {
 import { Tag, text, texts, type DicomJson } from '../../../schema/dicom.ts';
 import type { FaultCode } from '../../../schema/fault.ts';
 import type { ImagesConfig } from '../../../schema/tenant.ts';
+import { openDimseOrthanc } from '../test/dimse.ts';
 import { dicomWebSource } from './dicom-web.ts';
 import { openFolder } from './folder.ts';
 import type { ImagingSource, SourceQuery } from './source.ts';
@@ -22,9 +23,29 @@ import type { ImagingSource, SourceQuery } from './source.ts';
 const files = sharedDicomFiles().filter(({ studyUid, importsInOrthanc }) => studyUid && importsInOrthanc);
 const clock = () => Date.now() / 1000;
 
-const backends: [name: string, open: () => Promise<{ source: ImagingSource; stop(): Promise<void> }>][] = [
+interface Backend {
+  source: ImagingSource;
+  /** Whether files are given byte for byte; DIMSE carries data sets alone, and archives write them anew. */
+  wholeFiles: boolean;
+  /** Whether the archive can send these files of one study at once; all can where it is not there. */
+  canSend?(files: readonly SharedDicomFile[]): boolean;
+  stop(): Promise<void>;
+}
+
+/** Orthanc's DCMTK knows neither HTJ2K nor Deflated Image Frame: C-GET and C-MOVE of them fail. */
+const UNSENDABLE = ['1.2.840.10008.1.2.8.1', '1.2.840.10008.1.2.4.201', '1.2.840.10008.1.2.4.203'];
+const canGet = (files: readonly SharedDicomFile[]) =>
+  files.every(({ transferSyntax }) => !UNSENDABLE.includes(transferSyntax));
+/** A C-MOVE of Orthanc fails, whoever receives, when compressed objects follow upon others in one association. */
+const canMove = (files: readonly SharedDicomFile[]) =>
+  canGet(files) &&
+  distinct(files.map(({ transferSyntax }) => /\.1\.2\.[45]/.test(transferSyntax).toString())) < 2;
+
+const backends: [name: string, open: () => Promise<Backend>][] = [
   ['dicom-web', openOrthanc],
   ['folder', openSharedFolder],
+  ['dicom-dimse by C-GET', () => openDimse('c-get')],
+  ['dicom-dimse by C-MOVE', () => openDimse('c-move')],
 ];
 
 async function openOrthanc() {
@@ -40,7 +61,7 @@ async function openOrthanc() {
     } as Extract<ImagesConfig, { type: 'dicom-web' }>,
     clock,
   );
-  return { source, stop: () => orthanc.stop() };
+  return { source, wholeFiles: true, stop: () => orthanc.stop() };
 }
 
 async function openSharedFolder() {
@@ -52,7 +73,19 @@ async function openSharedFolder() {
     watch: false,
   });
   await source.indexed;
-  return { source, stop: () => rm(directory, { recursive: true }) };
+  return { source, wholeFiles: true, stop: () => rm(directory, { recursive: true }) };
+}
+
+async function openDimse(retrieval: 'c-get' | 'c-move') {
+  const { source, endpoint, stop } = await openDimseOrthanc(
+    files.map(({ file }) => sharedDataPath('dicom', file)),
+  );
+  return {
+    source: source({ endpoint, retrieval }),
+    wholeFiles: false,
+    canSend: retrieval === 'c-get' ? canGet : canMove,
+    stop,
+  };
 }
 
 function query(level: SourceQuery['level'], rest: Partial<SourceQuery> = {}): SourceQuery {
@@ -71,10 +104,8 @@ function distinct(values: Iterable<string | undefined>): number {
   return new Set(values).size;
 }
 
-async function sha256(chunks: AsyncIterable<Uint8Array>): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of chunks) hash.update(chunk);
-  return hash.digest('hex');
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 function bulkDataUris(dataset: DicomJson): string[] {
@@ -90,13 +121,16 @@ describeWithSharedData('every image source', () => {
   const other = files.find(({ studyUid }) => studyUid !== first.studyUid)!;
   // One of the character set samples describes pixels and has none.
   const withPixels = files.filter(({ rows, file }) => rows && !file.includes('chrKoreanMulti'));
+  const htj2k = files.find(({ transferSyntax }) => transferSyntax === '1.2.840.10008.1.2.4.201')!;
   const withoutPixels = files.filter(({ rows }) => !rows);
 
   describe.each(backends)('%s', (_, open) => {
     let source: ImagingSource;
+    let wholeFiles: boolean;
+    let canSend: NonNullable<Backend['canSend']>;
     let stop: () => Promise<void>;
 
-    beforeAll(async () => ({ source, stop } = await open()));
+    beforeAll(async () => ({ source, wholeFiles, canSend = () => true, stop } = await open()));
     afterAll(async () => {
       await source?.close();
       await stop?.();
@@ -274,6 +308,12 @@ describeWithSharedData('every image source', () => {
 
     it('DW-7 frames of Deflated Image Frame are application/x-deflate (PS3.18 §8.7.3.3)', async () => {
       const file = files.find(({ transferSyntax }) => transferSyntax === '1.2.840.10008.1.2.8.1')!;
+      if (!canSend([file])) {
+        await expect(source.frames(target(file), [1])).rejects.toMatchObject({
+          details: { service: 'imaging' },
+        });
+        return;
+      }
       const found = await source.frames(target(file), [1]);
       expect(found).toMatchObject({
         mediaType: 'application/x-deflate',
@@ -285,20 +325,38 @@ describeWithSharedData('every image source', () => {
     it('IA-21 retrieves every study as stored, byte for byte, each instance once', async () => {
       for (const studyUid of new Set(files.map((file) => file.studyUid!))) {
         const own = files.filter((file) => file.studyUid === studyUid);
-        const hashes: string[] = [];
-        for await (const instance of source.retrieve({ studyUid }, '*')) {
-          expect(instance.transferSyntax).toMatch(/^1\.2\.840\.10008\.1\.2/);
-          hashes.push(await sha256(instance.stream));
+        const instances: { uid: string; hash: string }[] = [];
+        const retrieving = async () => {
+          for await (const instance of source.retrieve({ studyUid }, '*')) {
+            expect(instance.transferSyntax).toMatch(/^1\.2\.840\.10008\.1\.2/);
+            const bytes = Buffer.concat(await instance.stream.toArray());
+            instances.push({ uid: instance.sopInstanceUid!, hash: wholeFiles ? sha256(bytes) : '' });
+          }
+        };
+        if (!canSend(own)) {
+          await expect(retrieving()).rejects.toMatchObject({ details: { service: 'imaging' } });
+          continue;
         }
-        expect(hashes.sort()).toEqual(own.map((file) => file.sha256).sort());
+        await retrieving();
+        const expected = own.map((file) => ({
+          uid: file.sopInstanceUid,
+          hash: wholeFiles ? file.sha256 : '',
+        }));
+        const inOrder = (a: { uid: string }, b: { uid: string }) => (a.uid < b.uid ? -1 : 1);
+        expect(instances.sort(inOrder)).toEqual(expected.sort(inOrder));
       }
     });
 
     it('says transfer syntax, UID and size of an instance', async () => {
-      for (const file of withPixels.filter(({ file }) => file.startsWith('ts-matrix/'))) {
+      for (const file of withPixels.filter((file) => file.file.startsWith('ts-matrix/') && canSend([file]))) {
         for await (const instance of source.retrieve(target(file), '*')) {
-          expect(instance).toMatchObject({ transferSyntax: file.transferSyntax, size: file.bytes });
-          instance.stream.destroy();
+          expect(instance).toMatchObject({
+            transferSyntax: file.transferSyntax,
+            sopInstanceUid: file.sopInstanceUid,
+          });
+          const bytes = await instance.stream.toArray();
+          expect(Buffer.concat(bytes)).toHaveLength(instance.size!);
+          if (wholeFiles) expect(instance.size).toBe(file.bytes);
         }
       }
     });
@@ -334,7 +392,7 @@ describeWithSharedData('every image source', () => {
     });
 
     it('DW-7 gives the first and the last frame of every object with pixels', async () => {
-      for (const file of withPixels) {
+      for (const file of withPixels.filter((file) => canSend([file]))) {
         const frames = await source.frames(target(file), [file.frames, 1]);
         const lengths: number[] = [];
         for await (const frame of frames.frames) lengths.push(frame.length);
@@ -343,20 +401,13 @@ describeWithSharedData('every image source', () => {
         const native = frames.mediaType === 'application/octet-stream';
         if (!native) expect(frames.transferSyntax, file.file).toBe(file.transferSyntax);
       }
-    });
+    }, 60_000);
 
     it('gives native frames in little endian, whatever the file has', async () => {
       const hashes: string[] = [];
       for (const file of files.filter(({ file }) => /MR_small/.test(file))) {
         const { frames } = await source.frames(target(file), [1]);
-        for await (const frame of frames)
-          hashes.push(
-            await sha256(
-              (async function* () {
-                yield frame;
-              })(),
-            ),
-          );
+        for await (const frame of frames) hashes.push(sha256(frame));
       }
       // Pixels of MR_small: the little endian original's, sha-256.
       expect(new Set(hashes).size).toBe(1);
@@ -421,9 +472,12 @@ describeWithSharedData('every image source', () => {
         expect(instance.transferSyntax).toBe(explicit);
         instance.stream.destroy();
       }
-      const htj2k = files.find(({ transferSyntax }) => transferSyntax === '1.2.840.10008.1.2.4.201')!;
+      const compressed = files.find(
+        ({ transferSyntax }) =>
+          transferSyntax === (canSend([htj2k]) ? htj2k.transferSyntax : '1.2.840.10008.1.2.4.90'),
+      )!;
       await expect(
-        source.retrieve(target(htj2k), explicit)[Symbol.asyncIterator]().next(),
+        source.retrieve(target(compressed), explicit)[Symbol.asyncIterator]().next(),
       ).rejects.toMatchObject({
         code: 'not_acceptable',
       });

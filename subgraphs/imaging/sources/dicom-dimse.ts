@@ -1,0 +1,320 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import dimse from 'dcmjs-dimse';
+import { LRUCache } from 'lru-cache';
+import { number, Tag, text, texts, type DicomJson } from '../../../schema/dicom.ts';
+import { Fault } from '../../../schema/fault.ts';
+import type { ImagesConfig } from '../../../schema/tenant.ts';
+import { noSuchObject } from '../not-found.ts';
+import { canTranscode } from '../part10/transcode.ts';
+import { RetrievalCache } from './dicom-dimse/cache.ts';
+import { DimseClient } from './dicom-dimse/client.ts';
+import { identifyingKeys, targetLevel } from './dicom-dimse/keys.ts';
+import { Retrieval, type Plan } from './dicom-dimse/retrieval.ts';
+import { findWithin, searchArchive } from './dicom-dimse/search.ts';
+import { isWithin, type SpooledInstance } from './dicom-dimse/spool.ts';
+import { StoreScp } from './dicom-dimse/store-scp.ts';
+import { readBulkData, readMetadata, transcoded } from './folder/instance-reader.ts';
+import { openStored, streamRange } from './folder/stored-file.ts';
+import { FrameTables } from './frame-tables.ts';
+import type { ImagingSource, InstanceTarget, SourceQuery, StoredInstance, Target } from './source.ts';
+
+type Config = Extract<ImagesConfig, { type: 'dicom-dimse' }>;
+
+export interface DimseNodeOptions {
+  /** Completed retrievals are kept here. */
+  directory: string;
+  /** Bytes that they may take. */
+  maxBytes: number;
+  /** Where our C-STORE SCP listens; not before the first C-MOVE. */
+  port: number;
+  host: string;
+}
+
+/** SOP Classes in Study, PS3.4 §C.3.4. */
+const SOP_CLASSES_IN_STUDY = '00080062';
+/** Milliseconds for which an archive is not asked again how much it has of a study. */
+const FRESH = 5000;
+/** Milliseconds for which reading many headers may hold the event loop. */
+const SLICE = 10;
+
+/** What all DIMSE sources of the process share: the cache and the port that C-MOVE sends to. */
+export class DimseNode {
+  readonly cache: RetrievalCache;
+  readonly scp: StoreScp;
+
+  constructor({ directory, maxBytes, port, host }: DimseNodeOptions) {
+    // The library logs names of archives and whole data sets otherwise.
+    dimse.log.setLevel('error');
+    this.cache = new RetrievalCache(directory, maxBytes);
+    this.scp = new StoreScp(port, host, this.cache.incoming);
+  }
+
+  close(): Promise<void> {
+    return this.scp.close();
+  }
+}
+
+/**
+ * A PACS that speaks DIMSE (DW-16): C-FIND, and C-GET or C-MOVE. What is retrieved lies on disk as it came, and all else
+ * is read from there.
+ * @param key names the source in the cache
+ */
+export function dicomDimseSource(config: Config, node: DimseNode, key: string): ImagingSource {
+  return new DicomDimse(config, node, key);
+}
+
+/** Instances to be read until they are let go of. */
+interface Held {
+  instances: readonly SpooledInstance[];
+  release: () => void;
+}
+
+class DicomDimse implements ImagingSource {
+  readonly #config: Config;
+  readonly #node: DimseNode;
+  readonly #key: string;
+  readonly #client: DimseClient;
+  readonly #retrievals = new Map<string, Retrieval>();
+  readonly #fresh = new LRUCache<string, true>({ max: 10_000, ttl: FRESH });
+  readonly #frameTables = new FrameTables();
+
+  constructor(config: Config, node: DimseNode, key: string) {
+    this.#config = config;
+    this.#node = node;
+    this.#key = key;
+    const { hostname, port } = new URL(config.endpoint);
+    const { ae, calledAe } = config;
+    this.#client = new DimseClient({ host: hostname, port: Number(port), ae, calledAe });
+  }
+
+  check(signal?: AbortSignal): Promise<void> {
+    return this.#client.echo(signal);
+  }
+
+  search(query: SourceQuery, signal?: AbortSignal): Promise<DicomJson[]> {
+    return searchArchive(this.#client, query, signal);
+  }
+
+  async metadata(target: Target, signal?: AbortSignal): Promise<DicomJson[]> {
+    const { instances, release } = await this.#whole(target, signal);
+    try {
+      const rows: DicomJson[] = [];
+      let sliceEnd = performance.now() + SLICE;
+      for (const instance of instances) {
+        signal?.throwIfAborted();
+        rows.push(await readMetadata(instance.path, instance));
+        if (performance.now() < sliceEnd) continue;
+        await sleep(0);
+        sliceEnd = performance.now() + SLICE;
+      }
+      return rows;
+    } finally {
+      release();
+    }
+  }
+
+  async *retrieve(
+    target: Target,
+    transferSyntax: string,
+    signal?: AbortSignal,
+  ): AsyncGenerator<StoredInstance> {
+    for await (const instance of this.#each(target, signal)) {
+      const stream = await streamOf(instance, transferSyntax);
+      const abort = (): unknown => stream.destroy(new Error('The request was given up.'));
+      signal?.addEventListener('abort', abort, { once: true });
+      const stored = isAsStored(instance, transferSyntax);
+      try {
+        yield {
+          sopInstanceUid: instance.sopInstanceUid,
+          transferSyntax: stored ? instance.transferSyntax : transferSyntax,
+          ...(stored && { size: instance.size }),
+          stream,
+        };
+      } finally {
+        signal?.removeEventListener('abort', abort);
+        if (!stream.readableEnded) stream.destroy();
+      }
+    }
+  }
+
+  frames(target: InstanceTarget, numbers: readonly number[], signal?: AbortSignal) {
+    return this.#one(target, signal, (instance) =>
+      this.#frameTables.frames(instance.path, instance, numbers),
+    );
+  }
+
+  bulkdata(target: InstanceTarget, path: string, signal?: AbortSignal) {
+    return this.#one(target, signal, (instance) => readBulkData(instance.path, instance, path));
+  }
+
+  async close(): Promise<void> {
+    const running = [...this.#retrievals.values()];
+    for (const retrieval of running) retrieval.cancel();
+    await Promise.allSettled(running.map(({ done }) => done));
+  }
+
+  /** The instances of the target, from the cache in order, from a retrieval as they arrive. */
+  async *#each(target: Target, signal: AbortSignal | undefined): AsyncGenerator<SpooledInstance> {
+    const cached = await this.#cached(target, signal);
+    if (!cached) return yield* this.#retrieval(target).follow(signal);
+    try {
+      yield* cached.instances;
+    } finally {
+      cached.release();
+    }
+  }
+
+  async #whole(target: Target, signal: AbortSignal | undefined): Promise<Held> {
+    return (await this.#cached(target, signal)) ?? this.#retrieval(target).whole(signal);
+  }
+
+  /** Work with one instance. What it opens afterwards was used last, and so is the last to be given up. */
+  async #one<T>(
+    target: InstanceTarget,
+    signal: AbortSignal | undefined,
+    work: (instance: SpooledInstance) => Promise<T>,
+  ): Promise<T> {
+    for (const retrieval of this.#retrievals.values()) {
+      const instance = retrieval.has(target);
+      if (instance) return work(instance);
+    }
+    const { instances, release } = await this.#whole(target, signal);
+    try {
+      return await work(instances[0]!);
+    } finally {
+      release();
+    }
+  }
+
+  /**
+   * The target, where it or what it is part of was retrieved before and the archive has not more or less of it by now.
+   * @throws Fault `not_found` where the study or series was retrieved, without the target in it
+   */
+  async #cached(target: Target, signal: AbortSignal | undefined): Promise<Held | undefined> {
+    const { cache } = this.#node;
+    for (const part of partsAround(target)) {
+      const key = this.#keyOf(part);
+      const entry = cache.get(key);
+      if (!entry) continue;
+      const release = entry.holding.read();
+      try {
+        if (!this.#fresh.has(key)) {
+          const { count } = await this.#plan(part, false, signal);
+          if (count !== entry.count) {
+            cache.drop(key);
+            release();
+            continue;
+          }
+          this.#fresh.set(key, true);
+        }
+        const instances = entry.holding.instances.filter((instance) => isWithin(instance, target));
+        if (instances.length === 0) throw noSuchObject();
+        return { instances, release };
+      } catch (error) {
+        release();
+        throw error;
+      }
+    }
+    return undefined;
+  }
+
+  /** The retrieval of the target that is under way, or a new one. */
+  #retrieval(target: Target): Retrieval {
+    const key = this.#keyOf(target);
+    const running = this.#retrievals.get(key);
+    if (running && !running.givenUp) return running;
+    const retrieval: Retrieval = new Retrieval(key, target, this.#node.cache, {
+      plan: (signal) => this.#plan(target, this.#config.retrieval === 'c-get', signal),
+      fetch: (plan, signal) => this.#fetch(retrieval, plan, signal),
+    });
+    this.#retrievals.set(key, retrieval);
+    const ended = (): void => {
+      if (this.#retrievals.get(key) === retrieval) this.#retrievals.delete(key);
+    };
+    retrieval.done.then(() => (this.#fresh.set(key, true), ended()), ended);
+    return retrieval;
+  }
+
+  async #fetch(retrieval: Retrieval, { sopClasses }: Plan, signal: AbortSignal): Promise<number> {
+    const { keys } = identifyingKeys(targetLevel(retrieval.target), retrieval.target);
+    if (this.#config.retrieval === 'c-get') {
+      return this.#client.get(keys, sopClasses, (request) => retrieval.spool(request), signal);
+    }
+    let alive = (): void => undefined;
+    const { ae } = this.#config;
+    const forget = await this.#node.scp.expect({ ae, retrieval, alive: () => alive() });
+    try {
+      return await this.#client.move(keys, (touch) => (alive = touch), signal);
+    } finally {
+      forget();
+    }
+  }
+
+  /**
+   * What the archive has of the target.
+   * @param named whether its SOP classes are wanted
+   * @throws Fault `not_found`
+   */
+  async #plan(target: Target, named: boolean, signal: AbortSignal | undefined): Promise<Plan> {
+    const level = targetLevel(target);
+    if (level === 'study' || (level === 'series' && !named)) {
+      const tag = level === 'study' ? Tag.NumberOfStudyRelatedInstances : Tag.NumberOfSeriesRelatedInstances;
+      const [row] = await findWithin(
+        this.#client,
+        target,
+        level,
+        [tag, ...(named ? [SOP_CLASSES_IN_STUDY] : [])],
+        signal,
+      );
+      if (!row) throw noSuchObject();
+      const count = number(row, tag);
+      const sopClasses = texts(row, SOP_CLASSES_IN_STUDY);
+      if (count !== undefined && (!named || sopClasses.length > 0)) return { count, sopClasses };
+    }
+    // Counts and SOP classes are optional keys, PS3.4 §C.6.2.1: then the instances are counted, series by series.
+    const series =
+      level === 'study'
+        ? await findWithin(this.#client, target, 'series', [Tag.SeriesInstanceUID], signal)
+        : [undefined];
+    const sopClasses: string[] = [];
+    for (const row of series) {
+      const within = { ...target, ...(row && { seriesUid: text(row, Tag.SeriesInstanceUID)! }) };
+      const tags = [Tag.SOPInstanceUID, Tag.SOPClassUID];
+      for (const instance of await findWithin(this.#client, within, 'instance', tags, signal)) {
+        sopClasses.push(text(instance, Tag.SOPClassUID) ?? '');
+      }
+    }
+    if (sopClasses.length === 0) throw noSuchObject();
+    return { count: sopClasses.length, sopClasses: [...new Set(sopClasses.filter(Boolean))] };
+  }
+
+  #keyOf({ studyUid, seriesUid = '', instanceUid = '' }: Target): string {
+    return [this.#key, studyUid, seriesUid, instanceUid].join('/');
+  }
+}
+
+/** The study, the series and the instance that the target is part of. */
+function partsAround({ studyUid, seriesUid, instanceUid }: Target): Target[] {
+  const parts: Target[] = [{ studyUid }];
+  if (seriesUid !== undefined) parts.push({ studyUid, seriesUid });
+  if (seriesUid !== undefined && instanceUid !== undefined) parts.push({ studyUid, seriesUid, instanceUid });
+  return parts;
+}
+
+function isAsStored(instance: SpooledInstance, transferSyntax: string): boolean {
+  return transferSyntax === '*' || transferSyntax === instance.transferSyntax;
+}
+
+/** @throws Fault `not_acceptable` */
+async function streamOf(instance: SpooledInstance, transferSyntax: string) {
+  if (isAsStored(instance, transferSyntax)) {
+    return streamRange(await openStored(instance.path, instance), 0, instance.size - 1);
+  }
+  if (canTranscode(instance.transferSyntax, transferSyntax)) {
+    return transcoded(instance.path, instance, transferSyntax);
+  }
+  throw new Fault(
+    'not_acceptable',
+    'The object cannot be had in this transfer syntax; ask for it as it is stored.',
+  );
+}

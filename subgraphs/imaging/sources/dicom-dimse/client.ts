@@ -1,0 +1,171 @@
+import { connect } from 'node:net';
+import dimse from 'dcmjs-dimse';
+import { number, type DicomJson } from '../../../../schema/dicom.ts';
+import { Command, Connection, type Answer, type StoreRequest, type StoreSink } from './connection.ts';
+import { Identifier, type IdentifierKeys } from './identifier.ts';
+import { addService, addStorage } from './presentation-contexts.ts';
+import { archiveFault, failure } from './status.ts';
+
+const { CEchoRequest, CFindRequest, CGetRequest, CMoveRequest } = dimse.requests;
+const { SopClass, Status } = dimse.constants;
+const STUDY_ROOT_FIND = SopClass.StudyRootQueryRetrieveInformationModelFind;
+const STUDY_ROOT_GET = SopClass.StudyRootQueryRetrieveInformationModelGet;
+const STUDY_ROOT_MOVE = SopClass.StudyRootQueryRetrieveInformationModelMove;
+
+/** Milliseconds. */
+const ASSOCIATION_TIMEOUT = 10_000;
+const SILENCE = { find: 60_000, retrieve: 120_000 };
+/** What a peer gets to end a retrieval by itself after a C-CANCEL. */
+const CANCEL_PATIENCE = 500;
+
+/** A DICOM application entity and by what name we call it and ourselves. */
+export interface Peer {
+  host: string;
+  port: number;
+  /** Its application entity title. */
+  calledAe: string;
+  /** Ours. */
+  ae: string;
+}
+
+/** The services of one PACS, PS3.4 Annex A and C. Every method throws Fault as `status.ts` says. */
+export class DimseClient {
+  readonly #peer: Peer;
+
+  constructor(peer: Peer) {
+    this.#peer = peer;
+  }
+
+  /** C-ECHO, PS3.4 Annex A. */
+  async echo(signal?: AbortSignal): Promise<void> {
+    await this.#associated({ service: SopClass.Verification, signal }, async (connection) => {
+      const { status } = await connection.perform(new CEchoRequest());
+      if (status !== Status.Success) throw failure(status, 0);
+    });
+  }
+
+  /** Work with one association for any number of searches. */
+  finding<T>(work: (find: Find) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.#associated({ service: STUDY_ROOT_FIND, signal }, (connection) =>
+      work((keys, take) => find(connection, keys, take)),
+    );
+  }
+
+  /**
+   * C-GET, PS3.4 §C.4.3: the objects come by the same association.
+   * @param sopClasses of the objects
+   * @returns how many the archive says it sent
+   */
+  get(
+    keys: IdentifierKeys,
+    sopClasses: readonly string[],
+    store: (request: StoreRequest) => StoreSink,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const request = new CGetRequest();
+    request.setDataset(new Identifier(keys));
+    return this.#associated({ service: STUDY_ROOT_GET, sopClasses, store, signal }, (connection) =>
+      retrieve(connection, request, signal),
+    );
+  }
+
+  /**
+   * C-MOVE to ourselves, PS3.4 §C.4.2: the objects come by an association that the archive opens.
+   * @param onStart is given what tells of each object that came: the archive is alive
+   * @returns how many the archive says it sent
+   */
+  move(keys: IdentifierKeys, onStart: (alive: () => void) => void, signal: AbortSignal): Promise<number> {
+    const request = new CMoveRequest();
+    request.setDataset(new Identifier(keys));
+    request.getCommandDataset().setElement('MoveDestination', this.#peer.ae);
+    return this.#associated({ service: STUDY_ROOT_MOVE, signal }, (connection) => {
+      onStart(() => connection.touch());
+      return retrieve(connection, request, signal);
+    });
+  }
+
+  async #associated<T>(
+    { service, sopClasses, store, signal }: AssociateOptions,
+    work: (connection: Connection) => Promise<T>,
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    const { host, port, ae, calledAe } = this.#peer;
+    const association = new dimse.association.Association(ae, calledAe);
+    addService(association, service);
+    if (sopClasses) addStorage(association, sopClasses);
+    const connection = new Connection(connect({ host, port }), {
+      associationTimeout: ASSOCIATION_TIMEOUT,
+      silence: service === STUDY_ROOT_FIND ? SILENCE.find : SILENCE.retrieve,
+      ...(store && { store }),
+    });
+    let working = false;
+    // A retrieval that has begun is cancelled first.
+    const leave = (): void => void (working && service !== STUDY_ROOT_FIND ? undefined : connection.giveUp());
+    signal?.addEventListener('abort', leave, { once: true });
+    try {
+      await connection.open(association);
+      if (!connection.accepts(service)) throw archiveFault(new Error('the peer does not offer this service'));
+      working = true;
+      const result = await work(connection);
+      connection.release();
+      return result;
+    } catch (error) {
+      connection.giveUp();
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', leave);
+    }
+  }
+}
+
+interface AssociateOptions {
+  service: string;
+  sopClasses?: readonly string[];
+  store?: (request: StoreRequest) => StoreSink;
+  signal: AbortSignal | undefined;
+}
+
+/** Asks, and gives each match to `take` until it says that there are enough. */
+export type Find = (keys: IdentifierKeys, take: (match: DicomJson) => boolean) => Promise<void>;
+
+/** C-FIND, PS3.4 §C.4.1. */
+async function find(
+  connection: Connection,
+  keys: IdentifierKeys,
+  take: (match: DicomJson) => boolean,
+): Promise<void> {
+  const request = new CFindRequest();
+  request.setDataset(new Identifier(keys));
+  let enough = false;
+  const { status } = await connection.perform(request, ({ identifier }) => {
+    if (enough || !identifier || take(identifier)) return;
+    enough = true;
+    connection.sendCancel(request);
+  });
+  if (status !== Status.Success && !(enough && status === Status.Cancel)) throw failure(status, 0);
+}
+
+async function retrieve(
+  connection: Connection,
+  request: InstanceType<typeof CGetRequest> | InstanceType<typeof CMoveRequest>,
+  signal: AbortSignal,
+): Promise<number> {
+  const cancel = (): void => {
+    connection.sendCancel(request);
+    setTimeout(() => connection.giveUp(), CANCEL_PATIENCE).unref();
+  };
+  signal.addEventListener('abort', cancel, { once: true });
+  let answer: Answer;
+  try {
+    signal.throwIfAborted();
+    answer = await connection.perform(request);
+  } finally {
+    signal.removeEventListener('abort', cancel);
+  }
+  signal.throwIfAborted();
+  const { status, command } = answer;
+  const failed = number(command, Command.NumberOfFailedSuboperations) ?? 0;
+  if (status !== Status.Success || failed > 0) throw failure(status, failed);
+  return number(command, Command.NumberOfCompletedSuboperations) ?? 0;
+}

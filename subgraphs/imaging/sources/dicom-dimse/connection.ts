@@ -1,0 +1,354 @@
+import type { Socket } from 'node:net';
+import dimse, { type association, type requests, type responses } from 'dcmjs-dimse';
+import { number, text, type DicomJson } from '../../../../schema/dicom.ts';
+import { decodeDataset, IMPLICIT_LITTLE_ENDIAN } from './identifier.ts';
+import { archiveFault, rejection } from './status.ts';
+
+/** Elements of command sets, PS3.7 §E.1. */
+export const Command = {
+  AffectedSOPClassUID: '00000002',
+  CommandField: '00000100',
+  MessageID: '00000110',
+  MessageIDBeingRespondedTo: '00000120',
+  CommandDataSetType: '00000800',
+  Status: '00000900',
+  AffectedSOPInstanceUID: '00001000',
+  NumberOfCompletedSuboperations: '00001021',
+  NumberOfFailedSuboperations: '00001022',
+  MoveOriginatorApplicationEntityTitle: '00001030',
+} as const;
+
+const C_STORE_RQ = 0x0001;
+const C_ECHO_RQ = 0x0030;
+const NO_DATA_SET = 0x0101;
+const PENDING = new Set([0xff00, 0xff01]);
+const OUT_OF_RESOURCES = 0xa700;
+
+/** Bytes of a PDU that we take; the peer is told. */
+const MAX_PDU = 256 * 1024;
+/** Bytes of a command set or an identifier: what is longer is none. */
+const MAX_MESSAGE = 4 * 1024 * 1024;
+
+/** A message of the peer: an answer to ours, with its identifier where it has one. */
+export interface Answer {
+  status: number;
+  command: DicomJson;
+  /** The data set of a C-FIND answer. */
+  identifier?: DicomJson;
+}
+
+/** What a peer announces before it sends the object itself, PS3.7 §9.1.1. */
+export interface StoreRequest {
+  sopClassUid: string;
+  sopInstanceUid: string;
+  /** The data set's, as the association has it for this context. */
+  transferSyntax: string;
+  /** Who asked for it by C-MOVE, where the peer says so. */
+  moveOriginator?: string;
+}
+
+/** Where the bytes of one object go while they arrive. */
+export interface StoreSink {
+  /** @returns a promise where the peer has to wait until more can be taken */
+  write(fragment: Buffer): Promise<void> | undefined;
+  /** All bytes are there; resolves with the status that the peer is told, PS3.7 §9.1.1.1.9. */
+  end(): Promise<number>;
+  /** The association ended before the object did. */
+  abort(): void;
+}
+
+export interface ConnectionOptions {
+  /** Milliseconds that each step of connecting and associating may take. */
+  associationTimeout: number;
+  /** Milliseconds without a word from the peer, while one is awaited. */
+  silence: number;
+  /** Takes the objects that the peer sends. */
+  store?: (request: StoreRequest) => StoreSink;
+  /** Whether a peer may associate; throws the reason of the refusal, PS3.8 §9.3.4. */
+  accept?: (association: association.Association) => void;
+}
+
+/** The reason why an association is refused, PS3.8 §9.3.4. */
+export class Refused extends Error {
+  readonly reason: number;
+
+  constructor(reason: number) {
+    super('association refused');
+    this.reason = reason;
+  }
+}
+
+/** One fragment of a message, PS3.8 §9.3.5, as the library has it. */
+interface Pdv {
+  getPresentationContextId(): number;
+  getValue(): Buffer;
+  isCommand(): boolean;
+  isLastFragment(): boolean;
+}
+
+interface Incoming {
+  command: DicomJson;
+  context: association.PresentationContext;
+  fragments: Buffer[];
+  bytes: number;
+  sink?: StoreSink;
+}
+
+interface Asked {
+  pending: (answer: Answer) => void;
+  resolve: (answer: Answer) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * One association over one socket, asked for or accepted by us. The library frames, negotiates and writes commands.
+ * Messages are read here, because it would decode every data set (with fewer character sets than we know), keep
+ * objects in memory, and let each command without a data set stand before the next.
+ */
+export class Connection extends dimse.Scp {
+  /** The library's, which its types leave out. */
+  declare readonly socket: Socket;
+  declare private connected: boolean;
+  declare private association: association.Association | undefined;
+  declare private lastPduTime: number | undefined;
+  declare private _sendDimse: (message: {
+    context: association.PresentationContext;
+    command: requests.Request | responses.Response;
+  }) => void;
+
+  readonly #options: ConnectionOptions;
+  #failure: unknown;
+  #opening: { resolve: () => void; reject: (error: unknown) => void } | undefined;
+  #asked: Asked | undefined;
+  #incoming: Incoming | undefined;
+  #commandFragments: Buffer[] = [];
+  #messageId = 0;
+
+  constructor(socket: Socket, options: ConnectionOptions) {
+    refuseLongPdus(socket);
+    super(socket, {
+      connectTimeout: options.associationTimeout,
+      associationTimeout: options.associationTimeout,
+      pduTimeout: options.silence,
+    });
+    this.#options = options;
+    // A command and its identifier are two writes: they must not wait for one another's acknowledgement.
+    socket.setNoDelay(true);
+    this.on('associationAccepted', () => this.#opening?.resolve());
+    this.on('associationRejected', (event) =>
+      this.#fail(rejection(event as { result: number; reason: number })),
+    );
+    this.on('networkError', (event) => this.#fail(archiveFault(event)));
+    // A socket that was accepted is connected; from then on the library's own timer counts, between PDUs.
+    this.connected = !socket.connecting;
+    if (this.connected) socket.setTimeout(0);
+    else socket.once('connect', () => socket.setTimeout(0));
+    socket.once('close', () => this.#fail(archiveFault(new Error('connection closed by the peer'))));
+  }
+
+  /** Asks for the association on a socket that is connecting. */
+  open(association: association.Association): Promise<void> {
+    association.setMaxPduLength(MAX_PDU);
+    this.on('connect', () => this.sendAssociationRequest(association));
+    return new Promise((resolve, reject) => {
+      if (this.#failure) reject(this.#failure);
+      this.#opening = { resolve, reject };
+    });
+  }
+
+  /** Whether the peer accepted a context of this abstract syntax. */
+  accepts(abstractSyntax: string): boolean {
+    return this.#context(abstractSyntax) !== undefined;
+  }
+
+  /**
+   * Sends a request and gives each answer but the last to `pending`; resolves with the last. One at a time.
+   * @throws Fault where the connection ends first
+   */
+  perform(request: requests.Request, pending: (answer: Answer) => void = () => undefined): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const context = this.#context(request.getAffectedSopClassUid());
+      if (this.#failure) return reject(this.#failure);
+      if (!context) return reject(archiveFault(new Error('the peer does not offer this service')));
+      this.#asked = { pending, resolve, reject };
+      request.setMessageId(++this.#messageId);
+      this.touch();
+      this._sendDimse({ context, command: request });
+    });
+  }
+
+  /** Something was heard of the peer by other ways: it is not silent. */
+  touch(): void {
+    this.lastPduTime = Date.now();
+  }
+
+  /** Ends the association in good order. */
+  release(): void {
+    this.#failure ??= archiveFault(new Error('association released'));
+    this.once('associationReleaseResponse', () => this.socket.destroy());
+    if (this.socket.writable) this.sendAssociationReleaseRequest();
+    setTimeout(() => this.socket.destroy(), 1000).unref();
+  }
+
+  /** Ends the association at once, PS3.8 §7.3. */
+  giveUp(): void {
+    if (this.association && this.socket.writable) this.sendAbort();
+    this.#fail(archiveFault(new Error('association given up')));
+  }
+
+  override abort(): void {
+    this.#fail(archiveFault(new Error('association aborted by the peer')));
+  }
+
+  override associationRequested(association: association.Association): void {
+    try {
+      if (!this.#options.accept) throw new Refused(dimse.constants.RejectReason.NoReasonGiven);
+      this.#options.accept(association);
+      this.sendAssociationAccept();
+    } catch (error) {
+      const reason = error instanceof Refused ? error.reason : dimse.constants.RejectReason.NoReasonGiven;
+      const { RejectResult, RejectSource } = dimse.constants;
+      this.sendAssociationReject(RejectResult.Permanent, RejectSource.ServiceUser, reason);
+      this.socket.end();
+    }
+  }
+
+  override associationReleaseRequested(): void {
+    this.sendAssociationReleaseResponse();
+    this.socket.end();
+  }
+
+  /** Called by the library with each P-DATA-TF, PS3.8 §9.3.5. What is thrown ends the connection. */
+  async _processPDataTf(pdu: { getPdvs(): Pdv[] }): Promise<void> {
+    try {
+      for (const pdv of pdu.getPdvs()) {
+        const context = this.association!.getPresentationContext(pdv.getPresentationContextId());
+        if (pdv.isCommand()) this.#command(pdv, context);
+        else this.#data(pdv);
+      }
+    } catch (error) {
+      this.#fail(archiveFault(error));
+    }
+  }
+
+  #command(pdv: Pdv, context: association.PresentationContext): void {
+    this.#commandFragments.push(pdv.getValue());
+    if (!pdv.isLastFragment()) return;
+    const command = decodeDataset(Buffer.concat(this.#commandFragments), IMPLICIT_LITTLE_ENDIAN);
+    this.#commandFragments = [];
+    const incoming: Incoming = { command, context, fragments: [], bytes: 0 };
+    if (number(command, Command.CommandDataSetType) === NO_DATA_SET) return this.#message(incoming);
+    if (number(command, Command.CommandField) === C_STORE_RQ) incoming.sink = this.#sink(command, context);
+    this.#incoming = incoming;
+  }
+
+  #sink(command: DicomJson, context: association.PresentationContext): StoreSink {
+    if (!this.#options.store) throw new Error('an object that nobody asked for');
+    const moveOriginator = text(command, Command.MoveOriginatorApplicationEntityTitle);
+    return this.#options.store({
+      sopClassUid: text(command, Command.AffectedSOPClassUID) ?? '',
+      sopInstanceUid: text(command, Command.AffectedSOPInstanceUID) ?? '',
+      transferSyntax: context.getAcceptedTransferSyntaxUid() ?? '',
+      ...(moveOriginator !== undefined && { moveOriginator }),
+    });
+  }
+
+  #data(pdv: Pdv): void {
+    const incoming = this.#incoming;
+    if (!incoming) throw new Error('data without a command');
+    const value = pdv.getValue();
+    if (incoming.sink) {
+      const full = incoming.sink.write(value);
+      if (full) {
+        this.socket.pause();
+        // Whose disk is slow is we: the peer is not silent.
+        void full.catch(() => undefined).then(() => (this.touch(), this.socket.resume()));
+      }
+    } else {
+      incoming.bytes += value.length;
+      if (incoming.bytes > MAX_MESSAGE) throw new Error('an identifier of absurd length');
+      incoming.fragments.push(value);
+    }
+    if (!pdv.isLastFragment()) return;
+    this.#incoming = undefined;
+    if (incoming.sink) void this.#stored(incoming, incoming.sink);
+    else this.#message(incoming);
+  }
+
+  async #stored({ command, context }: Incoming, sink: StoreSink): Promise<void> {
+    const status = await sink.end().catch(() => OUT_OF_RESOURCES);
+    this.touch();
+    if (this.#failure) return;
+    const response = new dimse.responses.CStoreResponse(status, '');
+    response.setMessageIdBeingRespondedTo(number(command, Command.MessageID) ?? 0);
+    response.setAffectedSopClassUid(text(command, Command.AffectedSOPClassUID) ?? '');
+    response.setAffectedSopInstanceUid(text(command, Command.AffectedSOPInstanceUID) ?? '');
+    this._sendDimse({ context, command: response });
+  }
+
+  #message({ command, context, fragments }: Incoming): void {
+    const status = number(command, Command.Status);
+    if (status === undefined) return this.#request(command, context);
+    const syntax = context.getAcceptedTransferSyntaxUid() ?? '';
+    const answer: Answer = {
+      status,
+      command,
+      ...(fragments.length > 0 && { identifier: decodeDataset(Buffer.concat(fragments), syntax) }),
+    };
+    if (PENDING.has(status)) return this.#asked?.pending(answer);
+    const asked = this.#asked;
+    this.#asked = undefined;
+    asked?.resolve(answer);
+  }
+
+  /** C-ECHO is all that anyone may ask of us besides C-STORE. */
+  #request(command: DicomJson, context: association.PresentationContext): void {
+    if (number(command, Command.CommandField) !== C_ECHO_RQ) throw new Error('a service that is not offered');
+    const response = new dimse.responses.CEchoResponse(dimse.constants.Status.Success, '');
+    response.setMessageIdBeingRespondedTo(number(command, Command.MessageID) ?? 0);
+    this._sendDimse({ context, command: response });
+  }
+
+  #context(abstractSyntax: string): association.PresentationContext | undefined {
+    const { Accept } = dimse.constants.PresentationContextResult;
+    return this.association
+      ?.getPresentationContexts()
+      .map(({ context }) => context)
+      .find((context) => context.getAbstractSyntaxUid() === abstractSyntax && context.getResult() === Accept);
+  }
+
+  #fail(error: unknown): void {
+    const first = this.#failure === undefined;
+    this.#failure ??= error;
+    this.socket.destroy();
+    if (!first) return;
+    this.#opening?.reject(this.#failure);
+    this.#asked?.reject(this.#failure);
+    this.#asked = undefined;
+    this.#incoming?.sink?.abort();
+    this.#incoming = undefined;
+  }
+}
+
+/** Ends a connection at a PDU that is longer than we said we take: the library would gather it whole. */
+function refuseLongPdus(socket: Socket): void {
+  let header: Buffer = Buffer.alloc(0);
+  let left = 0;
+  socket.on('data', (chunk: Buffer) => {
+    for (let at = 0; at < chunk.length;) {
+      if (left > 0) {
+        const step = Math.min(left, chunk.length - at);
+        left -= step;
+        at += step;
+        continue;
+      }
+      const part = chunk.subarray(at, at + 6 - header.length);
+      header = Buffer.concat([header, part]);
+      at += part.length;
+      if (header.length < 6) continue;
+      left = header.readUInt32BE(2);
+      header = Buffer.alloc(0);
+      if (left > MAX_PDU + 6) return void socket.destroy(new Error('a PDU of absurd length'));
+    }
+  });
+}

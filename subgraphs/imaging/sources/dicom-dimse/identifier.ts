@@ -1,0 +1,48 @@
+import dimse from 'dcmjs-dimse';
+import { TransferSyntax, type DicomJson } from '../../../../schema/dicom.ts';
+import { vrOf } from '../../../../schema/dictionary.ts';
+import { Bytes } from '../../part10/bytes.ts';
+import { readDataset } from '../../part10/dataset.ts';
+import { dicomJson } from '../../part10/json.ts';
+
+/** Data sets of queries and answers, PS3.7 §9.1.2: written and read here, so that no character is lost. */
+
+export const IMPLICIT_LITTLE_ENDIAN = TransferSyntax.ImplicitVRLittleEndian;
+
+/** Any data set that is not pixels, in one of the uncompressed transfer syntaxes. */
+export function decodeDataset(bytes: Buffer, transferSyntax: string): DicomJson {
+  const encoding = {
+    explicitVr: transferSyntax !== TransferSyntax.ImplicitVRLittleEndian,
+    littleEndian: transferSyntax !== TransferSyntax.ExplicitVRBigEndian,
+  };
+  const source = new Bytes(bytes);
+  return dicomJson(source, readDataset(source, 0, bytes.length, encoding), encoding);
+}
+
+/** Tag → value as it is written; an empty one asks for the attribute, PS3.4 §C.2.2.2.3. */
+export type IdentifierKeys = ReadonlyMap<string, string>;
+
+/** The identifier of a request: implicit VR little endian, text in UTF-8. */
+export class Identifier extends dimse.Dataset {
+  readonly #bytes: Buffer;
+
+  constructor(keys: IdentifierKeys) {
+    super({}, IMPLICIT_LITTLE_ENDIAN);
+    this.#bytes = Buffer.concat([...keys].sort(([a], [b]) => (a < b ? -1 : 1)).map(element));
+  }
+
+  override getDenaturalizedDataset(): Buffer {
+    return this.#bytes;
+  }
+}
+
+function element([tag, value]: readonly [string, string]): Buffer {
+  const text = Buffer.from(value, 'utf8');
+  const header = Buffer.alloc(8);
+  header.writeUInt16LE(parseInt(tag.slice(0, 4), 16), 0);
+  header.writeUInt16LE(parseInt(tag.slice(4), 16), 2);
+  header.writeUInt32LE(text.length + (text.length & 1), 4);
+  // UIDs are padded by NUL, all else by a space, PS3.5 §6.2.
+  const pad = Buffer.from(vrOf(tag) === 'UI' ? '\0' : ' ');
+  return Buffer.concat(text.length & 1 ? [header, text, pad] : [header, text]);
+}

@@ -1,0 +1,192 @@
+import { number, Tag, text, type DicomJson } from '../../../../schema/dicom.ts';
+import { Fault } from '../../../../schema/fault.ts';
+import { vrOf } from '../../../../schema/dictionary.ts';
+import { hasWildcard, wildcards } from '../../wildcards.ts';
+import { rowTags, timeFrom, timeTo } from '../folder/attributes.ts';
+import type { Level, SourceQuery, Target } from '../source.ts';
+import type { IdentifierKeys } from './identifier.ts';
+
+/**
+ * Keys of a search as a PACS is asked them, PS3.4 §C.2.2.2, one level at a time (§C.4.1.2.1). They match all that the
+ * search does, or more: optional keys may be ignored, case and accents are each PACS's own, and so every row is judged
+ * again from what it shows. A conformant PACS shows what it was asked to match.
+ */
+export interface LevelKeys {
+  keys: IdentifierKeys;
+  /** UIDs that every answer must have: those asked for. */
+  unique: ReadonlyMap<string, string>;
+  meets: Judge;
+}
+
+type Judge = (row: DicomJson) => boolean;
+
+export const LEVELS: readonly Level[] = ['study', 'series', 'instance'];
+const QUERY_LEVEL: Record<Level, string> = { study: 'STUDY', series: 'SERIES', instance: 'IMAGE' };
+const QUERY_RETRIEVE_LEVEL = '00080052';
+
+const COUNTS: Record<Level, readonly string[]> = {
+  study: [Tag.ModalitiesInStudy, Tag.NumberOfStudyRelatedSeries, Tag.NumberOfStudyRelatedInstances],
+  series: [Tag.NumberOfSeriesRelatedInstances],
+  instance: [],
+};
+
+/** Attributes asked for at each level: those that rows carry whatever the source. */
+const WANTED: Record<Level, readonly string[]> = {
+  study: [...rowTags('study'), ...COUNTS.study],
+  series: [...rowTags('series'), ...COUNTS.series],
+  instance: rowTags('instance'),
+};
+
+/** The UID that tells objects of a level apart, PS3.4 §C.6.2.1. */
+export const UNIQUE: Record<Level, string> = {
+  study: Tag.StudyInstanceUID,
+  series: Tag.SeriesInstanceUID,
+  instance: Tag.SOPInstanceUID,
+};
+
+/**
+ * The keys for one level of a search.
+ * @param known UIDs of this level and of those above, and the PatientID, where they are known
+ * @throws Fault `unsupported_parameter` for a key of a level below the one searched
+ */
+export function levelKeys(level: Level, query: SourceQuery, known: ReadonlyMap<string, string>): LevelKeys {
+  const keys = new Map<string, string>([
+    // Without it Orthanc answers in its own encoding, and leaves out what that does not have.
+    [Tag.SpecificCharacterSet, 'ISO_IR 192'],
+    [QUERY_RETRIEVE_LEVEL, QUERY_LEVEL[level]],
+    ...WANTED[level].filter((tag) => tag !== Tag.SpecificCharacterSet).map((tag) => [tag, ''] as const),
+  ]);
+  if (level === query.level && query.includeField !== 'all') {
+    for (const tag of query.includeField) if (isAskable(tag) && !keys.has(tag)) keys.set(tag, '');
+  }
+  const judges: Judge[] = [];
+  for (const [tag, values] of query.match) {
+    if (levelOf(tag, query.level) !== level) continue;
+    judges.push(judge(tag, values));
+    // Sequences are asked for whole: few archives match their items.
+    if (!tag.includes('.')) keys.set(tag, askedValue(tag, values));
+  }
+  const unique = new Map<string, string>();
+  for (const upTo of LEVELS.slice(0, LEVELS.indexOf(level) + 1)) {
+    const uid = known.get(UNIQUE[upTo]);
+    if (uid !== undefined) unique.set(UNIQUE[upTo], uid);
+  }
+  for (const [tag, uid] of unique) keys.set(tag, uid);
+  const patientId = known.get(Tag.PatientID);
+  if (level === 'study' && patientId !== undefined) keys.set(Tag.PatientID, patientId);
+  return { keys, unique, meets: (row) => judges.every((meets) => meets(row)) };
+}
+
+/** The level of a target. */
+export function targetLevel({ seriesUid, instanceUid }: Target): Level {
+  return instanceUid !== undefined ? 'instance' : seriesUid !== undefined ? 'series' : 'study';
+}
+
+/**
+ * The identifier of a C-GET or C-MOVE (PS3.4 §C.4.2.1.4), or of a C-FIND for what is within a target.
+ * @param tags attributes that are asked for besides
+ */
+export function identifyingKeys(
+  level: Level,
+  { studyUid, seriesUid, instanceUid }: Target,
+  tags: readonly string[] = [],
+): Pick<LevelKeys, 'keys' | 'unique'> {
+  const unique = new Map([[UNIQUE.study, studyUid]]);
+  if (seriesUid !== undefined) unique.set(UNIQUE.series, seriesUid);
+  if (instanceUid !== undefined) unique.set(UNIQUE.instance, instanceUid);
+  const asked = tags.map((tag) => [tag, ''] as const);
+  return { keys: new Map([[QUERY_RETRIEVE_LEVEL, QUERY_LEVEL[level]], ...asked, ...unique]), unique };
+}
+
+/** The level a key belongs to; one that is of none of them belongs to the level searched. */
+function levelOf(tag: string, searched: Level): Level {
+  const [outermost = tag] = tag.split('.');
+  const level = LEVELS.find((level) => WANTED[level].includes(outermost)) ?? searched;
+  if (LEVELS.indexOf(level) <= LEVELS.indexOf(searched)) return level;
+  throw new Fault('unsupported_parameter', `${tag} is not a key of a search for ${searched} objects here.`);
+}
+
+/** Text, numbers and dates that PS3.6 knows; others would have no place in an identifier. */
+function isAskable(tag: string): boolean {
+  const vr = vrOf(tag);
+  return vr !== undefined && !/^(OB|OD|OF|OL|OV|OW|UN)$/.test(vr) && tag > '00080005';
+}
+
+function askedValue(tag: string, values: readonly string[]): string {
+  const vr = vrOf(tag);
+  if (vr === 'UI') return values.join('\\');
+  // Binary numbers, lists of other than UIDs and padded numbers are matched in too many ways to be trusted to a PACS.
+  if (values.length > 1 || vr === 'IS' || vr === 'US' || vr === 'UL') return '';
+  const [value = ''] = values;
+  // An open beginning would match objects without a date, too.
+  if (vr === 'DA') return value.replace(/^-/, '00010101-');
+  if (vr === 'TM') {
+    // Some compare times as they are written: 12 would end before 12:30.
+    const [from = '', to = from] = value.split('-');
+    return `${from || '00'}-${to && timeTo(to)}`;
+  }
+  return askedText(value);
+}
+
+/** A text that matches at least what the value does, of characters that every PACS has. */
+function askedText(value: string): string {
+  const plain = value.replace(/[^\x20-\x7e]+/g, '*');
+  // Some take what stands beside wildcards for a regular expression.
+  return hasWildcard(plain) ? plain.replace(/[^\w *?-]/g, '?') : plain;
+}
+
+function judge(path: string, values: readonly string[]): Judge {
+  const [tag = path, inner] = path.split('.');
+  if (inner !== undefined) {
+    const meets = judge(inner, values);
+    return (row) => (row[tag]?.Value ?? []).some((item) => meets((item ?? {}) as DicomJson));
+  }
+  const vr = vrOf(tag);
+  if (vr === 'UI') return (row) => values.includes(text(row, tag) ?? '');
+  if (vr === 'DA') return inRange(tag, values, withoutDots, withoutDots);
+  if (vr === 'TM') return inRange(tag, values, timeFrom, timeTo);
+  if (vr === 'IS' || vr === 'US' || vr === 'UL') {
+    return (row) => values.some((value) => number(row, tag) === Number(value));
+  }
+  // PS3.4 §C.2.2.2.1 leaves case to the archive.
+  const pattern = wildcards(values.map(comparable), 'i');
+  return (row) => shownTexts(row, tag).some((value) => pattern.test(value));
+}
+
+/** As dates were written before PS3.5 had them in one form: 2004.01.31. */
+function withoutDots(date: string): string {
+  return date.replaceAll('.', '');
+}
+
+/** PS3.4 §C.2.2.2.5; ends included. */
+function inRange(
+  tag: string,
+  values: readonly string[],
+  from: (value: string) => string,
+  to: (value: string) => string,
+): Judge {
+  const ranges = values.map((value) => {
+    const [start = '', end = start] = value.split('-');
+    return { start: start && from(start), end: end && to(end) };
+  });
+  return (row) => {
+    const shown = text(row, tag)
+      ?.replaceAll(/[.:](?=\d\d)(?!\d{3})/g, '')
+      .trim();
+    if (!shown) return false;
+    const value = from(shown);
+    return ranges.some(({ start, end }) => (!start || value >= start) && (!end || value <= end));
+  };
+}
+
+/** All that a row shows of an attribute; of a name each of its groups. */
+function shownTexts(row: DicomJson, tag: string): string[] {
+  const values = row[tag]?.Value ?? [];
+  const groups = values.flatMap((value) => (typeof value === 'object' ? Object.values(value ?? {}) : value));
+  return groups.map((group) => comparable(String(group)));
+}
+
+/** Trailing `^` of a name say nothing, nor does it how an accent is composed. */
+function comparable(text: string): string {
+  return text.replace(/\^+$/, '').normalize('NFC').trim();
+}

@@ -1,0 +1,87 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '../../../gateway/test/setup/free-port.ts';
+import { startOrthanc, type Orthanc } from '../../../gateway/test/setup/orthanc.ts';
+import type { ImagesConfig } from '../../../schema/tenant.ts';
+import { DimseNode, dicomDimseSource } from '../sources/dicom-dimse.ts';
+import type { ImagingSource } from '../sources/source.ts';
+
+/** Our side of DIMSE in tests: a node of its own directory and port, and sources behind it. */
+
+export type DimseConfig = Extract<ImagesConfig, { type: 'dicom-dimse' }>;
+export const OUR_AE = 'GATEWAY';
+
+export interface DimseSide {
+  node: DimseNode;
+  /** Where it keeps what it retrieved. */
+  directory: string;
+  port: number;
+  source(config: Pick<DimseConfig, 'endpoint'> & Partial<DimseConfig>): ImagingSource;
+  stop(): Promise<void>;
+}
+
+export async function openDimseSide(maxBytes = 1e9, directory?: string): Promise<DimseSide> {
+  const port = await freePort();
+  const own = directory ?? (await mkdtemp(join(tmpdir(), 'dimse-')));
+  const node = new DimseNode({ directory: own, maxBytes, port, host: '127.0.0.1' });
+  const sources: ImagingSource[] = [];
+  return {
+    node,
+    directory: own,
+    port,
+    source(config) {
+      const source = dicomDimseSource(
+        {
+          type: 'dicom-dimse',
+          ae: OUR_AE,
+          calledAe: 'ORTHANC',
+          retrieval: 'c-get',
+          ...config,
+        } as DimseConfig,
+        node,
+        'source',
+      );
+      sources.push(source);
+      return source;
+    },
+    async stop() {
+      await Promise.all(sources.map((source) => source.close()));
+      await node.close();
+      if (!directory) await rm(own, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface DimseOrthanc extends DimseSide {
+  orthanc: Orthanc;
+  endpoint: string;
+}
+
+/** Orthanc that knows us as the destination of C-MOVEs, and our side. */
+export async function openDimseOrthanc(
+  files: Iterable<string | Uint8Array>,
+  { maxBytes, configuration }: { maxBytes?: number; configuration?: Record<string, unknown> } = {},
+): Promise<DimseOrthanc> {
+  const side = await openDimseSide(maxBytes);
+  const orthanc = await startOrthanc({
+    files,
+    modalities: { gateway: { aet: OUR_AE, port: side.port } },
+    ...(configuration && { configuration }),
+  });
+  return {
+    ...side,
+    orthanc,
+    endpoint: `dimse://127.0.0.1:${orthanc.dicomPort}`,
+    async stop() {
+      await side.stop();
+      await orthanc.stop();
+    },
+  };
+}
+
+/** A Part 10 file without its File Meta Information: what DIMSE carries of it. */
+export function dataSetOf(file: Buffer): Buffer {
+  // PS3.10 §7.1: (0002,0000) comes first and counts what follows it.
+  return file.subarray(144 + file.readUInt32LE(140));
+}
