@@ -124,7 +124,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   });
 
   await app.register(startPage(tenants));
-  await app.register(viewerFiles(deps.viewerDirectory));
+  await app.register(viewerFiles(deps.viewerDirectory, baseUrl));
   await app.register(healthRoutes(deps.ready ?? (() => true), measured, deps.sharedReachable));
   await app.register(protectedResourceRoutes(tenants, authorizer, baseUrl));
   app.get('/schema.graphql', (_request, reply) => reply.type('text/plain; charset=utf-8').send(deps.apiSdl));
@@ -140,7 +140,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
         await tenant.register(discoveryRoutes(authorizer, baseUrl, started));
         await tenant.register(graphqlRoutes(server, limits));
         await tenant.register(fhirGraphqlRoutes(server, limits));
-        await tenant.register(playground());
+        await tenant.register(playground(baseUrl));
         await tenant.register(clinical.routes);
         await tenant.register(imaging.routes);
         await tenant.register(wadoLinkRoutes({ baseUrl, capabilities, openStudies: imaging.open }));

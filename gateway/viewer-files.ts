@@ -3,12 +3,14 @@ import type { FastifyPluginAsync } from 'fastify';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../schema/fault.ts';
+import { underOneName } from './one-name.ts';
 
 const YEAR_SECONDS = 31_536_000;
 
 /** The viewer at `/app/`: built files for ever, the page itself never from a cache, every other path the page. */
-export function viewerFiles(directory: string): FastifyPluginAsync {
+export function viewerFiles(directory: string, baseUrl: string): FastifyPluginAsync {
   return async (app) => {
+    app.addHook('onRequest', underOneName(baseUrl));
     app.get('/app', (_request, reply) => reply.redirect('/app/', 308));
     if (!existsSync(join(directory, 'index.html'))) {
       app.get('/app/*', () => {

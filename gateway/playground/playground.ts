@@ -3,6 +3,7 @@ import { parse, print } from 'graphql';
 import { readFileSync } from 'node:fs';
 import type { Tenant } from '../../schema/tenant.ts';
 import { escaped, htmlPage, sendPage } from '../html-page.ts';
+import { underOneName } from '../one-name.ts';
 import { READY_MADE } from '../ready-made.ts';
 
 const SCRIPT = readFileSync(new URL('./page.js', import.meta.url), 'utf8');
@@ -17,13 +18,14 @@ const SIGN_IN =
 const WAYS = { none: '<p>No access token is needed here.', app: SIGN_IN + FIELD, field: FIELD };
 
 /** A page to write and run a GraphQL request with, at `/{tenant}/playground`. */
-export function playground(): FastifyPluginAsync {
+export function playground(baseUrl: string): FastifyPluginAsync {
   const html = {
     none: pageWith(WAYS.none),
     app: pageWith(WAYS.app),
     field: pageWith(WAYS.field),
   };
   return async (app) => {
+    app.addHook('onRequest', underOneName(baseUrl));
     app.get('/playground', { config: { open: true } }, ({ tenant }, reply) =>
       sendPage(reply, html[wayOf(tenant)], SCRIPT),
     );

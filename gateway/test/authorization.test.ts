@@ -320,8 +320,9 @@ test('metadata is JSON or nothing (R4 §3.1.0.1.11)', async () => {
 
 test('pages, schema, health and metrics', async () => {
   for (const [path, status, text] of [
-    ['/', 200, '/smart/playground'],
-    ['/open/playground', 200, 'textarea'],
+    ['/', 200, 'href="smart/playground"'],
+    ['/open/playground', 200, 'No access token is needed'],
+    ['/smart/playground', 200, 'id="token"'],
     ['/schema.graphql', 200, 'type Query'],
     ['/health/live', 200, 'ok'],
     ['/health/ready', 200, 'ready'],

@@ -40,6 +40,13 @@ beforeEach(async () => {
 const answer = () => page.locator('#out').innerText();
 const said = () => page.getByRole('status').innerText();
 
+test('by another name of this machine one comes to the address at which one can sign in', async () => {
+  await page.goto(address.replace('localhost', '127.0.0.1'));
+  expect(page.url()).toBe(address);
+  await page.goto(`${gateway.url.replace('localhost', '127.0.0.1')}/app/?tenant=open`);
+  expect(page.url()).toBe(`${gateway.url}/app/?tenant=open`);
+});
+
 test('three clicks to a token, and one to an answer; what was written is there again', async () => {
   await page.screenshot({ path: join(shots, 'playground.png') });
   const query = 'query ($id: ID!) { Patient(id: $id) { id ImagingStudyList { id } } }';

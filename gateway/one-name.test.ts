@@ -1,0 +1,27 @@
+import { fastify } from 'fastify';
+import { expect, test } from 'vitest';
+import { underOneName } from './one-name.ts';
+
+test.each<[string, string, string, string | undefined]>([
+  ['http://localhost:4000', '127.0.0.1:4000', '/app/?tenant=demo', 'http://localhost:4000/app/?tenant=demo'],
+  ['http://localhost:4000', '[::1]:4000', '/app/', 'http://localhost:4000/app/'],
+  [
+    'http://127.0.0.1:4000',
+    'localhost:4000',
+    '//evil.example/app/',
+    'http://127.0.0.1:4000//evil.example/app/',
+  ],
+  ['http://localhost:4000', 'localhost:4000', '/app/', undefined],
+  // Another port is another machine's, by way of a tunnel.
+  ['http://localhost:4000', '127.0.0.1:5000', '/app/', undefined],
+  ['http://localhost:4000', 'evil.example:4000', '/app/', undefined],
+  ['http://localhost:4000', 'not a host', '/app/', undefined],
+  ['https://imaging.example.org', '127.0.0.1:4000', '/app/', undefined],
+])('at %s, a page asked of %s%s: on to %s', async (baseUrl, host, url, location) => {
+  const app = fastify();
+  app.addHook('onRequest', underOneName(baseUrl));
+  app.get('/*', async () => 'page');
+  const answer = await app.inject({ url, headers: { host } });
+  expect(answer.headers.location).toBe(location);
+  expect(answer.statusCode).toBe(location === undefined ? 200 : 307);
+});
