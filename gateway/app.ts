@@ -28,7 +28,7 @@ import { selfTestRoutes } from './self-test/routes.ts';
 import type { SelfTest } from './self-test/self-test.ts';
 import type { Authorizer } from './smart/authorize.ts';
 import type { Capabilities } from './smart/capability-admission.ts';
-import { discoveryRoutes, protectedResourceRoutes } from './smart/discovery-routes.ts';
+import { discoveryRoutes, rootMetadataRoutes } from './smart/discovery-routes.ts';
 import { startPage } from './start-page.ts';
 import type { Tenants } from './tenants.ts';
 import { viewerFiles } from './viewer-files.ts';
@@ -126,7 +126,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(startPage(tenants));
   await app.register(viewerFiles(deps.viewerDirectory, baseUrl));
   await app.register(healthRoutes(deps.ready ?? (() => true), measured, deps.sharedReachable));
-  await app.register(protectedResourceRoutes(tenants, authorizer, baseUrl));
+  await app.register(rootMetadataRoutes(tenants, authorizer, baseUrl));
   app.get('/schema.graphql', (_request, reply) => reply.type('text/plain; charset=utf-8').send(deps.apiSdl));
 
   for (const base of ['/:tenant', '/dyn/:encoded']) {

@@ -146,6 +146,7 @@ async function main(): Promise<void> {
     baseUrl,
     stdout: (line) => process.stdout.write(line),
     fetch: ({ dynamic }) => (dynamic ? fetchThrough(guarded) : fetch),
+    now: () => Date.now() / 1000,
     log,
     registry: measured.registry,
   });

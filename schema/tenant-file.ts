@@ -104,7 +104,8 @@ export const clinical = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('none') }),
 ]);
 
-const sourceAuthentication = z.discriminatedUnion('type', [
+/** How we sign in at a service behind us. */
+export const serviceAuthentication = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('open') }),
   z.strictObject({ type: z.literal('http-basic'), username: z.string(), password: z.string() }),
   z.strictObject({ type: z.literal('bearer'), token: z.string().min(1) }),
@@ -146,7 +147,7 @@ export const images = z.discriminatedUnion('type', [
     type: z.literal('dicom-web'),
     ...imageSource,
     endpoint: url,
-    authentication: sourceAuthentication.default({ type: 'open' }),
+    authentication: serviceAuthentication.default({ type: 'open' }),
   }),
   z.strictObject({
     type: z.literal('dicom-dimse'),
@@ -155,7 +156,7 @@ export const images = z.discriminatedUnion('type', [
     ae: aeTitle.default('STORESCP'),
     calledAe: aeTitle.default('ANY-SCP'),
     retrieval: z.enum(['c-get', 'c-move']).default('c-get'),
-    authentication: sourceAuthentication.optional(),
+    authentication: serviceAuthentication.optional(),
   }),
   z.strictObject({ type: z.literal('folder'), ...imageSource, path: z.string().min(1) }),
 ]);
@@ -163,7 +164,11 @@ export const images = z.discriminatedUnion('type', [
 export const audit = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('stdout') }),
   z.strictObject({ type: z.literal('file'), path: z.string().min(1) }),
-  z.strictObject({ type: z.literal('fhir'), baseUrl: url }),
+  z.strictObject({
+    type: z.literal('fhir'),
+    baseUrl: url,
+    authentication: serviceAuthentication.default({ type: 'open' }),
+  }),
 ]);
 
 /** A tenant file; `schema/tenant.schema.json` is generated from it. */

@@ -1,12 +1,20 @@
 import { resolve } from 'node:path';
 import type { z } from 'zod';
 import { jsonPath, prepare, type Reading } from './tenant-environment.ts';
-import { tenantFile, type audit, type authorization, type clinical, type images } from './tenant-file.ts';
+import {
+  tenantFile,
+  type audit,
+  type authorization,
+  type clinical,
+  type images,
+  type serviceAuthentication,
+} from './tenant-file.ts';
 
 export type AuthorizationConfig = z.infer<typeof authorization>;
 export type ClinicalConfig = z.infer<typeof clinical>;
 export type ImagesConfig = z.infer<typeof images>;
 export type AuditConfig = z.infer<typeof audit>;
+export type ServiceAuthentication = z.infer<typeof serviceAuthentication>;
 
 /** One tenant, parsed: what the rest of the process knows of its configuration. */
 export interface Tenant {

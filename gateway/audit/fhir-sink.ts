@@ -1,21 +1,40 @@
+import { serviceAuthorization } from '../../schema/service-authorization.ts';
+import type { AuditConfig } from '../../schema/tenant.ts';
 import type { Delivered } from './delivery.ts';
 
 const TIMEOUT_MILLISECONDS = 10_000;
 /** What a server may answer now and not later; any other 4xx is its last word on a record. */
 const REPEATABLE = new Set([401, 403, 404, 408, 425, 429]);
 
-/** Creates each AuditEvent at a FHIR server (R4 §3.1.0.8), those of a batch at the same time. */
-export function fhirSink(baseUrl: string, fetch: typeof globalThis.fetch) {
+/**
+ * Creates each AuditEvent at a FHIR server (R4 §3.1.0.8), those of a batch at the same time.
+ * @param now seconds since the epoch
+ */
+export function fhirSink(
+  { baseUrl, authentication }: Extract<AuditConfig, { type: 'fhir' }>,
+  fetch: typeof globalThis.fetch,
+  now: () => number,
+) {
+  const signIn = serviceAuthorization(authentication, now, async ({ url, headers, body }) => {
+    const signal = AbortSignal.timeout(TIMEOUT_MILLISECONDS);
+    const response = await fetch(url, { method: 'POST', headers, body, redirect: 'error', signal });
+    return { status: response.status, json: await response.json().catch(() => ({})) };
+  });
   const create = async (body: string): Promise<Delivered> => {
     try {
       const response = await fetch(`${baseUrl}/AuditEvent`, {
         method: 'POST',
-        headers: { 'content-type': 'application/fhir+json', prefer: 'return=minimal' },
+        headers: {
+          'content-type': 'application/fhir+json',
+          prefer: 'return=minimal',
+          ...(await signIn.headers()),
+        },
         body,
         redirect: 'error',
         signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
       });
       await response.body?.cancel();
+      if (response.status === 401) signIn.refused();
       if (response.ok) return 'recorded';
       return response.status < 500 && !REPEATABLE.has(response.status) ? 'rejected' : 'again';
     } catch {

@@ -37,6 +37,7 @@ function sinksOf(more: { most?: number } = {}) {
     baseUrl: 'http://localhost',
     stdout: (line) => out.push(line),
     fetch: () => fetch,
+    now: () => Date.now() / 1000,
     log: { error: note, warn: note },
     registry,
     backOff: 20,
@@ -86,13 +87,29 @@ describe('IA-30 where records go', () => {
     let server: Server;
     let status = 201;
     const bodies: string[] = [];
+    const presented: string[] = [];
+    /** The one Authorization that is taken; any, where there is none. */
+    let wanted: string | undefined;
+    let signIns = 0;
     beforeEach(async () => {
+      wanted = undefined;
+      signIns = 0;
+      presented.length = 0;
       status = 201;
       bodies.length = 0;
       server = createServer((request, response) => {
         let body = '';
         request.on('data', (chunk: Buffer) => (body += chunk.toString()));
         request.on('end', () => {
+          const { authorization = '' } = request.headers;
+          if (request.url === '/token') {
+            const known = authorization === `Basic ${Buffer.from('audit%3A1:s%2Fcret').toString('base64')}`;
+            const granted = known && body === 'grant_type=client_credentials&scope=system%2FAuditEvent.c';
+            response.writeHead(granted ? 200 : 401, { 'content-type': 'application/json' });
+            return void response.end(JSON.stringify({ access_token: `token-${++signIns}`, expires_in: 300 }));
+          }
+          presented.push(authorization);
+          if (wanted !== undefined && authorization !== wanted) return void response.writeHead(401).end();
           if (status === 201) bodies.push(`${request.method} ${request.url} ${body}`);
           response.writeHead(status).end();
         });
@@ -103,8 +120,53 @@ describe('IA-30 where records go', () => {
       server.closeAllConnections();
       server.close();
     });
-    const repository = () =>
-      tenantWith({ type: 'fhir', baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+    const url = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const repository = (authentication?: object) =>
+      tenantWith({ type: 'fhir', baseUrl: url(), ...(authentication && { authentication }) });
+    const oauth2 = () => ({
+      ...{ type: 'oauth2', tokenUrl: `${url()}/token`, client_id: 'audit:1', client_secret: 's/cret' },
+      scope: 'system/AuditEvent.c',
+    });
+
+    test.each<[string, () => object | undefined, string]>([
+      ['nothing said', () => undefined, ''],
+      ['open', () => ({ type: 'open' }), ''],
+      [
+        'http-basic',
+        () => ({ type: 'http-basic', username: 'u', password: 'p:w' }),
+        `Basic ${Buffer.from('u:p:w').toString('base64')}`,
+      ],
+      ['bearer', () => ({ type: 'bearer', token: 'given' }), 'Bearer given'],
+      ['oauth2', oauth2, 'Bearer token-1'],
+    ])('signs in: %s', async (_what, authentication, header) => {
+      const { sinks } = sinksOf();
+      wanted = header;
+      for (const id of ['a', 'b', 'c']) sinks.record(repository(authentication()), event(id));
+      await expect.poll(() => bodies.length).toBe(3);
+      await sinks.close();
+      expect(new Set(presented)).toEqual(new Set([header]));
+      expect(signIns).toBe(header === 'Bearer token-1' ? 1 : 0);
+    });
+
+    test('a token that is taken no longer is replaced, and no record is lost', async () => {
+      const { sinks, counted } = sinksOf();
+      wanted = 'Bearer token-2';
+      sinks.record(repository(oauth2()), event('a'));
+      await expect.poll(() => bodies.length).toBe(1);
+      await sinks.close();
+      expect(presented).toEqual(['Bearer token-1', 'Bearer token-2']);
+      expect(await counted('fhir', 'recorded')).toBe(1);
+    });
+
+    test('without a token nothing is sent, and records wait', async () => {
+      const { sinks, logged, counted } = sinksOf();
+      sinks.record(repository({ ...oauth2(), client_secret: 'wrong' }), event('a'));
+      await expect.poll(() => logged.length).toBe(1);
+      expect(presented).toEqual([]);
+      expect(await counted('fhir', 'rejected')).toBeUndefined();
+      expect(JSON.stringify(logged)).not.toContain('wrong');
+      await sinks.close();
+    }, 15_000);
 
     test('each is created once, also those that waited for an outage to end', async () => {
       const { sinks, logged, counted } = sinksOf();

@@ -18,6 +18,8 @@ export interface AuditSinksDeps {
   stdout: (line: string) => void;
   /** How a tenant's repository is reached: guarded, where the tenant is dynamic (SM-15). */
   fetch: (tenant: Tenant) => typeof globalThis.fetch;
+  /** Seconds since the epoch. */
+  now: () => number;
   log: FaultLog;
   /** Where records are counted. */
   registry?: Registry;
@@ -37,7 +39,7 @@ const CLOSE_MILLISECONDS = 5000;
 
 /** Where each tenant's audit goes (`audit` of its file): AuditEvents as NDJSON on stdout or in a file, or to a FHIR server. */
 export function auditSinks(deps: AuditSinksDeps): { record: AuditEvents; close(): Promise<void> } {
-  const { baseUrl, stdout, fetch, log, registry, most = MOST, backOff = 500 } = deps;
+  const { baseUrl, stdout, fetch, now, log, registry, most = MOST, backOff = 500 } = deps;
   const counter = new Counter({
     name: 'audit_records_total',
     help: 'Audit records by destination and what became of them',
@@ -64,7 +66,7 @@ export function auditSinks(deps: AuditSinksDeps): { record: AuditEvents; close()
     const file = audit.type === 'file' ? fileSink(audit.path) : undefined;
     const made =
       audit.type === 'fhir'
-        ? delivery(fhirSink(audit.baseUrl, fetch(tenant)), { ...options, batch: FHIR_BATCH })
+        ? delivery(fhirSink(audit, fetch(tenant), now), { ...options, batch: FHIR_BATCH })
         : delivery(file!.write, { ...options, batch: FILE_BATCH });
     const destination = {
       ...made,

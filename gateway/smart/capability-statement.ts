@@ -91,6 +91,8 @@ function security(tenant: Tenant, smart: SmartConfiguration) {
       ['token', 'token_endpoint'],
       ['introspect', 'introspection_endpoint'],
       ['revoke', 'revocation_endpoint'],
+      ['register', 'registration_endpoint'],
+      ['manage', 'management_endpoint'],
     ] as const
   ).flatMap(([url, name]) => (typeof smart[name] === 'string' ? [{ url, valueUri: smart[name] }] : []));
   return {

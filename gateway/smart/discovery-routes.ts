@@ -2,10 +2,12 @@ import type { FastifyPluginAsync } from 'fastify';
 import { Fault } from '../../schema/fault.ts';
 import { FHIR_JSON } from '../../schema/fhir.ts';
 import { requireFhirJson } from '../../schema/fhir-format.ts';
+import type { Tenant } from '../../schema/tenant.ts';
 import type { Tenants } from '../tenants.ts';
 import type { Authorizer } from './authorize.ts';
 import { capabilityStatement } from './capability-statement.ts';
 import { protectedResource, smartConfigurationOf } from './discovery.ts';
+import { isOwn } from './smart-configuration.ts';
 
 type Door = Pick<Authorizer, 'smartConfiguration'>;
 
@@ -16,7 +18,7 @@ export function discoveryRoutes(door: Door, baseUrl: string, started: Date): Fas
     app.get('/fhir/metadata', { config }, async ({ tenant, headers, query }, reply) => {
       const { _format: format } = query as { _format?: string | string[] };
       requireFhirJson(headers.accept, [format].flat().at(-1));
-      const smart = await smartConfigurationOf(tenant, door).catch((error: unknown) => {
+      const smart = await smartConfigurationOf(tenant, door, baseUrl).catch((error: unknown) => {
         // The statement is true without the EHR's addresses; a kind that is not built has none to tell.
         if (error instanceof Fault) return {};
         throw error;
@@ -26,25 +28,40 @@ export function discoveryRoutes(door: Door, baseUrl: string, started: Date): Fas
     });
     app.get('/fhir/.well-known/smart-configuration', { config }, async ({ tenant }, reply) => {
       reply.type('application/json');
-      return JSON.stringify(await smartConfigurationOf(tenant, door));
+      return JSON.stringify(await smartConfigurationOf(tenant, door, baseUrl));
     });
   };
 }
 
-/** RFC 9728 §3: the host's root, then the well-known name, then the path of the tenant's base (SM-3). */
-export function protectedResourceRoutes(tenants: Tenants, door: Door, baseUrl: string): FastifyPluginAsync {
+/**
+ * Metadata at the host's root, the well-known name before the path: of every tenant's base as a protected resource (SM-3,
+ * RFC 9728 §3), and of the authorization servers that are ours (RFC 8414 §3.1, whose issuer is `{base}/oauth`).
+ */
+export function rootMetadataRoutes(tenants: Tenants, door: Door, baseUrl: string): FastifyPluginAsync {
   const prefix = new URL(baseUrl).pathname.replace(/\/+$/, '');
+  /** The tenant at a path of the host: the public prefix may be there or not. */
+  const tenantAt = (path: string): Tenant => {
+    const within = `/${path}`.startsWith(`${prefix}/`) ? `/${path}`.slice(prefix.length + 1) : path;
+    return within.startsWith('dyn/') ? tenants.dynamic(within.slice('dyn/'.length)) : tenants.byKey(within);
+  };
   return async (app) => {
     app.get<{ Params: { '*': string } }>(
       '/.well-known/oauth-protected-resource/*',
-      async (request, reply) => {
-        const path = `/${request.params['*']}`;
-        const within = path.startsWith(`${prefix}/`) ? path.slice(prefix.length + 1) : path.slice(1);
-        const tenant = within.startsWith('dyn/')
-          ? tenants.dynamic(within.slice('dyn/'.length))
-          : tenants.byKey(within);
+      async ({ params }, reply) => {
         reply.type('application/json');
-        return JSON.stringify(await protectedResource(tenant, door, baseUrl));
+        return JSON.stringify(await protectedResource(tenantAt(params['*']), door, baseUrl));
+      },
+    );
+    app.get<{ Params: { '*': string } }>(
+      '/.well-known/oauth-authorization-server/*',
+      async ({ params }, reply) => {
+        const [, path] = /^(.+)\/oauth$/.exec(params['*']) ?? [];
+        const tenant = path === undefined ? undefined : tenantAt(path);
+        if (!tenant || !isOwn(tenant.authorization)) {
+          throw new Fault('not_found', 'There is no authorization server of ours at this path.');
+        }
+        reply.type('application/json');
+        return JSON.stringify(await door.smartConfiguration(tenant, tenant.authorization));
       },
     );
   };

@@ -21,6 +21,7 @@ const DUAL_LAUNCH = 'smart-imaging-access-dual-launch';
 export async function smartConfigurationOf(
   tenant: Tenant,
   door: Pick<Authorizer, 'smartConfiguration'>,
+  baseUrl: string,
 ): Promise<SmartConfiguration> {
   const config = tenant.authorization;
   if (config.type === 'mock') return MOCK;
@@ -28,7 +29,10 @@ export async function smartConfigurationOf(
   const document = await door.smartConfiguration(tenant, config);
   // Where no token will be taken, imaging is not advertised.
   if (quirksOf(config).insecure && !config.allowInsecureQuirks) return document;
-  return withImaging({ ...document, ...endpointsOf(document, config) }, config);
+  const associated = {
+    associated_endpoints: associatedEndpoints(document, config, tenantBase(baseUrl, tenant)),
+  };
+  return withImaging({ ...document, ...endpointsOf(document, config), ...associated }, config);
 }
 
 /** No token is needed, so there is nowhere to get one. */
@@ -38,6 +42,20 @@ const MOCK: SmartConfiguration = {
   scopes_supported: [],
   code_challenge_methods_supported: ['S256'],
 };
+
+/**
+ * The bases that the same tokens open (SMART App Launch 2.2 §3): the EHR's own, with what the EHR says of it, and those
+ * that the EHR names besides, without ours. It is the EHR that lists ours beside them (IA-1).
+ */
+function associatedEndpoints(document: SmartConfiguration, config: ExternalConfig, base: string): object[] {
+  const named = Array.isArray(document['associated_endpoints']) ? document['associated_endpoints'] : [];
+  const others = named.filter((one: unknown): one is { url: string } => {
+    const { url } = (one ?? {}) as { url?: unknown };
+    const known = [base, `${base}/fhir`, config.fhirBaseUrl];
+    return typeof url === 'string' && !known.includes(url.replace(/\/+$/, ''));
+  });
+  return [{ url: config.fhirBaseUrl, capabilities: listOf(document['capabilities']) }, ...others];
+}
 
 /** Where the tenant or its kind knows better than the EHR's document. */
 function endpointsOf(document: SmartConfiguration, config: ExternalConfig): SmartConfiguration {

@@ -146,6 +146,14 @@ const configuration = (url: string) => ({
   authorization_endpoint: `${url}/authorize`,
   token_endpoint: `${url}/token`,
   introspection_endpoint: `${url}/introspect`,
+  revocation_endpoint: `${url}/revoke`,
+  registration_endpoint: `${url}/register`,
+  management_endpoint: `${url}/manage`,
+  // As an EHR lists us, and another.
+  associated_endpoints: [
+    { url: 'http://localhost/smart/fhir', capabilities: ['smart-imaging-access'] },
+    { url: `${url}/other`, capabilities: ['permission-v2'] },
+  ],
   grant_types_supported: ['authorization_code'],
   scopes_supported: ['openid', 'launch/patient', 'patient/*.rs'],
   code_challenge_methods_supported: ['S256'],

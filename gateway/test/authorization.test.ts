@@ -200,6 +200,30 @@ describe('discovery (SM-1 to SM-4, IA-1 to IA-4)', () => {
     expect(JSON.stringify(document)).not.toContain('backend-services');
   });
 
+  test('IA-1 the bases that the same tokens open stand beside ours, from either side', async () => {
+    const [, ours] = await json('/smart/fhir/.well-known/smart-configuration');
+    expect(ours['associated_endpoints']).toEqual([
+      { url: door.ehr.fhirBaseUrl, capabilities: expect.arrayContaining(['launch-standalone']) },
+      { url: `${door.ehr.url}/other`, capabilities: ['permission-v2'] },
+    ]);
+    // An app at the EHR finds imaging by what the EHR lists, and there what was promised.
+    const ehrs = await fetch(`${door.ehr.fhirBaseUrl}/.well-known/smart-configuration`);
+    const { associated_endpoints: listed } = (await ehrs.json()) as {
+      associated_endpoints: { url: string; capabilities: string[] }[];
+    };
+    const imaging = listed.find(({ capabilities }) => capabilities.includes('smart-imaging-access'));
+    const { pathname } = new URL(imaging!.url);
+    const [, found] = await json(`${pathname}/.well-known/smart-configuration`);
+    expect(found['capabilities']).toEqual(expect.arrayContaining(imaging!.capabilities));
+  });
+
+  test('RFC 8414 metadata is of authorization servers that are ours', async () => {
+    for (const path of ['smart', 'smart/oauth', 'open/oauth', 'nobody/oauth', 'oauth', '']) {
+      const response = await fetch(`${door.url}/.well-known/oauth-authorization-server/${path}`);
+      expect([path, response.status]).toEqual([path, 404]);
+    }
+  });
+
   test('IA-3, IA-4 Backend Services where it is on, and only it', async () => {
     const [, document] = await json('/backend/fhir/.well-known/smart-configuration');
     expect(document['capabilities']).toContain(
@@ -230,10 +254,13 @@ describe('discovery (SM-1 to SM-4, IA-1 to IA-4)', () => {
         resource: { type: string; searchParam?: { name: string }[] }[];
       },
     ];
-    expect(rest.security.extension[0].extension).toContainEqual({
-      url: 'token',
-      valueUri: `${door.ehr.url}/token`,
-    });
+    expect(rest.security.extension[0].extension).toEqual(
+      expect.arrayContaining(
+        ['authorize', 'token', 'introspect', 'revoke', 'register', 'manage'].map((url) => ({
+          ...{ url, valueUri: `${door.ehr.url}/${url}` },
+        })),
+      ),
+    );
     const imaging = rest.resource.find(({ type }) => type === 'ImagingStudy');
     expect(imaging?.searchParam?.map(({ name }) => name)).toEqual(
       expect.arrayContaining(['patient', '_lastUpdated', 'identifier']),

@@ -9,7 +9,7 @@ import { addDoor, decorateRequests } from '../door.ts';
 import { faultHandler, nameResourceMetadata } from '../fault-reply.ts';
 import { DEMO_PATIENT } from '../ready-made.ts';
 import { authorizer } from '../smart/authorize.ts';
-import { discoveryRoutes, protectedResourceRoutes } from '../smart/discovery-routes.ts';
+import { discoveryRoutes, rootMetadataRoutes } from '../smart/discovery-routes.ts';
 import { ownAccess } from '../smart/server/own-access.ts';
 import { peopleOfRecord } from '../smart/server/people.ts';
 import { oauthRoutes } from '../smart/server/routes.ts';
@@ -59,7 +59,7 @@ beforeAll(async () => {
   decorateRequests(app);
   nameResourceMetadata(app, baseUrl);
   app.setErrorHandler(faultHandler(baseUrl, 'json'));
-  await app.register(protectedResourceRoutes(tenants, door, baseUrl));
+  await app.register(rootMetadataRoutes(tenants, door, baseUrl));
   await app.register(
     async (scope) => {
       addDoor(scope, { tenants, authorizer: door, baseUrl });
@@ -125,6 +125,24 @@ test.each([
   const answer = await read('/access', token);
   expect(answer.status).toBe(401);
   expect(answer.headers.get('www-authenticate')).toMatch(challenge);
+});
+
+test('RFC 8414 the metadata of our server, where its issuer says', async () => {
+  const { issuer, ...own } = (await (
+    await fetch(`${base}/fhir/.well-known/smart-configuration`)
+  ).json()) as Record<string, string>;
+  const { pathname, origin } = new URL(issuer!);
+  const response = await fetch(`${origin}/.well-known/oauth-authorization-server${pathname}`);
+  expect(response.status).toBe(200);
+  expect(response.headers.get('content-type')).toContain('application/json');
+  const metadata = (await response.json()) as Record<string, unknown>;
+  // RFC 8414 §3.3: the issuer to the letter, or it is not believed.
+  expect(metadata).toMatchObject({
+    issuer,
+    authorization_endpoint: own['authorization_endpoint'],
+    token_endpoint: own['token_endpoint'],
+    response_types_supported: ['code'],
+  });
 });
 
 test('discovery names our server with imaging’s capabilities (SM-1 to SM-3, IA-1 to IA-3)', async () => {

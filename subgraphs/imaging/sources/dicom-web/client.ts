@@ -1,5 +1,11 @@
 import { Pool, errors, type Dispatcher } from 'undici';
 import { Fault } from '../../../../schema/fault.ts';
+import {
+  serviceAuthorization,
+  SignInError,
+  type ServiceAuthorization,
+  type TokenRequest,
+} from '../../../../schema/service-authorization.ts';
 import type { ImagesConfig } from '../../../../schema/tenant.ts';
 import { noSuchObject } from '../../not-found.ts';
 import type { Target } from '../source.ts';
@@ -40,9 +46,8 @@ const BODY_TIMEOUT = 60;
 export class DicomWebClient {
   private readonly pools = new Map<string, Pool>();
   private readonly config: Config;
-  private readonly now: () => number;
   private readonly dispatcher: Dispatcher | undefined;
-  private token?: Promise<{ value: string; expires: number }> | undefined;
+  private readonly signIn: ServiceAuthorization;
 
   /**
    * @param now seconds since the epoch
@@ -50,17 +55,16 @@ export class DicomWebClient {
    */
   constructor(config: Config, now: () => number, dispatcher?: Dispatcher) {
     this.config = config;
-    this.now = now;
     this.dispatcher = dispatcher;
+    this.signIn = serviceAuthorization(config.authentication, now, (asked) => this.requestToken(asked));
   }
 
   /** @param path below the endpoint, with a slash in front */
   async get(path: string, options: GetOptions): Promise<Answer> {
     const url = new URL(this.config.endpoint + path);
     let answer = await this.send(url, options);
-    if (answer.statusCode === 401 && this.config.authentication.type === 'oauth2') {
+    if (answer.statusCode === 401 && this.signIn.refused()) {
       await discard(answer.body);
-      this.token = undefined;
       answer = await this.send(url, options);
     }
     const { statusCode, headers, body } = answer;
@@ -122,64 +126,27 @@ export class DicomWebClient {
     return pool;
   }
 
+  /** @throws Fault `bad_gateway` where the archive's authorization server gives us no token */
   private async authorization(): Promise<Record<string, string>> {
-    const { authentication } = this.config;
-    switch (authentication.type) {
-      case 'open':
-        return {};
-      case 'http-basic': {
-        const { username, password } = authentication;
-        return { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` };
-      }
-      case 'bearer':
-        return { authorization: `Bearer ${authentication.token}` };
-      case 'oauth2': {
-        return { authorization: `Bearer ${await this.accessToken()}` };
-      }
-    }
-  }
-
-  /** The token at hand, or a new one that all who wait for it share. */
-  private async accessToken(): Promise<string> {
-    const held = this.token;
-    const token = await held;
-    if (token && token.expires > this.now()) return token.value;
-    if (this.token === held) this.token = this.fetchToken();
-    const renewal = this.token;
     try {
-      return (await renewal!).value;
-    } catch (error) {
-      if (this.token === renewal) this.token = undefined;
-      throw error;
-    }
-  }
-
-  /** Client credentials grant, RFC 6749 §4.4; renewed half a minute before it ends. */
-  private async fetchToken(): Promise<{ value: string; expires: number }> {
-    const { authentication } = this.config;
-    if (authentication.type !== 'oauth2') throw new Fault('internal', FAILED);
-    const { tokenUrl, client_id, client_secret, scope } = authentication;
-    const form = new URLSearchParams({ grant_type: 'client_credentials', ...(scope && { scope }) });
-    const basic = [client_id, client_secret].map(encodeURIComponent).join(':');
-    const { statusCode, body } = await this.request(new URL(tokenUrl), {
-      method: 'POST',
-      headers: {
-        accept: 'application/json',
-        authorization: `Basic ${Buffer.from(basic).toString('base64')}`,
-        'content-type': 'application/x-www-form-urlencoded',
-      },
-      body: form.toString(),
-      signal: AbortSignal.timeout(CONNECT_TIMEOUT * 1000),
-    });
-    const json = (await body.json().catch(() => ({}))) as { access_token?: unknown; expires_in?: unknown };
-    if (statusCode !== 200 || typeof json.access_token !== 'string') {
+      return await this.signIn.headers();
+    } catch (cause) {
+      if (!(cause instanceof SignInError)) throw cause;
       throw new Fault('bad_gateway', 'The image archive could not be signed in to.', {
         service: 'imaging',
-        cause: new Error(`token endpoint answered ${statusCode}`),
+        cause,
       });
     }
-    const lifetime = typeof json.expires_in === 'number' ? json.expires_in : 60;
-    return { value: json.access_token, expires: this.now() + Math.max(1, lifetime - 30) };
+  }
+
+  private async requestToken({ url, headers, body: form }: TokenRequest) {
+    const { statusCode: status, body } = await this.request(new URL(url), {
+      method: 'POST',
+      headers,
+      body: form,
+      signal: AbortSignal.timeout(CONNECT_TIMEOUT * 1000),
+    });
+    return { status, json: await body.json().catch(() => ({})) };
   }
 }
 
