@@ -1,3 +1,4 @@
+import type { Resource } from 'fhir/r4.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Fault } from '../../schema/fault.ts';
 import { accessionNumbersOf } from '../accessions.ts';
@@ -156,10 +157,10 @@ describe('accession numbers in a record', () => {
       { resourceType: 'ImagingStudy', identifier: [acsn('A3')] },
       { resourceType: 'ImagingStudy' },
     ],
-  } as Record<string, { resourceType: string }[]>;
+  };
   const refusing = (types: string[], code: Fault['code']) => async (type: string) => {
     if (types.includes(type)) throw new Fault(code, 'no');
-    return { resources: record[type]! };
+    return { resources: record[type as keyof typeof record] as Resource[] };
   };
   const all = ['ServiceRequest', 'DiagnosticReport', 'ImagingStudy'];
 
@@ -181,7 +182,8 @@ describe('accession numbers in a record', () => {
 
   test('over all pages', async () => {
     const search = async (type: string, { cursor = '0' }: { cursor?: string }) => ({
-      resources: type === 'ImagingStudy' ? [{ ...record[type]![0]!, identifier: [acsn(`P${cursor}`)] }] : [],
+      resources:
+        type === 'ImagingStudy' ? [{ ...record['ImagingStudy'][0]!, identifier: [acsn(`P${cursor}`)] }] : [],
       ...(type === 'ImagingStudy' && cursor !== '3' && { next: String(Number(cursor) + 1) }),
     });
     expect(await accessionNumbersOf(search as never, 'p')).toEqual(['P0', 'P1', 'P2', 'P3']);

@@ -119,7 +119,9 @@ describe('DW-6 metadata kept by series', () => {
 
 it('DW-6 palettes stand in the metadata themselves, whatever their length', async () => {
   const palette = Buffer.alloc(4096, 3);
-  const rows = [{ ...row(['1'], ['1.1']), '00281201': { vr: 'OW', BulkDataURI: 'bulkdata/00281201' } }];
+  const rows: DicomJson[] = [
+    { ...row(['1'], ['1.1']), '00281201': { vr: 'OW', BulkDataURI: 'bulkdata/00281201' } },
+  ];
   const asked: unknown[] = [];
   const source = {
     async bulkdata(...question: unknown[]) {

@@ -69,7 +69,8 @@ export class MetadataCache {
     const complete = kept?.every((one) => one !== undefined) ? kept : undefined;
     if (complete) return this.encoded(complete);
     return this.once(`${version}\n${seriesUid ?? ''}`, async () => {
-      const groups = bySeries(await load(target));
+      const rows = inOrder(await load(target));
+      const groups = seriesUid === undefined ? bySeries(rows) : [[seriesUid, rows] as const];
       const packed = await Promise.all(groups.map(([, rows]) => pack(rows, target)));
       const keys = groups.map(([uid]) => key(uid));
       for (const [index, one] of packed.entries()) this.series.set(keys[index]!, one);
@@ -119,15 +120,18 @@ export class MetadataCache {
 const ROOTED = '"BulkDataURI":"/studies/';
 const BELOW_INSTANCE = /"BulkDataURI":"\/studies\/[^/"]*\/series\/[^/"]*\/instances\/[^/"]*\//g;
 
-/** Rows by series, series and instances by their numbers, then UIDs. */
-function bySeries(rows: readonly DicomJson[]): [seriesUid: string, rows: DicomJson[]][] {
-  const groups = new Map<string, DicomJson[]>();
-  const ordered = rows.toSorted(
+/** Series and instances by their numbers, then UIDs. */
+function inOrder(rows: readonly DicomJson[]): DicomJson[] {
+  return rows.toSorted(
     (a, b) =>
       byValue(a, b, Tag.SeriesNumber, Tag.SeriesInstanceUID) ||
       byValue(a, b, Tag.InstanceNumber, Tag.SOPInstanceUID),
   );
-  for (const row of ordered) {
+}
+
+function bySeries(rows: readonly DicomJson[]): [seriesUid: string, rows: DicomJson[]][] {
+  const groups = new Map<string, DicomJson[]>();
+  for (const row of rows) {
     const uid = text(row, Tag.SeriesInstanceUID) ?? '';
     const group = groups.get(uid);
     if (group) group.push(row);
