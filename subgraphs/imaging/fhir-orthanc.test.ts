@@ -77,6 +77,10 @@ describeWithSharedData('the FHIR and GraphQL faces over Orthanc', () => {
     [2, '{ ImagingStudyList { id series { uid description } } }'],
     [3, '{ ImagingStudyList { id series { uid rows instance { uid } } } }'],
     [2, '{ ImagingStudyList { id } ImagingStudyConnection { count } }'],
+    // Whose the study is, and the metadata of its one series, however many instances there are.
+    [5, '{ ImagingStudyList { series { instance { uid metadata(keywords: ["SliceThickness"]) } } } }'],
+    [3, '{ ImagingStudyList { series { instance { metadata(keywords: ["Rows", "InstanceNumber"]) } } } }'],
+    [4, `{ ImagingStudy(id: "${ct.studyUid}") { series { uid rows instance { uid numberOfFrames } } } }`],
     [
       2,
       `{ _entities(representations: [{ __typename: "Patient", id: "ct" }, { __typename: "ImagingStudy", id: "${ct.studyUid}" },
