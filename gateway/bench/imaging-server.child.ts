@@ -1,7 +1,9 @@
 /**
  * The imaging subgraph in a process of its own, so that its memory is only its own. Given `images` of a tenant as JSON;
- * writes its address, and for each line it reads `{ rss, peak }` in MB, of which `peak` is since the line before.
+ * writes its address, and for each line it reads `{ rss, peak, delay }`: memory in MB, and milliseconds by which the event
+ * loop was late, p99; `peak` and `delay` are since the line before.
  */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 import { parseScopes } from '../../schema/scopes.ts';
 import { parseTenant } from '../../schema/tenant.ts';
@@ -46,10 +48,17 @@ const address = await app.listen({ port: 0, host: '127.0.0.1' });
 const megabytes = () => process.memoryUsage.rss() / 1e6;
 let peak = 0;
 setInterval(() => (peak = Math.max(peak, megabytes())), 20).unref();
+const RESOLUTION = 2;
+const delays = monitorEventLoopDelay({ resolution: RESOLUTION });
+delays.enable();
 createInterface({ input: process.stdin })
   .on('line', () => {
-    process.stdout.write(`${JSON.stringify({ rss: megabytes(), peak: Math.max(peak, megabytes()) })}\n`);
+    // What is recorded is the time from one tick of a timer to the next.
+    const delay = Math.max(0, delays.percentile(99) / 1e6 - RESOLUTION);
+    const figures = { rss: megabytes(), peak: Math.max(peak, megabytes()), delay };
+    process.stdout.write(`${JSON.stringify(figures)}\n`);
     peak = 0;
+    delays.reset();
   })
   .on('close', () => process.exit(0));
 process.stdout.write(`${address}\n`);

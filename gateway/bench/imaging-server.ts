@@ -5,7 +5,8 @@ import { createInterface } from 'node:readline';
 
 export interface ImagingServer {
   address: string;
-  memory(): Promise<{ rss: number; peak: number }>;
+  /** MB, and how late the event loop was in milliseconds, p99; `peak` and `delay` since it was asked last. */
+  memory(): Promise<{ rss: number; peak: number; delay: number }>;
   stop(): void;
 }
 
@@ -31,7 +32,7 @@ export async function startServer(images: object, dataDir: string): Promise<Imag
     address: await line(),
     async memory() {
       child.stdin!.write('\n');
-      return JSON.parse(await line()) as { rss: number; peak: number };
+      return JSON.parse(await line()) as { rss: number; peak: number; delay: number };
     },
     stop: () => void child.kill(),
   };

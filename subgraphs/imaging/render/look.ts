@@ -66,7 +66,7 @@ function paint(data: Uint8Array, pixel: number, value: number, [red, green, blue
 }
 
 function shades(frame: DecodedFrame, attributes: DicomJson, { window, range }: LookOptions): Uint8Array {
-  const { samples, signed, bitsStored } = frame;
+  const { samples, signed } = frame;
   const meaning = modality(attributes, signed);
   const shade = voi(frame, attributes, meaning, window, range);
   const inverse =
@@ -78,16 +78,14 @@ function shades(frame: DecodedFrame, attributes: DicomJson, { window, range }: L
     return Math.round(inverse ? 255 - grey : grey);
   };
   const data = new Uint8Array(samples.length);
-  const size = 2 ** (8 * samples.BYTES_PER_ELEMENT);
-  if (isFloating(samples) || size > 0x1_0000 || samples.length < size / 4) {
+  const [low, high] = extremes(samples);
+  if (isFloating(samples) || high - low >= samples.length) {
     for (let i = 0; i < samples.length; i++) data[i] = tone(samples[i]!);
     return data;
   }
-  // One table for all pixels; negative values are found in its upper half.
-  const table = new Uint8Array(size);
-  const lowest = signed ? -(2 ** (bitsStored - 1)) : 0;
-  for (let value = lowest; value < lowest + 2 ** bitsStored; value++) table[value & (size - 1)] = tone(value);
-  for (let i = 0; i < samples.length; i++) data[i] = table[samples[i]! & (size - 1)]!;
+  // Many pixels, few values: each is worked out once.
+  const table = Uint8Array.from({ length: high - low + 1 }, (_, i) => tone(low + i));
+  for (let i = 0; i < samples.length; i++) data[i] = table[samples[i]! - low]!;
   return data;
 }
 
@@ -119,8 +117,12 @@ function isAsIs({ bitsStored, signed, samples }: DecodedFrame, meaning: Transfor
 
 /** Lowest and highest stored value of a frame, padding apart. */
 export function storedRange(frame: DecodedFrame, attributes: DicomJson): Range {
-  const { samples } = frame;
-  const [from, to] = paddingOf(attributes, frame) ?? [NaN, NaN];
+  const padding = paddingOf(attributes, frame);
+  const [low, high] = extremes(frame.samples, padding);
+  return low <= high ? [low, high] : [0, 0];
+}
+
+function extremes(samples: Samples, [from, to]: Range = [NaN, NaN]): Range {
   let [low, high] = [Infinity, -Infinity];
   for (let i = 0; i < samples.length; i++) {
     const value = samples[i]!;
@@ -128,7 +130,7 @@ export function storedRange(frame: DecodedFrame, attributes: DicomJson): Range {
     if (value < low) low = value;
     if (value > high) high = value;
   }
-  return low <= high ? [low, high] : [0, 0];
+  return [low, high];
 }
 
 /** Pixel padding as a range of stored values, PS3.3 §C.7.5.1.1.2 and §C.7.6.24 for floating ones. */
