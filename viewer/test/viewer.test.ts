@@ -103,6 +103,7 @@ test('a patient opens with one GraphQL request, an image is lit, and the series 
 
 test('sign-in: what is asked for is said before; the keyboard is enough; signing out ends the token', async () => {
   const { page, errors } = await openPage('/app/');
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
   await page.screenshot({ path: join(shots, 'sign-in.png') });
   await page.getByRole('button', { name: 'Samir Haddad' }).press('Enter');
   await page.getByRole('heading', { name: 'Allow access?' }).waitFor();
