@@ -424,7 +424,7 @@ describe('other kinds of tenant', () => {
     expect(server.calls).toEqual({ configuration: 0, token: 0, introspect: 0, patient: 0 });
   });
 
-  test.each(['smart-on-fhir-independent'])('%s is 501 for now', async (type) => {
+  test.each(['smart-on-fhir-independent'])('%s without our own authorization server is 501', async (type) => {
     const t = tenant({ type });
     expect(await code(ask('good', t))).toBe('not_implemented');
   });

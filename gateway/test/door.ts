@@ -26,7 +26,7 @@ const sdl = (name: string) => readFileSync(new URL(`../../schema/${name}.graphql
 
 /**
  * The gateway's own part over stand-in subgraphs and a real authorization server, each on a port of its own. Tenants:
- * `open` and `introspectable` (mock), `smart`, `rejecting` and `backend` (that server), `independent` (not built yet); and `more`.
+ * `open` and `introspectable` (mock), `smart`, `rejecting` and `backend` (that server), `independent` (its authorization server is not here); and `more`.
  */
 export async function startDoor(
   options: { broken?: Breakage; limits?: Limits; more?: Record<string, unknown> } = {},

@@ -242,10 +242,26 @@ describe('the EHR’s token answer is checked', () => {
     expect(errorAt(await user.open(callback.href))).toBe('server_error');
   });
 
-  test('an answer for another user than the hint’s: access_denied', async () => {
+  test('an answer for another user than the hint’s: access_denied, and its token is given back', async () => {
     const { user, callback } = await atCallback();
-    ehr.tokenAnswer = idToken({ sub: OTHER_USER });
+    let given = '';
+    ehr.tokenAnswer = async (body) => {
+      given = String(body['access_token']);
+      await idToken({ sub: OTHER_USER })(body);
+    };
     expect(errorAt(await user.open(callback.href))).toBe('access_denied');
+    expect(given).not.toBe('');
+    expect(await ehr.provider.AccessToken.find(given)).toBeUndefined();
+  });
+
+  test('a fhirUser of another server is nobody here', async () => {
+    const { user, app, callback } = await atCallback();
+    ehr.tokenAnswer = idToken({ fhirUser: 'https://other.example.org/fhir/Practitioner/demo-dr-okafor' });
+    const consent = await user.open(callback.href);
+    expect(consent.html).not.toContain('Okafor');
+    const tokens = await app.tokens((await allow(user, consent)).url);
+    expect(tokens['patient']).toBe(DEMO_PATIENT);
+    expect(tokens['fhirUser']).toBeUndefined();
   });
 });
 
@@ -307,6 +323,25 @@ describe('the app', () => {
 
   test('prompt=none cannot be: the user has to agree here', async () => {
     expect(errorAt(await journey().open(await appOf().url({ prompt: 'none' })))).toBe('login_required');
+  });
+
+  test('Allow that is pressed twice leads to one code', async () => {
+    const { user, app, callback } = await atCallback();
+    const consent = await user.open(callback.href);
+    const url = new URL(/<form method="post" action="([^"]+)"/.exec(consent.html)![1]!, consent.url).href;
+    const press = () =>
+      fetch(url, {
+        method: 'POST',
+        redirect: 'manual',
+        headers: { cookie: user.cookiesFor(url), origin: house.baseUrl },
+        body: new URLSearchParams({ step: 'allow', patient: DEMO_PATIENT, scope: 'patient/*.rs' }),
+      });
+    const [first, second] = [await press(), await press()];
+    expect([first.status, second.status]).toEqual([303, 303]);
+    expect(second.headers.get('location')).toBe(first.headers.get('location'));
+    const done = await user.open(new URL(second.headers.get('location')!, url).href);
+    expect((await app.tokens(done.url))['patient']).toBe(DEMO_PATIENT);
+    expect((await press()).status).toBe(400);
   });
 
   test('our code counts once, and what it gave ends with the second try', async () => {

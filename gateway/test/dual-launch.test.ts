@@ -12,6 +12,7 @@ import { freePort } from './setup/free-port.ts';
 
 const USER = `user-of-${DEMO_PATIENT}`;
 const OTHER = 'demo-maria-alvarez';
+const SECRET = 'a-secret-of-the-analyst';
 let ehr: ForeignEhr;
 let house: House;
 
@@ -19,11 +20,26 @@ beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const port = await freePort();
   const kinds = ['key', 'secret', 'post', 'public'] as const;
-  ehr = await foreignEhr(kinds.map((kind) => `http://127.0.0.1:${port}/${kind}/oauth/ehr-callback`));
+  ehr = await foreignEhr(
+    [...kinds, 'reference'].map((kind) => `http://127.0.0.1:${port}/${kind}/oauth/ehr-callback`),
+  );
   house = await buildHouse(
     ({ images }) => {
       const folder = { type: 'folder', path: images, lookup: 'studies-by-mrn' };
-      return Object.fromEntries(kinds.map((kind) => [kind, independent(ehr, ehr.clients[kind], folder)]));
+      const { client_id: id, jwkPrivate } = ehr.clients.key;
+      const shared = { scope: 'system/Patient.read' };
+      const services = {
+        ...shared,
+        modes: ['app-launch', 'backend-services'],
+        clients: [{ client_id: 'analyst', client_secret: SECRET }],
+        policy: [{ client_id: 'analyst', patients: [DEMO_PATIENT] }],
+      };
+      return {
+        ...Object.fromEntries(kinds.map((kind) => [kind, independent(ehr, ehr.clients[kind], folder)])),
+        // As the reference server's files are: no clients of the tenant's own.
+        reference: independent(ehr, { client_id: id, jwkPrivate }, folder, { ...shared, clients: undefined }),
+        services: independent(ehr, ehr.clients.key, folder, services),
+      };
     },
     undefined,
     undefined,
@@ -133,6 +149,37 @@ test.each(['key', 'secret', 'post', 'public'])(
   },
 );
 
+test('a file of the reference server’s shape works as it is: an app on this machine registers itself', async () => {
+  const { registration_endpoint: url } = await appOf('reference').server();
+  const registered = await fetch(url!, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ redirect_uris: [APP], token_endpoint_auth_method: 'none', client_name: 'Mine' }),
+  });
+  const { client_id: id } = (await registered.json()) as { client_id: string };
+  const user = journey();
+  const { id_token: hint } = await portal(ehr, user, USER);
+  const app = new App(`${house.baseUrl}/reference/fhir`, id, APP);
+  const done = await allow(user, await user.open(await app.url({ login_hint: hint! })));
+  // `system/` is for a token of our own, not for a person's.
+  expect(ehr.asked.get('scope')).toContain('patient/*.read');
+  expect(ehr.asked.get('scope')).not.toContain('system/');
+  expect((await app.tokens(done.url))['patient']).toBe(DEMO_PATIENT);
+});
+
+test('IA-8 a backend service has the images of its policy’s patients, by our own token at the EHR, and no clinical record', async () => {
+  const answer = await fetch(`${house.baseUrl}/services/oauth/token`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${btoa(`analyst:${SECRET}`)}` },
+    body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'system/*.rs' }),
+  });
+  const { access_token: token } = (await answer.json()) as { access_token: string };
+  const studies = await get(`/fhir/ImagingStudy?patient=${DEMO_PATIENT}`, token, 'services');
+  expect((JSON.parse(studies.body) as { total: number }).total).toBeGreaterThan(0);
+  expect((await get(`/fhir/ImagingStudy?patient=${OTHER}`, token, 'services')).status).toBe(403);
+  expect((await get(`/fhir/Condition?patient=${DEMO_PATIENT}`, token, 'services')).status).toBe(401);
+});
+
 test('IA-28 a clinician is named beside the patient whom the EHR has open', async () => {
   const { consent, tokens } = await launched('key', CLINICIAN);
   const words = unescape(consent.html.replace(/<[^>]+>/g, ' '));
@@ -217,15 +264,15 @@ describe('SM-17 the EHR’s token is kept here', () => {
     const answers = await Promise.all([1, 2, 3, 4].map(() => get(path, tokens.access_token)));
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
     expect(ehr.seen.filter((line) => line === 'POST /token')).toHaveLength(1);
-    await new Promise((done) => setTimeout(done, 1500));
+    await new Promise((done) => setTimeout(done, 1200));
     expect((await get(path, tokens.access_token)).status).toBe(200);
     expect(ehr.seen.filter((line) => line === 'POST /token')).toHaveLength(1);
   });
 
   test('a renewed token for another patient is not used, and the clinical record is closed', async () => {
-    ehr.lifetime = 2;
+    ehr.lifetime = 3;
     const { tokens } = await launched();
-    await new Promise((done) => setTimeout(done, 1500));
+    await new Promise((done) => setTimeout(done, 1700));
     ehr.tokenAnswer = (body) => void (body['patient'] = OTHER);
     const { data, errors } = await graphql(tokens.access_token, BOTH);
     ehr.tokenAnswer = undefined;
@@ -235,10 +282,10 @@ describe('SM-17 the EHR’s token is kept here', () => {
   });
 
   test('FG-10, SM-17: while the EHR is down or has ended its token, clinical fields are null with an error and images are there', async () => {
-    ehr.lifetime = 1;
+    ehr.lifetime = 3;
     const { tokens } = await launched('public');
     ehr.mode = 'down';
-    await new Promise((done) => setTimeout(done, 1500));
+    await new Promise((done) => setTimeout(done, 3100));
     const { data, errors } = await graphql(tokens.access_token, BOTH, 'public');
     expect(data.Patient.ConditionList).toBeNull();
     expect(data.Patient.ImagingStudyList!.length).toBeGreaterThan(0);

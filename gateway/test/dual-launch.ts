@@ -40,6 +40,10 @@ export class Journey {
     return this.#follow(await this.#browsers.get(new URL(page.url).origin)!.submit(page, fields));
   }
 
+  cookiesFor(url: string): string {
+    return this.#browsers.get(new URL(url).origin)!.cookiesFor(url);
+  }
+
   async #follow(from: Page): Promise<Page> {
     let page = from;
     for (let hops = 0; hops < 10 && page.html === ''; hops++) {

@@ -102,12 +102,23 @@ export function delegatedLogin(deps: DelegatedDeps): Identify {
     const identity = patient && identityOf(patient, id);
     if (!identity) throw new EhrRefusal('the patient cannot be read with the token');
     const shown = person(patient as unknown as Patient, id);
-    const fhirUser = relative(answer.fhirUser);
+    const fhirUser = relative(answer.fhirUser, config.fhirBaseUrl);
     const name = answer.name ?? (await nameOf(tenant, fhirUser, shown, tokens.access)) ?? fhirUser ?? subject;
     return {
       login: { session: { tokens, patient: identity }, person: shown },
       user: { account: subject, name, ...(fhirUser !== undefined && { fhirUser }) },
     };
+  };
+
+  /** The sign-in, or nothing that is left of it at the EHR either. */
+  const accepted = async (tenant: Tenant, answer: EhrAnswer, hint: LoginHint | undefined) => {
+    try {
+      requireHinted(answer, hint);
+      return await signedIn(tenant, answer);
+    } catch (error) {
+      await client.revoke(answer.tokens).catch(onError);
+      throw error;
+    }
   };
 
   const nameOf = async (tenant: Tenant, fhirUser: string | undefined, patient: Person, token: string) => {
@@ -145,8 +156,7 @@ export function delegatedLogin(deps: DelegatedDeps): Identify {
         if (!asked) return undefined;
         try {
           const answer = await client.redeem(query, asked);
-          requireHinted(answer, asked.hint);
-          const { login, user } = await signedIn(tenant, answer);
+          const { login, user } = await accepted(tenant, answer, asked.hint);
           const id = generateRandomState();
           await logins.put(id, login, LIFETIMES.Interaction);
           await users.put(user.account, user, LIFETIMES.Grant + LIFETIMES.Interaction);
@@ -159,8 +169,9 @@ export function delegatedLogin(deps: DelegatedDeps): Identify {
 
       async granted(login, grantId, seconds) {
         const found = await logins.take(login);
-        if (!found) throw new Error('a sign-in was granted twice');
+        if (!found) return false;
         await sessions.keep(grantId, { ...found.session, until: outside.now() / 1000 + seconds });
+        return true;
       },
 
       async denied(login) {
@@ -189,13 +200,11 @@ function requireHinted({ subject, patient }: EhrAnswer, hint: LoginHint | undefi
   }
 }
 
-/** `Type/id` of an absolute or relative fhirUser. */
-function relative(fhirUser: string | undefined): string | undefined {
-  const [, reference] =
-    /(?:^|\/)((?:Patient|Practitioner|PractitionerRole|RelatedPerson|Person)\/[A-Za-z0-9.-]{1,64})$/.exec(
-      fhirUser ?? '',
-    ) ?? [];
-  return reference;
+/** `Type/id` of a fhirUser of this EHR; undefined for somebody of another server. */
+function relative(fhirUser: string | undefined, base: string): string | undefined {
+  const reference = fhirUser?.startsWith(`${base}/`) ? fhirUser.slice(base.length + 1) : fhirUser;
+  const user = /^(?:Patient|Practitioner|PractitionerRole|RelatedPerson|Person)\/[A-Za-z0-9.-]{1,64}$/;
+  return user.test(reference ?? '') ? reference : undefined;
 }
 
 /** RFC 6749 §4.1.2.1: what cannot be said with a status, because it goes by way of the browser. */

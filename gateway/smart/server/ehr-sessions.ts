@@ -58,6 +58,11 @@ export function ehrSessions({ rows, claims, client, onError, now }: EhrSessionsD
       const { tokens, ...rest } = session;
       try {
         const renewed = { ...rest, tokens: await client.refresh(tokens!.refresh!, rest.patient.id) };
+        if (!(await rows.find(grantId))) {
+          // Revoked in the meantime.
+          await client.revoke(renewed.tokens).catch(onError);
+          return {};
+        }
         await keep(grantId, renewed);
         return { session: renewed };
       } catch (error) {

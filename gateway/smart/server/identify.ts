@@ -74,8 +74,12 @@ export interface Delegation {
     uid: string,
     query: URLSearchParams,
   ): Promise<{ user: User; login: string } | Asked | undefined>;
-  /** The user has agreed: the answer belongs to this grant from now on. @param seconds as long as the grant may be used */
-  granted(login: string, grantId: string, seconds: number): Promise<void>;
+  /**
+   * The user has agreed: the answer belongs to this grant from now on.
+   * @param seconds as long as the grant may be used
+   * @returns false where it belongs to another already
+   */
+  granted(login: string, grantId: string, seconds: number): Promise<boolean>;
   /** The user has not agreed. */
   denied(login: string): Promise<void>;
   /** The grant is no more. */

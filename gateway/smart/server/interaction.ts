@@ -64,6 +64,8 @@ export class InteractionSteps {
     response: ServerResponse,
   ): Promise<Step> {
     const interaction = await this.#find(uid, request, response);
+    // The button was pressed twice.
+    if (interaction.result?.consent) return { location: interaction.returnTo };
     if (form.get('step') === 'deny') {
       const login = loginOf(interaction);
       if (login !== undefined) await this.#identify.delegation?.denied(login);
@@ -160,8 +162,9 @@ export class InteractionSteps {
       ...(user.fhirUser && { fhirUser: `${this.#server.resource}/${user.fhirUser}` }),
     });
     const login = loginOf(interaction);
-    if (login !== undefined) {
-      await this.#identify.delegation?.granted(login, grantId, lifetimeOf(granted));
+    const { delegation } = this.#identify;
+    if (delegation && !(await delegation.granted(login ?? '', grantId, lifetimeOf(granted)))) {
+      throw new NoInteraction();
     }
     const { launch } = interaction.params;
     if (typeof launch === 'string') await this.#server.contexts.end(launch);
@@ -185,6 +188,8 @@ export class InteractionSteps {
     if (id !== undefined && !launch) return 'refused';
     if (!launch && !needsPatient(scopes)) return { needPatientBanner: true };
     const open = await this.#identify.patients(this.#server.tenant, user, loginOf(interaction));
+    // What the EHR answered is gone: it was agreed to, or waited too long.
+    if (this.#identify.delegation && open.length === 0) throw new NoInteraction();
     const named = launch?.patient ?? form.get('patient') ?? (open.length === 1 ? open[0]!.id : undefined);
     if (named === undefined) return { choose: open };
     const patient = FHIR_ID.test(named) ? open.find((person) => person.id === named) : undefined;

@@ -110,3 +110,10 @@ test('a body that is too long is refused', async () => {
   expect(launch.status).toBe(413);
   expect((await form(started, '/token', { grant_type: 'x'.repeat(60_000) })).status).toBe(413);
 });
+
+test('a dynamic tenant has no authorization server here: 501', async () => {
+  const dynamic = { ...started.tenant, key: 'hash', path: 'dyn/encoded', dynamic: true };
+  await expect(started.server.of(dynamic)).rejects.toMatchObject({ code: 'not_implemented' });
+  await expect(started.server.verifyOwnToken(dynamic, 't')).rejects.toMatchObject({ status: 501 });
+  expect(() => started.server.smartConfiguration(dynamic)).toThrow('dynamic tenant');
+});
