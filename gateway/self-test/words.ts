@@ -14,12 +14,15 @@ const CONNECTION: readonly [RegExp, (code: string) => string][] = [
   ],
 ];
 
+/** Some say the code in their text alone. */
+const CODE_IN_TEXT = /\b(ECONN[A-Z]+|EHOST[A-Z]+|ENET[A-Z]+|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)\b/;
+
 /** The innermost code of a failed connection. */
 function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const inner = error instanceof AggregateError ? error.errors[0] : error.cause;
   const { code } = error as { code?: unknown };
-  return codeOf(inner) ?? (typeof code === 'string' ? code : undefined);
+  return codeOf(inner) ?? (typeof code === 'string' ? code : CODE_IN_TEXT.exec(error.message)?.[1]);
 }
 
 /** Why a connection failed, as the end of a sentence; undefined for an error that is no connection's. */

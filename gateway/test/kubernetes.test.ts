@@ -100,10 +100,14 @@ describe('k8s/base', () => {
   it('carries no secret: the password and keys come by reference', () => {
     expect(manifests.filter(({ kind }) => kind === 'Secret')).toEqual([]);
     const named = (['gateway', 'orthanc'] as const).flatMap((name) =>
-      pod(manifests, name).containers[0].env.filter(({ name }) => /PASSWORD|KEY|JWK|SECRET/.test(name)),
+      pod(manifests, name).containers[0].env.filter(({ name }) =>
+        /PASSWORD|KEY|JWK|SECRET|REDIS_URL/.test(name),
+      ),
     );
     expect(named.map(({ valueFrom }) => valueFrom?.secretKeyRef.key)).toEqual([
       'sealing-key',
+      'redis-url',
+      'operator-key',
       'orthanc-password',
       'client-jwk-private',
       'meditech-client-secret',

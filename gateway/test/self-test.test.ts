@@ -310,6 +310,9 @@ describe('SM-18 what does not work is named, and what to do', () => {
 });
 
 describe('SM-18 image sources', () => {
+  const dimse = (port: number) => ({
+    ...{ type: 'dicom-dimse', lookup: 'studies-by-mrn', endpoint: `dimse://127.0.0.1:${port}` },
+  });
   const check = async (source: object) =>
     told(await run(tenantOf({ authorization: { type: 'mock', disableAuthzChecks: true }, images: source })));
 
@@ -330,6 +333,13 @@ describe('SM-18 image sources', () => {
       /cannot be reached: nothing listens there$/,
     ],
     ['no DICOMweb server', () => images({ endpoint: ehr.url }), /answered 404/],
+    ['a PACS', () => dimse(orthanc.dicomPort), /^ok$/],
+    [
+      'no PACS',
+      async () => dimse(await freePort()),
+      /^failed: dimse:\/\/127\.0\.0\.1:\d+ \(images\.endpoint\) cannot be reached: nothing listens there$/,
+    ],
+    ['a PACS that speaks HTTP', () => dimse(Number(new URL(orthanc.url).port)), /^failed: dimse:/],
     ['a folder', () => ({ type: 'folder', lookup: 'studies-by-mrn', path: RECORDS }), /^ok$/],
     [
       'no folder',

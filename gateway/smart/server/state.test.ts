@@ -169,7 +169,7 @@ describe('what stands in Redis', () => {
       const type = await client.type(name);
       if (type === 'hash') return client.hgetall(name);
       if (type === 'set') return client.smembers(name);
-      return type === 'zset' ? client.zrange(name, 0, -1) : client.get(name);
+      return type === 'zset' ? client.zrange(name, '0', '-1') : client.get(name);
     };
     const names = await client.keys('*');
     return JSON.stringify(await Promise.all(names.map(async (name) => [name, await read(name)])));
