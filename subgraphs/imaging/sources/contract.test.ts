@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,7 +13,9 @@ import {
 import { Tag, text, texts, type DicomJson } from '../../../schema/dicom.ts';
 import type { FaultCode } from '../../../schema/fault.ts';
 import type { ImagesConfig } from '../../../schema/tenant.ts';
+import { asSource } from '../test/as-source.ts';
 import { openDimseOrthanc } from '../test/dimse.ts';
+import { orthancImages, testSubgraph } from '../test/subgraph.ts';
 import { dicomWebSource } from './dicom-web.ts';
 import { openFolder } from './folder.ts';
 import type { ImagingSource, SourceQuery } from './source.ts';
@@ -44,6 +46,7 @@ const canMove = (files: readonly SharedDicomFile[]) =>
 const backends: [name: string, open: () => Promise<Backend>][] = [
   ['dicom-web', openOrthanc],
   ['folder', openSharedFolder],
+  ['several', openSeveral],
   ['dicom-dimse by C-GET', () => openDimse('c-get')],
   ['dicom-dimse by C-MOVE', () => openDimse('c-move')],
 ];
@@ -85,6 +88,32 @@ async function openDimse(retrieval: 'c-get' | 'c-move') {
     wholeFiles: false,
     canSend: retrieval === 'c-get' ? canGet : canMove,
     stop,
+  };
+}
+
+/** Every other study in a folder, the rest in an Orthanc, as one (DW-18). */
+async function openSeveral(): Promise<Backend> {
+  const studies = [...new Set(files.map(({ studyUid }) => studyUid))];
+  const [inFolder, inOrthanc] = [0, 1].map((half) =>
+    files.filter(({ studyUid }) => studies.indexOf(studyUid) % 2 === half),
+  );
+  const directory = await mkdtemp(join(tmpdir(), 'contract-'));
+  for (const [index, { file }] of inFolder!.entries()) {
+    await copyFile(sharedDataPath('dicom', file), join(directory, `${index}.dcm`));
+  }
+  const orthanc = await startOrthanc({ files: inOrthanc!.map(({ file }) => sharedDataPath('dicom', file)) });
+  const served = await testSubgraph([], {});
+  const source = asSource(served, (more) => [
+    { type: 'folder', path: directory, lookup: 'studies-by-mrn', ...more },
+    orthancImages(orthanc, more),
+  ]);
+  return {
+    source: { ...source, close: () => served.close() },
+    wholeFiles: true,
+    async stop() {
+      await orthanc.stop();
+      await rm(directory, { recursive: true });
+    },
   };
 }
 
