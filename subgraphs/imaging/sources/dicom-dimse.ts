@@ -43,8 +43,8 @@ export class DimseNode {
   readonly scp: StoreScp;
 
   constructor({ directory, maxBytes, port, host }: DimseNodeOptions) {
-    // The library logs names of archives and whole data sets otherwise.
-    dimse.log.setLevel('error');
+    // The library writes past our log, and of hosts and patients; what fails is told by Faults.
+    dimse.log.setLevel('silent');
     this.cache = new RetrievalCache(directory, maxBytes);
     this.scp = new StoreScp(port, host, this.cache.incoming);
   }
@@ -120,6 +120,8 @@ class DicomDimse implements ImagingSource {
   ): AsyncGenerator<StoredInstance> {
     for await (const instance of this.#each(target, signal)) {
       const stream = await streamOf(instance, transferSyntax);
+      // Who reads the stream learns of its failure; one that is left unread must not end the process.
+      stream.on('error', () => undefined);
       const abort = (): unknown => stream.destroy(new Error('The request was given up.'));
       signal?.addEventListener('abort', abort, { once: true });
       const stored = isAsStored(instance, transferSyntax);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { mkdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { inOrder, type SpooledInstance } from './spool.ts';
@@ -57,6 +57,8 @@ interface Manifest {
 
 const MANIFEST = 'entry.json';
 const INCOMING = 'incoming';
+/** Bytes of the file system that are left to what is arriving: below that nothing is kept. */
+const RESERVE = 256 * 1024 * 1024;
 
 /**
  * Completed retrievals on disk, the least recently used of them given up for new ones (DW-16). What an earlier process
@@ -67,16 +69,21 @@ export class RetrievalCache {
   readonly incoming: string;
   readonly #directory: string;
   readonly #maxBytes: number;
+  readonly #free: () => number;
   /** In the order of their use. */
   readonly #entries = new Map<string, Entry>();
   #bytes = 0;
   /** Bytes of retrievals under way. */
   #arriving = 0;
 
-  /** @param maxBytes what completed retrievals may take; one that is larger is served and not kept */
-  constructor(directory: string, maxBytes: number) {
+  /**
+   * @param maxBytes what completed retrievals may take; one that is larger is served and not kept
+   * @param free bytes that the file system has left
+   */
+  constructor(directory: string, maxBytes: number, free = () => freeBytes(directory)) {
     this.#directory = directory;
     this.#maxBytes = maxBytes;
+    this.#free = free;
     this.incoming = join(directory, INCOMING);
     rmSync(this.incoming, { recursive: true, force: true });
     mkdirSync(this.incoming, { recursive: true, mode: 0o700 });
@@ -138,7 +145,7 @@ export class RetrievalCache {
   async keep(key: string, entry: Entry): Promise<void> {
     const { holding, count } = entry;
     holding.instances.sort(inOrder);
-    if (holding.bytes > this.#maxBytes) return holding.discard();
+    if (holding.bytes > this.#maxBytes || this.#free() < RESERVE) return holding.discard();
     const manifest: Manifest = {
       key,
       count,
@@ -165,7 +172,7 @@ export class RetrievalCache {
     entry.holding.discard();
   }
 
-  /** Gives up all that is kept: the disk is full. */
+  /** Gives up all that is kept. */
   clear(): void {
     for (const key of [...this.#entries.keys()]) this.drop(key);
   }
@@ -177,8 +184,13 @@ export class RetrievalCache {
 
   #evict(): void {
     for (const key of this.#entries.keys()) {
-      if (this.#bytes + this.#arriving <= this.#maxBytes) return;
+      if (this.#bytes + this.#arriving <= this.#maxBytes && this.#free() >= RESERVE) return;
       this.drop(key);
     }
   }
+}
+
+function freeBytes(directory: string): number {
+  const { bavail, bsize } = statfsSync(directory);
+  return bavail * bsize;
 }

@@ -51,7 +51,7 @@ export const UNIQUE: Record<Level, string> = {
  */
 export function levelKeys(level: Level, query: SourceQuery, known: ReadonlyMap<string, string>): LevelKeys {
   const keys = new Map<string, string>([
-    // Without it Orthanc answers in its own encoding, and leaves out what that does not have.
+    // Of our keys; archives that answer in the encoding they were asked in then leave out no character.
     [Tag.SpecificCharacterSet, 'ISO_IR 192'],
     [QUERY_RETRIEVE_LEVEL, QUERY_LEVEL[level]],
     ...WANTED[level].filter((tag) => tag !== Tag.SpecificCharacterSet).map((tag) => [tag, ''] as const),

@@ -1,0 +1,339 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  describeWithSharedData,
+  sharedDataPath,
+  sharedDicomFiles,
+} from '../../../gateway/test/setup/shared-data.ts';
+import { Tag, text, TransferSyntax } from '../../../schema/dicom.ts';
+import {
+  dataSetOf,
+  openDimseOrthanc,
+  openDimseSide,
+  OUR_AE,
+  startTcpProxy,
+  type DimseOrthanc,
+  type TcpProxy,
+} from '../test/dimse.ts';
+import { RetrievalCache } from './dicom-dimse/cache.ts';
+import { Retrieval } from './dicom-dimse/retrieval.ts';
+import type { ImagingSource, Target } from './source.ts';
+
+const run = promisify(execFile);
+const all = sharedDicomFiles().filter(({ studyUid, importsInOrthanc }) => studyUid && importsInOrthanc);
+const of = (folder: string) => all.filter(({ file }) => file.startsWith(`${folder}/`));
+const path = ({ file }: { file: string }) => sharedDataPath('dicom', file);
+
+async function uids(source: ImagingSource, target: Target, signal?: AbortSignal): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { sopInstanceUid, stream } of source.retrieve(target, '*', signal)) {
+    await stream.toArray();
+    found.push(sopInstanceUid!);
+  }
+  return found.sort();
+}
+
+/** Directories of retrievals that a node keeps. */
+async function kept(directory: string): Promise<string[]> {
+  const names = await readdir(directory);
+  return names.filter((name) => existsSync(join(directory, name, 'entry.json')));
+}
+
+async function eventually(holds: () => boolean | Promise<boolean>, milliseconds: number): Promise<boolean> {
+  for (const end = Date.now() + milliseconds; Date.now() < end; await delay(20))
+    if (await holds()) return true;
+  return false;
+}
+
+describeWithSharedData('dicom-dimse (DW-16)', () => {
+  const ct = of('ct-head-ge');
+  const study = { studyUid: ct[0]!.studyUid! };
+  const expected = ct.map(({ sopInstanceUid }) => sopInstanceUid).sort();
+  const files = [...ct, ...of('us-still'), ...of('charset'), ...of('sr'), ...of('pt')];
+  let pacs: DimseOrthanc;
+  let proxy: TcpProxy;
+  const endpoint = () => `dimse://127.0.0.1:${proxy.port}`;
+
+  beforeAll(async () => {
+    pacs = await openDimseOrthanc(files.map(path));
+    proxy = await startTcpProxy(pacs.orthanc.dicomPort);
+  });
+  beforeEach(() => Object.assign(proxy, { made: 0, cutAfter: Infinity }));
+  afterAll(async () => {
+    await proxy?.stop();
+    await pacs?.stop();
+  });
+
+  /** A node of its own: its cache is empty. */
+  async function withSide<T>(
+    work: (side: Awaited<ReturnType<typeof openDimseSide>>) => Promise<T>,
+    maxBytes?: number,
+  ) {
+    const side = await openDimseSide(maxBytes);
+    try {
+      return await work(side);
+    } finally {
+      await side.stop();
+    }
+  }
+
+  it('IA-21 has every data set as DCMTK receives it, byte for byte', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'getscu-'));
+    const source = pacs.source({ endpoint: pacs.endpoint });
+    for (const studyUid of new Set(files.map((file) => file.studyUid!))) {
+      const own = join(directory, studyUid);
+      await mkdir(own);
+      await run('getscu', [
+        ...['+B', '-S', '-aet', OUR_AE, '-aec', 'ORTHANC', '-od', own],
+        ...['-k', 'QueryRetrieveLevel=STUDY', '-k', `StudyInstanceUID=${studyUid}`],
+        ...['127.0.0.1', String(pacs.orthanc.dicomPort)],
+      ]);
+      const judged = await Promise.all((await readdir(own)).map((name) => readFile(join(own, name))));
+      for await (const { stream, transferSyntax } of source.retrieve({ studyUid }, '*')) {
+        const ours = dataSetOf(Buffer.concat(await stream.toArray()));
+        // What getscu does not take in the transfer syntax it is stored in, Orthanc converts for it.
+        if (transferSyntax === TransferSyntax.ExplicitVRLittleEndian)
+          expect(judged.some((file) => dataSetOf(file).equals(ours))).toBe(true);
+      }
+      expect(judged.length).toBe(files.filter((file) => file.studyUid === studyUid).length);
+    }
+    await rm(directory, { recursive: true });
+  });
+
+  it('leaves data sets as they are stored where the PACS does', async () => {
+    const source = pacs.source({ endpoint: pacs.endpoint });
+    for await (const { stream, sopInstanceUid } of source.retrieve(study, '*')) {
+      const file = ct.find((file) => file.sopInstanceUid === sopInstanceUid)!;
+      const ours = dataSetOf(Buffer.concat(await stream.toArray()));
+      expect(ours.equals(dataSetOf(await readFile(path(file))))).toBe(true);
+    }
+  });
+
+  it('reads names in every character set', async () => {
+    const [unicode, latin] = [
+      await openDimseOrthanc(of('charset').map(path), { configuration: { DefaultEncoding: 'Utf8' } }),
+      await openDimseOrthanc(of('charset').map(path)),
+    ];
+    try {
+      const names = async ({ source, endpoint }: DimseOrthanc) => {
+        const rows = await source({ endpoint }).search({
+          level: 'study',
+          match: new Map([[Tag.PatientName, ['*']]]),
+          includeField: [],
+        });
+        return JSON.stringify(rows.map((row) => row[Tag.PatientName]?.Value));
+      };
+      const all = await names(unicode);
+      for (const name of [
+        'Jérôme',
+        'Διονυσιος',
+        'Люкceмбypг',
+        '山田',
+        'שרון',
+        '王^小東',
+        'やまだ',
+        '홍^길동',
+        'ﾔﾏﾀﾞ',
+      ]) {
+        expect(all).toContain(name);
+      }
+      // By default Orthanc answers in Latin-1, whatever it was asked in.
+      expect(await names(latin)).toContain('Buc^Jérôme');
+    } finally {
+      await Promise.all([unicode.stop(), latin.stop()]);
+    }
+  });
+
+  it('SM-18 C-ECHO', async () => {
+    await expect(pacs.source({ endpoint: pacs.endpoint }).check!()).resolves.toBeUndefined();
+  });
+
+  it.each(['c-get', 'c-move'] as const)(
+    'streams by %s while objects arrive, once for all who ask',
+    async (retrieval) => {
+      const source = pacs.source({ endpoint: endpoint(), retrieval });
+      // A key of its own in the cache: the target is the series.
+      const target = { ...study, seriesUid: ct[0]!.seriesUid! };
+      pacs.node.cache.clear();
+      const found = await Promise.all([uids(source, target), uids(source, target), source.metadata(target)]);
+      expect(found[0]).toEqual(expected);
+      expect(found[1]).toEqual(expected);
+      expect(found[2].map((row) => text(row, Tag.SOPInstanceUID)).sort()).toEqual(expected);
+      // One association to find out what there is, one to retrieve it.
+      expect(proxy.made).toBe(2);
+    },
+  );
+
+  it('serves from the cache, also after a restart, until the PACS has more', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'dimse-cache-'));
+    const first = await openDimseSide(1e9, directory);
+    expect(await uids(first.source({ endpoint: endpoint() }), study)).toEqual(expected);
+    await first.stop();
+    await mkdir(join(directory, 'left-over'));
+    await writeFile(join(directory, 'left-over', '1.dcm'), 'cut off');
+    await writeFile(join(directory, 'incoming', 'left.part'), 'cut off');
+
+    const second = await openDimseSide(1e9, directory);
+    expect(await readdir(join(directory, 'incoming'))).toEqual([]);
+    expect(existsSync(join(directory, 'left-over'))).toBe(false);
+    const source = second.source({ endpoint: endpoint() });
+    proxy.made = 0;
+    expect(await uids(source, study)).toEqual(expected);
+    const one = { ...study, seriesUid: ct[0]!.seriesUid!, instanceUid: ct[0]!.sopInstanceUid };
+    const { frames } = await source.frames(one, [1]);
+    for await (const frame of frames) expect(frame.length).toBe(512 * 512 * 2);
+    // It was asked once how much it has; nothing was retrieved.
+    expect(proxy.made).toBe(1);
+
+    const extra = Buffer.from(
+      (await readFile(path(ct[0]!)))
+        .toString('latin1')
+        .replaceAll(ct[0]!.sopInstanceUid, `${ct[0]!.sopInstanceUid.slice(0, -3)}999`),
+      'latin1',
+    );
+    const [id] = await pacs.orthanc.upload([extra]);
+    const third = second.source({ endpoint: endpoint() });
+    expect(await uids(third, study)).toHaveLength(expected.length + 1);
+    await fetch(`${pacs.orthanc.url}/instances/${id}`, {
+      method: 'DELETE',
+      headers: { authorization: pacs.orthanc.authorization },
+    });
+    await second.stop();
+    await rm(directory, { recursive: true });
+  });
+
+  it('keeps what fits, the least recently used goes first; what is larger is served and not kept', () =>
+    withSide(async (side) => {
+      const source = side.source({ endpoint: endpoint() });
+      expect(await uids(source, study)).toEqual(expected);
+      expect(await eventually(async () => (await readdir(side.directory)).length === 1, 1000)).toBe(true);
+      const small = [...of('us-still'), ...of('pt')].map(({ studyUid }) => ({ studyUid: studyUid! }));
+      for (const target of small) await uids(source, target);
+      const entries = await kept(side.directory);
+      expect(entries.length).toBeGreaterThan(0);
+      expect(entries.length).toBeLessThan(new Set(small.map(({ studyUid }) => studyUid)).size);
+      proxy.made = 0;
+      await uids(source, small.at(-1)!);
+      // Looked at within seconds: not even asked.
+      expect(proxy.made).toBe(0);
+    }, 250_000));
+
+  it('keeps nothing on a disk that is all but full', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'dimse-full-'));
+    let free = 1e12;
+    const cache = new RetrievalCache(directory, 1e9, () => free);
+    const retrieved = async (key: string) => {
+      const holding = await cache.begin();
+      await cache.keep(key, { holding, count: 0 });
+    };
+    await retrieved('a');
+    expect(await kept(directory)).toHaveLength(1);
+    free = 1e6;
+    await retrieved('b');
+    cache.grow(1);
+    expect(await eventually(async () => (await readdir(directory)).length === 1, 1000)).toBe(true);
+    expect([cache.get('a'), cache.get('b')]).toEqual([undefined, undefined]);
+    await rm(directory, { recursive: true });
+  });
+
+  it('DW-13 an association that is cut fails the answer and leaves nothing in the cache', () =>
+    withSide(async (side) => {
+      proxy.cutAfter = 3_000_000;
+      const source = side.source({ endpoint: endpoint() });
+      const streamed: string[] = [];
+      const reading = async () => {
+        for await (const { stream, sopInstanceUid } of source.retrieve(study, '*')) {
+          await stream.toArray();
+          streamed.push(sopInstanceUid!);
+        }
+      };
+      await expect(reading()).rejects.toMatchObject({ code: 'bad_gateway', details: { service: 'imaging' } });
+      expect(streamed.length).toBeGreaterThan(0);
+      expect(streamed.length).toBeLessThan(expected.length);
+      expect(await kept(side.directory)).toEqual([]);
+      expect(await eventually(async () => (await readdir(side.directory)).length === 1, 1000)).toBe(true);
+      expect(await readdir(join(side.directory, 'incoming'))).toEqual([]);
+      // What failed is begun anew.
+      proxy.cutAfter = Infinity;
+      expect(await uids(source, study)).toEqual(expected);
+    }));
+
+  it('a client that leaves does not end the retrieval of others; after the last it ends within a second', () =>
+    withSide(async (side) => {
+      const source = side.source({ endpoint: endpoint() });
+      const leaving = new AbortController();
+      const left = source.retrieve(study, '*', leaving.signal)[Symbol.asyncIterator]();
+      await left.next();
+      const other = uids(source, study);
+      leaving.abort();
+      await expect(left.next()).rejects.toThrow();
+      expect(await other).toEqual(expected);
+      side.node.cache.clear();
+
+      await pacs.orthanc.freeze();
+      try {
+        const alone = new AbortController();
+        const waiting = source.metadata(study, alone.signal);
+        expect(await eventually(() => proxy.open > 0, 2000)).toBe(true);
+        alone.abort();
+        await expect(waiting).rejects.toThrow();
+        expect(await eventually(() => proxy.open === 0, 1000)).toBe(true);
+      } finally {
+        pacs.orthanc.thaw();
+      }
+    }));
+
+  describe('our C-STORE SCP', () => {
+    it('is nobody to strangers, and takes of a peer only what was asked for', () =>
+      withSide(async (side) => {
+        const [wanted, stranger] = [ct[0]!, of('pt')[0]!];
+        let finish: (sent: number) => void = () => undefined;
+        const retrieval: Retrieval = new Retrieval('key', { studyUid: wanted.studyUid! }, side.node.cache, {
+          plan: () => Promise.resolve({ count: 1, sopClasses: [] }),
+          fetch: () => new Promise((resolve) => (finish = resolve)),
+        });
+        const following = retrieval.follow();
+        const first = following.next();
+        const forget = await side.node.scp.expect({ ae: OUR_AE, retrieval, alive: () => undefined });
+        const send = async (file: string, ae?: string) => {
+          const { stdout, stderr } = await run('storescu', [
+            ...['-v', '-aec', ae ?? OUR_AE],
+            ...['127.0.0.1', String(side.port), file],
+          ]).catch((error: { stdout: string; stderr: string }) => error);
+          return stdout + stderr;
+        };
+        expect(await send(path(wanted), 'SOMEBODY')).toMatch(/Called AE Title Not Recognized/);
+        expect(await send(path(stranger))).toMatch(/Received Store Response \(Unknown Status: 0x124\)/);
+        expect(await send(path(wanted))).toMatch(/Received Store Response \(Success\)/);
+        expect((await first).value).toMatchObject({ sopInstanceUid: wanted.sopInstanceUid });
+        finish(1);
+        expect((await following.next()).done).toBe(true);
+        forget();
+        expect(await send(path(wanted))).toMatch(/Called AE Title Not Recognized/);
+        expect(await readdir(join(side.directory, 'incoming'))).toEqual([]);
+      }));
+  });
+
+  it.each<[string, Partial<Parameters<DimseOrthanc['source']>[0]>, string, RegExp]>([
+    ['a host that is not there', { endpoint: 'dimse://127.0.0.1:1' }, 'bad_gateway', /cannot be reached/],
+    ['a title that it does not go by', { calledAe: 'SOMEBODY' }, 'bad_gateway', /images\.calledAe/],
+    ['a destination that it does not know', { ae: 'NOBODY', retrieval: 'c-move' }, 'bad_gateway', /failed/],
+  ])('says so in clear words: %s', async (_name, config, code, words) => {
+    const strict = await openDimseOrthanc(ct.slice(0, 1).map(path), {
+      configuration: { DicomCheckCalledAet: true },
+    });
+    try {
+      const source = strict.source({ endpoint: strict.endpoint, ...config });
+      const asking = uids(source, study);
+      await expect(asking).rejects.toMatchObject({ code, message: expect.stringMatching(words) as string });
+    } finally {
+      await strict.stop();
+    }
+  });
+});
