@@ -84,6 +84,7 @@ describe('DW-18 a folder and an Orthanc as one', () => {
           ],
           'own-ways',
         ),
+        withholding('withholding', [folder, archive]),
         testTenant([folder, { ...archive, delay: { lookupUntil: 4e9, retrieveUntil: 4e9 } }], 'delayed'),
       ],
       {
@@ -101,6 +102,13 @@ describe('DW-18 a folder and an Orthanc as one', () => {
     await orthanc?.stop();
     await rm(directory, { recursive: true, force: true });
   });
+
+  /** Withholds reports: of one study it is the Orthanc that has one, the folder has more of it. */
+  const withholding = (key: string, images: object) => {
+    const tenant = testTenant(images, key);
+    const rule = { modality: ['SR'], for: 'everyone' as const, unlabelled: 'withhold' as const };
+    return { ...tenant, authorization: { ...tenant.authorization, withhold: [rule] } };
+  };
 
   const get = (path: string, tenant = 'both', token = 'own', headers = {}) =>
     served.app.inject({
@@ -188,6 +196,20 @@ describe('DW-18 a folder and an Orthanc as one', () => {
       const [first, ...others] = answers.map(({ statusCode, payload }) => [statusCode, payload]);
       expect(first![0]).toBe(404);
       for (const other of others) expect(other).toEqual(first);
+    }
+  });
+
+  it('IA-31 what one source makes withheld is withheld from all', async () => {
+    const expected = Object.keys(COUNTS).filter((uid) => uid !== MOST_IN_FOLDER);
+    expect((await rows('/studies', 'withholding')).map(studyUid).sort()).toEqual(expected);
+    const bundle = (await get('/fhir/ImagingStudy', 'withholding')).json();
+    expect(bundle.entry.map(({ resource }: { resource: { id: string } }) => resource.id).sort()).toEqual(
+      expected,
+    );
+    for (const tail of ['', '/metadata', '/series']) {
+      const withheld = await get(`/dicomweb/studies/${MOST_IN_FOLDER}${tail}`, 'withholding');
+      const absent = await get(`/dicomweb/studies/${ABSENT}${tail}`, 'withholding');
+      expect([withheld.statusCode, withheld.payload]).toEqual([404, absent.payload]);
     }
   });
 
