@@ -7,7 +7,7 @@ import type { IndependentConfig } from '../smart-configuration.ts';
 import type { Outside } from '../upstream.ts';
 import { call } from '../upstream.ts';
 import type { EhrAnswer, EhrClient, Question } from './ehr-client.ts';
-import { EhrRefusal } from './ehr-client.ts';
+import { EhrRefusal } from './ehr-refusal.ts';
 import type { EhrSession, EhrSessions } from './ehr-sessions.ts';
 import type { Asked, Identify, Person, SignInError, User } from './identify.ts';
 import type { LoginHint } from './login-hint.ts';

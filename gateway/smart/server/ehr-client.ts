@@ -9,7 +9,8 @@ import { ALGORITHMS, issuerVerifier } from '../issuer-keys.ts';
 import type { IndependentConfig, SmartConfiguration } from '../smart-configuration.ts';
 import { endpointOf, smartConfigurations } from '../smart-configuration.ts';
 import type { Outside } from '../upstream.ts';
-import { limitedFetch, nonsense } from '../upstream.ts';
+import { limitedFetch } from '../upstream.ts';
+import { believed, EhrRefusal } from './ehr-refusal.ts';
 import type { LoginHint } from './login-hint.ts';
 import { loginHint } from './login-hint.ts';
 
@@ -41,18 +42,6 @@ export interface EhrAnswer {
 }
 
 export type EhrClient = ReturnType<typeof ehrClient>;
-
-/** The EHR did not answer with what was asked for. `error` is its own OAuth error, where it gave one. */
-export class EhrRefusal extends Error {
-  readonly error: string | undefined;
-
-  /** @param reason for our log: never a token, and no word of the EHR's */
-  constructor(reason: string, error?: string) {
-    super(reason);
-    this.name = 'EhrRefusal';
-    this.error = error;
-  }
-}
 
 /** A token is not used in its last minute, or last half where it lives less: it has to arrive while it is good. */
 const MARGIN_SECONDS = 60;
@@ -242,23 +231,4 @@ function scopeFor({ scope }: IndependentConfig, document: SmartConfiguration): s
   );
   const offline = lists[0]!.includes('offline_access') || lists[1]!.includes('permission-offline');
   return [...new Set(['openid', ...wanted, ...(offline ? ['offline_access'] : [])])].join(' ');
-}
-
-/** Errors of the protocol as refusals. Their own texts and causes may hold tokens: none of it is kept. */
-async function believed<T>(exchange: () => Promise<T>): Promise<T> {
-  try {
-    return await exchange();
-  } catch (error) {
-    if (error instanceof oauth.AuthorizationResponseError || error instanceof oauth.ResponseBodyError) {
-      throw new EhrRefusal('the EHR answered with an error', error.error);
-    }
-    if (error instanceof oauth.WWWAuthenticateChallengeError) {
-      throw new EhrRefusal('the EHR does not know our client', 'invalid_client');
-    }
-    if (error instanceof oauth.OperationProcessingError || error instanceof oauth.UnsupportedOperationError) {
-      throw new EhrRefusal(`the EHR's answer is not valid: ${error.code ?? error.name}`);
-    }
-    if (error instanceof Fault) throw error;
-    throw nonsense('answered in a way that cannot be understood', new Error((error as Error).name));
-  }
 }

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { Fault } from '../../../schema/fault.ts';
 import { sealer } from '../../shared/sealed.ts';
-import { EhrRefusal, type EhrTokens } from './ehr-client.ts';
+import type { EhrTokens } from './ehr-client.ts';
+import { EhrRefusal } from './ehr-refusal.ts';
 import { ehrSessions, type EhrSession } from './ehr-sessions.ts';
 import { sealedRows } from './sealed-rows.ts';
 import { sqliteState } from './state.ts';

@@ -2,7 +2,7 @@ import type { PatientIdentity } from '../../../schema/access.ts';
 import { Fault } from '../../../schema/fault.ts';
 import { expiringCache } from '../expiring-cache.ts';
 import type { EhrClient, EhrTokens } from './ehr-client.ts';
-import { EhrRefusal } from './ehr-client.ts';
+import { EhrRefusal } from './ehr-refusal.ts';
 import type { SealedRows } from './sealed-rows.ts';
 
 /** What came of a sign-in at the EHR, for as long as the grant lives that it led to (SM-17). */

@@ -52,13 +52,8 @@ export function ownAccess({ server, identity, now }: OwnAccessDeps) {
     const ehr = await server.ehrOf(tenant);
     const session = token.grantId === undefined ? undefined : await ehr?.session(token.grantId);
     const { permissions, patients } = reachOf(token, permissionsOf(token.scope ?? ''), tenant.authorization);
-    const known = needsIdentity(tenant)
-      ? (
-          await Promise.all(
-            patients.map((grant) => (ehr ? ehr.identified(grant, session) : identified(tenant, grant))),
-          )
-        ).flat()
-      : patients;
+    const who = (grant: PatientGrant) => (ehr ? ehr.identified(grant, session) : identified(tenant, grant));
+    const known = needsIdentity(tenant) ? (await Promise.all(patients.map(who))).flat() : patients;
     if (known.length === 0 && patients.length > 0) {
       throw new Fault('forbidden', 'There is no such patient as the token names.');
     }
