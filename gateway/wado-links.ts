@@ -78,6 +78,9 @@ const EXTENSIONS: Record<string, string> = {
   'image/jpeg': '.jpg',
   'image/png': '.png',
   'image/gif': '.gif',
+  'image/webp': '.webp',
+  'image/svg+xml': '.svg',
+  'text/html': '.html',
 };
 
 /** What a link gives is a file without a name in its name, nobody's to keep; what failed for our part was no use of it. */

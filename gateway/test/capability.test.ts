@@ -33,6 +33,7 @@ beforeAll(async () => {
       const tenant = (retrieve: string) => ({ authorization: smart, images: { ...images, retrieve } });
       return {
         token: tenant('token'),
+        slow: { authorization: smart, images: { ...images, delay: { retrieveUntil: 4e9 } } },
         bound: tenant('capability'),
         other: tenant('capability'),
         bearer: tenant('bearer-capability'),
@@ -350,8 +351,12 @@ describe('IA-33: links', () => {
     ehr.tokens.delete('brief');
     expect((await get(revoked)).status).toBe(403);
     expect((await get(moved.replace('/token/', '/bound/'))).status).toBe(403);
-    const first = (await get(rendered)).status;
-    expect(first === 501 ? (await get(rendered)).status : 501).toBe(501);
+    const { pathname } = new URL((await link({ path }, 'good', 'slow')).json['url']!);
+    for (const _ of [1, 2]) expect((await get(pathname)).status).toBe(503);
+    const picture = await get(rendered);
+    expect([picture.status, picture.headers['content-type']]).toEqual([200, 'image/jpeg']);
+    expect(picture.headers['content-disposition']).toBe(`attachment; filename="${uid}.jpg"`);
+    expect((await get(rendered)).status).toBe(403);
     late += 21_000;
     expect((await get(old)).status).toBe(403);
     late += 60_000;
