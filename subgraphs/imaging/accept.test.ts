@@ -66,7 +66,24 @@ it.each<[accept: string, mediaType: string, single: boolean, answer: string | un
     false,
     'multipart image/jpeg',
   ],
-  ['multipart/related; type=application/octet-stream', 'image/jpeg', false, undefined],
+  [
+    'multipart/related; type=application/octet-stream',
+    'image/jpeg',
+    false,
+    `multipart ${OCTETS} recoded to ${EXPLICIT}`,
+  ],
+  [
+    `multipart/related; type=application/octet-stream; transfer-syntax=${EXPLICIT}`,
+    'image/jpeg',
+    false,
+    `multipart ${OCTETS} recoded to ${EXPLICIT}`,
+  ],
+  [OCTETS, 'image/jpeg', true, `single ${OCTETS} recoded to ${EXPLICIT}`],
+  [`${OCTETS}, */*;q=0.1`, 'image/jpeg', false, 'multipart image/jpeg'],
+  ['image/jls', OCTETS, true, 'single image/jls recoded to 1.2.840.10008.1.2.4.80'],
+  ['image/jphc', 'image/jp2', true, 'single image/jphc recoded to 1.2.840.10008.1.2.4.201'],
+  ['image/*', OCTETS, true, undefined],
+  ['image/jls; transfer-syntax=1.2.840.10008.1.2.4.81', OCTETS, true, undefined],
   ['multipart/related; type=application/octet-stream', OCTETS, false, `multipart ${OCTETS}`],
   ['multipart/related; type="image/jpeg"', 'image/jpeg', false, 'multipart image/jpeg'],
   ['multipart/related; type="image/*"', 'image/jls', false, 'multipart image/jls'],
@@ -86,7 +103,8 @@ it.each<[accept: string, mediaType: string, single: boolean, answer: string | un
   ['image/png', 'image/jpeg', true, undefined],
 ])('DW-7 frames: %s for %s', (accept, mediaType, single, answer) => {
   const form = negotiateFrames(parseAccept(accept), mediaType, '9.9', single);
-  expect(form && `${form.multipart ? 'multipart' : 'single'} ${form.mediaType}`).toBe(answer);
+  const recoded = form?.recodeTo ? ` recoded to ${form.recodeTo}` : '';
+  expect(form && `${form.multipart ? 'multipart' : 'single'} ${form.mediaType}${recoded}`).toBe(answer);
 });
 
 it.each([

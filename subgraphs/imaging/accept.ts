@@ -97,8 +97,25 @@ const ALIASES: Record<string, readonly string[]> = {
   'image/dicom-rle': ['image/x-dicom-rle'],
 };
 
+/** What frames can be made into when they are stored otherwise, and the transfer syntax that each type means. */
+const RECODED: Record<string, string> = {
+  'application/octet-stream': TransferSyntax.ExplicitVRLittleEndian,
+  'image/jls': TransferSyntax.JPEGLSLossless,
+  'image/jp2': TransferSyntax.JPEG2000Lossless,
+  'image/jphc': TransferSyntax.HTJ2KLossless,
+};
+
+/** How frames are to be given. */
+export interface FrameForm {
+  multipart: boolean;
+  mediaType: string;
+  /** The transfer syntax that they must be brought into first; absent for frames as stored. */
+  recodeTo?: string;
+}
+
 /**
- * How frames of this type may be given, or undefined for 406 (DW-7).
+ * How frames of this type may be given, or undefined for 406 (DW-7). They come as stored unless a type is named that
+ * they do not have.
  * @param mediaType as stored; `application/octet-stream` for native pixels
  * @param single whether one frame was asked for, which may come without multipart
  */
@@ -107,15 +124,19 @@ export function negotiateFrames(
   mediaType: string,
   transferSyntax: string,
   single: boolean,
-): { multipart: boolean; mediaType: string } | undefined {
+): FrameForm | undefined {
   for (const { type, parameters } of accept) {
     if (type === '*/*' || type === 'multipart/*') return { multipart: true, mediaType };
     const multipart = type === 'multipart/related';
     const wanted = multipart ? (parameters['type']?.toLowerCase() ?? '*/*') : type;
     const name = nameFor(wanted, mediaType, parameters['transfer-syntax'] === '*');
     const syntax = parameters['transfer-syntax'] ?? '*';
-    if (name && (multipart || single) && fits(syntax, mediaType, transferSyntax))
-      return { multipart, mediaType: name };
+    if (!multipart && !single) continue;
+    if (name && fits(syntax, mediaType, transferSyntax)) return { multipart, mediaType: name };
+    const recoded = Object.keys(RECODED).find((type) => nameFor(wanted, type, false) === wanted);
+    const recodeTo = recoded && RECODED[recoded];
+    if (recodeTo && (syntax === '*' || syntax === recodeTo))
+      return { multipart, mediaType: wanted, recodeTo };
   }
   return undefined;
 }

@@ -6,7 +6,7 @@ import { chunksOf } from './chunks.ts';
 import { negotiateBulkData, negotiateFrames, objectForms, type MediaRange } from './accept.ts';
 import { randomBoundary, writeMultipart, type OutgoingPart } from './multipart.ts';
 import { noSuchObject } from './not-found.ts';
-import type { InstanceTarget, StoredInstance, Target } from './sources/source.ts';
+import type { Frames, InstanceTarget, StoredInstance, Target } from './sources/source.ts';
 import type { Imaging } from './studies.ts';
 import { writeZip, type ZipEntry } from './zip.ts';
 
@@ -166,13 +166,15 @@ export async function retrieveFrames(
   numbers: readonly number[],
   accept: readonly MediaRange[],
 ): Promise<Payload> {
-  const { mediaType, transferSyntax, frames } = await imaging.frames(target, numbers);
-  const iterator = frames[Symbol.asyncIterator]();
-  const form = negotiateFrames(accept, mediaType, transferSyntax, numbers.length === 1);
-  if (!form) {
+  const stored = await imaging.frames(target, numbers);
+  const form = negotiateFrames(accept, stored.mediaType, stored.transferSyntax, numbers.length === 1);
+  const given = form?.recodeTo ? await recoded(stored, form.recodeTo) : stored;
+  const iterator = (given ?? stored).frames[Symbol.asyncIterator]();
+  if (!form || !given) {
     await iterator.return?.();
-    throw notAcceptable(`These frames are given as ${mediaType}.`);
+    throw notAcceptable(`These frames are given as ${stored.mediaType}.`);
   }
+  const { transferSyntax } = given;
   const first = await iterator.next();
   if (first.done) throw noSuchObject();
   const type = transferSyntax ? `${form.mediaType}; transfer-syntax=${transferSyntax}` : form.mediaType;
@@ -185,6 +187,16 @@ export async function retrieveFrames(
     headers: { 'content-type': `multipart/related; type="${form.mediaType}"; boundary=${boundary}` },
     body: writeMultipart(frameParts(first, iterator, type), boundary),
   };
+}
+
+/** Frames in another transfer syntax; undefined where they cannot be had in it. */
+async function recoded(frames: Frames, transferSyntax: string): Promise<Frames | undefined> {
+  try {
+    return await frames.recoded?.(transferSyntax);
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'not_acceptable') return undefined;
+    throw error;
+  }
 }
 
 async function* frameParts(

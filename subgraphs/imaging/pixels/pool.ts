@@ -57,7 +57,7 @@ export class PixelPool {
     signal?.throwIfAborted();
     await this.#turn(signal);
     const work = this.#work({ name, input });
-    const answer = await (signal ? Promise.race([work, aborted(signal)]) : work);
+    const answer = await (signal ? unlessAborted(work, signal) : work);
     if ('damaged' in answer) throw undecodable(answer.damaged);
     if ('fault' in answer) throw new Fault(answer.fault.code, answer.fault.message, { service: 'imaging' });
     return answer.value as TaskResult<N>;
@@ -151,9 +151,11 @@ function undecodable(why: string, cause?: unknown): Fault {
   });
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason as Error);
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
 }

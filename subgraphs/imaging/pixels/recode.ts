@@ -19,6 +19,11 @@ export function canCompress(transferSyntax: string): boolean {
   return Object.hasOwn(ENCODERS, transferSyntax);
 }
 
+/** Whether the encoders take such pixels: 2 to 16 bits. */
+export function encoderTakes({ bitsAllocated, bitsStored, floating }: PixelDescription): boolean {
+  return !floating && bitsStored > 1 && (bitsAllocated === 8 || bitsAllocated === 16);
+}
+
 /** One frame, to be written in another transfer syntax: Explicit VR Little Endian, or one that `canCompress` knows. */
 export interface RecodeTask {
   encoded: Uint8Array;

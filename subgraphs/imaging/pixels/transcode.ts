@@ -7,10 +7,11 @@ import { pixelLayout, readFrame } from '../part10/pixels.ts';
 import { canTranscode, transcode, type Changes } from '../part10/transcode.ts';
 import { describedPixels } from './description.ts';
 import { canDecode, type PixelDescription } from './frame.ts';
+import { ahead } from './ahead.ts';
 import { lossyAttributes } from './lossy.ts';
 import { packFrames } from './pack-frames.ts';
 import type { PixelPool } from './pool.ts';
-import { canCompress, type RecodedFrame } from './recode.ts';
+import { canCompress, encoderTakes, type RecodedFrame } from './recode.ts';
 
 /** What pixels can be decoded to; big endian is retired, and given of uncompressed files only. */
 const NATIVE: ReadonlySet<string> = new Set([
@@ -18,9 +19,6 @@ const NATIVE: ReadonlySet<string> = new Set([
   TransferSyntax.ExplicitVRLittleEndian,
   TransferSyntax.DeflatedExplicitVRLittleEndian,
 ]);
-
-/** Frames that are under way ahead of the one that is written: enough for the cores, and a bound for memory. */
-const AHEAD = 2;
 
 /** Whether a file in the one transfer syntax can be given in the other. */
 export function canGive(from: string, to: string): boolean {
@@ -82,14 +80,11 @@ function nativePixels(pixels: PixelDescription, frames: AsyncIterable<Uint8Array
   return { vr, length, frames: bitsPerFrame % 8 ? packFrames(frames, bitsPerFrame) : frames };
 }
 
-/** Whether the encoders take the pixels: 2 to 16 bits, and no overlay in the bits beside them (retired). */
-function isCompressible(
-  { elements }: DicomFile,
-  { bitsAllocated, bitsStored, floating }: PixelDescription,
-): boolean {
+/** Whether the encoders take the pixels, and no overlay lies in the bits beside them (retired), which would be lost. */
+function isCompressible({ elements }: DicomFile, pixels: PixelDescription): boolean {
   const has = (tag: string) => elements.some((element) => element.tag === tag);
   const embedded = elements.some(({ tag }) => /^60..0010$/.test(tag) && !has(`${tag.slice(0, 4)}3000`));
-  return !floating && !embedded && bitsStored > 1 && (bitsAllocated === 8 || bitsAllocated === 16);
+  return encoderTakes(pixels) && !embedded;
 }
 
 /** Frames in their order, the next ones already at work. */
@@ -111,15 +106,7 @@ async function* recodedFrames(
     );
     return pool.run('transcode', { ...task, encoded }, signal);
   };
-  const underWay: Promise<RecodedFrame>[] = [];
-  for (let number = 1; number <= pixels.numberOfFrames; number++) {
-    const frame = recode(number);
-    // It is awaited in its turn, if the reader stays that long.
-    frame.catch(() => undefined);
-    underWay.push(frame);
-    if (underWay.length > AHEAD) yield await underWay.shift()!;
-  }
-  for (const frame of underWay) yield await frame;
+  yield* ahead(pixels.numberOfFrames, recode);
 }
 
 async function* afterFirst(

@@ -73,6 +73,7 @@ export class WasmCodec<M extends WasmModule> {
 
 /** A copy of bytes that a codec's heap holds, as words of one or two bytes. */
 export function copied(bytes: Uint8Array, precision: number): Uint8Array | Uint16Array {
-  const copy = bytes.slice();
+  // Some hand out clamped arrays.
+  const copy = new Uint8Array(bytes);
   return precision <= 8 ? copy : new Uint16Array(copy.buffer, 0, copy.length >> 1);
 }

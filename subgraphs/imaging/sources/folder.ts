@@ -1,14 +1,17 @@
-import { realpathSync } from 'node:fs';
+import { constants, realpathSync } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
 import type { DicomJson } from '../../../schema/dicom.ts';
 import { Fault } from '../../../schema/fault.ts';
 import { noSuchObject } from '../not-found.ts';
-import { canTranscode } from '../part10/transcode.ts';
+import { notInTransferSyntax } from './not-in-transfer-syntax.ts';
+import { PixelPool } from '../pixels/pool.ts';
+import { canGive } from '../pixels/transcode.ts';
 import { openDatabase } from './folder/database.ts';
 import { FolderIndex } from './folder/folder-index.ts';
-import { readBulkData, readMetadata, transcoded } from './folder/instance-reader.ts';
+import { inTransferSyntax, readBulkData, readMetadata } from './folder/instance-reader.ts';
 import { Scanner, type FolderLog, type Progress } from './folder/scanner.ts';
 import { instancesOf, searchIndex, type IndexedInstance } from './folder/search.ts';
 import { openStored, streamRange } from './folder/stored-file.ts';
@@ -30,6 +33,8 @@ export interface FolderOptions {
   /** Where the index is kept, below DATA_DIR; one file for each folder. */
   indexFile: string;
   log: FolderLog;
+  /** Decodes and compresses; stays open when the folder closes (default: one of its own). */
+  pixels?: PixelPool;
   onProgress?: (progress: Progress) => void;
   /** Follow changes while running (default: yes). */
   watch?: boolean;
@@ -67,6 +72,8 @@ class Folder implements FolderSource {
   readonly #scanner: Scanner;
   readonly #watcher: FolderWatcher | undefined;
   readonly #log: FolderLog;
+  readonly #pixels: PixelPool;
+  readonly #ownPixels: PixelPool | undefined;
   readonly #patience: number;
   readonly #closing = new AbortController();
   readonly #frameTables = new FrameTables();
@@ -78,6 +85,8 @@ class Folder implements FolderSource {
     this.#root = root;
     this.#database = database;
     this.#log = options.log;
+    this.#ownPixels = options.pixels ? undefined : new PixelPool();
+    this.#pixels = options.pixels ?? this.#ownPixels!;
     this.#patience = options.patience ?? 3000;
     this.#index = new FolderIndex(database);
     const { signal } = this.#closing;
@@ -122,31 +131,18 @@ class Folder implements FolderSource {
     signal?: AbortSignal,
   ): AsyncGenerator<StoredInstance> {
     const instances = await this.#instances(target, signal);
-    const asStored = (instance: IndexedInstance): boolean =>
-      transferSyntax === '*' || transferSyntax === instance.transferSyntax;
-    for (const instance of instances) {
-      if (asStored(instance) || canTranscode(instance.transferSyntax, transferSyntax)) continue;
-      throw new Fault(
-        'not_acceptable',
-        'The object cannot be had in this transfer syntax; ask for it as it is stored.',
-      );
-    }
+    const wanted = (instance: IndexedInstance) =>
+      transferSyntax === '*' ? instance.transferSyntax : transferSyntax;
+    if (!instances.every((instance) => canGive(instance.transferSyntax, wanted(instance))))
+      throw notInTransferSyntax();
     for (const instance of instances) {
       signal?.throwIfAborted();
-      const stored = asStored(instance);
-      const stream = await this.#reading(
-        instance,
-        stored ? this.#stored(instance) : transcoded(this.#path(instance), instance, transferSyntax),
-      );
+      const given = await this.#reading(instance, this.#given(instance, wanted(instance), signal));
+      const { stream } = given;
       const abort = (): unknown => stream.destroy(new Error('The request was given up.'));
       signal?.addEventListener('abort', abort, { once: true });
       try {
-        yield {
-          sopInstanceUid: instance.sopInstanceUid,
-          transferSyntax: stored ? instance.transferSyntax : transferSyntax,
-          ...(stored && { size: instance.size }),
-          stream,
-        };
+        yield { sopInstanceUid: instance.sopInstanceUid, ...given };
       } finally {
         signal?.removeEventListener('abort', abort);
         // A reader that leaves before the end leaves a file open otherwise.
@@ -175,11 +171,21 @@ class Folder implements FolderSource {
     clearInterval(this.#interval);
     this.#watcher?.close();
     await this.#work;
+    await this.#ownPixels?.close();
     this.#database.close();
   }
 
-  async #stored(instance: IndexedInstance) {
-    return streamRange(await openStored(this.#path(instance), instance), 0, instance.size - 1);
+  /** The object as it is stored, or brought into another transfer syntax. */
+  async #given(
+    instance: IndexedInstance,
+    transferSyntax: string,
+    signal: AbortSignal | undefined,
+  ): Promise<Omit<StoredInstance, 'sopInstanceUid'>> {
+    const path = this.#path(instance);
+    if (transferSyntax !== instance.transferSyntax)
+      return inTransferSyntax(path, instance, transferSyntax, this.#pixels, signal);
+    const { size } = instance;
+    return { transferSyntax, size, stream: streamRange(await openStored(path, instance), 0, size - 1) };
   }
 
   #path(instance: IndexedInstance): string {
@@ -221,6 +227,11 @@ class Folder implements FolderSource {
       const message = 'The folder is being indexed for the first time.';
       throw new Fault('unavailable', message, { service: 'imaging', retryAfter: 5 });
     }
+  }
+
+  async check(signal?: AbortSignal): Promise<void> {
+    await access(this.#root, constants.R_OK | constants.X_OK);
+    await this.#ready(signal);
   }
 
   #enqueue(paths: string[]): void {

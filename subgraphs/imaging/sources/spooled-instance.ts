@@ -3,9 +3,12 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { readBulkData } from './folder/instance-reader.ts';
+import type { PixelPool } from '../pixels/pool.ts';
+import { canGive } from '../pixels/transcode.ts';
+import { inTransferSyntax, readBulkData } from './folder/instance-reader.ts';
 import type { IndexedInstance } from './folder/search.ts';
 import { FrameTables } from './frame-tables.ts';
+import { notInTransferSyntax } from './not-in-transfer-syntax.ts';
 import type { BulkData, Frames, StoredInstance } from './source.ts';
 
 /**
@@ -42,6 +45,28 @@ export function bulkDataOfInstance(
   return spooled(instance, signal, async (file, remove) => {
     const bulk = await readBulkData(file.path, file, path);
     return { ...bulk, open: (range) => bulk.open(range).once('close', () => void remove()) };
+  });
+}
+
+/**
+ * The instance in another transfer syntax.
+ * @throws Fault `not_acceptable` for one that cannot be made of it
+ */
+export function transcodedInstance(
+  instance: StoredInstance,
+  transferSyntax: string,
+  pixels: PixelPool,
+  signal?: AbortSignal,
+): Promise<StoredInstance> {
+  if (!canGive(instance.transferSyntax, transferSyntax)) {
+    instance.stream.destroy();
+    throw notInTransferSyntax();
+  }
+  return spooled(instance, signal, async (file, remove) => {
+    const given = await inTransferSyntax(file.path, file, transferSyntax, pixels, signal);
+    given.stream.once('close', () => void remove());
+    const { sopInstanceUid } = instance;
+    return { ...given, ...(sopInstanceUid !== undefined && { sopInstanceUid }) };
   });
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { TransferSyntax, type DicomJson } from '../../../../schema/dicom.ts';
 import { Bytes } from '../../part10/bytes.ts';
@@ -6,7 +7,7 @@ import { readFile } from '../../part10/file.ts';
 import { dicomJson } from '../../part10/json.ts';
 import { pixelLayout, readFrame } from '../../part10/pixels.ts';
 import { pixelDescription } from '../description.ts';
-import type { PixelDescription } from '../frame.ts';
+import type { DecodedFrame, PixelDescription } from '../frame.ts';
 
 /** The frames of a file on disk as a source gives them. */
 export interface FileFrames {
@@ -34,4 +35,15 @@ export async function fileFrames(path: string): Promise<FileFrames | undefined> 
     ...{ dataset, pixels, frames },
     transferSyntax: native ? TransferSyntax.ExplicitVRLittleEndian : file.transferSyntax,
   };
+}
+
+/** Frames in a form in which many can be compared at once: all that is said of each, and a hash of its samples. */
+export function fingerprints(frames: readonly DecodedFrame[]): object[] {
+  return frames.map(({ samples, ...said }) => {
+    const { buffer, byteOffset, byteLength } = samples;
+    const sha256 = createHash('sha256')
+      .update(new Uint8Array(buffer, byteOffset, byteLength))
+      .digest('hex');
+    return { ...said, type: samples.constructor.name, length: samples.length, sha256 };
+  });
 }

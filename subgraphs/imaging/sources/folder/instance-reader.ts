@@ -6,10 +6,12 @@ import { isPixelData, type Element, type Encoding, type Fragment, type Item } fr
 import { readFile, type DicomFile } from '../../part10/file.ts';
 import { dicomJson } from '../../part10/json.ts';
 import { pixelLayout, readFrame, type PixelLayout, type Read } from '../../part10/pixels.ts';
-import { transcode } from '../../part10/transcode.ts';
 import { littleEndianValue, UNIT } from '../../part10/values.ts';
+import { transcode } from '../../part10/transcode.ts';
 import { describedPixels } from '../../pixels/description.ts';
 import type { PixelDescription } from '../../pixels/frame.ts';
+import type { PixelPool } from '../../pixels/pool.ts';
+import { transcodeFile, type Transcoded } from '../../pixels/transcode.ts';
 import type { BulkData } from '../source.ts';
 import { openStored, streamRange } from './stored-file.ts';
 import type { IndexedInstance } from './search.ts';
@@ -45,18 +47,45 @@ export function readMetadata(path: string, indexed: IndexedInstance): Promise<Di
   });
 }
 
-/** The file in another uncompressed transfer syntax. */
+/**
+ * The file in another transfer syntax that `canGive` allows.
+ * @returns once its first frame was decoded
+ */
+export function inTransferSyntax(
+  path: string,
+  indexed: IndexedInstance,
+  transferSyntax: string,
+  pixels: PixelPool,
+  signal?: AbortSignal,
+): Promise<Transcoded> {
+  return streamed(path, indexed, (file) => transcodeFile(file, transferSyntax, pixels, signal));
+}
+
+/** The file in another uncompressed transfer syntax, where it is uncompressed itself. */
 export async function transcoded(
   path: string,
   indexed: IndexedInstance,
   transferSyntax: string,
 ): Promise<Readable> {
+  const { stream } = await streamed(path, indexed, async (file) => {
+    return { stream: transcode(file, transferSyntax) };
+  });
+  return stream;
+}
+
+/** What `work` makes of the file, which stays open until its stream closes. */
+async function streamed<T extends { stream: Readable }>(
+  path: string,
+  indexed: IndexedInstance,
+  work: (file: DicomFile) => Promise<T>,
+): Promise<T> {
   const handle = await openStored(path, indexed);
   try {
     const file = readFile(new Bytes({ fd: handle.fd, size: indexed.size }));
     if (!file) throw new DamagedFile('The file is not DICOM.');
-    const stream = transcode(file, transferSyntax);
-    return stream.on('close', () => void handle.close());
+    const made = await work(file);
+    made.stream.once('close', () => void handle.close());
+    return made;
   } catch (error) {
     await handle.close();
     throw error instanceof DamagedFile ? damaged(error) : error;

@@ -1,0 +1,9 @@
+import { Fault } from '../../../schema/fault.ts';
+
+/** The answer for an object that cannot be made into what is asked for (DW-5). */
+export function notInTransferSyntax(): Fault {
+  return new Fault(
+    'not_acceptable',
+    'The object cannot be had in this transfer syntax; ask for it as it is stored.',
+  );
+}

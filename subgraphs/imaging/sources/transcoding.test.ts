@@ -1,0 +1,236 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startOrthanc } from '../../../gateway/test/setup/orthanc.ts';
+import {
+  describeWithSharedData,
+  sharedDataPath,
+  sharedDicomFiles,
+} from '../../../gateway/test/setup/shared-data.ts';
+import { frameMediaType, Tag, text, TransferSyntax } from '../../../schema/dicom.ts';
+import { decodeFrame, type DecodedFrame } from '../pixels/frame.ts';
+import { PixelPool } from '../pixels/pool.ts';
+import { nativeBytes } from '../pixels/recode.ts';
+import { fileFrames, fingerprints, type FileFrames } from '../pixels/test/file-frames.ts';
+import { orthancImages, patient, testAccess, testSubgraph, testTenant } from '../test/subgraph.ts';
+import { dicomWebSource } from './dicom-web.ts';
+import { openFolder } from './folder.ts';
+import type { ImagingSource } from './source.ts';
+import { transcoding } from './transcoding.ts';
+
+const EXPLICIT = TransferSyntax.ExplicitVRLittleEndian;
+const { JPEGLSLossless, HTJ2KLossless } = TransferSyntax;
+
+/** One of each family, single and multi-frame, with colours that are converted, and single bits across bytes. */
+const FILES = [
+  'ts-matrix/HTJ2K_08_RGB.dcm',
+  'ts-matrix/CTImage.dcm_JPEGProcess2_4TransferSyntax_1.2.840.10008.1.2.4.51.dcm',
+  'ts-matrix/TestPattern_JPEG-Baseline_YBR422.dcm',
+  'us-cine/IM00001.fragmented_no_bot_jpeg_baseline.50.dcm',
+  'us-cine/US-PAL-8-10x-echo.dcm',
+  'mr-multiframe/emri_small_jpeg_2k_lossless.dcm',
+  'mr-t1-forrest/N2D_0001.dcm',
+  'mg/OutOfBoundsOverlay.dcm',
+  'seg/liver_nonbyte_aligned_j2k.dcm',
+  'seg/liver_nonbyte_aligned_deflate.dcm',
+  'pt/sample.dcm',
+  'rt/rtdose.dcm',
+  'rt/rtplan.dcm',
+  'sr/test-SR.dcm',
+];
+const rows = sharedDicomFiles().filter(({ file }) => FILES.includes(file));
+const path = (file: string) => sharedDataPath('dicom', file);
+const at = (name: string) => {
+  const { studyUid, seriesUid, sopInstanceUid } = rows.find(({ file }) => file.includes(name))!;
+  return { studyUid: studyUid!, seriesUid: seriesUid!, instanceUid: sopInstanceUid };
+};
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const item of items) found.push(item);
+  return found;
+}
+
+function largestDifference(some: DecodedFrame[], others: DecodedFrame[]): number {
+  let largest = 0;
+  some.forEach(({ samples }, n) => {
+    for (let i = 0; i < samples.length; i++)
+      largest = Math.max(largest, Math.abs(samples[i]! - others[n]!.samples[i]!));
+  });
+  return largest;
+}
+
+describeWithSharedData('transcoding (DW-5, DW-15)', () => {
+  const pool = new PixelPool();
+  const closing: (() => Promise<unknown>)[] = [() => pool.close()];
+  let scratch: string;
+  const sources: Record<string, ImagingSource> = {};
+  let orthancTenant: object;
+
+  beforeAll(async () => {
+    scratch = await mkdtemp(join(tmpdir(), 'transcoding-'));
+    const log = { debug() {}, info() {}, warn() {}, error() {} };
+    const indexFile = join(scratch, 'index.sqlite');
+    const folder = await openFolder({
+      path: sharedDataPath('dicom'),
+      indexFile,
+      log,
+      watch: false,
+      pixels: pool,
+    });
+    await folder.indexed;
+    const orthanc = await startOrthanc({ files: rows.map(({ file }) => path(file)) });
+    orthancTenant = orthancImages(orthanc);
+    const server = dicomWebSource(orthancTenant as never, () => Date.now() / 1000);
+    sources['folder'] = transcoding(folder, pool);
+    sources['dicom-web'] = transcoding(server, pool);
+    closing.push(
+      () => folder.close(),
+      () => server.close(),
+      () => orthanc.stop(),
+    );
+    closing.push(() => rm(scratch, { recursive: true }));
+  });
+  afterAll(async () => {
+    for (const close of closing) await close();
+  });
+
+  async function given(source: string, file: string, transferSyntax: string) {
+    for await (const instance of sources[source]!.retrieve(at(file), transferSyntax)) {
+      const name = join(scratch, `${source}-${transferSyntax}.dcm`);
+      await writeFile(name, await buffer(instance.stream));
+      return { name, transferSyntax: instance.transferSyntax };
+    }
+    throw new Error('nothing came');
+  }
+
+  const samples = async ({ frames, transferSyntax, pixels }: FileFrames) =>
+    Promise.all(frames.map((frame) => decodeFrame(frame, transferSyntax, pixels)));
+
+  describe.each(['folder', 'dicom-web'])('%s', (source) => {
+    it.each(FILES)('%s as Explicit VR Little Endian: every attribute and every sample', async (file) => {
+      const found = await given(source, file, EXPLICIT);
+      expect(found.transferSyntax).toBe(EXPLICIT);
+      // DCMTK reads every element of it.
+      execFileSync('dcmdump', ['-q', '+E', found.name], { stdio: 'pipe' });
+      const [stored, now] = [await fileFrames(path(file)), await fileFrames(found.name)];
+      if (!stored) return expect(now).toBeUndefined();
+      expect(now!.transferSyntax).toBe(EXPLICIT);
+      const decoded = await samples(stored);
+      const received = await samples(now!);
+      // Orthanc decodes lossy JPEG itself, and rounds in its own way.
+      if (source === 'folder' || !/JPEG|jpeg_baseline/.test(file))
+        expect(fingerprints(received)).toEqual(fingerprints(decoded));
+      else expect(largestDifference(received, decoded)).toBeLessThanOrEqual(1);
+      expect(text(now!.dataset, Tag.PhotometricInterpretation)).toBe(decoded[0]!.photometricInterpretation);
+      if (stored.pixels.samplesPerPixel > 1) expect(now!.pixels.planarConfiguration).toBe(0);
+      const untouched = (tag: string) => !/^(0028(0004|0006|211[024])|0088|7FE0)/.test(tag);
+      // Orthanc knows some private attributes that stand as UN in the file.
+      const known = (tag: string) => stored.dataset[tag]!.vr !== 'UN';
+      for (const tag of Object.keys(stored.dataset).filter((tag) => untouched(tag) && known(tag)))
+        expect([tag, now!.dataset[tag]]).toEqual([tag, stored.dataset[tag]]);
+      if (/\.4\.5[0135]$/.test(rows.find((row) => row.file === file)!.transferSyntax)) {
+        expect(text(now!.dataset, '00282110')).toBe('01');
+        expect(text(now!.dataset, '00282114')).toBe('ISO_10918_1');
+      }
+    });
+
+    it.each([JPEGLSLossless, HTJ2KLossless])('compressed without loss on request: %s', async (syntax) => {
+      for (const file of ['pt/sample.dcm', 'us-cine/US-PAL-8-10x-echo.dcm', 'TestPattern']) {
+        const found = await given(source, file, syntax);
+        expect(found.transferSyntax).toBe(syntax);
+        const stored = (await fileFrames(path(rows.find((row) => row.file.includes(file))!.file)))!;
+        const now = (await fileFrames(found.name))!;
+        expect(now.transferSyntax).toBe(syntax);
+        const decoded = await samples(stored);
+        expect(fingerprints(await samples(now))).toEqual(fingerprints(decoded));
+        if (syntax !== JPEGLSLossless) continue;
+        const raw = join(scratch, 'raw.dcm');
+        execFileSync('dcmdjpls', [found.name, raw], { stdio: 'pipe' });
+        expect(fingerprints(await samples((await fileFrames(raw))!))).toEqual(fingerprints(decoded));
+      }
+    });
+
+    it.each([
+      ['a transfer syntax that nobody makes', 'pt/sample.dcm', '1.2.840.10008.1.2.4.102'] as const,
+      ['32 bits', 'rt/rtdose.dcm', JPEGLSLossless] as const,
+      // Orthanc writes objects without pixels in any transfer syntax.
+      ...(source === 'folder' ? [['no pixels', 'rt/rtplan.dcm', JPEGLSLossless] as const] : []),
+    ])('DW-5 not acceptable: %s', async (_, file, syntax) => {
+      await expect(given(source, file, syntax)).rejects.toMatchObject({ code: 'not_acceptable' });
+    });
+
+    it.each([
+      ['HTJ2K_08_RGB', [1]],
+      ['US-PAL-8-10x-echo', [10, 2]],
+      ['IM00001', [3]],
+      ['liver_nonbyte_aligned_j2k', [1, 3]],
+    ])('DW-7 frames of %s, decoded and compressed anew: %j', async (file, numbers) => {
+      const stored = (await fileFrames(path(rows.find((row) => row.file.includes(file))!.file)))!;
+      const decoded = await samples(stored);
+      const ask = () => sources[source]!.frames(at(file), numbers);
+      const native = await (await ask()).recoded!(EXPLICIT);
+      expect(native).toMatchObject({ mediaType: 'application/octet-stream', transferSyntax: EXPLICIT });
+      const bytes = await all(native.frames);
+      const wanted = numbers.map((n) => nativeBytes(decoded[n - 1]!.samples, stored.pixels.bitsAllocated));
+      expect(bytes.map((frame, i) => Buffer.compare(frame, wanted[i]!))).toEqual(numbers.map(() => 0));
+      const stored1 = await ask();
+      if (stored.pixels.bitsAllocated === 1)
+        return expect(stored1.recoded!(JPEGLSLossless)).rejects.toMatchObject({ code: 'not_acceptable' });
+      const again = await stored1.recoded!(JPEGLSLossless);
+      const [first] = await all(again.frames);
+      const photometricInterpretation = decoded[0]!.photometricInterpretation;
+      const pixels = { ...stored.pixels, photometricInterpretation };
+      const back = await decodeFrame(first!, JPEGLSLossless, pixels);
+      expect(fingerprints([back])).toEqual(fingerprints([decoded[numbers[0]! - 1]!]));
+    });
+  });
+
+  it('a whole study that the server does not transcode comes part by part', async () => {
+    const { studyUid } = at('HTJ2K_08_RGB');
+    await expect(sources['dicom-web']!.relay!({ studyUid }, EXPLICIT, 'b')).resolves.toBeUndefined();
+  });
+
+  it.each(['folder', 'dicom-web'])(
+    'the DICOMweb face over %s answers what is asked for',
+    async (source) => {
+      const images =
+        source === 'folder'
+          ? { type: 'folder', path: sharedDataPath('dicom'), lookup: 'all-studies-on-server' }
+          : { ...orthancTenant, lookup: 'all-studies-on-server' };
+      const everyone = { any: testAccess([patient('p', 'p')]) };
+      const house = await testSubgraph([testTenant(images)], everyone);
+      const { studyUid, seriesUid, instanceUid } = at('emri_small_jpeg_2k');
+      const instance = `/test/dicomweb/studies/${studyUid}/series/${seriesUid}/instances/${instanceUid}`;
+      const get = (url: string, accept: string) =>
+        house.app.inject({ url, headers: { accept, authorization: 'Bearer any' } });
+      try {
+        let whole = await get(instance, 'application/dicom');
+        for (let n = 0; whole.statusCode === 503 && n < 20; n++) {
+          await new Promise((resolve) => setTimeout(resolve, 500));
+          whole = await get(instance, 'application/dicom');
+        }
+        expect(whole.statusCode).toBe(200);
+        expect(whole.headers['content-type']).toBe(`application/dicom; transfer-syntax=${EXPLICIT}`);
+        const study = `/test/dicomweb/studies/${studyUid}`;
+        const parts = await get(study, 'multipart/related; type="application/dicom"');
+        expect(parts.statusCode).toBe(200);
+        expect(parts.body).toContain(`transfer-syntax=${EXPLICIT}`);
+        const octets = await get(`${instance}/frames/2`, 'application/octet-stream');
+        expect(octets.statusCode).toBe(200);
+        expect(octets.rawPayload).toHaveLength(64 * 64 * 2);
+        const stored = await get(`${instance}/frames/2`, '*/*');
+        expect(stored.headers['content-type']).toContain(frameMediaType(TransferSyntax.JPEG2000Lossless));
+        const jls = await get(`${instance}/frames/2`, 'image/jls');
+        expect(jls.headers['content-type']).toBe('image/jls');
+        expect((await get(`${instance}/frames/2`, 'image/jpeg')).statusCode).toBe(406);
+      } finally {
+        await house.close();
+      }
+    },
+    60_000,
+  );
+});

@@ -1,0 +1,77 @@
+import { Fault } from '../../../schema/fault.ts';
+import { pixelDescription } from '../pixels/description.ts';
+import type { PixelPool } from '../pixels/pool.ts';
+import { notInTransferSyntax } from './not-in-transfer-syntax.ts';
+import { recodable } from './recoded-frames.ts';
+import type { ImagingSource, InstanceTarget, StoredInstance, Target } from './source.ts';
+import { transcodedInstance } from './spooled-instance.ts';
+
+/**
+ * A source that gives every transfer syntax we can make (DW-5, DW-15): what it has itself is taken from it, and what it
+ * refuses is made here, from the objects as it stores them.
+ */
+export function transcoding(source: ImagingSource, pixels: PixelPool): ImagingSource {
+  async function* retrieve(
+    target: Target,
+    transferSyntax: string,
+    signal?: AbortSignal,
+  ): AsyncGenerator<StoredInstance> {
+    if (transferSyntax === '*') return yield* source.retrieve(target, '*', signal);
+    for await (const instance of asked(target, transferSyntax, signal)) {
+      // Not every server that agrees to another transfer syntax gives it.
+      const given = instance.transferSyntax === '' || instance.transferSyntax === transferSyntax;
+      const made = given ? instance : await transcodedInstance(instance, transferSyntax, pixels, signal);
+      // An object without pixels, or with such as no encoder takes, is no answer when it alone is asked for.
+      if (!given && target.instanceUid !== undefined && made.transferSyntax !== transferSyntax) {
+        made.stream.destroy();
+        throw notInTransferSyntax();
+      }
+      yield made;
+    }
+  }
+
+  /** Objects in the transfer syntax asked for; all of them as stored where the source refuses before the first. */
+  async function* asked(target: Target, transferSyntax: string, signal?: AbortSignal) {
+    let begun = false;
+    try {
+      for await (const instance of source.retrieve(target, transferSyntax, signal)) {
+        begun = true;
+        yield instance;
+      }
+    } catch (error) {
+      if (begun || !isRefusal(error)) throw error;
+      yield* source.retrieve(target, '*', signal);
+    }
+  }
+
+  return {
+    search: (query, signal) => source.search(query, signal),
+    metadata: (target, signal) => source.metadata(target, signal),
+    retrieve,
+    ...(source.relay && {
+      relay: (target: Target, transferSyntax: string, boundary: string, signal?: AbortSignal) =>
+        source.relay!(target, transferSyntax, boundary, signal).catch((error: unknown) => {
+          if (transferSyntax !== '*' && isRefusal(error)) return undefined;
+          throw error;
+        }),
+    }),
+    async frames(target: InstanceTarget, numbers, signal) {
+      const frames = await source.frames(target, numbers, signal);
+      const describe = async () => {
+        const [instance] = await source.metadata(target, signal);
+        return instance && pixelDescription(instance);
+      };
+      return recodable(frames, describe, pixels, signal);
+    },
+    bulkdata: (target, path, signal) => source.bulkdata(target, path, signal),
+    ...(source.version && {
+      version: (target: InstanceTarget, signal?: AbortSignal) => source.version!(target, signal),
+    }),
+    ...(source.check && { check: (signal?: AbortSignal) => source.check!(signal) }),
+    close: () => source.close(),
+  };
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof Fault && error.code === 'not_acceptable';
+}
