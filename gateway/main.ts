@@ -127,6 +127,7 @@ async function main(): Promise<void> {
     log: log as FastifyBaseLogger,
     dispatcher,
     capability: sealed.seal,
+    dimse: { host, port: settings.dimsePort, maxBytes: settings.dimseCacheBytes },
     ...(redis && shared && { shared: { cache: shared.cache, seen: sharedSeen(redis.client, seconds) } }),
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
   });

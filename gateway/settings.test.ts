@@ -11,6 +11,8 @@ test('nothing set: a laptop', () => {
     tenantsDir: '/srv/gateway/tenants',
     dataDir: '/srv/.data',
     sealingKeys: [],
+    dimsePort: 30_104,
+    dimseCacheBytes: 4096 * 1024 * 1024,
     dynamicTenants: true,
     dynamicHosts: new Set(),
     mockAllowed: true,
@@ -22,6 +24,7 @@ describe('what follows from what', () => {
   test.each<[string, Record<string, string>, Partial<ReturnType<typeof read>>]>([
     ['the port is in the base', { PORT: '5000' }, { baseUrl: 'http://localhost:5000' }],
     ['a slash at the end goes', { BASE_URL: 'https://h/img/' }, { baseUrl: 'https://h/img' }],
+    ['DW-16 a cache of a gigabyte', { DIMSE_CACHE_MB: '1024' }, { dimseCacheBytes: 1024 ** 3 }],
     ['SM-15 public base: no dynamic tenants', { BASE_URL: 'https://h' }, { dynamicTenants: false }],
     ['SM-15 unless told', { BASE_URL: 'https://h', DYN_TENANTS: 'on' }, { dynamicTenants: true }],
     ['SM-15 off is off', { DYN_TENANTS: 'off' }, { dynamicTenants: false }],

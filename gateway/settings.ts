@@ -11,6 +11,10 @@ export interface Settings {
   dataDir: string;
   /** The first seals, all open; empty where none was given. */
   sealingKeys: readonly string[];
+  /** Where our C-STORE SCP listens, on the same host. */
+  dimsePort: number;
+  /** Bytes that studies retrieved by DIMSE may take below DATA_DIR. */
+  dimseCacheBytes: number;
   dynamicTenants: boolean;
   dynamicHosts: ReadonlySet<string>;
   /** Whether mock tenants over other data than the demonstration's may load (SM-11). */
@@ -49,6 +53,8 @@ const environment = z.object({
       (keys) => keys.every(({ length }) => length >= 32),
       'must have 32 characters or more in each key',
     ),
+  DIMSE_PORT: z.coerce.number('must be a number').int().min(0).max(65_535).default(30_104),
+  DIMSE_CACHE_MB: z.coerce.number('must be a number').int().min(0).default(4096),
   DYN_TENANTS: z.enum(['on', 'off'], 'must be on or off').optional(),
   DYN_ALLOWED_HOSTS: z.string().default(''),
   ALLOW_MOCK: z.enum(['0', '1', ''], 'must be 1, or not set').optional(),
@@ -89,6 +95,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     tenantsDir: absolute(read.TENANTS_DIR),
     dataDir: absolute(read.DATA_DIR),
     sealingKeys: read.SEALING_KEY,
+    dimsePort: read.DIMSE_PORT,
+    dimseCacheBytes: read.DIMSE_CACHE_MB * 1024 * 1024,
     dynamicTenants: read.DYN_TENANTS ? read.DYN_TENANTS === 'on' : LOCAL_NAMES.has(new URL(baseUrl).hostname),
     dynamicHosts: new Set(
       read.DYN_ALLOWED_HOSTS.split(',')

@@ -47,6 +47,8 @@ export interface ImagingDeps {
   onProgress?: SourcesOptions['onProgress'];
   /** Connections to archives; dynamic tenants get guarded ones (SM-15). */
   dispatcher?: SourcesOptions['dispatcher'];
+  /** Where C-MOVE delivers to us, and how much of it is kept. */
+  dimse?: SourcesOptions['dimse'];
   /** Where several gateways remember for each other: when studies were first seen, and what sources said lately. */
   shared?: { seen: Seen; cache: SharedCache };
 }
@@ -63,7 +65,7 @@ export type OpenImaging = (
 export function imagingSubgraph(deps: ImagingDeps) {
   const { baseUrl, dataDir, log, directory, now, capability } = deps;
   const pixels = new PixelPool();
-  const sources = new Sources({ ...deps, pixels });
+  const sources = new Sources(deps);
   const cache = new StudyCache(deps.shared?.cache);
   const metadata = new MetadataCache();
   const unfinished = new Unfinished();

@@ -54,7 +54,11 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
         testTenant(orthancImages(orthanc, { endpoint: `${counter.url}/dicom-web` }), 'counted'),
         testTenant([orthancImages(orthanc), orthancImages(orthanc)], 'several'),
         testTenant(
-          { type: 'dicom-dimse', endpoint: 'dimse://127.0.0.1:4242', lookup: 'studies-by-mrn' },
+          {
+            type: 'dicom-dimse',
+            endpoint: `dimse://127.0.0.1:${orthanc.dicomPort}`,
+            lookup: 'studies-by-mrn',
+          },
           'dimse',
         ),
         testTenant(orthancImages(orthanc, { retrieve: 'capability' }), 'capability'),
@@ -216,7 +220,19 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
         { list: 200, ownSeries: 200, ownMetadata: 503, ownInstance: 503, ownFrame: 503 },
       ],
       ['ct', 'several', { list: 200, ownInstance: 200, foreignStudy: 404, foreignMetadata: 404 }],
-      ['ct', 'dimse', { list: 501, ownInstance: 501 }],
+      [
+        'ct',
+        'dimse',
+        {
+          list: 200,
+          ownSeries: 200,
+          ownMetadata: 200,
+          ownInstance: 200,
+          ownFrame: 200,
+          foreignStudy: 404,
+          foreignMetadata: 404,
+        },
+      ],
       ['ct', 'capability', { list: 200, ownInstance: 200 }],
       ['ct', 'accession', { list: 200, ownSeries: 404, ownInstance: 404, foreignStudy: 404 }],
       ['system', 'accession', { list: 200, ownInstance: 200 }],
