@@ -6,8 +6,14 @@ import { toFault } from '../../schema/fault.ts';
 import { FHIR_ID } from '../../schema/fhir.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 
+/** What of a tenant says where its records go. */
+export type AuditedTenant = Pick<Tenant, 'key' | 'path' | 'dynamic' | 'audit'>;
+
 /** Takes an event to where the tenant wants it; never throws and never waits. */
-export type AuditEvents = (tenant: Tenant, event: AuditEvent) => void;
+export type AuditEvents = (tenant: AuditedTenant, event: AuditEvent) => void;
+
+/** A configuration in the address that was refused is nobody's tenant, and is not hidden for it (SM-15). */
+const REFUSED_DYNAMIC: AuditedTenant = { key: 'dyn', path: 'dyn', dynamic: false, audit: { type: 'stdout' } };
 
 const STATE = Symbol('audit');
 interface State {
@@ -38,10 +44,11 @@ export function auditRequests(app: FastifyInstance, events: AuditEvents): void {
   });
 }
 
-/** Whether a request is one for data: behind the door of a tenant, and no CORS preflight or discovery. */
+/** Whether a request is one for data: behind the door of a tenant or of what was no tenant, no CORS preflight, no discovery. */
 function isAudited({ method, routeOptions, tenant }: FastifyRequest): boolean {
-  const isOpen = routeOptions.config.open === true;
-  return tenant !== undefined && method !== 'OPTIONS' && !isOpen && routeOptions.url !== undefined;
+  const { url, config } = routeOptions;
+  if (method === 'OPTIONS' || config.open === true || url === undefined) return false;
+  return tenant !== undefined || url.startsWith('/dyn/:encoded');
 }
 
 function stateOf(request: Audited, events: AuditEvents): State {
@@ -58,9 +65,10 @@ function newState(request: FastifyRequest, events: AuditEvents): State {
       if (recorded.has(key)) return;
       recorded.add(key);
       const { client, user } = accessOf(request) ?? {};
-      events(request.tenant, {
+      const { tenant = REFUSED_DYNAMIC } = request as { tenant?: AuditedTenant };
+      events(tenant, {
         ...operation,
-        tenant: request.tenant.key,
+        tenant: tenant.key,
         ...(client !== undefined && { client }),
         ...(user !== undefined && { user }),
         request: request.id,

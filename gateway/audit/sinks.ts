@@ -2,14 +2,14 @@ import { LRUCache } from 'lru-cache';
 import type { Registry } from 'prom-client';
 import { Counter } from 'prom-client';
 import { tenantBase } from '../../schema/request.ts';
-import type { AuditConfig, Tenant } from '../../schema/tenant.ts';
+import type { AuditConfig } from '../../schema/tenant.ts';
 import type { FaultLog } from '../../schema/log-fault.ts';
 import { balpAuditEvent } from './balp.ts';
 import type { Delivery, Fate } from './delivery.ts';
 import { delivery } from './delivery.ts';
 import { fhirSink } from './fhir-sink.ts';
 import { fileSink } from './file-sink.ts';
-import type { AuditEvents } from './request-audit.ts';
+import type { AuditedTenant, AuditEvents } from './request-audit.ts';
 
 export interface AuditSinksDeps {
   /** Public base of the gateway. */
@@ -17,7 +17,7 @@ export interface AuditSinksDeps {
   /** Takes a line of NDJSON, its end included. */
   stdout: (line: string) => void;
   /** How a tenant's repository is reached: guarded, where the tenant is dynamic (SM-15). */
-  fetch: (tenant: Tenant) => typeof globalThis.fetch;
+  fetch: (tenant: AuditedTenant) => typeof globalThis.fetch;
   /** Seconds since the epoch. */
   now: () => number;
   log: FaultLog;
@@ -57,7 +57,7 @@ export function auditSinks(deps: AuditSinksDeps): { record: AuditEvents; close()
   const counting = (destination: string) => (fate: Fate, records: number) =>
     counter.inc({ destination, fate }, records);
 
-  const destinationOf = (tenant: Tenant, audit: Exclude<AuditConfig, { type: 'stdout' }>) => {
+  const destinationOf = (tenant: AuditedTenant, audit: Exclude<AuditConfig, { type: 'stdout' }>) => {
     const { dynamic } = tenant;
     const key = JSON.stringify([audit, dynamic]);
     const known = destinations.get(key);

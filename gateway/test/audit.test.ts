@@ -33,6 +33,7 @@ beforeAll(async () => {
       });
       return {
         smart: { authorization: smart, clinical, images: folder },
+        bound: { authorization: smart, clinical, images: { ...folder, retrieve: 'capability' } },
         'no-images': {
           authorization: smart,
           clinical,
@@ -72,6 +73,17 @@ function graphql(query: string, token = 'secret-whole-record', tenant = 'smart')
   const headers = { authorization: `Bearer ${token}`, 'x-request-id': ID };
   const payload = { query: query.replace('{study}', study) };
   return house.app.inject({ method: 'POST', url: `/${tenant}/graphql`, headers, payload });
+}
+
+/** The capability of the study, asked for without leaving a trace in the events. */
+async function sealed(): Promise<string> {
+  const { body } = await get('/bound/fhir/Endpoint/{study}');
+  events = [];
+  return (JSON.parse(body) as { address: string }).address.split('/').at(-1)!;
+}
+function link(token: string, path: string) {
+  const headers = { authorization: `Bearer ${token}`, 'x-request-id': ID };
+  return house.app.inject({ method: 'POST', url: '/smart/wado/links', headers, payload: { path } });
 }
 
 /** What of an event is the same whichever face asked. */
@@ -244,6 +256,50 @@ describe('IA-30 face × request → records', () => {
       200,
       ['search ImagingStudy own - - failed bad_gateway'],
     ],
+    // Capabilities, links, tenants in the address.
+    [
+      'a capability that is none',
+      () => get('/smart/wado/made-up/studies/{study}/metadata'),
+      403,
+      ['retrieve ImagingStudy - study - denied forbidden'],
+    ],
+    [
+      'a capability beyond its study',
+      async () => get(`/bound/wado/${await sealed()}/studies/1.2.3`),
+      403,
+      ['retrieve ImagingStudy - 1.2.3 - denied forbidden'],
+    ],
+    [
+      'a capability without the token',
+      async () => get(`/bound/wado/${await sealed()}/studies/{study}`, 'secret-unknown'),
+      403,
+      ['retrieve ImagingStudy - study - denied forbidden'],
+    ],
+    [
+      'a link for a study out of reach',
+      () => link('secret-whole-record', 'studies/1.2.3'),
+      404,
+      ['read ImagingStudy - 1.2.3 - denied not_found'],
+    ],
+    [
+      'a link without a good token',
+      () => link('secret-unknown', `studies/${study}`),
+      401,
+      ['operation - - - - denied invalid_token'],
+    ],
+    [
+      'a link for what is no retrieval',
+      () => link('secret-whole-record', '../fhir'),
+      400,
+      ['operation - - - - denied invalid_request'],
+    ],
+    [
+      'a tenant in the address that is refused',
+      () => get('/dyn/bm90aGluZw/fhir/ImagingStudy'),
+      404,
+      ['search ImagingStudy - - - denied not_found'],
+    ],
+    ['a tenant that does not exist', () => get('/nobody/fhir/ImagingStudy'), 404, []],
     // No data, no record.
     ['discovery', () => get('/smart/fhir/metadata'), 200, []],
   ])('%s', async (_what, ask, status, records) => {

@@ -378,3 +378,25 @@ test('SM-14 no token, no query and no patient in log, metrics or pages', async (
   }
   expect(logged).not.toMatch(/Jane|made-up|backend-1|private/);
 });
+
+test('SM-14 no request writes a line of its own into the log', async () => {
+  const forged = '{"level":30,"msg":"answered","tenant":"forged","status":200}';
+  const before = door.logged().length;
+  for (const [path, headers] of [
+    [`/smart/fhir/Patient/p1%0A${encodeURIComponent(forged)}`, {}],
+    [`/smart/fhir/Observation?code=%0D%0A${encodeURIComponent(forged)}`, {}],
+    [`/smart%0A${encodeURIComponent(forged)}/fhir/Patient`, {}],
+    ['/smart/fhir/Patient/p1', { 'x-request-id': forged }],
+    ['/smart/fhir/Patient/p1', { authorization: `Bearer everything", "tenant":"forged` }],
+    ['/smart/wado/links', { 'user-agent': forged }],
+  ] as const) {
+    await fetch(door.url + path, { headers: { authorization: 'Bearer everything', ...headers } });
+  }
+  const lines = door.logged().slice(before).trim().split('\n');
+  expect(lines.length).toBeGreaterThanOrEqual(6);
+  for (const line of lines) {
+    const { tenant, reqId } = JSON.parse(line) as { tenant?: string; reqId?: string };
+    expect(tenant).not.toBe('forged');
+    expect(reqId).toMatch(/^[0-9a-f-]{36}$/);
+  }
+});

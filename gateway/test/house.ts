@@ -16,6 +16,7 @@ import { ownAccess } from '../smart/server/own-access.ts';
 import { peopleOfRecord } from '../smart/server/people.ts';
 import { oauthRoutes } from '../smart/server/routes.ts';
 import { authorizationServer } from '../smart/server/server.ts';
+import type { Tenants } from '../tenants.ts';
 import { tenantsOf } from './door.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -45,7 +46,18 @@ export async function buildHouse(
   files: (demo: DemoData) => Record<string, unknown>,
   data?: DemoData,
   audit?: AuditEvents,
-  { now = Date.now, log = logger('silent'), port }: { now?: () => number; log?: Logger; port?: number } = {},
+  {
+    now = Date.now,
+    log = logger('silent'),
+    port,
+    tenants = (demo) => tenantsOf(files(demo)),
+  }: {
+    now?: () => number;
+    log?: Logger;
+    port?: number;
+    /** In place of `files`. */
+    tenants?: (demo: DemoData) => Tenants;
+  } = {},
 ): Promise<House> {
   const baseUrl = port === undefined ? 'http://localhost' : `http://127.0.0.1:${port}`;
   const dataDir = await mkdtemp(join(tmpdir(), 'house-'));
@@ -78,7 +90,7 @@ export async function buildHouse(
   });
   const app = await buildApp({
     baseUrl,
-    tenants: tenantsOf(files(demo)),
+    tenants: tenants(demo),
     authorizer: door,
     oauth: oauthRoutes(server, baseUrl),
     capabilities: sealed,

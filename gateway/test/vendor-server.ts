@@ -66,7 +66,12 @@ export async function vendorServer(kind: 'epic' | 'meditech'): Promise<VendorSer
     const token = authorization.replace('Bearer ', '');
     const readable = (id: string) =>
       (self.readers.get(id)?.has(token) ?? false) || (kind === 'epic' && token === OWN_TOKEN);
-    const patient = (id: string) => ({ resourceType: 'Patient', id, identifier: [{ value: `MRN-${id}` }] });
+    const type = { text: kind === 'epic' ? 'EPIC' : 'MR' };
+    const patient = (id: string) => ({
+      resourceType: 'Patient',
+      id,
+      identifier: [{ type, value: `MRN-${id}` }],
+    });
     const identifier = /\/Patient\?identifier=(.+)$/.exec(request.url!)?.[1];
     if (identifier !== undefined) {
       const [, id = ''] = /^MRN-(.+)$/.exec(decodeURIComponent(identifier)) ?? [];
