@@ -18,6 +18,9 @@ COPY --from=build /app/schema ./schema
 COPY --from=build /app/gateway/tenants ./gateway/tenants
 COPY --from=build /app/gateway/demo ./gateway/demo
 COPY --from=build /app/dist ./dist
+# Texts in pictures are drawn with a font of the system.
+RUN apt-get update && apt-get install -y --no-install-recommends fontconfig-config fonts-dejavu-core \
+  && rm -rf /var/lib/apt/lists/*
 # The image's user `node` is 1000:1000; the code stays root's, so that it cannot change itself.
 RUN install -d -o node -g node -m 0700 /data
 USER 1000:1000
