@@ -41,7 +41,11 @@ export function imageFailure(config: ImagesConfig, error: unknown): string {
   if (code === 'ENOENT') return `${at} is not there`;
   if (code === 'EACCES' || code === 'EPERM')
     return `${at} may not be read by the user that this process runs as`;
-  const [, status] = /answered (\d{3})/.exec(causeOf(error) ?? '') ?? [];
+  const cause = causeOf(error);
+  const [, what, status] = /^(.*) answered (\d{3})/.exec(cause ?? '') ?? [];
+  if (what === 'token endpoint') {
+    return `images.authentication.tokenUrl answered ${status}: it does not accept the client_id, client_secret or scope`;
+  }
   if (status === '401' || status === '403') {
     return `${at} answered ${status}: it does not accept what images.authentication says`;
   }
@@ -49,7 +53,6 @@ export function imageFailure(config: ImagesConfig, error: unknown): string {
   if (error instanceof Fault && error.code === 'not_found') {
     return `${at} answered 404: it is not the root of a DICOMweb server`;
   }
-  const cause = causeOf(error);
   return `${at}: ${error instanceof Fault ? error.message : 'it failed'}${cause ? ` (${cause})` : ''}`;
 }
 

@@ -310,6 +310,7 @@ describe('SM-18 what does not work is named, and what to do', () => {
 });
 
 describe('SM-18 image sources', () => {
+  const oauth2 = { type: 'oauth2', client_id: 'gateway', client_secret: 'hunter2' };
   const dimse = (port: number) => ({
     ...{ type: 'dicom-dimse', lookup: 'studies-by-mrn', endpoint: `dimse://127.0.0.1:${port}` },
   });
@@ -333,6 +334,11 @@ describe('SM-18 image sources', () => {
       /cannot be reached: nothing listens there$/,
     ],
     ['no DICOMweb server', () => images({ endpoint: ehr.url }), /answered 404/],
+    [
+      'a token endpoint that refuses us',
+      () => images({ authentication: { ...oauth2, tokenUrl: `${ehr.url}/token` } }),
+      /^failed: images\.authentication\.tokenUrl answered 400: it does not accept the client_id/,
+    ],
     ['a PACS', () => dimse(orthanc.dicomPort), /^ok$/],
     [
       'no PACS',

@@ -1,4 +1,7 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Access } from '../../schema/access.ts';
 import type { Tenant } from '../../schema/tenant.ts';
@@ -9,6 +12,7 @@ import { authorizer, type Authorizer } from '../smart/authorize.ts';
 import { capabilities } from '../smart/capability-admission.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { tenantsOf } from './door.ts';
+import { startGateway } from './setup/gateway.ts';
 import { startRedis, type Redis } from './setup/redis.ts';
 
 const SECRETS = ['a secret that both gateways know'];
@@ -311,3 +315,35 @@ describe('IA-29 study metadata of two gateways', () => {
     expect(await caches[1]!.rows('l', 10, ask)).toEqual(rows);
   });
 });
+
+test('the program: says whether it is reached, outlives it, and writes no password', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'tenants-'));
+  const images = { type: 'folder', path: directory, lookup: 'all-studies-on-server' };
+  const authorization = { type: 'mock', disableAuthzChecks: true };
+  await writeFile(join(directory, 'open.json'), JSON.stringify({ authorization, images }));
+  await gateways[0]!.connection.client.config('SET', 'requirepass', 'hunter2');
+  const process = await startGateway({
+    TENANTS_DIR: directory,
+    SEALING_KEY: SECRETS[0]!,
+    REDIS_URL: redis.url.replace('//', '//:hunter2@'),
+  });
+  const ready = async () => {
+    const answer = await fetch(`${process.url}/health/ready`);
+    return { http: answer.status, ...((await answer.json()) as object) };
+  };
+  const gauge = async () =>
+    /^shared_state_reachable (\d)$/m.exec(await (await fetch(`${process.url}/metrics`)).text())?.[1];
+  await vi.waitFor(async () => expect(await ready()).toMatchObject({ sharedState: 'reachable' }), 5000);
+  expect(await gauge()).toBe('1');
+  await redis.stop();
+  await vi.waitFor(async () => expect(await ready()).toMatchObject({ sharedState: 'unreachable' }), 5000);
+  expect(await ready()).toMatchObject({ http: 200, status: 'ready' });
+  expect(await gauge()).toBe('0');
+  expect((await fetch(`${process.url}/open/dicomweb/studies`)).status).toBeLessThan(300);
+  redis = await startRedis(redis.port);
+  await vi.waitFor(async () => expect(await ready()).toMatchObject({ sharedState: 'reachable' }), 5000);
+  expect(process.log()).toContain('REDIS_URL: the shared state cannot be reached');
+  expect(process.log()).not.toContain('hunter2');
+  await process.stop();
+  await rm(directory, { recursive: true });
+}, 60_000);
