@@ -1,12 +1,14 @@
 import { expect, test } from 'vitest';
 import { sealer } from '../../shared/sealed.ts';
+import { openRedis, type SharedRedis } from '../../shared/redis.ts';
+import { startRedis } from '../../test/setup/redis.ts';
+import { redisState } from './redis-state.ts';
 import { sealedRows } from './sealed-rows.ts';
 import { sqliteState } from './state.ts';
 
 const sealing = sealer(['the cookie secret of a tenant, long enough']);
 
-function fresh(now = () => 1_000_000) {
-  const state = sqliteState(':memory:', now);
+function fresh(now = () => 1_000_000, state = sqliteState(':memory:', now)) {
   return { state, rows: sealedRows<{ secret: string }>(state, 'demo', 'EhrSession', sealing, now) };
 }
 
@@ -55,4 +57,26 @@ test('another secret opens nothing, and neither does the same row under another 
   expect(JSON.stringify(row)).not.toContain('"s"');
   await plain.upsert('b', row, 60);
   expect(await rows.find('b')).toBeUndefined();
+});
+
+test('in Redis too one of two gateways has it, and while Redis does not answer none is told that it is gone', async () => {
+  const server = await startRedis();
+  const open = () =>
+    new Promise<SharedRedis>((done) => {
+      const redis = openRedis(server.url, (reachable) => reachable && done(redis));
+    });
+  const [one, two] = await Promise.all([open(), open()]);
+  try {
+    const [a, b] = [one, two].map((redis) => fresh(Date.now, redisState(redis, sealing, Date.now)).rows);
+    await a!.put('a', { secret: 's' }, 60);
+    const taken = await Promise.all([a, b, a, b].map((rows) => rows!.take('a')));
+    expect(taken.filter(Boolean)).toEqual([{ secret: 's' }]);
+    expect(await b!.find('a')).toBeUndefined();
+    await server.stop();
+    await expect(a!.take('a')).rejects.toMatchObject({ code: 'unavailable' });
+  } finally {
+    one.close();
+    two.close();
+    await server.stop();
+  }
 });

@@ -1,3 +1,4 @@
+import { errors } from 'oidc-provider';
 import type { Sealer } from '../../shared/sealed.ts';
 import type { State } from './state.ts';
 
@@ -40,7 +41,10 @@ export function sealedRows<T>(
       if (value === undefined) return undefined;
       const won = await rows.consume(id).then(
         () => true,
-        () => false,
+        (error: unknown) => {
+          if (error instanceof errors.InvalidGrant) return false;
+          throw error;
+        },
       );
       return won ? value : undefined;
     },
