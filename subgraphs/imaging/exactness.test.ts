@@ -6,6 +6,7 @@ import { startOrthanc, type Orthanc } from '../../gateway/test/setup/orthanc.ts'
 import { Tag, text, type DicomJson } from '../../schema/dicom.ts';
 import { smallObjects } from './test/small-objects.ts';
 import {
+  NO_RECORD,
   orthancImages,
   patient,
   testAccess,
@@ -67,7 +68,38 @@ const table: [mrn: string, studies: Name[], more?: object][] = [
   ['abc', [], { issuer: 'A' }],
 ];
 
-const files = Object.values(STUDIES).flatMap(smallObjects);
+/** The same for accession numbers (DW-19), all of one PatientID. */
+const NUMBERED = {
+  upper: { studyUid: '1.8.1', patientId: 'shared', accessionNumber: 'ACC1' },
+  lower: { studyUid: '1.8.2', patientId: 'shared', accessionNumber: 'acc1' },
+  star: { studyUid: '1.8.3', patientId: 'shared', accessionNumber: 'ACC*' },
+  comma: { studyUid: '1.8.4', patientId: 'shared', accessionNumber: 'ACC1,ACC2' },
+  backslash: { studyUid: '1.8.5', patientId: 'shared', accessionNumber: 'ACC2\\ACC3' },
+  second: { studyUid: '1.8.6', patientId: 'shared', accessionNumber: 'ACC2' },
+  signs: { studyUid: '1.8.7', patientId: 'shared', accessionNumber: 'A/1 &#+2' },
+  none: { studyUid: '1.8.8', patientId: 'shared' },
+  empty: { studyUid: '1.8.9', patientId: 'shared', accessionNumber: '' },
+};
+const numbers: [numbers: string[], studies: (keyof typeof NUMBERED)[]][] = [
+  [['ACC1'], ['upper']],
+  [['acc1'], ['lower']],
+  [
+    ['ACC1', 'acc1'],
+    ['upper', 'lower'],
+  ],
+  [['Acc1'], []],
+  [['ACC2 '], ['second']],
+  [['ACC3'], []],
+  [['ACC*'], []],
+  [['ACC?', '????', '*'], []],
+  [['ACC1,ACC2'], []],
+  [['ACC2\\ACC3'], []],
+  [['A/1 &#+2'], ['signs']],
+  [['', ' '], []],
+  [[], []],
+];
+
+const files = [...Object.values(STUDIES), ...Object.values(NUMBERED)].flatMap(smallObjects);
 let orthanc: Orthanc;
 let directory: string;
 let served: TestSubgraph;
@@ -76,6 +108,14 @@ let served: TestSubgraph;
 const SOURCES: Record<string, (more: object) => object> = {
   folder: (more) => ({ type: 'folder', path: directory, lookup: 'studies-by-mrn', ...more }),
   'dicom-web': (more) => orthancImages(orthanc, more),
+  'dicom-dimse': (more) => ({
+    type: 'dicom-dimse',
+    endpoint: `dimse://127.0.0.1:${orthanc.dicomPort}`,
+    calledAe: orthanc.aet,
+    retrieval: 'c-get',
+    lookup: 'studies-by-mrn',
+    ...more,
+  }),
   several: (more) => [SOURCES['folder']!(more), SOURCES['dicom-web']!(more)],
 };
 
@@ -86,11 +126,15 @@ beforeAll(async () => {
   const issuers = [{}, ...table.flatMap(([, , more]) => more ?? [])];
   served = await testSubgraph(
     Object.entries(SOURCES).flatMap(([name, images]) =>
-      issuers.map((more) => testTenant(images(more), tenantOf(name, more))),
+      [...issuers, BY_ACCESSION].map((more) => testTenant(images(more), tenantOf(name, more))),
     ),
     {
+      ...Object.fromEntries(numbers.map((_, row) => [`numbers-${row}`, testAccess([{ id: String(row) }])])),
       lead: testAccess([patient('p', 'lead')]),
       ...Object.fromEntries(table.map(([mrn], row) => [`row-${row}`, testAccess([patient('p', mrn)])])),
+    },
+    {
+      directory: { ...NO_RECORD, accessionNumbers: async (_tenant, _access, id) => numbers[Number(id)]![0] },
     },
   );
 }, 60_000);
@@ -99,6 +143,8 @@ afterAll(async () => {
   await orthanc?.stop();
   await rm(directory, { recursive: true, force: true });
 });
+
+const BY_ACCESSION = { lookup: 'studies-by-accession' };
 
 function tenantOf(source: string, more: object = {}): string {
   return `${source}-${Object.values(more).join()}`;
@@ -131,6 +177,26 @@ describe.each(Object.keys(SOURCES))('DW-21 in %s', (source) => {
         expect(rows.map((one) => text(one, Tag.StudyInstanceUID)).sort(), level).toEqual(expected.sort());
       }
       for (const { studyUid } of Object.values(STUDIES)) {
+        const { statusCode } = await get(`/studies/${studyUid}/metadata`);
+        expect(statusCode, studyUid).toBe(expected.includes(studyUid) ? 200 : 404);
+      }
+    },
+  );
+
+  it.each(numbers.map(([asked, studies], row) => ({ asked, studies, row })))(
+    'DW-19 the accession numbers $asked have $studies',
+    async ({ studies, row }) => {
+      const get = (path: string) =>
+        served.app.inject({
+          url: `/${tenantOf(source, BY_ACCESSION)}/dicomweb${path}`,
+          headers: { authorization: `Bearer numbers-${row}` },
+        });
+      const expected = studies.map((name) => NUMBERED[name].studyUid).sort();
+      for (const level of ['studies', 'series', 'instances']) {
+        const rows = (await get(`/${level}`)).json<DicomJson[]>();
+        expect(rows.map((one) => text(one, Tag.StudyInstanceUID)).sort(), level).toEqual(expected);
+      }
+      for (const { studyUid } of Object.values(NUMBERED)) {
         const { statusCode } = await get(`/studies/${studyUid}/metadata`);
         expect(statusCode, studyUid).toBe(expected.includes(studyUid) ? 200 : 404);
       }

@@ -8,6 +8,7 @@ import { parseScopes } from '../../../schema/scopes.ts';
 import { parseTenant, type Tenant } from '../../../schema/tenant.ts';
 import type { Orthanc } from '../../../gateway/test/setup/orthanc.ts';
 import { imagingSubgraph, type ImagingDeps } from '../app.ts';
+import type { Directory } from '../studies.ts';
 
 /** The subgraph as the gateway mounts it, with a door that knows tokens by heart. */
 
@@ -49,6 +50,15 @@ export function testAccess(patients: Access['patients'], scope = 'patient/Imagin
   return { tenant: 'test', patients, permissions: parseScopes(scope), expires: Date.now() / 1000 + 3600 };
 }
 
+/** A clinical base that knows nobody. */
+export const NO_RECORD: Directory = {
+  read: async () => undefined,
+  find: async () => undefined,
+  accessionNumbers: async () => [],
+  order: () => Promise.reject(new Fault('not_found', 'There is no such order.')),
+  labels: async () => new Map(),
+};
+
 export interface TestSubgraph {
   app: FastifyInstance;
   subgraph: ReturnType<typeof imagingSubgraph>;
@@ -71,13 +81,7 @@ export async function testSubgraph(
     dataDir,
     now: () => Date.now() / 1000,
     log: app.log,
-    directory: {
-      read: async () => undefined,
-      find: async () => undefined,
-      accessionNumbers: async () => [],
-      order: () => Promise.reject(new Fault('not_found', 'There is no such order.')),
-      labels: async () => new Map(),
-    },
+    directory: NO_RECORD,
     ...deps,
   });
   app.addHook('onRequest', async (request) => {
