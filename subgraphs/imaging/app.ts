@@ -83,6 +83,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
   };
   const pictures = new Pictures({
     render: (task) => pixels.run('render', task),
+    rasterize: (task) => pixels.run('rasterize', task),
     thumbnails: new ThumbnailCache({
       directory: join(dataDir, 'thumbnails'),
       onFailure: (error) =>

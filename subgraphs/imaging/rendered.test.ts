@@ -15,6 +15,7 @@ import {
 import type { Operation } from '../../schema/audit.ts';
 import { parseAccept } from './accept.ts';
 import { Pictures } from './render/pictures.ts';
+import { rasterize } from './render/encode.ts';
 import { renderPicture } from './render/picture-task.ts';
 import { ThumbnailCache } from './render/thumbnail-cache.ts';
 import {
@@ -311,6 +312,7 @@ describeWithSharedData('rendered resources and thumbnails', () => {
     const target = { studyUid: studyUid!, seriesUid: seriesUid!, instanceUid: sopInstanceUid };
     const pictures = new Pictures({
       render: renderPicture,
+      rasterize,
       thumbnails: new ThumbnailCache({ directory: join(directory, 'audited') }),
       now: () => 0,
     });

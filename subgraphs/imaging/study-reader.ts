@@ -1,5 +1,6 @@
 import { Tag, text, type DicomJson } from '../../schema/dicom.ts';
 import { Fault } from '../../schema/fault.ts';
+import { chunksOf } from './chunks.ts';
 import { noSuchObject } from './not-found.ts';
 import type { BulkData, Frames, InstanceTarget } from './sources/source.ts';
 
@@ -37,6 +38,8 @@ export interface StudyReader {
   frames(instance: InstanceOfStudy, numbers: readonly number[]): Promise<ReadFrames>;
   /** @param uri as `metadata` gave it */
   bulkdata(instance: InstanceOfStudy, uri: string): Promise<BulkData>;
+  /** The same as bytes. @throws Fault `too_large` beyond `most` of them */
+  bytes(instance: InstanceOfStudy, uri: string, most: number): Promise<Uint8Array>;
 }
 
 export interface ReadFrames {
@@ -48,6 +51,8 @@ export interface ReadFrames {
 const MAX_FRAME_BYTES = 256 * 1024 * 1024;
 
 export function studyReader(core: Reading, studyUid: string): StudyReader {
+  const bulkdata = (instance: InstanceOfStudy, uri: string) =>
+    core.bulkdata({ studyUid, ...instance }, uri.slice(Math.max(0, uri.indexOf('bulkdata/'))));
   return {
     studyUid,
     async instances(seriesUid) {
@@ -74,7 +79,18 @@ export function studyReader(core: Reading, studyUid: string): StudyReader {
       if (read.length < numbers.length) throw noSuchObject();
       return { transferSyntax, frames: read };
     },
-    bulkdata: (instance, uri) =>
-      core.bulkdata({ studyUid, ...instance }, uri.slice(Math.max(0, uri.indexOf('bulkdata/')))),
+    bulkdata,
+    async bytes(instance, uri, most) {
+      const { size = 0, open } = await bulkdata(instance, uri);
+      const chunks: Uint8Array[] = [];
+      let bytes = 0;
+      for await (const chunk of size > most ? [] : chunksOf(open())) {
+        chunks.push(chunk);
+        if ((bytes += chunk.length) > most) break;
+      }
+      if (Math.max(size, bytes) > most)
+        throw new Fault('too_large', 'The object is too large to be rendered here; retrieve it.');
+      return Buffer.concat(chunks);
+    },
   };
 }

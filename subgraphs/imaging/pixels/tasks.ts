@@ -1,4 +1,5 @@
 import { decodeFrame, type DecodedFrame, type PixelDescription } from './frame.ts';
+import { rasterize } from '../render/encode.ts';
 import { renderPicture } from '../render/picture-task.ts';
 import { recodeFrame } from './recode.ts';
 
@@ -16,6 +17,7 @@ export const TASKS = {
     decodeFrame(encoded, transferSyntax, pixels),
   transcode: recodeFrame,
   render: renderPicture,
+  rasterize,
 } as const;
 
 export type TaskName = keyof typeof TASKS;

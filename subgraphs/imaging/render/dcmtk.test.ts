@@ -12,6 +12,7 @@ import { parseAccept } from '../accept.ts';
 import { studyReader } from '../study-reader.ts';
 import { frameAttributes } from './frame-attributes.ts';
 import { pixelAspect } from './geometry.ts';
+import { rasterize } from './encode.ts';
 import { renderPicture } from './picture-task.ts';
 import { Pictures } from './pictures.ts';
 import { openSharedImages, type SharedImage } from './test/shared-images.ts';
@@ -49,7 +50,7 @@ describeWithSharedData('pictures beside those of DCMTK', () => {
     directory = await mkdtemp(join(tmpdir(), 'dcmtk-'));
     shared = await openSharedImages();
     const thumbnails = new ThumbnailCache({ directory: join(directory, 'thumbnails') });
-    pictures = new Pictures({ render: renderPicture, thumbnails, now: () => 0 });
+    pictures = new Pictures({ render: renderPicture, rasterize, thumbnails, now: () => 0 });
   }, 60_000);
   afterAll(async () => {
     await shared.close();

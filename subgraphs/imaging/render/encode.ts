@@ -38,6 +38,20 @@ export async function encode(pictures: readonly Picture[], options: EncodeOption
   return formatted(sharp(Buffer.concat(pages), { raw }), options).toBuffer();
 }
 
+/** A drawing, to be given in another format. */
+export interface RasterTask {
+  svg: string;
+  type: PictureType;
+  /** To be fitted into; as large as it is drawn otherwise. */
+  viewport?: { width: number; height: number } | undefined;
+}
+
+export async function rasterize({ svg, type, viewport }: RasterTask): Promise<Uint8Array> {
+  const image = sharp(Buffer.from(svg), { density: 96 }).flatten();
+  const sized = viewport ? image.resize(viewport.width, viewport.height, { fit: 'inside' }) : image;
+  return formatted(sized, { type }).toBuffer();
+}
+
 function shown({ width, height, channels, data }: Picture, { size, labels }: EncodeOptions): Sharp {
   let image = sharp(data, { raw: { width, height, channels } });
   if (size.width !== width || size.height !== height) image = image.resize({ ...size, fit: 'fill' });
@@ -47,7 +61,9 @@ function shown({ width, height, channels, data }: Picture, { size, labels }: Enc
 
 const DEFAULT_QUALITY = 90;
 
-function formatted(image: Sharp, { type, quality = DEFAULT_QUALITY, delays }: EncodeOptions): Sharp {
+type Format = Pick<EncodeOptions, 'type' | 'quality' | 'delays'>;
+
+function formatted(image: Sharp, { type, quality = DEFAULT_QUALITY, delays }: Format): Sharp {
   const timing = delays ? { delay: [...delays], loop: 0 } : {};
   switch (type) {
     case 'image/jpeg':

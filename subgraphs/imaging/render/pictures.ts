@@ -1,15 +1,13 @@
-import type { Readable } from 'node:stream';
-import sharp from 'sharp';
-import { number, Tag, text, type DicomJson } from '../../../schema/dicom.ts';
+import { Tag, text, type DicomJson } from '../../../schema/dicom.ts';
 import { Fault } from '../../../schema/fault.ts';
 import type { MediaRange } from '../accept.ts';
-import { chunksOf } from '../chunks.ts';
 import { pixelDescription } from '../pixels/description.ts';
 import { canDecode, type PixelDescription } from '../pixels/frame.ts';
 import type { Target } from '../sources/source.ts';
 import { studyReader, type InstanceOfStudy, type Reading, type StudyReader } from '../study-reader.ts';
 import type { Payload } from '../wado.ts';
-import type { PictureType } from './encode.ts';
+import { drawing, drawnWaveform, isPdf, pdf, report, SVG } from './documents.ts';
+import type { PictureType, RasterTask } from './encode.ts';
 import { frameAttributes, withTables } from './frame-attributes.ts';
 import { pixelAspect, regionWithin, shownSize } from './geometry.ts';
 import { modalityIcon } from './icon.ts';
@@ -17,16 +15,14 @@ import { labelsOf } from './labels.ts';
 import { negotiated, renderingOf, type Rendering } from './parameters.ts';
 import type { EncodedFrame, PictureTask } from './picture-task.ts';
 import { representative } from './representative.ts';
-import { srDocument } from './sr-document.ts';
 import type { ThumbnailCache } from './thumbnail-cache.ts';
 import { frameDelays, representativeFrame } from './timing.ts';
-import { firstWaveform } from './waveform.ts';
-import { waveformSvg } from './waveform-svg.ts';
 
 /** Rendered resources and thumbnails, PS3.18 §10.4.1.1.3 and §10.4.1.1.5 (DW-8, DW-9): what is answered, apart from HTTP. */
 export interface PicturesOptions {
   /** Decodes, makes visible and encodes, off the event loop. */
   render(task: PictureTask): Promise<Uint8Array>;
+  rasterize(task: RasterTask): Promise<Uint8Array>;
   thumbnails: ThumbnailCache;
   /** Seconds since the epoch. */
   now(): number;
@@ -51,22 +47,13 @@ const MOVING: readonly PictureType[] = ['image/gif', 'image/webp'];
 /** Pixels of one picture as it is stored and as it is given, and of all frames of one that moves. */
 const MAX_PIXELS = 2 ** 26;
 const MAX_MOVING_PIXELS = 2 ** 25;
+const MAX_FRAMES = 10_000;
 
 const THUMBNAIL = { width: 128, height: 128 };
 /** Seconds for which a thumbnail is given where the source cannot tell whether its instance is still the same. */
 const UNVERSIONED_SECONDS = 600;
-const MAX_BULK = 16 * 1024 * 1024;
-
-/** Documents are somebody's text: they run nothing, fetch nothing, and are what we say they are. */
-const DOCUMENT_HEADERS = {
-  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-  'x-content-type-options': 'nosniff',
-};
-/** Browsers refuse to show a sandboxed PDF, whose viewer is a sandbox of its own. */
-const PDF_HEADERS = {
-  'content-security-policy': "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'",
-  'x-content-type-options': 'nosniff',
-};
+/** Bytes of a table or an overlay. */
+const MAX_TABLE = 16 * 1024 * 1024;
 
 export class Pictures {
   private readonly options: PicturesOptions;
@@ -96,13 +83,10 @@ export class Pictures {
       if (frames) throw nothingToSee();
       if (dataset['0040A730']) return report(dataset, accept);
       if (isPdf(dataset)) return pdf(study, instance, dataset, accept);
-      if (dataset['54000100']) {
-        const type = negotiated(accept, ['image/svg+xml', ...STILL]);
-        const svg = await drawnWaveform(study, instance, dataset);
-        if (type !== 'image/svg+xml') return rasterized(svg, type, rendering.viewport);
-        return { headers: { 'content-type': type, ...DOCUMENT_HEADERS }, body: Buffer.from(svg) };
-      }
-      throw nothingToSee();
+      if (!dataset['54000100']) throw nothingToSee();
+      const type = negotiated(accept, [SVG, ...STILL]);
+      const svg = await drawnWaveform(study, instance, dataset);
+      return type === SVG ? drawing(svg) : this.raster(svg, type, rendering.viewport);
     });
   }
 
@@ -141,17 +125,17 @@ export class Pictures {
     const pixels = pixelDescription(dataset);
     if (pixels) {
       const numbers = [frame ?? representativeFrame(dataset, pixels.numberOfFrames)];
-      try {
-        return await this.picture(study, instance, dataset, { pixels, numbers, type, rendering });
-      } catch (error) {
-        const hidden = error instanceof Fault && ['not_found', 'not_acceptable'].includes(error.code);
-        if (!hidden || frame !== undefined) throw error;
-      }
+      const made = this.picture(study, instance, dataset, { pixels, numbers, type, rendering });
+      const picture = await (frame === undefined ? made.catch(withoutPicture) : made);
+      if (picture) return picture;
     } else if (frame !== undefined) throw nothingToSee();
-    const svg = dataset['54000100']
-      ? await drawnWaveform(study, instance, dataset).catch(() => undefined)
-      : undefined;
-    return rasterized(svg ?? modalityIcon(text(dataset, Tag.Modality) ?? ''), type, rendering.viewport);
+    const svg = dataset['54000100'] && (await drawnWaveform(study, instance, dataset).catch(withoutPicture));
+    return this.raster(svg ?? modalityIcon(text(dataset, Tag.Modality) ?? ''), type, rendering.viewport);
+  }
+
+  private async raster(svg: string, type: PictureType, viewport: Rendering['viewport']): Promise<Still> {
+    const body = await this.options.rasterize({ svg, type, viewport });
+    return { headers: { 'content-type': type }, body };
   }
 
   private async picture(
@@ -204,7 +188,7 @@ function partOf(frames: readonly number[] | undefined, what: string): string {
 
 function wantedFrames(
   dataset: DicomJson,
-  { numberOfFrames }: PixelDescription,
+  { rows, columns, numberOfFrames }: PixelDescription,
   frames: readonly number[] | undefined,
   accept: readonly MediaRange[],
 ): { numbers: readonly number[]; type: PictureType } {
@@ -212,14 +196,18 @@ function wantedFrames(
   const type = negotiated(accept, STILL);
   if (frames) return { numbers: frames, type };
   if (numberOfFrames > 1 && MOVING.includes(type)) {
-    refuseTooMany(1, numberOfFrames);
+    refuseTooMany(rows * columns, numberOfFrames);
     return { numbers: Array.from({ length: numberOfFrames }, (_, i) => i + 1), type };
   }
   return { numbers: [representativeFrame(dataset, numberOfFrames)], type };
 }
 
 function refuseTooMany(pixels: number, frames: number): void {
-  if (pixels <= MAX_PIXELS && (frames === 1 || pixels * frames <= MAX_MOVING_PIXELS)) return;
+  if (
+    pixels <= MAX_PIXELS &&
+    (frames === 1 || (frames <= MAX_FRAMES && pixels * frames <= MAX_MOVING_PIXELS))
+  )
+    return;
   const advice =
     frames > 1 ? 'ask for fewer frames, one of them, or a smaller viewport' : 'retrieve its frames';
   throw new Fault('too_large', `The picture is too large to be rendered here: ${advice}.`);
@@ -234,7 +222,7 @@ async function encodedFrames(
   frames: readonly Uint8Array[],
   overlays: boolean,
 ): Promise<EncodedFrame[]> {
-  const read = async (uri: string) => bytesOf(await study.bulkdata(instance, uri), MAX_BULK);
+  const read = (uri: string) => study.bytes(instance, uri, MAX_TABLE);
   const grouped = dataset['52009230'] !== undefined;
   const looks = new Map<number, Promise<DicomJson>>();
   const attributesOf = (frame: number): Promise<DicomJson> => {
@@ -249,68 +237,9 @@ async function encodedFrames(
   return encoded;
 }
 
-function report(dataset: DicomJson, accept: readonly MediaRange[]): Still {
-  const type = negotiated(accept, ['text/html']);
-  const headers = { 'content-type': `${type}; charset=utf-8`, ...DOCUMENT_HEADERS };
-  return { headers, body: Buffer.from(srDocument(dataset)) };
-}
-
-/** Encapsulated PDF Storage, PS3.4 §B.5. */
-function isPdf(dataset: DicomJson): boolean {
-  return text(dataset, Tag.SOPClassUID) === '1.2.840.10008.5.1.4.1.1.104.1';
-}
-
-/** PS3.3 §C.24: the document, without the byte that pads it where its length is told. */
-async function pdf(
-  study: StudyReader,
-  instance: InstanceOfStudy,
-  dataset: DicomJson,
-  accept: readonly MediaRange[],
-): Promise<Payload> {
-  const headers = { 'content-type': negotiated(accept, ['application/pdf']), ...PDF_HEADERS };
-  const { BulkDataURI, InlineBinary } = dataset['00420011'] ?? { vr: 'OB' };
-  const length = number(dataset, '00420015');
-  if (InlineBinary !== undefined) {
-    return { headers, body: Buffer.from(InlineBinary, 'base64').subarray(0, length) };
-  }
-  if (BulkDataURI === undefined) throw nothingToSee();
-  const bulk = await study.bulkdata(instance, BulkDataURI);
-  const padded = length !== undefined && length > 0 && bulk.size !== undefined && length < bulk.size;
-  return { headers, body: bulk.open(padded ? { start: 0, end: length - 1 } : undefined) };
-}
-
-async function drawnWaveform(
-  study: StudyReader,
-  instance: InstanceOfStudy,
-  dataset: DicomJson,
-): Promise<string> {
-  const read = async (uri: string, most: number) => bytesOf(await study.bulkdata(instance, uri), most);
-  return waveformSvg(await firstWaveform(dataset, read), text(dataset, Tag.Modality) ?? 'Waveform');
-}
-
-async function rasterized(
-  svg: string,
-  type: PictureType,
-  viewport: { width: number; height: number } | undefined,
-): Promise<Still> {
-  const image = sharp(Buffer.from(svg), { density: 96, limitInputPixels: MAX_PIXELS }).flatten();
-  const sized = viewport ? image.resize(viewport.width, viewport.height, { fit: 'inside' }) : image;
-  const body = await sized
-    .toFormat(type.slice('image/'.length) as 'jpeg' | 'png' | 'webp' | 'gif')
-    .toBuffer();
-  return { headers: { 'content-type': type }, body };
-}
-
-async function bytesOf(bulk: { size?: number; open(): Readable }, most: number): Promise<Uint8Array> {
-  const tooLarge = () => new Fault('too_large', 'The object is too large to be rendered here; retrieve it.');
-  if (bulk.size !== undefined && bulk.size > most) throw tooLarge();
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of chunksOf(bulk.open())) {
-    chunks.push(chunk);
-    if ((size += chunk.length) > most) throw tooLarge();
-  }
-  return Buffer.concat(chunks);
+/** What has no picture, or one that nothing here decodes, gets the sign; what failed must not, and be kept as that. */
+function withoutPicture(error: unknown): undefined {
+  if (!(error instanceof Fault && ['not_found', 'not_acceptable'].includes(error.code))) throw error;
 }
 
 function nothingToSee(): Fault {
