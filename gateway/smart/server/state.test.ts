@@ -181,7 +181,7 @@ describe('what stands in Redis', () => {
     await state.model('hospital', 'AccessToken').upsert('token-value', payload, 60);
     const written = await everything();
     expect(written).toContain('oauth:');
-    expect(written).not.toMatch(/token-value|grant-value|uid-value|p1|hospital|AccessToken/);
+    expect(written).not.toMatch(/token-value|grant-value|uid-value|Patient\/p1|hospital|AccessToken/);
     const rows = (await shared.client.keys('oauth*')).filter((name) => !name.startsWith('oauth-rows:'));
     expect(rows).toHaveLength(3);
     for (const row of rows) expect(await shared.client.ttl(row)).toBeGreaterThan(60);

@@ -1,0 +1,61 @@
+import { createPublicKey, type JsonWebKey } from 'node:crypto';
+import type { Client } from '../smart/backend-token.ts';
+import { clientCredentials } from '../smart/backend-token.ts';
+import type { ExternalConfig } from '../smart/smart-configuration.ts';
+import { Failing } from './check.ts';
+import type { Probed } from './probe.ts';
+
+/** What identifies our client at an EHR. @throws Failing for a key that cannot sign, or a client without key and secret */
+export async function credentials(
+  client: Client,
+  method: Parameters<typeof clientCredentials>[1],
+  audience: string,
+  now: number,
+) {
+  const missing = method === 'private_key_jwt' ? 'jwkPrivate' : 'client_secret';
+  if (!client[missing])
+    throw new Failing(`authorization.client.${missing} is missing, and ${method} needs it`);
+  return clientCredentials(client, method, audience, now).catch(() => {
+    throw new Failing('authorization.client.jwkPrivate is not a private key that can sign ES384 or RS384');
+  });
+}
+
+/** @throws Failing where the two halves of the client's key are not of one pair */
+export function requirePair({ jwk, jwkPrivate }: Client): void {
+  if (!jwk?.['kty'] || !jwkPrivate) return;
+  const thumb = (key: object) => {
+    try {
+      return createPublicKey({ key: key as JsonWebKey, format: 'jwk' }).export({
+        format: 'der',
+        type: 'spki',
+      });
+    } catch {
+      return undefined;
+    }
+  };
+  const [given, own] = [thumb(jwk), thumb(jwkPrivate)];
+  if (given && own && !given.equals(own)) {
+    throw new Failing('authorization.client.jwk is not the public half of authorization.client.jwkPrivate');
+  }
+}
+
+/** What a token endpoint's refusal means, RFC 6749 §5.2. */
+export function tokenRefusal(
+  { status, json, error }: Probed,
+  method: string,
+  { client, scope }: ExternalConfig,
+): string {
+  const said = `the token endpoint answered ${status}${error ? ` ${error}` : ''}`;
+  if (error === 'invalid_client' || (error === undefined && status === 401)) {
+    return method === 'private_key_jwt'
+      ? `${said}: it does not know client_id ${client!.client_id}, or the public key registered there is not the one in client.jwk`
+      : `${said}: it does not know client_id ${client!.client_id}, or client_secret is not the one registered there`;
+  }
+  if (error === 'invalid_scope')
+    return `${said}: this client may not have the scope ${scope ?? '(none is set)'}`;
+  if (error === 'unauthorized_client' || error === 'unsupported_grant_type') {
+    return `${said}: client_credentials is not allowed for this client`;
+  }
+  if (status === 200) return `${said} without an access_token`;
+  return json ? said : `${said} and no JSON; is it really a token endpoint?`;
+}
