@@ -148,6 +148,25 @@ describeWithSharedData('dicomweb-client with a bearer token', () => {
     expect(Buffer.from(jpegLs[0]!).toString('hex', 0, 4)).toBe('ffd8fff7');
   });
 
+  it('fetches rendered instances and frames, and thumbnails', async () => {
+    const frame = { ...target(xa), frameNumbers: [2] };
+    const mediaTypes = [{ mediaType: 'image/png' }];
+    const queryParams = { window: '40,400,linear', viewport: '256,256' };
+    const pictures: [string, object, signature: string][] = [
+      ['retrieveInstanceRendered', target(own), 'ffd8ff'],
+      ['retrieveInstanceRendered', { ...target(own), mediaTypes, queryParams }, '89504e'],
+      ['retrieveInstanceThumbnail', target(own), 'ffd8ff'],
+      ['retrieveInstanceFramesRendered', { ...frame, mediaTypes }, '89504e'],
+      ['retrieveInstanceFramesThumbnail', { ...frame, mediaTypes }, '89504e'],
+    ];
+    for (const [call, options, signature] of pictures) {
+      const given: ArrayBuffer | ArrayBuffer[] = await client[call]!(options);
+      // Where no media type is named it gives a list of one.
+      const [picture] = [given].flat();
+      expect(Buffer.from(picture!).toString('hex', 0, 3), call).toBe(signature);
+    }
+  });
+
   it('is refused without the token', async () => {
     const stranger = newClient({ url, verbose: false });
     await expect(stranger.searchForStudies!()).rejects.toMatchObject({ status: 401 });

@@ -1,6 +1,6 @@
 /** Every image of the shared data beside what DCMTK makes of it with the same window (DW-8). */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -65,8 +65,6 @@ describeWithSharedData('pictures beside those of DCMTK', () => {
     const request = { target: image.target, frames, query, accept: parseAccept('image/png') };
     const { headers, body } = await pictures.rendered(image.images, request);
     expect(headers['content-type']).toBe('image/png');
-    const kept = process.env['PICTURES'];
-    if (kept) await writeFile(join(kept, `${image.file.replaceAll('/', '_')}.png`), body as Uint8Array);
     return body as Buffer;
   }
 
