@@ -65,7 +65,7 @@ export type OpenImaging = (
 export function imagingSubgraph(deps: ImagingDeps) {
   const { baseUrl, dataDir, log, directory, now, capability } = deps;
   const pixels = new PixelPool();
-  const sources = new Sources(deps);
+  const sources = new Sources({ ...deps, pixels });
   const cache = new StudyCache(deps.shared?.cache);
   const metadata = new MetadataCache();
   const unfinished = new Unfinished();

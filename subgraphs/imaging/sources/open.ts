@@ -5,10 +5,12 @@ import { LRUCache } from 'lru-cache';
 import type { Dispatcher } from 'undici';
 import { Fault } from '../../../schema/fault.ts';
 import type { ImagesConfig, Tenant } from '../../../schema/tenant.ts';
+import type { PixelPool } from '../pixels/pool.ts';
 import type { DimseNode } from './dicom-dimse.ts';
 import { dicomWebSource } from './dicom-web.ts';
 import { openFolder, type FolderOptions } from './folder.ts';
 import type { ImagingSource } from './source.ts';
+import { transcoding } from './transcoding.ts';
 
 export interface SourcesOptions {
   /** DATA_DIR: indexes of folders are kept below it. */
@@ -16,6 +18,8 @@ export interface SourcesOptions {
   /** Seconds since the epoch. */
   now(): number;
   log: FolderOptions['log'];
+  /** Decodes and compresses what sources cannot (DW-15); stays open when they close. */
+  pixels: PixelPool;
   onProgress?: FolderOptions['onProgress'];
   /** Where C-MOVE delivers to us, and how much of it is kept (DW-16). */
   dimse?: { host: string; port: number; maxBytes: number };
@@ -79,7 +83,8 @@ export class Sources {
   private open(key: string, config: ImagesConfig, tenant: Tenant): Promise<ImagingSource> {
     const opened = this.opened.get(key);
     if (opened) return opened;
-    const opening = this.begin(key, config, tenant).catch((cause: unknown) => {
+    const begun = this.begin(key, config, tenant).then((source) => transcoding(source, this.options.pixels));
+    const opening = begun.catch((cause: unknown) => {
       this.opened.delete(key);
       if (cause instanceof Fault) throw cause;
       throw new Fault('bad_gateway', 'The images cannot be opened.', { service: 'imaging', cause });
@@ -89,7 +94,7 @@ export class Sources {
   }
 
   private async begin(key: string, config: ImagesConfig, tenant: Tenant): Promise<ImagingSource> {
-    const { dataDir, now, log, onProgress, dispatcher } = this.options;
+    const { dataDir, now, log, pixels, onProgress, dispatcher } = this.options;
     if (config.type === 'dicom-web') return dicomWebSource(config, now, dispatcher?.(tenant));
     if (config.type === 'dicom-dimse') {
       const { dicomDimseSource } = await import('./dicom-dimse.ts');
@@ -98,7 +103,7 @@ export class Sources {
     const directory = join(dataDir, 'folders');
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const indexFile = join(directory, `${key}.sqlite`);
-    return openFolder({ path: config.path, indexFile, log, ...(onProgress && { onProgress }) });
+    return openFolder({ path: config.path, indexFile, log, pixels, ...(onProgress && { onProgress }) });
   }
 
   /** One for the process: its port and its cache are shared by all tenants. Loaded when there is use for it. */
