@@ -41,7 +41,10 @@ export async function decodeJpegLs(encoded: Uint8Array, pixels: PixelDescription
   checkSize(header, pixels);
   return charls.run('The JPEG-LS frame cannot be decoded.', (codec) => {
     const decoder = new codec.JpegLSDecoder();
-    decoder.getEncodedBuffer(encoded.length).set(encoded);
+    // Of a stream without an end the decoder makes up bits for many seconds: one more end marker stops it.
+    const stream = decoder.getEncodedBuffer(encoded.length + 2);
+    stream.set(encoded);
+    stream.set([0xff, 0xd9], encoded.length);
     decoder.decode();
     const data = copied(decoder.getDecodedBuffer(), header.precision);
     const mode = Number(decoder.getInterleaveMode());
