@@ -67,7 +67,8 @@ function formatted(image: Sharp, { type, quality = DEFAULT_QUALITY, delays }: Fo
   const timing = delays ? { delay: [...delays], loop: 0 } : {};
   switch (type) {
     case 'image/jpeg':
-      return image.jpeg({ quality });
+      // Codes made for the one picture save 3 % of its bytes and take half of the time.
+      return image.jpeg({ quality, optimizeCoding: false });
     case 'image/png':
       // Speed counts for more than the last tenth of the size.
       return image.png({ compressionLevel: 4 });
