@@ -290,6 +290,27 @@ describe('IA-19 a slow archive', () => {
     expect(upstream.asked).toHaveLength(1);
   });
 
+  it('IA-27 a stream that came too late, and is then ended unread, ends nothing else', async () => {
+    let ended = 0;
+    const late = await archive(async (_incoming, response) => {
+      response.once('close', () => ended++);
+      await delay(300);
+      response.writeHead(200, multipart).write(Buffer.concat([Buffer.from(part(2_000_000)), megabyte]));
+    });
+    const get = await gateway(images(late.url, { patience: 0.1 }));
+    const asked = Array.from({ length: 20 }, (_, index) =>
+      get(`/studies/${STUDY}/series/1/instances/${index + 1}`, {
+        accept:
+          index % 2 ? 'application/zip' : 'multipart/related; type="application/dicom"; transfer-syntax=*',
+      }),
+    );
+    expect((await Promise.all(asked)).map(({ statusCode }) => statusCode)).toEqual(Array(20).fill(503));
+    await delay(400);
+    const served = closing.pop()!;
+    await served();
+    await vi.waitFor(() => expect(ended).toBe(20), { timeout: 5000 });
+  });
+
   it('a slow stream is not cut by patience', async () => {
     const upstream = await archive(async (_request, response) => {
       response.writeHead(200, multipart).write(Buffer.concat([Buffer.from(part(2_000_000)), megabyte]));

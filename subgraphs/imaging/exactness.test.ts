@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startOrthanc, type Orthanc } from '../../gateway/test/setup/orthanc.ts';
 import { Tag, text, type DicomJson } from '../../schema/dicom.ts';
-import { smallObjects } from './test/small-objects.ts';
+import { smallObjects } from '../../gateway/test/setup/small-objects.ts';
 import {
   NO_RECORD,
   orthancImages,

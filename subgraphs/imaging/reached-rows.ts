@@ -7,6 +7,9 @@ import { chunked } from './study-rows.ts';
 import type { TenantSource } from './tenant-source.ts';
 import { wildcards } from './wildcards.ts';
 
+/** Accession numbers that a source is asked for at a time: a patient may have hundreds. */
+const ASKED_AT_ONCE = 16;
+
 /** A search before our own restriction is set. */
 export type UnrestrictedQuery = Omit<SourceQuery, 'patientIds'>;
 
@@ -93,14 +96,16 @@ export class ReachedRows {
     includeField: UnrestrictedQuery['includeField'],
   ): Promise<DicomJson[]> {
     const numbers = new Set(reaches.flatMap((reach) => (reach.by === 'accession' ? reach.numbers : [])));
-    const answers = await Promise.all(
-      [...numbers].map(async (number) => {
-        const match = new Map([[Tag.AccessionNumber as string, [number]]]);
-        const rows = await this.source.ask({ level: 'study', match, includeField });
-        // A server that minds no case gives a study for either spelling: it counts where it is spelt so.
-        return rows.filter((row) => shownIdentifier(row, Tag.AccessionNumber) === number);
-      }),
-    );
-    return answers.flat().filter((row) => this.caller.includes(reaches, row));
+    const ask = async (number: string): Promise<DicomJson[]> => {
+      const match = new Map([[Tag.AccessionNumber as string, [number]]]);
+      const rows = await this.source.ask({ level: 'study', match, includeField });
+      // A server that minds no case gives a study for either spelling: it counts where it is spelt so.
+      return rows.filter((row) => shownIdentifier(row, Tag.AccessionNumber) === number);
+    };
+    const found: DicomJson[] = [];
+    for (const some of chunked([...numbers], ASKED_AT_ONCE)) {
+      found.push(...(await Promise.all(some.map(ask))).flat());
+    }
+    return found.filter((row) => this.caller.includes(reaches, row));
   }
 }

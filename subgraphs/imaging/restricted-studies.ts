@@ -25,10 +25,10 @@ export type RestrictedStudiesOptions = CallerReachOptions &
   WithholdingOptions & { metadata: MetadataCache };
 
 /**
- * What a source has of a study that is asked for by its UID: its row, `absent`, somebody else's (`foreign`), or one that
- * the tenant withholds.
+ * What a source has of a study that is asked for by its UID: its row, nothing, somebody else's, one that the caller's
+ * scopes do not cover, or one that the tenant withholds.
  */
-export type Claim = DicomJson | 'absent' | 'foreign' | 'withheld';
+export type Claim = DicomJson | 'absent' | 'foreign' | 'uncovered' | 'withheld';
 
 const ALL: ReadonlyMap<string, readonly string[]> = new Map();
 const LEVELS: Record<Detail, readonly Level[]> = {
@@ -165,7 +165,7 @@ export class RestrictedStudies {
   async retrieve(target: Target, transferSyntax: string): Promise<AsyncIterable<StoredInstance>> {
     await this.readable(target);
     const opened = await this.source.retrieve(['instances', target, transferSyntax], (source, signal) =>
-      primed(source.retrieve(target, transferSyntax, signal)),
+      primed(unattended(source.retrieve(target, transferSyntax, signal))),
     );
     if (!opened) throw noSuchObject();
     return opened;
@@ -176,7 +176,7 @@ export class RestrictedStudies {
     return this.source.retrieve(['relay', target, transferSyntax], async (source, signal) => {
       const boundary = randomBoundary();
       const body = await source.relay?.(target, transferSyntax, boundary, signal);
-      return body && { boundary, body };
+      return body && { boundary, body: body.on('error', () => undefined) };
     });
   }
 
@@ -244,7 +244,7 @@ export class RestrictedStudies {
     const [study] = studies(found);
     if (!study) return 'absent';
     if (!ours(found)) return 'foreign';
-    if (!studies(found).every((row) => coveredBy(row, coverage))) return 'absent';
+    if (!studies(found).every((row) => coveredBy(row, coverage))) return 'uncovered';
     const [shown] = await this.shown([study]);
     return shown ?? 'withheld';
   }
@@ -316,6 +316,14 @@ export class RestrictedStudies {
       ),
     );
     return rows.filter((row) => allowed.includes(text(row, Tag.StudyInstanceUID)));
+  }
+}
+
+/** What nobody comes for is ended unread (IA-27), and that must not end the process; who reads learns of it by reading. */
+async function* unattended(instances: AsyncIterable<StoredInstance>): AsyncGenerator<StoredInstance> {
+  for await (const instance of instances) {
+    instance.stream.on('error', () => undefined);
+    yield instance;
   }
 }
 

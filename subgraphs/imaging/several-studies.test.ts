@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../gateway/test/setup/free-port.ts';
 import { startOrthanc, type Orthanc } from '../../gateway/test/setup/orthanc.ts';
 import { Tag, text, type DicomJson } from '../../schema/dicom.ts';
-import { smallObjects } from './test/small-objects.ts';
+import { smallObjects } from '../../gateway/test/setup/small-objects.ts';
 import {
   orthancImages,
   patient,
@@ -89,6 +89,7 @@ describe('DW-18 a folder and an Orthanc as one', () => {
       ],
       {
         own: testAccess([patient('own', MRN)]),
+        reports: testAccess([patient('own', MRN)], 'patient/ImagingStudy.rs?modality=SR'),
         other: testAccess([patient('other', 'OTHER')]),
         system: testAccess('all', 'system/ImagingStudy.rs'),
       },
@@ -197,6 +198,14 @@ describe('DW-18 a folder and an Orthanc as one', () => {
       expect(first![0]).toBe(404);
       for (const other of others) expect(other).toEqual(first);
     }
+  });
+
+  it('SM-5 a granular scope is of what each source has, and of one caller', async () => {
+    served.subgraph.invalidate();
+    const instances = async (token: string) =>
+      (await get(`/dicomweb/studies/${MOST_IN_FOLDER}/metadata`, 'both', token)).json<DicomJson[]>().length;
+    expect([await instances('reports'), await instances('own')]).toEqual([1, 3]);
+    expect((await get(`/dicomweb/studies/${FOLDER_ONLY}`, 'both', 'reports')).statusCode).toBe(404);
   });
 
   it('IA-31 what one source makes withheld is withheld from all', async () => {

@@ -158,8 +158,9 @@ export class SeveralStudies implements Imaging {
     if (having.length === 0 || mixed || says('withheld')) {
       throw claims.find(({ fault }) => fault)?.fault ?? noSuchObject();
     }
+    // What one caller's scopes leave out is no less there for another.
     for (const { source, answer } of claims) {
-      if (typeof answer !== 'object') elsewhere.set(placeOf(source), true);
+      if (answer === 'absent' || answer === undefined) elsewhere.set(placeOf(source), true);
     }
     return having.reduce((most, one) => (one.size > most.size ? one : most)).source;
   }

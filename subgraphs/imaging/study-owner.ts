@@ -1,5 +1,5 @@
 import { Tag, text } from '../../schema/dicom.ts';
-import { unpadded } from './ownership.ts';
+import { shownIdentifier } from './ownership.ts';
 import { OWNER_TTL } from './study-cache.ts';
 import type { TenantSource } from './tenant-source.ts';
 
@@ -18,7 +18,7 @@ export async function studyOwner(
   const owners = answers
     .flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
     .filter((row) => text(row, Tag.StudyInstanceUID) === studyUid)
-    .map((row) => unpadded(text(row, Tag.PatientID)));
+    .map((row) => shownIdentifier(row, Tag.PatientID));
   const [owner] = owners;
   const failed = answers.find((answer) => answer.status === 'rejected');
   // One that does not answer may be the one that has it.

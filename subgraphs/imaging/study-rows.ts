@@ -26,7 +26,7 @@ function startOf(study: DicomJson): string {
 /** UIDs that one query of an archive takes: an address has its limits. */
 const MOST_UIDS = 50;
 
-export function chunked(uids: readonly string[]): string[][] {
-  const count = Math.ceil(uids.length / MOST_UIDS);
-  return Array.from({ length: count }, (_, index) => uids.slice(index * MOST_UIDS, (index + 1) * MOST_UIDS));
+export function chunked<T>(values: readonly T[], size = MOST_UIDS): T[][] {
+  const count = Math.ceil(values.length / size);
+  return Array.from({ length: count }, (_, index) => values.slice(index * size, (index + 1) * size));
 }

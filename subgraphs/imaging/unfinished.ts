@@ -49,6 +49,7 @@ export class Unfinished {
   }
 
   close(): void {
+    for (const { end } of this.kept.values()) end.abort();
     this.kept.clear();
   }
 

@@ -1,4 +1,4 @@
-import { EXPLICIT_LITTLE_ENDIAN, writeDicomFile } from '../../../gateway/demo/dicom-file.ts';
+import { EXPLICIT_LITTLE_ENDIAN, writeDicomFile } from '../../demo/dicom-file.ts';
 
 /** What tests choose of a study's objects; everything else is the same in all. */
 export interface SmallStudy {

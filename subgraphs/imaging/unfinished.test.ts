@@ -1,0 +1,58 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { Unfinished } from './unfinished.ts';
+
+/** Work that takes a while, and counts how often it was begun and ended. */
+function slow(milliseconds: number, fails = false) {
+  const counts = { begun: 0, ended: 0 };
+  const work = async (signal: AbortSignal) => {
+    const own = ++counts.begun;
+    signal.addEventListener('abort', () => counts.ended++);
+    await delay(milliseconds);
+    if (fails) throw new Error('failed');
+    return own;
+  };
+  return { counts, work };
+}
+
+const LATE = { code: 'unavailable', details: { retryAfter: 1 } };
+
+describe('IA-27 a retrieval that outlasts patience', () => {
+  it('goes on, is given to the next identical request, and to one only', async () => {
+    const unfinished = new Unfinished();
+    const { counts, work } = slow(60);
+    await expect(unfinished.patiently('a', work, 0.02)).rejects.toMatchObject(LATE);
+    await expect(unfinished.patiently('a', work, 0.02)).rejects.toMatchObject(LATE);
+    const other = unfinished.patiently('b', work, 1);
+    expect(await unfinished.patiently('a', work, 1)).toBe(1);
+    expect(counts.begun).toBe(2);
+    await other;
+    await expect(unfinished.patiently('a', work, 0.02)).rejects.toMatchObject(LATE);
+    expect(counts).toEqual({ begun: 3, ended: 0 });
+    unfinished.close();
+    expect(counts.ended).toBe(1);
+  });
+
+  it('that fails meanwhile is begun anew', async () => {
+    const unfinished = new Unfinished();
+    const { counts, work } = slow(30, true);
+    await expect(unfinished.patiently('a', work, 0.01)).rejects.toMatchObject(LATE);
+    await delay(60);
+    await expect(unfinished.patiently('a', work, 1)).rejects.toThrow('failed');
+    expect(counts.begun).toBe(2);
+  });
+
+  it('ends with the request that waits for it, not with one that has been told to come again', async () => {
+    const unfinished = new Unfinished();
+    const { counts, work } = slow(50);
+    const first = new AbortController();
+    await expect(unfinished.patiently('a', work, 0.01, first.signal)).rejects.toMatchObject(LATE);
+    first.abort();
+    expect(counts.ended).toBe(0);
+    const second = new AbortController();
+    const waiting = unfinished.patiently('a', work, 1, second.signal);
+    second.abort();
+    expect(counts).toEqual({ begun: 1, ended: 1 });
+    await waiting;
+  });
+});
