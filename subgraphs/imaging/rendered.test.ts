@@ -13,6 +13,7 @@ import {
   sharedDicomFiles,
 } from '../../gateway/test/setup/shared-data.ts';
 import type { Operation } from '../../schema/audit.ts';
+import { Fault } from '../../schema/fault.ts';
 import { parseAccept } from './accept.ts';
 import { Pictures } from './render/pictures.ts';
 import { rasterize } from './render/encode.ts';
@@ -305,6 +306,28 @@ describeWithSharedData('rendered resources and thumbnails', () => {
     } finally {
       await changing.close();
     }
+  });
+
+  test('DW-9 what failed is not kept as a sign: the next request gets the picture', async () => {
+    const thumbnails = new ThumbnailCache({ directory: join(directory, 'failing') });
+    let failing = true;
+    const pictures = new Pictures({
+      render: (task) =>
+        failing ? Promise.reject(new Fault('unavailable', 'Too many images.')) : renderPicture(task),
+      ...{ rasterize, thumbnails, now: () => 0 },
+    });
+    const { studyUid, seriesUid, sopInstanceUid } = find('xa-cine');
+    const target = { studyUid: studyUid!, seriesUid: seriesUid!, instanceUid: sopInstanceUid };
+    const images = { type: 'folder', path: join(directory, 'images'), lookup: 'all-studies-on-server' };
+    const core = served.subgraph.open(
+      testTenant(images, 'folder'),
+      testAccess('all', 'system/ImagingStudy.rs'),
+    );
+    const request = { target, query: new URLSearchParams(), accept: parseAccept('image/png') };
+    await expect(pictures.thumbnail(core, request)).rejects.toThrow('Too many');
+    failing = false;
+    const { body } = await pictures.thumbnail(core, request);
+    expect((await sharp(body as Uint8Array).metadata()).channels).toBe(1);
   });
 
   test('IA-30 rendering leaves one record, as a retrieval, with its part; a refusal too', async () => {

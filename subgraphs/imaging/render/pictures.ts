@@ -18,7 +18,6 @@ import { representative } from './representative.ts';
 import type { ThumbnailCache } from './thumbnail-cache.ts';
 import { frameDelays, representativeFrame } from './timing.ts';
 
-/** Rendered resources and thumbnails, PS3.18 §10.4.1.1.3 and §10.4.1.1.5 (DW-8, DW-9): what is answered, apart from HTTP. */
 export interface PicturesOptions {
   /** Decodes, makes visible and encodes, off the event loop. */
   render(task: PictureTask): Promise<Uint8Array>;
@@ -55,6 +54,7 @@ const UNVERSIONED_SECONDS = 600;
 /** Bytes of a table or an overlay. */
 const MAX_TABLE = 16 * 1024 * 1024;
 
+/** Rendered resources and thumbnails, PS3.18 §10.4.1.1.3 and §10.4.1.1.5 (DW-8, DW-9): what is answered, apart from HTTP. */
 export class Pictures {
   private readonly options: PicturesOptions;
 
