@@ -47,6 +47,8 @@ const MOVING: readonly PictureType[] = ['image/gif', 'image/webp'];
 const MAX_PIXELS = 2 ** 26;
 const MAX_MOVING_PIXELS = 2 ** 25;
 const MAX_FRAMES = 10_000;
+/** Of WebP, whose sides are the shortest. */
+const MAX_SIDE = 16_383;
 
 const THUMBNAIL = { width: 128, height: 128 };
 /** Seconds for which a thumbnail is given where the source cannot tell whether its instance is still the same. */
@@ -150,6 +152,7 @@ export class Pictures {
     const part = region ? { width: Math.abs(region.width), height: Math.abs(region.height) } : image;
     const size = shownSize(part, pixelAspect(frameAttributes(dataset, numbers[0]!)), viewport);
     refuseTooMany(Math.max(image.width * image.height, size.width * size.height), numbers.length);
+    if (Math.max(size.width, size.height) > MAX_SIDE) throw tooLarge('give a viewport');
     const read = await study.frames(instance, numbers);
     if (!canDecode(read.transferSyntax)) {
       throw new Fault(
@@ -210,7 +213,11 @@ function refuseTooMany(pixels: number, frames: number): void {
     return;
   const advice =
     frames > 1 ? 'ask for fewer frames, one of them, or a smaller viewport' : 'retrieve its frames';
-  throw new Fault('too_large', `The picture is too large to be rendered here: ${advice}.`);
+  throw tooLarge(advice);
+}
+
+function tooLarge(advice: string): Fault {
+  return new Fault('too_large', `The picture is too large to be rendered here: ${advice}.`);
 }
 
 /** Frames with what says how they look; where all say the same, that is read once. */
