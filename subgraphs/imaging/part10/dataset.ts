@@ -52,6 +52,8 @@ const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).toUpperCa
 /** Real objects nest a few levels and hold some hundred thousand elements; more is an attack or rubbish. */
 const MAX_DEPTH = 64;
 const MAX_ELEMENTS = 2_000_000;
+/** A slide has one for each of its tiles. */
+const MAX_FRAGMENTS = 2_000_000;
 
 /** Whether two letters name a value representation of PS3.5 §6.2. */
 export function isVr(vr: string): boolean {
@@ -111,6 +113,8 @@ export function readFragments(
     if (tag === 'FFFEE0DD') return { fragments, end: position };
     if (tag !== 'FFFEE000' || length > end - position)
       throw new DamagedFile('A fragment of pixel data is damaged.');
+    if (fragments.length === MAX_FRAGMENTS)
+      throw new DamagedFile('There are too many fragments of pixel data.');
     fragments.push({ offset: position, length });
     position += length;
   }

@@ -51,6 +51,15 @@ test.each<[name: string, count: number, data: number[], entries: number[]]>([
   expect([...(table?.entries ?? [])]).toEqual(entries);
 });
 
+test('DW-8 segmented tables: repetitions without end, and more entries than there can be', () => {
+  const started = performance.now();
+  const repeating = inline(Uint16Array.from({ length: 400_000 }, (_, i) => [2, 0xffff, 0, 0][i % 4]!));
+  expect(lookupTable(us(0, 0, 16), repeating, false, true)).toBeUndefined();
+  const growing = inline(Uint16Array.from({ length: 6000 }, (_, i) => [1, 0xffff, 5][i % 3]!));
+  expect(lookupTable(us(5e7, 0, 16), growing, false, true)).toBeUndefined();
+  expect(performance.now() - started).toBeLessThan(1000);
+});
+
 test('DW-8 segmented tables of eight bits: offsets are four bytes', () => {
   const data = bytes(0, 2, 1, 2, 2, 1, 0, 0, 0, 0);
   expect([...lookupTable(us(4, 0, 8), data, false, true)!.entries]).toEqual([1, 2, 1, 2]);

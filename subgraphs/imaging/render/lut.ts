@@ -27,6 +27,7 @@ export function lookupTable(
   if (length === undefined || first === undefined || bits === undefined || !data) return undefined;
   // Zero stands for 65,536, and is negative where a writer took the VR of the pixels (PS3.3 §C.11.1.1.1).
   const count = length > 0 ? length : length + TWO_16;
+  if (!(count <= TWO_16)) return undefined;
   const entries = segmented ? expand(values(data, bits), bits, count) : entriesOf(data, bits, count);
   if (entries.length === 0) return undefined;
   const start = signed && first >= TWO_16 / 2 ? first - TWO_16 : first;
@@ -68,13 +69,16 @@ function words(bytes: Uint8Array): Uint16Array {
 
 /**
  * Segmented palettes, PS3.3 §C.7.9.2: discrete segments (0), linear ones (1) from the entry before, and indirect
- * ones (2), which repeat segments at a byte offset. What is nonsense ends the table.
+ * ones (2), which repeat segments at a byte offset. What is nonsense ends the table, and so do more segments than a
+ * table has entries: few bytes can ask for repetitions without end.
  */
 function expand(data: Uint8Array | Uint16Array, bits: number, count: number): Uint16Array {
   const table: number[] = [];
+  let left = 2 * TWO_16;
   const run = (start: number, segments: number, within: boolean): void => {
     let at = start;
     for (let done = 0; done < segments && at + 1 < data.length && table.length < count; done++) {
+      if (--left < 0) return;
       const [opcode, length] = [data[at]!, data[at + 1]!];
       at += 2;
       if (opcode === 0) {

@@ -84,6 +84,7 @@ test.each<[name: string, instance: DicomJson, delays: number[]]>([
   ['a recommended rate', { '00082144': of(25) }, [40, 40, 40]],
   ['a cine rate', { '00180040': of(50) }, [20, 20, 20]],
   ['faster than browsers go', { '00181063': of(1) }, [20, 20, 20]],
+  ['longer than formats can tell', { '00181063': of(1e7) }, [65_535, 65_535, 65_535]],
   ['nonsense', { '00181063': of(-5) }, [100, 100, 100]],
   ['nothing', {}, [100, 100, 100]],
 ])('DW-8 three frames move by %s', (_, instance, delays) => {

@@ -2,6 +2,8 @@ import { number, text, type DicomJson } from '../../../schema/dicom.ts';
 
 /** Browsers slow down what claims to be faster. */
 const SHORTEST = 20;
+/** No format tells of a longer one. */
+const LONGEST = 65_535;
 const DEFAULT = 100;
 
 /** Milliseconds for which each frame is seen, PS3.3 §C.7.6.5: frame times, or the rates that are recommended. */
@@ -12,7 +14,8 @@ export function frameDelays(instance: DicomJson, frames: number): number[] {
   // Each entry of the vector is the time since the frame before it.
   return Array.from({ length: frames }, (_, i) => {
     const delay = vector.length === frames ? vector[(i + 1) % frames] || vector.at(-1)! : single;
-    return Math.max(SHORTEST, Math.round(Number.isFinite(delay) && delay > 0 ? delay : DEFAULT));
+    const meant = Number.isFinite(delay) && delay > 0 ? delay : DEFAULT;
+    return Math.min(Math.max(SHORTEST, Math.round(meant)), LONGEST);
   });
 }
 
