@@ -1,6 +1,5 @@
-import { errors } from 'oidc-provider';
 import type { Sealer } from '../../shared/sealed.ts';
-import type { State } from './state.ts';
+import { isUsed, type State } from './state.ts';
 
 /** Rows of one tenant and model that a copy of the state opens for nobody: ids are hashed, and values sealed. */
 export interface SealedRows<T> {
@@ -41,8 +40,8 @@ export function sealedRows<T>(
       if (value === undefined) return undefined;
       const won = await rows.consume(id).then(
         () => true,
-        (error: unknown) => {
-          if (error instanceof errors.InvalidGrant) return false;
+        async (error: unknown) => {
+          if (await isUsed(error)) return false;
           throw error;
         },
       );

@@ -140,6 +140,12 @@ export async function used(): Promise<Error> {
   return new errors.InvalidGrant('already used');
 }
 
+/** Whether a row was not to be had because another has taken it. */
+export async function isUsed(error: unknown): Promise<boolean> {
+  const { errors } = await import('oidc-provider');
+  return error instanceof errors.InvalidGrant;
+}
+
 export async function taken(): Promise<Error> {
   const { errors } = await import('oidc-provider');
   return new errors.InvalidClientAuth('client assertion tokens must only be used once');
