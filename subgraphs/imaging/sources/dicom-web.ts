@@ -11,6 +11,7 @@ import { bulkDataCandidates } from './dicom-web/bulk-data-uri.ts';
 import { asFault, DicomWebClient, nonsense, pathOf, type Answer } from './dicom-web/client.ts';
 import { ownMetadata } from './dicom-web/metadata.ts';
 import { gathered, mediaTypeOf, partsOf, within } from './dicom-web/parts.ts';
+import { readRows } from './dicom-web/rows.ts';
 import { searchServer } from './dicom-web/search.ts';
 import { peekFileMeta } from './file-meta.ts';
 import { bulkDataOfInstance, framesOfInstance } from './spooled-instance.ts';
@@ -34,16 +35,12 @@ export function dicomWebSource(
   async function json(path: string, signal: AbortSignal | undefined): Promise<DicomJson[]> {
     const { status, body } = await client.get(path, { accept: DICOM_JSON, signal });
     try {
-      const json = await body.text();
-      if (status === 204) return [];
-      const rows: unknown = JSON.parse(json);
-      if (Array.isArray(rows)) return rows as DicomJson[];
+      return status === 204 ? [] : await readRows(body);
     } catch (error) {
-      if (!(error instanceof SyntaxError)) throw asFault(error);
+      throw asFault(error);
     } finally {
       body.destroy();
     }
-    throw nonsense();
   }
 
   const stored = (target: Target, transferSyntax: string, signal: AbortSignal | undefined) =>
