@@ -144,7 +144,6 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
         await tenant.register(clinical.routes);
         await tenant.register(imaging.routes);
         await tenant.register(wadoLinkRoutes({ baseUrl, capabilities, openStudies: imaging.open }));
-        tenant.all('/wado-uri', later('WADO-URI'));
         if (deps.oauth) await tenant.register(deps.oauth);
         else
           tenant.all('/oauth/*', { config: { open: true } }, later('The authorization server of a tenant'));

@@ -93,8 +93,12 @@ function askedFor({
   params,
   query,
 }: FastifyRequest): Omit<Operation, 'outcome'> {
-  const { type, id, studyUid } = params as { type?: string; id?: string; studyUid?: string };
+  const asked = (query ?? {}) as Record<string, unknown>;
+  const { type, id, ...path } = params as { type?: string; id?: string; studyUid?: string };
+  const isUri = route.endsWith('/wado-uri');
+  const studyUid = isUri ? String(asked['studyUID']) : path.studyUid;
   const study = /^[0-9.]{1,64}$/.test(studyUid ?? '') ? { study: studyUid! } : {};
+  if (isUri) return { action: 'retrieve', type: 'ImagingStudy', ...study };
   if (/\/(dicomweb|wado\/:capability)/.test(route)) {
     const retrieves = /\/studies\/:studyUid(?!\/(series|series\/:seriesUid\/instances|instances)$)/.test(
       route,
@@ -114,8 +118,7 @@ function askedFor({
       ...target,
     };
   }
-  const asked = query as Record<string, unknown> | undefined;
-  const [, patient] = /^(?:Patient\/)?([A-Za-z0-9\-.]{1,64})$/.exec(String(asked?.['patient'] ?? '')) ?? [];
+  const [, patient] = /^(?:Patient\/)?([A-Za-z0-9\-.]{1,64})$/.exec(String(asked['patient'] ?? '')) ?? [];
   return { action: 'search', type: resource, ...(patient && { patient }) };
 }
 

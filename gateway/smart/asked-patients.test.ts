@@ -156,6 +156,8 @@ test.each<[string, unknown, string[]]>([
 test.each<[string, unknown, string[]]>([
   ['/t/dicomweb/studies/1.2.3/series/4.5/metadata', undefined, ['1.2.3']],
   ['/t/dicomweb/studies?StudyInstanceUID=1.2.3', undefined, []],
+  ['/t/wado-uri?requestType=WADO&studyUID=1.2.3&seriesUID=4.5', undefined, ['1.2.3']],
+  ['/t/wado-uri?requestType=WADO', undefined, []],
   ['/t/fhir/ImagingStudy/1.2.3', undefined, ['1.2.3']],
   ['/t/fhir/Endpoint/1.2.3', undefined, ['1.2.3']],
   ['/t/fhir/Endpoint/dicomweb', undefined, []],

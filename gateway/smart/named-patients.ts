@@ -36,21 +36,22 @@ export function namedPatients(url: string, body: unknown): string[] {
 }
 
 /**
- * Studies that a request retrieves or reads by UID: `studies/{uid}` in the path or of a link that is asked for,
- * `/fhir/ImagingStudy/{uid}`, the Endpoint of a study, `ImagingStudy(id:)` in a GraphQL document or its variables.
+ * Studies that a request retrieves or reads by UID: `studies/{uid}` in the path or of a link that is asked for, the
+ * `studyUID` of WADO-URI, `/fhir/ImagingStudy/{uid}`, the Endpoint of a study, `ImagingStudy(id:)` in a GraphQL document
+ * or its variables.
  * Candidates only, as patients are.
  */
 export function namedStudies(url: string, body: unknown): string[] {
-  const [path = ''] = url.split('?');
+  const [path = '', query] = url.split('?');
+  const parameters = new URLSearchParams(query);
   const { path: linked } = (typeof body === 'object' && body !== null ? body : {}) as { path?: unknown };
   const named = [
     /\/dicomweb\/studies\/([^/]+)/.exec(path)?.[1],
+    path.endsWith('/wado-uri') ? (parameters.get('studyUID') ?? undefined) : undefined,
     /\/fhir\/(?:ImagingStudy|Endpoint)\/([^/]+)$/.exec(path)?.[1],
     typeof linked === 'string' ? /^studies\/([^/?]+)/.exec(linked)?.[1] : undefined,
     ...graphqlValues(body),
-    ...(/\/\$?graphql$/.test(path)
-      ? graphqlValues(Object.fromEntries(new URLSearchParams(url.split('?')[1])))
-      : []),
+    ...(/\/\$?graphql$/.test(path) ? graphqlValues(Object.fromEntries(parameters)) : []),
   ];
   return [...new Set(named)]
     .filter((uid): uid is string => uid !== undefined && UID.test(uid) && uid.includes('.'))

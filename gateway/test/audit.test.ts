@@ -131,6 +131,12 @@ describe('IA-30 face × request → records', () => {
       ['retrieve ImagingStudy own study - allowed'],
     ],
     [
+      'WADO-URI, refused before a core is asked',
+      () => get('/smart/wado-uri?requestType=WADO&studyUID={study}'),
+      400,
+      ['retrieve ImagingStudy - study - denied invalid_request'],
+    ],
+    [
       'WADO-RS metadata',
       () => get('/smart/dicomweb/studies/{study}/metadata'),
       200,

@@ -162,7 +162,6 @@ describe('where there is nothing', () => {
     ['/independent/fhir/.well-known/smart-configuration', 501, 'not'],
     ['/independent/fhir/metadata', 200, 'CapabilityStatement'],
     ['/open/oauth/token', 501, 'not_implemented'],
-    ['/open/wado-uri?requestType=WADO', 501, 'not_implemented'],
     ['/%zz/graphql', 400, ''],
     [long(5000), 404, 'errors'],
     [long(20_000), 414, 'uri_too_long'],

@@ -29,6 +29,7 @@ import { TenantSource } from './tenant-source.ts';
 import { Unfinished } from './unfinished.ts';
 import { DECISION_SECONDS, type Decisions } from './withhold.ts';
 import type { SealStudy } from './wado-base.ts';
+import { wadoUriRoutes } from './wado-uri.ts';
 
 /** What the subgraph is given: it reads no environment and knows no clock of its own. */
 export interface ImagingDeps {
@@ -102,6 +103,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
     async routes(app: FastifyInstance): Promise<void> {
       for (const under of ['/dicomweb', '/wado/:capability'] as const)
         await app.register(dicomwebRoutes({ baseUrl, under, open, pictures }));
+      await app.register(wadoUriRoutes({ baseUrl, open, pictures }));
       await app.register(imagingFhirRoutes({ baseUrl, capability, seen, now, open }));
     },
     /** The PatientID that a study states: for the door alone. */

@@ -136,11 +136,15 @@ export function auditedStudies(core: Imaging, record: RecordOperation): Imaging 
     encodedMetadata: (target) => retrieved(target, 'metadata', () => core.encodedMetadata(target)),
     retrieve: (target, syntax) => retrieved(target, '', () => core.retrieve(target, syntax)),
     relay: (target, syntax) => retrieved(target, '', () => core.relay(target, syntax)),
-    frames: (target, numbers) =>
-      retrieved(target, `frames/${numbers.slice(0, 100).join(',')}`, () => core.frames(target, numbers)),
+    frames: (target, numbers) => retrieved(target, framesPart(numbers), () => core.frames(target, numbers)),
     bulkdata: (target, path) => retrieved(target, 'bulkdata', () => core.bulkdata(target, path)),
     reading: (target, part, work) => retrieved(target, part, () => core.reading(target, part, work)),
   };
+}
+
+/** How a record names frames. */
+export function framesPart(numbers: readonly number[]): string {
+  return `frames/${numbers.slice(0, 100).join(',')}`;
 }
 
 function studyOf(studyUid: string | undefined): { study?: string } {

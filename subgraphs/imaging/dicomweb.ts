@@ -1,13 +1,22 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { UID, type DicomJson } from '../../schema/dicom.ts';
-import { Fault, faultHeaders, faultJson, toFault } from '../../schema/fault.ts';
-import { logFault } from '../../schema/log-fault.ts';
-import { resourceMetadataUrl, tenantBase } from '../../schema/request.ts';
+import { Fault } from '../../schema/fault.ts';
+import { tenantBase } from '../../schema/request.ts';
 import { negotiateJson, parseAccept, type MediaRange } from './accept.ts';
 import type { OpenImaging } from './app.ts';
+import { framesPart } from './audited-studies.ts';
 import { acceptedCoding, CODINGS, compressed, type Coding } from './coding.ts';
 import { withRetrieveUrl } from './dicomweb-urls.ts';
+import {
+  prepareFace,
+  privately,
+  queryOf,
+  readsOnly,
+  requireUtf8,
+  sendPayload,
+  whileListening,
+} from './face.ts';
 import { noSuchResource } from './not-found.ts';
 import { parseQido } from './qido.ts';
 import type { Pictures } from './render/pictures.ts';
@@ -38,27 +47,12 @@ const SEARCHES: readonly (readonly [path: string, level: Level])[] = [
   [`${SERIES}/instances`, 'instance'],
 ];
 
-const READS = 'GET, HEAD, OPTIONS';
 const PICTURES = ['rendered', 'thumbnail'] as const;
 
 /** The DICOMweb face (Studies Service, PS3.18 §10): routes below a tenant. */
 export function dicomwebRoutes({ baseUrl, under, open, pictures }: DicomwebOptions) {
   return async function routes(app: FastifyInstance): Promise<void> {
-    app.setErrorHandler((error, request, reply) => {
-      const fault = toFault(error);
-      // A client that has left is no failure of ours.
-      if (!reply.raw.destroyed) logFault(request.log, fault, {}, 'dicomweb');
-      const base = tenantBase(baseUrl, request.tenant);
-      return reply
-        .code(fault.status)
-        .headers(faultHeaders(fault, base, resourceMetadataUrl(base)))
-        .header('cache-control', 'no-store')
-        .type('application/json; charset=utf-8')
-        .send(JSON.stringify(faultJson(fault)));
-    });
-    // Nothing that is sent to us is read (DW-20): a refusal needs no parser.
-    app.removeAllContentTypeParsers();
-    app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+    prepareFace(app, baseUrl, 'dicomweb');
 
     const read = (path: string, handler: (call: Call) => Promise<unknown>) =>
       app.route({
@@ -88,15 +82,7 @@ export function dicomwebRoutes({ baseUrl, under, open, pictures }: DicomwebOptio
         exposeHeadRoute: false,
         handler: () => Promise.reject(noSuchResource()),
       });
-      app.options(url, (_request, reply) => reply.code(204).header('allow', READS).send());
-      app.route({
-        method: ['POST', 'PUT', 'PATCH', 'DELETE'],
-        url,
-        handler: () =>
-          Promise.reject(
-            new Fault('method_not_allowed', 'Images are read here, not stored or changed.', { allow: READS }),
-          ),
-      });
+      readsOnly(app, url);
     }
   };
 }
@@ -107,6 +93,7 @@ class Call {
   private readonly reply: FastifyReply;
   private readonly imaging: Imaging;
   private readonly base: string;
+  private readonly query: URLSearchParams;
 
   constructor(request: FastifyRequest, reply: FastifyReply, baseUrl: string, open: DicomwebOptions['open']) {
     this.request = request;
@@ -114,17 +101,16 @@ class Call {
     const { capability } = request.params as { capability?: string };
     const face = capability === undefined ? 'dicomweb' : `wado/${capability}`;
     this.base = `${tenantBase(baseUrl, request.tenant)}/${face}`;
-    // When the client leaves, what was begun for it ends (DW-15).
-    const gone = new AbortController();
-    reply.raw.once('close', () => gone.abort());
-    this.imaging = open(request.tenant, request.access, gone.signal, request.audit);
+    this.query = queryOf(request);
+    requireUtf8(this.query);
+    this.imaging = open(request.tenant, request.access, whileListening(reply), request.audit);
   }
 
   async search(level: Level): Promise<unknown> {
     const type = negotiateJson(this.accept());
     const { studyUid, seriesUid } = this.partialTarget();
     const scope = { level, ...(studyUid && { studyUid }), ...(seriesUid && { seriesUid }) };
-    const { query, ignored } = parseQido(scope, this.parameters());
+    const { query, ignored } = parseQido(scope, this.query);
     if (ignored.length > 0 && this.request.tenant.images.some(({ strictQuery }) => strictQuery)) {
       throw new Fault('unsupported_parameter', `Not supported here: ${names(ignored)}.`);
     }
@@ -152,7 +138,7 @@ class Call {
     if (!type) throw notJson();
     const metadata = await this.imaging.encodedMetadata(target);
     const tags = metadataTags(metadata.tag, this.base);
-    this.privately();
+    privately(this.reply);
     this.reply.type(type);
     const known = tags.find(({ tag }) => this.knows(tag));
     if (known) return this.reply.header('etag', known.tag).code(304).send();
@@ -162,13 +148,39 @@ class Call {
   }
 
   async objects(): Promise<unknown> {
-    return this.send(await retrieveObjects(this.imaging, this.target(), this.accept()));
+    const target = this.target();
+    const given = () => retrieveObjects(this.imaging, target, this.accept());
+    return isInstance(target) ? this.unlessKnown(target, '', given) : this.send(await given());
   }
 
   async frames(): Promise<unknown> {
-    const { frames = '' } = this.request.params as { frames?: string };
     const target = this.target() as InstanceTarget;
-    return this.send(await retrieveFrames(this.imaging, target, frameList(frames), this.accept()));
+    const { frames = '' } = this.request.params as { frames?: string };
+    const numbers = frameList(frames);
+    return this.unlessKnown(target, framesPart(numbers), () =>
+      retrieveFrames(this.imaging, target, numbers, this.accept()),
+    );
+  }
+
+  /**
+   * An instance or its frames; 304 where the caller has them, which is known without opening anything: what is answered
+   * depends on the bytes of the instance and on what is accepted. The tag is weak, for boundaries are random.
+   */
+  private async unlessKnown(
+    target: InstanceTarget,
+    part: string,
+    given: () => Promise<Payload>,
+  ): Promise<unknown> {
+    // This is a retrieval of the same part to the core: the checks and the record come before the tag.
+    const { source, stamp } = await this.imaging.reading(target, part, (core) => core.version(target));
+    if (stamp === undefined) return this.send(await given());
+    const tag = entityTag(Buffer.from(JSON.stringify([source, stamp, target, part, this.accept()])));
+    const known = this.knows(tag);
+    const payload = known ? undefined : await given();
+    this.reply.header('etag', `W/${tag}`);
+    if (payload) return this.send(payload);
+    privately(this.reply);
+    return this.reply.code(304).send();
   }
 
   async bulkData(): Promise<unknown> {
@@ -185,7 +197,7 @@ class Call {
     const request = {
       target: this.target(),
       frames: frames === undefined ? undefined : frameList(frames),
-      query: this.parameters(),
+      query: this.query,
       accept: this.accept(),
     };
     const payload = await pictures[kind](this.imaging, request);
@@ -193,7 +205,7 @@ class Call {
     const tag = entityTag(payload.body);
     this.reply.header('etag', tag);
     if (!this.knows(tag)) return this.send(payload);
-    this.privately();
+    privately(this.reply);
     return this.reply.code(304).send();
   }
 
@@ -216,40 +228,19 @@ class Call {
     };
   }
 
-  private parameters(): URLSearchParams {
-    const { url } = this.request.raw;
-    const question = url?.indexOf('?') ?? -1;
-    return new URLSearchParams(question < 0 ? '' : url!.slice(question + 1));
-  }
-
   private accept(): MediaRange[] {
-    return parseAccept(this.request.headers.accept, this.parameters().getAll('accept'));
+    return parseAccept(this.request.headers.accept, this.query.getAll('accept'));
   }
 
-  /** Authorised data are nobody else's to keep (DW-14). */
-  private privately(): void {
-    const vary = String(this.reply.getHeader('vary') ?? '');
-    this.reply.header('cache-control', 'private, no-cache');
-    this.reply.header(
-      'vary',
-      [vary, 'Authorization', 'Accept', 'Accept-Encoding'].filter(Boolean).join(', '),
-    );
-  }
-
-  private send({ status = 200, headers, body }: Payload): unknown {
-    this.privately();
-    this.reply.code(status).headers(headers);
-    if (this.request.method !== 'HEAD') return this.reply.send(body);
-    if (!(body instanceof Uint8Array)) body.on('error', () => undefined).destroy();
-    else this.reply.header('content-length', String(body.length));
-    return this.reply.send();
+  private send(payload: Payload): unknown {
+    return sendPayload(this.request, this.reply, payload);
   }
 
   /** JSON with an entity tag; compressed when that is taken and worth it (DW-6). */
   private async json(type: string, rows: readonly DicomJson[]): Promise<unknown> {
     const body = Buffer.from(JSON.stringify(rows));
     const tag = entityTag(body);
-    this.privately();
+    privately(this.reply);
     this.reply.type(type);
     if (this.knows(tag)) return this.reply.header('etag', `W/${tag}`).code(304).send();
     const coding = body.length < WORTH_COMPRESSING ? 'identity' : acceptedCoding(this.acceptEncoding());
@@ -271,6 +262,10 @@ class Call {
   private acceptEncoding(): string {
     return String(this.request.headers['accept-encoding'] ?? '');
   }
+}
+
+function isInstance(target: Target): target is InstanceTarget {
+  return target.instanceUid !== undefined;
 }
 
 /** Of these bytes, RFC 9110 §8.8.3. */

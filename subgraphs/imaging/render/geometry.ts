@@ -56,6 +56,19 @@ export function regionWithin(
   return { x, y, width, height };
 }
 
+/** The pixels between edges that are fractions of an image (PS3.18 §9.5.1.2.5): every pixel that one of them cuts, too. */
+export function regionBetween(
+  [left, upper, right, lower]: readonly [left: number, upper: number, right: number, lower: number],
+  image: { width: number; height: number },
+): Region {
+  const [x, y] = [Math.floor(left * image.width), Math.floor(upper * image.height)];
+  return {
+    ...{ x, y },
+    width: Math.ceil(right * image.width) - x,
+    height: Math.ceil(lower * image.height) - y,
+  };
+}
+
 /** Part of a picture, mirrored where its width or height is negative. */
 export function cropped(picture: Picture, region: Region | undefined): Picture {
   if (!region) return picture;

@@ -7,17 +7,21 @@ import { isWidth, type Window, type WindowFunction } from './window.ts';
 export interface Rendering {
   window?: Window;
   viewport?: Viewport;
+  /** In place of a region of the viewport: its left, upper, right and lower edge as fractions of the image. */
+  edges?: Edges;
   /** Of lossy formats, 1 to 100. */
   quality?: number;
   /** Texts to be drawn; with any of them the overlays of the object are burnt in. */
   annotation: readonly Annotation[];
 }
 
+export type Edges = readonly [left: number, upper: number, right: number, lower: number];
+
 export type Annotation = 'patient' | 'technique' | 'overlay';
 
 /** Pixels of a side: no screen has more. */
-const MAX_SIDE = 8192;
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?$/i;
+export const MAX_SIDE = 8192;
+export const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?$/i;
 
 /**
  * The rendering parameters of a query; `iccprofile` changes nothing, as pictures are sRGB without a profile.
@@ -84,7 +88,7 @@ function qualityOf(text: string): number {
 
 const ANNOTATIONS: readonly Annotation[] = ['patient', 'technique', 'overlay'];
 
-function annotationOf(values: readonly string[]): Annotation[] {
+export function annotationOf(values: readonly string[]): Annotation[] {
   const named = values.flatMap((value) => value.split(',')).map((value) => value.trim().toLowerCase());
   const known = named.filter((value): value is Annotation => ANNOTATIONS.includes(value as Annotation));
   if (known.length < named.length) {

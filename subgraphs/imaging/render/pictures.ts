@@ -1,6 +1,7 @@
 import { Tag, text, type DicomJson } from '../../../schema/dicom.ts';
 import { Fault } from '../../../schema/fault.ts';
 import type { MediaRange } from '../accept.ts';
+import { framesPart } from '../audited-studies.ts';
 import { pixelDescription } from '../pixels/description.ts';
 import { canDecode, type PixelDescription } from '../pixels/frame.ts';
 import type { Target } from '../sources/source.ts';
@@ -9,7 +10,7 @@ import type { Payload } from '../wado.ts';
 import { drawing, drawnWaveform, isPdf, pdf, report, SVG } from './documents.ts';
 import type { PictureType, RasterTask } from './encode.ts';
 import { frameAttributes, withTables } from './frame-attributes.ts';
-import { pixelAspect, regionWithin, shownSize } from './geometry.ts';
+import { pixelAspect, regionBetween, regionWithin, shownSize } from './geometry.ts';
 import { modalityIcon } from './icon.ts';
 import { labelsOf } from './labels.ts';
 import { negotiated, renderingOf, type Rendering } from './parameters.ts';
@@ -71,8 +72,15 @@ export class Pictures {
    * cannot be seen, and what the core throws
    */
   async rendered(imaging: ReadableImages, request: PictureRequest): Promise<Payload> {
-    const { target, frames, query, accept } = request;
-    const rendering = renderingOf(query);
+    return this.shown(imaging, request, renderingOf(request.query));
+  }
+
+  /** The same by other names of the parameters (PS3.18 §9.5). */
+  async shown(
+    imaging: ReadableImages,
+    { target, frames, accept }: Omit<PictureRequest, 'query'>,
+    rendering: Rendering,
+  ): Promise<Payload> {
     return imaging.reading(target, partOf(frames, 'rendered'), async (core) => {
       const study = studyReader(core, target.studyUid);
       const instance = await representative(study, target);
@@ -146,9 +154,9 @@ export class Pictures {
     dataset: DicomJson,
     { pixels, numbers, type, rendering }: Wanted,
   ): Promise<Still> {
-    const { viewport, window, quality, annotation } = rendering;
+    const { viewport, edges, window, quality, annotation } = rendering;
     const image = { width: pixels.columns, height: pixels.rows };
-    const region = regionWithin(viewport?.region, image);
+    const region = edges ? regionBetween(edges, image) : regionWithin(viewport?.region, image);
     const part = region ? { width: Math.abs(region.width), height: Math.abs(region.height) } : image;
     const size = shownSize(part, pixelAspect(frameAttributes(dataset, numbers[0]!)), viewport);
     refuseTooMany(Math.max(image.width * image.height, size.width * size.height), numbers.length);
@@ -186,7 +194,7 @@ interface Still {
 }
 
 function partOf(frames: readonly number[] | undefined, what: string): string {
-  return frames ? `frames/${frames.slice(0, 100).join(',')}/${what}` : what;
+  return frames ? `${framesPart(frames)}/${what}` : what;
 }
 
 function wantedFrames(

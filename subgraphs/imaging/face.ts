@@ -1,0 +1,89 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Fault, faultHeaders, faultJson, toFault } from '../../schema/fault.ts';
+import { logFault } from '../../schema/log-fault.ts';
+import { resourceMetadataUrl, tenantBase } from '../../schema/request.ts';
+import type { Payload } from './wado.ts';
+
+/** What the two faces for images, DICOMweb and WADO-URI, have in common over HTTP. */
+
+const READS = 'GET, HEAD, OPTIONS';
+
+/** Faults as JSON with their status (DW-12), and nothing that is sent to us is read (DW-20): a refusal needs no parser. */
+export function prepareFace(app: FastifyInstance, baseUrl: string, name: string): void {
+  app.setErrorHandler((error, request, reply) => {
+    const fault = toFault(error);
+    // A client that has left is no failure of ours.
+    if (!reply.raw.destroyed) logFault(request.log, fault, {}, name);
+    const base = tenantBase(baseUrl, request.tenant);
+    return reply
+      .code(fault.status)
+      .headers(faultHeaders(fault, base, resourceMetadataUrl(base)))
+      .header('cache-control', 'no-store')
+      .type('application/json; charset=utf-8')
+      .send(JSON.stringify(faultJson(fault)));
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+}
+
+/** OPTIONS says what there is; whatever would change something is 405 (DW-10, DW-20). */
+export function readsOnly(app: FastifyInstance, url: string): void {
+  app.options(url, (_request, reply) => reply.code(204).header('allow', READS).send());
+  app.route({
+    method: ['POST', 'PUT', 'PATCH', 'DELETE'],
+    url,
+    handler: () =>
+      Promise.reject(
+        new Fault('method_not_allowed', 'Images are read here, not stored or changed.', { allow: READS }),
+      ),
+  });
+}
+
+/** The query as it was sent: repeated parameters stay apart. */
+export function queryOf({ raw: { url = '' } }: FastifyRequest): URLSearchParams {
+  const question = url.indexOf('?');
+  return new URLSearchParams(question < 0 ? '' : url.slice(question + 1));
+}
+
+/** Ends when the client leaves, and with it what was begun for it (DW-15). */
+export function whileListening(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  reply.raw.once('close', () => gone.abort());
+  return gone.signal;
+}
+
+/** Authorised data are nobody else's to keep (DW-14). */
+export function privately(reply: FastifyReply): void {
+  const vary = String(reply.getHeader('vary') ?? '');
+  reply.header('cache-control', 'private, no-cache');
+  reply.header('vary', [vary, 'Authorization', 'Accept', 'Accept-Encoding'].filter(Boolean).join(', '));
+}
+
+/** Sends an answer; of one to HEAD the headers, and its body is left where it is. */
+export function sendPayload(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { status = 200, headers, body }: Payload,
+): unknown {
+  privately(reply);
+  reply.code(status).headers(headers);
+  if (request.method !== 'HEAD') return reply.send(body);
+  if (!(body instanceof Uint8Array)) body.on('error', () => undefined).destroy();
+  else reply.header('content-length', String(body.length));
+  return reply.send();
+}
+
+/**
+ * The answers are UTF-8, whatever `charset` asks for (PS3.18 §8.3.3.2).
+ * @throws Fault `not_acceptable` where that is none of the sets that it names
+ */
+export function requireUtf8(query: URLSearchParams): void {
+  const named = query
+    .getAll('charset')
+    .flatMap((value) => value.split(','))
+    .map((value) => value.split(';')[0]!.trim().toLowerCase())
+    .filter((value) => value !== '');
+  if (named.length > 0 && !named.some((name) => ['utf-8', 'utf8', '*'].includes(name))) {
+    throw new Fault('not_acceptable', 'Text is given as UTF-8: leave charset out.');
+  }
+}
