@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { chunksOf } from './chunks.ts';
+import { WrittenBody } from './written-body.ts';
 
 /** multipart/related (RFC 2387) as DICOMweb uses it (PS3.18 §8.6.1.2): read and written as streams, never gathered. */
 
@@ -38,7 +39,7 @@ export function boundaryOf(contentType: string | undefined): string | undefined 
 
 /** A multipart body. Each part is asked for when the one before was taken, so memory does not grow with their number. */
 export function writeMultipart(parts: AsyncIterable<OutgoingPart>, boundary: string): Readable {
-  return Readable.from(chunks(parts, boundary), { objectMode: false, highWaterMark: 256 * 1024 });
+  return new WrittenBody(chunks(parts, boundary));
 }
 
 async function* chunks(parts: AsyncIterable<OutgoingPart>, boundary: string): AsyncGenerator<Uint8Array> {

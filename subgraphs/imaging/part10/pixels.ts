@@ -146,7 +146,9 @@ async function nativeFrame(layout: NativeLayout, number: number, read: Read): Pr
   const words = swap(await read(offset + start, end - start), swapUnit);
   const first = startBit - start * 8;
   if (bitsPerFrame % 8 !== 0) return repack(words, first, bitsPerFrame);
-  return words.subarray(first / 8, (first + bitsPerFrame) / 8);
+  const bytes = bitsPerFrame / 8;
+  // The buffer itself where it is the frame: it may be one that is given back.
+  return words.length === bytes ? words : words.subarray(first / 8, first / 8 + bytes);
 }
 
 /** Bits from `start` on, moved to the start of a byte: a frame of one bit a pixel that begins within one. */

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
 import type { DicomJson } from '../../../schema/dicom.ts';
 import { Fault } from '../../../schema/fault.ts';
+import { BufferPool } from '../buffer-pool.ts';
 import { noSuchObject } from '../not-found.ts';
 import { notInTransferSyntax } from './not-in-transfer-syntax.ts';
 import { PixelPool } from '../pixels/pool.ts';
@@ -76,7 +77,8 @@ class Folder implements FolderSource {
   readonly #ownPixels: PixelPool | undefined;
   readonly #patience: number;
   readonly #closing = new AbortController();
-  readonly #frameTables = new FrameTables();
+  readonly #buffers = new BufferPool();
+  readonly #frameTables = new FrameTables(this.#buffers);
   readonly #interval: NodeJS.Timeout | undefined;
   /** Walks run one after the other. */
   #work: Promise<void>;
@@ -185,7 +187,8 @@ class Folder implements FolderSource {
     if (transferSyntax !== instance.transferSyntax)
       return inTransferSyntax(path, instance, transferSyntax, this.#pixels, signal);
     const { size } = instance;
-    return { transferSyntax, size, stream: streamRange(await openStored(path, instance), 0, size - 1) };
+    const handle = await openStored(path, instance);
+    return { transferSyntax, size, stream: streamRange(handle, 0, size - 1, this.#buffers) };
   }
 
   #path(instance: IndexedInstance): string {

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { frameMediaType, TransferSyntax } from '../../../schema/dicom.ts';
 import { Fault } from '../../../schema/fault.ts';
+import { BufferPool } from '../buffer-pool.ts';
 import { readFrames, readFrameTable, type FrameTable } from './folder/instance-reader.ts';
 import type { IndexedInstance } from './folder/search.ts';
 import type { Frames } from './source.ts';
@@ -11,6 +12,13 @@ export class FrameTables {
     maxSize: 200_000,
     sizeCalculation: ({ layout }) => (layout.kind === 'native' ? 1 : layout.frames.length + 1),
   });
+
+  readonly #buffers: BufferPool;
+
+  /** @param buffers for frames that are given back (default: its own) */
+  constructor(buffers = new BufferPool()) {
+    this.#buffers = buffers;
+  }
 
   /**
    * Frames of a file, as stored, or as native little-endian octets when the data are uncompressed.
@@ -32,7 +40,7 @@ export class FrameTables {
     return {
       mediaType: native ? 'application/octet-stream' : frameMediaType(instance.transferSyntax),
       transferSyntax: native ? TransferSyntax.ExplicitVRLittleEndian : instance.transferSyntax,
-      frames: readFrames(path, instance, table, numbers),
+      frames: readFrames(path, instance, table, numbers, this.#buffers),
     };
   }
 }

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { frameMediaType, Tag, TransferSyntax, type DicomJson } from '../../../../schema/dicom.ts';
 import { Fault } from '../../../../schema/fault.ts';
+import type { BufferPool } from '../../buffer-pool.ts';
 import { Bytes, DamagedFile } from '../../part10/bytes.ts';
 import { isPixelData, type Element, type Encoding, type Fragment, type Item } from '../../part10/dataset.ts';
 import { readFile, type DicomFile } from '../../part10/file.ts';
@@ -111,17 +112,21 @@ export function readFrameTable(path: string, indexed: IndexedInstance): Promise<
   });
 }
 
-/** @param numbers from 1, all within range */
+/**
+ * @param numbers from 1, all within range
+ * @param buffers whose memory is read into
+ */
 export async function* readFrames(
   path: string,
   indexed: IndexedInstance,
   { layout, inflated }: FrameTable,
   numbers: readonly number[],
+  buffers: BufferPool,
 ): AsyncGenerator<Buffer> {
   const handle = inflated ? undefined : await openStored(path, indexed);
   const read: Read = async (offset, length) => {
     if (inflated) return Buffer.from(inflated.subarray(offset, offset + length));
-    const buffer = Buffer.allocUnsafeSlow(length);
+    const buffer = buffers.take(length);
     for (let done = 0; done < length;) {
       const { bytesRead } = await handle!.read(buffer, done, length - done, offset + done);
       if (bytesRead === 0) throw damaged(new Error('The file became shorter while it was read.'));

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { Fault } from '../../../../schema/fault.ts';
+import type { BufferPool } from '../../buffer-pool.ts';
 import type { IndexedInstance } from './search.ts';
 
 /** Bytes a stream reads at a time: fewer calls, still little to hold for each of many streams. */
@@ -37,9 +38,10 @@ export async function openStored(path: string, indexed: IndexedInstance): Promis
 /**
  * A range of an open file; the handle is closed with the stream.
  * @param end inclusive
+ * @param buffers whose memory is read into; new memory by default
  * @returns a stream that is destroyed with an error where the file turns out shorter (DW-13)
  */
-export function streamRange(handle: FileHandle, start: number, end: number): Readable {
+export function streamRange(handle: FileHandle, start: number, end: number, buffers?: BufferPool): Readable {
   let position = start;
   return new Readable({
     // One chunk read, one on its way to the reader.
@@ -47,8 +49,8 @@ export function streamRange(handle: FileHandle, start: number, end: number): Rea
     read() {
       const length = Math.min(CHUNK, end + 1 - position);
       if (length <= 0) return void this.push(null);
-      // Not from the pool, and not zeroed: every byte is overwritten or cut off.
-      const chunk = Buffer.allocUnsafeSlow(length);
+      // Not zeroed: every byte is overwritten or cut off.
+      const chunk = buffers?.take(length) ?? Buffer.allocUnsafeSlow(length);
       handle.read(chunk, 0, length, position).then(
         ({ bytesRead }) => {
           position += bytesRead;
