@@ -1,6 +1,7 @@
 import { decodeJwt } from 'jose';
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { logger } from '../observe.ts';
 import { DEMO_PATIENT } from '../ready-made.ts';
 import { unescape } from '../smart/server/test/started.ts';
 import { allow, App, APP, independent, Journey, portal } from './dual-launch.ts';
@@ -15,6 +16,7 @@ const OTHER = 'demo-maria-alvarez';
 const SECRET = 'a-secret-of-the-analyst';
 let ehr: ForeignEhr;
 let house: House;
+const logged: string[] = [];
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
@@ -43,7 +45,7 @@ beforeAll(async () => {
     },
     undefined,
     undefined,
-    { port },
+    { port, log: logger('warn', { write: (line) => void logged.push(line) }) },
   );
 }, 120_000);
 afterAll(async () => {
@@ -55,6 +57,7 @@ beforeEach(() => {
   ehr.lifetime = 3600;
   ehr.hints = 'ignored';
   ehr.tokenAnswer = undefined;
+  logged.length = 0;
 });
 
 const appOf = (tenant = 'key') => new App(`${house.baseUrl}/${tenant}/fhir`, 'viewer', APP);
@@ -250,6 +253,7 @@ describe('who is not signed in at the EHR', () => {
     const done = await user.submit(await user.open(await appOf().url()), [['account', '']]);
     expect(done.url).toContain(`${APP}?error=access_denied`);
     expect(new URL(done.url).searchParams.get('state')).toBe('of-the-app');
+    expect(logged).toEqual([]);
   });
 });
 
@@ -269,17 +273,65 @@ describe('SM-17 the EHR’s token is kept here', () => {
     expect(ehr.seen.filter((line) => line === 'POST /token')).toHaveLength(1);
   });
 
-  test('a renewed token for another patient is not used, and the clinical record is closed', async () => {
+  test('IA-9 a renewed token for another patient ends the grant', async () => {
     ehr.lifetime = 3;
     const { tokens } = await launched();
     await new Promise((done) => setTimeout(done, 1700));
     ehr.tokenAnswer = (body) => void (body['patient'] = OTHER);
-    const { data, errors } = await graphql(tokens.access_token, BOTH);
+    const studies = `/fhir/ImagingStudy?patient=${DEMO_PATIENT}`;
+    expect((await get(studies, tokens.access_token)).status).toBe(401);
     ehr.tokenAnswer = undefined;
-    expect(data.Patient.ConditionList).toBeNull();
-    expect(errors![0]!.extensions).toMatchObject({ code: 'unauthenticated', service: 'clinical' });
-    expect(data.Patient.ImagingStudyList!.length).toBeGreaterThan(0);
+    expect((await get(studies, tokens.access_token)).status).toBe(401);
+    expect(logged.join('')).toContain('another patient');
   });
+
+  test('IA-5, IA-9: what the EHR says is over is over here, images and refresh too, and is nobody’s error', async () => {
+    ehr.lifetime = 3;
+    const refreshed: string[] = [];
+    ehr.tokenAnswer = (body) => void refreshed.push(String(body['refresh_token']));
+    const { app, tokens } = await launched();
+    ehr.tokenAnswer = undefined;
+    const studies = `/fhir/ImagingStudy?patient=${DEMO_PATIENT}`;
+    expect((await get(studies, tokens.access_token)).status).toBe(200);
+    await (await ehr.provider.RefreshToken.find(refreshed.at(-1)!))!.destroy();
+    await new Promise((done) => setTimeout(done, 1700));
+    const response = await fetch(`${house.baseUrl}/key${studies}`, {
+      headers: { authorization: `Bearer ${tokens.access_token}` },
+    });
+    expect(response.status).toBe(401);
+    expect(response.headers.get('www-authenticate')).toContain('error="invalid_token"');
+    await expect(app.refresh(tokens.refresh_token!)).rejects.toMatchObject({ error: 'invalid_grant' });
+    const asked = await fetch(`${house.baseUrl}/key/oauth/introspect`, {
+      method: 'POST',
+      body: new URLSearchParams({ token: tokens.access_token, client_id: 'viewer' }),
+    });
+    expect(await asked.json()).toEqual({ active: false });
+    expect(logged).toEqual([]);
+  });
+
+  test('IA-9, FG-10: while the EHR is down our token serves its time and is not refreshed; then the same refresh works', async () => {
+    ehr.lifetime = 3;
+    const { app, tokens } = await launched();
+    await new Promise((done) => setTimeout(done, 3100));
+    ehr.mode = 'down';
+    expect((await get(`/fhir/ImagingStudy?patient=${DEMO_PATIENT}`, tokens.access_token)).status).toBe(200);
+    const server = await app.server();
+    const answer = await fetch(server.token_endpoint!, {
+      method: 'POST',
+      body: new URLSearchParams({
+        grant_type: 'refresh_token',
+        client_id: 'viewer',
+        refresh_token: tokens.refresh_token!,
+      }),
+    });
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get('retry-after')).toBe('5');
+    expect(await answer.json()).toMatchObject({ error: 'temporarily_unavailable' });
+    ehr.mode = 'up';
+    await new Promise((done) => setTimeout(done, 5100));
+    const again = await app.refresh(tokens.refresh_token!);
+    expect((await get(`/fhir/Condition?patient=${DEMO_PATIENT}`, again.access_token)).status).toBe(200);
+  }, 20_000);
 
   test('FG-10, SM-17: while the EHR is down or has ended its token, clinical fields are null with an error and images are there', async () => {
     ehr.lifetime = 3;

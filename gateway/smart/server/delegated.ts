@@ -56,8 +56,10 @@ const HAS_TO_ASK = [
   'consent_required',
   'account_selection_required',
 ];
+/** What comes of what a user does, or does not, at the EHR. */
+const OF_THE_USER = [...HAS_TO_ASK, 'access_denied'];
 /** Errors of the EHR that are true for our own app as well; others are about our request, not the app's. */
-const PASSED_ON = [...HAS_TO_ASK, 'access_denied', 'temporarily_unavailable'];
+const PASSED_ON = [...OF_THE_USER, 'temporarily_unavailable'];
 
 /**
  * Sign-in at the EHR (IA-28, "dual launch"). The app's `login_hint` is the EHR's id_token: with it the EHR is asked
@@ -79,10 +81,11 @@ export function delegatedLogin(deps: DelegatedDeps): Identify {
     return { location };
   };
 
-  /** What went wrong as the app is told it; the log is told more. */
+  /** What went wrong as the app is told it; the log is told more, but not of a user's no. */
   const refused = (error: unknown): SignInError => {
     if (!(error instanceof EhrRefusal) && !(error instanceof Fault)) throw error;
-    onError(error);
+    if (!(error instanceof EhrRefusal && error.said && OF_THE_USER.includes(error.error ?? '')))
+      onError(error);
     if (error instanceof Fault) return { error: faultError(error), description: error.message };
     const known = error.error !== undefined && PASSED_ON.includes(error.error);
     return known
@@ -179,6 +182,7 @@ export function delegatedLogin(deps: DelegatedDeps): Identify {
         if (session?.tokens) await client.revoke(session.tokens).catch(onError);
       },
 
+      stands: (grantId) => sessions.stands(grantId),
       revoked: (grantId) => sessions.end(grantId),
     },
   };

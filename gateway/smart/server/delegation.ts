@@ -44,6 +44,8 @@ export function delegation(deps: DelegationDeps): { identify: Identify; ehr: Ehr
   const client = ehrClient(outside, tenant, config, baseUrl);
   const sessions = ehrSessions({
     ...{ client, onError, now: outside.now },
+    // With its grant every token of ours ends, at each gateway.
+    onEnded: async (grantId) => void (await state.model(tenant.key, 'Grant').destroy(grantId)),
     rows: rows<EhrSession>('EhrSession'),
     claims: rows<true>('EhrRenewal'),
   });

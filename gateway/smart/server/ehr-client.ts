@@ -190,7 +190,7 @@ export function ehrClient(outside: Outside, tenant: Tenant, config: IndependentC
         return oauth.processRefreshTokenResponse(server, client(), response);
       });
       if (answer['patient'] !== undefined && answer['patient'] !== patient) {
-        throw new EhrRefusal('the refreshed token is for another patient');
+        throw new EhrRefusal('the refreshed token is for another patient', 'invalid_grant');
       }
       return tokensOf(answer, refreshToken);
     },

@@ -5,12 +5,15 @@ import { nonsense } from '../upstream.ts';
 /** The EHR did not answer with what was asked for. `error` is its own OAuth error, where it gave one. */
 export class EhrRefusal extends Error {
   readonly error: string | undefined;
+  /** Whether the EHR itself said so: it may, and nothing is wrong with it. */
+  readonly said: boolean;
 
   /** @param reason for our log: never a token, and no word of the EHR's */
-  constructor(reason: string, error?: string) {
+  constructor(reason: string, error?: string, said = false) {
     super(reason);
     this.name = 'EhrRefusal';
     this.error = error;
+    this.said = said;
   }
 }
 
@@ -20,7 +23,7 @@ export async function believed<T>(exchange: () => Promise<T>): Promise<T> {
     return await exchange();
   } catch (error) {
     if (error instanceof oauth.AuthorizationResponseError || error instanceof oauth.ResponseBodyError) {
-      throw new EhrRefusal('the EHR answered with an error', error.error);
+      throw new EhrRefusal('the EHR answered with an error', error.error, true);
     }
     if (error instanceof oauth.WWWAuthenticateChallengeError) {
       throw new EhrRefusal('the EHR does not know our client', 'invalid_client');

@@ -19,6 +19,7 @@ function sessions({ refresh = true } = {}) {
     renewed: [] as string[],
     revoked: [] as string[],
     errors: [] as Error[],
+    ended: [] as string[],
     answer: undefined as Error | undefined,
   };
   const state = sqliteState(':memory:', () => self.now * 1000);
@@ -44,6 +45,7 @@ function sessions({ refresh = true } = {}) {
         },
         revoke: async ({ access }) => void self.revoked.push(access),
       },
+      onEnded: async (grantId) => void self.ended.push(grantId),
       onError: (error) => self.errors.push(error),
       now: () => self.now * 1000,
     });
@@ -91,27 +93,79 @@ test('while the EHR is down the old token serves until it ends; the EHR is asked
   expect(it.errors).toEqual([]);
 });
 
-test('a token that the EHR renews no more is gone; who the patient is stays', async () => {
+test.each([true, false])(
+  'IA-5, IA-9: a grant that the EHR has ended (in its own words: %s) is over at every gateway',
+  async (said) => {
+    const it = sessions();
+    const [one, two] = [it.gateway(), it.gateway()];
+    await one.keep('g', it.begun);
+    it.answer = new EhrRefusal('over', 'invalid_grant', said);
+    it.now += 241;
+    expect(await one.of('g')).toBeUndefined();
+    it.answer = undefined;
+    for (const gateway of [one, two]) {
+      expect(await gateway.of('g')).toBeUndefined();
+      expect(await gateway.stands('g')).toBe(false);
+    }
+    expect(it.renewed).toHaveLength(1);
+    expect(it.ended).toEqual(['g']);
+    // A user who takes back their consent there is no error of anybody's.
+    expect(it.errors).toHaveLength(said ? 0 : 1);
+  },
+);
+
+test('a refresh token that another gateway has used meanwhile ends nothing', async () => {
   const it = sessions();
   const one = it.gateway();
   await one.keep('g', it.begun);
-  it.answer = new EhrRefusal('the EHR answered with an error', 'invalid_grant');
   it.now += 241;
-  expect(await one.of('g')).toEqual({ patient, until: it.begun.until });
-  it.now += 10;
-  expect(await one.of('g')).toEqual({ patient, until: it.begun.until });
-  expect(it.renewed).toHaveLength(1);
-  expect(it.errors).toEqual([it.answer]);
+  it.answer = new EhrRefusal('used', 'invalid_grant', true);
+  const asked = one.of('g');
+  await expect.poll(() => it.renewed, { interval: 5 }).toHaveLength(1);
+  const newer = { access: 'of-the-other', refresh: 'r', renewAt: it.now + 240, expires: it.now + 300 };
+  await it.gateway().keep('g', { ...it.begun, tokens: newer });
+  expect((await asked)?.tokens?.access).toBe('of-the-other');
+  expect(it.ended).toEqual([]);
 });
 
-test('without a refresh token it ends when it ends', async () => {
+test('a client that the EHR refuses ends no grant: it is tried again, and told', async () => {
+  const it = sessions();
+  const one = it.gateway();
+  await one.keep('g', it.begun);
+  it.answer = new EhrRefusal('the EHR does not know our client', 'invalid_client', true);
+  it.now += 250;
+  expect((await one.of('g'))?.tokens?.access).toBe('access-0');
+  it.now += 50;
+  expect(await one.of('g')).toEqual({ patient, until: it.begun.until });
+  await expect(one.stands('g')).rejects.toMatchObject({ code: 'unavailable' });
+  expect([it.ended, it.errors]).toEqual([[], [it.answer, it.answer]]);
+  it.answer = undefined;
+  it.now += 6;
+  expect(await one.stands('g')).toBe(true);
+  expect((await one.of('g'))?.tokens?.access).toBe('access-3');
+});
+
+test('IA-9 whether a grant stands is not guessed while the EHR is down', async () => {
+  const it = sessions();
+  const one = it.gateway();
+  await one.keep('g', it.begun);
+  it.answer = new Fault('unavailable', 'down');
+  it.now += 299;
+  expect(await one.stands('g')).toBe(true);
+  it.now += 1;
+  await expect(one.stands('g')).rejects.toMatchObject({ code: 'unavailable', details: { retryAfter: 5 } });
+});
+
+test('without a refresh token it ends when it ends, and stands no more', async () => {
   const it = sessions({ refresh: false });
   const one = it.gateway();
   await one.keep('g', it.begun);
   it.now += 299;
   expect((await one.of('g'))?.tokens?.access).toBe('access-0');
+  expect(await one.stands('g')).toBe(true);
   it.now += 1;
   expect(await one.of('g')).toEqual({ patient, until: it.begun.until });
+  expect(await one.stands('g')).toBe(false);
   expect(it.renewed).toEqual([]);
 });
 

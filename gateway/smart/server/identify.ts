@@ -82,6 +82,11 @@ export interface Delegation {
   granted(login: string, grantId: string, seconds: number): Promise<boolean>;
   /** The user has not agreed. */
   denied(login: string): Promise<void>;
+  /**
+   * Whether the EHR still stands by a grant, so that its tokens may be refreshed.
+   * @throws Fault `unavailable` while that cannot be told
+   */
+  stands(grantId: string): Promise<boolean>;
   /** The grant is no more. */
   revoked(grantId: string): Promise<void>;
 }

@@ -51,6 +51,8 @@ export function ownAccess({ server, identity, now }: OwnAccessDeps) {
     if (!token) throw invalid();
     const ehr = await server.ehrOf(tenant);
     const session = token.grantId === undefined ? undefined : await ehr?.session(token.grantId);
+    // The EHR has ended what our grant came from.
+    if (token.grantId !== undefined && !session) throw invalid();
     const { permissions, patients } = reachOf(token, permissionsOf(token.scope ?? ''), tenant.authorization);
     const who = (grant: PatientGrant) => (ehr ? ehr.identified(grant, session) : identified(tenant, grant));
     const known = needsIdentity(tenant) ? (await Promise.all(patients.map(who))).flat() : patients;

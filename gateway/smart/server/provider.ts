@@ -78,8 +78,14 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
       aud: async (_ctx: KoaContextWithOIDC, aud: string | undefined) => requireAudience(aud, base),
       launch: async (ctx: KoaContextWithOIDC, id: string | undefined) => requireLaunch(ctx, id, contexts),
     },
-    async findAccount(_ctx, account) {
-      const user = await options.identify.user(tenant, account);
+    async findAccount(_ctx, account, token) {
+      const { identify } = options;
+      // What the EHR has ended is refreshed no more; while it cannot say, nothing is (IA-9).
+      if (identify.delegation && token?.kind === 'RefreshToken') {
+        const { grantId = '' } = token as { grantId?: string };
+        if (!(await identify.delegation.stands(grantId))) return undefined;
+      }
+      const user = await identify.user(tenant, account);
       if (!user) return undefined;
       const fhirUser = user.fhirUser && { fhirUser: `${resource}/${user.fhirUser}` };
       return { accountId: account, claims: () => ({ sub: account, ...fhirUser, name: user.name }) };
