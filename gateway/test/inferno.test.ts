@@ -9,8 +9,8 @@ import { buildHouse, type House } from './house.ts';
 
 /**
  * What the Inferno kits (g10, SMART App Launch) check of a resource server, over every served type and on REST and
- * GraphQL alike. Discovery, 401 and revocation are judged in authorization.test.ts and embedded.test.ts, introspection,
- * launches and the token endpoint's error codes in smart/server.
+ * GraphQL alike. Real launches over granular scopes are in launches.test.ts; discovery, 401 and revocation are judged in
+ * authorization.test.ts and embedded.test.ts, introspection and the token endpoint's error codes in smart/server.
  */
 
 const SYSTEMS = {

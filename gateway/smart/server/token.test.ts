@@ -39,7 +39,11 @@ test('a code is bound to its verifier, its client and its redirect URI', async (
     code_verifier: app.verifier,
     client_id: 'public-app',
   };
-  for (const wrong of [{ code_verifier: 'x'.repeat(43) }, { redirect_uri: 'http://127.0.0.1:9/other' }]) {
+  for (const wrong of [
+    { code_verifier: 'x'.repeat(43) },
+    { code_verifier: '' },
+    { redirect_uri: 'http://127.0.0.1:9/other' },
+  ]) {
     expect(await json(form(started, '/token', { ...right, ...wrong }))).toMatchObject({
       error: 'invalid_grant',
     });
@@ -107,4 +111,46 @@ test('a public client’s refresh token says whose it is; a confidential client 
   expect(await json(silent('public-app'))).toMatchObject({ patient: 'p1' });
   expect((await silent('secret-app')).status).toBe(400);
   expect((await silent('confidential-es')).status).toBe(400);
+});
+
+const answered = { grant_type: 'authorization_code', redirect_uri: REDIRECT, client_id: 'public-app' };
+test.each<[string, Record<string, string>, number, string]>([
+  ['no grant type', { client_id: 'public-app' }, 400, 'invalid_request'],
+  ['an unknown grant type', { grant_type: 'x', client_id: 'public-app' }, 400, 'unsupported_grant_type'],
+  [
+    'a password',
+    { grant_type: 'password', username: 'u', password: 'p', client_id: 'public-app' },
+    400,
+    'unsupported_grant_type',
+  ],
+  ['no code', { ...answered, code_verifier: 'x'.repeat(43) }, 400, 'invalid_request'],
+  ['a made-up code', { ...answered, code: 'made-up', code_verifier: 'x'.repeat(43) }, 400, 'invalid_grant'],
+  ['no refresh token', { grant_type: 'refresh_token', client_id: 'public-app' }, 400, 'invalid_request'],
+  [
+    'a made-up refresh token',
+    { grant_type: 'refresh_token', refresh_token: 'made-up', client_id: 'public-app' },
+    400,
+    'invalid_grant',
+  ],
+  ['an unknown client', { ...answered, client_id: 'nobody', code: 'x' }, 401, 'invalid_client'],
+  [
+    'a confidential client without its secret',
+    { ...answered, client_id: 'secret-app', code: 'x' },
+    401,
+    'invalid_client',
+  ],
+  [
+    'a wrong secret',
+    { ...answered, client_id: 'secret-app', client_secret: 'x', code: 'x' },
+    401,
+    'invalid_client',
+  ],
+])('token endpoint, RFC 6749 §5.2: %s is %i %s', async (_, fields, status, error) => {
+  const answer = await form(started, '/token', fields);
+  expect(answer.status).toBe(status);
+  expect(answer.headers.get('content-type')).toContain('application/json');
+  expect(answer.headers.get('cache-control')).toBe('no-store');
+  const body = await json(answer);
+  expect(Object.keys(body).filter((key) => !/^error/.test(key))).toEqual([]);
+  expect(body['error']).toBe(error);
 });

@@ -6,7 +6,7 @@ export const set = (scope: unknown) => new Set(String(scope).split(' '));
 
 /** A form to an endpoint of the server. */
 export const form = (
-  { issuer }: Started,
+  { issuer }: Pick<Started, 'issuer'>,
   path: string,
   fields: Record<string, string>,
   headers: Record<string, string> = {},

@@ -18,14 +18,16 @@ export interface Choices {
 
 export const PATIENT_SCOPE = 'openid fhirUser launch/patient patient/*.rs offline_access';
 const insecure = { [oauth.allowInsecureRequests]: true } as const;
+/** The server, wherever it runs: `base` is the tenant's, `issuer` is below it. */
+type Server = Pick<Started, 'base' | 'issuer' | 'keys'>;
 
 export class SmartApp {
-  readonly started: Started;
+  readonly started: Server;
   readonly id: string;
   readonly verifier = oauth.generateRandomCodeVerifier();
   readonly state = oauth.generateRandomState();
 
-  constructor(started: Started, id = 'public-app') {
+  constructor(started: Server, id = 'public-app') {
     this.started = started;
     this.id = id;
   }

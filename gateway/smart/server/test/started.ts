@@ -120,7 +120,7 @@ export async function startServer(authorization: object = {}, options: StartOpti
   };
 }
 
-async function keyPair(alg: 'ES384' | 'RS384') {
+export async function keyPair(alg: 'ES384' | 'RS384') {
   const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
   return { privateKey, jwk: { ...(await exportJWK(publicKey)), kid: `key-${alg}`, alg, use: 'sig' } };
 }
