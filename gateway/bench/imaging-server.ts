@@ -1,10 +1,11 @@
-/** The imaging subgraph in a process of its own, for benchmarks. */
+/** The imaging subgraph in a process of its own, for benchmarks and for tests of what it withstands. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 export interface ImagingServer {
   address: string;
+  pid: number;
   /** MB, and how late the event loop was in milliseconds, p99; `peak` and `delay` since it was asked last. */
   memory(): Promise<{ rss: number; peak: number; delay: number }>;
   stop(): void;
@@ -30,6 +31,7 @@ export async function startServer(images: object, dataDir: string): Promise<Imag
   const line = async () => String((await lines.next()).value);
   return {
     address: await line(),
+    pid: child.pid!,
     async memory() {
       child.stdin!.write('\n');
       return JSON.parse(await line()) as { rss: number; peak: number; delay: number };

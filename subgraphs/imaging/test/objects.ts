@@ -1,0 +1,56 @@
+import { writeDicomFile } from '../../../gateway/demo/dicom-file.ts';
+import type { PixelDescription } from '../pixels/frame.ts';
+
+/** An image of 4 × 4 bytes. */
+export const SMALL: PixelDescription = {
+  ...{ rows: 4, columns: 4, samplesPerPixel: 1, bitsAllocated: 8, bitsStored: 8, highBit: 7 },
+  ...{ pixelRepresentation: 0, planarConfiguration: 0, photometricInterpretation: 'MONOCHROME2' },
+  numberOfFrames: 1,
+};
+
+/**
+ * A Part 10 file of the instance `{studyUid}.1.1` that describes its pixels as told, whatever they are.
+ * @param pixels native bytes, or the fragments of an encapsulated stream, the Basic Offset Table first
+ */
+export function imageObject(
+  studyUid: string,
+  transferSyntax: string,
+  described: PixelDescription,
+  pixels: Uint8Array | readonly Uint8Array[],
+): Buffer {
+  const us = (tag: number, value: number) => ({ tag, vr: 'US', value: [value] });
+  const fragments = pixels instanceof Uint8Array ? undefined : pixels;
+  return writeDicomFile(
+    transferSyntax,
+    [
+      { tag: 0x00080016, vr: 'UI', value: '1.2.840.10008.5.1.4.1.1.7' },
+      { tag: 0x00080018, vr: 'UI', value: `${studyUid}.1.1` },
+      { tag: 0x00080060, vr: 'CS', value: 'OT' },
+      { tag: 0x00100020, vr: 'LO', value: 'BAD' },
+      { tag: 0x0020000d, vr: 'UI', value: studyUid },
+      { tag: 0x0020000e, vr: 'UI', value: `${studyUid}.1` },
+      { tag: 0x00280004, vr: 'CS', value: described.photometricInterpretation },
+      { tag: 0x00280008, vr: 'IS', value: String(described.numberOfFrames) },
+      us(0x00280002, described.samplesPerPixel),
+      us(0x00280010, described.rows),
+      us(0x00280011, described.columns),
+      us(0x00280100, described.bitsAllocated),
+      us(0x00280101, described.bitsStored),
+      us(0x00280102, described.highBit),
+      us(0x00280103, described.pixelRepresentation),
+    ],
+    {
+      vr: described.bitsAllocated > 8 && !fragments ? 'OW' : 'OB',
+      bytes: fragments ? Buffer.concat(fragments.flatMap(item)) : (pixels as Uint8Array),
+      encapsulated: fragments !== undefined,
+    },
+  );
+}
+
+/** PS3.5 §A.4. */
+function item(fragment: Uint8Array): Uint8Array[] {
+  const even = fragment.length % 2 ? Buffer.concat([fragment, Buffer.alloc(1)]) : fragment;
+  const header = Buffer.from('feff00e000000000', 'hex');
+  header.writeUInt32LE(even.length, 4);
+  return [header, even];
+}
