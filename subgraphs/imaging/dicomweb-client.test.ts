@@ -1,14 +1,17 @@
 import { api } from 'dicomweb-client';
 import { createHash } from 'node:crypto';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { request } from 'undici';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startOrthanc, type Orthanc } from '../../gateway/test/setup/orthanc.ts';
 import {
   describeWithSharedData,
   sharedDataPath,
   sharedDicomFiles,
 } from '../../gateway/test/setup/shared-data.ts';
-import { Tag, text, type DicomJson } from '../../schema/dicom.ts';
+import { Tag, text, TransferSyntax, type DicomJson } from '../../schema/dicom.ts';
 import {
   orthancImages,
   patient,
@@ -30,12 +33,12 @@ class TestXmlHttpRequest {
   onloadend?: () => void;
   onprogress?: unknown;
   private url = '';
-  private method: 'GET' = 'GET';
+  private method: 'GET' | 'POST' = 'GET';
   private readonly headers: Record<string, string> = {};
   private answered: Record<string, string> = {};
 
   open(method: 'GET', url: string): void {
-    this.method = method.toUpperCase() as 'GET'; // as browsers do
+    this.method = method.toUpperCase() as 'GET' | 'POST'; // as browsers do
     this.url = url;
   }
   setRequestHeader(name: string, value: string): void {
@@ -49,8 +52,10 @@ class TestXmlHttpRequest {
       .map(([name, value]) => `${name}: ${value}\r\n`)
       .join('');
   }
-  send(): void {
-    void request(this.url, { method: this.method, headers: this.headers, reset: true }).then(
+  send(payload?: Uint8Array): void {
+    const { method, headers } = this;
+    const body = method === 'POST' && payload ? Buffer.from(payload) : null;
+    void request(this.url, { method, headers, body, reset: true }).then(
       async ({ statusCode, headers, body }) => {
         this.status = statusCode;
         this.answered = Object.fromEntries(
@@ -68,7 +73,12 @@ class TestXmlHttpRequest {
   }
 }
 
-describeWithSharedData('dicomweb-client with a bearer token', () => {
+type Client = Record<string, (options?: object) => Promise<never>>;
+const newClient = (options: object) => new api.DICOMwebClient(options as never) as unknown as Client;
+const hex = (bytes: ArrayBuffer, length: number) => Buffer.from(bytes).toString('hex', 0, length);
+const hash = (bytes: ArrayBuffer) => createHash('sha256').update(Buffer.from(bytes)).digest('hex');
+
+describeWithSharedData('dicomweb-client, unmodified, with a bearer token', () => {
   const files = sharedDicomFiles().filter(({ file }) =>
     /^(ct-head-ge|xa-cine|us-still|mr-t1-forrest)\//.test(file),
   );
@@ -81,94 +91,166 @@ describeWithSharedData('dicomweb-client with a bearer token', () => {
     seriesInstanceUID: file.seriesUid!,
     sopInstanceUID: file.sopInstanceUid,
   });
-  const hash = (bytes: ArrayBuffer) => createHash('sha256').update(Buffer.from(bytes)).digest('hex');
-  const newClient = (options: object) => new api.DICOMwebClient(options as never) as unknown as typeof client;
+  const ofSeries = ct.filter(({ seriesUid }) => seriesUid === own.seriesUid);
+  const native = own.rows! * own.columns! * 2;
+  const jpeg = [{ mediaType: 'image/jpeg' }];
+  const png = [{ mediaType: 'image/png' }];
+  let directory: string;
   let orthanc: Orthanc;
   let served: TestSubgraph;
-  /** Its declarations demand what its code does not. */
-  let client: Record<string, (options?: object) => Promise<never>>;
-  let url: string;
+  let base: string;
 
   beforeAll(async () => {
     Object.assign(globalThis, { XMLHttpRequest: TestXmlHttpRequest });
+    directory = await mkdtemp(join(tmpdir(), 'dicomweb-client-'));
+    for (const [i, { file }] of files.entries())
+      await copyFile(sharedDataPath('dicom', file), join(directory, `${i}.dcm`));
     orthanc = await startOrthanc({ files: files.map(({ file }) => sharedDataPath('dicom', file)) });
     const grants = [own, xa, jls].map((file) => patient(file.patientId!, file.patientId!));
-    served = await testSubgraph([testTenant(orthancImages(orthanc))], { token: testAccess(grants) });
-    url = `${await served.app.listen({ port: 0, host: '127.0.0.1' })}/test/dicomweb`;
-    client = newClient({ url, headers: { Authorization: 'Bearer token' }, verbose: false });
+    const folder = { type: 'folder', path: directory, lookup: 'studies-by-mrn' };
+    const tenants = [testTenant(folder, 'folder'), testTenant(orthancImages(orthanc), 'orthanc')];
+    served = await testSubgraph(tenants, { token: testAccess(grants) }, { baseUrl: 'http://127.0.0.1' });
+    base = await served.app.listen({ port: 0, host: '127.0.0.1' });
   });
   afterAll(async () => {
     await served?.close();
     await orthanc?.stop();
+    await rm(directory, { recursive: true, force: true });
     Reflect.deleteProperty(globalThis, 'XMLHttpRequest');
   });
 
-  it('searches at every level', async () => {
-    const { studyInstanceUID, seriesInstanceUID } = target(own);
-    const studies: DicomJson[] = await client.searchForStudies!({
-      queryParams: { ModalitiesInStudy: 'CT', limit: 10 },
+  /** What one call gives, looked at by the second. */
+  type Row = [method: string, options: object, look: (given: never) => unknown, seen: unknown];
+  const rows = (count: number): [(given: DicomJson[]) => unknown, number] => [(given) => given.length, count];
+  const first = (length: number) => (given: ArrayBuffer | ArrayBuffer[]) => hex([given].flat()[0]!, length);
+  const hashes = (given: ArrayBuffer[]) => given.map(hash).sort();
+  const sizes = (given: ArrayBuffer[]) => given.map(({ byteLength }) => byteLength);
+  const frame = (file: typeof own, numbers: number[], more: object = {}) => ({
+    ...target(file),
+    frameNumbers: numbers,
+    ...more,
+  });
+  const stored = (mediaType: string, file: typeof own) => ({
+    mediaTypes: [{ mediaType, transferSyntaxUID: file.transferSyntax }],
+  });
+
+  /** Every method that asks the server for something. */
+  const CALLS: Row[] = [
+    ['searchForStudies', {}, ...rows(3)],
+    ['searchForStudies', { queryParams: { ModalitiesInStudy: 'CT', limit: 10 } }, ...rows(1)],
+    ['searchForSeries', {}, (given: DicomJson[]) => given.length > 1, true],
+    ['searchForSeries', { studyInstanceUID: own.studyUid, queryParams: { Modality: 'CT' } }, ...rows(1)],
+    ['searchForInstances', { queryParams: { SOPInstanceUID: own.sopInstanceUid } }, ...rows(1)],
+    ['searchForInstances', { studyInstanceUID: own.studyUid }, ...rows(ct.length)],
+    ['searchForInstances', target(own), ...rows(ofSeries.length)],
+    ['retrieveStudyMetadata', target(own), ...rows(ct.length)],
+    ['retrieveSeriesMetadata', target(own), ...rows(ofSeries.length)],
+    [
+      'retrieveInstanceMetadata',
+      target(own),
+      ([row]: DicomJson[]) => text(row!, Tag.SOPInstanceUID),
+      own.sopInstanceUid,
+    ],
+    // Media types of objects it refuses itself, whatever they are. So it names no transfer syntax, and Explicit VR
+    // Little Endian is meant: these are stored in it.
+    ['retrieveStudy', target(own), hashes, ct.map(({ sha256 }) => sha256).sort()],
+    ['retrieveSeries', target(own), hashes, ofSeries.map(({ sha256 }) => sha256).sort()],
+    ['retrieveInstance', target(own), hash, own.sha256],
+    // What is compressed is decoded for who asks for Explicit VR Little Endian.
+    ['retrieveInstance', target(jls), ({ byteLength }: ArrayBuffer) => byteLength > jls.bytes, true],
+    ['retrieveInstanceFrames', frame(own, [1]), sizes, [native]],
+    ['retrieveInstanceFrames', frame(xa, [1, 96], stored('image/jpeg', xa)), first(3), 'ffd8ff'],
+    ['retrieveInstanceFrames', frame(jls, [1], stored('image/jls', jls)), first(4), 'ffd8fff7'],
+    ['retrieveInstanceFrames', frame(xa, [3, 1, 2]), sizes, Array(3).fill(xa.rows! * xa.columns!)],
+    [
+      'retrieveInstanceFrames',
+      frame(own, [1], {
+        mediaTypes: [
+          { mediaType: 'application/octet-stream', transferSyntaxUID: TransferSyntax.ExplicitVRLittleEndian },
+        ],
+      }),
+      sizes,
+      [native],
+    ],
+    ['retrieveInstanceRendered', target(own), first(3), 'ffd8ff'],
+    [
+      'retrieveInstanceRendered',
+      { ...target(own), mediaTypes: png, queryParams: { window: '40,400,linear', viewport: '256,256' } },
+      first(3),
+      '89504e',
+    ],
+    ['retrieveInstanceThumbnail', target(own), first(3), 'ffd8ff'],
+    ['retrieveInstanceThumbnail', { ...target(own), mediaTypes: png }, first(3), '89504e'],
+    // Without media types it takes the picture for a text.
+    ['retrieveInstanceFramesRendered', frame(xa, [2], { mediaTypes: jpeg }), first(3), 'ffd8ff'],
+    ['retrieveInstanceFramesRendered', frame(xa, [2], { mediaTypes: png }), first(3), '89504e'],
+    ['retrieveInstanceFramesThumbnail', frame(xa, [2]), first(3), 'ffd8ff'],
+    ['retrieveInstanceFramesThumbnail', frame(xa, [2], { mediaTypes: png }), first(3), '89504e'],
+  ];
+
+  describe.each(['folder', 'orthanc'])('over %s', (tenant) => {
+    const options = (more: object = {}) => ({
+      url: `${base}/${tenant}/dicomweb`,
+      headers: { Authorization: 'Bearer token' },
+      verbose: false,
+      ...more,
     });
-    expect(studies.map((row) => text(row, Tag.StudyInstanceUID))).toEqual([own.studyUid]);
-    expect(await client.searchForSeries!({ studyInstanceUID })).not.toHaveLength(0);
-    const instances = await client.searchForInstances!({ studyInstanceUID, seriesInstanceUID });
-    expect(instances).toHaveLength(ct.filter(({ seriesUid }) => seriesUid === own.seriesUid).length);
+
+    it.each(CALLS)('%s %#', async (method, asked, look, seen) => {
+      expect(look(await newClient(options())[method]!(asked))).toEqual(seen);
+    });
+
+    it('retrieveBulkData: by the address in the metadata, as parts and as one body, whole and in part', async () => {
+      const client = newClient(options());
+      const [metadata]: DicomJson[] = await client.retrieveInstanceMetadata!(target(own));
+      const address = new URL(metadata![Tag.PixelData]!.BulkDataURI!);
+      const BulkDataURI = new URL(address.pathname, base).href;
+      expect(sizes(await client.retrieveBulkData!({ BulkDataURI }))).toEqual([native]);
+      const octets = [{ mediaType: 'application/octet-stream' }];
+      expect(sizes(await client.retrieveBulkData!({ BulkDataURI, mediaTypes: octets }))).toEqual([native]);
+      const one = newClient(options({ singlepart: 'bulkdata' }));
+      const [whole]: ArrayBuffer[] = await one.retrieveBulkData!({ BulkDataURI });
+      expect(whole!.byteLength).toBe(native);
+      const headers = { Range: 'bytes=100-199' };
+      const [part]: ArrayBuffer[] = await one.retrieveBulkData!({ BulkDataURI, headers });
+      expect(Buffer.from(part!).equals(Buffer.from(whole!.slice(100, 200)))).toBe(true);
+    });
+
+    it('buildInstanceWadoURIUrl: an address of our URI Service, which gives the object as stored', async () => {
+      const client = newClient(options({ url: `${base}/${tenant}`, wadoURLPrefix: 'wado-uri' }));
+      const build = client['buildInstanceWadoURIUrl'] as unknown as (options: object) => string;
+      const { body, statusCode } = await request(build.call(client, target(jls)), {
+        headers: { authorization: 'Bearer token' },
+        reset: true,
+      });
+      expect([statusCode, hash(await body.arrayBuffer())]).toEqual([200, jls.sha256]);
+    });
+
+    it('storeInstances: 405, for nothing is stored here (DW-20)', async () => {
+      const datasets = [new Uint8Array(200).buffer];
+      await expect(newClient(options()).storeInstances!({ datasets })).rejects.toMatchObject({ status: 405 });
+    });
+
+    it('is refused without the token, and for what is not there', async () => {
+      await expect(newClient(options({ headers: {} })).searchForStudies!()).rejects.toMatchObject({
+        status: 401,
+      });
+      const absent = { ...target(own), studyInstanceUID: '1.2.3' };
+      await expect(newClient(options()).retrieveInstance!(absent)).rejects.toMatchObject({ status: 404 });
+    });
   });
 
-  it('fetches metadata at every level', async () => {
-    expect(await client.retrieveStudyMetadata!(target(own))).toHaveLength(ct.length);
-    expect(await client.retrieveSeriesMetadata!(target(own))).not.toHaveLength(0);
-    const metadata = await client.retrieveInstanceMetadata!(target(own));
-    expect(metadata).toBeTruthy();
-  });
-
-  it('fetches studies, series and instances, byte for byte', async () => {
-    const study: ArrayBuffer[] = await client.retrieveStudy!(target(own));
-    expect(study.map(hash).sort()).toEqual(ct.map(({ sha256 }) => sha256).sort());
-    // It asks for no transfer syntax, and so gets what is compressed refused: Explicit VR Little Endian is meant.
-    expect(await client.retrieveSeries!(target(own))).not.toHaveLength(0);
-    expect(((await client.retrieveInstance!(target(own))) as ArrayBuffer).byteLength).toBeGreaterThan(
-      500_000,
+  it('no method of its is left out', () => {
+    const tried = new Set([
+      ...CALLS.map(([method]) => method),
+      ...['retrieveBulkData', 'buildInstanceWadoURIUrl', 'storeInstances'],
+    ]);
+    // Of the client itself, not of the server.
+    const local = ['constructor', 'setDebug', 'getDebug', 'setVerbose', 'getVerbose'];
+    const methods = Object.getOwnPropertyNames(api.DICOMwebClient.prototype).filter(
+      (name) => !name.startsWith('_') && !local.includes(name),
     );
-  });
-
-  it('fetches frames as stored: native, JPEG and JPEG-LS', async () => {
-    const native: ArrayBuffer[] = await client.retrieveInstanceFrames!({ ...target(own), frameNumbers: [1] });
-    expect(native.map((frame) => frame.byteLength)).toEqual([own.rows! * own.columns! * 2]);
-    const jpeg: ArrayBuffer[] = await client.retrieveInstanceFrames!({
-      ...target(xa),
-      frameNumbers: [1, 96],
-      mediaTypes: [{ mediaType: 'image/jpeg', transferSyntaxUID: xa.transferSyntax }],
-    });
-    expect(jpeg.map((frame) => Buffer.from(frame).toString('hex', 0, 3))).toEqual(['ffd8ff', 'ffd8ff']);
-    const jpegLs: ArrayBuffer[] = await client.retrieveInstanceFrames!({
-      ...target(jls),
-      frameNumbers: [1],
-      mediaTypes: [{ mediaType: 'image/jls', transferSyntaxUID: jls.transferSyntax }],
-    });
-    expect(Buffer.from(jpegLs[0]!).toString('hex', 0, 4)).toBe('ffd8fff7');
-  });
-
-  it('fetches rendered instances and frames, and thumbnails', async () => {
-    const frame = { ...target(xa), frameNumbers: [2] };
-    const mediaTypes = [{ mediaType: 'image/png' }];
-    const queryParams = { window: '40,400,linear', viewport: '256,256' };
-    const pictures: [string, object, signature: string][] = [
-      ['retrieveInstanceRendered', target(own), 'ffd8ff'],
-      ['retrieveInstanceRendered', { ...target(own), mediaTypes, queryParams }, '89504e'],
-      ['retrieveInstanceThumbnail', target(own), 'ffd8ff'],
-      ['retrieveInstanceFramesRendered', { ...frame, mediaTypes }, '89504e'],
-      ['retrieveInstanceFramesThumbnail', { ...frame, mediaTypes }, '89504e'],
-    ];
-    for (const [call, options, signature] of pictures) {
-      const given: ArrayBuffer | ArrayBuffer[] = await client[call]!(options);
-      // Where no media type is named it gives a list of one.
-      const [picture] = [given].flat();
-      expect(Buffer.from(picture!).toString('hex', 0, 3), call).toBe(signature);
-    }
-  });
-
-  it('is refused without the token', async () => {
-    const stranger = newClient({ url, verbose: false });
-    await expect(stranger.searchForStudies!()).rejects.toMatchObject({ status: 401 });
+    expect(methods.filter((name) => !tried.has(name))).toEqual([]);
+    expect(methods.length).toBeGreaterThan(15);
   });
 });

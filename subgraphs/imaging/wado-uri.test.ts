@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startOrthanc, type Orthanc } from '../../gateway/test/setup/orthanc.ts';
 import {
@@ -200,8 +200,7 @@ describeWithSharedData('WADO-URI', () => {
       expect(await size('&region=0.5,0.25,1,0.5&columns=512')).toEqual([512, 256]);
       const picture = async (more: string) =>
         (await get(tenant, query(ct, `&contentType=image/png${more}`))).rawPayload;
-      const pixels = (png: Buffer | sharp.Sharp) =>
-        (Buffer.isBuffer(png) ? sharp(png) : png).raw().toBuffer();
+      const pixels = (png: Buffer | Sharp) => (Buffer.isBuffer(png) ? sharp(png) : png).raw().toBuffer();
       const window = '&windowCenter=40&windowWidth=80';
       const whole = await picture(window);
       const part = await picture(`${window}&region=0.25,0.25,0.75,0.5`);

@@ -4,7 +4,7 @@ import { DICOM, UID } from '../../schema/dicom.ts';
 import { Fault } from '../../schema/fault.ts';
 import { chunksOf } from './chunks.ts';
 import { negotiateBulkData, negotiateFrames, objectForms, type MediaRange } from './accept.ts';
-import { randomBoundary, writeMultipart, type OutgoingPart } from './multipart.ts';
+import { lengthOfOne, randomBoundary, writeMultipart, type OutgoingPart } from './multipart.ts';
 import { noSuchObject } from './not-found.ts';
 import type { Frames, InstanceTarget, StoredInstance, Target } from './sources/source.ts';
 import type { Imaging } from './studies.ts';
@@ -49,7 +49,8 @@ async function singlePart(instances: AsyncIterable<StoredInstance>): Promise<Pay
   if (first.done) throw noSuchObject();
   const headers: Record<string, string> = { 'content-type': objectType(first.value) };
   if (first.value.size !== undefined) headers['content-length'] = String(first.value.size);
-  return { headers, body: Readable.from(bytesOf(first.value, iterator), { objectMode: false }) };
+  const body = Readable.from(bytesOf(first.value, iterator), { objectMode: false });
+  return { headers, body: closing(body, iterator, first.value.stream) };
 }
 
 /** One object; its end counts only when the source has ended well too (DW-13). */
@@ -74,22 +75,29 @@ async function multipart(imaging: Imaging, target: Target, transferSyntax: strin
   if (relayed) return { headers: headers(relayed.boundary), body: relayed.body };
   const boundary = randomBoundary();
   const { first, iterator } = await opened(await imaging.retrieve(target, transferSyntax));
-  return { headers: headers(boundary), body: writeMultipart(partsOf(first, iterator), boundary) };
+  const body = writeMultipart(partsOf(first, iterator), boundary);
+  return { headers: headers(boundary), body: closing(body, iterator, first.value?.stream) };
 }
 
 async function zip(instances: AsyncIterable<StoredInstance>): Promise<Payload> {
   const { first, iterator } = await opened(instances);
-  return { headers: { 'content-type': 'application/zip' }, body: writeZip(entriesOf(first, iterator)) };
+  const body = writeZip(entriesOf(first, iterator));
+  return {
+    headers: { 'content-type': 'application/zip' },
+    body: closing(body, iterator, first.value?.stream),
+  };
 }
 
 async function* entriesOf(
   first: IteratorResult<StoredInstance>,
   iterator: AsyncIterator<StoredInstance>,
 ): AsyncGenerator<ZipEntry> {
-  let number = 0;
-  for await (const { sopInstanceUid, stream } of instancesFrom(first, iterator)) {
-    number++;
-    const name = UID.test(sopInstanceUid ?? '') ? sopInstanceUid : String(number);
+  const names = new Set<string>();
+  for await (const { sopInstanceUid = '', stream } of instancesFrom(first, iterator)) {
+    // Nothing but a UID becomes a name, and no object replaces another when the archive is unpacked.
+    const named = UID.test(sopInstanceUid) && !names.has(sopInstanceUid);
+    const name = named ? sopInstanceUid : `object-${names.size + 1}`;
+    names.add(name);
     yield { name: `${name}.dcm`, body: stream };
   }
 }
@@ -132,6 +140,17 @@ async function* instancesFrom(
 
 function objectType({ transferSyntax }: StoredInstance): string {
   return transferSyntax ? `${DICOM}; transfer-syntax=${transferSyntax}` : DICOM;
+}
+
+/**
+ * What is open for a body is closed with it, also when nobody has begun to read it (HEAD, a client that has left): the
+ * generators that it is made of have then not begun, and one that has not runs no `finally`.
+ */
+function closing(body: Readable, iterator: AsyncIterator<unknown>, opened?: Readable): Readable {
+  return body.once('close', () => {
+    opened?.destroy();
+    void iterator.return?.().catch(() => undefined);
+  });
 }
 
 /** Waits until a stream has bytes, has ended, or has failed. */
@@ -183,9 +202,13 @@ export async function retrieveFrames(
     return { headers: { 'content-type': form.mediaType }, body: first.value };
   }
   const boundary = randomBoundary();
+  const part = { headers: { 'Content-Type': type }, size: first.value.length };
   return {
-    headers: { 'content-type': `multipart/related; type="${form.mediaType}"; boundary=${boundary}` },
-    body: writeMultipart(frameParts(first, iterator, type), boundary),
+    headers: {
+      'content-type': `multipart/related; type="${form.mediaType}"; boundary=${boundary}`,
+      ...(numbers.length === 1 && { 'content-length': String(lengthOfOne(part, boundary)) }),
+    },
+    body: closing(writeMultipart(frameParts(first, iterator, type), boundary), iterator),
   };
 }
 
