@@ -43,19 +43,27 @@ export function writeMultipart(parts: AsyncIterable<OutgoingPart>, boundary: str
 }
 
 async function* chunks(parts: AsyncIterable<OutgoingPart>, boundary: string): AsyncGenerator<Uint8Array> {
-  let delimiter = `--${boundary}\r\n`;
+  let delimiter = `--${boundary}`;
   for await (const part of parts) {
-    const fields = {
-      ...part.headers,
-      ...(part.size !== undefined && { 'Content-Length': String(part.size) }),
-    };
-    const head = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
-    yield Buffer.from(`${delimiter}${head.join('')}\r\n`, 'latin1');
-    delimiter = `\r\n--${boundary}\r\n`;
+    yield Buffer.from(`${delimiter}${partHead(part)}`, 'latin1');
+    delimiter = `\r\n--${boundary}`;
     if (part.body instanceof Uint8Array) yield part.body;
     else yield* counted(part.body, part.size);
   }
-  yield Buffer.from(`${delimiter.slice(0, -2)}--\r\n`, 'latin1');
+  yield Buffer.from(`${delimiter}--\r\n`, 'latin1');
+}
+
+function partHead({ headers, size }: Omit<OutgoingPart, 'body'>): string {
+  const fields = Object.entries({
+    ...headers,
+    ...(size !== undefined && { 'Content-Length': String(size) }),
+  });
+  return `\r\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
+}
+
+/** Bytes of a body of this one part: an answer whose length is said needs no chunks. */
+export function lengthOfOne(part: Omit<OutgoingPart, 'body'> & { size: number }, boundary: string): number {
+  return `--${boundary}${partHead(part)}\r\n--${boundary}--\r\n`.length + part.size;
 }
 
 /** A part whose bytes are not as many as announced would shift everything after it: better no answer (DW-13). */

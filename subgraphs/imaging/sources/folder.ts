@@ -1,6 +1,7 @@
 import { constants, realpathSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
 import type { DicomJson } from '../../../schema/dicom.ts';
@@ -14,7 +15,7 @@ import { openDatabase } from './folder/database.ts';
 import { FolderIndex } from './folder/folder-index.ts';
 import { inTransferSyntax, readBulkData, readMetadata } from './folder/instance-reader.ts';
 import { Scanner, type FolderLog, type Progress } from './folder/scanner.ts';
-import { instancesOf, searchIndex, type IndexedInstance } from './folder/search.ts';
+import { IndexSearch, type IndexedInstance } from './folder/search.ts';
 import { openStored, streamRange } from './folder/stored-file.ts';
 import { FolderWatcher } from './folder/watcher.ts';
 import { FrameTables } from './frame-tables.ts';
@@ -70,6 +71,7 @@ class Folder implements FolderSource {
   readonly #root: string;
   readonly #database: Database.Database;
   readonly #index: FolderIndex;
+  readonly #search: IndexSearch;
   readonly #scanner: Scanner;
   readonly #watcher: FolderWatcher | undefined;
   readonly #log: FolderLog;
@@ -91,6 +93,7 @@ class Folder implements FolderSource {
     this.#pixels = options.pixels ?? this.#ownPixels!;
     this.#patience = options.patience ?? 3000;
     this.#index = new FolderIndex(database);
+    this.#search = new IndexSearch(database);
     const { signal } = this.#closing;
     if (options.watch ?? true) {
       this.#watcher = new FolderWatcher(root, options.log, (paths) => this.#enqueue(paths));
@@ -110,7 +113,7 @@ class Folder implements FolderSource {
 
   async search(query: SourceQuery, signal?: AbortSignal): Promise<DicomJson[]> {
     await this.#ready(signal);
-    return searchIndex(this.#database, query);
+    return this.#search.rows(query);
   }
 
   async metadata(target: Target, signal?: AbortSignal): Promise<DicomJson[]> {
@@ -137,19 +140,29 @@ class Folder implements FolderSource {
       transferSyntax === '*' ? instance.transferSyntax : transferSyntax;
     if (!instances.every((instance) => canGive(instance.transferSyntax, wanted(instance))))
       throw notInTransferSyntax();
-    for (const instance of instances) {
-      signal?.throwIfAborted();
-      const given = await this.#reading(instance, this.#given(instance, wanted(instance), signal));
-      const { stream } = given;
-      const abort = (): unknown => stream.destroy(new Error('The request was given up.'));
-      signal?.addEventListener('abort', abort, { once: true });
-      try {
-        yield { sopInstanceUid: instance.sopInstanceUid, ...given };
-      } finally {
-        signal?.removeEventListener('abort', abort);
+    const given = (instance: IndexedInstance) =>
+      this.#reading(instance, this.#given(instance, wanted(instance), signal));
+    /** The next file is opened while this one is sent; what must be transcoded is done when its turn comes. */
+    const ahead = (instance: IndexedInstance | undefined) =>
+      instance && wanted(instance) === instance.transferSyntax ? opened(given(instance)) : undefined;
+    let next: ReturnType<typeof ahead>;
+    let current: Readable | undefined;
+    const abort = (): unknown => current?.destroy(new Error('The request was given up.'));
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      for (const [index, instance] of instances.entries()) {
+        signal?.throwIfAborted();
+        const stored = await (next ?? given(instance));
+        current = stored.stream;
+        next = ahead(instances[index + 1]);
+        yield { sopInstanceUid: instance.sopInstanceUid, ...stored };
         // A reader that leaves before the end leaves a file open otherwise.
-        if (!stream.readableEnded) stream.destroy();
+        if (!current.readableEnded) current.destroy();
       }
+    } finally {
+      signal?.removeEventListener('abort', abort);
+      if (!current?.readableEnded) current?.destroy();
+      void next?.then(({ stream }) => stream.destroy()).catch(() => undefined);
     }
   }
 
@@ -207,7 +220,7 @@ class Folder implements FolderSource {
 
   async #instances(target: Target, signal?: AbortSignal): Promise<IndexedInstance[]> {
     await this.#ready(signal);
-    const instances = instancesOf(this.#database, target);
+    const instances = this.#search.instances(target);
     if (instances.length === 0) throw noSuchObject();
     return instances;
   }
@@ -257,4 +270,13 @@ class Folder implements FolderSource {
       this.#log.error({ code }, 'the folder cannot be indexed; what was indexed before stays');
     }
   }
+}
+
+/** An object whose first bytes are read before anybody asks for them; it fails when it is asked for. */
+function opened<T extends { stream: Readable }>(opening: Promise<T>): Promise<T> {
+  opening.then(
+    ({ stream }) => stream.on('error', () => undefined).read(0),
+    () => undefined,
+  );
+  return opening;
 }

@@ -152,7 +152,7 @@ export class FolderIndex {
 
   /** Whether a walk of the whole folder was ever finished. */
   get complete(): boolean {
-    return this.#database.prepare("SELECT 1 FROM meta WHERE name = 'complete'").get() !== undefined;
+    return this.#statements.complete.get() !== undefined;
   }
 
   setComplete(): void {
@@ -181,6 +181,7 @@ export class FolderIndex {
 function statements(database: Database.Database) {
   const instance = columns('instance');
   return {
+    complete: database.prepare("SELECT 1 FROM meta WHERE name = 'complete'"),
     find: database.prepare('SELECT id, size, mtime FROM file WHERE path = ?'),
     see: database.prepare('INSERT OR IGNORE INTO temp.seen VALUES (?)'),
     putOther: database.prepare('INSERT OR REPLACE INTO file (path, size, mtime, state) VALUES (?, ?, ?, ?)'),

@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import { LRUCache } from 'lru-cache';
 import { Tag, type DicomJson } from '../../../../schema/dicom.ts';
 import type { Level, SourceQuery, Target } from '../source.ts';
 import { condition, type Condition } from './matching.ts';
@@ -77,19 +78,51 @@ const ALWAYS: readonly string[] = [
   ...[Tag.TimezoneOffsetFromUTC, Tag.SeriesInstanceUID, Tag.Modality],
 ];
 
-/**
- * QIDO-RS rows from the index, PS3.18 §10.6.
- * @throws Fault `unsupported_parameter` for a key that the index does not hold
- */
-export function searchIndex(database: Database.Database, query: SourceQuery): DicomJson[] {
-  const { select, from, where, order } = LEVELS[query.level];
-  const conditions = restrictions(query);
-  const sql = `SELECT ${select} FROM ${from}
-    WHERE ${[where, ...conditions.map((condition) => condition.sql)].join(' AND ')}
-    ORDER BY ${order} LIMIT ? OFFSET ?`;
-  const values = conditions.flatMap((condition) => condition.values);
-  const rows = database.prepare(sql).all(...values, query.limit ?? -1, query.offset ?? 0) as Row[];
-  return rows.map((row) => present(row, query));
+/** Kinds of questions that are kept prepared. */
+const MAX_STATEMENTS = 100;
+
+/** What is asked of the index of a folder. */
+export class IndexSearch {
+  readonly #database: Database.Database;
+  /** By their SQL: preparing one takes longer than finding the file of a frame with it. */
+  readonly #statements = new LRUCache<string, Database.Statement>({ max: MAX_STATEMENTS });
+
+  constructor(database: Database.Database) {
+    this.#database = database;
+  }
+
+  /**
+   * QIDO-RS rows, PS3.18 §10.6.
+   * @throws Fault `unsupported_parameter` for a key that the index does not hold
+   */
+  rows(query: SourceQuery): DicomJson[] {
+    const { select, from, where, order } = LEVELS[query.level];
+    const conditions = restrictions(query);
+    const sql = `SELECT ${select} FROM ${from}
+      WHERE ${[where, ...conditions.map((condition) => condition.sql)].join(' AND ')}
+      ORDER BY ${order} LIMIT ? OFFSET ?`;
+    const values = conditions.flatMap((condition) => condition.values);
+    const rows = this.#all(sql, [...values, query.limit ?? -1, query.offset ?? 0]) as Row[];
+    return rows.map((row) => present(row, query));
+  }
+
+  /** The files of a study, series or instance, in the order of series and instance numbers. */
+  instances({ studyUid, seriesUid, instanceUid }: Target): IndexedInstance[] {
+    const conditions = ['i.state = 2', 'i.kept = 1', 'i.StudyInstanceUID = ?'];
+    if (seriesUid !== undefined) conditions.push('i.SeriesInstanceUID = ?');
+    if (instanceUid !== undefined) conditions.push('i.SOPInstanceUID = ?');
+    const sql = `SELECT i.path, i.size, i.mtime, i.SOPInstanceUID AS sopInstanceUid,
+        i.AvailableTransferSyntaxUID AS transferSyntax
+      FROM ${INSTANCES} WHERE ${conditions.join(' AND ')} ORDER BY ${LEVELS.instance.order}`;
+    const values = [studyUid, seriesUid, instanceUid].filter((uid) => uid !== undefined);
+    return this.#all(sql, values) as IndexedInstance[];
+  }
+
+  #all(sql: string, values: readonly unknown[]): unknown[] {
+    let statement = this.#statements.get(sql);
+    if (!statement) this.#statements.set(sql, (statement = this.#database.prepare(sql)));
+    return statement.all(...values);
+  }
 }
 
 function restrictions(query: SourceQuery): Condition[] {
@@ -155,21 +188,4 @@ function pick(dataset: DicomJson, wanted: (tag: string) => boolean): DicomJson {
 
 function count(dataset: DicomJson, tag: string, value: number | undefined): void {
   if (value !== undefined) dataset[tag] = { vr: 'IS', Value: [value] };
-}
-
-/** The files of a study, series or instance, in the order of series and instance numbers. */
-export function instancesOf(database: Database.Database, target: Target): IndexedInstance[] {
-  const conditions = ['i.state = 2', 'i.kept = 1', 'i.StudyInstanceUID = ?'];
-  const values = [target.studyUid];
-  if (target.seriesUid !== undefined) values.push(target.seriesUid);
-  if (target.seriesUid !== undefined) conditions.push('i.SeriesInstanceUID = ?');
-  if (target.instanceUid !== undefined) values.push(target.instanceUid);
-  if (target.instanceUid !== undefined) conditions.push('i.SOPInstanceUID = ?');
-  return database
-    .prepare(
-      `SELECT i.path, i.size, i.mtime, i.SOPInstanceUID AS sopInstanceUid,
-         i.AvailableTransferSyntaxUID AS transferSyntax
-       FROM ${INSTANCES} WHERE ${conditions.join(' AND ')} ORDER BY ${LEVELS.instance.order}`,
-    )
-    .all(...values) as IndexedInstance[];
 }
