@@ -96,6 +96,10 @@ describe('encodings that real devices write', () => {
     expect(json['00091001']).toEqual({ vr: 'UN', InlineBinary: Buffer.from('x\0').toString('base64') });
   });
 
+  test('a transfer syntax that would break a header of an answer', () => {
+    expect(file('1.2.3\r\nX-Y: z', name)).toBe('damaged');
+  });
+
   test('rubbish after whole pixels', () => {
     const pixels = explicit('7FE00010', 'OW', '12345678', true);
     expect(file(LITTLE, name, pixels, Buffer.alloc(100, 0xee))['7FE00010']).toBeDefined();

@@ -1,5 +1,5 @@
 import { inflateRawSync } from 'node:zlib';
-import { TransferSyntax } from '../../../schema/dicom.ts';
+import { TransferSyntax, UID } from '../../../schema/dicom.ts';
 import { vrOf } from '../../../schema/dictionary.ts';
 import { Bytes, DamagedFile } from './bytes.ts';
 import { isPixelData, isVr, readDataset, type Element, type Encoding, type ReadOptions } from './dataset.ts';
@@ -35,7 +35,8 @@ export function readFile(bytes: Bytes, options: ReadOptions = {}): DicomFile | u
 
   const { meta, end } = readMeta(bytes, start);
   const transferSyntax = metaUid(bytes, meta, '00020010');
-  if (!transferSyntax) throw new DamagedFile('The meta information names no transfer syntax.');
+  if (!transferSyntax || !UID.test(transferSyntax))
+    throw new DamagedFile('The meta information names no transfer syntax.');
   if (transferSyntax === TransferSyntax.DeflatedExplicitVRLittleEndian) {
     const inflated = inflate(bytes, end);
     const elements = readDataset(inflated, 0, inflated.size, EXPLICIT, options);

@@ -1,3 +1,5 @@
+import { UID } from '../../../schema/dicom.ts';
+
 /** File Meta Information at the start of a Part 10 stream, PS3.10 §7.1: read without reading the rest. */
 
 export interface FileMeta {
@@ -28,9 +30,10 @@ export function fileMeta(bytes: Buffer): FileMeta | undefined {
     const start = at + (long ? 12 : 8);
     if (start + length > bytes.length) return more();
     const element = bytes.readUInt16LE(at + 2);
-    const value = () => bytes.toString('latin1', start, start + length).replace(/[\0 ]+$/, '');
-    if (element === 0x0003) meta.sopInstanceUid = value();
-    if (element === 0x0010) meta.transferSyntax = value();
+    const value = bytes.toString('latin1', start, start + Math.min(length, 66)).replace(/[\0 ]+$/, '');
+    // Both go into headers of ours.
+    if (element === 0x0003 && UID.test(value)) meta.sopInstanceUid = value;
+    if (element === 0x0010 && UID.test(value)) meta.transferSyntax = value;
     at = start + length;
   }
 }

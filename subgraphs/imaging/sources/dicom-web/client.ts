@@ -7,6 +7,7 @@ import {
   type TokenRequest,
 } from '../../../../schema/service-authorization.ts';
 import type { ImagesConfig } from '../../../../schema/tenant.ts';
+import { MultipartError } from '../../multipart.ts';
 import { noSuchObject } from '../../not-found.ts';
 import type { Target } from '../source.ts';
 
@@ -183,6 +184,7 @@ function isStaleSocket(error: unknown): boolean {
 /** What went wrong on the way to the archive, as a Fault; an abort stays what it is. */
 export function asFault(error: unknown): unknown {
   if (error instanceof Fault || (error as Error).name === 'AbortError') return error;
+  if (error instanceof MultipartError) return nonsense(error);
   const timeout =
     error instanceof errors.ConnectTimeoutError ||
     error instanceof errors.HeadersTimeoutError ||
@@ -197,9 +199,10 @@ export function asFault(error: unknown): unknown {
 }
 
 /** An answer that is not what it should be. */
-export function nonsense(): Fault {
+export function nonsense(cause?: unknown): Fault {
   return new Fault('bad_gateway', 'The image archive gave an answer that makes no sense.', {
     service: 'imaging',
+    cause,
   });
 }
 

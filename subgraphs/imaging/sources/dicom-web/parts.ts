@@ -1,3 +1,4 @@
+import { UID } from '../../../../schema/dicom.ts';
 import { boundaryOf, readMultipart, type IncomingPart } from '../../multipart.ts';
 import { asFault, nonsense, type Answer } from './client.ts';
 
@@ -9,10 +10,11 @@ export async function* partsOf({
 }: Answer): AsyncGenerator<IncomingPart, void, void> {
   const boundary = boundaryOf(contentType);
   try {
-    if (boundary) yield* readMultipart(body, boundary);
-    else {
+    if (boundary) {
+      for await (const part of readMultipart(body, boundary)) yield { ...part, body: faulting(part.body) };
+    } else {
       const headers = { 'content-type': contentType };
-      yield { headers, ...(size !== undefined && { size }), body: all(body) };
+      yield { headers, ...(size !== undefined && { size }), body: faulting(body) };
     }
   } catch (error) {
     throw asFault(error);
@@ -21,8 +23,13 @@ export async function* partsOf({
   }
 }
 
-async function* all(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
-  yield* body;
+/** The bytes; where they fail, with the archive's fault. */
+async function* faulting(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw asFault(error);
+  }
 }
 
 /** Frame by frame, each whole. */
@@ -67,10 +74,18 @@ export async function* within(
   }
 }
 
-/** `image/jpeg; transfer-syntax=1.2…` → the media type and the transfer syntax. */
+const MEDIA_TYPE = /^[\w!#$&^.+-]{1,100}\/[\w!#$&^.+-]{1,100}$/;
+/** What a browser would run, as if it were ours. */
+const ACTIVE = /html|xml|script/;
+
+/**
+ * `image/jpeg; transfer-syntax=1.2…` → the media type and the transfer syntax; both go into answers of ours, and are
+ * left out where they are none.
+ */
 export function mediaTypeOf(contentType: string | undefined): [mediaType: string, transferSyntax?: string] {
   const [media = '', ...parameters] = (contentType ?? '').split(';').map((part) => part.trim());
   const syntax = parameters.find((parameter) => /^transfer-syntax=/i.test(parameter));
-  const value = syntax?.slice('transfer-syntax='.length).replace(/^"|"$/g, '');
-  return value ? [media.toLowerCase(), value] : [media.toLowerCase()];
+  const value = syntax?.slice('transfer-syntax='.length).replace(/^"|"$/g, '') ?? '';
+  const type = MEDIA_TYPE.test(media) && !ACTIVE.test(media.toLowerCase()) ? media.toLowerCase() : '';
+  return UID.test(value) ? [type, value] : [type];
 }
