@@ -1,0 +1,65 @@
+import { sharedDataPath } from '../../../../gateway/test/setup/shared-data.ts';
+import { TransferSyntax } from '../../../../schema/dicom.ts';
+import { decodeFrame, type PixelDescription } from '../../pixels/frame.ts';
+import { recodeFrame } from '../../pixels/recode.ts';
+import { fileFrames } from '../../pixels/test/file-frames.ts';
+import { damaged, type Random } from './random.ts';
+import { hold, orRefused, type Target } from './target.ts';
+
+const FILES = [
+  ...['pt/sample.dcm', 'seg/liver_rle.dcm', 'seg/liver_deflate.dcm', 'sm/sm_image.dcm'],
+  ...['ts-matrix/SC_rgb_dcmtk_+eb+cy+s4.dcm', 'mr-multiframe/emri_small_jpeg_2k_lossless.dcm'],
+  ...[
+    'ts-matrix/CTImage.dcm_JPEGProcess2_4TransferSyntax_1.2.840.10008.1.2.4.51.dcm',
+    'ts-matrix/CTImage.dcm_JPEGProcess10_12TransferSyntax_1.2.840.10008.1.2.4.55.dcm',
+    'ts-matrix/CTImage.dcm_JPEGProcess14TransferSyntax_1.2.840.10008.1.2.4.57.dcm',
+  ],
+];
+
+interface Encoded {
+  encoded: Buffer;
+  transferSyntax: string;
+  pixels: PixelDescription;
+}
+
+let frames: Encoded[] = [];
+
+/** Damaged frames under headers that lie, of every codec, and compressed anew. */
+export const codecs: Target = {
+  name: 'codecs',
+  async open() {
+    frames = [];
+    for (const file of FILES) {
+      const { frames: encoded, transferSyntax, pixels } = (await fileFrames(sharedDataPath('dicom', file)))!;
+      frames.push({ encoded: encoded[0]!, transferSyntax, pixels });
+    }
+    const source = frames.find(({ transferSyntax }) => transferSyntax === TransferSyntax.JPEG2000Lossless)!;
+    for (const to of [TransferSyntax.JPEGLSLossless, TransferSyntax.HTJ2KLossless])
+      frames.push({
+        ...{ pixels: source.pixels, transferSyntax: to },
+        encoded: Buffer.from((await recodeFrame({ ...source, to })).bytes),
+      });
+  },
+  async run(random) {
+    const frame = random.of(frames);
+    const encoded = random.chance(0.9) ? damaged(frame.encoded, random, 200) : frame.encoded;
+    const pixels = random.chance(0.3) ? lying(frame.pixels, random) : frame.pixels;
+    const decoded = await orRefused(() => decodeFrame(encoded, frame.transferSyntax, pixels));
+    const expected = pixels.rows * pixels.columns * pixels.samplesPerPixel;
+    hold(
+      !decoded || decoded.samples.length === expected,
+      `${decoded?.samples.length} of ${expected} samples`,
+    );
+    if (!decoded || !random.chance(0.1)) return;
+    const to = random.of([TransferSyntax.ExplicitVRLittleEndian, TransferSyntax.JPEGLSLossless]);
+    await orRefused(() => recodeFrame({ encoded, transferSyntax: frame.transferSyntax, pixels, to }));
+  },
+};
+
+/** The same description with one of its attributes as no object should have it. */
+function lying(pixels: PixelDescription, random: Random): PixelDescription {
+  const key = random.of(['rows', 'columns', 'samplesPerPixel', 'bitsAllocated', 'bitsStored', 'highBit']);
+  const value = random.of([0, 1, 2, 3, 4, 7, 8, 12, 16, 32, 64, 100, 1.5, -1, 65535, 1e9, NaN]);
+  const flags = { planarConfiguration: random.below(2), pixelRepresentation: random.below(2) };
+  return { ...pixels, ...flags, [key]: value } as PixelDescription;
+}
