@@ -160,7 +160,10 @@ class DicomDimse implements ImagingSource {
     const cached = await this.#cached(target, signal);
     if (!cached) return yield* this.#retrieval(target).follow(signal);
     try {
-      yield* cached.instances;
+      for (const instance of cached.instances) {
+        signal?.throwIfAborted();
+        yield instance;
+      }
     } finally {
       cached.release();
     }

@@ -82,9 +82,10 @@ export function dicomWebSource(
     const answer = await stored(target, transferSyntax, signal);
     for await (const { body, size } of partsOf(answer)) {
       const { meta, bytes } = await peekFileMeta(body);
+      const sopInstanceUid = meta.sopInstanceUid ?? target.instanceUid;
       yield {
         transferSyntax: meta.transferSyntax ?? (transferSyntax === '*' ? '' : transferSyntax),
-        ...(meta.sopInstanceUid !== undefined && { sopInstanceUid: meta.sopInstanceUid }),
+        ...(sopInstanceUid !== undefined && { sopInstanceUid }),
         ...(size !== undefined && { size }),
         stream: Readable.from(bytes, { objectMode: false, highWaterMark: 128 * 1024 }),
       };

@@ -13,8 +13,8 @@ export function asSource(
   { subgraph }: TestSubgraph,
   images: (more: object) => object,
 ): Omit<ImagingSource, 'close'> {
-  const everything = (): Imaging =>
-    subgraph.open(testTenant(images({}), 'contract'), testAccess('all', 'system/ImagingStudy.rs'));
+  const everything = (signal?: AbortSignal): Imaging =>
+    subgraph.open(testTenant(images({}), 'contract'), testAccess('all', 'system/ImagingStudy.rs'), signal);
   const restricted = (patientIds: NonNullable<SourceQuery['patientIds']>): Imaging => {
     const nobody: PatientGrant = { id: 'nobody', identity: { id: 'nobody', identifier: [] } };
     const patients = patientIds.map(({ value }, index) => patient(`p${index}`, value));
@@ -32,11 +32,15 @@ export function asSource(
         throw error;
       }
     },
-    metadata: (target) => everything().metadata(target),
-    async *retrieve(target, transferSyntax) {
-      yield* await everything().retrieve(target, transferSyntax);
+    metadata: (target, signal) => everything(signal).metadata(target),
+    async *retrieve(target, transferSyntax, signal) {
+      yield* await everything(signal).retrieve(target, transferSyntax);
     },
-    frames: (target, numbers) => everything().frames(target, numbers),
-    bulkdata: (target, path) => everything().bulkdata(target, path),
+    frames: (target, numbers, signal) => everything(signal).frames(target, numbers),
+    bulkdata: (target, path, signal) => everything(signal).bulkdata(target, path),
+    async check(signal = new AbortController().signal) {
+      const tenant = testTenant(images({}), 'contract');
+      for (const index of tenant.images.keys()) await subgraph.checks.checkSource(tenant, index, signal);
+    },
   };
 }

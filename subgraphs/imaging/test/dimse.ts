@@ -59,7 +59,10 @@ export interface DimseOrthanc extends DimseSide {
   endpoint: string;
 }
 
-/** Orthanc that knows us as the destination of C-MOVEs, and our side. */
+/**
+ * Orthanc that knows us as the destination of C-MOVEs, and our side. It sends what it has as it is: left to transcode, it
+ * converts or fails when compressed objects follow others in one C-MOVE, whoever receives.
+ */
 export async function openDimseOrthanc(
   files: Iterable<string | Uint8Array>,
   { maxBytes, configuration }: { maxBytes?: number; configuration?: Record<string, unknown> } = {},
@@ -68,7 +71,7 @@ export async function openDimseOrthanc(
   const orthanc = await startOrthanc({
     files,
     modalities: { gateway: { aet: OUR_AE, port: side.port } },
-    ...(configuration && { configuration }),
+    configuration: { TranscodeDicomProtocol: false, ...configuration },
   });
   return {
     ...side,

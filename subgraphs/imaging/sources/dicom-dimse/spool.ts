@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -37,6 +36,7 @@ export class Spool implements StoreSink {
   readonly #path: string;
   readonly #stream: WriteStream;
   readonly #take: (instance: SpooledInstance) => Promise<boolean>;
+  #full: Promise<void> | undefined;
 
   /**
    * @param directory on the file system of what it is moved to
@@ -57,7 +57,19 @@ export class Spool implements StoreSink {
 
   write(fragment: Buffer): Promise<void> | undefined {
     if (this.#stream.errored || this.#stream.write(fragment)) return undefined;
-    return once(this.#stream, 'drain').then(() => undefined);
+    return (this.#full ??= this.#drained());
+  }
+
+  /** A stream that is ended meanwhile never says that it has drained: then its close does. */
+  #drained(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#full = undefined;
+        this.#stream.off('drain', done).off('close', done);
+        resolve();
+      };
+      this.#stream.on('drain', done).on('close', done);
+    });
   }
 
   async end(): Promise<number> {
