@@ -21,7 +21,9 @@ export interface Door {
   close(): Promise<void>;
 }
 
-const images = { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:1' };
+const IMAGES = { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:1' };
+/** What seals capabilities. */
+export const SEALING_SECRET = 'a secret of the door, long enough';
 const sdl = (name: string) => readFileSync(new URL(`../../schema/${name}.graphql`, import.meta.url), 'utf8');
 
 /**
@@ -29,8 +31,15 @@ const sdl = (name: string) => readFileSync(new URL(`../../schema/${name}.graphql
  * `open` and `introspectable` (mock), `smart`, `rejecting` and `backend` (that server), `independent` (its authorization server is not here); and `more`.
  */
 export async function startDoor(
-  options: { broken?: Breakage; limits?: Limits; more?: Record<string, unknown> } = {},
+  options: {
+    broken?: Breakage;
+    limits?: Limits;
+    /** How images are retrieved from the tenants that are here anyway. */
+    retrieve?: string;
+    more?: Record<string, unknown>;
+  } = {},
 ): Promise<Door> {
+  const images = { ...IMAGES, ...(options.retrieve && { retrieve: options.retrieve }) };
   const ehr = await authorizationServer();
   const smart = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
   const mock = { type: 'mock', disableAuthzChecks: true };
@@ -76,7 +85,7 @@ export async function startDoor(
     tenants,
     authorizer: door,
     capabilities: capabilities({
-      secrets: ['a secret of the door, long enough'],
+      secrets: [SEALING_SECRET],
       now: Date.now,
       authorizer: door,
     }),

@@ -212,13 +212,7 @@ describeWithSharedData('SM-5 SM-8 launches over Synthea’s records', () => {
           body: new URLSearchParams({ patient: me, _count: '1000' }),
         });
         expect(await bundleIds(posted)).toEqual(granted());
-        for (const code of [
-          'problem-list-item',
-          'encounter-diagnosis',
-          'laboratory',
-          'vital-signs',
-          'exam',
-        ]) {
+        for (const code of CODES) {
           const wanted = idsOf(type, (one) => within([code])(one) && within(codes)(one));
           expect([code, await found(token, `${type}?category=${SYSTEM[type]}|${code}`)]).toEqual([
             code,

@@ -105,6 +105,10 @@ export function standInImaging(broken: Breakage = {}): AppDeps['imaging'] {
         if (query.PatientID) throw new Fault('forbidden', 'Another patient.');
         return [{ '0020000D': { vr: 'UI', Value: ['1.2.3'] }, CONFIDENTIAL: true }];
       });
+      app.get('/wado/:capability/studies/:studyUid/metadata', ({ access }) => {
+        requireScope(access, 'ImagingStudy', 'r');
+        return [{ '0020000D': { vr: 'UI', Value: ['1.2.3'] }, CONFIDENTIAL: true }];
+      });
     },
   };
 }

@@ -2,9 +2,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startDoor, type Door } from './door.ts';
+import { capabilityKey, sealCapability, tokenHash } from '../smart/capability.ts';
+import { SEALING_SECRET, startDoor, type Door } from './door.ts';
 
-/** Token kinds × kinds of tenant × faces → status, challenge, and no data on refusal (SM-10, SM-12, IA-5, IA-12). */
+/** Token kinds × kinds of tenant × faces → status, challenge, and no data on refusal (SM-10, SM-12, IA-5, IA-12, IA-25). */
 
 let door: Door;
 const tokens: Record<string, string> = {};
@@ -17,9 +18,12 @@ beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   await new Promise<void>((done) => issuer.listen(0, '127.0.0.1', done));
   const iss = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}`;
-  const images = { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:1' };
+  const images = {
+    ...{ type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:1' },
+    retrieve: 'capability',
+  };
   const jwt = { type: 'smart-on-fhir-jwt', fhirBaseUrl: `${iss}/fhir`, issuer: iss, jwksUri: `${iss}/jwks` };
-  door = await startDoor({ more: { jwt: { authorization: jwt, images } } });
+  door = await startDoor({ retrieve: 'capability', more: { jwt: { authorization: jwt, images } } });
   const own = await generateKeyPair('RS256', { extractable: true });
   const foreign = await generateKeyPair('RS256');
   keys.push({ ...(await exportJWK(own.publicKey)), kid: 'k' });
@@ -53,11 +57,27 @@ afterAll(async () => {
   await new Promise((done) => issuer.close(done));
 });
 
-const FACES = { graphql: '/graphql', fhir: '/fhir/Patient/p1', dicomweb: '/dicomweb/studies' };
+const FACES = {
+  graphql: () => '/graphql',
+  fhir: () => '/fhir/Patient/p1',
+  dicomweb: () => '/dicomweb/studies',
+  capability: async (tenant: string, token = '') =>
+    `/wado/${await capability(tenant, token)}/studies/1.2.3/metadata`,
+};
+type Face = keyof typeof FACES;
 
-async function ask(tenant: string, face: keyof typeof FACES, token: string | undefined) {
+/** As it was given to this very token in this tenant, when it was still good. */
+function capability(tenant: string, token: string): Promise<string> {
+  const client = { client: 'app', ...(tenant === 'jwt' && { user: 'u' }) };
+  const known = tenant === 'open' ? { user: 'mock' } : client;
+  const study = { tenant, studyUid: '1.2.3', operations: 'rs', expires: Date.now() / 1000 + 100 } as const;
+  const hash = tokenHash(tenant === 'open' ? '' : token);
+  return sealCapability({ ...study, ...known, tokenHash: hash }, [capabilityKey(SEALING_SECRET)]);
+}
+
+async function ask(tenant: string, face: Face, token: string | undefined) {
   const graphql = face === 'graphql';
-  const response = await fetch(`${door.url}/${tenant}${FACES[face]}`, {
+  const response = await fetch(`${door.url}/${tenant}${await FACES[face](tenant, token)}`, {
     method: graphql ? 'POST' : 'GET',
     headers: {
       ...(token && { authorization: `Bearer ${token}` }),
@@ -95,12 +115,24 @@ const rows: [tenant: string, kind: string | undefined, status: number, error?: s
   ['open', 'unsigned', 200],
 ];
 
-describe.each(Object.keys(FACES) as (keyof typeof FACES)[])('%s', (face) => {
+describe.each(Object.keys(FACES) as Face[])('%s', (face) => {
   test.each(rows)('%s with %s → %i %s', async (tenant, kind, status, error) => {
     const answer = await ask(tenant, face, kind && tokens[kind]);
-    expect(answer.status).toBe(status);
     expect(answer.body.includes('CONFIDENTIAL')).toBe(status === 200);
-    if (status === 200) return void expect(answer.challenge).toBeNull();
+    if (status === 200) {
+      expect(answer.status).toBe(200);
+      return void expect(answer.challenge).toBeNull();
+    }
+    for (const datum of ['p1', '1.2.3', 'CONFIDENTIAL']) expect(answer.body).not.toContain(datum);
+    // IA-25: it is the capability that has ended with its token, and another token does not mend it.
+    if (face === 'capability' && error === 'invalid_token') {
+      expect(answer).toMatchObject({ status: 403, challenge: null });
+      return void expect(JSON.parse(answer.body)).toEqual({
+        error: 'forbidden',
+        message: expect.any(String),
+      });
+    }
+    expect(answer.status).toBe(status);
     expect(answer.challenge).toContain(`Bearer realm="http://localhost/${tenant}"`);
     expect(answer.challenge).toContain(`oauth-protected-resource/${tenant}"`);
     expect(/error="(.*?)"/.exec(answer.challenge ?? '')?.[1]).toBe(error);
