@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { parseTenant } from '../../schema/tenant.ts';
+import { readSettings } from '../settings.ts';
 
 const k8s = resolve(import.meta.dirname, '../../k8s');
 
@@ -19,6 +20,9 @@ interface PodSpec {
   containers: [Container];
   volumes: { name: string; configMap?: { name: string } }[];
 }
+interface Claim {
+  spec: { resources: { requests: { storage: string } } };
+}
 interface SecretKey {
   name: string;
   key: string;
@@ -26,6 +30,7 @@ interface SecretKey {
 }
 interface Container {
   env: { name: string; value?: string; valueFrom?: { secretKeyRef: SecretKey } }[];
+  ports: { name: string; containerPort: number }[];
   envFrom?: { configMapRef: { name: string } }[];
   securityContext: Record<string, unknown>;
   resources: { requests: object; limits: object };
@@ -43,13 +48,19 @@ const one = (manifests: Manifest[], kind: string, name: string | RegExp): Manife
 };
 const pod = (manifests: Manifest[], name: string) => one(manifests, 'Deployment', name).spec!.template.spec;
 
-/** The container's environment, with a stand-in for every secret that must be there. */
-function environmentOf(manifests: Manifest[]): Record<string, string> {
-  const secrets: Record<string, string> = { 'client-jwk-private': '{"kty":"EC","crv":"P-384"}' };
+const SECRETS: Record<string, string> = {
+  'client-jwk-private': '{"kty":"EC","crv":"P-384"}',
+  'sealing-key': 'a'.repeat(64),
+  'redis-url': 'redis://:password@redis:6379',
+  'operator-key': 'b'.repeat(64),
+};
+
+/** The container's environment, with a stand-in for every secret that must be there; or that may. */
+function environmentOf(manifests: Manifest[], optional = false): Record<string, string> {
   return Object.fromEntries(
     pod(manifests, 'gateway')
-      .containers[0].env.filter(({ valueFrom }) => !valueFrom?.secretKeyRef.optional)
-      .map(({ name, value, valueFrom }) => [name, value ?? secrets[valueFrom!.secretKeyRef.key] ?? 'secret']),
+      .containers[0].env.filter(({ valueFrom }) => optional || !valueFrom?.secretKeyRef.optional)
+      .map(({ name, value, valueFrom }) => [name, value ?? SECRETS[valueFrom!.secretKeyRef.key] ?? 'secret']),
   );
 }
 
@@ -84,6 +95,49 @@ describe('k8s/base', () => {
     expect(container.securityContext['readOnlyRootFilesystem']).toBe(true);
     expect(container.livenessProbe?.httpGet?.path).toBe('/health/live');
     expect(container.readinessProbe?.httpGet?.path).toBe('/health/ready');
+  });
+
+  const settingsOf = (optional: boolean) => {
+    const { data } = one(manifests, 'ConfigMap', 'gateway-');
+    return readSettings({ ...data, ...environmentOf(manifests, optional) }, '/app');
+  };
+
+  it('the gateway starts with this environment, with and without what is optional of it', () => {
+    const { containers } = pod(manifests, 'gateway');
+    const ports = Object.fromEntries(
+      containers[0].ports.map(({ name, containerPort }) => [name, containerPort]),
+    );
+    const settings = {
+      ...{ host: '0.0.0.0', port: ports['http'], dimsePort: ports['dimse'], dataDir: '/data' },
+      ...{ tenantsDir: '/etc/gateway/tenants', baseUrl: 'https://imaging.example.org' },
+      ...{ sealingKeys: [SECRETS['sealing-key']], mockAllowed: false, dynamicTenants: false },
+    };
+    expect(settingsOf(false)).toMatchObject(settings);
+    expect(settingsOf(false).redisUrl).toBeUndefined();
+    expect(settingsOf(true)).toMatchObject({
+      ...settings,
+      ...{ redisUrl: SECRETS['redis-url'], operatorKey: SECRETS['operator-key'] },
+    });
+  });
+
+  it('what DIMSE retrievals may keep is less than the volume', () => {
+    const { spec } = one(manifests, 'PersistentVolumeClaim', 'gateway-data') as unknown as Claim;
+    const [, gibibytes] = /^(\d+)Gi$/.exec(spec.resources.requests.storage)!;
+    expect(settingsOf(false).dimseCacheBytes).toBeLessThan((Number(gibibytes) * 1024 ** 3) / 2);
+  });
+
+  it('every variable is read: by the gateway, or by a tenant file', () => {
+    const settings = readFileSync(resolve(k8s, '../gateway/settings.ts'), 'utf8');
+    const tenants = Object.values(one(manifests, 'ConfigMap', 'tenants-').data!).join();
+    const { data } = one(manifests, 'ConfigMap', 'gateway-');
+    const names = [...Object.keys(data!), ...Object.keys(environmentOf(manifests, true))];
+    const dockerfile = readFileSync(resolve(k8s, '../Dockerfile'), 'utf8');
+    const [, image] = /^ENV (.+)$/m.exec(dockerfile)!;
+    names.push(...[...image!.matchAll(/([A-Z_]+)=/g)].map(([, name]) => name!));
+    expect(names).toContain('SEALING_KEY');
+    const read = (name: string) =>
+      new RegExp(`^  ${name}:`, 'm').test(settings) || tenants.includes(`"$env": "${name}"`);
+    expect(names.filter((name) => name !== 'NODE_ENV' && !read(name))).toEqual([]);
   });
 
   it('what is mounted and read exists, under its hashed name', () => {
