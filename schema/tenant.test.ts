@@ -249,6 +249,14 @@ describe('SM-15 a dynamic tenant', () => {
       { authorization: mock, images: { ...web, issuer: { $env: 'SECRET', default: 'x' } } },
       'images.issuer',
     ],
+    [
+      'a path that costs what it likes',
+      {
+        authorization: mock,
+        images: [web, { ...web, mrn: ["identifier.value.where($this.matches('^(a+)+$'))"] }],
+      },
+      'images[1].mrn',
+    ],
   ])('may not name %s', (_what, json, path) => {
     expect(issues(json, dynamic).map((issue) => issue.split(': ')[0])).toEqual([path]);
   });

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { z } from 'zod';
+import { isSimplePath } from './simple-path.ts';
 import { jsonPath, prepare, type Reading } from './tenant-environment.ts';
 import {
   tenantFile,
@@ -89,7 +90,7 @@ export function parseTenant(
   return { tenant, literalSecrets: reading.literalSecrets };
 }
 
-/** A dynamic tenant reaches nothing of this machine (SM-15): no folder, no store, no file to write. */
+/** A dynamic tenant reaches nothing of this machine (SM-15): no folder, no store, no file to write, and little of its time. */
 function refuseLocal(file: z.infer<typeof tenantFile>): void {
   const sources = Array.isArray(file.images) ? file.images : [file.images];
   const issues = [
@@ -100,6 +101,12 @@ function refuseLocal(file: z.infer<typeof tenantFile>): void {
     ...(file.authorization.type === 'embedded' ? ['authorization.type'] : []),
     ...(file.audit.type === 'file' ? ['audit.type'] : []),
   ].map((path) => ({ path, reason: 'a dynamic tenant may not use anything local' }));
+  const costly = sources.flatMap(({ mrn }, index) => {
+    const at = Array.isArray(file.images) ? `images[${index}].mrn` : 'images.mrn';
+    const reason = 'a dynamic tenant may use paths with where, exists and the like alone';
+    return mrn.every(isSimplePath) ? [] : [{ path: at, reason }];
+  });
+  issues.push(...costly);
   if (issues.length > 0) throw new TenantError(issues);
 }
 
