@@ -41,7 +41,7 @@ const withholdRule = z
     security: z.array(z.string().min(1)).min(1).optional(),
     /** What becomes of studies whose labels nobody states. */
     unlabelled: z.enum(['withhold', 'show']).default('withhold'),
-    /** `patient`: from tokens with patient scopes only. */
+    /** `patient`: from tokens with patient scopes, and from users who are not known to treat patients. */
     for: z.enum(['patient', 'everyone']).default('everyone'),
   })
   .refine(

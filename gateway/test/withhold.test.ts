@@ -8,6 +8,7 @@ import { buildHouse, type House } from './house.ts';
 
 const PATIENT = 'demo-george-whitfield';
 const MRN = 'MRN-0019540';
+const OTHER = 'demo-maria-alvarez';
 let ehr: AuthorizationServer;
 let house: House;
 let service: Server;
@@ -63,6 +64,16 @@ beforeAll(async () => {
   ];
   ehr.patients.set(PATIENT, { resourceType: 'Patient', id: PATIENT, identifier });
   const exp = Math.floor(Date.now() / 1000) + 3600;
+  const user = { client_id: 'viewer', exp, scope: 'user/*.rs' };
+  ehr.tokens.set('mother', { ...user, fhirUser: `${ehr.fhirBaseUrl}/RelatedPerson/7` });
+  ehr.tokens.set('somebody', { ...user, sub: 'u-7' });
+  ehr.tokens.set('physician', { ...user, fhirUser: `${ehr.fhirBaseUrl}/Practitioner/7` });
+  ehr.tokens.set('role', { ...user, fhirUser: 'PractitionerRole/7' });
+  ehr.patients.set(OTHER, { resourceType: 'Patient', id: OTHER, identifier: [] });
+  ehr.tokens.set('proxy-and-user', {
+    ...{ client_id: 'viewer', exp, patient: PATIENT, scope: 'patient/*.rs user/*.rs' },
+    fhirUser: 'RelatedPerson/mother',
+  });
   ehr.tokens.set('proxy', { client_id: 'viewer', exp, patient: PATIENT, scope: 'patient/*.rs' });
 });
 beforeEach(() => {
@@ -76,7 +87,8 @@ afterAll(async () => {
 });
 
 const headers = { authorization: 'Bearer proxy' };
-const get = (url: string) => house.app.inject({ url, headers });
+const get = (url: string, token = 'proxy') =>
+  house.app.inject({ url, headers: { authorization: `Bearer ${token}` } });
 
 async function listed(tenant: string): Promise<{ fhir: Study[]; graphql: string[]; dicomweb: string[] }> {
   const { body: bundle } = await get(`/${tenant}/fhir/ImagingStudy`);
@@ -175,6 +187,37 @@ describe('IA-31 withheld studies vanish from every list and answer 404', () => {
     expect(questions[0]).toMatchObject({ tenant: 'service', client: 'viewer', patients: [PATIENT] });
     expect(JSON.stringify(questions)).not.toContain(MRN);
   });
+
+  test.each([
+    ['mother', '', true],
+    ['somebody', '', true],
+    // Who names another patient beside their own does not step out of the rule.
+    ['proxy-and-user', `&patient=${OTHER}`, true],
+    ['physician', '', false],
+    ['role', '', false],
+  ])(
+    'IA-31 a rule for patients is for whoever is not known to treat them: %s%s',
+    async (token, more, kept) => {
+      const list = async (tenant: string, query: string) => {
+        const { statusCode, body } = await get(`/${tenant}/dicomweb/studies?${query}`, token);
+        expect(statusCode).toBe(200);
+        return (JSON.parse(body) as { '0020000D': { Value: [string] } }[]).map(
+          (row) => row['0020000D'].Value[0],
+        );
+      };
+      const everything = await list('all', `patient=${PATIENT}`);
+      const [xa] = (await listed('all')).fhir.filter(({ modality }) =>
+        modality.some(({ code }) => code === 'XA'),
+      );
+      expect(everything).toContain(xa!.id);
+      expect((await list('patients', `patient=${PATIENT}${more}`)).includes(xa!.id)).toBe(!kept);
+      const { statusCode } = await get(
+        `/patients/dicomweb/studies/${xa!.id}?patient=${PATIENT}${more}`,
+        token,
+      );
+      expect(statusCode === 404).toBe(kept);
+    },
+  );
 
   test.each<[string, object]>([
     ['nothing named', {}],

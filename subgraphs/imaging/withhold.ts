@@ -51,9 +51,9 @@ export class Withholding {
   constructor(options: WithholdingOptions, seriesOf: SeriesOf) {
     this.options = options;
     this.seriesOf = seriesOf;
-    const isPatient = options.access.permissions.some(({ level }) => level === 'patient');
+    const asPatient = mayBePatient(options.access);
     this.rules = options.tenant.authorization.withhold.filter(
-      (rule) => 'url' in rule || rule.for !== 'patient' || isPatient,
+      (rule) => 'url' in rule || rule.for !== 'patient' || asPatient,
     );
   }
 
@@ -158,6 +158,12 @@ export class Withholding {
       return undefined;
     }
   }
+}
+
+/** Whether a patient may be asking, or who acts for one: a proxy parent's app may have asked for `user/` scopes. */
+function mayBePatient({ permissions, user = '' }: Access): boolean {
+  const treats = /(?:^|\/)Practitioner(?:Role)?\/[^/]+$/.test(user);
+  return permissions.some(({ level }) => level === 'patient' || (level === 'user' && !treats));
 }
 
 type Rule = Exclude<Tenant['authorization']['withhold'][number], { url: string }>;
