@@ -66,7 +66,7 @@ export function addDoor(
     request.access = token === undefined ? access : { ...access, token };
   });
   app.addHook('preHandler', async (request) => {
-    const form = request.headers['content-type']?.startsWith('application/x-www-form-urlencoded');
+    const form = /^\s*application\/x-www-form-urlencoded/i.test(request.headers['content-type'] ?? '');
     if (form && request.tenant.authorization.type !== 'mock') refuseFormToken(request.body);
     // A capability has said which patient it is for: nothing that the request names widens it (IA-23).
     const { capability } = request.params as { capability?: string };

@@ -340,19 +340,20 @@ describe('SM-4 the CapabilityStatement tells the truth', () => {
   });
 });
 
-test.each(['ImagingStudy', 'Condition'])(
-  'a token in a form is refused by %s too (RFC 6750 §2.2)',
-  async (type) => {
-    const response = await house.app.inject({
-      method: 'POST',
-      url: `/smart/fhir/${type}/_search`,
-      headers: {
-        authorization: 'Bearer whole-record',
-        'content-type': 'application/x-www-form-urlencoded',
-      },
-      payload: `patient=${DEMO_PATIENT}&access_token=whole-record`,
-    });
-    expect(response.statusCode).toBe(400);
-    expect(response.json()).toMatchObject({ resourceType: 'OperationOutcome' });
-  },
-);
+test.each([
+  ['ImagingStudy', 'application/x-www-form-urlencoded'],
+  ['Condition', 'application/x-www-form-urlencoded'],
+  ['ImagingStudy', 'Application/X-WWW-Form-URLEncoded; charset=UTF-8'],
+])('a token in a form is refused by %s too, sent as %s (RFC 6750 §2.2)', async (type, contentType) => {
+  const response = await house.app.inject({
+    method: 'POST',
+    url: `/smart/fhir/${type}/_search`,
+    headers: {
+      authorization: 'Bearer whole-record',
+      'content-type': contentType,
+    },
+    payload: `patient=${DEMO_PATIENT}&access_token=whole-record`,
+  });
+  expect(response.statusCode).toBe(400);
+  expect(response.json()).toMatchObject({ resourceType: 'OperationOutcome' });
+});
