@@ -313,7 +313,7 @@ function isAsStored(instance: SpooledInstance, transferSyntax: string): boolean 
 /** @throws Fault `not_acceptable` */
 async function streamOf(instance: SpooledInstance, transferSyntax: string) {
   if (isAsStored(instance, transferSyntax)) {
-    return streamRange(await openStored(instance.path, instance), 0, instance.size - 1);
+    return streamRange(await openStored(instance.path, instance), instance, 0, instance.size - 1);
   }
   if (canTranscode(instance.transferSyntax, transferSyntax)) {
     return transcoded(instance.path, instance, transferSyntax);

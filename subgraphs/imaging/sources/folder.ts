@@ -201,7 +201,7 @@ class Folder implements FolderSource {
       return inTransferSyntax(path, instance, transferSyntax, this.#pixels, signal);
     const { size } = instance;
     const handle = await openStored(path, instance);
-    return { transferSyntax, size, stream: streamRange(handle, 0, size - 1, this.#buffers) };
+    return { transferSyntax, size, stream: streamRange(handle, instance, 0, size - 1, this.#buffers) };
   }
 
   #path(instance: IndexedInstance): string {

@@ -1,7 +1,9 @@
+import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { frameMediaType, Tag, TransferSyntax, type DicomJson } from '../../../../schema/dicom.ts';
 import { Fault } from '../../../../schema/fault.ts';
 import type { BufferPool } from '../../buffer-pool.ts';
+import { chunksOf } from '../../chunks.ts';
 import { Bytes, DamagedFile } from '../../part10/bytes.ts';
 import { isPixelData, type Element, type Encoding, type Fragment, type Item } from '../../part10/dataset.ts';
 import { readFile, type DicomFile } from '../../part10/file.ts';
@@ -14,7 +16,7 @@ import type { PixelDescription } from '../../pixels/frame.ts';
 import type { PixelPool } from '../../pixels/pool.ts';
 import { transcodeFile, type Transcoded } from '../../pixels/transcode.ts';
 import type { BulkData } from '../source.ts';
-import { openStored, streamRange } from './stored-file.ts';
+import { openStored, streamRange, throwIfChanged } from './stored-file.ts';
 import type { IndexedInstance } from './search.ts';
 
 /** The object is in the folder, but is not what its header promises. */
@@ -85,12 +87,27 @@ async function streamed<T extends { stream: Readable }>(
     const file = readFile(new Bytes({ fd: handle.fd, size: indexed.size }));
     if (!file) throw new DamagedFile('The file is not DICOM.');
     const made = await work(file);
-    made.stream.once('close', () => void handle.close());
-    return made;
+    const stream = Readable.from(unchanged(made.stream, handle, indexed), { objectMode: false });
+    const close = (): void => void handle.close();
+    stream.once('close', () => {
+      if (made.stream.closed) close();
+      else made.stream.once('close', close).destroy();
+    });
+    return { ...made, stream };
   } catch (error) {
     await handle.close();
     throw error instanceof DamagedFile ? damaged(error) : error;
   }
+}
+
+/** Fails at the end where the file was overwritten meanwhile. */
+async function* unchanged(
+  stream: Readable,
+  handle: FileHandle,
+  indexed: IndexedInstance,
+): AsyncGenerator<Uint8Array> {
+  yield* chunksOf(stream);
+  await throwIfChanged(handle, indexed);
 }
 
 /** Where an instance's frames are and what they are; of a deflated file with the bytes themselves. */
@@ -136,7 +153,10 @@ export async function* readFrames(
   };
   try {
     for (const number of numbers) {
-      yield await readFrame(layout, number, read);
+      const frame = await readFrame(layout, number, read);
+      if (handle)
+        await throwIfChanged(handle, indexed).catch((error: unknown) => Promise.reject(damaged(error)));
+      yield frame;
     }
   } finally {
     await handle?.close();
@@ -214,6 +234,6 @@ async function* readParts(
     const end = Math.min(range.end - before, length - 1);
     before += length;
     if (start > end) continue;
-    yield* streamRange(await openStored(path, indexed), offset + start, offset + end);
+    yield* streamRange(await openStored(path, indexed), indexed, offset + start, offset + end);
   }
 }

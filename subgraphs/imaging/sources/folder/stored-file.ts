@@ -28,20 +28,36 @@ export async function openStored(path: string, indexed: IndexedInstance): Promis
       cause,
     });
   }
-  const { size, mtimeMs } = await handle.stat();
-  if (size === indexed.size && mtimeMs === indexed.mtime) return handle;
+  if (await isAsIndexed(handle, indexed)) return handle;
   await handle.close();
   const message = 'The object has changed in its folder and is being indexed again.';
   throw new Fault('unavailable', message, { service: 'imaging', retryAfter: 2 });
+}
+
+/** Whether an open file still is the one that was indexed: asked again after reading, it tells that nothing was mixed. */
+export async function isAsIndexed(handle: FileHandle, indexed: IndexedInstance): Promise<boolean> {
+  const { size, mtimeMs } = await handle.stat();
+  return size === indexed.size && mtimeMs === indexed.mtime;
+}
+
+/** @throws where the file was overwritten since it was opened: what was read of it may be of both */
+export async function throwIfChanged(handle: FileHandle, indexed: IndexedInstance): Promise<void> {
+  if (!(await isAsIndexed(handle, indexed))) throw new Error('The file changed while it was read.');
 }
 
 /**
  * A range of an open file; the handle is closed with the stream.
  * @param end inclusive
  * @param buffers whose memory is read into; new memory by default
- * @returns a stream that is destroyed with an error where the file turns out shorter (DW-13)
+ * @returns a stream that is destroyed with an error where the file turns out shorter, or another than was indexed (DW-13)
  */
-export function streamRange(handle: FileHandle, start: number, end: number, buffers?: BufferPool): Readable {
+export function streamRange(
+  handle: FileHandle,
+  indexed: IndexedInstance,
+  start: number,
+  end: number,
+  buffers?: BufferPool,
+): Readable {
   let position = start;
   return new Readable({
     // One chunk read, one on its way to the reader.
@@ -51,14 +67,16 @@ export function streamRange(handle: FileHandle, start: number, end: number, buff
       if (length <= 0) return void this.push(null);
       // Not zeroed: every byte is overwritten or cut off.
       const chunk = buffers?.take(length) ?? Buffer.allocUnsafeSlow(length);
-      handle.read(chunk, 0, length, position).then(
-        ({ bytesRead }) => {
+      handle
+        .read(chunk, 0, length, position)
+        .then(async ({ bytesRead }) => {
           position += bytesRead;
-          if (bytesRead === 0) this.destroy(new Error('The file became shorter while it was read.'));
-          else this.push(bytesRead === length ? chunk : chunk.subarray(0, bytesRead));
-        },
-        (error: Error) => this.destroy(error),
-      );
+          if (bytesRead === 0) throw new Error('The file became shorter while it was read.');
+          // Before the last bytes go: without them no answer is whole.
+          if (position > end) await throwIfChanged(handle, indexed);
+          this.push(bytesRead === length ? chunk : chunk.subarray(0, bytesRead));
+        })
+        .catch((error: Error) => this.destroy(error));
     },
     destroy(error, done) {
       handle.close().then(
