@@ -11,6 +11,8 @@ import {
   sharedDataPath,
   sharedDicomFiles,
 } from '../../../gateway/test/setup/shared-data.ts';
+import { startChild } from '../../../gateway/test/setup/child.ts';
+import { freePort } from '../../../gateway/test/setup/free-port.ts';
 import { Tag, text, TransferSyntax } from '../../../schema/dicom.ts';
 import {
   dataSetOf,
@@ -45,6 +47,12 @@ async function kept(directory: string): Promise<string[]> {
   return names.filter((name) => existsSync(join(directory, name, 'entry.json')));
 }
 
+/** What lies in the directory and in those below it. */
+async function filesBelow(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+}
+
 async function eventually(holds: () => boolean | Promise<boolean>, milliseconds: number): Promise<boolean> {
   for (const end = Date.now() + milliseconds; Date.now() < end; await delay(20))
     if (await holds()) return true;
@@ -61,7 +69,9 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
   const endpoint = () => `dimse://127.0.0.1:${proxy.port}`;
 
   beforeAll(async () => {
-    pacs = await openDimseOrthanc(files.map(path));
+    // It converts for getscu, which is the judge, what that does not take.
+    const configuration = { TranscodeDicomProtocol: true };
+    pacs = await openDimseOrthanc(files.map(path), { configuration });
     proxy = await startTcpProxy(pacs.orthanc.dicomPort);
   });
   beforeEach(() => Object.assign(proxy, { made: 0, cutAfter: Infinity }));
@@ -289,6 +299,161 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
       }
     }));
 
+  describe.each(['c-get', 'c-move'] as const)('where there is no room for a study, by %s', (retrieval) => {
+    it('each instance is deleted once it was given, and the archive waits for its readers', async () => {
+      const tight = await openDimseOrthanc(ct.map(path), { maxBytes: 1 });
+      try {
+        const source = tight.source({ endpoint: tight.endpoint, retrieval });
+        const read: string[] = [];
+        let most = 0;
+        for await (const { stream, sopInstanceUid } of source.retrieve(study, '*')) {
+          await stream.toArray();
+          await delay(20);
+          most = Math.max(most, (await filesBelow(tight.directory)).length);
+          read.push(sopInstanceUid!);
+        }
+        expect(read.sort()).toEqual(expected);
+        // The one that is read, those ahead of it, and the one that is being taken.
+        expect(most).toBeLessThanOrEqual(6);
+        expect(await source.metadata(study)).toHaveLength(expected.length);
+        const one = { ...study, seriesUid: ct[0]!.seriesUid!, instanceUid: ct[0]!.sopInstanceUid };
+        const { frames } = await source.frames(one, [1]);
+        for await (const frame of frames) expect(frame.length).toBe(512 * 512 * 2);
+        expect(await eventually(async () => (await filesBelow(tight.directory)).length === 0, 1000)).toBe(
+          true,
+        );
+      } finally {
+        await tight.stop();
+      }
+    });
+
+    it('two who read it at different times both have all of it', async () => {
+      const tight = await openDimseOrthanc(ct.map(path), { maxBytes: 1 });
+      try {
+        const source = tight.source({ endpoint: tight.endpoint, retrieval });
+        const early = uids(source, study);
+        await delay(100);
+        expect(await Promise.all([early, uids(source, study)])).toEqual([expected, expected]);
+      } finally {
+        await tight.stop();
+      }
+    });
+
+    it('an object that cannot be written is 503, and the next one that can is served', async () => {
+      const directory = await mkdtemp(join(tmpdir(), 'full-disk-'));
+      const small = of('charset')[0]!.studyUid!;
+      const bounded = await openDimseOrthanc([...ct, ...of('charset')].map(path));
+      await bounded.node.close();
+      // Files of 128 kB at most: RLIMIT_FSIZE, in blocks of 512 bytes; an image is half a megabyte.
+      const script = 'trap "" XFSZ; ulimit -f 256; exec "$@"';
+      const { stdout } = await run('/bin/sh', [
+        ...['-c', script, 'sh', process.execPath, '--import', 'tsx'],
+        join(import.meta.dirname, '../test/full-disk.child.ts'),
+        ...[directory, bounded.endpoint, retrieval, String(bounded.port), study.studyUid, small],
+      ]).finally(() => bounded.stop());
+      expect(JSON.parse(stdout)).toEqual([{ code: 'unavailable', retryAfter: 60 }, 1]);
+      expect(await kept(directory)).toHaveLength(1);
+      expect(await readdir(join(directory, 'incoming'))).toEqual([]);
+      await rm(directory, { recursive: true });
+    });
+
+    it('DW-13 an archive that is killed on the way fails the answer and leaves nothing behind', async () => {
+      // Nothing is kept, so that the archive waits for us: it is never done before it is killed.
+      const dying = await openDimseOrthanc(ct.map(path), { maxBytes: 1 });
+      try {
+        const source = dying.source({ endpoint: dying.endpoint, retrieval });
+        let read = 0;
+        const reading = async () => {
+          for await (const { stream } of source.retrieve(study, '*')) {
+            await stream.toArray();
+            if (++read === 2) await dying.orthanc.kill();
+          }
+        };
+        await expect(reading()).rejects.toMatchObject({ code: 'bad_gateway' });
+        expect(read).toBeLessThan(expected.length);
+        expect(await kept(dying.directory)).toEqual([]);
+        expect(await eventually(async () => (await filesBelow(dying.directory)).length === 0, 1000)).toBe(
+          true,
+        );
+      } finally {
+        await dying.stop();
+      }
+    });
+  });
+
+  it('an object as large as what waits for the disk does not hold up the archive’s last word', async () => {
+    const large = of('mr-multiframe').find(({ bytes }) => bytes > 1024 * 1024)!;
+    const archive = await openDimseOrthanc([path(large)]);
+    try {
+      const source = archive.source({ endpoint: archive.endpoint });
+      for (let times = 0; times < 8; times++) {
+        archive.node.cache.clear();
+        expect(await uids(source, { studyUid: large.studyUid! })).toEqual([large.sopInstanceUid]);
+      }
+    } finally {
+      await archive.stop();
+    }
+  });
+
+  it('by C-MOVE a study and a series of it at the same time are each whole', async () => {
+    const source = pacs.source({ endpoint: pacs.endpoint, retrieval: 'c-move' });
+    pacs.node.cache.clear();
+    const series = { ...study, seriesUid: ct[0]!.seriesUid! };
+    expect(await Promise.all([uids(source, study), uids(source, series)])).toEqual([expected, expected]);
+  });
+
+  it('opens 8 associations with an archive at most; who waits may leave', async () => {
+    const source = pacs.source({ endpoint: endpoint() });
+    const search = (signal?: AbortSignal) =>
+      source.search({ level: 'study', match: new Map(), includeField: [] }, signal);
+    await pacs.orthanc.freeze();
+    const asking = Array.from({ length: 24 }, () => search());
+    try {
+      const leaving = new AbortController();
+      const left = search(leaving.signal);
+      expect(await eventually(() => proxy.made === 8, 2000)).toBe(true);
+      leaving.abort(new Error('left'));
+      await expect(left).rejects.toThrow('left');
+      await delay(200);
+      expect(proxy.made).toBe(8);
+    } finally {
+      pacs.orthanc.thaw();
+    }
+    const rows = await Promise.all(asking);
+    expect(new Set(rows.map(({ length }) => length)).size).toBe(1);
+    expect(proxy.made).toBe(24);
+  });
+
+  it('A801: says that we are no destination of the archive, which is DCMTK’s', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'dcmqrscp-'));
+    const port = await freePort();
+    const settings = join(directory, 'dcmqrscp.cfg');
+    await mkdir(join(directory, 'QR'));
+    await writeFile(
+      settings,
+      [
+        ...[`NetworkTCPPort = ${port}`, 'MaxPDUSize = 16384', 'MaxAssociations = 16'],
+        ...['HostTable BEGIN', 'HostTable END', 'VendorTable BEGIN', 'VendorTable END', 'AETable BEGIN'],
+        ...[`QR ${join(directory, 'QR')} RW (9, 1024mb) ANY`, 'AETable END', ''],
+      ].join('\n'),
+    );
+    const echo = () => run('echoscu', ['-aec', 'QR', '127.0.0.1', String(port)]);
+    const archive = await startChild('dcmqrscp', ['-c', settings], () => echo().then(() => true));
+    try {
+      await run('storescu', ['-aec', 'QR', '127.0.0.1', String(port), path(ct[0]!)]);
+      const source = pacs.source({
+        ...{ endpoint: `dimse://127.0.0.1:${port}`, calledAe: 'QR', ae: 'NOBODY', retrieval: 'c-move' },
+      });
+      await expect(uids(source, study)).rejects.toMatchObject({
+        code: 'bad_gateway',
+        message: expect.stringMatching(/does not know where to send them.*\(images\.ae\)/) as string,
+      });
+    } finally {
+      await archive.end();
+      await rm(directory, { recursive: true });
+    }
+  });
+
   describe('our C-STORE SCP', () => {
     it('is nobody to strangers, and takes of a peer only what was asked for', () =>
       withSide(async (side) => {
@@ -300,7 +465,10 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
         });
         const following = retrieval.follow();
         const first = following.next();
-        const forget = await side.node.scp.expect({ ae: OUR_AE, retrieval, alive: () => undefined });
+        const forget = await side.node.scp.expect({
+          ...{ ae: OUR_AE, messageId: 1, retrieval },
+          alive: () => undefined,
+        });
         const send = async (file: string, ae?: string) => {
           const { stdout, stderr } = await run('storescu', [
             ...['-v', '-aec', ae ?? OUR_AE],

@@ -1,58 +1,36 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import dimse from 'dcmjs-dimse';
 import { LRUCache } from 'lru-cache';
-import { number, Tag, text, texts, type DicomJson } from '../../../schema/dicom.ts';
+import type { DicomJson } from '../../../schema/dicom.ts';
 import { Fault } from '../../../schema/fault.ts';
 import type { ImagesConfig } from '../../../schema/tenant.ts';
 import { noSuchObject } from '../not-found.ts';
 import { canTranscode } from '../part10/transcode.ts';
-import { RetrievalCache } from './dicom-dimse/cache.ts';
 import { DimseClient } from './dicom-dimse/client.ts';
 import { identifyingKeys, targetLevel } from './dicom-dimse/keys.ts';
-import { Retrieval, type Plan } from './dicom-dimse/retrieval.ts';
-import { findWithin, searchArchive } from './dicom-dimse/search.ts';
-import { isWithin, type SpooledInstance } from './dicom-dimse/spool.ts';
-import { StoreScp } from './dicom-dimse/store-scp.ts';
+import type { DimseNode } from './dicom-dimse/node.ts';
+import { planOf, type Plan } from './dicom-dimse/plan.ts';
+import { Retrieval } from './dicom-dimse/retrieval.ts';
+import { searchArchive } from './dicom-dimse/search.ts';
+import { inOrder, isWithin, type SpooledInstance } from './dicom-dimse/spool.ts';
 import { readBulkData, readMetadata, transcoded } from './folder/instance-reader.ts';
 import { openStored, streamRange } from './folder/stored-file.ts';
 import { FrameTables } from './frame-tables.ts';
-import type { ImagingSource, InstanceTarget, SourceQuery, StoredInstance, Target } from './source.ts';
+import type {
+  BulkData,
+  Frames,
+  ImagingSource,
+  InstanceTarget,
+  SourceQuery,
+  StoredInstance,
+  Target,
+} from './source.ts';
 
 type Config = Extract<ImagesConfig, { type: 'dicom-dimse' }>;
 
-export interface DimseNodeOptions {
-  /** Completed retrievals are kept here. */
-  directory: string;
-  /** Bytes that they may take. */
-  maxBytes: number;
-  /** Where our C-STORE SCP listens; not before the first C-MOVE. */
-  port: number;
-  host: string;
-}
-
-/** SOP Classes in Study, PS3.4 §C.3.4. */
-const SOP_CLASSES_IN_STUDY = '00080062';
 /** Milliseconds for which an archive is not asked again how much it has of a study. */
 const FRESH = 5000;
 /** Milliseconds for which reading many headers may hold the event loop. */
 const SLICE = 10;
-
-/** What all DIMSE sources of the process share: the cache and the port that C-MOVE sends to. */
-export class DimseNode {
-  readonly cache: RetrievalCache;
-  readonly scp: StoreScp;
-
-  constructor({ directory, maxBytes, port, host }: DimseNodeOptions) {
-    // The library writes past our log, and of hosts and patients; what fails is told by Faults.
-    dimse.log.setLevel('silent');
-    this.cache = new RetrievalCache(directory, maxBytes);
-    this.scp = new StoreScp(port, host, this.cache.incoming);
-  }
-
-  close(): Promise<void> {
-    return this.scp.close();
-  }
-}
 
 /**
  * A PACS that speaks DIMSE (DW-16): C-FIND, and C-GET or C-MOVE. What is retrieved lies on disk as it came, and all else
@@ -84,7 +62,8 @@ class DicomDimse implements ImagingSource {
     this.#key = key;
     const { hostname, port } = new URL(config.endpoint);
     const { ae, calledAe } = config;
-    this.#client = new DimseClient({ host: hostname, port: Number(port), ae, calledAe });
+    const turns = node.turns(`${hostname}:${port}`);
+    this.#client = new DimseClient({ host: hostname, port: Number(port), ae, calledAe, turns });
   }
 
   check(signal?: AbortSignal): Promise<void> {
@@ -96,21 +75,15 @@ class DicomDimse implements ImagingSource {
   }
 
   async metadata(target: Target, signal?: AbortSignal): Promise<DicomJson[]> {
-    const { instances, release } = await this.#whole(target, signal);
-    try {
-      const rows: DicomJson[] = [];
-      let sliceEnd = performance.now() + SLICE;
-      for (const instance of instances) {
-        signal?.throwIfAborted();
-        rows.push(await readMetadata(instance.path, instance));
-        if (performance.now() < sliceEnd) continue;
-        await sleep(0);
-        sliceEnd = performance.now() + SLICE;
-      }
-      return rows;
-    } finally {
-      release();
+    const read: { instance: SpooledInstance; row: DicomJson }[] = [];
+    let sliceEnd = performance.now() + SLICE;
+    for await (const instance of this.#each(target, signal)) {
+      read.push({ instance, row: await readMetadata(instance.path, instance) });
+      if (performance.now() < sliceEnd) continue;
+      await sleep(0);
+      sliceEnd = performance.now() + SLICE;
     }
+    return read.sort((a, b) => inOrder(a.instance, b.instance)).map(({ row }) => row);
   }
 
   async *retrieve(
@@ -139,14 +112,18 @@ class DicomDimse implements ImagingSource {
     }
   }
 
-  frames(target: InstanceTarget, numbers: readonly number[], signal?: AbortSignal) {
-    return this.#one(target, signal, (instance) =>
+  async frames(target: InstanceTarget, numbers: readonly number[], signal?: AbortSignal): Promise<Frames> {
+    const { found, release } = await this.#one(target, signal, (instance) =>
       this.#frameTables.frames(instance.path, instance, numbers),
     );
+    return { ...found, frames: thenRelease(found.frames, release) };
   }
 
-  bulkdata(target: InstanceTarget, path: string, signal?: AbortSignal) {
-    return this.#one(target, signal, (instance) => readBulkData(instance.path, instance, path));
+  async bulkdata(target: InstanceTarget, path: string, signal?: AbortSignal): Promise<BulkData> {
+    const { found, release } = await this.#one(target, signal, (instance) =>
+      readBulkData(instance.path, instance, path),
+    );
+    return { ...found, open: (range) => found.open(range).once('close', release) };
   }
 
   async close(): Promise<void> {
@@ -169,25 +146,24 @@ class DicomDimse implements ImagingSource {
     }
   }
 
-  async #whole(target: Target, signal: AbortSignal | undefined): Promise<Held> {
-    return (await this.#cached(target, signal)) ?? this.#retrieval(target).whole(signal);
-  }
-
-  /** Work with one instance. What it opens afterwards was used last, and so is the last to be given up. */
+  /** Work with one instance, whose file stays until `release` is called, or the request is given up. */
   async #one<T>(
     target: InstanceTarget,
     signal: AbortSignal | undefined,
     work: (instance: SpooledInstance) => Promise<T>,
-  ): Promise<T> {
-    for (const retrieval of this.#retrievals.values()) {
-      const instance = retrieval.has(target);
-      if (instance) return work(instance);
-    }
-    const { instances, release } = await this.#whole(target, signal);
+  ): Promise<{ found: T; release: () => void }> {
+    const running = [...this.#retrievals.values()].find((retrieval) => retrieval.has(target));
+    const instances = running ? running.follow(signal, target) : this.#each(target, signal);
+    const release = (): void => void instances.return(undefined);
     try {
-      return await work(instances[0]!);
-    } finally {
+      const { value: instance } = await instances.next();
+      if (!instance) throw noSuchObject();
+      const found = await work(instance);
+      signal?.addEventListener('abort', release, { once: true });
+      return { found, release };
+    } catch (error) {
       release();
+      throw error;
     }
   }
 
@@ -204,7 +180,7 @@ class DicomDimse implements ImagingSource {
       const release = entry.holding.read();
       try {
         if (!this.#fresh.has(key)) {
-          const { count } = await this.#plan(part, false, signal);
+          const { count } = await planOf(this.#client, part, false, signal);
           if (count !== entry.count) {
             cache.drop(key);
             release();
@@ -229,7 +205,7 @@ class DicomDimse implements ImagingSource {
     const running = this.#retrievals.get(key);
     if (running && !running.givenUp) return running;
     const retrieval: Retrieval = new Retrieval(key, target, this.#node.cache, {
-      plan: (signal) => this.#plan(target, this.#config.retrieval === 'c-get', signal),
+      plan: (signal) => planOf(this.#client, target, this.#config.retrieval === 'c-get', signal),
       fetch: (plan, signal) => this.#fetch(retrieval, plan, signal),
     });
     this.#retrievals.set(key, retrieval);
@@ -247,50 +223,13 @@ class DicomDimse implements ImagingSource {
     }
     let alive = (): void => undefined;
     const { ae } = this.#config;
-    const forget = await this.#node.scp.expect({ ae, retrieval, alive: () => alive() });
+    const messageId = this.#node.nextMessageId();
+    const forget = await this.#node.scp.expect({ ae, messageId, retrieval, alive: () => alive() });
     try {
-      return await this.#client.move(keys, (touch) => (alive = touch), signal);
+      return await this.#client.move(keys, { messageId, onStart: (touch) => (alive = touch) }, signal);
     } finally {
       forget();
     }
-  }
-
-  /**
-   * What the archive has of the target.
-   * @param named whether its SOP classes are wanted
-   * @throws Fault `not_found`
-   */
-  async #plan(target: Target, named: boolean, signal: AbortSignal | undefined): Promise<Plan> {
-    const level = targetLevel(target);
-    if (level === 'study' || (level === 'series' && !named)) {
-      const tag = level === 'study' ? Tag.NumberOfStudyRelatedInstances : Tag.NumberOfSeriesRelatedInstances;
-      const [row] = await findWithin(
-        this.#client,
-        target,
-        level,
-        [tag, ...(named ? [SOP_CLASSES_IN_STUDY] : [])],
-        signal,
-      );
-      if (!row) throw noSuchObject();
-      const count = number(row, tag);
-      const sopClasses = texts(row, SOP_CLASSES_IN_STUDY);
-      if (count !== undefined && (!named || sopClasses.length > 0)) return { count, sopClasses };
-    }
-    // Counts and SOP classes are optional keys, PS3.4 §C.6.2.1: then the instances are counted, series by series.
-    const series =
-      level === 'study'
-        ? await findWithin(this.#client, target, 'series', [Tag.SeriesInstanceUID], signal)
-        : [undefined];
-    const sopClasses: string[] = [];
-    for (const row of series) {
-      const within = { ...target, ...(row && { seriesUid: text(row, Tag.SeriesInstanceUID)! }) };
-      const tags = [Tag.SOPInstanceUID, Tag.SOPClassUID];
-      for (const instance of await findWithin(this.#client, within, 'instance', tags, signal)) {
-        sopClasses.push(text(instance, Tag.SOPClassUID) ?? '');
-      }
-    }
-    if (sopClasses.length === 0) throw noSuchObject();
-    return { count: sopClasses.length, sopClasses: [...new Set(sopClasses.filter(Boolean))] };
   }
 
   #keyOf({ studyUid, seriesUid = '', instanceUid = '' }: Target): string {
@@ -322,4 +261,15 @@ async function streamOf(instance: SpooledInstance, transferSyntax: string) {
     'not_acceptable',
     'The object cannot be had in this transfer syntax; ask for it as it is stored.',
   );
+}
+
+async function* thenRelease(
+  frames: AsyncIterable<Uint8Array>,
+  release: () => void,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* frames;
+  } finally {
+    release();
+  }
 }

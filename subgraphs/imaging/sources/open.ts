@@ -6,7 +6,7 @@ import type { Dispatcher } from 'undici';
 import { Fault } from '../../../schema/fault.ts';
 import type { ImagesConfig, Tenant } from '../../../schema/tenant.ts';
 import type { PixelPool } from '../pixels/pool.ts';
-import type { DimseNode } from './dicom-dimse.ts';
+import type { DimseNode } from './dicom-dimse/node.ts';
 import { dicomWebSource } from './dicom-web.ts';
 import { openFolder, type FolderOptions } from './folder.ts';
 import type { ImagingSource } from './source.ts';
@@ -109,7 +109,7 @@ export class Sources {
   /** One for the process: its port and its cache are shared by all tenants. Loaded when there is use for it. */
   private dimseNode(): Promise<DimseNode> {
     const { dataDir, dimse = DIMSE } = this.options;
-    this.dimse ??= import('./dicom-dimse.ts').then(
+    this.dimse ??= import('./dicom-dimse/node.ts').then(
       ({ DimseNode }) => new DimseNode({ directory: join(dataDir, 'dimse'), ...dimse }),
     );
     this.dimse.catch(() => (this.dimse = undefined));

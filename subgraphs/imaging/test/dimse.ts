@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { freePort } from '../../../gateway/test/setup/free-port.ts';
 import { startOrthanc, type Orthanc } from '../../../gateway/test/setup/orthanc.ts';
 import type { ImagesConfig } from '../../../schema/tenant.ts';
-import { DimseNode, dicomDimseSource } from '../sources/dicom-dimse.ts';
+import { dicomDimseSource } from '../sources/dicom-dimse.ts';
+import { DimseNode } from '../sources/dicom-dimse/node.ts';
 import type { ImagingSource } from '../sources/source.ts';
 
 /** Our side of DIMSE in tests: a node of its own directory and port, and sources behind it. */

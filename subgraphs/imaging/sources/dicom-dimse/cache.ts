@@ -127,10 +127,14 @@ export class RetrievalCache {
     return new Holding(directory);
   }
 
-  /** A retrieval under way has grown: others make room for it. */
-  grow(bytes: number): void {
+  /**
+   * A retrieval under way has grown: others make room for it.
+   * @returns whether there is room for it
+   */
+  grow(bytes: number): boolean {
     this.#arriving += bytes;
     this.#evict();
+    return this.#hasRoom();
   }
 
   /** A retrieval is not under way any more. */
@@ -184,9 +188,13 @@ export class RetrievalCache {
 
   #evict(): void {
     for (const key of this.#entries.keys()) {
-      if (this.#bytes + this.#arriving <= this.#maxBytes && this.#free() >= RESERVE) return;
+      if (this.#hasRoom()) return;
       this.drop(key);
     }
+  }
+
+  #hasRoom(): boolean {
+    return this.#bytes + this.#arriving <= this.#maxBytes && this.#free() >= RESERVE;
   }
 }
 

@@ -5,6 +5,7 @@ import { Command, Connection, type Answer, type StoreRequest, type StoreSink } f
 import { Identifier, type IdentifierKeys } from './identifier.ts';
 import { addService, addStorage } from './presentation-contexts.ts';
 import { archiveFault, failure } from './status.ts';
+import type { Turns } from './turns.ts';
 
 const { CEchoRequest, CFindRequest, CGetRequest, CMoveRequest } = dimse.requests;
 const { SopClass, Status } = dimse.constants;
@@ -26,6 +27,16 @@ export interface Peer {
   calledAe: string;
   /** Ours. */
   ae: string;
+  /** Associations that we may have with it at a time. */
+  turns: Turns;
+}
+
+/** A C-MOVE that is about to begin. */
+export interface MoveStart {
+  /** By it the objects that come are known, PS3.7 §9.1.1.1.8. */
+  messageId: number;
+  /** Is given what tells of each object that came: the archive is alive. */
+  onStart: (alive: () => void) => void;
 }
 
 /** The services of one PACS, PS3.4 Annex A and C. Every method throws Fault as `status.ts` says. */
@@ -71,16 +82,15 @@ export class DimseClient {
 
   /**
    * C-MOVE to ourselves, PS3.4 §C.4.2: the objects come by an association that the archive opens.
-   * @param onStart is given what tells of each object that came: the archive is alive
    * @returns how many the archive says it sent
    */
-  move(keys: IdentifierKeys, onStart: (alive: () => void) => void, signal: AbortSignal): Promise<number> {
+  move(keys: IdentifierKeys, { messageId, onStart }: MoveStart, signal: AbortSignal): Promise<number> {
     const request = new CMoveRequest();
     request.setDataset(new Identifier(keys));
     request.getCommandDataset().setElement('MoveDestination', this.#peer.ae);
     return this.#associated({ service: STUDY_ROOT_MOVE, signal }, (connection) => {
       onStart(() => connection.touch());
-      return retrieve(connection, request, signal);
+      return retrieve(connection, request, signal, messageId);
     });
   }
 
@@ -88,8 +98,8 @@ export class DimseClient {
     { service, sopClasses, store, signal }: AssociateOptions,
     work: (connection: Connection) => Promise<T>,
   ): Promise<T> {
-    signal?.throwIfAborted();
-    const { host, port, ae, calledAe } = this.#peer;
+    const { host, port, ae, calledAe, turns } = this.#peer;
+    const endTurn = await turns.take(signal);
     const association = new dimse.association.Association(ae, calledAe);
     addService(association, service);
     if (sopClasses) addStorage(association, sopClasses);
@@ -115,6 +125,9 @@ export class DimseClient {
       throw error;
     } finally {
       signal?.removeEventListener('abort', leave);
+      // It counts for the archive until it is gone.
+      if (connection.socket.closed) endTurn();
+      else connection.socket.once('close', endTurn);
     }
   }
 }
@@ -150,6 +163,7 @@ async function retrieve(
   connection: Connection,
   request: InstanceType<typeof CGetRequest> | InstanceType<typeof CMoveRequest>,
   signal: AbortSignal,
+  messageId?: number,
 ): Promise<number> {
   const cancel = (): void => {
     connection.sendCancel(request);
@@ -159,7 +173,7 @@ async function retrieve(
   let answer: Answer;
   try {
     signal.throwIfAborted();
-    answer = await connection.perform(request);
+    answer = await connection.perform(request, undefined, messageId);
   } finally {
     signal.removeEventListener('abort', cancel);
   }

@@ -16,6 +16,7 @@ export const Command = {
   NumberOfCompletedSuboperations: '00001021',
   NumberOfFailedSuboperations: '00001022',
   MoveOriginatorApplicationEntityTitle: '00001030',
+  MoveOriginatorMessageID: '00001031',
 } as const;
 
 const C_STORE_RQ = 0x0001;
@@ -45,6 +46,8 @@ export interface StoreRequest {
   transferSyntax: string;
   /** Who asked for it by C-MOVE, where the peer says so. */
   moveOriginator?: string;
+  /** The Message ID of that C-MOVE, likewise. */
+  moveMessageId?: number;
 }
 
 /** Where the bytes of one object go while they arrive. */
@@ -163,15 +166,20 @@ export class Connection extends dimse.Scp {
 
   /**
    * Sends a request and gives each answer but the last to `pending`; resolves with the last. One at a time.
+   * @param messageId default: the next one of this association
    * @throws Fault where the connection ends first
    */
-  perform(request: requests.Request, pending: (answer: Answer) => void = () => undefined): Promise<Answer> {
+  perform(
+    request: requests.Request,
+    pending: (answer: Answer) => void = () => undefined,
+    messageId = ++this.#messageId,
+  ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const context = this.#context(request.getAffectedSopClassUid());
       if (this.#failure) return reject(this.#failure);
       if (!context) return reject(archiveFault(new Error('the peer does not offer this service')));
       this.#asked = { pending, resolve, reject };
-      request.setMessageId(++this.#messageId);
+      request.setMessageId(messageId);
       this.touch();
       this._sendDimse({ context, command: request });
     });
@@ -245,11 +253,13 @@ export class Connection extends dimse.Scp {
   #sink(command: DicomJson, context: association.PresentationContext): StoreSink {
     if (!this.#options.store) throw new Error('an object that nobody asked for');
     const moveOriginator = text(command, Command.MoveOriginatorApplicationEntityTitle);
+    const moveMessageId = number(command, Command.MoveOriginatorMessageID);
     return this.#options.store({
       sopClassUid: text(command, Command.AffectedSOPClassUID) ?? '',
       sopInstanceUid: text(command, Command.AffectedSOPInstanceUID) ?? '',
       transferSyntax: context.getAcceptedTransferSyntaxUid() ?? '',
       ...(moveOriginator !== undefined && { moveOriginator }),
+      ...(moveMessageId !== undefined && { moveMessageId }),
     });
   }
 

@@ -1,21 +1,20 @@
+import { rm } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Fault } from '../../../../schema/fault.ts';
 import { noSuchObject } from '../../not-found.ts';
 import type { Target } from '../source.ts';
 import type { Holding, RetrievalCache } from './cache.ts';
 import type { StoreRequest } from './connection.ts';
+import type { Plan } from './plan.ts';
 import { isWithin, moved, Spool, type SpooledInstance } from './spool.ts';
 import { failure } from './status.ts';
 
 /** Milliseconds for which a retrieval that nobody waits for goes on: the next request for it may be on its way. */
 const GRACE = 250;
-
-/** What the archive has of a target, by C-FIND. */
-export interface Plan {
-  /** How many instances. */
-  count: number;
-  /** Of the instances, where they have to be named. */
-  sopClasses: readonly string[];
-}
+/** Instances that may lie unread where there is no room for all of them. */
+const AHEAD = 2;
+/** Milliseconds for which the archive is then let wait for its readers: less than it takes archives to give up. */
+const HELD = 5000;
 
 /** How a retrieval is done. */
 export interface Steps {
@@ -24,9 +23,16 @@ export interface Steps {
   fetch(plan: Plan, signal: AbortSignal): Promise<number>;
 }
 
+/** One who reads a retrieval. */
+interface Reader {
+  /** Which of the instances that arrived it is at. */
+  at: number;
+}
+
 /**
  * One retrieval, shared by all who ask for the same (DW-16): instances are read while they arrive. It is given up when
- * nobody waits for it any more.
+ * nobody waits for it any more. Where there is no room to keep it, each instance is deleted once all have read it, and
+ * who comes later begins another.
  */
 export class Retrieval {
   readonly target: Target;
@@ -35,8 +41,12 @@ export class Retrieval {
   readonly #holding: Promise<Holding>;
   readonly #arrived: SpooledInstance[] = [];
   readonly #uids = new Set<string>();
+  readonly #readers = new Set<Reader>();
   #received = 0;
-  #followers = 0;
+  #planned = Infinity;
+  #passing = false;
+  /** How many of the instances that arrived are deleted again. */
+  #deleted = 0;
   #wake: () => void = () => undefined;
   #change: Promise<void>;
   /** Rejects with the failure; awaited by each who follows. */
@@ -47,7 +57,9 @@ export class Retrieval {
   constructor(key: string, target: Target, cache: RetrievalCache, steps: Steps) {
     this.target = target;
     this.#cache = cache;
-    this.#holding = cache.begin();
+    this.#holding = cache.begin().catch((cause: unknown) => {
+      throw noRoom(cause);
+    });
     this.#change = this.#nextChange();
     this.done = this.#run(key, steps);
     this.done.catch(() => undefined);
@@ -55,7 +67,10 @@ export class Retrieval {
 
   /** Takes the bytes of an object that arrives. */
   spool(request: StoreRequest): Spool {
-    return new Spool(this.#cache.incoming, request, (instance) => this.take(instance));
+    return new Spool(this.#cache.incoming, request, {
+      take: (instance) => this.take(instance),
+      failed: (cause) => this.broken(cause),
+    });
   }
 
   /** @returns false for an object that is not part of what was asked for */
@@ -69,45 +84,44 @@ export class Retrieval {
     const kept = await moved(instance, directory, `${this.#uids.size}.dcm`);
     instances.push(kept);
     this.#arrived.push(kept);
-    this.#cache.grow(kept.size);
+    if (!this.#cache.grow(kept.size)) this.#passing = true;
     this.#changed();
+    if (this.#passing) await this.#heldBack();
     return true;
+  }
+
+  /** What arrives cannot be written: all ends, and what is kept of others makes room for the next. */
+  broken(cause: unknown): void {
+    this.#cache.clear();
+    this.#abort.abort(noRoom(cause));
   }
 
   /** Whether nobody should join it any more. */
   get givenUp(): boolean {
-    return this.#abort.signal.aborted;
+    return this.#abort.signal.aborted || this.#deleted > 0;
   }
 
-  /** What has arrived of a part of the target. */
-  has(target: Target): SpooledInstance | undefined {
-    return this.#arrived.find((instance) => isWithin(instance, target));
+  /** Whether a part of the target has arrived and is there. */
+  has(target: Target): boolean {
+    return this.#arrived.findIndex((instance) => isWithin(instance, target)) >= this.#deleted;
   }
 
-  /** The instances, each as soon as it is there. */
-  async *follow(signal?: AbortSignal): AsyncGenerator<SpooledInstance, void, void> {
-    const leave = await this.#enter();
+  /**
+   * The instances, each as soon as it is there; it stays until the next one is asked for.
+   * @param part only those within it
+   */
+  async *follow(signal?: AbortSignal, part = this.target): AsyncGenerator<SpooledInstance, void, void> {
+    const reader = { at: this.#deleted };
+    const leave = await this.#enter(reader);
     try {
-      for (let next = 0; ; next++) {
-        while (next === this.#arrived.length && !this.#ended) await this.#waiting(this.#change, signal);
-        if (next < this.#arrived.length) yield this.#arrived[next]!;
-        else return await this.done;
+      for (; ; reader.at++, this.#clear()) {
+        while (reader.at === this.#arrived.length && !this.#ended) await this.#waiting(this.#change, signal);
+        const instance = this.#arrived[reader.at];
+        if (!instance) return await this.done;
+        if (isWithin(instance, part)) yield instance;
       }
     } finally {
       leave();
-    }
-  }
-
-  /** All instances, in order, once the last has come; `release` lets go of their files. */
-  async whole(signal?: AbortSignal): Promise<{ instances: readonly SpooledInstance[]; release: () => void }> {
-    const leave = await this.#enter();
-    try {
-      await this.#waiting(this.done, signal);
-      const { instances } = await this.#holding;
-      return { instances, release: leave };
-    } catch (error) {
-      leave();
-      throw error;
     }
   }
 
@@ -115,18 +129,17 @@ export class Retrieval {
     this.#abort.abort(new Fault('unavailable', 'The server is stopping.', { retryAfter: 5 }));
   }
 
-  async #enter(): Promise<() => void> {
-    this.#followers++;
-    const holding = await this.#holding;
-    const release = holding.read();
-    let inside = true;
+  async #enter(reader: Reader): Promise<() => void> {
+    this.#readers.add(reader);
+    const release = (await this.#holding).read();
     return () => {
-      if (!inside) return;
-      inside = false;
+      this.#readers.delete(reader);
       release();
-      this.#followers--;
-      if (this.#followers > 0 || this.#ended) return;
-      setTimeout(() => this.#followers === 0 && this.#abort.abort(), GRACE).unref();
+      this.#clear();
+      if (this.#readers.size > 0 || this.#ended) return;
+      // Only the archive's last word is missing then.
+      if (this.#uids.size >= this.#planned && !this.#passing) return;
+      setTimeout(() => this.#readers.size === 0 && this.#abort.abort(), GRACE).unref();
     };
   }
 
@@ -135,13 +148,15 @@ export class Retrieval {
     const holding = await this.#holding;
     try {
       const planned = await plan(signal);
-      const sent = await fetch(planned, signal);
       const { count } = planned;
+      this.#planned = count;
+      const sent = await fetch(planned, signal);
       if (this.#received === 0 && sent === 0) throw noSuchObject();
       // Success is not believed of an archive that sent less than it said: a part would pass for the whole (DW-13).
       if (this.#received < sent || this.#uids.size < count) throw failure(0xb000, count - this.#uids.size);
       this.#ended = true;
-      await this.#cache.keep(key, { holding, count });
+      if (this.#passing) holding.discard();
+      else await this.#cache.keep(key, { holding, count });
     } catch (error) {
       this.#ended = true;
       holding.discard();
@@ -149,6 +164,30 @@ export class Retrieval {
     } finally {
       this.#cache.ended(holding);
       this.#changed();
+    }
+  }
+
+  /** Deletes what all have read, where there is no room for it. */
+  #clear(): void {
+    if (!this.#passing || this.#ended || this.#readers.size === 0) return;
+    const read = Math.min(...[...this.#readers].map(({ at }) => at));
+    for (; this.#deleted < read; this.#deleted++) void this.#remove(this.#arrived[this.#deleted]!);
+    this.#changed();
+  }
+
+  async #remove(instance: SpooledInstance): Promise<void> {
+    const { instances } = await this.#holding;
+    if (this.#ended) return;
+    instances.splice(instances.indexOf(instance), 1);
+    this.#cache.grow(-instance.size);
+    await rm(instance.path, { force: true });
+  }
+
+  /** Lets the archive wait while too much lies unread: it sends on when it has its answer. */
+  async #heldBack(): Promise<void> {
+    const late = sleep(HELD, 'late' as const, { ref: false });
+    while (!this.#ended && !this.#abort.signal.aborted && this.#arrived.length - this.#deleted > AHEAD) {
+      if ((await Promise.race([this.#change, late])) === 'late') return;
     }
   }
 
@@ -175,4 +214,10 @@ export class Retrieval {
     this.#wake();
     this.#change = this.#nextChange();
   }
+}
+
+function noRoom(cause: unknown): Fault {
+  return new Fault('unavailable', 'There is no room here for what the image archive sends.', {
+    ...{ service: 'imaging', retryAfter: 60, cause },
+  });
 }

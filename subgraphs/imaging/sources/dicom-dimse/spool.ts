@@ -28,6 +28,14 @@ const HIGH_WATER = 1024 * 1024;
 /** Each file's header is read at once, one after the other. */
 const WINDOW = Buffer.allocUnsafeSlow(16 * 1024);
 
+/** What becomes of an object. */
+export interface SpoolEnds {
+  /** Moves the file to where it belongs; false where nobody wants it. */
+  take(instance: SpooledInstance): Promise<boolean>;
+  /** It cannot be written: the disk is full. */
+  failed(cause: unknown): void;
+}
+
 /**
  * Where arriving objects are written while it is not yet known whether they are wanted: the data set byte for byte,
  * behind a File Meta Information of ours.
@@ -35,23 +43,15 @@ const WINDOW = Buffer.allocUnsafeSlow(16 * 1024);
 export class Spool implements StoreSink {
   readonly #path: string;
   readonly #stream: WriteStream;
-  readonly #take: (instance: SpooledInstance) => Promise<boolean>;
+  readonly #take: SpoolEnds['take'];
   #full: Promise<void> | undefined;
 
-  /**
-   * @param directory on the file system of what it is moved to
-   * @param take moves the file to where it belongs; false where nobody wants it
-   */
-  constructor(
-    directory: string,
-    request: StoreRequest,
-    take: (instance: SpooledInstance) => Promise<boolean>,
-  ) {
+  /** @param directory on the file system of what it is moved to */
+  constructor(directory: string, request: StoreRequest, { take, failed }: SpoolEnds) {
     this.#path = join(directory, `${randomUUID()}.part`);
     this.#take = take;
     this.#stream = createWriteStream(this.#path, { mode: 0o600, flags: 'wx', highWaterMark: HIGH_WATER });
-    // Who waits for it learns of it; a disk that is full must not end the process.
-    this.#stream.on('error', () => undefined);
+    this.#stream.on('error', failed);
     this.#stream.write(fileMetaInformation(request));
   }
 

@@ -16,6 +16,8 @@ const MAX_CONNECTIONS = 64;
 
 interface Expected {
   ae: string;
+  /** Message ID of the C-MOVE, which archives repeat with each object, PS3.7 §9.1.1.1.8. */
+  messageId: number;
   retrieval: Retrieval;
   /** Something came for it: the archive is alive. */
   alive: () => void;
@@ -100,16 +102,22 @@ export class StoreScp {
   }
 
   #store(ae: string, request: StoreRequest): StoreSink {
-    const expected = this.#of(ae);
+    const own = this.#of(ae);
+    const named = own.filter(({ messageId }) => messageId === request.moveMessageId);
+    const expected = named.length > 0 ? named : own;
     // Others than our moves may know our title.
     if (expected.length === 0 || (request.moveOriginator ?? ae) !== ae) return refused;
-    return new Spool(this.#incoming, request, async (instance) => {
-      for (const { retrieval, alive } of expected) {
-        if (!(await retrieval.take(instance))) continue;
-        alive();
-        return true;
-      }
-      return false;
+    return new Spool(this.#incoming, request, {
+      async take(instance) {
+        for (const { retrieval, alive } of expected) {
+          if (!(await retrieval.take(instance))) continue;
+          alive();
+          return true;
+        }
+        return false;
+      },
+      // What is not read yet may be any's; on a full disk all of them fail.
+      failed: (cause) => expected.forEach(({ retrieval }) => retrieval.broken(cause)),
     });
   }
 }

@@ -1,0 +1,27 @@
+import { DimseNode } from '../sources/dicom-dimse/node.ts';
+import { dicomDimseSource } from '../sources/dicom-dimse.ts';
+import { Fault } from '../../../schema/fault.ts';
+import { OUR_AE, type DimseConfig } from './dimse.ts';
+
+/** Retrieves studies in a process of its own, which may be bounded; says of each how many instances came, or its fault. */
+const [directory = '', endpoint = '', retrieval = '', port = '', ...studies] = process.argv.slice(2);
+const node = new DimseNode({ directory, maxBytes: 1e9, port: Number(port), host: '127.0.0.1' });
+const config = { type: 'dicom-dimse', ae: OUR_AE, calledAe: 'ORTHANC', endpoint, retrieval } as DimseConfig;
+const source = dicomDimseSource(config, node, 'source');
+const outcomes: (number | { code: string; retryAfter: number | undefined })[] = [];
+for (const studyUid of studies) {
+  let instances = 0;
+  try {
+    for await (const { stream } of source.retrieve({ studyUid }, '*')) {
+      await stream.toArray();
+      instances++;
+    }
+    outcomes.push(instances);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    outcomes.push({ code: error.code, retryAfter: error.details.retryAfter });
+  }
+}
+await source.close();
+await node.close();
+process.stdout.write(JSON.stringify(outcomes));
