@@ -1,5 +1,6 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { DICOM } from '../../schema/dicom.ts';
+import { pipeBatched } from './batched-pipe.ts';
 import { MultipartError, parseHeaders } from './multipart.ts';
 import { fileMeta, type FileMeta } from './sources/file-meta.ts';
 
@@ -33,6 +34,10 @@ export class MultipartRelay extends Transform {
     super({ writableHighWaterMark: 256 * 1024, readableHighWaterMark: 256 * 1024 });
     this.delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1');
     this.own = own;
+  }
+
+  override pipe<To extends NodeJS.WritableStream>(to: To, { end = true } = {}): To {
+    return pipeBatched(this, to, end);
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {

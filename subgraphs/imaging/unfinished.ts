@@ -39,7 +39,7 @@ export class Unfinished {
     request?: AbortSignal,
   ): Promise<T> {
     const begun = this.take<T>(key) ?? begin(work);
-    const leave = () => begun.end.abort();
+    const leave = () => begun.end.abort(request?.reason);
     if (request?.aborted) leave();
     request?.addEventListener('abort', leave, { once: true });
     return inTime(begun.result, seconds, () => {

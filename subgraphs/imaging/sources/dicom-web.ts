@@ -4,6 +4,7 @@ import type { Dispatcher } from 'undici';
 import { DICOM_JSON, frameMediaType, TransferSyntax, type DicomJson } from '../../../schema/dicom.ts';
 import { Fault } from '../../../schema/fault.ts';
 import type { ImagesConfig } from '../../../schema/tenant.ts';
+import { BufferPool } from '../buffer-pool.ts';
 import { boundaryOf } from '../multipart.ts';
 import { MultipartRelay } from '../multipart-relay.ts';
 import { noSuchObject } from '../not-found.ts';
@@ -31,6 +32,7 @@ export function dicomWebSource(
   dispatcher?: Dispatcher,
 ): ImagingSource {
   const client = new DicomWebClient(config, now, dispatcher);
+  const buffers = new BufferPool();
 
   async function json(path: string, signal: AbortSignal | undefined): Promise<DicomJson[]> {
     const { status, body } = await client.get(path, { accept: DICOM_JSON, signal });
@@ -125,7 +127,7 @@ export function dicomWebSource(
     return {
       mediaType: octets ? frameMediaType(transferSyntax) : media,
       transferSyntax,
-      frames: gathered(first.value, parts, numbers.length),
+      frames: gathered(first.value, parts, numbers.length, buffers),
     };
   }
 

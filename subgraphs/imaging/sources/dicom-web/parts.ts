@@ -1,4 +1,5 @@
 import { UID } from '../../../../schema/dicom.ts';
+import type { BufferPool } from '../../buffer-pool.ts';
 import { boundaryOf, readMultipart, type IncomingPart } from '../../multipart.ts';
 import { asFault, nonsense, type Answer } from './client.ts';
 
@@ -32,24 +33,43 @@ async function* faulting(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer, vo
   }
 }
 
-/** Frame by frame, each whole. */
+/** A frame that says it is larger is gathered as it comes: what an archive says makes us set no memory aside. */
+const MOST_AT_ONCE = 8 * 1024 * 1024;
+
+/**
+ * Frame by frame, each whole.
+ * @param buffers whose memory they are put into
+ */
 export async function* gathered(
   first: IncomingPart,
   parts: AsyncGenerator<IncomingPart, void, void>,
   expected: number,
+  buffers: BufferPool,
 ): AsyncGenerator<Uint8Array> {
   let count = 0;
   try {
     for (let part: IncomingPart | undefined = first; part; part = (await parts.next()).value ?? undefined) {
-      const chunks: Buffer[] = [];
-      for await (const chunk of part.body) chunks.push(chunk);
       count++;
-      yield chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+      yield await whole(part, buffers);
     }
     if (count !== expected) throw nonsense();
   } finally {
     await parts.return();
   }
+}
+
+async function whole({ size, body }: IncomingPart, buffers: BufferPool): Promise<Buffer> {
+  if (size !== undefined && size <= MOST_AT_ONCE) {
+    const frame = buffers.take(size);
+    let at = 0;
+    for await (const chunk of body) at += chunk.copy(frame, at);
+    // What is not written over is another's.
+    if (at !== size) throw nonsense();
+    return frame;
+  }
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
 
 /** The bytes of one part, or a range of them: servers do not give ranges of a part. */
