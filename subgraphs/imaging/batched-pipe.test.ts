@@ -1,0 +1,68 @@
+import { once } from 'node:events';
+import { createServer, get, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { pipeBatched } from './batched-pipe.ts';
+
+const CHUNK = 64 * 1024;
+
+function numbered(count: number): { stream: Readable; made: () => number } {
+  let made = 0;
+  const stream = new Readable({
+    highWaterMark: CHUNK,
+    read() {
+      this.push(made < count ? Buffer.alloc(CHUNK, made++) : null);
+    },
+  });
+  return { stream, made: () => made };
+}
+
+it('writes everything in order, what comes at once with one call, and ends', async () => {
+  const calls: number[][] = [];
+  const destination = new Writable({
+    writev(chunks, done) {
+      calls.push(chunks.map(({ chunk }) => (chunk as Buffer)[0]!));
+      setImmediate(done);
+    },
+  });
+  pipeBatched(numbered(40).stream, destination, true);
+  await once(destination, 'finish');
+  expect(calls.flat()).toEqual(Array.from({ length: 40 }, (_, index) => index));
+  expect(calls.length).toBeLessThan(20);
+});
+
+it('takes no more than the destination can hold up for long', async () => {
+  const { stream, made } = numbered(1000);
+  pipeBatched(stream, new Writable({ write: () => undefined }), true);
+  await sleep(50);
+  expect(made() * CHUNK).toBeGreaterThan(4 * CHUNK);
+  expect(made() * CHUNK).toBeLessThan(1024 * 1024);
+});
+
+it('passes over a real connection, to a client that is slow and to one that leaves', async () => {
+  const server = createServer((_request, response) => {
+    const { stream } = numbered(100);
+    pipeBatched(stream, response, true);
+    response.once('close', () => stream.destroy());
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const read = async (most: number) => {
+    const [response] = (await once(get({ port }), 'response')) as [IncomingMessage];
+    let at = 0;
+    for await (const chunk of response) {
+      const data = chunk as Buffer;
+      for (const [index, byte] of [data[0]!, data.at(-1)!].entries())
+        expect(byte).toBe(Math.floor((index === 0 ? at : at + data.length - 1) / CHUNK));
+      at += data.length;
+      if (at > most) return response.destroy();
+      if (at % 3 === 0) await sleep(1);
+    }
+    expect(at).toBe(100 * CHUNK);
+  };
+  await Promise.all([read(Infinity), read(CHUNK), read(Infinity)]);
+  server.closeAllConnections();
+  server.close();
+});
