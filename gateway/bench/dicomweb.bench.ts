@@ -12,6 +12,7 @@ import { startOrthanc, type Orthanc } from '../test/setup/orthanc.ts';
 import { ctInstanceUid, ctPatientId, ctSeriesUid, ctStudyUid, writeCtFiles } from './ct-files.ts';
 import { dawdle, download } from './download.ts';
 import { startServer } from './imaging-server.ts';
+import { KeptConnection } from './kept-connection.ts';
 import { alternate, duration, median, type Figure } from './measure.ts';
 
 const STUDIES = 5000;
@@ -159,6 +160,8 @@ async function oneSeries(directory: string): Promise<Figure[]> {
       25,
     );
 
+    // Those that were kept are closed by then: Orthanc keeps a connection for a second.
+    await sleep(2000);
     const before = counting.connections();
     for (let i = 0; i < 50; i++) {
       await framesPerSecond(contenders.through, series, authorization, 1, 1);
@@ -176,7 +179,8 @@ async function oneSeries(directory: string): Promise<Figure[]> {
       { what: '… through us beside Orthanc', value: frames.through.ratio, unit: '×', atLeast: 0.7 },
       { what: 'Orthanc, a 157 MB study', value: whole.direct.median, unit: 'MB/s' },
       { what: '… folder beside Orthanc', value: whole.folder.ratio, unit: '×', atLeast: 0.8 },
-      { what: '… through us beside Orthanc', value: whole.through.ratio, unit: '×' },
+      // 1.2 times what the reference server reached of direct.
+      { what: '… through us beside Orthanc', value: whole.through.ratio, unit: '×', atLeast: 0.72 },
       { what: 'Orthanc, an instance, first byte', value: first.direct.median, unit: 'ms' },
       {
         what: '… through us, later by',
@@ -202,22 +206,20 @@ async function framesPerSecond(
   parallel = 8,
 ): Promise<number> {
   const { origin, pathname } = new URL(base);
-  const pool = new Pool(origin, { connections: parallel });
   const numbers = Array.from({ length: count }, (_, i) => (i * 7) % SLICES).values();
   const took = await duration(() =>
     Promise.all(
       Array.from({ length: parallel }, async () => {
+        const connection = new KeptConnection(origin);
         for (const slice of numbers) {
           const path = `${pathname}${series}/instances/${ctInstanceUid(0, 0, slice)}/frames/1`;
-          const headers = { authorization, accept: OCTETS };
-          const { statusCode, body } = await pool.request({ path, method: 'GET', headers });
-          const { byteLength } = await body.arrayBuffer();
-          if (statusCode !== 200 || byteLength < 524_288) throw new Error(`a frame answered ${statusCode}`);
+          const bytes = await connection.get(path, { authorization, accept: OCTETS });
+          if (bytes < 524_288) throw new Error(`a frame of ${bytes} bytes`);
         }
+        connection.close();
       }),
     ),
   );
-  await pool.close();
   return (count * 1000) / took;
 }
 
