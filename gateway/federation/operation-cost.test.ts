@@ -3,7 +3,10 @@ import { expect, test } from 'vitest';
 import { operationCost } from './operation-cost.ts';
 
 const schema = buildSchema(`
-  type Query { Patient(id: ID!): Patient  PatientList(_count: Int): [Patient] }
+  type Query { Patient(id: ID!): Patient  PatientList(_count: Int): [Patient]  ImagingStudyList(_count: Int): [ImagingStudy] }
+  type ImagingStudy { id: ID  series(_count: Int, uid: String): [ImagingStudySeries!] }
+  type ImagingStudySeries { uid: ID  instance(_count: Int): [ImagingStudySeriesInstance!] }
+  type ImagingStudySeriesInstance { uid: ID }
   type Patient { id: ID  name(_count: Int): [Name]  ConditionList(_count: Int): [Condition]  ConditionConnection(_count: Int): Page }
   type Name { family: String }
   type Condition { id: ID  patient: Patient }
@@ -30,6 +33,18 @@ test.each<[string, string, Record<string, unknown>, number]>([
     '{ Patient(id: "1") { ConditionConnection(_count: 3) { edges { resource { id } } } } }',
     {},
     2 + 3 * 3,
+  ],
+  [
+    'FG-12 series and instances of a study count as 10 each where nothing is said',
+    '{ ImagingStudyList(_count: 3) { series { uid instance { uid } } } }',
+    {},
+    1 + 3 * (1 + 10 * (1 + 1 + 10)),
+  ],
+  [
+    'FG-12 or as many as are asked for',
+    '{ ImagingStudyList(_count: 3) { series(_count: 2) { instance(_count: 300) { uid } } } }',
+    {},
+    1 + 3 * (1 + 2 * (1 + 300)),
   ],
   [
     'fragments unfold',

@@ -12,12 +12,14 @@ import { getNamedType, isCompositeType, Kind, valueFromASTUntyped } from 'graphq
 /** How many resources a list is taken to hold where the request does not say; less within another list. */
 const USUAL_LIST = 100;
 const USUAL_INNER_LIST = 10;
-/** `ConditionList`, `PatientConnection`: lists of resources. Lists inside a resource are short and count once. */
+/** `ConditionList`, `PatientConnection`: lists of resources. Most lists inside a resource are short and count once. */
 const RESOURCE_LIST = /^[A-Z]\w*(List|Connection)$/;
+/** What the lists hold that are not short: a study may have hundreds of either. */
+const LONG_LIST_OF = /^ImagingStudySeries(Instance)?$/;
 
 /**
- * How many fields the answer may hold: each field once, times `_count` for every list of resources around it (where the
- * request does not say: 100, and 10 for a list within a list).
+ * How many fields the answer may hold: each field once, times `_count` for every list of resources, series or
+ * instances around it (where the request does not say: 100, and 10 for a list within a list or a study).
  */
 export function operationCost(
   schema: GraphQLSchema,
@@ -49,12 +51,13 @@ export function operationCost(
       const name = selection.name.value;
       const field = parent && 'getFields' in parent ? parent.getFields()[name] : undefined;
       const type = field ? composite(getNamedType(field.type)) : undefined;
-      const isList = field !== undefined && RESOURCE_LIST.test(name);
+      const isPart = LONG_LIST_OF.test(type?.name ?? '');
+      const isList = field !== undefined && (isPart || RESOURCE_LIST.test(name));
       const within = ofSet(selection.selectionSet, type, inner || isList);
       if (!isList) return sum + 1 + within;
       const count = selection.arguments?.find(({ name }) => name.value === '_count');
       const asked = count ? valueFromASTUntyped(count.value, values) : undefined;
-      return sum + 1 + within * listSize(field, asked, inner);
+      return sum + 1 + within * listSize(field, asked, inner || isPart);
     }, 0);
   const ofFragment = (name: string, inner: boolean): number => {
     const key = `${name} ${inner}`;
