@@ -1,7 +1,8 @@
 import { connect } from 'node:net';
 import dimse from 'dcmjs-dimse';
 import { number, type DicomJson } from '../../../../schema/dicom.ts';
-import { Command, Connection, type Answer, type StoreRequest, type StoreSink } from './connection.ts';
+import { Connection, type Answer } from './connection.ts';
+import { Command, type StoreRequest, type StoreSink } from './messages.ts';
 import { Identifier, type IdentifierKeys } from './identifier.ts';
 import { addService, addStorage } from './presentation-contexts.ts';
 import { archiveFault, failure } from './status.ts';

@@ -1,34 +1,14 @@
 import type { Socket } from 'node:net';
 import dimse, { type association, type requests, type responses } from 'dcmjs-dimse';
 import { number, text, type DicomJson } from '../../../../schema/dicom.ts';
-import { decodeDataset, IMPLICIT_LITTLE_ENDIAN } from './identifier.ts';
+import { decodeDataset } from './identifier.ts';
+import { Command, Messages, type Pdv, type Received, type StoreRequest, type StoreSink } from './messages.ts';
+import { MAX_PDU, refuseLongPdus } from './pdu-length.ts';
 import { archiveFault, rejection } from './status.ts';
 
-/** Elements of command sets, PS3.7 §E.1. */
-export const Command = {
-  AffectedSOPClassUID: '00000002',
-  CommandField: '00000100',
-  MessageID: '00000110',
-  MessageIDBeingRespondedTo: '00000120',
-  CommandDataSetType: '00000800',
-  Status: '00000900',
-  AffectedSOPInstanceUID: '00001000',
-  NumberOfCompletedSuboperations: '00001021',
-  NumberOfFailedSuboperations: '00001022',
-  MoveOriginatorApplicationEntityTitle: '00001030',
-  MoveOriginatorMessageID: '00001031',
-} as const;
-
-const C_STORE_RQ = 0x0001;
 const C_ECHO_RQ = 0x0030;
-const NO_DATA_SET = 0x0101;
 const PENDING = new Set([0xff00, 0xff01]);
 const OUT_OF_RESOURCES = 0xa700;
-
-/** Bytes of a PDU that we take; the peer is told. */
-const MAX_PDU = 256 * 1024;
-/** Bytes of a command set or an identifier: what is longer is none. */
-const MAX_MESSAGE = 4 * 1024 * 1024;
 
 /** A message of the peer: an answer to ours, with its identifier where it has one. */
 export interface Answer {
@@ -36,28 +16,6 @@ export interface Answer {
   command: DicomJson;
   /** The data set of a C-FIND answer. */
   identifier?: DicomJson;
-}
-
-/** What a peer announces before it sends the object itself, PS3.7 §9.1.1. */
-export interface StoreRequest {
-  sopClassUid: string;
-  sopInstanceUid: string;
-  /** The data set's, as the association has it for this context. */
-  transferSyntax: string;
-  /** Who asked for it by C-MOVE, where the peer says so. */
-  moveOriginator?: string;
-  /** The Message ID of that C-MOVE, likewise. */
-  moveMessageId?: number;
-}
-
-/** Where the bytes of one object go while they arrive. */
-export interface StoreSink {
-  /** @returns a promise where the peer has to wait until more can be taken */
-  write(fragment: Buffer): Promise<void> | undefined;
-  /** All bytes are there; resolves with the status that the peer is told, PS3.7 §9.1.1.1.9. */
-  end(): Promise<number>;
-  /** The association ended before the object did. */
-  abort(): void;
 }
 
 export interface ConnectionOptions {
@@ -81,22 +39,6 @@ export class Refused extends Error {
   }
 }
 
-/** One fragment of a message, PS3.8 §9.3.5, as the library has it. */
-interface Pdv {
-  getPresentationContextId(): number;
-  getValue(): Buffer;
-  isCommand(): boolean;
-  isLastFragment(): boolean;
-}
-
-interface Incoming {
-  command: DicomJson;
-  context: association.PresentationContext;
-  fragments: Buffer[];
-  bytes: number;
-  sink?: StoreSink;
-}
-
 interface Asked {
   pending: (answer: Answer) => void;
   resolve: (answer: Answer) => void;
@@ -105,7 +47,7 @@ interface Asked {
 
 /**
  * One association over one socket, asked for or accepted by us. The library frames, negotiates and writes commands.
- * Messages are read here, because it would decode every data set (with fewer character sets than we know), keep
+ * Messages are read here (`Messages`), because it would decode every data set (with fewer character sets than we know), keep
  * objects in memory, and let each command without a data set stand before the next.
  */
 export class Connection extends dimse.Scp {
@@ -123,8 +65,7 @@ export class Connection extends dimse.Scp {
   #failure: unknown;
   #opening: { resolve: () => void; reject: (error: unknown) => void } | undefined;
   #asked: Asked | undefined;
-  #incoming: Incoming | undefined;
-  #commandFragments: Buffer[] = [];
+  readonly #messages: Messages;
   #messageId = 0;
 
   constructor(socket: Socket, options: ConnectionOptions) {
@@ -135,6 +76,16 @@ export class Connection extends dimse.Scp {
       pduTimeout: options.silence,
     });
     this.#options = options;
+    this.#messages = new Messages({
+      store: options.store,
+      message: (received) => this.#message(received),
+      stored: (received, sink) => void this.#stored(received, sink),
+      full: (drained) => {
+        socket.pause();
+        // Whose disk is slow is we: the peer is not silent.
+        void drained.catch(() => undefined).then(() => (this.touch(), socket.resume()));
+      },
+    });
     // A command and its identifier are two writes: they must not wait for one another's acknowledgement.
     socket.setNoDelay(true);
     this.on('associationAccepted', () => this.#opening?.resolve());
@@ -231,61 +182,14 @@ export class Connection extends dimse.Scp {
     try {
       for (const pdv of pdu.getPdvs()) {
         const context = this.association!.getPresentationContext(pdv.getPresentationContextId());
-        if (pdv.isCommand()) this.#command(pdv, context);
-        else this.#data(pdv);
+        this.#messages.take(pdv, context);
       }
     } catch (error) {
       this.#fail(archiveFault(error));
     }
   }
 
-  #command(pdv: Pdv, context: association.PresentationContext): void {
-    this.#commandFragments.push(pdv.getValue());
-    if (!pdv.isLastFragment()) return;
-    const command = decodeDataset(Buffer.concat(this.#commandFragments), IMPLICIT_LITTLE_ENDIAN);
-    this.#commandFragments = [];
-    const incoming: Incoming = { command, context, fragments: [], bytes: 0 };
-    if (number(command, Command.CommandDataSetType) === NO_DATA_SET) return this.#message(incoming);
-    if (number(command, Command.CommandField) === C_STORE_RQ) incoming.sink = this.#sink(command, context);
-    this.#incoming = incoming;
-  }
-
-  #sink(command: DicomJson, context: association.PresentationContext): StoreSink {
-    if (!this.#options.store) throw new Error('an object that nobody asked for');
-    const moveOriginator = text(command, Command.MoveOriginatorApplicationEntityTitle);
-    const moveMessageId = number(command, Command.MoveOriginatorMessageID);
-    return this.#options.store({
-      sopClassUid: text(command, Command.AffectedSOPClassUID) ?? '',
-      sopInstanceUid: text(command, Command.AffectedSOPInstanceUID) ?? '',
-      transferSyntax: context.getAcceptedTransferSyntaxUid() ?? '',
-      ...(moveOriginator !== undefined && { moveOriginator }),
-      ...(moveMessageId !== undefined && { moveMessageId }),
-    });
-  }
-
-  #data(pdv: Pdv): void {
-    const incoming = this.#incoming;
-    if (!incoming) throw new Error('data without a command');
-    const value = pdv.getValue();
-    if (incoming.sink) {
-      const full = incoming.sink.write(value);
-      if (full) {
-        this.socket.pause();
-        // Whose disk is slow is we: the peer is not silent.
-        void full.catch(() => undefined).then(() => (this.touch(), this.socket.resume()));
-      }
-    } else {
-      incoming.bytes += value.length;
-      if (incoming.bytes > MAX_MESSAGE) throw new Error('an identifier of absurd length');
-      incoming.fragments.push(value);
-    }
-    if (!pdv.isLastFragment()) return;
-    this.#incoming = undefined;
-    if (incoming.sink) void this.#stored(incoming, incoming.sink);
-    else this.#message(incoming);
-  }
-
-  async #stored({ command, context }: Incoming, sink: StoreSink): Promise<void> {
+  async #stored({ command, context }: Received, sink: StoreSink): Promise<void> {
     const status = await sink.end().catch(() => OUT_OF_RESOURCES);
     this.touch();
     if (this.#failure) return;
@@ -296,14 +200,14 @@ export class Connection extends dimse.Scp {
     this._sendDimse({ context, command: response });
   }
 
-  #message({ command, context, fragments }: Incoming): void {
+  #message({ command, context, dataSet }: Received): void {
     const status = number(command, Command.Status);
     if (status === undefined) return this.#request(command, context);
     const syntax = context.getAcceptedTransferSyntaxUid() ?? '';
     const answer: Answer = {
       status,
       command,
-      ...(fragments.length > 0 && { identifier: decodeDataset(Buffer.concat(fragments), syntax) }),
+      ...(dataSet && { identifier: decodeDataset(dataSet, syntax) }),
     };
     if (PENDING.has(status)) return this.#asked?.pending(answer);
     const asked = this.#asked;
@@ -335,30 +239,6 @@ export class Connection extends dimse.Scp {
     this.#opening?.reject(this.#failure);
     this.#asked?.reject(this.#failure);
     this.#asked = undefined;
-    this.#incoming?.sink?.abort();
-    this.#incoming = undefined;
+    this.#messages.abort();
   }
-}
-
-/** Ends a connection at a PDU that is longer than we said we take: the library would gather it whole. */
-function refuseLongPdus(socket: Socket): void {
-  let header: Buffer = Buffer.alloc(0);
-  let left = 0;
-  socket.on('data', (chunk: Buffer) => {
-    for (let at = 0; at < chunk.length;) {
-      if (left > 0) {
-        const step = Math.min(left, chunk.length - at);
-        left -= step;
-        at += step;
-        continue;
-      }
-      const part = chunk.subarray(at, at + 6 - header.length);
-      header = Buffer.concat([header, part]);
-      at += part.length;
-      if (header.length < 6) continue;
-      left = header.readUInt32BE(2);
-      header = Buffer.alloc(0);
-      if (left > MAX_PDU + 6) return void socket.destroy(new Error('a PDU of absurd length'));
-    }
-  });
 }

@@ -4,7 +4,7 @@ import { Fault } from '../../../../schema/fault.ts';
 import { noSuchObject } from '../../not-found.ts';
 import type { Target } from '../source.ts';
 import type { Holding, RetrievalCache } from './cache.ts';
-import type { StoreRequest } from './connection.ts';
+import type { StoreRequest } from './messages.ts';
 import type { Plan } from './plan.ts';
 import { isWithin, moved, Spool, type SpooledInstance } from './spool.ts';
 import { failure } from './status.ts';

@@ -7,7 +7,7 @@ import { number, Tag, text, type DicomJson } from '../../../../schema/dicom.ts';
 import { readHeader } from '../folder/header.ts';
 import type { IndexedInstance } from '../folder/search.ts';
 import type { Target } from '../source.ts';
-import type { StoreRequest, StoreSink } from './connection.ts';
+import type { StoreRequest, StoreSink } from './messages.ts';
 import { fileMetaInformation } from './file-meta-information.ts';
 
 /** An instance that came by C-STORE and lies in a file of its own. */

@@ -1,7 +1,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import dimse, { type association } from 'dcmjs-dimse';
 import { Fault } from '../../../../schema/fault.ts';
-import { Connection, Refused, type StoreRequest, type StoreSink } from './connection.ts';
+import { Connection, Refused } from './connection.ts';
+import type { StoreRequest, StoreSink } from './messages.ts';
 import { acceptStorage } from './presentation-contexts.ts';
 import type { Retrieval } from './retrieval.ts';
 import { NOT_AUTHORIZED, Spool } from './spool.ts';
