@@ -86,6 +86,14 @@ function link(token: string, path: string) {
   return house.app.inject({ method: 'POST', url: '/smart/wado/links', headers, payload: { path } });
 }
 
+/** The use of a link, which was asked for without leaving a trace in the events. */
+async function linked(path: string) {
+  const { body } = await link('secret-whole-record', path.replace('{study}', study));
+  events = [];
+  const { pathname, search } = new URL((JSON.parse(body) as { url: string }).url);
+  return () => house.app.inject({ url: pathname + search, headers: { 'x-request-id': ID } });
+}
+
 /** What of an event is the same whichever face asked. */
 function said() {
   return events.map(({ action, type, patient, study: uid, target, outcome }) =>
@@ -153,6 +161,29 @@ describe('IA-30 face × request → records', () => {
         }),
       201,
       ['read ImagingStudy own study - allowed'],
+    ],
+    [
+      'a one-use link used, for a zip',
+      async () => (await linked('studies/{study}?accept=application%2Fzip'))(),
+      200,
+      ['retrieve ImagingStudy own study - allowed'],
+    ],
+    [
+      'a one-use link used, for a picture',
+      async () => (await linked('studies/{study}/rendered'))(),
+      200,
+      ['retrieve ImagingStudy own study rendered allowed'],
+    ],
+    [
+      'a one-use link used twice',
+      async () => {
+        const use = await linked('studies/{study}/rendered');
+        await use();
+        events = [];
+        return use();
+      },
+      403,
+      ['retrieve ImagingStudy - study - denied forbidden'],
     ],
     // Denied at the door: nobody is known.
     [
