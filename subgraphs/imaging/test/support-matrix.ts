@@ -239,7 +239,7 @@ export async function supportMatrix(): Promise<string> {
   };
   try {
     let table = row(['transfer syntax', ...OPERATIONS.map(({ name }) => name)]);
-    table += row(['---', ...OPERATIONS.map(() => '---')]);
+    table += `|${'---|'.repeat(OPERATIONS.length + 1)}\n`;
     for (const file of files) {
       const cells: string[] = [];
       for (const operation of OPERATIONS) cells.push(inWords(await matrix.cell(file, operation)));
