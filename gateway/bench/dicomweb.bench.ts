@@ -11,7 +11,7 @@ import { Pool, request } from 'undici';
 import { startOrthanc, type Orthanc } from '../test/setup/orthanc.ts';
 import { ctInstanceUid, ctPatientId, ctSeriesUid, ctStudyUid, writeCtFiles } from './ct-files.ts';
 import { dawdle, download } from './download.ts';
-import { startServer } from './imaging-server.ts';
+import { startServer } from '../test/setup/imaging-server.ts';
 import { KeptConnection } from './kept-connection.ts';
 import { alternate, duration, median, type Figure } from './measure.ts';
 

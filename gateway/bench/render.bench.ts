@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
 import { ctInstanceUid, ctSeriesUid, ctStudyUid, writeCtFiles } from './ct-files.ts';
-import { startServer } from './imaging-server.ts';
+import { startServer } from '../test/setup/imaging-server.ts';
 import { alternate, median, type Figure } from './measure.ts';
 
 const SLICES = 64;

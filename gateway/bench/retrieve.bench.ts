@@ -13,7 +13,7 @@ import { freePort } from '../test/setup/free-port.ts';
 import { startOrthanc } from '../test/setup/orthanc.ts';
 import { ctSeriesUid, ctStudyUid, writeCtFiles } from './ct-files.ts';
 import { download } from './download.ts';
-import { startServer } from './imaging-server.ts';
+import { startServer } from '../test/setup/imaging-server.ts';
 import { alternate, type Figure } from './measure.ts';
 
 const NGINX = '/usr/sbin/nginx';

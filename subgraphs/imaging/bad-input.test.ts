@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 import { request } from 'undici';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { startServer, type ImagingServer } from '../../gateway/bench/imaging-server.ts';
+import { startServer, type ImagingServer } from '../../gateway/test/setup/imaging-server.ts';
 import { describeWithSharedData, sharedDataPath } from '../../gateway/test/setup/shared-data.ts';
 import { TransferSyntax } from '../../schema/dicom.ts';
 import { recodeFrame } from './pixels/recode.ts';
 import { fileFrames } from './pixels/test/file-frames.ts';
-import { imageObject, SMALL } from './test/objects.ts';
+import { imageObject, SMALL } from '../../gateway/test/setup/image-object.ts';
 
 /** Objects that lie, and what a client gets of them: over real sockets, from a process whose memory is watched. */
 

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { startServer, type ImagingServer } from '../../gateway/bench/imaging-server.ts';
+import { startServer, type ImagingServer } from '../../gateway/test/setup/imaging-server.ts';
 import { TransferSyntax } from '../../schema/dicom.ts';
 import { PixelPool } from './pixels/pool.ts';
-import { imageObject, SMALL } from './test/objects.ts';
+import { imageObject, SMALL } from '../../gateway/test/setup/image-object.ts';
 
 /** Disks that take no more, files that change under us, threads that die. */
 

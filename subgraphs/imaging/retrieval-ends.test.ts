@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { request } from 'undici';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { TransferSyntax } from '../../schema/dicom.ts';
-import { imageObject, SMALL } from './test/objects.ts';
+import { imageObject, SMALL } from '../../gateway/test/setup/image-object.ts';
 import { patient, testAccess, testSubgraph, testTenant } from './test/subgraph.ts';
 import { startUpstream } from './test/upstream.ts';
 

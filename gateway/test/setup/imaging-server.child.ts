@@ -5,9 +5,9 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
-import { parseScopes } from '../../schema/scopes.ts';
-import { parseTenant } from '../../schema/tenant.ts';
-import { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
+import { parseScopes } from '../../../schema/scopes.ts';
+import { parseTenant } from '../../../schema/tenant.ts';
+import { imagingSubgraph } from '../../../subgraphs/imaging/app.ts';
 import { fastify } from 'fastify';
 
 const [images, dataDir] = process.argv.slice(2);

@@ -1,5 +1,5 @@
-import { writeDicomFile } from '../../../gateway/demo/dicom-file.ts';
-import type { PixelDescription } from '../pixels/frame.ts';
+import { writeDicomFile } from '../../demo/dicom-file.ts';
+import type { PixelDescription } from '../../../subgraphs/imaging/pixels/frame.ts';
 
 /** An image of 4 × 4 bytes. */
 export const SMALL: PixelDescription = {
