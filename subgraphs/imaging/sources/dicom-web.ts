@@ -10,7 +10,7 @@ import { MultipartRelay } from '../multipart-relay.ts';
 import { noSuchObject } from '../not-found.ts';
 import { bulkDataCandidates } from './dicom-web/bulk-data-uri.ts';
 import { asFault, DicomWebClient, nonsense, pathOf, type Answer } from './dicom-web/client.ts';
-import { ownMetadata } from './dicom-web/metadata.ts';
+import { isOf, ownMetadata } from './dicom-web/metadata.ts';
 import { gathered, mediaTypeOf, partsOf, within } from './dicom-web/parts.ts';
 import { readRows } from './dicom-web/rows.ts';
 import { searchServer } from './dicom-web/search.ts';
@@ -173,6 +173,7 @@ export function dicomWebSource(
     search: (query, signal) => searchServer(query, (path) => json(path, signal)),
     async metadata(target, signal) {
       const rows = await json(`${pathOf(target)}/metadata`, signal);
+      if (!rows.every((row) => isOf(row, target))) throw nonsense();
       return rows.map((row) => ownMetadata(row, target));
     },
     retrieve,

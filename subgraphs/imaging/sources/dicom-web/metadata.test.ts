@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { DicomJson } from '../../../../schema/dicom.ts';
-import { ownMetadata } from './metadata.ts';
+import { isOf, ownMetadata } from './metadata.ts';
 
 const target = { studyUid: '1', seriesUid: '2', instanceUid: '3' };
 const metadata = (row: DicomJson) => ownMetadata(structuredClone(row), target);
@@ -29,4 +29,15 @@ test('DW-4 bulk data are the own, or none', () => {
     '7FE00010': { vr: 'OW', BulkDataURI: 'bulkdata/bulk/7fe00010' },
     '00420011': { vr: 'OB' },
   });
+});
+
+test.each([
+  [{}, true],
+  [{ '0020000D': '1.2' }, true],
+  [{ '0020000D': '1.9' }, false],
+  [{ '0020000D': '1.2', '0020000E': '1.2.9' }, false],
+  [{ '0020000D': '1.2', '0020000E': '1.2.3', '00080018': '1.2.3.9' }, false],
+])('IA-23 a row with %j is of what was asked for: %s', (uids, expected) => {
+  const row = Object.fromEntries(Object.entries(uids).map(([tag, uid]) => [tag, { vr: 'UI', Value: [uid] }]));
+  expect(isOf(row, { studyUid: '1.2', seriesUid: '1.2.3', instanceUid: '1.2.3.4' })).toBe(expected);
 });

@@ -2,6 +2,17 @@ import { Tag, text, type DicomJson } from '../../../../schema/dicom.ts';
 import type { Target } from '../source.ts';
 import { relativeBulkData } from './bulk-data-uri.ts';
 
+/** Whether a server's row is of what was asked for: one that does not look at the whole path may answer with another study's. */
+export function isOf(row: DicomJson, { studyUid, seriesUid, instanceUid }: Target): boolean {
+  return (
+    [
+      [Tag.StudyInstanceUID, studyUid],
+      [Tag.SeriesInstanceUID, seriesUid],
+      [Tag.SOPInstanceUID, instanceUid],
+    ] as const
+  ).every(([tag, asked]) => asked === undefined || (text(row, tag) ?? asked) === asked);
+}
+
 /**
  * A server's metadata of one instance as a source gives it: every BulkDataURI is relative to the instance's URL, those
  * that lead elsewhere are dropped, and numbers are numbers (DW-6). Changes the row.
