@@ -82,7 +82,7 @@ export interface ImagingSource {
   metadata(target: Target, signal?: AbortSignal): Promise<DicomJson[]>;
 
   /**
-   * Every instance of the target, one at a time: the next is opened when the one before was read.
+   * Every instance of the target, one at a time: at most the next is opened before the one before was read.
    * @param transferSyntax `*` for as stored, or a UID
    */
   retrieve(target: Target, transferSyntax: string, signal?: AbortSignal): AsyncIterable<StoredInstance>;
