@@ -147,7 +147,7 @@ async function main(): Promise<void> {
     baseUrl,
     stdout: (line) => process.stdout.write(line),
     fetch: ({ dynamic }) => (dynamic ? fetchThrough(guarded) : fetch),
-    now: () => Date.now() / 1000,
+    now: seconds,
     log,
     registry: measured.registry,
   });

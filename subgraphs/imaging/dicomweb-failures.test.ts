@@ -327,11 +327,12 @@ it('DW-15 cancels upstream when the client leaves, and reads no further than it 
   let sent = 0;
   const gone = new Promise<void>((resolve) => {
     void archive(async (_request, response) => {
-      response.once('close', () => resolve());
+      const closed = new Promise<void>((done) => response.once('close', done));
+      void closed.then(resolve);
       response.writeHead(200, multipart).write(part(2_000_000_000));
       while (!response.destroyed && sent < 500) {
         sent++;
-        if (!response.write(megabyte)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+        if (!response.write(megabyte)) await Promise.race([once(response, 'drain'), closed]);
       }
     }).then(async (upstream) => {
       const get = await gateway(images(upstream.url));

@@ -7,6 +7,7 @@ import { items, personNames, string, strings, uid, unsignedInt } from './dicom-t
 import { endpointElements, type EndpointStyle } from './endpoint.ts';
 import { present } from './present.ts';
 import type { StudyRecord } from './studies.ts';
+import { grouped } from './study-rows.ts';
 import { bodySiteCoding, lateralityCoding, modalityCoding } from './terminology.ts';
 
 export interface ImagingStudyContext {
@@ -28,7 +29,7 @@ export function imagingStudy(record: StudyRecord, context: ImagingStudyContext):
   const referrer = personNames(study, Tag.ReferringPhysicianName)[0];
   const { contained, endpoint } = endpointElements(context.base, context.endpointStyle, studyUid);
   const offset = [study, ...series].map((row) => string(row, Tag.TimezoneOffsetFromUTC)).find(Boolean);
-  const groups = bySeries(instances);
+  const groups = instances && grouped(instances, (row) => uid(row, Tag.SeriesInstanceUID));
   const mapped = series
     .filter((row) => uid(row, Tag.SeriesInstanceUID))
     .map((row) =>
@@ -132,19 +133,6 @@ function modalities(study: DicomJson, series: readonly DicomJson[]): (string | u
     ...series.flatMap((row) => strings(row, Tag.Modality)),
   ];
   return codes.length > 0 ? [...new Set(codes)] : [undefined];
-}
-
-/** Instance rows by Series Instance UID; undefined where instances were not asked for. */
-function bySeries(instances: readonly DicomJson[] | undefined): Map<string, DicomJson[]> | undefined {
-  if (!instances) return undefined;
-  const groups = new Map<string, DicomJson[]>();
-  for (const row of instances) {
-    const seriesUid = uid(row, Tag.SeriesInstanceUID) ?? '';
-    const group = groups.get(seriesUid);
-    if (group) group.push(row);
-    else groups.set(seriesUid, [row]);
-  }
-  return groups;
 }
 
 function total(series: readonly ImagingStudySeries[]): number | undefined {

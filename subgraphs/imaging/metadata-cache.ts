@@ -4,6 +4,7 @@ import { number, Tag, text, type DicomJson } from '../../schema/dicom.ts';
 import { compressed, decompressed, type Coding } from './coding.ts';
 import { absoluteBulkData } from './dicomweb-urls.ts';
 import type { Target } from './sources/source.ts';
+import { grouped } from './study-rows.ts';
 
 /** Seconds after which metadata are asked for again although the study has as many instances as before. */
 const METADATA_TTL = 300;
@@ -70,7 +71,8 @@ export class MetadataCache {
     if (complete) return this.encoded(complete);
     return this.once(`${version}\n${seriesUid ?? ''}`, async () => {
       const rows = inOrder(await load(target));
-      const groups = seriesUid === undefined ? bySeries(rows) : [[seriesUid, rows] as const];
+      const bySeries = () => [...grouped(rows, (row) => text(row, Tag.SeriesInstanceUID))];
+      const groups = seriesUid === undefined ? bySeries() : [[seriesUid, rows] as const];
       const packed = await Promise.all(groups.map(([, rows]) => pack(rows, target)));
       const keys = groups.map(([uid]) => key(uid));
       for (const [index, one] of packed.entries()) this.series.set(keys[index]!, one);
@@ -127,17 +129,6 @@ function inOrder(rows: readonly DicomJson[]): DicomJson[] {
       byValue(a, b, Tag.SeriesNumber, Tag.SeriesInstanceUID) ||
       byValue(a, b, Tag.InstanceNumber, Tag.SOPInstanceUID),
   );
-}
-
-function bySeries(rows: readonly DicomJson[]): [seriesUid: string, rows: DicomJson[]][] {
-  const groups = new Map<string, DicomJson[]>();
-  for (const row of rows) {
-    const uid = text(row, Tag.SeriesInstanceUID) ?? '';
-    const group = groups.get(uid);
-    if (group) group.push(row);
-    else groups.set(uid, [row]);
-  }
-  return [...groups];
 }
 
 /** By number, those without one last, then by UID. */

@@ -1,16 +1,24 @@
 import { Tag, text, type DicomJson } from '../../schema/dicom.ts';
 import type { StudyRecord } from './studies.ts';
 
-/** Rows of any level by their Study Instance UID. */
-export function byStudy(rows: readonly DicomJson[]): Map<string, DicomJson[]> {
+/** Rows by what `uidOf` says of each, in the order of their first; those that have none under `''`. */
+export function grouped(
+  rows: readonly DicomJson[],
+  uidOf: (row: DicomJson) => string | undefined,
+): Map<string, DicomJson[]> {
   const groups = new Map<string, DicomJson[]>();
   for (const row of rows) {
-    const uid = text(row, Tag.StudyInstanceUID) ?? '';
+    const uid = uidOf(row) ?? '';
     const group = groups.get(uid);
     if (group) group.push(row);
     else groups.set(uid, [row]);
   }
   return groups;
+}
+
+/** Rows of any level by their Study Instance UID. */
+export function byStudy(rows: readonly DicomJson[]): Map<string, DicomJson[]> {
+  return grouped(rows, (row) => text(row, Tag.StudyInstanceUID));
 }
 
 /** The order of lists: by study date and time, newest first. */

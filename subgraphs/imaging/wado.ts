@@ -129,7 +129,6 @@ async function* instancesFrom(
   let current = first;
   try {
     for (; !current.done; current = await iterator.next()) {
-      unattended(current.value.stream);
       yield current.value;
     }
   } finally {
@@ -155,13 +154,7 @@ function closing(body: Readable, iterator: AsyncIterator<unknown>, opened?: Read
 
 /** Waits until a stream has bytes, has ended, or has failed. */
 async function firstBytes(stream: Readable): Promise<void> {
-  unattended(stream);
   if (stream.readableLength === 0 && !stream.readableEnded) await once(stream, 'readable');
-}
-
-/** Whoever reads the stream learns of its failure by reading; one that is not being read must not end the process. */
-function unattended(stream: Readable): void {
-  if (stream.listenerCount('error') === 0) stream.on('error', () => undefined);
 }
 
 const MAX_FRAMES = 10_000;

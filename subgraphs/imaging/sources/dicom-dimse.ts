@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { DicomJson } from '../../../schema/dicom.ts';
-import { Fault } from '../../../schema/fault.ts';
 import type { ImagesConfig } from '../../../schema/tenant.ts';
 import { noSuchObject } from '../not-found.ts';
-import { canTranscode } from '../part10/transcode.ts';
+import type { PixelPool } from '../pixels/pool.ts';
+import { canGive } from '../pixels/transcode.ts';
 import { DimseClient } from './dicom-dimse/client.ts';
 import { identifyingKeys, targetLevel } from './dicom-dimse/keys.ts';
 import type { DimseNode } from './dicom-dimse/node.ts';
@@ -12,9 +11,11 @@ import { planOf, type Plan } from './dicom-dimse/plan.ts';
 import { Retrieval } from './dicom-dimse/retrieval.ts';
 import { searchArchive } from './dicom-dimse/search.ts';
 import { inOrder, isWithin, type SpooledInstance } from './dicom-dimse/spool.ts';
-import { readBulkData, readMetadata, transcoded } from './folder/instance-reader.ts';
+import { inTransferSyntax, readBulkData, readMetadata } from './folder/instance-reader.ts';
 import { openStored, streamRange } from './folder/stored-file.ts';
-import { FrameTables } from './frame-tables.ts';
+import { framesThen, FrameTables } from './frame-tables.ts';
+import { notInTransferSyntax } from './not-in-transfer-syntax.ts';
+import { slices } from './slices.ts';
 import type {
   BulkData,
   Frames,
@@ -29,16 +30,20 @@ type Config = Extract<ImagesConfig, { type: 'dicom-dimse' }>;
 
 /** Milliseconds for which an archive is not asked again how much it has of a study. */
 const FRESH = 5000;
-/** Milliseconds for which reading many headers may hold the event loop. */
-const SLICE = 10;
 
 /**
  * A PACS that speaks DIMSE (DW-16): C-FIND, and C-GET or C-MOVE. What is retrieved lies on disk as it came, and all else
  * is read from there.
  * @param key names the source in the cache
+ * @param pixels decodes and compresses; stays open when the source closes
  */
-export function dicomDimseSource(config: Config, node: DimseNode, key: string): ImagingSource {
-  return new DicomDimse(config, node, key);
+export function dicomDimseSource(
+  config: Config,
+  node: DimseNode,
+  key: string,
+  pixels: PixelPool,
+): ImagingSource {
+  return new DicomDimse(config, node, key, pixels);
 }
 
 /** Instances to be read until they are let go of. */
@@ -51,15 +56,17 @@ class DicomDimse implements ImagingSource {
   readonly #config: Config;
   readonly #node: DimseNode;
   readonly #key: string;
+  readonly #pixels: PixelPool;
   readonly #client: DimseClient;
   readonly #retrievals = new Map<string, Retrieval>();
   readonly #fresh = new LRUCache<string, true>({ max: 10_000, ttl: FRESH });
   readonly #frameTables = new FrameTables();
 
-  constructor(config: Config, node: DimseNode, key: string) {
+  constructor(config: Config, node: DimseNode, key: string, pixels: PixelPool) {
     this.#config = config;
     this.#node = node;
     this.#key = key;
+    this.#pixels = pixels;
     const { hostname, port } = new URL(config.endpoint);
     const { ae, calledAe } = config;
     const turns = node.turns(`${hostname}:${port}`);
@@ -76,12 +83,10 @@ class DicomDimse implements ImagingSource {
 
   async metadata(target: Target, signal?: AbortSignal): Promise<DicomJson[]> {
     const read: { instance: SpooledInstance; row: DicomJson }[] = [];
-    let sliceEnd = performance.now() + SLICE;
+    const pause = slices();
     for await (const instance of this.#each(target, signal)) {
       read.push({ instance, row: await readMetadata(instance.path, instance) });
-      if (performance.now() < sliceEnd) continue;
-      await sleep(0);
-      sliceEnd = performance.now() + SLICE;
+      await pause();
     }
     return read.sort((a, b) => inOrder(a.instance, b.instance)).map(({ row }) => row);
   }
@@ -92,19 +97,14 @@ class DicomDimse implements ImagingSource {
     signal?: AbortSignal,
   ): AsyncGenerator<StoredInstance> {
     for await (const instance of this.#each(target, signal)) {
-      const stream = await streamOf(instance, transferSyntax);
+      const given = await this.#given(instance, transferSyntax, signal);
+      const { stream } = given;
       // Who reads the stream learns of its failure; one that is left unread must not end the process.
       stream.on('error', () => undefined);
       const abort = (): unknown => stream.destroy(new Error('The request was given up.'));
       signal?.addEventListener('abort', abort, { once: true });
-      const stored = isAsStored(instance, transferSyntax);
       try {
-        yield {
-          sopInstanceUid: instance.sopInstanceUid,
-          transferSyntax: stored ? instance.transferSyntax : transferSyntax,
-          ...(stored && { size: instance.size }),
-          stream,
-        };
+        yield { sopInstanceUid: instance.sopInstanceUid, ...given };
       } finally {
         signal?.removeEventListener('abort', abort);
         if (!stream.readableEnded) stream.destroy();
@@ -116,7 +116,7 @@ class DicomDimse implements ImagingSource {
     const { found, release } = await this.#one(target, signal, (instance) =>
       this.#frameTables.frames(instance.path, instance, numbers),
     );
-    return { ...found, frames: thenRelease(found.frames, release) };
+    return { ...found, frames: framesThen(found.frames, release) };
   }
 
   async bulkdata(target: InstanceTarget, path: string, signal?: AbortSignal): Promise<BulkData> {
@@ -130,6 +130,21 @@ class DicomDimse implements ImagingSource {
     const running = [...this.#retrievals.values()];
     for (const retrieval of running) retrieval.cancel();
     await Promise.allSettled(running.map(({ done }) => done));
+  }
+
+  /** The object as it is stored, or brought into another transfer syntax. */
+  async #given(
+    instance: SpooledInstance,
+    transferSyntax: string,
+    signal: AbortSignal | undefined,
+  ): Promise<Omit<StoredInstance, 'sopInstanceUid'>> {
+    const { path, size, transferSyntax: stored } = instance;
+    if (transferSyntax === '*' || transferSyntax === stored) {
+      const stream = streamRange(await openStored(path, instance), instance, 0, size - 1);
+      return { transferSyntax: stored, size, stream };
+    }
+    if (!canGive(stored, transferSyntax)) throw notInTransferSyntax();
+    return inTransferSyntax(path, instance, transferSyntax, this.#pixels, signal);
   }
 
   /** The instances of the target, from the cache in order, from a retrieval as they arrive. */
@@ -243,33 +258,4 @@ function partsAround({ studyUid, seriesUid, instanceUid }: Target): Target[] {
   if (seriesUid !== undefined) parts.push({ studyUid, seriesUid });
   if (seriesUid !== undefined && instanceUid !== undefined) parts.push({ studyUid, seriesUid, instanceUid });
   return parts;
-}
-
-function isAsStored(instance: SpooledInstance, transferSyntax: string): boolean {
-  return transferSyntax === '*' || transferSyntax === instance.transferSyntax;
-}
-
-/** @throws Fault `not_acceptable` */
-async function streamOf(instance: SpooledInstance, transferSyntax: string) {
-  if (isAsStored(instance, transferSyntax)) {
-    return streamRange(await openStored(instance.path, instance), instance, 0, instance.size - 1);
-  }
-  if (canTranscode(instance.transferSyntax, transferSyntax)) {
-    return transcoded(instance.path, instance, transferSyntax);
-  }
-  throw new Fault(
-    'not_acceptable',
-    'The object cannot be had in this transfer syntax; ask for it as it is stored.',
-  );
-}
-
-async function* thenRelease(
-  frames: AsyncIterable<Uint8Array>,
-  release: () => void,
-): AsyncGenerator<Uint8Array> {
-  try {
-    yield* frames;
-  } finally {
-    release();
-  }
 }

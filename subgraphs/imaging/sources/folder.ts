@@ -9,6 +9,7 @@ import { Fault } from '../../../schema/fault.ts';
 import { BufferPool } from '../buffer-pool.ts';
 import { noSuchObject } from '../not-found.ts';
 import { notInTransferSyntax } from './not-in-transfer-syntax.ts';
+import { slices } from './slices.ts';
 import { PixelPool } from '../pixels/pool.ts';
 import { canGive } from '../pixels/transcode.ts';
 import { openDatabase } from './folder/database.ts';
@@ -46,8 +47,6 @@ export interface FolderOptions {
 
 /** Milliseconds between walks where the folder cannot be watched. */
 const WALK_EVERY = 60_000;
-/** Milliseconds for which reading many headers may hold the event loop. */
-const SLICE = 10;
 
 /** The source, and what its owner may ask besides. */
 export interface FolderSource extends ImagingSource {
@@ -118,14 +117,11 @@ class Folder implements FolderSource {
 
   async metadata(target: Target, signal?: AbortSignal): Promise<DicomJson[]> {
     const rows: DicomJson[] = [];
-    let sliceEnd = performance.now() + SLICE;
+    const pause = slices();
     for (const instance of await this.#instances(target, signal)) {
       signal?.throwIfAborted();
       rows.push(await this.#reading(instance, readMetadata(this.#path(instance), instance)));
-      if (performance.now() > sliceEnd) {
-        await sleep(0);
-        sliceEnd = performance.now() + SLICE;
-      }
+      await pause();
     }
     return rows;
   }

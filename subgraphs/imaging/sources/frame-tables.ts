@@ -6,6 +6,18 @@ import { readFrames, readFrameTable, type FrameTable } from './folder/instance-r
 import type { IndexedInstance } from './folder/search.ts';
 import type { Frames } from './source.ts';
 
+/** The frames, and `after` once they were read or are given up. */
+export async function* framesThen(
+  frames: AsyncIterable<Uint8Array>,
+  after: () => void | Promise<void>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* frames;
+  } finally {
+    await after();
+  }
+}
+
 /** Where the frames of files are, kept from one request to the next: a film is read frame by frame. */
 export class FrameTables {
   readonly #known = new LRUCache<string, FrameTable>({

@@ -98,7 +98,7 @@ export class Sources {
     if (config.type === 'dicom-web') return dicomWebSource(config, now, dispatcher?.(tenant));
     if (config.type === 'dicom-dimse') {
       const { dicomDimseSource } = await import('./dicom-dimse.ts');
-      return dicomDimseSource(config, await this.dimseNode(), key);
+      return dicomDimseSource(config, await this.dimseNode(), key, pixels);
     }
     const directory = join(dataDir, 'folders');
     mkdirSync(directory, { recursive: true, mode: 0o700 });

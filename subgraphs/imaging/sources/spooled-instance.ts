@@ -7,7 +7,7 @@ import type { PixelPool } from '../pixels/pool.ts';
 import { canGive } from '../pixels/transcode.ts';
 import { inTransferSyntax, readBulkData } from './folder/instance-reader.ts';
 import type { IndexedInstance } from './folder/search.ts';
-import { FrameTables } from './frame-tables.ts';
+import { framesThen, FrameTables } from './frame-tables.ts';
 import { notInTransferSyntax } from './not-in-transfer-syntax.ts';
 import type { BulkData, Frames, StoredInstance } from './source.ts';
 
@@ -28,7 +28,7 @@ export function framesOfInstance(
 ): Promise<Frames> {
   return spooled(instance, signal, async (file, remove) => {
     const found = await new FrameTables().frames(file.path, file, numbers);
-    return { ...found, frames: thenRemove(found.frames, remove) };
+    return { ...found, frames: framesThen(found.frames, remove) };
   });
 }
 
@@ -78,25 +78,19 @@ async function spooled<T>(
 ): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'instance-'));
   const path = join(directory, 'instance.dcm');
-  const remove = () => rm(directory, { recursive: true, force: true });
+  const abort = (): void => void remove();
+  const remove = (): Promise<void> => {
+    // One request may spool a thousand instances: what is gone listens no more.
+    signal?.removeEventListener('abort', abort);
+    return rm(directory, { recursive: true, force: true });
+  };
   try {
     await pipeline(stream, createWriteStream(path, { mode: 0o600 }), signal ? { signal } : {});
-    signal?.addEventListener('abort', () => void remove(), { once: true });
+    signal?.addEventListener('abort', abort, { once: true });
     const { size, mtimeMs } = await stat(path);
     return await work({ path, size, mtime: mtimeMs, sopInstanceUid, transferSyntax }, remove);
   } catch (error) {
     await remove();
     throw error;
-  }
-}
-
-async function* thenRemove(
-  frames: AsyncIterable<Uint8Array>,
-  remove: () => Promise<void>,
-): AsyncGenerator<Uint8Array> {
-  try {
-    yield* frames;
-  } finally {
-    await remove();
   }
 }

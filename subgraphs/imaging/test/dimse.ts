@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { freePort } from '../../../gateway/test/setup/free-port.ts';
 import { startOrthanc, type Orthanc } from '../../../gateway/test/setup/orthanc.ts';
 import type { ImagesConfig } from '../../../schema/tenant.ts';
+import { PixelPool } from '../pixels/pool.ts';
 import { dicomDimseSource } from '../sources/dicom-dimse.ts';
 import { DimseNode } from '../sources/dicom-dimse/node.ts';
 import type { ImagingSource } from '../sources/source.ts';
@@ -27,6 +28,7 @@ export async function openDimseSide(maxBytes = 1e9, directory?: string): Promise
   const port = await freePort();
   const own = directory ?? (await mkdtemp(join(tmpdir(), 'dimse-')));
   const node = new DimseNode({ directory: own, maxBytes, port, host: '127.0.0.1' });
+  const pixels = new PixelPool();
   const sources: ImagingSource[] = [];
   return {
     node,
@@ -43,13 +45,14 @@ export async function openDimseSide(maxBytes = 1e9, directory?: string): Promise
         } as DimseConfig,
         node,
         'source',
+        pixels,
       );
       sources.push(source);
       return source;
     },
     async stop() {
       await Promise.all(sources.map((source) => source.close()));
-      await node.close();
+      await Promise.all([node.close(), pixels.close()]);
       if (!directory) await rm(own, { recursive: true, force: true });
     },
   };

@@ -1,5 +1,6 @@
 import { DimseNode } from '../sources/dicom-dimse/node.ts';
 import { dicomDimseSource } from '../sources/dicom-dimse.ts';
+import { PixelPool } from '../pixels/pool.ts';
 import { Fault } from '../../../schema/fault.ts';
 import { OUR_AE, type DimseConfig } from './dimse.ts';
 
@@ -7,7 +8,8 @@ import { OUR_AE, type DimseConfig } from './dimse.ts';
 const [directory = '', endpoint = '', retrieval = '', port = '', ...studies] = process.argv.slice(2);
 const node = new DimseNode({ directory, maxBytes: 1e9, port: Number(port), host: '127.0.0.1' });
 const config = { type: 'dicom-dimse', ae: OUR_AE, calledAe: 'ORTHANC', endpoint, retrieval } as DimseConfig;
-const source = dicomDimseSource(config, node, 'source');
+const pixels = new PixelPool();
+const source = dicomDimseSource(config, node, 'source', pixels);
 const outcomes: (number | { code: string; retryAfter: number | undefined })[] = [];
 for (const studyUid of studies) {
   let instances = 0;
@@ -24,4 +26,5 @@ for (const studyUid of studies) {
 }
 await source.close();
 await node.close();
+await pixels.close();
 process.stdout.write(JSON.stringify(outcomes));

@@ -10,7 +10,6 @@ import { readFile, type DicomFile } from '../../part10/file.ts';
 import { dicomJson } from '../../part10/json.ts';
 import { pixelLayout, readFrame, type PixelLayout, type Read } from '../../part10/pixels.ts';
 import { littleEndianValue, UNIT } from '../../part10/values.ts';
-import { transcode } from '../../part10/transcode.ts';
 import { describedPixels } from '../../pixels/description.ts';
 import type { PixelDescription } from '../../pixels/frame.ts';
 import type { PixelPool } from '../../pixels/pool.ts';
@@ -24,6 +23,13 @@ function damaged(cause: unknown): Fault {
   return new Fault('bad_gateway', 'The stored object is damaged.', { service: 'imaging', cause });
 }
 
+/** @throws DamagedFile */
+function parsed(handle: FileHandle, { size }: IndexedInstance): DicomFile {
+  const file = readFile(new Bytes({ fd: handle.fd, size }));
+  if (!file) throw new DamagedFile('The file is not DICOM.');
+  return file;
+}
+
 /**
  * Reads an instance's file while `work` runs.
  * @throws Fault `not_found`, `unavailable` as `openStored` says; `bad_gateway` where the file is damaged
@@ -31,9 +37,7 @@ function damaged(cause: unknown): Fault {
 async function withFile<T>(path: string, indexed: IndexedInstance, work: (file: DicomFile) => T): Promise<T> {
   const handle = await openStored(path, indexed);
   try {
-    const file = readFile(new Bytes({ fd: handle.fd, size: indexed.size }));
-    if (!file) throw new DamagedFile('The file is not DICOM.');
-    return work(file);
+    return work(parsed(handle, indexed));
   } catch (error) {
     throw error instanceof DamagedFile ? damaged(error) : error;
   } finally {
@@ -54,39 +58,16 @@ export function readMetadata(path: string, indexed: IndexedInstance): Promise<Di
  * The file in another transfer syntax that `canGive` allows.
  * @returns once its first frame was decoded
  */
-export function inTransferSyntax(
+export async function inTransferSyntax(
   path: string,
   indexed: IndexedInstance,
   transferSyntax: string,
   pixels: PixelPool,
   signal?: AbortSignal,
 ): Promise<Transcoded> {
-  return streamed(path, indexed, (file) => transcodeFile(file, transferSyntax, pixels, signal));
-}
-
-/** The file in another uncompressed transfer syntax, where it is uncompressed itself. */
-export async function transcoded(
-  path: string,
-  indexed: IndexedInstance,
-  transferSyntax: string,
-): Promise<Readable> {
-  const { stream } = await streamed(path, indexed, async (file) => {
-    return { stream: transcode(file, transferSyntax) };
-  });
-  return stream;
-}
-
-/** What `work` makes of the file, which stays open until its stream closes. */
-async function streamed<T extends { stream: Readable }>(
-  path: string,
-  indexed: IndexedInstance,
-  work: (file: DicomFile) => Promise<T>,
-): Promise<T> {
   const handle = await openStored(path, indexed);
   try {
-    const file = readFile(new Bytes({ fd: handle.fd, size: indexed.size }));
-    if (!file) throw new DamagedFile('The file is not DICOM.');
-    const made = await work(file);
+    const made = await transcodeFile(parsed(handle, indexed), transferSyntax, pixels, signal);
     const stream = Readable.from(unchanged(made.stream, handle, indexed), { objectMode: false });
     const close = (): void => void handle.close();
     stream.once('close', () => {
