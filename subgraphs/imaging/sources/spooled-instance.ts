@@ -8,6 +8,7 @@ import { canGive } from '../pixels/transcode.ts';
 import { inTransferSyntax, readBulkData } from './folder/instance-reader.ts';
 import type { IndexedInstance } from './folder/search.ts';
 import { framesThen, FrameTables } from './frame-tables.ts';
+import { unlessNoRoom } from './no-room.ts';
 import { notInTransferSyntax } from './not-in-transfer-syntax.ts';
 import type { BulkData, Frames, StoredInstance } from './source.ts';
 
@@ -70,13 +71,19 @@ export function transcodedInstance(
   });
 }
 
-/** Writes the instance to a file, which is removed when `work` fails, when what it gave was read, or with the request. */
+/**
+ * Writes the instance to a file, which is removed when `work` fails, when what it gave was read, or with the request.
+ * @throws Fault `unavailable` with `retryAfter` where the disk takes no more
+ */
 async function spooled<T>(
   { stream, sopInstanceUid = '', transferSyntax }: StoredInstance,
   signal: AbortSignal | undefined,
   work: (file: IndexedInstance, remove: () => Promise<void>) => Promise<T>,
 ): Promise<T> {
-  const directory = await mkdtemp(join(tmpdir(), 'instance-'));
+  const directory = await mkdtemp(join(tmpdir(), 'instance-')).catch((error: unknown) => {
+    stream.destroy();
+    throw unlessNoRoom(error);
+  });
   const path = join(directory, 'instance.dcm');
   const abort = (): void => void remove();
   const remove = (): Promise<void> => {
@@ -91,6 +98,6 @@ async function spooled<T>(
     return await work({ path, size, mtime: mtimeMs, sopInstanceUid, transferSyntax }, remove);
   } catch (error) {
     await remove();
-    throw error;
+    throw unlessNoRoom(error);
   }
 }

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Fault } from '../../../../schema/fault.ts';
 import { noSuchObject } from '../../not-found.ts';
+import { noRoom } from '../no-room.ts';
 import type { Target } from '../source.ts';
 import type { Holding, RetrievalCache } from './cache.ts';
 import type { StoreRequest } from './messages.ts';
@@ -214,10 +215,4 @@ export class Retrieval {
     this.#wake();
     this.#change = this.#nextChange();
   }
-}
-
-function noRoom(cause: unknown): Fault {
-  return new Fault('unavailable', 'There is no room here for what the image archive sends.', {
-    ...{ service: 'imaging', retryAfter: 60, cause },
-  });
 }
