@@ -12,10 +12,11 @@ import { Retrieval } from './dicom-dimse/retrieval.ts';
 import { searchArchive } from './dicom-dimse/search.ts';
 import { inOrder, isWithin, type SpooledInstance } from './dicom-dimse/spool.ts';
 import { inTransferSyntax, readBulkData, readMetadata } from './folder/instance-reader.ts';
-import { openStored, streamRange } from './folder/stored-file.ts';
+import { StoredFile, streamRange } from './folder/stored-file.ts';
 import { framesThen, FrameTables } from './frame-tables.ts';
 import { notInTransferSyntax } from './not-in-transfer-syntax.ts';
 import { slices } from './slices.ts';
+import { stampOf } from './stamp.ts';
 import type {
   BulkData,
   Frames,
@@ -126,6 +127,13 @@ class DicomDimse implements ImagingSource {
     return { ...found, open: (range) => found.open(range).once('close', release) };
   }
 
+  /** Of what lies here already: to learn it of anything else would be to retrieve it. */
+  async version(target: Target, signal?: AbortSignal): Promise<string | undefined> {
+    const cached = await this.#cached(target, signal);
+    cached?.release();
+    return cached && stampOf(cached.instances);
+  }
+
   async close(): Promise<void> {
     const running = [...this.#retrievals.values()];
     for (const retrieval of running) retrieval.cancel();
@@ -140,7 +148,7 @@ class DicomDimse implements ImagingSource {
   ): Promise<Omit<StoredInstance, 'sopInstanceUid'>> {
     const { path, size, transferSyntax: stored } = instance;
     if (transferSyntax === '*' || transferSyntax === stored) {
-      const stream = streamRange(await openStored(path, instance), instance, 0, size - 1);
+      const stream = streamRange(new StoredFile(path, instance), 0, size - 1);
       return { transferSyntax: stored, size, stream };
     }
     if (!canGive(stored, transferSyntax)) throw notInTransferSyntax();

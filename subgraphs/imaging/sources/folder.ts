@@ -17,9 +17,10 @@ import { FolderIndex } from './folder/folder-index.ts';
 import { inTransferSyntax, readBulkData, readMetadata } from './folder/instance-reader.ts';
 import { Scanner, type FolderLog, type Progress } from './folder/scanner.ts';
 import { IndexSearch, type IndexedInstance } from './folder/search.ts';
-import { openStored, streamRange } from './folder/stored-file.ts';
+import { StoredFile, streamRange } from './folder/stored-file.ts';
 import { FolderWatcher } from './folder/watcher.ts';
 import { FrameTables } from './frame-tables.ts';
+import { stampOf } from './stamp.ts';
 import type {
   BulkData,
   Frames,
@@ -167,9 +168,8 @@ class Folder implements FolderSource {
     return this.#reading(instance, this.#frameTables.frames(this.#path(instance), instance, numbers));
   }
 
-  async version(target: InstanceTarget, signal?: AbortSignal): Promise<string> {
-    const { size, mtime } = await this.#instance(target, signal);
-    return `${size} ${mtime}`;
+  async version(target: Target, signal?: AbortSignal): Promise<string> {
+    return stampOf(await this.#instances(target, signal));
   }
 
   async bulkdata(target: InstanceTarget, path: string, signal?: AbortSignal): Promise<BulkData> {
@@ -196,8 +196,8 @@ class Folder implements FolderSource {
     if (transferSyntax !== instance.transferSyntax)
       return inTransferSyntax(path, instance, transferSyntax, this.#pixels, signal);
     const { size } = instance;
-    const handle = await openStored(path, instance);
-    return { transferSyntax, size, stream: streamRange(handle, instance, 0, size - 1, this.#buffers) };
+    const stream = streamRange(new StoredFile(path, instance), 0, size - 1, this.#buffers);
+    return { transferSyntax, size, stream };
   }
 
   #path(instance: IndexedInstance): string {

@@ -24,6 +24,7 @@ const marks = (count: number): string => Array.from({ length: count }, () => '?'
 export class FolderIndex {
   readonly #database: Database.Database;
   readonly #statements: ReturnType<typeof statements>;
+  #complete = false;
 
   constructor(database: Database.Database) {
     this.#database = database;
@@ -152,7 +153,7 @@ export class FolderIndex {
 
   /** Whether a walk of the whole folder was ever finished. */
   get complete(): boolean {
-    return this.#statements.complete.get() !== undefined;
+    return (this.#complete ||= this.#statements.complete.get() !== undefined);
   }
 
   setComplete(): void {

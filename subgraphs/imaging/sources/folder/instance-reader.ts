@@ -1,4 +1,3 @@
-import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { frameMediaType, Tag, TransferSyntax, type DicomJson } from '../../../../schema/dicom.ts';
 import { Fault } from '../../../../schema/fault.ts';
@@ -15,7 +14,7 @@ import type { PixelDescription } from '../../pixels/frame.ts';
 import type { PixelPool } from '../../pixels/pool.ts';
 import { transcodeFile, type Transcoded } from '../../pixels/transcode.ts';
 import type { BulkData } from '../source.ts';
-import { openStored, streamRange, throwIfChanged } from './stored-file.ts';
+import { StoredFile, streamRange } from './stored-file.ts';
 import type { IndexedInstance } from './search.ts';
 
 /** The object is in the folder, but is not what its header promises. */
@@ -24,24 +23,24 @@ function damaged(cause: unknown): Fault {
 }
 
 /** @throws DamagedFile */
-function parsed(handle: FileHandle, { size }: IndexedInstance): DicomFile {
-  const file = readFile(new Bytes({ fd: handle.fd, size }));
+function parsed({ fd }: StoredFile, { size }: IndexedInstance): DicomFile {
+  const file = readFile(new Bytes({ fd, size }));
   if (!file) throw new DamagedFile('The file is not DICOM.');
   return file;
 }
 
 /**
  * Reads an instance's file while `work` runs.
- * @throws Fault `not_found`, `unavailable` as `openStored` says; `bad_gateway` where the file is damaged
+ * @throws Fault `not_found`, `unavailable` as `StoredFile` says; `bad_gateway` where the file is damaged
  */
 async function withFile<T>(path: string, indexed: IndexedInstance, work: (file: DicomFile) => T): Promise<T> {
-  const handle = await openStored(path, indexed);
+  const stored = new StoredFile(path, indexed);
   try {
-    return work(parsed(handle, indexed));
+    return work(parsed(stored, indexed));
   } catch (error) {
     throw error instanceof DamagedFile ? damaged(error) : error;
   } finally {
-    await handle.close();
+    stored.close();
   }
 }
 
@@ -65,30 +64,26 @@ export async function inTransferSyntax(
   pixels: PixelPool,
   signal?: AbortSignal,
 ): Promise<Transcoded> {
-  const handle = await openStored(path, indexed);
+  const stored = new StoredFile(path, indexed);
   try {
-    const made = await transcodeFile(parsed(handle, indexed), transferSyntax, pixels, signal);
-    const stream = Readable.from(unchanged(made.stream, handle, indexed), { objectMode: false });
-    const close = (): void => void handle.close();
+    const made = await transcodeFile(parsed(stored, indexed), transferSyntax, pixels, signal);
+    const stream = Readable.from(unchanged(made.stream, stored), { objectMode: false });
+    const close = (): void => stored.close();
     stream.once('close', () => {
       if (made.stream.closed) close();
       else made.stream.once('close', close).destroy();
     });
     return { ...made, stream };
   } catch (error) {
-    await handle.close();
+    stored.close();
     throw error instanceof DamagedFile ? damaged(error) : error;
   }
 }
 
 /** Fails at the end where the file was overwritten meanwhile. */
-async function* unchanged(
-  stream: Readable,
-  handle: FileHandle,
-  indexed: IndexedInstance,
-): AsyncGenerator<Uint8Array> {
+async function* unchanged(stream: Readable, stored: StoredFile): AsyncGenerator<Uint8Array> {
   yield* chunksOf(stream);
-  await throwIfChanged(handle, indexed);
+  stored.throwIfChanged();
 }
 
 /** Where an instance's frames are and what they are; of a deflated file with the bytes themselves. */
@@ -121,26 +116,26 @@ export async function* readFrames(
   numbers: readonly number[],
   buffers: BufferPool,
 ): AsyncGenerator<Buffer> {
-  const handle = inflated ? undefined : await openStored(path, indexed);
+  const stored = inflated ? undefined : new StoredFile(path, indexed);
   const read: Read = async (offset, length) => {
     if (inflated) return Buffer.from(inflated.subarray(offset, offset + length));
     const buffer = buffers.take(length);
-    for (let done = 0; done < length;) {
-      const { bytesRead } = await handle!.read(buffer, done, length - done, offset + done);
-      if (bytesRead === 0) throw damaged(new Error('The file became shorter while it was read.'));
-      done += bytesRead;
-    }
+    await stored!.read(buffer, offset);
     return buffer;
   };
-  try {
-    for (const number of numbers) {
-      const frame = await readFrame(layout, number, read);
-      if (handle)
-        await throwIfChanged(handle, indexed).catch((error: unknown) => Promise.reject(damaged(error)));
-      yield frame;
+  const frame = async (number: number): Promise<Buffer> => {
+    try {
+      const bytes = await readFrame(layout, number, read);
+      stored?.throwIfChanged();
+      return bytes;
+    } catch (error) {
+      throw damaged(error);
     }
+  };
+  try {
+    for (const number of numbers) yield await frame(number);
   } finally {
-    await handle?.close();
+    stored?.close();
   }
 }
 
@@ -215,6 +210,6 @@ async function* readParts(
     const end = Math.min(range.end - before, length - 1);
     before += length;
     if (start > end) continue;
-    yield* streamRange(await openStored(path, indexed), indexed, offset + start, offset + end);
+    yield* streamRange(new StoredFile(path, indexed), offset + start, offset + end);
   }
 }

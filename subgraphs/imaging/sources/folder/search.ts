@@ -111,9 +111,12 @@ export class IndexSearch {
     const conditions = ['i.state = 2', 'i.kept = 1', 'i.StudyInstanceUID = ?'];
     if (seriesUid !== undefined) conditions.push('i.SeriesInstanceUID = ?');
     if (instanceUid !== undefined) conditions.push('i.SOPInstanceUID = ?');
+    // One alone has no order, and its frames are asked for one by one.
+    const [from, order] =
+      instanceUid === undefined ? [INSTANCES, `ORDER BY ${LEVELS.instance.order}`] : ['file i', ''];
     const sql = `SELECT i.path, i.size, i.mtime, i.SOPInstanceUID AS sopInstanceUid,
         i.AvailableTransferSyntaxUID AS transferSyntax
-      FROM ${INSTANCES} WHERE ${conditions.join(' AND ')} ORDER BY ${LEVELS.instance.order}`;
+      FROM ${from} WHERE ${conditions.join(' AND ')} ${order}`;
     const values = [studyUid, seriesUid, instanceUid].filter((uid) => uid !== undefined);
     return this.#all(sql, values) as IndexedInstance[];
   }

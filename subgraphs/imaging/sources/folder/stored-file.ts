@@ -1,5 +1,4 @@
-import { constants } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, read } from 'node:fs';
 import { Readable } from 'node:stream';
 import { Fault } from '../../../../schema/fault.ts';
 import type { BufferPool } from '../../buffer-pool.ts';
@@ -9,14 +8,82 @@ import type { IndexedInstance } from './search.ts';
 const CHUNK = 512 * 1024;
 
 /**
- * Opens a file of the index, if it still is the file that was indexed: same size, same time of change.
- * @param path absolute
- * @throws Fault `not_found` where it is gone, `unavailable` where it has changed since or cannot be read
+ * An open file of the index. To open, to ask about and to close a file are calls that the kernel answers from memory; a
+ * way through the thread pool for each of them costs a frame more than its bytes do. The bytes are read in that pool.
  */
-export async function openStored(path: string, indexed: IndexedInstance): Promise<FileHandle> {
-  let handle: FileHandle;
+export class StoredFile {
+  readonly fd: number;
+  readonly #indexed: IndexedInstance;
+  #reading = 0;
+  #closed = false;
+
+  /**
+   * Opens a file, if it still is the file that was indexed: same size, same time of change.
+   * @param path absolute
+   * @throws Fault `not_found` where it is gone, `unavailable` where it has changed since or cannot be read
+   */
+  constructor(path: string, indexed: IndexedInstance) {
+    this.fd = openToRead(path);
+    this.#indexed = indexed;
+    if (this.isAsIndexed()) return;
+    this.close();
+    const message = 'The object has changed in its folder and is being indexed again.';
+    throw new Fault('unavailable', message, { service: 'imaging', retryAfter: 2 });
+  }
+
+  /** Whether it still is the one that was indexed: asked again after reading, it tells that nothing was mixed. */
+  isAsIndexed(): boolean {
+    const { size, mtimeMs } = fstatSync(this.fd);
+    return size === this.#indexed.size && mtimeMs === this.#indexed.mtime;
+  }
+
+  /** @throws where the file was overwritten since it was opened: what was read of it may be of both */
+  throwIfChanged(): void {
+    if (!this.isAsIndexed()) throw new Error('The file changed while it was read.');
+  }
+
+  /**
+   * Fills `buffer` from `position` of the file.
+   * @throws where the file ends before that
+   */
+  async read(buffer: Uint8Array, position: number): Promise<void> {
+    this.#reading++;
+    try {
+      for (let done = 0; done < buffer.length;) {
+        const count = await this.#some(buffer, done, position + done);
+        if (count === 0) throw new Error('The file became shorter while it was read.');
+        done += count;
+      }
+    } finally {
+      this.#reading--;
+      this.#release();
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#release();
+  }
+
+  /** The number of an open file is another file's as soon as it is closed: not while a read is under way. */
+  #release(): void {
+    if (this.#closed && this.#reading === 0) closeSync(this.fd);
+  }
+
+  #some(buffer: Uint8Array, done: number, position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      read(this.fd, buffer, done, buffer.length - done, position, (error, count) =>
+        error ? reject(error) : resolve(count),
+      );
+    });
+  }
+}
+
+/** @throws Fault `not_found` where it is gone, `unavailable` where it cannot be read */
+function openToRead(path: string): number {
   try {
-    handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') {
@@ -28,36 +95,15 @@ export async function openStored(path: string, indexed: IndexedInstance): Promis
       cause,
     });
   }
-  if (await isAsIndexed(handle, indexed)) return handle;
-  await handle.close();
-  const message = 'The object has changed in its folder and is being indexed again.';
-  throw new Fault('unavailable', message, { service: 'imaging', retryAfter: 2 });
-}
-
-/** Whether an open file still is the one that was indexed: asked again after reading, it tells that nothing was mixed. */
-export async function isAsIndexed(handle: FileHandle, indexed: IndexedInstance): Promise<boolean> {
-  const { size, mtimeMs } = await handle.stat();
-  return size === indexed.size && mtimeMs === indexed.mtime;
-}
-
-/** @throws where the file was overwritten since it was opened: what was read of it may be of both */
-export async function throwIfChanged(handle: FileHandle, indexed: IndexedInstance): Promise<void> {
-  if (!(await isAsIndexed(handle, indexed))) throw new Error('The file changed while it was read.');
 }
 
 /**
- * A range of an open file; the handle is closed with the stream.
+ * A range of an open file, which is closed with the stream.
  * @param end inclusive
  * @param buffers whose memory is read into; new memory by default
  * @returns a stream that is destroyed with an error where the file turns out shorter, or another than was indexed (DW-13)
  */
-export function streamRange(
-  handle: FileHandle,
-  indexed: IndexedInstance,
-  start: number,
-  end: number,
-  buffers?: BufferPool,
-): Readable {
+export function streamRange(file: StoredFile, start: number, end: number, buffers?: BufferPool): Readable {
   let position = start;
   return new Readable({
     // One chunk read, one on its way to the reader.
@@ -65,24 +111,21 @@ export function streamRange(
     read() {
       const length = Math.min(CHUNK, end + 1 - position);
       if (length <= 0) return void this.push(null);
-      // Not zeroed: every byte is overwritten or cut off.
+      // Not zeroed: every byte is overwritten.
       const chunk = buffers?.take(length) ?? Buffer.allocUnsafeSlow(length);
-      handle
-        .read(chunk, 0, length, position)
-        .then(async ({ bytesRead }) => {
-          position += bytesRead;
-          if (bytesRead === 0) throw new Error('The file became shorter while it was read.');
+      file
+        .read(chunk, position)
+        .then(() => {
+          position += length;
           // Before the last bytes go: without them no answer is whole.
-          if (position > end) await throwIfChanged(handle, indexed);
-          this.push(bytesRead === length ? chunk : chunk.subarray(0, bytesRead));
+          if (position > end) file.throwIfChanged();
+          this.push(chunk);
         })
         .catch((error: Error) => this.destroy(error));
     },
     destroy(error, done) {
-      handle.close().then(
-        () => done(error),
-        (failure: Error) => done(error ?? failure),
-      );
+      file.close();
+      done(error);
     },
   });
 }
