@@ -110,10 +110,11 @@ export interface ImagingSource {
   bulkdata(target: InstanceTarget, path: string, signal?: AbortSignal): Promise<BulkData>;
 
   /**
-   * Changes when the bytes of the instance do, and costs next to nothing; absent where the source cannot tell.
+   * Changes when the bytes of any instance of the target do, and when there are more or fewer of them. Costs no more than
+   * a retrieval would before its first byte; absent, or undefined, where the source cannot tell at that price.
    * @throws Fault `not_found`
    */
-  version?(target: InstanceTarget, signal?: AbortSignal): Promise<string>;
+  version?(target: Target, signal?: AbortSignal): Promise<string | undefined>;
 
   /** Whether the backend answers us, by the smallest question it has; the answer is looked at for nothing else (SM-18). */
   check?(signal?: AbortSignal): Promise<void>;
