@@ -1,23 +1,35 @@
 import { Transform, type TransformCallback } from 'node:stream';
-import { DICOM } from '../../schema/dicom.ts';
 import { pipeBatched } from './batched-pipe.ts';
-import { MultipartError, parseHeaders } from './multipart.ts';
-import { fileMeta, type FileMeta } from './sources/file-meta.ts';
+import { MultipartError, parseHeaders, partHead } from './multipart.ts';
 
-type State = 'preamble' | 'delimiter' | 'boundary' | 'header' | 'meta' | 'body' | 'end';
+type State = 'preamble' | 'delimiter' | 'boundary' | 'header' | 'type' | 'body' | 'end';
 
 const HEADER_LIMIT = 16 * 1024;
 const NOTHING: Buffer = Buffer.alloc(0);
 
+export interface RelayOptions {
+  /** The archive's boundary. */
+  boundary: string;
+  /** Ours. */
+  own: string;
+  /**
+   * The Content-Type that a part gets from us, by its bytes as far as they are there; undefined where it takes more.
+   * @param whole whether there will be no more
+   */
+  partType(bytes: Buffer, whole: boolean): string | undefined;
+  /** How many parts make the body whole (default: any). */
+  parts?: number;
+}
+
 /**
- * Passes a multipart body of stored objects on: the archive's part headers and boundary are replaced by ours, the bytes
- * of the objects go through untouched. It does what reading the parts and writing them does, without a promise for
- * every chunk, which is what whole studies through us cost otherwise.
+ * Passes a multipart body on: the archive's part headers and boundary are replaced by ours, the bytes of the parts go
+ * through untouched. It does what reading the parts and writing them does, without a promise for every chunk, which is
+ * what studies and frames through us cost otherwise.
  * Fails with MultipartError when the body ends before its closing delimiter, so that what is cut stays cut (DW-13).
  */
 export class MultipartRelay extends Transform {
   private readonly delimiter: Buffer;
-  private readonly own: string;
+  private readonly options: RelayOptions;
   private state: State = 'preamble';
   /** Bytes that are not enough to go on with. A line break before the first delimiter makes it look like all others. */
   private pending: Buffer = Buffer.from('\r\n');
@@ -26,14 +38,10 @@ export class MultipartRelay extends Transform {
   private size: number | undefined;
   private parts = 0;
 
-  /**
-   * @param boundary the archive's
-   * @param own ours
-   */
-  constructor(boundary: string, own: string) {
+  constructor(options: RelayOptions) {
     super({ writableHighWaterMark: 256 * 1024, readableHighWaterMark: 256 * 1024 });
-    this.delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1');
-    this.own = own;
+    this.delimiter = Buffer.from(`\r\n--${options.boundary}`, 'latin1');
+    this.options = options;
   }
 
   override pipe<To extends NodeJS.WritableStream>(to: To, { end = true } = {}): To {
@@ -67,8 +75,8 @@ export class MultipartRelay extends Transform {
         return this.afterDelimiter(data);
       case 'header':
         return this.header(data);
-      case 'meta':
-        return this.meta(data);
+      case 'type':
+        return this.type(data);
       case 'body':
         return this.body(data);
       case 'end':
@@ -77,7 +85,7 @@ export class MultipartRelay extends Transform {
   }
 
   private need(data: Buffer): undefined {
-    if (data.length > HEADER_LIMIT && this.state !== 'meta')
+    if (data.length > HEADER_LIMIT && this.state !== 'type')
       throw new MultipartError('A part header is too long.');
     this.pending = data;
   }
@@ -108,9 +116,10 @@ export class MultipartRelay extends Transform {
   private afterDelimiter(data: Buffer): Buffer | undefined {
     if (data.length < 2) return this.need(data);
     if (data.toString('latin1', 0, 2) === '--') {
-      if (this.parts === 0) throw new MultipartError('The body has no parts.');
+      const { own, parts = Math.max(1, this.parts) } = this.options;
+      if (this.parts !== parts) throw new MultipartError(`The body has ${this.parts} parts.`);
       this.state = 'end';
-      this.push(`\r\n--${this.own}--\r\n`, 'latin1');
+      this.push(`\r\n--${own}--\r\n`, 'latin1');
       return undefined;
     }
     const end = data.indexOf('\r\n');
@@ -129,29 +138,25 @@ export class MultipartRelay extends Transform {
     const length = parseHeaders(data.subarray(0, end))['content-length'];
     this.size = length !== undefined && /^\d+$/.test(length) ? Number(length) : undefined;
     this.left = this.size;
-    this.state = 'meta';
+    this.state = 'type';
     const rest = data.subarray(end + 4);
     // An empty part has no bytes to wait for.
-    return rest.length > 0 || this.left !== 0 ? rest : this.meta(rest);
+    return rest.length > 0 || this.left !== 0 ? rest : this.type(rest);
   }
 
-  /** Our header says the transfer syntax, which stands in the object's first bytes. */
-  private meta(data: Buffer): Buffer | undefined {
+  /** Our header may say what only the part's first bytes tell. */
+  private type(data: Buffer): Buffer | undefined {
     const end = this.left ?? data.indexOf(this.delimiter);
     const whole = end >= 0 && data.length >= end;
-    const meta = fileMeta(whole ? data.subarray(0, end) : data) ?? (whole ? {} : undefined);
-    if (!meta) return this.need(data);
-    this.push(this.partHeader(meta), 'latin1');
+    const { own, partType } = this.options;
+    const type = partType(whole ? data.subarray(0, end) : data, whole);
+    if (type === undefined) return this.need(data);
+    const size = this.size === undefined ? {} : { size: this.size };
+    const head = partHead({ headers: { 'Content-Type': type }, ...size });
+    this.push(`${this.parts === 0 ? '' : '\r\n'}--${own}${head}`, 'latin1');
     this.parts++;
     this.state = this.left === 0 ? 'delimiter' : 'body';
     return data;
-  }
-
-  private partHeader({ transferSyntax }: FileMeta): string {
-    const parameter = transferSyntax ? `; transfer-syntax=${transferSyntax}` : '';
-    const length = this.size === undefined ? '' : `Content-Length: ${this.size}\r\n`;
-    const start = this.parts === 0 ? '' : '\r\n';
-    return `${start}--${this.own}\r\nContent-Type: ${DICOM}${parameter}\r\n${length}\r\n`;
   }
 
   private body(data: Buffer): Buffer | undefined {

@@ -2,7 +2,8 @@ import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { boundaryOf, MultipartError, randomBoundary, readMultipart, writeMultipart } from './multipart.ts';
 import type { OutgoingPart } from './multipart.ts';
-import { MultipartRelay } from './multipart-relay.ts';
+import { MultipartRelay, type RelayOptions } from './multipart-relay.ts';
+import { objectType } from './sources/file-meta.ts';
 
 async function* cut(bytes: Buffer, size: number) {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
@@ -107,10 +108,10 @@ describe('writing multipart/related', () => {
     await expect(gather(writeMultipart(list([part('one', size)]), 'b'))).rejects.toThrow(MultipartError);
   });
 
-  it('DW-13 boundaries are random, of 128 bits', () => {
+  it('DW-13 boundaries are random, of 128 bits and more', () => {
     const some = new Set(Array.from({ length: 100 }, randomBoundary));
     expect(some.size).toBe(100);
-    expect([...some].every((boundary) => /^[0-9a-f]{32}$/.test(boundary))).toBe(true);
+    expect([...some].every((boundary) => /^[0-9a-f]{64}$/.test(boundary))).toBe(true);
   });
 
   it('asks for a part only when the one before was taken', async () => {
@@ -130,9 +131,10 @@ describe('writing multipart/related', () => {
 });
 
 describe('passing multipart/related on', () => {
-  async function relay(text: string, size: number) {
+  async function relay(text: string, size: number, options: Partial<RelayOptions> = {}) {
     const stream = Readable.from(cut(Buffer.from(text), size), { objectMode: false });
-    const relayed = stream.pipe(new MultipartRelay('b', 'own'));
+    const settings = { boundary: 'b', own: 'own', partType: objectType, ...options };
+    const relayed = stream.pipe(new MultipartRelay(settings));
     stream.on('error', (error) => relayed.destroy(error));
     const bytes = await gather(relayed);
     return read(bytes, 65536, 'own');
@@ -151,6 +153,13 @@ describe('passing multipart/related on', () => {
     for (let length = 0; length < end; length++) {
       await expect(relay(text.slice(0, length), 5), `${length} bytes`).rejects.toThrow(MultipartError);
     }
+  });
+
+  it.each([1, 3])('DW-13 two parts where %i were asked for fail', async (parts) => {
+    const text = '--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--';
+    const [one] = await relay(text, 5, { parts: 2, partType: () => 'image/jls' });
+    expect(one).toEqual({ headers: { 'content-type': 'image/jls' }, body: 'one' });
+    await expect(relay(text, 5, { parts })).rejects.toThrow('2 parts');
   });
 
   it('passes empty parts on, and refuses parts longer than they say', async () => {

@@ -181,28 +181,33 @@ export async function retrieveFrames(
   const stored = await imaging.frames(target, numbers);
   const form = negotiateFrames(accept, stored.mediaType, stored.transferSyntax, numbers.length === 1);
   const given = form?.recodeTo ? await recoded(stored, form.recodeTo) : stored;
-  const iterator = (given ?? stored).frames[Symbol.asyncIterator]();
   if (!form || !given) {
-    await iterator.return?.();
+    await stored.frames[Symbol.asyncIterator]().return?.();
     throw notAcceptable(`These frames are given as ${stored.mediaType}.`);
   }
-  const { transferSyntax } = given;
+  const { mediaType } = form;
+  const type = given.transferSyntax ? `${mediaType}; transfer-syntax=${given.transferSyntax}` : mediaType;
+  const boundary = randomBoundary();
+  const headersOf = (size: number | undefined) => {
+    const one = numbers.length === 1 && size !== undefined && { headers: { 'Content-Type': type }, size };
+    return {
+      'content-type': `multipart/related; type="${mediaType}"; boundary=${boundary}`,
+      ...(one && { 'content-length': String(lengthOfOne(one, boundary)) }),
+    };
+  };
+  if (form.multipart && given.relay) {
+    const { size, open } = given.relay;
+    return { headers: headersOf(size), body: await open(boundary, type) };
+  }
+  const iterator = given.frames[Symbol.asyncIterator]();
   const first = await iterator.next();
   if (first.done) throw noSuchObject();
-  const type = transferSyntax ? `${form.mediaType}; transfer-syntax=${transferSyntax}` : form.mediaType;
   if (!form.multipart) {
     await iterator.return?.();
-    return { headers: { 'content-type': form.mediaType }, body: first.value };
+    return { headers: { 'content-type': mediaType }, body: first.value };
   }
-  const boundary = randomBoundary();
-  const part = { headers: { 'Content-Type': type }, size: first.value.length };
-  return {
-    headers: {
-      'content-type': `multipart/related; type="${form.mediaType}"; boundary=${boundary}`,
-      ...(numbers.length === 1 && { 'content-length': String(lengthOfOne(part, boundary)) }),
-    },
-    body: closing(writeMultipart(frameParts(first, iterator, type), boundary), iterator),
-  };
+  const body = writeMultipart(frameParts(first, iterator, type), boundary);
+  return { headers: headersOf(first.value.length), body: closing(body, iterator) };
 }
 
 /** Frames in another transfer syntax; undefined where they cannot be had in it. */

@@ -6,15 +6,15 @@ import { Fault } from '../../../schema/fault.ts';
 import type { ImagesConfig } from '../../../schema/tenant.ts';
 import { BufferPool } from '../buffer-pool.ts';
 import { boundaryOf } from '../multipart.ts';
-import { MultipartRelay } from '../multipart-relay.ts';
+import { MultipartRelay, type RelayOptions } from '../multipart-relay.ts';
 import { noSuchObject } from '../not-found.ts';
 import { bulkDataCandidates } from './dicom-web/bulk-data-uri.ts';
 import { asFault, DicomWebClient, nonsense, pathOf, type Answer } from './dicom-web/client.ts';
 import { isOf, ownMetadata } from './dicom-web/metadata.ts';
-import { gathered, mediaTypeOf, partsOf, within } from './dicom-web/parts.ts';
+import { firstHeader, gathered, mediaTypeOf, partsOf, within } from './dicom-web/parts.ts';
 import { readRows } from './dicom-web/rows.ts';
 import { searchServer } from './dicom-web/search.ts';
-import { peekFileMeta } from './file-meta.ts';
+import { objectType, peekFileMeta } from './file-meta.ts';
 import { bulkDataOfInstance, framesOfInstance } from './spooled-instance.ts';
 import type { BulkData, Frames, ImagingSource, InstanceTarget, StoredInstance, Target } from './source.ts';
 
@@ -59,21 +59,8 @@ export function dicomWebSource(
     boundary: string,
     signal?: AbortSignal,
   ): Promise<Readable> {
-    const { contentType, body } = await stored(target, transferSyntax, signal);
-    const theirs = boundaryOf(contentType);
-    if (!theirs) {
-      body.destroy();
-      throw nonsense();
-    }
-    const relayed = new MultipartRelay(theirs, boundary);
-    // Failures go both ways; whoever reads learns of them from the stream.
-    pipeline(body, relayed, () => undefined);
-    try {
-      if (relayed.readableLength === 0) await once(relayed, 'readable');
-    } catch (error) {
-      throw asFault(error);
-    }
-    return relayed;
+    const answer = await stored(target, transferSyntax, signal);
+    return passedOn(answer, { own: boundary, partType: objectType });
   }
 
   async function* retrieve(
@@ -116,10 +103,8 @@ export function dicomWebSource(
       }
       throw noSuchObject();
     }
-    const parts = partsOf(answer);
-    const first = await parts.next();
-    if (first.done) throw nonsense();
-    const [media = '', stated] = mediaTypeOf(first.value.headers['content-type']);
+    const { headers, size } = await firstHeader(answer);
+    const [media = '', stated] = mediaTypeOf(headers['content-type']);
     // Octets are also what servers call frames whose media type they do not know.
     const octets = media === OCTETS || media === '';
     const inflated = !stated || stated === TransferSyntax.DeflatedExplicitVRLittleEndian;
@@ -127,7 +112,14 @@ export function dicomWebSource(
     return {
       mediaType: octets ? frameMediaType(transferSyntax) : media,
       transferSyntax,
-      frames: gathered(first.value, parts, numbers.length, buffers),
+      frames: gathered(partsOf(answer), numbers.length, buffers),
+      ...(boundaryOf(answer.contentType) && {
+        relay: {
+          ...(size !== undefined && { size }),
+          open: (own: string, type: string) =>
+            passedOn(answer, { own, partType: () => type, parts: numbers.length }),
+        },
+      }),
     };
   }
 
@@ -185,4 +177,28 @@ export function dicomWebSource(
     },
     close: () => client.close(),
   };
+}
+
+/**
+ * The answer as a multipart body of ours, passed on as it comes; resolves once there are bytes.
+ * @throws Fault `bad_gateway` for an answer that is none
+ */
+async function passedOn(
+  { contentType, body }: Answer,
+  options: Omit<RelayOptions, 'boundary'>,
+): Promise<Readable> {
+  const boundary = boundaryOf(contentType);
+  if (!boundary) {
+    body.destroy();
+    throw nonsense();
+  }
+  const relayed = new MultipartRelay({ boundary, ...options });
+  // Failures go both ways; whoever reads learns of them from the stream.
+  pipeline(body, relayed, () => undefined);
+  try {
+    if (relayed.readableLength === 0) await once(relayed, 'readable');
+  } catch (error) {
+    throw asFault(error);
+  }
+  return relayed;
 }

@@ -1,4 +1,4 @@
-import { UID } from '../../../schema/dicom.ts';
+import { DICOM, UID } from '../../../schema/dicom.ts';
 
 /** File Meta Information at the start of a Part 10 stream, PS3.10 §7.1: read without reading the rest. */
 
@@ -36,6 +36,16 @@ export function fileMeta(bytes: Buffer): FileMeta | undefined {
     if (element === 0x0010 && UID.test(value)) meta.transferSyntax = value;
     at = start + length;
   }
+}
+
+/**
+ * The Content-Type of a Part 10 object, which says its transfer syntax, by its first bytes.
+ * @param whole whether they are all
+ * @returns undefined where it takes more of them
+ */
+export function objectType(bytes: Buffer, whole: boolean): string | undefined {
+  const meta = fileMeta(bytes) ?? (whole ? {} : undefined);
+  return meta?.transferSyntax ? `${DICOM}; transfer-syntax=${meta.transferSyntax}` : meta && DICOM;
 }
 
 /**

@@ -47,6 +47,13 @@ export interface Frames {
   mediaType: string;
   transferSyntax: string;
   frames: AsyncIterable<Uint8Array>;
+  /** In place of `frames`, where the source has them as a multipart body: that body, passed on as it comes. */
+  relay?: {
+    /** Bytes of the first frame, where known. */
+    size?: number;
+    /** Resolves once there are bytes. @param partType the Content-Type of each part */
+    open(boundary: string, partType: string): Promise<Readable>;
+  };
   /**
    * The same frames in another transfer syntax, in place of `frames`; absent where the source cannot.
    * @throws Fault `not_acceptable` for one that the pixels cannot be had in

@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
+import { BufferPool } from '../../buffer-pool.ts';
 import { fileMeta } from '../file-meta.ts';
 import type { Answer } from './client.ts';
-import { mediaTypeOf, partsOf } from './parts.ts';
+import { firstHeader, gathered, mediaTypeOf, partsOf } from './parts.ts';
 
 test.each([
   ['image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.50', ['image/jpeg', '1.2.840.10008.1.2.4.50']],
@@ -33,6 +34,36 @@ test.each([
     for await (const part of partsOf({ status: 200, contentType, body })) for await (const _ of part.body);
   };
   await expect(reading()).rejects.toMatchObject({ code: 'bad_gateway', message: /makes no sense/ });
+});
+
+test.each([
+  ['--b\r\nContent-Type: image/jls\r\nContent-Length: 3\r\n\r\none\r\n--b--', 'image/jls', 3],
+  ['\r\nwhat comes before\r\n--b\r\nContent-Type: image/jls\r\n\r\none\r\n--b--', 'image/jls', undefined],
+])('the header of %j is read, and everything after that', async (text, type, size) => {
+  for (const step of [1, 7, text.length]) {
+    const chunks = Array.from({ length: Math.ceil(text.length / step) }, (_, i) =>
+      Buffer.from(text.slice(i * step, (i + 1) * step)),
+    );
+    const body = Readable.from(chunks, { objectMode: false }) as unknown as Answer['body'];
+    const answer = { status: 200, contentType: 'multipart/related; boundary=b', body };
+    const first = await firstHeader(answer);
+    expect(first).toMatchObject({ headers: { 'content-type': type }, ...(size && { size }) });
+    const frames: string[] = [];
+    for await (const frame of gathered(partsOf(answer), 1, new BufferPool()))
+      frames.push(Buffer.from(frame).toString());
+    expect(frames).toEqual(['one']);
+  }
+});
+
+test.each([
+  ['no part', '--b--\r\n'],
+  ['nothing', ''],
+  ['a header without an end', `--b\r\nX: ${'x'.repeat(20_000)}`],
+])('%s is the fault of the archive', async (_, text) => {
+  const body = Readable.from([Buffer.from(text)], { objectMode: false }) as unknown as Answer['body'];
+  const answer = { status: 200, contentType: 'multipart/related; boundary=b', body };
+  await expect(firstHeader(answer)).rejects.toMatchObject({ code: 'bad_gateway', message: /makes no sense/ });
+  expect(body.destroyed).toBe(true);
 });
 
 test.each([

@@ -1,6 +1,6 @@
 import { UID } from '../../../../schema/dicom.ts';
 import type { BufferPool } from '../../buffer-pool.ts';
-import { boundaryOf, readMultipart, type IncomingPart } from '../../multipart.ts';
+import { boundaryOf, parseHeaders, readMultipart, type IncomingPart } from '../../multipart.ts';
 import { asFault, nonsense, type Answer } from './client.ts';
 
 /** The parts of an answer; a server that sends one object without multipart is as good. */
@@ -24,6 +24,35 @@ export async function* partsOf({
   }
 }
 
+const HEADER_LIMIT = 16 * 1024;
+
+/**
+ * The header of an answer's first part, names in lower case; the answer is as unread as before.
+ * @throws Fault `bad_gateway` where it has none, and what the archive failed with
+ */
+export async function firstHeader({ contentType, size, body }: Answer): Promise<Omit<IncomingPart, 'body'>> {
+  const boundary = boundaryOf(contentType);
+  if (!boundary) return { headers: { 'content-type': contentType }, ...(size !== undefined && { size }) };
+  let head: Buffer = Buffer.alloc(0);
+  try {
+    for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      head = head.length > 0 ? Buffer.concat([head, chunk]) : chunk;
+      const start = head.indexOf(`--${boundary}`, 0, 'latin1');
+      const end = start < 0 ? -1 : head.indexOf('\r\n\r\n', start);
+      if (end < 0 && head.length < HEADER_LIMIT) continue;
+      body.unshift(head);
+      if (end < 0) break;
+      const headers = parseHeaders(head.subarray(start + 2 + boundary.length, end));
+      const length = headers['content-length'];
+      return { headers, ...(length !== undefined && /^\d+$/.test(length) && { size: Number(length) }) };
+    }
+  } catch (error) {
+    throw asFault(error);
+  }
+  body.destroy();
+  throw nonsense();
+}
+
 /** The bytes; where they fail, with the archive's fault. */
 async function* faulting(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
   try {
@@ -41,21 +70,16 @@ const MOST_AT_ONCE = 8 * 1024 * 1024;
  * @param buffers whose memory they are put into
  */
 export async function* gathered(
-  first: IncomingPart,
-  parts: AsyncGenerator<IncomingPart, void, void>,
+  parts: AsyncIterable<IncomingPart>,
   expected: number,
   buffers: BufferPool,
 ): AsyncGenerator<Uint8Array> {
   let count = 0;
-  try {
-    for (let part: IncomingPart | undefined = first; part; part = (await parts.next()).value ?? undefined) {
-      count++;
-      yield await whole(part, buffers);
-    }
-    if (count !== expected) throw nonsense();
-  } finally {
-    await parts.return();
+  for await (const part of parts) {
+    count++;
+    yield await whole(part, buffers);
   }
+  if (count !== expected) throw nonsense();
 }
 
 async function whole({ size, body }: IncomingPart, buffers: BufferPool): Promise<Buffer> {

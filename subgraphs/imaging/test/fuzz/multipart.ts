@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { buffer } from 'node:stream/consumers';
 import { MultipartRelay } from '../../multipart-relay.ts';
+import { objectType } from '../../sources/file-meta.ts';
 import { MultipartError, readMultipart, writeMultipart, type OutgoingPart } from '../../multipart.ts';
 import { damaged, type Random } from './random.ts';
 import { hold, type Target } from './target.ts';
@@ -89,9 +90,13 @@ async function read(chunks: Iterable<Buffer>, boundary: string): Promise<Buffer[
 async function relay(chunks: Iterable<Buffer>): Promise<Buffer | undefined> {
   const passed: Buffer[] = [];
   try {
-    await pipeline(Readable.from(chunks), new MultipartRelay(BOUNDARY, 'own'), async (source) => {
-      for await (const chunk of source) passed.push(chunk as Buffer);
-    });
+    await pipeline(
+      Readable.from(chunks),
+      new MultipartRelay({ boundary: BOUNDARY, own: 'own', partType: objectType }),
+      async (source) => {
+        for await (const chunk of source) passed.push(chunk as Buffer);
+      },
+    );
     return Buffer.concat(passed);
   } catch (error) {
     if (error instanceof MultipartError) return undefined;
