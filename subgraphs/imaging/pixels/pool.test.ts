@@ -76,6 +76,32 @@ test('a task that runs too long ends its thread; the next one is done by another
   await pool.close();
 });
 
+describe('DW-12 a thread that ends by itself', () => {
+  const pool = new PixelPool({ threads: 1, worker: new URL('./test/ending-worker.ts', import.meta.url) });
+  afterAll(() => pool.close());
+  const run = (name: string, input?: unknown) => pool.run(name as never, input as never);
+
+  test.each([
+    ['exit', 0],
+    ['exit', 1],
+    ['trap', undefined],
+    ['throw out of the task', undefined],
+  ])('%s %s: that task is a 500 that says so, what waits and the next are done', async (name, input) => {
+    const [ended, waiting] = await Promise.allSettled([run(name, input), run('echo', 7)]);
+    expect(ended).toMatchObject({
+      reason: { code: 'internal', message: expect.stringContaining('retrieve it as stored') },
+    });
+    expect(waiting).toMatchObject({ value: 7 });
+    await expect(run('echo', 8)).resolves.toBe(8);
+  });
+
+  test('between two tasks: the next one is done by another', async () => {
+    await expect(run('exit afterwards', 1)).resolves.toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await expect(run('echo', 8)).resolves.toBe(8);
+  });
+});
+
 test('a pool that is closed refuses, also what waits', async () => {
   const pool = new PixelPool({ threads: 1 });
   const running = pool.run('transcode', slow());

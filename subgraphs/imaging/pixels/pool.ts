@@ -21,12 +21,21 @@ export interface PoolOptions {
   queue?: number;
   /** Milliseconds that one task may run (default: 60,000). */
   timeout?: number;
+  /** Module that each thread runs (default: `worker.ts` beside this one). */
+  worker?: URL;
 }
 
 /** Megabytes of JavaScript heap in each thread; samples and codecs live outside it, and are bounded by themselves. */
 const HEAP = 256;
 /** Milliseconds without work after which a thread ends, and gives back the memory of its codecs. */
 const IDLE = 30_000;
+
+/** Nothing of the image is to blame that we know of: a thread that ended by itself, an error that no task foresees. */
+const FAILED = 'The work on the image has failed in the server. Try again, or retrieve it as stored.';
+
+/** From sources a thread needs what compiles them, which the tests' own runner does not pass on. */
+const SOURCES = import.meta.url.endsWith('.ts');
+const WORKER = new URL(SOURCES ? './worker.ts' : './worker.js', import.meta.url);
 
 /**
  * Threads that decode, transcode and render, so that the event loop does not. They start with the first task.
@@ -36,22 +45,25 @@ export class PixelPool {
   readonly #threads: number;
   readonly #queue: number;
   readonly #timeout: number;
+  readonly #worker: URL;
   #piscina: Piscina<TaskCall, Answer> | undefined;
   #running = 0;
   readonly #waiting = new Set<() => void>();
   #closed = false;
 
-  constructor({ threads = availableParallelism(), queue = 256, timeout = 60_000 }: PoolOptions = {}) {
+  constructor(options: PoolOptions = {}) {
+    const { threads = availableParallelism(), queue = 256, timeout = 60_000, worker = WORKER } = options;
     this.#threads = threads;
     this.#queue = queue;
     this.#timeout = timeout;
+    this.#worker = worker;
   }
 
   /**
    * Runs one task in a thread. Buffers that belong to typed arrays of `input` whole are given away with it.
    * @param signal a task that waits is dropped at once; one that runs is not waited for
    * @throws Fault `bad_gateway` for an image that is damaged or asks too much, `unavailable` with `retryAfter` where too
-   * many tasks wait; what the task throws as a Fault
+   * many tasks wait, `internal` where the thread ended or the task failed otherwise; what the task throws as a Fault
    */
   async run<N extends TaskName>(name: N, input: TaskInput<N>, signal?: AbortSignal): Promise<TaskResult<N>> {
     signal?.throwIfAborted();
@@ -106,7 +118,7 @@ export class PixelPool {
       if (timeout.aborted) throw undecodable('It takes too long to decode.', cause);
       if ((cause as { code?: string }).code === 'ERR_WORKER_OUT_OF_MEMORY')
         throw undecodable('It takes too much memory to decode.', cause);
-      throw cause;
+      throw new Fault('internal', FAILED, { service: 'imaging', cause });
     } finally {
       this.#running--;
       const [next] = this.#waiting;
@@ -116,10 +128,8 @@ export class PixelPool {
 
   #pool(): Piscina<TaskCall, Answer> {
     if (this.#piscina) return this.#piscina;
-    // From sources a thread needs what compiles them, which the tests' own runner does not pass on.
-    const sources = import.meta.url.endsWith('.ts');
     this.#piscina = new Piscina<TaskCall, Answer>({
-      filename: new URL(sources ? './worker.ts' : './worker.js', import.meta.url).href,
+      filename: this.#worker.href,
       name: 'run',
       minThreads: 0,
       maxThreads: this.#threads,
@@ -127,7 +137,7 @@ export class PixelPool {
       // Tasks wait for codecs and encoders, which a thread that blocks for its next task would hold up.
       atomics: 'disabled',
       resourceLimits: { maxOldGenerationSizeMb: HEAP },
-      execArgv: sources ? ['--import', 'tsx'] : [],
+      execArgv: SOURCES ? ['--import', 'tsx'] : [],
     });
     // A thread that dies between tasks is replaced.
     this.#piscina.on('error', () => undefined);
