@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { UID, type DicomJson } from '../../schema/dicom.ts';
 import { Fault } from '../../schema/fault.ts';
@@ -8,6 +7,7 @@ import type { OpenImaging } from './app.ts';
 import { framesPart } from './audited-studies.ts';
 import { acceptedCoding, CODINGS, compressed, type Coding } from './coding.ts';
 import { withRetrieveUrl } from './dicomweb-urls.ts';
+import { heldOf, holdsAny, tagOf, unlessHeld } from './entity-tag.ts';
 import {
   prepareFace,
   privately,
@@ -140,55 +140,50 @@ class Call {
     const tags = metadataTags(metadata.tag, this.base);
     privately(this.reply);
     this.reply.type(type);
-    const known = tags.find(({ tag }) => this.knows(tag));
-    if (known) return this.reply.header('etag', known.tag).code(304).send();
     const coding = acceptedCoding(this.acceptEncoding());
     const { tag } = tags.find((one) => one.coding === coding)!;
+    const known = tags.find((one) => heldOf(this.ifNoneMatch(), one.tag))?.tag ?? tag;
+    if (this.holds(known)) return this.reply.header('etag', known).code(304).send();
     return this.sendEncoded(coding, tag, await metadata.encoded(this.base, coding));
   }
 
   async objects(): Promise<unknown> {
     const target = this.target();
     const given = () => retrieveObjects(this.imaging, target, this.accept());
-    return isInstance(target) ? this.unlessKnown(target, '', given) : this.send(await given());
+    return this.send(await this.unlessHeld(target, '', [], given));
   }
 
   async frames(): Promise<unknown> {
     const target = this.target() as InstanceTarget;
     const { frames = '' } = this.request.params as { frames?: string };
     const numbers = frameList(frames);
-    return this.unlessKnown(target, framesPart(numbers), () =>
-      retrieveFrames(this.imaging, target, numbers, this.accept()),
-    );
-  }
-
-  /**
-   * An instance or its frames; 304 where the caller has them, which is known without opening anything: what is answered
-   * depends on the bytes of the instance and on what is accepted. The tag is weak, for boundaries are random.
-   */
-  private async unlessKnown(
-    target: InstanceTarget,
-    part: string,
-    given: () => Promise<Payload>,
-  ): Promise<unknown> {
-    // This is a retrieval of the same part to the core: the checks and the record come before the tag.
-    const { source, stamp } = await this.imaging.reading(target, part, (core) => core.version(target));
-    if (stamp === undefined) return this.send(await given());
-    const tag = entityTag(Buffer.from(JSON.stringify([source, stamp, target, part, this.accept()])));
-    const known = this.knows(tag);
-    const payload = known ? undefined : await given();
-    this.reply.header('etag', `W/${tag}`);
-    if (payload) return this.send(payload);
-    privately(this.reply);
-    return this.reply.code(304).send();
+    const given = () => retrieveFrames(this.imaging, target, numbers, this.accept());
+    return this.send(await this.unlessHeld(target, framesPart(numbers), numbers, given));
   }
 
   async bulkData(): Promise<unknown> {
     const { '*': rest = '' } = this.request.params as { '*'?: string };
     const target = this.target() as InstanceTarget;
-    // Nothing here has a validator that the range could depend on (RFC 9110 §13.1.5).
-    const range = this.request.headers['if-range'] ? undefined : this.request.headers.range;
-    return this.send(await retrieveBulkData(this.imaging, target, `bulkdata/${rest}`, this.accept(), range));
+    const { range, 'if-range': ifRange } = this.request.headers;
+    const given = async (tag: string | undefined) => {
+      // RFC 9110 §13.1.5: of what has changed, or cannot be told from it, all is given.
+      const part = ifRange === undefined || ifRange === tag ? range : undefined;
+      const payload = await retrieveBulkData(this.imaging, target, `bulkdata/${rest}`, this.accept(), part);
+      // Without a boundary these are the same bytes each time: ranges of them fit together.
+      if (tag && !payload.headers['content-type']?.startsWith('multipart/')) payload.headers['etag'] = tag;
+      return payload;
+    };
+    return this.send(await this.unlessHeld(target, 'bulkdata', [rest], given));
+  }
+
+  private unlessHeld(
+    target: Target,
+    part: string,
+    form: readonly unknown[],
+    given: (tag: string | undefined) => Promise<Payload>,
+  ): Promise<Payload> {
+    const asked = { target, part, form: [...form, this.accept()], ifNoneMatch: this.ifNoneMatch() };
+    return unlessHeld(this.imaging, asked, given);
   }
 
   /** Rendered resources and thumbnails (DW-8, DW-9). */
@@ -199,14 +194,9 @@ class Call {
       frames: frames === undefined ? undefined : frameList(frames),
       query: this.query,
       accept: this.accept(),
+      ifNoneMatch: this.ifNoneMatch(),
     };
-    const payload = await pictures[kind](this.imaging, request);
-    if (!(payload.body instanceof Uint8Array)) return this.send(payload);
-    const tag = entityTag(payload.body);
-    this.reply.header('etag', tag);
-    if (!this.knows(tag)) return this.send(payload);
-    privately(this.reply);
-    return this.reply.code(304).send();
+    return this.send(await pictures[kind](this.imaging, request));
   }
 
   /** The UIDs of the path. @throws Fault `invalid_request` for one that is none (DW-12) */
@@ -239,10 +229,10 @@ class Call {
   /** JSON with an entity tag; compressed when that is taken and worth it (DW-6). */
   private async json(type: string, rows: readonly DicomJson[]): Promise<unknown> {
     const body = Buffer.from(JSON.stringify(rows));
-    const tag = entityTag(body);
+    const tag = tagOf(body);
     privately(this.reply);
     this.reply.type(type);
-    if (this.knows(tag)) return this.reply.header('etag', `W/${tag}`).code(304).send();
+    if (this.holds(tag)) return this.reply.header('etag', `W/${tag}`).code(304).send();
     const coding = body.length < WORTH_COMPRESSING ? 'identity' : acceptedCoding(this.acceptEncoding());
     return this.sendEncoded(coding, `W/${tag}`, await compressed(body, coding));
   }
@@ -253,10 +243,13 @@ class Call {
     return this.reply.send(this.request.method === 'HEAD' ? undefined : bytes);
   }
 
-  /** Whether the caller has what the entity tag names (RFC 9110 §13.1.2). */
-  private knows(tag: string): boolean {
-    const known = this.request.headers['if-none-match']?.split(',').map((item) => item.trim());
-    return known?.some((item) => item.replace(/^W\//, '') === tag || item === '*') ?? false;
+  private ifNoneMatch(): string | undefined {
+    return this.request.headers['if-none-match'];
+  }
+
+  private holds(tag: string): boolean {
+    const held = this.ifNoneMatch();
+    return holdsAny(held) || heldOf(held, tag) !== undefined;
   }
 
   private acceptEncoding(): string {
@@ -264,23 +257,14 @@ class Call {
   }
 }
 
-function isInstance(target: Target): target is InstanceTarget {
-  return target.instanceUid !== undefined;
-}
-
-/** Of these bytes, RFC 9110 §8.8.3. */
-function entityTag(body: Uint8Array): string {
-  return `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
-}
-
 const WORTH_COMPRESSING = 1024;
 
 /** A strong entity tag for each coding: what is answered depends on the content, on our base and on the coding alone. */
 function metadataTags(content: string, base: string): { coding: Coding; tag: string }[] {
-  const hash = createHash('sha256').update(`${content}\n${base}`).digest('base64url').slice(0, 22);
+  const whole = tagOf(`${content}\n${base}`);
   return CODINGS.map((coding) => ({
     coding,
-    tag: coding === 'identity' ? `"${hash}"` : `"${hash}.${coding}"`,
+    tag: coding === 'identity' ? whole : whole.replace(/"$/, `.${coding}"`),
   }));
 }
 

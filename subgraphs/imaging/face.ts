@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Fault, faultHeaders, faultJson, toFault } from '../../schema/fault.ts';
 import { logFault } from '../../schema/log-fault.ts';
 import { resourceMetadataUrl, tenantBase } from '../../schema/request.ts';
+import { heldOf, holdsAny } from './entity-tag.ts';
 import type { Payload } from './wado.ts';
 
 /** What the two faces for images, DICOMweb and WADO-URI, have in common over HTTP. */
@@ -62,18 +63,25 @@ export function privately(reply: FastifyReply): void {
   reply.header('vary', [vary, 'Authorization', 'Accept', 'Accept-Encoding'].filter(Boolean).join(', '));
 }
 
-/** Sends an answer; of one to HEAD the headers, and its body is left where it is. */
+/** Sends an answer, or 304 where the caller holds it; of one to HEAD the headers, and its body is left where it is. */
 export function sendPayload(
   request: FastifyRequest,
   reply: FastifyReply,
   { status = 200, headers, body }: Payload,
 ): unknown {
   privately(reply);
-  reply.code(status).headers(headers);
-  if (request.method !== 'HEAD') return reply.send(body);
+  const { etag } = headers;
+  const held = request.headers['if-none-match'];
+  const known = status === 304 || holdsAny(held) || (etag !== undefined && heldOf(held, etag) !== undefined);
+  if (!known && request.method !== 'HEAD') return reply.code(status).headers(headers).send(body);
   if (!(body instanceof Uint8Array)) body.on('error', () => undefined).destroy();
-  else reply.header('content-length', String(body.length));
-  return reply.send();
+  if (known)
+    return reply
+      .code(304)
+      .headers(etag === undefined ? {} : { etag })
+      .send();
+  if (body instanceof Uint8Array) reply.header('content-length', String(body.length));
+  return reply.code(status).headers(headers).send();
 }
 
 /**

@@ -194,8 +194,8 @@ export class RestrictedStudies {
     );
   }
 
-  /** The instance as it is now, for caches of what is made of it. */
-  async version(target: InstanceTarget): Promise<Version> {
+  /** The target as it is now, for caches of what is made of it. */
+  async version(target: Target): Promise<Version> {
     await this.readable(target);
     const source = await this.source.open();
     const stamp = source.version && (await this.source.shared(source.version(target)));

@@ -120,7 +120,7 @@ export class SeveralStudies implements Imaging {
     return (await this.holder(target.studyUid)).bulkdata(target, path);
   }
 
-  async version(target: InstanceTarget) {
+  async version(target: Target) {
     return (await this.holder(target.studyUid)).version(target);
   }
 

@@ -2,15 +2,15 @@ import { Tag, text, type DicomJson } from '../../schema/dicom.ts';
 import { Fault } from '../../schema/fault.ts';
 import { chunksOf } from './chunks.ts';
 import { noSuchObject } from './not-found.ts';
-import type { BulkData, Frames, InstanceTarget } from './sources/source.ts';
+import type { BulkData, Frames, InstanceTarget, Target } from './sources/source.ts';
 
 export type InstanceOfStudy = Omit<InstanceTarget, 'studyUid'>;
 
-/** An instance as it is now, to name what is made of it in caches. */
+/** Instances as they are now, to name what is made of them in caches and entity tags. */
 export interface Version {
   /** Tenant and source. */
   source: string;
-  /** Changes when the bytes of the instance do; undefined where the source cannot tell. */
+  /** Changes when their bytes or their number do; undefined where the source cannot tell. */
   stamp: string | undefined;
 }
 
@@ -21,7 +21,7 @@ export interface Reading {
   frames(target: InstanceTarget, numbers: readonly number[]): Promise<Frames>;
   bulkdata(target: InstanceTarget, path: string): Promise<BulkData>;
   /** @throws Fault as for every retrieval: it is also the check of the caller's right */
-  version(target: InstanceTarget): Promise<Version>;
+  version(target: Target): Promise<Version>;
 }
 
 /**

@@ -3,6 +3,7 @@ import { DICOM, TransferSyntax } from '../../schema/dicom.ts';
 import { Fault } from '../../schema/fault.ts';
 import type { MediaRange } from './accept.ts';
 import type { DicomwebOptions } from './dicomweb.ts';
+import { unlessHeld } from './entity-tag.ts';
 import { prepareFace, queryOf, readsOnly, requireUtf8, sendPayload, whileListening } from './face.ts';
 import type { Pictures } from './render/pictures.ts';
 import type { Imaging } from './studies.ts';
@@ -25,19 +26,31 @@ export function wadoUriRoutes({ baseUrl, open, pictures }: Omit<DicomwebOptions,
         const asked = wadoUriRequest(query, request.headers.accept);
         requireUtf8(query);
         const imaging = open(request.tenant, request.access, whileListening(reply), request.audit);
-        return sendPayload(request, reply, await retrieved(imaging, pictures, asked));
+        return sendPayload(
+          request,
+          reply,
+          await retrieved(imaging, pictures, asked, request.headers['if-none-match']),
+        );
       },
     });
   };
 }
 
 /** The object or a picture of it, whichever is preferred of what can be had. */
-async function retrieved(imaging: Imaging, pictures: Pictures, asked: WadoUriRequest): Promise<Payload> {
+async function retrieved(
+  imaging: Imaging,
+  pictures: Pictures,
+  asked: WadoUriRequest,
+  ifNoneMatch: string | undefined,
+): Promise<Payload> {
   const { target, accept, frame, rendering } = asked;
   const shown = accept.filter(({ type }) => type !== DICOM);
   const frames = frame === undefined ? undefined : [frame];
-  const picture = () => pictures.shown(imaging, { target, frames, accept: shown }, rendering);
-  const object = () => stored(imaging, asked);
+  const picture = () => pictures.shown(imaging, { target, frames, accept: shown, ifNoneMatch }, rendering);
+  const object = () => {
+    const form = ['wado-uri', asked.transferSyntax];
+    return unlessHeld(imaging, { target, part: '', form, ifNoneMatch }, () => stored(imaging, asked));
+  };
   if (shown.length === accept.length) return picture();
   if (shown.length === 0) return object();
   const [first, second] = accept[0]!.type === DICOM ? [object, picture] : [picture, object];

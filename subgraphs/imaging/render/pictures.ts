@@ -2,6 +2,7 @@ import { Tag, text, type DicomJson } from '../../../schema/dicom.ts';
 import { Fault } from '../../../schema/fault.ts';
 import type { MediaRange } from '../accept.ts';
 import { framesPart } from '../audited-studies.ts';
+import { heldOf, MADE_BY, notModified, tagOf, tagOfMade } from '../entity-tag.ts';
 import { pixelDescription } from '../pixels/description.ts';
 import { canDecode, type PixelDescription } from '../pixels/frame.ts';
 import type { Target } from '../sources/source.ts';
@@ -39,6 +40,8 @@ export interface PictureRequest {
   frames?: readonly number[] | undefined;
   query: URLSearchParams;
   accept: readonly MediaRange[];
+  /** The header: what the caller holds already is 304, before anything is drawn where the source can tell. */
+  ifNoneMatch?: string | undefined;
 }
 
 const STILL: readonly PictureType[] = ['image/jpeg', 'image/png', 'image/webp', 'image/gif'];
@@ -78,31 +81,43 @@ export class Pictures {
   /** The same by other names of the parameters (PS3.18 §9.5). */
   async shown(
     imaging: ReadableImages,
-    { target, frames, accept }: Omit<PictureRequest, 'query'>,
+    { target, frames, accept, ifNoneMatch }: Omit<PictureRequest, 'query'>,
     rendering: Rendering,
   ): Promise<Payload> {
     return imaging.reading(target, partOf(frames, 'rendered'), async (core) => {
       const study = studyReader(core, target.studyUid);
       const instance = await representative(study, target);
-      const dataset = await study.metadata(instance);
-      const pixels = pixelDescription(dataset);
-      if (pixels) {
-        const { numbers, type } = wantedFrames(dataset, pixels, frames, accept);
-        return this.picture(study, instance, dataset, { pixels, numbers, type, rendering });
-      }
-      if (frames) throw nothingToSee();
-      if (dataset['0040A730']) return report(dataset, accept);
-      if (isPdf(dataset)) return pdf(study, instance, dataset, accept);
-      if (!dataset['54000100']) throw nothingToSee();
-      const type = negotiated(accept, [SVG, ...STILL]);
-      const svg = await drawnWaveform(study, instance, dataset);
-      return type === SVG ? drawing(svg) : this.raster(svg, type, rendering.viewport);
+      const made = [study.studyUid, instance, frames, accept, rendering];
+      const tag = tagOfMade(await study.version(instance), 'rendered', ...made);
+      if (tag && heldOf(ifNoneMatch, tag)) return notModified(`W/${tag}`);
+      return tagged(await this.drawn(study, instance, { frames, accept }, rendering), tag);
     });
+  }
+
+  private async drawn(
+    study: StudyReader,
+    instance: InstanceOfStudy,
+    { frames, accept }: Pick<PictureRequest, 'frames' | 'accept'>,
+    rendering: Rendering,
+  ): Promise<Payload> {
+    const dataset = await study.metadata(instance);
+    const pixels = pixelDescription(dataset);
+    if (pixels) {
+      const { numbers, type } = wantedFrames(dataset, pixels, frames, accept);
+      return this.picture(study, instance, dataset, { pixels, numbers, type, rendering });
+    }
+    if (frames) throw nothingToSee();
+    if (dataset['0040A730']) return report(dataset, accept);
+    if (isPdf(dataset)) return pdf(study, instance, dataset, accept);
+    if (!dataset['54000100']) throw nothingToSee();
+    const type = negotiated(accept, [SVG, ...STILL]);
+    const svg = await drawnWaveform(study, instance, dataset);
+    return type === SVG ? drawing(svg) : this.raster(svg, type, rendering.viewport);
   }
 
   /** The same in small, of everything: what has no picture gets the sign of its modality. */
   async thumbnail(imaging: ReadableImages, request: PictureRequest): Promise<Payload> {
-    const { target, frames, query, accept } = request;
+    const { target, frames, query, accept, ifNoneMatch } = request;
     const { viewport = THUMBNAIL } = renderingOf(query);
     if ('region' in viewport)
       throw new Fault('invalid_request', 'The viewport of a thumbnail is its size alone, vw,vh.');
@@ -111,16 +126,18 @@ export class Pictures {
       const study = studyReader(core, target.studyUid);
       const instance = await representative(study, target);
       // This is also the check of the caller's right, which what is kept must not pass by.
-      const { source, stamp } = await study.version(instance);
-      const version = stamp ?? Math.floor(this.options.now() / UNVERSIONED_SECONDS);
-      const key = [source, study.studyUid, instance, frames?.[0], type, viewport, version];
-      const headers = { 'content-type': type };
+      const version = await study.version(instance);
+      const made = [study.studyUid, instance, frames?.[0], type, viewport];
+      const tag = tagOfMade(version, 'thumbnail', ...made);
+      if (tag && heldOf(ifNoneMatch, tag)) return notModified(`W/${tag}`);
+      const { source, stamp = Math.floor(this.options.now() / UNVERSIONED_SECONDS) } = version;
+      const key = [MADE_BY, source, ...made, stamp];
       const kept = await this.options.thumbnails.get(key);
-      if (kept) return { headers, body: kept };
+      if (kept) return tagged({ headers: { 'content-type': type }, body: kept }, tag);
       const rendering: Rendering = { viewport, annotation: [] };
       const payload = await this.small(study, instance, frames?.[0], type, rendering);
       await this.options.thumbnails.put(key, payload.body);
-      return payload;
+      return tagged(payload, tag);
     });
   }
 
@@ -191,6 +208,12 @@ interface Wanted {
 interface Still {
   headers: Record<string, string>;
   body: Uint8Array;
+}
+
+/** With the tag of what it is made of or, where the source cannot tell, of the picture itself. */
+function tagged(payload: Payload, tag: string | undefined): Payload {
+  const etag = tag ? `W/${tag}` : payload.body instanceof Uint8Array ? tagOf(payload.body) : undefined;
+  return etag ? { ...payload, headers: { ...payload.headers, etag } } : payload;
 }
 
 function partOf(frames: readonly number[] | undefined, what: string): string {

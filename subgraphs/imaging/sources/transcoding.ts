@@ -65,7 +65,7 @@ export function transcoding(source: ImagingSource, pixels: PixelPool): ImagingSo
     },
     bulkdata: (target, path, signal) => source.bulkdata(target, path, signal),
     ...(source.version && {
-      version: (target: InstanceTarget, signal?: AbortSignal) => source.version!(target, signal),
+      version: (target: Target, signal?: AbortSignal) => source.version!(target, signal),
     }),
     ...(source.check && { check: (signal?: AbortSignal) => source.check!(signal) }),
     close: () => source.close(),

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import type { Target } from './sources/source.ts';
+import type { Imaging } from './studies.ts';
+import type { Version } from './study-reader.ts';
+import type { Payload } from './wado.ts';
+
+/** Entity tags and what callers hold already (RFC 9110 §8.8.3, §13.1.2). */
+
+/**
+ * Goes into every tag of what is made here of an instance, and into the names of thumbnails. Raise it when anything comes
+ * out otherwise than before: what callers hold is then given anew.
+ */
+export const MADE_BY = 1;
+
+/** A strong tag: of these bytes, or of a text that stands for them. */
+export function tagOf(content: Uint8Array | string): string {
+  return `"${createHash('sha256').update(content).digest('base64url').slice(0, 22)}"`;
+}
+
+/**
+ * The tag of what is made of instances as they are now.
+ * @param made all else that it depends on
+ * @returns undefined where the source cannot tell them from what they were
+ */
+export function tagOfMade({ source, stamp }: Version, ...made: readonly unknown[]): string | undefined {
+  return stamp === undefined ? undefined : tagOf(JSON.stringify([MADE_BY, source, stamp, ...made]));
+}
+
+/**
+ * The tag as the caller gives it, where it holds what the tag names; compared weakly.
+ * @param ifNoneMatch the header
+ */
+export function heldOf(ifNoneMatch: string | undefined, tag: string): string | undefined {
+  const opaque = (one: string) => one.replace(/^W\//, '');
+  return ifNoneMatch
+    ?.split(',')
+    .map((one) => one.trim())
+    .find((one) => opaque(one) === opaque(tag));
+}
+
+/** Whether it holds something and wants nothing else: true of whatever there is, which must be known first. */
+export function holdsAny(ifNoneMatch: string | undefined): boolean {
+  return ifNoneMatch?.trim() === '*';
+}
+
+export interface Conditional {
+  target: Target;
+  /** As the record of the retrieval names it. */
+  part: string;
+  /** All else that the answer depends on. */
+  form: readonly unknown[];
+  /** The header If-None-Match. */
+  ifNoneMatch: string | undefined;
+}
+
+/**
+ * A target or a part of it, and its tag; 304 where the caller holds it, which is known before anything is opened.
+ * The tag is weak, for boundaries are random, unless `given` makes it strong.
+ * @param given is told the tag, without its `W/`
+ */
+export async function unlessHeld(
+  imaging: Imaging,
+  { target, part, form, ifNoneMatch }: Conditional,
+  given: (tag: string | undefined) => Promise<Payload>,
+): Promise<Payload> {
+  // This is a retrieval of the same part to the core: the checks and the record come before the tag (IA-23, IA-30).
+  const version = await imaging.reading(target, part, (core) => core.version(target));
+  const tag = tagOfMade(version, target, part, form);
+  if (!tag) return given(undefined);
+  const held = heldOf(ifNoneMatch, tag);
+  if (held) return notModified(held);
+  const payload = await given(tag);
+  return { ...payload, headers: { etag: `W/${tag}`, ...payload.headers } };
+}
+
+export function notModified(etag: string): Payload {
+  return { status: 304, headers: { etag }, body: new Uint8Array() };
+}
