@@ -52,8 +52,8 @@ const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).toUpperCa
 /** Real objects nest a few levels and hold some hundred thousand elements; more is an attack or rubbish. */
 const MAX_DEPTH = 64;
 const MAX_ELEMENTS = 2_000_000;
-/** A slide has one for each of its tiles. */
-const MAX_FRAGMENTS = 2_000_000;
+/** A slide has one for each of its tiles: more than 200,000 pixels a side. To find more takes longer than others can wait. */
+const MAX_FRAGMENTS = 1_000_000;
 
 /** Whether two letters name a value representation of PS3.5 §6.2. */
 export function isVr(vr: string): boolean {
@@ -104,17 +104,19 @@ export function readFragments(
   littleEndian = true,
 ): { fragments: Fragment[]; end: number } {
   const fragments: Fragment[] = [];
+  const [item, delimiter] = littleEndian ? [0xe000fffe, 0xe0ddfffe] : [0xfffee000, 0xfffee0dd];
   for (;;) {
     if (position + 8 > end) throw new DamagedFile('Encapsulated pixel data end without a delimiter.');
     const at = bytes.ensure(position, 8);
-    const tag = tagAt(bytes.buffer, at, littleEndian);
+    const tag = uint32(bytes.buffer, at, littleEndian);
     const length = uint32(bytes.buffer, at + 4, littleEndian);
     position += 8;
-    if (tag === 'FFFEE0DD') return { fragments, end: position };
-    if (tag !== 'FFFEE000' || length > end - position)
+    if (tag === delimiter) return { fragments, end: position };
+    if (tag !== item || length > end - position)
       throw new DamagedFile('A fragment of pixel data is damaged.');
-    if (fragments.length === MAX_FRAGMENTS)
-      throw new DamagedFile('There are too many fragments of pixel data.');
+    // The offset table is none of them.
+    if (fragments.length > MAX_FRAGMENTS)
+      throw new DamagedFile(`There are more than ${MAX_FRAGMENTS} fragments of pixel data.`);
     fragments.push({ offset: position, length });
     position += length;
   }

@@ -100,17 +100,27 @@ function byOffsets(
   return first.map((start, i) => fragments.slice(start, first[i + 1] ?? fragments.length));
 }
 
+/** Fragments whose bytes are read to tell frames apart. */
+const MAX_LOOKED_AT = 100_000;
+
 /**
  * A frame starts where a fragment starts with SOI or SOC, right after one that ended with EOI or EOC: so a fragment that
  * starts like a picture by chance is none. Some devices leave EOI out; then the start alone must give the right number.
  */
 function byMarkers(bytes: Bytes, fragments: readonly Fragment[], frames: number): Fragment[][] | undefined {
+  if (fragments.length > MAX_LOOKED_AT)
+    throw new DamagedFile(`More than ${MAX_LOOKED_AT} fragments of pixel data have no offset table.`);
   const starts = fragments.map(({ offset, length }) => {
     const head = length < 4 ? 0 : bytes.slice(offset, 2).readUInt16BE();
     return head === 0xffd8 || head === 0xff4f;
   });
-  const ends = fragments.map(({ offset, length }) => {
-    return length >= 4 && /ffd9(00|ff)?$/.test(bytes.slice(offset + length - 4, 4).toString('hex'));
+  const ends = fragments.map(({ offset, length }, i) => {
+    // Only what comes before a start is asked about.
+    return (
+      starts[i + 1] &&
+      length >= 4 &&
+      /ffd9(00|ff)?$/.test(bytes.slice(offset + length - 4, 4).toString('hex'))
+    );
   });
   const sort = (isFirst: (i: number) => boolean): Fragment[][] | undefined => {
     const sorted: Fragment[][] = [];
@@ -119,7 +129,7 @@ function byMarkers(bytes: Bytes, fragments: readonly Fragment[], frames: number)
     );
     return starts[0] && sorted.length === frames ? sorted : undefined;
   };
-  return sort((i) => starts[i]! && (i === 0 || ends[i - 1]!)) ?? sort((i) => starts[i]!);
+  return sort((i) => starts[i]! && (i === 0 || !!ends[i - 1])) ?? sort((i) => starts[i]!);
 }
 
 /** Bytes of the file, from an offset. */
@@ -131,9 +141,18 @@ export type Read = (offset: number, length: number) => Promise<Buffer>;
  */
 export async function readFrame(layout: PixelLayout, number: number, read: Read): Promise<Buffer> {
   if (layout.kind === 'native') return nativeFrame(layout, number, read);
-  const parts: Buffer[] = [];
-  for (const { offset, length } of layout.frames[number - 1]!) parts.push(await read(offset, length));
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  const fragments = layout.frames[number - 1]!;
+  const { offset: start } = fragments[0]!;
+  const last = fragments.at(-1)!;
+  // In one piece, with the heads of the items between them, which are then closed up: some encoders cut every few bytes.
+  const piece = await read(start, last.offset + last.length - start);
+  if (fragments.length === 1) return piece;
+  let end = 0;
+  for (const { offset, length } of fragments) {
+    piece.copyWithin(end, offset - start, offset - start + length);
+    end += length;
+  }
+  return piece.subarray(0, end);
 }
 
 async function nativeFrame(layout: NativeLayout, number: number, read: Read): Promise<Buffer> {

@@ -18,11 +18,15 @@ export async function* framesThen(
   }
 }
 
+/** Frames and fragments of all tables that are kept, some fifty bytes each. */
+const MOST_FRAGMENTS = 2_100_000;
+
 /** Where the frames of files are, kept from one request to the next: a film is read frame by frame. */
 export class FrameTables {
-  readonly #known = new LRUCache<string, FrameTable>({
-    maxSize: 200_000,
-    sizeCalculation: ({ layout }) => (layout.kind === 'native' ? 1 : layout.frames.length + 1),
+  /** What is damaged is known too: finding that out may take as long. */
+  readonly #known = new LRUCache<string, FrameTable | Fault>({
+    maxSize: MOST_FRAGMENTS,
+    sizeCalculation: (known) => (known instanceof Fault ? 1 : sizeOf(known)),
   });
 
   readonly #buffers: BufferPool;
@@ -40,9 +44,8 @@ export class FrameTables {
   async frames(path: string, instance: IndexedInstance, numbers: readonly number[]): Promise<Frames> {
     const key = `${path}\n${instance.size}\n${instance.mtime}`;
     const known = this.#known.get(key);
-    const table = known ?? (await readFrameTable(path, instance));
-    // Inflated pixels are too large to keep.
-    if (!known && !table.inflated) this.#known.set(key, table);
+    if (known instanceof Fault) throw known;
+    const table = known ?? (await this.#read(key, path, instance));
     const { layout } = table;
     const native = layout.kind === 'native';
     const count = native ? layout.frames : layout.frames.length;
@@ -55,4 +58,21 @@ export class FrameTables {
       frames: readFrames(path, instance, table, numbers, this.#buffers),
     };
   }
+
+  async #read(key: string, path: string, instance: IndexedInstance): Promise<FrameTable> {
+    try {
+      const table = await readFrameTable(path, instance);
+      // Inflated pixels are too large to keep.
+      if (!table.inflated) this.#known.set(key, table);
+      return table;
+    } catch (error) {
+      if (error instanceof Fault && error.code === 'bad_gateway') this.#known.set(key, error);
+      throw error;
+    }
+  }
+}
+
+function sizeOf({ layout }: FrameTable): number {
+  if (layout.kind === 'native') return 1;
+  return layout.frames.reduce((sum, fragments) => sum + fragments.length, layout.frames.length + 1);
 }
