@@ -44,7 +44,11 @@ export interface DecodedFrame {
 }
 
 /** Decodes the bytes of one frame; what the stream says of itself is checked against the description first. */
-type Decoder = (encoded: Uint8Array, pixels: PixelDescription) => StreamSamples | Promise<StreamSamples>;
+type Decoder = (
+  encoded: Uint8Array,
+  pixels: PixelDescription,
+  keepYbr: boolean,
+) => StreamSamples | Promise<StreamSamples>;
 
 /** PS3.5 Annex A and §10. A source gives the frames of a big endian file in little endian, and says so. */
 const DECODERS: Record<string, Decoder> = {
@@ -80,13 +84,26 @@ export async function decodeFrame(
   transferSyntax: string,
   pixels: PixelDescription,
 ): Promise<DecodedFrame> {
+  return finishFrame(await decodeSamples(encoded, transferSyntax, pixels), pixels);
+}
+
+/**
+ * The same before the stored bits are cut out of the words around them.
+ * @param keepYbr leaves JPEG in YBR_FULL where the data set announces that, in place of RGB
+ */
+export async function decodeSamples(
+  encoded: Uint8Array,
+  transferSyntax: string,
+  pixels: PixelDescription,
+  keepYbr = false,
+): Promise<StreamSamples> {
   const decoder = canDecode(transferSyntax) ? DECODERS[transferSyntax] : undefined;
   if (!decoder) throw new DamagedFile(`There is no decoder for the transfer syntax ${transferSyntax}.`);
   checkDescription(pixels);
   if (encoded.length === 0) throw new DamagedFile('The frame is empty.');
   // The slice of a Buffer is no copy: decoders are given the plain view that they count on.
   const plain = new Uint8Array(encoded.buffer, encoded.byteOffset, encoded.length);
-  return finishFrame(await decoder(plain, pixels), pixels);
+  return decoder(plain, pixels, keepYbr);
 }
 
 /** @throws {DamagedFile} for pixels that PS3.3 §C.7.6.3 does not know, or more of them than fit into memory */

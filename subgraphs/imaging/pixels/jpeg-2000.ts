@@ -36,7 +36,7 @@ export async function decodeJpeg2000(encoded: Uint8Array, pixels: PixelDescripti
   );
 }
 
-/** JPEG 2000 without loss, single samples as one component, colours without a transform. */
+/** JPEG 2000 without loss. The encoder transforms three components always: they must be RGB, and are YBR_RCT then. */
 export async function encodeJpeg2000(frame: DecodedFrame): Promise<Uint8Array> {
   return openjpeg.run('The frame cannot be encoded as JPEG 2000.', (codec) =>
     encodeStream(new codec.J2KEncoder(), frame),

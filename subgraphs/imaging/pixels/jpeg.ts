@@ -27,8 +27,13 @@ const { Decoder: Lossless } = createRequire(import.meta.url)('jpeg-lossless-deco
 /**
  * JPEG, PS3.5 §A.4.1 and A.4.2: baseline and extended, sequential and progressive, of 8 and 12 bits, and lossless. The
  * stream says which; files exist whose transfer syntax names another process.
+ * @param keepYbr leaves YBR_FULL as it is where the data set announces it
  */
-export async function decodeJpeg(encoded: Uint8Array, pixels: PixelDescription): Promise<StreamSamples> {
+export async function decodeJpeg(
+  encoded: Uint8Array,
+  pixels: PixelDescription,
+  keepYbr: boolean,
+): Promise<StreamSamples> {
   const header = readFrameHeader(encoded);
   const { process, precision, samplesPerPixel } = header;
   checkSize(header, pixels);
@@ -40,7 +45,8 @@ export async function decodeJpeg(encoded: Uint8Array, pixels: PixelDescription):
   if (process > 0xc2) throw new DamagedFile('The JPEG stream is of a process that nobody uses.');
   if (precision > 8) return { data: decodeDct(encoded, header), precision };
 
-  const toRgb = samplesPerPixel === 3 && isYbr(header, pixels);
+  const kept = keepYbr && pixels.photometricInterpretation.startsWith('YBR_FULL');
+  const toRgb = samplesPerPixel === 3 && !kept && isYbr(header, pixels);
   const stream = samplesPerPixel === 3 ? withColours(encoded, header, toRgb) : encoded;
   const data = await libjpegTurbo.run('The JPEG frame cannot be decoded.', (codec) => {
     const decoder = new codec.JPEGDecoder();

@@ -5,7 +5,7 @@ import { dicomJson } from '../part10/json.ts';
 import type { PixelDescription } from './frame.ts';
 
 /** Transfer syntaxes that are never without loss: baseline, extended and progressive JPEG. */
-const LOSSY_JPEG = /^1\.2\.840\.10008\.1\.2\.4\.5[0135]$/;
+export const LOSSY_JPEG = /^1\.2\.840\.10008\.1\.2\.4\.5[0135]$/;
 
 const LOSSY = '00282110';
 const RATIO = '00282112';

@@ -14,21 +14,12 @@ export function decodeNative(encoded: Uint8Array, pixels: PixelDescription): Str
   const size = (bitsAllocated / 8) as 1 | 2 | 4;
   if (/^YBR_(FULL|PARTIAL)_422$/.test(photometricInterpretation) && encoded.length < count * size) {
     const shared = atLeast(encoded, sampleCount({ ...pixels, samplesPerPixel: 2 }) * size);
-    const data = repeatChroma(littleEndianWords(shared, size), pixels.columns);
-    return {
-      data,
-      precision: bitsAllocated,
-      photometricInterpretation: photometricInterpretation.slice(0, -4),
-    };
+    return { data: repeatChroma(littleEndianWords(shared, size), pixels.columns), precision: bitsAllocated };
   }
   const words = littleEndianWords(atLeast(encoded, count * size), size);
-  const data = planarConfiguration === 1 ? interleave(words, samplesPerPixel) : words;
-  // Writers that say 422 and store all three have stored YBR_FULL.
-  const stated = photometricInterpretation.replace(/_422$/, '');
   return {
-    data,
+    data: planarConfiguration === 1 ? interleave(words, samplesPerPixel) : words,
     precision: bitsAllocated,
-    ...(stated !== photometricInterpretation && { photometricInterpretation: stated }),
   };
 }
 

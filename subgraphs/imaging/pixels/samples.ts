@@ -58,6 +58,14 @@ export function interleave<T extends Uint8Array | Uint16Array | Uint32Array>(pla
   return result;
 }
 
+/**
+ * What samples are once they are decoded: the transformations of JPEG 2000 are undone, and every pixel has all three of
+ * its samples. Writers that say 422 and store all three have stored YBR_FULL.
+ */
+export function decodedInterpretation(stated: string): string {
+  return /^YBR_(ICT|RCT)$/.test(stated) ? 'RGB' : stated.replace(/_422$/, '');
+}
+
 /** Cuts each number down to the bits that are stored and gives it its sign (PS3.5 §8.1.1). */
 export function finishFrame(stream: StreamSamples, pixels: PixelDescription): DecodedFrame {
   const { rows, columns, samplesPerPixel, bitsStored } = pixels;
@@ -67,7 +75,9 @@ export function finishFrame(stream: StreamSamples, pixels: PixelDescription): De
   const signed = pixels.pixelRepresentation === 1 && !floating;
   return {
     ...{ rows, columns, samplesPerPixel, bitsStored, signed },
-    photometricInterpretation: stream.photometricInterpretation ?? pixels.photometricInterpretation,
+    photometricInterpretation: decodedInterpretation(
+      stream.photometricInterpretation ?? pixels.photometricInterpretation,
+    ),
     samples: floating
       ? stream.data
       : storedBits(stream.data as Uint8Array | Uint16Array | Uint32Array, stream.precision, pixels),

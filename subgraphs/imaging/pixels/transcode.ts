@@ -8,7 +8,7 @@ import { canTranscode, transcode, type Changes } from '../part10/transcode.ts';
 import { describedPixels } from './description.ts';
 import { canDecode, type PixelDescription } from './frame.ts';
 import { ahead } from './ahead.ts';
-import { lossyAttributes } from './lossy.ts';
+import { LOSSY_JPEG, lossyAttributes } from './lossy.ts';
 import { packFrames } from './pack-frames.ts';
 import type { PixelPool } from './pool.ts';
 import { canCompress, encoderTakes, type RecodedFrame } from './recode.ts';
@@ -46,7 +46,7 @@ export async function transcodeFile(
 ): Promise<Transcoded> {
   const element = file.elements.find(({ tag, length }) => isPixelData(tag) && length > 0);
   const pixels = element && describedPixels(file);
-  const fits = !canCompress(to) || (pixels && isCompressible(file, pixels));
+  const fits = !canCompress(to) || (pixels && isCompressible(file, pixels, to));
   const transferSyntax = fits ? to : TransferSyntax.ExplicitVRLittleEndian;
   const decoded = element?.fragments !== undefined || canCompress(transferSyntax);
   if (!pixels || !decoded) return { transferSyntax, stream: transcode(file, transferSyntax) };
@@ -56,6 +56,9 @@ export async function transcodeFile(
   if (first.done) throw new Fault('not_found', 'The object has no pixel data.');
   const written = afterFirst(first.value, frames);
   const values = changedValues(file, element, pixels, first.value.photometricInterpretation);
+  // Encoders are given the stored bits alone.
+  if (canCompress(transferSyntax) && pixels.highBit !== pixels.bitsStored - 1)
+    values.set(Tag.HighBit, us(pixels.bitsStored - 1));
   return {
     transferSyntax,
     stream: transcode(file, transferSyntax, {
@@ -80,11 +83,18 @@ function nativePixels(pixels: PixelDescription, frames: AsyncIterable<Uint8Array
   return { vr, length, frames: bitsPerFrame % 8 ? packFrames(frames, bitsPerFrame) : frames };
 }
 
-/** Whether the encoders take the pixels, and no overlay lies in the bits beside them (retired), which would be lost. */
-function isCompressible({ elements }: DicomFile, pixels: PixelDescription): boolean {
+/** Whether the encoder takes the pixels, and no overlay lies in the bits beside them (retired), which would be lost. */
+function isCompressible(
+  { elements, transferSyntax }: DicomFile,
+  pixels: PixelDescription,
+  to: string,
+): boolean {
   const has = (tag: string) => elements.some((element) => element.tag === tag);
   const embedded = elements.some(({ tag }) => /^60..0010$/.test(tag) && !has(`${tag.slice(0, 4)}3000`));
-  return encoderTakes(pixels) && !embedded;
+  // Of YBR, lossy JPEG alone is decoded to RGB; YBR_ICT and YBR_RCT are another matter.
+  const ybr =
+    /^YBR_(FULL|PARTIAL)/.test(pixels.photometricInterpretation) && !LOSSY_JPEG.test(transferSyntax);
+  return encoderTakes(pixels) && !embedded && !(ybr && to === TransferSyntax.JPEG2000Lossless);
 }
 
 /** Frames in their order, the next ones already at work. */
@@ -135,7 +145,7 @@ function changedValues(
   element: Element,
   pixels: PixelDescription,
   photometricInterpretation: string,
-): Changes['values'] {
+): Map<string, { vr: string; value: Buffer } | undefined> {
   const values = new Map<string, { vr: string; value: Buffer } | undefined>();
   if (photometricInterpretation !== pixels.photometricInterpretation) {
     const even = photometricInterpretation.length % 2 ? ' ' : '';
@@ -145,7 +155,6 @@ function changedValues(
     });
   }
   if (pixels.samplesPerPixel > 1) values.set(Tag.PlanarConfiguration, us(0));
-  if (pixels.highBit !== pixels.bitsStored - 1) values.set(Tag.HighBit, us(pixels.bitsStored - 1));
   // Offset tables and the length of encapsulated pixels, PS3.3 §C.7.6.3.1.8.
   for (const tag of ['7FE00001', '7FE00002', '7FE00003']) values.set(tag, undefined);
   // An icon, which may go (PS3.3 §C.7.6.1.1.6), where it is compressed as the picture was.

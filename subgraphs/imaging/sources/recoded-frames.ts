@@ -39,7 +39,7 @@ async function* recodeAll(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
   for await (const encoded of frames) {
-    const { bytes } = await pool.run('transcode', { encoded, transferSyntax, pixels, to }, signal);
-    yield bytes;
+    const task = { encoded, transferSyntax, pixels, to, announced: true };
+    yield (await pool.run('transcode', task, signal)).bytes;
   }
 }
