@@ -26,11 +26,26 @@ it('DW-11 the accept parameter goes before the header; quotes do not matter', ()
 });
 
 it.each([
+  'application/dicom json',
+  'application/dicom+json',
+  'image/png, application/dicom json; q=0.5',
+  'multipart/related; type="a b", application/dicom json',
+])('DW-11 the accept parameter %s, whose + came as a space', (parameter) => {
+  expect(parseAccept(undefined, [parameter]).at(-1)!.type).toBe('application/dicom+json');
+});
+
+it.each([
   ['application/dicom+json', 'application/dicom+json'],
   ['*/*', 'application/dicom+json'],
   ['application/json', 'application/json'],
   ['text/html, application/json;q=0.1', 'application/json'],
   ['text/html', undefined],
+  // RFC 9110 §12.5.1: what is named beside a wildcard counts for itself.
+  ['application/dicom+json;q=0, */*', 'application/json'],
+  ['application/*, application/dicom+json;q=0', 'application/json'],
+  ['*/*;q=0.8, application/dicom+json;q=0.1', 'application/json'],
+  ['*/*;q=0.1, application/dicom+json;q=0.8', 'application/dicom+json'],
+  ['application/dicom+json;q=0, application/json;q=0, */*', undefined],
 ])('JSON for %s', (header, type) => expect(negotiateJson(parseAccept(header))).toBe(type));
 
 it.each<[string, boolean, [form: string, transferSyntax: string][]]>([

@@ -9,6 +9,8 @@ export interface MediaRange {
   /** Names in lower case; quotes gone. */
   parameters: Readonly<Record<string, string>>;
   quality: number;
+  /** Of a wildcard: types that are named beside it and liked less, or not at all (RFC 9110 §12.5.1). */
+  except?: readonly string[];
 }
 
 /**
@@ -16,12 +18,30 @@ export interface MediaRange {
  * nothing at all means anything.
  */
 export function parseAccept(header: string | undefined, parameter?: readonly string[]): MediaRange[] {
-  const text = parameter && parameter.length > 0 ? parameter.join(',') : header;
-  const ranges = split(text ?? '', ',')
-    .map((range) => mediaRange(range))
-    .filter(({ type, quality }) => type.includes('/') && quality > 0);
+  const text = parameter && parameter.length > 0 ? parameter.map(withPlus).join(',') : header;
   if (!text?.trim()) return [{ type: '*/*', parameters: {}, quality: 1 }];
-  return ranges.sort((a, b) => b.quality - a.quality);
+  const ranges = split(text, ',')
+    .map((range) => mediaRange(range))
+    .filter(({ type }) => type.includes('/'));
+  const liked = ranges.filter(({ quality }) => quality > 0).sort((a, b) => b.quality - a.quality);
+  if (ranges.length === 1) return liked;
+  return liked.map((range) => {
+    if (!range.type.endsWith('/*')) return range;
+    const less = ranges.filter(({ type, quality }) => quality < range.quality && !type.endsWith('/*'));
+    return { ...range, except: less.map(({ type }) => type) };
+  });
+}
+
+/** In a query `+` is a space; there is none in the name of a media type. */
+function withPlus(parameter: string): string {
+  return parameter.replace(/(\/[\w.-]+) (?=\w)/g, '$1+');
+}
+
+/** Whether a media range names the type, or is a wildcard for it. */
+export function takes({ type, except }: MediaRange, mediaType: string): boolean {
+  if (type === mediaType) return true;
+  const wild = type === '*/*' || (type.endsWith('/*') && mediaType.startsWith(type.slice(0, -1)));
+  return wild && !except?.includes(mediaType);
 }
 
 function mediaRange(text: string): MediaRange {
@@ -44,13 +64,13 @@ function split(text: string, separator: string): string[] {
   return text.match(separator === ',' ? /(?:"[^"]*"|[^,"])+/g : /(?:"[^"]*"|[^;"])+/g) ?? [];
 }
 
+const JSON_TYPES = ['application/dicom+json', 'application/json'];
+
 /** What a JSON answer is called; undefined for 406. */
 export function negotiateJson(accept: readonly MediaRange[]): string | undefined {
-  for (const { type } of accept) {
-    if (type === 'application/json') return 'application/json';
-    if (type === 'application/dicom+json' || type === '*/*' || type === 'application/*') {
-      return 'application/dicom+json';
-    }
+  for (const range of accept) {
+    const found = JSON_TYPES.find((type) => takes(range, type));
+    if (found) return found;
   }
   return undefined;
 }

@@ -459,6 +459,14 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
       ['/studies', 'application/dicom+xml', 406],
       ['/studies', 'multipart/related; type="application/dicom+xml"', 406],
       ['/studies?accept=application/json', 'text/html', 200, /^application\/json/],
+      ['/studies?accept=application/dicom+json', 'text/html', 200, /^application\/dicom\+json/],
+      ['/studies?accept=image/png&accept=application/json', undefined, 200, /^application\/json/],
+      ['/studies?charset=utf-8', undefined, 200, /^application\/dicom\+json/],
+      ['/studies?charset=', undefined, 200, /^application\/dicom\+json/],
+      ['/studies?charset=%22UTF-8%22', undefined, 200, /^application\/dicom\+json/],
+      ['/studies?charset=iso-8859-1,utf-8;q=0.1', undefined, 200, /^application\/dicom\+json/],
+      ['/studies?charset=iso-8859-1', undefined, 406],
+      ['/studies?charset=utf-8;q=0', undefined, 406],
       [`${study}/metadata`, 'application/dicom+json', 200, /^application\/dicom\+json/],
       [`${study}/metadata`, 'image/png', 406],
       [study, undefined, 200, /^multipart\/related; type="application\/dicom"; boundary=/],
@@ -533,6 +541,12 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
   it('DW-10 a range that depends on a validator is not given, since there is none', async () => {
     const headers = { range: 'bytes=0-9', 'if-range': '"one"' };
     expect((await get('ct', `${instance}/bulkdata/7FE00010`, headers)).statusCode).toBe(200);
+  });
+
+  it('DW-10 a range is for GET: HEAD tells of the whole (RFC 9110 §14.2)', async () => {
+    const head = await get('ct', `${instance}/bulkdata/7FE00010`, { range: 'bytes=0-9' }, 'mrn', 'HEAD');
+    const { 'content-length': length, 'content-range': range, 'accept-ranges': ranges } = head.headers;
+    expect([head.statusCode, length, range, ranges]).toEqual([200, '524288', undefined, 'bytes']);
   });
 
   it('DW-10 HEAD gives the headers and no body', async () => {

@@ -167,7 +167,9 @@ class Call {
     const { range, 'if-range': ifRange } = this.request.headers;
     const given = async (tag: string | undefined) => {
       // RFC 9110 §13.1.5: of what has changed, or cannot be told from it, all is given.
-      const part = ifRange === undefined || ifRange === tag ? range : undefined;
+      const current = ifRange === undefined || ifRange === tag;
+      // §14.2: ranges are for GET alone.
+      const part = current && this.request.method === 'GET' ? range : undefined;
       const payload = await retrieveBulkData(this.imaging, target, `bulkdata/${rest}`, this.accept(), part);
       // Without a boundary these are the same bytes each time: ranges of them fit together.
       if (tag && !payload.headers['content-type']?.startsWith('multipart/')) payload.headers['etag'] = tag;

@@ -89,12 +89,17 @@ export function sendPayload(
  * @throws Fault `not_acceptable` where that is none of the sets that it names
  */
 export function requireUtf8(query: URLSearchParams): void {
-  const named = query
-    .getAll('charset')
-    .flatMap((value) => value.split(','))
-    .map((value) => value.split(';')[0]!.trim().toLowerCase())
-    .filter((value) => value !== '');
-  if (named.length > 0 && !named.some((name) => ['utf-8', 'utf8', '*'].includes(name))) {
+  const asked = query.getAll('charset').flatMap((value) => value.split(','));
+  const named = asked
+    .filter((value) => !/;\s*q=0(\.0*)?\s*$/i.test(value))
+    .map((value) =>
+      value
+        .split(';')[0]!
+        .trim()
+        .replace(/^"(.*)"$/, '$1')
+        .toLowerCase(),
+    );
+  if (asked.length > 0 && !named.some((name) => ['', 'utf-8', 'utf8', '*'].includes(name))) {
     throw new Fault('not_acceptable', 'Text is given as UTF-8: leave charset out.');
   }
 }

@@ -1,5 +1,5 @@
 import { Fault } from '../../../schema/fault.ts';
-import type { MediaRange } from '../accept.ts';
+import { takes, type MediaRange } from '../accept.ts';
 import type { Viewport } from './geometry.ts';
 import { isWidth, type Window, type WindowFunction } from './window.ts';
 
@@ -102,11 +102,8 @@ export function annotationOf(values: readonly string[]): Annotation[] {
  * @throws Fault `not_acceptable` that says what there is
  */
 export function negotiated<Type extends string>(accept: readonly MediaRange[], given: readonly Type[]): Type {
-  for (const { type } of accept) {
-    const family = type.replace(/\*$/, '');
-    const found = given.find(
-      (one) => type === '*/*' || type === one || (type.endsWith('/*') && one.startsWith(family)),
-    );
+  for (const range of accept) {
+    const found = given.find((one) => takes(range, one));
     if (found) return found;
   }
   throw new Fault('not_acceptable', `This is given as ${given.join(', ')}.`);
