@@ -1,4 +1,3 @@
-import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { FastifyPluginAsync } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
 import { parse } from 'graphql';
@@ -9,6 +8,7 @@ import type { Dispatcher } from 'undici';
 import type { Access } from '../../schema/access.ts';
 import type { RecordOperation } from '../../schema/audit.ts';
 import { Fault } from '../../schema/fault.ts';
+import { subgraphSchema } from '../../schema/subgraph-schema.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 import { Clinical } from './clinical.ts';
 import { Compartment } from './compartment.ts';
@@ -102,7 +102,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     noLocation: true,
   });
   return {
-    schema: buildSubgraphSchema([{ typeDefs, resolvers: clinicalResolvers(typeDefs) as never }]),
+    schema: subgraphSchema(typeDefs, clinicalResolvers(typeDefs)),
     open,
     routes: fhirFace({
       baseUrl,

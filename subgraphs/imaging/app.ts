@@ -1,4 +1,3 @@
-import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { parse } from 'graphql';
 import { LRUCache } from 'lru-cache';
@@ -7,6 +6,7 @@ import { join } from 'node:path';
 import type { Access } from '../../schema/access.ts';
 import type { RecordOperation } from '../../schema/audit.ts';
 import type { SharedCache } from '../../schema/shared-cache.ts';
+import { subgraphSchema } from '../../schema/subgraph-schema.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 import { auditedStudies } from './audited-studies.ts';
 import type { AccessionNumbers } from './caller-reach.ts';
@@ -97,7 +97,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
   });
   const resolvers = imagingResolvers(typeDefs, { baseUrl, capability, seen, now });
   return {
-    schema: buildSubgraphSchema([{ typeDefs, resolvers: resolvers as never }]),
+    schema: subgraphSchema(typeDefs, resolvers),
     open,
     /** Routes below `/{tenant}`. */
     async routes(app: FastifyInstance): Promise<void> {
