@@ -1,19 +1,27 @@
 import { number, type DicomJson } from '../../../schema/dicom.ts';
+import type { StreamSamples } from '../pixels/samples.ts';
 import { binary } from './lut.ts';
 import type { Picture } from './look.ts';
 
 /**
  * Burns the overlays of a frame into its picture in white, PS3.3 §C.9.2; what lies outside the image is left out.
- * Overlays within unused bits of the pixels (retired) are not among them.
  * @param frame from 1
+ * @param words of the frame with all their bits, where the file has such: older overlays lie beside the stored ones
  */
-export function burnOverlays(picture: Picture, attributes: DicomJson, frame: number): void {
+export function burnOverlays(
+  picture: Picture,
+  attributes: DicomJson,
+  frame: number,
+  words?: StreamSamples['data'],
+): void {
   for (let group = 0x6000; group <= 0x601e; group += 2) {
     const prefix = group.toString(16);
     const rows = number(attributes, `${prefix}0010`);
     const columns = number(attributes, `${prefix}0011`);
     const element = attributes[`${prefix}3000`];
     const bits = element && binary(element);
+    const beside = element ? undefined : bitBesidePixels(attributes, prefix);
+    if (words && beside !== undefined) burnBit(picture, words, beside);
     if (!rows || !columns || !bits) continue;
     const [top = 1, left = 1] = (attributes[`${prefix}0050`]?.Value ?? []).map(Number);
     const count = number(attributes, `${prefix}0015`) ?? 1;
@@ -21,6 +29,23 @@ export function burnOverlays(picture: Picture, attributes: DicomJson, frame: num
     if (plane < 0 || plane >= count) continue;
     burn(picture, bits, { rows, columns, top: top - 1, left: left - 1, start: plane * rows * columns });
   }
+}
+
+/** Where an overlay without data of its own lies in each word (retired; PS3.3 of 2004 §C.9.2.1.1). */
+function bitBesidePixels(attributes: DicomJson, prefix: string): number | undefined {
+  const [allocated, stored, high] = ['00280100', '00280101', '00280102'].map((tag) =>
+    number(attributes, tag),
+  );
+  const position = number(attributes, `${prefix}0102`);
+  if (!allocated || !stored || high === undefined || position === undefined) return undefined;
+  const pixel = position <= high && position > high - stored;
+  return pixel || position >= allocated || number(attributes, '00280002') !== 1 ? undefined : position;
+}
+
+function burnBit({ channels, data }: Picture, words: StreamSamples['data'], position: number): void {
+  words.forEach((word: number, i: number) => {
+    if ((word >>> position) & 1) data.fill(255, i * channels, (i + 1) * channels);
+  });
 }
 
 interface Plane {

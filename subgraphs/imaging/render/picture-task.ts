@@ -1,5 +1,6 @@
 import type { DicomJson } from '../../../schema/dicom.ts';
-import { decodeFrame, type DecodedFrame, type PixelDescription } from '../pixels/frame.ts';
+import { decodeSamples, type DecodedFrame, type PixelDescription } from '../pixels/frame.ts';
+import { finishFrame, type StreamSamples } from '../pixels/samples.ts';
 import { encode, type Labels, type PictureType } from './encode.ts';
 import { cropped, type Region } from './geometry.ts';
 import { look, storedRange, type Range } from './look.ts';
@@ -34,9 +35,15 @@ export interface EncodedFrame {
 
 /** Decodes, makes visible and encodes: the whole way of one picture, in one thread. */
 export async function renderPicture(task: PictureTask): Promise<Uint8Array> {
+  const { transferSyntax, pixels } = task;
   const decoded: DecodedFrame[] = [];
-  for (const { bytes } of task.frames)
-    decoded.push(await decodeFrame(bytes, task.transferSyntax, task.pixels));
+  const words: (StreamSamples['data'] | undefined)[] = [];
+  for (const { bytes } of task.frames) {
+    const stream = await decodeSamples(bytes, transferSyntax, pixels);
+    decoded.push(finishFrame(stream, pixels));
+    // Codecs that are told of the stored bits alone know no others.
+    words.push(stream.precision === pixels.bitsAllocated ? stream.data : undefined);
+  }
   const range = decoded.length > 1 ? commonRange(task, decoded) : undefined;
   const pictures = decoded.map((frame, i) => {
     const { attributes, number } = task.frames[i]!;
@@ -44,7 +51,7 @@ export async function renderPicture(task: PictureTask): Promise<Uint8Array> {
     if (task.overlays) {
       // Samples that are shown as they are belong to the decoder.
       picture.data = picture.data.slice();
-      burnOverlays(picture, attributes, number);
+      burnOverlays(picture, attributes, number, words[i]);
     }
     return cropped(picture, task.region);
   });
