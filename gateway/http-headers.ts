@@ -12,6 +12,7 @@ export const CORS: FastifyCorsOptions = {
     'Accept',
     'Content-Type',
     'Range',
+    'If-Range',
     'If-None-Match',
     'Prefer',
     'Apollo-Require-Preflight',

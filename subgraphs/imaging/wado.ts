@@ -183,7 +183,8 @@ export async function retrieveFrames(
   const given = form?.recodeTo ? await recoded(stored, form.recodeTo) : stored;
   if (!form || !given) {
     await stored.frames[Symbol.asyncIterator]().return?.();
-    throw notAcceptable(`These frames are given as ${stored.mediaType}.`);
+    const several = numbers.length > 1 ? ', several of them in multipart/related' : '';
+    throw notAcceptable(`These frames are given as ${stored.mediaType}${several}.`);
   }
   const { mediaType } = form;
   const type = given.transferSyntax ? `${mediaType}; transfer-syntax=${given.transferSyntax}` : mediaType;
@@ -234,7 +235,10 @@ async function* frameParts(
   }
 }
 
-/** Bulk data by the address that the metadata gave, or a range of it (DW-10, RFC 9110 §14). */
+/**
+ * Bulk data by the address that the metadata gave, or a range of it (DW-10, RFC 9110 §14). Of multipart a range would be
+ * one of headers and boundaries, which are others each time: there it is ignored, as RFC 9110 §14.2 allows.
+ */
 export async function retrieveBulkData(
   imaging: Imaging,
   target: InstanceTarget,

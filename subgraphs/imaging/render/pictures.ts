@@ -212,8 +212,9 @@ interface Still {
 
 /** With the tag of what it is made of or, where the source cannot tell, of the picture itself. */
 function tagged(payload: Payload, tag: string | undefined): Payload {
-  const etag = tag ? `W/${tag}` : payload.body instanceof Uint8Array ? tagOf(payload.body) : undefined;
-  return etag ? { ...payload, headers: { ...payload.headers, etag } } : payload;
+  const made = tag ?? (payload.body instanceof Uint8Array ? tagOf(payload.body) : undefined);
+  // Weak: a report may yet be compressed on its way.
+  return made ? { ...payload, headers: { ...payload.headers, etag: `W/${made}` } } : payload;
 }
 
 function partOf(frames: readonly number[] | undefined, what: string): string {
