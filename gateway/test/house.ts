@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
-import { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
+import { imagingSubgraph, type ImagingDeps } from '../../subgraphs/imaging/app.ts';
 import { buildApp } from '../app.ts';
 import type { AuditEvents } from '../audit/request-audit.ts';
 import { buildDemoImages } from '../demo/images.ts';
@@ -51,12 +51,15 @@ export async function buildHouse(
     log = logger('silent'),
     port,
     tenants = (demo) => tenantsOf(files(demo)),
+    dimse,
   }: {
     now?: () => number;
     log?: Logger;
     port?: number;
     /** In place of `files`. */
     tenants?: (demo: DemoData) => Tenants;
+    /** Where archives deliver to. */
+    dimse?: ImagingDeps['dimse'];
   } = {},
 ): Promise<House> {
   const baseUrl = port === undefined ? 'http://localhost' : `http://127.0.0.1:${port}`;
@@ -87,6 +90,7 @@ export async function buildHouse(
     capability: sealed.seal,
     log: log as FastifyBaseLogger,
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
+    ...(dimse && { dimse }),
   });
   const app = await buildApp({
     baseUrl,

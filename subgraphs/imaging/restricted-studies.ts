@@ -12,7 +12,15 @@ import { isLimited } from './patient-keys.ts';
 import { primed } from './patience.ts';
 import type { QidoQuery } from './qido.ts';
 import { ReachedRows } from './reached-rows.ts';
-import type { BulkData, Frames, InstanceTarget, Level, StoredInstance, Target } from './sources/source.ts';
+import type {
+  BulkData,
+  Frames,
+  ImagingSource,
+  InstanceTarget,
+  Level,
+  StoredInstance,
+  Target,
+} from './sources/source.ts';
 import type { Detail, Order, Relayed, SearchResult, StudyFilter, StudyRecord } from './studies.ts';
 import { OWNER_TTL } from './study-cache.ts';
 import type { Version } from './study-reader.ts';
@@ -145,7 +153,7 @@ export class RestrictedStudies {
   async metadata(target: Target): Promise<DicomJson[]> {
     if (target.instanceUid === undefined) return (await this.encodedMetadata(target)).rows();
     await this.readable(target);
-    return this.source.shared(this.loadMetadata(target));
+    return this.loadMetadata(target);
   }
 
   async encodedMetadata(target: Target): Promise<EncodedMetadata> {
@@ -154,12 +162,16 @@ export class RestrictedStudies {
     return this.source.shared(this.metadataCache.of(version, target, (wanted) => this.loadMetadata(wanted)));
   }
 
+  /** What is kept for whoever asks next does not end with this request; of one instance nothing is kept. */
   private async loadMetadata(target: Target): Promise<DicomJson[]> {
-    const source = await this.source.open();
-    const rows = await source.metadata(target);
-    if (rows.length === 0) throw noSuchObject();
-    await inlinePalettes(rows, target, source);
-    return rows;
+    const load = async (source: ImagingSource, signal?: AbortSignal): Promise<DicomJson[]> => {
+      const rows = await source.metadata(target, signal);
+      if (rows.length === 0) throw noSuchObject();
+      await inlinePalettes(rows, target, source);
+      return rows;
+    };
+    if (target.instanceUid === undefined) return load(await this.source.open());
+    return this.source.retrieve(['metadata', target], load);
   }
 
   async retrieve(target: Target, transferSyntax: string): Promise<AsyncIterable<StoredInstance>> {

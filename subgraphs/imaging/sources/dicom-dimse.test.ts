@@ -13,16 +13,9 @@ import {
 } from '../../../gateway/test/setup/shared-data.ts';
 import { startChild } from '../../../gateway/test/setup/child.ts';
 import { freePort } from '../../../gateway/test/setup/free-port.ts';
+import { startTcpProxy, type TcpProxy } from '../../../gateway/test/setup/tcp-proxy.ts';
 import { Tag, text, TransferSyntax } from '../../../schema/dicom.ts';
-import {
-  dataSetOf,
-  openDimseOrthanc,
-  openDimseSide,
-  OUR_AE,
-  startTcpProxy,
-  type DimseOrthanc,
-  type TcpProxy,
-} from '../test/dimse.ts';
+import { dataSetOf, openDimseOrthanc, openDimseSide, OUR_AE, type DimseOrthanc } from '../test/dimse.ts';
 import { RetrievalCache } from './dicom-dimse/cache.ts';
 import { Retrieval } from './dicom-dimse/retrieval.ts';
 import type { ImagingSource, Target } from './source.ts';

@@ -1,5 +1,4 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../../gateway/test/setup/free-port.ts';
@@ -86,52 +85,6 @@ export async function openDimseOrthanc(
       await orthanc.stop();
     },
   };
-}
-
-export interface TcpProxy {
-  port: number;
-  /** Connections that were made through it, and how many of them are open. */
-  made: number;
-  open: number;
-  /** Ends every connection once this many bytes have come from behind it. */
-  cutAfter: number;
-  stop(): Promise<void>;
-}
-
-/** Stands between us and a PACS, counts, and cuts when told to. */
-export async function startTcpProxy(target: number): Promise<TcpProxy> {
-  const sockets = new Set<Socket>();
-  const server = createServer((near) => {
-    const far = connect(target, '127.0.0.1');
-    proxy.made++;
-    proxy.open++;
-    let bytes = 0;
-    far.on('data', (chunk) => {
-      if ((bytes += chunk.length) > proxy.cutAfter) near.destroy();
-    });
-    near.on('close', () => proxy.open--);
-    for (const [socket, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(socket);
-      socket.on('error', () => undefined);
-      socket.on('close', () => other.destroy());
-      socket.pipe(other);
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const proxy: TcpProxy = {
-    port: (server.address() as AddressInfo).port,
-    made: 0,
-    open: 0,
-    cutAfter: Infinity,
-    stop: () => {
-      for (const socket of sockets) socket.destroy();
-      return new Promise((resolve) => server.close(() => resolve()));
-    },
-  };
-  return proxy;
 }
 
 /** A Part 10 file without its File Meta Information: what DIMSE carries of it. */

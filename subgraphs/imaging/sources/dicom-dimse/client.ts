@@ -18,7 +18,7 @@ const STUDY_ROOT_MOVE = SopClass.StudyRootQueryRetrieveInformationModelMove;
 const ASSOCIATION_TIMEOUT = 10_000;
 const SILENCE = { find: 60_000, retrieve: 120_000 };
 /** What a peer gets to end a retrieval by itself after a C-CANCEL. */
-const CANCEL_PATIENCE = 500;
+const CANCEL_PATIENCE = 300;
 
 /** A DICOM application entity and by what name we call it and ourselves. */
 export interface Peer {

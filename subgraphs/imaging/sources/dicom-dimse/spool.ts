@@ -45,13 +45,15 @@ export class Spool implements StoreSink {
   readonly #stream: WriteStream;
   readonly #take: SpoolEnds['take'];
   #full: Promise<void> | undefined;
+  #aborted = false;
 
   /** @param directory on the file system of what it is moved to */
   constructor(directory: string, request: StoreRequest, { take, failed }: SpoolEnds) {
     this.#path = join(directory, `${randomUUID()}.part`);
     this.#take = take;
     this.#stream = createWriteStream(this.#path, { mode: 0o600, flags: 'wx', highWaterMark: HIGH_WATER });
-    this.#stream.on('error', failed);
+    // What is not yet written when it is given up fails too: that is no full disk.
+    this.#stream.on('error', (cause) => this.#aborted || failed(cause));
     this.#stream.write(fileMetaInformation(request));
   }
 
@@ -85,6 +87,7 @@ export class Spool implements StoreSink {
   }
 
   abort(): void {
+    this.#aborted = true;
     this.#stream.destroy();
     void finished(this.#stream)
       .catch(() => undefined)

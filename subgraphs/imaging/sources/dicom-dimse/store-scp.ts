@@ -108,7 +108,7 @@ export class StoreScp {
     const expected = named.length > 0 ? named : own;
     // Others than our moves may know our title.
     if (expected.length === 0 || (request.moveOriginator ?? ae) !== ae) return refused;
-    return new Spool(this.#incoming, request, {
+    const spool = new Spool(this.#incoming, request, {
       async take(instance) {
         for (const { retrieval, alive } of expected) {
           if (!(await retrieval.take(instance))) continue;
@@ -120,6 +120,15 @@ export class StoreScp {
       // What is not read yet may be any's; on a full disk all of them fail.
       failed: (cause) => expected.forEach(({ retrieval }) => retrieval.broken(cause)),
     });
+    return {
+      write: (fragment) => {
+        // Not every archive ends an object whose move is given up: the association is ended then.
+        if (!expected.some((one) => this.#expected.has(one))) throw new Error('nobody waits for this object');
+        return spool.write(fragment);
+      },
+      end: () => spool.end(),
+      abort: () => spool.abort(),
+    };
   }
 }
 

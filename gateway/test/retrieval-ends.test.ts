@@ -1,0 +1,227 @@
+/**
+ * Retrievals that end before their end, from a real Orthanc through the whole gateway (DW-13, DW-15, DW-16, DW-18): the
+ * client leaves, or the connection to the archive is cut.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { request } from 'undici';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { TransferSyntax } from '../../schema/dicom.ts';
+import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
+import { buildHouse, type House } from './house.ts';
+import { freePort } from './setup/free-port.ts';
+import { imageObject, SMALL } from './setup/image-object.ts';
+import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
+import { startTcpProxy, type TcpProxy } from './setup/tcp-proxy.ts';
+
+/** One film of 24 frames, 24 MB, in every archive; the second archive has another study besides. */
+const [STUDY, OTHER] = ['1.2.3', '1.2.4'];
+const SIDE = 1024;
+const BYTES = SIDE * SIDE * 24;
+const film = (uid: string) =>
+  imageObject(
+    uid,
+    TransferSyntax.ExplicitVRLittleEndian,
+    { ...SMALL, rows: SIDE, columns: SIDE, numberOfFrames: 24 },
+    // Nothing that a zip or an image makes small.
+    randomBytes(BYTES),
+  );
+
+const instance = (study: string) => `/dicomweb/studies/${study}/series/${study}.1/instances/${study}.1.1`;
+const uri = (study: string) =>
+  `/wado-uri?requestType=WADO&studyUID=${study}&seriesUID=${study}.1&objectUID=${study}.1.1`;
+const FRAMES = Array.from({ length: 24 }, (_, index) => index + 1).join();
+type Form = [form: string, path: (study: string) => string, accept: string];
+/** What flows while it is fetched. */
+const STREAMED: Form[] = [
+  [
+    'multipart',
+    (study) => `/dicomweb/studies/${study}`,
+    'multipart/related; type="application/dicom"; transfer-syntax=*',
+  ],
+  ['zip', (study) => `/dicomweb/studies/${study}`, 'application/zip'],
+  ['single part', instance, 'application/dicom; transfer-syntax=*'],
+  ['WADO-URI', (study) => `${uri(study)}&contentType=application/dicom&transferSyntax=*`, '*/*'],
+  ['frames', (study) => `${instance(study)}/frames/${FRAMES}`, '*/*'],
+];
+const FORMS: Form[] = [...STREAMED, ['rendered', (study) => `${instance(study)}/rendered`, 'image/gif']];
+const SOURCES = ['dicom-web', 'c-get', 'c-move', 'several'] as const;
+/** C-CANCEL-RQ: the Command Field, (0000,0100) US 0FFF, PS3.7 §9.3.2.3. */
+const CANCEL = Buffer.from('0000000102000000ff0f', 'hex');
+
+let ehr: AuthorizationServer;
+let house: House;
+let archives: Orthanc[];
+/** Before the first archive by HTTP and by DIMSE, before ourselves, and before the second archive. */
+let proxies: Record<'http' | 'dimse' | 'scp' | 'second', TcpProxy>;
+let url: string;
+
+beforeAll(async () => {
+  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+  ehr = await authorizationServer();
+  const port = await freePort();
+  const scp = await startTcpProxy(port);
+  const configuration = { TranscodeDicomProtocol: false, HttpCompressionEnabled: false };
+  const common = { configuration, modalities: { gateway: { aet: 'GATEWAY', port: scp.port } } };
+  const first = await startOrthanc({ ...common, files: [film(STUDY)] });
+  const second = await startOrthanc({ ...common, files: [film(OTHER)] });
+  archives = [first, second];
+  proxies = {
+    http: await startTcpProxy(Number(new URL(first.url).port)),
+    dimse: await startTcpProxy(first.dicomPort),
+    scp,
+    second: await startTcpProxy(Number(new URL(second.url).port)),
+  };
+  const authentication = { type: 'http-basic', username: first.username, password: first.password };
+  const lookup = 'studies-by-mrn';
+  const web = ({ port }: TcpProxy) => ({
+    ...{ type: 'dicom-web', endpoint: `http://127.0.0.1:${port}/dicom-web`, authentication, lookup },
+  });
+  const dimse = (retrieval: string) => ({
+    ...{ type: 'dicom-dimse', endpoint: `dimse://127.0.0.1:${proxies.dimse.port}`, lookup },
+    ...{ ae: 'GATEWAY', calledAe: first.aet, retrieval },
+  });
+  const authorization = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
+  const images = {
+    'dicom-web': web(proxies.http),
+    'c-get': dimse('c-get'),
+    'c-move': dimse('c-move'),
+    several: [web(proxies.http), web(proxies.second)],
+  };
+  house = await buildHouse(
+    () => Object.fromEntries(Object.entries(images).map(([key, images]) => [key, { authorization, images }])),
+    { images: '', patients: '' },
+    undefined,
+    // Nothing is kept: every request asks the archive.
+    { dimse: { host: '127.0.0.1', port, maxBytes: 1 } },
+  );
+  const identifier = [{ value: 'BAD', type: { coding: [{ code: 'MR' }] } }];
+  ehr.patients.set('p', { resourceType: 'Patient', id: 'p', identifier });
+  const exp = Math.floor(Date.now() / 1000) + 3600;
+  ehr.tokens.set('own', { client_id: 'app', exp, patient: 'p', scope: 'patient/*.rs' });
+  url = await house.app.listen({ port: 0, host: '127.0.0.1' });
+}, 60_000);
+afterAll(async () => {
+  await house?.close();
+  await ehr?.close();
+  for (const proxy of Object.values(proxies ?? {})) await proxy.stop();
+  for (const archive of archives ?? []) await archive.stop();
+});
+beforeEach(() => {
+  for (const proxy of Object.values(proxies)) {
+    // Those that are kept alive carry what comes next.
+    proxy.connections = proxy.connections.filter(({ open }) => open);
+    for (const connection of proxy.connections) Object.assign(connection, { bytes: 0, sent: [] });
+  }
+});
+afterEach(() => {
+  for (const proxy of Object.values(proxies))
+    Object.assign(proxy, { cutAfter: Infinity, bytesPerSecond: Infinity });
+});
+
+const get = (source: string, [, path, accept]: Form, study = STUDY, signal?: AbortSignal) =>
+  request(`${url}/${source}${path(study)}`, {
+    headers: { authorization: 'Bearer own', accept },
+    reset: true,
+    signal: signal ?? null,
+  });
+
+/** Connections by which images come: far more than any search or command. */
+const carrying = () =>
+  Object.values(proxies).flatMap(({ connections }) => connections.filter(({ bytes }) => bytes > 500_000));
+
+/** Files that DIMSE retrievals left behind. */
+function spooled(): string[] {
+  const directory = join(house.dataDir, 'dimse');
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => name);
+}
+
+const rows = (forms: readonly Form[]) =>
+  SOURCES.flatMap((source) => forms.map((form) => ({ source, form, name: form[0] })));
+
+describe('the client leaves: within a second nothing comes from the archive, and nothing lies here', () => {
+  test.each(rows(FORMS))('$source, $name', async ({ source, form }) => {
+    for (const proxy of Object.values(proxies)) proxy.bytesPerSecond = 4_000_000;
+    const leaving = new AbortController();
+    const given = get(source, form, STUDY, leaving.signal).then(
+      ({ body }) => body.on('error', () => undefined).resume(),
+      () => undefined,
+    );
+    await vi.waitFor(() => expect(carrying()).toHaveLength(1), { timeout: 5000 });
+    const [connection] = carrying();
+    expect(connection!.open).toBe(true);
+    leaving.abort();
+    await given;
+    await vi.waitFor(
+      () => {
+        expect(connection!.open).toBe(false);
+        expect(spooled()).toEqual([]);
+      },
+      { timeout: 1000, interval: 20 },
+    );
+    expect(connection!.bytes).toBeLessThan(BYTES);
+    expect(carrying()).toHaveLength(1);
+    if (!source.startsWith('c-')) return;
+    // The archive is told, and not only hung up on.
+    await vi.waitFor(() => expect(proxies.dimse.connections.some(({ open }) => open)).toBe(false), {
+      timeout: 1000,
+    });
+    expect(proxies.dimse.connections.some(({ sent }) => Buffer.concat(sent).includes(CANCEL))).toBe(true);
+  });
+});
+
+describe('DW-13 the archive is cut off: never a well-formed short answer', () => {
+  /** What the client has of an answer; `ended` where it seems whole to it. */
+  async function whole(source: string, form: Form, study = STUDY) {
+    const chunks: Buffer[] = [];
+    try {
+      const { statusCode, headers, body } = await get(source, form, study);
+      for await (const chunk of body) chunks.push(chunk as Buffer);
+      const bytes = Buffer.concat(chunks);
+      return { status: statusCode, ended: true, bytes, type: String(headers['content-type']) };
+    } catch {
+      return { status: 200, ended: false, bytes: Buffer.concat(chunks), type: '' };
+    }
+  }
+
+  test.each(rows(FORMS))(
+    '$source, $name',
+    async ({ source, form }) => {
+      const [name] = form;
+      for (const proxy of Object.values(proxies)) proxy.cutAfter = BYTES / 2;
+      const { status, ended, bytes } = await whole(source, form);
+      if (ended)
+        expect([status, bytes.subarray(0, 500).toString()]).toEqual([
+          502,
+          expect.stringContaining('bad_gateway'),
+        ]);
+      // What has begun cannot be 502 any more.
+      else expect(STREAMED.map(([streamed]) => streamed)).toContain(name);
+      expect(bytes.subarray(-4).toString('latin1')).not.toBe('--\r\n');
+      expect(bytes.includes(Buffer.from('PK\x05\x06'))).toBe(false);
+      await vi.waitFor(() => expect(spooled()).toEqual([]), { timeout: 1000 });
+      for (const proxy of Object.values(proxies)) proxy.cutAfter = Infinity;
+      // Nothing of it was kept: the next one is whole.
+      const next = await whole(source, form);
+      expect([next.status, next.ended]).toEqual([200, true]);
+      if (name !== 'rendered') expect(next.bytes.length).toBeGreaterThan(BYTES);
+    },
+    30_000,
+  );
+
+  test.each(FORMS)(
+    'DW-18 several, %s: what another archive has is whole',
+    async (...form) => {
+      proxies.http.cutAfter = BYTES / 2;
+      const [cut, given] = await Promise.all([whole('several', form), whole('several', form, OTHER)]);
+      expect(cut.ended && cut.status === 200).toBe(false);
+      expect([given.status, given.ended]).toEqual([200, true]);
+      if (form[0] !== 'rendered') expect(given.bytes.length).toBeGreaterThan(BYTES);
+    },
+    30_000,
+  );
+});

@@ -1,0 +1,86 @@
+/** Stands between us and a server on loopback: counts, slows down, and cuts when told to. */
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** One connection through a proxy. */
+export interface ProxiedConnection {
+  open: boolean;
+  /** Bytes so far, both ways together. */
+  bytes: number;
+  /** What came from the side that connected. */
+  sent: Buffer[];
+}
+
+export interface TcpProxy {
+  port: number;
+  /** Connections that were made through it, and how many of them are open. */
+  made: number;
+  open: number;
+  /** All of them, in the order they were made; a test may empty it. */
+  connections: ProxiedConnection[];
+  /** Ends a connection once this many bytes have gone through it, both ways together. */
+  cutAfter: number;
+  /** How fast each connection is. */
+  bytesPerSecond: number;
+  stop(): Promise<void>;
+}
+
+/** @param target port on loopback */
+export async function startTcpProxy(target: number): Promise<TcpProxy> {
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = connect(target, '127.0.0.1');
+    const connection: ProxiedConnection = { open: true, bytes: 0, sent: [] };
+    proxy.connections.push(connection);
+    proxy.made++;
+    proxy.open++;
+    const over = new AbortController();
+    near.on('close', () => {
+      proxy.open--;
+      connection.open = false;
+      over.abort();
+    });
+    far.on('close', () => over.abort());
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => sockets.delete(socket));
+    }
+    void passOn(near, far, connection.sent);
+    void passOn(far, near);
+
+    async function passOn(from: Socket, to: Socket, heard?: Buffer[]): Promise<void> {
+      const { signal } = over;
+      try {
+        for await (const chunk of from as AsyncIterable<Buffer>) {
+          heard?.push(chunk);
+          connection.bytes += chunk.length;
+          if (connection.bytes > proxy.cutAfter) throw new Error('cut');
+          if (!to.write(chunk)) await once(to, 'drain', { signal });
+          const wait = (chunk.length / proxy.bytesPerSecond) * 1000;
+          if (wait > 1) await delay(wait, undefined, { signal });
+        }
+        // What came before the end still arrives.
+        to.end(() => to.destroy());
+      } catch {
+        near.destroy();
+        far.destroy();
+      }
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const proxy: TcpProxy = {
+    port: (server.address() as AddressInfo).port,
+    made: 0,
+    open: 0,
+    connections: [],
+    cutAfter: Infinity,
+    bytesPerSecond: Infinity,
+    stop: () => {
+      for (const socket of sockets) socket.destroy();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+  return proxy;
+}
