@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { imageObject, SMALL } from '../../gateway/test/setup/image-object.ts';
 import { startOrthanc } from '../../gateway/test/setup/orthanc.ts';
 import { DICOM, TransferSyntax } from '../../schema/dicom.ts';
-import { heldOf } from './entity-tag.ts';
+import type { Operation } from '../../schema/audit.ts';
+import { heldOf, unlessHeld } from './entity-tag.ts';
 import {
   orthancImages,
   patient,
@@ -79,15 +80,18 @@ const ask =
     app.inject({ method, url: `/test${path}`, headers: { authorization: `Bearer ${token}`, ...headers } });
 
 describe('from a folder', () => {
+  let directory: string;
   let file: string;
+  let served: TestSubgraph;
   let get: ReturnType<typeof ask>;
 
   beforeEach(async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'tags-'));
+    directory = await mkdtemp(join(tmpdir(), 'tags-'));
     closing.push(() => rm(directory, { recursive: true, force: true }));
     file = join(directory, 'one.dcm');
     await write(object(7));
-    get = ask(await serve({ type: 'folder', path: directory, lookup: 'studies-by-mrn' }));
+    served = await serve({ type: 'folder', path: directory, lookup: 'studies-by-mrn' });
+    get = ask(served);
   });
 
   /** As if nobody had touched the file. */
@@ -162,6 +166,25 @@ describe('from a folder', () => {
     `${INSTANCE}/bulkdata/00280010/1/00280010`,
   ])('%s is not there, whatever is held', async (path) => {
     expect((await get(path, { 'if-none-match': '*' })).statusCode).toBe(404);
+  });
+
+  it('IA-30 the check is recorded where it is all that is answered, and where it refuses', async () => {
+    const recorded: Operation[] = [];
+    const target = { studyUid: '1.2.3', seriesUid: '1.2.3.1' };
+    const asked = async (mrn: string, ifNoneMatch?: string) => {
+      const tenant = testTenant({ type: 'folder', path: directory, lookup: 'studies-by-mrn' });
+      const access = testAccess([patient('p', mrn)]);
+      const core = served.subgraph.open(tenant, access, undefined, (operation) => recorded.push(operation));
+      const condition = { target, part: '', form: [], ifNoneMatch };
+      return unlessHeld(core, condition, async () => ({ headers: {}, body: Buffer.from('given') }));
+    };
+    const { headers } = await asked('BAD');
+    expect(recorded).toEqual([]);
+    expect((await asked('BAD', headers['etag'])).status).toBe(304);
+    const operation = { action: 'retrieve', study: '1.2.3', target: 'series/1.2.3.1' };
+    expect(recorded).toEqual([expect.objectContaining({ ...operation, outcome: { kind: 'allowed' } })]);
+    await expect(asked('SOMEBODY', headers['etag'])).rejects.toThrow('no such object');
+    expect(recorded[1]).toMatchObject({ ...operation, outcome: { kind: 'denied', code: 'not_found' } });
   });
 
   it('DW-10 a range of what is still the same; all of what has changed, or has another tag (RFC 9110 §13.1.5)', async () => {

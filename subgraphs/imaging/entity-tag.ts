@@ -63,14 +63,16 @@ export async function unlessHeld(
   { target, part, form, ifNoneMatch }: Conditional,
   given: (tag: string | undefined) => Promise<Payload>,
 ): Promise<Payload> {
-  // This is a retrieval of the same part to the core: the checks and the record come before the tag (IA-23, IA-30).
-  const version = await imaging.reading(target, part, (core) => core.version(target));
-  const tag = tagOfMade(version, target, part, form);
-  if (!tag) return given(undefined);
-  const held = heldOf(ifNoneMatch, tag);
+  let tag: string | undefined;
+  // To the core this is a retrieval of the same part: its checks come first (IA-23), and it is recorded where it is all
+  // that the caller gets (IA-30).
+  const held = await imaging.reading(target, part, async (core) => {
+    tag = tagOfMade(await core.version(target), target, part, form);
+    return tag && heldOf(ifNoneMatch, tag);
+  });
   if (held) return notModified(held);
   const payload = await given(tag);
-  return { ...payload, headers: { etag: `W/${tag}`, ...payload.headers } };
+  return tag ? { ...payload, headers: { etag: `W/${tag}`, ...payload.headers } } : payload;
 }
 
 export function notModified(etag: string): Payload {
