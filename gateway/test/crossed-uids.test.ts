@@ -1,0 +1,195 @@
+/**
+ * UIDs of one patient's objects asked for below those of another (DW-21, IA-7, IA-24), from real Orthancs through the
+ * whole gateway: never a byte that is not the caller's, and one refusal for all that is out of reach.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { EXPLICIT_LITTLE_ENDIAN, writeDicomFile } from '../demo/dicom-file.ts';
+import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
+import { buildHouse, type House } from './house.ts';
+import { freePort } from './setup/free-port.ts';
+import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
+
+type Uids = [study: string, series: string, instance: string];
+const A: Uids = ['1.5.1', '1.5.1.1', '1.5.1.1.1'];
+const B: Uids = ['1.5.2', '1.5.2.1', '1.5.2.1.1'];
+/** The other patient's series and instance, under a study of their own, with the UIDs of A's. */
+const B_AS_A: Uids = ['1.5.3', A[1], A[2]];
+/** A study that both patients have, under different series. */
+const BOTH_A: Uids = ['1.5.4', '1.5.4.1', '1.5.4.1.1'];
+const BOTH_B: Uids = ['1.5.4', '1.5.4.2', '1.5.4.2.1'];
+const NONE: Uids = ['1.5.9', '1.5.9.1', '1.5.9.1.1'];
+
+/** Patients' marks stand in every object of theirs: as PatientID and as pixels. */
+const MARK = { a: 'PATIENT-A-MARK', b: 'PATIENT-B-MARK' };
+type Patient = keyof typeof MARK;
+const object = (patient: Patient, [study, series, instance]: Uids) => {
+  const us = (tag: number, value: number) => ({ tag, vr: 'US', value: [value] });
+  return writeDicomFile(
+    EXPLICIT_LITTLE_ENDIAN,
+    [
+      { tag: 0x00080016, vr: 'UI', value: '1.2.840.10008.5.1.4.1.1.7' },
+      { tag: 0x00080018, vr: 'UI', value: instance },
+      { tag: 0x00080060, vr: 'CS', value: 'OT' },
+      { tag: 0x00100020, vr: 'LO', value: MARK[patient] },
+      { tag: 0x0020000d, vr: 'UI', value: study },
+      { tag: 0x0020000e, vr: 'UI', value: series },
+      us(0x00280002, 1),
+      { tag: 0x00280004, vr: 'CS', value: 'MONOCHROME2' },
+      ...[us(0x00280010, 16), us(0x00280011, 16), us(0x00280100, 8), us(0x00280101, 8)],
+      ...[us(0x00280102, 7), us(0x00280103, 0)],
+    ],
+    { vr: 'OB', bytes: Buffer.alloc(256, MARK[patient]), encapsulated: false },
+  );
+};
+
+let ehr: AuthorizationServer;
+let house: House;
+let archives: Orthanc[];
+const SOURCES = ['dicom-web', 'c-get', 'c-move', 'several'] as const;
+
+beforeAll(async () => {
+  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+  ehr = await authorizationServer();
+  const port = await freePort();
+  const common = { modalities: { gateway: { aet: 'GATEWAY', port } } };
+  const own = [object('a', A), object('a', BOTH_A)];
+  const foreign = [object('b', B), object('b', B_AS_A), object('b', BOTH_B)];
+  const all = await startOrthanc({ ...common, files: [...own, ...foreign] });
+  const first = await startOrthanc({ ...common, files: own });
+  const second = await startOrthanc({ ...common, files: foreign });
+  archives = [all, first, second];
+  const lookup = 'studies-by-mrn';
+  const web = ({ dicomWebUrl, username, password }: Orthanc) => ({
+    ...{ type: 'dicom-web', endpoint: dicomWebUrl, lookup },
+    authentication: { type: 'http-basic', username, password },
+  });
+  const dimse = ({ dicomPort, aet }: Orthanc, retrieval: string) => ({
+    ...{ type: 'dicom-dimse', endpoint: `dimse://127.0.0.1:${dicomPort}`, lookup },
+    ...{ ae: 'GATEWAY', calledAe: aet, retrieval },
+  });
+  const authorization = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
+  const images = {
+    'dicom-web': web(all),
+    'c-get': dimse(all, 'c-get'),
+    'c-move': dimse(all, 'c-move'),
+    several: [dimse(first, 'c-move'), web(second)],
+  };
+  house = await buildHouse(
+    () => Object.fromEntries(Object.entries(images).map(([key, images]) => [key, { authorization, images }])),
+    { images: '', patients: '' },
+    undefined,
+    { dimse: { host: '127.0.0.1', port, maxBytes: 1e9 } },
+  );
+  const exp = Math.floor(Date.now() / 1000) + 3600;
+  for (const id of ['a', 'b'] as const) {
+    const identifier = [{ value: MARK[id], type: { coding: [{ code: 'MR' }] } }];
+    ehr.patients.set(id, { resourceType: 'Patient', id, identifier });
+    ehr.tokens.set(id, { client_id: 'app', exp, patient: id, scope: 'patient/*.rs' });
+  }
+}, 60_000);
+afterAll(async () => {
+  await house?.close();
+  await ehr?.close();
+  for (const archive of archives ?? []) await archive.stop();
+});
+
+/** Every way to one object. */
+function ways([study, series, instance]: Uids): [path: string, accept: string][] {
+  const base = `/dicomweb/studies/${study}/series/${series}`;
+  const one = `${base}/instances/${instance}`;
+  const uri = `/wado-uri?requestType=WADO&studyUID=${study}&seriesUID=${series}&objectUID=${instance}`;
+  const multipart = 'multipart/related; type="application/dicom"; transfer-syntax=*';
+  return [
+    [base, multipart],
+    [base, 'application/zip; transfer-syntax=*'],
+    [`${base}/metadata`, 'application/dicom+json'],
+    [`${base}/rendered`, 'image/png'],
+    [`${base}/thumbnail`, 'image/png'],
+    [one, multipart],
+    [one, 'application/dicom; transfer-syntax=*'],
+    [`${one}/metadata`, 'application/dicom+json'],
+    [`${one}/frames/1`, '*/*'],
+    [`${one}/rendered`, 'image/png'],
+    [`${one}/thumbnail`, 'image/png'],
+    [`${one}/bulkdata/7FE00010`, '*/*'],
+    [uri, 'image/png'],
+    [`${uri}&contentType=application/dicom&transferSyntax=*`, '*/*'],
+  ];
+}
+
+async function get(source: string, path: string, accept: string, token: Patient) {
+  const headers = { authorization: `Bearer ${token}`, accept };
+  try {
+    const { statusCode, rawPayload } = await house.app.inject({ url: `/${source}${path}`, headers });
+    return { status: statusCode, bytes: rawPayload };
+  } catch {
+    // It had begun, and was cut.
+    return { status: 0, bytes: Buffer.alloc(0) };
+  }
+}
+
+describe.each(SOURCES)('%s', (source) => {
+  test.each<[what: string, token: Patient, uids: Uids]>([
+    ['the whole of another’s', 'a', B],
+    ['another’s series and instance below one’s own study', 'a', [A[0], B[1], B[2]]],
+    ['another’s instance below one’s own series', 'a', [A[0], A[1], B[2]]],
+    ['one’s own series and instance below another’s study', 'a', [B[0], A[1], A[2]]],
+    ['the same UIDs in a study of the other', 'a', B_AS_A],
+    ['one’s own of a study that is another’s too', 'a', BOTH_A],
+    ['another’s of a study that is one’s own too', 'a', BOTH_B],
+    ['the other way round', 'b', BOTH_B],
+    ['what two archives or patients have under one UID, by the other', 'b', A],
+    ['what is nowhere', 'a', NONE],
+  ])('DW-21, IA-7 %s: 404, alike to the byte', async (_what, token, uids) => {
+    const [missing] = ways(NONE);
+    const { bytes: refusal } = await get(source, ...missing!, 'a');
+    for (const [path, accept] of ways(uids)) {
+      // What is whole within one's own study is not crossed.
+      if (uids[0] === A[0] && uids[1] === A[1] && token === 'a' && !path.includes(B[2])) continue;
+      const { status, bytes } = await get(source, path, accept, token);
+      expect([path, status, bytes.toString()]).toEqual([path, 404, refusal.toString()]);
+    }
+  });
+
+  // The first round fetches, the second may find it kept; in turns, so that each meets what the other left.
+  test.each([1, 2])('IA-24 each has their own under the same UIDs, round %i', async () => {
+    for (const index of ways(A).keys()) {
+      for (const [token, other, uids] of [
+        ['a', 'b', A],
+        ['b', 'a', B_AS_A],
+        ['b', 'a', B],
+      ] as const) {
+        const [path, accept] = ways(uids)[index]!;
+        const { status, bytes } = await get(source, path, accept, token);
+        expect(bytes.includes(MARK[other])).toBe(false);
+        // Orthanc sends by C-GET and C-MOVE what has the last of the UIDs, in whatever study: its answer is not trusted.
+        if (source.startsWith('c-') && uids !== B && status !== 200) {
+          expect([path, [0, 502].includes(status)]).toEqual([path, true]);
+          continue;
+        }
+        expect([path, status]).toEqual([path, 200]);
+        const pictures = /rendered|thumbnail/.test(path) || accept === 'image/png';
+        if (!pictures && !accept.includes('zip'))
+          expect([path, bytes.includes(MARK[token])]).toEqual([path, true]);
+      }
+    }
+  });
+
+  test('IA-7 no search by crossed UIDs says more than that there is nothing', async () => {
+    for (const query of [
+      `/studies/${A[0]}/series/${B[1]}/instances`,
+      `/studies/${B[0]}/series`,
+      `/studies/${BOTH_A[0]}/instances`,
+      `/instances?StudyInstanceUID=${A[0]}&SOPInstanceUID=${B[2]}`,
+      `/series?SeriesInstanceUID=${B[1]}`,
+      `/instances?SOPInstanceUID=${B[2]}`,
+    ]) {
+      const { status, bytes } = await get(source, `/dicomweb${query}`, '*/*', 'a');
+      expect([query, status === 404 || bytes.toString() === '[]']).toEqual([query, true]);
+      expect(bytes.includes(MARK.b)).toBe(false);
+    }
+    const { bytes } = await get(source, `/dicomweb/instances?SOPInstanceUID=${A[2]}`, '*/*', 'a');
+    const rows = JSON.parse(bytes.toString()) as { '0020000D': { Value: [string] } }[];
+    expect(rows.map((row) => row['0020000D'].Value[0])).toEqual([A[0]]);
+  });
+});
