@@ -74,7 +74,8 @@ function scopeOf(
   const timer = setTimeout(() => over.abort(late), limits.seconds * 1000);
   reply.raw.once('close', () => {
     clearTimeout(timer);
-    over.abort();
+    // An answer that was given leaves nothing to break off.
+    if (!reply.raw.writableFinished) over.abort();
   });
   const { tenant, access, log, audit } = request;
   return { tenant, access, signal: over.signal, log, audit, fhir, cores: new Map() };
