@@ -1,4 +1,5 @@
-import { inflateRawSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { inflateRaw, inflateRawSync } from 'node:zlib';
 import { TransferSyntax, UID } from '../../../schema/dicom.ts';
 import { vrOf } from '../../../schema/dictionary.ts';
 import { Bytes, DamagedFile } from './bytes.ts';
@@ -22,6 +23,10 @@ const BIG: Encoding = { explicitVr: true, littleEndian: false };
 
 /** Inflated data sets beyond this are refused: a few kilobytes can claim gigabytes. */
 const MAX_INFLATED = 256 * 1024 * 1024;
+/** In pieces that are worth the way to another thread. */
+const INFLATING = { maxOutputLength: MAX_INFLATED, chunkSize: 256 * 1024 };
+
+const inflate = promisify<Uint8Array, typeof INFLATING, Buffer>(inflateRaw);
 
 /**
  * Reads a DICOM file, with preamble and meta information or without either.
@@ -33,18 +38,31 @@ export function readFile(bytes: Bytes, options: ReadOptions = {}): DicomFile | u
   const start = metaOffset(bytes);
   if (start === undefined) return readBare(bytes, options);
 
-  const { meta, end } = readMeta(bytes, start);
-  const transferSyntax = metaUid(bytes, meta, '00020010');
-  if (!transferSyntax || !UID.test(transferSyntax))
-    throw new DamagedFile('The meta information names no transfer syntax.');
-  if (transferSyntax === TransferSyntax.DeflatedExplicitVRLittleEndian) {
-    const inflated = inflate(bytes, end);
-    const elements = readDataset(inflated, 0, inflated.size, EXPLICIT, options);
-    return { meta, transferSyntax, encoding: EXPLICIT, bytes: inflated, elements };
-  }
+  const { meta, end, transferSyntax } = readMeta(bytes, start);
+  if (transferSyntax === TransferSyntax.DeflatedExplicitVRLittleEndian)
+    return inflatedFile(meta, inflatedSync(bytes.slice(end, bytes.size - end)), options);
   const encoding = actualEncoding(bytes, end, declaredEncoding(transferSyntax));
   const elements = readDataset(bytes, end, bytes.size, encoding, options);
   return { meta, transferSyntax, encoding, bytes, elements };
+}
+
+/**
+ * The same of a file that is probably deflated: the event loop goes on while it is read and inflated.
+ * @param read gives bytes of the file
+ */
+export async function readDeflatedFile(
+  bytes: Bytes,
+  read: (offset: number, length: number) => Promise<Uint8Array>,
+): Promise<DicomFile | undefined> {
+  const start = bytes.size < 16 ? undefined : metaOffset(bytes);
+  const head = start === undefined ? undefined : readMeta(bytes, start);
+  if (head?.transferSyntax !== TransferSyntax.DeflatedExplicitVRLittleEndian) return readFile(bytes);
+  const length = bytes.size - head.end;
+  if (length > MAX_INFLATED) throw cannotInflate();
+  const inflated = await inflate(await read(head.end, length), INFLATING).catch((error: unknown) => {
+    throw cannotInflate(error);
+  });
+  return inflatedFile(head.meta, inflated);
 }
 
 /** The value of a UI element of the meta information. */
@@ -69,12 +87,18 @@ function metaOffset(bytes: Bytes): number | undefined {
   return meta ? 0 : undefined;
 }
 
-/** PS3.10 §7.1: always explicit VR little endian. The group ends where another begins; its length may lie. */
-function readMeta(bytes: Bytes, start: number): { meta: Element[]; end: number } {
+/**
+ * PS3.10 §7.1: always explicit VR little endian. The group ends where another begins; its length may lie.
+ * @throws DamagedFile where it names no transfer syntax
+ */
+function readMeta(bytes: Bytes, start: number): { meta: Element[]; end: number; transferSyntax: string } {
   let end = start;
   const meta = readDataset(bytes, start, bytes.size, EXPLICIT, { while: (tag) => tag.startsWith('0002') });
   for (const element of meta) end = Math.max(end, element.offset + element.length);
-  return { meta, end };
+  const transferSyntax = metaUid(bytes, meta, '00020010');
+  if (!transferSyntax || !UID.test(transferSyntax))
+    throw new DamagedFile('The meta information names no transfer syntax.');
+  return { meta, end, transferSyntax };
 }
 
 function declaredEncoding(transferSyntax: string): Encoding {
@@ -118,12 +142,24 @@ function implicitStart(first: Buffer, size: number): boolean {
   return vrOf(`0008${element}`) !== undefined && first.readUInt32LE(4) <= size - 8;
 }
 
-function inflate(bytes: Bytes, start: number): Bytes {
+function inflatedFile(meta: Element[], inflated: Buffer, options: ReadOptions = {}): DicomFile {
+  const bytes = new Bytes(inflated);
+  const elements = readDataset(bytes, 0, bytes.size, EXPLICIT, options);
+  return {
+    ...{ meta, bytes, elements },
+    transferSyntax: TransferSyntax.DeflatedExplicitVRLittleEndian,
+    encoding: EXPLICIT,
+  };
+}
+
+function inflatedSync(deflated: Buffer): Buffer {
   try {
-    return new Bytes(
-      inflateRawSync(bytes.slice(start, bytes.size - start), { maxOutputLength: MAX_INFLATED }),
-    );
+    return inflateRawSync(deflated, INFLATING);
   } catch (error) {
-    throw new DamagedFile('The deflated data set cannot be inflated.', { cause: error });
+    throw cannotInflate(error);
   }
+}
+
+function cannotInflate(cause?: unknown): DamagedFile {
+  return new DamagedFile('The deflated data set cannot be inflated.', { cause });
 }

@@ -1,18 +1,20 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { deflateRawSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   describeWithSharedData,
   sharedDataPath,
   sharedDicomFiles,
 } from '../../../../gateway/test/setup/shared-data.ts';
-import type { DicomJson } from '../../../../schema/dicom.ts';
+import { TransferSyntax, type DicomJson } from '../../../../schema/dicom.ts';
 import { openFolder, type FolderSource } from '../folder.ts';
 import type { InstanceTarget } from '../source.ts';
+import { readFrameTable, readMetadata } from './instance-reader.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'instance-reader-test-'));
 const quiet = () => {};
@@ -333,3 +335,46 @@ function encapsulated(count: number, table: Buffer, items: Buffer[], extended: B
     Buffer.from('feffdde000000000', 'hex'),
   ]);
 }
+
+describe('a deflated file', () => {
+  const transferSyntax = TransferSyntax.DeflatedExplicitVRLittleEndian;
+
+  /** Group 0002 with the transfer syntax alone, and zeros for pixels. */
+  function indexed(name: string, pixels: number, damage = (deflated: Buffer): Buffer => deflated) {
+    const element = (hex: string, value: Buffer) => Buffer.concat([Buffer.from(hex, 'hex'), value]);
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(pixels);
+    const dataset = Buffer.concat([
+      element('080018005549' + '0800', Buffer.from('1.2.3.4\0')),
+      element('e07f1000' + '4f42' + '0000', length),
+      Buffer.alloc(pixels),
+    ]);
+    const meta = element('0200100055491600', Buffer.from(transferSyntax));
+    const path = join(scratch, name);
+    const preamble = Buffer.concat([Buffer.alloc(128), Buffer.from('DICM')]);
+    writeFileSync(path, Buffer.concat([preamble, meta, damage(deflateRawSync(dataset))]));
+    const { size, mtimeMs: mtime } = statSync(path);
+    return { path, size, mtime, transferSyntax, sopInstanceUid: '1.2.3.4' };
+  }
+
+  test('DW-17 is inflated while others are served', async () => {
+    const file = indexed('large.dcm', 200_000_000);
+    let turns = 0;
+    const others = setInterval(() => turns++, 1);
+    const read = await Promise.all(range(4).map(() => readMetadata(file.path, file)));
+    clearInterval(others);
+    for (const metadata of read) expect(metadata['00080018']).toEqual({ vr: 'UI', Value: ['1.2.3.4'] });
+    expect(turns).toBeGreaterThan(50);
+  });
+
+  test.each([
+    ['a bomb', indexed('bomb.dcm', 300_000_000)],
+    ['no deflate stream', indexed('none.dcm', 10, () => Buffer.from('no deflate stream at all'))],
+    ['one cut short', indexed('short.dcm', 10_000, (deflated) => deflated.subarray(0, 20))],
+  ])('%s is 502, and the next is read', async (_, file) => {
+    await expect(readMetadata(file.path, file)).rejects.toMatchObject({ code: 'bad_gateway' });
+    await expect(readFrameTable(file.path, file)).rejects.toMatchObject({ code: 'bad_gateway' });
+    const good = indexed('good.dcm', 10);
+    await expect(readMetadata(good.path, good)).resolves.toHaveProperty('00080018');
+  });
+});

@@ -5,7 +5,7 @@ import type { BufferPool } from '../../buffer-pool.ts';
 import { chunksOf } from '../../chunks.ts';
 import { Bytes, DamagedFile } from '../../part10/bytes.ts';
 import { isPixelData, type Element, type Encoding, type Fragment, type Item } from '../../part10/dataset.ts';
-import { readFile, type DicomFile } from '../../part10/file.ts';
+import { readDeflatedFile, readFile, type DicomFile } from '../../part10/file.ts';
 import { dicomJson } from '../../part10/json.ts';
 import { pixelLayout, readFrame, type PixelLayout, type Read } from '../../part10/pixels.ts';
 import { littleEndianValue, UNIT } from '../../part10/values.ts';
@@ -14,6 +14,7 @@ import type { PixelDescription } from '../../pixels/frame.ts';
 import type { PixelPool } from '../../pixels/pool.ts';
 import { transcodeFile, type Transcoded } from '../../pixels/transcode.ts';
 import type { BulkData } from '../source.ts';
+import { Turns } from '../dicom-dimse/turns.ts';
 import { StoredFile, streamRange } from './stored-file.ts';
 import type { IndexedInstance } from './search.ts';
 
@@ -22,11 +23,31 @@ function damaged(cause: unknown): Fault {
   return new Fault('bad_gateway', 'The stored object is damaged.', { service: 'imaging', cause });
 }
 
+/** Data sets are inflated one after the other: each is bounded, but many at once were not. */
+const inflating = new Turns(1);
+
 /** @throws DamagedFile */
-function parsed({ fd }: StoredFile, { size }: IndexedInstance): DicomFile {
-  const file = readFile(new Bytes({ fd, size }));
+async function parsed(stored: StoredFile, { size, transferSyntax }: IndexedInstance): Promise<DicomFile> {
+  const bytes = new Bytes({ fd: stored.fd, size });
+  const deflated = transferSyntax === TransferSyntax.DeflatedExplicitVRLittleEndian;
+  const file = deflated ? await inflated(stored, bytes) : readFile(bytes);
   if (!file) throw new DamagedFile('The file is not DICOM.');
   return file;
+}
+
+async function inflated(stored: StoredFile, bytes: Bytes): Promise<DicomFile | undefined> {
+  const done = await inflating.take();
+  try {
+    return await readDeflatedFile(bytes, async (offset, length) => {
+      const deflated = Buffer.allocUnsafe(length);
+      await stored.read(deflated, offset).catch((cause: unknown) => {
+        throw new DamagedFile('The file ends too early.', { cause });
+      });
+      return deflated;
+    });
+  } finally {
+    done();
+  }
 }
 
 /**
@@ -36,7 +57,7 @@ function parsed({ fd }: StoredFile, { size }: IndexedInstance): DicomFile {
 async function withFile<T>(path: string, indexed: IndexedInstance, work: (file: DicomFile) => T): Promise<T> {
   const stored = new StoredFile(path, indexed);
   try {
-    return work(parsed(stored, indexed));
+    return work(await parsed(stored, indexed));
   } catch (error) {
     throw error instanceof DamagedFile ? damaged(error) : error;
   } finally {
@@ -66,7 +87,7 @@ export async function inTransferSyntax(
 ): Promise<Transcoded> {
   const stored = new StoredFile(path, indexed);
   try {
-    const made = await transcodeFile(parsed(stored, indexed), transferSyntax, pixels, signal);
+    const made = await transcodeFile(await parsed(stored, indexed), transferSyntax, pixels, signal);
     const stream = Readable.from(unchanged(made.stream, stored), { objectMode: false });
     const close = (): void => stored.close();
     stream.once('close', () => {
