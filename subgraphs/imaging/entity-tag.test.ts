@@ -2,7 +2,7 @@
 import { mkdtemp, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { imageObject, SMALL } from '../../gateway/test/setup/image-object.ts';
 import { startOrthanc } from '../../gateway/test/setup/orthanc.ts';
 import { DICOM, TransferSyntax } from '../../schema/dicom.ts';
@@ -61,7 +61,7 @@ const object = (fill: number) =>
   imageObject('1.2.3', TransferSyntax.ExplicitVRLittleEndian, described, Buffer.alloc(512, fill));
 
 const closing: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
+afterAll(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
@@ -79,26 +79,30 @@ const ask =
   (path: string, headers: Record<string, string> = {}, token = 'own', method: 'GET' | 'HEAD' = 'GET') =>
     app.inject({ method, url: `/test${path}`, headers: { authorization: `Bearer ${token}`, ...headers } });
 
+/** As if nobody had touched the file. */
+async function write(file: string, bytes: Buffer) {
+  await writeFile(file, bytes);
+  await utimes(file, 1_700_000_000, 1_700_000_000);
+}
+
+/** A folder of one object, served. */
+async function folder() {
+  const directory = await mkdtemp(join(tmpdir(), 'tags-'));
+  closing.push(() => rm(directory, { recursive: true, force: true }));
+  const file = join(directory, 'one.dcm');
+  await write(file, object(7));
+  const images = { type: 'folder', path: directory, lookup: 'studies-by-mrn' };
+  const served = await serve(images);
+  return { file, images, served, get: ask(served) };
+}
+
 describe('from a folder', () => {
-  let directory: string;
-  let file: string;
-  let served: TestSubgraph;
+  let still: Awaited<ReturnType<typeof folder>>;
   let get: ReturnType<typeof ask>;
-
-  beforeEach(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'tags-'));
-    closing.push(() => rm(directory, { recursive: true, force: true }));
-    file = join(directory, 'one.dcm');
-    await write(object(7));
-    served = await serve({ type: 'folder', path: directory, lookup: 'studies-by-mrn' });
-    get = ask(served);
+  beforeAll(async () => {
+    still = await folder();
+    ({ get } = still);
   });
-
-  /** As if nobody had touched the file. */
-  async function write(bytes: Buffer) {
-    await writeFile(file, bytes);
-    await utimes(file, 1_700_000_000, 1_700_000_000);
-  }
 
   it.each<Route>([...ROUTES, ...METADATA])('%s as %s', async (path, accept, strong) => {
     const first = await get(path, { accept });
@@ -132,10 +136,11 @@ describe('from a folder', () => {
   });
 
   it('nothing is read of the file, nor drawn, for what a caller holds', async () => {
+    const { file, get } = await folder();
     const tags: string[] = [];
     for (const [path, accept] of ROUTES) tags.push(String((await get(path, { accept })).headers['etag']));
     const { length } = object(7);
-    await write(Buffer.alloc(length, 1));
+    await write(file, Buffer.alloc(length, 1));
     expect((await get(`${INSTANCE}/rendered`)).statusCode).toBe(502);
     for (const [index, [path, accept]] of ROUTES.entries()) {
       const again = await get(path, { accept, 'if-none-match': tags[index]! });
@@ -144,6 +149,7 @@ describe('from a folder', () => {
   });
 
   it('what has changed is given, with another tag', async () => {
+    const { file, get } = await folder();
     const tags: string[] = [];
     for (const [path, accept] of ROUTES) tags.push(String((await get(path, { accept })).headers['etag']));
     await writeFile(file, object(9));
@@ -172,9 +178,11 @@ describe('from a folder', () => {
     const recorded: Operation[] = [];
     const target = { studyUid: '1.2.3', seriesUid: '1.2.3.1' };
     const asked = async (mrn: string, ifNoneMatch?: string) => {
-      const tenant = testTenant({ type: 'folder', path: directory, lookup: 'studies-by-mrn' });
+      const tenant = testTenant(still.images);
       const access = testAccess([patient('p', mrn)]);
-      const core = served.subgraph.open(tenant, access, undefined, (operation) => recorded.push(operation));
+      const core = still.served.subgraph.open(tenant, access, undefined, (operation) =>
+        recorded.push(operation),
+      );
       const condition = { target, part: '', form: [], ifNoneMatch };
       return unlessHeld(core, condition, async () => ({ headers: {}, body: Buffer.from('given') }));
     };

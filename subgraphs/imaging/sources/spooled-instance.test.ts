@@ -49,16 +49,12 @@ describeWithSharedData('from an archive where the disk is full', () => {
       [`${urlOf(small)}/frames/1`, '*/*'],
     ].map((one) => JSON.stringify(one));
     // Files of 400 kB at most: RLIMIT_FSIZE, in blocks of 512 bytes; what is not given is half a megabyte.
-    const script = 'trap "" XFSZ; ulimit -f 800; exec "$@"';
-    const { stdout } = await promisify(execFile)(
-      '/bin/sh',
-      [
-        ...['-c', script, 'sh', process.execPath, '--import', 'tsx'],
-        join(import.meta.dirname, '../test/full-disk-archive.child.ts'),
-        ...[JSON.stringify(orthancImages(orthanc, { lookup: 'all-studies-on-server' })), ...asked],
-      ],
-      { env: { ...process.env, TMPDIR: temporary } },
-    );
+    const script = 'trap "" XFSZ; ulimit -f 800; TMPDIR=$1; export TMPDIR; shift; exec "$@"';
+    const { stdout } = await promisify(execFile)('/bin/sh', [
+      ...['-c', script, 'sh', temporary, process.execPath, '--import', 'tsx'],
+      join(import.meta.dirname, '../test/full-disk-archive.child.ts'),
+      ...[JSON.stringify(orthancImages(orthanc, { lookup: 'all-studies-on-server' })), ...asked],
+    ]);
     const full = { status: 503, retryAfter: '60', error: true };
     const given = { status: 200, error: false };
     expect(JSON.parse(stdout)).toEqual([full, full, full, given, given, given]);
