@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { upTo } from '../../schema/up-to.ts';
 
 /** What was computed, and for how long (in seconds) it may be answered from memory. */
 export interface Remembered<V> {
@@ -21,7 +22,7 @@ export interface ExpiringCache<V> {
  * @param now milliseconds since the epoch
  */
 export function expiringCache<V extends object>(max: number, now: () => number): ExpiringCache<V> {
-  const kept = new LRUCache<string, { value: V; until: number }>({ max });
+  const kept = new LRUCache<string, { value: V; until: number }>(upTo(max));
   const underWay = new Map<string, Promise<V>>();
   return {
     get(key, compute) {

@@ -8,6 +8,7 @@ import type { RecordOperation } from '../../schema/audit.ts';
 import type { SharedCache } from '../../schema/shared-cache.ts';
 import { subgraphSchema } from '../../schema/subgraph-schema.ts';
 import type { Tenant } from '../../schema/tenant.ts';
+import { upTo } from '../../schema/up-to.ts';
 import { auditedStudies } from './audited-studies.ts';
 import type { AccessionNumbers } from './caller-reach.ts';
 import { dicomwebRoutes } from './dicomweb.ts';
@@ -70,9 +71,9 @@ export function imagingSubgraph(deps: ImagingDeps) {
   const cache = new StudyCache(deps.shared?.cache);
   const metadata = new MetadataCache();
   const unfinished = new Unfinished();
-  const decisions: Decisions = new LRUCache({ max: 100_000, ttl: DECISION_SECONDS * 1000 });
-  const elsewhere: Elsewhere = new LRUCache({ max: 100_000, ttl: OWNER_TTL * 1000 });
-  const accessionNumbers: AccessionNumbers = new LRUCache({ max: 10_000, ttl: OWNER_TTL * 1000 });
+  const decisions: Decisions = new LRUCache({ ...upTo(100_000), ttl: DECISION_SECONDS * 1000 });
+  const elsewhere: Elsewhere = new LRUCache({ ...upTo(100_000), ttl: OWNER_TTL * 1000 });
+  const accessionNumbers: AccessionNumbers = new LRUCache({ ...upTo(10_000), ttl: OWNER_TTL * 1000 });
   const remembered = { cache, metadata, unfinished, decisions, elsewhere, accessionNumbers };
   const seen = deps.shared?.seen ?? openSeen(dataDir, now);
   const open: OpenImaging = (tenant, access, signal, audit) => {
