@@ -60,6 +60,7 @@ export class RestrictedStudies {
   private readonly withholding: Withholding;
   private readonly metadataCache: MetadataCache;
   private readonly asked = new Map<string, Promise<StudyRecord[]>>();
+  private readonly judgements = new Map<string, Promise<Claim>>();
 
   constructor(options: RestrictedStudiesOptions) {
     this.tenant = options.tenant;
@@ -244,7 +245,15 @@ export class RestrictedStudies {
     return this.judged(studyUid, coverage);
   }
 
-  private async judged(studyUid: string, coverage: Coverage): Promise<Claim> {
+  /** Decided once for a request, however many parts of the study it is given. */
+  private judged(studyUid: string, coverage: Coverage): Promise<Claim> {
+    const question = `${studyUid}\n${JSON.stringify(coverage)}`;
+    let judging = this.judgements.get(question);
+    if (!judging) this.judgements.set(question, (judging = this.judge(studyUid, coverage)));
+    return judging;
+  }
+
+  private async judge(studyUid: string, coverage: Coverage): Promise<Claim> {
     if (!UID.test(studyUid)) return 'absent';
     const reaches = await this.caller.byUid();
     const match = new Map([[Tag.StudyInstanceUID as string, [studyUid]]]);
