@@ -1,16 +1,11 @@
 import { createHash } from 'node:crypto';
+import { MADE_BY } from './made-by.ts';
 import type { Target } from './sources/source.ts';
 import type { Imaging } from './studies.ts';
 import type { Version } from './study-reader.ts';
 import type { Payload } from './wado.ts';
 
 /** Entity tags and what callers hold already (RFC 9110 §8.8.3, §13.1.2). */
-
-/**
- * Goes into every tag of what is made here of an instance, and into the names of thumbnails. Raise it when anything comes
- * out otherwise than before: what callers hold is then given anew.
- */
-export const MADE_BY = 1;
 
 /** A strong tag: of these bytes, or of a text that stands for them. */
 export function tagOf(content: Uint8Array | string): string {

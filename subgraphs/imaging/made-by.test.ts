@@ -1,0 +1,15 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { expect, test } from 'vitest';
+import { buildIn } from './made-by.ts';
+
+test('pictures and tags are those of a build; without one, of a process', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'build-'));
+  const folder = pathToFileURL(`${directory}/`);
+  expect(buildIn(folder)).not.toBe(buildIn(folder));
+  await writeFile(join(directory, '.build-hash'), 'abc');
+  expect([buildIn(folder), buildIn(folder)]).toEqual(['abc', 'abc']);
+  await rm(directory, { recursive: true });
+});
