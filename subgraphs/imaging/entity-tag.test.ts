@@ -56,6 +56,15 @@ const ROUTES: Route[] = [
 ];
 const METADATA = [STUDY, SERIES, INSTANCE].map((path): Route => [`${path}/metadata`, '*/*', 'strong']);
 
+/** Who has a tag, and no right to what it is of. */
+const STRANGERS = [
+  ['other', 404],
+  ['other studies', 404],
+  ['other modality', 404],
+  ['no reading', 403],
+  ['nobody', 401],
+] as const;
+
 const described = { ...SMALL, rows: 16, columns: 16, numberOfFrames: 2 };
 const object = (fill: number) =>
   imageObject('1.2.3', TransferSyntax.ExplicitVRLittleEndian, described, Buffer.alloc(512, fill));
@@ -69,6 +78,9 @@ async function serve(images: object) {
   const served = await testSubgraph([testTenant(images)], {
     own: testAccess([patient('own', 'BAD')]),
     other: testAccess([patient('other', 'SOMEBODY')]),
+    'other studies': testAccess([patient('own', 'BAD', { studies: ['1.2.4'] })], 'system/ImagingStudy.rs'),
+    'other modality': testAccess([patient('own', 'BAD')], 'patient/ImagingStudy.rs?modality=MR'),
+    'no reading': testAccess([patient('own', 'BAD')], 'patient/ImagingStudy.s'),
   });
   closing.push(() => served.close());
   return served;
@@ -122,9 +134,10 @@ describe('from a folder', () => {
     const head = await get(path, { accept }, 'own', 'HEAD');
     expect([head.statusCode, head.headers['etag']]).toEqual([200, etag]);
     // The right to it comes first.
-    const stranger = await get(path, { accept, 'if-none-match': etag }, 'other');
-    expect([stranger.statusCode, stranger.headers['etag']]).toEqual([404, undefined]);
-    expect((await get(path, { accept, 'if-none-match': etag }, 'nobody')).statusCode).toBe(401);
+    for (const [token, status] of STRANGERS) {
+      const refused = await get(path, { accept, 'if-none-match': etag }, token);
+      expect([token, refused.statusCode, refused.headers['etag']]).toEqual([token, status, undefined]);
+    }
   });
 
   it('every form and every parameter has a tag of its own', async () => {
