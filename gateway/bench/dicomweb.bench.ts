@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool, request } from 'undici';
 import { startOrthanc, type Orthanc } from '../test/setup/orthanc.ts';
+import { startBuiltServer } from './built-server.ts';
 import { ctInstanceUid, ctPatientId, ctSeriesUid, ctStudyUid, writeCtFiles } from './ct-files.ts';
 import { dawdle, download } from './download.ts';
-import { startServer } from '../test/setup/imaging-server.ts';
 import { KeptConnection } from './kept-connection.ts';
 import { alternate, duration, median, type Figure } from './measure.ts';
 
@@ -64,7 +64,7 @@ async function searches(directory: string): Promise<Figure[]> {
   const images = join(directory, 'images');
   await writeCtFiles(images, STUDIES, { slices: 1, seriesPerStudy: 1, size: 16 });
   const orthanc = await startOrthanc({ files: await filesOf(images) });
-  const server = await startServer(folderOf(images), directory);
+  const server = await startBuiltServer(folderOf(images), directory);
   try {
     await untilFound(`${server.address}/bench/dicomweb/studies?PatientID=${ctPatientId(STUDIES - 1)}`);
     let asked = 0;
@@ -107,10 +107,10 @@ async function oneSeries(directory: string): Promise<Figure[]> {
   await writeCtFiles(images, SLICES, { slices: SLICES, seriesPerStudy: 1 });
   const orthanc = await startOrthanc({ files: await filesOf(images) });
   const counting = await countingProxy(new URL(orthanc.url).port);
-  const fromFolder = await startServer(folderOf(images), join(directory, 'a'));
-  const fromArchive = await startServer(archiveOf(orthanc, orthanc.dicomWebUrl), join(directory, 'b'));
+  const fromFolder = await startBuiltServer(folderOf(images), join(directory, 'a'));
+  const fromArchive = await startBuiltServer(archiveOf(orthanc, orthanc.dicomWebUrl), join(directory, 'b'));
   // Counted apart: the connections would pass through this process, which has enough to do as the client.
-  const counted = await startServer(
+  const counted = await startBuiltServer(
     archiveOf(orthanc, `http://127.0.0.1:${counting.port}/dicom-web`),
     join(directory, 'c'),
   );
@@ -256,7 +256,7 @@ async function countingProxy(to: string) {
 async function slowClients(directory: string): Promise<Figure[]> {
   const images = join(directory, 'images');
   await writeCtFiles(images, 400);
-  const server = await startServer(folderOf(images), directory);
+  const server = await startBuiltServer(folderOf(images), directory);
   try {
     const base = `${server.address}/bench/dicomweb`;
     await untilFound(`${base}/studies?PatientID=${ctPatientId(0)}`);

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
+import { startBuiltServer } from './built-server.ts';
 import { ctInstanceUid, ctSeriesUid, ctStudyUid, writeCtFiles } from './ct-files.ts';
-import { startServer } from '../test/setup/imaging-server.ts';
 import { alternate, median, type Figure } from './measure.ts';
 
 const SLICES = 64;
@@ -20,7 +20,7 @@ export async function bench(): Promise<Figure[]> {
   const images = join(directory, 'images');
   await writeCtFiles(images, SLICES, { slices: SLICES, seriesPerStudy: 1, size: SIZE });
   for (let slice = 0; slice < SLICES; slice++) await drawSlice(images, slice);
-  const server = await startServer(
+  const server = await startBuiltServer(
     { type: 'folder', path: images, lookup: 'all-studies-on-server' },
     directory,
   );

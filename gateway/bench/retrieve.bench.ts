@@ -11,9 +11,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startChild } from '../test/setup/child.ts';
 import { freePort } from '../test/setup/free-port.ts';
 import { startOrthanc } from '../test/setup/orthanc.ts';
+import { startBuiltServer } from './built-server.ts';
 import { ctSeriesUid, ctStudyUid, writeCtFiles } from './ct-files.ts';
 import { download } from './download.ts';
-import { startServer } from '../test/setup/imaging-server.ts';
 import { alternate, type Figure } from './measure.ts';
 
 const NGINX = '/usr/sbin/nginx';
@@ -40,7 +40,7 @@ function seriesPath(series: number): string {
 
 async function fromFolder(folder: string, directory: string): Promise<Figure[]> {
   const images = { type: 'folder', path: folder, lookup: 'all-studies-on-server' };
-  const server = await startServer(images, directory);
+  const server = await startBuiltServer(images, directory);
   try {
     const base = `${server.address}/bench/dicomweb`;
     await untilServed(`${base}${seriesPath(0)}`);
@@ -78,7 +78,7 @@ async function fromOrthanc(folder: string, directory: string): Promise<Figure[]>
   const nginxPort = await freePort();
   const { username, password, authorization } = orthanc;
   const nginx = await startNginx(directory, nginxPort, new URL(orthanc.url).host);
-  const server = await startServer(
+  const server = await startBuiltServer(
     {
       type: 'dicom-web',
       endpoint: orthanc.dicomWebUrl,

@@ -11,22 +11,17 @@ export interface ImagingServer {
   stop(): void;
 }
 
+const source = ['--import', 'tsx', join(import.meta.dirname, 'imaging-server.child.ts')];
+
 /**
  * Starts it.
  * @param images of a tenant called `bench`, which anybody may read
+ * @param script arguments of Node that name what is run (default: the source)
  */
-export async function startServer(images: object, dataDir: string): Promise<ImagingServer> {
-  const child: ChildProcess = spawn(
-    process.execPath,
-    [
-      '--import',
-      'tsx',
-      join(import.meta.dirname, 'imaging-server.child.ts'),
-      JSON.stringify(images),
-      dataDir,
-    ],
-    { stdio: ['pipe', 'pipe', 'inherit'] },
-  );
+export async function startServer(images: object, dataDir: string, script = source): Promise<ImagingServer> {
+  const child: ChildProcess = spawn(process.execPath, [...script, JSON.stringify(images), dataDir], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
   const line = async () => String((await lines.next()).value);
   return {
