@@ -3,9 +3,9 @@ import type { DicomFile } from '../part10/file.ts';
 import { dicomJson } from '../part10/json.ts';
 import type { PixelDescription } from './frame.ts';
 
-/** The same of a file, of which group 0028 and what follows it were read. */
+/** The same of a file that was read to its end. */
 export function describedPixels({ bytes, elements, encoding }: DicomFile): PixelDescription | undefined {
-  const wanted = ({ tag }: { tag: string }) => tag.startsWith('0028') || tag.startsWith('7FE0');
+  const wanted = ({ tag }: { tag: string }) => /^(0028|7FE0|60..(0010|3000))/.test(tag);
   return pixelDescription(dicomJson(bytes, elements.filter(wanted), encoding));
 }
 
@@ -25,6 +25,9 @@ export function pixelDescription(dataset: DicomJson): PixelDescription | undefin
     : dataset[Tag.DoubleFloatPixelData]
       ? 'double'
       : undefined;
+  const overlays = Object.keys(dataset).filter(
+    (tag) => /^60..0010$/.test(tag) && !dataset[`${tag.slice(0, 4)}3000`],
+  );
   return {
     ...{ rows, columns, samplesPerPixel, bitsAllocated, bitsStored },
     highBit: number(dataset, Tag.HighBit) ?? bitsStored - 1,
@@ -34,5 +37,6 @@ export function pixelDescription(dataset: DicomJson): PixelDescription | undefin
       text(dataset, Tag.PhotometricInterpretation) ?? (samplesPerPixel === 3 ? 'RGB' : 'MONOCHROME2'),
     numberOfFrames: Math.max(1, number(dataset, Tag.NumberOfFrames) ?? 1),
     ...(floating && { floating }),
+    ...(overlays.length > 0 && { overlaysBeside: true }),
   };
 }

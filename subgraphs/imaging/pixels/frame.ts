@@ -22,6 +22,8 @@ export interface PixelDescription {
   numberOfFrames: number;
   /** Float Pixel Data (7FE0,0008) and Double Float Pixel Data (7FE0,0009), PS3.3 §C.7.6.24. */
   floating?: 'float' | 'double';
+  /** Whether overlays lie in the bits beside the stored ones (retired). */
+  overlaysBeside?: true;
 }
 
 /** One number each. */

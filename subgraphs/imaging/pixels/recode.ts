@@ -22,9 +22,10 @@ export function canCompress(transferSyntax: string): boolean {
   return Object.hasOwn(ENCODERS, transferSyntax);
 }
 
-/** Whether the encoders take such pixels: 2 to 16 bits. */
-export function encoderTakes({ bitsAllocated, bitsStored, floating }: PixelDescription): boolean {
-  return !floating && bitsStored > 1 && (bitsAllocated === 8 || bitsAllocated === 16);
+/** Whether the encoders take such pixels: 2 to 16 bits, and nothing in those beside them, which would be lost. */
+export function encoderTakes(pixels: PixelDescription): boolean {
+  const { bitsAllocated, bitsStored, floating, overlaysBeside } = pixels;
+  return !floating && !overlaysBeside && bitsStored > 1 && (bitsAllocated === 8 || bitsAllocated === 16);
 }
 
 /** One frame, to be written in another transfer syntax: Explicit VR Little Endian, or one that `canCompress` knows. */

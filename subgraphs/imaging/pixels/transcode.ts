@@ -83,18 +83,12 @@ function nativePixels(pixels: PixelDescription, frames: AsyncIterable<Uint8Array
   return { vr, length, frames: bitsPerFrame % 8 ? packFrames(frames, bitsPerFrame) : frames };
 }
 
-/** Whether the encoder takes the pixels, and no overlay lies in the bits beside them (retired), which would be lost. */
-function isCompressible(
-  { elements, transferSyntax }: DicomFile,
-  pixels: PixelDescription,
-  to: string,
-): boolean {
-  const has = (tag: string) => elements.some((element) => element.tag === tag);
-  const embedded = elements.some(({ tag }) => /^60..0010$/.test(tag) && !has(`${tag.slice(0, 4)}3000`));
+/** Whether the encoder takes the pixels. */
+function isCompressible({ transferSyntax }: DicomFile, pixels: PixelDescription, to: string): boolean {
   // Of YBR, lossy JPEG alone is decoded to RGB; YBR_ICT and YBR_RCT are another matter.
   const ybr =
     /^YBR_(FULL|PARTIAL)/.test(pixels.photometricInterpretation) && !LOSSY_JPEG.test(transferSyntax);
-  return encoderTakes(pixels) && !embedded && !(ybr && to === TransferSyntax.JPEG2000Lossless);
+  return encoderTakes(pixels) && !(ybr && to === TransferSyntax.JPEG2000Lossless);
 }
 
 /** Frames in their order, the next ones already at work. */

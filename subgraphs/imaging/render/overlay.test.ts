@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, describe, expect, test } from 'vitest';
+import { encoderTakes } from '../pixels/recode.ts';
 import { fileFrames } from '../pixels/test/file-frames.ts';
 import { frameAttributes } from './frame-attributes.ts';
 import { renderPicture } from './picture-task.ts';
@@ -92,6 +93,9 @@ describe('DW-8 overlays in unused bits', () => {
     const [command, ...options] = convert?.split(' ') ?? ['cp'];
     run(command!, ...options, 'native.dcm', 'file.dcm');
     const { dataset, frames, transferSyntax, pixels } = (await fileFrames(at('file.dcm')))!;
+    // DW-5, DW-7: compressed anew, the overlays would be lost.
+    expect(encoderTakes(pixels)).toBe(false);
+    expect(encoderTakes({ ...pixels, overlaysBeside: undefined } as never)).toBe(true);
     const shown = async (frame: number, overlays: boolean) => {
       const one = { number: frame, bytes: frames[frame - 1]!, attributes: frameAttributes(dataset, frame) };
       const size = { width: SIDE, height: SIDE };
