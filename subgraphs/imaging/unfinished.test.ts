@@ -55,4 +55,19 @@ describe('IA-27 a retrieval that outlasts patience', () => {
     expect(counts).toEqual({ begun: 1, ended: 1 });
     await waiting;
   });
+
+  it('of which one request waits for many is no leak that the process warns of', async () => {
+    const warnings: Error[] = [];
+    const warned = (warning: Error) => warnings.push(warning);
+    process.on('warning', warned);
+    const unfinished = new Unfinished();
+    const request = new AbortController();
+    const { counts, work } = slow(10);
+    const keys = Array.from({ length: 30 }, (_, index) => String(index));
+    await Promise.all(keys.map((key) => unfinished.patiently(key, work, 1, request.signal)));
+    process.off('warning', warned);
+    expect(warnings).toEqual([]);
+    request.abort();
+    expect(counts).toEqual({ begun: 30, ended: 30 });
+  });
 });

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { LRUCache } from 'lru-cache';
 import { inTime } from './patience.ts';
 
@@ -41,6 +42,8 @@ export class Unfinished {
     const begun = this.take<T>(key) ?? begin(work);
     const leave = () => begun.end.abort(request?.reason);
     if (request?.aborted) leave();
+    // As many as one request retrieves, and no longer than it lasts: that is no leak to be warned of.
+    if (request) setMaxListeners(0, request);
     request?.addEventListener('abort', leave, { once: true });
     return inTime(begun.result, seconds, () => {
       request?.removeEventListener('abort', leave);
