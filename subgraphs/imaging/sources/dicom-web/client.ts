@@ -21,6 +21,8 @@ export interface Answer {
   contentType: string;
   /** Bytes, where the server said. */
   size?: number;
+  /** Whether the end of the body could not be told from a connection that was cut (RFC 9112 §8). */
+  endless?: boolean;
   body: Body;
 }
 
@@ -73,10 +75,13 @@ export class DicomWebClient {
       // Who reads the body learns of its failure; one that is left unread must not end the process.
       body.on('error', () => undefined);
       const size = Number(headers['content-length'] ?? NaN);
+      // Chunks end with one of their own, which is not waited for where the connection closes after them.
+      const chunked =
+        headers['transfer-encoding'] !== undefined && !/close/i.test(String(headers.connection));
       return {
         status: statusCode,
         contentType: String(headers['content-type'] ?? ''),
-        ...(Number.isFinite(size) && { size }),
+        ...(Number.isFinite(size) ? { size } : !chunked && { endless: true }),
         body,
       };
     }

@@ -3,10 +3,14 @@ import type { BufferPool } from '../../buffer-pool.ts';
 import { boundaryOf, parseHeaders, readMultipart, type IncomingPart } from '../../multipart.ts';
 import { asFault, nonsense, type Answer } from './client.ts';
 
-/** The parts of an answer; a server that sends one object without multipart is as good. */
+/**
+ * The parts of an answer; a server that sends one object without multipart is as good, if one can tell that it is whole
+ * (DW-13).
+ */
 export async function* partsOf({
   contentType,
   size,
+  endless,
   body,
 }: Answer): AsyncGenerator<IncomingPart, void, void> {
   const boundary = boundaryOf(contentType);
@@ -14,6 +18,7 @@ export async function* partsOf({
     if (boundary) {
       for await (const part of readMultipart(body, boundary)) yield { ...part, body: faulting(part.body) };
     } else {
+      if (endless) throw nonsense(new Error('An object without a boundary, a length and chunks.'));
       const headers = { 'content-type': contentType };
       yield { headers, ...(size !== undefined && { size }), body: faulting(body) };
     }

@@ -1,0 +1,80 @@
+import { createServer, type AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, test } from 'vitest';
+import type { ImagesConfig } from '../../../../schema/tenant.ts';
+import { testTenant } from '../../test/subgraph.ts';
+import { DicomWebClient } from './client.ts';
+import { gathered, partsOf } from './parts.ts';
+import { BufferPool } from '../../buffer-pool.ts';
+
+/** How answers end, byte for byte: over sockets, because no server of HTTP sends all of these. */
+
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+/** A client of an archive that says this to every request, and then ends its side of the connection. */
+async function client(answer: string) {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined).once('data', () => socket.end(answer));
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  closing.push(() => new Promise((closed) => server.close(closed)));
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { images } = testTenant({ type: 'dicom-web', endpoint, lookup: 'studies-by-mrn' });
+  const made = new DicomWebClient(images[0] as Extract<ImagesConfig, { type: 'dicom-web' }>, () => 0);
+  closing.push(() => made.close());
+  return made;
+}
+
+const OK = 'HTTP/1.1 200 OK\r\n';
+const TYPE = 'Content-Type: application/octet-stream\r\n';
+const CLOSE = 'Connection: close\r\n';
+const LONG = 'x'.repeat(65_536);
+const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
+
+test.each([
+  ['its length', `${OK}${TYPE}${CLOSE}Content-Length: ${LONG.length}\r\n\r\n${LONG}`],
+  [
+    'a boundary',
+    `${OK}Content-Type: multipart/related; boundary=b\r\n${CLOSE}\r\n--b\r\n\r\n${LONG}\r\n--b--\r\n`,
+  ],
+])(
+  'an answer with %s is whole, and the process lives, when its connection ends before it is read',
+  async (_, text) => {
+    const answer = await (await client(text)).get('/', { accept: '*/*' });
+    // The archive's end of the connection comes while nobody reads.
+    await sleep(200);
+    const frames: number[] = [];
+    for await (const frame of gathered(partsOf(answer), 1, new BufferPool())) frames.push(frame.length);
+    expect(frames).toEqual([LONG.length]);
+  },
+);
+
+test.each([
+  ['of less than its length', `${OK}${TYPE}${CLOSE}Content-Length: 10\r\n\r\nhello`],
+  ['of less than its length, on a kept connection', `${OK}${TYPE}Content-Length: 10\r\n\r\nhello`],
+  [
+    'cut within a chunk',
+    `${OK}${TYPE}${CLOSE}Transfer-Encoding: chunked\r\n\r\n${chunk('hello').slice(0, 6)}`,
+  ],
+  ['cut between chunks', `${OK}${TYPE}${CLOSE}Transfer-Encoding: chunked\r\n\r\n${chunk('hello')}`],
+  ['cut between chunks, kept', `${OK}${TYPE}Transfer-Encoding: chunked\r\n\r\n${chunk('hello')}`],
+  ['that ends when it ends', `${OK}${TYPE}${CLOSE}\r\nhello`],
+])('DW-13 an object %s is no object', async (_, text) => {
+  const archive = await client(text);
+  const reading = async () => {
+    const answer = await archive.get('/', { accept: '*/*' });
+    for await (const _ of gathered(partsOf(answer), 1, new BufferPool())) void _;
+  };
+  await expect(reading()).rejects.toMatchObject({ code: 'bad_gateway' });
+});
+
+test('an object in chunks that end is one', async () => {
+  const archive = await client(`${OK}${TYPE}Transfer-Encoding: chunked\r\n\r\n${chunk('hello')}0\r\n\r\n`);
+  const frames: string[] = [];
+  for await (const frame of gathered(partsOf(await archive.get('/', { accept: '*/*' })), 1, new BufferPool()))
+    frames.push(Buffer.from(frame).toString());
+  expect(frames).toEqual(['hello']);
+});
