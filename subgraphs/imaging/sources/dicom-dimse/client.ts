@@ -6,7 +6,7 @@ import { Command, type StoreRequest, type StoreSink } from './messages.ts';
 import { Identifier, type IdentifierKeys } from './identifier.ts';
 import { addService, addStorage } from './presentation-contexts.ts';
 import { archiveFault, failure } from './status.ts';
-import type { Turns } from './turns.ts';
+import type { Turns } from '../turns.ts';
 
 const { CEchoRequest, CFindRequest, CGetRequest, CMoveRequest } = dimse.requests;
 const { SopClass, Status } = dimse.constants;

@@ -1,7 +1,7 @@
 import dimse from 'dcmjs-dimse';
 import { RetrievalCache } from './cache.ts';
 import { StoreScp } from './store-scp.ts';
-import { Turns } from './turns.ts';
+import { Turns } from '../turns.ts';
 
 /** Associations with one archive at a time: what archives are set up for, by and large. */
 const MAX_ASSOCIATIONS = 8;

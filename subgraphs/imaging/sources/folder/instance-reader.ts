@@ -14,7 +14,7 @@ import type { PixelDescription } from '../../pixels/frame.ts';
 import type { PixelPool } from '../../pixels/pool.ts';
 import { transcodeFile, type Transcoded } from '../../pixels/transcode.ts';
 import type { BulkData } from '../source.ts';
-import { Turns } from '../dicom-dimse/turns.ts';
+import { Turns } from '../turns.ts';
 import { StoredFile, streamRange } from './stored-file.ts';
 import type { IndexedInstance } from './search.ts';
 
