@@ -14,10 +14,12 @@ import { ctInstanceUid, ctPatientId, ctSeriesUid, ctStudyUid, writeCtFiles } fro
 import { dawdle, download } from './download.ts';
 import { KeptConnection } from './kept-connection.ts';
 import { alternate, duration, median, type Figure } from './measure.ts';
+import { startNginx } from './nginx.ts';
 
 const STUDIES = 5000;
 const SLICES = 300;
 const ROUNDS = 7;
+const WARM_UP = 3000;
 const OCTETS = 'multipart/related; type="application/octet-stream"';
 
 export async function bench(): Promise<Figure[]> {
@@ -114,6 +116,7 @@ async function oneSeries(directory: string): Promise<Figure[]> {
     archiveOf(orthanc, `http://127.0.0.1:${counting.port}/dicom-web`),
     join(directory, 'c'),
   );
+  const nginx = await startNginx(directory, orthanc.url);
   const { authorization } = orthanc;
   const contenders = {
     direct: orthanc.dicomWebUrl,
@@ -144,9 +147,16 @@ async function oneSeries(directory: string): Promise<Figure[]> {
       ROUNDS,
     );
 
+    const passed = { ...contenders, nginx: `${nginx.address}/dicom-web` };
+    // Frames are many: what counts is a server that has answered for them before.
+    for (const base of Object.values(passed)) await framesPerSecond(base, series, authorization, WARM_UP);
+    const speedOf = (base: string) => () => framesPerSecond(base, series, authorization);
     const frames = await alternate(
-      each((base) => () => framesPerSecond(base, series, authorization)),
-      ROUNDS,
+      {
+        ...each(speedOf),
+        nginx: speedOf(passed.nginx),
+      },
+      2 * ROUNDS,
     );
 
     const whole = await alternate(
@@ -176,6 +186,7 @@ async function oneSeries(directory: string): Promise<Figure[]> {
       { what: 'Orthanc, frames of 512 KiB, eight at once', value: frames.direct.median, unit: 'frames/s' },
       { what: '… folder beside Orthanc', value: frames.folder.ratio, unit: '×', atLeast: 1.5 },
       { what: '… through us beside Orthanc', value: frames.through.ratio, unit: '×', atLeast: 0.7 },
+      { what: '… through nginx, unbuffered, beside Orthanc', value: frames.nginx.ratio, unit: '×' },
       { what: 'Orthanc, a 157 MB study', value: whole.direct.median, unit: 'MB/s' },
       { what: '… folder beside Orthanc', value: whole.folder.ratio, unit: '×', atLeast: 0.8 },
       // 1.2 times what the reference server reached of direct.
@@ -194,6 +205,7 @@ async function oneSeries(directory: string): Promise<Figure[]> {
     fromArchive.stop();
     counted.stop();
     await counting.close();
+    await nginx.end();
     await orthanc.stop();
   }
 }

@@ -2,21 +2,17 @@
  * How fast whole studies pass: from a folder, and from Orthanc through us beside nginx and beside Orthanc itself.
  * Each of the three is asked in turn within one run; what counts is the ratio.
  */
-import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startChild } from '../test/setup/child.ts';
-import { freePort } from '../test/setup/free-port.ts';
 import { startOrthanc } from '../test/setup/orthanc.ts';
 import { startBuiltServer } from './built-server.ts';
 import { ctSeriesUid, ctStudyUid, writeCtFiles } from './ct-files.ts';
 import { download } from './download.ts';
 import { alternate, type Figure } from './measure.ts';
+import { startNginx } from './nginx.ts';
 
-const NGINX = '/usr/sbin/nginx';
 /** Two series of 200 slices, 105 MB each, make a study. */
 const FILES = 800;
 const ROUNDS = 7;
@@ -68,16 +64,11 @@ async function fromFolder(folder: string, directory: string): Promise<Figure[]> 
 }
 
 async function fromOrthanc(folder: string, directory: string): Promise<Figure[]> {
-  if (!existsSync(NGINX)) {
-    process.stderr.write('nginx is not installed: nothing to compare with (apt-get install nginx-light)\n');
-    return [];
-  }
   const series = join(folder, 'study-0', 'series-0');
   const files = (await readdir(series)).map((name) => join(series, name));
   const orthanc = await startOrthanc({ files });
-  const nginxPort = await freePort();
   const { username, password, authorization } = orthanc;
-  const nginx = await startNginx(directory, nginxPort, new URL(orthanc.url).host);
+  const nginx = await startNginx(directory, orthanc.url);
   const server = await startBuiltServer(
     {
       type: 'dicom-web',
@@ -96,7 +87,7 @@ async function fromOrthanc(folder: string, directory: string): Promise<Figure[]>
     };
     const result = await alternate(
       {
-        nginx: timed(`http://127.0.0.1:${nginxPort}/dicom-web${path}`),
+        nginx: timed(`${nginx.address}/dicom-web${path}`),
         us: timed(`${server.address}/bench/dicomweb${path}`),
         direct: timed(`${orthanc.dicomWebUrl}${path}`),
       },
@@ -113,30 +104,6 @@ async function fromOrthanc(folder: string, directory: string): Promise<Figure[]>
     await nginx.end();
     await orthanc.stop();
   }
-}
-
-function startNginx(directory: string, port: number, upstream: string) {
-  const configuration = `
-    daemon off; worker_processes 1; pid ${directory}/nginx.pid; error_log ${directory}/nginx.log;
-    events { worker_connections 64; }
-    http {
-      access_log off;
-      client_body_temp_path ${directory}/body; proxy_temp_path ${directory}/proxy;
-      fastcgi_temp_path ${directory}/fastcgi; uwsgi_temp_path ${directory}/uwsgi; scgi_temp_path ${directory}/scgi;
-      server {
-        listen 127.0.0.1:${port};
-        location / { proxy_pass http://${upstream}; proxy_buffering off; proxy_http_version 1.1; }
-      }
-    }`;
-  const file = join(directory, 'nginx.conf');
-  return writeFile(file, configuration).then(() => startChild(NGINX, ['-c', file], () => canConnect(port)));
-}
-
-function canConnect(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
-  });
 }
 
 async function untilServed(url: string): Promise<void> {

@@ -230,6 +230,8 @@ describeWithSharedData('objects that lie', () => {
       { type: 'folder', lookup: 'all-studies-on-server', path: folder },
       join(directory, 'data'),
     );
+    // From here on its highest memory is noted.
+    await server.memory();
     const isServed = async () => expect((await get('1.2.3', '/rendered')).statusCode).toBe(200);
     await vi.waitFor(isServed, 30_000);
     indexed = (await server.memory()).peak;

@@ -128,13 +128,12 @@ async function closes(input: Input): Promise<boolean> {
 
 /** The header fields of a part, names in lower case. */
 export function parseHeaders(block: Buffer): Record<string, string> {
-  const fields = block.toString('latin1').split('\r\n').filter(Boolean);
-  return Object.fromEntries(
-    fields.map((field) => {
-      const colon = field.indexOf(':');
-      return [field.slice(0, colon).trim().toLowerCase(), field.slice(colon + 1).trim()];
-    }),
-  );
+  const headers: Record<string, string> = {};
+  for (const field of block.toString('latin1').split('\r\n')) {
+    const colon = field.indexOf(':');
+    if (colon > 0) headers[field.slice(0, colon).trim().toLowerCase()] = field.slice(colon + 1).trim();
+  }
+  return headers;
 }
 
 /** The fast way: as many bytes as the part's Content-Length says, then the delimiter. */
