@@ -28,10 +28,11 @@ export async function* chunksOf(stream: Readable): AsyncGenerator<Buffer, void, 
   });
   stream.once('end', () => finish());
   stream.on('error', finish);
-  stream.once('close', () => {
-    if (!over) finish(new Error('The stream closed before its end.'));
-  });
-  if (stream.errored) finish(stream.errored);
+  const closed = () => {
+    if (!over) finish(stream.errored ?? new Error('The stream closed before its end.'));
+  };
+  stream.once('close', closed);
+  if (stream.destroyed) closed();
   try {
     for (;;) {
       for (let chunk = queue.shift(); chunk; chunk = queue.shift()) {

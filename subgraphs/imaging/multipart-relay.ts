@@ -115,9 +115,12 @@ export class MultipartRelay extends Transform {
 
   private afterDelimiter(data: Buffer): Buffer | undefined {
     if (data.length < 2) return this.need(data);
-    if (data.toString('latin1', 0, 2) === '--') {
-      const { own, parts = Math.max(1, this.parts) } = this.options;
-      if (this.parts !== parts) throw new MultipartError(`The body has ${this.parts} parts.`);
+    const { own, parts } = this.options;
+    const closes = data.toString('latin1', 0, 2) === '--';
+    // One too many is not begun: whoever reads may count on the length of those that were asked for.
+    if (closes ? this.parts < (parts ?? 1) : this.parts === parts)
+      throw new MultipartError(`The body has ${this.parts + (closes ? 0 : 1)} parts.`);
+    if (closes) {
       this.state = 'end';
       this.push(`\r\n--${own}--\r\n`, 'latin1');
       return undefined;

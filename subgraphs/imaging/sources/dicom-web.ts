@@ -193,12 +193,13 @@ async function passedOn(
     throw nonsense();
   }
   const relayed = new MultipartRelay({ boundary, ...options });
-  // What `pipeline` does, without its price for every frame: failures go both ways, and whoever reads learns of them.
-  body.on('error', (error) => relayed.destroy(error));
-  body.once(
-    'close',
-    () => body.readableEnded || relayed.destroy(new MultipartError('The body was cut off.')),
-  );
+  // What `pipeline` does, without its price for every frame: whoever reads learns of the archive's failure, which may have
+  // come before, and the archive is left when the reader leaves.
+  const cut = () => {
+    if (!body.readableEnded) relayed.destroy(body.errored ?? new MultipartError('The body was cut off.'));
+  };
+  if (body.closed) cut();
+  else body.once('close', cut);
   relayed.once('close', () => body.destroy());
   body.pipe(relayed);
   try {

@@ -38,16 +38,19 @@ const HEADER_LIMIT = 16 * 1024;
 export async function firstHeader({ contentType, size, body }: Answer): Promise<Omit<IncomingPart, 'body'>> {
   const boundary = boundaryOf(contentType);
   if (!boundary) return { headers: { 'content-type': contentType }, ...(size !== undefined && { size }) };
+  const opening = `--${boundary}`;
   let head: Buffer = Buffer.alloc(0);
   try {
     for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       head = head.length > 0 ? Buffer.concat([head, chunk]) : chunk;
-      const start = head.indexOf(`--${boundary}`, 0, 'latin1');
-      const end = start < 0 ? -1 : head.indexOf('\r\n\r\n', start);
+      // A delimiter begins a line (RFC 2046 §5.1.1).
+      const start =
+        head.indexOf(opening, 0, 'latin1') === 0 ? 0 : head.indexOf(`\r\n${opening}`, 0, 'latin1');
+      const end = start < 0 ? -1 : head.indexOf('\r\n\r\n', start + opening.length);
       if (end < 0 && head.length < HEADER_LIMIT) continue;
       body.unshift(head);
       if (end < 0) break;
-      const headers = parseHeaders(head.subarray(start + 2 + boundary.length, end));
+      const headers = parseHeaders(head.subarray(start + opening.length, end));
       const length = headers['content-length'];
       return { headers, ...(length !== undefined && /^\d+$/.test(length) && { size: Number(length) }) };
     }

@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, test } from 'vitest';
+import type { ImagesConfig } from '../../../../schema/tenant.ts';
+import { dicomWebSource } from '../dicom-web.ts';
+import { testTenant } from '../../test/subgraph.ts';
+
+/** Frames that are passed on as they come, of archives whose answers are not as they should be: byte for byte. */
+
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+/** Frames of an archive that says this to every request and keeps the connection, which `socket` gives. */
+async function frames(body: string, count: number) {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket.on('error', () => undefined));
+    const head = 'HTTP/1.1 200 OK\r\nContent-Type: multipart/related; boundary=b\r\nContent-Length: 1000000';
+    socket.once('data', () => socket.write(`${head}\r\n\r\n${body}`));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  closing.push(() => (sockets.forEach((socket) => socket.destroy()), server.close()));
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { images } = testTenant({ type: 'dicom-web', endpoint, lookup: 'studies-by-mrn' });
+  const source = dicomWebSource(images[0] as Extract<ImagesConfig, { type: 'dicom-web' }>, () => 0);
+  closing.push(() => source.close());
+  const target = { studyUid: '1.2', seriesUid: '1.3', instanceUid: '1.4' };
+  const numbers = Array.from({ length: count }, (_, i) => i + 1);
+  const { relay } = await source.frames(target, numbers);
+  return { relay: relay!, socket: sockets[0]! };
+}
+
+const part = (frame: string) =>
+  `--b\r\nContent-Type: image/jls\r\nContent-Length: ${frame.length}\r\n\r\n${frame}`;
+
+test('DW-13 frames whose archive has left before they are passed on are its fault, and nobody waits for them', async () => {
+  const { relay, socket } = await frames(part('one'), 1);
+  socket.destroy();
+  await sleep(100);
+  await expect(relay.open('own', 'image/jls')).rejects.toMatchObject({ code: 'bad_gateway' });
+});
+
+test('DW-13 a frame more than was asked for is not passed on: the length that was announced ends before it', async () => {
+  const { relay, socket } = await frames(part('one'), 1);
+  const body = await relay.open('own', 'image/jls');
+  socket.write(`\r\n${part('two')}`);
+  let given = '';
+  const reading = async () => {
+    for await (const chunk of body as AsyncIterable<Buffer>) given += chunk.toString();
+  };
+  await expect(reading()).rejects.toThrow('has 2 parts');
+  expect(given.endsWith('one')).toBe(true);
+});
+
+test('DW-13 the size of a frame is that of the part that is passed on, whatever stands before it', async () => {
+  const before = 'no --b\r\nContent-Length: 99\r\n\r\n\r\n';
+  const { relay } = await frames(`${before}${part('one')}\r\n--b--`, 1);
+  expect(relay.size).toBe(3);
+  (await relay.open('own', 'image/jls')).on('error', () => undefined).destroy();
+});
