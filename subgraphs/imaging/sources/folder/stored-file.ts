@@ -8,8 +8,9 @@ import type { IndexedInstance } from './search.ts';
 const CHUNK = 512 * 1024;
 
 /**
- * An open file of the index. To open, to ask about and to close a file are calls that the kernel answers from memory; a
- * way through the thread pool for each of them costs a frame more than its bytes do. The bytes are read in that pool.
+ * An open file of the index. To open, to ask about and to close a file on a disk of this machine are calls that the
+ * kernel answers from memory; a way through the thread pool for each of them costs a frame more than its bytes do. The
+ * bytes are read in that pool. (A network share is asked over its network for each: the event loop waits for it.)
  */
 export class StoredFile {
   readonly fd: number;
@@ -25,14 +26,20 @@ export class StoredFile {
   constructor(path: string, indexed: IndexedInstance) {
     this.fd = openToRead(path);
     this.#indexed = indexed;
-    if (this.isAsIndexed()) return;
-    this.close();
+    let same = false;
+    try {
+      same = this.isAsIndexed();
+    } finally {
+      if (!same) this.close();
+    }
+    if (same) return;
     const message = 'The object has changed in its folder and is being indexed again.';
     throw new Fault('unavailable', message, { service: 'imaging', retryAfter: 2 });
   }
 
   /** Whether it still is the one that was indexed: asked again after reading, it tells that nothing was mixed. */
   isAsIndexed(): boolean {
+    this.#throwIfClosed();
     const { size, mtimeMs } = fstatSync(this.fd);
     return size === this.#indexed.size && mtimeMs === this.#indexed.mtime;
   }
@@ -44,9 +51,10 @@ export class StoredFile {
 
   /**
    * Fills `buffer` from `position` of the file.
-   * @throws where the file ends before that
+   * @throws where the file ends before that, or was closed
    */
   async read(buffer: Uint8Array, position: number): Promise<void> {
+    this.#throwIfClosed();
     this.#reading++;
     try {
       for (let done = 0; done < buffer.length;) {
@@ -68,7 +76,16 @@ export class StoredFile {
 
   /** The number of an open file is another file's as soon as it is closed: not while a read is under way. */
   #release(): void {
-    if (this.#closed && this.#reading === 0) closeSync(this.fd);
+    if (!this.#closed || this.#reading > 0) return;
+    try {
+      closeSync(this.fd);
+    } catch {
+      // It is closed all the same, and nothing was written that could be lost (close(2)).
+    }
+  }
+
+  #throwIfClosed(): void {
+    if (this.#closed) throw new Error('The file is closed.');
   }
 
   #some(buffer: Uint8Array, done: number, position: number): Promise<number> {
@@ -80,10 +97,13 @@ export class StoredFile {
   }
 }
 
+/** A link in the file's place is not followed, and a pipe not waited for. */
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
 /** @throws Fault `not_found` where it is gone, `unavailable` where it cannot be read */
 function openToRead(path: string): number {
   try {
-    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    return openSync(path, FLAGS);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') {
