@@ -20,7 +20,8 @@ export interface Answer {
 }
 
 /**
- * One call to a tenant's authorization server or EHR; no redirects, ten seconds, a megabyte.
+ * One call to a tenant's authorization server or EHR; no redirects, ten seconds, a megabyte. It has to be one that may be
+ * repeated: where the connection ends before an answer, it is made a second time.
  * @throws Fault `unavailable` where it cannot be reached or fails, `bad_gateway` where the answer is no JSON object,
  *   `not_implemented` for a private host of a dynamic tenant that nobody allowed (SM-15)
  */
@@ -30,15 +31,18 @@ export async function call(
   url: string,
   init: RequestInit = {},
 ): Promise<Answer> {
-  const { response, text } = await exchange(outside, tenant, url, init);
+  const { response, text } = await exchange(outside, tenant, url, init, true);
   const { status } = response;
   return { status, json: status < 300 ? object(text, url) : {} };
 }
 
-/** The same as a `fetch` whose answers are there whole, for whoever reads them by rules of their own. */
+/**
+ * The same as a `fetch` whose answers are there whole, for whoever reads them by rules of their own. Only reads are
+ * repeated: a code is used once (RFC 6749 §4.1.2), and a refresh token may be (§10.4).
+ */
 export function limitedFetch(outside: Outside, tenant: Tenant) {
   return async (url: string, init: RequestInit): Promise<Response> => {
-    const { response, text } = await exchange(outside, tenant, url, init);
+    const { response, text } = await exchange(outside, tenant, url, init, init.method === 'GET');
     return new Response(text || null, { status: response.status, headers: response.headers });
   };
 }
@@ -48,6 +52,7 @@ async function exchange(
   tenant: Tenant,
   url: string,
   init: RequestInit,
+  repeatable: boolean,
 ): Promise<{ response: Response; text: string }> {
   let response: Response;
   let text: string;
@@ -56,11 +61,17 @@ async function exchange(
   const timer = setTimeout(() => timeout.abort(), TIMEOUT);
   try {
     const fetch = tenant.dynamic ? outside.guardedFetch : outside.fetch;
-    response = await fetch(url, {
-      ...init,
-      redirect: 'error',
-      signal: timeout.signal,
-      headers: { accept: 'application/json, application/fhir+json;q=0.9', ...init.headers },
+    const ask = () =>
+      fetch(url, {
+        ...init,
+        redirect: 'error',
+        signal: timeout.signal,
+        headers: { accept: 'application/json, application/fhir+json;q=0.9', ...init.headers },
+      });
+    response = await ask().catch((error: unknown) => {
+      // A kept connection may be closed by the other side just when it is used again (RFC 9112 §9.3.1).
+      if (repeatable && isLostConnection(error)) return ask();
+      throw error;
     });
     text = await limitedText(response);
   } catch (error) {
@@ -92,6 +103,12 @@ export function nonsense(what: string, cause?: unknown): Fault {
     service: 'authorization',
     cause,
   });
+}
+
+/** Whether the connection ended, not whether none could be made. */
+function isLostConnection(error: unknown): boolean {
+  const { code } = ((error as Error).cause ?? {}) as { code?: string };
+  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
 }
 
 async function limitedText(response: Response): Promise<string> {

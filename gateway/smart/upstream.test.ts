@@ -1,0 +1,70 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Tenant } from '../../schema/tenant.ts';
+import { fetchThrough, guardedDispatcher } from '../guarded-dispatcher.ts';
+import { call, limitedFetch, type Outside } from './upstream.ts';
+
+let server: Server;
+let url: string;
+let outside: Outside;
+/** How many requests a connection is good for: the next one on it finds it closed. */
+let good: number;
+/** The methods of the requests so far, and how many of these were not answered. */
+let asked: (string | undefined)[];
+let lost: number;
+
+beforeEach(async () => {
+  asked = [];
+  lost = 0;
+  const served = new WeakMap<Socket, number>();
+  server = createServer((request, response) => {
+    asked.push(request.method);
+    const before = served.get(request.socket) ?? 0;
+    if (before >= good) {
+      lost++;
+      return void request.socket.destroy();
+    }
+    served.set(request.socket, before + 1);
+    request.resume().on('end', () => response.end('{"ok":true}'));
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  url = `http://${host}/`;
+  outside = { fetch, guardedFetch: fetchThrough(guardedDispatcher(new Set([host]))), now: Date.now };
+});
+afterEach(async () => {
+  server.closeAllConnections();
+  await new Promise((done) => server.close(done));
+});
+
+/** All that a call looks at. */
+const tenant = (dynamic: boolean) => ({ dynamic }) as Tenant;
+const form = () => ({ method: 'POST', body: new URLSearchParams({ token: 'x' }) });
+
+describe.each([false, true])('a connection that ends before the answer (dynamic tenant: %s)', (dynamic) => {
+  test.each([
+    ['GET', undefined],
+    ['POST', form()],
+  ])('SM-9 %s: a kept one is asked again on a new one', async (_method, init) => {
+    good = 1;
+    for (let i = 0; i < 3; i++) {
+      expect(await call(outside, tenant(dynamic), url, init)).toEqual({ status: 200, json: { ok: true } });
+    }
+    expect(lost).toBeGreaterThan(0);
+  });
+
+  test('a server that closes every connection is asked twice, then it is unavailable', async () => {
+    good = 0;
+    await expect(call(outside, tenant(dynamic), url, form())).rejects.toMatchObject({ code: 'unavailable' });
+    expect(asked).toEqual(['POST', 'POST']);
+  });
+
+  test('RFC 6749 §4.1.2 a code or a refresh token is not sent twice; what is read may be', async () => {
+    const ask = limitedFetch(outside, tenant(dynamic));
+    good = 0;
+    await expect(ask(url, form())).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(ask(url, { method: 'GET' })).rejects.toMatchObject({ code: 'unavailable' });
+    expect(asked).toEqual(['POST', 'GET', 'GET']);
+  });
+});
