@@ -5,7 +5,8 @@ import { requirePatient, type Access, type PatientGrant } from '../../schema/acc
 import { Tag, text, type DicomJson } from '../../schema/dicom.ts';
 import { Fault } from '../../schema/fault.ts';
 import type { ImagesConfig, Tenant } from '../../schema/tenant.ts';
-import { belongsTo, reachOf, shownIdentifier, type Reach } from './ownership.ts';
+import { belongsTo, reachOf, shownIdentifier, type CompiledExpressions, type Reach } from './ownership.ts';
+import type { TenantImages } from './sources/open.ts';
 import type { Directory, Order } from './studies.ts';
 
 /** Accession numbers of patients as callers learned them from the clinical base; each kept for a minute at most. */
@@ -23,12 +24,14 @@ export interface CallerReachOptions {
 export class CallerReach {
   private readonly options: CallerReachOptions;
   private readonly config: ImagesConfig;
+  private readonly compiled: CompiledExpressions;
   private readonly owners = new Map<string, Promise<string | undefined>>();
   private own: Promise<readonly Reach[]> | undefined;
 
-  constructor(options: CallerReachOptions, config: ImagesConfig) {
+  constructor(options: CallerReachOptions, { config, compiled }: Pick<TenantImages, 'config' | 'compiled'>) {
     this.options = options;
     this.config = config;
+    this.compiled = compiled;
   }
 
   /**
@@ -66,7 +69,8 @@ export class CallerReach {
 
   private async reachOf(grant: PatientGrant): Promise<Reach> {
     const byAccession = this.config.lookup === 'studies-by-accession';
-    return reachOf(grant, this.config, byAccession ? await this.accessionNumbersOf(grant.id) : []);
+    const numbers = byAccession ? await this.accessionNumbersOf(grant.id) : [];
+    return reachOf(grant, this.config, numbers, this.compiled);
   }
 
   /** Asked once for all requests with the same token: a viewer's frames are many. */

@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { PatientGrant, PatientIdentity } from '../../schema/access.ts';
 import { Tag, type DicomJson } from '../../schema/dicom.ts';
-import { belongsTo, contradicts, coveredBy, medicalRecordNumbers, reachOf } from './ownership.ts';
+import {
+  belongsTo,
+  contradicts,
+  coveredBy,
+  medicalRecordNumbers,
+  reachOf,
+  type CompiledExpressions,
+} from './ownership.ts';
 
 const DEFAULT = ["identifier.where(type.coding.code='MR').value", 'identifier.value.first()'];
 
@@ -43,6 +50,19 @@ describe('DW-19 medical record numbers', () => {
     ['nor another number in its place', [...mr('*'), { value: 'other' }], DEFAULT, []],
   ])('%s', (_name, identifier, expressions, numbers) => {
     expect(medicalRecordNumbers({ id: 'p', identifier }, expressions)).toEqual(numbers);
+  });
+
+  it('an expression is compiled once for a source, whoever it is evaluated for, and by nobody else', () => {
+    const compiled: CompiledExpressions = new Map();
+    const of = (value: string) =>
+      medicalRecordNumbers({ id: value, identifier: mr(value) }, DEFAULT, compiled);
+    expect(of('a')).toEqual(['a']);
+    const [first] = compiled.values();
+    expect(of('b')).toEqual(['b']);
+    expect([...compiled.values()]).toEqual([first]);
+    compiled.set(DEFAULT[0]!, () => ['kept']);
+    expect(of('c')).toEqual(['kept']);
+    expect(medicalRecordNumbers({ id: 'd', identifier: mr('d') }, DEFAULT)).toEqual(['d']);
   });
 
   it("an expression that is not FHIRPath is the configuration's fault", () => {

@@ -1,5 +1,4 @@
 import fhirpath from 'fhirpath';
-import { LRUCache } from 'lru-cache';
 import type { PatientGrant, PatientIdentity } from '../../schema/access.ts';
 import { Tag, text, texts, type DicomJson } from '../../schema/dicom.ts';
 import { Fault } from '../../schema/fault.ts';
@@ -47,26 +46,20 @@ export function askable(values: readonly string[]): string[] {
   return [...new Set(values)].filter((value) => value !== '' && !MATCHES_OTHERS.test(value));
 }
 
-type Evaluate = (resource: object) => unknown[];
-
-/** Expressions of tenants, as they compile, which takes five times as long as to evaluate one. Nothing of a patient's is in here. */
-const expressions = new LRUCache<string, Evaluate>({ max: 200 });
-
-function compiled(expression: string): Evaluate {
-  let evaluate = expressions.get(expression);
-  if (!evaluate) {
-    evaluate = fhirpath.compile(expression, undefined, { async: false }) as Evaluate;
-    expressions.set(expression, evaluate);
-  }
-  return evaluate;
-}
+/** Expressions of one tenant, as they compile, which takes five times as long as to evaluate one. Nothing of a patient's is in here. */
+export type CompiledExpressions = Map<string, (resource: object) => unknown[]>;
 
 /**
  * The patient's medical record numbers: the values of the first expression that yields any (DW-19).
  * Empty ones and ones that cannot be asked for exactly are left out, so the list may be empty; it then means no studies.
+ * @param compiled is given those that are not there yet
  * @throws Fault `internal` for an expression that is not FHIRPath
  */
-export function medicalRecordNumbers(identity: PatientIdentity, expressions: readonly string[]): string[] {
+export function medicalRecordNumbers(
+  identity: PatientIdentity,
+  expressions: readonly string[],
+  compiled: CompiledExpressions = new Map(),
+): string[] {
   const patient = {
     resourceType: 'Patient',
     id: identity.id,
@@ -76,7 +69,9 @@ export function medicalRecordNumbers(identity: PatientIdentity, expressions: rea
   for (const expression of expressions) {
     let values: unknown[];
     try {
-      values = compiled(expression)(patient);
+      const evaluate = compiled.get(expression) ?? fhirpath.compile(expression, undefined, { async: false });
+      compiled.set(expression, evaluate);
+      values = evaluate(patient);
     } catch (cause) {
       throw new Fault('internal', "The tenant's images.mrn holds an expression that cannot be evaluated.", {
         cause,
@@ -91,12 +86,14 @@ export function medicalRecordNumbers(identity: PatientIdentity, expressions: rea
 /**
  * What the grant reaches in a source.
  * @param accessionNumbers the patient's, for sources that find studies by them
+ * @param compiled the source's `mrn`
  * @throws Fault `bad_gateway` where the EHR did not say who the patient is: refused, not guessed (IA-9)
  */
 export function reachOf(
   grant: PatientGrant,
   config: Lookup,
   accessionNumbers: readonly string[] = [],
+  compiled?: CompiledExpressions,
 ): Reach {
   if (config.lookup === 'all-studies-on-server') return { grant, by: 'server' };
   if (!grant.identity && (config.lookup === 'studies-by-mrn' || config.matchBirthDate)) {
@@ -107,7 +104,7 @@ export function reachOf(
   if (config.lookup === 'studies-by-accession') {
     return { grant, by: 'accession', numbers: askable(accessionNumbers.map(unpadded)) };
   }
-  const keys = medicalRecordNumbers(grant.identity!, config.mrn).map((value) => ({
+  const keys = medicalRecordNumbers(grant.identity!, config.mrn, compiled).map((value) => ({
     value,
     ...(config.issuer !== undefined && { issuer: config.issuer }),
   }));

@@ -66,7 +66,7 @@ export class RestrictedStudies {
     this.tenant = options.tenant;
     this.access = options.access;
     this.source = new TenantSource(options);
-    this.caller = new CallerReach(options, this.source.config);
+    this.caller = new CallerReach(options, options.images);
     this.reached = new ReachedRows(this.source, this.caller);
     this.metadataCache = options.metadata;
     this.withholding = new Withholding(options, (studyUids, includeField) =>

@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache';
 import type { Dispatcher } from 'undici';
 import { Fault } from '../../../schema/fault.ts';
 import type { ImagesConfig, Tenant } from '../../../schema/tenant.ts';
+import type { CompiledExpressions } from '../ownership.ts';
 import type { PixelPool } from '../pixels/pool.ts';
 import type { DimseNode } from './dicom-dimse/node.ts';
 import { dicomWebSource } from './dicom-web.ts';
@@ -30,6 +31,8 @@ export interface SourcesOptions {
 /** A tenant's images, opened when they are first used. */
 export interface TenantImages {
   config: ImagesConfig;
+  /** Of its `mrn`. */
+  compiled: CompiledExpressions;
   /** Names tenant and source in caches. */
   key: string;
   /** @throws Fault `bad_gateway` where the source cannot be opened */
@@ -71,7 +74,11 @@ export class Sources {
     // What a dynamic tenant opens is its own: guarded connections, and nobody else's cache (SM-15).
     if (tenant.dynamic) identity.push(tenant.key);
     const source = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32);
-    return { config, key: `${tenant.key}\n${source}`, open: () => this.open(source, config, tenant) };
+    return {
+      ...{ config, compiled: new Map() },
+      key: `${tenant.key}\n${source}`,
+      open: () => this.open(source, config, tenant),
+    };
   }
 
   async close(): Promise<void> {
