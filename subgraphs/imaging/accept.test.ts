@@ -46,6 +46,9 @@ it.each([
   ['*/*;q=0.8, application/dicom+json;q=0.1', 'application/json'],
   ['*/*;q=0.1, application/dicom+json;q=0.8', 'application/dicom+json'],
   ['application/dicom+json;q=0, application/json;q=0, */*', undefined],
+  ['application/*;q=0, */*', undefined],
+  ['application/*;q=0.1, */*;q=0.5, application/json;q=0.3', 'application/json'],
+  ['application/*;q=0.9, application/dicom+json;q=0.2, */*', 'application/json'],
 ])('JSON for %s', (header, type) => expect(negotiateJson(parseAccept(header))).toBe(type));
 
 it.each<[string, boolean, [form: string, transferSyntax: string][]]>([

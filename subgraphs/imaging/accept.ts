@@ -9,7 +9,7 @@ export interface MediaRange {
   /** Names in lower case; quotes gone. */
   parameters: Readonly<Record<string, string>>;
   quality: number;
-  /** Of a wildcard: types that are named beside it and liked less, or not at all (RFC 9110 §12.5.1). */
+  /** Of a wildcard: types and families of them that are named beside it and liked less, or not at all (RFC 9110 §12.5.1). */
   except?: readonly string[];
 }
 
@@ -27,7 +27,7 @@ export function parseAccept(header: string | undefined, parameter?: readonly str
   if (ranges.length === 1) return liked;
   return liked.map((range) => {
     if (!range.type.endsWith('/*')) return range;
-    const less = ranges.filter(({ type, quality }) => quality < range.quality && !type.endsWith('/*'));
+    const less = ranges.filter(({ type, quality }) => quality < range.quality && type !== '*/*');
     return { ...range, except: less.map(({ type }) => type) };
   });
 }
@@ -38,10 +38,10 @@ function withPlus(parameter: string): string {
 }
 
 /** Whether a media range names the type, or is a wildcard for it. */
-export function takes({ type, except }: MediaRange, mediaType: string): boolean {
-  if (type === mediaType) return true;
-  const wild = type === '*/*' || (type.endsWith('/*') && mediaType.startsWith(type.slice(0, -1)));
-  return wild && !except?.includes(mediaType);
+export function takes({ type, except }: Pick<MediaRange, 'type' | 'except'>, mediaType: string): boolean {
+  const named = type === mediaType || type === '*/*';
+  const within = named || (type.endsWith('/*') && mediaType.startsWith(type.slice(0, -1)));
+  return within && !except?.some((one) => takes({ type: one }, mediaType));
 }
 
 function mediaRange(text: string): MediaRange {
