@@ -388,6 +388,29 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
     }
   });
 
+  it('a client that leaves while its frames are looked for holds nothing in the cache', async () => {
+    const deflated = all.find(({ file }) => file === 'ts-matrix/image_dfl.dcm')!;
+    const { studyUid, seriesUid, sopInstanceUid: instanceUid } = deflated;
+    const target = { studyUid: studyUid!, seriesUid: seriesUid!, instanceUid };
+    const archive = await openDimseOrthanc([path(deflated)]);
+    try {
+      const source = archive.source({ endpoint: archive.endpoint });
+      await uids(source, target);
+      const leaving = new AbortController();
+      const asked = source.frames(target, [1], leaving.signal).catch((error: unknown) => error);
+      // Where it lies is known by now, and it is being inflated.
+      await new Promise((next) => setImmediate(next));
+      leaving.abort(new Error('left'));
+      await asked;
+      archive.node.cache.clear();
+      expect(await eventually(async () => (await filesBelow(archive.directory)).length === 0, 1000)).toBe(
+        true,
+      );
+    } finally {
+      await archive.stop();
+    }
+  });
+
   it('by C-MOVE a study and a series of it at the same time are each whole', async () => {
     const source = pacs.source({ endpoint: pacs.endpoint, retrieval: 'c-move' });
     pacs.node.cache.clear();

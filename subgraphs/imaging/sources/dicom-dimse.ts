@@ -182,6 +182,8 @@ class DicomDimse implements ImagingSource {
       const { value: instance } = await instances.next();
       if (!instance) throw noSuchObject();
       const found = await work(instance);
+      // One who has left meanwhile lets go of nothing any more.
+      signal?.throwIfAborted();
       signal?.addEventListener('abort', release, { once: true });
       return { found, release };
     } catch (error) {
