@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { boundaryOf, MultipartError, randomBoundary, readMultipart, writeMultipart } from './multipart.ts';
 import type { OutgoingPart } from './multipart.ts';
 import { MultipartRelay, type RelayOptions } from './multipart-relay.ts';
-import { objectType } from './sources/file-meta.ts';
+import { objectTypeOf } from './sources/file-meta.ts';
 
 async function* cut(bytes: Buffer, size: number) {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
@@ -133,7 +133,7 @@ describe('writing multipart/related', () => {
 describe('passing multipart/related on', () => {
   async function relay(text: string, size: number, options: Partial<RelayOptions> = {}) {
     const stream = Readable.from(cut(Buffer.from(text), size), { objectMode: false });
-    const settings = { boundary: 'b', own: 'own', partType: objectType, ...options };
+    const settings = { boundary: 'b', own: 'own', partType: objectTypeOf, ...options };
     const relayed = stream.pipe(new MultipartRelay(settings));
     stream.on('error', (error) => relayed.destroy(error));
     const bytes = await gather(relayed);

@@ -6,6 +6,7 @@ import { chunksOf } from './chunks.ts';
 import { negotiateBulkData, negotiateFrames, objectForms, type MediaRange } from './accept.ts';
 import { lengthOfOne, randomBoundary, writeMultipart, type OutgoingPart } from './multipart.ts';
 import { noSuchObject } from './not-found.ts';
+import { objectType } from './sources/file-meta.ts';
 import type { Frames, InstanceTarget, StoredInstance, Target } from './sources/source.ts';
 import type { Imaging } from './studies.ts';
 import { writeZip, type ZipEntry } from './zip.ts';
@@ -135,10 +136,6 @@ async function* instancesFrom(
     if (!current.done) current.value.stream.destroy();
     await iterator.return?.();
   }
-}
-
-function objectType({ transferSyntax }: StoredInstance): string {
-  return transferSyntax ? `${DICOM}; transfer-syntax=${transferSyntax}` : DICOM;
 }
 
 /**

@@ -14,7 +14,7 @@ import { isOf, ownMetadata } from './dicom-web/metadata.ts';
 import { firstHeader, gathered, mediaTypeOf, partsOf, within } from './dicom-web/parts.ts';
 import { readRows } from './dicom-web/rows.ts';
 import { searchServer } from './dicom-web/search.ts';
-import { objectType, peekFileMeta } from './file-meta.ts';
+import { objectTypeOf, peekFileMeta } from './file-meta.ts';
 import { bulkDataOfInstance, framesOfInstance } from './spooled-instance.ts';
 import type { BulkData, Frames, ImagingSource, InstanceTarget, StoredInstance, Target } from './source.ts';
 
@@ -60,7 +60,7 @@ export function dicomWebSource(
     signal?: AbortSignal,
   ): Promise<Readable> {
     const answer = await stored(target, transferSyntax, signal);
-    return passedOn(answer, { own: boundary, partType: objectType });
+    return passedOn(answer, { own: boundary, partType: objectTypeOf });
   }
 
   async function* retrieve(

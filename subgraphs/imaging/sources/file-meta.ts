@@ -38,14 +38,19 @@ export function fileMeta(bytes: Buffer): FileMeta | undefined {
   }
 }
 
+/** The Content-Type of a Part 10 object, with its transfer syntax where that is known. */
+export function objectType({ transferSyntax }: FileMeta): string {
+  return transferSyntax ? `${DICOM}; transfer-syntax=${transferSyntax}` : DICOM;
+}
+
 /**
- * The Content-Type of a Part 10 object, which says its transfer syntax, by its first bytes.
+ * The same by the object's first bytes.
  * @param whole whether they are all
  * @returns undefined where it takes more of them
  */
-export function objectType(bytes: Buffer, whole: boolean): string | undefined {
+export function objectTypeOf(bytes: Buffer, whole: boolean): string | undefined {
   const meta = fileMeta(bytes) ?? (whole ? {} : undefined);
-  return meta?.transferSyntax ? `${DICOM}; transfer-syntax=${meta.transferSyntax}` : meta && DICOM;
+  return meta && objectType(meta);
 }
 
 /**

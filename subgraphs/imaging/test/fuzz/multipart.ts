@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { buffer } from 'node:stream/consumers';
 import { MultipartRelay } from '../../multipart-relay.ts';
-import { objectType } from '../../sources/file-meta.ts';
+import { objectTypeOf } from '../../sources/file-meta.ts';
 import { MultipartError, readMultipart, writeMultipart, type OutgoingPart } from '../../multipart.ts';
 import { damaged, type Random } from './random.ts';
 import { hold, type Target } from './target.ts';
@@ -92,7 +92,7 @@ async function relay(chunks: Iterable<Buffer>): Promise<Buffer | undefined> {
   try {
     await pipeline(
       Readable.from(chunks),
-      new MultipartRelay({ boundary: BOUNDARY, own: 'own', partType: objectType }),
+      new MultipartRelay({ boundary: BOUNDARY, own: 'own', partType: objectTypeOf }),
       async (source) => {
         for await (const chunk of source) passed.push(chunk as Buffer);
       },
