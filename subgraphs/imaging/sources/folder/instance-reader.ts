@@ -40,9 +40,7 @@ async function inflated(stored: StoredFile, bytes: Bytes): Promise<DicomFile | u
   try {
     return await readDeflatedFile(bytes, async (offset, length) => {
       const deflated = Buffer.allocUnsafe(length);
-      await stored.read(deflated, offset).catch((cause: unknown) => {
-        throw new DamagedFile('The file ends too early.', { cause });
-      });
+      await stored.read(deflated, offset);
       return deflated;
     });
   } finally {

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { DamagedFile } from '../../part10/bytes.ts';
 import type { IndexedInstance } from './search.ts';
 import { StoredFile } from './stored-file.ts';
 
@@ -51,6 +52,16 @@ test('a file that was closed is neither read nor asked about, nor is another clo
   expect(() => stored.throwIfChanged()).toThrow('closed');
   expect(fstatSync(other).size).toBe(size);
   closeSync(other);
+});
+
+test('a file that ends before what is wanted of it is damaged; what the file system fails with is not', async () => {
+  const stored = new StoredFile(path, indexed);
+  await expect(stored.read(Buffer.alloc(2), size - 1)).rejects.toBeInstanceOf(DamagedFile);
+  stored.close();
+  const { size: bytes, mtimeMs } = statSync(scratch);
+  const directory = new StoredFile(scratch, { ...indexed, size: bytes, mtime: mtimeMs });
+  await expect(directory.read(Buffer.alloc(2), 0)).rejects.toMatchObject({ code: 'EISDIR' });
+  directory.close();
 });
 
 test('what a file system says of closing a file that was only read is no failure of reading', () => {

@@ -2,6 +2,7 @@ import { closeSync, constants, fstatSync, openSync, read } from 'node:fs';
 import { Readable } from 'node:stream';
 import { Fault } from '../../../../schema/fault.ts';
 import type { BufferPool } from '../../buffer-pool.ts';
+import { DamagedFile } from '../../part10/bytes.ts';
 import type { IndexedInstance } from './search.ts';
 
 /** Bytes a stream reads at a time: fewer calls, still little to hold for each of many streams. */
@@ -51,7 +52,7 @@ export class StoredFile {
 
   /**
    * Fills `buffer` from `position` of the file.
-   * @throws where the file ends before that, or was closed
+   * @throws DamagedFile where it ends before that, an error where it was closed, and the file system's
    */
   async read(buffer: Uint8Array, position: number): Promise<void> {
     this.#throwIfClosed();
@@ -59,7 +60,7 @@ export class StoredFile {
     try {
       for (let done = 0; done < buffer.length;) {
         const count = await this.#some(buffer, done, position + done);
-        if (count === 0) throw new Error('The file became shorter while it was read.');
+        if (count === 0) throw new DamagedFile('The file became shorter while it was read.');
         done += count;
       }
     } finally {
