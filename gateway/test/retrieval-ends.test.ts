@@ -120,10 +120,10 @@ afterEach(() => {
     Object.assign(proxy, { cutAfter: Infinity, bytesPerSecond: Infinity });
 });
 
+// Kept: where a connection is to close, undici 7.25 takes a cut for the end of the answer.
 const get = (source: string, [, path, accept]: Form, study = STUDY, signal?: AbortSignal) =>
   request(`${url}/${source}${path(study)}`, {
     headers: { authorization: 'Bearer own', accept },
-    reset: true,
     signal: signal ?? null,
   });
 

@@ -31,9 +31,9 @@ async function gateway(images: object, now?: () => number) {
   closing.push(() => served.close());
   const url = await served.app.listen({ port: 0, host: '127.0.0.1' });
   return (path: string, headers: Record<string, string> = {}, signal?: AbortSignal) =>
+    // Kept: where a connection is to close, undici 7.25 takes a cut for the end of the answer.
     request(`${url}/test/dicomweb${path}`, {
       headers: { authorization: 'Bearer own', ...headers },
-      reset: true,
       signal: signal ?? null,
     });
 }

@@ -23,12 +23,12 @@ const put = (uid: string, bytes: number): void =>
     join(folder, `${uid}.dcm`),
     imageObject(uid, EXPLICIT, LARGE, Buffer.alloc(64_000_000, bytes)),
   );
+// Kept: where a connection is to close, undici 7.25 takes a cut for the end of the answer.
 const get = (uid: string, path: string) =>
   request(`${server.address}/bench/dicomweb/studies/${uid}${path}`, {
     headers: {
       accept: path === '' ? 'multipart/related; type="application/dicom"; transfer-syntax=*' : '*/*',
     },
-    reset: true,
   });
 const series = (uid: string) => `/series/${uid}.1/instances/${uid}.1.1`;
 
