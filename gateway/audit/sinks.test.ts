@@ -28,7 +28,7 @@ const event = (request: string): AuditEvent => ({
   ...{ request, time: '2026-11-24T12:00:00.000Z' },
 });
 
-function sinksOf(more: { most?: number } = {}) {
+function sinksOf(more: { most?: number; grace?: number } = {}) {
   const registry = new Registry();
   const logged: [object, string][] = [];
   const out: string[] = [];
@@ -159,14 +159,14 @@ describe('IA-30 where records go', () => {
     });
 
     test('without a token nothing is sent, and records wait', async () => {
-      const { sinks, logged, counted } = sinksOf();
+      const { sinks, logged, counted } = sinksOf({ grace: 300 });
       sinks.record(repository({ ...oauth2(), client_secret: 'wrong' }), event('a'));
       await expect.poll(() => logged.length).toBe(1);
       expect(presented).toEqual([]);
       expect(await counted('fhir', 'rejected')).toBeUndefined();
       expect(JSON.stringify(logged)).not.toContain('wrong');
       await sinks.close();
-    }, 15_000);
+    });
 
     test('each is created once, also those that waited for an outage to end', async () => {
       const { sinks, logged, counted } = sinksOf();
@@ -184,17 +184,17 @@ describe('IA-30 where records go', () => {
     });
 
     test('what waits is bounded: the rest is dropped, counted and told; closing does not wait for ever', async () => {
-      const { sinks, logged, counted } = sinksOf({ most: 10 });
+      const { sinks, logged, counted } = sinksOf({ most: 10, grace: 300 });
       status = 503;
       const started = performance.now();
       for (let index = 0; index < 1000; index++) sinks.record(repository(), event(`request-${index}`));
       expect(performance.now() - started).toBeLessThan(500);
       expect(await counted('fhir', 'dropped')).toBe(990);
       await sinks.close();
-      expect(performance.now() - started).toBeLessThan(7000);
+      expect(performance.now() - started).toBeLessThan(2000);
       expect(await counted('fhir', 'dropped')).toBe(1000);
       expect(logged.map(([, message]) => message)).toContain('audit records were dropped');
-    }, 15_000);
+    });
 
     test('a record that is refused for good does not hold up the others', async () => {
       const { sinks, counted } = sinksOf();

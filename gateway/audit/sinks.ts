@@ -27,6 +27,8 @@ export interface AuditSinksDeps {
   most?: number;
   /** Milliseconds before a destination that failed is tried again. */
   backOff?: number;
+  /** Milliseconds for what waits when the process stops. */
+  grace?: number;
 }
 
 const MOST = 10_000;
@@ -34,12 +36,11 @@ const MOST = 10_000;
 const DESTINATIONS = 100;
 const FILE_BATCH = 1000;
 const FHIR_BATCH = 8;
-/** For what waits when the process stops. */
-const CLOSE_MILLISECONDS = 5000;
+const GRACE = 5000;
 
 /** Where each tenant's audit goes (`audit` of its file): AuditEvents as NDJSON on stdout or in a file, or to a FHIR server. */
 export function auditSinks(deps: AuditSinksDeps): { record: AuditEvents; close(): Promise<void> } {
-  const { baseUrl, stdout, fetch, now, log, registry, most = MOST, backOff = 500 } = deps;
+  const { baseUrl, stdout, fetch, now, log, registry, most = MOST, backOff = 500, grace = GRACE } = deps;
   const counter = new Counter({
     name: 'audit_records_total',
     help: 'Audit records by destination and what became of them',
@@ -71,7 +72,7 @@ export function auditSinks(deps: AuditSinksDeps): { record: AuditEvents; close()
     const destination = {
       ...made,
       async end() {
-        await made.close(CLOSE_MILLISECONDS);
+        await made.close(grace);
         await file?.close();
       },
     };
