@@ -179,7 +179,7 @@ export async function retrieveFrames(
   const form = negotiateFrames(accept, stored.mediaType, stored.transferSyntax, numbers.length === 1);
   const given = form?.recodeTo ? await recoded(stored, form.recodeTo) : stored;
   if (!form || !given) {
-    await stored.frames[Symbol.asyncIterator]().return?.();
+    // What was opened ends with the request: generators that nobody has begun have nothing to end.
     const several = numbers.length > 1 ? ', several of them in multipart/related' : '';
     throw notAcceptable(`These frames are given as ${stored.mediaType}${several}.`);
   }

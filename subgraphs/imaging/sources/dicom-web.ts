@@ -200,7 +200,8 @@ async function passedOn(
   };
   if (body.closed) cut();
   else body.once('close', cut);
-  relayed.once('close', () => body.destroy());
+  // One that fails before anybody reads must not end the process.
+  relayed.on('error', () => undefined).once('close', () => body.destroy());
   body.pipe(relayed);
   try {
     if (relayed.readableLength === 0) await once(relayed, 'readable');

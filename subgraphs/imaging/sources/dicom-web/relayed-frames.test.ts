@@ -62,3 +62,11 @@ test('DW-13 the size of a frame is that of the part that is passed on, whatever 
   expect(relay.size).toBe(3);
   (await relay.open('own', 'image/jls')).on('error', () => undefined).destroy();
 });
+
+test('DW-13 an archive that leaves while nobody reads yet is told to who reads then, and the process lives', async () => {
+  const { relay, socket } = await frames(part('one').slice(0, -1), 1);
+  const body = await relay.open('own', 'image/jls');
+  socket.destroy();
+  await sleep(100);
+  await expect(body.toArray()).rejects.toThrow();
+});
