@@ -1,4 +1,5 @@
 import { Fault } from '../../schema/fault.ts';
+import { resending } from '../../schema/resending.ts';
 import type { Tenant } from '../../schema/tenant.ts';
 
 /** What the calls to an authorization server and its FHIR server need from outside. */
@@ -68,11 +69,7 @@ async function exchange(
         signal: timeout.signal,
         headers: { accept: 'application/json, application/fhir+json;q=0.9', ...init.headers },
       });
-    response = await ask().catch((error: unknown) => {
-      // A kept connection may be closed by the other side just when it is used again (RFC 9112 §9.3.1).
-      if (repeatable && isLostConnection(error)) return ask();
-      throw error;
-    });
+    response = await (repeatable ? resending(ask) : ask());
     text = await limitedText(response);
   } catch (error) {
     // What `fetch` says of a failed connection is in the cause of its own error.
@@ -103,12 +100,6 @@ export function nonsense(what: string, cause?: unknown): Fault {
     service: 'authorization',
     cause,
   });
-}
-
-/** Whether the connection ended, not whether none could be made. */
-function isLostConnection(error: unknown): boolean {
-  const { code } = ((error as Error).cause ?? {}) as { code?: string };
-  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
 }
 
 async function limitedText(response: Response): Promise<string> {

@@ -80,6 +80,18 @@ describe('faults of the FHIR server', () => {
 });
 
 describe('what is asked', () => {
+  it('FG-10 again over a new connection, where a kept one was closed', async () => {
+    const used = new WeakSet<object>();
+    let lost = 0;
+    const base = await listen((request, response) => {
+      if (used.has(request.socket)) return void (lost++, request.socket.destroy());
+      used.add(request.socket);
+      json(200, { resourceType: 'Bundle' })(request, response);
+    });
+    for (let i = 0; i < 3; i++) expect((await search(base)).resources).toEqual([]);
+    expect(lost).toBeGreaterThan(0);
+  });
+
   it('SM-17 sends the caller’s token and asks for FHIR JSON', async () => {
     let headers: Record<string, unknown> = {};
     const base = await listen((request, response) => {

@@ -4,6 +4,7 @@ import { request } from 'undici';
 import { parseFhirJson } from '../../../schema/decimal.ts';
 import { Fault } from '../../../schema/fault.ts';
 import { FHIR_JSON } from '../../../schema/fhir.ts';
+import { resending } from '../../../schema/resending.ts';
 import { searchParameter } from '../../../schema/tables.ts';
 import { chunksByLength, MAX_IDS_LENGTH } from './chunks.ts';
 import { failed, refused, unreadable } from './fhir-server-fault.ts';
@@ -121,13 +122,15 @@ export class FhirServer implements ClinicalSource {
     let response: Dispatcher.ResponseData;
     let text: string;
     try {
-      response = await request(this.base + path, {
-        headers: { accept: FHIR_JSON, ...(token && { authorization: `Bearer ${token}` }) },
-        headersTimeout: timeout,
-        bodyTimeout: timeout,
-        ...(dispatcher && { dispatcher }),
-        ...(signal && { signal }),
-      });
+      const send = () =>
+        request(this.base + path, {
+          headers: { accept: FHIR_JSON, ...(token && { authorization: `Bearer ${token}` }) },
+          headersTimeout: timeout,
+          bodyTimeout: timeout,
+          ...(dispatcher && { dispatcher }),
+          ...(signal && { signal }),
+        });
+      response = await resending(send);
       text = await textOf(response);
     } catch (error) {
       throw failed(error, signal);

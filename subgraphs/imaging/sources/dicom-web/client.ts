@@ -1,5 +1,6 @@
 import { Pool, errors, type Dispatcher } from 'undici';
 import { Fault } from '../../../../schema/fault.ts';
+import { resending } from '../../../../schema/resending.ts';
 import {
   serviceAuthorization,
   SignInError,
@@ -107,10 +108,7 @@ export class DicomWebClient {
     const target = { origin, path: url.pathname + url.search, ...options };
     const send = () => (this.dispatcher ?? this.pool(origin)).request(target);
     try {
-      return await send().catch((error: unknown) => {
-        if (!isStaleSocket(error)) throw error;
-        return send();
-      });
+      return await resending(send);
     } catch (error) {
       throw asFault(error);
     }
@@ -179,11 +177,6 @@ function refusal(status: number, retryAfter: number, statuses: GetOptions['statu
 export function pathOf({ studyUid, seriesUid, instanceUid }: Target): string {
   const series = seriesUid === undefined ? '' : `/series/${seriesUid}`;
   return `/studies/${studyUid}${series}${instanceUid === undefined ? '' : `/instances/${instanceUid}`}`;
-}
-
-function isStaleSocket(error: unknown): boolean {
-  const code = (error as { code?: string }).code;
-  return error instanceof errors.SocketError || code === 'ECONNRESET' || code === 'EPIPE';
 }
 
 /** What went wrong on the way to the archive, as a Fault; an abort stays what it is. */
