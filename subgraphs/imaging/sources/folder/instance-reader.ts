@@ -148,7 +148,7 @@ export async function* readFrames(
       stored?.throwIfChanged();
       return bytes;
     } catch (error) {
-      throw damaged(error);
+      throw error instanceof Fault ? error : damaged(error);
     }
   };
   try {

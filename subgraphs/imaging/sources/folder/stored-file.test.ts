@@ -7,6 +7,7 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +15,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { DamagedFile } from '../../part10/bytes.ts';
 import type { IndexedInstance } from './search.ts';
-import { StoredFile } from './stored-file.ts';
+import { StoredFile, streamRange } from './stored-file.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'stored-file-test-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -62,6 +63,18 @@ test('a file that ends before what is wanted of it is damaged; what the file sys
   const directory = new StoredFile(scratch, { ...indexed, size: bytes, mtime: mtimeMs });
   await expect(directory.read(Buffer.alloc(2), 0)).rejects.toMatchObject({ code: 'EISDIR' });
   directory.close();
+});
+
+test('DW-13 a file that is overwritten between opening and reading is 503 where nothing was given of it yet', async () => {
+  const other = join(scratch, 'overwritten');
+  writeFileSync(other, 'hello');
+  const { mtimeMs } = statSync(other);
+  const stored = new StoredFile(other, { ...indexed, mtime: mtimeMs });
+  utimesSync(other, 1, 1);
+  await expect(streamRange(stored, 0, size - 1).toArray()).rejects.toMatchObject({
+    code: 'unavailable',
+    details: { retryAfter: 2 },
+  });
 });
 
 test('what a file system says of closing a file that was only read is no failure of reading', () => {

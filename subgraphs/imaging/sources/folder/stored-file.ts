@@ -27,27 +27,25 @@ export class StoredFile {
   constructor(path: string, indexed: IndexedInstance) {
     this.fd = openToRead(path);
     this.#indexed = indexed;
-    let same = false;
     try {
-      same = this.isAsIndexed();
-    } finally {
-      if (!same) this.close();
+      this.throwIfChanged();
+    } catch (error) {
+      this.close();
+      throw error;
     }
-    if (same) return;
-    const message = 'The object has changed in its folder and is being indexed again.';
-    throw new Fault('unavailable', message, { service: 'imaging', retryAfter: 2 });
   }
 
-  /** Whether it still is the one that was indexed: asked again after reading, it tells that nothing was mixed. */
-  isAsIndexed(): boolean {
+  /**
+   * Asked again after reading, it tells that nothing was mixed: what was read of a file that was overwritten meanwhile may
+   * be of both.
+   * @throws Fault `unavailable` where it is another than was indexed
+   */
+  throwIfChanged(): void {
     this.#throwIfClosed();
     const { size, mtimeMs } = fstatSync(this.fd);
-    return size === this.#indexed.size && mtimeMs === this.#indexed.mtime;
-  }
-
-  /** @throws where the file was overwritten since it was opened: what was read of it may be of both */
-  throwIfChanged(): void {
-    if (!this.isAsIndexed()) throw new Error('The file changed while it was read.');
+    if (size === this.#indexed.size && mtimeMs === this.#indexed.mtime) return;
+    const message = 'The object has changed in its folder and is being indexed again.';
+    throw new Fault('unavailable', message, { service: 'imaging', retryAfter: 2 });
   }
 
   /**
