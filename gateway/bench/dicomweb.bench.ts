@@ -156,7 +156,7 @@ async function oneSeries(directory: string): Promise<Figure[]> {
         ...each(speedOf),
         nginx: speedOf(passed.nginx),
       },
-      2 * ROUNDS,
+      ROUNDS,
     );
 
     const whole = await alternate(
@@ -214,11 +214,12 @@ async function framesPerSecond(
   base: string,
   series: string,
   authorization: string,
-  count = 200,
+  count = 1000,
   parallel = 8,
 ): Promise<number> {
   const { origin, pathname } = new URL(base);
-  const numbers = Array.from({ length: count }, (_, i) => (i * 7) % SLICES).values();
+  // No more of them than Orthanc keeps in its memory.
+  const numbers = Array.from({ length: count }, (_, i) => ((i % 200) * 7) % SLICES).values();
   const took = await duration(() =>
     Promise.all(
       Array.from({ length: parallel }, async () => {

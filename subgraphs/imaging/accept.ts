@@ -61,7 +61,7 @@ function mediaRange(text: string): MediaRange {
 
 /** Splits outside quotes. */
 function split(text: string, separator: string): string[] {
-  return text.match(separator === ',' ? /(?:"[^"]*"|[^,"])+/g : /(?:"[^"]*"|[^;"])+/g) ?? [];
+  return text.match(separator === ',' ? /(?:"[^"]*"|[^,"]+)+/g : /(?:"[^"]*"|[^;"]+)+/g) ?? [];
 }
 
 const JSON_TYPES = ['application/dicom+json', 'application/json'];

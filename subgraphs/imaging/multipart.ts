@@ -55,11 +55,10 @@ async function* chunks(parts: AsyncIterable<OutgoingPart>, boundary: string): As
 
 /** What follows the boundary of a part: its header fields, and Content-Length where the size is known. */
 export function partHead({ headers, size }: Omit<OutgoingPart, 'body'>): string {
-  const fields = Object.entries({
-    ...headers,
-    ...(size !== undefined && { 'Content-Length': String(size) }),
-  });
-  return `\r\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
+  let fields = '';
+  for (const name in headers) fields += `${name}: ${headers[name]}\r\n`;
+  if (size !== undefined) fields += `Content-Length: ${size}\r\n`;
+  return `\r\n${fields}\r\n`;
 }
 
 /** Bytes of a body of this one part: an answer whose length is said needs no chunks. */

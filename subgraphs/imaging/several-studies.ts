@@ -138,6 +138,9 @@ export class SeveralStudies implements Imaging {
     interaction: 'r' | 's' = 'r',
     delay: 'lookupUntil' | 'retrieveUntil' = interaction === 's' ? 'lookupUntil' : 'retrieveUntil',
   ): Promise<RestrictedStudies> {
+    const [only, ...others] = this.sources;
+    // It checks for itself, and with the same words, what it then gives.
+    if (only && others.length === 0) return only;
     const { elsewhere } = this.options;
     const placeOf = (source: RestrictedStudies) => `${source.key}\n${studyUid}`;
     const likely = this.sources.filter((source) => !elsewhere.has(placeOf(source)));
