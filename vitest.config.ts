@@ -9,6 +9,8 @@ export default defineConfig({
     exclude: ['**/node_modules/**', '**/dist/**'],
     globalSetup: ['gateway/test/setup/parts.ts'],
     pool: 'forks',
+    // By default one core is left free, which of two is half: the tests wait for servers more than they compute.
+    maxWorkers: '100%',
     testTimeout: 20_000,
     hookTimeout: 60_000,
     unstubEnvs: true,
