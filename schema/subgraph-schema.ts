@@ -10,7 +10,7 @@ type Resolvers = NonNullable<GraphQLSchemaModule['resolvers']>;
  * The executable schema of a subgraph of this process: what `buildSubgraphSchema` of `@apollo/subgraph` makes, without
  * the validating, printing and parsing again of an SDL that is committed and that the tests put through it. That is a
  * sixth of a start.
- * @param typeDefs a committed SDL; it has a `Query`
+ * @param typeDefs a committed SDL; it has a `Query` and at least one entity
  * @param resolvers by type and field; `__resolveReference` of entities
  */
 export function subgraphSchema(typeDefs: DocumentNode, resolvers: Record<string, object>): GraphQLSchema {

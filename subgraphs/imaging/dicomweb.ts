@@ -7,7 +7,7 @@ import type { OpenImaging } from './app.ts';
 import { framesPart } from './audited-studies.ts';
 import { acceptedCoding, CODINGS, compressed, type Coding } from './coding.ts';
 import { withRetrieveUrl } from './dicomweb-urls.ts';
-import { heldOf, holdsAny, tagOf, unlessHeld } from './entity-tag.ts';
+import { heldOf, holds, tagOf, unlessHeld } from './entity-tag.ts';
 import {
   prepareFace,
   privately,
@@ -143,7 +143,7 @@ class Call {
     const coding = acceptedCoding(this.acceptEncoding());
     const { tag } = tags.find((one) => one.coding === coding)!;
     const known = tags.find((one) => heldOf(this.ifNoneMatch(), one.tag))?.tag ?? tag;
-    if (this.holds(known)) return this.reply.header('etag', known).code(304).send();
+    if (holds(this.ifNoneMatch(), known)) return this.reply.header('etag', known).code(304).send();
     return this.sendEncoded(coding, tag, await metadata.encoded(this.base, coding));
   }
 
@@ -234,7 +234,7 @@ class Call {
     const tag = tagOf(body);
     privately(this.reply);
     this.reply.type(type);
-    if (this.holds(tag)) return this.reply.header('etag', `W/${tag}`).code(304).send();
+    if (holds(this.ifNoneMatch(), tag)) return this.reply.header('etag', `W/${tag}`).code(304).send();
     const coding = body.length < WORTH_COMPRESSING ? 'identity' : acceptedCoding(this.acceptEncoding());
     return this.sendEncoded(coding, `W/${tag}`, await compressed(body, coding));
   }
@@ -247,11 +247,6 @@ class Call {
 
   private ifNoneMatch(): string | undefined {
     return this.request.headers['if-none-match'];
-  }
-
-  private holds(tag: string): boolean {
-    const held = this.ifNoneMatch();
-    return holdsAny(held) || heldOf(held, tag) !== undefined;
   }
 
   private acceptEncoding(): string {

@@ -33,9 +33,9 @@ export function heldOf(ifNoneMatch: string | undefined, tag: string): string | u
     .find((one) => opaque(one) === opaque(tag));
 }
 
-/** Whether it holds something and wants nothing else: true of whatever there is, which must be known first. */
-export function holdsAny(ifNoneMatch: string | undefined): boolean {
-  return ifNoneMatch?.trim() === '*';
+/** Whether the caller holds what there is, which must be known first: `*` is true of anything (RFC 9110 §13.1.2). */
+export function holds(ifNoneMatch: string | undefined, tag: string | undefined): boolean {
+  return ifNoneMatch?.trim() === '*' || (tag !== undefined && heldOf(ifNoneMatch, tag) !== undefined);
 }
 
 export interface Conditional {

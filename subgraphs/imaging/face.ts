@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Fault, faultHeaders, faultJson, toFault } from '../../schema/fault.ts';
 import { logFault } from '../../schema/log-fault.ts';
 import { resourceMetadataUrl, tenantBase } from '../../schema/request.ts';
-import { heldOf, holdsAny } from './entity-tag.ts';
+import { holds } from './entity-tag.ts';
 import type { Payload } from './wado.ts';
 
 /** What the two faces for images, DICOMweb and WADO-URI, have in common over HTTP. */
@@ -71,8 +71,7 @@ export function sendPayload(
 ): unknown {
   privately(reply);
   const { etag } = headers;
-  const held = request.headers['if-none-match'];
-  const known = status === 304 || holdsAny(held) || (etag !== undefined && heldOf(held, etag) !== undefined);
+  const known = status === 304 || holds(request.headers['if-none-match'], etag);
   if (!known && request.method !== 'HEAD') return reply.code(status).headers(headers).send(body);
   if (!(body instanceof Uint8Array)) body.on('error', () => undefined).destroy();
   if (known)

@@ -1,10 +1,9 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { pipeBatched } from './batched-pipe.ts';
-import { MultipartError, parseHeaders, partHead } from './multipart.ts';
+import { HEADER_LIMIT, MultipartError, parsePartHead, partHead } from './multipart.ts';
 
 type State = 'preamble' | 'delimiter' | 'boundary' | 'header' | 'type' | 'body' | 'end';
 
-const HEADER_LIMIT = 16 * 1024;
 const NOTHING: Buffer = Buffer.alloc(0);
 
 export interface RelayOptions {
@@ -138,8 +137,7 @@ export class MultipartRelay extends Transform {
   private header(data: Buffer): Buffer | undefined {
     const end = data.indexOf('\r\n\r\n');
     if (end < 0) return this.need(data);
-    const length = parseHeaders(data.subarray(0, end))['content-length'];
-    this.size = length !== undefined && /^\d+$/.test(length) ? Number(length) : undefined;
+    this.size = parsePartHead(data.subarray(0, end)).size;
     this.left = this.size;
     this.state = 'type';
     const rest = data.subarray(end + 4);

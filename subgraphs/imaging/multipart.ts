@@ -82,7 +82,8 @@ async function* counted(
   }
 }
 
-const HEADER_LIMIT = 16 * 1024;
+/** Bytes of a part's header. */
+export const HEADER_LIMIT = 16 * 1024;
 const CRLF_CRLF = Buffer.from('\r\n\r\n');
 
 /**
@@ -100,11 +101,9 @@ export async function* readMultipart(
     input.unread(Buffer.from('\r\n'));
     for await (const preamble of upTo(input, delimiter)) void preamble;
     while (!(await closes(input))) {
-      const headers = parseHeaders(await input.take(CRLF_CRLF, HEADER_LIMIT));
-      const length = headers['content-length'];
-      const size = length !== undefined && /^\d+$/.test(length) ? Number(length) : undefined;
-      const body = size === undefined ? upTo(input, delimiter) : exactly(input, size, delimiter);
-      yield { headers, ...(size !== undefined && { size }), body };
+      const head = parsePartHead(await input.take(CRLF_CRLF, HEADER_LIMIT));
+      const body = head.size === undefined ? upTo(input, delimiter) : exactly(input, head.size, delimiter);
+      yield { ...head, body };
       for await (const rest of body) void rest;
     }
   } finally {
@@ -125,14 +124,15 @@ async function closes(input: Input): Promise<boolean> {
   return false;
 }
 
-/** The header fields of a part, names in lower case. */
-export function parseHeaders(block: Buffer): Record<string, string> {
+/** What stands before the blank line of a part. */
+export function parsePartHead(block: Buffer): Omit<IncomingPart, 'body'> {
   const headers: Record<string, string> = {};
   for (const field of block.toString('latin1').split('\r\n')) {
     const colon = field.indexOf(':');
     if (colon > 0) headers[field.slice(0, colon).trim().toLowerCase()] = field.slice(colon + 1).trim();
   }
-  return headers;
+  const length = headers['content-length'];
+  return { headers, ...(length !== undefined && /^\d+$/.test(length) && { size: Number(length) }) };
 }
 
 /** The fast way: as many bytes as the part's Content-Length says, then the delimiter. */

@@ -6,7 +6,7 @@ import { chunksOf } from './chunks.ts';
 import { negotiateBulkData, negotiateFrames, objectForms, type MediaRange } from './accept.ts';
 import { lengthOfOne, randomBoundary, writeMultipart, type OutgoingPart } from './multipart.ts';
 import { noSuchObject } from './not-found.ts';
-import { objectType } from './sources/file-meta.ts';
+import { objectType, typeWith } from './sources/file-meta.ts';
 import type { Frames, InstanceTarget, StoredInstance, Target } from './sources/source.ts';
 import type { Imaging } from './studies.ts';
 import { writeZip, type ZipEntry } from './zip.ts';
@@ -184,7 +184,7 @@ export async function retrieveFrames(
     throw notAcceptable(`These frames are given as ${stored.mediaType}${several}.`);
   }
   const { mediaType } = form;
-  const type = given.transferSyntax ? `${mediaType}; transfer-syntax=${given.transferSyntax}` : mediaType;
+  const type = typeWith(mediaType, given.transferSyntax);
   const boundary = randomBoundary();
   const headersOf = (size: number | undefined) => {
     const one = numbers.length === 1 && size !== undefined && { headers: { 'Content-Type': type }, size };

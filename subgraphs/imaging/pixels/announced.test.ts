@@ -140,15 +140,11 @@ describe('DW-6, DW-7 frames that are decoded are what the metadata announce', ()
     expect([...read.samples]).toEqual(Array.from({ length: 16 }, () => GREENISH).flat());
   });
 
+  const two = { samplesPerPixel: 1, rows: 1, columns: 2 };
+  const twelveBits = pixels({ ...two, bitsAllocated: 16, bitsStored: 12, highBit: 11 });
+
   test('bits beside the stored ones, in which overlays lie, stay where they are', async () => {
-    const described = pixels({
-      samplesPerPixel: 1,
-      rows: 1,
-      columns: 2,
-      bitsAllocated: 16,
-      bitsStored: 12,
-      highBit: 11,
-    });
+    const described = twelveBits;
     const header = Buffer.alloc(64);
     [2, 64, 68].forEach((value, i) => header.writeUInt32LE(value, 4 * i));
     const encoded = Buffer.concat([
@@ -162,14 +158,7 @@ describe('DW-6, DW-7 frames that are decoded are what the metadata announce', ()
   });
 
   test('a HighBit above the stored bits: they are moved up to it', async () => {
-    const low = pixels({
-      samplesPerPixel: 1,
-      rows: 1,
-      columns: 2,
-      bitsAllocated: 16,
-      bitsStored: 12,
-      highBit: 11,
-    });
+    const low = twelveBits;
     const native = Uint8Array.of(1, 0, 255, 15);
     const task = { encoded: native, transferSyntax: EXPLICIT, pixels: low, to: JPEGLSLossless };
     const { bytes } = await recodeFrame(task);

@@ -38,9 +38,14 @@ export function fileMeta(bytes: Buffer): FileMeta | undefined {
   }
 }
 
-/** The Content-Type of a Part 10 object, with its transfer syntax where that is known. */
+/** A Content-Type with the transfer syntax, where that is known (PS3.18 §8.7.3.5). */
+export function typeWith(mediaType: string, transferSyntax: string | undefined): string {
+  return transferSyntax ? `${mediaType}; transfer-syntax=${transferSyntax}` : mediaType;
+}
+
+/** The Content-Type of a Part 10 object. */
 export function objectType({ transferSyntax }: FileMeta): string {
-  return transferSyntax ? `${DICOM}; transfer-syntax=${transferSyntax}` : DICOM;
+  return typeWith(DICOM, transferSyntax);
 }
 
 /**

@@ -1,6 +1,12 @@
 import { UID } from '../../../../schema/dicom.ts';
 import type { BufferPool } from '../../buffer-pool.ts';
-import { boundaryOf, parseHeaders, readMultipart, type IncomingPart } from '../../multipart.ts';
+import {
+  boundaryOf,
+  HEADER_LIMIT,
+  parsePartHead,
+  readMultipart,
+  type IncomingPart,
+} from '../../multipart.ts';
 import { asFault, nonsense, type Answer } from './client.ts';
 
 /**
@@ -29,8 +35,6 @@ export async function* partsOf({
   }
 }
 
-const HEADER_LIMIT = 16 * 1024;
-
 /**
  * The header of an answer's first part, names in lower case; the answer is as unread as before.
  * @throws Fault `bad_gateway` where it has none, and what the archive failed with
@@ -50,9 +54,7 @@ export async function firstHeader({ contentType, size, body }: Answer): Promise<
       if (end < 0 && head.length < HEADER_LIMIT) continue;
       body.unshift(head);
       if (end < 0) break;
-      const headers = parseHeaders(head.subarray(start + opening.length, end));
-      const length = headers['content-length'];
-      return { headers, ...(length !== undefined && /^\d+$/.test(length) && { size: Number(length) }) };
+      return parsePartHead(head.subarray(start + opening.length, end));
     }
   } catch (error) {
     throw asFault(error);
