@@ -1,13 +1,53 @@
 import { defineConfig } from 'vitest/config';
 
+/** Tests that measure what others notice of an attack, or how long answers take: alone, after all others. */
+const ALONE = [
+  'archive-bombs',
+  'archive-times',
+  'attribute-bombs',
+  'bounded-requests',
+  'expression-provocations',
+  'faults',
+  'fuzz',
+  'hung-ehr',
+  'introspection',
+  'large-answers',
+  'memory',
+  'refusal-round-trips',
+  'rolling-restart',
+  'setup/unharmed',
+  'slow-readers',
+  'start-after-kill',
+].map((name) => `gateway/test/${name}.test.ts`);
+/** Small tests: they share processes, so that what they import is loaded once. */
+const SMALL = [
+  ...['schema', 'gateway/federation', 'gateway/self-test', 'gateway/smart', 'subgraphs/clinical'],
+  ...['subgraphs/imaging/render', 'subgraphs/imaging/sources/dicom-web', 'viewer/src', 'docs'],
+].map((folder) => `${folder}/**/*.test.ts`);
+const ALL = ['{schema,gateway,subgraphs,viewer,docs}/**/*.test.ts'];
+const NEVER = ['**/node_modules/**', '**/dist/**'];
+
 /** Every test of the house. They run real servers, hence the patience; a worker is a process (native modules). */
 export default defineConfig({
   // One graphql for our sources and Apollo's: Vite would take its ESM build, Node (and so Apollo) its CommonJS one.
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
-    include: ['{schema,gateway,subgraphs,viewer}/**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/dist/**'],
-    globalSetup: ['gateway/test/setup/parts.ts'],
+    projects: [
+      {
+        extends: true,
+        test: { name: 'together', include: ALL, exclude: [...NEVER, ...SMALL, ...ALONE] },
+      },
+      {
+        extends: true,
+        test: { name: 'small', include: SMALL, exclude: NEVER, isolate: false },
+      },
+      {
+        extends: true,
+        test: { name: 'alone', include: ALONE, exclude: NEVER, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+    ],
+    globalSetup: ['gateway/test/setup/parts.ts', 'gateway/test/setup/demo-images.ts'],
+    setupFiles: ['gateway/test/setup/check-retrievals.ts'],
     pool: 'forks',
     // By default one core is left free, which of two is half: the tests wait for servers more than they compute.
     maxWorkers: '100%',

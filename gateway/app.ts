@@ -10,29 +10,32 @@ import type {
 } from 'fastify';
 import { fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
-import { Fault, toFault } from '../schema/fault.ts';
+import { setCacheControl } from '../schema/http/cache-control.ts';
+import { Fault, toFault } from '../schema/fault/fault.ts';
 import { auditRequests, type AuditEvents } from './audit/request-audit.ts';
-import { addDoor, decorateRequests } from './door.ts';
-import { faultHandler, nameResourceMetadata, sendFault, styleOf } from './fault-reply.ts';
+import { addDoor, decorateRequests } from './http/door.ts';
+import { faultHandler, nameResourceMetadata, sendFault, styleOf } from './http/fault-reply.ts';
 import { fhirGraphqlRoutes, graphqlRoutes } from './federation/graphql-routes.ts';
+import { PreparedIntrospection } from './federation/introspection/prepared.ts';
 import type { LocalSubgraph } from './federation/local-data-source.ts';
+import { persistedQueries } from './federation/persisted-queries.ts';
 import { federatedServer } from './federation/supergraph.ts';
-import { healthRoutes } from './health.ts';
-import { refuseUnparsed } from './http-errors.ts';
-import { COMPRESSED, CORS, CORS_ANSWER, SECURITY_HEADERS } from './http-headers.ts';
-import type { Limits } from './limits.ts';
-import { DEFAULT_LIMITS } from './limits.ts';
-import { metrics, observeRequests, requestId } from './observe.ts';
-import { playground } from './playground/playground.ts';
+import { healthRoutes, metricsRoute } from './http/health.ts';
+import { refuseUnparsed } from './http/http-errors.ts';
+import { COMPRESSED, CORS, earlyHeaders, noStoreByDefault, securityHeaders } from './http/http-headers.ts';
+import type { Limits } from './http/limits.ts';
+import { DEFAULT_LIMITS } from './http/limits.ts';
+import { metrics, observeRequests, requestId } from './http/observe.ts';
+import { playground } from './pages/playground/playground.ts';
 import { selfTestRoutes } from './self-test/routes.ts';
 import type { SelfTest } from './self-test/self-test.ts';
 import type { Authorizer } from './smart/authorize.ts';
-import type { Capabilities } from './smart/capability-admission.ts';
-import { discoveryRoutes, rootMetadataRoutes } from './smart/discovery-routes.ts';
-import { startPage } from './start-page.ts';
-import type { Tenants } from './tenants.ts';
-import { viewerFiles } from './viewer-files.ts';
-import { addLinkHeaders, wadoLinkRoutes, type OpenStudies } from './wado-links.ts';
+import type { Capabilities } from './smart/capability/capability-admission.ts';
+import { discoveryRoutes, rootMetadataRoutes } from './smart/discovery/discovery-routes.ts';
+import { startPage } from './pages/start-page.ts';
+import type { Tenants } from './tenants/loading/tenants.ts';
+import { viewerFiles } from './pages/viewer-files.ts';
+import { addLinkHeaders, wadoLinkRoutes, type OpenStudies } from './smart/capability/wado-links.ts';
 
 /** A subgraph of this process: its graph, its core, and its REST faces below `/{tenant}`. */
 export interface Subgraph extends LocalSubgraph {
@@ -56,9 +59,13 @@ export interface AppDeps {
   viewerDirectory: string;
   log: Logger;
   metrics?: ReturnType<typeof metrics>;
+  /** Whether `/metrics` is on a port of its own, and so not here. */
+  metricsElsewhere?: boolean;
   /** Where audit events go (IA-30); nowhere without it. */
   audit?: AuditEvents;
   limits?: Limits;
+  /** Proxies whose `X-Forwarded-For` tells who asks: throttles count by it. */
+  trustedProxies?: readonly string[];
   /** False while stopping: readiness says so, and the load balancer goes elsewhere. */
   ready?: () => boolean;
   /** Tries what a tenant depends on, for whoever holds the operator's key (SM-18); without one nobody is answered. */
@@ -87,33 +94,41 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: ({ headers }) => requestId(headers),
     bodyLimit: limits.body,
+    trustProxy: deps.trustedProxies?.length ? [...deps.trustedProxies] : false,
     // Dynamic tenants and capabilities are long path segments (SM-15); Node's own limit has to be above that.
     routerOptions: { maxParamLength: 16_384 },
     http: { maxHeaderSize: 65_536 },
     requestTimeout: 60_000,
     rewriteUrl: ({ url = '/' }) => routedPath(url, prefix),
     frameworkErrors: (error, request, reply) => {
-      void reply.headers(CORS_ANSWER);
-      sendFault(baseUrl, 'json', toFault(error), request as FastifyRequest, reply as FastifyReply);
+      void reply.headers(earlyHeaders(baseUrl));
+      // Before there is a route nobody knows what it serves; the errors of OAuth have one form everywhere.
+      const style = styleOf(request.url) === 'oauth' ? 'oauth' : 'json';
+      sendFault(baseUrl, style, toFault(error), request as FastifyRequest, reply as FastifyReply);
     },
-    clientErrorHandler: refuseUnparsed,
-    // What was begun is finished when the server stops.
+    clientErrorHandler: (error, socket) => refuseUnparsed(error, socket, earlyHeaders(baseUrl)),
+    // What was begun is finished when the server stops, and what still comes on an open connection is answered.
     forceCloseConnections: 'idle',
+    return503OnClosing: false,
   });
+  const persisted = persistedQueries();
   const server = await federatedServer({
     supergraphSdl: deps.supergraphSdl,
     subgraphs: { clinical, imaging },
     limits,
     log,
+    persisted: persisted.cache,
   });
-  app.addHook('onClose', () => server.stop());
+  const introspection = new PreparedIntrospection(deps.apiSdl);
+  app.addHook('onClose', () => Promise.all([server.stop(), introspection.close()]));
 
   decorateRequests(app);
   observeRequests(app, measured);
   auditRequests(app, deps.audit ?? (() => {}));
   nameResourceMetadata(app, baseUrl);
+  noStoreByDefault(app);
   await app.register(fastifyCors, CORS);
-  await app.register(fastifyHelmet, SECURITY_HEADERS);
+  await app.register(fastifyHelmet, securityHeaders(baseUrl));
   await app.register(fastifyCompress, COMPRESSED);
   app.setErrorHandler((error, request, reply) =>
     faultHandler(baseUrl, styleOf(request.routeOptions.url ?? ''))(error, request, reply),
@@ -123,23 +138,27 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     return sendFault(baseUrl, styleOf(request.url.split('?')[0]!), fault, request, reply);
   });
 
-  await app.register(startPage(tenants));
+  await app.register(startPage(tenants, { metrics: !deps.metricsElsewhere }));
   await app.register(viewerFiles(deps.viewerDirectory, baseUrl));
   await app.register(healthRoutes(deps.ready ?? (() => true), measured, deps.sharedReachable));
+  if (!deps.metricsElsewhere) await app.register(metricsRoute(measured));
   await app.register(rootMetadataRoutes(tenants, authorizer, baseUrl));
-  app.get('/schema.graphql', (_request, reply) => reply.type('text/plain; charset=utf-8').send(deps.apiSdl));
+  app.get('/schema.graphql', (_request, reply) =>
+    setCacheControl(reply, 'public').type('text/plain; charset=utf-8').send(deps.apiSdl),
+  );
 
   for (const base of ['/:tenant', '/dyn/:encoded']) {
     await app.register(
       async (tenant) => {
-        addDoor(tenant, { tenants, authorizer, capabilities, baseUrl });
+        const documents = { maxTokens: limits.tokens, persisted: persisted.text };
+        addDoor(tenant, { tenants, authorizer, capabilities, baseUrl, documents });
         addLinkHeaders(tenant, capabilities);
         if (deps.selfTest) {
           await tenant.register(selfTestRoutes(deps.selfTest.run, deps.selfTest.operatorKey));
         }
         await tenant.register(discoveryRoutes(authorizer, baseUrl, started));
-        await tenant.register(graphqlRoutes(server, limits));
-        await tenant.register(fhirGraphqlRoutes(server, limits));
+        await tenant.register(graphqlRoutes(server, introspection, limits));
+        await tenant.register(fhirGraphqlRoutes(server, introspection, limits));
         await tenant.register(playground(baseUrl));
         await tenant.register(clinical.routes);
         await tenant.register(imaging.routes);

@@ -3,7 +3,6 @@
  * A content hash of everything that goes in decides whether there is anything to do.
  * Plain JavaScript, because it runs before anything is compiled.
  */
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   copyFileSync,
@@ -16,6 +15,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -44,9 +44,9 @@ export async function build(say) {
   say('Building server and viewer; the next start skips this.');
   const steps = await Promise.allSettled([
     // Types are checked by `npm run check`, not at every start.
-    step('server', 'typescript/bin/tsc', ['-p', 'tsconfig.build.json', '--noCheck']),
+    step('server', 'typescript/bin/tsc', ['-p', join(root, 'tsconfig.build.json'), '--noCheck']),
     existsSync(join(root, 'viewer/vite.config.ts')) &&
-      step('viewer', 'vite/bin/vite.js', ['build', 'viewer', '--logLevel', 'warn']),
+      step('viewer', 'vite/bin/vite.js', ['build', join(root, 'viewer'), '--logLevel', 'warn']),
   ]);
   copyAssets();
   const failed = steps.find(({ status }) => status === 'rejected');
@@ -55,7 +55,7 @@ export async function build(say) {
   return true;
 }
 
-/** SHA-256 over the name and content of every source; tests and benchmarks do not count. */
+/** SHA-256 over the name and content of every source. */
 function hashOfSources() {
   const hash = createHash('sha256').update(process.version);
   for (const name of [...files, ...folders.flatMap(sourcesBelow)]) {
@@ -65,36 +65,42 @@ function hashOfSources() {
   return hash.digest('hex');
 }
 
+/**
+ * What no build reads: tests and benchmarks, tenants, which are read where they are, type declarations (`npm run check`
+ * writes one), pages of documentation, hidden files.
+ */
+const NOT_BUILT = /[\\/](test|bench|node_modules|tenants)[\\/]|\.test\.ts$|\.d\.ts$|\.md$|[\\/]\./;
+
 /** @param {string} folder below the root @returns {string[]} paths below the root, sorted */
 function sourcesBelow(folder) {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !entry.name.endsWith('.test.ts'))
+    .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
-    .filter((path) => !/[\\/](test|bench|node_modules)[\\/]/.test(path))
+    .filter((path) => !NOT_BUILT.test(path))
     .sort();
 }
 
 /** What the server reads beside its own code goes along: SDL, generated tables, demo records. */
 function copyAssets() {
   for (const path of folders.filter((name) => name !== 'viewer').flatMap(sourcesBelow)) {
-    if (/\.m?ts$|\.mjs$|^gateway[\\/]tenants/.test(path)) continue;
+    if (/\.m?ts$|\.mjs$/.test(path)) continue;
     mkdirSync(dirname(join(dist, path)), { recursive: true });
     copyFileSync(join(root, path), join(dist, path));
   }
 }
 
-/** Runs a program of node_modules; what it prints is shown only when it fails. */
+/**
+ * Runs a program of node_modules; what it prints is shown only when it fails. In a thread, which ends with this process
+ * however that ends: a compiler left behind would write into the next build.
+ */
 function run(script, args) {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(root, 'node_modules', script), ...args], {
-      cwd: root,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const worker = new Worker(join(root, 'node_modules', script), { argv: args, stdout: true, stderr: true });
     let output = '';
-    child.stdout.on('data', (chunk) => (output += chunk));
-    child.stderr.on('data', (chunk) => (output += chunk));
-    child.once('error', reject);
-    child.once('exit', (code) => {
+    worker.stdout.on('data', (chunk) => (output += chunk));
+    worker.stderr.on('data', (chunk) => (output += chunk));
+    worker.once('error', reject);
+    worker.once('exit', (code) => {
       if (code === 0) return resolve();
       process.stderr.write(output);
       reject(new Error(`${script} failed with exit code ${code}`));

@@ -2,30 +2,33 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
-import type { Tenant } from '../schema/tenant.ts';
+import { ExpressionPool } from '../schema/expressions/pool.ts';
+import type { Tenant } from '../schema/tenant/tenant.ts';
 import { clinicalSubgraph } from '../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../subgraphs/imaging/app.ts';
-import { sharedSeen } from '../subgraphs/imaging/seen-shared.ts';
+import { sharedSeen } from '../subgraphs/imaging/cache/seen-shared.ts';
 import { buildApp } from './app.ts';
 import { auditSinks } from './audit/sinks.ts';
 import { buildDemoImages } from './demo/images.ts';
 import { demoSecret } from './demo/secret.ts';
-import { patientDirectory } from './directory.ts';
-import { fetchThrough, guardedDispatcher } from './guarded-dispatcher.ts';
-import { logger, metrics } from './observe.ts';
-import { readyMadeCommands } from './ready-made.ts';
+import { patientDirectory } from './joins/directory.ts';
+import { GracefulShutdown } from './http/graceful-shutdown.ts';
+import { fetchThrough, guardedDispatcher } from './outbound/guarded-dispatcher.ts';
+import { metricsServer } from './http/metrics-server.ts';
+import { logger, metrics } from './http/observe.ts';
+import { readyMadeCommands } from './pages/ready-made.ts';
 import { checkTenant, COMMAND } from './self-test/command.ts';
 import { selfTest } from './self-test/self-test.ts';
 import { readSettings, SettingsError } from './settings.ts';
-import { openRedis } from './shared/redis.ts';
-import { sharedState } from './shared/shared-state.ts';
+import { openRedis } from './state/redis.ts';
+import { sharedState } from './state/shared-state.ts';
 import { authorizer } from './smart/authorize.ts';
 import { ownAccess } from './smart/server/own-access.ts';
-import { peopleOfRecord } from './smart/server/people.ts';
+import { peopleOfRecord } from './smart/server/sign-in/people.ts';
 import { oauthRoutes } from './smart/server/routes.ts';
 import { authorizationServer } from './smart/server/server.ts';
-import { capabilities } from './smart/capability-admission.ts';
-import { readTenants, TenantsError } from './tenants.ts';
+import { capabilities } from './smart/capability/capability-admission.ts';
+import { readTenants, TenantsError } from './tenants/loading/tenants.ts';
 
 /**
  * Environment → tenants → app → listen, or the check of one tenant. The only file that reads the environment and ends
@@ -45,6 +48,7 @@ async function main(): Promise<void> {
     patients: join(root, 'gateway', 'demo', 'patients'),
     secret: join(dataDir, 'demo', 'secret'),
   };
+  const expressions = new ExpressionPool();
   const tenants = readTenants({
     directory: settings.tenantsDir,
     environment: {
@@ -61,6 +65,7 @@ async function main(): Promise<void> {
     mockAllowed: settings.mockAllowed,
     dynamic: settings.dynamicTenants,
     dynamicHosts: settings.dynamicHosts,
+    expressions,
   });
   for (const warning of tenants.warnings) log.warn(warning);
   for (const { key, reason } of tenants.skipped) log.warn({ tenant: key, reason }, 'tenant left out');
@@ -119,15 +124,18 @@ async function main(): Promise<void> {
     authorizer: door,
     ...(shared && { links: shared.links }),
   });
-  const clinical = clinicalSubgraph({ dataDir, baseUrl, dispatcher });
+  const measured = metrics();
+  const clinical = clinicalSubgraph({ dataDir, baseUrl, dispatcher, expressions });
   const imaging = imagingSubgraph({
     baseUrl,
     dataDir,
     now: seconds,
     log: log as FastifyBaseLogger,
     dispatcher,
+    expressions,
     capability: sealed.seal,
     dimse: { host, port: settings.dimsePort, maxBytes: settings.dimseCacheBytes },
+    onRefused: measured.imageRefused,
     ...(redis && shared && { shared: { cache: shared.cache, seen: sharedSeen(redis.client, seconds) } }),
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
   });
@@ -142,7 +150,6 @@ async function main(): Promise<void> {
     process.exit(await checkTenant(args, tenants, tenantTest, (text) => void process.stdout.write(text)));
   }
 
-  const measured = metrics();
   const audit = auditSinks({
     baseUrl,
     stdout: (line) => process.stdout.write(line),
@@ -152,7 +159,7 @@ async function main(): Promise<void> {
     registry: measured.registry,
   });
 
-  let stopping = false;
+  let shutdown: GracefulShutdown | undefined;
   const app = await buildApp({
     baseUrl,
     tenants,
@@ -166,37 +173,35 @@ async function main(): Promise<void> {
     viewerDirectory: join(root, 'dist', 'viewer'),
     log,
     metrics: measured,
+    metricsElsewhere: settings.metricsPort !== undefined,
     audit: audit.record,
     selfTest: { run: tenantTest, operatorKey: settings.operatorKey },
-    ready: () => !stopping,
+    trustedProxies: settings.trustedProxies,
+    ready: () => shutdown?.isReady ?? true,
     ...(redis && { sharedReachable: redis.reachable }),
   });
-  stop = (signal) => {
-    if (stopping) process.exit(1);
-    stopping = true;
-    log.info({ signal }, 'stopping: no new requests, what was begun is finished');
-    setTimeout(() => process.exit(1), STOP_MILLISECONDS).unref();
-    // A connection that was busy when the stop began would be kept alive after its answer.
-    setInterval(() => app.server.closeIdleConnections(), 100).unref();
-    void app
-      .close()
-      .then(() => Promise.all([clinical.close(), imaging.close(), server.close(), audit.close()]))
-      .then(() => redis?.close())
-      .then(
-        () => process.exit(0),
-        (err: unknown) => {
-          log.error({ err }, 'stopping failed');
-          process.exit(1);
-        },
-      );
+  const metricsApp = settings.metricsPort === undefined ? undefined : metricsServer(measured);
+  const close = async () => {
+    await app.close();
+    await Promise.all([
+      clinical.close(),
+      imaging.close(),
+      server.close(),
+      audit.close(),
+      metricsApp?.close(),
+    ]);
+    await Promise.all([redis?.close(), expressions.close()]);
   };
+  const { shutdownDelaySeconds: delaySeconds } = settings;
+  shutdown = new GracefulShutdown({ server: app.server, delaySeconds, close, exit: process.exit, log });
+  stop = (signal) => shutdown.begin(signal);
+  expressions.start();
+  await metricsApp?.listen({ host, port: settings.metricsPort });
   await app.listen({ host, port });
+  server.keepSweeping(tenants.all);
   const demonstrates = tenants.all.some(({ key }) => key === 'demo');
   if (process.env['NODE_ENV'] !== 'production') greet(baseUrl, demonstrates ? demo.secret : undefined);
 }
-
-/** As long as Kubernetes waits, less a little. */
-const STOP_MILLISECONDS = 25_000;
 
 /** The folder that package.json is in, from the sources and from dist/ alike. */
 function packageRoot(): string {

@@ -16,7 +16,9 @@ test('nothing set: a laptop', () => {
     dynamicTenants: true,
     dynamicHosts: new Set(),
     mockAllowed: true,
+    trustedProxies: [],
     logLevel: 'info',
+    shutdownDelaySeconds: 5,
   });
 });
 
@@ -37,6 +39,13 @@ describe('what follows from what', () => {
       { sealingKeys: ['a'.repeat(32), 'b'.repeat(40)] },
     ],
     ['hosts', { DYN_ALLOWED_HOSTS: 'a, b:80' }, { dynamicHosts: new Set(['a', 'b:80']) }],
+    ['metrics elsewhere', { METRICS_PORT: '9464' }, { metricsPort: 9464 }],
+    ['no delay', { SHUTDOWN_DELAY_SECONDS: '0' }, { shutdownDelaySeconds: 0 }],
+    [
+      'proxies',
+      { TRUSTED_PROXIES: '10.0.0.0/8, ::1, 192.0.2.7' },
+      { trustedProxies: ['10.0.0.0/8', '::1', '192.0.2.7'] },
+    ],
     ['empty is not set', { PORT: '', SEALING_KEY: '' }, { port: 4000, sealingKeys: [] }],
     [
       'absolute paths stay',
@@ -59,6 +68,8 @@ test('all that is wrong is named at once, and no value is repeated', () => {
     REDIS_URL: 'http://:short-secret@h',
     OPERATOR_KEY: 'short-secret',
     ALLOW_MOCK: 'true',
+    METRICS_PORT: '0',
+    SHUTDOWN_DELAY_SECONDS: '-1',
   };
   expect(() => read(env)).toThrow(SettingsError);
   try {
@@ -69,6 +80,13 @@ test('all that is wrong is named at once, and no value is repeated', () => {
     expect(message).not.toContain(secret);
   }
 });
+
+test.each(['proxy.example.org', '10.0.0.0/33', '10.0.0.0/8/8', '10.0.0.0/', '/8', '::1/129', 'true'])(
+  'TRUSTED_PROXIES=%s is refused',
+  (TRUSTED_PROXIES) => {
+    expect(() => read({ TRUSTED_PROXIES })).toThrow(/^TRUSTED_PROXIES must list IP addresses/);
+  },
+);
 
 test('REDIS_URL without SEALING_KEY is refused: gateways could not open what the others sealed', () => {
   const REDIS_URL = 'rediss://user:hunter2@redis:6380/1';

@@ -1,7 +1,8 @@
 import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
+import { networkOf } from '../schema/outbound/network.ts';
 
-/** What the process is told by its environment; names and defaults are those of the README. */
+/** What the process is told by its environment; `docs/configuration.md` lists the variables. */
 export interface Settings {
   port: number;
   host: string;
@@ -21,9 +22,15 @@ export interface Settings {
   mockAllowed: boolean;
   /** Where several gateways keep what they share; it may hold a password. */
   redisUrl?: string;
+  /** Addresses and networks of the proxies before us, whose `X-Forwarded-For` counts. */
+  trustedProxies: readonly string[];
   /** With it an operator may ask a tenant for its self-test (SM-18). */
   operatorKey?: string;
   logLevel: string;
+  /** Where `/metrics` is, on the same host; undefined for the main port. */
+  metricsPort?: number;
+  /** For how long after SIGTERM the server listens on while readiness says no. */
+  shutdownDelaySeconds: number;
 }
 
 /** All that is wrong with the environment, a line each. */
@@ -32,31 +39,38 @@ export class SettingsError extends Error {}
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const LOCAL_NAMES = new Set(['localhost', '127.0.0.1', '[::1]', '::1']);
 /** Arrangements that come later: a wrong guess that they work would be worse than a refusal. */
-const LATER = ['CLINICAL_URL', 'IMAGING_URL'];
+export const LATER = ['CLINICAL_URL', 'IMAGING_URL'] as const;
 
-const environment = z.object({
+/** A comma-separated list. */
+const list = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean),
+  );
+
+/** The variables as they are given: text. */
+export const environment = z.object({
   PORT: z.coerce.number('must be a number').int().min(0).max(65_535).default(4000),
   HOST: z.string().min(1).default('127.0.0.1'),
   BASE_URL: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
   TENANTS_DIR: z.string().min(1).default('gateway/tenants'),
   DATA_DIR: z.string().min(1).default('.data'),
-  SEALING_KEY: z
-    .string()
-    .default('')
-    .transform((list) =>
-      list
-        .split(',')
-        .map((key) => key.trim())
-        .filter(Boolean),
-    )
-    .refine(
-      (keys) => keys.every(({ length }) => length >= 32),
-      'must have 32 characters or more in each key',
-    ),
+  SEALING_KEY: list.refine(
+    (keys) => keys.every(({ length }) => length >= 32),
+    'must have 32 characters or more in each key',
+  ),
   DIMSE_PORT: z.coerce.number('must be a number').int().min(0).max(65_535).default(30_104),
   DIMSE_CACHE_MB: z.coerce.number('must be a number').int().min(0).default(4096),
   DYN_TENANTS: z.enum(['on', 'off'], 'must be on or off').optional(),
-  DYN_ALLOWED_HOSTS: z.string().default(''),
+  DYN_ALLOWED_HOSTS: list,
+  TRUSTED_PROXIES: list.refine(
+    (proxies) => proxies.every((proxy) => networkOf(proxy) !== undefined),
+    'must list IP addresses or networks, such as 10.0.0.0/8',
+  ),
   ALLOW_MOCK: z.enum(['0', '1', ''], 'must be 1, or not set').optional(),
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis or rediss URL' }).optional(),
   // It is sent as a bearer token, and so is of the characters of one (RFC 6750 §2.1).
@@ -64,6 +78,8 @@ const environment = z.object({
     .string()
     .regex(/^[\w.~+/-]{32,}=*$/, 'must have 32 characters or more, all of them letters, digits or -._~+/')
     .optional(),
+  METRICS_PORT: z.coerce.number('must be a number').int().min(1).max(65_535).optional(),
+  SHUTDOWN_DELAY_SECONDS: z.coerce.number('must be a number of seconds').min(0).max(3600).default(5),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
 });
 
@@ -98,14 +114,13 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     dimsePort: read.DIMSE_PORT,
     dimseCacheBytes: read.DIMSE_CACHE_MB * 1024 * 1024,
     dynamicTenants: read.DYN_TENANTS ? read.DYN_TENANTS === 'on' : LOCAL_NAMES.has(new URL(baseUrl).hostname),
-    dynamicHosts: new Set(
-      read.DYN_ALLOWED_HOSTS.split(',')
-        .map((host) => host.trim().toLowerCase())
-        .filter(Boolean),
-    ),
+    dynamicHosts: new Set(read.DYN_ALLOWED_HOSTS.map((host) => host.toLowerCase())),
+    trustedProxies: read.TRUSTED_PROXIES,
     mockAllowed: LOCAL_NAMES.has(read.HOST) || read.ALLOW_MOCK === '1',
     ...(read.REDIS_URL !== undefined && { redisUrl: read.REDIS_URL }),
     ...(read.OPERATOR_KEY !== undefined && { operatorKey: read.OPERATOR_KEY }),
     logLevel: read.LOG_LEVEL,
+    ...(read.METRICS_PORT !== undefined && { metricsPort: read.METRICS_PORT }),
+    shutdownDelaySeconds: read.SHUTDOWN_DELAY_SECONDS,
   };
 }

@@ -1,4 +1,4 @@
-import type { FaultLog } from '../../schema/log-fault.ts';
+import type { FaultLog } from '../../schema/fault/log-fault.ts';
 
 /** What became of a record, as it is counted. */
 export type Fate = 'recorded' | 'dropped' | 'rejected';

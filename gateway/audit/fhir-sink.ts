@@ -1,5 +1,5 @@
-import { serviceAuthorization } from '../../schema/service-authorization.ts';
-import type { AuditConfig } from '../../schema/tenant.ts';
+import { serviceAuthorization } from '../../schema/outbound/service-authorization.ts';
+import type { AuditConfig } from '../../schema/tenant/tenant.ts';
 import type { Delivered } from './delivery.ts';
 
 const TIMEOUT_MILLISECONDS = 10_000;
@@ -17,8 +17,7 @@ export function fhirSink(
 ) {
   const signIn = serviceAuthorization(authentication, now, async ({ url, headers, body }) => {
     const signal = AbortSignal.timeout(TIMEOUT_MILLISECONDS);
-    const response = await fetch(url, { method: 'POST', headers, body, redirect: 'error', signal });
-    return { status: response.status, json: await response.json().catch(() => ({})) };
+    return fetch(url, { method: 'POST', headers, body, redirect: 'error', signal });
   });
   const create = async (body: string): Promise<Delivered> => {
     try {

@@ -1,10 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Access } from '../../schema/access.ts';
-import type { AuditEvent, Operation, Outcome, RecordOperation } from '../../schema/audit.ts';
-import { ALLOWED, outcomeOf } from '../../schema/audit.ts';
-import { toFault } from '../../schema/fault.ts';
-import { FHIR_ID } from '../../schema/fhir.ts';
-import type { Tenant } from '../../schema/tenant.ts';
+import type { Access } from '../../schema/access/access.ts';
+import type { AuditEvent, Operation, Outcome, RecordOperation } from '../../schema/fault/audit.ts';
+import { ALLOWED, outcomeOf } from '../../schema/fault/audit.ts';
+import { UID } from '../../schema/dicom/dicom.ts';
+import { toFault } from '../../schema/fault/fault.ts';
+import { FHIR_ID } from '../../schema/fhir/fhir.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
 
 /** What of a tenant says where its records go. */
 export type AuditedTenant = Pick<Tenant, 'key' | 'path' | 'dynamic' | 'audit'>;
@@ -97,7 +98,7 @@ function askedFor({
   const { type, id, ...path } = params as { type?: string; id?: string; studyUid?: string };
   const isUri = route.endsWith('/wado-uri');
   const studyUid = isUri ? String(asked['studyUID']) : path.studyUid;
-  const study = /^[0-9.]{1,64}$/.test(studyUid ?? '') ? { study: studyUid! } : {};
+  const study = UID.test(studyUid ?? '') ? { study: studyUid! } : {};
   if (isUri) return { action: 'retrieve', type: 'ImagingStudy', ...study };
   if (/\/(dicomweb|wado\/:capability)/.test(route)) {
     const retrieves = /\/studies\/:studyUid(?!\/(series|series\/:seriesUid\/instances|instances)$)/.test(
@@ -118,8 +119,8 @@ function askedFor({
       ...target,
     };
   }
-  const [, patient] = /^(?:Patient\/)?([A-Za-z0-9\-.]{1,64})$/.exec(String(asked['patient'] ?? '')) ?? [];
-  return { action: 'search', type: resource, ...(patient && { patient }) };
+  const patient = String(asked['patient'] ?? '').replace(/^Patient\//, '');
+  return { action: 'search', type: resource, ...(FHIR_ID.test(patient) && { patient }) };
 }
 
 function outcomeOfStatus(status: number): Outcome {

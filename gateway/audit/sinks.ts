@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import type { Registry } from 'prom-client';
 import { Counter } from 'prom-client';
-import { tenantBase } from '../../schema/request.ts';
-import type { AuditConfig } from '../../schema/tenant.ts';
-import type { FaultLog } from '../../schema/log-fault.ts';
+import { tenantBase } from '../../schema/http/request.ts';
+import type { AuditConfig } from '../../schema/tenant/tenant.ts';
+import type { FaultLog } from '../../schema/fault/log-fault.ts';
 import { balpAuditEvent } from './balp.ts';
 import type { Delivery, Fate } from './delivery.ts';
 import { delivery } from './delivery.ts';

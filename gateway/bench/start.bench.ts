@@ -31,7 +31,7 @@ async function secondsUntilReady(directory: string): Promise<number> {
     await body.dump();
     return statusCode === 200;
   };
-  const environment = [`PORT=${port}`, `DATA_DIR=${directory}`, 'LOG_LEVEL=warn'];
+  const environment = [`PORT=${port}`, `DATA_DIR=${directory}`, 'LOG_LEVEL=warn', 'SHUTDOWN_DELAY_SECONDS=0'];
   let end = async () => {};
   const elapsed = await duration(async () => {
     const child = await startChild('/usr/bin/env', [...environment, process.execPath, start], ready, 120_000);

@@ -21,6 +21,12 @@ const filesBelow = (folder: string): string[] =>
     .filter((name) => name.endsWith('.dcm'))
     .sort();
 
+const digest = (folder: string): string[] =>
+  filesBelow(folder).map((name) => {
+    const hash = createHash('sha256').update(readFileSync(join(folder, name)));
+    return `${name} ${hash.digest('hex')}`;
+  });
+
 const seriesFolder = (study: string, number: number): string => join(target, study, `series-${number}`);
 
 const packageSeries = demoStudies.flatMap((study) =>
@@ -76,15 +82,20 @@ describe('building', () => {
     mkdirSync(second);
     writeFileSync(join(second, 'content-version'), 'older');
     writeFileSync(join(second, 'stale.dcm'), '');
-    await buildDemoImages({ target: second });
-    const digest = (folder: string): string[] =>
-      filesBelow(folder).map((name) => {
-        const hash = createHash('sha256').update(readFileSync(join(folder, name)));
-        return `${name} ${hash.digest('hex')}`;
-      });
+    const { length: whole } = progress;
+    const begun = whole - seriesLength(demoStudies.at(-1)!.series.at(-1)!) + 1;
+    const steps: number[] = [];
+    const breakOff = (done: number) => {
+      if (done === begun) throw new Error('broken off');
+    };
+    await expect(buildDemoImages({ target: second, onProgress: breakOff })).rejects.toThrow('broken off');
+    // The next build goes on with the series that were finished.
+    await buildDemoImages({ target: second, onProgress: (done) => steps.push(done) });
+    expect([steps[0], steps.at(-1)]).toEqual([begun, whole]);
+    expect(readdirSync(second).sort()).toEqual(readdirSync(target).sort());
     expect(digest(second)).toEqual(digest(target));
     expect(readdirSync(workspace).filter((name) => name.includes('building'))).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe('every file', () => {

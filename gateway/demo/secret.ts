@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { keep, readKept } from '../kept-file.ts';
+import { keep, readKept } from '../state/kept-file.ts';
 
 /**
  * The secret of the demonstration's backend client, `demo-analyst`: made where there is none, so that none is shipped,

@@ -1,67 +1,242 @@
-import type { ASTVisitor, SelectionSetNode, ValidationContext } from 'graphql';
-import { GraphQLError, Kind } from 'graphql';
-import type { Limits } from '../limits.ts';
+import type {
+  ASTVisitor,
+  DirectiveNode,
+  DocumentNode,
+  FieldNode,
+  FragmentDefinitionNode,
+  FragmentSpreadNode,
+  GraphQLNamedType,
+  GraphQLSchema,
+  InlineFragmentNode,
+  SelectionSetNode,
+  ValidationContext,
+  ValueNode,
+} from 'graphql';
+import { getNamedType, GraphQLError, Kind, Lexer, Source, TokenKind } from 'graphql';
+import { Fault } from '../../schema/fault/fault.ts';
+import { isResourceType } from '../../schema/fhir/tables.ts';
+import type { DocumentLimits, Limits } from '../http/limits.ts';
+import { fragmentsOf, type Fragments } from './fragments.ts';
 
-/** What is counted of a selection, fragments unfolded. */
-interface Size {
-  /** Fields side by side at its own level. */
-  fields: number;
-  depth: number;
-  aliases: number;
-  directives: number;
+const OPENING: ReadonlySet<string> = new Set([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L]);
+const CLOSING: ReadonlySet<string> = new Set([TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R]);
+
+/**
+ * Refuses a document whose brackets are nested too deeply: the parser calls itself for each, and would run out of stack.
+ * What else is wrong with the text is for the parser to say.
+ * @throws Fault `invalid_request`
+ */
+export function requireShallow(text: string, { brackets, tokens }: Limits): void {
+  const lexer = new Lexer(new Source(text));
+  let depth = 0;
+  for (let count = 0; count < tokens; count++) {
+    const kind = nextKind(lexer);
+    if (kind === TokenKind.EOF) return;
+    if (OPENING.has(kind)) depth++;
+    else if (CLOSING.has(kind)) depth--;
+    if (depth > brackets) {
+      throw new Fault(
+        'invalid_request',
+        `The document has more than ${brackets} brackets within one another.`,
+      );
+    }
+  }
 }
 
-const NOTHING: Size = { fields: 0, depth: 0, aliases: 0, directives: 0 };
+function nextKind(lexer: Lexer): TokenKind {
+  try {
+    return lexer.advance().kind;
+  } catch {
+    return TokenKind.EOF;
+  }
+}
 
-/** A validation rule that measures each operation with its fragments unfolded. */
-export function documentLimits(limits: Limits): (context: ValidationContext) => ASTVisitor {
-  return (context) => {
-    const measure = measurer(context);
-    return {
-      OperationDefinition(operation) {
-        const size = measure(operation.selectionSet);
-        const directives = size.directives + (operation.directives?.length ?? 0);
-        const measured: [number, number, string][] = [
-          [size.depth, limits.depth, 'levels'],
-          [size.aliases, limits.aliases, 'aliases'],
-          [directives, limits.directives, 'directives'],
-          [size.fields, limits.rootFields, 'root fields'],
-        ];
-        for (const [count, limit, what] of measured) {
-          if (count <= limit) continue;
-          const message = `The request has more than ${limit} ${what}.`;
-          context.reportError(new GraphQLError(message, { nodes: operation }));
+/** How a limit is named in an error. */
+const NAMES: Record<keyof DocumentLimits | 'schemas', string> = {
+  definitions: 'operations and fragments',
+  variables: 'variables',
+  depth: 'levels',
+  rootFields: 'root fields',
+  fields: 'fields',
+  resources: 'selections of resources',
+  aliases: 'aliases',
+  repetitions: 'pairs of fields with the same name in one selection',
+  fragments: 'uses of fragments',
+  fragmentDepth: 'fragments within one another',
+  directives: 'directives',
+  values: 'values of arguments',
+  schemas: '__schema',
+};
+
+/**
+ * A validation rule that counts what a document holds. It comes before all other rules, although it stands behind them:
+ * only it looks at the whole document when that is entered. Where there is too much of something, nothing below is
+ * visited any more, for validation takes time that grows with the square of some of these numbers.
+ */
+export function documentLimits(limits: DocumentLimits): (context: ValidationContext) => ASTVisitor {
+  return (context) => ({
+    Document(document) {
+      const exceeded = new DocumentCount(context.getSchema(), document, limits).exceeded();
+      for (const [limit, what] of exceeded) {
+        context.reportError(
+          new GraphQLError(`The request has more than ${limit} ${what}: ask for less at a time.`),
+        );
+      }
+      // To the visitor, null leaves the document out.
+      return exceeded.length > 0 ? null : undefined;
+    },
+  });
+}
+
+/** A selection set in the place where it applies. */
+interface Place {
+  set: SelectionSetNode;
+  type: GraphQLNamedType | undefined;
+  /** Named fragments around it; an inline one has no name. */
+  within: readonly string[];
+}
+
+/** Beyond these it would be too long to count on, or the stack too deep. */
+const STOPS: ReadonlySet<keyof typeof NAMES> = new Set([
+  ...(['depth', 'fields', 'fragments', 'fragmentDepth', 'directives', 'values'] as const),
+]);
+
+/** Counts a document, its fragments unfolded, as far as the limits go. */
+class DocumentCount {
+  readonly #schema: GraphQLSchema;
+  readonly #document: DocumentNode;
+  readonly #limits: DocumentLimits & { schemas: number };
+  readonly #counts = new Map<string, number>();
+  readonly #fragments: Fragments;
+  readonly #used = new Set<string>();
+  readonly #exceeded = new Set<keyof typeof NAMES>();
+  #stopped = false;
+
+  constructor(schema: GraphQLSchema, document: DocumentNode, limits: DocumentLimits) {
+    this.#schema = schema;
+    this.#document = document;
+    this.#fragments = fragmentsOf(document);
+    this.#limits = { ...limits, schemas: 1 };
+  }
+
+  /** Limits that are exceeded, and of what. */
+  exceeded(): [limit: number, what: string][] {
+    this.#count();
+    return [...this.#exceeded].map((what) => [this.#limits[what], NAMES[what]]);
+  }
+
+  #count(): void {
+    const { definitions } = this.#document;
+    this.#add('definitions', definitions.length);
+    for (const definition of definitions) {
+      if (definition.kind !== Kind.OPERATION_DEFINITION) continue;
+      this.#add('variables', definition.variableDefinitions?.length ?? 0);
+      for (const { defaultValue } of definition.variableDefinitions ?? []) this.#value(defaultValue);
+      this.#directives(definition.directives);
+      this.#counts.delete('schemas');
+      this.#counts.delete('rootFields');
+      const type = this.#schema.getRootType(definition.operation) ?? undefined;
+      this.#selection([{ set: definition.selectionSet, type, within: [] }], 1);
+    }
+    // Fragments that nothing uses are validated as well.
+    for (const [name, fragment] of this.#fragments) {
+      if (!this.#used.has(name)) this.#selection([this.#placeOf(fragment, [name])], 1);
+    }
+  }
+
+  /** One selection of the answer: sets whose fields are merged (GraphQL §5.3.2). */
+  #selection(places: readonly Place[], depth: number): void {
+    const fields = new Map<string, { count: number; inner: Place[] }>();
+    const collect = ({ set, type, within }: Place): void => {
+      for (const selection of set.selections) {
+        if (this.#stopped) return;
+        this.#directives(selection.directives);
+        if (selection.kind === Kind.FIELD) {
+          this.#field(selection, depth);
+          if (this.#stopped) return;
+          const name = (selection.alias ?? selection.name).value;
+          const field = fields.get(name) ?? { count: 0, inner: [] };
+          fields.set(name, field);
+          this.#add('repetitions', field.count++);
+          if (selection.selectionSet) {
+            const inner = this.#typeOf(type, selection);
+            if (inner && isResourceType(inner.name)) this.#add('resources', 1);
+            field.inner.push({ set: selection.selectionSet, type: inner, within });
+          }
+        } else {
+          const place = this.#fragment(selection, type, within);
+          if (place) collect(place);
         }
-      },
+      }
     };
-  };
-}
+    places.forEach(collect);
+    for (const { inner } of fields.values()) if (inner.length > 0) this.#selection(inner, depth + 1);
+  }
 
-/** Measures selections, each fragment once: fragments that double one another unfold to more than can be walked. */
-function measurer(context: Pick<ValidationContext, 'getFragment'>): (set: SelectionSetNode) => Size {
-  const fragments = new Map<string, Size>();
-  const ofSet = (set: SelectionSetNode | undefined): Size =>
-    (set?.selections ?? []).reduce<Size>((sum, selection) => {
-      const inner =
-        selection.kind === Kind.FRAGMENT_SPREAD
-          ? ofFragment(selection.name.value)
-          : ofSet(selection.selectionSet);
-      const isField = selection.kind === Kind.FIELD;
-      return {
-        fields: sum.fields + (isField ? 1 : inner.fields),
-        depth: Math.max(sum.depth, inner.depth + (isField ? 1 : 0)),
-        aliases: sum.aliases + inner.aliases + (isField && selection.alias ? 1 : 0),
-        directives: sum.directives + inner.directives + (selection.directives?.length ?? 0),
-      };
-    }, NOTHING);
-  const ofFragment = (name: string): Size => {
-    const known = fragments.get(name);
-    if (known) return known;
-    // A fragment within itself is another rule's finding; here it only must not run for ever.
-    fragments.set(name, NOTHING);
-    const size = ofSet(context.getFragment(name)?.selectionSet);
-    fragments.set(name, size);
-    return size;
-  };
-  return ofSet;
+  #field({ name, alias, arguments: given = [] }: FieldNode, depth: number): void {
+    this.#require('depth', depth);
+    if (depth === 1) this.#add('rootFields', 1);
+    this.#add('fields', 1);
+    if (alias) this.#add('aliases', 1);
+    if (name.value === '__schema') this.#add('schemas', 1);
+    for (const { value } of given) this.#value(value);
+  }
+
+  /** Where a fragment leads; undefined for one that there is not, or within itself, which other rules refuse. */
+  #fragment(
+    selection: InlineFragmentNode | FragmentSpreadNode,
+    type: GraphQLNamedType | undefined,
+    within: readonly string[],
+  ): Place | undefined {
+    this.#add('fragments', 1);
+    this.#require('fragmentDepth', within.length + 1);
+    if (this.#stopped) return undefined;
+    const isSpread = selection.kind === Kind.FRAGMENT_SPREAD;
+    const name = isSpread ? selection.name.value : '';
+    const fragment = isSpread ? this.#fragments.get(name) : selection;
+    if (isSpread) this.#used.add(name);
+    if (!fragment || (isSpread && within.includes(name))) return undefined;
+    const place = this.#placeOf(fragment, [...within, name], type);
+    if (place.type && place.type !== type && isResourceType(place.type.name)) this.#add('resources', 1);
+    return place;
+  }
+
+  #placeOf(
+    { selectionSet, typeCondition }: FragmentDefinitionNode | InlineFragmentNode,
+    within: readonly string[],
+    type?: GraphQLNamedType,
+  ): Place {
+    const condition = typeCondition && this.#schema.getType(typeCondition.name.value);
+    return { set: selectionSet, type: condition ?? type, within };
+  }
+
+  #typeOf(parent: GraphQLNamedType | undefined, { name }: FieldNode): GraphQLNamedType | undefined {
+    const field = parent && 'getFields' in parent ? parent.getFields()[name.value] : undefined;
+    return field && getNamedType(field.type);
+  }
+
+  #directives(directives: readonly DirectiveNode[] = []): void {
+    this.#add('directives', directives.length);
+    for (const { arguments: given = [] } of directives) for (const { value } of given) this.#value(value);
+  }
+
+  /** Brackets are not nested deeply (`requireShallow`), and so values are not. */
+  #value(value: ValueNode | undefined): void {
+    if (!value || this.#stopped) return;
+    this.#add('values', 1);
+    if (value.kind === Kind.LIST) value.values.forEach((member) => this.#value(member));
+    if (value.kind === Kind.OBJECT) value.fields.forEach((member) => this.#value(member.value));
+  }
+
+  #add(what: keyof typeof NAMES, more: number): void {
+    const count = (this.#counts.get(what) ?? 0) + more;
+    this.#counts.set(what, count);
+    this.#require(what, count);
+  }
+
+  #require(what: keyof typeof NAMES, count: number): void {
+    if (count <= this.#limits[what]) return;
+    this.#exceeded.add(what);
+    this.#stopped ||= STOPS.has(what);
+  }
 }

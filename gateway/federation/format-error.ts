@@ -1,5 +1,5 @@
 import type { GraphQLError, GraphQLFormattedError } from 'graphql';
-import { Fault, faultExtensions } from '../../schema/fault.ts';
+import { Fault, faultExtensions } from '../../schema/fault/fault.ts';
 import { faultOf, isFormatted } from './local-data-source.ts';
 
 /** Apollo's own words for what is wrong with a request: safe, and known to clients by these codes. */

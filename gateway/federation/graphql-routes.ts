@@ -1,24 +1,35 @@
 import type { HTTPGraphQLResponse } from '@apollo/server';
 import { HeaderMap } from '@apollo/server';
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import { withDecimals } from '../../schema/decimal.ts';
-import { Fault } from '../../schema/fault.ts';
-import { FHIR_ID } from '../../schema/fhir.ts';
-import type { Limits } from '../limits.ts';
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { setImmediate } from 'node:timers/promises';
+import { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
+import { setCacheControl } from '../../schema/http/cache-control.ts';
+import { withDecimals } from '../../schema/fhir/decimal.ts';
+import { Fault } from '../../schema/fault/fault.ts';
+import { FHIR_ID } from '../../schema/fhir/fhir.ts';
+import type { Limits } from '../http/limits.ts';
+import { requireShallow } from './document-limits.ts';
 import { instanceQuery, instanceResult } from './instance-query.ts';
+import type { PreparedIntrospection } from './introspection/prepared.ts';
 import type { GatewayContext } from './request-scope.ts';
 import type { FederatedServer } from './supergraph.ts';
 
 /** GraphQL over HTTP at `/graphql` (FG-11). */
-export function graphqlRoutes(server: FederatedServer, limits: Limits): FastifyPluginAsync {
+export function graphqlRoutes(
+  server: FederatedServer,
+  introspection: PreparedIntrospection,
+  limits: Limits,
+): FastifyPluginAsync {
   return async (app) => {
+    refuseDeepDocuments(app, limits);
     app.route({
       method: ['GET', 'POST'],
       url: '/graphql',
       bodyLimit: limits.body,
       handler: async (request, reply) => {
         const scope = scopeOf(request, reply, limits, false);
-        return answer(reply, await run(server, scope, request, search(request), request.body));
+        const response = await run(server, scope, request, search(request), request.body);
+        return answer(request, reply, { scope, response, introspection });
       },
     });
     app.route({
@@ -32,8 +43,13 @@ export function graphqlRoutes(server: FederatedServer, limits: Limits): FastifyP
 }
 
 /** FHIR's own spelling, at the base and at a patient (FHIR R4 §3.2.0.1). */
-export function fhirGraphqlRoutes(server: FederatedServer, limits: Limits): FastifyPluginAsync {
+export function fhirGraphqlRoutes(
+  server: FederatedServer,
+  introspection: PreparedIntrospection,
+  limits: Limits,
+): FastifyPluginAsync {
   return async (app) => {
+    refuseDeepDocuments(app, limits);
     app.addContentTypeParser('application/graphql', { parseAs: 'string' }, (_request, query, done) =>
       done(null, { query }),
     );
@@ -44,7 +60,8 @@ export function fhirGraphqlRoutes(server: FederatedServer, limits: Limits): Fast
       handler: async (request, reply) => {
         const scope = scopeOf(request, reply, limits, true);
         const asked = askedOf(request);
-        return answer(reply, await run(server, scope, request, asked.search, asked.body));
+        const response = await run(server, scope, request, asked.search, asked.body);
+        return answer(request, reply, { scope, response, introspection });
       },
     });
     app.route<{ Params: { id: string } }>({
@@ -55,12 +72,25 @@ export function fhirGraphqlRoutes(server: FederatedServer, limits: Limits): Fast
         const { id } = request.params;
         if (!FHIR_ID.test(id)) throw new Fault('not_found', 'There is no such Patient.');
         const scope = scopeOf(request, reply, limits, true);
+        requireText(request);
         const asked = askedOf(request, (query) => instanceQuery(query, 'Patient', id, limits.tokens));
         const response = await run(server, scope, request, asked.search, asked.body);
-        return answer(reply, response, instanceResult);
+        return answer(request, reply, { scope, response, introspection, rewrite: instanceResult });
       },
     });
   };
+}
+
+/**
+ * Before a document is prepared and run. Whom a `user/` token reaches is read before, where what cannot be parsed names
+ * nobody.
+ */
+function refuseDeepDocuments(app: FastifyInstance, limits: Limits): void {
+  app.addHook('preHandler', async (request) => {
+    const body = request.body as { query?: unknown } | null | undefined;
+    const sent = [body?.query, ...new URLSearchParams(search(request)).getAll('query')];
+    for (const query of sent) if (typeof query === 'string') requireShallow(query, limits);
+  });
 }
 
 function scopeOf(
@@ -78,7 +108,8 @@ function scopeOf(
     if (!reply.raw.writableFinished) over.abort();
   });
   const { tenant, access, log, audit } = request;
-  return { tenant, access, signal: over.signal, log, audit, fhir, cores: new Map() };
+  const budget = new AnswerBudget(limits.cost);
+  return { tenant, access, signal: over.signal, log, budget, audit, fhir, cores: new Map() };
 }
 
 async function run(
@@ -112,30 +143,61 @@ function outOfTime(signal: AbortSignal): Promise<never> {
 /** For an answer of the fields that were in time. */
 const GRACE_MILLISECONDS = 500;
 
+interface Answer {
+  scope: GatewayContext['scope'];
+  response: HTTPGraphQLResponse;
+  introspection: PreparedIntrospection;
+  /** Changes the text of the answer. */
+  rewrite?: (text: string) => string;
+}
+
 async function answer(
+  request: FastifyRequest,
   reply: FastifyReply,
-  response: HTTPGraphQLResponse,
-  rewrite = (text: string) => text,
+  { scope, response, introspection, rewrite = (text) => text }: Answer,
 ): Promise<FastifyReply> {
   const { body, headers, status } = response;
+  if (scope.introspection && (status ?? 200) === 200) {
+    const type = headers.get('content-type') ?? 'application/json; charset=utf-8';
+    return introspection.send(request, reply, scope.introspection, type);
+  }
   const text = body.kind === 'complete' ? body.string : '';
   if (body.kind !== 'complete') throw new Fault('not_implemented', 'Incremental delivery is not supported.');
-  reply.code(status ?? 200).header('cache-control', 'no-store');
+  await setImmediate();
+  reply.code(status ?? 200);
   for (const [name, value] of headers) if (name !== 'content-length') reply.header(name, value);
-  return reply.send(withDecimals(rewrite(text)));
+  return setCacheControl(reply, 'noStore').send(withDecimals(rewrite(text)));
 }
 
 const search = (request: FastifyRequest) => new URL(request.url, 'http://x').search;
 
-/** The query of a `$graphql` call, changed where the resource is the root. */
+/**
+ * At a resource another text is run than was sent, which no hash stands for: persisted queries (FG-13) are not kept here.
+ * @throws Fault `invalid_request` where there is a hash alone
+ */
+function requireText(request: FastifyRequest): void {
+  const parameters = new URLSearchParams(search(request));
+  const { query, extensions } = (request.body ?? {}) as { query?: unknown; extensions?: unknown };
+  const hashAlone = query === undefined && !parameters.has('query');
+  if (hashAlone && (extensions !== undefined || parameters.has('extensions'))) {
+    throw new Fault(
+      'invalid_request',
+      'At a resource there are no persisted queries: send the query itself.',
+    );
+  }
+}
+
+/** The query of a `$graphql` call; where the resource is the root, changed and without the hash of what was sent. */
 function askedOf(
   request: FastifyRequest,
-  change = (query: string) => query,
+  change?: (query: string) => string,
 ): { search: string; body: unknown } {
+  if (!change) return { search: search(request), body: request.body };
   const parameters = new URLSearchParams(search(request));
   const inUrl = parameters.get('query');
   if (inUrl !== null) parameters.set('query', change(inUrl));
-  const body = request.body as { query?: unknown } | null | undefined;
-  const changed = typeof body?.query === 'string' ? { ...body, query: change(body.query) } : body;
+  parameters.delete('extensions');
+  const { extensions: _, ...body } = (request.body ?? {}) as { query?: unknown; extensions?: unknown };
+  const changed = typeof body.query === 'string' ? { ...body, query: change(body.query) } : request.body;
   return { search: parameters.size > 0 ? `?${parameters.toString()}` : '', body: changed };
 }

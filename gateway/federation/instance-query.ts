@@ -1,6 +1,6 @@
 import type { DefinitionNode, FieldNode } from 'graphql';
 import { GraphQLError, Kind, parse, print } from 'graphql';
-import { Fault } from '../../schema/fault.ts';
+import { Fault } from '../../schema/fault/fault.ts';
 
 /**
  * FHIR's instance-level GraphQL (`/Patient/1/$graphql`): the selection starts at the resource. Turns

@@ -2,11 +2,13 @@ import type { GraphQLDataSource, GraphQLDataSourceProcessOptions } from '@apollo
 import type { DocumentNode, GraphQLError, GraphQLFormattedError, GraphQLSchema } from 'graphql';
 import { execute, parse } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import type { Access } from '../../schema/access.ts';
-import type { RecordOperation } from '../../schema/audit.ts';
-import { Fault, faultExtensions, toFault } from '../../schema/fault.ts';
-import type { Tenant } from '../../schema/tenant.ts';
-import { logFault } from '../../schema/log-fault.ts';
+import { setImmediate } from 'node:timers/promises';
+import type { Access } from '../../schema/access/access.ts';
+import type { RecordOperation } from '../../schema/fault/audit.ts';
+import { Fault, faultExtensions, toFault } from '../../schema/fault/fault.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
+import { logFault } from '../../schema/fault/log-fault.ts';
+import { KEPT_CHARACTERS } from './document-cache.ts';
 import type { GatewayContext, RequestScope } from './request-scope.ts';
 
 /** A subgraph of this process: its schema, and the per-request core that its resolvers work from. */
@@ -21,13 +23,17 @@ type Response = Awaited<ReturnType<GraphQLDataSource['process']>>;
 
 /**
  * Executes a query plan's fetches on a subgraph's schema as function calls. The subgraph's resolvers get
- * `{ [name]: core, partial }` as context: errors beside data that they could give in part go into `partial`. The answer is made of fresh objects: the gateway merges other fetches into them.
+ * `{ [name]: core, partial, request, budget }` as context: errors beside data that they could give in part go into
+ * `partial`, `request` stands for the request, and lists are charged to its `budget`. The answer is made of fresh objects: the gateway merges other fetches into them.
  */
 export function localDataSource(
   name: ServiceName,
   subgraph: LocalSubgraph,
 ): GraphQLDataSource<GatewayContext> {
-  const documents = new LRUCache<string, DocumentNode>({ max: 500 });
+  const documents = new LRUCache<string, DocumentNode>({
+    maxSize: KEPT_CHARACTERS,
+    sizeCalculation: (_document, query) => query.length,
+  });
   const documentOf = (query: string): DocumentNode => {
     const document = documents.get(query) ?? parse(query, { noLocation: true });
     documents.set(query, document);
@@ -38,14 +44,25 @@ export function localDataSource(
       const { request } = options;
       const scope = (options.context as GatewayContext).scope;
       try {
+        // What has just been planned or merged has taken its share of this turn of the event loop.
+        await setImmediate();
+        scope.budget.requireNotExceeded();
         const planned = 'document' in options ? options.document : undefined;
         const partial: GraphQLError[] = [];
         const result = await execute({
           schema: subgraph.schema,
           document: planned ?? documentOf(request.query ?? ''),
           variableValues: request.variables ?? {},
-          contextValue: { [name]: coreOf(name, subgraph, scope), partial },
+          contextValue: {
+            [name]: coreOf(name, subgraph, scope),
+            partial,
+            request: scope,
+            budget: scope.budget,
+          },
         });
+        // The gateway merges and completes what was found: a large answer takes long enough in each of these steps.
+        await setImmediate();
+        scope.budget.requireNotExceeded();
         const errors = [...(result.errors ?? []), ...partial].map((error) => formatted(error, name, scope));
         return { data: result.data ?? null, ...(errors.length > 0 && { errors }) } as Response;
       } catch (error) {

@@ -1,6 +1,5 @@
 import type {
   DocumentNode,
-  FragmentDefinitionNode,
   GraphQLCompositeType,
   GraphQLField,
   GraphQLSchema,
@@ -8,6 +7,7 @@ import type {
   SelectionSetNode,
 } from 'graphql';
 import { getNamedType, isCompositeType, Kind, valueFromASTUntyped } from 'graphql';
+import { fragmentsOf } from './fragments.ts';
 
 /** How many resources a list is taken to hold where the request does not say; less within another list. */
 const USUAL_LIST = 100;
@@ -27,10 +27,7 @@ export function operationCost(
   operation: OperationDefinitionNode,
   variables: Readonly<Record<string, unknown>>,
 ): number {
-  const fragments = new Map<string, FragmentDefinitionNode>();
-  for (const definition of document.definitions) {
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
-  }
+  const fragments = fragmentsOf(document);
   const known = new Map<string, number>();
   const values = { ...defaultsOf(operation), ...variables };
 
@@ -73,8 +70,8 @@ export function operationCost(
   return ofSet(operation.selectionSet, schema.getRootType(operation.operation) ?? undefined, false);
 }
 
-/** What variables hold that the request leaves out. */
-function defaultsOf({ variableDefinitions = [] }: OperationDefinitionNode): Record<string, unknown> {
+/** The values of variables that a request may leave out. */
+export function defaultsOf({ variableDefinitions = [] }: OperationDefinitionNode): Record<string, unknown> {
   return Object.fromEntries(
     variableDefinitions.flatMap(({ variable, defaultValue }) =>
       defaultValue ? [[variable.name.value, valueFromASTUntyped(defaultValue)]] : [],

@@ -6,11 +6,14 @@ import {
   ApolloServerPluginSchemaReportingDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
-import type { Limits } from '../limits.ts';
+import { setImmediate } from 'node:timers/promises';
+import type { Limits } from '../http/limits.ts';
+import { DocumentCache } from './document-cache.ts';
 import { documentLimits } from './document-limits.ts';
 import { formatError } from './format-error.ts';
 import type { LocalSubgraph, ServiceName } from './local-data-source.ts';
 import { localDataSource } from './local-data-source.ts';
+import type { PersistedQueries } from './persisted-queries.ts';
 import type { GatewayContext } from './request-scope.ts';
 import { tenantRules } from './tenant-rules.ts';
 
@@ -33,6 +36,7 @@ export async function federatedServer(deps: {
   subgraphs: Readonly<Record<ServiceName, LocalSubgraph>>;
   limits: Limits;
   log: ApolloLog;
+  persisted: PersistedQueries['cache'];
 }): Promise<FederatedServer> {
   const { supergraphSdl, subgraphs, limits } = deps;
   const log = quieter(deps.log);
@@ -40,6 +44,7 @@ export async function federatedServer(deps: {
     supergraphSdl,
     // It is validated when it is composed, and `npm run check:generated` holds it to that: not at every start again.
     validateSupergraph: false,
+    experimental_approximateQueryPlanStoreMiB: 8,
     logger: log,
     buildService: ({ name }) => localDataSource(name as ServiceName, subgraphs[name as ServiceName]),
   });
@@ -50,13 +55,22 @@ export async function federatedServer(deps: {
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
     allowBatchedHttpRequests: false,
+    persistedQueries: { cache: deps.persisted },
     // No cookie authorises anything here, so a request with the header is no forgery (FG-13).
     csrfPrevention: {
       requestHeaders: ['authorization', 'apollo-require-preflight', 'x-apollo-operation-name'],
     },
+    documentStore: new DocumentCache(),
     parseOptions: { maxTokens: limits.tokens },
     validationRules: [documentLimits(limits)],
+    // Each error looks for names like the one that is not known.
+    validationOptions: { maxErrors: 20 },
     formatError,
+    // Each step of a large answer has a turn of the event loop of its own.
+    stringifyResult: async (result) => {
+      await setImmediate();
+      return `${JSON.stringify(result)}\n`;
+    },
     plugins: [
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginLandingPageDisabled(),

@@ -1,21 +1,33 @@
 import type { ApolloServerPlugin } from '@apollo/server';
+import { HeaderMap } from '@apollo/server';
 import type { DocumentNode, GraphQLFormattedError, OperationDefinitionNode } from 'graphql';
 import { GraphQLError, Kind } from 'graphql';
-import { Fault, faultExtensions } from '../../schema/fault.ts';
-import { operationOutcome } from '../../schema/fhir.ts';
-import type { Limits } from '../limits.ts';
+import { setImmediate } from 'node:timers/promises';
+import { Fault, faultExtensions } from '../../schema/fault/fault.ts';
+import { operationOutcome } from '../../schema/fhir/fhir.ts';
+import type { Limits } from '../http/limits.ts';
+import { introspectionSize, type Introspection } from './introspection/size.ts';
+import { UsualIntrospection } from './introspection/usual-form.ts';
 import { faultOf } from './local-data-source.ts';
-import { operationCost } from './operation-cost.ts';
+import { defaultsOf, operationCost } from './operation-cost.ts';
 import type { GatewayContext } from './request-scope.ts';
 
 /** What a tenant allows of a request, and how it wants refusals told. */
 export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> {
+  const usual = new UsualIntrospection();
   return {
     async requestDidStart() {
       return {
         async didResolveOperation({ contextValue, document, operation, schema, request }) {
+          // Validation has taken its share of this turn of the event loop; planning comes next.
+          await setImmediate();
           const { graphql } = contextValue.scope.tenant;
-          if (operation!.operation !== 'query') {
+          if (!operation) {
+            throw refusal(
+              new Fault('invalid_request', 'operationName must name one operation of the document.'),
+            );
+          }
+          if (operation.operation !== 'query') {
             throw refusal(new Fault('invalid_request', 'Only queries are answered here.'));
           }
           if (graphql.trustedDocumentsOnly) {
@@ -23,7 +35,8 @@ export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> 
               new Fault('not_implemented', 'This tenant takes trusted documents only; there are none yet.'),
             );
           }
-          if (!graphql.introspection && introspects(document, operation!)) {
+          const isIntrospection = introspects(document, operation);
+          if (!graphql.introspection && isIntrospection) {
             throw refusal(
               new Fault(
                 'invalid_request',
@@ -31,11 +44,27 @@ export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> 
               ),
             );
           }
-          const cost = operationCost(schema, document, operation!, request.variables ?? {});
+          requireFewValues(request.variables, limits);
+          if (isIntrospection) {
+            const form = usual.formOf(document, operation);
+            if (form) {
+              contextValue.scope.introspection = form;
+              return;
+            }
+            const variables = { ...defaultsOf(operation), ...request.variables };
+            requireLittleIntrospection({ schema, document, operation, variables }, limits);
+          }
+          const cost = operationCost(schema, document, operation, request.variables ?? {});
           if (cost > limits.cost) {
             const message = `The answer could hold ${cost} fields, more than ${limits.cost}: ask for less with _count.`;
             throw refusal(new Fault('invalid_request', message));
           }
+        },
+        // The route sends what is prepared; nothing is left to execute.
+        async responseForOperation({ contextValue: { scope } }) {
+          if (!scope.introspection) return null;
+          const http = { status: undefined, headers: new HeaderMap() };
+          return { http, body: { kind: 'single', singleResult: { data: null } } };
         },
         async didEncounterErrors({ contextValue, errors }) {
           for (const error of errors) {
@@ -60,6 +89,29 @@ export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> 
       };
     },
   };
+}
+
+/** Refuses what would describe more of the schema than can be written while others wait, unless it is prepared. */
+function requireLittleIntrospection(asked: Introspection, { introspection: most }: Limits): void {
+  if (introspectionSize(asked, most) <= most) return;
+  const message =
+    `The answer would hold more than ${most} fields about the schema. Ask with the introspection query of ` +
+    'graphql-js (`getIntrospectionQuery()`), which is answered whole, or read /schema.graphql.';
+  throw refusal(new Fault('invalid_request', message));
+}
+
+/** Counts the values of variables before they are compared with their types, which makes an error of each wrong one. */
+function requireFewValues(variables: unknown, { variableValues }: Limits): void {
+  const waiting = [variables];
+  for (let count = 0; waiting.length > 0; count++) {
+    if (count > variableValues || waiting.length > variableValues) {
+      const message = `The variables hold more than ${variableValues} values: ask for fewer at a time.`;
+      throw refusal(new Fault('invalid_request', message));
+    }
+    const value = waiting.pop();
+    if (typeof value === 'object' && value !== null)
+      waiting.push(...Object.values(value).slice(0, variableValues + 1));
+  }
 }
 
 /** A Fault before execution: the whole request is refused with its status. */

@@ -1,12 +1,16 @@
-import type { PatientIdentity } from '../../schema/access.ts';
-import type { Tenant } from '../../schema/tenant.ts';
-import type { Client } from '../smart/backend-token.ts';
-import { introspectionAuthentication, introspectionEndpoint } from '../smart/introspect.ts';
-import { identityOf } from '../smart/patient.ts';
-import { quirksOf } from '../smart/quirks.ts';
-import type { ExternalConfig, IndependentConfig, SmartConfiguration } from '../smart/smart-configuration.ts';
-import { endpointOf } from '../smart/smart-configuration.ts';
-import type { Outside } from '../smart/upstream.ts';
+import type { PatientIdentity } from '../../schema/access/access.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
+import type { Client } from '../smart/token/backend-token.ts';
+import { introspectionAuthentication, introspectionEndpoint } from '../smart/token/introspect.ts';
+import { identityOf } from '../smart/patient/patient.ts';
+import { quirksOf } from '../smart/token/quirks.ts';
+import type {
+  ExternalConfig,
+  IndependentConfig,
+  SmartConfiguration,
+} from '../smart/discovery/smart-configuration.ts';
+import { endpointOf } from '../smart/discovery/smart-configuration.ts';
+import type { Outside } from '../smart/token/upstream.ts';
 import { Failing, NotTried } from './check.ts';
 import { credentials, requirePair, tokenRefusal } from './client.ts';
 import { probe, type Probed } from './probe.ts';

@@ -1,6 +1,6 @@
-import { Fault } from '../../schema/fault.ts';
-import type { Tenant } from '../../schema/tenant.ts';
-import type { Outside } from '../smart/upstream.ts';
+import { Fault } from '../../schema/fault/fault.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
+import type { Outside } from '../smart/token/upstream.ts';
 import { Failing } from './check.ts';
 import { connectionFailure } from './words.ts';
 

@@ -1,7 +1,7 @@
 import { fastify } from 'fastify';
 import { describe, expect, test, vi } from 'vitest';
-import { addDoor, decorateRequests } from '../door.ts';
-import { faultHandler, nameResourceMetadata } from '../fault-reply.ts';
+import { addDoor, decorateRequests } from '../http/door.ts';
+import { faultHandler, nameResourceMetadata } from '../http/fault-reply.ts';
 import type { Authorizer } from '../smart/authorize.ts';
 import { tenantsOf } from '../test/door.ts';
 import { selfTestRoutes } from './routes.ts';

@@ -1,7 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyPluginAsync } from 'fastify';
-import { Fault } from '../../schema/fault.ts';
-import { bearerToken } from '../smart/bearer.ts';
+import { setCacheControl } from '../../schema/http/cache-control.ts';
+import { Fault } from '../../schema/fault/fault.ts';
+import { bearerToken } from '../smart/token/bearer.ts';
 import type { SelfTest } from './self-test.ts';
 
 /**
@@ -17,9 +18,9 @@ export function selfTestRoutes(selfTest: SelfTest, operatorKey: string | undefin
       if (key === undefined) throw new Fault('unauthenticated', 'The operator’s key is needed.');
       if (!isSame(key, operatorKey)) throw new Fault('invalid_token', 'This is not the operator’s key.');
       const { patient } = query as { patient?: string };
-      return reply
-        .header('cache-control', 'no-store')
-        .send(await selfTest(tenant, typeof patient === 'string' ? patient : undefined));
+      return setCacheControl(reply, 'noStore').send(
+        await selfTest(tenant, typeof patient === 'string' ? patient : undefined),
+      );
     });
   };
 }

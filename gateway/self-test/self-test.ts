@@ -1,12 +1,12 @@
-import type { PatientIdentity } from '../../schema/access.ts';
-import { Fault } from '../../schema/fault.ts';
-import { FHIR_ID } from '../../schema/fhir.ts';
-import type { ImagesConfig, Tenant } from '../../schema/tenant.ts';
-import { identityOf } from '../smart/patient.ts';
+import type { PatientIdentity } from '../../schema/access/access.ts';
+import { Fault } from '../../schema/fault/fault.ts';
+import { FHIR_ID } from '../../schema/fhir/fhir.ts';
+import type { ImagesConfig, Tenant } from '../../schema/tenant/tenant.ts';
+import { identityOf } from '../smart/patient/patient.ts';
 import type { AuthorizationServer } from '../smart/server/server.ts';
-import type { peopleOfRecord } from '../smart/server/people.ts';
-import { isExternal } from '../smart/smart-configuration.ts';
-import type { Outside } from '../smart/upstream.ts';
+import type { peopleOfRecord } from '../smart/server/sign-in/people.ts';
+import { isExternal } from '../smart/discovery/smart-configuration.ts';
+import type { Outside } from '../smart/token/upstream.ts';
 import { Failing, NotTried, tryOut, type Check } from './check.ts';
 import { EhrChecks, readPatient } from './ehr-checks.ts';
 import { connectionFailure, imageFailure } from './words.ts';
@@ -31,7 +31,7 @@ export interface SelfTestDeps extends Outside {
   record: ReturnType<typeof peopleOfRecord>;
   images: {
     checkSource(tenant: Tenant, index: number, signal: AbortSignal): Promise<boolean>;
-    countRecordNumbers(tenant: Tenant, index: number, identity: PatientIdentity): number;
+    countRecordNumbers(tenant: Tenant, index: number, identity: PatientIdentity): Promise<number>;
   };
 }
 
@@ -103,7 +103,7 @@ async function authorizationChecks(
     if (byMrn.length === 0) throw new NotTried('no image source of this tenant finds studies by MRN');
     if (!identity) throw new NotTried('no Patient was read');
     for (const index of byMrn) {
-      if (deps.images.countRecordNumbers(tenant, index, identity) > 0) continue;
+      if ((await deps.images.countRecordNumbers(tenant, index, identity)) > 0) continue;
       const types = identity.identifier.map(
         ({ type, system }) => type?.coding?.[0]?.code ?? system ?? 'no type',
       );

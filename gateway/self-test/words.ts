@@ -1,5 +1,5 @@
-import { Fault } from '../../schema/fault.ts';
-import type { ImagesConfig } from '../../schema/tenant.ts';
+import { Fault } from '../../schema/fault/fault.ts';
+import type { ImagesConfig } from '../../schema/tenant/tenant.ts';
 
 /** What a connection's error code means to whoever has to mend it. */
 const CONNECTION: readonly [RegExp, (code: string) => string][] = [

@@ -1,13 +1,14 @@
+import { UnsecuredJWT } from 'jose';
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { parseTenant, type Tenant } from '../../schema/tenant.ts';
+import { parseTenant, type Tenant } from '../../schema/tenant/tenant.ts';
 import { authorizationServer, type AuthorizationServer } from '../test/authorization-server.ts';
-import { fetchThrough, guardedDispatcher } from '../guarded-dispatcher.ts';
+import { fetchThrough, guardedDispatcher } from '../outbound/guarded-dispatcher.ts';
 import { authorizer, type Authorizer } from './authorize.ts';
-import { clientAssertion } from './backend-token.ts';
+import { clientAssertion } from './token/backend-token.ts';
 
 const BASE = 'https://img.example.org';
 const scope = 'openid patient/ImagingStudy.rs patient/Patient.r';
@@ -103,11 +104,39 @@ test('an active token becomes an Access, and nothing more than needed', async ()
   });
 });
 
+describe('SM-12: a JWT that the server calls active, and says nothing of its kind', () => {
+  test.each<[string, object, string]>([
+    ['an id_token for the app', { aud: 'app' }, 'invalid_token'],
+    ['an id_token for several', { aud: ['x', 'app'] }, 'invalid_token'],
+    ['an id_token for another app, which it names', { aud: 'y', azp: 'y' }, 'invalid_token'],
+    ['an id_token of a sign-in', { aud: 'z', nonce: 'n' }, 'invalid_token'],
+    ['an access token without scopes in it', { aud: 'urn:oid:1.2.3' }, 'allowed'],
+    ['an access token with scopes in it', { aud: 'app', scope }, 'allowed'],
+    ['an access token that says so', { aud: 'app', token_use: 'access' }, 'allowed'],
+  ])('%s', async (_what, claims, expected) => {
+    const token = new UnsecuredJWT({ iss: 'https://ehr.example.org', sub: 'u', ...claims }).encode();
+    server.tokens.set(token, { scope, patient: 'p1', client_id: 'app', exp: in_(600) });
+    expect(await code(ask(token))).toBe(expected);
+  });
+});
+
 describe('IA-5 and SM-12: what a token must be', () => {
   const now = () => in_(0);
   test.each<[string, () => object | undefined, string]>([
     ['unknown or revoked', () => undefined, 'invalid_token'],
-    ['expired', () => ({ scope, patient: 'p1', exp: now() - 1 }), 'invalid_token'],
+    ['expired', () => ({ scope, patient: 'p1', exp: now() - 6 }), 'invalid_token'],
+    ['expired by a clock that is 4 s behind', () => ({ scope, patient: 'p1', exp: now() - 4 }), 'allowed'],
+    ['valid by a clock that is 4 s ahead', () => ({ scope, patient: 'p1', nbf: now() + 4 }), 'allowed'],
+    ['not valid for another 6 s', () => ({ scope, patient: 'p1', nbf: now() + 6 }), 'invalid_token'],
+    ['a bearer token', () => ({ scope, patient: 'p1', token_type: 'Bearer' }), 'allowed'],
+    ['an access token', () => ({ scope, patient: 'p1', token_type: 'access_token' }), 'allowed'],
+    ['a refresh token', () => ({ scope, patient: 'p1', token_type: 'refresh_token' }), 'invalid_token'],
+    ['a refresh token, otherwise', () => ({ scope, patient: 'p1', token_use: 'refresh' }), 'invalid_token'],
+    ['a refresh token of Keycloak', () => ({ scope, patient: 'p1', typ: 'Refresh' }), 'invalid_token'],
+    ['an id token', () => ({ scope, patient: 'p1', token_use: 'id' }), 'invalid_token'],
+    ['a DPoP token without its proof', () => ({ scope, patient: 'p1', token_type: 'DPoP' }), 'invalid_token'],
+    ['of a kind that is no text', () => ({ scope, patient: 'p1', token_type: 7 }), 'invalid_token'],
+    ['of a kind that is null', () => ({ scope, patient: 'p1', token_type: null }), 'allowed'],
     ['not yet valid', () => ({ scope, patient: 'p1', nbf: now() + 60 }), 'invalid_token'],
     [
       'for another server',
@@ -128,6 +157,8 @@ describe('IA-5 and SM-12: what a token must be', () => {
     ['with no clinical scope', () => ({ patient: 'p1', scope: 'openid' }), 'insufficient_scope'],
     ['with no patient (SM-6)', () => ({ scope }), 'insufficient_scope'],
     ['with a patient that is no id', () => ({ scope, patient: '../x' }), 'insufficient_scope'],
+    ['with a patient that is the folder above', () => ({ scope, patient: '..' }), 'insufficient_scope'],
+    ['with a patient that is this folder', () => ({ scope, patient: '.' }), 'insufficient_scope'],
     [
       'system/ where launch is on (IA-4)',
       () => ({ scope: 'system/*.rs', client_id: 'b' }),
@@ -149,6 +180,30 @@ describe('IA-5 and SM-12: what a token must be', () => {
   test('further audiences are the tenant’s to name', async () => {
     server.tokens.set('x', { scope, patient: 'p1', aud: 'https://imaging.hospital' });
     expect(await code(ask('x', tenant({ audience: ['https://imaging.hospital'] })))).toBe('allowed');
+  });
+
+  test.each<[string, object, object, string]>([
+    ['an access token', { typ: 'at+jwt' }, {}, 'allowed'],
+    ['just a JWT', { typ: 'JWT' }, {}, 'allowed'],
+    ['a logout token', { typ: 'logout+jwt' }, {}, 'invalid_token'],
+    ['an event', { typ: 'JWT' }, { events: {} }, 'invalid_token'],
+    ['a refresh token', { typ: 'JWT' }, { typ: 'Refresh' }, 'invalid_token'],
+    ['an id token', { typ: 'JWT' }, { token_use: 'id' }, 'invalid_token'],
+  ])(
+    'a JWT that says it is %s, and which the server calls active',
+    async (_what, header, claims, expected) => {
+      const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+      const token = `${part({ alg: 'RS256', ...header })}.${part({ sub: 'u', ...claims })}.AAAA`;
+      server.tokens.set(token, { scope, patient: 'p1' });
+      expect(await code(ask(token))).toBe(expected);
+    },
+  );
+
+  test('an Access of a token whose last seconds are those of another clock can be used', async () => {
+    server.tokens.set('x', { scope, patient: 'p1', exp: in_(-3) });
+    expect((await ask('x')).expires).toBeGreaterThan(clock / 1000);
+    clock += 3000;
+    expect(await code(ask('x'))).toBe('invalid_token');
   });
 
   test('IA-12 a client assertion is no token, even where the server calls it active', async () => {
@@ -359,9 +414,14 @@ describe('who the patient is', () => {
     expect((await ask('good')).patients).toEqual([{ id: 'p1' }]);
   });
 
+  test('identifiers that are none are left out', async () => {
+    server.patients.set('p1', { resourceType: 'Patient', id: 'p1', identifier: [null, 'X', { value: 'Y' }] });
+    expect((await ask('good')).patients).toMatchObject([{ identity: { identifier: [{ value: 'Y' }] } }]);
+  });
+
   test('unreachable: no identity, and asked again a second later', async () => {
     server.patientMode = 'down';
-    expect((await ask('good')).patients).toEqual([{ id: 'p1' }]);
+    expect((await ask('good')).patients).toEqual([{ id: 'p1', identityAway: true }]);
     server.patientMode = 'up';
     clock += 1001;
     expect((await ask('good')).patients).toMatchObject([{ identity: { id: 'p1' } }]);
@@ -383,7 +443,7 @@ describe('who the patient is', () => {
     expect(await code(ask('later'))).toBe('forbidden');
     server.patientMode = 'down';
     clock += 4000;
-    expect((await ask('later')).patients).toEqual([{ id: 'p1' }]);
+    expect((await ask('later')).patients).toEqual([{ id: 'p1', identityAway: true }]);
   });
 
   test('IA-8 of a client’s patients only those whom the EHR has are in reach', async () => {

@@ -1,42 +1,44 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import type { Access, PatientGrant } from '../../schema/access.ts';
-import { Fault } from '../../schema/fault.ts';
-import type { Permission } from '../../schema/scopes.ts';
-import { parseScopes } from '../../schema/scopes.ts';
-import type { SharedCache } from '../../schema/shared-cache.ts';
-import type { Tenant } from '../../schema/tenant.ts';
-import { askedPatients, type StudyOwner } from './asked-patients.ts';
-import { backendTokens } from './backend-token.ts';
-import { bearerToken } from './bearer.ts';
-import { expiringCache } from './expiring-cache.ts';
-import type { ActiveToken } from './introspect.ts';
-import { jwtVerifier } from './jwt.ts';
-import { mockAccess } from './mock.ts';
-import { namedPatients, namedStudies } from './named-patients.ts';
-import { needsIdentity, patientIdentities } from './patient.ts';
-import type { PolicyRow } from './policy.ts';
-import { DECISION_SECONDS, policyService } from './policy.ts';
-import { quirksOf, withImagingScopes } from './quirks.ts';
-import type { ExternalConfig, OwnConfig, SmartConfiguration } from './smart-configuration.ts';
-import { isExternal, isOwn, smartConfigurations } from './smart-configuration.ts';
-import type { Reach } from './token-rules.ts';
+import type { Access, PatientGrant } from '../../schema/access/access.ts';
+import { Fault } from '../../schema/fault/fault.ts';
+import type { Permission } from '../../schema/access/scopes.ts';
+import { parseScopes } from '../../schema/access/scopes.ts';
+import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
+import { askedPatients, type StudyOwner } from './patient/asked-patients.ts';
+import { backendTokens } from './token/backend-token.ts';
+import { bearerToken } from './token/bearer.ts';
+import { expiringCache } from './token/expiring-cache.ts';
+import type { ActiveToken } from './token/introspect.ts';
+import { jwtVerifier } from './token/jwt.ts';
+import { mockAccess } from './token/mock.ts';
+import { namedInGraphql, namedPatients, namedStudies, type DocumentRules } from './patient/named-patients.ts';
+import { identified, needsIdentity, patientIdentities } from './patient/patient.ts';
+import type { PolicyRow } from './patient/policy.ts';
+import { DECISION_SECONDS, policyService } from './patient/policy.ts';
+import { quirksOf, withImagingScopes } from './token/quirks.ts';
+import type { ExternalConfig, OwnConfig, SmartConfiguration } from './discovery/smart-configuration.ts';
+import { isExternal, isOwn, smartConfigurations } from './discovery/smart-configuration.ts';
+import type { Reach } from './token/token-rules.ts';
 import {
   countsAsBackend,
+  endOf,
   invalid,
   reachOf,
-  refuseAssertion,
+  refuseIdToken,
+  refuseOtherKinds,
   requireMeantForUs,
   withPatient,
-} from './token-rules.ts';
+} from './token/token-rules.ts';
 import {
   REFUSED_SECONDS,
   sharedIntrospection,
   UNKNOWN_LIFETIME_SECONDS,
   type Said,
-} from './shared-introspection.ts';
-import type { Outside } from './upstream.ts';
+} from './token/shared-introspection.ts';
+import type { Outside } from './token/upstream.ts';
 
 export interface Authorizer {
   /**
@@ -48,9 +50,16 @@ export interface Authorizer {
    * What is known only when the body is there: the Access of a token that reaches the patients whom a request names.
    * @param url path and query
    * @param body as the route parsed it
+   * @param documents how GraphQL is read where it is executed
    * @throws Fault where that is nobody
    */
-  reach(tenant: Tenant, access: Access, url: string, body: unknown): Promise<Access>;
+  reach(
+    tenant: Tenant,
+    access: Access,
+    url: string,
+    body: unknown,
+    documents?: DocumentRules,
+  ): Promise<Access>;
   /** The EHR's discovery document, through the same cache; our own server's for a tenant whose server we are. */
   smartConfiguration(tenant: Tenant, config: ExternalConfig | OwnConfig): Promise<SmartConfiguration>;
 }
@@ -120,8 +129,12 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
     document: SmartConfiguration,
     token: string,
   ): Promise<Said> => {
-    refuseAssertion(token, config.tokenUrl ?? document['token_endpoint']);
-    if (config.type !== 'smart-on-fhir-jwt') return introspected(tenant, config, document, token);
+    refuseOtherKinds(token, config.tokenUrl ?? document['token_endpoint']);
+    if (config.type !== 'smart-on-fhir-jwt') {
+      const said = await introspected(tenant, config, document, token);
+      if (said.active) refuseIdToken(token, said.active.client_id);
+      return said;
+    }
     const active = await verifyJwt(tenant, config, document, token);
     return { active, seconds: active ? config.introspectionTtl : REFUSED_SECONDS };
   };
@@ -158,7 +171,7 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
       reach,
       ...(client !== undefined && { client }),
       ...(user !== undefined && { user }),
-      expires: active.exp ?? seconds() + UNKNOWN_LIFETIME_SECONDS,
+      expires: active.exp === undefined ? seconds() + UNKNOWN_LIFETIME_SECONDS : endOf(active.exp),
       ...(active.exp !== undefined && { tokenExpires: active.exp }),
       ...(decided && { keep: DECISION_SECONDS }),
     };
@@ -188,13 +201,10 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
     if ('fault' in found) throw found.fault;
     const { reach, client, user, expires, tokenExpires } = found;
     const document = () => documents(tenant, config);
-    const identified = async (patient: PatientGrant): Promise<PatientGrant[]> => {
-      const identity = await identities(tenant, config, document, patient.id, token);
-      if (identity === 'absent') return [];
-      return [identity ? { ...patient, identity } : patient];
-    };
+    const identify = async (patient: PatientGrant): Promise<PatientGrant[]> =>
+      identified(patient, await identities(tenant, config, document, patient.id, token));
     const patients = needsIdentity(tenant)
-      ? (await Promise.all(reach.patients.map(identified))).flat()
+      ? (await Promise.all(reach.patients.map(identify))).flat()
       : reach.patients;
     if (patients.length === 0 && reach.patients.length > 0) {
       // Not 502: the EHR has answered, and asking again would not help. Not 404 or an empty list, which would say that
@@ -234,14 +244,14 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
       if (token === undefined) throw new Fault('unauthenticated', 'An access token is needed.');
       return smartAccess(tenant, config, token);
     },
-    async reach(tenant, access, url, body) {
+    async reach(tenant, access, url, body, documents) {
       const config = tenant.authorization;
-      return isExternal(config)
-        ? asked(tenant, config, access, () => ({
-            patients: namedPatients(url, body),
-            studies: namedStudies(url, body),
-          }))
-        : access;
+      if (!isExternal(config)) return access;
+      return asked(tenant, config, access, () => {
+        const graphql = namedInGraphql(url, body, documents);
+        const patients = namedPatients(url, body, graphql);
+        return { patients, studies: namedStudies(url, body, graphql), runs: graphql.runs };
+      });
     },
   };
 }

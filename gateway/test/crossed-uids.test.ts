@@ -1,7 +1,11 @@
 /**
- * UIDs of one patient's objects asked for below those of another (DW-21, IA-7, IA-24), from real Orthancs through the
- * whole gateway: never a byte that is not the caller's, and one refusal for all that is out of reach.
+ * UIDs of one patient's objects asked for below those of another (DW-21, IA-7, IA-24), from a folder and from
+ * real Orthancs through the whole gateway: never a byte that is not the caller's, and one refusal for all that is out of
+ * reach.
  */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXPLICIT_LITTLE_ENDIAN, writeDicomFile } from '../demo/dicom-file.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
@@ -45,7 +49,8 @@ const object = (patient: Patient, [study, series, instance]: Uids) => {
 let ehr: AuthorizationServer;
 let house: House;
 let archives: Orthanc[];
-const SOURCES = ['dicom-web', 'c-get', 'c-move', 'several'] as const;
+let folder: string;
+const SOURCES = ['folder', 'dicom-web', 'c-get', 'c-move', 'several'] as const;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
@@ -54,10 +59,13 @@ beforeAll(async () => {
   const common = { modalities: { gateway: { aet: 'GATEWAY', port } } };
   const own = [object('a', A), object('a', BOTH_A)];
   const foreign = [object('b', B), object('b', B_AS_A), object('b', BOTH_B)];
-  const all = await startOrthanc({ ...common, files: [...own, ...foreign] });
-  const first = await startOrthanc({ ...common, files: own });
-  const second = await startOrthanc({ ...common, files: foreign });
-  archives = [all, first, second];
+  archives = await Promise.all(
+    [[...own, ...foreign], own, foreign].map((files) => startOrthanc({ ...common, files })),
+  );
+  const [all, first, second] = archives as [Orthanc, Orthanc, Orthanc];
+  folder = await mkdtemp(join(tmpdir(), 'crossed-uids-'));
+  for (const [index, file] of [...own, ...foreign].entries())
+    await writeFile(join(folder, `${index}.dcm`), file);
   const lookup = 'studies-by-mrn';
   const web = ({ dicomWebUrl, username, password }: Orthanc) => ({
     ...{ type: 'dicom-web', endpoint: dicomWebUrl, lookup },
@@ -69,6 +77,7 @@ beforeAll(async () => {
   });
   const authorization = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
   const images = {
+    folder: { type: 'folder', lookup, path: folder },
     'dicom-web': web(all),
     'c-get': dimse(all, 'c-get'),
     'c-move': dimse(all, 'c-move'),
@@ -91,6 +100,7 @@ afterAll(async () => {
   await house?.close();
   await ehr?.close();
   for (const archive of archives ?? []) await archive.stop();
+  await rm(folder, { recursive: true, force: true });
 });
 
 /** Every way to one object. */
@@ -143,12 +153,22 @@ describe.each(SOURCES)('%s', (source) => {
   ])('DW-21, IA-7 %s: 404, alike to the byte', async (_what, token, uids) => {
     const [missing] = ways(NONE);
     const { bytes: refusal } = await get(source, ...missing!, 'a');
-    for (const [path, accept] of ways(uids)) {
-      // What is whole within one's own study is not crossed.
-      if (uids[0] === A[0] && uids[1] === A[1] && token === 'a' && !path.includes(B[2])) continue;
+    // What is whole within one's own study is not crossed.
+    const isWhole = (path: string) =>
+      uids[0] === A[0] && uids[1] === A[1] && token === 'a' && !path.includes(B[2]);
+    // A folder has a study of each UID once, which is the patient's whose file comes first.
+    const isGiven = source === 'folder' && uids === BOTH_A;
+    // Each refusal is held back for up to 0.1 s, so they are waited for together.
+    const expectRefusal = async ([path, accept]: [path: string, accept: string]) => {
       const { status, bytes } = await get(source, path, accept, token);
-      expect([path, status, bytes.toString()]).toEqual([path, 404, refusal.toString()]);
-    }
+      if (isGiven) expect([path, status, bytes.includes(MARK.b)]).toEqual([path, 200, false]);
+      else expect([path, status, bytes.toString()]).toEqual([path, 404, refusal.toString()]);
+    };
+    await Promise.all(
+      ways(uids)
+        .filter(([path]) => !isWhole(path))
+        .map(expectRefusal),
+    );
   });
 
   // The first round fetches, the second may find it kept; in turns, so that each meets what the other left.
@@ -179,7 +199,8 @@ describe.each(SOURCES)('%s', (source) => {
     for (const query of [
       `/studies/${A[0]}/series/${B[1]}/instances`,
       `/studies/${B[0]}/series`,
-      `/studies/${BOTH_A[0]}/instances`,
+      ...(source === 'folder' ? [] : [`/studies/${BOTH_A[0]}/instances`]),
+      `/studies/${BOTH_B[0]}/series/${BOTH_B[1]}/instances`,
       `/instances?StudyInstanceUID=${A[0]}&SOPInstanceUID=${B[2]}`,
       `/series?SeriesInstanceUID=${B[1]}`,
       `/instances?SOPInstanceUID=${B[2]}`,

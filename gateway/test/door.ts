@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { Writable } from 'node:stream';
-import { parseTenant, type Tenant } from '../../schema/tenant.ts';
-import { Fault } from '../../schema/fault.ts';
+import { parseTenant, type Tenant } from '../../schema/tenant/tenant.ts';
+import { Fault } from '../../schema/fault/fault.ts';
 import { buildApp } from '../app.ts';
-import type { Limits } from '../limits.ts';
-import { logger } from '../observe.ts';
+import type { Limits } from '../http/limits.ts';
+import { logger } from '../http/observe.ts';
 import { authorizer } from '../smart/authorize.ts';
-import { capabilities } from '../smart/capability-admission.ts';
-import type { Tenants } from '../tenants.ts';
+import { capabilities } from '../smart/capability/capability-admission.ts';
+import type { Tenants } from '../tenants/loading/tenants.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { standInClinical, standInImaging, type Breakage } from './stand-in-subgraphs.ts';
 

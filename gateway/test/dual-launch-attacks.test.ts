@@ -1,8 +1,8 @@
 import { decodeJwt, type JWTPayload } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { DEMO_PATIENT } from '../ready-made.ts';
+import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import type { Page } from '../smart/server/test/started.ts';
-import { allow, App, APP, independent, Journey, portal } from './dual-launch.ts';
+import { allow, App, APP, independent, Journey, portal, pressAllow } from './dual-launch.ts';
 import { foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
 import { buildHouse, type House } from './house.ts';
 import { freePort } from './setup/free-port.ts';
@@ -14,6 +14,8 @@ const OTHER_PATIENT = 'demo-maria-alvarez';
 const OTHER_USER = `user-of-${OTHER_PATIENT}`;
 let ehr: ForeignEhr;
 let house: House;
+/** Milliseconds by which the gateway's clock is moved on. */
+let ahead = 0;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
@@ -30,7 +32,7 @@ beforeAll(async () => {
     }),
     { images: '/nowhere', patients: '/nowhere' },
     undefined,
-    { port },
+    { port, now: () => Date.now() + ahead },
   );
 });
 afterAll(async () => {
@@ -92,10 +94,33 @@ describe('login_hint: what is not this EHR’s id_token goes nowhere', () => {
     ['signed by another key', () => ehr.sign(claims, { foreign: true })],
     ['unsigned', async () => `${btoa('{"alg":"none"}')}.${(await ehr.sign(claims)).split('.')[1]}.`],
     ['without a user', () => ehr.sign({ aud: 'portal' })],
+    ['an access token', () => ehr.sign(claims, { typ: 'at+jwt' })],
+    ['an access token that says so by its scopes', () => ehr.sign({ ...claims, scope: 'patient/*.rs' })],
+    ['an access token that is for the EHR', () => ehr.sign({ ...claims, aud: ehr.fhirBaseUrl })],
+    ['a refresh token', () => ehr.sign({ ...claims, token_use: 'refresh' })],
+    ['a logout token', () => ehr.sign(claims, { typ: 'logout+jwt' })],
+    ['a logout token that says so by its events', () => ehr.sign({ ...claims, events: {} })],
+    ['an assertion of the EHR', () => ehr.sign({ ...claims, sub: ehr.issuer })],
+    ['an assertion for the token endpoint', () => ehr.sign({ ...claims, aud: [`${ehr.issuer}/token`] })],
+    ['an assertion by its type', () => ehr.sign(claims, { typ: 'client-authentication+jwt' })],
   ])('%s', async (_what, hint) => {
     const done = await journey().open(await appOf().url({ login_hint: await hint() }));
     expect(errorAt(done)).toBe('invalid_request');
     expect(count('GET /authorize')).toBe(0);
+  });
+
+  test('one by a made-up key, while the EHR’s keys cannot be had, harms no other', async () => {
+    const user = journey();
+    await portal(ehr, user, USER);
+    const hint = await ehr.sign(claims);
+    const open = async (by: Journey, login_hint: string) => by.open(await appOf().url({ login_hint }));
+    expect((await open(user, hint)).html).toContain('Castellanos');
+    ahead += 11_000;
+    ehr.mode = 'keys-failing';
+    const madeUp = await ehr.sign(claims, { foreign: true, kid: 'made-up' });
+    expect(errorAt(await open(journey(), madeUp))).toBe('temporarily_unavailable');
+    expect((await open(user, hint)).html).toContain('Castellanos');
+    expect(count('GET /jwks')).toBeLessThanOrEqual(2);
   });
 
   test('one that has expired still says who was there', async () => {
@@ -122,6 +147,18 @@ describe('login_hint: what is not this EHR’s id_token goes nowhere', () => {
 });
 
 describe('the way back from the EHR', () => {
+  test.each([
+    ['user', { fhirUser: 'Practitioner/..', patient: DEMO_PATIENT }, 200],
+    ['patient', { fhirUser: `Patient/${DEMO_PATIENT}`, patient: '..' }, 303],
+  ])('a %s who is the folder above is not looked for', async (_who, account, status) => {
+    ehr.accounts.set('dots', account);
+    const { user, callback } = await atCallback('dots');
+    ehr.seen.length = 0;
+    expect((await user.open(callback.href)).status).toBe(status);
+    expect(ehr.seen.filter((line) => /^GET \/(fhir\/?)?$/.test(line))).toEqual([]);
+    ehr.accounts.delete('dots');
+  });
+
   test('an answer counts once: the second time it is 400, and no code is redeemed', async () => {
     const { user, callback } = await atCallback();
     expect((await user.open(callback.href)).html).toContain('Castellanos');
@@ -251,7 +288,7 @@ describe('the EHR’s token answer is checked', () => {
     };
     expect(errorAt(await user.open(callback.href))).toBe('access_denied');
     expect(given).not.toBe('');
-    expect(await ehr.provider.AccessToken.find(given)).toBeUndefined();
+    await expect.poll(() => ehr.provider.AccessToken.find(given)).toBeUndefined();
   });
 
   test('a fhirUser of another server is nobody here', async () => {
@@ -328,18 +365,11 @@ describe('the app', () => {
   test('Allow that is pressed twice leads to one code', async () => {
     const { user, app, callback } = await atCallback();
     const consent = await user.open(callback.href);
-    const url = new URL(/<form method="post" action="([^"]+)"/.exec(consent.html)![1]!, consent.url).href;
-    const press = () =>
-      fetch(url, {
-        method: 'POST',
-        redirect: 'manual',
-        headers: { cookie: user.cookiesFor(url), origin: house.baseUrl },
-        body: new URLSearchParams({ step: 'allow', patient: DEMO_PATIENT, scope: 'patient/*.rs' }),
-      });
+    const press = () => pressAllow(user, consent);
     const [first, second] = [await press(), await press()];
     expect([first.status, second.status]).toEqual([303, 303]);
     expect(second.headers.get('location')).toBe(first.headers.get('location'));
-    const done = await user.open(new URL(second.headers.get('location')!, url).href);
+    const done = await user.open(new URL(second.headers.get('location')!, consent.url).href);
     expect((await app.tokens(done.url))['patient']).toBe(DEMO_PATIENT);
     expect((await press()).status).toBe(400);
   });

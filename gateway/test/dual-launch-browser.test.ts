@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DEMO_PATIENT } from '../ready-made.ts';
+import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import { App, independent } from './dual-launch.ts';
 import { foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
 import { buildHouse, type House } from './house.ts';

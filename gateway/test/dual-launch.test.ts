@@ -1,8 +1,8 @@
 import { decodeJwt } from 'jose';
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { logger } from '../observe.ts';
-import { DEMO_PATIENT } from '../ready-made.ts';
+import { logger } from '../http/observe.ts';
+import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import { unescape } from '../smart/server/test/started.ts';
 import { allow, App, APP, independent, Journey, portal } from './dual-launch.ts';
 import { CLINICIAN, foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
@@ -349,10 +349,10 @@ describe('SM-17 the EHR’s token is kept here', () => {
     );
   });
 
-  test('a token that is good while the EHR’s FHIR server is down: 502, and images are there', async () => {
+  test('a token that is good while the EHR’s FHIR server is down: 503, and images are there', async () => {
     const { tokens } = await launched();
     ehr.mode = 'fhir-down';
-    expect((await get(`/fhir/Condition?patient=${DEMO_PATIENT}`, tokens.access_token)).status).toBe(502);
+    expect((await get(`/fhir/Condition?patient=${DEMO_PATIENT}`, tokens.access_token)).status).toBe(503);
     expect((await get(`/fhir/ImagingStudy?patient=${DEMO_PATIENT}`, tokens.access_token)).status).toBe(200);
   });
 

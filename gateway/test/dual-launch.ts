@@ -1,5 +1,8 @@
 /** The way of an app over an independent tenant (IA-28): the EHR's sign-in, then ours. */
+import { decodeJwt, type JWTPayload } from 'jose';
+import type { ServerResponse } from 'node:http';
 import * as oauth from 'oauth4webapi';
+import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import { Browser, ticked, type Page } from '../smart/server/test/started.ts';
 import type { ForeignEhr } from './foreign-ehr.ts';
 import { PORTAL } from './foreign-ehr.ts';
@@ -139,4 +142,52 @@ export function allow(journey: Journey, consent: Page, without: string[] = []): 
     ...boxes.map((scope): [string, string] => ['scope', scope]),
     ['step', 'allow'],
   ]);
+}
+
+/** Presses Allow as often as it is called, and stays where the browser is. */
+export function pressAllow(journey: Journey, consent: Page): Promise<Response> {
+  const url = new URL(/<form method="post" action="([^"]+)"/.exec(consent.html)![1]!, consent.url);
+  return fetch(url, {
+    method: 'POST',
+    redirect: 'manual',
+    headers: { cookie: journey.cookiesFor(url.href), origin: url.origin },
+    body: new URLSearchParams({ step: 'allow', patient: DEMO_PATIENT, scope: 'patient/*.rs' }),
+  });
+}
+
+/** For `expect.poll` of what happens at once: a loaded machine takes its time. */
+export const SOON = { timeout: 10_000 };
+
+/** How an EHR answers a request instead: a status, a page of text, or whatever is written. */
+export type Reply = number | string | ((response: ServerResponse) => void);
+
+/** Lets the EHR answer some requests otherwise. @param replies by method and path */
+export function replying(ehr: ForeignEhr, replies: Record<string, Reply>): void {
+  ehr.instead = ({ method, url = '' }, response) => {
+    const reply = replies[`${method} ${url}`];
+    if (reply === undefined) return false;
+    if (typeof reply === 'function') reply(response);
+    else if (typeof reply === 'string') response.writeHead(200, { 'content-type': 'text/html' }).end(reply);
+    else response.writeHead(reply, { 'content-type': 'application/json' }).end('{}');
+    return true;
+  };
+}
+
+/** Changes claims of the id_token that the EHR is about to answer with. @param options signs it by another key */
+export const idToken =
+  (change: JWTPayload, options?: { foreign: boolean }) =>
+  async (ehr: ForeignEhr, body: Record<string, unknown>): Promise<void> => {
+    body['id_token'] = await ehr.sign({ ...decodeJwt(body['id_token'] as string), ...change }, options);
+  };
+
+/** Changes members of a token answer; those that are undefined are left out. */
+export const answers =
+  (change: Record<string, unknown>) =>
+  (_ehr: ForeignEhr, body: Record<string, unknown>): void =>
+    void Object.assign(body, change);
+
+/** Makes the id_token of an answer one of now, by another clock than the EHR's. @param ahead milliseconds */
+export async function byClock(ehr: ForeignEhr, body: Record<string, unknown>, ahead: number): Promise<void> {
+  const iat = Math.floor((Date.now() + ahead) / 1000);
+  await idToken({ iat, exp: iat + 600 })(ehr, body);
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { startClinical, startFhirServer, tenantOf } from '../../subgraphs/clinical/test/servers.ts';
-import { DEMO_PATIENT } from '../ready-made.ts';
+import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildHouse, type House } from './house.ts';
 
@@ -10,6 +10,7 @@ const OTHER = 'demo-tomas-novak';
 let ehr: AuthorizationServer;
 let clinical: Awaited<ReturnType<typeof startClinical>>;
 let server: Awaited<ReturnType<typeof startFhirServer>>;
+let forgetful: typeof server;
 let house: House;
 
 beforeAll(async () => {
@@ -17,13 +18,16 @@ beforeAll(async () => {
   clinical = await startClinical();
   const patients = join(import.meta.dirname, '../demo/patients');
   server = await startFhirServer(clinical.subgraph, tenantOf({ type: 'store', path: patients }));
-  house = await buildHouse(({ images }) => ({
-    t: {
+  const store = tenantOf({ type: 'store', path: patients });
+  forgetful = await startFhirServer(clinical.subgraph, store, { ignored: ['category', 'clinical-status'] });
+  house = await buildHouse(({ images }) => {
+    const over = ({ base }: typeof server) => ({
       authorization: { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client },
-      clinical: { type: 'fhir', baseUrl: server.base },
+      clinical: { type: 'fhir', baseUrl: base },
       images: { type: 'folder', path: images, lookup: 'all-studies-on-server' },
-    },
-  }));
+    });
+    return { t: over(server), forgetful: over(forgetful) };
+  });
   ehr.patients.set(DEMO_PATIENT, { resourceType: 'Patient', id: DEMO_PATIENT });
   const exp = Math.floor(Date.now() / 1000) + 3600;
   const launched = { client_id: 'app', exp, patient: DEMO_PATIENT };
@@ -32,10 +36,14 @@ beforeAll(async () => {
     ...launched,
     scope: 'patient/Patient.r patient/Condition.rs?clinical-status=active',
   });
+  ehr.tokens.set('laboratory', {
+    ...launched,
+    scope: 'patient/Patient.r patient/Observation.rs?category=laboratory',
+  });
 });
 afterAll(async () => {
   await house?.close();
-  await Promise.all([server?.end(), ehr?.close()]);
+  await Promise.all([server?.end(), forgetful?.end(), ehr?.close()]);
   await clinical?.end();
 });
 beforeEach(() => void (server.requests.length = 0));
@@ -45,9 +53,9 @@ interface Answer {
   errors: { extensions: { code: string } }[];
 }
 
-async function ask(token: string, query: string) {
+async function ask(token: string, query: string, tenant = 't') {
   const { body } = await house.app.inject({
-    ...{ method: 'POST', url: '/t/graphql', headers: { authorization: `Bearer ${token}` } },
+    ...{ method: 'POST', url: `/${tenant}/graphql`, headers: { authorization: `Bearer ${token}` } },
     payload: { query },
   });
   return JSON.parse(body) as Answer;
@@ -94,6 +102,48 @@ test('IA-7 another patient is refused before the EHR is asked', async () => {
   expect(errors.map(({ extensions }) => extensions.code)).toEqual(['forbidden', 'forbidden']);
   expect(server.requests).toEqual([]);
 });
+
+test('SM-5 a granular scope holds where the EHR ignores its parameter, in GraphQL, list and read', async () => {
+  const headers = { authorization: 'Bearer laboratory' };
+  const fhir = async (path: string) =>
+    (await house.app.inject({ url: `/forgetful/fhir/${path}`, headers })).json();
+  const everything = { authorization: 'Bearer all' };
+  const wide = await house.app.inject({
+    url: '/forgetful/fhir/Observation?_count=1000',
+    headers: everything,
+  });
+  const all = entriesOf(wide.json());
+  const isLaboratory = ({ category }: Entry) =>
+    category?.some(({ coding }) => coding.some(({ code }) => code === 'laboratory')) ?? false;
+  const laboratory = all
+    .filter(isLaboratory)
+    .map(({ id }) => id)
+    .sort();
+  const others = all.filter((entry) => !isLaboratory(entry)).map(({ id }) => id);
+  expect(Math.min(laboratory.length, others.length)).toBeGreaterThan(0);
+
+  expect(
+    entriesOf(await fhir('Observation?_count=1000'))
+      .map(({ id }) => id)
+      .sort(),
+  ).toEqual(laboratory);
+  const { data } = await ask(
+    'laboratory',
+    `{ Patient(id: "${DEMO_PATIENT}") { ObservationList { id } } }`,
+    'forgetful',
+  );
+  expect((data.Patient['ObservationList'] as Entry[]).map(({ id }) => id).sort()).toEqual(laboratory);
+  expect(await fhir(`Observation/${laboratory[0]}`)).toMatchObject({ id: laboratory[0] });
+  expect(await fhir(`Observation/${others[0]}`)).toMatchObject({ resourceType: 'OperationOutcome' });
+});
+
+interface Entry {
+  id: string;
+  category?: { coding: { code: string }[] }[];
+}
+
+const entriesOf = (bundle: { entry?: { resource: Entry }[] }) =>
+  (bundle.entry ?? []).map(({ resource }) => resource);
 
 test('SM-5 a granular scope is asked of the EHR', async () => {
   const { data } = await ask(

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
-import { addDoor, decorateRequests } from '../door.ts';
-import { faultHandler, nameResourceMetadata } from '../fault-reply.ts';
-import { DEMO_PATIENT } from '../ready-made.ts';
+import { addDoor, decorateRequests } from '../http/door.ts';
+import { faultHandler, nameResourceMetadata } from '../http/fault-reply.ts';
+import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import { authorizer } from '../smart/authorize.ts';
-import { discoveryRoutes, rootMetadataRoutes } from '../smart/discovery-routes.ts';
+import { discoveryRoutes, rootMetadataRoutes } from '../smart/discovery/discovery-routes.ts';
 import { ownAccess } from '../smart/server/own-access.ts';
-import { peopleOfRecord } from '../smart/server/people.ts';
+import { peopleOfRecord } from '../smart/server/sign-in/people.ts';
 import { oauthRoutes } from '../smart/server/routes.ts';
 import { authorizationServer } from '../smart/server/server.ts';
 import { tenantsOf } from './door.ts';
@@ -74,7 +74,7 @@ beforeAll(async () => {
   await app.listen({ host: '127.0.0.1', port: Number(new URL(baseUrl).port) });
   close = async () => {
     await app.close();
-    server.close();
+    await server.close();
     await clinical.close();
   };
 });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Fault } from '../../schema/fault.ts';
-import { DEFAULT_LIMITS } from '../limits.ts';
+import { Fault } from '../../schema/fault/fault.ts';
+import { DEFAULT_LIMITS } from '../http/limits.ts';
 import { startDoor, type Door } from './door.ts';
 import type { Breakage } from './stand-in-subgraphs.ts';
 
@@ -165,9 +165,9 @@ describe('FG-12 limits, FG-13 forgery', () => {
       /more than 30 root fields/,
     ],
     [
-      'fragments that double one another, as cost',
+      'fragments that double one another, within a resource',
       `{ Patient(id: "p1") { ...F0 } } ${repeated(60, (i) => `fragment F${i} on Patient { ...F${i + 1} ...F${i + 1} }`)} fragment F60 on Patient { id }`,
-      /ask for less/,
+      /more than 200 uses of fragments/,
     ],
     ['a mutation', 'mutation { x }', /Only queries/],
     ['a subscription', 'subscription { x }', /Only queries/],
@@ -184,6 +184,14 @@ describe('FG-12 limits, FG-13 forgery', () => {
     expect(status).toBe(400);
     expect(json.errors?.some((error) => message.test(error.message))).toBe(true);
     expect(json.data).toBeUndefined();
+  });
+
+  test('root fields are those of one operation', async () => {
+    const operation = (i: number) =>
+      `query Q${i} { ${repeated(4, (j) => `a${j}: Patient(id: "p1") { id }`)} }`;
+    const { json } = await ask({ query: repeated(8, operation), operationName: 'Q7' });
+    expect(json.errors).toBeUndefined();
+    expect(Object.keys(json.data!)).toEqual(['a0', 'a1', 'a2', 'a3']);
   });
 
   test('a flat list of 1,000 with many fields is within the cost (FG-2)', async () => {
@@ -206,6 +214,30 @@ describe('FG-12 limits, FG-13 forgery', () => {
     await ask({ query, extensions: persisted(hash) });
     expect((await ask({ extensions: persisted(hash) })).json.data).toEqual({ Patient: { id: 'p1' } });
     expect(door.logged()).not.toContain('does not match');
+  });
+
+  test('FG-13 at a patient the text is run that was sent, and nothing by a hash', async () => {
+    const path = '/open/fhir/Patient/p1/$graphql';
+    const query = '{ id }';
+    const atRoot = '{ Patient(id: "p1") { id birthDate } }';
+    const persisted = (text: string) => ({
+      persistedQuery: { version: 1, sha256Hash: createHash('sha256').update(text).digest('hex') },
+    });
+    await ask({ query: atRoot, extensions: persisted(atRoot) });
+    expect((await ask({ query, extensions: persisted(query) }, { path })).json).toEqual({
+      data: { id: 'p1' },
+    });
+    const inUrl = new URLSearchParams({ extensions: JSON.stringify(persisted(atRoot)) }).toString();
+    const got = { method: 'GET', body: null, headers: { 'apollo-require-preflight': '1' } };
+    for (const answer of [
+      await ask({ extensions: persisted(atRoot) }, { path }),
+      await ask({}, { path: `${path}?${inUrl}`, init: got }),
+    ]) {
+      expect([answer.status, JSON.stringify(answer.json)]).toEqual([
+        400,
+        expect.stringContaining('send the query itself'),
+      ]);
+    }
   });
 
   test('body size', async () => {

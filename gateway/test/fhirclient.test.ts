@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DEMO_PATIENT } from '../ready-made.ts';
+import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import { Browser, ticked } from '../smart/server/test/started.ts';
 import { buildHouse, type DemoData, type House } from './house.ts';
 import { freePort } from './setup/free-port.ts';
@@ -60,7 +60,7 @@ function memory() {
   };
 }
 
-test('fhirclient, unmodified: authorize, token, patient read, ImagingStudy search, refresh; another patient is refused', async () => {
+test('fhirclient, unmodified: authorize, token, patient read, search, userinfo, refresh, introspect, revoke; another patient is refused', async () => {
   const storage = memory();
   const begun = visit('/launch', storage);
   await begun.smart.authorize({
@@ -107,4 +107,21 @@ test('fhirclient, unmodified: authorize, token, patient read, ImagingStudy searc
   await client.refresh();
   expect(client.getState('tokenResponse.access_token')).not.toBe(before);
   expect((await studies()).entry!.length).toBe(found.entry!.length);
+
+  // fhirclient itself asks for no more than this; the endpoints are those that it has discovered from.
+  const smart = (await client.request('.well-known/smart-configuration')) as Record<string, string>;
+  const userinfo = (await client.request(smart['userinfo_endpoint']!)) as Record<string, string>;
+  expect(userinfo).toEqual({
+    sub: `Patient/${DEMO_PATIENT}`,
+    fhirUser: `${base}/fhir/Patient/${DEMO_PATIENT}`,
+  });
+  const token = client.getState('tokenResponse.access_token') as string;
+  const ask = (url: string) =>
+    fetch(url, { method: 'POST', body: new URLSearchParams({ token, client_id: 'viewer' }) });
+  expect(await (await ask(smart['introspection_endpoint']!)).json()).toMatchObject({
+    ...{ active: true, patient: DEMO_PATIENT, client_id: 'viewer' },
+  });
+  expect((await ask(smart['revocation_endpoint']!)).status).toBe(200);
+  expect(await (await ask(smart['introspection_endpoint']!)).json()).toEqual({ active: false });
+  await expect(studies()).rejects.toThrow(/401/);
 });

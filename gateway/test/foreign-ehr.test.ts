@@ -1,6 +1,6 @@
 import { exportJWK, generateKeyPair } from 'jose';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { DEMO_PATIENT } from '../ready-made.ts';
+import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import { App, Journey, portal } from './dual-launch.ts';
 import { foreignEhr, PORTAL, type ForeignEhr } from './foreign-ehr.ts';
 import { buildHouse, type House } from './house.ts';

@@ -23,13 +23,15 @@ export interface EhrAccount {
 }
 
 export interface ForeignEhr {
+  /** Where it listens. */
+  port: number;
   issuer: string;
   fhirBaseUrl: string;
   /** Our clients at this EHR, for tenant files, by the way they say who they are. */
   clients: Record<'key' | 'secret' | 'post' | 'public', Record<string, unknown> & { client_id: string }>;
   accounts: Map<string, EhrAccount>;
-  /** What it serves; `fhir-down` leaves its authorization server as it is. */
-  mode: 'up' | 'down' | 'failing' | 'fhir-down';
+  /** What it serves; `fhir-down` leaves its authorization server as it is, and so does `keys-failing` but for its keys. */
+  mode: 'up' | 'down' | 'failing' | 'fhir-down' | 'keys-failing';
   /** Whether it looks at an `id_token_hint`; oidc-provider then wants one of the same client. */
   hints: 'ignored' | 'own client';
   /** Seconds that its access tokens live. */
@@ -38,10 +40,16 @@ export interface ForeignEhr {
   tokenAnswer: ((body: Record<string, unknown>) => void | Promise<void>) | undefined;
   /** Method and path of every request, without its query. */
   seen: string[];
+  /** Access and refresh tokens that it gave for a user of the gateway, as they stood in its answers. */
+  given: Set<string>;
+  /** Tokens that it was told to revoke, as often as it was (RFC 7009). */
+  revoked: string[];
+  /** Answers in its place. @returns false where it does not */
+  instead: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined;
   /** The query of the last authorization request. */
   asked: URLSearchParams;
   /** Signs claims by the EHR's key, or by another. */
-  sign(claims: JWTPayload, options?: { foreign?: boolean; typ?: string }): Promise<string>;
+  sign(claims: JWTPayload, options?: { foreign?: boolean; typ?: string; kid?: string }): Promise<string>;
   provider: Provider;
   close(): Promise<void>;
 }
@@ -56,14 +64,16 @@ const DATA_SCOPES = 'launch/patient patient/*.read patient/*.rs patient/ImagingS
 /**
  * @param redirectUris where the gateway's independent tenants want the browser back
  * @param records files of `gateway/demo/patients` without `.json`
+ * @param behind the port of what passes on to it, where clients do not reach it by itself
  */
 export async function foreignEhr(
   redirectUris: readonly string[],
   records: readonly string[] = ['helen-castellanos', 'maria-alvarez', 'hospital'],
+  behind?: number,
 ): Promise<ForeignEhr> {
   const port = await freePort();
   // Another name than the gateway's 127.0.0.1: another site, as a real EHR is.
-  const issuer = `http://localhost:${port}`;
+  const issuer = `http://localhost:${behind ?? port}`;
   const fhirBaseUrl = `${issuer}/fhir`;
   const own = await generateKeyPair('RS256', { extractable: true });
   const foreign = await generateKeyPair('RS256', { extractable: true });
@@ -152,7 +162,9 @@ export async function foreignEhr(
       await grant.save();
       return grant;
     },
-    issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    // The provider itself would want `prompt=consent` for offline_access.
+    issueRefreshToken: async (_ctx, client) =>
+      client.grantTypeAllowed('refresh_token') && /\boffline_access\b/.test(self.asked.get('scope') ?? ''),
     findAccount: (_ctx, id) => {
       const account = accounts.get(id);
       if (!account) return undefined;
@@ -193,11 +205,17 @@ export async function foreignEhr(
   });
   provider.use(async (ctx: KoaContextWithOIDC, next: () => Promise<void>) => {
     await next();
-    if (ctx.path !== '/token' || ctx.status !== 200) return;
+    if (ctx.status !== 200) return;
+    if (ctx.path === '/revoke') self.revoked.push(String(ctx.oidc.params!['token']));
+    if (ctx.path !== '/token') return;
     const body = ctx.body as Record<string, unknown>;
     const patient = accounts.get(ctx.oidc.entities.AccessToken?.accountId ?? '')?.patient;
     if (patient !== undefined) body['patient'] = patient;
     await self.tokenAnswer?.(body);
+    if (!ctx.oidc.client!.clientId.startsWith('gateway') || !ctx.oidc.entities.AccessToken) return;
+    for (const token of [body['access_token'], body['refresh_token']]) {
+      if (typeof token === 'string') self.given.add(token);
+    }
   });
   const oidc = provider.callback();
 
@@ -214,6 +232,8 @@ export async function foreignEhr(
     const fhir = url.pathname.startsWith('/fhir/');
     if (self.mode === 'down' || (self.mode === 'fhir-down' && fhir)) return void request.socket.destroy();
     if (self.mode === 'failing') return send(response, 503, {});
+    if (self.instead?.(request, response)) return;
+    if (self.mode === 'keys-failing' && url.pathname === '/jwks') return send(response, 500, {});
     if (url.pathname === '/fhir/.well-known/smart-configuration')
       return send(response, 200, configuration(issuer));
     if (fhir) return serve(request, url, response);
@@ -269,7 +289,7 @@ export async function foreignEhr(
   }
 
   const self: ForeignEhr = {
-    ...{ issuer, fhirBaseUrl, accounts, provider },
+    ...{ port, issuer, fhirBaseUrl, accounts, provider },
     clients: {
       key: { client_id: 'gateway-key', jwk, jwkPrivate },
       secret: { client_id: 'gateway-secret', client_secret: EHR_SECRET },
@@ -285,10 +305,13 @@ export async function foreignEhr(
     lifetime: 3600,
     tokenAnswer: undefined,
     seen: [],
+    given: new Set(),
+    revoked: [],
+    instead: undefined,
     asked: new URLSearchParams(),
-    sign: (claims, { foreign: byAnother = false, typ = 'JWT' } = {}) =>
+    sign: (claims, { foreign: byAnother = false, typ = 'JWT', kid = 'ehr' } = {}) =>
       new SignJWT({ iss: issuer, iat: now(), exp: now() + 600, ...claims })
-        .setProtectedHeader({ alg: 'RS256', kid: 'ehr', typ })
+        .setProtectedHeader({ alg: 'RS256', kid, typ })
         .sign((byAnother ? foreign : own).privateKey),
     close: () =>
       new Promise((done) => {

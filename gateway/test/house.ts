@@ -8,16 +8,18 @@ import { imagingSubgraph, type ImagingDeps } from '../../subgraphs/imaging/app.t
 import { buildApp } from '../app.ts';
 import type { AuditEvents } from '../audit/request-audit.ts';
 import { buildDemoImages } from '../demo/images.ts';
-import { patientDirectory } from '../directory.ts';
-import { logger } from '../observe.ts';
+import { patientDirectory } from '../joins/directory.ts';
+import { logger } from '../http/observe.ts';
+import type { SharedState } from '../state/shared-state.ts';
 import { authorizer } from '../smart/authorize.ts';
-import { capabilities } from '../smart/capability-admission.ts';
+import { capabilities } from '../smart/capability/capability-admission.ts';
 import { ownAccess } from '../smart/server/own-access.ts';
-import { peopleOfRecord } from '../smart/server/people.ts';
+import { peopleOfRecord } from '../smart/server/sign-in/people.ts';
 import { oauthRoutes } from '../smart/server/routes.ts';
 import { authorizationServer } from '../smart/server/server.ts';
-import type { Tenants } from '../tenants.ts';
+import type { Tenants } from '../tenants/loading/tenants.ts';
 import { tenantsOf } from './door.ts';
+import { DEMO_IMAGES } from './setup/demo-images.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -35,6 +37,10 @@ export interface House {
   baseUrl: string;
   demo: DemoData;
   dataDir: string;
+  /** Revokes at EHRs what is not needed any more, as the process does every minute. */
+  sweep(): Promise<void>;
+  /** Forgets what is kept of image searches, as time would. */
+  forget(): void;
   close(): Promise<void>;
 }
 
@@ -50,22 +56,27 @@ export async function buildHouse(
     now = Date.now,
     log = logger('silent'),
     port,
+    baseUrl = port === undefined ? 'http://localhost' : `http://127.0.0.1:${port}`,
     tenants = (demo) => tenantsOf(files(demo)),
     dimse,
+    shared,
   }: {
     now?: () => number;
     log?: Logger;
     port?: number;
+    /** Where clients reach it; by default where it listens. */
+    baseUrl?: string;
     /** In place of `files`. */
     tenants?: (demo: DemoData) => Tenants;
     /** Where archives deliver to. */
     dimse?: ImagingDeps['dimse'];
+    /** What its authorization servers share with those of other houses. */
+    shared?: Pick<SharedState, 'state' | 'shareKeys'>;
   } = {},
 ): Promise<House> {
-  const baseUrl = port === undefined ? 'http://localhost' : `http://127.0.0.1:${port}`;
   const dataDir = await mkdtemp(join(tmpdir(), 'house-'));
   const demo = data ?? {
-    images: join(dataDir, 'demo', 'images'),
+    images: DEMO_IMAGES,
     patients: join(root, 'gateway/demo/patients'),
   };
   if (!data) await buildDemoImages({ target: demo.images });
@@ -73,7 +84,7 @@ export async function buildHouse(
   const outside = { fetch, guardedFetch: fetch, now };
   const { people, identity } = peopleOfRecord((tenant, access) => clinical.open(tenant, access));
   const onError = (err: unknown, tenant: string) => log.error({ err, tenant }, 'authorization server');
-  const server = authorizationServer({ baseUrl, dataDir, people, outside, now, onError });
+  const server = authorizationServer({ baseUrl, dataDir, people, outside, now, onError, ...shared });
   const own = {
     authorize: ownAccess({ server, identity, now }),
     smartConfiguration: server.smartConfiguration,
@@ -92,16 +103,17 @@ export async function buildHouse(
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
     ...(dimse && { dimse }),
   });
+  const loaded = tenants(demo);
   const app = await buildApp({
     baseUrl,
-    tenants: tenants(demo),
+    tenants: loaded,
     authorizer: door,
     oauth: oauthRoutes(server, baseUrl),
     capabilities: sealed,
     clinical,
     imaging,
     supergraphSdl: await readFile(join(root, 'schema/supergraph.graphql'), 'utf8'),
-    apiSdl: '',
+    apiSdl: await readFile(join(root, 'schema/api.graphql'), 'utf8'),
     viewerDirectory: '/nowhere',
     log,
     ...(audit && { audit }),
@@ -112,9 +124,11 @@ export async function buildHouse(
     baseUrl,
     demo,
     dataDir,
+    sweep: () => server.sweep(loaded.all),
+    forget: () => imaging.invalidate(),
     async close() {
       await app.close();
-      server.close();
+      await server.close();
       await Promise.all([clinical.close(), imaging.close()]);
       await rm(dataDir, { recursive: true, force: true });
     },

@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { complaints } from '../../subgraphs/imaging/test/fhir-judges.ts';
-import { DEMO_PATIENT } from '../ready-made.ts';
+import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import { buildHouse, type House } from './house.ts';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
 
@@ -456,7 +456,7 @@ describe('GraphQL', () => {
     expect([patient['ImagingStudyList'], patient['ImagingStudyConnection']]).toEqual([null, null]);
     for (const { path, extensions } of errors!) {
       expect(path.some((part) => /imaging/i.test(String(part)))).toBe(true);
-      expect(extensions).toMatchObject({ service: 'imaging', code: 'bad_gateway' });
+      expect(extensions).toMatchObject({ service: 'imaging', code: 'unavailable', retryAfter: 5 });
     }
     const named = new Set(
       errors!.map(({ path }) => path.filter((part) => typeof part === 'string').join('.')),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Bundle, CodeableConcept, Resource } from 'fhir/r4.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { clinicalResources, graphqlType, resourceTypes } from '../../schema/tables.ts';
+import { clinicalResources, graphqlType, resourceTypes } from '../../schema/fhir/tables.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildHouse, type House } from './house.ts';
 

@@ -4,7 +4,8 @@ import { join, relative, resolve } from 'node:path';
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { parseTenant } from '../../schema/tenant.ts';
+import { parseTenant } from '../../schema/tenant/tenant.ts';
+import { DRAIN_SECONDS } from '../http/graceful-shutdown.ts';
 import { readSettings } from '../settings.ts';
 
 const k8s = resolve(import.meta.dirname, '../../k8s');
@@ -16,6 +17,7 @@ interface Manifest {
   spec?: { template: { spec: PodSpec } };
 }
 interface PodSpec {
+  terminationGracePeriodSeconds: number;
   securityContext: Record<string, unknown>;
   containers: [Container];
   volumes: { name: string; configMap?: { name: string } }[];
@@ -34,6 +36,7 @@ interface Container {
   envFrom?: { configMapRef: { name: string } }[];
   securityContext: Record<string, unknown>;
   resources: { requests: object; limits: object };
+  lifecycle?: { preStop: { exec: { command: string[] } } };
   [probe: `${string}Probe`]: { httpGet?: { path: string } };
 }
 
@@ -97,6 +100,15 @@ describe('k8s/base', () => {
     expect(container.readinessProbe?.httpGet?.path).toBe('/health/ready');
   });
 
+  it('all of a stop is over before Kubernetes ends the process', () => {
+    const { terminationGracePeriodSeconds, containers } = pod(manifests, 'gateway');
+    const [command, seconds] = containers[0].lifecycle!.preStop.exec.command;
+    expect(command).toBe('sleep');
+    const stop = Number(seconds) + settingsOf(false).shutdownDelaySeconds + DRAIN_SECONDS;
+    expect(stop).toBeGreaterThan(DRAIN_SECONDS);
+    expect(stop).toBeLessThan(terminationGracePeriodSeconds);
+  });
+
   const settingsOf = (optional: boolean) => {
     const { data } = one(manifests, 'ConfigMap', 'gateway-');
     return readSettings({ ...data, ...environmentOf(manifests, optional) }, '/app');
@@ -109,6 +121,7 @@ describe('k8s/base', () => {
     );
     const settings = {
       ...{ host: '0.0.0.0', port: ports['http'], dimsePort: ports['dimse'], dataDir: '/data' },
+      metricsPort: ports['metrics'],
       ...{ tenantsDir: '/etc/gateway/tenants', baseUrl: 'https://imaging.example.org' },
       ...{ sealingKeys: [SECRETS['sealing-key']], mockAllowed: false, dynamicTenants: false },
     };

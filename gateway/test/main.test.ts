@@ -14,6 +14,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 const environment = (more: Record<string, string>) => ({
   PATH: process.env['PATH'],
   DATA_DIR: join(directory, 'data'),
+  SHUTDOWN_DELAY_SECONDS: '0',
   ...more,
 });
 
@@ -54,7 +55,12 @@ test('SIGTERM while the images are made: it ends at once, and the next start is 
 
 test('starts, says how to get a token and data, answers /dyn, and on SIGTERM finishes what was begun', async () => {
   const port = await freePort();
-  const env = environment({ PORT: String(port), DYN_ALLOWED_HOSTS: 'pacs.invalid' });
+  const metricsPort = await freePort();
+  const env = environment({
+    PORT: String(port),
+    METRICS_PORT: String(metricsPort),
+    DYN_ALLOWED_HOSTS: 'pacs.invalid',
+  });
   const child = spawn(process.execPath, [program], { env });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -93,8 +99,16 @@ test('starts, says how to get a token and data, answers /dyn, and on SIGTERM fin
     const statement = await fetch(`${url}/dyn/${encoded}/fhir/metadata`);
     expect(statement.status).toBe(200);
     expect(await statement.text()).toContain(`/dyn/${encoded}/fhir`);
-    expect((await fetch(`${url}/dyn/${encoded}/dicomweb/studies`)).status).toBe(502);
+    expect((await fetch(`${url}/dyn/${encoded}/dicomweb/studies`)).status).toBe(503);
     expect(output).not.toContain(encoded);
+
+    // METRICS_PORT: there alone, and on HOST alone.
+    expect(await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()).toContain(
+      'http_request_duration_seconds_count{method="GET",route="/:tenant/fhir/ImagingStudy",status="401"} 1',
+    );
+    expect((await fetch(`${url}/metrics`)).status).toBe(404);
+    expect(await (await fetch(url)).text()).not.toContain('href="metrics"');
+    await expect(fetch(`http://127.0.0.2:${metricsPort}/metrics`)).rejects.toThrow();
 
     const begun = fetch(`${url}/open/fhir/ImagingStudy?patient=87a339d0-8cae-418e-89c7-8651e6aab3c6`);
     await new Promise((done) => setTimeout(done, 5));

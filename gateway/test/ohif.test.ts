@@ -51,6 +51,10 @@ describeWithSharedData('OHIF', () => {
     [gateway, browser] = await Promise.all([startGateway({ TENANTS_DIR: tenants }), startChromium()]);
     app = await serve(await unpacked(), `${gateway.url}/hospital/dicomweb`);
     await app.listen({ host: '127.0.0.1', port: 0 });
+    // OHIF does not ask again while the folder is being indexed.
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const listed = async () => (await fetch(`${gateway.url}/hospital/dicomweb/studies`, { headers })).ok;
+    await vi.waitUntil(listed, { timeout: 120_000, interval: 500 });
   }, 180_000);
   afterAll(async () => {
     await browser?.close();
@@ -85,10 +89,15 @@ describeWithSharedData('OHIF', () => {
     await page.goto(`${origin}/viewer?StudyInstanceUIDs=${ct[0]!.studyUid}`);
     const before = await vi.waitUntil(() => picture(page), { timeout: 90_000, interval: 500 });
     await page.screenshot({ path: join(shots, 'ohif-viewer.png') });
-    await page.locator('.cornerstone-canvas').first().hover();
-    await page.mouse.wheel(0, 100);
-    const scrolled = async () => ![undefined, before].includes(await picture(page));
-    await vi.waitUntil(scrolled, { timeout: 30_000 });
+    // Turned again until it is heard: not while OHIF lays its viewports out anew, nor while its tour lies above them.
+    const scrolled = async () => {
+      const tour = page.getByText('Skip all');
+      if (await tour.isVisible()) await tour.click();
+      await page.mouse.move(700, 500);
+      await page.mouse.wheel(0, 100);
+      return ![undefined, before].includes(await picture(page));
+    };
+    await vi.waitUntil(scrolled, { timeout: 30_000, interval: 500 });
     await page.screenshot({ path: join(shots, 'ohif-scrolled.png') });
 
     expect(

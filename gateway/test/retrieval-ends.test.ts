@@ -7,7 +7,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { TransferSyntax } from '../../schema/dicom.ts';
+import { TransferSyntax } from '../../schema/dicom/dicom.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildHouse, type House } from './house.ts';
 import { freePort } from './setup/free-port.ts';
@@ -15,15 +15,16 @@ import { imageObject, SMALL } from './setup/image-object.ts';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
 import { startTcpProxy, type TcpProxy } from './setup/tcp-proxy.ts';
 
-/** One film of 24 frames, 24 MB, in every archive; the second archive has another study besides. */
+/** One film of 8 frames, 8 MB, in every archive; the second archive has another study besides. */
 const [STUDY, OTHER] = ['1.2.3', '1.2.4'];
 const SIDE = 1024;
-const BYTES = SIDE * SIDE * 24;
+const FRAMES_OF_FILM = 8;
+const BYTES = SIDE * SIDE * FRAMES_OF_FILM;
 const film = (uid: string) =>
   imageObject(
     uid,
     TransferSyntax.ExplicitVRLittleEndian,
-    { ...SMALL, rows: SIDE, columns: SIDE, numberOfFrames: 24 },
+    { ...SMALL, rows: SIDE, columns: SIDE, numberOfFrames: FRAMES_OF_FILM },
     // Nothing that a zip or an image makes small.
     randomBytes(BYTES),
   );
@@ -31,7 +32,7 @@ const film = (uid: string) =>
 const instance = (study: string) => `/dicomweb/studies/${study}/series/${study}.1/instances/${study}.1.1`;
 const uri = (study: string) =>
   `/wado-uri?requestType=WADO&studyUID=${study}&seriesUID=${study}.1&objectUID=${study}.1.1`;
-const FRAMES = Array.from({ length: 24 }, (_, index) => index + 1).join();
+const FRAMES = Array.from({ length: FRAMES_OF_FILM }, (_, index) => index + 1).join();
 type Form = [form: string, path: (study: string) => string, accept: string];
 /** What flows while it is fetched. */
 const STREAMED: Form[] = [
@@ -196,18 +197,20 @@ describe('DW-13 the archive is cut off: never a well-formed short answer', () =>
       const { status, ended, bytes } = await whole(source, form);
       if (ended)
         expect([status, bytes.subarray(0, 500).toString()]).toEqual([
-          502,
-          expect.stringContaining('bad_gateway'),
+          503,
+          expect.stringContaining('unavailable'),
         ]);
-      // What has begun cannot be 502 any more.
+      // The status of what has begun cannot be changed any more.
       else expect(STREAMED.map(([streamed]) => streamed)).toContain(name);
       expect(bytes.subarray(-4).toString('latin1')).not.toBe('--\r\n');
-      expect(bytes.includes(Buffer.from('PK\x05\x06'))).toBe(false);
+      // Its pixels may hold the sign of the end by chance; the end itself is the last thing of a zip.
+      expect(bytes.subarray(-100).includes(Buffer.from('PK\x05\x06'))).toBe(false);
       await vi.waitFor(() => expect(spooled()).toEqual([]), { timeout: 1000 });
       for (const proxy of Object.values(proxies)) proxy.cutAfter = Infinity;
       // Nothing of it was kept: the next one is whole.
       const next = await whole(source, form);
-      expect([next.status, next.ended]).toEqual([200, true]);
+      const said = next.status === 200 ? '' : next.bytes.toString();
+      expect([next.status, next.ended, said]).toEqual([200, true, '']);
       if (name !== 'rendered') expect(next.bytes.length).toBeGreaterThan(BYTES);
     },
     30_000,

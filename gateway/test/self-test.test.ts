@@ -4,16 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { parseTenant, type Tenant } from '../../schema/tenant.ts';
+import { parseTenant, type Tenant } from '../../schema/tenant/tenant.ts';
 import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
-import { patientDirectory } from '../directory.ts';
-import { fetchThrough, guardedDispatcher } from '../guarded-dispatcher.ts';
-import { logger } from '../observe.ts';
+import { patientDirectory } from '../joins/directory.ts';
+import { fetchThrough, guardedDispatcher } from '../outbound/guarded-dispatcher.ts';
+import { logger } from '../http/observe.ts';
 import { checkTenant, table } from '../self-test/command.ts';
 import { selfTest, type Report, type SelfTest } from '../self-test/self-test.ts';
 import { authorizationServer as ownServer } from '../smart/server/server.ts';
-import { peopleOfRecord } from '../smart/server/people.ts';
+import { peopleOfRecord } from '../smart/server/sign-in/people.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { freePort } from './setup/free-port.ts';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
@@ -279,9 +279,9 @@ describe('SM-18 what does not work is named, and what to do', () => {
     expect(JSON.stringify(report)).not.toMatch(/078-05|4711/);
   });
 
-  test('a path that is not FHIRPath', async () => {
+  test('a path that cannot be evaluated', async () => {
     const report = await run(
-      tenantOf({ authorization: smart(), images: images({ mrn: ['identifier.where('] }) }),
+      tenantOf({ authorization: smart(), images: images({ mrn: ['identifier.where(value > 1).value'] }) }),
     );
     expect(told(report)['mrn-path']).toMatch(/^failed: The tenant's images\.mrn holds an expression/);
   });

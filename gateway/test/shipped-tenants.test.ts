@@ -2,8 +2,9 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bundle } from 'fhir/r4.js';
 import { exportJWK, generateKeyPair } from 'jose';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readTenants } from '../tenants.ts';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { ExpressionPool } from '../../schema/expressions/pool.ts';
+import { readTenants } from '../tenants/loading/tenants.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildHouse, type House } from './house.ts';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
@@ -62,6 +63,7 @@ beforeAll(async () => {
       readTenants({
         ...{ directory: shipped, environment: { ...environment, DEMO_IMAGES: demo.images }, demo },
         ...{ mockAllowed: true, dynamic: false, dynamicHosts: new Set<string>() },
+        expressions: new ExpressionPool(),
       }),
   });
   const study = join(house.demo.images, 'whitfield-xa-coronary-2026', 'series-1');
@@ -70,6 +72,8 @@ beforeAll(async () => {
   const identifier = [{ type: { coding: [{ code: 'MR' }] }, value: `MRN-${GEORGE}` }];
   smart.patients.set(GEORGE, { resourceType: 'Patient', id: GEORGE, identifier });
   const active = { client_id: 'app', exp: Math.floor(Date.now() / 1000) + 3600 };
+  // The folder is indexed first.
+  await vi.waitFor(async () => expect((await get('open/dicomweb/studies')).statusCode).toBe(200), 30_000);
   smart.tokens.set('launched', { ...active, patient: GEORGE, scope: 'patient/ImagingStudy.rs' });
   smart.tokens.set('short', { ...active, patient: GEORGE, scope: 'patient/Patient.rs' });
   const sub = `${epic.fhirBaseUrl}/Patient/${GEORGE}`;

@@ -1,9 +1,9 @@
 /** What a client sends beside its token decides nothing: every face answers to the byte as without it. */
 import type { Bundle, Endpoint, ImagingStudy } from 'fhir/r4.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Access } from '../../schema/access.ts';
-import { seal, sealingKey } from '../../schema/access.ts';
-import { DEMO_PATIENT } from '../ready-made.ts';
+import type { Access } from '../../schema/access/access.ts';
+import { seal, sealingKey } from '../../schema/access/access.ts';
+import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildHouse, type House } from './house.ts';
 

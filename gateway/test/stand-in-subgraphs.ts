@@ -1,12 +1,12 @@
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
 import { readFileSync } from 'node:fs';
-import type { Access } from '../../schema/access.ts';
-import { requirePatient } from '../../schema/access.ts';
-import { Fault, faultHeaders, faultJson, faultOutcome, toFault } from '../../schema/fault.ts';
-import { FHIR_JSON } from '../../schema/fhir.ts';
-import { tenantBase } from '../../schema/request.ts';
-import { requireScope } from '../../schema/scopes.ts';
+import type { Access } from '../../schema/access/access.ts';
+import { requirePatient } from '../../schema/access/access.ts';
+import { Fault, faultHeaders, faultJson, faultOutcome, toFault } from '../../schema/fault/fault.ts';
+import { FHIR_JSON } from '../../schema/fhir/fhir.ts';
+import { tenantBase } from '../../schema/http/request.ts';
+import { requireScope } from '../../schema/access/scopes.ts';
 import type { AppDeps, Subgraph } from '../app.ts';
 
 /** Subgraphs that know one patient with one condition and one study: for tests of the door and of the federation. */

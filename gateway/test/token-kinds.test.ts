@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { capabilityKey, sealCapability, tokenHash } from '../smart/capability.ts';
+import { capabilityKey, sealCapability, tokenHash } from '../smart/capability/capability.ts';
 import { SEALING_SECRET, startDoor, type Door } from './door.ts';
 
 /** Token kinds × kinds of tenant × faces → status, challenge, and no data on refusal (SM-10, SM-12, IA-5, IA-12, IA-25). */
@@ -47,9 +47,17 @@ beforeAll(async () => {
     'not yet valid': await sign({ nbf: now + 600 }),
     'for another tenant': await sign({ aud: 'http://localhost/smart' }),
     'an id token': await sign({ aud: 'app' }, { typ: 'JWT' }),
+    'a refresh token': await sign({ token_use: 'refresh' }),
+    'a logout token': await sign({ events: {} }, { typ: 'logout+jwt' }),
+    'of the folder above': await sign({ patient: '..' }),
+    'opaque refresh': 'opaque-refresh',
     'an assertion': await sign({ iss: 'app', sub: 'app' }, { typ: 'JWT' }),
     'without patient': await sign({ patient: undefined }),
     'scope short': await sign({ scope: 'openid' }),
+  });
+  door.ehr.tokens.set('opaque-refresh', {
+    ...door.ehr.tokens.get('everything'),
+    token_type: 'refresh_token',
   });
 });
 afterAll(async () => {
@@ -102,10 +110,14 @@ const rows: [tenant: string, kind: string | undefined, status: number, error?: s
   ['jwt', 'for another tenant', 401, 'invalid_token'],
   ['jwt', 'an id token', 401, 'invalid_token'],
   ['jwt', 'an assertion', 401, 'invalid_token'],
+  ['jwt', 'a refresh token', 401, 'invalid_token'],
+  ['jwt', 'a logout token', 401, 'invalid_token'],
+  ['jwt', 'of the folder above', 403, 'insufficient_scope'],
   ['jwt', 'without patient', 403, 'insufficient_scope'],
   ['jwt', 'scope short', 403, 'insufficient_scope'],
   ['smart', undefined, 401],
   ['smart', 'opaque', 200],
+  ['smart', 'opaque refresh', 401, 'invalid_token'],
   ['smart', 'signed', 401, 'invalid_token'],
   ['smart', 'unsigned', 401, 'invalid_token'],
   ['smart', 'an assertion', 401, 'invalid_token'],

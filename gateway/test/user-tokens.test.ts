@@ -1,5 +1,8 @@
 import type { Bundle, Endpoint } from 'fhir/r4.js';
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { DEFAULT_LIMITS, type Limits } from '../http/limits.ts';
+import { startDoor, type Door } from './door.ts';
 import { buildHouse, type House } from './house.ts';
 import { SECRET, vendorServer, type VendorServer } from './vendor-server.ts';
 
@@ -49,11 +52,12 @@ beforeEach(() => {
   const active = { active: true, client_id: 'app', exp: 4_000_000_000 };
   ehr.tokens.clear();
   ehr.tokens.set('user', { ...active, scope: 'user/ImagingStudy.rs user/Patient.rs' });
+  ehr.tokens.set('images', { ...active, scope: 'user/ImagingStudy.rs' });
   ehr.tokens.set('user-read', { ...active, scope: 'user/ImagingStudy.r' });
   ehr.tokens.set('user-other', { ...active, scope: 'user/Patient.rs' });
   ehr.tokens.set('meditech', { ...active, scope: 'patient/ImagingStudy.rs' });
   ehr.readers.clear();
-  ehr.readers.set(GEORGE, new Set(['user', 'user-read', 'user-other', 'meditech']));
+  ehr.readers.set(GEORGE, new Set(['user', 'images', 'user-read', 'user-other', 'meditech']));
 });
 afterAll(async () => {
   await house?.close();
@@ -130,6 +134,91 @@ describe.each([
     expect((await get(`/${tenant}/dicomweb/studies`, token)).statusCode).toBe(403);
     expect((await get(`/${tenant}/fhir/ImagingStudy?patient=${GEORGE}`, token)).statusCode).toBe(200);
     expect((await get(`/${tenant}/fhir/ImagingStudy?patient=${MARIA}`, token)).statusCode).toBe(403);
+  });
+});
+
+describe('GraphQL: whom a document names is read as it is executed', () => {
+  const ask = (payload: object, path = 'graphql', token = 'images') =>
+    house.app.inject({
+      ...{ method: 'POST', url: `/user/${path}`, payload },
+      headers: { authorization: `Bearer ${token}` },
+    });
+  const ROOT = 'ImagingStudyList';
+  const studies = (patient: string) => `{ Patient(id: "${patient}") { ${ROOT} { id } } }`;
+
+  test.each<[string, { query: string; variables?: object; operationName?: string }]>([
+    ['with a list', { query: `{ ${ROOT}(patient: ["${GEORGE}"]) { id } }` }],
+    ['with a default', { query: `query($p: ID! = "${GEORGE}") { Patient(id: $p) { ${ROOT} { id } } }` }],
+    [
+      'with a list as a variable',
+      { query: `query($p: [String!]) { ${ROOT}(patient: $p) { id } }`, variables: { p: [GEORGE] } },
+    ],
+  ])('a document %s', async (_what, payload) => {
+    for (const path of ['graphql', 'fhir/$graphql', 'fhir/%24graphql']) {
+      const { statusCode, body } = await ask(payload, path);
+      expect([statusCode, body]).toEqual([200, expect.stringContaining(`"${georges()}"`)]);
+      expect(body).not.toContain('"errors"');
+    }
+  });
+
+  test.each([
+    ['that has too many tokens', { query: studies(GEORGE) + padding(8000) }, /token/i],
+    ['that does not parse', { query: '{ Patient(id: ' }, /Syntax/],
+    ['that is none', { query: '' }, /non-empty/],
+  ])('a document %s is 400, not 403', async (_what, payload, message) => {
+    const { statusCode, body } = await ask(payload);
+    expect(statusCode).toBe(400);
+    expect(body).toMatch(message);
+  });
+
+  test('FG-13 a persisted document names whom its text names', async () => {
+    const query = studies(GEORGE);
+    const sha256Hash = createHash('sha256').update(query).digest('hex');
+    const extensions = { persistedQuery: { version: 1, sha256Hash } };
+    expect((await ask({ extensions })).body).toContain('PERSISTED_QUERY_NOT_FOUND');
+    expect((await ask({ query, extensions })).statusCode).toBe(200);
+    const search = new URLSearchParams({ extensions: JSON.stringify(extensions) }).toString();
+    for (const { body } of [await ask({ extensions }), await get(`/user/graphql?${search}`, 'images')]) {
+      expect(body).toContain(`"${georges()}"`);
+    }
+    ehr.tokens.set('unread', ehr.tokens.get('images')!);
+    expect((await ask({ extensions }, 'graphql', 'unread')).statusCode).toBe(403);
+  });
+
+  test('nobody is in reach of a document that is not known', async () => {
+    const extensions = { persistedQuery: { version: 1, sha256Hash: '0'.repeat(64) } };
+    const { body } = await ask({ extensions, variables: { id: GEORGE } });
+    expect(body).toContain('PERSISTED_QUERY_NOT_FOUND');
+    expect(body).not.toContain('"data"');
+  });
+});
+
+/** Another operation, of this many lexical tokens and some. */
+const padding = (tokens: number) =>
+  ` query Padding { ImagingStudyList(identifier: [${'"x" '.repeat(tokens)}]) { id } }`;
+
+describe('where the limits of documents are set otherwise', () => {
+  let door: Door;
+
+  beforeAll(async () => {
+    const larger = Object.entries(DEFAULT_LIMITS).map(([name, value]) => [name, 20 * (value as number)]);
+    door = await startDoor({ limits: Object.fromEntries(larger) as Limits });
+    door.ehr.patients.set('p1', { resourceType: 'Patient', id: 'p1' });
+    door.ehr.tokens.set('user', { scope: 'user/*.rs', client_id: 'app' });
+  });
+  afterAll(() => door.close());
+
+  test.each([
+    ['graphql', 'query A { Patient(id: "p1") { ImagingStudyList { description } } }'],
+    ['fhir/$graphql', 'query A { Patient(id: "p1") { ImagingStudyList { description } } }'],
+    ['fhir/Patient/p1/$graphql', 'query A { ImagingStudyList { description } }'],
+  ])('a document of 9,000 tokens at %s', async (path, query) => {
+    const response = await fetch(`${door.url}/smart/${path}`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer user', 'content-type': 'application/json' },
+      body: JSON.stringify({ query: query + padding(9000), operationName: 'A' }),
+    });
+    expect([response.status, await response.text()]).toEqual([200, expect.stringContaining('CONFIDENTIAL')]);
   });
 });
 

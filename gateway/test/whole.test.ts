@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { READY_MADE, DEMO_PATIENT } from '../ready-made.ts';
+import { READY_MADE, DEMO_PATIENT } from '../pages/ready-made.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { complaints } from '../../subgraphs/imaging/test/fhir-judges.ts';
 import { buildHouse, type House } from './house.ts';
@@ -157,7 +157,7 @@ describe('FG-10 one side down', () => {
     expect(json.data.Patient['ConditionList']?.length).toBeGreaterThan(0);
     expect(json.data.Patient['ImagingStudyList']).toBeNull();
     const error = json.errors?.find(({ path }) => path.join('.') === 'Patient.ImagingStudyList');
-    expect(error?.extensions).toMatchObject({ service: 'imaging', status: 502 });
+    expect(error?.extensions).toMatchObject({ service: 'imaging', status: 503, retryAfter: 5 });
   });
 
   test('record: the images stay, each clinical field has its error', async () => {

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { parseTenant } from '../../schema/tenant.ts';
+import { parseTenant } from '../../schema/tenant/tenant.ts';
 
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildHouse, type House } from './house.ts';
@@ -12,9 +12,14 @@ const OTHER = 'demo-maria-alvarez';
 let ehr: AuthorizationServer;
 let house: House;
 let service: Server;
-let answer: (question: Question) => { status: number; body: string };
+let answer: (question: Question) => Reply | Promise<Reply>;
 let questions: Question[] = [];
 
+interface Reply {
+  status: number;
+  body: string;
+  headers?: Record<string, string>;
+}
 interface Question {
   tenant: string;
   patients: string[];
@@ -34,8 +39,9 @@ beforeAll(async () => {
     request.on('data', (chunk: Buffer) => (text += chunk.toString()));
     request.on('end', () => {
       questions.push(JSON.parse(text) as Question);
-      const { status, body } = answer(questions.at(-1)!);
-      response.writeHead(status).end(body);
+      void Promise.resolve(answer(questions.at(-1)!)).then(({ status, body, headers }) =>
+        response.writeHead(status, headers).end(body),
+      );
     });
   });
   await new Promise<void>((done) => service.listen(0, '127.0.0.1', done));
@@ -172,7 +178,7 @@ describe('IA-31 withheld studies vanish from every list and answer 404', () => {
     expect(pages).toHaveLength(length);
   });
 
-  test('a decision service is asked once for each study and caller, and told no name and no identifier', async () => {
+  test('a decision service is asked once for each listed study and caller, and told no name and no identifier', async () => {
     let chosen = '';
     answer = ({ studies }) => {
       chosen ||= studies[0]!.studyUid;
@@ -181,11 +187,89 @@ describe('IA-31 withheld studies vanish from every list and answer 404', () => {
     const all = (await listed('all')).fhir.map(({ id }) => id);
     const found = await listed('service');
     expect(found.graphql).toEqual(all.filter((id) => id !== chosen).sort());
+    const asked = () => questions.flatMap(({ studies }) => studies.map(({ studyUid }) => studyUid)).sort();
+    expect(asked()).toEqual([...all].sort());
+    // A refusal by UID asks anew, as for a study that is not there (IA-7).
     expect((await get(`/service/dicomweb/studies/${chosen}`)).statusCode).toBe(404);
-    const asked = questions.flatMap(({ studies }) => studies.map(({ studyUid }) => studyUid));
-    expect(asked.sort()).toEqual([...all].sort());
+    expect(asked()).toEqual([...all, chosen].sort());
     expect(questions[0]).toMatchObject({ tenant: 'service', client: 'viewer', patients: [PATIENT] });
     expect(JSON.stringify(questions)).not.toContain(MRN);
+  });
+
+  describe('a decision is 200 and exactly { "withheld": [UID] } with UIDs that were asked about', () => {
+    const shown = async (token: string) => {
+      const { statusCode, body } = await get('/service/dicomweb/studies', token);
+      expect(statusCode).toBe(200);
+      return (JSON.parse(body) as unknown[]).length;
+    };
+    /** A caller of whom nothing has been decided yet. */
+    const caller = (name: string) => {
+      const token = name.replace(/\W+/g, '-');
+      const exp = Math.floor(Date.now() / 1000) + 3600;
+      ehr.tokens.set(token, { client_id: token, exp, patient: PATIENT, scope: 'patient/*.rs' });
+      return token;
+    };
+
+    test.each<[string, (uid: string) => unknown]>([
+      ['an OID as a URN', (uid) => ({ withheld: [`urn:oid:${uid}`] })],
+      ['UIDs in objects', (uid) => ({ withheld: [{ studyUid: uid }] })],
+      ['null for a UID', () => ({ withheld: [null] })],
+      ['an error beside the list', () => ({ withheld: [], error: 'the database is down' })],
+      ['a prototype beside the list', () => JSON.parse('{"withheld":[],"__proto__":{"a":1}}') as unknown],
+      ['a study that was not asked about', (uid) => ({ withheld: [`${uid}.1`] })],
+      ['one that was, and one that was not', (uid) => ({ withheld: [uid, '1.2.3'] })],
+      ['a UID with a space', (uid) => ({ withheld: [`${uid} `] })],
+      ['an object for the list', (uid) => ({ withheld: { 0: uid } })],
+      ['a list alone', (uid) => [uid]],
+      ['a list of URNs alone', (uid) => [`urn:oid:${uid}`]],
+      ['nothing', () => null],
+    ])('%s is no decision, and all is withheld', async (name, body) => {
+      answer = ({ studies }) => ({ status: 200, body: JSON.stringify(body(studies[0]!.studyUid)) });
+      expect(await shown(caller(name))).toBe(0);
+    });
+
+    test.each([201, 204, 206, 302, 400, 403, 500, 503])('status %i is no decision', async (status) => {
+      answer = () => ({ status, body: status === 204 ? '' : '{"withheld":[]}' });
+      expect(await shown(caller(`status-${status}`))).toBe(0);
+    });
+
+    test('where it redirects to is not asked', async () => {
+      const { port } = service.address() as AddressInfo;
+      answer = () => ({
+        status: questions.length === 1 ? 307 : 200,
+        headers: { location: `http://127.0.0.1:${port}/` },
+        body: '{"withheld":[]}',
+      });
+      expect(await shown(caller('redirected'))).toBe(0);
+      expect(questions).toHaveLength(1);
+    });
+
+    test('many reads of one study at once ask once, and without an answer each is as if it were not there', async () => {
+      const [{ id } = { id: '' }] = (await listed('all')).fhir;
+      answer = () => new Promise((done) => setTimeout(done, 300, { status: 500, body: '' }));
+      const token = caller('reads');
+      for (const uid of [id, '1.2.3']) {
+        questions = [];
+        const reads = Array.from({ length: 10 }, () => get(`/service/dicomweb/studies/${uid}`, token));
+        const statuses = (await Promise.all(reads)).map(({ statusCode }) => statusCode);
+        expect(new Set(statuses)).toEqual(new Set([404]));
+        // There was no answer a moment ago, whatever study is asked for.
+        expect(questions).toHaveLength(uid === id ? 1 : 0);
+      }
+    });
+
+    test('many lists at once ask once, and where there is no answer nobody asks for three seconds', async () => {
+      answer = () => new Promise((done) => setTimeout(done, 300, { status: 500, body: '' }));
+      const token = caller('many');
+      const lists = await Promise.all(Array.from({ length: 30 }, () => shown(token)));
+      expect(new Set(lists)).toEqual(new Set([0]));
+      expect(questions).toHaveLength(1);
+      answer = () => ({ status: 200, body: '{"withheld":[]}' });
+      expect(await shown(token)).toBe(0);
+      expect(questions).toHaveLength(1);
+      await new Promise((done) => setTimeout(done, 3100));
+      expect(await shown(token)).toBeGreaterThan(0);
+    });
   });
 
   test.each([

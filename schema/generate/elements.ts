@@ -1,5 +1,5 @@
 import type { ElementDefinition, StructureDefinition } from 'fhir/r4.js';
-import type { Field, FieldKind } from '../tables.ts';
+import type { Field, FieldKind } from '../fhir/tables.ts';
 
 /** One FHIR type (resource, datatype or backbone element) read from a StructureDefinition. */
 export interface ElementType {

@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-/** Contents by file name, in the folder `schema/`. */
+/** Contents by file name, in one folder. */
 export type Files = Readonly<Record<string, string>>;
 
 /** Writes generated files. */
@@ -35,6 +37,8 @@ export function writeOrCheck(folder: URL, files: Files, args: readonly string[],
   }
   const stale = staleFiles(folder, files);
   if (stale.length === 0) return 0;
-  console.error(`Stale in schema/: ${stale.join(', ')}. Run \`${command}\` and commit what it writes.`);
+  console.error(
+    `Stale in ${relative('.', fileURLToPath(folder))}: ${stale.join(', ')}. Run \`${command}\` and commit what it writes.`,
+  );
   return 1;
 }

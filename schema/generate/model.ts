@@ -1,4 +1,4 @@
-import type { Field, SearchParameter } from '../tables.ts';
+import type { Field, SearchParameter } from '../fhir/tables.ts';
 import type { Definitions } from './definitions.ts';
 import { compare } from './definitions.ts';
 import { elementTypes, primitiveScalars } from './elements.ts';

@@ -1,4 +1,4 @@
-import type { Field, SearchParameter } from '../tables.ts';
+import type { Field, SearchParameter } from '../fhir/tables.ts';
 import type { DescribedField, ElementType } from './elements.ts';
 import { primitiveScalars } from './elements.ts';
 import { reverseFieldParameters } from './resources.ts';
@@ -12,7 +12,7 @@ export interface ObjectType {
   fields: string[];
 }
 
-/** FHIR's Subscription would become the root type of GraphQL subscriptions. */
+/** FHIR's Subscription would become the root type of GraphQL subscriptions (FG-5). */
 export const renamedTypes: Readonly<Record<string, string>> = { Subscription: 'SubscriptionResource' };
 
 /** The GraphQL name of a FHIR type. */
@@ -107,7 +107,7 @@ function listAndConnection(resource: string, args: string[], verb?: string): str
   ];
 }
 
-/** The name of the enum of `_reference` on `target`'s reverse fields of `source`. */
+/** The name of the enum of `_reference` on `target`'s reverse fields of `source` (FG-16). */
 export function referenceEnum(source: string, target: string): string {
   return `${source}Referencing${target}`;
 }

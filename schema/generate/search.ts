@@ -1,6 +1,6 @@
 import type { SearchParameter as Definition } from 'fhir/r4.js';
-import { splitOutside } from '../fhirpath.ts';
-import type { SearchComponent, SearchParameter, SearchType } from '../tables.ts';
+import { splitOutside } from '../expressions/fhirpath.ts';
+import type { SearchComponent, SearchParameter, SearchType } from '../fhir/tables.ts';
 import { compare } from './definitions.ts';
 
 /** Parameters of every resource; `_text`, `_content` and `_query` need a text engine or a server's named queries. */

@@ -1,4 +1,4 @@
-import type { Field, Tables } from '../tables.ts';
+import type { Field, Tables } from '../fhir/tables.ts';
 import { compare } from './definitions.ts';
 import type { Model } from './model.ts';
 import { renamedTypes } from './sdl.ts';

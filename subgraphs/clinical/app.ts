@@ -5,15 +5,18 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dispatcher } from 'undici';
-import type { Access } from '../../schema/access.ts';
-import type { RecordOperation } from '../../schema/audit.ts';
-import { Fault } from '../../schema/fault.ts';
-import { subgraphSchema } from '../../schema/subgraph-schema.ts';
-import type { Tenant } from '../../schema/tenant.ts';
-import { Clinical } from './clinical.ts';
-import { Compartment } from './compartment.ts';
-import { fhirFace } from './fhir.ts';
-import { clinicalResolvers } from './resolvers.ts';
+import type { Access } from '../../schema/access/access.ts';
+import type { RecordOperation } from '../../schema/fault/audit.ts';
+import { ItemSelector } from '../../schema/expressions/item-selector.ts';
+import { ExpressionPool } from '../../schema/expressions/pool.ts';
+import { Fault } from '../../schema/fault/fault.ts';
+import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
+import { Clinical } from './record/clinical.ts';
+import { Compartment } from './authorization/compartment.ts';
+import { fhirFace } from './fhir/fhir.ts';
+import { GranularScopes } from './authorization/granular-scopes.ts';
+import { clinicalResolvers } from './graphql/resolvers.ts';
 import { FhirServer } from './sources/fhir-server.ts';
 import type { ClinicalSource } from './sources/source.ts';
 import type { LoadProgress } from './sources/store-load.ts';
@@ -31,6 +34,8 @@ export interface ClinicalDependencies {
   timeout?: number;
   /** ms since the epoch. */
   now?: () => number;
+  /** Evaluates FHIRPath of callers; by default one of its own, which closes with the subgraph. */
+  expressions?: ExpressionPool;
 }
 
 export interface ClinicalSubgraph {
@@ -52,6 +57,8 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
   const { dataDir, baseUrl, dispatcher, timeout, now } = dependencies;
   const stores = new Map<string, Promise<Store>>();
   const compartment = new Compartment();
+  const expressions = dependencies.expressions ?? new ExpressionPool();
+  const granular = new GranularScopes();
 
   const storeAt = (path: string, onProgress?: (progress: LoadProgress) => void): Promise<Store> => {
     let store = stores.get(path);
@@ -93,6 +100,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       source: () => (source ??= sourceOf(tenant, access)),
       access,
       compartment,
+      granular,
       ...(signal && { signal }),
       ...(audit && { audit }),
     });
@@ -102,7 +110,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     noLocation: true,
   });
   return {
-    schema: subgraphSchema(typeDefs, clinicalResolvers(typeDefs)),
+    schema: subgraphSchema(typeDefs, clinicalResolvers(typeDefs, new ItemSelector(expressions))),
     open,
     routes: fhirFace({
       baseUrl,
@@ -114,7 +122,9 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     close: async () => {
       const opened = await Promise.allSettled(stores.values());
       stores.clear();
+      granular.close();
       for (const store of opened) if (store.status === 'fulfilled') store.value.close();
+      if (!dependencies.expressions) await expressions.close();
     },
   };
 }

@@ -3,34 +3,38 @@ import { parse } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Access } from '../../schema/access.ts';
-import type { RecordOperation } from '../../schema/audit.ts';
-import type { SharedCache } from '../../schema/shared-cache.ts';
-import { subgraphSchema } from '../../schema/subgraph-schema.ts';
-import type { Tenant } from '../../schema/tenant.ts';
-import { upTo } from '../../schema/up-to.ts';
-import { auditedStudies } from './audited-studies.ts';
-import type { AccessionNumbers } from './caller-reach.ts';
-import { dicomwebRoutes } from './dicomweb.ts';
-import { imagingFhirRoutes } from './fhir.ts';
-import { MetadataCache } from './metadata-cache.ts';
+import type { Access } from '../../schema/access/access.ts';
+import type { RecordOperation } from '../../schema/fault/audit.ts';
+import { ItemSelector } from '../../schema/expressions/item-selector.ts';
+import { ExpressionPool } from '../../schema/expressions/pool.ts';
+import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
+import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
+import { upTo } from '../../schema/outbound/up-to.ts';
+import { auditedStudies } from './study/audited-studies.ts';
+import type { AccessionNumbers } from './authorization/caller-reach.ts';
+import { dicomwebRoutes } from './dicomweb/dicomweb.ts';
+import { imagingFhirRoutes } from './fhir/fhir.ts';
+import { MetadataCache } from './cache/metadata-cache.ts';
+import { ParsingThreads } from './parsing/threads.ts';
 import { PixelPool } from './pixels/pool.ts';
 import { Pictures } from './render/pictures.ts';
 import { ThumbnailCache } from './render/thumbnail-cache.ts';
-import { imagingResolvers } from './resolvers.ts';
-import { RestrictedStudies } from './restricted-studies.ts';
-import { openSeen, type Seen } from './seen.ts';
-import { sourceChecks } from './source-checks.ts';
+import { imagingResolvers } from './graphql/resolvers.ts';
+import { RestrictedStudies } from './study/restricted-studies.ts';
+import { openSeen, type Seen } from './cache/seen.ts';
+import { sourceChecks } from './sources/source-checks.ts';
 import { Sources, type SourcesOptions } from './sources/open.ts';
-import type { Directory, Imaging } from './studies.ts';
-import { SeveralStudies, type Elsewhere } from './several-studies.ts';
-import { OWNER_TTL, StudyCache } from './study-cache.ts';
-import { studyOwner } from './study-owner.ts';
-import { TenantSource } from './tenant-source.ts';
-import { Unfinished } from './unfinished.ts';
-import { DECISION_SECONDS, type Decisions } from './withhold.ts';
-import type { SealStudy } from './wado-base.ts';
-import { wadoUriRoutes } from './wado-uri.ts';
+import type { Directory, Imaging } from './study/studies.ts';
+import { SeveralStudies } from './study/several-studies.ts';
+import { OWNER_TTL, StudyCache } from './cache/study-cache.ts';
+import type { Elsewhere, StudyCounts } from './study/study-holders.ts';
+import { studyOwner } from './authorization/study-owner.ts';
+import { TenantSource, type Paces } from './sources/tenant-source.ts';
+import { Unfinished } from './sources/unfinished.ts';
+import { WithholdDecisions } from './authorization/withhold-decisions.ts';
+import type { SealStudy } from './dicomweb/wado-base.ts';
+import { wadoUriRoutes } from './dicomweb/wado-uri.ts';
 
 /** What the subgraph is given: it reads no environment and knows no clock of its own. */
 export interface ImagingDeps {
@@ -51,8 +55,12 @@ export interface ImagingDeps {
   dispatcher?: SourcesOptions['dispatcher'];
   /** Where C-MOVE delivers to us, and how much of it is kept. */
   dimse?: SourcesOptions['dimse'];
+  /** Told of what is refused of what image sources send. */
+  onRefused?: SourcesOptions['onRefused'];
   /** Where several gateways remember for each other: when studies were first seen, and what sources said lately. */
   shared?: { seen: Seen; cache: SharedCache };
+  /** Evaluates FHIRPath of callers; by default one of its own, which closes with the subgraph. */
+  expressions?: ExpressionPool;
 }
 
 /** The imaging core of one request, which records what it is asked where there is an `audit` (IA-30). */
@@ -67,14 +75,18 @@ export type OpenImaging = (
 export function imagingSubgraph(deps: ImagingDeps) {
   const { baseUrl, dataDir, log, directory, now, capability } = deps;
   const pixels = new PixelPool();
-  const sources = new Sources({ ...deps, pixels });
+  const threads = new ParsingThreads();
+  const expressions = deps.expressions ?? new ExpressionPool();
+  const sources = new Sources({ ...deps, pixels, threads, expressions });
   const cache = new StudyCache(deps.shared?.cache);
-  const metadata = new MetadataCache();
+  const metadata = new MetadataCache(threads);
   const unfinished = new Unfinished();
-  const decisions: Decisions = new LRUCache({ ...upTo(100_000), ttl: DECISION_SECONDS * 1000 });
+  const decisions = new WithholdDecisions();
   const elsewhere: Elsewhere = new LRUCache({ ...upTo(100_000), ttl: OWNER_TTL * 1000 });
+  const counts: StudyCounts = new LRUCache({ ...upTo(100_000) });
   const accessionNumbers: AccessionNumbers = new LRUCache({ ...upTo(10_000), ttl: OWNER_TTL * 1000 });
-  const remembered = { cache, metadata, unfinished, decisions, elsewhere, accessionNumbers };
+  const paces: Paces = new LRUCache({ ...upTo(10_000) });
+  const remembered = { cache, paces, metadata, unfinished, decisions, elsewhere, counts, accessionNumbers };
   const seen = deps.shared?.seen ?? openSeen(dataDir, now);
   const open: OpenImaging = (tenant, access, signal, audit) => {
     const { dispatcher } = deps;
@@ -84,8 +96,9 @@ export function imagingSubgraph(deps: ImagingDeps) {
     return audit ? auditedStudies(core, audit) : core;
   };
   const pictures = new Pictures({
-    render: (task) => pixels.run('render', task),
-    rasterize: (task) => pixels.run('rasterize', task),
+    render: (task) => pixels.runPrepared('render', task),
+    rasterize: (task) => pixels.runPrepared('rasterize', task),
+    threads,
     thumbnails: new ThumbnailCache({
       directory: join(dataDir, 'thumbnails'),
       onFailure: (error) =>
@@ -96,7 +109,8 @@ export function imagingSubgraph(deps: ImagingDeps) {
   const typeDefs = parse(readFileSync(new URL('../../schema/imaging.graphql', import.meta.url), 'utf8'), {
     noLocation: true,
   });
-  const resolvers = imagingResolvers(typeDefs, { baseUrl, capability, seen, now });
+  const options = { baseUrl, capability, seen, now };
+  const resolvers = imagingResolvers(typeDefs, options, new ItemSelector(expressions));
   return {
     schema: subgraphSchema(typeDefs, resolvers),
     open,
@@ -109,7 +123,9 @@ export function imagingSubgraph(deps: ImagingDeps) {
     },
     /** The PatientID that a study states: for the door alone. */
     studyOwner(tenant: Tenant, studyUid: string): Promise<string | undefined> {
-      const own = sources.of(tenant).map((images) => new TenantSource({ images, cache, unfinished, now }));
+      const own = sources
+        .of(tenant)
+        .map((images) => new TenantSource({ images, cache, paces, unfinished, now }));
       return studyOwner(own, studyUid);
     },
     checks: sourceChecks(sources),
@@ -123,7 +139,9 @@ export function imagingSubgraph(deps: ImagingDeps) {
     async close(): Promise<void> {
       unfinished.close();
       await sources.close();
+      await threads.close();
       await pixels.close();
+      if (!deps.expressions) await expressions.close();
       seen.close();
     },
   };

@@ -79,6 +79,7 @@ test('a patient opens with one GraphQL request, an image is lit, and the series 
   await slider.waitFor({ timeout: 30_000 });
   await expect.poll(async () => (await canvas(page)).lit, { timeout: 30_000 }).toBeGreaterThan(0.05);
   expect(graphql).toHaveLength(1);
+  expect(await page.getByText('not for primary diagnosis').isVisible()).toBe(true);
 
   const before = { index: Number(await slider.getAttribute('aria-valuenow')), ...(await canvas(page)) };
   await slider.hover();

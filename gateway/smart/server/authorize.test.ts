@@ -1,4 +1,5 @@
 import { decodeJwt } from 'jose';
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { json, set } from './test/requests.ts';
 import { PATIENT_SCOPE, SmartApp } from './test/smart-app.ts';
@@ -127,7 +128,9 @@ test.each([
   ['an unknown client', { client_id: 'nobody' }],
   ['another redirect URI', { redirect_uri: 'http://127.0.0.1:9/other' }],
   ['a redirect URI with more behind it', { redirect_uri: `${REDIRECT}&more=1` }],
-  ['a redirect URI of another port', { redirect_uri: REDIRECT.replace(':9', ':10') }],
+  ['a redirect URI of another address', { redirect_uri: REDIRECT.replace('127.0.0.1', '127.0.0.2') }],
+  ['a redirect URI of a port that is none', { redirect_uri: REDIRECT.replace(':9', ':99999') }],
+  ['a redirect URI by a name', { redirect_uri: REDIRECT.replace('127.0.0.1', 'localhost') }],
   ['no redirect URI', { redirect_uri: undefined }],
   ['an error and another redirect URI', { redirect_uri: 'http://evil.example.org/', aud: undefined }],
 ])('%s never redirects: no open redirect', async (_, parameters) => {
@@ -136,6 +139,91 @@ test.each([
   expect(page.html).toContain('This did not work');
   expect(page.headers.get('location')).toBeNull();
 });
+
+test('RFC 8252 §7.3: the port of a loopback address is the app’s to choose, whichever it registered', async () => {
+  for (const id of ['public-app', 'native-app']) {
+    const redirect_uri = REDIRECT.replace(':9', ':51004');
+    const browser = new Browser(started.issuer);
+    const page = await browser.open(await new SmartApp(started, id).url('openid', { redirect_uri }));
+    expect(page.html).toContain('name="account"');
+    const { url } = await browser.submit(page, [['step', 'deny']]);
+    expect(url.startsWith(`${redirect_uri}&error=access_denied`)).toBe(true);
+  }
+});
+
+test('a consent with nothing ticked gives no token: the page says so, and the ticks stay as they were', async () => {
+  const browser = new Browser(started.issuer);
+  const app = new SmartApp(started);
+  const scope = 'openid launch/patient patient/Observation.rs fhirUser offline_access';
+  const signIn = await browser.open(await app.url(scope));
+  let page = await browser.submit(signIn, [['account', 'Patient/p1']]);
+  for (const left of [[], ['offline_access'], ['patient/*.cruds']]) {
+    const boxes = left.map((box): [string, string] => ['scope', box]);
+    page = await browser.submit(page, [...boxes, ['step', 'allow']]);
+    expect(page.status).toBe(200);
+    expect(page.html).toContain('role="alert"');
+    expect(ticked(page)).toEqual(left.filter((box) => box === 'offline_access'));
+  }
+  const done = await browser.submit(page, [
+    ['scope', 'patient/Observation.rs'],
+    ['step', 'allow'],
+  ]);
+  const tokens = await app.exchange(new URL(done.url));
+  expect(set(tokens.scope)).toEqual(set('openid launch/patient patient/Observation.rs'));
+});
+
+test('an app that asks for no data is not told that nothing is ticked', async () => {
+  expect((await new SmartApp(started).tokens({ scope: 'openid launch/patient' })).scope).toContain('openid');
+});
+
+test('names of apps and people turn nothing beside them: each stands in a <bdi>', async () => {
+  const browser = new Browser(started.issuer);
+  const signIn = await browser.open(await new SmartApp(started).url(PATIENT_SCOPE));
+  const consent = await browser.submit(signIn, [['account', 'Practitioner/d1']]);
+  const agreed = await browser.submit(consent, [['patient', 'p2']]);
+  for (const { html } of [signIn, consent, agreed]) {
+    const isolated = [...html.matchAll(/<bdi>(.*?)<\/bdi>/g)].map(([, text]) => unescape(text!));
+    expect(isolated).toContain('A <i>public</i> app');
+    const outside = unescape(html.replace(/<bdi>.*?<\/bdi>/g, ''));
+    for (const name of ['public</i> app', ...PEOPLE.map((person) => person.name)]) {
+      expect(outside).not.toContain(name);
+    }
+  }
+});
+
+test.each(['form_post', 'form_post for an error'])(
+  '%s: a page with a policy for its one script and its one target',
+  async (mode) => {
+    const browser = new Browser(started.issuer);
+    const app = new SmartApp(started);
+    const url = await app.url(PATIENT_SCOPE, { response_mode: 'form_post' });
+    const signIn = await browser.open(url);
+    const consent = await browser.submit(signIn, [['account', 'Patient/p1']]);
+    const choice: [string, string][] =
+      mode === 'form_post'
+        ? [
+            ['scope', 'patient/*.rs'],
+            ['step', 'allow'],
+          ]
+        : [['step', 'deny']];
+    const page = await browser.submit(consent, choice);
+    expect(page.html).toContain(`action="${REDIRECT}"`);
+    const policy = page.headers.get('content-security-policy')!;
+    const [, script] = /<script>([\s\S]*?)<\/script>/.exec(page.html)!;
+    const hash = createHash('sha256').update(script!).digest('base64');
+    expect(new Set(policy.split(/;\s*/))).toEqual(
+      new Set([
+        "default-src 'none'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        `script-src 'sha256-${hash}'`,
+        "form-action 'self' http://127.0.0.1:9",
+      ]),
+    );
+    expect(page.headers.get('cache-control')).toBe('no-store');
+    expect(page.headers.get('x-frame-options')).toBe('DENY');
+  },
+);
 
 test('aud may be the tenant base or the FHIR base, with or without a slash', async () => {
   for (const aud of [started.base, `${started.base}/`, `${started.base}/fhir`, `${started.base}/fhir/`]) {

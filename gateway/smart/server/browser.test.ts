@@ -12,7 +12,11 @@ let app: Server;
 let redirectUri: string;
 
 beforeAll(async () => {
-  app = createServer((_, response) => response.end('<title>App</title>back'));
+  app = createServer((request, response) => {
+    let posted = '';
+    request.on('data', (chunk: Buffer) => (posted += chunk.toString()));
+    request.on('end', () => response.end(`<title>App</title><p>${posted}`));
+  });
   await new Promise<void>((done) => app.listen(0, '127.0.0.1', done));
   redirectUri = `http://127.0.0.1:${(app.address() as AddressInfo).port}/done`;
   started = await startServer({ clients: [{ client_id: 'app', redirect_uris: [redirectUri] }] });
@@ -50,4 +54,58 @@ test('a clinician chooses a patient, unticks what the app need not see, and may 
   await page.waitForURL(`${redirectUri}?**`);
   expect(new URL(page.url()).searchParams.get('error')).toBe('access_denied');
   await page.close();
+});
+
+test('who unticks everything and presses Allow is told what to do; the next Allow counts', async () => {
+  const page = await chromium.newPage();
+  const parameters = { redirect_uri: redirectUri };
+  await page.goto(await new SmartApp(started, 'app').url(PATIENT_SCOPE, parameters));
+  await page.getByRole('button', { name: 'Ann <b>One</b>' }).click();
+  for (const box of await page.getByRole('checkbox').all()) await box.uncheck();
+  await page.getByRole('button', { name: 'Allow' }).click();
+  expect(await page.getByRole('alert').textContent()).toContain('Tick something');
+  expect(await page.getByRole('checkbox', { checked: true }).count()).toBe(0);
+  await page.getByRole('checkbox', { name: 'everything in the record' }).check();
+  await page.getByRole('button', { name: 'Allow' }).click();
+  await page.waitForURL(`${redirectUri}?**`);
+  expect(new URL(page.url()).searchParams.get('code')).toBeTruthy();
+  await page.close();
+});
+
+test('form_post: the browser posts the code to the app by itself, and its policy stops nothing', async () => {
+  const page = await chromium.newPage();
+  const problems: string[] = [];
+  page.on('console', (message) => problems.push(message.text()));
+  const parameters = { redirect_uri: redirectUri, response_mode: 'form_post' };
+  await page.goto(await new SmartApp(started, 'app').url(PATIENT_SCOPE, parameters));
+  await page.getByRole('button', { name: 'Ann <b>One</b>' }).click();
+  await page.getByRole('button', { name: 'Allow' }).click();
+  await page.waitForURL(redirectUri);
+  const posted = new URLSearchParams((await page.locator('p').textContent())!);
+  expect(posted.get('code')).toBeTruthy();
+  expect(posted.get('iss')).toBe(started.issuer);
+  expect(problems.filter((text) => !text.includes('favicon'))).toEqual([]);
+  await page.close();
+});
+
+test('two people sign in in two tabs of one browser: the second sign-in goes through', async () => {
+  const context = await chromium.newContext();
+  const [one, two] = [await context.newPage(), await context.newPage()];
+  const parameters = { redirect_uri: redirectUri };
+  const problems: string[] = [];
+  for (const page of [one, two]) {
+    page.on('console', (message) => problems.push(message.text()));
+    await page.goto(await new SmartApp(started, 'app').url(PATIENT_SCOPE, parameters));
+  }
+  for (const [page, name] of [
+    [one, 'Ann <b>One</b>'],
+    [two, 'Bob Two'],
+  ] as const) {
+    await page.getByRole('button', { name }).click();
+    await page.getByRole('button', { name: 'Allow' }).click();
+    await page.waitForURL(`${redirectUri}?**`);
+    expect(new URL(page.url()).searchParams.get('code')).toBeTruthy();
+  }
+  expect(problems.filter((text) => !text.includes('favicon'))).toEqual([]);
+  await context.close();
 });

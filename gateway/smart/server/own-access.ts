@@ -1,14 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import type { Access, PatientGrant, PatientIdentity } from '../../../schema/access.ts';
-import { Fault } from '../../../schema/fault.ts';
-import type { Permission } from '../../../schema/scopes.ts';
-import { parseScopes } from '../../../schema/scopes.ts';
-import type { Tenant } from '../../../schema/tenant.ts';
-import { bearerToken } from '../bearer.ts';
-import { expiringCache } from '../expiring-cache.ts';
-import { needsIdentity } from '../patient.ts';
-import { invalid, reachOf } from '../token-rules.ts';
+import type { Access, PatientGrant, PatientIdentity } from '../../../schema/access/access.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import type { Permission } from '../../../schema/access/scopes.ts';
+import { parseScopes } from '../../../schema/access/scopes.ts';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import { bearerToken } from '../token/bearer.ts';
+import { expiringCache } from '../token/expiring-cache.ts';
+import { needsIdentity } from '../patient/patient.ts';
+import { invalid, reachOf } from '../token/token-rules.ts';
 import type { AuthorizationServer } from './server.ts';
 
 export interface OwnAccessDeps {
@@ -54,10 +54,11 @@ export function ownAccess({ server, identity, now }: OwnAccessDeps) {
     // The EHR has ended what our grant came from.
     if (token.grantId !== undefined && !session) throw invalid();
     const { permissions, patients } = reachOf(token, permissionsOf(token.scope ?? ''), tenant.authorization);
-    const who = (grant: PatientGrant) => (ehr ? ehr.identified(grant, session) : identified(tenant, grant));
+    const own = token.grantId !== undefined && session ? { grantId: token.grantId, session } : undefined;
+    const who = (grant: PatientGrant) => (ehr ? ehr.identified(grant, own) : identified(tenant, grant));
     const known = needsIdentity(tenant) ? (await Promise.all(patients.map(who))).flat() : patients;
     if (known.length === 0 && patients.length > 0) {
-      throw new Fault('forbidden', 'There is no such patient as the token names.');
+      throw new Fault('forbidden', 'There is no such patient as the token names, or they may not be read.');
     }
     const { client_id: client, fhirUser, sub } = token;
     const user = fhirUser ?? sub;

@@ -1,28 +1,36 @@
-import { tenantBase } from '../../../schema/request.ts';
-import type { Tenant } from '../../../schema/tenant.ts';
-import type { SmartConfiguration } from '../smart-configuration.ts';
-import { PATHS } from './settings.ts';
+import { tenantBase } from '../../../schema/http/request.ts';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import { clinicalScopes, type SmartConfiguration } from '../discovery/smart-configuration.ts';
+import { CLIENT_ALGORITHMS, ID_TOKEN_ALGORITHMS, PATHS } from './settings.ts';
 
 /**
- * What our authorization server can do for a tenant, SMART App Launch 2.2 §3 (SM-1, SM-2). Only modes that are on are
- * named (IA-4); imaging's own capabilities come from elsewhere.
+ * What our authorization server can do for a tenant: the one source of its SMART configuration (SMART App Launch 2.2 §3,
+ * SM-1, SM-2), its RFC 8414 metadata and its OpenID Connect discovery. Only modes that are on are named (IA-4);
+ * imaging's own capabilities come from elsewhere.
  */
 export function ownConfiguration(tenant: Tenant, baseUrl: string, registration: boolean): SmartConfiguration {
   const issuer = `${tenantBase(baseUrl, tenant)}/oauth`;
-  const { modes } = tenant.authorization;
+  const { modes, type } = tenant.authorization;
   const launch = modes.includes('app-launch');
-  // Apps of an independent tenant are launched by its EHR.
-  const launchedHere = launch && tenant.authorization.type === 'embedded';
   const backend = modes.includes('backend-services');
+  const confidential = ['private_key_jwt', 'client_secret_basic', 'client_secret_post'];
+  const methods = [...(launch ? ['none'] : []), ...confidential];
+  const algorithms = [...CLIENT_ALGORITHMS];
+  // Apps of an independent tenant are launched by its EHR.
+  const launchedHere = launch && type === 'embedded';
   return {
     issuer,
     jwks_uri: issuer + PATHS.jwks,
-    ...(launch && { authorization_endpoint: issuer + PATHS.authorization }),
+    ...(launch && appLaunch(issuer, registration)),
     token_endpoint: issuer + PATHS.token,
+    token_endpoint_auth_methods_supported: methods,
+    token_endpoint_auth_signing_alg_values_supported: algorithms,
     introspection_endpoint: issuer + PATHS.introspection,
+    introspection_endpoint_auth_methods_supported: [...methods, ...(backend ? ['Bearer'] : [])],
+    introspection_endpoint_auth_signing_alg_values_supported: algorithms,
     revocation_endpoint: issuer + PATHS.revocation,
-    ...(launch && { userinfo_endpoint: issuer + PATHS.userinfo }),
-    ...(launch && registration && { registration_endpoint: issuer + PATHS.registration }),
+    revocation_endpoint_auth_methods_supported: methods,
+    revocation_endpoint_auth_signing_alg_values_supported: algorithms,
     grant_types_supported: [
       ...(launch ? ['authorization_code', 'refresh_token'] : []),
       ...(backend ? ['client_credentials'] : []),
@@ -33,16 +41,9 @@ export function ownConfiguration(tenant: Tenant, baseUrl: string, registration: 
         ? ['openid', 'fhirUser', 'profile', 'launch/patient', 'offline_access', 'online_access']
         : []),
       ...(launchedHere ? ['launch'] : []),
-      ...(launch ? ['patient/*.rs', 'patient/ImagingStudy.rs'] : []),
-      ...(backend ? ['system/*.rs', 'system/ImagingStudy.rs'] : []),
+      ...clinicalScopes(modes),
     ],
-    token_endpoint_auth_methods_supported: [
-      ...(launch ? ['none'] : []),
-      ...['private_key_jwt', 'client_secret_basic', 'client_secret_post'],
-    ],
-    token_endpoint_auth_signing_alg_values_supported: ['ES384', 'RS384'],
     code_challenge_methods_supported: ['S256'],
-    authorization_response_iss_parameter_supported: true,
     capabilities: [
       ...(launch
         ? [
@@ -55,5 +56,22 @@ export function ownConfiguration(tenant: Tenant, baseUrl: string, registration: 
       ...(launch ? ['permission-patient'] : []),
       ...['permission-v1', 'permission-v2'],
     ],
+  };
+}
+
+/** What there is where users sign in, OpenID Connect Discovery §3. */
+function appLaunch(issuer: string, registration: boolean): SmartConfiguration {
+  return {
+    authorization_endpoint: issuer + PATHS.authorization,
+    authorization_response_iss_parameter_supported: true,
+    userinfo_endpoint: issuer + PATHS.userinfo,
+    ...(registration && { registration_endpoint: issuer + PATHS.registration }),
+    response_modes_supported: ['query', 'fragment', 'form_post'],
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: [...ID_TOKEN_ALGORITHMS],
+    claims_supported: ['iss', 'sub', 'aud', 'exp', 'iat', 'nonce', 'fhirUser', 'name'],
+    claims_parameter_supported: false,
+    request_parameter_supported: false,
+    request_uri_parameter_supported: false,
   };
 }

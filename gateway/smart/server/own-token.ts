@@ -1,4 +1,4 @@
-import type { ActiveToken } from '../introspect.ts';
+import type { ActiveToken } from '../token/introspect.ts';
 import type { TenantServer } from './provider.ts';
 
 /** An active token as RFC 7662 §2.2 describes it, with the fields that the provider's own introspection answers. */

@@ -1,10 +1,8 @@
 import type { Configuration } from 'oidc-provider';
 import { errors } from 'oidc-provider';
-import { escaped, page, pageHeaders } from './page.ts';
-import { LIFETIMES, PATHS } from './settings.ts';
-
-/** SMART App Launch 2.2 asymmetric clients sign with ES384 or RS384; never an HMAC. */
-const CLIENT_ALGORITHMS = ['ES384', 'RS384', 'ES256', 'RS256'] as const;
+import { escaped, page, pageHeaders } from './sign-in/page.ts';
+import { isPage } from './provider-faults.ts';
+import { CLIENT_ALGORITHMS, ID_TOKEN_ALGORITHMS, LIFETIMES, PATHS } from './settings.ts';
 
 /** What is the same for all tenants. */
 export const FIXED: Configuration = {
@@ -15,7 +13,7 @@ export const FIXED: Configuration = {
   clientAuthMethods: ['none', 'private_key_jwt', 'client_secret_basic', 'client_secret_post'],
   enabledJWA: {
     clientAuthSigningAlgValues: [...CLIENT_ALGORITHMS],
-    idTokenSigningAlgValues: ['RS256', 'RS384', 'ES384'],
+    idTokenSigningAlgValues: [...ID_TOKEN_ALGORITHMS],
   },
   pkce: { required: () => true },
   ttl: { ...LIFETIMES },
@@ -42,6 +40,10 @@ export const FIXED: Configuration = {
     if (claims['sub'] !== claims['iss']) throw new errors.InvalidClientAuth('sub must be the client_id');
   },
   renderError(ctx, out) {
+    if (!isPage(ctx)) {
+      ctx.body = out;
+      return;
+    }
     const text = out.error_description ?? out.error;
     ctx.set(pageHeaders());
     ctx.body = page('This did not work', `<p>${escaped(text)}<p>Go back to the app and start again.`);

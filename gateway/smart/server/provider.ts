@@ -1,20 +1,25 @@
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
 import Provider, { errors, interactionPolicy } from 'oidc-provider';
-import { Fault } from '../../../schema/fault.ts';
-import { tenantBase } from '../../../schema/request.ts';
-import type { ScopeLevel } from '../../../schema/scopes.ts';
-import type { Tenant } from '../../../schema/tenant.ts';
-import type { Clients } from './clients.ts';
-import { clientsOf } from './clients.ts';
-import { grantable } from './grantable.ts';
-import type { Identify } from './identify.ts';
-import type { Keys } from './keys.ts';
-import type { LaunchContexts } from './launch.ts';
-import { launchContexts } from './launch.ts';
-import { page, pageHeaders } from './page.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { tenantBase } from '../../../schema/http/request.ts';
+import type { ScopeLevel } from '../../../schema/access/scopes.ts';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import type { Clients } from './clients/clients.ts';
+import { clientsOf } from './clients/clients.ts';
+import { protectFormPost } from './ehr-login/form-post.ts';
+import { grantable } from './clients/grantable.ts';
+import type { Delegation, Identify, User } from './sign-in/identify.ts';
+import type { Keys } from './state/keys.ts';
+import type { LaunchContexts } from './sign-in/launch.ts';
+import { launchContexts } from './sign-in/launch.ts';
+import { isRegistered } from './clients/loopback.ts';
+import { answerFaults } from './provider-faults.ts';
 import { FEATURES, FIXED } from './provider-settings.ts';
+import { renewRegistration } from './clients/registration.ts';
+import { nameSuccessors, successors, withRotationGrace } from './state/rotation-grace.ts';
 import { PATHS } from './settings.ts';
-import type { State } from './state.ts';
+import { spendFailedCodes } from './state/spent-codes.ts';
+import type { State } from './state/state.ts';
 
 /** The authorization server of one tenant. */
 export interface TenantServer {
@@ -26,6 +31,8 @@ export interface TenantServer {
   contexts: LaunchContexts;
   /** Of what a client asked for by a user's consent, what it may have. */
   appScopes(requested: string, clientId: string): string[];
+  /** A user who signed in before; undefined where there is no such user any more. */
+  user(account: string): Promise<User | undefined>;
 }
 
 export interface TenantServerOptions {
@@ -33,8 +40,8 @@ export interface TenantServerOptions {
   state: State;
   keys: Keys;
   identify: Identify;
-  /** Whether anybody may register a client (RFC 7591). */
-  registration: boolean;
+  /** Milliseconds since the epoch. */
+  now: () => number;
   /** Told of what went wrong inside; never of a token. */
   onError: (error: Error) => void;
 }
@@ -44,7 +51,7 @@ export interface TenantServerOptions {
  * @throws Error where a client of the tenant file cannot be used
  */
 export function tenantServer(tenant: Tenant, options: TenantServerOptions): TenantServer {
-  const { baseUrl, state, keys } = options;
+  const { baseUrl, state, keys, now, onError } = options;
   const base = tenantBase(baseUrl, tenant);
   const issuer = `${base}/oauth`;
   const resource = `${base}/fhir`;
@@ -59,9 +66,14 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
     return grantable(requested, ['system'], clients.scopes.get(clientId));
   };
 
+  const successorOf = successors(keys.cookies[0]!);
+
   const provider = new Provider(issuer, {
     ...FIXED,
-    adapter: (name: string) => state.model(tenant.key, name),
+    adapter(name: string) {
+      const rows = state.model(tenant.key, name);
+      return name === 'RefreshToken' ? withRotationGrace(rows, successorOf, now) : rows;
+    },
     clients: clients.metadata.filter(usable(modes)),
     cookies: {
       keys: keys.cookies,
@@ -80,11 +92,7 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
     },
     async findAccount(_ctx, account, token) {
       const { identify } = options;
-      // What the EHR has ended is refreshed no more; while it cannot say, nothing is (IA-9).
-      if (identify.delegation && token?.kind === 'RefreshToken') {
-        const { grantId = '' } = token as { grantId?: string };
-        if (!(await identify.delegation.stands(grantId))) return undefined;
-      }
+      if (identify.delegation && token && !(await counts(identify.delegation, token))) return undefined;
       const user = await identify.user(tenant, account);
       if (!user) return undefined;
       const fhirUser = user.fhirUser && { fhirUser: `${resource}/${user.fhirUser}` };
@@ -107,11 +115,6 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
         allowedPolicy: (_ctx, client, token) =>
           token.clientId === client.clientId || client.grantTypeAllowed('client_credentials'),
       },
-      registration: {
-        enabled: options.registration,
-        initialAccessToken: false,
-        issueRegistrationAccessToken: false,
-      },
       resourceIndicators: {
         enabled: true,
         defaultResource: () => resource,
@@ -129,16 +132,35 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
     },
   });
   provider.proxy = true;
+  nameSuccessors(provider, successorOf);
+  provider.Client.prototype.redirectUriAllowed = function (uri) {
+    return isRegistered(uri, this.redirectUris ?? []);
+  };
+  provider.use(answerFaults(onError));
+  provider.use(protectFormPost);
   provider.use(withContext(contexts, issuer));
+  provider.use(spendFailedCodes(provider));
   provider.on('grant.revoked', (_ctx, grantId) => {
-    options.identify.delegation?.revoked(grantId).catch(options.onError);
+    options.identify.delegation?.revoked(grantId).catch(onError);
   });
-  provider.use(temporarilyUnavailable);
+  provider.on('grant.success', ({ oidc }) => {
+    const clients = state.model(tenant.key, 'Client');
+    renewRegistration(clients, oidc.client?.clientId ?? '', Math.floor(now() / 1000)).catch(onError);
+  });
   provider.on('server_error', (ctx, error) => {
     if (error instanceof Fault) ctx.state['fault'] = error;
-    else options.onError(error);
+    else onError(error);
   });
-  return { tenant, provider, issuer, resource, contexts, appScopes };
+  const user = (account: string) => options.identify.user(tenant, account);
+  return { tenant, provider, issuer, resource, contexts, appScopes, user };
+}
+
+/** Whether the EHR stands by what a code or a refresh token is presented for. */
+async function counts(delegation: Delegation, token: { kind?: string; grantId?: string }): Promise<boolean> {
+  const { kind, grantId = '' } = token;
+  if (kind === 'AuthorizationCode') return delegation.used(grantId);
+  // What the EHR has ended is refreshed no more; while it cannot say, nothing is (IA-9).
+  return kind !== 'RefreshToken' || delegation.stands(grantId);
 }
 
 /** Clients whose way of asking is on in this tenant (IA-4). */
@@ -216,28 +238,4 @@ function withContext(contexts: LaunchContexts, issuer: string) {
       smart_style_url: `${issuer}/smart-style.json`,
     });
   };
-}
-
-/** While the state does not answer, nothing is granted, and the client is told to come again (RFC 6749 §4.1.2.1). */
-async function temporarilyUnavailable(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
-  try {
-    await next();
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    ctx.state['fault'] = error;
-  }
-  const fault = ctx.state['fault'] as Fault | undefined;
-  if (!fault) return;
-  ctx.remove('location');
-  ctx.set('retry-after', String(fault.details.retryAfter ?? 1));
-  ctx.status = fault.status;
-  if (ctx.accepts('json', 'html') === 'html') {
-    ctx.set(pageHeaders());
-    ctx.body = page(
-      'Not just now',
-      '<p>This service cannot sign anybody in at the moment. Try again in a minute.',
-    );
-  } else {
-    ctx.body = { error: 'temporarily_unavailable', error_description: fault.message };
-  }
 }

@@ -1,11 +1,11 @@
-import * as oauth from 'oauth4webapi';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { EHR_CALLBACK } from './ehr-login/ehr-client.ts';
 import { authorizationServer } from './server.ts';
-import { form, json } from './test/requests.ts';
+import { json } from './test/requests.ts';
 import { SmartApp } from './test/smart-app.ts';
-import { PEOPLE, REDIRECT, startServer, type Started } from './test/started.ts';
+import { PEOPLE, SECRET, startServer, type Started } from './test/started.ts';
 
 let started: Started;
 beforeAll(async () => {
@@ -16,57 +16,14 @@ afterAll(async () => {
   await started.close();
 });
 
-test('discovery, keys and style: absolute addresses that answer, no private part of a key', async () => {
+test('keys and style: absolute addresses that answer, no private part of a key', async () => {
   const metadata = await new SmartApp(started).metadata();
-  const smart = started.server.smartConfiguration(started.tenant);
-  for (const name of [
-    'issuer',
-    'jwks_uri',
-    'authorization_endpoint',
-    'token_endpoint',
-    'introspection_endpoint',
-    'revocation_endpoint',
-  ] as const) {
-    expect(smart[name], name).toBe(metadata[name]);
-  }
   const { keys } = (await (await fetch(metadata.jwks_uri!)).json()) as { keys: Record<string, string>[] };
   expect(keys.map(({ kty }) => kty).sort()).toEqual(['EC', 'RSA']);
   for (const key of keys) expect(key).not.toHaveProperty('d');
   expect(await json(fetch(String((await new SmartApp(started).tokens())['smart_style_url'])))).toHaveProperty(
     'color_text',
   );
-});
-
-test('registration of an app (RFC 7591), exact redirect URIs, and what it cannot ask for', async () => {
-  const register = (body: unknown) =>
-    fetch(`${started.issuer}/register`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    });
-  const answer = await register({
-    redirect_uris: [REDIRECT],
-    token_endpoint_auth_method: 'none',
-    client_name: 'New',
-  });
-  expect(answer.status).toBe(201);
-  const { client_id: id } = (await answer.json()) as { client_id: string };
-  const app = new SmartApp(started, id);
-  Object.defineProperty(app, 'authentication', { value: oauth.None() });
-  expect((await app.tokens())['patient']).toBe('p1');
-  for (const [body, error] of [
-    [{}, 'invalid_redirect_uri'],
-    [{ redirect_uris: [] }, 'invalid_redirect_uri'],
-    [{ redirect_uris: ['javascript:alert(1)'] }, 'invalid_redirect_uri'],
-    [{ redirect_uris: ['https://a.example.org/#f'] }, 'invalid_redirect_uri'],
-    [{ redirect_uris: [REDIRECT], token_endpoint_auth_method: 'private_key_jwt' }, 'invalid_client_metadata'],
-    [{ redirect_uris: [REDIRECT], token_endpoint_auth_method: 'tls_client_auth' }, 'invalid_client_metadata'],
-  ] as const) {
-    const refused = await register(body);
-    expect([refused.status, await refused.json()]).toMatchObject([400, { error }]);
-  }
-  const greedy = await json(register({ redirect_uris: [REDIRECT], grant_types: ['client_credentials'] }));
-  expect(greedy['grant_types']).toEqual(['authorization_code', 'refresh_token']);
 });
 
 test('keys and state are for this account only, and hold no token', async () => {
@@ -93,7 +50,7 @@ test('tokens survive a new process: another server over the same folder knows th
     onError: () => undefined,
   });
   expect(await later.verifyOwnToken(started.tenant, tokens.access_token)).toMatchObject({ patient: 'p1' });
-  later.close();
+  await later.close();
 });
 
 test.each([
@@ -105,10 +62,103 @@ test.each([
   expect((await fetch(`${started.issuer}${path}`, { method })).status).toBe(status);
 });
 
-test('a body that is too long is refused', async () => {
-  const launch = await fetch(`${started.issuer}/launch`, { method: 'POST', body: `"${'x'.repeat(20_000)}"` });
-  expect(launch.status).toBe(413);
-  expect((await form(started, '/token', { grant_type: 'x'.repeat(60_000) })).status).toBe(413);
+const large = 'x'.repeat(20_000);
+const huge = 'x'.repeat(60_000);
+const basic = { authorization: `Basic ${btoa(`secret-app:${SECRET}`)}` };
+const html = { accept: 'text/html' };
+test.each<[string, string, number, string, RequestInit]>([
+  [
+    'a refresh of 20 kB',
+    '/token',
+    413,
+    'invalid_request',
+    body({ grant_type: 'refresh_token', refresh_token: large, client_id: 'public-app' }),
+  ],
+  ['a form of 60 kB', '/token', 413, 'invalid_request', body({ grant_type: huge })],
+  ['60 kB with a secret', '/token', 413, 'invalid_request', body({ grant_type: huge }, basic)],
+  ['introspection of 60 kB', '/introspect', 413, 'invalid_request', body({ token: huge }, basic)],
+  ['a revocation of 60 kB', '/revoke', 413, 'invalid_request', body({ token: huge }, basic)],
+  ['a launch of 20 kB', '/launch', 413, 'invalid_request', { method: 'POST', body: large }],
+  ['a registration of 20 kB', '/register', 413, 'invalid_request', { method: 'POST', body: large }],
+  ['an interaction of 20 kB', '/interaction/x', 413, 'invalid_request', body({ account: large })],
+  ['a launch that is no JSON', '/launch', 415, 'invalid_request', { method: 'POST', body: '{}' }],
+  [
+    'JSON to the token endpoint',
+    '/token',
+    400,
+    'invalid_request',
+    { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } },
+  ],
+  [
+    'the token endpoint asked by a browser',
+    '/token',
+    400,
+    'invalid_request',
+    body({ grant_type: 'x' }, html),
+  ],
+  [
+    'the token endpoint asked by a browser, with a wrong secret',
+    '/token',
+    401,
+    'invalid_client',
+    body({ grant_type: 'x', client_id: 'secret-app', client_secret: 'x' }, html),
+  ],
+  ['a revocation without a client', '/revoke', 400, 'invalid_request', body({ token: 'x' })],
+  [
+    'a revocation with a wrong secret',
+    '/revoke',
+    401,
+    'invalid_client',
+    body({ token: 'x', client_id: 'secret-app', client_secret: 'x' }),
+  ],
+  ['introspection without a client', '/introspect', 400, 'invalid_request', body({ token: 'x' })],
+  [
+    'introspection with a made-up token',
+    '/introspect',
+    401,
+    'invalid_token',
+    body({ token: 'x' }, { authorization: 'Bearer x' }),
+  ],
+  ['userinfo without a token', '/userinfo', 401, 'invalid_request', {}],
+  [
+    'userinfo with a made-up token',
+    '/userinfo',
+    401,
+    'invalid_token',
+    { headers: { authorization: 'Bearer x' } },
+  ],
+  ['an authorization of nobody', '/authorize', 400, 'invalid_request', {}],
+  ['an authorization that is over', '/authorize/x', 400, 'invalid_request', {}],
+  ['the token endpoint by GET', '/token', 404, 'invalid_request', {}],
+  ['the token endpoint in capitals', '/TOKEN', 404, 'invalid_request', body({ grant_type: 'x' })],
+  ['nothing', '/nothing', 404, 'invalid_request', {}],
+])('errors are those of RFC 6749 §5.2 and are not stored: %s', async (_, path, status, error, init) => {
+  const answer = await fetch(`${started.issuer}${path}`, init);
+  expect(answer.status).toBe(status);
+  expect(answer.headers.get('content-type')).toContain('application/json');
+  expect(answer.headers.get('cache-control')).toBe('no-store');
+  const text = await answer.text();
+  const told = JSON.parse(text) as { error: string; error_description?: string };
+  expect(Object.keys(told).filter((key) => !/^(error|error_description|iss)$/.test(key))).toEqual([]);
+  expect(told.error).toBe(error);
+  expect(told.error_description).toMatch(/^[\x20-\x21\x23-\x5B\x5D-\x7E]+$/);
+});
+
+test('an unknown tenant, and one without a server of ours, are told in the same form', async () => {
+  const unknown = await fetch(`${started.base.replace(/demo$/, 'unknown')}/oauth/token`, { method: 'POST' });
+  expect([unknown.status, await unknown.json()]).toEqual([
+    404,
+    { error: 'invalid_request', error_description: 'none' },
+  ]);
+});
+
+test('a person’s browser is shown a page, not JSON, where it is the one that asks', async () => {
+  for (const path of ['/authorize', '/interaction/x', `${EHR_CALLBACK}?state=x`]) {
+    const answer = await fetch(`${started.issuer}${path}`, { headers: html });
+    expect([path, answer.status]).toEqual([path, 400]);
+    expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(await answer.text()).toContain('<h1>');
+  }
 });
 
 test('a dynamic tenant has no authorization server here: 501', async () => {
@@ -117,3 +167,7 @@ test('a dynamic tenant has no authorization server here: 501', async () => {
   await expect(started.server.verifyOwnToken(dynamic, 't')).rejects.toMatchObject({ status: 501 });
   expect(() => started.server.smartConfiguration(dynamic)).toThrow('dynamic tenant');
 });
+
+function body(fields: Record<string, string>, headers: Record<string, string> = {}): RequestInit {
+  return { method: 'POST', body: new URLSearchParams(fields), headers };
+}

@@ -1,25 +1,27 @@
 import { LRUCache } from 'lru-cache';
 import { join } from 'node:path';
-import { Fault } from '../../../schema/fault.ts';
-import type { Tenant } from '../../../schema/tenant.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Fault } from '../../../schema/fault/fault.ts';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { notImplemented } from '../authorize.ts';
-import type { ActiveToken } from '../introspect.ts';
-import type { SmartConfiguration } from '../smart-configuration.ts';
-import type { Outside } from '../upstream.ts';
-import type { People } from './demonstration.ts';
-import type { EhrBehind } from './delegation.ts';
-import { delegation } from './delegation.ts';
-import { demonstration } from './demonstration.ts';
-import { isLoopback } from './loopback.ts';
-import { InteractionSteps } from './interaction.ts';
-import { tenantKeys } from './keys.ts';
+import type { ActiveToken } from '../token/introspect.ts';
+import type { SmartConfiguration } from '../discovery/smart-configuration.ts';
+import type { Outside } from '../token/upstream.ts';
+import type { People } from './sign-in/demonstration.ts';
+import type { EhrBehind } from './ehr-login/delegation.ts';
+import { delegation } from './ehr-login/delegation.ts';
+import { demonstration } from './sign-in/demonstration.ts';
+import { failures, networkOf, type Failures } from './state/failures.ts';
+import { isLoopback } from './clients/loopback.ts';
+import { InteractionSteps } from './sign-in/interaction.ts';
+import { tenantKeys } from './state/keys.ts';
 import { ownConfiguration } from './own-configuration.ts';
 import { describe } from './own-token.ts';
 import type { TenantServer } from './provider.ts';
-import type { ShareKeys } from './shared-keys.ts';
-import type { State } from './state.ts';
-import { sqliteState } from './state.ts';
-import { throttle } from './throttle.ts';
+import type { ShareKeys } from './state/shared-keys.ts';
+import type { State } from './state/state.ts';
+import { sqliteState } from './state/state.ts';
+import { throttle } from './state/throttle.ts';
 
 export interface AuthorizationServerDeps {
   /** Public base, path prefix included. */
@@ -44,8 +46,9 @@ export interface Served extends TenantServer {
   callback: ReturnType<TenantServer['provider']['callback']>;
   /** Of an independent tenant. */
   ehr?: EhrBehind;
-  /** False when too much was begun lately by people whom nobody knows. */
-  admits: () => boolean;
+  /** False when too much was begun lately by people whom nobody knows, at this address or everywhere. */
+  admits: (address: string) => boolean;
+  failures: Failures;
 }
 
 /** Our own SMART App Launch 2.2 authorization server, one issuer for each `embedded` and each independent tenant. */
@@ -65,10 +68,17 @@ export interface AuthorizationServer {
   readonly state: State;
   /** Begins all servers anew at their next use: the shared store came back, and may hold other keys. */
   renew(): void;
-  close(): void;
+  /** Revokes at the EHRs of these tenants what they gave and nobody needs any more. */
+  sweep(tenants: readonly Tenant[]): Promise<void>;
+  /** Does so now, and every minute until `close`. */
+  keepSweeping(tenants: readonly Tenant[]): void;
+  close(): Promise<void>;
 }
 
 const MOST_TENANTS = 200;
+const SWEEP_SECONDS = 60;
+/** What is being revoked when the process stops may end in this time; the rest is taken by the next process. */
+const CLOSE_MILLISECONDS = 3000;
 
 /**
  * A tenant in the address has no authorization server here: its keys would be files that anybody can have made, and its
@@ -78,6 +88,13 @@ function requireNamed({ dynamic }: Tenant): void {
   if (dynamic) {
     throw new Fault('not_implemented', 'A dynamic tenant cannot have an authorization server here.');
   }
+}
+
+/** What is begun leaves a row behind. One address alone cannot keep the others out. */
+function admission(): (address: string) => boolean {
+  const ofAddress = throttle(10, 100);
+  const ofAll = throttle(100, 1000);
+  return (address) => ofAddress(networkOf(address)) && ofAll('');
 }
 
 export function authorizationServer(deps: AuthorizationServerDeps): AuthorizationServer {
@@ -105,14 +122,15 @@ export function authorizationServer(deps: AuthorizationServerDeps): Authorizatio
     // `oidc-provider` is loaded by who needs it: it is large, and warns of some versions of Node.
     const { tenantServer } = await import('./provider.ts');
     const server = tenantServer(tenant, {
-      ...{ baseUrl, state, keys, identify, registration, onError: told },
+      ...{ baseUrl, state, keys, identify, now, onError: told },
     });
     return {
       ...server,
       ...(delegated && { ehr: delegated.ehr }),
       steps: new InteractionSteps(server, identify),
       callback: server.provider.callback(),
-      admits: throttle(20, 200, now),
+      admits: admission(),
+      failures: failures(),
     };
   };
   const of = async (tenant: Tenant): Promise<Served> => {
@@ -125,8 +143,25 @@ export function authorizationServer(deps: AuthorizationServerDeps): Authorizatio
     return started;
   };
 
+  const sweep = async (tenants: readonly Tenant[]): Promise<void> => {
+    const swept = async (tenant: Tenant) => {
+      if (tenant.authorization.type !== 'smart-on-fhir-independent') return;
+      if ((await state.deadlines(tenant.key).waiting()) > 0) await (await of(tenant)).ehr?.held.sweep();
+    };
+    await Promise.all(
+      tenants.map((tenant) => swept(tenant).catch((error: unknown) => onError(error, tenant.key))),
+    );
+  };
+  let timer: NodeJS.Timeout | undefined;
+
   return {
     of,
+    sweep,
+    keepSweeping(tenants) {
+      void sweep(tenants);
+      // One slow EHR does not keep the others waiting.
+      timer = setInterval(() => void sweep(tenants), SWEEP_SECONDS * 1000).unref();
+    },
     state,
     registration,
     async verifyOwnToken(tenant, token) {
@@ -142,6 +177,12 @@ export function authorizationServer(deps: AuthorizationServerDeps): Authorizatio
       return ownConfiguration(tenant, baseUrl, registration);
     },
     renew: () => servers.clear(),
-    close: () => state.close(),
+    async close() {
+      clearInterval(timer);
+      const started = await Promise.allSettled(servers.values());
+      const idle = started.map((one) => one.status === 'fulfilled' && one.value.ehr?.held.idle());
+      await Promise.race([Promise.all(idle), delay(CLOSE_MILLISECONDS, undefined, { ref: false })]);
+      state.close();
+    },
   };
 }

@@ -21,3 +21,9 @@ export const PATHS = {
   registration: '/register',
   userinfo: '/userinfo',
 } as const;
+
+/** With which clients sign their assertions, those of SMART App Launch 2.2; never an HMAC. */
+export const CLIENT_ALGORITHMS = ['ES384', 'RS384'] as const;
+
+/** With which we sign an id_token, as the client has registered; RS256 where it says nothing (OpenID Connect Registration §2). */
+export const ID_TOKEN_ALGORITHMS = ['RS256', 'RS384', 'ES384'] as const;

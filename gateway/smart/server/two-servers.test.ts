@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { openRedis, type SharedRedis } from '../../shared/redis.ts';
-import { sharedState } from '../../shared/shared-state.ts';
+import { openRedis, type SharedRedis } from '../../state/redis.ts';
+import { sharedState } from '../../state/shared-state.ts';
 import { startRedis, type Redis } from '../../test/setup/redis.ts';
 import { assertion, form, json } from './test/requests.ts';
 import { SmartApp } from './test/smart-app.ts';
-import { Browser, startServer, type Started } from './test/started.ts';
+import { Browser, REDIRECT, startServer, type Started } from './test/started.ts';
 
 /** Two gateways with a `DATA_DIR` each over one Redis, behind one address. */
 let redis: Redis;
@@ -18,6 +18,8 @@ let balancer: Server;
 let next: () => 0 | 1;
 const a = () => (next = () => 0);
 const b = () => (next = () => 1);
+/** Their wall clock. */
+const clock = { ahead: 0 };
 const SECRETS = ['a secret that both gateways know'];
 
 beforeAll(async () => {
@@ -44,14 +46,18 @@ beforeAll(async () => {
       });
     });
     connections.push(connection);
-    const shared = sharedState(connection, SECRETS, Date.now);
-    started = await startServer({}, { publicPort, shared, ...(keys && { keys }) });
+    const now = () => Date.now() + clock.ahead;
+    const shared = sharedState(connection, SECRETS, now);
+    started = await startServer({}, { publicPort, shared, now, ...(keys && { keys }) });
     return started;
   };
   const first = await start();
   servers = [first, await start(first.keys)];
 });
-beforeEach(() => void a());
+beforeEach(() => {
+  a();
+  clock.ahead = 0;
+});
 afterAll(async () => {
   balancer.close();
   balancer.closeAllConnections();
@@ -60,6 +66,17 @@ afterAll(async () => {
   await redis.stop();
 });
 
+const refreshOf = (token: unknown) => ({
+  grant_type: 'refresh_token',
+  refresh_token: String(token),
+  client_id: 'public-app',
+});
+const exchangeOf = (callback: URL) => ({
+  grant_type: 'authorization_code',
+  code: callback.searchParams.get('code')!,
+  client_id: 'public-app',
+  redirect_uri: REDIRECT,
+});
 const app = (id?: string) => new SmartApp(servers[0], id);
 /** Whether each of them takes the token. */
 const active = (token: string) =>
@@ -105,16 +122,46 @@ describe('RFC 6749 §4.1.2, §10.4: what was used at one gateway is used at the 
     expect(tries.filter(({ status }) => status === 'fulfilled').length).toBeLessThanOrEqual(1);
   });
 
-  test('a refresh token: refused, and all that came of it ends at both', async () => {
+  test('a refresh token that two tabs bring to both at once gives both the same successor', async () => {
     const smart = app();
-    const tokens = await smart.tokens();
-    const fresh = await json(smart.refresh(tokens.refresh_token!));
-    expect(fresh).toMatchObject({ access_token: expect.any(String) });
+    const { refresh_token: first } = await smart.tokens();
+    await smart.metadata();
+    let turn: 0 | 1 = 0;
+    next = () => (turn = turn === 0 ? 1 : 0);
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => json(form(servers[0], '/token', refreshOf(first)))),
+    );
+    expect(new Set(answers.map(({ refresh_token: token }) => token)).size).toBe(1);
+    for (const { access_token: token } of answers) expect(await active(String(token))).toEqual([true, true]);
+    const second = answers[0]!['refresh_token'];
+    expect(second).not.toBe(first);
+    expect(await json(form(servers[0], '/token', refreshOf(second)))).toMatchObject({ patient: 'p1' });
+  });
+
+  test.each(['11 s later', 'when its successor was used'])(
+    'a refresh token that was used at the other gateway: refused %s, and all that came of it ends at both',
+    async (when) => {
+      const smart = app();
+      const { refresh_token: first } = await smart.tokens();
+      let last = await json(smart.refresh(first!));
+      if (when === '11 s later') clock.ahead += 11_000;
+      else last = await json(smart.refresh(String(last['refresh_token'])));
+      expect(await active(String(last['access_token']))).toEqual([true, true]);
+      b();
+      const again = await smart.refresh(first!);
+      expect(again.status).toBe(400);
+      expect(await again.json()).toMatchObject({ error: 'invalid_grant' });
+      expect(await active(String(last['access_token']))).toEqual([false, false]);
+    },
+  );
+
+  test('a code that was presented in vain at one gateway is spent at the other', async () => {
+    const smart = app();
+    const callback = await smart.launch();
+    const wrong = { ...exchangeOf(callback), code_verifier: 'x'.repeat(43) };
+    expect((await form(servers[0], '/token', wrong)).status).toBe(400);
     b();
-    const again = await smart.refresh(tokens.refresh_token!);
-    expect(again.status).toBe(400);
-    expect(await again.json()).toMatchObject({ error: 'invalid_grant' });
-    expect(await active(String(fresh['access_token']))).toEqual([false, false]);
+    await expect(smart.exchange(callback)).rejects.toMatchObject({ error: 'invalid_grant' });
   });
 
   test('a client assertion (RFC 7523 §3)', async () => {
@@ -145,6 +192,7 @@ test('a client registered at one gateway signs in at the other (RFC 7591)', asyn
   const registration = { redirect_uris: ['https://app.example.org/'], token_endpoint_auth_method: 'none' };
   const answer = await fetch(`${servers[0].issuer}/register`, {
     method: 'POST',
+    headers: { 'content-type': 'application/json' },
     body: JSON.stringify(registration),
   });
   const { client_id: id } = (await answer.json()) as { client_id: string };
@@ -166,10 +214,7 @@ describe('while Redis does not answer', () => {
 
       const begun = Date.now();
       const exchange = await form(servers[0], '/token', {
-        grant_type: 'authorization_code',
-        code: callback.searchParams.get('code')!,
-        client_id: 'public-app',
-        redirect_uri: 'http://127.0.0.1:9/callback?kept=1',
+        ...exchangeOf(callback),
         code_verifier: smart.verifier,
       });
       expect(exchange.status).toBe(503);

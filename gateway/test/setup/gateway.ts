@@ -1,14 +1,18 @@
 /** The built gateway as its own process, as `npm start` runs it, on a free port with a data folder of its own. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { startChild } from './child.ts';
+import { BUILT_DEMO_IMAGES } from './demo-images.ts';
 import { freePort } from './free-port.ts';
 
 export interface GatewayProcess {
   /** `http://localhost:port`, without a slash at the end. */
   readonly url: string;
+  /** Its process id. */
+  readonly pid: number;
   /** The last lines it wrote. */
   log(): string;
   stop(): Promise<void>;
@@ -17,15 +21,26 @@ export interface GatewayProcess {
 const program = join(import.meta.dirname, '../../../dist/gateway/main.js');
 
 /**
- * Starts `dist/gateway/main.js` (built by `npm test`) and waits until it is ready; the demo images are made first.
- * @param environment further settings, see README "Environment"
+ * Starts `dist/gateway/main.js` (built by `npm test`) and waits until it is ready; the demo images are made first, unless
+ * all tests share them.
+ * @param environment further settings, see docs/configuration.md
  */
 export async function startGateway(environment: Record<string, string> = {}): Promise<GatewayProcess> {
   const dataDir = await mkdtemp(join(tmpdir(), 'gateway-'));
-  const port = await freePort();
+  if (existsSync(BUILT_DEMO_IMAGES)) {
+    await mkdir(join(dataDir, 'demo'));
+    await symlink(BUILT_DEMO_IMAGES, join(dataDir, 'demo/images'));
+  }
+  const port = environment['PORT'] ?? String(await freePort());
   const url = `http://localhost:${port}`;
   // BASE_URL by name: Vite, and so the test runner, sets a variable of that name to something else.
-  const own = { PORT: String(port), HOST: '127.0.0.1', BASE_URL: url, DATA_DIR: dataDir };
+  const own = {
+    PORT: port,
+    HOST: '127.0.0.1',
+    BASE_URL: url,
+    DATA_DIR: dataDir,
+    SHUTDOWN_DELAY_SECONDS: '0',
+  };
   const settings = { ...own, ...environment };
   const assignments = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
   const ready = async () => {
@@ -36,6 +51,7 @@ export async function startGateway(environment: Record<string, string> = {}): Pr
   const child = await startChild('/usr/bin/env', [...assignments, process.execPath, program], ready, 60_000);
   return {
     url,
+    pid: child.process.pid!,
     log: child.log,
     async stop() {
       await child.end();

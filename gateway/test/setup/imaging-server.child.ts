@@ -5,8 +5,8 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
-import { parseScopes } from '../../../schema/scopes.ts';
-import { parseTenant } from '../../../schema/tenant.ts';
+import { parseScopes } from '../../../schema/access/scopes.ts';
+import { parseTenant } from '../../../schema/tenant/tenant.ts';
 import { imagingSubgraph } from '../../../subgraphs/imaging/app.ts';
 import { fastify } from 'fastify';
 

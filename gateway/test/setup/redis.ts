@@ -1,8 +1,10 @@
 /** A real Redis on a free loopback port, in memory only. */
+import { Redis as Client } from 'ioredis';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { SharedRedis } from '../../state/redis.ts';
 import { startChild } from './child.ts';
 import { freePort } from './free-port.ts';
 
@@ -37,6 +39,12 @@ export async function startRedis(at?: number): Promise<Redis> {
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** A connection for tests of what is not about Redis: it waits for as long as a loaded machine takes. */
+export function patientRedis({ url }: Pick<Redis, 'url'>): SharedRedis {
+  const client = new Client(url);
+  return { client, reachable: () => client.status === 'ready', close: () => client.disconnect() };
 }
 
 function ping(port: number): Promise<boolean> {

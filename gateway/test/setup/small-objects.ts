@@ -12,11 +12,16 @@ export interface SmallStudy {
   /** Default 1. */
   instances?: number;
   description?: string;
+  /** Rows and columns. Default 4. */
+  side?: number;
+  /** Repeated in the pixels; by default they are the number of the instance. */
+  pixels?: string | Buffer;
 }
 
-/** Part 10 files of a study of one series, `{study}.1`, whose instances are `{study}.1.{number}`: 4 × 4 pixels each. */
+/** Part 10 files of a study of one series, `{study}.1`, whose instances are `{study}.1.{number}`: 4 × 4 pixels each by default. */
 export function smallObjects(study: SmallStudy): Buffer[] {
-  const { studyUid, patientId, issuer, birthDate, accessionNumber, modality = 'CT', instances = 1 } = study;
+  const { studyUid, patientId, issuer, birthDate, accessionNumber, modality = 'CT' } = study;
+  const { instances = 1, side = 4, pixels } = study;
   const text = (tag: number, vr: string, value: string | undefined) =>
     value === undefined ? [] : [{ tag, vr, value }];
   return Array.from({ length: instances }, (_, index) =>
@@ -39,14 +44,18 @@ export function smallObjects(study: SmallStudy): Buffer[] {
         { tag: 0x00200013, vr: 'IS', value: String(index + 1) },
         { tag: 0x00280002, vr: 'US', value: [1] },
         { tag: 0x00280004, vr: 'CS', value: 'MONOCHROME2' },
-        { tag: 0x00280010, vr: 'US', value: [4] },
-        { tag: 0x00280011, vr: 'US', value: [4] },
+        { tag: 0x00280010, vr: 'US', value: [side] },
+        { tag: 0x00280011, vr: 'US', value: [side] },
         { tag: 0x00280100, vr: 'US', value: [8] },
         { tag: 0x00280101, vr: 'US', value: [8] },
         { tag: 0x00280102, vr: 'US', value: [7] },
         { tag: 0x00280103, vr: 'US', value: [0] },
       ],
-      { vr: 'OB', bytes: new Uint8Array(16).fill(index), encapsulated: false },
+      {
+        vr: 'OB',
+        bytes: Buffer.alloc(side * side, pixels ?? index),
+        encapsulated: false,
+      },
     ),
   );
 }

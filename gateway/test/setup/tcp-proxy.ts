@@ -23,6 +23,8 @@ export interface TcpProxy {
   cutAfter: number;
   /** How fast each connection is. */
   bytesPerSecond: number;
+  /** Milliseconds after which a chunk of so many bytes from the target is passed on. */
+  heldBack: (bytes: number) => number;
   stop(): Promise<void>;
 }
 
@@ -57,6 +59,8 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
           heard?.push(chunk);
           connection.bytes += chunk.length;
           if (connection.bytes > proxy.cutAfter) throw new Error('cut');
+          const late = to === near ? proxy.heldBack(chunk.length) : 0;
+          if (late > 0) await delay(late, undefined, { signal });
           if (!to.write(chunk)) await once(to, 'drain', { signal });
           const wait = (chunk.length / proxy.bytesPerSecond) * 1000;
           if (wait > 1) await delay(wait, undefined, { signal });
@@ -77,6 +81,7 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     connections: [],
     cutAfter: Infinity,
     bytesPerSecond: Infinity,
+    heldBack: () => 0,
     stop: () => {
       for (const socket of sockets) socket.destroy();
       return new Promise((resolve) => server.close(() => resolve()));

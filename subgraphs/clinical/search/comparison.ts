@@ -1,5 +1,5 @@
-import { Fault } from '../../../schema/fault.ts';
-import { FHIR_ID } from '../../../schema/fhir.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import type { Criterion } from './criteria.ts';
 import { splitEscaped, unescapeValue } from './criteria.ts';
 import { exactCode, foldCode, foldString, IMPLIED_SYSTEM } from './index-rows.ts';

@@ -1,6 +1,6 @@
-import { Fault } from '../../../schema/fault.ts';
-import type { SearchParameter } from '../../../schema/tables.ts';
-import { isResourceType, searchParameter } from '../../../schema/tables.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import type { SearchParameter } from '../../../schema/fhir/tables.ts';
+import { isResourceType, searchParameter } from '../../../schema/fhir/tables.ts';
 import type { SearchParams } from '../sources/source.ts';
 
 /** One search parameter with its alternatives, or a chain into the resources that it points at. */

@@ -1,8 +1,8 @@
 import fhirpath from 'fhirpath';
 import r4 from 'fhirpath/fhir-context/r4';
-import { splitOutside } from '../../../schema/fhirpath.ts';
-import type { Field } from '../../../schema/tables.ts';
-import { fieldsOf } from '../../../schema/tables.ts';
+import { splitOutside } from '../../../schema/expressions/fhirpath.ts';
+import type { Field } from '../../../schema/fhir/tables.ts';
+import { fieldsOf } from '../../../schema/fhir/tables.ts';
 
 /** A value found in a resource, with the FHIR type that its element has. */
 export interface TypedValue {

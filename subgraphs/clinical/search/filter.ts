@@ -1,5 +1,6 @@
-import { Fault } from '../../../schema/fault.ts';
-import { parameterOfArgument, searchParameter } from '../../../schema/tables.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { MAX_CONDITIONS } from '../../../schema/http/request-bounds.ts';
+import { parameterOfArgument, searchParameter } from '../../../schema/fhir/tables.ts';
 import type { SearchParams } from '../sources/source.ts';
 
 /** Operators of `_filter` that a plain search says as well (R4 §3.2.3.4), and how. */
@@ -24,7 +25,11 @@ const TERM = /^\s*([\w-]+)\s+([a-z]{2})\s+("(?:[^"\\]|\\.)*"|[^\s"()]+)\s*$/;
  * @throws Fault `invalid_request` for anything more, saying what is understood
  */
 export function parseFilter(type: string, filter: string): SearchParams {
-  return filter.split(/\sand\s/).map((text) => {
+  const terms = filter.split(/\sand\s/, MAX_CONDITIONS + 1);
+  if (terms.length > MAX_CONDITIONS) {
+    throw new Fault('invalid_request', `_filter joins at most ${MAX_CONDITIONS} comparisons.`);
+  }
+  return terms.map((text) => {
     const [, name = '', operator = '', value = ''] = TERM.exec(text) ?? [];
     const parameter = searchParameter(type, name) ?? parameterOfArgument(type, name);
     const meaning = OPERATORS[operator];
@@ -34,10 +39,22 @@ export function parseFilter(type: string, filter: string): SearchParams {
         `_filter takes comparisons joined with "and", each a search parameter of ${type}, an operator (${Object.keys(OPERATORS).join(' ')}) and a value.`,
       );
     }
-    const plain = value.startsWith('"') ? (JSON.parse(value) as string) : value;
+    const plain = value.startsWith('"') ? unquoted(value) : value;
     if ('modifier' in meaning) return [parameter.code + meaning.modifier, plain];
     if (meaning.prefix === 'ne' && parameter.type === 'token') return [`${parameter.code}:not`, plain];
     if (meaning.prefix === '' && parameter.type === 'string') return [`${parameter.code}:exact`, plain];
     return [parameter.code, meaning.prefix + plain];
   });
+}
+
+/** @throws Fault `invalid_request` for an escape that JSON does not have */
+function unquoted(text: string): string {
+  try {
+    return JSON.parse(text) as string;
+  } catch {
+    throw new Fault(
+      'invalid_request',
+      'A quoted value of _filter is written as in JSON: a backslash stands before a quote or a backslash.',
+    );
+  }
 }

@@ -11,8 +11,8 @@ import type {
   Reference,
   Timing,
 } from 'fhir/r4.js';
-import { parseReference } from '../../../schema/fhir.ts';
-import type { SearchParameter } from '../../../schema/tables.ts';
+import { parseReference } from '../../../schema/fhir/fhir.ts';
+import type { SearchParameter } from '../../../schema/fhir/tables.ts';
 import type { Expression, TypedValue } from './expression.ts';
 import { compileExpression } from './expression.ts';
 import type { Span } from './range.ts';

@@ -1,4 +1,4 @@
-import { searchParameter } from '../../../schema/tables.ts';
+import { searchParameter } from '../../../schema/fhir/tables.ts';
 import type { Bind } from './comparison.ts';
 import type { SqlContext, Statement } from './sql.ts';
 

@@ -1,5 +1,5 @@
-import { Fault } from '../../../schema/fault.ts';
-import type { SearchParameter } from '../../../schema/tables.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import type { SearchParameter } from '../../../schema/fhir/tables.ts';
 import type { Bind } from './comparison.ts';
 import { comparison, oneOf } from './comparison.ts';
 import type { Criterion } from './criteria.ts';

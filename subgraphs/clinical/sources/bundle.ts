@@ -1,6 +1,6 @@
 import type { Bundle, Resource } from 'fhir/r4.js';
 import { createHash } from 'node:crypto';
-import { FHIR_ID, parseReference } from '../../../schema/fhir.ts';
+import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';
 
 type Stored = Resource & { id: string };
 

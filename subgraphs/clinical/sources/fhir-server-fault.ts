@@ -1,17 +1,22 @@
-import { Fault } from '../../../schema/fault.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import {
+  isAwayStatus,
+  isTimeout,
+  isUnreachable,
+  RETRY_SECONDS,
+  retrySeconds,
+} from '../../../schema/outbound/unreachable.ts';
 
 /** Why no answer came; the reason of the signal where it was we who gave up. */
 export function failed(cause: unknown, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted) return signal.reason;
-  const { code } = cause as { code?: string };
-  return code === 'UND_ERR_HEADERS_TIMEOUT' ||
-    code === 'UND_ERR_BODY_TIMEOUT' ||
-    code === 'UND_ERR_CONNECT_TIMEOUT'
-    ? new Fault('gateway_timeout', 'The clinical record did not answer in time.', {
-        service: 'clinical',
-        cause,
-      })
-    : new Fault('bad_gateway', 'The clinical record cannot be reached.', { service: 'clinical', cause });
+  const details = { service: 'clinical', cause } as const;
+  const message = isTimeout(cause)
+    ? 'The clinical record did not answer in time.'
+    : 'The clinical record cannot be reached.';
+  return isUnreachable(cause)
+    ? new Fault('unavailable', message, { ...details, retryAfter: RETRY_SECONDS })
+    : new Fault('bad_gateway', message, details);
 }
 
 /** What a status of the FHIR server means for our caller. */
@@ -20,16 +25,12 @@ export function refused(status: number, retryAfter: string | string[] | undefine
   if (status === 401)
     return new Fault('invalid_token', 'The clinical record does not accept the token.', details);
   if (status === 403) return new Fault('forbidden', 'The clinical record refuses the request.', details);
-  const seconds = Number(retryAfter ?? NaN);
-  const after = Number.isFinite(seconds) ? { retryAfter: seconds } : {};
+  const after = { ...details, retryAfter: retrySeconds(retryAfter) };
   if (status === 429) {
-    return new Fault('too_many_requests', 'The clinical record is asked too often.', {
-      ...details,
-      ...after,
-    });
+    return new Fault('too_many_requests', 'The clinical record is asked too often.', after);
   }
-  if (status === 503) {
-    return new Fault('unavailable', 'The clinical record is not available now.', { ...details, ...after });
+  if (isAwayStatus(status)) {
+    return new Fault('unavailable', 'The clinical record is not available now.', after);
   }
   if (status === 400 || status === 422) {
     return new Fault('invalid_request', 'The clinical record cannot answer this search.', details);

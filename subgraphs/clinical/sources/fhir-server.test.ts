@@ -1,6 +1,7 @@
 /** How a FHIR server that misbehaves is told to the caller (FG-10): by a real listener that does. */
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
+import { RequestSource } from '../record/request-source.ts';
 import { FhirServer } from './fhir-server.ts';
 
 let server: Server | undefined;
@@ -30,12 +31,20 @@ describe('faults of the FHIR server', () => {
     ['400', json(400, {}), 'invalid_request', 400],
     ['429', json(429, {}, { 'retry-after': '7' }), 'too_many_requests', 429],
     ['500', json(500, {}), 'bad_gateway', 502],
+    ['502 of a proxy', json(502, {}), 'unavailable', 503],
     ['503', json(503, {}), 'unavailable', 503],
+    ['504 of a proxy', json(504, {}), 'unavailable', 503],
     ['a redirect', json(302, {}, { location: 'http://169.254.169.254/' }), 'bad_gateway', 502],
     ['HTML', json(200, '<html>'), 'bad_gateway', 502],
+    [
+      'millions of values',
+      json(200, `{"resourceType":"Bundle","entry":[${'[],'.repeat(600_000)}[]]}`),
+      'bad_gateway',
+      502,
+    ],
     ['another resource', json(200, { resourceType: 'Patient' }), 'bad_gateway', 502],
-    ['silence', () => {}, 'gateway_timeout', 504],
-    ['a cut connection', (request) => request.socket.destroy(), 'bad_gateway', 502],
+    ['silence', () => {}, 'unavailable', 503],
+    ['a cut connection', (request) => request.socket.destroy(), 'unavailable', 503],
     [
       'an answer that stops midway',
       (_request, response) => {
@@ -43,8 +52,8 @@ describe('faults of the FHIR server', () => {
         response.write('{"resourceType":');
         setTimeout(() => response.destroy(), 20);
       },
-      'bad_gateway',
-      502,
+      'unavailable',
+      503,
     ],
     [
       'a next page at another server',
@@ -55,11 +64,18 @@ describe('faults of the FHIR server', () => {
   ];
   it.each(cases)('FG-10 %s', async (_what, listener, code, status) => {
     const base = await listen(listener);
-    await expect(search(base)).rejects.toMatchObject({ code, status, details: { service: 'clinical' } });
+    await expect(search(base)).rejects.toMatchObject({
+      code,
+      status,
+      details: { service: 'clinical', ...(status === 503 && { retryAfter: 5 }) },
+    });
   });
 
   it('FG-10 nobody listens', async () => {
-    await expect(search('http://127.0.0.1:9/fhir')).rejects.toMatchObject({ code: 'bad_gateway' });
+    await expect(search('http://127.0.0.1:9/fhir')).rejects.toMatchObject({
+      code: 'unavailable',
+      details: { retryAfter: 5 },
+    });
   });
 
   it('passes Retry-After on', async () => {
@@ -76,6 +92,36 @@ describe('faults of the FHIR server', () => {
     const controller = new AbortController();
     const base = await listen(() => controller.abort(new Error('abandoned')));
     await expect(search(base, controller.signal)).rejects.toThrow('abandoned');
+  });
+});
+
+describe('FG-10 pages that come to no end', () => {
+  const circle = ['a', 'b', 'a'];
+  const endless = Array.from({ length: 1_200 }, (_, index) => `p${index}`);
+  it.each([
+    ['a page that leads to itself', ['a', 'a']],
+    ['two that lead to each other', circle],
+    ['new ones without end', endless],
+  ])('%s', async (_what, pages) => {
+    let asked = 0;
+    const base = await listen((request, response) => {
+      asked++;
+      const page = new URL(request.url ?? '', 'http://x').searchParams.get('page');
+      const next = pages[pages.indexOf(page ?? '') + 1];
+      json(200, { resourceType: 'Bundle', link: [{ relation: 'next', url: `Patient?page=${next}` }] })(
+        request,
+        response,
+      );
+    });
+    const server = new FhirServer({ base });
+    const search = new RequestSource(async () => server, undefined).gather('Patient', {
+      params: [],
+      count: 10,
+    });
+    const says = { code: 'bad_gateway', message: expect.stringMatching(/circle|1000 pages/) };
+    await expect(search).rejects.toMatchObject(says);
+    await expect(server.read('Patient', ['a', 'b'])).rejects.toMatchObject(says);
+    expect(asked).toBeLessThan(2_010);
   });
 });
 
@@ -123,6 +169,16 @@ describe('what is asked', () => {
     });
     const found = await new FhirServer({ base }).read('Patient', ['a', 'b']);
     expect(found.map(({ id }) => id)).toEqual(['a', 'b']);
+  });
+
+  it.each([[['..']], [['.']], [['a/b']], [['..', '.']]])('asks for no %j, which is no id', async (ids) => {
+    const urls: string[] = [];
+    const base = await listen((request, response) => {
+      urls.push(request.url ?? '');
+      json(200, { resourceType: 'Patient', id: ids[0] })(request, response);
+    });
+    expect(await new FhirServer({ base }).read('Patient', ids)).toEqual([]);
+    expect(urls).toEqual([]);
   });
 
   it('takes matches only: no includes, no outcomes, no other types', async () => {

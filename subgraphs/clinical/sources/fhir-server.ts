@@ -1,13 +1,16 @@
 import type { Bundle, Resource } from 'fhir/r4.js';
 import type { Dispatcher } from 'undici';
 import { request } from 'undici';
-import { parseFhirJson } from '../../../schema/decimal.ts';
-import { Fault } from '../../../schema/fault.ts';
-import { FHIR_JSON } from '../../../schema/fhir.ts';
-import { resending } from '../../../schema/resending.ts';
-import { searchParameter } from '../../../schema/tables.ts';
+import { parseFhirJson } from '../../../schema/fhir/decimal.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { FHIR_ID, FHIR_JSON } from '../../../schema/fhir/fhir.ts';
+import { limitedText } from '../../../schema/outbound/limited-text.ts';
+import { resending } from '../../../schema/outbound/resending.ts';
+import { searchParameter } from '../../../schema/fhir/tables.ts';
 import { chunksByLength, MAX_IDS_LENGTH } from './chunks.ts';
+import { countValues } from './count-values.ts';
 import { failed, refused, unreadable } from './fhir-server-fault.ts';
+import { FollowedPages } from './followed-pages.ts';
 import type { ClinicalSource, SearchPage, SourceSearch } from './source.ts';
 
 export interface FhirServerOptions {
@@ -41,7 +44,10 @@ export class FhirServer implements ClinicalSource {
     this.#ownReferences = new RegExp(`"reference"\\s*:\\s*"${escaped}/`, 'g');
   }
 
-  async read(type: string, ids: readonly string[], signal?: AbortSignal): Promise<Resource[]> {
+  async read(type: string, named: readonly string[], signal?: AbortSignal): Promise<Resource[]> {
+    // What is no id would be another place in the URL's path.
+    const ids = named.filter((id) => FHIR_ID.test(id));
+    if (ids.length === 0) return [];
     if (ids.length === 1) {
       const resource = await this.#get(`/${type}/${encodeURIComponent(ids[0]!)}`, signal);
       return resource?.resourceType === type && resource.id === ids[0] ? [resource] : [];
@@ -53,10 +59,12 @@ export class FhirServer implements ClinicalSource {
   async #readTogether(type: string, ids: string[], signal: AbortSignal | undefined): Promise<Resource[]> {
     const search: SourceSearch = { params: [['_id', ids.join(',')]], count: ids.length };
     const found: Resource[] = [];
+    const followed = new FollowedPages();
     try {
       let page = await this.search(type, search, signal);
       found.push(...page.resources);
       while (page.next !== undefined && found.length < ids.length) {
+        followed.follow(page.next);
         page = await this.search(type, { ...search, cursor: page.next }, signal);
         found.push(...page.resources);
       }
@@ -71,7 +79,7 @@ export class FhirServer implements ClinicalSource {
   async search(type: string, search: SourceSearch, signal?: AbortSignal): Promise<SearchPage> {
     const path =
       search.cursor === undefined ? `/${type}?${queryOf(search)}` : this.#pathOfCursor(type, search.cursor);
-    const bundle = (await this.#get(path, signal)) as Bundle | undefined;
+    const bundle = (await this.#get(path, signal, search.strict)) as Bundle | undefined;
     if (bundle?.resourceType !== 'Bundle') throw unreadable('the search was not answered with a Bundle');
     const matches = (bundle.entry ?? []).filter(
       ({ resource, search }) => resource?.resourceType === type && search?.mode !== 'include',
@@ -117,22 +125,27 @@ export class FhirServer implements ClinicalSource {
     return path;
   }
 
-  async #get(path: string, signal: AbortSignal | undefined): Promise<Resource | undefined> {
+  async #get(path: string, signal: AbortSignal | undefined, strict = false): Promise<Resource | undefined> {
     const { token, dispatcher, timeout = TIMEOUT_MS } = this.#options;
     let response: Dispatcher.ResponseData;
     let text: string;
     try {
       const send = () =>
         request(this.base + path, {
-          headers: { accept: FHIR_JSON, ...(token && { authorization: `Bearer ${token}` }) },
+          headers: {
+            accept: FHIR_JSON,
+            ...(strict && { prefer: 'handling=strict' }),
+            ...(token && { authorization: `Bearer ${token}` }),
+          },
           headersTimeout: timeout,
           bodyTimeout: timeout,
           ...(dispatcher && { dispatcher }),
           ...(signal && { signal }),
         });
       response = await resending(send);
-      text = await textOf(response);
+      text = await limitedText(countValues(response.body), MAX_BYTES);
     } catch (error) {
+      if (error instanceof Fault) throw error;
       throw failed(error, signal);
     }
     const { statusCode } = response;
@@ -153,18 +166,4 @@ function queryOf({ params, sort, count, offset, total }: SourceSearch): string {
   if (offset) query.append('_offset', String(offset));
   if (total) query.append('_total', 'accurate');
   return query.toString();
-}
-
-async function textOf({ body }: Dispatcher.ResponseData): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_BYTES) {
-      body.destroy();
-      throw new Error(`The answer has more than ${MAX_BYTES} bytes.`);
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }

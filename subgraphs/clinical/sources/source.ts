@@ -15,6 +15,8 @@ export interface SourceSearch {
   cursor?: string;
   /** Whether `total` is wanted; it may cost. */
   total?: boolean;
+  /** A server is asked to refuse what it does not know, instead of ignoring it (`Prefer: handling=strict`). */
+  strict?: boolean;
 }
 
 /** One page of matches, in order. Only matches: no includes, no outcomes. */
@@ -27,12 +29,12 @@ export interface SearchPage {
 }
 
 /**
- * Where the record comes from: one file per backend, one suite over all of them.
+ * Where the record comes from (FG-7): one file per backend, one suite over all of them.
  * A source knows nothing of callers; `clinical.ts` hands it out only behind an Access.
  *
  * Every method throws Fault: `invalid_request` for a search value that cannot be read, `invalid_token` or `forbidden`
- * where the backend refuses the caller's token, `bad_gateway`, `unavailable` or `gateway_timeout` (service `clinical`)
- * where the backend fails. What it returns is the caller's own: no other request holds it.
+ * where the backend refuses the caller's token, `unavailable` with `retryAfter` where it is away, `bad_gateway` where it
+ * answers nonsense (service `clinical`). What it returns is the caller's own: no other request holds it.
  */
 export interface ClinicalSource {
   /** Absolute base of the FHIR server behind; references under it are its own. */

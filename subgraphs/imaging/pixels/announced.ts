@@ -1,6 +1,6 @@
-import { Fault } from '../../../schema/fault.ts';
-import type { DecodedFrame, PixelDescription, Samples } from './frame.ts';
-import { decodedInterpretation } from './samples.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import type { DecodedFrame, PixelDescription, Samples } from './codecs/frame.ts';
+import { decodedInterpretation } from './codecs/samples.ts';
 
 /**
  * Frames that are given without their data set: whoever reads them goes by the metadata, which are those of the object

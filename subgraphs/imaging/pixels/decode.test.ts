@@ -8,8 +8,8 @@ import {
   sharedDataPath,
   sharedDicomFiles,
 } from '../../../gateway/test/setup/shared-data.ts';
-import { decodeFrame, type DecodedFrame } from './frame.ts';
-import { decodeJpeg2000 } from './jpeg-2000.ts';
+import { decodeFrame, type DecodedFrame } from './codecs/frame.ts';
+import { decodeJpeg2000 } from './codecs/jpeg-2000.ts';
 import { fileFrames, fingerprints } from './test/file-frames.ts';
 
 /** Who else decodes files of a transfer syntax, and how far we may be from them: mean and largest difference. */

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { describeWithSharedData, sharedDataPath } from '../../../gateway/test/setup/shared-data.ts';
-import { TransferSyntax } from '../../../schema/dicom.ts';
-import { DamagedFile } from '../part10/bytes.ts';
-import { decodeFrame, type PixelDescription } from './frame.ts';
+import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
+import { DamagedFile } from '../dicom/part10/bytes.ts';
+import { decodeFrame, type PixelDescription } from './codecs/frame.ts';
 import { fileFrames } from './test/file-frames.ts';
 import { recodeFrame } from './recode.ts';
 

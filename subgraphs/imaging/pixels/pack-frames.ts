@@ -1,16 +1,19 @@
+import { inMemory, type FrameBytes } from '../multipart/frame-bytes.ts';
+
 /**
  * Frames of one bit a pixel as native pixel data have them: each begins where the one before ended, to the bit
  * (PS3.5 §8.1.1).
  * @param frames each from the start of a byte, the bits after its last pixel zero
  */
 export async function* packFrames(
-  frames: AsyncIterable<Uint8Array>,
+  frames: AsyncIterable<FrameBytes>,
   bitsPerFrame: number,
 ): AsyncGenerator<Uint8Array> {
   /** Bits of the last byte that wait for the frame to come. */
   let held = 0;
   let carry = 0;
-  for await (const frame of frames) {
+  for await (const each of frames) {
+    const frame = await inMemory(each);
     const packed = new Uint8Array(Math.ceil((held + bitsPerFrame) / 8));
     packed[0] = carry;
     for (let i = 0; i < frame.length; i++) {

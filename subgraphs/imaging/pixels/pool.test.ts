@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, describe, expect, test } from 'vitest';
-import { TransferSyntax } from '../../../schema/dicom.ts';
-import type { PixelDescription } from './frame.ts';
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
+import type { PixelDescription } from './codecs/frame.ts';
 import { PixelPool } from './pool.ts';
 
 const PIXELS: PixelDescription = {
@@ -102,10 +102,22 @@ describe('DW-12 a thread that ends by itself', () => {
   });
 });
 
+test('DW-24 the input of a task is read once there is room for it; heavy and light ones do not wait for each other', async () => {
+  const pool = new PixelPool({ threads: 1 });
+  const heavy = { weight: 200 * 1024 * 1024, input: vi.fn(async () => slow(512)) };
+  const tasks = [heavy, heavy].map((task) => pool.runPrepared('transcode', task));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(heavy.input).toHaveBeenCalledTimes(1);
+  await expect(pool.run('decode', native())).resolves.toBeDefined();
+  await expect(Promise.all(tasks)).resolves.toHaveLength(2);
+  expect(heavy.input).toHaveBeenCalledTimes(2);
+  await pool.close();
+});
+
 test('a pool that is closed refuses, also what waits', async () => {
   const pool = new PixelPool({ threads: 1 });
   const running = pool.run('transcode', slow());
-  const waiting = pool.run('decode', native());
+  const waiting = pool.run('transcode', slow());
   const outcomes = Promise.allSettled([running, waiting]);
   await new Promise((resolve) => setTimeout(resolve, 300));
   await pool.close();

@@ -1,12 +1,12 @@
-import { TransferSyntax } from '../../../schema/dicom.ts';
-import { Fault } from '../../../schema/fault.ts';
-import { DamagedFile } from '../part10/bytes.ts';
+import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { DamagedFile } from '../dicom/part10/bytes.ts';
 import { inAnnouncedColours, inAnnouncedOrder, sharesChroma } from './announced.ts';
-import { decodeSamples, type DecodedFrame, type PixelDescription, type Samples } from './frame.ts';
-import { encodeHtj2k } from './htj2k.ts';
-import { encodeJpeg2000 } from './jpeg-2000.ts';
-import { encodeJpegLs } from './jpeg-ls.ts';
-import { finishFrame } from './samples.ts';
+import { decodeSamples, type DecodedFrame, type PixelDescription, type Samples } from './codecs/frame.ts';
+import { encodeHtj2k } from './codecs/htj2k.ts';
+import { encodeJpeg2000 } from './codecs/jpeg-2000.ts';
+import { encodeJpegLs } from './codecs/jpeg-ls.ts';
+import { finishFrame } from './codecs/samples.ts';
 
 type Encoder = (frame: DecodedFrame) => Uint8Array | Promise<Uint8Array>;
 

@@ -1,7 +1,17 @@
-import { decodeFrame, type DecodedFrame, type PixelDescription } from './frame.ts';
-import { rasterize } from '../render/encode.ts';
-import { renderPicture } from '../render/picture-task.ts';
-import { recodeFrame } from './recode.ts';
+import { findBulkData } from '../parsing/bulk-data.ts';
+import { readFrameTable } from '../parsing/frame-table.ts';
+import { readHeaders, readOpenHeader } from '../parsing/header.ts';
+import { readMetadata } from '../parsing/object-metadata.ts';
+import { selectAttributes } from '../parsing/select-attributes.ts';
+import { inflateFile } from '../parsing/open-file.ts';
+import { planFile, rewrittenFile } from '../parsing/transcoding.ts';
+import { describeFrames, describeImage } from '../render/image/describe.ts';
+import { renderReport, renderWaveform } from '../render/document/document-task.ts';
+import { decodeFrame, type DecodedFrame, type PixelDescription } from './codecs/frame.ts';
+import { rasterize } from '../render/image/encode.ts';
+import { renderPicture } from '../render/image/picture-task.ts';
+import { archiveMetadata, withPalettes } from '../sources/dicom-web/archive-metadata.ts';
+import { transcodeTask } from './transcode-task.ts';
 
 /** One frame as it is stored, and what is said of it. */
 export interface EncodedFrame {
@@ -15,9 +25,24 @@ export interface EncodedFrame {
 export const TASKS = {
   decode: ({ encoded, transferSyntax, pixels }: EncodedFrame): Promise<DecodedFrame> =>
     decodeFrame(encoded, transferSyntax, pixels),
-  transcode: recodeFrame,
+  transcode: transcodeTask,
   render: renderPicture,
   rasterize,
+  headers: readHeaders,
+  openHeader: readOpenHeader,
+  metadata: readMetadata,
+  frameTable: readFrameTable,
+  bulkData: findBulkData,
+  planTranscoding: planFile,
+  rewrite: rewrittenFile,
+  inflate: inflateFile,
+  archiveMetadata,
+  withPalettes,
+  selectAttributes,
+  describeImage,
+  describeFrames,
+  report: renderReport,
+  waveform: renderWaveform,
 } as const;
 
 export type TaskName = keyof typeof TASKS;

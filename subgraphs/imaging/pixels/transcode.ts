@@ -1,24 +1,26 @@
 import type { Readable } from 'node:stream';
-import { Tag, TransferSyntax } from '../../../schema/dicom.ts';
-import { Fault } from '../../../schema/fault.ts';
-import { isPixelData, type Element } from '../part10/dataset.ts';
-import type { DicomFile } from '../part10/file.ts';
-import { pixelLayout, readFrame } from '../part10/pixels.ts';
-import { canTranscode, transcode, type Changes } from '../part10/transcode.ts';
-import { describedPixels } from './description.ts';
-import { canDecode, type PixelDescription } from './frame.ts';
+import { Tag, TransferSyntax } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { isPixelData, type Element } from '../dicom/part10/dataset.ts';
+import type { DicomFile } from '../dicom/part10/file.ts';
+import { openFrame, pixelLayout, type PixelLayout, type Read } from '../dicom/part10/pixels.ts';
+import {
+  canTranscode,
+  rewrite,
+  written,
+  type Rewritten,
+  type WrittenPixels,
+} from '../dicom/part10/transcode.ts';
+import { describedPixels } from './codecs/description.ts';
+import { canDecode, type PixelDescription } from './codecs/frame.ts';
 import { ahead } from './ahead.ts';
-import { LOSSY_JPEG, lossyAttributes } from './lossy.ts';
+import { LOSSY_JPEG, lossyAttributes } from './codecs/lossy.ts';
+import { closeFrame, type FrameBytes } from '../multipart/frame-bytes.ts';
+import { NATIVE } from './codecs/native.ts';
 import { packFrames } from './pack-frames.ts';
 import type { PixelPool } from './pool.ts';
-import { canCompress, encoderTakes, type RecodedFrame } from './recode.ts';
-
-/** What pixels can be decoded to; big endian is retired, and given of uncompressed files only. */
-const NATIVE: ReadonlySet<string> = new Set([
-  TransferSyntax.ImplicitVRLittleEndian,
-  TransferSyntax.ExplicitVRLittleEndian,
-  TransferSyntax.DeflatedExplicitVRLittleEndian,
-]);
+import { canCompress, encoderTakes } from './recode.ts';
+import { refuseTooLarge, transcodeFrame, type TranscodedFrame } from './transcode-frame.ts';
 
 /** Whether a file in the one transfer syntax can be given in the other. */
 export function canGive(from: string, to: string): boolean {
@@ -31,44 +33,104 @@ export interface Transcoded {
   stream: Readable;
 }
 
+/** How a file is brought into another transfer syntax. */
+export interface TranscodePlan {
+  transferSyntax: string;
+  /** That of the frames as they are stored. */
+  from: string;
+  /** Where its frames are and what they hold, where they are to be decoded. */
+  frames?: { layout: PixelLayout; pixels: PixelDescription };
+}
+
 /**
- * The file in another transfer syntax that `canGive` allows, frame by frame. An object without pixels, or with such
- * that the encoder does not take (1 and 32 bits, floats), comes in Explicit VR Little Endian.
- * @param file read to its end; must stay open until the stream closes
+ * Plans it. An object without pixels, or with such that the encoder does not take (1 and 32 bits, floats), comes in
+ * Explicit VR Little Endian.
+ * @param file read to its end
+ * @param to one that `canGive` allows
+ * @throws DamagedFile
+ */
+export function planTranscoding(file: DicomFile, to: string): TranscodePlan {
+  const { element, pixels } = imageOf(file);
+  const fits = !canCompress(to) || (pixels && isCompressible(file, pixels, to));
+  const transferSyntax = fits ? to : TransferSyntax.ExplicitVRLittleEndian;
+  const decoded = element?.fragments !== undefined || canCompress(transferSyntax);
+  if (!pixels || !decoded) return { transferSyntax, from: file.transferSyntax };
+  const layout = pixelLayout(file, element!, pixels);
+  const native = layout.kind === 'native';
+  const from = native ? TransferSyntax.ExplicitVRLittleEndian : file.transferSyntax;
+  return { transferSyntax, from, frames: { layout, pixels } };
+}
+
+/**
+ * All of the file but its pixels in another transfer syntax; or its pixels too, where they stay as they are.
+ * @param photometricInterpretation of other pixels that are to be written
+ */
+export function rewriteFile(
+  file: DicomFile,
+  transferSyntax: string,
+  photometricInterpretation?: string,
+): Rewritten {
+  const { element, pixels } = imageOf(file);
+  if (photometricInterpretation === undefined || !element || !pixels) return rewrite(file, transferSyntax);
+  const values = changedValues(file, element, pixels, photometricInterpretation);
+  // Encoders are given the stored bits alone.
+  if (canCompress(transferSyntax) && pixels.highBit !== pixels.bitsStored - 1)
+    values.set(Tag.HighBit, us(pixels.bitsStored - 1));
+  return rewrite(file, transferSyntax, values);
+}
+
+function imageOf(file: DicomFile): { element?: Element | undefined; pixels?: PixelDescription | undefined } {
+  const element = file.elements.find(({ tag, length }) => isPixelData(tag) && length > 0);
+  return { element, pixels: element && describedPixels(file) };
+}
+
+/** A file as it is transcoded: parsed elsewhere, read here. */
+export interface TranscodedFile {
+  plan(to: string): Promise<TranscodePlan>;
+  rewritten(transferSyntax: string, photometricInterpretation?: string): Promise<Rewritten>;
+  read: Read;
+}
+
+/**
+ * The file in another transfer syntax that `canGive` allows, frame by frame.
+ * @param file must stay open until the stream closes
  * @returns once the first frame was decoded
  * @throws DamagedFile, and Fault as the pool does; `not_acceptable` for pixels of 4 GB and more
  */
 export async function transcodeFile(
-  file: DicomFile,
+  file: TranscodedFile,
   to: string,
   pool: PixelPool,
   signal?: AbortSignal,
 ): Promise<Transcoded> {
-  const element = file.elements.find(({ tag, length }) => isPixelData(tag) && length > 0);
-  const pixels = element && describedPixels(file);
-  const fits = !canCompress(to) || (pixels && isCompressible(file, pixels, to));
-  const transferSyntax = fits ? to : TransferSyntax.ExplicitVRLittleEndian;
-  const decoded = element?.fragments !== undefined || canCompress(transferSyntax);
-  if (!pixels || !decoded) return { transferSyntax, stream: transcode(file, transferSyntax) };
+  const plan = await file.plan(to);
+  const { transferSyntax } = plan;
+  if (!plan.frames)
+    return {
+      transferSyntax,
+      stream: written(await file.rewritten(transferSyntax), transferSyntax, file.read),
+    };
 
-  const frames = recodedFrames(file, element, pixels, transferSyntax, pool, signal);
-  const first = await frames.next();
-  if (first.done) throw new Fault('not_found', 'The object has no pixel data.');
-  const written = afterFirst(first.value, frames);
-  const values = changedValues(file, element, pixels, first.value.photometricInterpretation);
-  // Encoders are given the stored bits alone.
-  if (canCompress(transferSyntax) && pixels.highBit !== pixels.bitsStored - 1)
-    values.set(Tag.HighBit, us(pixels.bitsStored - 1));
-  return {
-    transferSyntax,
-    stream: transcode(file, transferSyntax, {
-      values,
-      pixels: canCompress(transferSyntax) ? { vr: 'OB', frames: written } : nativePixels(pixels, written),
-    }),
-  };
+  const frames = recodedFrames(file, plan, pool, signal);
+  try {
+    const first = await frames.next();
+    if (first.done) throw new Fault('not_found', 'The object has no pixel data.');
+    const rest = afterFirst(first.value, frames);
+    const pixels: WrittenPixels = canCompress(transferSyntax)
+      ? { vr: 'OB', frames: rest }
+      : nativePixels(plan.frames.pixels, rest);
+    const rewritten = await file.rewritten(transferSyntax, first.value.photometricInterpretation);
+    const stream = written(rewritten, transferSyntax, file.read, pixels);
+    // Where nobody reads as far as the pixels, `rest` never begins, and so never ends the frames.
+    stream.once('close', () => void frames.return(undefined).catch(() => undefined));
+    return { transferSyntax, stream };
+  } catch (error) {
+    await frames.return(undefined);
+    throw error;
+  }
 }
 
-function nativePixels(pixels: PixelDescription, frames: AsyncIterable<Uint8Array>): Changes['pixels'] {
+function nativePixels(pixels: PixelDescription, frames: AsyncIterable<FrameBytes>): WrittenPixels {
   const { rows, columns, samplesPerPixel, bitsAllocated, numberOfFrames } = pixels;
   const bitsPerFrame = rows * columns * samplesPerPixel * bitsAllocated;
   const length = Math.ceil((bitsPerFrame * numberOfFrames) / 8);
@@ -93,30 +155,27 @@ function isCompressible({ transferSyntax }: DicomFile, pixels: PixelDescription,
 
 /** Frames in their order, the next ones already at work. */
 async function* recodedFrames(
-  file: DicomFile,
-  element: Element,
-  pixels: PixelDescription,
-  to: string,
+  { read }: TranscodedFile,
+  { transferSyntax: to, from, frames }: TranscodePlan,
   pool: PixelPool,
   signal: AbortSignal | undefined,
-): AsyncGenerator<RecodedFrame> {
-  const layout = pixelLayout(file, element, pixels);
-  const native = layout.kind === 'native';
-  const transferSyntax = native ? TransferSyntax.ExplicitVRLittleEndian : file.transferSyntax;
-  const task = { transferSyntax, pixels, to: NATIVE.has(to) ? TransferSyntax.ExplicitVRLittleEndian : to };
-  const recode = async (number: number): Promise<RecodedFrame> => {
-    const encoded = await readFrame(layout, number, async (offset, length) =>
-      file.bytes.slice(offset, length),
-    );
-    return pool.run('transcode', { ...task, encoded }, signal);
+): AsyncGenerator<TranscodedFrame> {
+  const { layout, pixels } = frames!;
+  const task = {
+    transferSyntax: from,
+    pixels,
+    to: NATIVE.has(to) ? TransferSyntax.ExplicitVRLittleEndian : to,
   };
-  yield* ahead(pixels.numberOfFrames, recode);
+  refuseTooLarge(task);
+  const recode = async (number: number): Promise<TranscodedFrame> =>
+    transcodeFrame(pool, await openFrame(layout, number, read), task, signal);
+  yield* ahead(pixels.numberOfFrames, recode, ({ bytes }) => closeFrame(bytes));
 }
 
 async function* afterFirst(
-  first: RecodedFrame,
-  rest: AsyncGenerator<RecodedFrame>,
-): AsyncGenerator<Uint8Array> {
+  first: TranscodedFrame,
+  rest: AsyncGenerator<TranscodedFrame>,
+): AsyncGenerator<FrameBytes> {
   try {
     yield first.bytes;
     for await (const { bytes, photometricInterpretation } of rest) {

@@ -7,20 +7,22 @@ import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeWithSharedData, sharedDicomFiles } from '../../../gateway/test/setup/shared-data.ts';
-import type { DicomJson } from '../../../schema/dicom.ts';
-import { parseAccept } from '../accept.ts';
-import { studyReader } from '../study-reader.ts';
-import { frameAttributes } from './frame-attributes.ts';
-import { pixelAspect } from './geometry.ts';
-import { rasterize } from './encode.ts';
-import { renderPicture } from './picture-task.ts';
+import type { DicomJson } from '../../../schema/dicom/dicom.ts';
+import { parseAccept } from '../dicomweb/accept.ts';
+import { studyReader } from '../study/study-reader.ts';
+import { frameAttributes } from './image/frame-attributes.ts';
+import { pixelAspect } from './image/geometry.ts';
 import { Pictures } from './pictures.ts';
+import { atOnce } from './test/at-once.ts';
 import { openSharedImages, type SharedImage } from './test/shared-images.ts';
 import { ThumbnailCache } from './thumbnail-cache.ts';
-import { representativeFrame } from './timing.ts';
-import { ownWindow } from './window.ts';
+import { representativeFrame } from './image/timing.ts';
+import { rowOf } from '../test/metadata-rows.ts';
+import { testParsing } from '../test/parsing.ts';
+import { ownWindow } from './image/window.ts';
 
 const run = promisify(execFile);
+const { threads } = testParsing();
 
 /** DCMTK 3.6.9 cannot read these transfer syntaxes; gdcmconv makes them plain for it. */
 const BY_GDCM = /JPEG 2000/;
@@ -50,7 +52,7 @@ describeWithSharedData('pictures beside those of DCMTK', () => {
     directory = await mkdtemp(join(tmpdir(), 'dcmtk-'));
     shared = await openSharedImages();
     const thumbnails = new ThumbnailCache({ directory: join(directory, 'thumbnails') });
-    pictures = new Pictures({ render: renderPicture, rasterize, thumbnails, now: () => 0 });
+    pictures = new Pictures({ ...atOnce, thumbnails, threads, now: () => 0 });
   }, 60_000);
   afterAll(async () => {
     await shared.close();
@@ -69,7 +71,9 @@ describeWithSharedData('pictures beside those of DCMTK', () => {
   }
 
   async function datasetOf({ images, target }: SharedImage): Promise<DicomJson> {
-    return images.reading(target, '', (core) => studyReader(core, target.studyUid).metadata(target));
+    return rowOf(
+      await images.reading(target, '', (core) => studyReader(core, target.studyUid).metadata(target)),
+    );
   }
 
   /** What DCMTK makes of the same frame: unscaled, and its size where it makes pixels square. */

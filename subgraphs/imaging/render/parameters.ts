@@ -1,7 +1,7 @@
-import { Fault } from '../../../schema/fault.ts';
-import { takes, type MediaRange } from '../accept.ts';
-import type { Viewport } from './geometry.ts';
-import { isWidth, type Window, type WindowFunction } from './window.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { takes, type MediaRange } from '../dicomweb/accept.ts';
+import type { Viewport } from './image/geometry.ts';
+import { isWidth, type Window, type WindowFunction } from './image/window.ts';
 
 /** What a client may ask of a picture, PS3.18 §8.3.5. */
 export interface Rendering {

@@ -1,33 +1,45 @@
-import { Tag, text, type DicomJson } from '../../../schema/dicom.ts';
-import { Fault } from '../../../schema/fault.ts';
-import type { MediaRange } from '../accept.ts';
-import { framesPart } from '../audited-studies.ts';
-import { heldOf, notModified, tagOf, tagOfMade } from '../entity-tag.ts';
-import { MADE_BY } from '../made-by.ts';
-import { pixelDescription } from '../pixels/description.ts';
-import { canDecode, type PixelDescription } from '../pixels/frame.ts';
+import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import type { MediaRange } from '../dicomweb/accept.ts';
+import { framesPart } from '../study/audited-studies.ts';
+import { heldOf, notModified, tagOf, tagOfMade } from '../dicomweb/entity-tag.ts';
+import { MADE_BY } from '../dicom/made-by.ts';
+import type { ParsingThreads } from '../parsing/threads.ts';
+import { pixelDescription } from '../pixels/codecs/description.ts';
+import { canDecode, type PixelDescription } from '../pixels/codecs/frame.ts';
+import { HEAVY_BYTES } from '../pixels/admission.ts';
+import { rasterWeight, renderWeight } from '../pixels/weights.ts';
 import type { Target } from '../sources/source.ts';
-import { studyReader, type InstanceOfStudy, type Reading, type StudyReader } from '../study-reader.ts';
-import type { Payload } from '../wado.ts';
-import { drawing, drawnWaveform, isPdf, pdf, report, SVG } from './documents.ts';
-import type { PictureType, RasterTask } from './encode.ts';
-import { frameAttributes, withTables } from './frame-attributes.ts';
-import { pixelAspect, regionBetween, regionWithin, shownSize } from './geometry.ts';
-import { modalityIcon } from './icon.ts';
-import { labelsOf } from './labels.ts';
+import { studyReader, type InstanceOfStudy, type Reading, type StudyReader } from '../study/study-reader.ts';
+import type { Payload } from '../dicomweb/wado.ts';
+import { drawing, drawnWaveform, isPdf, pdf, report, SVG } from './document/documents.ts';
+import type { PictureType, RasterTask } from './image/encode.ts';
+import { frameAttributes, PER_FRAME_GROUPS, withTables } from './image/frame-attributes.ts';
+import { pixelAspect, regionBetween, regionWithin, shownSize } from './image/geometry.ts';
+import { modalityIcon } from './image/icon.ts';
+import { labelsOf } from './image/labels.ts';
 import { negotiated, renderingOf, type Rendering } from './parameters.ts';
-import type { EncodedFrame, PictureTask } from './picture-task.ts';
+import type { PictureTask } from './image/picture-task.ts';
 import { representative } from './representative.ts';
 import type { ThumbnailCache } from './thumbnail-cache.ts';
-import { frameDelays, representativeFrame } from './timing.ts';
+import { frameDelays, representativeFrame } from './image/timing.ts';
 
 export interface PicturesOptions {
-  /** Decodes, makes visible and encodes, off the event loop. */
-  render(task: PictureTask): Promise<Uint8Array>;
-  rasterize(task: RasterTask): Promise<Uint8Array>;
+  /** Decodes, makes visible and encodes, off the event loop, once there is room for it. */
+  render(task: Prepared<PictureTask>): Promise<Uint8Array>;
+  rasterize(task: Prepared<RasterTask>): Promise<Uint8Array>;
+  /** Pick what rendering needs of metadata, and make documents of them, off the event loop. */
+  threads: Pick<ParsingThreads, 'run'>;
   thumbnails: ThumbnailCache;
   /** Seconds since the epoch. */
   now(): number;
+}
+
+/** Work that is told by the bytes that it takes, before its input is read. */
+export interface Prepared<Input> {
+  weight: number;
+  input(): Promise<Input>;
+  signal: AbortSignal | undefined;
 }
 
 /** The core of one request. `reading` records whatever the work reads as one retrieval of the part (IA-30). */
@@ -43,6 +55,8 @@ export interface PictureRequest {
   accept: readonly MediaRange[];
   /** The header: what the caller holds already is 304, before anything is drawn where the source can tell. */
   ifNoneMatch?: string | undefined;
+  /** Ends when the caller leaves. */
+  signal?: AbortSignal | undefined;
 }
 
 const STILL: readonly PictureType[] = ['image/jpeg', 'image/png', 'image/webp', 'image/gif'];
@@ -58,6 +72,8 @@ const MAX_SIDE = 16_383;
 const THUMBNAIL = { width: 128, height: 128 };
 /** Seconds for which a thumbnail is given where the source cannot tell whether its instance is still the same. */
 const UNVERSIONED_SECONDS = 600;
+/** Pixels of a drawing that is given as large as it is: pages of paper, at 96 to the inch. */
+const DRAWING = { width: 1600, height: 1600 };
 /** Bytes of a table or an overlay. */
 const MAX_TABLE = 16 * 1024 * 1024;
 
@@ -82,16 +98,17 @@ export class Pictures {
   /** The same by other names of the parameters (PS3.18 §9.5). */
   async shown(
     imaging: ReadableImages,
-    { target, frames, accept, ifNoneMatch }: Omit<PictureRequest, 'query'>,
+    { target, frames, accept, ifNoneMatch, signal }: Omit<PictureRequest, 'query'>,
     rendering: Rendering,
   ): Promise<Payload> {
     return imaging.reading(target, partOf(frames, 'rendered'), async (core) => {
-      const study = studyReader(core, target.studyUid);
+      const study = studyReader(core, target.studyUid, signal);
       const instance = await representative(study, target);
       const made = [study.studyUid, instance, frames, accept, rendering];
       const tag = tagOfMade(await study.version(instance), 'rendered', ...made);
       if (tag && heldOf(ifNoneMatch, tag)) return notModified(`W/${tag}`);
-      return tagged(await this.drawn(study, instance, { frames, accept }, rendering), tag);
+      const payload = await this.drawn(study, instance, { frames, accept }, rendering);
+      return tagged(payload, core.replaced ? undefined : tag);
     });
   }
 
@@ -101,42 +118,44 @@ export class Pictures {
     { frames, accept }: Pick<PictureRequest, 'frames' | 'accept'>,
     rendering: Rendering,
   ): Promise<Payload> {
-    const dataset = await study.metadata(instance);
+    const { json, dataset } = await this.described(study, instance);
     const pixels = pixelDescription(dataset);
     if (pixels) {
       const { numbers, type } = wantedFrames(dataset, pixels, frames, accept);
-      return this.picture(study, instance, dataset, { pixels, numbers, type, rendering });
+      return this.picture(study, instance, { json, dataset }, { pixels, numbers, type, rendering });
     }
     if (frames) throw nothingToSee();
-    if (dataset['0040A730']) return report(dataset, accept);
+    const { threads } = this.options;
+    if (dataset['0040A730']) return report(() => threads.run('report', { json }), accept);
     if (isPdf(dataset)) return pdf(study, instance, dataset, accept);
     if (!dataset['54000100']) throw nothingToSee();
     const type = negotiated(accept, [SVG, ...STILL]);
-    const svg = await drawnWaveform(study, instance, dataset);
-    return type === SVG ? drawing(svg) : this.raster(svg, type, rendering.viewport);
+    const svg = await this.waveform(study, instance, dataset);
+    return type === SVG ? drawing(svg) : this.raster(study, svg, type, rendering.viewport);
   }
 
   /** The same in small, of everything: what has no picture gets the sign of its modality. */
   async thumbnail(imaging: ReadableImages, request: PictureRequest): Promise<Payload> {
-    const { target, frames, query, accept, ifNoneMatch } = request;
+    const { target, frames, query, accept, ifNoneMatch, signal } = request;
     const { viewport = THUMBNAIL } = renderingOf(query);
     if ('region' in viewport)
       throw new Fault('invalid_request', 'The viewport of a thumbnail is its size alone, vw,vh.');
     const type = negotiated(accept, STILL);
     return imaging.reading(target, partOf(frames, 'thumbnail'), async (core) => {
-      const study = studyReader(core, target.studyUid);
+      const study = studyReader(core, target.studyUid, signal);
       const instance = await representative(study, target);
       // This is also the check of the caller's right, which what is kept must not pass by.
       const version = await study.version(instance);
       const made = [study.studyUid, instance, frames?.[0], type, viewport];
       const tag = tagOfMade(version, 'thumbnail', ...made);
       if (tag && heldOf(ifNoneMatch, tag)) return notModified(`W/${tag}`);
-      const { source, stamp = Math.floor(this.options.now() / UNVERSIONED_SECONDS) } = version;
-      const key = [MADE_BY, source, ...made, stamp];
+      const { source, patient, stamp = Math.floor(this.options.now() / UNVERSIONED_SECONDS) } = version;
+      const key = [MADE_BY, source, patient, ...made, stamp];
       const kept = await this.options.thumbnails.get(key);
       if (kept) return tagged({ headers: { 'content-type': type }, body: kept }, tag);
       const rendering: Rendering = { viewport, annotation: [] };
       const payload = await this.small(study, instance, frames?.[0], type, rendering);
+      if (core.replaced) return tagged(payload, undefined);
       await this.options.thumbnails.put(key, payload.body);
       return tagged(payload, tag);
     });
@@ -149,53 +168,104 @@ export class Pictures {
     type: PictureType,
     rendering: Rendering,
   ): Promise<Still> {
-    const dataset = await study.metadata(instance);
+    const { json, dataset } = await this.described(study, instance);
     const pixels = pixelDescription(dataset);
     if (pixels) {
       const numbers = [frame ?? representativeFrame(dataset, pixels.numberOfFrames)];
-      const made = this.picture(study, instance, dataset, { pixels, numbers, type, rendering });
+      const described = { json, dataset };
+      const made = this.picture(study, instance, described, { pixels, numbers, type, rendering });
       const picture = await (frame === undefined ? made.catch(withoutPicture) : made);
       if (picture) return picture;
     } else if (frame !== undefined) throw nothingToSee();
-    const svg = dataset['54000100'] && (await drawnWaveform(study, instance, dataset).catch(withoutPicture));
-    return this.raster(svg ?? modalityIcon(text(dataset, Tag.Modality) ?? ''), type, rendering.viewport);
+    const svg = dataset['54000100'] && (await this.waveform(study, instance, dataset).catch(withoutPicture));
+    const icon = () => modalityIcon(text(dataset, Tag.Modality) ?? '');
+    return this.raster(study, svg ?? icon(), type, rendering.viewport);
   }
 
-  private async raster(svg: string, type: PictureType, viewport: Rendering['viewport']): Promise<Still> {
-    const body = await this.options.rasterize({ svg, type, viewport });
+  private async described(study: StudyReader, instance: InstanceOfStudy): Promise<Described> {
+    const { json } = await study.metadata(instance);
+    // A copy goes to the thread: what is described here is asked for more.
+    return { json, dataset: await this.options.threads.run('describeImage', { json: json.slice() }) };
+  }
+
+  private waveform(study: StudyReader, instance: InstanceOfStudy, dataset: DicomJson): Promise<string> {
+    return drawnWaveform(study, instance, dataset, (task) => this.options.threads.run('waveform', task));
+  }
+
+  /** What says how each of these frames looks. */
+  private async looks(
+    json: Uint8Array,
+    dataset: DicomJson,
+    frames: readonly number[],
+  ): Promise<readonly DicomJson[]> {
+    const shared = frameAttributes(dataset, 1);
+    if (!dataset[PER_FRAME_GROUPS]) return frames.map(() => shared);
+    const own = await this.options.threads.run('describeFrames', { json, frames });
+    return own.map((look) => ({ ...shared, ...look }));
+  }
+
+  private async raster(
+    { signal }: StudyReader,
+    svg: string,
+    type: PictureType,
+    viewport: Rendering['viewport'],
+  ): Promise<Still> {
+    const weight = svg.length + rasterWeight(type, viewport ?? DRAWING);
+    if (weight > HEAVY_BYTES) throw tooLarge('ask for a smaller viewport');
+    const body = await this.options.rasterize({
+      ...{ weight, signal },
+      input: async () => ({ svg, type, viewport }),
+    });
     return { headers: { 'content-type': type }, body };
   }
 
   private async picture(
     study: StudyReader,
     instance: InstanceOfStudy,
-    dataset: DicomJson,
+    { json, dataset }: Described,
     { pixels, numbers, type, rendering }: Wanted,
   ): Promise<Still> {
     const { viewport, edges, window, quality, annotation } = rendering;
     const image = { width: pixels.columns, height: pixels.rows };
+    const looks = await this.looks(json, dataset, numbers);
     const region = edges ? regionBetween(edges, image) : regionWithin(viewport?.region, image);
     const part = region ? { width: Math.abs(region.width), height: Math.abs(region.height) } : image;
-    const size = shownSize(part, pixelAspect(frameAttributes(dataset, numbers[0]!)), viewport);
+    const size = shownSize(part, pixelAspect(looks[0]!), viewport);
     refuseTooMany(Math.max(image.width * image.height, size.width * size.height), numbers.length);
     if (Math.max(size.width, size.height) > MAX_SIDE) throw tooLarge('give a viewport');
-    const read = await study.frames(instance, numbers);
-    if (!canDecode(read.transferSyntax)) {
-      throw new Fault(
-        'not_acceptable',
-        'These pixels cannot be rendered here; retrieve the frames as stored.',
-      );
-    }
     const overlays = annotation.length > 0;
-    const frames = await encodedFrames(study, instance, dataset, numbers, read.frames, overlays);
-    const labels = labelsOf(dataset, frames[0]!.attributes, annotation, window);
-    const body = await this.options.render({
-      ...{ frames, transferSyntax: read.transferSyntax, pixels, type, size, window, region, quality },
-      ...{ overlays, labels },
-      ...(numbers.length > 1 && { delays: frameDelays(dataset, numbers.length) }),
-    });
-    return { headers: { 'content-type': type }, body };
+    const held = await study.frames(instance, numbers);
+    try {
+      const { transferSyntax } = held;
+      if (!canDecode(transferSyntax)) throw cannotRender();
+      const shown = await looksOf(study, instance, looks, overlays);
+      const labels = labelsOf(dataset, shown[0]!, annotation, window);
+      const outline = { transferSyntax, pixels, type, size, region, overlays };
+      const weight = held.bytes + renderWeight(outline, numbers.length);
+      if (weight > HEAVY_BYTES)
+        throw tooLarge('ask for a smaller viewport or for image/jpeg, or retrieve its frames');
+      const moving = numbers.length > 1 && { delays: frameDelays(dataset, numbers.length) };
+      const body = await this.options.render({
+        weight,
+        input: async () => ({
+          ...{ ...outline, window, quality, labels, ...moving },
+          frames: (await held.read()).map((bytes, i) => ({
+            ...{ bytes, number: numbers[i]!, attributes: shown[i]! },
+          })),
+        }),
+        signal: study.signal,
+      });
+      return { headers: { 'content-type': type }, body };
+    } finally {
+      await held.close();
+    }
   }
+}
+
+/** Metadata of an instance, and what `describeImage` picked of them. */
+interface Described {
+  json: Uint8Array;
+  dataset: DicomJson;
 }
 
 interface Wanted {
@@ -253,33 +323,31 @@ function tooLarge(advice: string): Fault {
   return new Fault('too_large', `The picture is too large to be rendered here: ${advice}.`);
 }
 
-/** Frames with what says how they look; where all say the same, that is read once. */
-async function encodedFrames(
+/** How each frame looks, with its tables; where all look the same, these are read once. */
+async function looksOf(
   study: StudyReader,
   instance: InstanceOfStudy,
-  dataset: DicomJson,
-  numbers: readonly number[],
-  frames: readonly Uint8Array[],
+  looks: readonly DicomJson[],
   overlays: boolean,
-): Promise<EncodedFrame[]> {
+): Promise<DicomJson[]> {
   const read = (uri: string) => study.bytes(instance, uri, MAX_TABLE);
-  const grouped = dataset['52009230'] !== undefined;
-  const looks = new Map<number, Promise<DicomJson>>();
-  const attributesOf = (frame: number): Promise<DicomJson> => {
-    const key = grouped ? frame : 1;
-    const known = looks.get(key) ?? withTables(frameAttributes(dataset, key), overlays, read);
-    looks.set(key, known);
-    return known;
-  };
-  const encoded: EncodedFrame[] = [];
-  for (const [i, number] of numbers.entries())
-    encoded.push({ number, bytes: frames[i]!, attributes: await attributesOf(number) });
-  return encoded;
+  const known = new Map<DicomJson, DicomJson>();
+  const shown: DicomJson[] = [];
+  for (const look of looks) {
+    const whole = known.get(look) ?? (await withTables(look, overlays, read));
+    known.set(look, whole);
+    shown.push(whole);
+  }
+  return shown;
 }
 
 /** What has no picture, or one that nothing here decodes, gets the sign; what failed must not, and be kept as that. */
 function withoutPicture(error: unknown): undefined {
   if (!(error instanceof Fault && ['not_found', 'not_acceptable'].includes(error.code))) throw error;
+}
+
+function cannotRender(): Fault {
+  return new Fault('not_acceptable', 'These pixels cannot be rendered here; retrieve the frames as stored.');
 }
 
 function nothingToSee(): Fault {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { DicomJson } from '../../../schema/dicom.ts';
-import type { StudyReader } from '../study-reader.ts';
+import type { DicomJson } from '../../../schema/dicom/dicom.ts';
+import type { StudyReader } from '../study/study-reader.ts';
 import { representative } from './representative.ts';
-import { frameDelays, representativeFrame } from './timing.ts';
+import { frameDelays, representativeFrame } from './image/timing.ts';
 
 const of = (Value: unknown) => ({ vr: 'XX', Value: [Value] });
 

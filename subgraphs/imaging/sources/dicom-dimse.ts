@@ -1,22 +1,28 @@
+import { stat } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
-import type { DicomJson } from '../../../schema/dicom.ts';
-import type { ImagesConfig } from '../../../schema/tenant.ts';
-import { noSuchObject } from '../not-found.ts';
+import type { DicomJson } from '../../../schema/dicom/dicom.ts';
+import { hostOf } from '../../../schema/outbound/network.ts';
+import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
+import { noSuchObject } from '../study/not-found.ts';
+import type { ObjectMetadata } from '../parsing/object-metadata.ts';
+import type { Parsing } from '../parsing/threads.ts';
 import type { PixelPool } from '../pixels/pool.ts';
 import { canGive } from '../pixels/transcode.ts';
 import { DimseClient } from './dicom-dimse/client.ts';
 import { identifyingKeys, targetLevel } from './dicom-dimse/keys.ts';
 import type { DimseNode } from './dicom-dimse/node.ts';
-import { planOf, type Plan } from './dicom-dimse/plan.ts';
-import { Retrieval } from './dicom-dimse/retrieval.ts';
+import { planOf, studyAsSaid, type Plan } from './dicom-dimse/plan.ts';
+import type { Entry } from './dicom-dimse/cache.ts';
+import { LeftBehind, Retrieval } from './dicom-dimse/retrieval.ts';
 import { searchArchive } from './dicom-dimse/search.ts';
+import { sendersOf } from './dicom-dimse/wire/senders.ts';
 import { inOrder, isWithin, type SpooledInstance } from './dicom-dimse/spool.ts';
-import { inTransferSyntax, readBulkData, readMetadata } from './folder/instance-reader.ts';
-import { StoredFile, streamRange } from './folder/stored-file.ts';
-import { framesThen, FrameTables } from './frame-tables.ts';
+import { InstanceReader } from './stored/instance-reader.ts';
+import { StoredFile, streamRange } from './stored/stored-file.ts';
+import { framesThen, FrameTables } from './stored/frame-tables.ts';
+import { metadataBytes } from './metadata-bytes.ts';
 import { notInTransferSyntax } from './not-in-transfer-syntax.ts';
-import { slices } from './slices.ts';
-import { stampOf } from './stamp.ts';
+import { stampOf } from './stored/stamp.ts';
 import type {
   BulkData,
   Frames,
@@ -29,8 +35,10 @@ import type {
 
 type Config = Extract<ImagesConfig, { type: 'dicom-dimse' }>;
 
-/** Milliseconds for which an archive is not asked again how much it has of a study. */
+/** Milliseconds for which an archive is not asked again what it has of a study. */
 const FRESH = 5000;
+/** Milliseconds for which it is then asked for the patient and the number of instances alone, and not for each of these. */
+const COMPARED = 60_000;
 
 /**
  * A PACS that speaks DIMSE (DW-16): C-FIND, and C-GET or C-MOVE. What is retrieved lies on disk as it came, and all else
@@ -43,8 +51,9 @@ export function dicomDimseSource(
   node: DimseNode,
   key: string,
   pixels: PixelPool,
+  parsing: Parsing,
 ): ImagingSource {
-  return new DicomDimse(config, node, key, pixels);
+  return new DicomDimse(config, node, key, pixels, parsing);
 }
 
 /** Instances to be read until they are let go of. */
@@ -60,18 +69,26 @@ class DicomDimse implements ImagingSource {
   readonly #pixels: PixelPool;
   readonly #client: DimseClient;
   readonly #retrievals = new Map<string, Retrieval>();
-  readonly #fresh = new LRUCache<string, true>({ max: 10_000, ttl: FRESH });
-  readonly #frameTables = new FrameTables();
+  /** Entries of the cache that the archive was found to have as they are. */
+  readonly #fresh = new LRUCache<string, Entry>({ max: 10_000, ttl: FRESH });
+  /** Entries that were compared instance by instance lately, and what the archive said of their study then. */
+  readonly #compared = new LRUCache<string, { entry: Entry; study: string }>({ max: 10_000, ttl: COMPARED });
+  /** Questions for that which are under way: the frames of a study share them. */
+  readonly #asked = new Map<string, Promise<unknown>>();
+  readonly #reader: InstanceReader;
+  readonly #frameTables: FrameTables;
 
-  constructor(config: Config, node: DimseNode, key: string, pixels: PixelPool) {
+  constructor(config: Config, node: DimseNode, key: string, pixels: PixelPool, parsing: Parsing) {
+    this.#reader = new InstanceReader(parsing);
+    this.#frameTables = new FrameTables(this.#reader);
     this.#config = config;
     this.#node = node;
     this.#key = key;
     this.#pixels = pixels;
-    const { hostname, port } = new URL(config.endpoint);
-    const { ae, calledAe } = config;
-    const turns = node.turns(`${hostname}:${port}`);
-    this.#client = new DimseClient({ host: hostname, port: Number(port), ae, calledAe, turns });
+    const url = new URL(config.endpoint);
+    const { ae, calledAe, connections } = config;
+    const associations = node.associations(url.host, connections);
+    this.#client = new DimseClient({ host: hostOf(url), port: Number(url.port), ae, calledAe, associations });
   }
 
   check(signal?: AbortSignal): Promise<void> {
@@ -82,14 +99,12 @@ class DicomDimse implements ImagingSource {
     return searchArchive(this.#client, query, signal);
   }
 
-  async metadata(target: Target, signal?: AbortSignal): Promise<DicomJson[]> {
-    const read: { instance: SpooledInstance; row: DicomJson }[] = [];
-    const pause = slices();
-    for await (const instance of this.#each(target, signal)) {
-      read.push({ instance, row: await readMetadata(instance.path, instance) });
-      await pause();
-    }
-    return read.sort((a, b) => inOrder(a.instance, b.instance)).map(({ row }) => row);
+  async metadata(target: Target, signal?: AbortSignal): Promise<ObjectMetadata[]> {
+    const read: { instance: SpooledInstance; metadata: ObjectMetadata }[] = [];
+    const counted = metadataBytes();
+    for await (const instance of this.#each(target, signal))
+      read.push({ instance, metadata: counted(await this.#reader.metadata(instance.path, instance)) });
+    return read.sort((a, b) => inOrder(a.instance, b.instance)).map(({ metadata }) => metadata);
   }
 
   async *retrieve(
@@ -122,7 +137,7 @@ class DicomDimse implements ImagingSource {
 
   async bulkdata(target: InstanceTarget, path: string, signal?: AbortSignal): Promise<BulkData> {
     const { found, release } = await this.#one(target, signal, (instance) =>
-      readBulkData(instance.path, instance, path),
+      this.#reader.bulkData(instance.path, instance, path),
     );
     return { ...found, open: (range) => found.open(range).once('close', release) };
   }
@@ -152,13 +167,13 @@ class DicomDimse implements ImagingSource {
       return { transferSyntax: stored, size, stream };
     }
     if (!canGive(stored, transferSyntax)) throw notInTransferSyntax();
-    return inTransferSyntax(path, instance, transferSyntax, this.#pixels, signal);
+    return this.#reader.inTransferSyntax(path, instance, transferSyntax, this.#pixels, signal);
   }
 
   /** The instances of the target, from the cache in order, from a retrieval as they arrive. */
   async *#each(target: Target, signal: AbortSignal | undefined): AsyncGenerator<SpooledInstance> {
     const cached = await this.#cached(target, signal);
-    if (!cached) return yield* this.#retrieval(target).follow(signal);
+    if (!cached) return yield* this.#retrieved(target, signal);
     try {
       for (const instance of cached.instances) {
         signal?.throwIfAborted();
@@ -166,6 +181,23 @@ class DicomDimse implements ImagingSource {
       }
     } finally {
       cached.release();
+    }
+  }
+
+  /** The same from retrievals: whoever is left behind by faster readers of one goes on with the next. */
+  async *#retrieved(target: Target, signal: AbortSignal | undefined): AsyncGenerator<SpooledInstance> {
+    const given = new Set<string>();
+    for (;;) {
+      try {
+        for await (const instance of this.#retrieval(target).follow(signal)) {
+          if (given.has(instance.sopInstanceUid)) continue;
+          given.add(instance.sopInstanceUid);
+          yield instance;
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof LeftBehind)) throw error;
+      }
     }
   }
 
@@ -193,7 +225,8 @@ class DicomDimse implements ImagingSource {
   }
 
   /**
-   * The target, where it or what it is part of was retrieved before and the archive has not more or less of it by now.
+   * The target, where it or what it is part of was retrieved before and the archive says of it what it said then: the
+   * same patient, and the same instances.
    * @throws Fault `not_found` where the study or series was retrieved, without the target in it
    */
   async #cached(target: Target, signal: AbortSignal | undefined): Promise<Held | undefined> {
@@ -204,16 +237,15 @@ class DicomDimse implements ImagingSource {
       if (!entry) continue;
       const release = entry.holding.read();
       try {
-        if (!this.#fresh.has(key)) {
-          const { count } = await planOf(this.#client, part, false, signal);
-          if (count !== entry.count) {
-            cache.drop(key);
-            release();
-            continue;
-          }
-          this.#fresh.set(key, true);
-        }
+        const isAsBefore = await this.#isAsBefore(key, entry, part);
         const instances = entry.holding.instances.filter((instance) => isWithin(instance, target));
+        const isThere = isAsBefore && (await areThere(instances));
+        signal?.throwIfAborted();
+        if (!isThere) {
+          cache.drop(key);
+          release();
+          continue;
+        }
         if (instances.length === 0) throw noSuchObject();
         return { instances, release };
       } catch (error) {
@@ -224,32 +256,75 @@ class DicomDimse implements ImagingSource {
     return undefined;
   }
 
+  /**
+   * Whether the archive says of a part what it said when it was retrieved.
+   * @throws Fault `not_found` where it says that it is not the patient's, or not there
+   */
+  async #isAsBefore(key: string, entry: Entry, part: Target): Promise<boolean> {
+    const isOfTarget = entry.holding.instances.every((instance) => isWithin(instance, part));
+    if (isOfTarget && this.#fresh.get(key) === entry) return true;
+    const before = this.#compared.get(key);
+    const ask = () => studyAsSaid(this.#client, part);
+    const isSame =
+      isOfTarget && before?.entry === entry && (await this.#once(['study', part], ask)) === before.study;
+    if (!isSame) {
+      const { identity, study } = await this.#once(['plan', part], () =>
+        planOf(this.#client, part, undefined),
+      );
+      if (identity !== entry.identity) return false;
+      if (study !== undefined) this.#compared.set(key, { entry, study });
+    }
+    this.#fresh.set(key, entry);
+    return true;
+  }
+
+  /** Equal questions at the same time are one, which does not end with the request that asked it first. */
+  #once<T>(question: readonly unknown[], ask: () => Promise<T>): Promise<T> {
+    const key = JSON.stringify(question);
+    const asked = this.#asked.get(key) as Promise<T> | undefined;
+    if (asked) return asked;
+    const asking = ask().finally(() => this.#asked.delete(key));
+    this.#asked.set(key, asking);
+    return asking;
+  }
+
   /** The retrieval of the target that is under way, or a new one. */
   #retrieval(target: Target): Retrieval {
     const key = this.#keyOf(target);
-    const running = this.#retrievals.get(key);
+    // Shared by those who were authorized by the same row alone.
+    const shared = JSON.stringify([key, target.patient]);
+    const running = this.#retrievals.get(shared);
     if (running && !running.givenUp) return running;
-    const retrieval: Retrieval = new Retrieval(key, target, this.#node.cache, {
-      plan: (signal) => planOf(this.#client, target, this.#config.retrieval === 'c-get', signal),
+    const { cache, incoming, refusals } = this.#node;
+    const retrieval: Retrieval = new Retrieval(key, target, cache, {
+      plan: (signal) => planOf(this.#client, target, signal),
       fetch: (plan, signal) => this.#fetch(retrieval, plan, signal),
+      ...{ incoming, refusals },
     });
-    this.#retrievals.set(key, retrieval);
+    this.#retrievals.set(shared, retrieval);
     const ended = (): void => {
-      if (this.#retrievals.get(key) === retrieval) this.#retrievals.delete(key);
+      if (this.#retrievals.get(shared) === retrieval) this.#retrievals.delete(shared);
     };
-    retrieval.done.then(() => (this.#fresh.set(key, true), ended()), ended);
+    const kept = (): void => {
+      const entry = cache.get(key);
+      if (entry) this.#fresh.set(key, entry);
+      ended();
+    };
+    retrieval.done.then(kept, ended);
     return retrieval;
   }
 
-  async #fetch(retrieval: Retrieval, { sopClasses }: Plan, signal: AbortSignal): Promise<number> {
+  async #fetch(retrieval: Retrieval, { instances }: Plan, signal: AbortSignal): Promise<number> {
     const { keys } = identifyingKeys(targetLevel(retrieval.target), retrieval.target);
     if (this.#config.retrieval === 'c-get') {
+      const sopClasses = [...new Set(instances.values())].filter(Boolean);
       return this.#client.get(keys, sopClasses, (request) => retrieval.spool(request), signal);
     }
     let alive = (): void => undefined;
     const { ae } = this.#config;
     const messageId = this.#node.nextMessageId();
-    const forget = await this.#node.scp.expect({ ae, messageId, retrieval, alive: () => alive() });
+    const senders = await sendersOf(this.#config);
+    const forget = await this.#node.scp.expect({ ae, messageId, senders, retrieval, alive: () => alive() });
     try {
       return await this.#client.move(keys, { messageId, onStart: (touch) => (alive = touch) }, signal);
     } finally {
@@ -263,9 +338,15 @@ class DicomDimse implements ImagingSource {
 }
 
 /** The study, the series and the instance that the target is part of. */
-function partsAround({ studyUid, seriesUid, instanceUid }: Target): Target[] {
-  const parts: Target[] = [{ studyUid }];
-  if (seriesUid !== undefined) parts.push({ studyUid, seriesUid });
-  if (seriesUid !== undefined && instanceUid !== undefined) parts.push({ studyUid, seriesUid, instanceUid });
+function partsAround({ seriesUid, instanceUid, ...study }: Target): Target[] {
+  const parts: Target[] = [study];
+  if (seriesUid !== undefined) parts.push({ ...study, seriesUid });
+  if (seriesUid !== undefined && instanceUid !== undefined) parts.push({ ...study, seriesUid, instanceUid });
   return parts;
+}
+
+/** Whether the files still are what was kept: somebody may have cleared the directory, or written into it. */
+async function areThere(instances: readonly SpooledInstance[]): Promise<boolean> {
+  const files = await Promise.all(instances.map(({ path }) => stat(path).catch(() => undefined)));
+  return instances.every(({ size, mtime }, i) => files[i]?.size === size && files[i].mtimeMs === mtime);
 }

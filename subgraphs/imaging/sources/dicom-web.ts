@@ -1,21 +1,27 @@
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { DICOM_JSON, frameMediaType, TransferSyntax, type DicomJson } from '../../../schema/dicom.ts';
-import { Fault } from '../../../schema/fault.ts';
-import type { ImagesConfig } from '../../../schema/tenant.ts';
-import { BufferPool } from '../buffer-pool.ts';
-import { boundaryOf, MultipartError } from '../multipart.ts';
-import { MultipartRelay, type RelayOptions } from '../multipart-relay.ts';
-import { noSuchObject } from '../not-found.ts';
+import { DICOM_JSON, frameMediaType, TransferSyntax } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
+import { BufferPool } from '../multipart/buffer-pool.ts';
+import { boundaryOf, TruncatedMultipart } from '../multipart/multipart.ts';
+import { MultipartRelay, type RelayOptions } from '../multipart/multipart-relay.ts';
+import { noSuchObject } from '../study/not-found.ts';
+import { readPalettes } from '../dicom/palettes.ts';
+import type { ObjectMetadata } from '../parsing/object-metadata.ts';
+import type { Parsing } from '../parsing/threads.ts';
 import { bulkDataCandidates } from './dicom-web/bulk-data-uri.ts';
-import { asFault, DicomWebClient, nonsense, pathOf, type Answer } from './dicom-web/client.ts';
-import { isOf, ownMetadata } from './dicom-web/metadata.ts';
-import { firstHeader, gathered, mediaTypeOf, partsOf, within } from './dicom-web/parts.ts';
+import { readArchiveMetadata } from './dicom-web/archive-metadata.ts';
+import { checkedObject } from './dicom-web/checked-object.ts';
+import { asFault, DicomWebClient, pathOf, type Answer, type Purpose } from './dicom-web/client.ts';
+import { nonsense } from './dicom-web/nonsense.ts';
+import { faultOf, firstHeader, gathered, mediaTypeOf, partsOf, within } from './dicom-web/parts.ts';
 import { readRows } from './dicom-web/rows.ts';
 import { searchServer } from './dicom-web/search.ts';
-import { objectTypeOf, peekFileMeta } from './file-meta.ts';
-import { bulkDataOfInstance, framesOfInstance } from './spooled-instance.ts';
+import { objectTypeOf, peekFileMeta } from './stored/file-meta.ts';
+import { InstanceReader } from './stored/instance-reader.ts';
+import { bulkDataOfInstance, framesOfInstance } from './stored/spooled-instance.ts';
 import type { BulkData, Frames, ImagingSource, InstanceTarget, StoredInstance, Target } from './source.ts';
 
 /** Answers by which servers say that they cannot give frames of this object (Orthanc: HTJ2K, RLE, waveforms). */
@@ -25,24 +31,55 @@ const OCTETS = 'application/octet-stream';
 /** As Orthanc names it, and as others do. */
 const PIXEL_DATA = /^bulkdata\/(bulk\/)?7FE00010$/i;
 
+export interface DicomWebOptions {
+  /** Connections to use instead of own ones; stays open when the source closes. */
+  dispatcher?: Dispatcher | undefined;
+  /** Told of each object that is refused because another was asked for (DW-26). */
+  onOtherObject?: () => void;
+}
+
 /** A QIDO-RS and WADO-RS server (DW-15). */
 export function dicomWebSource(
   config: Extract<ImagesConfig, { type: 'dicom-web' }>,
   now: () => number,
-  dispatcher?: Dispatcher,
+  parsing: Parsing,
+  { dispatcher, onOtherObject }: DicomWebOptions = {},
 ): ImagingSource {
+  const { threads, objectElements } = parsing;
   const client = new DicomWebClient(config, now, dispatcher);
+  const reader = new InstanceReader(parsing);
   const buffers = new BufferPool();
 
-  async function json(path: string, signal: AbortSignal | undefined): Promise<DicomJson[]> {
-    const { status, body } = await client.get(path, { accept: DICOM_JSON, signal });
+  async function json<T>(
+    path: string,
+    signal: AbortSignal | undefined,
+    read: (body: AsyncIterable<Uint8Array>) => Promise<T[]>,
+  ): Promise<T[]> {
+    const { status, body } = await client.get(path, { accept: DICOM_JSON, purpose: 'searches', signal });
     try {
-      return status === 204 ? [] : await readRows(body);
+      return status === 204 ? [] : await read(body);
     } catch (error) {
       throw asFault(error);
     } finally {
       body.destroy();
     }
+  }
+
+  async function metadata(target: Target, signal?: AbortSignal): Promise<ObjectMetadata[]> {
+    const found = await json(`${pathOf(target)}/metadata`, signal, (body) =>
+      readArchiveMetadata(body, { target, objectElements }, threads),
+    );
+    const whole: ObjectMetadata[] = [];
+    for (const one of found) {
+      if ('metadata' in one) whole.push(one.metadata);
+      else {
+        // Not as retrievals: frames that are recoded are one already, and wait for this.
+        const read = (target: InstanceTarget, path: string) => bulkdata(target, path, signal, 'searches');
+        const palettes = await readPalettes(one.palettes, { bulkdata: read }, signal);
+        whole.push(await threads.run('withPalettes', { row: one.row, palettes, target, objectElements }));
+      }
+    }
+    return whole;
   }
 
   const stored = (target: Target, transferSyntax: string, signal: AbortSignal | undefined) =>
@@ -76,7 +113,9 @@ export function dicomWebSource(
         transferSyntax: meta.transferSyntax ?? (transferSyntax === '*' ? '' : transferSyntax),
         ...(sopInstanceUid !== undefined && { sopInstanceUid }),
         ...(size !== undefined && { size }),
-        stream: Readable.from(bytes, { objectMode: false, highWaterMark: 128 * 1024 }),
+        stream: Readable.from(await checkedObject(bytes, target, onOtherObject), {
+          ...{ objectMode: false, highWaterMark: 128 * 1024 },
+        }),
       };
     }
   }
@@ -99,7 +138,7 @@ export function dicomWebSource(
     if (!answer) {
       for await (const instance of retrieve(target, '*', signal)) {
         // Awaited here: leaving the loop ends the retrieval.
-        return await framesOfInstance(instance, numbers, signal);
+        return await framesOfInstance(instance, numbers, reader, signal);
       }
       throw noSuchObject();
     }
@@ -127,12 +166,17 @@ export function dicomWebSource(
   async function encapsulatedPixels(target: InstanceTarget, signal?: AbortSignal) {
     for await (const instance of retrieve(target, '*', signal)) {
       if (frameMediaType(instance.transferSyntax) === OCTETS) return undefined;
-      return await bulkDataOfInstance(instance, 'bulkdata/7FE00010', signal);
+      return await bulkDataOfInstance(instance, 'bulkdata/7FE00010', reader, signal);
     }
     return undefined;
   }
 
-  async function bulkdata(target: InstanceTarget, path: string, signal?: AbortSignal): Promise<BulkData> {
+  async function bulkdata(
+    target: InstanceTarget,
+    path: string,
+    signal?: AbortSignal,
+    purpose: Purpose = 'retrievals',
+  ): Promise<BulkData> {
     const pixels = PIXEL_DATA.test(path) && (await encapsulatedPixels(target, signal));
     if (pixels) return pixels;
     let answer: Answer | undefined;
@@ -140,7 +184,7 @@ export function dicomWebSource(
       answer = await client
         .get(`${pathOf(target)}/${candidate}`, {
           accept: 'multipart/related; type="application/octet-stream"',
-          signal,
+          ...{ purpose, signal },
           statuses: { 400: 'not_found' },
         })
         .catch((error: unknown) => {
@@ -162,18 +206,14 @@ export function dicomWebSource(
   }
 
   return {
-    search: (query, signal) => searchServer(query, (path) => json(path, signal)),
-    async metadata(target, signal) {
-      const rows = await json(`${pathOf(target)}/metadata`, signal);
-      if (!rows.every((row) => isOf(row, target))) throw nonsense();
-      return rows.map((row) => ownMetadata(row, target));
-    },
+    search: (query, signal) => searchServer(query, (path) => json(path, signal, readRows)),
+    metadata,
     retrieve,
     relay,
     frames,
-    bulkdata,
+    bulkdata: (target, path, signal) => bulkdata(target, path, signal),
     async check(signal) {
-      await json('/studies?limit=1', signal);
+      await json('/studies?limit=1', signal, readRows);
     },
     close: () => client.close(),
   };
@@ -183,10 +223,8 @@ export function dicomWebSource(
  * The answer as a multipart body of ours, passed on as it comes; resolves once there are bytes.
  * @throws Fault `bad_gateway` for an answer that is none
  */
-async function passedOn(
-  { contentType, body }: Answer,
-  options: Omit<RelayOptions, 'boundary'>,
-): Promise<Readable> {
+async function passedOn(answer: Answer, options: Omit<RelayOptions, 'boundary'>): Promise<Readable> {
+  const { contentType, body } = answer;
   const boundary = boundaryOf(contentType);
   if (!boundary) {
     body.destroy();
@@ -196,7 +234,7 @@ async function passedOn(
   // What `pipeline` does, without its price for every frame: whoever reads learns of the archive's failure, which may have
   // come before, and the archive is left when the reader leaves.
   const cut = () => {
-    if (!body.readableEnded) relayed.destroy(body.errored ?? new MultipartError('The body was cut off.'));
+    if (!body.readableEnded) relayed.destroy(body.errored ?? new TruncatedMultipart('The body was cut off.'));
   };
   if (body.closed) cut();
   else body.once('close', cut);
@@ -206,7 +244,7 @@ async function passedOn(
   try {
     if (relayed.readableLength === 0) await once(relayed, 'readable');
   } catch (error) {
-    throw asFault(error);
+    throw faultOf(error, answer);
   }
   return relayed;
 }

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import {
   cpSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -12,15 +15,20 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { deflateRawSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import {
   describeWithSharedData,
   sharedDataPath,
   sharedDicomFiles,
 } from '../../../gateway/test/setup/shared-data.ts';
-import { Tag, text, type DicomJson } from '../../../schema/dicom.ts';
+import { smallObjects, type SmallStudy } from '../../../gateway/test/setup/small-objects.ts';
+import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { inMemory } from '../multipart/frame-bytes.ts';
 import { openFolder, type FolderOptions, type FolderSource } from './folder.ts';
+import { metadataRows } from '../test/metadata-rows.ts';
+import { testParsing } from '../test/parsing.ts';
 import type { InstanceTarget, Level, SourceQuery, Target } from './source.ts';
 
 interface Line {
@@ -36,10 +44,11 @@ const write = (object: unknown, message?: string): void => {
 };
 const log = { debug: write, info: write, warn: write, error: write } as unknown as FolderOptions['log'];
 let number = 0;
+const parsing = testParsing();
 
 async function open(path: string, options: Partial<FolderOptions> = {}): Promise<FolderSource> {
   const indexFile = join(scratch, 'indexes', `${number++}.sqlite`);
-  const source = await openFolder({ path, indexFile, log, watch: false, ...options });
+  const source = await openFolder({ path, indexFile, log, watch: false, parsing, ...options });
   opened.push(source);
   await source.indexed;
   return source;
@@ -77,7 +86,8 @@ async function retrieve(source: FolderSource, target: Target, transferSyntax = '
 
 async function frames(source: FolderSource, target: InstanceTarget, numbers: number[]): Promise<Buffer[]> {
   const result: Buffer[] = [];
-  for await (const frame of (await source.frames(target, numbers)).frames) result.push(Buffer.from(frame));
+  for await (const frame of (await source.frames(target, numbers)).frames)
+    result.push(Buffer.from(await inMemory(frame)));
   return result;
 }
 
@@ -348,8 +358,8 @@ describeWithSharedData('folder (DW-17)', () => {
         const source = await open(folder({ [form]: bytes }));
         const { target } = shared(origin);
         expect([form, (await retrieve(source, target)).map(sha256)]).toEqual([form, [sha256(bytes)]]);
-        const [metadata] = await source.metadata(target);
-        const [whole] = await all.metadata(target);
+        const [metadata] = await metadataRows(source, target);
+        const [whole] = await metadataRows(all, target);
         expect([form, metadata]).toEqual([form, whole]);
         expect((await frames(source, target, [1])).map(sha256)).toEqual(
           (await frames(all, target, [1])).map(sha256),
@@ -389,10 +399,6 @@ describeWithSharedData('folder (DW-17)', () => {
       const named = lines.slice(from).filter(({ message }) => message === 'a damaged file is skipped');
       expect(named.map(({ path }) => path).sort()).toEqual(Object.keys(bad).sort());
       expect(JSON.stringify(lines.slice(from))).not.toContain(scratch);
-    });
-
-    test('a folder that is not there is refused', async () => {
-      await expect(open(join(scratch, 'nowhere'))).rejects.toThrow();
     });
   });
 
@@ -443,8 +449,8 @@ describeWithSharedData('folder (DW-17)', () => {
 
     test('a file that changed or went since it was indexed is never served as what it was', async () => {
       const { target } = shared(CT);
-      const path = folder({ 'a.dcm': CT });
-      const source = await open(path);
+      const path = folder({ 'a.dcm': CT, 'b.dcm': 'ct-head-ge/03.dcm' });
+      const source = await open(path, { confirmAfter: 50 });
       put(join(path, 'a.dcm'), 'ct-head-ge/02.dcm');
       for (const attempt of [
         () => retrieve(source, target),
@@ -464,7 +470,11 @@ describeWithSharedData('folder (DW-17)', () => {
         .poll(async () => (await retrieve(source, second.target).catch(() => [])).map(sha256))
         .toEqual([second.sha256]);
       rmSync(join(path, 'a.dcm'));
-      await expect(retrieve(source, second.target)).rejects.toMatchObject({ code: 'not_found' });
+      // Whether it is gone for good is not known yet.
+      await expect(retrieve(source, second.target)).rejects.toMatchObject({ code: 'unavailable' });
+      await expect
+        .poll(() => retrieve(source, second.target).catch(({ code }: { code: string }) => code))
+        .toBe('not_found');
     });
 
     test('during the first index a request waits, then is told to come again', async () => {
@@ -481,6 +491,207 @@ describeWithSharedData('folder (DW-17)', () => {
       await expect(search(source, 'study')).rejects.toMatchObject(refusal);
       await source.indexed;
       expect(await search(source, 'study')).not.toHaveLength(0);
+    });
+  });
+
+  describe('DW-23: whether the folder is there', () => {
+    const quick = { confirmAfter: 50, walkEvery: 100 };
+    const count = async (source: FolderSource) => (await search(source, 'instance')).length;
+    const outcome = (source: FolderSource) => count(source).catch(({ code }: { code: string }) => code);
+    const within = { timeout: 5000, interval: 20 };
+
+    test('one that is not there at the start is answered for once it is', async () => {
+      const path = folder({ '1.dcm': CT });
+      const indexFile = join(scratch, 'missing.sqlite');
+      await (await open(path, { indexFile })).close();
+      renameSync(path, `${path}-away`);
+      for (const file of [indexFile, join(scratch, 'no-index.sqlite')]) {
+        const source = await openFolder({ path, indexFile: file, log, parsing, ...quick });
+        opened.push(source);
+        expect(await outcome(source)).toBe('unavailable');
+        renameSync(`${path}-away`, path);
+        await expect.poll(() => outcome(source), within).toBe(1);
+        renameSync(path, `${path}-away`);
+        expect(await outcome(source)).toBe('unavailable');
+      }
+    });
+
+    test('an index that fails while the folder is away ends no process', async () => {
+      const path = folder({ '1.dcm': CT });
+      const indexFile = join(scratch, 'failing', 'index.sqlite');
+      await open(path, { ...quick, indexFile });
+      for (const suffix of ['', '-wal', '-shm']) writeFileSync(indexFile + suffix, Buffer.alloc(5000, 'x'));
+      const failed: unknown[] = [];
+      const note = (reason: unknown): void => void failed.push(reason);
+      process.on('unhandledRejection', note);
+      renameSync(path, `${path}-away`);
+      cpSync(`${path}-away`, path, { recursive: true });
+      const told = () => lines.some(({ message }) => message === 'the index of the folder fails');
+      await expect.poll(told, within).toBe(true);
+      process.off('unhandledRejection', note);
+      expect(failed).toEqual([]);
+    });
+
+    test('a start over an empty mount point keeps the index', async () => {
+      const path = folder({ '1.dcm': CT });
+      const indexFile = join(scratch, 'mount-point.sqlite');
+      await (await open(path, { indexFile })).close();
+      renameSync(path, `${path}-away`);
+      mkdirSync(path);
+      const options = { path, indexFile, log, parsing, ...quick, emptyIsAway: 0.05 };
+      const source = await openFolder(options);
+      opened.push(source);
+      // Nothing at all is never believed of another directory.
+      await sleep(2500);
+      expect(await outcome(source)).toBe('unavailable');
+      rmSync(path, { recursive: true });
+      renameSync(`${path}-away`, path);
+      await expect.poll(() => outcome(source), within).toBe(1);
+    });
+
+    test('another directory with less in it is believed after emptyIsAway, unless the marker is missing', async () => {
+      for (const marker of [undefined, 'ward 7']) {
+        const path = folder({ '1.dcm': CT, '2.dcm': 'ct-head-ge/02.dcm' });
+        if (marker) put(join(path, '.imaging-root'), Buffer.from(marker));
+        const source = await open(path, { ...quick, emptyIsAway: 0.5 });
+        renameSync(path, `${path}-away`);
+        put(join(path, '1.dcm'), CT);
+        expect(await outcome(source)).toBe('unavailable');
+        if (marker) await sleep(2500);
+        else await expect.poll(() => outcome(source), within).toBe(1);
+        if (marker) expect(await outcome(source)).toBe('unavailable');
+        // The marker alone names the folder: whatever has it now is it.
+        if (marker) put(join(path, '.imaging-root'), Buffer.from(`${marker}\n`));
+        await expect.poll(() => outcome(source), within).toBe(1);
+      }
+    });
+
+    test('it is walked from time to time, although a watcher tells nothing', async () => {
+      const path = folder({ '1.dcm': CT });
+      const source = await open(path, quick);
+      put(join(path, '2.dcm'), 'ct-head-ge/02.dcm');
+      await expect.poll(() => count(source), within).toBe(2);
+      rmSync(join(path, '1.dcm'));
+      await expect.poll(() => count(source), within).toBe(1);
+    });
+
+    test('the files of a deleted study are forgotten together: it is never listed shorter', async () => {
+      const files = { 'ct/1.dcm': CT, 'ct/2.dcm': 'ct-head-ge/02.dcm', 'ct/3.dcm': 'ct-head-ge/03.dcm' };
+      const [other] = smallObjects({ studyUid: '1.7.2', patientId: 'MRN-B' }) as [Buffer];
+      const path = folder({ ...files, 'other.dcm': other });
+      const source = await open(path, { confirmAfter: 400 });
+      const { studyUid, ...target } = shared(CT).target;
+      const listed = async () => {
+        const match = new Map([[Tag.StudyInstanceUID, [studyUid]]]);
+        const studies = await search(source, 'study', { match });
+        const instances = await search(source, 'instance', { match });
+        return [studies.length, instances.length];
+      };
+      // A file that somebody asks for is looked at before the others are gone.
+      rmSync(join(path, 'ct/1.dcm'));
+      await expect(retrieve(source, { studyUid, ...target })).rejects.toMatchObject({ code: 'unavailable' });
+      await sleep(200);
+      rmSync(join(path, 'ct'), { recursive: true });
+      const seen: number[][] = [];
+      await expect
+        .poll(
+          async () => {
+            const now = await listed();
+            seen.push(now);
+            return now;
+          },
+          { ...within, interval: 5 },
+        )
+        .toEqual([0, 0]);
+      expect([...new Set(seen.map(String))]).toEqual(['1,3', '0,0']);
+    });
+
+    test('a file is forgotten only once it is missing twice, and one that is written anew stays', async () => {
+      const path = folder({ '1.dcm': CT, '2.dcm': 'ct-head-ge/02.dcm' });
+      const source = await open(path, { confirmAfter: 1500, walkEvery: 50, watch: true });
+      renameSync(join(path, '1.dcm'), join(scratch, 'kept.dcm'));
+      const whole = readFileSync(join(path, '2.dcm'));
+      writeFileSync(join(path, '2.dcm'), whole.subarray(0, 1000));
+      // The next walk begins within a second, and looks again 1.5 s later.
+      for (let time = 0; time < 20; time++) {
+        await sleep(60);
+        expect(await count(source)).toBe(2);
+      }
+      renameSync(join(scratch, 'kept.dcm'), join(path, '1.dcm'));
+      writeFileSync(join(path, '2.dcm'), whole);
+      await sleep(2000);
+      expect(await count(source)).toBe(2);
+      const { studyUid } = shared(CT).target;
+      await expect
+        .poll(
+          () =>
+            retrieve(source, { studyUid }).then(
+              ({ length }) => length,
+              () => 0,
+            ),
+          within,
+        )
+        .toBe(2);
+    });
+  });
+
+  describe('DW-26: a file that holds another object than was indexed, of the same size and time', () => {
+    const [own] = smallObjects({ studyUid: '1.7.1', patientId: 'MRN-A', issuer: 'HERE' }) as [Buffer];
+    const target = { studyUid: '1.7.1', seriesUid: '1.7.1.1', instanceUid: '1.7.1.1.1' };
+    const ways: [string, (source: FolderSource) => Promise<unknown>][] = [
+      ['objects', (source) => retrieve(source, target)],
+      ['transcoded', (source) => retrieve(source, target, '1.2.840.10008.1.2.4.80')],
+      ['metadata', (source) => source.metadata(target)],
+      ['frames', (source) => frames(source, target, [1])],
+      ['bulk data', async (source) => buffer((await source.bulkdata(target, 'bulkdata/7FE00010')).open())],
+    ];
+    /** Puts an object in the place of another, with its time of change. */
+    const replace = (path: string, bytes: Buffer) => {
+      const { atime, mtime, size } = statSync(path);
+      expect(bytes).toHaveLength(size);
+      writeFileSync(path, bytes);
+      utimesSync(path, atime, mtime);
+    };
+
+    describe.each<[string, Partial<SmallStudy>]>([
+      ['patient', { patientId: 'MRN-B' }],
+      ['issuer', { issuer: 'ELSE' }],
+      ['study', { studyUid: '1.7.2' }],
+    ])('of another %s', (_, more) => {
+      const [other] = smallObjects({ studyUid: '1.7.1', patientId: 'MRN-A', issuer: 'HERE', ...more }) as [
+        Buffer,
+      ];
+      test.each(ways)('%s are refused, and it is logged and indexed again', async (_, ask) => {
+        const path = folder({ 'a.dcm': own });
+        utimesSync(join(path, 'a.dcm'), 1e9, 1e9);
+        const onOtherObject = vi.fn();
+        const source = await open(path, { onOtherObject });
+        // Frames are where they were for the first object.
+        await frames(source, target, [1]);
+        replace(join(path, 'a.dcm'), other);
+        const from = lines.length;
+        await expect(ask(source)).rejects.toMatchObject({ code: 'unavailable', details: { retryAfter: 2 } });
+        expect(lines.slice(from)).toContainEqual({
+          ...{ path: 'a.dcm', message: expect.stringMatching(/^refused/) },
+        });
+        expect(onOtherObject).toHaveBeenCalledOnce();
+        const { studyUid = '1.7.1', patientId = 'MRN-A', issuer = 'HERE' } = more;
+        const patientIds = [{ value: patientId, issuer }];
+        await expect
+          .poll(async () =>
+            (await search(source, 'study', { patientIds })).map((row) => text(row, Tag.StudyInstanceUID)),
+          )
+          .toEqual([studyUid]);
+        expect(await search(source, 'study')).toHaveLength(1);
+      });
+    });
+
+    test.each(ways)('%s of one that was only touched are given', async (_, ask) => {
+      const path = folder({ 'a.dcm': own });
+      const source = await open(path);
+      linkSync(join(path, 'a.dcm'), join(scratch, `link-${number++}`));
+      await ask(source);
+      await ask(source);
     });
   });
 

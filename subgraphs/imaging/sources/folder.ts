@@ -1,26 +1,33 @@
-import { constants, realpathSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
-import type { DicomJson } from '../../../schema/dicom.ts';
-import { Fault } from '../../../schema/fault.ts';
-import { BufferPool } from '../buffer-pool.ts';
-import { noSuchObject } from '../not-found.ts';
+import { OBJECT_ELEMENTS, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { EMPTY_IS_AWAY } from '../../../schema/tenant/tenant-file.ts';
+import { BufferPool } from '../multipart/buffer-pool.ts';
+import { noSuchObject } from '../study/not-found.ts';
 import { notInTransferSyntax } from './not-in-transfer-syntax.ts';
-import { slices } from './slices.ts';
+import { metadataBytes } from './metadata-bytes.ts';
+import type { ObjectMetadata } from '../parsing/object-metadata.ts';
+import { ParsingThreads, type Parsing } from '../parsing/threads.ts';
+import { ahead } from '../pixels/ahead.ts';
 import { PixelPool } from '../pixels/pool.ts';
 import { canGive } from '../pixels/transcode.ts';
 import { openDatabase } from './folder/database.ts';
 import { FolderIndex } from './folder/folder-index.ts';
-import { inTransferSyntax, readBulkData, readMetadata } from './folder/instance-reader.ts';
+import { InstanceReader } from './stored/instance-reader.ts';
+import { OtherObject } from './folder/indexed-object.ts';
+import { FolderPresence } from './folder/presence.ts';
 import { Scanner, type FolderLog, type Progress } from './folder/scanner.ts';
 import { IndexSearch, type IndexedInstance } from './folder/search.ts';
-import { StoredFile, streamRange } from './folder/stored-file.ts';
+import { streamRange } from './stored/stored-file.ts';
 import { FolderWatcher } from './folder/watcher.ts';
-import { FrameTables } from './frame-tables.ts';
-import { stampOf } from './stamp.ts';
+import { FrameTables } from './stored/frame-tables.ts';
+import { awayFault } from './source-state.ts';
+import { stampOf } from './stored/stamp.ts';
 import type {
   BulkData,
   Frames,
@@ -39,15 +46,31 @@ export interface FolderOptions {
   log: FolderLog;
   /** Decodes and compresses; stays open when the folder closes (default: one of its own). */
   pixels?: PixelPool;
+  /** Parses; stays open when the folder closes (default: threads of its own). */
+  parsing?: Parsing;
   onProgress?: (progress: Progress) => void;
+  /** Told of each object that is refused because another was indexed (DW-26). */
+  onOtherObject?: () => void;
   /** Follow changes while running (default: yes). */
   watch?: boolean;
   /** Milliseconds that a request waits for the first index before it is told to come again (default: 3000). */
   patience?: number;
+  /** Seconds for which a folder that suddenly has nothing counts as away (default: EMPTY_IS_AWAY). */
+  emptyIsAway?: number;
+  /** Milliseconds between walks, and between the two looks that a file has to be missing at. */
+  walkEvery?: number;
+  confirmAfter?: number;
 }
 
-/** Milliseconds between walks where the folder cannot be watched. */
+/**
+ * Milliseconds between walks of the whole folder, which find what the watcher is not told, as on network shares. Of a large
+ * folder there is one in twenty times as long as it takes.
+ */
 const WALK_EVERY = 60_000;
+const WALK_SHARE = 20;
+
+/** Milliseconds between looks at whether the folder is there. */
+const LOOK_EVERY = 1000;
 
 /** The source, and what its owner may ask besides. */
 export interface FolderSource extends ImagingSource {
@@ -58,11 +81,12 @@ export interface FolderSource extends ImagingSource {
 /**
  * Images in a directory tree of DICOM files (DW-17), with or without preamble, at any depth; other files are ignored.
  * Resolves at once: the index is brought up to date behind it. With an index from an earlier run requests are answered
- * from that meanwhile; without one they wait a little, then get Fault `unavailable` with `retryAfter`.
- * @throws where the folder is not there or the index file cannot be written
+ * from that meanwhile; without one they wait a little, then get Fault `unavailable` with `retryAfter`. So do all requests while
+ * the folder is away (DW-23), also when it is at the start.
+ * @throws where the index file cannot be written
  */
 export async function openFolder(options: FolderOptions): Promise<FolderSource> {
-  const root = realpathSync(options.path);
+  const root = resolve(options.path);
   return new Folder(root, openDatabase(options.indexFile, root), options);
 }
 
@@ -80,35 +104,66 @@ class Folder implements FolderSource {
   readonly #patience: number;
   readonly #closing = new AbortController();
   readonly #buffers = new BufferPool();
-  readonly #frameTables = new FrameTables(this.#buffers);
-  readonly #interval: NodeJS.Timeout | undefined;
+  readonly #ownThreads: ParsingThreads | undefined;
+  readonly #reader: InstanceReader;
+  readonly #frameTables: FrameTables;
+  readonly #interval: NodeJS.Timeout;
+  readonly #presence: FolderPresence;
+  readonly #walkEvery: number;
+  #setIndexed = (): void => undefined;
+  /** Settles once it is known whether the folder is there. */
+  readonly #started: Promise<void>;
+  /** The look at whether a folder that is away is back, while it is under way. */
+  #rechecking: Promise<void> | undefined;
+  readonly #onOtherObject: (() => void) | undefined;
   /** Walks run one after the other. */
-  #work: Promise<void>;
+  #work: Promise<void> = Promise.resolve();
+  /** Paths that the next of them looks at. */
+  readonly #changed = new Set<string>();
+  /** When the next walk of the whole folder is due, by `performance.now()`. */
+  #nextWalk = Infinity;
 
   constructor(root: string, database: Database.Database, options: FolderOptions) {
     this.#root = root;
     this.#database = database;
     this.#log = options.log;
+    this.#onOtherObject = options.onOtherObject;
     this.#ownPixels = options.pixels ? undefined : new PixelPool();
     this.#pixels = options.pixels ?? this.#ownPixels!;
+    this.#ownThreads = options.parsing ? undefined : new ParsingThreads();
+    const parsing = options.parsing ?? { threads: this.#ownThreads!, objectElements: OBJECT_ELEMENTS };
+    this.#reader = new InstanceReader(parsing);
+    this.#frameTables = new FrameTables(this.#reader, this.#buffers);
     this.#patience = options.patience ?? 3000;
     this.#index = new FolderIndex(database);
     this.#search = new IndexSearch(database);
     const { signal } = this.#closing;
-    if (options.watch ?? true) {
-      this.#watcher = new FolderWatcher(root, options.log, (paths) => this.#enqueue(paths));
-      this.#interval = setInterval(
-        () => this.#watcher!.incomplete && this.#enqueue(['']),
-        WALK_EVERY,
-      ).unref();
-    }
+    const { log, onProgress, emptyIsAway = EMPTY_IS_AWAY, confirmAfter } = options;
+    if (options.watch ?? true) this.#watcher = new FolderWatcher(root, log, (paths) => this.#enqueue(paths));
+    this.#presence = new FolderPresence({
+      ...{ path: root, index: this.#index, emptyIsAway, log },
+      onAway: () => this.#watcher?.clear(),
+      onBack: () => this.#enqueue(['']),
+    });
     this.#scanner = new Scanner({
-      ...{ root, index: this.#index, log: options.log, onProgress: options.onProgress, signal },
+      ...{
+        root,
+        index: this.#index,
+        presence: this.#presence,
+        log,
+        onProgress,
+        signal,
+        parsing,
+        confirmAfter,
+      },
       onDirectory: (directory) => this.#watcher?.add(directory),
       onGone: (path) => this.#watcher?.drop(path),
     });
-    this.#work = this.#scan(['']);
-    this.indexed = this.#work;
+    this.#walkEvery = options.walkEvery ?? WALK_EVERY;
+    this.indexed = new Promise((resolve) => (this.#setIndexed = resolve));
+    this.#started = this.#recheck();
+    this.#enqueue(['']);
+    this.#interval = setInterval(() => this.#lookAround(), LOOK_EVERY).unref();
   }
 
   async search(query: SourceQuery, signal?: AbortSignal): Promise<DicomJson[]> {
@@ -116,15 +171,19 @@ class Folder implements FolderSource {
     return this.#search.rows(query);
   }
 
-  async metadata(target: Target, signal?: AbortSignal): Promise<DicomJson[]> {
-    const rows: DicomJson[] = [];
-    const pause = slices();
-    for (const instance of await this.#instances(target, signal)) {
+  async metadata(target: Target, signal?: AbortSignal): Promise<ObjectMetadata[]> {
+    const instances = await this.#instances(target, signal);
+    // Of a thousand objects the last may be one that was refused before.
+    for (const instance of instances) this.#reader.throwIfRefused(this.#path(instance), instance);
+    const counted = metadataBytes();
+    const found: ObjectMetadata[] = [];
+    const read = async (number: number): Promise<ObjectMetadata> => {
       signal?.throwIfAborted();
-      rows.push(await this.#reading(instance, readMetadata(this.#path(instance), instance)));
-      await pause();
-    }
-    return rows;
+      const instance = instances[number - 1]!;
+      return this.#reading(instance, this.#reader.metadata(this.#path(instance), instance));
+    };
+    for await (const one of ahead(instances.length, read)) found.push(counted(one));
+    return found;
   }
 
   async *retrieve(
@@ -165,7 +224,9 @@ class Folder implements FolderSource {
 
   async frames(target: InstanceTarget, numbers: readonly number[], signal?: AbortSignal): Promise<Frames> {
     const instance = await this.#instance(target, signal);
-    return this.#reading(instance, this.#frameTables.frames(this.#path(instance), instance, numbers));
+    const reading = this.#frameTables.frames(this.#path(instance), instance, numbers);
+    const given = await this.#reading(instance, reading);
+    return { ...given, frames: this.#readingEach(instance, given.frames) };
   }
 
   async version(target: Target, signal?: AbortSignal): Promise<string> {
@@ -174,14 +235,16 @@ class Folder implements FolderSource {
 
   async bulkdata(target: InstanceTarget, path: string, signal?: AbortSignal): Promise<BulkData> {
     const instance = await this.#instance(target, signal);
-    return this.#reading(instance, readBulkData(this.#path(instance), instance, path));
+    return this.#reading(instance, this.#reader.bulkData(this.#path(instance), instance, path));
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
     clearInterval(this.#interval);
     this.#watcher?.close();
-    await this.#work;
+    await Promise.all([this.#work, this.#started, this.#rechecking]);
+    this.#setIndexed();
+    await this.#ownThreads?.close();
     await this.#ownPixels?.close();
     this.#database.close();
   }
@@ -194,9 +257,10 @@ class Folder implements FolderSource {
   ): Promise<Omit<StoredInstance, 'sopInstanceUid'>> {
     const path = this.#path(instance);
     if (transferSyntax !== instance.transferSyntax)
-      return inTransferSyntax(path, instance, transferSyntax, this.#pixels, signal);
+      return this.#reader.inTransferSyntax(path, instance, transferSyntax, this.#pixels, signal);
     const { size } = instance;
-    const stream = streamRange(new StoredFile(path, instance), 0, size - 1, this.#buffers);
+    const stream = streamRange(await this.#reader.open(path, instance), 0, size - 1, this.#buffers);
+    stream.once('error', (error) => this.#failed(instance, error));
     return { transferSyntax, size, stream };
   }
 
@@ -209,9 +273,29 @@ class Folder implements FolderSource {
     try {
       return await read;
     } catch (error) {
-      if (error instanceof Fault && error.details.service === 'imaging') this.#enqueue([instance.path]);
-      throw error;
+      throw this.#failed(instance, error);
     }
+  }
+
+  async *#readingEach<T>(instance: IndexedInstance, parts: AsyncIterable<T>): AsyncGenerator<T> {
+    try {
+      yield* parts;
+    } catch (error) {
+      throw this.#failed(instance, error);
+    }
+  }
+
+  /** What a read that failed is answered with: where the folder is away, nothing else counts. */
+  #failed(instance: IndexedInstance, error: unknown): unknown {
+    if (!(error instanceof Fault) || error.details.service !== 'imaging') return error;
+    if (error.cause instanceof OtherObject) {
+      const { path } = instance;
+      this.#onOtherObject?.();
+      this.#log.error({ path }, 'refused: the object is another than was indexed');
+    }
+    if (!this.#presence.isThere) return awayFault(error);
+    this.#enqueue([instance.path]);
+    return error;
   }
 
   async #instances(target: Target, signal?: AbortSignal): Promise<IndexedInstance[]> {
@@ -227,18 +311,25 @@ class Folder implements FolderSource {
 
   async #ready(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    if (this.#closing.signal.aborted)
-      throw new Fault('unavailable', 'The server is stopping.', { retryAfter: 5 });
+    await this.#started;
+    this.#throwIfAway();
     if (this.#index.complete) return;
     const patience = new AbortController();
     const late = sleep(this.#patience, 'late', { signal: patience.signal, ref: false }).catch(() => 'late');
     await Promise.race([this.indexed, late]);
     patience.abort();
     signal?.throwIfAborted();
-    if (this.#closing.signal.aborted || !this.#index.complete) {
+    this.#throwIfAway();
+    if (!this.#index.complete) {
       const message = 'The folder is being indexed for the first time.';
       throw new Fault('unavailable', message, { service: 'imaging', retryAfter: 5 });
     }
+  }
+
+  #throwIfAway(): void {
+    if (this.#closing.signal.aborted)
+      throw new Fault('unavailable', 'The server is stopping.', { retryAfter: 5 });
+    this.#presence.throwIfAway();
   }
 
   async check(signal?: AbortSignal): Promise<void> {
@@ -246,25 +337,51 @@ class Folder implements FolderSource {
     await this.#ready(signal);
   }
 
-  #enqueue(paths: string[]): void {
-    if (this.#closing.signal.aborted) return;
-    this.#work = this.#work.then(() => this.#scan(paths));
+  /** Once a second: whether the folder is there, and whether a walk is due. */
+  #lookAround(): void {
+    this.#rechecking ??= this.#recheck().finally(() => (this.#rechecking = undefined));
+    if (performance.now() < this.#nextWalk) return;
+    this.#nextWalk = Infinity;
+    this.#enqueue(['']);
   }
 
-  async #scan(paths: readonly string[]): Promise<void> {
+  /** An index that fails, as on a disk that does, ends no process: it is asked again. */
+  async #recheck(): Promise<void> {
     try {
-      for (const path of paths) {
-        if (this.#closing.signal.aborted) return;
-        if (path === '') await this.#scanner.walk('');
-        else await this.#scanner.look(path);
-      }
-      await this.#scanner.refresh();
+      await this.#presence.recheck();
+    } catch (error) {
+      this.#log.error({ code: (error as NodeJS.ErrnoException).code }, 'the index of the folder fails');
+    }
+  }
+
+  /** Looks at paths after what is looked at now; more that come until then are looked at together. */
+  #enqueue(paths: readonly string[]): void {
+    if (this.#closing.signal.aborted) return;
+    const isPlanned = this.#changed.size > 0;
+    for (const path of paths) this.#changed.add(path);
+    if (!isPlanned) this.#work = this.#work.then(() => this.#scan());
+  }
+
+  async #scan(): Promise<void> {
+    const isWhole = this.#changed.has('');
+    const paths = isWhole ? [''] : [...this.#changed];
+    this.#changed.clear();
+    const started = performance.now();
+    try {
+      // Once it is back, it is walked.
+      if (this.#closing.signal.aborted || !this.#presence.isThere) return;
+      await this.#scanner.scan(paths);
+      this.#presence.noteIndexed();
     } catch (error) {
       if (this.#closing.signal.aborted) return;
       const { code } = error as NodeJS.ErrnoException;
       // Its message would name an absolute path.
       this.#log.error({ code }, 'the folder cannot be indexed; what was indexed before stays');
     }
+    if (!isWhole) return;
+    const ended = performance.now();
+    this.#nextWalk = ended + Math.max(this.#walkEvery, WALK_SHARE * (ended - started));
+    this.#setIndexed();
   }
 }
 

@@ -1,4 +1,4 @@
-import { Fault } from '../../../schema/fault.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
 
 /** What the system says of a disk, a quota or a file that takes no more. */
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);

@@ -1,4 +1,4 @@
-import { Fault } from '../../../schema/fault.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
 
 /** The answer for an object that cannot be made into what is asked for (DW-5). */
 export function notInTransferSyntax(): Fault {

@@ -3,14 +3,19 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import type { Dispatcher } from 'undici';
-import { Fault } from '../../../schema/fault.ts';
-import type { ImagesConfig, Tenant } from '../../../schema/tenant.ts';
-import type { CompiledExpressions } from '../ownership.ts';
+import { OBJECT_ELEMENTS } from '../../../schema/dicom/dicom.ts';
+import type { ExpressionPool } from '../../../schema/expressions/pool.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import type { ImagesConfig, Tenant } from '../../../schema/tenant/tenant.ts';
+import { CONNECTIONS, EMPTY_IS_AWAY } from '../../../schema/tenant/tenant-file.ts';
+import { mrnPaths, type EvaluatePath } from '../authorization/mrn-paths.ts';
+import type { Parsing, ParsingThreads } from '../parsing/threads.ts';
 import type { PixelPool } from '../pixels/pool.ts';
 import type { DimseNode } from './dicom-dimse/node.ts';
 import { dicomWebSource } from './dicom-web.ts';
 import { openFolder, type FolderOptions } from './folder.ts';
 import type { ImagingSource } from './source.ts';
+import { withoutSuddenEmptiness } from './sudden-emptiness.ts';
 import { transcoding } from './transcoding.ts';
 
 export interface SourcesOptions {
@@ -21,7 +26,13 @@ export interface SourcesOptions {
   log: FolderOptions['log'];
   /** Decodes and compresses what sources cannot (DW-15); stays open when they close. */
   pixels: PixelPool;
+  /** Parse what sources store; stay open when they close. */
+  threads: ParsingThreads;
+  /** Evaluates paths that are not the operator's; stays open when they close. */
+  expressions: ExpressionPool;
   onProgress?: FolderOptions['onProgress'];
+  /** Told the reason for each object, and association of DIMSE, that is refused of what sources send (DW-26). */
+  onRefused?: (source: ImagesConfig['type'], reason: string) => void;
   /** Where C-MOVE delivers to us, and how much of it is kept (DW-16). */
   dimse?: { host: string; port: number; maxBytes: number };
   /** Connections to archives; dynamic tenants get guarded ones (SM-15). */
@@ -31,8 +42,8 @@ export interface SourcesOptions {
 /** A tenant's images, opened when they are first used. */
 export interface TenantImages {
   config: ImagesConfig;
-  /** Of its `mrn`. */
-  compiled: CompiledExpressions;
+  /** How its `mrn` is evaluated in one request. */
+  mrnPaths(): EvaluatePath;
   /** Names tenant and source in caches. */
   key: string;
   /** @throws Fault `bad_gateway` where the source cannot be opened */
@@ -71,11 +82,16 @@ export class Sources {
 
   private imagesOf(tenant: Tenant, config: ImagesConfig): TenantImages {
     const identity = identityOf(config);
+    const { objectElements } = tenant.limits;
+    if (objectElements !== OBJECT_ELEMENTS) identity.push(String(objectElements));
+    const connections = config.type !== 'folder' && JSON.stringify(config.connections);
+    if (connections && connections !== JSON.stringify(CONNECTIONS[config.type])) identity.push(connections);
+    if (config.emptyIsAway !== EMPTY_IS_AWAY) identity.push(`empty ${config.emptyIsAway}`);
     // What a dynamic tenant opens is its own: guarded connections, and nobody else's cache (SM-15).
     if (tenant.dynamic) identity.push(tenant.key);
     const source = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32);
     return {
-      ...{ config, compiled: new Map() },
+      ...{ config, mrnPaths: mrnPaths(tenant, config.mrn, this.options.expressions) },
       key: `${tenant.key}\n${source}`,
       open: () => this.open(source, config, tenant),
     };
@@ -90,7 +106,13 @@ export class Sources {
   private open(key: string, config: ImagesConfig, tenant: Tenant): Promise<ImagingSource> {
     const opened = this.opened.get(key);
     if (opened) return opened;
-    const begun = this.begin(key, config, tenant).then((source) => transcoding(source, this.options.pixels));
+    const { pixels, threads } = this.options;
+    const parsing = { threads, objectElements: tenant.limits.objectElements };
+    const begun = this.begin(key, config, tenant, parsing).then((source) => {
+      // A folder knows by itself whether it is there.
+      const believed = config.type === 'folder' ? source : withoutSuddenEmptiness(source, config.emptyIsAway);
+      return transcoding(believed, pixels, parsing);
+    });
     const opening = begun.catch((cause: unknown) => {
       this.opened.delete(key);
       if (cause instanceof Fault) throw cause;
@@ -100,24 +122,44 @@ export class Sources {
     return opening;
   }
 
-  private async begin(key: string, config: ImagesConfig, tenant: Tenant): Promise<ImagingSource> {
-    const { dataDir, now, log, pixels, onProgress, dispatcher } = this.options;
-    if (config.type === 'dicom-web') return dicomWebSource(config, now, dispatcher?.(tenant));
+  private async begin(
+    key: string,
+    config: ImagesConfig,
+    tenant: Tenant,
+    parsing: Parsing,
+  ): Promise<ImagingSource> {
+    const { dataDir, now, log, pixels, onProgress, dispatcher, onRefused } = this.options;
+    const onOtherObject = () => onRefused?.(config.type, 'other object');
+    if (config.type === 'dicom-web')
+      return dicomWebSource(config, now, parsing, { dispatcher: dispatcher?.(tenant), onOtherObject });
     if (config.type === 'dicom-dimse') {
       const { dicomDimseSource } = await import('./dicom-dimse.ts');
-      return dicomDimseSource(config, await this.dimseNode(), key, pixels);
+      return dicomDimseSource(config, await this.dimseNode(), key, pixels, parsing);
     }
     const directory = join(dataDir, 'folders');
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const indexFile = join(directory, `${key}.sqlite`);
-    return openFolder({ path: config.path, indexFile, log, pixels, ...(onProgress && { onProgress }) });
+    return openFolder({
+      path: config.path,
+      emptyIsAway: config.emptyIsAway,
+      indexFile,
+      log,
+      pixels,
+      parsing,
+      onOtherObject,
+      ...(onProgress && { onProgress }),
+    });
   }
 
   /** One for the process: its port and its cache are shared by all tenants. Loaded when there is use for it. */
   private dimseNode(): Promise<DimseNode> {
-    const { dataDir, dimse = DIMSE } = this.options;
+    const { dataDir, dimse = DIMSE, threads, log, onRefused } = this.options;
     this.dimse ??= import('./dicom-dimse/node.ts').then(
-      ({ DimseNode }) => new DimseNode({ directory: join(dataDir, 'dimse'), ...dimse }),
+      ({ DimseNode }) =>
+        new DimseNode({
+          ...{ directory: join(dataDir, 'dimse'), ...dimse, threads, log },
+          onRefused: (reason) => onRefused?.('dicom-dimse', reason),
+        }),
     );
     this.dimse.catch(() => (this.dimse = undefined));
     return this.dimse;
@@ -132,6 +174,9 @@ function identityOf(config: ImagesConfig): string[] {
     case 'dicom-web':
       return [config.type, config.endpoint, JSON.stringify(config.authentication)];
     case 'dicom-dimse':
-      return [config.type, config.endpoint, config.calledAe, config.ae, config.retrieval];
+      return [
+        ...[config.type, config.endpoint, config.calledAe, config.ae, config.retrieval],
+        ...(config.senders ? [JSON.stringify(config.senders)] : []),
+      ];
   }
 }

@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream';
-import type { DicomJson } from '../../../schema/dicom.ts';
+import type { DicomJson } from '../../../schema/dicom/dicom.ts';
+import type { ObjectMetadata } from '../parsing/object-metadata.ts';
+import type { FrameBytes } from '../multipart/frame-bytes.ts';
 
 /** Levels of the DICOM query information model that DICOMweb searches, PS3.18 §10.6. */
 export type Level = 'study' | 'series' | 'instance';
@@ -9,10 +11,18 @@ export interface Target {
   studyUid: string;
   seriesUid?: string;
   instanceUid?: string;
+  /** The patient of the study in the row that authorized the retrieval: objects of another are not given (DW-26). */
+  patient?: StatedPatient;
 }
 
 /** One instance by UID. */
-export type InstanceTarget = Required<Target>;
+export type InstanceTarget = Target & { seriesUid: string; instanceUid: string };
+
+/** The patient whom a row or an object states, without padding; empty where it states none. */
+export interface StatedPatient {
+  id: string;
+  issuer: string;
+}
 
 /** A search that has passed the allow-list (DW-3): a source is never handed a client's own query string. */
 export interface SourceQuery {
@@ -46,7 +56,8 @@ export interface Frames {
   /** Media type of each, e.g. `image/jpeg`; `application/octet-stream` for native pixels. */
   mediaType: string;
   transferSyntax: string;
-  frames: AsyncIterable<Uint8Array>;
+  /** Each is read, or given up, before the next is asked for. */
+  frames: AsyncIterable<FrameBytes>;
   /** In place of `frames`, where the source has them as a multipart body: that body, passed on as it comes. */
   relay?: {
     /** Bytes of the first frame, where known. */
@@ -75,18 +86,16 @@ export interface BulkData {
  * A source knows nothing of callers; `studies.ts` hands it out only behind an Access.
  *
  * Every method throws Fault: `not_found` where the object is not there, `not_acceptable` for a transfer syntax that
- * cannot be produced, `bad_gateway`, `unavailable` or `gateway_timeout` (service `imaging`) where the backend fails.
+ * cannot be produced, `unavailable` with `retryAfter` where the backend is away, `bad_gateway` where it answers nonsense
+ * (service `imaging`).
  * A stream that fails midway is destroyed with an error; it never ends early in silence (DW-13).
  */
 export interface ImagingSource {
   /** QIDO-RS rows. Each has PatientID, its issuer and birth date where known, and the UIDs of its level. */
   search(query: SourceQuery, signal?: AbortSignal): Promise<DicomJson[]>;
 
-  /**
-   * Metadata of every instance of the target, PS3.18 §10.4.1.1.2. BulkDataURI is relative to the instance's own URL
-   * (`bulkdata/7FE00010`) and is what `bulkdata` takes.
-   */
-  metadata(target: Target, signal?: AbortSignal): Promise<DicomJson[]>;
+  /** Metadata of every instance of the target: parsed in threads, and never as objects here (DW-24). */
+  metadata(target: Target, signal?: AbortSignal): Promise<ObjectMetadata[]>;
 
   /**
    * Every instance of the target, one at a time: at most the next is opened before the one before was read.
@@ -113,7 +122,7 @@ export interface ImagingSource {
    */
   frames(target: InstanceTarget, numbers: readonly number[], signal?: AbortSignal): Promise<Frames>;
 
-  /** @param path what follows the instance's URL, as `metadata` gave it */
+  /** @param path what follows the instance's URL in an address of `metadata` */
   bulkdata(target: InstanceTarget, path: string, signal?: AbortSignal): Promise<BulkData>;
 
   /**
@@ -122,6 +131,12 @@ export interface ImagingSource {
    * @throws Fault `not_found`
    */
   version?(target: Target, signal?: AbortSignal): Promise<string | undefined>;
+
+  /**
+   * Asked before something is said not to be there; absent where each answer tells it by itself.
+   * @throws Fault `unavailable` with `retryAfter` where what is missing may be away (DW-23)
+   */
+  throwIfAway?(): Promise<void>;
 
   /** Whether the backend answers us, by the smallest question it has; the answer is looked at for nothing else (SM-18). */
   check?(signal?: AbortSignal): Promise<void>;

@@ -10,17 +10,20 @@ import {
   sharedDataPath,
   sharedDicomFiles,
 } from '../../../gateway/test/setup/shared-data.ts';
-import { frameMediaType, Tag, text, TransferSyntax } from '../../../schema/dicom.ts';
-import { decodeFrame, type DecodedFrame } from '../pixels/frame.ts';
+import { frameMediaType, Tag, text, TransferSyntax } from '../../../schema/dicom/dicom.ts';
+import { inMemory, type FrameBytes } from '../multipart/frame-bytes.ts';
+import { decodeFrame, type DecodedFrame } from '../pixels/codecs/frame.ts';
 import { PixelPool } from '../pixels/pool.ts';
 import { recodeFrame } from '../pixels/recode.ts';
-import { rgb } from '../render/colour.ts';
-import { pixelDescription } from '../pixels/description.ts';
+import { rgb } from '../render/image/colour.ts';
+import { pixelDescription } from '../pixels/codecs/description.ts';
 import { fileFrames, fingerprints, type FileFrames } from '../pixels/test/file-frames.ts';
 import { orthancImages, patient, testAccess, testSubgraph, testTenant } from '../test/subgraph.ts';
 import { dicomWebSource } from './dicom-web.ts';
 import { openFolder } from './folder.ts';
 import type { ImagingSource } from './source.ts';
+import { metadataRows } from '../test/metadata-rows.ts';
+import { testParsing } from '../test/parsing.ts';
 import { transcoding } from './transcoding.ts';
 
 const EXPLICIT = TransferSyntax.ExplicitVRLittleEndian;
@@ -51,9 +54,9 @@ const at = (name: string) => {
   return { studyUid: studyUid!, seriesUid: seriesUid!, instanceUid: sopInstanceUid };
 };
 
-async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const found: T[] = [];
-  for await (const item of items) found.push(item);
+async function all(frames: AsyncIterable<FrameBytes>): Promise<Uint8Array[]> {
+  const found: Uint8Array[] = [];
+  for await (const frame of frames) found.push(await inMemory(frame));
   return found;
 }
 
@@ -68,6 +71,7 @@ function largestDifference(some: DecodedFrame[], others: DecodedFrame[]): number
 
 describeWithSharedData('transcoding (DW-5, DW-15)', () => {
   const pool = new PixelPool();
+  const parsing = testParsing();
   const closing: (() => Promise<unknown>)[] = [() => pool.close()];
   let scratch: string;
   const sources: Record<string, ImagingSource> = {};
@@ -83,13 +87,18 @@ describeWithSharedData('transcoding (DW-5, DW-15)', () => {
       log,
       watch: false,
       pixels: pool,
+      parsing,
     });
     await folder.indexed;
     const orthanc = await startOrthanc({ files: rows.map(({ file }) => path(file)) });
     orthancTenant = orthancImages(orthanc);
-    const server = dicomWebSource(orthancTenant as never, () => Date.now() / 1000);
-    sources['folder'] = transcoding(folder, pool);
-    sources['dicom-web'] = transcoding(server, pool);
+    const server = dicomWebSource(
+      testTenant(orthancTenant).images[0] as never,
+      () => Date.now() / 1000,
+      parsing,
+    );
+    sources['folder'] = transcoding(folder, pool, parsing);
+    sources['dicom-web'] = transcoding(server, pool, parsing);
     closing.push(
       () => folder.close(),
       () => server.close(),
@@ -200,7 +209,7 @@ describeWithSharedData('transcoding (DW-5, DW-15)', () => {
     it.each(['TestPattern', 'IM00001', 'SC_rgb_jpeg_dcmtk', 'HTJ2K_08_RGB'])(
       'DW-6, DW-7 who reads the octets of %s by its metadata sees its colours',
       async (file) => {
-        const [metadata] = await sources[source]!.metadata(at(file));
+        const [metadata] = await metadataRows(sources[source]!, at(file));
         const described = pixelDescription(metadata!)!;
         const stored = (await fileFrames(path(rows.find((row) => row.file.includes(file))!.file)))!;
         const octets = await (await sources[source]!.frames(at(file), [1])).recoded!(EXPLICIT);
@@ -227,6 +236,22 @@ describeWithSharedData('transcoding (DW-5, DW-15)', () => {
   it('a whole study that the server does not transcode comes part by part', async () => {
     const { studyUid } = at('HTJ2K_08_RGB');
     await expect(sources['dicom-web']!.relay!({ studyUid }, EXPLICIT, 'b')).resolves.toBeUndefined();
+  });
+
+  it('frames whose palettes are fetched besides come where one retrieval at a time is allowed', async () => {
+    const { threads, objectElements } = parsing;
+    const images = { ...orthancTenant, connections: { searches: 1, retrievals: 1 } };
+    const [config] = testTenant(images).images;
+    const own = dicomWebSource(config as Parameters<typeof dicomWebSource>[0], () => 0, parsing);
+    const source = transcoding(own, pool, { threads, objectElements });
+    try {
+      const signal = AbortSignal.timeout(10_000);
+      const frames = await source.frames(at('US-PAL-8-10x-echo'), [1], signal);
+      const recoded = await frames.recoded!(JPEGLSLossless);
+      expect(await all(recoded.frames)).toHaveLength(1);
+    } finally {
+      await source.close();
+    }
   });
 
   it.each(['folder', 'dicom-web'])(

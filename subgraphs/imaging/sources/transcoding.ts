@@ -1,16 +1,20 @@
-import { Fault } from '../../../schema/fault.ts';
-import { pixelDescription } from '../pixels/description.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { pixelDescription } from '../pixels/codecs/description.ts';
+import type { Parsing } from '../parsing/threads.ts';
 import type { PixelPool } from '../pixels/pool.ts';
+import { InstanceReader } from './stored/instance-reader.ts';
 import { notInTransferSyntax } from './not-in-transfer-syntax.ts';
-import { recodable } from './recoded-frames.ts';
+import { recodable } from './stored/recoded-frames.ts';
 import type { ImagingSource, InstanceTarget, StoredInstance, Target } from './source.ts';
-import { transcodedInstance } from './spooled-instance.ts';
+import { transcodedInstance } from './stored/spooled-instance.ts';
 
 /**
  * A source that gives every transfer syntax we can make (DW-5, DW-15): what it has itself is taken from it, and what it
  * refuses is made here, from the objects as it stores them.
  */
-export function transcoding(source: ImagingSource, pixels: PixelPool): ImagingSource {
+export function transcoding(source: ImagingSource, pixels: PixelPool, parsing: Parsing): ImagingSource {
+  const makers = { reader: new InstanceReader(parsing), pixels };
+
   async function* retrieve(
     target: Target,
     transferSyntax: string,
@@ -20,7 +24,7 @@ export function transcoding(source: ImagingSource, pixels: PixelPool): ImagingSo
     for await (const instance of asked(target, transferSyntax, signal)) {
       // Not every server that agrees to another transfer syntax gives it.
       const given = instance.transferSyntax === '' || instance.transferSyntax === transferSyntax;
-      const made = given ? instance : await transcodedInstance(instance, transferSyntax, pixels, signal);
+      const made = given ? instance : await transcodedInstance(instance, transferSyntax, makers, signal);
       // An object without pixels, or with such as no encoder takes, is no answer when it alone is asked for.
       if (!given && target.instanceUid !== undefined && made.transferSyntax !== transferSyntax) {
         made.stream.destroy();
@@ -59,7 +63,9 @@ export function transcoding(source: ImagingSource, pixels: PixelPool): ImagingSo
       const frames = await source.frames(target, numbers, signal);
       const describe = async () => {
         const [instance] = await source.metadata(target, signal);
-        return instance && pixelDescription(instance);
+        if (!instance) return undefined;
+        const { json } = instance;
+        return pixelDescription(await parsing.threads.run('describeImage', { json }));
       };
       return recodable(frames, describe, pixels, signal);
     },
@@ -67,6 +73,7 @@ export function transcoding(source: ImagingSource, pixels: PixelPool): ImagingSo
     ...(source.version && {
       version: (target: Target, signal?: AbortSignal) => source.version!(target, signal),
     }),
+    ...(source.throwIfAway && { throwIfAway: () => source.throwIfAway!() }),
     ...(source.check && { check: (signal?: AbortSignal) => source.check!(signal) }),
     close: () => source.close(),
   };

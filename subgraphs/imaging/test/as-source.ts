@@ -1,7 +1,11 @@
-import type { PatientGrant } from '../../../schema/access.ts';
-import { Fault } from '../../../schema/fault.ts';
+import type { PatientGrant } from '../../../schema/access/access.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
 import type { ImagingSource, SourceQuery } from '../sources/source.ts';
-import type { Imaging } from '../studies.ts';
+import type { Imaging } from '../study/studies.ts';
+import { rowOf } from './metadata-rows.ts';
+import type { DicomJson } from '../../../schema/dicom/dicom.ts';
+import { encodeMetadata } from '../parsing/object-metadata.ts';
+import { Budget } from '../dicom/part10/budget.ts';
 import { patient, testAccess, testTenant, type TestSubgraph } from './subgraph.ts';
 
 /**
@@ -32,7 +36,13 @@ export function asSource(
         throw error;
       }
     },
-    metadata: (target, signal) => everything(signal).metadata(target),
+    async metadata(target, signal) {
+      const metadata = await everything(signal).encodedMetadata(target);
+      const rows = JSON.parse(String(await metadata.encoded('', 'identity'))) as DicomJson[];
+      return rows.map((row) =>
+        encodeMetadata(rowOf({ json: Buffer.from(JSON.stringify(row)) }), target, new Budget()),
+      );
+    },
     async *retrieve(target, transferSyntax, signal) {
       yield* await everything(signal).retrieve(target, transferSyntax);
     },

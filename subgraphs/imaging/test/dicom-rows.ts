@@ -1,9 +1,9 @@
 /** Rows of whole studies out of the shared DICOM files, read by dcmjs: what a QIDO-RS server would answer. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { Tag, text, type DicomJson } from '../../../schema/dicom.ts';
+import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { sharedDataPath, sharedDicomFiles } from '../../../gateway/test/setup/shared-data.ts';
-import type { StudyRecord } from '../studies.ts';
+import type { StudyRecord } from '../study/studies.ts';
 
 /** dcmjs has no types of its own; this is what is used of it. */
 const { data, log } = createRequire(import.meta.url)('dcmjs') as {

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../../gateway/test/setup/free-port.ts';
 import { startOrthanc, type Orthanc } from '../../../gateway/test/setup/orthanc.ts';
-import type { ImagesConfig } from '../../../schema/tenant.ts';
+import { OBJECT_ELEMENTS } from '../../../schema/dicom/dicom.ts';
+import { CONNECTIONS } from '../../../schema/tenant/tenant-file.ts';
+import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
+import { ParsingThreads } from '../parsing/threads.ts';
 import { PixelPool } from '../pixels/pool.ts';
 import { dicomDimseSource } from '../sources/dicom-dimse.ts';
 import { DimseNode } from '../sources/dicom-dimse/node.ts';
@@ -16,6 +19,9 @@ export const OUR_AE = 'GATEWAY';
 
 export interface DimseSide {
   node: DimseNode;
+  /** Reasons of all refused associations and objects, and what is logged of them. */
+  refused: string[];
+  logged: object[];
   /** Where it keeps what it retrieved. */
   directory: string;
   port: number;
@@ -25,12 +31,18 @@ export interface DimseSide {
 
 export async function openDimseSide(maxBytes = 1e9, directory?: string): Promise<DimseSide> {
   const port = await freePort();
+  const [refused, logged]: [string[], object[]] = [[], []];
+  const log = { warn: (details: object) => void logged.push(details) };
+  const onRefused = (reason: string) => void refused.push(reason);
   const own = directory ?? (await mkdtemp(join(tmpdir(), 'dimse-')));
-  const node = new DimseNode({ directory: own, maxBytes, port, host: '127.0.0.1' });
+  const threads = new ParsingThreads();
+  const node = new DimseNode({ directory: own, maxBytes, port, host: '127.0.0.1', threads, log, onRefused });
   const pixels = new PixelPool();
   const sources: ImagingSource[] = [];
   return {
     node,
+    refused,
+    logged,
     directory: own,
     port,
     source(config) {
@@ -40,18 +52,20 @@ export async function openDimseSide(maxBytes = 1e9, directory?: string): Promise
           ae: OUR_AE,
           calledAe: 'ORTHANC',
           retrieval: 'c-get',
+          connections: CONNECTIONS['dicom-dimse'],
           ...config,
         } as DimseConfig,
         node,
         'source',
         pixels,
+        { threads, objectElements: OBJECT_ELEMENTS },
       );
       sources.push(source);
       return source;
     },
     async stop() {
       await Promise.all(sources.map((source) => source.close()));
-      await Promise.all([node.close(), pixels.close()]);
+      await Promise.all([node.close(), pixels.close(), threads.close()]);
       if (!directory) await rm(own, { recursive: true, force: true });
     },
   };

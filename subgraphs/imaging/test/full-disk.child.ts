@@ -1,15 +1,25 @@
 import { DimseNode } from '../sources/dicom-dimse/node.ts';
 import { dicomDimseSource } from '../sources/dicom-dimse.ts';
+import { ParsingThreads } from '../parsing/threads.ts';
 import { PixelPool } from '../pixels/pool.ts';
-import { Fault } from '../../../schema/fault.ts';
+import { OBJECT_ELEMENTS } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { CONNECTIONS } from '../../../schema/tenant/tenant-file.ts';
 import { OUR_AE, type DimseConfig } from './dimse.ts';
 
 /** Retrieves studies in a process of its own, which may be bounded; says of each how many instances came, or its fault. */
 const [directory = '', endpoint = '', retrieval = '', port = '', ...studies] = process.argv.slice(2);
-const node = new DimseNode({ directory, maxBytes: 1e9, port: Number(port), host: '127.0.0.1' });
-const config = { type: 'dicom-dimse', ae: OUR_AE, calledAe: 'ORTHANC', endpoint, retrieval } as DimseConfig;
+const threads = new ParsingThreads();
+const log = { warn: () => undefined };
+const node = new DimseNode({
+  ...{ directory, maxBytes: 1e9, port: Number(port), host: '127.0.0.1', threads, log },
+});
+const config = {
+  ...{ type: 'dicom-dimse', ae: OUR_AE, calledAe: 'ORTHANC', endpoint, retrieval },
+  connections: CONNECTIONS['dicom-dimse'],
+} as DimseConfig;
 const pixels = new PixelPool();
-const source = dicomDimseSource(config, node, 'source', pixels);
+const source = dicomDimseSource(config, node, 'source', pixels, { threads, objectElements: OBJECT_ELEMENTS });
 const outcomes: (number | { code: string; retryAfter: number | undefined })[] = [];
 for (const studyUid of studies) {
   let instances = 0;
@@ -27,4 +37,5 @@ for (const studyUid of studies) {
 await source.close();
 await node.close();
 await pixels.close();
+await threads.close();
 process.stdout.write(JSON.stringify(outcomes));

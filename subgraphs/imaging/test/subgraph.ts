@@ -2,13 +2,13 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Access, PatientGrant } from '../../../schema/access.ts';
-import { Fault } from '../../../schema/fault.ts';
-import { parseScopes } from '../../../schema/scopes.ts';
-import { parseTenant, type Tenant } from '../../../schema/tenant.ts';
+import type { Access, PatientGrant } from '../../../schema/access/access.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { parseScopes } from '../../../schema/access/scopes.ts';
+import { parseTenant, type Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Orthanc } from '../../../gateway/test/setup/orthanc.ts';
 import { imagingSubgraph, type ImagingDeps } from '../app.ts';
-import type { Directory } from '../studies.ts';
+import type { Directory } from '../study/studies.ts';
 
 /** The subgraph as the gateway mounts it, with a door that knows tokens by heart. */
 

@@ -10,9 +10,9 @@ import {
   sharedDicomFiles,
   type SharedDicomFile,
 } from '../../../gateway/test/setup/shared-data.ts';
-import { Tag, text, TransferSyntax, type DicomJson } from '../../../schema/dicom.ts';
-import { boundaryOf, readMultipart } from '../multipart.ts';
-import { fileMeta } from '../sources/file-meta.ts';
+import { Tag, text, TransferSyntax, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { boundaryOf, readMultipart } from '../multipart/multipart.ts';
+import { fileMeta } from '../sources/stored/file-meta.ts';
 import { OUR_AE } from './dimse.ts';
 import { orthancImages, testAccess, testSubgraph, testTenant, type TestSubgraph } from './subgraph.ts';
 

@@ -46,3 +46,31 @@ export function startCountingProxy(target: string): Promise<Upstream> {
     body.pipe(response);
   });
 }
+
+export interface SwitchedProxy extends Upstream {
+  /**
+   * `refusing` accepts no connection, `failing` answers 503, `breaking` cuts each answer of 200 before its first byte of
+   * content.
+   */
+  mode: 'up' | 'refusing' | 'failing' | 'breaking';
+}
+
+/** Passes everything on to another server as long as it is up. */
+export async function startSwitchedProxy(target: string): Promise<SwitchedProxy> {
+  const upstream = await startUpstream(async ({ url, headers }, response) => {
+    if (proxy.mode === 'refusing') return response.destroy();
+    if (proxy.mode === 'failing') return response.writeHead(503).end();
+    const { authorization = '', accept = '*/*' } = headers;
+    const answer = await request(target + url, { headers: { authorization, accept }, reset: true });
+    const type = String(answer.headers['content-type'] ?? '');
+    response.writeHead(answer.statusCode, { 'content-type': type });
+    if (proxy.mode === 'breaking') {
+      response.flushHeaders();
+      await answer.body.dump();
+      return response.destroy();
+    }
+    return answer.body.pipe(response);
+  });
+  const proxy: SwitchedProxy = { ...upstream, mode: 'up' };
+  return proxy;
+}

@@ -4,14 +4,15 @@ import { exportJWK, generateKeyPair, type CryptoKey, type JWK } from 'jose';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Fault } from '../../../../schema/fault.ts';
-import { parseTenant, type Tenant } from '../../../../schema/tenant.ts';
-import { addDoor, decorateRequests } from '../../../door.ts';
-import { faultHandler } from '../../../fault-reply.ts';
+import { Fault } from '../../../../schema/fault/fault.ts';
+import { parseTenant, type Tenant } from '../../../../schema/tenant/tenant.ts';
+import { addDoor, decorateRequests } from '../../../http/door.ts';
+import { faultHandler } from '../../../http/fault-reply.ts';
+import { noStoreByDefault } from '../../../http/http-headers.ts';
 import { freePort } from '../../../test/setup/free-port.ts';
-import type { SharedState } from '../../../shared/shared-state.ts';
+import type { SharedState } from '../../../state/shared-state.ts';
 import type { Authorizer } from '../../authorize.ts';
-import type { Person } from '../identify.ts';
+import type { Person } from '../sign-in/identify.ts';
 import { oauthRoutes } from '../routes.ts';
 import { authorizationServer, type AuthorizationServer } from '../server.ts';
 
@@ -49,6 +50,8 @@ export interface StartOptions {
   keys?: Started['keys'];
   /** What it shares with other servers. */
   shared?: Pick<SharedState, 'state' | 'shareKeys'>;
+  /** The wall clock, in milliseconds since the epoch. */
+  now?: () => number;
 }
 
 /** @param authorization further keys of the tenant's `authorization` */
@@ -63,6 +66,7 @@ export async function startServer(authorization: object = {}, options: StartOpti
     { client_id: 'confidential-es', redirect_uris: [REDIRECT], jwks: { keys: [keys.ES384.jwk] } },
     { client_id: 'confidential-rs', redirect_uris: [REDIRECT], jwks: { keys: [keys.RS384.jwk] } },
     { client_id: 'secret-app', redirect_uris: [REDIRECT], client_secret: SECRET },
+    { client_id: 'native-app', redirect_uris: ['org.example.app:/done', REDIRECT] },
     { client_id: 'backend', jwks: { keys: [keys.ES384.jwk] } },
     { client_id: 'limited-backend', client_secret: SECRET, scope: 'system/ImagingStudy.rs' },
   ];
@@ -78,7 +82,7 @@ export async function startServer(authorization: object = {}, options: StartOpti
     baseUrl,
     dataDir,
     people: async () => PEOPLE,
-    now: Date.now,
+    now: options.now ?? Date.now,
     onError: (error) => errors.push(error),
     ...options.shared,
   });
@@ -86,6 +90,7 @@ export async function startServer(authorization: object = {}, options: StartOpti
     rewriteUrl: ({ url = '/' }) => (url.startsWith(`${prefix}/`) ? url.slice(prefix.length) : url),
   });
   decorateRequests(app);
+  noStoreByDefault(app);
   app.setErrorHandler(faultHandler(baseUrl, 'json'));
   const tenants = {
     all: [tenant, other],
@@ -114,7 +119,7 @@ export async function startServer(authorization: object = {}, options: StartOpti
     issuer: `${base}/oauth`,
     async close() {
       await app.close();
-      server.close();
+      await server.close();
       await rm(dataDir, { recursive: true, force: true });
     },
   };

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { TransferSyntax, type DicomJson } from '../../../../schema/dicom.ts';
-import { Bytes } from '../../part10/bytes.ts';
-import { isPixelData } from '../../part10/dataset.ts';
-import { readFile } from '../../part10/file.ts';
-import { dicomJson } from '../../part10/json.ts';
-import { pixelLayout, readFrame } from '../../part10/pixels.ts';
-import { pixelDescription } from '../description.ts';
-import type { DecodedFrame, PixelDescription } from '../frame.ts';
+import { TransferSyntax, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { isPixelData } from '../../dicom/part10/dataset.ts';
+import { dicomJson } from '../../dicom/part10/json.ts';
+import { pixelLayout, readFrame } from '../../dicom/part10/pixels.ts';
+import { readWhole } from '../../dicom/part10/test/whole-file.ts';
+import { pixelDescription } from '../codecs/description.ts';
+import type { DecodedFrame, PixelDescription } from '../codecs/frame.ts';
 
 /** The frames of a file on disk as a source gives them. */
 export interface FileFrames {
@@ -20,7 +19,12 @@ export interface FileFrames {
 
 /** @returns undefined for a file without pixels */
 export async function fileFrames(path: string): Promise<FileFrames | undefined> {
-  const file = readFile(new Bytes(readFileSync(path)))!;
+  return framesOf(readFileSync(path));
+}
+
+/** The same of the bytes of a file. */
+export async function framesOf(bytes: Buffer): Promise<FileFrames | undefined> {
+  const file = readWhole(bytes)!;
   const dataset = dicomJson(file.bytes, file.elements, file.encoding);
   const element = file.elements.find(({ tag, length }) => isPixelData(tag) && length > 0);
   const pixels = pixelDescription(dataset);

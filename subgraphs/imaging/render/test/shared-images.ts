@@ -9,7 +9,7 @@ import {
 } from '../../../../gateway/test/setup/shared-data.ts';
 import { openFolder, type FolderSource } from '../../sources/folder.ts';
 import type { InstanceTarget } from '../../sources/source.ts';
-import type { Reading } from '../../study-reader.ts';
+import type { Reading } from '../../study/study-reader.ts';
 import type { ReadableImages } from '../pictures.ts';
 
 export interface SharedImage extends SharedDicomFile {
@@ -62,14 +62,15 @@ export async function openSharedImages(): Promise<{ images: SharedImage[]; close
 
 function readable(source: FolderSource): ReadableImages {
   const core: Reading = {
+    replaced: false,
     async study(studyUid) {
       const match = new Map<string, string[]>();
       return { instances: await source.search({ level: 'instance', studyUid, match, includeField: [] }) };
     },
-    metadata: (target) => source.metadata(target),
+    metadata: async (target) => (await source.metadata(target))[0]!,
     frames: (target, numbers) => source.frames(target, numbers),
     bulkdata: (target, path) => source.bulkdata(target, path),
-    version: async () => ({ source: 'shared', stamp: '' }),
+    version: async () => ({ source: 'shared', patient: '', stamp: '' }),
   };
   return { reading: (_target, _part, work) => work(core) };
 }

@@ -37,7 +37,9 @@ export class Holding {
   }
 
   #clear(): void {
-    if (this.#discarded && this.#readers === 0) void rm(this.directory, { recursive: true, force: true });
+    if (!this.#discarded || this.#readers > 0) return;
+    // What cannot be deleted now is left to the next start.
+    rm(this.directory, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 
@@ -46,15 +48,20 @@ export interface Entry {
   holding: Holding;
   /** How many instances the archive said it had. */
   count: number;
+  /** The patient and the instances as the archive said them: `Plan.identity`. */
+  identity: string;
+  /** Milliseconds since 1970. */
+  keptAt: number;
 }
 
-interface Manifest {
+interface Manifest extends Omit<Entry, 'holding'> {
   key: string;
-  count: number;
   /** Paths are names within the directory. */
   instances: SpooledInstance[];
 }
 
+/** Milliseconds for which a retrieval is kept: an archive may correct an object and leave its UID. */
+const MAX_AGE = 4 * 3600 * 1000;
 const MANIFEST = 'entry.json';
 const INCOMING = 'incoming';
 /** Bytes of the file system that are left to what is arriving: below that nothing is kept. */
@@ -70,6 +77,7 @@ export class RetrievalCache {
   readonly #directory: string;
   readonly #maxBytes: number;
   readonly #free: () => number;
+  readonly #now: () => number;
   /** In the order of their use. */
   readonly #entries = new Map<string, Entry>();
   #bytes = 0;
@@ -79,11 +87,13 @@ export class RetrievalCache {
   /**
    * @param maxBytes what completed retrievals may take; one that is larger is served and not kept
    * @param free bytes that the file system has left
+   * @param now milliseconds since 1970
    */
-  constructor(directory: string, maxBytes: number, free = () => freeBytes(directory)) {
+  constructor(directory: string, maxBytes: number, free = () => freeBytes(directory), now = Date.now) {
     this.#directory = directory;
     this.#maxBytes = maxBytes;
     this.#free = free;
+    this.#now = now;
     this.incoming = join(directory, INCOMING);
     rmSync(this.incoming, { recursive: true, force: true });
     mkdirSync(this.incoming, { recursive: true, mode: 0o700 });
@@ -94,6 +104,7 @@ export class RetrievalCache {
       try {
         const file = join(path, MANIFEST);
         const manifest = JSON.parse(readFileSync(file, 'utf8')) as Manifest;
+        if (!isWhole(manifest)) throw new Error('not a manifest');
         kept.push({ manifest, path, used: statSync(file).mtimeMs });
       } catch {
         rmSync(path, { recursive: true, force: true });
@@ -104,15 +115,19 @@ export class RetrievalCache {
         ...instance,
         path: join(path, instance.path),
       }));
-      this.#put(manifest.key, { holding: new Holding(path, instances), count: manifest.count });
+      const { key, count, identity, keptAt } = manifest;
+      this.#put(key, { holding: new Holding(path, instances), count, identity, keptAt });
     }
     this.#evict();
   }
 
-  /** The retrieval of this key, which becomes the most recently used. */
+  /** The retrieval of this key, which becomes the most recently used; undefined where it is too old. */
   get(key: string): Entry | undefined {
     const entry = this.#entries.get(key);
     if (!entry) return undefined;
+    const age = this.#now() - entry.keptAt;
+    // A clock that was set back makes nothing young again.
+    if (age > MAX_AGE || age < 0) return void this.drop(key);
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     const now = new Date();
@@ -123,7 +138,8 @@ export class RetrievalCache {
   /** An empty directory for a retrieval that begins. */
   async begin(): Promise<Holding> {
     const directory = join(this.#directory, randomUUID());
-    await mkdir(directory, { mode: 0o700 });
+    // Both may have been removed with all that was kept.
+    for (const needed of [this.incoming, directory]) await mkdir(needed, { recursive: true, mode: 0o700 });
     return new Holding(directory);
   }
 
@@ -146,13 +162,14 @@ export class RetrievalCache {
    * Keeps a completed retrieval, or gives it up where it is too large or cannot be written down.
    * Its instances are put in order.
    */
-  async keep(key: string, entry: Entry): Promise<void> {
-    const { holding, count } = entry;
+  async keep(key: string, retrieved: Omit<Entry, 'keptAt'>): Promise<void> {
+    const entry = { ...retrieved, keptAt: this.#now() };
+    const { holding, ...said } = entry;
     holding.instances.sort(inOrder);
     if (holding.bytes > this.#maxBytes || this.#free() < RESERVE) return holding.discard();
     const manifest: Manifest = {
       key,
-      count,
+      ...said,
       instances: holding.instances.map((instance) => ({ ...instance, path: basename(instance.path) })),
     };
     const file = join(holding.directory, MANIFEST);
@@ -196,6 +213,11 @@ export class RetrievalCache {
   #hasRoom(): boolean {
     return this.#bytes + this.#arriving <= this.#maxBytes && this.#free() >= RESERVE;
   }
+}
+
+/** Whether a manifest says all that has to be known of an entry. */
+function isWhole({ identity, keptAt, count, instances }: Partial<Manifest>): boolean {
+  return typeof identity === 'string' && typeof keptAt === 'number' && instances?.length === count;
 }
 
 function freeBytes(directory: string): number {

@@ -1,12 +1,12 @@
 import { connect } from 'node:net';
 import dimse from 'dcmjs-dimse';
-import { number, type DicomJson } from '../../../../schema/dicom.ts';
-import { Connection, type Answer } from './connection.ts';
-import { Command, type StoreRequest, type StoreSink } from './messages.ts';
+import { number, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { Connection, type Answer } from './wire/connection.ts';
+import { Command, type StoreRequest, type StoreSink } from './wire/messages.ts';
 import { Identifier, type IdentifierKeys } from './identifier.ts';
-import { addService, addStorage } from './presentation-contexts.ts';
-import { archiveFault, failure } from './status.ts';
-import type { Turns } from '../turns.ts';
+import { addService, addStorage } from './wire/presentation-contexts.ts';
+import { failure, serviceNotOffered } from './wire/status.ts';
+import type { Associations } from './node.ts';
 
 const { CEchoRequest, CFindRequest, CGetRequest, CMoveRequest } = dimse.requests;
 const { SopClass, Status } = dimse.constants;
@@ -28,8 +28,8 @@ export interface Peer {
   calledAe: string;
   /** Ours. */
   ae: string;
-  /** Associations that we may have with it at a time. */
-  turns: Turns;
+  /** Those that we may have with it at a time. */
+  associations: Associations;
 }
 
 /** A C-MOVE that is about to begin. */
@@ -99,8 +99,9 @@ export class DimseClient {
     { service, sopClasses, store, signal }: AssociateOptions,
     work: (connection: Connection) => Promise<T>,
   ): Promise<T> {
-    const { host, port, ae, calledAe, turns } = this.#peer;
-    const endTurn = await turns.take(signal);
+    const { host, port, ae, calledAe, associations } = this.#peer;
+    const retrieves = service === STUDY_ROOT_GET || service === STUDY_ROOT_MOVE;
+    const endTurn = await associations[retrieves ? 'retrievals' : 'searches'].take(signal);
     const association = new dimse.association.Association(ae, calledAe);
     addService(association, service);
     if (sopClasses) addStorage(association, sopClasses);
@@ -115,7 +116,7 @@ export class DimseClient {
     signal?.addEventListener('abort', leave, { once: true });
     try {
       await connection.open(association);
-      if (!connection.accepts(service)) throw archiveFault(new Error('the peer does not offer this service'));
+      if (!connection.accepts(service)) throw serviceNotOffered();
       working = true;
       const result = await work(connection);
       connection.release();

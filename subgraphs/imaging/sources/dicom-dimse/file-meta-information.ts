@@ -1,5 +1,5 @@
 import dimse from 'dcmjs-dimse';
-import type { StoreRequest } from './messages.ts';
+import type { StoreRequest } from './wire/messages.ts';
 
 const { Implementation } = dimse;
 

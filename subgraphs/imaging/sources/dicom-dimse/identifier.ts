@@ -1,9 +1,9 @@
 import dimse from 'dcmjs-dimse';
-import { TransferSyntax, type DicomJson } from '../../../../schema/dicom.ts';
-import { vrOf } from '../../../../schema/dictionary.ts';
-import { Bytes } from '../../part10/bytes.ts';
-import { readDataset } from '../../part10/dataset.ts';
-import { dicomJson } from '../../part10/json.ts';
+import { TransferSyntax, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { vrOf } from '../../../../schema/dicom/dictionary.ts';
+import { Bytes } from '../../dicom/part10/bytes.ts';
+import { readDataset } from '../../dicom/part10/dataset.ts';
+import { dicomJson } from '../../dicom/part10/json.ts';
 
 /** Data sets of queries and answers, PS3.7 §9.1.2: written and read here, so that no character is lost. */
 

@@ -1,7 +1,7 @@
-import { number, Tag, text, type DicomJson } from '../../../../schema/dicom.ts';
-import { Fault } from '../../../../schema/fault.ts';
-import { vrOf } from '../../../../schema/dictionary.ts';
-import { hasWildcard, wildcards } from '../../wildcards.ts';
+import { number, Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../../schema/fault/fault.ts';
+import { vrOf } from '../../../../schema/dicom/dictionary.ts';
+import { hasWildcard, wildcards } from '../../dicom/wildcards.ts';
 import { rowTags, timeFrom, timeTo } from '../folder/attributes.ts';
 import type { Level, SourceQuery, Target } from '../source.ts';
 import type { IdentifierKeys } from './identifier.ts';

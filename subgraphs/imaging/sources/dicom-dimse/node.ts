@@ -1,10 +1,17 @@
 import dimse from 'dcmjs-dimse';
+import { randomInt } from 'node:crypto';
 import { RetrievalCache } from './cache.ts';
-import { StoreScp } from './store-scp.ts';
+import { Refusals, type RefusalLog } from './refusals.ts';
+import { StoreScp } from './wire/store-scp.ts';
+import type { ParsingThreads } from '../../parsing/threads.ts';
+import type { Incoming } from './spool.ts';
 import { Turns } from '../turns.ts';
+import type { ImagesConfig } from '../../../../schema/tenant/tenant.ts';
 
-/** Associations with one archive at a time: what archives are set up for, by and large. */
-const MAX_ASSOCIATIONS = 8;
+/** Associations with one archive at a time. */
+export type Associations = Record<'searches' | 'retrievals', Turns>;
+
+type DimseConfig = Extract<ImagesConfig, { type: 'dicom-dimse' }>;
 
 export interface DimseNodeOptions {
   /** Completed retrievals are kept here. */
@@ -14,6 +21,11 @@ export interface DimseNodeOptions {
   /** Where our C-STORE SCP listens; not before the first C-MOVE. */
   port: number;
   host: string;
+  /** Parse the headers of what arrives; stay open when the node closes. */
+  threads: ParsingThreads;
+  /** Logs refused associations and objects; `onRefused` counts them by their reason. */
+  log: RefusalLog;
+  onRefused?: ((reason: string) => void) | undefined;
 }
 
 /**
@@ -23,24 +35,34 @@ export interface DimseNodeOptions {
 export class DimseNode {
   readonly cache: RetrievalCache;
   readonly scp: StoreScp;
-  readonly #turns = new Map<string, Turns>();
-  #messageId = 0;
+  readonly incoming: Incoming;
+  /** Associations and objects that are not taken. */
+  readonly refusals: Refusals;
+  readonly #associations = new Map<string, Associations>();
+  #messageId = randomInt(0xffff);
 
-  constructor({ directory, maxBytes, port, host }: DimseNodeOptions) {
+  constructor({ directory, maxBytes, port, host, threads, log, onRefused }: DimseNodeOptions) {
     // The library writes past our log, and of hosts and patients; what fails is told by Faults.
     dimse.log.setLevel('silent');
     this.cache = new RetrievalCache(directory, maxBytes);
-    this.scp = new StoreScp(port, host, this.cache.incoming);
+    this.incoming = { directory: this.cache.incoming, threads };
+    this.refusals = new Refusals(log, onRefused);
+    this.scp = new StoreScp({ port, host, refusals: this.refusals });
   }
 
-  /** Associations with an archive, by its host and port. */
-  turns(archive: string): Turns {
-    const turns = this.#turns.get(archive) ?? new Turns(MAX_ASSOCIATIONS);
-    this.#turns.set(archive, turns);
-    return turns;
+  /**
+   * Associations with an archive, which all its sources share that are set up alike.
+   * @param archive its host and port
+   */
+  associations(archive: string, { searches, retrievals }: DimseConfig['connections']): Associations {
+    const key = `${archive} ${searches} ${retrievals}`;
+    const known = this.#associations.get(key);
+    const associations = known ?? { searches: new Turns(searches), retrievals: new Turns(retrievals) };
+    this.#associations.set(key, associations);
+    return associations;
   }
 
-  /** Of a C-MOVE: two under way have not the same. 16 bits, PS3.7 §E.1. */
+  /** Of a C-MOVE: two under way have not the same, and the first is no stranger's guess. 16 bits, PS3.7 §E.1. */
   nextMessageId(): number {
     return (this.#messageId = (this.#messageId % 0xffff) + 1);
   }

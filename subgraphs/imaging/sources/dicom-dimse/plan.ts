@@ -1,55 +1,94 @@
-import { number, Tag, text, texts } from '../../../../schema/dicom.ts';
-import { noSuchObject } from '../../not-found.ts';
-import type { Target } from '../source.ts';
-import type { DimseClient } from './client.ts';
+import { createHash } from 'node:crypto';
+import { number, Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { noSuchObject } from '../../study/not-found.ts';
+import { isOfPatient, OF_PATIENT, patientAsSaid, statedPatient } from '../of-patients.ts';
+import type { StatedPatient, Target } from '../source.ts';
+import type { DimseClient, Find } from './client.ts';
 import { targetLevel } from './keys.ts';
 import { findWithin } from './search.ts';
 
-/** What the archive has of a target, by C-FIND. */
+/** Instances of a target that the archive lists by C-FIND: a retrieval takes these, and no others (DW-26). */
 export interface Plan {
-  /** How many instances. */
+  patient: StatedPatient;
+  /** SOP class of each instance, by its UID. */
+  instances: ReadonlyMap<string, string>;
+  /** How many instances the archive says it has: no fewer than it lists. */
   count: number;
-  /** Of the instances, where they have to be named. */
-  sopClasses: readonly string[];
+  /** Changes when the patient does, or the instances: a digest of what the archive says of both. */
+  identity: string;
+  /** The result of `studyAsSaid` at the same time. */
+  study: string | undefined;
 }
-
-/** SOP Classes in Study, PS3.4 §C.3.4. */
-const SOP_CLASSES_IN_STUDY = '00080062';
 
 /**
  * What the archive has of the target.
- * @param named whether its SOP classes are wanted
- * @throws Fault `not_found`
+ * @throws Fault `not_found`, also where it says that the study is another patient's than the target's, or several patients'
  */
-export async function planOf(
-  client: DimseClient,
-  target: Target,
-  named: boolean,
-  signal: AbortSignal | undefined,
-): Promise<Plan> {
-  const level = targetLevel(target);
-  if (level === 'study' || (level === 'series' && !named)) {
-    const tag = level === 'study' ? Tag.NumberOfStudyRelatedInstances : Tag.NumberOfSeriesRelatedInstances;
-    const tags = [tag, ...(named ? [SOP_CLASSES_IN_STUDY] : [])];
-    const [row] = await findWithin(client, target, level, tags, signal);
-    if (!row) throw noSuchObject();
-    const count = number(row, tag);
-    const sopClasses = texts(row, SOP_CLASSES_IN_STUDY);
-    if (count !== undefined && (!named || sopClasses.length > 0)) return { count, sopClasses };
-  }
-  // Counts and SOP classes are optional keys, PS3.4 §C.6.2.1: then the instances are counted, series by series.
+export function planOf(client: DimseClient, target: Target, signal: AbortSignal | undefined): Promise<Plan> {
+  return client.finding(async (find) => {
+    const study = await studyOf(find, target);
+    const rows = await instancesOf(find, target);
+    const instances = new Map(
+      rows.map((row) => [text(row, Tag.SOPInstanceUID)!, text(row, Tag.SOPClassUID) ?? '']),
+    );
+    if (instances.size === 0) throw noSuchObject();
+    const identity = [
+      patientAsSaid(study),
+      rows.map((row) => [text(row, Tag.SeriesInstanceUID), text(row, Tag.SOPInstanceUID)].join('/')).sort(),
+    ];
+    return {
+      patient: statedPatient(study),
+      instances,
+      count: Math.max(instances.size, counted(study, target)),
+      identity: createHash('sha256').update(JSON.stringify(identity)).digest('base64url'),
+      study: said(study),
+    };
+  }, signal);
+}
+
+/**
+ * The patient of the target's study and how many instances it has: one question, however large the study is.
+ * @returns undefined where the archive does not count them, PS3.4 §C.3.4
+ * @throws Fault `not_found` as `planOf` does
+ */
+export function studyAsSaid(client: DimseClient, target: Target): Promise<string | undefined> {
+  return client.finding(async (find) => said(await studyOf(find, target)));
+}
+
+function said(study: DicomJson): string | undefined {
+  const count = number(study, Tag.NumberOfStudyRelatedInstances);
+  return count === undefined ? undefined : `${count} ${patientAsSaid(study)}`;
+}
+
+async function studyOf(find: Find, { studyUid, patient }: Target): Promise<DicomJson> {
+  const tags = [...OF_PATIENT, Tag.NumberOfStudyRelatedInstances];
+  const rows = await findWithin(find, { studyUid }, 'study', tags);
+  const [study] = rows;
+  // Two patients under one UID are one patient's to nobody (IA-24).
+  if (!study || rows.length > 1) throw noSuchObject();
+  if (patient && !isOfPatient(statedPatient(study), patient)) throw noSuchObject();
+  return study;
+}
+
+/** Rows of the instances, asked for series by series: PS3.4 §C.4.1.2.1 wants the UIDs of all levels above. */
+async function instancesOf(find: Find, target: Target): Promise<DicomJson[]> {
+  const { studyUid, seriesUid } = target;
   const series =
-    level === 'study'
-      ? await findWithin(client, target, 'series', [Tag.SeriesInstanceUID], signal)
-      : [undefined];
-  const sopClasses: string[] = [];
-  for (const row of series) {
-    const within = { ...target, ...(row && { seriesUid: text(row, Tag.SeriesInstanceUID)! }) };
-    const tags = [Tag.SOPInstanceUID, Tag.SOPClassUID];
-    for (const instance of await findWithin(client, within, 'instance', tags, signal)) {
-      sopClasses.push(text(instance, Tag.SOPClassUID) ?? '');
-    }
+    seriesUid === undefined
+      ? (await findWithin(find, { studyUid }, 'series', [Tag.SeriesInstanceUID])).map((row) =>
+          text(row, Tag.SeriesInstanceUID)!,
+        )
+      : [seriesUid];
+  const rows: DicomJson[] = [];
+  for (const uid of series) {
+    const within = { ...target, seriesUid: uid };
+    for (const row of await findWithin(find, within, 'instance', [Tag.SOPInstanceUID, Tag.SOPClassUID]))
+      rows.push(row);
   }
-  if (sopClasses.length === 0) throw noSuchObject();
-  return { count: sopClasses.length, sopClasses: [...new Set(sopClasses.filter(Boolean))] };
+  return rows;
+}
+
+/** Instances that the study's row counts, PS3.4 §C.3.4; 0 where it does not, or less than the study is the target. */
+function counted(study: DicomJson, target: Target): number {
+  return targetLevel(target) === 'study' ? (number(study, Tag.NumberOfStudyRelatedInstances) ?? 0) : 0;
 }

@@ -1,6 +1,7 @@
-import { Tag, text, type DicomJson } from '../../../../schema/dicom.ts';
-import { Fault } from '../../../../schema/fault.ts';
-import { askable, unpadded } from '../../ownership.ts';
+import { Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../../schema/fault/fault.ts';
+import { askable, unpadded } from '../../authorization/ownership.ts';
+import { distinctRows } from '../distinct-rows.ts';
 import { isOfPatients } from '../of-patients.ts';
 import type { Level, SourceQuery, Target } from '../source.ts';
 import type { DimseClient, Find } from './client.ts';
@@ -25,7 +26,8 @@ export async function searchArchive(
   const { patientIds, studyUid, seriesUid, limit = Infinity, offset = 0 } = query;
   const asked = patientIds ? askable(patientIds.map(({ value }) => unpadded(value))) : [undefined];
   if (asked.length === 0 || limit === 0) return [];
-  const search: Search = { query, rows: [], wanted: Math.min(offset + limit, MAX_ROWS + 1) };
+  const wanted = Math.min(offset + limit, MAX_ROWS + 1);
+  const search: Search = { query, rows: [], isNewStudy: distinctRows('study'), wanted };
   const known = new Map<string, string>();
   if (studyUid !== undefined) known.set(Tag.StudyInstanceUID, studyUid);
   if (seriesUid !== undefined) known.set(Tag.SeriesInstanceUID, seriesUid);
@@ -49,28 +51,32 @@ export async function searchArchive(
  * @param tags of that level
  */
 export async function findWithin(
-  client: DimseClient,
+  find: Find,
   target: Target,
   level: Level,
   tags: readonly string[],
-  signal?: AbortSignal,
 ): Promise<DicomJson[]> {
   const { keys, unique } = identifyingKeys(level, target, tags);
+  const counts = distinctRows(level);
   const rows: DicomJson[] = [];
-  await client.finding(
-    (find) =>
-      find(keys, (row) => {
-        if ([...unique].every(([tag, uid]) => (text(row, tag) ?? uid) === uid)) rows.push(row);
-        return true;
-      }),
-    signal,
-  );
+  await find(keys, (row) => {
+    if (isOf(row, unique) && counts(row)) rows.push(row);
+    return rows.length < MAX_ROWS;
+  });
   return rows;
+}
+
+/** Whether a row is of these UIDs. An answer need not repeat those of the levels above, and then is given them. */
+function isOf(row: DicomJson, unique: ReadonlyMap<string, string>): boolean {
+  for (const [tag, value] of unique) row[tag] ??= { vr: 'UI', Value: [value] };
+  return [...unique].every(([tag, value]) => text(row, tag) === value);
 }
 
 interface Search {
   query: SourceQuery;
   rows: DicomJson[];
+  /** Whether a study counts that was not found before, by another PatientID. */
+  isNewStudy: (row: DicomJson) => boolean;
   /** Rows after which there are enough. */
   wanted: number;
 }
@@ -89,8 +95,13 @@ async function descend(
 ): Promise<void> {
   const { query, rows, wanted } = search;
   const last = level === query.level;
-  const found = await rowsOf(find, level, query, known, last ? wanted - rows.length : MAX_ROWS);
+  const counts = level === 'study' ? search.isNewStudy : distinctRows(level);
+  const found = await rowsOf(find, level, query, known, {
+    counts,
+    wanted: last ? wanted - rows.length : MAX_ROWS,
+  });
   const next = LEVELS[LEVELS.indexOf(level) + 1];
+  if (level === 'study' && next && !last) await askOfMissing(find, next, query, found, known);
   for (const row of found) {
     if (rows.length >= wanted) return;
     // What was judged to be the patient's stays, whatever the levels below say.
@@ -107,26 +118,44 @@ async function descend(
   }
 }
 
-/** Rows of one level, each judged again (DW-21). */
+/** Studies of one search that are asked for below although they were not found. */
+const MOST_MISSING = 50;
+
+/**
+ * Asks below studies that are named by UID and were not found, and takes no answer: a study of which nothing may be said
+ * costs the same questions as one that is not there (IA-7).
+ */
+async function askOfMissing(
+  find: Find,
+  level: Level,
+  query: SourceQuery,
+  found: readonly DicomJson[],
+  known: ReadonlyMap<string, string>,
+): Promise<void> {
+  const { studyUid, match } = query;
+  const named = studyUid === undefined ? (match.get(Tag.StudyInstanceUID) ?? []) : [studyUid];
+  const missing = named.filter((uid) => !found.some((row) => text(row, Tag.StudyInstanceUID) === uid));
+  for (const uid of missing.slice(0, MOST_MISSING)) {
+    const { keys } = levelKeys(level, query, new Map([...known, [Tag.StudyInstanceUID, uid]]));
+    await find(keys, () => true);
+  }
+}
+
+/** Rows of one level, each judged again (DW-21). @param counts as of `distinctRows` */
 async function rowsOf(
   find: Find,
   level: Level,
   query: SourceQuery,
   known: ReadonlyMap<string, string>,
-  wanted: number,
+  { counts, wanted }: { counts: (row: DicomJson) => boolean; wanted: number },
 ): Promise<DicomJson[]> {
   const { keys, meets, unique } = levelKeys(level, query, known);
   const rows: DicomJson[] = [];
   if (wanted <= 0) return rows;
   await find(keys, (row) => {
-    // An answer need not repeat the UIDs of the levels above; one that names others is not believed.
-    for (const [tag, value] of unique) row[tag] ??= { vr: 'UI', Value: [value] };
     for (const tag of NOT_OF_THE_OBJECT) delete row[tag];
-    const ours =
-      text(row, UNIQUE[level]) !== undefined &&
-      [...unique].every(([tag, value]) => text(row, tag) === value) &&
-      (level !== 'study' || isOfPatients(row, query.patientIds));
-    if (ours && meets(row)) rows.push(row);
+    const ours = isOf(row, unique) && (level !== 'study' || isOfPatients(row, query.patientIds));
+    if (ours && meets(row) && counts(row)) rows.push(row);
     return rows.length < wanted;
   });
   return rows;

@@ -1,19 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { createWriteStream, type WriteStream } from 'node:fs';
-import { rename, rm, stat } from 'node:fs/promises';
+import { access, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
-import { number, Tag, text, type DicomJson } from '../../../../schema/dicom.ts';
-import { readHeader } from '../folder/header.ts';
+import { number, OBJECT_ELEMENTS, Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import type { ParsingThreads } from '../../parsing/threads.ts';
 import type { IndexedInstance } from '../folder/search.ts';
-import type { Target } from '../source.ts';
-import type { StoreRequest, StoreSink } from './messages.ts';
+import { isOfPatient, statedPatient } from '../of-patients.ts';
+import type { StatedPatient, Target } from '../source.ts';
+import type { StoreRequest, StoreSink } from './wire/messages.ts';
 import { fileMetaInformation } from './file-meta-information.ts';
 
 /** An instance that came by C-STORE and lies in a file of its own. */
 export interface SpooledInstance extends IndexedInstance {
   studyUid: string;
   seriesUid: string;
+  patient: StatedPatient;
   seriesNumber: number;
   instanceNumber: number;
 }
@@ -23,16 +25,28 @@ export const NOT_AUTHORIZED = 0x0124;
 export const SUCCESS = 0x0000;
 const CANNOT_UNDERSTAND = 0xc000;
 
+/** Takes nothing of an object, and says so. */
+export const refusedObject: StoreSink = {
+  write: () => undefined,
+  end: () => Promise.resolve(NOT_AUTHORIZED),
+  abort: () => undefined,
+};
+
 /** Bytes that wait for the disk before the PACS has to. */
 const HIGH_WATER = 1024 * 1024;
-/** Each file's header is read at once, one after the other. */
-const WINDOW = Buffer.allocUnsafeSlow(16 * 1024);
+
+/** Where objects are written before they belong to a retrieval, and what parses their headers. */
+export interface Incoming {
+  /** On the file system of what they are moved to. */
+  directory: string;
+  threads: ParsingThreads;
+}
 
 /** What becomes of an object. */
 export interface SpoolEnds {
   /** Moves the file to where it belongs; false where nobody wants it. */
   take(instance: SpooledInstance): Promise<boolean>;
-  /** It cannot be written: the disk is full. */
+  /** It cannot be kept: the disk is full, or has lost it. */
   failed(cause: unknown): void;
 }
 
@@ -42,18 +56,21 @@ export interface SpoolEnds {
  */
 export class Spool implements StoreSink {
   readonly #path: string;
+  readonly #sopInstanceUid: string;
   readonly #stream: WriteStream;
-  readonly #take: SpoolEnds['take'];
+  readonly #threads: ParsingThreads;
+  readonly #ends: SpoolEnds;
   #full: Promise<void> | undefined;
   #aborted = false;
 
-  /** @param directory on the file system of what it is moved to */
-  constructor(directory: string, request: StoreRequest, { take, failed }: SpoolEnds) {
+  constructor({ directory, threads }: Incoming, request: StoreRequest, ends: SpoolEnds) {
+    this.#threads = threads;
+    this.#sopInstanceUid = request.sopInstanceUid;
     this.#path = join(directory, `${randomUUID()}.part`);
-    this.#take = take;
+    this.#ends = ends;
     this.#stream = createWriteStream(this.#path, { mode: 0o600, flags: 'wx', highWaterMark: HIGH_WATER });
     // What is not yet written when it is given up fails too: that is no full disk.
-    this.#stream.on('error', (cause) => this.#aborted || failed(cause));
+    this.#stream.on('error', (cause) => this.#aborted || ends.failed(cause));
     this.#stream.write(fileMetaInformation(request));
   }
 
@@ -78,9 +95,12 @@ export class Spool implements StoreSink {
     this.#stream.end();
     try {
       await finished(this.#stream);
-      const instance = await spooled(this.#path);
-      if (!instance) return CANNOT_UNDERSTAND;
-      return (await this.#take(instance)) ? SUCCESS : NOT_AUTHORIZED;
+      // A file that is gone again says nothing about the object.
+      await access(this.#path).catch(this.#ends.failed);
+      const instance = await spooled(this.#path, this.#threads);
+      // It is what it was announced as, or else nothing that is said of it holds.
+      if (instance?.sopInstanceUid !== this.#sopInstanceUid) return CANNOT_UNDERSTAND;
+      return (await this.#ends.take(instance)) ? SUCCESS : NOT_AUTHORIZED;
     } finally {
       await rm(this.#path, { force: true });
     }
@@ -91,14 +111,17 @@ export class Spool implements StoreSink {
     this.#stream.destroy();
     void finished(this.#stream)
       .catch(() => undefined)
-      .then(() => rm(this.#path, { force: true }));
+      .then(() => rm(this.#path, { force: true }))
+      .catch(() => undefined);
   }
 }
 
 /** What the file says of itself; undefined where it is no object. */
-async function spooled(path: string): Promise<SpooledInstance | undefined> {
-  const header = readHeader(path, WINDOW);
-  if (header.kind !== 'instance') return undefined;
+async function spooled(path: string, threads: ParsingThreads): Promise<SpooledInstance | undefined> {
+  // What an object may have is for those to say who ask for more of it.
+  const task = { paths: [path], objectElements: OBJECT_ELEMENTS };
+  const [header] = await threads.run('headers', task).catch(() => []);
+  if (header?.kind !== 'instance') return undefined;
   const { size, mtimeMs } = await stat(path);
   const { attributes, transferSyntax } = header;
   const uid = (tag: string): string => text(attributes, tag)!;
@@ -110,6 +133,7 @@ async function spooled(path: string): Promise<SpooledInstance | undefined> {
     studyUid: uid(Tag.StudyInstanceUID),
     seriesUid: uid(Tag.SeriesInstanceUID),
     sopInstanceUid: uid(Tag.SOPInstanceUID),
+    patient: statedPatient(attributes),
     seriesNumber: order(attributes, Tag.SeriesNumber),
     instanceNumber: order(attributes, Tag.InstanceNumber),
   };
@@ -132,9 +156,13 @@ export async function moved(
 }
 
 /** Whether an instance is, or is part of, the target. */
-export function isWithin(instance: SpooledInstance, { studyUid, seriesUid, instanceUid }: Target): boolean {
+export function isWithin(
+  instance: SpooledInstance,
+  { studyUid, seriesUid, instanceUid, patient }: Target,
+): boolean {
   return (
     instance.studyUid === studyUid &&
+    (patient === undefined || isOfPatient(instance.patient, patient)) &&
     (seriesUid === undefined || instance.seriesUid === seriesUid) &&
     (instanceUid === undefined || instance.sopInstanceUid === instanceUid)
   );

@@ -1,11 +1,13 @@
+import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
-import type { ImagesConfig } from '../../../../schema/tenant.ts';
+import type { ImagesConfig } from '../../../../schema/tenant/tenant.ts';
+import { inMemory } from '../../multipart/frame-bytes.ts';
 import { testTenant } from '../../test/subgraph.ts';
 import { DicomWebClient } from './client.ts';
 import { gathered, partsOf } from './parts.ts';
-import { BufferPool } from '../../buffer-pool.ts';
+import { BufferPool } from '../../multipart/buffer-pool.ts';
 
 /** How answers end, byte for byte: over sockets, because no server of HTTP sends all of these. */
 
@@ -21,7 +23,11 @@ async function client(answer: string) {
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   closing.push(() => new Promise((closed) => server.close(closed)));
-  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return clientOf((server.address() as AddressInfo).port);
+}
+
+function clientOf(port: number) {
+  const endpoint = `http://127.0.0.1:${port}`;
   const { images } = testTenant({ type: 'dicom-web', endpoint, lookup: 'studies-by-mrn' });
   const made = new DicomWebClient(images[0] as Extract<ImagesConfig, { type: 'dicom-web' }>, () => 0);
   closing.push(() => made.close());
@@ -53,28 +59,53 @@ test.each([
 );
 
 test.each([
-  ['of less than its length', `${OK}${TYPE}${CLOSE}Content-Length: 10\r\n\r\nhello`],
-  ['of less than its length, on a kept connection', `${OK}${TYPE}Content-Length: 10\r\n\r\nhello`],
+  ['of less than its length', 'unavailable', `${OK}${TYPE}${CLOSE}Content-Length: 10\r\n\r\nhello`],
+  [
+    'of less than its length, on a kept connection',
+    'unavailable',
+    `${OK}${TYPE}Content-Length: 10\r\n\r\nhello`,
+  ],
   [
     'cut within a chunk',
+    'bad_gateway',
     `${OK}${TYPE}${CLOSE}Transfer-Encoding: chunked\r\n\r\n${chunk('hello').slice(0, 6)}`,
   ],
-  ['cut between chunks', `${OK}${TYPE}${CLOSE}Transfer-Encoding: chunked\r\n\r\n${chunk('hello')}`],
-  ['cut between chunks, kept', `${OK}${TYPE}Transfer-Encoding: chunked\r\n\r\n${chunk('hello')}`],
-  ['that ends when it ends', `${OK}${TYPE}${CLOSE}\r\nhello`],
-])('DW-13 an object %s is no object', async (_, text) => {
+  [
+    'cut between chunks',
+    'bad_gateway',
+    `${OK}${TYPE}${CLOSE}Transfer-Encoding: chunked\r\n\r\n${chunk('hello')}`,
+  ],
+  [
+    'cut between chunks, kept',
+    'unavailable',
+    `${OK}${TYPE}Transfer-Encoding: chunked\r\n\r\n${chunk('hello')}`,
+  ],
+  ['that ends when it ends', 'bad_gateway', `${OK}${TYPE}${CLOSE}\r\nhello`],
+])('DW-13 an object %s is no object: %s', async (_, code, text) => {
   const archive = await client(text);
   const reading = async () => {
     const answer = await archive.get('/', { accept: '*/*' });
     for await (const _ of gathered(partsOf(answer), 1, new BufferPool())) void _;
   };
-  await expect(reading()).rejects.toMatchObject({ code: 'bad_gateway' });
+  await expect(reading()).rejects.toMatchObject({ code });
 });
 
 test('an object in chunks that end is one', async () => {
   const archive = await client(`${OK}${TYPE}Transfer-Encoding: chunked\r\n\r\n${chunk('hello')}0\r\n\r\n`);
   const frames: string[] = [];
   for await (const frame of gathered(partsOf(await archive.get('/', { accept: '*/*' })), 1, new BufferPool()))
-    frames.push(Buffer.from(frame).toString());
+    frames.push(Buffer.from(await inMemory(frame)).toString());
   expect(frames).toEqual(['hello']);
+});
+
+test('DW-23 an archive that has closed every kept connection is asked over a new one', async () => {
+  const archive = createHttpServer((_, response) => setTimeout(() => response.end('[]'), 20));
+  await new Promise<void>((listening) => archive.listen(0, '127.0.0.1', listening));
+  closing.push(() => new Promise((closed) => archive.close(closed)));
+  const client = clientOf((archive.address() as AddressInfo).port);
+  const ask = async () => (await client.get('/', { accept: '*/*', purpose: 'searches' })).body.dump();
+  const askAtOnce = () => Promise.all(Array.from({ length: 8 }, ask));
+  await askAtOnce();
+  archive.closeIdleConnections();
+  await askAtOnce();
 });

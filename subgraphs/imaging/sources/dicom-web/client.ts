@@ -1,16 +1,25 @@
-import { Pool, errors, type Dispatcher } from 'undici';
-import { Fault } from '../../../../schema/fault.ts';
-import { resending } from '../../../../schema/resending.ts';
+import { Pool, type Dispatcher } from 'undici';
+import { Fault } from '../../../../schema/fault/fault.ts';
+import { resending } from '../../../../schema/outbound/resending.ts';
 import {
   serviceAuthorization,
   SignInError,
   type ServiceAuthorization,
   type TokenRequest,
-} from '../../../../schema/service-authorization.ts';
-import type { ImagesConfig } from '../../../../schema/tenant.ts';
-import { MultipartError } from '../../multipart.ts';
-import { noSuchObject } from '../../not-found.ts';
+} from '../../../../schema/outbound/service-authorization.ts';
+import type { ImagesConfig } from '../../../../schema/tenant/tenant.ts';
+import {
+  isAwayStatus,
+  isUnreachable,
+  RETRY_SECONDS,
+  retrySeconds,
+} from '../../../../schema/outbound/unreachable.ts';
+import { MultipartError } from '../../multipart/multipart.ts';
+import { noSuchObject } from '../../study/not-found.ts';
+import { unlessNoRoom } from '../no-room.ts';
 import type { Target } from '../source.ts';
+import { Turns } from '../turns.ts';
+import { nonsense } from './nonsense.ts';
 
 /** HTTP to a DICOMweb server: pooled, authenticated, its failures as Faults. */
 
@@ -27,8 +36,13 @@ export interface Answer {
   body: Body;
 }
 
+/** What a request is for: each kind has its own limit, so that slow readers of images hold up no search. */
+export type Purpose = 'searches' | 'retrievals';
+
 export interface GetOptions {
   accept: string;
+  /** Default `retrievals`. */
+  purpose?: Purpose;
   signal?: AbortSignal | undefined;
   /** What further statuses mean for this request: Orthanc says 400 for a frame out of range. */
   statuses?: Readonly<Record<number, 'not_found' | 'not_acceptable'>>;
@@ -43,15 +57,16 @@ const BODY_TIMEOUT = 60;
 
 /**
  * A client of one DICOMweb server.
- * `get` answers status 200 to 206 and throws Fault for all else: `not_found`, `bad_gateway` (refused, unreachable,
- * nonsense), `unavailable` (503, 429, with its Retry-After), `gateway_timeout`. The server's 401 and 403 are our
- * configuration's fault, never the caller's, and are `bad_gateway`.
+ * `get` answers status 200 to 206 and throws Fault for all else: `not_found`; `unavailable` with `retryAfter` for a
+ * server that is away or busy (DW-23); `bad_gateway` for nonsense. The server's 401 and 403 are our configuration's
+ * fault, never the caller's, and are `bad_gateway`.
  */
 export class DicomWebClient {
   private readonly pools = new Map<string, Pool>();
   private readonly config: Config;
   private readonly dispatcher: Dispatcher | undefined;
   private readonly signIn: ServiceAuthorization;
+  readonly #turns: Record<Purpose, Turns>;
 
   /**
    * @param now seconds since the epoch
@@ -60,11 +75,29 @@ export class DicomWebClient {
   constructor(config: Config, now: () => number, dispatcher?: Dispatcher) {
     this.config = config;
     this.dispatcher = dispatcher;
+    const { searches, retrievals } = config.connections;
+    this.#turns = { searches: new Turns(searches), retrievals: new Turns(retrievals) };
     this.signIn = serviceAuthorization(config.authentication, now, (asked) => this.requestToken(asked));
   }
 
-  /** @param path below the endpoint, with a slash in front */
+  /**
+   * Waits while as many requests of its purpose are under way as the tenant allows. One ends when its body is closed.
+   * @param path below the endpoint, with a slash in front
+   */
   async get(path: string, options: GetOptions): Promise<Answer> {
+    const endTurn = await this.#turns[options.purpose ?? 'retrievals'].take(options.signal);
+    try {
+      const answer = await this.#get(path, options);
+      if (answer.body.closed) endTurn();
+      else answer.body.once('close', endTurn);
+      return answer;
+    } catch (error) {
+      endTurn();
+      throw error;
+    }
+  }
+
+  async #get(path: string, options: GetOptions): Promise<Answer> {
     const url = new URL(this.config.endpoint + path);
     let answer = await this.send(url, options);
     if (answer.statusCode === 401 && this.signIn.refused()) {
@@ -87,7 +120,7 @@ export class DicomWebClient {
       };
     }
     await discard(body);
-    throw refusal(statusCode, Number(headers['retry-after'] ?? NaN), options.statuses);
+    throw refusal(statusCode, headers['retry-after'], options.statuses);
   }
 
   async close(): Promise<void> {
@@ -117,8 +150,9 @@ export class DicomWebClient {
   private pool(origin: string): Pool {
     let pool = this.pools.get(origin);
     if (!pool) {
+      const { searches, retrievals } = this.config.connections;
       pool = new Pool(origin, {
-        connections: 64,
+        connections: searches + retrievals,
         keepAliveTimeout: 4_000,
         keepAliveTimeoutThreshold: 100,
         headersTimeout: HEADERS_TIMEOUT * 1000,
@@ -150,26 +184,28 @@ export class DicomWebClient {
       body: form,
       signal: AbortSignal.timeout(CONNECT_TIMEOUT * 1000),
     });
-    return { status, json: await body.json().catch(() => ({})) };
+    return { status, body };
   }
 }
 
-function refusal(status: number, retryAfter: number, statuses: GetOptions['statuses'] = {}): Fault {
+function refusal(
+  status: number,
+  retryAfter: string | string[] | undefined,
+  statuses: GetOptions['statuses'] = {},
+): Fault {
   const meaning = statuses[status];
   if (status === 404 || status === 410 || meaning === 'not_found') return noSuchObject();
   if (status === 406 || meaning === 'not_acceptable') {
     return new Fault('not_acceptable', 'The image archive cannot give the images in this transfer syntax.');
   }
   const cause = new Error(`image archive answered ${status}`);
-  if (status === 503 || status === 429) {
-    const seconds = Number.isFinite(retryAfter) ? retryAfter : 5;
+  if (status === 429 || isAwayStatus(status)) {
     return new Fault('unavailable', 'The image archive is busy.', {
       service: 'imaging',
-      retryAfter: seconds,
+      retryAfter: retrySeconds(retryAfter),
       cause,
     });
   }
-  if (status === 504) return new Fault('gateway_timeout', FAILED, { service: 'imaging', cause });
   return new Fault('bad_gateway', FAILED, { service: 'imaging', cause });
 }
 
@@ -181,25 +217,21 @@ export function pathOf({ studyUid, seriesUid, instanceUid }: Target): string {
 
 /** What went wrong on the way to the archive, as a Fault; an abort stays what it is. */
 export function asFault(error: unknown): unknown {
-  if (error instanceof Fault || (error as Error).name === 'AbortError') return error;
+  const fault = unlessNoRoom(error);
+  if (fault instanceof Fault || (error as Error).name === 'AbortError') return fault;
   if (error instanceof MultipartError) return nonsense(error);
-  const timeout =
-    error instanceof errors.ConnectTimeoutError ||
-    error instanceof errors.HeadersTimeoutError ||
-    error instanceof errors.BodyTimeoutError ||
-    (error as Error).name === 'TimeoutError';
-  return timeout
-    ? new Fault('gateway_timeout', 'The image archive did not answer in time.', {
-        service: 'imaging',
-        cause: error,
-      })
-    : new Fault('bad_gateway', 'The image archive cannot be reached.', { service: 'imaging', cause: error });
+  if (isUnreachable(error)) return brokenOff(error);
+  return new Fault('bad_gateway', 'The image archive cannot be reached.', {
+    service: 'imaging',
+    cause: error,
+  });
 }
 
-/** An answer that is not what it should be. */
-export function nonsense(cause?: unknown): Fault {
-  return new Fault('bad_gateway', 'The image archive gave an answer that makes no sense.', {
+/** An archive that is away, or went away while it answered. */
+export function brokenOff(cause: unknown): Fault {
+  return new Fault('unavailable', 'The image archive cannot be reached, or broke off.', {
     service: 'imaging',
+    retryAfter: RETRY_SECONDS,
     cause,
   });
 }

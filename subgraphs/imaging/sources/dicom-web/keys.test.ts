@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Tag, type DicomJson } from '../../../../schema/dicom.ts';
+import { Tag, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { askedKeys } from './keys.ts';
 
 const PATH = `${Tag.RequestAttributesSequence}.${Tag.ScheduledProcedureStepID}`;

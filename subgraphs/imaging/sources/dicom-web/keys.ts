@@ -1,6 +1,6 @@
-import { number, text, type DicomJson } from '../../../../schema/dicom.ts';
-import { vrOf } from '../../../../schema/dictionary.ts';
-import { hasWildcard, wildcards } from '../../wildcards.ts';
+import { number, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { vrOf } from '../../../../schema/dicom/dictionary.ts';
+import { hasWildcard, wildcards } from '../../dicom/wildcards.ts';
 import type { SourceQuery } from '../source.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { DicomJson } from '../../../../schema/dicom.ts';
+import type { DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { isOf, ownMetadata } from './metadata.ts';
 
 const target = { studyUid: '1', seriesUid: '2', instanceUid: '3' };
@@ -41,3 +41,20 @@ test.each([
   const row = Object.fromEntries(Object.entries(uids).map(([tag, uid]) => [tag, { vr: 'UI', Value: [uid] }]));
   expect(isOf(row, { studyUid: '1.2', seriesUid: '1.2.3', instanceUid: '1.2.3.4' })).toBe(expected);
 });
+
+test.each([
+  ['A', {}, true],
+  ['A', { '00100020': 'OWN ', '00100021': 'A' }, true],
+  ['A', { '00100020': 'OWN', '00100021': 'B' }, false],
+  ['A', { '00100020': 'OWN' }, false],
+  ['', { '00100020': 'OWN', '00100021': 'B' }, true],
+  ['', { '00100020': 'OTHER' }, false],
+])(
+  'DW-26 a row is of the patient whose study was asked for, of issuer “%s”: %j, %s',
+  (issuer, patient, expected) => {
+    const row = Object.fromEntries(
+      Object.entries(patient).map(([tag, value]) => [tag, { vr: 'LO', Value: [value] }]),
+    );
+    expect(isOf(row, { studyUid: '1.2', patient: { id: 'OWN', issuer } })).toBe(expected);
+  },
+);

@@ -1,9 +1,11 @@
-import { Tag, text, type DicomJson } from '../../../../schema/dicom.ts';
+import { Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { isOfPatient, statedPatient } from '../of-patients.ts';
 import type { Target } from '../source.ts';
 import { relativeBulkData } from './bulk-data-uri.ts';
 
 /** Whether a server's row is of what was asked for: one that does not look at the whole path may answer with another study's. */
-export function isOf(row: DicomJson, { studyUid, seriesUid, instanceUid }: Target): boolean {
+export function isOf(row: DicomJson, { studyUid, seriesUid, instanceUid, patient }: Target): boolean {
+  if (patient && row[Tag.PatientID] && !isOfPatient(statedPatient(row), patient)) return false;
   return (
     [
       [Tag.StudyInstanceUID, studyUid],

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import { BufferPool } from '../../buffer-pool.ts';
-import { fileMeta } from '../file-meta.ts';
+import { inMemory } from '../../multipart/frame-bytes.ts';
+import { BufferPool } from '../../multipart/buffer-pool.ts';
+import { fileMeta } from '../stored/file-meta.ts';
 import type { Answer } from './client.ts';
 import { firstHeader, gathered, mediaTypeOf, partsOf } from './parts.ts';
 
@@ -50,7 +51,7 @@ test.each([
     expect(first).toMatchObject({ headers: { 'content-type': type }, ...(size && { size }) });
     const frames: string[] = [];
     for await (const frame of gathered(partsOf(answer), 1, new BufferPool()))
-      frames.push(Buffer.from(frame).toString());
+      frames.push(Buffer.from(await inMemory(frame)).toString());
     expect(frames).toEqual(['one']);
   }
 });

@@ -1,35 +1,42 @@
-import { UID } from '../../../../schema/dicom.ts';
-import type { BufferPool } from '../../buffer-pool.ts';
+import { UID } from '../../../../schema/dicom/dicom.ts';
+import type { BufferPool } from '../../multipart/buffer-pool.ts';
+import {
+  closeFrame,
+  inMemory,
+  MOST_IN_MEMORY,
+  TemporaryFile,
+  type FrameBytes,
+} from '../../multipart/frame-bytes.ts';
 import {
   boundaryOf,
   HEADER_LIMIT,
   parsePartHead,
   readMultipart,
+  TruncatedMultipart,
   type IncomingPart,
-} from '../../multipart.ts';
-import { asFault, nonsense, type Answer } from './client.ts';
+} from '../../multipart/multipart.ts';
+import { unlessNoRoom } from '../no-room.ts';
+import { asFault, brokenOff, type Answer } from './client.ts';
+import { nonsense } from './nonsense.ts';
 
 /**
  * The parts of an answer; a server that sends one object without multipart is as good, if one can tell that it is whole
  * (DW-13).
  */
-export async function* partsOf({
-  contentType,
-  size,
-  endless,
-  body,
-}: Answer): AsyncGenerator<IncomingPart, void, void> {
+export async function* partsOf(answer: Answer): AsyncGenerator<IncomingPart, void, void> {
+  const { contentType, size, endless, body } = answer;
   const boundary = boundaryOf(contentType);
   try {
     if (boundary) {
-      for await (const part of readMultipart(body, boundary)) yield { ...part, body: faulting(part.body) };
+      for await (const part of readMultipart(body, boundary))
+        yield { ...part, body: faulting(part.body, answer) };
     } else {
       if (endless) throw nonsense(new Error('An object without a boundary, a length and chunks.'));
       const headers = { 'content-type': contentType };
-      yield { headers, ...(size !== undefined && { size }), body: faulting(body) };
+      yield { headers, ...(size !== undefined && { size }), body: faulting(body, answer) };
     }
   } catch (error) {
-    throw asFault(error);
+    throw faultOf(error, answer);
   } finally {
     body.destroy();
   }
@@ -39,7 +46,8 @@ export async function* partsOf({
  * The header of an answer's first part, names in lower case; the answer is as unread as before.
  * @throws Fault `bad_gateway` where it has none, and what the archive failed with
  */
-export async function firstHeader({ contentType, size, body }: Answer): Promise<Omit<IncomingPart, 'body'>> {
+export async function firstHeader(answer: Answer): Promise<Omit<IncomingPart, 'body'>> {
+  const { contentType, size, body } = answer;
   const boundary = boundaryOf(contentType);
   if (!boundary) return { headers: { 'content-type': contentType }, ...(size !== undefined && { size }) };
   const opening = `--${boundary}`;
@@ -60,40 +68,48 @@ export async function firstHeader({ contentType, size, body }: Answer): Promise<
     throw asFault(error);
   }
   body.destroy();
-  throw nonsense();
+  throw faultOf(new TruncatedMultipart('The body ended before the header of its first part.'), answer);
 }
 
 /** The bytes; where they fail, with the archive's fault. */
-async function* faulting(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
+async function* faulting(body: AsyncIterable<Buffer>, answer: Answer): AsyncGenerator<Buffer, void, void> {
   try {
     yield* body;
   } catch (error) {
-    throw asFault(error);
+    throw faultOf(error, answer);
   }
 }
 
-/** A frame that says it is larger is gathered as it comes: what an archive says makes us set no memory aside. */
-const MOST_AT_ONCE = 8 * 1024 * 1024;
+/** Where the end of an answer tells nothing, one that is short was cut: by an archive that went away. */
+export function faultOf(error: unknown, { endless }: Pick<Answer, 'endless'>): unknown {
+  return endless && error instanceof TruncatedMultipart ? brokenOff(error) : asFault(error);
+}
 
 /**
- * Frame by frame, each whole.
+ * Frame by frame, each whole: in memory, or in a file where it is large or does not say how large it is.
  * @param buffers whose memory they are put into
+ * @throws Fault `unavailable` with `retryAfter` where the disk takes no more
  */
 export async function* gathered(
   parts: AsyncIterable<IncomingPart>,
   expected: number,
   buffers: BufferPool,
-): AsyncGenerator<Uint8Array> {
+): AsyncGenerator<FrameBytes> {
   let count = 0;
   for await (const part of parts) {
     count++;
-    yield await whole(part, buffers);
+    const frame = await whole(part, buffers);
+    try {
+      yield frame;
+    } finally {
+      await closeFrame(frame);
+    }
   }
   if (count !== expected) throw nonsense();
 }
 
-async function whole({ size, body }: IncomingPart, buffers: BufferPool): Promise<Buffer> {
-  if (size !== undefined && size <= MOST_AT_ONCE) {
+async function whole({ size, body }: IncomingPart, buffers: BufferPool): Promise<FrameBytes> {
+  if (size !== undefined && size <= MOST_IN_MEMORY) {
     const frame = buffers.take(size);
     let at = 0;
     for await (const chunk of body) at += chunk.copy(frame, at);
@@ -101,9 +117,13 @@ async function whole({ size, body }: IncomingPart, buffers: BufferPool): Promise
     if (at !== size) throw nonsense();
     return frame;
   }
-  const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk);
-  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+  const file = await TemporaryFile.written(body, buffers).catch((error: unknown) => {
+    throw unlessNoRoom(error);
+  });
+  if (file.length > MOST_IN_MEMORY) return file;
+  const bytes = await inMemory(file);
+  await file.close();
+  return bytes;
 }
 
 /** The bytes of one part, or a range of them: servers do not give ranges of a part. */

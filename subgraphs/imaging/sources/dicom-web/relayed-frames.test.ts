@@ -2,9 +2,12 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
-import type { ImagesConfig } from '../../../../schema/tenant.ts';
+import type { ImagesConfig } from '../../../../schema/tenant/tenant.ts';
 import { dicomWebSource } from '../dicom-web.ts';
+import { testParsing } from '../../test/parsing.ts';
 import { testTenant } from '../../test/subgraph.ts';
+
+const parsing = testParsing();
 
 /** Frames that are passed on as they come, of archives whose answers are not as they should be: byte for byte. */
 
@@ -26,7 +29,7 @@ async function frames(body: string, count: number) {
   closing.push(() => (sockets.forEach((socket) => socket.destroy()), server.close()));
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const { images } = testTenant({ type: 'dicom-web', endpoint, lookup: 'studies-by-mrn' });
-  const source = dicomWebSource(images[0] as Extract<ImagesConfig, { type: 'dicom-web' }>, () => 0);
+  const source = dicomWebSource(images[0] as Extract<ImagesConfig, { type: 'dicom-web' }>, () => 0, parsing);
   closing.push(() => source.close());
   const target = { studyUid: '1.2', seriesUid: '1.3', instanceUid: '1.4' };
   const numbers = Array.from({ length: count }, (_, i) => i + 1);
@@ -41,7 +44,7 @@ test('DW-13 frames whose archive has left before they are passed on are its faul
   const { relay, socket } = await frames(part('one'), 1);
   socket.destroy();
   await sleep(100);
-  await expect(relay.open('own', 'image/jls')).rejects.toMatchObject({ code: 'bad_gateway' });
+  await expect(relay.open('own', 'image/jls')).rejects.toMatchObject({ code: 'unavailable' });
 });
 
 test('DW-13 a frame more than was asked for is not passed on: the length that was announced ends before it', async () => {

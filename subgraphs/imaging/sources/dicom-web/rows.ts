@@ -1,59 +1,121 @@
-import type { DicomElement, DicomJson } from '../../../../schema/dicom.ts';
-import { nonsense } from './client.ts';
+import { type DicomElement, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../../schema/fault/fault.ts';
+import { Budget, OverBudget } from '../../dicom/part10/budget.ts';
+import { slices } from '../stored/slices.ts';
+import { nonsense } from './nonsense.ts';
+import { RowSplitter, type RowSize } from './row-splitter.ts';
 
-/** Bytes of one answer: a study of ten thousand objects has a tenth of it. */
-const MAX_BYTES = 256 * 1024 * 1024;
+/** Bytes of one answer: the rows of some ten thousand objects. */
+const MAX_BYTES = 32 * 1024 * 1024;
+/** Bytes of one row of a search, and elements and values in it: a hundred times what servers give. */
+const MAX_ROW = 256 * 1024;
+const ROW_ELEMENTS = 5000;
+/** Objects, arrays and commas in the JSON of an element or a value: at most two of each. */
+export const NODES_PER_ELEMENT = 4;
 /** Sequences nest a few levels; what is deeper is an attack or rubbish. */
 const MAX_DEPTH = 64;
 const TAG = /^[0-9A-Fa-f]{8}$/;
 
 /**
- * Data sets of the DICOM JSON model (PS3.18 Annex F) out of an answer that can be anything: what is given has the shape
- * that its type promises. Elements that have not are left out, so that one of them does not cost the others.
+ * Rows of a search, data sets of the DICOM JSON model (PS3.18 Annex F), out of an answer that can be anything: what is
+ * given has the shape that its type promises. Elements that have not are left out, so that one of them does not cost the
+ * others. Others have their turn meanwhile.
  * @throws Fault `bad_gateway` for what is no list of data sets, is nested too deep, or is too large
  */
 export async function readRows(body: AsyncIterable<Uint8Array>): Promise<DicomJson[]> {
-  const chunks: Uint8Array[] = [];
+  const rows: DicomJson[] = [];
+  const pause = slices();
+  for await (const row of rowsOf(body, checkRow, { mostBytes: MAX_BYTES })) {
+    try {
+      rows.push(datasetOf(row, new Budget(ROW_ELEMENTS)));
+    } catch (error) {
+      throw error instanceof OverBudget ? nonsense(error) : error;
+    }
+    await pause();
+  }
+  return rows;
+}
+
+function checkRow({ bytes, nodes }: RowSize): void {
+  if (bytes > MAX_ROW || nodes > NODES_PER_ELEMENT * ROW_ELEMENTS) throw nonsense();
+}
+
+/** Bytes of all objects of an array, and the fault of more (default: `bad_gateway`). */
+interface Room {
+  mostBytes: number;
+  tooMuch?: ((mostBytes: number) => Fault) | undefined;
+}
+
+/**
+ * The objects of a JSON array, each as bytes.
+ * @param checkRow as of `RowSplitter`
+ * @throws Fault `bad_gateway`
+ */
+export async function* rowsOf(
+  body: AsyncIterable<Uint8Array>,
+  checkRow: (size: RowSize) => void,
+  { mostBytes, tooMuch = tooManyRows }: Room,
+): AsyncGenerator<Uint8Array> {
+  const splitter = new RowSplitter(checkRow);
   let size = 0;
   for await (const chunk of body) {
-    if ((size += chunk.length) > MAX_BYTES) throw nonsense();
-    chunks.push(chunk);
+    if ((size += chunk.length) > mostBytes) throw tooMuch(mostBytes);
+    yield* splitter.push(chunk);
   }
-  let rows: unknown;
+  splitter.end();
+}
+
+function tooManyRows(mostBytes: number): Fault {
+  const message = `The image archive answered more than ${mostBytes / 2 ** 20} MB. Ask for less at a time.`;
+  return new Fault('bad_gateway', message, { service: 'imaging' });
+}
+
+/**
+ * One data set, of the shape that its type promises.
+ * @throws Fault `bad_gateway` for what is none; OverBudget
+ */
+export function datasetOf(json: Uint8Array, budget: Budget): DicomJson {
+  const { buffer, byteOffset, length } = json;
+  let row: unknown;
   try {
-    rows = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    row = JSON.parse(Buffer.from(buffer, byteOffset, length).toString('utf8'));
   } catch {
     throw nonsense();
   }
-  if (!Array.isArray(rows)) throw nonsense();
-  return rows.map((row) => {
-    if (!isObject(row)) throw nonsense();
-    return dataset(row, 0);
-  });
+  if (!isObject(row)) throw nonsense();
+  return dataset(row, 0, budget);
 }
 
-function dataset(row: Record<string, unknown>, depth: number): DicomJson {
+function dataset(row: Record<string, unknown>, depth: number, budget: Budget): DicomJson {
   if (depth > MAX_DEPTH) throw nonsense();
   const result: DicomJson = {};
   for (const [tag, value] of Object.entries(row)) {
-    const element = TAG.test(tag) && isObject(value) ? elementOf(value, depth) : undefined;
+    budget.count();
+    const element = TAG.test(tag) && isObject(value) ? elementOf(value, depth, budget) : undefined;
     if (element) result[tag.toUpperCase()] = element;
   }
   return result;
 }
 
-function elementOf({ vr, Value, InlineBinary, BulkDataURI }: Record<string, unknown>, depth: number) {
+function elementOf(
+  { vr, Value, InlineBinary, BulkDataURI }: Record<string, unknown>,
+  depth: number,
+  budget: Budget,
+) {
   if (typeof vr !== 'string' || (Value !== undefined && !Array.isArray(Value))) return undefined;
   const element: DicomElement = { vr };
-  if (Value) element.Value = Value.map((value) => valueOf(vr, value, depth));
+  if (Value) {
+    budget.count(Value.length);
+    element.Value = Value.map((value) => valueOf(vr, value, depth, budget));
+  }
   if (typeof InlineBinary === 'string') element.InlineBinary = InlineBinary;
   if (typeof BulkDataURI === 'string') element.BulkDataURI = BulkDataURI;
   return element;
 }
 
 /** A number, a text, an item, a person's name; null for anything else. */
-function valueOf(vr: string, value: unknown, depth: number): unknown {
-  if (vr === 'SQ') return isObject(value) ? dataset(value, depth + 1) : null;
+function valueOf(vr: string, value: unknown, depth: number, budget: Budget): unknown {
+  if (vr === 'SQ') return isObject(value) ? dataset(value, depth + 1, budget) : null;
   if (typeof value === 'string' || typeof value === 'number') return value;
   if (vr !== 'PN' || !isObject(value)) return null;
   return Object.fromEntries(

@@ -1,4 +1,5 @@
-import { Tag, type DicomJson } from '../../../../schema/dicom.ts';
+import { Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { distinctRows } from '../distinct-rows.ts';
 import { isOfPatients } from '../of-patients.ts';
 import type { Level, SourceQuery } from '../source.ts';
 import { pathOf } from './client.ts';
@@ -54,12 +55,14 @@ export async function searchServer(
   query: SourceQuery,
   json: (path: string) => Promise<DicomJson[]>,
 ): Promise<DicomJson[]> {
-  const { patientIds, studyUid, limit, offset = 0 } = query;
+  const { level, patientIds, studyUid, limit, offset = 0 } = query;
   if (patientIds?.length === 0) return [];
   const keys = askedKeys(query);
   const page = async (patientId: string | undefined, paged: boolean) => {
     const rows = await json(searchPath(query, keys, patientId, paged));
-    const ours = rows.filter((row) => isOfPatients(row, patientIds) && keys.meets(row));
+    const ours = rows
+      .filter((row) => isWithin(row, query) && isOfPatients(row, patientIds) && keys.meets(row))
+      .filter(distinctRows(level));
     return { ours, complete: ours.length === rows.length };
   };
   // Within one study its owner was established before; a server need not match PatientID there.
@@ -69,7 +72,21 @@ export async function searchServer(
     if (complete || (limit === undefined && offset === 0)) return ours;
   }
   const answers = await Promise.all(asked.map((patientId) => page(patientId, false)));
-  return answers.flatMap(({ ours }) => ours).slice(offset, limit === undefined ? undefined : offset + limit);
+  const ours = answers.flatMap(({ ours }) => ours).filter(distinctRows(level));
+  return ours.slice(offset, limit === undefined ? undefined : offset + limit);
+}
+
+/** Whether a row is of the study and series asked for. One that does not repeat their UIDs is given them. */
+function isWithin(row: DicomJson, { studyUid, seriesUid }: SourceQuery): boolean {
+  const asked = [
+    [Tag.StudyInstanceUID, studyUid],
+    [Tag.SeriesInstanceUID, seriesUid],
+  ] as const;
+  return asked.every(([tag, uid]) => {
+    if (uid === undefined) return true;
+    row[tag] ??= { vr: 'UI', Value: [uid] };
+    return text(row, tag) === uid;
+  });
 }
 
 /** Only keys that were checked (DW-3), each once: Orthanc ignores what it does not know and takes the last of repeated ones. */

@@ -1,4 +1,4 @@
-import { Tag, text, type DicomJson } from '../../../../schema/dicom.ts';
+import { Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import type { Level } from '../source.ts';
 
 /** How values of a key are compared, PS3.4 §C.2.2.2. */

@@ -4,7 +4,7 @@ import Database from 'better-sqlite3';
 import { columns } from './attributes.ts';
 
 /** Raised when the tables change: an older index is built anew. */
-const VERSION = 2;
+const VERSION = 3;
 
 const STATE = 'state IN (0, 1, 2)'; // 0 other, 1 damaged, 2 instance
 
@@ -12,10 +12,11 @@ const SCHEMA = `
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE file (
   id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, mtime REAL NOT NULL,
+  ctime REAL NOT NULL,
   state INTEGER NOT NULL CHECK (${STATE}),
   -- 1 for the instance that is served: the lowest path of its UIDs, and of the same patient as its study.
   kept INTEGER NOT NULL DEFAULT 0,
-  StudyInstanceUID TEXT, SeriesInstanceUID TEXT, PatientID TEXT,
+  StudyInstanceUID TEXT, SeriesInstanceUID TEXT, PatientID TEXT, IssuerOfPatientID TEXT,
   ${columns('instance').join(', ')}, json TEXT
 );
 CREATE INDEX file_uid ON file (StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID, kept) WHERE state = 2;
@@ -69,6 +70,8 @@ function connect(file: string): Database.Database {
 }
 
 function temporary(database: Database.Database): Database.Database {
-  database.exec('CREATE TEMP TABLE seen (id INTEGER PRIMARY KEY)');
+  database.exec(
+    'CREATE TEMP TABLE seen (id INTEGER PRIMARY KEY); CREATE TEMP TABLE gone (id INTEGER PRIMARY KEY)',
+  );
   return database;
 }

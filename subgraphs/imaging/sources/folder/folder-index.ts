@@ -1,15 +1,33 @@
 import type Database from 'better-sqlite3';
-import { Tag, text, type DicomJson } from '../../../../schema/dicom.ts';
+import { Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { columns, columnValues, rowOf } from './attributes.ts';
-import type { Header } from './header.ts';
+import type { Header } from '../../parsing/header.ts';
+import type { RootIdentity } from './root.ts';
 
 /** A file as the walk found it; the path is relative to the folder, with `/`. */
 export interface FoundFile {
   path: string;
   size: number;
-  /** Milliseconds since 1970, with fraction. */
+  /** Milliseconds since 1970, with fraction: when the content changed, and when anything did, its name included. */
   mtime: number;
+  ctime: number;
 }
+
+/** A file as the index knows it. */
+export interface KnownFile extends FoundFile {
+  id: number;
+}
+
+/** A known file and its study; `null` where it holds no instance. */
+export interface StudyFile extends KnownFile {
+  studyUid: string | null;
+}
+
+/** Files that are looked for to tell whether a folder has what was indexed. */
+const SAMPLE = 200;
+
+/** The header of a file that could be read. */
+export type ReadHeader = Exclude<Header, { kind: 'unreadable' }>;
 
 /** What became of a file: for the log. */
 export type Outcome = 'instance' | 'duplicate' | 'other-patient' | 'other' | 'damaged';
@@ -37,9 +55,16 @@ export class FolderIndex {
   }
 
   /** The row's id where the file is known and unchanged. */
-  unchanged({ path, size, mtime }: FoundFile): number | undefined {
-    const row = this.#statements.find.get(path) as { id: number; size: number; mtime: number } | undefined;
-    return row && row.size === size && row.mtime === mtime ? row.id : undefined;
+  unchanged({ path, size, mtime, ctime }: FoundFile): number | undefined {
+    const row = this.#statements.find.get(path) as KnownFile | undefined;
+    return row && row.size === size && row.mtime === mtime && row.ctime === ctime ? row.id : undefined;
+  }
+
+  /** Notes that the running walk met a path that is known to hold an instance. @returns whether it is */
+  seenInstance(path: string): boolean {
+    const id = this.#statements.instanceAt.get(path) as number | undefined;
+    if (id !== undefined) this.seen(id);
+    return id !== undefined;
   }
 
   /** Notes that the running walk met a file. */
@@ -48,9 +73,10 @@ export class FolderIndex {
   }
 
   /** Takes in a new or changed file. Call within `transaction`. */
-  put(file: FoundFile, header: Header): Outcome {
-    if (this.#statements.find.get(file.path)) this.remove(file.path);
-    const base = [file.path, file.size, file.mtime];
+  put(file: FoundFile, header: ReadHeader): Outcome {
+    const before = this.#statements.at.get(file.path) as KeptRow | undefined;
+    if (before) this.#remove(file.path);
+    const base = [file.path, file.size, file.mtime, file.ctime];
     if (header.kind !== 'instance') {
       const state = header.kind === 'damaged' ? 1 : 0;
       this.seen(Number(this.#statements.putOther.run(...base, state).lastInsertRowid));
@@ -61,13 +87,17 @@ export class FolderIndex {
     const seriesUid = text(attributes, Tag.SeriesInstanceUID)!;
     const instanceUid = text(attributes, Tag.SOPInstanceUID)!;
     const patientId = text(attributes, Tag.PatientID) ?? '';
+    const issuer = text(attributes, Tag.IssuerOfPatientID) ?? null;
 
-    const study = this.#statements.study.get(studyUid) as { source: string; PatientID: string } | undefined;
+    const study = this.#statements.study.get(studyUid) as StudyRow | undefined;
     const copies = this.#statements.copy.get(studyUid, seriesUid, instanceUid) !== undefined;
-    const otherPatient = study !== undefined && study.PatientID !== patientId;
-    const kept = !copies && !otherPatient;
+    const otherPatient =
+      study !== undefined && (study.PatientID !== patientId || study.IssuerOfPatientID !== issuer);
+    // Its copies wait for `refresh`: until then the study must not be without it.
+    const wasKept = before?.kept === 1 && before.uids === `${studyUid} ${seriesUid} ${instanceUid}`;
+    const kept = (!copies || wasKept) && !otherPatient;
     const json = JSON.stringify(rowOf('instance', attributes));
-    const values = [studyUid, seriesUid, patientId, ...columnValues('instance', attributes), json];
+    const values = [studyUid, seriesUid, patientId, issuer, ...columnValues('instance', attributes), json];
     this.seen(Number(this.#statements.putInstance.run(...base, kept ? 1 : 0, ...values).lastInsertRowid));
     if (!kept) this.#statements.stale.run(studyUid);
     if (kept) {
@@ -78,11 +108,14 @@ export class FolderIndex {
     return otherPatient ? 'other-patient' : copies ? 'duplicate' : 'instance';
   }
 
-  /** Forgets a file, or everything below a directory of that path. */
-  remove(path: string): number {
-    const { staleBelow, removeBelow } = this.#statements;
-    staleBelow.run(path, `${path}/`, `${path}0`);
-    return removeBelow.run(path, `${path}/`, `${path}0`).changes;
+  #remove(path: string): void {
+    this.#statements.staleOf.run(path);
+    this.#statements.remove.run(path);
+  }
+
+  /** Files of a path: the file itself, or all below a directory. */
+  below(path: string): KnownFile[] {
+    return this.#statements.below.all(path, `${path}/`, `${path}0`) as KnownFile[];
   }
 
   /** Starts a walk: nothing has been seen yet. */
@@ -90,22 +123,75 @@ export class FolderIndex {
     this.#database.exec('DELETE FROM temp.seen');
   }
 
-  /** Ends a walk of a directory (`''` for all): forgets every file in it that was not seen. */
-  endWalk(directory: string): number {
+  /** Files of a directory (`''` for all) that the walk has not met. */
+  unseen(directory: string): KnownFile[] {
     const below = directory === '' ? '1' : 'path >= :from AND path < :to';
     const range = directory === '' ? {} : { from: `${directory}/`, to: `${directory}0` };
     // Looking for what is gone reads every row, and holds the event loop meanwhile: first see whether anything is.
     const counts = `SELECT (SELECT count(*) FROM file WHERE ${below}) = (SELECT count(*) FROM temp.seen)`;
-    if (this.#database.prepare(counts).pluck().get(range) === 1) return 0;
-    const gone = `${below} AND id NOT IN (SELECT id FROM temp.seen)`;
-    return this.transaction(() => {
-      this.#database
-        .prepare(
-          `INSERT OR IGNORE INTO stale SELECT DISTINCT StudyInstanceUID FROM file WHERE state = 2 AND ${gone}`,
-        )
-        .run(range);
-      return this.#database.prepare(`DELETE FROM file WHERE ${gone}`).run(range).changes;
+    if (this.#database.prepare(counts).pluck().get(range) === 1) return [];
+    const sql = `SELECT ${KNOWN} FROM file WHERE ${below} AND id NOT IN (SELECT id FROM temp.seen)`;
+    return this.#database.prepare(sql).all(range) as KnownFile[];
+  }
+
+  /** These files, and all others of their studies. */
+  withTheirStudies(files: readonly KnownFile[]): StudyFile[] {
+    this.markGone(files);
+    const studies = `SELECT StudyInstanceUID FROM file WHERE state = 2 AND ${GONE}`;
+    const sql = `SELECT ${KNOWN}, StudyInstanceUID AS studyUid FROM file
+      WHERE (state = 2 AND StudyInstanceUID IN (${studies})) OR ${GONE}`;
+    return this.#database.prepare(sql).all() as StudyFile[];
+  }
+
+  /** Marks files as gone: only these, until it is called again. */
+  markGone(files: readonly KnownFile[]): void {
+    this.transaction(() => {
+      this.#database.exec('DELETE FROM temp.gone');
+      for (const { id } of files) this.#statements.markGone.run(id);
     });
+  }
+
+  /** Forgets the files that are marked as gone, and studies that have no others; copies take over at once. */
+  forgetGone(): void {
+    const { study, stale, keep, first } = this.#statements;
+    const studies = `SELECT DISTINCT StudyInstanceUID FROM file WHERE state = 2 AND ${GONE}`;
+    this.transaction(() => {
+      const studyUids = this.#database.prepare(studies).pluck().all() as string[];
+      this.#database.exec(`DELETE FROM file WHERE ${GONE}`);
+      for (const studyUid of studyUids) {
+        if (first.get(studyUid) === null) {
+          this.refresh(studyUid, new Map());
+          continue;
+        }
+        stale.run(studyUid);
+        const row = study.get(studyUid) as StudyRow | undefined;
+        if (row) keep.run({ studyUid, patientId: row.PatientID, issuer: row.IssuerOfPatientID });
+      }
+    });
+  }
+
+  /** Some of the instances, from all over the index; all where there are few. */
+  sample(): FoundFile[] {
+    return this.#sample('state = 2');
+  }
+
+  /** The same of those that are not marked as gone. */
+  sampleOfRest(): FoundFile[] {
+    return this.#sample(`state = 2 AND NOT ${GONE}`);
+  }
+
+  #sample(where: string): FoundFile[] {
+    const from = `SELECT ${KNOWN} FROM file WHERE id >= ? AND ${where} ORDER BY id LIMIT ?`;
+    const next = this.#database.prepare(from);
+    const few = next.all(0, SAMPLE + 1) as KnownFile[];
+    if (few.length <= SAMPLE) return few;
+    const last = this.#database.prepare('SELECT max(id) FROM file').pluck().get() as number;
+    const spread = new Map<number, KnownFile>();
+    for (let step = 0; step < SAMPLE; step++) {
+      const [file] = next.all(Math.floor((step * last) / SAMPLE), 1) as KnownFile[];
+      if (file) spread.set(file.id, file);
+    }
+    return [...spread.values()];
   }
 
   /** Studies whose rows are to be made anew by `refresh`. */
@@ -113,34 +199,34 @@ export class FolderIndex {
     return this.#database.prepare('SELECT StudyInstanceUID FROM stale').pluck().all() as string[];
   }
 
+  /** Files that `refresh` may take attributes of a study and its series from. */
+  firstFiles(studyUid: string): string[] {
+    return this.#statements.firstFiles.all(studyUid) as string[];
+  }
+
   /**
    * Makes the rows of a study anew: which file it and its series take their attributes from, which copies are served.
-   * @param read the header of a file of the index; undefined where it cannot be read now
+   * @param headers of `firstFiles`, without those that cannot be read now
    */
-  refresh(studyUid: string, read: (path: string) => DicomJson | undefined): void {
+  refresh(studyUid: string, headers: ReadonlyMap<string, DicomJson>): void {
     this.transaction(() => {
       const { first, firstOfSeries, keep } = this.#statements;
       const source = first.get(studyUid) as string | null;
-      const header = source === null ? undefined : read(source);
+      const header = source === null ? undefined : headers.get(source);
+      // Unreadable now, or changed since: the rows stay as they are until a walk finds out why.
+      if (source !== null && (!header || text(header, Tag.StudyInstanceUID) !== studyUid)) return;
       this.#database.prepare('DELETE FROM series WHERE StudyInstanceUID = ?').run(studyUid);
       this.#database.prepare('DELETE FROM study WHERE StudyInstanceUID = ?').run(studyUid);
       this.#database.prepare('DELETE FROM stale WHERE StudyInstanceUID = ?').run(studyUid);
-      const gone = header === undefined || text(header, Tag.StudyInstanceUID) !== studyUid;
-      if (source === null || gone) {
-        this.#database
-          .prepare('UPDATE file SET kept = 0 WHERE StudyInstanceUID = ? AND state = 2')
-          .run(studyUid);
-        // Unreadable now, though it was indexed: the next walk finds out why.
-        if (source !== null) this.#statements.stale.run(studyUid);
-        return;
-      }
+      if (source === null || !header) return;
       const patientId = text(header, Tag.PatientID) ?? '';
+      const issuer = text(header, Tag.IssuerOfPatientID) ?? null;
       this.#putStudy(source, header);
-      for (const path of firstOfSeries.all(studyUid, patientId) as string[]) {
-        const attributes = read(path);
+      for (const path of firstOfSeries.all(studyUid, patientId, issuer) as string[]) {
+        const attributes = headers.get(path);
         if (attributes) this.#putSeries(path, attributes);
       }
-      keep.run({ studyUid, patientId });
+      keep.run({ studyUid, patientId, issuer });
     });
   }
 
@@ -158,6 +244,27 @@ export class FolderIndex {
 
   setComplete(): void {
     this.#database.prepare("INSERT OR REPLACE INTO meta VALUES ('complete', '1')").run();
+  }
+
+  /** Begins anew: no walk of the whole folder counts as finished. */
+  setIncomplete(): void {
+    this.#complete = false;
+    this.#database.prepare("DELETE FROM meta WHERE name = 'complete'").run();
+  }
+
+  /** Whether any file holds an instance. */
+  hasInstances(): boolean {
+    return this.#statements.hasInstances.get() !== undefined;
+  }
+
+  /** The directory that was indexed. */
+  get root(): RootIdentity | undefined {
+    const value = this.#database.prepare("SELECT value FROM meta WHERE name = 'identity'").pluck().get();
+    return value === undefined ? undefined : (JSON.parse(value as string) as RootIdentity);
+  }
+
+  setRoot(root: RootIdentity): void {
+    this.#database.prepare("INSERT OR REPLACE INTO meta VALUES ('identity', ?)").run(JSON.stringify(root));
   }
 
   #putStudy(source: string, header: DicomJson): void {
@@ -178,23 +285,48 @@ export class FolderIndex {
   }
 }
 
+interface KeptRow {
+  kept: 0 | 1;
+  /** Of study, series and instance. */
+  uids: string | null;
+}
+
+interface StudyRow {
+  source: string;
+  PatientID: string;
+  IssuerOfPatientID: string | null;
+}
+
+const KNOWN = 'id, path, size, mtime, ctime';
+const GONE = 'id IN (SELECT id FROM temp.gone)';
+
 // OR REPLACE: another process may keep the same index.
 function statements(database: Database.Database) {
   const instance = columns('instance');
   return {
     complete: database.prepare("SELECT 1 FROM meta WHERE name = 'complete'"),
-    find: database.prepare('SELECT id, size, mtime FROM file WHERE path = ?'),
+    find: database.prepare(`SELECT ${KNOWN} FROM file WHERE path = ?`),
+    at: database.prepare(
+      `SELECT kept, StudyInstanceUID || ' ' || SeriesInstanceUID || ' ' || SOPInstanceUID AS uids FROM file WHERE path = ?`,
+    ),
+    instanceAt: database.prepare('SELECT id FROM file WHERE path = ? AND state = 2').pluck(),
+    hasInstances: database.prepare('SELECT 1 FROM file INDEXED BY file_uid WHERE state = 2 LIMIT 1'),
+    markGone: database.prepare('INSERT OR IGNORE INTO temp.gone VALUES (?)'),
     see: database.prepare('INSERT OR IGNORE INTO temp.seen VALUES (?)'),
-    putOther: database.prepare('INSERT OR REPLACE INTO file (path, size, mtime, state) VALUES (?, ?, ?, ?)'),
+    putOther: database.prepare(
+      'INSERT OR REPLACE INTO file (path, size, mtime, ctime, state) VALUES (?, ?, ?, ?, ?)',
+    ),
     putInstance: database.prepare(
-      `INSERT OR REPLACE INTO file (path, size, mtime, state, kept, StudyInstanceUID, SeriesInstanceUID, PatientID,
-       ${instance.join(', ')}, json) VALUES (?, ?, ?, 2, ${marks(instance.length + 5)})`,
+      `INSERT OR REPLACE INTO file (path, size, mtime, ctime, state, kept, StudyInstanceUID, SeriesInstanceUID, PatientID,
+       IssuerOfPatientID, ${instance.join(', ')}, json) VALUES (?, ?, ?, ?, 2, ${marks(instance.length + 6)})`,
     ),
     putStudy: database.prepare(`INSERT OR REPLACE INTO study VALUES (${marks(columns('study').length + 2)})`),
     putSeries: database.prepare(
       `INSERT OR REPLACE INTO series VALUES (${marks(columns('series').length + 3)})`,
     ),
-    study: database.prepare('SELECT source, PatientID FROM study WHERE StudyInstanceUID = ?'),
+    study: database.prepare(
+      'SELECT source, PatientID, IssuerOfPatientID FROM study WHERE StudyInstanceUID = ?',
+    ),
     series: database
       .prepare('SELECT source FROM series WHERE StudyInstanceUID = ? AND SeriesInstanceUID = ?')
       .pluck(),
@@ -202,24 +334,29 @@ function statements(database: Database.Database) {
       `SELECT 1 FROM file WHERE state = 2 AND StudyInstanceUID = ? AND SeriesInstanceUID = ? AND SOPInstanceUID = ?`,
     ),
     stale: database.prepare('INSERT OR IGNORE INTO stale VALUES (?)'),
-    staleBelow: database.prepare(
-      `INSERT OR IGNORE INTO stale
-       SELECT DISTINCT StudyInstanceUID FROM file WHERE state = 2 AND (path = ? OR path >= ? AND path < ?)`,
+    staleOf: database.prepare(
+      'INSERT OR IGNORE INTO stale SELECT StudyInstanceUID FROM file WHERE state = 2 AND path = ?',
     ),
-    removeBelow: database.prepare('DELETE FROM file WHERE path = ? OR path >= ? AND path < ?'),
+    remove: database.prepare('DELETE FROM file WHERE path = ?'),
+    below: database.prepare(`SELECT ${KNOWN} FROM file WHERE path = ? OR path >= ? AND path < ?`),
     first: database.prepare('SELECT min(path) FROM file WHERE state = 2 AND StudyInstanceUID = ?').pluck(),
     firstOfSeries: database
       .prepare(
-        `SELECT min(path) FROM file WHERE state = 2 AND StudyInstanceUID = ? AND PatientID = ?
+        `SELECT min(path) FROM file WHERE state = 2 AND StudyInstanceUID = ? AND PatientID = ? AND IssuerOfPatientID IS ?
          GROUP BY SeriesInstanceUID`,
       )
       .pluck(),
+    firstFiles: database
+      .prepare(
+        `SELECT min(path) FROM file WHERE state = 2 AND StudyInstanceUID = ? GROUP BY SeriesInstanceUID, PatientID, IssuerOfPatientID`,
+      )
+      .pluck(),
     keep: database.prepare(
-      `UPDATE file SET kept = PatientID = :patientId AND path = (
+      `UPDATE file SET kept = PatientID = :patientId AND IssuerOfPatientID IS :issuer AND path = (
          SELECT min(path) FROM file AS copy
          WHERE copy.state = 2 AND copy.StudyInstanceUID = file.StudyInstanceUID
            AND copy.SeriesInstanceUID = file.SeriesInstanceUID AND copy.SOPInstanceUID = file.SOPInstanceUID
-           AND copy.PatientID = :patientId)
+           AND copy.PatientID = :patientId AND copy.IssuerOfPatientID IS :issuer)
        WHERE state = 2 AND StudyInstanceUID = :studyUid`,
     ),
   };

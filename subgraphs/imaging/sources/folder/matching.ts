@@ -1,5 +1,5 @@
-import { Tag } from '../../../../schema/dicom.ts';
-import { Fault } from '../../../../schema/fault.ts';
+import { Tag } from '../../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../../schema/fault/fault.ts';
 import type { Level } from '../source.ts';
 import { foldName, KEYS, normal, timeFrom, timeTo, type Matching } from './attributes.ts';
 

@@ -1,11 +1,14 @@
 import { lstatSync, realpathSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
-import { extname, join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { dirname, extname, join } from 'node:path';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { BaseLogger } from 'pino';
-import type { DicomJson } from '../../../../schema/dicom.ts';
-import type { FolderIndex, FoundFile, Outcome } from './folder-index.ts';
-import { readHeader, type Header } from './header.ts';
+import type { DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../../schema/fault/fault.ts';
+import type { Header } from '../../parsing/header.ts';
+import type { Parsing } from '../../parsing/threads.ts';
+import type { FolderPresence } from './presence.ts';
+import type { FolderIndex, FoundFile, KnownFile, Outcome, ReadHeader } from './folder-index.ts';
 
 export type FolderLog = Pick<BaseLogger, 'debug' | 'info' | 'warn' | 'error'>;
 
@@ -19,29 +22,54 @@ export interface Progress {
 }
 
 export interface ScannerOptions {
-  /** Real absolute path of the folder. */
+  /** Absolute path of the folder. */
   root: string;
   index: FolderIndex;
+  presence: Pick<FolderPresence, 'isThere' | 'believesGone'>;
   log: FolderLog;
+  parsing: Parsing;
   onProgress?: ((progress: Progress) => void) | undefined;
   /** Told of every directory that a walk enters, as a path relative to the folder. */
   onDirectory?: ((directory: string) => void) | undefined;
   /** Told of a path that is gone, or is another than before. */
   onGone?: ((path: string) => void) | undefined;
   signal: AbortSignal;
+  /** Milliseconds between the two looks that a file has to be missing at (default: 2000). */
+  confirmAfter?: number | undefined;
 }
 
 /** Milliseconds that indexing holds the event loop before others get a turn. */
 const SLICE = 10;
 
+/** Milliseconds between the two looks that a file has to be missing at. */
+const CONFIRM_AFTER = 2000;
+
+/** How often files are looked for in one scan; a study that is still being deleted then waits for the next one. */
+const LOOKS = 5;
+
+/** Files whose headers are read at a time: enough that the way to another thread counts for little. */
+const BATCH = 64;
+
 /** Names that make a file that is no DICOM worth a line in the log. */
 const DICOM_NAMES = new Set(['.dcm', '.dicom', '.dic', '.ima']);
+
+/** Headers that are being read. */
+interface Reading {
+  files: FoundFile[];
+  headers: Promise<Header[]>;
+}
 
 /** Brings the index in line with the folder. Logs name files by their path in the folder, and nothing of their content. */
 export class Scanner {
   readonly #options: ScannerOptions;
-  readonly #window = Buffer.allocUnsafeSlow(16_384);
-  #pending: { file: FoundFile; header: Header }[] = [];
+  /** Files that are to be read, and those whose headers are being read. */
+  #unread: FoundFile[] = [];
+  #reading: Reading | undefined;
+  #pending: { file: FoundFile; header: ReadHeader }[] = [];
+  /** Files that the first look did not find, and instances that it found to be none any more. */
+  #missing: KnownFile[] = [];
+  #doubtful: string[] = [];
+  #hasWalked = false;
   #sliceEnd = 0;
 
   constructor(options: ScannerOptions) {
@@ -49,11 +77,24 @@ export class Scanner {
   }
 
   /**
-   * Walks a directory and all below it: new and changed files are read, vanished ones forgotten.
-   * @param directory relative to the folder; `''` for all of it
-   * @throws where the directory itself cannot be read: the index stays as it is
+   * Looks at paths that something happened to; `''` is all of the folder. What is not found is forgotten only once a second
+   * look does not find it either.
+   * @throws where the folder itself cannot be read: the index stays as it is
    */
-  async walk(directory: string): Promise<void> {
+  async scan(paths: readonly string[]): Promise<void> {
+    this.#missing = [];
+    this.#doubtful = [];
+    for (const path of paths) {
+      this.#options.signal.throwIfAborted();
+      if (path === '') await this.#walk('');
+      else await this.#look(path);
+    }
+    await this.#lookAgain();
+    await this.#refresh();
+  }
+
+  /** Walks a directory and all below it: new and changed files are read, and those that it does not meet remembered. */
+  async #walk(directory: string): Promise<void> {
     const { index, log, onProgress, signal } = this.#options;
     const started = performance.now();
     const progress: Progress = { files: 0, read: 0, seconds: 0, done: false };
@@ -73,7 +114,8 @@ export class Scanner {
       if (id !== undefined) unchanged.push(id);
       else {
         progress.read++;
-        this.#read(file);
+        this.#unread.push(file);
+        if (this.#unread.length >= BATCH) await this.#readNext();
       }
       if (this.#pending.length >= 200 || unchanged.length >= 2000) flush();
       const now = performance.now();
@@ -87,39 +129,119 @@ export class Scanner {
       }
       await this.#breathe();
     }
+    await this.#readRest();
     flush();
-    const gone = index.endWalk(directory);
-    await this.refresh();
+    const missing = index.unseen(directory);
+    this.#missing.push(...missing);
+    await this.#refresh();
     progress.seconds = (performance.now() - started) / 1000;
-    if (directory === '') index.setComplete();
+    if (directory === '' && this.#options.presence.isThere) index.setComplete();
     onProgress?.({ ...progress, done: true });
     const message = directory === '' ? 'folder indexed' : 'directory indexed';
     const { files, read, seconds } = progress;
-    log.info({ files, read, seconds, gone, instances: index.count() }, message);
+    const line = { files, read, seconds, missing: missing.length, instances: index.count() };
+    // Of walks from time to time, only those that find something are worth a line.
+    log[read > 0 || missing.length > 0 || !this.#hasWalked ? 'info' : 'debug'](line, message);
+    this.#hasWalked = true;
   }
 
-  /** Looks again at one path that something happened to. */
-  async look(path: string): Promise<void> {
+  /** Looks at one path. */
+  async #look(path: string): Promise<void> {
     const { index, root, onGone } = this.#options;
     const stat = lstatSync(join(root, path), { throwIfNoEntry: false });
     if (!stat?.isFile()) onGone?.(path);
-    if (stat?.isDirectory()) return this.walk(path);
+    if (stat?.isDirectory()) return this.#walk(path);
     if (!stat || !stat.isFile()) {
       if (stat?.isSymbolicLink()) this.#refuseOutside(path);
-      index.transaction(() => index.remove(path));
+      this.#missing.push(...index.below(path));
       return;
     }
-    const file = { path, size: stat.size, mtime: stat.mtimeMs };
+    const file = { path, size: stat.size, mtime: stat.mtimeMs, ctime: stat.ctimeMs };
     if (index.unchanged(file) !== undefined) return;
-    this.#read(file);
+    this.#unread.push(file);
+    await this.#readRest();
     this.#flush();
   }
 
+  /**
+   * The second look, some time after the first: forgets what is gone, and takes instances that are damaged as that. The files
+   * of a study are forgotten together: while it loses more from look to look, somebody is deleting it, and it stays whole.
+   */
+  async #lookAgain(): Promise<void> {
+    const { index, presence, signal, confirmAfter = CONFIRM_AFTER } = this.#options;
+    let missing: KnownFile[] = this.#missing;
+    for (let look = 0; look < LOOKS && missing.length + this.#doubtful.length > 0; look++) {
+      await sleep(confirmAfter, undefined, { signal });
+      if (!presence.isThere) return;
+      await this.#takeDoubtful();
+      const before = new Set(missing.map(({ id }) => id));
+      const gone = await this.#goneOf(index.withTheirStudies(missing));
+      const shrinking = new Set(gone.filter(({ id }) => !before.has(id)).map(({ studyUid }) => studyUid));
+      await this.#forget(gone.filter(({ studyUid }) => !shrinking.has(studyUid)));
+      missing = gone.filter(({ studyUid }) => shrinking.has(studyUid));
+    }
+  }
+
+  /** Takes in, as what they are now, files that were not the instances any more as which they are known. */
+  async #takeDoubtful(): Promise<void> {
+    for (const path of this.#doubtful.splice(0)) {
+      const file = this.#stat(path);
+      const [header] = file ? await this.#headersOf([path]) : [];
+      if (header?.kind === 'unreadable')
+        this.#options.log.warn({ path, code: header.code }, 'a file cannot be read');
+      else if (file && header) this.#pending.push({ file, header });
+    }
+    this.#flush();
+  }
+
+  async #goneOf<T extends KnownFile>(files: readonly T[]): Promise<T[]> {
+    const gone: T[] = [];
+    const directories = new Map<string, boolean>();
+    for (const file of files) {
+      if (this.#isGone(file.path, directories)) gone.push(file);
+      await this.#breathe();
+    }
+    return gone;
+  }
+
+  async #forget(gone: readonly KnownFile[]): Promise<void> {
+    const { index, presence, log } = this.#options;
+    index.markGone(gone);
+    if (gone.length === 0 || !(await presence.believesGone())) return;
+    index.forgetGone();
+    log.info({ gone: gone.length }, 'files that are gone were taken from the index');
+  }
+
+  /**
+   * Whether a file is gone, or a directory on the way to it: links are not followed, and a file system that fails to answer
+   * does not say so.
+   * @param directories what is known of directories
+   */
+  #isGone(path: string, directories: Map<string, boolean>, isDirectory = false): boolean {
+    const parent = dirname(path);
+    if (parent !== '.') {
+      const isParentGone = directories.get(parent) ?? this.#isGone(parent, directories, true);
+      directories.set(parent, isParentGone);
+      if (isParentGone) return true;
+    }
+    try {
+      const stat = lstatSync(join(this.#options.root, path), { throwIfNoEntry: false });
+      return !(isDirectory ? stat?.isDirectory() : stat?.isFile());
+    } catch {
+      return false;
+    }
+  }
+
   /** Makes the rows anew that earlier steps left stale. */
-  async refresh(): Promise<void> {
+  async #refresh(): Promise<void> {
     const { index } = this.#options;
     for (const studyUid of index.stale()) {
-      index.refresh(studyUid, (path) => this.#attributes(path));
+      const paths = index.firstFiles(studyUid);
+      const headers = await this.#headersOf(paths);
+      const attributes = new Map<string, DicomJson>();
+      for (const [i, header] of headers.entries())
+        if (header.kind === 'instance') attributes.set(paths[i]!, header.attributes);
+      index.refresh(studyUid, attributes);
       await this.#breathe();
     }
   }
@@ -150,13 +272,15 @@ export class Scanner {
 
   #stat(path: string): FoundFile | undefined {
     const stat = lstatSync(join(this.#options.root, path), { throwIfNoEntry: false });
-    return stat?.isFile() ? { path, size: stat.size, mtime: stat.mtimeMs } : undefined;
+    if (!stat?.isFile()) return undefined;
+    return { path, size: stat.size, mtime: stat.mtimeMs, ctime: stat.ctimeMs };
   }
 
   /** A link to something in the folder adds nothing: its target is found by itself. One that leads out is refused. */
   #refuseOutside(path: string): void {
-    const { root, log } = this.#options;
+    const { log } = this.#options;
     try {
+      const root = realpathSync(this.#options.root);
       const target = realpathSync(join(root, path));
       if (target === root || target.startsWith(`${root}/`)) return;
       log.warn({ path }, 'a link that leads outside the folder is refused');
@@ -165,22 +289,50 @@ export class Scanner {
     }
   }
 
-  #read(file: FoundFile): void {
-    const { root, log } = this.#options;
-    try {
-      this.#pending.push({ file, header: readHeader(join(root, file.path), this.#window) });
-    } catch (error) {
-      // Gone again, or not readable for us. It is not remembered: the next walk tries again.
-      log.warn({ path: file.path, code: (error as NodeJS.ErrnoException).code }, 'a file cannot be read');
+  /** Begins to read headers, and takes those that were begun before: the walk goes on meanwhile. */
+  async #readNext(): Promise<void> {
+    const before = this.#reading;
+    const files = this.#unread;
+    this.#unread = [];
+    const headers = this.#headersOf(files.map(({ path }) => path));
+    headers.catch(() => undefined);
+    this.#reading = { files, headers };
+    if (before) await this.#take(before);
+  }
+
+  async #readRest(): Promise<void> {
+    if (this.#unread.length > 0) await this.#readNext();
+    const last = this.#reading;
+    this.#reading = undefined;
+    if (last) await this.#take(last);
+  }
+
+  async #take({ files, headers }: Reading): Promise<void> {
+    for (const [i, header] of (await headers).entries()) {
+      const file = files[i]!;
+      // An instance that is none any more may be about to be written.
+      if (header.kind !== 'instance' && this.#options.index.seenInstance(file.path))
+        this.#doubtful.push(file.path);
+      else if (header.kind !== 'unreadable') this.#pending.push({ file, header });
+      // It is not remembered: the next walk tries again.
+      else this.#options.log.warn({ path: file.path, code: header.code }, 'a file cannot be read');
     }
   }
 
-  #attributes(path: string): DicomJson | undefined {
+  /** Headers of files; where a thread ends over them, each is read by itself, and one at which it ends again is damaged. */
+  async #headersOf(paths: readonly string[]): Promise<Header[]> {
+    const { root, parsing } = this.#options;
+    const { threads, objectElements } = parsing;
+    const read = (some: readonly string[]): Promise<Header[]> =>
+      threads.run('headers', { paths: some.map((path) => join(root, path)), objectElements });
     try {
-      const header = readHeader(join(this.#options.root, path), this.#window);
-      return header.kind === 'instance' ? header.attributes : undefined;
-    } catch {
-      return undefined;
+      return await read(paths);
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code === 'unavailable') throw error;
+      if (paths.length === 1) return [{ kind: 'damaged', reason: error.message }];
+      const each: Header[] = [];
+      for (const path of paths) each.push(...(await this.#headersOf([path])));
+      return each;
     }
   }
 
@@ -193,7 +345,7 @@ export class Scanner {
     });
   }
 
-  #report(path: string, header: Header, outcome: Outcome): void {
+  #report(path: string, header: ReadHeader, outcome: Outcome): void {
     const { log } = this.#options;
     if (header.kind === 'damaged') log.warn({ path, reason: header.reason }, 'a damaged file is skipped');
     else if (outcome === 'duplicate') log.warn({ path }, 'a duplicate: another file holds the same instance');

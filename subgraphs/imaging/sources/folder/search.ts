@@ -1,7 +1,8 @@
 import type Database from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
-import { Tag, type DicomJson } from '../../../../schema/dicom.ts';
+import { Tag, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import type { Level, SourceQuery, Target } from '../source.ts';
+import type { IndexedObject } from './indexed-object.ts';
 import { condition, type Condition } from './matching.ts';
 
 /** A file that is served, as the index has it. */
@@ -12,7 +13,13 @@ export interface IndexedInstance {
   mtime: number;
   sopInstanceUid: string;
   transferSyntax: string;
+  /** When the file was last touched before its header was read; milliseconds since 1970. */
+  ctime?: number;
+  /** What the object was indexed as, where it is to be compared when it is read. */
+  object?: IndexedObject;
 }
+
+type FileRow = Required<Omit<IndexedInstance, 'object'>> & IndexedObject;
 
 interface Row {
   study: string;
@@ -106,19 +113,26 @@ export class IndexSearch {
     return rows.map((row) => present(row, query));
   }
 
-  /** The files of a study, series or instance, in the order of series and instance numbers. */
-  instances({ studyUid, seriesUid, instanceUid }: Target): IndexedInstance[] {
+  /** The files of a study, series or instance, in the order of series and instance numbers; of its patient alone. */
+  instances({ studyUid, seriesUid, instanceUid, patient }: Target): IndexedInstance[] {
     const conditions = ['i.state = 2', 'i.kept = 1', 'i.StudyInstanceUID = ?'];
     if (seriesUid !== undefined) conditions.push('i.SeriesInstanceUID = ?');
     if (instanceUid !== undefined) conditions.push('i.SOPInstanceUID = ?');
+    if (patient !== undefined) conditions.push('i.PatientID = ?');
     // One alone has no order, and its frames are asked for one by one.
     const [from, order] =
       instanceUid === undefined ? [INSTANCES, `ORDER BY ${LEVELS.instance.order}`] : ['file i', ''];
-    const sql = `SELECT i.path, i.size, i.mtime, i.SOPInstanceUID AS sopInstanceUid,
-        i.AvailableTransferSyntaxUID AS transferSyntax
+    const sql = `SELECT i.path, i.size, i.mtime, i.ctime, i.SOPInstanceUID AS sopInstanceUid,
+        i.AvailableTransferSyntaxUID AS transferSyntax, i.StudyInstanceUID AS studyUid, i.PatientID AS patientId,
+        i.IssuerOfPatientID AS issuer
       FROM ${from} WHERE ${conditions.join(' AND ')} ${order}`;
-    const values = [studyUid, seriesUid, instanceUid].filter((uid) => uid !== undefined);
-    return this.#all(sql, values) as IndexedInstance[];
+    // The column holds the first of several values.
+    const ofPatient = patient?.id.split('\\', 1)[0];
+    const values = [studyUid, seriesUid, instanceUid, ofPatient].filter((value) => value !== undefined);
+    return (this.#all(sql, values) as FileRow[]).map(({ studyUid, patientId, issuer, ...file }) => {
+      const { sopInstanceUid } = file;
+      return { ...file, object: { studyUid, sopInstanceUid, patientId, issuer } };
+    });
   }
 
   #all(sql: string, values: readonly unknown[]): unknown[] {

@@ -53,6 +53,11 @@ export class FolderWatcher {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.clear();
+  }
+
+  /** Forgets all watches: a walk adds those of the directories that there are. */
+  clear(): void {
     for (const watcher of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
   }

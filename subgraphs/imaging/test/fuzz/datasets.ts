@@ -1,4 +1,4 @@
-import type { DicomElement, DicomJson } from '../../../../schema/dicom.ts';
+import type { DicomElement, DicomJson } from '../../../../schema/dicom/dicom.ts';
 import type { Random } from './random.ts';
 
 /** Numbers that no object should have, among those that it should. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { smallObjects } from '../../../../gateway/test/setup/small-objects.ts';
-import { writeMultipart } from '../../multipart.ts';
+import { writeMultipart } from '../../multipart/multipart.ts';
 import { buffer } from 'node:stream/consumers';
 import type { TestSubgraph } from '../subgraph.ts';
 import { startUpstream, type Upstream } from '../upstream.ts';

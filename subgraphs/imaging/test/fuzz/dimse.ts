@@ -1,9 +1,9 @@
 import dimse from 'dcmjs-dimse';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Connection } from '../../sources/dicom-dimse/connection.ts';
+import { Connection } from '../../sources/dicom-dimse/wire/connection.ts';
 import { Identifier } from '../../sources/dicom-dimse/identifier.ts';
-import { acceptStorage, addService } from '../../sources/dicom-dimse/presentation-contexts.ts';
+import { acceptStorage, addService } from '../../sources/dicom-dimse/wire/presentation-contexts.ts';
 import { damaged, Random } from './random.ts';
 import { orRefused, type Target } from './target.ts';
 

@@ -1,9 +1,14 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { buffer } from 'node:stream/consumers';
-import { MultipartRelay } from '../../multipart-relay.ts';
-import { objectTypeOf } from '../../sources/file-meta.ts';
-import { MultipartError, readMultipart, writeMultipart, type OutgoingPart } from '../../multipart.ts';
+import { MultipartRelay } from '../../multipart/multipart-relay.ts';
+import { objectTypeOf } from '../../sources/stored/file-meta.ts';
+import {
+  MultipartError,
+  readMultipart,
+  writeMultipart,
+  type OutgoingPart,
+} from '../../multipart/multipart.ts';
 import { damaged, type Random } from './random.ts';
 import { hold, type Target } from './target.ts';
 

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { sharedDataPath } from '../../../../gateway/test/setup/shared-data.ts';
-import { TransferSyntax } from '../../../../schema/dicom.ts';
-import { Bytes } from '../../part10/bytes.ts';
-import { isPixelData } from '../../part10/dataset.ts';
-import { readFile, type DicomFile } from '../../part10/file.ts';
-import { dicomJson } from '../../part10/json.ts';
-import { pixelLayout, readFrame } from '../../part10/pixels.ts';
-import { canTranscode, transcode } from '../../part10/transcode.ts';
-import { describedPixels } from '../../pixels/description.ts';
+import { TransferSyntax } from '../../../../schema/dicom/dicom.ts';
+import { isPixelData } from '../../dicom/part10/dataset.ts';
+import type { DicomFile } from '../../dicom/part10/file.ts';
+import { dicomJson } from '../../dicom/part10/json.ts';
+import { pixelLayout, readFrame } from '../../dicom/part10/pixels.ts';
+import { readWhole, transcoded } from '../../dicom/part10/test/whole-file.ts';
+import { canTranscode } from '../../dicom/part10/transcode.ts';
+import { describedPixels } from '../../pixels/codecs/description.ts';
 import { damaged, type Random } from './random.ts';
 import { hold, orRefused, type Target } from './target.ts';
 
@@ -37,7 +37,7 @@ export const part10: Target = {
   },
   async run(random) {
     const bytes = mangled(random.of(files), random);
-    const file = await orRefused(() => readFile(new Bytes(bytes)));
+    const file = await orRefused(() => readWhole(bytes));
     if (!file) return;
     await orRefused(() => JSON.stringify(dicomJson(file.bytes, file.elements, file.encoding)));
     await orRefused(() => frames(file, random));
@@ -61,7 +61,7 @@ async function frames(file: DicomFile, random: Random): Promise<void> {
   const pixels = element && describedPixels(file);
   if (!pixels) return;
   const layout = pixelLayout(file, element, pixels);
-  const count = layout.kind === 'native' ? layout.frames : layout.frames.length;
+  const { frames: count } = layout;
   hold(count >= 1, `a layout of ${count} frames`);
   const number = 1 + random.below(Math.min(count, 2 ** 31));
   const frame = await readFrame(layout, number, async (offset, length) => file.bytes.slice(offset, length));
@@ -75,6 +75,6 @@ async function frames(file: DicomFile, random: Random): Promise<void> {
 /** What is written of a file that was read can be read. */
 async function rewritten(file: DicomFile, transferSyntax: string): Promise<void> {
   if (!canTranscode(file.transferSyntax, transferSyntax)) return;
-  const written = await buffer(transcode(file, transferSyntax));
-  hold(readFile(new Bytes(written)) !== undefined, `what was written in ${transferSyntax} is no DICOM`);
+  const written = await buffer(transcoded(file, transferSyntax));
+  hold(readWhole(written) !== undefined, `what was written in ${transferSyntax} is no DICOM`);
 }

@@ -40,6 +40,11 @@ export function hash(text: string): number {
   return sum >>> 0;
 }
 
+/** Text whose half surrogates are replaced, as URLs and JSON need it. */
+export function wellFormed(text: string): string {
+  return Buffer.from(text).toString();
+}
+
 const LENGTHS = [0, 1, 7, 0x7fff, 0xffff, 0x7fffffff, 0x80000000, 0xfffffff0, 0xfffffffe, 0xffffffff];
 
 /**

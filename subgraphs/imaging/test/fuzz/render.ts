@@ -1,14 +1,16 @@
 import { Readable } from 'node:stream';
-import { TransferSyntax, type DicomJson } from '../../../../schema/dicom.ts';
-import { parseAccept } from '../../accept.ts';
-import { pixelDescription } from '../../pixels/description.ts';
-import { rasterize } from '../../render/encode.ts';
-import { renderPicture } from '../../render/picture-task.ts';
+import { TransferSyntax, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { parseAccept } from '../../dicomweb/accept.ts';
+import { pixelDescription } from '../../pixels/codecs/description.ts';
 import { Pictures, type ReadableImages } from '../../render/pictures.ts';
 import { ThumbnailCache } from '../../render/thumbnail-cache.ts';
-import type { Reading } from '../../study-reader.ts';
+import { atOnce } from '../../render/test/at-once.ts';
+import type { Reading } from '../../study/study-reader.ts';
 import { absurdBytes, absurdDataset } from './datasets.ts';
 import type { Random } from './random.ts';
+import { encodeMetadata } from '../../parsing/object-metadata.ts';
+import { Budget } from '../../dicom/part10/budget.ts';
+import { TASKS } from '../../pixels/tasks.ts';
 import { hold, orRefused, type Target } from './target.ts';
 
 const TARGET = { studyUid: '1', seriesUid: '1.1', instanceUid: '1.1.1' };
@@ -28,8 +30,8 @@ const STARTS: Record<string, string> = {
 };
 
 const pictures = new Pictures({
-  render: renderPicture,
-  rasterize,
+  ...atOnce,
+  threads: { run: async (name, input) => TASKS[name](input as never) as never },
   // A directory that cannot be: nothing is kept from case to case.
   thumbnails: new ThumbnailCache({ directory: '/dev/null/none' }),
   now: () => 0,
@@ -86,8 +88,9 @@ function coreOf(dataset: DicomJson, random: Random): ReadableImages {
     : 0;
   const length = size > 0 && size < 1e6 ? size : 16;
   const core: Reading = {
+    replaced: false,
     study: async () => ({ instances: [dataset] }),
-    metadata: async () => [dataset],
+    metadata: async () => encodeMetadata(dataset, TARGET, new Budget()),
     async frames(_target, numbers) {
       async function* frames() {
         for (const _ of numbers) yield random.bytes(length);
@@ -98,7 +101,7 @@ function coreOf(dataset: DicomJson, random: Random): ReadableImages {
       const bytes = absurdBytes(random);
       return { mediaType: '', size: bytes.length, open: () => Readable.from([bytes]) };
     },
-    version: async () => ({ source: '', stamp: '' }),
+    version: async () => ({ source: '', patient: '', stamp: '' }),
   };
   return { reading: (_target, _part, work) => work(core) };
 }

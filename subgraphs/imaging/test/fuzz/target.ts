@@ -1,5 +1,5 @@
-import { Fault } from '../../../../schema/fault.ts';
-import { DamagedFile } from '../../part10/bytes.ts';
+import { Fault } from '../../../../schema/fault/fault.ts';
+import { DamagedFile } from '../../dicom/part10/bytes.ts';
 import type { Random } from './random.ts';
 
 /** Something that is fed bad input. */

@@ -1,0 +1,106 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { environment } from '../../gateway/settings.ts';
+import { writeOrCheck } from '../../schema/generate/files.ts';
+import { describedTenantFile } from '../../schema/tenant/tenant-schema.ts';
+import { keysOf, type SchemaNode, type TenantKey } from '../../schema/tenant/tenant-keys.ts';
+import { ENVIRONMENT_MEANINGS } from './environment-meanings.ts';
+import { withGeneratedPart } from './generated-part.ts';
+
+/**
+ * Writes the tables of `docs/configuration.md`.
+ *
+ *     npx tsx docs/generate/configuration.ts           writes them
+ *     npx tsx docs/generate/configuration.ts --check   writes nothing; fails where the page is stale
+ */
+export function configurationPage(page: string): string {
+  const withKeys = withGeneratedPart(page, 'keys of a tenant', tenantTables());
+  return withGeneratedPart(withKeys, 'environment', environmentTable());
+}
+
+/** One table for each key of the root. */
+function tenantTables(): string {
+  const keys = [...keysOf(describedTenantFile())];
+  const sections = keys.filter(({ path }) => !path.includes('.'));
+  return sections.map(({ path, schema }) => section(path, schema, keys)).join('\n\n');
+}
+
+function section(root: string, schema: SchemaNode, keys: readonly TenantKey[]): string {
+  const inside = keys.filter(({ path }) => path.startsWith(`${root}.`));
+  const paths = [...new Set(inside.map(({ path }) => path))];
+  const rows = paths.map((path) => row(root, path, inside));
+  return [
+    `### \`${root}\``,
+    schema.description!,
+    ['| key | value | default | meaning |', '|---|---|---|---|', ...rows].join('\n'),
+  ].join('\n\n');
+}
+
+function row(root: string, path: string, keys: readonly TenantKey[]): string {
+  const same = keys.filter((key) => key.path === path);
+  const parent = path.slice(0, path.lastIndexOf('.'));
+  const types = keys.filter((key) => key.path === `${parent}.type`).map(({ type }) => type!);
+  const name = path.slice(root.length + 1);
+  const values = [...new Set(same.map(({ schema }) => valuesOf(schema)))].join(', ');
+  const meaning = onlyFor(same, types) + same[0]!.schema.description!;
+  return `| \`${name}\` | ${cell(values)} | ${cell(defaultOf(same))} | ${cell(meaning)} |`;
+}
+
+/** Which of the types have the key, or which do not; nothing where all have it. */
+function onlyFor(keys: readonly TenantKey[], types: readonly string[]): string {
+  const having = types.filter((type) => keys.some((key) => key.type === type));
+  const without = types.filter((type) => !having.includes(type));
+  if (without.length === 0) return '';
+  const few = having.length <= without.length ? having : without;
+  return `${few === having ? 'Only' : 'Not'} ${few.map(code).join(', ')}. `;
+}
+
+/** The values that a schema allows, in short. */
+function valuesOf({ const: only, enum: several, type, items, anyOf, minimum, maximum }: SchemaNode): string {
+  if (only !== undefined) return code(only);
+  if (several) return several.map(code).join(', ');
+  if (items) return items.enum ? `list of ${valuesOf(items)}` : 'list';
+  if (anyOf) return [...new Set(anyOf.map(valuesOf))].join(' or ');
+  const range = maximum === undefined ? '' : ` ${minimum ?? 'above 0'} to ${maximum}`;
+  return `${[type ?? 'object'].flat().join(' or ')}${range}`;
+}
+
+/** The default of a key, or which types require a value. */
+function defaultOf(keys: readonly TenantKey[]): string {
+  const optional = keys.filter(({ required }) => !required).map(({ type }) => code(type));
+  if (optional.length === 0) return 'required';
+  if (optional.length < keys.length) return `required, but for ${optional.join(', ')}`;
+  const defaults = keys.map(({ schema }) => schema.default).filter(isShort);
+  return [...new Set(defaults.map(code))].join(' or ') || '–';
+}
+
+/** Defaults of an object are those of its keys. */
+const isShort = (value: unknown) =>
+  value !== undefined && (typeof value !== 'object' || Array.isArray(value));
+
+function environmentTable(): string {
+  const { properties = {} } = z.toJSONSchema(environment, {
+    io: 'input',
+    unrepresentable: 'any',
+  }) as SchemaNode;
+  const rows = Object.entries(ENVIRONMENT_MEANINGS).map(([name, { text, fallback }]) => {
+    const value = properties[name]?.default;
+    const written = fallback ?? (value === undefined || value === '' ? 'unset' : code(value));
+    return `| \`${name}\` | ${written} | ${text} |`;
+  });
+  return ['| name | default | meaning |', '|---|---|---|', ...rows].join('\n');
+}
+
+const code = (value: unknown) => `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
+const cell = (text: string) => text.replaceAll('|', '\\|');
+
+if (import.meta.filename === process.argv[1]) {
+  const folder = new URL('../', import.meta.url);
+  const page = readFileSync(new URL('configuration.md', folder), 'utf8');
+  process.exitCode = writeOrCheck(
+    folder,
+    { 'configuration.md': configurationPage(page) },
+    process.argv.slice(2),
+    'npm run docs',
+  );
+}

@@ -1,0 +1,59 @@
+import type { z } from 'zod';
+import type { environment, LATER } from '../../gateway/settings.ts';
+
+interface Meaning {
+  text: string;
+  /** The default, where the schema does not know it. */
+  fallback?: string;
+}
+
+/** The meaning of each environment variable, in the order of `docs/configuration.md`. */
+export const ENVIRONMENT_MEANINGS: Readonly<
+  Record<keyof z.input<typeof environment> | (typeof LATER)[number], Meaning>
+> = {
+  PORT: { text: 'Port of the gateway.' },
+  HOST: { text: 'Address to listen on. In the image it is `0.0.0.0`.' },
+  BASE_URL: {
+    fallback: '`http://localhost:$PORT`',
+    text: 'Public address; it may have a path prefix. Browsers sign in at this address and at no other.',
+  },
+  TENANTS_DIR: { text: 'Folder of the tenant files.' },
+  DATA_DIR: {
+    text: 'Folder for indexes, the store, demo images, keys and caches. In the image it is `/data`.',
+  },
+  SEALING_KEY: {
+    fallback: 'random at each start',
+    text: 'Key of 32 characters or more that encrypts capabilities, links and shared state. A comma-separated list rotates keys: the first one encrypts, all of them decrypt.',
+  },
+  ALLOW_MOCK: { text: '`1` lets tenants that ask for no token load on a public address.' },
+  DYN_TENANTS: {
+    fallback: '`on` when `BASE_URL` is a localhost name, otherwise `off`',
+    text: 'Whether a tenant may be given in the URL (`/dyn/{base64url(JSON)}`).',
+  },
+  DYN_ALLOWED_HOSTS: {
+    text: 'Private hosts (`name` or `name:port`, comma-separated) that such a tenant may reach. Public hosts are always allowed.',
+  },
+  TRUSTED_PROXIES: {
+    text: 'Addresses or networks of the proxies in front of the gateway, such as `10.0.0.0/8`. Their `X-Forwarded-For` says which client a failure belongs to. Behind a proxy that is not listed here, all clients count as one.',
+  },
+  REDIS_URL: {
+    text: '`redis://` or `rediss://`: the state that several gateways share (sign-ins, tokens, keys, links, introspection results), encrypted with `SEALING_KEY`. `SEALING_KEY` is then required and has to be the same for all gateways.',
+  },
+  OPERATOR_KEY: {
+    text: '32 characters or more. It is the bearer token of `GET /{tenant}/self-test`. Without it the route does not exist.',
+  },
+  DIMSE_PORT: { text: 'Port for C-MOVE deliveries, on `HOST`. It is open from the first C-MOVE on.' },
+  DIMSE_CACHE_MB: {
+    text: 'Megabytes below `DATA_DIR` for studies that were retrieved by DIMSE. The least recently used ones are deleted first.',
+  },
+  METRICS_PORT: {
+    fallback: 'unset: `/metrics` is on the main port',
+    text: 'A port on `HOST` for `/metrics` alone.',
+  },
+  SHUTDOWN_DELAY_SECONDS: {
+    text: 'Seconds after SIGTERM during which the gateway still answers while `/health/ready` says 503. After that it refuses new connections and gives open requests 20 s to finish. SIGINT (Ctrl-C) skips the delay; a second signal ends the process at once.',
+  },
+  LOG_LEVEL: { text: 'Level of the log (pino).' },
+  CLINICAL_URL: { text: 'Not supported yet: the gateway does not start when it is set.' },
+  IMAGING_URL: { text: 'Not supported yet: the gateway does not start when it is set.' },
+};

@@ -1,0 +1,60 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+
+const root = resolve(import.meta.dirname, '..');
+const ELSEWHERE = /(^|\/)(node_modules|dist|coverage|\.git|\.data|\.svelte-kit)(\/|$)/;
+
+const pages = readdirSync(root, { withFileTypes: true })
+  .filter(({ name }) => !ELSEWHERE.test(name))
+  .flatMap((entry) =>
+    entry.isDirectory()
+      ? readdirSync(join(root, entry.name), { recursive: true, encoding: 'utf8' }).map(
+          (name) => `${entry.name}/${name}`,
+        )
+      : [entry.name],
+  )
+  .filter((path) => path.endsWith('.md') && !ELSEWHERE.test(path));
+
+/** A page without its code blocks and code spans: nothing in them is a link. */
+const prose = (text: string) => text.replace(/^```.*?^```/gms, '').replace(/`[^`\n]*`/g, 'code');
+
+/** The anchor that GitHub gives a heading. */
+function anchorOf(heading: string): string {
+  const text = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase();
+  return text.replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-');
+}
+
+function anchorsOf(page: string): string[] {
+  const text = readFileSync(page, 'utf8').replace(/^```.*?^```/gms, '');
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading]) => anchorOf(heading!));
+}
+
+/** Why a link leads nowhere; undefined where it does not. */
+function broken(page: string, link: string): string | undefined {
+  const [path = '', anchor] = link.split('#');
+  const target = path ? resolve(root, dirname(page), path) : join(root, page);
+  if (!existsSync(target)) return `${page}: ${link} does not exist`;
+  if (anchor === undefined || !target.endsWith('.md')) return undefined;
+  return anchorsOf(target).includes(anchor) ? undefined : `${page}: ${link} has no such heading`;
+}
+
+test('finds the pages', () => {
+  expect(pages).toEqual(expect.arrayContaining(['README.md', 'SECURITY.md', 'docs/operations.md']));
+});
+
+test('every relative link of a page leads to a file and a heading', () => {
+  const found = pages.flatMap((page) =>
+    [...prose(readFileSync(join(root, page), 'utf8')).matchAll(/\]\(([^)\s]+)\)/g)]
+      .map(([, link]) => link!)
+      .filter((link) => !/^[a-z]+:/.test(link))
+      .flatMap((link) => broken(page, link) ?? []),
+  );
+  expect(found).toEqual([]);
+});
+
+test('a link to a missing file or heading is found', () => {
+  expect(broken('README.md', 'docs/none.md')).toMatch('does not exist');
+  expect(broken('README.md', 'docs/operations.md#none')).toMatch('has no such heading');
+  expect(broken('docs/operations.md', '#error-codes')).toBeUndefined();
+});

@@ -1,0 +1,118 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { LRUCache } from 'lru-cache';
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { Piscina } from 'piscina';
+import { takesCoding } from '../../../schema/http/accept-encoding.ts';
+import { setCacheControl } from '../../../schema/http/cache-control.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { UsualIntrospection } from './usual-form.ts';
+import type { CompressedAnswer } from './worker.ts';
+
+/** Milliseconds without work after which the thread ends, and gives back the memory of its schema. */
+const IDLE = 30_000;
+/** Introspections that may wait for the thread. */
+const QUEUE = 16;
+/** Answers that are kept besides those of the standard forms, of about 200 KB each. */
+const KEPT = 32;
+/** Megabytes of JavaScript heap of the thread. */
+const HEAP = 256;
+
+/** From sources a thread needs what compiles them, which the tests' own runner does not pass on. */
+const SOURCES = import.meta.url.endsWith('.ts');
+const WORKER = new URL(SOURCES ? './worker.ts' : './worker.js', import.meta.url);
+
+interface Answers {
+  set(form: string, answer: Promise<CompressedAnswer>): void;
+  delete(form: string): void;
+}
+
+/**
+ * Answers to introspections in their usual form: made once, in a thread that starts with the first of them, and kept
+ * compressed. Those of the standard forms are made before any other and kept for good: no flood of other forms displaces
+ * them or lets them wait. Whoever makes this closes it.
+ */
+export class PreparedIntrospection {
+  readonly #sdl: string;
+  readonly #standardForms = new UsualIntrospection().standardForms();
+  readonly #standard = new Map<string, Promise<CompressedAnswer>>();
+  readonly #answers = new LRUCache<string, Promise<CompressedAnswer>>({ max: KEPT });
+  #threads: Piscina<string, CompressedAnswer> | undefined;
+
+  /** @param sdl the schema that is described */
+  constructor(sdl: string) {
+    this.#sdl = sdl;
+  }
+
+  /**
+   * Sends the answer, or 304 where the caller holds it: a query that is posted is as safe as one that is got.
+   * @param form of `UsualIntrospection`
+   * @param type media type of the answer
+   * @throws Fault `unavailable` with `retryAfter` where too many wait
+   */
+  async send(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    form: string,
+    type: string,
+  ): Promise<FastifyReply> {
+    const tag = `W/"${createHash('sha256').update(this.#sdl).update(form).digest('base64url').slice(0, 22)}"`;
+    void setCacheControl(reply, 'private').header('etag', tag);
+    const held = request.headers['if-none-match']?.split(',').map((one) => one.trim());
+    if (held?.some((one) => one === '*' || one.replace(/^(?!W\/)/, 'W/') === tag))
+      return reply.code(304).send();
+    const { br, gzip } = await this.#answer(form);
+    void reply.type(type);
+    const accepted = String(request.headers['accept-encoding'] ?? '');
+    for (const [coding, bytes] of Object.entries({ br, gzip })) {
+      if (!takesCoding(accepted, coding)) continue;
+      return reply.header('content-encoding', coding).send(bytes);
+    }
+    return reply.send(Readable.from([gzip]).pipe(createGunzip()));
+  }
+
+  #answer(form: string): Promise<CompressedAnswer> {
+    for (const standard of this.#standardForms) {
+      // Whoever waits for one is told when it fails.
+      if (!this.#standard.has(standard)) this.#made(standard, this.#standard).catch(() => undefined);
+    }
+    return this.#standard.get(form) ?? this.#answers.get(form) ?? this.#made(form, this.#answers);
+  }
+
+  #made(form: string, kept: Answers): Promise<CompressedAnswer> {
+    const answer = this.#thread()
+      .run(form)
+      .catch((cause: unknown) => {
+        kept.delete(form);
+        throw new Fault('unavailable', 'The schema cannot be described just now. Try again.', {
+          retryAfter: 5,
+          cause,
+        });
+      });
+    kept.set(form, answer);
+    return answer;
+  }
+
+  #thread(): Piscina<string, CompressedAnswer> {
+    if (this.#threads) return this.#threads;
+    this.#threads = new Piscina<string, CompressedAnswer>({
+      filename: WORKER.href,
+      name: 'run',
+      workerData: { sdl: this.#sdl },
+      minThreads: 0,
+      maxThreads: 1,
+      maxQueue: QUEUE,
+      idleTimeout: IDLE,
+      resourceLimits: { maxOldGenerationSizeMb: HEAP },
+      execArgv: SOURCES ? ['--import', 'tsx'] : [],
+    });
+    // A thread that dies between tasks is replaced.
+    this.#threads.on('error', () => undefined);
+    return this.#threads;
+  }
+
+  async close(): Promise<void> {
+    await this.#threads?.destroy();
+  }
+}

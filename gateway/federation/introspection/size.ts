@@ -1,0 +1,64 @@
+import type { DocumentNode, GraphQLSchema, OperationDefinitionNode, SelectionSetNode } from 'graphql';
+import {
+  getNamedType,
+  isObjectType,
+  Kind,
+  SchemaMetaFieldDef,
+  TypeMetaFieldDef,
+  valueFromASTUntyped,
+  type GraphQLObjectType,
+  type GraphQLResolveInfo,
+} from 'graphql';
+import { fragmentsOf } from '../fragments.ts';
+
+export interface Introspection {
+  schema: GraphQLSchema;
+  document: DocumentNode;
+  operation: OperationDefinitionNode;
+  /** With the defaults of those that were left out. */
+  variables: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * How many fields of the schema's description the answer holds: what `__schema` and `__type` lead to, counted in the
+ * schema itself, because lists within lists multiply. The operation must be valid.
+ * @param most counting ends where there are more
+ */
+export function introspectionSize(
+  { schema, document, operation, variables }: Introspection,
+  most: number,
+): number {
+  const fragments = fragmentsOf(document);
+  const info = { schema } as GraphQLResolveInfo;
+  let size = 0;
+
+  /** @param type of introspection, whose fields have resolvers; undefined for the root of the operation */
+  const count = (set: SelectionSetNode, type: GraphQLObjectType | undefined, source: unknown): void => {
+    for (const selection of set.selections) {
+      if (size > most) return;
+      if (selection.kind !== Kind.FIELD) {
+        const fragment =
+          selection.kind === Kind.FRAGMENT_SPREAD ? fragments.get(selection.name.value) : selection;
+        if (fragment) count(fragment.selectionSet, type, source);
+        continue;
+      }
+      const field = type ? type.getFields()[selection.name.value] : META_FIELDS.get(selection.name.value);
+      if (type || field) size++;
+      const inner = field && getNamedType(field.type);
+      if (!selection.selectionSet || !isObjectType(inner)) continue;
+      const name = selection.arguments?.find((argument) => argument.name.value === 'name');
+      const given = {
+        includeDeprecated: true,
+        ...(name && { name: valueFromASTUntyped(name.value, variables) }),
+      };
+      const found = field!.resolve!(source, given, undefined, info) as unknown;
+      for (const item of [found].flat()) {
+        if (item !== undefined && item !== null) count(selection.selectionSet, inner, item);
+      }
+    }
+  };
+  count(operation.selectionSet, undefined, undefined);
+  return size;
+}
+
+const META_FIELDS = new Map([SchemaMetaFieldDef, TypeMetaFieldDef].map((field) => [field.name, field]));

@@ -1,0 +1,87 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Access } from '../../schema/access/access.ts';
+import { toFault } from '../../schema/fault/fault.ts';
+import { requireFewParameters, requireShortHeaders } from '../../schema/http/request-bounds.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
+import { sendFault, styleOf } from './fault-reply.ts';
+import type { Authorizer } from '../smart/authorize.ts';
+import { bearerToken, refuseFormToken } from '../smart/token/bearer.ts';
+import { noLongerValid } from '../smart/capability/capability.ts';
+import type { Capabilities } from '../smart/capability/capability-admission.ts';
+import type { DocumentRules } from '../smart/patient/named-patients.ts';
+import type { Tenants } from '../tenants/loading/tenants.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** True for routes that need no token: discovery, and pages without data. Everything else is behind the door. */
+    open?: boolean;
+  }
+}
+
+const ACCESS = Symbol('access');
+type WithAccess = FastifyRequest & { [ACCESS]?: Access };
+
+/** Declares `request.tenant` and `request.access`; reading an access that nobody established throws. */
+export function decorateRequests(app: FastifyInstance): void {
+  app.decorateRequest('tenant', undefined as unknown as Tenant);
+  app.decorateRequest('access', {
+    getter(this: WithAccess): Access {
+      const access = this[ACCESS];
+      if (!access) throw new Error('This route has no Access: it is not behind the door.');
+      return access;
+    },
+    setter(this: WithAccess, access: Access) {
+      this[ACCESS] = access;
+    },
+  });
+}
+
+/**
+ * The door of every route in this scope: which tenant, then who is calling and what they may see, once. A fault is
+ * thrown, for the face to render; only an unknown tenant is answered here, because faces count on having one.
+ */
+export function addDoor(
+  app: FastifyInstance,
+  deps: {
+    tenants: Tenants;
+    authorizer: Authorizer;
+    capabilities?: Capabilities;
+    baseUrl: string;
+    documents?: DocumentRules;
+  },
+): void {
+  const { tenants, authorizer, capabilities, baseUrl, documents } = deps;
+  app.addHook('onRequest', async (request, reply) => {
+    const { tenant, encoded, capability } = request.params as {
+      tenant?: string;
+      encoded?: string;
+      capability?: string;
+    };
+    try {
+      request.tenant = encoded === undefined ? tenants.byKey(tenant ?? '') : await tenants.dynamic(encoded);
+    } catch (error) {
+      return sendFault(baseUrl, styleOf(request.routeOptions.url ?? ''), toFault(error), request, reply);
+    }
+    requireShortHeaders(request.headers);
+    if (request.routeOptions.config.open) return;
+    if (capability !== undefined) {
+      if (!capabilities) throw noLongerValid();
+      request.access = await capabilities.admit(request.tenant, request);
+      return;
+    }
+    const access = await authorizer.authorize(request.tenant, request.raw);
+    // A mock tenant ignores what was sent (SM-11).
+    const token = request.tenant.authorization.type === 'mock' ? undefined : bearerToken(request.raw);
+    request.access = token === undefined ? access : { ...access, token };
+  });
+  app.addHook('preHandler', async (request) => {
+    const form = /^\s*application\/x-www-form-urlencoded/i.test(request.headers['content-type'] ?? '');
+    if (form && typeof request.body === 'string') requireFewParameters([request.body]);
+    if (form && request.tenant.authorization.type !== 'mock') refuseFormToken(request.body);
+    // A capability has said which patient it is for: nothing that the request names widens it (IA-23).
+    const { capability } = request.params as { capability?: string };
+    if (request.routeOptions.config.open || capability !== undefined) return;
+    const { tenant, access, body, raw } = request;
+    request.access = await authorizer.reach(tenant, access, raw.url ?? '', body, documents);
+  });
+}

@@ -1,0 +1,96 @@
+import type { FastifyCompressOptions } from '@fastify/compress';
+import type { FastifyCorsOptions } from '@fastify/cors';
+import type { FastifyHelmetOptions } from '@fastify/helmet';
+import type { FastifyInstance } from 'fastify';
+import { constants } from 'node:zlib';
+import { setCacheControl } from '../../schema/http/cache-control.ts';
+
+/** SM-13: any origin may read with a token; there is no cookie that a page could use in a user's name. */
+export const CORS: FastifyCorsOptions = {
+  origin: '*',
+  methods: ['GET', 'HEAD', 'POST', 'OPTIONS'],
+  allowedHeaders: [
+    'Authorization',
+    'Accept',
+    'Content-Type',
+    'Range',
+    'If-Range',
+    'If-None-Match',
+    'Prefer',
+    'Apollo-Require-Preflight',
+    'traceparent',
+  ],
+  exposedHeaders: [
+    'WWW-Authenticate',
+    'Retry-After',
+    'Content-Location',
+    'Content-Type',
+    'Warning',
+    'ETag',
+    'Content-Range',
+    'Accept-Ranges',
+    'Location',
+    'X-Request-Id',
+  ],
+  maxAge: 7200,
+  strictPreflight: false,
+};
+
+const HSTS_SECONDS = 365 * 24 * 3600;
+
+/** Whether browsers are told to come by https alone (RFC 6797): where that is the public address, and only there. */
+const isHttps = (baseUrl: string) => new URL(baseUrl).protocol === 'https:';
+
+/** CORS and HSTS of what is answered before a route and its hooks are found. */
+export function earlyHeaders(baseUrl: string): Record<string, string> {
+  return {
+    'access-control-allow-origin': '*',
+    'access-control-expose-headers': (CORS.exposedHeaders as string[]).join(', '),
+    ...(isHttps(baseUrl) && { 'strict-transport-security': `max-age=${HSTS_SECONDS}` }),
+  };
+}
+
+/** Every error, and every answer that sets no Cache-Control, is `no-store`. */
+export function noStoreByDefault(app: FastifyInstance): void {
+  app.addHook('onSend', async (_request, reply) => {
+    if (reply.statusCode >= 400 || !reply.hasHeader('cache-control')) void setCacheControl(reply, 'noStore');
+  });
+}
+
+/**
+ * What pages from here may do. The viewer decodes in workers made from blobs and in WebAssembly, and signs in at any
+ * EHR; other sites' viewers may load our images.
+ */
+export const securityHeaders = (baseUrl: string): FastifyHelmetOptions => ({
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      defaultSrc: ["'self'"],
+      scriptSrc: ["'self'", "'wasm-unsafe-eval'"],
+      workerSrc: ["'self'", 'blob:'],
+      connectSrc: ["'self'", 'blob:', 'data:', 'https:', 'http://localhost:*', 'http://127.0.0.1:*'],
+      imgSrc: ["'self'", 'data:', 'blob:'],
+      styleSrc: ["'self'", "'unsafe-inline'"],
+      fontSrc: ["'self'", 'data:'],
+      objectSrc: ["'none'"],
+      baseUri: ["'self'"],
+      formAction: ["'self'"],
+      frameAncestors: ["'self'"],
+    },
+  },
+  crossOriginResourcePolicy: { policy: 'cross-origin' },
+  crossOriginEmbedderPolicy: false,
+  // Sign-in windows of EHRs talk back to their opener.
+  crossOriginOpenerPolicy: { policy: 'same-origin-allow-popups' },
+  referrerPolicy: { policy: 'no-referrer' },
+  strictTransportSecurity: isHttps(baseUrl) && { maxAge: HSTS_SECONDS, includeSubDomains: false },
+});
+
+/** Text only: pixels are compressed already, and a stream of them must not be held up. */
+export const COMPRESSED: FastifyCompressOptions = {
+  threshold: 1024,
+  encodings: ['br', 'gzip'],
+  customTypes:
+    /^(application\/(fhir\+json|json|graphql-response\+json|dicom\+json|javascript|wasm)|text\/|image\/svg)/,
+  brotliOptions: { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } },
+};

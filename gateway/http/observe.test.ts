@@ -1,0 +1,74 @@
+import { Writable } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import { hashed, logger, metrics, requestId, withoutCredentials } from './observe.ts';
+
+const JWT = 'eyJhbGciOiJFUzM4NCJ9.eyJzdWIiOiJKYW5lIn0.c2lnbmF0dXJl';
+
+describe('SM-14 credentials never reach a log', () => {
+  test.each([
+    ['a bearer token', 'sent Bearer abc.DEF-123~/+= to', 'sent Bearer [redacted] to'],
+    ['basic credentials', 'Basic dXNlcjpwYXNz', 'Basic [redacted]'],
+    ['a JWT', `token ${JWT} refused`, 'token [redacted] refused'],
+    ['a token in a query', 'GET /x?access_token=abc&y=1', 'GET /x?access_token=[redacted]&y=1'],
+    [
+      'an assertion in a form',
+      `client_assertion=abc&client_secret=d`,
+      'client_assertion=[redacted]&client_secret=[redacted]',
+    ],
+    ['nothing of the kind', '{"status":200,"msg":"answered"}', '{"status":200,"msg":"answered"}'],
+  ])('%s', (_what, line, expected) => {
+    expect(withoutCredentials(line)).toBe(expected);
+  });
+
+  test('whatever field they came in by', () => {
+    const lines: string[] = [];
+    const sink = new Writable({ write: (chunk: Buffer, _e, done) => (lines.push(chunk.toString()), done()) });
+    const log = logger('info', sink);
+    log.info(
+      { err: new Error(`Bearer secret-token`, { cause: new Error(JWT) }), header: 'Bearer other-secret' },
+      JWT,
+    );
+    log.info(
+      {
+        req: { method: 'GET', url: '/fhir/Patient?name=Jane', routeOptions: { url: '/:tenant/fhir/:type' } },
+      },
+      'x',
+    );
+    try {
+      JSON.parse('{"name": Jane}');
+    } catch (err) {
+      log.error({ err }, 'x');
+      log.error({ err: new Error('unreadable', { cause: err }) }, 'x');
+    }
+    const logged = lines.join('');
+    expect(logged).not.toMatch(/secret|eyJ|Jane/);
+    expect(logged).toMatch(/"SyntaxError","stack":"\s*at /);
+    expect(logged).toContain('/:tenant/fhir/:type');
+  });
+});
+
+test.each<[unknown, boolean]>([
+  ['0af7651916cd43dd8448eb211c80319c', true],
+  ['short', false],
+  ['has spaces and "quotes"', false],
+  ['x'.repeat(65), false],
+  [['a', 'b'], false],
+  [undefined, false],
+])('a client’s own request id %o is kept: %s', (sent, kept) => {
+  const id = requestId({ 'x-request-id': sent });
+  expect(id === sent).toBe(kept);
+  if (!kept) expect(id).toMatch(/^[0-9a-f-]{36}$/);
+});
+
+test('a hash stands in for a secret and tells nothing of it', () => {
+  expect(hashed('capability')).toMatch(/^[0-9a-f]{12}$/);
+  expect(hashed('a')).not.toBe(hashed('b'));
+});
+
+test('DW-26 what is refused of those who send by DIMSE is counted by its reason', async () => {
+  const { registry, imageRefused } = metrics();
+  imageRefused('dicom-dimse', 'move originator');
+  expect(await registry.metrics()).toContain(
+    'images_refused_total{source="dicom-dimse",reason="move originator"} 1',
+  );
+});

@@ -1,0 +1,113 @@
+import type { ImagingStudy, Patient, Resource, ServiceRequest } from 'fhir/r4.js';
+import type { Access, PatientIdentity } from '../../schema/access/access.ts';
+import { Fault } from '../../schema/fault/fault.ts';
+import {
+  DICOM_UID_SYSTEM,
+  hasIdentifierType,
+  ORDER_ACCESSION_TYPES,
+  parseReference,
+  uidFromToken,
+} from '../../schema/fhir/fhir.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
+import { ACCESSION_HOLDERS, accessionNumbersOf } from './accessions.ts';
+
+/** What is needed of the clinical record: one resource, and Patients by identifier. */
+export interface PatientRecord {
+  read(type: string, id: string): Promise<Resource>;
+  search(
+    type: string,
+    search: { params: readonly (readonly [string, string])[]; count: number; cursor?: string },
+  ): Promise<{ resources: readonly Resource[]; next?: string }>;
+}
+
+/** UIDs that one search takes: an address has its limits. */
+const MOST_UIDS = 50;
+/** More of the record's own studies than this for the studies of one question are not believed. */
+const MOST_STUDIES = 500;
+
+/**
+ * Who a patient is outside FHIR, and what an order is called, from the clinical record and within the caller's own rights.
+ */
+export function patientDirectory(open: (tenant: Tenant, access: Access) => PatientRecord) {
+  return {
+    async read(tenant: Tenant, access: Access, patientId: string): Promise<PatientIdentity | undefined> {
+      try {
+        const patient = (await open(tenant, access).read('Patient', patientId)) as Patient;
+        const { id, identifier = [], birthDate } = patient;
+        return { id: id ?? patientId, identifier, ...(birthDate && { birthDate }) };
+      } catch (error) {
+        if (error instanceof Fault && error.code === 'not_found') return undefined;
+        throw error;
+      }
+    },
+
+    async find(tenant: Tenant, access: Access, mrn: string, system?: string): Promise<string | undefined> {
+      // R4 §3.1.1.5: in a token these three are written with a backslash.
+      const [value, inSystem] = [mrn, system].map((text) => text?.replace(/[\\,|$]/g, '\\$&'));
+      const token = inSystem === undefined ? value! : `${inSystem}|${value}`;
+      const search = { params: [['identifier', token]] as const, count: 2 };
+      const { resources } = await open(tenant, access).search('Patient', search);
+      return resources.length === 1 ? resources[0]!.id : undefined;
+    },
+
+    accessionNumbers(tenant: Tenant, access: Access, patientId: string): Promise<readonly string[]> {
+      // The question is ours: who may see studies has them found by what the record says of them (IA-11).
+      const [{ level = 'patient' } = {}] = access.permissions;
+      const permissions = ACCESSION_HOLDERS.map((type) => ({ level, type, interactions: 'rs' }));
+      const record = open(tenant, { ...access, permissions });
+      return accessionNumbersOf((type, search) => record.search(type, search), patientId);
+    },
+
+    async order(tenant: Tenant, access: Access, id: string) {
+      const order = (await open(tenant, access).read('ServiceRequest', id)) as ServiceRequest;
+      const { identifier = [], subject } = order;
+      const patient = parseReference(subject?.reference);
+      return {
+        ...(patient?.type === 'Patient' && { patientId: patient.id }),
+        accessionNumbers: identifier.flatMap((one) =>
+          one.value && ORDER_ACCESSION_TYPES.some((type) => hasIdentifierType(one, type)) ? [one.value] : [],
+        ),
+      };
+    },
+
+    async labels(tenant: Tenant, access: Access, studyUids: readonly string[]) {
+      const labels = new Map<string, string[]>();
+      if (tenant.clinical.type === 'none') return labels;
+      // The question is ours: a caller who may only read a study is judged by its labels too.
+      const asking: Access = {
+        ...access,
+        permissions: [{ level: 'patient', type: 'ImagingStudy', interactions: 'rs' }],
+      };
+      const record = open(tenant, asking);
+      const found: ImagingStudy[] = [];
+      for (let start = 0; start < studyUids.length; start += MOST_UIDS) {
+        const tokens = studyUids
+          .slice(start, start + MOST_UIDS)
+          .map((uid) => `${DICOM_UID_SYSTEM}|urn:oid:${uid}`);
+        const params = [['identifier', tokens.join(',')]] as const;
+        const { resources, next } = await record.search('ImagingStudy', { params, count: MOST_STUDIES });
+        if (next !== undefined) {
+          throw new Fault('bad_gateway', 'The clinical server has too many studies of one UID.', {
+            service: 'clinical',
+          });
+        }
+        found.push(...(resources as ImagingStudy[]));
+      }
+      for (const { identifier = [], meta } of found) {
+        const own = (meta?.security ?? []).map(({ system, code }) => {
+          if (typeof code === 'string') return `${system ?? ''}|${code}`;
+          // What cannot be compared with a rule might be what the rule means.
+          throw new Fault('bad_gateway', 'The clinical record has a security label without a code.', {
+            service: 'clinical',
+          });
+        });
+        for (const { system, value } of identifier) {
+          if (system !== DICOM_UID_SYSTEM || value === undefined) continue;
+          const uid = uidFromToken(value);
+          labels.set(uid, [...(labels.get(uid) ?? []), ...own]);
+        }
+      }
+      return labels;
+    },
+  };
+}

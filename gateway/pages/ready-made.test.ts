@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs';
+import { buildSchema, parse, validate } from 'graphql';
+import { expect, test } from 'vitest';
+import { READY_MADE, readyMadeCommands } from './ready-made.ts';
+
+const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
+
+test('the README shows the two lines that the start prints, and nothing of a secret but where it is', () => {
+  expect(read('README.md')).toContain(readyMadeCommands('http://localhost:4000', '.data/demo/secret'));
+});
+
+test('the request fits the schema that clients see', () => {
+  expect(validate(buildSchema(read('schema/api.graphql')), parse(READY_MADE.query))).toEqual([]);
+});
+
+test('a folder with an apostrophe in its name stays one word of the shell', () => {
+  expect(readyMadeCommands('http://localhost', "/it's/secret")).toContain(`$(cat '/it'\\''s/secret')`);
+});

@@ -1,0 +1,37 @@
+import fastifyStatic from '@fastify/static';
+import type { FastifyPluginAsync } from 'fastify';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { CACHE_CONTROL, setCacheControl } from '../../schema/http/cache-control.ts';
+import { Fault } from '../../schema/fault/fault.ts';
+import { underOneName } from '../http/one-name.ts';
+
+/** The viewer at `/app/`: built files for ever, the page itself never from a cache, every other path the page. */
+export function viewerFiles(directory: string, baseUrl: string): FastifyPluginAsync {
+  return async (app) => {
+    app.addHook('onRequest', underOneName(baseUrl));
+    app.get('/app', (_request, reply) => reply.redirect('/app/', 308));
+    if (!existsSync(join(directory, 'index.html'))) {
+      app.get('/app/*', () => {
+        throw new Fault('not_found', 'The viewer is not built; `npm run build` builds it.');
+      });
+      return;
+    }
+    await app.register(fastifyStatic, {
+      root: directory,
+      prefix: '/app/',
+      decorateReply: true,
+      wildcard: false,
+      cacheControl: false,
+      setHeaders: (response, path) => {
+        const hashed = path.includes(join(directory, 'assets'));
+        response.setHeader('cache-control', hashed ? CACHE_CONTROL.immutable : CACHE_CONTROL.revalidate);
+      },
+    });
+    app.get('/app/*', (request, reply) => {
+      // A missing script answered with a page would only hide what is wrong.
+      if (/\.\w+$/.test(request.url.split('?')[0]!)) throw new Fault('not_found', 'There is no such file.');
+      return setCacheControl(reply, 'revalidate').sendFile('index.html');
+    });
+  };
+}

@@ -1,0 +1,165 @@
+import { createHash, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { EncryptJWT, jwtDecrypt } from 'jose';
+import type { Access } from '../../../schema/access/access.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+
+/**
+ * Capability URLs (IA-25, IA-26): the right to one study, as a path segment that only we can make and read. Pure over
+ * keys and clock; `capability-admission.ts` says what is checked when one comes back.
+ */
+export interface Capability {
+  /** Key of the tenant. */
+  tenant: string;
+  studyUid: string;
+  /** Logical id of the patient; undefined where the clinical base did not say whose study it is. */
+  patient?: string;
+  client?: string;
+  user?: string;
+  /** FHIR interactions on the study, a subset of the token's: `r` to retrieve, `s` to search its series and instances. */
+  operations: 'r' | 'rs';
+  /** SHA-256 of the token that asked, where the request has to carry the same one (IA-25). */
+  tokenHash?: string;
+  /**
+   * The token itself, where the request carries none (IA-26, IA-33): it is checked at every use as if it had been sent,
+   * so that what was revoked serves nothing. Absent in a mock tenant.
+   */
+  token?: string;
+  /** The one path below the capability that may be asked for, once (IA-33). */
+  link?: { id: string; path: string };
+  /** Seconds since the epoch. */
+  expires: number;
+}
+
+/** A capability as JWT claims: an address should be short. */
+interface Claims {
+  sub: string;
+  exp: number;
+  ops: 'r' | 'rs';
+  pat?: string;
+  cid?: string;
+  usr?: string;
+  th?: string;
+  tok?: string;
+  jti?: string;
+  path: string;
+}
+
+const ISSUER = 'capability';
+
+/** The key of a configured secret: another one than that which seals an Access (HKDF-SHA-256, RFC 5869). */
+export function capabilityKey(secret: string): Uint8Array {
+  if (secret.length < 32) throw new Error('SEALING_KEY must have 32 characters or more.');
+  return new Uint8Array(hkdfSync('sha256', secret, '', 'smart-imaging-gateway capability', 32));
+}
+
+/** What a capability remembers of a token. */
+export function tokenHash(token: string): string {
+  return createHash('sha256').update(token).digest('base64url');
+}
+
+/** Whether a token is the one of which the hash was taken. */
+export function isTokenOf(hash: string, token: string): boolean {
+  const [a, b] = [Buffer.from(hash), Buffer.from(tokenHash(token))];
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+/**
+ * When a capability that is made now ends: never after the token (IA-26).
+ * @param ttl seconds
+ * @param now seconds since the epoch
+ */
+export function capabilityExpiry(access: Access, ttl: number, now: number): number {
+  return Math.floor(Math.min(now + ttl, access.tokenExpires ?? Infinity));
+}
+
+/** @param keys the first seals */
+export function sealCapability(capability: Capability, keys: readonly Uint8Array[]): Promise<string> {
+  const { tenant, studyUid, expires, patient, client, user, operations, tokenHash, token, link } = capability;
+  return new EncryptJWT({
+    ops: operations,
+    ...(patient !== undefined && { pat: patient }),
+    ...(client !== undefined && { cid: client }),
+    ...(user !== undefined && { usr: user }),
+    ...(tokenHash !== undefined && { th: tokenHash }),
+    ...(token !== undefined && { tok: token }),
+    ...(link && { jti: link.id, path: link.path }),
+  })
+    .setProtectedHeader({ alg: 'dir', enc: 'A256GCM' })
+    .setIssuer(ISSUER)
+    .setAudience(tenant)
+    .setSubject(studyUid)
+    .setExpirationTime(expires)
+    .encrypt(keys[0]!);
+}
+
+/**
+ * Opens what `sealCapability` made, with any of the keys.
+ * @param now seconds since the epoch
+ * @throws Fault `forbidden` for anything else: tampered, expired, of another tenant or key (IA-25)
+ */
+export async function openCapability(
+  sealed: string,
+  tenant: string,
+  keys: readonly Uint8Array[],
+  now: number,
+): Promise<Capability> {
+  for (const key of keys) {
+    const opened = await jwtDecrypt(sealed, key, {
+      issuer: ISSUER,
+      audience: tenant,
+      currentDate: new Date(now * 1000),
+      keyManagementAlgorithms: ['dir'],
+      contentEncryptionAlgorithms: ['A256GCM'],
+      requiredClaims: ['exp', 'sub', 'ops'],
+    }).catch(() => undefined);
+    if (!opened) continue;
+    // Only we can have written it.
+    const { sub, exp, jti, ops, pat, cid, usr, th, tok, path } = opened.payload as unknown as Claims;
+    return {
+      tenant,
+      studyUid: sub,
+      operations: ops,
+      expires: exp,
+      ...(pat !== undefined && { patient: pat }),
+      ...(cid !== undefined && { client: cid }),
+      ...(usr !== undefined && { user: usr }),
+      ...(th !== undefined && { tokenHash: th }),
+      ...(tok !== undefined && { token: tok }),
+      ...(jti !== undefined && { link: { id: jti, path } }),
+    };
+  }
+  throw noLongerValid();
+}
+
+/** One answer for expired, revoked, foreign and made-up capabilities (IA-25). */
+export function noLongerValid(): Fault {
+  return new Fault(
+    'forbidden',
+    'This address is expired, revoked, or not for this caller. Search for the study again and use the new one.',
+  );
+}
+
+/**
+ * The Access of the token, narrowed to what the capability is for: its patient, its study, its operations.
+ * @throws Fault `forbidden` where nothing is left
+ */
+export function narrowed(access: Access, { patient, studyUid, operations }: Capability): Access {
+  const patients =
+    access.patients === 'all'
+      ? access.patients
+      : access.patients
+          .filter(({ id, studies }) => id === (patient ?? id) && (studies ?? [studyUid]).includes(studyUid))
+          .map((grant) => ({ ...grant, studies: [studyUid] }));
+  const permissions = access.permissions
+    .filter(({ type }) => type === '*' || type === 'ImagingStudy')
+    .map((permission) => ({
+      ...permission,
+      type: 'ImagingStudy',
+      interactions: [...permission.interactions].filter((letter) => operations.includes(letter)).join(''),
+    }))
+    .filter(({ interactions }) => interactions !== '');
+  if (patients.length === 0 || permissions.length === 0) throw noLongerValid();
+  // The clinical base is asked with the caller's token what a study is labelled (IA-31); no capability makes another.
+  const { token: _token, ...rest } = access;
+  return { ...rest, patients, permissions };
+}

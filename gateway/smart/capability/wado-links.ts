@@ -1,0 +1,105 @@
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import type { Access } from '../../../schema/access/access.ts';
+import type { RecordOperation } from '../../../schema/fault/audit.ts';
+import { setCacheControl } from '../../../schema/http/cache-control.ts';
+import { UID } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { tenantBase } from '../../../schema/http/request.ts';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import type { Capabilities } from './capability-admission.ts';
+
+/** What a link needs of the imaging core: whether the caller reaches a study, and whose it is. */
+export type OpenStudies = (
+  tenant: Tenant,
+  access: Access,
+  signal?: AbortSignal,
+  audit?: RecordOperation,
+) => { study(studyUid: string, detail: 'study'): Promise<{ patientId?: string } | undefined> };
+
+export interface WadoLinkOptions {
+  baseUrl: string;
+  capabilities: Capabilities;
+  openStudies: OpenStudies;
+}
+
+const HELP =
+  'Send {"path": "studies/{uid}…", "accept": "application/zip"}: a WADO-RS path without a slash before it, and a media type.';
+
+/** A retrieval of PS3.18 §10.4, relative to the WADO-RS base; the query is for rendering. */
+const RETRIEVAL =
+  /^studies\/([0-9.]{1,64})(?:\/series\/([0-9.]{1,64})(?:\/instances\/([0-9.]{1,64})(?:\/frames\/[0-9,]{1,4096})?)?)?(?:\/(?:rendered|thumbnail|metadata))?(?:\?[\w.,;=&%+-]{1,512})?$/;
+const MEDIA_TYPES = /^[\w.+*-]+\/[\w.+*-]+(?:\s*[;,]\s*[\w.+*/="-]+)*$/;
+
+/** `POST /wado/links` (IA-33): a link for one retrieval by what cannot send a header, such as `<img>` or a download. */
+export function wadoLinkRoutes({ baseUrl, capabilities, openStudies }: WadoLinkOptions): FastifyPluginAsync {
+  return async function routes(app: FastifyInstance): Promise<void> {
+    app.post('/wado/links', async ({ tenant, access, body, audit }, reply) => {
+      const { path, studyUid } = linkPath(body);
+      const study = await openStudies(tenant, access, undefined, audit).study(studyUid, 'study');
+      if (!study) throw new Fault('not_found', 'There is no such object for this caller.');
+      const { patientId } = study;
+      const { sealed, expires } = await capabilities.sealLink(
+        tenant,
+        access,
+        { uid: studyUid, ...(patientId !== undefined && { patientId }) },
+        path,
+      );
+      const url = `${tenantBase(baseUrl, tenant)}/wado/${sealed}/${path}`;
+      return reply.code(201).send({ url, expires: new Date(expires * 1000).toISOString() });
+    });
+  };
+}
+
+/** @throws Fault `invalid_request` that says what to send */
+function linkPath(body: unknown): { path: string; studyUid: string } {
+  const { path, accept, ...others } = (typeof body === 'object' && body !== null ? body : {}) as Record<
+    string,
+    unknown
+  >;
+  const [, ...uids] = typeof path === 'string' ? (RETRIEVAL.exec(path) ?? []) : [];
+  const [studyUid] = uids;
+  const named = accept === undefined || (typeof accept === 'string' && accept.length <= 256);
+  const wellFormed = named && (accept === undefined || MEDIA_TYPES.test(accept as string));
+  const twice = typeof path === 'string' && accept !== undefined && /[?&]accept=/.test(path);
+  const isUids = uids.every((uid) => uid === undefined || UID.test(uid));
+  if (studyUid === undefined || !isUids || !wellFormed || twice || Object.keys(others).length > 0) {
+    throw new Fault('invalid_request', HELP);
+  }
+  const query = accept === undefined ? '' : `accept=${encodeURIComponent(accept as string)}`;
+  const joint = query === '' ? '' : (path as string).includes('?') ? '&' : '?';
+  return { path: `${path as string}${joint}${query}`, studyUid };
+}
+
+const EXTENSIONS: Record<string, string> = {
+  'application/zip': '.zip',
+  'application/pdf': '.pdf',
+  'application/dicom': '.dcm',
+  'application/json': '.json',
+  'application/dicom+json': '.json',
+  'image/jpeg': '.jpg',
+  'image/png': '.png',
+  'image/gif': '.gif',
+  'image/webp': '.webp',
+  'image/svg+xml': '.svg',
+  'text/html': '.html',
+};
+
+/**
+ * Answers of a link are downloaded as a file that is named by its study, not by a person, and are not cached. A link whose
+ * answer failed on our side (5xx) can be used again.
+ */
+export function addLinkHeaders(app: FastifyInstance, capabilities: Capabilities): void {
+  app.addHook('onSend', async ({ raw }, reply) => {
+    const studyUid = capabilities.linkedStudy(raw);
+    if (studyUid === undefined || reply.statusCode >= 300) return;
+    const [type = ''] = String(reply.getHeader('content-type') ?? '').split(';');
+    void setCacheControl(reply, 'noStore').header(
+      'content-disposition',
+      `attachment; filename="${studyUid}${EXTENSIONS[type] ?? ''}"`,
+    );
+  });
+  app.addHook('onResponse', async ({ raw }, reply) => {
+    // A link that cannot be given back is spent, and the client asks for another.
+    if (reply.statusCode >= 500) await capabilities.giveBack(raw).catch(() => undefined);
+  });
+}

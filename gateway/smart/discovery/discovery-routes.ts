@@ -1,0 +1,74 @@
+import type { FastifyPluginAsync, FastifyReply } from 'fastify';
+import { setCacheControl } from '../../../schema/http/cache-control.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { FHIR_JSON } from '../../../schema/fhir/fhir.ts';
+import { requireFhirJson } from '../../../schema/fhir/fhir-format.ts';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import type { Tenants } from '../../tenants/loading/tenants.ts';
+import type { Authorizer } from '../authorize.ts';
+import { capabilityStatement } from './capability-statement.ts';
+import { protectedResource, smartConfigurationOf } from './discovery.ts';
+import { isOwn } from './smart-configuration.ts';
+
+type Door = Pick<Authorizer, 'smartConfiguration'>;
+
+/** `/fhir/metadata` and `/fhir/.well-known/smart-configuration` of a tenant (SM-1). No token is needed. */
+export function discoveryRoutes(door: Door, baseUrl: string, started: Date): FastifyPluginAsync {
+  return async (app) => {
+    const config = { open: true };
+    app.get('/fhir/metadata', { config }, async ({ tenant, headers, query }, reply) => {
+      const { _format: format } = query as { _format?: string | string[] };
+      requireFhirJson(headers.accept, [format].flat().at(-1));
+      const smart = await smartConfigurationOf(tenant, door, baseUrl).catch((error: unknown) => {
+        // The statement is true without the EHR's addresses; a kind that is not built has none to tell.
+        if (error instanceof Fault) return {};
+        throw error;
+      });
+      discovered(reply, tenant).type(FHIR_JSON).header('vary', 'Accept');
+      return JSON.stringify(capabilityStatement(tenant, baseUrl, smart, started));
+    });
+    app.get('/fhir/.well-known/smart-configuration', { config }, async ({ tenant }, reply) => {
+      discovered(reply, tenant).type('application/json');
+      return JSON.stringify(await smartConfigurationOf(tenant, door, baseUrl));
+    });
+  };
+}
+
+/**
+ * Metadata at the host's root, the well-known name before the path: of every tenant's base as a protected resource (SM-3,
+ * RFC 9728 §3), and of the authorization servers that are ours (RFC 8414 §3.1, whose issuer is `{base}/oauth`).
+ */
+export function rootMetadataRoutes(tenants: Tenants, door: Door, baseUrl: string): FastifyPluginAsync {
+  const prefix = new URL(baseUrl).pathname.replace(/\/+$/, '');
+  /** The tenant at a path of the host: the public prefix may be there or not. */
+  const tenantAt = async (path: string): Promise<Tenant> => {
+    const within = `/${path}`.startsWith(`${prefix}/`) ? `/${path}`.slice(prefix.length + 1) : path;
+    return within.startsWith('dyn/') ? tenants.dynamic(within.slice('dyn/'.length)) : tenants.byKey(within);
+  };
+  return async (app) => {
+    app.get<{ Params: { '*': string } }>(
+      '/.well-known/oauth-protected-resource/*',
+      async ({ params }, reply) => {
+        const tenant = await tenantAt(params['*']);
+        discovered(reply, tenant).type('application/json');
+        return JSON.stringify(await protectedResource(tenant, door, baseUrl));
+      },
+    );
+    app.get<{ Params: { '*': string } }>(
+      '/.well-known/oauth-authorization-server/*',
+      async ({ params }, reply) => {
+        const [, path] = /^(.+)\/oauth$/.exec(params['*']) ?? [];
+        const tenant = path === undefined ? undefined : await tenantAt(path);
+        if (!tenant || !isOwn(tenant.authorization)) {
+          throw new Fault('not_found', 'There is no authorization server of ours at this path.');
+        }
+        discovered(reply, tenant).type('application/json');
+        return JSON.stringify(await door.smartConfiguration(tenant, tenant.authorization));
+      },
+    );
+  };
+}
+
+/** The address of a dynamic tenant may hold secrets: a shared cache would keep them. */
+const discovered = (reply: FastifyReply, { dynamic }: Tenant) =>
+  setCacheControl(reply, dynamic ? 'noStore' : 'public');

@@ -1,0 +1,150 @@
+import { Fault } from '../../../schema/fault/fault.ts';
+import { tenantBase } from '../../../schema/http/request.ts';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import type { Authorizer } from '../authorize.ts';
+import { introspectionEndpoint } from '../token/introspect.ts';
+import { quirksOf } from '../token/quirks.ts';
+import type { ExternalConfig, OwnConfig, SmartConfiguration } from './smart-configuration.ts';
+import { clinicalScopes, isExternal, isOwn } from './smart-configuration.ts';
+
+/** Capabilities of SMART Imaging Access (IA-1 to IA-3). */
+const IMAGING = 'smart-imaging-access';
+const APP_LAUNCH = 'http://fhir.org/argonaut/smart-imaging/capabilities/app-launch';
+const BACKEND_SERVICES = 'http://fhir.org/argonaut/smart-imaging/capabilities/backend-services';
+/** IA-28. */
+const DUAL_LAUNCH = 'smart-imaging-access-dual-launch';
+
+/**
+ * The tenant's `.well-known/smart-configuration` (SM-1, SM-2): the EHR's endpoints with our capabilities.
+ * @throws Fault `not_implemented` for a kind of authorization without a backend; as `smartConfiguration` does
+ */
+export async function smartConfigurationOf(
+  tenant: Tenant,
+  door: Pick<Authorizer, 'smartConfiguration'>,
+  baseUrl: string,
+): Promise<SmartConfiguration> {
+  const config = tenant.authorization;
+  if (config.type === 'mock') return MOCK;
+  if (isOwn(config)) return withImaging(await door.smartConfiguration(tenant, config), config);
+  const document = await door.smartConfiguration(tenant, config);
+  // Where no token will be taken, imaging is not advertised.
+  if (quirksOf(config).insecure && !config.allowInsecureQuirks) return document;
+  const associated = {
+    associated_endpoints: associatedEndpoints(document, config, tenantBase(baseUrl, tenant)),
+  };
+  return withImaging({ ...document, ...endpointsOf(document, config), ...associated }, config);
+}
+
+/** No token is needed, so there is nowhere to get one. */
+const MOCK: SmartConfiguration = {
+  capabilities: [IMAGING],
+  grant_types_supported: [],
+  scopes_supported: [],
+  code_challenge_methods_supported: ['S256'],
+};
+
+/**
+ * The bases that the same tokens open (SMART App Launch 2.2 §3): the EHR's own, with what the EHR says of it, and those
+ * that the EHR names besides, without ours. It is the EHR that lists ours beside them (IA-1).
+ */
+function associatedEndpoints(document: SmartConfiguration, config: ExternalConfig, base: string): object[] {
+  const named = Array.isArray(document['associated_endpoints']) ? document['associated_endpoints'] : [];
+  const others = named.filter((one: unknown): one is { url: string } => {
+    const { url } = (one ?? {}) as { url?: unknown };
+    const known = [base, `${base}/fhir`, config.fhirBaseUrl];
+    return typeof url === 'string' && !known.includes(url.replace(/\/+$/, ''));
+  });
+  return [{ url: config.fhirBaseUrl, capabilities: listOf(document['capabilities']) }, ...others];
+}
+
+/** Where the tenant or its kind knows better than the EHR's document. */
+function endpointsOf(document: SmartConfiguration, config: ExternalConfig): SmartConfiguration {
+  const own = 'introspectionUrl' in config && config.introspectionUrl;
+  const derived = quirksOf(config).introspectionEndpoint === 'beside-token-endpoint';
+  return {
+    ...(config.tokenUrl && { token_endpoint: config.tokenUrl }),
+    ...((own || derived) && { introspection_endpoint: introspectionEndpoint(config, document) }),
+  };
+}
+
+/** Only modes that are on are advertised (IA-4), whatever the EHR itself says of them. */
+function withImaging(document: SmartConfiguration, config: ExternalConfig | OwnConfig): SmartConfiguration {
+  const launch = config.modes.includes('app-launch');
+  const backend = config.modes.includes('backend-services');
+  const capabilities = listOf(document['capabilities']).filter(
+    (name) => ![IMAGING, APP_LAUNCH, BACKEND_SERVICES, DUAL_LAUNCH].includes(name),
+  );
+  const extended = {
+    ...document,
+    capabilities: [
+      ...capabilities,
+      IMAGING,
+      ...(launch ? [APP_LAUNCH] : []),
+      ...(backend ? [BACKEND_SERVICES] : []),
+      ...(launch && config.type === 'smart-on-fhir-independent' ? [DUAL_LAUNCH] : []),
+    ],
+    grant_types_supported: union(document['grant_types_supported'], [
+      ...(launch ? ['authorization_code'] : []),
+      ...(backend ? ['client_credentials'] : []),
+    ]),
+    scopes_supported: union(document['scopes_supported'], [
+      ...(launch ? ['patient/ImagingStudy.rs'] : []),
+      ...(backend ? ['system/ImagingStudy.rs'] : []),
+    ]),
+    // SM-2: never `plain`.
+    code_challenge_methods_supported: ['S256'],
+  };
+  if (!backend) return extended;
+  return {
+    ...extended,
+    token_endpoint_auth_methods_supported: union(document['token_endpoint_auth_methods_supported'], [
+      'private_key_jwt',
+    ]),
+    token_endpoint_auth_signing_alg_values_supported: union(
+      document['token_endpoint_auth_signing_alg_values_supported'],
+      ['RS384', 'ES384'],
+    ),
+  };
+}
+
+/**
+ * Protected resource metadata, RFC 9728 §2. An EHR that is down takes nothing away but its issuer's name.
+ * @throws nothing
+ */
+export async function protectedResource(
+  tenant: Tenant,
+  door: Pick<Authorizer, 'smartConfiguration'>,
+  baseUrl: string,
+): Promise<Record<string, unknown>> {
+  const config = tenant.authorization;
+  const known = isExternal(config) || isOwn(config);
+  const issuer = known ? await issuerOf(tenant, door, config) : undefined;
+  return {
+    resource: tenantBase(baseUrl, tenant),
+    ...(issuer && { authorization_servers: [issuer] }),
+    bearer_methods_supported: ['header'],
+    scopes_supported: clinicalScopes(config.modes),
+  };
+}
+
+async function issuerOf(
+  tenant: Tenant,
+  door: Pick<Authorizer, 'smartConfiguration'>,
+  config: ExternalConfig | OwnConfig,
+): Promise<string | undefined> {
+  try {
+    const { issuer } = await door.smartConfiguration(tenant, config);
+    return typeof issuer === 'string' ? issuer : config.fhirBaseUrl;
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return config.fhirBaseUrl;
+  }
+}
+
+function listOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
+}
+
+function union(value: unknown, more: readonly string[]): string[] {
+  return [...new Set([...listOf(value), ...more])];
+}

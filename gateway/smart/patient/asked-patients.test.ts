@@ -1,0 +1,231 @@
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { parseTenant, type Tenant } from '../../../schema/tenant/tenant.ts';
+import { DEFAULT_LIMITS } from '../../http/limits.ts';
+import { vendorServer, type VendorServer } from '../../test/vendor-server.ts';
+import { authorizer, type Authorizer } from '../authorize.ts';
+import { namedPatients, namedStudies } from './named-patients.ts';
+
+let ehr: VendorServer;
+let door: Authorizer;
+let tenant: Tenant;
+let clock: number;
+const scope = 'user/Patient.rs user/ImagingStudy.rs';
+
+beforeAll(async () => {
+  ehr = await vendorServer('meditech');
+});
+afterAll(() => ehr.close());
+beforeEach(() => {
+  clock = Date.now();
+  ehr.up = true;
+  ehr.seen.length = 0;
+  ehr.tokens.clear();
+  ehr.tokens.set('doctor', { active: true, scope, exp: clock / 1000 + 3600 });
+  ehr.tokens.set('both', {
+    active: true,
+    scope: `${scope} patient/Condition.rs`,
+    patient: 'p1',
+    exp: clock / 1000 + 3600,
+  });
+  ehr.readers.clear();
+  ehr.readers.set('p1', new Set(['doctor', 'both']));
+  ehr.readers.set('p2', new Set(['doctor', 'both']));
+  ehr.readers.set('p3', new Set(['nurse']));
+  door = authorizer({ fetch, guardedFetch: fetch, now: () => clock, baseUrl: 'https://img.example.org' });
+  tenant = parseTenant(
+    {
+      authorization: {
+        type: 'smart-on-fhir',
+        fhirBaseUrl: ehr.fhirBaseUrl,
+        client: { client_id: 'imaging', client_secret: 's3cr+t:/ä' },
+      },
+      images: { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:1/' },
+    },
+    { key: 't', path: 't', dynamic: false, directory: '/', environment: {} },
+  ).tenant;
+});
+
+async function reach(token: string, url: string, body?: unknown) {
+  const message = new IncomingMessage(new Socket());
+  message.url = url;
+  message.rawHeaders = ['Authorization', `Bearer ${token}`];
+  return door.reach(tenant, await door.authorize(tenant, message), url, body);
+}
+const outcome = (promise: ReturnType<typeof reach>) =>
+  promise.then(
+    ({ patients }) => (patients as { id: string }[]).map(({ id }) => id).join(),
+    (error: { code: string }) => error.code,
+  );
+const reads = () => ehr.seen.filter((line) => line.includes('/Patient/')).length;
+
+describe('user/ scopes reach whom the EHR lets the caller read', () => {
+  test.each<[string, string, unknown, string]>([
+    ['doctor', '/t/fhir/Patient/p1', undefined, 'p1'],
+    ['doctor', '/t/fhir/ImagingStudy?patient=Patient/p2', undefined, 'p2'],
+    ['doctor', '/t/graphql', { query: '{ Patient(id: "p1") { id } }' }, 'p1'],
+    ['doctor', '/t/fhir/Patient/p3', undefined, 'forbidden'],
+    ['doctor', '/t/fhir/Patient/nobody', undefined, 'forbidden'],
+    ['doctor', '/t/fhir/ImagingStudy', undefined, 'forbidden'],
+    ['doctor', '/t/dicomweb/studies', undefined, 'forbidden'],
+    ['doctor', '/t/fhir/ImagingStudy?patient=p1,p3', undefined, 'p1'],
+    ['both', '/t/fhir/ImagingStudy', undefined, 'p1'],
+    ['both', '/t/fhir/ImagingStudy?patient=p3', undefined, 'p1'],
+    ['both', '/t/fhir/ImagingStudy?patient=p2', undefined, 'p1,p2'],
+  ])('%s %s %j → %s', async (token, url, body, expected) => {
+    expect(await outcome(reach(token, url, body))).toBe(expected);
+  });
+
+  test('nobody is in reach before the request has named them', async () => {
+    const message = new IncomingMessage(new Socket());
+    message.rawHeaders = ['Authorization', 'Bearer doctor'];
+    expect((await door.authorize(tenant, message)).patients).toEqual([]);
+  });
+
+  test('IA-9 for anyone but the patient in context the user/ scopes alone count', async () => {
+    const levels = async (url: string) =>
+      new Set((await reach('both', url)).permissions.map(({ level }) => level));
+    expect(await levels('/t/fhir/Condition?patient=p1')).toEqual(new Set(['user', 'patient']));
+    expect(await levels('/t/fhir/Condition?patient=p2')).toEqual(new Set(['user']));
+  });
+
+  test('the caller’s own token asks; the answer is kept a minute, a refusal three seconds', async () => {
+    await reach('doctor', '/t/fhir/Patient/p1');
+    await reach('doctor', '/t/fhir/Patient/p1');
+    expect(reads()).toBe(1);
+    expect(ehr.seen.at(-1)).toMatch(/Patient\/p1 Bearer doctor$/);
+    ehr.readers.delete('p1');
+    clock += 61_000;
+    expect(await outcome(reach('doctor', '/t/fhir/Patient/p1'))).toBe('forbidden');
+    ehr.readers.set('p1', new Set(['doctor']));
+    clock += 3001;
+    expect(await outcome(reach('doctor', '/t/fhir/Patient/p1'))).toBe('p1');
+  });
+
+  test('another token asks for itself', async () => {
+    ehr.tokens.set('nurse', { active: true, scope, exp: clock / 1000 + 3600 });
+    await reach('doctor', '/t/fhir/Patient/p1');
+    expect(await outcome(reach('nurse', '/t/fhir/Patient/p1'))).toBe('forbidden');
+  });
+
+  test('IA-9 the EHR is down: unavailable, but a patient in context stays in reach', async () => {
+    await reach('doctor', '/t/fhir/Patient/p2');
+    await reach('both', '/t/fhir/ImagingStudy');
+    ehr.up = false;
+    expect(await outcome(reach('doctor', '/t/fhir/Patient/p1'))).toBe('unavailable');
+    expect(await outcome(reach('both', '/t/fhir/ImagingStudy?patient=p2'))).toBe('p1');
+  });
+
+  test('no scope of the token reads more patients than ten a request', async () => {
+    const many = Array.from({ length: 50 }, (_, i) => `x${i}`).join();
+    expect(await outcome(reach('doctor', `/t/fhir/ImagingStudy?patient=${many}`))).toBe('forbidden');
+    expect(reads()).toBe(10);
+  });
+});
+
+test.each<[string, unknown, string[]]>([
+  ['/t/fhir/Patient/p1', undefined, ['p1']],
+  ['/t/fhir/Patient/p1/$graphql', undefined, ['p1']],
+  ['/t/fhir/Patient?_id=p1,p2', undefined, ['p1', 'p2']],
+  ['/t/fhir/Condition?_id=c1', undefined, []],
+  ['/t/fhir/Condition?subject=https://ehr.example.org/fhir/Patient/p1', undefined, ['p1']],
+  ['/t/fhir/Condition?subject:Patient=p1&patient=p1', undefined, ['p1']],
+  ['/t/fhir/ImagingStudy/_search', 'patient=p1&status=available', ['p1']],
+  ['/t/fhir/ImagingStudy/_search', [['subject', 'Patient/p1']], ['p1']],
+  ['/t/fhir/ImagingStudy?patient.identifier=x|p1', undefined, []],
+  ['/t/fhir/ImagingStudy?patient=../metadata', undefined, []],
+  ['/t/fhir/ImagingStudy?patient=..', undefined, []],
+  ['/t/fhir/Patient/..', undefined, []],
+  [
+    '/t/graphql',
+    { query: 'query($p: ID!) { Patient(id: $p) { id } }', variables: { p: 'p1', n: 3 } },
+    ['p1'],
+  ],
+  ['/t/graphql', { query: '{ ImagingStudyList(patient: "Patient/p1") { id } }' }, ['p1']],
+  ['/t/graphql', { query: '{ Condition(id: "c1") { id } }' }, []],
+  ['/t/graphql', { query: '{ Patient(id: "p1"' }, []],
+  ['/t/graphql', { extensions: { persistedQuery: {} }, variables: { id: 'p1' } }, ['p1']],
+  ['/t/graphql?query={Patient(id:"p1"){id}}', undefined, ['p1']],
+  ['/t/graphql?variables={"p":"p1"}', undefined, ['p1']],
+  ['/t/graphql?variables={', undefined, []],
+  ['/t/graphql', 'null', []],
+  ['/t/fhir/Patient/%2e%2e', undefined, []],
+  ['/t/fhir/Patient/p%31', undefined, ['p1']],
+  ['/t/fhir/Patient/%zz', undefined, []],
+  ['/t/wado/links', { query: '{ Patient(id: "p1") { id } }' }, []],
+])('patients named by %s %j', (url, body, expected) => {
+  expect(namedPatients(url, body)).toEqual(expected);
+});
+
+/** What graphql-js takes for the same value, in whatever way it is written. */
+test.each<[query: string, variables: object | undefined, expected: string[]]>([
+  ['{ ConditionList(patient: ["p1", "Patient/p2"]) { id } }', undefined, ['p1', 'p2']],
+  ['{ ConditionList(patient: "p1,p2") { id } }', undefined, ['p1', 'p2']],
+  ['{ PatientList(_id: ["p1"]) { id } }', undefined, ['p1']],
+  ['{ PatientConnection(_id: "p1") { edges { resource { id } } } }', undefined, ['p1']],
+  ['{ ConditionList(_id: "c1") { id } }', undefined, []],
+  ['{ Patient(id: 12) { id } }', undefined, ['12']],
+  ['query($p: ID!) { Patient(id: $p) { id } }', { p: 12 }, ['12']],
+  ['query($p: ID = "p1") { Patient(id: $p) { id } }', undefined, ['p1']],
+  ['query($p: [String!] = ["p1"]) { ConditionList(patient: $p) { id } }', {}, ['p1']],
+  ['query($p: [String!]) { ConditionList(patient: $p) { id } }', { p: ['p1', 'p2'] }, ['p1', 'p2']],
+  ['query($p: String!) { ConditionList(patient: [$p]) { id } }', { p: 'p1' }, ['p1']],
+  ['{ ...F } fragment F on Query { a: Patient(id: "p1") { id } }', undefined, ['p1']],
+])('patients named by the document %s with %j', (query, variables, expected) => {
+  expect(namedPatients('/t/graphql', { query, ...(variables && { variables }) })).toEqual(expected);
+  const address = new URLSearchParams({ query, ...(variables && { variables: JSON.stringify(variables) }) });
+  expect(namedPatients(`/t/fhir/$graphql?${address.toString()}`, undefined)).toEqual(expected);
+});
+
+test('a document is read up to the limit of what is executed, and no further', () => {
+  const query = (fields: number) => `{ Patient(id: "p1") { ${'id '.repeat(fields)} } }`;
+  expect(namedPatients('/t/graphql', { query: query(7000) })).toEqual(['p1']);
+  expect(namedPatients('/t/graphql', { query: query(DEFAULT_LIMITS.tokens) })).toEqual([]);
+});
+
+test('of several operations the one that runs names patients', () => {
+  const query = `query A { Patient(id: "p1") { id } } query B { Patient(id: "p2") { ...F } }
+    fragment F on Patient { id }`;
+  expect(namedPatients('/t/graphql', { query, operationName: 'B' })).toEqual(['p2']);
+  expect(namedPatients('/t/graphql', { query })).toEqual(['p1', 'p2']);
+});
+
+test('a variable of many values that is used many times is read once', () => {
+  const uses = Array.from({ length: 800 }, (_, n) => `a${n}: ConditionList(patient: $p) { id }`).join(' ');
+  const body = { query: `query($p: [String!]) { ${uses} }`, variables: { p: Array(60_000).fill('x') } };
+  const started = performance.now();
+  expect(namedPatients('/t/graphql', body)).toEqual(['x']);
+  expect(performance.now() - started).toBeLessThan(1000);
+});
+
+test.each<[string, unknown, string[]]>([
+  ['/t/dicomweb/studies/1.2.3/series/4.5/metadata', undefined, ['1.2.3']],
+  ['/t/dicomweb/studies?StudyInstanceUID=1.2.3', undefined, []],
+  ['/t/wado-uri?requestType=WADO&studyUID=1.2.3&seriesUID=4.5', undefined, ['1.2.3']],
+  ['/t/wado-uri?requestType=WADO', undefined, []],
+  ['/t/fhir/ImagingStudy/1.2.3', undefined, ['1.2.3']],
+  ['/t/fhir/Endpoint/1.2.3', undefined, ['1.2.3']],
+  ['/t/fhir/Endpoint/dicomweb', undefined, []],
+  ['/t/fhir/ImagingStudy/..', undefined, []],
+  ['/t/dicomweb/studies/%2e%2e/metadata', undefined, []],
+  ['/t/dicomweb/studies/1%2E2.3/metadata', undefined, ['1.2.3']],
+  ['/t/wado/links', { path: 'studies/1.2.3/rendered?accept=image%2Fpng' }, ['1.2.3']],
+  ['/t/wado/links', { path: 7 }, []],
+  ['/t/graphql', { query: '{ ImagingStudy(id: "1.2.3") { id } }' }, ['1.2.3']],
+  [
+    '/t/graphql',
+    { query: 'query($u: ID!) { ImagingStudy(id: $u) { id } }', variables: { u: '1.2.3' } },
+    ['1.2.3'],
+  ],
+  ['/t/graphql?query={ImagingStudy(id:"1.2.3"){id}}', undefined, ['1.2.3']],
+  [
+    '/t/graphql',
+    {
+      query: `{ ${Array.from({ length: 50 }, (_, n) => `a${n}: ImagingStudy(id: "1.${n}") { id }`).join(' ')} }`,
+    },
+    Array.from({ length: 10 }, (_, n) => `1.${n}`),
+  ],
+])('studies that %s %j names', (url, body, studies) => {
+  expect(namedStudies(url, body)).toEqual(studies);
+});

@@ -1,0 +1,161 @@
+import { parse, visit, type DocumentNode, type FieldNode, type ValueNode } from 'graphql';
+import { UID } from '../../../schema/dicom/dicom.ts';
+import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
+import { DEFAULT_LIMITS } from '../../http/limits.ts';
+
+/** More patients or studies than this are not looked for in one request. */
+const MOST = 10;
+/** Fields that read what their `id` names. */
+const BY_ID = /^(Patient|ImagingStudy|Endpoint)$/;
+const PATIENT_SEARCH = /^Patient(List|Connection)$/;
+const PARAMETER = /^(patient|subject)(:Patient)?$/;
+
+/** How the documents of GraphQL requests are read where they are executed. */
+export interface DocumentRules {
+  /** Lexical tokens at most. */
+  maxTokens: number;
+  /** The text that was sent before with this SHA-256, in hexadecimal (automatic persisted queries). */
+  persisted: (sha256: string) => string | undefined;
+}
+
+/** What a GraphQL request names. */
+export interface NamedInGraphql {
+  values: readonly string[];
+  /** False where the document is not known or does not parse, so that nothing of it is executed. */
+  runs: boolean;
+}
+
+/**
+ * Patients whom a request names: in the path (`/fhir/Patient/{id}`), by `patient=` or `subject=` in the address or a
+ * form, by `_id=` of a Patient search, or in a GraphQL request.
+ * They are candidates only: whether the caller may see them is found out from the EHR.
+ * @param url path and query
+ * @param body as the route parsed it: a form as text or pairs, GraphQL as an object
+ */
+export function namedPatients(url: string, body: unknown, graphql = namedInGraphql(url, body)): string[] {
+  const { path, query } = addressOf(url);
+  const form = typeof body === 'string' || Array.isArray(body) ? new URLSearchParams(body as string) : [];
+  const parameters = [...query, ...form];
+  const searched = /\/fhir\/Patient(\/_search)?$/.test(path);
+  const named = [
+    /\/fhir\/Patient\/([^/]+)/.exec(path)?.[1],
+    ...parameters
+      .filter(([name]) => PARAMETER.test(name) || (searched && name === '_id'))
+      .flatMap(([, value]) => value.split(',')),
+    ...graphql.values,
+  ];
+  const ids = named.map((value) => value?.replace(/^.*\/?Patient\//, ''));
+  return [...new Set(ids)].filter((id): id is string => id !== undefined && FHIR_ID.test(id)).slice(0, MOST);
+}
+
+/**
+ * Studies that a request retrieves or reads by UID: `studies/{uid}` in the path or of a link that is asked for, the
+ * `studyUID` of WADO-URI, `/fhir/ImagingStudy/{uid}`, the Endpoint of a study, or in a GraphQL request.
+ * Candidates only, as patients are.
+ */
+export function namedStudies(url: string, body: unknown, graphql = namedInGraphql(url, body)): string[] {
+  const { path, query } = addressOf(url);
+  const { path: linked } = (typeof body === 'object' && body !== null ? body : {}) as { path?: unknown };
+  const named = [
+    /\/dicomweb\/studies\/([^/]+)/.exec(path)?.[1],
+    path.endsWith('/wado-uri') ? (query.get('studyUID') ?? undefined) : undefined,
+    /\/fhir\/(?:ImagingStudy|Endpoint)\/([^/]+)$/.exec(path)?.[1],
+    typeof linked === 'string' ? /^studies\/([^/?]+)/.exec(linked)?.[1] : undefined,
+    ...graphql.values,
+  ];
+  return [...new Set(named)]
+    .filter((uid): uid is string => uid !== undefined && UID.test(uid) && uid.includes('.'))
+    .slice(0, MOST);
+}
+
+/**
+ * What a GraphQL request may name as a patient or study: by the arguments that read by id or search by patient, in the
+ * operation that runs and in all fragments, and by any variable that holds text.
+ * @param documents as where it is executed: what is read here is what runs
+ */
+export function namedInGraphql(
+  url: string,
+  body: unknown,
+  documents: DocumentRules = { maxTokens: DEFAULT_LIMITS.tokens, persisted: () => undefined },
+): NamedInGraphql {
+  const { path, query } = addressOf(url);
+  if (!/\/\$?graphql$/.test(path)) return { values: [], runs: true };
+  const request = isRecord(body) ? body : Object.fromEntries(query);
+  const document = documentOf(request, documents);
+  const { literals, variables } = document
+    ? namingIn(document, request['operationName'])
+    : { literals: [], variables: new Set<string>() };
+  const given = Object.entries(recordOf(request['variables'])).flatMap(([name, value]) =>
+    listed(value).filter((one) => isText(one) || (typeof one === 'number' && variables.has(name))),
+  );
+  // Alternatives are joined by commas (FHIR R4 §3.1.1.4.3).
+  const values = [...literals, ...given].flatMap((value) => String(value).split(','));
+  return { values, runs: document !== undefined };
+}
+
+function documentOf(
+  { query, extensions }: Record<string, unknown>,
+  { maxTokens, persisted }: DocumentRules,
+): DocumentNode | undefined {
+  const { sha256Hash: hash } = recordOf(recordOf(extensions)['persistedQuery']);
+  const text = query ?? (typeof hash === 'string' ? persisted(hash) : undefined);
+  try {
+    return typeof text === 'string' ? parse(text, { noLocation: true, maxTokens }) : undefined;
+  } catch {
+    return undefined; // what runs it says why
+  }
+}
+
+/** The literals that may name somebody, and the variables that stand in the place of one. */
+function namingIn(document: DocumentNode, operationName: unknown) {
+  const literals: string[] = [];
+  const variables = new Set<string>();
+  const take = (value: ValueNode) => {
+    // One value is a list (GraphQL §3.11), and a number an id (§3.5.5).
+    for (const node of value.kind === 'ListValue' ? value.values : [value]) {
+      if (node.kind === 'Variable') variables.add(node.name.value);
+      if (node.kind === 'StringValue' || node.kind === 'IntValue') literals.push(node.value);
+    }
+  };
+  visit(document, {
+    OperationDefinition: ({ name }) =>
+      typeof operationName === 'string' && name?.value !== operationName ? false : undefined,
+    VariableDefinition: ({ defaultValue }) => void (defaultValue && take(defaultValue)),
+    Field: (field) => {
+      for (const { name, value } of field.arguments ?? []) if (isNaming(field, name.value)) take(value);
+    },
+  });
+  return { literals, variables };
+}
+
+function isNaming({ name: { value: field } }: FieldNode, argument: string): boolean {
+  if (argument === 'id') return BY_ID.test(field);
+  return argument === '_id' ? PATIENT_SEARCH.test(field) : PARAMETER.test(argument);
+}
+
+const listed = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);
+const isText = (value: unknown): value is string => typeof value === 'string';
+
+/** An object, or the JSON of one that an address holds; empty for anything else. */
+function recordOf(value: unknown): Record<string, unknown> {
+  try {
+    const parsed = typeof value === 'string' ? (JSON.parse(value) as unknown) : value;
+    return isRecord(parsed) ? parsed : {};
+  } catch {
+    return {};
+  }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The path as the router reads it, and the query. */
+function addressOf(url: string): { path: string; query: URLSearchParams } {
+  const [path = '', ...rest] = url.split('?');
+  const query = new URLSearchParams(rest.join('?'));
+  try {
+    return { path: decodeURIComponent(path), query };
+  } catch {
+    return { path, query };
+  }
+}

@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import type { PatientGrant } from '../../../schema/access/access.ts';
+import { UID } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import { expiringCache } from '../token/expiring-cache.ts';
+import type { Outside } from '../token/upstream.ts';
+import { call, nonsense } from '../token/upstream.ts';
+
+/** Some patients of a client, and which of their studies; all of them where it does not say. */
+export interface PolicyRow {
+  patients: readonly string[];
+  studies?: readonly string[] | undefined;
+}
+
+/** What a decision service answers. A key that is not known might narrow the row: it is not guessed at. */
+const decision = z.strictObject({
+  rows: z
+    .array(
+      z.strictObject({
+        patients: z.array(z.string().regex(FHIR_ID)),
+        studies: z.array(z.string().regex(UID)).optional(),
+      }),
+    )
+    .max(10_000),
+});
+
+/** How long a decision is kept; a token's memory adds as much again, so that a change is seen within a minute. */
+export const DECISION_SECONDS = 30;
+/** How long nobody is asked again after there was no decision (SM-9). */
+const UNDECIDED_SECONDS = 1;
+
+export type PolicyService = (tenant: Tenant, url: string, client: string) => Promise<readonly PolicyRow[]>;
+
+/**
+ * Asks a tenant's decision service which patients and studies a Backend Services client may see (IA-8): POST
+ * `{ client_id, tenant }`, answered with `{ rows: [{ patients, studies? }] }`.
+ * @throws Fault of the service: `unavailable` or `bad_gateway` where it gives no such answer (IA-9: fail closed)
+ */
+export function policyService(outside: Outside): PolicyService {
+  const decisions = expiringCache<readonly PolicyRow[] | Fault>(10_000, outside.now);
+  const ask = async (tenant: Tenant, url: string, client: string): Promise<readonly PolicyRow[]> => {
+    const { status, json } = await call(outside, tenant, url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ client_id: client, tenant: tenant.key }),
+    });
+    const parsed = decision.safeParse(json);
+    if (status === 200 && parsed.success) return parsed.data.rows;
+    throw nonsense('has a policy service that does not decide', new Error(`it answered ${status}`));
+  };
+  return async (tenant, url, client) => {
+    const decided = await decisions.get(`${tenant.key}\0${client}`, async () => {
+      try {
+        return { value: await ask(tenant, url, client), seconds: DECISION_SECONDS };
+      } catch (error) {
+        if (error instanceof Fault) return { value: error, seconds: UNDECIDED_SECONDS };
+        throw error;
+      }
+    });
+    if (decided instanceof Fault) throw decided;
+    return decided;
+  };
+}
+
+/** Pairs of a patient and a study, over all rows: each token that the client uses remembers them. */
+const MAX_PAIRS = 100_000;
+
+/**
+ * The patients in reach by these rows; a patient whom any row gives whole is given whole.
+ * @throws Fault `bad_gateway` where they name too many studies for too many patients
+ */
+export function grantsOf(rows: readonly PolicyRow[]): PatientGrant[] {
+  const pairs = rows.reduce(
+    (sum, { patients, studies = [] }) => sum + patients.length * Math.max(1, studies.length),
+    0,
+  );
+  if (pairs > MAX_PAIRS) {
+    throw nonsense(`has a policy of more than ${MAX_PAIRS} patients and studies for a client`);
+  }
+  const grants = new Map<string, Set<string> | undefined>();
+  for (const { patients, studies } of rows) {
+    for (const id of patients) {
+      const before = grants.has(id) ? grants.get(id) : new Set<string>();
+      if (before) for (const study of studies ?? []) before.add(study);
+      grants.set(id, studies && before);
+    }
+  }
+  return [...grants].map(([id, studies]) => (studies ? { id, studies: [...studies] } : { id }));
+}

@@ -1,0 +1,146 @@
+import * as oauth from 'oauth4webapi';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { form, json, set } from '../test/requests.ts';
+import { SmartApp } from '../test/smart-app.ts';
+import { Browser, REDIRECT, startServer, type Started } from '../test/started.ts';
+
+const DAY = 86_400;
+let started: Started;
+const clock = { ahead: 0 };
+beforeAll(async () => {
+  started = await startServer({}, { now: () => Date.now() + clock.ahead });
+});
+beforeEach(() => void (clock.ahead = 0));
+afterAll(async () => {
+  expect(started.errors).toEqual([]);
+  await started.close();
+});
+
+const register = (body: unknown, headers: Record<string, string> = {}) =>
+  fetch(`${started.issuer}/register`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+const publicApp = { redirect_uris: [REDIRECT], token_endpoint_auth_method: 'none', client_name: 'New' };
+
+/** A registered app that signs in as a public one. */
+function appOf(id: unknown): SmartApp {
+  const app = new SmartApp(started, String(id));
+  Object.defineProperty(app, 'authentication', { value: oauth.None() });
+  return app;
+}
+
+test('registration of an app (RFC 7591), and what it cannot ask for', async () => {
+  const answer = await register(publicApp);
+  expect(answer.status).toBe(201);
+  expect(answer.headers.get('cache-control')).toBe('no-store');
+  const { client_id: id } = (await answer.json()) as { client_id: string };
+  expect((await appOf(id).tokens())['patient']).toBe('p1');
+  const greedy = await json(register({ redirect_uris: [REDIRECT], grant_types: ['client_credentials'] }));
+  expect(greedy['grant_types']).toEqual(['authorization_code', 'refresh_token']);
+});
+
+test.each<[object, string]>([
+  [{}, 'invalid_redirect_uri'],
+  [{ redirect_uris: [] }, 'invalid_redirect_uri'],
+  [{ redirect_uris: ['javascript:alert(1)'] }, 'invalid_redirect_uri'],
+  [{ redirect_uris: ['https://a.example.org/#f'] }, 'invalid_redirect_uri'],
+  [{ redirect_uris: [REDIRECT], token_endpoint_auth_method: 'private_key_jwt' }, 'invalid_client_metadata'],
+  [{ redirect_uris: [REDIRECT], token_endpoint_auth_method: 'tls_client_auth' }, 'invalid_client_metadata'],
+  [{ redirect_uris: [REDIRECT], id_token_signed_response_alg: 'HS256' }, 'invalid_client_metadata'],
+  [{ ...publicApp, client_name: 'Bank\u202Egro.live\u202C' }, 'invalid_client_metadata'],
+  [{ ...publicApp, client_name: 'The view\u200Ber' }, 'invalid_client_metadata'],
+  [{ ...publicApp, client_name: 'The\u00A0viewer' }, 'invalid_client_metadata'],
+  [{ ...publicApp, client_name: 'The viewer\n' }, 'invalid_client_metadata'],
+  [{ ...publicApp, client_name: '\u3164' }, 'invalid_client_metadata'],
+  [{ ...publicApp, client_name: ' ' }, 'invalid_client_metadata'],
+])('%j is %s', async (body, error) => {
+  const refused = await register(body);
+  expect([refused.status, await refused.json()]).toMatchObject([400, { error }]);
+});
+
+describe('no web page of another site registers an app', () => {
+  test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data', 'application/jsonx'])(
+    'as %s, which a page may send without asking: 415',
+    async (type) => {
+      const answer = await register(publicApp, { 'content-type': type });
+      expect(answer.status).toBe(415);
+      expect(await answer.json()).toMatchObject({ error: 'invalid_request' });
+    },
+  );
+  test.each([
+    [{ origin: 'https://evil.example.org' }],
+    [{ origin: 'null' }],
+    [{ 'sec-fetch-site': 'cross-site' }],
+    [{ 'sec-fetch-site': 'same-site' }],
+  ] as [Record<string, string>][])('with %j: 403', async (headers) => {
+    const answer = await register(publicApp, headers);
+    expect(answer.status).toBe(403);
+    expect(await answer.json()).toMatchObject({ error: 'access_denied' });
+  });
+  test('our own pages may', async () => {
+    const own = { origin: new URL(started.issuer).origin, 'sec-fetch-site': 'same-origin' };
+    expect((await register(publicApp, own)).status).toBe(201);
+  });
+});
+
+describe('a registration lives for 30 days after its last use', () => {
+  const signInPage = async (id: unknown) =>
+    (await new Browser(started.issuer).open(await appOf(id).url('openid'))).html;
+
+  test('the answer says since when, and until when a secret is good', async () => {
+    const now = Date.now() / 1000;
+    const confidential = await json(register({ redirect_uris: [REDIRECT] }));
+    expect(Number(confidential['client_id_issued_at']) - now).toBeLessThan(60);
+    const left = Number(confidential['client_secret_expires_at']) - now;
+    expect(Math.abs(left - 30 * DAY)).toBeLessThan(60);
+    expect(await json(register(publicApp))).not.toHaveProperty('client_secret_expires_at');
+  });
+
+  test('one that is not used ends, and makes room', async () => {
+    const { client_id: id } = await json(register(publicApp));
+    const count = () => started.server.state.count('demo', 'Client');
+    const before = await count();
+    clock.ahead = 29 * DAY * 1000;
+    expect(await signInPage(id)).toContain('name="account"');
+    clock.ahead = (30 * DAY + 120) * 1000;
+    expect(await signInPage(id)).toContain('client is invalid');
+    expect(await count()).toBeLessThan(before);
+  });
+
+  test('one that is used is renewed, with its secret', async () => {
+    const { client_id: id, client_secret: secret } = await json(register({ redirect_uris: [REDIRECT] }));
+    const app = new SmartApp(started, String(id));
+    Object.defineProperty(app, 'authentication', { value: oauth.ClientSecretBasic(String(secret)) });
+    clock.ahead = 20 * DAY * 1000;
+    const tokens = await app.tokens();
+    clock.ahead = 45 * DAY * 1000;
+    expect(await app.introspect('x')).toEqual({ active: false });
+    expect(await signInPage(id)).toContain('name="account"');
+    expect(tokens.refresh_token).toBeDefined();
+  });
+});
+
+test('an id_token is signed as the client has registered', async () => {
+  for (const algorithm of ['ES384', 'RS384', 'RS256']) {
+    const { client_id: id } = await json(register({ ...publicApp, id_token_signed_response_alg: algorithm }));
+    const app = appOf(id);
+    Object.defineProperty(app, 'client', {
+      value: { client_id: id, id_token_signed_response_alg: algorithm },
+    });
+    const { id_token: token, scope } = await app.tokens({ scope: 'openid fhirUser' });
+    expect(set(scope)).toEqual(set('openid fhirUser'));
+    expect(JSON.parse(atob(token!.split('.')[0]!))).toMatchObject({ alg: algorithm });
+  }
+});
+
+test('the number of registrations is bounded: 429, and they do not count for the tenant’s own clients', async () => {
+  const clients = started.server.state.model('demo', 'Client');
+  for (let index = 0; index < 1000; index++) await clients.upsert(`filler-${index}`, {}, 60);
+  const answer = await register(publicApp);
+  expect(answer.status).toBe(429);
+  expect(await answer.json()).toMatchObject({ error: 'temporarily_unavailable' });
+  for (let index = 0; index < 1000; index++) await clients.destroy(`filler-${index}`);
+  expect((await form(started, '/token', { grant_type: 'x', client_id: 'public-app' })).status).toBe(400);
+});

@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import type { Adapter, AdapterPayload } from 'oidc-provider';
+import { z } from 'zod';
+import { applicationType } from './loopback.ts';
+import type { TenantServer } from '../provider.ts';
+import { ID_TOKEN_ALGORITHMS } from '../settings.ts';
+import { shownName } from '../sign-in/shown-name.ts';
+import type { State } from '../state/state.ts';
+
+/** What an app may say of itself, RFC 7591 §2. Unknown fields are ignored; nothing here has us fetch a URL. */
+const metadata = z.object({
+  client_name: shownName.max(100).optional(),
+  redirect_uris: z.array(z.string().max(500)).min(1).max(10),
+  token_endpoint_auth_method: z
+    .enum(['none', 'private_key_jwt', 'client_secret_basic', 'client_secret_post'])
+    .default('client_secret_basic'),
+  jwks: z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(10) }).optional(),
+  id_token_signed_response_alg: z.enum(ID_TOKEN_ALGORITHMS).optional(),
+});
+
+const MOST_CLIENTS = 1000;
+/** How long a registration lives after its last use: as long as a refresh token. */
+const REGISTERED_SECONDS = 30 * 86_400;
+/** A client in use is renewed once a day. */
+const RENEWAL_SECONDS = 86_400;
+
+export type Registered = { status: 201; body: Record<string, unknown> } | Refused;
+interface Refused {
+  status: 400 | 429;
+  body: { error: string; error_description: string };
+}
+
+/**
+ * Dynamic registration of an app, RFC 7591 §3: authorization codes only, exact redirect URIs. Backend services are
+ * registered in the tenant file.
+ * @param json the parsed body
+ * @param now seconds since the epoch
+ */
+export async function register(
+  server: TenantServer,
+  state: State,
+  json: unknown,
+  now: number,
+): Promise<Registered> {
+  const parsed = metadata.safeParse(json);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const wrong = issue!.path[0] === 'redirect_uris' ? 'invalid_redirect_uri' : 'invalid_client_metadata';
+    return refused(400, wrong, `${issue!.path.join('.')}: ${issue!.message}`);
+  }
+  const { tenant, provider } = server;
+  if ((await state.count(tenant.key, 'Client')) >= MOST_CLIENTS) {
+    return refused(429, 'temporarily_unavailable', 'There are too many registered clients.');
+  }
+  const { redirect_uris: redirectUris, token_endpoint_auth_method: method } = parsed.data;
+  const secret = method.startsWith('client_secret') ? randomBytes(32).toString('base64url') : undefined;
+  const client = {
+    ...parsed.data,
+    client_id: randomBytes(16).toString('base64url'),
+    client_id_issued_at: now,
+    ...(secret !== undefined && {
+      client_secret: secret,
+      client_secret_expires_at: now + REGISTERED_SECONDS,
+    }),
+    application_type: applicationType(redirectUris),
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+  };
+  const clients = state.model(tenant.key, 'Client');
+  await clients.upsert(client.client_id, client as unknown as AdapterPayload, REGISTERED_SECONDS);
+  try {
+    // Loading it applies the provider's own rules.
+    await provider.Client.find(client.client_id);
+  } catch (error) {
+    await clients.destroy(client.client_id);
+    const { errors } = await import('oidc-provider');
+    if (!(error instanceof errors.OIDCProviderError)) throw error;
+    return refused(400, error.error, error.error_description ?? 'the metadata cannot be used');
+  }
+  return { status: 201, body: client };
+}
+
+/**
+ * Lets the registration of a client that was given a token live on. A client of the tenant file is none.
+ * @param now seconds since the epoch
+ */
+export async function renewRegistration(clients: Adapter, id: string, now: number): Promise<void> {
+  const client = (await clients.find(id)) as Registration | undefined;
+  if (!client || now - (client.renewed_at ?? client.client_id_issued_at) < RENEWAL_SECONDS) return;
+  const renewed = {
+    ...client,
+    renewed_at: now,
+    ...(client.client_secret && { client_secret_expires_at: now + REGISTERED_SECONDS }),
+  };
+  await clients.upsert(id, renewed as unknown as AdapterPayload, REGISTERED_SECONDS);
+}
+
+interface Registration {
+  client_id_issued_at: number;
+  client_secret?: string;
+  renewed_at?: number;
+}
+
+const refused = (status: 400 | 429, error: string, description: string): Refused => ({
+  status,
+  body: { error, error_description: description },
+});

@@ -1,0 +1,233 @@
+import type { Patient, Practitioner } from 'fhir/r4.js';
+import { generateRandomCodeVerifier, generateRandomNonce, generateRandomState } from 'oauth4webapi';
+import { Fault } from '../../../../schema/fault/fault.ts';
+import { FHIR_ID } from '../../../../schema/fhir/fhir.ts';
+import type { Tenant } from '../../../../schema/tenant/tenant.ts';
+import { identityOf } from '../../patient/patient.ts';
+import type { IndependentConfig } from '../../discovery/smart-configuration.ts';
+import type { Outside } from '../../token/upstream.ts';
+import { call } from '../../token/upstream.ts';
+import type { EhrAnswer, EhrClient, Question } from './ehr-client.ts';
+import { EhrRefusal } from './ehr-refusal.ts';
+import type { Lasting } from './ehr-scope.ts';
+import { lastingOf } from './ehr-scope.ts';
+import type { EhrSession, EhrSessions } from './ehr-sessions.ts';
+import { listOf } from './ehr-tokens.ts';
+import type { HeldTokens } from './held-tokens.ts';
+import type { Asked, Identify, Person, SignInError, User } from '../sign-in/identify.ts';
+import type { LoginHint } from '../sign-in/login-hint.ts';
+import { person } from '../sign-in/people.ts';
+import type { SealedRows } from '../state/sealed-rows.ts';
+import { LIFETIMES } from '../settings.ts';
+
+/** What was asked of the EHR for one interaction. */
+export interface PendingLogin extends Question {
+  uid: string;
+  /** Whom the app says the EHR has signed in: whoever comes back has to be them. */
+  hint?: LoginHint;
+  /** What the app wants beyond the token. */
+  lasting?: Lasting;
+  manner: Manner;
+}
+
+/** For whom the EHR is asked. */
+type Asking = Pick<PendingLogin, 'uid' | 'hint' | 'lasting'>;
+
+/** How the EHR is asked. */
+interface Manner {
+  /** To show nothing. */
+  silent: boolean;
+  /** With the hint: not every EHR takes an id_token that is another client's. */
+  hinted: boolean;
+}
+
+/** What the EHR answered, until the user has agreed. */
+export interface EhrLogin {
+  session: Omit<EhrSession, 'until'>;
+  person: Person;
+}
+
+export interface DelegatedDeps {
+  outside: Outside;
+  config: IndependentConfig;
+  client: EhrClient;
+  sessions: EhrSessions;
+  held: HeldTokens;
+  pending: SealedRows<PendingLogin>;
+  logins: SealedRows<EhrLogin>;
+  users: SealedRows<User>;
+  /** Told of sign-ins that failed. */
+  onError: (error: Error) => void;
+}
+
+/** An EHR that was asked to show nothing says so when it has to (OpenID Connect Core §3.1.2.6). */
+const HAS_TO_ASK = [
+  'login_required',
+  'interaction_required',
+  'consent_required',
+  'account_selection_required',
+];
+/** What comes of what a user does, or does not, at the EHR. */
+const OF_THE_USER = [...HAS_TO_ASK, 'access_denied'];
+/** Errors of the EHR that are true for our own app as well; others are about our request, not the app's. */
+const PASSED_ON = [...OF_THE_USER, 'temporarily_unavailable'];
+
+/**
+ * Sign-in at the EHR (IA-28, "dual launch"). The app's `login_hint` is the EHR's id_token: with it the EHR is asked
+ * first without showing anything, and where it cannot, once more with its own pages. The patient is the EHR's answer.
+ */
+export function delegatedLogin(deps: DelegatedDeps): Identify {
+  const { outside, config, client, sessions, held, pending, logins, users, onError } = deps;
+
+  const send = async ({ uid, hint, lasting }: Asking, manner: Manner): Promise<Asked> => {
+    const question = {
+      state: generateRandomState(),
+      nonce: generateRandomNonce(),
+      verifier: generateRandomCodeVerifier(),
+    };
+    const location = await client.authorizationUrl(question, {
+      silent: manner.silent,
+      ...(hint && manner.hinted && { idToken: hint.idToken }),
+      ...(lasting && { lasting }),
+    });
+    const asked = { ...question, uid, manner, ...(hint && { hint }), ...(lasting && { lasting }) };
+    await pending.put(question.state, asked, LIFETIMES.Interaction);
+    return { location };
+  };
+
+  /** What went wrong as the app is told it; the log is told more, but not of a user's no. */
+  const refused = (error: unknown): SignInError => {
+    if (!(error instanceof EhrRefusal) && !(error instanceof Fault)) throw error;
+    if (!(error instanceof EhrRefusal && error.said && OF_THE_USER.includes(error.error ?? '')))
+      onError(error);
+    if (error instanceof Fault) return { error: faultError(error), description: error.message };
+    const known = error.error !== undefined && PASSED_ON.includes(error.error);
+    return known
+      ? { error: error.error!, description: 'The EHR did not sign the user in.' }
+      : { error: 'server_error', description: 'The EHR did not answer as it should.' };
+  };
+
+  const read = async (tenant: Tenant, reference: string, token: string) => {
+    const headers = { authorization: `Bearer ${token}` };
+    const { status, json } = await call(outside, tenant, `${config.fhirBaseUrl}/${reference}`, { headers });
+    return status === 200 ? json : undefined;
+  };
+
+  /** @param name under which the tokens are held */
+  const signedIn = async (
+    tenant: Tenant,
+    answer: EhrAnswer,
+    name: string,
+  ): Promise<{ login: EhrLogin; user: User }> => {
+    const { tokens, patient: id, subject, signIn } = answer;
+    const patient = await read(tenant, `Patient/${id}`, tokens.access);
+    const identity = patient && identityOf(patient, id);
+    if (!identity) throw new EhrRefusal('the patient cannot be read with the token');
+    const shown = person(patient as unknown as Patient, id);
+    const fhirUser = relative(answer.fhirUser, config.fhirBaseUrl);
+    const who = answer.name ?? (await nameOf(tenant, fhirUser, shown, tokens.access)) ?? fhirUser ?? subject;
+    return {
+      login: { session: { tokens, held: name, signIn, patient: identity }, person: shown },
+      user: { account: subject, name: who, ...(fhirUser !== undefined && { fhirUser }) },
+    };
+  };
+
+  const nameOf = async (tenant: Tenant, fhirUser: string | undefined, patient: Person, token: string) => {
+    if (fhirUser === undefined || fhirUser === patient.reference) return fhirUser && patient.name;
+    // It is only a name: an EHR that does not tell it does not end the sign-in.
+    const resource = await read(tenant, fhirUser, token).catch(() => undefined);
+    return resource && person(resource as unknown as Practitioner, fhirUser.split('/')[1]!).name;
+  };
+
+  return {
+    async ask(_tenant, { uid, loginHint, scopes }) {
+      const lasting = lastingOf(scopes);
+      try {
+        const hint = loginHint === undefined ? undefined : await client.hint(loginHint);
+        const known = hint !== undefined;
+        const asking = { uid, ...(hint && { hint }), ...(lasting && { lasting }) };
+        return await send(asking, { silent: known, hinted: known });
+      } catch (error) {
+        if (!(error instanceof EhrRefusal)) return refused(error);
+        return { error: 'invalid_request', description: 'login_hint is not an id_token of this EHR.' };
+      }
+    },
+    // Nobody says here who they are: the EHR does.
+    answer: async () => undefined,
+    user: (_tenant, account) => users.find(account),
+    async patients(_tenant, _user, login) {
+      const found = login === undefined ? undefined : await logins.find(login);
+      return found ? [found.person] : [];
+    },
+    delegation: {
+      interactionOf: async (state) => (await pending.find(state))?.uid,
+
+      async returned(tenant, uid, query) {
+        const state = query.get('state') ?? '';
+        if ((await pending.find(state))?.uid !== uid) return undefined;
+        const asked = await pending.take(state);
+        if (!asked) return undefined;
+        const login = generateRandomState();
+        try {
+          const answer = await client.redeem(query, asked, (given) =>
+            held.hold(login, listOf(given), LIFETIMES.Interaction),
+          );
+          requireHinted(answer, asked.hint);
+          const found = await signedIn(tenant, answer, login);
+          await logins.put(login, found.login, LIFETIMES.Interaction);
+          await users.put(found.user.account, found.user, LIFETIMES.Grant + LIFETIMES.Interaction);
+          return { user: found.user, login };
+        } catch (error) {
+          // Where it cannot be discarded, its time comes.
+          await held.discard(login).catch(onError);
+          const next = error instanceof EhrRefusal ? again(asked.manner, error.error) : undefined;
+          return next ? send(asked, next).catch(refused) : refused(error);
+        }
+      },
+
+      async granted(login, grantId, seconds) {
+        const found = await logins.take(login);
+        if (!found) return false;
+        return sessions.keep(grantId, { ...found.session, until: outside.now() / 1000 + seconds });
+      },
+
+      async denied(login) {
+        // What belongs to a grant already, because the user pressed both buttons, stays there.
+        if (await logins.take(login)) await held.discard(login);
+      },
+
+      used: (grantId) => sessions.use(grantId),
+      stands: (grantId) => sessions.stands(grantId),
+      revoked: (grantId) => sessions.end(grantId),
+    },
+  };
+}
+
+/** How to ask once more after an error: each way is tried once at most. */
+function again({ silent, hinted }: Manner, error: string | undefined): Manner | undefined {
+  if (silent && HAS_TO_ASK.includes(error ?? '')) return { silent: false, hinted };
+  if (hinted && error === 'invalid_request') return { silent, hinted: false };
+  return undefined;
+}
+
+/** Whom the app has signed in, and for which patient, is who has to come back (OpenID Connect Core §3.1.2.2). */
+function requireHinted({ subject, patient }: EhrAnswer, hint: LoginHint | undefined): void {
+  if (!hint) return;
+  if (hint.subject !== subject) throw new EhrRefusal('another user than the hint', 'access_denied');
+  if (hint.patient !== undefined && hint.patient !== patient) {
+    throw new EhrRefusal('another patient than the hint', 'access_denied');
+  }
+}
+
+/** `Type/id` of a fhirUser of this EHR; undefined for somebody of another server. */
+function relative(fhirUser: string | undefined, base: string): string | undefined {
+  const reference = fhirUser?.startsWith(`${base}/`) ? fhirUser.slice(base.length + 1) : fhirUser;
+  const [, id = ''] =
+    /^(?:Patient|Practitioner|PractitionerRole|RelatedPerson|Person)\/(.+)$/.exec(reference ?? '') ?? [];
+  return FHIR_ID.test(id) ? reference : undefined;
+}
+
+/** RFC 6749 §4.1.2.1: what cannot be said with a status, because it goes by way of the browser. */
+function faultError({ status }: Fault): string {
+  return status === 429 || status === 503 || status === 504 ? 'temporarily_unavailable' : 'server_error';
+}

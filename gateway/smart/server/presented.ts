@@ -1,0 +1,37 @@
+import { isRegistered } from './clients/loopback.ts';
+import { describe } from './own-token.ts';
+import type { TenantServer } from './provider.ts';
+import { PATHS } from './settings.ts';
+
+/**
+ * Whether a request presents something of ours that nobody can guess: a code or refresh token with no secret beside
+ * it, or an access token. Others who fail at the same address and name the same public app do not close it (SM-19).
+ * @param path of the endpoint, below the issuer
+ */
+export async function presentsOurs(
+  server: TenantServer,
+  path: string,
+  authorization: string | undefined,
+  form: URLSearchParams,
+): Promise<boolean> {
+  const bearer = /^\s*bearer\s+(\S+)\s*$/i.exec(authorization ?? '')?.[1];
+  if (path === PATHS.introspection && bearer !== undefined) {
+    return (await describe(server, bearer)) !== undefined;
+  }
+  const provesItself = authorization !== undefined || SECRETS.some((name) => form.has(name));
+  if (path !== PATHS.token || provesItself) return false;
+  const { AuthorizationCode, RefreshToken } = server.provider;
+  const code = form.get('code');
+  const token = form.get('refresh_token');
+  const found = (code && (await AuthorizationCode.find(code))) || (token && (await RefreshToken.find(token)));
+  return Boolean(found);
+}
+
+/** Of a secret there are guesses, whatever else is sent. */
+const SECRETS = ['client_secret', 'client_assertion'];
+
+/** Whether an authorization request names an app and one of its redirect URIs: nothing of it is a guess (SM-19). */
+export async function namesApp({ provider }: TenantServer, query: URLSearchParams): Promise<boolean> {
+  const client = await provider.Client.find(query.get('client_id') ?? '');
+  return client !== undefined && isRegistered(query.get('redirect_uri') ?? '', client.redirectUris ?? []);
+}

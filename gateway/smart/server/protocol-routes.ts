@@ -1,0 +1,122 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type { IncomingMessage } from 'node:http';
+import { CACHE_CONTROL } from '../../../schema/http/cache-control.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { askingForConsent } from './sign-in/asking-for-consent.ts';
+import { namedClient } from './state/failures.ts';
+import { counted, invalidToken, requireAdmitted, requireBearer, shownErrors } from './oauth-answers.ts';
+import { describe, mayIntrospect } from './own-token.ts';
+import { namesApp, presentsOurs } from './presented.ts';
+import { replayed, withClientId } from './public-refresh.ts';
+import { queryOf, text } from './request.ts';
+import type { Served } from './server.ts';
+import { PATHS } from './settings.ts';
+
+/**
+ * The endpoints of `oidc-provider`: each by its one path and method, and nothing else of it.
+ * @param served the authorization server of a request's tenant
+ */
+export function protocolRoutes(
+  served: (request: FastifyRequest) => Promise<Served>,
+  baseUrl: string,
+): FastifyPluginAsync {
+  const { host, protocol } = new URL(baseUrl);
+  return async (app) => {
+    const open = { config: { open: true } };
+    const shown = { ...open, errorHandler: shownErrors(baseUrl) };
+
+    for (const path of [PATHS.token, PATHS.introspection, PATHS.revocation]) {
+      app.post(`/oauth${path}`, open, async (request, reply) => {
+        const own = await served(request);
+        const body = await text(request.raw);
+        const { authorization } = request.headers;
+        const form = new URLSearchParams(body);
+        const asker = {
+          client: namedClient(authorization, form),
+          isNoGuess: () => presentsOurs(own, path, authorization, form),
+        };
+        return counted(own, request, reply, asker, async () => {
+          // Client-authenticated questions are the provider's; it answers a bearer token with 400.
+          if (path === PATHS.introspection && /^\s*bearer\b/i.test(authorization ?? '')) {
+            return introspect(own, request, reply, form);
+          }
+          const silent = path === PATHS.token && authorization === undefined;
+          return pass(own, request, reply, path, silent ? await withClientId(own, body) : body);
+        });
+      });
+    }
+
+    app.get(`/oauth${PATHS.authorization}`, shown, async (request, reply) => {
+      const own = await served(request);
+      requireAdmitted(own, request);
+      const query = queryOf(request);
+      const path = askingForConsent(`${PATHS.authorization}?${query.toString()}`);
+      const asker = { client: query.get('client_id') ?? '', isNoGuess: () => namesApp(own, query) };
+      return counted(own, request, reply, asker, () => pass(own, request, reply, path));
+    });
+
+    app.get<{ Params: { uid: string } }>(
+      `/oauth${PATHS.authorization}/:uid`,
+      shown,
+      async (request, reply) => {
+        const path = `${PATHS.authorization}/${encodeURIComponent(request.params.uid)}`;
+        return pass(await served(request), request, reply, path);
+      },
+    );
+
+    // Where another user was signed in in this browser meanwhile.
+    app.post(`/oauth${SIGN_OUT}`, shown, async (request, reply) => {
+      const own = await served(request);
+      return pass(own, request, reply, SIGN_OUT, await text(request.raw));
+    });
+
+    app.get(`/oauth${PATHS.jwks}`, open, async (request, reply) =>
+      pass(await served(request), request, reply, PATHS.jwks),
+    );
+  };
+
+  /** Hands a request to the provider, which sees its own path and our public address. */
+  async function pass(
+    own: Served,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    path: string,
+    body?: string,
+  ): Promise<FastifyReply> {
+    const raw = request.raw as IncomingMessage & { originalUrl?: string };
+    reply.hijack();
+    // The provider's own pages carry their own policy.
+    reply.raw.removeHeader('content-security-policy');
+    const kind = path === PATHS.jwks ? 'public' : 'noStore';
+    reply.raw.setHeader('cache-control', CACHE_CONTROL[kind]);
+    raw.url = path;
+    raw.originalUrl = new URL(own.issuer).pathname + path;
+    raw.headers['x-forwarded-host'] = host;
+    raw.headers['x-forwarded-proto'] = protocol.slice(0, -1);
+    await own.callback(body === undefined ? raw : replayed(raw, body), reply.raw);
+    return reply;
+  }
+}
+
+/** The provider's own, below the issuer. */
+const SIGN_OUT = '/session/end/confirm';
+
+/** Introspection for whoever holds a token of ours, RFC 7662 §2.1. */
+async function introspect(
+  own: Served,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  form: URLSearchParams,
+): Promise<FastifyReply> {
+  const bearer = requireBearer(request);
+  if (!(await describe(own, bearer))) throw invalidToken();
+  if (!(await mayIntrospect(own, bearer))) {
+    throw new Fault('insufficient_scope', 'Backend services may ask about tokens, apps may not.', {
+      scope: 'system/Patient.read',
+    });
+  }
+  const asked = form.getAll('token');
+  if (asked.length !== 1) throw new Fault('invalid_request', 'Send one token as a form field.');
+  const answer = (await describe(own, asked[0]!)) ?? { active: false };
+  return reply.send(answer);
+}

@@ -1,0 +1,43 @@
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import { CACHE_CONTROL } from '../../../schema/http/cache-control.ts';
+import { Fault, faultOauth, toFault } from '../../../schema/fault/fault.ts';
+import { page, pageHeaders } from './sign-in/page.ts';
+import { PATHS } from './settings.ts';
+
+/**
+ * While the state does not answer, nothing is granted, and the client is told to come again (RFC 6749 §4.1.2.1, §5.2):
+ * as a page where a person waits, as JSON everywhere else.
+ * @param onError told of what else went wrong
+ */
+export function answerFaults(onError: (error: Error) => void) {
+  return async (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
+    try {
+      await next();
+    } catch (error) {
+      if (!(error instanceof Fault)) onError(error as Error);
+      ctx.state['fault'] = toFault(error);
+    }
+    const fault = ctx.state['fault'] as Fault | undefined;
+    if (!fault) return;
+    ctx.remove('location');
+    ctx.set('cache-control', CACHE_CONTROL.noStore);
+    ctx.set('retry-after', String(fault.details.retryAfter ?? 1));
+    ctx.status = fault.status;
+    if (isPage(ctx)) {
+      ctx.set(pageHeaders());
+      ctx.body = page(
+        'Not just now',
+        '<p>This service cannot sign anybody in at the moment. Try again in a minute.',
+      );
+    } else {
+      ctx.body = faultOauth(fault);
+    }
+  };
+}
+
+/** Whether a person's browser asks: only the authorization endpoint is for people. */
+export function isPage(ctx: Pick<KoaContextWithOIDC, 'path' | 'accepts'>): boolean {
+  return !CLIENT_ENDPOINTS.includes(ctx.path) && ctx.accepts('json', 'html') === 'html';
+}
+
+const CLIENT_ENDPOINTS: string[] = [PATHS.token, PATHS.introspection, PATHS.revocation, PATHS.jwks];

@@ -1,0 +1,55 @@
+import type { FastifyRequest } from 'fastify';
+import type { IncomingMessage } from 'node:http';
+import { Fault } from '../../../schema/fault/fault.ts';
+
+const LONGEST_BODY = 16 * 1024;
+
+/**
+ * The body of a request as text.
+ * @throws Fault `too_large` above 16 KiB
+ */
+export async function text(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request) {
+    length += (chunk as Buffer).length;
+    if (length > LONGEST_BODY) throw new Fault('too_large', 'The body is too long.');
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+/**
+ * The body of a request that has to be `application/json`: a page of any site can send `text/plain` without asking.
+ * @throws Fault `too_large`, `unsupported_media_type`, `invalid_request`
+ */
+export async function json({ raw, headers }: FastifyRequest): Promise<unknown> {
+  const body = await text(raw);
+  if (!/^\s*application\/json\s*(;|$)/i.test(headers['content-type'] ?? '')) {
+    throw new Fault('unsupported_media_type', 'Send the body as application/json.');
+  }
+  try {
+    return JSON.parse(body) as unknown;
+  } catch {
+    throw new Fault('invalid_request', 'The body is not JSON.');
+  }
+}
+
+/**
+ * Refuses what a page of another site has sent: our own pages and programs send what they know of.
+ * @param origin our own
+ * @throws Fault `forbidden`
+ */
+export function refuseCrossSite({ headers }: FastifyRequest, origin: string): void {
+  const from = headers.origin;
+  const site = headers['sec-fetch-site'];
+  const foreign =
+    (from !== undefined && from !== origin) || (site !== undefined && !SAME_SITE.includes(String(site)));
+  if (foreign) throw new Fault('forbidden', 'This was sent from a page of another site.');
+}
+
+const SAME_SITE = ['same-origin', 'none'];
+
+/** The parameters in the address, as they were sent. */
+export const queryOf = ({ raw }: FastifyRequest): URLSearchParams =>
+  new URLSearchParams(/\?(.*)$/.exec(raw.url ?? '')?.[1] ?? '');

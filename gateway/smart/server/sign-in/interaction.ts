@@ -1,0 +1,311 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { FHIR_ID } from '../../../../schema/fhir/fhir.ts';
+import type { App } from './consent.ts';
+import { consentPage, patientPage } from './consent.ts';
+import { needsPatient, NO_DATA, opensNothing } from '../clients/grantable.ts';
+import type { Asked, Identify, Person, User } from './identify.ts';
+import type { Context } from './launch.ts';
+import type { TenantServer } from '../provider.ts';
+import { LIFETIMES } from '../settings.ts';
+
+/** What the browser is answered: a page, with its status where that is not 200, or where to go on. */
+export type Step = { html: string; redirectUri?: string; status?: number } | { location: string };
+
+/** One authorization under way, as the provider keeps it. */
+type Interaction = Awaited<ReturnType<TenantServer['provider']['interactionDetails']>>;
+
+/** Under which name an EHR's answer is kept, in what the browser's step before has left with the interaction. */
+const LOGIN = 'ehrLogin';
+
+function loginOf({ lastSubmission }: Interaction): string | undefined {
+  const login = lastSubmission?.[LOGIN];
+  return typeof login === 'string' ? login : undefined;
+}
+
+/** How long a grant can be used: without a refresh token, no longer than its code and its access token. */
+function lifetimeOf(scopes: readonly string[]): number {
+  if (scopes.includes('offline_access')) return LIFETIMES.Grant;
+  if (scopes.includes('online_access')) return LIFETIMES.Session;
+  return LIFETIMES.AuthorizationCode + LIFETIMES.AccessToken;
+}
+
+/** How long one consent waits for another of the same page that is worked on. */
+const MEANWHILE_MILLISECONDS = 1000;
+const POLL_MILLISECONDS = 25;
+
+/** An interaction that is over, or was never this browser's. */
+export class NoInteraction extends Error {}
+
+/** What the user sees between the app's request and its answer: sign-in, choice of a patient, consent. */
+export class InteractionSteps {
+  readonly #server: TenantServer;
+  readonly #identify: Identify;
+
+  constructor(server: TenantServer, identify: Identify) {
+    this.#server = server;
+    this.#identify = identify;
+  }
+
+  /** @throws NoInteraction */
+  async show(uid: string, request: IncomingMessage, response: ServerResponse): Promise<Step> {
+    const interaction = await this.#find(uid, request, response);
+    const app = await this.#app(interaction);
+    if (interaction.prompt.name === 'login') {
+      const { login_hint: hint } = interaction.params;
+      const asked = await this.#identify.ask(this.#server.tenant, {
+        ...{ uid, app: app.name, action: this.#action(uid), scopes: this.#scopes(interaction) },
+        ...(typeof hint === 'string' && { loginHint: hint }),
+      });
+      return this.#stepOf(interaction, asked, request, response);
+    }
+    return this.#consent(interaction, app, new URLSearchParams(), request, response);
+  }
+
+  /** @throws NoInteraction */
+  async answer(
+    uid: string,
+    form: URLSearchParams,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<Step> {
+    const interaction = await this.#find(uid, request, response);
+    // The button was pressed twice.
+    if (interaction.result?.consent) return { location: interaction.returnTo };
+    if (form.get('step') === 'deny') {
+      return this.#fail(interaction, 'access_denied', 'The user did not agree.', request, response);
+    }
+    if (interaction.prompt.name !== 'login') {
+      const app = await this.#app(interaction);
+      return this.#consent(interaction, app, form, request, response).catch((error: unknown) => {
+        if (!(error instanceof NoInteraction)) throw error;
+        return this.#consentedMeanwhile(uid, request, response);
+      });
+    }
+    const user = await this.#identify.answer(this.#server.tenant, form);
+    if (!user) return { ...(await this.show(uid, request, response)), status: 403 };
+    return this.#signIn(interaction, user, {}, request, response);
+  }
+
+  /**
+   * Where the browser goes on that an EHR has sent back: to the interaction that asked. Whether it is that
+   * interaction's browser is seen there, by its cookie.
+   * @throws NoInteraction
+   */
+  async callback(query: URLSearchParams): Promise<string> {
+    const uid = await this.#identify.delegation?.interactionOf(query.get('state') ?? '');
+    if (uid === undefined) throw new NoInteraction();
+    return `${this.#action(uid)}/returned?${query.toString()}`;
+  }
+
+  /**
+   * The EHR's answer, brought by the browser that was sent there.
+   * @throws NoInteraction also for an answer that this interaction did not ask for, or that was here before
+   */
+  async returned(
+    uid: string,
+    query: URLSearchParams,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<Step> {
+    const interaction = await this.#find(uid, request, response);
+    const { delegation } = this.#identify;
+    if (interaction.prompt.name !== 'login' || !delegation) throw new NoInteraction();
+    const proved = await delegation.returned(this.#server.tenant, uid, query);
+    if (!proved) throw new NoInteraction();
+    if (!('user' in proved)) return this.#stepOf(interaction, proved, request, response);
+    return this.#signIn(interaction, proved.user, { [LOGIN]: proved.login }, request, response);
+  }
+
+  async #signIn(
+    interaction: Interaction,
+    user: User,
+    more: Record<string, unknown>,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<Step> {
+    const result = { login: { accountId: user.account, remember: false }, ...more };
+    const location = await this.#submit(request, response, result);
+    await this.#signOutOthers(interaction, user);
+    return { location };
+  }
+
+  async #stepOf(
+    interaction: Interaction,
+    asked: Asked,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<Step> {
+    if (!('error' in asked)) return asked;
+    return this.#fail(interaction, asked.error, asked.description, request, response);
+  }
+
+  async #consent(
+    interaction: Interaction,
+    app: App,
+    form: URLSearchParams,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<Step> {
+    const { tenant } = this.#server;
+    const user = await this.#identify.user(tenant, interaction.session?.accountId ?? '');
+    if (!user) {
+      return this.#fail(interaction, 'access_denied', 'There is no such user any more.', request, response);
+    }
+    const scopes = this.#scopes(interaction);
+    const context = await this.#context(interaction, user, scopes, form);
+    if (context === 'refused') {
+      const refusal = 'This user may not open that patient.';
+      return this.#fail(interaction, 'access_denied', refusal, request, response);
+    }
+    if ('choose' in context) {
+      return { html: patientPage(app, context.choose, this.#action(interaction.uid)), ...app };
+    }
+    const { patient, ...rest } = context;
+    const asked = { user, patient, scopes, action: this.#action(interaction.uid) };
+    if (form.get('step') !== 'allow') return { html: consentPage(app, asked), ...app };
+    const ticked = new Set(form.getAll('scope'));
+    const granted = scopes.filter((scope) => NO_DATA.includes(scope) || ticked.has(scope));
+    if (opensNothing(granted) && !opensNothing(scopes)) {
+      return { html: consentPage(app, { ...asked, ticked }), ...app };
+    }
+    const grantId = await this.#grant(interaction, user, scopes, granted, {
+      ...rest,
+      ...(patient && { patient: patient.id }),
+      ...(user.fhirUser && { fhirUser: `${this.#server.resource}/${user.fhirUser}` }),
+    });
+    const login = loginOf(interaction);
+    const { delegation } = this.#identify;
+    if (delegation && !(await delegation.granted(login ?? '', grantId, lifetimeOf(granted)))) {
+      throw new NoInteraction();
+    }
+    const { launch } = interaction.params;
+    if (typeof launch === 'string') await this.#server.contexts.end(launch);
+    const result = { consent: { grantId } };
+    return { location: await this.#submit(request, response, result) };
+  }
+
+  /**
+   * Where the same consent was sent twice at once, the EHR's answer counts for the first of them alone: the second goes
+   * where that one goes.
+   * @throws NoInteraction where there is no other
+   */
+  async #consentedMeanwhile(uid: string, request: IncomingMessage, response: ServerResponse): Promise<Step> {
+    for (let waited = 0; waited < MEANWHILE_MILLISECONDS; waited += POLL_MILLISECONDS) {
+      const { result, returnTo } = await this.#find(uid, request, response);
+      if (result?.consent) return { location: returnTo };
+      await delay(POLL_MILLISECONDS);
+    }
+    throw new NoInteraction();
+  }
+
+  /** The patient of the launch, or the one whom the user chooses among those open to them. */
+  async #context(
+    interaction: Interaction,
+    user: User,
+    scopes: readonly string[],
+    form: URLSearchParams,
+  ): Promise<
+    | { patient?: Person; encounter?: string; needPatientBanner: boolean }
+    | { choose: readonly Person[] }
+    | 'refused'
+  > {
+    const { launch: id } = interaction.params;
+    const launch = typeof id === 'string' ? await this.#server.contexts.find(id) : undefined;
+    if (id !== undefined && !launch) return 'refused';
+    if (!launch && !needsPatient(scopes)) return { needPatientBanner: true };
+    const open = await this.#identify.patients(this.#server.tenant, user, loginOf(interaction));
+    // What the EHR answered is gone: it was agreed to, or waited too long.
+    if (this.#identify.delegation && open.length === 0) throw new NoInteraction();
+    const named = launch?.patient ?? form.get('patient') ?? (open.length === 1 ? open[0]!.id : undefined);
+    if (named === undefined) return { choose: open };
+    const patient = FHIR_ID.test(named) ? open.find((person) => person.id === named) : undefined;
+    if (!patient) return 'refused';
+    const { encounter, needPatientBanner = true } = launch ?? {};
+    return { patient, ...(encounter && { encounter }), needPatientBanner };
+  }
+
+  async #grant(
+    interaction: Interaction,
+    user: User,
+    scopes: readonly string[],
+    granted: readonly string[],
+    context: Context,
+  ): Promise<string> {
+    const { provider, resource, contexts } = this.#server;
+    const grant = new provider.Grant({
+      accountId: user.account,
+      clientId: String(interaction.params['client_id']),
+    });
+    // Both lists: OpenID Connect's claims go by the first, tokens by the second. What is refused is told too, or the
+    // provider would ask again.
+    const refused = scopes.filter((scope) => !granted.includes(scope));
+    grant.addOIDCScope(granted.join(' '));
+    grant.addResourceScope(resource, granted.join(' '));
+    if (refused.length > 0) {
+      grant.rejectOIDCScope(refused.join(' '));
+      grant.rejectResourceScope(resource, refused.join(' '));
+    }
+    const grantId = await grant.save();
+    await contexts.keep(grantId, context, LIFETIMES.Grant);
+    return grantId;
+  }
+
+  /** Another user's session in this browser ends, and with it their online access. */
+  async #signOutOthers({ session: before }: Interaction, user: User): Promise<void> {
+    if (!before || before.accountId === user.account) return;
+    const session = await this.#server.provider.Session.findByUid(before.uid);
+    if (!session) return;
+    Object.assign(session, { accountId: undefined, authorizations: undefined });
+    await session.persist();
+  }
+
+  /** The interaction of this browser: its cookie and the page's address have to agree. */
+  async #find(uid: string, request: IncomingMessage, response: ServerResponse): Promise<Interaction> {
+    const interaction = await this.#server.provider
+      .interactionDetails(request, response)
+      .catch(() => undefined);
+    if (interaction?.uid !== uid) throw new NoInteraction();
+    return interaction;
+  }
+
+  /** Ends it with an error for the app; what an EHR gave for it is given back. */
+  async #fail(
+    interaction: Interaction,
+    error: string,
+    description: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<Step> {
+    const login = loginOf(interaction);
+    if (login !== undefined) await this.#identify.delegation?.denied(login);
+    const result = { error, error_description: description };
+    return { location: await this.#submit(request, response, result) };
+  }
+
+  /** @returns where the browser goes on @throws NoInteraction where it has expired meanwhile */
+  async #submit(
+    request: IncomingMessage,
+    response: ServerResponse,
+    result: Record<string, unknown>,
+  ): Promise<string> {
+    try {
+      return await this.#server.provider.interactionResult(request, response, result);
+    } catch (error) {
+      throw (error as Error).name === 'SessionNotFound' ? new NoInteraction() : error;
+    }
+  }
+
+  /** What the app asks for and may have. */
+  #scopes({ params }: Interaction): string[] {
+    return this.#server.appScopes(String(params['scope'] ?? ''), String(params['client_id']));
+  }
+
+  async #app({ params }: Interaction): Promise<App> {
+    const client = await this.#server.provider.Client.find(String(params['client_id']));
+    if (!client) throw new NoInteraction();
+    return { name: client.clientName ?? client.clientId, redirectUri: String(params['redirect_uri']) };
+  }
+
+  #action = (uid: string) => `${new URL(this.#server.issuer).pathname}/interaction/${uid}`;
+}

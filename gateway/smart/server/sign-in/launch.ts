@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto';
+import type { State } from '../state/state.ts';
+
+/** What an EHR has open when it launches an app, SMART App Launch 2.2 §4.1. */
+export interface Launch {
+  patient: string;
+  encounter?: string;
+  /** False where the EHR shows the patient itself. */
+  needPatientBanner: boolean;
+}
+
+/** The context of one grant: goes into its tokens, and never into those of another (IA-9). */
+export interface Context {
+  patient?: string;
+  encounter?: string;
+  /** Absolute URL. */
+  fhirUser?: string;
+  needPatientBanner: boolean;
+}
+
+/** RFC 9700 has no figure; an app opens at once when it is launched. */
+const LAUNCH_SECONDS = 300;
+
+export interface LaunchContexts {
+  /** @returns the opaque launch id, which the app sends as `launch` */
+  begin(launch: Launch): Promise<string>;
+  find(launchId: string): Promise<Launch | undefined>;
+  end(launchId: string): Promise<void>;
+  /** @param seconds as long as the grant */
+  keep(grantId: string, context: Context, seconds: number): Promise<void>;
+  of(grantId: string): Promise<Context | undefined>;
+}
+
+/** Launches and the contexts that came of them, in the tenant's state. */
+export function launchContexts(state: State, tenant: string): LaunchContexts {
+  const launches = state.model(tenant, 'Launch');
+  const contexts = state.model(tenant, 'LaunchContext');
+  return {
+    async begin(launch) {
+      const id = randomBytes(24).toString('base64url');
+      await launches.upsert(id, { extra: { ...launch } }, LAUNCH_SECONDS);
+      return id;
+    },
+    async find(id) {
+      return (await launches.find(id))?.extra as unknown as Launch | undefined;
+    },
+    end: async (id) => void (await launches.destroy(id)),
+    keep: async (grantId, context, seconds) =>
+      void (await contexts.upsert(grantId, { extra: { ...context } }, seconds)),
+    async of(grantId) {
+      return (await contexts.find(grantId))?.extra as unknown as Context | undefined;
+    },
+  };
+}

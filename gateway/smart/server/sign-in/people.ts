@@ -1,0 +1,80 @@
+import type { HumanName, Patient, Practitioner, Resource } from 'fhir/r4.js';
+import type { Access, PatientIdentity } from '../../../../schema/access/access.ts';
+import { Fault } from '../../../../schema/fault/fault.ts';
+import { FHIR_ID } from '../../../../schema/fhir/fhir.ts';
+import type { Tenant } from '../../../../schema/tenant/tenant.ts';
+import type { PatientRecord } from '../../../joins/directory.ts';
+import type { Person } from './identify.ts';
+
+/** How many patients a sign-in page offers. */
+const MOST_PATIENTS = 200;
+const MOST_CLINICIANS = 20;
+
+/**
+ * Who is in a tenant's clinical record, read with our own access: for the sign-in page of a demonstration, and to find
+ * a patient's images. What a caller may see is decided before, and not by this.
+ * @param open the clinical record as an Access sees it
+ */
+export function peopleOfRecord(open: (tenant: Tenant, access: Access) => PatientRecord) {
+  const record = (tenant: Tenant) => open(tenant, ourAccess(tenant));
+  return {
+    /** The patients, and the practitioners who are their general practitioners. */
+    async people(tenant: Tenant): Promise<Person[]> {
+      const own = record(tenant);
+      const search = { params: [], count: MOST_PATIENTS };
+      const patients = (await own.search('Patient', search)).resources as Patient[];
+      const references = patients.flatMap(({ generalPractitioner = [] }) => generalPractitioner);
+      const ids = references.map(({ reference }) => /^Practitioner\/([^/]+)$/.exec(reference ?? '')?.[1]);
+      const clinicians = [...new Set(ids)].filter((id) => id !== undefined).slice(0, MOST_CLINICIANS);
+      const practitioners = await Promise.all(clinicians.map((id) => readable(own.read('Practitioner', id))));
+      const found = [...patients, ...practitioners] as (Patient | Practitioner | undefined)[];
+      return found.flatMap((resource) => (resource?.id ? [person(resource, resource.id)] : []));
+    },
+
+    /** Who a patient is; undefined where the record does not have them. */
+    async identity(tenant: Tenant, patientId: string): Promise<PatientIdentity | undefined> {
+      if (!FHIR_ID.test(patientId)) return undefined;
+      const patient = (await readable(record(tenant).read('Patient', patientId))) as Patient | undefined;
+      if (!patient) return undefined;
+      const { identifier = [], birthDate } = patient;
+      return { id: patientId, identifier, ...(birthDate && { birthDate }) };
+    },
+  };
+}
+
+function ourAccess({ key }: Tenant): Access {
+  return {
+    tenant: key,
+    patients: 'all',
+    permissions: [
+      { level: 'system', type: 'Patient', interactions: 'rs' },
+      { level: 'system', type: 'Practitioner', interactions: 'r' },
+    ],
+    expires: Number.MAX_SAFE_INTEGER,
+  };
+}
+
+async function readable(reading: Promise<Resource>): Promise<Resource | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'not_found') return undefined;
+    throw error;
+  }
+}
+
+/** A resource as somebody whom a page can name. */
+export function person(resource: Patient | Practitioner, id: string): Person {
+  const { resourceType, name = [], birthDate } = resource;
+  const best = name.find(({ use }) => use === 'official') ?? name[0];
+  return {
+    id,
+    reference: `${resourceType}/${id}`,
+    name: (best && written(best)) || `${resourceType} ${id}`,
+    ...(resourceType === 'Patient' && birthDate && { birthDate }),
+  };
+}
+
+function written({ text, prefix = [], given = [], family = '' }: HumanName): string {
+  return text ?? [...prefix, ...given, family].filter(Boolean).join(' ');
+}

@@ -1,0 +1,114 @@
+import { LRUCache } from 'lru-cache';
+import { createHash } from 'node:crypto';
+import { isIPv4, isIPv6 } from 'node:net';
+import { upTo } from '../../../../schema/outbound/up-to.ts';
+import { monotonic } from './throttle.ts';
+
+/** How long failures are counted, from the first one. */
+const WINDOW_SECONDS = 60;
+/** Failures of one client at one address; of all clients at one address. */
+const MOST_OF_CLIENT = 30;
+const MOST_OF_ADDRESS = 120;
+/** More counters than these push out the least recently used: memory is bounded. */
+const MOST_COUNTERS = 10_000;
+
+/** Who asks, as far as that is known before it is proved. */
+export interface Asker {
+  /** The endpoint that is asked: failures at one do not close another. */
+  endpoint: string;
+  /** The client that the request names; empty where it names none. */
+  client: string;
+  /** IP address. */
+  address: string;
+}
+
+/** Counts failed requests (SM-19). Who fails at one address closes nothing for others elsewhere. */
+export interface Failures {
+  /** Seconds until this asker may ask again; undefined: now. */
+  wait(asker: Asker): number | undefined;
+  count(asker: Asker): void;
+}
+
+interface Counter {
+  failures: number;
+  /** When it begins anew, on the monotonic clock. */
+  ends: number;
+}
+
+/** @param now milliseconds of a monotonic clock */
+export function failures(now = monotonic): Failures {
+  const ofClients = new LRUCache<string, Counter>(upTo(MOST_COUNTERS));
+  const ofAddresses = new LRUCache<string, Counter>(upTo(MOST_COUNTERS));
+  const counters = ({ endpoint, client, address }: Asker) => {
+    const network = networkOf(address);
+    return [
+      { kept: ofClients, key: keyOf(endpoint, client, network), most: MOST_OF_CLIENT },
+      { kept: ofAddresses, key: keyOf(endpoint, network), most: MOST_OF_ADDRESS },
+    ];
+  };
+  return {
+    wait(asker) {
+      const waits = counters(asker).map(({ kept, key, most }) => {
+        const counter = kept.get(key);
+        return counter && counter.failures >= most ? (counter.ends - now()) / 1000 : 0;
+      });
+      const longest = Math.max(...waits);
+      return longest > 0 ? Math.ceil(longest) : undefined;
+    },
+    count(asker) {
+      for (const { kept, key } of counters(asker)) {
+        const counter = kept.get(key);
+        if (counter && now() < counter.ends) counter.failures += 1;
+        else kept.set(key, { failures: 1, ends: now() + WINDOW_SECONDS * 1000 });
+      }
+    },
+  };
+}
+
+/** Names of clients are of any length, keys are not. */
+const keyOf = (...parts: readonly string[]) =>
+  createHash('sha256').update(parts.join('\0')).digest('base64url');
+
+/** An IPv4 address, or the /64 of an IPv6 address: one subscriber has all of that (RFC 6177). */
+export function networkOf(address: string): string {
+  const mapped = /^::ffff:(.+)$/i.exec(address)?.[1];
+  if (mapped !== undefined && isIPv4(mapped)) return mapped;
+  if (!isIPv6(address)) return address;
+  const [head = '', tail] = address.toLowerCase().split('%')[0]!.split('::');
+  const groups = (part = '') => part.split(':').filter(Boolean);
+  const zeros = tail === undefined ? 0 : 8 - groups(head).length - groups(tail).length;
+  const all = [...groups(head), ...Array<string>(Math.max(0, zeros)).fill('0'), ...groups(tail)];
+  return all
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ''))
+    .join(':');
+}
+
+/**
+ * The client that a request names: in HTTP Basic credentials, a client assertion, or the form (RFC 6749 §2.3, RFC 7521
+ * §4.2). Nothing of it is proved.
+ * @returns empty where it names none
+ */
+export function namedClient(authorization: string | undefined, form: URLSearchParams): string {
+  const basic = /^\s*basic\s+(\S+)/i.exec(authorization ?? '')?.[1];
+  if (basic !== undefined) return decoded(Buffer.from(basic, 'base64').toString().split(':')[0]!);
+  const [, claims] = (form.get('client_assertion') ?? '').split('.');
+  return (claims !== undefined && subjectOf(claims)) || (form.get('client_id') ?? '');
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    return text;
+  }
+}
+
+function subjectOf(claims: string): string | undefined {
+  try {
+    const { sub } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as { sub?: unknown };
+    return typeof sub === 'string' ? sub : undefined;
+  } catch {
+    return undefined;
+  }
+}

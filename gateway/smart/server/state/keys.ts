@@ -1,0 +1,37 @@
+import type { JWK } from 'jose';
+import { exportJWK, generateKeyPair } from 'jose';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { keep, readKept } from '../../../state/kept-file.ts';
+
+/** The secrets of one tenant's authorization server. */
+export interface Keys {
+  /** Signing keys, the private halves: RSA for RS256 (which OpenID Connect asks for) and RS384, P-384 for ES384. */
+  jwks: JWK[];
+  /** For the signatures of cookies. */
+  cookies: string[];
+}
+
+/**
+ * The tenant's keys from a file of mode 0600, made at the first use. Each tenant has its own: one issuer's key signs
+ * nothing for another.
+ * @param directory made with mode 0700 where it is not there
+ * @param tenant its key, safe as a file name
+ */
+export async function tenantKeys(directory: string, tenant: string): Promise<Keys> {
+  const file = join(directory, `${tenant}.keys.json`);
+  return JSON.parse(readKept(file) ?? keep(file, JSON.stringify(await newKeys()))) as Keys;
+}
+
+async function newKeys(): Promise<Keys> {
+  return {
+    jwks: [await signingKey('RS256'), await signingKey('ES384')],
+    cookies: [randomBytes(32).toString('base64url')],
+  };
+}
+
+async function signingKey(algorithm: 'RS256' | 'ES384'): Promise<JWK> {
+  const { privateKey } = await generateKeyPair(algorithm, { extractable: true });
+  // No `alg`: the RSA key serves RS256 and RS384.
+  return { ...(await exportJWK(privateKey)), kid: randomUUID(), use: 'sig' };
+}

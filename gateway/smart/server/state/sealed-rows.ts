@@ -1,0 +1,52 @@
+import type { Sealer } from '../../../state/sealed.ts';
+import { isUsed, type State } from './state.ts';
+
+/** Rows of one tenant and model that a copy of the state opens for nobody: ids are hashed, and values sealed. */
+export interface SealedRows<T> {
+  /** @param seconds until the row is gone */
+  put(id: string, value: T, seconds: number): Promise<void>;
+  find(id: string): Promise<T | undefined>;
+  /** Finds it for one caller alone, however many ask at once. */
+  take(id: string): Promise<T | undefined>;
+  drop(id: string): Promise<void>;
+}
+
+/** @param now milliseconds since the epoch */
+export function sealedRows<T>(
+  state: State,
+  tenant: string,
+  model: string,
+  { seal, open }: Sealer,
+  now: () => number,
+): SealedRows<T> {
+  const rows = state.model(tenant, model);
+  const nameOf = (id: string) => `${tenant} ${model} ${id}`;
+  const find = async (id: string): Promise<T | undefined> => {
+    const row = await rows.find(id);
+    const { sealed } = (row?.extra ?? {}) as { sealed?: string };
+    const text = sealed === undefined ? undefined : open(sealed, nameOf(id));
+    if (!row || row.consumed || text === undefined) return undefined;
+    const { value, until } = JSON.parse(text) as { value: T; until: number };
+    return now() / 1000 < until ? value : undefined;
+  };
+  return {
+    find,
+    async put(id, value, seconds) {
+      const text = JSON.stringify({ value, until: now() / 1000 + seconds });
+      await rows.upsert(id, { extra: { sealed: seal(text, nameOf(id)) } }, Math.ceil(seconds));
+    },
+    async take(id) {
+      const value = await find(id);
+      if (value === undefined) return undefined;
+      const won = await rows.consume(id).then(
+        () => true,
+        async (error: unknown) => {
+          if (await isUsed(error)) return false;
+          throw error;
+        },
+      );
+      return won ? value : undefined;
+    },
+    drop: async (id) => void (await rows.destroy(id)),
+  };
+}

@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto';
+import { importJWK, SignJWT } from 'jose';
+import { Fault } from '../../../schema/fault/fault.ts';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import { expiringCache } from './expiring-cache.ts';
+import type { EhrConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
+import { endpointOf } from '../discovery/smart-configuration.ts';
+import type { Outside } from './upstream.ts';
+import { call, nonsense } from './upstream.ts';
+
+export type Client = NonNullable<EhrConfig['client']>;
+
+const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+const ASSERTION_SECONDS = 120;
+/** A token is not used in its last seconds: it has to arrive while it is still good. */
+const MARGIN_SECONDS = 30;
+
+/**
+ * A signed client assertion, SMART App Launch 2.2 §5.2 (RFC 7523 §3).
+ * @param audience the endpoint it is sent to
+ * @param now milliseconds since the epoch
+ */
+export async function clientAssertion(client: Client, audience: string, now: number): Promise<string> {
+  const jwk = client.jwkPrivate;
+  if (!jwk) throw unconfigured();
+  const alg = typeof jwk['alg'] === 'string' ? jwk['alg'] : jwk.kty === 'RSA' ? 'RS384' : 'ES384';
+  const kid = jwk['kid'] ?? client.jwk?.['kid'];
+  const seconds = Math.floor(now / 1000);
+  return new SignJWT()
+    .setProtectedHeader({ alg, typ: 'JWT', ...(typeof kid === 'string' && { kid }) })
+    .setIssuer(client.client_id)
+    .setSubject(client.client_id)
+    .setAudience(audience)
+    .setIssuedAt(seconds)
+    .setExpirationTime(seconds + ASSERTION_SECONDS)
+    .setJti(randomUUID())
+    .sign(await importJWK(jwk, alg));
+}
+
+/**
+ * What identifies us on a form sent to the authorization server: `private_key_jwt`, or the secret (RFC 6749 §2.3.1).
+ * @param endpoint URL that the form goes to
+ * @param audience what the assertion names: the token endpoint, whichever endpoint the form goes to
+ */
+export async function clientCredentials(
+  client: Client,
+  method: 'private_key_jwt' | 'client_secret_basic' | 'client_secret_post',
+  audience: string,
+  now: number,
+): Promise<{ fields: Record<string, string>; headers: Record<string, string> }> {
+  if (method === 'private_key_jwt') {
+    const assertion = await clientAssertion(client, audience, now);
+    return {
+      fields: {
+        client_id: client.client_id,
+        client_assertion_type: ASSERTION_TYPE,
+        client_assertion: assertion,
+      },
+      headers: {},
+    };
+  }
+  const secret = client.client_secret;
+  if (!secret) throw unconfigured();
+  if (method === 'client_secret_post') {
+    return { fields: { client_id: client.client_id, client_secret: secret }, headers: {} };
+  }
+  const pair = `${encodeURIComponent(client.client_id)}:${encodeURIComponent(secret)}`;
+  return { fields: {}, headers: { authorization: `Basic ${Buffer.from(pair).toString('base64')}` } };
+}
+
+export interface BackendTokens {
+  /** Our own access token at the tenant's authorization server (SM-7), kept until shortly before it expires. */
+  get(tenant: Tenant, client: Client, config: EhrConfig, document: SmartConfiguration): Promise<string>;
+  /** Forgets the token that the server did not take. */
+  drop(tenant: Tenant): void;
+}
+
+/** Obtains backend tokens, SMART App Launch 2.2 §5.3: `client_credentials`, one request at a time per tenant. */
+export function backendTokens(outside: Outside): BackendTokens {
+  const tokens = expiringCache<{ token: string }>(1000, outside.now);
+  return {
+    drop: (tenant) => tokens.delete(tenant.key),
+    get: async (tenant, client, config, document) => {
+      const kept = await tokens.get(tenant.key, async () => {
+        const endpoint = config.tokenUrl ?? endpointOf(document, 'token_endpoint');
+        const method = client.jwkPrivate ? 'private_key_jwt' : 'client_secret_basic';
+        const { fields, headers } = await clientCredentials(client, method, endpoint, outside.now());
+        const body = new URLSearchParams({ grant_type: 'client_credentials', ...fields });
+        if (config.scope) body.set('scope', config.scope);
+        const { status, json } = await call(outside, tenant, endpoint, { method: 'POST', headers, body });
+        const { access_token: token, expires_in: lifetime } = json;
+        if (status !== 200 || typeof token !== 'string') {
+          throw nonsense('gave us no token of our own', new Error(`token endpoint answered ${status}`));
+        }
+        const seconds = typeof lifetime === 'number' ? lifetime - MARGIN_SECONDS : 0;
+        return { value: { token }, seconds };
+      });
+      return kept.token;
+    },
+  };
+}
+
+function unconfigured(): Fault {
+  return new Fault('not_implemented', 'This tenant has no client key or secret yet.', {
+    service: 'authorization',
+  });
+}

@@ -1,0 +1,114 @@
+import { z } from 'zod';
+import { Fault } from '../../../schema/fault/fault.ts';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import type { BackendTokens, Client } from './backend-token.ts';
+import { clientCredentials } from './backend-token.ts';
+import type { ExternalConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
+import { quirksOf } from './quirks.ts';
+import { endpointOf } from '../discovery/smart-configuration.ts';
+import { isAccessToken } from './token-kinds.ts';
+import type { Answer, Outside } from './upstream.ts';
+import { call, nonsense } from './upstream.ts';
+
+/** What an authorization server says of an active token, RFC 7662 §2.2 and SMART App Launch 2.2 §7 (SM-8). */
+export const activeToken = z.object({
+  active: z.literal(true),
+  scope: z.string().optional(),
+  client_id: z.string().optional(),
+  /** Seconds since the epoch. */
+  exp: z.number().optional(),
+  nbf: z.number().optional(),
+  patient: z.string().optional(),
+  encounter: z.string().optional(),
+  fhirUser: z.string().optional(),
+  iss: z.string().optional(),
+  sub: z.string().optional(),
+  aud: z.union([z.string(), z.array(z.string())]).optional(),
+});
+
+export type ActiveToken = z.infer<typeof activeToken>;
+
+/**
+ * Asks the tenant's authorization server about a token, RFC 7662 §2.1.
+ * @returns undefined where it is not active, or no access token
+ * @throws Fault `unavailable` or `bad_gateway` where the question is not answered: never a refusal, never a pass
+ */
+export async function introspect(
+  outside: Outside,
+  tokens: BackendTokens,
+  tenant: Tenant,
+  config: ExternalConfig,
+  document: SmartConfiguration,
+  token: string,
+): Promise<ActiveToken | undefined> {
+  const endpoint = introspectionEndpoint(config, document);
+  const ask = async (): Promise<Answer> => {
+    const { fields, headers } = await identify(outside, tokens, tenant, config, document);
+    const body = new URLSearchParams({ token, token_type_hint: 'access_token', ...fields });
+    return call(outside, tenant, endpoint, { method: 'POST', headers, body });
+  };
+  let answer = await ask();
+  if (answer.status === 401) {
+    // Our own token may have been revoked before its time: one more try with a new one.
+    tokens.drop(tenant);
+    answer = await ask();
+  }
+  if (answer.status !== 200) {
+    throw nonsense('does not let us ask about tokens', new Error(`introspection answered ${answer.status}`));
+  }
+  if (answer.json['active'] === false) return undefined;
+  const said = withoutNulls(answer.json);
+  const parsed = activeToken.safeParse(said);
+  if (!parsed.success) throw nonsense('described a token in a way that cannot be understood', parsed.error);
+  // The hint is a hint: servers answer for their refresh tokens as well (RFC 7662 §2.1).
+  return isAccessToken(said) ? parsed.data : undefined;
+}
+
+/**
+ * Where tokens are asked about: as the tenant says, or else as its kind has it (SM-11).
+ * @throws Fault `bad_gateway` where discovery does not help
+ */
+export function introspectionEndpoint(config: ExternalConfig, document: SmartConfiguration): string {
+  if ('introspectionUrl' in config && config.introspectionUrl) return config.introspectionUrl;
+  if (quirksOf(config).introspectionEndpoint === 'discovered') {
+    return endpointOf(document, 'introspection_endpoint');
+  }
+  const endpoint = config.tokenUrl ?? endpointOf(document, 'token_endpoint');
+  if (!/\/token$/.test(endpoint))
+    throw nonsense('names a token endpoint that tells no introspection endpoint');
+  return endpoint.replace(/token$/, 'introspect');
+}
+
+/** How the introspection call is authenticated (SM-7): by a bearer token of ours, unless the tenant says otherwise. */
+async function identify(
+  outside: Outside,
+  tokens: BackendTokens,
+  tenant: Tenant,
+  config: ExternalConfig,
+  document: SmartConfiguration,
+): Promise<{ fields: Record<string, string>; headers: Record<string, string> }> {
+  const { client } = config;
+  if (!client) {
+    throw new Fault('not_implemented', 'This tenant has no client with which to check tokens yet.', {
+      service: 'authorization',
+    });
+  }
+  const method = introspectionAuthentication(config, client);
+  if (method === 'bearer') {
+    const own = await tokens.get(tenant, client, config, document);
+    return { fields: {}, headers: { authorization: `Bearer ${own}` } };
+  }
+  const audience = config.tokenUrl ?? endpointOf(document, 'token_endpoint');
+  return clientCredentials(client, method, audience, outside.now());
+}
+
+/** As the tenant says, or else as its kind has it; by a bearer token wherever we have a key (SM-7). */
+export function introspectionAuthentication(config: ExternalConfig, client: Client) {
+  const usual = client.jwkPrivate || !client.client_secret ? 'bearer' : 'client_secret_basic';
+  return client.authentication ?? quirksOf(config).introspectionAuthentication ?? usual;
+}
+
+/** Some servers write null for what they do not know. */
+function withoutNulls(json: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(json).filter(([, value]) => value !== null));
+}

@@ -1,0 +1,67 @@
+import type { JWTPayload } from 'jose';
+import { decodeProtectedHeader } from 'jose';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import type { ActiveToken } from './introspect.ts';
+import { activeToken } from './introspect.ts';
+import { ALGORITHMS, issuerVerifier } from './issuer-keys.ts';
+import type { ExternalConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
+import { endpointOf } from '../discovery/smart-configuration.ts';
+import { isAccessToken } from './token-kinds.ts';
+import { CLOCK_TOLERANCE_SECONDS } from './token-rules.ts';
+import type { Outside } from './upstream.ts';
+
+export type JwtConfig = Extract<ExternalConfig, { type: 'smart-on-fhir-jwt' }>;
+
+export type JwtVerifier = (
+  tenant: Tenant,
+  config: JwtConfig,
+  document: SmartConfiguration,
+  token: string,
+) => Promise<ActiveToken | undefined>;
+
+/**
+ * Verifies JWT access tokens (RFC 9068 §4, SM-10) against the issuer's keys: signature, `iss`, `typ`, `exp`, `nbf`; that
+ * `aud` is there. Whether it means us is the rule of all tokens (IA-5). A revocation is
+ * not seen.
+ * The verifier gives undefined for a token that is not the issuer's or not valid now.
+ * @throws Fault of the verifier: `unavailable` or `bad_gateway` where the keys cannot be had
+ */
+export function jwtVerifier(outside: Outside): JwtVerifier {
+  const verified = issuerVerifier(outside);
+  return async (tenant, config, document, token) => {
+    const url = config.jwksUri ?? endpointOf(document, 'jwks_uri');
+    const issuer = (config.issuer ?? endpointOf(document, 'issuer')).replace(/\/+$/, '');
+    if (!typeOf(token, config.typ)) return undefined;
+    const payload = await verified(tenant, url, token, {
+      issuer: [issuer, `${issuer}/`],
+      algorithms: config.algorithms ?? ALGORITHMS,
+      requiredClaims: ['exp', 'aud'],
+      clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      currentDate: new Date(outside.now()),
+    });
+    return payload && isAccessToken(payload) ? describe(payload) : undefined;
+  };
+}
+
+/** RFC 9068 §4: the media type, without `application/` (RFC 7515 §4.1.9), in any case. */
+function typeOf(token: string, allowed: readonly string[]): boolean {
+  const plain = (type: string) => type.toLowerCase().replace(/^application\//, '');
+  try {
+    const { typ } = decodeProtectedHeader(token);
+    return typeof typ === 'string' && allowed.some((type) => plain(type) === plain(typ));
+  } catch {
+    return false;
+  }
+}
+
+/** The claims as introspection would tell them. Servers write scopes as text, as a list, or as `scp`. */
+function describe(payload: JWTPayload): ActiveToken | undefined {
+  const scope = payload['scope'] ?? payload['scp'];
+  const parsed = activeToken.safeParse({
+    ...payload,
+    active: true,
+    scope: Array.isArray(scope) ? scope.join(' ') : scope,
+    client_id: payload['client_id'] ?? payload['azp'],
+  });
+  return parsed.success ? parsed.data : undefined;
+}

@@ -1,0 +1,181 @@
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+import type { PatientGrant } from '../../../schema/access/access.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
+import { tenantBase } from '../../../schema/http/request.ts';
+import type { Permission } from '../../../schema/access/scopes.ts';
+import type { AuthorizationConfig, Tenant } from '../../../schema/tenant/tenant.ts';
+import type { ActiveToken } from './introspect.ts';
+import type { PolicyRow } from '../patient/policy.ts';
+import { grantsOf } from '../patient/policy.ts';
+import { quirksOf } from './quirks.ts';
+import type { ExternalConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
+import { isAccessToken, isGivenToApp, isTypedOtherwise } from './token-kinds.ts';
+
+/** Pure rules: what an active token may be used for here. */
+
+/** How far a foreign clock may be from ours, for every time that a foreign token states. Our own tokens have our clock. */
+export const CLOCK_TOLERANCE_SECONDS = 5;
+
+/**
+ * Refuses what was never meant as an access token: our own or anyone's client assertion (IA-12), which is a JWT issued
+ * by its subject or meant for the token endpoint (RFC 7523 §3), and a JWT that says of itself that it is of another kind.
+ * @throws Fault `invalid_token`
+ */
+export function refuseOtherKinds(token: string, tokenEndpoint: unknown): void {
+  const jwt = decoded(token);
+  if (!jwt) return;
+  const { typ, claims } = jwt;
+  const selfIssued = claims.iss !== undefined && claims.iss === claims.sub;
+  const forTokenEndpoint = typeof tokenEndpoint === 'string' && [claims.aud].flat().includes(tokenEndpoint);
+  if (selfIssued || forTokenEndpoint || isTypedOtherwise(typ) || !isAccessToken(claims)) throw invalid();
+}
+
+/**
+ * Refuses an id_token that the authorization server calls active, without saying of which kind it is.
+ * @param client to whom the server says that it was given
+ * @throws Fault `invalid_token`
+ */
+export function refuseIdToken(token: string, client: string | undefined): void {
+  const jwt = decoded(token);
+  if (jwt && isGivenToApp(jwt.typ, jwt.claims, client)) throw invalid();
+}
+
+/** Header and claims of a JWT; undefined for an opaque token. */
+function decoded(token: string): { typ: unknown; claims: ReturnType<typeof decodeJwt> } | undefined {
+  try {
+    return { typ: decodeProtectedHeader(token).typ, claims: decodeJwt(token) };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * IA-5: unexpired, issued by the tenant's authorization server, meant for us.
+ * @param now seconds since the epoch
+ * @throws Fault `invalid_token`
+ */
+export function requireMeantForUs(
+  token: ActiveToken,
+  tenant: Tenant,
+  config: ExternalConfig,
+  document: SmartConfiguration,
+  baseUrl: string,
+  now: number,
+): void {
+  if (token.exp !== undefined && endOf(token.exp) <= now) throw invalid();
+  if (token.nbf !== undefined && token.nbf > now + CLOCK_TOLERANCE_SECONDS) throw invalid();
+  const issuer = ('issuer' in config && config.issuer) || document['issuer'];
+  if (token.iss !== undefined && typeof issuer === 'string' && !same(token.iss, issuer)) throw invalid();
+  if (token.aud === undefined) return;
+  const base = tenantBase(baseUrl, tenant);
+  const clinical = tenant.clinical.type === 'fhir' ? [tenant.clinical.baseUrl] : [];
+  const ours = [base, `${base}/fhir`, config.fhirBaseUrl, ...clinical, ...config.audience];
+  if (![token.aud].flat().some((audience) => ours.some((url) => same(audience, url)))) throw invalid();
+}
+
+/** When a foreign token that says `exp` ends by our clock, in seconds since the epoch. */
+export const endOf = (exp: number) => exp + CLOCK_TOLERANCE_SECONDS;
+
+/** Who is in reach, and with which of the token's scopes. */
+export interface Reach {
+  permissions: readonly Permission[];
+  patients: readonly PatientGrant[];
+}
+
+/**
+ * The token with the patient that it is for, as this kind of server tells it (SM-11): a `sub` is one only where it names
+ * a Patient of the clinical base.
+ */
+export function withPatient(token: ActiveToken, config: ExternalConfig): ActiveToken {
+  if (quirksOf(config).patientFrom !== 'sub') return token;
+  const { patient: _, ...rest } = token;
+  const base = `${config.fhirBaseUrl}/Patient/`;
+  const id = token.sub?.startsWith(base) ? token.sub.slice(base.length) : '';
+  return FHIR_ID.test(id) ? { ...rest, patient: id } : rest;
+}
+
+/** What of a tenant decides how far its tokens reach. */
+export type ReachConfig = Pick<AuthorizationConfig, 'modes' | 'policy'>;
+
+export interface ReachOptions {
+  /** What the tenant's decision service says of the client. */
+  decided?: readonly PolicyRow[];
+  /**
+   * Which scopes count without a patient in context, for patients whom a request names and the EHR lets the caller read:
+   * their `patients` list is then empty. None, unless said.
+   */
+  asked?: 'user' | 'any';
+}
+
+/**
+ * Scopes and context of one grant, never those of two (IA-9): App Launch scopes with the token's patient, or system
+ * scopes with the client's policy, each only in a tenant that has the mode (IA-4, IA-6, IA-8).
+ * @throws Fault `insufficient_scope` where nothing of the token can be used; `not_implemented` for a policy service that
+ *   was not asked
+ */
+export function reachOf(
+  token: ActiveToken,
+  permissions: readonly Permission[],
+  config: ReachConfig,
+  { decided, asked }: ReachOptions = {},
+): Reach {
+  const launched = launchPermissions(permissions, config);
+  if (launched.length > 0 && hasPatient(token)) {
+    return { permissions: launched, patients: [{ id: token.patient }] };
+  }
+  const system = systemPermissions(permissions, config);
+  if (system.length > 0) {
+    return { permissions: system, patients: grantsOf(decided ?? rowsOf(token.client_id, config.policy)) };
+  }
+  const open = asked === 'user' ? launched.filter(({ level }) => level === 'user') : asked ? launched : [];
+  if (open.length > 0) return { permissions: open, patients: [] };
+  if (launched.length > 0) throw short('The token has no patient in context.', 'launch/patient');
+  const wanted = config.modes.includes('app-launch') ? 'patient' : 'system';
+  throw short('The token has no scope that counts here.', `${wanted}/ImagingStudy.rs`);
+}
+
+/** Whether it is the client's policy that says whom the token reaches (IA-8). */
+export function countsAsBackend(
+  token: ActiveToken,
+  permissions: readonly Permission[],
+  config: ReachConfig,
+): boolean {
+  const launched = launchPermissions(permissions, config).length > 0 && hasPatient(token);
+  return !launched && systemPermissions(permissions, config).length > 0;
+}
+
+function hasPatient(token: ActiveToken): token is ActiveToken & { patient: string } {
+  return token.patient !== undefined && FHIR_ID.test(token.patient);
+}
+
+/** The scopes of App Launch, where it is on (IA-4). */
+function launchPermissions(permissions: readonly Permission[], config: ReachConfig): Permission[] {
+  return config.modes.includes('app-launch') ? permissions.filter(({ level }) => level !== 'system') : [];
+}
+
+/** The `system/` scopes, where Backend Services is on (IA-4). */
+function systemPermissions(permissions: readonly Permission[], config: ReachConfig): Permission[] {
+  return config.modes.includes('backend-services')
+    ? permissions.filter(({ level }) => level === 'system')
+    : [];
+}
+
+/** A client without rows reaches nobody. */
+function rowsOf(client: string | undefined, policy: ReachConfig['policy']): readonly PolicyRow[] {
+  if (!Array.isArray(policy)) {
+    throw new Fault('not_implemented', 'This kind of tenant has no policy service yet.', {
+      service: 'authorization',
+    });
+  }
+  return policy.filter((row) => client !== undefined && row.client_id === client);
+}
+
+/** RFC 6750 §3.1: one answer for expired, revoked, foreign and made-up tokens. */
+export function invalid(): Fault {
+  return new Fault('invalid_token', 'The access token is expired, revoked, or not meant for this server.');
+}
+
+const short = (message: string, scope: string) => new Fault('insufficient_scope', message, { scope });
+
+const same = (a: string, b: string) => a.replace(/\/+$/, '') === b.replace(/\/+$/, '');

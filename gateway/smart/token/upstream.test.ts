@@ -1,0 +1,104 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import { fetchThrough, guardedDispatcher } from '../../outbound/guarded-dispatcher.ts';
+import { call, limitedFetch, type Outside } from './upstream.ts';
+
+let server: Server;
+let url: string;
+let outside: Outside;
+/** How many requests a connection is good for: the next one on it finds it closed. */
+let good: number;
+/** The methods of the requests so far, and how many of these were not answered. */
+let asked: (string | undefined)[];
+let lost: number;
+
+beforeEach(async () => {
+  asked = [];
+  lost = 0;
+  const served = new WeakMap<Socket, number>();
+  server = createServer((request, response) => {
+    asked.push(request.method);
+    const before = served.get(request.socket) ?? 0;
+    if (before >= good) {
+      lost++;
+      return void request.socket.destroy();
+    }
+    served.set(request.socket, before + 1);
+    request.resume().on('end', () => response.end('{"ok":true}'));
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  url = `http://${host}/`;
+  outside = { fetch, guardedFetch: fetchThrough(guardedDispatcher(new Set([host]))), now: Date.now };
+});
+afterEach(async () => {
+  server.closeAllConnections();
+  await new Promise((done) => server.close(done));
+});
+
+/** All that a call looks at. */
+const tenant = (dynamic: boolean) => ({ dynamic }) as Tenant;
+const form = () => ({ method: 'POST', body: new URLSearchParams({ token: 'x' }) });
+
+describe.each([false, true])('a connection that ends before the answer (dynamic tenant: %s)', (dynamic) => {
+  test.each([
+    ['GET', undefined],
+    ['POST', form()],
+  ])('SM-9 %s: a kept one is asked again on a new one', async (_method, init) => {
+    good = 1;
+    for (let i = 0; i < 3; i++) {
+      expect(await call(outside, tenant(dynamic), url, init)).toEqual({ status: 200, json: { ok: true } });
+    }
+    expect(lost).toBeGreaterThan(0);
+  });
+
+  test('a server that closes every connection is asked twice, then it is unavailable', async () => {
+    good = 0;
+    await expect(call(outside, tenant(dynamic), url, form())).rejects.toMatchObject({ code: 'unavailable' });
+    expect(asked).toEqual(['POST', 'POST']);
+  });
+
+  test('RFC 6749 §4.1.2 a code or a refresh token is not sent twice; what is read may be', async () => {
+    const ask = limitedFetch(outside, tenant(dynamic));
+    good = 0;
+    await expect(ask(url, form())).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(ask(url, { method: 'GET' })).rejects.toMatchObject({ code: 'unavailable' });
+    expect(asked).toEqual(['POST', 'GET', 'GET']);
+  });
+});
+
+test('SM-9 what an answer may take: 3 s to begin, 5 s to end; more where it cannot be asked for again', async () => {
+  const slow = createServer((request, response) => {
+    const begins = request.url === '/begins';
+    if (begins) response.writeHead(200, { 'content-type': 'application/json' }).write('{"ok":');
+    if (request.url === '/late') setTimeout(() => response.end('{}'), 3600);
+  });
+  await new Promise<void>((done) => slow.listen(0, '127.0.0.1', done));
+  const base = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`;
+  const seconds = async (asked: Promise<unknown>) => {
+    const begun = performance.now();
+    const said = await asked.then(
+      () => 'answered',
+      (error: { code: string; details: { retryAfter?: number } }) =>
+        `${error.code} ${error.details.retryAfter}`,
+    );
+    return [said, Math.round((performance.now() - begun) / 1000)];
+  };
+  const once = limitedFetch(outside, tenant(false));
+  const [never, begins, late, code] = await Promise.all([
+    seconds(call(outside, tenant(false), `${base}/never`, form())),
+    seconds(call(outside, tenant(false), `${base}/begins`)),
+    seconds(call(outside, tenant(false), `${base}/late`)),
+    seconds(once(`${base}/late`, form())),
+  ]);
+  slow.closeAllConnections();
+  await new Promise((done) => slow.close(done));
+  expect([never, begins, late, code]).toEqual([
+    ['unavailable 1', 3],
+    ['unavailable 1', 5],
+    ['unavailable 1', 3],
+    ['answered', 4],
+  ]);
+}, 20_000);

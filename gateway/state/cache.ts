@@ -1,0 +1,44 @@
+import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
+import type { SharedRedis } from './redis.ts';
+import { entryName, readEntry } from './redis.ts';
+import type { Sealer } from './sealed.ts';
+
+/** Larger values cost more to carry than to ask for again. */
+const LARGEST_CHARACTERS = 512 * 1024;
+
+interface Entry {
+  value: unknown;
+  /** Milliseconds since the epoch. Sealed, so that whoever can write to the store can prolong nothing. */
+  until: number;
+}
+
+/**
+ * A `SharedCache` in Redis.
+ * @param now milliseconds since the epoch
+ */
+export function redisCache(
+  { client, reachable }: SharedRedis,
+  { seal, open }: Sealer,
+  now: () => number,
+): SharedCache {
+  return {
+    async get(key) {
+      if (!reachable()) return undefined;
+      const name = entryName('cache', key);
+      const sealed = await readEntry(client, name).catch(() => null);
+      const text = sealed === null ? undefined : open(sealed, name);
+      if (text === undefined) return undefined;
+      const { value, until } = JSON.parse(text) as Entry;
+      const seconds = (until - now()) / 1000;
+      return seconds > 0 ? { value, seconds } : undefined;
+    },
+    async set(key, value, seconds) {
+      const milliseconds = Math.floor(seconds * 1000);
+      if (milliseconds <= 0 || !reachable()) return;
+      const text = JSON.stringify({ value, until: now() + milliseconds } satisfies Entry);
+      if (text.length > LARGEST_CHARACTERS) return;
+      const name = entryName('cache', key);
+      await client.set(name, seal(text, name), 'PX', milliseconds).catch(() => null);
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { Budget } from '../../../schema/expressions/budget.ts';
+import type { ExpressionPool } from '../../../schema/expressions/pool.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import { parseTenant, TenantError } from '../../../schema/tenant/tenant.ts';
+import { isAllowedHost, isLocalHost, notAllowed } from '../../outbound/guarded-dispatcher.ts';
+import { mockRefusal } from './mock-refusal.ts';
+import type { Tenants, TenantSettings } from './tenants.ts';
+
+const LONGEST_CONFIGURATION = 8 * 1024;
+const MOST_DYNAMIC = 1000;
+
+/** SM-15: `/dyn/{base64url(JSON)}`, parsed by the same schema, remembered by its text in a bounded cache. */
+export function dynamicTenants(settings: TenantSettings): Tenants['dynamic'] {
+  const parsed = new LRUCache<string, Promise<Tenant>>({ max: MOST_DYNAMIC });
+  return async (encoded) => {
+    if (!settings.dynamic || !/^[A-Za-z0-9_-]+={0,2}$/.test(encoded)) throw unknownTenant();
+    if (Buffer.byteLength(encoded, 'base64url') > LONGEST_CONFIGURATION) throw unknownTenant();
+    const key = `dyn:${createHash('sha256').update(encoded).digest('hex').slice(0, 32)}`;
+    const known = parsed.get(key);
+    if (known) return known;
+    const parsing = parseDynamic(settings, encoded, key).catch((error: unknown) => {
+      const fault = faultOf(error);
+      // A refusal is remembered as well; that too many were judged at once is none.
+      if (fault.code === 'unavailable' || fault.code === 'internal') parsed.delete(key);
+      throw fault;
+    });
+    parsed.set(key, parsing);
+    return parsing;
+  };
+}
+
+async function parseDynamic(settings: TenantSettings, encoded: string, key: string): Promise<Tenant> {
+  const json = JSON.parse(Buffer.from(encoded, 'base64url').toString()) as unknown;
+  const origin = { key, path: `dyn/${encoded}`, dynamic: true, directory: '/', environment: {} };
+  const { tenant } = parseTenant(json, origin);
+  if (mockRefusal(tenant, settings)) throw unknownTenant();
+  // The connection decides (`guardedDispatcher`); what is certain before is said before.
+  const refused = hostsOf(tenant).some(
+    (url) => !isAllowedHost(settings.dynamicHosts, url) && (url.protocol === 'dimse:' || isLocalHost(url)),
+  );
+  if (refused) throw notAllowed();
+  await refuseCostlyPaths(settings.expressions, tenant);
+  return tenant;
+}
+
+/** Has the paths in `mrn` judged in a thread, because to parse them takes time (FG-23). */
+async function refuseCostlyPaths(expressions: ExpressionPool, { images }: Tenant): Promise<void> {
+  const limits = { subject: 'the path', budget: new Budget() };
+  for (const [index, { mrn }] of images.entries()) {
+    const source = images.length > 1 ? `images[${index}]` : 'images';
+    for (const [position, expression] of mrn.entries()) {
+      const task = () => ({ expression, rules: 'dynamicTenant', items: '[]' }) as const;
+      await expressions.run('texts', task, limits).catch((error: unknown) => {
+        if (!(error instanceof Fault) || error.code !== 'invalid_request') throw error;
+        throw new TenantError([{ path: `${source}.mrn[${position}]`, reason: error.message }]);
+      });
+    }
+  }
+}
+
+function faultOf(error: unknown): Fault {
+  if (error instanceof Fault) return error;
+  // The configuration is the caller's own; its reasons quote keys, not values.
+  return error instanceof TenantError
+    ? new Fault('not_found', `This configuration cannot be used.\n${error.message}`)
+    : unknownTenant();
+}
+
+/** What names no host to call, though it may look like one: identifier systems, redirects of others, names of ours. */
+const NO_HOSTS = new Set(['patient', 'clients', 'audience']);
+
+/** Every host that a configuration may have us call, wherever it stands. */
+function hostsOf(value: unknown): URL[] {
+  if (typeof value === 'string') {
+    return /^(https?|dimse):\/\//.test(value) && URL.canParse(value) ? [new URL(value)] : [];
+  }
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, child]) => (NO_HOSTS.has(name) ? [] : hostsOf(child)));
+}
+
+/** No hint at which tenants there are. */
+export const unknownTenant = () => new Fault('not_found', 'There is no such tenant here.');

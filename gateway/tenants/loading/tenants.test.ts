@@ -1,0 +1,214 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { ExpressionPool } from '../../../schema/expressions/pool.ts';
+import { readTenants, type TenantSettings } from './tenants.ts';
+
+const shipped = fileURLToPath(new URL('..', import.meta.url));
+const patients = fileURLToPath(new URL('../../demo/patients', import.meta.url));
+const expressions = new ExpressionPool();
+afterAll(() => expressions.close());
+const base: TenantSettings = {
+  directory: shipped,
+  environment: {
+    DEMO_IMAGES: '/data/demo/images',
+    DEMO_SECRET: 'made once for each installation',
+    DEMO_PLAYGROUND_URL: 'http://localhost:4000/demo/playground',
+    VIEWER_URL: 'http://localhost:4000/app/',
+  },
+  demo: { images: '/data/demo/images', patients },
+  mockAllowed: true,
+  dynamic: true,
+  dynamicHosts: new Set(['pacs.example.org', '127.0.0.1:8042']),
+  expressions,
+};
+
+const made: string[] = [];
+afterEach(() => made.splice(0).forEach((directory) => rmSync(directory, { recursive: true })));
+
+function directory(files: Record<string, unknown>): string {
+  const path = mkdtempSync(join(tmpdir(), 'tenants-'));
+  made.push(path);
+  for (const [name, content] of Object.entries(files)) {
+    writeFileSync(join(path, name), typeof content === 'string' ? content : JSON.stringify(content));
+  }
+  return path;
+}
+const web = { type: 'dicom-web', lookup: 'studies-by-mrn', endpoint: 'http://pacs.example.org/dicom-web' };
+const mock = { authorization: { type: 'mock' }, images: web };
+const message = (run: () => unknown): string => {
+  try {
+    run();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return '';
+};
+const fault = async (run: () => Promise<unknown>) => {
+  try {
+    return (await run()) && 'found';
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+};
+
+describe('the shipped tenants', () => {
+  test('load on a laptop where nothing is set, and hold no secret', () => {
+    const { all, warnings, skipped } = readTenants(base);
+    expect(all.map(({ key }) => key).sort()).toEqual(
+      readdirSync(shipped)
+        .filter((name) => name.endsWith('.json'))
+        .map((name) => name.replace('.json', ''))
+        .sort(),
+    );
+    expect(all).toHaveLength(14);
+    expect(warnings).toEqual([]);
+    expect(skipped).toEqual([]);
+  });
+
+  test('SM-11 on a public address only mock tenants over the demonstration load', async () => {
+    const { all, skipped, byKey } = readTenants({ ...base, mockAllowed: false });
+    expect(skipped.map(({ key }) => key)).toEqual(['open-dimse', 'siim-hackathon']);
+    expect(all.map(({ key }) => key)).toEqual(
+      expect.arrayContaining(['demo', 'open', 'delayed', 'hardcoded-patient']),
+    );
+    expect(await fault(async () => byKey('open-dimse'))).toBe('not_found');
+  });
+});
+
+describe('wrong files stop the start', () => {
+  test('all of them, with file, path and reason; and no word of their content', () => {
+    const path = directory({
+      'a.json': { authorization: { type: 'mock', colour: 1 }, images: web },
+      'b.json': '{ "password": "hunter2" ',
+      'c.json': mock,
+      'dyn.json': mock,
+      'with space.json': mock,
+      'd.json': { ...mock, images: { ...web, issuer: { $env: 'UNSET' } } },
+      'notes.txt': 'not looked at',
+    });
+    const said = message(() => readTenants({ ...base, directory: path }));
+    expect(said).toContain('a.json: authorization: ');
+    expect(said).toContain('b.json: (root): is not JSON');
+    expect(said).toContain('dyn.json: (root): cannot be a tenant');
+    expect(said).toContain('with space.json: (root): cannot be a tenant');
+    expect(said).toContain('d.json: images.issuer: environment variable UNSET is not set');
+    expect(said).not.toContain('c.json');
+    expect(said).not.toContain('hunter2');
+  });
+
+  test('a directory that is not there', () => {
+    expect(message(() => readTenants({ ...base, directory: '/nowhere' }))).toContain('TENANTS_DIR');
+  });
+
+  test('a literal secret only warns, without saying it', () => {
+    const authentication = { type: 'http-basic', username: 'u', password: 'hunter2' };
+    const path = directory({ 'a.json': { ...mock, images: { ...web, authentication } } });
+    const { warnings, all } = readTenants({ ...base, directory: path });
+    expect(all).toHaveLength(1);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain('images.authentication.password');
+    expect(warnings[0]).not.toContain('hunter2');
+  });
+});
+
+describe('SM-15 dynamic tenants', () => {
+  const encode = (json: unknown) => Buffer.from(JSON.stringify(json)).toString('base64url');
+  const dynamic = (json: unknown, more: Partial<TenantSettings> = {}) => {
+    const tenants = readTenants({ ...base, directory: directory({}), ...more });
+    return fault(async () => tenants.dynamic(typeof json === 'string' ? json : encode(json)));
+  };
+  const at = (endpoint: string) => ({ ...mock, images: { ...web, endpoint } });
+
+  test.each<[string, unknown, string, Partial<TenantSettings>?]>([
+    ['an allowed host', mock, 'found'],
+    ['an allowed host and port', at('http://127.0.0.1:8042/dicom-web'), 'found'],
+    ['a public host', at('https://pacs.public.example/dicom-web'), 'found'],
+    ['another port of it', at('http://127.0.0.1:8043/dicom-web'), 'not_implemented'],
+    ['the metadata service', at('http://169.254.169.254/latest'), 'not_implemented'],
+    ['loopback by another spelling', at('http://2130706433:8042/'), 'found'],
+    ['a user part that looks allowed', at('http://pacs.example.org@10.0.0.1/'), 'not_implemented'],
+    [
+      'a DIMSE host',
+      {
+        ...mock,
+        images: { type: 'dicom-dimse', lookup: 'studies-by-mrn', endpoint: 'dimse://10.0.0.1:104' },
+      },
+      'not_implemented',
+    ],
+    [
+      'a token endpoint deep inside',
+      {
+        ...mock,
+        images: {
+          ...web,
+          authentication: {
+            type: 'oauth2',
+            tokenUrl: 'http://10.0.0.1/',
+            client_id: 'c',
+            client_secret: 's',
+          },
+        },
+      },
+      'not_implemented',
+    ],
+    [
+      'a local folder',
+      { ...mock, images: { type: 'folder', lookup: 'studies-by-mrn', path: '/data/demo/images' } },
+      'not_found',
+    ],
+    ['the environment', at({ $env: 'DEMO_IMAGES' } as never), 'not_found'],
+    [
+      'a patient whose identifier system is a URL',
+      {
+        ...mock,
+        authorization: {
+          type: 'mock',
+          patient: {
+            resourceType: 'Patient',
+            id: '1',
+            identifier: [{ system: 'http://h.example.org', value: '1' }],
+          },
+        },
+      },
+      'found',
+    ],
+    ['not base64url', '%2e%2e', 'not_found'],
+    ['not JSON', Buffer.from('{').toString('base64url'), 'not_found'],
+    ['more than 8 KiB', { ...mock, '//': 'x'.repeat(8200) }, 'not_found'],
+    ['switched off', mock, 'not_found', { dynamic: false }],
+    ['mock on a public address', mock, 'not_found', { mockAllowed: false }],
+  ])('%s', async (_what, json, expected, more) => {
+    expect(await dynamic(json, more)).toBe(expected);
+  });
+
+  test.each([
+    ["identifier.value.where($this.`matches`('^(a+)+$'))", /^images\.mrn\[0\]: the path calls a function/m],
+    [
+      "identifier.value.where($this.matches/**/('^(a+)+$'))",
+      /^images\.mrn\[0\]: the path calls matches\(\)/m,
+    ],
+    ['identifier.aggregate($total.combine($total), identifier)', /calls aggregate\(\)/],
+    ['identifier.where(', /the path is not FHIRPath \(line 1, column 18\)/],
+    ['('.repeat(299), /more than 40 brackets/],
+    [`identifier.where(${'value.exists() and '.repeat(20)}true)`, /longer than 300 characters/],
+  ])('is told why its path %s cannot be used', async (path, reason) => {
+    const tenants = readTenants({ ...base, directory: directory({}) });
+    const encoded = encode({ ...mock, images: { ...web, mrn: [path] } });
+    const refused = { code: 'not_found', message: expect.stringMatching(reason) as string };
+    await expect(tenants.dynamic(encoded)).rejects.toMatchObject(refused);
+    // The same for whoever asks next.
+    await expect(tenants.dynamic(encoded)).rejects.toMatchObject(refused);
+  });
+
+  test('its key tells nothing of it, its path is the URL’s', async () => {
+    const tenants = readTenants({ ...base, directory: directory({}) });
+    const encoded = encode(mock);
+    const tenant = await tenants.dynamic(encoded);
+    expect(tenant).toMatchObject({ path: `dyn/${encoded}`, dynamic: true });
+    expect(tenant.key).toMatch(/^dyn:[0-9a-f]{32}$/);
+    expect(await tenants.dynamic(encoded)).toBe(tenant);
+  });
+});

@@ -1,0 +1,113 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ExpressionPool } from '../../../schema/expressions/pool.ts';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import { parseTenant, TenantError } from '../../../schema/tenant/tenant.ts';
+import { dynamicTenants, unknownTenant } from './dynamic-tenants.ts';
+import { mockRefusal } from './mock-refusal.ts';
+
+export interface TenantSettings {
+  /** Where the tenant files are. */
+  directory: string;
+  /** Where `{ "$env": NAME }` looks. */
+  environment: Readonly<Record<string, string | undefined>>;
+  /** The demonstration's own data: a mock tenant over nothing else is harmless anywhere (SM-11). */
+  demo: { images: string; patients: string };
+  /** Whether mock tenants over other data may load: `HOST` is loopback, or `ALLOW_MOCK=1`. */
+  mockAllowed: boolean;
+  /** Whether `/dyn/{encoded}` is answered (SM-15). */
+  dynamic: boolean;
+  /** Hosts (`name` or `name:port`) that a dynamic tenant may reach although they are private. */
+  dynamicHosts: ReadonlySet<string>;
+  /** Judges the paths of a dynamic tenant. */
+  expressions: ExpressionPool;
+}
+
+export interface Tenants {
+  /** Those that loaded, by key. */
+  readonly all: readonly Tenant[];
+  /** Files that parsed but were left out, and why. */
+  readonly skipped: readonly { key: string; reason: string }[];
+  /** Secrets that stand literally in a file. */
+  readonly warnings: readonly string[];
+  /** @throws Fault `not_found` */
+  byKey(key: string): Tenant;
+  /**
+   * The tenant whose configuration is in the URL.
+   * @throws Fault `not_found` where there is no such thing here or it cannot be used, `not_implemented` for a private
+   *   host that nobody allowed, `unavailable` where too many are judged at the same time
+   */
+  dynamic(encoded: string): Promise<Tenant>;
+}
+
+/** Every wrong file of the directory, each with its JSON paths and reasons. */
+export class TenantsError extends Error {}
+
+/** First segments of paths that are not tenants. */
+const RESERVED = new Set(['app', 'dyn', 'health', 'metrics', 'schema.graphql', '.well-known']);
+const KEY = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+
+/**
+ * Reads every tenant file; upstreams are not contacted.
+ * @throws TenantsError that names all that is wrong in all files
+ */
+export function readTenants(settings: TenantSettings): Tenants {
+  const tenants = new Map<string, Tenant>();
+  const wrong: string[] = [];
+  const skipped: { key: string; reason: string }[] = [];
+  const warnings: string[] = [];
+  for (const name of tenantFiles(settings.directory)) {
+    const key = name.slice(0, -'.json'.length);
+    try {
+      const { tenant, literalSecrets } = readTenant(settings, name, key);
+      warnings.push(
+        ...literalSecrets.map((path) => `${name}: ${path} holds a secret; let { "$env": … } name it.`),
+      );
+      const reason = mockRefusal(tenant, settings);
+      if (reason) skipped.push({ key, reason });
+      else tenants.set(key, tenant);
+    } catch (error) {
+      if (!(error instanceof TenantError)) throw error;
+      wrong.push(...error.issues.map(({ path, reason }) => `${name}: ${path || '(root)'}: ${reason}`));
+    }
+  }
+  if (wrong.length > 0)
+    throw new TenantsError(`Wrong tenant files in ${settings.directory}:\n${wrong.join('\n')}`);
+  return {
+    all: [...tenants.values()],
+    skipped,
+    warnings,
+    byKey(key) {
+      const tenant = tenants.get(key);
+      if (!tenant) throw unknownTenant();
+      return tenant;
+    },
+    dynamic: dynamicTenants(settings),
+  };
+}
+
+function tenantFiles(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+      .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+      .sort();
+  } catch {
+    throw new TenantsError(`The tenant files cannot be read: TENANTS_DIR is ${directory}.`);
+  }
+}
+
+function readTenant(settings: TenantSettings, name: string, key: string) {
+  if (!KEY.test(key) || RESERVED.has(key))
+    throw wrongFile('cannot be a tenant: the name is taken or malformed');
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(join(settings.directory, name), 'utf8'));
+  } catch (error) {
+    // The parser's message may quote the file, and so a secret.
+    throw wrongFile(error instanceof SyntaxError ? 'is not JSON' : 'cannot be read');
+  }
+  const { directory, environment } = settings;
+  return parseTenant(json, { key, path: key, dynamic: false, directory, environment });
+}
+
+const wrongFile = (reason: string) => new TenantError([{ path: '', reason }]);

@@ -1,0 +1,81 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+/** The build before a start, in a small package of its own. */
+
+const project = join(import.meta.dirname, '../..');
+let root: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'build-'));
+  for (const file of ['gateway/build.mjs', 'tsconfig.json', 'tsconfig.build.json', 'package.json']) {
+    cpSync(join(project, file), join(root, file));
+  }
+  symlinkSync(join(project, 'node_modules'), join(root, 'node_modules'));
+  write('package-lock.json', '{}');
+  write('gateway/main.ts', 'export const main: number = 1;\n');
+  write('gateway/page.js', '');
+  for (const folder of ['schema', 'subgraphs', 'viewer']) write(`${folder}/part.ts`, 'export {};\n');
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+function write(path: string, content: string): void {
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  writeFileSync(join(root, path), content);
+}
+const program = () => join(root, 'gateway/build.mjs');
+/** From another folder: what is built does not depend on it. */
+const build = () => spawnSync(process.execPath, [program()], { cwd: tmpdir(), encoding: 'utf8' }).stdout;
+const NOTHING = 'Nothing to build: dist/ is up to date.\n';
+
+/** Command lines of processes that work in the package. */
+const atWork = () =>
+  readdirSync('/proc').flatMap((id) => {
+    try {
+      const line = readFileSync(`/proc/${id}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      return line.includes(root) ? [line] : [];
+    } catch {
+      return [];
+    }
+  });
+
+test('what is not built into dist/ needs no build when it changes', () => {
+  expect(build()).toContain('server built');
+  expect(readFileSync(join(root, 'dist/gateway/main.js'), 'utf8')).toContain('main = 1');
+  expect(existsSync(join(root, 'dist/gateway/page.js'))).toBe(true);
+  for (const path of [
+    ...['gateway/tenants/mine.json', 'gateway/smart/README.md', 'viewer/src/graphql-env.d.ts'],
+    ...[
+      'schema/part.test.ts',
+      'gateway/test/a.ts',
+      'viewer/.svelte-kit/tsconfig.json',
+      'schema/.part.ts.swp',
+    ],
+  ]) {
+    write(path, '');
+    expect([path, build()]).toEqual([path, NOTHING]);
+  }
+  for (const path of ['gateway/page.js', 'tsconfig.json']) {
+    write(path, `${readFileSync(join(root, path), 'utf8')}\n`);
+    expect([path, build()]).toEqual([path, expect.stringContaining('server built')]);
+  }
+  expect(build()).toBe(NOTHING);
+}, 60_000);
+
+test('SIGKILL while it builds: nothing of it goes on, and the next build is whole', async () => {
+  const child = spawn(process.execPath, [program()], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = new Promise((done) => child.once('exit', done));
+  await new Promise((said) => child.stdout.once('data', said));
+  // The compiler needs a second or so.
+  await new Promise((done) => setTimeout(done, 200));
+  expect(atWork().length).toBeGreaterThan(0);
+  child.kill('SIGKILL');
+  await ended;
+  expect(atWork()).toEqual([]);
+  expect(build()).toContain('server built');
+  expect(build()).toBe(NOTHING);
+}, 60_000);

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { startSurroundings } from './faults/parts.ts';
+import { runFaults } from './faults/run.ts';
+import { LONG } from './setup/long.ts';
+
+/** DW-23, DW-26, DW-27: a short form of `npm run faults`. */
+
+const DURATIONS = LONG ? { rate: 40, lasting: 5000, right: 1500 } : { rate: 20, lasting: 900, right: 600 };
+/** Gateways at the same time, each with all parts of its own and a share of the faults: most of a fault is waiting. */
+const SHARES = 2;
+
+test.concurrent.each(Array.from({ length: SHARES }, (_, share) => share + 1))(
+  'each part fails in each of its ways: no answer is wrong, and all are right again within 5 s (share %i)',
+  async (share) => {
+    const world = await startSurroundings();
+    try {
+      const faults = world.faults.filter((_, number) => number % SHARES === share - 1);
+      const findings = await runFaults(world, faults, DURATIONS);
+      expect(findings.slice(0, 20)).toEqual([]);
+    } finally {
+      await world.stop();
+    }
+  },
+  600_000,
+);

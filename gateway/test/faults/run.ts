@@ -1,0 +1,132 @@
+/** Faults one after the other under a steady load: what clients get meanwhile, and how soon it is right again. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Fault, Surroundings } from './parts.ts';
+import { questionsOf, type Question, type Verdict } from './questions.ts';
+
+export interface FaultRun {
+  /** Requests each second. */
+  rate: number;
+  /** Milliseconds that each fault lasts. */
+  lasting: number;
+  /** Milliseconds for which all has to be right after it, before the next one. */
+  right: number;
+  /** Called with the figures of each fault when it is over. */
+  report?(figures: Figures): void;
+}
+
+/** Answers of the time from the beginning of a fault to that of the next. */
+export interface Figures {
+  fault: string;
+  right: number;
+  away: number;
+  /** Answers that began before the fault, or in it, and were broken off. */
+  cut: number;
+  /** Answers as if a study did not exist which indeed does not. */
+  gone: number;
+  wrong: number;
+  /** Seconds after the end of the fault in which a request was still answered as during it. */
+  recovery: number;
+}
+
+/** Milliseconds after the end of a fault in which a request may still be answered as during it. */
+const RECOVERY = 5_000;
+/** Milliseconds between looks at whether all is right. */
+const LOOK = 50;
+
+interface Asked {
+  question: Question;
+  at: number;
+}
+
+/**
+ * Runs the faults.
+ * @returns findings: answers that are wrong, and 503 where nothing is away
+ */
+export async function runFaults(
+  world: Surroundings,
+  faults: readonly Fault[],
+  run: FaultRun,
+): Promise<string[]> {
+  const { questions, close } = questionsOf(world);
+  const findings: string[] = [];
+  const open = new Set<Asked>();
+  let fault: Fault | undefined;
+  /** When the fault began and ended. */
+  let [begun, ended] = [0, 0];
+  let figures = newFigures('before the first');
+
+  function judge({ question, at }: Asked, verdict: Verdict): void {
+    if (verdict === 'right') {
+      figures.right++;
+      return;
+    }
+    const after = ended > 0 ? at - ended : 0;
+    const touched = fault?.touches.includes(question.tenant) && Date.now() >= begun;
+    const seconds = (after / 1000).toFixed(1);
+    const when = `${fault?.name ?? 'before the first fault'}${ended > 0 ? `, asked ${seconds} s after its end` : ''}`;
+    if (typeof verdict === 'object') {
+      const isGone = verdict.without !== undefined && verdict.without === fault?.gone && touched;
+      if (!isGone || after > RECOVERY) {
+        figures.wrong++;
+        findings.push(`${when}: ${question.name}: ${verdict.wrong}`);
+        return;
+      }
+      figures.gone++;
+    } else figures[verdict]++;
+    figures.recovery = Math.max(figures.recovery, after / 1000);
+    if (!touched || after > RECOVERY)
+      findings.push(`${when}: ${question.name}: ${verdict === 'cut' ? 'cut' : '503'}`);
+  }
+
+  let next = 0;
+  const load = setInterval(() => {
+    const asked: Asked = { question: questions[next++ % questions.length]!, at: Date.now() };
+    open.add(asked);
+    void asked.question.ask().then((verdict) => {
+      open.delete(asked);
+      judge(asked, verdict);
+    });
+  }, 1000 / run.rate);
+  /** Waits until everything that was asked for so long was right, or ought to have been. */
+  async function allRight(since: number): Promise<void> {
+    for (;;) {
+      await delay(LOOK);
+      const lastAway = since + figures.recovery * 1000;
+      const pending = [...open].some(({ at }) => at < Date.now() - run.right);
+      if (!pending && Date.now() - lastAway >= run.right) return;
+      if (Date.now() - since > RECOVERY + run.right + 30_000) return;
+    }
+  }
+
+  try {
+    await allRight(Date.now());
+    for (const one of faults) {
+      fault = one;
+      figures = newFigures(one.name);
+      [begun, ended] = [Date.now(), 0];
+      await one.begin();
+      await delay(run.lasting);
+      await one.end();
+      ended = Date.now();
+      await allRight(ended);
+      // Others may still be given what was true of it.
+      if (one.gone !== undefined) await delay(Math.max(0, ended + RECOVERY - Date.now()));
+      run.report?.(figures);
+    }
+  } finally {
+    clearInterval(load);
+    while (open.size > 0) await delay(LOOK);
+    await close();
+  }
+  return findings;
+}
+
+const newFigures = (fault: string): Figures => ({
+  fault,
+  right: 0,
+  away: 0,
+  cut: 0,
+  gone: 0,
+  wrong: 0,
+  recovery: 0,
+});

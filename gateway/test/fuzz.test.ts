@@ -1,0 +1,43 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { LONG } from './setup/long.ts';
+import { describeWithSharedData } from './setup/shared-data.ts';
+import { damaged, Random } from '../../subgraphs/imaging/test/fuzz/random.ts';
+
+/** For all targets together. */
+const SECONDS = LONG ? 300 : 15;
+const SEED = 1;
+const TARGETS = 11;
+
+const fuzz = (...args: string[]) =>
+  spawnSync(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'fuzz.ts'), ...args], {
+    encoding: 'utf8',
+  });
+
+describeWithSharedData('bad input by the thousand', () => {
+  test(
+    'every case ends in an answer or a clear refusal, in bounded time and memory',
+    () => {
+      const { status, stdout, stderr } = fuzz('--seconds', String(SECONDS), '--seed', String(SEED));
+      expect([status, stdout, stderr]).toEqual([0, expect.stringMatching(/; 0 findings/), expect.anything()]);
+      // Each target has run, and more than a handful of cases.
+      const cases = [...stdout.matchAll(/: (\d+) cases/g)].map(([, number]) => Number(number));
+      expect(cases.length).toBe(TARGETS);
+      expect(Math.min(...cases)).toBeGreaterThan(20);
+    },
+    SECONDS * 1000 + 120_000,
+  );
+
+  test('one case is run again by its number', { timeout: 60_000 }, () => {
+    const { status, stdout } = fuzz('--seed', String(SEED), '--target', 'part10', '--case', '7');
+    expect([status, stdout]).toEqual([0, expect.stringContaining('part10: 1 cases')]);
+  });
+});
+
+test('the same seed gives the same damage, another one another', () => {
+  const original = Buffer.alloc(500, 7);
+  const [one, same, other] = [1, 1, 2].map((seed) => damaged(original, new Random(seed)).toString('hex'));
+  expect(same).toBe(one);
+  expect(other).not.toBe(one);
+});

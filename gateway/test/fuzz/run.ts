@@ -1,0 +1,59 @@
+/** The process in which the cases run: what it is at, it tells the one that watches it. */
+import { hash, Random } from '../../../subgraphs/imaging/test/fuzz/random.ts';
+import { TARGETS } from './targets.ts';
+
+/** What is to be run, as JSON in the first argument. */
+export interface Assignment {
+  seed: number;
+  /** For each target, which runs 25 cases even if they take longer. */
+  seconds: number;
+  /** All, unless one is named, and one case of it. */
+  target?: string;
+  only?: number;
+}
+
+/** What is told: that a target is prepared, a case begins, it gave what it must not, a target is through. */
+export type Told =
+  | { target: string; opening: true }
+  | { target: string; number: number }
+  | { target: string; number: number; error: string }
+  | { target: string; cases: number; seconds: number };
+
+/** Cases of each target at least. */
+const FEWEST = 25;
+
+const tell = (told: Told): unknown => process.send!(told);
+const { seed, seconds, target: named, only } = JSON.parse(process.argv[2]!) as Assignment;
+
+let at = { target: '', number: 0 };
+for (const event of ['uncaughtException', 'unhandledRejection'] as const)
+  process.on(event, (error: unknown) => tell({ ...at, error: `${event}: ${textOf(error)}` }));
+
+for (const target of TARGETS) {
+  if (named !== undefined && target.name !== named) continue;
+  tell({ target: target.name, opening: true });
+  await target.open?.();
+  const started = Date.now();
+  let cases = 0;
+  for (let number = only ?? 0; cases < FEWEST || Date.now() - started < seconds * 1000; number++) {
+    tell((at = { target: target.name, number }));
+    try {
+      // Of itself alone, so that it can be run again without those before it.
+      await target.run(new Random(hash(`${seed} ${target.name} ${number}`)));
+    } catch (error) {
+      tell({ ...at, error: textOf(error) });
+    }
+    cases++;
+    if (only !== undefined) break;
+  }
+  await target.close?.();
+  tell({ target: target.name, cases, seconds: (Date.now() - started) / 1000 });
+}
+process.disconnect();
+
+/** With what is behind it, where there is something. */
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const text = (error.stack ?? error.message).split('\n').slice(0, 5).join('\n');
+  return error.cause === undefined ? text : `${text}\n  because of ${textOf(error.cause)}`;
+}

@@ -1,0 +1,148 @@
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { parseTenant, type Tenant } from '../../schema/tenant/tenant.ts';
+import { authorizer, type Authorizer } from '../smart/authorize.ts';
+import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
+import { startDoor, type Door } from './door.ts';
+
+/** SM-9: an EHR that takes a connection and never answers holds nobody who comes when it is back. */
+
+/** Milliseconds, within which a request is answered although an older one hangs. */
+const SOON = 800;
+
+describe('each call to an EHR that many requests share', () => {
+  let ehr: AuthorizationServer;
+  let door: Authorizer;
+  let clock: number;
+  let jwt: string;
+
+  beforeAll(async () => {
+    ehr = await authorizationServer();
+    ehr.now = () => clock;
+    clock = Date.now();
+    const { publicKey, privateKey } = await generateKeyPair('ES384', { extractable: true });
+    ehr.instead.set('/jwks', [200, { keys: [{ ...(await exportJWK(publicKey)), kid: 'k' }] }]);
+    ehr.instead.set('/policy', [200, { rows: [{ patients: ['p1'] }] }]);
+    jwt = await new SignJWT({ scope: 'patient/ImagingStudy.rs', patient: 'p1' })
+      .setProtectedHeader({ alg: 'ES384', kid: 'k', typ: 'at+jwt' })
+      .setIssuer(ehr.issuer)
+      .setAudience(ehr.fhirBaseUrl)
+      .setExpirationTime('1h')
+      .sign(privateKey);
+    const identifier = [{ value: 'MRN1' }];
+    for (const id of ['p1', 'p2']) ehr.patients.set(id, { resourceType: 'Patient', id, identifier });
+    ehr.tokens.set('launched', { scope: 'patient/ImagingStudy.rs', patient: 'p1' });
+    ehr.tokens.set('user', { scope: 'user/ImagingStudy.rs' });
+    ehr.tokens.set('backend', { scope: 'system/ImagingStudy.rs', client_id: 'b' });
+  });
+  afterAll(() => ehr.close());
+  beforeEach(() => {
+    clock = Date.now();
+    ehr.hanging.clear();
+    ehr.hung.length = 0;
+    door = authorizer({ fetch, guardedFetch: fetch, now: () => clock, baseUrl: 'https://img.example.org' });
+  });
+
+  function tenant(more: object = {}, type = 'smart-on-fhir'): Tenant {
+    const json = {
+      authorization: { type, fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client, ...more },
+      images: { type: 'dicom-web', lookup: 'studies-by-mrn', endpoint: 'http://127.0.0.1:1/' },
+    };
+    const origin = { key: 't', path: 't', dynamic: false, directory: '/', environment: {} };
+    return parseTenant(json, origin).tenant;
+  }
+
+  async function ask(of: Tenant, token: string, path = '/t/graphql'): Promise<unknown> {
+    const message = new IncomingMessage(new Socket());
+    message.url = path;
+    message.rawHeaders = ['Authorization', `Bearer ${token}`];
+    try {
+      const access = await door.reach(of, await door.authorize(of, message), path, undefined);
+      return access.patients;
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+  }
+
+  const backend = () => ({ modes: ['backend-services'], policy: { url: `${ehr.url}/policy` } });
+  const signed = () => ({ issuer: ehr.issuer, jwksUri: `${ehr.url}/jwks` });
+  const CALLS: [what: string, path: string, request: () => Promise<unknown>][] = [
+    ['discovery', '/fhir/.well-known/smart-configuration', () => ask(tenant(), 'launched')],
+    ['our own token', '/token', () => ask(tenant(), 'launched')],
+    ['introspection', '/introspect', () => ask(tenant(), 'launched')],
+    ['who a patient is', '/fhir/Patient/p1', () => ask(tenant(), 'launched')],
+    ['whom a user may read', '/fhir/Patient/p2', () => ask(tenant(), 'user', '/t/fhir/Patient/p2')],
+    ['the issuer’s keys', '/jwks', () => ask(tenant(signed(), 'smart-on-fhir-jwt'), jwt)],
+    ['the policy service', '/policy', () => ask(tenant(backend()), 'backend')],
+  ];
+
+  test.each(CALLS)('%s (%s) is asked for again after two seconds', async (_what, path, request) => {
+    ehr.hanging.add(path);
+    const older = request();
+    await expect.poll(() => ehr.hung, { interval: 5 }).toEqual([path]);
+    clock += 1900;
+    const joined = request();
+    await sleep(20);
+    expect(ehr.hung).toEqual([path]);
+    clock += 200;
+    ehr.hanging.clear();
+    const begun = performance.now();
+    expect(await request()).toMatchObject([{ identity: { identifier: [{ value: 'MRN1' }] } }]);
+    expect(performance.now() - begun).toBeLessThan(SOON);
+    expect(await Promise.race([older, joined, 'hangs'])).toBe('hangs');
+  });
+
+  test.each(CALLS)('%s (%s) is not asked for more than three times at once', async (_what, path, request) => {
+    ehr.hanging.add(path);
+    for (const attempts of [1, 2, 3, 3, 3]) {
+      for (let i = 0; i < 20; i++) void request();
+      await expect.poll(() => ehr.hung.length, { interval: 5 }).toBe(attempts);
+      clock += 2000;
+    }
+    await sleep(50);
+    expect(ehr.hung).toHaveLength(3);
+  });
+});
+
+describe('over HTTP', () => {
+  let door: Door;
+
+  beforeAll(async () => {
+    process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+    door = await startDoor();
+  });
+  afterAll(() => door.close());
+  afterEach(() => door.ehr.hanging.clear());
+
+  async function ask(token: string) {
+    const begun = performance.now();
+    const { status, headers } = await fetch(`${door.url}/smart/fhir/Patient/p1`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    const milliseconds = performance.now() - begun;
+    return { status, retryAfter: headers.get('retry-after'), milliseconds };
+  }
+
+  test('SM-12 those who wait for it get 503 after three seconds, those who come when it is back what they ask', async () => {
+    door.ehr.hanging.add('/introspect');
+    const older = Promise.all(Array.from({ length: 5 }, () => ask('everything')));
+    await expect.poll(() => door.ehr.hung, { interval: 5 }).toHaveLength(1);
+    await sleep(2000);
+    door.ehr.hanging.clear();
+    const newer = await ask('everything');
+    expect(newer.status).toBe(200);
+    expect(newer.milliseconds).toBeLessThan(SOON);
+    expect(door.ehr.hung).toHaveLength(1);
+    for (const { status, retryAfter, milliseconds } of await older) {
+      expect([status, retryAfter]).toEqual([503, '1']);
+      expect(milliseconds).toBeGreaterThan(2900);
+      expect(milliseconds).toBeLessThan(4500);
+    }
+    // That the older ones failed is not remembered of a token that has been checked since.
+    expect((await ask('everything')).status).toBe(200);
+    expect(door.ehr.calls['introspect']).toBe(1);
+  }, 20_000);
+});

@@ -1,0 +1,206 @@
+import { buildSchema, executeSync, getIntrospectionQuery, parse, print, visit } from 'graphql';
+import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import { request } from 'undici';
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expectUnharmed, harmOf, startWatchedGateway, type WatchedGateway } from './setup/unharmed.ts';
+
+/** Introspection (FG-12, FG-24) of the built gateway: `open` allows it, `hardcoded-patient` does not, `demo` asks for a token. */
+
+/** A garbage collection of the whole heap holds whatever it falls into; what a request does itself, it does each time. */
+const AGAIN = { retry: 1, timeout: 120_000 };
+
+let gateway: WatchedGateway;
+beforeAll(async () => {
+  gateway = await startWatchedGateway();
+  // The thread that describes the schema is started by the first who asks.
+  await ask(getIntrospectionQuery());
+}, 120_000);
+afterAll(() => gateway?.stop());
+
+const schema = buildSchema(readFileSync(new URL('../../schema/api.graphql', import.meta.url), 'utf8'));
+const expected = (query: string): unknown =>
+  JSON.parse(JSON.stringify(executeSync({ schema, document: parse(query) })));
+
+interface Options {
+  path?: string;
+  headers?: Record<string, string>;
+  get?: boolean;
+}
+
+async function ask(query: string, { path = '/open/graphql', headers = {}, get = false }: Options = {}) {
+  const url = get ? `${gateway.url}${path}?query=${encodeURIComponent(query)}` : gateway.url + path;
+  const {
+    statusCode,
+    headers: told,
+    body,
+  } = await request(url, {
+    method: get ? 'GET' : 'POST',
+    headers: { ...(!get && { 'content-type': 'application/json' }), ...headers },
+    body: get ? null : JSON.stringify({ query }),
+  });
+  return { status: statusCode, headers: told, bytes: Buffer.from(await body.arrayBuffer()) };
+}
+
+/** As graphql-js wrote it before version 16.10, and as tools in other languages still do. */
+const older = getIntrospectionQuery({ typeDepth: 7 }).replaceAll('{ name kind }', '{ name }');
+
+/** Apollo Client adds `__typename` to every selection but the outermost. */
+const withTypenames = print(
+  visit(parse(getIntrospectionQuery()), {
+    SelectionSet(set, _key, parent) {
+      if (parent && 'kind' in parent && parent.kind === 'OperationDefinition') return undefined;
+      const typename = parse('{ __typename }').definitions[0] as unknown as { selectionSet: typeof set };
+      return { ...set, selections: [...set.selections, ...typename.selectionSet.selections] };
+    },
+  }),
+);
+
+const usual: [string, string][] = [
+  ['graphql-js, graphql-codegen, urql', getIntrospectionQuery()],
+  ['GraphiQL', getIntrospectionQuery({ schemaDescription: true, inputValueDeprecation: true })],
+  ['GraphiQL, without subscriptions', getIntrospectionQuery().replace('subscriptionType { name kind }', '')],
+  [
+    'every option',
+    getIntrospectionQuery({
+      ...{ specifiedByUrl: true, directiveIsRepeatable: true, schemaDescription: true },
+      ...{ inputValueDeprecation: true, oneOf: true },
+    }),
+  ],
+  ['no descriptions', getIntrospectionQuery({ descriptions: false })],
+  ['older graphql-js, and tools in other languages', older],
+  ['Apollo Client', withTypenames],
+  ['another name and layout', print(parse(getIntrospectionQuery())).replace('IntrospectionQuery', 'Schema')],
+  ['only the names of types', '{ __schema { types { name } } }'],
+];
+
+test('FG-24 the usual introspection is at hand, whatever other forms are asked for', async () => {
+  const names = ['name', 'kind', 'description', 'specifiedByURL', '__typename', 'isOneOf'];
+  // Other fields, or the same in another order, are another form.
+  const forms = Array.from({ length: 48 }, (_, i) => {
+    const some = names.filter((_, bit) => ((i % 24) + 8) & (1 << bit));
+    return `{ __schema { types { ${(i < 24 ? some : some.toReversed()).join(' ')} } } }`;
+  });
+  for (let i = 0; i < forms.length; i += 12)
+    await Promise.all(forms.slice(i, i + 12).map((form) => ask(form)));
+  const depths = Array.from({ length: 8 }, (_, i) => getIntrospectionQuery({ typeDepth: i + 1 }));
+  const flood = Promise.all(depths.map((query) => ask(query)));
+  const first = await Promise.race([flood.then(() => 'the flood'), ask(getIntrospectionQuery())]);
+  expect(first).toMatchObject({ status: 200 });
+  await flood;
+});
+
+test.each(usual)('FG-24 the introspection of %s is answered whole', async (_tool, query) => {
+  const { status, bytes } = await ask(query);
+  expect([status, bytes.toString().slice(0, 300)]).toEqual([200, expect.stringMatching(/^\{"data"/)]);
+  // Of megabytes that differ no runner should show how.
+  expect(isDeepStrictEqual(JSON.parse(bytes.toString()), expected(query))).toBe(true);
+});
+
+test('FG-24 it comes compressed, and not again to those who hold it', async () => {
+  const query = getIntrospectionQuery();
+  const plain = await ask(query);
+  for (const [coding, open] of [
+    ['br', brotliDecompressSync],
+    ['gzip', gunzipSync],
+  ] as const) {
+    const { headers, bytes } = await ask(query, { headers: { 'accept-encoding': coding } });
+    expect(headers['content-encoding']).toBe(coding);
+    expect(headers['vary']).toContain('Accept-Encoding');
+    expect(open(bytes).equals(plain.bytes)).toBe(true);
+    expect(bytes.length).toBeLessThan(200_000);
+  }
+  const refused = await ask(query, { headers: { 'accept-encoding': 'br;q=0, gzip;q=0' } });
+  expect(refused.headers['content-encoding']).toBeUndefined();
+
+  const tag = String(plain.headers['etag']);
+  for (const get of [false, true]) {
+    for (const held of [tag, `"other", ${tag}`, '*']) {
+      const { status, bytes } = await ask(query, {
+        get,
+        headers: { 'if-none-match': held, 'apollo-require-preflight': '1' },
+      });
+      expect([get, held, status, bytes.length]).toEqual([get, held, 304, 0]);
+    }
+  }
+  expect((await ask(query, { headers: { 'if-none-match': '"other"' } })).status).toBe(200);
+  expect((await ask('{ __schema { types { name } } }', { headers: { 'if-none-match': tag } })).status).toBe(
+    200,
+  );
+});
+
+describe('FG-12 it is given to nobody else', () => {
+  test.each<[string, string, Options, number, RegExp]>([
+    [
+      'where a tenant has it off',
+      getIntrospectionQuery(),
+      { path: '/hardcoded-patient/graphql' },
+      400,
+      /Introspection is off/,
+    ],
+    ['without a token', getIntrospectionQuery(), { path: '/demo/graphql' }, 401, /token/],
+    [
+      'with a GET that any page could make a browser send',
+      getIntrospectionQuery(),
+      { get: true },
+      400,
+      /CSRF|Request Forgery/,
+    ],
+  ])('%s', async (_what, query, options, status, says) => {
+    const answer = await ask(query, options);
+    expect([answer.status, answer.bytes.toString()]).toEqual([status, expect.stringMatching(says)]);
+  });
+});
+
+const one = 'types { name fields { name args { name type { name } } type { name } } }';
+const tooMuch = /more than 10000 fields about the schema.*getIntrospectionQuery.*\/schema\.graphql/;
+
+test('FG-24 an introspection that is not the usual one is weighed before it is answered', AGAIN, async () => {
+  const answers: [string, number, string][] = [];
+  const refused: [string, RegExp][] = [
+    [
+      `{ ${Array.from({ length: 28 }, (_, i) => `a${i}: __schema { ${one} }`).join(' ')} }`,
+      /more than 1 __schema/,
+    ],
+    [
+      '{ ...A ...B } fragment A on Query { __schema { __typename } } fragment B on Query { b: __schema { __typename } }',
+      /more than 1 __schema/,
+    ],
+    [`{ a: __schema { ${one} } }`, tooMuch],
+    ['{ __schema { types { fields { type { fields { name } } } } } }', tooMuch],
+    [
+      `query($n: String! = "Patient") { ${Array.from({ length: 28 }, (_, i) => `a${i}: __type(name: $n) { fields { name args { name type { name } } } }`).join(' ')} }`,
+      tooMuch,
+    ],
+  ];
+  const harm = await harmOf(gateway, async () => {
+    for (const [query] of refused) {
+      const { status, bytes } = await ask(query);
+      answers.push([query, status, bytes.toString().slice(0, 1000)]);
+    }
+    await Promise.all(usual.map(([, query]) => ask(query, { headers: { 'accept-encoding': 'br' } })));
+  });
+  expect(answers).toEqual(refused.map(([query, says]) => [query, 400, expect.stringMatching(says)]));
+  expectUnharmed(harm);
+});
+
+test.each([
+  '{ __type(name: "Patient") { kind fields { name args { name } type { name kind ofType { name } } } } }',
+  '{ a: __schema { types { name } } b: __type(name: "Endpoint") { name } }',
+])('what is not much is answered as ever: %s', async (query) => {
+  const { status, bytes } = await ask(query);
+  expect(status).toBe(200);
+  const [answer, wanted] = [JSON.parse(bytes.toString()) as unknown, expected(query)].map(inOrder);
+  expect(isDeepStrictEqual(answer, wanted)).toBe(true);
+});
+
+/** The gateway has types and arguments in another order than the file that is made of it. */
+function inOrder(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    const text = (item: unknown) => JSON.stringify(item);
+    return value.map(inOrder).sort((a, b) => (text(a) < text(b) ? -1 : 1));
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, child]) => [name, inOrder(child)]));
+}

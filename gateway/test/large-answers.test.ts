@@ -1,0 +1,91 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { request } from 'undici';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { smallObjects } from './setup/small-objects.ts';
+import { expectUnharmed, harmOf, startWatchedGateway, type WatchedGateway } from './setup/unharmed.ts';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+
+/** FG-12: a study has more instances than an estimate knows of. */
+const STUDY = '1.2.3';
+const INSTANCES = 1000;
+const directory = mkdtempSync(join(tmpdir(), 'large-answers-'));
+let gateway: WatchedGateway;
+
+beforeAll(async () => {
+  const folder = join(directory, 'images');
+  mkdirSync(folder);
+  const files = smallObjects({ studyUid: STUDY, patientId: 'P', instances: INSTANCES });
+  for (const [i, file] of files.entries()) writeFileSync(join(folder, `${i}.dcm`), file);
+  const images = { type: 'folder', lookup: 'all-studies-on-server', path: folder };
+  const authorization = { type: 'mock', disableAuthzChecks: true };
+  gateway = await startWatchedGateway({ tenants: { large: { authorization, images } } });
+  const isIndexed = async () =>
+    expect((await instances('uid')).data?.ImagingStudy.series[0]?.instance).toHaveLength(INSTANCES);
+  await vi.waitFor(isIndexed, { timeout: 60_000, interval: 200 });
+});
+afterAll(async () => {
+  await gateway?.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+interface Answer {
+  data: { ImagingStudy: { series: { instance: Record<string, unknown>[] }[] } } | null;
+  errors?: { message: string; extensions: Record<string, unknown> }[];
+}
+
+/** Asks for fields of all instances of the study. */
+const instances = (fields: string): Promise<Answer> => series(`instance { ${fields} }`);
+
+async function series(fields: string): Promise<Answer> {
+  const query = `{ ImagingStudy(id: "${STUDY}") { id series { uid ${fields} } } }`;
+  const { body } = await request(`${gateway.url}/large/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query }),
+  });
+  return (await body.json()) as Answer;
+}
+const aliases = (count: number, field: string, name = 'a') =>
+  Array.from({ length: count }, (_, i) => `${name}${i}: ${field}`).join(' ');
+
+test('90 fields of 1,000 instances are more than one answer holds, and harm nobody', async () => {
+  await instances(aliases(20, 'uid', 'b'));
+  const answers: Answer[] = [];
+  const harm = await harmOf(gateway, async () => {
+    for (const field of ['uid', 'wadoUrl', 'sopClass { code }'])
+      answers.push(await instances(aliases(90, field)));
+  });
+  for (const { data, errors } of answers) {
+    expect(data).toEqual({ ImagingStudy: null });
+    expect(errors).toEqual([
+      {
+        message: expect.stringMatching(/more than 50000 fields.*_count/),
+        extensions: expect.objectContaining({ code: 'too_large', status: 413 }),
+      },
+    ]);
+  }
+  expectUnharmed(harm);
+});
+
+test('what apps ask of 1,000 instances is answered, and harms nobody', async () => {
+  const send = async (alias: string) => {
+    const fields = `${alias}: uid number sopClass { code } rows columns numberOfFrames wadoUrl thumbnailUrl`;
+    const { data, errors } = await instances(fields);
+    expect(errors).toBeUndefined();
+    expect(data?.ImagingStudy.series[0]?.instance).toHaveLength(INSTANCES);
+  };
+  await send('a');
+  expectUnharmed(await harmOf(gateway, () => send('b')));
+});
+
+test('fields of a series that look at all its instances harm nobody', async () => {
+  await series(aliases(16, 'instance { uid }', 'b'));
+  const attack = async () => {
+    await series(`${aliases(45, 'rows')} ${aliases(45, 'numberOfFrames', 'b')}`);
+    await series(aliases(16, 'instance { uid }'));
+  };
+  expectUnharmed(await harmOf(gateway, attack));
+});

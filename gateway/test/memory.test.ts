@@ -1,0 +1,226 @@
+/**
+ * DW-24: what objects announce decides how much work runs at the same time, and few bytes of a request or an object do
+ * not become many of ours; at the built gateway, over HTTP.
+ */
+import { setMaxListeners } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Agent, request } from 'undici';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { TransferSyntax } from '../../schema/dicom/dicom.ts';
+import type { PixelDescription } from '../../subgraphs/imaging/pixels/codecs/frame.ts';
+import { imageObject, SMALL } from './setup/image-object.ts';
+import { expectUnharmed, harmOf, startWatchedGateway, type WatchedGateway } from './setup/unharmed.ts';
+
+const OCTETS = 'multipart/related; type="application/octet-stream"';
+const TWELVE = Array.from({ length: 12 }, (_, index) => index);
+
+const [RLE, GREY, COLOUR, NATIVE, FILM, SMALL_FRAMES, SMALL_RLE] = [1, 2, 3, 4, 5, 6, 7].map(
+  (n) => `1.9.${n}`,
+);
+const square = (side: number, more: Partial<PixelDescription> = {}): PixelDescription => ({
+  ...SMALL,
+  ...{ rows: side, columns: side },
+  ...more,
+});
+
+/** A frame of zeros in RLE: 4 MB for 256 MB (PS3.5 Annex G). */
+function zeros(bytes: number, segments: number): Buffer[] {
+  const run = Buffer.alloc(Math.ceil(bytes / 128) * 2, Buffer.of(129, 0));
+  const header = Buffer.alloc(64);
+  header.writeUInt32LE(segments);
+  for (let segment = 0; segment < segments; segment++)
+    header.writeUInt32LE(64 + segment * run.length, 4 + 4 * segment);
+  return [Buffer.alloc(0), Buffer.concat([header, ...Array.from({ length: segments }, () => run)])];
+}
+
+let folder: string;
+let gateway: WatchedGateway;
+let dispatcher: Agent;
+let idle: number;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'memory-'));
+  const put = (uid: string, ...object: [string, PixelDescription, Uint8Array | readonly Uint8Array[]]) =>
+    writeFile(join(folder, uid), imageObject(uid, ...object));
+  const explicit = TransferSyntax.ExplicitVRLittleEndian;
+  const rle = TransferSyntax.RLELossless;
+  const words = { bitsAllocated: 16, bitsStored: 12, highBit: 11 };
+  const rgb = { samplesPerPixel: 3, photometricInterpretation: 'RGB' };
+  await put(RLE!, rle, square(16_000), zeros(16_000 ** 2, 1));
+  await put(SMALL_RLE!, rle, square(512), zeros(512 ** 2, 1));
+  await put(GREY!, rle, square(8000, words), zeros(8000 ** 2, 2));
+  await put(COLOUR!, rle, square(6000, rgb), zeros(6000 ** 2, 3));
+  await put(NATIVE!, explicit, square(16_000), Buffer.alloc(16_000 ** 2));
+  await put(FILM!, explicit, square(1024, { numberOfFrames: 32 }), Buffer.alloc(32 * 1024 ** 2));
+  await put(SMALL_FRAMES!, explicit, square(512, { numberOfFrames: 20 }), Buffer.alloc(20 * 512 ** 2));
+  gateway = await startWatchedGateway({
+    tenants: {
+      memory: {
+        authorization: { type: 'mock', disableAuthzChecks: true },
+        images: { type: 'folder', path: folder, lookup: 'all-studies-on-server', patience: 300 },
+      },
+    },
+    environment: { LOG_LEVEL: 'warn' },
+  });
+  dispatcher = new Agent({ connections: null, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 });
+  // The first of each kind loads what it needs, as many threads as there may be.
+  await vi.waitFor(async () => {
+    expect((await get(SMALL_FRAMES!, '/frames/1', OCTETS)).status).toBe(200);
+  }, POLL);
+  for (const [path, accept] of [
+    ['/frames/1', OCTETS],
+    ['/rendered', 'image/webp'],
+  ] as const)
+    await Promise.all(TWELVE.flatMap(() => [get(SMALL_RLE!, path, accept), get(FILM!, '/metadata', '*/*')]));
+  idle = await residentMegabytes();
+}, 120_000);
+afterAll(async () => {
+  await dispatcher?.destroy();
+  await gateway?.stop();
+  await rm(folder, { recursive: true, force: true });
+}, 30_000);
+const POLL = { timeout: 60_000, interval: 200 };
+
+async function residentMegabytes(): Promise<number> {
+  const [, pages] = (await readFile(`/proc/${gateway.pid}/statm`, 'latin1')).split(' ');
+  return (Number(pages) * 4096) / 1e6;
+}
+
+function ask(uid: string, path: string, accept: string, signal?: AbortSignal) {
+  const url = `${gateway.url}/memory/dicomweb/studies/${uid}/series/${uid}.1/instances/${uid}.1.1${path}`;
+  return request(url, { headers: { accept }, dispatcher, ...(signal && { signal }) });
+}
+
+/** Reads an answer to its end; text of a small one. */
+async function get(uid: string, path: string, accept: string) {
+  const { statusCode, body } = await ask(uid, path, accept);
+  let bytes = 0;
+  let text = '';
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes < 1000) text += chunk.toString();
+  }
+  return { status: statusCode, bytes, text };
+}
+
+describe('work that multiplies what was asked for', () => {
+  test('a 4 MB RLE object of 16,000 × 16,000, twelve times at once', async () => {
+    const harm = await harmOf(gateway, async () => {
+      for (const { status, bytes } of await Promise.all(TWELVE.map(() => get(RLE!, '/frames/1', OCTETS)))) {
+        expect(status).toBe(200);
+        expect(bytes).toBeGreaterThan(256e6);
+      }
+    });
+    expectUnharmed(harm);
+    // What a heavy task has taken is given back with its thread.
+    await expect.poll(residentMegabytes, POLL).toBeLessThan(idle + 120);
+  }, 300_000);
+
+  test.each<[string, string, string]>([
+    ['as it is stored', NATIVE!, OCTETS],
+    ['that is decoded', RLE!, OCTETS],
+    ['that is decoded, without multipart', RLE!, 'application/octet-stream'],
+  ])(
+    'a frame of 256 MB %s, for twelve clients of whom none reads',
+    async (_what, uid, accept) => {
+      const harm = await harmOf(gateway, async () => {
+        const leaving = new AbortController();
+        setMaxListeners(TWELVE.length, leaving.signal);
+        const answers = TWELVE.map(() => ask(uid, '/frames/1', accept, leaving.signal));
+        for (const answer of answers)
+          answer.then(({ body }) => body.on('error', () => undefined)).catch(() => undefined);
+        const { statusCode } = await Promise.any(answers);
+        expect(statusCode).toBe(200);
+        await delay(1000);
+        leaving.abort();
+        await Promise.allSettled(answers);
+      });
+      expectUnharmed(harm);
+      expect((await get(SMALL_FRAMES!, '/frames/1', OCTETS)).status).toBe(200);
+    },
+    300_000,
+  );
+
+  test('large pictures and films, thumbnails, and small ones made large, all at once', async () => {
+    const asked: [uid: string, path: string, accept: string][] = [
+      [GREY!, '/rendered', 'image/png'],
+      [GREY!, '/rendered?annotation=overlay&viewport=800,800', 'image/jpeg'],
+      [GREY!, '/thumbnail', 'image/jpeg'],
+      [COLOUR!, '/rendered', 'image/jpeg'],
+      [FILM!, '/rendered', 'image/gif'],
+      [FILM!, '/rendered', 'image/webp'],
+      [SMALL_FRAMES!, '/frames/1/rendered?viewport=4096,4096', 'image/webp'],
+      [SMALL_FRAMES!, '/frames/1/rendered?viewport=8192,8192', 'image/png'],
+      [SMALL_FRAMES!, '/thumbnail?viewport=2048,2048', 'image/png'],
+    ];
+    const harm = await harmOf(gateway, async () => {
+      const answers = await Promise.all(asked.map((one) => get(...one)));
+      expect(answers.map(({ status, text }, i) => [...asked[i]!, status, status === 200 || text])).toEqual(
+        asked.map((one) => [...one, 200, true]),
+      );
+    });
+    expectUnharmed(harm);
+  }, 300_000);
+});
+
+describe('what is refused', () => {
+  test.each([
+    [
+      '/frames/1',
+      'multipart/related; type="image/jp2"',
+      /8000 × 8000 pixels is too large.*transfer-syntax=\*/,
+    ],
+    [
+      '',
+      'multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.4.90',
+      /as it is stored/,
+    ],
+    ['/rendered?viewport=50000,50000', 'image/jpeg', /at most 8192 pixels a side/],
+    ['/thumbnail?viewport=50000,50000', 'image/jpeg', /at most 8192 pixels a side/],
+    ['/rendered?viewport=8192,8192', 'image/gif', /too large to be rendered here.*viewport/],
+  ])('%s as %s takes more than there is: 413 that says what to ask for', async (path, accept, says) => {
+    const { status, text } = await get(GREY!, path, accept);
+    expect([status, text]).toEqual([413, expect.stringMatching(says)]);
+  });
+
+  test('of several forms the next is given where the first is too large', async () => {
+    const accept = 'multipart/related; type="application/dicom"; transfer-syntax=';
+    const { status } = await get(GREY!, '', `${accept}1.2.840.10008.1.2.4.90, ${accept}*; q=0.5`);
+    expect(status).toBe(200);
+  });
+
+  test('a frame that is repeated 5,000 times: 400 that says what to do, and little is made of it', async () => {
+    const list = Array(5000).fill(1).join();
+    const harm = await harmOf(gateway, async () => {
+      for (const path of [`/frames/${list}`, `/frames/${list}/rendered`, `/frames/${list}/thumbnail`]) {
+        const { status, text } = await get(SMALL_FRAMES!, path, '*/*');
+        expect([status, text]).toEqual([400, expect.stringMatching(/names each frame once/)]);
+      }
+    });
+    expectUnharmed(harm);
+    expect(harm.growth).toBeLessThan(50);
+  }, 60_000);
+
+  test.each([
+    ['1,2,3', 200],
+    ['1,1,2,2,3,3,4,4', 200],
+    ['1,1,1,1,1,1', 400],
+    ['1,2,1,2,1,2,1,2', 400],
+    [Array.from({ length: 20 }, (_, i) => i + 1).join(), 200],
+    [Array.from({ length: 21 }, (_, i) => i + 1).join(), 404],
+  ])('frames %s: %i', async (list, status) => {
+    expect((await get(SMALL_FRAMES!, `/frames/${list}`, OCTETS)).status).toBe(status);
+  });
+
+  test('media ranges beyond what any client has: 400', async () => {
+    const many = Array.from({ length: 3000 }, (_, i) => `image/*;q=0.${i}`).join();
+    const harm = await harmOf(gateway, async () => {
+      const answers = await Promise.all(TWELVE.map(() => get(SMALL_FRAMES!, '/rendered', many)));
+      expect(answers.map(({ status }) => status)).toEqual(TWELVE.map(() => 400));
+    });
+    expectUnharmed(harm);
+  }, 60_000);
+});

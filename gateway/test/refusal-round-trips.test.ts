@@ -1,0 +1,305 @@
+/**
+ * IA-7: a study of another patient, and one that is withheld, are as good as not there; what is asked of the archive, the
+ * EHR and the decision service for a refusal is the same, whatever was asked before, and so is the time that it takes.
+ */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
+import { Pool } from 'undici';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startCountingProxy, type Upstream } from '../../subgraphs/imaging/test/upstream.ts';
+import { median } from '../bench/measure.ts';
+import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
+import { buildHouse, type House } from './house.ts';
+import { freePort } from './setup/free-port.ts';
+import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
+import { smallObjects } from './setup/small-objects.ts';
+import { startTcpProxy, type TcpProxy } from './setup/tcp-proxy.ts';
+import { SECRET, vendorServer, type VendorServer } from './vendor-server.ts';
+
+const [OWN, FOREIGN, WITHHELD, ABSENT] = [1, 2, 3, 9];
+type Kind = number;
+const REFUSED: readonly [name: string, kind: Kind][] = [
+  ['absent', ABSENT!],
+  ['foreign', FOREIGN!],
+  ['withheld', WITHHELD!],
+];
+/** UIDs of the same length, so that requests of the same kind are too. */
+const uid = (kind: Kind, number: number): string => `1.7.${kind}.${10 + number}`;
+
+/** Every way to a study by its UID: a path, or a body that is posted. */
+const ROUTES: readonly [name: string, path: (uid: string) => string, body?: (uid: string) => object][] = [
+  ['study', (uid) => `/dicomweb/studies/${uid}`],
+  ['zip', (uid) => `/dicomweb/studies/${uid}?accept=application/zip`],
+  ['metadata', (uid) => `/dicomweb/studies/${uid}/metadata`],
+  ['series', (uid) => `/dicomweb/studies/${uid}/series/${uid}.1`],
+  ['instance', (uid) => `/dicomweb/studies/${uid}/series/${uid}.1/instances/${uid}.1.1`],
+  ['frames', (uid) => `/dicomweb/studies/${uid}/series/${uid}.1/instances/${uid}.1.1/frames/1`],
+  ['bulk data', (uid) => `/dicomweb/studies/${uid}/series/${uid}.1/instances/${uid}.1.1/bulkdata/7FE00010`],
+  ['rendered', (uid) => `/dicomweb/studies/${uid}/rendered`],
+  ['thumbnail', (uid) => `/dicomweb/studies/${uid}/series/${uid}.1/thumbnail`],
+  ['search of series', (uid) => `/dicomweb/studies/${uid}/series`],
+  ['search of instances', (uid) => `/dicomweb/studies/${uid}/instances`],
+  ['search by UID', (uid) => `/dicomweb/studies?StudyInstanceUID=${uid}&patient=george`],
+  ['WADO-URI', (uid) => `/wado-uri?requestType=WADO&studyUID=${uid}&seriesUID=${uid}.1&objectUID=${uid}.1.1`],
+  ['FHIR read', (uid) => `/fhir/ImagingStudy/${uid}`],
+  ['FHIR search by id', (uid) => `/fhir/ImagingStudy?patient=george&_id=${uid}`],
+  ['FHIR search by identifier', (uid) => `/fhir/ImagingStudy?patient=george&identifier=urn:oid:${uid}`],
+  ['Endpoint', (uid) => `/fhir/Endpoint/${uid}`],
+  ['GraphQL', () => '/graphql', (uid) => ({ query: `{ ImagingStudy(id: "${uid}") { id } }` })],
+  ['link', () => '/wado/links', (uid) => ({ path: `studies/${uid}/rendered` })],
+];
+
+/** Those of them that name the patient, or search all of the patient's. */
+const LISTS = /^FHIR search|^GraphQL|^search by UID/;
+/** Refusals that are measured at the same time: each mostly waits until it has taken as long as the others. */
+const LANES = 4;
+const LIST: (typeof ROUTES)[number] = ['list', () => '/fhir/ImagingStudy?patient=george'];
+
+let orthanc: Orthanc;
+
+beforeAll(async () => {
+  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+  const study = (kind: Kind, patientId: string, modality: string) => (_: unknown, number: number) =>
+    smallObjects({ studyUid: uid(kind, number), patientId, modality, instances: 3 });
+  const each = { length: ROUTES.length };
+  orthanc = await startOrthanc({
+    files: [
+      ...Array.from(each, study(OWN!, 'MRN-george', 'CT')),
+      ...Array.from(each, study(FOREIGN!, 'MRN-maria', 'CT')),
+      ...Array.from(each, study(WITHHELD!, 'MRN-george', 'XA')),
+    ].flat(),
+  });
+}, 60_000);
+afterAll(() => orthanc?.stop());
+
+type Route = (typeof ROUTES)[number];
+
+/** A gateway of its own before the one archive, with everything that it asks counted. */
+class Counted {
+  #web!: Upstream;
+  #dimse!: TcpProxy;
+  /** One that says of which patient a token is, and one of which tokens are of users. */
+  #launching!: AuthorizationServer;
+  #ehr!: VendorServer;
+  #service!: Server;
+  #house!: House;
+  #pool!: Pool;
+  #decisions = 0;
+
+  async start(): Promise<void> {
+    this.#web = await startCountingProxy(orthanc.url);
+    this.#dimse = await startTcpProxy(orthanc.dicomPort);
+    this.#launching = await authorizationServer();
+    this.#ehr = await vendorServer('meditech');
+    this.#service = createServer((_request, response) => {
+      this.#decisions++;
+      response.end('{"withheld":[]}');
+    });
+    await new Promise<void>((done) => this.#service.listen(0, '127.0.0.1', done));
+    this.#house = await buildHouse(() => this.#tenants(), { images: '', patients: '' }, undefined, {
+      port: await freePort(),
+    });
+    this.#pool = new Pool(this.#house.baseUrl, { connections: LANES });
+    this.#giveTokens();
+  }
+
+  #tenants(): Record<string, object> {
+    const { username, password } = orthanc;
+    const lookup = 'studies-by-mrn';
+    const web = {
+      ...{ type: 'dicom-web', endpoint: `${this.#web.url}/dicom-web`, lookup },
+      authentication: { type: 'http-basic', username, password },
+    };
+    const dimse = {
+      ...{ type: 'dicom-dimse', endpoint: `dimse://127.0.0.1:${this.#dimse.port}`, lookup, ae: 'GATEWAY' },
+      ...{ calledAe: orthanc.aet, retrieval: 'c-get' },
+    };
+    const servers = {
+      patient: { fhirBaseUrl: this.#launching.fhirBaseUrl, client: this.#launching.client },
+      user: {
+        fhirBaseUrl: this.#ehr.fhirBaseUrl,
+        client: { client_id: 'imaging', client_secret: SECRET },
+      },
+    };
+    const tenant = (server: keyof typeof servers, images: object, withhold: object[]) => ({
+      // Who is calling is asked once for all, however long the test takes.
+      authorization: { type: 'smart-on-fhir', ...servers[server], withhold, introspectionTtl: 3600 },
+      clinical: { type: 'none' },
+      images,
+    });
+    const url = `http://127.0.0.1:${(this.#service.address() as AddressInfo).port}`;
+    const rules = [{ modality: ['XA'] }, { url }];
+    const tenants = (server: keyof typeof servers) => ({
+      [`dicom-web-${server}`]: tenant(server, web, rules),
+      [`dicom-dimse-${server}`]: tenant(server, dimse, rules),
+      [`several-${server}`]: tenant(server, [web, dimse], rules),
+      [`without-rules-${server}`]: tenant(server, web, []),
+    });
+    return { ...tenants('patient'), ...tenants('user') };
+  }
+
+  #giveTokens(): void {
+    const active = { active: true, client_id: 'app', exp: 4_000_000_000 };
+    for (const [token, id] of [
+      ['patient', 'george'],
+      ['owner', 'maria'],
+    ] as const) {
+      const identifier = [{ value: `MRN-${id}`, type: { coding: [{ code: 'MR' }] } }];
+      this.#launching.patients.set(id, { resourceType: 'Patient', id, identifier });
+      this.#launching.tokens.set(token, { ...active, scope: 'patient/*.rs', patient: id });
+    }
+    for (const [token, id] of [
+      ['user', 'george'],
+      ['owner', 'maria'],
+    ] as const) {
+      this.#ehr.tokens.set(token, { ...active, scope: 'user/*.rs', fhirUser: 'Practitioner/7' });
+      this.#ehr.readers.set(id, new Set([token]));
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool?.close();
+    await this.#house?.close();
+    this.#service?.closeAllConnections();
+    this.#service?.close();
+    await Promise.all([this.#web, this.#ehr, this.#launching].map((server) => server?.close()));
+    await this.#dimse?.stop();
+  }
+
+  async ask(source: string, token: string, [, path, body]: Route, uid: string) {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const answer = await this.#pool.request({
+      ...{ path: `/${source}${path(uid)}`, headers },
+      ...(body ? { method: 'POST', body: JSON.stringify(body(uid)) } : { method: 'GET' }),
+    });
+    const text = await answer.body.text();
+    // Links of a search name what was asked for.
+    return {
+      status: answer.statusCode,
+      body: text.replaceAll(uid, 'UID').replace(/"id":"[0-9a-f-]{36}"/, ''),
+    };
+  }
+
+  /** Lengths of the data units that the gateway has sent to the archive (PS3.8 §9.3.5). */
+  #dataUnits(): number[] {
+    return this.#dimse.connections.flatMap(({ sent }) => {
+      const bytes = Buffer.concat(sent);
+      const lengths: number[] = [];
+      for (let at = 0; at + 6 <= bytes.length; at += 6 + bytes.readUInt32BE(at + 2)) {
+        if (bytes[at] === 4) lengths.push(bytes.readUInt32BE(at + 2));
+      }
+      return lengths;
+    });
+  }
+
+  /** What one request is answered, and what it makes the gateway ask of the archive, the EHR and the service. */
+  async trips(source: string, token: string, route: Route, uid: string) {
+    this.#web.asked.length = 0;
+    this.#ehr.seen.length = 0;
+    this.#dimse.connections = this.#dimse.connections.filter(({ open }) => open);
+    const before = { units: this.#dataUnits().length, decisions: this.#decisions };
+    const answer = await this.ask(source, token, route, uid);
+    // Whether the archive has anything is asked by a study that it had: by any.
+    const shape = (line: string) => line.replaceAll(uid, 'UID').replaceAll(/MRN-\w+|\b1\.7(\.\d+)+/g, 'UID');
+    return {
+      ...answer,
+      web: this.#web.asked.map(shape),
+      dimse: this.#dataUnits().slice(before.units).length,
+      ehr: this.#ehr.seen.map(shape),
+      decisions: this.#decisions - before.decisions,
+    };
+  }
+}
+
+const KINDS = ['dicom-web', 'dicom-dimse', 'several'].flatMap((kind) =>
+  ['patient', 'user'].map((token) => ({ kind, token })),
+);
+// At the same time, since refusals are held back: each counts what its own gateway asks.
+describe.concurrent.each(KINDS)('$kind', ({ kind, token }) => {
+  const gateway = new Counted();
+  const source = `${kind}-${token}`;
+  beforeAll(() => gateway.start(), 60_000);
+  afterAll(() => gateway.close());
+
+  test.sequential(
+    `IA-7 refusals to a ${token} token cost the same questions: of studies that nobody has asked for, and that others have`,
+    async () => {
+      await gateway.ask(source, token, LIST, '');
+      const refusals = async (route: Route, number: number) => {
+        const asked = [];
+        for (const [, kind] of REFUSED) {
+          // What is searched for by patient is kept for some seconds, whatever study is meant.
+          if (LISTS.test(route[0])) await gateway.ask(source, token, LIST, '');
+          asked.push(await gateway.trips(source, token, route, uid(kind, number)));
+        }
+        return asked;
+      };
+      /**
+       * @param again whether what is kept for some seconds may have ended between two of the requests: it then ends for one
+       * of them, and for the other the next time
+       */
+      const alike = async (route: Route, number: number, again: boolean) => {
+        let asked = await refusals(route, number);
+        const isAlike = () => isDeepStrictEqual(asked, [asked[0], asked[0], asked[0]]);
+        for (let times = 1; again && times < 3 && !isAlike(); times++) asked = await refusals(route, number);
+        const [absent, foreign, withheld] = asked;
+        expect([route[0], foreign]).toEqual([route[0], absent]);
+        expect([route[0], withheld]).toEqual([route[0], absent]);
+        expect(absent!.status).toBeLessThan(405);
+        return absent!;
+      };
+      let questions = 0;
+      for (const [number, route] of ROUTES.entries()) {
+        const { web, dimse } = await alike(route, number, LISTS.test(route[0]));
+        questions += web.length + dimse;
+      }
+      expect(questions).toBeGreaterThan(ROUTES.length);
+      // The other patient looks at all of theirs, this one lists what is shown of theirs.
+      for (const number of ROUTES.keys()) {
+        const { status } = await gateway.ask(source, 'owner', ROUTES[2]!, uid(FOREIGN!, number));
+        expect([uid(FOREIGN!, number), status]).toEqual([uid(FOREIGN!, number), 200]);
+      }
+      await gateway.ask(source, token, ['list', () => '/dicomweb/studies?patient=george'], '');
+      await gateway.ask(source, token, LIST, '');
+      for (const [number, route] of ROUTES.entries()) await alike(route, number, true);
+    },
+    120_000,
+  );
+
+  test.sequential(`a ${token} token gets what is its own, and the second time at once`, async () => {
+    const own = () => gateway.trips(source, token, ROUTES[5]!, uid(OWN!, 0));
+    expect((await own()).status).toBe(200);
+    const { status, web, decisions } = await own();
+    // The frame alone: whose it is is remembered.
+    expect([status, decisions]).toEqual([200, 0]);
+    expect(web.filter((path) => path.includes('/studies?'))).toEqual([]);
+  });
+});
+
+test('IA-7 a refusal takes as long where there is a study as where there is none', async () => {
+  const route = ROUTES[2]!;
+  const took = new Map<Kind, number[]>([ABSENT!, FOREIGN!].map((kind) => [kind, []]));
+  const gateway = new Counted();
+  try {
+    await gateway.start();
+    // The first requests of all find out how long an answer takes.
+    const lane = async () => {
+      for (let round = -20 / LANES; round < 200 / LANES; round++) {
+        for (const [kind, times] of took) {
+          const started = performance.now();
+          const asked = uid(kind, Math.abs(round) % ROUTES.length);
+          const { status } = await gateway.ask('without-rules-patient', 'patient', route, asked);
+          expect(status).toBe(404);
+          if (round >= 0) times.push(performance.now() - started);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: LANES }, lane));
+  } finally {
+    await gateway.close();
+  }
+  const [absent, foreign] = [...took.values()].map((times) => median(times));
+  // Orthanc alone needs longer for a study that it finds, by a half and more of the time of one that it does not.
+  expect(Math.abs(foreign! - absent!)).toBeLessThan(Math.max(1, absent! * 0.05));
+}, 120_000);

@@ -1,0 +1,173 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { get, type IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Pool, request } from 'undici';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { EXPLICIT_LITTLE_ENDIAN } from '../demo/dicom-file.ts';
+import { startGateway, type GatewayProcess } from './setup/gateway.ts';
+import { imageObject, SMALL } from './setup/image-object.ts';
+
+/** An instance is stopped while clients use it and another one takes over: no request fails. */
+
+const STUDY = '1.2.3';
+const DELAY_SECONDS = 2;
+let folder: string;
+let gateways: GatewayProcess[] = [];
+let clients: ReturnType<typeof steadyClients> | undefined;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'rolling-restart-'));
+  // Far more than the buffers of a connection hold.
+  const described = { ...SMALL, rows: 1024, columns: 1024, numberOfFrames: 60 };
+  const object = imageObject(STUDY, EXPLICIT_LITTLE_ENDIAN, described, new Uint8Array(1024 * 1024 * 60));
+  await writeFile(join(folder, 'image.dcm'), object);
+  const open = {
+    authorization: { type: 'mock', disableAuthzChecks: true },
+    clinical: { type: 'none' },
+    images: { type: 'folder', path: '.', lookup: 'all-studies-on-server' },
+  };
+  await writeFile(join(folder, 'open.json'), JSON.stringify(open));
+});
+afterEach(async () => {
+  await clients?.stop();
+  clients = undefined;
+  await Promise.all(gateways.map((gateway) => gateway.stop()));
+  gateways = [];
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function start(environment: Record<string, string>): Promise<GatewayProcess> {
+  const gateway = await startGateway({ TENANTS_DIR: folder, ...environment });
+  gateways.push(gateway);
+  return gateway;
+}
+
+const STUDY_PATH = `/open/dicomweb/studies/${STUDY}`;
+const status = async (url: string) => {
+  const { statusCode, body } = await request(url, { reset: true });
+  await body.dump();
+  return statusCode;
+};
+const isRunning = ({ pid }: GatewayProcess) => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+async function secondsUntilEnd(gateway: GatewayProcess, most = 30): Promise<number> {
+  const started = performance.now();
+  await expect.poll(() => isRunning(gateway), { timeout: most * 1000, interval: 20 }).toBe(false);
+  return (performance.now() - started) / 1000;
+}
+
+interface Answer {
+  by: GatewayProcess;
+  /** Milliseconds as of `performance.now()`. */
+  sent: number;
+  outcome: number | string;
+  closes: boolean;
+}
+
+/** Clients that send requests without a pause and never a second time, each to an instance that was ready 0.1 s ago. */
+function steadyClients(instances: readonly GatewayProcess[]) {
+  const ready = new Set(instances);
+  const answers: Answer[] = [];
+  const pools = new Map(instances.map((one) => [one, new Pool(one.url, { connections: 4 })]));
+  let stopping = false;
+  const balancer = instances.map(async (one) => {
+    while (!stopping) {
+      const answered = await status(`${one.url}/health/ready`).catch(() => 0);
+      if (answered === 200) ready.add(one);
+      else ready.delete(one);
+      await delay(100);
+    }
+  });
+  const client = async (number: number) => {
+    for (let turn = number; !stopping; turn++) {
+      const upstream = [...ready];
+      const by = upstream[turn % upstream.length]!;
+      const sent = performance.now();
+      const kept = number % 2 === 0;
+      try {
+        const path = `${STUDY_PATH}/series`;
+        const response = await (kept
+          ? pools.get(by)!.request({ method: 'GET', path })
+          : request(by.url + path, { reset: true }));
+        await response.body.json();
+        const closes = response.headers['connection'] === 'close';
+        answers.push({ by, sent, outcome: response.statusCode, closes });
+      } catch (error) {
+        answers.push({ by, sent, outcome: String(error), closes: true });
+      }
+      await delay(5);
+    }
+  };
+  const clients = Array.from({ length: 8 }, (_, number) => client(number));
+  return {
+    answers,
+    async stop() {
+      stopping = true;
+      await Promise.all([...balancer, ...clients]);
+      await Promise.all([...pools.values()].map((pool) => pool.close()));
+    },
+  };
+}
+
+/** A download that has begun, and of which nobody reads more than fits into buffers. */
+function begunDownload(gateway: GatewayProcess): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    get(gateway.url + STUDY_PATH, resolve).on('error', reject);
+  });
+}
+
+async function lengthOf(response: IncomingMessage): Promise<number> {
+  let length = 0;
+  for await (const chunk of response) length += (chunk as Buffer).length;
+  return length;
+}
+
+test('SIGTERM: no request fails while another instance takes over, and a download is given whole', async () => {
+  const environment = { SHUTDOWN_DELAY_SECONDS: String(DELAY_SECONDS) };
+  const [first, second] = await Promise.all([start(environment), start(environment)]);
+  const whole = await lengthOf(await begunDownload(second));
+  const { answers } = (clients = steadyClients([first, second]));
+  await delay(1000);
+  const download = await begunDownload(first);
+
+  const stopped = performance.now();
+  process.kill(first.pid, 'SIGTERM');
+  await expect.poll(() => status(`${first.url}/health/ready`), { interval: 10 }).toBe(503);
+  expect(await status(`${first.url}/health/live`)).toBe(200);
+  // Who does not know yet is answered as before, and told to connect anew.
+  const told = performance.now();
+  const late = await request(`${first.url}${STUDY_PATH}/metadata`);
+  await late.body.dump();
+  expect([late.statusCode, late.headers['connection']]).toEqual([200, 'close']);
+
+  await delay(DELAY_SECONDS * 1000 + 500);
+  await expect(status(`${first.url}/health/live`)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  expect(isRunning(first)).toBe(true);
+  expect(await lengthOf(download)).toBe(whole);
+  expect(await secondsUntilEnd(first)).toBeLessThan(5);
+  await delay(300);
+  await clients.stop();
+  clients = undefined;
+
+  const failed = answers.filter(({ outcome }) => outcome !== 200);
+  expect(failed).toEqual([]);
+  const byFirst = answers.filter(({ by }) => by === first);
+  expect(byFirst.filter(({ sent }) => sent < stopped).length).toBeGreaterThan(10);
+  expect(byFirst.filter(({ sent, closes }) => sent > told && !closes)).toEqual([]);
+  expect(answers.at(-1)!.by).toBe(second);
+}, 120_000);
+
+test('a second signal ends at once', async () => {
+  const gateway = await start({ SHUTDOWN_DELAY_SECONDS: '60' });
+  process.kill(gateway.pid, 'SIGTERM');
+  await expect.poll(() => status(`${gateway.url}/health/ready`), { interval: 10 }).toBe(503);
+  process.kill(gateway.pid, 'SIGINT');
+  expect(await secondsUntilEnd(gateway)).toBeLessThan(5);
+}, 120_000);

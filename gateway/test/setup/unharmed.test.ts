@@ -1,0 +1,42 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expectUnharmed, harmOf, startWatchedGateway, type Harm, type WatchedGateway } from './unharmed.ts';
+
+let gateway: WatchedGateway;
+beforeAll(async () => {
+  gateway = await startWatchedGateway();
+});
+afterAll(() => gateway?.stop());
+
+const UNHARMED: Harm = { held: 3, wait: 5, waitBesideBurner: undefined, growth: 10, failures: 0 };
+
+test('a gateway that nobody asks is unharmed', async () => {
+  const harm = await harmOf(gateway, () => delay(500));
+  expectUnharmed(harm);
+  expect(harm.wait).toBeGreaterThan(0);
+});
+
+test('a gateway that is stopped for a while keeps its callers waiting', async () => {
+  const harm = await harmOf(gateway, async () => {
+    process.kill(gateway.pid, 'SIGSTOP');
+    await delay(400);
+    process.kill(gateway.pid, 'SIGCONT');
+    await delay(100);
+  });
+  expect(harm.wait).toBeGreaterThan(300);
+  expect(harm.held).toBeGreaterThan(300);
+});
+
+test.each<[string, Partial<Harm>]>([
+  ['an event loop that was held', { held: 51 }],
+  ['a long wait', { wait: 101 }],
+  ['a wait more than twice that beside a CPU burner', { wait: 241, waitBesideBurner: 120 }],
+  ['memory', { growth: 351 }],
+  ['a failed request', { failures: 1 }],
+])('%s is harm', (_, harm) => {
+  expect(() => expectUnharmed({ ...UNHARMED, ...harm })).toThrow();
+});
+
+test('a wait that a CPU burner causes as well is none', () => {
+  expectUnharmed({ ...UNHARMED, wait: 230, waitBesideBurner: 120 });
+});

@@ -1,0 +1,172 @@
+/**
+ * Forty clients that read a large study slowly, from each kind of source, and what others notice of it: how long their
+ * searches take at the same archive, and how much memory the gateway takes (DW-15, DW-24).
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { request } from 'undici';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { TransferSyntax } from '../../schema/dicom/dicom.ts';
+import { writeDicomFile } from '../demo/dicom-file.ts';
+import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
+import { startWatchedGateway, type WatchedGateway } from './setup/unharmed.ts';
+
+const READERS = 40;
+const BYTES_PER_SECOND = 400_000;
+/** A study of 150 MB. */
+const INSTANCES = 30;
+const SIDE = 2236;
+const STUDY = '1.2.3';
+const SEARCHES = 60;
+/** Megabytes by which resident memory may grow. */
+const MOST_GROWTH = 150;
+/** Milliseconds that a search may take longer than twice its quiet time where both are short. */
+const JITTER = 20;
+
+/** Of the archive that answers few at a time. */
+const FEW_THREADS = 14;
+const FEW = { searches: 4, retrievals: 8 };
+
+let orthanc: Orthanc;
+let narrow: Orthanc;
+let folder: string;
+let gateway: WatchedGateway;
+const readers: Socket[] = [];
+
+function* objects(): Generator<Buffer> {
+  const us = (tag: number, value: number) => ({ tag, vr: 'US', value: [value] });
+  const bytes = randomBytes(SIDE * SIDE);
+  for (let n = 1; n <= INSTANCES; n++) {
+    yield writeDicomFile(
+      TransferSyntax.ExplicitVRLittleEndian,
+      [
+        { tag: 0x00080016, vr: 'UI', value: '1.2.840.10008.5.1.4.1.1.7' },
+        { tag: 0x00080018, vr: 'UI', value: `${STUDY}.1.${n}` },
+        { tag: 0x00080060, vr: 'CS', value: 'OT' },
+        { tag: 0x00100010, vr: 'PN', value: 'Slow' },
+        { tag: 0x00100020, vr: 'LO', value: 'SLOW' },
+        { tag: 0x0020000d, vr: 'UI', value: STUDY },
+        { tag: 0x0020000e, vr: 'UI', value: `${STUDY}.1` },
+        us(0x00280002, 1),
+        { tag: 0x00280004, vr: 'CS', value: 'MONOCHROME2' },
+        us(0x00280010, SIDE),
+        us(0x00280011, SIDE),
+        us(0x00280100, 8),
+        us(0x00280101, 8),
+        us(0x00280102, 7),
+        us(0x00280103, 0),
+      ],
+      { vr: 'OB', bytes, encapsulated: false },
+    );
+  }
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'slow-readers-'));
+  await mkdir(join(folder, 'images'));
+  orthanc = await startOrthanc();
+  narrow = await startOrthanc({ configuration: { HttpThreadsCount: FEW_THREADS } });
+  let n = 0;
+  for (const object of objects()) {
+    await writeFile(join(folder, 'images', `${n++}.dcm`), object);
+    await orthanc.upload([object]);
+    await narrow.upload([object]);
+  }
+  const authorization = { type: 'mock', disableAuthzChecks: true };
+  const lookup = 'all-studies-on-server';
+  const { username, password, dicomWebUrl: endpoint, dicomPort, aet: calledAe } = orthanc;
+  const authentication = { type: 'http-basic', username, password };
+  const images = {
+    folder: { type: 'folder', path: join(folder, 'images'), lookup },
+    'dicom-web': { type: 'dicom-web', endpoint, authentication, lookup },
+    narrow: {
+      ...{ type: 'dicom-web', endpoint: narrow.dicomWebUrl, authentication, lookup, patience: 2 },
+      connections: FEW,
+    },
+    'c-get': { type: 'dicom-dimse', endpoint: `dimse://127.0.0.1:${dicomPort}`, calledAe, lookup },
+  };
+  gateway = await startWatchedGateway({
+    tenants: Object.fromEntries(
+      Object.entries(images).map(([key, images]) => [key, { authorization, images }]),
+    ),
+  });
+}, 120_000);
+afterAll(async () => {
+  for (const reader of readers) reader.destroy();
+  await gateway?.stop();
+  await Promise.all([orthanc?.stop(), narrow?.stop()]);
+  await rm(folder, { recursive: true, force: true });
+});
+
+interface Reader {
+  bytes: number;
+  /** Of its answer. */
+  status: string;
+}
+
+/** A client that takes so many bytes a second of the study, and no more. */
+function readSlowly(source: string): Reader {
+  const { port, hostname } = new URL(gateway.url);
+  const reader: Reader = { bytes: 0, status: '' };
+  const socket = connect(Number(port), hostname);
+  readers.push(socket);
+  socket.on('error', () => undefined);
+  socket.write(
+    `GET /${source}/dicomweb/studies/${STUDY} HTTP/1.1\r\nHost: ${hostname}\r\nConnection: close\r\n` +
+      'Accept: multipart/related; type="application/dicom"; transfer-syntax=*\r\n\r\n',
+  );
+  const turn = setInterval(() => {
+    const chunk = (socket.read(BYTES_PER_SECOND / 10) ?? socket.read()) as Buffer | null;
+    if (chunk && reader.status === '') reader.status = chunk.toString('latin1', 9, 12);
+    reader.bytes += chunk?.length ?? 0;
+  }, 100);
+  socket.once('close', () => clearInterval(turn));
+  return reader;
+}
+
+/** The 95th percentile of the times of searches that no cache answers, in milliseconds; all of them are answered. */
+async function searching(source: string, round: string): Promise<number> {
+  const times: number[] = [];
+  for (let n = 0; n < SEARCHES; n++) {
+    const begun = performance.now();
+    const query = `StudyInstanceUID=${STUDY}&StudyDate=-${20300000 + n + 101}&StudyTime=${round}`;
+    const { statusCode, body } = await request(`${gateway.url}/${source}/dicomweb/studies?${query}`);
+    await body.dump();
+    expect(statusCode).toBe(200);
+    times.push(performance.now() - begun);
+  }
+  return times.sort((a, b) => a - b)[Math.floor(SEARCHES * 0.95)]!;
+}
+
+const megabytes = () =>
+  Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${gateway.pid}/status`, 'utf8'))![1]) / 1024;
+
+test.each(['dicom-web', 'narrow', 'c-get', 'folder'])(
+  '%s: searches take as long as before, and memory stays',
+  async (source) => {
+    // What a first retrieval takes is there for good.
+    const { body } = await request(`${gateway.url}/${source}/dicomweb/studies/${STUDY}`);
+    await body.dump({ limit: 1e9 });
+    const quiet = await searching(source, '-000000');
+    const before = megabytes();
+    const reading = Array.from({ length: READERS }, () => readSlowly(source));
+    await delay(3000);
+    // What another process takes of the machine passes; what the readers take does not.
+    let busy = Infinity;
+    for (let round = 1; round <= 5 && busy > 2 * quiet + JITTER; round++)
+      busy = await searching(source, `-00000${round}`);
+    const growth = megabytes() - before;
+    const statuses = new Set(reading.filter(({ bytes }) => bytes > 0).map(({ status }) => status));
+    for (const socket of readers.splice(0)) socket.destroy();
+    expect(busy).toBeLessThanOrEqual(2 * quiet + JITTER);
+    expect(growth).toBeLessThanOrEqual(MOST_GROWTH);
+    // Those for whom there was no connection within `patience` are told to come again.
+    expect([...statuses].sort()).toEqual(source === 'narrow' ? ['200', '503'] : ['200']);
+  },
+  60_000,
+);

@@ -1,0 +1,241 @@
+/**
+ * A study that becomes withheld while all of it is cached, and shown again (IA-31, IA-29): by the tenant's rules, by a
+ * decision service, by a label of the record, by what its images say. It is then gone from every list, and no way leads
+ * to it: no address of a picture, no link or capability that was made before, no entity tag. From every kind of source,
+ * over HTTP.
+ */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { tenantsOf } from './door.ts';
+import {
+  SOURCES,
+  startEverySource,
+  type Answer,
+  type Asking,
+  type EverySource,
+  type Source,
+} from './every-source.ts';
+import { smallObjects } from './setup/small-objects.ts';
+
+/** Seconds for which a decision, a label or a row may be remembered, and one more. */
+const REMEMBERED = 61;
+/** One study for each way in which it becomes withheld, one that never does, and one that is not there. */
+const UIDS = { rules: '1.10.1', service: '1.10.2', label: '1.10.3', images: '1.10.4' };
+type Change = keyof typeof UIDS;
+const CHANGES = Object.keys(UIDS) as Change[];
+const SHOWN = '1.10.5';
+const ABSENT = '1.10.9';
+
+let every: EverySource;
+let server: Server;
+/** Studies that are withheld now, by what says so. */
+const withheld: Record<Change, boolean> = { rules: false, service: false, label: false, images: false };
+/** Milliseconds by which time has been put forward. */
+let late = 0;
+const now = () => Date.now() + late;
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    void text(request).then((body) => response.end(JSON.stringify(answer(request.url ?? '', body))));
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const objects = [...Object.values(UIDS), SHOWN].map((uid) => objectsOf(uid));
+  every = await startEverySource(Object.assign({}, ...objects) as Record<string, Buffer>, {
+    now,
+    tenants: (images, smart) => {
+      const rules = [{ url: `${url}/decide` }, { security: ['R'], unlabelled: 'show' }, { modality: ['XA'] }];
+      const tenants = (withhold: object[]) =>
+        tenantsOf(
+          Object.fromEntries(
+            SOURCES.map((source) => [
+              source,
+              {
+                authorization: { ...smart, withhold },
+                clinical: { type: 'fhir', baseUrl: url },
+                images: [images[source]].flat().map((one) => ({ ...one, retrieve: 'capability' })),
+              },
+            ]),
+          ),
+        );
+      const [open, strict] = [tenants(rules), tenants([...rules, { studyUid: [UIDS.rules] }])];
+      return { ...open, byKey: (key) => (withheld.rules ? strict : open).byKey(key) };
+    },
+  });
+  every.ehr.now = now;
+  every.give('own', 'a', { exp: 4e9 });
+  await every.indexed('own');
+}, 60_000);
+afterAll(async () => {
+  await every?.close();
+  server?.closeAllConnections();
+  server?.close();
+});
+beforeEach(() => {
+  const clock = performance.now.bind(performance);
+  const before = late;
+  vi.spyOn(performance, 'now').mockImplementation(() => clock() + late - before);
+});
+
+/** The decision service and the clinical record, as one server. */
+function answer(url: string, body: string): object {
+  if (url === '/decide')
+    return { withheld: withheld.service && body.includes(UIDS.service) ? [UIDS.service] : [] };
+  const identifier = [{ value: 'MRN-a', type: { coding: [{ code: 'MR' }] } }];
+  if (url.startsWith('/Patient')) return { resourceType: 'Patient', id: 'a', identifier };
+  const security = [{ system: 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality', code: 'R' }];
+  const resource = {
+    ...{
+      resourceType: 'ImagingStudy',
+      id: 'labelled',
+      status: 'available',
+      subject: { reference: 'Patient/a' },
+    },
+    identifier: [{ system: 'urn:dicom:uid', value: `urn:oid:${UIDS.label}` }],
+    ...(withheld.label && { meta: { security } }),
+  };
+  const entry = url.includes(UIDS.label) ? [{ resource }] : [];
+  return { resourceType: 'Bundle', type: 'searchset', entry };
+}
+
+function objectsOf(studyUid: string, modality = 'CT'): Record<string, Buffer> {
+  const objects = smallObjects({ studyUid, patientId: 'MRN-a', modality, instances: 2 });
+  return Object.fromEntries(objects.map((file, index) => [`${studyUid}-${index}.dcm`, file]));
+}
+
+type Way = [name: string, path: string, asking?: Asking];
+
+/** Every way to a study by its UID. */
+function ways(uid: string): Way[] {
+  const study = `/dicomweb/studies/${uid}`;
+  const instance = `${study}/series/${uid}.1/instances/${uid}.1.1`;
+  const uri = `/wado-uri?requestType=WADO&studyUID=${uid}&seriesUID=${uid}.1&objectUID=${uid}.1.1`;
+  const graphql = (query: string) => ({ json: { query } });
+  const accept = (accept: string) => ({ headers: { accept } });
+  return [
+    ['study', study, accept('multipart/related; type="application/dicom"; transfer-syntax=*')],
+    ['metadata', `${study}/metadata`],
+    ['instance', instance, accept('application/dicom; transfer-syntax=*')],
+    ['frames', `${instance}/frames/1`],
+    ['bulk data', `${instance}/bulkdata/7FE00010`],
+    ['rendered', `${instance}/rendered`, accept('image/png')],
+    ['thumbnail', `${study}/thumbnail`, accept('image/png')],
+    ['series', `${study}/series`],
+    ['WADO-URI', uri, accept('image/png')],
+    ['FHIR read', `/fhir/ImagingStudy/${uid}`],
+    ['Endpoint', `/fhir/Endpoint/${uid}`],
+    ['link', '/wado/links', { json: { path: `studies/${uid}/rendered` } }],
+    ['GraphQL read', '/graphql', graphql(`{ ImagingStudy(id: "${uid}") { id } }`)],
+    ['GraphQL list', '/graphql', graphql('{ ImagingStudyList { id } }')],
+    ['FHIR list', '/fhir/ImagingStudy'],
+    ['QIDO-RS list', '/dicomweb/studies'],
+    ['QIDO-RS by UID', `/dicomweb/studies?StudyInstanceUID=${uid}`],
+  ];
+}
+const SHOWN_AGAIN = ['study', 'metadata', 'FHIR read', 'GraphQL list', 'QIDO-RS list'];
+const TELLS = /^GraphQL|list$|^QIDO/;
+
+/** Addresses that a caller was given while the study was shown. */
+async function given(source: Source, uid: string): Promise<{ link: string; capability: string }> {
+  const path = `studies/${uid}/metadata`;
+  const json = (answer: Answer) => JSON.parse(answer.body.toString()) as Record<string, string>;
+  const { url } = json(await every.ask(`/${source}/wado/links`, { json: { path } }));
+  const { address } = json(await every.ask(`/${source}/fhir/Endpoint/${uid}`));
+  const [link, capability] = [url, `${address}/${path}`].map((one) => one!.replace(every.house.baseUrl, ''));
+  return { link: link!, capability: capability! };
+}
+
+/** What each way gives, and whether an answer that lists studies tells of this one. */
+async function found(source: Source, uid: string, etags: ReadonlyMap<string, string> = new Map()) {
+  const ask = async ([name, path, asking]: Way) => {
+    const held = etags.get(name);
+    const headers = { ...asking?.headers, ...(held && { 'if-none-match': held }) };
+    const answer = await every.ask(`/${source}${path}`, { ...asking, headers });
+    const body = answer.body.toString();
+    // It lists the other one, whatever becomes of this one.
+    if (isList(name)) expect([name, body.includes(SHOWN)]).toEqual([name, true]);
+    const tells = TELLS.test(name) && answer.status === 200 ? body.includes(uid) : undefined;
+    return { name, answer, tells };
+  };
+  const isList = (name: string) => name.endsWith('list');
+  const [lists, others] = [true, false].map((is) => ways(uid).filter(([name]) => isList(name) === is));
+  // Lists first: who asks for one study has its decision made anew, and lists would profit.
+  return [...(await Promise.all(lists!.map(ask))), ...(await Promise.all(others!.map(ask)))];
+}
+
+async function isShown(source: Source, uid: string): Promise<Map<string, string>> {
+  const answers = await found(source, uid);
+  for (const { name, answer, tells } of answers) {
+    expect([source, name, answer.status, tells]).toEqual([
+      ...[source, name, name === 'link' ? 201 : 200],
+      TELLS.test(name) ? true : undefined,
+    ]);
+  }
+  return new Map(
+    answers.flatMap(({ name, answer }) =>
+      answer.headers['etag'] ? [[name, String(answer.headers['etag'])]] : [],
+    ),
+  );
+}
+
+/** The answers for a study that is not there. */
+const refusals: Partial<Record<Source, ReturnType<typeof found>>> = {};
+
+async function isGone(source: Source, uid: string, etags: ReadonlyMap<string, string>): Promise<void> {
+  const absent = await (refusals[source] ??= found(source, ABSENT));
+  for (const { name, answer, tells } of await found(source, uid, etags)) {
+    const same = absent.find((one) => one.name === name)!.answer;
+    expect([source, name, answer.status, tells]).toEqual([
+      source,
+      name,
+      same.status,
+      TELLS.test(name) && same.status === 200 ? false : undefined,
+    ]);
+    if (!name.endsWith('list'))
+      expect([source, name, answer.body.toString()]).toEqual([source, name, same.body.toString()]);
+    if (!TELLS.test(name)) expect([source, name, answer.status]).toEqual([source, name, 404]);
+  }
+}
+
+const everywhere = <T>(work: (source: Source) => Promise<T>) => Promise.all(SOURCES.map(work));
+
+async function change(what: Change, isWithheld: boolean): Promise<void> {
+  withheld[what] = isWithheld;
+  if (what === 'images') await every.replace(UIDS.images, objectsOf(UIDS.images, isWithheld ? 'XA' : 'CT'));
+  if (what === 'service' || what === 'label') late += REMEMBERED * 1000;
+  if (what !== 'images') return;
+  // A folder is looked through anew some time after its files have changed.
+  const seen = async () => {
+    late += REMEMBERED * 1000;
+    const { status } = await every.ask(`/folder/dicomweb/studies/${UIDS.images}/series`);
+    const { body } = await every.ask('/folder/dicomweb/studies');
+    return [status, body.includes(UIDS.images)];
+  };
+  const wanted = isWithheld ? [404, false] : [200, true];
+  await expect.poll(seen, { timeout: 5000, interval: 200 }).toEqual(wanted);
+}
+
+test.each(CHANGES)('IA-31 by %s', { timeout: 60_000 }, async (what) => {
+  const uid = UIDS[what];
+  const etags = await everywhere((source) => isShown(source, uid));
+  const addresses = await everywhere((source) => given(source, uid));
+  await change(what, true);
+  await everywhere((source) => isGone(source, uid, etags[SOURCES.indexOf(source)]!));
+  for (const { link, capability } of addresses) {
+    // A link has ended by then where time has passed.
+    expect([link, (await every.ask(link, { token: '' })).status]).toEqual([
+      link,
+      what === 'rules' ? 404 : 403,
+    ]);
+    expect([capability, (await every.ask(capability)).status]).toEqual([capability, 404]);
+  }
+  await change(what, false);
+  await everywhere(async (source) => {
+    for (const [name, path, asking] of ways(uid).filter(([name]) => SHOWN_AGAIN.includes(name))) {
+      const { status, body } = await every.ask(`/${source}${path}`, asking);
+      expect([source, name, status, body.includes(uid)]).toEqual([source, name, 200, true]);
+    }
+  });
+});

@@ -1,0 +1,121 @@
+import type { Identifier } from 'fhir/r4.js';
+import { EncryptJWT, jwtDecrypt } from 'jose';
+import { hkdfSync } from 'node:crypto';
+import { Fault } from '../fault/fault.ts';
+import type { Permission } from './scopes.ts';
+
+/** Who a patient is outside FHIR: what is needed to find their studies and to be sure that they are theirs (DW-19, DW-21). */
+export interface PatientIdentity {
+  /** Logical id in the clinical base. */
+  id: string;
+  /** The Patient's identifiers; the tenant's `mrn` paths choose among them. */
+  identifier: readonly Identifier[];
+  /** FHIR date. */
+  birthDate?: string;
+}
+
+/** A patient whom the caller may see. */
+export interface PatientGrant {
+  id: string;
+  /** Undefined where the EHR could not be asked: images that are found by MRN are then refused, not guessed. */
+  identity?: PatientIdentity;
+  /** True where that is because the EHR is away for now: asking again later may help. */
+  identityAway?: boolean;
+  /** Studies the grant is limited to (IA-8); undefined means all of the patient's. */
+  studies?: readonly string[];
+}
+
+/**
+ * What the door learned about the caller; everything behind the door works from this value and from nothing else.
+ * It is immutable, carries no credential but the caller's own tokens, and is sealed when it leaves the process.
+ */
+export interface Access {
+  tenant: string;
+  /** OAuth client id; undefined where the authorization server did not say. */
+  client?: string;
+  /** `fhirUser` or `sub`. */
+  user?: string;
+  /** The patients in reach; `all` only for mock and system tenants that say so. An empty list reaches nothing. */
+  patients: readonly PatientGrant[] | 'all';
+  permissions: readonly Permission[];
+  /** Seconds since the epoch after which this value means nothing. */
+  expires: number;
+  /** The token with which the clinical source is called on the caller's behalf (SM-17). */
+  clinicalToken?: string;
+  /** The bearer token that asked: what a capability is bound to, or checked with (IA-25, IA-26). */
+  token?: string;
+  /** Seconds since the epoch; undefined where the authorization server did not say when the token ends. */
+  tokenExpires?: number;
+}
+
+/** The caller's grant for this patient; undefined when the patient is out of reach. */
+export function grantFor(access: Access, patientId: string): PatientGrant | undefined {
+  return access.patients === 'all'
+    ? { id: patientId }
+    : access.patients.find((patient) => patient.id === patientId);
+}
+
+/**
+ * The caller's grant for a patient whom the request names.
+ * @throws Fault `forbidden` for anyone else's patient (IA-7: 403, never an empty Bundle)
+ */
+export function requirePatient(access: Access, patientId: string): PatientGrant {
+  const grant = grantFor(access, patientId);
+  if (!grant)
+    throw new Fault('forbidden', 'The token does not give access to the patient that was asked for.');
+  return grant;
+}
+
+const SEAL_LIFETIME_SECONDS = 60;
+const SEAL_ISSUER = 'gateway';
+
+/** A configured secret of 32 characters or more, stretched to a key (HKDF-SHA-256, RFC 5869). */
+export function sealingKey(secret: string): Uint8Array {
+  if (secret.length < 32) throw new Error('SEALING_KEY must have 32 characters or more.');
+  return new Uint8Array(hkdfSync('sha256', secret, '', 'smart-imaging-gateway access', 32));
+}
+
+/**
+ * Seals an Access for one subgraph: an encrypted JWT (RFC 7516, `dir` + A256GCM) of about a minute.
+ * @param keys the first seals
+ * @param audience name of the subgraph that may open it
+ * @param now seconds since the epoch
+ */
+export function seal(
+  access: Access,
+  keys: readonly Uint8Array[],
+  audience: string,
+  now: number,
+): Promise<string> {
+  return new EncryptJWT({ access })
+    .setProtectedHeader({ alg: 'dir', enc: 'A256GCM' })
+    .setIssuer(SEAL_ISSUER)
+    .setAudience(audience)
+    .setIssuedAt(now)
+    .setExpirationTime(Math.min(now + SEAL_LIFETIME_SECONDS, Math.floor(access.expires)))
+    .encrypt(keys[0]!);
+}
+
+/**
+ * Opens what `seal` made, with any of the keys.
+ * @throws Fault `unauthenticated` for anything else: tampered, expired, of another audience or key
+ */
+export async function open(
+  sealed: string,
+  keys: readonly Uint8Array[],
+  audience: string,
+  now: number,
+): Promise<Access> {
+  for (const key of keys) {
+    const opened = await jwtDecrypt(sealed, key, {
+      issuer: SEAL_ISSUER,
+      audience,
+      currentDate: new Date(now * 1000),
+      keyManagementAlgorithms: ['dir'],
+      contentEncryptionAlgorithms: ['A256GCM'],
+      requiredClaims: ['exp', 'access'],
+    }).catch(() => undefined);
+    if (opened) return opened.payload['access'] as Access;
+  }
+  throw new Fault('unauthenticated', 'This service answers the gateway only.');
+}

@@ -1,0 +1,65 @@
+import { afterAll, expect, it, vi } from 'vitest';
+import { ItemSelector } from './item-selector.ts';
+import { ExpressionPool } from './pool.ts';
+
+const pool = new ExpressionPool();
+afterAll(() => pool.close());
+const selector = new ItemSelector(pool);
+
+const components = (count: number, from = 0) =>
+  Array.from({ length: count }, (_, index) => ({ valueQuantity: { value: from + index } }));
+
+it('FG-4 the items for which it is true, of a list of several messages too', async () => {
+  const items = components(1300);
+  const found = await selector.select(items, 'value.value >= 1299', 'ObservationComponent', {});
+  expect(found).toEqual([items[1299]]);
+  expect(found[0]).toBe(items[1299]);
+});
+
+it('lists with the same expression go together, and each gets its own', async () => {
+  const run = vi.spyOn(pool, 'run');
+  const request = {};
+  const lists = Array.from({ length: 100 }, (_, index) => components(index % 4));
+  const all = lists.map((items) =>
+    selector.select(items, 'value.value = 2', 'ObservationComponent', request),
+  );
+  expect(await Promise.all(all)).toEqual(lists.map((items) => items.slice(2, 3)));
+  expect(run.mock.calls.length).toBeLessThan(20);
+});
+
+it('a list that is asked for as soon as another is answered has its answer', async () => {
+  const request = {};
+  const select = (items: unknown[]) =>
+    selector.select(items, 'value.value = 1', 'ObservationComponent', request);
+  const second = await select(components(2)).then((found) => select(found));
+  expect(second).toEqual([{ valueQuantity: { value: 1 } }]);
+});
+
+it('a list with an item that is too large is refused, others beside it are not', async () => {
+  const request = {};
+  const large = [{ text: 'a' }, { text: 'x'.repeat(1024 * 1024 + 1) }, { text: 'a' }];
+  const small = [{ text: 'a' }, { text: 'b' }];
+  const refused = selector.select(large, "text = 'a'", 'CodeableConcept', request);
+  const answered = selector.select(small, "text = 'a'", 'CodeableConcept', request);
+  await expect(refused).rejects.toMatchObject({ code: 'too_large' });
+  expect(await answered).toEqual([small[0]]);
+});
+
+it('a list with an item for which it cannot be evaluated is refused, others beside it are not', async () => {
+  const request = {};
+  const several = [{ coding: [{ code: 'a' }, { code: 'b' }] }];
+  const one = [{ coding: [{ code: 'a' }] }];
+  const expression = "coding.code.startsWith('a')";
+  const refused = selector.select(several, expression, 'CodeableConcept', request);
+  const answered = selector.select(one, expression, 'CodeableConcept', request);
+  await expect(refused).rejects.toMatchObject({
+    code: 'invalid_request',
+    message: 'The fhirpath argument cannot be evaluated.',
+  });
+  expect(await answered).toEqual(one);
+});
+
+it('what is refused for an empty list is refused all the same', async () => {
+  const refused = selector.select([], 'descendants().exists()', 'CodeableConcept', {});
+  await expect(refused).rejects.toMatchObject({ code: 'invalid_request' });
+});

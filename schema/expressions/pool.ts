@@ -1,0 +1,159 @@
+import { availableParallelism } from 'node:os';
+import { Piscina } from 'piscina';
+import { Fault } from '../fault/fault.ts';
+import { Budget } from './budget.ts';
+import type { Answer, select, Task, texts } from './worker.ts';
+
+export interface ExpressionPoolOptions {
+  /** Evaluations at once (default: one less than there are cores, 2 at most). */
+  atOnce?: number;
+  /** Evaluations that may wait (default: 1,000). */
+  queue?: number;
+}
+
+/** Milliseconds by the clock after which a thread is ended that has not ended an evaluation itself; its start counts, too. */
+const TIMEOUT = 60_000;
+/** Megabytes of JavaScript heap in each thread; the engine and its model of FHIR take 20. */
+const HEAP = 128;
+
+/** From sources a thread needs what compiles them, which the tests' own runner does not pass on. */
+const SOURCES = import.meta.url.endsWith('.ts');
+const WORKER = new URL(SOURCES ? './worker.ts' : './worker.js', import.meta.url);
+
+type Work = { select: typeof select; texts: typeof texts };
+type Result<N extends keyof Work> = ReturnType<Work[N]> extends Answer<infer T> ? T : never;
+
+/**
+ * Threads that judge and evaluate FHIRPath of others (FG-23), so that the event loop does not. One more than work at
+ * once is kept ready, for when one is ended. Whoever makes the pool closes it.
+ */
+export class ExpressionPool {
+  readonly #atOnce: number;
+  readonly #queue: number;
+  #piscina: Piscina | undefined;
+  #running = 0;
+  readonly #waiting: { spent: number; start: () => void }[] = [];
+  readonly #budgets = new WeakMap<object, Budget>();
+  #closed = false;
+
+  constructor(options: ExpressionPoolOptions = {}) {
+    const { atOnce = Math.min(2, Math.max(1, availableParallelism() - 1)), queue = 1000 } = options;
+    this.#atOnce = atOnce;
+    this.#queue = queue;
+  }
+
+  /** Starts the threads, so that the first expression does not wait for them. */
+  start(): void {
+    this.#piscina ??= this.#started();
+  }
+
+  /** The time of a request, which all its expressions share. @param request any object that stands for it */
+  budgetOf(request: object): Budget {
+    const budget = this.#budgets.get(request) ?? new Budget();
+    this.#budgets.set(request, budget);
+    return budget;
+  }
+
+  /**
+   * Evaluates an expression for each item of a JSON array.
+   * @param task is made when a thread is free, so that nothing large waits
+   * @param subject first words of what is wrong with the expression
+   * @returns `select`: for each item whether it is true, perhaps of the first items alone; `texts`: for each item the
+   * texts that it gives; undefined for an item for which it cannot be evaluated
+   * @throws Fault `invalid_request` where the expression is refused, takes longer than 50 ms, or the budget is spent;
+   * `unavailable` with `retryAfter` where too many wait
+   */
+  run<N extends keyof Work>(
+    name: N,
+    task: () => Task,
+    { subject, budget }: { subject: string; budget: Budget },
+  ): Promise<Result<N>[]> {
+    return budget.inTurn(async () => {
+      await this.#turn(budget.spent);
+      try {
+        const answer = await this.#evaluated(name, task());
+        budget.spend(answer.milliseconds);
+        if ('refused' in answer) throw new Fault('invalid_request', `${subject} ${answer.refused}.`);
+        return answer.results as Result<N>[];
+      } finally {
+        this.#next();
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const { start } of this.#waiting.splice(0)) start();
+    await this.#piscina?.destroy();
+  }
+
+  /** Resolves when a thread is free, which is this evaluation's from then on; requests that have spent least come first. */
+  async #turn(spent: number): Promise<void> {
+    this.#throwIfClosed();
+    if (this.#running < this.#atOnce) {
+      this.#running++;
+      return;
+    }
+    if (this.#waiting.length >= this.#queue) {
+      throw new Fault('unavailable', 'Too many FHIRPath expressions wait at the same time.', {
+        retryAfter: 2,
+      });
+    }
+    await new Promise<void>((start) => this.#waiting.push({ spent, start }));
+    this.#throwIfClosed();
+  }
+
+  /** Gives the turn of one that is done to the next. */
+  #next(): void {
+    if (this.#waiting.length === 0) return void this.#running--;
+    let least = 0;
+    this.#waiting.forEach(({ spent }, index) => {
+      if (spent < this.#waiting[least]!.spent) least = index;
+    });
+    this.#waiting.splice(least, 1)[0]!.start();
+  }
+
+  async #evaluated(name: keyof Work, task: Task): Promise<Answer<unknown>> {
+    this.start();
+    const ending = new AbortController();
+    const timer = setTimeout(() => ending.abort(), TIMEOUT);
+    try {
+      return (await this.#piscina!.run(task, { name, signal: ending.signal })) as Answer<unknown>;
+    } catch (cause) {
+      if (this.#closed) throw stopping();
+      // Piscina has ended the thread and starts another.
+      if (ending.signal.aborted) return { refused: 'takes too long', milliseconds: TIMEOUT };
+      if ((cause as { code?: string }).code === 'ERR_WORKER_OUT_OF_MEMORY') {
+        return { refused: 'takes too much memory', milliseconds: TIMEOUT };
+      }
+      throw new Fault('internal', 'The FHIRPath expression could not be evaluated. Try again.', { cause });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #started(): Piscina {
+    const threads = this.#atOnce + 1;
+    const piscina = new Piscina({
+      // The name makes the threads load the module when they start.
+      ...{ filename: WORKER.href, name: 'select' satisfies keyof Work },
+      ...{ minThreads: threads, maxThreads: threads },
+      resourceLimits: { maxOldGenerationSizeMb: HEAP },
+      execArgv: SOURCES ? ['--import', 'tsx'] : [],
+    });
+    // A thread that fails before it is ready is not replaced: the next expression starts the threads anew.
+    piscina.on('error', () => {
+      if (this.#piscina === piscina) this.#piscina = undefined;
+      void piscina.destroy();
+    });
+    return piscina;
+  }
+
+  #throwIfClosed(): void {
+    if (this.#closed) throw stopping();
+  }
+}
+
+function stopping(): Fault {
+  return new Fault('unavailable', 'The server is stopping.', { retryAfter: 5 });
+}

@@ -1,0 +1,106 @@
+/** Which FHIRPath (N1) an expression may use, by whose expression it is. */
+
+/** The number of arguments that a function takes: the fewest, the most. */
+type Arity = readonly [number, number];
+
+export interface Rules {
+  /** Characters. */
+  longest: number;
+  functions: ReadonlyMap<string, Arity>;
+  /** Node types of the parsed form, as the parser names them. */
+  constructs: ReadonlySet<string>;
+}
+
+export type RulesName = 'argument' | 'dynamicTenant' | 'tenantFile';
+
+/**
+ * Functions without patterns or recursion, of which no result is larger than its input. Within one another, and beside
+ * operators that compare each element with each, they may still take long over a large input: its size or their time has to
+ * be limited.
+ */
+const PLAIN_FUNCTIONS: readonly [string, Arity][] = [
+  ['where', [1, 1]],
+  ['exists', [0, 1]],
+  ['all', [1, 1]],
+  ['allTrue', [0, 0]],
+  ['anyTrue', [0, 0]],
+  ['allFalse', [0, 0]],
+  ['anyFalse', [0, 0]],
+  ['empty', [0, 0]],
+  ['not', [0, 0]],
+  ['hasValue', [0, 0]],
+  ['count', [0, 0]],
+  ['first', [0, 0]],
+  ['last', [0, 0]],
+  ['tail', [0, 0]],
+  ['single', [0, 0]],
+  ['ofType', [1, 1]],
+  ['is', [1, 1]],
+  ['as', [1, 1]],
+  ['extension', [1, 1]],
+  ['contains', [1, 1]],
+  ['startsWith', [1, 1]],
+  ['endsWith', [1, 1]],
+  ['lower', [0, 0]],
+  ['upper', [0, 0]],
+  ['length', [0, 0]],
+  ['today', [0, 0]],
+  ['now', [0, 0]],
+];
+
+/** What an operator may need to make a Patient ID of an identifier. */
+const TEXT_FUNCTIONS: readonly [string, Arity][] = [
+  ['select', [1, 1]],
+  ['skip', [1, 1]],
+  ['take', [1, 1]],
+  ['combine', [1, 1]],
+  ['union', [1, 1]],
+  ['distinct', [0, 0]],
+  ['iif', [2, 3]],
+  ['indexOf', [1, 1]],
+  ['substring', [1, 2]],
+  ['replace', [2, 2]],
+  ['matches', [1, 2]],
+  ['matchesFull', [1, 2]],
+  ['replaceMatches', [2, 2]],
+  ['split', [1, 1]],
+  ['join', [0, 1]],
+  ['trim', [0, 0]],
+  ['toString', [0, 0]],
+];
+
+const PLAIN_CONSTRUCTS = [
+  ...['EntireExpression', 'TermExpression', 'ParenthesizedTerm', 'InvocationTerm', 'InvocationExpression'],
+  ...['MemberInvocation', 'FunctionInvocation', 'ThisInvocation', 'Functn', 'ParamList', 'Identifier'],
+  ...['IndexerExpression', 'PolarityExpression', 'UnionExpression'],
+  ...['EqualityExpression', 'InequalityExpression', 'MembershipExpression'],
+  ...['AndExpression', 'OrExpression', 'ImpliesExpression'],
+  ...['TypeExpression', 'TypeSpecifier', 'QualifiedIdentifier'],
+  ...['LiteralTerm', 'NullLiteral', 'BooleanLiteral', 'StringLiteral', 'NumberLiteral'],
+  ...['DateLiteral', 'DateTimeLiteral', 'TimeLiteral'],
+  ...['QuantityLiteral', 'Quantity', 'Unit', 'DateTimePrecision', 'PluralDateTimePrecision'],
+];
+
+export const RULES: Readonly<Record<RulesName, Rules>> = {
+  /** The `fhirpath:` argument of a list, which anyone may send. */
+  argument: { longest: 500, functions: new Map(PLAIN_FUNCTIONS), constructs: new Set(PLAIN_CONSTRUCTS) },
+  /** `mrn` of a tenant whose configuration is in the URL, which anyone may send (SM-15). */
+  dynamicTenant: { longest: 300, functions: new Map(PLAIN_FUNCTIONS), constructs: new Set(PLAIN_CONSTRUCTS) },
+  /** `mrn` of a tenant's file, which the operator has written. */
+  tenantFile: {
+    longest: 2000,
+    functions: new Map([...PLAIN_FUNCTIONS, ...TEXT_FUNCTIONS]),
+    constructs: new Set([...PLAIN_CONSTRUCTS, 'AdditiveExpression']),
+  },
+};
+
+/** Constructs that are allowed to nobody, or not to everybody, in words. */
+export const CONSTRUCT_WORDS: Readonly<Record<string, string>> = {
+  AdditiveExpression: 'the operators + - &',
+  MultiplicativeExpression: 'the operators * / div mod',
+  ExternalConstantTerm: 'a variable (%…)',
+  IndexInvocation: '$index',
+  TotalInvocation: '$total',
+  InstanceSelectorTerm: 'a constructed object',
+  LongNumberLiteral: 'a long number',
+};

@@ -1,0 +1,109 @@
+import fhirpath from 'fhirpath';
+import r4 from 'fhirpath/fhir-context/r4';
+import { LRUCache } from 'lru-cache';
+import { withDecimals } from '../fhir/decimal.ts';
+import { refusalOf } from './judge.ts';
+import type { RulesName } from './rules.ts';
+import { limitedRun, runTime } from './run-time.ts';
+
+/** An expression and what it is evaluated over. */
+export interface Task {
+  expression: string;
+  /** By whose rules the expression is judged. */
+  rules: RulesName;
+  /** Path of the items, where they are parts of a resource: `Observation.component`. */
+  base?: string;
+  /** A JSON array. */
+  items: string;
+}
+
+/** `refused`: what is wrong with the expression. `milliseconds`: run time. */
+export type Answer<T> = ({ results: T[] } | { refused: string }) & { milliseconds: number };
+
+type Evaluate = (item: unknown) => unknown[];
+
+/** Milliseconds of run time that one evaluation may take. */
+const LIMIT = 50;
+/** Milliseconds of run time after which the rest of a list is left to the next message. */
+const ENOUGH = 20;
+
+/** The expressions of all callers, as they compile. Nothing of a patient's is in here. */
+const compiled = new LRUCache<string, Evaluate | { refused: string }>({ max: 200 });
+
+/**
+ * Evaluates an expression for each item of a list; of a long list for the first ones.
+ * @returns for each item whether it is true; undefined where it cannot be evaluated
+ */
+export function select(task: Task): Answer<boolean | undefined> {
+  return evaluated(task, (values) => values[0] === true);
+}
+
+/**
+ * Evaluates an expression for each item of a list; of a long list for the first ones.
+ * @returns for each item the texts that it gives; undefined where it cannot be evaluated
+ */
+export function texts(task: Task): Answer<string[] | undefined> {
+  return evaluated(task, (values) => values.filter((value) => typeof value === 'string'));
+}
+
+function evaluated<T>({ items, ...task }: Task, result: (values: unknown[]) => T): Answer<T | undefined> {
+  const began = runTime();
+  const evaluate = compile(task);
+  const answer = 'refused' in evaluate ? evaluate : resultsOf(evaluate, items, result);
+  return { ...answer, milliseconds: runTime() - began };
+}
+
+function resultsOf<T>(
+  evaluate: Evaluate,
+  json: string,
+  result: (values: unknown[]) => T,
+): { results: (T | undefined)[] } | { refused: string } {
+  const items = JSON.parse(withDecimals(json)) as unknown[];
+  const results: (T | undefined)[] = [];
+  const began = runTime();
+  let look = performance.now() + ENOUGH;
+  // It goes on where it was broken off.
+  const work = (): void => {
+    while (results.length < items.length) {
+      const values = valuesOf(evaluate, items[results.length]);
+      results.push(values && result(values));
+      if (performance.now() < look) continue;
+      if (runTime() - began >= ENOUGH) return;
+      look = performance.now() + ENOUGH / 4;
+    }
+  };
+  return limitedRun(work, LIMIT)
+    ? { results }
+    : { refused: `takes too long: it was ended after ${LIMIT} ms. Make it simpler` };
+}
+
+function compile({ expression, rules, base }: Omit<Task, 'items'>): Evaluate | { refused: string } {
+  const key = JSON.stringify([expression, rules, base]);
+  let found = compiled.get(key);
+  if (!found) {
+    const refused = refusalOf(expression, rules);
+    const path = base === undefined ? expression : { base, expression };
+    found = refused !== undefined ? { refused } : fhirpath.compile(path, r4, { async: false });
+    compiled.set(key, found);
+  }
+  return found;
+}
+
+function valuesOf(evaluate: Evaluate, item: unknown): unknown[] | undefined {
+  try {
+    return evaluate(item);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A thread that has parsed and evaluated nothing yet is ten times slower: its first caller must not pay for that. */
+function warmUp(): void {
+  const expression = "code.coding.where(system = 'http://loinc.org' and code = '8302-2').exists()";
+  const item = { code: { coding: [{ system: 'http://loinc.org', code: '8302-2' }] } };
+  const items = JSON.stringify(Array.from({ length: 100 }, () => item));
+  for (let times = 0; times < 10; times++)
+    select({ expression, rules: 'argument', base: 'Observation', items });
+}
+
+warmUp();

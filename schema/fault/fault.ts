@@ -1,0 +1,146 @@
+import type { OperationOutcome, OperationOutcomeIssue } from 'fhir/r4.js';
+import { CACHE_CONTROL } from '../http/cache-control.ts';
+import { operationOutcome } from '../fhir/fhir.ts';
+
+/**
+ * Every way a request can fail, and what each face says of it. The set is closed: a new cause is a new row.
+ * `error` is the OAuth error of the bearer challenge (RFC 6750 §3.1) where there is one; `issue` the FHIR issue type.
+ */
+const FAULTS = {
+  invalid_request: { status: 400, issue: 'invalid', error: 'invalid_request' },
+  unsupported_parameter: { status: 400, issue: 'not-supported' },
+  unauthenticated: { status: 401, issue: 'login' },
+  invalid_token: { status: 401, issue: 'login', error: 'invalid_token' },
+  insufficient_scope: { status: 403, issue: 'forbidden', error: 'insufficient_scope' },
+  forbidden: { status: 403, issue: 'forbidden' },
+  not_found: { status: 404, issue: 'not-found' },
+  method_not_allowed: { status: 405, issue: 'not-supported' },
+  not_acceptable: { status: 406, issue: 'not-supported' },
+  gone: { status: 410, issue: 'deleted' },
+  too_large: { status: 413, issue: 'too-costly' },
+  uri_too_long: { status: 414, issue: 'too-long' },
+  unsupported_media_type: { status: 415, issue: 'not-supported' },
+  range_not_satisfiable: { status: 416, issue: 'invalid' },
+  too_many_requests: { status: 429, issue: 'throttled' },
+  internal: { status: 500, issue: 'exception' },
+  not_implemented: { status: 501, issue: 'not-supported' },
+  bad_gateway: { status: 502, issue: 'transient' },
+  unavailable: { status: 503, issue: 'transient' },
+  gateway_timeout: { status: 504, issue: 'timeout' },
+} as const satisfies Record<string, { status: number; issue: OperationOutcomeIssue['code']; error?: string }>;
+
+export type FaultCode = keyof typeof FAULTS;
+
+export interface FaultDetails {
+  /** The scope that would have sufficed (RFC 6750 §3, `insufficient_scope`). */
+  scope?: string;
+  /** Seconds after which the identical request is worth repeating (RFC 9110 §10.2.3). */
+  retryAfter?: number;
+  /** Methods that the path does answer (RFC 9110 §10.2.1). */
+  allow?: string;
+  /** Bytes of the object of which a range was asked that it does not have (RFC 9110 §14.4). */
+  size?: number;
+  /** True where it was the credentials that were malformed: the answer then carries a bearer challenge (RFC 6750 §3.1). */
+  credentials?: boolean;
+  /** Which system behind us failed: `imaging`, `clinical`, `authorization`. */
+  service?: 'imaging' | 'clinical' | 'authorization';
+  cause?: unknown;
+}
+
+/**
+ * The one error type. `message` is for the caller: it says what is wrong and what to do, and never carries a token,
+ * a name, an identifier or an internal host (SM-14); whatever an operator needs beyond that goes into `cause`.
+ */
+export class Fault extends Error {
+  readonly code: FaultCode;
+  readonly details: FaultDetails;
+
+  constructor(code: FaultCode, message: string, details: FaultDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'Fault';
+    this.code = code;
+    this.details = details;
+  }
+
+  get status(): number {
+    return FAULTS[this.code].status;
+  }
+}
+
+/** What anyone threw, as a Fault: a foreign error becomes `internal` and keeps its text from the caller. */
+export function toFault(error: unknown): Fault {
+  if (error instanceof Fault) return error;
+  // Fastify's own refusals (body too large, malformed JSON, wrong media type) carry a status worth keeping.
+  // Only Fastify's: the text of anyone else's error may name a host or a patient.
+  const { statusCode, code: origin } = (error ?? {}) as { statusCode?: number; code?: unknown };
+  const known = typeof origin === 'string' && origin.startsWith('FST_') && statusCode! < 500;
+  const code = (Object.keys(FAULTS) as FaultCode[]).find((code) => FAULTS[code].status === statusCode);
+  return code && known
+    ? new Fault(code, (error as Error).message, { cause: error })
+    : new Fault('internal', 'The server failed to answer. Nothing was changed; try again.', { cause: error });
+}
+
+/** The fault as a FHIR OperationOutcome, FHIR R4 §2.36. */
+export function faultOutcome(fault: Fault): OperationOutcome {
+  return operationOutcome('error', FAULTS[fault.code].issue, fault.message);
+}
+
+/** The fault as the JSON body of a DICOMweb or plain answer. */
+export function faultJson(fault: Fault): { error: FaultCode; message: string } {
+  return { error: fault.code, message: fault.message };
+}
+
+/**
+ * The fault as an OAuth error answer (RFC 6749 §5.2). What the client cannot mend has the codes of §4.1.2.1, and what is
+ * not built an own one (§8.5). The description is of the characters that §5.2 allows.
+ */
+export function faultOauth(fault: Fault): { error: string; error_description: string } {
+  const { error } = FAULTS[fault.code] as { error?: string };
+  const description = fault.message.replace(/[^\x20-\x21\x23-\x5B\x5D-\x7E]/g, "'");
+  return { error: error ?? oauthError(fault.status), error_description: description };
+}
+
+function oauthError(status: number): string {
+  if (status === 403) return 'access_denied';
+  if (status === 429 || status > 501) return 'temporarily_unavailable';
+  if (status === 501) return 'not_implemented';
+  return status < 500 ? 'invalid_request' : 'server_error';
+}
+
+/** `extensions` of a GraphQL error: the same code as everywhere, the HTTP status, the service that failed (FG-10). */
+export function faultExtensions(fault: Fault): Record<string, unknown> {
+  const { scope, retryAfter, service } = fault.details;
+  return {
+    code: fault.code,
+    status: fault.status,
+    ...(scope && { scope }),
+    ...(retryAfter !== undefined && { retryAfter }),
+    ...(service && { service }),
+  };
+}
+
+/**
+ * Headers that go with the fault: `WWW-Authenticate` (RFC 6750 §3, with `resource_metadata` of RFC 9728 §5.1),
+ * `Retry-After`, `Allow`, `Content-Range`, `Cache-Control`.
+ * @param realm the tenant's public base
+ * @param resourceMetadata URL of the protected resource metadata, where there is one
+ */
+export function faultHeaders(fault: Fault, realm: string, resourceMetadata?: string): Record<string, string> {
+  const { scope, retryAfter, allow, size, credentials } = fault.details;
+  const headers: Record<string, string> = { 'cache-control': CACHE_CONTROL.noStore };
+  if (fault.status === 401 || fault.code === 'insufficient_scope' || credentials) {
+    const { error } = FAULTS[fault.code] as { error?: string };
+    headers['www-authenticate'] = [
+      `Bearer realm="${realm}"`,
+      error && `error="${error}"`,
+      scope && `scope="${scope}"`,
+      resourceMetadata && `resource_metadata="${resourceMetadata}"`,
+    ]
+      .filter(Boolean)
+      .join(', ');
+  }
+  if (retryAfter !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfter)));
+  if (allow) headers['allow'] = allow;
+  if (size !== undefined) headers['content-range'] = `bytes */${size}`;
+  return headers;
+}

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { parseFhirJson, withPlainNumbers, writeFhirJson } from './decimal.ts';
+
+describe('FG-4 decimals keep their precision', () => {
+  it.each([
+    '{"value":1.10}',
+    '{"value":[0.0100,-3.0,5,5.25]}',
+    '{"value":1.0e3,"other":1E-22}',
+    '{"value":3.14159265358979323846}',
+    '{"value":0.30000000000000004}',
+    '{"text":"costs 1.10, or \\"1.20\\"","value":7.0}',
+    '{"text":"1.10"}',
+    '{"value":12345678901234567.5}',
+    '{"value": 1.50\n}'.replace(/\s/g, ''),
+    '{"text":"ends in a backslash \\\\","value":1.50}',
+    '{"id":"12345678901234567890","value":1}',
+    '{"date":"2020-10-10T10:00:00.000Z","code":"3.0"}',
+  ])('%s', (text) => {
+    const value = parseFhirJson(text);
+    expect(writeFhirJson(value)).toBe(text);
+    expect(withPlainNumbers(value)).toEqual(JSON.parse(text));
+  });
+
+  it('numbers that need no mark are numbers', () => {
+    expect(parseFhirJson('{"a":1.5,"b":10,"c":1.10}')).toMatchObject({ a: 1.5, b: 10 });
+  });
+
+  it('gives the nearest number', () => {
+    expect(withPlainNumbers((parseFhirJson('{"c":1.10}') as { c: unknown }).c)).toBe(1.1);
+    expect(withPlainNumbers('1.10')).toBe('1.10');
+  });
+
+  it.each([
+    ['a long integer', '{"v":', '1', '}'],
+    ['a long fraction', '{"v":1.', '1', '}'],
+    ['a long exponent', '{"v":1e', '1', '}'],
+    ['a long number that does not end', '{"v":', '1', ''],
+    ['zeros that do not end', '{"v":1.', '0', 'x'],
+    ['spaces behind a number', '{"v":1.0', ' ', 'x'],
+    ['many numbers', '[1.10', ',11111111111111.', ']'],
+    ['quotes outside of strings', '[1.10,', '\\"', ''],
+    ['a long string', '["', 'a', '",1.10]'],
+  ])('%s takes time that grows with its length', (_what, before, repeated, after) => {
+    const text = before + repeated.repeat(400_000) + after;
+    const began = performance.now();
+    try {
+      parseFhirJson(text);
+    } catch (error) {
+      expect(error).toBeInstanceOf(SyntaxError);
+    }
+    expect(performance.now() - began).toBeLessThan(1_000);
+  });
+
+  it('writes indented', () => {
+    expect(writeFhirJson(parseFhirJson('{"a":2.0}'), 2)).toBe('{\n  "a": 2.0\n}');
+  });
+});

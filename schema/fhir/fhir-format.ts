@@ -1,0 +1,35 @@
+import { Fault } from '../fault/fault.ts';
+import { FHIR_JSON } from './fhir.ts';
+
+const JSON_TYPES: ReadonlySet<string> = new Set([
+  'application/json',
+  FHIR_JSON,
+  'application/json+fhir',
+  'text/json',
+]);
+
+/**
+ * Refuses a client that wants no JSON, the one format here: `_format` wins over Accept (FHIR R4 §3.1.0.1.11).
+ * @throws Fault `not_acceptable`
+ */
+export function requireFhirJson(accept: string | undefined, format: string | undefined): void {
+  if (format ? isJson(format.replaceAll(' ', '+')) : acceptsJson(accept ?? '*/*')) return;
+  throw new Fault('not_acceptable', `Answers are ${FHIR_JSON}: leave _format out, or say _format=json.`);
+}
+
+function isJson(format: string): boolean {
+  const [type = ''] = format.toLowerCase().split(';');
+  return type === 'json' || JSON_TYPES.has(type.trim());
+}
+
+/** RFC 9110 §12.5.1: weights other than zero say what is liked better, not what is taken. */
+function acceptsJson(accept: string): boolean {
+  return accept.split(',').some((range) => {
+    const [type = '', ...parameters] = range
+      .toLowerCase()
+      .split(';')
+      .map((part) => part.trim());
+    const refused = parameters.some((parameter) => /^q\s*=\s*0(\.0*)?$/.test(parameter));
+    return !refused && (type === '' || type === '*/*' || type === 'application/*' || isJson(type));
+  });
+}

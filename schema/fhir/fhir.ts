@@ -1,0 +1,63 @@
+import type { Identifier, OperationOutcome, OperationOutcomeIssue, Reference, Resource } from 'fhir/r4.js';
+
+/** Media type of FHIR JSON, FHIR R4 §2.6.1. */
+export const FHIR_JSON = 'application/fhir+json';
+
+/** Identifier system of a DICOM UID in FHIR; its values read `urn:oid:<uid>` (FHIR R4 ImagingStudy, notes). */
+export const DICOM_UID_SYSTEM = 'urn:dicom:uid';
+
+export const V2_IDENTIFIER_TYPE = 'http://terminology.hl7.org/CodeSystem/v2-0203';
+
+/**
+ * FHIR R4 `id`: 1 to 64 letters, digits, dashes and dots (FHIR R4 §2.24.0.1). Not `.` or `..`, which in a URL are this
+ * folder and the one above (RFC 3986 §5.2.4).
+ */
+export const FHIR_ID = /^(?!\.{1,2}$)[A-Za-z0-9\-.]{1,64}$/;
+
+/**
+ * Splits a literal reference: `Patient/123`, `Patient/123/_history/4` and absolute URLs ending in them.
+ * Fragments (`#x`), `urn:` references and anything else give undefined.
+ */
+export function parseReference(reference: string | undefined): { type: string; id: string } | undefined {
+  const match = /(?:^|\/)([A-Z][A-Za-z]+)\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/[A-Za-z0-9\-.]{1,64})?$/.exec(
+    reference ?? '',
+  );
+  const isLiteral = match && FHIR_ID.test(match[2]!) && !/^(#|urn:)/.test(reference ?? '');
+  return isLiteral ? { type: match[1]!, id: match[2]! } : undefined;
+}
+
+/** True when the reference names this resource, relative or absolute. */
+export function refersTo(reference: Reference | undefined, type: string, id: string): boolean {
+  const target = parseReference(reference?.reference);
+  return target?.type === type && target.id === id;
+}
+
+/** True when the identifier has this code among its types, in any system that a sender may have used. */
+export function hasIdentifierType(identifier: Identifier, code: string): boolean {
+  return identifier.type?.coding?.some((coding) => coding.code === code) ?? false;
+}
+
+/** The types of an order's accession number: its filler gives ACSN; what the placer gave stands in when it did not. */
+export const ORDER_ACCESSION_TYPES = ['ACSN', 'PLAC'];
+
+/** `urn:oid:1.2.3`, `urn:dicom:uid|urn:oid:1.2.3`, `|1.2.3` or bare `1.2.3` → `1.2.3` (IA-13). */
+export function uidFromToken(token: string): string {
+  return token.slice(token.lastIndexOf('|') + 1).replace(/^urn:oid:/, '');
+}
+
+/** An OperationOutcome of one issue. */
+export function operationOutcome(
+  severity: OperationOutcomeIssue['severity'],
+  code: OperationOutcomeIssue['code'],
+  diagnostics: string,
+): OperationOutcome {
+  return { resourceType: 'OperationOutcome', issue: [{ severity, code, diagnostics }] };
+}
+
+/** One entry of a searchset, FHIR R4 §3.1.1.4. */
+export interface SearchEntry {
+  resource: Resource;
+  mode: 'match' | 'include' | 'outcome';
+  /** Absolute; `urn:uuid:` where the resource cannot be read by itself; none for an outcome. */
+  fullUrl?: string;
+}

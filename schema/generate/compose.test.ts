@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs';
+import { buildSchema, isObjectType } from 'graphql';
+import { describe, expect, test } from 'vitest';
+import { composeSubgraphs } from './compose.ts';
+
+const sdl = readFileSync(new URL('../api.graphql', import.meta.url), 'utf8');
+const api = buildSchema(sdl);
+
+/** `Type.field` of the API as its type and the names of its arguments; nothing where there is none. */
+function signature(path: string): string | undefined {
+  const [typeName = '', fieldName = ''] = path.split('.');
+  const type = api.getType(typeName);
+  const field = isObjectType(type) ? type.getFields()[fieldName] : undefined;
+  if (!field) return undefined;
+  const args = field.args.map(({ name }) => name).sort();
+  return args.length === 0 ? `${field.type}` : `(${args.join(' ')}) ${field.type}`;
+}
+
+// Named here and not read from the generator's list, so that no resource is lost by a slip there.
+const requiredResources =
+  `Patient Practitioner PractitionerRole Organization Location Encounter EpisodeOfCare Condition
+  Observation DiagnosticReport DocumentReference ServiceRequest Procedure MedicationRequest Medication
+  MedicationStatement MedicationAdministration MedicationDispense AllergyIntolerance Immunization CarePlan CareTeam
+  Goal Device Specimen FamilyMemberHistory RelatedPerson Coverage Appointment Task Consent Provenance Questionnaire
+  QuestionnaireResponse Group List Composition Binary Media BodyStructure ClinicalImpression RiskAssessment Flag
+  NutritionOrder AuditEvent OperationOutcome ImagingStudy`.split(/\s+/);
+
+test.each(requiredResources)('FG-1, FG-2: %s is read, searched and paged through', (type) => {
+  expect(signature(`Query.${type}`)).toBe(`(id) ${type}`);
+  expect(signature(`Query.${type}List`)).toMatch(/^\(_count .*_offset .*_sort.*\) \[\w+\]$/);
+  expect(signature(`Query.${type}Connection`)).toMatch(/^\(_count _cursor .*\) \w+Connection$/);
+  expect(signature(`${type}Connection.edges`)).toBe(`[${type}Edge!]`);
+  expect(signature(`${type}Edge.resource`)).toBe(type);
+});
+
+test.each([
+  // FG-2: the page
+  ['PatientConnection.count', 'Int'],
+  ['PatientConnection.next', 'ID'],
+  ['PatientEdge.mode', 'String'],
+  ['PatientEdge.score', 'decimal'],
+  // FG-3: references and what refers back
+  ['Reference.resource', '(optional type) ResourceUnion'],
+  [
+    'Patient.ConditionList',
+    '(_count _lastUpdated _offset _reference _sort category clinical_status code identifier) [Condition]',
+  ],
+  ['Encounter.ObservationConnection', /_cursor.*_reference.* ObservationConnection$/],
+  ['Patient.ProvenanceList', /_reference.* \[Provenance\]$/],
+  ['Organization.ObservationList', /_reference.* \[Observation\]$/],
+  ['Patient.CompositionList', /_reference/],
+  ['Binary.CompositionList', undefined],
+  // FG-4: choices, lists, primitive extensions, scalars
+  ['Observation.valueQuantity', 'Quantity'],
+  ['Observation.valueDateTime', 'dateTime'],
+  ['Observation.value', undefined],
+  ['Observation.component', '(_count _offset fhirpath) [ObservationComponent!]'],
+  ['ObservationComponent.referenceRange', /\[ObservationReferenceRange!\]$/],
+  ['Patient.name', '(_count _offset family fhirpath text use) [HumanName!]'],
+  ['Patient.extension', '(_count _offset fhirpath url) [Extension!]'],
+  ['Patient.birthDate', 'date'],
+  ['Patient._birthDate', 'Element'],
+  ['HumanName._given', '[Element]'],
+  ['Quantity.value', 'decimal'],
+  ['Meta.lastUpdated', 'instant'],
+  ['Narrative._div', undefined],
+  ['Patient.contained', '[ResourceUnion]'],
+  ['Patient.resourceType', 'String'],
+  ['QuestionnaireItem.item', /\[QuestionnaireItem!\]$/],
+  // FG-8: the DICOM facts
+  ...['ImagingStudySeries', 'ImagingStudySeriesInstance'].flatMap((type): [string, string][] => [
+    [`${type}.rows`, 'Int'],
+    [`${type}.columns`, 'Int'],
+    [`${type}.numberOfFrames`, 'Int'],
+    [`${type}.transferSyntax`, 'String'],
+    [`${type}.bodyPartExamined`, 'String'],
+    [`${type}.wadoUrl`, 'String'],
+    [`${type}.thumbnailUrl`, 'String'],
+    [`${type}.renderedUrl`, '(viewport window) String'],
+    [`${type}.metadata`, '(keywords) JSON'],
+  ]),
+  ['Query.Endpoint', '(id) Endpoint'],
+  // FG-9, FG-10: across the subgraphs, nullable
+  ['Patient.ImagingStudyList', /modality.* \[ImagingStudy\]$/],
+  ['Patient.ImagingStudyConnection', / ImagingStudyConnection$/],
+  ['DiagnosticReport.ImagingStudyList', / \[ImagingStudy\]$/],
+  ['DiagnosticReport.imagingStudy', / \[Reference!\]$/],
+  ['ServiceRequest.ImagingStudyList', / \[ImagingStudy\]$/],
+  ['ImagingStudy.DiagnosticReportList', / \[DiagnosticReport\]$/],
+  ['ImagingStudy.ServiceRequestList', / \[ServiceRequest\]$/],
+] as [string, string | RegExp | undefined][])('%s is %s', (path, expected) => {
+  if (expected instanceof RegExp) expect(signature(path)).toMatch(expected);
+  else expect(signature(path)).toBe(expected);
+});
+
+describe('what clients see', () => {
+  test.each([
+    'join__',
+    'link__',
+    '@key',
+    '@shareable',
+    '@inaccessible',
+    '_patientId',
+    '_accessionNumbers',
+    '_studyUids',
+    '_entities',
+  ])('has no %s', (word) => expect(sdl.includes(word)).toBe(false));
+
+  test('FG-16: _reference is an enum of the pair', () => {
+    expect(sdl).toMatch(/^enum ConditionReferencingPatient {\s+asserter\s+patient\s+subject\s+}$/m);
+    expect(sdl).toMatch(/^enum ImmunizationReferencingDiagnosticReport {\s+reason_reference\s+}$/m);
+  });
+
+  test('FG-2: - is written _ in parameter names', () => {
+    expect(signature('Query.ObservationList')).toMatch(/ value_quantity[ )]/);
+  });
+});
+
+test('subgraphs that do not fit together are refused with the reason', () => {
+  const clinical = 'type Query { a: Patient } type Patient { id: ID }';
+  const imaging = 'type Query { b: Patient } type Patient { id: Int }';
+  expect(() => composeSubgraphs({ clinical, imaging })).toThrow(/Patient.id/);
+});

@@ -1,0 +1,57 @@
+import { buildSubgraphSchema } from '@apollo/subgraph';
+import { parse } from 'graphql';
+import { describe, expect, test } from 'vitest';
+import { composeSubgraphs } from './compose.ts';
+import { generate } from './generate.ts';
+import { staleFiles } from './files.ts';
+
+const folder = new URL('../', import.meta.url);
+const subgraphs = (files: Readonly<Record<string, string>>) => ({
+  clinical: files['clinical.graphql'] ?? '',
+  imaging: files['imaging.graphql'] ?? '',
+});
+
+describe('generation', () => {
+  test('gives the same bytes each time', () => {
+    expect(generate()).toEqual(generate());
+  });
+
+  test('FG-14: what is committed is what the generator and the composition write', () => {
+    const files = generate();
+    expect(staleFiles(folder, files)).toEqual([]);
+    expect(staleFiles(folder, composeSubgraphs(subgraphs(files)))).toEqual([]);
+  });
+
+  test('a file that differs or is missing is stale', () => {
+    expect(staleFiles(folder, { 'tables.json': '{}', 'none.graphql': '' })).toEqual([
+      'tables.json',
+      'none.graphql',
+    ]);
+  });
+
+  test.each(Object.entries(subgraphs(generate())))('%s is a valid subgraph', (_name, sdl) => {
+    const schema = buildSubgraphSchema([{ typeDefs: parse(sdl) }]);
+    expect(schema.getQueryType()?.getFields()).toHaveProperty('_entities');
+  });
+});
+
+describe('FG-1, FG-5: all of R4', () => {
+  const files = generate(true);
+  const composed = composeSubgraphs(subgraphs(files));
+  const api = composed['api.graphql'] ?? '';
+
+  test('composes, with every resource in the union', () => {
+    const union = /^union ResourceUnion =(.*)$/m.exec(api)?.[1]?.split('|') ?? [];
+    expect(union).toHaveLength(146);
+  });
+
+  test("FHIR's Subscription is no subscription root", () => {
+    expect(api).toMatch(/^type SubscriptionResource {/m);
+    expect(api).not.toMatch(/^type Subscription {/m);
+    expect(api).toMatch(/^ {2}Subscription\(id: ID!\): SubscriptionResource$/m);
+    expect(JSON.parse(files['tables.json'] ?? '')).toHaveProperty(
+      'renamed.Subscription',
+      'SubscriptionResource',
+    );
+  });
+});

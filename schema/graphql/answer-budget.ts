@@ -1,0 +1,164 @@
+import type {
+  GraphQLCompositeType,
+  GraphQLFieldResolver,
+  GraphQLOutputType,
+  GraphQLResolveInfo,
+  GraphQLSchema,
+  SelectionSetNode,
+} from 'graphql';
+import {
+  defaultFieldResolver,
+  getNamedType,
+  getNullableType,
+  isCompositeType,
+  isListType,
+  isObjectType,
+  Kind,
+} from 'graphql';
+import { LoopTurns } from '../process/event-loop.ts';
+import { Fault } from '../fault/fault.ts';
+
+/** Fields of lists that are completed in one turn of the event loop: some 20 ms. */
+const SLICE = 5000;
+
+/**
+ * How many fields the lists of one answer may still hold (FG-12). An estimate from the document does not know how long
+ * lists are; here each is counted when it is there, before its items are completed.
+ */
+export class AnswerBudget {
+  readonly #most: number;
+  readonly #turns = new LoopTurns();
+  #spent = 0;
+  /** Fields of the slice that lists are added to now, and the turn in which it is completed: undefined for at once. */
+  #slice = 0;
+  #turn: Promise<void> | undefined;
+
+  /** @param most fields in all lists of the answer together */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  get isExceeded(): boolean {
+    return this.#spent > this.#most;
+  }
+
+  charge(fields: number): void {
+    this.#spent += fields;
+  }
+
+  /** Adds fields to a slice. @returns the turn in which they may be completed; undefined for at once */
+  turnOf(fields: number): Promise<void> | undefined {
+    this.#slice += fields;
+    if (this.#slice <= SLICE) return this.#turn;
+    this.#slice = fields;
+    const turn = this.nextTurn().then(() => {
+      if (this.#turn === turn) this.#turn = undefined;
+    });
+    return (this.#turn = turn);
+  }
+
+  /** @throws Fault `too_large` once the lists hold more than they may */
+  requireNotExceeded(): void {
+    if (!this.isExceeded) return;
+    const message = `The answer holds more than ${this.#most} fields: ask for less with _count, or for fewer fields.`;
+    throw new Fault('too_large', message);
+  }
+
+  /** Resolves in a turn of the event loop that no other slice of the answer has. */
+  nextTurn(): Promise<void> {
+    return this.#turns.next();
+  }
+}
+
+/** What resolvers of charged lists find in the GraphQL context; where there is no budget, nothing is charged. */
+interface BudgetContext {
+  budget?: AnswerBudget;
+}
+
+/**
+ * Has every list of objects charged to the budget of its request: its length times the fields selected of each item and
+ * one for the item, those of lists within it left to their own charge. Items of many fields are completed in slices. Once the budget is exceeded, lists are
+ * empty and nothing more is resolved for them: whoever executes refuses the answer with `requireNotExceeded`.
+ */
+export function chargeLists(schema: GraphQLSchema): void {
+  const fields = new FieldCounter(schema);
+  for (const type of Object.values(schema.getTypeMap())) {
+    if (!isObjectType(type) || type.name.startsWith('__')) continue;
+    for (const field of Object.values(type.getFields())) {
+      if (isObjectList(field.type)) field.resolve = charged(field.resolve ?? defaultFieldResolver, fields);
+    }
+  }
+}
+
+type Resolver = GraphQLFieldResolver<unknown, BudgetContext>;
+
+function charged(resolve: Resolver, fields: FieldCounter): Resolver {
+  return (source, args, context, info) => {
+    const { budget } = context;
+    if (!budget) return resolve(source, args, context, info);
+    if (budget.isExceeded) return [];
+    const charge = (value: unknown): unknown => {
+      if (!Array.isArray(value) || value.length === 0) return value;
+      const fieldsOfItem = fields.of(info);
+      budget.charge(value.length * fieldsOfItem);
+      if (budget.isExceeded) return [];
+      return value.map((item) => {
+        const turn = budget.turnOf(fieldsOfItem);
+        return turn && !isPromise(item) ? turn.then(() => item as unknown) : (item as unknown);
+      });
+    };
+    const value = resolve(source, args, context, info);
+    return isPromise(value) ? value.then(charge) : charge(value);
+  };
+}
+
+const isPromise = (value: unknown): value is Promise<unknown> => value instanceof Promise;
+
+function isObjectList(type: GraphQLOutputType): boolean {
+  return isListType(getNullableType(type)) && isCompositeType(getNamedType(type));
+}
+
+/** Counts the fields that a selection gives of one object; remembers them by selection. */
+class FieldCounter {
+  readonly #schema: GraphQLSchema;
+  readonly #known = new WeakMap<SelectionSetNode, number>();
+
+  constructor(schema: GraphQLSchema) {
+    this.#schema = schema;
+  }
+
+  /** The fields of one item of the list that is resolved, and one for the item. */
+  of({ fieldNodes, fragments, returnType }: GraphQLResolveInfo): number {
+    const type = getNamedType(returnType) as GraphQLCompositeType;
+    return fieldNodes.reduce((sum, { selectionSet }) => sum + this.#count(selectionSet, type, fragments), 1);
+  }
+
+  #count(
+    set: SelectionSetNode | undefined,
+    type: GraphQLCompositeType | undefined,
+    fragments: GraphQLResolveInfo['fragments'],
+  ): number {
+    if (!set) return 0;
+    const known = this.#known.get(set);
+    if (known !== undefined) return known;
+    let count = 0;
+    for (const selection of set.selections) {
+      if (selection.kind === Kind.FIELD) {
+        const field = type && 'getFields' in type ? type.getFields()[selection.name.value] : undefined;
+        const inner = field && !isObjectList(field.type) ? getNamedType(field.type) : undefined;
+        count += 1 + (isCompositeType(inner) ? this.#count(selection.selectionSet, inner, fragments) : 0);
+      } else {
+        const fragment =
+          selection.kind === Kind.FRAGMENT_SPREAD ? fragments[selection.name.value] : selection;
+        const condition = fragment?.typeCondition && this.#schema.getType(fragment.typeCondition.name.value);
+        count += this.#count(
+          fragment?.selectionSet,
+          isCompositeType(condition) ? condition : type,
+          fragments,
+        );
+      }
+    }
+    this.#known.set(set, count);
+    return count;
+  }
+}

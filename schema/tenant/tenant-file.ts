@@ -1,0 +1,244 @@
+import type { Patient } from 'fhir/r4.js';
+import { z } from 'zod';
+import { OBJECT_ELEMENTS, UID } from '../dicom/dicom.ts';
+import { FHIR_ID } from '../fhir/fhir.ts';
+import { networkOf } from '../outbound/network.ts';
+
+/** Keys and types follow the tenant reference; `//key` comments and `$env` references are gone before this is applied. */
+
+const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).transform(withoutSlash);
+const jwk = z.looseObject({ kty: z.string() });
+
+const client = z.strictObject({
+  client_id: z.string().min(1),
+  /** Public half, published for the authorization server; the private half signs our assertions. */
+  jwk: z.looseObject({}).optional(),
+  jwkPrivate: jwk.optional(),
+  client_secret: z.string().optional(),
+  /** How we authenticate the introspection call; by default a bearer token got by `client_credentials` (SM-7). */
+  authentication: z
+    .enum(['bearer', 'private_key_jwt', 'client_secret_basic', 'client_secret_post'])
+    .optional(),
+});
+
+const registeredClient = z.looseObject({
+  client_id: z.string().min(1),
+  redirect_uris: z.array(z.string()).optional(),
+});
+
+const policyRow = z.strictObject({
+  client_id: z.string(),
+  patients: z.array(z.string().regex(FHIR_ID, 'must be a FHIR id')),
+  studies: z.array(z.string()).optional(),
+});
+
+/** Studies to withhold (IA-31): all that is named must hold, each by one of its values. */
+const withholdRule = z
+  .strictObject({
+    modality: z.array(z.string().min(1)).min(1).optional(),
+    /** Values of BodyPartExamined, in any case. */
+    bodyPart: z.array(z.string().min(1)).min(1).optional(),
+    studyUid: z.array(z.string().regex(UID, 'must be a UID')).min(1).optional(),
+    /** Security labels, `code` of any system or `system|code`. */
+    security: z.array(z.string().min(1)).min(1).optional(),
+    /** What becomes of studies whose labels nobody states. */
+    unlabelled: z.enum(['withhold', 'show']).default('withhold'),
+    /** `patient`: from tokens with patient scopes, and from users who are not known to treat patients. */
+    for: z.enum(['patient', 'everyone']).default('everyone'),
+  })
+  .refine(
+    (rule) => rule.modality ?? rule.bodyPart ?? rule.studyUid ?? rule.security,
+    'must name a modality, bodyPart, studyUid or security',
+  );
+
+const shared = {
+  scope: z.string().nullish(),
+  modes: z.array(z.enum(['app-launch', 'backend-services'])).default(['app-launch']),
+  introspectionTtl: z.number().min(0).max(3600).default(30),
+  capabilityTtl: z.number().min(1).max(86400).default(300),
+  refusedFields: z.enum(['null', 'reject']).default('null'),
+  allowInsecureQuirks: z.boolean().default(false),
+  policy: z.union([z.array(policyRow), z.strictObject({ url })]).default([]),
+  withhold: z.array(z.union([withholdRule, z.strictObject({ url })])).default([]),
+  clients: z.array(registeredClient).default([]),
+  /** Further values of `aud` that mean us; our own base and the clinical base always do (IA-5). */
+  audience: z.array(z.string()).default([]),
+};
+
+const external = { ...shared, fhirBaseUrl: url, client: client.optional() };
+
+/** Endpoints, where the EHR's discovery document is missing or wrong. */
+const endpoints = {
+  introspectionUrl: url.optional(),
+  tokenUrl: url.optional(),
+};
+
+export const authorization = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('smart-on-fhir'), ...external, ...endpoints }),
+  z.strictObject({ type: z.literal('smart-on-fhir-with-epic-bugfixes'), ...external, ...endpoints }),
+  z.strictObject({ type: z.literal('smart-on-fhir-with-meditech-bugfixes'), ...external, ...endpoints }),
+  z.strictObject({ type: z.literal('smart-on-fhir-independent'), ...external, ...endpoints }),
+  z.strictObject({
+    type: z.literal('smart-on-fhir-jwt'),
+    ...external,
+    issuer: url.optional(),
+    jwksUri: url.optional(),
+    tokenUrl: url.optional(),
+    typ: z.array(z.string()).default(['at+jwt']),
+    algorithms: z.array(z.enum(['RS256', 'RS384', 'ES256', 'ES384', 'PS256', 'PS384'])).optional(),
+  }),
+  z.strictObject({ type: z.literal('embedded'), ...shared, fhirBaseUrl: url.optional() }),
+  z.strictObject({
+    type: z.literal('mock'),
+    ...shared,
+    fhirBaseUrl: url.optional(),
+    client: client.optional(),
+    patient: z.custom<Patient>(isPatient, 'must be a FHIR Patient with an id').optional(),
+    disableAuthzChecks: z.boolean().default(false),
+    /** Older spelling of `disableAuthzChecks`. */
+    disabled: z.boolean().optional(),
+  }),
+]);
+
+export const clinical = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('fhir'), baseUrl: url }),
+  z.strictObject({ type: z.literal('store'), path: z.string().min(1) }),
+  z.strictObject({ type: z.literal('none') }),
+]);
+
+/** How we sign in at a service behind us. */
+export const serviceAuthentication = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('open') }),
+  z.strictObject({ type: z.literal('http-basic'), username: z.string(), password: z.string() }),
+  z.strictObject({ type: z.literal('bearer'), token: z.string().min(1) }),
+  z.strictObject({
+    type: z.literal('oauth2'),
+    tokenUrl: url,
+    client_id: z.string(),
+    client_secret: z.string(),
+    scope: z.string().optional(),
+  }),
+]);
+
+/** The patient's MR-typed identifier, then the first identifier there is (DW-19). */
+const DEFAULT_MRN = ["identifier.where(type.coding.code='MR').value", 'identifier.value.first()'];
+
+/** Seconds: time to mount a disk again or to restart an archive, and still short for one that was really cleared. */
+export const EMPTY_IS_AWAY = 300;
+
+/** By type. Together fewer than the 50 threads with which Orthanc answers HTTP, or than the associations that archives take. */
+export const CONNECTIONS = {
+  'dicom-web': { searches: 16, retrievals: 32 },
+  'dicom-dimse': { searches: 4, retrievals: 4 },
+};
+
+/** Seconds. */
+const READER_TIMEOUT = 120;
+
+const imageSource = {
+  lookup: z
+    .enum(['all-studies-on-server', 'studies-by-mrn', 'studies-by-accession', 'studies-by-identifier'])
+    .transform((lookup) => (lookup === 'studies-by-identifier' ? 'studies-by-mrn' : lookup)),
+  mrn: z.array(z.string().min(1)).min(1).default(DEFAULT_MRN),
+  issuer: z.string().optional(),
+  matchBirthDate: z.boolean().default(false),
+  delay: z
+    .strictObject({ lookupUntil: z.number().default(0), retrieveUntil: z.number().default(0) })
+    .default({ lookupUntil: 0, retrieveUntil: 0 }),
+  patience: z.number().positive().max(600).default(20),
+  endpointStyle: z.enum(['contained', 'included']).default('contained'),
+  retrieve: z.enum(['token', 'capability', 'bearer-capability']).default('token'),
+  strictQuery: z.boolean().default(false),
+  /** Seconds for which a source that suddenly has nothing counts as away (DW-23); 0 believes it at once. */
+  emptyIsAway: z.number().nonnegative().max(604_800).default(EMPTY_IS_AWAY),
+};
+
+/** How many of each are under way at an archive: retrievals, whose readers may be slow, take none from searches. */
+const connections = (type: keyof typeof CONNECTIONS) => {
+  const most = z.number().int().min(1).max(256);
+  const { searches, retrievals } = CONNECTIONS[type];
+  return z
+    .strictObject({ searches: most.default(searches), retrievals: most.default(retrievals) })
+    .default(CONNECTIONS[type]);
+};
+
+/** Application entity title, PS3.5 §6.2. */
+const aeTitle = z
+  .string()
+  .regex(/^(?! )[\x20-\x5b\x5d-\x7e]{1,16}(?<! )$/, 'must be 1 to 16 characters of ASCII');
+
+/** A sender of the objects of a C-MOVE; a list of them replaces what `endpoint` and `calledAe` say. */
+const sender = z.strictObject({
+  ae: aeTitle.optional(),
+  address: z
+    .string()
+    .refine(
+      (text) => networkOf(text) !== undefined,
+      'must be an IP address or a network, such as 10.0.0.0/8',
+    ),
+});
+
+export const images = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('dicom-web'),
+    ...imageSource,
+    endpoint: url,
+    authentication: serviceAuthentication.default({ type: 'open' }),
+    connections: connections('dicom-web'),
+  }),
+  z.strictObject({
+    type: z.literal('dicom-dimse'),
+    ...imageSource,
+    endpoint: z.string().regex(/^dimse:\/\/[^/:]+:\d+$/, 'must read dimse://host:port'),
+    ae: aeTitle.default('STORESCP'),
+    calledAe: aeTitle.default('ANY-SCP'),
+    retrieval: z.enum(['c-get', 'c-move']).default('c-get'),
+    senders: z.array(sender).min(1).optional(),
+    connections: connections('dicom-dimse'),
+    authentication: serviceAuthentication.optional(),
+  }),
+  z.strictObject({ type: z.literal('folder'), ...imageSource, path: z.string().min(1) }),
+]);
+
+export const audit = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('stdout') }),
+  z.strictObject({ type: z.literal('file'), path: z.string().min(1) }),
+  z.strictObject({
+    type: z.literal('fhir'),
+    baseUrl: url,
+    authentication: serviceAuthentication.default({ type: 'open' }),
+  }),
+]);
+
+/** A tenant file; `schema/tenant.schema.json` is generated from it. */
+export const tenantFile = z.strictObject({
+  $schema: z.string().optional(),
+  authorization,
+  clinical: clinical.optional(),
+  images: z.union([images, z.array(images).min(1)]),
+  graphql: z
+    .strictObject({
+      introspection: z.boolean().default(false),
+      trustedDocumentsOnly: z.boolean().default(false),
+    })
+    .default({ introspection: false, trustedDocumentsOnly: false }),
+  limits: z
+    .strictObject({
+      /** Elements and values together that a stored object may have to be parsed. */
+      objectElements: z.number().int().min(1000).max(1_000_000).default(OBJECT_ELEMENTS),
+      /** Seconds after which a client that takes nothing of its images is ended. */
+      readerTimeout: z.number().positive().max(3600).default(READER_TIMEOUT),
+    })
+    .default({ objectElements: OBJECT_ELEMENTS, readerTimeout: READER_TIMEOUT }),
+  audit: audit.default({ type: 'stdout' }),
+});
+
+function isPatient(value: unknown): boolean {
+  const patient = value as Partial<Patient> | null;
+  if (typeof patient !== 'object' || patient?.resourceType !== 'Patient') return false;
+  return typeof patient.id === 'string' && FHIR_ID.test(patient.id);
+}
+
+function withoutSlash(text: string): string {
+  return text.replace(/\/+$/, '');
+}

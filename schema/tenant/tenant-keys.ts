@@ -1,0 +1,50 @@
+/** The part of JSON Schema (2020-12) that zod writes for a tenant file. */
+export interface SchemaNode {
+  type?: string | string[];
+  description?: string;
+  const?: unknown;
+  enum?: unknown[];
+  default?: unknown;
+  minimum?: number;
+  maximum?: number;
+  required?: string[];
+  additionalProperties?: unknown;
+  patternProperties?: Record<string, SchemaNode>;
+  properties?: Record<string, SchemaNode>;
+  items?: SchemaNode;
+  anyOf?: SchemaNode[];
+  oneOf?: SchemaNode[];
+  $ref?: string;
+}
+
+/** One key of one kind of object. A key that several kinds of object have is listed once for each. */
+export interface TenantKey {
+  /** Names from the root, `images.connections.searches`; items of a list have the path of their list. */
+  path: string;
+  name: string;
+  /** The value of `type` in the object that has the key, where it has one. */
+  type: string | undefined;
+  required: boolean;
+  /** The object that has the key. */
+  owner: SchemaNode;
+  schema: SchemaNode;
+}
+
+/** Keys and resources of other standards: this project does not describe what is in them. */
+const FOREIGN = new Set(['jwk', 'jwkPrivate', 'patient']);
+
+/** Every key that a schema allows, in the order of the schema. */
+export function* keysOf(schema: SchemaNode, path = ''): Generator<TenantKey> {
+  for (const alternative of [...(schema.anyOf ?? []), ...(schema.oneOf ?? [])]) {
+    yield* keysOf(alternative, path);
+  }
+  if (schema.items) yield* keysOf(schema.items, path);
+  const type = schema.properties?.['type']?.const as string | undefined;
+  for (const [name, property] of Object.entries(schema.properties ?? {})) {
+    if (name === '$schema') continue;
+    const below = path ? `${path}.${name}` : name;
+    const required = schema.required?.includes(name) === true && property.default === undefined;
+    yield { path: below, name, type, required, owner: schema, schema: property };
+    if (!FOREIGN.has(name)) yield* keysOf(property, below);
+  }
+}

@@ -1,0 +1,310 @@
+import { describe, expect, test } from 'vitest';
+import { parseTenant, TenantError } from './tenant.ts';
+import { keysOf, type SchemaNode } from './tenant-keys.ts';
+import { tenantSchema } from './tenant-schema.ts';
+import { readFileSync } from 'node:fs';
+
+const origin = { key: 't', path: 't', dynamic: false, directory: '/etc/tenants', environment: {} };
+const mock = { type: 'mock' };
+const web = { type: 'dicom-web', lookup: 'studies-by-mrn', endpoint: 'http://orthanc:8042/dicom-web' };
+const smart = { type: 'smart-on-fhir', fhirBaseUrl: 'https://ehr.example.org/fhir/' };
+const publicKey = { kty: 'EC', crv: 'P-384', x: 'x', y: 'y', kid: 'k', alg: 'ES384' };
+
+const parse = (json: unknown, more: object = {}) => parseTenant(json, { ...origin, ...more });
+const issues = (json: unknown, more: object = {}) => {
+  try {
+    parse(json, more);
+  } catch (error) {
+    if (error instanceof TenantError) return error.issues.map(({ path, reason }) => `${path}: ${reason}`);
+    throw error;
+  }
+  return [];
+};
+
+describe('shapes that the reference server publishes parse', () => {
+  const basic = { type: 'http-basic', username: 'u', password: 'p' };
+  const client = { client_id: 'imaging-client', jwk: publicKey, jwkPrivate: { ...publicKey, d: 'd' } };
+  test.each<[string, unknown]>([
+    [
+      'mock without fhirBaseUrl',
+      { authorization: { ...mock, disableAuthzChecks: true }, images: { ...web, authentication: basic } },
+    ],
+    [
+      'mock, older spelling, delayed',
+      {
+        authorization: { ...mock, disabled: true },
+        images: { ...web, delay: { lookupUntil: 4833623642, retrieveUntil: 4833623642 } },
+      },
+    ],
+    [
+      'mock with a patient',
+      {
+        authorization: {
+          ...mock,
+          patient: { resourceType: 'Patient', id: '123', identifier: [{ value: 'x' }] },
+        },
+        images: web,
+      },
+    ],
+    [
+      'studies-by-identifier',
+      {
+        authorization: mock,
+        images: { ...web, lookup: 'studies-by-identifier', authentication: { type: 'open' } },
+      },
+    ],
+    [
+      'smart with keys',
+      {
+        authorization: { ...smart, scope: 'system/Patient.read', client },
+        images: { ...web, authentication: basic },
+      },
+    ],
+    [
+      'independent',
+      {
+        authorization: { ...smart, type: 'smart-on-fhir-independent', scope: 'system/Patient.read', client },
+        images: { ...web, mrn: ["identifier.where(type.text = 'EPIC').value"] },
+      },
+    ],
+    [
+      'Epic, a client without keys',
+      {
+        authorization: {
+          ...smart,
+          type: 'smart-on-fhir-with-epic-bugfixes',
+          client: { client_id: '123', jwk: {} },
+        },
+        images: { ...web, lookup: 'all-studies-on-server' },
+      },
+    ],
+    [
+      'Meditech, null scope, secret',
+      {
+        authorization: {
+          ...smart,
+          type: 'smart-on-fhir-with-meditech-bugfixes',
+          scope: null,
+          client: { client_id: 'c', client_secret: 's' },
+        },
+        images: { ...web, mrn: ['identifier[0].value'] },
+      },
+    ],
+    [
+      'DIMSE with comment keys',
+      {
+        authorization: mock,
+        images: {
+          type: 'dicom-dimse',
+          lookup: 'studies-by-mrn',
+          retrieval: 'c-move',
+          endpoint: 'dimse://orthanc:4242',
+          ae: 'STORESCP',
+          '//endpoint': 'dimse://x:30042',
+          '//ae': 'LOCAL',
+        },
+      },
+    ],
+    ['a comment anywhere', { '//': 'x', authorization: { ...mock, '// why': { deep: true } }, images: web }],
+  ])('%s', (_name, json) => {
+    expect(issues(json)).toEqual([]);
+  });
+});
+
+describe('what the rest of the process sees', () => {
+  test('defaults, absolute paths, URLs without a slash at the end', () => {
+    const { tenant } = parse({
+      authorization: smart,
+      images: [web, { type: 'folder', lookup: 'studies-by-mrn', path: './images' }],
+    });
+    expect(tenant.clinical).toEqual({ type: 'fhir', baseUrl: 'https://ehr.example.org/fhir' });
+    expect(tenant.authorization).toMatchObject({ modes: ['app-launch'], introspectionTtl: 30 });
+    expect(tenant.images[1]).toMatchObject({ type: 'folder', path: '/etc/tenants/images' });
+    expect(tenant.images[0]).toMatchObject({ patience: 20, endpointStyle: 'contained', retrieve: 'token' });
+    expect(tenant.images.map(({ emptyIsAway }) => emptyIsAway)).toEqual([300, 300]);
+  });
+
+  test('older spellings become the newer ones', () => {
+    const { tenant } = parse({
+      authorization: { ...mock, disabled: true },
+      images: { ...web, lookup: 'studies-by-identifier' },
+    });
+    expect(tenant.authorization).toMatchObject({ disableAuthzChecks: true });
+    expect(tenant.images[0]!.lookup).toBe('studies-by-mrn');
+    expect(tenant.clinical).toEqual({ type: 'none' });
+  });
+});
+
+describe('a wrong file says where and why', () => {
+  test.each<[string, unknown, RegExp]>([
+    ['unknown key', { authorization: { ...mock, colour: 1 }, images: web }, /^authorization: .*colour/],
+    ['unknown type', { authorization: { type: 'kerberos' }, images: web }, /^authorization.type: /],
+    ['no images', { authorization: mock }, /^images: /],
+    [
+      'bad URL',
+      { authorization: smart, images: { ...web, endpoint: 'ftp://x' } },
+      /^images.endpoint: must be an http or https URL/,
+    ],
+    [
+      'bad DIMSE endpoint',
+      {
+        authorization: mock,
+        images: { type: 'dicom-dimse', lookup: 'studies-by-mrn', endpoint: 'http://x' },
+      },
+      /^images.endpoint: must read dimse/,
+    ],
+    [
+      'second of a list',
+      { authorization: mock, images: [web, { ...web, lookup: 'x' }] },
+      /^images\[1\].lookup: /,
+    ],
+    [
+      'patient of another type',
+      { authorization: { ...mock, patient: { resourceType: 'Group', id: 'x' } }, images: web },
+      /^authorization.patient: must be a FHIR Patient/,
+    ],
+    [
+      'patient without an id that a URL can have',
+      { authorization: { ...mock, patient: { resourceType: 'Patient', id: '..' } }, images: web },
+      /^authorization.patient: must be a FHIR Patient/,
+    ],
+    [
+      'policy for what is no id',
+      { authorization: { ...smart, policy: [{ client_id: 'c', patients: ['..'] }] }, images: web },
+      /^authorization.policy/,
+    ],
+    ['not an object', 'text', /^: /],
+  ])('%s', (_name, json, expected) => {
+    expect(issues(json).some((issue) => expected.test(issue))).toBe(true);
+  });
+});
+
+describe('$env', () => {
+  const withPassword = (password: unknown) => ({
+    authorization: mock,
+    images: { ...web, authentication: { type: 'http-basic', username: 'u', password } },
+  });
+
+  test('is replaced; a JWK is read as JSON', () => {
+    const environment = { PW: 'hush', KEY: JSON.stringify(publicKey) };
+    const { tenant, literalSecrets } = parse(
+      {
+        authorization: { ...smart, client: { client_id: 'c', jwkPrivate: { $env: 'KEY' } } },
+        images: withPassword({ $env: 'PW' }).images,
+      },
+      { environment },
+    );
+    expect(tenant.images[0]).toMatchObject({ authentication: { password: 'hush' } });
+    expect(tenant.authorization).toMatchObject({ client: { jwkPrivate: { kid: 'k' } } });
+    expect(literalSecrets).toEqual([]);
+  });
+
+  test.each<[string, unknown, string]>([
+    ['unset', { $env: 'PW' }, 'images.authentication.password: environment variable PW is not set'],
+    [
+      'misspelt',
+      { $env: 'PW', fallback: 'x' },
+      'images.authentication.password: an environment reference reads { "$env": "NAME", "default": … }',
+    ],
+  ])('%s', (_name, reference, expected) => {
+    expect(issues(withPassword(reference))).toEqual([expected]);
+  });
+
+  test('a default stands in; a default of null leaves the key out', () => {
+    const { tenant } = parse({
+      authorization: {
+        ...smart,
+        client: { client_id: { $env: 'ID', default: 'c' }, jwkPrivate: { $env: 'KEY', default: null } },
+      },
+      images: web,
+    });
+    expect(tenant.authorization).toMatchObject({ client: { client_id: 'c' } });
+    expect((tenant.authorization as { client: object }).client).not.toHaveProperty('jwkPrivate');
+  });
+
+  test('a literal secret works and is named', () => {
+    expect(parse(withPassword('p')).literalSecrets).toEqual(['images.authentication.password']);
+  });
+});
+
+describe('FG-23 the paths of a file', () => {
+  const wrong = (path: string) => issues({ authorization: mock, images: { ...web, mrn: [path] } });
+
+  test.each([
+    ["identifier.where(type.coding.code='MR').value", []],
+    ["identifier.value.select(replaceMatches('^0+', ''))", []],
+    ['identifier.where(', ['images.mrn[0]: the path is not FHIRPath (line 1, column 18)']],
+    [
+      'repeat(identifier)',
+      [expect.stringMatching(/^images.mrn\[0\]: the path calls repeat\(\), which is not/)],
+    ],
+  ])('%s', (path, expected) => {
+    expect(wrong(path)).toEqual(expected);
+  });
+});
+
+describe('SM-15 a dynamic tenant', () => {
+  const dynamic = { dynamic: true, environment: { SECRET: 's' } };
+  test.each<[string, unknown, string]>([
+    [
+      'a folder',
+      { authorization: mock, images: { type: 'folder', lookup: 'studies-by-mrn', path: '/etc' } },
+      'images.type',
+    ],
+    [
+      'a folder in a list',
+      { authorization: mock, images: [web, { type: 'folder', lookup: 'studies-by-mrn', path: '/etc' }] },
+      'images[1].type',
+    ],
+    [
+      'a store',
+      { authorization: mock, clinical: { type: 'store', path: '/x' }, images: web },
+      'clinical.type',
+    ],
+    ['our authorization server', { authorization: { type: 'embedded' }, images: web }, 'authorization.type'],
+    [
+      'a file to write',
+      { authorization: mock, images: web, audit: { type: 'file', path: '/x' } },
+      'audit.type',
+    ],
+    [
+      'our environment',
+      { authorization: mock, images: { ...web, issuer: { $env: 'SECRET' } } },
+      'images.issuer',
+    ],
+    [
+      'our environment, with a default',
+      { authorization: mock, images: { ...web, issuer: { $env: 'SECRET', default: 'x' } } },
+      'images.issuer',
+    ],
+    [
+      'a path that takes long to be judged',
+      { authorization: mock, images: [web, { ...web, mrn: ['identifier.value', '('.repeat(299)] }] },
+      'images[1].mrn[1]',
+    ],
+    [
+      'objects larger than usual',
+      { authorization: mock, images: web, limits: { objectElements: 100_001 } },
+      'limits.objectElements',
+    ],
+  ])('may not name %s', (_what, json, path) => {
+    expect(issues(json, dynamic).map((issue) => issue.split(': ')[0])).toEqual([path]);
+  });
+
+  test('may name servers', () => {
+    expect(issues({ authorization: smart, images: web }, dynamic)).toEqual([]);
+  });
+});
+
+test('tenant.schema.json is what the schema says', () => {
+  const committed = readFileSync(new URL('../tenant.schema.json', import.meta.url), 'utf8');
+  expect(committed).toBe(tenantSchema()['tenant.schema.json']);
+});
+
+test('an editor accepts a value of the environment for every text of every kind of tenant', () => {
+  const schema = JSON.parse(tenantSchema()['tenant.schema.json']!) as SchemaNode;
+  const texts = [...keysOf(schema)].filter(
+    ({ schema }) => schema.type === 'string' && schema.const === undefined,
+  );
+  expect(texts.map(({ path, type }) => `${path} of ${type}`)).toEqual([]);
+});

@@ -1,0 +1,153 @@
+import { resolve } from 'node:path';
+import type { z } from 'zod';
+import { OBJECT_ELEMENTS } from '../dicom/dicom.ts';
+import { refusalOf, refusalOfSize } from '../expressions/judge.ts';
+import { jsonPath, prepare, type Reading } from './tenant-environment.ts';
+import {
+  tenantFile,
+  type audit,
+  type authorization,
+  type clinical,
+  type images,
+  type serviceAuthentication,
+} from './tenant-file.ts';
+
+export type AuthorizationConfig = z.infer<typeof authorization>;
+export type ClinicalConfig = z.infer<typeof clinical>;
+export type ImagesConfig = z.infer<typeof images>;
+export type AuditConfig = z.infer<typeof audit>;
+export type ServiceAuthentication = z.infer<typeof serviceAuthentication>;
+
+/** One tenant, parsed: what the rest of the process knows of its configuration. */
+export interface Tenant {
+  /** File name without `.json`, or a hash of a dynamic configuration. Safe to log. */
+  key: string;
+  /** What stands in the URL: `open`, or `dyn/{encoded}`. A dynamic one is a secret (SM-14). */
+  path: string;
+  dynamic: boolean;
+  authorization: AuthorizationConfig;
+  clinical: ClinicalConfig;
+  /** One or more; folder paths are absolute. */
+  images: readonly ImagesConfig[];
+  graphql: { introspection: boolean; trustedDocumentsOnly: boolean };
+  limits: { objectElements: number; readerTimeout: number };
+  audit: AuditConfig;
+}
+
+/** A configuration that cannot be used: every reason with its JSON path. */
+export class TenantError extends Error {
+  readonly issues: readonly { path: string; reason: string }[];
+
+  constructor(issues: readonly { path: string; reason: string }[]) {
+    super(issues.map(({ path, reason }) => `${path || '(root)'}: ${reason}`).join('\n'));
+    this.name = 'TenantError';
+    this.issues = issues;
+  }
+}
+
+export interface TenantOrigin {
+  key: string;
+  path: string;
+  dynamic: boolean;
+  /** Relative paths in the file start here. */
+  directory: string;
+  /** Where `{ "$env": "NAME" }` looks; dynamic tenants get an empty one (SM-15). */
+  environment: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Parses one tenant configuration.
+ * @param json what stood in the file, after JSON.parse
+ * @returns the tenant, and paths of secrets that stand in it literally
+ * @throws TenantError with every JSON path and reason
+ */
+export function parseTenant(
+  json: unknown,
+  origin: TenantOrigin,
+): { tenant: Tenant; literalSecrets: string[] } {
+  const { key, path, dynamic, directory, environment } = origin;
+  const reading: Reading = { dynamic, environment, issues: [], literalSecrets: [] };
+  const plain = prepare(json, [], reading);
+  if (reading.issues.length > 0) throw new TenantError(reading.issues);
+  const parsed = tenantFile.safeParse(plain);
+  if (!parsed.success) {
+    throw new TenantError(parsed.error.issues.flatMap((issue) => flatten(issue, [])));
+  }
+  const file = parsed.data;
+  if (dynamic) refuseLocal(file);
+  refuseCostlyPaths(file, dynamic);
+  const images = (Array.isArray(file.images) ? file.images : [file.images]).map((source) =>
+    source.type === 'folder' ? { ...source, path: resolve(directory, source.path) } : source,
+  );
+  const tenant: Tenant = {
+    key,
+    path,
+    dynamic,
+    authorization: withPresets(file.authorization),
+    clinical: clinicalOf(file, directory),
+    images,
+    graphql: file.graphql,
+    limits: file.limits,
+    audit:
+      file.audit.type === 'file' ? { ...file.audit, path: resolve(directory, file.audit.path) } : file.audit,
+  };
+  return { tenant, literalSecrets: reading.literalSecrets };
+}
+
+/** A dynamic tenant reaches nothing of this machine (SM-15): no folder, no store, no file to write. */
+function refuseLocal(file: z.infer<typeof tenantFile>): void {
+  const sources = Array.isArray(file.images) ? file.images : [file.images];
+  const issues = [
+    ...sources.flatMap((source, index) =>
+      source.type === 'folder' ? [Array.isArray(file.images) ? `images[${index}].type` : 'images.type'] : [],
+    ),
+    ...(file.clinical?.type === 'store' ? ['clinical.type'] : []),
+    ...(file.authorization.type === 'embedded' ? ['authorization.type'] : []),
+    ...(file.audit.type === 'file' ? ['audit.type'] : []),
+  ].map((path) => ({ path, reason: 'a dynamic tenant may not use anything local' }));
+  if (file.limits.objectElements > OBJECT_ELEMENTS)
+    issues.push({ path: 'limits.objectElements', reason: 'a dynamic tenant may not raise it' });
+  if (issues.length > 0) throw new TenantError(issues);
+}
+
+/** Paths in `mrn` of a file are judged (FG-23); of those that came with a request only the size, as they are parsed elsewhere. */
+function refuseCostlyPaths(file: z.infer<typeof tenantFile>, dynamic: boolean): void {
+  const sources = Array.isArray(file.images) ? file.images : [file.images];
+  const issues = sources.flatMap(({ mrn }, index) =>
+    mrn.flatMap((expression, position) => {
+      const refusal = dynamic
+        ? refusalOfSize(expression, 'dynamicTenant')
+        : refusalOf(expression, 'tenantFile');
+      const source = Array.isArray(file.images) ? `images[${index}]` : 'images';
+      return refusal === undefined
+        ? []
+        : [{ path: `${source}.mrn[${position}]`, reason: `the path ${refusal}` }];
+    }),
+  );
+  if (issues.length > 0) throw new TenantError(issues);
+}
+
+function withPresets(config: AuthorizationConfig): AuthorizationConfig {
+  return config.type === 'mock' && config.disabled !== undefined
+    ? { ...config, disableAuthzChecks: config.disableAuthzChecks || config.disabled }
+    : config;
+}
+
+function clinicalOf(file: z.infer<typeof tenantFile>, directory: string): ClinicalConfig {
+  if (file.clinical?.type === 'store') {
+    return { type: 'store', path: resolve(directory, file.clinical.path) };
+  }
+  if (file.clinical) return file.clinical;
+  const { fhirBaseUrl } = file.authorization;
+  return fhirBaseUrl ? { type: 'fhir', baseUrl: fhirBaseUrl } : { type: 'none' };
+}
+
+/** A union's failure says little by itself: its arms' reasons are what the reader needs. */
+function flatten(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): { path: string; reason: string }[] {
+  const at = [...above, ...issue.path];
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    const arms = issue.errors.map((arm) => arm.flatMap((inner) => flatten(inner, at)));
+    return arms.sort((a, b) => b[0]!.path.length - a[0]!.path.length)[0]!;
+  }
+  return [{ path: jsonPath(at), reason: issue.message }];
+}

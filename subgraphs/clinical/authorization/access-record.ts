@@ -1,0 +1,96 @@
+import type { Resource } from 'fhir/r4.js';
+import type { Access } from '../../../schema/access/access.ts';
+import type { Operation, RecordOperation } from '../../../schema/fault/audit.ts';
+import { ALLOWED, outcomeOf, querySummary } from '../../../schema/fault/audit.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';
+import { isResourceType } from '../../../schema/fhir/tables.ts';
+import type { Compartment } from './compartment.ts';
+import type { SearchParams } from '../sources/source.ts';
+
+/** What one request asked of the clinical record, allowed or denied, with the patients whose data it was (IA-30). */
+export class AccessRecord {
+  readonly #access: Access;
+  readonly #compartment: Compartment;
+  readonly #record: RecordOperation | undefined;
+  /** Where the token is of one patient, whatever it gives is theirs. */
+  readonly #context: string | undefined;
+
+  constructor(access: Access, compartment: Compartment, record: RecordOperation | undefined) {
+    this.#access = access;
+    this.#compartment = compartment;
+    this.#record = record;
+    this.#context =
+      access.patients !== 'all' && access.patients.length === 1 ? access.patients[0]!.id : undefined;
+  }
+
+  async read(type: string, id: string, run: () => Promise<Resource>): Promise<Resource> {
+    const target = FHIR_ID.test(id) ? { target: id } : {};
+    const named = type === 'Patient' ? target.target : undefined;
+    return this.#recorded({ action: 'read', ...typed(type), ...target }, named, run, (resource) => [
+      resource,
+    ]);
+  }
+
+  async search<T extends { resources: Resource[] }>(
+    type: string,
+    params: SearchParams,
+    run: () => Promise<T>,
+  ): Promise<T> {
+    const asked = { action: 'search', ...typed(type), query: querySummary(type, params) } as const;
+    return this.#recorded(asked, namedPatient(type, params), run, ({ resources }) => resources);
+  }
+
+  async #recorded<T>(
+    asked: Omit<Operation, 'outcome'>,
+    named: string | undefined,
+    run: () => Promise<T>,
+    resources: (found: T) => readonly Resource[],
+  ): Promise<T> {
+    const record = this.#record;
+    if (!record) return run();
+    try {
+      const found = await run();
+      const patients = named ?? this.#context ?? this.#owners(resources(found));
+      const each = [patients].flat();
+      for (const patient of each) record({ ...asked, patient, outcome: ALLOWED });
+      if (each.length === 0) record({ ...asked, outcome: ALLOWED });
+      return found;
+    } catch (error) {
+      // What is not there, or not the caller's, is not known to be of the token's patient.
+      const unknown = error instanceof Fault && ['forbidden', 'not_found'].includes(error.code);
+      const patient = named ?? (unknown ? undefined : this.#context);
+      record({ ...asked, ...(patient !== undefined && { patient }), outcome: outcomeOf(error) });
+      throw error;
+    }
+  }
+
+  #owners(resources: readonly Resource[]): string[] {
+    const owners = new Set<string>();
+    for (const resource of resources) {
+      if (resource.resourceType === 'Patient') owners.add(resource.id ?? '');
+      const references = ['patient', 'subject'].flatMap((code) =>
+        this.#compartment.referenced(resource, code),
+      );
+      for (const reference of references) {
+        const target = parseReference(reference);
+        if (target?.type === 'Patient') owners.add(target.id);
+      }
+    }
+    const { patients } = this.#access;
+    // Of a record of several, the caller's patients are those whose data it was asked for.
+    return [...owners].filter((id) => patients === 'all' || patients.some((patient) => patient.id === id));
+  }
+}
+
+function typed(type: string): { type?: string } {
+  return isResourceType(type) ? { type } : {};
+}
+
+/** The one patient whom a search names by logical id. */
+function namedPatient(type: string, params: SearchParams): string | undefined {
+  const names = type === 'Patient' ? ['_id'] : ['patient', 'subject'];
+  const value = params.find(([name]) => names.includes(name))?.[1] ?? '';
+  const id = value.replace(/^Patient\//, '');
+  return FHIR_ID.test(id) ? id : undefined;
+}

@@ -1,0 +1,100 @@
+import type { Resource } from 'fhir/r4.js';
+import { describe, expect, it } from 'vitest';
+import { clinicalResources } from '../../../schema/fhir/tables.ts';
+import { bindingParameter, Compartment, reachOf } from './compartment.ts';
+
+const ana = { reference: 'Patient/ana' };
+const bob = { reference: 'Patient/bob' };
+const doctor = { reference: 'Practitioner/dr' };
+
+describe('SM-16 what a token of Patient/ana sees', () => {
+  const cases: [what: string, resource: object, visible: boolean][] = [
+    ['herself', { resourceType: 'Patient', id: 'ana' }, true],
+    ['another patient', { resourceType: 'Patient', id: 'bob' }, false],
+    ['her condition', { resourceType: 'Condition', subject: ana }, true],
+    [
+      'another’s condition that she asserted',
+      { resourceType: 'Condition', subject: bob, asserter: ana },
+      false,
+    ],
+    [
+      'an observation she performed on another',
+      { resourceType: 'Observation', subject: bob, performer: [ana] },
+      false,
+    ],
+    ['an observation she performed on nobody', { resourceType: 'Observation', performer: [ana] }, true],
+    [
+      'an observation of a group she performed',
+      { resourceType: 'Observation', subject: { reference: 'Group/g' }, performer: [ana] },
+      false,
+    ],
+    [
+      'an observation of somebody without a reference',
+      { resourceType: 'Observation', subject: { display: 'A' }, performer: [ana] },
+      false,
+    ],
+    ['an observation of nobody by a doctor', { resourceType: 'Observation', performer: [doctor] }, false],
+    [
+      'Ana of another server',
+      { resourceType: 'Condition', subject: { reference: 'https://x.example/Patient/ana' } },
+      false,
+    ],
+    [
+      'her appointment with a doctor',
+      { resourceType: 'Appointment', participant: [{ actor: doctor }, { actor: ana }] },
+      true,
+    ],
+    ['another’s appointment', { resourceType: 'Appointment', participant: [{ actor: bob }] }, false],
+    ['her coverage', { resourceType: 'Coverage', beneficiary: ana }, true],
+    ['another’s coverage that she pays', { resourceType: 'Coverage', beneficiary: bob, payor: [ana] }, false],
+    ['a task for her', { resourceType: 'Task', for: ana }, true],
+    ['a task for another about her', { resourceType: 'Task', for: bob, focus: ana }, false],
+    ['provenance of her record', { resourceType: 'Provenance', target: [ana] }, true],
+    ['provenance of another’s', { resourceType: 'Provenance', target: [bob] }, false],
+    ['a doctor', { resourceType: 'Practitioner', id: 'dr' }, true],
+    ['an organization', { resourceType: 'Organization', id: 'org' }, true],
+    ['a device of nobody', { resourceType: 'Device', id: 'd' }, true],
+    ['her device', { resourceType: 'Device', patient: ana }, true],
+    ['another’s device', { resourceType: 'Device', patient: bob }, false],
+    ['a group she is in', { resourceType: 'Group', member: [{ entity: ana }] }, false],
+    ['a list about her', { resourceType: 'List', subject: ana }, false],
+    ['a binary', { resourceType: 'Binary', id: 'b' }, false],
+  ];
+  const compartment = new Compartment();
+  it.each(cases)('%s', (_what, resource, visible) => {
+    expect(compartment.includes(resource as Resource, ['ana'])).toBe(visible);
+  });
+
+  it('several patients are each seen, none is nobody', () => {
+    expect(
+      compartment.includes({ resourceType: 'Condition', subject: bob } as Resource, ['ana', 'bob']),
+    ).toBe(true);
+    expect(compartment.includes({ resourceType: 'Condition', subject: ana } as Resource, [])).toBe(false);
+  });
+});
+
+describe('SM-16 by type', () => {
+  it('every type of the compartment can be bound to a patient', () => {
+    const unbound = clinicalResources.filter(
+      (type) => reachOf(type) === 'compartment' && !bindingParameter(type),
+    );
+    expect(unbound).toEqual([]);
+  });
+
+  it('the types that are shared or never shown are a closed list', () => {
+    const of = (reach: string) => clinicalResources.filter((type) => reachOf(type) === reach);
+    expect(of('shared')).toEqual([
+      ...[
+        'Device',
+        'Location',
+        'Medication',
+        'Organization',
+        'Practitioner',
+        'PractitionerRole',
+        'Questionnaire',
+      ],
+    ]);
+    expect(of('attached')).toEqual(['Binary']);
+    expect(of('never')).toEqual(['Group', 'List', 'OperationOutcome']);
+  });
+});

@@ -1,0 +1,132 @@
+import type { Resource } from 'fhir/r4.js';
+import { Fault } from '../../../schema/fault/fault.ts';
+import type { Coverage } from '../../../schema/access/scopes.ts';
+import type { RequestSource } from '../record/request-source.ts';
+import { isInFirstPage, MAX_GATHERED } from '../record/request-source.ts';
+import { ResourceMatcher } from '../sources/resource-matcher.ts';
+import type { SearchPage, SearchParams, SourceSearch } from '../sources/source.ts';
+
+type Constraints = NonNullable<Coverage['constraints']>;
+
+/**
+ * What granular scopes (`patient/Observation.rs?category=laboratory`) leave of the record (SM-5). The store is asked for
+ * it. A server is asked for it too, but may ignore a parameter: what it gives is judged here. A constraint that cannot
+ * be judged grants nothing.
+ */
+export class GranularScopes {
+  readonly #matcher = new ResourceMatcher();
+
+  /**
+   * As `gather`, narrowed by granular scopes: a match must satisfy one of the alternatives.
+   * @throws Fault `insufficient_scope` where none of them can be judged
+   */
+  async covered(
+    source: RequestSource,
+    type: string,
+    search: SourceSearch,
+    coverage: Coverage,
+  ): Promise<SearchPage> {
+    if (!coverage.constraints) return source.gather(type, search);
+    const constraints = this.#judgeable(type, coverage.constraints);
+    const { local } = await source.backend();
+    return local
+      ? narrowed(source, type, search, mergeAlternatives(constraints))
+      : this.#judged(source, type, search, constraints);
+  }
+
+  /** Those of the resources that a granular scope covers. */
+  async satisfying(
+    type: string,
+    resources: readonly Resource[],
+    { constraints }: Coverage,
+  ): Promise<readonly Resource[]> {
+    if (!constraints) return resources;
+    return this.#matcher.matching(type, resources, this.#judgeable(type, constraints));
+  }
+
+  close(): void {
+    this.#matcher.close();
+  }
+
+  /** The server is asked strictly for what the scopes cover; one that cannot search so is asked without them. */
+  async #judged(
+    source: RequestSource,
+    type: string,
+    search: SourceSearch,
+    constraints: Constraints,
+  ): Promise<SearchPage> {
+    const keep = (resources: readonly Resource[]) => this.#matcher.matching(type, resources, constraints);
+    const asIs = () => withoutTotal(source.gather(type, search, keep));
+    const [only, ...others] = mergeAlternatives(constraints);
+    // A cursor of the server's leads into the search that it began with.
+    if (!isInFirstPage(search.cursor) || others.length > 0) return asIs();
+    const params = [...search.params, ...only!];
+    try {
+      return await withoutTotal(source.gather(type, { ...search, params, strict: true }, keep));
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code !== 'invalid_request') throw error;
+      return asIs();
+    }
+  }
+
+  /** @throws Fault `insufficient_scope` where none of the constraints can be judged */
+  #judgeable(type: string, constraints: Constraints): Constraints {
+    const known = constraints.filter((pairs) => this.#matcher.decides(type, pairs));
+    if (known.length > 0) return known;
+    throw new Fault(
+      'insufficient_scope',
+      `The token's scopes narrow ${type} in a way that is not supported.`,
+    );
+  }
+}
+
+/** The server's total may count what the scopes do not cover. */
+async function withoutTotal(found: Promise<SearchPage>): Promise<SearchPage> {
+  const { total: _, ...page } = await found;
+  return page;
+}
+
+async function narrowed(
+  source: RequestSource,
+  type: string,
+  search: SourceSearch,
+  alternatives: Constraints,
+): Promise<SearchPage> {
+  const [only, ...others] = alternatives;
+  return others.length === 0
+    ? source.gather(type, { ...search, params: [...search.params, ...only!] })
+    : union(source, type, search, alternatives);
+}
+
+/** Several searches as one list: each is gathered whole, and what they have in common is kept once. */
+async function union(
+  source: RequestSource,
+  type: string,
+  { count, offset = 0, cursor, ...search }: SourceSearch,
+  alternatives: readonly SearchParams[],
+): Promise<SearchPage> {
+  const start = cursor === undefined ? offset : Number(cursor);
+  const pages = await Promise.all(
+    alternatives.map((pairs) =>
+      source.gather(type, { ...search, params: [...search.params, ...pairs], count: MAX_GATHERED }),
+    ),
+  );
+  const all = [
+    ...new Map(pages.flatMap((page) => page.resources.map((found) => [found.id, found]))).values(),
+  ];
+  const end = start + count;
+  return {
+    resources: all.slice(start, end),
+    total: all.length,
+    ...(end < all.length && { next: String(end) }),
+  };
+}
+
+/** Alternatives that differ in one value only are one search with a comma: `category=a` or `category=b`. */
+function mergeAlternatives(alternatives: readonly SearchParams[]): readonly SearchParams[] {
+  const [first] = alternatives;
+  const name = first?.[0]?.[0];
+  const mergeable = alternatives.every((pairs) => pairs.length === 1 && pairs[0]![0] === name);
+  if (!mergeable || name === undefined || name.includes(':not')) return alternatives;
+  return [[[name, alternatives.map((pairs) => pairs[0]![1]).join(',')]]];
+}

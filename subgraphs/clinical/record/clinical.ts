@@ -1,0 +1,214 @@
+import type { Binary, Resource } from 'fhir/r4.js';
+import type { Access } from '../../../schema/access/access.ts';
+import type { RecordOperation } from '../../../schema/fault/audit.ts';
+import { requirePatient } from '../../../schema/access/access.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';
+import { requireScope } from '../../../schema/access/scopes.ts';
+import { isResourceType } from '../../../schema/fhir/tables.ts';
+import { AccessRecord } from '../authorization/access-record.ts';
+import { applicable } from '../search/applicable.ts';
+import { bindSearch } from '../authorization/binding.ts';
+import { readChain } from './chain.ts';
+import type { Compartment } from '../authorization/compartment.ts';
+import { reachOf } from '../authorization/compartment.ts';
+import type { GranularScopes } from '../authorization/granular-scopes.ts';
+import { isPage, LIST_LIMIT, pageSize, requireListable } from './limits.ts';
+import { readable } from './readable.ts';
+import { Related } from './related.ts';
+import { MAX_GATHERED, RequestSource } from './request-source.ts';
+import type { ClinicalSource, SearchPage, SearchParams } from '../sources/source.ts';
+
+export interface Search {
+  params: SearchParams;
+  /** `-date,code`. */
+  sort?: string;
+  count?: number;
+  offset?: number;
+  cursor?: string;
+  total?: boolean;
+  /** A parameter that is not known is an error (`Prefer: handling=strict`), not ignored. */
+  strict?: boolean;
+}
+
+export interface SearchResult extends SearchPage {
+  /** The client's parameters that were used. */
+  applied: SearchParams;
+  /** Its sort keys that were. */
+  sort?: string;
+}
+
+export interface ClinicalOptions {
+  source: () => Promise<ClinicalSource>;
+  access: Access;
+  compartment: Compartment;
+  granular: GranularScopes;
+  signal?: AbortSignal;
+  /** Where what is read and searched is recorded (IA-30). */
+  audit?: RecordOperation;
+}
+
+/**
+ * The clinical record as one caller sees it in one request. GraphQL and FHIR REST call the same methods; each asks the
+ * scopes (SM-6), stays within the patients in reach (SM-16) and checks again what the source gave.
+ */
+export class Clinical {
+  readonly access: Access;
+  readonly #source: RequestSource;
+  readonly #compartment: Compartment;
+  readonly #granular: GranularScopes;
+  readonly #related: Related;
+  readonly #record: AccessRecord;
+
+  constructor({ source, access, compartment, granular, signal, audit }: ClinicalOptions) {
+    this.access = access;
+    this.#source = new RequestSource(source, signal);
+    this.#compartment = compartment;
+    this.#granular = granular;
+    this.#record = new AccessRecord(access, compartment, audit);
+    this.#related = new Related((type, search) => this.search(type, search), compartment);
+  }
+
+  /**
+   * Reads one resource.
+   * @throws Fault `insufficient_scope`; `forbidden` for another patient; `not_found` for what does not exist or is
+   * anybody else's, the same for both
+   */
+  read(type: string, id: string): Promise<Resource> {
+    return this.#record.read(type, id, () => this.#read(type, id));
+  }
+
+  async #read(type: string, id: string): Promise<Resource> {
+    if (!isResourceType(type)) throw notFound();
+    const coverage = requireScope(this.access, type, 'r');
+    if (type === 'Patient') requirePatient(this.access, id);
+    const never = this.access.patients !== 'all' && reachOf(type) === 'never';
+    if (!FHIR_ID.test(id) || never) throw notFound();
+    const resource = await this.#source.read(type, id);
+    if (!resource || !(await this.#shown(resource))) throw notFound();
+    const [granted] = await this.#granular.satisfying(type, [resource], coverage);
+    if (!granted) throw notFound();
+    return granted;
+  }
+
+  /**
+   * One page of a search, at most `PAGE_LIMIT` resources.
+   * @throws Fault `insufficient_scope`; `forbidden` where a patient out of reach is named, or the type is not listed;
+   * `unsupported_parameter` under `strict`
+   */
+  search(type: string, search: Search): Promise<SearchResult> {
+    return this.#record.search(type, search.params, () => this.#search(type, search));
+  }
+
+  async #search(type: string, search: Search): Promise<SearchResult> {
+    if (!isResourceType(type)) throw notFound();
+    const coverage = requireScope(this.access, type, 's');
+    const source = await this.#source.backend();
+    const { applied, sort } = applicable(source, type, search);
+    const bound = bindSearch(this.access, type, applied);
+    const params = await this.#unchained(type, bound, source.local);
+    const { offset, cursor, total, count = LIST_LIMIT } = search;
+    const page = await this.#granular.covered(
+      this.#source,
+      type,
+      {
+        ...{ params, count },
+        ...(sort !== undefined && { sort }),
+        ...(offset !== undefined && { offset }),
+        ...(cursor !== undefined && { cursor }),
+        ...(total !== undefined && { total }),
+      },
+      coverage,
+    );
+    const resources = page.resources.filter((resource) => this.#visible(resource));
+    const found = { ...page, resources, applied, ...(sort !== undefined && { sort }) };
+    // What a cursor leads to at a server is filtered here; how many there are is not ours to tell.
+    if (cursor !== undefined && this.access.patients !== 'all' && !source.local) delete found.total;
+    return found;
+  }
+
+  /**
+   * Chains with what they lead to in place of them, for a caller who is bound to patients: a store has everybody's
+   * records, and would follow a chain into another patient's (SM-16). A server guards that by the token.
+   */
+  async #unchained(type: string, params: SearchParams, local: boolean): Promise<SearchParams> {
+    return Promise.all(
+      params.map(async ([name, value]) => {
+        const chain = readChain(this.access, type, name);
+        const [target = ''] = chain?.types ?? [];
+        const isBound = this.access.patients !== 'all' && reachOf(target) === 'compartment';
+        if (!chain || !isBound) return [name, value] as const;
+        const inner = bindSearch(this.access, target, [[chain.name, value]]);
+        if (!local) return [name, value] as const;
+        const { resources } = await this.#source.gather(target, { params: inner, count: MAX_GATHERED });
+        const own = resources.filter((resource) => this.#visible(resource));
+        // Without an id it refers to nothing and finds nothing.
+        return [chain.code, own.map(({ id }) => `${target}/${id}`).join(',') || `${target}/`] as const;
+      }),
+    );
+  }
+
+  /**
+   * All matches, or with `count` and `offset` those asked for.
+   * @throws Fault `too_large` where more than `LIST_LIMIT` match and no page was asked for (FG-2)
+   */
+  async list(type: string, search: Search): Promise<Resource[]> {
+    const count = isPage(search) ? pageSize(search.count) : LIST_LIMIT + 1;
+    const { resources } = await this.search(type, { ...search, count });
+    requireListable(type, resources.length);
+    return resources;
+  }
+
+  /**
+   * The resources of a type that refer to one resource. A server is asked once for many of them (FG-6).
+   * @param code the reference parameter, e.g. `subject`
+   */
+  async related(type: string, code: string, target: string, id: string, search: Search): Promise<Resource[]> {
+    const { local } = await this.#source.backend();
+    if (local && (search.count !== undefined || search.offset !== undefined)) {
+      return this.list(type, { ...search, params: [...search.params, [code, `${target}/${id}`]] });
+    }
+    return this.#related.list(type, code, target, id, search);
+  }
+
+  /** The source behind, which knows nothing of callers: for what it says of itself. */
+  backend(): Promise<ClinicalSource> {
+    return this.#source.backend();
+  }
+
+  /** The type and id of a literal reference to this record: relative, or absolute below the source's own base. */
+  async target(reference: string | undefined): Promise<{ type: string; id: string } | undefined> {
+    if (reference === undefined) return undefined;
+    if (/^[a-z][a-z0-9+.-]*:/i.test(reference)) {
+      const { base } = await this.#source.backend();
+      if (!base || !reference.startsWith(`${base}/`)) return undefined;
+    }
+    return parseReference(reference);
+  }
+
+  /** Whether a reader may see it: a Binary only through the record that it says it belongs to (R4 §2.38.3, SM-16). */
+  async #shown(resource: Resource): Promise<boolean> {
+    if (this.access.patients === 'all' || reachOf(resource.resourceType) !== 'attached') {
+      return this.#visible(resource);
+    }
+    const owner = await this.target((resource as Binary).securityContext?.reference);
+    if (!owner || reachOf(owner.type) !== 'compartment') return false;
+    return (await readable(this.read(owner.type, owner.id))) !== undefined;
+  }
+
+  #visible(resource: Resource): boolean {
+    const { patients } = this.access;
+    return (
+      patients === 'all' ||
+      this.#compartment.includes(
+        resource,
+        patients.map(({ id }) => id),
+      )
+    );
+  }
+}
+
+/** What does not exist and what is somebody else's are told in the same words. */
+function notFound(): Fault {
+  return new Fault('not_found', 'There is no such resource.');
+}

@@ -1,0 +1,179 @@
+import type { FastifyBaseLogger } from 'fastify';
+import { createHash } from 'node:crypto';
+import type { LRUCache } from 'lru-cache';
+import { requirePatient, type Access, type PatientGrant } from '../../../schema/access/access.ts';
+import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import type { ImagesConfig, Tenant } from '../../../schema/tenant/tenant.ts';
+import { belongsTo, reachOf, shownIdentifier, type Reach } from './ownership.ts';
+import type { EvaluatePath } from './mrn-paths.ts';
+import type { TenantImages } from '../sources/open.ts';
+import type { Directory, Order } from '../study/studies.ts';
+
+/** Accession numbers of patients as callers learned them from the clinical base; each kept for a minute at most. */
+export type AccessionNumbers = LRUCache<string, Promise<readonly string[]>>;
+
+export interface CallerReachOptions {
+  tenant: Tenant;
+  access: Access;
+  directory: Directory;
+  accessionNumbers: AccessionNumbers;
+  log: Pick<FastifyBaseLogger, 'warn' | 'error'>;
+}
+
+/** Tells the operator of a UID that studies of different patients have: nobody can have them by it (IA-24). */
+export function logCrossed(
+  { tenant, log }: Pick<CallerReachOptions, 'tenant' | 'log'>,
+  studyUid: string,
+): void {
+  log.warn({ tenant: tenant.key, studyUid }, 'withheld: studies of different patients have this UID');
+}
+
+/** What the caller of one request reaches in one image source of the tenant (IA-5 to IA-9), and whose a study is. */
+export class CallerReach {
+  private readonly options: CallerReachOptions;
+  private readonly config: ImagesConfig;
+  private readonly evaluate: EvaluatePath;
+  private readonly owners = new Map<string, Promise<string | undefined>>();
+  private own: Promise<readonly Reach[]> | undefined;
+
+  constructor(options: CallerReachOptions, { config, mrnPaths }: Pick<TenantImages, 'config' | 'mrnPaths'>) {
+    this.options = options;
+    this.config = config;
+    this.evaluate = mrnPaths();
+  }
+
+  /**
+   * What every granted patient reaches; undefined where the Access reaches all.
+   * @throws Fault `forbidden` for an Access that names no patient
+   */
+  async all(): Promise<readonly Reach[] | undefined> {
+    const { patients } = this.options.access;
+    if (patients === 'all') return undefined;
+    if (patients.length === 0) {
+      throw new Fault('forbidden', 'The token names no patient, so that no patient can be served with it.');
+    }
+    return (this.own ??= Promise.all(patients.map((grant) => this.reachOf(grant))));
+  }
+
+  /** The same for what is named by its UID: nothing, where the Access names no patient (IA-7: it is as if it were not there). */
+  async byUid(): Promise<readonly Reach[] | undefined> {
+    const { patients } = this.options.access;
+    return patients !== 'all' && patients.length === 0 ? [] : this.all();
+  }
+
+  /**
+   * The same for one patient whom the request names; undefined where all studies are theirs, none where the clinical
+   * base does not know them.
+   * @throws Fault `forbidden` for one who is out of reach (IA-7)
+   */
+  async of(patientId: string): Promise<readonly Reach[] | undefined> {
+    const { tenant, access, directory } = this.options;
+    const grant = requirePatient(access, patientId);
+    if (access.patients !== 'all') return [await this.reachOf(grant)];
+    if (this.config.lookup === 'all-studies-on-server') return undefined;
+    const identity = await directory.read(tenant, access, patientId);
+    return identity ? [await this.reachOf({ ...grant, identity })] : [];
+  }
+
+  private async reachOf(grant: PatientGrant): Promise<Reach> {
+    const byAccession = this.config.lookup === 'studies-by-accession';
+    const numbers = byAccession ? await this.accessionNumbersOf(grant.id) : [];
+    return reachOf(grant, this.config, numbers, this.evaluate);
+  }
+
+  /** Asked once for all requests with the same token: a viewer's frames are many. */
+  private accessionNumbersOf(patientId: string): Promise<readonly string[]> {
+    const { tenant, access, directory, accessionNumbers } = this.options;
+    const { client, user, token = '' } = access;
+    const bearer = createHash('sha256').update(token).digest('base64url');
+    const key = JSON.stringify([tenant.key, patientId, client, user, bearer]);
+    const known = accessionNumbers.get(key);
+    if (known) return known;
+    const asking = directory.accessionNumbers(tenant, access, patientId);
+    accessionNumbers.set(key, asking);
+    asking.catch(() => accessionNumbers.delete(key));
+    return asking;
+  }
+
+  /** Whether a row is of a study that one of these reaches; a birth date that contradicts is logged (DW-21). */
+  includes(reaches: readonly Reach[] | undefined, row: DicomJson): boolean {
+    if (!reaches) return true;
+    const { config } = this;
+    if (reaches.some((reach) => belongsTo(row, reach, config))) return true;
+    const unmatched = { ...config, matchBirthDate: false };
+    if (config.matchBirthDate && reaches.some((reach) => belongsTo(row, reach, unmatched))) {
+      const { tenant, log } = this.options;
+      const studyUid = text(row, Tag.StudyInstanceUID);
+      log.warn({ tenant: tenant.key, studyUid }, 'withheld: birth date contradicts the record');
+    }
+    return false;
+  }
+
+  /** Whether all of these rows of one study are of what is reached; where only some are, that is logged. */
+  includesAll(reaches: readonly Reach[] | undefined, rows: readonly DicomJson[]): boolean {
+    const own = rows.filter((row) => this.includes(reaches, row));
+    const isCrossed = own.length > 0 && own.length < rows.length;
+    if (isCrossed) logCrossed(this.options, text(own[0]!, Tag.StudyInstanceUID) ?? '');
+    return own.length === rows.length;
+  }
+
+  /** Logical ids of the granted patients whose rows these are. */
+  ownersOf(rows: readonly DicomJson[], reaches: readonly Reach[]): string[] {
+    const { config } = this;
+    const own = reaches.filter((reach) => rows.some((row) => belongsTo(row, reach, config)));
+    return own.map(({ grant }) => grant.id);
+  }
+
+  /** Logical id of the patient whose the study is; where the clinical base cannot say, nobody is named. */
+  ownerOf(study: DicomJson, reaches: readonly Reach[] | undefined): Promise<string | undefined> {
+    const { config } = this;
+    const granted = reaches?.find((reach) => belongsTo(study, reach, config))?.grant.id;
+    const mrn = shownIdentifier(study, Tag.PatientID);
+    // A PatientID says nothing where the tenant does not find patients by it.
+    const unsaid = this.options.access.patients !== 'all' || config.lookup === 'studies-by-accession' || !mrn;
+    if (granted !== undefined || unsaid) {
+      return Promise.resolve(granted);
+    }
+    let owner = this.owners.get(mrn);
+    if (!owner) this.owners.set(mrn, (owner = this.found(mrn)));
+    return owner;
+  }
+
+  /**
+   * Logical id of the patient in reach who has this identifier.
+   * @throws Fault `forbidden` when it is nobody in reach
+   */
+  async patientByIdentifier(value: string, system?: string): Promise<string> {
+    const { tenant, access, directory } = this.options;
+    const id =
+      access.patients === 'all'
+        ? await directory.find(tenant, access, value, system)
+        : access.patients.find(({ identity }) =>
+            identity?.identifier.some((own) => own.value === value && (!system || own.system === system)),
+          )?.id;
+    if (id !== undefined) return id;
+    throw new Fault('forbidden', 'The token does not give access to the patient that was asked for.');
+  }
+
+  /** The order of this id; undefined where there is none for this caller. */
+  async order(id: string): Promise<Order | undefined> {
+    const { tenant, access, directory } = this.options;
+    try {
+      return await directory.order(tenant, access, id);
+    } catch (error) {
+      if (error instanceof Fault && error.code === 'not_found') return undefined;
+      throw error;
+    }
+  }
+
+  private async found(mrn: string): Promise<string | undefined> {
+    const { tenant, access, directory } = this.options;
+    try {
+      return await directory.find(tenant, access, mrn);
+    } catch (error) {
+      if (error instanceof Fault) return undefined;
+      throw error;
+    }
+  }
+}

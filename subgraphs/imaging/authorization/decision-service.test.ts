@@ -1,0 +1,86 @@
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { askDecisionService } from './decision-service.ts';
+
+let service: Server;
+let url: string;
+let answer: (response: ServerResponse, socket: Socket) => void;
+/** How many questions came. */
+let questions: number;
+
+beforeEach(async () => {
+  questions = 0;
+  service = createServer((request, response) => {
+    questions++;
+    request.resume().on('end', () => answer(response, request.socket));
+  });
+  await new Promise<void>((done) => service.listen(0, '127.0.0.1', done));
+  url = `http://127.0.0.1:${(service.address() as AddressInfo).port}/decide`;
+});
+afterEach(async () => {
+  service.closeAllConnections();
+  await new Promise((done) => service.close(done));
+});
+
+const ask = () => askDecisionService(url, { studies: [{ studyUid: '1.2' }, { studyUid: '1.3' }] });
+const DECISION = '{"withheld":["1.3"]}';
+
+test('the UIDs that the service names', async () => {
+  answer = (response) => response.end(DECISION);
+  expect(await ask()).toEqual(new Set(['1.3']));
+});
+
+test('a kept connection that was closed: the question is sent again on a new one', async () => {
+  const served = new WeakSet<Socket>();
+  answer = (response, socket) => {
+    if (served.has(socket)) return void socket.destroy();
+    served.add(socket);
+    response.end(DECISION);
+  };
+  for (let i = 0; i < 3; i++) expect(await ask()).toEqual(new Set(['1.3']));
+  expect(questions).toBeGreaterThan(3);
+});
+
+describe('no decision', () => {
+  test('an answer of more than a megabyte, of which no more is read', async () => {
+    let closed: Promise<unknown> | undefined;
+    answer = (response) => {
+      closed = new Promise((done) => response.once('close', done));
+      response.write(DECISION);
+      const more = () => void (response.destroyed || response.write(' '.repeat(1 << 16), more));
+      more();
+    };
+    expect(await ask()).toBeUndefined();
+    await closed;
+  });
+
+  test.each([
+    ['no answer', () => undefined],
+    [
+      'one that goes on and on',
+      (response: ServerResponse) => {
+        const more = setInterval(() => response.write(' '), 100);
+        response.once('close', () => clearInterval(more));
+      },
+    ],
+  ])(
+    '%s within five seconds',
+    async (_what, slow) => {
+      answer = slow;
+      const started = performance.now();
+      expect(await ask()).toBeUndefined();
+      expect(performance.now() - started).toBeLessThan(8000);
+    },
+    15_000,
+  );
+
+  test('a redirect, which is not followed', async () => {
+    answer = (response) => {
+      if (questions === 1) response.writeHead(307, { location: url });
+      response.end(DECISION);
+    };
+    expect(await ask()).toBeUndefined();
+    expect(questions).toBe(1);
+  });
+});

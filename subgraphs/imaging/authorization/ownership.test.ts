@@ -1,0 +1,208 @@
+import { describe, expect, it } from 'vitest';
+import type { PatientGrant, PatientIdentity } from '../../../schema/access/access.ts';
+import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { evaluateHere } from './mrn-paths.ts';
+import { belongsTo, contradicts, coveredBy, medicalRecordNumbers, reachOf } from './ownership.ts';
+
+const DEFAULT = ["identifier.where(type.coding.code='MR').value", 'identifier.value.first()'];
+
+function mr(...values: string[]): PatientIdentity['identifier'] {
+  return values.map((value) => ({ value, type: { coding: [{ code: 'MR' }] } }));
+}
+
+function row(patientId?: string, more: DicomJson = {}): DicomJson {
+  return {
+    [Tag.StudyInstanceUID]: { vr: 'UI', Value: ['1.2'] },
+    ...(patientId !== undefined && { [Tag.PatientID]: { vr: 'LO', Value: [patientId] } }),
+    ...more,
+  };
+}
+
+describe('DW-19 medical record numbers', () => {
+  it.each<[string, PatientIdentity['identifier'], string[], string[]]>([
+    ['MR-typed', [{ value: 'first' }, ...mr('a')], DEFAULT, ['a']],
+    ['all that are MR-typed', mr('a', 'b', 'a'), DEFAULT, ['a', 'b']],
+    ['else the first', [{ value: 'first' }, { value: 'second' }], DEFAULT, ['first']],
+    ['none', [], DEFAULT, []],
+    ['padding aside', mr(' a '), DEFAULT, ['a']],
+    [
+      'an empty one falls through to the next expression',
+      [...mr(' '), { value: 'x' }],
+      ["identifier.where(type.coding.code='MR').value", "identifier.where(value='x').value"],
+      ['x'],
+    ],
+    [
+      'by system',
+      [
+        { system: 's', value: '1' },
+        { system: 't', value: '2' },
+      ],
+      ["identifier.where(system='t').value"],
+      ['2'],
+    ],
+    ['never what matches others', mr('a*', 'b?', 'c,d', 'e\\f', 'g'), DEFAULT, ['g']],
+    ['nor another number in its place', [...mr('*'), { value: 'other' }], DEFAULT, []],
+  ])('%s', async (_name, identifier, expressions, numbers) => {
+    const found = await medicalRecordNumbers({ id: 'p', identifier }, expressions, evaluateHere());
+    expect(found).toEqual(numbers);
+  });
+
+  it('an expression is compiled once for a source, whoever it is evaluated for, and by nobody else', async () => {
+    const compiled = new Map<string, (resource: object) => readonly unknown[]>();
+    const of = (value: string, evaluate = evaluateHere(compiled)) =>
+      medicalRecordNumbers({ id: value, identifier: mr(value) }, DEFAULT, evaluate);
+    expect(await of('a')).toEqual(['a']);
+    const [first] = compiled.values();
+    expect(await of('b')).toEqual(['b']);
+    expect([...compiled.values()]).toEqual([first]);
+    compiled.set(DEFAULT[0]!, () => ['kept']);
+    expect(await of('c')).toEqual(['kept']);
+    expect(await of('d', evaluateHere())).toEqual(['d']);
+  });
+
+  it("an expression that is not FHIRPath is the configuration's fault", async () => {
+    const found = medicalRecordNumbers({ id: 'p', identifier: [] }, ['identifier.where('], evaluateHere());
+    await expect(found).rejects.toThrow(/images\.mrn/);
+  });
+});
+
+describe('DW-19 whose a study is by accession number', () => {
+  const config = { lookup: 'studies-by-accession', mrn: DEFAULT, matchBirthDate: false } as const;
+  const accession = (...Value: (string | null)[]): DicomJson => ({
+    [Tag.AccessionNumber]: { vr: 'SH', Value },
+  });
+  const study = (number?: string, more: DicomJson = {}): DicomJson =>
+    row('any', {
+      ...(number !== undefined && accession(number)),
+      ...more,
+    });
+  const issuer = (value: string): DicomJson => ({ [Tag.IssuerOfPatientID]: { vr: 'LO', Value: [value] } });
+
+  it.each<[string, DicomJson, string[], object, boolean]>([
+    ['the letter', study('A1'), ['A1'], {}, true],
+    ['one of several', study('A2'), ['A1', 'A2'], {}, true],
+    ['padding', study(' A1 '), ['A1 '], {}, true],
+    ['another case', study('a1'), ['A1'], {}, false],
+    ['a part', study('A'), ['A1'], {}, false],
+    ['no numbers', study('A1'), [], {}, false],
+    ['no number in the images, an empty one in the record', study(), ['', ' '], {}, false],
+    ['a wildcard', study('A*'), ['A*'], {}, false],
+    ['question marks', study('A?'), ['A?'], {}, false],
+    ['a list', study('A1,A2'), ['A1,A2'], {}, false],
+    ['a backslash', study('A1\\A2'), ['A1\\A2'], {}, false],
+    ['an empty one before it', row('any', accession(null, 'A1')), ['A1'], {}, false],
+    ['an empty one after it', row('any', accession('A1', null)), ['A1'], {}, false],
+    ['an issuer that agrees', study('A1', issuer('H')), ['A1'], { issuer: 'H' }, true],
+    ['one that does not', study('A1', issuer('h')), ['A1'], { issuer: 'H' }, false],
+    ['one that is not shown', study('A1'), ['A1'], { issuer: 'H' }, false],
+  ])('%s', async (_name, row, numbers, options, expected) => {
+    const used = { ...config, ...options };
+    const reach = await reachOf({ id: 'p' }, used, numbers, evaluateHere());
+    expect(belongsTo(row, reach, used)).toBe(expected);
+  });
+
+  it('a birth date that has to agree must be known', async () => {
+    const reach = reachOf({ id: 'p' }, { ...config, matchBirthDate: true }, ['A1'], evaluateHere());
+    await expect(reach).rejects.toThrow(/clinical/);
+  });
+});
+
+describe('DW-21 whose a study is', () => {
+  const config = { lookup: 'studies-by-mrn', mrn: DEFAULT, matchBirthDate: false } as const;
+  const grant = (more: Partial<PatientGrant> = {}, birthDate?: string): PatientGrant => ({
+    id: 'p',
+    identity: { id: 'p', identifier: mr('MRN'), ...(birthDate && { birthDate }) },
+    ...more,
+  });
+  const born = (date: string): DicomJson => ({ [Tag.PatientBirthDate]: { vr: 'DA', Value: [date] } });
+  const by = (issuer: string): DicomJson => ({ [Tag.IssuerOfPatientID]: { vr: 'LO', Value: [issuer] } });
+
+  it.each<[string, DicomJson, PatientGrant, object, boolean]>([
+    ['the letter', row('MRN'), grant(), {}, true],
+    ['padding', row('MRN '), grant(), {}, true],
+    ['another case', row('mrn'), grant(), {}, false],
+    ['a part', row('MR'), grant(), {}, false],
+    [
+      'several values, of which one is the number',
+      { ...row(), [Tag.PatientID]: { vr: 'LO', Value: ['MRN', 'other'] } },
+      grant(),
+      {},
+      false,
+    ],
+    ['nothing', row(), grant(), {}, false],
+    ['empty', row(''), grant(), {}, false],
+    ['the issuer', row('MRN', by('A')), grant(), { issuer: 'A' }, true],
+    ['another issuer', row('MRN', by('B')), grant(), { issuer: 'A' }, false],
+    ['no issuer where one is configured', row('MRN'), grant(), { issuer: 'A' }, false],
+    ['any issuer where none is', row('MRN', by('B')), grant(), {}, true],
+    [
+      'a birth date that agrees',
+      row('MRN', born('19800102')),
+      grant({}, '1980-01-02'),
+      { matchBirthDate: true },
+      true,
+    ],
+    [
+      'one that does not',
+      row('MRN', born('19800103')),
+      grant({}, '1980-01-02'),
+      { matchBirthDate: true },
+      false,
+    ],
+    ['one that is not known', row('MRN'), grant({}, '1980-01-02'), { matchBirthDate: true }, true],
+    ['a study of the grant', row('MRN'), grant({ studies: ['1.2'] }), {}, true],
+    ['a study outside it', row('MRN'), grant({ studies: ['1.3'] }), {}, false],
+    ['no study', row('MRN'), grant({ studies: [] }), {}, false],
+    ['every study of the server', row('other'), grant(), { lookup: 'all-studies-on-server' }, true],
+    [
+      'of which the grant names some',
+      row('other'),
+      grant({ studies: ['1.3'] }),
+      { lookup: 'all-studies-on-server' },
+      false,
+    ],
+  ])('%s', async (_name, study, patient, options, expected) => {
+    const used = { ...config, ...options };
+    expect(belongsTo(study, await reachOf(patient, used, [], evaluateHere()), used)).toBe(expected);
+  });
+
+  it('IA-9 a patient whom nobody identified reaches nothing', async () => {
+    await expect(reachOf({ id: 'p' }, config, [], evaluateHere())).rejects.toThrow(/clinical/);
+  });
+
+  it.each([
+    ['19800102', '1980-01-02', false],
+    ['19800102', '1980-01', false],
+    ['19800102', '1980', false],
+    ['19800102', '1981', true],
+    ['19800202', '1980-01', true],
+    ['', '1980', false],
+    ['19800102', undefined, false],
+    ['1980', '1981-01-01', false],
+  ])('birth dates %s and %s contradict: %s', (dicom, fhir, expected) =>
+    expect(contradicts(dicom, fhir)).toBe(expected),
+  );
+});
+
+it.each<[string, [string, string][][] | undefined, boolean]>([
+  ['no constraint', undefined, true],
+  ['its modality', [[['modality', 'http://dicom.nema.org/resources/ontology/DCM|CT']]], true],
+  ['one of several', [[['modality', 'MR,CT']]], true],
+  ['another modality', [[['modality', 'MR']]], false],
+  ['another or its own', [[['modality', 'MR']], [['modality', 'CT']]], true],
+  ['its UID', [[['identifier', 'urn:dicom:uid|urn:oid:1.2']]], true],
+  [
+    'both at once',
+    [
+      [
+        ['modality', 'CT'],
+        ['identifier', 'urn:oid:9'],
+      ],
+    ],
+    false,
+  ],
+  ['what cannot be judged', [[['status', 'available']]], false],
+])('SM-5 a granular scope with %s', (_name, constraints, expected) => {
+  const study = row('MRN', { [Tag.ModalitiesInStudy]: { vr: 'CS', Value: ['CT', 'SR'] } });
+  expect(coveredBy(study, constraints ? { constraints } : {})).toBe(expected);
+});

@@ -1,0 +1,110 @@
+import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import type { CallerReach } from './caller-reach.ts';
+import { shownIdentifier, unpadded, type PatientKey, type Reach } from './ownership.ts';
+import { keysFor, requireOwn } from './patient-keys.ts';
+import type { SourceQuery } from '../sources/source.ts';
+import { chunked } from '../study/study-rows.ts';
+import type { TenantSource } from '../sources/tenant-source.ts';
+import { wildcards } from '../dicom/wildcards.ts';
+
+/** Accession numbers that a source is asked for at a time: a patient may have hundreds. */
+const ASKED_AT_ONCE = 16;
+
+/** A search before our own restriction is set. */
+export type UnrestrictedQuery = Omit<SourceQuery, 'patientIds'>;
+
+/**
+ * Rows of one source within what a caller reaches there: asked for by what the source finds patients by (DW-19), and
+ * every one judged again (DW-21).
+ */
+export class ReachedRows {
+  private readonly source: TenantSource;
+  private readonly caller: CallerReach;
+
+  constructor(source: TenantSource, caller: CallerReach) {
+    this.source = source;
+    this.caller = caller;
+  }
+
+  /**
+   * @param reaches undefined for everything
+   * @param named PatientIDs that the request names, wildcards included
+   * @param anew whether kept answers do not count
+   * @throws Fault `forbidden` when it names one that is not the caller's (IA-7)
+   */
+  async find(
+    reaches: readonly Reach[] | undefined,
+    query: UnrestrictedQuery,
+    { named = [], anew = false }: { named?: readonly string[] | undefined; anew?: boolean } = {},
+  ): Promise<DicomJson[]> {
+    if (reaches?.some(({ by }) => by === 'accession')) return this.byAccession(reaches, query, named);
+    const keys = keysFor(reaches, named, this.source.config);
+    const pattern = keys === 'pattern' ? wildcards(named) : undefined;
+    const asked = { ...query, ...(Array.isArray(keys) && { patientIds: keys as readonly PatientKey[] }) };
+    const found = await (anew ? this.source.askAnew(asked) : this.source.ask(asked));
+    const rows = found.filter((row) => this.caller.includes(reaches, row));
+    return pattern ? rows.filter((row) => pattern.test(shownIdentifier(row, Tag.PatientID))) : rows;
+  }
+
+  /**
+   * Whether the source can be asked for a page, as nothing that it gives is left out here.
+   * @throws Fault `forbidden` when a PatientID is named that is known not to be the caller's (IA-7)
+   */
+  canPage(reaches: readonly Reach[] | undefined, named: readonly string[] = []): boolean {
+    const byAccession = reaches?.some(({ by }) => by === 'accession') ?? false;
+    return !byAccession && keysFor(reaches, named, this.source.config) !== 'pattern';
+  }
+
+  /** The studies of the accession numbers are all that there is; whatever else is searched for is searched in them. */
+  private async byAccession(
+    reaches: readonly Reach[],
+    query: UnrestrictedQuery,
+    named: readonly string[],
+  ): Promise<DicomJson[]> {
+    const { level, match, includeField, studyUid } = query;
+    const all = await this.studiesByAccession(reaches, level === 'study' ? includeField : []);
+    const patientOf = (row: DicomJson) => shownIdentifier(row, Tag.PatientID);
+    requireOwn(named.map(unpadded), all.map(patientOf));
+    const studies = all.filter((row) => named.length === 0 || named.map(unpadded).includes(patientOf(row)));
+    if (level === 'study' && match.size === 0) return studies;
+
+    const wanted = match.get(Tag.StudyInstanceUID);
+    const uids = studies
+      .map((row) => text(row, Tag.StudyInstanceUID)!)
+      .filter((uid) => (!wanted || wanted.includes(uid)) && (studyUid === undefined || studyUid === uid));
+    const answers = await Promise.all(
+      chunked(uids).map((some) =>
+        this.source.ask({
+          ...query,
+          match: studyUid === undefined ? new Map([...match, [Tag.StudyInstanceUID, some]]) : match,
+        }),
+      ),
+    );
+    const within = new Set(uids);
+    return answers
+      .flat()
+      .filter((row) =>
+        level === 'study'
+          ? this.caller.includes(reaches, row)
+          : within.has(text(row, Tag.StudyInstanceUID) ?? studyUid ?? ''),
+      );
+  }
+
+  private async studiesByAccession(
+    reaches: readonly Reach[],
+    includeField: UnrestrictedQuery['includeField'],
+  ): Promise<DicomJson[]> {
+    const numbers = new Set(reaches.flatMap((reach) => (reach.by === 'accession' ? reach.numbers : [])));
+    const ask = async (number: string): Promise<DicomJson[]> => {
+      const match = new Map([[Tag.AccessionNumber as string, [number]]]);
+      const rows = await this.source.ask({ level: 'study', match, includeField });
+      // A server that minds no case gives a study for either spelling: it counts where it is spelt so.
+      return rows.filter((row) => shownIdentifier(row, Tag.AccessionNumber) === number);
+    };
+    const found: DicomJson[] = [];
+    for (const some of chunked([...numbers], ASKED_AT_ONCE)) {
+      found.push(...(await Promise.all(some.map(ask))).flat());
+    }
+    return found.filter((row) => this.caller.includes(reaches, row));
+  }
+}

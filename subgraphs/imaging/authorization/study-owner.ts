@@ -1,0 +1,27 @@
+import { Tag, text } from '../../../schema/dicom/dicom.ts';
+import { shownIdentifier } from './ownership.ts';
+import type { TenantSource } from '../sources/tenant-source.ts';
+
+/**
+ * The PatientID that a study states, for the door: it asks the EHR whether the caller may see that patient. Undefined
+ * where there is no such study, or where studies of several patients carry its UID. The sources are asked each time: what
+ * is kept of a study would tell that there is one (IA-7).
+ * @throws Fault of a source that does not answer, where no other has the study
+ */
+export async function studyOwner(
+  sources: readonly Pick<TenantSource, 'askAnew'>[],
+  studyUid: string,
+): Promise<string | undefined> {
+  const match = new Map([[Tag.StudyInstanceUID as string, [studyUid]]]);
+  const query = { level: 'study', match, includeField: [] } as const;
+  const answers = await Promise.allSettled(sources.map((source) => source.askAnew(query)));
+  const owners = answers
+    .flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
+    .filter((row) => text(row, Tag.StudyInstanceUID) === studyUid)
+    .map((row) => shownIdentifier(row, Tag.PatientID));
+  const [owner] = owners;
+  const failed = answers.find((answer) => answer.status === 'rejected');
+  // One that does not answer may be the one that has it.
+  if (owner === undefined && failed) throw failed.reason;
+  return owner && owners.every((one) => one === owner) ? owner : undefined;
+}

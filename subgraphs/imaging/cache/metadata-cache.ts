@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { withBase } from '../dicomweb/bulk-data-base.ts';
+import { compressedChunks, decompressedChunks, joined, type Coding } from '../fhir/coding.ts';
+import type { ObjectMetadata } from '../parsing/object-metadata.ts';
+import type { SelectTask, SelectedAttributes } from '../parsing/select-attributes.ts';
+import type { ParsingThreads } from '../parsing/threads.ts';
+import type { Target } from '../sources/source.ts';
+import { grouped } from '../study/study-rows.ts';
+
+/** Seconds after which metadata are asked for again although the study has as many instances as before. */
+const METADATA_TTL = 300;
+/** Bytes that are kept: by series, compressed, and as they were answered. */
+const MAX_SERIES_BYTES = 64 * 1024 * 1024;
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+/** Of one answer; what is larger, of those who take nothing compressed, is made anew. */
+const MAX_KEPT_ANSWER = 8 * 1024 * 1024;
+
+/** The metadata of a study, series or instance, in the order of series and instance numbers (DW-6). */
+export interface EncodedMetadata {
+  /** The same for the same content; says nothing of where its bulk data are. */
+  readonly tag: string;
+  /** DICOM JSON with every BulkDataURI below this base. */
+  encoded(base: string, coding: Coding): Promise<Buffer>;
+  /**
+   * Attributes of instances: one task for each series.
+   * @param task without what is kept here
+   */
+  selected(task: Omit<SelectTask, 'packed'>): Promise<SelectedAttributes[]>;
+}
+
+/** The rows of one series as JSON, without the brackets. */
+interface Series {
+  tag: string;
+  packed: Buffer;
+}
+
+/**
+ * Metadata by series, compressed, apart from authorization (IA-29): whoever asks for them has been judged before. Equal
+ * questions at the same time are one question.
+ */
+export class MetadataCache {
+  private readonly series = new LRUCache<string, Series>({
+    maxSize: MAX_SERIES_BYTES,
+    sizeCalculation: ({ packed }) => packed.length + 1,
+    ttl: METADATA_TTL * 1000,
+  });
+  /** Keys of the series of a study, in order. */
+  private readonly studies = new LRUCache<string, readonly string[]>({
+    max: 10_000,
+    ttl: METADATA_TTL * 1000,
+  });
+  private readonly answers = new LRUCache<string, Buffer>({
+    maxSize: MAX_ANSWER_BYTES,
+    maxEntrySize: MAX_KEPT_ANSWER,
+    sizeCalculation: ({ length }) => length + 1,
+  });
+  private readonly underWay = new Map<string, Promise<unknown>>();
+  private readonly threads: ParsingThreads;
+
+  /** @param threads parse what single attributes are asked of */
+  constructor(threads: ParsingThreads) {
+    this.threads = threads;
+  }
+
+  /**
+   * @param version names tenant, source and study as it is now: another once the study has other instances
+   * @param load metadata of the target from its source
+   */
+  async of(
+    version: string,
+    target: Target,
+    load: (target: Target) => Promise<ObjectMetadata[]>,
+  ): Promise<EncodedMetadata> {
+    const { seriesUid, instanceUid } = target;
+    // One of many: asking for it is cheaper than finding it among them.
+    if (instanceUid !== undefined) return this.encoded([await pack(await load(target))]);
+    const key = (uid: string) => `${version}\n${uid}`;
+    const wanted = seriesUid === undefined ? this.studies.get(version) : [key(seriesUid)];
+    const kept = wanted?.map((one) => this.series.get(one));
+    const complete = kept?.every((one) => one !== undefined) ? kept : undefined;
+    if (complete) return this.encoded(complete);
+    return this.once(`${version}\n${seriesUid ?? ''}`, async () => {
+      const objects = inOrder(await load(target));
+      const bySeries = () => [...grouped(objects, ({ seriesUid }) => seriesUid)];
+      const groups = seriesUid === undefined ? bySeries() : [[seriesUid, objects] as const];
+      const packed = await Promise.all(groups.map(([, objects]) => pack(objects)));
+      const keys = groups.map(([uid]) => key(uid));
+      for (const [index, one] of packed.entries()) this.series.set(keys[index]!, one);
+      if (seriesUid === undefined) this.studies.set(version, keys);
+      return this.encoded(packed);
+    });
+  }
+
+  /** Forgets what a tenant's sources said, or everything. */
+  invalidate(tenantKey?: string): void {
+    for (const cache of [this.series, this.studies]) {
+      for (const key of cache.keys()) {
+        if (tenantKey === undefined || key.startsWith(`${tenantKey}\n`)) cache.delete(key);
+      }
+    }
+  }
+
+  private encoded(series: readonly Series[]): EncodedMetadata {
+    const tag = digest(series.map((one) => one.tag).join('\n'));
+    const { answers, threads } = this;
+    const packed = series.map((one) => one.packed);
+    return {
+      tag,
+      async encoded(base, coding) {
+        const key = [tag, base, coding].join('\n');
+        const known = answers.get(key);
+        if (known) return known;
+        const bytes = await joined(compressedChunks(rebased(packed, base), coding));
+        answers.set(key, bytes);
+        return bytes;
+      },
+      async selected(task) {
+        // Copies, which go to the thread.
+        const tasks = packed.map((one) => () => ({ ...task, packed: new Uint8Array(one) }));
+        return (await Promise.all(tasks.map((one) => threads.run('selectAttributes', one)))).flat();
+      },
+    };
+  }
+
+  private async once<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const waiting = this.underWay.get(key) as Promise<T> | undefined;
+    if (waiting) return waiting;
+    const working = work().finally(() => this.underWay.delete(key));
+    this.underWay.set(key, working);
+    return working;
+  }
+}
+
+/** Series and instances by their numbers, then UIDs. */
+function inOrder(objects: readonly ObjectMetadata[]): ObjectMetadata[] {
+  return objects.toSorted(
+    (a, b) =>
+      byNumber([a.seriesNumber, a.seriesUid], [b.seriesNumber, b.seriesUid]) ||
+      byNumber([a.instanceNumber, a.sopInstanceUid], [b.instanceNumber, b.sopInstanceUid]),
+  );
+}
+
+type Numbered = readonly [number: number | undefined, uid: string | undefined];
+
+/** By number, those without one last, then by UID. */
+function byNumber(
+  [first = Number.MAX_VALUE, one = '']: Numbered,
+  [second = Number.MAX_VALUE, other = '']: Numbered,
+) {
+  if (first !== second) return first - second;
+  return one < other ? -1 : one > other ? 1 : 0;
+}
+
+async function pack(objects: readonly ObjectMetadata[]): Promise<Series> {
+  const tag = digest(objects.map((one) => one.tag).join('\n'));
+  const rows = objects.flatMap(({ json }, i) => (i === 0 ? [json] : [COMMA, json]));
+  return { tag, packed: await joined(compressedChunks(rows, 'br')) };
+}
+
+const [OPEN, COMMA, CLOSE] = [Buffer.from('['), Buffer.from(','), Buffer.from(']')];
+
+/** The rows of all series as one list, every BulkDataURI below the base. */
+async function* rebased(series: readonly Buffer[], base: string): AsyncGenerator<Uint8Array> {
+  yield OPEN;
+  for (const [i, packed] of series.entries()) {
+    if (i > 0) yield COMMA;
+    yield* withBase(decompressedChunks(packed), base);
+  }
+  yield CLOSE;
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
+}

@@ -1,0 +1,111 @@
+import Database from 'better-sqlite3';
+import { Redis } from 'ioredis';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { startRedis, type Redis as RedisServer } from '../../../gateway/test/setup/redis.ts';
+import { sharedSeen } from './seen-shared.ts';
+import { openSeen, type Seen } from './seen.ts';
+
+let server: RedisServer;
+let redis: Redis;
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+let directory: string;
+let now: number;
+let opened: Seen[];
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'seen-'));
+  now = 1000;
+  opened = [];
+  await redis.flushall();
+});
+afterEach(() => {
+  for (const seen of opened) seen.close();
+  rmSync(directory, { recursive: true });
+});
+
+const BACKENDS: Record<string, () => Seen> = {
+  SQLite: () => openSeen(directory, () => now),
+  Redis: () => sharedSeen(redis, () => now),
+};
+
+describe.each(Object.keys(BACKENDS))('IA-13 in %s', (backend) => {
+  const open = () => {
+    const seen = BACKENDS[backend]!();
+    opened.push(seen);
+    return seen;
+  };
+  /** Sees one study at a second, and says since when it is as it is, and whether it was unknown. */
+  const observe = async (seen: Seen, at: number, instances?: number, tenant = 'open') => {
+    now = at;
+    const memory = await seen.observe(tenant, [
+      { studyUid: '1.2', ...(instances !== undefined && { instances }) },
+    ]);
+    const { lastUpdated, fresh } = memory.get('1.2')!;
+    return [Date.parse(lastUpdated) / 1000, fresh];
+  };
+
+  test('last updated is when the study was first seen with its present instance count', async () => {
+    const seen = open();
+    expect(await observe(seen, 1000, 10)).toEqual([1000, true]);
+    expect(await observe(seen, 2000, 10)).toEqual([1000, false]);
+    expect(await observe(seen, 3000, 11)).toEqual([3000, false]);
+    expect(await observe(seen, 4000, 11)).toEqual([3000, false]);
+    expect(await observe(seen, 5000, 10)).toEqual([5000, false]);
+  });
+
+  test('a count that is not given changes nothing', async () => {
+    const seen = open();
+    await observe(seen, 1000, 10);
+    expect(await observe(seen, 2000)).toEqual([1000, false]);
+    expect(await observe(seen, 3000, 10)).toEqual([1000, false]);
+  });
+
+  test('tenants do not share a memory', async () => {
+    const seen = open();
+    await observe(seen, 1000, 10);
+    expect(await observe(seen, 2000, 10, 'other')).toEqual([2000, true]);
+  });
+
+  test('the memory outlives the process, and replicas share it', async () => {
+    await observe(open(), 1000, 10);
+    expect(await observe(open(), 5000, 10)).toEqual([1000, false]);
+  });
+
+  test('many studies at once, and none', async () => {
+    const seen = open();
+    const sightings = Array.from({ length: 500 }, (_, i) => ({ studyUid: `1.${i}`, instances: i }));
+    expect((await seen.observe('open', sightings)).size).toBe(500);
+    expect((await seen.observe('open', [])).size).toBe(0);
+  });
+});
+
+test('IA-13 a memory that cannot be written costs no answer: the study counts as new', async () => {
+  const seen = openSeen(directory, () => now);
+  opened.push(seen);
+  const instant = new Date(1_000_000).toISOString();
+  await seen.observe('open', [{ studyUid: '1.2', instances: 10 }]);
+  const other = new Database(join(directory, 'seen.sqlite'));
+  other.exec('drop table seen; create table seen (tenant, study, instances check (instances < 0), since)');
+  const sighting = [{ studyUid: '1.2', instances: 11 }];
+  expect((await seen.observe('open', sighting)).get('1.2')).toEqual({ lastUpdated: instant, fresh: true });
+  expect((await seen.observe('open', sighting)).get('1.2')).toMatchObject({ fresh: true });
+  other.close();
+});
+
+test('IA-13 a shared memory that cannot be reached costs no answer: the study counts as new', async () => {
+  const gone = new Redis('redis://127.0.0.1:9', { enableOfflineQueue: false, retryStrategy: null });
+  gone.on('error', () => undefined);
+  const memory = await sharedSeen(gone, () => now).observe('open', [{ studyUid: '1.2', instances: 1 }]);
+  expect(memory.get('1.2')).toEqual({ lastUpdated: new Date(1_000_000).toISOString(), fresh: true });
+  gone.disconnect();
+});

@@ -1,0 +1,72 @@
+import { text, UID, type DicomJson } from '../../../schema/dicom/dicom.ts';
+
+/**
+ * DICOM values as FHIR wants them: a FHIR string is never empty and holds no control characters (FHIR R4 §2.24.0.1),
+ * while real files pad with spaces and nulls and leave escape sequences behind.
+ */
+
+/** The value without padding, control characters and lone surrogates, inner white space as single spaces; undefined when nothing is left. */
+export function plainText(value: string | undefined): string | undefined {
+  const clean = (value ?? '')
+    .replace(/\s+/gu, ' ')
+    .replace(/[\p{Cc}\p{Cs}]/gu, '')
+    .trim();
+  return clean || undefined;
+}
+
+/** First value of the attribute as a FHIR string. */
+export function string(dataset: DicomJson, tag: string): string | undefined {
+  return plainText(text(dataset, tag));
+}
+
+/** All values of the attribute as FHIR strings; some servers leave several in one, split by a backslash. */
+export function strings(dataset: DicomJson, tag: string): string[] {
+  return (dataset[tag]?.Value ?? [])
+    .filter((value) => typeof value === 'string' || typeof value === 'number')
+    .flatMap((value) => String(value).split('\\'))
+    .map(plainText)
+    .filter((value) => value !== undefined);
+}
+
+/** First value as a FHIR unsignedInt; undefined for anything else, such as a negative SeriesNumber. */
+export function unsignedInt(dataset: DicomJson, tag: string): number | undefined {
+  const value = string(dataset, tag);
+  if (!value || !/^\+?\d{1,10}(\.0*)?$/.test(value)) return undefined;
+  const number = Number(value);
+  return number <= 2_147_483_647 ? number : undefined;
+}
+
+/** First value as a UID, unpadded; undefined for what cannot be a FHIR id. */
+export function uid(dataset: DicomJson, tag: string): string | undefined {
+  const value = string(dataset, tag);
+  return value && UID.test(value) ? value : undefined;
+}
+
+/** The items of a sequence. */
+export function items(dataset: DicomJson, tag: string): DicomJson[] {
+  const values = dataset[tag]?.Value ?? [];
+  return values.filter((value): value is DicomJson => typeof value === 'object' && value !== null);
+}
+
+/**
+ * Person names for people to read: `Prefix Given Middle Family Suffix` of PN's `Family^Given^Middle^Prefix^Suffix`
+ * (PS3.5 §6.2.1), the alphabetic form where there is one.
+ */
+export function personNames(dataset: DicomJson, tag: string): string[] {
+  return (dataset[tag]?.Value ?? []).map(personName).filter((name) => name !== undefined);
+}
+
+function personName(value: unknown): string | undefined {
+  if (typeof value === 'string') return inOrder(value.split('=')[0], false);
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { Alphabetic, Ideographic, Phonetic } = value as Record<string, string | undefined>;
+  return inOrder(Alphabetic, false) ?? inOrder(Ideographic, true) ?? inOrder(Phonetic, true);
+}
+
+function inOrder(name: string | undefined, familyFirst: boolean): string | undefined {
+  const [family, given, middle, prefix, suffix] = (name ?? '').split('^');
+  const parts = familyFirst
+    ? [prefix, family, given, middle, suffix]
+    : [prefix, given, middle, family, suffix];
+  return plainText(parts.filter(Boolean).join(' '));
+}

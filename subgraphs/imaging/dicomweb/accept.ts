@@ -1,0 +1,202 @@
+import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+
+/** Content negotiation of DICOMweb, PS3.18 §8.7, and as clients really behave (DW-11). */
+
+/** One alternative of an Accept header. */
+export interface MediaRange {
+  /** Lower case; may be a wildcard. */
+  type: string;
+  /** Names in lower case; quotes gone. */
+  parameters: Readonly<Record<string, string>>;
+  quality: number;
+  /** Of a wildcard: types and families of them that are named beside it and liked less, or not at all (RFC 9110 §12.5.1). */
+  except?: readonly string[];
+}
+
+/** Media ranges of one request: each is compared with the others, and each may be tried. */
+const MAX_RANGES = 50;
+
+/**
+ * The media ranges in order of preference. The `accept` query parameter goes before the header (PS3.18 §8.3.3.1);
+ * nothing at all means anything.
+ * @throws Fault `invalid_request` for more of them than any client has
+ */
+export function parseAccept(header: string | undefined, parameter?: readonly string[]): MediaRange[] {
+  const text = parameter && parameter.length > 0 ? parameter.map(withPlus).join(',') : header;
+  if (!text?.trim()) return [{ type: '*/*', parameters: {}, quality: 1 }];
+  const texts = split(text, ',');
+  if (texts.length > MAX_RANGES)
+    throw new Fault('invalid_request', `Accept names at most ${MAX_RANGES} media ranges.`);
+  const ranges = texts.map((range) => mediaRange(range)).filter(({ type }) => type.includes('/'));
+  const liked = ranges.filter(({ quality }) => quality > 0).sort((a, b) => b.quality - a.quality);
+  if (ranges.length === 1) return liked;
+  return liked.map((range) => {
+    if (!range.type.endsWith('/*')) return range;
+    const less = ranges.filter(({ type, quality }) => quality < range.quality && type !== '*/*');
+    return { ...range, except: less.map(({ type }) => type) };
+  });
+}
+
+/** In a query `+` is a space; there is none in the name of a media type. */
+function withPlus(parameter: string): string {
+  return parameter.replace(/(\/[\w.-]+) (?=\w)/g, '$1+');
+}
+
+/** Whether a media range names the type, or is a wildcard for it. */
+export function takes({ type, except }: Pick<MediaRange, 'type' | 'except'>, mediaType: string): boolean {
+  const named = type === mediaType || type === '*/*';
+  const within = named || (type.endsWith('/*') && mediaType.startsWith(type.slice(0, -1)));
+  return within && !except?.some((one) => takes({ type: one }, mediaType));
+}
+
+function mediaRange(text: string): MediaRange {
+  const [type = '', ...rest] = split(text, ';').map((part) => part.trim());
+  const parameters: Record<string, string> = {};
+  for (const part of rest) {
+    const equals = part.indexOf('=');
+    if (equals > 0) {
+      const value = part.slice(equals + 1).trim();
+      parameters[part.slice(0, equals).trim().toLowerCase()] = value.replace(/^"(.*)"$/, '$1');
+    }
+  }
+  const { q, ...others } = parameters;
+  const quality = q === undefined ? 1 : Number(q);
+  return { type: type.toLowerCase(), parameters: others, quality: Number.isFinite(quality) ? quality : 0 };
+}
+
+/** Splits outside quotes. */
+function split(text: string, separator: string): string[] {
+  return text.match(separator === ',' ? /(?:"[^"]*"|[^,"]+)+/g : /(?:"[^"]*"|[^;"]+)+/g) ?? [];
+}
+
+const JSON_TYPES = ['application/dicom+json', 'application/json'];
+
+/** What a JSON answer is called; undefined for 406. */
+export function negotiateJson(accept: readonly MediaRange[]): string | undefined {
+  for (const range of accept) {
+    const found = JSON_TYPES.find((type) => takes(range, type));
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** A form in which stored objects may be given. */
+export interface ObjectForm {
+  form: 'multipart' | 'single' | 'zip';
+  /** `*` for as stored. */
+  transferSyntax: string;
+}
+
+/**
+ * Forms of DICOM objects that the client takes, best first (DW-5, DW-11). Without a transfer syntax
+ * `application/dicom` means Explicit VR Little Endian; a client that names no media type gets objects as stored.
+ * @param isInstance whether one object is asked for, which may come without multipart
+ */
+export function objectForms(accept: readonly MediaRange[], isInstance: boolean): ObjectForm[] {
+  return accept.flatMap(({ type, parameters }): ObjectForm[] => {
+    const named = parameters['transfer-syntax'];
+    if (type === '*/*' || type === 'multipart/*')
+      return [{ form: 'multipart', transferSyntax: named ?? '*' }];
+    if (type === 'multipart/related') {
+      const part = parameters['type']?.toLowerCase();
+      if (part === undefined || part === '*/*' || part === 'application/*') {
+        return [{ form: 'multipart', transferSyntax: named ?? '*' }];
+      }
+      if (part !== 'application/dicom') return [];
+      return [{ form: 'multipart', transferSyntax: named ?? TransferSyntax.ExplicitVRLittleEndian }];
+    }
+    if (type === 'application/*' && isInstance) return [{ form: 'single', transferSyntax: named ?? '*' }];
+    if (type === 'application/dicom' && isInstance) {
+      return [{ form: 'single', transferSyntax: named ?? TransferSyntax.ExplicitVRLittleEndian }];
+    }
+    if (type === 'application/zip') return [{ form: 'zip', transferSyntax: named ?? '*' }];
+    return [];
+  });
+}
+
+/** Other names of a frame's media type that are in use, PS3.18 §8.7.3.3 and its older editions. */
+const ALIASES: Record<string, readonly string[]> = {
+  'image/jls': ['image/x-jls', 'image/jpls'],
+  'image/jp2': ['image/j2c', 'image/x-jp2', 'image/jpx'],
+  'image/jphc': ['image/x-jphc', 'image/jph'],
+  'image/dicom-rle': ['image/x-dicom-rle'],
+};
+
+/** What frames can be made into when they are stored otherwise, and the transfer syntax that each type means. */
+const RECODED: Record<string, string> = {
+  'application/octet-stream': TransferSyntax.ExplicitVRLittleEndian,
+  'image/jls': TransferSyntax.JPEGLSLossless,
+  'image/jp2': TransferSyntax.JPEG2000Lossless,
+  'image/jphc': TransferSyntax.HTJ2KLossless,
+};
+
+/** How frames are to be given. */
+export interface FrameForm {
+  multipart: boolean;
+  mediaType: string;
+  /** The transfer syntax that they must be brought into first; absent for frames as stored. */
+  recodeTo?: string;
+}
+
+/**
+ * How frames of this type may be given, or undefined for 406 (DW-7). They come as stored unless a type is named that
+ * they do not have.
+ * @param mediaType as stored; `application/octet-stream` for native pixels
+ * @param single whether one frame was asked for, which may come without multipart
+ */
+export function negotiateFrames(
+  accept: readonly MediaRange[],
+  mediaType: string,
+  transferSyntax: string,
+  single: boolean,
+): FrameForm | undefined {
+  for (const { type, parameters } of accept) {
+    if (type === '*/*' || type === 'multipart/*') return { multipart: true, mediaType };
+    const multipart = type === 'multipart/related';
+    const wanted = multipart ? (parameters['type']?.toLowerCase() ?? '*/*') : type;
+    const name = nameFor(wanted, mediaType, parameters['transfer-syntax'] === '*');
+    const syntax = parameters['transfer-syntax'] ?? '*';
+    if (!multipart && !single) continue;
+    if (name && fits(syntax, mediaType, transferSyntax)) return { multipart, mediaType: name };
+    const recoded = Object.keys(RECODED).find((type) => nameFor(wanted, type, false) === wanted);
+    const recodeTo = recoded && RECODED[recoded];
+    if (recodeTo && (syntax === '*' || syntax === recodeTo))
+      return { multipart, mediaType: wanted, recodeTo };
+  }
+  return undefined;
+}
+
+function nameFor(wanted: string, mediaType: string, asStored: boolean): string | undefined {
+  if (wanted === mediaType || wanted === '*/*') return mediaType;
+  if (wanted === 'image/*' && mediaType.startsWith('image/')) return mediaType;
+  if (wanted === 'application/*' && mediaType.startsWith('application/')) return mediaType;
+  // Viewers ask for octets "as stored" and mean whatever is stored.
+  if (wanted === 'application/octet-stream' && asStored) return mediaType;
+  return ALIASES[mediaType]?.includes(wanted) ? wanted : undefined;
+}
+
+function fits(wanted: string, mediaType: string, transferSyntax: string): boolean {
+  if (wanted === '*' || wanted === transferSyntax) return true;
+  // Native frames are little endian octets, whichever of the uncompressed syntaxes the file has.
+  return mediaType === 'application/octet-stream' && wanted === TransferSyntax.ExplicitVRLittleEndian;
+}
+
+/** How bytes may be given: as one body, or as one part; undefined for 406. */
+export function negotiateBulkData(
+  accept: readonly MediaRange[],
+  mediaType: string,
+): 'single' | 'multipart' | undefined {
+  for (const { type, parameters } of accept) {
+    const part = parameters['type']?.toLowerCase();
+    const names = ['*/*', 'application/*', 'application/octet-stream', mediaType];
+    if (names.includes(type)) return 'single';
+    if (
+      type === 'multipart/*' ||
+      (type === 'multipart/related' && (part === undefined || names.includes(part)))
+    ) {
+      return 'multipart';
+    }
+  }
+  return undefined;
+}

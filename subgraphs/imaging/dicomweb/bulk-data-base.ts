@@ -1,0 +1,25 @@
+/** The start of a BulkDataURI in JSON. No value can contain it, because JSON escapes quotes within values. */
+export const ROOTED = '"BulkDataURI":"/studies/';
+
+/**
+ * JSON whose every BulkDataURI, a path from the base of the service, leads below a base (DW-4). Chunk by chunk: metadata
+ * may have many megabytes.
+ */
+export async function* withBase(chunks: AsyncIterable<Buffer>, base: string): AsyncGenerator<Buffer> {
+  const based = Buffer.from(`"BulkDataURI":"${base}/studies/`);
+  let rest = Buffer.alloc(0);
+  for await (const chunk of chunks) {
+    const bytes = Buffer.concat([rest, chunk]);
+    const parts: Buffer[] = [];
+    let from = 0;
+    for (let at = bytes.indexOf(ROOTED); at >= 0; at = bytes.indexOf(ROOTED, from)) {
+      parts.push(bytes.subarray(from, at), based);
+      from = at + ROOTED.length;
+    }
+    // The last bytes may be the start of another one.
+    const end = Math.max(from, bytes.length - ROOTED.length + 1);
+    yield Buffer.concat([...parts, bytes.subarray(from, end)]);
+    rest = bytes.subarray(end);
+  }
+  yield rest;
+}

@@ -1,0 +1,275 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { UID, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { setCacheControl } from '../../../schema/http/cache-control.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { tenantBase } from '../../../schema/http/request.ts';
+import { negotiateJson, parseAccept, type MediaRange } from './accept.ts';
+import type { OpenImaging } from '../app.ts';
+import { framesPart } from '../study/audited-studies.ts';
+import { acceptedCoding, CODINGS, compressed, type Coding } from '../fhir/coding.ts';
+import { withRetrieveUrl } from './dicomweb-urls.ts';
+import { heldOf, holds, tagOf, unlessHeld } from './entity-tag.ts';
+import { prepareFace, queryOf, readsOnly, requireUtf8, sendPayload, whileListening } from './face.ts';
+import { noSuchResource } from '../study/not-found.ts';
+import { parseQido } from './qido.ts';
+import type { Pictures } from '../render/pictures.ts';
+import type { InstanceTarget, Level, Target } from '../sources/source.ts';
+import type { Imaging } from '../study/studies.ts';
+import { frameList, retrieveBulkData, retrieveFrames, retrieveObjects, type Payload } from './wado.ts';
+import { setWarnings, warningsOf } from './warnings.ts';
+
+export interface DicomwebOptions {
+  /** Public base of the gateway, path prefix included. */
+  baseUrl: string;
+  /** Where the routes are, below a tenant. Below a capability there is one study, and no list of others (IA-23). */
+  under: '/dicomweb' | '/wado/:capability';
+  open: OpenImaging;
+  pictures: Pictures;
+}
+
+const STUDY = '/studies/:studyUid';
+const SERIES = `${STUDY}/series/:seriesUid`;
+const INSTANCE = `${SERIES}/instances/:instanceUid`;
+
+/** The searches of PS3.18 §10.6. */
+const SEARCHES: readonly (readonly [path: string, level: Level])[] = [
+  ['/studies', 'study'],
+  ['/series', 'series'],
+  ['/instances', 'instance'],
+  [`${STUDY}/series`, 'series'],
+  [`${STUDY}/instances`, 'instance'],
+  [`${SERIES}/instances`, 'instance'],
+];
+
+const PICTURES = ['rendered', 'thumbnail'] as const;
+
+/** The DICOMweb face (Studies Service, PS3.18 §10): routes below a tenant. */
+export function dicomwebRoutes({ baseUrl, under, open, pictures }: DicomwebOptions) {
+  return async function routes(app: FastifyInstance): Promise<void> {
+    prepareFace(app, baseUrl, 'dicomweb');
+
+    const read = (path: string, handler: (call: Call) => Promise<unknown>) =>
+      app.route({
+        method: ['GET', 'HEAD'],
+        url: `${under}${path}`,
+        exposeHeadRoute: false,
+        handler: (request, reply) => handler(new Call(request, reply, baseUrl, open)),
+      });
+
+    for (const [path, level] of SEARCHES) {
+      if (under === '/dicomweb' || path.startsWith(STUDY)) read(path, (call) => call.search(level));
+    }
+    for (const path of [STUDY, SERIES, INSTANCE]) {
+      read(path, (call) => call.objects());
+      read(`${path}/metadata`, (call) => call.metadata());
+      for (const kind of PICTURES) read(`${path}/${kind}`, (call) => call.picture(pictures, kind));
+    }
+    read(`${INSTANCE}/frames/:frames`, (call) => call.frames());
+    for (const kind of PICTURES)
+      read(`${INSTANCE}/frames/:frames/${kind}`, (call) => call.picture(pictures, kind));
+    read(`${INSTANCE}/bulkdata/*`, (call) => call.bulkData());
+
+    for (const url of [under, `${under}/*`]) {
+      app.route({
+        method: ['GET', 'HEAD'],
+        url,
+        exposeHeadRoute: false,
+        handler: () => Promise.reject(noSuchResource()),
+      });
+      readsOnly(app, url);
+    }
+  };
+}
+
+/** One request and its answer. */
+class Call {
+  private readonly request: FastifyRequest;
+  private readonly reply: FastifyReply;
+  private readonly imaging: Imaging;
+  private readonly signal: AbortSignal;
+  private readonly base: string;
+  private readonly query: URLSearchParams;
+
+  constructor(request: FastifyRequest, reply: FastifyReply, baseUrl: string, open: DicomwebOptions['open']) {
+    this.request = request;
+    this.reply = reply;
+    const { capability } = request.params as { capability?: string };
+    const face = capability === undefined ? 'dicomweb' : `wado/${capability}`;
+    this.base = `${tenantBase(baseUrl, request.tenant)}/${face}`;
+    this.query = queryOf(request);
+    requireUtf8(this.query);
+    this.signal = whileListening(reply);
+    this.imaging = open(request.tenant, request.access, this.signal, request.audit);
+  }
+
+  async search(level: Level): Promise<unknown> {
+    const type = negotiateJson(this.accept());
+    const { studyUid, seriesUid } = this.partialTarget();
+    const scope = { level, ...(studyUid && { studyUid }), ...(seriesUid && { seriesUid }) };
+    const { query, ignored } = parseQido(scope, this.query);
+    if (ignored.length > 0 && this.request.tenant.images.some(({ strictQuery }) => strictQuery)) {
+      throw new Fault('unsupported_parameter', `Not supported here: ${names(ignored)}.`);
+    }
+    if (!type) throw notJson();
+    const { rows, more, failed = [] } = await this.imaging.search(query);
+    const warnings = ignored.length > 0 ? [`Not supported and not applied: ${names(ignored)}.`] : [];
+    if (more) warnings.push('There are additional results that can be requested.');
+    setWarnings(this.reply, this.base, [...warnings, ...warningsOf([...failed, ...this.imaging.unanswered])]);
+    return this.json(
+      type,
+      rows.map((row) => withRetrieveUrl(row, level, this.base, studyUid)),
+    );
+  }
+
+  async metadata(): Promise<unknown> {
+    const type = negotiateJson(this.accept());
+    const target = this.target();
+    if (!type) throw notJson();
+    const metadata = await this.imaging.encodedMetadata(target);
+    const tags = metadataTags(metadata.tag, this.base);
+    setWarnings(this.reply, this.base, warningsOf(this.imaging.unanswered));
+    setCacheControl(this.reply, 'private');
+    this.reply.type(type);
+    const coding = acceptedCoding(this.acceptEncoding());
+    const { tag } = tags.find((one) => one.coding === coding)!;
+    const known = tags.find((one) => heldOf(this.ifNoneMatch(), one.tag))?.tag ?? tag;
+    if (holds(this.ifNoneMatch(), known)) return this.reply.header('etag', known).code(304).send();
+    return this.sendEncoded(coding, tag, await metadata.encoded(this.base, coding));
+  }
+
+  async objects(): Promise<unknown> {
+    const target = this.target();
+    const given = () => retrieveObjects(this.imaging, target, this.accept());
+    return this.send(await this.unlessHeld(target, '', [], given));
+  }
+
+  async frames(): Promise<unknown> {
+    const target = this.target() as InstanceTarget;
+    const { frames = '' } = this.request.params as { frames?: string };
+    const numbers = frameList(frames);
+    const part = framesPart(numbers);
+    // As one retrieval with its form: it is recorded as allowed only where it is given (IA-30).
+    const given = () =>
+      this.imaging.reading(target, part, (core) => retrieveFrames(core, target, numbers, this.accept()));
+    return this.send(await this.unlessHeld(target, part, numbers, given));
+  }
+
+  async bulkData(): Promise<unknown> {
+    const { '*': rest = '' } = this.request.params as { '*'?: string };
+    const target = this.target() as InstanceTarget;
+    const { range, 'if-range': ifRange } = this.request.headers;
+    const given = async (tag: string | undefined) => {
+      // RFC 9110 §13.1.5: of what has changed, or cannot be told from it, all is given.
+      const current = ifRange === undefined || ifRange === tag;
+      // §14.2: ranges are for GET alone.
+      const part = current && this.request.method === 'GET' ? range : undefined;
+      const payload = await this.imaging.reading(target, 'bulkdata', (core) =>
+        retrieveBulkData(core, target, `bulkdata/${rest}`, this.accept(), part),
+      );
+      // Without a boundary these are the same bytes each time: ranges of them fit together.
+      const isSame = !this.imaging.replaced && !payload.headers['content-type']?.startsWith('multipart/');
+      if (tag && isSame) payload.headers['etag'] = tag;
+      return payload;
+    };
+    return this.send(await this.unlessHeld(target, 'bulkdata', [rest], given));
+  }
+
+  private unlessHeld(
+    target: Target,
+    part: string,
+    form: readonly unknown[],
+    given: (tag: string | undefined) => Promise<Payload>,
+  ): Promise<Payload> {
+    const asked = { target, part, form: [...form, this.accept()], ifNoneMatch: this.ifNoneMatch() };
+    return unlessHeld(this.imaging, asked, given);
+  }
+
+  /** Rendered resources and thumbnails (DW-8, DW-9). */
+  async picture(pictures: Pictures, kind: (typeof PICTURES)[number]): Promise<unknown> {
+    const { frames } = this.request.params as { frames?: string };
+    const request = {
+      target: this.target(),
+      frames: frames === undefined ? undefined : frameList(frames),
+      query: this.query,
+      accept: this.accept(),
+      ifNoneMatch: this.ifNoneMatch(),
+      signal: this.signal,
+    };
+    return this.send(await pictures[kind](this.imaging, request));
+  }
+
+  /** The UIDs of the path. @throws Fault `invalid_request` for one that is none (DW-12) */
+  target(): Target {
+    return this.partialTarget() as Target;
+  }
+
+  private partialTarget(): Partial<Target> {
+    const { studyUid, seriesUid, instanceUid } = this.request.params as Partial<Target>;
+    for (const uid of [studyUid, seriesUid, instanceUid]) {
+      if (uid !== undefined && !UID.test(uid)) {
+        throw new Fault('invalid_request', 'A UID is digits and dots, at most 64.');
+      }
+    }
+    return {
+      ...(studyUid !== undefined && { studyUid }),
+      ...(seriesUid !== undefined && { seriesUid }),
+      ...(instanceUid !== undefined && { instanceUid }),
+    };
+  }
+
+  private accept(): MediaRange[] {
+    return parseAccept(this.request.headers.accept, this.query.getAll('accept'));
+  }
+
+  private send(payload: Payload): unknown {
+    setWarnings(this.reply, this.base, warningsOf(this.imaging.unanswered));
+    return sendPayload(this.request, this.reply, payload);
+  }
+
+  /** JSON with an entity tag; compressed when that is taken and worth it (DW-6). */
+  private async json(type: string, rows: readonly DicomJson[]): Promise<unknown> {
+    const body = Buffer.from(JSON.stringify(rows));
+    const tag = tagOf(body);
+    setCacheControl(this.reply, 'private');
+    this.reply.type(type);
+    if (holds(this.ifNoneMatch(), tag)) return this.reply.header('etag', `W/${tag}`).code(304).send();
+    const coding = body.length < WORTH_COMPRESSING ? 'identity' : acceptedCoding(this.acceptEncoding());
+    return this.sendEncoded(coding, `W/${tag}`, await compressed(body, coding));
+  }
+
+  private sendEncoded(coding: Coding, tag: string, bytes: Buffer): unknown {
+    this.reply.header('etag', tag).header('content-length', String(bytes.length));
+    if (coding !== 'identity') this.reply.header('content-encoding', coding);
+    return this.reply.send(this.request.method === 'HEAD' ? undefined : bytes);
+  }
+
+  private ifNoneMatch(): string | undefined {
+    return this.request.headers['if-none-match'];
+  }
+
+  private acceptEncoding(): string {
+    return String(this.request.headers['accept-encoding'] ?? '');
+  }
+}
+
+const WORTH_COMPRESSING = 1024;
+
+/** A strong entity tag for each coding: what is answered depends on the content, on our base and on the coding alone. */
+function metadataTags(content: string, base: string): { coding: Coding; tag: string }[] {
+  const whole = tagOf(`${content}\n${base}`);
+  return CODINGS.map((coding) => ({
+    coding,
+    tag: coding === 'identity' ? whole : whole.replace(/"$/, `.${coding}"`),
+  }));
+}
+
+/** Names of keys for a header: what a client made up may hold anything. */
+function names(keys: readonly string[]): string {
+  return [...new Set(keys.map((key) => (/^[\w.-]{1,64}$/.test(key) ? key : 'another key')))]
+    .slice(0, 20)
+    .join(', ');
+}
+
+function notJson(): Fault {
+  return new Fault('not_acceptable', 'This is given as application/dicom+json or application/json.');
+}

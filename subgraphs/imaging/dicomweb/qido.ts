@@ -1,0 +1,187 @@
+import { tagOf } from '../../../schema/dicom/dictionary.ts';
+import { Tag, UID } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { MAX_VALUES } from '../../../schema/http/request-bounds.ts';
+import type { Level } from '../sources/source.ts';
+
+/** A QIDO-RS request after the allow-list (DW-2, DW-3). */
+export interface QidoQuery {
+  level: Level;
+  studyUid?: string;
+  seriesUid?: string;
+  /** PatientIDs that the client named, wildcards included; undefined when it named none. */
+  patientIds?: readonly string[];
+  /** Tag → alternatives, PatientID excepted. */
+  match: ReadonlyMap<string, readonly string[]>;
+  includeField: readonly string[] | 'all';
+  limit?: number;
+  offset?: number;
+}
+
+/** How a value of an attribute is read: what is a list, and what is well formed. */
+type Kind = 'uid' | 'date' | 'time' | 'code' | 'text' | 'number';
+
+/** Attributes that can be matched, per level (PS3.18 §10.6.1.2, tables of the required keys). */
+const KEYS: Record<Level, Record<string, Kind>> = {
+  study: {
+    StudyDate: 'date',
+    StudyTime: 'time',
+    AccessionNumber: 'text',
+    ModalitiesInStudy: 'code',
+    ReferringPhysicianName: 'text',
+    PatientName: 'text',
+    PatientID: 'text',
+    StudyInstanceUID: 'uid',
+    StudyID: 'text',
+    StudyDescription: 'text',
+  },
+  series: {
+    Modality: 'code',
+    SeriesInstanceUID: 'uid',
+    SeriesNumber: 'number',
+    SeriesDescription: 'text',
+    PerformedProcedureStepStartDate: 'date',
+    PerformedProcedureStepStartTime: 'time',
+    'RequestAttributesSequence.ScheduledProcedureStepID': 'text',
+    'RequestAttributesSequence.RequestedProcedureID': 'text',
+  },
+  instance: {
+    SOPClassUID: 'uid',
+    SOPInstanceUID: 'uid',
+    InstanceNumber: 'number',
+    Rows: 'number',
+    Columns: 'number',
+  },
+};
+
+/** Not matched below their own level, where rows do not have them. */
+const OWN_LEVEL_ONLY = /^ModalitiesInStudy$|\./;
+
+const LEVELS: readonly Level[] = ['study', 'series', 'instance'];
+/** Viewers ask for what they list by its UIDs. */
+export const MAX_UIDS = 500;
+
+const WELL_FORMED: Record<Kind, RegExp> = {
+  uid: UID,
+  date: /^(?:\d{8}|\d{8}-|-\d{8}|\d{8}-\d{8})$/,
+  time: /^(?:T|T-|-T|T-T)$/,
+  code: /^[\w *?-]{1,16}$/,
+  text: /^[^\\\p{Cc}]{1,324}$/u,
+  number: /^[+-]?\d{1,12}$/,
+};
+const TIME = /\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,6})?)?)?/g;
+
+/**
+ * Reads the query of a search (DW-2). Keywords and tags mean the same; UIDs and codes may be lists, by comma, backslash
+ * or repetition. What is not known is left out and named in `ignored`, so that it never reaches a source (DW-3).
+ * @param scope what the path says
+ * @throws Fault `invalid_request` for a bad value of a known key
+ */
+export function parseQido(
+  scope: { level: Level; studyUid?: string; seriesUid?: string },
+  parameters: URLSearchParams,
+): { query: QidoQuery; ignored: string[] } {
+  const allowed = keysOf(scope.level);
+  const match = new Map<string, string[]>();
+  const fields: string[] = [];
+  const ignored: string[] = [];
+  const once = new Map<string, string>();
+  let patientIds: string[] | undefined;
+
+  for (const [name, value] of parameters) {
+    if (name === 'includefield') {
+      fields.push(...value.split(',').map((field) => field.trim()));
+    } else if (name === 'limit' || name === 'offset' || name === 'fuzzymatching') {
+      if (once.has(name)) throw bad(`${name} is given twice.`);
+      once.set(name, value);
+    } else if (name !== 'accept' && name !== 'charset') {
+      const tag = attributePath(name);
+      const kind = tag === undefined ? undefined : allowed.get(tag);
+      if (tag === undefined || kind === undefined) ignored.push(name);
+      // Every value is taken, whichever of its names the key has: a source would pick one of them (DW-3).
+      else if (tag === Tag.PatientID) patientIds = [...(patientIds ?? []), ...value.split(/[,\\]/)];
+      else addValues(match, tag, kind, name, value);
+    }
+  }
+  if (patientIds && patientIds.length > MAX_VALUES) throw tooMany('PatientID', MAX_VALUES);
+  const wanted = includeFields(fields, ignored);
+  if (flag(once.get('fuzzymatching'))) ignored.push('fuzzymatching');
+  const limit = count('limit', once.get('limit'));
+  const offset = count('offset', once.get('offset'));
+  const query: QidoQuery = {
+    ...scope,
+    ...(patientIds && { patientIds }),
+    match,
+    includeField: wanted,
+    ...(limit !== undefined && { limit }),
+    ...(offset !== undefined && { offset }),
+  };
+  return { query, ignored };
+}
+
+/** An attribute by keyword or tag, or one of a sequence's items by both with a dot (PS3.18 §8.3.4.1), as tags. */
+function attributePath(name: string): string | undefined {
+  const tags = name.split('.').map(tagOf);
+  return tags.includes(undefined) ? undefined : tags.join('.');
+}
+
+/** Tags that a search of this level may match: its own and those of the levels above. */
+function keysOf(level: Level): Map<string, Kind> {
+  const keys = new Map<string, Kind>();
+  for (const above of LEVELS.slice(0, LEVELS.indexOf(level) + 1)) {
+    for (const [keyword, kind] of Object.entries(KEYS[above])) {
+      if (above === level || !OWN_LEVEL_ONLY.test(keyword)) keys.set(attributePath(keyword)!, kind);
+    }
+  }
+  return keys;
+}
+
+function addValues(match: Map<string, string[]>, tag: string, kind: Kind, name: string, value: string): void {
+  const list = kind === 'uid' || kind === 'code' ? value.split(/[,\\]/) : [value];
+  const values = list.map((item) => item.trim()).filter(Boolean);
+  for (const item of values) {
+    const shape = kind === 'time' ? item.replace(TIME, 'T') : item;
+    if (!WELL_FORMED[kind].test(shape)) throw bad(`The value of ${name} is not valid.`);
+  }
+  // An empty value and a lone asterisk match everything, PS3.4 §C.2.2.2.3.
+  if (values.length === 0 || (values.length === 1 && values[0] === '*')) return;
+  const all = [...(match.get(tag) ?? []), ...values];
+  const most = kind === 'uid' ? MAX_UIDS : MAX_VALUES;
+  if (all.length > most) throw tooMany(name, most);
+  if (all.length > 1 && kind !== 'uid' && kind !== 'code') throw bad(`${name} is given twice.`);
+  match.set(tag, all);
+}
+
+function includeFields(fields: readonly string[], ignored: string[]): readonly string[] | 'all' {
+  if (fields.includes('all')) return 'all';
+  const tags = new Set<string>();
+  for (const field of fields.filter(Boolean)) {
+    // An attribute of a sequence's items comes with the sequence.
+    const tag = attributePath(field)?.split('.')[0];
+    if (tag) tags.add(tag);
+    else ignored.push('includefield');
+  }
+  if (tags.size > MAX_VALUES) throw tooMany('includefield', MAX_VALUES);
+  return [...tags];
+}
+
+function flag(value: string | undefined): boolean {
+  if (value !== undefined && value !== 'true' && value !== 'false') {
+    throw bad('fuzzymatching is true or false.');
+  }
+  return value === 'true';
+}
+
+function count(name: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  if (!/^\d{1,9}$/.test(value)) throw bad(`${name} is a whole number from 0.`);
+  return Number(value);
+}
+
+function tooMany(name: string, most: number): Fault {
+  return bad(`${name} takes at most ${most} values: ask for less at a time.`);
+}
+
+function bad(message: string): Fault {
+  return new Fault('invalid_request', message);
+}

@@ -1,0 +1,122 @@
+import { UID } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { parseAccept, type MediaRange } from './accept.ts';
+import { annotationOf, MAX_SIDE, NUMBER, type Edges, type Rendering } from '../render/parameters.ts';
+import { isWidth, type Window } from '../render/image/window.ts';
+import type { InstanceTarget } from '../sources/source.ts';
+
+/** What a WADO-URI request asks for, PS3.18 §9.4 and §9.5. */
+export interface WadoUriRequest {
+  target: InstanceTarget;
+  accept: readonly MediaRange[];
+  /** Of `application/dicom`; `*` for as stored. */
+  transferSyntax?: string;
+  /** From 1. */
+  frame?: number;
+  rendering: Rendering;
+}
+
+/**
+ * The parameters of a query; what belongs to another media type than is given, or is not known, changes nothing.
+ * @param acceptHeader decides where there is no `contentType` and it takes none of the usual pictures
+ * @throws Fault `invalid_request` that says what is wanted; `not_implemented` where ignoring a parameter would be wrong:
+ * an object that was to be anonymized, a picture that was to look as a presentation state says
+ */
+export function wadoUriRequest(query: URLSearchParams, acceptHeader: string | undefined): WadoUriRequest {
+  const one = (name: string): string | undefined => {
+    const [value, ...others] = query.getAll(name);
+    if (others.length > 0) throw bad(`Give ${name} once.`);
+    return value || undefined;
+  };
+  if (one('requestType') !== 'WADO') throw bad('requestType is WADO.');
+  const uid = (name: string): string => {
+    const value = one(name) ?? '';
+    if (!UID.test(value)) throw bad(`${name} is needed: a UID is digits and dots, at most 64.`);
+    return value;
+  };
+  const target = {
+    studyUid: uid('studyUID'),
+    seriesUid: uid('seriesUID'),
+    instanceUid: uid('objectUID'),
+  };
+  refuseWhatIsNotDone(query);
+  const transferSyntax = one('transferSyntax');
+  if (transferSyntax !== undefined && transferSyntax !== '*' && !UID.test(transferSyntax))
+    throw bad('transferSyntax is a UID, or * for as stored.');
+  const frame = whole(one('frameNumber'), 'frameNumber', 999_999_999);
+  const quality = whole(one('imageQuality'), 'imageQuality', 100);
+  const viewport = viewportOf(
+    whole(one('columns'), 'columns', MAX_SIDE),
+    whole(one('rows'), 'rows', MAX_SIDE),
+  );
+  const region = one('region');
+  const window = windowOf(one('windowCenter'), one('windowWidth'));
+  return {
+    ...{ target, accept: acceptOf(one('contentType'), acceptHeader) },
+    ...(transferSyntax !== undefined && { transferSyntax }),
+    ...(frame !== undefined && { frame }),
+    rendering: {
+      ...(viewport && { viewport }),
+      ...(region !== undefined && { edges: edgesOf(region) }),
+      ...(window && { window }),
+      ...(quality !== undefined && { quality }),
+      annotation: annotationOf(query.getAll('annotation').filter((value) => value !== '')),
+    },
+  };
+}
+
+/** The media types that are wanted: what browsers prefer among pictures does not matter to WADO-URI, whose default is JPEG. */
+function acceptOf(contentType: string | undefined, header: string | undefined): MediaRange[] {
+  if (contentType !== undefined) return parseAccept(contentType);
+  const ranges = parseAccept(header);
+  const usual = ranges.some(({ type }) => ['*/*', 'image/*', 'image/jpeg'].includes(type));
+  return usual ? parseAccept(undefined) : ranges;
+}
+
+function refuseWhatIsNotDone(query: URLSearchParams): void {
+  if (query.has('anonymize'))
+    throw new Fault('not_implemented', 'Objects are not anonymized here. Without anonymize they are given.');
+  if (query.has('presentationUID') || query.has('presentationSeriesUID')) {
+    throw new Fault(
+      'not_implemented',
+      'Presentation states are not applied here. Without presentationUID the object is shown by its own window.',
+    );
+  }
+}
+
+function whole(text: string | undefined, name: string, most: number): number | undefined {
+  if (text === undefined) return undefined;
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (value < 1 || value > most) throw bad(`${name} is a whole number, 1 to ${most}.`);
+  return value;
+}
+
+/** One of them is enough: the picture keeps its shape. */
+function viewportOf(columns: number | undefined, rows: number | undefined): Rendering['viewport'] {
+  if (columns === undefined && rows === undefined) return undefined;
+  return { width: columns ?? MAX_SIDE, height: rows ?? MAX_SIDE };
+}
+
+function edgesOf(text: string): Edges {
+  const parts = text.split(',').map((part) => part.trim());
+  const [left = -1, upper = -1, right = -1, lower = -1] = parts.map(Number);
+  const numbers = parts.length === 4 && parts.every((part) => NUMBER.test(part));
+  if (!numbers || left < 0 || upper < 0 || right > 1 || lower > 1 || left >= right || upper >= lower) {
+    throw bad(
+      'region is xmin,ymin,xmax,ymax: fractions of the image from 0.0 to 1.0, each min below its max.',
+    );
+  }
+  return [left, upper, right, lower];
+}
+
+function windowOf(center: string | undefined, width: string | undefined): Window | undefined {
+  if (center === undefined && width === undefined) return undefined;
+  const numbers = [center, width].every((part) => NUMBER.test(part ?? ''));
+  if (!numbers || !isWidth(Number(width), 'linear'))
+    throw bad('windowCenter and windowWidth go together: two numbers, and the width at least 1.');
+  return { center: Number(center), width: Number(width), shape: 'linear' };
+}
+
+function bad(message: string): Fault {
+  return new Fault('invalid_request', message);
+}

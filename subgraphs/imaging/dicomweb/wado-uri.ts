@@ -1,0 +1,81 @@
+import type { FastifyInstance } from 'fastify';
+import { DICOM, TransferSyntax } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import type { MediaRange } from './accept.ts';
+import type { DicomwebOptions } from './dicomweb.ts';
+import { unlessHeld } from './entity-tag.ts';
+import { prepareFace, queryOf, readsOnly, requireUtf8, sendPayload, whileListening } from './face.ts';
+import type { Pictures } from '../render/pictures.ts';
+import type { Imaging } from '../study/studies.ts';
+import { retrieveObjects, type Payload } from './wado.ts';
+import { setWarnings, warningsOf } from './warnings.ts';
+import { wadoUriRequest, type WadoUriRequest } from './wado-uri-parameters.ts';
+
+const PATH = '/wado-uri';
+
+/** The URI Service (PS3.18 §9), for clients that know nothing newer: one object, by the parameters of a query. */
+export function wadoUriRoutes({ baseUrl, open, pictures }: Omit<DicomwebOptions, 'under'>) {
+  return async function routes(app: FastifyInstance): Promise<void> {
+    prepareFace(app, baseUrl, 'wado-uri');
+    readsOnly(app, PATH);
+    app.route({
+      method: ['GET', 'HEAD'],
+      url: PATH,
+      exposeHeadRoute: false,
+      handler: async (request, reply) => {
+        const query = queryOf(request);
+        const asked = wadoUriRequest(query, request.headers.accept);
+        requireUtf8(query);
+        const signal = whileListening(reply);
+        const imaging = open(request.tenant, request.access, signal, request.audit);
+        const caller = { ifNoneMatch: request.headers['if-none-match'], signal };
+        const payload = await retrieved(imaging, pictures, asked, caller);
+        setWarnings(reply, baseUrl, warningsOf(imaging.unanswered));
+        return sendPayload(request, reply, payload);
+      },
+    });
+  };
+}
+
+/** The object or a picture of it, whichever is preferred of what can be had. */
+async function retrieved(
+  imaging: Imaging,
+  pictures: Pictures,
+  asked: WadoUriRequest,
+  { ifNoneMatch, signal }: { ifNoneMatch: string | undefined; signal: AbortSignal },
+): Promise<Payload> {
+  const { target, accept, frame, rendering } = asked;
+  const shown = accept.filter(({ type }) => type !== DICOM);
+  const frames = frame === undefined ? undefined : [frame];
+  const picture = () =>
+    pictures.shown(imaging, { target, frames, accept: shown, ifNoneMatch, signal }, rendering);
+  const object = () => {
+    const form = ['wado-uri', asked.transferSyntax];
+    return unlessHeld(imaging, { target, part: '', form, ifNoneMatch }, () => stored(imaging, asked));
+  };
+  if (shown.length === accept.length) return picture();
+  if (shown.length === 0) return object();
+  const [first, second] = accept[0]!.type === DICOM ? [object, picture] : [picture, object];
+  return orElse(first, second);
+}
+
+/** As the transfer syntax asks for or, where it cannot be had in that, in the default one (PS3.18 §9.4.1.2.2). */
+function stored(imaging: Imaging, { target, transferSyntax }: WadoUriRequest): Promise<Payload> {
+  const usual = TransferSyntax.ExplicitVRLittleEndian;
+  const inSyntax = (syntax: string) => () => retrieveObjects(imaging, target, [single(syntax)]);
+  if (transferSyntax === undefined || transferSyntax === usual) return inSyntax(usual)();
+  return orElse(inSyntax(transferSyntax), inSyntax(usual));
+}
+
+function single(transferSyntax: string): MediaRange {
+  return { type: DICOM, parameters: { 'transfer-syntax': transferSyntax }, quality: 1 };
+}
+
+async function orElse<T>(first: () => Promise<T>, second: () => Promise<T>): Promise<T> {
+  try {
+    return await first();
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== 'not_acceptable') throw error;
+    return second();
+  }
+}

@@ -1,0 +1,314 @@
+import { Readable } from 'node:stream';
+import { DICOM, UID } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { chunksOf } from '../multipart/chunks.ts';
+import { negotiateBulkData, negotiateFrames, objectForms, type MediaRange } from './accept.ts';
+import { piecesOf, type FrameBytes } from '../multipart/frame-bytes.ts';
+import { lengthOfOne, randomBoundary, writeMultipart, type OutgoingPart } from '../multipart/multipart.ts';
+import { noSuchObject } from '../study/not-found.ts';
+import { firstBytes } from '../sources/patience.ts';
+import { objectType, typeWith } from '../sources/stored/file-meta.ts';
+import type { Frames, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';
+import type { Imaging } from '../study/studies.ts';
+import { warningsOf } from './warnings.ts';
+import { WrittenBody } from './written-body.ts';
+import { writeZip, type ZipEntry } from './zip.ts';
+
+/** WADO-RS (PS3.18 §10.4) over the core: what is answered, apart from HTTP. */
+
+/** An answer whose first bytes are known to be good, so that its status stands. */
+export interface Payload {
+  status?: number;
+  headers: Record<string, string>;
+  body: Readable | Uint8Array;
+}
+
+/**
+ * A study, series or instance (DW-5, IA-21).
+ * @throws Fault `not_acceptable` when none of the forms can be given, `not_found`, and what the core throws
+ */
+export async function retrieveObjects(
+  imaging: Imaging,
+  target: Target,
+  accept: readonly MediaRange[],
+): Promise<Payload> {
+  const forms = objectForms(accept, target.instanceUid !== undefined);
+  let refused = notAcceptable(`Objects are given as multipart/related; type="${DICOM}".`);
+  for (const { form, transferSyntax } of forms) {
+    if (transferSyntax !== '*' && !UID.test(transferSyntax)) continue;
+    try {
+      if (form === 'single') return await singlePart(await imaging.retrieve(target, transferSyntax));
+      if (form === 'zip') return await zip(imaging, await imaging.retrieve(target, transferSyntax));
+      return await multipart(imaging, target, transferSyntax);
+    } catch (error) {
+      if (!(error instanceof Fault) || !['not_acceptable', 'too_large'].includes(error.code)) throw error;
+      refused = error;
+    }
+  }
+  throw refused;
+}
+
+async function singlePart(instances: AsyncIterable<StoredInstance>): Promise<Payload> {
+  const { first, iterator } = await opened(instances);
+  if (first.done) throw noSuchObject();
+  const headers: Record<string, string> = { 'content-type': objectType(first.value) };
+  if (first.value.size !== undefined) headers['content-length'] = String(first.value.size);
+  const body = Readable.from(bytesOf(first.value, iterator), { objectMode: false });
+  return { headers, body: closing(body, iterator, first.value.stream) };
+}
+
+/** One object; its end counts only when the source has ended well too (DW-13). */
+async function* bytesOf(
+  instance: StoredInstance,
+  iterator: AsyncIterator<StoredInstance>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* chunksOf(instance.stream);
+    await iterator.next();
+  } finally {
+    instance.stream.destroy();
+    await iterator.return?.();
+  }
+}
+
+async function multipart(imaging: Imaging, target: Target, transferSyntax: string): Promise<Payload> {
+  const headers = (boundary: string) => ({
+    'content-type': `multipart/related; type="${DICOM}"; boundary=${boundary}`,
+  });
+  const relayed = await imaging.relay(target, transferSyntax);
+  if (relayed) return { headers: headers(relayed.boundary), body: relayed.body };
+  const boundary = randomBoundary();
+  const { first, iterator } = await opened(await imaging.retrieve(target, transferSyntax));
+  const body = writeMultipart(partsOf(first, iterator), boundary);
+  return { headers: headers(boundary), body: closing(body, iterator, first.value?.stream) };
+}
+
+async function zip(
+  { unanswered }: Pick<Imaging, 'unanswered'>,
+  instances: AsyncIterable<StoredInstance>,
+): Promise<Payload> {
+  const { first, iterator } = await opened(instances);
+  const body = writeZip(entriesOf(first, iterator, unanswered));
+  return {
+    headers: { 'content-type': 'application/zip' },
+    body: closing(body, iterator, first.value?.stream),
+  };
+}
+
+async function* entriesOf(
+  first: IteratorResult<StoredInstance>,
+  iterator: AsyncIterator<StoredInstance>,
+  unanswered: readonly Fault[],
+): AsyncGenerator<ZipEntry> {
+  // An archive that is unpacked has no headers: what the answer warns of lies in it.
+  if (unanswered.length > 0)
+    yield { name: 'WARNING.txt', body: Readable.from([Buffer.from(note(unanswered))]) };
+  const names = new Set<string>();
+  for await (const { sopInstanceUid = '', stream } of instancesFrom(first, iterator)) {
+    // Nothing but a UID becomes a name, and no object replaces another when the archive is unpacked.
+    const named = UID.test(sopInstanceUid) && !names.has(sopInstanceUid);
+    const name = named ? sopInstanceUid : `object-${names.size + 1}`;
+    names.add(name);
+    yield { name: `${name}.dcm`, body: stream };
+  }
+}
+
+function note(unanswered: readonly Fault[]): string {
+  return ['This may not be all of the study.', ...warningsOf(unanswered), ''].join('\r\n');
+}
+
+/** The first instance, once its first bytes are there: an error before them still gets its own status. */
+async function opened(instances: AsyncIterable<StoredInstance>) {
+  const iterator = instances[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  if (!first.done) await firstBytes(first.value.stream);
+  return { first, iterator };
+}
+
+async function* partsOf(
+  first: IteratorResult<StoredInstance>,
+  iterator: AsyncIterator<StoredInstance>,
+): AsyncGenerator<OutgoingPart> {
+  for await (const instance of instancesFrom(first, iterator)) {
+    const { size, stream } = instance;
+    const headers = { 'Content-Type': objectType(instance) };
+    yield { headers, ...(size !== undefined && { size }), body: stream };
+  }
+}
+
+/** All instances, the first of which was taken already; what is open when the reader leaves is closed. */
+async function* instancesFrom(
+  first: IteratorResult<StoredInstance>,
+  iterator: AsyncIterator<StoredInstance>,
+): AsyncGenerator<StoredInstance> {
+  let current = first;
+  try {
+    for (; !current.done; current = await iterator.next()) {
+      yield current.value;
+    }
+  } finally {
+    if (!current.done) current.value.stream.destroy();
+    await iterator.return?.();
+  }
+}
+
+/**
+ * What is open for a body is closed with it, also when nobody has begun to read it (HEAD, a client that has left): the
+ * generators that it is made of have then not begun, and one that has not runs no `finally`.
+ */
+function closing(body: Readable, iterator: AsyncIterator<unknown>, opened?: Readable): Readable {
+  return body.once('close', () => {
+    opened?.destroy();
+    void iterator.return?.().catch(() => undefined);
+  });
+}
+
+const MAX_FRAMES = 10_000;
+/** Frames of a list that it has named before: a short address must not give any number of them (DW-24). */
+const MAX_REPEATED = 4;
+
+/**
+ * The frame list of a path, PS3.18 §10.4.1.1.6: `1,3,5`, from 1.
+ * @throws Fault `invalid_request` that says what is wanted
+ */
+export function frameList(text: string): number[] {
+  const numbers = text.split(',').map((item) => (/^\d{1,9}$/.test(item) ? Number(item) : 0));
+  if (numbers.some((number) => number < 1) || numbers.length > MAX_FRAMES) {
+    throw new Fault('invalid_request', 'A frame list is numbers from 1, separated by commas.');
+  }
+  if (numbers.length - new Set(numbers).size > MAX_REPEATED) {
+    const message = `A frame list names each frame once: at most ${MAX_REPEATED} are repeated. Ask for each once.`;
+    throw new Fault('invalid_request', message);
+  }
+  return numbers;
+}
+
+/** Frames of one instance (DW-7). */
+export async function retrieveFrames(
+  imaging: Pick<Imaging, 'frames'>,
+  target: InstanceTarget,
+  numbers: readonly number[],
+  accept: readonly MediaRange[],
+): Promise<Payload> {
+  const stored = await imaging.frames(target, numbers);
+  const form = negotiateFrames(accept, stored.mediaType, stored.transferSyntax, numbers.length === 1);
+  const given = form?.recodeTo ? await recoded(stored, form.recodeTo) : stored;
+  if (!form || !given) {
+    // What was opened ends with the request: generators that nobody has begun have nothing to end.
+    const several = numbers.length > 1 ? ', several of them in multipart/related' : '';
+    throw notAcceptable(`These frames are given as ${stored.mediaType}${several}.`);
+  }
+  const { mediaType } = form;
+  const type = typeWith(mediaType, given.transferSyntax);
+  const boundary = randomBoundary();
+  const headersOf = (size: number | undefined) => {
+    const one = numbers.length === 1 && size !== undefined && { headers: { 'Content-Type': type }, size };
+    return {
+      'content-type': `multipart/related; type="${mediaType}"; boundary=${boundary}`,
+      ...(one && { 'content-length': String(lengthOfOne(one, boundary)) }),
+    };
+  };
+  if (form.multipart && given.relay) {
+    const { size, open } = given.relay;
+    return { headers: headersOf(size), body: await open(boundary, type) };
+  }
+  const iterator = given.frames[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  if (first.done) throw noSuchObject();
+  if (!form.multipart) {
+    const headers = { 'content-type': mediaType };
+    if (first.value instanceof Uint8Array) {
+      await iterator.return?.();
+      return { headers, body: first.value };
+    }
+    const body = new WrittenBody(piecesOf(first.value));
+    return {
+      headers: { ...headers, 'content-length': String(first.value.length) },
+      body: closing(body, iterator),
+    };
+  }
+  const body = writeMultipart(frameParts(first, iterator, type), boundary);
+  return { headers: headersOf(first.value.length), body: closing(body, iterator) };
+}
+
+/** Frames in another transfer syntax; undefined where they cannot be had in it. */
+async function recoded(frames: Frames, transferSyntax: string): Promise<Frames | undefined> {
+  try {
+    return await frames.recoded?.(transferSyntax);
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'not_acceptable') return undefined;
+    throw error;
+  }
+}
+
+async function* frameParts(
+  first: IteratorResult<FrameBytes>,
+  iterator: AsyncIterator<FrameBytes>,
+  type: string,
+): AsyncGenerator<OutgoingPart> {
+  try {
+    for (let item = first; !item.done; item = await iterator.next()) {
+      yield { headers: { 'Content-Type': type }, size: item.value.length, body: item.value };
+    }
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+/**
+ * Bulk data by the address that the metadata gave, or a range of it (DW-10, RFC 9110 §14). Of multipart a range would be
+ * one of headers and boundaries, which are others each time: there it is ignored, as RFC 9110 §14.2 allows.
+ */
+export async function retrieveBulkData(
+  imaging: Pick<Imaging, 'bulkdata' | 'replaced'>,
+  target: InstanceTarget,
+  path: string,
+  accept: readonly MediaRange[],
+  rangeHeader: string | undefined,
+): Promise<Payload> {
+  const bulk = await imaging.bulkdata(target, path);
+  const form = negotiateBulkData(accept, bulk.mediaType);
+  if (!form) throw notAcceptable(`These data are given as ${bulk.mediaType}.`);
+  if (form === 'multipart') {
+    const boundary = randomBoundary();
+    const size = bulk.size === undefined ? {} : { size: bulk.size };
+    const part = { headers: { 'Content-Type': bulk.mediaType }, ...size };
+    const one = (async function* () {
+      yield { ...part, body: bulk.open() };
+    })();
+    return {
+      headers: { 'content-type': `multipart/related; type="${bulk.mediaType}"; boundary=${boundary}` },
+      body: writeMultipart(one, boundary),
+    };
+  }
+  const headers: Record<string, string> = { 'content-type': bulk.mediaType };
+  if (bulk.size === undefined) return { headers, body: bulk.open() };
+  headers['accept-ranges'] = 'bytes';
+  // Nor is a range of one copy part of another, which may be encoded otherwise.
+  const range = imaging.replaced ? undefined : byteRange(rangeHeader, bulk.size);
+  if (!range) return { headers: { ...headers, 'content-length': String(bulk.size) }, body: bulk.open() };
+  headers['content-range'] = `bytes ${range.start}-${range.end}/${bulk.size}`;
+  headers['content-length'] = String(range.end - range.start + 1);
+  return { status: 206, headers, body: bulk.open(range) };
+}
+
+/**
+ * One byte range (RFC 9110 §14.1.2); undefined where there is none, or several or another unit, which are ignored.
+ * @throws Fault `range_not_satisfiable`
+ */
+export function byteRange(
+  header: string | undefined,
+  size: number,
+): { start: number; end: number } | undefined {
+  const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/i.exec(header?.trim() ?? '') ?? [];
+  // Nor is a range that ends before it starts one.
+  if ((!from && !to) || (from && to && Number(to) < Number(from))) return undefined;
+  const start = from ? Number(from) : Math.max(0, size - Number(to));
+  const end = from && to ? Math.min(Number(to), size - 1) : size - 1;
+  if (start > end) throw new Fault('range_not_satisfiable', `The object has ${size} bytes.`, { size });
+  return { start, end };
+}
+
+function notAcceptable(message: string): Fault {
+  return new Fault('not_acceptable', message);
+}

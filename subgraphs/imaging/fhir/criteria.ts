@@ -1,0 +1,257 @@
+import type { Coding, Identifier, ImagingStudy } from 'fhir/r4.js';
+import { UID } from '../../../schema/dicom/dicom.ts';
+import { DICOM_UID_SYSTEM, FHIR_ID, hasIdentifierType, parseReference } from '../../../schema/fhir/fhir.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { dateCriterion, dateRange, meetsDate } from './date-search.ts';
+import type { Memory } from '../cache/seen.ts';
+import type { Order } from '../study/studies.ts';
+
+/** What is searched: a study as FHIR, and what is remembered of it. */
+export interface Candidate {
+  study: ImagingStudy;
+  memory?: Memory;
+  /** The orders that the search names, by logical id. */
+  orders?: ReadonlyMap<string, Order>;
+}
+
+/** One repetition of a search parameter; its values are alternatives (FHIR R4 §3.1.1.3). */
+export interface Criterion {
+  code: string;
+  /** @param now milliseconds since the epoch */
+  matches(candidate: Candidate, now: number): boolean;
+  /** Study Instance UIDs that the criterion names, where it can mean nothing else. */
+  studyUids?: readonly string[];
+  /** Whether instances are needed to judge it. */
+  instances?: boolean;
+  /** Logical ids of orders that are needed to judge it. */
+  orders?: readonly string[];
+}
+
+/** `system|code`, `|code`, `system|` or `code` (FHIR R4 §3.1.1.4.9). */
+export interface Token {
+  /** Undefined where any will do, empty where there must be none. */
+  system?: string;
+  value?: string;
+}
+
+/** Splits a value at commas that no backslash escapes, and drops the escapes (FHIR R4 §3.1.1.4.3). */
+export function alternatives(text: string): string[] {
+  const parts = text.match(/(?:\\.|[^,\\])+/gs) ?? [];
+  return parts.map((part) => part.trim()).filter(Boolean);
+}
+
+/** Reads a token; escaped bars belong to the value. */
+export function token(text: string): Token {
+  const bar = /^((?:\\.|[^|\\])*)\|(.*)$/s.exec(text);
+  if (!bar) return { value: unescaped(text) };
+  const value = unescaped(bar[2]!);
+  return { system: unescaped(bar[1]!), ...(value && { value }) };
+}
+
+function unescaped(text: string): string {
+  return text.replace(/\\([\\|,$])/g, '$1');
+}
+
+type Judge = (candidate: Candidate, now: number) => boolean;
+interface Parameter {
+  modifiers?: readonly string[];
+  parse(values: string[], code: string, modifier: string | undefined): Omit<Criterion, 'code'>;
+}
+
+/** A parameter whose values are judged one by one. */
+function each(judge: (value: string, code: string, modifier: string | undefined) => Judge): Parameter {
+  return {
+    parse(values, code, modifier) {
+      const judges = values.map((value) => judge(value, code, modifier));
+      return { matches: (candidate, now) => judges.some((judge) => judge(candidate, now)) };
+    },
+  };
+}
+
+/** A token parameter over codings; `:not` turns the whole criterion round. */
+function codings(of: (study: ImagingStudy) => (Coding | undefined)[], instances = false): Parameter {
+  return {
+    modifiers: ['not'],
+    parse(values, _code, modifier) {
+      const tokens = values.map(token);
+      const found = ({ study }: Candidate) =>
+        of(study).some((coding) => coding && tokens.some((wanted) => meetsCoding(wanted, coding)));
+      const matches = modifier === 'not' ? (candidate: Candidate) => !found(candidate) : found;
+      return { matches, ...(instances && { instances }) };
+    },
+  };
+}
+
+/** Codes and their displays compare without case: `chest` finds what DICOM calls CHEST and SNOMED CT Chest. */
+function meetsCoding({ system, value }: Token, { system: own = '', code, display }: Coding): boolean {
+  if (system !== undefined && system !== own) return false;
+  const wanted = value?.toLowerCase();
+  return wanted === undefined || wanted === code?.toLowerCase() || wanted === display?.toLowerCase();
+}
+
+/** A parameter that names UIDs, bare or as `urn:oid:`. */
+function uids(of: (study: ImagingStudy) => (string | undefined)[], instances = false): Parameter {
+  return {
+    parse(values) {
+      const wanted = new Set(values.map((value) => uidOf(token(value).value ?? '')));
+      return {
+        matches: ({ study }) => of(study).some((uid) => uid !== undefined && wanted.has(uid)),
+        ...(instances && { instances }),
+      };
+    },
+  };
+}
+
+function uidOf(value: string): string {
+  return value.replace(/^urn:oid:/, '');
+}
+
+const lastUpdated = each((value, code) => {
+  const criterion = dateCriterion(code, value);
+  return ({ memory }, now) => {
+    // Nothing remembered: it may be new to the client, so a search for what is new has it (IA-13).
+    if ((!memory || memory.fresh) && ['ge', 'gt', 'sa'].includes(criterion.prefix)) return true;
+    const range = memory && dateRange(memory.lastUpdated);
+    return range !== undefined && meetsDate(criterion, range, now);
+  };
+});
+
+const started = each((value, code) => {
+  const criterion = dateCriterion(code, value);
+  return ({ study }, now) => {
+    const range = study.started ? dateRange(study.started) : undefined;
+    return range !== undefined && meetsDate(criterion, range, now);
+  };
+});
+
+const id: Parameter = {
+  parse: (values) => ({
+    matches: ({ study }) => values.includes(study.id!),
+    studyUids: values,
+  }),
+};
+
+/** Study Instance UID in any of its spellings, or an accession number (IA-13). */
+const identifier: Parameter = {
+  modifiers: ['of-type'],
+  parse(values, _code, modifier) {
+    if (modifier === 'of-type') {
+      const wanted = values.map(ofType);
+      return {
+        matches: ({ study }) =>
+          wanted.some(({ type, value }) =>
+            study.identifier?.some((own) => own.value === value && hasIdentifierType(own, type)),
+          ),
+      };
+    }
+    const tokens = values.map(token);
+    const named = tokens.map(studyUidOf).filter((uid) => uid !== undefined);
+    return {
+      matches: ({ study }) =>
+        tokens.some((wanted) => study.identifier?.some((own) => meetsIdentifier(wanted, own))),
+      ...(named.length === tokens.length && { studyUids: named }),
+    };
+  },
+};
+
+/** `system|code|value` of the `:of-type` modifier. */
+function ofType(text: string): { type: string; value: string } {
+  const [, type, value] = text.split('|');
+  if (!type || !value) {
+    throw new Fault('invalid_request', 'identifier:of-type takes system|code|value.');
+  }
+  return { type, value: unescaped(value) };
+}
+
+/** The UID, where the token can be nothing but one. */
+function studyUidOf({ system, value }: Token): string | undefined {
+  const certain = system === DICOM_UID_SYSTEM || value?.startsWith('urn:oid:');
+  const uid = uidOf(value ?? '');
+  return certain && UID.test(uid) ? uid : undefined;
+}
+
+function meetsIdentifier({ system, value }: Token, own: Identifier): boolean {
+  if (system !== undefined && system !== (own.system ?? '')) return false;
+  if (value === undefined) return true;
+  return own.value === value || (own.system === DICOM_UID_SYSTEM && own.value === `urn:oid:${value}`);
+}
+
+/**
+ * An order: `ServiceRequest/{id}`, or by its accession number as `basedon:identifier=`, `basedon.identifier=` or bare.
+ * Accession numbers repeat between sites: those of an order that was named by id count for its own patient.
+ */
+const basedon: Parameter = {
+  modifiers: ['identifier', 'ServiceRequest'],
+  parse(values, code, modifier) {
+    const byId = code === 'basedon' && modifier !== 'identifier';
+    const ids = byId ? values.flatMap((value) => orderId(value, modifier) ?? []) : [];
+    const tokens = values.map(token);
+    return {
+      matches({ study, orders }) {
+        const own = study.basedOn?.flatMap(({ identifier }) => identifier ?? []) ?? [];
+        return (
+          own.some((identifier) => tokens.some((wanted) => meetsIdentifier(wanted, identifier))) ||
+          ids.some((id) => {
+            const { patientId, accessionNumbers = [] } = orders?.get(id) ?? {};
+            if (!patientId || study.subject.reference !== `Patient/${patientId}`) return false;
+            return own.some(({ value }) => value !== undefined && accessionNumbers.includes(value));
+          })
+        );
+      },
+      ...(ids.length > 0 && { orders: ids }),
+    };
+  },
+};
+
+/** The id of `ServiceRequest/{id}`; `basedon:ServiceRequest=` takes it bare. */
+function orderId(value: string, modifier: string | undefined): string | undefined {
+  const reference = parseReference(value);
+  if (reference?.type === 'ServiceRequest') return reference.id;
+  return modifier === 'ServiceRequest' && FHIR_ID.test(value) ? value : undefined;
+}
+
+const PARAMETERS: Record<string, Parameter> = {
+  _id: id,
+  _lastUpdated: lastUpdated,
+  basedon,
+  'basedon.identifier': basedon,
+  bodysite: codings((study) => study.series?.map(({ bodySite }) => bodySite) ?? []),
+  'dicom-class': codings(
+    (study) => study.series?.flatMap(({ instance }) => instance?.map(({ sopClass }) => sopClass) ?? []) ?? [],
+    true,
+  ),
+  identifier,
+  instance: uids(
+    (study) => study.series?.flatMap(({ instance }) => instance?.map(({ uid }) => uid) ?? []) ?? [],
+    true,
+  ),
+  modality: codings((study) => [
+    ...(study.modality ?? []),
+    ...(study.series ?? []).map((one) => one.modality),
+  ]),
+  series: uids((study) => study.series?.map(({ uid }) => uid) ?? []),
+  started,
+  status: codings(({ status }) => [{ system: 'http://hl7.org/fhir/imagingstudy-status', code: status }]),
+};
+
+/**
+ * One repetition of a search parameter as a criterion; undefined where the parameter is not one we know, or is empty.
+ * @param name with its modifier: `modality:not`
+ * @throws Fault `unsupported_parameter` for a modifier that we do not know: it must not be ignored (FHIR R4 §3.1.1.4.5)
+ * @throws Fault `invalid_request` for a value that cannot be read
+ */
+export function criterion(name: string, text: string): Criterion | undefined {
+  const [code = '', modifier] = name.split(':', 2);
+  const parameter = Object.hasOwn(PARAMETERS, code) ? PARAMETERS[code] : undefined;
+  if (!parameter) return undefined;
+  if (modifier !== undefined && !parameter.modifiers?.includes(modifier)) {
+    throw new Fault('unsupported_parameter', `${code} does not take the modifier "${modifier}" here.`);
+  }
+  const values = alternatives(text);
+  return values.length > 0 ? { code, ...parameter.parse(values, code, modifier) } : undefined;
+}
+
+/** Whether the parameter is one that `criterion` knows. */
+export function isCriterion(name: string): boolean {
+  return Object.hasOwn(PARAMETERS, name.split(':', 1)[0]!);
+}

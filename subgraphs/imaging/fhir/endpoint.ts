@@ -1,0 +1,79 @@
+import type { Endpoint, Reference } from 'fhir/r4.js';
+import { DICOM } from '../../../schema/dicom/dicom.ts';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
+
+/** Logical id of the one Endpoint of a tenant that stands by itself, and of the contained one. */
+export const ENDPOINT_ID = 'dicomweb';
+const CONTAINED_ID = 'e';
+
+/** Both published URLs of the extension (IA-17). */
+const REQUIRES_ACCESS_TOKEN = [
+  'http://hl7.org/fhir/smart-app-launch/StructureDefinition/requires-access-token',
+  'http://fhir.org/argonaut/smart-imaging/StructureDefinition/requires-access-token',
+];
+
+export interface WadoAddress {
+  /** The WADO-RS base to which `/studies/{uid}` is appended. */
+  address: string;
+  /** Logical id; an entry that is known by its `urn:uuid:` has none. */
+  id?: string;
+  /** Whether requests have to carry the token (IA-26). */
+  requiresAccessToken?: boolean;
+}
+
+/** Where images are (IA-17). */
+export function wadoEndpoint({ address, id, requiresAccessToken = true }: WadoAddress): Endpoint {
+  return {
+    resourceType: 'Endpoint',
+    ...(id !== undefined && { id }),
+    extension: REQUIRES_ACCESS_TOKEN.map((url) => ({ url, valueBoolean: requiresAccessToken })),
+    status: 'active',
+    connectionType: {
+      system: 'http://terminology.hl7.org/CodeSystem/endpoint-connection-type',
+      code: 'dicom-wado-rs',
+      display: 'DICOM WADO-RS',
+    },
+    name: 'DICOMweb',
+    payloadType: [
+      {
+        coding: [
+          {
+            system: 'http://terminology.hl7.org/CodeSystem/endpoint-payload-type',
+            code: 'any',
+            display: 'Any',
+          },
+        ],
+        text: 'DICOM',
+      },
+    ],
+    payloadMimeType: [DICOM],
+    address,
+  };
+}
+
+/** `capability` for an Endpoint of each study's own, `Endpoint/{Study Instance UID}`. */
+export type EndpointStyle = 'contained' | 'included' | 'capability';
+
+/** How a tenant shows its Endpoint (IA-18); the first image source decides. */
+export function endpointStyle(tenant: Tenant): EndpointStyle {
+  const { retrieve = 'token', endpointStyle = 'contained' } = tenant.images[0] ?? {};
+  return retrieve === 'token' ? endpointStyle : 'capability';
+}
+
+/** What goes into an ImagingStudy for its Endpoint, made anew for each answer (IA-29). */
+export function endpointElements(
+  base: string,
+  style: EndpointStyle,
+  studyUid: string,
+): { contained?: Endpoint[]; endpoint: Reference[] } {
+  return style === 'contained'
+    ? {
+        contained: [wadoEndpoint({ address: `${base}/dicomweb`, id: CONTAINED_ID })],
+        endpoint: [{ reference: `#${CONTAINED_ID}`, type: 'Endpoint' }],
+      }
+    : {
+        endpoint: [
+          { reference: `Endpoint/${style === 'capability' ? studyUid : ENDPOINT_ID}`, type: 'Endpoint' },
+        ],
+      };
+}

@@ -1,0 +1,177 @@
+import type { ImagingStudy } from 'fhir/r4.js';
+import { Tag } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { tenantBase } from '../../../schema/http/request.ts';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import type { Candidate } from './criteria.ts';
+import { uid, unsignedInt } from '../dicom/dicom-text.ts';
+import { endpointStyle, type EndpointStyle } from './endpoint.ts';
+import { imagingStudy } from './imaging-study.ts';
+import { inOrder, matches, studyUidsOf, type ImagingStudySearch, type NamedPatient } from './search.ts';
+import type { Memory, Seen } from '../cache/seen.ts';
+import type { WadoBaseOptions } from '../dicomweb/wado-base.ts';
+import type { Detail, Imaging, Order, StudyRecord } from '../study/studies.ts';
+
+/** What the FHIR and GraphQL faces need beside the core. */
+export interface FaceOptions extends WadoBaseOptions {
+  seen: Seen;
+  /** Seconds since the epoch. */
+  now(): number;
+}
+
+/** A study found: its resource, what is remembered of it, and the rows that it was made of. */
+export interface FoundStudy extends Candidate {
+  record: StudyRecord;
+  memory?: Memory;
+  /** Present where it was searched for, with the patient if one was named; absent where it was read. */
+  searched?: { patient?: string };
+}
+
+export interface Found {
+  total: number;
+  /** What kept some image sources from answering, while others did (DW-18). */
+  failed: readonly Fault[];
+  /** The page that was asked for, in order. */
+  page: FoundStudy[];
+  /** How the core was asked, to ask it for more of the same. */
+  asked: { patients: readonly (string | undefined)[]; studyUids?: readonly string[]; records: number };
+}
+
+/**
+ * Runs a search (IA-13): the same for FHIR REST and GraphQL.
+ * @param where what no search parameter says
+ * @throws Fault `forbidden` for a patient who is named and out of reach (IA-7), and what the core throws
+ */
+export async function findStudies(
+  imaging: Imaging,
+  search: ImagingStudySearch,
+  options: FaceOptions,
+  where: (found: FoundStudy) => boolean = () => true,
+): Promise<Found> {
+  const studyUids = studyUidsOf(search);
+  const detail: Detail = search.criteria.some(({ instances }) => instances) ? 'instance' : 'series';
+  const patients = await patientsOf(imaging, search);
+  const lists = await Promise.all(
+    patients.map(async (patient) => {
+      const asked = { detail, ...(studyUids && { studyUids }) };
+      const { records, failed } = await imaging.studiesOf(patient, asked);
+      const searched = patient === undefined ? {} : { patient };
+      const studies = await foundStudies(imaging.tenant, records, options);
+      return { studies: studies.map((one) => ({ ...one, searched })), failed };
+    }),
+  );
+  const fetched: FoundStudy[] = lists.flatMap(({ studies }) => studies);
+  // A study that two of the patients named reach is one study.
+  const once = [...new Map(fetched.map((found) => [found.study.id, found])).values()];
+  const now = options.now() * 1000;
+  const orders = await ordersOf(imaging, search);
+  const all = inOrder(
+    search,
+    once.filter((found) => matches(search, { ...found, orders }, now) && where(found)),
+  );
+  return {
+    total: all.length,
+    failed: [...new Set(lists.flatMap(({ failed }) => failed))],
+    page: all.slice(search.offset, search.offset + search.count),
+    asked: { patients, ...(studyUids && { studyUids }), records: fetched.length },
+  };
+}
+
+/**
+ * The page with the instances of its studies. The core still has the studies and series, so that this costs one more
+ * call to the source; where the page is less than what was found, its studies are asked for by UID.
+ */
+export async function withInstances(imaging: Imaging, { page, asked }: Found): Promise<FoundStudy[]> {
+  if (page.every(({ record }) => record.instances)) return page;
+  const studyUids = page.length === asked.records ? asked.studyUids : page.map(({ study }) => study.id!);
+  const lists = await Promise.all(
+    asked.patients.map((patient) =>
+      imaging.studiesOf(patient, { detail: 'instance', ...(studyUids && { studyUids }) }),
+    ),
+  );
+  const records = new Map(
+    lists
+      .flatMap(({ records }) => records)
+      .map((record) => [uid(record.study, Tag.StudyInstanceUID), record]),
+  );
+  // One that went away meanwhile stays as it was.
+  return page.map((found) => ({ ...found, record: records.get(found.study.id) ?? found.record }));
+}
+
+/** One study by Study Instance UID; undefined where it is unknown or out of reach (IA-7). */
+export async function readStudy(
+  imaging: Imaging,
+  studyUid: string,
+  detail: Detail,
+  options: FaceOptions,
+): Promise<FoundStudy | undefined> {
+  const record = await imaging.study(studyUid, detail);
+  return record && (await foundStudies(imaging.tenant, [record], options))[0];
+}
+
+/** Records as fresh resources, each study once, with what is remembered of them (IA-13). */
+export async function foundStudies(
+  tenant: Tenant,
+  records: readonly StudyRecord[],
+  options: FaceOptions,
+): Promise<FoundStudy[]> {
+  const byUid = new Map(records.map((record) => [uid(record.study, Tag.StudyInstanceUID), record]));
+  byUid.delete(undefined);
+  const sightings = [...byUid].map(([studyUid, { study }]) => {
+    const instances = unsignedInt(study, Tag.NumberOfStudyRelatedInstances);
+    return { studyUid: studyUid!, ...(instances !== undefined && { instances }) };
+  });
+  const memories = await options.seen.observe(tenant.key, sightings);
+  return [...byUid].map(([studyUid, record]) => {
+    const memory = memories.get(studyUid!);
+    return {
+      record,
+      ...(memory && { memory }),
+      study: resourceOf(tenant, record, memory, endpointStyle(tenant), options),
+    };
+  });
+}
+
+/** The resource of a record; a fresh object at every call. */
+export function resourceOf(
+  tenant: Tenant,
+  record: StudyRecord,
+  memory: Memory | undefined,
+  style: EndpointStyle,
+  { baseUrl }: Pick<FaceOptions, 'baseUrl'>,
+): ImagingStudy {
+  return imagingStudy(record, {
+    base: tenantBase(baseUrl, tenant),
+    endpointStyle: style,
+    ...(memory && { lastUpdated: memory.lastUpdated }),
+  });
+}
+
+/** The orders that a search names by id, as far as the caller may read them. */
+async function ordersOf(imaging: Imaging, { criteria }: ImagingStudySearch): Promise<Map<string, Order>> {
+  const ids = [...new Set(criteria.flatMap(({ orders = [] }) => orders))];
+  const read = await Promise.all(ids.map(async (id) => [id, await imaging.order(id)] as const));
+  return new Map(read.flatMap(([id, order]) => (order ? [[id, order] as const] : [])));
+}
+
+/** The patients to search in: undefined for all in reach, none where the search names two who are not the same. */
+async function patientsOf(
+  imaging: Imaging,
+  { patients }: ImagingStudySearch,
+): Promise<readonly (string | undefined)[]> {
+  if (patients.length === 0) return [undefined];
+  const named = await Promise.all(
+    patients.map((alternatives) => Promise.all(alternatives.map((one) => patientId(imaging, one)))),
+  );
+  return [...new Set(named[0])].filter((id) => named.every((ids) => ids.includes(id)));
+}
+
+async function patientId(imaging: Imaging, patient: NamedPatient): Promise<string> {
+  if (patient === 'foreign') {
+    throw new Fault('forbidden', 'The token does not give access to the patient that was asked for.');
+  }
+  if ('identifier' in patient) {
+    return imaging.patientByIdentifier(patient.identifier.value, patient.identifier.system);
+  }
+  return imaging.patientById(patient.id);
+}

@@ -1,0 +1,209 @@
+import type { ImagingStudySeries, ImagingStudySeriesInstance } from 'fhir/r4.js';
+import { keywordOf, tagOf } from '../../../schema/dicom/dictionary.ts';
+import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { string, uid, unsignedInt } from '../dicom/dicom-text.ts';
+import type { FoundStudy } from '../fhir/find.ts';
+import type { Loaders } from './graphql-loaders.ts';
+import { byNumber, imagingStudyInstance, isInstance } from '../fhir/imaging-study.ts';
+import type { Imaging } from '../study/studies.ts';
+
+/** What an app needs to know of series and instances before it downloads them (FG-8). */
+
+/** Where a series or an instance comes from; FHIR's elements do not carry it, and clients never see it. */
+const ORIGIN = Symbol('origin');
+
+interface Origin {
+  found: FoundStudy;
+  seriesUid: string;
+  /** Row of the series, or of the instance. */
+  row: DicomJson;
+  instanceUid?: string;
+}
+
+type WithOrigin<T> = T & { [ORIGIN]: Origin };
+export type SeriesSource = WithOrigin<ImagingStudySeries>;
+export type InstanceSource = WithOrigin<ImagingStudySeriesInstance>;
+
+/** What the fields of one request are resolved from. */
+export interface Facts {
+  imaging: Imaging;
+  loaders: Loaders;
+  /** By UIDs of study and series: made once, for any field that looks at all instances of a series. */
+  series: Map<string, Promise<SeriesFacts>>;
+  /** Why sources did not answer, as far as the answer tells it already. */
+  told: Set<Fault>;
+}
+
+interface SeriesFacts {
+  /** By number. */
+  instances: readonly InstanceSource[];
+  /** Row of the first image: of the first instance that has pixels, else of the first. */
+  firstImage: DicomJson;
+  numberOfFrames: number;
+}
+
+function withOrigin<T extends object>(element: T, origin: Origin): WithOrigin<T> {
+  return Object.defineProperty(element, ORIGIN, { value: origin }) as WithOrigin<T>;
+}
+
+/** Ties the series of a study to the rows they were made of. The resource has to be a fresh one. */
+export function bindSeries(found: FoundStudy): void {
+  const rows = new Map(found.record.series.map((row) => [uid(row, Tag.SeriesInstanceUID), row]));
+  for (const series of found.study.series ?? []) {
+    withOrigin(series, { found, seriesUid: series.uid, row: rows.get(series.uid) ?? {} });
+  }
+}
+
+/** The instances of a series, fetched when they are asked for, by number. */
+export async function instancesOf(series: SeriesSource, facts: Facts): Promise<readonly InstanceSource[]> {
+  return (await factsOfSeries(series, facts)).instances;
+}
+
+function factsOfSeries(series: SeriesSource, { loaders, series: known }: Facts): Promise<SeriesFacts> {
+  const { found, seriesUid } = series[ORIGIN];
+  const key = `${found.study.id}/${seriesUid}`;
+  const facts = known.get(key) ?? readSeries(series[ORIGIN], loaders);
+  known.set(key, facts);
+  return facts;
+}
+
+async function readSeries({ found, seriesUid }: Origin, loaders: Loaders): Promise<SeriesFacts> {
+  const rows = (await loaders.instances.load(found)).get(seriesUid) ?? [];
+  const instances = rows
+    .filter(isInstance)
+    .map((row) => {
+      const instance = imagingStudyInstance(row);
+      return withOrigin(instance, { found, seriesUid, row, instanceUid: instance.uid });
+    })
+    .sort(byNumber);
+  const inOrder = instances.map((instance) => instance[ORIGIN].row);
+  return {
+    instances,
+    firstImage: inOrder.find((row) => unsignedInt(row, Tag.Rows) !== undefined) ?? inOrder[0] ?? {},
+    numberOfFrames: inOrder.reduce((sum, row) => sum + (frames(row) ?? 0), 0),
+  };
+}
+
+type Field<Source, Args = object> = (source: Source, args: Args, facts: Facts) => unknown;
+
+interface Rendering {
+  window?: string | null;
+  viewport?: string | null;
+}
+
+/** Characters of a rendering parameter, which stands in the address of every series and instance. */
+const MAX_PARAMETER = 128;
+/** Keywords of one field, which is answered for every series and instance. */
+const MAX_KEYWORDS = 256;
+
+interface Keywords {
+  keywords?: readonly string[] | null;
+}
+
+/** `ImagingStudySeries`. */
+export const seriesFacts = {
+  rows: async (series, _, facts) => unsignedInt((await factsOfSeries(series, facts)).firstImage, Tag.Rows),
+  columns: async (series, _, facts) =>
+    unsignedInt((await factsOfSeries(series, facts)).firstImage, Tag.Columns),
+  numberOfFrames: async (series, _, facts) => (await factsOfSeries(series, facts)).numberOfFrames,
+  transferSyntax: async (series, _, facts) => transferSyntax((await factsOfSeries(series, facts)).firstImage),
+  bodyPartExamined: (series) => string(series[ORIGIN].row, Tag.BodyPartExamined),
+  wadoUrl: (series, _, facts) => wadoUrl(series, facts),
+  thumbnailUrl: async (series, _, facts) => `${await wadoUrl(series, facts)}/thumbnail`,
+  renderedUrl: (series, args: Rendering, facts) => renderedUrl(series, args, facts),
+  async metadata(series, { keywords }: Keywords, facts) {
+    const { row } = series[ORIGIN];
+    const tags = tagsOf(keywords);
+    if (!tags || tags.every((tag) => row[tag])) return byKeyword(row, tags);
+    const [first] = await instancesOf(series, facts);
+    return { ...(first && (await metadataOf(first, tags, facts))), ...byKeyword(row, tags) };
+  },
+} satisfies Record<string, Field<SeriesSource, never>>;
+
+/** `ImagingStudySeriesInstance`. */
+export const instanceFacts = {
+  rows: (instance) => unsignedInt(instance[ORIGIN].row, Tag.Rows),
+  columns: (instance) => unsignedInt(instance[ORIGIN].row, Tag.Columns),
+  numberOfFrames: (instance) => frames(instance[ORIGIN].row),
+  transferSyntax: (instance) => transferSyntax(instance[ORIGIN].row),
+  bodyPartExamined(instance) {
+    const { found, seriesUid, row } = instance[ORIGIN];
+    const series = found.record.series.find((one) => uid(one, Tag.SeriesInstanceUID) === seriesUid);
+    return string(row, Tag.BodyPartExamined) ?? string(series ?? {}, Tag.BodyPartExamined);
+  },
+  wadoUrl: (instance, _, facts) => wadoUrl(instance, facts),
+  thumbnailUrl: async (instance, _, facts) => `${await wadoUrl(instance, facts)}/thumbnail`,
+  renderedUrl: (instance, args: Rendering, facts) => renderedUrl(instance, args, facts),
+  async metadata(instance, { keywords }: Keywords, facts) {
+    const { row } = instance[ORIGIN];
+    const tags = tagsOf(keywords);
+    return tags?.every((tag) => row[tag]) ? byKeyword(row, tags) : metadataOf(instance, tags, facts);
+  },
+} satisfies Record<string, Field<InstanceSource, never>>;
+
+/** 1 for an image that does not say; nothing for an object that is none. */
+function frames(row: DicomJson): number | undefined {
+  return unsignedInt(row, Tag.NumberOfFrames) ?? (unsignedInt(row, Tag.Rows) === undefined ? undefined : 1);
+}
+
+const TRANSFER_SYNTAX_UID = '00020010';
+
+function transferSyntax(row: DicomJson): string | undefined {
+  return uid(row, Tag.AvailableTransferSyntaxUID) ?? uid(row, TRANSFER_SYNTAX_UID);
+}
+
+async function wadoUrl(source: SeriesSource | InstanceSource, { loaders }: Facts): Promise<string> {
+  const { found, seriesUid, instanceUid } = source[ORIGIN];
+  const series = `${await loaders.base.load(found)}/studies/${found.study.id}/series/${seriesUid}`;
+  return instanceUid === undefined ? series : `${series}/instances/${instanceUid}`;
+}
+
+async function renderedUrl(
+  source: SeriesSource | InstanceSource,
+  { window, viewport }: Rendering,
+  facts: Facts,
+): Promise<string> {
+  if ([window, viewport].some((value) => (value?.length ?? 0) > MAX_PARAMETER))
+    throw new Fault('invalid_request', `window and viewport have at most ${MAX_PARAMETER} characters.`);
+  const query = Object.entries({ window, viewport })
+    .filter(([, value]) => value)
+    // PS3.18 §8.3.5 writes the commas as they are.
+    .map(([name, value]) => `${name}=${encodeURIComponent(value!).replaceAll('%2C', ',')}`)
+    .join('&');
+  return `${await wadoUrl(source, facts)}/rendered${query && `?${query}`}`;
+}
+
+async function metadataOf(
+  instance: InstanceSource,
+  tags: readonly string[] | undefined,
+  { loaders }: Facts,
+): Promise<Record<string, unknown>> {
+  const { found, seriesUid } = instance[ORIGIN];
+  const base = await loaders.base.load(found);
+  return loaders.metadata.load({
+    ...{ studyUid: found.study.id!, seriesUid, instanceUid: instance.uid },
+    ...{ base, tags },
+  });
+}
+
+/** @throws Fault `invalid_request` for a keyword that PS3.6 does not know, and for more of them than fit */
+function tagsOf(keywords: readonly string[] | null | undefined): string[] | undefined {
+  if (keywords && keywords.length > MAX_KEYWORDS)
+    throw new Fault(
+      'invalid_request',
+      `metadata takes at most ${MAX_KEYWORDS} keywords; without any it gives all.`,
+    );
+  return keywords?.map((keyword) => {
+    const tag = tagOf(keyword);
+    if (!tag) throw new Fault('invalid_request', 'metadata takes DICOM keywords, such as SliceThickness.');
+    return tag;
+  });
+}
+
+/** DICOM JSON with keywords in place of tags; private attributes keep their tags. A fresh object. */
+function byKeyword(dataset: DicomJson, tags: readonly string[] | undefined): Record<string, unknown> {
+  const wanted = tags ?? Object.keys(dataset).filter((tag) => tag !== Tag.RetrieveURL);
+  const entries = wanted.filter((tag) => dataset[tag]).map((tag) => [keywordOf(tag) ?? tag, dataset[tag]]);
+  return structuredClone(Object.fromEntries(entries)) as Record<string, unknown>;
+}

@@ -1,0 +1,183 @@
+import DataLoader from 'dataloader';
+import type { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
+import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { permitting, requireScope } from '../../../schema/access/scopes.ts';
+import { uid } from '../dicom/dicom-text.ts';
+import { foundStudies, readStudy, type FaceOptions, type FoundStudy } from '../fhir/find.ts';
+import { noSuchResource } from '../study/not-found.ts';
+import type { Selection } from '../parsing/select-attributes.ts';
+import { slices } from '../sources/stored/slices.ts';
+import type { InstanceTarget } from '../sources/source.ts';
+import { Turns } from '../sources/turns.ts';
+import type { Imaging, StudyList } from '../study/studies.ts';
+import { grouped } from '../study/study-rows.ts';
+import { wadoBase } from '../dicomweb/wado-base.ts';
+
+/** What GraphQL fields ask for one by one and the source is asked for together, within one request. */
+export interface Loaders {
+  /** A study by UID. @throws Fault `not_found` */
+  study: DataLoader<string, FoundStudy>;
+  /** Instance rows of a study by their Series Instance UID. */
+  instances: DataLoader<FoundStudy, ReadonlyMap<string, readonly DicomJson[]>, string>;
+  /** The WADO-RS base of a study: one for all that is asked of it. */
+  base: DataLoader<FoundStudy, string, string>;
+  /** Attributes of one instance, by keyword. */
+  metadata: DataLoader<AskedAttributes, Record<string, unknown>, string>;
+}
+
+/** What is asked of the metadata of an instance. */
+export interface AskedAttributes extends InstanceTarget {
+  /** The WADO-RS base of the study. */
+  base: string;
+  tags: Selection;
+}
+
+/** @param budget of the answer, whose long lists are completed in several turns of the event loop */
+export function loaders(imaging: Imaging, options: FaceOptions, budget?: AnswerBudget): Loaders {
+  const share = { bytes: MAX_METADATA, turns: new Turns(SERIES_AT_ONCE) };
+  return {
+    study: new DataLoader((uids) => studies(imaging, uids, options)),
+    instances: new DataLoader((found) => instances(imaging, found), {
+      cacheKeyFn: ({ study }) => study.id!,
+    }),
+    base: new DataLoader(
+      (found) =>
+        settled(found, ({ study, record: { patientId } }) =>
+          wadoBase(imaging, { uid: study.id!, ...(patientId !== undefined && { patientId }) }, options),
+        ),
+      { cacheKeyFn: ({ study }) => study.id! },
+    ),
+    metadata: new DataLoader((asked) => metadata(imaging, asked, share), {
+      // After the last slice of a long list, so that all its instances come in one call.
+      ...(budget && { batchScheduleFn: (dispatch) => void budget.nextTurn().then(dispatch) }),
+      cacheKeyFn: ({ studyUid, seriesUid, instanceUid, tags }) =>
+        `${studyUid}/${seriesUid}/${instanceUid}/${tags?.join() ?? ''}`,
+    }),
+  };
+}
+
+/** Many studies are searched for in two calls where the caller may search; a few are read. */
+const MANY = 4;
+
+async function studies(
+  imaging: Imaging,
+  uids: readonly string[],
+  options: FaceOptions,
+): Promise<(FoundStudy | Error)[]> {
+  const { access, tenant } = imaging;
+  const coverage = requireScope(access, 'ImagingStudy', 'r');
+  // A narrower right to read than to search must not be widened by searching. The patients of a user's token are those of
+  // the studies that are named: one that there is must cost what one costs that there is not (IA-7).
+  const listing = permitting(access.permissions, 'ImagingStudy', 's').filter(({ level }) => level !== 'user');
+  const mayList = !coverage.constraints && listing.length > 0;
+  const onePatient = access.patients !== 'all' && access.patients.length === 1;
+  if (mayList && (onePatient || uids.length > MANY)) {
+    const { records, failed } = await imaging.studiesOf(undefined, { studyUids: uids });
+    const studies = await foundStudies(tenant, records, options);
+    const found = new Map(studies.map((one) => [one.study.id, one]));
+    return uids.map((uid) => {
+      const one = found.get(uid);
+      // Where a source did not answer, nobody knows that it is not there.
+      return one ? { ...one, searched: {} } : (failed[0] ?? noSuchResource());
+    });
+  }
+  return settled(uids, async (uid) => (await readStudy(imaging, uid, 'series', options)) ?? noSuchResource());
+}
+
+async function instances(
+  imaging: Imaging,
+  found: readonly FoundStudy[],
+): Promise<(ReadonlyMap<string, readonly DicomJson[]> | Error)[]> {
+  const records = new Map<string, Promise<StudyList>>();
+  const searched = (patient: string | undefined): Promise<StudyList> => {
+    const key = patient ?? '';
+    const studyUids = found
+      .filter((one) => one.searched && one.searched.patient === patient)
+      .map(({ study }) => study.id!);
+    const asked = records.get(key) ?? imaging.studiesOf(patient, { detail: 'instance', studyUids });
+    records.set(key, asked);
+    return asked;
+  };
+  const rowsOf = async ({ record, searched: by, study }: FoundStudy): Promise<readonly DicomJson[]> => {
+    if (record.instances) return record.instances;
+    if (!by) return (await imaging.study(study.id!, 'instance'))?.instances ?? [];
+    const { records: list } = await searched(by.patient);
+    return list.find((one) => uid(one.study, Tag.StudyInstanceUID) === study.id)?.instances ?? [];
+  };
+  return settled(found, async (one) => grouped(await rowsOf(one), (row) => uid(row, Tag.SeriesInstanceUID)));
+}
+
+/** Bytes of the metadata of one answer: it is made of objects in memory. */
+const MAX_METADATA = 4 * 1024 * 1024;
+/** Series whose metadata one request has looked at at the same time: others use the same threads. */
+const SERIES_AT_ONCE = 2;
+
+/** What one request may take: bytes that are left, and turns. */
+interface Share {
+  bytes: number;
+  turns: Turns;
+}
+
+type Found = Map<AskedAttributes, Record<string, unknown> | Error>;
+
+/** All that is asked together of the instances of one series comes in one call. */
+async function metadata(
+  imaging: Imaging,
+  asked: readonly AskedAttributes[],
+  share: Share,
+): Promise<(Record<string, unknown> | Error)[]> {
+  const found: Found = new Map();
+  const bySeries = grouped(asked, ({ studyUid, seriesUid }) => `${studyUid}/${seriesUid}`);
+  const ofSeries = async (series: AskedAttributes[]) => {
+    const [failure] = await settled([series], (one) => metadataOfSeries(imaging, one, share, found));
+    if (failure) for (const one of series) found.set(one, failure);
+  };
+  await Promise.all([...bySeries.values()].map(ofSeries));
+  return asked.map((one) => found.get(one) ?? noSuchResource());
+}
+
+async function metadataOfSeries(
+  imaging: Imaging,
+  asked: readonly AskedAttributes[],
+  share: Share,
+  found: Found,
+): Promise<void> {
+  const byInstance = grouped(asked, ({ instanceUid }) => instanceUid);
+  const selections = new Map([...byInstance].map(([uid, some]) => [uid, some.map(({ tags }) => tags)]));
+  const { studyUid, seriesUid, instanceUid, base } = asked[0]!;
+  const target = { studyUid, seriesUid, ...(byInstance.size === 1 && { instanceUid }) };
+  const done = await share.turns.take();
+  try {
+    const encoded = await imaging.encodedMetadata(target);
+    const pause = slices();
+    const rows = await encoded.selected({ base, selections, maxBytes: share.bytes });
+    for (const { sopInstanceUid, json } of rows) {
+      await pause();
+      if (json) share.bytes -= json.length;
+      const values =
+        json && share.bytes >= 0
+          ? (JSON.parse(Buffer.from(json).toString('utf8')) as (Record<string, unknown> | null)[])
+          : [];
+      for (const [i, one] of byInstance.get(sopInstanceUid)!.entries())
+        found.set(one, values[i] ?? tooMuchMetadata());
+    }
+  } finally {
+    done();
+  }
+}
+
+function tooMuchMetadata(): Fault {
+  const message =
+    'These are more metadata than GraphQL gives; name the keywords, or retrieve them by DICOMweb.';
+  return new Fault('too_large', message, { service: 'imaging' });
+}
+
+/** Each result or its error, as DataLoader takes them: one that fails leaves the others. */
+function settled<K, V>(keys: readonly K[], load: (key: K) => Promise<V | Error>): Promise<(V | Error)[]> {
+  return Promise.all(
+    keys.map((key) =>
+      load(key).catch((error: unknown) => (error instanceof Error ? error : new Error(String(error)))),
+    ),
+  );
+}

@@ -1,0 +1,280 @@
+import type { ImagingStudy, Reference } from 'fhir/r4.js';
+import {
+  responsePathAsArray,
+  type DocumentNode,
+  type GraphQLError,
+  type GraphQLFieldResolver,
+  type GraphQLResolveInfo,
+} from 'graphql';
+import type { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
+import { bindContained } from '../../../schema/fhir/contained.ts';
+import {
+  datatypeResolvers,
+  unresolved,
+  type RequestContext,
+  type UnionMember,
+} from '../../../schema/graphql/datatype-resolvers.ts';
+import type { ItemSelector } from '../../../schema/expressions/item-selector.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { parseReference } from '../../../schema/fhir/fhir.ts';
+import { faultsAsErrors, toGraphqlError } from '../../../schema/graphql/graphql-fault.ts';
+import { joinValues } from '../../../schema/http/request-bounds.ts';
+import { graphqlType, isResourceType, parameterOfArgument } from '../../../schema/fhir/tables.ts';
+import { accessionNumbers } from '../fhir/accession.ts';
+import {
+  bindSeries,
+  instanceFacts,
+  instancesOf,
+  seriesFacts,
+  type Facts,
+  type SeriesSource,
+} from './dicom-facts.ts';
+import { findStudies, type FaceOptions, type FoundStudy } from '../fhir/find.ts';
+import { loaders } from './graphql-loaders.ts';
+import { PAGE_LIMIT, parseSearch, type ImagingStudySearch } from '../fhir/search.ts';
+import type { Imaging } from '../study/studies.ts';
+import { readEndpoint } from '../dicomweb/wado-base.ts';
+
+/** The GraphQL context of one execution. */
+export interface ImagingContext extends RequestContext {
+  imaging: Imaging;
+  /** Errors beside data that could be given in part (DW-18): whoever executes adds them to the answer. */
+  partial: GraphQLError[];
+  /** What long lists are charged to. */
+  budget?: AnswerBudget;
+}
+
+/** Tells of sources that did not answer, beside what the others gave. */
+type Report = (failed: readonly Fault[]) => void;
+type Args = Record<string, unknown>;
+type Resolver = GraphQLFieldResolver<never, ImagingContext, never>;
+
+/** What a report or an order says of the studies it belongs to (FG-9). */
+interface StudyLinks {
+  _patientId?: string | null;
+  _accessionNumbers?: readonly string[] | null;
+  _studyUids?: readonly string[] | null;
+}
+
+/** What imaging adds to an ImagingStudy for the other subgraph. */
+interface Joined extends ImagingStudy {
+  _patientId?: string;
+  _accessionNumbers: string[];
+}
+
+/** All resolvers of the imaging subgraph (FG-8 to FG-10). */
+export function imagingResolvers(
+  sdl: DocumentNode,
+  options: FaceOptions,
+  selector: ItemSelector,
+): Record<string, object> {
+  const perRequest = new WeakMap<Imaging, Facts>();
+  const factsOf = ({ imaging, budget }: ImagingContext): Facts => {
+    const known = perRequest.get(imaging);
+    if (known) return known;
+    const own = loaders(imaging, options, budget);
+    const facts = { imaging, loaders: own, series: new Map(), told: new Set<Fault>() };
+    perRequest.set(imaging, facts);
+    return facts;
+  };
+
+  /** A resolver over the facts of the request; faults become GraphQL errors. */
+  const field = <Source, A = Args>(
+    resolve: (source: Source, args: A, facts: Facts, report: Report) => unknown,
+  ): Resolver =>
+    faultsAsErrors<Source, ImagingContext, A>((source, args, context, info) =>
+      resolve(source, args, factsOf(context), (failed) => {
+        for (const fault of failed)
+          context.partial.push(toGraphqlError(fault, responsePathAsArray(info.path)));
+      }),
+    ) as unknown as Resolver;
+  const fields = (table: Record<string, (source: never, args: never, facts: Facts) => unknown>) =>
+    Object.fromEntries(
+      Object.entries(table).map(([name, resolve]) => [name, field(resolve as (source: unknown) => unknown)]),
+    );
+  const entity = <T>(resolve: (id: string, facts: Facts, report: Report) => T) => {
+    const guarded = field<{ id: string }>(({ id }, _, facts, report) => resolve(id, facts, report));
+    return (reference: { id: string }, context: ImagingContext) =>
+      guarded(reference as never, {} as never, context, {} as GraphQLResolveInfo);
+  };
+
+  const list = (patient?: (source: { id: string }) => string) =>
+    field<{ id: string }>(async (source, args, { imaging }, report) => {
+      const results = await searched(imaging, args, options, patient?.(source));
+      report(results.failed);
+      return listed(results, args);
+    });
+  const connection = (patient?: (source: { id: string }) => string) =>
+    field<{ id: string }>(async (source, args, { imaging }, report) => {
+      const search = searchOf(args, patient?.(source));
+      const results = await findStudies(imaging, search, options);
+      report(results.failed);
+      return page(search, results);
+    });
+  const ownId = ({ id }: { id: string }) => id;
+  const study = async (id: string, { loaders, imaging, told }: Facts, report: Report) => {
+    const found = copied(await loaders.study.load(id));
+    const untold = imaging.unanswered.filter((fault) => !told.has(fault));
+    for (const fault of untold) told.add(fault);
+    report(untold);
+    return found;
+  };
+  const endpoint = (id: string, { imaging }: Facts) => readEndpoint(imaging, id, options);
+
+  const generated = datatypeResolvers<ImagingContext>(
+    sdl,
+    (reference, context, type) => resolveReference(reference, factsOf(context), type, options),
+    selector,
+  ) as Record<string, Record<string, GraphQLFieldResolver<unknown, ImagingContext>>>;
+  const selectInstances = generated['ImagingStudySeries']!['instance']!;
+  const linked = {
+    ImagingStudyList: field<StudyLinks>((source, args, facts, report) =>
+      linkedStudies(source, args, facts, options, report),
+    ),
+  };
+
+  return {
+    ...generated,
+    Query: {
+      ImagingStudy: field<unknown, { id: string }>((_, { id }, facts, report) => study(id, facts, report)),
+      ImagingStudyList: list(),
+      ImagingStudyConnection: connection(),
+      Endpoint: field<unknown, { id: string }>((_, { id }, facts) => endpoint(id, facts)),
+    },
+    Patient: { ImagingStudyList: list(ownId), ImagingStudyConnection: connection(ownId) },
+    DiagnosticReport: linked,
+    ServiceRequest: linked,
+    ImagingStudy: { ...generated['ImagingStudy'], __resolveReference: entity(study) },
+    Endpoint: { ...generated['Endpoint'], __resolveReference: entity(endpoint) },
+    ImagingStudySeries: {
+      ...generated['ImagingStudySeries'],
+      ...fields(seriesFacts),
+      // Fetched only when they are asked for: a list of studies needs none.
+      instance: faultsAsErrors<SeriesSource, ImagingContext, Args>(async (series, args, context, info) =>
+        selectInstances({ instance: await instancesOf(series, factsOf(context)) }, args, context, info),
+      ),
+    },
+    ImagingStudySeriesInstance: { ...generated['ImagingStudySeriesInstance'], ...fields(instanceFacts) },
+  };
+}
+
+const CONTROLS = new Set(['_count', '_offset', '_cursor', '_reference', '_sort']);
+
+/** GraphQL arguments as a search; values of one argument are alternatives (FG-2). */
+function searchOf(args: Args, patient?: string): ImagingStudySearch {
+  const parameters: [string, string][] = patient === undefined ? [] : [['patient', patient]];
+  for (const [name, value] of Object.entries(args)) {
+    const code = CONTROLS.has(name) ? undefined : parameterOfArgument('ImagingStudy', name)?.code;
+    if (code !== undefined && Array.isArray(value) && value.length > 0)
+      parameters.push([code, joinValues(name, value)]);
+  }
+  const offset = typeof args['_cursor'] === 'string' ? cursorOffset(args['_cursor']) : args['_offset'];
+  if (typeof args['_count'] === 'number') parameters.push(['_count', String(args['_count'])]);
+  if (typeof offset === 'number') parameters.push(['_offset', String(offset)]);
+  if (Array.isArray(args['_sort']) && args['_sort'].length > 0) {
+    parameters.push(['_sort', joinValues('_sort', args['_sort'])]);
+  }
+  return parseSearch(parameters, { strict: true, patientBases: [] });
+}
+
+type Results = Awaited<ReturnType<typeof findStudies>>;
+
+async function searched(
+  imaging: Imaging,
+  args: Args,
+  options: FaceOptions,
+  patient?: string,
+  where?: (found: FoundStudy) => boolean,
+): Promise<Results> {
+  return findStudies(imaging, searchOf(args, patient), options, where);
+}
+
+/** A list is what was asked for or an error, never a silent cut (FG-2). */
+function listed({ page, total }: Results, { _count }: Args): Joined[] {
+  if (typeof _count !== 'number' && total > PAGE_LIMIT) {
+    throw new Fault(
+      'too_large',
+      `More than ${PAGE_LIMIT} ImagingStudy resources match. Ask for pages with _count and _offset or ImagingStudyConnection.`,
+    );
+  }
+  return page.map(joined);
+}
+
+function page(search: ImagingStudySearch, { page, total }: Results): object {
+  const size = Math.max(1, search.count);
+  const { offset } = search;
+  return {
+    count: total,
+    offset,
+    pagesize: size,
+    first: cursor(0),
+    ...(offset > 0 && { previous: cursor(Math.max(0, offset - size)) }),
+    ...(offset + size < total && { next: cursor(offset + size) }),
+    last: cursor(Math.max(0, Math.ceil(total / size) - 1) * size),
+    edges: page.map((found) => ({ mode: 'match', resource: joined(found) })),
+  };
+}
+
+function cursor(offset: number): string {
+  return Buffer.from(String(offset)).toString('base64url');
+}
+
+function cursorOffset(text: string): number {
+  const decoded = Buffer.from(text, 'base64url').toString();
+  if (!/^\d{1,9}$/.test(decoded)) throw new Fault('invalid_request', 'The cursor is not one of ours.');
+  return Number(decoded);
+}
+
+/** A study that a loader may give several times, as an object for one place: nothing that is handed out is shared. */
+function copied(found: FoundStudy): Joined {
+  return joined({ ...found, study: structuredClone(found.study) });
+}
+
+/** The resource of a study for GraphQL, with what joins it to reports and orders. */
+function joined(found: FoundStudy): Joined {
+  const { patientId } = found.record;
+  bindSeries(found);
+  return Object.assign(bindContained(found.study), {
+    ...(patientId !== undefined && { _patientId: patientId }),
+    _accessionNumbers: accessionNumbers(found.record),
+  });
+}
+
+/** A report's or an order's studies: of its patient, by Study Instance UID or accession number (FG-9). */
+async function linkedStudies(
+  { _patientId, _accessionNumbers, _studyUids }: StudyLinks,
+  args: Args,
+  { imaging }: Facts,
+  options: FaceOptions,
+  report: Report,
+): Promise<Joined[]> {
+  const numbers = new Set(_accessionNumbers ?? []);
+  const uids = new Set(_studyUids ?? []);
+  // Without its patient a number proves nothing: accession numbers repeat between sites.
+  if (!_patientId || (numbers.size === 0 && uids.size === 0)) return [];
+  const results = await searched(
+    imaging,
+    args,
+    options,
+    _patientId,
+    ({ study, record }) =>
+      uids.has(study.id!) || accessionNumbers(record).some((number) => numbers.has(number)),
+  );
+  report(results.failed);
+  return listed(results, args);
+}
+
+async function resolveReference(
+  reference: Reference,
+  facts: Facts,
+  type: string | undefined,
+  options: FaceOptions,
+): Promise<UnionMember | undefined> {
+  if (reference.reference === undefined) return undefined;
+  const target = parseReference(reference.reference);
+  if (!target || !isResourceType(target.type)) throw unresolved();
+  if (type !== undefined && target.type !== type) return undefined;
+  if (target.type === 'Endpoint') return readEndpoint(facts.imaging, target.id, options);
+  if (target.type === 'ImagingStudy') return copied(await facts.loaders.study.load(target.id));
+  return { __typename: graphqlType(target.type), id: target.id };
+}

@@ -1,0 +1,69 @@
+import { frameMediaType } from '../../../schema/dicom/dicom.ts';
+import {
+  isPixelData,
+  type Element,
+  type Encoding,
+  type Fragments,
+  type Item,
+} from '../dicom/part10/dataset.ts';
+import type { DicomFile } from '../dicom/part10/file.ts';
+import { UNIT } from '../dicom/part10/values.ts';
+import { describedPixels } from '../pixels/codecs/description.ts';
+import { withParsed, type ParsedFile } from './open-file.ts';
+
+export interface BulkDataTask extends ParsedFile {
+  /** `bulkdata/{tag}` or `bulkdata/{sequence}/{item}/…/{tag}`. */
+  uri: string;
+}
+
+/** Where the bytes of a binary value are; of a deflated file, in its inflated data set. */
+export interface BulkDataParts {
+  mediaType: string;
+  /** Encapsulated pixel data are their fragments, without items, offset table and empty ones; any other value is one part. */
+  parts: Fragments;
+  /** Bytes of all parts. */
+  size: number;
+  /** Bytes of its words, where they are to be turned into little endian; otherwise 1. */
+  unit: number;
+}
+
+/**
+ * Finds the value behind a BulkDataURI of the metadata.
+ * @returns undefined where the URI names no binary value
+ * @throws DamagedFile
+ */
+export function findBulkData({ uri, ...file }: BulkDataTask): Promise<BulkDataParts | undefined> {
+  return withParsed(file, (parsed, budget) => {
+    const found = findElement(parsed, uri.replace(/^\/?bulkdata\//, '').split('/'));
+    if (!found || found.element.vr === 'SQ' || found.element.length === 0) return undefined;
+    const { element, encoding } = found;
+    const { fragments, tag, vr, offset, length } = element;
+    if (!fragments) {
+      const parts = { offsets: Float64Array.of(offset), lengths: Uint32Array.of(length) };
+      const unit = encoding.littleEndian ? 1 : (UNIT[vr] ?? 1);
+      return { mediaType: 'application/octet-stream', parts, size: length, unit };
+    }
+    const single = isPixelData(tag) && describedPixels(parsed, budget)?.numberOfFrames === 1;
+    const mediaType = single ? frameMediaType(parsed.transferSyntax) : 'application/octet-stream';
+    const isPart = (i: number): boolean => i > 0 && fragments.lengths[i]! > 0;
+    const parts = {
+      offsets: fragments.offsets.filter((_, i) => isPart(i)),
+      lengths: fragments.lengths.filter((_, i) => isPart(i)),
+    };
+    return { mediaType, parts, size: parts.lengths.reduce((sum, length) => sum + length, 0), unit: 1 };
+  });
+}
+
+function findElement(
+  file: DicomFile,
+  path: readonly string[],
+): { element: Element; encoding: Encoding } | undefined {
+  let item: Item | undefined = { elements: file.elements, encoding: file.encoding };
+  for (let i = 0; item; i += 2) {
+    const element: Element | undefined = item.elements.find(({ tag }) => tag === path[i]);
+    if (!element) return undefined;
+    if (i === path.length - 1) return { element, encoding: item.encoding };
+    item = /^\d{1,9}$/.test(path[i + 1]!) ? element.items?.[Number(path[i + 1])] : undefined;
+  }
+  return undefined;
+}

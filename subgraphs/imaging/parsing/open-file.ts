@@ -1,0 +1,80 @@
+import { closeSync, openSync, unlinkSync } from 'node:fs';
+import { Budget } from '../dicom/part10/budget.ts';
+import { Bytes, DamagedFile } from '../dicom/part10/bytes.ts';
+import { deflatedFrom, readFile, type DicomFile, type FileOptions } from '../dicom/part10/file.ts';
+import { inflate, type OpenFile } from '../dicom/part10/inflate.ts';
+import { unlessNoRoom } from '../sources/no-room.ts';
+import { temporaryPath } from '../sources/temporary-path.ts';
+
+/** A file that a task reads: open until the task has ended, closed by whoever asked for it. */
+export interface ParsedFile extends OpenFile {
+  /** Elements and values that the object may have. */
+  objectElements: number;
+}
+
+/**
+ * Parses an open file to its end, inflated where it is deflated.
+ * @throws DamagedFile; Fault `unavailable` where there is no room to inflate it
+ */
+export function withParsed<T>(
+  { objectElements, ...file }: ParsedFile,
+  work: (file: DicomFile, budget: Budget) => T,
+): Promise<T> {
+  const budget = new Budget(objectElements);
+  return withFile(
+    new Bytes(file),
+    { budget },
+    (parsed) => {
+      if (!parsed) throw new DamagedFile('The file is not DICOM.');
+      return work(parsed, budget);
+    },
+    file,
+  );
+}
+
+/**
+ * Parses the bytes of an open file as far as the options say.
+ * @param work gets undefined for a file that is not DICOM
+ */
+export async function withFile<T>(
+  bytes: Bytes,
+  options: FileOptions,
+  work: (file: DicomFile | undefined) => T,
+  file: OpenFile,
+): Promise<T> {
+  const start = deflatedFrom(bytes);
+  if (start === undefined) return work(readFile(bytes, options));
+  const path = temporaryPath('inflated');
+  const fd = openSync(path, 'wx+', 0o600);
+  try {
+    // Gone once it is closed, also where the thread is ended.
+    unlinkSync(path);
+    const size = await inflate(file, start, fd);
+    return work(readFile(bytes, { ...options, inflated: new Bytes({ fd, size }) }));
+  } catch (error) {
+    throw unlessNoRoom(error);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export interface InflateTask extends ParsedFile {
+  path: string;
+}
+
+/**
+ * Inflates the data set of a deflated file to a path.
+ * @throws DamagedFile; Fault `unavailable` where there is no room for it
+ */
+export async function inflateFile({ path, fd, size }: InflateTask): Promise<void> {
+  const start = deflatedFrom(new Bytes({ fd, size }));
+  if (start === undefined) throw new DamagedFile('The data set is not deflated.');
+  const to = openSync(path, 'wx', 0o600);
+  try {
+    await inflate({ fd, size }, start, to);
+  } catch (error) {
+    throw unlessNoRoom(error);
+  } finally {
+    closeSync(to);
+  }
+}

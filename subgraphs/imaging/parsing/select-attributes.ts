@@ -1,0 +1,62 @@
+import { brotliDecompressSync } from 'node:zlib';
+import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { keywordOf } from '../../../schema/dicom/dictionary.ts';
+import { ROOTED } from '../dicomweb/bulk-data-base.ts';
+import { RowSplitter } from '../sources/dicom-web/row-splitter.ts';
+
+/** Bytes of one selection of one object: GraphQL makes objects of it in memory. */
+const MAX_BYTES = 1024 * 1024;
+
+/** Tags of attributes; undefined for all. */
+export type Selection = readonly string[] | undefined;
+
+export interface SelectTask {
+  /** Metadata of objects as JSON without brackets around them, compressed as `br`. */
+  packed: Uint8Array;
+  /** Every BulkDataURI leads below it. */
+  base: string;
+  /** By SOP Instance UID. */
+  selections: ReadonlyMap<string, readonly Selection[]>;
+  /** Bytes of all selections together, at most. */
+  maxBytes: number;
+}
+
+/** Attributes of one instance. */
+export interface SelectedAttributes {
+  sopInstanceUid: string;
+  /**
+   * A JSON list in UTF-8: for each selection its attributes by keyword, private ones by tag; null for a selection that is
+   * too large. Undefined for the instances after `maxBytes`.
+   */
+  json: Uint8Array | undefined;
+}
+
+/** Attributes of the objects of a series, all that is selected of them in one pass. */
+export function selectAttributes({ packed, base, selections, maxBytes }: SelectTask): SelectedAttributes[] {
+  const rows = brotliDecompressSync(packed);
+  const splitter = new RowSplitter(() => undefined);
+  splitter.push(Buffer.from('['));
+  let left = maxBytes;
+  return splitter.push(rows).flatMap((row) => {
+    const based = Buffer.from(row)
+      .toString('utf8')
+      .replaceAll(ROOTED, () => `"BulkDataURI":"${base}/studies/`);
+    const dataset = JSON.parse(based) as DicomJson;
+    const sopInstanceUid = text(dataset, Tag.SOPInstanceUID) ?? '';
+    const asked = selections.get(sopInstanceUid);
+    if (!asked) return [];
+    if (left < 0) return [{ sopInstanceUid, json: undefined }];
+    const json = new TextEncoder().encode(`[${asked.map((tags) => selected(dataset, tags)).join()}]`);
+    left -= json.length;
+    return [{ sopInstanceUid, json: left < 0 ? undefined : json }];
+  });
+}
+
+function selected(dataset: DicomJson, tags: Selection): string {
+  const wanted = tags ?? Object.keys(dataset).filter((tag) => tag !== Tag.RetrieveURL);
+  const entries = wanted
+    .filter((tag) => dataset[tag])
+    .map((tag) => [keywordOf(tag) ?? tag, dataset[tag]] as const);
+  const json = JSON.stringify(Object.fromEntries(entries));
+  return Buffer.byteLength(json) > MAX_BYTES ? 'null' : json;
+}

@@ -1,0 +1,33 @@
+import { DamagedFile } from '../../dicom/part10/bytes.ts';
+import type { DecodedFrame } from './frame.ts';
+
+/** How the codecs in WebAssembly describe a frame. */
+export interface FrameInfo {
+  width: number;
+  height: number;
+  bitsPerSample: number;
+  componentCount: number;
+  isSigned: boolean;
+  isUsingColorTransform: boolean;
+}
+
+/**
+ * The frame as the encoders take it: little-endian bytes, one or two a sample.
+ * @throws {DamagedFile} for samples of more than 16 bits, which none of them takes
+ */
+export function frameInfo(frame: DecodedFrame): { info: FrameInfo; bytes: Uint8Array } {
+  const { rows, columns, samplesPerPixel, bitsStored, signed, samples } = frame;
+  if (samples.BYTES_PER_ELEMENT > 2)
+    throw new DamagedFile('Samples of more than 16 bits cannot be compressed here.');
+  return {
+    info: {
+      width: columns,
+      height: rows,
+      bitsPerSample: bitsStored,
+      componentCount: samplesPerPixel,
+      isSigned: signed,
+      isUsingColorTransform: false,
+    },
+    bytes: new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength),
+  };
+}

@@ -1,0 +1,128 @@
+import { TransferSyntax } from '../../../../schema/dicom/dicom.ts';
+import { DamagedFile } from '../../dicom/part10/bytes.ts';
+import { decodeHtj2k } from './htj2k.ts';
+import { decodeJpeg } from './jpeg.ts';
+import { decodeJpeg2000 } from './jpeg-2000.ts';
+import { decodeJpegLs } from './jpeg-ls.ts';
+import { decodeBigEndian, decodeDeflated, decodeNative } from './native.ts';
+import { decodeRle } from './rle.ts';
+import { finishFrame, type StreamSamples } from './samples.ts';
+
+/** What the data set says of its pixels, PS3.3 §C.7.6.3. */
+export interface PixelDescription {
+  rows: number;
+  columns: number;
+  samplesPerPixel: number;
+  bitsAllocated: number;
+  bitsStored: number;
+  highBit: number;
+  pixelRepresentation: 0 | 1;
+  planarConfiguration: 0 | 1;
+  photometricInterpretation: string;
+  numberOfFrames: number;
+  /** Float Pixel Data (7FE0,0008) and Double Float Pixel Data (7FE0,0009), PS3.3 §C.7.6.24. */
+  floating?: 'float' | 'double';
+  /** Whether overlays lie in the bits beside the stored ones (retired). */
+  overlaysBeside?: true;
+}
+
+/** One number each. */
+export type Samples =
+  Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
+
+/**
+ * One frame, decoded: samples interleaved (colour by pixel), sign extended, bits outside bitsStored removed,
+ * native byte order.
+ */
+export interface DecodedFrame {
+  rows: number;
+  columns: number;
+  samplesPerPixel: number;
+  bitsStored: number;
+  signed: boolean;
+  /** Of the samples as they are here: decoders turn YBR of JPEG into RGB where they do. */
+  photometricInterpretation: string;
+  samples: Samples;
+}
+
+/** Decodes the bytes of one frame; what the stream says of itself is checked against the description first. */
+type Decoder = (
+  encoded: Uint8Array,
+  pixels: PixelDescription,
+  keepYbr: boolean,
+) => StreamSamples | Promise<StreamSamples>;
+
+/** PS3.5 Annex A and §10. A source gives the frames of a big endian file in little endian, and says so. */
+const DECODERS: Record<string, Decoder> = {
+  [TransferSyntax.ImplicitVRLittleEndian]: decodeNative,
+  [TransferSyntax.ExplicitVRLittleEndian]: decodeNative,
+  [TransferSyntax.DeflatedExplicitVRLittleEndian]: decodeNative,
+  [TransferSyntax.ExplicitVRBigEndian]: decodeBigEndian,
+  [TransferSyntax.RLELossless]: decodeRle,
+  [TransferSyntax.DeflatedImageFrameCompression]: decodeDeflated,
+  ...Object.fromEntries([50, 51, 53, 55, 57, 70].map((n) => [`1.2.840.10008.1.2.4.${n}`, decodeJpeg])),
+  ...Object.fromEntries([80, 81].map((n) => [`1.2.840.10008.1.2.4.${n}`, decodeJpegLs])),
+  ...Object.fromEntries([90, 91, 92, 93].map((n) => [`1.2.840.10008.1.2.4.${n}`, decodeJpeg2000])),
+  ...Object.fromEntries([201, 202, 203].map((n) => [`1.2.840.10008.1.2.4.${n}`, decodeHtj2k])),
+};
+
+/** Bytes of one decoded frame beyond which it is refused: a whole slide at once, or a header that lies. */
+export const MAX_FRAME_BYTES = 256 * 1024 * 1024;
+
+/** Whether frames in this transfer syntax can be decoded here. */
+export function canDecode(transferSyntax: string): boolean {
+  return Object.hasOwn(DECODERS, transferSyntax);
+}
+
+/**
+ * Decodes one frame in the calling thread.
+ * @param encoded the frame as a source gives it: native pixels, or the fragments of an encapsulated frame, joined
+ * @param transferSyntax UID
+ * @throws {DamagedFile} when the bytes are not what transfer syntax and description promise, when the frame is too
+ * large, or when nothing here decodes it
+ */
+export async function decodeFrame(
+  encoded: Uint8Array,
+  transferSyntax: string,
+  pixels: PixelDescription,
+): Promise<DecodedFrame> {
+  return finishFrame(await decodeSamples(encoded, transferSyntax, pixels), pixels);
+}
+
+/**
+ * The same before the stored bits are cut out of the words around them.
+ * @param keepYbr leaves JPEG in YBR_FULL where the data set announces that, in place of RGB
+ */
+export async function decodeSamples(
+  encoded: Uint8Array,
+  transferSyntax: string,
+  pixels: PixelDescription,
+  keepYbr = false,
+): Promise<StreamSamples> {
+  const decoder = canDecode(transferSyntax) ? DECODERS[transferSyntax] : undefined;
+  if (!decoder) throw new DamagedFile(`There is no decoder for the transfer syntax ${transferSyntax}.`);
+  checkDescription(pixels);
+  if (encoded.length === 0) throw new DamagedFile('The frame is empty.');
+  // The slice of a Buffer is no copy: decoders are given the plain view that they count on.
+  const plain = new Uint8Array(encoded.buffer, encoded.byteOffset, encoded.length);
+  return decoder(plain, pixels, keepYbr);
+}
+
+/** @throws {DamagedFile} for pixels that PS3.3 §C.7.6.3 does not know, or more of them than fit into memory */
+function checkDescription(pixels: PixelDescription): void {
+  const { rows, columns, samplesPerPixel, bitsAllocated, bitsStored, highBit } = pixels;
+  const within = (value: number, low: number, high: number) =>
+    Number.isInteger(value) && value >= low && value <= high;
+  const known =
+    within(rows, 1, 65535) &&
+    within(columns, 1, 65535) &&
+    within(samplesPerPixel, 1, 4) &&
+    [1, 8, 16, 32, 64].includes(bitsAllocated) &&
+    within(bitsStored, 1, bitsAllocated) &&
+    within(highBit, bitsStored - 1, bitsAllocated - 1);
+  if (!known) throw new DamagedFile('The attributes that describe the pixels contradict each other.');
+  if (bitsAllocated === 64 && !pixels.floating) throw new DamagedFile('There are no pixels of 64 bits.');
+  const bytes = rows * columns * samplesPerPixel * Math.max(1, bitsAllocated / 8);
+  if (bytes > MAX_FRAME_BYTES)
+    throw new DamagedFile(`One frame of ${rows} × ${columns} pixels is too large to be decoded here.`);
+}

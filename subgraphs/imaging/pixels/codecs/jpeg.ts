@@ -1,0 +1,91 @@
+import { createRequire } from 'node:module';
+import { DamagedFile } from '../../dicom/part10/bytes.ts';
+import type { PixelDescription } from './frame.ts';
+import { decodeDct } from './jpeg-dct.ts';
+import { readFrameHeader, type FrameHeader } from './jpeg-header.ts';
+import type { WasmDecoder } from './jpeg-2000.ts';
+import { checkSize, littleEndianWords, sampleCount, type StreamSamples } from './samples.ts';
+import { copied, WasmCodec, type WasmModule } from './wasm.ts';
+
+interface LibJpegTurbo extends WasmModule {
+  JPEGDecoder: new () => WasmDecoder;
+}
+
+const libjpegTurbo = new WasmCodec<LibJpegTurbo>(
+  '@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs',
+  '@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasm',
+);
+
+interface LosslessDecoder {
+  decode(buffer: ArrayBufferLike, offset: number, length: number, bytes: 1 | 2): { buffer: ArrayBuffer };
+}
+// Its ESM build has no types that resolve.
+const { Decoder: Lossless } = createRequire(import.meta.url)('jpeg-lossless-decoder-js') as {
+  Decoder: new () => LosslessDecoder;
+};
+
+/**
+ * JPEG, PS3.5 §A.4.1 and A.4.2: baseline and extended, sequential and progressive, of 8 and 12 bits, and lossless. The
+ * stream says which; files exist whose transfer syntax names another process.
+ * @param keepYbr leaves YBR_FULL as it is where the data set announces it
+ */
+export async function decodeJpeg(
+  encoded: Uint8Array,
+  pixels: PixelDescription,
+  keepYbr: boolean,
+): Promise<StreamSamples> {
+  const header = readFrameHeader(encoded);
+  const { process, precision, samplesPerPixel } = header;
+  checkSize(header, pixels);
+  // A block of 64 samples takes at least one bit, a lossless sample too.
+  const most = encoded.length * 8 * (process === 0xc3 ? 1 : 64 * (header.subsampled ? 4 : 1));
+  if (sampleCount(pixels) > most)
+    throw new DamagedFile('The JPEG stream is too short for the pixels it promises.');
+  if (process === 0xc3) return { data: lossless(encoded, precision), precision };
+  if (process > 0xc2) throw new DamagedFile('The JPEG stream is of a process that nobody uses.');
+  if (precision > 8) return { data: decodeDct(encoded, header), precision };
+
+  const kept = keepYbr && pixels.photometricInterpretation.startsWith('YBR_FULL');
+  const toRgb = samplesPerPixel === 3 && !kept && isYbr(header, pixels);
+  const stream = samplesPerPixel === 3 ? withColours(encoded, header, toRgb) : encoded;
+  const data = await libjpegTurbo.run('The JPEG frame cannot be decoded.', (codec) => {
+    const decoder = new codec.JPEGDecoder();
+    decoder.getEncodedBuffer(stream.length).set(stream);
+    decoder.decode();
+    const decoded = copied(decoder.getDecodedBuffer(), 8);
+    decoder.delete();
+    return decoded;
+  });
+  return { data, precision, ...(toRgb && { photometricInterpretation: 'RGB' }) };
+}
+
+/**
+ * Whether the components are Y, Cb and Cr. Adobe's segment is there to say so; without one the data set is believed (as
+ * DCMTK does), but for RGB with fewer samples of two of its colours, which nobody writes.
+ */
+function isYbr({ adobeTransform, subsampled }: FrameHeader, pixels: PixelDescription): boolean {
+  if (adobeTransform !== undefined) return adobeTransform === 1;
+  return pixels.photometricInterpretation.startsWith('YBR') || subsampled;
+}
+
+/** The stream with one colour segment of our own: the decoder would guess by JFIF's and Adobe's and by component names. */
+function withColours(encoded: Uint8Array, { colourSegments }: FrameHeader, ybr: boolean): Uint8Array {
+  const adobe = Buffer.from('ffee000e41646f62650064000000000' + (ybr ? '1' : '0'), 'hex');
+  const parts: Uint8Array[] = [encoded.subarray(0, 2), adobe];
+  let from = 2;
+  for (const { start, end } of colourSegments) {
+    parts.push(encoded.subarray(from, start));
+    from = end;
+  }
+  return Buffer.concat([...parts, encoded.subarray(from)]);
+}
+
+function lossless(encoded: Uint8Array, precision: number): Uint8Array | Uint16Array {
+  const size = precision <= 8 ? 1 : 2;
+  try {
+    const { buffer } = new Lossless().decode(encoded.buffer, encoded.byteOffset, encoded.length, size);
+    return littleEndianWords(new Uint8Array(buffer), size) as Uint8Array | Uint16Array;
+  } catch (cause) {
+    throw new DamagedFile('The lossless JPEG frame cannot be decoded.', { cause });
+  }
+}

@@ -1,0 +1,26 @@
+import { Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import type { DescribeTask } from '../image/describe.ts';
+import { srDocument } from './sr-document.ts';
+import { waveformSvg } from './waveform-svg.ts';
+import { firstWaveform } from './waveform.ts';
+
+/** A structured report as HTML in UTF-8. */
+export function renderReport({ json }: DescribeTask): Uint8Array {
+  const report = JSON.parse(
+    Buffer.from(json.buffer, json.byteOffset, json.length).toString('utf8'),
+  ) as DicomJson;
+  return new TextEncoder().encode(srDocument(report));
+}
+
+export interface WaveformTask {
+  /** What `describeImage` picked. */
+  dataset: DicomJson;
+  /** Samples that are bulk data. */
+  samples: Uint8Array | undefined;
+}
+
+/** The first waveform of an object as SVG. @throws Fault `not_found` for one that cannot be drawn */
+export function renderWaveform({ dataset, samples = new Uint8Array() }: WaveformTask): string {
+  const waveform = firstWaveform(dataset, samples);
+  return waveformSvg(waveform, text(dataset, Tag.Modality) ?? 'Waveform');
+}

@@ -1,0 +1,155 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { smallObjects } from '../../../../gateway/test/setup/small-objects.ts';
+import { Tag, text } from '../../../../schema/dicom/dicom.ts';
+import { openDimseSide, type DimseSide } from '../../test/dimse.ts';
+import { startFakeArchive, type FakeArchive, type FakeArchiveOptions } from '../../test/fake-archive.ts';
+import type { ImagingSource, Level } from '../source.ts';
+
+const STUDY = '1.2.30';
+const SECONDARY_CAPTURE = '1.2.840.10008.5.1.4.1.1.7';
+const study = { PatientID: 'OWN', StudyInstanceUID: STUDY };
+const series = { StudyInstanceUID: STUDY, SeriesInstanceUID: `${STUDY}.1` };
+const instance = (number: number) => ({
+  ...{ ...series, SOPInstanceUID: `${STUDY}.1.${number}`, SOPClassUID: SECONDARY_CAPTURE },
+});
+const honest = { STUDY: [study], SERIES: [series], IMAGE: [instance(1), instance(2)] };
+
+let side: DimseSide;
+const archives: FakeArchive[] = [];
+beforeAll(async () => {
+  side = await openDimseSide();
+});
+afterAll(() => side?.stop());
+afterEach(async () => {
+  for (const archive of archives.splice(0)) await archive.stop();
+});
+
+async function sourceOf(options: FakeArchiveOptions): Promise<ImagingSource> {
+  side.node.cache.clear();
+  side.refused.length = 0;
+  const archive = await startFakeArchive(options);
+  archives.push(archive);
+  return side.source({ endpoint: archive.endpoint, retrieval: 'c-get' });
+}
+
+describe('rows of C-FIND', () => {
+  it.each<[Level, Partial<FakeArchiveOptions['rows']>, string, string[]]>([
+    [
+      'study',
+      {
+        STUDY: [
+          { ...study, StudyInstanceUID: '1.2.*' },
+          ...Array<object>(5).fill(study),
+          { ...study, StudyInstanceUID: '..' },
+        ] as never,
+      },
+      Tag.StudyInstanceUID,
+      [STUDY],
+    ],
+    [
+      'series',
+      { SERIES: [series, series, { ...series, SeriesInstanceUID: '?' }] },
+      Tag.SeriesInstanceUID,
+      [`${STUDY}.1`],
+    ],
+    [
+      'instance',
+      { IMAGE: [instance(1), instance(1), { ...instance(1), SOPInstanceUID: '1.2/../3' }] },
+      Tag.SOPInstanceUID,
+      [`${STUDY}.1.1`],
+    ],
+  ])('%s: each once, and only under well-formed UIDs', async (level, rows, tag, listed) => {
+    const source = await sourceOf({ rows: { ...honest, ...rows } });
+    const found = await source.search({ level, match: new Map(), includeField: [] });
+    expect(found.map((row) => text(row, tag))).toEqual(listed);
+  });
+});
+
+it('a study that an archive gives for several numbers of its patient is listed once', async () => {
+  const source = await sourceOf({ rows: honest });
+  const patientIds = [{ value: 'OWN' }, { value: 'own' }];
+  const search = (level: Level) => source.search({ level, match: new Map(), includeField: [], patientIds });
+  expect((await search('study')).map((row) => text(row, Tag.StudyInstanceUID))).toEqual([STUDY]);
+  expect(await search('instance')).toHaveLength(2);
+});
+
+describe('DW-26 objects of C-GET', () => {
+  const [first, second] = smallObjects({ studyUid: STUDY, patientId: 'OWN', instances: 2 });
+  const [, foreign] = smallObjects({ studyUid: STUDY, patientId: 'OTHER', instances: 2 });
+  const [, , third] = smallObjects({ studyUid: STUDY, patientId: 'OWN', instances: 3 });
+  const [, changed] = smallObjects({ studyUid: STUDY, patientId: 'OWN', instances: 2, description: 'else' });
+  const named = (number: number, file: Buffer | undefined) => ({
+    sopInstanceUid: `${STUDY}.1.${number}`,
+    file: file!,
+  });
+
+  const given = async (source: ImagingSource, patient = { id: 'OWN', issuer: '' }) => {
+    const uids: string[] = [];
+    for await (const { stream, sopInstanceUid } of source.retrieve({ studyUid: STUDY, patient }, '*')) {
+      await stream.toArray();
+      uids.push(sopInstanceUid!);
+    }
+    return uids.sort();
+  };
+
+  it('all that were planned, some of them twice', async () => {
+    const source = await sourceOf({
+      rows: honest,
+      objects: [named(1, first), named(2, second), named(1, first)],
+    });
+    expect(await given(source)).toEqual([`${STUDY}.1.1`, `${STUDY}.1.2`]);
+    expect(side.refused).toEqual([]);
+  });
+
+  it.each([
+    ['of another patient', [named(1, first), named(2, foreign)], 'bad_gateway', 'object of another patient'],
+    ['one too many', [named(1, first), named(2, second), named(3, third)], 'unavailable', 'unplanned object'],
+    [
+      'two under one UID',
+      [named(2, second), named(2, changed), named(1, first)],
+      'bad_gateway',
+      'two objects under one UID',
+    ],
+    ['announced as another', [named(1, first), named(2, third)], 'bad_gateway', undefined],
+  ])('%s: not passed on, and not kept', async (_what, objects, code, reason) => {
+    const source = await sourceOf({ rows: honest, objects });
+    await expect(given(source)).rejects.toMatchObject({ code });
+    expect(side.refused).toEqual(reason ? [reason] : []);
+    expect(await source.version!({ studyUid: STUDY })).toBeUndefined();
+  });
+
+  it.each<[string, Partial<FakeArchiveOptions['rows']>]>([
+    ['another patient’s by now', { STUDY: [{ ...study, PatientID: 'OTHER' }] }],
+    ['two patients’', { STUDY: [study, { ...study, PatientID: 'OTHER' }] }],
+    ['without instances', { IMAGE: [] }],
+  ])('a study that is %s is not found', async (_what, rows) => {
+    const source = await sourceOf({
+      rows: { ...honest, ...rows },
+      objects: [named(1, first), named(2, second)],
+    });
+    await expect(given(source)).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  it('a study that lists fewer instances than it counts is not given', async () => {
+    const counted = { ...study, NumberOfStudyRelatedInstances: 3 };
+    const source = await sourceOf({
+      ...{ rows: { ...honest, STUDY: [counted] }, objects: [named(1, first), named(2, second)] },
+    });
+    await expect(given(source)).rejects.toMatchObject({ code: 'bad_gateway' });
+  });
+
+  it('issuers count where the archive shows them', async () => {
+    const objects = [
+      {
+        sopInstanceUid: `${STUDY}.1.1`,
+        file: smallObjects({ studyUid: STUDY, patientId: 'OWN', issuer: 'A' })[0]!,
+      },
+    ];
+    const rows = { ...honest, IMAGE: [instance(1)] };
+    expect(await given(await sourceOf({ rows, objects }))).toHaveLength(1);
+    const ofIssuer = { ...rows, STUDY: [{ ...study, IssuerOfPatientID: 'B' }] };
+    await expect(given(await sourceOf({ rows: ofIssuer, objects }))).rejects.toMatchObject({
+      code: 'bad_gateway',
+    });
+  });
+});

@@ -1,0 +1,278 @@
+import type { Socket } from 'node:net';
+import dimse, { type association, type requests, type responses } from 'dcmjs-dimse';
+import { number, text, type DicomJson } from '../../../../../schema/dicom/dicom.ts';
+import { decodeDataset } from '../identifier.ts';
+import { Command, Messages, type Pdv, type Received, type StoreRequest, type StoreSink } from './messages.ts';
+import { boundPdus, MAX_PDU } from './pdu-length.ts';
+import { archiveAway, archiveFault, rejection, serviceNotOffered } from './status.ts';
+
+const C_ECHO_RQ = 0x0030;
+const PENDING = new Set([0xff00, 0xff01]);
+const OUT_OF_RESOURCES = 0xa700;
+/** Milliseconds that one PDU may take, from its first byte to its last. */
+const PDU_TIME = 30_000;
+/** Milliseconds for which a peer whose association has ended may leave the connection open. */
+const PARTING = 1000;
+
+/** A message of the peer: an answer to ours, with its identifier where it has one. */
+export interface Answer {
+  status: number;
+  command: DicomJson;
+  /** The data set of a C-FIND answer. */
+  identifier?: DicomJson;
+}
+
+export interface ConnectionOptions {
+  /** Milliseconds that each step of connecting and associating may take. */
+  associationTimeout: number;
+  /** Milliseconds that one PDU may take, from its first byte to its last (default: 30 s). */
+  pduTimeout?: number;
+  /** Milliseconds without a word from the peer, while one is awaited. */
+  silence: number;
+  /** Takes the objects that the peer sends. */
+  store?: (request: StoreRequest) => StoreSink;
+  /** Whether a peer may associate; throws the reason of the refusal, PS3.8 §9.3.4. */
+  accept?: (association: association.Association) => void;
+}
+
+/** The reason why an association is refused, PS3.8 §9.3.4. */
+export class Refused extends Error {
+  readonly reason: number;
+
+  constructor(reason: number) {
+    super('association refused');
+    this.reason = reason;
+  }
+}
+
+interface Asked {
+  pending: (answer: Answer) => void;
+  resolve: (answer: Answer) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * One association over one socket, asked for or accepted by us. The library frames, negotiates and writes commands.
+ * Messages are read here (`Messages`), because it would decode every data set (with fewer character sets than we know), keep
+ * objects in memory, and let each command without a data set stand before the next.
+ */
+export class Connection extends dimse.Scp {
+  /** The library's, which its types leave out. */
+  declare readonly socket: Socket;
+  declare private connected: boolean;
+  declare private association: association.Association | undefined;
+  declare private lastPduTime: number | undefined;
+  declare private _sendDimse: (message: {
+    context: association.PresentationContext;
+    command: requests.Request | responses.Response;
+  }) => void;
+
+  readonly #options: ConnectionOptions;
+  #failure: unknown;
+  #opening: { resolve: () => void; reject: (error: unknown) => void } | undefined;
+  #asked: Asked | undefined;
+  readonly #messages: Messages;
+  /** Ends a peer that connected and does not associate. */
+  #associating: NodeJS.Timeout | undefined;
+  #messageId = 0;
+
+  constructor(socket: Socket, options: ConnectionOptions) {
+    boundPdus(socket, options.pduTimeout ?? PDU_TIME);
+    super(socket, {
+      connectTimeout: options.associationTimeout,
+      associationTimeout: options.associationTimeout,
+      pduTimeout: options.silence,
+    });
+    this.#options = options;
+    this.#messages = new Messages({
+      store: options.store,
+      message: (received) => this.#message(received),
+      stored: (received, sink) => void this.#stored(received, sink),
+      full: (drained) => {
+        socket.pause();
+        // Whose disk is slow is we: the peer is not silent.
+        void drained.catch(() => undefined).then(() => (this.touch(), socket.resume()));
+      },
+    });
+    // A command and its identifier are two writes: they must not wait for one another's acknowledgement.
+    socket.setNoDelay(true);
+    this.on('associationAccepted', () => this.#opening?.resolve());
+    this.on('associationRejected', (event) =>
+      this.#fail(rejection(event as { result: number; reason: number })),
+    );
+    // Before the library, which keeps of an error its text alone. One of ours has no code: the peer made no sense.
+    socket.prependListener('error', (error: NodeJS.ErrnoException) => {
+      this.#fail(error.code === undefined ? archiveFault(error) : archiveAway(error));
+    });
+    this.on('networkError', (event) => {
+      const isLate = /time(d )?out/i.test((event as Error).message);
+      this.#fail(isLate ? archiveAway(event) : archiveFault(event));
+    });
+    // A socket that was accepted is connected; from then on the library's own timer counts, between PDUs.
+    this.connected = !socket.connecting;
+    if (this.connected) {
+      socket.setTimeout(0);
+      // The library counts from a connect that such a socket does not have.
+      const late = (): void => this.#fail(archiveAway(new Error('association timed out')));
+      this.#associating = setTimeout(late, options.associationTimeout).unref();
+    } else socket.once('connect', () => socket.setTimeout(0));
+    socket.once('close', () => this.#fail(archiveAway(new Error('connection closed by the peer'))));
+  }
+
+  /** Asks for the association on a socket that is connecting. */
+  open(association: association.Association): Promise<void> {
+    association.setMaxPduLength(MAX_PDU);
+    this.on('connect', () => this.sendAssociationRequest(association));
+    return new Promise((resolve, reject) => {
+      if (this.#failure) reject(this.#failure);
+      this.#opening = { resolve, reject };
+    });
+  }
+
+  /** Whether a peer that connected has associated. */
+  get associated(): boolean {
+    return this.#associating === undefined;
+  }
+
+  /** Whether the peer accepted a context of this abstract syntax. */
+  accepts(abstractSyntax: string): boolean {
+    return this.#context(abstractSyntax) !== undefined;
+  }
+
+  /**
+   * Sends a request and gives each answer but the last to `pending`; resolves with the last. One at a time.
+   * @param messageId default: the next one of this association
+   * @throws Fault where the connection ends first
+   */
+  perform(
+    request: requests.Request,
+    pending: (answer: Answer) => void = () => undefined,
+    messageId = ++this.#messageId,
+  ): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const context = this.#context(request.getAffectedSopClassUid());
+      if (this.#failure) return reject(this.#failure);
+      if (!context) return reject(serviceNotOffered());
+      this.#asked = { pending, resolve, reject };
+      request.setMessageId(messageId);
+      this.touch();
+      this._sendDimse({ context, command: request });
+    });
+  }
+
+  /** Something was heard of the peer by other ways: it is not silent. */
+  touch(): void {
+    this.lastPduTime = Date.now();
+  }
+
+  /** Ends the association in good order. */
+  release(): void {
+    this.#failure ??= archiveAway(new Error('association released'));
+    this.once('associationReleaseResponse', () => this.socket.destroy());
+    if (this.socket.writable) this.sendAssociationReleaseRequest();
+    setTimeout(() => this.socket.destroy(), PARTING).unref();
+  }
+
+  /** Ends the association at once, PS3.8 §7.3. */
+  giveUp(): void {
+    if (this.association && this.socket.writable) this.sendAbort();
+    this.#fail(archiveAway(new Error('association given up')));
+  }
+
+  override abort(): void {
+    this.#fail(archiveAway(new Error('association aborted by the peer')));
+  }
+
+  override associationRequested(association: association.Association): void {
+    try {
+      if (!this.#options.accept) throw new Refused(dimse.constants.RejectReason.NoReasonGiven);
+      this.#options.accept(association);
+      clearTimeout(this.#associating);
+      this.#associating = undefined;
+      this.sendAssociationAccept();
+    } catch (error) {
+      const reason = error instanceof Refused ? error.reason : dimse.constants.RejectReason.NoReasonGiven;
+      const { RejectResult, RejectSource } = dimse.constants;
+      this.sendAssociationReject(RejectResult.Permanent, RejectSource.ServiceUser, reason);
+      this.#part();
+    }
+  }
+
+  override associationReleaseRequested(): void {
+    this.sendAssociationReleaseResponse();
+    this.#part();
+  }
+
+  /** Called by the library with each P-DATA-TF, PS3.8 §9.3.5. What is thrown ends the connection. */
+  async _processPDataTf(pdu: { getPdvs(): Pdv[] }): Promise<void> {
+    try {
+      if (!this.associated) throw new Error('data without an association');
+      for (const pdv of pdu.getPdvs()) {
+        const context = this.association!.getPresentationContext(pdv.getPresentationContextId());
+        this.#messages.take(pdv, context);
+      }
+    } catch (error) {
+      this.#fail(archiveFault(error));
+    }
+  }
+
+  async #stored({ command, context }: Received, sink: StoreSink): Promise<void> {
+    const status = await sink.end().catch(() => OUT_OF_RESOURCES);
+    this.touch();
+    if (this.#failure) return;
+    const response = new dimse.responses.CStoreResponse(status, '');
+    response.setMessageIdBeingRespondedTo(number(command, Command.MessageID) ?? 0);
+    response.setAffectedSopClassUid(text(command, Command.AffectedSOPClassUID) ?? '');
+    response.setAffectedSopInstanceUid(text(command, Command.AffectedSOPInstanceUID) ?? '');
+    this._sendDimse({ context, command: response });
+  }
+
+  #message({ command, context, dataSet }: Received): void {
+    const status = number(command, Command.Status);
+    if (status === undefined) return this.#request(command, context);
+    const syntax = context.getAcceptedTransferSyntaxUid() ?? '';
+    const answer: Answer = {
+      status,
+      command,
+      ...(dataSet && { identifier: decodeDataset(dataSet, syntax) }),
+    };
+    if (PENDING.has(status)) return this.#asked?.pending(answer);
+    const asked = this.#asked;
+    this.#asked = undefined;
+    asked?.resolve(answer);
+  }
+
+  /** C-ECHO is all that anyone may ask of us besides C-STORE. */
+  #request(command: DicomJson, context: association.PresentationContext): void {
+    if (number(command, Command.CommandField) !== C_ECHO_RQ) throw new Error('a service that is not offered');
+    const response = new dimse.responses.CEchoResponse(dimse.constants.Status.Success, '');
+    response.setMessageIdBeingRespondedTo(number(command, Command.MessageID) ?? 0);
+    this._sendDimse({ context, command: response });
+  }
+
+  #context(abstractSyntax: string): association.PresentationContext | undefined {
+    const { Accept } = dimse.constants.PresentationContextResult;
+    return this.association
+      ?.getPresentationContexts()
+      .map(({ context }) => context)
+      .find((context) => context.getAbstractSyntaxUid() === abstractSyntax && context.getResult() === Accept);
+  }
+
+  /** Closes the connection, which the peer may do first (PS3.8 §9.2, ARTIM timer). */
+  #part(): void {
+    this.socket.end();
+    setTimeout(() => this.socket.destroy(), PARTING).unref();
+  }
+
+  #fail(error: unknown): void {
+    clearTimeout(this.#associating);
+    const first = this.#failure === undefined;
+    this.#failure ??= error;
+    this.socket.destroy();
+    if (!first) return;
+    this.#opening?.reject(this.#failure);
+    this.#asked?.reject(this.#failure);
+    this.#asked = undefined;
+    this.#messages.abort();
+  }
+}

@@ -1,0 +1,230 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { smallObjects } from '../../../../../gateway/test/setup/small-objects.ts';
+import { openDimseOrthanc, openDimseSide, OUR_AE, type DimseOrthanc } from '../../../test/dimse.ts';
+import { plant, type PlantedObject } from '../../../test/planted-object.ts';
+import type { ImagingSource } from '../../source.ts';
+import { Connection } from './connection.ts';
+import { NOT_AUTHORIZED, SUCCESS } from '../spool.ts';
+
+const [FIRST, SECOND] = ['1.2.10', '1.2.20'];
+const objects = [FIRST, SECOND].flatMap((studyUid) =>
+  smallObjects({ studyUid, patientId: 'OWN', instances: 3 }),
+);
+
+async function retrieved(source: ImagingSource, studyUid: string): Promise<number> {
+  let count = 0;
+  for await (const { stream } of source.retrieve({ studyUid }, '*')) {
+    await stream.toArray();
+    count++;
+  }
+  return count;
+}
+
+let archive: DimseOrthanc;
+let source: ImagingSource;
+const peers: Socket[] = [];
+
+beforeAll(async () => {
+  archive = await openDimseOrthanc(objects);
+  source = archive.source({ endpoint: archive.endpoint, retrieval: 'c-move' });
+}, 30_000);
+afterAll(() => archive?.stop());
+afterEach(() => {
+  for (const peer of peers.splice(0)) peer.destroy();
+});
+
+/** Connections that say nothing. */
+async function silent(count: number): Promise<Socket[]> {
+  const sockets = Array.from({ length: count }, () => connect(archive.port, '127.0.0.1'));
+  peers.push(...sockets);
+  for (const socket of sockets) socket.on('error', () => undefined);
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  return sockets;
+}
+
+describe('connections that say nothing to our C-STORE SCP', () => {
+  it('64 of them do not end C-MOVEs, neither before nor while one is under way', async () => {
+    expect(await retrieved(source, FIRST)).toBe(3);
+    await silent(64);
+    archive.node.cache.clear();
+    expect(await retrieved(source, FIRST)).toBe(3);
+
+    await archive.orthanc.freeze();
+    const waiting = retrieved(source, SECOND);
+    await silent(64);
+    archive.orthanc.thaw();
+    expect(await waiting).toBe(3);
+  });
+
+  it('none of them is kept while no C-MOVE is under way', async () => {
+    expect(await retrieved(source, FIRST)).toBe(3);
+    const sockets = await silent(8);
+    const closed = Promise.all(sockets.map((socket) => once(socket.resume(), 'close')));
+    const late = new Promise((resolve) => setTimeout(resolve, 3000, 'late'));
+    expect(await Promise.race([closed, late])).not.toBe('late');
+  });
+});
+
+describe('deadlines of a connection that was accepted', () => {
+  const times = { associationTimeout: 200, silence: 60_000, pduTimeout: 200 };
+
+  /** Milliseconds after which the connection is ended. */
+  async function endOf(bytes: Buffer): Promise<number> {
+    const server = createServer((socket) => {
+      new Connection(socket, { ...times, accept: () => undefined });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    peers.push(socket);
+    const begun = Date.now();
+    socket.resume().write(bytes);
+    const late = new Promise((resolve) => setTimeout(resolve, 3000));
+    await Promise.race([once(socket, 'close'), late]);
+    server.close();
+    return Date.now() - begun;
+  }
+
+  it.each([
+    ['no A-ASSOCIATE-RQ', Buffer.alloc(0)],
+    ['half of an A-ASSOCIATE-RQ', Buffer.from('0100000000d10001', 'hex')],
+    ['less than the head of a PDU', Buffer.from('0100', 'hex')],
+  ])('%s', async (_what, bytes) => {
+    expect(await endOf(bytes)).toBeLessThan(2500);
+  });
+});
+
+describe('DW-26 objects that others than the archive send while a C-MOVE is under way', () => {
+  const run = promisify(execFile);
+  const MESSAGE = 4711;
+  const ofArchive = { calling: 'ORTHANC', originator: OUR_AE, messageId: MESSAGE };
+  /** An object of the study as it could be planted: number 1 to 3 are there. */
+  const objectOf = (number: number, patientId = 'OWN', description?: string): Buffer =>
+    smallObjects({
+      ...{ studyUid: FIRST, patientId, instances: number },
+      ...(description !== undefined && { description }),
+    })[number - 1]!;
+
+  /**
+   * Retrieves the study from an archive that sends nothing before `meanwhile` is done.
+   * @returns SOP Instance UIDs, or the code of the fault
+   */
+  async function retrievedWhile(meanwhile: () => Promise<void>): Promise<string[] | string> {
+    archive.node.cache.clear();
+    archive.refused.length = 0;
+    const asked = vi.spyOn(archive.node, 'nextMessageId').mockReturnValue(MESSAGE);
+    const expecting = vi.spyOn(archive.node.scp, 'expect').mockImplementationOnce(async (expected) => {
+      const forget = await archive.node.scp.expect(expected);
+      await meanwhile();
+      return forget;
+    });
+    const found: string[] = [];
+    try {
+      for await (const { stream, sopInstanceUid } of source.retrieve({ studyUid: FIRST }, '*')) {
+        await stream.toArray();
+        found.push(sopInstanceUid!);
+      }
+      return found.sort();
+    } catch (error) {
+      return (error as { code: string }).code;
+    } finally {
+      asked.mockRestore();
+      expecting.mockRestore();
+    }
+  }
+
+  const whole = [1, 2, 3].map((number) => `${FIRST}.1.${number}`);
+  type Row = [
+    what: string,
+    object: Partial<PlantedObject> & { file: Buffer },
+    number: number,
+    reason: string,
+  ];
+
+  it.each<Row>([
+    ['by a stranger', { file: objectOf(4), calling: 'STRANGER' }, 4, 'calling AE title or address'],
+    ['without a move originator', { file: objectOf(4), calling: 'ORTHANC' }, 4, 'move originator'],
+    ['of another’s C-MOVE', { ...ofArchive, file: objectOf(1), originator: 'OTHER' }, 1, 'move originator'],
+    ['of another message', { ...ofArchive, file: objectOf(1), messageId: 1 }, 1, 'move originator'],
+    ['one more of the study', { ...ofArchive, file: objectOf(4) }, 4, 'unplanned object'],
+    ['of another patient', { ...ofArchive, file: objectOf(2, 'OTHER') }, 2, 'object of another patient'],
+  ])('%s: refused, and the study is what the archive has', async (_what, object, number, reason) => {
+    let status: number | undefined;
+    const given = await retrievedWhile(async () => {
+      const planted = { calling: 'ORTHANC', ...object, sopInstanceUid: `${FIRST}.1.${number}` };
+      status = await plant(archive.port, planted).catch(() => undefined);
+    });
+    expect(given).toEqual(whole);
+    expect(status).toBe(reason.startsWith('calling') ? undefined : NOT_AUTHORIZED);
+    expect(archive.refused).toEqual([reason]);
+    expect(JSON.stringify(archive.logged)).not.toMatch(/OTHER|OWN/);
+
+    // What is kept is that too, also for the next process.
+    const next = await openDimseSide(1e9, archive.directory);
+    const again = next.source({ endpoint: archive.endpoint, retrieval: 'c-move' });
+    expect(await retrieved(again, FIRST)).toBe(3);
+    await next.stop();
+  });
+
+  it('the same object twice is one; other bytes under its UID fail the retrieval', async () => {
+    const sopInstanceUid = `${FIRST}.1.1`;
+    const statuses: number[] = [];
+    const sending = (file: Buffer) => async () => {
+      statuses.push(await plant(archive.port, { ...ofArchive, file, sopInstanceUid }));
+    };
+    expect(await retrievedWhile(sending(objectOf(1)))).toEqual(whole);
+    expect(await retrievedWhile(sending(objectOf(1, 'OWN', 'replaced')))).toBe('bad_gateway');
+    expect(archive.refused).toEqual(['two objects under one UID']);
+    expect(statuses).toEqual([SUCCESS, SUCCESS]);
+    expect(await retrieved(source, FIRST)).toBe(3);
+  });
+
+  it('DCMTK’s storescu plants nothing, by whatever title, nor when no move is under way', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'planted-'));
+    const file = join(directory, '4.dcm');
+    await writeFile(file, objectOf(4));
+    const send = async (...titles: string[]) => {
+      const { stdout, stderr } = await run('storescu', [
+        ...['-v', ...titles, '127.0.0.1', String(archive.port), file],
+      ]).catch((error: { stdout: string; stderr: string }) => error);
+      return stdout + stderr;
+    };
+    const said: string[] = [];
+    const given = await retrievedWhile(async () => {
+      said.push(await send('-aet', 'ORTHANC', '-aec', 'SOMEBODY'));
+      said.push(await send('-aet', 'STRANGER', '-aec', OUR_AE));
+      said.push(await send('-aet', 'ORTHANC', '-aec', OUR_AE));
+    });
+    said.push(await send('-aet', 'ORTHANC', '-aec', OUR_AE));
+    expect(given).toEqual(whole);
+    expect(said[0]).toMatch(/Called AE Title Not Recognized/);
+    expect(said[1]).toMatch(/Calling AE Title Not Recognized/);
+    expect(said[2]).toMatch(/Received Store Response \(Unknown Status: 0x124\)/);
+    expect(said[3]).toMatch(/Called AE Title Not Recognized/);
+    await rm(directory, { recursive: true });
+  });
+
+  it('an archive that delivers from elsewhere is named in `senders`', async () => {
+    const from = (address: string, ae?: string) =>
+      archive.source({
+        ...{ endpoint: archive.endpoint, retrieval: 'c-move', calledAe: 'ANY-SCP' },
+        senders: [{ address, ...(ae !== undefined && { ae }) }],
+      });
+    for (const [sender, code] of [
+      [from('10.0.0.0/8'), 'bad_gateway'],
+      [from('127.0.0.0/8', 'OTHER'), 'bad_gateway'],
+      [from('127.0.0.0/8', 'ORTHANC'), undefined],
+      [from('127.0.0.1'), undefined],
+    ] as const) {
+      archive.node.cache.clear();
+      const given = await retrieved(sender, FIRST).catch((error: { code: string }) => error.code);
+      expect(given).toBe(code ?? 3);
+    }
+  });
+});

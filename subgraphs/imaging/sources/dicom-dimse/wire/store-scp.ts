@@ -1,0 +1,208 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import dimse, { type association } from 'dcmjs-dimse';
+import { Fault } from '../../../../../schema/fault/fault.ts';
+import { Connection, Refused } from './connection.ts';
+import type { StoreRequest, StoreSink } from './messages.ts';
+import { acceptStorage } from './presentation-contexts.ts';
+import type { Refusals } from '../refusals.ts';
+import type { Retrieval } from '../retrieval.ts';
+import type { Senders } from './senders.ts';
+import { refusedObject, SUCCESS } from '../spool.ts';
+
+const { CalledAeNotRecognized, CallingAeNotRecognized } = dimse.constants.RejectReason;
+
+/** Milliseconds that a peer may keep an association without a word; retrievals have their own patience. */
+const SILENCE = 120_000;
+/** Milliseconds in which a peer has to associate, and one from which nothing is awaited. */
+const ASSOCIATION_TIMEOUT = { awaited: 10_000, other: 1000 };
+/** Milliseconds for which an association may stay after the last C-MOVE under its title. */
+const PARTING = 10_000;
+/** More connections at once than the archives of a hospital open, and than one of them does. */
+const MAX_CONNECTIONS = 64;
+const MAX_OF_ADDRESS = 32;
+
+interface Expected {
+  ae: string;
+  /** Message ID of the C-MOVE, which archives repeat with each object, PS3.7 §9.1.1.1.8. */
+  messageId: number;
+  /** Application entities that may send for it. */
+  senders: Senders;
+  retrieval: Retrieval;
+  /** Something came for it: the archive is alive. */
+  alive: () => void;
+}
+
+/** A connection to us. */
+interface Peer {
+  address: string;
+  connection: Connection;
+  /** As it calls us and itself; empty before it associates. */
+  called: string;
+  calling: string;
+}
+
+export interface StoreScpOptions {
+  port: number;
+  host: string;
+  refusals: Refusals;
+}
+
+/**
+ * Our C-STORE SCP, the destination of C-MOVEs (DW-16). It listens from the first C-MOVE on. Associations are accepted
+ * only under an application entity title for which a move is under way, and from the archive that was asked. Of what
+ * comes only objects are taken that name one of these moves and that it asked for (DW-26).
+ */
+export class StoreScp {
+  readonly #options: StoreScpOptions;
+  readonly #expected = new Set<Expected>();
+  /** The oldest first. */
+  readonly #peers = new Set<Peer>();
+  #listening: Promise<Server> | undefined;
+
+  constructor(options: StoreScpOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Expects the objects of a retrieval until the function that it gives is called.
+   * @throws Fault `internal` where the port cannot be had
+   */
+  async expect(expected: Expected): Promise<() => void> {
+    this.#listening ??= this.#listen();
+    try {
+      await this.#listening;
+    } catch (cause) {
+      this.#listening = undefined;
+      throw new Fault(
+        'internal',
+        'Images cannot be received: the port for them (DIMSE_PORT) cannot be had.',
+        {
+          service: 'imaging',
+          cause,
+        },
+      );
+    }
+    this.#expected.add(expected);
+    return () => this.#forget(expected);
+  }
+
+  async close(): Promise<void> {
+    const server = await this.#listening?.catch(() => undefined);
+    for (const { connection } of this.#peers) connection.socket.destroy();
+    if (server) await new Promise((resolve) => server.close(resolve));
+  }
+
+  #listen(): Promise<Server> {
+    const server = createServer((socket) => this.#connected(socket));
+    return new Promise((resolve, reject) => {
+      // One of a connection that could not be accepted ends no process.
+      server.on('error', reject);
+      const { port, host } = this.#options;
+      server.listen(port, host, () => resolve(server.unref()));
+    });
+  }
+
+  #connected(socket: Socket): void {
+    // IPv4 as a socket of both families shows it, RFC 4291 §2.5.5.2.
+    const address = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+    if (!this.#hasRoom(address)) {
+      this.#options.refusals.add('connections', { address });
+      socket.destroy();
+      return;
+    }
+    const awaited = [...this.#expected].some(({ senders }) => senders.includes(address));
+    const connection = new Connection(socket, {
+      associationTimeout: awaited ? ASSOCIATION_TIMEOUT.awaited : ASSOCIATION_TIMEOUT.other,
+      silence: SILENCE,
+      accept: (association: association.Association) => this.#accept(peer, association),
+      store: (request) => this.#store(peer, request),
+    });
+    const peer: Peer = { address, connection, called: '', calling: '' };
+    this.#peers.add(peer);
+    socket.once('close', () => this.#peers.delete(peer));
+  }
+
+  /** Whether one more can be connected; of those that have not associated the oldest has to leave for it. */
+  #hasRoom(address: string): boolean {
+    const all = [...this.#peers];
+    const own = all.filter((peer) => peer.address === address);
+    const crowd = own.length >= MAX_OF_ADDRESS ? own : all.length >= MAX_CONNECTIONS ? all : undefined;
+    if (!crowd) return true;
+    const oldest = crowd.find(({ connection }) => !connection.associated);
+    if (!oldest) return false;
+    this.#end(oldest);
+    return true;
+  }
+
+  #end(peer: Peer): void {
+    this.#peers.delete(peer);
+    peer.connection.giveUp();
+  }
+
+  /** @throws Refused for a title under which nothing is awaited, and for a peer from which nothing is */
+  #accept(peer: Peer, association: association.Association): void {
+    const { address } = peer;
+    const called = association.getCalledAeTitle();
+    const calling = association.getCallingAeTitle();
+    const expected = this.#of(called);
+    if (expected.length === 0)
+      throw this.#refused('called AE title', CalledAeNotRecognized, { address, called });
+    if (!expected.some(({ senders }) => senders.includes(address, calling))) {
+      throw this.#refused('calling AE title or address', CallingAeNotRecognized, { address, calling });
+    }
+    acceptStorage(association);
+    Object.assign(peer, { called, calling });
+  }
+
+  #refused(what: string, reason: number, details: object): Refused {
+    this.#options.refusals.add(what, details);
+    return new Refused(reason);
+  }
+
+  #of(ae: string): Expected[] {
+    return [...this.#expected].filter((expected) => expected.ae === ae);
+  }
+
+  /** The move is over: nobody may keep a connection for it. */
+  #forget(expected: Expected): void {
+    this.#expected.delete(expected);
+    if (this.#expected.size === 0) {
+      for (const peer of this.#peers) if (!peer.connection.associated) this.#end(peer);
+    }
+    const dismiss = (): void => {
+      for (const peer of this.#peers) {
+        if (peer.connection.associated && this.#of(peer.called).length === 0) this.#end(peer);
+      }
+    };
+    setTimeout(dismiss, PARTING).unref();
+  }
+
+  #store({ address, called, calling }: Peer, request: StoreRequest): StoreSink {
+    const expected = this.#of(called).find(
+      ({ ae, messageId, senders }) =>
+        // PS3.7 §9.1.1.1.7: who asked, and by which C-MOVE.
+        request.moveOriginator === ae &&
+        request.moveMessageId === messageId &&
+        senders.includes(address, calling),
+    );
+    if (!expected) {
+      this.#options.refusals.add('move originator', { address, calling });
+      return refusedObject;
+    }
+    const { retrieval, alive } = expected;
+    const spool = retrieval.spool(request);
+    return {
+      write: (fragment) => {
+        // Not every archive ends an object whose move is given up: the association is ended then.
+        if (!this.#expected.has(expected)) throw new Error('nobody waits for this object');
+        return spool.write(fragment);
+      },
+      async end() {
+        const status = await spool.end();
+        if (status === SUCCESS) alive();
+        return status;
+      },
+      abort: () => spool.abort(),
+    };
+  }
+}

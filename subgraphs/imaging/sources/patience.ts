@@ -1,0 +1,77 @@
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { Fault } from '../../../schema/fault/fault.ts';
+
+/**
+ * Waits for a source as long as the tenant says (`images.patience`). The work itself goes on: the identical request
+ * may find it done (IA-19).
+ * @param seconds until then; not counted once the work has resolved, so that a stream may last longer
+ * @param onLate called when it was not in time
+ * @throws Fault `unavailable` with `retryAfter`
+ */
+export async function inTime<T>(work: Promise<T>, seconds: number, onLate?: () => void): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      onLate?.();
+      reject(
+        new Fault('unavailable', 'The image archive is slow; ask again later.', {
+          service: 'imaging',
+          retryAfter: Math.max(1, Math.ceil(seconds)),
+        }),
+      );
+    }, seconds * 1000);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * The seconds for which one request waits for a source, in all of its steps together. Steps that are taken at the same time
+ * wait at the same time, and what is done between them does not count.
+ */
+export class Patience {
+  #left: number;
+  #waiting = 0;
+  #since = 0;
+
+  constructor(seconds: number) {
+    this.#left = seconds * 1000;
+  }
+
+  /** @param step is given the seconds that are left, and waits no longer */
+  async during<T>(step: (seconds: number) => Promise<T>): Promise<T> {
+    if (this.#waiting++ === 0) this.#since = performance.now();
+    try {
+      return await step(Math.max(0, this.#left - this.#waited()) / 1000);
+    } finally {
+      if (--this.#waiting === 0) this.#left -= this.#waited();
+    }
+  }
+
+  #waited(): number {
+    return performance.now() - this.#since;
+  }
+}
+
+/** The same items, once the first of them is there; undefined where there is none. */
+export async function primed<T>(items: AsyncIterable<T>): Promise<AsyncIterable<T> | undefined> {
+  const iterator = items[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  if (first.done) return undefined;
+  return (async function* () {
+    try {
+      for (let item: IteratorResult<T> = first; !item.done; item = await iterator.next()) yield item.value;
+    } finally {
+      await iterator.return?.();
+    }
+  })();
+}
+
+/** Waits until a stream has bytes, has ended, or has failed. */
+export async function firstBytes(stream: Readable): Promise<void> {
+  if (stream.readableLength === 0 && !stream.readableEnded) await once(stream, 'readable');
+}

@@ -1,8 +1,0 @@
-import { createHash } from 'node:crypto';
-import type { IndexedInstance } from './folder/search.ts';
-
-/** What tells files from what they were or will be: their sizes and the times of their last change. */
-export function stampOf(files: readonly IndexedInstance[]): string {
-  const each = files.map(({ sopInstanceUid, size, mtime }) => `${sopInstanceUid} ${size} ${mtime}`);
-  return each.length === 1 ? each[0]! : createHash('sha256').update(each.join('\n')).digest('base64url');
-}

@@ -1,0 +1,53 @@
+import { frameMediaType, TransferSyntax } from '../../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../../schema/fault/fault.ts';
+import { closeFrame, type FrameBytes } from '../../multipart/frame-bytes.ts';
+import { canDecode, type PixelDescription } from '../../pixels/codecs/frame.ts';
+import type { PixelPool } from '../../pixels/pool.ts';
+import { canCompress, encoderTakes } from '../../pixels/recode.ts';
+import { refuseTooLarge, transcodeFrame } from '../../pixels/transcode-frame.ts';
+import type { Frames } from '../source.ts';
+
+/**
+ * Frames that can be had in other transfer syntaxes too: decoded, or compressed without loss (DW-7).
+ * @param describe what the pixels are; asked only then
+ */
+export function recodable(
+  frames: Frames,
+  describe: () => Promise<PixelDescription | undefined>,
+  pool: PixelPool,
+  signal: AbortSignal | undefined,
+): Frames {
+  return {
+    ...frames,
+    async recoded(to) {
+      const pixels = canDecode(frames.transferSyntax) ? await describe() : undefined;
+      const native = to === TransferSyntax.ExplicitVRLittleEndian;
+      if (!pixels || !(native || (canCompress(to) && encoderTakes(pixels))))
+        throw new Fault('not_acceptable', 'The frames cannot be had in this transfer syntax.');
+      refuseTooLarge({ transferSyntax: frames.transferSyntax, pixels, to, announced: true });
+      return {
+        mediaType: native ? 'application/octet-stream' : frameMediaType(to),
+        transferSyntax: to,
+        frames: recodeAll(frames, pixels, to, pool, signal),
+      };
+    },
+  };
+}
+
+async function* recodeAll(
+  { frames, transferSyntax }: Frames,
+  pixels: PixelDescription,
+  to: string,
+  pool: PixelPool,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<FrameBytes> {
+  for await (const encoded of frames) {
+    const task = { transferSyntax, pixels, to, announced: true };
+    const { bytes } = await transcodeFrame(pool, encoded, task, signal);
+    try {
+      yield bytes;
+    } finally {
+      await closeFrame(bytes);
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { awayFault, SourceState } from './source-state.ts';
+import type { ImagingSource, SourceQuery } from './source.ts';
+
+/** An archive that has anything at all has this. */
+const ANYTHING: SourceQuery = { level: 'study', match: new Map(), includeField: [], limit: 1 };
+
+/**
+ * An archive that is not believed when it suddenly has nothing at all: it is away, with the same answer to each question,
+ * until it has something or `emptyIsAway` seconds are over (DW-23). What is missing of one that has something else is
+ * gone. It is looked at when a list is empty, what is in an authorized study is not found, or a study is refused.
+ * @param emptyIsAway seconds
+ * @param now milliseconds of a clock that never goes back
+ */
+export function withoutSuddenEmptiness(
+  source: ImagingSource,
+  emptyIsAway: number,
+  now: () => number = () => performance.now(),
+): ImagingSource {
+  const memory = new Memory(source, emptyIsAway, now);
+  const { retrieve, relay } = source;
+  return {
+    ...source,
+    search: (query, signal) => memory.search(query, signal),
+    metadata: (target, signal) => memory.guard(() => source.metadata(target, signal)),
+    frames: (target, numbers, signal) => memory.guard(() => source.frames(target, numbers, signal)),
+    bulkdata: (target, path, signal) => memory.guard(() => source.bulkdata(target, path, signal)),
+    async *retrieve(target, transferSyntax, signal) {
+      const instances = retrieve.call(source, target, transferSyntax, signal)[Symbol.asyncIterator]();
+      let next = await memory.guard(() => instances.next());
+      try {
+        for (; !next.done; next = await instances.next()) yield next.value;
+      } finally {
+        await instances.return?.();
+      }
+    },
+    ...(relay && {
+      relay: (target, transferSyntax, boundary, signal) =>
+        memory.guard(() => relay.call(source, target, transferSyntax, boundary, signal)),
+    }),
+    ...(source.version && {
+      version: (target, signal) => memory.guard(() => source.version!(target, signal)),
+    }),
+    throwIfAway: () => memory.look(),
+    ...(source.check && { check: (signal) => source.check!(signal) }),
+    close: () => source.close(),
+  };
+}
+
+class Memory {
+  readonly #source: ImagingSource;
+  readonly #state: SourceState;
+  /** A study that it has, as far as is known. */
+  #study: string | undefined;
+
+  constructor(source: ImagingSource, emptyIsAway: number, now: () => number) {
+    this.#source = source;
+    this.#state = new SourceState(emptyIsAway, now);
+  }
+
+  async search(query: SourceQuery, signal?: AbortSignal): Promise<DicomJson[]> {
+    if (this.#state.isAway) await this.look(signal);
+    const rows = await this.#source.search(query, signal);
+    if (rows.length > 0) this.#state.seen();
+    this.#remember(rows);
+    // Whose a study is, and what its series are, is asked by its UID before anybody's right to it is known; then no
+    // more is asked: an absent study would cost another question than another patient's (IA-7).
+    const namesStudy = query.studyUid !== undefined || query.match.has(Tag.StudyInstanceUID);
+    const mayBeForeign = query.level !== 'instance' && namesStudy;
+    if (rows.length === 0 && !mayBeForeign && this.#state.hadSomething) await this.look(signal);
+    return rows;
+  }
+
+  /** An answer that tells that nothing is there is believed of an archive that has something. */
+  async guard<T>(answer: () => Promise<T>): Promise<T> {
+    if (this.#state.isAway) await this.look();
+    try {
+      return await answer();
+    } catch (error) {
+      if (error instanceof Fault && error.code === 'not_found' && this.#state.hadSomething) await this.look();
+      throw error;
+    }
+  }
+
+  /** Looks whether the archive has anything. @throws Fault `unavailable` while it is away */
+  async look(signal?: AbortSignal): Promise<void> {
+    if (await this.#hasAnything(signal)) this.#state.seen();
+    else if (!this.#state.seenEmpty()) throw awayFault(new Error('the archive has nothing at all'));
+  }
+
+  /** A study that it had tells, at the price of a search by UID; where that one is gone, a list of one does. */
+  async #hasAnything(signal: AbortSignal | undefined): Promise<boolean> {
+    if (this.#study !== undefined) {
+      // Without a limit, which by DIMSE is a cancellation that comes in time or not: every look costs the same (IA-7).
+      const match = new Map([[Tag.StudyInstanceUID as string, [this.#study]]]);
+      const rows = await this.#source.search({ level: 'study', match, includeField: [] }, signal);
+      if (rows.length > 0) return true;
+    }
+    try {
+      const rows = await this.#source.search(ANYTHING, signal);
+      this.#remember(rows);
+      return rows.length > 0;
+    } catch (error) {
+      // Not every archive lists all that it has: then only the lack of what it had tells.
+      if (!(error instanceof Fault) || this.#state.isAway || this.#study !== undefined) throw error;
+      return true;
+    }
+  }
+
+  #remember(rows: readonly DicomJson[]): void {
+    const study = rows[0] && text(rows[0], Tag.StudyInstanceUID);
+    if (study !== undefined) this.#study = study;
+  }
+}

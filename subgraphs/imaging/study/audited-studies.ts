@@ -1,0 +1,165 @@
+import type { Operation, RecordOperation } from '../../../schema/fault/audit.ts';
+import { ALLOWED, outcomeOf, querySummary } from '../../../schema/fault/audit.ts';
+import { UID } from '../../../schema/dicom/dicom.ts';
+import { keywordOf } from '../../../schema/dicom/dictionary.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
+import type { QidoQuery } from '../dicomweb/qido.ts';
+import type { Target } from '../sources/source.ts';
+import type { Imaging } from './studies.ts';
+
+const IMAGING_STUDY = 'ImagingStudy';
+
+/**
+ * The core of one request with a record of everything that is asked of it, allowed or denied (IA-30): it stands before
+ * the core, so that all three faces leave the same record.
+ */
+export function auditedStudies(core: Imaging, record: RecordOperation): Imaging {
+  const { tenant, access } = core;
+  // Whose data an answer is, where the token is of one patient; several are told apart by their studies.
+  const context =
+    access.patients !== 'all' && access.patients.length === 1 ? access.patients[0]!.id : undefined;
+
+  /** One record for each patient (BALP §3:5.7.5); of a patient who is refused because of who they are, only if named. */
+  const searched = async <T>(
+    asked: Omit<Operation, 'outcome' | 'action'>,
+    run: () => Promise<T>,
+    owners: (found: T) => readonly (string | undefined)[],
+  ): Promise<T> => {
+    const operation = { action: 'search', type: IMAGING_STUDY, ...asked } as const;
+    try {
+      const found = await run();
+      const patients = asked.patient ??
+        context ?? [...new Set(owners(found).filter((id) => id !== undefined))];
+      const each = [patients].flat();
+      for (const patient of each) record({ ...operation, patient, outcome: ALLOWED });
+      if (each.length === 0) record({ ...operation, outcome: ALLOWED });
+      return found;
+    } catch (error) {
+      record({ ...operation, ...refusedPatient(error, asked.patient ?? context), outcome: outcomeOf(error) });
+      throw error;
+    }
+  };
+
+  const refusedPatient = (error: unknown, patient: string | undefined) => {
+    const isOther = error instanceof Fault && (error.code === 'forbidden' || error.code === 'not_found');
+    const known = isOther && patient === context ? undefined : patient;
+    return known === undefined ? {} : { patient: known };
+  };
+
+  /** A study of one of several patients: whose it is, from what the check of the retrieval has just asked. */
+  const ownerOf = async (study: string): Promise<string | undefined> => {
+    if (context !== undefined || access.patients === 'all') return context;
+    return core.study(study, 'study').then(
+      (found) => found?.patientId,
+      () => undefined,
+    );
+  };
+
+  const retrieved = async <T>(target: Target, part: string, run: () => Promise<T>): Promise<T> => {
+    const { studyUid, seriesUid, instanceUid } = target;
+    const within = [seriesUid && `series/${seriesUid}`, instanceUid && `instances/${instanceUid}`, part];
+    const path = within.filter(Boolean).join('/');
+    const operation = {
+      action: 'retrieve',
+      type: IMAGING_STUDY,
+      study: studyUid,
+      ...(path !== '' && { target: path }),
+    } as const;
+    try {
+      const found = await run();
+      const patient = await ownerOf(studyUid);
+      if (found !== undefined)
+        record({ ...operation, ...(patient !== undefined && { patient }), outcome: ALLOWED });
+      return found;
+    } catch (error) {
+      // Another form may yet be given; where none is, the request is recorded when it ends.
+      const isForm = error instanceof Fault && error.code === 'not_acceptable';
+      if (!isForm) record({ ...operation, ...refusedPatient(error, context), outcome: outcomeOf(error) });
+      throw error;
+    }
+  };
+
+  return {
+    tenant,
+    access,
+    get unanswered() {
+      return core.unanswered;
+    },
+    get replaced() {
+      return core.replaced;
+    },
+    search: (query) =>
+      searched(
+        { ...studyOf(query.studyUid), query: summaryOf(query) },
+        () => core.search(query),
+        ({ patients = [] }) => patients,
+      ),
+    studiesOf: (patient, filter) =>
+      searched(
+        { ...(patient !== undefined && { patient }), query: IMAGING_STUDY },
+        () => core.studiesOf(patient, filter),
+        ({ records }) => records.map(({ patientId }) => patientId),
+      ),
+    async study(studyUid, detail) {
+      const operation = { action: 'read', type: IMAGING_STUDY, ...studyOf(studyUid) } as const;
+      try {
+        const found = await core.study(studyUid, detail);
+        const patient = found?.patientId;
+        const outcome = found ? ALLOWED : outcomeOf(new Fault('not_found', 'There is no such study.'));
+        record({ ...operation, ...(patient !== undefined && { patient }), outcome });
+        return found;
+      } catch (error) {
+        record({ ...operation, ...refusedPatient(error, context), outcome: outcomeOf(error) });
+        throw error;
+      }
+    },
+    patientById(id) {
+      try {
+        return core.patientById(id);
+      } catch (error) {
+        const named = FHIR_ID.test(id) ? { patient: id } : {};
+        record({
+          action: 'search',
+          type: IMAGING_STUDY,
+          query: IMAGING_STUDY,
+          ...named,
+          outcome: outcomeOf(error),
+        });
+        throw error;
+      }
+    },
+    async patientByIdentifier(value, system) {
+      try {
+        return await core.patientByIdentifier(value, system);
+      } catch (error) {
+        record({ action: 'search', type: IMAGING_STUDY, query: IMAGING_STUDY, outcome: outcomeOf(error) });
+        throw error;
+      }
+    },
+    order: (id) => core.order(id),
+    metadata: (target) => retrieved(target, 'metadata', () => core.metadata(target)),
+    encodedMetadata: (target) => retrieved(target, 'metadata', () => core.encodedMetadata(target)),
+    retrieve: (target, syntax) => retrieved(target, '', () => core.retrieve(target, syntax)),
+    relay: (target, syntax) => retrieved(target, '', () => core.relay(target, syntax)),
+    frames: (target, numbers) => retrieved(target, framesPart(numbers), () => core.frames(target, numbers)),
+    bulkdata: (target, path) => retrieved(target, 'bulkdata', () => core.bulkdata(target, path)),
+    reading: (target, part, work) => retrieved(target, part, () => core.reading(target, part, work)),
+  };
+}
+
+/** How a record names frames. */
+export function framesPart(numbers: readonly number[]): string {
+  return `frames/${numbers.slice(0, 100).join(',')}`;
+}
+
+function studyOf(studyUid: string | undefined): { study?: string } {
+  return studyUid !== undefined && UID.test(studyUid) ? { study: studyUid } : {};
+}
+
+/** The level, where it is not that of studies, and the keys by their keywords: values may be names and identifiers. */
+function summaryOf({ level, patientIds, match }: QidoQuery): string {
+  const keys = [...match.keys(), ...(patientIds ? ['00100020'] : [])].map((tag) => keywordOf(tag) ?? tag);
+  const parameters = keys.map((key) => [key, ''] as const);
+  return querySummary(level === 'study' ? IMAGING_STUDY : `${IMAGING_STUDY}/${level}`, parameters);
+}

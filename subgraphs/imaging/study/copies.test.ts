@@ -1,0 +1,370 @@
+import { graphql, type GraphQLError } from 'graphql';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { startOrthanc, type Orthanc } from '../../../gateway/test/setup/orthanc.ts';
+import { smallObjects } from '../../../gateway/test/setup/small-objects.ts';
+import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import { RestrictedStudies } from './restricted-studies.ts';
+import {
+  orthancImages,
+  patient,
+  testAccess,
+  testSubgraph,
+  testTenant,
+  type TestSubgraph,
+} from '../test/subgraph.ts';
+import { startSwitchedProxy, type SwitchedProxy } from '../test/upstream.ts';
+
+/** Copies of a study in a folder and an Orthanc that goes down (DW-27), and one UID of two patients (IA-24). */
+
+const MRN = 'MRN-1';
+/** 2 instances in the folder, 4 in the archive. */
+const PART = '1.8.1';
+/** 3 in each. */
+const EQUAL = '1.8.2';
+/** The archive has it of two patients. */
+const CROSSED = '1.8.3';
+const OWN = '1.8.4';
+/** Each of two folders has it of another patient. */
+const SHARED = '1.8.5';
+
+const PARTS = smallObjects({ studyUid: PART, patientId: MRN, instances: 4 });
+const EQUALS = smallObjects({ studyUid: EQUAL, patientId: MRN, instances: 3 });
+const inArchive = [
+  ...[...PARTS, ...EQUALS],
+  ...smallObjects({ studyUid: CROSSED, patientId: MRN }),
+  ...smallObjects({ studyUid: CROSSED, patientId: 'OTHER', instances: 2 }),
+  ...smallObjects({ studyUid: OWN, patientId: MRN }),
+];
+
+const multipart = 'multipart/related; type="application/dicom"; transfer-syntax=*';
+const one = (uid: string) => `/dicomweb/studies/${uid}/series/${uid}.1/instances/${uid}.1.1`;
+const uri = (uid: string) =>
+  `/wado-uri?requestType=WADO&studyUID=${uid}&seriesUID=${uid}.1&objectUID=${uid}.1.1`;
+/** Every way to a study or a part of it. */
+const WAYS: [what: string, path: (uid: string) => string, accept?: string][] = [
+  ['the study', (uid) => `/dicomweb/studies/${uid}`, multipart],
+  ['transcoded', (uid) => `/dicomweb/studies/${uid}`, multipart.replace('*', '1.2.840.10008.1.2.4.80')],
+  ['a zip', (uid) => `/dicomweb/studies/${uid}`, 'application/zip; transfer-syntax=*'],
+  ['metadata', (uid) => `/dicomweb/studies/${uid}/metadata`],
+  ['series', (uid) => `/dicomweb/studies/${uid}/series`],
+  ['instances', (uid) => `/dicomweb/studies/${uid}/instances`],
+  ['an instance', one, 'application/dicom; transfer-syntax=*'],
+  ['frames', (uid) => `${one(uid)}/frames/1`],
+  ['bulk data', (uid) => `${one(uid)}/bulkdata/7FE00010`],
+  ['rendered', (uid) => `${one(uid)}/rendered`, 'image/png'],
+  ['a thumbnail', (uid) => `${one(uid)}/thumbnail`, 'image/png'],
+  ['an object by WADO-URI', (uid) => `${uri(uid)}&contentType=application/dicom`],
+  ['a picture by WADO-URI', uri, 'image/png'],
+  ['the resource', (uid) => `/fhir/ImagingStudy/${uid}`],
+];
+
+const entities = (id: string) => {
+  const one = `{ __typename: "ImagingStudy", id: "${id}" }`;
+  return `_entities(representations: [${one}, ${one}]) { ... on ImagingStudy { numberOfInstances } }`;
+};
+
+let orthanc: Orthanc;
+let proxy: SwitchedProxy;
+let directory: string;
+let served: TestSubgraph;
+let tenants: Tenant[];
+const own = testAccess([patient('own', MRN)]);
+const logged: object[] = [];
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'copies-'));
+  for (const [index, file] of [...PARTS.slice(0, 2), ...EQUALS].entries())
+    await writeFile(join(directory, `${index}.dcm`), file);
+  orthanc = await startOrthanc({ files: inArchive });
+  proxy = await startSwitchedProxy(orthanc.url);
+  const folder = { type: 'folder', path: directory, lookup: 'studies-by-mrn' };
+  const archive = orthancImages(orthanc, { endpoint: `${proxy.url}/dicom-web` });
+  tenants = ['fresh', ...WAYS.map(([what]) => what)].flatMap((key) => [
+    testTenant([archive, folder], `archive-first ${key}`),
+    testTenant([folder, archive], `folder-first ${key}`),
+  ]);
+  served = await testSubgraph([...tenants, testTenant(archive, 'archive')], {
+    own,
+    other: testAccess([patient('other', 'OTHER')]),
+    reports: testAccess([patient('own', MRN)], 'patient/ImagingStudy.rs?modality=SR'),
+  });
+  served.app.log.warn = (details: object) => void logged.push(details);
+}, 60_000);
+afterAll(async () => {
+  await served?.close();
+  await proxy?.close();
+  await orthanc?.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+afterEach(() => {
+  proxy.mode = 'up';
+  served.subgraph.invalidate();
+});
+
+const get = (tenant: string, path: string, accept = '*/*', token = 'own') =>
+  served.app.inject({
+    url: `/${encodeURIComponent(tenant)}${path}`,
+    headers: { authorization: `Bearer ${token}`, accept },
+  });
+const counts = (rows: DicomJson[]) =>
+  Object.fromEntries(
+    rows.map((row) => [text(row, Tag.StudyInstanceUID), row[Tag.NumberOfStudyRelatedInstances]?.Value?.[0]]),
+  );
+
+describe.each(['archive-first', 'folder-first'])('%s', (order) => {
+  it.each(WAYS)('%s of a part is 503 where more of the study was seen', async (what, path, accept) => {
+    const tenant = `${order} ${what}`;
+    expect((await get(tenant, path(PART), accept)).statusCode).toBe(200);
+    for (const mode of ['refusing', 'failing'] as const) {
+      proxy.mode = mode;
+      served.subgraph.invalidate();
+      const answer = await get(tenant, path(PART), accept);
+      expect(answer.statusCode).toBe(503);
+      expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+    }
+    proxy.mode = 'up';
+    served.subgraph.invalidate();
+    expect((await get(tenant, path(PART), accept)).statusCode).toBe(200);
+  });
+
+  it.each(WAYS)('%s of a part carries a warning where nothing else is known', async (_, path, accept) => {
+    proxy.mode = 'refusing';
+    const answer = await get(`${order} fresh`, path(PART), accept);
+    expect(answer.statusCode).toBe(200);
+    expect(String(answer.headers['warning'])).toMatch(/^299 \S+ "A source of images did not answer: /);
+    if (accept?.startsWith('application/zip')) {
+      expect(answer.payload).toContain('WARNING.txt');
+      expect(answer.payload).toContain('This may not be all of the study.');
+    }
+  });
+
+  it.each(['other', 'reports'])(
+    'that more was seen is not forgotten when "%s" asks for it',
+    async (token) => {
+      const path = `/dicomweb/studies/${PART}`;
+      expect((await get(`${order} metadata`, path)).statusCode).toBe(200);
+      expect((await get(`${order} metadata`, path, '*/*', token)).statusCode).toBe(404);
+      proxy.mode = 'refusing';
+      served.subgraph.invalidate();
+      expect((await get(`${order} metadata`, path)).statusCode).toBe(503);
+    },
+  );
+
+  it.each([
+    [PART, `ImagingStudy(id: "${PART}") { numberOfInstances }`],
+    [EQUAL, `ImagingStudy(id: "${EQUAL}") { numberOfInstances }`],
+    // As another subgraph refers to it, twice.
+    [PART, entities(PART)],
+  ])('by GraphQL a part comes with an error beside it (%s, %s)', async (id, query) => {
+    const read = async () => {
+      const partial: GraphQLError[] = [];
+      const tenant = tenants.find(({ key }) => key === `${order} fresh`)!;
+      const imaging = served.subgraph.open(tenant, own);
+      const { data } = await graphql({
+        schema: served.subgraph.schema,
+        source: `{ ${query} }`,
+        contextValue: { imaging, partial },
+      });
+      const found = [Object.values(data ?? {})].flat(2) as { numberOfInstances: number }[];
+      const counts = [...new Set(found.map(({ numberOfInstances }) => numberOfInstances))];
+      return { counts, codes: partial.map(({ extensions }) => extensions['service']) };
+    };
+    proxy.mode = 'refusing';
+    expect((await read()).codes).toEqual(['imaging']);
+    proxy.mode = 'up';
+    served.subgraph.invalidate();
+    expect(await read()).toEqual({ counts: [id === PART ? 4 : 3], codes: [] });
+  });
+
+  it.each(WAYS)('%s of the whole carries none', async (_, path, accept) => {
+    const answer = await get(`${order} fresh`, path(EQUAL), accept);
+    expect([answer.statusCode, answer.headers['warning']]).toEqual([200, undefined]);
+    expect(answer.payload).not.toContain('WARNING.txt');
+  });
+
+  it.each(WAYS)(
+    '%s comes from an equal copy where the first fails before its first byte',
+    async (what, path, accept) => {
+      for (const mode of ['refusing', 'failing', 'breaking'] as const) {
+        proxy.mode = 'up';
+        served.subgraph.invalidate();
+        const tenant = `${order} ${what}`;
+        // Whose it is, is remembered of both.
+        expect((await get(tenant, `/dicomweb/studies/${EQUAL}/series`)).statusCode).toBe(200);
+        proxy.mode = mode;
+        const answer = await get(tenant, path(EQUAL), accept);
+        expect([mode, answer.statusCode]).toEqual([mode, 200]);
+        const objects = { 'the study': 3, transcoded: 3, 'a zip': 3 }[what];
+        if (objects) expect(answer.payload.split('DICM')).toHaveLength(objects + 1);
+        if (what === 'metadata' || what === 'instances') expect(answer.json()).toHaveLength(3);
+      }
+    },
+  );
+
+  it.each(WAYS)('%s comes from an equal copy where the folder is away', async (what, path, accept) => {
+    expect((await get(`${order} ${what}`, `/dicomweb/studies/${EQUAL}/series`)).statusCode).toBe(200);
+    await rename(directory, `${directory}-away`);
+    try {
+      const answer = await get(`${order} ${what}`, path(EQUAL), accept);
+      expect(answer.statusCode).toBe(200);
+      if (what === 'the study') expect(answer.payload.split('DICM')).toHaveLength(4);
+    } finally {
+      await rename(`${directory}-away`, directory);
+    }
+  });
+
+  it('lists say what they know', async () => {
+    const tenant = `${order} metadata`;
+    const whole = { [PART]: 4, [EQUAL]: 3, [OWN]: 1 };
+    expect(counts((await get(tenant, '/dicomweb/studies')).json())).toEqual(whole);
+    proxy.mode = 'refusing';
+    served.subgraph.invalidate();
+    const answer = await get(tenant, '/dicomweb/studies');
+    expect(counts(answer.json())).toEqual({ [PART]: 4, [EQUAL]: 3 });
+    expect(String(answer.headers['warning'])).toContain('did not answer');
+    const bundle = (await get(tenant, '/fhir/ImagingStudy?patient=own')).json();
+    const studies = bundle.entry.filter(
+      ({ search }: { search: { mode: string } }) => search.mode === 'match',
+    );
+    expect(
+      Object.fromEntries(
+        studies.map(({ resource }: { resource: { id: string; numberOfInstances: number } }) => [
+          resource.id,
+          resource.numberOfInstances,
+        ]),
+      ),
+    ).toEqual({ [PART]: 4, [EQUAL]: 3 });
+  });
+});
+
+const away = () => new Fault('unavailable', 'The disk fails.', { service: 'imaging', retryAfter: 5 });
+
+describe('the tag of a source that fails', () => {
+  const ask = (path: string, headers = {}) =>
+    served.app.inject({
+      url: `/folder-first ${path}`.replaceAll(' ', '%20'),
+      headers: { authorization: 'Bearer own', accept: '*/*', ...headers },
+    });
+
+  it.each([
+    ['bulkdata', `fresh${one(EQUAL)}/bulkdata/7FE00010`],
+    ['frames', `fresh${one(EQUAL)}/frames/1`],
+    ['frames', `fresh${one(EQUAL)}/rendered`],
+    ['frames', `fresh${one(EQUAL)}/thumbnail`],
+    ['relay', `fresh/dicomweb/studies/${EQUAL}`],
+  ] as const)('is not that of its copy (%s, %s)', async (method, path) => {
+    // The folder has it, but does not give it.
+    const failing = vi.spyOn(RestrictedStudies.prototype, method).mockImplementationOnce(async () => {
+      throw away();
+    });
+    const copy = await ask(path);
+    expect(failing.mock.calls.length).toBeGreaterThan(1);
+    failing.mockRestore();
+    const answer = await ask(path);
+    expect([copy.statusCode, answer.statusCode]).toEqual([200, 200]);
+    expect(answer.headers['etag']).toMatch(/"/);
+    expect(copy.headers['etag']).not.toBe(answer.headers['etag']);
+  });
+
+  it('does not let ranges of both be put together', async () => {
+    const path = `fresh${one(EQUAL)}/bulkdata/7FE00010`;
+    const { headers, rawPayload } = await ask(path);
+    const range = { range: 'bytes=4-', 'if-range': headers['etag'] };
+    expect((await ask(path, range)).statusCode).toBe(206);
+    const failing = vi.spyOn(RestrictedStudies.prototype, 'bulkdata').mockRejectedValueOnce(away());
+    const answer = await ask(path, range);
+    failing.mockRestore();
+    expect([answer.statusCode, answer.rawPayload.length]).toEqual([200, rawPayload.length]);
+  });
+});
+
+/** A tenant of folders with these files. */
+async function folders(...files: Buffer[][]) {
+  const sources = await Promise.all(
+    files.map(async (some) => {
+      const path = await mkdtemp(join(tmpdir(), 'copies-'));
+      for (const [index, file] of some.entries()) await writeFile(join(path, `${index}.dcm`), file);
+      return { type: 'folder', path, lookup: 'studies-by-mrn' };
+    }),
+  );
+  const both = testAccess([patient('own', MRN), patient('other', 'OTHER')], 'user/ImagingStudy.rs');
+  const all = testAccess('all', 'system/ImagingStudy.rs');
+  const opened = await testSubgraph([testTenant(sources, 'folders')], { own, both, all });
+  return {
+    status: async (path: string, token = 'own') => {
+      const headers = { authorization: `Bearer ${token}`, accept: 'application/zip; transfer-syntax=*' };
+      return (await opened.app.inject({ url: `/folders/dicomweb${path}`, headers })).statusCode;
+    },
+    async close() {
+      await opened.close();
+      for (const { path } of sources) await rm(path, { recursive: true });
+    },
+  };
+}
+
+/** The next retrieval from the first source fails. */
+const failOnce = () => vi.spyOn(RestrictedStudies.prototype, 'retrieve').mockRejectedValueOnce(away());
+
+it.each(['own', 'other'])(
+  'a study of another patient under the same UID is no copy (%s first)',
+  async (first) => {
+    const of = (patientId: string) => smallObjects({ studyUid: SHARED, patientId });
+    const files = [of(MRN), of('OTHER')];
+    const two = await folders(...(first === 'own' ? files : files.reverse()));
+    try {
+      for (const token of ['both', 'all']) {
+        const failing = failOnce();
+        expect([token, await two.status(`/studies/${SHARED}`, token)]).toEqual([token, 503]);
+        failing.mockRestore();
+      }
+    } finally {
+      await two.close();
+    }
+  },
+);
+
+it('what a copy has not, the source that fails may have', async () => {
+  const files = smallObjects({ studyUid: SHARED, patientId: MRN, instances: 4 });
+  const two = await folders(files.slice(0, 2), files.slice(2));
+  try {
+    const series = `/studies/${SHARED}/series/${SHARED}.1`;
+    const failing = failOnce();
+    expect(await two.status(`${series}/instances/${SHARED}.1.1`)).toBe(503);
+    failing.mockRestore();
+    expect(await two.status(`${series}/instances/${SHARED}.1.1`)).toBe(200);
+    expect(await two.status(`${series}/instances/${SHARED}.1.9`)).toBe(404);
+  } finally {
+    await two.close();
+  }
+});
+
+describe.each(['archive', 'archive-first fresh', 'folder-first fresh'])(
+  '%s: a UID of two patients',
+  (tenant) => {
+    it.each([
+      '/dicomweb/studies',
+      `/dicomweb/studies?StudyInstanceUID=${CROSSED},${OWN}`,
+      '/dicomweb/series',
+      '/dicomweb/instances',
+      '/fhir/ImagingStudy?patient=own',
+      '/fhir/ImagingStudy',
+    ])('is in no list: %s', async (path) => {
+      logged.length = 0;
+      const { statusCode, payload } = await get(tenant, path);
+      expect([statusCode, payload.includes(CROSSED), payload.includes(OWN)]).toEqual([200, false, true]);
+      expect(logged).toContainEqual({ tenant, studyUid: CROSSED });
+    });
+
+    it('and cannot be had, which is logged too', async () => {
+      logged.length = 0;
+      expect((await get(tenant, `/dicomweb/studies/${CROSSED}`)).statusCode).toBe(404);
+      expect((await get(tenant, `/fhir/ImagingStudy/${CROSSED}`)).statusCode).toBe(404);
+      expect(logged).toContainEqual({ tenant, studyUid: CROSSED });
+    });
+  },
+);

@@ -1,0 +1,58 @@
+import { Fault } from '../../../schema/fault/fault.ts';
+import type { FrameBytes } from '../multipart/frame-bytes.ts';
+import { firstBytes } from '../sources/patience.ts';
+import type { Frames, StoredInstance } from '../sources/source.ts';
+
+/** How a copy of a study takes the place of another that fails before its first byte (DW-27). */
+
+/** Whether a source failed, so that another that has the same may do better. */
+export function isFailing(error: unknown): error is Fault {
+  return error instanceof Fault && ['unavailable', 'bad_gateway', 'gateway_timeout'].includes(error.code);
+}
+
+/**
+ * The same instances, once the first bytes of the first are there.
+ * @throws what it fails with before; an error of its connection as Fault `bad_gateway`
+ */
+export async function begun(
+  instances: AsyncIterable<StoredInstance>,
+): Promise<AsyncIterable<StoredInstance>> {
+  const iterator = instances[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  if (!first.done) {
+    try {
+      await firstBytes(first.value.stream);
+    } catch (cause) {
+      await iterator.return?.().catch(() => undefined);
+      if (cause instanceof Fault) throw cause;
+      throw new Fault('bad_gateway', 'The image archive broke off.', { service: 'imaging', cause });
+    }
+  }
+  return (async function* () {
+    try {
+      for (let item = first; !item.done; item = await iterator.next()) yield item.value;
+    } finally {
+      await iterator.return?.();
+    }
+  })();
+}
+
+/** Frames of a source or, where it fails before the first, the same of another that has them in the same form. */
+export async function* framesOrElse(
+  { frames, mediaType, transferSyntax }: Frames,
+  other: () => Promise<Frames>,
+): AsyncGenerator<FrameBytes> {
+  let isBegun = false;
+  try {
+    for await (const frame of frames) {
+      isBegun = true;
+      yield frame;
+    }
+  } catch (error) {
+    if (isBegun || !isFailing(error)) throw error;
+    const instead = await other().catch(() => undefined);
+    const isSame = instead?.mediaType === mediaType && instead.transferSyntax === transferSyntax;
+    if (!instead || !isSame) throw error;
+    yield* instead.frames;
+  }
+}

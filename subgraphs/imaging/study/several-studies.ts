@@ -1,0 +1,295 @@
+import { requirePatient, type Access } from '../../../schema/access/access.ts';
+import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { LoopTurns } from '../../../schema/process/event-loop.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { logFault } from '../../../schema/fault/log-fault.ts';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import { logCrossed } from '../authorization/caller-reach.ts';
+import { begun, framesOrElse, isFailing } from './failover.ts';
+import type { QidoQuery } from '../dicomweb/qido.ts';
+import type { RestrictedStudies } from './restricted-studies.ts';
+import type { Frames, InstanceTarget, Target } from '../sources/source.ts';
+import type { Detail, Imaging, SearchResult, StudyFilter, StudyList, StudyRecord } from './studies.ts';
+import { areCopies, settled, sizeOf, StudyHolders, type SeveralStudiesOptions } from './study-holders.ts';
+import type { Reading } from './study-reader.ts';
+import { byStudy, newestFirst } from './study-rows.ts';
+
+const isNotFound = (error: unknown) => error instanceof Fault && error.code === 'not_found';
+
+/** Rows that a source gave. */
+interface SourceRows {
+  source: RestrictedStudies;
+  rows: readonly DicomJson[];
+}
+
+/**
+ * The image sources of a tenant, one or more, as one (DW-18). Each stands behind the Access by itself, with its own way to
+ * find a patient; what one says of a study says nothing of what another has under the same UID.
+ */
+export class SeveralStudies implements Imaging {
+  readonly tenant: Tenant;
+  readonly access: Access;
+  private readonly sources: readonly RestrictedStudies[];
+  private readonly options: SeveralStudiesOptions;
+  readonly #holders: StudyHolders;
+  readonly #turns = new LoopTurns();
+  #replaced = false;
+
+  constructor(sources: readonly RestrictedStudies[], options: SeveralStudiesOptions) {
+    this.tenant = options.tenant;
+    this.access = options.access;
+    this.sources = sources;
+    this.options = options;
+    this.#holders = new StudyHolders(sources, options);
+  }
+
+  get unanswered(): readonly Fault[] {
+    return [...this.#holders.unanswered];
+  }
+
+  get replaced(): boolean {
+    return this.#replaced;
+  }
+
+  async search(query: QidoQuery): Promise<SearchResult> {
+    const { studyUid, limit, offset = 0, ...unpaged } = query;
+    if (studyUid !== undefined)
+      return this.#from(studyUid, (source) => source.search(query), 's', 'lookupUntil');
+    if (this.sources.length === 1) {
+      const found = await this.sources[0]!.search(query);
+      const { rows, failed } = await this.#uncrossed(found.rows, []);
+      return { ...found, rows, ...(failed.length > 0 && { failed }) };
+    }
+    const end = limit === undefined ? undefined : offset + limit;
+    const { answers, rows, failed } = await this.#firstRows(unpaged, end);
+    const more = end !== undefined && (rows.length > end || answers.some(({ answer }) => answer.more));
+    const patients = [...new Set(answers.flatMap(({ answer }) => answer.patients ?? []))];
+    const page = rows.slice(offset, end);
+    return {
+      rows: query.level === 'study' ? page.map((row) => this.#asSeen(row, answers)) : page,
+      ...{ more, failed },
+      ...(this.access.patients !== 'all' && { patients }),
+    };
+  }
+
+  /** The first rows of all sources. What another source has too can only be counted once it is there. */
+  async #firstRows(query: QidoQuery, end: number | undefined) {
+    for (let limit = end; ;) {
+      const { answers, failed } = await this.ofAll((source) =>
+        source.search({ ...query, ...(limit !== undefined && { limit }) }),
+      );
+      const lists = answers.map(({ source, answer }) => ({ source, rows: answer.rows }));
+      const merged = await this.merged(lists, query.level);
+      const checked = await this.#uncrossed(merged, failed);
+      // For each that is left out another moves up: of a source that has more, it must be there.
+      const wanted = end === undefined ? 0 : end + merged.length - checked.rows.length;
+      if (limit === undefined || limit >= wanted || !answers.some(({ answer }) => answer.more))
+        return { answers, ...checked };
+      limit = wanted;
+    }
+  }
+
+  async studiesOf(patientId: string | undefined, filter?: StudyFilter): Promise<StudyList> {
+    await this.#turns.next();
+    const { answers, failed } = await this.ofAll((source) => source.studiesOf(patientId, filter));
+    const records = new Map<string, StudyRecord>();
+    for (const { source, answer } of answers) {
+      for (const record of answer) {
+        const uid = text(record.study, Tag.StudyInstanceUID) ?? '';
+        this.#holders.note(source, uid, sizeOf(record.study));
+        const known = records.get(uid);
+        if (!known || sizeOf(record.study) > sizeOf(known.study)) records.set(uid, record);
+      }
+    }
+    for (const source of this.sources) for (const uid of source.withheld) records.delete(uid);
+    const studies = [...records.values()];
+    const checked = await this.#uncrossed(
+      studies.map(({ study }) => study),
+      failed,
+    );
+    for (const fault of checked.failed) this.#holders.unanswered.add(fault);
+    const shown = new Set(checked.rows);
+    return {
+      records: studies
+        .filter(({ study }) => shown.has(study))
+        .map((record) => ({ ...record, study: this.#asSeen(record.study, answers) }))
+        .sort(newestFirst),
+      failed: checked.failed,
+    };
+  }
+
+  async study(studyUid: string, detail?: Detail): Promise<StudyRecord | undefined> {
+    await this.#turns.next();
+    try {
+      return await this.#from(studyUid, (source) => source.study(studyUid, detail), 'r', 'lookupUntil');
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  patientById(id: string): string {
+    return requirePatient(this.access, id).id;
+  }
+
+  patientByIdentifier(value: string, system?: string): Promise<string> {
+    return this.sources[0]!.patientByIdentifier(value, system);
+  }
+
+  order(id: string) {
+    return this.sources[0]!.order(id);
+  }
+
+  async metadata(target: InstanceTarget) {
+    return this.#from(target.studyUid, (source) => source.metadata(target));
+  }
+
+  async encodedMetadata(target: Target) {
+    return this.#from(target.studyUid, (source) => source.encodedMetadata(target));
+  }
+
+  async retrieve(target: Target, transferSyntax: string) {
+    return this.#from(target.studyUid, async (source, others) => {
+      const instances = await source.retrieve(target, transferSyntax);
+      return others.length > 0 ? begun(instances) : instances;
+    });
+  }
+
+  async relay(target: Target, transferSyntax: string) {
+    return this.#from(target.studyUid, (source) => source.relay(target, transferSyntax));
+  }
+
+  async frames(target: InstanceTarget, numbers: readonly number[]) {
+    const get = (source: RestrictedStudies): Promise<Frames> => source.frames(target, numbers);
+    return this.#from(target.studyUid, async (source, others) => {
+      const given = await get(source);
+      if (others.length === 0) return given;
+      const other = (): Promise<Frames> => {
+        this.#replaced = true;
+        return this.#first(others, get);
+      };
+      return { ...given, frames: framesOrElse(given, other) };
+    });
+  }
+
+  async bulkdata(target: InstanceTarget, path: string) {
+    return this.#from(target.studyUid, (source) => source.bulkdata(target, path));
+  }
+
+  async version(target: Target) {
+    return this.#from(target.studyUid, (source) => source.version(target));
+  }
+
+  reading<T>(_target: Target, _part: string, work: (core: Reading) => Promise<T>): Promise<T> {
+    return work(this);
+  }
+
+  /**
+   * What is got of a study from the source that has most of it or, where that fails before there is anything, from another
+   * that has as much (DW-27).
+   * @param get is told the sources that are left
+   */
+  async #from<T>(
+    studyUid: string,
+    get: (source: RestrictedStudies, others: readonly RestrictedStudies[]) => Promise<T>,
+    interaction: 'r' | 's' = 'r',
+    delay: 'lookupUntil' | 'retrieveUntil' = 'retrieveUntil',
+  ): Promise<T> {
+    const [first, ...rest] = await this.#holders.of(studyUid, interaction, delay);
+    const copies = rest.filter((one) => areCopies(first, one, this.access));
+    return this.#first(
+      [first, ...copies].map(({ source }) => source),
+      get,
+    );
+  }
+
+  /** @throws what the first failed with, where all fail */
+  async #first<T>(
+    [source, ...others]: readonly RestrictedStudies[],
+    get: (source: RestrictedStudies, others: readonly RestrictedStudies[]) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await get(source!, others);
+    } catch (error) {
+      if (others.length === 0 || !isFailing(error)) throw error;
+      const { tenant, log } = this.options;
+      logFault(log, error, { tenant: tenant.key }, 'an image source failed; another is tried');
+      this.#replaced = true;
+      return this.#first(others, get).catch((next: unknown) => {
+        // What a copy does not have may be in the one that failed.
+        throw isFailing(next) || isNotFound(next) ? error : next;
+      });
+    }
+  }
+
+  /** Asks every source; those that failed are logged here, as the others' answer goes out without a fault. */
+  private async ofAll<T>(ask: (source: RestrictedStudies) => Promise<T>) {
+    const asked = await settled(this.sources, ask);
+    const faults = asked.flatMap(({ fault }) => fault ?? []);
+    // A PatientID that is nobody's in one source may be the caller's in another.
+    const failed = faults.filter(({ code }) => code !== 'forbidden');
+    const answers = asked.flatMap(({ source, answer }) => (answer === undefined ? [] : [{ source, answer }]));
+    if (answers.length === 0) throw failed[0] ?? faults[0]!;
+    const { tenant, log } = this.options;
+    for (const fault of failed)
+      logFault(log, fault, { tenant: tenant.key }, 'an image source did not answer');
+    return { answers, failed };
+  }
+
+  /**
+   * Rows without those of studies whose UID some source has of another patient too: such a study could not be had, and so
+   * is not listed.
+   * @param failed what kept sources from answering before
+   */
+  async #uncrossed(rows: readonly DicomJson[], failed: readonly Fault[]) {
+    const uids = [...byStudy(rows).keys()].filter((uid) => uid !== '');
+    const asked = this.sources.filter((source) => this.sources.length > 1 || !source.hasEachUidOnce);
+    const answers = await settled(asked, (source) => source.crossed(uids));
+    const crossed = new Set(answers.flatMap(({ answer = [] }) => [...answer]));
+    for (const uid of crossed) logCrossed(this.options, uid);
+    const faults = answers.flatMap(({ fault }) => fault ?? []);
+    // One that has failed before fails here again: it is told of once.
+    const told = faults.length > failed.length ? faults : failed;
+    return {
+      rows: rows.filter((row) => !crossed.has(text(row, Tag.StudyInstanceUID) ?? '')),
+      failed: told,
+    };
+  }
+
+  /** A study's row with as many instances as a source had that does not answer now: a fault makes no study smaller. */
+  #asSeen(study: DicomJson, answers: readonly { source: RestrictedStudies }[]): DicomJson {
+    const silent = this.sources.filter((one) => !answers.some(({ source }) => source === one));
+    if (silent.length === 0) return study;
+    const most = this.#holders.mostSeen(silent, text(study, Tag.StudyInstanceUID) ?? '');
+    if (most <= sizeOf(study)) return study;
+    return { ...study, [Tag.NumberOfStudyRelatedInstances]: { vr: 'IS', Value: [most] } };
+  }
+
+  /** Rows of all sources, each study from one of them. */
+  private async merged(lists: readonly SourceRows[], level: QidoQuery['level']): Promise<DicomJson[]> {
+    const studies = lists.map(({ source, rows }) => ({ source, studies: byStudy(rows) }));
+    const given = new Map<string, readonly DicomJson[]>();
+    for (const uid of studies.flatMap((list) => [...list.studies.keys()])) {
+      if (given.has(uid)) continue;
+      const having = studies.filter((list) => list.studies.has(uid));
+      const rowsOf = (list: (typeof having)[number]) => list.studies.get(uid)!;
+      if (level === 'study')
+        for (const list of having) this.#holders.note(list.source, uid, sizeOf(rowsOf(list)[0]!));
+      if (having.length === 1) given.set(uid, rowsOf(having[0]!));
+      else if (level === 'study') {
+        const rows = having.map(rowsOf);
+        given.set(
+          uid,
+          rows.reduce((most, one) => (sizeOf(one[0]!) > sizeOf(most[0]!) ? one : most)),
+        );
+      } else {
+        // Series and instances do not tell how large their study is.
+        const holders = await this.#holders.of(uid, 's', 'lookupUntil').catch(() => []);
+        const list = having.find(({ source }) => source === holders[0]?.source);
+        given.set(uid, list ? rowsOf(list) : []);
+      }
+    }
+    for (const source of this.sources) for (const uid of source.withheld) given.delete(uid);
+    return [...given.values()].flat();
+  }
+}

@@ -1,0 +1,10 @@
+import { afterAll } from 'vitest';
+import { OBJECT_ELEMENTS } from '../../../schema/dicom/dicom.ts';
+import { ParsingThreads, type Parsing } from '../parsing/threads.ts';
+
+/** Threads that parse for the tests of one file, which end with them. */
+export function testParsing(objectElements = OBJECT_ELEMENTS): Parsing {
+  const threads = new ParsingThreads();
+  afterAll(() => threads.close());
+  return { threads, objectElements };
+}

@@ -1,0 +1,11 @@
+import { expect, it } from 'vitest';
+import { describeWithSharedData } from '../../../gateway/test/setup/shared-data.ts';
+import { pages } from './check-matrix.ts';
+import { supportMatrix } from './support-matrix.ts';
+
+describeWithSharedData('the support matrix', () => {
+  it('says of every transfer syntax and every source what is so (npm run check:matrix -- --write)', async () => {
+    const { committed, fresh } = await pages(await supportMatrix());
+    expect(committed).toBe(fresh);
+  }, 120_000);
+});
