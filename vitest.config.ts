@@ -51,6 +51,8 @@ export default defineConfig({
     pool: 'forks',
     // By default one core is left free, which of two is half: the tests wait for servers more than they compute.
     maxWorkers: '100%',
+    // Real servers on a busy machine are slow at times: once more in CI, where the report names what was flaky.
+    retry: process.env['CI'] ? 1 : 0,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     unstubEnvs: true,

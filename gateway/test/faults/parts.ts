@@ -55,7 +55,7 @@ export async function startSurroundings(): Promise<Surroundings> {
   const directory = await mkdtemp(join(tmpdir(), 'faults-'));
   const [images, tenants, dataDir] = ['images', 'tenants', 'data'].map((name) => join(directory, name));
   await Promise.all([images!, tenants!, dataDir!].map((path) => mkdir(path, { mode: 0o700 })));
-  const stops: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true })];
+  const stops: (() => Promise<unknown>)[] = [() => removeInUse(directory)];
   const started = async <T>(starting: Promise<T>, stop: (part: T) => Promise<unknown>): Promise<T> => {
     const part = await starting;
     stops.unshift(() => stop(part));
@@ -269,7 +269,7 @@ function folderFaults(images: string, objects: ReadonlyMap<string, Buffer[]>): F
         await mkdir(images);
       },
       async end() {
-        await rm(images, { recursive: true });
+        await removeInUse(images);
         await rename(`${images}-away`, images);
       },
     },
@@ -287,6 +287,11 @@ function folderFaults(images: string, objects: ReadonlyMap<string, Buffer[]>): F
   ];
 }
 
+/** Removes a folder in which a running gateway may still write: ENOTEMPTY is tried again for 5 s. */
+function removeInUse(folder: string): Promise<void> {
+  return rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+}
+
 function dataDirFaults(dataDir: string): Fault[] {
   const away = `${dataDir}-away`;
   return [
@@ -294,7 +299,7 @@ function dataDirFaults(dataDir: string): Fault[] {
       ...{ name: 'DATA_DIR: gone', touches: SOURCES },
       begin: () => rename(dataDir, away),
       async end() {
-        await rm(dataDir, { recursive: true, force: true });
+        await removeInUse(dataDir);
         await rename(away, dataDir);
       },
     },
@@ -302,7 +307,7 @@ function dataDirFaults(dataDir: string): Fault[] {
       ...{ name: 'DATA_DIR: emptied', touches: SOURCES },
       async begin() {
         await cp(dataDir, away, { recursive: true });
-        await rm(dataDir, { recursive: true });
+        await removeInUse(dataDir);
         await mkdir(dataDir, { mode: 0o700 });
       },
       end: () => rm(away, { recursive: true }),
