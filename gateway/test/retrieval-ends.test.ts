@@ -210,7 +210,7 @@ describe('DW-13 the archive is cut off: never a well-formed short answer', () =>
       // Nothing of it was kept: the next one is whole.
       const next = await whole(source, form);
       const said = next.status === 200 ? '' : next.bytes.toString();
-      expect([next.status, next.ended, said]).toEqual([200, true, '']);
+      expect(`${next.status} ${next.ended} ${said}`).toBe('200 true ');
       if (name !== 'rendered') expect(next.bytes.length).toBeGreaterThan(BYTES);
     },
     30_000,
