@@ -13,7 +13,6 @@ const ALONE = [
   'introspection',
   'large-answers',
   'memory',
-  'refusal-round-trips',
   'rolling-restart',
   'setup/unharmed',
   'slow-readers',

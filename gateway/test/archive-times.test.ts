@@ -3,6 +3,7 @@
  * there, also from an archive that tells slowly what it has. From every kind of source, over HTTP.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { median } from '../bench/measure.ts';
 import { SOURCES, type EverySource, type Source } from './every-source.ts';
 import { REFUSED, startRefusedStudies, uid, type Kind } from './refused-studies.ts';
 
@@ -21,6 +22,31 @@ afterAll(() => every?.close());
 
 const ask = (source: Source, uid: string, token = 'own') =>
   every.ask(`/${source}/dicomweb/studies/${uid}/metadata`, { token });
+
+/** Refusals that are measured at the same time: each mostly waits until it has taken as long as the others. */
+const LANES = 4;
+
+test('IA-7 a refusal takes as long where there is a study as where there is none', async () => {
+  const took = new Map<Kind, number[]>([
+    ['absent', []],
+    ['foreign', []],
+  ]);
+  // The first requests of all find out how long an answer takes.
+  const lane = async () => {
+    for (let round = -20 / LANES; round < 120 / LANES; round++) {
+      for (const [kind, times] of took) {
+        const started = performance.now();
+        const { status } = await ask('dicom-web', uid(kind, Math.abs(round) % STUDIES));
+        expect(status).toBe(404);
+        if (round >= 0) times.push(performance.now() - started);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+  const [absent, foreign] = [...took.values()].map((times) => median(times));
+  // Orthanc alone needs longer for a study that it finds, by a half and more of the time of one that it does not.
+  expect(Math.abs(foreign! - absent!)).toBeLessThan(Math.max(1, absent! * 0.05));
+}, 120_000);
 
 test(
   'IA-7 a refusal takes as long whatever there is, from an archive that tells slowly what it has',

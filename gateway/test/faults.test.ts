@@ -5,7 +5,7 @@ import { LONG } from './setup/long.ts';
 
 /** DW-23, DW-26, DW-27: a short form of `npm run faults`. */
 
-const DURATIONS = LONG ? { rate: 40, lasting: 5000, right: 1500 } : { rate: 20, lasting: 900, right: 600 };
+const DURATIONS = LONG ? { rate: 40, lasting: 5000, right: 1500 } : { rate: 20, lasting: 700, right: 500 };
 /** Gateways at the same time, each with all parts of its own and a share of the faults: most of a fault is waiting. */
 const SHARES = 2;
 
