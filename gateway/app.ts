@@ -102,8 +102,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     rewriteUrl: ({ url = '/' }) => routedPath(url, prefix),
     frameworkErrors: (error, request, reply) => {
       void reply.headers(earlyHeaders(baseUrl));
-      // Before there is a route nobody knows what it serves; the errors of OAuth have one form everywhere.
-      const style = styleOf(request.url) === 'oauth' ? 'oauth' : 'json';
+      // There is no route yet that says what it serves; the errors of OAuth have one form everywhere.
+      const style = /^\/(dyn\/)?[^/]+\/oauth(\/|$|\?)/.test(request.url) ? 'oauth' : 'json';
       sendFault(baseUrl, style, toFault(error), request as FastifyRequest, reply as FastifyReply);
     },
     clientErrorHandler: (error, socket) => refuseUnparsed(error, socket, earlyHeaders(baseUrl)),
@@ -131,12 +131,9 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(fastifyHelmet, securityHeaders(baseUrl));
   await app.register(fastifyCompress, COMPRESSED);
   app.setErrorHandler((error, request, reply) =>
-    faultHandler(baseUrl, styleOf(request.routeOptions.url ?? ''))(error, request, reply),
+    faultHandler(baseUrl, styleOf(request))(error, request, reply),
   );
-  app.setNotFoundHandler((request, reply) => {
-    const fault = new Fault('not_found', 'There is nothing at this path.');
-    return sendFault(baseUrl, styleOf(request.url.split('?')[0]!), fault, request, reply);
-  });
+  app.setNotFoundHandler((request, reply) => sendFault(baseUrl, 'json', nothingHere(), request, reply));
 
   await app.register(startPage(tenants, { metrics: !deps.metricsElsewhere }));
   await app.register(viewerFiles(deps.viewerDirectory, baseUrl));
@@ -165,7 +162,15 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
         await tenant.register(wadoLinkRoutes({ baseUrl, capabilities, openStudies: imaging.open }));
         if (deps.oauth) await tenant.register(deps.oauth);
         else
-          tenant.all('/oauth/*', { config: { open: true } }, later('The authorization server of a tenant'));
+          tenant.all(
+            '/oauth/*',
+            { config: { open: true, api: 'oauth' } },
+            later('The authorization server of a tenant'),
+          );
+        for (const rest of ['/fhir', '/fhir/*', '/oauth'] as const) {
+          const api = rest === '/oauth' ? 'oauth' : 'fhir';
+          tenant.all(rest, { config: { open: true, api } }, () => Promise.reject(nothingHere()));
+        }
       },
       { prefix: base },
     );
@@ -178,6 +183,8 @@ function routedPath(url: string, prefix: string): string {
   const path = prefix && url.startsWith(`${prefix}/`) ? url.slice(prefix.length) : url;
   return path.replace(/\/%24graphql(?=$|\?)/, '/$graphql');
 }
+
+const nothingHere = () => new Fault('not_found', 'There is nothing at this path.');
 
 const later = (what: string) => () => {
   throw new Fault('not_implemented', `${what} is not supported yet.`);

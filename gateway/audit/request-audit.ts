@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Access } from '../../schema/access/access.ts';
 import type { AuditEvent, Operation, Outcome, RecordOperation } from '../../schema/fault/audit.ts';
 import { ALLOWED, outcomeOf } from '../../schema/fault/audit.ts';
+import { askedRequest, resourceOf, studyNamed } from '../../schema/http/served.ts';
 import { UID } from '../../schema/dicom/dicom.ts';
 import { toFault } from '../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../schema/fhir/fhir.ts';
@@ -89,38 +90,21 @@ function accessOf(request: FastifyRequest): Access | undefined {
 }
 
 /** What a request that reached no core was about, as far as its route and its query say. */
-function askedFor({
-  routeOptions: { url: route = '' },
-  params,
-  query,
-}: FastifyRequest): Omit<Operation, 'outcome'> {
-  const asked = (query ?? {}) as Record<string, unknown>;
-  const { type, id, ...path } = params as { type?: string; id?: string; studyUid?: string };
-  const isUri = route.endsWith('/wado-uri');
-  const studyUid = isUri ? String(asked['studyUID']) : path.studyUid;
-  const study = UID.test(studyUid ?? '') ? { study: studyUid! } : {};
-  if (isUri) return { action: 'retrieve', type: 'ImagingStudy', ...study };
-  if (/\/(dicomweb|wado\/:capability)/.test(route)) {
-    const retrieves = /\/studies\/:studyUid(?!\/(series|series\/:seriesUid\/instances|instances)$)/.test(
-      route,
-    );
-    return { action: retrieves ? 'retrieve' : 'search', type: 'ImagingStudy', ...study };
+function askedFor(request: FastifyRequest): Omit<Operation, 'outcome'> {
+  const asked = askedRequest(request);
+  const { serves, params, query } = asked;
+  const resource = resourceOf(asked) ?? '';
+  const isOfResource = ['read', 'search', 'retrieve'].includes(serves.interaction);
+  if (!isOfResource || !/^[A-Z][A-Za-z]{1,39}$/.test(resource)) return { action: 'operation' };
+  const action = serves.interaction as 'read' | 'search' | 'retrieve';
+  if (request.routeOptions.config.api === 'dicomweb') {
+    const study = studyNamed(asked);
+    return { action, type: resource, ...(study !== undefined && UID.test(study) && { study }) };
   }
-  const [, named = ''] = /\/fhir\/(:type|[A-Z][A-Za-z]+)/.exec(route) ?? [];
-  const resource = named === ':type' ? type : named;
-  if (!resource || !/^[A-Z][A-Za-z]{1,39}$/.test(resource) || route.includes('$graphql'))
-    return { action: 'operation' };
-  if (id !== undefined) {
-    const target = FHIR_ID.test(id) ? { target: id } : {};
-    return {
-      action: 'read',
-      type: resource,
-      ...(resource === 'Patient' && target.target && { patient: id }),
-      ...target,
-    };
-  }
-  const patient = String(asked['patient'] ?? '').replace(/^Patient\//, '');
-  return { action: 'search', type: resource, ...(FHIR_ID.test(patient) && { patient }) };
+  const named = action === 'read' ? params['id'] : query.get('patient')?.replace(/^Patient\//, '');
+  if (named === undefined || !FHIR_ID.test(named)) return { action, type: resource };
+  if (action === 'search') return { action, type: resource, patient: named };
+  return { action, type: resource, ...(resource === 'Patient' && { patient: named }), target: named };
 }
 
 function outcomeOfStatus(status: number): Outcome {

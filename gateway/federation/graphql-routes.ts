@@ -25,6 +25,7 @@ export function graphqlRoutes(
     app.route({
       method: ['GET', 'POST'],
       url: '/graphql',
+      config: { api: 'graphql', serves: { interaction: 'graphql' } },
       bodyLimit: limits.body,
       handler: async (request, reply) => {
         const scope = scopeOf(request, reply, limits, false);
@@ -35,6 +36,7 @@ export function graphqlRoutes(
     app.route({
       method: ['PUT', 'PATCH', 'DELETE'],
       url: '/graphql',
+      config: { api: 'graphql', serves: { interaction: 'graphql' } },
       handler: () => {
         throw new Fault('method_not_allowed', 'GraphQL is asked with GET or POST.', { allow: 'GET, POST' });
       },
@@ -56,6 +58,7 @@ export function fhirGraphqlRoutes(
     app.route({
       method: ['GET', 'POST'],
       url: '/fhir/$graphql',
+      config: { api: 'fhir', serves: { interaction: 'graphql' } },
       bodyLimit: limits.body,
       handler: async (request, reply) => {
         const scope = scopeOf(request, reply, limits, true);
@@ -67,6 +70,7 @@ export function fhirGraphqlRoutes(
     app.route<{ Params: { id: string } }>({
       method: ['GET', 'POST'],
       url: '/fhir/Patient/:id/$graphql',
+      config: { api: 'fhir', serves: { interaction: 'graphql', resource: 'Patient' } },
       bodyLimit: limits.body,
       handler: async (request, reply) => {
         const { id } = request.params;

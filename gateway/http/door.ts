@@ -2,21 +2,15 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Access } from '../../schema/access/access.ts';
 import { toFault } from '../../schema/fault/fault.ts';
 import { requireFewParameters, requireShortHeaders } from '../../schema/http/request-bounds.ts';
+import { askedRequest } from '../../schema/http/served.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { sendFault, styleOf } from './fault-reply.ts';
 import type { Authorizer } from '../smart/authorize.ts';
 import { bearerToken, refuseFormToken } from '../smart/token/bearer.ts';
 import { noLongerValid } from '../smart/capability/capability.ts';
 import type { Capabilities } from '../smart/capability/capability-admission.ts';
-import type { DocumentRules } from '../smart/patient/named-patients.ts';
+import { namedIn, type DocumentRules } from '../smart/patient/named-patients.ts';
 import type { Tenants } from '../tenants/loading/tenants.ts';
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** True for routes that need no token: discovery, and pages without data. Everything else is behind the door. */
-    open?: boolean;
-  }
-}
 
 const ACCESS = Symbol('access');
 type WithAccess = FastifyRequest & { [ACCESS]?: Access };
@@ -51,6 +45,9 @@ export function addDoor(
   },
 ): void {
   const { tenants, authorizer, capabilities, baseUrl, documents } = deps;
+  app.addHook('onRoute', ({ url, config }) => {
+    if (!config?.open && !config?.serves) throw new Error(`The route ${url} does not say what it serves.`);
+  });
   app.addHook('onRequest', async (request, reply) => {
     const { tenant, encoded, capability } = request.params as {
       tenant?: string;
@@ -60,7 +57,7 @@ export function addDoor(
     try {
       request.tenant = encoded === undefined ? tenants.byKey(tenant ?? '') : await tenants.dynamic(encoded);
     } catch (error) {
-      return sendFault(baseUrl, styleOf(request.routeOptions.url ?? ''), toFault(error), request, reply);
+      return sendFault(baseUrl, styleOf(request), toFault(error), request, reply);
     }
     requireShortHeaders(request.headers);
     if (request.routeOptions.config.open) return;
@@ -69,9 +66,9 @@ export function addDoor(
       request.access = await capabilities.admit(request.tenant, request);
       return;
     }
-    const access = await authorizer.authorize(request.tenant, request.raw);
     // A mock tenant ignores what was sent (SM-11).
     const token = request.tenant.authorization.type === 'mock' ? undefined : bearerToken(request.raw);
+    const access = await authorizer.authorize(request.tenant, token);
     request.access = token === undefined ? access : { ...access, token };
   });
   app.addHook('preHandler', async (request) => {
@@ -81,7 +78,7 @@ export function addDoor(
     // A capability has said which patient it is for: nothing that the request names widens it (IA-23).
     const { capability } = request.params as { capability?: string };
     if (request.routeOptions.config.open || capability !== undefined) return;
-    const { tenant, access, body, raw } = request;
-    request.access = await authorizer.reach(tenant, access, raw.url ?? '', body, documents);
+    const named = () => namedIn(askedRequest(request), documents);
+    request.access = await authorizer.reach(request.tenant, request.access, named);
   });
 }

@@ -9,6 +9,7 @@ import {
   toFault,
 } from '../../schema/fault/fault.ts';
 import { FHIR_JSON } from '../../schema/fhir/fhir.ts';
+import type { Api } from '../../schema/http/served.ts';
 import { resourceMetadataUrl, tenantBase } from '../../schema/http/request.ts';
 import { logFault } from '../../schema/fault/log-fault.ts';
 
@@ -46,11 +47,14 @@ export function faultHandler(baseUrl: string, style: FaultStyle) {
     sendFault(baseUrl, style, toFault(error), request, reply);
 }
 
-/** The style of the face that a path belongs to, for answers that no face gives itself. */
-export function styleOf(path: string): FaultStyle {
-  if (/\/fhir(\/|$|\?)/.test(path)) return 'fhir';
-  if (/^\/(dyn\/)?[^/]+\/oauth(\/|$|\?)/.test(path)) return 'oauth';
-  return /\/graphql($|\?)/.test(path) ? 'graphql' : 'json';
+const STYLES: Record<Api, FaultStyle> = {
+  ...{ fhir: 'fhir', graphql: 'graphql', oauth: 'oauth' },
+  ...{ dicomweb: 'json', page: 'json' },
+};
+
+/** The form of errors of the API whose route a request has met. */
+export function styleOf({ routeOptions }: Pick<FastifyRequest, 'routeOptions'>): FaultStyle {
+  return STYLES[routeOptions.config.api ?? 'page'];
 }
 
 /** Every bearer challenge, whichever face wrote it, names the tenant's metadata (SM-3, RFC 9728 §5.1). */

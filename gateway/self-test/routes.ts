@@ -12,7 +12,7 @@ import type { SelfTest } from './self-test.ts';
  */
 export function selfTestRoutes(selfTest: SelfTest, operatorKey: string | undefined): FastifyPluginAsync {
   return async (app) => {
-    app.get('/self-test', { config: { open: true } }, async ({ tenant, raw, query }, reply) => {
+    app.get('/self-test', { config: { open: true, api: 'page' } }, async ({ tenant, raw, query }, reply) => {
       if (operatorKey === undefined) throw new Fault('not_found', 'There is nothing at this path.');
       const key = bearerToken(raw);
       if (key === undefined) throw new Fault('unauthenticated', 'The operator’s key is needed.');

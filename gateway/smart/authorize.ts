@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import type { Access, PatientGrant } from '../../schema/access/access.ts';
 import { Fault } from '../../schema/fault/fault.ts';
@@ -7,14 +6,12 @@ import type { Permission } from '../../schema/access/scopes.ts';
 import { parseScopes } from '../../schema/access/scopes.ts';
 import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
-import { askedPatients, type StudyOwner } from './patient/asked-patients.ts';
+import { askedPatients, type Named, type StudyOwner } from './patient/asked-patients.ts';
 import { backendTokens } from './token/backend-token.ts';
-import { bearerToken } from './token/bearer.ts';
 import { expiringCache } from './token/expiring-cache.ts';
 import type { ActiveToken } from './token/introspect.ts';
 import { jwtVerifier } from './token/jwt.ts';
 import { mockAccess } from './token/mock.ts';
-import { namedInGraphql, namedPatients, namedStudies, type DocumentRules } from './patient/named-patients.ts';
 import { identified, needsIdentity, patientIdentities } from './patient/patient.ts';
 import type { PolicyRow } from './patient/policy.ts';
 import { DECISION_SECONDS, policyService } from './patient/policy.ts';
@@ -43,23 +40,16 @@ import type { Outside } from './token/upstream.ts';
 export interface Authorizer {
   /**
    * Who is calling, and what they may see.
+   * @param token the bearer token of the request; undefined where it has none
    * @throws Fault: no Access, no data (IA-9)
    */
-  authorize(tenant: Tenant, request: IncomingMessage): Promise<Access>;
+  authorize(tenant: Tenant, token: string | undefined): Promise<Access>;
   /**
    * What is known only when the body is there: the Access of a token that reaches the patients whom a request names.
-   * @param url path and query
-   * @param body as the route parsed it
-   * @param documents how GraphQL is read where it is executed
+   * @param named worked out only where it matters
    * @throws Fault where that is nobody
    */
-  reach(
-    tenant: Tenant,
-    access: Access,
-    url: string,
-    body: unknown,
-    documents?: DocumentRules,
-  ): Promise<Access>;
+  reach(tenant: Tenant, access: Access, named: () => Named): Promise<Access>;
   /** The EHR's discovery document, through the same cache; our own server's for a tenant whose server we are. */
   smartConfiguration(tenant: Tenant, config: ExternalConfig | OwnConfig): Promise<SmartConfiguration>;
 }
@@ -67,7 +57,7 @@ export interface Authorizer {
 /** Our own authorization server, as the door knows it. */
 export interface OwnServer {
   /** @throws Fault: no Access, no data (IA-9) */
-  authorize(tenant: Tenant, request: IncomingMessage): Promise<Access>;
+  authorize(tenant: Tenant, token: string | undefined): Promise<Access>;
   smartConfiguration(tenant: Tenant): SmartConfiguration;
 }
 
@@ -229,10 +219,10 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
       if (!deps.own) throw notImplemented(config.type);
       return deps.own.smartConfiguration(tenant);
     },
-    async authorize(tenant, request) {
+    async authorize(tenant, token) {
       const config = tenant.authorization;
       if (config.type === 'mock') return mockAccess(tenant.key, config, seconds() + ACCESS_SECONDS);
-      if (isOwn(config) && deps.own) return deps.own.authorize(tenant, request);
+      if (isOwn(config) && deps.own) return deps.own.authorize(tenant, token);
       if (!isExternal(config)) throw notImplemented(config.type);
       refuseInsecure(config);
       const { insecure } = quirksOf(config);
@@ -240,18 +230,12 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
         told.set(tenant.key, true);
         deps.onInsecure?.(tenant.key, insecure);
       }
-      const token = bearerToken(request);
       if (token === undefined) throw new Fault('unauthenticated', 'An access token is needed.');
       return smartAccess(tenant, config, token);
     },
-    async reach(tenant, access, url, body, documents) {
+    async reach(tenant, access, named) {
       const config = tenant.authorization;
-      if (!isExternal(config)) return access;
-      return asked(tenant, config, access, () => {
-        const graphql = namedInGraphql(url, body, documents);
-        const patients = namedPatients(url, body, graphql);
-        return { patients, studies: namedStudies(url, body, graphql), runs: graphql.runs };
-      });
+      return isExternal(config) ? asked(tenant, config, access, named) : access;
     },
   };
 }

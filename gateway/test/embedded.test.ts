@@ -67,7 +67,11 @@ beforeAll(async () => {
       await scope.register(oauthRoutes(server, baseUrl));
       await scope.register(clinical.routes);
       // What the door tells everything behind it.
-      scope.get('/access', async ({ access }) => access);
+      scope.get(
+        '/access',
+        { config: { serves: { interaction: 'operation' } } },
+        async ({ access }) => access,
+      );
     },
     { prefix: '/:tenant' },
   );

@@ -26,7 +26,7 @@ export function playground(baseUrl: string): FastifyPluginAsync {
   };
   return async (app) => {
     app.addHook('onRequest', underOneName(baseUrl));
-    app.get('/playground', { config: { open: true } }, ({ tenant }, reply) =>
+    app.get('/playground', { config: { open: true, api: 'page' } }, ({ tenant }, reply) =>
       sendPage(reply, html[wayOf(tenant)], SCRIPT),
     );
   };

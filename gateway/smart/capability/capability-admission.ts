@@ -82,22 +82,24 @@ export function capabilities(deps: CapabilitiesDeps): Capabilities {
   });
 
   /** The caller's token where the capability wants the request to carry it, or the one that is sealed in it. */
-  const askingFor = (tenant: Tenant, request: IncomingMessage, opened: Capability): IncomingMessage => {
-    if (opened.tokenHash === undefined) return asIfSent(request, opened);
+  const tokenOf = (tenant: Tenant, request: IncomingMessage, opened: Capability): string | undefined => {
+    if (opened.tokenHash === undefined) return opened.token;
     const presented = tenant.authorization.type === 'mock' ? '' : bearerToken(request);
     if (presented === undefined) throw new Fault('unauthenticated', 'An access token is needed.');
     if (!isTokenOf(opened.tokenHash, presented)) throw noLongerValid();
-    return asIfSent(request, presented === '' ? opened : { ...opened, token: presented });
+    return presented === '' ? opened.token : presented;
   };
 
   /**
-   * What the token may see now, the capability's patient included where the EHR says who is in reach. The token was good
-   * when it asked, and the patient in reach: it is the capability that ends with them (IA-25).
+   * What the token may see now. Where the EHR says who is in reach, it is asked for the capability's patient, whatever
+   * stands in the address. The token was good when it asked, and the patient in reach: it is the capability that ends
+   * with them (IA-25).
    */
-  const accessOf = async (tenant: Tenant, request: IncomingMessage): Promise<Access> => {
+  const accessOf = async (tenant: Tenant, token: string | undefined, patient: string | undefined) => {
     try {
-      const access = await authorizer.authorize(tenant, request);
-      return await authorizer.reach(tenant, access, request.url ?? '', undefined);
+      const access = await authorizer.authorize(tenant, token);
+      const patients = patient === undefined ? [] : [patient];
+      return await authorizer.reach(tenant, access, () => ({ patients, studies: [], runs: true }));
     } catch (error) {
       const ended = error instanceof Fault && ['invalid_token', 'forbidden'].includes(error.code);
       throw ended ? noLongerValid() : error;
@@ -145,7 +147,7 @@ export function capabilities(deps: CapabilitiesDeps): Capabilities {
       if (studyUid !== opened.studyUid || (link && link.path !== below(raw.url ?? '', sealed))) {
         throw noLongerValid();
       }
-      const access = await accessOf(tenant, askingFor(tenant, raw, opened));
+      const access = await accessOf(tenant, tokenOf(tenant, raw, opened), opened.patient);
       if (access.client !== opened.client || access.user !== opened.user) throw noLongerValid();
       const reached = narrowed(access, opened);
       if (link && !(await links.use(link.id))) throw noLongerValid();
@@ -189,18 +191,4 @@ function below(url: string, sealed: string): string | undefined {
   const before = `/wado/${sealed}/`;
   const start = url.indexOf(before);
   return start < 0 ? undefined : url.slice(start + before.length);
-}
-
-/**
- * The request as if it had carried the token and named the patient: authorization that goes by who is asked for finds
- * the capability's patient, whatever stands in the address.
- */
-function asIfSent(request: IncomingMessage, { token, patient }: Capability): IncomingMessage {
-  const authorization = token === undefined ? undefined : `Bearer ${token}`;
-  const url = patient === undefined ? '/' : `/fhir/Patient/${patient}`;
-  return Object.create(request, {
-    url: { value: url },
-    rawHeaders: { value: authorization === undefined ? [] : ['authorization', authorization] },
-    headers: { value: authorization === undefined ? {} : { authorization } },
-  }) as IncomingMessage;
 }

@@ -33,7 +33,11 @@ const MEDIA_TYPES = /^[\w.+*-]+\/[\w.+*-]+(?:\s*[;,]\s*[\w.+*/="-]+)*$/;
 /** `POST /wado/links` (IA-33): a link for one retrieval by what cannot send a header, such as `<img>` or a download. */
 export function wadoLinkRoutes({ baseUrl, capabilities, openStudies }: WadoLinkOptions): FastifyPluginAsync {
   return async function routes(app: FastifyInstance): Promise<void> {
-    app.post('/wado/links', async ({ tenant, access, body, audit }, reply) => {
+    const config = {
+      api: 'dicomweb',
+      serves: { interaction: 'operation', studyFrom: { body: 'path' } },
+    } as const;
+    app.post('/wado/links', { config }, async ({ tenant, access, body, audit }, reply) => {
       const { path, studyUid } = linkPath(body);
       const study = await openStudies(tenant, access, undefined, audit).study(studyUid, 'study');
       if (!study) throw new Fault('not_found', 'There is no such object for this caller.');

@@ -15,7 +15,7 @@ type Door = Pick<Authorizer, 'smartConfiguration'>;
 /** `/fhir/metadata` and `/fhir/.well-known/smart-configuration` of a tenant (SM-1). No token is needed. */
 export function discoveryRoutes(door: Door, baseUrl: string, started: Date): FastifyPluginAsync {
   return async (app) => {
-    const config = { open: true };
+    const config = { open: true, api: 'fhir' as const };
     app.get('/fhir/metadata', { config }, async ({ tenant, headers, query }, reply) => {
       const { _format: format } = query as { _format?: string | string[] };
       requireFhirJson(headers.accept, [format].flat().at(-1));

@@ -1,11 +1,11 @@
-import { IncomingMessage } from 'node:http';
-import { Socket } from 'node:net';
+import { fastify } from 'fastify';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { askedRequest, type AskedRequest, type Served } from '../../../schema/http/served.ts';
 import { parseTenant, type Tenant } from '../../../schema/tenant/tenant.ts';
 import { DEFAULT_LIMITS } from '../../http/limits.ts';
 import { vendorServer, type VendorServer } from '../../test/vendor-server.ts';
 import { authorizer, type Authorizer } from '../authorize.ts';
-import { namedPatients, namedStudies } from './named-patients.ts';
+import { namedIn, namedPatients, namedStudies } from './named-patients.ts';
 
 let ehr: VendorServer;
 let door: Authorizer;
@@ -47,11 +47,50 @@ beforeEach(() => {
   ).tenant;
 });
 
+/** Routes as the gateway has them. */
+const ROUTES: readonly [url: string, serves: Served][] = [
+  ['/t/graphql', { interaction: 'graphql' }],
+  ['/t/fhir/$graphql', { interaction: 'graphql' }],
+  ['/t/fhir/Patient/:id/$graphql', { interaction: 'graphql', resource: 'Patient' }],
+  ['/t/fhir/:type', { interaction: 'search' }],
+  ['/t/fhir/:type/_search', { interaction: 'search' }],
+  ['/t/fhir/:type/:id', { interaction: 'read' }],
+  ...['ImagingStudy', 'Endpoint'].map((resource): [string, Served] => [
+    `/t/fhir/${resource}/:id`,
+    { interaction: 'read', resource, studyFrom: { path: 'id' } },
+  ]),
+  ['/t/dicomweb/studies', { interaction: 'search', resource: 'ImagingStudy' }],
+  [
+    '/t/dicomweb/studies/:studyUid/*',
+    { interaction: 'retrieve', resource: 'ImagingStudy', studyFrom: { path: 'studyUid' } },
+  ],
+  ['/t/wado-uri', { interaction: 'retrieve', resource: 'ImagingStudy', studyFrom: { query: 'studyUID' } }],
+  ['/t/wado/links', { interaction: 'operation', studyFrom: { body: 'path' } }],
+];
+
+/** What a request with this address and body asks for; undefined where no route takes it. */
+async function askedAt(url: string, body?: unknown): Promise<AskedRequest | undefined> {
+  const app = fastify();
+  let asked: AskedRequest | undefined;
+  for (const [url, serves] of ROUTES)
+    app.get(url, { config: { serves } }, async (request) => {
+      asked = askedRequest(request);
+    });
+  await app.inject(url);
+  return asked && { ...asked, body };
+}
+const patientsAt = async (url: string, body?: unknown) => {
+  const asked = await askedAt(url, body);
+  return asked ? namedPatients(asked) : [];
+};
+const studiesAt = async (url: string, body?: unknown) => {
+  const asked = await askedAt(url, body);
+  return asked ? namedStudies(asked) : [];
+};
+
 async function reach(token: string, url: string, body?: unknown) {
-  const message = new IncomingMessage(new Socket());
-  message.url = url;
-  message.rawHeaders = ['Authorization', `Bearer ${token}`];
-  return door.reach(tenant, await door.authorize(tenant, message), url, body);
+  const asked = await askedAt(url, body);
+  return door.reach(tenant, await door.authorize(tenant, token), () => namedIn(asked!));
 }
 const outcome = (promise: ReturnType<typeof reach>) =>
   promise.then(
@@ -78,9 +117,7 @@ describe('user/ scopes reach whom the EHR lets the caller read', () => {
   });
 
   test('nobody is in reach before the request has named them', async () => {
-    const message = new IncomingMessage(new Socket());
-    message.rawHeaders = ['Authorization', 'Bearer doctor'];
-    expect((await door.authorize(tenant, message)).patients).toEqual([]);
+    expect((await door.authorize(tenant, 'doctor')).patients).toEqual([]);
   });
 
   test('IA-9 for anyone but the patient in context the user/ scopes alone count', async () => {
@@ -154,8 +191,8 @@ test.each<[string, unknown, string[]]>([
   ['/t/fhir/Patient/p%31', undefined, ['p1']],
   ['/t/fhir/Patient/%zz', undefined, []],
   ['/t/wado/links', { query: '{ Patient(id: "p1") { id } }' }, []],
-])('patients named by %s %j', (url, body, expected) => {
-  expect(namedPatients(url, body)).toEqual(expected);
+])('patients named by %s %j', async (url, body, expected) => {
+  expect(await patientsAt(url, body)).toEqual(expected);
 });
 
 /** What graphql-js takes for the same value, in whatever way it is written. */
@@ -172,30 +209,30 @@ test.each<[query: string, variables: object | undefined, expected: string[]]>([
   ['query($p: [String!]) { ConditionList(patient: $p) { id } }', { p: ['p1', 'p2'] }, ['p1', 'p2']],
   ['query($p: String!) { ConditionList(patient: [$p]) { id } }', { p: 'p1' }, ['p1']],
   ['{ ...F } fragment F on Query { a: Patient(id: "p1") { id } }', undefined, ['p1']],
-])('patients named by the document %s with %j', (query, variables, expected) => {
-  expect(namedPatients('/t/graphql', { query, ...(variables && { variables }) })).toEqual(expected);
+])('patients named by the document %s with %j', async (query, variables, expected) => {
+  expect(await patientsAt('/t/graphql', { query, ...(variables && { variables }) })).toEqual(expected);
   const address = new URLSearchParams({ query, ...(variables && { variables: JSON.stringify(variables) }) });
-  expect(namedPatients(`/t/fhir/$graphql?${address.toString()}`, undefined)).toEqual(expected);
+  expect(await patientsAt(`/t/fhir/$graphql?${address.toString()}`, undefined)).toEqual(expected);
 });
 
-test('a document is read up to the limit of what is executed, and no further', () => {
+test('a document is read up to the limit of what is executed, and no further', async () => {
   const query = (fields: number) => `{ Patient(id: "p1") { ${'id '.repeat(fields)} } }`;
-  expect(namedPatients('/t/graphql', { query: query(7000) })).toEqual(['p1']);
-  expect(namedPatients('/t/graphql', { query: query(DEFAULT_LIMITS.tokens) })).toEqual([]);
+  expect(await patientsAt('/t/graphql', { query: query(7000) })).toEqual(['p1']);
+  expect(await patientsAt('/t/graphql', { query: query(DEFAULT_LIMITS.tokens) })).toEqual([]);
 });
 
-test('of several operations the one that runs names patients', () => {
+test('of several operations the one that runs names patients', async () => {
   const query = `query A { Patient(id: "p1") { id } } query B { Patient(id: "p2") { ...F } }
     fragment F on Patient { id }`;
-  expect(namedPatients('/t/graphql', { query, operationName: 'B' })).toEqual(['p2']);
-  expect(namedPatients('/t/graphql', { query })).toEqual(['p1', 'p2']);
+  expect(await patientsAt('/t/graphql', { query, operationName: 'B' })).toEqual(['p2']);
+  expect(await patientsAt('/t/graphql', { query })).toEqual(['p1', 'p2']);
 });
 
-test('a variable of many values that is used many times is read once', () => {
+test('a variable of many values that is used many times is read once', async () => {
   const uses = Array.from({ length: 800 }, (_, n) => `a${n}: ConditionList(patient: $p) { id }`).join(' ');
   const body = { query: `query($p: [String!]) { ${uses} }`, variables: { p: Array(60_000).fill('x') } };
   const started = performance.now();
-  expect(namedPatients('/t/graphql', body)).toEqual(['x']);
+  expect(await patientsAt('/t/graphql', body)).toEqual(['x']);
   expect(performance.now() - started).toBeLessThan(1000);
 });
 
@@ -226,6 +263,6 @@ test.each<[string, unknown, string[]]>([
     },
     Array.from({ length: 10 }, (_, n) => `1.${n}`),
   ],
-])('studies that %s %j names', (url, body, studies) => {
-  expect(namedStudies(url, body)).toEqual(studies);
+])('studies that %s %j names', async (url, body, studies) => {
+  expect(await studiesAt(url, body)).toEqual(studies);
 });

@@ -1,7 +1,9 @@
 import { parse, visit, type DocumentNode, type FieldNode, type ValueNode } from 'graphql';
 import { UID } from '../../../schema/dicom/dicom.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
+import { resourceOf, studyNamed, type AskedRequest } from '../../../schema/http/served.ts';
 import { DEFAULT_LIMITS } from '../../http/limits.ts';
+import type { Named } from './asked-patients.ts';
 
 /** More patients or studies than this are not looked for in one request. */
 const MOST = 10;
@@ -26,19 +28,18 @@ export interface NamedInGraphql {
 }
 
 /**
- * Patients whom a request names: in the path (`/fhir/Patient/{id}`), by `patient=` or `subject=` in the address or a
- * form, by `_id=` of a Patient search, or in a GraphQL request.
+ * Patients whom a request names: as the resource that it reads, by `patient=` or `subject=` in the address or a form, by
+ * `_id=` of a Patient search, or in a GraphQL request.
  * They are candidates only: whether the caller may see them is found out from the EHR.
- * @param url path and query
- * @param body as the route parsed it: a form as text or pairs, GraphQL as an object
  */
-export function namedPatients(url: string, body: unknown, graphql = namedInGraphql(url, body)): string[] {
-  const { path, query } = addressOf(url);
+export function namedPatients(request: AskedRequest, graphql = namedInGraphql(request)): string[] {
+  const { query, body, params, serves } = request;
   const form = typeof body === 'string' || Array.isArray(body) ? new URLSearchParams(body as string) : [];
   const parameters = [...query, ...form];
-  const searched = /\/fhir\/Patient(\/_search)?$/.test(path);
+  const ofPatients = resourceOf(request) === 'Patient';
+  const searched = ofPatients && serves.interaction === 'search';
   const named = [
-    /\/fhir\/Patient\/([^/]+)/.exec(path)?.[1],
+    ofPatients ? params['id'] : undefined,
     ...parameters
       .filter(([name]) => PARAMETER.test(name) || (searched && name === '_id'))
       .flatMap(([, value]) => value.split(',')),
@@ -49,21 +50,12 @@ export function namedPatients(url: string, body: unknown, graphql = namedInGraph
 }
 
 /**
- * Studies that a request retrieves or reads by UID: `studies/{uid}` in the path or of a link that is asked for, the
- * `studyUID` of WADO-URI, `/fhir/ImagingStudy/{uid}`, the Endpoint of a study, or in a GraphQL request.
- * Candidates only, as patients are.
+ * Studies that a request retrieves or reads by UID: where its route says, or in a GraphQL request. A link names its study
+ * by the path of a retrieval. Candidates only, as patients are.
  */
-export function namedStudies(url: string, body: unknown, graphql = namedInGraphql(url, body)): string[] {
-  const { path, query } = addressOf(url);
-  const { path: linked } = (typeof body === 'object' && body !== null ? body : {}) as { path?: unknown };
-  const named = [
-    /\/dicomweb\/studies\/([^/]+)/.exec(path)?.[1],
-    path.endsWith('/wado-uri') ? (query.get('studyUID') ?? undefined) : undefined,
-    /\/fhir\/(?:ImagingStudy|Endpoint)\/([^/]+)$/.exec(path)?.[1],
-    typeof linked === 'string' ? /^studies\/([^/?]+)/.exec(linked)?.[1] : undefined,
-    ...graphql.values,
-  ];
-  return [...new Set(named)]
+export function namedStudies(request: AskedRequest, graphql = namedInGraphql(request)): string[] {
+  const named = studyNamed(request)?.replace(/^studies\/([^/?]*).*$/s, '$1');
+  return [...new Set([named, ...graphql.values])]
     .filter((uid): uid is string => uid !== undefined && UID.test(uid) && uid.includes('.'))
     .slice(0, MOST);
 }
@@ -74,12 +66,10 @@ export function namedStudies(url: string, body: unknown, graphql = namedInGraphq
  * @param documents as where it is executed: what is read here is what runs
  */
 export function namedInGraphql(
-  url: string,
-  body: unknown,
+  { serves, query, body }: AskedRequest,
   documents: DocumentRules = { maxTokens: DEFAULT_LIMITS.tokens, persisted: () => undefined },
 ): NamedInGraphql {
-  const { path, query } = addressOf(url);
-  if (!/\/\$?graphql$/.test(path)) return { values: [], runs: true };
+  if (serves.interaction !== 'graphql') return { values: [], runs: true };
   const request = isRecord(body) ? body : Object.fromEntries(query);
   const document = documentOf(request, documents);
   const { literals, variables } = document
@@ -149,13 +139,12 @@ function recordOf(value: unknown): Record<string, unknown> {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The path as the router reads it, and the query. */
-function addressOf(url: string): { path: string; query: URLSearchParams } {
-  const [path = '', ...rest] = url.split('?');
-  const query = new URLSearchParams(rest.join('?'));
-  try {
-    return { path: decodeURIComponent(path), query };
-  } catch {
-    return { path, query };
-  }
+/** Whom and which studies a request names, and whether it runs at all. */
+export function namedIn(request: AskedRequest, documents?: DocumentRules): Named {
+  const graphql = namedInGraphql(request, documents);
+  return {
+    patients: namedPatients(request, graphql),
+    studies: namedStudies(request, graphql),
+    runs: graphql.runs,
+  };
 }

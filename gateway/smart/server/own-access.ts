@@ -1,11 +1,9 @@
-import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import type { Access, PatientGrant, PatientIdentity } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Permission } from '../../../schema/access/scopes.ts';
 import { parseScopes } from '../../../schema/access/scopes.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import { bearerToken } from '../token/bearer.ts';
 import { expiringCache } from '../token/expiring-cache.ts';
 import { needsIdentity } from '../patient/patient.ts';
 import { invalid, reachOf } from '../token/token-rules.ts';
@@ -44,8 +42,7 @@ export function ownAccess({ server, identity, now }: OwnAccessDeps) {
     });
     return found ? [{ ...grant, identity: found }] : [];
   };
-  return async (tenant: Tenant, request: IncomingMessage): Promise<Access> => {
-    const value = bearerToken(request);
+  return async (tenant: Tenant, value: string | undefined): Promise<Access> => {
     if (value === undefined) throw new Fault('unauthenticated', 'An access token is needed.');
     const token = await server.verifyOwnToken(tenant, value);
     if (!token) throw invalid();

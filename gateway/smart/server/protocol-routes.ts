@@ -22,7 +22,7 @@ export function protocolRoutes(
 ): FastifyPluginAsync {
   const { host, protocol } = new URL(baseUrl);
   return async (app) => {
-    const open = { config: { open: true } };
+    const open = { config: { open: true, api: 'oauth' as const } };
     const shown = { ...open, errorHandler: shownErrors(baseUrl) };
 
     for (const path of [PATHS.token, PATHS.introspection, PATHS.revocation]) {

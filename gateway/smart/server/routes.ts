@@ -37,7 +37,7 @@ export function oauthRoutes(server: AuthorizationServer, baseUrl: string): Fasti
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', (_request, _payload, done) => done(null));
     app.setErrorHandler(faultHandler(baseUrl, 'oauth'));
-    const open = { config: { open: true } };
+    const open = { config: { open: true, api: 'oauth' as const } };
 
     await app.register(interactionRoutes(served, baseUrl));
     await app.register(protocolRoutes(served, baseUrl));

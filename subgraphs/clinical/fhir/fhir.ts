@@ -1,4 +1,10 @@
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type {
+  FastifyInstance,
+  FastifyPluginAsync,
+  FastifyReply,
+  FastifyRequest,
+  FastifyContextConfig,
+} from 'fastify';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { writeFhirJson } from '../../../schema/fhir/decimal.ts';
 import { Fault, faultHeaders, faultOutcome, toFault } from '../../../schema/fault/fault.ts';
@@ -24,6 +30,9 @@ export interface FhirFaceOptions {
 interface Instance {
   Params: { type: string; id: string };
 }
+
+const SEARCH: FastifyContextConfig = { api: 'fhir', serves: { interaction: 'search' } };
+const READ: FastifyContextConfig = { api: 'fhir', serves: { interaction: 'read' } };
 
 /** FHIR REST of the clinical record, read-only: read, search by GET and by POST (R4 §3.1.0). */
 export function fhirFace({ baseUrl, open }: FhirFaceOptions): FastifyPluginAsync {
@@ -59,13 +68,13 @@ export function fhirFace({ baseUrl, open }: FhirFaceOptions): FastifyPluginAsync
       const bundle = searchset(page, base(request), type, options);
       return send(reply, bundle, options.pretty);
     };
-    app.get<Instance>('/fhir/:type', (request, reply) =>
+    app.get<Instance>('/fhir/:type', { config: SEARCH }, (request, reply) =>
       search(request, reply, request.params.type, queryOf(request)),
     );
-    app.post<Instance>('/fhir/:type/_search', (request, reply) =>
+    app.post<Instance>('/fhir/:type/_search', { config: SEARCH }, (request, reply) =>
       search(request, reply, request.params.type, queryOf(request, formOf(request))),
     );
-    app.get<Instance>('/fhir/:type/:id', async (request, reply) => {
+    app.get<Instance>('/fhir/:type/:id', { config: READ }, async (request, reply) => {
       const params = queryOf(request);
       requireJson(request, params);
       const { type, id } = request.params;
@@ -82,13 +91,14 @@ export function fhirFace({ baseUrl, open }: FhirFaceOptions): FastifyPluginAsync
 
 /** Everything else on these paths is 405 (R4 §3.1.0.1.4), before a body is read. */
 function refuseWrites(app: FastifyInstance): void {
-  const paths: readonly [string, string][] = [
-    ['/fhir/:type', 'GET, HEAD'],
-    ['/fhir/:type/:id', 'GET, HEAD'],
-  ];
-  for (const [url, allow] of paths) {
+  const paths = [
+    ['/fhir/:type', 'GET, HEAD', SEARCH],
+    ['/fhir/:type/:id', 'GET, HEAD', READ],
+  ] as const;
+  for (const [url, allow, config] of paths) {
     app.route({
       url,
+      config,
       method: ['POST', 'PUT', 'PATCH', 'DELETE'],
       onRequest: async () => {
         throw new Fault('method_not_allowed', 'The record is read-only here.', { allow });

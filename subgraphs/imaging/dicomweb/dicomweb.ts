@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyContextConfig } from 'fastify';
 import { UID, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
@@ -41,6 +41,15 @@ const SEARCHES: readonly (readonly [path: string, level: Level])[] = [
   [`${SERIES}/instances`, 'instance'],
 ];
 
+const serving = (interaction: 'search' | 'retrieve') => ({
+  config: {
+    api: 'dicomweb' as const,
+    serves: { interaction, resource: 'ImagingStudy', studyFrom: { path: 'studyUid' } },
+  },
+});
+const SEARCH = serving('search');
+const RETRIEVE = serving('retrieve');
+
 const PICTURES = ['rendered', 'thumbnail'] as const;
 
 /** The DICOMweb face (Studies Service, PS3.18 §10): routes below a tenant. */
@@ -48,16 +57,23 @@ export function dicomwebRoutes({ baseUrl, under, open, pictures }: DicomwebOptio
   return async function routes(app: FastifyInstance): Promise<void> {
     prepareFace(app, baseUrl, 'dicomweb');
 
-    const read = (path: string, handler: (call: Call) => Promise<unknown>) =>
+    const route = (
+      serves: { config: FastifyContextConfig },
+      path: string,
+      handler: (call: Call) => Promise<unknown>,
+    ) =>
       app.route({
+        ...serves,
         method: ['GET', 'HEAD'],
         url: `${under}${path}`,
         exposeHeadRoute: false,
         handler: (request, reply) => handler(new Call(request, reply, baseUrl, open)),
       });
 
+    const read = (path: string, handler: (call: Call) => Promise<unknown>) => route(RETRIEVE, path, handler);
+
     for (const [path, level] of SEARCHES) {
-      if (under === '/dicomweb' || path.startsWith(STUDY)) read(path, (call) => call.search(level));
+      if (under === '/dicomweb' || path.startsWith(STUDY)) route(SEARCH, path, (call) => call.search(level));
     }
     for (const path of [STUDY, SERIES, INSTANCE]) {
       read(path, (call) => call.objects());
@@ -73,10 +89,11 @@ export function dicomwebRoutes({ baseUrl, under, open, pictures }: DicomwebOptio
       app.route({
         method: ['GET', 'HEAD'],
         url,
+        ...SEARCH,
         exposeHeadRoute: false,
         handler: () => Promise.reject(noSuchResource()),
       });
-      readsOnly(app, url);
+      readsOnly(app, url, SEARCH);
     }
   };
 }

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyContextConfig } from 'fastify';
 import { once } from 'node:events';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { Fault, faultHeaders, faultJson, toFault } from '../../../schema/fault/fault.ts';
@@ -37,11 +37,12 @@ export function prepareFace(app: FastifyInstance, baseUrl: string, name: string)
 }
 
 /** OPTIONS says what there is; whatever would change something is 405 (DW-10, DW-20). */
-export function readsOnly(app: FastifyInstance, url: string): void {
-  app.options(url, (_request, reply) => reply.code(204).header('allow', READS).send());
+export function readsOnly(app: FastifyInstance, url: string, serves: { config: FastifyContextConfig }): void {
+  app.options(url, serves, (_request, reply) => reply.code(204).header('allow', READS).send());
   app.route({
     method: ['POST', 'PUT', 'PATCH', 'DELETE'],
     url,
+    ...serves,
     handler: () =>
       Promise.reject(
         new Fault('method_not_allowed', 'Images are read here, not stored or changed.', { allow: READS }),

@@ -12,15 +12,25 @@ import { setWarnings, warningsOf } from './warnings.ts';
 import { wadoUriRequest, type WadoUriRequest } from './wado-uri-parameters.ts';
 
 const PATH = '/wado-uri';
+const SERVES = {
+  config: {
+    api: 'dicomweb' as const,
+    serves: {
+      ...{ interaction: 'retrieve' as const, resource: 'ImagingStudy' },
+      studyFrom: { query: 'studyUID' },
+    },
+  },
+};
 
 /** The URI Service (PS3.18 §9), for clients that know nothing newer: one object, by the parameters of a query. */
 export function wadoUriRoutes({ baseUrl, open, pictures }: Omit<DicomwebOptions, 'under'>) {
   return async function routes(app: FastifyInstance): Promise<void> {
     prepareFace(app, baseUrl, 'wado-uri');
-    readsOnly(app, PATH);
+    readsOnly(app, PATH, SERVES);
     app.route({
       method: ['GET', 'HEAD'],
       url: PATH,
+      ...SERVES,
       exposeHeadRoute: false,
       handler: async (request, reply) => {
         const query = queryOf(request);

@@ -1,5 +1,12 @@
 import type { Bundle, ImagingStudy, Resource } from 'fhir/r4.js';
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
+import type {
+  FastifyInstance,
+  FastifyPluginAsync,
+  FastifyReply,
+  FastifyRequest,
+  HTTPMethods,
+  FastifyContextConfig,
+} from 'fastify';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { Fault, faultHeaders, faultOutcome, toFault } from '../../../schema/fault/fault.ts';
 import { FHIR_JSON, type SearchEntry } from '../../../schema/fhir/fhir.ts';
@@ -27,6 +34,18 @@ export interface ImagingFhirOptions extends FaceOptions {
 const FORM = 'application/x-www-form-urlencoded';
 const READS = 'GET, HEAD';
 
+/** What a route of this API serves. */
+const serving = (resource: string, interaction: 'read' | 'search') => ({
+  config: {
+    api: 'fhir' as const,
+    serves: { interaction, resource, ...(interaction === 'read' && { studyFrom: { path: 'id' } }) },
+  },
+});
+const STUDIES = serving('ImagingStudy', 'search');
+const STUDY = serving('ImagingStudy', 'read');
+const ENDPOINTS = serving('Endpoint', 'search');
+const ENDPOINT = serving('Endpoint', 'read');
+
 /** The FHIR REST face of imaging (IA-13 to IA-20): ImagingStudy and Endpoint below `/fhir` of a tenant. */
 export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsync {
   return async function routes(app: FastifyInstance): Promise<void> {
@@ -43,20 +62,20 @@ export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsy
     app.addContentTypeParser(FORM, { parseAs: 'string' }, (_request, body, done) => done(null, body));
     app.addContentTypeParser('*', (_request, _payload, done) => done(null));
 
-    app.get('/fhir/ImagingStudy', (request, reply) => search(request, reply, options));
-    app.post('/fhir/ImagingStudy/_search', (request, reply) => search(request, reply, options));
-    app.get('/fhir/ImagingStudy/:id', (request, reply) => readImagingStudy(request, reply, options));
+    app.get('/fhir/ImagingStudy', STUDIES, (request, reply) => search(request, reply, options));
+    app.post('/fhir/ImagingStudy/_search', STUDIES, (request, reply) => search(request, reply, options));
+    app.get('/fhir/ImagingStudy/:id', STUDY, (request, reply) => readImagingStudy(request, reply, options));
     for (const [method, url] of [
       ['GET', '/fhir/Endpoint'],
       ['POST', '/fhir/Endpoint/_search'],
     ] as const)
-      app.route({ method, url, handler: unlisted });
-    app.get('/fhir/Endpoint/:id', (request, reply) => readEndpoint(request, reply, options));
+      app.route({ method, url, ...ENDPOINTS, handler: unlisted });
+    app.get('/fhir/Endpoint/:id', ENDPOINT, (request, reply) => readEndpoint(request, reply, options));
 
-    refuse(app, '/fhir/ImagingStudy', ['POST', 'PUT', 'PATCH', 'DELETE'], READS);
-    refuse(app, '/fhir/ImagingStudy/_search', ['GET', 'PUT', 'PATCH', 'DELETE'], 'POST');
-    refuse(app, '/fhir/ImagingStudy/:id', ['POST', 'PUT', 'PATCH', 'DELETE'], READS);
-    refuse(app, '/fhir/Endpoint/:id', ['POST', 'PUT', 'PATCH', 'DELETE'], READS);
+    refuse(app, '/fhir/ImagingStudy', ['POST', 'PUT', 'PATCH', 'DELETE'], READS, STUDIES);
+    refuse(app, '/fhir/ImagingStudy/_search', ['GET', 'PUT', 'PATCH', 'DELETE'], 'POST', STUDIES);
+    refuse(app, '/fhir/ImagingStudy/:id', ['POST', 'PUT', 'PATCH', 'DELETE'], READS, STUDY);
+    refuse(app, '/fhir/Endpoint/:id', ['POST', 'PUT', 'PATCH', 'DELETE'], READS, ENDPOINT);
   };
 }
 
@@ -199,10 +218,17 @@ async function unlisted(): Promise<never> {
   );
 }
 
-function refuse(app: FastifyInstance, url: string, method: HTTPMethods[], allow: string): void {
+function refuse(
+  app: FastifyInstance,
+  url: string,
+  method: HTTPMethods[],
+  allow: string,
+  serves: { config: FastifyContextConfig },
+): void {
   app.route({
     method,
     url,
+    ...serves,
     handler: () =>
       Promise.reject(
         new Fault('method_not_allowed', 'Images are read here, not stored or changed.', { allow }),

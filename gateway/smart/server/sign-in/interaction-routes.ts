@@ -19,7 +19,7 @@ export function interactionRoutes(
     const others = shownErrors(baseUrl);
     const errorHandler: typeof others = (error, request, reply) =>
       error instanceof NoInteraction ? gone(reply) : others(error, request, reply);
-    const shown = { config: { open: true }, errorHandler };
+    const shown = { config: { open: true, api: 'oauth' as const }, errorHandler };
     interface Interaction {
       Params: { uid: string };
     }
