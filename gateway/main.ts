@@ -3,31 +3,21 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import { ExpressionPool } from '../schema/expressions/pool.ts';
-import type { Tenant } from '../schema/tenant/tenant.ts';
-import { clinicalSubgraph } from '../subgraphs/clinical/app.ts';
-import { imagingSubgraph } from '../subgraphs/imaging/app.ts';
 import { sharedSeen } from '../subgraphs/imaging/cache/seen-shared.ts';
 import { buildApp } from './app.ts';
 import { auditSinks } from './audit/sinks.ts';
 import { buildDemoImages } from './demo/images.ts';
 import { demoSecret } from './demo/secret.ts';
-import { patientDirectory } from './joins/directory.ts';
+import { gatewayParts } from './gateway.ts';
 import { GracefulShutdown } from './http/graceful-shutdown.ts';
 import { fetchThrough, guardedDispatcher } from './outbound/guarded-dispatcher.ts';
 import { metricsServer } from './http/metrics-server.ts';
 import { logger, metrics } from './http/observe.ts';
 import { readyMadeCommands } from './pages/ready-made.ts';
 import { checkTenant, COMMAND } from './self-test/command.ts';
-import { selfTest } from './self-test/self-test.ts';
 import { readSettings, SettingsError } from './settings.ts';
 import { openRedis } from './state/redis.ts';
 import { sharedState } from './state/shared-state.ts';
-import { authorizer } from './smart/authorize.ts';
-import { ownAccess } from './smart/server/own-access.ts';
-import { peopleOfRecord } from './smart/server/sign-in/people.ts';
-import { oauthRoutes } from './smart/server/routes.ts';
-import { authorizationServer } from './smart/server/server.ts';
-import { capabilities } from './smart/capability/capability-admission.ts';
 import { readTenants, TenantsError } from './tenants/loading/tenants.ts';
 
 /**
@@ -85,89 +75,51 @@ async function main(): Promise<void> {
   if (usesDemo) await buildDemoImages({ target: demo.images, onProgress });
 
   const secrets = settings.sealingKeys.length > 0 ? settings.sealingKeys : [randomBytes(32).toString('hex')];
-  const redis = settings.redisUrl && !checking ? openRedis(settings.redisUrl, sharedStateChanged) : undefined;
-  const shared = redis && sharedState(redis, secrets, Date.now);
-  function sharedStateChanged(reachable: boolean, reason?: string): void {
+  const redis = settings.redisUrl && !checking ? openRedis(settings.redisUrl) : undefined;
+  const shared = redis && {
+    ...sharedState(redis, secrets, Date.now),
+    seen: sharedSeen(redis.client, () => Date.now() / 1000),
+  };
+  const guarded = guardedDispatcher(settings.dynamicHosts);
+  const guardedFetch = fetchThrough(guarded);
+  const measured = metrics();
+  const parts = gatewayParts({
+    ...{ fetch, guardedFetch, now: Date.now },
+    ...{ baseUrl, dataDir, secrets, expressions, shared },
+    log: log as FastifyBaseLogger,
+    dispatcher: ({ dynamic }) => (dynamic ? guarded : undefined),
+    dimse: { host, port: settings.dimsePort, maxBytes: settings.dimseCacheBytes },
+    onRefused: measured.imageRefused,
+  });
+  const { clinical, server } = parts;
+  redis?.onChange((reachable, reason) => {
     if (!reachable) return log.warn({ reason }, 'REDIS_URL: the shared state cannot be reached');
     log.info('REDIS_URL: the shared state is reached');
     server.renew();
-  }
-
-  const guarded = guardedDispatcher(settings.dynamicHosts);
-  const seconds = () => Date.now() / 1000;
-  const outside = { fetch, guardedFetch: fetchThrough(guarded), now: Date.now };
-  const dispatcher = ({ dynamic }: Tenant) => (dynamic ? guarded : undefined);
-  const { people, identity } = peopleOfRecord((tenant, access) => clinical.open(tenant, access));
-  const server = authorizationServer({
-    baseUrl,
-    dataDir,
-    people,
-    outside,
-    now: Date.now,
-    onError: (err, tenant) => log.error({ err, tenant }, 'authorization server'),
-    ...(shared && { state: shared.state, shareKeys: shared.shareKeys }),
-  });
-  const door = authorizer({
-    ...outside,
-    baseUrl,
-    own: {
-      authorize: ownAccess({ server, identity, now: Date.now }),
-      smartConfiguration: server.smartConfiguration,
-    },
-    ...(shared && { shared: shared.cache }),
-    studyOwner: (tenant, studyUid) => imaging.studyOwner(tenant, studyUid),
-    onInsecure: (tenant, reason) => log.warn({ tenant, reason }, 'an insecure tenant is used'),
-  });
-  const sealed = capabilities({
-    secrets,
-    now: Date.now,
-    authorizer: door,
-    ...(shared && { links: shared.links }),
-  });
-  const measured = metrics();
-  const clinical = clinicalSubgraph({ dataDir, baseUrl, dispatcher, expressions });
-  const imaging = imagingSubgraph({
-    baseUrl,
-    dataDir,
-    now: seconds,
-    log: log as FastifyBaseLogger,
-    dispatcher,
-    expressions,
-    capability: sealed.seal,
-    dimse: { host, port: settings.dimsePort, maxBytes: settings.dimseCacheBytes },
-    onRefused: measured.imageRefused,
-    ...(redis && shared && { shared: { cache: shared.cache, seen: sharedSeen(redis.client, seconds) } }),
-    directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
   });
   for (const tenant of tenants.all) {
     // A store that cannot be loaded takes down its own tenant only; the next request tries again.
     await clinical.prepare(tenant).catch((err: unknown) => log.error({ err, tenant: tenant.key }, 'store'));
   }
 
-  const record = { people, identity };
-  const tenantTest = selfTest({ ...outside, own: server, record, images: imaging.checks });
   if (checking) {
-    process.exit(await checkTenant(args, tenants, tenantTest, (text) => void process.stdout.write(text)));
+    process.exit(await checkTenant(args, tenants, parts.selfTest, (text) => void process.stdout.write(text)));
   }
 
   const audit = auditSinks({
     baseUrl,
     stdout: (line) => process.stdout.write(line),
-    fetch: ({ dynamic }) => (dynamic ? fetchThrough(guarded) : fetch),
-    now: seconds,
+    fetch: ({ dynamic }) => (dynamic ? guardedFetch : fetch),
+    now: () => Date.now() / 1000,
     log,
     registry: measured.registry,
   });
-
-  let shutdown: GracefulShutdown | undefined;
+  const { shutdownDelaySeconds: delaySeconds } = settings;
+  const shutdown = new GracefulShutdown({ delaySeconds, exit: process.exit, log });
   const app = await buildApp({
+    ...parts,
     baseUrl,
     tenants,
-    authorizer: door,
-    oauth: oauthRoutes(server, baseUrl),
-    capabilities: sealed,
-    clinical,
-    imaging,
     supergraphSdl: readFileSync(join(root, 'schema', 'supergraph.graphql'), 'utf8'),
     apiSdl: readFileSync(join(root, 'schema', 'api.graphql'), 'utf8'),
     viewerDirectory: join(root, 'dist', 'viewer'),
@@ -175,25 +127,18 @@ async function main(): Promise<void> {
     metrics: measured,
     metricsElsewhere: settings.metricsPort !== undefined,
     audit: audit.record,
-    selfTest: { run: tenantTest, operatorKey: settings.operatorKey },
+    selfTest: { run: parts.selfTest, operatorKey: settings.operatorKey },
     trustedProxies: settings.trustedProxies,
-    ready: () => shutdown?.isReady ?? true,
+    ready: () => shutdown.isReady,
     ...(redis && { sharedReachable: redis.reachable }),
   });
   const metricsApp = settings.metricsPort === undefined ? undefined : metricsServer(measured);
   const close = async () => {
     await app.close();
-    await Promise.all([
-      clinical.close(),
-      imaging.close(),
-      server.close(),
-      audit.close(),
-      metricsApp?.close(),
-    ]);
+    await Promise.all([parts.close(), audit.close(), metricsApp?.close()]);
     await Promise.all([redis?.close(), expressions.close()]);
   };
-  const { shutdownDelaySeconds: delaySeconds } = settings;
-  shutdown = new GracefulShutdown({ server: app.server, delaySeconds, close, exit: process.exit, log });
+  shutdown.serves(app.server, close);
   stop = (signal) => shutdown.begin(signal);
   expressions.start();
   await metricsApp?.listen({ host, port: settings.metricsPort });

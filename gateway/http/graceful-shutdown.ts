@@ -6,11 +6,8 @@ import type { Logger } from 'pino';
 export const DRAIN_SECONDS = 20;
 
 export interface ShutdownOptions {
-  server: Server;
   /** Seconds between SIGTERM and the end of listening, in which load balancers find another instance. */
   delaySeconds: number;
-  /** Stops listening; resolves when requests in progress are answered and all else is closed. */
-  close: () => Promise<unknown>;
   exit: (code: number) => void;
   log: Logger;
 }
@@ -23,10 +20,19 @@ export interface ShutdownOptions {
 export class GracefulShutdown {
   readonly #options: ShutdownOptions;
   #begun = false;
+  #serving: { server: Server; close: () => Promise<unknown> } | undefined;
 
   constructor(options: ShutdownOptions) {
     this.#options = options;
-    options.server.prependListener('request', (_request, response) => {
+  }
+
+  /**
+   * Says what is to be finished; until then a signal ends the process at once.
+   * @param close stops listening; resolves when requests in progress are answered and all else is closed
+   */
+  serves(server: Server, close: () => Promise<unknown>): void {
+    this.#serving = { server, close };
+    server.prependListener('request', (_request, response) => {
       if (this.#begun) response.setHeader('connection', 'close');
     });
   }
@@ -40,6 +46,7 @@ export class GracefulShutdown {
     const { log, exit, delaySeconds } = this.#options;
     if (this.#begun) return exit(1);
     this.#begun = true;
+    if (!this.#serving) return exit(0);
     const seconds = signal === 'SIGTERM' ? delaySeconds : 0;
     log.info({ signal, listeningFor: seconds }, 'stopping: requests in progress are finished');
     setTimeout(() => exit(1), (seconds + DRAIN_SECONDS) * 1000).unref();
@@ -53,7 +60,7 @@ export class GracefulShutdown {
   }
 
   async #drain(afterSeconds: number): Promise<void> {
-    const { server, close } = this.#options;
+    const { server, close } = this.#serving!;
     if (afterSeconds > 0) await delay(afterSeconds * 1000);
     // A connection whose request began before the signal would be kept alive after its answer.
     setInterval(() => server.closeIdleConnections(), 100).unref();

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { createHash } from 'node:crypto';
+import { EventEmitter } from 'node:events';
 import { Fault } from '../../schema/fault/fault.ts';
 
 /** The store that the gateways of one installation share (REDIS_URL). */
@@ -7,6 +8,8 @@ export interface SharedRedis {
   client: Redis;
   /** Whether it answers at this moment, and takes what is written. */
   reachable(): boolean;
+  /** Told when the store comes and goes, with the reason where there is one. */
+  onChange(listener: (reachable: boolean, reason?: string) => void): void;
   close(): void;
 }
 
@@ -26,9 +29,9 @@ export const LARGEST_BYTES = 2.5 * 2 ** 20;
  * nothing is queued, and nothing is sent twice. A store that is full or read-only answers, but counts as gone: it is
  * tried by writing to it.
  * @param url `redis://` or `rediss://`; it may hold a password and is told to nobody
- * @param onChange told when the store comes and goes, with the reason where there is one
  */
-export function openRedis(url: string, onChange: (reachable: boolean, reason?: string) => void): SharedRedis {
+export function openRedis(url: string): SharedRedis {
+  const changes = new EventEmitter();
   let reconnected = -Infinity;
   const isTimeToReconnect = (): boolean => {
     if (performance.now() - reconnected < RECONNECT_MILLISECONDS) return false;
@@ -50,7 +53,7 @@ export function openRedis(url: string, onChange: (reachable: boolean, reason?: s
   });
   let known: boolean | undefined;
   const change = (reachable: boolean, reason?: string) => {
-    if (known !== reachable) onChange(reachable, reason);
+    if (known !== reachable) changes.emit('change', reachable, reason);
     known = reachable;
   };
   let reason: string | undefined;
@@ -78,6 +81,7 @@ export function openRedis(url: string, onChange: (reachable: boolean, reason?: s
   return {
     client,
     reachable: () => writable && client.status === 'ready',
+    onChange: (listener) => void changes.on('change', listener),
     close() {
       clearInterval(probing);
       client.removeAllListeners('close');

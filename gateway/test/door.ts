@@ -6,7 +6,7 @@ import { buildApp } from '../app.ts';
 import type { Limits } from '../http/limits.ts';
 import { logger } from '../http/observe.ts';
 import { authorizer } from '../smart/authorize.ts';
-import { capabilities } from '../smart/capability/capability-admission.ts';
+import { capabilities, capabilitySealer } from '../smart/capability/capability-admission.ts';
 import type { Tenants } from '../tenants/loading/tenants.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { standInClinical, standInImaging, type Breakage } from './stand-in-subgraphs.ts';
@@ -84,11 +84,11 @@ export async function startDoor(
     baseUrl,
     tenants,
     authorizer: door,
-    capabilities: capabilities({
-      secrets: [SEALING_SECRET],
-      now: Date.now,
-      authorizer: door,
-    }),
+    capabilities: capabilities(
+      capabilitySealer({ secrets: [SEALING_SECRET], now: Date.now }),
+      door,
+      Date.now,
+    ),
     clinical: standInClinical(options.broken),
     imaging: standInImaging(options.broken),
     supergraphSdl: sdl('supergraph'),

@@ -3,20 +3,13 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
-import { imagingSubgraph, type ImagingDeps } from '../../subgraphs/imaging/app.ts';
+import type { ImagingDeps } from '../../subgraphs/imaging/app.ts';
 import { buildApp } from '../app.ts';
 import type { AuditEvents } from '../audit/request-audit.ts';
 import { buildDemoImages } from '../demo/images.ts';
-import { patientDirectory } from '../joins/directory.ts';
+import { gatewayParts } from '../gateway.ts';
 import { logger } from '../http/observe.ts';
 import type { SharedState } from '../state/shared-state.ts';
-import { authorizer } from '../smart/authorize.ts';
-import { capabilities } from '../smart/capability/capability-admission.ts';
-import { ownAccess } from '../smart/server/own-access.ts';
-import { peopleOfRecord } from '../smart/server/sign-in/people.ts';
-import { oauthRoutes } from '../smart/server/routes.ts';
-import { authorizationServer } from '../smart/server/server.ts';
 import type { Tenants } from '../tenants/loading/tenants.ts';
 import { tenantsOf } from './door.ts';
 import { DEMO_IMAGES } from './setup/demo-images.ts';
@@ -80,38 +73,17 @@ export async function buildHouse(
     patients: join(root, 'gateway/demo/patients'),
   };
   if (!data) await buildDemoImages({ target: demo.images });
-  const clinical = clinicalSubgraph({ dataDir, baseUrl });
-  const outside = { fetch, guardedFetch: fetch, now };
-  const { people, identity } = peopleOfRecord((tenant, access) => clinical.open(tenant, access));
-  const onError = (err: unknown, tenant: string) => log.error({ err, tenant }, 'authorization server');
-  const server = authorizationServer({ baseUrl, dataDir, people, outside, now, onError, ...shared });
-  const own = {
-    authorize: ownAccess({ server, identity, now }),
-    smartConfiguration: server.smartConfiguration,
-  };
-  const door = authorizer({
-    ...{ ...outside, baseUrl, own },
-    studyOwner: (tenant, studyUid) => imaging.studyOwner(tenant, studyUid),
-  });
-  const sealed = capabilities({ secrets: ['a secret of the house, long enough'], now, authorizer: door });
-  const imaging = imagingSubgraph({
-    baseUrl,
-    dataDir,
-    now: () => now() / 1000,
-    capability: sealed.seal,
+  const parts = gatewayParts({
+    ...{ fetch, guardedFetch: fetch, now, baseUrl, dataDir, dimse, shared },
+    secrets: ['a secret of the house, long enough'],
     log: log as FastifyBaseLogger,
-    directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
-    ...(dimse && { dimse }),
   });
   const loaded = tenants(demo);
   const app = await buildApp({
+    ...parts,
     baseUrl,
     tenants: loaded,
-    authorizer: door,
-    oauth: oauthRoutes(server, baseUrl),
-    capabilities: sealed,
-    clinical,
-    imaging,
+    selfTest: undefined,
     supergraphSdl: await readFile(join(root, 'schema/supergraph.graphql'), 'utf8'),
     apiSdl: await readFile(join(root, 'schema/api.graphql'), 'utf8'),
     viewerDirectory: '/nowhere',
@@ -124,12 +96,11 @@ export async function buildHouse(
     baseUrl,
     demo,
     dataDir,
-    sweep: () => server.sweep(loaded.all),
-    forget: () => imaging.invalidate(),
+    sweep: () => parts.server.sweep(loaded.all),
+    forget: () => parts.imaging.invalidate(),
     async close() {
       await app.close();
-      await server.close();
-      await Promise.all([clinical.close(), imaging.close()]);
+      await parts.close();
       await rm(dataDir, { recursive: true, force: true });
     },
   };

@@ -23,7 +23,8 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   changes = [];
-  connection = openRedis(redis.url, (reachable, reason) => changes.push(reachable ? 'up' : `down ${reason}`));
+  connection = openRedis(redis.url);
+  connection.onChange((reachable, reason) => changes.push(reachable ? 'up' : `down ${reason}`));
   shared = sharedState(connection, ['a secret that nobody else knows'], Date.now);
   await vi.waitFor(() => expect(connection.reachable()).toBe(true), 5000);
   await operator.client.flushall();

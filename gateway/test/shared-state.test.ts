@@ -9,7 +9,7 @@ import { StudyCache } from '../../subgraphs/imaging/cache/study-cache.ts';
 import { openRedis, type SharedRedis } from '../state/redis.ts';
 import { sharedState, type SharedState } from '../state/shared-state.ts';
 import { authorizer, type Authorizer } from '../smart/authorize.ts';
-import { capabilities } from '../smart/capability/capability-admission.ts';
+import { capabilities, capabilitySealer } from '../smart/capability/capability-admission.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { tenantsOf } from './door.ts';
 import { startGateway } from './setup/gateway.ts';
@@ -28,7 +28,8 @@ let gateways: { door: Authorizer; connection: SharedRedis; shared: SharedState; 
 async function gateway(secrets = SECRETS) {
   const changes: string[] = [];
   const connection = await new Promise<SharedRedis>((done) => {
-    const opened = openRedis(redis.url, (reachable, reason) => {
+    const opened = openRedis(redis.url);
+    opened.onChange((reachable, reason) => {
       changes.push(reachable ? 'up' : `down ${reason}`);
       if (reachable) done(opened);
     });
@@ -229,7 +230,8 @@ describe('without Redis', () => {
     await gateways[0]!.connection.client.config('SET', 'requirepass', 'right-password');
     const told: string[] = [];
     const url = redis.url.replace('//', '//gateway:hunter2@');
-    const refused = openRedis(url, (reachable, reason) => told.push(`${reachable} ${reason}`));
+    const refused = openRedis(url);
+    refused.onChange((reachable, reason) => told.push(`${reachable} ${reason}`));
     await vi.waitFor(() => expect(told).not.toEqual([]), 5000).catch(() => undefined);
     refused.close();
     await gateways[0]!.connection.client.config('SET', 'requirepass', '');
@@ -247,7 +249,8 @@ describe('IA-33 one-use links of two gateways', () => {
       permissions: [{ level: 'patient' as const, type: '*', interactions: 'r' }],
     });
     const reach = async (_tenant: Tenant, granted: Access) => granted;
-    return capabilities({ secrets: SECRETS, now, authorizer: { authorize, reach }, links: shared.links });
+    const sealer = capabilitySealer({ secrets: SECRETS, now, links: shared.links });
+    return { ...capabilities(sealer, { authorize, reach }, now), seal: sealer.seal };
   };
   const path = 'studies/1.2';
   const use = async (which: 0 | 1, sealed: string) => {

@@ -33,7 +33,8 @@ export interface CapabilityRequest {
   params: unknown;
 }
 
-export interface Capabilities {
+/** Makes capabilities and opens them; it asks nobody what they may see. */
+export interface CapabilitySealer {
   /** A path segment that gives its caller one study for `capabilityTtl` seconds (IA-25, IA-26). */
   seal(tenant: Tenant, access: Access, study: CapabilityStudy): Promise<string>;
   /** A path segment with which one path below it can be had once, within a minute, without a header (IA-33). */
@@ -43,6 +44,13 @@ export interface Capabilities {
     study: CapabilityStudy,
     path: string,
   ): Promise<{ sealed: string; expires: number }>;
+  /** @throws Fault `forbidden` for what was not sealed for this tenant, or has ended */
+  open(tenant: Tenant, sealed: string): Promise<Capability>;
+  /** Which links are still to be used. */
+  links: OneUse;
+}
+
+export interface Capabilities extends Pick<CapabilitySealer, 'sealLink'> {
   /**
    * What a request may see whose path carries a capability; all is checked anew at every request.
    * @throws Fault `forbidden` for whatever is wrong with the capability, and what authorization throws
@@ -54,25 +62,21 @@ export interface Capabilities {
   giveBack(request: IncomingMessage): Promise<void>;
 }
 
-export interface CapabilitiesDeps {
+export interface SealerOptions {
   /** SEALING_KEY; the first seals, all open. */
   secrets: readonly string[];
-  /** Milliseconds. */
+  /** Milliseconds since the epoch. */
   now: () => number;
-  authorizer: Pick<Authorizer, 'authorize' | 'reach'>;
   /** Which links are still to be used; in this process where it is not given. */
   links?: OneUse;
 }
 
 const LINK_SECONDS = 60;
 
-/** The memory of capabilities; one for the process. */
-export function capabilities(deps: CapabilitiesDeps): Capabilities {
-  const { secrets, now, authorizer, links = oneUse(deps.now) } = deps;
+/** One for the process. */
+export function capabilitySealer({ secrets, now, links = oneUse(now) }: SealerOptions): CapabilitySealer {
   const keys = secrets.map(capabilityKey);
   const seconds = () => now() / 1000;
-  const admitted = new WeakMap<IncomingMessage, Capability>();
-
   const capabilityOf = (access: Access, { uid, patientId }: CapabilityStudy) => ({
     tenant: access.tenant,
     studyUid: uid,
@@ -80,31 +84,6 @@ export function capabilities(deps: CapabilitiesDeps): Capabilities {
     ...(access.client !== undefined && { client: access.client }),
     ...(access.user !== undefined && { user: access.user }),
   });
-
-  /** The caller's token where the capability wants the request to carry it, or the one that is sealed in it. */
-  const tokenOf = (tenant: Tenant, request: IncomingMessage, opened: Capability): string | undefined => {
-    if (opened.tokenHash === undefined) return opened.token;
-    const presented = tenant.authorization.type === 'mock' ? '' : bearerToken(request);
-    if (presented === undefined) throw new Fault('unauthenticated', 'An access token is needed.');
-    if (!isTokenOf(opened.tokenHash, presented)) throw noLongerValid();
-    return presented === '' ? opened.token : presented;
-  };
-
-  /**
-   * What the token may see now. Where the EHR says who is in reach, it is asked for the capability's patient, whatever
-   * stands in the address. The token was good when it asked, and the patient in reach: it is the capability that ends
-   * with them (IA-25).
-   */
-  const accessOf = async (tenant: Tenant, token: string | undefined, patient: string | undefined) => {
-    try {
-      const access = await authorizer.authorize(tenant, token);
-      const patients = patient === undefined ? [] : [patient];
-      return await authorizer.reach(tenant, access, () => ({ patients, studies: [], runs: true }));
-    } catch (error) {
-      const ended = error instanceof Fault && ['invalid_token', 'forbidden'].includes(error.code);
-      throw ended ? noLongerValid() : error;
-    }
-  };
 
   return {
     async seal(tenant, access, study) {
@@ -134,9 +113,54 @@ export function capabilities(deps: CapabilitiesDeps): Capabilities {
       return { sealed: await sealCapability(capability, keys), expires };
     },
 
+    open: (tenant, sealed) => openCapability(sealed, tenant.key, keys, seconds()),
+    links,
+  };
+}
+
+/**
+ * Who may use capabilities; one for the process.
+ * @param now milliseconds since the epoch
+ */
+export function capabilities(
+  sealer: CapabilitySealer,
+  authorizer: Pick<Authorizer, 'authorize' | 'reach'>,
+  now: () => number,
+): Capabilities {
+  const { links } = sealer;
+  const admitted = new WeakMap<IncomingMessage, Capability>();
+
+  /** The caller's token where the capability wants the request to carry it, or the one that is sealed in it. */
+  const tokenOf = (tenant: Tenant, request: IncomingMessage, opened: Capability): string | undefined => {
+    if (opened.tokenHash === undefined) return opened.token;
+    const presented = tenant.authorization.type === 'mock' ? '' : bearerToken(request);
+    if (presented === undefined) throw new Fault('unauthenticated', 'An access token is needed.');
+    if (!isTokenOf(opened.tokenHash, presented)) throw noLongerValid();
+    return presented === '' ? opened.token : presented;
+  };
+
+  /**
+   * What the token may see now. Where the EHR says who is in reach, it is asked for the capability's patient, whatever
+   * stands in the address. The token was good when it asked, and the patient in reach: it is the capability that ends
+   * with them (IA-25).
+   */
+  const accessOf = async (tenant: Tenant, token: string | undefined, patient: string | undefined) => {
+    try {
+      const access = await authorizer.authorize(tenant, token);
+      const patients = patient === undefined ? [] : [patient];
+      return await authorizer.reach(tenant, access, () => ({ patients, studies: [], runs: true }));
+    } catch (error) {
+      const ended = error instanceof Fault && ['invalid_token', 'forbidden'].includes(error.code);
+      throw ended ? noLongerValid() : error;
+    }
+  };
+
+  return {
+    sealLink: sealer.sealLink,
+
     async admit(tenant, { method, raw, params }) {
       const { capability: sealed = '', studyUid } = params as { capability?: string; studyUid?: string };
-      const opened = await openCapability(sealed, tenant.key, keys, seconds()).catch((error: unknown) => {
+      const opened = await sealer.open(tenant, sealed).catch((error: unknown) => {
         throw retrieval(tenant) === 'token' ? notGivenHere() : error;
       });
       const { link } = opened;
@@ -162,7 +186,7 @@ export function capabilities(deps: CapabilitiesDeps): Capabilities {
 
     async giveBack(request) {
       const { link, expires = 0 } = admitted.get(request) ?? {};
-      if (link) await links.issue(link.id, expires - seconds());
+      if (link) await links.issue(link.id, expires - now() / 1000);
     },
   };
 }

@@ -40,7 +40,8 @@ beforeAll(async () => {
   const start = async (keys?: Started['keys']) => {
     let started: Started | undefined;
     const connection = await new Promise<SharedRedis>((done) => {
-      const opened = openRedis(redis.url, (reachable) => {
+      const opened = openRedis(redis.url);
+      opened.onChange((reachable) => {
         if (reachable) started?.server.renew();
         if (reachable) done(opened);
       });

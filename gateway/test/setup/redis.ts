@@ -44,7 +44,12 @@ export async function startRedis(at?: number): Promise<Redis> {
 /** A connection for tests of what is not about Redis: it waits for as long as a loaded machine takes. */
 export function patientRedis({ url }: Pick<Redis, 'url'>): SharedRedis {
   const client = new Client(url);
-  return { client, reachable: () => client.status === 'ready', close: () => client.disconnect() };
+  return {
+    client,
+    reachable: () => client.status === 'ready',
+    onChange: () => undefined,
+    close: () => client.disconnect(),
+  };
 }
 
 function ping(port: number): Promise<boolean> {

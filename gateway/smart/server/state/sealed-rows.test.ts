@@ -63,7 +63,8 @@ test('in Redis too one of two gateways has it, and while Redis does not answer n
   const server = await startRedis();
   const open = () =>
     new Promise<SharedRedis>((done) => {
-      const redis = openRedis(server.url, (reachable) => reachable && done(redis));
+      const redis = openRedis(server.url);
+      redis.onChange((reachable) => reachable && done(redis));
     });
   const [one, two] = await Promise.all([open(), open()]);
   try {

@@ -1,0 +1,80 @@
+import type { FastifyBaseLogger } from 'fastify';
+import type { Dispatcher } from 'undici';
+import type { ExpressionPool } from '../schema/expressions/pool.ts';
+import type { Tenant } from '../schema/tenant/tenant.ts';
+import { clinicalSubgraph } from '../subgraphs/clinical/app.ts';
+import type { Seen } from '../subgraphs/imaging/cache/seen.ts';
+import { imagingSubgraph, type ImagingDeps } from '../subgraphs/imaging/app.ts';
+import { patientDirectory } from './joins/directory.ts';
+import { selfTest } from './self-test/self-test.ts';
+import { authorizer } from './smart/authorize.ts';
+import { capabilities, capabilitySealer } from './smart/capability/capability-admission.ts';
+import { ownAccess } from './smart/server/own-access.ts';
+import { oauthRoutes } from './smart/server/routes.ts';
+import { authorizationServer } from './smart/server/server.ts';
+import { peopleOfRecord } from './smart/server/sign-in/people.ts';
+import type { Outside } from './smart/token/upstream.ts';
+import type { SharedState } from './state/shared-state.ts';
+
+export interface PartsOptions extends Outside {
+  /** Public base, path prefix included. */
+  baseUrl: string;
+  /** DATA_DIR. */
+  dataDir: string;
+  /** SEALING_KEY; the first seals, all open. */
+  secrets: readonly string[];
+  log: FastifyBaseLogger;
+  /** Connections to the archives and EHRs of a tenant; the usual ones where it gives none. */
+  dispatcher?: (tenant: Tenant) => Dispatcher | undefined;
+  /** Evaluates FHIRPath of callers; by default each subgraph has one of its own. */
+  expressions?: ExpressionPool;
+  dimse?: ImagingDeps['dimse'];
+  onRefused?: ImagingDeps['onRefused'];
+  /** What the gateways of one installation share. */
+  shared?: Partial<SharedState> & { seen?: Seen };
+}
+
+/** The parts of a gateway, each made after those that it is given: nothing is called before it exists. */
+export function gatewayParts(options: PartsOptions) {
+  const { baseUrl, dataDir, secrets, log, dispatcher, expressions, dimse, onRefused, shared = {} } = options;
+  const outside: Outside = { fetch: options.fetch, guardedFetch: options.guardedFetch, now: options.now };
+  const { now } = outside;
+
+  const clinical = clinicalSubgraph({ dataDir, baseUrl, dispatcher, expressions });
+  const record = peopleOfRecord(clinical.open);
+  const sealer = capabilitySealer({ secrets, now, links: shared.links });
+  const imaging = imagingSubgraph({
+    ...{ baseUrl, dataDir, log, dispatcher, expressions, dimse, onRefused },
+    now: () => now() / 1000,
+    capability: sealer.seal,
+    directory: patientDirectory(clinical.open),
+    shared: shared.cache && shared.seen && { cache: shared.cache, seen: shared.seen },
+  });
+  const server = authorizationServer({
+    ...{ baseUrl, dataDir, outside, now, people: record.people },
+    onError: (err, tenant) => log.error({ err, tenant }, 'authorization server'),
+    state: shared.state,
+    shareKeys: shared.shareKeys,
+  });
+  const authorization = authorizer({
+    ...outside,
+    baseUrl,
+    own: {
+      authorize: ownAccess({ server, identity: record.identity, now }),
+      smartConfiguration: server.smartConfiguration,
+    },
+    shared: shared.cache,
+    studyOwner: imaging.studyOwner,
+    onInsecure: (tenant, reason) => log.warn({ tenant, reason }, 'an insecure tenant is used'),
+  });
+  return {
+    ...{ clinical, imaging, server },
+    authorizer: authorization,
+    capabilities: capabilities(sealer, authorization, now),
+    oauth: oauthRoutes(server, baseUrl),
+    selfTest: selfTest({ ...outside, own: server, record, images: imaging.checks }),
+    async close(): Promise<void> {
+      await Promise.all([clinical.close(), imaging.close(), server.close()]);
+    },
+  };
+}
