@@ -4,6 +4,7 @@ import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { noSuchObject } from '../study/not-found.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { Parsing } from '../parsing/threads.ts';
+import { BufferPool } from '../multipart/buffer-pool.ts';
 import type { PixelPool } from '../pixels/pool.ts';
 import { canGive } from '../pixels/transcode.ts';
 import { DimseClient } from './dicom-dimse/client.ts';
@@ -57,12 +58,13 @@ class DicomDimse implements ImagingSource {
   readonly #client: DimseClient;
   readonly #retrievals = new Map<string, Retrieval>();
   readonly #kept: KeptTargets;
+  readonly #buffers = new BufferPool();
   readonly #reader: InstanceReader;
   readonly #frameTables: FrameTables;
 
   constructor(config: Config, node: DimseNode, key: string, pixels: PixelPool, parsing: Parsing) {
     this.#reader = new InstanceReader(parsing);
-    this.#frameTables = new FrameTables(this.#reader);
+    this.#frameTables = new FrameTables(this.#reader, this.#buffers);
     this.#config = config;
     this.#node = node;
     this.#key = key;
@@ -146,7 +148,7 @@ class DicomDimse implements ImagingSource {
   ): Promise<Omit<StoredInstance, 'sopInstanceUid'>> {
     const { path, size, transferSyntax: stored } = instance;
     if (transferSyntax === '*' || transferSyntax === stored) {
-      const stream = streamRange(new StoredFile(path, instance), 0, size - 1);
+      const stream = streamRange(new StoredFile(path, instance), 0, size - 1, this.#buffers);
       return { transferSyntax: stored, size, stream };
     }
     if (!canGive(stored, transferSyntax)) throw notInTransferSyntax();

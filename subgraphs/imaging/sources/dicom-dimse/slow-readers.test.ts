@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { smallObjects } from '../../../../gateway/test/setup/small-objects.ts';
 import { startTcpProxy, type TcpProxy } from '../../../../gateway/test/setup/tcp-proxy.ts';
+import { giveBack } from '../../multipart/buffer-pool.ts';
+import { chunksOf } from '../../multipart/chunks.ts';
 import { openDimseOrthanc, openDimseSide, type DimseOrthanc } from '../../test/dimse.ts';
 import type { ImagingSource, StoredInstance } from '../source.ts';
 import type { RetrievalCache } from './cache.ts';
@@ -123,4 +125,24 @@ test('DW-16 a study that takes more than half of the cache is kept', () => {
     await new Reader(source).take(Infinity);
     expect(retrievals()).toBe(1);
   });
+});
+
+test('DW-24 files are read into memory that readers have given back', async () => {
+  const studyUid = '1.2.47';
+  const large = await openDimseOrthanc(smallObjects({ studyUid, patientId: 'OWN', side: 3000 }));
+  try {
+    const buffers = new Set<ArrayBufferLike>();
+    let chunks = 0;
+    for await (const { stream } of large.source({ endpoint: large.endpoint }).retrieve({ studyUid }, '*')) {
+      for await (const chunk of chunksOf(stream)) {
+        chunks++;
+        buffers.add(chunk.buffer);
+        giveBack(chunk);
+      }
+    }
+    expect(chunks).toBeGreaterThan(15);
+    expect(buffers.size).toBeLessThan(8);
+  } finally {
+    await large.stop();
+  }
 });
