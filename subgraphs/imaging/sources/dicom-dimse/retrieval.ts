@@ -234,13 +234,18 @@ export class Retrieval {
     this.#changes.notify();
   }
 
-  /** Lets the archive wait while there is no room and too much lies unread: it sends on when it has its answer. */
+  /** Lets the archive wait: it sends on when it has its answer. */
   async #heldBack(): Promise<void> {
-    if (this.#cache.hasRoom) return;
+    if (!this.#isTooFast) return;
     const late = sleep(HELD, 'late' as const, { ref: false });
-    while (!this.#ended && !this.#abort.signal.aborted && this.#isAhead && !this.#cache.hasRoom) {
+    while (!this.#ended && !this.#abort.signal.aborted && this.#isTooFast) {
       if ((await Promise.race([this.#changes.next, late])) === 'late') return;
     }
+  }
+
+  /** Whether the archive sends what has no room before it is read. What cannot be kept takes no more of it than it must. */
+  get #isTooFast(): boolean {
+    return this.#isAhead && (this.#arrivals.deleted > 0 || !this.#cache.hasRoom);
   }
 
   /** Whether the fastest reader has more than a little to read. */
