@@ -83,7 +83,14 @@ beforeAll(async () => {
   const authentication = { type: 'http-basic', username, password };
   const images = {
     folder: { type: 'folder', path: join(folder, 'images'), lookup },
-    'dicom-web': { type: 'dicom-web', endpoint, authentication, lookup },
+    // A connection for each: who waits for one longer than `patience` is told to come again, as below.
+    'dicom-web': {
+      type: 'dicom-web',
+      endpoint,
+      authentication,
+      lookup,
+      connections: { retrievals: READERS },
+    },
     narrow: {
       ...{ type: 'dicom-web', endpoint: narrow.dicomWebUrl, authentication, lookup, patience: 2 },
       connections: FEW,

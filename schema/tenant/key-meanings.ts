@@ -89,7 +89,7 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
       'Refuses QIDO-RS parameters that are not supported. Without it: they are ignored with a warning.',
     emptyIsAway:
       'Seconds for which a source that is suddenly empty counts as unreachable: 503, and nothing is deleted. 0 believes it at once.',
-    endpoint: 'Base URL of the DICOMweb server, or `dimse://host:port`.',
+    endpoint: 'Base URL of the DICOMweb server, or `dimse://host:port` (an IPv6 address in brackets).',
     authentication: 'How the gateway signs in at the archive.',
     ...below('authentication', SERVICE_AUTHENTICATION),
     connections: 'Requests or associations at one archive at the same time. More requests wait.',

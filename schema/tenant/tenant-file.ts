@@ -178,6 +178,14 @@ const sender = z.strictObject({
     ),
 });
 
+const DIMSE_ENDPOINT = 'must read dimse://host:port, with an IPv6 address in brackets';
+
+/** A host name, an IPv4 address or an IPv6 address in brackets (RFC 3986 §3.2.2), and a port. */
+const dimseEndpoint = z
+  .string()
+  .regex(/^dimse:\/\/([^/:[\]]+|\[[\da-fA-F:.]+\]):\d+$/, { error: DIMSE_ENDPOINT, abort: true })
+  .refine((endpoint) => URL.canParse(endpoint), DIMSE_ENDPOINT);
+
 export const images = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('dicom-web'),
@@ -189,7 +197,7 @@ export const images = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('dicom-dimse'),
     ...imageSource,
-    endpoint: z.string().regex(/^dimse:\/\/[^/:]+:\d+$/, 'must read dimse://host:port'),
+    endpoint: dimseEndpoint,
     ae: aeTitle.default('STORESCP'),
     calledAe: aeTitle.default('ANY-SCP'),
     retrieval: z.enum(['c-get', 'c-move']).default('c-get'),

@@ -179,6 +179,28 @@ describe('a wrong file says where and why', () => {
   });
 });
 
+describe('an archive by DIMSE (DW-16)', () => {
+  test.each([
+    ['dimse://pacs.example.org:104', true],
+    ['dimse://10.0.0.7:104', true],
+    ['dimse://[::1]:104', true],
+    ['dimse://[2001:db8::7]:11112', true],
+    ['dimse://[::ffff:10.0.0.7]:104', true],
+    ['dimse://pacs.example.org', false],
+    ['dimse://pacs.example.org:104/path', false],
+    ['dimse://pacs.example.org:65536', false],
+    ['dimse://::1:104', false],
+    ['dimse://[::1]', false],
+    ['dimse://[1:2]:104', false],
+    ['dimse://[pacs]:104', false],
+    ['dimse://[fe80::1%eth0]:104', false],
+  ])('%s', (endpoint, isGood) => {
+    const images = { type: 'dicom-dimse', lookup: 'studies-by-mrn', endpoint };
+    const expected = 'images.endpoint: must read dimse://host:port, with an IPv6 address in brackets';
+    expect(issues({ authorization: mock, images })).toEqual(isGood ? [] : [expected]);
+  });
+});
+
 describe('$env', () => {
   const withPassword = (password: unknown) => ({
     authorization: mock,

@@ -1,22 +1,21 @@
-import { stat } from 'node:fs/promises';
-import { LRUCache } from 'lru-cache';
 import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import { hostOf } from '../../../schema/outbound/network.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { noSuchObject } from '../study/not-found.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { Parsing } from '../parsing/threads.ts';
+import { BufferPool } from '../multipart/buffer-pool.ts';
 import type { PixelPool } from '../pixels/pool.ts';
 import { canGive } from '../pixels/transcode.ts';
 import { DimseClient } from './dicom-dimse/client.ts';
 import { identifyingKeys, targetLevel } from './dicom-dimse/keys.ts';
 import type { DimseNode } from './dicom-dimse/node.ts';
-import { planOf, studyAsSaid, type Plan } from './dicom-dimse/plan.ts';
-import type { Entry } from './dicom-dimse/cache.ts';
+import { KeptTargets } from './dicom-dimse/kept-targets.ts';
+import { planOf, type Plan } from './dicom-dimse/plan.ts';
 import { LeftBehind, Retrieval } from './dicom-dimse/retrieval.ts';
 import { searchArchive } from './dicom-dimse/search.ts';
 import { sendersOf } from './dicom-dimse/wire/senders.ts';
-import { inOrder, isWithin, type SpooledInstance } from './dicom-dimse/spool.ts';
+import { inOrder, type SpooledInstance } from './dicom-dimse/spool.ts';
 import { InstanceReader } from './stored/instance-reader.ts';
 import { StoredFile, streamRange } from './stored/stored-file.ts';
 import { framesThen, FrameTables } from './stored/frame-tables.ts';
@@ -35,11 +34,6 @@ import type {
 
 type Config = Extract<ImagesConfig, { type: 'dicom-dimse' }>;
 
-/** Milliseconds for which an archive is not asked again what it has of a study. */
-const FRESH = 5000;
-/** Milliseconds for which it is then asked for the patient and the number of instances alone, and not for each of these. */
-const COMPARED = 60_000;
-
 /**
  * A PACS that speaks DIMSE (DW-16): C-FIND, and C-GET or C-MOVE. What is retrieved lies on disk as it came, and all else
  * is read from there.
@@ -56,12 +50,6 @@ export function dicomDimseSource(
   return new DicomDimse(config, node, key, pixels, parsing);
 }
 
-/** Instances to be read until they are let go of. */
-interface Held {
-  instances: readonly SpooledInstance[];
-  release: () => void;
-}
-
 class DicomDimse implements ImagingSource {
   readonly #config: Config;
   readonly #node: DimseNode;
@@ -69,18 +57,14 @@ class DicomDimse implements ImagingSource {
   readonly #pixels: PixelPool;
   readonly #client: DimseClient;
   readonly #retrievals = new Map<string, Retrieval>();
-  /** Entries of the cache that the archive was found to have as they are. */
-  readonly #fresh = new LRUCache<string, Entry>({ max: 10_000, ttl: FRESH });
-  /** Entries that were compared instance by instance lately, and what the archive said of their study then. */
-  readonly #compared = new LRUCache<string, { entry: Entry; study: string }>({ max: 10_000, ttl: COMPARED });
-  /** Questions for that which are under way: the frames of a study share them. */
-  readonly #asked = new Map<string, Promise<unknown>>();
+  readonly #kept: KeptTargets;
+  readonly #buffers = new BufferPool();
   readonly #reader: InstanceReader;
   readonly #frameTables: FrameTables;
 
   constructor(config: Config, node: DimseNode, key: string, pixels: PixelPool, parsing: Parsing) {
     this.#reader = new InstanceReader(parsing);
-    this.#frameTables = new FrameTables(this.#reader);
+    this.#frameTables = new FrameTables(this.#reader, this.#buffers);
     this.#config = config;
     this.#node = node;
     this.#key = key;
@@ -89,6 +73,7 @@ class DicomDimse implements ImagingSource {
     const { ae, calledAe, connections } = config;
     const associations = node.associations(url.host, connections);
     this.#client = new DimseClient({ host: hostOf(url), port: Number(url.port), ae, calledAe, associations });
+    this.#kept = new KeptTargets(node.cache, this.#client, (target) => this.#keyOf(target));
   }
 
   check(signal?: AbortSignal): Promise<void> {
@@ -144,7 +129,7 @@ class DicomDimse implements ImagingSource {
 
   /** Of what lies here already: to learn it of anything else would be to retrieve it. */
   async version(target: Target, signal?: AbortSignal): Promise<string | undefined> {
-    const cached = await this.#cached(target, signal);
+    const cached = await this.#kept.find(target, signal);
     cached?.release();
     return cached && stampOf(cached.instances);
   }
@@ -163,7 +148,7 @@ class DicomDimse implements ImagingSource {
   ): Promise<Omit<StoredInstance, 'sopInstanceUid'>> {
     const { path, size, transferSyntax: stored } = instance;
     if (transferSyntax === '*' || transferSyntax === stored) {
-      const stream = streamRange(new StoredFile(path, instance), 0, size - 1);
+      const stream = streamRange(new StoredFile(path, instance), 0, size - 1, this.#buffers);
       return { transferSyntax: stored, size, stream };
     }
     if (!canGive(stored, transferSyntax)) throw notInTransferSyntax();
@@ -172,7 +157,7 @@ class DicomDimse implements ImagingSource {
 
   /** The instances of the target, from the cache in order, from a retrieval as they arrive. */
   async *#each(target: Target, signal: AbortSignal | undefined): AsyncGenerator<SpooledInstance> {
-    const cached = await this.#cached(target, signal);
+    const cached = await this.#kept.find(target, signal);
     if (!cached) return yield* this.#retrieved(target, signal);
     try {
       for (const instance of cached.instances) {
@@ -224,70 +209,6 @@ class DicomDimse implements ImagingSource {
     }
   }
 
-  /**
-   * The target, where it or what it is part of was retrieved before and the archive says of it what it said then: the
-   * same patient, and the same instances.
-   * @throws Fault `not_found` where the study or series was retrieved, without the target in it
-   */
-  async #cached(target: Target, signal: AbortSignal | undefined): Promise<Held | undefined> {
-    const { cache } = this.#node;
-    for (const part of partsAround(target)) {
-      const key = this.#keyOf(part);
-      const entry = cache.get(key);
-      if (!entry) continue;
-      const release = entry.holding.read();
-      try {
-        const isAsBefore = await this.#isAsBefore(key, entry, part);
-        const instances = entry.holding.instances.filter((instance) => isWithin(instance, target));
-        const isThere = isAsBefore && (await areThere(instances));
-        signal?.throwIfAborted();
-        if (!isThere) {
-          cache.drop(key);
-          release();
-          continue;
-        }
-        if (instances.length === 0) throw noSuchObject();
-        return { instances, release };
-      } catch (error) {
-        release();
-        throw error;
-      }
-    }
-    return undefined;
-  }
-
-  /**
-   * Whether the archive says of a part what it said when it was retrieved.
-   * @throws Fault `not_found` where it says that it is not the patient's, or not there
-   */
-  async #isAsBefore(key: string, entry: Entry, part: Target): Promise<boolean> {
-    const isOfTarget = entry.holding.instances.every((instance) => isWithin(instance, part));
-    if (isOfTarget && this.#fresh.get(key) === entry) return true;
-    const before = this.#compared.get(key);
-    const ask = () => studyAsSaid(this.#client, part);
-    const isSame =
-      isOfTarget && before?.entry === entry && (await this.#once(['study', part], ask)) === before.study;
-    if (!isSame) {
-      const { identity, study } = await this.#once(['plan', part], () =>
-        planOf(this.#client, part, undefined),
-      );
-      if (identity !== entry.identity) return false;
-      if (study !== undefined) this.#compared.set(key, { entry, study });
-    }
-    this.#fresh.set(key, entry);
-    return true;
-  }
-
-  /** Equal questions at the same time are one, which does not end with the request that asked it first. */
-  #once<T>(question: readonly unknown[], ask: () => Promise<T>): Promise<T> {
-    const key = JSON.stringify(question);
-    const asked = this.#asked.get(key) as Promise<T> | undefined;
-    if (asked) return asked;
-    const asking = ask().finally(() => this.#asked.delete(key));
-    this.#asked.set(key, asking);
-    return asking;
-  }
-
   /** The retrieval of the target that is under way, or a new one. */
   #retrieval(target: Target): Retrieval {
     const key = this.#keyOf(target);
@@ -306,8 +227,7 @@ class DicomDimse implements ImagingSource {
       if (this.#retrievals.get(shared) === retrieval) this.#retrievals.delete(shared);
     };
     const kept = (): void => {
-      const entry = cache.get(key);
-      if (entry) this.#fresh.set(key, entry);
+      this.#kept.retrieved(target);
       ended();
     };
     retrieval.done.then(kept, ended);
@@ -335,18 +255,4 @@ class DicomDimse implements ImagingSource {
   #keyOf({ studyUid, seriesUid = '', instanceUid = '' }: Target): string {
     return [this.#key, studyUid, seriesUid, instanceUid].join('/');
   }
-}
-
-/** The study, the series and the instance that the target is part of. */
-function partsAround({ seriesUid, instanceUid, ...study }: Target): Target[] {
-  const parts: Target[] = [study];
-  if (seriesUid !== undefined) parts.push({ ...study, seriesUid });
-  if (seriesUid !== undefined && instanceUid !== undefined) parts.push({ ...study, seriesUid, instanceUid });
-  return parts;
-}
-
-/** Whether the files still are what was kept: somebody may have cleared the directory, or written into it. */
-async function areThere(instances: readonly SpooledInstance[]): Promise<boolean> {
-  const files = await Promise.all(instances.map(({ path }) => stat(path).catch(() => undefined)));
-  return instances.every(({ size, mtime }, i) => files[i]?.size === size && files[i].mtimeMs === mtime);
 }

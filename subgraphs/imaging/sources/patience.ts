@@ -71,7 +71,21 @@ export async function primed<T>(items: AsyncIterable<T>): Promise<AsyncIterable<
   })();
 }
 
-/** Waits until a stream has bytes, has ended, or has failed. */
+/**
+ * Waits until a stream has bytes, or has ended.
+ * @throws what it fails with before, Fault `bad_gateway` where it closes without a word
+ */
 export async function firstBytes(stream: Readable): Promise<void> {
-  if (stream.readableLength === 0 && !stream.readableEnded) await once(stream, 'readable');
+  if (stream.readableLength > 0 || stream.readableEnded) return;
+  const waiting = new AbortController();
+  const { signal } = waiting;
+  try {
+    if (!stream.destroyed)
+      await Promise.race([once(stream, 'readable', { signal }), once(stream, 'close', { signal })]);
+  } finally {
+    waiting.abort();
+  }
+  if (stream.errored) throw stream.errored;
+  if (!stream.destroyed || stream.readableLength > 0 || stream.readableEnded) return;
+  throw new Fault('bad_gateway', 'The image archive broke off.', { service: 'imaging' });
 }

@@ -143,14 +143,15 @@ export class RetrievalCache {
     return new Holding(directory);
   }
 
-  /**
-   * A retrieval under way has grown: others make room for it.
-   * @returns whether there is room for it
-   */
-  grow(bytes: number): boolean {
+  /** A retrieval under way has grown: completed ones make room for it. */
+  grow(bytes: number): void {
     this.#arriving += bytes;
     this.#evict();
-    return this.#hasRoom();
+  }
+
+  /** Whether there is room for all that is kept and under way. */
+  get hasRoom(): boolean {
+    return this.#bytes + this.#arriving <= this.#maxBytes && this.#free() >= RESERVE;
   }
 
   /** A retrieval is not under way any more. */
@@ -205,13 +206,9 @@ export class RetrievalCache {
 
   #evict(): void {
     for (const key of this.#entries.keys()) {
-      if (this.#hasRoom()) return;
+      if (this.hasRoom) return;
       this.drop(key);
     }
-  }
-
-  #hasRoom(): boolean {
-    return this.#bytes + this.#arriving <= this.#maxBytes && this.#free() >= RESERVE;
   }
 }
 

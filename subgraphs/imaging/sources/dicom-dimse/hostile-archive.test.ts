@@ -3,7 +3,7 @@ import { smallObjects } from '../../../../gateway/test/setup/small-objects.ts';
 import { Tag, text } from '../../../../schema/dicom/dicom.ts';
 import { openDimseSide, type DimseSide } from '../../test/dimse.ts';
 import { startFakeArchive, type FakeArchive, type FakeArchiveOptions } from '../../test/fake-archive.ts';
-import type { ImagingSource, Level } from '../source.ts';
+import type { ImagingSource, Level, Target } from '../source.ts';
 
 const STUDY = '1.2.30';
 const SECONDARY_CAPTURE = '1.2.840.10008.5.1.4.1.1.7';
@@ -24,12 +24,12 @@ afterEach(async () => {
   for (const archive of archives.splice(0)) await archive.stop();
 });
 
-async function sourceOf(options: FakeArchiveOptions): Promise<ImagingSource> {
-  side.node.cache.clear();
-  side.refused.length = 0;
+async function sourceOf(options: FakeArchiveOptions, of = side): Promise<ImagingSource> {
+  of.node.cache.clear();
+  of.refused.length = 0;
   const archive = await startFakeArchive(options);
   archives.push(archive);
-  return side.source({ endpoint: archive.endpoint, retrieval: 'c-get' });
+  return of.source({ endpoint: archive.endpoint, retrieval: 'c-get' });
 }
 
 describe('rows of C-FIND', () => {
@@ -78,14 +78,16 @@ describe('DW-26 objects of C-GET', () => {
   const [, foreign] = smallObjects({ studyUid: STUDY, patientId: 'OTHER', instances: 2 });
   const [, , third] = smallObjects({ studyUid: STUDY, patientId: 'OWN', instances: 3 });
   const [, changed] = smallObjects({ studyUid: STUDY, patientId: 'OWN', instances: 2, description: 'else' });
+  const [other] = smallObjects({ studyUid: STUDY, patientId: 'OWN', description: 'else' });
   const named = (number: number, file: Buffer | undefined) => ({
     sopInstanceUid: `${STUDY}.1.${number}`,
     file: file!,
   });
 
-  const given = async (source: ImagingSource, patient = { id: 'OWN', issuer: '' }) => {
+  const given = async (source: ImagingSource, part: Partial<Target> = {}) => {
     const uids: string[] = [];
-    for await (const { stream, sopInstanceUid } of source.retrieve({ studyUid: STUDY, patient }, '*')) {
+    const target = { studyUid: STUDY, patient: { id: 'OWN', issuer: '' }, ...part };
+    for await (const { stream, sopInstanceUid } of source.retrieve(target, '*')) {
       await stream.toArray();
       uids.push(sopInstanceUid!);
     }
@@ -99,6 +101,31 @@ describe('DW-26 objects of C-GET', () => {
     });
     expect(await given(source)).toEqual([`${STUDY}.1.1`, `${STUDY}.1.2`]);
     expect(side.refused).toEqual([]);
+  });
+
+  describe('where there is no room for them', () => {
+    let tight: DimseSide;
+    beforeAll(async () => {
+      tight = await openDimseSide(1);
+    });
+    afterAll(() => tight?.stop());
+
+    const COUNT = 8;
+    const all = smallObjects({ studyUid: STUDY, patientId: 'OWN', instances: COUNT });
+    const each = all.map((file, index) => named(index + 1, file));
+    const rows = { ...honest, IMAGE: each.map((_, index) => instance(index + 1)) };
+
+    it('all that were planned, one of them again when it is deleted', async () => {
+      const source = await sourceOf({ rows, objects: [...each, each[0]!] }, tight);
+      expect(await given(source)).toHaveLength(COUNT);
+      expect(tight.refused).toEqual([]);
+    });
+
+    it('two under one UID, the first of which is deleted: not given as a whole', async () => {
+      const source = await sourceOf({ rows, objects: [...each, named(1, other)] }, tight);
+      await expect(given(source)).rejects.toMatchObject({ code: 'bad_gateway' });
+      expect(tight.refused).toEqual(['two objects under one UID']);
+    });
   });
 
   it.each([
@@ -130,12 +157,26 @@ describe('DW-26 objects of C-GET', () => {
     await expect(given(source)).rejects.toMatchObject({ code: 'not_found' });
   });
 
-  it('a study that lists fewer instances than it counts is not given', async () => {
-    const counted = { ...study, NumberOfStudyRelatedInstances: 3 };
+  it.each<[string, Partial<FakeArchiveOptions['rows']>, Partial<Target>]>([
+    ['study', { STUDY: [{ ...study, NumberOfStudyRelatedInstances: 3 }] }, {}],
+    [
+      'series',
+      { SERIES: [{ ...series, NumberOfSeriesRelatedInstances: 3 }] },
+      { seriesUid: series.SeriesInstanceUID },
+    ],
+  ])('a %s that lists fewer instances than it counts is not given', async (_what, rows, part) => {
     const source = await sourceOf({
-      ...{ rows: { ...honest, STUDY: [counted] }, objects: [named(1, first), named(2, second)] },
+      ...{ rows: { ...honest, ...rows }, objects: [named(1, first), named(2, second)] },
     });
-    await expect(given(source)).rejects.toMatchObject({ code: 'bad_gateway' });
+    await expect(given(source, part)).rejects.toMatchObject({ code: 'bad_gateway' });
+  });
+
+  it('a series that counts what it lists is given', async () => {
+    const counted = { ...series, NumberOfSeriesRelatedInstances: 2 };
+    const source = await sourceOf({
+      ...{ rows: { ...honest, SERIES: [counted] }, objects: [named(1, first), named(2, second)] },
+    });
+    expect(await given(source, { seriesUid: series.SeriesInstanceUID })).toHaveLength(2);
   });
 
   it('issuers count where the archive shows them', async () => {

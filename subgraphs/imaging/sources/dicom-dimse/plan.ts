@@ -39,7 +39,7 @@ export function planOf(client: DimseClient, target: Target, signal: AbortSignal 
     return {
       patient: statedPatient(study),
       instances,
-      count: Math.max(instances.size, counted(study, target)),
+      count: Math.max(instances.size, await counted(find, study, target)),
       identity: createHash('sha256').update(JSON.stringify(identity)).digest('base64url'),
       study: said(study),
     };
@@ -88,7 +88,14 @@ async function instancesOf(find: Find, target: Target): Promise<DicomJson[]> {
   return rows;
 }
 
-/** Instances that the study's row counts, PS3.4 §C.3.4; 0 where it does not, or less than the study is the target. */
-function counted(study: DicomJson, target: Target): number {
-  return targetLevel(target) === 'study' ? (number(study, Tag.NumberOfStudyRelatedInstances) ?? 0) : 0;
+/**
+ * Instances of the target as the row of the study or of the series counts them, PS3.4 §C.3.4; 0 where it does not, and for
+ * one instance.
+ */
+async function counted(find: Find, study: DicomJson, target: Target): Promise<number> {
+  const level = targetLevel(target);
+  if (level === 'study') return number(study, Tag.NumberOfStudyRelatedInstances) ?? 0;
+  if (level === 'instance') return 0;
+  const [series] = await findWithin(find, target, 'series', [Tag.NumberOfSeriesRelatedInstances]);
+  return (series && number(series, Tag.NumberOfSeriesRelatedInstances)) ?? 0;
 }

@@ -1,24 +1,23 @@
-import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { noSuchObject } from '../../study/not-found.ts';
 import { noRoom } from '../no-room.ts';
 import { isOfPatient } from '../of-patients.ts';
 import type { Target } from '../source.ts';
+import { Arrivals } from './arrivals.ts';
 import type { Holding, RetrievalCache } from './cache.ts';
+import { Changes, whileWanted } from './changes.ts';
 import type { StoreRequest, StoreSink } from './wire/messages.ts';
 import type { Plan } from './plan.ts';
 import type { Refusals } from './refusals.ts';
-import { sameBytes } from './same-bytes.ts';
-import { isWithin, moved, refusedObject, Spool, type Incoming, type SpooledInstance } from './spool.ts';
+import { Readers, type Reader } from './readers.ts';
+import { isWithin, refusedObject, Spool, type Incoming, type SpooledInstance } from './spool.ts';
 import { archiveAway, failure, refusedObjectFault, type RefusedObject } from './wire/status.ts';
 
 /** Milliseconds for which a retrieval that nobody waits for goes on: the next request for it may be on its way. */
 const GRACE = 250;
-/** Instances that may lie unread by all where there is no room for all of them. */
+/** Instances that may lie unread by all where there is no room. */
 const AHEAD = 2;
-/** Instances by which one reader may then be behind another. */
-const BEHIND = 16;
 /** Milliseconds for which the archive is then let wait for its readers: less than it takes archives to give up. */
 const HELD = 5000;
 
@@ -36,18 +35,11 @@ export interface Steps {
   refusals: Refusals;
 }
 
-/** One who reads a retrieval. */
-interface Reader {
-  /** Which of the instances that arrived it is at. */
-  at: number;
-  leftBehind: boolean;
-}
-
 /**
  * One retrieval, shared by all who ask for the same (DW-16): instances are read while they arrive. It is given up when
- * nobody waits for it any more. Where there is no room to keep it, each instance is deleted once all have read it, and
- * who comes later begins another. The archive then waits for the fastest reader alone; one that is far behind it is left
- * behind.
+ * nobody waits for it any more. As long as there is room every reader takes its time. Where there is none, the archive waits
+ * for the fastest reader, and each instance is deleted once all have read it: who comes later begins another retrieval, and
+ * so does one that is far behind a reader for which there is nothing left.
  */
 export class Retrieval {
   readonly target: Target;
@@ -56,24 +48,19 @@ export class Retrieval {
   readonly #refusals: Refusals;
   readonly #abort = new AbortController();
   readonly #holding: Promise<Holding>;
-  readonly #arrived: SpooledInstance[] = [];
-  /** Files of the instances that have come, by SOP Instance UID. */
-  readonly #taken = new Map<string, Promise<SpooledInstance>>();
-  readonly #readers = new Set<Reader>();
+  readonly #arrivals: Arrivals;
+  readonly #readers = new Readers();
+  readonly #changes = new Changes();
+  /** Objects of which every byte has come, those that came twice counted twice. */
   #received = 0;
   #plan: Plan | undefined;
   /** Objects of which not every byte has come. */
   #unfinished = 0;
   /** Explains a failure better than the archive does: we refused some of what it sent. */
   #reason: Fault | undefined;
-  #passing = false;
-  /** How many of the instances that arrived are deleted again. */
-  #deleted = 0;
-  #wake: () => void = () => undefined;
-  #next: Promise<void>;
+  #ended = false;
   /** Rejects with the failure; awaited by each who follows. */
   readonly done: Promise<void>;
-  #ended = false;
 
   /** @param key names it in the cache */
   constructor(key: string, target: Target, cache: RetrievalCache, steps: Steps) {
@@ -84,7 +71,7 @@ export class Retrieval {
     this.#holding = cache.begin().catch((cause: unknown) => {
       throw noRoom(cause);
     });
-    this.#next = this.#nextChange();
+    this.#arrivals = new Arrivals(cache, this.#holding);
     this.done = this.#run(key, steps);
     this.done.catch(() => undefined);
   }
@@ -121,31 +108,20 @@ export class Retrieval {
       return false;
     }
     this.#received++;
-    const known = this.#taken.get(sopInstanceUid);
-    if (known) return this.#takeAgain(instance, await known);
-    const keeping = this.#keep(instance, `${this.#taken.size + 1}.dcm`);
-    this.#taken.set(sopInstanceUid, keeping);
-    keeping.catch((cause: unknown) => this.broken(cause));
-    const { instances } = await this.#holding;
-    const kept = await keeping;
-    // Its directory is gone, and nothing of it counted any more.
-    if (this.#ended) return false;
-    instances.push(kept);
-    this.#arrived.push(kept);
-    if (!this.#cache.grow(kept.size)) this.#passing = true;
-    this.#notify();
-    if (this.#passing) await this.#heldBack();
+    if (this.#arrivals.isKnown(instance)) return this.#takeAgain(instance);
+    const isThere = await this.#arrivals.add(instance).catch((cause: unknown) => {
+      this.broken(cause);
+      throw cause;
+    });
+    if (!isThere) return false;
+    this.#changes.notify();
+    await this.#heldBack();
     return true;
   }
 
-  async #keep(instance: SpooledInstance, name: string): Promise<SpooledInstance> {
-    const { directory } = await this.#holding;
-    return moved(instance, directory, name);
-  }
-
   /** Some send an object twice. Which of two different ones under one UID is the patient's, nobody can say. */
-  async #takeAgain(instance: SpooledInstance, kept: SpooledInstance): Promise<boolean> {
-    if (await sameBytes(instance.path, kept.path)) return true;
+  async #takeAgain(instance: SpooledInstance): Promise<boolean> {
+    if (await this.#arrivals.isSame(instance)) return true;
     const reason = 'two objects under one UID';
     this.#refuse(reason, instance.sopInstanceUid);
     this.#abort.abort(refusedObjectFault(reason));
@@ -166,12 +142,12 @@ export class Retrieval {
 
   /** Whether nobody should join it any more. */
   get givenUp(): boolean {
-    return this.#abort.signal.aborted || this.#deleted > 0;
+    return this.#abort.signal.aborted || this.#arrivals.deleted > 0;
   }
 
   /** Whether a part of the target has arrived and is there. */
   has(target: Target): boolean {
-    return this.#arrived.findIndex((instance) => isWithin(instance, target)) >= this.#deleted;
+    return this.#arrivals.has(target);
   }
 
   /**
@@ -180,13 +156,14 @@ export class Retrieval {
    * @throws LeftBehind
    */
   async *follow(signal?: AbortSignal, part = this.target): AsyncGenerator<SpooledInstance, void, void> {
-    const reader: Reader = { at: this.#deleted, leftBehind: false };
-    const leave = await this.#enter(reader);
+    const reader = this.#readers.enter(this.#arrivals.deleted);
+    const leave = await this.#entered(reader);
     try {
-      for (; ; reader.at++, this.#clear()) {
+      for (; ; reader.at++, this.#makeRoom()) {
         if (reader.leftBehind) throw new LeftBehind();
-        while (reader.at === this.#arrived.length && !this.#ended) await this.#waiting(this.#next, signal);
-        const instance = this.#arrived[reader.at];
+        while (reader.at === this.#arrivals.count && !this.#ended)
+          await whileWanted(this.#changes.next, signal);
+        const instance = this.#arrivals.at(reader.at);
         if (!instance) return await this.done;
         if (isWithin(instance, part)) yield instance;
       }
@@ -199,17 +176,17 @@ export class Retrieval {
     this.#abort.abort(new Fault('unavailable', 'The server is stopping.', { retryAfter: 5 }));
   }
 
-  async #enter(reader: Reader): Promise<() => void> {
-    this.#readers.add(reader);
+  async #entered(reader: Reader): Promise<() => void> {
     const release = (await this.#holding).read();
     return () => {
-      this.#readers.delete(reader);
+      this.#readers.leave(reader);
       release();
-      this.#clear();
-      if (this.#readers.size > 0 || this.#ended) return;
+      this.#makeRoom();
+      if (this.#readers.count > 0 || this.#ended) return;
       // Only the archive's last word is missing then.
-      if (this.#plan && this.#arrived.length >= this.#plan.count && !this.#passing) return;
-      setTimeout(() => this.#readers.size === 0 && this.#abort.abort(), GRACE).unref();
+      const isThere = this.#plan && this.#arrivals.count >= this.#plan.count && this.#arrivals.deleted === 0;
+      if (isThere && this.#cache.hasRoom) return;
+      setTimeout(() => this.#readers.count === 0 && this.#abort.abort(), GRACE).unref();
     };
   }
 
@@ -224,79 +201,55 @@ export class Retrieval {
       signal.throwIfAborted();
       if (this.#received === 0 && sent === 0) throw noSuchObject();
       // Success is not believed of an archive that sent less than it said: a part would pass for the whole (DW-13).
-      if (this.#received < sent || this.#arrived.length < count)
-        throw failure(0xb000, count - this.#arrived.length);
-      this.#ended = true;
-      if (this.#passing) holding.discard();
+      const missing = count - this.#arrivals.count;
+      if (this.#received < sent || missing > 0) throw failure(0xb000, missing);
+      this.#end(holding);
+      if (this.#arrivals.deleted > 0) holding.discard();
       else await this.#cache.keep(key, { holding, count, identity });
     } catch (error) {
-      this.#ended = true;
+      this.#end(holding);
       holding.discard();
       if (this.#unfinished > 0)
         this.#reason ??= archiveAway(new Error('an object broke off', { cause: error }));
       throw signal.aborted ? error : (this.#reason ?? error);
     } finally {
-      this.#cache.ended(holding);
-      this.#notify();
+      this.#changes.notify();
     }
   }
 
-  /** Deletes what all have read, where there is no room for it. */
-  #clear(): void {
-    if (!this.#passing || this.#ended || this.#readers.size === 0) return;
-    const foremost = this.#foremost;
-    for (const reader of this.#readers) {
-      reader.leftBehind = foremost - reader.at > BEHIND;
-      if (reader.leftBehind) this.#readers.delete(reader);
-    }
-    const read = Math.min(...[...this.#readers].map(({ at }) => at));
-    for (; this.#deleted < read; this.#deleted++)
-      this.#remove(this.#arrived[this.#deleted]!).catch((cause: unknown) => this.broken(cause));
-    this.#notify();
-  }
-
-  /** Which instance the fastest reader is at. */
-  get #foremost(): number {
-    return Math.max(this.#deleted, ...[...this.#readers].map(({ at }) => at));
-  }
-
-  async #remove(instance: SpooledInstance): Promise<void> {
-    const { instances } = await this.#holding;
+  #end(holding: Holding): void {
     if (this.#ended) return;
-    instances.splice(instances.indexOf(instance), 1);
-    this.#cache.grow(-instance.size);
-    await rm(instance.path, { force: true });
+    this.#ended = true;
+    this.#arrivals.end();
+    this.#cache.ended(holding);
   }
 
-  /** Lets the archive wait while too much lies unread: it sends on when it has its answer. */
+  /** A reader has gone on: where there is no room, what all have read is deleted, and slow ones keep it no longer. */
+  #makeRoom(): void {
+    if (this.#ended) return;
+    const isFull = !this.#cache.hasRoom;
+    if (isFull && !this.#isAhead) this.#readers.leaveBehind();
+    if (isFull || this.#arrivals.deleted > 0)
+      this.#arrivals.deleteBefore(this.#readers.hindmost).catch((cause: unknown) => this.broken(cause));
+    this.#changes.notify();
+  }
+
+  /** Lets the archive wait: it sends on when it has its answer. */
   async #heldBack(): Promise<void> {
+    if (!this.#isTooFast) return;
     const late = sleep(HELD, 'late' as const, { ref: false });
-    while (!this.#ended && !this.#abort.signal.aborted && this.#arrived.length - this.#foremost > AHEAD) {
-      if ((await Promise.race([this.#next, late])) === 'late') return;
+    while (!this.#ended && !this.#abort.signal.aborted && this.#isTooFast) {
+      if ((await Promise.race([this.#changes.next, late])) === 'late') return;
     }
   }
 
-  async #waiting<T>(what: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    if (!signal) return what;
-    signal.throwIfAborted();
-    let leave: () => void = () => undefined;
-    const left = new Promise<never>((_, reject) => {
-      leave = () => reject(signal.reason as Error);
-      signal.addEventListener('abort', leave, { once: true });
-    });
-    try {
-      return await Promise.race([what, left]);
-    } finally {
-      signal.removeEventListener('abort', leave);
-    }
+  /** Whether the archive sends what has no room before it is read. What cannot be kept takes no more of it than it must. */
+  get #isTooFast(): boolean {
+    return this.#isAhead && (this.#arrivals.deleted > 0 || !this.#cache.hasRoom);
   }
 
-  #nextChange(): Promise<void> {
-    return new Promise((resolve) => (this.#wake = resolve));
-  }
-
-  #notify(): void {
-    this.#wake();
-    this.#next = this.#nextChange();
+  /** Whether the fastest reader has more than a little to read. */
+  get #isAhead(): boolean {
+    return this.#arrivals.count - Math.max(this.#arrivals.deleted, this.#readers.foremost) > AHEAD;
   }
 }

@@ -1,0 +1,37 @@
+import { Readable } from 'node:stream';
+import { expect, test } from 'vitest';
+import { firstBytes } from './patience.ts';
+
+const empty = () => new Readable({ read() {} });
+
+test.each<[string, (stream: Readable) => unknown]>([
+  ['has bytes', (stream) => stream.push('1')],
+  ['has ended', (stream) => stream.push(null)],
+])('a stream that %s is waited for no longer', async (_what, act) => {
+  const [before, meanwhile] = [empty(), empty()];
+  act(before);
+  await firstBytes(before);
+  const waiting = firstBytes(meanwhile);
+  act(meanwhile);
+  await waiting;
+});
+
+test.each<[string, Error | undefined, object]>([
+  ['with an error fails with it', new Error('cut'), { message: 'cut' }],
+  ['without one fails, too', undefined, { code: 'bad_gateway' }],
+])('DW-13 a stream that is destroyed while it is empty %s', async (_what, error, failure) => {
+  const [before, meanwhile] = [empty(), empty()];
+  const failed = new Promise((resolve) => before.once('close', resolve).on('error', () => undefined));
+  before.destroy(error);
+  await failed;
+  await expect(firstBytes(before)).rejects.toMatchObject(failure);
+  const waiting = firstBytes(meanwhile);
+  meanwhile.destroy(error);
+  await expect(waiting).rejects.toMatchObject(failure);
+});
+
+test('a stream whose last bytes were read is waited for no longer', async () => {
+  const stream = Readable.from([Buffer.from('1')]);
+  await stream.toArray();
+  await firstBytes(stream);
+});
