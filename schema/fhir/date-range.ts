@@ -4,7 +4,7 @@ import { PREFIX_NAMES, splitPrefix, type Prefix } from './search-value.ts';
 /** FHIR date search (R4 §3.1.1.4.7): both sides are ranges, as wide as their precision. */
 
 /** Milliseconds since the epoch, from `low` up to, not including, `high`. */
-export interface DateRange {
+interface DateRange {
   low: number;
   high: number;
 }
@@ -49,7 +49,7 @@ function offsetMinutes(zone: string | undefined): number {
 }
 
 /** One value of a date parameter. */
-export interface DateCriterion {
+interface DateCriterion {
   prefix: Prefix;
   range: DateRange;
 }
@@ -70,7 +70,7 @@ export function dateCriterion(name: string, text: string): DateCriterion {
 }
 
 /** A condition on one end of the range of a resource. */
-export type Comparison = readonly [end: 'low' | 'high', operator: '<' | '<=' | '>' | '>=', time: number];
+type Comparison = readonly [end: 'low' | 'high', operator: '<' | '<=' | '>' | '>=', time: number];
 
 /**
  * What a criterion asks of the range of a resource (R4 §3.1.1.4.5): one of the alternatives, each with all of its

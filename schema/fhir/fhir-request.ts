@@ -11,7 +11,7 @@ import { lastValue, type Parameters } from './search-request.ts';
 
 /** Requests of FHIR REST and the form of their answers (R4 §3.1.0). */
 
-export interface FhirRequest {
+interface FhirRequest {
   /** Of the address, then of the form of `_search`, in this order (R4 §3.1.1.2). */
   parameters: Parameters;
   /** `Prefer: handling=strict`. */

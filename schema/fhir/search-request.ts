@@ -56,7 +56,7 @@ export interface Results {
   total: boolean;
 }
 
-export interface SearchRequest {
+interface SearchRequest {
   /** Parameters that choose resources, in their order. The API decides which of them it knows. */
   criteria: Parameters;
   /** The criteria and the result parameters that are understood, in their order. */

@@ -11,7 +11,7 @@ export interface SearchEntry {
   fullUrl?: string;
 }
 
-export interface Searchset {
+interface Searchset {
   /** Absolute URL of the resource type, without a query. */
   url: string;
   /** What was applied of the search: the query of the self link. */

@@ -23,7 +23,7 @@ const RESULTS: ResultRules = {
 };
 
 /** A search of the record, and the form of its answer. */
-export interface RecordSearch {
+interface RecordSearch {
   search: Search;
   results: Results;
 }

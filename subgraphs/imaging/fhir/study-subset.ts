@@ -6,7 +6,7 @@ import type { Parts } from './search.ts';
 /** Parts of an ImagingStudy: `_elements` and `_summary` (FHIR R4 §3.1.1.5.9, §3.1.1.5.8). */
 
 /** Instances that are given without being asked for by name; a page of more studies than hold these leaves them out. */
-export const INSTANCE_LIMIT = 2000;
+const INSTANCE_LIMIT = 2000;
 
 /** Without these the study would not be valid. */
 const MANDATORY = ['status', 'subject'];
