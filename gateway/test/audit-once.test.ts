@@ -76,6 +76,8 @@ const FORMS: Form[] = [
   ['QIDO-RS', (uid) => `${study(uid)}/series`, '*/*', 'reading'],
   ['FHIR', (uid) => `/fhir/ImagingStudy/${uid}`, '*/*'],
 ];
+/** The tenant's own, whichever study is asked for. */
+const ENDPOINT: Form = ['Endpoint', () => '/fhir/Endpoint/dicomweb', '*/*'];
 
 type Asked = [what: string, path: string, asking: Asking, status: number, outcome: string];
 
@@ -107,9 +109,8 @@ const expected = (lanes: readonly (readonly Asked[])[]) =>
 
 describe.concurrent.each(SOURCES)('IA-30 %s leaves one record', (source) => {
   test('of what is given, to HEAD and GET, cold and warm, and of what the caller holds', async () => {
-    const lanes = FORMS.map(([form, path, accept]) =>
-      // An ImagingStudy has no entity tag.
-      ['HEAD', 'GET', ...(form === 'FHIR' ? [] : ['GET held', 'HEAD held'])].map((how): Asked => {
+    const lanes = [...FORMS, ENDPOINT].map(([form, path, accept]) =>
+      ['HEAD', 'GET', 'GET held', 'HEAD held'].map((how): Asked => {
         const method = how.startsWith('HEAD') ? 'HEAD' : 'GET';
         const held = how.endsWith('held');
         const headers = { accept, ...(held && { 'if-none-match': 'the last' }) };
@@ -124,7 +125,10 @@ describe.concurrent.each(SOURCES)('IA-30 %s leaves one record', (source) => {
     const lanes: Asked[][] = [
       ...FORMS.flatMap(([form, path, accept, without = 'listing']): Asked[][] => {
         const headers = { accept };
+        const anything = { accept, 'if-none-match': '*' };
         return [
+          [[`foreign ${form} held`, path(FOREIGN), { headers: anything }, 404, 'not_found']],
+          [[`absent ${form} held`, path(ABSENT), { headers: anything }, 404, 'not_found']],
           [[`foreign ${form}`, path(FOREIGN), { headers }, 404, 'not_found']],
           [[`absent ${form}`, path(ABSENT), { headers, method: 'HEAD' }, 404, 'not_found']],
           [[`${form} beyond the scope`, path(OWN), { headers, token: without }, 403, 'insufficient_scope']],

@@ -156,6 +156,8 @@ describe('what is answered', () => {
       [`/open/dicomweb/studies/${STUDY}/metadata`, PRIVATE],
       [`/open/dicomweb/studies/${STUDY}`, PRIVATE],
       ['/open/fhir/Patient/p1', NO_STORE],
+      [`/open/fhir/ImagingStudy/${STUDY}`, NO_STORE],
+      ['/open/fhir/Endpoint/dicomweb', NO_STORE],
     ] as const) {
       const { etag } = (await get(url)).headers;
       expect([url, ...kept(await get(url, { 'if-none-match': String(etag) }))]).toEqual([url, 304, expected]);

@@ -1,4 +1,4 @@
-import type { Identifier, OperationOutcome, OperationOutcomeIssue, Reference, Resource } from 'fhir/r4.js';
+import type { Identifier, OperationOutcome, OperationOutcomeIssue, Reference } from 'fhir/r4.js';
 
 /** Media type of FHIR JSON, FHIR R4 §2.6.1. */
 export const FHIR_JSON = 'application/fhir+json';
@@ -52,12 +52,4 @@ export function operationOutcome(
   diagnostics: string,
 ): OperationOutcome {
   return { resourceType: 'OperationOutcome', issue: [{ severity, code, diagnostics }] };
-}
-
-/** One entry of a searchset, FHIR R4 §3.1.1.4. */
-export interface SearchEntry {
-  resource: Resource;
-  mode: 'match' | 'include' | 'outcome';
-  /** Absolute; `urn:uuid:` where the resource cannot be read by itself; none for an outcome. */
-  fullUrl?: string;
 }

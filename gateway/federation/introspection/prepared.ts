@@ -1,11 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
-import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { Piscina } from 'piscina';
 import { takesCoding } from '../../../schema/http/accept-encoding.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
+import { holds, tagOf } from '../../../schema/http/entity-tag.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { UsualIntrospection } from './usual-form.ts';
 import type { CompressedAnswer } from './worker.ts';
@@ -57,11 +57,9 @@ export class PreparedIntrospection {
     form: string,
     type: string,
   ): Promise<FastifyReply> {
-    const tag = `W/"${createHash('sha256').update(this.#sdl).update(form).digest('base64url').slice(0, 22)}"`;
+    const tag = `W/${tagOf(this.#sdl + form)}`;
     void setCacheControl(reply, 'private').header('etag', tag);
-    const held = request.headers['if-none-match']?.split(',').map((one) => one.trim());
-    if (held?.some((one) => one === '*' || one.replace(/^(?!W\/)/, 'W/') === tag))
-      return reply.code(304).send();
+    if (holds(request.headers['if-none-match'], tag)) return reply.code(304).send();
     const { br, gzip } = await this.#answer(form);
     void reply.type(type);
     const accepted = String(request.headers['accept-encoding'] ?? '');

@@ -2,9 +2,9 @@ import type { Access } from '../../../schema/access/access.ts';
 import { requirePatient } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
+import { alternatives, unescapeValue } from '../../../schema/fhir/search-value.ts';
 import { patientCompartment, searchParameter } from '../../../schema/fhir/tables.ts';
 import { bindingParameter } from './compartment.ts';
-import { splitEscaped, unescapeValue } from '../search/criteria.ts';
 import type { SearchParams } from '../sources/source.ts';
 
 /**
@@ -54,7 +54,5 @@ function patientsNamed(type: string, name: string, value: string): string[] {
 }
 
 function valuesOf(value: string): string[] {
-  return splitEscaped(value, ',')
-    .filter((item) => item !== '')
-    .map(unescapeValue);
+  return alternatives(value).map(unescapeValue);
 }

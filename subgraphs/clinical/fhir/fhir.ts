@@ -1,25 +1,21 @@
-import type {
-  FastifyInstance,
-  FastifyPluginAsync,
-  FastifyReply,
-  FastifyRequest,
-  FastifyContextConfig,
-} from 'fastify';
-import { setCacheControl } from '../../../schema/http/cache-control.ts';
-import { writeFhirJson } from '../../../schema/fhir/decimal.ts';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { Fault, faultHeaders, faultOutcome, toFault } from '../../../schema/fault/fault.ts';
 import { FHIR_JSON } from '../../../schema/fhir/fhir.ts';
-import { requireFhirJson } from '../../../schema/fhir/fhir-format.ts';
 import { logFault } from '../../../schema/fault/log-fault.ts';
-import { readParameters } from '../../../schema/http/request-bounds.ts';
+import { sendRead, storedVersion } from '../../../schema/fhir/conditional-read.ts';
+import {
+  fhirRoute,
+  readFhirRequest,
+  readOnlyForms,
+  refuseMethods,
+  sendFhir,
+} from '../../../schema/fhir/fhir-request.ts';
+import { clientSignal } from '../../../schema/http/client-signal.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
 import { isResourceType } from '../../../schema/fhir/tables.ts';
 import type { Clinical } from '../record/clinical.ts';
-import { isUnmodified, versionHeaders } from './conditional-read.ts';
-import { subsetted } from './elements.ts';
 import { pageOf } from '../record/page.ts';
-import { readOptions, searchset, valueOf } from './searchset.ts';
-import type { SearchParams } from '../sources/source.ts';
+import { bundleOf, parseSearch, partOf } from './search.ts';
 
 export interface FhirFaceOptions {
   /** Public base of the whole server. */
@@ -27,12 +23,16 @@ export interface FhirFaceOptions {
   open(request: FastifyRequest, signal: AbortSignal): Clinical;
 }
 
+interface Typed {
+  Params: { type: string };
+}
+
 interface Instance {
   Params: { type: string; id: string };
 }
 
-const SEARCH: FastifyContextConfig = { api: 'fhir', serves: { interaction: 'search' } };
-const READ: FastifyContextConfig = { api: 'fhir', serves: { interaction: 'read' } };
+const SEARCH = fhirRoute('search');
+const READ = fhirRoute('read');
 
 /** FHIR REST of the clinical record, read-only: read, search by GET and by POST (R4 §3.1.0). */
 export function fhirFace({ baseUrl, open }: FhirFaceOptions): FastifyPluginAsync {
@@ -49,100 +49,38 @@ export function fhirFace({ baseUrl, open }: FhirFaceOptions): FastifyPluginAsync
         .type(FHIR_JSON)
         .send(JSON.stringify(faultOutcome(fault)));
     });
-    app.addContentTypeParser(
-      'application/x-www-form-urlencoded',
-      { parseAs: 'string' },
-      (_request, body, done) => done(null, body),
-    );
-    const search = async (
-      request: FastifyRequest,
-      reply: FastifyReply,
-      type: string,
-      params: SearchParams,
-    ) => {
-      requireJson(request, params);
+    readOnlyForms(app);
+    const search = async (request: FastifyRequest<Typed>, reply: FastifyReply) => {
+      const { parameters, strict } = readFhirRequest(request);
+      const { type } = request.params;
       requireType(type);
-      const options = readOptions(params, preferOf(request));
-      const clinical = open(request, abortedWith(reply));
-      const page = await pageOf(clinical, type, options.search);
-      const bundle = searchset(page, base(request), type, options);
-      return send(reply, bundle, options.pretty);
+      const { search, results } = parseSearch(parameters, strict);
+      const page = await pageOf(open(request, clientSignal(reply)), type, search);
+      return sendFhir(request, reply, bundleOf(page, { base: base(request), type }, results));
     };
-    app.get<Instance>('/fhir/:type', { config: SEARCH }, (request, reply) =>
-      search(request, reply, request.params.type, queryOf(request)),
-    );
-    app.post<Instance>('/fhir/:type/_search', { config: SEARCH }, (request, reply) =>
-      search(request, reply, request.params.type, queryOf(request, formOf(request))),
-    );
-    app.get<Instance>('/fhir/:type/:id', { config: READ }, async (request, reply) => {
-      const params = queryOf(request);
-      requireJson(request, params);
+    app.get<Typed>('/fhir/:type', SEARCH, search);
+    app.post<Typed>('/fhir/:type/_search', SEARCH, search);
+    app.get<Instance>('/fhir/:type/:id', READ, async (request, reply) => {
+      const { parameters, strict } = readFhirRequest(request);
       const { type, id } = request.params;
       requireType(type);
-      const resource = await open(request, abortedWith(reply)).read(type, id);
-      const { elements, pretty } = readOptions(params, preferOf(request));
-      reply.headers(versionHeaders(resource));
-      if (isUnmodified(request.headers, resource)) return setCacheControl(reply, 'noStore').code(304).send();
-      return send(reply, elements ? subsetted(resource, elements) : resource, pretty);
+      const { results } = parseSearch(parameters, strict);
+      const resource = await open(request, clientSignal(reply)).read(type, id);
+      return sendRead(request, reply, {
+        resource: partOf(resource, results),
+        version: storedVersion(resource),
+      });
     });
-    refuseWrites(app);
+    // Everything else on these paths is 405.
+    const refusal = { allow: 'GET, HEAD', message: 'The record is read-only here.' };
+    for (const [url, route] of [
+      ['/fhir/:type', SEARCH],
+      ['/fhir/:type/:id', READ],
+    ] as const)
+      refuseMethods(app, { url, methods: ['POST', 'PUT', 'PATCH', 'DELETE'], route }, refusal);
   };
-}
-
-/** Everything else on these paths is 405 (R4 §3.1.0.1.4), before a body is read. */
-function refuseWrites(app: FastifyInstance): void {
-  const paths = [
-    ['/fhir/:type', 'GET, HEAD', SEARCH],
-    ['/fhir/:type/:id', 'GET, HEAD', READ],
-  ] as const;
-  for (const [url, allow, config] of paths) {
-    app.route({
-      url,
-      config,
-      method: ['POST', 'PUT', 'PATCH', 'DELETE'],
-      onRequest: async () => {
-        throw new Fault('method_not_allowed', 'The record is read-only here.', { allow });
-      },
-      handler: async () => undefined,
-    });
-  }
-}
-
-/** The query, and a form, as pairs: repeated parameters are AND, which a parsed object would lose. */
-function queryOf({ url }: FastifyRequest, form = ''): SearchParams {
-  const at = url.indexOf('?');
-  return readParameters([at < 0 ? '' : url.slice(at + 1), form]);
-}
-
-function preferOf({ headers }: FastifyRequest): string | undefined {
-  return headers.prefer === undefined ? undefined : String(headers.prefer);
-}
-
-function formOf({ body }: FastifyRequest): string {
-  if (body === undefined || body === null) return '';
-  if (typeof body === 'string') return body;
-  throw new Fault('unsupported_media_type', 'A search is posted as application/x-www-form-urlencoded.');
 }
 
 function requireType(type: string): void {
   if (!isResourceType(type)) throw new Fault('not_found', 'There is no such resource type here.');
-}
-
-function requireJson({ headers }: FastifyRequest, params: SearchParams): void {
-  requireFhirJson(headers.accept, valueOf(params, '_format'));
-}
-
-function send(reply: FastifyReply, resource: object, pretty: boolean): FastifyReply {
-  return setCacheControl(reply, 'noStore')
-    .type(FHIR_JSON)
-    .send(writeFhirJson(resource, pretty ? 2 : undefined));
-}
-
-/** Ends what is under way upstream when the client goes away. */
-function abortedWith({ raw }: FastifyReply): AbortSignal {
-  const controller = new AbortController();
-  raw.once('close', () => {
-    if (!raw.writableFinished) controller.abort();
-  });
-  return controller.signal;
 }

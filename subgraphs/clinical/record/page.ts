@@ -1,22 +1,27 @@
 import type { Resource } from 'fhir/r4.js';
-import { Fault } from '../../../schema/fault/fault.ts';
+import {
+  decodeCursor,
+  encodeCursor,
+  mapNeighbours,
+  neighbours,
+  type Neighbours,
+} from '../../../schema/fhir/paging.ts';
 import type { Clinical, Search } from './clinical.ts';
 import { pageSize } from './limits.ts';
 import type { SearchParams } from '../sources/source.ts';
 
 /** One page with the way to its neighbours, as a GraphQL connection and a Bundle's links say it. */
-export interface Page {
+export interface Page extends Neighbours<string> {
   resources: Resource[];
   applied: SearchParams;
   sort?: string;
   count?: number;
   offset?: number;
   pagesize: number;
-  first: string;
-  previous?: string;
-  next?: string;
-  last?: string;
 }
+
+/** An offset, or what a source made of it to continue its own search. */
+const PLACES = /^(\d{1,9}:?|(\d{1,9}:)?[/?].*)$/s;
 
 /**
  * One page of a search. Its cursors are opaque; they stand for a place in the same search and grant nothing.
@@ -25,7 +30,7 @@ export interface Page {
 export async function pageOf(clinical: Clinical, type: string, search: Search): Promise<Page> {
   const size = Math.max(1, pageSize(search.count));
   const { cursor: encoded, offset: from = 0, ...rest } = search;
-  const decoded = encoded === undefined ? undefined : decodeCursor(encoded);
+  const decoded = encoded === undefined ? undefined : decodeCursor(encoded, PLACES);
   // An offset is a place in any source's list; other cursors are the source's own.
   const offset = decoded === undefined ? from : /^\d+$/.test(decoded) ? Number(decoded) : undefined;
   const found = await clinical.search(type, {
@@ -34,32 +39,17 @@ export async function pageOf(clinical: Clinical, type: string, search: Search): 
     ...(offset === undefined ? { cursor: decoded! } : offset > 0 && { offset }),
   });
   const { resources, applied, sort, total, next } = found;
+  const { next: _, ...around } = neighbours({ offset: offset ?? 0, size, total });
   return {
     resources,
     applied,
     ...(sort !== undefined && { sort }),
     pagesize: size,
-    first: encodeCursor('0'),
     ...(total !== undefined && { count: total }),
     ...(offset !== undefined && { offset }),
-    ...(offset !== undefined && offset > 0 && { previous: encodeCursor(String(Math.max(0, offset - size))) }),
-    ...(next !== undefined && { next: encodeCursor(next) }),
-    ...(total !== undefined && { last: encodeCursor(String(lastOffset(total, size))) }),
+    ...mapNeighbours<number | string, string>(
+      { ...around, ...(next !== undefined && { next }) },
+      encodeCursor,
+    ),
   };
-}
-
-function lastOffset(total: number, size: number): number {
-  return Math.max(0, Math.ceil(total / size) - 1) * size;
-}
-
-function encodeCursor(cursor: string): string {
-  return Buffer.from(cursor).toString('base64url');
-}
-
-function decodeCursor(cursor: string): string {
-  const decoded = Buffer.from(cursor, 'base64url').toString();
-  if (!/^(\d{1,9}:?|(\d{1,9}:)?[/?].*)$/s.test(decoded)) {
-    throw new Fault('invalid_request', 'The cursor is not one of ours.');
-  }
-  return decoded;
 }

@@ -1,13 +1,18 @@
 import { Fault } from '../../../schema/fault/fault.ts';
+import { dateComparisons, dateCriterion } from '../../../schema/fhir/date-range.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
+import {
+  readToken,
+  splitEscaped,
+  splitPrefix,
+  unescapeValue,
+  type Prefix,
+} from '../../../schema/fhir/search-value.ts';
 import type { Criterion } from './criteria.ts';
-import { splitEscaped, unescapeValue } from './criteria.ts';
 import { exactCode, foldCode, foldString, IMPLIED_SYSTEM } from './index-rows.ts';
-import { dateSpan, numberSpan } from './range.ts';
+import { numberSpan } from './range.ts';
 
 export type Bind = string | number;
-
-const PREFIXED = /^(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)$/s;
 
 /**
  * What the values of a criterion ask of the columns of its index table, one alternative beside the other.
@@ -38,12 +43,11 @@ export function comparison(criterion: Criterion, now: number, binds: Bind[]): st
   }
 }
 
-function token(value: string, binds: Bind[]): string {
-  const parts = splitEscaped(value, '|').map(unescapeValue);
-  const [system = '', code = ''] = parts.length > 1 ? parts : ['', parts[0]];
-  if (parts.length > 1 && code === '') return push(binds, 'system = ?', system);
-  const compared = push(binds, 'code IN (?, ?)', foldCode(code), exactCode(code));
-  if (parts.length === 1) return compared;
+function token(text: string, binds: Bind[]): string {
+  const { system, value } = readToken(text);
+  if (value === undefined) return push(binds, 'system = ?', system ?? '');
+  const compared = push(binds, 'code IN (?, ?)', foldCode(value), exactCode(value));
+  if (system === undefined) return compared;
   return push(binds, `${compared} AND system IN (?, '${IMPLIED_SYSTEM}')`, system);
 }
 
@@ -74,39 +78,20 @@ function referenceTargets({ parameter, modifier, values }: Criterion): string[] 
   });
 }
 
-/** R4 §3.1.1.4.5 and §3.1.1.4.7: what the span of the search does with the span of the resource. */
+/** The comparisons of a date search, of the columns `low` and `high`. */
 function date(code: string, value: string, now: number, binds: Bind[]): string {
-  const [, prefix = 'eq', text = ''] = PREFIXED.exec(value) ?? [];
-  const span = dateSpan(text);
-  if (!span) throw new Fault('invalid_request', `The value of ${code} is not a date.`);
-  const { low, high } = span;
-  switch (prefix) {
-    case 'ne':
-      return push(binds, 'NOT (low >= ? AND high <= ?)', low, high);
-    case 'lt':
-      return push(binds, 'low < ?', low);
-    case 'gt':
-      return push(binds, 'high > ?', high);
-    case 'le':
-      return push(binds, 'low < ? OR (low >= ? AND high <= ?)', low, low, high);
-    case 'ge':
-      return push(binds, 'high > ? OR (low >= ? AND high <= ?)', high, low, high);
-    case 'sa':
-      return push(binds, 'low >= ?', high);
-    case 'eb':
-      return push(binds, 'high <= ?', low);
-    case 'ap': {
-      const slack = Math.abs(now - low) * 0.1;
-      return push(binds, 'low < ? AND high > ?', high + slack, low - slack);
-    }
-    default:
-      return push(binds, 'low >= ? AND high <= ?', low, high);
-  }
+  const alternatives = dateComparisons(dateCriterion(code, value), now);
+  return alternatives
+    .map((comparisons) => {
+      const sql = comparisons.map(([end, operator, time]) => push(binds, `${end} ${operator} ?`, time));
+      return `(${sql.join(' AND ')})`;
+    })
+    .join(' OR ');
 }
 
 /** `5.4`, `gt5.4|http://unitsofmeasure.org|mg`, `5.4||mg`. */
 function quantity(code: string, value: string, binds: Bind[]): string {
-  const [, prefix = 'eq', rest = ''] = PREFIXED.exec(value) ?? [];
+  const { prefix, value: rest } = splitPrefix(value);
   const [text = '', system = '', unit = ''] = splitEscaped(rest, '|').map(unescapeValue);
   const span = numberSpan(text);
   if (!span) throw new Fault('invalid_request', `The value of ${code} is not a number.`);
@@ -118,7 +103,7 @@ function quantity(code: string, value: string, binds: Bind[]): string {
 }
 
 function compareNumber(
-  prefix: string,
+  prefix: Prefix,
   { value, low, high }: { value: number; low: number; high: number },
   binds: Bind[],
 ): string {

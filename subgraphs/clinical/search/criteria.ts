@@ -1,4 +1,5 @@
 import { Fault } from '../../../schema/fault/fault.ts';
+import { alternatives } from '../../../schema/fhir/search-value.ts';
 import type { SearchParameter } from '../../../schema/fhir/tables.ts';
 import { isResourceType, searchParameter } from '../../../schema/fhir/tables.ts';
 import type { SearchParams } from '../sources/source.ts';
@@ -59,25 +60,8 @@ export function parseCriteria(type: string, params: SearchParams): Criterion[] {
   return params.flatMap(([name, value]) => {
     const parsed = parseName(type, name);
     if (!parsed) return [];
-    const values = splitEscaped(value, ',').filter((item) => item !== '');
+    const values = alternatives(value);
     if (values.length === 0) throw new Fault('invalid_request', `The search parameter ${name} has no value.`);
     return [{ ...parsed, values }];
   });
-}
-
-/** Splits at a character that no backslash stands before (R4 §3.1.1.5); the parts keep their escapes. */
-export function splitEscaped(text: string, separator: string): string[] {
-  const parts = [''];
-  for (let i = 0; i < text.length; i++) {
-    const char = text[i]!;
-    if (char === '\\' && i + 1 < text.length) parts[parts.length - 1] += char + text[++i]!;
-    else if (char === separator) parts.push('');
-    else parts[parts.length - 1] += char;
-  }
-  return parts;
-}
-
-/** Removes the escapes of a search value: `\,` `\|` `\$` `\\`. */
-export function unescapeValue(text: string): string {
-  return text.includes('\\') ? text.replace(/\\([,|$\\])/g, '$1') : text;
 }

@@ -11,12 +11,13 @@ import type {
   Reference,
   Timing,
 } from 'fhir/r4.js';
+import { dateRange } from '../../../schema/fhir/date-range.ts';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
 import type { SearchParameter } from '../../../schema/fhir/tables.ts';
 import type { Expression, TypedValue } from './expression.ts';
 import { compileExpression } from './expression.ts';
 import type { Span } from './range.ts';
-import { dateSpan, periodSpan, quantitySpan, rangeSpan, timingSpan } from './range.ts';
+import { periodSpan, quantitySpan, rangeSpan, timingSpan } from './range.ts';
 
 /** The system of a `code` element, whose system its binding implies: it matches any that a search names. */
 export const IMPLIED_SYSTEM = '*';
@@ -153,7 +154,7 @@ const address = (at: Address): unknown[] => [
 function addDate(rows: IndexRows, { value, type }: TypedValue): void {
   const span =
     typeof value === 'string'
-      ? dateSpan(value)
+      ? dateRange(value)
       : type === 'Period'
         ? periodSpan(value as Period)
         : type === 'Timing'

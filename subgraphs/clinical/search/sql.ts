@@ -1,9 +1,10 @@
 import { Fault } from '../../../schema/fault/fault.ts';
+import { unescapeValue } from '../../../schema/fhir/search-value.ts';
 import type { SearchParameter } from '../../../schema/fhir/tables.ts';
 import type { Bind } from './comparison.ts';
 import { comparison, oneOf } from './comparison.ts';
 import type { Criterion } from './criteria.ts';
-import { parseCriteria, unescapeValue } from './criteria.ts';
+import { parseCriteria } from './criteria.ts';
 
 /** A condition on one of the index tables. `where` speaks of its columns, `param` among them. */
 interface Condition {

@@ -6,7 +6,7 @@ import type { Indexer, IndexRows } from '../search/index-rows.ts';
 import { compileIndexer, foldString } from '../search/index-rows.ts';
 
 /** Raised whenever rows are made in another way, so that stores of older versions are built anew. */
-export const STORE_VERSION = 3;
+export const STORE_VERSION = 4;
 
 /** Tables of the store. `param` numbers one search parameter of one resource type; the value comes before the resource. */
 export const TABLES = `

@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyContextConfig } from 'fastify';
 import { UID, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
+import { clientSignal } from '../../../schema/http/client-signal.ts';
+import { heldOf, holds, tagOf } from '../../../schema/http/entity-tag.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
 import { negotiateJson, parseAccept, type MediaRange } from './accept.ts';
@@ -8,8 +10,8 @@ import type { OpenImaging } from '../app.ts';
 import { framesPart } from '../study/audited-studies.ts';
 import { acceptedCoding, CODINGS, compressed, type Coding } from '../fhir/coding.ts';
 import { withRetrieveUrl } from './dicomweb-urls.ts';
-import { heldOf, holds, tagOf, unlessHeld } from './entity-tag.ts';
-import { prepareFace, queryOf, readsOnly, requireUtf8, sendPayload, whileListening } from './face.ts';
+import { unlessHeld } from './entity-tag.ts';
+import { prepareFace, queryOf, readsOnly, requireUtf8, sendPayload } from './face.ts';
 import { noSuchResource } from '../study/not-found.ts';
 import { parseQido } from './qido.ts';
 import type { Pictures } from '../render/pictures.ts';
@@ -115,7 +117,7 @@ class Call {
     this.base = `${tenantBase(baseUrl, request.tenant)}/${face}`;
     this.query = queryOf(request);
     requireUtf8(this.query);
-    this.signal = whileListening(reply);
+    this.signal = clientSignal(reply);
     this.imaging = open(request.tenant, request.access, this.signal, request.audit);
   }
 

@@ -1,16 +1,11 @@
-import { createHash } from 'node:crypto';
+import { heldOf, tagOf } from '../../../schema/http/entity-tag.ts';
 import { MADE_BY } from '../dicom/made-by.ts';
 import type { Target } from '../sources/source.ts';
 import type { Imaging } from '../study/studies.ts';
 import type { Version } from '../study/study-reader.ts';
 import type { Payload } from './wado.ts';
 
-/** Entity tags and what callers hold already (RFC 9110 §8.8.3, §13.1.2). */
-
-/** A strong tag: of these bytes, or of a text that stands for them. */
-export function tagOf(content: Uint8Array | string): string {
-  return `"${createHash('sha256').update(content).digest('base64url').slice(0, 22)}"`;
-}
+/** Entity tags of retrievals, and what callers hold already (RFC 9110 §13.1.2). */
 
 /**
  * The tag of what is made of instances as they are now.
@@ -22,23 +17,6 @@ export function tagOfMade(
   ...made: readonly unknown[]
 ): string | undefined {
   return stamp === undefined ? undefined : tagOf(JSON.stringify([MADE_BY, source, patient, stamp, ...made]));
-}
-
-/**
- * The tag as the caller gives it, where it holds what the tag names; compared weakly.
- * @param ifNoneMatch the header
- */
-export function heldOf(ifNoneMatch: string | undefined, tag: string): string | undefined {
-  const opaque = (one: string) => one.replace(/^W\//, '');
-  return ifNoneMatch
-    ?.split(',')
-    .map((one) => one.trim())
-    .find((one) => opaque(one) === opaque(tag));
-}
-
-/** Whether the caller holds what there is, which must be known first: `*` is true of anything (RFC 9110 §13.1.2). */
-export function holds(ifNoneMatch: string | undefined, tag: string | undefined): boolean {
-  return ifNoneMatch?.trim() === '*' || (tag !== undefined && heldOf(ifNoneMatch, tag) !== undefined);
 }
 
 export interface Conditional {

@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyContextConfig } from 'fastify';
 import { once } from 'node:events';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
+import { holds } from '../../../schema/http/entity-tag.ts';
 import { Fault, faultHeaders, faultJson, toFault } from '../../../schema/fault/fault.ts';
 import { logFault } from '../../../schema/fault/log-fault.ts';
 import { readParameters } from '../../../schema/http/request-bounds.ts';
 import { resourceMetadataUrl, tenantBase } from '../../../schema/http/request.ts';
-import { holds } from './entity-tag.ts';
 import { MAX_UIDS } from './qido.ts';
 import { endIdleReader } from './reader-timeout.ts';
 import type { Payload } from './wado.ts';
@@ -57,16 +57,6 @@ export function readsOnly(app: FastifyInstance, url: string, serves: { config: F
 export function queryOf({ raw: { url = '' } }: FastifyRequest): URLSearchParams {
   const question = url.indexOf('?');
   return new URLSearchParams(readParameters([question < 0 ? '' : url.slice(question + 1)], MAX_UIDS));
-}
-
-/** Made once: an error of its own for each request costs more than its frame's place in a file. */
-const LEFT = new DOMException('The client has left.', 'AbortError');
-
-/** Ends when the client leaves, and with it what was begun for it (DW-15). */
-export function whileListening(reply: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  reply.raw.once('close', () => gone.abort(LEFT));
-  return gone.signal;
 }
 
 /** Sends an answer, or 304 where the caller holds it; of one to HEAD the headers, and its body is left where it is. */

@@ -1,8 +1,14 @@
 import type { Coding, Identifier, ImagingStudy } from 'fhir/r4.js';
 import { UID } from '../../../schema/dicom/dicom.ts';
+import { dateCriterion, dateRange, meetsDate } from '../../../schema/fhir/date-range.ts';
 import { DICOM_UID_SYSTEM, FHIR_ID, hasIdentifierType, parseReference } from '../../../schema/fhir/fhir.ts';
+import {
+  readToken,
+  trimmedAlternatives,
+  unescapeValue,
+  type Token,
+} from '../../../schema/fhir/search-value.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { dateCriterion, dateRange, meetsDate } from './date-search.ts';
 import type { Memory } from '../cache/seen.ts';
 import type { Order } from '../study/studies.ts';
 
@@ -27,31 +33,6 @@ export interface Criterion {
   orders?: readonly string[];
 }
 
-/** `system|code`, `|code`, `system|` or `code` (FHIR R4 §3.1.1.4.9). */
-export interface Token {
-  /** Undefined where any will do, empty where there must be none. */
-  system?: string;
-  value?: string;
-}
-
-/** Splits a value at commas that no backslash escapes, and drops the escapes (FHIR R4 §3.1.1.4.3). */
-export function alternatives(text: string): string[] {
-  const parts = text.match(/(?:\\.|[^,\\])+/gs) ?? [];
-  return parts.map((part) => part.trim()).filter(Boolean);
-}
-
-/** Reads a token; escaped bars belong to the value. */
-export function token(text: string): Token {
-  const bar = /^((?:\\.|[^|\\])*)\|(.*)$/s.exec(text);
-  if (!bar) return { value: unescaped(text) };
-  const value = unescaped(bar[2]!);
-  return { system: unescaped(bar[1]!), ...(value && { value }) };
-}
-
-function unescaped(text: string): string {
-  return text.replace(/\\([\\|,$])/g, '$1');
-}
-
 type Judge = (candidate: Candidate, now: number) => boolean;
 interface Parameter {
   modifiers?: readonly string[];
@@ -73,7 +54,7 @@ function codings(of: (study: ImagingStudy) => (Coding | undefined)[], instances 
   return {
     modifiers: ['not'],
     parse(values, _code, modifier) {
-      const tokens = values.map(token);
+      const tokens = values.map(readToken);
       const found = ({ study }: Candidate) =>
         of(study).some((coding) => coding && tokens.some((wanted) => meetsCoding(wanted, coding)));
       const matches = modifier === 'not' ? (candidate: Candidate) => !found(candidate) : found;
@@ -93,7 +74,7 @@ function meetsCoding({ system, value }: Token, { system: own = '', code, display
 function uids(of: (study: ImagingStudy) => (string | undefined)[], instances = false): Parameter {
   return {
     parse(values) {
-      const wanted = new Set(values.map((value) => uidOf(token(value).value ?? '')));
+      const wanted = new Set(values.map((value) => uidOf(readToken(value).value ?? '')));
       return {
         matches: ({ study }) => of(study).some((uid) => uid !== undefined && wanted.has(uid)),
         ...(instances && { instances }),
@@ -144,7 +125,7 @@ const identifier: Parameter = {
           ),
       };
     }
-    const tokens = values.map(token);
+    const tokens = values.map(readToken);
     const named = tokens.map(studyUidOf).filter((uid) => uid !== undefined);
     return {
       matches: ({ study }) =>
@@ -160,7 +141,7 @@ function ofType(text: string): { type: string; value: string } {
   if (!type || !value) {
     throw new Fault('invalid_request', 'identifier:of-type takes system|code|value.');
   }
-  return { type, value: unescaped(value) };
+  return { type, value: unescapeValue(value) };
 }
 
 /** The UID, where the token can be nothing but one. */
@@ -185,7 +166,7 @@ const basedon: Parameter = {
   parse(values, code, modifier) {
     const byId = code === 'basedon' && modifier !== 'identifier';
     const ids = byId ? values.flatMap((value) => orderId(value, modifier) ?? []) : [];
-    const tokens = values.map(token);
+    const tokens = values.map(readToken);
     return {
       matches({ study, orders }) {
         const own = study.basedOn?.flatMap(({ identifier }) => identifier ?? []) ?? [];
@@ -247,7 +228,7 @@ export function criterion(name: string, text: string): Criterion | undefined {
   if (modifier !== undefined && !parameter.modifiers?.includes(modifier)) {
     throw new Fault('unsupported_parameter', `${code} does not take the modifier "${modifier}" here.`);
   }
-  const values = alternatives(text);
+  const values = trimmedAlternatives(text);
   return values.length > 0 ? { code, ...parameter.parse(values, code, modifier) } : undefined;
 }
 

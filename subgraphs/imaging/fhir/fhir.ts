@@ -1,29 +1,31 @@
-import type { Bundle, ImagingStudy, Resource } from 'fhir/r4.js';
-import type {
-  FastifyInstance,
-  FastifyPluginAsync,
-  FastifyReply,
-  FastifyRequest,
-  HTTPMethods,
-  FastifyContextConfig,
-} from 'fastify';
-import { setCacheControl } from '../../../schema/http/cache-control.ts';
+import type { ImagingStudy } from 'fhir/r4.js';
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { Fault, faultHeaders, faultOutcome, toFault } from '../../../schema/fault/fault.ts';
-import { FHIR_JSON, type SearchEntry } from '../../../schema/fhir/fhir.ts';
-import { requireFhirJson } from '../../../schema/fhir/fhir-format.ts';
 import { logFault } from '../../../schema/fault/log-fault.ts';
-import { readParameters } from '../../../schema/http/request-bounds.ts';
+import { contentVersion, sendRead } from '../../../schema/fhir/conditional-read.ts';
+import {
+  fhirRoute,
+  readFhirRequest,
+  readOnlyForms,
+  refuseMethods,
+  type FhirRoute,
+  sendFhir,
+} from '../../../schema/fhir/fhir-request.ts';
+import { isOnlyPage, mapNeighbours, neighbours } from '../../../schema/fhir/paging.ts';
+import type { Parameters } from '../../../schema/fhir/search-request.ts';
+import { outcomeEntry, searchset, type Pages, type SearchEntry } from '../../../schema/fhir/searchset.ts';
+import { clientSignal } from '../../../schema/http/client-signal.ts';
 import { resourceMetadataUrl, tenantBase } from '../../../schema/http/request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { OpenImaging } from '../app.ts';
-import { outcomeEntry, searchset } from './bundle.ts';
 import { randomUUID } from 'node:crypto';
 import { ENDPOINT_ID, endpointStyle, wadoEndpoint } from './endpoint.ts';
-import { findStudies, readStudy, resourceOf, withInstances, type FaceOptions, type Found } from './find.ts';
+import { findStudies, readStudy, withInstances, type FaceOptions, type Found } from './find.ts';
 import { noSuchResource } from '../study/not-found.ts';
-import { parseSearch, type ImagingStudySearch } from './search.ts';
+import { parseRead, parseSearch, type ImagingStudySearch } from './search.ts';
+import { removeInstances } from './study-instances.ts';
+import { subset, wantsInstances } from './study-subset.ts';
 import type { Imaging } from '../study/studies.ts';
-import { subset, wantsInstances } from '../dicomweb/subset.ts';
 import { setWarnings, warningsOf } from '../dicomweb/warnings.ts';
 import { capabilityEndpoint, readEndpoint as endpointOf } from '../dicomweb/wado-base.ts';
 
@@ -31,20 +33,12 @@ export interface ImagingFhirOptions extends FaceOptions {
   open: OpenImaging;
 }
 
-const FORM = 'application/x-www-form-urlencoded';
 const READS = 'GET, HEAD';
 
-/** What a route of this API serves. */
-const serving = (resource: string, interaction: 'read' | 'search') => ({
-  config: {
-    api: 'fhir' as const,
-    serves: { interaction, resource, ...(interaction === 'read' && { studyFrom: { path: 'id' } }) },
-  },
-});
-const STUDIES = serving('ImagingStudy', 'search');
-const STUDY = serving('ImagingStudy', 'read');
-const ENDPOINTS = serving('Endpoint', 'search');
-const ENDPOINT = serving('Endpoint', 'read');
+const STUDIES = fhirRoute('search', 'ImagingStudy');
+const STUDY = fhirRoute('read', 'ImagingStudy');
+const ENDPOINTS = fhirRoute('search', 'Endpoint');
+const ENDPOINT = fhirRoute('read', 'Endpoint');
 
 /** The FHIR REST face of imaging (IA-13 to IA-20): ImagingStudy and Endpoint below `/fhir` of a tenant. */
 export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsync {
@@ -55,12 +49,9 @@ export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsy
       if (!reply.raw.destroyed) logFault(request.log, fault, {}, 'fhir');
       const base = tenantBase(options.baseUrl, request.tenant);
       void reply.code(fault.status).headers(faultHeaders(fault, base, resourceMetadataUrl(base)));
-      return send(request, reply, faultOutcome(fault));
+      return sendFhir(request, reply, faultOutcome(fault));
     });
-    // Forms carry a search; nothing else that is sent is read, so that a refusal needs no parser.
-    app.removeAllContentTypeParsers();
-    app.addContentTypeParser(FORM, { parseAs: 'string' }, (_request, body, done) => done(null, body));
-    app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+    readOnlyForms(app);
 
     app.get('/fhir/ImagingStudy', STUDIES, (request, reply) => search(request, reply, options));
     app.post('/fhir/ImagingStudy/_search', STUDIES, (request, reply) => search(request, reply, options));
@@ -72,24 +63,18 @@ export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsy
       app.route({ method, url, ...ENDPOINTS, handler: unlisted });
     app.get('/fhir/Endpoint/:id', ENDPOINT, (request, reply) => readEndpoint(request, reply, options));
 
-    refuse(app, '/fhir/ImagingStudy', ['POST', 'PUT', 'PATCH', 'DELETE'], READS, STUDIES);
-    refuse(app, '/fhir/ImagingStudy/_search', ['GET', 'PUT', 'PATCH', 'DELETE'], 'POST', STUDIES);
-    refuse(app, '/fhir/ImagingStudy/:id', ['POST', 'PUT', 'PATCH', 'DELETE'], READS, STUDY);
-    refuse(app, '/fhir/Endpoint/:id', ['POST', 'PUT', 'PATCH', 'DELETE'], READS, ENDPOINT);
+    refuse(app, '/fhir/ImagingStudy', STUDIES, READS);
+    refuse(app, '/fhir/ImagingStudy/_search', STUDIES, 'POST');
+    refuse(app, '/fhir/ImagingStudy/:id', STUDY, READS);
+    refuse(app, '/fhir/Endpoint/:id', ENDPOINT, READS);
   };
 }
 
 async function search(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions) {
-  acceptable(request);
-  if (request.method === 'POST' && request.headers['content-type'] && typeof request.body !== 'string') {
-    throw new Fault('unsupported_media_type', `A search is posted as ${FORM}.`);
-  }
+  const { parameters, strict } = readFhirRequest(request);
   const { tenant } = request;
   const imaging = opened(request, reply, options);
-  const parsed = parseSearch(parameters(request), {
-    strict: /(^|[,;\s])handling\s*=\s*"?strict/i.test(String(request.headers['prefer'] ?? '')),
-    patientBases: patientBases(tenant, options.baseUrl),
-  });
+  const parsed = parseSearch(parameters, { strict, patientBases: patientBases(tenant, options.baseUrl) });
   const found = await findStudies(imaging, parsed, options);
   const base = `${tenantBase(options.baseUrl, tenant)}/fhir`;
   const entries = parsed.summary === 'count' ? [] : await matchEntries(imaging, found, parsed, options);
@@ -103,7 +88,24 @@ async function search(request: FastifyRequest, reply: FastifyReply, options: Ima
     });
   }
   entries.push(...found.failed.map(outcomeEntry));
-  return send(request, reply, searchset(`${base}/ImagingStudy`, parsed, found.total, entries));
+  const bundle = searchset({
+    url: `${base}/ImagingStudy`,
+    applied: parsed.applied,
+    entries,
+    total: parsed.total ? found.total : undefined,
+    pages: pagesOf(parsed, found.total),
+  });
+  return sendFhir(request, reply, bundle);
+}
+
+function pagesOf({ count, offset, summary }: ImagingStudySearch, total: number): Pages | undefined {
+  if (summary === 'count' || total === 0) return undefined;
+  const around = neighbours({ offset, size: count, total });
+  if (isOnlyPage({ offset, ...around })) return undefined;
+  const places = mapNeighbours(around, (place): Parameters =>
+    place > 0 ? [['_offset', String(place)]] : [],
+  );
+  return { count, places };
 }
 
 /** An Endpoint of its own for every study of the page, which then names it by its `urn:uuid:` (IA-18). */
@@ -136,55 +138,39 @@ async function matchEntries(
   parsed: ImagingStudySearch,
   options: ImagingFhirOptions,
 ): Promise<SearchEntry[]> {
-  const { tenant } = imaging;
+  const base = `${tenantBase(options.baseUrl, imaging.tenant)}/fhir/ImagingStudy`;
   const instances = found.page.reduce((sum, { study }) => sum + (study.numberOfInstances ?? 0), 0);
   const whole = wantsInstances(parsed, instances);
   const page = whole ? await withInstances(imaging, found) : found.page;
-  // An Endpoint that comes as an entry of its own (IA-14) is referred to as such.
-  const own = endpointStyle(tenant);
-  const style = parsed.includeEndpoint && own === 'contained' ? 'included' : own;
-  return page.map(({ record: { instances, ...rows }, memory, study }) => ({
-    resource: subset(
-      resourceOf(tenant, whole && instances ? { ...rows, instances } : rows, memory, style, options),
-      parsed,
-      whole,
-    ),
+  return page.map(({ study }) => ({
+    resource: subset(whole ? study : removeInstances(study), parsed, whole),
     mode: 'match',
-    fullUrl: `${tenantBase(options.baseUrl, tenant)}/fhir/ImagingStudy/${study.id}`,
+    fullUrl: `${base}/${study.id}`,
   }));
 }
 
 async function readImagingStudy(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions) {
-  acceptable(request);
+  const { parameters } = readFhirRequest(request);
   const { id } = request.params as { id: string };
   const imaging = opened(request, reply, options);
-  const parsed = parseSearch(parameters(request), { strict: false, patientBases: [] });
-  const whole = wantsInstances(parsed, 0);
+  const parts = parseRead(parameters);
+  const whole = wantsInstances(parts, 0);
   const found = await readStudy(imaging, id, whole ? 'instance' : 'series', options);
   if (!found) throw noSuchResource();
   setWarnings(reply, tenantBase(options.baseUrl, request.tenant), warningsOf(imaging.unanswered));
-  return send(request, reply, subset(found.study, parsed, whole));
+  const resource = subset(found.study, parts, whole);
+  return sendRead(request, reply, { resource, version: contentVersion(resource) });
 }
 
 async function readEndpoint(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions) {
-  acceptable(request);
+  readFhirRequest(request);
   const { id } = request.params as { id: string };
-  return send(request, reply, await endpointOf(opened(request, reply, options), id, options));
+  const resource = await endpointOf(opened(request, reply, options), id, options);
+  return sendRead(request, reply, { resource, version: contentVersion(resource) });
 }
 
 function opened(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions): Imaging {
-  // When the client leaves, what was begun for it ends.
-  const gone = new AbortController();
-  reply.raw.once('close', () => gone.abort());
-  return options.open(request.tenant, request.access, gone.signal, request.audit);
-}
-
-/** Of the address and, for `_search`, of the form, in this order (FHIR R4 §3.1.1.2). */
-function parameters(request: FastifyRequest): [string, string][] {
-  const url = request.raw.url ?? '';
-  const question = url.indexOf('?');
-  const form = typeof request.body === 'string' ? request.body : '';
-  return readParameters([question < 0 ? '' : url.slice(question + 1), form]);
+  return options.open(request.tenant, request.access, clientSignal(reply), request.audit);
 }
 
 /** FHIR bases whose `Patient/{id}` are the tenant's patients. */
@@ -197,18 +183,6 @@ function patientBases(tenant: Tenant, baseUrl: string): string[] {
   ].map((base) => base.replace(/\/+$/, ''));
 }
 
-function acceptable(request: FastifyRequest): void {
-  const format = parameters(request).findLast(([name]) => name === '_format')?.[1];
-  requireFhirJson(request.headers.accept, format);
-}
-
-function send(request: FastifyRequest, reply: FastifyReply, resource: Resource | Bundle): FastifyReply {
-  const pretty = parameters(request).findLast(([name]) => name === '_pretty')?.[1] === 'true';
-  return setCacheControl(reply, 'noStore')
-    .type(`${FHIR_JSON}; charset=utf-8`)
-    .send(JSON.stringify(resource, null, pretty ? 2 : undefined));
-}
-
 /** Endpoints are the studies' own: a list of them would be of nobody's. */
 async function unlisted(): Promise<never> {
   throw new Fault(
@@ -218,20 +192,11 @@ async function unlisted(): Promise<never> {
   );
 }
 
-function refuse(
-  app: FastifyInstance,
-  url: string,
-  method: HTTPMethods[],
-  allow: string,
-  serves: { config: FastifyContextConfig },
-): void {
-  app.route({
-    method,
-    url,
-    ...serves,
-    handler: () =>
-      Promise.reject(
-        new Fault('method_not_allowed', 'Images are read here, not stored or changed.', { allow }),
-      ),
-  });
+function refuse(app: FastifyInstance, url: string, route: FhirRoute, allow: string): void {
+  const methods: HTTPMethods[] = [allow === 'POST' ? 'GET' : 'POST', 'PUT', 'PATCH', 'DELETE'];
+  refuseMethods(
+    app,
+    { url, methods, route },
+    { allow, message: 'Images are read here, not stored or changed.' },
+  );
 }

@@ -1,4 +1,3 @@
-import type { ImagingStudy } from 'fhir/r4.js';
 import { Tag } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
@@ -7,6 +6,7 @@ import type { Candidate } from './criteria.ts';
 import { uid, unsignedInt } from '../dicom/dicom-text.ts';
 import { endpointStyle, type EndpointStyle } from './endpoint.ts';
 import { imagingStudy } from './imaging-study.ts';
+import { addInstances } from './study-instances.ts';
 import { inOrder, matches, studyUidsOf, type ImagingStudySearch, type NamedPatient } from './search.ts';
 import type { Memory, Seen } from '../cache/seen.ts';
 import type { WadoBaseOptions } from '../dicomweb/wado-base.ts';
@@ -51,12 +51,13 @@ export async function findStudies(
   const studyUids = studyUidsOf(search);
   const detail: Detail = search.criteria.some(({ instances }) => instances) ? 'instance' : 'series';
   const patients = await patientsOf(imaging, search);
+  const style = styleOf(imaging.tenant, search);
   const lists = await Promise.all(
     patients.map(async (patient) => {
       const asked = { detail, ...(studyUids && { studyUids }) };
       const { records, failed } = await imaging.studiesOf(patient, asked);
       const searched = patient === undefined ? {} : { patient };
-      const studies = await foundStudies(imaging.tenant, records, options);
+      const studies = await foundStudies(imaging.tenant, records, { ...options, endpointStyle: style });
       return { studies: studies.map((one) => ({ ...one, searched })), failed };
     }),
   );
@@ -94,8 +95,22 @@ export async function withInstances(imaging: Imaging, { page, asked }: Found): P
       .flatMap(({ records }) => records)
       .map((record) => [uid(record.study, Tag.StudyInstanceUID), record]),
   );
-  // One that went away meanwhile stays as it was.
-  return page.map((found) => ({ ...found, record: records.get(found.study.id) ?? found.record }));
+  return page.map((found) => {
+    const { instances } = records.get(found.study.id) ?? {};
+    // A study that went away meanwhile stays as it was.
+    if (found.record.instances || !instances) return found;
+    return {
+      ...found,
+      record: { ...found.record, instances },
+      study: addInstances(found.study, instances),
+    };
+  });
+}
+
+/** An Endpoint that comes as an entry of its own (IA-14) is not contained in the studies as well. */
+function styleOf(tenant: Tenant, { includeEndpoint }: ImagingStudySearch): EndpointStyle {
+  const own = endpointStyle(tenant);
+  return includeEndpoint && own === 'contained' ? 'included' : own;
 }
 
 /** One study by Study Instance UID; undefined where it is unknown or out of reach (IA-7). */
@@ -109,11 +124,14 @@ export async function readStudy(
   return record && (await foundStudies(imaging.tenant, [record], options))[0];
 }
 
-/** Records as fresh resources, each study once, with what is remembered of them (IA-13). */
+/**
+ * Records as fresh resources, each study once, with what is remembered of them (IA-13).
+ * @param options `endpointStyle` is the tenant's own by default
+ */
 export async function foundStudies(
   tenant: Tenant,
   records: readonly StudyRecord[],
-  options: FaceOptions,
+  options: FaceOptions & { endpointStyle?: EndpointStyle },
 ): Promise<FoundStudy[]> {
   const byUid = new Map(records.map((record) => [uid(record.study, Tag.StudyInstanceUID), record]));
   byUid.delete(undefined);
@@ -122,28 +140,16 @@ export async function foundStudies(
     return { studyUid: studyUid!, ...(instances !== undefined && { instances }) };
   });
   const memories = await options.seen.observe(tenant.key, sightings);
+  const base = tenantBase(options.baseUrl, tenant);
+  const style = options.endpointStyle ?? endpointStyle(tenant);
   return [...byUid].map(([studyUid, record]) => {
     const memory = memories.get(studyUid!);
-    return {
-      record,
-      ...(memory && { memory }),
-      study: resourceOf(tenant, record, memory, endpointStyle(tenant), options),
-    };
-  });
-}
-
-/** The resource of a record; a fresh object at every call. */
-export function resourceOf(
-  tenant: Tenant,
-  record: StudyRecord,
-  memory: Memory | undefined,
-  style: EndpointStyle,
-  { baseUrl }: Pick<FaceOptions, 'baseUrl'>,
-): ImagingStudy {
-  return imagingStudy(record, {
-    base: tenantBase(baseUrl, tenant),
-    endpointStyle: style,
-    ...(memory && { lastUpdated: memory.lastUpdated }),
+    const study = imagingStudy(record, {
+      base,
+      endpointStyle: style,
+      ...(memory && { lastUpdated: memory.lastUpdated }),
+    });
+    return { record, ...(memory && { memory }), study };
   });
 }
 

@@ -1,8 +1,17 @@
-import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { dateRange } from '../../../schema/fhir/date-range.ts';
+import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';
+import {
+  readSearchRequest,
+  unsupported,
+  type Parameter,
+  type Parameters,
+  type ResultRules,
+  type Summary,
+} from '../../../schema/fhir/search-request.ts';
+import { readToken, trimmedAlternatives } from '../../../schema/fhir/search-value.ts';
 import { requireFewConditions } from '../../../schema/http/request-bounds.ts';
-import { alternatives, criterion, isCriterion, token, type Candidate, type Criterion } from './criteria.ts';
-import { dateRange } from './date-search.ts';
+import { criterion, isCriterion, type Candidate, type Criterion } from './criteria.ts';
 
 /** A search for ImagingStudy, read and checked (IA-13). Pure: `find.ts` runs it. */
 
@@ -14,28 +23,30 @@ export interface ImagingStudySearch {
   patients: readonly (readonly NamedPatient[])[];
   criteria: readonly Criterion[];
   sort: readonly { by: SortKey; descending: boolean }[];
-  /** Studies on a page. */
+  /** Studies on a page; 0 where only their number is wanted. */
   count: number;
   offset: number;
   /** Whether the Endpoints are wanted beside the studies (IA-14). */
   includeEndpoint: boolean;
   /** Elements wanted; undefined for all. `series.instance` may be among them. */
   elements?: readonly string[];
-  summary: Summary;
+  summary?: Summary;
   /** Whether the total is wanted. */
   total: boolean;
   /** What was applied, for the self link. */
-  applied: readonly (readonly [name: string, value: string])[];
+  applied: Parameters;
 }
 
-export type Summary = 'true' | 'text' | 'data' | 'count' | 'false' | undefined;
 type SortKey = keyof typeof SORT_KEYS;
+
+/** Which parts of a study are wanted (R4 §3.1.1.5.8, §3.1.1.5.9). */
+export type Parts = Pick<ImagingStudySearch, 'elements' | 'summary'>;
 
 /** Studies on a page, unless `_count` says fewer. */
 export const PAGE_LIMIT = 1000;
 
 export interface SearchRules {
-  /** `Prefer: handling=strict`: what is not known is refused instead of ignored (FHIR R4 §3.1.1.5). */
+  /** `Prefer: handling=strict`: what is not known is refused instead of ignored (FHIR R4 §3.1.1.1). */
   strict: boolean;
   /** FHIR bases whose `Patient/{id}` are the tenant's patients. */
   patientBases: readonly string[];
@@ -43,57 +54,52 @@ export interface SearchRules {
 
 /**
  * Reads the parameters of a search.
- * @throws Fault `invalid_request` for a bad value or too many of them, `unsupported_parameter` for a modifier that is not known, and for a
- * parameter that is not known where the client is strict
+ * @throws Fault `invalid_request` for a bad value or too many of them, `unsupported_parameter` for a modifier that is not
+ *   known, and for a parameter that is not known where the client is strict
  */
-export function parseSearch(
-  parameters: Iterable<readonly [name: string, value: string]>,
-  rules: SearchRules,
-): ImagingStudySearch {
+export function parseSearch(parameters: Iterable<Parameter>, rules: SearchRules): ImagingStudySearch {
+  const { criteria: sent, understood, results } = readSearchRequest(parameters, rules.strict, RESULTS);
   const patients: NamedPatient[][] = [];
   const criteria: Criterion[] = [];
-  const applied: (readonly [string, string])[] = [];
-  const controls = new Map<string, string[]>();
-  for (const [name, value] of parameters) {
+  const ignored = new Set<Parameter>();
+  for (const parameter of sent) {
+    const [name, value] = parameter;
     const patient = patientParameter(name);
     if (patient) {
       patients.push(namedPatients(name, value, patient, rules));
     } else if (isCriterion(name)) {
       const parsed = criterion(name, value);
-      if (!parsed) continue;
-      criteria.push(parsed);
-    } else if (!understood(name, value)) {
-      if (rules.strict) {
-        throw new Fault(
-          'unsupported_parameter',
-          `The search parameter ${name} is not supported here with this value.`,
-        );
-      }
-      continue;
+      if (parsed) criteria.push(parsed);
+      else ignored.add(parameter);
     } else {
-      controls.set(controlOf(name), [...(controls.get(controlOf(name)) ?? []), value]);
+      if (rules.strict) throw unsupported(name);
+      ignored.add(parameter);
     }
-    applied.push([name, value]);
   }
-  const last = (name: string) => controls.get(name)?.at(-1);
-  const elements = controls.get('_elements')?.flatMap(alternatives);
-  const summary = last('_summary') as Summary;
-  const sort = (controls.get('_sort') ?? []).flatMap(alternatives).map(sortKey);
-  requireFewConditions(patients.length + criteria.length, sort.length);
-  const count = wholeNumber('_count', last('_count')) ?? PAGE_LIMIT;
+  requireFewConditions(patients.length + criteria.length, results.sort.length);
   return {
     patients,
     criteria,
-    sort,
-    count: Math.min(count, PAGE_LIMIT),
-    offset: wholeNumber('_offset', last('_offset')) ?? 0,
-    includeEndpoint: controls.has('_include'),
-    ...(elements && { elements }),
-    // _count=0 asks for the same as _summary=count (FHIR R4 §3.1.1.5.4).
-    summary: count === 0 ? 'count' : summary,
-    total: last('_total') !== 'none',
-    applied,
+    sort: results.sort.map(sortKey),
+    count: results.count,
+    offset: results.offset ?? 0,
+    includeEndpoint: understood.some(([name]) => name.startsWith('_include')),
+    ...partsOf(results),
+    total: results.total,
+    applied: understood.filter((parameter) => !ignored.has(parameter)),
   };
+}
+
+/**
+ * Reads the parameters of a read: only those that choose parts count.
+ * @throws Fault `invalid_request`
+ */
+export function parseRead(parameters: Parameters): Parts {
+  return partsOf(readSearchRequest(parameters, false, RESULTS).results);
+}
+
+function partsOf({ elements, summary }: Parts): Parts {
+  return { ...(elements && { elements }), ...(summary && { summary }) };
 }
 
 /** Whether a candidate meets every criterion. @param now milliseconds since the epoch */
@@ -147,37 +153,17 @@ function sortKey(text: string): { by: SortKey; descending: boolean } {
   return { by: text.replace(/^[+-]/, '') as SortKey, descending: text.startsWith('-') };
 }
 
-/** Parameters that shape the answer, and the values of each that are understood. */
-const CONTROLS: Record<string, (value: string) => boolean> = {
-  _count: () => true,
-  _offset: () => true,
-  _sort: (value) => alternatives(value).every((key) => Object.hasOwn(SORT_KEYS, key.replace(/^[+-]/, ''))),
-  _include: (value) => /^(\*|ImagingStudy:(\*|endpoint(:Endpoint)?))$/.test(value),
-  _elements: (value) => value !== '',
-  _summary: (value) => ['true', 'text', 'data', 'count', 'false'].includes(value),
-  _total: (value) => ['none', 'estimate', 'accurate'].includes(value),
-  // The face reads these two; here they only belong to the self link.
-  _format: () => true,
-  _pretty: () => true,
+/** Result parameters of an ImagingStudy search. */
+const RESULTS: ResultRules = {
+  summaries: ['true', 'text', 'data', 'count', 'false'],
+  defaultCount: PAGE_LIMIT,
+  maxCount: PAGE_LIMIT,
+  more: {
+    _sort: (value) =>
+      trimmedAlternatives(value).every((key) => Object.hasOwn(SORT_KEYS, key.replace(/^[+-]/, ''))),
+    _include: (value) => /^(\*|ImagingStudy:(\*|endpoint(:Endpoint)?))$/.test(value),
+  },
 };
-
-/** `_include:iterate` is `_include` here: an Endpoint brings nothing more. */
-function controlOf(name: string): string {
-  return name.replace(/^_include:(iterate|recurse)$/, '_include');
-}
-
-function understood(name: string, value: string): boolean {
-  const control = controlOf(name);
-  return Object.hasOwn(CONTROLS, control) && CONTROLS[control]!(value);
-}
-
-function wholeNumber(name: string, text: string | undefined): number | undefined {
-  if (text === undefined || text === '') return undefined;
-  if (!/^\d{1,9}$/.test(text)) {
-    throw new Fault('invalid_request', `${name} takes a whole number, zero or more.`);
-  }
-  return Number(text);
-}
 
 /** How a parameter names patients: `subject:Patient=1`, `patient.identifier=…`, `patient:identifier=…`. */
 function patientParameter(name: string): 'reference' | 'identifier' | undefined {
@@ -196,11 +182,11 @@ function namedPatients(
   kind: 'reference' | 'identifier',
   rules: SearchRules,
 ): NamedPatient[] {
-  const values = alternatives(text);
+  const values = trimmedAlternatives(text);
   if (values.length === 0) throw new Fault('invalid_request', `${name} is empty.`);
   return values.map((value) => {
     if (kind === 'reference') return namedPatient(name, value, rules);
-    const { system, value: identifier } = token(value);
+    const { system, value: identifier } = readToken(value);
     if (!identifier) throw new Fault('invalid_request', `${name} takes system|value or a value.`);
     return { identifier: { value: identifier, ...(system && { system }) } };
   });

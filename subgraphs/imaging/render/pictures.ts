@@ -1,8 +1,9 @@
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { heldOf, tagOf } from '../../../schema/http/entity-tag.ts';
 import type { MediaRange } from '../dicomweb/accept.ts';
 import { framesPart } from '../study/audited-studies.ts';
-import { heldOf, notModified, tagOf, tagOfMade } from '../dicomweb/entity-tag.ts';
+import { notModified, tagOfMade } from '../dicomweb/entity-tag.ts';
 import { MADE_BY } from '../dicom/made-by.ts';
 import type { ParsingThreads } from '../parsing/threads.ts';
 import { pixelDescription } from '../pixels/codecs/description.ts';

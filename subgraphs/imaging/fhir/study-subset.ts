@@ -1,22 +1,15 @@
 import type { ImagingStudy, ImagingStudySeries } from 'fhir/r4.js';
+import { onlyElements, subsetted } from '../../../schema/fhir/subset.ts';
 import { present } from '../dicom/present.ts';
-import type { ImagingStudySearch } from '../fhir/search.ts';
+import type { Parts } from './search.ts';
 
-/** Parts of resources: `_elements` and `_summary` (FHIR R4 §3.1.1.5.9, §3.1.1.5.8). */
-
-type Parts = Pick<ImagingStudySearch, 'elements' | 'summary'>;
+/** Parts of an ImagingStudy: `_elements` and `_summary` (FHIR R4 §3.1.1.5.9, §3.1.1.5.8). */
 
 /** Instances that are given without being asked for by name; a page of more studies than hold these leaves them out. */
-export const INSTANCE_LIMIT = 2000;
+const INSTANCE_LIMIT = 2000;
 
-const SUBSETTED = {
-  system: 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue',
-  code: 'SUBSETTED',
-  display: 'subsetted',
-};
-
-/** Always there: without them the resource would not be valid, or not known. */
-const MANDATORY = new Set(['resourceType', 'id', 'meta', 'status', 'subject']);
+/** Without these the study would not be valid. */
+const MANDATORY = ['status', 'subject'];
 
 /**
  * Whether instances belong in the answer: when they are asked for by name, or nothing speaks against them and they are
@@ -42,28 +35,24 @@ export function subset(study: ImagingStudy, parts: Parts, withInstances: boolean
   const { elements, summary } = parts;
   const whole = !elements && (summary === undefined || summary === 'false' || summary === 'data');
   if (whole && withInstances) return study;
-  const kept: ImagingStudy = elements || summary === 'text' ? onlyElements(study, parts) : study;
-  const { meta, ...rest } = kept;
-  return { ...rest, meta: { ...meta, tag: [...(meta?.tag ?? []), SUBSETTED] } };
+  return subsetted(elements || summary === 'text' ? studyElements(study, parts) : study);
 }
 
-function onlyElements(study: ImagingStudy, { elements, summary }: Parts): ImagingStudy {
-  const names = new Set(summary === 'text' ? ['text'] : elements!.map((element) => element.split('.')[0]!));
+function studyElements(study: ImagingStudy, { elements, summary }: Parts): ImagingStudy {
+  const names = summary === 'text' ? ['text'] : elements!;
   // A contained Endpoint belongs to the reference that points at it, and may not be there without it.
-  if (names.has('endpoint')) names.add('contained');
-  const kept = Object.fromEntries(
-    Object.entries(study).filter(([name]) => MANDATORY.has(name) || names.has(name)),
-  ) as unknown as ImagingStudy;
-  if (!names.has('endpoint')) delete kept.contained;
+  const contained = names.some((name) => name.split('.')[0] === 'endpoint') ? ['contained'] : [];
+  const wanted = names.filter((name) => name !== 'contained');
+  const kept = onlyElements(study, [...wanted, ...contained], MANDATORY);
   const nested = (elements ?? []).filter((element) => element.startsWith('series.'));
   if (kept.series && nested.length > 0 && !elements!.includes('series')) {
-    const wanted = new Set(nested.map((element) => element.split('.')[1]!));
-    kept.series = kept.series.map((series) => onlySeriesElements(series, wanted));
+    const inSeries = new Set(nested.map((element) => element.split('.')[1]!));
+    kept.series = kept.series.map((series) => seriesElements(series, inSeries));
   }
   return kept;
 }
 
-function onlySeriesElements(series: ImagingStudySeries, wanted: ReadonlySet<string>): ImagingStudySeries {
+function seriesElements(series: ImagingStudySeries, wanted: ReadonlySet<string>): ImagingStudySeries {
   const entries = Object.entries(series);
   return present(
     Object.fromEntries(

@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { dateCriterion, dateRange, meetsDate } from './date-search.ts';
+import { describe, expect, it, test } from 'vitest';
+import { dateCriterion, dateRange, meetsDate } from './date-range.ts';
 
 const NOW = Date.parse('2026-11-24T00:00:00Z');
 
@@ -53,4 +53,30 @@ test.each([
   '20230511',
 ])('IA-13 %j is refused with 400', (text) => {
   expect(() => dateCriterion('started', text)).toThrow(expect.objectContaining({ code: 'invalid_request' }));
+});
+
+const iso = (range: { low: number; high: number } | undefined) =>
+  range && [new Date(range.low).toISOString(), new Date(range.high).toISOString()];
+
+describe('dateRange', () => {
+  it.each([
+    ['0050', '0050-01-01T00:00:00.000Z', '0051-01-01T00:00:00.000Z'],
+    ['2020', '2020-01-01T00:00:00.000Z', '2021-01-01T00:00:00.000Z'],
+    ['2020-12', '2020-12-01T00:00:00.000Z', '2021-01-01T00:00:00.000Z'],
+    ['2020-02-29', '2020-02-29T00:00:00.000Z', '2020-03-01T00:00:00.000Z'],
+    ['2020-02-29T10:00Z', '2020-02-29T10:00:00.000Z', '2020-02-29T10:01:00.000Z'],
+    ['2020-02-29T10:00:30Z', '2020-02-29T10:00:30.000Z', '2020-02-29T10:00:31.000Z'],
+    ['2020-02-29T10:00:30.5Z', '2020-02-29T10:00:30.500Z', '2020-02-29T10:00:30.501Z'],
+    ['2020-02-29T01:00:00+02:00', '2020-02-28T23:00:00.000Z', '2020-02-28T23:00:01.000Z'],
+    ['2020-02-29T01:00:00-05:30', '2020-02-29T06:30:00.000Z', '2020-02-29T06:30:01.000Z'],
+    // A plus that a URL turned into a space.
+    ['2020-02-29T01:00:00 02:00', '2020-02-28T23:00:00.000Z', '2020-02-28T23:00:01.000Z'],
+    ['2020-02-29T23:59:60Z', '2020-03-01T00:00:00.000Z', '2020-03-01T00:00:01.000Z'],
+    ['2020-02-29T10:00:30.1239Z', '2020-02-29T10:00:30.123Z', '2020-02-29T10:00:30.124Z'],
+  ])('%s', (text, low, high) => expect(iso(dateRange(text))).toEqual([low, high]));
+
+  it.each([
+    ...['', 'today', '20', '2020-13', '2020-00-01', '2020-01-32', '2020-01-01T', '01/02/2020'],
+    ...['2024-02-30', '2023-02-29', '2024-04-31', '2024-01-01T24:00', '2024-01-01T10:60'],
+  ])('is not a date: %s', (text) => expect(dateRange(text)).toBeUndefined());
 });

@@ -1,0 +1,138 @@
+import { Fault } from '../fault/fault.ts';
+import { PREFIX_NAMES, splitPrefix, type Prefix } from './search-value.ts';
+
+/** FHIR date search (R4 §3.1.1.4.7): both sides are ranges, as wide as their precision. */
+
+/** Milliseconds since the epoch, from `low` up to, not including, `high`. */
+interface DateRange {
+  low: number;
+  high: number;
+}
+
+const DATE =
+  /^(\d{4})(?:-(0[1-9]|1[0-2])(?:-(0[1-9]|[12]\d|3[01])(?:T([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d|60)(?:\.(\d+))?)?(Z|[+-]\d{2}:\d{2})?)?)?)?$/;
+
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+
+/**
+ * The range that a FHIR date, dateTime or instant stands for. One without a zone is read as UTC, in data and in searches
+ * alike. Undefined for anything else, and for a day that is in no calendar, such as 30 February.
+ */
+export function dateRange(text: string): DateRange | undefined {
+  // A plus sign that nobody escaped arrives as a space.
+  const match = DATE.exec(text.replace(/ (?=\d{2}:\d{2}$)/, '+'));
+  if (!match) return undefined;
+  const [, years, months, days, hours, minutes, seconds, fraction, zone] = match;
+  const [year, month, day] = [Number(years), Number(months ?? 1) - 1, Number(days ?? 1)];
+  const midnight = startOfDay(year, month, day);
+  if (new Date(midnight).getUTCDate() !== day) return undefined;
+  if (!months) return { low: midnight, high: startOfDay(year + 1, 0, 1) };
+  if (!days) return { low: midnight, high: startOfDay(year, month + 1, 1) };
+  if (!hours) return { low: midnight, high: midnight + DAY };
+  const minute = midnight + (Number(hours) * 60 + Number(minutes) - offsetMinutes(zone)) * MINUTE;
+  if (!seconds) return { low: minute, high: minute + MINUTE };
+  const second = minute + Number(seconds) * 1000;
+  if (!fraction) return { low: second, high: second + 1000 };
+  const low = second + Number(fraction.slice(0, 3).padEnd(3, '0'));
+  return { low, high: low + 1 };
+}
+
+/** `Date.UTC` would read the year 50 as 1950. */
+function startOfDay(year: number, month: number, day: number): number {
+  return new Date(0).setUTCFullYear(year, month, day);
+}
+
+function offsetMinutes(zone: string | undefined): number {
+  if (!zone || zone === 'Z') return 0;
+  return Number(`${zone[0]}1`) * (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(4, 6)));
+}
+
+/** One value of a date parameter. */
+interface DateCriterion {
+  prefix: Prefix;
+  range: DateRange;
+}
+
+/**
+ * Reads one value of a date parameter, such as `ge2024-01`.
+ * @param name of the parameter
+ * @throws Fault `invalid_request` for what is not a date
+ */
+export function dateCriterion(name: string, text: string): DateCriterion {
+  const { prefix, value } = splitPrefix(text);
+  const range = dateRange(value);
+  if (range) return { prefix, range };
+  throw new Fault(
+    'invalid_request',
+    `${name} takes a FHIR date, such as ge2024-01-31 or 2024-01-31T10:00:00Z, with an optional prefix out of ${PREFIX_NAMES}.`,
+  );
+}
+
+/** A condition on one end of the range of a resource. */
+type Comparison = readonly [end: 'low' | 'high', operator: '<' | '<=' | '>' | '>=', time: number];
+
+/**
+ * What a criterion asks of the range of a resource (R4 §3.1.1.4.5): one of the alternatives, each with all of its
+ * comparisons.
+ * @param now milliseconds since the epoch; `ap` widens by a tenth of the distance from now
+ */
+export function dateComparisons(
+  { prefix, range: { low, high } }: DateCriterion,
+  now: number,
+): readonly (readonly Comparison[])[] {
+  const within: Comparison[] = [
+    ['low', '>=', low],
+    ['high', '<=', high],
+  ];
+  switch (prefix) {
+    case 'eq':
+      return [within];
+    case 'ne':
+      return [[['low', '<', low]], [['high', '>', high]]];
+    case 'gt':
+      return [[['high', '>', high]]];
+    case 'ge':
+      return [[['high', '>', high]], within];
+    case 'lt':
+      return [[['low', '<', low]]];
+    case 'le':
+      return [[['low', '<', low]], within];
+    case 'sa':
+      return [[['low', '>=', high]]];
+    case 'eb':
+      return [[['high', '<=', low]]];
+    case 'ap': {
+      const margin = Math.abs(now - low) / 10;
+      return [
+        [
+          ['low', '<', high + margin],
+          ['high', '>', low - margin],
+        ],
+      ];
+    }
+  }
+}
+
+/**
+ * Whether a date of a resource meets the criterion.
+ * @param now milliseconds since the epoch
+ */
+export function meetsDate(criterion: DateCriterion, target: DateRange, now: number): boolean {
+  return dateComparisons(criterion, now).some((comparisons) =>
+    comparisons.every(([end, operator, time]) => compare(target[end], operator, time)),
+  );
+}
+
+function compare(time: number, operator: Comparison[1], other: number): boolean {
+  switch (operator) {
+    case '<':
+      return time < other;
+    case '<=':
+      return time <= other;
+    case '>':
+      return time > other;
+    case '>=':
+      return time >= other;
+  }
+}

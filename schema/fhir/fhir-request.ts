@@ -1,0 +1,105 @@
+import type { Served } from '../http/served.ts';
+import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
+import type { Resource } from 'fhir/r4.js';
+import { Fault } from '../fault/fault.ts';
+import { setCacheControl } from '../http/cache-control.ts';
+import { readParameters } from '../http/request-bounds.ts';
+import { writeFhirJson } from './decimal.ts';
+import { requireFhirJson } from './fhir-format.ts';
+import { FHIR_JSON } from './fhir.ts';
+import { isStrict } from './prefer.ts';
+import { lastValue, type Parameters } from './search-request.ts';
+
+/** Requests of FHIR REST and the form of their answers (R4 §3.1.0). */
+
+interface FhirRequest {
+  /** Of the address, then of the form of `_search`, in this order (R4 §3.1.1.2). */
+  parameters: Parameters;
+  /** `Prefer: handling=strict`. */
+  strict: boolean;
+}
+
+const FORM = 'application/x-www-form-urlencoded';
+
+/** Read once for each request: by its handler, and by whatever sends the answer. */
+const parametersByRequest = new WeakMap<FastifyRequest, Parameters>();
+
+/**
+ * Reads a request.
+ * @throws Fault `invalid_request` for too many parameters, `not_acceptable` for a client that wants no JSON,
+ *   `unsupported_media_type` for a body that is no form
+ */
+export function readFhirRequest(request: FastifyRequest): FhirRequest {
+  const { body, headers, method } = request;
+  const parameters = parametersOf(request);
+  requireFhirJson(headers.accept, lastValue(parameters, '_format'));
+  if (method === 'POST' && headers['content-type'] && typeof body !== 'string') {
+    throw new Fault('unsupported_media_type', `A search is posted as ${FORM}.`);
+  }
+  return { parameters, strict: isStrict(headers.prefer) };
+}
+
+function parametersOf(request: FastifyRequest): Parameters {
+  const known = parametersByRequest.get(request);
+  if (known) return known;
+  const { body, raw } = request;
+  const [, query = ''] = /\?(.*)$/s.exec(raw.url ?? '') ?? [];
+  const parameters = readParameters([query, typeof body === 'string' ? body : '']);
+  parametersByRequest.set(request, parameters);
+  return parameters;
+}
+
+/** Sends a resource as FHIR JSON; with `_pretty=true` for people to read. */
+export function sendFhir(request: FastifyRequest, reply: FastifyReply, resource: Resource): FastifyReply {
+  return setCacheControl(reply, 'noStore')
+    .type(`${FHIR_JSON}; charset=utf-8`)
+    .send(writeFhirJson(resource, isPretty(request) ? 2 : undefined));
+}
+
+/** False also where the parameters cannot be read: then this is the answer that says so. */
+function isPretty(request: FastifyRequest): boolean {
+  try {
+    return lastValue(parametersOf(request), '_pretty') === 'true';
+  } catch {
+    return false;
+  }
+}
+
+/** Forms carry a search. No other body is read, so that a refusal needs no parser. */
+export function readOnlyForms(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(FORM, { parseAs: 'string' }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+}
+
+/** What a route declares that serves a resource type, or the one that its path parameter `type` names. */
+export interface FhirRoute {
+  config: { api: 'fhir'; serves: Served };
+}
+
+/** @param resource whose reads name a study by its id where it is of images */
+export function fhirRoute(interaction: 'read' | 'search', resource?: string): FhirRoute {
+  const namesStudy = interaction === 'read' && (resource === 'ImagingStudy' || resource === 'Endpoint');
+  const serves: Served = { interaction, resource, studyFrom: namesStudy ? { path: 'id' } : undefined };
+  return { config: { api: 'fhir', serves } };
+}
+
+/**
+ * Refuses methods at a path before a body is read (R4 §3.1.0.1.4).
+ * @param refusal `allow` lists the methods that the path answers; `message` is for the client
+ */
+export function refuseMethods(
+  app: FastifyInstance,
+  { url, methods, route }: { url: string; methods: HTTPMethods[]; route: FhirRoute },
+  { allow, message }: { allow: string; message: string },
+): void {
+  app.route({
+    ...route,
+    url,
+    method: methods,
+    onRequest: async () => {
+      throw new Fault('method_not_allowed', message, { allow });
+    },
+    handler: async () => undefined,
+  });
+}

@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest';
+import { readSearchRequest, type ResultRules, type Results } from './search-request.ts';
+
+const RULES: ResultRules = {
+  summaries: ['count', 'false'],
+  defaultCount: 50,
+  maxCount: 1000,
+  more: { _sort: (value) => value !== 'colour', _include: (value) => value === '*' },
+};
+const read = (query: string, strict = false) =>
+  readSearchRequest([...new URLSearchParams(query)], strict, RULES);
+const usual: Results = { count: 50, sort: [], total: true };
+
+test.each<[query: string, results: Partial<Results>]>([
+  ['', {}],
+  ['_count=10&_offset=20', { count: 10, offset: 20 }],
+  ['_count=10&_count=20', { count: 20 }],
+  ['_count=', {}],
+  ['_count=5000', { count: 1000 }],
+  ['_count=0', { count: 0, summary: 'count' }],
+  ['_summary=count&_count=7', { count: 0, summary: 'count' }],
+  ['_summary=false', { summary: 'false' }],
+  ['_summary=true', {}],
+  ['_sort=-date,code&_sort=_id', { sort: ['-date', 'code', '_id'] }],
+  ['_sort=colour', {}],
+  ['_elements=id, name&_elements=code', { elements: ['id', 'name', 'code'] }],
+  ['_elements=', {}],
+  ['_total=none', { total: false }],
+  ['_total=accurate', {}],
+])('R4 §3.1.1.5 %s asks for %j', (query, results) => {
+  expect(read(query).results).toEqual({ ...usual, ...results });
+});
+
+test('criteria are left to the API, and everything understood keeps its order', () => {
+  const { criteria, understood } = read('a=1&_count=2&_sort=colour&_include:iterate=*&a=3&_pretty=true');
+  expect(criteria).toEqual([
+    ['a', '1'],
+    ['a', '3'],
+  ]);
+  expect(understood.map(([name]) => name)).toEqual(['a', '_count', '_include:iterate', 'a', '_pretty']);
+});
+
+describe('what is not understood', () => {
+  test.each<[query: string, code: string | undefined]>([
+    ['_summary=true', 'unsupported_parameter'],
+    ['_sort=colour', 'unsupported_parameter'],
+    ['_include=x', 'unsupported_parameter'],
+    ['_total=maybe', 'unsupported_parameter'],
+    ['_elements=', 'unsupported_parameter'],
+    ['_count=x', 'invalid_request'],
+    ['_offset=-1', 'invalid_request'],
+    // Not a result parameter of this API: a criterion, which it refuses itself.
+    ['_cursor=x', undefined],
+  ])('under strict handling %s → %s', (query, code) => {
+    if (code) expect(() => read(query, true)).toThrow(expect.objectContaining({ code }));
+    else expect(read(query, true).criteria).toHaveLength(1);
+    if (code === 'unsupported_parameter') expect(read(query).understood).toEqual([]);
+  });
+});

@@ -1,0 +1,78 @@
+import type { Bundle, BundleEntry, BundleLink, Resource } from 'fhir/r4.js';
+import { faultOutcome, type Fault } from '../fault/fault.ts';
+import type { Neighbours } from './paging.ts';
+import type { Parameter, Parameters } from './search-request.ts';
+
+/** One entry of a searchset, R4 §3.1.1.4. */
+export interface SearchEntry {
+  resource: Resource;
+  mode: 'match' | 'include' | 'outcome';
+  /** Absolute; `urn:uuid:` where the resource cannot be read by itself; none for an outcome. */
+  fullUrl?: string;
+}
+
+interface Searchset {
+  /** Absolute URL of the resource type, without a query. */
+  url: string;
+  /** What was applied of the search: the query of the self link. */
+  applied: Parameters;
+  entries: readonly SearchEntry[];
+  /** How many match in all; undefined where it is not known or not wanted. */
+  total?: number | undefined;
+  /** The pages around this one; undefined where there are no others. */
+  pages?: Pages | undefined;
+}
+
+export interface Pages {
+  /** Size of a page. */
+  count: number;
+  /** Parameters that lead to a page; an empty list leads to the first. */
+  places: Neighbours<Parameters>;
+}
+
+/**
+ * A Bundle that answers a search (IA-20, R4 §3.1.1.4). Its links hold all that they need: nothing is kept between pages.
+ */
+export function searchset({ url, applied, entries, total, pages }: Searchset): Bundle {
+  return {
+    resourceType: 'Bundle',
+    type: 'searchset',
+    ...(total !== undefined && { total }),
+    link: [
+      { relation: 'self', url: address(url, applied) },
+      ...(pages ? pageLinks(url, applied, pages) : []),
+    ],
+    // An array of FHIR JSON is never empty (R4 §2.6.2).
+    ...(entries.length > 0 && { entry: entries.map(bundleEntry) }),
+  };
+}
+
+/** Why a source did not answer (DW-18), as an entry of mode `outcome` (R4 §3.1.1.4.1). */
+export function outcomeEntry(fault: Fault): SearchEntry {
+  const outcome = faultOutcome(fault);
+  for (const issue of outcome.issue) issue.severity = 'warning';
+  return { resource: outcome, mode: 'outcome' };
+}
+
+function bundleEntry({ resource, mode, fullUrl }: SearchEntry): BundleEntry {
+  return { ...(fullUrl && { fullUrl }), resource: resource as never, search: { mode } };
+}
+
+const RELATIONS = ['first', 'previous', 'next', 'last'] as const;
+const PLACE_PARAMETERS = new Set(['_count', '_offset', '_cursor']);
+
+function pageLinks(url: string, applied: Parameters, { count, places }: Pages): BundleLink[] {
+  const kept: Parameter[] = applied.filter(([name]) => !PLACE_PARAMETERS.has(name));
+  return RELATIONS.flatMap((relation) => {
+    const place = places[relation];
+    if (!place) return [];
+    return [{ relation, url: address(url, [...kept, ['_count', String(count)], ...place]) }];
+  });
+}
+
+function address(url: string, parameters: Parameters): string {
+  const query = new URLSearchParams(
+    parameters.map(([name, value]): [string, string] => [name, value]),
+  ).toString();
+  return query ? `${url}?${query}` : url;
+}

@@ -1,0 +1,30 @@
+import type { ImagingStudy, ImagingStudySeries } from 'fhir/r4.js';
+import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { uid } from '../dicom/dicom-text.ts';
+import { grouped } from '../study/study-rows.ts';
+import { byNumber, imagingStudyInstance, isInstance } from './imaging-study.ts';
+
+/** Puts the instances of a study into a resource that was built without them (IA-16). Gives a copy. */
+export function addInstances(study: ImagingStudy, rows: readonly DicomJson[]): ImagingStudy {
+  const bySeries = grouped(rows, (row) => uid(row, Tag.SeriesInstanceUID));
+  const series = study.series?.map((one) => seriesWith(one, bySeries.get(one.uid) ?? []));
+  if (!series) return study;
+  const counts = series.map(({ numberOfInstances = 0 }) => numberOfInstances);
+  const numberOfInstances = study.numberOfInstances ?? counts.reduce((sum, count) => sum + count, 0);
+  return { ...study, numberOfInstances, series };
+}
+
+/** Takes the instances out of a resource. Gives a copy. */
+export function removeInstances(study: ImagingStudy): ImagingStudy {
+  const series = study.series?.map(({ instance: _, ...rest }) => rest);
+  return series ? { ...study, series } : study;
+}
+
+function seriesWith(series: ImagingStudySeries, rows: readonly DicomJson[]): ImagingStudySeries {
+  const instance = rows.filter(isInstance).map(imagingStudyInstance).sort(byNumber);
+  return {
+    ...series,
+    numberOfInstances: series.numberOfInstances ?? rows.length,
+    ...(instance.length > 0 && { instance }),
+  };
+}
