@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
+import { SingleFlight } from '../../../schema/concurrency/single-flight.ts';
 import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import { hostOf } from '../../../schema/outbound/network.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
@@ -74,7 +75,7 @@ class DicomDimse implements ImagingSource {
   /** Entries that were compared instance by instance lately, and what the archive said of their study then. */
   readonly #compared = new LRUCache<string, { entry: Entry; study: string }>({ max: 10_000, ttl: COMPARED });
   /** Questions for that which are under way: the frames of a study share them. */
-  readonly #asked = new Map<string, Promise<unknown>>();
+  readonly #asking = new SingleFlight<unknown>();
   readonly #reader: InstanceReader;
   readonly #frameTables: FrameTables;
 
@@ -280,12 +281,7 @@ class DicomDimse implements ImagingSource {
 
   /** Equal questions at the same time are one, which does not end with the request that asked it first. */
   #once<T>(question: readonly unknown[], ask: () => Promise<T>): Promise<T> {
-    const key = JSON.stringify(question);
-    const asked = this.#asked.get(key) as Promise<T> | undefined;
-    if (asked) return asked;
-    const asking = ask().finally(() => this.#asked.delete(key));
-    this.#asked.set(key, asking);
-    return asking;
+    return this.#asking.run(JSON.stringify(question), ask);
   }
 
   /** The retrieval of the target that is under way, or a new one. */
