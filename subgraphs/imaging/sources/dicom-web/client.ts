@@ -6,7 +6,7 @@ import {
   serviceAuthorization,
   SignInError,
   type ServiceAuthorization,
-  type TokenRequest,
+  type PostedForm,
 } from '../../../../schema/outbound/service-authorization.ts';
 import type { ImagesConfig } from '../../../../schema/tenant/tenant.ts';
 import {
@@ -177,7 +177,7 @@ export class DicomWebClient {
     }
   }
 
-  private async requestToken({ url, headers, body: form }: TokenRequest) {
+  private async requestToken({ url, headers, body: form }: PostedForm) {
     const { statusCode: status, body } = await this.request(new URL(url), {
       method: 'POST',
       headers,
