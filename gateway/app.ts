@@ -12,6 +12,7 @@ import { fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { setCacheControl } from '../schema/http/cache-control.ts';
 import { Fault, toFault } from '../schema/fault/fault.ts';
+import { nothingAtPath } from '../schema/fault/refusals.ts';
 import { auditRequests, type AuditEvents } from './audit/request-audit.ts';
 import { addDoor, decorateRequests } from './http/door.ts';
 import { faultHandler, nameResourceMetadata, sendFault, styleOf } from './http/fault-reply.ts';
@@ -134,7 +135,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     faultHandler(baseUrl, styleOf(request.routeOptions.url ?? ''))(error, request, reply),
   );
   app.setNotFoundHandler((request, reply) => {
-    const fault = new Fault('not_found', 'There is nothing at this path.');
+    const fault = nothingAtPath();
     return sendFault(baseUrl, styleOf(request.url.split('?')[0]!), fault, request, reply);
   });
 

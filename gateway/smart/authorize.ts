@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import type { Access, PatientGrant } from '../../schema/access/access.ts';
 import { Fault } from '../../schema/fault/fault.ts';
+import { tokenNeeded } from '../../schema/fault/refusals.ts';
 import type { Permission } from '../../schema/access/scopes.ts';
 import { parseScopes } from '../../schema/access/scopes.ts';
 import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
@@ -241,7 +242,7 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
         deps.onInsecure?.(tenant.key, insecure);
       }
       const token = bearerToken(request);
-      if (token === undefined) throw new Fault('unauthenticated', 'An access token is needed.');
+      if (token === undefined) throw tokenNeeded();
       return smartAccess(tenant, config, token);
     },
     async reach(tenant, access, url, body, documents) {

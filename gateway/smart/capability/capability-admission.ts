@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Access } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { tokenNeeded } from '../../../schema/fault/refusals.ts';
 import { permitting } from '../../../schema/access/scopes.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Authorizer } from '../authorize.ts';
@@ -85,7 +86,7 @@ export function capabilities(deps: CapabilitiesDeps): Capabilities {
   const askingFor = (tenant: Tenant, request: IncomingMessage, opened: Capability): IncomingMessage => {
     if (opened.tokenHash === undefined) return asIfSent(request, opened);
     const presented = tenant.authorization.type === 'mock' ? '' : bearerToken(request);
-    if (presented === undefined) throw new Fault('unauthenticated', 'An access token is needed.');
+    if (presented === undefined) throw tokenNeeded();
     if (!isTokenOf(opened.tokenHash, presented)) throw noLongerValid();
     return asIfSent(request, presented === '' ? opened : { ...opened, token: presented });
   };

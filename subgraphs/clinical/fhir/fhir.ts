@@ -1,10 +1,11 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { writeFhirJson } from '../../../schema/fhir/decimal.ts';
-import { Fault, faultHeaders, faultOutcome, toFault } from '../../../schema/fault/fault.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_JSON } from '../../../schema/fhir/fhir.ts';
 import { requireFhirJson } from '../../../schema/fhir/fhir-format.ts';
-import { logFault } from '../../../schema/fault/log-fault.ts';
+import { clientLeft } from '../../../schema/http/client-left.ts';
+import { asOutcome, faultHandler } from '../../../schema/http/fault-reply.ts';
 import { readParameters } from '../../../schema/http/request-bounds.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
 import { isResourceType } from '../../../schema/fhir/tables.ts';
@@ -29,17 +30,7 @@ interface Instance {
 export function fhirFace({ baseUrl, open }: FhirFaceOptions): FastifyPluginAsync {
   return async (app) => {
     const base = (request: FastifyRequest): string => `${tenantBase(baseUrl, request.tenant)}/fhir`;
-    app.setErrorHandler((error, request, reply) => {
-      const fault = toFault(error);
-      // A client that has left is no failure of ours.
-      if (!reply.raw.destroyed) logFault(request.log, fault, {}, 'fhir');
-      const headers = faultHeaders(fault, tenantBase(baseUrl, request.tenant));
-      return reply
-        .code(fault.status)
-        .headers(headers)
-        .type(FHIR_JSON)
-        .send(JSON.stringify(faultOutcome(fault)));
-    });
+    app.setErrorHandler(faultHandler({ baseUrl, render: asOutcome, message: 'fhir' }));
     app.addContentTypeParser(
       'application/x-www-form-urlencoded',
       { parseAs: 'string' },
@@ -54,7 +45,7 @@ export function fhirFace({ baseUrl, open }: FhirFaceOptions): FastifyPluginAsync
       requireJson(request, params);
       requireType(type);
       const options = readOptions(params, preferOf(request));
-      const clinical = open(request, abortedWith(reply));
+      const clinical = open(request, clientLeft(reply));
       const page = await pageOf(clinical, type, options.search);
       const bundle = searchset(page, base(request), type, options);
       return send(reply, bundle, options.pretty);
@@ -70,7 +61,7 @@ export function fhirFace({ baseUrl, open }: FhirFaceOptions): FastifyPluginAsync
       requireJson(request, params);
       const { type, id } = request.params;
       requireType(type);
-      const resource = await open(request, abortedWith(reply)).read(type, id);
+      const resource = await open(request, clientLeft(reply)).read(type, id);
       const { elements, pretty } = readOptions(params, preferOf(request));
       reply.headers(versionHeaders(resource));
       if (isUnmodified(request.headers, resource)) return setCacheControl(reply, 'noStore').code(304).send();
@@ -126,13 +117,4 @@ function send(reply: FastifyReply, resource: object, pretty: boolean): FastifyRe
   return setCacheControl(reply, 'noStore')
     .type(FHIR_JSON)
     .send(writeFhirJson(resource, pretty ? 2 : undefined));
-}
-
-/** Ends what is under way upstream when the client goes away. */
-function abortedWith({ raw }: FastifyReply): AbortSignal {
-  const controller = new AbortController();
-  raw.once('close', () => {
-    if (!raw.writableFinished) controller.abort();
-  });
-  return controller.signal;
 }

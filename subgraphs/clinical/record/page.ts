@@ -1,5 +1,5 @@
 import type { Resource } from 'fhir/r4.js';
-import { Fault } from '../../../schema/fault/fault.ts';
+import { foreignCursor } from '../../../schema/fault/refusals.ts';
 import type { Clinical, Search } from './clinical.ts';
 import { pageSize } from './limits.ts';
 import type { SearchParams } from '../sources/source.ts';
@@ -59,7 +59,7 @@ function encodeCursor(cursor: string): string {
 function decodeCursor(cursor: string): string {
   const decoded = Buffer.from(cursor, 'base64url').toString();
   if (!/^(\d{1,9}:?|(\d{1,9}:)?[/?].*)$/s.test(decoded)) {
-    throw new Fault('invalid_request', 'The cursor is not one of ours.');
+    throw foreignCursor();
   }
   return decoded;
 }

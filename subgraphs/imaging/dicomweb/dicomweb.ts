@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { UID, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { clientLeft } from '../../../schema/http/client-left.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
@@ -9,7 +10,7 @@ import { framesPart } from '../study/audited-studies.ts';
 import { acceptedCoding, CODINGS, compressed, type Coding } from '../fhir/coding.ts';
 import { withRetrieveUrl } from './dicomweb-urls.ts';
 import { heldOf, holds, tagOf, unlessHeld } from './entity-tag.ts';
-import { prepareFace, queryOf, readsOnly, requireUtf8, sendPayload, whileListening } from './face.ts';
+import { prepareFace, queryOf, readsOnly, requireUtf8, sendPayload } from './face.ts';
 import { noSuchResource } from '../study/not-found.ts';
 import { parseQido } from './qido.ts';
 import type { Pictures } from '../render/pictures.ts';
@@ -98,7 +99,7 @@ class Call {
     this.base = `${tenantBase(baseUrl, request.tenant)}/${face}`;
     this.query = queryOf(request);
     requireUtf8(this.query);
-    this.signal = whileListening(reply);
+    this.signal = clientLeft(reply, { orAnswered: true });
     this.imaging = open(request.tenant, request.access, this.signal, request.audit);
   }
 

@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { DICOM, TransferSyntax } from '../../../schema/dicom/dicom.ts';
+import { clientLeft } from '../../../schema/http/client-left.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { MediaRange } from './accept.ts';
 import type { DicomwebOptions } from './dicomweb.ts';
 import { unlessHeld } from './entity-tag.ts';
-import { prepareFace, queryOf, readsOnly, requireUtf8, sendPayload, whileListening } from './face.ts';
+import { prepareFace, queryOf, readsOnly, requireUtf8, sendPayload } from './face.ts';
 import type { Pictures } from '../render/pictures.ts';
 import type { Imaging } from '../study/studies.ts';
 import { retrieveObjects, type Payload } from './wado.ts';
@@ -26,7 +27,7 @@ export function wadoUriRoutes({ baseUrl, open, pictures }: Omit<DicomwebOptions,
         const query = queryOf(request);
         const asked = wadoUriRequest(query, request.headers.accept);
         requireUtf8(query);
-        const signal = whileListening(reply);
+        const signal = clientLeft(reply, { orAnswered: true });
         const imaging = open(request.tenant, request.access, signal, request.audit);
         const caller = { ifNoneMatch: request.headers['if-none-match'], signal };
         const payload = await retrieved(imaging, pictures, asked, caller);

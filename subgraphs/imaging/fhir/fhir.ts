@@ -1,12 +1,14 @@
 import type { Bundle, ImagingStudy, Resource } from 'fhir/r4.js';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
-import { Fault, faultHeaders, faultOutcome, toFault } from '../../../schema/fault/fault.ts';
+import { Fault, faultOutcome } from '../../../schema/fault/fault.ts';
+import { imagesAreReadOnly } from '../../../schema/fault/refusals.ts';
 import { FHIR_JSON, type SearchEntry } from '../../../schema/fhir/fhir.ts';
 import { requireFhirJson } from '../../../schema/fhir/fhir-format.ts';
-import { logFault } from '../../../schema/fault/log-fault.ts';
+import { clientLeft } from '../../../schema/http/client-left.ts';
+import { faultHandler, type FaultRenderer } from '../../../schema/http/fault-reply.ts';
 import { readParameters } from '../../../schema/http/request-bounds.ts';
-import { resourceMetadataUrl, tenantBase } from '../../../schema/http/request.ts';
+import { tenantBase } from '../../../schema/http/request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { OpenImaging } from '../app.ts';
 import { outcomeEntry, searchset } from './bundle.ts';
@@ -30,14 +32,7 @@ const READS = 'GET, HEAD';
 /** The FHIR REST face of imaging (IA-13 to IA-20): ImagingStudy and Endpoint below `/fhir` of a tenant. */
 export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsync {
   return async function routes(app: FastifyInstance): Promise<void> {
-    app.setErrorHandler((error, request, reply) => {
-      const fault = toFault(error);
-      // A client that has left is no failure of ours.
-      if (!reply.raw.destroyed) logFault(request.log, fault, {}, 'fhir');
-      const base = tenantBase(options.baseUrl, request.tenant);
-      void reply.code(fault.status).headers(faultHeaders(fault, base, resourceMetadataUrl(base)));
-      return send(request, reply, faultOutcome(fault));
-    });
+    app.setErrorHandler(faultHandler({ baseUrl: options.baseUrl, render: asWritten, message: 'fhir' }));
     // Forms carry a search; nothing else that is sent is read, so that a refusal needs no parser.
     app.removeAllContentTypeParsers();
     app.addContentTypeParser(FORM, { parseAs: 'string' }, (_request, body, done) => done(null, body));
@@ -154,10 +149,8 @@ async function readEndpoint(request: FastifyRequest, reply: FastifyReply, option
 }
 
 function opened(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions): Imaging {
-  // When the client leaves, what was begun for it ends.
-  const gone = new AbortController();
-  reply.raw.once('close', () => gone.abort());
-  return options.open(request.tenant, request.access, gone.signal, request.audit);
+  const left = clientLeft(reply, { orAnswered: true });
+  return options.open(request.tenant, request.access, left, request.audit);
 }
 
 /** Of the address and, for `_search`, of the form, in this order (FHIR R4 §3.1.1.2). */
@@ -184,11 +177,19 @@ function acceptable(request: FastifyRequest): void {
 }
 
 function send(request: FastifyRequest, reply: FastifyReply, resource: Resource | Bundle): FastifyReply {
-  const pretty = parameters(request).findLast(([name]) => name === '_pretty')?.[1] === 'true';
-  return setCacheControl(reply, 'noStore')
-    .type(`${FHIR_JSON}; charset=utf-8`)
-    .send(JSON.stringify(resource, null, pretty ? 2 : undefined));
+  const { type, body } = written(request, resource);
+  return setCacheControl(reply, 'noStore').type(type).send(body);
 }
+
+function written(request: FastifyRequest, resource: object): { type: string; body: string } {
+  const pretty = parameters(request).findLast(([name]) => name === '_pretty')?.[1] === 'true';
+  return {
+    type: `${FHIR_JSON}; charset=utf-8`,
+    body: JSON.stringify(resource, null, pretty ? 2 : undefined),
+  };
+}
+
+const asWritten: FaultRenderer = (fault, request) => written(request, faultOutcome(fault));
 
 /** Endpoints are the studies' own: a list of them would be of nobody's. */
 async function unlisted(): Promise<never> {
@@ -203,9 +204,6 @@ function refuse(app: FastifyInstance, url: string, method: HTTPMethods[], allow:
   app.route({
     method,
     url,
-    handler: () =>
-      Promise.reject(
-        new Fault('method_not_allowed', 'Images are read here, not stored or changed.', { allow }),
-      ),
+    handler: () => Promise.reject(imagesAreReadOnly(allow)),
   });
 }

@@ -3,6 +3,7 @@ import { fstatSync, openSync, rmSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { TransferSyntax } from '../../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
+import { noPixelData } from '../../../../schema/fault/refusals.ts';
 import type { BufferPool } from '../../multipart/buffer-pool.ts';
 import { chunksOf } from '../../multipart/chunks.ts';
 import type { FrameBytes } from '../../multipart/frame-bytes.ts';
@@ -85,7 +86,7 @@ export class InstanceReader {
   /** Where the frames are. @throws Fault `not_found` too, for an object without pixel data */
   async frameTable(path: string, indexed: IndexedInstance): Promise<PixelLayout> {
     const table = await this.#parsed('frameTable', path, indexed, {});
-    if (!table) throw new Fault('not_found', 'The object has no pixel data.');
+    if (!table) throw noPixelData();
     return table;
   }
 
