@@ -46,6 +46,8 @@ export interface ClinicalOptions {
   signal?: AbortSignal;
   /** Where what is read and searched is recorded (IA-30). */
   audit?: RecordOperation;
+  /** Types of identifiers by which orders are linked with images (`joins.accessionTypes`). */
+  accessionTypes: readonly string[];
 }
 
 /**
@@ -54,14 +56,17 @@ export interface ClinicalOptions {
  */
 export class Clinical {
   readonly access: Access;
+  readonly accessionTypes: readonly string[];
   readonly #source: RequestSource;
   readonly #compartment: Compartment;
   readonly #granular: GranularScopes;
   readonly #related: Related;
   readonly #record: AccessRecord;
 
-  constructor({ source, access, compartment, granular, signal, audit }: ClinicalOptions) {
+  constructor(options: ClinicalOptions) {
+    const { source, access, compartment, granular, signal, audit, accessionTypes } = options;
     this.access = access;
+    this.accessionTypes = accessionTypes;
     this.#source = new RequestSource(source, signal);
     this.#compartment = compartment;
     this.#granular = granular;
