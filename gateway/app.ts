@@ -12,6 +12,7 @@ import { fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { setCacheControl } from '../schema/http/cache-control.ts';
 import { Fault, toFault } from '../schema/fault/fault.ts';
+import { nothingAtPath } from '../schema/fault/refusals.ts';
 import { auditRequests, type AuditEvents } from './audit/request-audit.ts';
 import { addDoor, decorateRequests } from './http/door.ts';
 import { faultHandler, nameResourceMetadata, sendFault, styleOf } from './http/fault-reply.ts';
@@ -133,7 +134,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   app.setErrorHandler((error, request, reply) =>
     faultHandler(baseUrl, styleOf(request))(error, request, reply),
   );
-  app.setNotFoundHandler((request, reply) => sendFault(baseUrl, 'json', nothingHere(), request, reply));
+  app.setNotFoundHandler((request, reply) => sendFault(baseUrl, 'json', nothingAtPath(), request, reply));
 
   await app.register(startPage(tenants, { metrics: !deps.metricsElsewhere }));
   await app.register(viewerFiles(deps.viewerDirectory, baseUrl));
@@ -169,7 +170,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
           );
         for (const rest of ['/fhir', '/fhir/*', '/oauth'] as const) {
           const api = rest === '/oauth' ? 'oauth' : 'fhir';
-          tenant.all(rest, { config: { open: true, api } }, () => Promise.reject(nothingHere()));
+          tenant.all(rest, { config: { open: true, api } }, () => Promise.reject(nothingAtPath()));
         }
       },
       { prefix: base },
@@ -183,8 +184,6 @@ function routedPath(url: string, prefix: string): string {
   const path = prefix && url.startsWith(`${prefix}/`) ? url.slice(prefix.length) : url;
   return path.replace(/\/%24graphql(?=$|\?)/, '/$graphql');
 }
-
-const nothingHere = () => new Fault('not_found', 'There is nothing at this path.');
 
 const later = (what: string) => () => {
   throw new Fault('not_implemented', `${what} is not supported yet.`);

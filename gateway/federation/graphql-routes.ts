@@ -3,6 +3,7 @@ import { HeaderMap } from '@apollo/server';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { setImmediate } from 'node:timers/promises';
 import { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
+import { abortWhenClientLeaves } from '../../schema/http/client-left.ts';
 import { setCacheControl } from '../../schema/http/cache-control.ts';
 import { withDecimals } from '../../schema/fhir/decimal.ts';
 import { Fault } from '../../schema/fault/fault.ts';
@@ -106,11 +107,8 @@ function scopeOf(
   const over = new AbortController();
   const late = new Fault('gateway_timeout', `This took longer than ${limits.seconds} seconds: ask for less.`);
   const timer = setTimeout(() => over.abort(late), limits.seconds * 1000);
-  reply.raw.once('close', () => {
-    clearTimeout(timer);
-    // An answer that was given leaves nothing to break off.
-    if (!reply.raw.writableFinished) over.abort();
-  });
+  reply.raw.once('close', () => clearTimeout(timer));
+  abortWhenClientLeaves(reply, over);
   const { tenant, access, log, audit } = request;
   const budget = new AnswerBudget(limits.cost);
   return { tenant, access, signal: over.signal, log, budget, audit, fhir, cores: new Map() };

@@ -1,6 +1,7 @@
 import type { DefinitionNode, FieldNode } from 'graphql';
 import { GraphQLError, Kind, parse, print } from 'graphql';
 import { Fault } from '../../schema/fault/fault.ts';
+import { queriesOnly } from '../../schema/fault/refusals.ts';
 
 /**
  * FHIR's instance-level GraphQL (`/Patient/1/$graphql`): the selection starts at the resource. Turns
@@ -21,8 +22,7 @@ export function instanceQuery(query: string, type: string, id: string, maxTokens
     kind: Kind.DOCUMENT,
     definitions: definitions.map((definition) => {
       if (definition.kind !== Kind.OPERATION_DEFINITION) return definition;
-      if (definition.operation !== 'query')
-        throw new Fault('invalid_request', 'Only queries are answered here.');
+      if (definition.operation !== 'query') throw queriesOnly();
       const { selectionSet } = definition;
       return {
         ...definition,

@@ -4,6 +4,7 @@ import type { DocumentNode, GraphQLFormattedError, OperationDefinitionNode } fro
 import { GraphQLError, Kind } from 'graphql';
 import { setImmediate } from 'node:timers/promises';
 import { Fault, faultExtensions } from '../../schema/fault/fault.ts';
+import { queriesOnly } from '../../schema/fault/refusals.ts';
 import { operationOutcome } from '../../schema/fhir/fhir.ts';
 import type { Limits } from '../http/limits.ts';
 import { introspectionSize, type Introspection } from './introspection/size.ts';
@@ -28,7 +29,7 @@ export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> 
             );
           }
           if (operation.operation !== 'query') {
-            throw refusal(new Fault('invalid_request', 'Only queries are answered here.'));
+            throw refusal(queriesOnly());
           }
           if (graphql.trustedDocumentsOnly) {
             throw refusal(

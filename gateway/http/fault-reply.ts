@@ -1,30 +1,28 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import {
-  Fault,
-  faultExtensions,
-  faultHeaders,
-  faultJson,
-  faultOauth,
-  faultOutcome,
-  toFault,
-} from '../../schema/fault/fault.ts';
-import { FHIR_JSON } from '../../schema/fhir/fhir.ts';
+import { faultExtensions, faultJson, faultOauth, type Fault } from '../../schema/fault/fault.ts';
+import * as faultReply from '../../schema/http/fault-reply.ts';
 import type { Api } from '../../schema/http/served.ts';
 import { resourceMetadataUrl, tenantBase } from '../../schema/http/request.ts';
-import { logFault } from '../../schema/fault/log-fault.ts';
 
-/** How a face writes a fault. */
+/** The form in which an API writes a fault. */
 export type FaultStyle = 'json' | 'fhir' | 'graphql' | 'oauth';
 
-const BODIES: Record<FaultStyle, (fault: Fault) => { type: string; body: unknown }> = {
-  json: (fault) => ({ type: 'application/json', body: faultJson(fault) }),
-  fhir: (fault) => ({ type: FHIR_JSON, body: faultOutcome(fault) }),
-  oauth: (fault) => ({ type: 'application/json', body: faultOauth(fault) }),
-  graphql: (fault) => ({
-    type: 'application/json',
-    body: { errors: [{ message: fault.message, extensions: faultExtensions(fault) }] },
-  }),
+const json =
+  (write: (fault: Fault) => object): faultReply.FaultRenderer =>
+  (fault) => ({ type: 'application/json', body: JSON.stringify(write(fault)) });
+
+const RENDERERS: Record<FaultStyle, faultReply.FaultRenderer> = {
+  json: json(faultJson),
+  fhir: faultReply.asOutcome,
+  oauth: json(faultOauth),
+  graphql: json((fault) => ({
+    errors: [{ message: fault.message, extensions: faultExtensions(fault) }],
+  })),
 };
+
+const optionsOf = (baseUrl: string, style: FaultStyle): faultReply.FaultReplyOptions => ({
+  ...{ baseUrl, render: RENDERERS[style], message: 'a request failed' },
+});
 
 /** Sends a fault with its status, challenge and body (SM-12). */
 export function sendFault(
@@ -34,17 +32,12 @@ export function sendFault(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  logFault(request.log, fault, {}, 'a request failed');
-  const { tenant } = request as { tenant?: FastifyRequest['tenant'] };
-  const realm = tenant ? tenantBase(baseUrl, tenant) : baseUrl;
-  const { type, body } = BODIES[style](fault);
-  return reply.code(fault.status).headers(faultHeaders(fault, realm)).type(type).send(JSON.stringify(body));
+  return faultReply.sendFault(optionsOf(baseUrl, style), fault, { request, reply });
 }
 
-/** An error handler for a face of the gateway. */
+/** An error handler for routes of the gateway. */
 export function faultHandler(baseUrl: string, style: FaultStyle) {
-  return (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
-    sendFault(baseUrl, style, toFault(error), request, reply);
+  return faultReply.faultHandler(optionsOf(baseUrl, style));
 }
 
 const STYLES: Record<Api, FaultStyle> = {
@@ -57,7 +50,7 @@ export function styleOf({ routeOptions }: Pick<FastifyRequest, 'routeOptions'>):
   return STYLES[routeOptions.config.api ?? 'page'];
 }
 
-/** Every bearer challenge, whichever face wrote it, names the tenant's metadata (SM-3, RFC 9728 §5.1). */
+/** Every bearer challenge, whoever wrote it, names the tenant's metadata (SM-3, RFC 9728 §5.1). */
 export function nameResourceMetadata(app: FastifyInstance, baseUrl: string): void {
   app.addHook('onSend', async ({ tenant }, reply) => {
     const challenge = reply.getHeader('www-authenticate');

@@ -1,6 +1,6 @@
-import type { DiagnosticReport, Identifier, ImagingStudy, Resource, ServiceRequest } from 'fhir/r4.js';
+import type { DiagnosticReport, ImagingStudy, Resource, ServiceRequest } from 'fhir/r4.js';
 import { Fault } from '../../schema/fault/fault.ts';
-import { hasIdentifierType } from '../../schema/fhir/fhir.ts';
+import { ACCESSION_TYPES, accessionNumbers } from '../../schema/fhir/accession-types.ts';
 
 /** A search of the clinical record, a page at a time. */
 type Search = (
@@ -62,9 +62,6 @@ async function allOf(search: Search, type: string, patientId: string): Promise<R
 
 function numbersIn(resource: Resource): string[] {
   const { identifier = [], basedOn = [] } = resource as ServiceRequest | DiagnosticReport | ImagingStudy;
-  const named: readonly (Identifier | undefined)[] = [
-    ...identifier,
-    ...basedOn.map((reference) => reference.identifier),
-  ];
-  return named.flatMap((one) => (one?.value && hasIdentifierType(one, 'ACSN') ? [one.value] : []));
+  const named = [...identifier, ...basedOn.map((reference) => reference.identifier)];
+  return accessionNumbers(named, ACCESSION_TYPES);
 }

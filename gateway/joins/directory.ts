@@ -1,13 +1,8 @@
 import type { ImagingStudy, Patient, Resource, ServiceRequest } from 'fhir/r4.js';
 import type { Access, PatientIdentity } from '../../schema/access/access.ts';
 import { Fault } from '../../schema/fault/fault.ts';
-import {
-  DICOM_UID_SYSTEM,
-  hasIdentifierType,
-  ORDER_ACCESSION_TYPES,
-  parseReference,
-  uidFromToken,
-} from '../../schema/fhir/fhir.ts';
+import { accessionNumbers } from '../../schema/fhir/accession-types.ts';
+import { DICOM_UID_SYSTEM, parseReference, uidFromToken } from '../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { ACCESSION_HOLDERS, accessionNumbersOf } from './accessions.ts';
 
@@ -64,9 +59,7 @@ export function patientDirectory(open: (tenant: Tenant, access: Access) => Patie
       const patient = parseReference(subject?.reference);
       return {
         ...(patient?.type === 'Patient' && { patientId: patient.id }),
-        accessionNumbers: identifier.flatMap((one) =>
-          one.value && ORDER_ACCESSION_TYPES.some((type) => hasIdentifierType(one, type)) ? [one.value] : [],
-        ),
+        accessionNumbers: accessionNumbers(identifier, tenant.joins.accessionTypes),
       };
     },
 

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyPluginAsync } from 'fastify';
 import { setCacheControl } from '../../schema/http/cache-control.ts';
 import { Fault } from '../../schema/fault/fault.ts';
+import { nothingAtPath } from '../../schema/fault/refusals.ts';
 import { bearerToken } from '../smart/token/bearer.ts';
 import type { SelfTest } from './self-test.ts';
 
@@ -13,7 +14,7 @@ import type { SelfTest } from './self-test.ts';
 export function selfTestRoutes(selfTest: SelfTest, operatorKey: string | undefined): FastifyPluginAsync {
   return async (app) => {
     app.get('/self-test', { config: { open: true, api: 'page' } }, async ({ tenant, raw, query }, reply) => {
-      if (operatorKey === undefined) throw new Fault('not_found', 'There is nothing at this path.');
+      if (operatorKey === undefined) throw nothingAtPath();
       const key = bearerToken(raw);
       if (key === undefined) throw new Fault('unauthenticated', 'The operator’s key is needed.');
       if (!isSame(key, operatorKey)) throw new Fault('invalid_token', 'This is not the operator’s key.');

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Access, PatientGrant } from '../../schema/access/access.ts';
 import { Fault } from '../../schema/fault/fault.ts';
+import { tokenNeeded } from '../../schema/fault/refusals.ts';
 import type { Permission } from '../../schema/access/scopes.ts';
 import { parseScopes } from '../../schema/access/scopes.ts';
 import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
@@ -230,7 +231,7 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
         told.set(tenant.key, true);
         deps.onInsecure?.(tenant.key, insecure);
       }
-      if (token === undefined) throw new Fault('unauthenticated', 'An access token is needed.');
+      if (token === undefined) throw tokenNeeded();
       return smartAccess(tenant, config, token);
     },
     async reach(tenant, access, named) {

@@ -2,6 +2,7 @@ import type { Identifier } from 'fhir/r4.js';
 import { EncryptJWT, jwtDecrypt } from 'jose';
 import { hkdfSync } from 'node:crypto';
 import { Fault } from '../fault/fault.ts';
+import { patientOutOfReach } from '../fault/refusals.ts';
 import type { Permission } from './scopes.ts';
 
 /** Who a patient is outside FHIR: what is needed to find their studies and to be sure that they are theirs (DW-19, DW-21). */
@@ -61,8 +62,7 @@ export function grantFor(access: Access, patientId: string): PatientGrant | unde
  */
 export function requirePatient(access: Access, patientId: string): PatientGrant {
   const grant = grantFor(access, patientId);
-  if (!grant)
-    throw new Fault('forbidden', 'The token does not give access to the patient that was asked for.');
+  if (!grant) throw patientOutOfReach();
   return grant;
 }
 

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { Fault } from '../fault/fault.ts';
+import { serverStopping } from '../fault/refusals.ts';
 import { Budget } from './budget.ts';
 import type { Answer, select, Task, texts } from './worker.ts';
 
@@ -120,7 +121,7 @@ export class ExpressionPool {
     try {
       return (await this.#piscina!.run(task, { name, signal: ending.signal })) as Answer<unknown>;
     } catch (cause) {
-      if (this.#closed) throw stopping();
+      if (this.#closed) throw serverStopping();
       // Piscina has ended the thread and starts another.
       if (ending.signal.aborted) return { refused: 'takes too long', milliseconds: TIMEOUT };
       if ((cause as { code?: string }).code === 'ERR_WORKER_OUT_OF_MEMORY') {
@@ -150,10 +151,6 @@ export class ExpressionPool {
   }
 
   #throwIfClosed(): void {
-    if (this.#closed) throw stopping();
+    if (this.#closed) throw serverStopping();
   }
-}
-
-function stopping(): Fault {
-  return new Fault('unavailable', 'The server is stopping.', { retryAfter: 5 });
 }

@@ -1,7 +1,8 @@
 import type { Served } from '../http/served.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import type { Resource } from 'fhir/r4.js';
-import { Fault } from '../fault/fault.ts';
+import { Fault, faultOutcome } from '../fault/fault.ts';
+import type { FaultRenderer } from '../http/fault-reply.ts';
 import { setCacheControl } from '../http/cache-control.ts';
 import { readParameters } from '../http/request-bounds.ts';
 import { writeFhirJson } from './decimal.ts';
@@ -48,6 +49,12 @@ function parametersOf(request: FastifyRequest): Parameters {
   parametersByRequest.set(request, parameters);
   return parameters;
 }
+
+/** A fault as a FHIR OperationOutcome; with `_pretty=true` for people to read. */
+export const asFhir: FaultRenderer = (fault, request) => ({
+  type: `${FHIR_JSON}; charset=utf-8`,
+  body: JSON.stringify(faultOutcome(fault), null, isPretty(request) ? 2 : undefined),
+});
 
 /** Sends a resource as FHIR JSON; with `_pretty=true` for people to read. */
 export function sendFhir(request: FastifyRequest, reply: FastifyReply, resource: Resource): FastifyReply {

@@ -37,9 +37,6 @@ export function hasIdentifierType(identifier: Identifier, code: string): boolean
   return identifier.type?.coding?.some((coding) => coding.code === code) ?? false;
 }
 
-/** The types of an order's accession number: its filler gives ACSN; what the placer gave stands in when it did not. */
-export const ORDER_ACCESSION_TYPES = ['ACSN', 'PLAC'];
-
 /** `urn:oid:1.2.3`, `urn:dicom:uid|urn:oid:1.2.3`, `|1.2.3` or bare `1.2.3` → `1.2.3` (IA-13). */
 export function uidFromToken(token: string): string {
   return token.slice(token.lastIndexOf('|') + 1).replace(/^urn:oid:/, '');

@@ -1,4 +1,4 @@
-import { Fault } from '../fault/fault.ts';
+import { foreignCursor } from '../fault/refusals.ts';
 
 /** Pages of a list: where their neighbours are, and the opaque cursors that lead there (R4 §3.1.1.4). */
 
@@ -68,5 +68,5 @@ export function encodeCursor(place: number | string): string {
 export function decodeCursor(cursor: string, places: RegExp): string {
   const place = Buffer.from(cursor, 'base64url').toString();
   if (places.test(place)) return place;
-  throw new Fault('invalid_request', 'The cursor is not one of ours.');
+  throw foreignCursor();
 }

@@ -1,14 +1,16 @@
-import { limitedText } from './limited-text.ts';
+import { LRUCache } from 'lru-cache';
 import type { ServiceAuthentication } from '../tenant/tenant.ts';
+import { basic, basicAuthentication, clientCredentialsToken } from './client-credentials.ts';
+import { limitedText } from './limited-text.ts';
 
 /** A token request, RFC 6749 §4.4.2, as it is to be POSTed. */
-export interface TokenRequest {
+export interface PostedForm {
   url: string;
   headers: Record<string, string>;
   body: string;
 }
 
-export interface TokenAnswer {
+export interface PostAnswer {
   status: number;
   body: AsyncIterable<Uint8Array> | null;
 }
@@ -34,10 +36,8 @@ const MARGIN_SECONDS = 30;
 const UNKNOWN_LIFETIME_SECONDS = 60;
 const LARGEST_ANSWER = 1 << 20;
 
-interface Token {
-  value: string;
-  expires: number;
-}
+/** The one entry of a cache. */
+const OWN = 'own';
 
 /**
  * Signs in as the tenant file says: nothing, Basic, a given bearer token, or `client_credentials`, whose token all
@@ -48,34 +48,18 @@ interface Token {
 export function serviceAuthorization(
   authentication: ServiceAuthentication,
   now: () => number,
-  post: (request: TokenRequest) => Promise<TokenAnswer>,
+  post: (form: PostedForm) => Promise<PostAnswer>,
 ): ServiceAuthorization {
-  let held: Promise<Token> | undefined;
-
-  const fetchToken = async (): Promise<Token> => {
-    const { status, body } = await post(tokenRequest(authentication));
-    const { access_token: value, expires_in: lifetime } = await membersOf(body);
-    if (status !== 200 || typeof value !== 'string') {
-      throw new SignInError(`token endpoint answered ${status}`);
-    }
-    const seconds = typeof lifetime === 'number' ? lifetime : UNKNOWN_LIFETIME_SECONDS;
-    return { value, expires: now() + Math.max(1, seconds - MARGIN_SECONDS) };
-  };
-
-  /** The token at hand, or a new one that all who wait for it share. */
-  const accessToken = async (): Promise<string> => {
-    const before = held;
-    const token = await before;
-    if (token && token.expires > now()) return token.value;
-    if (held === before) held = fetchToken();
-    const renewal = held!;
-    try {
-      return (await renewal).value;
-    } catch (error) {
-      if (held === renewal) held = undefined;
-      throw error;
-    }
-  };
+  const tokens = new LRUCache<typeof OWN, string>({
+    ...{ max: 1, perf: { now: () => now() * 1000 }, ttlResolution: 0 },
+    fetchMethod: async (_key, _stale, { options }) => {
+      const { token, lifetime } = await fetchToken(authentication, post);
+      options.ttl = Math.max(1, (lifetime ?? UNKNOWN_LIFETIME_SECONDS) - MARGIN_SECONDS) * 1000;
+      return token;
+    },
+    // Those who wait for a token that is forgotten meanwhile still get it.
+    ignoreFetchAbort: true,
+  });
 
   return {
     async headers(): Promise<Record<string, string>> {
@@ -87,41 +71,34 @@ export function serviceAuthorization(
         case 'bearer':
           return { authorization: `Bearer ${authentication.token}` };
         case 'oauth2':
-          return { authorization: `Bearer ${await accessToken()}` };
+          return { authorization: `Bearer ${await tokens.forceFetch(OWN)}` };
       }
     },
     refused() {
-      held = undefined;
+      tokens.delete(OWN);
       return authentication.type === 'oauth2';
     },
   };
 }
 
-/** Reads the members of a JSON object; empty where the body is something else, or too long. */
-async function membersOf(body: TokenAnswer['body']): Promise<Record<string, unknown>> {
-  try {
-    return (JSON.parse(await limitedText(body, LARGEST_ANSWER)) ?? {}) as Record<string, unknown>;
-  } catch {
-    return {};
-  }
-}
-
-/** Client credentials grant, RFC 6749 §4.4; the client's name and secret are form-encoded first (§2.3.1). */
-function tokenRequest(authentication: ServiceAuthentication): TokenRequest {
+/** @throws SignInError where the answer has no token */
+async function fetchToken(
+  authentication: ServiceAuthentication,
+  post: (form: PostedForm) => Promise<PostAnswer>,
+): Promise<{ token: string; lifetime?: number }> {
   if (authentication.type !== 'oauth2') throw new SignInError('there is no token endpoint');
-  const { tokenUrl, client_id, client_secret, scope } = authentication;
-  const form = new URLSearchParams({ grant_type: 'client_credentials', ...(scope && { scope }) });
-  return {
-    url: tokenUrl,
-    headers: {
-      accept: 'application/json',
-      authorization: basic(encodeURIComponent(client_id), encodeURIComponent(client_secret)),
-      'content-type': 'application/x-www-form-urlencoded',
+  const { tokenUrl, client_id: clientId, client_secret: secret, scope } = authentication;
+  const { status, token, ...rest } = await clientCredentialsToken({
+    ...{ tokenUrl, clientId, scope },
+    authentication: (_server, _client, _form, headers) =>
+      headers.set('authorization', basicAuthentication(clientId, secret)),
+    fetch: async (url, { headers, body }) => {
+      const answer = await post({ url, headers, body: body.toString() });
+      // One that is too long holds no token.
+      const text = await limitedText(answer.body, LARGEST_ANSWER).catch(() => '');
+      return new Response(text || null, { status: answer.status });
     },
-    body: form.toString(),
-  };
-}
-
-function basic(name: string, secret: string): string {
-  return `Basic ${Buffer.from(`${name}:${secret}`).toString('base64')}`;
+  });
+  if (token === undefined) throw new SignInError(`token endpoint answered ${status}`);
+  return { token, ...rest };
 }

@@ -106,6 +106,9 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
   graphql: 'Settings of the GraphQL API.',
   'graphql.introspection': 'Allows introspection queries.',
   'graphql.trustedDocumentsOnly': 'Refuses every GraphQL document: no list of trusted documents exists yet.',
+  joins: 'How reports, orders and images find each other.',
+  'joins.accessionTypes':
+    'Types (HL7 v2-0203 codes) of the identifiers of an order that are its accession number. They link what a caller may see anyway. `lookup: studies-by-accession` always goes by `ACSN` alone.',
   limits: 'Limits of this tenant.',
   'limits.objectElements':
     'Elements and values together that one stored object may have. A larger one counts as damaged and is given only as it is stored.',

@@ -1,6 +1,7 @@
 import type { Patient } from 'fhir/r4.js';
 import { z } from 'zod';
 import { OBJECT_ELEMENTS, UID } from '../dicom/dicom.ts';
+import { ORDER_ACCESSION_TYPES } from '../fhir/accession-types.ts';
 import { FHIR_ID } from '../fhir/fhir.ts';
 import { networkOf } from '../outbound/network.ts';
 
@@ -230,6 +231,16 @@ export const tenantFile = z.strictObject({
       trustedDocumentsOnly: z.boolean().default(false),
     })
     .default({ introspection: false, trustedDocumentsOnly: false }),
+  joins: z
+    .strictObject({
+      /** For links alone: what a caller may reach goes by ACSN, whatever stands here. */
+      accessionTypes: z
+        .array(z.string().min(1).max(64))
+        .min(1)
+        .max(20)
+        .default([...ORDER_ACCESSION_TYPES]),
+    })
+    .default({ accessionTypes: [...ORDER_ACCESSION_TYPES] }),
   limits: z
     .strictObject({
       /** Elements and values together that a stored object may have to be parsed. */

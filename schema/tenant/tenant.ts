@@ -30,6 +30,7 @@ export interface Tenant {
   /** One or more; folder paths are absolute. */
   images: readonly ImagesConfig[];
   graphql: { introspection: boolean; trustedDocumentsOnly: boolean };
+  joins: { accessionTypes: readonly string[] };
   limits: { objectElements: number; readerTimeout: number };
   audit: AuditConfig;
 }
@@ -87,6 +88,7 @@ export function parseTenant(
     clinical: clinicalOf(file, directory),
     images,
     graphql: file.graphql,
+    joins: file.joins,
     limits: file.limits,
     audit:
       file.audit.type === 'file' ? { ...file.audit, path: resolve(directory, file.audit.path) } : file.audit,

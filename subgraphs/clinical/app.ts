@@ -101,6 +101,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       access,
       compartment,
       granular,
+      accessionTypes: tenant.joins.accessionTypes,
       ...(signal && { signal }),
       ...(audit && { audit }),
     });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Access } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { tokenNeeded } from '../../../schema/fault/refusals.ts';
 import { permitting } from '../../../schema/access/scopes.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Authorizer } from '../authorize.ts';
@@ -134,7 +135,7 @@ export function capabilities(
   const tokenOf = (tenant: Tenant, request: IncomingMessage, opened: Capability): string | undefined => {
     if (opened.tokenHash === undefined) return opened.token;
     const presented = tenant.authorization.type === 'mock' ? '' : bearerToken(request);
-    if (presented === undefined) throw new Fault('unauthenticated', 'An access token is needed.');
+    if (presented === undefined) throw tokenNeeded();
     if (!isTokenOf(opened.tokenHash, presented)) throw noLongerValid();
     return presented === '' ? opened.token : presented;
   };

@@ -4,6 +4,7 @@ import type { RecordOperation } from '../../../schema/fault/audit.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { UID } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Capabilities } from './capability-admission.ts';
@@ -40,7 +41,7 @@ export function wadoLinkRoutes({ baseUrl, capabilities, openStudies }: WadoLinkO
     app.post('/wado/links', { config }, async ({ tenant, access, body, audit }, reply) => {
       const { path, studyUid } = linkPath(body);
       const study = await openStudies(tenant, access, undefined, audit).study(studyUid, 'study');
-      if (!study) throw new Fault('not_found', 'There is no such object for this caller.');
+      if (!study) throw noSuchObject();
       const { patientId } = study;
       const { sealed, expires } = await capabilities.sealLink(
         tenant,

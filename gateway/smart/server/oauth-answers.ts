@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Fault, faultHeaders, toFault } from '../../../schema/fault/fault.ts';
+import { tokenNeeded } from '../../../schema/fault/refusals.ts';
 import { logFault } from '../../../schema/fault/log-fault.ts';
 import { faultHandler } from '../../http/fault-reply.ts';
 import { bearerToken } from '../token/bearer.ts';
@@ -70,7 +71,7 @@ export function requireAdmitted({ admits }: Served, { ip }: FastifyRequest): voi
 /** @throws Fault `unauthenticated` where there is no bearer token, `invalid_request` where it is malformed */
 export function requireBearer({ raw }: FastifyRequest): string {
   const token = bearerToken(raw);
-  if (token === undefined) throw new Fault('unauthenticated', 'An access token is needed.');
+  if (token === undefined) throw tokenNeeded();
   return token;
 }
 

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Access, PatientGrant, PatientIdentity } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { tokenNeeded } from '../../../schema/fault/refusals.ts';
 import type { Permission } from '../../../schema/access/scopes.ts';
 import { parseScopes } from '../../../schema/access/scopes.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
@@ -43,7 +44,7 @@ export function ownAccess({ server, identity, now }: OwnAccessDeps) {
     return found ? [{ ...grant, identity: found }] : [];
   };
   return async (tenant: Tenant, value: string | undefined): Promise<Access> => {
-    if (value === undefined) throw new Fault('unauthenticated', 'An access token is needed.');
+    if (value === undefined) throw tokenNeeded();
     const token = await server.verifyOwnToken(tenant, value);
     if (!token) throw invalid();
     const ehr = await server.ehrOf(tenant);

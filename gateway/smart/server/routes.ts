@@ -2,6 +2,7 @@ import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { nothingAtPath } from '../../../schema/fault/refusals.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import { faultHandler } from '../../http/fault-reply.ts';
 import { isOwn } from '../discovery/smart-configuration.ts';
@@ -104,7 +105,7 @@ export function oauthRoutes(server: AuthorizationServer, baseUrl: string): Fasti
     });
 
     app.all('/oauth/*', open, async () => {
-      throw new Fault('not_found', 'There is nothing at this path.');
+      throw nothingAtPath();
     });
   };
 }

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { importJWK, SignJWT } from 'jose';
+import type { ClientAuth } from 'oauth4webapi';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { basicAuthentication, clientCredentialsToken } from '../../../schema/outbound/client-credentials.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { expiringCache } from './expiring-cache.ts';
 import type { EhrConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
 import { endpointOf } from '../discovery/smart-configuration.ts';
 import type { Outside } from './upstream.ts';
-import { call, nonsense } from './upstream.ts';
+import { jsonFetch, nonsense } from './upstream.ts';
 
 export type Client = NonNullable<EhrConfig['client']>;
 
@@ -64,8 +66,25 @@ export async function clientCredentials(
   if (method === 'client_secret_post') {
     return { fields: { client_id: client.client_id, client_secret: secret }, headers: {} };
   }
-  const pair = `${encodeURIComponent(client.client_id)}:${encodeURIComponent(secret)}`;
-  return { fields: {}, headers: { authorization: `Basic ${Buffer.from(pair).toString('base64')}` } };
+  return { fields: {}, headers: { authorization: basicAuthentication(client.client_id, secret) } };
+}
+
+/**
+ * The same, as `oauth4webapi` takes it. Its own ways are stricter than servers: `PrivateKeyJwt` names the issuer as
+ * audience, where SMART App Launch 2.2 §5.2 wants the token endpoint.
+ * @param now milliseconds since the epoch
+ */
+export function clientAuthentication(
+  client: Client,
+  method: Parameters<typeof clientCredentials>[1],
+  audience: string,
+  now: () => number,
+): ClientAuth {
+  return async (_server, _client, form, headers) => {
+    const proof = await clientCredentials(client, method, audience, now());
+    for (const [name, value] of Object.entries(proof.fields)) form.set(name, value);
+    for (const [name, value] of Object.entries(proof.headers)) headers.set(name, value);
+  };
 }
 
 export interface BackendTokens {
@@ -84,16 +103,15 @@ export function backendTokens(outside: Outside): BackendTokens {
       const kept = await tokens.get(tenant.key, async () => {
         const endpoint = config.tokenUrl ?? endpointOf(document, 'token_endpoint');
         const method = client.jwkPrivate ? 'private_key_jwt' : 'client_secret_basic';
-        const { fields, headers } = await clientCredentials(client, method, endpoint, outside.now());
-        const body = new URLSearchParams({ grant_type: 'client_credentials', ...fields });
-        if (config.scope) body.set('scope', config.scope);
-        const { status, json } = await call(outside, tenant, endpoint, { method: 'POST', headers, body });
-        const { access_token: token, expires_in: lifetime } = json;
-        if (status !== 200 || typeof token !== 'string') {
+        const { status, token, lifetime } = await clientCredentialsToken({
+          ...{ tokenUrl: endpoint, clientId: client.client_id, scope: config.scope },
+          authentication: clientAuthentication(client, method, endpoint, outside.now),
+          fetch: jsonFetch(outside, tenant),
+        });
+        if (token === undefined) {
           throw nonsense('gave us no token of our own', new Error(`token endpoint answered ${status}`));
         }
-        const seconds = typeof lifetime === 'number' ? lifetime - MARGIN_SECONDS : 0;
-        return { value: { token }, seconds };
+        return { value: { token }, seconds: lifetime === undefined ? 0 : lifetime - MARGIN_SECONDS };
       });
       return kept.token;
     },

@@ -1,14 +1,15 @@
+import * as oauth from 'oauth4webapi';
 import { z } from 'zod';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { BackendTokens, Client } from './backend-token.ts';
-import { clientCredentials } from './backend-token.ts';
+import { clientAuthentication } from './backend-token.ts';
 import type { ExternalConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
 import { quirksOf } from './quirks.ts';
 import { endpointOf } from '../discovery/smart-configuration.ts';
 import { isAccessToken } from './token-kinds.ts';
-import type { Answer, Outside } from './upstream.ts';
-import { call, nonsense } from './upstream.ts';
+import type { Outside } from './upstream.ts';
+import { jsonFetch, nonsense } from './upstream.ts';
 
 /** What an authorization server says of an active token, RFC 7662 §2.2 and SMART App Launch 2.2 §7 (SM-8). */
 export const activeToken = z.object({
@@ -42,11 +43,18 @@ export async function introspect(
   token: string,
 ): Promise<ActiveToken | undefined> {
   const endpoint = introspectionEndpoint(config, document);
-  const ask = async (): Promise<Answer> => {
-    const { fields, headers } = await identify(outside, tokens, tenant, config, document);
-    const body = new URLSearchParams({ token, token_type_hint: 'access_token', ...fields });
-    return call(outside, tenant, endpoint, { method: 'POST', headers, body });
-  };
+  const us = ourClient(config);
+  // Answers are no JWTs (RFC 9701): no issuer is compared.
+  const server = { issuer: endpoint, introspection_endpoint: endpoint };
+  const client = { client_id: us.client_id };
+  const authentication = introspectionProof({ outside, tokens }, tenant, { us, config, document });
+  const ask = () =>
+    oauth.introspectionRequest(server, client, authentication, token, {
+      additionalParameters: { token_type_hint: 'access_token' },
+      [oauth.customFetch]: jsonFetch(outside, tenant),
+      // A tenant file may name an EHR on this machine.
+      [oauth.allowInsecureRequests]: true,
+    });
   let answer = await ask();
   if (answer.status === 401) {
     // Our own token may have been revoked before its time: one more try with a new one.
@@ -56,12 +64,19 @@ export async function introspect(
   if (answer.status !== 200) {
     throw nonsense('does not let us ask about tokens', new Error(`introspection answered ${answer.status}`));
   }
-  if (answer.json['active'] === false) return undefined;
-  const said = withoutNulls(answer.json);
-  const parsed = activeToken.safeParse(said);
-  if (!parsed.success) throw nonsense('described a token in a way that cannot be understood', parsed.error);
+  const said = await oauth.processIntrospectionResponse(server, client, answer).catch((cause: unknown) => {
+    throw unintelligible(cause);
+  });
+  if (!said.active) return undefined;
+  const known = withoutNulls(said);
+  const parsed = activeToken.safeParse(known);
+  if (!parsed.success) throw unintelligible(parsed.error);
   // The hint is a hint: servers answer for their refresh tokens as well (RFC 7662 §2.1).
-  return isAccessToken(said) ? parsed.data : undefined;
+  return isAccessToken(known) ? parsed.data : undefined;
+}
+
+function unintelligible(cause: unknown): Fault {
+  return nonsense('described a token in a way that cannot be understood', cause);
 }
 
 /**
@@ -80,26 +95,26 @@ export function introspectionEndpoint(config: ExternalConfig, document: SmartCon
 }
 
 /** How the introspection call is authenticated (SM-7): by a bearer token of ours, unless the tenant says otherwise. */
-async function identify(
-  outside: Outside,
-  tokens: BackendTokens,
+function introspectionProof(
+  { outside, tokens }: { outside: Outside; tokens: BackendTokens },
   tenant: Tenant,
-  config: ExternalConfig,
-  document: SmartConfiguration,
-): Promise<{ fields: Record<string, string>; headers: Record<string, string> }> {
-  const { client } = config;
-  if (!client) {
-    throw new Fault('not_implemented', 'This tenant has no client with which to check tokens yet.', {
-      service: 'authorization',
-    });
-  }
-  const method = introspectionAuthentication(config, client);
+  { us, config, document }: { us: Client; config: ExternalConfig; document: SmartConfiguration },
+): oauth.ClientAuth {
+  const method = introspectionAuthentication(config, us);
   if (method === 'bearer') {
-    const own = await tokens.get(tenant, client, config, document);
-    return { fields: {}, headers: { authorization: `Bearer ${own}` } };
+    return async (_server, _client, _form, headers) =>
+      headers.set('authorization', `Bearer ${await tokens.get(tenant, us, config, document)}`);
   }
   const audience = config.tokenUrl ?? endpointOf(document, 'token_endpoint');
-  return clientCredentials(client, method, audience, outside.now());
+  return clientAuthentication(us, method, audience, outside.now);
+}
+
+/** @throws Fault `not_implemented` where the tenant has none */
+function ourClient({ client }: ExternalConfig): Client {
+  if (client) return client;
+  throw new Fault('not_implemented', 'This tenant has no client with which to check tokens yet.', {
+    service: 'authorization',
+  });
 }
 
 /** As the tenant says, or else as its kind has it; by a bearer token wherever we have a key (SM-7). */

@@ -1,16 +1,16 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import { Fault, faultHeaders, faultOutcome, toFault } from '../../../schema/fault/fault.ts';
-import { FHIR_JSON } from '../../../schema/fhir/fhir.ts';
-import { logFault } from '../../../schema/fault/log-fault.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
 import { sendRead, storedVersion } from '../../../schema/fhir/conditional-read.ts';
+import { faultHandler } from '../../../schema/http/fault-reply.ts';
 import {
+  asFhir,
   fhirRoute,
   readFhirRequest,
   readOnlyForms,
   refuseMethods,
   sendFhir,
 } from '../../../schema/fhir/fhir-request.ts';
-import { clientSignal } from '../../../schema/http/client-signal.ts';
+import { clientLeft } from '../../../schema/http/client-left.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
 import { isResourceType } from '../../../schema/fhir/tables.ts';
 import type { Clinical } from '../record/clinical.ts';
@@ -38,24 +38,14 @@ const READ = fhirRoute('read');
 export function fhirFace({ baseUrl, open }: FhirFaceOptions): FastifyPluginAsync {
   return async (app) => {
     const base = (request: FastifyRequest): string => `${tenantBase(baseUrl, request.tenant)}/fhir`;
-    app.setErrorHandler((error, request, reply) => {
-      const fault = toFault(error);
-      // A client that has left is no failure of ours.
-      if (!reply.raw.destroyed) logFault(request.log, fault, {}, 'fhir');
-      const headers = faultHeaders(fault, tenantBase(baseUrl, request.tenant));
-      return reply
-        .code(fault.status)
-        .headers(headers)
-        .type(FHIR_JSON)
-        .send(JSON.stringify(faultOutcome(fault)));
-    });
+    app.setErrorHandler(faultHandler({ baseUrl, render: asFhir, message: 'fhir' }));
     readOnlyForms(app);
     const search = async (request: FastifyRequest<Typed>, reply: FastifyReply) => {
       const { parameters, strict } = readFhirRequest(request);
       const { type } = request.params;
       requireType(type);
       const { search, results } = parseSearch(parameters, strict);
-      const page = await pageOf(open(request, clientSignal(reply)), type, search);
+      const page = await pageOf(open(request, clientLeft(reply)), type, search);
       return sendFhir(request, reply, bundleOf(page, { base: base(request), type }, results));
     };
     app.get<Typed>('/fhir/:type', SEARCH, search);
@@ -65,7 +55,7 @@ export function fhirFace({ baseUrl, open }: FhirFaceOptions): FastifyPluginAsync
       const { type, id } = request.params;
       requireType(type);
       const { results } = parseSearch(parameters, strict);
-      const resource = await open(request, clientSignal(reply)).read(type, id);
+      const resource = await open(request, clientLeft(reply)).read(type, id);
       return sendRead(request, reply, {
         resource: partOf(resource, results),
         version: storedVersion(resource),

@@ -27,7 +27,9 @@ export function imagingJoins(): Record<string, Fields> {
     },
     ServiceRequest: {
       _patientId: resolver((order: ServiceRequest, _, clinical) => patientIdOf(clinical, order)),
-      _accessionNumbers: resolver((order: ServiceRequest) => orderAccessionNumbers(order)),
+      _accessionNumbers: resolver((order: ServiceRequest, _, clinical) =>
+        orderAccessionNumbers(clinical, order),
+      ),
       _studyUids: resolver((order: ServiceRequest, _, clinical) => orderStudyUids(clinical, order)),
     },
     ImagingStudy: {

@@ -1,13 +1,7 @@
 import type { DiagnosticReport, Identifier, ImagingStudy, Reference, ServiceRequest } from 'fhir/r4.js';
 import { UID } from '../../../schema/dicom/dicom.ts';
-import {
-  DICOM_UID_SYSTEM,
-  hasIdentifierType,
-  ORDER_ACCESSION_TYPES,
-  parseReference,
-  refersTo,
-  uidFromToken,
-} from '../../../schema/fhir/fhir.ts';
+import { ACCESSION_TYPES, accessionNumbers } from '../../../schema/fhir/accession-types.ts';
+import { DICOM_UID_SYSTEM, parseReference, refersTo, uidFromToken } from '../../../schema/fhir/fhir.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { readable } from '../record/readable.ts';
 
@@ -16,21 +10,11 @@ import { readable } from '../record/readable.ts';
  * accession number, whichever exists.
  */
 
-const REPORT_ACCESSIONS = ['ACSN'];
-
 /** Study Instance UIDs among identifiers. */
 function uidsOf(identifiers: readonly Identifier[] | undefined): string[] {
   return (identifiers ?? [])
     .filter(({ system, value }) => system === DICOM_UID_SYSTEM && value !== undefined)
     .map(({ value }) => uidFromToken(value!));
-}
-
-function accessionsOf(identifiers: readonly Identifier[] | undefined, types: readonly string[]): string[] {
-  return (identifiers ?? []).flatMap((identifier) =>
-    identifier.value !== undefined && types.some((type) => hasIdentifierType(identifier, type))
-      ? [identifier.value]
-      : [],
-  );
 }
 
 /** The logical id of the subject, where it is a patient of this record. */
@@ -42,22 +26,25 @@ export async function patientIdOf(
   return target?.type === 'Patient' ? target.id : undefined;
 }
 
-/** Accession numbers of an order. */
-export function orderAccessionNumbers(order: ServiceRequest): string[] {
-  return unique(accessionsOf(order.identifier, ORDER_ACCESSION_TYPES));
+/** Accession numbers of an order, by the types that count in this tenant. */
+export function orderAccessionNumbers(clinical: Clinical, { identifier = [] }: ServiceRequest): string[] {
+  return unique(accessionNumbers(identifier, clinical.accessionTypes));
 }
 
 /** Accession numbers of a report: its own and those of the orders it answers, as far as the caller may see them. */
 export async function reportAccessionNumbers(
   clinical: Clinical,
-  { identifier, basedOn }: DiagnosticReport,
+  { identifier = [], basedOn = [] }: DiagnosticReport,
 ): Promise<string[]> {
-  const orders = await Promise.all((basedOn ?? []).map((reference) => orderOf(clinical, reference)));
-  const ofOrders = orders.flatMap((order) => accessionsOf(order?.identifier, ORDER_ACCESSION_TYPES));
-  const named = (basedOn ?? []).flatMap(({ identifier }) =>
-    accessionsOf(identifier && [identifier], ORDER_ACCESSION_TYPES),
-  );
-  return unique([...accessionsOf(identifier, REPORT_ACCESSIONS), ...named, ...ofOrders]);
+  const orders = await Promise.all(basedOn.map((reference) => orderOf(clinical, reference)));
+  const ofOrders = [
+    ...basedOn.map((reference) => reference.identifier),
+    ...orders.flatMap((order) => order?.identifier),
+  ];
+  return unique([
+    ...accessionNumbers(identifier, ACCESSION_TYPES),
+    ...accessionNumbers(ofOrders, clinical.accessionTypes),
+  ]);
 }
 
 async function orderOf(clinical: Clinical, reference: Reference): Promise<ServiceRequest | undefined> {
@@ -140,7 +127,8 @@ export async function isOrderOf(
   order: ServiceRequest,
   study: StudyKeys,
 ): Promise<boolean> {
-  if (orderAccessionNumbers(order).some((number) => study._accessionNumbers?.includes(number))) return true;
+  const numbers = orderAccessionNumbers(clinical, order);
+  if (numbers.some((number) => study._accessionNumbers?.includes(number))) return true;
   return (await orderStudyUids(clinical, order)).includes(study.id);
 }
 

@@ -2,7 +2,7 @@ import type { Binary, Resource } from 'fhir/r4.js';
 import type { Access } from '../../../schema/access/access.ts';
 import type { RecordOperation } from '../../../schema/fault/audit.ts';
 import { requirePatient } from '../../../schema/access/access.ts';
-import { Fault } from '../../../schema/fault/fault.ts';
+import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';
 import { requireScope } from '../../../schema/access/scopes.ts';
 import { isResourceType } from '../../../schema/fhir/tables.ts';
@@ -46,6 +46,8 @@ export interface ClinicalOptions {
   signal?: AbortSignal;
   /** Where what is read and searched is recorded (IA-30). */
   audit?: RecordOperation;
+  /** Types of identifiers by which orders are linked with images (`joins.accessionTypes`). */
+  accessionTypes: readonly string[];
 }
 
 /**
@@ -54,14 +56,17 @@ export interface ClinicalOptions {
  */
 export class Clinical {
   readonly access: Access;
+  readonly accessionTypes: readonly string[];
   readonly #source: RequestSource;
   readonly #compartment: Compartment;
   readonly #granular: GranularScopes;
   readonly #related: Related;
   readonly #record: AccessRecord;
 
-  constructor({ source, access, compartment, granular, signal, audit }: ClinicalOptions) {
+  constructor(options: ClinicalOptions) {
+    const { source, access, compartment, granular, signal, audit, accessionTypes } = options;
     this.access = access;
+    this.accessionTypes = accessionTypes;
     this.#source = new RequestSource(source, signal);
     this.#compartment = compartment;
     this.#granular = granular;
@@ -79,15 +84,15 @@ export class Clinical {
   }
 
   async #read(type: string, id: string): Promise<Resource> {
-    if (!isResourceType(type)) throw notFound();
+    if (!isResourceType(type)) throw noSuchResource();
     const coverage = requireScope(this.access, type, 'r');
     if (type === 'Patient') requirePatient(this.access, id);
     const never = this.access.patients !== 'all' && reachOf(type) === 'never';
-    if (!FHIR_ID.test(id) || never) throw notFound();
+    if (!FHIR_ID.test(id) || never) throw noSuchResource();
     const resource = await this.#source.read(type, id);
-    if (!resource || !(await this.#shown(resource))) throw notFound();
+    if (!resource || !(await this.#shown(resource))) throw noSuchResource();
     const [granted] = await this.#granular.satisfying(type, [resource], coverage);
-    if (!granted) throw notFound();
+    if (!granted) throw noSuchResource();
     return granted;
   }
 
@@ -101,7 +106,7 @@ export class Clinical {
   }
 
   async #search(type: string, search: Search): Promise<SearchResult> {
-    if (!isResourceType(type)) throw notFound();
+    if (!isResourceType(type)) throw noSuchResource();
     const coverage = requireScope(this.access, type, 's');
     const source = await this.#source.backend();
     const { applied, sort } = applicable(source, type, search);
@@ -206,9 +211,4 @@ export class Clinical {
       )
     );
   }
-}
-
-/** What does not exist and what is somebody else's are told in the same words. */
-function notFound(): Fault {
-  return new Fault('not_found', 'There is no such resource.');
 }

@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici';
 import { request } from 'undici';
 import { parseFhirJson } from '../../../schema/fhir/decimal.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { foreignCursor } from '../../../schema/fault/refusals.ts';
 import { FHIR_ID, FHIR_JSON } from '../../../schema/fhir/fhir.ts';
 import { limitedText } from '../../../schema/outbound/limited-text.ts';
 import { resending } from '../../../schema/outbound/resending.ts';
@@ -120,7 +121,7 @@ export class FhirServer implements ClinicalSource {
     const before = path?.split('?')[0];
     const allowed = ['', '/', `/${type}`, `/${type}/`, `/${type}/_search`];
     if (path === undefined || before === undefined || !allowed.includes(before)) {
-      throw new Fault('invalid_request', 'The cursor is not one of ours.');
+      throw foreignCursor();
     }
     return path;
   }

@@ -2,7 +2,7 @@ import Database from 'better-sqlite3';
 import type { Resource } from 'fhir/r4.js';
 import { LRUCache } from 'lru-cache';
 import { parseFhirJson } from '../../../schema/fhir/decimal.ts';
-import { Fault } from '../../../schema/fault/fault.ts';
+import { foreignCursor } from '../../../schema/fault/refusals.ts';
 import { parseCriteria, parseName } from '../search/criteria.ts';
 import { orderBy } from '../search/sort.ts';
 import type { SqlContext, Statement } from '../search/sql.ts';
@@ -94,6 +94,6 @@ export class Store implements ClinicalSource {
 }
 
 function offsetOf(cursor: string): number {
-  if (!/^\d{1,9}$/.test(cursor)) throw new Fault('invalid_request', 'The cursor is not one of ours.');
+  if (!/^\d{1,9}$/.test(cursor)) throw foreignCursor();
   return Number(cursor);
 }

@@ -4,6 +4,7 @@ import type { LRUCache } from 'lru-cache';
 import { requirePatient, type Access, type PatientGrant } from '../../../schema/access/access.ts';
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { patientOutOfReach } from '../../../schema/fault/refusals.ts';
 import type { ImagesConfig, Tenant } from '../../../schema/tenant/tenant.ts';
 import { belongsTo, reachOf, shownIdentifier, type Reach } from './ownership.ts';
 import type { EvaluatePath } from './mrn-paths.ts';
@@ -153,7 +154,7 @@ export class CallerReach {
             identity?.identifier.some((own) => own.value === value && (!system || own.system === system)),
           )?.id;
     if (id !== undefined) return id;
-    throw new Fault('forbidden', 'The token does not give access to the patient that was asked for.');
+    throw patientOutOfReach();
   }
 
   /** The order of this id; undefined where there is none for this caller. */

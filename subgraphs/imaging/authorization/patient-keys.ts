@@ -1,4 +1,4 @@
-import { Fault } from '../../../schema/fault/fault.ts';
+import { patientOutOfReach } from '../../../schema/fault/refusals.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { unpadded, type PatientKey, type Reach } from './ownership.ts';
 import { hasWildcard } from '../dicom/wildcards.ts';
@@ -31,7 +31,7 @@ export function keysFor(
 /** @throws Fault `forbidden` when a PatientID is named that is not the caller's (IA-7) */
 export function requireOwn(named: readonly string[], own: readonly string[]): void {
   if (named.every((id) => own.includes(id))) return;
-  throw new Fault('forbidden', 'The token does not give access to the patient that was asked for.');
+  throw patientOutOfReach();
 }
 
 export function isLimited(reaches: readonly Reach[] | undefined): boolean {

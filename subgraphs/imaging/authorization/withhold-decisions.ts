@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { SingleFlight } from '../../../schema/concurrency/single-flight.ts';
 import { upTo } from '../../../schema/outbound/up-to.ts';
 
 export const DECISION_SECONDS = 60;
@@ -15,7 +16,7 @@ export type AskDecision<Study> = (studies: readonly Study[]) => Promise<Readonly
 export class WithholdDecisions {
   readonly #kept = new LRUCache<string, boolean>({ ...upTo(100_000), ttl: DECISION_SECONDS * 1000 });
   readonly #undecided = new LRUCache<string, true>({ ...upTo(10_000), ttl: UNDECIDED_SECONDS * 1000 });
-  readonly #asked = new Map<string, Promise<ReadonlySet<string> | undefined>>();
+  readonly #asking = new SingleFlight<ReadonlySet<string> | undefined>();
 
   /** Whether it is remembered that a study is shown. */
   isShown(question: unknown, studyUid: string): boolean {
@@ -60,17 +61,11 @@ export class WithholdDecisions {
     const undecided = JSON.stringify(question);
     if (this.#undecided.has(undecided)) return Promise.resolve(undefined);
     const key = JSON.stringify([question, studies, source]);
-    let asking = this.#asked.get(key);
-    if (!asking) {
-      asking = ask(studies)
-        .then((answer) => {
-          if (!answer) this.#undecided.set(undecided, true);
-          return answer;
-        })
-        .finally(() => this.#asked.delete(key));
-      this.#asked.set(key, asking);
-    }
-    return asking;
+    return this.#asking.run(key, async () => {
+      const answer = await ask(studies);
+      if (!answer) this.#undecided.set(undecided, true);
+      return answer;
+    });
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { SingleFlight } from '../../../schema/concurrency/single-flight.ts';
 import { withBase } from '../dicomweb/bulk-data-base.ts';
 import { compressedChunks, decompressedChunks, joined, type Coding } from '../fhir/coding.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
@@ -55,7 +56,7 @@ export class MetadataCache {
     maxEntrySize: MAX_KEPT_ANSWER,
     sizeCalculation: ({ length }) => length + 1,
   });
-  private readonly underWay = new Map<string, Promise<unknown>>();
+  private readonly loading = new SingleFlight<EncodedMetadata>();
   private readonly threads: ParsingThreads;
 
   /** @param threads parse what single attributes are asked of */
@@ -80,7 +81,7 @@ export class MetadataCache {
     const kept = wanted?.map((one) => this.series.get(one));
     const complete = kept?.every((one) => one !== undefined) ? kept : undefined;
     if (complete) return this.encoded(complete);
-    return this.once(`${version}\n${seriesUid ?? ''}`, async () => {
+    return this.loading.run(`${version}\n${seriesUid ?? ''}`, async () => {
       const objects = inOrder(await load(target));
       const bySeries = () => [...grouped(objects, ({ seriesUid }) => seriesUid)];
       const groups = seriesUid === undefined ? bySeries() : [[seriesUid, objects] as const];
@@ -121,14 +122,6 @@ export class MetadataCache {
         return (await Promise.all(tasks.map((one) => threads.run('selectAttributes', one)))).flat();
       },
     };
-  }
-
-  private async once<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const waiting = this.underWay.get(key) as Promise<T> | undefined;
-    if (waiting) return waiting;
-    const working = work().finally(() => this.underWay.delete(key));
-    this.underWay.set(key, working);
-    return working;
   }
 }
 

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { SingleFlight } from '../../../schema/concurrency/single-flight.ts';
 import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { SharedCache } from '../../../schema/outbound/shared-cache.ts';
 
@@ -21,7 +22,7 @@ export class StudyCache {
     sizeCalculation: (rows) => Math.max(1, rows.length),
     ttl: SEARCH_TTL * 1000,
   });
-  private readonly underWay = new Map<string, Promise<readonly DicomJson[]>>();
+  private readonly asking = new SingleFlight<readonly DicomJson[]>();
   private readonly shared: SharedCache | undefined;
 
   constructor(shared?: SharedCache) {
@@ -39,7 +40,7 @@ export class StudyCache {
   ): Promise<readonly DicomJson[]> {
     const kept = this.kept.get(key);
     if (kept) return kept;
-    return this.once(key, () => this.ask(key, ttl, ask));
+    return this.asking.run(key, () => this.ask(key, ttl, ask));
   }
 
   /** What is kept of an answer: in this process, or by the gateways that share a cache. The source is not asked. */
@@ -58,7 +59,7 @@ export class StudyCache {
 
   /** Asks the source whatever is kept, and keeps nothing; equal questions at the same time are one question. */
   async anew(key: string, ask: () => Promise<readonly DicomJson[]>): Promise<readonly DicomJson[]> {
-    return this.once(`anew\n${key}`, ask);
+    return this.asking.run(`anew\n${key}`, ask);
   }
 
   /** Keeps an answer for others to come. @param ttl seconds */
@@ -66,14 +67,6 @@ export class StudyCache {
     this.kept.set(key, rows, { ttl: ttl * 1000 });
     // Nobody waits for it, nor for a store that is away.
     void this.shared?.set(`studies\n${key}`, rows, ttl).catch(() => undefined);
-  }
-
-  private once(key: string, ask: () => Promise<readonly DicomJson[]>): Promise<readonly DicomJson[]> {
-    const waiting = this.underWay.get(key);
-    if (waiting) return waiting;
-    const asking = ask().finally(() => this.underWay.delete(key));
-    this.underWay.set(key, asking);
-    return asking;
   }
 
   private async ask(

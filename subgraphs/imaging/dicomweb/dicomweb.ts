@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyContextConfig } from 'fastify';
 import { UID, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
-import { clientSignal } from '../../../schema/http/client-signal.ts';
+import { clientLeft } from '../../../schema/http/client-left.ts';
 import { heldOf, holds, tagOf } from '../../../schema/http/entity-tag.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
@@ -117,7 +117,7 @@ class Call {
     this.base = `${tenantBase(baseUrl, request.tenant)}/${face}`;
     this.query = queryOf(request);
     requireUtf8(this.query);
-    this.signal = clientSignal(reply);
+    this.signal = clientLeft(reply, { orAnswered: true });
     this.imaging = open(request.tenant, request.access, this.signal, request.audit);
   }
 

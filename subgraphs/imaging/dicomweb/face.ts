@@ -2,10 +2,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyContextConfi
 import { once } from 'node:events';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { holds } from '../../../schema/http/entity-tag.ts';
-import { Fault, faultHeaders, faultJson, toFault } from '../../../schema/fault/fault.ts';
-import { logFault } from '../../../schema/fault/log-fault.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { imagesAreReadOnly } from '../../../schema/fault/refusals.ts';
+import { asJson, faultHandler } from '../../../schema/http/fault-reply.ts';
 import { readParameters } from '../../../schema/http/request-bounds.ts';
-import { resourceMetadataUrl, tenantBase } from '../../../schema/http/request.ts';
 import { MAX_UIDS } from './qido.ts';
 import { endIdleReader } from './reader-timeout.ts';
 import type { Payload } from './wado.ts';
@@ -16,17 +16,7 @@ const READS = 'GET, HEAD, OPTIONS';
 
 /** Faults as JSON with their status (DW-12), and nothing that is sent to us is read (DW-20): a refusal needs no parser. */
 export function prepareFace(app: FastifyInstance, baseUrl: string, name: string): void {
-  app.setErrorHandler((error, request, reply) => {
-    const fault = toFault(error);
-    // A client that has left is no failure of ours.
-    if (!reply.raw.destroyed) logFault(request.log, fault, {}, name);
-    const base = tenantBase(baseUrl, request.tenant);
-    return reply
-      .code(fault.status)
-      .headers(faultHeaders(fault, base, resourceMetadataUrl(base)))
-      .type('application/json; charset=utf-8')
-      .send(JSON.stringify(faultJson(fault)));
-  });
+  app.setErrorHandler(faultHandler({ baseUrl, render: asJson, message: name }));
   // One that is sent before the answer to the last is read waits for it (RFC 9112 §9.3.2). Until then its own answer has no
   // connection, and would not be told that the client has left: what was opened for it would stay open.
   app.addHook('onRequest', async (_request, { raw }) => {
@@ -43,10 +33,7 @@ export function readsOnly(app: FastifyInstance, url: string, serves: { config: F
     method: ['POST', 'PUT', 'PATCH', 'DELETE'],
     url,
     ...serves,
-    handler: () =>
-      Promise.reject(
-        new Fault('method_not_allowed', 'Images are read here, not stored or changed.', { allow: READS }),
-      ),
+    handler: () => Promise.reject(imagesAreReadOnly(READS)),
   });
 }
 

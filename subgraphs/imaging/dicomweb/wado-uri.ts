@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { DICOM, TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { clientSignal } from '../../../schema/http/client-signal.ts';
+import { clientLeft } from '../../../schema/http/client-left.ts';
 import type { MediaRange } from './accept.ts';
 import type { DicomwebOptions } from './dicomweb.ts';
 import { unlessHeld } from './entity-tag.ts';
@@ -37,7 +37,7 @@ export function wadoUriRoutes({ baseUrl, open, pictures }: Omit<DicomwebOptions,
         const query = queryOf(request);
         const asked = wadoUriRequest(query, request.headers.accept);
         requireUtf8(query);
-        const signal = clientSignal(reply);
+        const signal = clientLeft(reply, { orAnswered: true });
         const imaging = open(request.tenant, request.access, signal, request.audit);
         const caller = { ifNoneMatch: request.headers['if-none-match'], signal };
         const payload = await retrieved(imaging, pictures, asked, caller);

@@ -1,9 +1,10 @@
 import type { ImagingStudy } from 'fhir/r4.js';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
-import { Fault, faultHeaders, faultOutcome, toFault } from '../../../schema/fault/fault.ts';
-import { logFault } from '../../../schema/fault/log-fault.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
 import { contentVersion, sendRead } from '../../../schema/fhir/conditional-read.ts';
+import { faultHandler } from '../../../schema/http/fault-reply.ts';
 import {
+  asFhir,
   fhirRoute,
   readFhirRequest,
   readOnlyForms,
@@ -14,8 +15,8 @@ import {
 import { isOnlyPage, mapNeighbours, neighbours } from '../../../schema/fhir/paging.ts';
 import type { Parameters } from '../../../schema/fhir/search-request.ts';
 import { outcomeEntry, searchset, type Pages, type SearchEntry } from '../../../schema/fhir/searchset.ts';
-import { clientSignal } from '../../../schema/http/client-signal.ts';
-import { resourceMetadataUrl, tenantBase } from '../../../schema/http/request.ts';
+import { clientLeft } from '../../../schema/http/client-left.ts';
+import { tenantBase } from '../../../schema/http/request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { OpenImaging } from '../app.ts';
 import { randomUUID } from 'node:crypto';
@@ -43,14 +44,7 @@ const ENDPOINT = fhirRoute('read', 'Endpoint');
 /** The FHIR REST face of imaging (IA-13 to IA-20): ImagingStudy and Endpoint below `/fhir` of a tenant. */
 export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsync {
   return async function routes(app: FastifyInstance): Promise<void> {
-    app.setErrorHandler((error, request, reply) => {
-      const fault = toFault(error);
-      // A client that has left is no failure of ours.
-      if (!reply.raw.destroyed) logFault(request.log, fault, {}, 'fhir');
-      const base = tenantBase(options.baseUrl, request.tenant);
-      void reply.code(fault.status).headers(faultHeaders(fault, base, resourceMetadataUrl(base)));
-      return sendFhir(request, reply, faultOutcome(fault));
-    });
+    app.setErrorHandler(faultHandler({ baseUrl: options.baseUrl, render: asFhir, message: 'fhir' }));
     readOnlyForms(app);
 
     app.get('/fhir/ImagingStudy', STUDIES, (request, reply) => search(request, reply, options));
@@ -170,7 +164,7 @@ async function readEndpoint(request: FastifyRequest, reply: FastifyReply, option
 }
 
 function opened(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions): Imaging {
-  return options.open(request.tenant, request.access, clientSignal(reply), request.audit);
+  return options.open(request.tenant, request.access, clientLeft(reply, { orAnswered: true }), request.audit);
 }
 
 /** FHIR bases whose `Patient/{id}` are the tenant's patients. */

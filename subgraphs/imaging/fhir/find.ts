@@ -1,5 +1,6 @@
 import { Tag } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { patientOutOfReach } from '../../../schema/fault/refusals.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Candidate } from './criteria.ts';
@@ -174,7 +175,7 @@ async function patientsOf(
 
 async function patientId(imaging: Imaging, patient: NamedPatient): Promise<string> {
   if (patient === 'foreign') {
-    throw new Fault('forbidden', 'The token does not give access to the patient that was asked for.');
+    throw patientOutOfReach();
   }
   if ('identifier' in patient) {
     return imaging.patientByIdentifier(patient.identifier.value, patient.identifier.system);

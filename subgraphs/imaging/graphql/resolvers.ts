@@ -16,6 +16,7 @@ import {
 } from '../../../schema/graphql/datatype-resolvers.ts';
 import type { ItemSelector } from '../../../schema/expressions/item-selector.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { foreignCursor } from '../../../schema/fault/refusals.ts';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
 import { faultsAsErrors, toGraphqlError } from '../../../schema/graphql/graphql-fault.ts';
 import { joinValues } from '../../../schema/http/request-bounds.ts';
@@ -221,7 +222,7 @@ function cursor(offset: number): string {
 
 function cursorOffset(text: string): number {
   const decoded = Buffer.from(text, 'base64url').toString();
-  if (!/^\d{1,9}$/.test(decoded)) throw new Fault('invalid_request', 'The cursor is not one of ours.');
+  if (!/^\d{1,9}$/.test(decoded)) throw foreignCursor();
   return Number(decoded);
 }
 

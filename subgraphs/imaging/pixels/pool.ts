@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { Fault, type FaultCode } from '../../../schema/fault/fault.ts';
+import { serverStopping } from '../../../schema/fault/refusals.ts';
 import { Admission } from './admission.ts';
 import { ownedBuffers } from './buffers.ts';
 import { ResultFiles } from './result-files.ts';
@@ -119,8 +120,8 @@ export class PixelPool {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#admission.close(stopping());
-    this.results.close(stopping());
+    this.#admission.close(serverStopping());
+    this.results.close(serverStopping());
     await Promise.all([this.#kept, ...this.#own].map((piscina) => piscina?.destroy()));
   }
 
@@ -133,7 +134,7 @@ export class PixelPool {
       const transferList = ownedBuffers(call.input);
       return await piscina.run(call, { transferList, signal: timeout });
     } catch (cause) {
-      if (this.#closed) throw stopping();
+      if (this.#closed) throw serverStopping();
       // Piscina has ended the thread and starts another.
       if (timeout.aborted) throw this.#failed('It takes too long to decode.', cause);
       if ((cause as { code?: string }).code === 'ERR_WORKER_OUT_OF_MEMORY')
@@ -170,12 +171,8 @@ export class PixelPool {
   }
 
   #throwIfClosed(): void {
-    if (this.#closed) throw stopping();
+    if (this.#closed) throw serverStopping();
   }
-}
-
-function stopping(): Fault {
-  return new Fault('unavailable', 'The server is stopping.', { retryAfter: 5 });
 }
 
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Tag, TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { noPixelData } from '../../../schema/fault/refusals.ts';
 import { isPixelData, type Element } from '../dicom/part10/dataset.ts';
 import type { DicomFile } from '../dicom/part10/file.ts';
 import { openFrame, pixelLayout, type PixelLayout, type Read } from '../dicom/part10/pixels.ts';
@@ -114,7 +115,7 @@ export async function transcodeFile(
   const frames = recodedFrames(file, plan, pool, signal);
   try {
     const first = await frames.next();
-    if (first.done) throw new Fault('not_found', 'The object has no pixel data.');
+    if (first.done) throw noPixelData();
     const rest = afterFirst(first.value, frames);
     const pixels: WrittenPixels = canCompress(transferSyntax)
       ? { vr: 'OB', frames: rest }

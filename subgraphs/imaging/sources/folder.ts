@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
 import { OBJECT_ELEMENTS, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { serverStopping } from '../../../schema/fault/refusals.ts';
 import { EMPTY_IS_AWAY } from '../../../schema/tenant/tenant-file.ts';
 import { BufferPool } from '../multipart/buffer-pool.ts';
 import { noSuchObject } from '../study/not-found.ts';
@@ -327,8 +328,7 @@ class Folder implements FolderSource {
   }
 
   #throwIfAway(): void {
-    if (this.#closing.signal.aborted)
-      throw new Fault('unavailable', 'The server is stopping.', { retryAfter: 5 });
+    if (this.#closing.signal.aborted) throw serverStopping();
     this.#presence.throwIfAway();
   }
 

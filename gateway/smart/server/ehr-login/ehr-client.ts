@@ -5,7 +5,7 @@ import { FHIR_ID } from '../../../../schema/fhir/fhir.ts';
 import { tenantBase } from '../../../../schema/http/request.ts';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
 import type { Client } from '../../token/backend-token.ts';
-import { clientCredentials } from '../../token/backend-token.ts';
+import { clientAuthentication } from '../../token/backend-token.ts';
 import { ALGORITHMS, issuerVerifier } from '../../token/issuer-keys.ts';
 import type { IndependentConfig, SmartConfiguration } from '../../discovery/smart-configuration.ts';
 import { endpointOf, smartConfigurations } from '../../discovery/smart-configuration.ts';
@@ -73,12 +73,12 @@ export function ehrClient(outside: Outside, tenant: Tenant, config: IndependentC
     [oauth.clockSkew]: Math.round((outside.now() - Date.now()) / 1000),
     [oauth.clockTolerance]: CLOCK_TOLERANCE_SECONDS,
   });
-  const authentication: oauth.ClientAuth = async ({ token_endpoint: audience }, _client, body, headers) => {
+  const authentication: oauth.ClientAuth = (server, ...rest) => {
     const method = methodOf(us());
-    if (!method) return void body.set('client_id', us().client_id);
-    const proof = await clientCredentials(us(), method, audience!, outside.now());
-    for (const [name, value] of Object.entries(proof.fields)) body.set(name, value);
-    for (const [name, value] of Object.entries(proof.headers)) headers.set(name, value);
+    const proof = method
+      ? clientAuthentication(us(), method, server.token_endpoint!, outside.now)
+      : oauth.None();
+    return proof(server, ...rest);
   };
 
   const metadata = async (): Promise<{ server: oauth.AuthorizationServer; document: SmartConfiguration }> => {

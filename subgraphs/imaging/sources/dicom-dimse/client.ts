@@ -101,7 +101,7 @@ export class DimseClient {
   ): Promise<T> {
     const { host, port, ae, calledAe, associations } = this.#peer;
     const retrieves = service === STUDY_ROOT_GET || service === STUDY_ROOT_MOVE;
-    const endTurn = await associations[retrieves ? 'retrievals' : 'searches'].take(signal);
+    const endTurn = await associations[retrieves ? 'retrievals' : 'searches'].acquire(signal);
     const association = new dimse.association.Association(ae, calledAe);
     addService(association, service);
     if (sopClasses) addStorage(association, sopClasses);

@@ -1,3 +1,4 @@
+import { SingleFlight } from '../../../../schema/concurrency/single-flight.ts';
 import { stat } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
 import { noSuchObject } from '../../study/not-found.ts';
@@ -28,7 +29,7 @@ export class KeptTargets {
   /** Entries that were compared instance by instance lately, and what the archive said of their study then. */
   readonly #compared = new LRUCache<string, { entry: Entry; study: string }>({ max: 10_000, ttl: COMPARED });
   /** Questions for that which are under way: the frames of a study share them. */
-  readonly #asked = new Map<string, Promise<unknown>>();
+  readonly #asking = new SingleFlight<unknown>();
 
   /** @param keyOf names a target in the cache */
   constructor(cache: RetrievalCache, client: DimseClient, keyOf: (target: Target) => string) {
@@ -99,12 +100,7 @@ export class KeptTargets {
 
   /** Equal questions at the same time are one, which does not end with the request that asked it first. */
   #once<T>(question: readonly unknown[], ask: () => Promise<T>): Promise<T> {
-    const key = JSON.stringify(question);
-    const asked = this.#asked.get(key) as Promise<T> | undefined;
-    if (asked) return asked;
-    const asking = ask().finally(() => this.#asked.delete(key));
-    this.#asked.set(key, asking);
-    return asking;
+    return this.#asking.run(JSON.stringify(question), ask);
   }
 }
 

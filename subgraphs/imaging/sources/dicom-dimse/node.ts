@@ -5,11 +5,11 @@ import { Refusals, type RefusalLog } from './refusals.ts';
 import { StoreScp } from './wire/store-scp.ts';
 import type { ParsingThreads } from '../../parsing/threads.ts';
 import type { Incoming } from './spool.ts';
-import { Turns } from '../turns.ts';
+import { Semaphore } from '../../../../schema/concurrency/semaphore.ts';
 import type { ImagesConfig } from '../../../../schema/tenant/tenant.ts';
 
 /** Associations with one archive at a time. */
-export type Associations = Record<'searches' | 'retrievals', Turns>;
+export type Associations = Record<'searches' | 'retrievals', Semaphore>;
 
 type DimseConfig = Extract<ImagesConfig, { type: 'dicom-dimse' }>;
 
@@ -57,7 +57,10 @@ export class DimseNode {
   associations(archive: string, { searches, retrievals }: DimseConfig['connections']): Associations {
     const key = `${archive} ${searches} ${retrievals}`;
     const known = this.#associations.get(key);
-    const associations = known ?? { searches: new Turns(searches), retrievals: new Turns(retrievals) };
+    const associations = known ?? {
+      searches: new Semaphore(searches),
+      retrievals: new Semaphore(retrievals),
+    };
     this.#associations.set(key, associations);
     return associations;
   }

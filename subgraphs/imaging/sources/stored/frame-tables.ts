@@ -23,11 +23,21 @@ export async function* framesThen(
 /** Frames and fragments of all tables that are kept, up to sixteen bytes each. */
 const MOST_FRAGMENTS = 2_100_000;
 
+/** A file, and what the index says of it. */
+interface IndexedFile {
+  path: string;
+  instance: IndexedInstance;
+}
+
 /** Where the frames of files are, kept from one request to the next: a film is read frame by frame. */
 export class FrameTables {
-  readonly #known = new LRUCache<string, PixelLayout>({ maxSize: MOST_FRAGMENTS, sizeCalculation: sizeOf });
-  /** Being looked for: who asks for the same meanwhile waits for it. */
-  readonly #reading = new Map<string, Promise<PixelLayout>>();
+  /** Who asks for one that is being read waits for it. */
+  readonly #known = new LRUCache<string, PixelLayout, IndexedFile>({
+    ...{ maxSize: MOST_FRAGMENTS, sizeCalculation: sizeOf },
+    fetchMethod: (_key, _stale, { context: { path, instance } }) => this.#reader.frameTable(path, instance),
+    // One that leaves the cache while it is read is still read for those who wait.
+    ignoreFetchAbort: true,
+  });
   readonly #reader: InstanceReader;
   readonly #buffers: BufferPool;
 
@@ -44,7 +54,8 @@ export class FrameTables {
    */
   async frames(path: string, instance: IndexedInstance, numbers: readonly number[]): Promise<Frames> {
     const key = `${path}\n${instance.size}\n${instance.mtime}\n${instance.ctime}`;
-    const table = this.#known.get(key) ?? (await this.#read(key, path, instance));
+    const table =
+      this.#known.get(key) ?? (await this.#known.forceFetch(key, { context: { path, instance } }));
     const { frames: count } = table;
     const native = table.kind === 'native';
     if (numbers.some((number) => !Number.isInteger(number) || number < 1 || number > count)) {
@@ -55,19 +66,6 @@ export class FrameTables {
       transferSyntax: native ? TransferSyntax.ExplicitVRLittleEndian : instance.transferSyntax,
       frames: this.#reader.frames(path, instance, table, numbers, this.#buffers),
     };
-  }
-
-  #read(key: string, path: string, instance: IndexedInstance): Promise<PixelLayout> {
-    let reading = this.#reading.get(key);
-    if (!reading) {
-      reading = this.#reader.frameTable(path, instance).finally(() => this.#reading.delete(key));
-      this.#reading.set(key, reading);
-      reading.then(
-        (table) => this.#known.set(key, table),
-        () => undefined,
-      );
-    }
-    return reading;
   }
 }
 

@@ -3,6 +3,7 @@ import { fstatSync, openSync, rmSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { TransferSyntax } from '../../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
+import { noPixelData } from '../../../../schema/fault/refusals.ts';
 import type { BufferPool } from '../../multipart/buffer-pool.ts';
 import { chunksOf } from '../../multipart/chunks.ts';
 import type { FrameBytes } from '../../multipart/frame-bytes.ts';
@@ -18,7 +19,7 @@ import { transcodeFile, type Transcoded } from '../../pixels/transcode.ts';
 import { temporaryPath } from '../temporary-path.ts';
 import { damaged } from '../damaged.ts';
 import type { BulkData } from '../source.ts';
-import { Turns } from '../turns.ts';
+import { Semaphore } from '../../../../schema/concurrency/semaphore.ts';
 import { partsWithin, turnedWords, type ByteRange } from '../folder/parts-of-value.ts';
 import { throwIfOther } from '../folder/indexed-object.ts';
 import type { IndexedInstance } from '../folder/search.ts';
@@ -33,7 +34,7 @@ type More<N extends FileTask> = Omit<TaskInput<N>, keyof ParsedFile>;
 const MOST_COMPARED = 100_000;
 
 /** Data sets are inflated one after the other: each is bounded, but many at once were not. */
-const inflating = new Turns(1);
+const inflating = new Semaphore(1);
 
 /**
  * Reads instances from their files. They are parsed in threads, within their budget (DW-24); here only what they say is
@@ -85,7 +86,7 @@ export class InstanceReader {
   /** Where the frames are. @throws Fault `not_found` too, for an object without pixel data */
   async frameTable(path: string, indexed: IndexedInstance): Promise<PixelLayout> {
     const table = await this.#parsed('frameTable', path, indexed, {});
-    if (!table) throw new Fault('not_found', 'The object has no pixel data.');
+    if (!table) throw noPixelData();
     return table;
   }
 
@@ -178,7 +179,7 @@ export class InstanceReader {
     if (indexed.transferSyntax !== TransferSyntax.DeflatedExplicitVRLittleEndian)
       return this.open(path, indexed);
     const inflated = temporaryPath('inflated');
-    const done = await inflating.take();
+    const done = await inflating.acquire();
     try {
       await this.#parsed('inflate', path, indexed, { path: inflated });
       const fd = openSync(inflated, 'r');

@@ -1,0 +1,44 @@
+import type { Resource, ServiceRequest } from 'fhir/r4.js';
+import { expect, test } from 'vitest';
+import type { Access } from '../../schema/access/access.ts';
+import { parseTenant } from '../../schema/tenant/tenant.ts';
+import { patientDirectory } from './directory.ts';
+
+/** Which identifiers of an order are its accession number: one rule for links, a narrower one for what a caller may reach. */
+
+const numbered = (code: string) => ({ value: `${code}-1`, type: { coding: [{ code }] } });
+const order: ServiceRequest = {
+  resourceType: 'ServiceRequest',
+  ...{ id: 'o', status: 'active', intent: 'order', subject: { reference: 'Patient/p' } },
+  identifier: [...['ACSN', 'PLAC', 'FILL'].map(numbered), { value: 'untyped' }],
+};
+const directory = patientDirectory(() => ({
+  read: async () => order,
+  search: async (type) => ({ resources: (type === 'ServiceRequest' ? [order] : []) as Resource[] }),
+}));
+const access: Access = {
+  ...{ tenant: 't', patients: [{ id: 'p' }], expires: 0 },
+  permissions: [{ level: 'patient', type: 'ImagingStudy', interactions: 'rs' }],
+};
+
+function tenant(joins?: object) {
+  const json = {
+    authorization: { type: 'mock' },
+    images: { type: 'dicom-web', lookup: 'studies-by-accession', endpoint: 'http://127.0.0.1:1/' },
+    ...(joins && { joins }),
+  };
+  return parseTenant(json, { key: 't', path: 't', dynamic: false, directory: '/', environment: {} }).tenant;
+}
+
+test.each<[object | undefined, linked: string[]]>([
+  [undefined, ['ACSN-1', 'PLAC-1']],
+  [{ accessionTypes: ['FILL', 'ACSN'] }, ['ACSN-1', 'FILL-1']],
+  [{ accessionTypes: ['PLAC'] }, ['PLAC-1']],
+])('joins %j: links go by what the tenant says, and reach by ACSN alone', async (joins, linked) => {
+  expect((await directory.order(tenant(joins), access, 'o')).accessionNumbers).toEqual(linked);
+  expect(await directory.accessionNumbers(tenant(joins), access, 'p')).toEqual(['ACSN-1']);
+});
+
+test.each([[[]], [['']], ['ACSN']])('accessionTypes %j is refused', (accessionTypes) => {
+  expect(() => tenant({ accessionTypes })).toThrow(/joins\.accessionTypes/);
+});
