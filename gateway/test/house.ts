@@ -17,7 +17,7 @@ import { ownAccess } from '../smart/server/own-access.ts';
 import { peopleOfRecord } from '../smart/server/sign-in/people.ts';
 import { oauthRoutes } from '../smart/server/routes.ts';
 import { authorizationServer } from '../smart/server/server.ts';
-import type { Tenants } from '../tenants/loading/tenants.ts';
+import type { Tenants } from '../tenants/loading/settings.ts';
 import { tenantsOf } from './door.ts';
 import { DEMO_IMAGES } from './setup/demo-images.ts';
 

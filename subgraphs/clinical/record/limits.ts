@@ -3,7 +3,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 /** How many resources a list may have unless it is asked for by page (FG-2). */
 export const LIST_LIMIT = 1_000;
 /** The largest page. */
-export const PAGE_LIMIT = 1_000;
+const PAGE_LIMIT = 1_000;
 
 /**
  * The size of a page.

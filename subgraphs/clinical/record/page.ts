@@ -1,6 +1,7 @@
 import type { Resource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
-import type { Clinical, Search } from './clinical.ts';
+import type { Clinical } from './clinical.ts';
+import type { Search } from './search.ts';
 import { pageSize } from './limits.ts';
 import type { SearchParams } from '../sources/source.ts';
 

@@ -7,7 +7,7 @@ import { imageObject, SMALL } from '../../../gateway/test/setup/image-object.ts'
 import { startOrthanc } from '../../../gateway/test/setup/orthanc.ts';
 import { DICOM, TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import type { Operation } from '../../../schema/fault/audit.ts';
-import { heldOf, unlessHeld } from './entity-tag.ts';
+import { heldOf, unlessHeld } from '../study/entity-tag.ts';
 import {
   orthancImages,
   patient,

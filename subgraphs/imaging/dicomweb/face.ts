@@ -5,10 +5,10 @@ import { Fault, faultHeaders, faultJson, toFault } from '../../../schema/fault/f
 import { logFault } from '../../../schema/fault/log-fault.ts';
 import { readParameters } from '../../../schema/http/request-bounds.ts';
 import { resourceMetadataUrl, tenantBase } from '../../../schema/http/request.ts';
-import { holds } from './entity-tag.ts';
+import { holds } from '../study/entity-tag.ts';
 import { MAX_UIDS } from './qido.ts';
 import { endIdleReader } from './reader-timeout.ts';
-import type { Payload } from './wado.ts';
+import type { Payload } from '../study/payload.ts';
 
 /** What the two faces for images, DICOMweb and WADO-URI, have in common over HTTP. */
 

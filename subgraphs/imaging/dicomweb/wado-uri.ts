@@ -1,14 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import { DICOM, TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import type { MediaRange } from './accept.ts';
+import type { MediaRange } from '../../../schema/http/media-ranges.ts';
 import type { DicomwebOptions } from './dicomweb.ts';
-import { unlessHeld } from './entity-tag.ts';
+import { unlessHeld } from '../study/entity-tag.ts';
 import { prepareFace, queryOf, readsOnly, requireUtf8, sendPayload, whileListening } from './face.ts';
 import type { Pictures } from '../render/pictures.ts';
 import type { Imaging } from '../study/studies.ts';
-import { retrieveObjects, type Payload } from './wado.ts';
-import { setWarnings, warningsOf } from './warnings.ts';
+import { retrieveObjects } from './wado.ts';
+import type { Payload } from '../study/payload.ts';
+import { setWarnings } from '../../../schema/http/warning-header.ts';
+import { warningsOf } from '../study/warnings.ts';
 import { wadoUriRequest, type WadoUriRequest } from './wado-uri-parameters.ts';
 
 const PATH = '/wado-uri';

@@ -4,7 +4,7 @@ import { DICOM_UID_SYSTEM, FHIR_ID, hasIdentifierType, parseReference } from '..
 import { Fault } from '../../../schema/fault/fault.ts';
 import { dateCriterion, dateRange, meetsDate } from './date-search.ts';
 import type { Memory } from '../cache/seen.ts';
-import type { Order } from '../study/studies.ts';
+import type { Order } from '../authorization/directory.ts';
 
 /** What is searched: a study as FHIR, and what is remembered of it. */
 export interface Candidate {

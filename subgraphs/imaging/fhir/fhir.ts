@@ -8,17 +8,18 @@ import { logFault } from '../../../schema/fault/log-fault.ts';
 import { readParameters } from '../../../schema/http/request-bounds.ts';
 import { resourceMetadataUrl, tenantBase } from '../../../schema/http/request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import type { OpenImaging } from '../app.ts';
+import type { OpenImaging } from '../study/studies.ts';
 import { outcomeEntry, searchset } from './bundle.ts';
 import { randomUUID } from 'node:crypto';
 import { ENDPOINT_ID, endpointStyle, wadoEndpoint } from './endpoint.ts';
 import { findStudies, readStudy, resourceOf, withInstances, type FaceOptions, type Found } from './find.ts';
-import { noSuchResource } from '../study/not-found.ts';
+import { noSuchResource } from '../../../schema/fault/not-found.ts';
 import { parseSearch, type ImagingStudySearch } from './search.ts';
 import type { Imaging } from '../study/studies.ts';
-import { subset, wantsInstances } from '../dicomweb/subset.ts';
-import { setWarnings, warningsOf } from '../dicomweb/warnings.ts';
-import { capabilityEndpoint, readEndpoint as endpointOf } from '../dicomweb/wado-base.ts';
+import { subset, wantsInstances } from './subset.ts';
+import { setWarnings } from '../../../schema/http/warning-header.ts';
+import { warningsOf } from '../study/warnings.ts';
+import { capabilityEndpoint, readEndpoint as endpointOf } from './study-endpoint.ts';
 
 export interface ImagingFhirOptions extends FaceOptions {
   open: OpenImaging;

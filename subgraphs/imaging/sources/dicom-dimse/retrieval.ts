@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Fault } from '../../../../schema/fault/fault.ts';
-import { noSuchObject } from '../../study/not-found.ts';
-import { noRoom } from '../no-room.ts';
-import { isOfPatient } from '../of-patients.ts';
+import { noSuchObject } from '../../../../schema/fault/not-found.ts';
+import { noRoom } from '../../disk/no-room.ts';
+import { isOfPatient } from '../../facts/of-patients.ts';
 import type { Target } from '../source.ts';
 import type { Holding, RetrievalCache } from './cache.ts';
 import type { StoreRequest, StoreSink } from './wire/messages.ts';
