@@ -16,7 +16,7 @@ import { findStudies, readStudy, resourceOf, withInstances, type FaceOptions, ty
 import { noSuchResource } from '../../../schema/fault/not-found.ts';
 import { parseSearch, type ImagingStudySearch } from './search.ts';
 import type { Imaging } from '../study/studies.ts';
-import { subset, wantsInstances } from './subset.ts';
+import { subset, wantsInstances } from './study-subset.ts';
 import { setWarnings } from '../../../schema/http/warning-header.ts';
 import { warningsOf } from '../study/warnings.ts';
 import { capabilityEndpoint, readEndpoint as endpointOf } from './study-endpoint.ts';

@@ -9,7 +9,7 @@ import { noSuchResource } from '../../../schema/fault/not-found.ts';
 import type { Selection } from '../parsing/select-attributes.ts';
 import { slices } from '../sources/stored/slices.ts';
 import type { InstanceTarget } from '../sources/source.ts';
-import { Turns } from '../../../schema/process/turns.ts';
+import { Semaphore } from '../../../schema/concurrency/semaphore.ts';
 import type { Imaging, StudyList } from '../study/studies.ts';
 import { grouped } from '../facts/study-rows.ts';
 import { wadoBase } from '../study/wado-base.ts';
@@ -35,7 +35,7 @@ export interface AskedAttributes extends InstanceTarget {
 
 /** @param budget of the answer, whose long lists are completed in several turns of the event loop */
 export function loaders(imaging: Imaging, options: FaceOptions, budget?: AnswerBudget): Loaders {
-  const share = { bytes: MAX_METADATA, turns: new Turns(SERIES_AT_ONCE) };
+  const share = { bytes: MAX_METADATA, semaphore: new Semaphore(SERIES_AT_ONCE) };
   return {
     study: new DataLoader((uids) => studies(imaging, uids, options)),
     instances: new DataLoader((found) => instances(imaging, found), {
@@ -113,10 +113,10 @@ const MAX_METADATA = 4 * 1024 * 1024;
 /** Series whose metadata one request has looked at at the same time: others use the same threads. */
 const SERIES_AT_ONCE = 2;
 
-/** What one request may take: bytes that are left, and turns. */
+/** What one request may take: bytes that are left, and series at the same time. */
 interface Share {
   bytes: number;
-  turns: Turns;
+  semaphore: Semaphore;
 }
 
 type Found = Map<AskedAttributes, Record<string, unknown> | Error>;
@@ -147,7 +147,7 @@ async function metadataOfSeries(
   const selections = new Map([...byInstance].map(([uid, some]) => [uid, some.map(({ tags }) => tags)]));
   const { studyUid, seriesUid, instanceUid, base } = asked[0]!;
   const target = { studyUid, seriesUid, ...(byInstance.size === 1 && { instanceUid }) };
-  const done = await share.turns.take();
+  const done = await share.semaphore.acquire();
   try {
     const encoded = await imaging.encodedMetadata(target);
     const pause = slices();

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { PixelPool } from './pool.ts';
 import type { TaskInput, TaskName, TaskResult } from './tasks.ts';
-import { Turns } from '../../../schema/process/turns.ts';
+import { Semaphore } from '../../../schema/concurrency/semaphore.ts';
 
 /** Milliseconds for one task, a thread's start included; what is within its budget takes one or two seconds at most. */
 const TIMEOUT = 10_000;
@@ -26,7 +26,7 @@ export interface Parsing {
  */
 export class ParsingThreads {
   readonly #pool = new PixelPool({ timeout: TIMEOUT, failure: 'The stored object is damaged.' });
-  readonly #turns = new Turns(availableParallelism());
+  readonly #semaphore = new Semaphore(availableParallelism());
   readonly #refusals = new LRUCache<string, Fault>({ max: MOST_REFUSALS, ttl: REMEMBERED });
 
   /**
@@ -42,7 +42,7 @@ export class ParsingThreads {
   ): Promise<TaskResult<N>> {
     const refusal = key === undefined ? undefined : `${name}\n${key}`;
     this.#throwIfRefused(refusal);
-    const done = await this.#turns.take();
+    const done = await this.#semaphore.acquire();
     try {
       // One who waited for the same may know by now.
       this.#throwIfRefused(refusal);

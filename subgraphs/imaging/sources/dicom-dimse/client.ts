@@ -6,7 +6,7 @@ import { Command, type StoreRequest, type StoreSink } from './wire/messages.ts';
 import { Identifier, type IdentifierKeys } from './identifier.ts';
 import { addService, addStorage } from './wire/presentation-contexts.ts';
 import { failure, serviceNotOffered } from './wire/status.ts';
-import type { Turns } from '../../../../schema/process/turns.ts';
+import type { Semaphore } from '../../../../schema/concurrency/semaphore.ts';
 
 const { CEchoRequest, CFindRequest, CGetRequest, CMoveRequest } = dimse.requests;
 const { SopClass, Status } = dimse.constants;
@@ -21,7 +21,7 @@ const SILENCE = { find: 60_000, retrieve: 120_000 };
 const CANCEL_PATIENCE = 300;
 
 /** Associations with one archive at a time. */
-export type Associations = Record<'searches' | 'retrievals', Turns>;
+export type Associations = Record<'searches' | 'retrievals', Semaphore>;
 
 /** A DICOM application entity and by what name we call it and ourselves. */
 export interface Peer {
@@ -104,7 +104,7 @@ export class DimseClient {
   ): Promise<T> {
     const { host, port, ae, calledAe, associations } = this.#peer;
     const retrieves = service === STUDY_ROOT_GET || service === STUDY_ROOT_MOVE;
-    const endTurn = await associations[retrieves ? 'retrievals' : 'searches'].take(signal);
+    const endTurn = await associations[retrieves ? 'retrievals' : 'searches'].acquire(signal);
     const association = new dimse.association.Association(ae, calledAe);
     addService(association, service);
     if (sopClasses) addStorage(association, sopClasses);

@@ -6,7 +6,7 @@ import { Refusals, type RefusalLog } from './refusals.ts';
 import { StoreScp } from './wire/store-scp.ts';
 import type { ParsingThreads } from '../../threads/parsing-threads.ts';
 import type { Incoming } from './spool.ts';
-import { Turns } from '../../../../schema/process/turns.ts';
+import { Semaphore } from '../../../../schema/concurrency/semaphore.ts';
 import type { ImagesConfig } from '../../../../schema/tenant/tenant.ts';
 
 type DimseConfig = Extract<ImagesConfig, { type: 'dicom-dimse' }>;
@@ -55,7 +55,10 @@ export class DimseNode {
   associations(archive: string, { searches, retrievals }: DimseConfig['connections']): Associations {
     const key = `${archive} ${searches} ${retrievals}`;
     const known = this.#associations.get(key);
-    const associations = known ?? { searches: new Turns(searches), retrievals: new Turns(retrievals) };
+    const associations = known ?? {
+      searches: new Semaphore(searches),
+      retrievals: new Semaphore(retrievals),
+    };
     this.#associations.set(key, associations);
     return associations;
   }

@@ -18,7 +18,7 @@ import { MultipartError } from '../../multipart/multipart.ts';
 import { noSuchObject } from '../../../../schema/fault/not-found.ts';
 import { unlessNoRoom } from '../../disk/no-room.ts';
 import type { Target } from '../source.ts';
-import { Turns } from '../../../../schema/process/turns.ts';
+import { Semaphore } from '../../../../schema/concurrency/semaphore.ts';
 import { nonsense } from '../../parsing/archive/nonsense.ts';
 
 /** HTTP to a DICOMweb server: pooled, authenticated, its failures as Faults. */
@@ -66,7 +66,7 @@ export class DicomWebClient {
   readonly #config: Config;
   readonly #dispatcher: Dispatcher | undefined;
   readonly #signIn: ServiceAuthorization;
-  readonly #turns: Record<Purpose, Turns>;
+  readonly #semaphores: Record<Purpose, Semaphore>;
 
   /**
    * @param now seconds since the epoch
@@ -76,7 +76,7 @@ export class DicomWebClient {
     this.#config = config;
     this.#dispatcher = dispatcher;
     const { searches, retrievals } = config.connections;
-    this.#turns = { searches: new Turns(searches), retrievals: new Turns(retrievals) };
+    this.#semaphores = { searches: new Semaphore(searches), retrievals: new Semaphore(retrievals) };
     this.#signIn = serviceAuthorization(config.authentication, now, (asked) => this.#requestToken(asked));
   }
 
@@ -85,14 +85,14 @@ export class DicomWebClient {
    * @param path below the endpoint, with a slash in front
    */
   async get(path: string, options: GetOptions): Promise<Answer> {
-    const endTurn = await this.#turns[options.purpose ?? 'retrievals'].take(options.signal);
+    const release = await this.#semaphores[options.purpose ?? 'retrievals'].acquire(options.signal);
     try {
       const answer = await this.#get(path, options);
-      if (answer.body.closed) endTurn();
-      else answer.body.once('close', endTurn);
+      if (answer.body.closed) release();
+      else answer.body.once('close', release);
       return answer;
     } catch (error) {
-      endTurn();
+      release();
       throw error;
     }
   }

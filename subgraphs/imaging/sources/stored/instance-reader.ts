@@ -18,7 +18,7 @@ import { transcodeFile, type Transcoded } from '../../threads/transcode-file.ts'
 import { temporaryPath } from '../../disk/temporary-path.ts';
 import { damaged } from '../damaged.ts';
 import type { BulkData } from '../source.ts';
-import { Turns } from '../../../../schema/process/turns.ts';
+import { Semaphore } from '../../../../schema/concurrency/semaphore.ts';
 import { partsWithin, turnedWords, type ByteRange } from '../folder/parts-of-value.ts';
 import { throwIfOther } from '../folder/indexed-object.ts';
 import type { IndexedInstance } from '../folder/search.ts';
@@ -33,7 +33,7 @@ type More<N extends FileTask> = Omit<TaskInput<N>, keyof ParsedFile>;
 const MOST_COMPARED = 100_000;
 
 /** Data sets are inflated one after the other: each is bounded, but many at once were not. */
-const inflating = new Turns(1);
+const inflating = new Semaphore(1);
 
 /**
  * Reads instances from their files. They are parsed in threads, within their budget (DW-24); here only what they say is
@@ -178,7 +178,7 @@ export class InstanceReader {
     if (indexed.transferSyntax !== TransferSyntax.DeflatedExplicitVRLittleEndian)
       return this.open(path, indexed);
     const inflated = temporaryPath('inflated');
-    const done = await inflating.take();
+    const done = await inflating.acquire();
     try {
       await this.#parsed('inflate', path, indexed, { path: inflated });
       const fd = openSync(inflated, 'r');

@@ -1,26 +1,34 @@
-/** Work that is done a few pieces at a time, in the order in which it was asked for. */
-export class Turns {
+/** Lets a few pieces of work run at the same time; the others wait in the order in which they came. */
+export class Semaphore {
   #free: number;
   readonly #waiting = new Set<() => void>();
 
-  constructor(atOnce: number) {
-    this.#free = atOnce;
+  /** @param permits pieces of work at the same time */
+  constructor(permits: number) {
+    this.#free = permits;
   }
 
   /**
-   * Waits for a turn.
-   * @returns what ends it
+   * Waits for a permit.
+   * @param signal ends the wait; a permit that was given is kept
+   * @returns gives the permit back, once
    * @throws the reason of `signal`, when that comes first
    */
-  async take(signal?: AbortSignal): Promise<() => void> {
+  async acquire(signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted();
     if (this.#free > 0) this.#free--;
     else await this.#turn(signal);
+    let held = true;
     return () => {
-      const [next] = this.#waiting;
-      if (next) next();
-      else this.#free++;
+      if (held) this.#release();
+      held = false;
     };
+  }
+
+  #release(): void {
+    const [next] = this.#waiting;
+    if (next) next();
+    else this.#free++;
   }
 
   #turn(signal: AbortSignal | undefined): Promise<void> {
