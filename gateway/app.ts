@@ -34,7 +34,7 @@ import type { Authorizer } from './smart/authorize.ts';
 import type { Capabilities } from './smart/capability/capability-admission.ts';
 import { discoveryRoutes, rootMetadataRoutes } from './smart/discovery/discovery-routes.ts';
 import { startPage } from './pages/start-page.ts';
-import type { Tenants } from './tenants/loading/tenants.ts';
+import type { Tenants } from './tenants/loading/settings.ts';
 import { viewerFiles } from './pages/viewer-files.ts';
 import { addLinkHeaders, wadoLinkRoutes, type OpenStudies } from './smart/capability/wado-links.ts';
 

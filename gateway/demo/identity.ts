@@ -3,7 +3,7 @@ import type { Demographics } from './patients.ts';
 import { demoUid, studyUid, type Corrections, type DemoStudy } from './stories.ts';
 
 /** Age in whole years on a day, both `YYYYMMDD`, as a DICOM AS value. */
-export function ageOn(birthDate: string, date: string): string {
+function ageOn(birthDate: string, date: string): string {
   const years = Math.floor((Number(date) - Number(birthDate)) / 10_000);
   return `${String(years).padStart(3, '0')}Y`;
 }

@@ -50,7 +50,7 @@ function smooth(image: Int16Array, rows: Float32Array): void {
 }
 
 /** Position in mm along the patient's axis (LPS z) of slice `index`; slice 0 is the uppermost. */
-export function slicePosition({ spacing }: PhantomReconstruction, index: number): number {
+function slicePosition({ spacing }: PhantomReconstruction, index: number): number {
   return TOP - spacing * (index + 0.5);
 }
 

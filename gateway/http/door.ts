@@ -10,7 +10,7 @@ import { bearerToken, refuseFormToken } from '../smart/token/bearer.ts';
 import { noLongerValid } from '../smart/capability/capability.ts';
 import type { Capabilities } from '../smart/capability/capability-admission.ts';
 import { namedIn, type DocumentRules } from '../smart/patient/named-patients.ts';
-import type { Tenants } from '../tenants/loading/tenants.ts';
+import type { Tenants } from '../tenants/loading/settings.ts';
 
 const ACCESS = Symbol('access');
 type WithAccess = FastifyRequest & { [ACCESS]?: Access };

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { htmlPage, link, sendPage } from './html-page.ts';
-import type { Tenants } from '../tenants/loading/tenants.ts';
+import type { Tenants } from '../tenants/loading/settings.ts';
 
 /**
  * What is where, at `/`. Addresses are relative: the gateway may have a path prefix.

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { Tenants } from '../tenants/loading/tenants.ts';
+import type { Tenants } from '../tenants/loading/settings.ts';
 import type { Report, SelfTest } from './self-test.ts';
 
 /** First argument of the program that has it check a tenant instead of serving. */

@@ -7,7 +7,7 @@ import type { Limits } from '../http/limits.ts';
 import { logger } from '../http/observe.ts';
 import { authorizer } from '../smart/authorize.ts';
 import { capabilities, capabilitySealer } from '../smart/capability/capability-admission.ts';
-import type { Tenants } from '../tenants/loading/tenants.ts';
+import type { Tenants } from '../tenants/loading/settings.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { standInClinical, standInImaging, type Breakage } from './stand-in-subgraphs.ts';
 

@@ -9,7 +9,7 @@ import { PORTAL } from './foreign-ehr.ts';
 
 /** Where the imaging app lives. */
 export const APP = 'http://127.0.0.1:9/imaging-app';
-export const EVERYTHING = 'openid fhirUser launch/patient patient/*.rs offline_access';
+const EVERYTHING = 'openid fhirUser launch/patient patient/*.rs offline_access';
 
 /** An independent tenant of a foreign EHR. @param client by which it is known there */
 export const independent = (ehr: ForeignEhr, client: object, images: object, more: object = {}) => ({

@@ -56,7 +56,7 @@ export interface ForeignEhr {
 
 /** Where apps of the EHR live that are not the gateway. */
 export const PORTAL = 'http://127.0.0.1:9/portal';
-export const EHR_SECRET = 'the-gateway-s secret: at+this/EHR';
+const EHR_SECRET = 'the-gateway-s secret: at+this/EHR';
 export const CLINICIAN = 'clinician-1';
 const SCOPES = 'openid fhirUser profile offline_access launch/patient patient/*.read patient/*.rs';
 const DATA_SCOPES = 'launch/patient patient/*.read patient/*.rs patient/ImagingStudy.rs system/Patient.read';

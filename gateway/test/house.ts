@@ -10,7 +10,7 @@ import { buildDemoImages } from '../demo/images.ts';
 import { gatewayParts } from '../gateway.ts';
 import { logger } from '../http/observe.ts';
 import type { SharedState } from '../state/shared-state.ts';
-import type { Tenants } from '../tenants/loading/tenants.ts';
+import type { Tenants } from '../tenants/loading/settings.ts';
 import { tenantsOf } from './door.ts';
 import { DEMO_IMAGES } from './setup/demo-images.ts';
 

@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { TransferSyntax } from '../../schema/dicom/dicom.ts';
-import type { PixelDescription } from '../../subgraphs/imaging/pixels/codecs/frame.ts';
+import type { PixelDescription } from '../../subgraphs/imaging/dicom/pixel-description.ts';
 import { imageObject, SMALL } from './setup/image-object.ts';
 import { expectUnharmed, harmOf, startWatchedGateway, type WatchedGateway } from './setup/unharmed.ts';
 

@@ -52,8 +52,7 @@ beforeAll(async () => {
   });
   run = selfTest({ ...outside, seconds: 2, own, record, images: imaging.checks });
   close = async () => {
-    await Promise.all([clinical.close(), imaging.close()]);
-    own.close();
+    await Promise.all([clinical.close(), imaging.close(), own.close()]);
   };
 });
 beforeEach(() => {

@@ -12,7 +12,8 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Tag, text, TransferSyntax } from '../../schema/dicom/dicom.ts';
 import { boundaryOf, readMultipart } from '../../subgraphs/imaging/multipart/multipart.ts';
-import { decodeFrame, type PixelDescription } from '../../subgraphs/imaging/pixels/codecs/frame.ts';
+import { decodeFrame } from '../../subgraphs/imaging/pixels/codecs/frame.ts';
+import type { PixelDescription } from '../../subgraphs/imaging/dicom/pixel-description.ts';
 import { encoderTakes } from '../../subgraphs/imaging/pixels/recode.ts';
 import {
   fileFrames,

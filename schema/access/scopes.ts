@@ -1,4 +1,3 @@
-import type { Access } from './access.ts';
 import { Fault } from '../fault/fault.ts';
 
 /** FHIR interactions as SMART v2 letters: create, read, update, delete, search (SMART App Launch 2.2 §4.3). */
@@ -66,7 +65,11 @@ export interface Coverage {
  * Refuses unless the caller's scopes cover the interaction (SM-6, IA-6).
  * @throws Fault `insufficient_scope`, naming the scope that would suffice
  */
-export function requireScope(access: Access, type: string, interaction: Interaction): Coverage {
+export function requireScope(
+  access: { permissions: readonly Permission[] },
+  type: string,
+  interaction: Interaction,
+): Coverage {
   const granted = permitting(access.permissions, type, interaction);
   if (granted.length === 0) {
     const level = access.permissions[0]?.level ?? 'patient';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 export type Files = Readonly<Record<string, string>>;
 
 /** Writes generated files. */
-export function writeFiles(folder: URL, files: Files): void {
+function writeFiles(folder: URL, files: Files): void {
   for (const [name, text] of Object.entries(files)) writeFileSync(new URL(name, folder), text);
 }
 

@@ -73,7 +73,7 @@ function listArguments(item: ElementType | undefined): string[] {
 const filterTypes = new Set(['canonical', 'code', 'id', 'oid', 'string', 'uri', 'url']);
 
 /** Whether a list of a type takes an argument for this field of its items. */
-export function isFilter({ name, list, type, choice }: Field): boolean {
+function isFilter({ name, list, type, choice }: Field): boolean {
   return name !== 'id' && !list && choice === undefined && filterTypes.has(type);
 }
 
@@ -151,7 +151,7 @@ function argumentList(args: readonly string[]): string {
 }
 
 /** A description as an escaped GraphQL string (its escapes are JSON's) on its own line, or nothing. */
-export function described(text: string | undefined): string {
+function described(text: string | undefined): string {
   return text ? `${JSON.stringify(text.replace(/\s+/g, ' ').trim())}\n` : '';
 }
 

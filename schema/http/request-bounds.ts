@@ -6,7 +6,7 @@ import { Fault } from '../fault/fault.ts';
  */
 
 /** Parameters of an address, and of the form that is posted to it. */
-export const MAX_PARAMETERS = 200;
+const MAX_PARAMETERS = 200;
 /** Values of one parameter, by commas and by repetition. */
 export const MAX_VALUES = 100;
 /** Characters of one parameter, its values together: as many UIDs as may be asked for, and more. */
@@ -14,7 +14,7 @@ const MAX_LENGTH = 40_000;
 /** Search parameters that must all be met, a repeated one counted each time. */
 export const MAX_CONDITIONS = 30;
 /** Keys of `_sort`. */
-export const MAX_SORT_KEYS = 10;
+const MAX_SORT_KEYS = 10;
 /** Members of a header that is a list. */
 const MAX_HEADER_MEMBERS = 100;
 

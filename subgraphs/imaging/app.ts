@@ -3,8 +3,6 @@ import { parse } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Access } from '../../schema/access/access.ts';
-import type { RecordOperation } from '../../schema/fault/audit.ts';
 import { ItemSelector } from '../../schema/expressions/item-selector.ts';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
 import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
@@ -16,8 +14,8 @@ import type { AccessionNumbers } from './authorization/caller-reach.ts';
 import { dicomwebRoutes } from './dicomweb/dicomweb.ts';
 import { imagingFhirRoutes } from './fhir/fhir.ts';
 import { MetadataCache } from './cache/metadata-cache.ts';
-import { ParsingThreads } from './parsing/threads.ts';
-import { PixelPool } from './pixels/pool.ts';
+import { ParsingThreads } from './threads/parsing-threads.ts';
+import { PixelPool } from './threads/pool.ts';
 import { Pictures } from './render/pictures.ts';
 import { ThumbnailCache } from './render/thumbnail-cache.ts';
 import { imagingResolvers } from './graphql/resolvers.ts';
@@ -25,15 +23,16 @@ import { RestrictedStudies } from './study/restricted-studies.ts';
 import { openSeen, type Seen } from './cache/seen.ts';
 import { sourceChecks } from './sources/source-checks.ts';
 import { Sources, type SourcesOptions } from './sources/open.ts';
-import type { Directory, Imaging } from './study/studies.ts';
+import type { OpenImaging } from './study/studies.ts';
+import type { Directory } from './authorization/directory.ts';
 import { SeveralStudies } from './study/several-studies.ts';
 import { OWNER_TTL, StudyCache } from './cache/study-cache.ts';
 import type { Elsewhere, StudyCounts } from './study/study-holders.ts';
 import { studyOwner } from './authorization/study-owner.ts';
-import { TenantSource, type Paces } from './sources/tenant-source.ts';
+import { TenantSource, type Paces } from './cache/tenant-source.ts';
 import { Unfinished } from './sources/unfinished.ts';
 import { WithholdDecisions } from './authorization/withhold-decisions.ts';
-import type { SealStudy } from './dicomweb/wado-base.ts';
+import type { SealStudy } from './study/wado-base.ts';
 import { wadoUriRoutes } from './dicomweb/wado-uri.ts';
 
 /** What the subgraph is given: it reads no environment and knows no clock of its own. */
@@ -62,14 +61,6 @@ export interface ImagingDeps {
   /** Evaluates FHIRPath of callers; by default one of its own, which closes with the subgraph. */
   expressions?: ExpressionPool;
 }
-
-/** The imaging core of one request, which records what it is asked where there is an `audit` (IA-30). */
-export type OpenImaging = (
-  tenant: Tenant,
-  access: Access,
-  signal?: AbortSignal,
-  audit?: RecordOperation,
-) => Imaging;
 
 /** The imaging subgraph: one core, behind it the tenants' image sources, before it the GraphQL, FHIR and DICOMweb faces. */
 export function imagingSubgraph(deps: ImagingDeps) {

@@ -3,7 +3,7 @@ import { initGraphQLTada, type ResultOf } from 'gql.tada';
 import type { introspection } from './graphql-env.d.ts';
 
 /** FHIR scalars are text on the wire; `decimal` keeps its digits as a number. */
-export const graphql = initGraphQLTada<{
+const graphql = initGraphQLTada<{
   introspection: introspection;
   scalars: { date: string; dateTime: string; instant: string; time: string; decimal: number; code: string };
 }>();
@@ -155,7 +155,6 @@ export const PATIENT_RECORD = graphql(`
 `);
 
 export type PatientRecord = NonNullable<ResultOf<typeof PATIENT_RECORD>['Patient']>;
-export type PatientSummary = NonNullable<NonNullable<ResultOf<typeof PATIENTS>['PatientList']>[number]>;
 export type ImagingStudy = NonNullable<NonNullable<PatientRecord['ImagingStudyList']>[number]>;
 export type Series = NonNullable<ImagingStudy['series']>[number];
 export type DiagnosticReport = NonNullable<NonNullable<PatientRecord['DiagnosticReportList']>[number]>;

@@ -4,7 +4,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_JSON } from '../../../schema/fhir/fhir.ts';
 import { requireFhirJson } from '../../../schema/fhir/fhir-format.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import type { Tenants } from '../../tenants/loading/tenants.ts';
+import type { Tenants } from '../../tenants/loading/settings.ts';
 import type { Authorizer } from '../authorize.ts';
 import { capabilityStatement } from './capability-statement.ts';
 import { protectedResource, smartConfigurationOf } from './discovery.ts';

@@ -1,5 +1,5 @@
 import type { ActiveToken } from '../token/introspect.ts';
-import type { TenantServer } from './provider.ts';
+import type { TenantServer } from './tenant-server.ts';
 
 /** An active token as RFC 7662 §2.2 describes it, with the fields that the provider's own introspection answers. */
 export interface DescribedToken extends ActiveToken {

@@ -1,6 +1,6 @@
 import { isRegistered } from './clients/loopback.ts';
 import { describe } from './own-token.ts';
-import type { TenantServer } from './provider.ts';
+import type { TenantServer } from './tenant-server.ts';
 import { PATHS } from './settings.ts';
 
 /**

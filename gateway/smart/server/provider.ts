@@ -8,7 +8,7 @@ import type { Clients } from './clients/clients.ts';
 import { clientsOf } from './clients/clients.ts';
 import { protectFormPost } from './ehr-login/form-post.ts';
 import { grantable } from './clients/grantable.ts';
-import type { Delegation, Identify, User } from './sign-in/identify.ts';
+import type { Delegation, Identify } from './sign-in/identify.ts';
 import type { Keys } from './state/keys.ts';
 import type { LaunchContexts } from './sign-in/launch.ts';
 import { launchContexts } from './sign-in/launch.ts';
@@ -18,22 +18,9 @@ import { FEATURES, FIXED } from './provider-settings.ts';
 import { renewRegistration } from './clients/registration.ts';
 import { nameSuccessors, successors, withRotationGrace } from './state/rotation-grace.ts';
 import { PATHS } from './settings.ts';
+import type { TenantServer } from './tenant-server.ts';
 import { spendFailedCodes } from './state/spent-codes.ts';
 import type { State } from './state/state.ts';
-
-/** The authorization server of one tenant. */
-export interface TenantServer {
-  tenant: Tenant;
-  provider: Provider;
-  issuer: string;
-  /** The resource that tokens are for: the FHIR base. */
-  resource: string;
-  contexts: LaunchContexts;
-  /** Of what a client asked for by a user's consent, what it may have. */
-  appScopes(requested: string, clientId: string): string[];
-  /** A user who signed in before; undefined where there is no such user any more. */
-  user(account: string): Promise<User | undefined>;
-}
 
 export interface TenantServerOptions {
   baseUrl: string;

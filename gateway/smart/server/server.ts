@@ -17,7 +17,7 @@ import { InteractionSteps } from './sign-in/interaction.ts';
 import { tenantKeys } from './state/keys.ts';
 import { ownConfiguration } from './own-configuration.ts';
 import { describe } from './own-token.ts';
-import type { TenantServer } from './provider.ts';
+import type { TenantServer } from './tenant-server.ts';
 import type { ShareKeys } from './state/shared-keys.ts';
 import type { State } from './state/state.ts';
 import { sqliteState } from './state/state.ts';

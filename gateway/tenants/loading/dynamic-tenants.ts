@@ -7,7 +7,7 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { parseTenant, TenantError } from '../../../schema/tenant/tenant.ts';
 import { isAllowedHost, isLocalHost, notAllowed } from '../../outbound/guarded-dispatcher.ts';
 import { mockRefusal } from './mock-refusal.ts';
-import type { Tenants, TenantSettings } from './tenants.ts';
+import type { Tenants, TenantSettings } from './settings.ts';
 
 const LONGEST_CONFIGURATION = 8 * 1024;
 const MOST_DYNAMIC = 1000;

@@ -1,6 +1,6 @@
 import { sep } from 'node:path';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import type { TenantSettings } from './tenants.ts';
+import type { TenantSettings } from './settings.ts';
 
 /**
  * SM-11: whoever can reach a mock tenant reads everything in it, and so does, after a sign-in without a password, whoever

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { ExpressionPool } from '../../../schema/expressions/pool.ts';
-import { readTenants, type TenantSettings } from './tenants.ts';
+import { readTenants } from './tenants.ts';
+import type { TenantSettings } from './settings.ts';
 
 const shipped = fileURLToPath(new URL('..', import.meta.url));
 const patients = fileURLToPath(new URL('../../demo/patients', import.meta.url));

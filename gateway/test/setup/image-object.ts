@@ -1,5 +1,5 @@
 import { writeDicomFile } from '../../demo/dicom-file.ts';
-import type { PixelDescription } from '../../../subgraphs/imaging/pixels/codecs/frame.ts';
+import type { PixelDescription } from '../../../subgraphs/imaging/dicom/pixel-description.ts';
 
 /** An image of 4 × 4 bytes. */
 export const SMALL: PixelDescription = {

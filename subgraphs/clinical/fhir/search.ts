@@ -9,7 +9,7 @@ import {
 import { isOnlyPage, mapNeighbours } from '../../../schema/fhir/paging.ts';
 import { searchset } from '../../../schema/fhir/searchset.ts';
 import { onlyElements, subsetted } from '../../../schema/fhir/subset.ts';
-import type { Search } from '../record/clinical.ts';
+import type { Search } from '../record/search.ts';
 import { PAGE_LIMIT } from '../record/limits.ts';
 import type { Page } from '../record/page.ts';
 

@@ -33,6 +33,8 @@ async function ask(source: string, { scope = 'patient/*.rs', patients = 'all', t
   });
   // Plain objects, as they go out.
   return JSON.parse(JSON.stringify(result)) as {
+    // The assertions say what is in it.
+    // eslint-disable-next-line @typescript-eslint/no-explicit-any
     data: Record<string, any>;
     errors?: { message: string; path: (string | number)[]; extensions: Record<string, unknown> }[];
   };

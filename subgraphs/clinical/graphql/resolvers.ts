@@ -6,11 +6,11 @@ import type { ItemSelector } from '../../../schema/expressions/item-selector.ts'
 import { faultsAsErrors } from '../../../schema/graphql/graphql-fault.ts';
 import { clinicalResources, graphqlType, isResourceType, tables } from '../../../schema/fhir/tables.ts';
 import type { Clinical } from '../record/clinical.ts';
-import { imagingJoins } from '../joins/imaging-joins.ts';
+import { imagingJoins } from './imaging-joins.ts';
 import { studyUidOfReference } from '../joins/imaging-links.ts';
 import type { Page } from '../record/page.ts';
 import { pageOf } from '../record/page.ts';
-import { patientOrId, resolversOfUnreadablePatient } from '../authorization/patient.ts';
+import { patientOrId, resolversOfUnreadablePatient } from './patient.ts';
 import type { ClinicalContext, Fields } from './resolver.ts';
 import { resolver } from './resolver.ts';
 import { referenceOf, searchOf } from './search-arguments.ts';

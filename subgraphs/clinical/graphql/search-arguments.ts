@@ -7,7 +7,7 @@ import {
   searchParameters,
   tables,
 } from '../../../schema/fhir/tables.ts';
-import type { Search } from '../record/clinical.ts';
+import type { Search } from '../record/search.ts';
 import type { Args } from './resolver.ts';
 import { parseFilter } from '../search/filter.ts';
 

@@ -7,7 +7,7 @@ import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';
 import { requireScope } from '../../../schema/access/scopes.ts';
 import { isResourceType } from '../../../schema/fhir/tables.ts';
 import { AccessRecord } from '../authorization/access-record.ts';
-import { applicable } from '../search/applicable.ts';
+import { applicable } from './applicable.ts';
 import { bindSearch } from '../authorization/binding.ts';
 import { readChain } from './chain.ts';
 import type { Compartment } from '../authorization/compartment.ts';
@@ -16,27 +16,9 @@ import type { GranularScopes } from '../authorization/granular-scopes.ts';
 import { isPage, LIST_LIMIT, pageSize, requireListable } from './limits.ts';
 import { readable } from './readable.ts';
 import { Related } from './related.ts';
-import { MAX_GATHERED, RequestSource } from './request-source.ts';
-import type { ClinicalSource, SearchPage, SearchParams } from '../sources/source.ts';
-
-export interface Search {
-  params: SearchParams;
-  /** `-date,code`. */
-  sort?: string;
-  count?: number;
-  offset?: number;
-  cursor?: string;
-  total?: boolean;
-  /** A parameter that is not known is an error (`Prefer: handling=strict`), not ignored. */
-  strict?: boolean;
-}
-
-export interface SearchResult extends SearchPage {
-  /** The client's parameters that were used. */
-  applied: SearchParams;
-  /** Its sort keys that were. */
-  sort?: string;
-}
+import type { Search, SearchResult } from './search.ts';
+import { MAX_GATHERED, RequestSource } from '../sources/request-source.ts';
+import type { ClinicalSource, SearchParams } from '../sources/source.ts';
 
 export interface ClinicalOptions {
   source: () => Promise<ClinicalSource>;

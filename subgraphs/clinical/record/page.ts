@@ -6,7 +6,8 @@ import {
   neighbours,
   type Neighbours,
 } from '../../../schema/fhir/paging.ts';
-import type { Clinical, Search } from './clinical.ts';
+import type { Clinical } from './clinical.ts';
+import type { Search } from './search.ts';
 import { pageSize } from './limits.ts';
 import type { SearchParams } from '../sources/source.ts';
 

@@ -1,9 +1,9 @@
 import DataLoader from 'dataloader';
 import type { Resource } from 'fhir/r4.js';
-import type { Search } from './clinical.ts';
+import type { Search } from './search.ts';
 import type { Compartment } from '../authorization/compartment.ts';
 import { isPage, LIST_LIMIT, pageSize, requireListable } from './limits.ts';
-import { MAX_GATHERED } from './request-source.ts';
+import { MAX_GATHERED } from '../sources/request-source.ts';
 import { chunksByLength, MAX_IDS_LENGTH } from '../sources/chunks.ts';
 
 type SearchOf = (type: string, search: Search) => Promise<{ resources: Resource[] }>;

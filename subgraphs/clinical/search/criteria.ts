@@ -2,7 +2,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { alternatives } from '../../../schema/fhir/search-value.ts';
 import type { SearchParameter } from '../../../schema/fhir/tables.ts';
 import { isResourceType, searchParameter } from '../../../schema/fhir/tables.ts';
-import type { SearchParams } from '../sources/source.ts';
+import type { SearchParams } from './search-params.ts';
 
 /** One search parameter with its alternatives, or a chain into the resources that it points at. */
 export interface Criterion {

@@ -1,7 +1,7 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 import { MAX_CONDITIONS } from '../../../schema/http/request-bounds.ts';
 import { parameterOfArgument, searchParameter } from '../../../schema/fhir/tables.ts';
-import type { SearchParams } from '../sources/source.ts';
+import type { SearchParams } from './search-params.ts';
 
 /** Operators of `_filter` that a plain search says as well (R4 §3.2.3.4), and how. */
 const OPERATORS: Record<string, { prefix: string } | { modifier: string }> = {

@@ -39,7 +39,7 @@ export interface IndexRows {
   uri: string[];
 }
 
-export const noRows = (): IndexRows => ({
+const noRows = (): IndexRows => ({
   token: [],
   string: [],
   date: [],

@@ -1,7 +1,7 @@
 /** How a FHIR server that misbehaves is told to the caller (FG-10): by a real listener that does. */
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
-import { RequestSource } from '../record/request-source.ts';
+import { RequestSource } from './request-source.ts';
 import { FhirServer } from './fhir-server.ts';
 
 let server: Server | undefined;

@@ -1,7 +1,7 @@
 import type { Resource } from 'fhir/r4.js';
+import type { SearchParams } from '../search/search-params.ts';
 
-/** Search parameters as in a URL: repeated names are AND, commas within a value OR (R4 §3.1.1.3). */
-export type SearchParams = readonly (readonly [name: string, value: string])[];
+export type { SearchParams } from '../search/search-params.ts';
 
 /** A search that has passed authorization: the names are ones the tables know, our restrictions are among them. */
 export interface SourceSearch {

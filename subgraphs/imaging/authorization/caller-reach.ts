@@ -6,10 +6,11 @@ import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { patientOutOfReach } from '../../../schema/fault/refusals.ts';
 import type { ImagesConfig, Tenant } from '../../../schema/tenant/tenant.ts';
-import { belongsTo, reachOf, shownIdentifier, type Reach } from './ownership.ts';
-import type { EvaluatePath } from './mrn-paths.ts';
+import { belongsTo, reachOf, type Reach } from './ownership.ts';
+import { shownIdentifier } from '../facts/identifiers.ts';
+import type { EvaluatePath } from '../sources/mrn-paths.ts';
 import type { TenantImages } from '../sources/open.ts';
-import type { Directory, Order } from '../study/studies.ts';
+import type { Directory, Order } from './directory.ts';
 
 /** Accession numbers of patients as callers learned them from the clinical base; each kept for a minute at most. */
 export type AccessionNumbers = LRUCache<string, Promise<readonly string[]>>;
@@ -32,16 +33,16 @@ export function logCrossed(
 
 /** What the caller of one request reaches in one image source of the tenant (IA-5 to IA-9), and whose a study is. */
 export class CallerReach {
-  private readonly options: CallerReachOptions;
-  private readonly config: ImagesConfig;
-  private readonly evaluate: EvaluatePath;
-  private readonly owners = new Map<string, Promise<string | undefined>>();
-  private own: Promise<readonly Reach[]> | undefined;
+  readonly #options: CallerReachOptions;
+  readonly #config: ImagesConfig;
+  readonly #evaluate: EvaluatePath;
+  readonly #owners = new Map<string, Promise<string | undefined>>();
+  #own: Promise<readonly Reach[]> | undefined;
 
   constructor(options: CallerReachOptions, { config, mrnPaths }: Pick<TenantImages, 'config' | 'mrnPaths'>) {
-    this.options = options;
-    this.config = config;
-    this.evaluate = mrnPaths();
+    this.#options = options;
+    this.#config = config;
+    this.#evaluate = mrnPaths();
   }
 
   /**
@@ -49,17 +50,17 @@ export class CallerReach {
    * @throws Fault `forbidden` for an Access that names no patient
    */
   async all(): Promise<readonly Reach[] | undefined> {
-    const { patients } = this.options.access;
+    const { patients } = this.#options.access;
     if (patients === 'all') return undefined;
     if (patients.length === 0) {
       throw new Fault('forbidden', 'The token names no patient, so that no patient can be served with it.');
     }
-    return (this.own ??= Promise.all(patients.map((grant) => this.reachOf(grant))));
+    return (this.#own ??= Promise.all(patients.map((grant) => this.#reachOf(grant))));
   }
 
   /** The same for what is named by its UID: nothing, where the Access names no patient (IA-7: it is as if it were not there). */
   async byUid(): Promise<readonly Reach[] | undefined> {
-    const { patients } = this.options.access;
+    const { patients } = this.#options.access;
     return patients !== 'all' && patients.length === 0 ? [] : this.all();
   }
 
@@ -69,23 +70,23 @@ export class CallerReach {
    * @throws Fault `forbidden` for one who is out of reach (IA-7)
    */
   async of(patientId: string): Promise<readonly Reach[] | undefined> {
-    const { tenant, access, directory } = this.options;
+    const { tenant, access, directory } = this.#options;
     const grant = requirePatient(access, patientId);
-    if (access.patients !== 'all') return [await this.reachOf(grant)];
-    if (this.config.lookup === 'all-studies-on-server') return undefined;
+    if (access.patients !== 'all') return [await this.#reachOf(grant)];
+    if (this.#config.lookup === 'all-studies-on-server') return undefined;
     const identity = await directory.read(tenant, access, patientId);
-    return identity ? [await this.reachOf({ ...grant, identity })] : [];
+    return identity ? [await this.#reachOf({ ...grant, identity })] : [];
   }
 
-  private async reachOf(grant: PatientGrant): Promise<Reach> {
-    const byAccession = this.config.lookup === 'studies-by-accession';
-    const numbers = byAccession ? await this.accessionNumbersOf(grant.id) : [];
-    return reachOf(grant, this.config, numbers, this.evaluate);
+  async #reachOf(grant: PatientGrant): Promise<Reach> {
+    const byAccession = this.#config.lookup === 'studies-by-accession';
+    const numbers = byAccession ? await this.#accessionNumbersOf(grant.id) : [];
+    return reachOf(grant, this.#config, numbers, this.#evaluate);
   }
 
   /** Asked once for all requests with the same token: a viewer's frames are many. */
-  private accessionNumbersOf(patientId: string): Promise<readonly string[]> {
-    const { tenant, access, directory, accessionNumbers } = this.options;
+  #accessionNumbersOf(patientId: string): Promise<readonly string[]> {
+    const { tenant, access, directory, accessionNumbers } = this.#options;
     const { client, user, token = '' } = access;
     const bearer = createHash('sha256').update(token).digest('base64url');
     const key = JSON.stringify([tenant.key, patientId, client, user, bearer]);
@@ -100,11 +101,11 @@ export class CallerReach {
   /** Whether a row is of a study that one of these reaches; a birth date that contradicts is logged (DW-21). */
   includes(reaches: readonly Reach[] | undefined, row: DicomJson): boolean {
     if (!reaches) return true;
-    const { config } = this;
+    const config = this.#config;
     if (reaches.some((reach) => belongsTo(row, reach, config))) return true;
     const unmatched = { ...config, matchBirthDate: false };
     if (config.matchBirthDate && reaches.some((reach) => belongsTo(row, reach, unmatched))) {
-      const { tenant, log } = this.options;
+      const { tenant, log } = this.#options;
       const studyUid = text(row, Tag.StudyInstanceUID);
       log.warn({ tenant: tenant.key, studyUid }, 'withheld: birth date contradicts the record');
     }
@@ -115,29 +116,30 @@ export class CallerReach {
   includesAll(reaches: readonly Reach[] | undefined, rows: readonly DicomJson[]): boolean {
     const own = rows.filter((row) => this.includes(reaches, row));
     const isCrossed = own.length > 0 && own.length < rows.length;
-    if (isCrossed) logCrossed(this.options, text(own[0]!, Tag.StudyInstanceUID) ?? '');
+    if (isCrossed) logCrossed(this.#options, text(own[0]!, Tag.StudyInstanceUID) ?? '');
     return own.length === rows.length;
   }
 
   /** Logical ids of the granted patients whose rows these are. */
   ownersOf(rows: readonly DicomJson[], reaches: readonly Reach[]): string[] {
-    const { config } = this;
+    const config = this.#config;
     const own = reaches.filter((reach) => rows.some((row) => belongsTo(row, reach, config)));
     return own.map(({ grant }) => grant.id);
   }
 
   /** Logical id of the patient whose the study is; where the clinical base cannot say, nobody is named. */
   ownerOf(study: DicomJson, reaches: readonly Reach[] | undefined): Promise<string | undefined> {
-    const { config } = this;
+    const config = this.#config;
     const granted = reaches?.find((reach) => belongsTo(study, reach, config))?.grant.id;
     const mrn = shownIdentifier(study, Tag.PatientID);
     // A PatientID says nothing where the tenant does not find patients by it.
-    const unsaid = this.options.access.patients !== 'all' || config.lookup === 'studies-by-accession' || !mrn;
+    const unsaid =
+      this.#options.access.patients !== 'all' || config.lookup === 'studies-by-accession' || !mrn;
     if (granted !== undefined || unsaid) {
       return Promise.resolve(granted);
     }
-    let owner = this.owners.get(mrn);
-    if (!owner) this.owners.set(mrn, (owner = this.found(mrn)));
+    let owner = this.#owners.get(mrn);
+    if (!owner) this.#owners.set(mrn, (owner = this.#found(mrn)));
     return owner;
   }
 
@@ -146,7 +148,7 @@ export class CallerReach {
    * @throws Fault `forbidden` when it is nobody in reach
    */
   async patientByIdentifier(value: string, system?: string): Promise<string> {
-    const { tenant, access, directory } = this.options;
+    const { tenant, access, directory } = this.#options;
     const id =
       access.patients === 'all'
         ? await directory.find(tenant, access, value, system)
@@ -159,7 +161,7 @@ export class CallerReach {
 
   /** The order of this id; undefined where there is none for this caller. */
   async order(id: string): Promise<Order | undefined> {
-    const { tenant, access, directory } = this.options;
+    const { tenant, access, directory } = this.#options;
     try {
       return await directory.order(tenant, access, id);
     } catch (error) {
@@ -168,8 +170,8 @@ export class CallerReach {
     }
   }
 
-  private async found(mrn: string): Promise<string | undefined> {
-    const { tenant, access, directory } = this.options;
+  async #found(mrn: string): Promise<string | undefined> {
+    const { tenant, access, directory } = this.#options;
     try {
       return await directory.find(tenant, access, mrn);
     } catch (error) {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { PatientGrant, PatientIdentity } from '../../../schema/access/access.ts';
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
-import { evaluateHere } from './mrn-paths.ts';
-import { belongsTo, contradicts, coveredBy, medicalRecordNumbers, reachOf } from './ownership.ts';
+import { evaluateHere } from '../sources/mrn-paths.ts';
+import { belongsTo, contradicts, coveredBy, reachOf } from './ownership.ts';
+import { medicalRecordNumbers } from '../sources/mrn-paths.ts';
 
 const DEFAULT = ["identifier.where(type.coding.code='MR').value", 'identifier.value.first()'];
 

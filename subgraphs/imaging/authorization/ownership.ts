@@ -1,20 +1,15 @@
-import type { PatientGrant, PatientIdentity } from '../../../schema/access/access.ts';
+import type { PatientGrant } from '../../../schema/access/access.ts';
 import { Tag, text, texts, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Coverage } from '../../../schema/access/scopes.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { RETRY_SECONDS } from '../../../schema/outbound/unreachable.ts';
-import type { EvaluatePath } from './mrn-paths.ts';
+import { askable, shownIdentifier, unpadded, type PatientKey } from '../facts/identifiers.ts';
+import { medicalRecordNumbers, type EvaluatePath } from '../sources/mrn-paths.ts';
 
 /** Whose a study is: pure decisions over facts that the source gave, made anew for every request (IA-29, DW-21). */
 
 type Lookup = Pick<ImagesConfig, 'lookup' | 'mrn' | 'issuer' | 'matchBirthDate'>;
-
-/** One PatientID of a patient, as a source is asked for it. */
-export interface PatientKey {
-  value: string;
-  issuer?: string;
-}
 
 /**
  * What one grant reaches in one image source, by the way that the source finds a patient (DW-19): every study, those of
@@ -25,60 +20,6 @@ export type Reach = { grant: PatientGrant } & (
   | { by: 'mrn'; keys: readonly PatientKey[] }
   | { by: 'accession'; numbers: readonly string[] }
 );
-
-/** Wildcards and list separators of DICOM matching: such a value would match others than its owner's (DW-21). */
-const MATCHES_OTHERS = /[*?,\\\p{Cc}]/u;
-
-/** A PatientID or accession number without its padding, which is not significant (PS3.5 §6.2, LO and SH). */
-export function unpadded(value: string | undefined): string {
-  return (value ?? '').replace(/^[ \0]+|[ \0]+$/g, '');
-}
-
-/**
- * The identifier that a row shows, as a whole: one with a backslash in it comes as several values, and is none of them.
- * Empty where it shows none.
- */
-export function shownIdentifier(row: DicomJson, tag: string): string {
-  // Empty ones among several are part of it as well.
-  return unpadded((row[tag]?.Value ?? []).map((value) => String(value ?? '')).join('\\'));
-}
-
-/** Values that can be asked for exactly, each once. */
-export function askable(values: readonly string[]): string[] {
-  return [...new Set(values)].filter((value) => value !== '' && !MATCHES_OTHERS.test(value));
-}
-
-/**
- * The patient's medical record numbers: the values of the first expression that yields any (DW-19).
- * Empty ones and ones that cannot be asked for exactly are left out, so the list may be empty; it then means no studies.
- * @throws Fault `internal` for an expression that cannot be evaluated; what `evaluate` throws as a Fault
- */
-export async function medicalRecordNumbers(
-  identity: PatientIdentity,
-  expressions: readonly string[],
-  evaluate: EvaluatePath,
-): Promise<string[]> {
-  const patient = {
-    resourceType: 'Patient',
-    id: identity.id,
-    identifier: identity.identifier,
-    ...(identity.birthDate !== undefined && { birthDate: identity.birthDate }),
-  };
-  for (const expression of expressions) {
-    let values: readonly unknown[];
-    try {
-      values = await evaluate(expression, patient);
-    } catch (cause) {
-      if (cause instanceof Fault) throw cause;
-      throw new Fault('internal', "The tenant's images.mrn holds an expression that cannot be evaluated.", {
-        cause,
-      });
-    }
-    const numbers = values.filter((value) => typeof value === 'string').map(unpadded);
-    if (numbers.some(Boolean)) return askable(numbers);
-  }
-  return [];
-}
 
 /**
  * What the grant reaches in a source.

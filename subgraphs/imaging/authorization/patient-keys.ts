@@ -1,6 +1,7 @@
 import { patientOutOfReach } from '../../../schema/fault/refusals.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
-import { unpadded, type PatientKey, type Reach } from './ownership.ts';
+import type { Reach } from './ownership.ts';
+import { unpadded, type PatientKey } from '../facts/identifiers.ts';
 import { hasWildcard } from '../dicom/wildcards.ts';
 
 /**

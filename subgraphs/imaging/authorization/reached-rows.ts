@@ -1,10 +1,11 @@
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { CallerReach } from './caller-reach.ts';
-import { shownIdentifier, unpadded, type PatientKey, type Reach } from './ownership.ts';
+import type { Reach } from './ownership.ts';
+import { shownIdentifier, unpadded, type PatientKey } from '../facts/identifiers.ts';
 import { keysFor, requireOwn } from './patient-keys.ts';
 import type { SourceQuery } from '../sources/source.ts';
-import { chunked } from '../study/study-rows.ts';
-import type { TenantSource } from '../sources/tenant-source.ts';
+import { chunked } from '../facts/study-rows.ts';
+import type { TenantSource } from '../cache/tenant-source.ts';
 import { wildcards } from '../dicom/wildcards.ts';
 
 /** Accession numbers that a source is asked for at a time: a patient may have hundreds. */
@@ -18,12 +19,12 @@ export type UnrestrictedQuery = Omit<SourceQuery, 'patientIds'>;
  * every one judged again (DW-21).
  */
 export class ReachedRows {
-  private readonly source: TenantSource;
-  private readonly caller: CallerReach;
+  readonly #source: TenantSource;
+  readonly #caller: CallerReach;
 
   constructor(source: TenantSource, caller: CallerReach) {
-    this.source = source;
-    this.caller = caller;
+    this.#source = source;
+    this.#caller = caller;
   }
 
   /**
@@ -37,12 +38,12 @@ export class ReachedRows {
     query: UnrestrictedQuery,
     { named = [], anew = false }: { named?: readonly string[] | undefined; anew?: boolean } = {},
   ): Promise<DicomJson[]> {
-    if (reaches?.some(({ by }) => by === 'accession')) return this.byAccession(reaches, query, named);
-    const keys = keysFor(reaches, named, this.source.config);
+    if (reaches?.some(({ by }) => by === 'accession')) return this.#byAccession(reaches, query, named);
+    const keys = keysFor(reaches, named, this.#source.config);
     const pattern = keys === 'pattern' ? wildcards(named) : undefined;
     const asked = { ...query, ...(Array.isArray(keys) && { patientIds: keys as readonly PatientKey[] }) };
-    const found = await (anew ? this.source.askAnew(asked) : this.source.ask(asked));
-    const rows = found.filter((row) => this.caller.includes(reaches, row));
+    const found = await (anew ? this.#source.askAnew(asked) : this.#source.ask(asked));
+    const rows = found.filter((row) => this.#caller.includes(reaches, row));
     return pattern ? rows.filter((row) => pattern.test(shownIdentifier(row, Tag.PatientID))) : rows;
   }
 
@@ -52,17 +53,17 @@ export class ReachedRows {
    */
   canPage(reaches: readonly Reach[] | undefined, named: readonly string[] = []): boolean {
     const byAccession = reaches?.some(({ by }) => by === 'accession') ?? false;
-    return !byAccession && keysFor(reaches, named, this.source.config) !== 'pattern';
+    return !byAccession && keysFor(reaches, named, this.#source.config) !== 'pattern';
   }
 
   /** The studies of the accession numbers are all that there is; whatever else is searched for is searched in them. */
-  private async byAccession(
+  async #byAccession(
     reaches: readonly Reach[],
     query: UnrestrictedQuery,
     named: readonly string[],
   ): Promise<DicomJson[]> {
     const { level, match, includeField, studyUid } = query;
-    const all = await this.studiesByAccession(reaches, level === 'study' ? includeField : []);
+    const all = await this.#studiesByAccession(reaches, level === 'study' ? includeField : []);
     const patientOf = (row: DicomJson) => shownIdentifier(row, Tag.PatientID);
     requireOwn(named.map(unpadded), all.map(patientOf));
     const studies = all.filter((row) => named.length === 0 || named.map(unpadded).includes(patientOf(row)));
@@ -74,7 +75,7 @@ export class ReachedRows {
       .filter((uid) => (!wanted || wanted.includes(uid)) && (studyUid === undefined || studyUid === uid));
     const answers = await Promise.all(
       chunked(uids).map((some) =>
-        this.source.ask({
+        this.#source.ask({
           ...query,
           match: studyUid === undefined ? new Map([...match, [Tag.StudyInstanceUID, some]]) : match,
         }),
@@ -85,19 +86,19 @@ export class ReachedRows {
       .flat()
       .filter((row) =>
         level === 'study'
-          ? this.caller.includes(reaches, row)
+          ? this.#caller.includes(reaches, row)
           : within.has(text(row, Tag.StudyInstanceUID) ?? studyUid ?? ''),
       );
   }
 
-  private async studiesByAccession(
+  async #studiesByAccession(
     reaches: readonly Reach[],
     includeField: UnrestrictedQuery['includeField'],
   ): Promise<DicomJson[]> {
     const numbers = new Set(reaches.flatMap((reach) => (reach.by === 'accession' ? reach.numbers : [])));
     const ask = async (number: string): Promise<DicomJson[]> => {
       const match = new Map([[Tag.AccessionNumber as string, [number]]]);
-      const rows = await this.source.ask({ level: 'study', match, includeField });
+      const rows = await this.#source.ask({ level: 'study', match, includeField });
       // A server that minds no case gives a study for either spelling: it counts where it is spelt so.
       return rows.filter((row) => shownIdentifier(row, Tag.AccessionNumber) === number);
     };
@@ -105,6 +106,6 @@ export class ReachedRows {
     for (const some of chunked([...numbers], ASKED_AT_ONCE)) {
       found.push(...(await Promise.all(some.map(ask))).flat());
     }
-    return found.filter((row) => this.caller.includes(reaches, row));
+    return found.filter((row) => this.#caller.includes(reaches, row));
   }
 }

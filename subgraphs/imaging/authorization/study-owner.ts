@@ -1,6 +1,6 @@
 import { Tag, text } from '../../../schema/dicom/dicom.ts';
-import { shownIdentifier } from './ownership.ts';
-import type { TenantSource } from '../sources/tenant-source.ts';
+import { shownIdentifier } from '../facts/identifiers.ts';
+import type { TenantSource } from '../cache/tenant-source.ts';
 
 /**
  * The PatientID that a study states, for the door: it asks the EHR whether the caller may see that patient. Undefined

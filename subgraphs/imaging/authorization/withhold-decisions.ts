@@ -2,9 +2,9 @@ import { LRUCache } from 'lru-cache';
 import { SingleFlight } from '../../../schema/concurrency/single-flight.ts';
 import { upTo } from '../../../schema/outbound/up-to.ts';
 
-export const DECISION_SECONDS = 60;
+const DECISION_SECONDS = 60;
 /** How long a question is not asked again after there was no answer. */
-export const UNDECIDED_SECONDS = 3;
+const UNDECIDED_SECONDS = 3;
 
 /** Asks which of some studies are withheld; resolves to undefined where there is no answer. */
 export type AskDecision<Study> = (studies: readonly Study[]) => Promise<ReadonlySet<string> | undefined>;

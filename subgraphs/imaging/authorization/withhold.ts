@@ -3,8 +3,8 @@ import type { Access } from '../../../schema/access/access.ts';
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { askDecisionService } from './decision-service.ts';
-import type { Directory } from '../study/studies.ts';
-import { byStudy } from '../study/study-rows.ts';
+import type { Directory } from './directory.ts';
+import { byStudy } from '../facts/study-rows.ts';
 import type { AskDecision, WithholdDecisions } from './withhold-decisions.ts';
 
 /** What a study is judged by. */
@@ -36,30 +36,30 @@ export interface WithholdingOptions {
  * `authorization.withhold`). What cannot be judged is withheld.
  */
 export class Withholding {
-  private readonly options: WithholdingOptions;
-  private readonly source: string;
-  private readonly seriesOf: SeriesOf;
-  private readonly rules: Tenant['authorization']['withhold'];
+  readonly #options: WithholdingOptions;
+  readonly #source: string;
+  readonly #seriesOf: SeriesOf;
+  readonly #rules: Tenant['authorization']['withhold'];
 
   /** @param source names what the series are of */
   constructor(options: WithholdingOptions, source: string, seriesOf: SeriesOf) {
-    this.options = options;
-    this.source = source;
-    this.seriesOf = seriesOf;
+    this.#options = options;
+    this.#source = source;
+    this.#seriesOf = seriesOf;
     const asPatient = mayBePatient(options.access);
-    this.rules = options.tenant.authorization.withhold.filter(
+    this.#rules = options.tenant.authorization.withhold.filter(
       (rule) => 'url' in rule || rule.for !== 'patient' || asPatient,
     );
   }
 
   /** Whether any study may be withheld from this caller. */
   get applies(): boolean {
-    return this.rules.length > 0;
+    return this.#rules.length > 0;
   }
 
   /** Attributes of series that are needed besides the usual ones. */
   get includeField(): readonly string[] {
-    return this.rules.some((rule) => !('url' in rule) && rule.security) ? CONFIDENTIALITY : [];
+    return this.#rules.some((rule) => !('url' in rule) && rule.security) ? CONFIDENTIALITY : [];
   }
 
   /**
@@ -70,8 +70,8 @@ export class Withholding {
     if (!this.applies) return true;
     if (series.length === 0) return false;
     const study = factsOf(studyUid, series);
-    const known = (rule: Withhold) => this.options.decisions.isShown(this.question(rule), studyUid);
-    return this.rules.every((rule) => {
+    const known = (rule: Withhold) => this.#options.decisions.isShown(this.#question(rule), studyUid);
+    return this.#rules.every((rule) => {
       if ('url' in rule) return known(rule);
       if (!fits(study, rule)) return true;
       return rule.security && !carries(study.confidentiality, rule.security) && known(rule);
@@ -87,8 +87,8 @@ export class Withholding {
     const studies = [...series].map(([studyUid, rows]) => factsOf(studyUid, rows));
     const exists = ({ studyUid }: StudyFacts) => series.get(studyUid)!.length > 0;
     const withheld = new Set<string>(studies.filter((one) => !exists(one)).map(({ studyUid }) => studyUid));
-    for (const rule of this.rules) {
-      const chosen = await this.chosenAnew(rule, studies);
+    for (const rule of this.#rules) {
+      const chosen = await this.#chosenAnew(rule, studies);
       for (const one of studies.filter(exists)) {
         if (chosen(one)) withheld.add(one.studyUid);
       }
@@ -97,11 +97,13 @@ export class Withholding {
   }
 
   /** Asks of all studies, and gives what the answers mean for one that exists: whether the rule withholds it. */
-  private async chosenAnew(rule: Withhold, studies: readonly StudyFacts[]) {
-    const { decisions } = this.options;
-    const question = this.question(rule);
+  async #chosenAnew(rule: Withhold, studies: readonly StudyFacts[]) {
+    const { decisions } = this.#options;
+    const question = this.#question(rule);
     const asked = 'url' in rule || rule.security !== undefined;
-    const named = asked ? await decisions.ask(question, studies, this.decider(rule), this.source) : undefined;
+    const named = asked
+      ? await decisions.ask(question, studies, this.#decider(rule), this.#source)
+      : undefined;
     const learnt = ({ studyUid }: StudyFacts): boolean => {
       if (named) decisions.remember(question, studyUid, named.has(studyUid));
       return named?.has(studyUid) ?? true;
@@ -116,12 +118,12 @@ export class Withholding {
   async shown(rows: readonly DicomJson[]): Promise<DicomJson[]> {
     const uid = (row: DicomJson) => text(row, Tag.StudyInstanceUID) ?? '';
     if (!this.applies || rows.length === 0) return [...rows];
-    const withheld = await this.among([...new Set(rows.map(uid))]);
+    const withheld = await this.#among([...new Set(rows.map(uid))]);
     return rows.filter((row) => !withheld.has(uid(row)));
   }
 
-  private async among(studyUids: readonly string[]): Promise<ReadonlySet<string>> {
-    const series = byStudy(await this.seriesOf(studyUids));
+  async #among(studyUids: readonly string[]): Promise<ReadonlySet<string>> {
+    const series = byStudy(await this.#seriesOf(studyUids));
     const withheld = new Set<string>();
     const studies: StudyFacts[] = [];
     for (const studyUid of studyUids) {
@@ -129,30 +131,30 @@ export class Withholding {
       if (!rows) withheld.add(studyUid);
       else studies.push(factsOf(studyUid, rows));
     }
-    for (const rule of this.rules) {
+    for (const rule of this.#rules) {
       const left = studies.filter(({ studyUid }) => !withheld.has(studyUid));
-      const chosen = 'url' in rule ? await this.decided(rule, left) : await this.fitting(rule, left);
+      const chosen = 'url' in rule ? await this.#decided(rule, left) : await this.#fitting(rule, left);
       for (const { studyUid } of chosen) withheld.add(studyUid);
     }
     return withheld;
   }
 
   /** Those that a rule withholds: labels are looked for only where all else fits. */
-  private async fitting(rule: Rule, studies: readonly StudyFacts[]): Promise<StudyFacts[]> {
+  async #fitting(rule: Rule, studies: readonly StudyFacts[]): Promise<StudyFacts[]> {
     const fit = studies.filter((one) => fits(one, rule));
     const { security } = rule;
     if (!security) return fit;
     const stated = fit.filter(({ confidentiality }) => carries(confidentiality, security));
     const others = fit.filter((one) => !stated.includes(one));
-    return [...stated, ...(await this.decided(rule, others))];
+    return [...stated, ...(await this.#decided(rule, others))];
   }
 
   /** UIDs of those that a rule withholds by their labels; undefined where the record cannot be asked. */
-  private async labelled(
+  async #labelled(
     { security = [], unlabelled }: Rule,
     studies: readonly StudyFacts[],
   ): Promise<ReadonlySet<string> | undefined> {
-    const { tenant, access, directory } = this.options;
+    const { tenant, access, directory } = this.#options;
     const uids = studies.map(({ studyUid }) => studyUid);
     const labels = await directory.labels(tenant, access, uids).catch(() => undefined);
     if (!labels) return undefined;
@@ -164,31 +166,31 @@ export class Withholding {
   }
 
   /** UIDs of those that a service withholds; undefined where it does not decide. */
-  private told(url: string, studies: readonly StudyFacts[]): Promise<ReadonlySet<string> | undefined> {
-    const { tenant, dispatcher } = this.options;
+  #told(url: string, studies: readonly StudyFacts[]): Promise<ReadonlySet<string> | undefined> {
+    const { tenant, dispatcher } = this.#options;
     const facts = studies.map(({ studyUid, modalities, bodyParts }) => ({ studyUid, modalities, bodyParts }));
-    return askDecisionService(url, { ...this.caller(), studies: facts }, dispatcher?.(tenant));
+    return askDecisionService(url, { ...this.#caller(), studies: facts }, dispatcher?.(tenant));
   }
 
   /** Those that are withheld by what is remembered, or by asking a service or for labels. */
-  private decided(rule: Withhold, studies: readonly StudyFacts[]): Promise<StudyFacts[]> {
-    return this.options.decisions.withheld(this.question(rule), studies, this.decider(rule));
+  #decided(rule: Withhold, studies: readonly StudyFacts[]): Promise<StudyFacts[]> {
+    return this.#options.decisions.withheld(this.#question(rule), studies, this.#decider(rule));
   }
 
-  private decider(rule: Withhold): AskDecision<StudyFacts> {
-    return (studies) => ('url' in rule ? this.told(rule.url, studies) : this.labelled(rule, studies));
+  #decider(rule: Withhold): AskDecision<StudyFacts> {
+    return (studies) => ('url' in rule ? this.#told(rule.url, studies) : this.#labelled(rule, studies));
   }
 
   /** Who asks, and what decides. */
-  private question(rule: Withhold): unknown {
+  #question(rule: Withhold): unknown {
     const decides = 'url' in rule ? rule.url : { security: rule.security, unlabelled: rule.unlabelled };
-    return [decides, this.caller()];
+    return [decides, this.#caller()];
   }
 
-  private caller() {
-    const { client, user, patients } = this.options.access;
+  #caller() {
+    const { client, user, patients } = this.#options.access;
     const ids = patients === 'all' ? 'all' : patients.map(({ id }) => id);
-    return { tenant: this.options.tenant.key, client, user, patients: ids };
+    return { tenant: this.#options.tenant.key, client, user, patients: ids };
   }
 }
 

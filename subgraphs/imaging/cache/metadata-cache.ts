@@ -1,13 +1,18 @@
+import { SingleFlight } from '../../../schema/concurrency/single-flight.ts';
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { SingleFlight } from '../../../schema/concurrency/single-flight.ts';
-import { withBase } from '../dicomweb/bulk-data-base.ts';
-import { compressedChunks, decompressedChunks, joined, type Coding } from '../fhir/coding.ts';
+import { withBase } from '../dicom/bulk-data-base.ts';
+import {
+  compressedChunks,
+  decompressedChunks,
+  joined,
+  type Coding,
+} from '../../../schema/http/content-coding.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { SelectTask, SelectedAttributes } from '../parsing/select-attributes.ts';
-import type { ParsingThreads } from '../parsing/threads.ts';
+import type { ParsingThreads } from '../threads/parsing-threads.ts';
 import type { Target } from '../sources/source.ts';
-import { grouped } from '../study/study-rows.ts';
+import { grouped } from '../facts/study-rows.ts';
 
 /** Seconds after which metadata are asked for again although the study has as many instances as before. */
 const METADATA_TTL = 300;

@@ -21,7 +21,7 @@ export function fhirDateTime(
 }
 
 /** A FHIR date of year, month or day precision; undefined where it is none or not in the calendar. */
-export function fhirDate(date: string | undefined): string | undefined {
+function fhirDate(date: string | undefined): string | undefined {
   const digits = (date ?? '').trim().replace(/^(\d{4})[.-](\d{2})[.-](\d{2})$/, '$1$2$3');
   const [, year, month, day] = /^(\d{4})(\d{2})?(\d{2})?$/.exec(digits) ?? [];
   if (!year || year === '0000') return undefined;

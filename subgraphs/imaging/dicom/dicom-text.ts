@@ -6,7 +6,7 @@ import { text, UID, type DicomJson } from '../../../schema/dicom/dicom.ts';
  */
 
 /** The value without padding, control characters and lone surrogates, inner white space as single spaces; undefined when nothing is left. */
-export function plainText(value: string | undefined): string | undefined {
+function plainText(value: string | undefined): string | undefined {
   const clean = (value ?? '')
     .replace(/\s+/gu, ' ')
     .replace(/[\p{Cc}\p{Cs}]/gu, '')

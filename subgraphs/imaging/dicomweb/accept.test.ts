@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { negotiateBulkData, negotiateFrames, negotiateJson, objectForms, parseAccept } from './accept.ts';
+import { negotiateBulkData, negotiateFrames, negotiateJson, objectForms } from './accept.ts';
+import { parseAccept } from '../../../schema/http/media-ranges.ts';
 
 const EXPLICIT = '1.2.840.10008.1.2.1';
 

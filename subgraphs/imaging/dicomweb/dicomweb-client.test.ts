@@ -32,33 +32,33 @@ class TestXmlHttpRequest {
   onloadstart?: () => void;
   onloadend?: () => void;
   onprogress?: unknown;
-  private url = '';
-  private method: 'GET' | 'POST' = 'GET';
-  private readonly headers: Record<string, string> = {};
-  private answered: Record<string, string> = {};
+  #url = '';
+  #method: 'GET' | 'POST' = 'GET';
+  readonly #headers: Record<string, string> = {};
+  #answered: Record<string, string> = {};
 
   open(method: 'GET', url: string): void {
-    this.method = method.toUpperCase() as 'GET' | 'POST'; // as browsers do
-    this.url = url;
+    this.#method = method.toUpperCase() as 'GET' | 'POST'; // as browsers do
+    this.#url = url;
   }
   setRequestHeader(name: string, value: string): void {
-    this.headers[name] = value;
+    this.#headers[name] = value;
   }
   getResponseHeader(name: string): string | null {
-    return this.answered[name.toLowerCase()] ?? null;
+    return this.#answered[name.toLowerCase()] ?? null;
   }
   getAllResponseHeaders(): string {
-    return Object.entries(this.answered)
+    return Object.entries(this.#answered)
       .map(([name, value]) => `${name}: ${value}\r\n`)
       .join('');
   }
   send(payload?: Uint8Array): void {
-    const { method, headers } = this;
+    const [method, headers] = [this.#method, this.#headers];
     const body = method === 'POST' && payload ? Buffer.from(payload) : null;
-    void request(this.url, { method, headers, body, reset: true }).then(
+    void request(this.#url, { method, headers, body, reset: true }).then(
       async ({ statusCode, headers, body }) => {
         this.status = statusCode;
-        this.answered = Object.fromEntries(
+        this.#answered = Object.fromEntries(
           Object.entries(headers).map(([name, value]) => [name, String(value)]),
         );
         const bytes = await body.arrayBuffer();

@@ -5,20 +5,23 @@ import { clientLeft } from '../../../schema/http/client-left.ts';
 import { heldOf, holds, tagOf } from '../../../schema/http/entity-tag.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
-import { negotiateJson, parseAccept, type MediaRange } from './accept.ts';
-import type { OpenImaging } from '../app.ts';
+import { negotiateJson } from './accept.ts';
+import { parseAccept, type MediaRange } from '../../../schema/http/media-ranges.ts';
+import type { OpenImaging } from '../study/studies.ts';
 import { framesPart } from '../study/audited-studies.ts';
-import { acceptedCoding, CODINGS, compressed, type Coding } from '../fhir/coding.ts';
-import { withRetrieveUrl } from './dicomweb-urls.ts';
-import { unlessHeld } from './entity-tag.ts';
+import { acceptedCoding, CODINGS, compressed, type Coding } from '../../../schema/http/content-coding.ts';
+import { withRetrieveUrl } from '../dicom/dicomweb-urls.ts';
+import { unlessHeld } from '../study/entity-tag.ts';
 import { prepareFace, queryOf, readsOnly, requireUtf8, sendPayload } from './face.ts';
-import { noSuchResource } from '../study/not-found.ts';
+import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { parseQido } from './qido.ts';
 import type { Pictures } from '../render/pictures.ts';
 import type { InstanceTarget, Level, Target } from '../sources/source.ts';
 import type { Imaging } from '../study/studies.ts';
-import { frameList, retrieveBulkData, retrieveFrames, retrieveObjects, type Payload } from './wado.ts';
-import { setWarnings, warningsOf } from './warnings.ts';
+import { frameList, retrieveBulkData, retrieveFrames, retrieveObjects } from './wado.ts';
+import type { Payload } from '../study/payload.ts';
+import { setWarnings } from '../../../schema/http/warning-header.ts';
+import { warningsOf } from '../study/warnings.ts';
 
 export interface DicomwebOptions {
   /** Public base of the gateway, path prefix included. */
@@ -102,128 +105,131 @@ export function dicomwebRoutes({ baseUrl, under, open, pictures }: DicomwebOptio
 
 /** One request and its answer. */
 class Call {
-  private readonly request: FastifyRequest;
-  private readonly reply: FastifyReply;
-  private readonly imaging: Imaging;
-  private readonly signal: AbortSignal;
-  private readonly base: string;
-  private readonly query: URLSearchParams;
+  readonly #request: FastifyRequest;
+  readonly #reply: FastifyReply;
+  readonly #imaging: Imaging;
+  readonly #signal: AbortSignal;
+  readonly #base: string;
+  readonly #query: URLSearchParams;
 
   constructor(request: FastifyRequest, reply: FastifyReply, baseUrl: string, open: DicomwebOptions['open']) {
-    this.request = request;
-    this.reply = reply;
+    this.#request = request;
+    this.#reply = reply;
     const { capability } = request.params as { capability?: string };
     const face = capability === undefined ? 'dicomweb' : `wado/${capability}`;
-    this.base = `${tenantBase(baseUrl, request.tenant)}/${face}`;
-    this.query = queryOf(request);
-    requireUtf8(this.query);
-    this.signal = clientLeft(reply, { orAnswered: true });
-    this.imaging = open(request.tenant, request.access, this.signal, request.audit);
+    this.#base = `${tenantBase(baseUrl, request.tenant)}/${face}`;
+    this.#query = queryOf(request);
+    requireUtf8(this.#query);
+    this.#signal = clientLeft(reply, { orAnswered: true });
+    this.#imaging = open(request.tenant, request.access, this.#signal, request.audit);
   }
 
   async search(level: Level): Promise<unknown> {
-    const type = negotiateJson(this.accept());
-    const { studyUid, seriesUid } = this.partialTarget();
+    const type = negotiateJson(this.#accept());
+    const { studyUid, seriesUid } = this.#partialTarget();
     const scope = { level, ...(studyUid && { studyUid }), ...(seriesUid && { seriesUid }) };
-    const { query, ignored } = parseQido(scope, this.query);
-    if (ignored.length > 0 && this.request.tenant.images.some(({ strictQuery }) => strictQuery)) {
+    const { query, ignored } = parseQido(scope, this.#query);
+    if (ignored.length > 0 && this.#request.tenant.images.some(({ strictQuery }) => strictQuery)) {
       throw new Fault('unsupported_parameter', `Not supported here: ${names(ignored)}.`);
     }
     if (!type) throw notJson();
-    const { rows, more, failed = [] } = await this.imaging.search(query);
+    const { rows, more, failed = [] } = await this.#imaging.search(query);
     const warnings = ignored.length > 0 ? [`Not supported and not applied: ${names(ignored)}.`] : [];
     if (more) warnings.push('There are additional results that can be requested.');
-    setWarnings(this.reply, this.base, [...warnings, ...warningsOf([...failed, ...this.imaging.unanswered])]);
-    return this.json(
+    setWarnings(this.#reply, this.#base, [
+      ...warnings,
+      ...warningsOf([...failed, ...this.#imaging.unanswered]),
+    ]);
+    return this.#json(
       type,
-      rows.map((row) => withRetrieveUrl(row, level, this.base, studyUid)),
+      rows.map((row) => withRetrieveUrl(row, level, this.#base, studyUid)),
     );
   }
 
   async metadata(): Promise<unknown> {
-    const type = negotiateJson(this.accept());
+    const type = negotiateJson(this.#accept());
     const target = this.target();
     if (!type) throw notJson();
-    const metadata = await this.imaging.encodedMetadata(target);
-    const tags = metadataTags(metadata.tag, this.base);
-    setWarnings(this.reply, this.base, warningsOf(this.imaging.unanswered));
-    setCacheControl(this.reply, 'private');
-    this.reply.type(type);
-    const coding = acceptedCoding(this.acceptEncoding());
+    const metadata = await this.#imaging.encodedMetadata(target);
+    const tags = metadataTags(metadata.tag, this.#base);
+    setWarnings(this.#reply, this.#base, warningsOf(this.#imaging.unanswered));
+    setCacheControl(this.#reply, 'private');
+    this.#reply.type(type);
+    const coding = acceptedCoding(this.#acceptEncoding());
     const { tag } = tags.find((one) => one.coding === coding)!;
-    const known = tags.find((one) => heldOf(this.ifNoneMatch(), one.tag))?.tag ?? tag;
-    if (holds(this.ifNoneMatch(), known)) return this.reply.header('etag', known).code(304).send();
-    return this.sendEncoded(coding, tag, await metadata.encoded(this.base, coding));
+    const known = tags.find((one) => heldOf(this.#ifNoneMatch(), one.tag))?.tag ?? tag;
+    if (holds(this.#ifNoneMatch(), known)) return this.#reply.header('etag', known).code(304).send();
+    return this.#sendEncoded(coding, tag, await metadata.encoded(this.#base, coding));
   }
 
   async objects(): Promise<unknown> {
     const target = this.target();
-    const given = () => retrieveObjects(this.imaging, target, this.accept());
-    return this.send(await this.unlessHeld(target, '', [], given));
+    const given = () => retrieveObjects(this.#imaging, target, this.#accept());
+    return this.#send(await this.#unlessHeld(target, '', [], given));
   }
 
   async frames(): Promise<unknown> {
     const target = this.target() as InstanceTarget;
-    const { frames = '' } = this.request.params as { frames?: string };
+    const { frames = '' } = this.#request.params as { frames?: string };
     const numbers = frameList(frames);
     const part = framesPart(numbers);
     // As one retrieval with its form: it is recorded as allowed only where it is given (IA-30).
     const given = () =>
-      this.imaging.reading(target, part, (core) => retrieveFrames(core, target, numbers, this.accept()));
-    return this.send(await this.unlessHeld(target, part, numbers, given));
+      this.#imaging.reading(target, part, (core) => retrieveFrames(core, target, numbers, this.#accept()));
+    return this.#send(await this.#unlessHeld(target, part, numbers, given));
   }
 
   async bulkData(): Promise<unknown> {
-    const { '*': rest = '' } = this.request.params as { '*'?: string };
+    const { '*': rest = '' } = this.#request.params as { '*'?: string };
     const target = this.target() as InstanceTarget;
-    const { range, 'if-range': ifRange } = this.request.headers;
+    const { range, 'if-range': ifRange } = this.#request.headers;
     const given = async (tag: string | undefined) => {
       // RFC 9110 §13.1.5: of what has changed, or cannot be told from it, all is given.
       const current = ifRange === undefined || ifRange === tag;
       // §14.2: ranges are for GET alone.
-      const part = current && this.request.method === 'GET' ? range : undefined;
-      const payload = await this.imaging.reading(target, 'bulkdata', (core) =>
-        retrieveBulkData(core, target, `bulkdata/${rest}`, this.accept(), part),
+      const part = current && this.#request.method === 'GET' ? range : undefined;
+      const payload = await this.#imaging.reading(target, 'bulkdata', (core) =>
+        retrieveBulkData(core, target, `bulkdata/${rest}`, this.#accept(), part),
       );
       // Without a boundary these are the same bytes each time: ranges of them fit together.
-      const isSame = !this.imaging.replaced && !payload.headers['content-type']?.startsWith('multipart/');
+      const isSame = !this.#imaging.replaced && !payload.headers['content-type']?.startsWith('multipart/');
       if (tag && isSame) payload.headers['etag'] = tag;
       return payload;
     };
-    return this.send(await this.unlessHeld(target, 'bulkdata', [rest], given));
+    return this.#send(await this.#unlessHeld(target, 'bulkdata', [rest], given));
   }
 
-  private unlessHeld(
+  #unlessHeld(
     target: Target,
     part: string,
     form: readonly unknown[],
     given: (tag: string | undefined) => Promise<Payload>,
   ): Promise<Payload> {
-    const asked = { target, part, form: [...form, this.accept()], ifNoneMatch: this.ifNoneMatch() };
-    return unlessHeld(this.imaging, asked, given);
+    const asked = { target, part, form: [...form, this.#accept()], ifNoneMatch: this.#ifNoneMatch() };
+    return unlessHeld(this.#imaging, asked, given);
   }
 
   /** Rendered resources and thumbnails (DW-8, DW-9). */
   async picture(pictures: Pictures, kind: (typeof PICTURES)[number]): Promise<unknown> {
-    const { frames } = this.request.params as { frames?: string };
+    const { frames } = this.#request.params as { frames?: string };
     const request = {
       target: this.target(),
       frames: frames === undefined ? undefined : frameList(frames),
-      query: this.query,
-      accept: this.accept(),
-      ifNoneMatch: this.ifNoneMatch(),
-      signal: this.signal,
+      query: this.#query,
+      accept: this.#accept(),
+      ifNoneMatch: this.#ifNoneMatch(),
+      signal: this.#signal,
     };
-    return this.send(await pictures[kind](this.imaging, request));
+    return this.#send(await pictures[kind](this.#imaging, request));
   }
 
   /** The UIDs of the path. @throws Fault `invalid_request` for one that is none (DW-12) */
   target(): Target {
-    return this.partialTarget() as Target;
+    return this.#partialTarget() as Target;
   }
 
-  private partialTarget(): Partial<Target> {
-    const { studyUid, seriesUid, instanceUid } = this.request.params as Partial<Target>;
+  #partialTarget(): Partial<Target> {
+    const { studyUid, seriesUid, instanceUid } = this.#request.params as Partial<Target>;
     for (const uid of [studyUid, seriesUid, instanceUid]) {
       if (uid !== undefined && !UID.test(uid)) {
         throw new Fault('invalid_request', 'A UID is digits and dots, at most 64.');
@@ -236,38 +242,38 @@ class Call {
     };
   }
 
-  private accept(): MediaRange[] {
-    return parseAccept(this.request.headers.accept, this.query.getAll('accept'));
+  #accept(): MediaRange[] {
+    return parseAccept(this.#request.headers.accept, this.#query.getAll('accept'));
   }
 
-  private send(payload: Payload): unknown {
-    setWarnings(this.reply, this.base, warningsOf(this.imaging.unanswered));
-    return sendPayload(this.request, this.reply, payload);
+  #send(payload: Payload): unknown {
+    setWarnings(this.#reply, this.#base, warningsOf(this.#imaging.unanswered));
+    return sendPayload(this.#request, this.#reply, payload);
   }
 
   /** JSON with an entity tag; compressed when that is taken and worth it (DW-6). */
-  private async json(type: string, rows: readonly DicomJson[]): Promise<unknown> {
+  async #json(type: string, rows: readonly DicomJson[]): Promise<unknown> {
     const body = Buffer.from(JSON.stringify(rows));
     const tag = tagOf(body);
-    setCacheControl(this.reply, 'private');
-    this.reply.type(type);
-    if (holds(this.ifNoneMatch(), tag)) return this.reply.header('etag', `W/${tag}`).code(304).send();
-    const coding = body.length < WORTH_COMPRESSING ? 'identity' : acceptedCoding(this.acceptEncoding());
-    return this.sendEncoded(coding, `W/${tag}`, await compressed(body, coding));
+    setCacheControl(this.#reply, 'private');
+    this.#reply.type(type);
+    if (holds(this.#ifNoneMatch(), tag)) return this.#reply.header('etag', `W/${tag}`).code(304).send();
+    const coding = body.length < WORTH_COMPRESSING ? 'identity' : acceptedCoding(this.#acceptEncoding());
+    return this.#sendEncoded(coding, `W/${tag}`, await compressed(body, coding));
   }
 
-  private sendEncoded(coding: Coding, tag: string, bytes: Buffer): unknown {
-    this.reply.header('etag', tag).header('content-length', String(bytes.length));
-    if (coding !== 'identity') this.reply.header('content-encoding', coding);
-    return this.reply.send(this.request.method === 'HEAD' ? undefined : bytes);
+  #sendEncoded(coding: Coding, tag: string, bytes: Buffer): unknown {
+    this.#reply.header('etag', tag).header('content-length', String(bytes.length));
+    if (coding !== 'identity') this.#reply.header('content-encoding', coding);
+    return this.#reply.send(this.#request.method === 'HEAD' ? undefined : bytes);
   }
 
-  private ifNoneMatch(): string | undefined {
-    return this.request.headers['if-none-match'];
+  #ifNoneMatch(): string | undefined {
+    return this.#request.headers['if-none-match'];
   }
 
-  private acceptEncoding(): string {
-    return String(this.request.headers['accept-encoding'] ?? '');
+  #acceptEncoding(): string {
+    return String(this.#request.headers['accept-encoding'] ?? '');
   }
 }
 

@@ -8,7 +8,7 @@ import { startOrthanc } from '../../../gateway/test/setup/orthanc.ts';
 import { DICOM, TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import type { Operation } from '../../../schema/fault/audit.ts';
 import { heldOf } from '../../../schema/http/entity-tag.ts';
-import { unlessHeld } from './entity-tag.ts';
+import { unlessHeld } from '../study/entity-tag.ts';
 import {
   orthancImages,
   patient,

@@ -8,7 +8,7 @@ import { asJson, faultHandler } from '../../../schema/http/fault-reply.ts';
 import { readParameters } from '../../../schema/http/request-bounds.ts';
 import { MAX_UIDS } from './qido.ts';
 import { endIdleReader } from './reader-timeout.ts';
-import type { Payload } from './wado.ts';
+import type { Payload } from '../study/payload.ts';
 
 /** What the two faces for images, DICOMweb and WADO-URI, have in common over HTTP. */
 

@@ -2,21 +2,8 @@ import { tagOf } from '../../../schema/dicom/dictionary.ts';
 import { Tag, UID } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { MAX_VALUES } from '../../../schema/http/request-bounds.ts';
-import type { Level } from '../sources/source.ts';
-
-/** A QIDO-RS request after the allow-list (DW-2, DW-3). */
-export interface QidoQuery {
-  level: Level;
-  studyUid?: string;
-  seriesUid?: string;
-  /** PatientIDs that the client named, wildcards included; undefined when it named none. */
-  patientIds?: readonly string[];
-  /** Tag → alternatives, PatientID excepted. */
-  match: ReadonlyMap<string, readonly string[]>;
-  includeField: readonly string[] | 'all';
-  limit?: number;
-  offset?: number;
-}
+import type { Level } from '../facts/target.ts';
+import type { StudyQuery } from '../study/study-query.ts';
 
 /** How a value of an attribute is read: what is a list, and what is well formed. */
 type Kind = 'uid' | 'date' | 'time' | 'code' | 'text' | 'number';
@@ -80,7 +67,7 @@ const TIME = /\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,6})?)?)?/g;
 export function parseQido(
   scope: { level: Level; studyUid?: string; seriesUid?: string },
   parameters: URLSearchParams,
-): { query: QidoQuery; ignored: string[] } {
+): { query: StudyQuery; ignored: string[] } {
   const allowed = keysOf(scope.level);
   const match = new Map<string, string[]>();
   const fields: string[] = [];
@@ -108,7 +95,7 @@ export function parseQido(
   if (flag(once.get('fuzzymatching'))) ignored.push('fuzzymatching');
   const limit = count('limit', once.get('limit'));
   const offset = count('offset', once.get('offset'));
-  const query: QidoQuery = {
+  const query: StudyQuery = {
     ...scope,
     ...(patientIds && { patientIds }),
     match,

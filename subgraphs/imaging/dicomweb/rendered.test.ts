@@ -14,7 +14,7 @@ import {
 } from '../../../gateway/test/setup/shared-data.ts';
 import type { Operation } from '../../../schema/fault/audit.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { parseAccept } from './accept.ts';
+import { parseAccept } from '../../../schema/http/media-ranges.ts';
 import { Pictures } from '../render/pictures.ts';
 import { ThumbnailCache } from '../render/thumbnail-cache.ts';
 import { atOnce } from '../render/test/at-once.ts';

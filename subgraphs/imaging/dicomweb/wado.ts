@@ -2,26 +2,21 @@ import { Readable } from 'node:stream';
 import { DICOM, UID } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { chunksOf } from '../multipart/chunks.ts';
-import { negotiateBulkData, negotiateFrames, objectForms, type MediaRange } from './accept.ts';
+import { negotiateBulkData, negotiateFrames, objectForms } from './accept.ts';
+import type { MediaRange } from '../../../schema/http/media-ranges.ts';
 import { piecesOf, type FrameBytes } from '../multipart/frame-bytes.ts';
 import { lengthOfOne, randomBoundary, writeMultipart, type OutgoingPart } from '../multipart/multipart.ts';
-import { noSuchObject } from '../study/not-found.ts';
+import type { Payload } from '../study/payload.ts';
+import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import { firstBytes } from '../sources/patience.ts';
 import { objectType, typeWith } from '../sources/stored/file-meta.ts';
 import type { Frames, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';
 import type { Imaging } from '../study/studies.ts';
-import { warningsOf } from './warnings.ts';
-import { WrittenBody } from './written-body.ts';
+import { warningsOf } from '../study/warnings.ts';
+import { WrittenBody } from '../multipart/written-body.ts';
 import { writeZip, type ZipEntry } from './zip.ts';
 
 /** WADO-RS (PS3.18 §10.4) over the core: what is answered, apart from HTTP. */
-
-/** An answer whose first bytes are known to be good, so that its status stands. */
-export interface Payload {
-  status?: number;
-  headers: Record<string, string>;
-  body: Readable | Uint8Array;
-}
 
 /**
  * A study, series or instance (DW-5, IA-21).
@@ -296,10 +291,7 @@ export async function retrieveBulkData(
  * One byte range (RFC 9110 §14.1.2); undefined where there is none, or several or another unit, which are ignored.
  * @throws Fault `range_not_satisfiable`
  */
-export function byteRange(
-  header: string | undefined,
-  size: number,
-): { start: number; end: number } | undefined {
+function byteRange(header: string | undefined, size: number): { start: number; end: number } | undefined {
   const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/i.exec(header?.trim() ?? '') ?? [];
   // Nor is a range that ends before it starts one.
   if ((!from && !to) || (from && to && Number(to) < Number(from))) return undefined;

@@ -10,7 +10,7 @@ import {
 } from '../../../schema/fhir/search-value.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Memory } from '../cache/seen.ts';
-import type { Order } from '../study/studies.ts';
+import type { Order } from '../authorization/directory.ts';
 
 /** What is searched: a study as FHIR, and what is remembered of it. */
 export interface Candidate {

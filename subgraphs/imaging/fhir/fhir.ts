@@ -18,17 +18,18 @@ import { outcomeEntry, searchset, type Pages, type SearchEntry } from '../../../
 import { clientLeft } from '../../../schema/http/client-left.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import type { OpenImaging } from '../app.ts';
+import type { OpenImaging } from '../study/studies.ts';
 import { randomUUID } from 'node:crypto';
 import { ENDPOINT_ID, endpointStyle, wadoEndpoint } from './endpoint.ts';
 import { findStudies, readStudy, withInstances, type FaceOptions, type Found } from './find.ts';
-import { noSuchResource } from '../study/not-found.ts';
+import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { parseRead, parseSearch, type ImagingStudySearch } from './search.ts';
 import { removeInstances } from './study-instances.ts';
-import { subset, wantsInstances } from './study-subset.ts';
 import type { Imaging } from '../study/studies.ts';
-import { setWarnings, warningsOf } from '../dicomweb/warnings.ts';
-import { capabilityEndpoint, readEndpoint as endpointOf } from '../dicomweb/wado-base.ts';
+import { subset, wantsInstances } from './study-subset.ts';
+import { setWarnings } from '../../../schema/http/warning-header.ts';
+import { warningsOf } from '../study/warnings.ts';
+import { capabilityEndpoint, readEndpoint as endpointOf } from './study-endpoint.ts';
 
 export interface ImagingFhirOptions extends FaceOptions {
   open: OpenImaging;

@@ -10,8 +10,9 @@ import { imagingStudy } from './imaging-study.ts';
 import { addInstances } from './study-instances.ts';
 import { inOrder, matches, studyUidsOf, type ImagingStudySearch, type NamedPatient } from './search.ts';
 import type { Memory, Seen } from '../cache/seen.ts';
-import type { WadoBaseOptions } from '../dicomweb/wado-base.ts';
-import type { Detail, Imaging, Order, StudyRecord } from '../study/studies.ts';
+import type { WadoBaseOptions } from '../study/wado-base.ts';
+import type { Detail, Imaging, StudyRecord } from '../study/studies.ts';
+import type { Order } from '../authorization/directory.ts';
 
 /** What the FHIR and GraphQL faces need beside the core. */
 export interface FaceOptions extends WadoBaseOptions {

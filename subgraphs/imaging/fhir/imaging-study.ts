@@ -7,7 +7,7 @@ import { items, personNames, string, strings, uid, unsignedInt } from '../dicom/
 import { endpointElements, type EndpointStyle } from './endpoint.ts';
 import { present } from '../dicom/present.ts';
 import type { StudyRecord } from '../study/studies.ts';
-import { grouped } from '../study/study-rows.ts';
+import { grouped } from '../facts/study-rows.ts';
 import { bodySiteCoding, lateralityCoding, modalityCoding } from './terminology.ts';
 
 export interface ImagingStudyContext {

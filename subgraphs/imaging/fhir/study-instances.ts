@@ -1,7 +1,7 @@
 import type { ImagingStudy, ImagingStudySeries } from 'fhir/r4.js';
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { uid } from '../dicom/dicom-text.ts';
-import { grouped } from '../study/study-rows.ts';
+import { grouped } from '../facts/study-rows.ts';
 import { byNumber, imagingStudyInstance, isInstance } from './imaging-study.ts';
 
 /** Puts the instances of a study into a resource that was built without them (IA-16). Gives a copy. */

@@ -2,7 +2,7 @@ import type { Coding } from 'fhir/r4.js';
 
 /** Codes of the DICOM Controlled Terminology (PS3.16 annex D) and their like in SNOMED CT (PS3.16 annex L). */
 
-export const DCM = 'http://dicom.nema.org/resources/ontology/DCM';
+const DCM = 'http://dicom.nema.org/resources/ontology/DCM';
 const SNOMED = 'http://snomed.info/sct';
 
 /** An acquisition modality (PS3.16 CID 29 and its kin); `OT`, other, where the object says nothing. */

@@ -5,14 +5,14 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { permitting, requireScope } from '../../../schema/access/scopes.ts';
 import { uid } from '../dicom/dicom-text.ts';
 import { foundStudies, readStudy, type FaceOptions, type FoundStudy } from '../fhir/find.ts';
-import { noSuchResource } from '../study/not-found.ts';
+import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import type { Selection } from '../parsing/select-attributes.ts';
 import { slices } from '../sources/stored/slices.ts';
 import type { InstanceTarget } from '../sources/source.ts';
 import { Semaphore } from '../../../schema/concurrency/semaphore.ts';
 import type { Imaging, StudyList } from '../study/studies.ts';
-import { grouped } from '../study/study-rows.ts';
-import { wadoBase } from '../dicomweb/wado-base.ts';
+import { grouped } from '../facts/study-rows.ts';
+import { wadoBase } from '../study/wado-base.ts';
 
 /** What GraphQL fields ask for one by one and the source is asked for together, within one request. */
 export interface Loaders {

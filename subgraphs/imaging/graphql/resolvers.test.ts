@@ -6,7 +6,7 @@ import {
   sharedDicomFiles,
 } from '../../../gateway/test/setup/shared-data.ts';
 import type { Access } from '../../../schema/access/access.ts';
-import { ParsingThreads } from '../parsing/threads.ts';
+import { ParsingThreads } from '../threads/parsing-threads.ts';
 import {
   BASE_URL,
   patient,

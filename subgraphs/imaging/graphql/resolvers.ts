@@ -34,7 +34,7 @@ import { findStudies, type FaceOptions, type FoundStudy } from '../fhir/find.ts'
 import { loaders } from './graphql-loaders.ts';
 import { PAGE_LIMIT, parseSearch, type ImagingStudySearch } from '../fhir/search.ts';
 import type { Imaging } from '../study/studies.ts';
-import { readEndpoint } from '../dicomweb/wado-base.ts';
+import { readEndpoint } from '../fhir/study-endpoint.ts';
 
 /** The GraphQL context of one execution. */
 export interface ImagingContext extends RequestContext {

@@ -14,35 +14,35 @@ interface Lent extends Uint8Array {
 }
 
 export class BufferPool {
-  private readonly free = new Map<number, ArrayBuffer[]>();
-  private readonly most: number;
-  private bytes = 0;
+  readonly #free = new Map<number, ArrayBuffer[]>();
+  readonly #most: number;
+  #bytes = 0;
 
   /** @param most bytes that are kept for use */
   constructor(most = 32 * 1024 * 1024) {
-    this.most = most;
+    this.#most = most;
   }
 
   /** A buffer of so many bytes, which hold anything. */
   take(length: number): Buffer {
     // Small ones cost nothing; very large ones are rare.
-    if (length < STEP / 2 || length > this.most / 4) return Buffer.allocUnsafe(length);
+    if (length < STEP / 2 || length > this.#most / 4) return Buffer.allocUnsafe(length);
     const size = Math.ceil(length / STEP) * STEP;
-    const kept = this.free.get(size)?.pop();
-    if (kept) this.bytes -= size;
+    const kept = this.#free.get(size)?.pop();
+    if (kept) this.#bytes -= size;
     const memory = kept ?? Buffer.allocUnsafeSlow(size).buffer;
     const lent: Buffer & Lent = Buffer.from(memory, 0, length);
-    lent[GIVE_BACK] = () => this.keep(memory);
+    lent[GIVE_BACK] = () => this.#keep(memory);
     return lent;
   }
 
-  private keep(memory: ArrayBuffer): void {
+  #keep(memory: ArrayBuffer): void {
     const size = memory.byteLength;
-    if (this.bytes + size > this.most) return;
-    this.bytes += size;
-    const list = this.free.get(size);
+    if (this.#bytes + size > this.#most) return;
+    this.#bytes += size;
+    const list = this.#free.get(size);
     if (list) list.push(memory);
-    else this.free.set(size, [memory]);
+    else this.#free.set(size, [memory]);
   }
 }
 

@@ -1,6 +1,6 @@
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { giveBack, type BufferPool } from './buffer-pool.ts';
-import { temporaryPath } from '../sources/temporary-path.ts';
+import { temporaryPath } from '../disk/temporary-path.ts';
 
 /** Bytes of a frame above which it lies in a file while its reader takes it piece by piece, and not in memory. */
 export const MOST_IN_MEMORY = 1024 * 1024;

@@ -27,20 +27,20 @@ export interface RelayOptions {
  * Fails with MultipartError when the body ends before its closing delimiter, so that what is cut stays cut (DW-13).
  */
 export class MultipartRelay extends Transform {
-  private readonly delimiter: Buffer;
-  private readonly options: RelayOptions;
-  private state: State = 'preamble';
+  readonly #delimiter: Buffer;
+  readonly #options: RelayOptions;
+  #state: State = 'preamble';
   /** Bytes that are not enough to go on with. A line break before the first delimiter makes it look like all others. */
-  private pending: Buffer = Buffer.from('\r\n');
+  #pending: Buffer = Buffer.from('\r\n');
   /** Bytes left of the part; undefined where its header does not say. */
-  private left: number | undefined;
-  private size: number | undefined;
-  private parts = 0;
+  #left: number | undefined;
+  #size: number | undefined;
+  #parts = 0;
 
   constructor(options: RelayOptions) {
     super({ writableHighWaterMark: 256 * 1024, readableHighWaterMark: 256 * 1024 });
-    this.delimiter = Buffer.from(`\r\n--${options.boundary}`, 'latin1');
-    this.options = options;
+    this.#delimiter = Buffer.from(`\r\n--${options.boundary}`, 'latin1');
+    this.#options = options;
   }
 
   override pipe<To extends NodeJS.WritableStream>(to: To, { end = true } = {}): To {
@@ -49,9 +49,9 @@ export class MultipartRelay extends Transform {
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     try {
-      let data: Buffer | undefined = this.pending.length > 0 ? Buffer.concat([this.pending, chunk]) : chunk;
-      this.pending = NOTHING;
-      while (data && data.length > 0) data = this.step(data);
+      let data: Buffer | undefined = this.#pending.length > 0 ? Buffer.concat([this.#pending, chunk]) : chunk;
+      this.#pending = NOTHING;
+      while (data && data.length > 0) data = this.#step(data);
       done();
     } catch (error) {
       done(error as Error);
@@ -59,113 +59,113 @@ export class MultipartRelay extends Transform {
   }
 
   override _flush(done: TransformCallback): void {
-    if (this.state === 'end') done();
+    if (this.#state === 'end') done();
     else done(new TruncatedMultipart('The body ended before its closing delimiter.'));
   }
 
   /** Takes what it can; gives what is left, or undefined when more is needed to go on. */
-  private step(data: Buffer): Buffer | undefined {
-    switch (this.state) {
+  #step(data: Buffer): Buffer | undefined {
+    switch (this.#state) {
       case 'preamble':
-        return this.untilDelimiter(data, () => undefined);
+        return this.#untilDelimiter(data, () => undefined);
       case 'delimiter':
-        return this.expectDelimiter(data);
+        return this.#expectDelimiter(data);
       case 'boundary':
-        return this.afterDelimiter(data);
+        return this.#afterDelimiter(data);
       case 'header':
-        return this.header(data);
+        return this.#header(data);
       case 'type':
-        return this.type(data);
+        return this.#type(data);
       case 'body':
-        return this.body(data);
+        return this.#body(data);
       case 'end':
         return undefined;
     }
   }
 
-  private need(data: Buffer): undefined {
-    if (data.length > HEADER_LIMIT && this.state !== 'type')
+  #need(data: Buffer): undefined {
+    if (data.length > HEADER_LIMIT && this.#state !== 'type')
       throw new MultipartError('A part header is too long.');
-    this.pending = data;
+    this.#pending = data;
   }
 
-  private untilDelimiter(data: Buffer, take: (bytes: Buffer) => void): Buffer | undefined {
-    const at = data.indexOf(this.delimiter);
+  #untilDelimiter(data: Buffer, take: (bytes: Buffer) => void): Buffer | undefined {
+    const at = data.indexOf(this.#delimiter);
     // The last bytes may be the beginning of a delimiter.
-    const safe = at >= 0 ? at : Math.max(0, data.length - this.delimiter.length + 1);
+    const safe = at >= 0 ? at : Math.max(0, data.length - this.#delimiter.length + 1);
     if (safe > 0) take(data.subarray(0, safe));
     if (at >= 0) {
-      this.state = 'boundary';
-      return data.subarray(at + this.delimiter.length);
+      this.#state = 'boundary';
+      return data.subarray(at + this.#delimiter.length);
     }
-    this.pending = data.subarray(safe);
+    this.#pending = data.subarray(safe);
     return undefined;
   }
 
-  private expectDelimiter(data: Buffer): Buffer | undefined {
-    const { length } = this.delimiter;
-    if (data.length < length) return this.need(data);
-    if (!data.subarray(0, length).equals(this.delimiter)) {
+  #expectDelimiter(data: Buffer): Buffer | undefined {
+    const { length } = this.#delimiter;
+    if (data.length < length) return this.#need(data);
+    if (!data.subarray(0, length).equals(this.#delimiter)) {
       throw new MultipartError('A part is longer than its Content-Length.');
     }
-    this.state = 'boundary';
+    this.#state = 'boundary';
     return data.subarray(length);
   }
 
-  private afterDelimiter(data: Buffer): Buffer | undefined {
-    if (data.length < 2) return this.need(data);
-    const { own, parts } = this.options;
+  #afterDelimiter(data: Buffer): Buffer | undefined {
+    if (data.length < 2) return this.#need(data);
+    const { own, parts } = this.#options;
     const closes = data.toString('latin1', 0, 2) === '--';
     // One too many is not begun: whoever reads may count on the length of those that were asked for.
-    if (closes ? this.parts < (parts ?? 1) : this.parts === parts)
-      throw new MultipartError(`The body has ${this.parts + (closes ? 0 : 1)} parts.`);
+    if (closes ? this.#parts < (parts ?? 1) : this.#parts === parts)
+      throw new MultipartError(`The body has ${this.#parts + (closes ? 0 : 1)} parts.`);
     if (closes) {
-      this.state = 'end';
+      this.#state = 'end';
       this.push(`\r\n--${own}--\r\n`, 'latin1');
       return undefined;
     }
     const end = data.indexOf('\r\n');
-    if (end < 0) return this.need(data);
+    if (end < 0) return this.#need(data);
     if (data.toString('latin1', 0, end).trim() !== '') {
       throw new MultipartError('The boundary is followed by other text.');
     }
-    this.state = 'header';
+    this.#state = 'header';
     // The line break may be the first half of the blank line of a part without a header.
     return data.subarray(end);
   }
 
-  private header(data: Buffer): Buffer | undefined {
+  #header(data: Buffer): Buffer | undefined {
     const end = data.indexOf('\r\n\r\n');
-    if (end < 0) return this.need(data);
-    this.size = parsePartHead(data.subarray(0, end)).size;
-    this.left = this.size;
-    this.state = 'type';
+    if (end < 0) return this.#need(data);
+    this.#size = parsePartHead(data.subarray(0, end)).size;
+    this.#left = this.#size;
+    this.#state = 'type';
     const rest = data.subarray(end + 4);
     // An empty part has no bytes to wait for.
-    return rest.length > 0 || this.left !== 0 ? rest : this.type(rest);
+    return rest.length > 0 || this.#left !== 0 ? rest : this.#type(rest);
   }
 
   /** Our header may say what only the part's first bytes tell. */
-  private type(data: Buffer): Buffer | undefined {
-    const end = this.left ?? data.indexOf(this.delimiter);
+  #type(data: Buffer): Buffer | undefined {
+    const end = this.#left ?? data.indexOf(this.#delimiter);
     const whole = end >= 0 && data.length >= end;
-    const { own, partType } = this.options;
+    const { own, partType } = this.#options;
     const type = partType(whole ? data.subarray(0, end) : data, whole);
-    if (type === undefined) return this.need(data);
-    const size = this.size === undefined ? {} : { size: this.size };
+    if (type === undefined) return this.#need(data);
+    const size = this.#size === undefined ? {} : { size: this.#size };
     const head = partHead({ headers: { 'Content-Type': type }, ...size });
-    this.push(`${this.parts === 0 ? '' : '\r\n'}--${own}${head}`, 'latin1');
-    this.parts++;
-    this.state = this.left === 0 ? 'delimiter' : 'body';
+    this.push(`${this.#parts === 0 ? '' : '\r\n'}--${own}${head}`, 'latin1');
+    this.#parts++;
+    this.#state = this.#left === 0 ? 'delimiter' : 'body';
     return data;
   }
 
-  private body(data: Buffer): Buffer | undefined {
-    if (this.left === undefined) return this.untilDelimiter(data, (bytes) => this.push(bytes));
-    const taken = Math.min(this.left, data.length);
+  #body(data: Buffer): Buffer | undefined {
+    if (this.#left === undefined) return this.#untilDelimiter(data, (bytes) => this.push(bytes));
+    const taken = Math.min(this.#left, data.length);
     this.push(taken === data.length ? data : data.subarray(0, taken));
-    this.left -= taken;
-    if (this.left === 0) this.state = 'delimiter';
+    this.#left -= taken;
+    if (this.#left === 0) this.#state = 'delimiter';
     return data.subarray(taken);
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { chunksOf } from './chunks.ts';
-import { WrittenBody } from '../dicomweb/written-body.ts';
+import { WrittenBody } from './written-body.ts';
 
 /** multipart/related (RFC 2387) as DICOMweb uses it (PS3.18 §8.6.1.2): read and written as streams, never gathered. */
 
@@ -173,29 +173,29 @@ async function* upTo(input: Input, delimiter: Buffer): AsyncGenerator<Buffer, vo
 
 /** Chunks of a source, with the bytes that were read too far given back. */
 class Input {
-  private readonly source: AsyncIterator<Uint8Array>;
-  private readonly back: Buffer[] = [];
+  readonly #source: AsyncIterator<Uint8Array>;
+  readonly #back: Buffer[] = [];
 
   constructor(source: AsyncIterable<Uint8Array>) {
-    this.source = source instanceof Readable ? chunksOf(source) : source[Symbol.asyncIterator]();
+    this.#source = source instanceof Readable ? chunksOf(source) : source[Symbol.asyncIterator]();
   }
 
   /** The next bytes, at least one. */
   async some(): Promise<Buffer> {
     for (;;) {
-      const again = this.back.pop();
+      const again = this.#back.pop();
       if (again) {
         if (again.length > 0) return again;
         continue;
       }
-      const { done, value } = await this.source.next();
+      const { done, value } = await this.#source.next();
       if (done) throw new TruncatedMultipart('The body ended before its closing delimiter.');
       if (value.length > 0) return Buffer.from(value.buffer, value.byteOffset, value.length);
     }
   }
 
   unread(bytes: Buffer): void {
-    this.back.push(bytes);
+    this.#back.push(bytes);
   }
 
   async exactly(length: number): Promise<Buffer> {
@@ -220,6 +220,6 @@ class Input {
   }
 
   async close(): Promise<void> {
-    await this.source.return?.();
+    await this.#source.return?.();
   }
 }

@@ -5,7 +5,7 @@ import { Bytes, DamagedFile } from '../dicom/part10/bytes.ts';
 import { isPixelData, readFragments } from '../dicom/part10/dataset.ts';
 import { metaUid, type DicomFile } from '../dicom/part10/file.ts';
 import { dicomJson } from '../dicom/part10/json.ts';
-import { HEADER_TAGS } from '../sources/folder/attributes.ts';
+import { HEADER_TAGS } from '../facts/attributes.ts';
 import { withFile, type ParsedFile } from './open-file.ts';
 
 /** What the index needs of one file. */

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { number, Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
-import { absoluteBulkData } from '../dicomweb/dicomweb-urls.ts';
+import { absoluteBulkData } from '../dicom/dicomweb-urls.ts';
 import type { Budget } from '../dicom/part10/budget.ts';
 import { dicomJson } from '../dicom/part10/json.ts';
-import type { InstanceTarget, Target } from '../sources/source.ts';
+import type { InstanceTarget, Target } from '../facts/target.ts';
 import { withParsed, type ParsedFile } from './open-file.ts';
 
 /** Metadata of one instance, PS3.18 §10.4.1.1.2, as they pass between threads. */

@@ -3,8 +3,8 @@ import { Budget } from '../dicom/part10/budget.ts';
 import { Bytes, DamagedFile } from '../dicom/part10/bytes.ts';
 import { deflatedFrom, readFile, type DicomFile, type FileOptions } from '../dicom/part10/file.ts';
 import { inflate, type OpenFile } from '../dicom/part10/inflate.ts';
-import { unlessNoRoom } from '../sources/no-room.ts';
-import { temporaryPath } from '../sources/temporary-path.ts';
+import { unlessNoRoom } from '../disk/no-room.ts';
+import { temporaryPath } from '../disk/temporary-path.ts';
 
 /** A file that a task reads: open until the task has ended, closed by whoever asked for it. */
 export interface ParsedFile extends OpenFile {

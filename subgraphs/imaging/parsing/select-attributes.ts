@@ -1,8 +1,8 @@
 import { brotliDecompressSync } from 'node:zlib';
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { keywordOf } from '../../../schema/dicom/dictionary.ts';
-import { ROOTED } from '../dicomweb/bulk-data-base.ts';
-import { RowSplitter } from '../sources/dicom-web/row-splitter.ts';
+import { ROOTED } from '../dicom/bulk-data-base.ts';
+import { RowSplitter } from './archive/row-splitter.ts';
 
 /** Bytes of one selection of one object: GraphQL makes objects of it in memory. */
 const MAX_BYTES = 1024 * 1024;

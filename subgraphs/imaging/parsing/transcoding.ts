@@ -1,5 +1,5 @@
 import type { Rewritten } from '../dicom/part10/transcode.ts';
-import { planTranscoding, rewriteFile, type TranscodePlan } from '../pixels/transcode.ts';
+import { planTranscoding, rewriteFile, type TranscodePlan } from '../pixels/plan-transcoding.ts';
 import { withParsed, type ParsedFile } from './open-file.ts';
 
 /** How a file is brought into the transfer syntax `to`. @throws DamagedFile */

@@ -23,7 +23,7 @@ export async function* ahead<T>(
       }
       const next = underWay[0]!;
       yield await next;
-      underWay.shift();
+      void underWay.shift();
       await discard(await next);
     }
   } finally {

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { describeWithSharedData, sharedDataPath } from '../../../gateway/test/setup/shared-data.ts';
 import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
-import { decodeFrame, type DecodedFrame, type PixelDescription } from './codecs/frame.ts';
+import { decodeFrame } from './codecs/frame.ts';
+import type { DecodedFrame } from './codecs/decoded-frame.ts';
+import type { PixelDescription } from '../dicom/pixel-description.ts';
 import { nativeBytes, recodeFrame } from './recode.ts';
 import { fileFrames } from './test/file-frames.ts';
 

@@ -1,5 +1,6 @@
 import { Fault } from '../../../schema/fault/fault.ts';
-import type { DecodedFrame, PixelDescription, Samples } from './codecs/frame.ts';
+import type { DecodedFrame, Samples } from './codecs/decoded-frame.ts';
+import type { PixelDescription } from '../dicom/pixel-description.ts';
 import { decodedInterpretation } from './codecs/samples.ts';
 
 /**

@@ -8,7 +8,8 @@ import {
   sharedDataPath,
   sharedDicomFiles,
 } from '../../../gateway/test/setup/shared-data.ts';
-import { decodeFrame, type DecodedFrame } from './codecs/frame.ts';
+import { decodeFrame } from './codecs/frame.ts';
+import type { DecodedFrame } from './codecs/decoded-frame.ts';
 import { decodeJpeg2000 } from './codecs/jpeg-2000.ts';
 import { fileFrames, fingerprints } from './test/file-frames.ts';
 

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { describeWithSharedData, sharedDataPath } from '../../../gateway/test/setup/shared-data.ts';
 import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import { DamagedFile } from '../dicom/part10/bytes.ts';
-import { decodeFrame, type PixelDescription } from './codecs/frame.ts';
+import { decodeFrame } from './codecs/frame.ts';
+import type { PixelDescription } from '../dicom/pixel-description.ts';
 import { fileFrames } from './test/file-frames.ts';
 import { recodeFrame } from './recode.ts';
 

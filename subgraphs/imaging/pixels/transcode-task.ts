@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { MOST_IN_MEMORY } from '../multipart/frame-bytes.ts';
-import { unlessNoRoom } from '../sources/no-room.ts';
+import { unlessNoRoom } from '../disk/no-room.ts';
 import { recodeFrame, type RecodedFrame, type RecodeTask } from './recode.ts';
 
 /** A frame to be transcoded, and where its result is to lie if it is large. */

@@ -1,5 +1,5 @@
 import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
-import type { PixelDescription } from './codecs/frame.ts';
+import type { PixelDescription } from '../dicom/pixel-description.ts';
 import { NATIVE } from './codecs/native.ts';
 import { sampleCount } from './codecs/samples.ts';
 
@@ -14,7 +14,7 @@ export function decodedBytes(pixels: PixelDescription): number {
 }
 
 /** To decode one frame, its decoded samples included, its encoded bytes apart. */
-export function decodeWeight(transferSyntax: string, pixels: PixelDescription): number {
+function decodeWeight(transferSyntax: string, pixels: PixelDescription): number {
   const bytes = decodedBytes(pixels);
   const samples = sampleCount(pixels);
   if (NATIVE.has(transferSyntax)) {

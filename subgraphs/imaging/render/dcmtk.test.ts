@@ -8,7 +8,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeWithSharedData, sharedDicomFiles } from '../../../gateway/test/setup/shared-data.ts';
 import type { DicomJson } from '../../../schema/dicom/dicom.ts';
-import { parseAccept } from '../dicomweb/accept.ts';
+import { parseAccept } from '../../../schema/http/media-ranges.ts';
 import { studyReader } from '../study/study-reader.ts';
 import { frameAttributes } from './image/frame-attributes.ts';
 import { pixelAspect } from './image/geometry.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseAccept } from '../dicomweb/accept.ts';
+import { parseAccept } from '../../../schema/http/media-ranges.ts';
 import { negotiated, renderingOf } from './parameters.ts';
 
 const parsed = (query: string) => renderingOf(new URLSearchParams(query));

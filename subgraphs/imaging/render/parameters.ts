@@ -1,5 +1,5 @@
 import { Fault } from '../../../schema/fault/fault.ts';
-import { takes, type MediaRange } from '../dicomweb/accept.ts';
+import { takes, type MediaRange } from '../../../schema/http/media-ranges.ts';
 import type { Viewport } from './image/geometry.ts';
 import { isWidth, type Window, type WindowFunction } from './image/window.ts';
 

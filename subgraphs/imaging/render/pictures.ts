@@ -1,24 +1,25 @@
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { heldOf, tagOf } from '../../../schema/http/entity-tag.ts';
-import type { MediaRange } from '../dicomweb/accept.ts';
+import type { MediaRange } from '../../../schema/http/media-ranges.ts';
 import { framesPart } from '../study/audited-studies.ts';
-import { notModified, tagOfMade } from '../dicomweb/entity-tag.ts';
+import { notModified, tagOfMade } from '../study/entity-tag.ts';
 import { MADE_BY } from '../dicom/made-by.ts';
-import type { ParsingThreads } from '../parsing/threads.ts';
+import type { ParsingThreads } from '../threads/parsing-threads.ts';
 import { pixelDescription } from '../pixels/codecs/description.ts';
-import { canDecode, type PixelDescription } from '../pixels/codecs/frame.ts';
-import { HEAVY_BYTES } from '../pixels/admission.ts';
+import { canDecode } from '../pixels/codecs/frame.ts';
+import type { PixelDescription } from '../dicom/pixel-description.ts';
+import { HEAVY_BYTES } from '../threads/admission.ts';
 import { rasterWeight, renderWeight } from '../pixels/weights.ts';
 import type { Target } from '../sources/source.ts';
 import { studyReader, type InstanceOfStudy, type Reading, type StudyReader } from '../study/study-reader.ts';
-import type { Payload } from '../dicomweb/wado.ts';
-import { drawing, drawnWaveform, isPdf, pdf, report, SVG } from './document/documents.ts';
+import type { Payload } from '../study/payload.ts';
+import { drawing, drawnWaveform, isPdf, pdf, report, SVG } from './documents.ts';
 import type { PictureType, RasterTask } from './image/encode.ts';
 import { frameAttributes, PER_FRAME_GROUPS, withTables } from './image/frame-attributes.ts';
 import { pixelAspect, regionBetween, regionWithin, shownSize } from './image/geometry.ts';
 import { modalityIcon } from './image/icon.ts';
-import { labelsOf } from './image/labels.ts';
+import { labelsOf } from './labels.ts';
 import { negotiated, renderingOf, type Rendering } from './parameters.ts';
 import type { PictureTask } from './image/picture-task.ts';
 import { representative } from './representative.ts';
@@ -80,10 +81,10 @@ const MAX_TABLE = 16 * 1024 * 1024;
 
 /** Rendered resources and thumbnails, PS3.18 §10.4.1.1.3 and §10.4.1.1.5 (DW-8, DW-9): what is answered, apart from HTTP. */
 export class Pictures {
-  private readonly options: PicturesOptions;
+  readonly #options: PicturesOptions;
 
   constructor(options: PicturesOptions) {
-    this.options = options;
+    this.#options = options;
   }
 
   /**
@@ -108,31 +109,31 @@ export class Pictures {
       const made = [study.studyUid, instance, frames, accept, rendering];
       const tag = tagOfMade(await study.version(instance), 'rendered', ...made);
       if (tag && heldOf(ifNoneMatch, tag)) return notModified(`W/${tag}`);
-      const payload = await this.drawn(study, instance, { frames, accept }, rendering);
+      const payload = await this.#drawn(study, instance, { frames, accept }, rendering);
       return tagged(payload, core.replaced ? undefined : tag);
     });
   }
 
-  private async drawn(
+  async #drawn(
     study: StudyReader,
     instance: InstanceOfStudy,
     { frames, accept }: Pick<PictureRequest, 'frames' | 'accept'>,
     rendering: Rendering,
   ): Promise<Payload> {
-    const { json, dataset } = await this.described(study, instance);
+    const { json, dataset } = await this.#described(study, instance);
     const pixels = pixelDescription(dataset);
     if (pixels) {
       const { numbers, type } = wantedFrames(dataset, pixels, frames, accept);
-      return this.picture(study, instance, { json, dataset }, { pixels, numbers, type, rendering });
+      return this.#picture(study, instance, { json, dataset }, { pixels, numbers, type, rendering });
     }
     if (frames) throw nothingToSee();
-    const { threads } = this.options;
+    const { threads } = this.#options;
     if (dataset['0040A730']) return report(() => threads.run('report', { json }), accept);
     if (isPdf(dataset)) return pdf(study, instance, dataset, accept);
     if (!dataset['54000100']) throw nothingToSee();
     const type = negotiated(accept, [SVG, ...STILL]);
-    const svg = await this.waveform(study, instance, dataset);
-    return type === SVG ? drawing(svg) : this.raster(study, svg, type, rendering.viewport);
+    const svg = await this.#waveform(study, instance, dataset);
+    return type === SVG ? drawing(svg) : this.#raster(study, svg, type, rendering.viewport);
   }
 
   /** The same in small, of everything: what has no picture gets the sign of its modality. */
@@ -150,62 +151,62 @@ export class Pictures {
       const made = [study.studyUid, instance, frames?.[0], type, viewport];
       const tag = tagOfMade(version, 'thumbnail', ...made);
       if (tag && heldOf(ifNoneMatch, tag)) return notModified(`W/${tag}`);
-      const { source, patient, stamp = Math.floor(this.options.now() / UNVERSIONED_SECONDS) } = version;
+      const { source, patient, stamp = Math.floor(this.#options.now() / UNVERSIONED_SECONDS) } = version;
       const key = [MADE_BY, source, patient, ...made, stamp];
-      const kept = await this.options.thumbnails.get(key);
+      const kept = await this.#options.thumbnails.get(key);
       if (kept) return tagged({ headers: { 'content-type': type }, body: kept }, tag);
       const rendering: Rendering = { viewport, annotation: [] };
-      const payload = await this.small(study, instance, frames?.[0], type, rendering);
+      const payload = await this.#small(study, instance, frames?.[0], type, rendering);
       if (core.replaced) return tagged(payload, undefined);
-      await this.options.thumbnails.put(key, payload.body);
+      await this.#options.thumbnails.put(key, payload.body);
       return tagged(payload, tag);
     });
   }
 
-  private async small(
+  async #small(
     study: StudyReader,
     instance: InstanceOfStudy,
     frame: number | undefined,
     type: PictureType,
     rendering: Rendering,
   ): Promise<Still> {
-    const { json, dataset } = await this.described(study, instance);
+    const { json, dataset } = await this.#described(study, instance);
     const pixels = pixelDescription(dataset);
     if (pixels) {
       const numbers = [frame ?? representativeFrame(dataset, pixels.numberOfFrames)];
       const described = { json, dataset };
-      const made = this.picture(study, instance, described, { pixels, numbers, type, rendering });
+      const made = this.#picture(study, instance, described, { pixels, numbers, type, rendering });
       const picture = await (frame === undefined ? made.catch(withoutPicture) : made);
       if (picture) return picture;
     } else if (frame !== undefined) throw nothingToSee();
-    const svg = dataset['54000100'] && (await this.waveform(study, instance, dataset).catch(withoutPicture));
+    const svg = dataset['54000100'] && (await this.#waveform(study, instance, dataset).catch(withoutPicture));
     const icon = () => modalityIcon(text(dataset, Tag.Modality) ?? '');
-    return this.raster(study, svg ?? icon(), type, rendering.viewport);
+    return this.#raster(study, svg ?? icon(), type, rendering.viewport);
   }
 
-  private async described(study: StudyReader, instance: InstanceOfStudy): Promise<Described> {
+  async #described(study: StudyReader, instance: InstanceOfStudy): Promise<Described> {
     const { json } = await study.metadata(instance);
     // A copy goes to the thread: what is described here is asked for more.
-    return { json, dataset: await this.options.threads.run('describeImage', { json: json.slice() }) };
+    return { json, dataset: await this.#options.threads.run('describeImage', { json: json.slice() }) };
   }
 
-  private waveform(study: StudyReader, instance: InstanceOfStudy, dataset: DicomJson): Promise<string> {
-    return drawnWaveform(study, instance, dataset, (task) => this.options.threads.run('waveform', task));
+  #waveform(study: StudyReader, instance: InstanceOfStudy, dataset: DicomJson): Promise<string> {
+    return drawnWaveform(study, instance, dataset, (task) => this.#options.threads.run('waveform', task));
   }
 
   /** What says how each of these frames looks. */
-  private async looks(
+  async #looks(
     json: Uint8Array,
     dataset: DicomJson,
     frames: readonly number[],
   ): Promise<readonly DicomJson[]> {
     const shared = frameAttributes(dataset, 1);
     if (!dataset[PER_FRAME_GROUPS]) return frames.map(() => shared);
-    const own = await this.options.threads.run('describeFrames', { json, frames });
+    const own = await this.#options.threads.run('describeFrames', { json, frames });
     return own.map((look) => ({ ...shared, ...look }));
   }
 
-  private async raster(
+  async #raster(
     { signal }: StudyReader,
     svg: string,
     type: PictureType,
@@ -213,14 +214,14 @@ export class Pictures {
   ): Promise<Still> {
     const weight = svg.length + rasterWeight(type, viewport ?? DRAWING);
     if (weight > HEAVY_BYTES) throw tooLarge('ask for a smaller viewport');
-    const body = await this.options.rasterize({
+    const body = await this.#options.rasterize({
       ...{ weight, signal },
       input: async () => ({ svg, type, viewport }),
     });
     return { headers: { 'content-type': type }, body };
   }
 
-  private async picture(
+  async #picture(
     study: StudyReader,
     instance: InstanceOfStudy,
     { json, dataset }: Described,
@@ -228,7 +229,7 @@ export class Pictures {
   ): Promise<Still> {
     const { viewport, edges, window, quality, annotation } = rendering;
     const image = { width: pixels.columns, height: pixels.rows };
-    const looks = await this.looks(json, dataset, numbers);
+    const looks = await this.#looks(json, dataset, numbers);
     const region = edges ? regionBetween(edges, image) : regionWithin(viewport?.region, image);
     const part = region ? { width: Math.abs(region.width), height: Math.abs(region.height) } : image;
     const size = shownSize(part, pixelAspect(looks[0]!), viewport);
@@ -246,7 +247,7 @@ export class Pictures {
       if (weight > HEAVY_BYTES)
         throw tooLarge('ask for a smaller viewport or for image/jpeg, or retrieve its frames');
       const moving = numbers.length > 1 && { delays: frameDelays(dataset, numbers.length) };
-      const body = await this.options.render({
+      const body = await this.#options.render({
         weight,
         input: async () => ({
           ...{ ...outline, window, quality, labels, ...moving },

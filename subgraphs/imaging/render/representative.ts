@@ -1,7 +1,7 @@
 import { number, Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { Target } from '../sources/source.ts';
 import type { InstanceOfStudy, StudyReader } from '../study/study-reader.ts';
-import { noSuchObject } from '../study/not-found.ts';
+import { noSuchObject } from '../../../schema/fault/refusals.ts';
 
 /** Images that are drawn upon others and show little alone: segmentations, doses, parametric maps. */
 const DERIVED = /^1\.2\.840\.10008\.5\.1\.4\.1\.1\.(66\.[47]|481\.2|30)$/;

@@ -20,16 +20,16 @@ export interface ThumbnailCacheOptions {
  * checked the right to the study first. Whatever fails here costs a rendering, never an answer.
  */
 export class ThumbnailCache {
-  private readonly directory: string;
-  private readonly onFailure: (error: unknown) => void;
-  private readonly files: LRUCache<string, number>;
-  private opening: Promise<void> | undefined;
-  private failed = false;
+  readonly #directory: string;
+  readonly #onFailure: (error: unknown) => void;
+  readonly #files: LRUCache<string, number>;
+  #opening: Promise<void> | undefined;
+  #failed = false;
 
   constructor({ directory, maxBytes = MAX_BYTES, onFailure = () => {} }: ThumbnailCacheOptions) {
-    this.directory = directory;
-    this.onFailure = onFailure;
-    this.files = new LRUCache({
+    this.#directory = directory;
+    this.#onFailure = onFailure;
+    this.#files = new LRUCache({
       maxSize: maxBytes,
       sizeCalculation: (size) => Math.max(1, size),
       dispose: (_size, name, reason) => {
@@ -42,51 +42,51 @@ export class ThumbnailCache {
   async get(key: readonly unknown[]): Promise<Buffer | undefined> {
     const name = nameOf(key);
     try {
-      await this.open();
-      if (this.files.get(name) === undefined) return undefined;
-      return await readFile(join(this.directory, name));
+      await this.#open();
+      if (this.#files.get(name) === undefined) return undefined;
+      return await readFile(join(this.#directory, name));
     } catch {
-      this.files.delete(name);
+      this.#files.delete(name);
       return undefined;
     }
   }
 
   async put(key: readonly unknown[], bytes: Uint8Array): Promise<void> {
     const name = nameOf(key);
-    const path = join(this.directory, name);
+    const path = join(this.#directory, name);
     const partial = `${path}.${randomUUID()}`;
     try {
-      await this.open();
+      await this.#open();
       await writeFile(partial, bytes, { mode: 0o600 });
       // Whole or not there at all, also for a process that reads at the same time.
       await rename(partial, path);
-      this.files.set(name, bytes.length);
-      this.failed = false;
+      this.#files.set(name, bytes.length);
+      this.#failed = false;
     } catch (error) {
       await rm(partial, { force: true }).catch(() => undefined);
-      if (!this.failed) this.onFailure(error);
-      this.failed = true;
+      if (!this.#failed) this.#onFailure(error);
+      this.#failed = true;
     }
   }
 
   /** What an earlier run has left, the oldest first. */
-  private open(): Promise<void> {
-    return (this.opening ??= this.read().catch((error: unknown) => {
-      this.opening = undefined;
+  #open(): Promise<void> {
+    return (this.#opening ??= this.#read().catch((error: unknown) => {
+      this.#opening = undefined;
       throw error;
     }));
   }
 
-  private async read(): Promise<void> {
-    await mkdir(this.directory, { recursive: true, mode: 0o700 });
+  async #read(): Promise<void> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
     const found: { name: string; size: number; mtime: number }[] = [];
-    for (const name of await readdir(this.directory)) {
-      const file = await stat(join(this.directory, name)).catch(() => undefined);
+    for (const name of await readdir(this.#directory)) {
+      const file = await stat(join(this.#directory, name)).catch(() => undefined);
       if (!file?.isFile()) continue;
       if (NAME.test(name)) found.push({ name, size: file.size, mtime: file.mtimeMs });
-      else await unlink(join(this.directory, name)).catch(() => undefined);
+      else await unlink(join(this.#directory, name)).catch(() => undefined);
     }
-    for (const { name, size } of found.sort((a, b) => a.mtime - b.mtime)) this.files.set(name, size);
+    for (const { name, size } of found.sort((a, b) => a.mtime - b.mtime)) this.#files.set(name, size);
   }
 }
 

@@ -18,7 +18,7 @@ import { Fault, type FaultCode } from '../../../schema/fault/fault.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { inMemory } from '../multipart/frame-bytes.ts';
 import { asSource } from '../test/as-source.ts';
-import { PixelPool } from '../pixels/pool.ts';
+import { PixelPool } from '../threads/pool.ts';
 import { openDimseOrthanc } from '../test/dimse.ts';
 import { orthancImages, testSubgraph, testTenant } from '../test/subgraph.ts';
 import { dicomWebSource } from './dicom-web.ts';

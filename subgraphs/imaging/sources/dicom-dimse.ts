@@ -1,12 +1,12 @@
 import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import { hostOf } from '../../../schema/outbound/network.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
-import { noSuchObject } from '../study/not-found.ts';
+import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
-import type { Parsing } from '../parsing/threads.ts';
 import { BufferPool } from '../multipart/buffer-pool.ts';
-import type { PixelPool } from '../pixels/pool.ts';
-import { canGive } from '../pixels/transcode.ts';
+import type { Parsing } from '../threads/parsing-threads.ts';
+import type { PixelPool } from '../threads/pool.ts';
+import { canGive } from '../pixels/plan-transcoding.ts';
 import { DimseClient } from './dicom-dimse/client.ts';
 import { identifyingKeys, targetLevel } from './dicom-dimse/keys.ts';
 import type { DimseNode } from './dicom-dimse/node.ts';

@@ -1,5 +1,5 @@
 import { Tag, texts, UID, type DicomJson } from '../../../schema/dicom/dicom.ts';
-import { shownIdentifier } from '../authorization/ownership.ts';
+import { shownIdentifier } from '../facts/identifiers.ts';
 import type { Level } from './source.ts';
 
 /** UIDs that together name an object of each level, PS3.4 §C.6.2.1. */

@@ -26,7 +26,8 @@ import {
 import { smallObjects, type SmallStudy } from '../../../gateway/test/setup/small-objects.ts';
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { inMemory } from '../multipart/frame-bytes.ts';
-import { openFolder, type FolderOptions, type FolderSource } from './folder.ts';
+import { openFolder, type FolderSource } from './folder.ts';
+import type { FolderOptions } from './folder/folder-options.ts';
 import { metadataRows } from '../test/metadata-rows.ts';
 import { testParsing } from '../test/parsing.ts';
 import type { InstanceTarget, Level, SourceQuery, Target } from './source.ts';

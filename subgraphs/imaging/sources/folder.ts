@@ -9,20 +9,22 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { serverStopping } from '../../../schema/fault/refusals.ts';
 import { EMPTY_IS_AWAY } from '../../../schema/tenant/tenant-file.ts';
 import { BufferPool } from '../multipart/buffer-pool.ts';
-import { noSuchObject } from '../study/not-found.ts';
+import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import { notInTransferSyntax } from './not-in-transfer-syntax.ts';
 import { metadataBytes } from './metadata-bytes.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
-import { ParsingThreads, type Parsing } from '../parsing/threads.ts';
+import { ParsingThreads } from '../threads/parsing-threads.ts';
 import { ahead } from '../pixels/ahead.ts';
-import { PixelPool } from '../pixels/pool.ts';
-import { canGive } from '../pixels/transcode.ts';
+import { PixelPool } from '../threads/pool.ts';
+import { canGive } from '../pixels/plan-transcoding.ts';
 import { openDatabase } from './folder/database.ts';
 import { FolderIndex } from './folder/folder-index.ts';
 import { InstanceReader } from './stored/instance-reader.ts';
 import { OtherObject } from './folder/indexed-object.ts';
 import { FolderPresence } from './folder/presence.ts';
-import { Scanner, type FolderLog, type Progress } from './folder/scanner.ts';
+import type { FolderOptions } from './folder/folder-options.ts';
+import { Scanner } from './folder/scanner.ts';
+import type { FolderLog } from './folder/folder-log.ts';
 import { IndexSearch, type IndexedInstance } from './folder/search.ts';
 import { streamRange } from './stored/stored-file.ts';
 import { FolderWatcher } from './folder/watcher.ts';
@@ -38,30 +40,6 @@ import type {
   StoredInstance,
   Target,
 } from './source.ts';
-
-export interface FolderOptions {
-  /** The directory tree; links in it that lead outside are refused. */
-  path: string;
-  /** Where the index is kept, below DATA_DIR; one file for each folder. */
-  indexFile: string;
-  log: FolderLog;
-  /** Decodes and compresses; stays open when the folder closes (default: one of its own). */
-  pixels?: PixelPool;
-  /** Parses; stays open when the folder closes (default: threads of its own). */
-  parsing?: Parsing;
-  onProgress?: (progress: Progress) => void;
-  /** Told of each object that is refused because another was indexed (DW-26). */
-  onOtherObject?: () => void;
-  /** Follow changes while running (default: yes). */
-  watch?: boolean;
-  /** Milliseconds that a request waits for the first index before it is told to come again (default: 3000). */
-  patience?: number;
-  /** Seconds for which a folder that suddenly has nothing counts as away (default: EMPTY_IS_AWAY). */
-  emptyIsAway?: number;
-  /** Milliseconds between walks, and between the two looks that a file has to be missing at. */
-  walkEvery?: number;
-  confirmAfter?: number;
-}
 
 /**
  * Milliseconds between walks of the whole folder, which find what the watcher is not told, as on network shares. Of a large

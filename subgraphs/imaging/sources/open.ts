@@ -8,12 +8,13 @@ import type { ExpressionPool } from '../../../schema/expressions/pool.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { ImagesConfig, Tenant } from '../../../schema/tenant/tenant.ts';
 import { CONNECTIONS, EMPTY_IS_AWAY } from '../../../schema/tenant/tenant-file.ts';
-import { mrnPaths, type EvaluatePath } from '../authorization/mrn-paths.ts';
-import type { Parsing, ParsingThreads } from '../parsing/threads.ts';
-import type { PixelPool } from '../pixels/pool.ts';
+import { mrnPaths, type EvaluatePath } from './mrn-paths.ts';
+import type { Parsing, ParsingThreads } from '../threads/parsing-threads.ts';
+import type { PixelPool } from '../threads/pool.ts';
 import type { DimseNode } from './dicom-dimse/node.ts';
 import { dicomWebSource } from './dicom-web.ts';
-import { openFolder, type FolderOptions } from './folder.ts';
+import { openFolder } from './folder.ts';
+import type { FolderOptions } from './folder/folder-options.ts';
 import type { ImagingSource } from './source.ts';
 import { withoutSuddenEmptiness } from './sudden-emptiness.ts';
 import { transcoding } from './transcoding.ts';
@@ -57,30 +58,30 @@ const MAX_OPEN = 200;
 
 /** Image sources of all tenants, each opened once: tenants over one folder or one server share it. */
 export class Sources {
-  private readonly options: SourcesOptions;
-  private readonly known = new WeakMap<Tenant, readonly TenantImages[]>();
-  private readonly opened = new LRUCache<string, Promise<ImagingSource>>({
+  readonly #options: SourcesOptions;
+  readonly #known = new WeakMap<Tenant, readonly TenantImages[]>();
+  readonly #opened = new LRUCache<string, Promise<ImagingSource>>({
     max: MAX_OPEN,
     dispose: (source) => void source.then((opened) => opened.close()).catch(() => undefined),
   });
 
-  private dimse: Promise<DimseNode> | undefined;
+  #dimse: Promise<DimseNode> | undefined;
 
   constructor(options: SourcesOptions) {
-    this.options = options;
+    this.#options = options;
   }
 
   /** The images of a tenant, in the order of its file. */
   of(tenant: Tenant): readonly TenantImages[] {
-    let images = this.known.get(tenant);
+    let images = this.#known.get(tenant);
     if (!images) {
-      images = tenant.images.map((config) => this.imagesOf(tenant, config));
-      this.known.set(tenant, images);
+      images = tenant.images.map((config) => this.#imagesOf(tenant, config));
+      this.#known.set(tenant, images);
     }
     return images;
   }
 
-  private imagesOf(tenant: Tenant, config: ImagesConfig): TenantImages {
+  #imagesOf(tenant: Tenant, config: ImagesConfig): TenantImages {
     const identity = identityOf(config);
     const { objectElements } = tenant.limits;
     if (objectElements !== OBJECT_ELEMENTS) identity.push(String(objectElements));
@@ -91,50 +92,45 @@ export class Sources {
     if (tenant.dynamic) identity.push(tenant.key);
     const source = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32);
     return {
-      ...{ config, mrnPaths: mrnPaths(tenant, config.mrn, this.options.expressions) },
+      ...{ config, mrnPaths: mrnPaths(tenant, config.mrn, this.#options.expressions) },
       key: `${tenant.key}\n${source}`,
-      open: () => this.open(source, config, tenant),
+      open: () => this.#open(source, config, tenant),
     };
   }
 
   async close(): Promise<void> {
-    const sources = [...this.opened.values()];
+    const sources = [...this.#opened.values()];
     await Promise.allSettled(sources.map(async (source) => (await source).close()));
-    await (await this.dimse?.catch(() => undefined))?.close();
+    await (await this.#dimse?.catch(() => undefined))?.close();
   }
 
-  private open(key: string, config: ImagesConfig, tenant: Tenant): Promise<ImagingSource> {
-    const opened = this.opened.get(key);
+  #open(key: string, config: ImagesConfig, tenant: Tenant): Promise<ImagingSource> {
+    const opened = this.#opened.get(key);
     if (opened) return opened;
-    const { pixels, threads } = this.options;
+    const { pixels, threads } = this.#options;
     const parsing = { threads, objectElements: tenant.limits.objectElements };
-    const begun = this.begin(key, config, tenant, parsing).then((source) => {
+    const begun = this.#begin(key, config, tenant, parsing).then((source) => {
       // A folder knows by itself whether it is there.
       const believed = config.type === 'folder' ? source : withoutSuddenEmptiness(source, config.emptyIsAway);
       return transcoding(believed, pixels, parsing);
     });
     const opening = begun.catch((cause: unknown) => {
-      this.opened.delete(key);
+      this.#opened.delete(key);
       if (cause instanceof Fault) throw cause;
       throw new Fault('bad_gateway', 'The images cannot be opened.', { service: 'imaging', cause });
     });
-    this.opened.set(key, opening);
+    this.#opened.set(key, opening);
     return opening;
   }
 
-  private async begin(
-    key: string,
-    config: ImagesConfig,
-    tenant: Tenant,
-    parsing: Parsing,
-  ): Promise<ImagingSource> {
-    const { dataDir, now, log, pixels, onProgress, dispatcher, onRefused } = this.options;
+  async #begin(key: string, config: ImagesConfig, tenant: Tenant, parsing: Parsing): Promise<ImagingSource> {
+    const { dataDir, now, log, pixels, onProgress, dispatcher, onRefused } = this.#options;
     const onOtherObject = () => onRefused?.(config.type, 'other object');
     if (config.type === 'dicom-web')
       return dicomWebSource(config, now, parsing, { dispatcher: dispatcher?.(tenant), onOtherObject });
     if (config.type === 'dicom-dimse') {
       const { dicomDimseSource } = await import('./dicom-dimse.ts');
-      return dicomDimseSource(config, await this.dimseNode(), key, pixels, parsing);
+      return dicomDimseSource(config, await this.#dimseNode(), key, pixels, parsing);
     }
     const directory = join(dataDir, 'folders');
     mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -152,17 +148,17 @@ export class Sources {
   }
 
   /** One for the process: its port and its cache are shared by all tenants. Loaded when there is use for it. */
-  private dimseNode(): Promise<DimseNode> {
-    const { dataDir, dimse = DIMSE, threads, log, onRefused } = this.options;
-    this.dimse ??= import('./dicom-dimse/node.ts').then(
+  #dimseNode(): Promise<DimseNode> {
+    const { dataDir, dimse = DIMSE, threads, log, onRefused } = this.#options;
+    this.#dimse ??= import('./dicom-dimse/node.ts').then(
       ({ DimseNode }) =>
         new DimseNode({
           ...{ directory: join(dataDir, 'dimse'), ...dimse, threads, log },
           onRefused: (reason) => onRefused?.('dicom-dimse', reason),
         }),
     );
-    this.dimse.catch(() => (this.dimse = undefined));
-    return this.dimse;
+    this.#dimse.catch(() => (this.#dimse = undefined));
+    return this.#dimse;
   }
 }
 

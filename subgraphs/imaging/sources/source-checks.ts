@@ -1,6 +1,6 @@
 import type { PatientIdentity } from '../../../schema/access/access.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import { medicalRecordNumbers } from '../authorization/ownership.ts';
+import { medicalRecordNumbers } from './mrn-paths.ts';
 import type { Sources } from './open.ts';
 
 /** What a self-test may learn of a tenant's image sources (SM-18): whether they work, and nothing of what they hold. */

@@ -1,28 +1,10 @@
 import type { Readable } from 'node:stream';
 import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
+import type { InstanceTarget, Level, Target } from '../facts/target.ts';
 import type { FrameBytes } from '../multipart/frame-bytes.ts';
 
-/** Levels of the DICOM query information model that DICOMweb searches, PS3.18 §10.6. */
-export type Level = 'study' | 'series' | 'instance';
-
-/** A study, one series of it, or one instance of that, by UID. */
-export interface Target {
-  studyUid: string;
-  seriesUid?: string;
-  instanceUid?: string;
-  /** The patient of the study in the row that authorized the retrieval: objects of another are not given (DW-26). */
-  patient?: StatedPatient;
-}
-
-/** One instance by UID. */
-export type InstanceTarget = Target & { seriesUid: string; instanceUid: string };
-
-/** The patient whom a row or an object states, without padding; empty where it states none. */
-export interface StatedPatient {
-  id: string;
-  issuer: string;
-}
+export type { InstanceTarget, Level, StatedPatient, Target } from '../facts/target.ts';
 
 /** A search that has passed the allow-list (DW-3): a source is never handed a client's own query string. */
 export interface SourceQuery {

@@ -12,8 +12,9 @@ import {
 } from '../../../gateway/test/setup/shared-data.ts';
 import { frameMediaType, Tag, text, TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import { inMemory, type FrameBytes } from '../multipart/frame-bytes.ts';
-import { decodeFrame, type DecodedFrame } from '../pixels/codecs/frame.ts';
-import { PixelPool } from '../pixels/pool.ts';
+import { decodeFrame } from '../pixels/codecs/frame.ts';
+import type { DecodedFrame } from '../pixels/codecs/decoded-frame.ts';
+import { PixelPool } from '../threads/pool.ts';
 import { recodeFrame } from '../pixels/recode.ts';
 import { rgb } from '../render/image/colour.ts';
 import { pixelDescription } from '../pixels/codecs/description.ts';

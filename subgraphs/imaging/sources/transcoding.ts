@@ -1,7 +1,7 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 import { pixelDescription } from '../pixels/codecs/description.ts';
-import type { Parsing } from '../parsing/threads.ts';
-import type { PixelPool } from '../pixels/pool.ts';
+import type { Parsing } from '../threads/parsing-threads.ts';
+import type { PixelPool } from '../threads/pool.ts';
 import { InstanceReader } from './stored/instance-reader.ts';
 import { notInTransferSyntax } from './not-in-transfer-syntax.ts';
 import { recodable } from './stored/recoded-frames.ts';

@@ -18,7 +18,7 @@ interface Begun<T> {
  * nobody comes for is ended.
  */
 export class Unfinished {
-  private readonly kept = new LRUCache<string, Begun<unknown>>({
+  readonly #kept = new LRUCache<string, Begun<unknown>>({
     max: MOST_KEPT,
     ttl: KEPT_SECONDS * 1000,
     ttlAutopurge: true,
@@ -39,7 +39,7 @@ export class Unfinished {
     seconds: number,
     request?: AbortSignal,
   ): Promise<T> {
-    const begun = this.take<T>(key) ?? begin(work);
+    const begun = this.#take<T>(key) ?? begin(work);
     const leave = () => begun.end.abort(request?.reason);
     if (request?.aborted) leave();
     // As many as one request retrieves, and no longer than it lasts: that is no leak to be warned of.
@@ -47,26 +47,26 @@ export class Unfinished {
     request?.addEventListener('abort', leave, { once: true });
     return inTime(begun.result, seconds, () => {
       request?.removeEventListener('abort', leave);
-      this.keep(key, begun);
+      this.#keep(key, begun);
     });
   }
 
   close(): void {
-    for (const { end } of this.kept.values()) end.abort();
-    this.kept.clear();
+    for (const { end } of this.#kept.values()) end.abort();
+    this.#kept.clear();
   }
 
   /** A result is taken once: it may be a stream. */
-  private take<T>(key: string): Begun<T> | undefined {
-    const begun = this.kept.get(key) as Begun<T> | undefined;
-    this.kept.delete(key);
+  #take<T>(key: string): Begun<T> | undefined {
+    const begun = this.#kept.get(key) as Begun<T> | undefined;
+    this.#kept.delete(key);
     return begun;
   }
 
-  private keep(key: string, begun: Begun<unknown>): void {
-    this.kept.set(key, begun);
+  #keep(key: string, begun: Begun<unknown>): void {
+    this.#kept.set(key, begun);
     // What failed is begun anew by whoever comes next.
-    begun.result.catch(() => this.kept.peek(key) === begun && this.kept.delete(key));
+    begun.result.catch(() => this.#kept.peek(key) === begun && this.#kept.delete(key));
   }
 }
 

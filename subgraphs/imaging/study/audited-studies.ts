@@ -4,7 +4,7 @@ import { UID } from '../../../schema/dicom/dicom.ts';
 import { keywordOf } from '../../../schema/dicom/dictionary.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
-import type { QidoQuery } from '../dicomweb/qido.ts';
+import type { StudyQuery } from './study-query.ts';
 import type { Target } from '../sources/source.ts';
 import type { Imaging } from './studies.ts';
 
@@ -158,7 +158,7 @@ function studyOf(studyUid: string | undefined): { study?: string } {
 }
 
 /** The level, where it is not that of studies, and the keys by their keywords: values may be names and identifiers. */
-function summaryOf({ level, patientIds, match }: QidoQuery): string {
+function summaryOf({ level, patientIds, match }: StudyQuery): string {
   const keys = [...match.keys(), ...(patientIds ? ['00100020'] : [])].map((tag) => keywordOf(tag) ?? tag);
   const parameters = keys.map((key) => [key, ''] as const);
   return querySummary(level === 'study' ? IMAGING_STUDY : `${IMAGING_STUDY}/${level}`, parameters);

@@ -6,7 +6,7 @@ import { request } from 'undici';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startServer, type ImagingServer } from '../../../gateway/test/setup/imaging-server.ts';
 import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
-import { PixelPool } from '../pixels/pool.ts';
+import { PixelPool } from '../threads/pool.ts';
 import { imageObject, SMALL } from '../../../gateway/test/setup/image-object.ts';
 
 /** Disks that take no more, files that change under us, threads that die. */

@@ -7,14 +7,14 @@ import { RETRY_SECONDS } from '../../../schema/outbound/unreachable.ts';
 import { CallerReach, type CallerReachOptions } from '../authorization/caller-reach.ts';
 import type { EncodedMetadata, MetadataCache } from '../cache/metadata-cache.ts';
 import { randomBoundary } from '../multipart/multipart.ts';
-import { noSuchObject } from './not-found.ts';
+import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import { coveredBy, type Reach } from '../authorization/ownership.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import { isLimited } from '../authorization/patient-keys.ts';
 import { primed } from '../sources/patience.ts';
-import type { QidoQuery } from '../dicomweb/qido.ts';
+import type { StudyQuery } from './study-query.ts';
 import { ReachedRows } from '../authorization/reached-rows.ts';
-import { patientAsSaid, statedPatient } from '../sources/of-patients.ts';
+import { patientAsSaid, statedPatient } from '../facts/of-patients.ts';
 import type {
   BulkData,
   Frames,
@@ -25,11 +25,12 @@ import type {
   StoredInstance,
   Target,
 } from '../sources/source.ts';
-import type { Detail, Order, Relayed, SearchResult, StudyFilter, StudyRecord } from './studies.ts';
+import type { Detail, Relayed, SearchResult, StudyFilter, StudyRecord } from './studies.ts';
+import type { Order } from '../authorization/directory.ts';
 import { OWNER_TTL } from '../cache/study-cache.ts';
 import type { Version } from './study-reader.ts';
-import { byStudy, chunked, newestFirst } from './study-rows.ts';
-import { TenantSource, type Memory, type TenantSourceOptions } from '../sources/tenant-source.ts';
+import { byStudy, chunked, newestFirst } from '../facts/study-rows.ts';
+import { TenantSource, type Memory, type TenantSourceOptions } from '../cache/tenant-source.ts';
 import { Withholding, type WithholdingOptions } from '../authorization/withhold.ts';
 
 export type RestrictedStudiesOptions = CallerReachOptions &
@@ -81,7 +82,7 @@ export class RestrictedStudies {
     return this.source.key;
   }
 
-  async search(query: QidoQuery): Promise<SearchResult> {
+  async search(query: StudyQuery): Promise<SearchResult> {
     const coverage = this.maySearch();
     const { patientIds, ...rest } = query;
     const reaches = await (query.studyUid === undefined ? this.caller.all() : this.caller.byUid());

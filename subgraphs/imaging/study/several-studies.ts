@@ -6,13 +6,13 @@ import { logFault } from '../../../schema/fault/log-fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { logCrossed } from '../authorization/caller-reach.ts';
 import { begun, framesOrElse, isFailing } from './failover.ts';
-import type { QidoQuery } from '../dicomweb/qido.ts';
+import type { StudyQuery } from './study-query.ts';
 import type { RestrictedStudies } from './restricted-studies.ts';
 import type { Frames, InstanceTarget, Target } from '../sources/source.ts';
 import type { Detail, Imaging, SearchResult, StudyFilter, StudyList, StudyRecord } from './studies.ts';
 import { areCopies, settled, sizeOf, StudyHolders, type SeveralStudiesOptions } from './study-holders.ts';
 import type { Reading } from './study-reader.ts';
-import { byStudy, newestFirst } from './study-rows.ts';
+import { byStudy, newestFirst } from '../facts/study-rows.ts';
 
 const isNotFound = (error: unknown) => error instanceof Fault && error.code === 'not_found';
 
@@ -51,7 +51,7 @@ export class SeveralStudies implements Imaging {
     return this.#replaced;
   }
 
-  async search(query: QidoQuery): Promise<SearchResult> {
+  async search(query: StudyQuery): Promise<SearchResult> {
     const { studyUid, limit, offset = 0, ...unpaged } = query;
     if (studyUid !== undefined)
       return this.#from(studyUid, (source) => source.search(query), 's', 'lookupUntil');
@@ -73,7 +73,7 @@ export class SeveralStudies implements Imaging {
   }
 
   /** The first rows of all sources. What another source has too can only be counted once it is there. */
-  async #firstRows(query: QidoQuery, end: number | undefined) {
+  async #firstRows(query: StudyQuery, end: number | undefined) {
     for (let limit = end; ;) {
       const { answers, failed } = await this.ofAll((source) =>
         source.search({ ...query, ...(limit !== undefined && { limit }) }),
@@ -266,7 +266,7 @@ export class SeveralStudies implements Imaging {
   }
 
   /** Rows of all sources, each study from one of them. */
-  private async merged(lists: readonly SourceRows[], level: QidoQuery['level']): Promise<DicomJson[]> {
+  private async merged(lists: readonly SourceRows[], level: StudyQuery['level']): Promise<DicomJson[]> {
     const studies = lists.map(({ source, rows }) => ({ source, studies: byStudy(rows) }));
     const given = new Map<string, readonly DicomJson[]>();
     for (const uid of studies.flatMap((list) => [...list.studies.keys()])) {

@@ -6,9 +6,9 @@ import { Fault, toFault } from '../../../schema/fault/fault.ts';
 import { logFault } from '../../../schema/fault/log-fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { logCrossed } from '../authorization/caller-reach.ts';
-import { noSuchObject } from './not-found.ts';
+import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import type { RestrictedStudies } from './restricted-studies.ts';
-import { isOfPatient, statedPatient } from '../sources/of-patients.ts';
+import { isOfPatient, statedPatient } from '../facts/of-patients.ts';
 import type { StatedPatient } from '../sources/source.ts';
 
 /**

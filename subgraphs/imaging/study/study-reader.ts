@@ -3,7 +3,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { BufferPool } from '../multipart/buffer-pool.ts';
 import { chunksOf } from '../multipart/chunks.ts';
 import { inMemory, piecesOf, TemporaryFile, type FrameBytes } from '../multipart/frame-bytes.ts';
-import { noSuchObject } from './not-found.ts';
+import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { BulkData, Frames, InstanceTarget, Target } from '../sources/source.ts';
 

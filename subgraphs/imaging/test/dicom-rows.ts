@@ -29,7 +29,7 @@ export function sharedStudies(patientId?: string): StudyRecord[] {
 }
 
 /** Instances of one study as study, series and instance rows. */
-export function studyRecord(instances: DicomJson[], patientId?: string): StudyRecord {
+function studyRecord(instances: DicomJson[], patientId?: string): StudyRecord {
   const series = new Map<string, DicomJson[]>();
   for (const instance of instances) {
     const uid = text(instance, Tag.SeriesInstanceUID) ?? '';

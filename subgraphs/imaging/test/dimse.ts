@@ -6,8 +6,8 @@ import { startOrthanc, type Orthanc } from '../../../gateway/test/setup/orthanc.
 import { OBJECT_ELEMENTS } from '../../../schema/dicom/dicom.ts';
 import { CONNECTIONS } from '../../../schema/tenant/tenant-file.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
-import { ParsingThreads } from '../parsing/threads.ts';
-import { PixelPool } from '../pixels/pool.ts';
+import { ParsingThreads } from '../threads/parsing-threads.ts';
+import { PixelPool } from '../threads/pool.ts';
 import { dicomDimseSource } from '../sources/dicom-dimse.ts';
 import { DimseNode } from '../sources/dicom-dimse/node.ts';
 import type { ImagingSource } from '../sources/source.ts';

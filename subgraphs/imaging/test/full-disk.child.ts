@@ -1,7 +1,7 @@
 import { DimseNode } from '../sources/dicom-dimse/node.ts';
 import { dicomDimseSource } from '../sources/dicom-dimse.ts';
-import { ParsingThreads } from '../parsing/threads.ts';
-import { PixelPool } from '../pixels/pool.ts';
+import { ParsingThreads } from '../threads/parsing-threads.ts';
+import { PixelPool } from '../threads/pool.ts';
 import { OBJECT_ELEMENTS } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { CONNECTIONS } from '../../../schema/tenant/tenant-file.ts';

@@ -1,6 +1,6 @@
 import { afterAll } from 'vitest';
 import { OBJECT_ELEMENTS } from '../../../schema/dicom/dicom.ts';
-import { ParsingThreads, type Parsing } from '../parsing/threads.ts';
+import { ParsingThreads, type Parsing } from '../threads/parsing-threads.ts';
 
 /** Threads that parse for the tests of one file, which end with them. */
 export function testParsing(objectElements = OBJECT_ELEMENTS): Parsing {

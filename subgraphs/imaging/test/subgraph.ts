@@ -8,7 +8,7 @@ import { parseScopes } from '../../../schema/access/scopes.ts';
 import { parseTenant, type Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Orthanc } from '../../../gateway/test/setup/orthanc.ts';
 import { imagingSubgraph, type ImagingDeps } from '../app.ts';
-import type { Directory } from '../study/studies.ts';
+import type { Directory } from '../authorization/directory.ts';
 
 /** The subgraph as the gateway mounts it, with a door that knows tokens by heart. */
 

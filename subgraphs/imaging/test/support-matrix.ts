@@ -118,7 +118,7 @@ const OPERATIONS: readonly Operation[] = [
 ];
 
 /** One file of every transfer syntax, of those with pixels. */
-export function matrixFiles(): SharedDicomFile[] {
+function matrixFiles(): SharedDicomFile[] {
   const first = new Map<string, SharedDicomFile>();
   const inOrder = (a: SharedDicomFile, b: SharedDicomFile) => a.bytes - b.bytes;
   for (const file of sharedDicomFiles().toSorted(inOrder)) {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { z } from 'zod';
 import { applicationType } from './loopback.ts';
-import type { TenantServer } from '../provider.ts';
+import type { TenantServer } from '../tenant-server.ts';
 import { ID_TOKEN_ALGORITHMS } from '../settings.ts';
 import { shownName } from '../sign-in/shown-name.ts';
 import type { State } from '../state/state.ts';

@@ -6,7 +6,7 @@ import { consentPage, patientPage } from './consent.ts';
 import { needsPatient, NO_DATA, opensNothing } from '../clients/grantable.ts';
 import type { Asked, Identify, Person, User } from './identify.ts';
 import type { Context } from './launch.ts';
-import type { TenantServer } from '../provider.ts';
+import type { TenantServer } from '../tenant-server.ts';
 import { LIFETIMES } from '../settings.ts';
 
 /** What the browser is answered: a page, with its status where that is not 200, or where to go on. */

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MOST_IN_MEMORY, PIECE, type FrameBytes } from '../../multipart/frame-bytes.ts';
-import type { PixelDescription } from '../../pixels/codecs/frame.ts';
+import type { PixelDescription } from '../pixel-description.ts';
 import { DamagedFile, type Bytes } from './bytes.ts';
 import type { Element, Encoding, Fragments } from './dataset.ts';
 import type { DicomFile } from './file.ts';

@@ -1,5 +1,5 @@
 import { DamagedFile } from '../../dicom/part10/bytes.ts';
-import type { PixelDescription } from './frame.ts';
+import type { PixelDescription } from '../../dicom/pixel-description.ts';
 import { checkSize } from './samples.ts';
 
 /** What a JPEG 2000 or HTJ2K codestream says of itself, ISO 15444-1 Annex A. */

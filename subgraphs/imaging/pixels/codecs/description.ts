@@ -2,7 +2,7 @@ import { number, text, Tag, type DicomJson } from '../../../../schema/dicom/dico
 import type { Budget } from '../../dicom/part10/budget.ts';
 import type { DicomFile } from '../../dicom/part10/file.ts';
 import { dicomJson } from '../../dicom/part10/json.ts';
-import type { PixelDescription } from './frame.ts';
+import type { PixelDescription } from '../../dicom/pixel-description.ts';
 
 /** The same of a file that was read to its end. @throws OverBudget */
 export function describedPixels(

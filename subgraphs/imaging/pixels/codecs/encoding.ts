@@ -1,5 +1,5 @@
 import { DamagedFile } from '../../dicom/part10/bytes.ts';
-import type { DecodedFrame } from './frame.ts';
+import type { DecodedFrame } from './decoded-frame.ts';
 
 /** How the codecs in WebAssembly describe a frame. */
 export interface FrameInfo {

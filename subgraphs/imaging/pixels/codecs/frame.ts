@@ -1,5 +1,7 @@
 import { TransferSyntax } from '../../../../schema/dicom/dicom.ts';
 import { DamagedFile } from '../../dicom/part10/bytes.ts';
+import type { PixelDescription } from '../../dicom/pixel-description.ts';
+import type { DecodedFrame } from './decoded-frame.ts';
 import { decodeHtj2k } from './htj2k.ts';
 import { decodeJpeg } from './jpeg.ts';
 import { decodeJpeg2000 } from './jpeg-2000.ts';
@@ -7,43 +9,6 @@ import { decodeJpegLs } from './jpeg-ls.ts';
 import { decodeBigEndian, decodeDeflated, decodeNative } from './native.ts';
 import { decodeRle } from './rle.ts';
 import { finishFrame, type StreamSamples } from './samples.ts';
-
-/** What the data set says of its pixels, PS3.3 §C.7.6.3. */
-export interface PixelDescription {
-  rows: number;
-  columns: number;
-  samplesPerPixel: number;
-  bitsAllocated: number;
-  bitsStored: number;
-  highBit: number;
-  pixelRepresentation: 0 | 1;
-  planarConfiguration: 0 | 1;
-  photometricInterpretation: string;
-  numberOfFrames: number;
-  /** Float Pixel Data (7FE0,0008) and Double Float Pixel Data (7FE0,0009), PS3.3 §C.7.6.24. */
-  floating?: 'float' | 'double';
-  /** Whether overlays lie in the bits beside the stored ones (retired). */
-  overlaysBeside?: true;
-}
-
-/** One number each. */
-export type Samples =
-  Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
-
-/**
- * One frame, decoded: samples interleaved (colour by pixel), sign extended, bits outside bitsStored removed,
- * native byte order.
- */
-export interface DecodedFrame {
-  rows: number;
-  columns: number;
-  samplesPerPixel: number;
-  bitsStored: number;
-  signed: boolean;
-  /** Of the samples as they are here: decoders turn YBR of JPEG into RGB where they do. */
-  photometricInterpretation: string;
-  samples: Samples;
-}
 
 /** Decodes the bytes of one frame; what the stream says of itself is checked against the description first. */
 type Decoder = (

@@ -1,4 +1,5 @@
-import type { DecodedFrame, PixelDescription } from './frame.ts';
+import type { DecodedFrame } from './decoded-frame.ts';
+import type { PixelDescription } from '../../dicom/pixel-description.ts';
 import { decodeStream, encodeStream, type WasmDecoder, type WasmEncoder } from './jpeg-2000.ts';
 import type { StreamSamples } from './samples.ts';
 import { WasmCodec, type WasmModule } from './wasm.ts';

@@ -1,5 +1,6 @@
 import { readCodestream } from './codestream.ts';
-import type { DecodedFrame, PixelDescription } from './frame.ts';
+import type { DecodedFrame } from './decoded-frame.ts';
+import type { PixelDescription } from '../../dicom/pixel-description.ts';
 import { frameInfo, type FrameInfo } from './encoding.ts';
 import { checkSize, type StreamSamples } from './samples.ts';
 import { copied, WasmCodec, type WasmModule, type WasmObject } from './wasm.ts';

@@ -1,6 +1,7 @@
 import { DamagedFile } from '../../dicom/part10/bytes.ts';
 import { frameInfo, type FrameInfo } from './encoding.ts';
-import type { DecodedFrame, PixelDescription, Samples } from './frame.ts';
+import type { DecodedFrame, Samples } from './decoded-frame.ts';
+import type { PixelDescription } from '../../dicom/pixel-description.ts';
 import { checkSize, interleave, type StreamSamples } from './samples.ts';
 import { readFrameHeader } from './jpeg-header.ts';
 import { copied, WasmCodec, type WasmModule, type WasmObject } from './wasm.ts';

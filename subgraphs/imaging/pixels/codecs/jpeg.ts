@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { DamagedFile } from '../../dicom/part10/bytes.ts';
-import type { PixelDescription } from './frame.ts';
+import type { PixelDescription } from '../../dicom/pixel-description.ts';
 import { decodeDct } from './jpeg-dct.ts';
 import { readFrameHeader, type FrameHeader } from './jpeg-header.ts';
 import type { WasmDecoder } from './jpeg-2000.ts';

@@ -2,7 +2,7 @@ import { text } from '../../../../schema/dicom/dicom.ts';
 import type { Element } from '../../dicom/part10/dataset.ts';
 import type { DicomFile } from '../../dicom/part10/file.ts';
 import { dicomJson } from '../../dicom/part10/json.ts';
-import type { PixelDescription } from './frame.ts';
+import type { PixelDescription } from '../../dicom/pixel-description.ts';
 
 /** Transfer syntaxes that are never without loss: baseline, extended and progressive JPEG. */
 export const LOSSY_JPEG = /^1\.2\.840\.10008\.1\.2\.4\.5[0135]$/;

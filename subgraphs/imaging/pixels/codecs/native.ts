@@ -2,7 +2,7 @@ import { inflateRawSync } from 'node:zlib';
 import { TransferSyntax } from '../../../../schema/dicom/dicom.ts';
 import { DamagedFile } from '../../dicom/part10/bytes.ts';
 import { swap } from '../../dicom/part10/values.ts';
-import type { PixelDescription } from './frame.ts';
+import type { PixelDescription } from '../../dicom/pixel-description.ts';
 import { interleave, littleEndianWords, sampleCount, type StreamSamples } from './samples.ts';
 
 /** Transfer syntaxes that pixels can be decoded to; Big Endian is retired, and only files that are uncompressed are given in it. */

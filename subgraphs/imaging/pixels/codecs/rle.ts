@@ -1,5 +1,5 @@
 import { DamagedFile } from '../../dicom/part10/bytes.ts';
-import type { PixelDescription } from './frame.ts';
+import type { PixelDescription } from '../../dicom/pixel-description.ts';
 import { decodeNative } from './native.ts';
 import { littleEndianWords, sampleCount, type StreamSamples } from './samples.ts';
 

@@ -1,5 +1,6 @@
 import { DamagedFile } from '../../dicom/part10/bytes.ts';
-import type { DecodedFrame, PixelDescription, Samples } from './frame.ts';
+import type { DecodedFrame, Samples } from './decoded-frame.ts';
+import type { PixelDescription } from '../../dicom/pixel-description.ts';
 
 /** What a codec makes of a stream: the numbers in it, before the data set says what they mean. */
 export interface StreamSamples {

@@ -6,7 +6,8 @@ import { dicomJson } from '../../dicom/part10/json.ts';
 import { pixelLayout, readFrame } from '../../dicom/part10/pixels.ts';
 import { readWhole } from '../../dicom/part10/test/whole-file.ts';
 import { pixelDescription } from '../codecs/description.ts';
-import type { DecodedFrame, PixelDescription } from '../codecs/frame.ts';
+import type { DecodedFrame } from '../codecs/decoded-frame.ts';
+import type { PixelDescription } from '../../dicom/pixel-description.ts';
 
 /** The frames of a file on disk as a source gives them. */
 export interface FileFrames {

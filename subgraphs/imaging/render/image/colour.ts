@@ -1,4 +1,4 @@
-import type { DecodedFrame } from '../../pixels/codecs/frame.ts';
+import type { DecodedFrame } from '../../pixels/codecs/decoded-frame.ts';
 
 /** Luminance and chrominance → red, green, blue; eight bits. */
 type Conversion = (y: number, cb: number, cr: number) => readonly [number, number, number];

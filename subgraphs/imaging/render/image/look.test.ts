@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { DicomElement, DicomJson } from '../../../../schema/dicom/dicom.ts';
-import type { DecodedFrame } from '../../pixels/codecs/frame.ts';
+import type { DecodedFrame } from '../../pixels/codecs/decoded-frame.ts';
 import { look } from './look.ts';
 
 function frameOf(samples: DecodedFrame['samples'], more: Partial<DecodedFrame> = {}): DecodedFrame {

@@ -1,5 +1,5 @@
 import { number, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
-import type { DecodedFrame, Samples } from '../../pixels/codecs/frame.ts';
+import type { DecodedFrame, Samples } from '../../pixels/codecs/decoded-frame.ts';
 import { rgb } from './colour.ts';
 import { lookUp, palette, type Palette } from './lut.ts';
 import { modality, ownWindow, voiLut, windowed, type Transform, type Window } from './window.ts';

@@ -1,5 +1,7 @@
 import type { DicomJson } from '../../../../schema/dicom/dicom.ts';
-import { decodeSamples, type DecodedFrame, type PixelDescription } from '../../pixels/codecs/frame.ts';
+import { decodeSamples } from '../../pixels/codecs/frame.ts';
+import type { DecodedFrame } from '../../pixels/codecs/decoded-frame.ts';
+import type { PixelDescription } from '../../dicom/pixel-description.ts';
 import { finishFrame, type StreamSamples } from '../../pixels/codecs/samples.ts';
 import { encode, encodeMoving, type Labels, type PictureType } from './encode.ts';
 import { cropped, type Region } from './geometry.ts';

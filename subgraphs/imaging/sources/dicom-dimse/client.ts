@@ -6,7 +6,7 @@ import { Command, type StoreRequest, type StoreSink } from './wire/messages.ts';
 import { Identifier, type IdentifierKeys } from './identifier.ts';
 import { addService, addStorage } from './wire/presentation-contexts.ts';
 import { failure, serviceNotOffered } from './wire/status.ts';
-import type { Associations } from './node.ts';
+import type { Semaphore } from '../../../../schema/concurrency/semaphore.ts';
 
 const { CEchoRequest, CFindRequest, CGetRequest, CMoveRequest } = dimse.requests;
 const { SopClass, Status } = dimse.constants;
@@ -19,6 +19,9 @@ const ASSOCIATION_TIMEOUT = 10_000;
 const SILENCE = { find: 60_000, retrieve: 120_000 };
 /** What a peer gets to end a retrieval by itself after a C-CANCEL. */
 const CANCEL_PATIENCE = 300;
+
+/** Associations with one archive at a time. */
+export type Associations = Record<'searches' | 'retrievals', Semaphore>;
 
 /** A DICOM application entity and by what name we call it and ourselves. */
 export interface Peer {

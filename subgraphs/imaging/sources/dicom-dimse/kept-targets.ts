@@ -1,7 +1,7 @@
 import { SingleFlight } from '../../../../schema/concurrency/single-flight.ts';
 import { stat } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
-import { noSuchObject } from '../../study/not-found.ts';
+import { noSuchObject } from '../../../../schema/fault/refusals.ts';
 import type { Target } from '../source.ts';
 import type { Entry, RetrievalCache } from './cache.ts';
 import type { DimseClient } from './client.ts';

@@ -2,7 +2,7 @@ import { number, Tag, text, type DicomJson } from '../../../../schema/dicom/dico
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { vrOf } from '../../../../schema/dicom/dictionary.ts';
 import { hasWildcard, wildcards } from '../../dicom/wildcards.ts';
-import { rowTags, timeFrom, timeTo } from '../folder/attributes.ts';
+import { rowTags, timeFrom, timeTo } from '../../facts/attributes.ts';
 import type { Level, SourceQuery, Target } from '../source.ts';
 import type { IdentifierKeys } from './identifier.ts';
 

@@ -1,15 +1,13 @@
 import dimse from 'dcmjs-dimse';
 import { randomInt } from 'node:crypto';
 import { RetrievalCache } from './cache.ts';
+import type { Associations } from './client.ts';
 import { Refusals, type RefusalLog } from './refusals.ts';
 import { StoreScp } from './wire/store-scp.ts';
-import type { ParsingThreads } from '../../parsing/threads.ts';
+import type { ParsingThreads } from '../../threads/parsing-threads.ts';
 import type { Incoming } from './spool.ts';
 import { Semaphore } from '../../../../schema/concurrency/semaphore.ts';
 import type { ImagesConfig } from '../../../../schema/tenant/tenant.ts';
-
-/** Associations with one archive at a time. */
-export type Associations = Record<'searches' | 'retrievals', Semaphore>;
 
 type DimseConfig = Extract<ImagesConfig, { type: 'dicom-dimse' }>;
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ParsingThreads } from '../../parsing/threads.ts';
+import { ParsingThreads } from '../../threads/parsing-threads.ts';
 import { Holding, RetrievalCache } from './cache.ts';
 import { Refusals } from './refusals.ts';
 import { Retrieval } from './retrieval.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Fault } from '../../../../schema/fault/fault.ts';
-import { noSuchObject } from '../../study/not-found.ts';
-import { noRoom } from '../no-room.ts';
-import { isOfPatient } from '../of-patients.ts';
+import { noSuchObject } from '../../../../schema/fault/refusals.ts';
+import { noRoom } from '../../disk/no-room.ts';
+import { isOfPatient } from '../../facts/of-patients.ts';
 import type { Target } from '../source.ts';
 import { Arrivals } from './arrivals.ts';
 import type { Holding, RetrievalCache } from './cache.ts';

@@ -1,8 +1,8 @@
 import { Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
-import { askable, unpadded } from '../../authorization/ownership.ts';
+import { askable, unpadded } from '../../facts/identifiers.ts';
 import { distinctRows } from '../distinct-rows.ts';
-import { isOfPatients } from '../of-patients.ts';
+import { isOfPatients } from '../../facts/of-patients.ts';
 import type { Level, SourceQuery, Target } from '../source.ts';
 import type { DimseClient, Find } from './client.ts';
 import { identifyingKeys, LEVELS, levelKeys, UNIQUE } from './keys.ts';

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import { OBJECT_ELEMENTS, type DicomJson } from '../../../../schema/dicom/dicom.ts';
-import type { ParsingThreads } from '../../parsing/threads.ts';
+import type { ParsingThreads } from '../../threads/parsing-threads.ts';
 import type { Target } from '../source.ts';
 import { rowOf } from '../../test/metadata-rows.ts';
 import { testParsing } from '../../test/parsing.ts';
-import { archiveMetadata, readArchiveMetadata, withPalettes } from './archive-metadata.ts';
+import { readArchiveMetadata } from './archive-metadata.ts';
+import { archiveMetadata, withPalettes } from '../../parsing/archive/archive-metadata.ts';
 
 const { threads } = testParsing();
 const target = { studyUid: '1', seriesUid: '2', instanceUid: '3' };

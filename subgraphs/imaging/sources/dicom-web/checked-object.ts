@@ -4,9 +4,9 @@ import { Bytes, DamagedFile } from '../../dicom/part10/bytes.ts';
 import { readFile } from '../../dicom/part10/file.ts';
 import { dicomJson } from '../../dicom/part10/json.ts';
 import { peek } from '../../multipart/peek.ts';
-import { isOfPatient, statedPatient } from '../of-patients.ts';
+import { isOfPatient, statedPatient } from '../../facts/of-patients.ts';
 import type { Target } from '../source.ts';
-import { otherObject } from './nonsense.ts';
+import { otherObject } from '../../parsing/archive/nonsense.ts';
 
 /** Every object has them (PS3.3 §C.7.2.1, §C.7.3.1, §C.12.1). */
 const UIDS = [Tag.SOPInstanceUID, Tag.StudyInstanceUID, Tag.SeriesInstanceUID] as const;

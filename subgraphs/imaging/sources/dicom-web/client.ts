@@ -1,5 +1,4 @@
 import { Pool, type Dispatcher } from 'undici';
-import { Semaphore } from '../../../../schema/concurrency/semaphore.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { resending } from '../../../../schema/outbound/resending.ts';
 import {
@@ -16,10 +15,11 @@ import {
   retrySeconds,
 } from '../../../../schema/outbound/unreachable.ts';
 import { MultipartError } from '../../multipart/multipart.ts';
-import { noSuchObject } from '../../study/not-found.ts';
-import { unlessNoRoom } from '../no-room.ts';
+import { noSuchObject } from '../../../../schema/fault/refusals.ts';
+import { unlessNoRoom } from '../../disk/no-room.ts';
 import type { Target } from '../source.ts';
-import { nonsense } from './nonsense.ts';
+import { Semaphore } from '../../../../schema/concurrency/semaphore.ts';
+import { nonsense } from '../../parsing/archive/nonsense.ts';
 
 /** HTTP to a DICOMweb server: pooled, authenticated, its failures as Faults. */
 
@@ -62,10 +62,10 @@ const BODY_TIMEOUT = 60;
  * fault, never the caller's, and are `bad_gateway`.
  */
 export class DicomWebClient {
-  private readonly pools = new Map<string, Pool>();
-  private readonly config: Config;
-  private readonly dispatcher: Dispatcher | undefined;
-  private readonly signIn: ServiceAuthorization;
+  readonly #pools = new Map<string, Pool>();
+  readonly #config: Config;
+  readonly #dispatcher: Dispatcher | undefined;
+  readonly #signIn: ServiceAuthorization;
   readonly #semaphores: Record<Purpose, Semaphore>;
 
   /**
@@ -73,11 +73,11 @@ export class DicomWebClient {
    * @param dispatcher connections to use instead of own ones; stays open when the client closes
    */
   constructor(config: Config, now: () => number, dispatcher?: Dispatcher) {
-    this.config = config;
-    this.dispatcher = dispatcher;
+    this.#config = config;
+    this.#dispatcher = dispatcher;
     const { searches, retrievals } = config.connections;
     this.#semaphores = { searches: new Semaphore(searches), retrievals: new Semaphore(retrievals) };
-    this.signIn = serviceAuthorization(config.authentication, now, (asked) => this.requestToken(asked));
+    this.#signIn = serviceAuthorization(config.authentication, now, (asked) => this.#requestToken(asked));
   }
 
   /**
@@ -98,11 +98,11 @@ export class DicomWebClient {
   }
 
   async #get(path: string, options: GetOptions): Promise<Answer> {
-    const url = new URL(this.config.endpoint + path);
-    let answer = await this.send(url, options);
-    if (answer.statusCode === 401 && this.signIn.refused()) {
+    const url = new URL(this.#config.endpoint + path);
+    let answer = await this.#send(url, options);
+    if (answer.statusCode === 401 && this.#signIn.refused()) {
       await discard(answer.body);
-      answer = await this.send(url, options);
+      answer = await this.#send(url, options);
     }
     const { statusCode, headers, body } = answer;
     if (statusCode >= 200 && statusCode < 300) {
@@ -124,22 +124,22 @@ export class DicomWebClient {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.pools.values()].map((pool) => pool.destroy()));
+    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()));
   }
 
-  private async send(url: URL, { accept, signal }: GetOptions): Promise<Dispatcher.ResponseData> {
-    const headers = { accept, ...(await this.authorization()) };
-    return this.request(url, { method: 'GET', headers, signal: signal ?? null });
+  async #send(url: URL, { accept, signal }: GetOptions): Promise<Dispatcher.ResponseData> {
+    const headers = { accept, ...(await this.#authorization()) };
+    return this.#request(url, { method: 'GET', headers, signal: signal ?? null });
   }
 
   /** Sends; once more where a kept socket turned out to be closed (Orthanc closes them after a second). */
-  private async request(
+  async #request(
     url: URL,
     options: Pick<Dispatcher.RequestOptions, 'method' | 'headers' | 'signal' | 'body'>,
   ): Promise<Dispatcher.ResponseData> {
     const { origin } = url;
     const target = { origin, path: url.pathname + url.search, ...options };
-    const send = () => (this.dispatcher ?? this.pool(origin)).request(target);
+    const send = () => (this.#dispatcher ?? this.#pool(origin)).request(target);
     try {
       return await resending(send);
     } catch (error) {
@@ -147,10 +147,10 @@ export class DicomWebClient {
     }
   }
 
-  private pool(origin: string): Pool {
-    let pool = this.pools.get(origin);
+  #pool(origin: string): Pool {
+    let pool = this.#pools.get(origin);
     if (!pool) {
-      const { searches, retrievals } = this.config.connections;
+      const { searches, retrievals } = this.#config.connections;
       pool = new Pool(origin, {
         connections: searches + retrievals,
         keepAliveTimeout: 4_000,
@@ -159,15 +159,15 @@ export class DicomWebClient {
         bodyTimeout: BODY_TIMEOUT * 1000,
         connect: { timeout: CONNECT_TIMEOUT * 1000 },
       });
-      this.pools.set(origin, pool);
+      this.#pools.set(origin, pool);
     }
     return pool;
   }
 
   /** @throws Fault `bad_gateway` where the archive's authorization server gives us no token */
-  private async authorization(): Promise<Record<string, string>> {
+  async #authorization(): Promise<Record<string, string>> {
     try {
-      return await this.signIn.headers();
+      return await this.#signIn.headers();
     } catch (cause) {
       if (!(cause instanceof SignInError)) throw cause;
       throw new Fault('bad_gateway', 'The image archive could not be signed in to.', {
@@ -177,8 +177,8 @@ export class DicomWebClient {
     }
   }
 
-  private async requestToken({ url, headers, body: form }: PostedForm) {
-    const { statusCode: status, body } = await this.request(new URL(url), {
+  async #requestToken({ url, headers, body: form }: PostedForm) {
+    const { statusCode: status, body } = await this.#request(new URL(url), {
       method: 'POST',
       headers,
       body: form,

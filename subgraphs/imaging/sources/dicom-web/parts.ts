@@ -15,9 +15,9 @@ import {
   TruncatedMultipart,
   type IncomingPart,
 } from '../../multipart/multipart.ts';
-import { unlessNoRoom } from '../no-room.ts';
+import { unlessNoRoom } from '../../disk/no-room.ts';
 import { asFault, brokenOff, type Answer } from './client.ts';
-import { nonsense } from './nonsense.ts';
+import { nonsense } from '../../parsing/archive/nonsense.ts';
 
 /**
  * The parts of an answer; a server that sends one object without multipart is as good, if one can tell that it is whole

@@ -1,20 +1,16 @@
-import { type DicomElement, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import type { DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { Budget, OverBudget } from '../../dicom/part10/budget.ts';
 import { slices } from '../stored/slices.ts';
-import { nonsense } from './nonsense.ts';
-import { RowSplitter, type RowSize } from './row-splitter.ts';
+import { nonsense } from '../../parsing/archive/nonsense.ts';
+import { datasetOf, NODES_PER_ELEMENT } from '../../parsing/archive/dataset.ts';
+import { RowSplitter, type RowSize } from '../../parsing/archive/row-splitter.ts';
 
 /** Bytes of one answer: the rows of some ten thousand objects. */
 const MAX_BYTES = 32 * 1024 * 1024;
 /** Bytes of one row of a search, and elements and values in it: a hundred times what servers give. */
 const MAX_ROW = 256 * 1024;
 const ROW_ELEMENTS = 5000;
-/** Objects, arrays and commas in the JSON of an element or a value: at most two of each. */
-export const NODES_PER_ELEMENT = 4;
-/** Sequences nest a few levels; what is deeper is an attack or rubbish. */
-const MAX_DEPTH = 64;
-const TAG = /^[0-9A-Fa-f]{8}$/;
 
 /**
  * Rows of a search, data sets of the DICOM JSON model (PS3.18 Annex F), out of an answer that can be anything: what is
@@ -68,63 +64,4 @@ export async function* rowsOf(
 function tooManyRows(mostBytes: number): Fault {
   const message = `The image archive answered more than ${mostBytes / 2 ** 20} MB. Ask for less at a time.`;
   return new Fault('bad_gateway', message, { service: 'imaging' });
-}
-
-/**
- * One data set, of the shape that its type promises.
- * @throws Fault `bad_gateway` for what is none; OverBudget
- */
-export function datasetOf(json: Uint8Array, budget: Budget): DicomJson {
-  const { buffer, byteOffset, length } = json;
-  let row: unknown;
-  try {
-    row = JSON.parse(Buffer.from(buffer, byteOffset, length).toString('utf8'));
-  } catch {
-    throw nonsense();
-  }
-  if (!isObject(row)) throw nonsense();
-  return dataset(row, 0, budget);
-}
-
-function dataset(row: Record<string, unknown>, depth: number, budget: Budget): DicomJson {
-  if (depth > MAX_DEPTH) throw nonsense();
-  const result: DicomJson = {};
-  for (const [tag, value] of Object.entries(row)) {
-    budget.count();
-    const element = TAG.test(tag) && isObject(value) ? elementOf(value, depth, budget) : undefined;
-    if (element) result[tag.toUpperCase()] = element;
-  }
-  return result;
-}
-
-function elementOf(
-  { vr, Value, InlineBinary, BulkDataURI }: Record<string, unknown>,
-  depth: number,
-  budget: Budget,
-) {
-  if (typeof vr !== 'string' || (Value !== undefined && !Array.isArray(Value))) return undefined;
-  const element: DicomElement = { vr };
-  if (Value) {
-    budget.count(Value.length);
-    element.Value = Value.map((value) => valueOf(vr, value, depth, budget));
-  }
-  if (typeof InlineBinary === 'string') element.InlineBinary = InlineBinary;
-  if (typeof BulkDataURI === 'string') element.BulkDataURI = BulkDataURI;
-  return element;
-}
-
-/** A number, a text, an item, a person's name; null for anything else. */
-function valueOf(vr: string, value: unknown, depth: number, budget: Budget): unknown {
-  if (vr === 'SQ') return isObject(value) ? dataset(value, depth + 1, budget) : null;
-  if (typeof value === 'string' || typeof value === 'number') return value;
-  if (vr !== 'PN' || !isObject(value)) return null;
-  return Object.fromEntries(
-    ['Alphabetic', 'Ideographic', 'Phonetic'].flatMap((group) =>
-      typeof value[group] === 'string' ? [[group, value[group]]] : [],
-    ),
-  );
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

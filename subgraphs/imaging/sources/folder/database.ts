@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
-import { columns } from './attributes.ts';
+import { columns } from '../../facts/attributes.ts';
 
 /** Raised when the tables change: an older index is built anew. */
 const VERSION = 3;

@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3';
 import { Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
-import { columns, columnValues, rowOf } from './attributes.ts';
+import { columns, columnValues, rowOf } from '../../facts/attributes.ts';
 import type { Header } from '../../parsing/header.ts';
 import type { RootIdentity } from './root.ts';
 

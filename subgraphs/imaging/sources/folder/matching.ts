@@ -1,7 +1,7 @@
 import { Tag } from '../../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import type { Level } from '../source.ts';
-import { foldName, KEYS, normal, timeFrom, timeTo, type Matching } from './attributes.ts';
+import { foldName, KEYS, normal, timeFrom, timeTo, type Matching } from '../../facts/attributes.ts';
 
 /** A part of a WHERE clause and the values of its placeholders. */
 export interface Condition {
@@ -10,7 +10,7 @@ export interface Condition {
 }
 
 /** Aliases of the tables in a search. */
-export const ALIAS: Record<Level, string> = { study: 's', series: 'r', instance: 'i' };
+const ALIAS: Record<Level, string> = { study: 's', series: 'r', instance: 'i' };
 const ORDER: readonly Level[] = ['study', 'series', 'instance'];
 const KEYWORD = new Map(
   Object.entries(Tag).map(([keyword, tag]) => [tag as string, keyword as keyof typeof Tag]),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { awayFault, SourceState } from '../source-state.ts';
 import type { FolderIndex, FoundFile } from './folder-index.ts';
 import { identify, isSameRoot, type RootIdentity } from './root.ts';
-import type { FolderLog } from './scanner.ts';
+import type { FolderLog } from './folder-log.ts';
 
 /** Why a folder is away, or that it is not. */
 type State = 'there' | 'missing' | 'replaced' | 'empty';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
  * A file that an operator may put into the folder to name it. Its text then tells the folder from another, and not the
  * device and inode: these differ after some mounts, above all of network shares.
  */
-export const MARKER = '.imaging-root';
+const MARKER = '.imaging-root';
 
 /** Bytes of the marker that count. */
 const MARKER_BYTES = 256;

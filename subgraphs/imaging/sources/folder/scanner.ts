@@ -2,15 +2,13 @@ import { lstatSync, realpathSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import type { BaseLogger } from 'pino';
 import type { DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import type { Header } from '../../parsing/header.ts';
-import type { Parsing } from '../../parsing/threads.ts';
+import type { Parsing } from '../../threads/parsing-threads.ts';
+import type { FolderLog } from './folder-log.ts';
 import type { FolderPresence } from './presence.ts';
 import type { FolderIndex, FoundFile, KnownFile, Outcome, ReadHeader } from './folder-index.ts';
-
-export type FolderLog = Pick<BaseLogger, 'debug' | 'info' | 'warn' | 'error'>;
 
 /** How far a walk has come. */
 export interface Progress {

@@ -1,6 +1,6 @@
 import { watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
-import type { FolderLog } from './scanner.ts';
+import type { FolderLog } from './folder-log.ts';
 
 /** Milliseconds of quiet after which changes are looked at: files are written in many small steps. */
 const QUIET = 300;

@@ -1,10 +1,11 @@
 import { frameMediaType, TransferSyntax } from '../../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { closeFrame, type FrameBytes } from '../../multipart/frame-bytes.ts';
-import { canDecode, type PixelDescription } from '../../pixels/codecs/frame.ts';
-import type { PixelPool } from '../../pixels/pool.ts';
+import { canDecode } from '../../pixels/codecs/frame.ts';
+import type { PixelDescription } from '../../dicom/pixel-description.ts';
+import type { PixelPool } from '../../threads/pool.ts';
 import { canCompress, encoderTakes } from '../../pixels/recode.ts';
-import { refuseTooLarge, transcodeFrame } from '../../pixels/transcode-frame.ts';
+import { refuseTooLarge, transcodeFrame } from '../../threads/transcode-frame.ts';
 import type { Frames } from '../source.ts';
 
 /**

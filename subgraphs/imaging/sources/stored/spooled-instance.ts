@@ -3,12 +3,12 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { PixelPool } from '../../pixels/pool.ts';
-import { canGive } from '../../pixels/transcode.ts';
+import type { PixelPool } from '../../threads/pool.ts';
+import { canGive } from '../../pixels/plan-transcoding.ts';
 import type { InstanceReader } from './instance-reader.ts';
 import type { IndexedInstance } from '../folder/search.ts';
 import { framesThen, FrameTables } from './frame-tables.ts';
-import { unlessNoRoom } from '../no-room.ts';
+import { unlessNoRoom } from '../../disk/no-room.ts';
 import { notInTransferSyntax } from '../not-in-transfer-syntax.ts';
 import type { BulkData, Frames, StoredInstance } from '../source.ts';
 

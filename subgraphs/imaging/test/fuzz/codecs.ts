@@ -1,6 +1,7 @@
 import { sharedDataPath } from '../../../../gateway/test/setup/shared-data.ts';
 import { TransferSyntax } from '../../../../schema/dicom/dicom.ts';
-import { decodeFrame, type PixelDescription } from '../../pixels/codecs/frame.ts';
+import { decodeFrame } from '../../pixels/codecs/frame.ts';
+import type { PixelDescription } from '../../dicom/pixel-description.ts';
 import { recodeFrame } from '../../pixels/recode.ts';
 import { fileFrames } from '../../pixels/test/file-frames.ts';
 import { damaged, type Random } from './random.ts';

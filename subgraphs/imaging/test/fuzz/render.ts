@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { TransferSyntax, type DicomJson } from '../../../../schema/dicom/dicom.ts';
-import { parseAccept } from '../../dicomweb/accept.ts';
+import { parseAccept } from '../../../../schema/http/media-ranges.ts';
 import { pixelDescription } from '../../pixels/codecs/description.ts';
 import { Pictures, type ReadableImages } from '../../render/pictures.ts';
 import { ThumbnailCache } from '../../render/thumbnail-cache.ts';
@@ -10,7 +10,7 @@ import { absurdBytes, absurdDataset } from './datasets.ts';
 import type { Random } from './random.ts';
 import { encodeMetadata } from '../../parsing/object-metadata.ts';
 import { Budget } from '../../dicom/part10/budget.ts';
-import { TASKS } from '../../pixels/tasks.ts';
+import { TASKS } from '../../threads/tasks.ts';
 import { hold, orRefused, type Target } from './target.ts';
 
 const TARGET = { studyUid: '1', seriesUid: '1.1', instanceUid: '1.1.1' };

@@ -1,0 +1,159 @@
+// Who may import whom. `npm run check:layers` fails at the first import that is not allowed, type-only ones included.
+// docs/architecture.md says what each part and each layer is.
+
+const TEST = String.raw`\.test\.ts$|/test/`;
+/** What starts real servers and finds the shared data serves the tests of every part. */
+const TEST_SETUP = '^gateway/test/setup/';
+/** The composition root, tests of the whole system and benchmarks know every part. */
+const SEES_ALL = String.raw`^gateway/(main|app)\.ts$|^(gateway|viewer)/(test|bench)/`;
+/** Run on a developer's machine only, with what is installed there. */
+const DEVELOPERS = String.raw`^schema/generate/|^gateway/bench/|\.bench\.ts$|${TEST}`;
+
+/** The parts, and what each may import besides itself. */
+const PARTS = {
+  schema: [],
+  gateway: ['schema'],
+  'subgraphs/clinical': ['schema'],
+  'subgraphs/imaging': ['schema'],
+  viewer: ['schema'],
+};
+
+/** Layers of each subgraph from the top. A file imports from its own layer and from those below. */
+const LAYERS = {
+  'subgraphs/imaging': [
+    ['composition', String.raw`app\.ts$`],
+    ['APIs', '(dicomweb|fhir|graphql)/'],
+    ['rendering', String.raw`render/[^/]+\.ts$`],
+    ['core', 'study/'],
+    ['authorization', 'authorization/'],
+    ['cache', 'cache/'],
+    ['sources', 'sources/'],
+    ['threads', 'threads/'],
+    ['work in threads', '(pixels|parsing|render/image|render/document)/'],
+    ['facts and formats', '(facts|dicom|multipart|disk)/'],
+  ],
+  'subgraphs/clinical': [
+    ['composition', String.raw`app\.ts$`],
+    ['APIs', '(fhir|graphql)/'],
+    ['joins', 'joins/'],
+    ['core', 'record/'],
+    ['authorization', 'authorization/'],
+    ['sources', 'sources/'],
+    ['search grammar', 'search/'],
+  ],
+};
+
+/**
+ * Imports between the APIs of one subgraph that are still there, each with its reason.
+ * @type {readonly { from: string; to: string; reason: string }[]}
+ */
+const EXCEPTIONS = [
+  {
+    from: '^subgraphs/imaging/graphql/(dicom-facts|graphql-loaders|resolvers)\\.ts$',
+    to: '^subgraphs/imaging/fhir/(accession|find|imaging-study|search|study-endpoint)\\.ts$',
+    reason:
+      'GraphQL answers FHIR resources; their mapping and search belong into the core, from where both APIs take them',
+  },
+];
+
+const parts = Object.entries(PARTS).map(([part, others]) => ({
+  name: `${part.replace('subgraphs/', '')}-imports-no-other-part`,
+  comment: `${part}/ may import ${['itself', ...others].join(' and ')}; only gateway/main.ts knows all parts.`,
+  severity: 'error',
+  from: { path: `^${part}/`, pathNot: SEES_ALL },
+  to: {
+    path: Object.keys(PARTS)
+      .filter((other) => other !== part && !others.includes(other))
+      .map((other) => `^${other}/`),
+    pathNot: TEST_SETUP,
+  },
+}));
+
+/** What serves tests is for tests alone. */
+const testSetup = {
+  name: 'only-tests-import-tests',
+  comment: 'Test helpers are no part of the product.',
+  severity: 'error',
+  from: { path: '^(schema|gateway|subgraphs|viewer)/', pathNot: DEVELOPERS },
+  to: { path: TEST },
+};
+
+const layers = Object.entries(LAYERS).flatMap(([part, all]) =>
+  all.slice(1).map(([name, folder], index) => ({
+    name: `${part.replace('subgraphs/', '')}-${name.toLowerCase().replaceAll(' ', '-')}-import-downwards`,
+    comment: `Layers of ${part}/ from the top: ${all.map(([layer]) => layer).join(', ')}.`,
+    severity: 'error',
+    from: { path: `^${part}/${folder}`, pathNot: TEST },
+    to: { path: all.slice(0, index + 1).map(([, above]) => `^${part}/${above}`) },
+  })),
+);
+
+/** Of every subgraph: its APIs call the core, not each other. */
+const apis = Object.keys(LAYERS).map((part) => ({
+  name: `${part.replace('subgraphs/', '')}-apis-do-not-import-each-other`,
+  comment: 'The APIs call the same core. What two of them need is the core’s.',
+  severity: 'error',
+  from: { path: `^${part}/(dicomweb|fhir|graphql)/`, pathNot: [TEST, ...EXCEPTIONS.map(({ from }) => from)] },
+  to: { path: `^${part}/(dicomweb|fhir|graphql)/`, pathNot: `^${part}/$1/` },
+}));
+
+/** A file with an exception keeps the rule for all else. */
+const exceptions = EXCEPTIONS.map(({ from, to, reason }, index) => ({
+  name: `apis-exception-${index + 1}`,
+  comment: reason,
+  severity: 'error',
+  from: { path: from },
+  to: { path: String.raw`^subgraphs/imaging/(dicomweb|fhir)/`, pathNot: to },
+}));
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    {
+      name: 'no-circle',
+      comment: 'Files that import each other cannot be understood one by one. Types count too.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    ...parts,
+    testSetup,
+    ...layers,
+    ...apis,
+    ...exceptions,
+    {
+      name: 'no-development-package',
+      comment: 'What runs in production is among the dependencies of package.json.',
+      severity: 'error',
+      from: { path: '^(schema|gateway|subgraphs)/', pathNot: DEVELOPERS },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'no-unresolved-import',
+      comment: 'The file or package is not there.',
+      severity: 'error',
+      from: {},
+      // Both are generated.
+      to: { couldNotResolve: true, pathNot: String.raw`graphql-env\.d\.ts$|^\.\./dist/` },
+    },
+    {
+      name: 'no-empty-name',
+      comment: 'A name like utils.ts says nothing; take the word of the standard.',
+      severity: 'error',
+      from: {},
+      to: { path: String.raw`/(utils?|helpers?|common|misc|index)\.ts$`, pathNot: 'node_modules' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^dist/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    combinedDependencies: true,
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+      mainFields: ['main', 'types', 'typings'],
+    },
+  },
+};

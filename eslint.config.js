@@ -1,0 +1,114 @@
+// What the compiler does not see. docs/checks.test.ts plants a violation of each rule and sees it refused.
+import svelte from 'eslint-plugin-svelte';
+import { defineConfig, globalIgnores } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+import { LARGE_FILES, LARGE_FUNCTIONS, OLD_PRIVATE } from './eslint.exceptions.js';
+
+const SERVER = ['schema/**/*.ts', 'gateway/**/*.ts', 'subgraphs/**/*.ts', 'docs/**/*.ts'];
+const VIEWER = ['viewer/src/**/*.ts', 'viewer/*.ts'];
+const COMPONENTS = ['viewer/**/*.svelte'];
+const TESTS = ['**/*.test.ts', '**/test/**', 'gateway/bench/**'];
+const GENERATED = ['**/*.generated.ts', 'schema/generated/**', '**/*-env.d.ts', '**/*.d.ts'];
+
+/** The environment is read in one place of the running program. */
+const READS_ENVIRONMENT = ['gateway/main.ts', '{gateway,viewer}/{test,bench}/**'];
+
+/** Lines of code: comments that say why cost nothing. */
+const CODE = { skipBlankLines: true, skipComments: true };
+
+const defaultExport = {
+  selector: 'ExportDefaultDeclaration',
+  message: 'Name what you export.',
+};
+const wholeModule = {
+  selector: 'ExportAllDeclaration',
+  message: 'Import from where things are; a module is not exported whole again.',
+};
+const privateKeyword = {
+  selector:
+    'PropertyDefinition[accessibility="private"][declare!=true], MethodDefinition[accessibility="private"][kind!="constructor"]',
+  message: 'A private member is written #name.',
+};
+const moduleState = {
+  selector: ':matches(Program, Program > ExportNamedDeclaration) > VariableDeclaration[kind=/^(let|var)$/]',
+  message: 'A module keeps no state that changes: pass it, or put it in a class.',
+};
+
+const promises = {
+  '@typescript-eslint/no-floating-promises': 'error',
+  '@typescript-eslint/no-misused-promises': 'error',
+};
+
+const everywhere = {
+  '@typescript-eslint/no-explicit-any': 'error',
+  '@typescript-eslint/max-params': ['error', { max: 3 }],
+  'max-lines': ['error', { max: 300, ...CODE }],
+  'max-lines-per-function': ['error', { max: 80, ...CODE }],
+  'prefer-const': ['error', { ignoreReadBeforeAssign: true }],
+  eqeqeq: 'error',
+};
+
+/** One program for all files of a project: a service that opens them one by one takes several times as long. */
+const typed = (project) => ({
+  parser: tseslint.parser,
+  parserOptions: {
+    project,
+    tsconfigRootDir: import.meta.dirname,
+    disallowAutomaticSingleRunInference: false,
+  },
+});
+
+/** Files for which a rule does not hold. @param files each with its reason */
+const except = (rule, files) =>
+  Object.keys(files).map((file) => ({ files: [file], rules: { [rule]: 'off' } }));
+
+export default defineConfig(
+  globalIgnores(['**/node_modules/', 'dist/', '.data/', 'coverage/', ...GENERATED]),
+  { linterOptions: { reportUnusedDisableDirectives: 'error' } },
+  {
+    files: [...SERVER, ...VIEWER, 'viewer/test/**', '*.ts'],
+    plugins: { '@typescript-eslint': tseslint.plugin },
+    rules: { ...everywhere, ...promises },
+  },
+  { files: [...SERVER, 'viewer/test/**', '*.ts'], languageOptions: typed('./tsconfig.json') },
+  { files: VIEWER, languageOptions: typed('./viewer/tsconfig.json') },
+  {
+    files: SERVER,
+    rules: {
+      'no-restricted-syntax': ['error', defaultExport, wholeModule, privateKeyword, moduleState],
+      'no-restricted-properties': [
+        'error',
+        {
+          object: 'process',
+          property: 'env',
+          message: 'Take the value as an argument from gateway/main.ts.',
+        },
+      ],
+    },
+  },
+  { files: READS_ENVIRONMENT, rules: { 'no-restricted-properties': 'off' } },
+  {
+    files: TESTS,
+    rules: {
+      // A `describe` is one function however many tests it holds; the columns of a table are parameters of its test.
+      'max-lines-per-function': 'off',
+      '@typescript-eslint/max-params': 'off',
+      // It has to know the type of every argument, which takes twice as long as all other rules. A test hides nothing by it.
+      '@typescript-eslint/no-misused-promises': 'off',
+      'no-restricted-syntax': ['error', defaultExport, wholeModule, privateKeyword],
+    },
+  },
+  {
+    files: OLD_PRIVATE,
+    rules: { 'no-restricted-syntax': ['error', defaultExport, wholeModule, moduleState] },
+  },
+  except('max-lines', LARGE_FILES),
+  except('max-lines-per-function', LARGE_FUNCTIONS),
+  {
+    files: COMPONENTS,
+    extends: [svelte.configs.recommended],
+    plugins: { '@typescript-eslint': tseslint.plugin },
+    languageOptions: { parserOptions: { parser: tseslint.parser } },
+    rules: { ...everywhere, 'prefer-const': 'off', 'max-lines-per-function': 'off' },
+  },
+);

@@ -1,0 +1,18 @@
+import type Provider from 'oidc-provider';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import type { User } from './sign-in/identify.ts';
+import type { LaunchContexts } from './sign-in/launch.ts';
+
+/** The authorization server of one tenant. */
+export interface TenantServer {
+  tenant: Tenant;
+  provider: Provider;
+  issuer: string;
+  /** The resource that tokens are for: the FHIR base. */
+  resource: string;
+  contexts: LaunchContexts;
+  /** Of what a client asked for by a user's consent, what it may have. */
+  appScopes(requested: string, clientId: string): string[];
+  /** A user who signed in before; undefined where there is no such user any more. */
+  user(account: string): Promise<User | undefined>;
+}

@@ -1,0 +1,78 @@
+import { pipeline, Readable, type Transform } from 'node:stream';
+import { promisify } from 'node:util';
+import {
+  brotliCompress,
+  constants,
+  createBrotliCompress,
+  createBrotliDecompress,
+  createGzip,
+  gzip,
+} from 'node:zlib';
+import { takesCoding } from './accept-encoding.ts';
+
+/** Content codings of answers (RFC 9110 §8.4.1). */
+
+export type Coding = 'br' | 'gzip' | 'identity';
+
+/** Best first. */
+export const CODINGS: readonly Coding[] = ['br', 'gzip', 'identity'];
+
+/** The best that an Accept-Encoding takes. */
+export function acceptedCoding(header: string): Coding {
+  return CODINGS.find((coding) => takesCoding(header, coding)) ?? 'identity';
+}
+
+const gzipped = promisify(gzip);
+const brotlied = promisify(brotliCompress);
+
+/** A higher quality takes longer than it saves, while somebody waits. */
+const QUALITY = { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } };
+
+/** Bytes at a time that are worth the way to another thread. */
+const CHUNK = 256 * 1024;
+
+export async function compressed(body: Buffer, coding: Coding): Promise<Buffer> {
+  if (coding === 'br') return brotlied(body, QUALITY);
+  return coding === 'gzip' ? gzipped(body) : body;
+}
+
+/** Compresses chunks as they come. It never holds the whole body, which may have a hundred megabytes. */
+export function compressedChunks(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  coding: Coding,
+): AsyncIterable<Uint8Array> {
+  if (coding === 'identity') return Readable.from(chunks);
+  const coder = coding === 'br' ? createBrotliCompress({ ...QUALITY, chunkSize: CHUNK }) : createGzip();
+  return through(gathered(chunks), coder);
+}
+
+/** Decompresses bytes that were compressed as `br`, chunk by chunk. */
+export function decompressedChunks(bytes: Uint8Array): AsyncIterable<Buffer> {
+  return through([bytes], createBrotliDecompress({ chunkSize: CHUNK }));
+}
+
+export async function joined(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const all: Uint8Array[] = [];
+  for await (const chunk of chunks) all.push(chunk);
+  return Buffer.concat(all);
+}
+
+/** Sends the chunks through a coder. Where they fail, it fails. */
+function through(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, coder: Transform): Transform {
+  return pipeline(Readable.from(chunks), coder, () => undefined);
+}
+
+/** Small chunks joined. */
+async function* gathered(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  let together: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    together.push(chunk);
+    if ((bytes += chunk.length) < CHUNK) continue;
+    yield Buffer.concat(together);
+    [together, bytes] = [[], 0];
+  }
+  yield Buffer.concat(together);
+}

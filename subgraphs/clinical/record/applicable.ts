@@ -1,0 +1,29 @@
+import { Fault } from '../../../schema/fault/fault.ts';
+import { requireFewConditions } from '../../../schema/http/request-bounds.ts';
+import type { Search } from './search.ts';
+import type { ClinicalSource, SearchParams } from '../sources/source.ts';
+
+/**
+ * Leaves out the search parameters and sort keys that a source does not support (R4 §3.1.1.1).
+ * @throws Fault `unsupported_parameter` for one of them under `strict`, `invalid_request` for too many of those that are
+ *   supported
+ */
+export function applicable(
+  source: ClinicalSource,
+  type: string,
+  { params, sort, strict }: Search,
+): { applied: SearchParams; sort?: string } {
+  const unknown = (name: string): boolean => !source.supports(type, name);
+  const keys = (sort?.split(',') ?? []).map((key) => ({ key, name: key.replace(/^-/, '') }));
+  const left = [...params.map(([name]) => name), ...keys.map(({ name }) => name)].filter(unknown);
+  if (strict && left.length > 0) {
+    throw new Fault('unsupported_parameter', `${type} cannot be searched by ${left.join(', ')} here.`);
+  }
+  const applied = params.filter(([name]) => !unknown(name));
+  const known = keys.filter(({ name }) => !unknown(name)).map(({ key }) => key);
+  requireFewConditions(applied.length, known.length);
+  return {
+    applied,
+    ...(known.length > 0 && { sort: known.join(',') }),
+  };
+}

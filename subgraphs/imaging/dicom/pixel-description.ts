@@ -1,0 +1,17 @@
+/** What the data set says of its pixels, PS3.3 §C.7.6.3. */
+export interface PixelDescription {
+  rows: number;
+  columns: number;
+  samplesPerPixel: number;
+  bitsAllocated: number;
+  bitsStored: number;
+  highBit: number;
+  pixelRepresentation: 0 | 1;
+  planarConfiguration: 0 | 1;
+  photometricInterpretation: string;
+  numberOfFrames: number;
+  /** Float Pixel Data (7FE0,0008) and Double Float Pixel Data (7FE0,0009), PS3.3 §C.7.6.24. */
+  floating?: 'float' | 'double';
+  /** Whether overlays lie in the bits beside the stored ones (retired). */
+  overlaysBeside?: true;
+}

@@ -1,0 +1,141 @@
+import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import type { Level } from './target.ts';
+
+/** How values of a key are compared, PS3.4 §C.2.2.2. */
+export type Matching = 'uid' | 'text' | 'name' | 'date' | 'time' | 'number';
+
+/** A key that the index can match: the level whose table has its column, named by the DICOM keyword. */
+export interface Key {
+  level: Level;
+  matching: Matching;
+}
+
+const key = (level: Level, matching: Matching): Key => ({ level, matching });
+
+/** Keys by keyword (DW-2): what PS3.18 §10.6 requires at each level, and what rows are ordered and told apart by. */
+export const KEYS: Partial<Record<keyof typeof Tag, Key>> = {
+  StudyInstanceUID: key('study', 'uid'),
+  StudyDate: key('study', 'date'),
+  StudyTime: key('study', 'time'),
+  AccessionNumber: key('study', 'text'),
+  ReferringPhysicianName: key('study', 'name'),
+  StudyDescription: key('study', 'text'),
+  StudyID: key('study', 'text'),
+  PatientName: key('study', 'name'),
+  PatientID: key('study', 'text'),
+  IssuerOfPatientID: key('study', 'text'),
+  PatientBirthDate: key('study', 'date'),
+  PatientSex: key('study', 'text'),
+  SeriesInstanceUID: key('series', 'uid'),
+  Modality: key('series', 'text'),
+  SeriesNumber: key('series', 'number'),
+  SeriesDescription: key('series', 'text'),
+  SeriesDate: key('series', 'date'),
+  SeriesTime: key('series', 'time'),
+  BodyPartExamined: key('series', 'text'),
+  Laterality: key('series', 'text'),
+  PerformingPhysicianName: key('series', 'name'),
+  PerformedProcedureStepStartDate: key('series', 'date'),
+  PerformedProcedureStepStartTime: key('series', 'time'),
+  ScheduledProcedureStepID: key('series', 'text'),
+  RequestedProcedureID: key('series', 'text'),
+  SOPInstanceUID: key('instance', 'uid'),
+  SOPClassUID: key('instance', 'uid'),
+  InstanceNumber: key('instance', 'number'),
+  Rows: key('instance', 'number'),
+  Columns: key('instance', 'number'),
+  BitsAllocated: key('instance', 'number'),
+  NumberOfFrames: key('instance', 'number'),
+  AvailableTransferSyntaxUID: key('instance', 'uid'),
+};
+
+/** Keywords of a level's columns, in their order. */
+export function columns(level: Level): (keyof typeof Tag)[] {
+  return (Object.keys(KEYS) as (keyof typeof Tag)[]).filter((keyword) => KEYS[keyword]!.level === level);
+}
+
+/** Attributes that rows carry besides their keys. */
+const MORE: Record<Level, readonly string[]> = {
+  study: [Tag.SpecificCharacterSet, Tag.TimezoneOffsetFromUTC, '00080051'],
+  series: [
+    Tag.RequestAttributesSequence,
+    Tag.ConfidentialityCode,
+    Tag.ConfidentialityConstraintOnPatientDataDescription,
+  ],
+  // Titles come from the concept name of a report, the title of a document, the label of a presentation state.
+  instance: [Tag.ImageType, '0040A043', '00420010', '00700080'],
+};
+
+/** These live in an item of Request Attributes Sequence only. */
+const REQUEST_KEYS: readonly string[] = [Tag.ScheduledProcedureStepID, Tag.RequestedProcedureID];
+
+/** Tags of a level's rows. */
+export function rowTags(level: Level): string[] {
+  const own = columns(level)
+    .map((keyword) => Tag[keyword])
+    .filter((tag) => !REQUEST_KEYS.includes(tag));
+  return [...own, ...MORE[level]];
+}
+
+/** Tags that the index reads from a file's header. */
+export const HEADER_TAGS: ReadonlySet<string> = new Set([
+  ...rowTags('study'),
+  ...rowTags('series'),
+  ...rowTags('instance'),
+]);
+
+/** The part of a header that belongs to one level. */
+export function rowOf(level: Level, header: DicomJson): DicomJson {
+  const row: DicomJson = {};
+  for (const tag of rowTags(level)) if (header[tag]) row[tag] = header[tag];
+  return row;
+}
+
+/** Values of a level's columns, normal for comparison. */
+export function columnValues(level: Level, header: DicomJson): (string | number | null)[] {
+  const request = (header[Tag.RequestAttributesSequence]?.Value?.[0] ?? {}) as DicomJson;
+  return columns(level).map((keyword) => {
+    const tag = Tag[keyword];
+    if (KEYS[keyword]!.matching === 'name') return nameKey(header, tag);
+    const value = text(REQUEST_KEYS.includes(tag) ? request : header, tag);
+    if (value === undefined) return keyword === 'PatientID' ? '' : null;
+    return normal(KEYS[keyword]!.matching, value);
+  });
+}
+
+/** A value as it is stored and compared: dates without dots, times to the microsecond. */
+export function normal(matching: Matching, value: string): string | number | null {
+  if (matching === 'date') return value.replaceAll('.', '');
+  if (matching === 'time') return timeFrom(value);
+  if (matching === 'number') return Number.isFinite(Number(value)) ? Number(value) : null;
+  return value;
+}
+
+/** The earliest moment that a time of less precision means: `10` is 100000.000000. */
+export function timeFrom(value: string): string {
+  return fillTime(value, '000000.000000');
+}
+
+/** The latest moment that it means: `10` is 105959.999999. */
+export function timeTo(value: string): string {
+  return fillTime(value, '235959.999999');
+}
+
+function fillTime(value: string, rest: string): string {
+  const digits = value.replaceAll(':', '').trim();
+  return digits + rest.slice(digits.length);
+}
+
+/** The groups of a name in lower case: PS3.4 §C.2.2.2.1 lets a server match names without case. */
+function nameKey(header: DicomJson, tag: string): string | null {
+  const name = header[tag]?.Value?.[0] as Record<string, string> | undefined;
+  if (!name) return null;
+  return foldName(
+    [name['Alphabetic'], name['Ideographic'], name['Phonetic']].map((group) => group ?? '').join('='),
+  );
+}
+
+/** Lower case, composed. */
+export function foldName(value: string): string {
+  return value.normalize('NFC').toLowerCase();
+}

@@ -1,0 +1,36 @@
+import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
+
+/** Rows by what `uidOf` says of each, in the order of their first; those that have none under `''`. */
+export function grouped<T>(rows: readonly T[], uidOf: (row: T) => string | undefined): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const row of rows) {
+    const uid = uidOf(row) ?? '';
+    const group = groups.get(uid);
+    if (group) group.push(row);
+    else groups.set(uid, [row]);
+  }
+  return groups;
+}
+
+/** Rows of any level by their Study Instance UID. */
+export function byStudy(rows: readonly DicomJson[]): Map<string, DicomJson[]> {
+  return grouped(rows, (row) => text(row, Tag.StudyInstanceUID));
+}
+
+/** The order of lists: by study date and time, newest first. */
+export function newestFirst(a: { study: DicomJson }, b: { study: DicomJson }): number {
+  const [first, second] = [startOf(a.study), startOf(b.study)];
+  return first === second ? 0 : first < second ? 1 : -1;
+}
+
+function startOf(study: DicomJson): string {
+  return `${text(study, Tag.StudyDate) ?? ''}${text(study, Tag.StudyTime) ?? ''}`;
+}
+
+/** UIDs that one query of an archive takes: an address has its limits. */
+const MOST_UIDS = 50;
+
+export function chunked<T>(values: readonly T[], size = MOST_UIDS): T[][] {
+  const count = Math.ceil(values.length / size);
+  return Array.from({ length: count }, (_, index) => values.slice(index * size, (index + 1) * size));
+}

@@ -1,0 +1,40 @@
+import type { Endpoint } from 'fhir/r4.js';
+import { requireScope } from '../../../schema/access/scopes.ts';
+import { noSuchResource } from '../../../schema/fault/refusals.ts';
+import { tenantBase } from '../../../schema/http/request.ts';
+import type { Imaging } from '../study/studies.ts';
+import { retrieval, wadoBase, type AddressedStudy, type WadoBaseOptions } from '../study/wado-base.ts';
+import { ENDPOINT_ID, wadoEndpoint } from './endpoint.ts';
+
+/** The Endpoint of one study, where it carries a capability (IA-18); made anew at every call. */
+export async function capabilityEndpoint(
+  imaging: Imaging,
+  study: AddressedStudy,
+  options: WadoBaseOptions,
+): Promise<Endpoint> {
+  return wadoEndpoint({
+    address: await wadoBase(imaging, study, options),
+    requiresAccessToken: retrieval(imaging.tenant) !== 'bearer-capability',
+  });
+}
+
+/**
+ * `Endpoint/{id}`: the tenant's one Endpoint, or one for each study where it carries a capability.
+ * @throws Fault `not_found`, also for a study out of reach
+ */
+export async function readEndpoint(
+  imaging: Imaging,
+  id: string,
+  options: WadoBaseOptions,
+): Promise<Endpoint> {
+  requireScope(imaging.access, 'Endpoint', 'r');
+  if (retrieval(imaging.tenant) === 'token') {
+    if (id !== ENDPOINT_ID) throw noSuchResource();
+    return wadoEndpoint({ address: `${tenantBase(options.baseUrl, imaging.tenant)}/dicomweb`, id });
+  }
+  const study = await imaging.study(id, 'study');
+  if (!study) throw noSuchResource();
+  const { patientId } = study;
+  const endpoint = await capabilityEndpoint(imaging, { uid: id, ...(patientId && { patientId }) }, options);
+  return { ...endpoint, id };
+}

@@ -1,0 +1,68 @@
+import type { DicomElement, DicomJson } from '../../../../schema/dicom/dicom.ts';
+import type { Budget } from '../../dicom/part10/budget.ts';
+import { nonsense } from './nonsense.ts';
+
+/** Objects, arrays and commas in the JSON of an element or a value: at most two of each. */
+export const NODES_PER_ELEMENT = 4;
+/** Sequences nest a few levels; what is deeper is an attack or rubbish. */
+const MAX_DEPTH = 64;
+const TAG = /^[0-9A-Fa-f]{8}$/;
+
+/**
+ * One data set, of the shape that its type promises.
+ * @throws Fault `bad_gateway` for what is none; OverBudget
+ */
+export function datasetOf(json: Uint8Array, budget: Budget): DicomJson {
+  const { buffer, byteOffset, length } = json;
+  let row: unknown;
+  try {
+    row = JSON.parse(Buffer.from(buffer, byteOffset, length).toString('utf8'));
+  } catch {
+    throw nonsense();
+  }
+  if (!isObject(row)) throw nonsense();
+  return dataset(row, 0, budget);
+}
+
+function dataset(row: Record<string, unknown>, depth: number, budget: Budget): DicomJson {
+  if (depth > MAX_DEPTH) throw nonsense();
+  const result: DicomJson = {};
+  for (const [tag, value] of Object.entries(row)) {
+    budget.count();
+    const element = TAG.test(tag) && isObject(value) ? elementOf(value, depth, budget) : undefined;
+    if (element) result[tag.toUpperCase()] = element;
+  }
+  return result;
+}
+
+function elementOf(
+  { vr, Value, InlineBinary, BulkDataURI }: Record<string, unknown>,
+  depth: number,
+  budget: Budget,
+) {
+  if (typeof vr !== 'string' || (Value !== undefined && !Array.isArray(Value))) return undefined;
+  const element: DicomElement = { vr };
+  if (Value) {
+    budget.count(Value.length);
+    element.Value = Value.map((value) => valueOf(vr, value, depth, budget));
+  }
+  if (typeof InlineBinary === 'string') element.InlineBinary = InlineBinary;
+  if (typeof BulkDataURI === 'string') element.BulkDataURI = BulkDataURI;
+  return element;
+}
+
+/** A number, a text, an item, a person's name; null for anything else. */
+function valueOf(vr: string, value: unknown, depth: number, budget: Budget): unknown {
+  if (vr === 'SQ') return isObject(value) ? dataset(value, depth + 1, budget) : null;
+  if (typeof value === 'string' || typeof value === 'number') return value;
+  if (vr !== 'PN' || !isObject(value)) return null;
+  return Object.fromEntries(
+    ['Alphabetic', 'Ideographic', 'Phonetic'].flatMap((group) =>
+      typeof value[group] === 'string' ? [[group, value[group]]] : [],
+    ),
+  );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,50 @@
+import { Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { isOfPatient, statedPatient } from '../../facts/of-patients.ts';
+import type { Target } from '../../facts/target.ts';
+import { relativeBulkData } from './bulk-data-uri.ts';
+
+/** Whether a server's row is of what was asked for: one that does not look at the whole path may answer with another study's. */
+export function isOf(row: DicomJson, { studyUid, seriesUid, instanceUid, patient }: Target): boolean {
+  if (patient && row[Tag.PatientID] && !isOfPatient(statedPatient(row), patient)) return false;
+  return (
+    [
+      [Tag.StudyInstanceUID, studyUid],
+      [Tag.SeriesInstanceUID, seriesUid],
+      [Tag.SOPInstanceUID, instanceUid],
+    ] as const
+  ).every(([tag, asked]) => asked === undefined || (text(row, tag) ?? asked) === asked);
+}
+
+/**
+ * A server's metadata of one instance as a source gives it: every BulkDataURI is relative to the instance's URL, those
+ * that lead elsewhere are dropped, and numbers are numbers (DW-6). Changes the row.
+ */
+export function ownMetadata(row: DicomJson, target: Target): DicomJson {
+  const instance = [
+    ['studies', text(row, Tag.StudyInstanceUID) ?? target.studyUid],
+    ['series', text(row, Tag.SeriesInstanceUID) ?? target.seriesUid],
+    ['instances', text(row, Tag.SOPInstanceUID) ?? target.instanceUid],
+  ];
+  const path = `/${instance.map((pair) => pair.join('/')).join('/')}/`;
+  const visit = (dataset: DicomJson): void => {
+    for (const element of Object.values(dataset)) {
+      if (element.BulkDataURI !== undefined) {
+        const relative = relativeBulkData(element.BulkDataURI, path);
+        if (relative === undefined) delete element.BulkDataURI;
+        else element.BulkDataURI = relative;
+      }
+      if (element.vr === 'SQ') for (const item of element.Value ?? []) visit((item ?? {}) as DicomJson);
+      else if (element.Value && (element.vr === 'DS' || element.vr === 'IS'))
+        element.Value = element.Value.map(asNumber);
+    }
+  };
+  visit(row);
+  return row;
+}
+
+/** Orthanc gives decimal and integer strings as they are written, which PS3.18 §F.2.3 allows and few clients expect. */
+function asNumber(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  if (value.trim() === '') return null;
+  return Number.isFinite(Number(value)) ? Number(value) : value;
+}

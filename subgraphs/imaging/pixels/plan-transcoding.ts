@@ -1,0 +1,103 @@
+import { Tag, TransferSyntax } from '../../../schema/dicom/dicom.ts';
+import { isPixelData, type Element } from '../dicom/part10/dataset.ts';
+import type { DicomFile } from '../dicom/part10/file.ts';
+import { pixelLayout, type PixelLayout } from '../dicom/part10/pixels.ts';
+import { canTranscode, rewrite, type Rewritten } from '../dicom/part10/transcode.ts';
+import { describedPixels } from './codecs/description.ts';
+import { canDecode } from './codecs/frame.ts';
+import type { PixelDescription } from '../dicom/pixel-description.ts';
+import { LOSSY_JPEG, lossyAttributes } from './codecs/lossy.ts';
+import { NATIVE } from './codecs/native.ts';
+import { canCompress, encoderTakes } from './recode.ts';
+
+/** Whether a file in the one transfer syntax can be given in the other. */
+export function canGive(from: string, to: string): boolean {
+  return from === to || canTranscode(from, to) || (canDecode(from) && (NATIVE.has(to) || canCompress(to)));
+}
+
+/** How a file is brought into another transfer syntax. */
+export interface TranscodePlan {
+  transferSyntax: string;
+  /** That of the frames as they are stored. */
+  from: string;
+  /** Where its frames are and what they hold, where they are to be decoded. */
+  frames?: { layout: PixelLayout; pixels: PixelDescription };
+}
+
+/**
+ * Plans it. An object without pixels, or with such that the encoder does not take (1 and 32 bits, floats), comes in
+ * Explicit VR Little Endian.
+ * @param file read to its end
+ * @param to one that `canGive` allows
+ * @throws DamagedFile
+ */
+export function planTranscoding(file: DicomFile, to: string): TranscodePlan {
+  const { element, pixels } = imageOf(file);
+  const fits = !canCompress(to) || (pixels && isCompressible(file, pixels, to));
+  const transferSyntax = fits ? to : TransferSyntax.ExplicitVRLittleEndian;
+  const decoded = element?.fragments !== undefined || canCompress(transferSyntax);
+  if (!pixels || !decoded) return { transferSyntax, from: file.transferSyntax };
+  const layout = pixelLayout(file, element!, pixels);
+  const native = layout.kind === 'native';
+  const from = native ? TransferSyntax.ExplicitVRLittleEndian : file.transferSyntax;
+  return { transferSyntax, from, frames: { layout, pixels } };
+}
+
+/**
+ * All of the file but its pixels in another transfer syntax; or its pixels too, where they stay as they are.
+ * @param photometricInterpretation of other pixels that are to be written
+ */
+export function rewriteFile(
+  file: DicomFile,
+  transferSyntax: string,
+  photometricInterpretation?: string,
+): Rewritten {
+  const { element, pixels } = imageOf(file);
+  if (photometricInterpretation === undefined || !element || !pixels) return rewrite(file, transferSyntax);
+  const values = changedValues(file, element, pixels, photometricInterpretation);
+  // Encoders are given the stored bits alone.
+  if (canCompress(transferSyntax) && pixels.highBit !== pixels.bitsStored - 1)
+    values.set(Tag.HighBit, us(pixels.bitsStored - 1));
+  return rewrite(file, transferSyntax, values);
+}
+
+function imageOf(file: DicomFile): { element?: Element | undefined; pixels?: PixelDescription | undefined } {
+  const element = file.elements.find(({ tag, length }) => isPixelData(tag) && length > 0);
+  return { element, pixels: element && describedPixels(file) };
+}
+
+/** Whether the encoder takes the pixels. */
+function isCompressible({ transferSyntax }: DicomFile, pixels: PixelDescription, to: string): boolean {
+  // Of YBR, lossy JPEG alone is decoded to RGB; YBR_ICT and YBR_RCT are another matter.
+  const ybr =
+    /^YBR_(FULL|PARTIAL)/.test(pixels.photometricInterpretation) && !LOSSY_JPEG.test(transferSyntax);
+  return encoderTakes(pixels) && !(ybr && to === TransferSyntax.JPEG2000Lossless);
+}
+
+const us = (value: number) => ({ vr: 'US', value: Buffer.from(Uint16Array.of(value).buffer) });
+
+/** Attributes that say how pixels are written, PS3.3 §C.7.6.3, as they are now. */
+function changedValues(
+  file: DicomFile,
+  element: Element,
+  pixels: PixelDescription,
+  photometricInterpretation: string,
+): Map<string, { vr: string; value: Buffer } | undefined> {
+  const values = new Map<string, { vr: string; value: Buffer } | undefined>();
+  if (photometricInterpretation !== pixels.photometricInterpretation) {
+    const even = photometricInterpretation.length % 2 ? ' ' : '';
+    values.set(Tag.PhotometricInterpretation, {
+      vr: 'CS',
+      value: Buffer.from(photometricInterpretation + even, 'latin1'),
+    });
+  }
+  if (pixels.samplesPerPixel > 1) values.set(Tag.PlanarConfiguration, us(0));
+  // Offset tables and the length of encapsulated pixels, PS3.3 §C.7.6.3.1.8.
+  for (const tag of ['7FE00001', '7FE00002', '7FE00003']) values.set(tag, undefined);
+  // An icon, which may go (PS3.3 §C.7.6.1.1.6), where it is compressed as the picture was.
+  const icon = file.elements.find(({ tag }) => tag === '00880200');
+  if (icon?.items?.some(({ elements }) => elements.some(({ fragments }) => fragments)))
+    values.set(icon.tag, undefined);
+  for (const [tag, value] of lossyAttributes(file, element, pixels)) values.set(tag, value);
+  return values;
+}

@@ -1,0 +1,72 @@
+import { number, Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import type { MediaRange } from '../../../schema/http/media-ranges.ts';
+import type { InstanceOfStudy, StudyReader } from '../study/study-reader.ts';
+import type { Payload } from '../study/payload.ts';
+import { negotiated } from './parameters.ts';
+import type { WaveformTask } from './document/document-task.ts';
+import { MAX_SAMPLES, samplesAddress } from './document/waveform.ts';
+
+/** Rendered resources that are no pictures of pixels: reports, encapsulated documents, waveforms (DW-8). */
+
+export const SVG = 'image/svg+xml';
+
+/** They are somebody's text: they run nothing, fetch nothing, and are what we say they are. */
+const HEADERS = {
+  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+  'x-content-type-options': 'nosniff',
+};
+/** Browsers refuse to show a sandboxed PDF, whose viewer is a sandbox of its own. */
+const PDF_HEADERS = {
+  'content-security-policy': "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'",
+  'x-content-type-options': 'nosniff',
+};
+
+export async function report(
+  made: () => Promise<Uint8Array>,
+  accept: readonly MediaRange[],
+): Promise<Payload> {
+  const type = negotiated(accept, ['text/html']);
+  const headers = { 'content-type': `${type}; charset=utf-8`, ...HEADERS };
+  return { headers, body: await made() };
+}
+
+/** Encapsulated PDF Storage, PS3.4 §B.5. */
+export function isPdf(dataset: DicomJson): boolean {
+  return text(dataset, Tag.SOPClassUID) === '1.2.840.10008.5.1.4.1.1.104.1';
+}
+
+/** PS3.3 §C.24: the document, without the byte that pads it where its length is told. */
+export async function pdf(
+  study: StudyReader,
+  instance: InstanceOfStudy,
+  dataset: DicomJson,
+  accept: readonly MediaRange[],
+): Promise<Payload> {
+  const headers = { 'content-type': negotiated(accept, ['application/pdf']), ...PDF_HEADERS };
+  const { BulkDataURI, InlineBinary } = dataset['00420011'] ?? { vr: 'OB' };
+  const length = number(dataset, '00420015');
+  if (InlineBinary !== undefined) {
+    return { headers, body: Buffer.from(InlineBinary, 'base64').subarray(0, length) };
+  }
+  if (BulkDataURI === undefined) throw new Fault('not_found', 'The object holds no document.');
+  const bulk = await study.bulkdata(instance, BulkDataURI);
+  const padded = length !== undefined && length > 0 && bulk.size !== undefined && length < bulk.size;
+  return { headers, body: bulk.open(padded ? { start: 0, end: length - 1 } : undefined) };
+}
+
+/** @throws Fault `not_found` for one that cannot be drawn, `too_large` */
+export async function drawnWaveform(
+  study: StudyReader,
+  instance: InstanceOfStudy,
+  dataset: DicomJson,
+  draw: (task: WaveformTask) => Promise<string>,
+): Promise<string> {
+  const uri = samplesAddress(dataset);
+  const samples = uri === undefined ? undefined : await study.bytes(instance, uri, MAX_SAMPLES);
+  return draw({ dataset, samples });
+}
+
+export function drawing(svg: string): Payload {
+  return { headers: { 'content-type': SVG, ...HEADERS }, body: Buffer.from(svg) };
+}

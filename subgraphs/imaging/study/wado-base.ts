@@ -1,0 +1,39 @@
+import type { Access } from '../../../schema/access/access.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { tenantBase } from '../../../schema/http/request.ts';
+import type { ImagesConfig, Tenant } from '../../../schema/tenant/tenant.ts';
+import type { Imaging } from './studies.ts';
+
+/** A study whose address is wanted. */
+export interface AddressedStudy {
+  uid: string;
+  /** Logical id of its patient, where that is known. */
+  patientId?: string;
+}
+
+/** The path segment that gives this caller one study (IA-25). The composition root supplies it. */
+export type SealStudy = (tenant: Tenant, access: Access, study: AddressedStudy) => Promise<string>;
+
+export interface WadoBaseOptions {
+  /** Public base of the gateway, path prefix included. */
+  baseUrl: string;
+  /** For tenants whose images are retrieved by capability. */
+  capability?: SealStudy | undefined;
+}
+
+/** How a tenant's images are retrieved (IA-25, IA-26); the first image source decides. */
+export function retrieval({ images }: Tenant): ImagesConfig['retrieve'] {
+  return images[0]?.retrieve ?? 'token';
+}
+
+/** The WADO-RS base to which `/studies/{uid}` is appended for this study and this caller. */
+export async function wadoBase(
+  { tenant, access }: Imaging,
+  study: AddressedStudy,
+  { baseUrl, capability }: WadoBaseOptions,
+): Promise<string> {
+  const base = tenantBase(baseUrl, tenant);
+  if (retrieval(tenant) === 'token') return `${base}/dicomweb`;
+  if (!capability) throw new Fault('internal', 'Capability addresses cannot be made here.');
+  return `${base}/wado/${await capability(tenant, access, study)}`;
+}

@@ -1,0 +1,130 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
+import type { PixelDescription } from '../dicom/pixel-description.ts';
+import { PixelPool } from './pool.ts';
+
+const PIXELS: PixelDescription = {
+  ...{ rows: 2, columns: 2, samplesPerPixel: 1, bitsAllocated: 16, bitsStored: 12, highBit: 11 },
+  ...{
+    pixelRepresentation: 1,
+    planarConfiguration: 0,
+    photometricInterpretation: 'MONOCHROME2',
+    numberOfFrames: 1,
+  },
+};
+const native = () => ({
+  encoded: new Uint8Array([0, 0, 1, 0, 0xff, 0xff, 0x00, 0x08]),
+  transferSyntax: TransferSyntax.ExplicitVRLittleEndian,
+  pixels: PIXELS,
+});
+
+/** Noise: the best lossless coder works on it for seconds. */
+const slow = (side = 4096) => {
+  const pixels: PixelDescription = { ...PIXELS, rows: side, columns: side, bitsStored: 16, highBit: 15 };
+  const encoded = new Uint8Array(randomBytes(side * side * 2));
+  return {
+    ...{ encoded, pixels },
+    transferSyntax: native().transferSyntax,
+    to: TransferSyntax.JPEG2000Lossless,
+  };
+};
+
+describe('PixelPool', () => {
+  const pool = new PixelPool({ threads: 1, queue: 1 });
+  afterAll(() => pool.close());
+
+  test('decodes in a thread; buffers are handed over, not copied', async () => {
+    const input = native();
+    const frame = await pool.run('decode', input);
+    expect(frame.samples).toEqual(new Int16Array([0, 1, -1, -2048]));
+    expect(input.encoded.byteLength).toBe(0);
+  });
+
+  test('a damaged frame is a fault, and says why', async () => {
+    const short = { ...native(), encoded: new Uint8Array(7) };
+    await expect(pool.run('decode', short)).rejects.toMatchObject({
+      code: 'bad_gateway',
+      message: expect.stringContaining('shorter than the header promises'),
+    });
+  });
+
+  test('more tasks than may wait: 503 with Retry-After, and the others are done', async () => {
+    const [first, second, third] = [1, 2, 3].map(() => pool.run('decode', native()));
+    await expect(third).rejects.toMatchObject({ code: 'unavailable', details: { retryAfter: 2 } });
+    await expect(Promise.all([first, second])).resolves.toHaveLength(2);
+  });
+
+  test('a caller who leaves is answered at once, and its place in the queue is free', async () => {
+    const running = pool.run('transcode', slow(1024));
+    const leaving = new AbortController();
+    const waiting = pool.run('decode', native(), leaving.signal);
+    leaving.abort();
+    await expect(waiting).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(pool.run('decode', native())).resolves.toBeDefined();
+    await running;
+  });
+});
+
+test('a task that runs too long ends its thread; the next one is done by another', async () => {
+  const pool = new PixelPool({ threads: 1, timeout: 2000 });
+  await expect(pool.run('transcode', slow())).rejects.toMatchObject({
+    code: 'bad_gateway',
+    message: expect.stringContaining('too long'),
+  });
+  await expect(pool.run('decode', native())).resolves.toMatchObject({ rows: 2 });
+  await pool.close();
+});
+
+describe('DW-12 a thread that ends by itself', () => {
+  const pool = new PixelPool({
+    threads: 1,
+    worker: new URL('../pixels/test/ending-worker.ts', import.meta.url),
+  });
+  afterAll(() => pool.close());
+  const run = (name: string, input?: unknown) => pool.run(name as never, input as never);
+
+  test.each([
+    ['exit', 0],
+    ['exit', 1],
+    ['trap', undefined],
+    ['throw out of the task', undefined],
+  ])('%s %s: that task is a 500 that says so, what waits and the next are done', async (name, input) => {
+    const [ended, waiting] = await Promise.allSettled([run(name, input), run('echo', 7)]);
+    expect(ended).toMatchObject({
+      reason: { code: 'internal', message: expect.stringContaining('retrieve it as stored') },
+    });
+    expect(waiting).toMatchObject({ value: 7 });
+    await expect(run('echo', 8)).resolves.toBe(8);
+  });
+
+  test('between two tasks: the next one is done by another', async () => {
+    await expect(run('exit afterwards', 1)).resolves.toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await expect(run('echo', 8)).resolves.toBe(8);
+  });
+});
+
+test('DW-24 the input of a task is read once there is room for it; heavy and light ones do not wait for each other', async () => {
+  const pool = new PixelPool({ threads: 1 });
+  const heavy = { weight: 200 * 1024 * 1024, input: vi.fn(async () => slow(512)) };
+  const tasks = [heavy, heavy].map((task) => pool.runPrepared('transcode', task));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(heavy.input).toHaveBeenCalledTimes(1);
+  await expect(pool.run('decode', native())).resolves.toBeDefined();
+  await expect(Promise.all(tasks)).resolves.toHaveLength(2);
+  expect(heavy.input).toHaveBeenCalledTimes(2);
+  await pool.close();
+});
+
+test('a pool that is closed refuses, also what waits', async () => {
+  const pool = new PixelPool({ threads: 1 });
+  const running = pool.run('transcode', slow());
+  const waiting = pool.run('transcode', slow());
+  const outcomes = Promise.allSettled([running, waiting]);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await pool.close();
+  for (const outcome of await outcomes)
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'unavailable' } });
+  await expect(pool.run('decode', native())).rejects.toMatchObject({ code: 'unavailable' });
+});

@@ -1,0 +1,118 @@
+import type { Readable } from 'node:stream';
+import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { openFrame, type Read } from '../dicom/part10/pixels.ts';
+import { written, type Rewritten, type WrittenPixels } from '../dicom/part10/transcode.ts';
+import type { PixelDescription } from '../dicom/pixel-description.ts';
+import { closeFrame, type FrameBytes } from '../multipart/frame-bytes.ts';
+import { ahead } from '../pixels/ahead.ts';
+import { NATIVE } from '../pixels/codecs/native.ts';
+import { packFrames } from '../pixels/pack-frames.ts';
+import type { TranscodePlan } from '../pixels/plan-transcoding.ts';
+import { canCompress } from '../pixels/recode.ts';
+import type { PixelPool } from './pool.ts';
+import { refuseTooLarge, transcodeFrame, type TranscodedFrame } from './transcode-frame.ts';
+
+/** A file in another transfer syntax: the one asked for, or Explicit VR Little Endian where that has no room for it. */
+export interface Transcoded {
+  transferSyntax: string;
+  stream: Readable;
+}
+
+/** A file as it is transcoded: parsed elsewhere, read here. */
+export interface TranscodedFile {
+  plan(to: string): Promise<TranscodePlan>;
+  rewritten(transferSyntax: string, photometricInterpretation?: string): Promise<Rewritten>;
+  read: Read;
+}
+
+/**
+ * The file in another transfer syntax that `canGive` allows, frame by frame.
+ * @param file must stay open until the stream closes
+ * @returns once the first frame was decoded
+ * @throws DamagedFile, and Fault as the pool does; `not_acceptable` for pixels of 4 GB and more
+ */
+export async function transcodeFile(
+  file: TranscodedFile,
+  to: string,
+  pool: PixelPool,
+  signal?: AbortSignal,
+): Promise<Transcoded> {
+  const plan = await file.plan(to);
+  const { transferSyntax } = plan;
+  if (!plan.frames)
+    return {
+      transferSyntax,
+      stream: written(await file.rewritten(transferSyntax), transferSyntax, file.read),
+    };
+
+  const frames = recodedFrames(file, plan, pool, signal);
+  try {
+    const first = await frames.next();
+    if (first.done) throw new Fault('not_found', 'The object has no pixel data.');
+    const rest = afterFirst(first.value, frames);
+    const pixels: WrittenPixels = canCompress(transferSyntax)
+      ? { vr: 'OB', frames: rest }
+      : nativePixels(plan.frames.pixels, rest);
+    const rewritten = await file.rewritten(transferSyntax, first.value.photometricInterpretation);
+    const stream = written(rewritten, transferSyntax, file.read, pixels);
+    // Where nobody reads as far as the pixels, `rest` never begins, and so never ends the frames.
+    stream.once('close', () => void frames.return(undefined).catch(() => undefined));
+    return { transferSyntax, stream };
+  } catch (error) {
+    await frames.return(undefined);
+    throw error;
+  }
+}
+
+function nativePixels(pixels: PixelDescription, frames: AsyncIterable<FrameBytes>): WrittenPixels {
+  const { rows, columns, samplesPerPixel, bitsAllocated, numberOfFrames } = pixels;
+  const bitsPerFrame = rows * columns * samplesPerPixel * bitsAllocated;
+  const length = Math.ceil((bitsPerFrame * numberOfFrames) / 8);
+  // PS3.5 §7.1: the length has 32 bits, and all ones mean something else.
+  if (length > 0xfffffffd)
+    throw new Fault(
+      'not_acceptable',
+      'The pixels are too large for this transfer syntax; ask for them as stored.',
+    );
+  // PS3.5 §A.2: words, but for samples of bytes.
+  const vr = bitsAllocated > 8 ? 'OW' : 'OB';
+  return { vr, length, frames: bitsPerFrame % 8 ? packFrames(frames, bitsPerFrame) : frames };
+}
+
+/** Frames in their order, the next ones already at work. */
+async function* recodedFrames(
+  { read }: TranscodedFile,
+  { transferSyntax: to, from, frames }: TranscodePlan,
+  pool: PixelPool,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<TranscodedFrame> {
+  const { layout, pixels } = frames!;
+  const task = {
+    transferSyntax: from,
+    pixels,
+    to: NATIVE.has(to) ? TransferSyntax.ExplicitVRLittleEndian : to,
+  };
+  refuseTooLarge(task);
+  const recode = async (number: number): Promise<TranscodedFrame> =>
+    transcodeFrame(pool, await openFrame(layout, number, read), task, signal);
+  yield* ahead(pixels.numberOfFrames, recode, ({ bytes }) => closeFrame(bytes));
+}
+
+async function* afterFirst(
+  first: TranscodedFrame,
+  rest: AsyncGenerator<TranscodedFrame>,
+): AsyncGenerator<FrameBytes> {
+  try {
+    yield first.bytes;
+    for await (const { bytes, photometricInterpretation } of rest) {
+      if (photometricInterpretation !== first.photometricInterpretation)
+        throw new Fault('bad_gateway', 'The frames of the stored object differ in their colours.', {
+          service: 'imaging',
+        });
+      yield bytes;
+    }
+  } finally {
+    await rest.return(undefined);
+  }
+}
