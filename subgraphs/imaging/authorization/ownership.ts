@@ -31,16 +31,23 @@ const MATCHES_OTHERS = /[*?,\\\p{Cc}]/u;
 
 /** A PatientID or accession number without its padding, which is not significant (PS3.5 §6.2, LO and SH). */
 export function unpadded(value: string | undefined): string {
-  return (value ?? '').replace(/^[ \0]+|[ \0]+$/g, '');
+  const text = value ?? '';
+  return PADDED.test(text) ? text.replace(/^[ \0]+|[ \0]+$/g, '') : text;
 }
+
+const PADDED = /^[ \0]|[ \0]$/;
 
 /**
  * The identifier that a row shows, as a whole: one with a backslash in it comes as several values, and is none of them.
  * Empty where it shows none.
  */
 export function shownIdentifier(row: DicomJson, tag: string): string {
+  const values = row[tag]?.Value;
+  if (!values || values.length === 0) return '';
   // Empty ones among several are part of it as well.
-  return unpadded((row[tag]?.Value ?? []).map((value) => String(value ?? '')).join('\\'));
+  return unpadded(
+    values.length === 1 ? String(values[0] ?? '') : values.map((value) => String(value ?? '')).join('\\'),
+  );
 }
 
 /** Values that can be asked for exactly, each once. */

@@ -7,7 +7,7 @@ import { negotiateJson, parseAccept, type MediaRange } from './accept.ts';
 import type { OpenImaging } from '../app.ts';
 import { framesPart } from '../study/audited-studies.ts';
 import { acceptedCoding, CODINGS, compressed, type Coding } from '../fhir/coding.ts';
-import { withRetrieveUrl } from './dicomweb-urls.ts';
+import { studyRowJson, withRetrieveUrl } from './dicomweb-urls.ts';
 import { heldOf, holds, tagOf, unlessHeld } from './entity-tag.ts';
 import { prepareFace, queryOf, readsOnly, requireUtf8, sendPayload, whileListening } from './face.ts';
 import { noSuchResource } from '../study/not-found.ts';
@@ -115,10 +115,11 @@ class Call {
     const warnings = ignored.length > 0 ? [`Not supported and not applied: ${names(ignored)}.`] : [];
     if (more) warnings.push('There are additional results that can be requested.');
     setWarnings(this.reply, this.base, [...warnings, ...warningsOf([...failed, ...this.imaging.unanswered])]);
-    return this.json(
-      type,
-      rows.map((row) => withRetrieveUrl(row, level, this.base, studyUid)),
-    );
+    const text = (row: DicomJson) =>
+      level === 'study'
+        ? studyRowJson(row, this.base)
+        : JSON.stringify(withRetrieveUrl(row, level, this.base, studyUid));
+    return this.json(type, `[${rows.map(text).join(',')}]`);
   }
 
   async metadata(): Promise<unknown> {
@@ -227,8 +228,8 @@ class Call {
   }
 
   /** JSON with an entity tag; compressed when that is taken and worth it (DW-6). */
-  private async json(type: string, rows: readonly DicomJson[]): Promise<unknown> {
-    const body = Buffer.from(JSON.stringify(rows));
+  private async json(type: string, text: string): Promise<unknown> {
+    const body = Buffer.from(text);
     const tag = tagOf(body);
     setCacheControl(this.reply, 'private');
     this.reply.type(type);

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest,
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { Fault, faultHeaders, faultOutcome, toFault } from '../../../schema/fault/fault.ts';
 import { FHIR_JSON, type SearchEntry } from '../../../schema/fhir/fhir.ts';
+import { fhirJson } from '../../../schema/fhir/fhir-json.ts';
 import { requireFhirJson } from '../../../schema/fhir/fhir-format.ts';
 import { logFault } from '../../../schema/fault/log-fault.ts';
 import { readParameters } from '../../../schema/http/request-bounds.ts';
@@ -187,7 +188,7 @@ function send(request: FastifyRequest, reply: FastifyReply, resource: Resource |
   const pretty = parameters(request).findLast(([name]) => name === '_pretty')?.[1] === 'true';
   return setCacheControl(reply, 'noStore')
     .type(`${FHIR_JSON}; charset=utf-8`)
-    .send(JSON.stringify(resource, null, pretty ? 2 : undefined));
+    .send(pretty ? JSON.stringify(resource, null, 2) : fhirJson(resource));
 }
 
 /** Endpoints are the studies' own: a list of them would be of nobody's. */

@@ -109,7 +109,7 @@ export async function readStudy(
   return record && (await foundStudies(imaging.tenant, [record], options))[0];
 }
 
-/** Records as fresh resources, each study once, with what is remembered of them (IA-13). */
+/** Records as resources, each study once, with what is remembered of them (IA-13). */
 export async function foundStudies(
   tenant: Tenant,
   records: readonly StudyRecord[],
@@ -132,7 +132,7 @@ export async function foundStudies(
   });
 }
 
-/** The resource of a record; a fresh object at every call. */
+/** The resource of a record: frozen, or where its Endpoint is a caller's own, an object to put that into. */
 export function resourceOf(
   tenant: Tenant,
   record: StudyRecord,
@@ -140,11 +140,12 @@ export function resourceOf(
   style: EndpointStyle,
   { baseUrl }: Pick<FaceOptions, 'baseUrl'>,
 ): ImagingStudy {
-  return imagingStudy(record, {
+  const resource = imagingStudy(record, {
     base: tenantBase(baseUrl, tenant),
     endpointStyle: style,
     ...(memory && { lastUpdated: memory.lastUpdated }),
   });
+  return style === 'capability' ? { ...resource } : resource;
 }
 
 /** The orders that a search names by id, as far as the caller may read them. */
