@@ -8,15 +8,20 @@ export function fhirJson(resource: Resource | Bundle): string {
   if (resource.resourceType !== 'Bundle') return resourceJson(resource);
   const { entry, ...bundle } = resource as Bundle;
   const text = JSON.stringify(bundle);
-  return entry ? `${text.slice(0, -1)},"entry":[${entry.map(entryJson).join(',')}]}` : text;
+  if (!entry) return text;
+  // Put together piece by piece: joining lists of texts would copy each several times.
+  let entries = '';
+  for (const one of entry) entries += `${entries && ','}${entryJson(one)}`;
+  return `${text.slice(0, -1)},"entry":[${entries}]}`;
 }
 
 function entryJson(entry: BundleEntry): string {
-  const members = Object.entries(entry).flatMap(([name, value]) => {
+  let members = '';
+  for (const [name, value] of Object.entries(entry)) {
     const text = name === 'resource' ? resourceJson(value as Resource) : JSON.stringify(value);
-    return text === undefined ? [] : [`${JSON.stringify(name)}:${text}`];
-  });
-  return `{${members.join(',')}}`;
+    if (text !== undefined) members += `${members && ','}"${name}":${text}`;
+  }
+  return `{${members}}`;
 }
 
 function resourceJson(resource: Resource): string {

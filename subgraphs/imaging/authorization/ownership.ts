@@ -55,16 +55,31 @@ export function askable(values: readonly string[]): string[] {
   return [...new Set(values)].filter((value) => value !== '' && !MATCHES_OTHERS.test(value));
 }
 
+/** Medical record numbers by identity, and by the expressions that gave them; they go with the identity. */
+const recordNumbers = new WeakMap<PatientIdentity, WeakMap<readonly string[], readonly string[]>>();
+
 /**
- * The patient's medical record numbers: the values of the first expression that yields any (DW-19).
- * Empty ones and ones that cannot be asked for exactly are left out, so the list may be empty; it then means no studies.
+ * The patient's medical record numbers: the values of the first expression that yields any (DW-19), worked out once for an
+ * identity. Empty ones and ones that cannot be asked for exactly are left out, so the list may be empty; it then means no
+ * studies.
  * @throws Fault `internal` for an expression that cannot be evaluated; what `evaluate` throws as a Fault
  */
 export async function medicalRecordNumbers(
   identity: PatientIdentity,
   expressions: readonly string[],
   evaluate: EvaluatePath,
-): Promise<string[]> {
+): Promise<readonly string[]> {
+  const known = recordNumbers.get(identity) ?? new WeakMap<readonly string[], readonly string[]>();
+  const numbers = known.get(expressions) ?? (await evaluated(identity, expressions, evaluate));
+  recordNumbers.set(identity, known.set(expressions, numbers));
+  return numbers;
+}
+
+async function evaluated(
+  identity: PatientIdentity,
+  expressions: readonly string[],
+  evaluate: EvaluatePath,
+): Promise<readonly string[]> {
   const patient = {
     resourceType: 'Patient',
     id: identity.id,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { MADE_BY } from '../dicom/made-by.ts';
 import type { Target } from '../sources/source.ts';
 import type { Imaging } from '../study/studies.ts';
@@ -9,7 +9,7 @@ import type { Payload } from './wado.ts';
 
 /** A strong tag: of these bytes, or of a text that stands for them. */
 export function tagOf(content: Uint8Array | string): string {
-  return `"${createHash('sha256').update(content).digest('base64url').slice(0, 22)}"`;
+  return `"${hash('sha256', content, 'base64url').slice(0, 22)}"`;
 }
 
 /**

@@ -58,16 +58,6 @@ export function queryOf({ raw: { url = '' } }: FastifyRequest): URLSearchParams 
   return new URLSearchParams(readParameters([question < 0 ? '' : url.slice(question + 1)], MAX_UIDS));
 }
 
-/** Made once: an error of its own for each request costs more than its frame's place in a file. */
-const LEFT = new DOMException('The client has left.', 'AbortError');
-
-/** Ends when the client leaves, and with it what was begun for it (DW-15). */
-export function whileListening(reply: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  reply.raw.once('close', () => gone.abort(LEFT));
-  return gone.signal;
-}
-
 /** Sends an answer, or 304 where the caller holds it; of one to HEAD the headers, and its body is left where it is. */
 export function sendPayload(
   request: FastifyRequest,

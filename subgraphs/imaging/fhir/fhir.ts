@@ -8,6 +8,7 @@ import { requireFhirJson } from '../../../schema/fhir/fhir-format.ts';
 import { logFault } from '../../../schema/fault/log-fault.ts';
 import { readParameters } from '../../../schema/http/request-bounds.ts';
 import { resourceMetadataUrl, tenantBase } from '../../../schema/http/request.ts';
+import { whileListening } from '../../../schema/http/while-listening.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { OpenImaging } from '../app.ts';
 import { outcomeEntry, searchset } from './bundle.ts';
@@ -155,10 +156,7 @@ async function readEndpoint(request: FastifyRequest, reply: FastifyReply, option
 }
 
 function opened(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions): Imaging {
-  // When the client leaves, what was begun for it ends.
-  const gone = new AbortController();
-  reply.raw.once('close', () => gone.abort());
-  return options.open(request.tenant, request.access, gone.signal, request.audit);
+  return options.open(request.tenant, request.access, whileListening(reply), request.audit);
 }
 
 /** Of the address and, for `_search`, of the form, in this order (FHIR R4 §3.1.1.2). */

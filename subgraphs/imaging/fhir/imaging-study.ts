@@ -17,8 +17,13 @@ export interface ImagingStudyContext {
   lastUpdated?: string;
 }
 
-/** By document, then by all else that goes into the resource. */
-const resources = new WeakMap<StudyDocument, Map<string, ImagingStudy>>();
+/** A resource, and all that went into it besides its document. */
+interface Kept extends ImagingStudyContext {
+  patientId: string | undefined;
+  resource: ImagingStudy;
+}
+
+const resources = new WeakMap<StudyDocument, Kept[]>();
 /** Of one document: tenants over the same rows, styles of the Endpoint. */
 const MAX_OF_DOCUMENT = 8;
 
@@ -28,15 +33,18 @@ const MAX_OF_DOCUMENT = 8;
  */
 export function imagingStudy(record: StudyRecord, context: ImagingStudyContext): ImagingStudy {
   const document = studyDocument(record);
-  const { base, endpointStyle, lastUpdated = '' } = context;
-  const key = [endpointStyle, lastUpdated, record.patientId ?? '', base].join('\n');
-  let known = resources.get(document);
-  if (!known) resources.set(document, (known = new Map<string, ImagingStudy>()));
-  const found = known.get(key);
-  if (found) return found;
+  const { patientId } = record;
+  const known = resources.get(document) ?? [];
+  const found = known.find(
+    (one) =>
+      one.patientId === patientId &&
+      one.base === context.base &&
+      one.endpointStyle === context.endpointStyle &&
+      one.lastUpdated === context.lastUpdated,
+  );
+  if (found) return found.resource;
   const resource = deepFreeze(bindContained(resourceOf(document, record, context)));
-  if (known.size >= MAX_OF_DOCUMENT) known.clear();
-  known.set(key, resource);
+  resources.set(document, [{ ...context, patientId, resource }, ...known.slice(0, MAX_OF_DOCUMENT - 1)]);
   return resource;
 }
 

@@ -1,12 +1,13 @@
 import { requirePatient, type Access } from '../../../schema/access/access.ts';
 import { requireScope, type Coverage } from '../../../schema/access/scopes.ts';
-import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { Tag, text } from '../../../schema/dicom/dicom.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { CallerReach, type CallerReachOptions } from '../authorization/caller-reach.ts';
 import { coveredBy, type Reach } from '../authorization/ownership.ts';
 import { isLimited } from '../authorization/patient-keys.ts';
 import { ReachedRows } from '../authorization/reached-rows.ts';
 import type { WithholdingOptions } from '../authorization/withhold.ts';
+import type { Rows } from '../cache/study-cache.ts';
 import type { MetadataCache } from '../cache/metadata-cache.ts';
 import type { QidoQuery } from '../dicomweb/qido.ts';
 import type { Level } from '../sources/source.ts';
@@ -14,7 +15,7 @@ import { TenantSource, type TenantSourceOptions } from '../sources/tenant-source
 import { OpenStudy } from './open-study.ts';
 import type { Detail, Order, SearchResult, StudyFilter, StudyRecord } from './studies.ts';
 import { StudyLookup } from './study-lookup.ts';
-import { byStudy, newestFirst } from './study-rows.ts';
+import { studyRecord, studyRecords } from './study-records.ts';
 
 export type RestrictedStudiesOptions = CallerReachOptions &
   TenantSourceOptions &
@@ -40,7 +41,7 @@ export class RestrictedStudies {
   readonly #caller: CallerReach;
   readonly #reached: ReachedRows;
   readonly #metadataCache: MetadataCache;
-  readonly #asked = new Map<string, Promise<StudyRecord[]>>();
+  readonly #asked = new Map<string, Promise<readonly StudyRecord[]>>();
 
   constructor(options: RestrictedStudiesOptions) {
     this.tenant = options.tenant;
@@ -92,7 +93,7 @@ export class RestrictedStudies {
     return { rows: page, more, ...(reaches && { patients: this.#caller.ownersOf(page, reaches) }) };
   }
 
-  async studiesOf(patientId: string | undefined, filter: StudyFilter = {}): Promise<StudyRecord[]> {
+  async studiesOf(patientId: string | undefined, filter: StudyFilter = {}): Promise<readonly StudyRecord[]> {
     const coverage = this.#maySearch();
     const { detail = 'series', studyUids } = filter;
     const reaches = await (patientId === undefined ? this.#caller.all() : this.#caller.of(patientId));
@@ -104,7 +105,8 @@ export class RestrictedStudies {
       asking = this.#records(patientId, reaches, detail, byUid ? studyUids : undefined);
       this.#asked.set(question, asking);
     }
-    const records = (await asking).filter(({ study }) => coveredBy(study, coverage));
+    const found = await asking;
+    const records = coverage.constraints ? found.filter(({ study }) => coveredBy(study, coverage)) : found;
     if (!studyUids) return records;
     return records.filter(({ study }) => studyUids.includes(text(study, Tag.StudyInstanceUID)!));
   }
@@ -117,7 +119,7 @@ export class RestrictedStudies {
         .slice(1)
         .map((level) => this.#source.ask({ level, studyUid, match: ALL, includeField: [] })),
     );
-    return record(await this.#caller.ownerOf(study, await this.#caller.all()), study, series, instances);
+    return studyRecord(await this.#caller.ownerOf(study, await this.#caller.all()), study, series, instances);
   }
 
   patientById(id: string): string {
@@ -157,28 +159,27 @@ export class RestrictedStudies {
     reaches: readonly Reach[] | undefined,
     detail: Detail,
     studyUids: readonly string[] | undefined,
-  ): Promise<StudyRecord[]> {
+  ): Promise<readonly StudyRecord[]> {
     const match = studyUids ? new Map([[Tag.StudyInstanceUID as string, studyUids]]) : ALL;
     const anew = studyUids !== undefined && this.lookup.mayWithhold;
-    const [studies = [], series = [], instances] = await Promise.all(
+    const [found = [], series = [], instances] = await Promise.all(
       LEVELS[detail].map((level) =>
         this.#reached.find(reaches, { level, match, includeField: [] }, { anew }),
       ),
     );
-    const seriesOf = byStudy(series);
-    const instancesOf = instances && byStudy(instances);
-    const records = await Promise.all(
-      (await this.lookup.shown(studies, studyUids)).map(async (study): Promise<StudyRecord> => {
-        const uid = text(study, Tag.StudyInstanceUID) ?? '';
-        const owner = patientId ?? (await this.#caller.ownerOf(study, reaches));
-        return record(owner, study, seriesOf.get(uid) ?? [], instancesOf && (instancesOf.get(uid) ?? []));
-      }),
-    );
-    return records.sort(newestFirst);
+    const studies = this.lookup.mayWithhold ? await this.lookup.shown(found, studyUids) : found;
+    const [reach, ...others] = reaches ?? [];
+    // Of one patient whom the caller may see: all of them are that patient's.
+    const owner = patientId ?? (others.length === 0 ? reach?.grant.id : undefined);
+    const owners =
+      owner === undefined
+        ? await Promise.all(studies.map((study) => this.#caller.ownerOf(study, reaches)))
+        : owner;
+    return studyRecords({ studies, series, instances }, owners);
   }
 
   /** Rows of studies that a granular scope covers. */
-  async #covered(rows: DicomJson[], level: Level, coverage: Coverage): Promise<DicomJson[]> {
+  async #covered(rows: Rows, level: Level, coverage: Coverage): Promise<Rows> {
     if (!coverage.constraints) return rows;
     if (level === 'study') return rows.filter((row) => coveredBy(row, coverage));
     const uids = [...new Set(rows.map((row) => text(row, Tag.StudyInstanceUID) ?? ''))];
@@ -192,13 +193,4 @@ export class RestrictedStudies {
     );
     return rows.filter((row) => allowed.includes(text(row, Tag.StudyInstanceUID)));
   }
-}
-
-function record(
-  patientId: string | undefined,
-  study: DicomJson,
-  series: readonly DicomJson[],
-  instances: readonly DicomJson[] | undefined,
-): StudyRecord {
-  return { ...(patientId !== undefined && { patientId }), study, series, ...(instances && { instances }) };
 }

@@ -35,6 +35,8 @@ export class SeveralStudies implements Imaging {
   readonly #holders: StudyHolders;
   readonly #turns = new LoopTurns();
   #replaced = false;
+  /** The first list is given in this turn of the event loop. */
+  #hasListed = false;
 
   constructor(sources: readonly RestrictedStudies[], options: SeveralStudiesOptions) {
     this.tenant = options.tenant;
@@ -91,7 +93,8 @@ export class SeveralStudies implements Imaging {
   }
 
   async studiesOf(patientId: string | undefined, filter?: StudyFilter): Promise<StudyList> {
-    await this.#turns.next();
+    if (this.#hasListed) await this.#turns.next();
+    this.#hasListed = true;
     const { answers, failed } = await this.ofAll((source) => source.studiesOf(patientId, filter));
     const records = new Map<string, StudyRecord>();
     for (const { source, answer } of answers) {
@@ -113,7 +116,10 @@ export class SeveralStudies implements Imaging {
     return {
       records: studies
         .filter(({ study }) => shown.has(study))
-        .map((record) => ({ ...record, study: this.#asSeen(record.study, answers) }))
+        .map((record) => {
+          const study = this.#asSeen(record.study, answers);
+          return study === record.study ? record : { ...record, study };
+        })
         .sort(newestFirst),
       failed: checked.failed,
     };
