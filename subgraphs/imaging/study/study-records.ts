@@ -12,11 +12,14 @@ export interface RowsByLevel {
 
 type Owner = string | undefined;
 
-/** By the rows of the studies: records of one owner go with the lists that they were made of. */
-const kept = new WeakMap<
-  Rows,
-  Omit<RowsByLevel, 'studies'> & { owner: Owner; records: readonly StudyRecord[] }
->();
+interface Kept extends Omit<RowsByLevel, 'studies'> {
+  owner: Owner;
+  records: readonly StudyRecord[];
+}
+
+/** Records of one owner, by the rows of the studies: they go with the lists that they were made of. */
+const withInstances = new WeakMap<Rows, Kept>();
+const withoutInstances = new WeakMap<Rows, Kept>();
 
 /**
  * Rows as records, newest first. For one owner they are the same objects for the same lists of rows.
@@ -24,6 +27,7 @@ const kept = new WeakMap<
  */
 export function studyRecords(rows: RowsByLevel, owners: string | readonly Owner[]): readonly StudyRecord[] {
   const { studies, series, instances } = rows;
+  const kept = instances ? withInstances : withoutInstances;
   const known = kept.get(studies);
   if (known?.owner === owners && known.series === series && known.instances === instances)
     return known.records;
