@@ -1,6 +1,5 @@
 import fastifyCompress from '@fastify/compress';
 import fastifyCors from '@fastify/cors';
-import fastifyHelmet from '@fastify/helmet';
 import type {
   FastifyBaseLogger,
   FastifyInstance,
@@ -23,7 +22,7 @@ import { persistedQueries } from './federation/persisted-queries.ts';
 import { federatedServer } from './federation/supergraph.ts';
 import { healthRoutes, metricsRoute } from './http/health.ts';
 import { refuseUnparsed } from './http/http-errors.ts';
-import { COMPRESSED, CORS, earlyHeaders, noStoreByDefault, securityHeaders } from './http/http-headers.ts';
+import { addSecurityHeaders, COMPRESSED, CORS, earlyHeaders, noStoreByDefault } from './http/http-headers.ts';
 import type { Limits } from './http/limits.ts';
 import { DEFAULT_LIMITS } from './http/limits.ts';
 import { metrics, observeRequests, requestId } from './http/observe.ts';
@@ -129,7 +128,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   nameResourceMetadata(app, baseUrl);
   noStoreByDefault(app);
   await app.register(fastifyCors, CORS);
-  await app.register(fastifyHelmet, securityHeaders(baseUrl));
+  await addSecurityHeaders(app, baseUrl);
   await app.register(fastifyCompress, COMPRESSED);
   app.setErrorHandler((error, request, reply) =>
     faultHandler(baseUrl, styleOf(request))(error, request, reply),

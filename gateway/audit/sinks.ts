@@ -57,6 +57,7 @@ export function auditSinks(deps: AuditSinksDeps): { record: AuditEvents; close()
   });
   const counting = (destination: string) => (fate: Fate, records: number) =>
     counter.inc({ destination, fate }, records);
+  const toStdout = counter.labels('stdout', 'recorded');
 
   const destinationOf = (tenant: AuditedTenant, audit: Exclude<AuditConfig, { type: 'stdout' }>) => {
     const { dynamic } = tenant;
@@ -88,7 +89,7 @@ export function auditSinks(deps: AuditSinksDeps): { record: AuditEvents; close()
       const line = JSON.stringify(balpAuditEvent(event, base));
       if (audit.type !== 'stdout') return destinationOf(tenant, audit).add(line);
       stdout(`${line}\n`);
-      counting('stdout')('recorded', 1);
+      toStdout.inc();
     },
     async close() {
       destinations.clear();

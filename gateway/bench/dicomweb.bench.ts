@@ -226,7 +226,7 @@ async function framesPerSecond(
         const connection = new KeptConnection(origin);
         for (const slice of numbers) {
           const path = `${pathname}${series}/instances/${ctInstanceUid(0, 0, slice)}/frames/1`;
-          const bytes = await connection.get(path, { authorization, accept: OCTETS });
+          const bytes = await connection.send(path, { authorization, accept: OCTETS });
           if (bytes < 524_288) throw new Error(`a frame of ${bytes} bytes`);
         }
         connection.close();

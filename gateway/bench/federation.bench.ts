@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildHouse, type House } from '../test/house.ts';
-import { writeLargePatient } from './large-patient.ts';
+import { writePatients } from './large-patient.ts';
 import { duration, median, type Figure } from './measure.ts';
 
 const IMAGES = 'ImagingStudyList { id started description series { uid modality { code } description } }';
@@ -31,7 +31,7 @@ export async function bench(): Promise<Figure[]> {
           images: { type: 'folder', path: images, lookup: 'studies-by-mrn' },
         },
       }),
-      await writeLargePatient(directory),
+      await writePatients(directory),
     );
     const figures: Figure[] = [];
     const parts: [string, string, number?][] = [

@@ -34,20 +34,19 @@ export class KeptConnection {
     this.socket.on('close', () => this.reject(new Error('The connection was closed.')));
   }
 
-  /**
-   * One request after the other.
-   * @returns bytes of the body @throws for any answer but 200
-   */
-  get(path: string, headers: Record<string, string>): Promise<number> {
+  /** One request after the other: a GET, or a POST where there is a body. @returns bytes of the body @throws for any answer but 200 */
+  send(path: string, headers: Record<string, string>, body?: string): Promise<number> {
     this.bytes = 0;
     this.state = 'header';
-    const lines = Object.entries({ host: this.host, ...headers }).map(
+    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+    const lines = Object.entries({ host: this.host, ...headers, ...length }).map(
       ([name, value]) => `${name}: ${value}\r\n`,
     );
+    const method = body === undefined ? 'GET' : 'POST';
     return new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
-      this.socket.write(`GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`);
+      this.socket.write(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n${body ?? ''}`);
     });
   }
 

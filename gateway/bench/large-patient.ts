@@ -1,40 +1,47 @@
-/** One patient with 20 resources in each of five clinical lists and 10 studies of 3 series: what the target is about. */
+/** Patients with resources in each of five clinical lists and 10 studies of 3 series: what the targets are about. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Element } from '../demo/dicom-file.ts';
 import { EXPLICIT_LITTLE_ENDIAN, writeDicomFile } from '../demo/dicom-file.ts';
 import type { DemoData } from '../test/house.ts';
 
-const MRN = 'MRN-1';
-const RESOURCES = 20;
-const STUDIES = 10;
+export const STUDIES = 10;
 const SERIES = 3;
 
-export async function writeLargePatient(directory: string): Promise<DemoData> {
+/** The identifier of a patient, of type MR; patients count from 1. */
+export const mrnOf = (patient: number) => `MRN-${patient}`;
+
+/**
+ * Writes the records and images of patients `p1`, `p2` ….
+ * @param resources in each clinical list
+ */
+export async function writePatients(directory: string, count = 1, resources = 20): Promise<DemoData> {
   const data = { images: join(directory, 'images'), patients: join(directory, 'patients') };
   await mkdir(data.patients, { recursive: true });
-  await writeFile(join(data.patients, 'patient.json'), JSON.stringify(record()));
-  for (let study = 0; study < STUDIES; study++) {
-    for (let series = 0; series < SERIES; series++) {
-      const folder = join(data.images, `${study}`);
+  for (let patient = 1; patient <= count; patient++) {
+    const file = join(data.patients, `p${patient}.json`);
+    await writeFile(file, JSON.stringify(record(patient, resources)));
+    for (let study = 0; study < STUDIES; study++) {
+      const folder = join(data.images, `${patient}`, `${study}`);
       await mkdir(folder, { recursive: true });
-      await writeFile(join(folder, `${series}.dcm`), instance(study, series));
+      for (let series = 0; series < SERIES; series++)
+        await writeFile(join(folder, `${series}.dcm`), instance(patient, study, series));
     }
   }
   return data;
 }
 
-function record(): object {
-  const subject = { reference: 'Patient/p1' };
+function record(patient: number, resources: number): object {
+  const subject = { reference: `Patient/p${patient}` };
   const code = {
     text: 'Something',
     coding: [{ system: 'http://snomed.info/sct', code: '1', display: 'Something' }],
   };
   const of = (type: string, more: object) =>
-    Array.from({ length: RESOURCES }, (_, i) => ({
-      resource: { resourceType: type, id: `${type}-${i}`, ...more },
+    Array.from({ length: resources }, (_, i) => ({
+      resource: { resourceType: type, id: `${type}-${patient}-${i}`, ...more },
     }));
-  const identifier = [{ type: { coding: [{ code: 'MR' }] }, value: MRN }];
+  const identifier = [{ type: { coding: [{ code: 'MR' }] }, value: mrnOf(patient) }];
   return {
     resourceType: 'Bundle',
     type: 'collection',
@@ -42,7 +49,7 @@ function record(): object {
       {
         resource: {
           resourceType: 'Patient',
-          id: 'p1',
+          id: `p${patient}`,
           identifier,
           name: [{ family: 'One', given: ['A'] }],
           birthDate: '1970-01-01',
@@ -62,8 +69,8 @@ function record(): object {
   };
 }
 
-function instance(study: number, series: number): Buffer {
-  const studyUid = `1.2.3.${study + 1}`;
+function instance(patient: number, study: number, series: number): Buffer {
+  const studyUid = `1.2.3.${patient}.${study + 1}`;
   const text = (tag: number, vr: string, value: string): Element => ({ tag, vr, value });
   return writeDicomFile(
     EXPLICIT_LITTLE_ENDIAN,
@@ -74,7 +81,7 @@ function instance(study: number, series: number): Buffer {
       text(0x00080060, 'CS', 'CT'),
       text(0x00081030, 'LO', `Study ${study}`),
       text(0x0008103e, 'LO', `Series ${series}`),
-      text(0x00100020, 'LO', MRN),
+      text(0x00100020, 'LO', mrnOf(patient)),
       text(0x00100030, 'DA', '19700101'),
       text(0x0020000d, 'UI', studyUid),
       text(0x0020000e, 'UI', `${studyUid}.${series + 1}`),

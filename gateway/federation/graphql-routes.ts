@@ -105,8 +105,11 @@ function scopeOf(
   fhir: boolean,
 ): GatewayContext['scope'] {
   const over = new AbortController();
-  const late = new Fault('gateway_timeout', `This took longer than ${limits.seconds} seconds: ask for less.`);
-  const timer = setTimeout(() => over.abort(late), limits.seconds * 1000);
+  const end = () =>
+    over.abort(
+      new Fault('gateway_timeout', `This took longer than ${limits.seconds} seconds: ask for less.`),
+    );
+  const timer = setTimeout(end, limits.seconds * 1000);
   reply.raw.once('close', () => clearTimeout(timer));
   abortWhenClientLeaves(reply, over);
   const { tenant, access, log, audit } = request;

@@ -72,7 +72,8 @@ export function localDataSource(
   };
 }
 
-function coreOf(name: ServiceName, subgraph: LocalSubgraph, scope: RequestScope): unknown {
+/** The subgraph's core for this request, opened when it is first needed. */
+export function coreOf(name: ServiceName, subgraph: LocalSubgraph, scope: RequestScope): unknown {
   if (!scope.cores.has(name)) {
     const { tenant, access, signal, audit } = scope;
     scope.cores.set(name, subgraph.open(tenant, access, signal, audit));

@@ -9,6 +9,7 @@ import {
 import { setImmediate } from 'node:timers/promises';
 import type { Limits } from '../http/limits.ts';
 import { DocumentCache } from './document-cache.ts';
+import { executingDirectly } from './direct-execution.ts';
 import { documentLimits } from './document-limits.ts';
 import { formatError } from './format-error.ts';
 import type { LocalSubgraph, ServiceName } from './local-data-source.ts';
@@ -49,7 +50,7 @@ export async function federatedServer(deps: {
     buildService: ({ name }) => localDataSource(name as ServiceName, subgraphs[name as ServiceName]),
   });
   const server = new ApolloServer<GatewayContext>({
-    gateway,
+    gateway: executingDirectly(gateway, subgraphs, limits.cost),
     logger: log,
     introspection: true, // the plugin below decides for each tenant
     includeStacktraceInErrorResponses: false,

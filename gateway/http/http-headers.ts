@@ -1,7 +1,7 @@
 import type { FastifyCompressOptions } from '@fastify/compress';
 import type { FastifyCorsOptions } from '@fastify/cors';
-import type { FastifyHelmetOptions } from '@fastify/helmet';
-import type { FastifyInstance } from 'fastify';
+import fastifyHelmet, { type FastifyHelmetOptions } from '@fastify/helmet';
+import { fastify, type FastifyInstance } from 'fastify';
 import { constants } from 'node:zlib';
 import { setCacheControl } from '../../schema/http/cache-control.ts';
 
@@ -85,6 +85,23 @@ export const securityHeaders = (baseUrl: string): FastifyHelmetOptions => ({
   referrerPolicy: { policy: 'no-referrer' },
   strictTransportSecurity: isHttps(baseUrl) && { maxAge: HSTS_SECONDS, includeSubDomains: false },
 });
+
+/** Sets the headers of `securityHeaders` on every answer. They are the same for all: Helmet works them out only once. */
+export async function addSecurityHeaders(app: FastifyInstance, baseUrl: string): Promise<void> {
+  const probe = fastify();
+  await probe.register(fastifyHelmet, securityHeaders(baseUrl));
+  const fixed: (readonly [name: string, value: string])[] = [];
+  probe.get('/', async (_request, { raw }) => {
+    for (const [name, value] of Object.entries(raw.getHeaders())) fixed.push([name, String(value)]);
+    return '';
+  });
+  await probe.inject('/');
+  await probe.close();
+  app.addHook('onRequest', (_request, { raw }, done) => {
+    for (const [name, value] of fixed) raw.setHeader(name, value);
+    done();
+  });
+}
 
 /** Text only: pixels are compressed already, and a stream of them must not be held up. */
 export const COMPRESSED: FastifyCompressOptions = {

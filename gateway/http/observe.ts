@@ -82,11 +82,18 @@ export function metrics(): Metrics {
     labelNames: ['source', 'reason'],
     registers: [registry],
   });
+  /** By method, route and status, of which there are as many as answers of different kinds. */
+  const series = new Map<string, ReturnType<typeof requests.labels>>();
+  const seriesOf = (method: string, route: string, status: number) => {
+    const key = `${method} ${status} ${route}`;
+    let found = series.get(key);
+    if (!found) series.set(key, (found = requests.labels(method, route, String(status))));
+    return found;
+  };
   return {
     registry,
     imageRefused: (source, reason) => refused.inc({ source, reason }),
-    observe: (method, route, status, seconds) =>
-      requests.observe({ method, route, status: String(status) }, seconds),
+    observe: (method, route, status, seconds) => seriesOf(method, route, status).observe(seconds),
   };
 }
 

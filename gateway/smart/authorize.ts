@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Access, PatientGrant } from '../../schema/access/access.ts';
 import { Fault } from '../../schema/fault/fault.ts';
@@ -187,8 +187,8 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
   };
 
   const smartAccess = async (tenant: Tenant, config: ExternalConfig, token: string): Promise<Access> => {
-    const hash = createHash('sha256').update(`${tenant.key}\0${token}`).digest('base64url');
-    const found = await known.get(hash, () => remember(tenant, config, token));
+    const key = hash('sha256', `${tenant.key}\0${token}`, 'base64url');
+    const found = await known.get(key, () => remember(tenant, config, token));
     if ('fault' in found) throw found.fault;
     const { reach, client, user, expires, tokenExpires } = found;
     const document = () => documents(tenant, config);

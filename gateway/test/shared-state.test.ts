@@ -290,14 +290,15 @@ describe('IA-33 one-use links of two gateways', () => {
 
 describe('IA-29 study metadata of two gateways', () => {
   const rows = [{ '0020000D': { vr: 'UI', Value: ['1.2'] } }];
+  const question = (ask: () => Promise<typeof rows>) => ({ ttl: 10, ask, generation: async () => undefined });
 
   test('one question to the source; the answer ends at both at the same time', async () => {
     const caches = gateways.map(({ shared }) => new StudyCache(shared.cache));
     const ask = vi.fn(async () => rows);
-    expect(await caches[0]!.rows('t\nsource\nall', 10, ask)).toEqual(rows);
-    expect(await caches[1]!.rows('t\nsource\nall', 10, ask)).toEqual(rows);
+    expect(await caches[0]!.rows('t\nsource\nall', question(ask))).toEqual(rows);
+    expect(await caches[1]!.rows('t\nsource\nall', question(ask))).toEqual(rows);
     expect(ask).toHaveBeenCalledTimes(1);
-    expect(await caches[1]!.rows('other\nsource\nall', 10, ask)).toEqual(rows);
+    expect(await caches[1]!.rows('other\nsource\nall', question(ask))).toEqual(rows);
     expect(ask).toHaveBeenCalledTimes(2);
     const [entry] = await gateways[0]!.connection.client.keys('*');
     expect(await gateways[0]!.connection.client.pttl(entry!)).toBeLessThanOrEqual(10_000);
@@ -306,15 +307,15 @@ describe('IA-29 study metadata of two gateways', () => {
   test('what is asked anew is asked whatever is kept, and none is kept of failures', async () => {
     const caches = gateways.map(({ shared }) => new StudyCache(shared.cache));
     const ask = vi.fn(async () => rows);
-    await caches[0]!.rows('k', 10, ask);
+    await caches[0]!.rows('k', question(ask));
     await caches[1]!.anew('k', ask);
     expect(ask).toHaveBeenCalledTimes(2);
-    expect(await caches[1]!.known('k', 'here')).toBeUndefined();
-    expect(await caches[1]!.known('k', 'shared')).toEqual(rows);
-    expect(await caches[1]!.known('k', 'here')).toEqual(rows);
+    expect(caches[1]!.atHand('k')).toBeUndefined();
+    expect(await caches[1]!.sharedRows('k')).toEqual(rows);
+    expect(caches[1]!.atHand('k')).toEqual(rows);
     const broken = async () => Promise.reject(new Error('down'));
-    await expect(caches[0]!.rows('l', 10, broken)).rejects.toThrow('down');
-    expect(await caches[1]!.rows('l', 10, ask)).toEqual(rows);
+    await expect(caches[0]!.rows('l', question(broken))).rejects.toThrow('down');
+    expect(await caches[1]!.rows('l', question(ask))).toEqual(rows);
   });
 });
 

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** Entity tags, and `If-None-Match` by one rule for all APIs (RFC 9110 §8.8.3, §13.1.2). */
 
 /** A strong entity tag of these bytes, or of a text that stands for them. */
 export function tagOf(content: Uint8Array | string): string {
-  return `"${createHash('sha256').update(content).digest('base64url').slice(0, 22)}"`;
+  return `"${hash('sha256', content, 'base64url').slice(0, 22)}"`;
 }
 
 /** Members of a list of entity tags; a comma may be part of a tag (RFC 9110 §8.8.3). */

@@ -1,4 +1,6 @@
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
+import type { Rows } from '../cache/study-cache.ts';
 import type { CallerReach } from './caller-reach.ts';
 import type { Reach } from './ownership.ts';
 import { shownIdentifier, unpadded, type PatientKey } from '../facts/identifiers.ts';
@@ -13,6 +15,16 @@ const ASKED_AT_ONCE = 16;
 
 /** A search before our own restriction is set. */
 export type UnrestrictedQuery = Omit<SourceQuery, 'patientIds'>;
+
+/** Lists of rows that are one patient's, all of them: for which configuration and which patient. */
+const authorized = new WeakMap<Rows, { config: ImagesConfig; patient: string }>();
+
+/** All of a patient that decides which rows are theirs; undefined for several, for some studies only, and for all. */
+function patientKey(reaches: readonly Reach[] | undefined): string | undefined {
+  const [reach, ...others] = reaches ?? [];
+  if (reach?.by !== 'mrn' || others.length > 0 || reach.grant.studies) return undefined;
+  return JSON.stringify([reach.keys, reach.grant.identity?.birthDate]);
+}
 
 /**
  * Rows of one source within what a caller reaches there: asked for by what the source finds patients by (DW-19), and
@@ -37,14 +49,27 @@ export class ReachedRows {
     reaches: readonly Reach[] | undefined,
     query: UnrestrictedQuery,
     { named = [], anew = false }: { named?: readonly string[] | undefined; anew?: boolean } = {},
-  ): Promise<DicomJson[]> {
+  ): Promise<Rows> {
     if (reaches?.some(({ by }) => by === 'accession')) return this.#byAccession(reaches, query, named);
     const keys = keysFor(reaches, named, this.#source.config);
     const pattern = keys === 'pattern' ? wildcards(named) : undefined;
     const asked = { ...query, ...(Array.isArray(keys) && { patientIds: keys as readonly PatientKey[] }) };
     const found = await (anew ? this.#source.askAnew(asked) : this.#source.ask(asked));
-    const rows = found.filter((row) => this.#caller.includes(reaches, row));
+    const rows = this.#own(found, reaches);
     return pattern ? rows.filter((row) => pattern.test(shownIdentifier(row, Tag.PatientID))) : rows;
+  }
+
+  /** Rows of what is reached: the same list where all are, which is found out once for a list and a patient. */
+  #own(rows: Rows, reaches: readonly Reach[] | undefined): Rows {
+    const patient = patientKey(reaches);
+    if (patient === undefined) return rows.filter((row) => this.#caller.includes(reaches, row));
+    const { config } = this.#source;
+    const known = authorized.get(rows);
+    if (known?.config === config && known.patient === patient) return rows;
+    const own = rows.filter((row) => this.#caller.includes(reaches, row));
+    if (own.length < rows.length) return own;
+    authorized.set(rows, { config, patient });
+    return rows;
   }
 
   /**

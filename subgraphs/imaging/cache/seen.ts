@@ -1,4 +1,5 @@
 import Database from 'better-sqlite3';
+import { LRUCache } from 'lru-cache';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -24,6 +25,9 @@ export interface Seen {
   close(): void;
 }
 
+/** Studies whose memory needs no question to the file. */
+const MAX_AT_HAND = 20_000;
+
 /**
  * Opens the memory in `DATA_DIR`; replicas that share the directory share it, those that do not share `sharedSeen`.
  * @param now seconds since the epoch
@@ -43,6 +47,10 @@ export function openSeen(dataDir: string, now: () => number): Seen {
   const recall = database.prepare<[string, string], { instances: number; since: number }>(
     'select instances, since from seen where tenant = ? and study = ?',
   );
+  /** Of studies that have not changed, by tenant and study; as long as no other process has written. */
+  const atHand = new LRUCache<string, { instances: number; memory: Memory }>({ max: MAX_AT_HAND });
+  const dataVersion = database.prepare('PRAGMA data_version').pluck();
+  let version: unknown;
   // A second replica may have written in between: the earlier instant of the same count stays.
   const remember = database.prepare<[string, string, number, number]>(
     `insert into seen (tenant, study, instances, since) values (?, ?, ?, ?)
@@ -59,15 +67,27 @@ export function openSeen(dataDir: string, now: () => number): Seen {
       const milliseconds = Math.floor(now() * 1000);
       const memories = new Map<string, Memory>();
       const changed: [study: string, instances: number, since: number][] = [];
+      const before = version;
+      version = dataVersion.get();
+      if (before !== version) atHand.clear();
       for (const { studyUid, instances = -1 } of sightings) {
+        const key = `${tenant}\n${studyUid}`;
+        const kept = atHand.get(key);
+        if (kept && (instances === -1 || kept.instances === instances)) {
+          memories.set(studyUid, kept.memory);
+          continue;
+        }
         const known = recall.get(tenant, studyUid);
         // A source that once fails to say how many there are does not make the study new.
         const same = known !== undefined && (instances === -1 || known.instances === instances);
-        if (!same) changed.push([studyUid, instances, milliseconds]);
-        memories.set(studyUid, {
-          lastUpdated: new Date(same ? known.since : milliseconds).toISOString(),
-          fresh: known === undefined,
-        });
+        const since = same ? known.since : milliseconds;
+        const memory = { lastUpdated: new Date(since).toISOString(), fresh: known === undefined };
+        memories.set(studyUid, memory);
+        if (same) atHand.set(key, { instances: known.instances, memory });
+        else {
+          atHand.delete(key);
+          changed.push([studyUid, instances, milliseconds]);
+        }
       }
       try {
         if (changed.length > 0) rememberAll(tenant, changed);

@@ -1,5 +1,4 @@
 import type { LRUCache } from 'lru-cache';
-import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import { EvenPace } from '../../../schema/process/even-pace.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
@@ -7,7 +6,7 @@ import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import { inTime, Patience } from '../sources/patience.ts';
 import type { TenantImages } from '../sources/open.ts';
 import type { ImagingSource, SourceQuery } from '../sources/source.ts';
-import { SEARCH_TTL, type StudyCache } from './study-cache.ts';
+import { SEARCH_TTL, type Rows, type StudyCache } from './study-cache.ts';
 import type { Unfinished } from '../sources/unfinished.ts';
 
 /** Answers that are kept: in this process, or by the gateways that share a cache. */
@@ -62,14 +61,16 @@ export class TenantSource {
   }
 
   /**
-   * Rows of a search.
+   * Rows of a search; at once where they are kept.
    * @param ttl seconds for which the answer is kept
    */
-  ask(query: SourceQuery, ttl = SEARCH_TTL): Promise<readonly DicomJson[]> {
+  ask(query: SourceQuery, ttl = SEARCH_TTL): Rows | Promise<Rows> {
+    const { cache } = this.options;
+    const key = this.question(query);
+    const ask = async () => (await this.open()).search(query);
+    const generation = async () => (await this.open()).generation?.();
     // Not ended with this request: others may wait for the same answer, and the next one finds it there (IA-19).
-    return this.shared(
-      this.options.cache.rows(this.question(query), ttl, async () => (await this.open()).search(query)),
-    );
+    return cache.atHand(key) ?? this.shared(cache.rows(key, { ttl, ask, generation }));
   }
 
   /** Where answers may be kept, the nearest first. */
@@ -78,12 +79,14 @@ export class TenantSource {
   }
 
   /** Rows of a search that are kept; the source is not asked. */
-  known(query: SourceQuery, where: Memory): Promise<readonly DicomJson[] | undefined> {
-    return this.options.cache.known(this.question(query), where);
+  known(query: SourceQuery, where: Memory): Rows | undefined | Promise<Rows | undefined> {
+    const { cache } = this.options;
+    const key = this.question(query);
+    return where === 'here' ? cache.atHand(key) : cache.sharedRows(key);
   }
 
   /** Rows of a search as they are now, which are not kept. */
-  askAnew(query: SourceQuery): Promise<readonly DicomJson[]> {
+  askAnew(query: SourceQuery): Promise<Rows> {
     const ask = async () => (await this.open()).search(query);
     return this.shared(this.options.cache.anew(this.question(query), ask));
   }
@@ -102,7 +105,7 @@ export class TenantSource {
   }
 
   /** Keeps rows of a search. @param ttl seconds */
-  keep(query: SourceQuery, rows: readonly DicomJson[], ttl: number): void {
+  keep(query: SourceQuery, rows: Rows, ttl: number): void {
     if (rows.length > 0) this.options.cache.keep(this.question(query), rows, ttl);
   }
 

@@ -22,6 +22,18 @@ export function withRetrieveUrl(row: DicomJson, level: Level, base: string, stud
   return { ...rewritten(row, () => undefined), [Tag.RetrieveURL]: { vr: 'UR', Value: [url] } };
 }
 
+/** Texts of rows as they are answered, and below which base; each goes with its row. */
+const texts = new WeakMap<DicomJson, { base: string; text: string }>();
+
+/** The JSON of the row of a study with our RetrieveURL, written once for each base. */
+export function studyRowJson(row: DicomJson, base: string): string {
+  const known = texts.get(row);
+  if (known?.base === base) return known.text;
+  const text = JSON.stringify(withRetrieveUrl(row, 'study', base));
+  texts.set(row, { base, text });
+  return text;
+}
+
 /** Metadata whose BulkDataURIs, relative to the instance, lead to our base. */
 export function absoluteBulkData(row: DicomJson, target: Target, base: string): DicomJson {
   const instance = [

@@ -10,7 +10,7 @@ import { parseAccept, type MediaRange } from '../../../schema/http/media-ranges.
 import type { OpenImaging } from '../study/studies.ts';
 import { framesPart } from '../study/audited-studies.ts';
 import { acceptedCoding, CODINGS, compressed, type Coding } from '../../../schema/http/content-coding.ts';
-import { withRetrieveUrl } from '../dicom/dicomweb-urls.ts';
+import { studyRowJson, withRetrieveUrl } from '../dicom/dicomweb-urls.ts';
 import { unlessHeld } from '../study/entity-tag.ts';
 import { prepareFace, queryOf, readsOnly, requireUtf8, sendPayload } from './face.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
@@ -136,14 +136,13 @@ class Call {
     const { rows, more, failed = [] } = await this.#imaging.search(query);
     const warnings = ignored.length > 0 ? [`Not supported and not applied: ${names(ignored)}.`] : [];
     if (more) warnings.push('There are additional results that can be requested.');
-    setWarnings(this.#reply, this.#base, [
-      ...warnings,
-      ...warningsOf([...failed, ...this.#imaging.unanswered]),
-    ]);
-    return this.#json(
-      type,
-      rows.map((row) => withRetrieveUrl(row, level, this.#base, studyUid)),
-    );
+    const unanswered = warningsOf([...failed, ...this.#imaging.unanswered]);
+    setWarnings(this.#reply, this.#base, [...warnings, ...unanswered]);
+    const text = (row: DicomJson) =>
+      level === 'study'
+        ? studyRowJson(row, this.#base)
+        : JSON.stringify(withRetrieveUrl(row, level, this.#base, studyUid));
+    return this.#json(type, `[${rows.map(text).join(',')}]`);
   }
 
   async metadata(): Promise<unknown> {
@@ -252,8 +251,8 @@ class Call {
   }
 
   /** JSON with an entity tag; compressed when that is taken and worth it (DW-6). */
-  async #json(type: string, rows: readonly DicomJson[]): Promise<unknown> {
-    const body = Buffer.from(JSON.stringify(rows));
+  async #json(type: string, text: string): Promise<unknown> {
+    const body = Buffer.from(text);
     const tag = tagOf(body);
     setCacheControl(this.#reply, 'private');
     this.#reply.type(type);

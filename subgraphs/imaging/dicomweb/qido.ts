@@ -68,7 +68,7 @@ export function parseQido(
   scope: { level: Level; studyUid?: string; seriesUid?: string },
   parameters: URLSearchParams,
 ): { query: StudyQuery; ignored: string[] } {
-  const allowed = keysOf(scope.level);
+  const allowed = ALLOWED[scope.level];
   const match = new Map<string, string[]>();
   const fields: string[] = [];
   const ignored: string[] = [];
@@ -122,6 +122,8 @@ function keysOf(level: Level): Map<string, Kind> {
   }
   return keys;
 }
+
+const ALLOWED = { study: keysOf('study'), series: keysOf('series'), instance: keysOf('instance') };
 
 function addValues(match: Map<string, string[]>, tag: string, kind: Kind, name: string, value: string): void {
   const list = kind === 'uid' || kind === 'code' ? value.split(/[,\\]/) : [value];

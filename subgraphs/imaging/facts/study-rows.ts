@@ -34,3 +34,12 @@ export function chunked<T>(values: readonly T[], size = MOST_UIDS): T[][] {
   const count = Math.ceil(values.length / size);
   return Array.from({ length: count }, (_, index) => values.slice(index * size, (index + 1) * size));
 }
+
+/** Whether two lists hold the same rows, as objects, in the same order. */
+export function isSameRows(
+  one: readonly DicomJson[] | undefined,
+  other: readonly DicomJson[] | undefined,
+): boolean {
+  if (one === other) return true;
+  return one?.length === other?.length && one!.every((row, index) => row === other![index]);
+}

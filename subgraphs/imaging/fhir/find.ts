@@ -126,10 +126,7 @@ export async function readStudy(
   return record && (await foundStudies(imaging.tenant, [record], options))[0];
 }
 
-/**
- * Records as fresh resources, each study once, with what is remembered of them (IA-13).
- * @param options `endpointStyle` is the tenant's own by default
- */
+/** Records as resources, each study once, with what is remembered of them (IA-13). */
 export async function foundStudies(
   tenant: Tenant,
   records: readonly StudyRecord[],
@@ -151,7 +148,8 @@ export async function foundStudies(
       endpointStyle: style,
       ...(memory && { lastUpdated: memory.lastUpdated }),
     });
-    return { record, ...(memory && { memory }), study };
+    // Frozen; where its Endpoint is a caller's own, an object to put that into.
+    return { record, ...(memory && { memory }), study: style === 'capability' ? { ...study } : study };
   });
 }
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { describeWithSharedData, sharedDicomFiles } from '../../../gateway/test/setup/shared-data.ts';
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
-import { accessionNumbers } from './accession.ts';
 import { imagingStudy } from './imaging-study.ts';
 import type { StudyRecord } from '../study/studies.ts';
+import { studyDocument } from '../study/study-document.ts';
 import { sharedStudies } from '../test/dicom-rows.ts';
 import { complaints } from '../test/fhir-judges.ts';
 
@@ -158,7 +158,7 @@ describe('study', () => {
       [Tag.RequestAttributesSequence]: [row({ [Tag.AccessionNumber]: number })],
     });
     const rows = record({ [Tag.AccessionNumber]: 'A1' }, [request('A2'), request('A1')]);
-    expect(accessionNumbers(rows)).toEqual(['A1', 'A2']);
+    expect(studyDocument(rows).accessionNumbers).toEqual(['A1', 'A2']);
   });
 });
 

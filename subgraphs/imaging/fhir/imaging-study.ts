@@ -1,14 +1,13 @@
-import type { ImagingStudy, ImagingStudySeries, ImagingStudySeriesInstance, Reference } from 'fhir/r4.js';
-import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import type { ImagingStudy, Reference } from 'fhir/r4.js';
+import { Tag } from '../../../schema/dicom/dicom.ts';
+import { bindContained } from '../../../schema/fhir/contained.ts';
 import { DICOM_UID_SYSTEM } from '../../../schema/fhir/fhir.ts';
-import { accessionIdentifiers } from './accession.ts';
-import { fhirDateTime } from '../dicom/dicom-date.ts';
-import { items, personNames, string, strings, uid, unsignedInt } from '../dicom/dicom-text.ts';
+import { deepFreeze } from '../dicom/deep-freeze.ts';
+import { personNames, string } from '../dicom/dicom-text.ts';
 import { endpointElements, type EndpointStyle } from './endpoint.ts';
 import { present } from '../dicom/present.ts';
 import type { StudyRecord } from '../study/studies.ts';
-import { grouped } from '../facts/study-rows.ts';
-import { bodySiteCoding, lateralityCoding, modalityCoding } from './terminology.ts';
+import { studyDocument, type StudyDocument } from '../study/study-document.ts';
 
 export interface ImagingStudyContext {
   /** Public base of the tenant. */
@@ -18,101 +17,63 @@ export interface ImagingStudyContext {
   lastUpdated?: string;
 }
 
+/** A resource, and all that went into it besides its document. */
+interface Kept extends ImagingStudyContext {
+  patientId: string | undefined;
+  resource: ImagingStudy;
+}
+
+const resources = new WeakMap<StudyDocument, Kept[]>();
+/** Of one document: tenants over the same rows, styles of the Endpoint. */
+const MAX_OF_DOCUMENT = 8;
+
 /**
- * DICOM rows → FHIR R4 ImagingStudy (IA-15, IA-16; the DICOM mapping of FHIR R4 ImagingStudy).
- * Pure: every call makes a fresh resource and leaves the rows as they are.
+ * DICOM rows → FHIR R4 ImagingStudy (IA-15, IA-16; the DICOM mapping of FHIR R4 ImagingStudy). Deeply frozen, and the same
+ * object for the same rows and context.
  */
 export function imagingStudy(record: StudyRecord, context: ImagingStudyContext): ImagingStudy {
-  const { study, series, instances } = record;
-  const studyUid = uid(study, Tag.StudyInstanceUID)!;
-  const accessions = accessionIdentifiers(record);
-  const referrer = personNames(study, Tag.ReferringPhysicianName)[0];
-  const { contained, endpoint } = endpointElements(context.base, context.endpointStyle, studyUid);
-  const offset = [study, ...series].map((row) => string(row, Tag.TimezoneOffsetFromUTC)).find(Boolean);
-  const groups = instances && grouped(instances, (row) => uid(row, Tag.SeriesInstanceUID));
-  const mapped = series
-    .filter((row) => uid(row, Tag.SeriesInstanceUID))
-    .map((row) =>
-      imagingStudySeries(row, groups && (groups.get(uid(row, Tag.SeriesInstanceUID)!) ?? []), offset),
-    )
-    .sort(byNumber);
-  return present({
+  const document = studyDocument(record);
+  const { patientId } = record;
+  const known = resources.get(document) ?? [];
+  const found = known.find(
+    (one) =>
+      one.patientId === patientId &&
+      one.base === context.base &&
+      one.endpointStyle === context.endpointStyle &&
+      one.lastUpdated === context.lastUpdated,
+  );
+  if (found) return found.resource;
+  const resource = deepFreeze(bindContained(resourceOf(document, record, context)));
+  resources.set(document, [{ ...context, patientId, resource }, ...known.slice(0, MAX_OF_DOCUMENT - 1)]);
+  return resource;
+}
+
+function resourceOf(
+  document: StudyDocument,
+  record: StudyRecord,
+  { base, endpointStyle, lastUpdated }: ImagingStudyContext,
+): ImagingStudy {
+  const { uid, accessions, modality, started, referrer, series } = document;
+  const { contained, endpoint } = endpointElements(base, endpointStyle, uid);
+  return present<ImagingStudy>({
     resourceType: 'ImagingStudy',
-    id: studyUid,
-    meta: context.lastUpdated ? { lastUpdated: context.lastUpdated } : undefined,
+    id: uid,
+    meta: lastUpdated ? { lastUpdated } : undefined,
     contained,
-    identifier: [{ system: DICOM_UID_SYSTEM, value: `urn:oid:${studyUid}` }, ...accessions],
+    identifier: [{ system: DICOM_UID_SYSTEM, value: `urn:oid:${uid}` }, ...accessions],
     status: 'available',
-    modality: modalities(study, series).map(modalityCoding),
+    modality: [...modality],
     subject: subject(record),
-    started: fhirDateTime(string(study, Tag.StudyDate), string(study, Tag.StudyTime), offset),
+    started,
     basedOn: accessions.map((identifier): Reference => ({ type: 'ServiceRequest', identifier })),
     referrer: referrer ? { display: referrer } : undefined,
     endpoint,
-    numberOfSeries: unsignedInt(study, Tag.NumberOfStudyRelatedSeries) ?? (mapped.length || undefined),
-    numberOfInstances: unsignedInt(study, Tag.NumberOfStudyRelatedInstances) ?? total(mapped),
-    description: string(study, Tag.StudyDescription),
-    series: mapped,
+    numberOfSeries: document.numberOfSeries,
+    numberOfInstances: document.numberOfInstances,
+    description: document.description,
+    series: [...series],
   });
 }
-
-function imagingStudySeries(
-  row: DicomJson,
-  instances: readonly DicomJson[] | undefined,
-  offset: string | undefined,
-): ImagingStudySeries {
-  const bodyPart = string(row, Tag.BodyPartExamined);
-  const [date, time] = string(row, Tag.SeriesDate)
-    ? ([Tag.SeriesDate, Tag.SeriesTime] as const)
-    : ([Tag.PerformedProcedureStepStartDate, Tag.PerformedProcedureStepStartTime] as const);
-  return present({
-    uid: uid(row, Tag.SeriesInstanceUID)!,
-    number: unsignedInt(row, Tag.SeriesNumber),
-    modality: modalityCoding(strings(row, Tag.Modality)[0]),
-    description: string(row, Tag.SeriesDescription),
-    numberOfInstances: unsignedInt(row, Tag.NumberOfSeriesRelatedInstances) ?? instances?.length,
-    bodySite: bodyPart ? bodySiteCoding(bodyPart) : undefined,
-    laterality: lateralityCoding(string(row, Tag.Laterality)),
-    started: fhirDateTime(string(row, date), string(row, time), offset),
-    performer: personNames(row, Tag.PerformingPhysicianName).map((display) => ({ actor: { display } })),
-    instance: instances?.filter(isInstance).map(imagingStudyInstance).sort(byNumber),
-  });
-}
-
-/** Whether an instance row can be an element of the resource. */
-export function isInstance(row: DicomJson): boolean {
-  return uid(row, Tag.SOPInstanceUID) !== undefined;
-}
-
-/** One instance row as an element of a series; in the order of `byNumber`. */
-export function imagingStudyInstance(row: DicomJson): ImagingStudySeriesInstance {
-  const sopClass = uid(row, Tag.SOPClassUID);
-  return present({
-    uid: uid(row, Tag.SOPInstanceUID)!,
-    number: unsignedInt(row, Tag.InstanceNumber),
-    sopClass: sopClass
-      ? { system: 'urn:ietf:rfc:3986', code: `urn:oid:${sopClass}` }
-      : { extension: [{ url: DATA_ABSENT_REASON, valueCode: 'unknown' }] },
-    title: title(row),
-  });
-}
-
-/** The first of the attributes that FHIR's DICOM mapping of `title` names. */
-function title(row: DicomJson): string | undefined {
-  const concept = items(row, CONCEPT_NAME_CODE_SEQUENCE)[0];
-  return (
-    string(row, CONTENT_LABEL) ??
-    (concept && string(concept, CODE_MEANING)) ??
-    string(row, DOCUMENT_TITLE) ??
-    (strings(row, Tag.ImageType).join('\\') || undefined)
-  );
-}
-
-const DATA_ABSENT_REASON = 'http://hl7.org/fhir/StructureDefinition/data-absent-reason';
-const CONTENT_LABEL = '00700080';
-const CONCEPT_NAME_CODE_SEQUENCE = '0040A043';
-const CODE_MEANING = '00080104';
-const DOCUMENT_TITLE = '00420010';
 
 function subject({ patientId, study }: StudyRecord): Reference {
   if (patientId) return { reference: `Patient/${patientId}`, type: 'Patient' };
@@ -125,26 +86,4 @@ function subject({ patientId, study }: StudyRecord): Reference {
     identifier: present({ value, assigner: issuer ? { display: issuer } : undefined }),
     display,
   });
-}
-
-function modalities(study: DicomJson, series: readonly DicomJson[]): (string | undefined)[] {
-  const codes = [
-    ...strings(study, Tag.ModalitiesInStudy),
-    ...series.flatMap((row) => strings(row, Tag.Modality)),
-  ];
-  return codes.length > 0 ? [...new Set(codes)] : [undefined];
-}
-
-function total(series: readonly ImagingStudySeries[]): number | undefined {
-  const counts = series.map(({ numberOfInstances }) => numberOfInstances);
-  return counts.length > 0 && counts.every((count) => count !== undefined)
-    ? counts.reduce((sum, count) => sum + count, 0)
-    : undefined;
-}
-
-/** By number, those without one last, then by UID. */
-export function byNumber(a: { number?: number; uid: string }, b: { number?: number; uid: string }): number {
-  return (
-    (a.number ?? Infinity) - (b.number ?? Infinity) || a.uid.localeCompare(b.uid, 'en', { numeric: true })
-  );
 }

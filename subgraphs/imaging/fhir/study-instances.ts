@@ -1,11 +1,32 @@
 import type { ImagingStudy, ImagingStudySeries } from 'fhir/r4.js';
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { uid } from '../dicom/dicom-text.ts';
-import { grouped } from '../facts/study-rows.ts';
-import { byNumber, imagingStudyInstance, isInstance } from './imaging-study.ts';
+import { deepFreeze } from '../dicom/deep-freeze.ts';
+import { grouped, isSameRows } from '../facts/study-rows.ts';
+import { byNumber, imagingStudyInstance, isInstance } from '../study/study-document.ts';
 
-/** Puts the instances of a study into a resource that was built without them (IA-16). Gives a copy. */
+interface Kept {
+  rows: readonly DicomJson[];
+  whole: ImagingStudy;
+}
+
+/** By the resource without instances. */
+const kept = new WeakMap<ImagingStudy, Kept>();
+
+/**
+ * Puts the instances of a study into a resource that was built without them (IA-16). Gives a copy: of a frozen resource
+ * a frozen one, and the same for the same rows.
+ */
 export function addInstances(study: ImagingStudy, rows: readonly DicomJson[]): ImagingStudy {
+  if (!Object.isFrozen(study)) return withInstances(study, rows);
+  const known = kept.get(study);
+  if (known && isSameRows(known.rows, rows)) return known.whole;
+  const whole = deepFreeze(withInstances(study, rows));
+  kept.set(study, { rows, whole });
+  return whole;
+}
+
+function withInstances(study: ImagingStudy, rows: readonly DicomJson[]): ImagingStudy {
   const bySeries = grouped(rows, (row) => uid(row, Tag.SeriesInstanceUID));
   const series = study.series?.map((one) => seriesWith(one, bySeries.get(one.uid) ?? []));
   if (!series) return study;

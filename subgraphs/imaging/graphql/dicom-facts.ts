@@ -5,7 +5,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { string, uid, unsignedInt } from '../dicom/dicom-text.ts';
 import type { FoundStudy } from '../fhir/find.ts';
 import type { Loaders } from './graphql-loaders.ts';
-import { byNumber, imagingStudyInstance, isInstance } from '../fhir/imaging-study.ts';
+import { byNumber, imagingStudyInstance, isInstance } from '../study/study-document.ts';
 import type { Imaging } from '../study/studies.ts';
 
 /** What an app needs to know of series and instances before it downloads them (FG-8). */
@@ -43,16 +43,17 @@ interface SeriesFacts {
   numberOfFrames: number;
 }
 
+/** An element of a shared document as an object of this request, with where it comes from. */
 function withOrigin<T extends object>(element: T, origin: Origin): WithOrigin<T> {
-  return Object.defineProperty(element, ORIGIN, { value: origin }) as WithOrigin<T>;
+  return { ...element, [ORIGIN]: origin };
 }
 
-/** Ties the series of a study to the rows they were made of. The resource has to be a fresh one. */
-export function bindSeries(found: FoundStudy): void {
+/** The series of a study, tied to the rows they were made of. */
+export function seriesOf(found: FoundStudy): SeriesSource[] | undefined {
   const rows = new Map(found.record.series.map((row) => [uid(row, Tag.SeriesInstanceUID), row]));
-  for (const series of found.study.series ?? []) {
-    withOrigin(series, { found, seriesUid: series.uid, row: rows.get(series.uid) ?? {} });
-  }
+  return found.study.series?.map((series) =>
+    withOrigin(series, { found, seriesUid: series.uid, row: rows.get(series.uid) ?? {} }),
+  );
 }
 
 /** The instances of a series, fetched when they are asked for, by number. */

@@ -7,7 +7,6 @@ import {
   type GraphQLResolveInfo,
 } from 'graphql';
 import type { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
-import { bindContained } from '../../../schema/fhir/contained.ts';
 import {
   datatypeResolvers,
   unresolved,
@@ -21,18 +20,18 @@ import { parseReference } from '../../../schema/fhir/fhir.ts';
 import { faultsAsErrors, toGraphqlError } from '../../../schema/graphql/graphql-fault.ts';
 import { joinValues } from '../../../schema/http/request-bounds.ts';
 import { graphqlType, isResourceType, parameterOfArgument } from '../../../schema/fhir/tables.ts';
-import { accessionNumbers } from '../fhir/accession.ts';
 import {
-  bindSeries,
   instanceFacts,
   instancesOf,
   seriesFacts,
+  seriesOf,
   type Facts,
   type SeriesSource,
 } from './dicom-facts.ts';
 import { findStudies, type FaceOptions, type FoundStudy } from '../fhir/find.ts';
 import { loaders } from './graphql-loaders.ts';
 import { PAGE_LIMIT, parseSearch, type ImagingStudySearch } from '../fhir/search.ts';
+import { studyDocument } from '../study/study-document.ts';
 import type { Imaging } from '../study/studies.ts';
 import { readEndpoint } from '../fhir/study-endpoint.ts';
 
@@ -57,10 +56,14 @@ interface StudyLinks {
   _studyUids?: readonly string[] | null;
 }
 
-/** What imaging adds to an ImagingStudy for the other subgraph. */
+/** How a study was found; FHIR's elements do not carry it, and clients never see it. */
+const FOUND = Symbol('found');
+
+/** An ImagingStudy with what imaging adds to it for the other subgraph. */
 interface Joined extends ImagingStudy {
   _patientId?: string;
-  _accessionNumbers: string[];
+  _accessionNumbers: readonly string[];
+  [FOUND]: FoundStudy;
 }
 
 /** All resolvers of the imaging subgraph (FG-8 to FG-10). */
@@ -114,7 +117,7 @@ export function imagingResolvers(
     });
   const ownId = ({ id }: { id: string }) => id;
   const study = async (id: string, { loaders, imaging, told }: Facts, report: Report) => {
-    const found = copied(await loaders.study.load(id));
+    const found = joined(await loaders.study.load(id));
     const untold = imaging.unanswered.filter((fault) => !told.has(fault));
     for (const fault of untold) told.add(fault);
     report(untold);
@@ -127,6 +130,7 @@ export function imagingResolvers(
     (reference, context, type) => resolveReference(reference, factsOf(context), type, options),
     selector,
   ) as Record<string, Record<string, GraphQLFieldResolver<unknown, ImagingContext>>>;
+  const selectSeries = generated['ImagingStudy']!['series']!;
   const selectInstances = generated['ImagingStudySeries']!['instance']!;
   const linked = {
     ImagingStudyList: field<StudyLinks>((source, args, facts, report) =>
@@ -145,7 +149,13 @@ export function imagingResolvers(
     Patient: { ImagingStudyList: list(ownId), ImagingStudyConnection: connection(ownId) },
     DiagnosticReport: linked,
     ServiceRequest: linked,
-    ImagingStudy: { ...generated['ImagingStudy'], __resolveReference: entity(study) },
+    ImagingStudy: {
+      ...generated['ImagingStudy'],
+      series: faultsAsErrors<Joined, ImagingContext, Args>((found, args, context, info) =>
+        selectSeries({ series: seriesOf(found[FOUND]) }, args, context, info),
+      ),
+      __resolveReference: entity(study),
+    },
     Endpoint: { ...generated['Endpoint'], __resolveReference: entity(endpoint) },
     ImagingStudySeries: {
       ...generated['ImagingStudySeries'],
@@ -226,19 +236,15 @@ function cursorOffset(text: string): number {
   return Number(decoded);
 }
 
-/** A study that a loader may give several times, as an object for one place: nothing that is handed out is shared. */
-function copied(found: FoundStudy): Joined {
-  return joined({ ...found, study: structuredClone(found.study) });
-}
-
 /** The resource of a study for GraphQL, with what joins it to reports and orders. */
 function joined(found: FoundStudy): Joined {
   const { patientId } = found.record;
-  bindSeries(found);
-  return Object.assign(bindContained(found.study), {
+  return {
+    ...found.study,
     ...(patientId !== undefined && { _patientId: patientId }),
-    _accessionNumbers: accessionNumbers(found.record),
-  });
+    _accessionNumbers: studyDocument(found.record).accessionNumbers,
+    [FOUND]: found,
+  };
 }
 
 /** A report's or an order's studies: of its patient, by Study Instance UID or accession number (FG-9). */
@@ -259,7 +265,7 @@ async function linkedStudies(
     options,
     _patientId,
     ({ study, record }) =>
-      uids.has(study.id!) || accessionNumbers(record).some((number) => numbers.has(number)),
+      uids.has(study.id!) || studyDocument(record).accessionNumbers.some((number) => numbers.has(number)),
   );
   report(results.failed);
   return listed(results, args);
@@ -276,6 +282,6 @@ async function resolveReference(
   if (!target || !isResourceType(target.type)) throw unresolved();
   if (type !== undefined && target.type !== type) return undefined;
   if (target.type === 'Endpoint') return readEndpoint(facts.imaging, target.id, options);
-  if (target.type === 'ImagingStudy') return copied(await facts.loaders.study.load(target.id));
+  if (target.type === 'ImagingStudy') return joined(await facts.loaders.study.load(target.id));
   return { __typename: graphqlType(target.type), id: target.id };
 }

@@ -734,6 +734,29 @@ function deflatedMeta(): Buffer {
   ]);
 }
 
+test('DW-17 the generation is another one after each change of what is served, and none while the folder is away', async () => {
+  const study = (number: number) =>
+    smallObjects({ studyUid: `1.2.8.${number}`, patientId: 'MRN', instances: 2 })[0]!;
+  const path = folder({ 'a.dcm': study(1) });
+  const source = await open(path, { watch: true, walkEvery: 100, confirmAfter: 50 });
+  const walked = () => sleep(500);
+  const first = source.generation!();
+  await walked();
+  expect([first, source.generation!()]).toEqual([expect.any(String), first]);
+  put(join(path, 'b.dcm'), study(2));
+  await vi.waitFor(async () => expect(await search(source, 'study')).toHaveLength(2), { timeout: 5000 });
+  const second = source.generation!();
+  expect(second).not.toBe(first);
+  rmSync(join(path, 'b.dcm'));
+  await vi.waitFor(async () => expect(await search(source, 'study')).toHaveLength(1), { timeout: 5000 });
+  expect([first, second]).not.toContain(source.generation!());
+  renameSync(path, `${path}-away`);
+  expect(source.generation!()).toBeUndefined();
+  renameSync(`${path}-away`, path);
+  const again = await open(path);
+  expect([first, second, source.generation!()]).not.toContain(again.generation!());
+});
+
 describe('bombs', () => {
   test('the bomb of these tests is one', () => {
     expect(bomb().length).toBeLessThan(2_000_000);

@@ -150,6 +150,12 @@ class Folder implements FolderSource {
     return this.#search.rows(query);
   }
 
+  /** Undefined while requests are refused or wait. */
+  generation(): string | undefined {
+    const isReady = !this.#closing.signal.aborted && this.#index.complete && this.#presence.isThere;
+    return isReady ? this.#index.generation() : undefined;
+  }
+
   async metadata(target: Target, signal?: AbortSignal): Promise<ObjectMetadata[]> {
     const instances = await this.#instances(target, signal);
     // Of a thousand objects the last may be one that was refused before.

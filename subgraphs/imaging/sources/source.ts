@@ -76,6 +76,12 @@ export interface ImagingSource {
   /** QIDO-RS rows. Each has PatientID, its issuer and birth date where known, and the UIDs of its level. */
   search(query: SourceQuery, signal?: AbortSignal): Promise<DicomJson[]>;
 
+  /**
+   * Another text whenever `search` may answer otherwise than before, for caches of its rows; absent, or undefined, where
+   * the source cannot tell.
+   */
+  generation?(): string | undefined;
+
   /** Metadata of every instance of the target: parsed in threads, and never as objects here (DW-24). */
   metadata(target: Target, signal?: AbortSignal): Promise<ObjectMetadata[]>;
 

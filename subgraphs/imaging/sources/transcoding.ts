@@ -50,6 +50,7 @@ export function transcoding(source: ImagingSource, pixels: PixelPool, parsing: P
 
   return {
     search: (query, signal) => source.search(query, signal),
+    ...(source.generation && { generation: () => source.generation!() }),
     metadata: (target, signal) => source.metadata(target, signal),
     retrieve,
     ...(source.relay && {

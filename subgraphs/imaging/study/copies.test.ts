@@ -8,7 +8,7 @@ import { smallObjects } from '../../../gateway/test/setup/small-objects.ts';
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import { RestrictedStudies } from './restricted-studies.ts';
+import { OpenStudy } from './open-study.ts';
 import {
   orthancImages,
   patient,
@@ -259,7 +259,7 @@ describe('the tag of a source that fails', () => {
     ['relay', `fresh/dicomweb/studies/${EQUAL}`],
   ] as const)('is not that of its copy (%s, %s)', async (method, path) => {
     // The folder has it, but does not give it.
-    const failing = vi.spyOn(RestrictedStudies.prototype, method).mockImplementationOnce(async () => {
+    const failing = vi.spyOn(OpenStudy.prototype, method).mockImplementationOnce(async () => {
       throw away();
     });
     const copy = await ask(path);
@@ -276,7 +276,7 @@ describe('the tag of a source that fails', () => {
     const { headers, rawPayload } = await ask(path);
     const range = { range: 'bytes=4-', 'if-range': headers['etag'] };
     expect((await ask(path, range)).statusCode).toBe(206);
-    const failing = vi.spyOn(RestrictedStudies.prototype, 'bulkdata').mockRejectedValueOnce(away());
+    const failing = vi.spyOn(OpenStudy.prototype, 'bulkdata').mockRejectedValueOnce(away());
     const answer = await ask(path, range);
     failing.mockRestore();
     expect([answer.statusCode, answer.rawPayload.length]).toEqual([200, rawPayload.length]);
@@ -308,7 +308,7 @@ async function folders(...files: Buffer[][]) {
 }
 
 /** The next retrieval from the first source fails. */
-const failOnce = () => vi.spyOn(RestrictedStudies.prototype, 'retrieve').mockRejectedValueOnce(away());
+const failOnce = () => vi.spyOn(OpenStudy.prototype, 'retrieve').mockRejectedValueOnce(away());
 
 it.each(['own', 'other'])(
   'a study of another patient under the same UID is no copy (%s first)',

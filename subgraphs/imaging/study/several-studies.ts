@@ -7,6 +7,7 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { logCrossed } from '../authorization/caller-reach.ts';
 import { begun, framesOrElse, isFailing } from './failover.ts';
 import type { StudyQuery } from './study-query.ts';
+import type { OpenStudy } from './open-study.ts';
 import type { RestrictedStudies } from './restricted-studies.ts';
 import type { Frames, InstanceTarget, Target } from '../sources/source.ts';
 import type { Detail, Imaging, SearchResult, StudyFilter, StudyList, StudyRecord } from './studies.ts';
@@ -34,6 +35,8 @@ export class SeveralStudies implements Imaging {
   readonly #holders: StudyHolders;
   readonly #turns = new LoopTurns();
   #replaced = false;
+  /** The first list is given in this turn of the event loop. */
+  #hasListed = false;
 
   constructor(sources: readonly RestrictedStudies[], options: SeveralStudiesOptions) {
     this.tenant = options.tenant;
@@ -90,7 +93,8 @@ export class SeveralStudies implements Imaging {
   }
 
   async studiesOf(patientId: string | undefined, filter?: StudyFilter): Promise<StudyList> {
-    await this.#turns.next();
+    if (this.#hasListed) await this.#turns.next();
+    this.#hasListed = true;
     const { answers, failed } = await this.ofAll((source) => source.studiesOf(patientId, filter));
     const records = new Map<string, StudyRecord>();
     for (const { source, answer } of answers) {
@@ -101,7 +105,7 @@ export class SeveralStudies implements Imaging {
         if (!known || sizeOf(record.study) > sizeOf(known.study)) records.set(uid, record);
       }
     }
-    for (const source of this.sources) for (const uid of source.withheld) records.delete(uid);
+    for (const source of this.sources) for (const uid of source.lookup.withheld) records.delete(uid);
     const studies = [...records.values()];
     const checked = await this.#uncrossed(
       studies.map(({ study }) => study),
@@ -112,7 +116,10 @@ export class SeveralStudies implements Imaging {
     return {
       records: studies
         .filter(({ study }) => shown.has(study))
-        .map((record) => ({ ...record, study: this.#asSeen(record.study, answers) }))
+        .map((record) => {
+          const study = this.#asSeen(record.study, answers);
+          return study === record.study ? record : { ...record, study };
+        })
         .sort(newestFirst),
       failed: checked.failed,
     };
@@ -141,26 +148,28 @@ export class SeveralStudies implements Imaging {
   }
 
   async metadata(target: InstanceTarget) {
-    return this.#from(target.studyUid, (source) => source.metadata(target));
+    return this.#opened(target, (study) => study.metadata(target));
   }
 
   async encodedMetadata(target: Target) {
-    return this.#from(target.studyUid, (source) => source.encodedMetadata(target));
+    return this.#opened(target, (study) => study.encodedMetadata(target));
   }
 
   async retrieve(target: Target, transferSyntax: string) {
     return this.#from(target.studyUid, async (source, others) => {
-      const instances = await source.retrieve(target, transferSyntax);
+      const study = await source.open(target.studyUid);
+      const instances = await study.retrieve(target, transferSyntax);
       return others.length > 0 ? begun(instances) : instances;
     });
   }
 
   async relay(target: Target, transferSyntax: string) {
-    return this.#from(target.studyUid, (source) => source.relay(target, transferSyntax));
+    return this.#opened(target, (study) => study.relay(target, transferSyntax));
   }
 
   async frames(target: InstanceTarget, numbers: readonly number[]) {
-    const get = (source: RestrictedStudies): Promise<Frames> => source.frames(target, numbers);
+    const get = async (source: RestrictedStudies): Promise<Frames> =>
+      (await source.open(target.studyUid)).frames(target, numbers);
     return this.#from(target.studyUid, async (source, others) => {
       const given = await get(source);
       if (others.length === 0) return given;
@@ -173,15 +182,19 @@ export class SeveralStudies implements Imaging {
   }
 
   async bulkdata(target: InstanceTarget, path: string) {
-    return this.#from(target.studyUid, (source) => source.bulkdata(target, path));
+    return this.#opened(target, (study) => study.bulkdata(target, path));
   }
 
   async version(target: Target) {
-    return this.#from(target.studyUid, (source) => source.version(target));
+    return this.#opened(target, (study) => study.version(target));
   }
 
   reading<T>(_target: Target, _part: string, work: (core: Reading) => Promise<T>): Promise<T> {
     return work(this);
+  }
+
+  #opened<T>({ studyUid }: Target, get: (study: OpenStudy) => Promise<T>): Promise<T> {
+    return this.#from(studyUid, async (source) => get(await source.open(studyUid)));
   }
 
   /**
@@ -244,7 +257,7 @@ export class SeveralStudies implements Imaging {
   async #uncrossed(rows: readonly DicomJson[], failed: readonly Fault[]) {
     const uids = [...byStudy(rows).keys()].filter((uid) => uid !== '');
     const asked = this.sources.filter((source) => this.sources.length > 1 || !source.hasEachUidOnce);
-    const answers = await settled(asked, (source) => source.crossed(uids));
+    const answers = await settled(asked, (source) => source.lookup.crossed(uids));
     const crossed = new Set(answers.flatMap(({ answer = [] }) => [...answer]));
     for (const uid of crossed) logCrossed(this.options, uid);
     const faults = answers.flatMap(({ fault }) => fault ?? []);
@@ -289,7 +302,7 @@ export class SeveralStudies implements Imaging {
         given.set(uid, list ? rowsOf(list) : []);
       }
     }
-    for (const source of this.sources) for (const uid of source.withheld) given.delete(uid);
+    for (const source of this.sources) for (const uid of source.lookup.withheld) given.delete(uid);
     return [...given.values()].flat();
   }
 }

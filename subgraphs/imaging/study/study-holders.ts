@@ -102,10 +102,10 @@ export class StudyHolders {
     const { elsewhere } = this.#options;
     const likely = this.#sources.filter((source) => !elsewhere.has(placeOf(source, studyUid)));
     // A source is passed over only where the others are remembered to have it for this caller: a refusal asks all (IA-7).
-    const known = await settled(likely, (source) => source.remembered(studyUid, interaction));
+    const known = await settled(likely, (source) => source.lookup.remembered(studyUid, interaction));
     const passes = likely.length > 0 && known.every(({ answer }) => answer !== undefined);
     const asked = passes ? likely : this.#sources;
-    const claims = await settled(asked, (source) => source.claim(studyUid, interaction, delay));
+    const claims = await settled(asked, (source) => source.lookup.find(studyUid, interaction, delay));
     for (const { source, answer } of claims) {
       // What is not for this caller to have says nothing of how much there is for others.
       if (typeof answer === 'object') this.note(source, studyUid, sizeOf(answer));

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type Database from 'better-sqlite3';
 import { Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { columns, columnValues, rowOf } from '../../facts/attributes.ts';
@@ -43,6 +44,9 @@ export class FolderIndex {
   readonly #database: Database.Database;
   readonly #statements: ReturnType<typeof statements>;
   #complete = false;
+  /** Names this opening of the index: numbers of another one say nothing. */
+  readonly #opened = randomUUID();
+  #changes = 0;
 
   constructor(database: Database.Database) {
     this.#database = database;
@@ -72,8 +76,15 @@ export class FolderIndex {
     this.#statements.see.run(id);
   }
 
+  /** Another text after every change of what is served, by this process or by another one that keeps the same index. */
+  generation(): string {
+    // SQLite counts what other connections have committed.
+    return `${this.#opened} ${this.#statements.dataVersion.get() as number} ${this.#changes}`;
+  }
+
   /** Takes in a new or changed file. Call within `transaction`. */
   put(file: FoundFile, header: ReadHeader): Outcome {
+    this.#changes++;
     const before = this.#statements.at.get(file.path) as KeptRow | undefined;
     if (before) this.#remove(file.path);
     const base = [file.path, file.size, file.mtime, file.ctime];
@@ -155,6 +166,7 @@ export class FolderIndex {
   forgetGone(): void {
     const { study, stale, keep, first } = this.#statements;
     const studies = `SELECT DISTINCT StudyInstanceUID FROM file WHERE state = 2 AND ${GONE}`;
+    this.#changes++;
     this.transaction(() => {
       const studyUids = this.#database.prepare(studies).pluck().all() as string[];
       this.#database.exec(`DELETE FROM file WHERE ${GONE}`);
@@ -209,6 +221,7 @@ export class FolderIndex {
    * @param headers of `firstFiles`, without those that cannot be read now
    */
   refresh(studyUid: string, headers: ReadonlyMap<string, DicomJson>): void {
+    this.#changes++;
     this.transaction(() => {
       const { first, firstOfSeries, keep } = this.#statements;
       const source = first.get(studyUid) as string | null;
@@ -305,6 +318,7 @@ function statements(database: Database.Database) {
   const instance = columns('instance');
   return {
     complete: database.prepare("SELECT 1 FROM meta WHERE name = 'complete'"),
+    dataVersion: database.prepare('PRAGMA data_version').pluck(),
     find: database.prepare(`SELECT ${KNOWN} FROM file WHERE path = ?`),
     at: database.prepare(
       `SELECT kept, StudyInstanceUID || ' ' || SeriesInstanceUID || ' ' || SOPInstanceUID AS uids FROM file WHERE path = ?`,

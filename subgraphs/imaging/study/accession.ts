@@ -3,7 +3,7 @@ import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { V2_IDENTIFIER_TYPE } from '../../../schema/fhir/fhir.ts';
 import { items, string } from '../dicom/dicom-text.ts';
 import { present } from '../dicom/present.ts';
-import type { StudyRecord } from '../study/studies.ts';
+import type { StudyRecord } from './studies.ts';
 
 type Rows = Pick<StudyRecord, 'study' | 'series'>;
 
@@ -21,11 +21,6 @@ export function accessionIdentifiers({ study, series }: Rows): Identifier[] {
     if (value && !identifiers.has(value)) identifiers.set(value, accessionIdentifier(holder, value));
   }
   return [...identifiers.values()];
-}
-
-/** The same, as bare numbers: what reports and orders are matched by (FG-9). */
-export function accessionNumbers(rows: Rows): string[] {
-  return accessionIdentifiers(rows).map((identifier) => identifier.value!);
 }
 
 function accessionIdentifier(holder: DicomJson, value: string): Identifier {

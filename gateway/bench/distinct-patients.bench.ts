@@ -1,0 +1,227 @@
+/**
+ * Many patients, each with a token of its own, through the whole gateway as `npm start` runs it: token check, audit and
+ * log included. No patient is asked for twice in a row, so that no answer of a moment ago serves.
+ * `OLD` names a built checkout to compare with, which is asked in turn with this one; `MIXED` is the number of requests
+ * before memory is measured.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { request } from 'undici';
+import { authorizationServer, type AuthorizationServer } from '../test/authorization-server.ts';
+import { startChild } from '../test/setup/child.ts';
+import { freePort } from '../test/setup/free-port.ts';
+import { KeptConnection } from './kept-connection.ts';
+import { mrnOf, STUDIES, writePatients } from './large-patient.ts';
+import { alternate, duration, type Figure } from './measure.ts';
+
+const root = join(import.meta.dirname, '../..');
+const PATIENTS = 200;
+const CONNECTIONS = 8;
+const ROUNDS = 7;
+/** Requests of one round. */
+const REQUESTS = 2000;
+const MIXED = Number(process.env['MIXED'] ?? 100_000);
+
+const QUERY = `query ($id: ID!) { Patient(id: $id) { id birthDate name { family given }
+  ImagingStudyList { id started description series { uid modality { code } description } } } }`;
+
+/** What is asked of a patient, by number: a path, or a body that is posted to it. */
+type Ask = (patient: number) => { path: string; body?: string };
+
+const ASKED = {
+  imagingStudies: (patient) => ({ path: `/fhir/ImagingStudy?patient=p${patient}` }),
+  qido: (patient) => ({ path: `/dicomweb/studies?PatientID=${mrnOf(patient)}` }),
+  federated: (patient) => ({
+    path: '/graphql',
+    body: JSON.stringify({ query: QUERY, variables: { id: `p${patient}` } }),
+  }),
+} satisfies Record<string, Ask>;
+
+const FIGURES: Record<keyof typeof ASKED, { what: string; timesOld: number }> = {
+  imagingStudies: { what: 'ImagingStudy of a patient', timesOld: 4 },
+  qido: { what: 'QIDO studies of a patient', timesOld: 1.5 },
+  federated: { what: 'federated, patient and studies', timesOld: 2.5 },
+};
+
+const headersOf = (patient: number, body: string | undefined): Record<string, string> => ({
+  authorization: `Bearer token-${patient}`,
+  ...(body !== undefined && { 'content-type': 'application/json' }),
+});
+
+interface Server {
+  origin: string;
+  megabytes(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export async function bench(): Promise<Figure[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'distinct-'));
+  const ehr = await authorizationServer();
+  const servers = new Map<'new' | 'old', Server>();
+  try {
+    await prepare(directory, ehr);
+    execFileSync(process.execPath, [join(root, 'gateway/build.mjs')], { stdio: 'inherit' });
+    servers.set('new', await start(root, directory, 'new'));
+    const { OLD } = process.env;
+    if (OLD) servers.set('old', await start(OLD, directory, 'old'));
+    await compareAnswers([...servers.values()]);
+    return [...(await speeds(servers)), ...(await memory(servers))];
+  } finally {
+    await Promise.all([...servers.values()].map((server) => server.stop()));
+    await ehr.close();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** The data, the tenant and a token for each patient. */
+async function prepare(directory: string, ehr: AuthorizationServer): Promise<void> {
+  const { images, patients } = await writePatients(directory, PATIENTS, 1);
+  await mkdir(join(directory, 'tenants'));
+  const { fhirBaseUrl, client } = ehr;
+  const tenant = {
+    authorization: { type: 'smart-on-fhir', fhirBaseUrl, client, introspectionTtl: 3600 },
+    clinical: { type: 'store', path: patients },
+    images: { type: 'folder', path: images, lookup: 'studies-by-mrn' },
+  };
+  await writeFile(join(directory, 'tenants/t.json'), JSON.stringify(tenant));
+  const exp = Math.floor(Date.now() / 1000) + 24 * 3600;
+  for (let patient = 1; patient <= PATIENTS; patient++) {
+    const id = `p${patient}`;
+    const identifier = [{ value: mrnOf(patient), type: { coding: [{ code: 'MR' }] } }];
+    ehr.patients.set(id, { resourceType: 'Patient', id, identifier, birthDate: '1970-01-01' });
+    ehr.tokens.set(`token-${patient}`, {
+      client_id: 'app',
+      sub: id,
+      exp,
+      patient: id,
+      scope: 'patient/*.rs',
+    });
+  }
+}
+
+/** Its log and its audit trail go to a file, as they cost the client nothing there. */
+async function start(checkout: string, directory: string, name: string): Promise<Server> {
+  const port = await freePort();
+  const origin = `http://127.0.0.1:${port}`;
+  const settings = {
+    ...{ PORT: port, HOST: '127.0.0.1', BASE_URL: origin, SHUTDOWN_DELAY_SECONDS: 0, DIMSE_PORT: 0 },
+    ...{ TENANTS_DIR: join(directory, 'tenants'), DATA_DIR: join(directory, name), NODE_ENV: 'production' },
+  };
+  const assignments = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
+  const ready = async () => {
+    const { statusCode, body } = await request(`${origin}/health/ready`, { reset: true });
+    await body.dump();
+    return statusCode === 200;
+  };
+  const command = ['-c', 'log=$1; shift; exec env "$@" > "$log"', 'sh', join(directory, `${name}.log`)];
+  const program = [process.execPath, ...nodeOptions(), join(checkout, 'dist/gateway/main.js')];
+  const child = await startChild('/bin/sh', [...command, ...assignments, ...program], ready, 60_000);
+  await untilIndexed(origin);
+  return {
+    origin,
+    async megabytes() {
+      const status = await readFile(`/proc/${child.process.pid}/status`, 'utf8');
+      return Number(/^VmRSS:\s*(\d+)/m.exec(status)![1]) / 1000;
+    },
+    stop: () => child.end(),
+  };
+}
+
+/** Options of Node for the servers, as `--cpu-prof` to see where the time goes. */
+const nodeOptions = () => (process.env['SERVER_OPTIONS'] ?? '').split(' ').filter(Boolean);
+
+async function answerOf({ origin }: { origin: string }, ask: Ask, patient: number): Promise<string> {
+  const { path, body } = ask(patient);
+  const headers = headersOf(patient, body);
+  const answer = await request(`${origin}/t${path}`, {
+    ...{ method: body === undefined ? 'GET' : 'POST', headers },
+    ...(body !== undefined && { body }),
+  });
+  const text = await answer.body.text();
+  if (answer.statusCode !== 200 || text.includes('"errors"'))
+    throw new Error(`${path} answered ${answer.statusCode}: ${text.slice(0, 300)}`);
+  return text;
+}
+
+async function untilIndexed(origin: string): Promise<void> {
+  for (let attempt = 0; attempt < 300; attempt++) {
+    const found = await answerOf({ origin }, ASKED.qido, PATIENTS).catch(() => '[]');
+    if ((JSON.parse(found) as unknown[]).length === STUDIES) return;
+    await sleep(200);
+  }
+  throw new Error('The folder was not indexed within a minute.');
+}
+
+/** All answers are the same, addresses and what is remembered aside. */
+async function compareAnswers(servers: readonly Server[]): Promise<void> {
+  for (const [name, ask] of Object.entries(ASKED)) {
+    for (let patient = 1; patient <= PATIENTS; patient++) {
+      const answers = await Promise.all(servers.map((server) => answerOf(server, ask, patient)));
+      const settled = answers.map((text, index) =>
+        text.replaceAll(servers[index]!.origin, '').replace(/"lastUpdated":"[^"]*"/g, ''),
+      );
+      if (new Set(settled).size > 1) throw new Error(`${name} of patient ${patient} is not the same.`);
+    }
+  }
+}
+
+/** Sends so many requests, eight at a time. @returns requests in a second */
+async function load({ origin }: Server, asks: readonly Ask[], count: number): Promise<number> {
+  let sent = 0;
+  const took = await duration(() =>
+    Promise.all(
+      Array.from({ length: CONNECTIONS }, async () => {
+        const connection = new KeptConnection(origin);
+        while (sent < count) {
+          const number = sent++;
+          const patient = (number % PATIENTS) + 1;
+          const { path, body } = asks[number % asks.length]!(patient);
+          const bytes = await connection.send(`/t${path}`, headersOf(patient, body), body);
+          if (bytes < 1000) throw new Error(`${path} answered ${bytes} bytes`);
+        }
+        connection.close();
+      }),
+    ),
+  );
+  return (count * 1000) / took;
+}
+
+async function speeds(servers: ReadonlyMap<'new' | 'old', Server>): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const name of Object.keys(ASKED) as (keyof typeof ASKED)[]) {
+    const { what, timesOld } = FIGURES[name];
+    const contenders = Object.fromEntries(
+      // The old one first: the others are compared with it.
+      [...servers]
+        .toReversed()
+        .map(([which, server]) => [which, () => load(server, [ASKED[name]], REQUESTS)]),
+    );
+    for (const server of servers.values()) await load(server, [ASKED[name]], REQUESTS);
+    const result = await alternate(contenders, ROUNDS);
+    figures.push({ what, value: result['new']!.median, unit: 'requests/s' });
+    if (!result['old']) continue;
+    figures.push({ what: '… old commit', value: result['old'].median, unit: 'requests/s' });
+    figures.push({
+      what: '… beside the old commit',
+      value: result['new']!.ratio,
+      unit: '×',
+      atLeast: timesOld,
+    });
+  }
+  return figures;
+}
+
+async function memory(servers: ReadonlyMap<'new' | 'old', Server>): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const [which, server] of servers) {
+    await load(server, Object.values(ASKED), MIXED);
+    const value = await server.megabytes();
+    const what = `memory after ${MIXED} mixed requests`;
+    if (which === 'new') figures.push({ what, value, unit: 'MB', atMost: 350 });
+    else figures.push({ what: '… old commit', value, unit: 'MB' });
+  }
+  return figures;
+}

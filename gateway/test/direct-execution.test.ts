@@ -1,0 +1,168 @@
+/** The same answers, whether an operation is executed directly over the resolvers of both subgraphs or by the gateway's plan. */
+import { ApolloGateway } from '@apollo/gateway';
+import { ApolloServer } from '@apollo/server';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Access } from '../../schema/access/access.ts';
+import { parseScopes } from '../../schema/access/scopes.ts';
+import type { Operation } from '../../schema/fault/audit.ts';
+import { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
+import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
+import { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
+import { mrnOf, writePatients } from '../bench/large-patient.ts';
+import { executingDirectly } from '../federation/direct-execution.ts';
+import { localDataSource, type ServiceName } from '../federation/local-data-source.ts';
+import type { GatewayContext } from '../federation/request-scope.ts';
+import { logger } from '../http/observe.ts';
+import { patientDirectory } from '../joins/directory.ts';
+import { tenantsOf } from './door.ts';
+
+const log = logger('silent');
+let directory: string;
+let tenant: Tenant;
+let supergraphSdl: string;
+let clinical: ReturnType<typeof clinicalSubgraph>;
+let imaging: ReturnType<typeof imagingSubgraph>;
+let direct: ApolloServer<GatewayContext>;
+let planned: ApolloServer<GatewayContext>;
+/** Fetches of plans. */
+let fetches = 0;
+
+beforeAll(async () => {
+  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+  directory = await mkdtemp(join(tmpdir(), 'direct-'));
+  const data = await writePatients(directory, 2, 3);
+  [tenant] = tenantsOf({
+    t: {
+      authorization: { type: 'mock', disableAuthzChecks: true },
+      clinical: { type: 'store', path: data.patients },
+      images: { type: 'folder', path: data.images, lookup: 'studies-by-mrn' },
+    },
+  }).all as [Tenant];
+  supergraphSdl = await readFile(new URL('../../schema/supergraph.graphql', import.meta.url), 'utf8');
+  clinical = clinicalSubgraph({ dataDir: directory, baseUrl: 'http://localhost' });
+  imaging = imagingSubgraph({
+    ...{ baseUrl: 'http://localhost', dataDir: directory, now: () => Date.now() / 1000, log: log as never },
+    directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
+  });
+  const subgraphs = { clinical, imaging };
+  const gateway = () =>
+    new ApolloGateway({
+      ...{ supergraphSdl, logger: log },
+      buildService: ({ name }) => {
+        const source = localDataSource(name as ServiceName, subgraphs[name as ServiceName]);
+        return { process: (options) => (fetches++, source.process(options as never)) };
+      },
+    });
+  direct = new ApolloServer({ gateway: executingDirectly(gateway(), subgraphs, 50_000) });
+  planned = new ApolloServer({ gateway: gateway() });
+  await Promise.all([direct.start(), planned.start()]);
+}, 60_000);
+afterAll(async () => {
+  await Promise.all([direct?.stop(), planned?.stop()]);
+  await Promise.all([clinical?.close(), imaging?.close()]);
+  await rm(directory, { recursive: true, force: true });
+});
+
+function accessOf(scope: string, patient = 1): Access {
+  const id = `p${patient}`;
+  const identifier = [{ value: mrnOf(patient), type: { coding: [{ code: 'MR' }] } }];
+  return {
+    ...{ tenant: 't', permissions: parseScopes(scope), expires: Date.now() / 1000 + 60 },
+    patients: [{ id, identity: { id, identifier, birthDate: '1970-01-01' } }],
+  };
+}
+
+/** What is answered, what is recorded, and how many fetches a plan made for it. */
+async function answerOf(server: ApolloServer<GatewayContext>, query: string, scope: string) {
+  const recorded = new Set<string>();
+  const before = fetches;
+  const response = await server.executeOperation(
+    { query, variables: { id: 'p1', wide: true } },
+    {
+      contextValue: {
+        scope: {
+          ...{ tenant, access: accessOf(scope), log, fhir: false, cores: new Map() },
+          ...{ signal: new AbortController().signal, budget: new AnswerBudget(50_000) },
+          audit: (operation: Operation) => void recorded.add(JSON.stringify(operation)),
+        },
+      },
+    },
+  );
+  const result = response.body.kind === 'single' ? response.body.singleResult : undefined;
+  return { result: JSON.stringify(result), recorded: [...recorded].sort(), fetches: fetches - before };
+}
+
+const FIELDS = 'id started description subject { reference } series { uid modality { code } description }';
+
+describe.each<[what: string, query: string, scope: string, isDirect: boolean]>([
+  [
+    'a patient, lists and studies',
+    `query ($id: ID!) { Patient(id: $id) { __typename id birthDate name { family given }
+      ConditionList { id code { text } } ObservationList(_count: 2) { id valueQuantity { value unit } }
+      ImagingStudyList { ${FIELDS} } } }`,
+    'patient/*.rs',
+    true,
+  ],
+  [
+    'studies alone',
+    `{ ImagingStudyList(_count: 2) { ${FIELDS} contained { __typename } } }`,
+    'patient/*.rs',
+    true,
+  ],
+  [
+    'aliases, fragments and conditions',
+    `query ($id: ID!, $wide: Boolean!) { one: Patient(id: $id) { ...P } two: Patient(id: $id) { id } }
+     fragment P on Patient { b: birthDate @include(if: $wide) id @skip(if: $wide)
+       few: ImagingStudyList(_count: 1) { id } all: ImagingStudyConnection(_count: 3) { count edges { resource { id } } } }`,
+    'patient/*.rs',
+    true,
+  ],
+  [
+    'instances with their facts',
+    '{ ImagingStudyList(_count: 1) { series { rows numberOfFrames wadoUrl instance { uid title transferSyntax } } } }',
+    'patient/*.rs',
+    true,
+  ],
+  ['nobody', '{ Patient(id: "p2") { id ImagingStudyList { id } } }', 'patient/*.rs', false],
+  [
+    'fields that the scopes do not cover',
+    '{ Patient(id: "p1") { id birthDate ImagingStudyList { id } } }',
+    'patient/ImagingStudy.rs',
+    false,
+  ],
+  [
+    'reports of studies, which are found by other fields of them',
+    '{ ImagingStudyList(_count: 1) { id DiagnosticReportList { id } } }',
+    'patient/*.rs',
+    false,
+  ],
+  [
+    'what references lead to',
+    '{ ImagingStudyList(_count: 1) { subject { resource { ... on Patient { birthDate } } } } }',
+    'patient/*.rs',
+    false,
+  ],
+  [
+    'a list with an expression that is none',
+    '{ Patient(id: "p1") { id name(fhirpath: "given(") { family } } }',
+    'patient/*.rs',
+    false,
+  ],
+])('%s', (_what, query, scope, isDirect) => {
+  test(isDirect ? 'are executed directly' : 'are planned', async () => {
+    const stock = await answerOf(planned, query, scope);
+    expect(stock.fetches).toBeGreaterThan(0);
+    expect(stock.result?.includes('"errors"')).toBe(/^(nobody|fields that|a list with)/.test(_what));
+    for (let time = 0; time < 2; time++) {
+      const { result, recorded, fetches } = await answerOf(direct, query, scope);
+      expect(JSON.parse(result!)).toEqual(JSON.parse(stock.result!));
+      expect(result).toBe(stock.result);
+      expect(recorded).toEqual(stock.recorded);
+      expect(fetches > 0).toBe(!isDirect);
+    }
+  });
+});

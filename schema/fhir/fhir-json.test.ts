@@ -1,0 +1,34 @@
+import type { Bundle, Patient } from 'fhir/r4.js';
+import { expect, test } from 'vitest';
+import { fhirJson } from './fhir-json.ts';
+
+const patient = (more: object): Patient => ({ resourceType: 'Patient', id: 'p1', ...more });
+const searchset = (...entry: object[]) =>
+  ({
+    resourceType: 'Bundle',
+    type: 'searchset',
+    link: [{ relation: 'self', url: 'https://x/"y"' }],
+    ...(entry.length > 0 && { entry }),
+  }) as Bundle;
+
+test.each<[what: string, resource: Patient | Bundle]>([
+  ['a resource', patient({ gender: 'other' })],
+  ['a frozen resource', Object.freeze(patient({}))],
+  ['a Bundle without entries', searchset()],
+  [
+    'a Bundle of both',
+    searchset(
+      { fullUrl: 'https://x/1', resource: Object.freeze(patient({})), search: { mode: 'match' } },
+      { resource: patient({ text: undefined }), search: { mode: 'include' }, link: undefined },
+    ),
+  ],
+])('is the JSON of %s, each time', (_what, resource) => {
+  for (let time = 0; time < 2; time++) expect(fhirJson(resource)).toBe(JSON.stringify(resource));
+});
+
+test('what is not frozen may change', () => {
+  const resource = patient({ gender: 'other' });
+  fhirJson(searchset({ resource }));
+  resource.gender = 'female';
+  expect(fhirJson(searchset({ resource }))).toContain('female');
+});

@@ -1,0 +1,33 @@
+import type { Bundle, BundleEntry, Resource } from 'fhir/r4.js';
+
+/** Texts of resources that cannot change any more; each goes with its resource. */
+const texts = new WeakMap<object, string>();
+
+/** The JSON of a resource or Bundle. A frozen resource, by itself or in a Bundle, is written only once. */
+export function fhirJson(resource: Resource | Bundle): string {
+  if (resource.resourceType !== 'Bundle') return resourceJson(resource);
+  const { entry, ...bundle } = resource as Bundle;
+  const text = JSON.stringify(bundle);
+  if (!entry) return text;
+  // Put together piece by piece: joining lists of texts would copy each several times.
+  let entries = '';
+  for (const one of entry) entries += `${entries && ','}${entryJson(one)}`;
+  return `${text.slice(0, -1)},"entry":[${entries}]}`;
+}
+
+function entryJson(entry: BundleEntry): string {
+  let members = '';
+  for (const [name, value] of Object.entries(entry)) {
+    const text = name === 'resource' ? resourceJson(value as Resource) : JSON.stringify(value);
+    if (text !== undefined) members += `${members && ','}"${name}":${text}`;
+  }
+  return `{${members}}`;
+}
+
+function resourceJson(resource: Resource): string {
+  const known = texts.get(resource);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(resource);
+  if (Object.isFrozen(resource)) texts.set(resource, text);
+  return text;
+}

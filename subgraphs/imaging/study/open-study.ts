@@ -1,0 +1,120 @@
+import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { RETRY_SECONDS } from '../../../schema/outbound/unreachable.ts';
+import type { EncodedMetadata, MetadataCache } from '../cache/metadata-cache.ts';
+import { randomBoundary } from '../multipart/multipart.ts';
+import type { ObjectMetadata } from '../parsing/object-metadata.ts';
+import { patientAsSaid, statedPatient } from '../facts/of-patients.ts';
+import { primed } from '../sources/patience.ts';
+import type {
+  BulkData,
+  Frames,
+  ImagingSource,
+  InstanceTarget,
+  StoredInstance,
+  Target,
+} from '../sources/source.ts';
+import type { TenantSource } from '../cache/tenant-source.ts';
+import { noSuchObject } from '../../../schema/fault/refusals.ts';
+import type { Relayed } from './studies.ts';
+import type { Version } from './study-reader.ts';
+
+/**
+ * A study of one source that this caller may have: whoever is given one needs no further check (IA-23, IA-24). Only
+ * objects of the patient whom its row states are given (DW-26). `studies.ts` says what the methods promise.
+ */
+export class OpenStudy {
+  readonly #row: DicomJson;
+  readonly #source: TenantSource;
+  readonly #metadata: MetadataCache;
+
+  /** @param row of the study, as it was when the caller's right to it was decided */
+  constructor(row: DicomJson, source: TenantSource, metadata: MetadataCache) {
+    this.#row = row;
+    this.#source = source;
+    this.#metadata = metadata;
+  }
+
+  async metadata(target: InstanceTarget): Promise<ObjectMetadata> {
+    const [found] = await this.#loadMetadata(this.#own(target));
+    return found!;
+  }
+
+  async encodedMetadata(target: Target): Promise<EncodedMetadata> {
+    const { key } = this.#source;
+    const count = text(this.#row, Tag.NumberOfStudyRelatedInstances);
+    const version = [key, target.studyUid, count, patientAsSaid(this.#row)].join('\n');
+    const load = (wanted: Target) => this.#loadMetadata(wanted);
+    return this.#source.shared(this.#metadata.of(version, this.#own(target), load));
+  }
+
+  /** What is kept for whoever asks next does not end with this request; of one instance nothing is kept. */
+  async #loadMetadata(target: Target): Promise<ObjectMetadata[]> {
+    const load = async (source: ImagingSource, signal?: AbortSignal): Promise<ObjectMetadata[]> => {
+      const found = await source.metadata(target, signal);
+      if (found.length === 0) throw noSuchObject();
+      return found;
+    };
+    if (target.instanceUid === undefined) return load(await this.#source.open());
+    return this.#source.retrieve(['metadata', target], load);
+  }
+
+  async retrieve(target: Target, transferSyntax: string): Promise<AsyncIterable<StoredInstance>> {
+    const own = this.#own(target);
+    const opened = await this.#source.retrieve(['instances', own, transferSyntax], (source, signal) =>
+      primed(unattended(source.retrieve(own, transferSyntax, signal))),
+    );
+    if (!opened) throw noSuchObject();
+    return opened;
+  }
+
+  async relay(target: Target, transferSyntax: string): Promise<Relayed | undefined> {
+    const own = this.#own(target);
+    const relayed = await this.#source.retrieve(['relay', own, transferSyntax], async (source, signal) => {
+      const boundary = randomBoundary();
+      const body = await source.relay?.(own, transferSyntax, boundary, signal);
+      return body && { boundary, body: body.on('error', () => undefined) };
+    });
+    // One that was kept for this request may have ended meanwhile.
+    if (relayed?.body.destroyed) {
+      const details = { service: 'imaging', retryAfter: RETRY_SECONDS, cause: relayed.body.errored } as const;
+      throw new Fault('unavailable', 'The image archive broke off; ask again.', details);
+    }
+    return relayed;
+  }
+
+  async frames(target: InstanceTarget, numbers: readonly number[]): Promise<Frames> {
+    const own = this.#own(target);
+    return this.#source.retrieve(['frames', own, numbers], (source, signal) =>
+      source.frames(own, numbers, signal),
+    );
+  }
+
+  async bulkdata(target: InstanceTarget, path: string): Promise<BulkData> {
+    const own = this.#own(target);
+    return this.#source.retrieve(['bulkdata', own, path], (source, signal) =>
+      source.bulkdata(own, path, signal),
+    );
+  }
+
+  /** The target as it is now, for caches of what is made of it. */
+  async version(target: Target): Promise<Version> {
+    const own = this.#own(target);
+    const source = await this.#source.open();
+    const stamp = source.version && (await this.#source.shared(source.version(own)));
+    return { source: this.#source.key, patient: patientAsSaid(this.#row), stamp };
+  }
+
+  /** The target as its patient's. */
+  #own<T extends Target>(target: T): T {
+    return { ...target, patient: statedPatient(this.#row) };
+  }
+}
+
+/** What nobody comes for is ended unread (IA-27), and that must not end the process; who reads learns of it by reading. */
+async function* unattended(instances: AsyncIterable<StoredInstance>): AsyncGenerator<StoredInstance> {
+  for await (const instance of instances) {
+    instance.stream.on('error', () => undefined);
+    yield instance;
+  }
+}

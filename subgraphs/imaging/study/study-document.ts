@@ -1,0 +1,170 @@
+import type { Coding, Identifier, ImagingStudySeries, ImagingStudySeriesInstance } from 'fhir/r4.js';
+import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { fhirDateTime } from '../dicom/dicom-date.ts';
+import { items, personNames, string, strings, uid, unsignedInt } from '../dicom/dicom-text.ts';
+import { deepFreeze } from '../dicom/deep-freeze.ts';
+import { present } from '../dicom/present.ts';
+import { accessionIdentifiers } from './accession.ts';
+import type { StudyRecord } from './studies.ts';
+import { grouped, isSameRows } from '../facts/study-rows.ts';
+import { bodySiteCoding, lateralityCoding, modalityCoding } from './terminology.ts';
+
+type Rows = Pick<StudyRecord, 'study' | 'series' | 'instances'>;
+
+/**
+ * What the rows of a study say, in the words of FHIR R4 ImagingStudy (IA-15, IA-16): all that does not depend on who asks,
+ * where, or when. Deeply frozen, and shared by all who ask.
+ */
+export interface StudyDocument {
+  readonly uid: string;
+  /** Its accession numbers, of type ACSN. */
+  readonly accessions: readonly Identifier[];
+  /** The same as bare numbers: what reports and orders are matched by (FG-9). */
+  readonly accessionNumbers: readonly string[];
+  readonly modality: readonly Coding[];
+  readonly started: string | undefined;
+  /** Referring physician, for people to read. */
+  readonly referrer: string | undefined;
+  readonly description: string | undefined;
+  readonly numberOfSeries: number | undefined;
+  readonly numberOfInstances: number | undefined;
+  /** By number; with instances where the rows have them. */
+  readonly series: readonly ImagingStudySeries[];
+}
+
+interface Derived {
+  series: readonly DicomJson[];
+  instances: readonly DicomJson[] | undefined;
+  document: StudyDocument;
+}
+
+/** By the row of the study: what is derived of rows goes with them. */
+const documents = new WeakMap<DicomJson, Derived[]>();
+/** Documents of one row: with and without instances, before and after a series was asked for anew. */
+const MAX_OF_ROW = 4;
+
+/** The document of a study; the same object for the same rows. */
+export function studyDocument(rows: Rows): StudyDocument {
+  const { study, series, instances } = rows;
+  const known = documents.get(study) ?? [];
+  const found = known.find((one) => isSameRows(one.series, series) && isSameRows(one.instances, instances));
+  if (found) return found.document;
+  const document = deepFreeze(derived(rows));
+  documents.set(study, [{ series, instances, document }, ...known.slice(0, MAX_OF_ROW - 1)]);
+  return document;
+}
+
+function derived(rows: Rows): StudyDocument {
+  const { study, series, instances } = rows;
+  const offset = [study, ...series].map((row) => string(row, Tag.TimezoneOffsetFromUTC)).find(Boolean);
+  const groups = instances && grouped(instances, (row) => uid(row, Tag.SeriesInstanceUID));
+  const mapped = series
+    .filter((row) => uid(row, Tag.SeriesInstanceUID))
+    .map((row) =>
+      imagingStudySeries(row, groups && (groups.get(uid(row, Tag.SeriesInstanceUID)!) ?? []), offset),
+    )
+    .sort(byNumber);
+  const accessions = accessionIdentifiers(rows);
+  return {
+    uid: uid(study, Tag.StudyInstanceUID)!,
+    accessions,
+    accessionNumbers: accessions.map(({ value }) => value!),
+    modality: modalities(study, series).map(modalityCoding),
+    started: fhirDateTime(string(study, Tag.StudyDate), string(study, Tag.StudyTime), offset),
+    referrer: personNames(study, Tag.ReferringPhysicianName)[0],
+    description: string(study, Tag.StudyDescription),
+    numberOfSeries: unsignedInt(study, Tag.NumberOfStudyRelatedSeries) ?? (mapped.length || undefined),
+    numberOfInstances: unsignedInt(study, Tag.NumberOfStudyRelatedInstances) ?? total(mapped),
+    series: mapped,
+  };
+}
+
+function imagingStudySeries(
+  row: DicomJson,
+  instances: readonly DicomJson[] | undefined,
+  offset: string | undefined,
+): ImagingStudySeries {
+  const bodyPart = string(row, Tag.BodyPartExamined);
+  const [date, time] = string(row, Tag.SeriesDate)
+    ? ([Tag.SeriesDate, Tag.SeriesTime] as const)
+    : ([Tag.PerformedProcedureStepStartDate, Tag.PerformedProcedureStepStartTime] as const);
+  return present({
+    uid: uid(row, Tag.SeriesInstanceUID)!,
+    number: unsignedInt(row, Tag.SeriesNumber),
+    modality: modalityCoding(strings(row, Tag.Modality)[0]),
+    description: string(row, Tag.SeriesDescription),
+    numberOfInstances: unsignedInt(row, Tag.NumberOfSeriesRelatedInstances) ?? instances?.length,
+    bodySite: bodyPart ? bodySiteCoding(bodyPart) : undefined,
+    laterality: lateralityCoding(string(row, Tag.Laterality)),
+    started: fhirDateTime(string(row, date), string(row, time), offset),
+    performer: personNames(row, Tag.PerformingPhysicianName).map((display) => ({ actor: { display } })),
+    instance: instances?.filter(isInstance).map(imagingStudyInstance).sort(byNumber),
+  });
+}
+
+/** Whether an instance row can be an element of the resource. */
+export function isInstance(row: DicomJson): boolean {
+  return uid(row, Tag.SOPInstanceUID) !== undefined;
+}
+
+const instanceElements = new WeakMap<DicomJson, ImagingStudySeriesInstance>();
+
+/** One instance row as an element of a series; frozen, and the same object for the same row. */
+export function imagingStudyInstance(row: DicomJson): ImagingStudySeriesInstance {
+  const known = instanceElements.get(row);
+  if (known) return known;
+  const element = deepFreeze(instanceElement(row));
+  instanceElements.set(row, element);
+  return element;
+}
+
+function instanceElement(row: DicomJson): ImagingStudySeriesInstance {
+  const sopClass = uid(row, Tag.SOPClassUID);
+  return present({
+    uid: uid(row, Tag.SOPInstanceUID)!,
+    number: unsignedInt(row, Tag.InstanceNumber),
+    sopClass: sopClass
+      ? { system: 'urn:ietf:rfc:3986', code: `urn:oid:${sopClass}` }
+      : { extension: [{ url: DATA_ABSENT_REASON, valueCode: 'unknown' }] },
+    title: title(row),
+  });
+}
+
+/** The first of the attributes that FHIR's DICOM mapping of `title` names. */
+function title(row: DicomJson): string | undefined {
+  const concept = items(row, CONCEPT_NAME_CODE_SEQUENCE)[0];
+  return (
+    string(row, CONTENT_LABEL) ??
+    (concept && string(concept, CODE_MEANING)) ??
+    string(row, DOCUMENT_TITLE) ??
+    (strings(row, Tag.ImageType).join('\\') || undefined)
+  );
+}
+
+const DATA_ABSENT_REASON = 'http://hl7.org/fhir/StructureDefinition/data-absent-reason';
+const CONTENT_LABEL = '00700080';
+const CONCEPT_NAME_CODE_SEQUENCE = '0040A043';
+const CODE_MEANING = '00080104';
+const DOCUMENT_TITLE = '00420010';
+
+function modalities(study: DicomJson, series: readonly DicomJson[]): (string | undefined)[] {
+  const codes = [
+    ...strings(study, Tag.ModalitiesInStudy),
+    ...series.flatMap((row) => strings(row, Tag.Modality)),
+  ];
+  return codes.length > 0 ? [...new Set(codes)] : [undefined];
+}
+
+function total(series: readonly ImagingStudySeries[]): number | undefined {
+  const counts = series.map(({ numberOfInstances }) => numberOfInstances);
+  return counts.length > 0 && counts.every((count) => count !== undefined)
+    ? counts.reduce((sum, count) => sum + count, 0)
+    : undefined;
+}
+
+/** By number, those without one last, then by UID. */
+export function byNumber(a: { number?: number; uid: string }, b: { number?: number; uid: string }): number {
+  return (
+    (a.number ?? Infinity) - (b.number ?? Infinity) || a.uid.localeCompare(b.uid, 'en', { numeric: true })
+  );
+}

@@ -1,0 +1,197 @@
+import type { Access } from '../../../schema/access/access.ts';
+import { requireScope, type Coverage } from '../../../schema/access/scopes.ts';
+import { Tag, text, UID, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import type { CallerReach } from '../authorization/caller-reach.ts';
+import { coveredBy, type Reach } from '../authorization/ownership.ts';
+import { Withholding, type WithholdingOptions } from '../authorization/withhold.ts';
+import { OWNER_TTL } from '../cache/study-cache.ts';
+import type { SourceQuery } from '../sources/source.ts';
+import type { Memory, TenantSource } from '../cache/tenant-source.ts';
+import { noSuchObject } from '../../../schema/fault/refusals.ts';
+import { byStudy, chunked } from '../facts/study-rows.ts';
+
+/**
+ * What a source has of a study that is asked for by its UID: its row, nothing, somebody else's, one that the caller's
+ * scopes do not cover, or one that the tenant withholds.
+ */
+export type LookupResult = DicomJson | 'absent' | 'foreign' | 'uncovered' | 'withheld';
+
+/**
+ * The one place that decides whether a caller may have a study of one source, asked for by its UID (IA-5 to IA-9, IA-24,
+ * IA-31), and which studies of a list are withheld.
+ */
+export class StudyLookup {
+  /** Studies that were found and are withheld (IA-31), of all that this request has asked. */
+  readonly withheld = new Set<string>();
+  readonly #access: Access;
+  readonly #source: TenantSource;
+  readonly #caller: CallerReach;
+  readonly #withholding: Withholding;
+  readonly #decisions = new Map<string, Promise<LookupResult>>();
+
+  constructor(options: WithholdingOptions, source: TenantSource, caller: CallerReach) {
+    this.#access = options.access;
+    this.#source = source;
+    this.#caller = caller;
+    this.#withholding = new Withholding(options, source.key, (studyUids) => this.#seriesOf(studyUids));
+  }
+
+  /** Whether any study may be withheld from this caller. */
+  get mayWithhold(): boolean {
+    return this.#withholding.applies;
+  }
+
+  /**
+   * What this source says of a study. It is asked by UID alone: should two patients' studies carry the same UID,
+   * retrieving by it would mix them, and so both have to be the caller's (IA-24).
+   * @param delay which of the tenant's delays holds it back
+   */
+  async find(
+    studyUid: string,
+    interaction: 'r' | 's',
+    delay: 'lookupUntil' | 'retrieveUntil',
+  ): Promise<LookupResult> {
+    const coverage = requireScope(this.#access, 'ImagingStudy', interaction);
+    this.#source.undelayed(delay);
+    return this.#decided(studyUid, coverage);
+  }
+
+  /** @throws Fault `not_found` for a study that the caller does not reach */
+  async owned(studyUid: string, coverage: Coverage): Promise<DicomJson> {
+    const found = await this.#decided(studyUid, coverage);
+    if (typeof found === 'string') throw noSuchObject();
+    return found;
+  }
+
+  /**
+   * Which of these studies it has of somebody out of the caller's reach, alone or under the same UID as the caller's: they
+   * cannot be had by that UID (IA-24).
+   */
+  async crossed(studyUids: readonly string[]): Promise<readonly string[]> {
+    this.#source.undelayed('lookupUntil');
+    const reaches = await this.#caller.byUid();
+    if (!reaches) return [];
+    const asked = chunked([...studyUids].sort()).map((some) => this.#source.ask(byUid(...some), OWNER_TTL));
+    const rows = (await Promise.all(asked)).flat();
+    return studyUids.filter((uid) =>
+      studiesIn(rows, uid).some((row) => !this.#caller.includes(reaches, row)),
+    );
+  }
+
+  /** The study's row, where this process remembers that the caller may have it; the source is not asked. */
+  async remembered(studyUid: string, interaction: 'r' | 's'): Promise<DicomJson | undefined> {
+    const coverage = requireScope(this.#access, 'ImagingStudy', interaction);
+    return this.#inMemory(studyUid, coverage, await this.#caller.byUid(), 'here');
+  }
+
+  /**
+   * Rows without those of studies that are withheld, which are remembered.
+   * @param named studies that were asked for by UID: of each the same is asked, found or not (IA-7)
+   */
+  async shown(rows: readonly DicomJson[], named?: readonly string[]): Promise<DicomJson[]> {
+    const shown = named ? await this.#shownOfNamed(rows, named) : await this.#withholding.shown(rows);
+    if (shown.length === rows.length) return shown;
+    const left = byStudy(shown);
+    for (const uid of byStudy(rows).keys()) if (!left.has(uid)) this.withheld.add(uid);
+    return shown;
+  }
+
+  async #shownOfNamed(rows: readonly DicomJson[], named: readonly string[]): Promise<DicomJson[]> {
+    if (!this.#withholding.applies) return [...rows];
+    const asked = chunked(named).map((some) => this.#source.askAnew(this.#seriesQuery(some)));
+    const series = byStudy((await Promise.all(asked)).flat());
+    const found = byStudy(rows);
+    const studies = named.map((uid) => [uid, (found.has(uid) && series.get(uid)) || []] as const);
+    const withheld = await this.#withholding.withheldAnew(new Map(studies));
+    return rows.filter((row) => !withheld.has(text(row, Tag.StudyInstanceUID) ?? ''));
+  }
+
+  /** Decided once for a request, however many parts of the study it is given. */
+  #decided(studyUid: string, coverage: Coverage): Promise<LookupResult> {
+    const question = `${studyUid}\n${JSON.stringify(coverage)}`;
+    let deciding = this.#decisions.get(question);
+    if (!deciding) this.#decisions.set(question, (deciding = this.#decide(studyUid, coverage)));
+    return deciding;
+  }
+
+  /**
+   * What is kept may let a study pass, but refuses none. For a refusal everything is asked anew, and all of it, whatever
+   * the answers are: a study that is foreign, uncovered or withheld costs the same questions in the same order as one
+   * that is not there, however often it is asked for and whatever others have asked (IA-7).
+   */
+  async #decide(studyUid: string, coverage: Coverage): Promise<LookupResult> {
+    if (!UID.test(studyUid)) return 'absent';
+    const reaches = await this.#caller.byUid();
+    for (const memory of this.#source.memories) {
+      const study = await this.#inMemory(studyUid, coverage, reaches, memory);
+      if (study) return study;
+    }
+    const refuses = (found: LookupResult) => typeof found === 'string';
+    const found = await this.#source.evenly(() => this.#decideAnew(studyUid, coverage, reaches), refuses);
+    // Not within the pace, which has a limit: this takes as long for one study as for another.
+    if (refuses(found)) await this.#source.throwIfAway();
+    return found;
+  }
+
+  async #decideAnew(
+    studyUid: string,
+    coverage: Coverage,
+    reaches: readonly Reach[] | undefined,
+  ): Promise<LookupResult> {
+    const query = byUid(studyUid);
+    const found = await this.#source.askAnew(query);
+    const studies = studiesIn(found, studyUid);
+    const own = studies.length > 0 && this.#caller.includesAll(reaches, studies);
+    const series = this.#withholding.applies ? await this.#source.askAnew(this.#seriesQuery([studyUid])) : [];
+    const judged = new Map([[studyUid, own ? series : []]]);
+    const withheld =
+      this.#withholding.applies && (await this.#withholding.withheldAnew(judged)).has(studyUid);
+    if (studies.length === 0) return 'absent';
+    if (!own) return 'foreign';
+    if (!studies.every((row) => coveredBy(row, coverage))) return 'uncovered';
+    if (withheld) {
+      this.withheld.add(studyUid);
+      return 'withheld';
+    }
+    this.#source.keep(query, found, OWNER_TTL);
+    this.#source.keep(this.#seriesQuery([studyUid]), series, OWNER_TTL);
+    return studies[0]!;
+  }
+
+  /** The study's row, where all that is needed to let it pass is kept. */
+  async #inMemory(
+    studyUid: string,
+    coverage: Coverage,
+    reaches: readonly Reach[] | undefined,
+    memory: Memory,
+  ): Promise<DicomJson | undefined> {
+    const { applies } = this.#withholding;
+    const [found, series] = await Promise.all([
+      this.#source.known(byUid(studyUid), memory),
+      applies ? this.#source.known(this.#seriesQuery([studyUid]), memory) : [],
+    ]);
+    const studies = studiesIn(found ?? [], studyUid);
+    const passes = (row: DicomJson) => this.#caller.includes(reaches, row) && coveredBy(row, coverage);
+    if (!series || studies.length === 0 || !studies.every(passes)) return undefined;
+    return this.#withholding.isShownByMemory(studyUid, series) ? studies[0] : undefined;
+  }
+
+  /** Series of studies, for what is judged by them. */
+  async #seriesOf(studyUids: readonly string[]): Promise<DicomJson[]> {
+    const rows = chunked(studyUids).map((some) => this.#source.ask(this.#seriesQuery(some), OWNER_TTL));
+    return (await Promise.all(rows)).flat();
+  }
+
+  #seriesQuery(studyUids: readonly string[]): SourceQuery {
+    const match = new Map([[Tag.StudyInstanceUID as string, studyUids]]);
+    return { level: 'series', match, includeField: this.#withholding.includeField };
+  }
+}
+
+function byUid(...studyUids: readonly string[]): SourceQuery {
+  return { level: 'study', match: new Map([[Tag.StudyInstanceUID, studyUids]]), includeField: [] };
+}
+
+function studiesIn(rows: readonly DicomJson[], studyUid: string): DicomJson[] {
+  return rows.filter((row) => text(row, Tag.StudyInstanceUID) === studyUid);
+}

@@ -1,0 +1,58 @@
+import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import type { Rows } from '../cache/study-cache.ts';
+import type { StudyRecord } from './studies.ts';
+import { byStudy, newestFirst } from '../facts/study-rows.ts';
+
+/** Rows of some studies by level; instances only where they were asked for. */
+export interface RowsByLevel {
+  studies: Rows;
+  series: Rows;
+  instances: Rows | undefined;
+}
+
+type Owner = string | undefined;
+
+interface Kept extends Omit<RowsByLevel, 'studies'> {
+  owner: Owner;
+  records: readonly StudyRecord[];
+}
+
+/** Records of one owner, by the rows of the studies: they go with the lists that they were made of. */
+const withInstances = new WeakMap<Rows, Kept>();
+const withoutInstances = new WeakMap<Rows, Kept>();
+
+/**
+ * Rows as records, newest first. For one owner they are the same objects for the same lists of rows.
+ * @param owners logical id of the patient whose studies all of them are, or of each in the order of the rows
+ */
+export function studyRecords(rows: RowsByLevel, owners: string | readonly Owner[]): readonly StudyRecord[] {
+  const { studies, series, instances } = rows;
+  const kept = instances ? withInstances : withoutInstances;
+  const known = kept.get(studies);
+  if (known?.owner === owners && known.series === series && known.instances === instances)
+    return known.records;
+  const seriesOf = byStudy(series);
+  const instancesOf = instances && byStudy(instances);
+  const records = studies.map((study, index) => {
+    const uid = text(study, Tag.StudyInstanceUID) ?? '';
+    const owner = typeof owners === 'string' ? owners : owners[index];
+    return studyRecord(owner, study, seriesOf.get(uid) ?? [], instancesOf && (instancesOf.get(uid) ?? []));
+  });
+  records.sort(newestFirst);
+  if (typeof owners === 'string') kept.set(studies, { series, instances, owner: owners, records });
+  return records;
+}
+
+/** One study; frozen, as it may be shared. */
+export function studyRecord(
+  patientId: Owner,
+  study: DicomJson,
+  series: Rows,
+  instances: Rows | undefined,
+): StudyRecord {
+  return Object.freeze({
+    ...(patientId !== undefined && { patientId }),
+    ...{ study, series },
+    ...(instances && { instances }),
+  });
+}
