@@ -147,13 +147,8 @@ export class SeveralStudies implements Imaging {
     return this.sources[0]!.order(id);
   }
 
-  async metadata(target: InstanceTarget) {
-    return this.#opened(target, (study) => study.metadata(target));
-  }
-
-  async encodedMetadata(target: Target) {
-    return this.#opened(target, (study) => study.encodedMetadata(target));
-  }
+  metadata = (target: InstanceTarget) => this.#opened(target, (study) => study.metadata(target));
+  encodedMetadata = (target: Target) => this.#opened(target, (study) => study.encodedMetadata(target));
 
   async retrieve(target: Target, transferSyntax: string) {
     return this.#from(target.studyUid, async (source, others) => {
@@ -181,13 +176,9 @@ export class SeveralStudies implements Imaging {
     });
   }
 
-  async bulkdata(target: InstanceTarget, path: string) {
-    return this.#opened(target, (study) => study.bulkdata(target, path));
-  }
-
-  async version(target: Target) {
-    return this.#opened(target, (study) => study.version(target));
-  }
+  bulkdata = (target: InstanceTarget, path: string) =>
+    this.#opened(target, (study) => study.bulkdata(target, path));
+  version = (target: Target) => this.#opened(target, (study) => study.version(target));
 
   reading<T>(_target: Target, _part: string, work: (core: Reading) => Promise<T>): Promise<T> {
     return work(this);
