@@ -11,6 +11,7 @@ export const LARGE_FILES = {
   'gateway/demo/stories.ts': 'a table: the records of the demonstration',
   'gateway/smart/authorize.test.ts': 'tables of tokens and answers, over one set of fake servers',
   'gateway/smart/server/ehr-login/ehr-sessions.test.ts': ONE_SYSTEM,
+  'schema/tenant/tenant.test.ts': 'a table: keys of the tenant file and what is said of a wrong one',
   'gateway/test/audit.test.ts': ONE_SYSTEM,
   'gateway/test/authorization.test.ts': ONE_SYSTEM,
   'gateway/test/bounded-requests.test.ts': ONE_SYSTEM,

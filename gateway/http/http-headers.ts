@@ -61,7 +61,7 @@ export function noStoreByDefault(app: FastifyInstance): void {
  * What pages from here may do. The viewer decodes in workers made from blobs and in WebAssembly, and signs in at any
  * EHR; other sites' viewers may load our images.
  */
-export const securityHeaders = (baseUrl: string): FastifyHelmetOptions => ({
+const securityHeaders = (baseUrl: string): FastifyHelmetOptions => ({
   contentSecurityPolicy: {
     useDefaults: false,
     directives: {

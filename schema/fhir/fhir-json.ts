@@ -1,3 +1,4 @@
+import { writeFhirJson } from './decimal.ts';
 import type { Bundle, BundleEntry, Resource } from 'fhir/r4.js';
 
 /** Texts of resources that cannot change any more; each goes with its resource. */
@@ -7,7 +8,7 @@ const texts = new WeakMap<object, string>();
 export function fhirJson(resource: Resource | Bundle): string {
   if (resource.resourceType !== 'Bundle') return resourceJson(resource);
   const { entry, ...bundle } = resource as Bundle;
-  const text = JSON.stringify(bundle);
+  const text = writeFhirJson(bundle);
   if (!entry) return text;
   // Put together piece by piece: joining lists of texts would copy each several times.
   let entries = '';
@@ -18,7 +19,7 @@ export function fhirJson(resource: Resource | Bundle): string {
 function entryJson(entry: BundleEntry): string {
   let members = '';
   for (const [name, value] of Object.entries(entry)) {
-    const text = name === 'resource' ? resourceJson(value as Resource) : JSON.stringify(value);
+    const text = name === 'resource' ? resourceJson(value as Resource) : writeFhirJson(value);
     if (text !== undefined) members += `${members && ','}"${name}":${text}`;
   }
   return `{${members}}`;
@@ -27,7 +28,7 @@ function entryJson(entry: BundleEntry): string {
 function resourceJson(resource: Resource): string {
   const known = texts.get(resource);
   if (known !== undefined) return known;
-  const text = JSON.stringify(resource);
+  const text = writeFhirJson(resource);
   if (Object.isFrozen(resource)) texts.set(resource, text);
   return text;
 }

@@ -6,6 +6,7 @@ import type { FaultRenderer } from '../http/fault-reply.ts';
 import { setCacheControl } from '../http/cache-control.ts';
 import { readParameters } from '../http/request-bounds.ts';
 import { writeFhirJson } from './decimal.ts';
+import { fhirJson } from './fhir-json.ts';
 import { requireFhirJson } from './fhir-format.ts';
 import { FHIR_JSON } from './fhir.ts';
 import { isStrict } from './prefer.ts';
@@ -60,7 +61,7 @@ export const asFhir: FaultRenderer = (fault, request) => ({
 export function sendFhir(request: FastifyRequest, reply: FastifyReply, resource: Resource): FastifyReply {
   return setCacheControl(reply, 'noStore')
     .type(`${FHIR_JSON}; charset=utf-8`)
-    .send(writeFhirJson(resource, isPretty(request) ? 2 : undefined));
+    .send(isPretty(request) ? writeFhirJson(resource, 2) : fhirJson(resource));
 }
 
 /** False also where the parameters cannot be read: then this is the answer that says so. */

@@ -65,7 +65,7 @@ export function namedStudies(request: AskedRequest, graphql = namedInGraphql(req
  * operation that runs and in all fragments, and by any variable that holds text.
  * @param documents as where it is executed: what is read here is what runs
  */
-export function namedInGraphql(
+function namedInGraphql(
   { serves, query, body }: AskedRequest,
   documents: DocumentRules = { maxTokens: DEFAULT_LIMITS.tokens, persisted: () => undefined },
 ): NamedInGraphql {
