@@ -2,7 +2,7 @@
 import svelte from 'eslint-plugin-svelte';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
-import { LARGE_FILES, LARGE_FUNCTIONS, OLD_PRIVATE } from './eslint.exceptions.js';
+import { LARGE_FILES, LARGE_FUNCTIONS } from './eslint.exceptions.js';
 
 const SERVER = ['schema/**/*.ts', 'gateway/**/*.ts', 'subgraphs/**/*.ts', 'docs/**/*.ts'];
 const VIEWER = ['viewer/src/**/*.ts', 'viewer/*.ts'];
@@ -97,10 +97,6 @@ export default defineConfig(
       '@typescript-eslint/no-misused-promises': 'off',
       'no-restricted-syntax': ['error', defaultExport, wholeModule, privateKeyword],
     },
-  },
-  {
-    files: OLD_PRIVATE,
-    rules: { 'no-restricted-syntax': ['error', defaultExport, wholeModule, moduleState] },
   },
   except('max-lines', LARGE_FILES),
   except('max-lines-per-function', LARGE_FUNCTIONS),

@@ -36,8 +36,6 @@ export const LARGE_FILES = {
   'subgraphs/imaging/sources/folder.ts': 'one class: the folder, its index and its watcher end together',
   'subgraphs/imaging/sources/stored/instance-reader.test.ts': 'a table of damaged and unusual files',
   'subgraphs/imaging/study/copies.test.ts': ONE_SYSTEM,
-  'subgraphs/imaging/study/restricted-studies.ts':
-    'the decision on a study in one place; it is taken apart with the study document',
 };
 
 /** A function of more than 80 lines of code. */
@@ -56,13 +54,3 @@ export const LARGE_FUNCTIONS = {
   'subgraphs/imaging/sources/dicom-web.ts': CLOSURES,
   'subgraphs/imaging/study/audited-studies.ts': CLOSURES,
 };
-
-/** Still with `private`: rewritten together with what they do. */
-export const OLD_PRIVATE = [
-  'gateway/bench/kept-connection.ts',
-  'subgraphs/imaging/cache/metadata-cache.ts',
-  'subgraphs/imaging/cache/study-cache.ts',
-  'subgraphs/imaging/cache/tenant-source.ts',
-  'subgraphs/imaging/study/restricted-studies.ts',
-  'subgraphs/imaging/study/several-studies.ts',
-];

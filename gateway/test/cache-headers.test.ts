@@ -108,8 +108,13 @@ describe('what is answered', () => {
   /** Routes of whose kind a GET without more gives nothing. */
   const NOTHING = /\/oauth\/|\*$|\/_search$|self-test$|graphql$|capability|^\/app|links$/;
 
-  /** Endpoints are not searched, and the base of DICOMweb is no resource. */
-  const REFUSED: Record<string, number> = { '/:tenant/fhir/Endpoint': 405, '/:tenant/dicomweb': 404 };
+  /** Endpoints are not searched, and the base of an API is no resource. */
+  const REFUSED: Record<string, number> = {
+    '/:tenant/fhir/Endpoint': 405,
+    '/:tenant/dicomweb': 404,
+    '/:tenant/fhir': 404,
+    '/:tenant/oauth': 404,
+  };
 
   test('every route whose answer needs nothing but its path', async () => {
     const plain = routes.filter(

@@ -46,27 +46,27 @@ interface Series {
  * questions at the same time are one question.
  */
 export class MetadataCache {
-  private readonly series = new LRUCache<string, Series>({
+  readonly #series = new LRUCache<string, Series>({
     maxSize: MAX_SERIES_BYTES,
     sizeCalculation: ({ packed }) => packed.length + 1,
     ttl: METADATA_TTL * 1000,
   });
   /** Keys of the series of a study, in order. */
-  private readonly studies = new LRUCache<string, readonly string[]>({
+  readonly #studies = new LRUCache<string, readonly string[]>({
     max: 10_000,
     ttl: METADATA_TTL * 1000,
   });
-  private readonly answers = new LRUCache<string, Buffer>({
+  readonly #answers = new LRUCache<string, Buffer>({
     maxSize: MAX_ANSWER_BYTES,
     maxEntrySize: MAX_KEPT_ANSWER,
     sizeCalculation: ({ length }) => length + 1,
   });
-  private readonly loading = new SingleFlight<EncodedMetadata>();
-  private readonly threads: ParsingThreads;
+  readonly #loading = new SingleFlight<EncodedMetadata>();
+  readonly #threads: ParsingThreads;
 
   /** @param threads parse what single attributes are asked of */
   constructor(threads: ParsingThreads) {
-    this.threads = threads;
+    this.#threads = threads;
   }
 
   /**
@@ -80,36 +80,37 @@ export class MetadataCache {
   ): Promise<EncodedMetadata> {
     const { seriesUid, instanceUid } = target;
     // One of many: asking for it is cheaper than finding it among them.
-    if (instanceUid !== undefined) return this.encoded([await pack(await load(target))]);
+    if (instanceUid !== undefined) return this.#encoded([await pack(await load(target))]);
     const key = (uid: string) => `${version}\n${uid}`;
-    const wanted = seriesUid === undefined ? this.studies.get(version) : [key(seriesUid)];
-    const kept = wanted?.map((one) => this.series.get(one));
+    const wanted = seriesUid === undefined ? this.#studies.get(version) : [key(seriesUid)];
+    const kept = wanted?.map((one) => this.#series.get(one));
     const complete = kept?.every((one) => one !== undefined) ? kept : undefined;
-    if (complete) return this.encoded(complete);
-    return this.loading.run(`${version}\n${seriesUid ?? ''}`, async () => {
+    if (complete) return this.#encoded(complete);
+    return this.#loading.run(`${version}\n${seriesUid ?? ''}`, async () => {
       const objects = inOrder(await load(target));
       const bySeries = () => [...grouped(objects, ({ seriesUid }) => seriesUid)];
       const groups = seriesUid === undefined ? bySeries() : [[seriesUid, objects] as const];
       const packed = await Promise.all(groups.map(([, objects]) => pack(objects)));
       const keys = groups.map(([uid]) => key(uid));
-      for (const [index, one] of packed.entries()) this.series.set(keys[index]!, one);
-      if (seriesUid === undefined) this.studies.set(version, keys);
-      return this.encoded(packed);
+      for (const [index, one] of packed.entries()) this.#series.set(keys[index]!, one);
+      if (seriesUid === undefined) this.#studies.set(version, keys);
+      return this.#encoded(packed);
     });
   }
 
   /** Forgets what a tenant's sources said, or everything. */
   invalidate(tenantKey?: string): void {
-    for (const cache of [this.series, this.studies]) {
+    for (const cache of [this.#series, this.#studies]) {
       for (const key of cache.keys()) {
         if (tenantKey === undefined || key.startsWith(`${tenantKey}\n`)) cache.delete(key);
       }
     }
   }
 
-  private encoded(series: readonly Series[]): EncodedMetadata {
+  #encoded(series: readonly Series[]): EncodedMetadata {
     const tag = digest(series.map((one) => one.tag).join('\n'));
-    const { answers, threads } = this;
+    const answers = this.#answers;
+    const threads = this.#threads;
     const packed = series.map((one) => one.packed);
     return {
       tag,

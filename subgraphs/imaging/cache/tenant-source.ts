@@ -28,26 +28,26 @@ export interface TenantSourceOptions {
 
 /** One image source of a tenant as one request asks it: through the cache, and only as long as the tenant is patient. */
 export class TenantSource {
-  private readonly options: TenantSourceOptions;
+  readonly #options: TenantSourceOptions;
   readonly #patience: Patience;
 
   constructor(options: TenantSourceOptions) {
-    this.options = options;
+    this.#options = options;
     this.#patience = new Patience(options.images.config.patience);
   }
 
   get config(): ImagesConfig {
-    return this.options.images.config;
+    return this.#options.images.config;
   }
 
   /** Names tenant and source in caches. */
   get key(): string {
-    return this.options.images.key;
+    return this.#options.images.key;
   }
 
   /** @throws Fault `unavailable` while the tenant delays this (REF, IA-19) */
   undelayed(what: 'lookupUntil' | 'retrieveUntil'): void {
-    const left = this.config.delay[what] - this.options.now();
+    const left = this.config.delay[what] - this.#options.now();
     if (left <= 0) return;
     throw new Fault('unavailable', 'The images are still being fetched; ask again later.', {
       service: 'imaging',
@@ -57,7 +57,7 @@ export class TenantSource {
 
   /** @throws Fault `not_implemented` where the backend is not built */
   open(): Promise<ImagingSource> {
-    return this.options.images.open();
+    return this.#options.images.open();
   }
 
   /**
@@ -65,8 +65,8 @@ export class TenantSource {
    * @param ttl seconds for which the answer is kept
    */
   ask(query: SourceQuery, ttl = SEARCH_TTL): Rows | Promise<Rows> {
-    const { cache } = this.options;
-    const key = this.question(query);
+    const { cache } = this.#options;
+    const key = this.#question(query);
     const ask = async () => (await this.open()).search(query);
     const generation = async () => (await this.open()).generation?.();
     // Not ended with this request: others may wait for the same answer, and the next one finds it there (IA-19).
@@ -75,25 +75,25 @@ export class TenantSource {
 
   /** Where answers may be kept, the nearest first. */
   get memories(): readonly Memory[] {
-    return this.options.cache.isShared ? ['here', 'shared'] : ['here'];
+    return this.#options.cache.isShared ? ['here', 'shared'] : ['here'];
   }
 
   /** Rows of a search that are kept; the source is not asked. */
   known(query: SourceQuery, where: Memory): Rows | undefined | Promise<Rows | undefined> {
-    const { cache } = this.options;
-    const key = this.question(query);
+    const { cache } = this.#options;
+    const key = this.#question(query);
     return where === 'here' ? cache.atHand(key) : cache.sharedRows(key);
   }
 
   /** Rows of a search as they are now, which are not kept. */
   askAnew(query: SourceQuery): Promise<Rows> {
     const ask = async () => (await this.open()).search(query);
-    return this.shared(this.options.cache.anew(this.question(query), ask));
+    return this.shared(this.#options.cache.anew(this.#question(query), ask));
   }
 
   /** Work of which a refusal takes no less time than another answer (IA-7). */
   evenly<T>(work: () => Promise<T>, refuses: (answer: T) => boolean): Promise<T> {
-    const { paces } = this.options;
+    const { paces } = this.#options;
     const pace = paces.get(this.key) ?? new EvenPace();
     paces.set(this.key, pace);
     return pace.of(work, refuses);
@@ -106,10 +106,10 @@ export class TenantSource {
 
   /** Keeps rows of a search. @param ttl seconds */
   keep(query: SourceQuery, rows: Rows, ttl: number): void {
-    if (rows.length > 0) this.options.cache.keep(this.question(query), rows, ttl);
+    if (rows.length > 0) this.#options.cache.keep(this.#question(query), rows, ttl);
   }
 
-  private question(query: SourceQuery): string {
+  #question(query: SourceQuery): string {
     return `${this.key}\n${JSON.stringify({ ...query, match: [...query.match] })}`;
   }
 
@@ -126,7 +126,7 @@ export class TenantSource {
     what: readonly unknown[],
     work: (source: ImagingSource, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const { unfinished, signal } = this.options;
+    const { unfinished, signal } = this.#options;
     const key = `${this.key}\n${JSON.stringify(what)}`;
     const retrieving = async (ends: AbortSignal) => work(await this.open(), ends);
     return inTheSameWords(

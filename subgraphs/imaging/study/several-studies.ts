@@ -30,8 +30,8 @@ interface SourceRows {
 export class SeveralStudies implements Imaging {
   readonly tenant: Tenant;
   readonly access: Access;
-  private readonly sources: readonly RestrictedStudies[];
-  private readonly options: SeveralStudiesOptions;
+  readonly #sources: readonly RestrictedStudies[];
+  readonly #options: SeveralStudiesOptions;
   readonly #holders: StudyHolders;
   readonly #turns = new LoopTurns();
   #replaced = false;
@@ -41,8 +41,8 @@ export class SeveralStudies implements Imaging {
   constructor(sources: readonly RestrictedStudies[], options: SeveralStudiesOptions) {
     this.tenant = options.tenant;
     this.access = options.access;
-    this.sources = sources;
-    this.options = options;
+    this.#sources = sources;
+    this.#options = options;
     this.#holders = new StudyHolders(sources, options);
   }
 
@@ -58,8 +58,8 @@ export class SeveralStudies implements Imaging {
     const { studyUid, limit, offset = 0, ...unpaged } = query;
     if (studyUid !== undefined)
       return this.#from(studyUid, (source) => source.search(query), 's', 'lookupUntil');
-    if (this.sources.length === 1) {
-      const found = await this.sources[0]!.search(query);
+    if (this.#sources.length === 1) {
+      const found = await this.#sources[0]!.search(query);
       const { rows, failed } = await this.#uncrossed(found.rows, []);
       return { ...found, rows, ...(failed.length > 0 && { failed }) };
     }
@@ -78,11 +78,11 @@ export class SeveralStudies implements Imaging {
   /** The first rows of all sources. What another source has too can only be counted once it is there. */
   async #firstRows(query: StudyQuery, end: number | undefined) {
     for (let limit = end; ;) {
-      const { answers, failed } = await this.ofAll((source) =>
+      const { answers, failed } = await this.#ofAll((source) =>
         source.search({ ...query, ...(limit !== undefined && { limit }) }),
       );
       const lists = answers.map(({ source, answer }) => ({ source, rows: answer.rows }));
-      const merged = await this.merged(lists, query.level);
+      const merged = await this.#merged(lists, query.level);
       const checked = await this.#uncrossed(merged, failed);
       // For each that is left out another moves up: of a source that has more, it must be there.
       const wanted = end === undefined ? 0 : end + merged.length - checked.rows.length;
@@ -95,7 +95,7 @@ export class SeveralStudies implements Imaging {
   async studiesOf(patientId: string | undefined, filter?: StudyFilter): Promise<StudyList> {
     if (this.#hasListed) await this.#turns.next();
     this.#hasListed = true;
-    const { answers, failed } = await this.ofAll((source) => source.studiesOf(patientId, filter));
+    const { answers, failed } = await this.#ofAll((source) => source.studiesOf(patientId, filter));
     const records = new Map<string, StudyRecord>();
     for (const { source, answer } of answers) {
       for (const record of answer) {
@@ -105,7 +105,7 @@ export class SeveralStudies implements Imaging {
         if (!known || sizeOf(record.study) > sizeOf(known.study)) records.set(uid, record);
       }
     }
-    for (const source of this.sources) for (const uid of source.lookup.withheld) records.delete(uid);
+    for (const source of this.#sources) for (const uid of source.lookup.withheld) records.delete(uid);
     const studies = [...records.values()];
     const checked = await this.#uncrossed(
       studies.map(({ study }) => study),
@@ -140,11 +140,11 @@ export class SeveralStudies implements Imaging {
   }
 
   patientByIdentifier(value: string, system?: string): Promise<string> {
-    return this.sources[0]!.patientByIdentifier(value, system);
+    return this.#sources[0]!.patientByIdentifier(value, system);
   }
 
   order(id: string) {
-    return this.sources[0]!.order(id);
+    return this.#sources[0]!.order(id);
   }
 
   metadata = (target: InstanceTarget) => this.#opened(target, (study) => study.metadata(target));
@@ -216,7 +216,7 @@ export class SeveralStudies implements Imaging {
       return await get(source!, others);
     } catch (error) {
       if (others.length === 0 || !isFailing(error)) throw error;
-      const { tenant, log } = this.options;
+      const { tenant, log } = this.#options;
       logFault(log, error, { tenant: tenant.key }, 'an image source failed; another is tried');
       this.#replaced = true;
       return this.#first(others, get).catch((next: unknown) => {
@@ -227,14 +227,14 @@ export class SeveralStudies implements Imaging {
   }
 
   /** Asks every source; those that failed are logged here, as the others' answer goes out without a fault. */
-  private async ofAll<T>(ask: (source: RestrictedStudies) => Promise<T>) {
-    const asked = await settled(this.sources, ask);
+  async #ofAll<T>(ask: (source: RestrictedStudies) => Promise<T>) {
+    const asked = await settled(this.#sources, ask);
     const faults = asked.flatMap(({ fault }) => fault ?? []);
     // A PatientID that is nobody's in one source may be the caller's in another.
     const failed = faults.filter(({ code }) => code !== 'forbidden');
     const answers = asked.flatMap(({ source, answer }) => (answer === undefined ? [] : [{ source, answer }]));
     if (answers.length === 0) throw failed[0] ?? faults[0]!;
-    const { tenant, log } = this.options;
+    const { tenant, log } = this.#options;
     for (const fault of failed)
       logFault(log, fault, { tenant: tenant.key }, 'an image source did not answer');
     return { answers, failed };
@@ -247,10 +247,10 @@ export class SeveralStudies implements Imaging {
    */
   async #uncrossed(rows: readonly DicomJson[], failed: readonly Fault[]) {
     const uids = [...byStudy(rows).keys()].filter((uid) => uid !== '');
-    const asked = this.sources.filter((source) => this.sources.length > 1 || !source.hasEachUidOnce);
+    const asked = this.#sources.filter((source) => this.#sources.length > 1 || !source.hasEachUidOnce);
     const answers = await settled(asked, (source) => source.lookup.crossed(uids));
     const crossed = new Set(answers.flatMap(({ answer = [] }) => [...answer]));
-    for (const uid of crossed) logCrossed(this.options, uid);
+    for (const uid of crossed) logCrossed(this.#options, uid);
     const faults = answers.flatMap(({ fault }) => fault ?? []);
     // One that has failed before fails here again: it is told of once.
     const told = faults.length > failed.length ? faults : failed;
@@ -262,7 +262,7 @@ export class SeveralStudies implements Imaging {
 
   /** A study's row with as many instances as a source had that does not answer now: a fault makes no study smaller. */
   #asSeen(study: DicomJson, answers: readonly { source: RestrictedStudies }[]): DicomJson {
-    const silent = this.sources.filter((one) => !answers.some(({ source }) => source === one));
+    const silent = this.#sources.filter((one) => !answers.some(({ source }) => source === one));
     if (silent.length === 0) return study;
     const most = this.#holders.mostSeen(silent, text(study, Tag.StudyInstanceUID) ?? '');
     if (most <= sizeOf(study)) return study;
@@ -270,7 +270,7 @@ export class SeveralStudies implements Imaging {
   }
 
   /** Rows of all sources, each study from one of them. */
-  private async merged(lists: readonly SourceRows[], level: StudyQuery['level']): Promise<DicomJson[]> {
+  async #merged(lists: readonly SourceRows[], level: StudyQuery['level']): Promise<DicomJson[]> {
     const studies = lists.map(({ source, rows }) => ({ source, studies: byStudy(rows) }));
     const given = new Map<string, readonly DicomJson[]>();
     for (const uid of studies.flatMap((list) => [...list.studies.keys()])) {
@@ -293,7 +293,7 @@ export class SeveralStudies implements Imaging {
         given.set(uid, list ? rowsOf(list) : []);
       }
     }
-    for (const source of this.sources) for (const uid of source.lookup.withheld) given.delete(uid);
+    for (const source of this.#sources) for (const uid of source.lookup.withheld) given.delete(uid);
     return [...given.values()].flat();
   }
 }
