@@ -13,7 +13,7 @@ import { setCacheControl } from '../schema/http/cache-control.ts';
 import { Fault, toFault } from '../schema/fault/fault.ts';
 import { nothingAtPath } from '../schema/fault/refusals.ts';
 import { auditRequests, type AuditEvents } from './audit/request-audit.ts';
-import { addDoor, decorateRequests } from './http/door.ts';
+import { addAuthorization, decorateRequests } from './http/authorization-hook.ts';
 import { faultHandler, nameResourceMetadata, sendFault, styleOf } from './http/fault-reply.ts';
 import { fhirGraphqlRoutes, graphqlRoutes } from './federation/graphql-routes.ts';
 import { PreparedIntrospection } from './federation/introspection/prepared.ts';
@@ -148,7 +148,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     await app.register(
       async (tenant) => {
         const documents = { maxTokens: limits.tokens, persisted: persisted.text };
-        addDoor(tenant, { tenants, authorizer, capabilities, baseUrl, documents });
+        addAuthorization(tenant, { tenants, authorizer, capabilities, baseUrl, documents });
         addLinkHeaders(tenant, capabilities);
         if (deps.selfTest) {
           await tenant.register(selfTestRoutes(deps.selfTest.run, deps.selfTest.operatorKey));

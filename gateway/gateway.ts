@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici';
 import type { ExpressionPool } from '../schema/expressions/pool.ts';
 import type { Tenant } from '../schema/tenant/tenant.ts';
 import { clinicalSubgraph } from '../subgraphs/clinical/app.ts';
-import type { Seen } from '../subgraphs/imaging/cache/seen.ts';
+import type { Seen } from '../subgraphs/imaging/cache/first-seen.ts';
 import { imagingSubgraph, type ImagingDeps } from '../subgraphs/imaging/app.ts';
 import { patientDirectory } from './joins/directory.ts';
 import { selfTest } from './self-test/self-test.ts';

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import { ExpressionPool } from '../schema/expressions/pool.ts';
-import { sharedSeen } from '../subgraphs/imaging/cache/seen-shared.ts';
+import { sharedFirstSeen } from '../subgraphs/imaging/cache/shared-first-seen.ts';
 import { buildApp } from './app.ts';
 import { auditSinks } from './audit/sinks.ts';
 import { buildDemoImages } from './demo/images.ts';
@@ -78,7 +78,7 @@ async function main(): Promise<void> {
   const redis = settings.redisUrl && !checking ? openRedis(settings.redisUrl) : undefined;
   const shared = redis && {
     ...sharedState(redis, secrets, Date.now),
-    seen: sharedSeen(redis.client, () => Date.now() / 1000),
+    seen: sharedFirstSeen(redis.client, () => Date.now() / 1000),
   };
   const guarded = guardedDispatcher(settings.dynamicHosts);
   const guardedFetch = fetchThrough(guarded);

@@ -4,12 +4,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CACHE_CONTROL, setCacheControl } from '../../schema/http/cache-control.ts';
 import { Fault } from '../../schema/fault/fault.ts';
-import { underOneName } from '../http/one-name.ts';
+import { underCanonicalHost } from '../http/canonical-host.ts';
 
 /** The viewer at `/app/`: built files for ever, the page itself never from a cache, every other path the page. */
 export function viewerFiles(directory: string, baseUrl: string): FastifyPluginAsync {
   return async (app) => {
-    app.addHook('onRequest', underOneName(baseUrl));
+    app.addHook('onRequest', underCanonicalHost(baseUrl));
     app.get('/app', (_request, reply) => reply.redirect('/app/', 308));
     if (!existsSync(join(directory, 'index.html'))) {
       app.get('/app/*', () => {

@@ -1,6 +1,6 @@
 import { fastify } from 'fastify';
 import { describe, expect, test, vi } from 'vitest';
-import { addDoor, decorateRequests } from '../http/door.ts';
+import { addAuthorization, decorateRequests } from '../http/authorization-hook.ts';
 import { faultHandler, nameResourceMetadata } from '../http/fault-reply.ts';
 import type { Authorizer } from '../smart/authorize.ts';
 import { tenantsOf } from '../test/door.ts';
@@ -27,7 +27,7 @@ async function app(key: string | undefined) {
       const tenants = tenantsOf({
         open: { authorization: { type: 'mock', disableAuthzChecks: true }, images },
       });
-      addDoor(scope, { tenants, authorizer: {} as Authorizer, baseUrl });
+      addAuthorization(scope, { tenants, authorizer: {} as Authorizer, baseUrl });
       await scope.register(selfTestRoutes(run, key));
     },
     { prefix: '/:tenant' },

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
-import { addDoor, decorateRequests } from '../http/door.ts';
+import { addAuthorization, decorateRequests } from '../http/authorization-hook.ts';
 import { faultHandler, nameResourceMetadata } from '../http/fault-reply.ts';
 import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import { authorizer } from '../smart/authorize.ts';
@@ -62,7 +62,7 @@ beforeAll(async () => {
   await app.register(rootMetadataRoutes(tenants, door, baseUrl));
   await app.register(
     async (scope) => {
-      addDoor(scope, { tenants, authorizer: door, baseUrl });
+      addAuthorization(scope, { tenants, authorizer: door, baseUrl });
       await scope.register(discoveryRoutes(door, baseUrl, new Date()));
       await scope.register(oauthRoutes(server, baseUrl));
       await scope.register(clinical.routes);

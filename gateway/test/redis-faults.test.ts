@@ -1,6 +1,6 @@
 /** A real Redis that answers but takes nothing, and one that holds what is too large to be read. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { sharedSeen } from '../../subgraphs/imaging/cache/seen-shared.ts';
+import { sharedFirstSeen } from '../../subgraphs/imaging/cache/shared-first-seen.ts';
 import { redisDeadlines } from '../smart/server/state/redis-deadlines.ts';
 import { entryName, openRedis, type SharedRedis } from '../state/redis.ts';
 import { sharedState, type SharedState } from '../state/shared-state.ts';
@@ -122,7 +122,7 @@ describe('what is larger than anything of ours is not read', () => {
   });
 
   test('since when a study is known: it counts as new', async () => {
-    const seen = sharedSeen(connection.client, () => 1000);
+    const seen = sharedFirstSeen(connection.client, () => 1000);
     const observe = async () => (await seen.observe('t', [{ studyUid: '1.2', instances: 1 }])).get('1.2');
     const fresh = { lastUpdated: new Date(1_000_000).toISOString(), fresh: true };
     expect(await observe()).toEqual(fresh);

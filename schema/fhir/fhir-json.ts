@@ -19,8 +19,9 @@ export function fhirJson(resource: Resource | Bundle): string {
 function entryJson(entry: BundleEntry): string {
   let members = '';
   for (const [name, value] of Object.entries(entry)) {
+    if (value === undefined) continue;
     const text = name === 'resource' ? resourceJson(value as Resource) : writeFhirJson(value);
-    if (text !== undefined) members += `${members && ','}"${name}":${text}`;
+    members += `${members && ','}"${name}":${text}`;
   }
   return `{${members}}`;
 }

@@ -14,7 +14,7 @@ import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { Clinical } from './record/clinical.ts';
 import { Compartment } from './authorization/compartment.ts';
-import { fhirFace } from './fhir/fhir.ts';
+import { fhirRoutes } from './fhir/fhir.ts';
 import { GranularScopes } from './authorization/granular-scopes.ts';
 import { clinicalResolvers } from './graphql/resolvers.ts';
 import { FhirServer } from './sources/fhir-server.ts';
@@ -113,7 +113,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
   return {
     schema: subgraphSchema(typeDefs, clinicalResolvers(typeDefs, new ItemSelector(expressions))),
     open,
-    routes: fhirFace({
+    routes: fhirRoutes({
       baseUrl,
       open: (request, signal) => open(request.tenant, request.access, signal, request.audit),
     }),

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { upTo } from '../../../schema/outbound/up-to.ts';
+import { maxEntries } from '../../../schema/outbound/max-entries.ts';
 import { entryName, required, type SharedRedis } from '../../state/redis.ts';
 
 /** What may be used once (IA-33). */
@@ -24,7 +24,7 @@ const MOST = 100_000;
  * @param now milliseconds
  */
 export function oneUse(now: () => number): OneUse {
-  const issued = new LRUCache<string, true>({ ...upTo(MOST), perf: { now }, ttlResolution: 0 });
+  const issued = new LRUCache<string, true>({ ...maxEntries(MOST), perf: { now }, ttlResolution: 0 });
   return {
     issue: async (id, seconds) => void (seconds > 0 && issued.set(id, true, { ttl: seconds * 1000 })),
     use: async (id) => issued.get(id) === true && issued.delete(id),

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { upTo } from '../../../schema/outbound/up-to.ts';
+import { maxEntries } from '../../../schema/outbound/max-entries.ts';
 
 /** What was computed, and for how long (in seconds) it may be answered from memory. */
 export interface Remembered<V> {
@@ -34,7 +34,7 @@ interface Attempt<V> {
  * @param now milliseconds since the epoch
  */
 export function expiringCache<V extends object>(max: number, now: () => number): ExpiringCache<V> {
-  const kept = new LRUCache<string, { value: V; until: number }>(upTo(max));
+  const kept = new LRUCache<string, { value: V; until: number }>(maxEntries(max));
   /** By key, the youngest last. */
   const underWay = new Map<string, Attempt<V>[]>();
 

@@ -17,7 +17,7 @@ import type { Clinical } from '../record/clinical.ts';
 import { pageOf } from '../record/page.ts';
 import { bundleOf, parseSearch, partOf } from './search.ts';
 
-export interface FhirFaceOptions {
+export interface FhirRoutesOptions {
   /** Public base of the whole server. */
   baseUrl: string;
   open(request: FastifyRequest, signal: AbortSignal): Clinical;
@@ -35,7 +35,7 @@ const SEARCH = fhirRoute('search');
 const READ = fhirRoute('read');
 
 /** FHIR REST of the clinical record, read-only: read, search by GET and by POST (R4 §3.1.0). */
-export function fhirFace({ baseUrl, open }: FhirFaceOptions): FastifyPluginAsync {
+export function fhirRoutes({ baseUrl, open }: FhirRoutesOptions): FastifyPluginAsync {
   return async (app) => {
     const base = (request: FastifyRequest): string => `${tenantBase(baseUrl, request.tenant)}/fhir`;
     app.setErrorHandler(faultHandler({ baseUrl, render: asFhir, message: 'fhir' }));

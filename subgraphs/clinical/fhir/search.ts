@@ -8,7 +8,7 @@ import {
 } from '../../../schema/fhir/search-request.ts';
 import { isOnlyPage, mapNeighbours } from '../../../schema/fhir/paging.ts';
 import { searchset } from '../../../schema/fhir/searchset.ts';
-import { onlyElements, subsetted } from '../../../schema/fhir/subset.ts';
+import { onlyElements, subsetted } from '../../../schema/fhir/elements.ts';
 import type { Search } from '../record/search.ts';
 import { PAGE_LIMIT } from '../record/limits.ts';
 import type { Page } from '../record/page.ts';

@@ -3,7 +3,7 @@ import { UID } from '../../../schema/dicom/dicom.ts';
 import { ACCESSION_TYPES, accessionNumbers } from '../../../schema/fhir/accession-types.ts';
 import { DICOM_UID_SYSTEM, parseReference, refersTo, uidFromToken } from '../../../schema/fhir/fhir.ts';
 import type { Clinical } from '../record/clinical.ts';
-import { readable } from '../record/readable.ts';
+import { readIfAllowed } from '../record/read-if-allowed.ts';
 
 /**
  * How report, order and images find each other (FG-9): by Study Instance UID, by reference to the study, or by
@@ -50,7 +50,7 @@ export async function reportAccessionNumbers(
 async function orderOf(clinical: Clinical, reference: Reference): Promise<ServiceRequest | undefined> {
   const target = await clinical.target(reference.reference);
   if (target?.type !== 'ServiceRequest') return undefined;
-  return (await readable(clinical.read('ServiceRequest', target.id))) as ServiceRequest | undefined;
+  return (await readIfAllowed(clinical.read('ServiceRequest', target.id))) as ServiceRequest | undefined;
 }
 
 /** The Study Instance UIDs that a report names: its own identifiers and its `imagingStudy`. */
@@ -91,7 +91,7 @@ export async function studyUidOfReference(
   if (absolute?.type === 'ImagingStudy' && isStudyUid(absolute.id)) return absolute.id;
   const target = await clinical.target(reference);
   if (target?.type !== 'ImagingStudy') return undefined;
-  const study = (await readable(clinical.read('ImagingStudy', target.id))) as ImagingStudy | undefined;
+  const study = (await readIfAllowed(clinical.read('ImagingStudy', target.id))) as ImagingStudy | undefined;
   return uidsOf(study?.identifier)[0];
 }
 

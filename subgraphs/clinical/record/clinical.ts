@@ -7,14 +7,14 @@ import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';
 import { requireScope } from '../../../schema/access/scopes.ts';
 import { isResourceType } from '../../../schema/fhir/tables.ts';
 import { AccessRecord } from '../authorization/access-record.ts';
-import { applicable } from './applicable.ts';
+import { supportedParameters } from './supported-parameters.ts';
 import { bindSearch } from '../authorization/binding.ts';
 import { readChain } from './chain.ts';
 import type { Compartment } from '../authorization/compartment.ts';
 import { reachOf } from '../authorization/compartment.ts';
 import type { GranularScopes } from '../authorization/granular-scopes.ts';
 import { isPage, LIST_LIMIT, pageSize, requireListable } from './limits.ts';
-import { readable } from './readable.ts';
+import { readIfAllowed } from './read-if-allowed.ts';
 import { Related } from './related.ts';
 import type { Search, SearchResult } from './search.ts';
 import { MAX_GATHERED, RequestSource } from '../sources/request-source.ts';
@@ -91,7 +91,7 @@ export class Clinical {
     if (!isResourceType(type)) throw noSuchResource();
     const coverage = requireScope(this.access, type, 's');
     const source = await this.#source.backend();
-    const { applied, sort } = applicable(source, type, search);
+    const { applied, sort } = supportedParameters(source, type, search);
     const bound = bindSearch(this.access, type, applied);
     const params = await this.#unchained(type, bound, source.local);
     const { offset, cursor, total, count = LIST_LIMIT } = search;
@@ -180,7 +180,7 @@ export class Clinical {
     }
     const owner = await this.target((resource as Binary).securityContext?.reference);
     if (!owner || reachOf(owner.type) !== 'compartment') return false;
-    return (await readable(this.read(owner.type, owner.id))) !== undefined;
+    return (await readIfAllowed(this.read(owner.type, owner.id))) !== undefined;
   }
 
   #visible(resource: Resource): boolean {

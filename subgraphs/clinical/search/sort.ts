@@ -1,5 +1,5 @@
 import { searchParameter } from '../../../schema/fhir/tables.ts';
-import type { Bind } from './comparison.ts';
+import type { Bind } from './criterion-sql.ts';
 import type { SqlContext, Statement } from './sql.ts';
 
 const SORT_COLUMNS: Record<string, readonly [table: string, column: string]> = {

@@ -1,8 +1,8 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 import { unescapeValue } from '../../../schema/fhir/search-value.ts';
 import type { SearchParameter } from '../../../schema/fhir/tables.ts';
-import type { Bind } from './comparison.ts';
-import { comparison, oneOf } from './comparison.ts';
+import type { Bind } from './criterion-sql.ts';
+import { comparison, oneOf } from './criterion-sql.ts';
 import type { Criterion } from './criteria.ts';
 import { parseCriteria } from './criteria.ts';
 

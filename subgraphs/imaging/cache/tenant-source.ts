@@ -3,11 +3,11 @@ import { EvenPace } from '../../../schema/process/even-pace.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
-import { inTime, Patience } from '../sources/patience.ts';
+import { inTime, TimeBudget } from '../sources/timeout.ts';
 import type { TenantImages } from '../sources/open.ts';
 import type { ImagingSource, SourceQuery } from '../sources/source.ts';
 import { SEARCH_TTL, type Rows, type StudyCache } from './study-cache.ts';
-import type { Unfinished } from '../sources/unfinished.ts';
+import type { PendingRetrievals } from '../sources/pending-retrievals.ts';
 
 /** Answers that are kept: in this process, or by the gateways that share a cache. */
 export type Memory = 'here' | 'shared';
@@ -19,7 +19,7 @@ export interface TenantSourceOptions {
   images: TenantImages;
   cache: StudyCache;
   paces: Paces;
-  unfinished: Unfinished;
+  unfinished: PendingRetrievals;
   /** Seconds since the epoch. */
   now(): number;
   /** Ends what was begun for this request when its caller leaves. */
@@ -29,11 +29,11 @@ export interface TenantSourceOptions {
 /** One image source of a tenant as one request asks it: through the cache, and only as long as the tenant is patient. */
 export class TenantSource {
   readonly #options: TenantSourceOptions;
-  readonly #patience: Patience;
+  readonly #patience: TimeBudget;
 
   constructor(options: TenantSourceOptions) {
     this.#options = options;
-    this.#patience = new Patience(options.images.config.patience);
+    this.#patience = new TimeBudget(options.images.config.patience);
   }
 
   get config(): ImagesConfig {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
-import { buildIn } from './made-by.ts';
+import { buildIn } from './build-id.ts';
 
 test('pictures and tags are those of a build; without one, of a process', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'build-'));

@@ -12,7 +12,7 @@ import { framesPart } from '../study/audited-studies.ts';
 import { acceptedCoding, CODINGS, compressed, type Coding } from '../../../schema/http/content-coding.ts';
 import { studyRowJson, withRetrieveUrl } from '../dicom/dicomweb-urls.ts';
 import { unlessHeld } from '../study/entity-tag.ts';
-import { prepareFace, queryOf, readsOnly, requireUtf8, sendPayload } from './face.ts';
+import { prepareRoutes, queryOf, readsOnly, requireUtf8, sendPayload } from './http.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { parseQido } from './qido.ts';
 import type { Pictures } from '../render/pictures.ts';
@@ -60,7 +60,7 @@ const PICTURES = ['rendered', 'thumbnail'] as const;
 /** The DICOMweb face (Studies Service, PS3.18 §10): routes below a tenant. */
 export function dicomwebRoutes({ baseUrl, under, open, pictures }: DicomwebOptions) {
   return async function routes(app: FastifyInstance): Promise<void> {
-    prepareFace(app, baseUrl, 'dicomweb');
+    prepareRoutes(app, baseUrl, 'dicomweb');
 
     const route = (
       serves: { config: FastifyContextConfig },

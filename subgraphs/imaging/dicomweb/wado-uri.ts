@@ -4,7 +4,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { clientLeft } from '../../../schema/http/client-left.ts';
 import type { MediaRange } from '../../../schema/http/media-ranges.ts';
 import type { DicomwebOptions } from './dicomweb.ts';
-import { prepareFace, queryOf, readsOnly, requireUtf8, sendPayload } from './face.ts';
+import { prepareRoutes, queryOf, readsOnly, requireUtf8, sendPayload } from './http.ts';
 import { unlessHeld } from '../study/entity-tag.ts';
 import type { Pictures } from '../render/pictures.ts';
 import type { Imaging } from '../study/studies.ts';
@@ -28,7 +28,7 @@ const SERVES = {
 /** The URI Service (PS3.18 §9), for clients that know nothing newer: one object, by the parameters of a query. */
 export function wadoUriRoutes({ baseUrl, open, pictures }: Omit<DicomwebOptions, 'under'>) {
   return async function routes(app: FastifyInstance): Promise<void> {
-    prepareFace(app, baseUrl, 'wado-uri');
+    prepareRoutes(app, baseUrl, 'wado-uri');
     readsOnly(app, PATH, SERVES);
     app.route({
       method: ['GET', 'HEAD'],

@@ -8,13 +8,12 @@ import { piecesOf, type FrameBytes } from '../multipart/frame-bytes.ts';
 import { lengthOfOne, randomBoundary, writeMultipart, type OutgoingPart } from '../multipart/multipart.ts';
 import type { Payload } from '../study/payload.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
-import { firstBytes } from '../sources/patience.ts';
 import { objectType, typeWith } from '../sources/stored/file-meta.ts';
 import type { Frames, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';
 import type { Imaging } from '../study/studies.ts';
-import { warningsOf } from '../study/warnings.ts';
 import { WrittenBody } from '../multipart/written-body.ts';
-import { writeZip, type ZipEntry } from './zip.ts';
+import { closing, instancesFrom, opened } from './opened-instances.ts';
+import { zip } from './study-zip.ts';
 
 /** WADO-RS (PS3.18 §10.4) over the core: what is answered, apart from HTTP. */
 
@@ -78,48 +77,6 @@ async function multipart(imaging: Imaging, target: Target, transferSyntax: strin
   return { headers: headers(boundary), body: closing(body, iterator, first.value?.stream) };
 }
 
-async function zip(
-  { unanswered }: Pick<Imaging, 'unanswered'>,
-  instances: AsyncIterable<StoredInstance>,
-): Promise<Payload> {
-  const { first, iterator } = await opened(instances);
-  const body = writeZip(entriesOf(first, iterator, unanswered));
-  return {
-    headers: { 'content-type': 'application/zip' },
-    body: closing(body, iterator, first.value?.stream),
-  };
-}
-
-async function* entriesOf(
-  first: IteratorResult<StoredInstance>,
-  iterator: AsyncIterator<StoredInstance>,
-  unanswered: readonly Fault[],
-): AsyncGenerator<ZipEntry> {
-  // An archive that is unpacked has no headers: what the answer warns of lies in it.
-  if (unanswered.length > 0)
-    yield { name: 'WARNING.txt', body: Readable.from([Buffer.from(note(unanswered))]) };
-  const names = new Set<string>();
-  for await (const { sopInstanceUid = '', stream } of instancesFrom(first, iterator)) {
-    // Nothing but a UID becomes a name, and no object replaces another when the archive is unpacked.
-    const named = UID.test(sopInstanceUid) && !names.has(sopInstanceUid);
-    const name = named ? sopInstanceUid : `object-${names.size + 1}`;
-    names.add(name);
-    yield { name: `${name}.dcm`, body: stream };
-  }
-}
-
-function note(unanswered: readonly Fault[]): string {
-  return ['This may not be all of the study.', ...warningsOf(unanswered), ''].join('\r\n');
-}
-
-/** The first instance, once its first bytes are there: an error before them still gets its own status. */
-async function opened(instances: AsyncIterable<StoredInstance>) {
-  const iterator = instances[Symbol.asyncIterator]();
-  const first = await iterator.next();
-  if (!first.done) await firstBytes(first.value.stream);
-  return { first, iterator };
-}
-
 async function* partsOf(
   first: IteratorResult<StoredInstance>,
   iterator: AsyncIterator<StoredInstance>,
@@ -129,33 +86,6 @@ async function* partsOf(
     const headers = { 'Content-Type': objectType(instance) };
     yield { headers, ...(size !== undefined && { size }), body: stream };
   }
-}
-
-/** All instances, the first of which was taken already; what is open when the reader leaves is closed. */
-async function* instancesFrom(
-  first: IteratorResult<StoredInstance>,
-  iterator: AsyncIterator<StoredInstance>,
-): AsyncGenerator<StoredInstance> {
-  let current = first;
-  try {
-    for (; !current.done; current = await iterator.next()) {
-      yield current.value;
-    }
-  } finally {
-    if (!current.done) current.value.stream.destroy();
-    await iterator.return?.();
-  }
-}
-
-/**
- * What is open for a body is closed with it, also when nobody has begun to read it (HEAD, a client that has left): the
- * generators that it is made of have then not begun, and one that has not runs no `finally`.
- */
-function closing(body: Readable, iterator: AsyncIterator<unknown>, opened?: Readable): Readable {
-  return body.once('close', () => {
-    opened?.destroy();
-    void iterator.return?.().catch(() => undefined);
-  });
 }
 
 const MAX_FRAMES = 10_000;

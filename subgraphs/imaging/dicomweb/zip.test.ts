@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { writeZip, type ZipEntry } from './zip.ts';
+import { writeZip, type ZipEntry } from './zip-writer.ts';
 
 let directory: string;
 beforeAll(async () => {

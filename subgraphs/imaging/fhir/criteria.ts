@@ -9,7 +9,7 @@ import {
   type Token,
 } from '../../../schema/fhir/search-value.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import type { Memory } from '../cache/seen.ts';
+import type { Memory } from '../cache/first-seen.ts';
 import type { Order } from '../authorization/directory.ts';
 
 /** What is searched: a study as FHIR, and what is remembered of it. */

@@ -21,7 +21,7 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { OpenImaging } from '../study/studies.ts';
 import { randomUUID } from 'node:crypto';
 import { ENDPOINT_ID, endpointStyle, wadoEndpoint } from './endpoint.ts';
-import { findStudies, readStudy, withInstances, type FaceOptions, type Found } from './find.ts';
+import { findStudies, readStudy, withInstances, type ResourceOptions, type Found } from './find.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { parseRead, parseSearch, type ImagingStudySearch } from './search.ts';
 import { removeInstances } from './study-instances.ts';
@@ -31,7 +31,7 @@ import { setWarnings } from '../../../schema/http/warning-header.ts';
 import { warningsOf } from '../study/warnings.ts';
 import { capabilityEndpoint, readEndpoint as endpointOf } from './study-endpoint.ts';
 
-export interface ImagingFhirOptions extends FaceOptions {
+export interface ImagingFhirOptions extends ResourceOptions {
   open: OpenImaging;
 }
 

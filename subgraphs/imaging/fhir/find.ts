@@ -9,13 +9,13 @@ import { endpointStyle, type EndpointStyle } from './endpoint.ts';
 import { imagingStudy } from './imaging-study.ts';
 import { addInstances } from './study-instances.ts';
 import { inOrder, matches, studyUidsOf, type ImagingStudySearch, type NamedPatient } from './search.ts';
-import type { Memory, Seen } from '../cache/seen.ts';
+import type { Memory, Seen } from '../cache/first-seen.ts';
 import type { WadoBaseOptions } from '../study/wado-base.ts';
 import type { Detail, Imaging, StudyRecord } from '../study/studies.ts';
 import type { Order } from '../authorization/directory.ts';
 
 /** What the FHIR and GraphQL faces need beside the core. */
-export interface FaceOptions extends WadoBaseOptions {
+export interface ResourceOptions extends WadoBaseOptions {
   seen: Seen;
   /** Seconds since the epoch. */
   now(): number;
@@ -47,7 +47,7 @@ export interface Found {
 export async function findStudies(
   imaging: Imaging,
   search: ImagingStudySearch,
-  options: FaceOptions,
+  options: ResourceOptions,
   where: (found: FoundStudy) => boolean = () => true,
 ): Promise<Found> {
   const studyUids = studyUidsOf(search);
@@ -120,7 +120,7 @@ export async function readStudy(
   imaging: Imaging,
   studyUid: string,
   detail: Detail,
-  options: FaceOptions,
+  options: ResourceOptions,
 ): Promise<FoundStudy | undefined> {
   const record = await imaging.study(studyUid, detail);
   return record && (await foundStudies(imaging.tenant, [record], options))[0];
@@ -130,7 +130,7 @@ export async function readStudy(
 export async function foundStudies(
   tenant: Tenant,
   records: readonly StudyRecord[],
-  options: FaceOptions & { endpointStyle?: EndpointStyle },
+  options: ResourceOptions & { endpointStyle?: EndpointStyle },
 ): Promise<FoundStudy[]> {
   const byUid = new Map(records.map((record) => [uid(record.study, Tag.StudyInstanceUID), record]));
   byUid.delete(undefined);

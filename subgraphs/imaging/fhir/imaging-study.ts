@@ -5,7 +5,7 @@ import { DICOM_UID_SYSTEM } from '../../../schema/fhir/fhir.ts';
 import { deepFreeze } from '../dicom/deep-freeze.ts';
 import { personNames, string } from '../dicom/dicom-text.ts';
 import { endpointElements, type EndpointStyle } from './endpoint.ts';
-import { present } from '../dicom/present.ts';
+import { omitEmpty } from '../dicom/omit-empty.ts';
 import type { StudyRecord } from '../study/studies.ts';
 import { studyDocument, type StudyDocument } from '../study/study-document.ts';
 
@@ -55,7 +55,7 @@ function resourceOf(
 ): ImagingStudy {
   const { uid, accessions, modality, started, referrer, series } = document;
   const { contained, endpoint } = endpointElements(base, endpointStyle, uid);
-  return present<ImagingStudy>({
+  return omitEmpty<ImagingStudy>({
     resourceType: 'ImagingStudy',
     id: uid,
     meta: lastUpdated ? { lastUpdated } : undefined,
@@ -81,9 +81,9 @@ function subject({ patientId, study }: StudyRecord): Reference {
   const display = personNames(study, Tag.PatientName)[0];
   if (!value) return { type: 'Patient', display: display ?? 'Unknown patient' };
   const issuer = string(study, Tag.IssuerOfPatientID);
-  return present({
+  return omitEmpty({
     type: 'Patient',
-    identifier: present({ value, assigner: issuer ? { display: issuer } : undefined }),
+    identifier: omitEmpty({ value, assigner: issuer ? { display: issuer } : undefined }),
     display,
   });
 }

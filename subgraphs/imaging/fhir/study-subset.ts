@@ -1,6 +1,6 @@
 import type { ImagingStudy, ImagingStudySeries } from 'fhir/r4.js';
-import { onlyElements, subsetted } from '../../../schema/fhir/subset.ts';
-import { present } from '../dicom/present.ts';
+import { onlyElements, subsetted } from '../../../schema/fhir/elements.ts';
+import { omitEmpty } from '../dicom/omit-empty.ts';
 import type { Parts } from './search.ts';
 
 /** Parts of an ImagingStudy: `_elements` and `_summary` (FHIR R4 §3.1.1.5.9, §3.1.1.5.8). */
@@ -54,7 +54,7 @@ function studyElements(study: ImagingStudy, { elements, summary }: Parts): Imagi
 
 function seriesElements(series: ImagingStudySeries, wanted: ReadonlySet<string>): ImagingStudySeries {
   const entries = Object.entries(series);
-  return present(
+  return omitEmpty(
     Object.fromEntries(
       entries.filter(([name]) => name === 'uid' || name === 'modality' || wanted.has(name)),
     ) as unknown as ImagingStudySeries,

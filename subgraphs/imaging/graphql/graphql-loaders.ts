@@ -4,7 +4,7 @@ import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { permitting, requireScope } from '../../../schema/access/scopes.ts';
 import { uid } from '../dicom/dicom-text.ts';
-import { foundStudies, readStudy, type FaceOptions, type FoundStudy } from '../fhir/find.ts';
+import { foundStudies, readStudy, type ResourceOptions, type FoundStudy } from '../fhir/find.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import type { Selection } from '../parsing/select-attributes.ts';
 import { slices } from '../sources/stored/slices.ts';
@@ -34,7 +34,7 @@ export interface AskedAttributes extends InstanceTarget {
 }
 
 /** @param budget of the answer, whose long lists are completed in several turns of the event loop */
-export function loaders(imaging: Imaging, options: FaceOptions, budget?: AnswerBudget): Loaders {
+export function loaders(imaging: Imaging, options: ResourceOptions, budget?: AnswerBudget): Loaders {
   const share = { bytes: MAX_METADATA, semaphore: new Semaphore(SERIES_AT_ONCE) };
   return {
     study: new DataLoader((uids) => studies(imaging, uids, options)),
@@ -63,7 +63,7 @@ const MANY = 4;
 async function studies(
   imaging: Imaging,
   uids: readonly string[],
-  options: FaceOptions,
+  options: ResourceOptions,
 ): Promise<(FoundStudy | Error)[]> {
   const { access, tenant } = imaging;
   const coverage = requireScope(access, 'ImagingStudy', 'r');

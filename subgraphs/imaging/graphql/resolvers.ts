@@ -28,7 +28,7 @@ import {
   type Facts,
   type SeriesSource,
 } from './dicom-facts.ts';
-import { findStudies, type FaceOptions, type FoundStudy } from '../fhir/find.ts';
+import { findStudies, type ResourceOptions, type FoundStudy } from '../fhir/find.ts';
 import { loaders } from './graphql-loaders.ts';
 import { PAGE_LIMIT, parseSearch, type ImagingStudySearch } from '../fhir/search.ts';
 import { studyDocument } from '../study/study-document.ts';
@@ -69,7 +69,7 @@ interface Joined extends ImagingStudy {
 /** All resolvers of the imaging subgraph (FG-8 to FG-10). */
 export function imagingResolvers(
   sdl: DocumentNode,
-  options: FaceOptions,
+  options: ResourceOptions,
   selector: ItemSelector,
 ): Record<string, object> {
   const perRequest = new WeakMap<Imaging, Facts>();
@@ -193,7 +193,7 @@ type Results = Awaited<ReturnType<typeof findStudies>>;
 async function searched(
   imaging: Imaging,
   args: Args,
-  options: FaceOptions,
+  options: ResourceOptions,
   patient?: string,
   where?: (found: FoundStudy) => boolean,
 ): Promise<Results> {
@@ -252,7 +252,7 @@ async function linkedStudies(
   { _patientId, _accessionNumbers, _studyUids }: StudyLinks,
   args: Args,
   { imaging }: Facts,
-  options: FaceOptions,
+  options: ResourceOptions,
   report: Report,
 ): Promise<Joined[]> {
   const numbers = new Set(_accessionNumbers ?? []);
@@ -275,7 +275,7 @@ async function resolveReference(
   reference: Reference,
   facts: Facts,
   type: string | undefined,
-  options: FaceOptions,
+  options: ResourceOptions,
 ): Promise<UnionMember | undefined> {
   if (reference.reference === undefined) return undefined;
   const target = parseReference(reference.reference);

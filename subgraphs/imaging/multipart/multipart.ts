@@ -102,10 +102,11 @@ export async function* readMultipart(
   try {
     // The first delimiter may open the body; a line break before it makes it look like all others.
     input.unread(Buffer.from('\r\n'));
-    for await (const preamble of upTo(input, delimiter)) void preamble;
+    for await (const preamble of maxEntries(input, delimiter)) void preamble;
     while (!(await closes(input))) {
       const head = parsePartHead(await input.take(CRLF_CRLF, HEADER_LIMIT));
-      const body = head.size === undefined ? upTo(input, delimiter) : exactly(input, head.size, delimiter);
+      const body =
+        head.size === undefined ? maxEntries(input, delimiter) : exactly(input, head.size, delimiter);
       yield { ...head, body };
       for await (const rest of body) void rest;
     }
@@ -153,7 +154,7 @@ async function* exactly(input: Input, size: number, delimiter: Buffer): AsyncGen
 }
 
 /** The slow way: everything before the next delimiter, which is consumed. */
-async function* upTo(input: Input, delimiter: Buffer): AsyncGenerator<Buffer, void, void> {
+async function* maxEntries(input: Input, delimiter: Buffer): AsyncGenerator<Buffer, void, void> {
   let held: Buffer = Buffer.alloc(0);
   for (;;) {
     const chunk = await input.some();

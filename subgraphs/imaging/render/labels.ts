@@ -18,7 +18,7 @@ export function labelsOf(
 
 function patient(instance: DicomJson): string[] {
   const born = date(text(instance, Tag.PatientBirthDate));
-  return present([
+  return omitEmpty([
     personNames(instance, Tag.PatientName)[0],
     string(instance, Tag.PatientID),
     [born && `* ${born}`, string(instance, Tag.PatientSex)].filter(Boolean).join(' '),
@@ -33,7 +33,7 @@ function technique(instance: DicomJson, window: Window | undefined): string[] {
     return value === undefined ? '' : `${Number(value.toPrecision(4))} ${unit}`;
   };
   const series = [text(instance, Tag.SeriesNumber), text(instance, Tag.InstanceNumber)].filter(Boolean);
-  return present([
+  return omitEmpty([
     [string(instance, Tag.Modality), string(instance, Tag.SeriesDescription)].filter(Boolean).join(' '),
     series.join(' / '),
     [of('00180060', 'kV'), of('00181151', 'mA')].filter(Boolean).join(' '),
@@ -45,7 +45,7 @@ function technique(instance: DicomJson, window: Window | undefined): string[] {
   ]);
 }
 
-function present(lines: readonly (string | undefined)[]): string[] {
+function omitEmpty(lines: readonly (string | undefined)[]): string[] {
   return lines.filter((line): line is string => !!line).map((line) => line.slice(0, 80));
 }
 

@@ -4,7 +4,7 @@ import { heldOf, tagOf } from '../../../schema/http/entity-tag.ts';
 import type { MediaRange } from '../../../schema/http/media-ranges.ts';
 import { framesPart } from '../study/audited-studies.ts';
 import { notModified, tagOfMade } from '../study/entity-tag.ts';
-import { MADE_BY } from '../dicom/made-by.ts';
+import { BUILD_ID } from '../dicom/build-id.ts';
 import type { ParsingThreads } from '../threads/parsing-threads.ts';
 import { pixelDescription } from '../pixels/codecs/description.ts';
 import { canDecode } from '../pixels/codecs/frame.ts';
@@ -152,7 +152,7 @@ export class Pictures {
       const tag = tagOfMade(version, 'thumbnail', ...made);
       if (tag && heldOf(ifNoneMatch, tag)) return notModified(`W/${tag}`);
       const { source, patient, stamp = Math.floor(this.#options.now() / UNVERSIONED_SECONDS) } = version;
-      const key = [MADE_BY, source, patient, ...made, stamp];
+      const key = [BUILD_ID, source, patient, ...made, stamp];
       const kept = await this.#options.thumbnails.get(key);
       if (kept) return tagged({ headers: { 'content-type': type }, body: kept }, tag);
       const rendering: Rendering = { viewport, annotation: [] };

@@ -14,7 +14,7 @@ import { notInTransferSyntax } from './not-in-transfer-syntax.ts';
 import { metadataBytes } from './metadata-bytes.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import { ParsingThreads } from '../threads/parsing-threads.ts';
-import { ahead } from '../pixels/ahead.ts';
+import { prefetch } from '../pixels/prefetch.ts';
 import { PixelPool } from '../threads/pool.ts';
 import { canGive } from '../pixels/plan-transcoding.ts';
 import { openDatabase } from './folder/database.ts';
@@ -167,7 +167,7 @@ class Folder implements FolderSource {
       const instance = instances[number - 1]!;
       return this.#reading(instance, this.#reader.metadata(this.#path(instance), instance));
     };
-    for await (const one of ahead(instances.length, read)) found.push(counted(one));
+    for await (const one of prefetch(instances.length, read)) found.push(counted(one));
     return found;
   }
 

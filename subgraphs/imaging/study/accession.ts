@@ -2,7 +2,7 @@ import type { Identifier } from 'fhir/r4.js';
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { V2_IDENTIFIER_TYPE } from '../../../schema/fhir/fhir.ts';
 import { items, string } from '../dicom/dicom-text.ts';
-import { present } from '../dicom/present.ts';
+import { omitEmpty } from '../dicom/omit-empty.ts';
 import type { StudyRecord } from './studies.ts';
 
 type Rows = Pick<StudyRecord, 'study' | 'series'>;
@@ -26,7 +26,7 @@ export function accessionIdentifiers({ study, series }: Rows): Identifier[] {
 function accessionIdentifier(holder: DicomJson, value: string): Identifier {
   const issuer = items(holder, ISSUER_OF_ACCESSION_NUMBER_SEQUENCE)[0] ?? {};
   const name = string(issuer, LOCAL_NAMESPACE_ENTITY_ID);
-  return present({
+  return omitEmpty({
     type: { coding: [{ system: V2_IDENTIFIER_TYPE, code: 'ACSN', display: 'Accession ID' }] },
     system: universalSystem(string(issuer, UNIVERSAL_ENTITY_ID), string(issuer, UNIVERSAL_ENTITY_ID_TYPE)),
     value,

@@ -1,5 +1,5 @@
 import { heldOf, tagOf } from '../../../schema/http/entity-tag.ts';
-import { MADE_BY } from '../dicom/made-by.ts';
+import { BUILD_ID } from '../dicom/build-id.ts';
 import type { Target } from '../sources/source.ts';
 import type { Imaging } from './studies.ts';
 import type { Version } from './study-reader.ts';
@@ -16,7 +16,7 @@ export function tagOfMade(
   { source, patient, stamp }: Version,
   ...made: readonly unknown[]
 ): string | undefined {
-  return stamp === undefined ? undefined : tagOf(JSON.stringify([MADE_BY, source, patient, stamp, ...made]));
+  return stamp === undefined ? undefined : tagOf(JSON.stringify([BUILD_ID, source, patient, stamp, ...made]));
 }
 
 export interface Conditional {

@@ -1,6 +1,6 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { FrameBytes } from '../multipart/frame-bytes.ts';
-import { firstBytes } from '../sources/patience.ts';
+import { firstBytes } from '../sources/timeout.ts';
 import type { Frames, StoredInstance } from '../sources/source.ts';
 
 /** How a copy of a study takes the place of another that fails before its first byte (DW-27). */

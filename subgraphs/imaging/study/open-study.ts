@@ -5,7 +5,7 @@ import type { EncodedMetadata, MetadataCache } from '../cache/metadata-cache.ts'
 import { randomBoundary } from '../multipart/multipart.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import { patientAsSaid, statedPatient } from '../facts/of-patients.ts';
-import { primed } from '../sources/patience.ts';
+import { primed } from '../sources/timeout.ts';
 import type {
   BulkData,
   Frames,

@@ -7,7 +7,7 @@ import { CallerReach, type CallerReachOptions } from '../authorization/caller-re
 import { coveredBy, type Reach } from '../authorization/ownership.ts';
 import { isLimited } from '../authorization/patient-keys.ts';
 import { ReachedRows } from '../authorization/reached-rows.ts';
-import type { WithholdingOptions } from '../authorization/withhold.ts';
+import type { WithholdingOptions } from '../authorization/withholding.ts';
 import type { Rows } from '../cache/study-cache.ts';
 import type { MetadataCache } from '../cache/metadata-cache.ts';
 import type { StudyQuery } from './study-query.ts';

@@ -3,7 +3,7 @@ import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { fhirDateTime } from '../dicom/dicom-date.ts';
 import { items, personNames, string, strings, uid, unsignedInt } from '../dicom/dicom-text.ts';
 import { deepFreeze } from '../dicom/deep-freeze.ts';
-import { present } from '../dicom/present.ts';
+import { omitEmpty } from '../dicom/omit-empty.ts';
 import { accessionIdentifiers } from './accession.ts';
 import type { StudyRecord } from './studies.ts';
 import { grouped, isSameRows } from '../facts/study-rows.ts';
@@ -88,7 +88,7 @@ function imagingStudySeries(
   const [date, time] = string(row, Tag.SeriesDate)
     ? ([Tag.SeriesDate, Tag.SeriesTime] as const)
     : ([Tag.PerformedProcedureStepStartDate, Tag.PerformedProcedureStepStartTime] as const);
-  return present({
+  return omitEmpty({
     uid: uid(row, Tag.SeriesInstanceUID)!,
     number: unsignedInt(row, Tag.SeriesNumber),
     modality: modalityCoding(strings(row, Tag.Modality)[0]),
@@ -120,7 +120,7 @@ export function imagingStudyInstance(row: DicomJson): ImagingStudySeriesInstance
 
 function instanceElement(row: DicomJson): ImagingStudySeriesInstance {
   const sopClass = uid(row, Tag.SOPClassUID);
-  return present({
+  return omitEmpty({
     uid: uid(row, Tag.SOPInstanceUID)!,
     number: unsignedInt(row, Tag.InstanceNumber),
     sopClass: sopClass

@@ -15,7 +15,7 @@ import type { StatedPatient } from '../sources/source.ts';
  * Studies that one source was found not to have while another had them, by source and UID: it is not asked for each of
  * their frames. Kept no longer than a study's owner.
  */
-export type Elsewhere = LRUCache<string, true>;
+export type StudyLocations = LRUCache<string, true>;
 
 /** How many instances each source had of a study when it last told, by source and UID. */
 export type StudyCounts = LRUCache<string, number>;
@@ -23,7 +23,7 @@ export type StudyCounts = LRUCache<string, number>;
 export interface SeveralStudiesOptions {
   tenant: Tenant;
   access: Access;
-  elsewhere: Elsewhere;
+  elsewhere: StudyLocations;
   counts: StudyCounts;
   log: Pick<FastifyBaseLogger, 'warn' | 'error'>;
 }

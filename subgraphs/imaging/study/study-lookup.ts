@@ -3,7 +3,7 @@ import { requireScope, type Coverage } from '../../../schema/access/scopes.ts';
 import { Tag, text, UID, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { CallerReach } from '../authorization/caller-reach.ts';
 import { coveredBy, type Reach } from '../authorization/ownership.ts';
-import { Withholding, type WithholdingOptions } from '../authorization/withhold.ts';
+import { Withholding, type WithholdingOptions } from '../authorization/withholding.ts';
 import { OWNER_TTL } from '../cache/study-cache.ts';
 import type { SourceQuery } from '../sources/source.ts';
 import type { Memory, TenantSource } from '../cache/tenant-source.ts';

@@ -5,7 +5,7 @@ import { openFrame, type Read } from '../dicom/part10/pixels.ts';
 import { written, type Rewritten, type WrittenPixels } from '../dicom/part10/transcode.ts';
 import type { PixelDescription } from '../dicom/pixel-description.ts';
 import { closeFrame, type FrameBytes } from '../multipart/frame-bytes.ts';
-import { ahead } from '../pixels/ahead.ts';
+import { prefetch } from '../pixels/prefetch.ts';
 import { NATIVE } from '../pixels/codecs/native.ts';
 import { packFrames } from '../pixels/pack-frames.ts';
 import type { TranscodePlan } from '../pixels/plan-transcoding.ts';
@@ -96,7 +96,7 @@ async function* recodedFrames(
   refuseTooLarge(task);
   const recode = async (number: number): Promise<TranscodedFrame> =>
     transcodeFrame(pool, await openFrame(layout, number, read), task, signal);
-  yield* ahead(pixels.numberOfFrames, recode, ({ bytes }) => closeFrame(bytes));
+  yield* prefetch(pixels.numberOfFrames, recode, ({ bytes }) => closeFrame(bytes));
 }
 
 async function* afterFirst(

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { createHash } from 'node:crypto';
 import { isIPv4, isIPv6 } from 'node:net';
-import { upTo } from '../../../../schema/outbound/up-to.ts';
+import { maxEntries } from '../../../../schema/outbound/max-entries.ts';
 import { monotonic } from './throttle.ts';
 
 /** How long failures are counted, from the first one. */
@@ -37,8 +37,8 @@ interface Counter {
 
 /** @param now milliseconds of a monotonic clock */
 export function failures(now = monotonic): Failures {
-  const ofClients = new LRUCache<string, Counter>(upTo(MOST_COUNTERS));
-  const ofAddresses = new LRUCache<string, Counter>(upTo(MOST_COUNTERS));
+  const ofClients = new LRUCache<string, Counter>(maxEntries(MOST_COUNTERS));
+  const ofAddresses = new LRUCache<string, Counter>(maxEntries(MOST_COUNTERS));
   const counters = ({ endpoint, client, address }: Asker) => {
     const network = networkOf(address);
     return [

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { upTo } from '../../../../schema/outbound/up-to.ts';
+import { maxEntries } from '../../../../schema/outbound/max-entries.ts';
 
 /** More keys than these push out the least recently used: memory is bounded. */
 const MOST_KEYS = 10_000;
@@ -13,7 +13,7 @@ export const monotonic = (): number => performance.now();
  * @returns whether one more is admitted for this key
  */
 export function throttle(perSecond: number, burst: number, now = monotonic): (key: string) => boolean {
-  const buckets = new LRUCache<string, { left: number; last: number }>(upTo(MOST_KEYS));
+  const buckets = new LRUCache<string, { left: number; last: number }>(maxEntries(MOST_KEYS));
   return (key) => {
     const time = now();
     const bucket = buckets.get(key) ?? { left: burst, last: time };

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { parseTenant, type Tenant } from '../../../../schema/tenant/tenant.ts';
-import { addDoor, decorateRequests } from '../../../http/door.ts';
+import { addAuthorization, decorateRequests } from '../../../http/authorization-hook.ts';
 import { faultHandler } from '../../../http/fault-reply.ts';
 import { noStoreByDefault } from '../../../http/http-headers.ts';
 import { freePort } from '../../../test/setup/free-port.ts';
@@ -107,7 +107,7 @@ export async function startServer(authorization: object = {}, options: StartOpti
   };
   await app.register(
     async (scope) => {
-      addDoor(scope, { tenants, authorizer: {} as Authorizer, baseUrl });
+      addAuthorization(scope, { tenants, authorizer: {} as Authorizer, baseUrl });
       await scope.register(oauthRoutes(server, baseUrl));
     },
     { prefix: '/:tenant' },

@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { noSuchObject } from '../../../../schema/fault/refusals.ts';
 import type { Target } from '../source.ts';
 import type { Entry, RetrievalCache } from './cache.ts';
-import type { DimseClient } from './client.ts';
+import type { DimseClient } from './dimse-client.ts';
 import { planOf, studyAsSaid } from './plan.ts';
 import { isWithin, type SpooledInstance } from './spool.ts';
 

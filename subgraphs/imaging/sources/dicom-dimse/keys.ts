@@ -67,9 +67,9 @@ export function levelKeys(level: Level, query: SourceQuery, known: ReadonlyMap<s
     if (!tag.includes('.')) keys.set(tag, askedValue(tag, values));
   }
   const unique = new Map<string, string>();
-  for (const upTo of LEVELS.slice(0, LEVELS.indexOf(level) + 1)) {
-    const uid = known.get(UNIQUE[upTo]);
-    if (uid !== undefined) unique.set(UNIQUE[upTo], uid);
+  for (const maxEntries of LEVELS.slice(0, LEVELS.indexOf(level) + 1)) {
+    const uid = known.get(UNIQUE[maxEntries]);
+    if (uid !== undefined) unique.set(UNIQUE[maxEntries], uid);
   }
   for (const [tag, uid] of unique) keys.set(tag, uid);
   const patientId = known.get(Tag.PatientID);

@@ -1,7 +1,7 @@
 import dimse from 'dcmjs-dimse';
 import { randomInt } from 'node:crypto';
 import { RetrievalCache } from './cache.ts';
-import type { Associations } from './client.ts';
+import type { Associations } from './dimse-client.ts';
 import { Refusals, type RefusalLog } from './refusals.ts';
 import { StoreScp } from './wire/store-scp.ts';
 import type { ParsingThreads } from '../../threads/parsing-threads.ts';

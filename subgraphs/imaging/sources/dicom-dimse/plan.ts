@@ -3,7 +3,7 @@ import { number, Tag, text, type DicomJson } from '../../../../schema/dicom/dico
 import { noSuchObject } from '../../../../schema/fault/refusals.ts';
 import { isOfPatient, OF_PATIENT, patientAsSaid, statedPatient } from '../../facts/of-patients.ts';
 import type { StatedPatient, Target } from '../source.ts';
-import type { DimseClient, Find } from './client.ts';
+import type { DimseClient, Find } from './dimse-client.ts';
 import { targetLevel } from './keys.ts';
 import { findWithin } from './search.ts';
 

@@ -4,7 +4,7 @@ import { askable, unpadded } from '../../facts/identifiers.ts';
 import { distinctRows } from '../distinct-rows.ts';
 import { isOfPatients } from '../../facts/of-patients.ts';
 import type { Level, SourceQuery, Target } from '../source.ts';
-import type { DimseClient, Find } from './client.ts';
+import type { DimseClient, Find } from './dimse-client.ts';
 import { identifyingKeys, LEVELS, levelKeys, UNIQUE } from './keys.ts';
 
 /** Rows beyond which a search is refused: a whole archive is not held in memory. */

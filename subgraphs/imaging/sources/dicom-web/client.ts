@@ -50,7 +50,7 @@ export interface GetOptions {
 
 const FAILED = 'The image archive failed to answer.';
 
-/** Seconds. Patience with a slow archive is the caller's; these only end what hangs for ever. */
+/** Seconds. TimeBudget with a slow archive is the caller's; these only end what hangs for ever. */
 const CONNECT_TIMEOUT = 10;
 const HEADERS_TIMEOUT = 610;
 const BODY_TIMEOUT = 60;

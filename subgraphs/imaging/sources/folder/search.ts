@@ -110,7 +110,7 @@ export class IndexSearch {
       ORDER BY ${order} LIMIT ? OFFSET ?`;
     const values = conditions.flatMap((condition) => condition.values);
     const rows = this.#all(sql, [...values, query.limit ?? -1, query.offset ?? 0]) as Row[];
-    return rows.map((row) => present(row, query));
+    return rows.map((row) => omitEmpty(row, query));
   }
 
   /** The files of a study, series or instance, in the order of series and instance numbers; of its patient alone. */
@@ -174,7 +174,7 @@ function patients(ids: readonly { value: string; issuer?: string }[]): Condition
   };
 }
 
-function present(row: Row, query: SourceQuery): DicomJson {
+function omitEmpty(row: Row, query: SourceQuery): DicomJson {
   const study = JSON.parse(row.study) as DicomJson;
   const series = JSON.parse(row.series ?? '{}') as DicomJson;
   const instance = JSON.parse(row.instance ?? '{}') as DicomJson;

@@ -5,7 +5,7 @@ import { Connection, Refused } from './connection.ts';
 import type { StoreRequest, StoreSink } from './messages.ts';
 import { acceptStorage } from './presentation-contexts.ts';
 import type { Refusals } from '../refusals.ts';
-import type { Retrieval } from '../retrieval.ts';
+import type { Retrieval } from '../shared-retrieval.ts';
 import type { Senders } from './senders.ts';
 import { refusedObject, SUCCESS } from '../spool.ts';
 

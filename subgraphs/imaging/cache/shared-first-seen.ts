@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { createHash } from 'node:crypto';
-import type { Memory, Seen } from './seen.ts';
+import type { Memory, Seen } from './first-seen.ts';
 
 /** A study that nobody has asked for in so long counts as not known when it comes back. */
 const FORGOTTEN_SECONDS = 400 * 86_400;
@@ -30,7 +30,7 @@ const OBSERVE = `
  * The memory of IA-13 in Redis, for gateways that share no `DATA_DIR`. Tenant and study stand there as one hash.
  * @param now seconds since the epoch
  */
-export function sharedSeen(redis: Redis, now: () => number): Seen {
+export function sharedFirstSeen(redis: Redis, now: () => number): Seen {
   return {
     async observe(tenant, sightings) {
       if (sightings.length === 0) return new Map();

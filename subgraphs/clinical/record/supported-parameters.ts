@@ -8,7 +8,7 @@ import type { ClinicalSource, SearchParams } from '../sources/source.ts';
  * @throws Fault `unsupported_parameter` for one of them under `strict`, `invalid_request` for too many of those that are
  *   supported
  */
-export function applicable(
+export function supportedParameters(
   source: ClinicalSource,
   type: string,
   { params, sort, strict }: Search,

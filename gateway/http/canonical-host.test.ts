@@ -1,6 +1,6 @@
 import { fastify } from 'fastify';
 import { expect, test } from 'vitest';
-import { underOneName } from './one-name.ts';
+import { underCanonicalHost } from './canonical-host.ts';
 
 test.each<[string, string, string, string | undefined]>([
   ['http://localhost:4000', '127.0.0.1:4000', '/app/?tenant=demo', 'http://localhost:4000/app/?tenant=demo'],
@@ -19,7 +19,7 @@ test.each<[string, string, string, string | undefined]>([
   ['https://imaging.example.org', '127.0.0.1:4000', '/app/', undefined],
 ])('at %s, a page asked of %s%s: on to %s', async (baseUrl, host, url, location) => {
   const app = fastify();
-  app.addHook('onRequest', underOneName(baseUrl));
+  app.addHook('onRequest', underCanonicalHost(baseUrl));
   app.get('/*', async () => 'page');
   const answer = await app.inject({ url, headers: { host } });
   expect(answer.headers.location).toBe(location);

@@ -33,7 +33,7 @@ export async function inTime<T>(work: Promise<T>, seconds: number, onLate?: () =
  * The seconds for which one request waits for a source, in all of its steps together. Steps that are taken at the same time
  * wait at the same time, and what is done between them does not count.
  */
-export class Patience {
+export class TimeBudget {
   #left: number;
   #waiting = 0;
   #since = 0;

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { LRUCache } from 'lru-cache';
-import { inTime } from './patience.ts';
+import { inTime } from './timeout.ts';
 
 /** Seconds for which a retrieval that came too late for one request is kept for the next. */
 const KEPT_SECONDS = 120;
@@ -17,7 +17,7 @@ interface Begun<T> {
  * takes what has come of them. Whether its caller may have it was decided for that request before (IA-29). One that
  * nobody comes for is ended.
  */
-export class Unfinished {
+export class PendingRetrievals {
   readonly #kept = new LRUCache<string, Begun<unknown>>({
     max: MOST_KEPT,
     ttl: KEPT_SECONDS * 1000,

@@ -3,6 +3,6 @@
  * them when the cache is made: 100,000 cost 25 ms of a start and 3 MB.
  * @param entries the least recently used go when there are more
  */
-export function upTo(entries: number): { maxSize: number; sizeCalculation: () => number } {
+export function maxEntries(entries: number): { maxSize: number; sizeCalculation: () => number } {
   return { maxSize: entries, sizeCalculation: () => 1 };
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { Unfinished } from './unfinished.ts';
+import { PendingRetrievals } from './pending-retrievals.ts';
 
 /** Work that takes a while, and counts how often it was begun and ended. */
 function slow(milliseconds: number, fails = false) {
@@ -19,7 +19,7 @@ const LATE = { code: 'unavailable', details: { retryAfter: 1 } };
 
 describe('IA-27 a retrieval that outlasts patience', () => {
   it('goes on, is given to the next identical request, and to one only', async () => {
-    const unfinished = new Unfinished();
+    const unfinished = new PendingRetrievals();
     const { counts, work } = slow(60);
     await expect(unfinished.patiently('a', work, 0.02)).rejects.toMatchObject(LATE);
     await expect(unfinished.patiently('a', work, 0.02)).rejects.toMatchObject(LATE);
@@ -34,7 +34,7 @@ describe('IA-27 a retrieval that outlasts patience', () => {
   });
 
   it('that fails meanwhile is begun anew', async () => {
-    const unfinished = new Unfinished();
+    const unfinished = new PendingRetrievals();
     const { counts, work } = slow(30, true);
     await expect(unfinished.patiently('a', work, 0.01)).rejects.toMatchObject(LATE);
     await delay(60);
@@ -43,7 +43,7 @@ describe('IA-27 a retrieval that outlasts patience', () => {
   });
 
   it('ends with the request that waits for it, not with one that has been told to come again', async () => {
-    const unfinished = new Unfinished();
+    const unfinished = new PendingRetrievals();
     const { counts, work } = slow(50);
     const first = new AbortController();
     await expect(unfinished.patiently('a', work, 0.01, first.signal)).rejects.toMatchObject(LATE);
@@ -60,7 +60,7 @@ describe('IA-27 a retrieval that outlasts patience', () => {
     const warnings: Error[] = [];
     const warned = (warning: Error) => warnings.push(warning);
     process.on('warning', warned);
-    const unfinished = new Unfinished();
+    const unfinished = new PendingRetrievals();
     const request = new AbortController();
     const { counts, work } = slow(10);
     const keys = Array.from({ length: 30 }, (_, index) => String(index));

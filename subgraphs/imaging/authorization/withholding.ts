@@ -5,7 +5,7 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { askDecisionService } from './decision-service.ts';
 import type { Directory } from './directory.ts';
 import { byStudy } from '../facts/study-rows.ts';
-import type { AskDecision, WithholdDecisions } from './withhold-decisions.ts';
+import type { AskDecision, DecisionCache } from './decision-cache.ts';
 
 /** What a study is judged by. */
 interface StudyFacts {
@@ -25,7 +25,7 @@ const CONFIDENTIALITY = [Tag.ConfidentialityCode, Tag.ConfidentialityConstraintO
 export interface WithholdingOptions {
   tenant: Tenant;
   access: Access;
-  decisions: WithholdDecisions;
+  decisions: DecisionCache;
   directory: Directory;
   /** Connections to decision services; dynamic tenants get guarded ones (SM-15). */
   dispatcher?: ((tenant: Tenant) => Dispatcher | undefined) | undefined;

@@ -29,10 +29,10 @@ export interface Seen {
 const MAX_AT_HAND = 20_000;
 
 /**
- * Opens the memory in `DATA_DIR`; replicas that share the directory share it, those that do not share `sharedSeen`.
+ * Opens the memory in `DATA_DIR`; replicas that share the directory share it, those that do not share `sharedFirstSeen`.
  * @param now seconds since the epoch
  */
-export function openSeen(dataDir: string, now: () => number): Seen {
+export function openFirstSeen(dataDir: string, now: () => number): Seen {
   mkdirSync(dataDir, { recursive: true });
   const database = new Database(join(dataDir, 'seen.sqlite'));
   database.pragma('journal_mode = WAL');

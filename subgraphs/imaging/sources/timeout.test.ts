@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import { firstBytes } from './patience.ts';
+import { firstBytes } from './timeout.ts';
 
 const empty = () => new Readable({ read() {} });
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ParsingThreads } from '../../threads/parsing-threads.ts';
 import { Holding, RetrievalCache } from './cache.ts';
 import { Refusals } from './refusals.ts';
-import { Retrieval } from './retrieval.ts';
+import { Retrieval } from './shared-retrieval.ts';
 import type { SpooledInstance } from './spool.ts';
 
 let directory: string;

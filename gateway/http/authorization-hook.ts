@@ -34,7 +34,7 @@ export function decorateRequests(app: FastifyInstance): void {
  * The door of every route in this scope: which tenant, then who is calling and what they may see, once. A fault is
  * thrown, for the face to render; only an unknown tenant is answered here, because faces count on having one.
  */
-export function addDoor(
+export function addAuthorization(
   app: FastifyInstance,
   deps: {
     tenants: Tenants;

@@ -1,6 +1,6 @@
 import type { Resource } from 'fhir/r4.js';
 
-/** Parts of resources: `_elements` and `_summary` (R4 §3.1.1.5.8, §3.1.1.5.9). */
+/** Parts of resources: `_elements`, and the tag of what is not whole (R4 §3.1.1.5.9). */
 
 const SUBSETTED = {
   system: 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue',

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { SingleFlight } from '../../../schema/concurrency/single-flight.ts';
-import { upTo } from '../../../schema/outbound/up-to.ts';
+import { maxEntries } from '../../../schema/outbound/max-entries.ts';
 
 const DECISION_SECONDS = 60;
 /** How long a question is not asked again after there was no answer. */
@@ -13,9 +13,9 @@ export type AskDecision<Study> = (studies: readonly Study[]) => Promise<Readonly
  * Remembers for each study whether it is withheld, as services and labels decided. Requests that ask the same at the
  * same time share one question. A `question` says who asks, and what decides.
  */
-export class WithholdDecisions {
-  readonly #kept = new LRUCache<string, boolean>({ ...upTo(100_000), ttl: DECISION_SECONDS * 1000 });
-  readonly #undecided = new LRUCache<string, true>({ ...upTo(10_000), ttl: UNDECIDED_SECONDS * 1000 });
+export class DecisionCache {
+  readonly #kept = new LRUCache<string, boolean>({ ...maxEntries(100_000), ttl: DECISION_SECONDS * 1000 });
+  readonly #undecided = new LRUCache<string, true>({ ...maxEntries(10_000), ttl: UNDECIDED_SECONDS * 1000 });
   readonly #asking = new SingleFlight<ReadonlySet<string> | undefined>();
 
   /** Whether it is remembered that a study is shown. */

@@ -1,6 +1,6 @@
 import type { Patient } from 'fhir/r4.js';
 import { expect, test } from 'vitest';
-import { onlyElements, subsetted } from './subset.ts';
+import { onlyElements, subsetted } from './elements.ts';
 
 const patient = {
   resourceType: 'Patient',

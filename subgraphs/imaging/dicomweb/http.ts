@@ -15,7 +15,7 @@ import type { Payload } from '../study/payload.ts';
 const READS = 'GET, HEAD, OPTIONS';
 
 /** Faults as JSON with their status (DW-12), and nothing that is sent to us is read (DW-20): a refusal needs no parser. */
-export function prepareFace(app: FastifyInstance, baseUrl: string, name: string): void {
+export function prepareRoutes(app: FastifyInstance, baseUrl: string, name: string): void {
   app.setErrorHandler(faultHandler({ baseUrl, render: asJson, message: name }));
   // One that is sent before the answer to the last is read waits for it (RFC 9112 §9.3.2). Until then its own answer has no
   // connection, and would not be told that the client has left: what was opened for it would stay open.

@@ -6,7 +6,7 @@ const AHEAD = 2;
  * @param start begins the work on one, from 1 to `count`
  * @param discard ends a result, once its reader asks for the next or leaves
  */
-export async function* ahead<T>(
+export async function* prefetch<T>(
   count: number,
   start: (number: number) => Promise<T>,
   discard: (result: T) => Promise<void> = () => Promise.resolve(),

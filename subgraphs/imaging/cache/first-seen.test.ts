@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startRedis, type Redis as RedisServer } from '../../../gateway/test/setup/redis.ts';
-import { sharedSeen } from './seen-shared.ts';
-import { openSeen, type Seen } from './seen.ts';
+import { sharedFirstSeen } from './shared-first-seen.ts';
+import { openFirstSeen, type Seen } from './first-seen.ts';
 
 let server: RedisServer;
 let redis: Redis;
@@ -34,8 +34,8 @@ afterEach(() => {
 });
 
 const BACKENDS: Record<string, () => Seen> = {
-  SQLite: () => openSeen(directory, () => now),
-  Redis: () => sharedSeen(redis, () => now),
+  SQLite: () => openFirstSeen(directory, () => now),
+  Redis: () => sharedFirstSeen(redis, () => now),
 };
 
 describe.each(Object.keys(BACKENDS))('IA-13 in %s', (backend) => {
@@ -90,7 +90,7 @@ describe.each(Object.keys(BACKENDS))('IA-13 in %s', (backend) => {
 });
 
 test('IA-13 a memory that cannot be written costs no answer: the study counts as new', async () => {
-  const seen = openSeen(directory, () => now);
+  const seen = openFirstSeen(directory, () => now);
   opened.push(seen);
   const instant = new Date(1_000_000).toISOString();
   await seen.observe('open', [{ studyUid: '1.2', instances: 10 }]);
@@ -105,7 +105,7 @@ test('IA-13 a memory that cannot be written costs no answer: the study counts as
 test('IA-13 a shared memory that cannot be reached costs no answer: the study counts as new', async () => {
   const gone = new Redis('redis://127.0.0.1:9', { enableOfflineQueue: false, retryStrategy: null });
   gone.on('error', () => undefined);
-  const memory = await sharedSeen(gone, () => now).observe('open', [{ studyUid: '1.2', instances: 1 }]);
+  const memory = await sharedFirstSeen(gone, () => now).observe('open', [{ studyUid: '1.2', instances: 1 }]);
   expect(memory.get('1.2')).toEqual({ lastUpdated: new Date(1_000_000).toISOString(), fresh: true });
   gone.disconnect();
 });

@@ -15,4 +15,4 @@ export function buildIn(folder: URL): string {
 }
 
 /** Goes into the tags of what is made of an instance, and into the names of thumbnails. */
-export const MADE_BY = buildIn(new URL('../../../', import.meta.url));
+export const BUILD_ID = buildIn(new URL('../../../', import.meta.url));

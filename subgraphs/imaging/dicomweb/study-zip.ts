@@ -1,0 +1,44 @@
+import { Readable } from 'node:stream';
+import { UID } from '../../../schema/dicom/dicom.ts';
+import type { Fault } from '../../../schema/fault/fault.ts';
+import type { StoredInstance } from '../sources/source.ts';
+import type { Payload } from '../study/payload.ts';
+import type { Imaging } from '../study/studies.ts';
+import { warningsOf } from '../study/warnings.ts';
+import { closing, instancesFrom, opened } from './opened-instances.ts';
+import { writeZip, type ZipEntry } from './zip-writer.ts';
+
+/** The objects of a study, series or instance as a zip, each named by its UID (DW-5). */
+export async function zip(
+  { unanswered }: Pick<Imaging, 'unanswered'>,
+  instances: AsyncIterable<StoredInstance>,
+): Promise<Payload> {
+  const { first, iterator } = await opened(instances);
+  const body = writeZip(entriesOf(first, iterator, unanswered));
+  return {
+    headers: { 'content-type': 'application/zip' },
+    body: closing(body, iterator, first.value?.stream),
+  };
+}
+
+async function* entriesOf(
+  first: IteratorResult<StoredInstance>,
+  iterator: AsyncIterator<StoredInstance>,
+  unanswered: readonly Fault[],
+): AsyncGenerator<ZipEntry> {
+  // An archive that is unpacked has no headers: what the answer warns of lies in it.
+  if (unanswered.length > 0)
+    yield { name: 'WARNING.txt', body: Readable.from([Buffer.from(note(unanswered))]) };
+  const names = new Set<string>();
+  for await (const { sopInstanceUid = '', stream } of instancesFrom(first, iterator)) {
+    // Nothing but a UID becomes a name, and no object replaces another when the archive is unpacked.
+    const named = UID.test(sopInstanceUid) && !names.has(sopInstanceUid);
+    const name = named ? sopInstanceUid : `object-${names.size + 1}`;
+    names.add(name);
+    yield { name: `${name}.dcm`, body: stream };
+  }
+}
+
+function note(unanswered: readonly Fault[]): string {
+  return ['This may not be all of the study.', ...warningsOf(unanswered), ''].join('\r\n');
+}
