@@ -9,6 +9,7 @@ import type {
 import { defaultFieldResolver, execute, isObjectType, isUnionType } from 'graphql';
 import { setImmediate } from 'node:timers/promises';
 import { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
+import { Fault } from '../../schema/fault/fault.ts';
 import { fieldOwners, ownField, type FieldOwners, type SubgraphSchemas } from './field-owners.ts';
 import { coreOf, type LocalSubgraph, type ServiceName } from './local-data-source.ts';
 import type { GatewayContext } from './request-scope.ts';
@@ -59,11 +60,23 @@ export function executingDirectly(
       document: request.document,
       operationName: request.operationName,
       variableValues: request.request.variables ?? {},
-      contextValue: { ...Object.fromEntries(cores), owners, partial, request: scope, budget },
+      contextValue: {
+        ...Object.fromEntries(cores),
+        owners,
+        partial,
+        request: scope,
+        budget,
+        told: new Set(),
+      },
     });
     // Validating has taken its share of this turn of the event loop.
     await setImmediate();
-    const isWhole = !errors && partial.length === 0 && !budget.isExceeded && !scope.signal.aborted;
+    const { aborted, reason } = scope.signal;
+    // Nobody listens any more.
+    if (aborted && !(reason instanceof Fault)) return { data: null };
+    // Then the other way refuses it before it does the same work again.
+    if (budget.isExceeded) scope.budget.charge(fields + 1);
+    const isWhole = !errors && partial.length === 0 && !budget.isExceeded && !aborted;
     return isWhole ? { data } : undefined;
   };
 

@@ -1,7 +1,7 @@
 /** The same answers, whether an operation is executed directly over the resolvers of both subgraphs or by the gateway's plan. */
 import { ApolloGateway } from '@apollo/gateway';
 import { ApolloServer } from '@apollo/server';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -23,6 +23,8 @@ import { tenantsOf } from './door.ts';
 const log = logger('silent');
 let directory: string;
 let tenant: Tenant;
+/** The same with a second archive, which does not answer. */
+let halved: Tenant;
 let supergraphSdl: string;
 let clinical: ReturnType<typeof clinicalSubgraph>;
 let imaging: ReturnType<typeof imagingSubgraph>;
@@ -35,13 +37,17 @@ beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   directory = await mkdtemp(join(tmpdir(), 'direct-'));
   const data = await writePatients(directory, 2, 3);
-  [tenant] = tenantsOf({
-    t: {
-      authorization: { type: 'mock', disableAuthzChecks: true },
-      clinical: { type: 'store', path: data.patients },
-      images: { type: 'folder', path: data.images, lookup: 'studies-by-mrn' },
-    },
-  }).all as [Tenant];
+  const contained = [{ resourceType: 'Patient', name: [{ family: 'Nobody' }] }];
+  const odd = { resourceType: 'Condition', id: 'odd', contained, subject: { reference: 'Patient/p1' } };
+  await writeFile(join(data.patients, 'odd.json'), JSON.stringify(odd));
+  const folder = { type: 'folder', path: data.images, lookup: 'studies-by-mrn' };
+  const away = { type: 'dicom-web', endpoint: 'http://127.0.0.1:1/', lookup: 'studies-by-mrn' };
+  const file = (images: object) => ({
+    authorization: { type: 'mock', disableAuthzChecks: true },
+    clinical: { type: 'store', path: data.patients },
+    images,
+  });
+  [tenant, halved] = tenantsOf({ t: file(folder), u: file([folder, away]) }).all as [Tenant, Tenant];
   supergraphSdl = await readFile(new URL('../../schema/supergraph.graphql', import.meta.url), 'utf8');
   clinical = clinicalSubgraph({ dataDir: directory, baseUrl: 'http://localhost' });
   imaging = imagingSubgraph({
@@ -77,7 +83,7 @@ function accessOf(scope: string, patient = 1): Access {
 }
 
 /** What is answered, what is recorded, and how many fetches a plan made for it. */
-async function answerOf(server: ApolloServer<GatewayContext>, query: string, scope: string) {
+async function answerOf(server: ApolloServer<GatewayContext>, query: string, scope: string, of = tenant) {
   const recorded = new Set<string>();
   const before = fetches;
   const response = await server.executeOperation(
@@ -85,7 +91,7 @@ async function answerOf(server: ApolloServer<GatewayContext>, query: string, sco
     {
       contextValue: {
         scope: {
-          ...{ tenant, access: accessOf(scope), log, fhir: false, cores: new Map() },
+          ...{ tenant: of, access: accessOf(scope), log, fhir: false, cores: new Map() },
           ...{ signal: new AbortController().signal, budget: new AnswerBudget(50_000) },
           audit: (operation: Operation) => void recorded.add(JSON.stringify(operation)),
         },
@@ -165,4 +171,23 @@ describe.each<[what: string, query: string, scope: string, isDirect: boolean]>([
       expect(fetches > 0).toBe(!isDirect);
     }
   });
+});
+
+test('DW-18 a study is given with the word that an archive did not answer', async () => {
+  const { result } = await answerOf(planned, '{ ImagingStudyList(_count: 1) { id } }', 'patient/*.rs');
+  const [{ id }] = (JSON.parse(result!) as { data: { ImagingStudyList: [{ id: string }] } }).data
+    .ImagingStudyList;
+  const query = `{ ImagingStudy(id: "${id}") { id numberOfInstances } }`;
+  const stock = await answerOf(planned, query, 'patient/*.rs', halved);
+  expect(JSON.parse(stock.result!)).toMatchObject({ data: { ImagingStudy: { id } }, errors: [{}] });
+  expect((await answerOf(direct, query, 'patient/*.rs', halved)).result).toBe(stock.result);
+});
+
+test('IA-7 a contained Patient without an id has nobody’s images', async () => {
+  const query = `{ Condition(id: "odd") { contained { __typename ... on Patient { name { family } ImagingStudyList { id } } } } }`;
+  const stock = await answerOf(planned, query, 'patient/*.rs');
+  const { result } = await answerOf(direct, query, 'patient/*.rs');
+  expect(result).toContain('Nobody');
+  expect(result).not.toMatch(/"ImagingStudyList":\[\{/);
+  expect(result).toBe(stock.result);
 });

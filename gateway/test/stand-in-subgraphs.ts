@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Access } from '../../schema/access/access.ts';
 import { requirePatient } from '../../schema/access/access.ts';
 import { Fault, faultHeaders, faultJson, faultOutcome, toFault } from '../../schema/fault/fault.ts';
+import { fhirRoute } from '../../schema/fhir/fhir-request.ts';
 import { FHIR_JSON } from '../../schema/fhir/fhir.ts';
 import { tenantBase } from '../../schema/http/request.ts';
 import { requireScope } from '../../schema/access/scopes.ts';
@@ -71,16 +72,27 @@ export function standInClinical(broken: Breakage = {}): Subgraph {
           .type(FHIR_JSON)
           .send(JSON.stringify(faultOutcome(fault)));
       });
-      app.get<{ Params: { id: string } }>('/fhir/Patient/:id', ({ access, params }, reply) => {
-        requireScope(access, 'Patient', 'r');
-        requirePatient(access, params.id);
-        return reply
-          .type(FHIR_JSON)
-          .send(JSON.stringify({ resourceType: 'Patient', id: params.id, text: 'CONFIDENTIAL' }));
-      });
+      app.get<{ Params: { id: string } }>(
+        '/fhir/Patient/:id',
+        fhirRoute('read', 'Patient'),
+        ({ access, params }, reply) => {
+          requireScope(access, 'Patient', 'r');
+          requirePatient(access, params.id);
+          return reply
+            .type(FHIR_JSON)
+            .send(JSON.stringify({ resourceType: 'Patient', id: params.id, text: 'CONFIDENTIAL' }));
+        },
+      );
     },
   };
 }
+
+const images = (interaction: 'search' | 'retrieve') => ({
+  config: {
+    api: 'dicomweb' as const,
+    serves: { interaction, resource: 'ImagingStudy', studyFrom: { path: 'studyUid' } },
+  },
+});
 
 export function standInImaging(broken: Breakage = {}): AppDeps['imaging'] {
   const studies = (_: unknown, __: unknown, { imaging }: { imaging: Core }) => {
@@ -100,12 +112,16 @@ export function standInImaging(broken: Breakage = {}): AppDeps['imaging'] {
         const headers = faultHeaders(fault, tenantBase('http://localhost', request.tenant));
         return reply.code(fault.status).headers(headers).send(faultJson(fault));
       });
-      app.get<{ Querystring: { PatientID?: string } }>('/dicomweb/studies', ({ access, query }) => {
-        requireScope(access, 'ImagingStudy', 's');
-        if (query.PatientID) throw new Fault('forbidden', 'Another patient.');
-        return [{ '0020000D': { vr: 'UI', Value: ['1.2.3'] }, CONFIDENTIAL: true }];
-      });
-      app.get('/wado/:capability/studies/:studyUid/metadata', ({ access }) => {
+      app.get<{ Querystring: { PatientID?: string } }>(
+        '/dicomweb/studies',
+        images('search'),
+        ({ access, query }) => {
+          requireScope(access, 'ImagingStudy', 's');
+          if (query.PatientID) throw new Fault('forbidden', 'Another patient.');
+          return [{ '0020000D': { vr: 'UI', Value: ['1.2.3'] }, CONFIDENTIAL: true }];
+        },
+      );
+      app.get('/wado/:capability/studies/:studyUid/metadata', images('retrieve'), ({ access }) => {
         requireScope(access, 'ImagingStudy', 'r');
         return [{ '0020000D': { vr: 'UI', Value: ['1.2.3'] }, CONFIDENTIAL: true }];
       });

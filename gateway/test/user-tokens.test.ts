@@ -265,3 +265,15 @@ describe('IA-25, IA-26 capabilities of tokens that are of no patient', () => {
     expect((await ask()).statusCode).toBe(403);
   });
 });
+
+test.each<['GET' | 'POST' | 'OPTIONS' | 'DELETE', string, number]>([
+  ['GET', '', 404],
+  ['GET', '/studies/1.2.3/nonsense', 404],
+  ['POST', '/studies/1.2.3', 405],
+  ['DELETE', '/studies/1.2.3', 405],
+  ['OPTIONS', '/studies/1.2.3', 204],
+])('DW-20 %s /dicomweb%s names nobody, and is answered as to anyone: %i', async (method, path, status) => {
+  const headers = { authorization: 'Bearer user' };
+  const { statusCode } = await house.app.inject({ method, url: `/user/dicomweb${path}`, headers });
+  expect(statusCode).toBe(status);
+});

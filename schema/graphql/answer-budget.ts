@@ -81,7 +81,7 @@ interface BudgetContext {
  * empty and nothing more is resolved for them: whoever executes refuses the answer with `requireNotExceeded`.
  */
 export function chargeLists(schema: GraphQLSchema): void {
-  const fields = new FieldCounter(schema);
+  const fields = new FieldCounter();
   for (const type of Object.values(schema.getTypeMap())) {
     if (!isObjectType(type) || type.name.startsWith('__')) continue;
     for (const field of Object.values(type.getFields())) {
@@ -120,23 +120,18 @@ function isObjectList(type: GraphQLOutputType): boolean {
 
 /** Counts the fields that a selection gives of one object; remembers them by selection. */
 class FieldCounter {
-  readonly #schema: GraphQLSchema;
   readonly #known = new WeakMap<SelectionSetNode, number>();
 
-  constructor(schema: GraphQLSchema) {
-    this.#schema = schema;
-  }
-
   /** The fields of one item of the list that is resolved, and one for the item. */
-  of({ fieldNodes, fragments, returnType }: GraphQLResolveInfo): number {
-    const type = getNamedType(returnType) as GraphQLCompositeType;
-    return fieldNodes.reduce((sum, { selectionSet }) => sum + this.#count(selectionSet, type, fragments), 1);
+  of(info: GraphQLResolveInfo): number {
+    const type = getNamedType(info.returnType) as GraphQLCompositeType;
+    return info.fieldNodes.reduce((sum, { selectionSet }) => sum + this.#count(selectionSet, type, info), 1);
   }
 
   #count(
     set: SelectionSetNode | undefined,
     type: GraphQLCompositeType | undefined,
-    fragments: GraphQLResolveInfo['fragments'],
+    info: Pick<GraphQLResolveInfo, 'fragments' | 'schema'>,
   ): number {
     if (!set) return 0;
     const known = this.#known.get(set);
@@ -146,16 +141,12 @@ class FieldCounter {
       if (selection.kind === Kind.FIELD) {
         const field = type && 'getFields' in type ? type.getFields()[selection.name.value] : undefined;
         const inner = field && !isObjectList(field.type) ? getNamedType(field.type) : undefined;
-        count += 1 + (isCompositeType(inner) ? this.#count(selection.selectionSet, inner, fragments) : 0);
+        count += 1 + (isCompositeType(inner) ? this.#count(selection.selectionSet, inner, info) : 0);
       } else {
         const fragment =
-          selection.kind === Kind.FRAGMENT_SPREAD ? fragments[selection.name.value] : selection;
-        const condition = fragment?.typeCondition && this.#schema.getType(fragment.typeCondition.name.value);
-        count += this.#count(
-          fragment?.selectionSet,
-          isCompositeType(condition) ? condition : type,
-          fragments,
-        );
+          selection.kind === Kind.FRAGMENT_SPREAD ? info.fragments[selection.name.value] : selection;
+        const condition = fragment?.typeCondition && info.schema.getType(fragment.typeCondition.name.value);
+        count += this.#count(fragment?.selectionSet, isCompositeType(condition) ? condition : type, info);
       }
     }
     this.#known.set(set, count);

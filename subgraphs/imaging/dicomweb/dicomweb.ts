@@ -96,7 +96,8 @@ export function dicomwebRoutes({ baseUrl, under, open, pictures }: DicomwebOptio
         url,
         ...SEARCH,
         exposeHeadRoute: false,
-        handler: () => Promise.reject(noSuchResource()),
+        onRequest: () => Promise.reject(noSuchResource()),
+        handler: async () => undefined,
       });
       readsOnly(app, url, SEARCH);
     }

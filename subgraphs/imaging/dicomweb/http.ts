@@ -26,14 +26,22 @@ export function prepareRoutes(app: FastifyInstance, baseUrl: string, name: strin
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
 }
 
-/** OPTIONS says what there is; whatever would change something is 405 (DW-10, DW-20). */
+/**
+ * OPTIONS says what there is; whatever would change something is 405 (DW-10, DW-20). Both before it is looked at whom a
+ * request names: these addresses name nobody.
+ */
 export function readsOnly(app: FastifyInstance, url: string, serves: { config: FastifyContextConfig }): void {
-  app.options(url, serves, (_request, reply) => reply.code(204).header('allow', READS).send());
+  app.options(url, {
+    ...serves,
+    onRequest: async (_request, reply) => reply.code(204).header('allow', READS).send(),
+    handler: async () => undefined,
+  });
   app.route({
     method: ['POST', 'PUT', 'PATCH', 'DELETE'],
     url,
     ...serves,
-    handler: () => Promise.reject(imagesAreReadOnly(READS)),
+    onRequest: () => Promise.reject(imagesAreReadOnly(READS)),
+    handler: async () => undefined,
   });
 }
 

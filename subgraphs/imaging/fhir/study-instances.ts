@@ -2,6 +2,7 @@ import type { ImagingStudy, ImagingStudySeries } from 'fhir/r4.js';
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { uid } from '../dicom/dicom-text.ts';
 import { deepFreeze } from '../dicom/deep-freeze.ts';
+import { ForgettingMap } from '../facts/forgetting-map.ts';
 import { grouped, isSameRows } from '../facts/study-rows.ts';
 import { byNumber, imagingStudyInstance, isInstance } from '../study/study-document.ts';
 
@@ -11,7 +12,7 @@ interface Kept {
 }
 
 /** By the resource without instances. */
-const kept = new WeakMap<ImagingStudy, Kept>();
+const kept = new ForgettingMap<ImagingStudy, Kept>();
 
 /**
  * Puts the instances of a study into a resource that was built without them (IA-16). Gives a copy: of a frozen resource

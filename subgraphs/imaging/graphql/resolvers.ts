@@ -15,7 +15,7 @@ import {
 } from '../../../schema/graphql/datatype-resolvers.ts';
 import type { ItemSelector } from '../../../schema/expressions/item-selector.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { foreignCursor } from '../../../schema/fault/refusals.ts';
+import { foreignCursor, noSuchResource } from '../../../schema/fault/refusals.ts';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
 import { faultsAsErrors, toGraphqlError } from '../../../schema/graphql/graphql-fault.ts';
 import { joinValues } from '../../../schema/http/request-bounds.ts';
@@ -42,6 +42,8 @@ export interface ImagingContext extends RequestContext {
   partial: GraphQLError[];
   /** What long lists are charged to. */
   budget?: AnswerBudget;
+  /** Faults that this execution has told; without it those of all executions of the request count. */
+  told?: Set<Fault>;
 }
 
 /** Tells of sources that did not answer, beside what the others gave. */
@@ -73,13 +75,13 @@ export function imagingResolvers(
   selector: ItemSelector,
 ): Record<string, object> {
   const perRequest = new WeakMap<Imaging, Facts>();
-  const factsOf = ({ imaging, budget }: ImagingContext): Facts => {
+  const factsOf = ({ imaging, budget, told }: ImagingContext): Facts => {
     const known = perRequest.get(imaging);
-    if (known) return known;
+    if (known) return told ? { ...known, told } : known;
     const own = loaders(imaging, options, budget);
     const facts = { imaging, loaders: own, series: new Map(), told: new Set<Fault>() };
     perRequest.set(imaging, facts);
-    return facts;
+    return told ? { ...facts, told } : facts;
   };
 
   /** A resolver over the facts of the request; faults become GraphQL errors. */
@@ -115,7 +117,11 @@ export function imagingResolvers(
       report(results.failed);
       return page(search, results);
     });
-  const ownId = ({ id }: { id: string }) => id;
+  const ownId = ({ id }: { id?: unknown }) => {
+    // A contained Patient may have none: what has no id has no images, and is not everybody.
+    if (typeof id !== 'string') throw noSuchResource();
+    return id;
+  };
   const study = async (id: string, { loaders, imaging, told }: Facts, report: Report) => {
     const found = joined(await loaders.study.load(id));
     const untold = imaging.unanswered.filter((fault) => !told.has(fault));

@@ -6,6 +6,7 @@ import { deepFreeze } from '../dicom/deep-freeze.ts';
 import { omitEmpty } from '../dicom/omit-empty.ts';
 import { accessionIdentifiers } from './accession.ts';
 import type { StudyRecord } from './studies.ts';
+import { ForgettingMap } from '../facts/forgetting-map.ts';
 import { grouped, isSameRows } from '../facts/study-rows.ts';
 import { bodySiteCoding, lateralityCoding, modalityCoding } from './terminology.ts';
 
@@ -39,18 +40,18 @@ interface Derived {
 }
 
 /** By the row of the study: what is derived of rows goes with them. */
-const documents = new WeakMap<DicomJson, Derived[]>();
-/** Documents of one row: with and without instances, before and after a series was asked for anew. */
-const MAX_OF_ROW = 4;
+const withoutInstances = new WeakMap<DicomJson, Derived>();
+const withInstances = new ForgettingMap<DicomJson, Derived>();
 
 /** The document of a study; the same object for the same rows. */
 export function studyDocument(rows: Rows): StudyDocument {
   const { study, series, instances } = rows;
-  const known = documents.get(study) ?? [];
-  const found = known.find((one) => isSameRows(one.series, series) && isSameRows(one.instances, instances));
-  if (found) return found.document;
+  const documents = instances ? withInstances : withoutInstances;
+  const known = documents.get(study);
+  if (known && isSameRows(known.series, series) && isSameRows(known.instances, instances))
+    return known.document;
   const document = deepFreeze(derived(rows));
-  documents.set(study, [{ series, instances, document }, ...known.slice(0, MAX_OF_ROW - 1)]);
+  documents.set(study, { series, instances, document });
   return document;
 }
 

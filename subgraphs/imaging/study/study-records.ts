@@ -1,5 +1,6 @@
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { Rows } from '../cache/study-cache.ts';
+import { ForgettingMap } from '../facts/forgetting-map.ts';
 import type { StudyRecord } from './studies.ts';
 import { byStudy, newestFirst } from '../facts/study-rows.ts';
 
@@ -18,7 +19,7 @@ interface Kept extends Omit<RowsByLevel, 'studies'> {
 }
 
 /** Records of one owner, by the rows of the studies: they go with the lists that they were made of. */
-const withInstances = new WeakMap<Rows, Kept>();
+const withInstances = new ForgettingMap<Rows, Kept>();
 const withoutInstances = new WeakMap<Rows, Kept>();
 
 /**

@@ -1,0 +1,21 @@
+import { setFlagsFromString } from 'node:v8';
+import { setTimeout as delay } from 'node:timers/promises';
+import { runInNewContext } from 'node:vm';
+import { expect, test } from 'vitest';
+import { ForgettingMap } from './forgetting-map.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+test('a value is found again, and is not what keeps memory while its key lives', async () => {
+  const map = new ForgettingMap<object, object>();
+  const [key, other] = [{}, {}];
+  const held = { rows: [1] };
+  map.set(key, held);
+  map.set(other, { rows: [2] });
+  expect([map.get(key), map.get(other)]).toEqual([{ rows: [1] }, { rows: [2] }]);
+  // References count until the end of the turn in which they were followed.
+  await delay(10);
+  collectGarbage();
+  expect([map.get(key), map.get(other)]).toEqual([held, undefined]);
+});
