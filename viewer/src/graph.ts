@@ -170,7 +170,7 @@ export function conceptName(concept: Concept | null | undefined): string {
 }
 
 /** A list field without the holes that GraphQL allows. */
-export function omitEmpty<T>(list: readonly (T | null)[] | null | undefined): T[] {
+export function present<T>(list: readonly (T | null)[] | null | undefined): T[] {
   return (list ?? []).filter((item): item is T => item !== null);
 }
 
@@ -181,6 +181,6 @@ interface HasName {
 /** A person's name as it is written. */
 export function personName({ name }: HasName): string {
   const first = name?.[0];
-  const parts = [...omitEmpty(first?.given), first?.family].filter(Boolean);
+  const parts = [...present(first?.given), first?.family].filter(Boolean);
   return first?.text ?? (parts.join(' ') || 'Name not recorded');
 }

@@ -20,10 +20,10 @@ export interface Entry {
 
 /** The graph's answer as timeline entries, newest first; entries without a date come last. */
 export function timelineEntries(record: PatientRecord): Entry[] {
-  const reports = omitEmpty(record.DiagnosticReportList);
-  const studies = omitEmpty(record.ImagingStudyList);
+  const reports = present(record.DiagnosticReportList);
+  const studies = present(record.ImagingStudyList);
   const reportsOf = (study: ImagingStudy): DiagnosticReport[] =>
-    reports.filter((report) => omitEmpty(report.ImagingStudyList).some(({ id }) => id === study.id));
+    reports.filter((report) => present(report.ImagingStudyList).some(({ id }) => id === study.id));
   const shown = new Set(studies.flatMap(reportsOf));
 
   const entries: Entry[] = [
@@ -44,14 +44,14 @@ export function timelineEntries(record: PatientRecord): Entry[] {
         title: conceptName(report.code),
         reports: [report],
       })),
-    ...omitEmpty(record.EncounterList).map((visit): Entry => ({
+    ...present(record.EncounterList).map((visit): Entry => ({
       kind: 'visit',
       id: visit.id ?? '',
       date: visit.period?.start ?? undefined,
       title: conceptName(visit.type?.[0]),
       reports: [],
     })),
-    ...omitEmpty(record.ConditionList).map((condition): Entry => ({
+    ...present(record.ConditionList).map((condition): Entry => ({
       kind: 'problem',
       id: condition.id ?? '',
       date: condition.onsetDateTime ?? undefined,
@@ -64,16 +64,14 @@ export function timelineEntries(record: PatientRecord): Entry[] {
 
 /** `MRI`, or `PET scan, CT scan` for a study of several modalities. */
 export function studyKind(study: Pick<ImagingStudy, 'modality'>): string {
-  return omitEmpty(study.modality)
+  return present(study.modality)
     .map(({ code }) => modalityName(code ?? ''))
     .join(', ');
 }
 
 /** The words of a report: its text form where it has one, otherwise its conclusion. */
 export function reportText(report: DiagnosticReport): string {
-  const form = omitEmpty(report.presentedForm).find(({ contentType }) =>
-    contentType?.startsWith('text/plain'),
-  );
+  const form = present(report.presentedForm).find(({ contentType }) => contentType?.startsWith('text/plain'));
   if (!form?.data) return report.conclusion ?? '';
   const bytes = Uint8Array.from(atob(form.data), (character) => character.charCodeAt(0));
   return new TextDecoder().decode(bytes);
