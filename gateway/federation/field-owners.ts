@@ -37,8 +37,8 @@ export function ownField(schema: GraphQLSchema, typeName: string, fieldName: str
  * Finds the subgraph of every field of an operation: that of the object around it, or the other one, where that resolves
  * the type by the key alone.
  * @param schema what clients see
- * @returns undefined for an operation that has to be planned: it introspects, requires fields, or reads an entity by its
- * reference
+ * @returns undefined for an operation that has to be planned: it introspects, requires fields, reads an entity by its
+ * reference, or evaluates expressions
  */
 export function fieldOwners(
   schema: GraphQLSchema,
@@ -66,6 +66,8 @@ export function fieldOwners(
   const fieldIsOwned = (node: FieldNode, type: GraphQLNamedType, from: ServiceName | undefined): boolean => {
     const name = node.name.value;
     if (name === '__typename') return true;
+    // A caller's expressions have one budget of time for the request: they are evaluated once.
+    if (node.arguments?.some((argument) => argument.name.value === 'fhirpath')) return false;
     const field = isObjectType(type) ? type.getFields()[name] : undefined;
     const owner = field && ownerOf(type.name, name, from);
     if (!owner || (owners.get(node) ?? owner) !== owner) return false;

@@ -153,6 +153,12 @@ describe.each<[what: string, query: string, scope: string, isDirect: boolean]>([
     false,
   ],
   [
+    'parts that an expression chooses',
+    `{ Patient(id: "p1") { id name(fhirpath: "family = 'One'") { family } } }`,
+    'patient/*.rs',
+    false,
+  ],
+  [
     'a list with an expression that is none',
     '{ Patient(id: "p1") { id name(fhirpath: "given(") { family } } }',
     'patient/*.rs',
