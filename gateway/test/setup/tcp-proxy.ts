@@ -37,13 +37,10 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     proxy.connections.push(connection);
     proxy.made++;
     proxy.open++;
-    const over = new AbortController();
     near.on('close', () => {
       proxy.open--;
       connection.open = false;
-      over.abort();
     });
-    far.on('close', () => over.abort());
     for (const socket of [near, far]) {
       sockets.add(socket);
       socket.on('error', () => undefined);
@@ -53,7 +50,10 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     void passOn(far, near);
 
     async function passOn(from: Socket, to: Socket, heard?: Buffer[]): Promise<void> {
-      const { signal } = over;
+      // Of the side that is written to: what the other one sent before it closed is still on its way.
+      const gone = new AbortController();
+      const { signal } = gone;
+      to.on('close', () => gone.abort());
       try {
         for await (const chunk of from as AsyncIterable<Buffer>) {
           heard?.push(chunk);
