@@ -107,7 +107,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       sendFault(baseUrl, style, toFault(error), request as FastifyRequest, reply as FastifyReply);
     },
     clientErrorHandler: (error, socket) => refuseUnparsed(error, socket, earlyHeaders(baseUrl)),
-    // What was begun is finished when the server stops, and what still comes on an open connection is answered.
+    // A server that stops finishes its requests, and answers those that still come on open connections.
     forceCloseConnections: 'idle',
     return503OnClosing: false,
   });

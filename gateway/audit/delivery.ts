@@ -1,9 +1,9 @@
 import type { FaultLog } from '../../schema/fault/log-fault.ts';
 
-/** What became of a record, as it is counted. */
+/** The fates of a record that are counted. */
 export type Fate = 'recorded' | 'dropped' | 'rejected';
 
-/** What a destination did with one record: took it, refused it for good, or is to be asked again. */
+/** A destination takes a record, refuses it for good, or has to be asked again. */
 export type Delivered = 'recorded' | 'rejected' | 'again';
 
 export interface DeliveryOptions {

@@ -3,7 +3,7 @@ import type { AuditConfig } from '../../schema/tenant/tenant.ts';
 import type { Delivered } from './delivery.ts';
 
 const TIMEOUT_MILLISECONDS = 10_000;
-/** What a server may answer now and not later; any other 4xx is its last word on a record. */
+/** Statuses after which a record is sent again; any other 4xx is final. */
 const REPEATABLE = new Set([401, 403, 404, 408, 425, 429]);
 
 /**

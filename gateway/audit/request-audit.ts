@@ -8,7 +8,7 @@ import { toFault } from '../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 
-/** What of a tenant says where its records go. */
+/** The part of a tenant that says where its audit records go. */
 export type AuditedTenant = Pick<Tenant, 'key' | 'path' | 'dynamic' | 'audit'>;
 
 /** Takes an event to where the tenant wants it; never throws and never waits. */
@@ -89,7 +89,7 @@ function accessOf(request: FastifyRequest): Access | undefined {
   }
 }
 
-/** What a request that reached no core was about, as far as its route and its query say. */
+/** Describes a request that reached no core, by its route and its query. */
 function askedFor(request: FastifyRequest): Omit<Operation, 'outcome'> {
   const asked = askedRequest(request);
   const { serves, params, query } = asked;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** What the comparison of requests with their audit records says. */
+/** The result of comparing requests with their audit records. */
 export interface Verification {
   /** Requests that must have left a record. */
   requests: number;

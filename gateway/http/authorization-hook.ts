@@ -31,8 +31,8 @@ export function decorateRequests(app: FastifyInstance): void {
 }
 
 /**
- * The door of every route in this scope: which tenant, then who is calling and what they may see, once. A fault is
- * thrown, for the face to render; only an unknown tenant is answered here, because faces count on having one.
+ * Finds out for every route in this scope which tenant it is of, then who is calling and what they may see, once. A fault
+ * is thrown, and the route's API writes it. Only an unknown tenant is answered here: the APIs rely on having one.
  */
 export function addAuthorization(
   app: FastifyInstance,

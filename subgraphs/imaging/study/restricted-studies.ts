@@ -154,7 +154,7 @@ export class RestrictedStudies {
     return this.#source.config.type === 'folder';
   }
 
-  /** At most as many calls as levels, however many studies (issue's speed list). */
+  /** Asks the source at most once for each level, however many studies there are. */
   async #records(
     patientId: string | undefined,
     reaches: readonly Reach[] | undefined,
