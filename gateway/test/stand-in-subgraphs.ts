@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Access } from '../../schema/access/access.ts';
 import { requirePatient } from '../../schema/access/access.ts';
 import { Fault, faultHeaders, faultJson, faultOutcome, toFault } from '../../schema/fault/fault.ts';
+import { imagesRoute } from '../../schema/http/served.ts';
 import { fhirRoute } from '../../schema/fhir/fhir-request.ts';
 import { FHIR_JSON } from '../../schema/fhir/fhir.ts';
 import { tenantBase } from '../../schema/http/request.ts';
@@ -87,13 +88,6 @@ export function standInClinical(broken: Breakage = {}): Subgraph {
   };
 }
 
-const images = (interaction: 'search' | 'retrieve') => ({
-  config: {
-    api: 'dicomweb' as const,
-    serves: { interaction, resource: 'ImagingStudy', studyFrom: { path: 'studyUid' } },
-  },
-});
-
 export function standInImaging(broken: Breakage = {}): AppDeps['imaging'] {
   const studies = (_: unknown, __: unknown, { imaging }: { imaging: Core }) => {
     if (broken.imaging) throw broken.imaging;
@@ -114,14 +108,14 @@ export function standInImaging(broken: Breakage = {}): AppDeps['imaging'] {
       });
       app.get<{ Querystring: { PatientID?: string } }>(
         '/dicomweb/studies',
-        images('search'),
+        imagesRoute('search'),
         ({ access, query }) => {
           requireScope(access, 'ImagingStudy', 's');
           if (query.PatientID) throw new Fault('forbidden', 'Another patient.');
           return [{ '0020000D': { vr: 'UI', Value: ['1.2.3'] }, CONFIDENTIAL: true }];
         },
       );
-      app.get('/wado/:capability/studies/:studyUid/metadata', images('retrieve'), ({ access }) => {
+      app.get('/wado/:capability/studies/:studyUid/metadata', imagesRoute('retrieve'), ({ access }) => {
         requireScope(access, 'ImagingStudy', 'r');
         return [{ '0020000D': { vr: 'UI', Value: ['1.2.3'] }, CONFIDENTIAL: true }];
       });

@@ -1,4 +1,4 @@
-import type { Served } from '../http/served.ts';
+import type { Served, ServingRoute } from '../http/served.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import type { Resource } from 'fhir/r4.js';
 import { Fault, faultOutcome } from '../fault/fault.ts';
@@ -80,13 +80,11 @@ export function readOnlyForms(app: FastifyInstance): void {
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
 }
 
-/** What a route declares that serves a resource type, or the one that its path parameter `type` names. */
-export interface FhirRoute {
-  config: { api: 'fhir'; serves: Served };
-}
-
-/** @param resource whose reads name a study by its id where it is of images */
-export function fhirRoute(interaction: 'read' | 'search', resource?: string): FhirRoute {
+/**
+ * What a route of FHIR REST declares.
+ * @param resource absent where the path parameter `type` names it; reads of images name their study by id
+ */
+export function fhirRoute(interaction: 'read' | 'search', resource?: string): ServingRoute {
   const namesStudy = interaction === 'read' && (resource === 'ImagingStudy' || resource === 'Endpoint');
   const serves: Served = { interaction, resource, studyFrom: namesStudy ? { path: 'id' } : undefined };
   return { config: { api: 'fhir', serves } };
@@ -98,7 +96,7 @@ export function fhirRoute(interaction: 'read' | 'search', resource?: string): Fh
  */
 export function refuseMethods(
   app: FastifyInstance,
-  { url, methods, route }: { url: string; methods: HTTPMethods[]; route: FhirRoute },
+  { url, methods, route }: { url: string; methods: HTTPMethods[]; route: ServingRoute },
   { allow, message }: { allow: string; message: string },
 ): void {
   app.route({

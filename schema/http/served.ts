@@ -27,6 +27,19 @@ declare module 'fastify' {
   }
 }
 
+/** What a route declares. */
+export interface ServingRoute {
+  config: { api: Api; serves: Served };
+}
+
+/** What a route of images declares, by DICOMweb or WADO-URI. */
+export function imagesRoute(
+  interaction: 'search' | 'retrieve',
+  studyFrom: Served['studyFrom'] = { path: 'studyUid' },
+): ServingRoute {
+  return { config: { api: 'dicomweb', serves: { interaction, resource: 'ImagingStudy', studyFrom } } };
+}
+
 /** What a request to a route asks for, as the router and the body parser read it. */
 export interface AskedRequest {
   serves: Served;

@@ -1,9 +1,10 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyContextConfig } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { UID, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { clientLeft } from '../../../schema/http/client-left.ts';
 import { heldOf, holds, tagOf } from '../../../schema/http/entity-tag.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { imagesRoute, type ServingRoute } from '../../../schema/http/served.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
 import { negotiateJson } from './accept.ts';
 import { parseAccept, type MediaRange } from '../../../schema/http/media-ranges.ts';
@@ -46,14 +47,8 @@ const SEARCHES: readonly (readonly [path: string, level: Level])[] = [
   [`${SERIES}/instances`, 'instance'],
 ];
 
-const serving = (interaction: 'search' | 'retrieve') => ({
-  config: {
-    api: 'dicomweb' as const,
-    serves: { interaction, resource: 'ImagingStudy', studyFrom: { path: 'studyUid' } },
-  },
-});
-const SEARCH = serving('search');
-const RETRIEVE = serving('retrieve');
+const SEARCH = imagesRoute('search');
+const RETRIEVE = imagesRoute('retrieve');
 
 const PICTURES = ['rendered', 'thumbnail'] as const;
 
@@ -62,11 +57,7 @@ export function dicomwebRoutes({ baseUrl, under, open, pictures }: DicomwebOptio
   return async function routes(app: FastifyInstance): Promise<void> {
     prepareRoutes(app, baseUrl, 'dicomweb');
 
-    const route = (
-      serves: { config: FastifyContextConfig },
-      path: string,
-      handler: (call: Call) => Promise<unknown>,
-    ) =>
+    const route = (serves: ServingRoute, path: string, handler: (call: Call) => Promise<unknown>) =>
       app.route({
         ...serves,
         method: ['GET', 'HEAD'],

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyContextConfig } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { once } from 'node:events';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { holds } from '../../../schema/http/entity-tag.ts';
@@ -6,6 +6,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { imagesAreReadOnly } from '../../../schema/fault/refusals.ts';
 import { asJson, faultHandler } from '../../../schema/http/fault-reply.ts';
 import { readParameters } from '../../../schema/http/request-bounds.ts';
+import type { ServingRoute } from '../../../schema/http/served.ts';
 import { MAX_UIDS } from './qido.ts';
 import { endIdleReader } from './reader-timeout.ts';
 import type { Payload } from '../study/payload.ts';
@@ -30,7 +31,7 @@ export function prepareRoutes(app: FastifyInstance, baseUrl: string, name: strin
  * OPTIONS says what there is; whatever would change something is 405 (DW-10, DW-20). Both before it is looked at whom a
  * request names: these addresses name nobody.
  */
-export function readsOnly(app: FastifyInstance, url: string, serves: { config: FastifyContextConfig }): void {
+export function readsOnly(app: FastifyInstance, url: string, serves: ServingRoute): void {
   app.options(url, {
     ...serves,
     onRequest: async (_request, reply) => reply.code(204).header('allow', READS).send(),

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { DICOM, TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { imagesRoute } from '../../../schema/http/served.ts';
 import { clientLeft } from '../../../schema/http/client-left.ts';
 import type { MediaRange } from '../../../schema/http/media-ranges.ts';
 import type { DicomwebOptions } from './dicomweb.ts';
@@ -15,15 +16,7 @@ import { warningsOf } from '../study/warnings.ts';
 import { wadoUriRequest, type WadoUriRequest } from './wado-uri-parameters.ts';
 
 const PATH = '/wado-uri';
-const SERVES = {
-  config: {
-    api: 'dicomweb' as const,
-    serves: {
-      ...{ interaction: 'retrieve' as const, resource: 'ImagingStudy' },
-      studyFrom: { query: 'studyUID' },
-    },
-  },
-};
+const SERVES = imagesRoute('retrieve', { query: 'studyUID' });
 
 /** The URI Service (PS3.18 §9), for clients that know nothing newer: one object, by the parameters of a query. */
 export function wadoUriRoutes({ baseUrl, open, pictures }: Omit<DicomwebOptions, 'under'>) {

@@ -9,13 +9,13 @@ import {
   readFhirRequest,
   readOnlyForms,
   refuseMethods,
-  type FhirRoute,
   sendFhir,
 } from '../../../schema/fhir/fhir-request.ts';
 import { isOnlyPage, mapNeighbours, neighbours } from '../../../schema/fhir/paging.ts';
 import type { Parameters } from '../../../schema/fhir/search-request.ts';
 import { outcomeEntry, searchset, type Pages, type SearchEntry } from '../../../schema/fhir/searchset.ts';
 import { clientLeft } from '../../../schema/http/client-left.ts';
+import type { ServingRoute } from '../../../schema/http/served.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { OpenImaging } from '../study/studies.ts';
@@ -187,7 +187,7 @@ async function unlisted(): Promise<never> {
   );
 }
 
-function refuse(app: FastifyInstance, url: string, route: FhirRoute, allow: string): void {
+function refuse(app: FastifyInstance, url: string, route: ServingRoute, allow: string): void {
   const methods: HTTPMethods[] = [allow === 'POST' ? 'GET' : 'POST', 'PUT', 'PATCH', 'DELETE'];
   refuseMethods(
     app,

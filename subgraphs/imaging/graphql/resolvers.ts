@@ -15,7 +15,8 @@ import {
 } from '../../../schema/graphql/datatype-resolvers.ts';
 import type { ItemSelector } from '../../../schema/expressions/item-selector.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { foreignCursor, noSuchResource } from '../../../schema/fault/refusals.ts';
+import { noSuchResource } from '../../../schema/fault/refusals.ts';
+import { decodeCursor, encodeCursor } from '../../../schema/fhir/paging.ts';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
 import { faultsAsErrors, toGraphqlError } from '../../../schema/graphql/graphql-fault.ts';
 import { joinValues } from '../../../schema/http/request-bounds.ts';
@@ -175,6 +176,8 @@ export function imagingResolvers(
   };
 }
 
+/** The place that a cursor stands for. */
+const OFFSET = /^\d{1,9}$/;
 const CONTROLS = new Set(['_count', '_offset', '_cursor', '_reference', '_sort']);
 
 /** GraphQL arguments as a search; values of one argument are alternatives (FG-2). */
@@ -185,7 +188,8 @@ function searchOf(args: Args, patient?: string): ImagingStudySearch {
     if (code !== undefined && Array.isArray(value) && value.length > 0)
       parameters.push([code, joinValues(name, value)]);
   }
-  const offset = typeof args['_cursor'] === 'string' ? cursorOffset(args['_cursor']) : args['_offset'];
+  const offset =
+    typeof args['_cursor'] === 'string' ? Number(decodeCursor(args['_cursor'], OFFSET)) : args['_offset'];
   if (typeof args['_count'] === 'number') parameters.push(['_count', String(args['_count'])]);
   if (typeof offset === 'number') parameters.push(['_offset', String(offset)]);
   if (Array.isArray(args['_sort']) && args['_sort'].length > 0) {
@@ -224,22 +228,12 @@ function page(search: ImagingStudySearch, { page, total }: Results): object {
     count: total,
     offset,
     pagesize: size,
-    first: cursor(0),
-    ...(offset > 0 && { previous: cursor(Math.max(0, offset - size)) }),
-    ...(offset + size < total && { next: cursor(offset + size) }),
-    last: cursor(Math.max(0, Math.ceil(total / size) - 1) * size),
+    first: encodeCursor(0),
+    ...(offset > 0 && { previous: encodeCursor(Math.max(0, offset - size)) }),
+    ...(offset + size < total && { next: encodeCursor(offset + size) }),
+    last: encodeCursor(Math.max(0, Math.ceil(total / size) - 1) * size),
     edges: page.map((found) => ({ mode: 'match', resource: joined(found) })),
   };
-}
-
-function cursor(offset: number): string {
-  return Buffer.from(String(offset)).toString('base64url');
-}
-
-function cursorOffset(text: string): number {
-  const decoded = Buffer.from(text, 'base64url').toString();
-  if (!/^\d{1,9}$/.test(decoded)) throw foreignCursor();
-  return Number(decoded);
 }
 
 /** The resource of a study for GraphQL, with what joins it to reports and orders. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Fault } from '../../../../schema/fault/fault.ts';
+import type { Fault } from '../../../../schema/fault/fault.ts';
+import { serverStopping } from '../../../../schema/fault/refusals.ts';
 import { noSuchObject } from '../../../../schema/fault/refusals.ts';
 import { noRoom } from '../../disk/no-room.ts';
 import { isOfPatient } from '../../facts/of-patients.ts';
@@ -173,7 +174,7 @@ export class Retrieval {
   }
 
   cancel(): void {
-    this.#abort.abort(new Fault('unavailable', 'The server is stopping.', { retryAfter: 5 }));
+    this.#abort.abort(serverStopping());
   }
 
   async #entered(reader: Reader): Promise<() => void> {
