@@ -26,6 +26,13 @@ test.each<[what: string, resource: Patient | Bundle]>([
   for (let time = 0; time < 2; time++) expect(fhirJson(resource)).toBe(JSON.stringify(resource));
 });
 
+test('a frozen list of entries is written as one that is not', () => {
+  const list = [{ fullUrl: 'https://x/1', resource: patient({ gender: 'other' }) }, { resource: patient({}) }];
+  const bundle = searchset();
+  const frozen = { ...bundle, entry: Object.freeze([...list]) } as unknown as Bundle;
+  for (let time = 0; time < 2; time++) expect(fhirJson(frozen)).toBe(fhirJson({ ...bundle, entry: list }));
+});
+
 test('what is not frozen may change', () => {
   const resource = patient({ gender: 'other' });
   fhirJson(searchset({ resource }));

@@ -1,19 +1,28 @@
+import { Derivation } from '../process/derivation.ts';
 import { writeFhirJson } from './decimal.ts';
 import type { Bundle, BundleEntry, Resource } from 'fhir/r4.js';
 
-/** Texts of resources that cannot change any more; each goes with its resource. */
-const texts = new WeakMap<object, string>();
+const resourceTexts = new Derivation<Resource, string>();
+const entryTexts = new Derivation<BundleEntry[], string>();
 
-/** The JSON of a resource or Bundle. A frozen resource, by itself or in a Bundle, is written only once. */
+/** The JSON of a resource or Bundle. A frozen resource, and a frozen list of entries, is written only once. */
 export function fhirJson(resource: Resource | Bundle): string {
   if (resource.resourceType !== 'Bundle') return resourceJson(resource);
   const { entry, ...bundle } = resource as Bundle;
   const text = writeFhirJson(bundle);
   if (!entry) return text;
-  // Put together piece by piece: joining lists of texts would copy each several times.
-  let entries = '';
-  for (const one of entry) entries += `${entries && ','}${entryJson(one)}`;
+  // The texts of the resources are parts of the text of a frozen list, and are not kept once more.
+  const entries = Object.isFrozen(entry)
+    ? entryTexts.of(entry, [], () => inOnePiece(joined(entry, writeFhirJson)))
+    : joined(entry, entryJson);
   return `${text.slice(0, -1)},"entry":[${entries}]}`;
+}
+
+/** Put together piece by piece: joining lists of texts would copy each several times. */
+function joined(entries: BundleEntry[], write: (entry: BundleEntry) => string): string {
+  let text = '';
+  for (const one of entries) text += `${text && ','}${write(one)}`;
+  return text;
 }
 
 function entryJson(entry: BundleEntry): string {
@@ -27,9 +36,10 @@ function entryJson(entry: BundleEntry): string {
 }
 
 function resourceJson(resource: Resource): string {
-  const known = texts.get(resource);
-  if (known !== undefined) return known;
-  const text = writeFhirJson(resource);
-  if (Object.isFrozen(resource)) texts.set(resource, text);
-  return text;
+  return resourceTexts.of(resource, [], () => writeFhirJson(resource));
+}
+
+/** The same text without its pieces, which would be walked through whenever it is sent. */
+function inOnePiece(text: string): string {
+  return Buffer.from(text).toString();
 }

@@ -24,7 +24,7 @@ interface FhirRequest {
 const FORM = 'application/x-www-form-urlencoded';
 
 /** Read once for each request: by its handler, and by whatever sends the answer. */
-const parametersByRequest = new WeakMap<FastifyRequest, Parameters>();
+const PARAMETERS = Symbol('parameters');
 
 /**
  * Reads a request.
@@ -41,14 +41,10 @@ export function readFhirRequest(request: FastifyRequest): FhirRequest {
   return { parameters, strict: isStrict(headers.prefer) };
 }
 
-function parametersOf(request: FastifyRequest): Parameters {
-  const known = parametersByRequest.get(request);
-  if (known) return known;
+function parametersOf(request: FastifyRequest & { [PARAMETERS]?: Parameters }): Parameters {
   const { body, raw } = request;
   const [, query = ''] = /\?(.*)$/s.exec(raw.url ?? '') ?? [];
-  const parameters = readParameters([query, typeof body === 'string' ? body : '']);
-  parametersByRequest.set(request, parameters);
-  return parameters;
+  return (request[PARAMETERS] ??= readParameters([query, typeof body === 'string' ? body : '']));
 }
 
 /** A fault as a FHIR OperationOutcome; with `_pretty=true` for people to read. */

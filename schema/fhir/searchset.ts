@@ -1,5 +1,6 @@
 import type { Bundle, BundleEntry, BundleLink, Resource } from 'fhir/r4.js';
 import { faultOutcome, type Fault } from '../fault/fault.ts';
+import { Derivation } from '../process/derivation.ts';
 import type { Neighbours } from './paging.ts';
 import type { Parameter, Parameters } from './search-request.ts';
 
@@ -43,7 +44,7 @@ export function searchset({ url, applied, entries, total, pages }: Searchset): B
       ...(pages ? pageLinks(url, applied, pages) : []),
     ],
     // An array of FHIR JSON is never empty (R4 §2.6.2).
-    ...(entries.length > 0 && { entry: entries.map(bundleEntry) }),
+    ...(entries.length > 0 && { entry: bundleEntries(entries) }),
   };
 }
 
@@ -52,6 +53,14 @@ export function outcomeEntry(fault: Fault): SearchEntry {
   const outcome = faultOutcome(fault);
   for (const issue of outcome.issue) issue.severity = 'warning';
   return { resource: outcome, mode: 'outcome' };
+}
+
+const kept = new Derivation<readonly SearchEntry[], BundleEntry[]>();
+
+/** The entries of a Bundle; a frozen list gets the same frozen list each time. */
+function bundleEntries(entries: readonly SearchEntry[]): BundleEntry[] {
+  if (!Object.isFrozen(entries)) return entries.map(bundleEntry);
+  return kept.of(entries, [], () => Object.freeze(entries.map(bundleEntry)) as BundleEntry[]);
 }
 
 function bundleEntry({ resource, mode, fullUrl }: SearchEntry): BundleEntry {

@@ -9,7 +9,7 @@ import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
 import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { maxEntries } from '../../schema/outbound/max-entries.ts';
-import { auditedStudies } from './study/audited-studies.ts';
+import { AuditedStudies } from './study/audited-studies.ts';
 import type { AccessionNumbers } from './authorization/caller-reach.ts';
 import { dicomwebRoutes } from './dicomweb/dicomweb.ts';
 import { imagingFhirRoutes } from './fhir/fhir.ts';
@@ -84,7 +84,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
     const request = { tenant, access, directory, now, log, signal, dispatcher, ...remembered };
     const restricted = sources.of(tenant).map((images) => new RestrictedStudies({ ...request, images }));
     const core = new SeveralStudies(restricted, request);
-    return audit ? auditedStudies(core, audit) : core;
+    return audit ? new AuditedStudies(core, audit) : core;
   };
   const pictures = new Pictures({
     render: (task) => pixels.runPrepared('render', task),

@@ -120,11 +120,11 @@ export function patientIdentities(outside: Outside, tokens: BackendTokens): Pati
 export function identityOf(json: Record<string, unknown>, id: string): PatientIdentity | undefined {
   if (json['resourceType'] !== 'Patient' || json['id'] !== id) return undefined;
   const { identifier, birthDate } = json;
-  return {
+  return Object.freeze({
     id,
     identifier: Array.isArray(identifier) ? identifier.filter(isObject) : [],
     ...(typeof birthDate === 'string' && { birthDate }),
-  };
+  });
 }
 
 const isObject = (value: unknown): value is Identifier => typeof value === 'object' && value !== null;

@@ -33,7 +33,7 @@ const OBSERVE = `
 export function sharedFirstSeen(redis: Redis, now: () => number): Seen {
   return {
     async observe(tenant, sightings) {
-      if (sightings.length === 0) return new Map();
+      if (sightings.length === 0) return new Map<string, Memory>();
       const keys = sightings.map(({ studyUid }) => nameOf(tenant, studyUid));
       const counts = sightings.map(({ instances = -1 }) => instances);
       const milliseconds = Math.floor(now() * 1000);

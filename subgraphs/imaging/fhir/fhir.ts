@@ -17,11 +17,19 @@ import { outcomeEntry, searchset, type Pages, type SearchEntry } from '../../../
 import { clientLeft } from '../../../schema/http/client-left.ts';
 import type { ServingRoute } from '../../../schema/http/served.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
+import { Derivation } from '../../../schema/process/derivation.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { OpenImaging } from '../study/studies.ts';
 import { randomUUID } from 'node:crypto';
 import { ENDPOINT_ID, endpointStyle, wadoEndpoint } from './endpoint.ts';
-import { findStudies, readStudy, withInstances, type ResourceOptions, type Found } from './find.ts';
+import {
+  findStudies,
+  readStudy,
+  withInstances,
+  type Found,
+  type FoundStudy,
+  type ResourceOptions,
+} from './find.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { parseRead, parseSearch, type ImagingStudySearch } from './search.ts';
 import { removeInstances } from './study-instances.ts';
@@ -72,21 +80,22 @@ async function search(request: FastifyRequest, reply: FastifyReply, options: Ima
   const parsed = parseSearch(parameters, { strict, patientBases: patientBases(tenant, options.baseUrl) });
   const found = await findStudies(imaging, parsed, options);
   const base = `${tenantBase(options.baseUrl, tenant)}/fhir`;
-  const entries = parsed.summary === 'count' ? [] : await matchEntries(imaging, found, parsed, options);
+  const matches = parsed.summary === 'count' ? [] : await matchEntries(imaging, found, parsed, options);
+  const more: SearchEntry[] = [];
   if (endpointStyle(tenant) === 'capability') {
-    entries.push(...(await capabilityEntries(imaging, found, entries, options)));
-  } else if (parsed.includeEndpoint && entries.length > 0) {
-    entries.push({
+    more.push(...(await capabilityEntries(imaging, found, matches, options)));
+  } else if (parsed.includeEndpoint && matches.length > 0) {
+    more.push({
       resource: wadoEndpoint({ address: `${tenantBase(options.baseUrl, tenant)}/dicomweb`, id: ENDPOINT_ID }),
       mode: 'include',
       fullUrl: `${base}/Endpoint/${ENDPOINT_ID}`,
     });
   }
-  entries.push(...found.failed.map(outcomeEntry));
+  more.push(...found.failed.map(outcomeEntry));
   const bundle = searchset({
     url: `${base}/ImagingStudy`,
     applied: parsed.applied,
-    entries,
+    entries: more.length > 0 ? [...matches, ...more] : matches,
     total: parsed.total ? found.total : undefined,
     pages: pagesOf(parsed, found.total),
   });
@@ -132,17 +141,22 @@ async function matchEntries(
   found: Found,
   parsed: ImagingStudySearch,
   options: ImagingFhirOptions,
-): Promise<SearchEntry[]> {
+): Promise<readonly SearchEntry[]> {
   const base = `${tenantBase(options.baseUrl, imaging.tenant)}/fhir/ImagingStudy`;
   const instances = found.page.reduce((sum, { study }) => sum + (study.numberOfInstances ?? 0), 0);
   const whole = wantsInstances(parsed, instances);
   const page = whole ? await withInstances(imaging, found) : found.page;
-  return page.map(({ study }) => ({
+  const entry = ({ study }: FoundStudy): SearchEntry => ({
     resource: subset(whole ? study : removeInstances(study), parsed, whole),
     mode: 'match',
     fullUrl: `${base}/${study.id}`,
-  }));
+  });
+  const { elements, summary } = parsed;
+  if (elements || summary || !whole) return page.map(entry);
+  return wholeEntries.of(page, [base], () => Object.freeze(page.map(entry)));
 }
+
+const wholeEntries = new Derivation<readonly FoundStudy[], readonly SearchEntry[]>();
 
 async function readImagingStudy(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions) {
   const { parameters } = readFhirRequest(request);

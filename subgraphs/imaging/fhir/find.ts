@@ -9,7 +9,8 @@ import { endpointStyle, type EndpointStyle } from './endpoint.ts';
 import { imagingStudy } from './imaging-study.ts';
 import { addInstances } from './study-instances.ts';
 import { inOrder, matches, studyUidsOf, type ImagingStudySearch, type NamedPatient } from './search.ts';
-import type { Memory, Seen } from '../cache/first-seen.ts';
+import type { Memory, Seen, Sighting } from '../cache/first-seen.ts';
+import { Derivation } from '../../../schema/process/derivation.ts';
 import type { WadoBaseOptions } from '../study/wado-base.ts';
 import type { Detail, Imaging, StudyRecord } from '../study/studies.ts';
 import type { Order } from '../authorization/directory.ts';
@@ -25,8 +26,13 @@ export interface ResourceOptions extends WadoBaseOptions {
 export interface FoundStudy extends Candidate {
   record: StudyRecord;
   memory?: Memory;
-  /** Present where it was searched for, with the patient if one was named; absent where it was read. */
-  searched?: { patient?: string };
+  /** Present where it was searched for; absent where it was read. */
+  searched?: SearchedFor | undefined;
+}
+
+/** How a study was searched for: with the patient, if one was named. */
+export interface SearchedFor {
+  patient?: string | undefined;
 }
 
 export interface Found {
@@ -34,7 +40,7 @@ export interface Found {
   /** What kept some image sources from answering, while others did (DW-18). */
   failed: readonly Fault[];
   /** The page that was asked for, in order. */
-  page: FoundStudy[];
+  page: readonly FoundStudy[];
   /** How the core was asked, to ask it for more of the same. */
   asked: { patients: readonly (string | undefined)[]; studyUids?: readonly string[]; records: number };
 }
@@ -48,7 +54,7 @@ export async function findStudies(
   imaging: Imaging,
   search: ImagingStudySearch,
   options: ResourceOptions,
-  where: (found: FoundStudy) => boolean = () => true,
+  where?: (found: FoundStudy) => boolean,
 ): Promise<Found> {
   const studyUids = studyUidsOf(search);
   const detail: Detail = search.criteria.some(({ instances }) => instances) ? 'instance' : 'series';
@@ -58,33 +64,57 @@ export async function findStudies(
     patients.map(async (patient) => {
       const asked = { detail, ...(studyUids && { studyUids }) };
       const { records, failed } = await imaging.studiesOf(patient, asked);
-      const searched = patient === undefined ? {} : { patient };
-      const studies = await foundStudies(imaging.tenant, records, { ...options, endpointStyle: style });
-      return { studies: studies.map((one) => ({ ...one, searched })), failed };
+      const found = { ...options, endpointStyle: style, searched: { patient } };
+      return { studies: await foundStudies(imaging.tenant, records, found), failed };
     }),
   );
-  const fetched: FoundStudy[] = lists.flatMap(({ studies }) => studies);
+  const [only, ...others] = lists;
   // A study that two of the patients named reach is one study.
-  const once = [...new Map(fetched.map((found) => [found.study.id, found])).values()];
-  const now = options.now() * 1000;
-  const orders = await ordersOf(imaging, search);
-  const all = inOrder(
-    search,
-    once.filter((found) => matches(search, { ...found, orders }, now) && where(found)),
-  );
+  const fetched =
+    only && others.length === 0
+      ? only.studies
+      : [...new Map(lists.flatMap(({ studies }) => studies).map((one) => [one.study.id, one])).values()];
+  const matching = await matchingStudies(imaging, search, fetched, options);
+  const all = ordered(search, where ? matching.filter(where) : matching);
+  const { offset, count } = search;
   return {
     total: all.length,
     failed: [...new Set(lists.flatMap(({ failed }) => failed))],
-    page: all.slice(search.offset, search.offset + search.count),
-    asked: { patients, ...(studyUids && { studyUids }), records: fetched.length },
+    page: offset === 0 && count >= all.length ? all : all.slice(offset, offset + count),
+    asked: {
+      ...{ patients, records: lists.reduce((sum, { studies }) => sum + studies.length, 0) },
+      ...(studyUids && { studyUids }),
+    },
   };
+}
+
+async function matchingStudies(
+  imaging: Imaging,
+  search: ImagingStudySearch,
+  studies: readonly FoundStudy[],
+  { now }: ResourceOptions,
+): Promise<readonly FoundStudy[]> {
+  if (search.criteria.length === 0) return studies;
+  const orders = await ordersOf(imaging, search);
+  const time = now() * 1000;
+  return studies.filter((found) => matches(search, { ...found, orders }, time));
+}
+
+const inUsualOrder = new Derivation<readonly FoundStudy[], readonly FoundStudy[]>();
+
+function ordered(search: ImagingStudySearch, studies: readonly FoundStudy[]): readonly FoundStudy[] {
+  if (search.sort.length > 0) return inOrder(search, studies);
+  return inUsualOrder.of(studies, [], () => Object.freeze(inOrder(search, studies)));
 }
 
 /**
  * The page with the instances of its studies. The core still has the studies and series, so that this costs one more
  * call to the source; where the page is less than what was found, its studies are asked for by UID.
  */
-export async function withInstances(imaging: Imaging, { page, asked }: Found): Promise<FoundStudy[]> {
+export async function withInstances(
+  imaging: Imaging,
+  { page, asked }: Found,
+): Promise<readonly FoundStudy[]> {
   if (page.every(({ record }) => record.instances)) return page;
   const studyUids = page.length === asked.records ? asked.studyUids : page.map(({ study }) => study.id!);
   const lists = await Promise.all(
@@ -92,20 +122,25 @@ export async function withInstances(imaging: Imaging, { page, asked }: Found): P
       imaging.studiesOf(patient, { detail: 'instance', ...(studyUids && { studyUids }) }),
     ),
   );
-  const records = new Map(
-    lists
-      .flatMap(({ records }) => records)
-      .map((record) => [uid(record.study, Tag.StudyInstanceUID), record]),
-  );
+  const [first, ...others] = lists.map(({ records }) => records);
+  const records = others.length === 0 ? (first ?? []) : lists.flatMap(({ records }) => records);
+  return completed.of(page, [records], () => Object.freeze(complete(page, records)));
+}
+
+const completed = new Derivation<readonly FoundStudy[], readonly FoundStudy[]>();
+
+/** @param records with instances */
+function complete(page: readonly FoundStudy[], records: readonly StudyRecord[]): FoundStudy[] {
+  const byUid = new Map(records.map((record) => [uid(record.study, Tag.StudyInstanceUID), record]));
   return page.map((found) => {
-    const { instances } = records.get(found.study.id) ?? {};
+    const { instances } = byUid.get(found.study.id) ?? {};
     // A study that went away meanwhile stays as it was.
     if (found.record.instances || !instances) return found;
-    return {
+    return Object.freeze({
       ...found,
-      record: { ...found.record, instances },
+      record: Object.freeze({ ...found.record, instances }),
       study: addInstances(found.study, instances),
-    };
+    });
   });
 }
 
@@ -126,30 +161,45 @@ export async function readStudy(
   return record && (await foundStudies(imaging.tenant, [record], options))[0];
 }
 
-/** Records as resources, each study once, with what is remembered of them (IA-13). */
+const sighted = new Derivation<readonly StudyRecord[], readonly Sighting[]>();
+const found = new Derivation<readonly StudyRecord[], readonly FoundStudy[]>();
+
+/**
+ * Records as resources, each study once, with what is remembered of them (IA-13).
+ * @returns for the same frozen list the same, as long as nothing that goes into it has changed
+ */
 export async function foundStudies(
   tenant: Tenant,
   records: readonly StudyRecord[],
-  options: ResourceOptions & { endpointStyle?: EndpointStyle },
-): Promise<FoundStudy[]> {
-  const byUid = new Map(records.map((record) => [uid(record.study, Tag.StudyInstanceUID), record]));
-  byUid.delete(undefined);
-  const sightings = [...byUid].map(([studyUid, { study }]) => {
-    const instances = unsignedInt(study, Tag.NumberOfStudyRelatedInstances);
-    return { studyUid: studyUid!, ...(instances !== undefined && { instances }) };
-  });
+  options: ResourceOptions & { endpointStyle?: EndpointStyle; searched?: SearchedFor },
+): Promise<readonly FoundStudy[]> {
+  const { searched } = options;
+  const sightings = sighted.of(records, [], () => Object.freeze(sightingsOf(records)));
   const memories = await options.seen.observe(tenant.key, sightings);
   const base = tenantBase(options.baseUrl, tenant);
   const style = options.endpointStyle ?? endpointStyle(tenant);
-  return [...byUid].map(([studyUid, record]) => {
-    const memory = memories.get(studyUid!);
-    const study = imagingStudy(record, {
-      base,
-      endpointStyle: style,
-      ...(memory && { lastUpdated: memory.lastUpdated }),
+  const make = () =>
+    [...byStudyUid(records)].map(([studyUid, record]): FoundStudy => {
+      const memory = memories.get(studyUid);
+      const { lastUpdated } = memory ?? {};
+      const study = imagingStudy(record, { base, endpointStyle: style, ...(lastUpdated && { lastUpdated }) });
+      return Object.freeze({ record, searched, ...(memory && { memory }), study });
     });
-    // Frozen; where its Endpoint is a caller's own, an object to put that into.
-    return { record, ...(memory && { memory }), study: style === 'capability' ? { ...study } : study };
+  // A caller's own Endpoint needs an object to be put into.
+  if (style === 'capability') return make().map((one) => ({ ...one, study: { ...one.study } }));
+  const others = [memories, base, style, searched !== undefined, searched?.patient];
+  return found.of(records, others, () => Object.freeze(make()));
+}
+
+function byStudyUid(records: readonly StudyRecord[]): Map<string, StudyRecord> {
+  const named = records.map((record) => [uid(record.study, Tag.StudyInstanceUID), record] as const);
+  return new Map(named.flatMap(([studyUid, record]) => (studyUid === undefined ? [] : [[studyUid, record]])));
+}
+
+function sightingsOf(records: readonly StudyRecord[]): Sighting[] {
+  return [...byStudyUid(records)].map(([studyUid, { study }]) => {
+    const instances = unsignedInt(study, Tag.NumberOfStudyRelatedInstances);
+    return { studyUid, ...(instances !== undefined && { instances }) };
   });
 }
 

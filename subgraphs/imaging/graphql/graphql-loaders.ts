@@ -74,13 +74,10 @@ async function studies(
   const onePatient = access.patients !== 'all' && access.patients.length === 1;
   if (mayList && (onePatient || uids.length > MANY)) {
     const { records, failed } = await imaging.studiesOf(undefined, { studyUids: uids });
-    const studies = await foundStudies(tenant, records, options);
+    const studies = await foundStudies(tenant, records, { ...options, searched: {} });
     const found = new Map(studies.map((one) => [one.study.id, one]));
-    return uids.map((uid) => {
-      const one = found.get(uid);
-      // Where a source did not answer, nobody knows that it is not there.
-      return one ? { ...one, searched: {} } : (failed[0] ?? noSuchResource());
-    });
+    // Where a source did not answer, nobody knows that it is not there.
+    return uids.map((uid) => found.get(uid) ?? failed[0] ?? noSuchResource());
   }
   return settled(uids, async (uid) => (await readStudy(imaging, uid, 'series', options)) ?? noSuchResource());
 }

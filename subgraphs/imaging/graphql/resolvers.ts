@@ -69,19 +69,21 @@ interface Joined extends ImagingStudy {
   [FOUND]: FoundStudy;
 }
 
+/** The facts that the executions of one request share; a weak map would keep them beyond the request. */
+const FACTS = Symbol('facts');
+type WithFacts = Imaging & { [FACTS]?: Facts };
+
 /** All resolvers of the imaging subgraph (FG-8 to FG-10). */
 export function imagingResolvers(
   sdl: DocumentNode,
   options: ResourceOptions,
   selector: ItemSelector,
 ): Record<string, object> {
-  const perRequest = new WeakMap<Imaging, Facts>();
   const factsOf = ({ imaging, budget, told }: ImagingContext): Facts => {
-    const known = perRequest.get(imaging);
-    if (known) return told ? { ...known, told } : known;
-    const own = loaders(imaging, options, budget);
-    const facts = { imaging, loaders: own, series: new Map(), told: new Set<Fault>() };
-    perRequest.set(imaging, facts);
+    const facts = ((imaging as WithFacts)[FACTS] ??= {
+      ...{ imaging, loaders: loaders(imaging, options, budget) },
+      ...{ series: new Map(), told: new Set<Fault>() },
+    });
     return told ? { ...facts, told } : facts;
   };
 

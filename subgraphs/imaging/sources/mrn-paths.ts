@@ -78,6 +78,21 @@ export async function medicalRecordNumbers(
   identity: PatientIdentity,
   expressions: readonly string[],
   evaluate: EvaluatePath,
+): Promise<readonly string[]> {
+  const known = kept.get(identity);
+  if (known?.expressions === expressions) return known.numbers;
+  const numbers = Object.freeze(await evaluated(identity, expressions, evaluate));
+  if (Object.isFrozen(identity)) kept.set(identity, { expressions, numbers });
+  return numbers;
+}
+
+/** By identity: a frozen one is kept for as long as the EHR is not asked again, others belong to one request. */
+const kept = new WeakMap<PatientIdentity, { expressions: readonly string[]; numbers: readonly string[] }>();
+
+async function evaluated(
+  identity: PatientIdentity,
+  expressions: readonly string[],
+  evaluate: EvaluatePath,
 ): Promise<string[]> {
   const patient = {
     resourceType: 'Patient',

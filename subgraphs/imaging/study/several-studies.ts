@@ -95,6 +95,10 @@ export class SeveralStudies implements Imaging {
   async studiesOf(patientId: string | undefined, filter?: StudyFilter): Promise<StudyList> {
     if (this.#hasListed) await this.#turns.next();
     this.#hasListed = true;
+    const only = this.#sources.length === 1 ? this.#sources[0]! : undefined;
+    // There is nothing to merge and no study to leave out: the list stays the one that is kept with its rows.
+    if (only?.hasEachUidOnce && !only.lookup.mayWithhold)
+      return { records: await only.studiesOf(patientId, filter), failed: [] };
     const { answers, failed } = await this.#ofAll((source) => source.studiesOf(patientId, filter));
     const records = new Map<string, StudyRecord>();
     for (const { source, answer } of answers) {

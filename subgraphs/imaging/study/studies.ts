@@ -35,7 +35,7 @@ export interface StudyFilter {
 
 /** Studies of all sources that answered, newest first. */
 export interface StudyList {
-  records: StudyRecord[];
+  records: readonly StudyRecord[];
   /** What kept the other sources from answering (DW-18). */
   failed: readonly Fault[];
 }

@@ -23,7 +23,7 @@ const withInstances = new ForgettingMap<Rows, Kept>();
 const withoutInstances = new WeakMap<Rows, Kept>();
 
 /**
- * Rows as records, newest first. For one owner they are the same objects for the same lists of rows.
+ * Rows as records, newest first, in a frozen list. For one owner it is the same list for the same lists of rows.
  * @param owners logical id of the patient whose studies all of them are, or of each in the order of the rows
  */
 export function studyRecords(rows: RowsByLevel, owners: string | readonly Owner[]): readonly StudyRecord[] {
@@ -40,6 +40,7 @@ export function studyRecords(rows: RowsByLevel, owners: string | readonly Owner[
     return studyRecord(owner, study, seriesOf.get(uid) ?? [], instancesOf && (instancesOf.get(uid) ?? []));
   });
   records.sort(newestFirst);
+  Object.freeze(records);
   if (typeof owners === 'string') kept.set(studies, { series, instances, owner: owners, records });
   return records;
 }

@@ -1,0 +1,25 @@
+interface Kept<Value> {
+  others: readonly unknown[];
+  value: Value;
+}
+
+/**
+ * Values worked out from objects that never change, each kept as long as its object lives. Nothing has to be invalidated:
+ * new facts come as a new object. Nothing is kept for an object that is not frozen: it belongs to one request, and a weak
+ * map would hold what is kept for it until the next full garbage collection.
+ */
+export class Derivation<Source extends object, Value> {
+  readonly #kept = new WeakMap<Source, Kept<Value>>();
+
+  /**
+   * Returns the value that is kept, or makes it where there is none or one of the others is not the same.
+   * @param others everything else that goes into the value, compared by identity
+   */
+  of(source: Source, others: readonly unknown[], make: () => Value): Value {
+    const kept = this.#kept.get(source);
+    if (kept && kept.others.every((other, index) => other === others[index])) return kept.value;
+    const value = make();
+    if (Object.isFrozen(source)) this.#kept.set(source, { others, value });
+    return value;
+  }
+}
