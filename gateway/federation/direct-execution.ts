@@ -1,4 +1,4 @@
-import type { ApolloGateway } from '@apollo/gateway';
+import { HeaderMap, type ApolloServerPlugin, type GraphQLRequestContext } from '@apollo/server';
 import type {
   DocumentNode,
   GraphQLError,
@@ -14,12 +14,8 @@ import { fieldOwners, ownField, type FieldOwners, type SubgraphSchemas } from '.
 import { coreOf, type LocalSubgraph, type ServiceName } from './local-data-source.ts';
 import type { GatewayContext } from './request-scope.ts';
 
-/** What Apollo Server asks of a gateway. */
-export type Gateway = Pick<ApolloGateway, 'load' | 'onSchemaLoadOrUpdate' | 'stop'>;
-type Executor = NonNullable<Awaited<ReturnType<Gateway['load']>>['executor']>;
-type Request = Parameters<Executor>[0];
-type Result = Awaited<ReturnType<Executor>>;
 type Resolver = GraphQLFieldResolver<unknown, DirectContext>;
+type Data = Record<string, unknown> | null;
 
 /** The context of one execution: what each subgraph's resolvers find in theirs, and which of them resolves a field. */
 interface DirectContext {
@@ -29,74 +25,80 @@ interface DirectContext {
   budget: AnswerBudget;
 }
 
+/** A request whose operation is known. */
+interface Asked {
+  schema: GraphQLSchema;
+  document: DocumentNode;
+  operation: OperationDefinitionNode;
+  variables: Record<string, unknown>;
+}
+
 /**
- * The gateway, which executes operations without a plan where every field is resolved by a subgraph of this process from
- * the object around it: in one pass over both subgraphs' resolvers, instead of one for each fetch and one more to put
- * them together. An operation that needs more, and one of which anything fails, goes the gateway's own way; the cores of
- * the request have recorded what they were asked, and record it only once.
+ * Executes operations without a plan where every field is resolved by a subgraph of this process from the object around
+ * it: in one pass over both subgraphs' resolvers, instead of one for each fetch and one more to put them together. An
+ * operation that needs more, and one of which anything fails, is left to the gateway; the cores of the request have
+ * recorded what they were asked, and record it only once.
  * @param fields that the lists of one answer may hold
  */
-export function executingDirectly(
-  gateway: Gateway,
+export function directExecution(
   subgraphs: Readonly<Record<ServiceName, LocalSubgraph>>,
   fields: number,
-): Gateway {
+): ApolloServerPlugin<GatewayContext> {
   const schemas = { clinical: subgraphs.clinical.schema, imaging: subgraphs.imaging.schema };
   const owned = new WeakMap<DocumentNode, Map<OperationDefinitionNode, FieldOwners | undefined>>();
-  const ownersOf = ({ schema, document, operation }: Request): FieldOwners | undefined => {
+  const ownersOf = ({ schema, document, operation }: Asked): FieldOwners | undefined => {
     let known = owned.get(document);
     if (!known) owned.set(document, (known = new Map<OperationDefinitionNode, FieldOwners | undefined>()));
     if (!known.has(operation)) known.set(operation, fieldOwners(schema, schemas, document, operation));
     return known.get(operation);
   };
 
-  const direct = async (request: Request, owners: FieldOwners): Promise<Result | undefined> => {
-    const { scope } = request.context as GatewayContext;
+  /** @returns undefined where the gateway has to answer */
+  const run = async (asked: Asked, { scope }: GatewayContext): Promise<{ data: Data } | undefined> => {
+    const owners = ownersOf(asked);
+    if (!owners) return undefined;
     const partial: GraphQLError[] = [];
     const budget = new AnswerBudget(fields);
     const cores = [...new Set(owners.values())].map((name) => [name, coreOf(name, subgraphs[name], scope)]);
-    const { data, errors } = await execute({
-      schema: request.schema,
-      document: request.document,
-      operationName: request.operationName,
-      variableValues: request.request.variables ?? {},
+    const { data = null, errors } = await execute({
+      schema: asked.schema,
+      document: asked.document,
+      operationName: asked.operation.name?.value,
+      variableValues: asked.variables,
       contextValue: {
         ...Object.fromEntries(cores),
-        owners,
-        partial,
-        request: scope,
-        budget,
-        told: new Set(),
+        ...{ owners, partial, request: scope, budget },
+        // If this execution fails, the gateway's own reports the same faults.
+        told: new Set<Fault>(),
       },
     });
     // Validating has taken its share of this turn of the event loop.
     await setImmediate();
     const { aborted, reason } = scope.signal;
-    // Nobody listens any more.
+    // The client has left.
     if (aborted && !(reason instanceof Fault)) return { data: null };
-    // Then the other way refuses it before it does the same work again.
+    // Then the gateway refuses it before it does the same work again.
     if (budget.isExceeded) scope.budget.charge(fields + 1);
     const isWhole = !errors && partial.length === 0 && !budget.isExceeded && !aborted;
     return isWhole ? { data } : undefined;
   };
 
-  const executing =
-    (planned: Executor): Executor =>
-    async (request) => {
-      const owners = ownersOf(request);
-      return (owners && (await direct(request, owners))) ?? planned(request);
-    };
-  return {
-    async load(options) {
-      const loaded = await gateway.load(options);
-      return { ...loaded, executor: executing(loaded.executor) };
+  // One for all requests: it holds nothing of any.
+  const listener = {
+    async responseForOperation(context: GraphQLRequestContext<GatewayContext>) {
+      const { schema, document, operation, request, contextValue } = context;
+      const variables = request.variables ?? {};
+      const found = await run({ schema, document: document!, operation: operation!, variables }, contextValue);
+      if (!found) return null;
+      const http = { status: undefined, headers: new HeaderMap() };
+      return { http, body: { kind: 'single' as const, singleResult: found } };
     },
-    onSchemaLoadOrUpdate: (callback) =>
-      gateway.onSchemaLoadOrUpdate((loaded) => {
-        addResolvers(loaded.apiSchema, schemas);
-        callback(loaded);
-      }),
-    stop: () => gateway.stop(),
+  };
+  return {
+    serverWillStart: async () => ({
+      schemaDidLoadOrUpdate: ({ apiSchema }) => addResolvers(apiSchema, schemas),
+    }),
+    requestDidStart: async () => listener,
   };
 }
 

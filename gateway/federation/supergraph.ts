@@ -1,6 +1,7 @@
 import { ApolloGateway } from '@apollo/gateway';
 import { ApolloServer } from '@apollo/server';
 import {
+  ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
   ApolloServerPluginLandingPageDisabled,
   ApolloServerPluginSchemaReportingDisabled,
@@ -9,7 +10,7 @@ import {
 import { setImmediate } from 'node:timers/promises';
 import type { Limits } from '../http/limits.ts';
 import { DocumentCache } from './document-cache.ts';
-import { executingDirectly } from './direct-execution.ts';
+import { directExecution } from './direct-execution.ts';
 import { documentLimits } from './document-limits.ts';
 import { formatError } from './format-error.ts';
 import type { LocalSubgraph, ServiceName } from './local-data-source.ts';
@@ -50,7 +51,7 @@ export async function federatedServer(deps: {
     buildService: ({ name }) => localDataSource(name as ServiceName, subgraphs[name as ServiceName]),
   });
   const server = new ApolloServer<GatewayContext>({
-    gateway: executingDirectly(gateway, subgraphs, limits.cost),
+    gateway,
     logger: log,
     introspection: true, // the plugin below decides for each tenant
     includeStacktraceInErrorResponses: false,
@@ -73,11 +74,14 @@ export async function federatedServer(deps: {
       return `${JSON.stringify(result)}\n`;
     },
     plugins: [
+      ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginSchemaReportingDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
       tenantRules(limits),
+      // After the rules: it answers, so that nothing is asked after it.
+      directExecution(subgraphs, limits.cost),
     ],
   });
   await server.start();

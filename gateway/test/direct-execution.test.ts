@@ -13,7 +13,7 @@ import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
 import { mrnOf, writePatients } from '../bench/large-patient.ts';
-import { executingDirectly } from '../federation/direct-execution.ts';
+import { directExecution } from '../federation/direct-execution.ts';
 import { localDataSource, type ServiceName } from '../federation/local-data-source.ts';
 import type { GatewayContext } from '../federation/request-scope.ts';
 import { logger } from '../http/observe.ts';
@@ -63,7 +63,7 @@ beforeAll(async () => {
         return { process: (options) => (fetches++, source.process(options as never)) };
       },
     });
-  direct = new ApolloServer({ gateway: executingDirectly(gateway(), subgraphs, 50_000) });
+  direct = new ApolloServer({ gateway: gateway(), plugins: [directExecution(subgraphs, 50_000)] });
   planned = new ApolloServer({ gateway: gateway() });
   await Promise.all([direct.start(), planned.start()]);
 }, 60_000);

@@ -69,9 +69,11 @@ interface Joined extends ImagingStudy {
   [FOUND]: FoundStudy;
 }
 
-/** The facts that the executions of one request share; a weak map would keep them beyond the request. */
+/** On a core, the facts that the executions of its request share. A weak map would keep them beyond the request. */
 const FACTS = Symbol('facts');
-type WithFacts = Imaging & { [FACTS]?: Facts };
+interface WithFacts {
+  [FACTS]?: Facts;
+}
 
 /** All resolvers of the imaging subgraph (FG-8 to FG-10). */
 export function imagingResolvers(
@@ -79,12 +81,13 @@ export function imagingResolvers(
   options: ResourceOptions,
   selector: ItemSelector,
 ): Record<string, object> {
-  const factsOf = ({ imaging, budget, told }: ImagingContext): Facts => {
-    const facts = ((imaging as WithFacts)[FACTS] ??= {
+  const factsOf = (context: ImagingContext & WithFacts): Facts => {
+    const { imaging, budget, told } = context;
+    const shared = ((imaging as WithFacts)[FACTS] ??= {
       ...{ imaging, loaders: loaders(imaging, options, budget) },
       ...{ series: new Map(), told: new Set<Fault>() },
     });
-    return told ? { ...facts, told } : facts;
+    return told ? (context[FACTS] ??= { ...shared, told }) : shared;
   };
 
   /** A resolver over the facts of the request; faults become GraphQL errors. */
