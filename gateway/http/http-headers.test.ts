@@ -6,7 +6,7 @@ test.each([
   ['https://imaging.example.org/gateway', 'max-age=31536000'],
   ['http://localhost:4000', undefined],
 ])(
-  'RFC 6797 browsers are told to come by https where the public address is: %s',
+  'RFC 6797 sends Strict-Transport-Security only when BASE_URL is https: %s',
   async (baseUrl, expected) => {
     const app = fastify();
     await addSecurityHeaders(app, baseUrl);
