@@ -52,8 +52,18 @@ test.each<[string, string, Record<string, unknown>, number]>([
     {},
     1 + 2 * 2,
   ],
-  ['inline fragments unfold', '{ PatientList(_count: 2) { ... on Patient { id } ... { id } } }', {}, 1 + 2 * 2],
-  ['a fragment that contains itself ends', '{ Patient(id: "1") { ...P } } fragment P on Patient { id ...P }', {}, 2],
+  [
+    'inline fragments unfold',
+    '{ PatientList(_count: 2) { ... on Patient { id } ... { id } } }',
+    {},
+    1 + 2 * 2,
+  ],
+  [
+    'a fragment that contains itself ends',
+    '{ Patient(id: "1") { ...P } } fragment P on Patient { id ...P }',
+    {},
+    2,
+  ],
 ])('%s', (_title, query, variables, cost) => {
   const document = parse(query);
   expect(operationCost(schema, document, getOperationAST(document)!, variables)).toBe(cost);
