@@ -108,8 +108,8 @@ describe('every file', () => {
 
   test('is a DICOM file for dcmftest, and parses without warnings in dcmdump', () => {
     const names = filesBelow(target).map((name) => join(target, name));
-    const judged = execFileSync('dcmftest', names, { encoding: 'utf8' }).trim().split('\n');
-    expect(judged.filter((line) => !line.startsWith('yes:'))).toEqual([]);
+    const lines = execFileSync('dcmftest', names, { encoding: 'utf8' }).trim().split('\n');
+    expect(lines.filter((line) => !line.startsWith('yes:'))).toEqual([]);
     for (const name of samples()) {
       const dump = execFileSync('sh', ['-c', 'dcmdump -q --print-short "$0" 2>&1', name], {
         encoding: 'utf8',

@@ -15,6 +15,7 @@ export interface PersistedQueries {
 /** The default limit of ApolloServer. */
 const MOST_BYTES = 30 * 1024 * 1024;
 
+/** Creates the store of persisted queries. */
 export function persistedQueries(): PersistedQueries {
   const texts = new LRUCache<string, string>({
     maxSize: MOST_BYTES,

@@ -42,6 +42,7 @@ export class GracefulShutdown {
     return !this.#begun;
   }
 
+  /** Starts the shutdown; called again, it ends the process at once. */
   begin(signal: NodeJS.Signals): void {
     const { log, exit, delaySeconds } = this.#options;
     if (this.#begun) return exit(1);

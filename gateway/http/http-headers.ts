@@ -58,8 +58,8 @@ export function noStoreByDefault(app: FastifyInstance): void {
 }
 
 /**
- * Security headers for pages of this server. The viewer decodes in workers made from blobs and in WebAssembly, and signs
- * in at any EHR. Viewers of other sites may load our images.
+ * Returns the security headers of pages of this server. The viewer decodes in workers made from blobs and in WebAssembly,
+ * and signs in at any EHR. Viewers of other sites may load our images.
  */
 const securityHeaders = (baseUrl: string): FastifyHelmetOptions => ({
   contentSecurityPolicy: {

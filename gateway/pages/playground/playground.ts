@@ -14,7 +14,7 @@ const SIGN_IN =
   '<div class="row"><button id="sign-in">Sign in</button>' +
   '<p id="status" role="status">gives you an access token for one patient’s record. Or paste one below.</div>';
 
-/** How a user gets a token: none is needed, by sign-in where the page is a registered app, or pasted into the field. */
+/** Ways to get a token: none is needed, by sign-in where the page is a registered app, or pasted into the field. */
 const TOKEN_ENTRIES = { none: '<p>No access token is needed here.', app: SIGN_IN + FIELD, field: FIELD };
 
 /** Serves a page to write and run GraphQL requests, at `/{tenant}/playground`. */
