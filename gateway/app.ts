@@ -37,44 +37,44 @@ import type { Tenants } from './tenants/loading/settings.ts';
 import { viewerFiles } from './pages/viewer-files.ts';
 import { addLinkHeaders, wadoLinkRoutes, type OpenStudies } from './smart/capability/wado-links.ts';
 
-/** A subgraph of this process: its graph, its core, and its REST faces below `/{tenant}`. */
+/** A subgraph of this process: its graph, its core, and its REST APIs below `/{tenant}`. */
 export interface Subgraph extends LocalSubgraph {
   routes: FastifyPluginAsync;
 }
 
 export interface AppDeps {
-  /** Public base, path prefix included. */
+  /** Public base URL with its path prefix. */
   baseUrl: string;
   tenants: Tenants;
   authorizer: Authorizer;
   capabilities: Capabilities;
-  /** `/oauth/…` of the tenants whose authorization server we are; without it those paths are answered 501. */
+  /** Routes below `/oauth` of tenants whose authorization server is ours; without it, these paths answer 501. */
   oauth?: FastifyPluginAsync;
   clinical: Subgraph;
   imaging: Subgraph & { open: OpenStudies };
   supergraphSdl: string;
   /** The API schema, for `/schema.graphql`. */
   apiSdl: string;
-  /** Where the built viewer is. */
+  /** Folder of the built viewer. */
   viewerDirectory: string;
   log: Logger;
   metrics?: ReturnType<typeof metrics>;
-  /** Whether `/metrics` is on a port of its own, and so not here. */
+  /** True when `/metrics` is on a separate port, and not here. */
   metricsElsewhere?: boolean;
-  /** Where audit events go (IA-30); nowhere without it. */
+  /** Takes audit events (IA-30); without it they are dropped. */
   audit?: AuditEvents;
   limits?: Limits;
-  /** Proxies whose `X-Forwarded-For` tells who asks: throttles count by it. */
+  /** Proxies whose `X-Forwarded-For` gives the client's address, by which throttles count. */
   trustedProxies?: readonly string[];
-  /** False while stopping: readiness says so, and the load balancer goes elsewhere. */
+  /** Returns false while stopping: readiness then answers 503, and load balancers use another instance. */
   ready?: () => boolean;
-  /** Tries what a tenant depends on, for whoever holds the operator's key (SM-18); without one nobody is answered. */
+  /** Runs a tenant's self-test for a caller with the operator's key (SM-18); without a key there is no such route. */
   selfTest?: { run: SelfTest; operatorKey?: string | undefined };
-  /** Whether the store that gateways share answers; undefined where there is none. */
+  /** Returns true when the store that gateways share answers; undefined without a store. */
   sharedReachable?: () => boolean;
 }
 
-/** Every route of the gateway. What is behind a route is in the file that its import names. */
+/** Builds the server with every route of the gateway. The imports name the files that serve the routes. */
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const {
     baseUrl,
@@ -95,14 +95,14 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     genReqId: ({ headers }) => requestId(headers),
     bodyLimit: limits.body,
     trustProxy: deps.trustedProxies?.length ? [...deps.trustedProxies] : false,
-    // Dynamic tenants and capabilities are long path segments (SM-15); Node's own limit has to be above that.
+    // Dynamic tenants and capabilities are long path segments (SM-15); Node's header limit must be above this one.
     routerOptions: { maxParamLength: 16_384 },
     http: { maxHeaderSize: 65_536 },
     requestTimeout: 60_000,
     rewriteUrl: ({ url = '/' }) => routedPath(url, prefix),
     frameworkErrors: (error, request, reply) => {
       void reply.headers(earlyHeaders(baseUrl));
-      // There is no route yet that says what it serves; the errors of OAuth have one form everywhere.
+      // No route has been found yet that gives the error form; OAuth errors have the same form everywhere.
       const style = /^\/(dyn\/)?[^/]+\/oauth(\/|$|\?)/.test(request.url) ? 'oauth' : 'json';
       sendFault(baseUrl, style, toFault(error), request as FastifyRequest, reply as FastifyReply);
     },
@@ -165,7 +165,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
           tenant.all(
             '/oauth/*',
             { config: { open: true, api: 'oauth' } },
-            later('The authorization server of a tenant'),
+            notSupportedYet('The authorization server of a tenant'),
           );
         for (const rest of ['/fhir', '/fhir/*', '/oauth'] as const) {
           const api = rest === '/oauth' ? 'oauth' : 'fhir';
@@ -178,12 +178,12 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   return app;
 }
 
-/** An ingress may or may not take the public prefix away; clients may write `$` as `%24`, which routers tell apart. */
+/** Removes the public prefix if an ingress has left it, and decodes `%24graphql`, which a router does not match. */
 function routedPath(url: string, prefix: string): string {
   const path = prefix && url.startsWith(`${prefix}/`) ? url.slice(prefix.length) : url;
   return path.replace(/\/%24graphql(?=$|\?)/, '/$graphql');
 }
 
-const later = (what: string) => () => {
+const notSupportedYet = (what: string) => () => {
   throw new Fault('not_implemented', `${what} is not supported yet.`);
 };

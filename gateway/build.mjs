@@ -1,7 +1,6 @@
 /**
- * Builds what runs: the server (TypeScript → dist/) and, beside it, the viewer (Vite → dist/viewer).
- * A content hash of everything that goes in decides whether there is anything to do.
- * Plain JavaScript, because it runs before anything is compiled.
+ * Builds the server (TypeScript → dist/) and the viewer (Vite → dist/viewer). A hash of all sources decides if there is
+ * anything to do. It is plain JavaScript, because it runs before anything is compiled.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -25,25 +24,25 @@ const files = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
 
 /**
  * Builds when a source has changed since the last build, otherwise returns at once.
- * @param {(line: string) => void} say takes one line of progress
- * @returns {Promise<boolean>} whether it built
+ * @param {(line: string) => void} print takes one line of progress
+ * @returns {Promise<boolean>} true when it has built
  * @throws {Error} when the compiler or Vite fails; their output has been printed
  */
-export async function build(say) {
+export async function build(print) {
   const wanted = hashOfSources();
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return false;
   const start = performance.now();
   const seconds = () => ((performance.now() - start) / 1000).toFixed(1);
-  // A build that is broken off leaves no stamp and nothing of an older one.
+  // An interrupted build leaves no stamp and no files of an older build.
   for (const name of ['.build-hash', ...folders]) rmSync(join(dist, name), { recursive: true, force: true });
 
   const step = async (name, script, args) => {
     await run(script, args);
-    say(`  ${name} built (${seconds()} s)`);
+    print(`  ${name} built (${seconds()} s)`);
   };
-  say('Building server and viewer; the next start skips this.');
+  print('Building server and viewer; the next start skips this.');
   const steps = await Promise.allSettled([
-    // Types are checked by `npm run check`, not at every start.
+    // `npm run check` checks the types; a start does not.
     step('server', 'typescript/bin/tsc', ['-p', join(root, 'tsconfig.build.json'), '--noCheck']),
     existsSync(join(root, 'viewer/vite.config.ts')) &&
       step('viewer', 'vite/bin/vite.js', ['build', join(root, 'viewer'), '--logLevel', 'warn']),
@@ -55,7 +54,7 @@ export async function build(say) {
   return true;
 }
 
-/** SHA-256 over the name and content of every source. */
+/** Returns the SHA-256 over the name and content of every source. */
 function hashOfSources() {
   const hash = createHash('sha256').update(process.version);
   for (const name of [...files, ...folders.flatMap(sourcesBelow)]) {
@@ -66,8 +65,8 @@ function hashOfSources() {
 }
 
 /**
- * What no build reads: tests and benchmarks, tenants, which are read where they are, type declarations (`npm run check`
- * writes one), pages of documentation, hidden files.
+ * Files that no build reads: tests and benchmarks, tenants (they are read where they are), type declarations (`npm run
+ * check` writes one), documentation, hidden files.
  */
 const NOT_BUILT = /[\\/](test|bench|node_modules|tenants)[\\/]|\.test\.ts$|\.d\.ts$|\.md$|[\\/]\./;
 
@@ -80,7 +79,7 @@ function sourcesBelow(folder) {
     .sort();
 }
 
-/** What the server reads beside its own code goes along: SDL, generated tables, demo records. */
+/** Copies the files that the server reads beside its code: SDL, generated tables, demo records. */
 function copyAssets() {
   for (const path of folders.filter((name) => name !== 'viewer').flatMap(sourcesBelow)) {
     if (/\.m?ts$|\.mjs$/.test(path)) continue;
@@ -90,8 +89,8 @@ function copyAssets() {
 }
 
 /**
- * Runs a program of node_modules; what it prints is shown only when it fails. In a thread, which ends with this process
- * however that ends: a compiler left behind would write into the next build.
+ * Runs a program of node_modules, and shows its output only when it fails. It runs in a thread, which always ends with
+ * this process: a compiler that goes on would write into the next build.
  */
 function run(script, args) {
   return new Promise((resolve, reject) => {

@@ -17,24 +17,24 @@ import type { Outside } from './smart/token/upstream.ts';
 import type { SharedState } from './state/shared-state.ts';
 
 export interface PartsOptions extends Outside {
-  /** Public base, path prefix included. */
+  /** Public base URL with its path prefix. */
   baseUrl: string;
   /** DATA_DIR. */
   dataDir: string;
-  /** SEALING_KEY; the first seals, all open. */
+  /** SEALING_KEY: the first key seals, all keys open. */
   secrets: readonly string[];
   log: FastifyBaseLogger;
-  /** Connections to the archives and EHRs of a tenant; the usual ones where it gives none. */
+  /** Returns the dispatcher for the archives and EHRs of a tenant; undefined for the default one. */
   dispatcher?: (tenant: Tenant) => Dispatcher | undefined;
-  /** Evaluates FHIRPath of callers; by default each subgraph has one of its own. */
+  /** Evaluates FHIRPath of callers; by default each subgraph creates its own pool. */
   expressions?: ExpressionPool;
   dimse?: ImagingDeps['dimse'];
   onRefused?: ImagingDeps['onRefused'];
-  /** What the gateways of one installation share. */
+  /** The state that the gateways of one installation share. */
   shared?: Partial<SharedState> & { seen?: Seen };
 }
 
-/** The parts of a gateway, each made after those that it is given: nothing is called before it exists. */
+/** Creates the parts of a gateway, each after the parts that it needs: nothing is called before it exists. */
 export function gatewayParts(options: PartsOptions) {
   const { baseUrl, dataDir, secrets, log, dispatcher, expressions, dimse, onRefused, shared = {} } = options;
   const outside: Outside = { fetch: options.fetch, guardedFetch: options.guardedFetch, now: options.now };

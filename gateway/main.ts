@@ -21,14 +21,14 @@ import { sharedState } from './state/shared-state.ts';
 import { readTenants, TenantsError } from './tenants/loading/tenants.ts';
 
 /**
- * Environment → tenants → app → listen, or the check of one tenant. The only file that reads the environment and ends
- * the process.
+ * Reads the environment and the tenants, builds the app and listens; or checks one tenant and exits. Only this file reads
+ * the environment and ends the process.
  */
 async function main(): Promise<void> {
   const root = packageRoot();
   const settings = readSettings(process.env, root);
   const { baseUrl, dataDir, host, port } = settings;
-  // ApolloGateway phones out unless it is told not to before it is made.
+  // ApolloGateway sends telemetry unless this is set before it is constructed.
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const [command, ...args] = process.argv.slice(2);
   const checking = command === COMMAND;
@@ -46,7 +46,7 @@ async function main(): Promise<void> {
       VIEWER_URL: `${baseUrl}/app/`,
       DEMO_IMAGES: demo.images,
       DEMO_PLAYGROUND_URL: `${baseUrl}/demo/playground`,
-      // Made when a tenant names it.
+      // Created only when a tenant refers to it.
       get DEMO_SECRET() {
         return demoSecret(demo.secret);
       },
@@ -60,10 +60,10 @@ async function main(): Promise<void> {
   for (const warning of tenants.warnings) log.warn(warning);
   for (const { key, reason } of tenants.skipped) log.warn({ tenant: key, reason }, 'tenant left out');
   if (settings.sealingKeys.length === 0) {
-    log.warn('SEALING_KEY is not set: what this process seals, no other can open, and none after it.');
+    log.warn('SEALING_KEY is not set: only this process can open what it seals, and not after a restart.');
   }
 
-  // Until there is something to finish. A container's first process gets no signal that it does not handle.
+  // Until the server starts, a signal exits at once. The first process of a container only gets signals that it handles.
   let stop: (signal: NodeJS.Signals) => void = () => process.exit(0);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
 
@@ -98,7 +98,7 @@ async function main(): Promise<void> {
     server.renew();
   });
   for (const tenant of tenants.all) {
-    // A store that cannot be loaded takes down its own tenant only; the next request tries again.
+    // A store that cannot be loaded affects only its tenant; the next request tries again.
     await clinical.prepare(tenant).catch((err: unknown) => log.error({ err, tenant: tenant.key }, 'store'));
   }
 
@@ -148,24 +148,27 @@ async function main(): Promise<void> {
   if (process.env['NODE_ENV'] !== 'production') greet(baseUrl, demonstrates ? demo.secret : undefined);
 }
 
-/** The folder that package.json is in, from the sources and from dist/ alike. */
+/** Finds the folder of package.json, from the sources or from dist/. */
 function packageRoot(): string {
   let folder = import.meta.dirname;
   while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
   return folder;
 }
 
-/** A line now and then while the demonstration's images are made, at the first start. */
-function demoProgress(say: (line: string) => void): (done: number, total: number, label: string) => void {
+/** Returns a callback that prints, at most once a second, how many images of the demonstration are built. */
+function demoProgress(print: (line: string) => void): (done: number, total: number, label: string) => void {
   let last = 0;
   return (done, total, label) => {
     if (done !== total && Date.now() - last < 1000) return;
     last = Date.now();
-    say(`  demonstration images ${done}/${total}: ${label}`);
+    print(`  demonstration images ${done}/${total}: ${label}`);
   };
 }
 
-/** @param secretFile of the demonstration, where it is served */
+/**
+ * Prints where the pages are, and a first request.
+ * @param secretFile file with the demonstration's secret; undefined when the demonstration is not served
+ */
 function greet(baseUrl: string, secretFile: string | undefined): void {
   console.log(`
 SMART Imaging Gateway
@@ -182,7 +185,7 @@ ${readyMadeCommands(baseUrl, secretFile)}
 try {
   await main();
 } catch (error) {
-  // What an operator has to change is said without a stack.
+  // Errors that an operator can correct are printed without a stack.
   const expected = error instanceof SettingsError || error instanceof TenantsError;
   console.error(expected ? error.message : error);
   process.exit(1);

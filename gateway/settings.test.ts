@@ -3,7 +3,7 @@ import { readSettings, SettingsError } from './settings.ts';
 
 const read = (env: Record<string, string>) => readSettings(env, '/srv');
 
-test('nothing set: a laptop', () => {
+test('an empty environment gives settings for a laptop', () => {
   expect(read({})).toEqual({
     port: 4000,
     host: '127.0.0.1',
@@ -22,42 +22,54 @@ test('nothing set: a laptop', () => {
   });
 });
 
-describe('what follows from what', () => {
+describe('variables set', () => {
   test.each<[string, Record<string, string>, Partial<ReturnType<typeof read>>]>([
-    ['the port is in the base', { PORT: '5000' }, { baseUrl: 'http://localhost:5000' }],
-    ['a slash at the end goes', { BASE_URL: 'https://h/img/' }, { baseUrl: 'https://h/img' }],
-    ['DW-16 a cache of a gigabyte', { DIMSE_CACHE_MB: '1024' }, { dimseCacheBytes: 1024 ** 3 }],
-    ['SM-15 public base: no dynamic tenants', { BASE_URL: 'https://h' }, { dynamicTenants: false }],
-    ['SM-15 unless told', { BASE_URL: 'https://h', DYN_TENANTS: 'on' }, { dynamicTenants: true }],
-    ['SM-15 off is off', { DYN_TENANTS: 'off' }, { dynamicTenants: false }],
-    ['SM-15 a name that only looks local', { BASE_URL: 'http://localhost.evil' }, { dynamicTenants: false }],
-    ['SM-11 public address: no mock', { HOST: '0.0.0.0' }, { mockAllowed: false }],
-    ['SM-11 unless told', { HOST: '0.0.0.0', ALLOW_MOCK: '1' }, { mockAllowed: true }],
+    ['the default base URL from the port', { PORT: '5000' }, { baseUrl: 'http://localhost:5000' }],
+    ['the base URL without a slash at the end', { BASE_URL: 'https://h/img/' }, { baseUrl: 'https://h/img' }],
+    ['DW-16 the size of the DIMSE cache', { DIMSE_CACHE_MB: '1024' }, { dimseCacheBytes: 1024 ** 3 }],
+    ['SM-15 dynamic tenants off at a public base URL', { BASE_URL: 'https://h' }, { dynamicTenants: false }],
     [
-      'keys rotate',
+      'SM-15 dynamic tenants on at a public base URL with DYN_TENANTS',
+      { BASE_URL: 'https://h', DYN_TENANTS: 'on' },
+      { dynamicTenants: true },
+    ],
+    ['SM-15 dynamic tenants off with DYN_TENANTS', { DYN_TENANTS: 'off' }, { dynamicTenants: false }],
+    [
+      'SM-15 dynamic tenants off at a name that only looks local',
+      { BASE_URL: 'http://localhost.evil' },
+      { dynamicTenants: false },
+    ],
+    ['SM-11 mock tenants off at a public address', { HOST: '0.0.0.0' }, { mockAllowed: false }],
+    [
+      'SM-11 mock tenants on at a public address with ALLOW_MOCK',
+      { HOST: '0.0.0.0', ALLOW_MOCK: '1' },
+      { mockAllowed: true },
+    ],
+    [
+      'several sealing keys',
       { SEALING_KEY: `${'a'.repeat(32)}, ${'b'.repeat(40)}` },
       { sealingKeys: ['a'.repeat(32), 'b'.repeat(40)] },
     ],
-    ['hosts', { DYN_ALLOWED_HOSTS: 'a, b:80' }, { dynamicHosts: new Set(['a', 'b:80']) }],
-    ['metrics elsewhere', { METRICS_PORT: '9464' }, { metricsPort: 9464 }],
-    ['no delay', { SHUTDOWN_DELAY_SECONDS: '0' }, { shutdownDelaySeconds: 0 }],
+    ['hosts of dynamic tenants', { DYN_ALLOWED_HOSTS: 'a, b:80' }, { dynamicHosts: new Set(['a', 'b:80']) }],
+    ['the port of metrics', { METRICS_PORT: '9464' }, { metricsPort: 9464 }],
+    ['no delay of shutdown', { SHUTDOWN_DELAY_SECONDS: '0' }, { shutdownDelaySeconds: 0 }],
     [
-      'proxies',
+      'trusted proxies',
       { TRUSTED_PROXIES: '10.0.0.0/8, ::1, 192.0.2.7' },
       { trustedProxies: ['10.0.0.0/8', '::1', '192.0.2.7'] },
     ],
-    ['empty is not set', { PORT: '', SEALING_KEY: '' }, { port: 4000, sealingKeys: [] }],
+    ['defaults for empty variables', { PORT: '', SEALING_KEY: '' }, { port: 4000, sealingKeys: [] }],
     [
-      'absolute paths stay',
+      'absolute paths as given, relative ones below the package',
       { DATA_DIR: '/data', TENANTS_DIR: 't' },
       { dataDir: '/data', tenantsDir: '/srv/t' },
     ],
-  ])('%s', (_what, env, expected) => {
+  ])('%s', (_title, env, expected) => {
     expect(read(env)).toMatchObject(expected);
   });
 });
 
-test('all that is wrong is named at once, and no value is repeated', () => {
+test('names all wrong variables at once, without their values', () => {
   const secret = 'short-secret';
   const env = {
     PORT: 'x',
@@ -82,13 +94,13 @@ test('all that is wrong is named at once, and no value is repeated', () => {
 });
 
 test.each(['proxy.example.org', '10.0.0.0/33', '10.0.0.0/8/8', '10.0.0.0/', '/8', '::1/129', 'true'])(
-  'TRUSTED_PROXIES=%s is refused',
+  'refuses TRUSTED_PROXIES=%s',
   (TRUSTED_PROXIES) => {
     expect(() => read({ TRUSTED_PROXIES })).toThrow(/^TRUSTED_PROXIES must list IP addresses/);
   },
 );
 
-test('REDIS_URL without SEALING_KEY is refused: gateways could not open what the others sealed', () => {
+test('refuses REDIS_URL without SEALING_KEY: gateways could not open what the others sealed', () => {
   const REDIS_URL = 'rediss://user:hunter2@redis:6380/1';
   expect(() => read({ REDIS_URL })).toThrow(/^REDIS_URL needs SEALING_KEY, the same for all gateways/);
   expect(() => read({ REDIS_URL })).not.toThrow(/hunter2/);

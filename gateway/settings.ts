@@ -2,43 +2,43 @@ import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { networkOf } from '../schema/outbound/network.ts';
 
-/** What the process is told by its environment; `docs/configuration.md` lists the variables. */
+/** The settings of the process; `docs/configuration.md` lists their environment variables. */
 export interface Settings {
   port: number;
   host: string;
-  /** Public base, without a slash at the end. */
+  /** Public base URL, without a slash at the end. */
   baseUrl: string;
   tenantsDir: string;
   dataDir: string;
-  /** The first seals, all open; empty where none was given. */
+  /** The first key seals, all keys open; empty when SEALING_KEY is not set. */
   sealingKeys: readonly string[];
-  /** Where our C-STORE SCP listens, on the same host. */
+  /** Port of our C-STORE SCP, on the same host. */
   dimsePort: number;
   /** Bytes that studies retrieved by DIMSE may take below DATA_DIR. */
   dimseCacheBytes: number;
   dynamicTenants: boolean;
   dynamicHosts: ReadonlySet<string>;
-  /** Whether mock tenants over other data than the demonstration's may load (SM-11). */
+  /** True when mock tenants may load with other data than the demonstration's (SM-11). */
   mockAllowed: boolean;
-  /** Where several gateways keep what they share; it may hold a password. */
+  /** URL of the store that several gateways share; it may hold a password. */
   redisUrl?: string;
-  /** Addresses and networks of the proxies before us, whose `X-Forwarded-For` counts. */
+  /** Addresses and networks of the proxies before us whose `X-Forwarded-For` is trusted. */
   trustedProxies: readonly string[];
-  /** With it an operator may ask a tenant for its self-test (SM-18). */
+  /** Key with which an operator may ask for a tenant's self-test (SM-18). */
   operatorKey?: string;
   logLevel: string;
-  /** Where `/metrics` is, on the same host; undefined for the main port. */
+  /** Port of `/metrics`, on the same host; undefined for the main port. */
   metricsPort?: number;
-  /** For how long after SIGTERM the server listens on while readiness says no. */
+  /** Seconds after SIGTERM in which the server still listens while readiness answers 503. */
   shutdownDelaySeconds: number;
 }
 
-/** All that is wrong with the environment, a line each. */
+/** All errors of the environment, one in each line. */
 export class SettingsError extends Error {}
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const LOCAL_NAMES = new Set(['localhost', '127.0.0.1', '[::1]', '::1']);
-/** Arrangements that come later: a wrong guess that they work would be worse than a refusal. */
+/** Variables that are not supported yet. They are refused, so that nobody believes that they work. */
 export const LATER = ['CLINICAL_URL', 'IMAGING_URL'] as const;
 
 /** A comma-separated list. */
@@ -52,7 +52,7 @@ const list = z
       .filter(Boolean),
   );
 
-/** The variables as they are given: text. */
+/** Schema of the environment variables. */
 export const environment = z.object({
   PORT: z.coerce.number('must be a number').int().min(0).max(65_535).default(4000),
   HOST: z.string().min(1).default('127.0.0.1'),
@@ -73,7 +73,7 @@ export const environment = z.object({
   ),
   ALLOW_MOCK: z.enum(['0', '1', ''], 'must be 1, or not set').optional(),
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis or rediss URL' }).optional(),
-  // It is sent as a bearer token, and so is of the characters of one (RFC 6750 §2.1).
+  // It is sent as a bearer token, so it has only the characters of one (RFC 6750 §2.1).
   OPERATOR_KEY: z
     .string()
     .regex(/^[\w.~+/-]{32,}=*$/, 'must have 32 characters or more, all of them letters, digits or -._~+/')
@@ -85,8 +85,8 @@ export const environment = z.object({
 
 /**
  * Reads the environment. Empty values count as not set.
- * @param root folder of the package: where relative paths start
- * @throws SettingsError that names every variable that is wrong; never its value
+ * @param root folder of the package, where relative paths start
+ * @throws SettingsError that names every wrong variable, never its value
  */
 export function readSettings(env: Readonly<Record<string, string | undefined>>, root: string): Settings {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
@@ -97,7 +97,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
   wrong.push(...LATER.filter((name) => given[name]).map((name) => `${name} is not supported yet`));
   if (given['REDIS_URL'] && !given['SEALING_KEY']) {
     wrong.push(
-      'REDIS_URL needs SEALING_KEY, the same for all gateways: what they share is sealed with it, and a key of its own opens nothing of the others',
+      'REDIS_URL needs SEALING_KEY, the same for all gateways: it seals what they share, and a gateway with another key could not open it',
     );
   }
   if (wrong.length > 0 || !parsed.success) throw new SettingsError(wrong.join('\n'));

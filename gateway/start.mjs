@@ -1,6 +1,6 @@
 /**
- * `npm start`: builds what must be built, then starts the whole gateway in this same process.
- * `npm run check:tenant` the same with an argument, after which the gateway checks a tenant and ends.
+ * `npm start`: builds when sources have changed, then starts the whole gateway in this process.
+ * `npm run check:tenant`: does the same with an argument, which makes the gateway check a tenant and exit.
  */
 import { build } from './build.mjs';
 

@@ -12,7 +12,7 @@ interface Pattern {
   type: Coding;
   subtype: Coding;
   action: FhirAuditEvent['action'];
-  /** Name of the BALP profile; a prefix `Patient` is its form for one patient. */
+  /** Name of the BALP profile; the prefix `Patient` names its form for one patient. */
   profile?: 'Read' | 'Query';
 }
 
@@ -33,8 +33,8 @@ const PATTERNS: Record<AuditEvent['action'], Pattern> = {
 const OUTCOMES = { allowed: '0', denied: '4', failed: '8' } as const;
 
 /**
- * An event as a FHIR R4 AuditEvent. Only successful ones claim a BALP profile: the patterns are of successes.
- * @param base public base of the tenant, for the agent that is this server
+ * Writes an event as a FHIR R4 AuditEvent. Only a successful one claims a BALP profile: the patterns are for successes.
+ * @param base public base URL of the tenant, for the agent that is this server
  */
 export function balpAuditEvent(event: AuditEvent, base: string): FhirAuditEvent {
   const { type, subtype, action, profile } = PATTERNS[event.action];
@@ -89,7 +89,7 @@ const SYSTEM_OBJECT = entityType('2', 'System Object');
 function entities({ action, type, patient, study, target, query, request }: AuditEvent): AuditEventEntity[] {
   const found: AuditEventEntity[] = [
     {
-      // BALP §3:5.7.9: the request that all its events belong to.
+      // BALP §3:5.7.9: all events of a request have its id.
       type: {
         system: 'https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType',
         code: 'XrequestId',
@@ -104,7 +104,7 @@ function entities({ action, type, patient, study, target, query, request }: Audi
   if (study !== undefined) {
     found.push({
       type: SYSTEM_OBJECT,
-      role: role('3', 'Report'), // as PS3.15 §A.5.3 has it for a study
+      role: role('3', 'Report'), // PS3.15 §A.5.3, for a study
       what: { identifier: { system: DICOM_UID_SYSTEM, value: `urn:oid:${study}` } },
       ...(action === 'retrieve' && target !== undefined && { description: target }),
     });

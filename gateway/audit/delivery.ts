@@ -3,7 +3,7 @@ import type { FaultLog } from '../../schema/fault/log-fault.ts';
 /** The fates of a record that are counted. */
 export type Fate = 'recorded' | 'dropped' | 'rejected';
 
-/** A destination takes a record, refuses it for good, or has to be asked again. */
+/** A destination has taken a record, refused it for good, or the record has to be sent again. */
 export type Delivered = 'recorded' | 'rejected' | 'again';
 
 export interface DeliveryOptions {
@@ -11,24 +11,24 @@ export interface DeliveryOptions {
   most: number;
   /** Records that `deliver` is given at a time. */
   batch: number;
-  /** Milliseconds before the first repetition; doubled at each, up to a minute. */
+  /** Milliseconds before the first retry; doubled for each further one, up to a minute. */
   backOff: number;
   log: FaultLog;
   count(fate: Fate, records: number): void;
 }
 
 export interface Delivery {
-  /** Never waits and never throws. */
+  /** Queues a record; never waits and never throws. */
   add(line: string): void;
-  /** Delivers what waits, for as long as this; what is left then is dropped, counted and logged. */
+  /** Delivers the waiting records for at most this time; the rest is dropped, counted and logged. */
   close(milliseconds: number): Promise<void>;
 }
 
 const LONGEST_PAUSE = 60_000;
 
 /**
- * Delivers records in the background, a batch at a time. A destination that fails is tried again with growing pauses
- * while new records wait: no request waits for its record, or fails with it (IA-30).
+ * Delivers records in the background, one batch at a time. A destination that fails is tried again with growing pauses
+ * while new records queue. No request waits for its record or fails because of it (IA-30).
  */
 export function delivery(
   deliver: (lines: string[]) => Promise<readonly Delivered[]>,
@@ -65,7 +65,7 @@ export function delivery(
         err = error;
         return lines.map((): Delivered => 'again');
       });
-      // Closing may have given them up meanwhile.
+      // `close` may have dropped them meanwhile.
       if (waiting[0] !== lines[0]) return;
       waiting.splice(0, lines.length, ...lines.filter((_line, index) => fates[index] === 'again'));
       const [recorded, rejected] = (['recorded', 'rejected'] as const).map(
@@ -77,7 +77,7 @@ export function delivery(
         log.error({ records: rejected }, 'audit records were refused by their destination');
       }
       if (fates.includes('again')) {
-        // Once per outage, not once per attempt.
+        // Logged once per outage, not once per attempt.
         if (failures++ === 0)
           log.error({ err, waiting: waiting.length }, 'audit records cannot be delivered');
         await pause();

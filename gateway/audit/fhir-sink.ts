@@ -7,7 +7,7 @@ const TIMEOUT_MILLISECONDS = 10_000;
 const REPEATABLE = new Set([401, 403, 404, 408, 425, 429]);
 
 /**
- * Creates each AuditEvent at a FHIR server (R4 §3.1.0.8), those of a batch at the same time.
+ * Returns a function that creates AuditEvents at a FHIR server (R4 §3.1.0.8), those of a batch at the same time.
  * @param now seconds since the epoch
  */
 export function fhirSink(

@@ -4,8 +4,8 @@ import type { Delivered } from './delivery.ts';
 
 /**
  * Appends lines to a file that only its owner may read. Each batch is one write with O_APPEND, so that several processes
- * may share a file, and is on the disk (fdatasync) before it counts. Rotation is left to logrotate: a file that was moved
- * away is opened anew, and `copytruncate` works too.
+ * may share a file. A batch counts as recorded when it is on the disk (fdatasync). Rotation is left to logrotate: a file
+ * that was moved away is opened anew, and `copytruncate` works too.
  */
 export function fileSink(path: string): {
   write(lines: string[]): Promise<Delivered[]>;

@@ -11,10 +11,10 @@ import type { Tenant } from '../../schema/tenant/tenant.ts';
 /** The part of a tenant that says where its audit records go. */
 export type AuditedTenant = Pick<Tenant, 'key' | 'path' | 'dynamic' | 'audit'>;
 
-/** Takes an event to where the tenant wants it; never throws and never waits. */
+/** Sends an event to the audit destination of the tenant; never throws and never waits. */
 export type AuditEvents = (tenant: AuditedTenant, event: AuditEvent) => void;
 
-/** A configuration in the address that was refused is nobody's tenant, and is not hidden for it (SM-15). */
+/** Tenant of the records of requests whose configuration in the URL was refused (SM-15). */
 const REFUSED_DYNAMIC: AuditedTenant = { key: 'dyn', path: 'dyn', dynamic: false, audit: { type: 'stdout' } };
 
 const STATE = Symbol('audit');
@@ -26,8 +26,8 @@ interface State {
 type Audited = FastifyRequest & { [STATE]?: State };
 
 /**
- * Gives every request its recorder, and records what no core did: refusals at the door, requests that are malformed,
- * and whatever else ended before a core was asked. So every answered request for data leaves one record or more (IA-30).
+ * Gives every request its recorder. Records those that no core recorded: refused by authorization, malformed, or ended
+ * before a core was asked. So every answered request for data leaves at least one record (IA-30).
  */
 export function auditRequests(app: FastifyInstance, events: AuditEvents): void {
   app.decorateRequest('audit', {
@@ -46,7 +46,7 @@ export function auditRequests(app: FastifyInstance, events: AuditEvents): void {
   });
 }
 
-/** Whether a request is one for data: behind the door of a tenant or of what was no tenant, no CORS preflight, no discovery. */
+/** Tells if a request is for data of a tenant, or of a refused dynamic one; a CORS preflight and discovery are not. */
 function isAudited({ method, routeOptions, tenant }: FastifyRequest): boolean {
   const { url, config } = routeOptions;
   if (method === 'OPTIONS' || config.open === true || url === undefined) return false;
@@ -62,7 +62,7 @@ function newState(request: FastifyRequest, events: AuditEvents): State {
   return {
     recorded,
     record(operation) {
-      // A GraphQL request asks the same of a core again and again: it is one access.
+      // A GraphQL request may ask a core the same thing many times: that is one access.
       const key = JSON.stringify(operation);
       if (recorded.has(key)) return;
       recorded.add(key);
@@ -80,7 +80,7 @@ function newState(request: FastifyRequest, events: AuditEvents): State {
   };
 }
 
-/** The door throws where nobody was let in. */
+/** Returns the access of a request; undefined when it was not authorized, where reading `access` throws. */
 function accessOf(request: FastifyRequest): Access | undefined {
   try {
     return request.access;
@@ -111,7 +111,7 @@ function outcomeOfStatus(status: number): Outcome {
   return status < 400 ? ALLOWED : { kind: status < 500 ? 'denied' : 'failed', code: codeOfStatus(status) };
 }
 
-/** For answers that no fault was thrown for, such as a GraphQL document that does not validate. */
+/** Returns the code for an answer without a fault, such as to a GraphQL document that does not validate. */
 function codeOfStatus(status: number): ReturnType<typeof toFault>['code'] {
   return status === 400 ? 'invalid_request' : status === 404 ? 'not_found' : 'internal';
 }

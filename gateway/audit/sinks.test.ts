@@ -52,8 +52,8 @@ function sinksOf(more: { most?: number; grace?: number } = {}) {
   return { sinks, logged, out, counted };
 }
 
-describe('IA-30 where records go', () => {
-  test('stdout: a line each', async () => {
+describe('IA-30 audit records', () => {
+  test('stdout: are one line each', async () => {
     const { sinks, out, counted } = sinksOf();
     sinks.record(tenantWith({ type: 'stdout' }), event('a'));
     expect(out).toHaveLength(1);
@@ -62,7 +62,7 @@ describe('IA-30 where records go', () => {
     expect(await counted('stdout', 'recorded')).toBe(1);
   });
 
-  test('file: appended in order, readable by its owner only, opened anew after rotation', async () => {
+  test('file: are appended in order, readable by its owner only; a rotated file is opened anew', async () => {
     const path = join(folder, 'log', 'audit.ndjson');
     const tenant = tenantWith({ type: 'file', path });
     const { sinks } = sinksOf();
@@ -88,7 +88,7 @@ describe('IA-30 where records go', () => {
     let status = 201;
     const bodies: string[] = [];
     const presented: string[] = [];
-    /** The one Authorization that is taken; any, where there is none. */
+    /** The Authorization header that the server accepts; any when undefined. */
     let wanted: string | undefined;
     let signIns = 0;
     beforeEach(async () => {
@@ -133,7 +133,7 @@ describe('IA-30 where records go', () => {
     });
 
     test.each<[string, () => object | undefined, string]>([
-      ['nothing said', () => undefined, ''],
+      ['not configured', () => undefined, ''],
       ['open', () => ({ type: 'open' }), ''],
       [
         'http-basic',
@@ -142,7 +142,7 @@ describe('IA-30 where records go', () => {
       ],
       ['bearer', () => ({ type: 'bearer', token: 'given' }), 'Bearer given'],
       ['oauth2', oauth2, 'Bearer token-1'],
-    ])('signs in: %s', async (_what, authentication, header) => {
+    ])('signs in: %s', async (_title, authentication, header) => {
       const { sinks } = sinksOf();
       wanted = header;
       for (const id of ['a', 'b', 'c']) sinks.record(repository(authentication()), event(id));
@@ -152,7 +152,7 @@ describe('IA-30 where records go', () => {
       expect(signIns).toBe(header === 'Bearer token-1' ? 1 : 0);
     });
 
-    test('a token that is taken no longer is replaced, and no record is lost', async () => {
+    test('replaces a token that is no longer accepted, and loses no record', async () => {
       const { sinks, counted } = sinksOf();
       wanted = 'Bearer token-2';
       sinks.record(repository(oauth2()), event('a'));
@@ -162,7 +162,7 @@ describe('IA-30 where records go', () => {
       expect(await counted('fhir', 'recorded')).toBe(1);
     });
 
-    test('without a token nothing is sent, and records wait', async () => {
+    test('sends nothing without a token: records wait', async () => {
       const { sinks, logged, counted } = sinksOf({ grace: 300 });
       sinks.record(repository({ ...oauth2(), client_secret: 'wrong' }), event('a'));
       await expect.poll(() => logged.length).toBe(1);
@@ -172,7 +172,7 @@ describe('IA-30 where records go', () => {
       await sinks.close();
     });
 
-    test('an answer without end is no token', async () => {
+    test('does not read a token from an endless answer', async () => {
       const { sinks, logged } = sinksOf({ grace: 300 });
       sinks.record(repository({ ...oauth2(), tokenUrl: `${url()}/endless` }), event('a'));
       await expect.poll(() => logged.length).toBe(1);
@@ -180,7 +180,7 @@ describe('IA-30 where records go', () => {
       await sinks.close();
     });
 
-    test('each is created once, also those that waited for an outage to end', async () => {
+    test('creates each record once, also those that waited during an outage', async () => {
       const { sinks, logged, counted } = sinksOf();
       status = 503;
       for (let index = 0; index < 20; index++) sinks.record(repository(), event(`request-${index}`));
@@ -195,10 +195,10 @@ describe('IA-30 where records go', () => {
       expect(await counted('fhir', 'dropped')).toBeUndefined();
     });
 
-    test('what waits is bounded: the rest is dropped, counted and told; closing does not wait for ever', async () => {
+    test('limits waiting records: drops, counts and logs the rest; closing does not wait for ever', async () => {
       const { sinks, logged, counted } = sinksOf({ most: 10, grace: 300 });
       status = 503;
-      // Nothing that could be waited for: no request waits for its record.
+      // `record` returns no promise: no request waits for its record.
       for (let index = 0; index < 1000; index++)
         expect(sinks.record(repository(), event(`request-${index}`))).toBeUndefined();
       expect(await counted('fhir', 'dropped')).toBe(990);
@@ -209,7 +209,7 @@ describe('IA-30 where records go', () => {
       expect(logged.map(([, message]) => message)).toContain('audit records were dropped');
     });
 
-    test('a record that is refused for good does not hold up the others', async () => {
+    test('goes on after a record that is refused for good', async () => {
       const { sinks, counted } = sinksOf();
       status = 422;
       sinks.record(repository(), event('refused'));
@@ -222,7 +222,7 @@ describe('IA-30 where records go', () => {
   });
 });
 
-test('verify finds the requests for data in a log, and which of them left no record', async () => {
+test('verify finds the requests for data in a log, and those of them without a record', async () => {
   const line = (reqId: string, route: string, more: object = {}) =>
     JSON.stringify({ msg: 'answered', reqId, route, method: 'GET', tenant: 'ward', ...more });
   const log = [

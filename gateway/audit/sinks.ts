@@ -14,36 +14,36 @@ import type { AuditedTenant, AuditEvents } from './request-audit.ts';
 export interface AuditSinksDeps {
   /** Public base of the gateway. */
   baseUrl: string;
-  /** Takes a line of NDJSON, its end included. */
+  /** Writes a line of NDJSON, which includes its line break. */
   stdout: (line: string) => void;
-  /** How a tenant's repository is reached: guarded, where the tenant is dynamic (SM-15). */
+  /** Returns the fetch for a tenant's repository: a guarded one when the tenant is dynamic (SM-15). */
   fetch: (tenant: AuditedTenant) => typeof globalThis.fetch;
   /** Seconds since the epoch. */
   now: () => number;
   log: FaultLog;
-  /** Where records are counted. */
+  /** Registry of the metric that counts records. */
   registry?: Registry;
   /** Records that may wait for one destination. */
   most?: number;
-  /** Milliseconds before a destination that failed is tried again. */
+  /** Milliseconds before the first retry at a destination that failed. */
   backOff?: number;
-  /** Milliseconds for what waits when the process stops. */
+  /** Milliseconds to deliver waiting records when the process stops. */
   grace?: number;
 }
 
 const MOST = 10_000;
-/** Repositories that are remembered: dynamic tenants may name any number. */
+/** Destinations that stay open: dynamic tenants may name any number of them. */
 const DESTINATIONS = 100;
 const FILE_BATCH = 1000;
 const FHIR_BATCH = 8;
 const GRACE = 5000;
 
-/** Where each tenant's audit goes (`audit` of its file): AuditEvents as NDJSON on stdout or in a file, or to a FHIR server. */
+/** Writes AuditEvents where `audit` of each tenant's file says: as NDJSON to stdout or a file, or to a FHIR server. */
 export function auditSinks(deps: AuditSinksDeps): { record: AuditEvents; close(): Promise<void> } {
   const { baseUrl, stdout, fetch, now, log, registry, most = MOST, backOff = 500, grace = GRACE } = deps;
   const counter = new Counter({
     name: 'audit_records_total',
-    help: 'Audit records by destination and what became of them',
+    help: 'Audit records by destination and fate',
     labelNames: ['destination', 'fate'],
     registers: registry ? [registry] : [],
   });

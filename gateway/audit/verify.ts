@@ -6,9 +6,9 @@ export interface Verification {
   requests: number;
   /** Records that belong to one of them. */
   events: number;
-  /** Correlation ids of requests that left none, in order. */
+  /** Correlation ids of requests without a record, in order. */
   missing: string[];
-  /** Lines of the audit that are no AuditEvent. */
+  /** Lines of the audit log that are not an AuditEvent. */
   unreadable: number;
 }
 
@@ -45,11 +45,11 @@ function requestOf(line: string): string | undefined {
   return event.entity?.find(({ type }) => type?.code === 'XrequestId')?.what?.identifier?.value;
 }
 
-/** Routes that give data, and so leave a record; discovery, pages and the authorization server do not. */
+/** Routes that give data and so leave a record; discovery, pages and the authorization server do not. */
 const DATA = /\/(graphql|dicomweb|wado|wado-uri|fhir)(\/|$)/;
 const OPEN = /\/fhir\/(metadata|\.well-known)/;
 
-/** Correlation ids of the requests for data in a log of the gateway: its lines `answered`. */
+/** Reads the correlation ids of requests for data from the `answered` lines of a log of the gateway. */
 export function requestsIn(log: string): string[] {
   return log.split('\n').flatMap((text) => {
     const line = parsed(text) as {
@@ -72,7 +72,7 @@ function parsed(line: string): unknown {
   }
 }
 
-/** `--verify LOG AUDIT`: both may be the same file, where both went to stdout. Exit code 1 when a record is missing. */
+/** `--verify LOG AUDIT`: one file may be both, when both went to stdout. The exit code is 1 when a record is missing. */
 if (process.argv[2] === '--verify') {
   const [log, audit] = process.argv.slice(3).map((path) => readFileSync(path, 'utf8'));
   const found = verify(requestsIn(log ?? ''), audit ?? log ?? '');

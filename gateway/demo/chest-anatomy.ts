@@ -2,7 +2,7 @@
 export const SIZE = 512;
 /** Pixel spacing in mm: a field of view of 360 mm. */
 export const SPACING = 0.703125;
-/** z of the volume's upper end in mm; its lower end is at -TOP. Coordinates are the patient's: x left, y back, z up. */
+/** z of the volume's upper end in mm; its lower end is at -TOP. In patient coordinates, x is left, y is back, z is up. */
 export const TOP = 156;
 /** Centre of the nodule in mm, in the right upper lobe (x is negative on the patient's right). */
 export const NODULE = { x: -106, y: 12, z: 26.25 } as const;
@@ -14,7 +14,7 @@ interface Sphere {
   radius: number;
 }
 
-/** What is drawn as many small spheres, sorted into slabs of 1 mm from the lower end upwards. */
+/** Structures that are drawn as many small spheres, sorted into slabs of 1 mm from the lower end upwards. */
 export interface Anatomy {
   vessels: Sphere[][];
   bones: Sphere[][];
@@ -33,13 +33,13 @@ function slabs(spheres: Sphere[]): Sphere[][] {
   return sorted;
 }
 
-/** Uniform numbers in [0, 1) from a fixed seed: the same tree of vessels everywhere. */
+/** Returns a generator of uniform numbers in [0, 1). A fixed seed gives the same vessels on every machine. */
 function uniform(seed: number): () => number {
   let state = seed >>> 0;
   return () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 0x100000000;
 }
 
-/** A vessel and its branches as a chain of spheres, from the hilum outwards, thinning by the way. */
+/** Adds a vessel and its branches as a chain of spheres, which get thinner from the hilum outwards. */
 function branch(
   from: { x: number; y: number; z: number },
   direction: [number, number, number],
@@ -85,7 +85,7 @@ function pulmonaryVessels(): Sphere[] {
   return spheres;
 }
 
-/** Ten ribs a side: each runs from the spine round the chest and downwards to the front. */
+/** Returns the ribs of both sides: each runs from the spine round the chest and downwards to the front. */
 function ribs(): Sphere[] {
   const spheres: Sphere[] = [];
   for (let rib = 0; rib < 12; rib++) {
@@ -101,7 +101,7 @@ function ribs(): Sphere[] {
   return spheres;
 }
 
-/** Everything of the chest that does not depend on the slice. `noduleRadius` in mm. */
+/** Builds the parts of the chest that do not depend on the slice. `noduleRadius` is in mm. */
 export function anatomyOf(noduleRadius: number): Anatomy {
   const { x, y, z } = NODULE;
   const lobe = noduleRadius * 0.62;
@@ -118,7 +118,7 @@ export function anatomyOf(noduleRadius: number): Anatomy {
 
 type Mask = 'everywhere' | 'air' | 'body';
 
-/** Fills an ellipse row by row, turned by `angle`; in mm and HU. `mask` limits it to lung (below -500) or to body. */
+/** Fills an ellipse, turned by `angle`, in mm and HU. `mask` limits it to lung (below -500 HU) or to body. */
 function ellipse(
   image: Int16Array,
   cx: number,
@@ -156,7 +156,7 @@ function ellipse(
   }
 }
 
-/** The cut of an ellipsoid with the slice at z. */
+/** Fills the section of an ellipsoid with the slice at z. */
 function ellipsoid(
   image: Int16Array,
   z: number,
@@ -182,7 +182,7 @@ function drawLungs(image: Int16Array, z: number): void {
   const size = profile ** 0.36;
   for (const side of [-1, 1]) {
     ellipse(image, side * 70 * (0.72 + 0.28 * size), 4, 55 * size, 84 * size, -862);
-    // Dependent lung is a little denser: the back of it is drawn again, in two steps.
+    // Dependent lung is a little denser: its back is drawn again, in two steps.
     ellipse(image, side * 70 * (0.72 + 0.28 * size), 34 * size, 46 * size, 52 * size, -850);
     ellipse(image, side * 70 * (0.72 + 0.28 * size), 54 * size, 36 * size, 31 * size, -836);
   }
@@ -271,7 +271,7 @@ export function drawSlice(anatomy: Anatomy, z: number, image: Int16Array): void 
   ellipse(image, 0, 2, 162 * taper, 122 * taper, -102);
   ellipse(image, 0, 4, 148 * taper, 108 * taper, 52);
   const rib = Math.min(1, 0.72 + (TOP - z) / 330);
-  // Below the apices the cage holds fat around what follows; above them, muscle of the neck.
+  // Below the apices of the lungs, fat fills the rib cage around the organs; above them, muscle of the neck.
   ellipse(image, 0, 2, 130 * rib, 90 * rib, z > 118 ? 46 : -70);
   drawLungs(image, z);
   const slab = Math.min(SLABS - 1, Math.max(0, Math.floor(z + TOP)));

@@ -1,7 +1,7 @@
-/** A value as it goes into a file: text, unsigned 16-bit numbers, bytes as they are, or the items of a sequence. */
+/** The value of a data element: text, unsigned 16-bit numbers, unchanged bytes, or the items of a sequence. */
 export type DicomValue = string | number[] | Uint8Array | Element[][];
 
-/** One data element. `tag` is 0xGGGGEEEE; `vr` a value representation of PS3.5 §6.2. */
+/** One data element. `tag` is 0xGGGGEEEE; `vr` is a value representation of PS3.5 §6.2. */
 export interface Element {
   tag: number;
   vr: string;
@@ -18,7 +18,7 @@ export interface PixelData {
 export const IMPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2';
 export const EXPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2.1';
 
-/** VRs whose explicit header has two reserved bytes and a 32-bit length, PS3.5 §7.1.2. */
+/** VRs whose explicit header has two reserved bytes and a 32-bit length (PS3.5 §7.1.2). */
 const LONG_HEADER = new Set(['OB', 'OD', 'OF', 'OL', 'OV', 'OW', 'SQ', 'SV', 'UC', 'UN', 'UR', 'UT', 'UV']);
 
 const UNDEFINED_LENGTH = 0xffffffff;
@@ -89,9 +89,9 @@ function textOf(dataset: Element[], tag: number): string {
 }
 
 /**
- * A DICOM file (PS3.10 §7.1) in the given transfer syntax: Implicit or Explicit VR Little Endian, or an
- * encapsulated one. The dataset needs SOP Class and SOP Instance UID; elements may come in any order; defined
- * lengths throughout, so that equal datasets give equal bytes.
+ * Writes a DICOM file (PS3.10 §7.1) in the given transfer syntax: Implicit or Explicit VR Little Endian, or an
+ * encapsulated one. The dataset needs SOP Class UID and SOP Instance UID, and may be in any order. All lengths are
+ * defined, so that equal datasets give equal bytes.
  */
 export function writeDicomFile(transferSyntaxUid: string, dataset: Element[], pixelData: PixelData): Buffer {
   const explicit = transferSyntaxUid !== IMPLICIT_LITTLE_ENDIAN;
@@ -101,7 +101,7 @@ export function writeDicomFile(transferSyntaxUid: string, dataset: Element[], pi
       { tag: 0x00020002, vr: 'UI', value: textOf(dataset, 0x00080016).replace(/\0+$/, '') },
       { tag: 0x00020003, vr: 'UI', value: textOf(dataset, 0x00080018) },
       { tag: 0x00020010, vr: 'UI', value: transferSyntaxUid },
-      // A fixed UUID-derived UID (PS3.5 §B.2) names this writer.
+      // A fixed UID, derived from a UUID (PS3.5 §B.2), identifies this writer.
       { tag: 0x00020012, vr: 'UI', value: '2.25.135830712493071684273364905519316271642' },
       { tag: 0x00020013, vr: 'SH', value: 'SIG_DEMO_1' },
     ],

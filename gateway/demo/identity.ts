@@ -2,15 +2,15 @@ import type { Element } from './dicom-file.ts';
 import type { Demographics } from './patients.ts';
 import { demoUid, studyUid, type Corrections, type DemoStudy } from './stories.ts';
 
-/** Age in whole years on a day, both `YYYYMMDD`, as a DICOM AS value. */
+/** Returns the age in whole years on a day as a DICOM AS value; both dates are `YYYYMMDD`. */
 function ageOn(birthDate: string, date: string): string {
   const years = Math.floor((Number(date) - Number(birthDate)) / 10_000);
   return `${String(years).padStart(3, '0')}Y`;
 }
 
 /**
- * The attributes by which an instance belongs to its story: patient, study, series and instance identity, dates,
- * institution, and a plain statement of where the pixels come from. No time-zone offset: none is known.
+ * Returns the attributes that make an instance part of its story: identity of patient, study, series and instance, dates,
+ * institution, and a statement of where the pixels come from. It gives no time-zone offset, because none is known.
  */
 export function identityElements(
   patient: Demographics,

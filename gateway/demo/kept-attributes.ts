@@ -1,7 +1,7 @@
 /**
- * The only attributes that a re-identified file takes over from its source, with their value representations.
- * A list of what may stay is safer than one of what must go: whatever PS3.15 Table E.1-1 removes (names, places,
- * dates, device serials, comments, descriptions, UIDs, private groups) is absent because it is not named here.
+ * The only attributes that a re-identified file keeps from its source, with their value representations. A list of
+ * allowed attributes is safer than one of forbidden ones: all that PS3.15 Table E.1-1 removes (names, places, dates,
+ * device serials, comments, descriptions, UIDs, private groups) is absent because it is not listed.
  */
 export const KEPT_ATTRIBUTES: ReadonlyMap<number, string> = new Map([
   // General

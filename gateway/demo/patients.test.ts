@@ -14,9 +14,9 @@ const resources: Resource[] = bundles.flatMap(({ entry }) =>
 );
 const ofType = <T extends Resource>(type: T['resourceType']): T[] =>
   resources.filter((resource): resource is T => resource.resourceType === type);
-const named = (resource: Resource): string => `${resource.resourceType}/${resource.id}`;
+const referenceTo = (resource: Resource): string => `${resource.resourceType}/${resource.id}`;
 
-/** Every value under the key `name`, at any depth. */
+/** Returns every text value of the key `name`, at any depth. */
 function valuesOf(node: unknown, name: string): string[] {
   if (Array.isArray(node)) return node.flatMap((each) => valuesOf(each, name));
   if (typeof node !== 'object' || node === null) return [];
@@ -43,14 +43,14 @@ describe('the bundles', () => {
     indexStructureDefinitionBundle(readJson('fhir/r4/profiles-resources.json'));
   }, 30_000);
 
-  test('are at least five patients, each at most 60 KB', () => {
+  test('have at least five patients and at most 60 KB each', () => {
     expect(ofType<Patient>('Patient').length).toBeGreaterThanOrEqual(5);
     for (const name of readdirSync(patientsFolder())) {
       expect(statSync(join(patientsFolder(), name)).size, name).toBeLessThanOrEqual(60 * 1024);
     }
   });
 
-  test('hold the patient of the reference server', () => {
+  test('have the patient of the reference server', () => {
     const patient = ofType<Patient>('Patient').find(
       ({ id }) => id === '87a339d0-8cae-418e-89c7-8651e6aab3c6',
     );
@@ -61,16 +61,16 @@ describe('the bundles', () => {
     });
   });
 
-  test('every resource validates against R4', () => {
+  test('have only resources that are valid R4', () => {
     for (const resource of resources) {
       const fails = (): unknown => validateResource(resource as Parameters<typeof validateResource>[0]);
-      expect(fails, named(resource)).not.toThrow();
+      expect(fails, referenceTo(resource)).not.toThrow();
     }
     expect(() => validateResource({ resourceType: 'Observation' } as never)).toThrow();
   }, 30_000);
 
-  test('ids are unique, every entry is put where its resource is, every reference resolves', () => {
-    const names = resources.map(named);
+  test('have unique ids, entries with the URL of their resource, and references that resolve', () => {
+    const names = resources.map(referenceTo);
     expect(new Set(names).size).toBe(names.length);
     const urls = bundles.flatMap(({ entry }) => (entry ?? []).map(({ request }) => request?.url));
     expect(urls).toEqual(names);
@@ -80,7 +80,7 @@ describe('the bundles', () => {
     }
   });
 
-  test('a bundle speaks of its own patient only', () => {
+  test('refer to one patient each', () => {
     for (const bundle of bundles) {
       const subjects = valuesOf(bundle.entry, 'reference').filter((reference) =>
         reference.startsWith('Patient/'),
@@ -89,7 +89,7 @@ describe('the bundles', () => {
     }
   });
 
-  test('nothing happens after November 2026, and every month has its days', () => {
+  test('have only valid dates, none after November 2026', () => {
     const dates = JSON.stringify(resources).match(/\b(19|20)\d\d-\d\d-\d\d\b/g) ?? [];
     for (const date of dates) {
       expect(date <= '2026-11-24', date).toBe(true);
@@ -98,7 +98,7 @@ describe('the bundles', () => {
     for (const { date } of demoStudies) expect(date <= '20261124').toBe(true);
   });
 
-  test('every patient has every list that the graph asks for, and a laboratory trend', () => {
+  test('have a resource of each type for every patient, and a laboratory trend', () => {
     for (const { id } of ofType<Patient>('Patient')) {
       const own = resources.filter((resource) => valuesOf(resource, 'reference').includes(`Patient/${id}`));
       for (const type of [
@@ -129,20 +129,20 @@ describe('the bundles', () => {
   });
 });
 
-describe('FG-9: stories and bundles agree', () => {
+describe('FG-9 stories and bundles agree', () => {
   const orders = ofType<ServiceRequest>('ServiceRequest');
   const reports = ofType<DiagnosticReport>('DiagnosticReport').filter(({ category }) =>
     JSON.stringify(category).includes('"RAD"'),
   );
 
   for (const study of demoStudies) {
-    test(`${study.key} has its order and its report, of its patient and its day`, () => {
+    test(`${study.key} has one order and one report, with its patient and day`, () => {
       const order = orders.filter((each) => accessionOf(each) === study.accession);
       expect(order).toHaveLength(1);
       const report = reports.filter(
         (each) =>
           accessionOf(each) === study.accession ||
-          each.basedOn?.some(({ reference }) => reference === named(order[0]!)) ||
+          each.basedOn?.some(({ reference }) => reference === referenceTo(order[0]!)) ||
           each.imagingStudy?.some(({ reference }) => reference === `ImagingStudy/${studyUid(study.key)}`),
       );
       expect(report).toHaveLength(1);
@@ -153,7 +153,7 @@ describe('FG-9: stories and bundles agree', () => {
     });
   }
 
-  test('no order and no report speaks of a study that is not built', () => {
+  test('no order or report refers to a study that is not built', () => {
     const accessions = new Set(demoStudies.map(({ accession }) => accession));
     expect(accessions.size).toBe(demoStudies.length);
     for (const resource of [...orders, ...reports]) {
@@ -166,7 +166,7 @@ describe('FG-9: stories and bundles agree', () => {
     expect(reports).toHaveLength(demoStudies.length);
   });
 
-  test('each of the three ways to find a study is needed by some report', () => {
+  test('some report needs each of the three ways to find a study', () => {
     const kinds = reports.map((report) =>
       [report.imagingStudy && 'study', report.basedOn && 'order', accessionOf(report) && 'identifier']
         .filter(Boolean)
@@ -182,10 +182,10 @@ describe('FG-9: stories and bundles agree', () => {
     };
     for (const report of reports) {
       const matches = [...reportText(report).matchAll(/(RB\d\d-\d{6}, )?series (\d+), image (\d+)/g)];
-      expect(matches.length, named(report)).toBeGreaterThan(0);
+      expect(matches.length, referenceTo(report)).toBeGreaterThan(0);
       const own = demoStudies.find(({ accession }) => report.id?.endsWith(accession.toLowerCase()));
-      for (const [text, named_, series, image] of matches) {
-        const study = named_ ? demoStudies.find(({ accession }) => named_.startsWith(accession)) : own;
+      for (const [text, other, series, image] of matches) {
+        const study = other ? demoStudies.find(({ accession }) => other.startsWith(accession)) : own;
         expect(study && known(study, Number(series), Number(image)), `${report.id}: ${text}`).toBe(true);
       }
     }

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** A patient as image headers name one. */
+/** A patient as in the headers of images. */
 export interface Demographics {
   /** DICOM PN. */
   name: string;
@@ -16,7 +16,7 @@ export interface Demographics {
   sex: 'F' | 'M' | 'O';
 }
 
-/** Folder of the bundles: beside this file, or in the sources when this file runs compiled from `dist/`. */
+/** Returns the folder of the bundles: beside this file, or in the sources when this file runs compiled in `dist/`. */
 export function patientsFolder(): string {
   const beside = fileURLToPath(new URL('./patients', import.meta.url));
   return existsSync(beside)
@@ -24,14 +24,14 @@ export function patientsFolder(): string {
     : fileURLToPath(new URL('../../../gateway/demo/patients', import.meta.url));
 }
 
-/** Every FHIR transaction Bundle of the demonstration: the hospital's first, then one per patient, by name. */
+/** Reads the FHIR transaction Bundles of the demonstration: the hospital's first, then one per patient, by file name. */
 export function patientBundles(folder = patientsFolder()): Bundle[] {
   const names = readdirSync(folder).filter((name) => name.endsWith('.json'));
   names.sort((a, b) => Number(b === 'hospital.json') - Number(a === 'hospital.json') || (a < b ? -1 : 1));
   return names.map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Bundle);
 }
 
-/** What the image headers say about a patient. Throws when the Patient lacks what the headers need. */
+/** Returns a patient as in the headers of images. @throws Error when the Patient lacks an attribute that they need */
 export function demographics(patient: Patient): Demographics {
   const mr = patient.identifier?.find((each) => each.type?.coding?.some(({ code }) => code === 'MR'));
   const name = patient.name?.find(({ use }) => use === 'official');
@@ -49,7 +49,7 @@ export function demographics(patient: Patient): Demographics {
   };
 }
 
-/** Demographics by Patient id. */
+/** Returns the demographics of all patients by Patient id. */
 export function demographicsById(bundles: Bundle[]): Map<string, Demographics> {
   const patients = bundles
     .flatMap(({ entry }) => entry ?? [])

@@ -1,7 +1,7 @@
 import { EXPLICIT_LITTLE_ENDIAN, writeDicomFile, type Element } from './dicom-file.ts';
 import { anatomyOf, drawSlice, SIZE, SPACING, TOP } from './chest-anatomy.ts';
 
-/** One series of the synthetic chest. `spacing` in mm, also the slice thickness; `noduleRadius` in mm. */
+/** One series of the synthetic chest. `spacing`, which is also the slice thickness, and `noduleRadius` are in mm. */
 export interface PhantomReconstruction {
   kind: 'soft' | 'lung' | 'localizer';
   slices: number;
@@ -23,7 +23,7 @@ const WINDOW = {
 } as const;
 const KERNEL = { soft: 'SYNTHETIC_SOFT', lung: 'SYNTHETIC_SHARP', localizer: 'SYNTHETIC' } as const;
 
-/** Numbers of unit variance from a linear congruential generator, by the sum of four uniforms. */
+/** Returns numbers of unit variance: each is the sum of four uniform ones from a linear congruential generator. */
 function noiseTable(seed: number): Float32Array {
   const table = new Float32Array(NOISE_LENGTH);
   let state = (seed * 2654435761) >>> 0;
@@ -34,7 +34,7 @@ function noiseTable(seed: number): Float32Array {
   return table;
 }
 
-/** Mean of 3 × 3 neighbours, in place, the kernel of the soft-tissue reconstruction. Edges stay. */
+/** Smooths an image in place by the mean of 3 × 3 pixels, the kernel of the soft-tissue reconstruction. Edges stay. */
 function smooth(image: Int16Array, rows: Float32Array): void {
   for (let y = 0; y < SIZE; y++) {
     const row = y * SIZE;
@@ -49,12 +49,12 @@ function smooth(image: Int16Array, rows: Float32Array): void {
   }
 }
 
-/** Position in mm along the patient's axis (LPS z) of slice `index`; slice 0 is the uppermost. */
+/** Returns the position in mm of a slice along the patient's axis (LPS z); slice 0 is the uppermost. */
 function slicePosition({ spacing }: PhantomReconstruction, index: number): number {
   return TOP - spacing * (index + 0.5);
 }
 
-/** Axial slices in HU, uppermost first; the one array is used again for every slice. */
+/** Yields axial slices in HU, the uppermost first. Every slice uses the same array. */
 function* axialSlices(reconstruction: PhantomReconstruction): Generator<Int16Array> {
   const anatomy = anatomyOf(reconstruction.noduleRadius);
   const noise = noiseTable(reconstruction.seed);
@@ -64,7 +64,7 @@ function* axialSlices(reconstruction: PhantomReconstruction): Generator<Int16Arr
   for (let index = 0; index < reconstruction.slices; index++) {
     drawSlice(anatomy, slicePosition(reconstruction, index), image);
     if (sigma > 0) {
-      // A coprime stride into the table keeps neighbouring slices from sharing a pattern.
+      // A coprime stride into the table gives neighbouring slices different patterns.
       let cursor = (index * 104_729 + 7_919) % NOISE_LENGTH;
       for (let pixel = 0; pixel < image.length; pixel++) {
         image[pixel]! += sigma * noise[cursor]!;
@@ -77,7 +77,7 @@ function* axialSlices(reconstruction: PhantomReconstruction): Generator<Int16Arr
   }
 }
 
-/** A frontal projection: for each slice the sum of attenuation from front to back, scaled to 0–1000. */
+/** Computes a frontal projection: for each slice, the sum of attenuation from front to back, scaled to 0–1000. */
 function project(reconstruction: PhantomReconstruction): Int16Array {
   const sums = new Float64Array(SIZE * reconstruction.slices);
   let row = 0;
@@ -134,14 +134,15 @@ function file(image: Int16Array, elements: Element[]): Buffer {
   return writeDicomFile(EXPLICIT_LITTLE_ENDIAN, elements, { vr: 'OW', bytes, encapsulated: false });
 }
 
-/** Number of instances of a reconstruction: a localizer is one image. */
+/** Returns the number of instances of a reconstruction: a localizer is one image. */
 export function instancesOf({ kind, slices }: PhantomReconstruction): number {
   return kind === 'localizer' ? 1 : slices;
 }
 
 /**
- * The series as CT Image Storage files (Explicit VR Little Endian, 16 bits signed, HU), one after another and
- * the same on every machine. `story(instanceNumber)` gives the identity.
+ * Yields the series as CT Image Storage files (Explicit VR Little Endian, 16 bits signed, HU), the same on every
+ * machine.
+ * @param story returns the identity of an instance
  */
 export function* phantomFiles(
   reconstruction: PhantomReconstruction,

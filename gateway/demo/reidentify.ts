@@ -8,7 +8,7 @@ import {
 } from './dicom-file.ts';
 import { KEPT_ATTRIBUTES } from './kept-attributes.ts';
 
-/** Transfer syntaxes of encapsulated pixels begin so; all are Explicit VR Little Endian outside them. */
+/** Matches transfer syntaxes with encapsulated pixels; all are Explicit VR Little Endian outside the pixels. */
 const ENCAPSULATED = /^1\.2\.840\.10008\.1\.2\.(4\.\d+|5)$/;
 
 const IMAGE_POSITION = 0x00200032;
@@ -30,7 +30,7 @@ function keptElements(dataset: DataSet): Element[] {
   });
 }
 
-/** Offset just after the last item of an encapsulated stream, PS3.5 Table A.4-1. */
+/** Returns the offset after the last item of an encapsulated stream (PS3.5 Table A.4-1). */
 function endOfItems(bytes: Uint8Array, start: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let offset = start;
@@ -41,13 +41,13 @@ function endOfItems(bytes: Uint8Array, start: number): number {
   return offset;
 }
 
-/** What a source file holds: its transfer syntax, the attributes that may stay, and its pixels, byte for byte. */
+/** Reads the transfer syntax, the attributes that may stay, and the unchanged pixels of a source file. */
 export function readSource(bytes: Uint8Array): {
   transferSyntaxUid: string;
   kept: Element[];
   pixelData: PixelData;
 } {
-  // Stopping at Pixel Data also passes over what one source carries after it: 2.5 MB of zeros.
+  // Stopping at Pixel Data also skips 2.5 MB of zeros, which one source has after it.
   const dataset = dicomParser.parseDicom(bytes, { untilTag: 'x7fe00010' });
   const transferSyntaxUid = dataset.string('x00020010') ?? '';
   const encapsulated = ENCAPSULATED.test(transferSyntaxUid);
@@ -73,15 +73,19 @@ export function readSource(bytes: Uint8Array): {
 }
 
 /**
- * A source file with another identity: the attributes of `kept-attributes.ts` stay, everything else comes from
- * `story` or is gone, the pixels stay as they are in their transfer syntax. Based on PS3.15 Annex E (basic
- * profile; identities are replaced by fictional ones).
+ * Gives a source file another identity. Only the attributes of `kept-attributes.ts` stay; all others come from `story`.
+ * The pixels are unchanged, in their transfer syntax. It follows PS3.15 Annex E (basic profile, with fictional
+ * identities).
  */
 export function reidentify(source: Uint8Array, story: readonly Element[]): Buffer {
   const { transferSyntaxUid, kept, pixelData } = readSource(source);
   // An image without a position has no frame of reference either.
-  const placed = kept.some(({ tag }) => tag === IMAGE_POSITION);
-  const told = story.filter(({ tag }) => placed || !FRAME_OF_REFERENCE.has(tag));
-  const set = new Set(told.map((element) => element.tag));
-  return writeDicomFile(transferSyntaxUid, [...kept.filter(({ tag }) => !set.has(tag)), ...told], pixelData);
+  const hasPosition = kept.some(({ tag }) => tag === IMAGE_POSITION);
+  const added = story.filter(({ tag }) => hasPosition || !FRAME_OF_REFERENCE.has(tag));
+  const tags = new Set(added.map((element) => element.tag));
+  return writeDicomFile(
+    transferSyntaxUid,
+    [...kept.filter(({ tag }) => !tags.has(tag)), ...added],
+    pixelData,
+  );
 }

@@ -7,7 +7,7 @@ import { demoSecret } from './secret.ts';
 const directory = mkdtempSync(join(tmpdir(), 'secret-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-test('a secret is made once for each installation, and is its owner’s alone', () => {
+test('creates a secret once for each installation, readable only by its owner', () => {
   const file = join(directory, 'one', 'demo', 'secret');
   const secret = demoSecret(file);
   expect(secret).toMatch(/^[\w-]{32}$/);
@@ -17,7 +17,7 @@ test('a secret is made once for each installation, and is its owner’s alone', 
   expect(readdirSync(join(directory, 'one', 'demo'))).toEqual(['secret']);
 });
 
-test('a place that cannot be written to is told', () => {
+test('throws when the folder cannot be written to', () => {
   writeFileSync(join(directory, 'a-file'), '');
   expect(() => demoSecret(join(directory, 'a-file', 'secret'))).toThrow(/ENOTDIR|EEXIST/);
 });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { PhantomReconstruction } from './phantom.ts';
 import type { ImagePackage } from './sources.ts';
 
-/** Attributes set by the story because the source lacks them or states them wrongly: keyword → text. */
+/** Attributes that the story sets because they are missing or wrong in the source. */
 export interface Corrections {
   bodyPartExamined?: string;
   laterality?: 'L' | 'R';
@@ -12,7 +12,7 @@ export interface Corrections {
   burnedInAnnotation?: 'YES';
 }
 
-/** One series: pixels of example files of a package, or of the repo's own phantom. */
+/** One series, with pixels from example files of a package or from the phantom. */
 export type DemoSeries = { number: number; description: string } & (
   { package: ImagePackage; files: readonly string[]; set?: Corrections } | { phantom: PhantomReconstruction }
 );
@@ -31,8 +31,8 @@ export interface DemoStudy {
 }
 
 /**
- * A UID of the demonstration, the same on every machine: the name's SHA-256 cut to a UUID of version 8
- * (RFC 9562 §5.8), written under 2.25 (PS3.5 §B.2).
+ * Returns a UID that is the same on every machine: the SHA-256 of the name as a UUID of version 8 (RFC 9562 §5.8),
+ * written under 2.25 (PS3.5 §B.2).
  */
 export function demoUid(...name: (string | number)[]): string {
   const bytes = createHash('sha256')
@@ -44,7 +44,7 @@ export function demoUid(...name: (string | number)[]): string {
   return `2.25.${BigInt(`0x${bytes.toString('hex')}`)}`;
 }
 
-/** Study Instance UID of a story's study. */
+/** Returns the Study Instance UID of a study. */
 export function studyUid(key: string): string {
   return demoUid('study', key);
 }
@@ -54,7 +54,7 @@ const brainSlices = Array.from(
   (_, index) => `tests/data/volume/brain_${String(index + 1).padStart(3, '0')}.dcm`,
 );
 
-/** Every study of the demonstration; the reports and orders in `patients/` refer to these UIDs and accessions. */
+/** Every study of the demonstration. The reports and orders in `patients/` refer to these UIDs and accession numbers. */
 export const demoStudies: readonly DemoStudy[] = [
   {
     key: 'castellanos-ct-chest-2025',

@@ -17,7 +17,7 @@ import type { GatewayContext } from './request-scope.ts';
 type Resolver = GraphQLFieldResolver<unknown, DirectContext>;
 type Data = Record<string, unknown> | null;
 
-/** The context of one execution: what each subgraph's resolvers find in theirs, and which of them resolves a field. */
+/** The context of one execution: the contexts of both subgraphs' resolvers, and the subgraph that resolves each field. */
 interface DirectContext {
   owners: FieldOwners;
   partial: GraphQLError[];
@@ -34,11 +34,11 @@ interface Asked {
 }
 
 /**
- * Executes operations without a plan where every field is resolved by a subgraph of this process from the object around
- * it: in one pass over both subgraphs' resolvers, instead of one for each fetch and one more to put them together. An
- * operation that needs more, and one of which anything fails, is left to the gateway; the cores of the request have
- * recorded what they were asked, and record it only once.
- * @param fields that the lists of one answer may hold
+ * Executes an operation without a plan when a subgraph of this process resolves every field from the object around it.
+ * This is one pass over both subgraphs' resolvers, instead of one for each fetch and one to merge them. The gateway plans
+ * an operation that needs more, and one in which anything fails. The audit trail is the same: the cores of a request
+ * record each operation only once.
+ * @param fields limit of the fields that the lists of one answer may hold
  */
 export function directExecution(
   subgraphs: Readonly<Record<ServiceName, LocalSubgraph>>,
@@ -72,12 +72,12 @@ export function directExecution(
         told: new Set<Fault>(),
       },
     });
-    // Validating has taken its share of this turn of the event loop.
+    // Validation has used much of this turn of the event loop.
     await setImmediate();
     const { aborted, reason } = scope.signal;
     // The client has left.
     if (aborted && !(reason instanceof Fault)) return { data: null };
-    // Then the gateway refuses it before it does the same work again.
+    // Planned execution then refuses it before it does the same work again.
     if (budget.isExceeded) scope.budget.charge(fields + 1);
     const isWhole = !errors && partial.length === 0 && !budget.isExceeded && !aborted;
     return isWhole ? { data } : undefined;
@@ -102,7 +102,7 @@ export function directExecution(
   };
 }
 
-/** Gives the fields of the schema that clients see the resolvers of the subgraphs. */
+/** Sets the resolvers of the subgraphs on the fields of the API schema. */
 function addResolvers(schema: GraphQLSchema, subgraphs: SubgraphSchemas): void {
   for (const type of Object.values(schema.getTypeMap())) {
     if (isUnionType(type)) type.resolveType = unionIn(subgraphs, type.name)?.resolveType;
@@ -117,7 +117,7 @@ function unionIn({ clinical, imaging }: SubgraphSchemas, name: string) {
   return [clinical.getType(name), imaging.getType(name)].find(isUnionType);
 }
 
-/** The resolver of the one subgraph that has the field, or one that finds out which of them is asked. */
+/** Returns the resolver of the subgraph that has the field; where both have it, one that asks the owner of the field. */
 function resolverOf(subgraphs: SubgraphSchemas, type: string, field: string): Resolver | undefined {
   const clinical = ownField(subgraphs.clinical, type, field);
   const imaging = ownField(subgraphs.imaging, type, field);

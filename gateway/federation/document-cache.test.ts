@@ -2,7 +2,7 @@ import { parse } from 'graphql';
 import { expect, test } from 'vitest';
 import { DocumentCache, KEPT_CHARACTERS } from './document-cache.ts';
 
-test('documents are kept up to so many characters together, those used last before others', async () => {
+test('keeps documents up to a number of characters, the most recently used ones first', async () => {
   const cache = new DocumentCache();
   const document = parse(`{ ${'a '.repeat(KEPT_CHARACTERS / 8)} }`);
   const names = ['a', 'b', 'c', 'd', 'e', 'f'];
@@ -14,7 +14,7 @@ test('documents are kept up to so many characters together, those used last befo
   expect(kept.filter(Boolean)).toEqual(['a', 'e', 'f']);
 });
 
-test('a document that is larger than all of them may be is not kept', async () => {
+test('does not keep a document that alone is larger than this', async () => {
   const cache = new DocumentCache();
   await cache.set('large', parse(`{ ${'a '.repeat(KEPT_CHARACTERS / 2)} }`));
   expect(await cache.get('large')).toBeUndefined();

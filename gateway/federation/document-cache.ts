@@ -1,12 +1,12 @@
 import type { DocumentNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
 
-/** Characters of the documents that are kept; parsed, each takes some 100 bytes. */
+/** Limit of the characters of all documents in a cache; parsed, each character takes about 100 bytes. */
 export const KEPT_CHARACTERS = 256 * 1024;
 
 /**
- * Documents that were parsed and validated, by the hash of their text, for Apollo Server. Its own store measures them by
- * writing each as JSON, and keeps several times as much as that.
+ * Parsed and validated documents by the hash of their text, for Apollo Server. Its default store writes each document as
+ * JSON to measure it, and uses several times that much memory.
  */
 export class DocumentCache {
   readonly #documents = new LRUCache<string, DocumentNode>({

@@ -22,8 +22,8 @@ const OPENING: ReadonlySet<string> = new Set([TokenKind.BRACE_L, TokenKind.BRACK
 const CLOSING: ReadonlySet<string> = new Set([TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R]);
 
 /**
- * Refuses a document whose brackets are nested too deeply: the parser calls itself for each, and would run out of stack.
- * What else is wrong with the text is for the parser to say.
+ * Refuses a document whose brackets are nested too deeply: the parser recurses for each, and would run out of stack.
+ * Other errors of the text are left to the parser.
  * @throws Fault `invalid_request`
  */
 export function requireShallow(text: string, { brackets, tokens }: Limits): void {
@@ -51,7 +51,7 @@ function nextKind(lexer: Lexer): TokenKind {
   }
 }
 
-/** How a limit is named in an error. */
+/** Names of the limits in error messages. */
 const NAMES: Record<keyof DocumentLimits | 'schemas', string> = {
   definitions: 'operations and fragments',
   variables: 'variables',
@@ -69,9 +69,9 @@ const NAMES: Record<keyof DocumentLimits | 'schemas', string> = {
 };
 
 /**
- * A validation rule that counts what a document holds. It comes before all other rules, although it stands behind them:
- * only it looks at the whole document when that is entered. Where there is too much of something, nothing below is
- * visited any more, for validation takes time that grows with the square of some of these numbers.
+ * Returns a validation rule that counts what a document holds. It runs before the other rules, although it is the last in
+ * the list: only it looks at the whole document when validation enters it. If a limit is exceeded, validation visits
+ * nothing below, because its time grows with the square of some of these numbers.
  */
 export function documentLimits(limits: DocumentLimits): (context: ValidationContext) => ASTVisitor {
   return (context) => ({
@@ -82,26 +82,26 @@ export function documentLimits(limits: DocumentLimits): (context: ValidationCont
           new GraphQLError(`The request has more than ${limit} ${what}: ask for less at a time.`),
         );
       }
-      // To the visitor, null leaves the document out.
+      // null tells the visitor to skip the document.
       return exceeded.length > 0 ? null : undefined;
     },
   });
 }
 
-/** A selection set in the place where it applies. */
+/** A selection set, with the type and the fragments around it. */
 interface Place {
   set: SelectionSetNode;
   type: GraphQLNamedType | undefined;
-  /** Named fragments around it; an inline one has no name. */
+  /** Names of the fragments around it; empty for an inline fragment. */
   within: readonly string[];
 }
 
-/** Beyond these it would be too long to count on, or the stack too deep. */
+/** Limits that end the counting: beyond them it would take too long, or the stack would be too deep. */
 const STOPS: ReadonlySet<keyof typeof NAMES> = new Set([
   ...(['depth', 'fields', 'fragments', 'fragmentDepth', 'directives', 'values'] as const),
 ]);
 
-/** Counts a document, its fragments unfolded, as far as the limits go. */
+/** Counts a document with its fragments unfolded, up to the limits. */
 class DocumentCount {
   readonly #schema: GraphQLSchema;
   readonly #document: DocumentNode;
@@ -119,7 +119,7 @@ class DocumentCount {
     this.#limits = { ...limits, schemas: 1 };
   }
 
-  /** Limits that are exceeded, and of what. */
+  /** Counts the document and returns the exceeded limits, each with its name. */
   exceeded(): [limit: number, what: string][] {
     this.#count();
     return [...this.#exceeded].map((what) => [this.#limits[what], NAMES[what]]);
@@ -138,13 +138,13 @@ class DocumentCount {
       const type = this.#schema.getRootType(definition.operation) ?? undefined;
       this.#selection([{ set: definition.selectionSet, type, within: [] }], 1);
     }
-    // Fragments that nothing uses are validated as well.
+    // Validation visits unused fragments too.
     for (const [name, fragment] of this.#fragments) {
       if (!this.#used.has(name)) this.#selection([this.#placeOf(fragment, [name])], 1);
     }
   }
 
-  /** One selection of the answer: sets whose fields are merged (GraphQL §5.3.2). */
+  /** Counts one selection of the answer: sets whose fields are merged (GraphQL §5.3.2). */
   #selection(places: readonly Place[], depth: number): void {
     const fields = new Map<string, { count: number; inner: Place[] }>();
     const collect = ({ set, type, within }: Place): void => {
@@ -182,7 +182,7 @@ class DocumentCount {
     for (const { value } of given) this.#value(value);
   }
 
-  /** Where a fragment leads; undefined for one that there is not, or within itself, which other rules refuse. */
+  /** Returns the place of a fragment; undefined if it does not exist or contains itself, which other rules refuse. */
   #fragment(
     selection: InlineFragmentNode | FragmentSpreadNode,
     type: GraphQLNamedType | undefined,
@@ -220,7 +220,7 @@ class DocumentCount {
     for (const { arguments: given = [] } of directives) for (const { value } of given) this.#value(value);
   }
 
-  /** Brackets are not nested deeply (`requireShallow`), and so values are not. */
+  /** Counts a value and those within it. `requireShallow` has limited their depth. */
   #value(value: ValueNode | undefined): void {
     if (!value || this.#stopped) return;
     this.#add('values', 1);

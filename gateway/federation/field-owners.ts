@@ -11,7 +11,7 @@ import type { ServiceName } from './local-data-source.ts';
 
 export type SubgraphSchemas = Readonly<Record<ServiceName, GraphQLSchema>>;
 
-/** Which subgraph resolves each field of an operation. */
+/** The subgraph that resolves each field of an operation. */
 export type FieldOwners = ReadonlyMap<FieldNode, ServiceName>;
 
 /** A field as the SDL of a subgraph declares it. */
@@ -19,14 +19,14 @@ interface DeclaredField {
   astNode?: { directives?: readonly { name: { value: string } }[] | undefined } | null | undefined;
 }
 
-/** Whether the SDL of a subgraph says that another one has the field, or what it needs of another one (`@requires`). */
+/** Tells if another subgraph has the field (`@external`), or the field needs others of it (`@requires`). */
 function dependsOnOther({ astNode }: DeclaredField): boolean {
   return (
     astNode?.directives?.some(({ name: { value } }) => value === 'external' || value === 'requires') ?? false
   );
 }
 
-/** The field of a type, where this subgraph can resolve it by itself. */
+/** Returns the field of a type if this subgraph can resolve it without another one. */
 export function ownField(schema: GraphQLSchema, typeName: string, fieldName: string) {
   const type = schema.getType(typeName);
   const field = isObjectType(type) ? type.getFields()[fieldName] : undefined;
@@ -34,9 +34,9 @@ export function ownField(schema: GraphQLSchema, typeName: string, fieldName: str
 }
 
 /**
- * Finds the subgraph of every field of an operation: that of the object around it, or the other one, where that resolves
- * the type by the key alone.
- * @param schema what clients see
+ * Finds the subgraph of every field of an operation: that of the object around it, or the other one if it resolves the
+ * type by its key alone.
+ * @param schema the API schema, which clients see
  * @returns undefined for an operation that has to be planned: it introspects, requires fields, reads an entity by its
  * reference, or evaluates expressions
  */
@@ -66,7 +66,7 @@ export function fieldOwners(
   const fieldIsOwned = (node: FieldNode, type: GraphQLNamedType, from: ServiceName | undefined): boolean => {
     const name = node.name.value;
     if (name === '__typename') return true;
-    // A caller's expressions have one budget of time for the request: they are evaluated once.
+    // A caller's expressions share one time budget for the request: they must be evaluated only once.
     if (node.arguments?.some((argument) => argument.name.value === 'fhirpath')) return false;
     const field = isObjectType(type) ? type.getFields()[name] : undefined;
     const owner = field && ownerOf(type.name, name, from);
@@ -94,7 +94,7 @@ export function fieldOwners(
   return root && isOwned(operation.selectionSet, root, undefined) ? owners : undefined;
 }
 
-/** Whether a subgraph looks an entity up by its key; of one that it does not, the key is all that it needs. */
+/** Tells if a subgraph looks up entities of a type by key; if not, the key is all it needs to resolve their fields. */
 function resolvesReferences(type: GraphQLNamedType | undefined): boolean {
   const { apollo } = (type?.extensions ?? {}) as {
     apollo?: { subgraph?: { resolveReference?: unknown } };

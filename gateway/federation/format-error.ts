@@ -2,7 +2,7 @@ import type { GraphQLError, GraphQLFormattedError } from 'graphql';
 import { Fault, faultExtensions } from '../../schema/fault/fault.ts';
 import { faultOf, isFormatted } from './local-data-source.ts';
 
-/** Apollo's own words for what is wrong with a request: safe, and known to clients by these codes. */
+/** Apollo's codes for errors of a request: their messages are safe, and clients know the codes. */
 const PROTOCOL = new Set([
   'GRAPHQL_PARSE_FAILED',
   'GRAPHQL_VALIDATION_FAILED',
@@ -13,14 +13,14 @@ const PROTOCOL = new Set([
   'OPERATION_RESOLUTION_FAILURE',
 ]);
 
-/** The one place where an error becomes what a client sees: nothing foreign gets through. */
+/** Turns any error into the one that a client sees; messages of unknown errors are replaced. */
 export function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
   if (isFormatted(formatted.extensions)) {
     const { serviceName: _, stacktrace: __, ...extensions } = formatted.extensions!;
     return { ...formatted, extensions };
   }
   if (PROTOCOL.has(String(formatted.extensions?.['code']))) return formatted;
-  // What Apollo refuses with a status and no code of its own: a persisted query that is not its hash.
+  // Apollo refuses a persisted query that does not match its hash with a status, but without a code.
   const { http } = ((error as Partial<GraphQLError>).extensions ?? {}) as { http?: { status?: number } };
   if (http?.status === 400) {
     return { ...formatted, extensions: faultExtensions(new Fault('invalid_request', formatted.message)) };

@@ -15,7 +15,7 @@ import type { PreparedIntrospection } from './introspection/prepared.ts';
 import type { GatewayContext } from './request-scope.ts';
 import type { FederatedServer } from './supergraph.ts';
 
-/** GraphQL over HTTP at `/graphql` (FG-11). */
+/** Serves GraphQL over HTTP at `/graphql` (FG-11). */
 export function graphqlRoutes(
   server: FederatedServer,
   introspection: PreparedIntrospection,
@@ -45,7 +45,7 @@ export function graphqlRoutes(
   };
 }
 
-/** FHIR's own spelling, at the base and at a patient (FHIR R4 §3.2.0.1). */
+/** Serves FHIR's `$graphql`, at the base and at a patient (FHIR R4 §3.2.0.1). */
 export function fhirGraphqlRoutes(
   server: FederatedServer,
   introspection: PreparedIntrospection,
@@ -87,8 +87,8 @@ export function fhirGraphqlRoutes(
 }
 
 /**
- * Before a document is prepared and run. Whom a `user/` token reaches is read before, where what cannot be parsed names
- * nobody.
+ * Adds a hook that refuses deeply nested documents before they are prepared and run. Authorization of a `user/` token
+ * reads patients from the document earlier; it finds none in a document that does not parse.
  */
 function refuseDeepDocuments(app: FastifyInstance, limits: Limits): void {
   app.addHook('preHandler', async (request) => {
@@ -136,7 +136,7 @@ async function run(
   return Promise.race([answered, outOfTime(scope.signal)]);
 }
 
-/** Fields that stop when their time is over are errors of their own in the answer; for others nobody waits. */
+/** Rejects after the time limit and a grace period: fields that stop in time become errors in the answer. */
 function outOfTime(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => {
@@ -145,7 +145,7 @@ function outOfTime(signal: AbortSignal): Promise<never> {
   });
 }
 
-/** For an answer of the fields that were in time. */
+/** Time after the limit to send an answer with the fields that were in time. */
 const GRACE_MILLISECONDS = 500;
 
 interface Answer {
@@ -177,8 +177,9 @@ async function answer(
 const search = (request: FastifyRequest) => new URL(request.url, 'http://x').search;
 
 /**
- * At a resource another text is run than was sent, which no hash stands for: persisted queries (FG-13) are not kept here.
- * @throws Fault `invalid_request` where there is a hash alone
+ * Refuses a hash without its query. At a resource, the text that runs is not the text that was sent, so its hash would
+ * not match: persisted queries (FG-13) are not kept here.
+ * @throws Fault `invalid_request`
  */
 function requireText(request: FastifyRequest): void {
   const parameters = new URLSearchParams(search(request));
@@ -192,7 +193,7 @@ function requireText(request: FastifyRequest): void {
   }
 }
 
-/** The query of a `$graphql` call; where the resource is the root, changed and without the hash of what was sent. */
+/** Returns the query of a `$graphql` call. At a resource it is changed, and the hash of the original is removed. */
 function askedOf(
   request: FastifyRequest,
   change?: (query: string) => string,

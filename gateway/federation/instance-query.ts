@@ -4,9 +4,9 @@ import { Fault } from '../../schema/fault/fault.ts';
 import { queriesOnly } from '../../schema/fault/refusals.ts';
 
 /**
- * FHIR's instance-level GraphQL (`/Patient/1/$graphql`): the selection starts at the resource. Turns
- * `{ id birthDate }` into `{ resource: Patient(id: "1") { id birthDate } }`.
- * @throws Fault `invalid_request` for a document that does not parse, or is no query
+ * Rewrites a query of FHIR's instance-level GraphQL (`/Patient/1/$graphql`), whose selection starts at the resource:
+ * `{ id birthDate }` becomes `{ resource: Patient(id: "1") { id birthDate } }`.
+ * @throws Fault `invalid_request` for a document that does not parse or is not a query
  */
 export function instanceQuery(query: string, type: string, id: string, maxTokens: number): string {
   let definitions: readonly DefinitionNode[];
@@ -55,14 +55,14 @@ interface Result {
   errors?: { path?: unknown[] }[];
 }
 
-/** The answer to an instance query, as if the resource were the root: `data` is its fields, paths start in it. */
+/** Makes the resource the root of the answer to an instance query: `data` has its fields, paths start in it. */
 export function instanceResult(text: string): string {
   const result = JSON.parse(text) as Result;
   if (result.data) result.data = (result.data[RESOURCE] ?? null) as Result['data'];
   for (const error of result.errors ?? []) {
     if (error.path?.[0] !== RESOURCE) continue;
     error.path.shift();
-    // GraphQL §7.1.4 has no path to the root.
+    // GraphQL §7.1.4 has no path for the root.
     if (error.path.length === 0) delete error.path;
   }
   return JSON.stringify(result);

@@ -11,7 +11,7 @@ import { logFault } from '../../schema/fault/log-fault.ts';
 import { KEPT_CHARACTERS } from './document-cache.ts';
 import type { GatewayContext, RequestScope } from './request-scope.ts';
 
-/** A subgraph of this process: its schema, and the per-request core that its resolvers work from. */
+/** A subgraph of this process: its schema, and how its core for one request is opened, which its resolvers use. */
 export interface LocalSubgraph {
   schema: GraphQLSchema;
   open(tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation): unknown;
@@ -22,9 +22,10 @@ export type ServiceName = 'clinical' | 'imaging';
 type Response = Awaited<ReturnType<GraphQLDataSource['process']>>;
 
 /**
- * Executes a query plan's fetches on a subgraph's schema as function calls. The subgraph's resolvers get
- * `{ [name]: core, partial, request, budget }` as context: errors beside data that they could give in part go into
- * `partial`, `request` stands for the request, and lists are charged to its `budget`. The answer is made of fresh objects: the gateway merges other fetches into them.
+ * Executes a query plan's fetches on a subgraph's schema as function calls. The context of the subgraph's resolvers is
+ * `{ [name]: core, partial, request, budget }`. They add errors of data that they can give only in part to `partial`;
+ * `request` identifies the request, and lists are charged to `budget`. The answer consists of fresh objects, because the
+ * gateway merges other fetches into them.
  */
 export function localDataSource(
   name: ServiceName,
@@ -44,7 +45,7 @@ export function localDataSource(
       const { request } = options;
       const scope = (options.context as GatewayContext).scope;
       try {
-        // What has just been planned or merged has taken its share of this turn of the event loop.
+        // Planning or merging has used much of this turn of the event loop.
         await setImmediate();
         scope.budget.requireNotExceeded();
         const planned = 'document' in options ? options.document : undefined;
@@ -60,7 +61,7 @@ export function localDataSource(
             budget: scope.budget,
           },
         });
-        // The gateway merges and completes what was found: a large answer takes long enough in each of these steps.
+        // The gateway now merges and completes the data: each of these steps takes long for a large answer.
         await setImmediate();
         scope.budget.requireNotExceeded();
         const errors = [...(result.errors ?? []), ...partial].map((error) => formatted(error, name, scope));
@@ -72,7 +73,7 @@ export function localDataSource(
   };
 }
 
-/** The subgraph's core for this request, opened when it is first needed. */
+/** Returns the subgraph's core for this request; opens it at first use. */
 export function coreOf(name: ServiceName, subgraph: LocalSubgraph, scope: RequestScope): unknown {
   if (!scope.cores.has(name)) {
     const { tenant, access, signal, audit } = scope;
@@ -82,16 +83,16 @@ export function coreOf(name: ServiceName, subgraph: LocalSubgraph, scope: Reques
 }
 
 /**
- * What a resolver threw, for the caller: a Fault with its code and the service that failed (FG-10); of anything else
- * only that it happened, and the log the rest.
+ * Writes what a resolver threw for the caller: a Fault with its code and the service that failed (FG-10). Any other error
+ * becomes `internal`, and its details are only logged.
  */
 function formatted(error: unknown, service: ServiceName, scope: RequestScope): GraphQLFormattedError {
   const { originalError, path } = error as Partial<GraphQLError>;
   const thrown = faultOf(error) ?? toFault(originalError ?? error);
-  // What was broken off for want of time says so, whatever its source made of that.
+  // A field that was cancelled by the time limit reports the time limit, not the error that its source made of it.
   const { reason } = scope.signal as { reason: unknown };
   const fault = reason instanceof Fault && thrown.status >= 500 ? reason : thrown;
-  // A caller who has gone is nobody's failure.
+  // A caller who has gone is not a failure.
   const gone = scope.signal.aborted && fault !== reason;
   if (!gone) logFault(scope.log, fault, { service, path: path?.join('.') }, 'a field failed');
   return {
@@ -101,12 +102,12 @@ function formatted(error: unknown, service: ServiceName, scope: RequestScope): G
   };
 }
 
-/** True for errors that come from a subgraph and have been made fit for the caller there. */
+/** Tells if an error has been written for the caller already, by a subgraph. */
 export function isFormatted(extensions: Readonly<Record<string, unknown>> | undefined): boolean {
   return typeof extensions?.['status'] === 'number' && typeof extensions['code'] === 'string';
 }
 
-/** The Fault that a plugin or resolver threw, where it was one. */
+/** Returns the Fault that a plugin or resolver threw; undefined for any other error. */
 export function faultOf(error: unknown): Fault | undefined {
   if (error instanceof Fault) return error;
   const { originalError } = (error ?? {}) as Partial<GraphQLError>;

@@ -15,15 +15,15 @@ const schema = buildSchema(`
 `);
 
 test.each<[string, string, Record<string, unknown>, number]>([
-  ['fields count once', '{ Patient(id: "1") { id name { family } } }', {}, 4],
-  ['a list counts as 100 where nothing is said', '{ PatientList { id } }', {}, 101],
-  ['as much as is asked for', '{ PatientList(_count: 7) { id } }', {}, 8],
-  ['also in a variable', 'query($n: Int) { PatientList(_count: $n) { id } }', { n: 7 }, 8],
-  ['also in its default', 'query($n: Int = 9) { PatientList(_count: $n) { id } }', {}, 10],
-  ['nonsense is no discount', 'query($n: Int) { PatientList(_count: $n) { id } }', { n: -7 }, 101],
+  ['each field counts once', '{ Patient(id: "1") { id name { family } } }', {}, 4],
+  ['a list without _count counts as 100', '{ PatientList { id } }', {}, 101],
+  ['a list counts as much as _count says', '{ PatientList(_count: 7) { id } }', {}, 8],
+  ['_count may be a variable', 'query($n: Int) { PatientList(_count: $n) { id } }', { n: 7 }, 8],
+  ['_count may be a default', 'query($n: Int = 9) { PatientList(_count: $n) { id } }', {}, 10],
+  ['an invalid _count is ignored', 'query($n: Int) { PatientList(_count: $n) { id } }', { n: -7 }, 101],
   ['an inner list counts as 10', '{ PatientList(_count: 2) { ConditionList { id } } }', {}, 1 + 2 * (1 + 10)],
   [
-    'what is asked of it multiplies',
+    '_count of an inner list multiplies',
     '{ PatientList(_count: 5) { ConditionList(_count: 6) { id } } }',
     {},
     1 + 5 * (1 + 6),
@@ -35,13 +35,13 @@ test.each<[string, string, Record<string, unknown>, number]>([
     2 + 3 * 3,
   ],
   [
-    'FG-12 series and instances of a study count as 10 each where nothing is said',
+    'FG-12 series and instances of a study count as 10 each without _count',
     '{ ImagingStudyList(_count: 3) { series { uid instance { uid } } } }',
     {},
     1 + 3 * (1 + 10 * (1 + 1 + 10)),
   ],
   [
-    'FG-12 or as many as are asked for',
+    'FG-12 series and instances count as much as _count says',
     '{ ImagingStudyList(_count: 3) { series(_count: 2) { instance(_count: 300) { uid } } } }',
     {},
     1 + 3 * (1 + 2 * (1 + 300)),
@@ -52,9 +52,19 @@ test.each<[string, string, Record<string, unknown>, number]>([
     {},
     1 + 2 * 2,
   ],
-  ['inline fragments too', '{ PatientList(_count: 2) { ... on Patient { id } ... { id } } }', {}, 1 + 2 * 2],
-  ['a fragment in itself ends', '{ Patient(id: "1") { ...P } } fragment P on Patient { id ...P }', {}, 2],
-])('%s', (_what, query, variables, cost) => {
+  [
+    'inline fragments unfold',
+    '{ PatientList(_count: 2) { ... on Patient { id } ... { id } } }',
+    {},
+    1 + 2 * 2,
+  ],
+  [
+    'a fragment that contains itself ends',
+    '{ Patient(id: "1") { ...P } } fragment P on Patient { id ...P }',
+    {},
+    2,
+  ],
+])('%s', (_title, query, variables, cost) => {
   const document = parse(query);
   expect(operationCost(schema, document, getOperationAST(document)!, variables)).toBe(cost);
 });

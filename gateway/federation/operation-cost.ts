@@ -9,17 +9,17 @@ import type {
 import { getNamedType, isCompositeType, Kind, valueFromASTUntyped } from 'graphql';
 import { fragmentsOf } from './fragments.ts';
 
-/** How many resources a list is taken to hold where the request does not say; less within another list. */
+/** Assumed resources of a list when the request does not give `_count`; fewer within another list. */
 const USUAL_LIST = 100;
 const USUAL_INNER_LIST = 10;
 /** `ConditionList`, `PatientConnection`: lists of resources. Most lists inside a resource are short and count once. */
 const RESOURCE_LIST = /^[A-Z]\w*(List|Connection)$/;
-/** What the lists hold that are not short: a study may have hundreds of either. */
+/** Types whose lists are long: a study may have hundreds of series and of instances. */
 const LONG_LIST_OF = /^ImagingStudySeries(Instance)?$/;
 
 /**
- * How many fields the answer may hold: each field once, times `_count` for every list of resources, series or
- * instances around it (where the request does not say: 100, and 10 for a list within a list or a study).
+ * Estimates how many fields the answer may hold: each field once, times `_count` for every list of resources, series or
+ * instances around it (without `_count`: 100, and 10 for a list within a list or a study).
  */
 export function operationCost(
   schema: GraphQLSchema,
@@ -70,7 +70,7 @@ export function operationCost(
   return ofSet(operation.selectionSet, schema.getRootType(operation.operation) ?? undefined, false);
 }
 
-/** The values of variables that a request may leave out. */
+/** Returns the default values of an operation's variables. */
 export function defaultsOf({ variableDefinitions = [] }: OperationDefinitionNode): Record<string, unknown> {
   return Object.fromEntries(
     variableDefinitions.flatMap(({ variable, defaultValue }) =>

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 
-/** The texts of automatic persisted queries (FG-13): ApolloServer keeps them, and authorization reads whom they name. */
+/** Texts of automatic persisted queries (FG-13): ApolloServer keeps them, and authorization finds patients in them. */
 export interface PersistedQueries {
   /** For ApolloServer. */
   cache: {
@@ -8,13 +8,14 @@ export interface PersistedQueries {
     set: (key: string, text: string) => Promise<void>;
     delete: (key: string) => Promise<boolean>;
   };
-  /** The text of a SHA-256 in hexadecimal; undefined where it is not kept (any more). */
+  /** Returns the text with this SHA-256 in hexadecimal; undefined when it is not kept. */
   text: (sha256: string) => string | undefined;
 }
 
-/** As much as ApolloServer keeps by itself. */
+/** The default limit of ApolloServer. */
 const MOST_BYTES = 30 * 1024 * 1024;
 
+/** Creates the store of persisted queries. */
 export function persistedQueries(): PersistedQueries {
   const texts = new LRUCache<string, string>({
     maxSize: MOST_BYTES,
@@ -26,7 +27,7 @@ export function persistedQueries(): PersistedQueries {
       set: async (key, text) => void texts.set(key, text),
       delete: async (key) => texts.delete(key),
     },
-    // ApolloServer's own prefix.
+    // ApolloServer adds this prefix.
     text: (sha256) => texts.get(`apq:${sha256}`),
   };
 }

@@ -5,22 +5,22 @@ import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { FaultLog } from '../../schema/fault/log-fault.ts';
 
 /**
- * One request, as the federation sees it. Apollo clones the context value, so everything that must be one for the
- * whole request is inside this one object.
+ * The state of one request in the federation. Apollo clones the context value, so everything that must exist once per
+ * request is inside this one object.
  */
 export interface RequestScope {
   tenant: Tenant;
   access: Access;
-  /** Aborted when the caller has gone, and, with a Fault as its reason, when the time is over (FG-12). */
+  /** Aborted when the caller has gone, or, with a Fault as its reason, when the time limit is over (FG-12). */
   signal: AbortSignal;
   log: FaultLog;
-  /** What the lists of the answer may still hold (FG-12). */
+  /** Counts the fields that the lists of the answer may still hold (FG-12). */
   budget: AnswerBudget;
-  /** Where the cores record what they are asked (IA-30). */
+  /** Records the operations of the cores (IA-30). */
   audit: RecordOperation | undefined;
-  /** Whether the caller spoke FHIR's `$graphql`: errors then carry an OperationOutcome (FG-11). */
+  /** True for a request to FHIR's `$graphql`: errors then carry an OperationOutcome (FG-11). */
   fhir: boolean;
-  /** The usual form of an introspection that is answered with a prepared answer (FG-24), once that is allowed. */
+  /** The usual form of an introspection that is allowed and has a prepared answer (FG-24). */
   introspection?: string;
   /** The subgraphs' per-request cores, opened at first use. */
   cores: Map<string, unknown>;

@@ -29,8 +29,8 @@ export interface ApolloLog {
 }
 
 /**
- * The federated graph over subgraphs of this process. The supergraph is the committed one: nothing is composed or
- * fetched (FG-14). `APOLLO_TELEMETRY_DISABLED=true` must be in the environment before this is called.
+ * Starts the federated graph over subgraphs of this process. It uses the committed supergraph: nothing is composed or
+ * fetched (FG-14). `APOLLO_TELEMETRY_DISABLED=true` must be in the environment before the call.
  * @returns a started server
  */
 export async function federatedServer(deps: {
@@ -44,7 +44,7 @@ export async function federatedServer(deps: {
   const log = quieter(deps.log);
   const gateway = new ApolloGateway({
     supergraphSdl,
-    // It is validated when it is composed, and `npm run check:generated` holds it to that: not at every start again.
+    // Composition has validated it, and `npm run check:generated` checks that it is the composed one.
     validateSupergraph: false,
     experimental_approximateQueryPlanStoreMiB: 8,
     logger: log,
@@ -58,17 +58,17 @@ export async function federatedServer(deps: {
     stopOnTerminationSignals: false,
     allowBatchedHttpRequests: false,
     persistedQueries: { cache: deps.persisted },
-    // No cookie authorises anything here, so a request with the header is no forgery (FG-13).
+    // No cookie authorizes anything here, so a request with one of these headers is not a forgery (FG-13).
     csrfPrevention: {
       requestHeaders: ['authorization', 'apollo-require-preflight', 'x-apollo-operation-name'],
     },
     documentStore: new DocumentCache(),
     parseOptions: { maxTokens: limits.tokens },
     validationRules: [documentLimits(limits)],
-    // Each error looks for names like the one that is not known.
+    // Each error about an unknown name searches for similar names, which takes time.
     validationOptions: { maxErrors: 20 },
     formatError,
-    // Each step of a large answer has a turn of the event loop of its own.
+    // Each step of a large answer runs in a separate turn of the event loop.
     stringifyResult: async (result) => {
       await setImmediate();
       return `${JSON.stringify(result)}\n`;
@@ -88,7 +88,7 @@ export async function federatedServer(deps: {
   return server;
 }
 
-/** What Apollo says in passing is for debugging; what it warns of is not. */
+/** Logs Apollo's information at debug level; warnings and errors keep their level. */
 function quieter(log: ApolloLog): ApolloLog {
   return {
     debug: (message) => log.debug(message),

@@ -13,14 +13,14 @@ import { faultOf } from './local-data-source.ts';
 import { defaultsOf, operationCost } from './operation-cost.ts';
 import type { GatewayContext } from './request-scope.ts';
 
-/** What a tenant allows of a request, and how it wants refusals told. */
+/** Checks a request against the limits and the tenant's settings, and writes refusals as the tenant wants them. */
 export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> {
   const usual = new UsualIntrospection();
   return {
     async requestDidStart() {
       return {
         async didResolveOperation({ contextValue, document, operation, schema, request }) {
-          // Validation has taken its share of this turn of the event loop; planning comes next.
+          // Validation has used much of this turn of the event loop; planning comes next.
           await setImmediate();
           const { graphql } = contextValue.scope.tenant;
           if (!operation) {
@@ -61,7 +61,7 @@ export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> 
             throw refusal(new Fault('invalid_request', message));
           }
         },
-        // The route sends what is prepared; nothing is left to execute.
+        // The route sends the prepared answer; there is nothing to execute.
         async responseForOperation({ contextValue: { scope } }) {
           if (!scope.introspection) return null;
           const http = { status: undefined, headers: new HeaderMap() };
@@ -92,7 +92,7 @@ export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> 
   };
 }
 
-/** Refuses what would describe more of the schema than can be written while others wait, unless it is prepared. */
+/** Refuses an introspection whose answer is too large to write while other requests wait. */
 function requireLittleIntrospection(asked: Introspection, { introspection: most }: Limits): void {
   if (introspectionSize(asked, most) <= most) return;
   const message =
@@ -101,7 +101,7 @@ function requireLittleIntrospection(asked: Introspection, { introspection: most 
   throw refusal(new Fault('invalid_request', message));
 }
 
-/** Counts the values of variables before they are compared with their types, which makes an error of each wrong one. */
+/** Refuses too many values in variables. It runs before they are checked, which makes an error for each wrong value. */
 function requireFewValues(variables: unknown, { variableValues }: Limits): void {
   const waiting = [variables];
   for (let count = 0; waiting.length > 0; count++) {
@@ -115,14 +115,14 @@ function requireFewValues(variables: unknown, { variableValues }: Limits): void 
   }
 }
 
-/** A Fault before execution: the whole request is refused with its status. */
+/** Returns the error for a Fault before execution: it refuses the whole request with the Fault's status. */
 function refusal(fault: Fault): GraphQLError {
   const extensions = { ...faultExtensions(fault), http: { status: fault.status } };
   return new GraphQLError(fault.message, { originalError: fault, extensions });
 }
 
 function introspects(document: DocumentNode, operation: OperationDefinitionNode): boolean {
-  // Fragments on the root type may hide it: any use in the document counts.
+  // A fragment on the root type may contain it: any use in the document counts.
   const sets = [
     operation.selectionSet,
     ...document.definitions.flatMap((definition) =>
@@ -141,7 +141,7 @@ function introspects(document: DocumentNode, operation: OperationDefinitionNode)
 
 const isRefusal = (code: unknown) => code === 'insufficient_scope' || code === 'forbidden';
 
-/** FHIR R4 §2.1.2.10: each error as an OperationOutcome besides. */
+/** Adds an OperationOutcome to each error (FHIR R4 §2.1.2.10). */
 function withOutcomes(errors: readonly GraphQLFormattedError[] | undefined) {
   return (
     errors && {

@@ -15,13 +15,13 @@ import type { Tenants } from '../tenants/loading/settings.ts';
 const ACCESS = Symbol('access');
 type WithAccess = FastifyRequest & { [ACCESS]?: Access };
 
-/** Declares `request.tenant` and `request.access`; reading an access that nobody established throws. */
+/** Declares `request.tenant` and `request.access`; reading `access` before it is set throws. */
 export function decorateRequests(app: FastifyInstance): void {
   app.decorateRequest('tenant', undefined as unknown as Tenant);
   app.decorateRequest('access', {
     getter(this: WithAccess): Access {
       const access = this[ACCESS];
-      if (!access) throw new Error('This route has no Access: it is not behind the door.');
+      if (!access) throw new Error('This route has no Access: the authorization hook did not run for it.');
       return access;
     },
     setter(this: WithAccess, access: Access) {
@@ -31,8 +31,8 @@ export function decorateRequests(app: FastifyInstance): void {
 }
 
 /**
- * Finds out for every route in this scope which tenant it is of, then who is calling and what they may see, once. A fault
- * is thrown, and the route's API writes it. Only an unknown tenant is answered here: the APIs rely on having one.
+ * Finds the tenant of every request in this scope, then who is calling and what they may see, once. It throws faults, and
+ * the route's API writes them. Only an unknown tenant is answered here, because the APIs rely on having one.
  */
 export function addAuthorization(
   app: FastifyInstance,
@@ -66,7 +66,7 @@ export function addAuthorization(
       request.access = await capabilities.admit(request.tenant, request);
       return;
     }
-    // A mock tenant ignores what was sent (SM-11).
+    // A mock tenant ignores the token (SM-11).
     const token = request.tenant.authorization.type === 'mock' ? undefined : bearerToken(request.raw);
     const access = await authorizer.authorize(request.tenant, token);
     request.access = token === undefined ? access : { ...access, token };
@@ -75,7 +75,7 @@ export function addAuthorization(
     const form = /^\s*application\/x-www-form-urlencoded/i.test(request.headers['content-type'] ?? '');
     if (form && typeof request.body === 'string') requireFewParameters([request.body]);
     if (form && request.tenant.authorization.type !== 'mock') refuseFormToken(request.body);
-    // A capability has said which patient it is for: nothing that the request names widens it (IA-23).
+    // A capability is for one patient: nothing in the request widens it (IA-23).
     const { capability } = request.params as { capability?: string };
     if (request.routeOptions.config.open || capability !== undefined) return;
     const named = () => namedIn(askedRequest(request), documents);

@@ -12,12 +12,12 @@ test.each<[string, string, string, string | undefined]>([
     'http://127.0.0.1:4000//evil.example/app/',
   ],
   ['http://localhost:4000', 'localhost:4000', '/app/', undefined],
-  // Another port is another machine's, by way of a tunnel.
+  // Another port may be a tunnel to another machine.
   ['http://localhost:4000', '127.0.0.1:5000', '/app/', undefined],
   ['http://localhost:4000', 'evil.example:4000', '/app/', undefined],
   ['http://localhost:4000', 'not a host', '/app/', undefined],
   ['https://imaging.example.org', '127.0.0.1:4000', '/app/', undefined],
-])('at %s, a page asked of %s%s: on to %s', async (baseUrl, host, url, location) => {
+])('with BASE_URL %s, a page at %s%s redirects to %s', async (baseUrl, host, url, location) => {
   const app = fastify();
   app.addHook('onRequest', underCanonicalHost(baseUrl));
   app.get('/*', async () => 'page');

@@ -2,8 +2,8 @@ import type { onRequestAsyncHookHandler } from 'fastify';
 import { isLoopback } from '../smart/server/clients/loopback.ts';
 
 /**
- * A browser signs in at `BASE_URL` and at no other address. Who opens a page by another name of this very machine
- * (`127.0.0.1` for `localhost`) goes on there, instead of being told later that the redirect URI is unknown.
+ * Redirects a browser to `BASE_URL` when it opens a page by another name of the local machine (`127.0.0.1` for
+ * `localhost`). Sign-in works only at `BASE_URL`: elsewhere it would fail later with an unknown redirect URI.
  */
 export function underCanonicalHost(baseUrl: string): onRequestAsyncHookHandler {
   const { origin, hostname, port } = new URL(baseUrl);

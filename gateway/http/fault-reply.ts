@@ -35,7 +35,7 @@ export function sendFault(
   return faultReply.sendFault(optionsOf(baseUrl, style), fault, { request, reply });
 }
 
-/** An error handler for routes of the gateway. */
+/** Returns an error handler for routes of the gateway. */
 export function faultHandler(baseUrl: string, style: FaultStyle) {
   return faultReply.faultHandler(optionsOf(baseUrl, style));
 }
@@ -45,12 +45,12 @@ const STYLES: Record<Api, FaultStyle> = {
   ...{ dicomweb: 'json', page: 'json' },
 };
 
-/** The form of errors of the API whose route a request has met. */
+/** Returns the error form of the API that the request's route belongs to. */
 export function styleOf({ routeOptions }: Pick<FastifyRequest, 'routeOptions'>): FaultStyle {
   return STYLES[routeOptions.config.api ?? 'page'];
 }
 
-/** Every bearer challenge, whoever wrote it, names the tenant's metadata (SM-3, RFC 9728 §5.1). */
+/** Adds the URL of the tenant's metadata to every bearer challenge (SM-3, RFC 9728 §5.1). */
 export function nameResourceMetadata(app: FastifyInstance, baseUrl: string): void {
   app.addHook('onSend', async ({ tenant }, reply) => {
     const challenge = reply.getHeader('www-authenticate');

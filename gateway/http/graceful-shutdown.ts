@@ -2,20 +2,20 @@ import type { Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 
-/** How long requests in progress may take once no new ones come. */
+/** Time for requests in progress to finish after listening has ended. */
 export const DRAIN_SECONDS = 20;
 
 export interface ShutdownOptions {
-  /** Seconds between SIGTERM and the end of listening, in which load balancers find another instance. */
+  /** Seconds between SIGTERM and the end of listening: load balancers find another instance in this time. */
   delaySeconds: number;
   exit: (code: number) => void;
   log: Logger;
 }
 
 /**
- * Ends the process without failing a request. After SIGTERM readiness says no while everything is still answered, each
- * answer with `Connection: close` (RFC 9112 §9.6); then listening ends and requests in progress are finished. SIGINT, as
- * of Ctrl-C, does not wait for load balancers. A second signal ends the process at once.
+ * Ends the process without failing a request. After SIGTERM, readiness answers 503 while all other requests are still
+ * answered, with `Connection: close` (RFC 9112 §9.6). Then listening ends, and requests in progress are finished. SIGINT
+ * (Ctrl-C) does not wait for load balancers. A second signal ends the process at once.
  */
 export class GracefulShutdown {
   readonly #options: ShutdownOptions;
@@ -27,8 +27,8 @@ export class GracefulShutdown {
   }
 
   /**
-   * Says what is to be finished; until then a signal ends the process at once.
-   * @param close stops listening; resolves when requests in progress are answered and all else is closed
+   * Sets the server whose requests are to be finished. Before this call, a signal ends the process at once.
+   * @param close stops listening; resolves when requests in progress are answered and everything else is closed
    */
   serves(server: Server, close: () => Promise<unknown>): void {
     this.#serving = { server, close };
@@ -42,6 +42,7 @@ export class GracefulShutdown {
     return !this.#begun;
   }
 
+  /** Starts the shutdown; called again, it ends the process at once. */
   begin(signal: NodeJS.Signals): void {
     const { log, exit, delaySeconds } = this.#options;
     if (this.#begun) return exit(1);
@@ -62,7 +63,7 @@ export class GracefulShutdown {
   async #drain(afterSeconds: number): Promise<void> {
     const { server, close } = this.#serving!;
     if (afterSeconds > 0) await delay(afterSeconds * 1000);
-    // A connection whose request began before the signal would be kept alive after its answer.
+    // Without this, a connection whose request began before the signal would stay open after its answer.
     setInterval(() => server.closeIdleConnections(), 100).unref();
     await close();
   }

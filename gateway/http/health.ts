@@ -3,10 +3,11 @@ import { Gauge } from 'prom-client';
 import type { Metrics } from './observe.ts';
 
 /**
- * `/health/live`, `/health/ready`. Readiness asks no tenant's upstream: one EHR must not take all down. Nor
- * does the store that gateways share: it fails for all of them at once, and each still answers most requests without
- * it. That it is gone is said, and counted in `shared_state_reachable`.
- * @param shared whether that store answers; undefined where there is none
+ * Serves `/health/live` and `/health/ready`. Readiness does not depend on the upstreams of tenants: one EHR that fails
+ * must not stop all tenants. It does not depend on the store that gateways share either: that fails for all gateways at
+ * once, and each still answers most requests without it. The body and the metric `shared_state_reachable` say whether
+ * the store answers.
+ * @param shared returns true when the store answers; undefined without a store
  */
 export function healthRoutes(
   ready: () => boolean,
@@ -32,7 +33,7 @@ export function healthRoutes(
   };
 }
 
-/** `/metrics`, for Prometheus. */
+/** Serves `/metrics` for Prometheus. */
 export function metricsRoute({ registry }: Metrics): FastifyPluginAsync {
   return async (app) => {
     app.get('/metrics', async (_request, reply) => {

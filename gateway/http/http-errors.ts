@@ -9,15 +9,15 @@ const ANSWERS: Readonly<Record<string, readonly [status: number, error: string, 
 const MALFORMED = [400, 'invalid_request', 'This is not an HTTP request that can be read.'] as const;
 
 /**
- * Answers what Node's parser could not read; then the connection ends.
- * @param early headers of every answer: with CORS an app sees the status too
+ * Answers a request that Node's parser could not read, and ends the connection.
+ * @param early headers of every answer; with the CORS headers, an app in a browser can read the status
  */
 export function refuseUnparsed(
   error: NodeJS.ErrnoException,
   socket: Socket,
   early: Record<string, string>,
 ): void {
-  // A client that reset the connection has nobody to be answered.
+  // A client that reset the connection gets no answer.
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy(error);
   const [status, code, message] = ANSWERS[error.code ?? ''] ?? MALFORMED;
   const body = JSON.stringify({ error: code, message });

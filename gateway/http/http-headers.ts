@@ -5,7 +5,7 @@ import { fastify, type FastifyInstance } from 'fastify';
 import { constants } from 'node:zlib';
 import { setCacheControl } from '../../schema/http/cache-control.ts';
 
-/** SM-13: any origin may read with a token; there is no cookie that a page could use in a user's name. */
+/** Any origin may read with a token (SM-13); there is no cookie that a page could use in a user's name. */
 export const CORS: FastifyCorsOptions = {
   origin: '*',
   methods: ['GET', 'HEAD', 'POST', 'OPTIONS'],
@@ -38,10 +38,10 @@ export const CORS: FastifyCorsOptions = {
 
 const HSTS_SECONDS = 365 * 24 * 3600;
 
-/** Whether browsers are told to come by https alone (RFC 6797): where that is the public address, and only there. */
+/** Tells if the public address is https: only then HSTS is sent (RFC 6797). */
 const isHttps = (baseUrl: string) => new URL(baseUrl).protocol === 'https:';
 
-/** CORS and HSTS of what is answered before a route and its hooks are found. */
+/** Returns the CORS and HSTS headers of answers that are written before a route and its hooks are found. */
 export function earlyHeaders(baseUrl: string): Record<string, string> {
   return {
     'access-control-allow-origin': '*',
@@ -50,7 +50,7 @@ export function earlyHeaders(baseUrl: string): Record<string, string> {
   };
 }
 
-/** Every error, and every answer that sets no Cache-Control, is `no-store`. */
+/** Sets `Cache-Control: no-store` on every error and on every answer without Cache-Control. */
 export function noStoreByDefault(app: FastifyInstance): void {
   app.addHook('onSend', async (_request, reply) => {
     if (reply.statusCode >= 400 || !reply.hasHeader('cache-control')) void setCacheControl(reply, 'noStore');
@@ -58,8 +58,8 @@ export function noStoreByDefault(app: FastifyInstance): void {
 }
 
 /**
- * What pages from here may do. The viewer decodes in workers made from blobs and in WebAssembly, and signs in at any
- * EHR; other sites' viewers may load our images.
+ * Returns the security headers of pages of this server. The viewer decodes in workers made from blobs and in WebAssembly,
+ * and signs in at any EHR. Viewers of other sites may load our images.
  */
 const securityHeaders = (baseUrl: string): FastifyHelmetOptions => ({
   contentSecurityPolicy: {
@@ -86,7 +86,7 @@ const securityHeaders = (baseUrl: string): FastifyHelmetOptions => ({
   strictTransportSecurity: isHttps(baseUrl) && { maxAge: HSTS_SECONDS, includeSubDomains: false },
 });
 
-/** Sets the headers of `securityHeaders` on every answer. They are the same for all: Helmet works them out only once. */
+/** Sets the headers of `securityHeaders` on every answer. Helmet computes them once, because they are always the same. */
 export async function addSecurityHeaders(app: FastifyInstance, baseUrl: string): Promise<void> {
   const probe = fastify();
   await probe.register(fastifyHelmet, securityHeaders(baseUrl));
@@ -103,7 +103,7 @@ export async function addSecurityHeaders(app: FastifyInstance, baseUrl: string):
   });
 }
 
-/** Text only: pixels are compressed already, and a stream of them must not be held up. */
+/** Options of compression. Only text is compressed: pixels are already, and a stream of pixels must not be delayed. */
 export const COMPRESSED: FastifyCompressOptions = {
   threshold: 1024,
   encodings: ['br', 'gzip'],

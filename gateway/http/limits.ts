@@ -1,22 +1,22 @@
-/** What one GraphQL request may ask for (FG-12). docs/operations.md lists these with their defaults. */
+/** Limits of one GraphQL request (FG-12). docs/operations.md lists them with their defaults. */
 export interface Limits extends DocumentLimits {
   /** Bytes of a request's body. */
   body: number;
   /** Lexical tokens of the document. */
   tokens: number;
-  /** Brackets within brackets in the document's text: parsers call themselves for each. */
+  /** Brackets within brackets in the document's text: parsers recurse for each. */
   brackets: number;
-  /** Values in the variables of a request, those within lists and objects counted too. */
+  /** Values in the variables of a request, with those within lists and objects. */
   variableValues: number;
-  /** Fields in the answer at most: as `operationCost` estimates them, and then as `AnswerBudget` counts them. */
+  /** Fields in the answer: `operationCost` estimates them first, then `AnswerBudget` counts them. */
   cost: number;
-  /** Fields in the answer of an introspection that is not the usual one. */
+  /** Fields in the answer to an introspection that is not in the usual form. */
   introspection: number;
-  /** Seconds until what has no answer yet is an error with code `gateway_timeout`. */
+  /** Seconds after which fields without an answer become errors with code `gateway_timeout`. */
   seconds: number;
 }
 
-/** What a document may hold: counted before it is validated, with all its fragments unfolded. */
+/** Limits of a document. They are counted before it is validated, with all its fragments unfolded. */
 export interface DocumentLimits {
   /** Operations and named fragments. */
   definitions: number;
@@ -30,14 +30,14 @@ export interface DocumentLimits {
   /** Fields that name a resource or a list of them, and fragments on another type of resource. */
   resources: number;
   aliases: number;
-  /** Pairs of fields with one name in one selection: validation compares each field with each. */
+  /** Pairs of fields with the same name in one selection: validation compares each with each. */
   repetitions: number;
-  /** Uses of fragments, inline ones included. */
+  /** Uses of fragments, including inline fragments. */
   fragments: number;
   /** Fragments within fragments. */
   fragmentDepth: number;
   directives: number;
-  /** Values of arguments that stand in the document, those within lists and objects counted too. */
+  /** Values of arguments in the document, with those within lists and objects. */
   values: number;
 }
 

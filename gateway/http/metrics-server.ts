@@ -3,9 +3,9 @@ import { metricsRoute } from './health.ts';
 import { noStoreByDefault } from './http-headers.ts';
 import type { Metrics } from './observe.ts';
 
-/** `/metrics` on a port of its own (METRICS_PORT), to which no ingress leads. */
+/** Serves `/metrics` on a separate port (METRICS_PORT), which no ingress exposes. */
 export function metricsServer(metrics: Metrics): FastifyInstance {
-  // A scraper keeps its connection: it is not waited for at the end.
+  // A scraper keeps its connection open: shutdown does not wait for it.
   const app = fastify({ forceCloseConnections: true });
   noStoreByDefault(app);
   void app.register(metricsRoute(metrics));

@@ -15,12 +15,12 @@ describe('SM-14 credentials never reach a log', () => {
       `client_assertion=abc&client_secret=d`,
       'client_assertion=[redacted]&client_secret=[redacted]',
     ],
-    ['nothing of the kind', '{"status":200,"msg":"answered"}', '{"status":200,"msg":"answered"}'],
-  ])('%s', (_what, line, expected) => {
+    ['no credential', '{"status":200,"msg":"answered"}', '{"status":200,"msg":"answered"}'],
+  ])('%s', (_title, line, expected) => {
     expect(withoutCredentials(line)).toBe(expected);
   });
 
-  test('whatever field they came in by', () => {
+  test('neither in the message nor in any other field', () => {
     const lines: string[] = [];
     const sink = new Writable({ write: (chunk: Buffer, _e, done) => (lines.push(chunk.toString()), done()) });
     const log = logger('info', sink);
@@ -54,18 +54,18 @@ test.each<[unknown, boolean]>([
   ['x'.repeat(65), false],
   [['a', 'b'], false],
   [undefined, false],
-])('a client’s own request id %o is kept: %s', (sent, kept) => {
+])('keeps the request id %o of a client: %s', (sent, kept) => {
   const id = requestId({ 'x-request-id': sent });
   expect(id === sent).toBe(kept);
   if (!kept) expect(id).toMatch(/^[0-9a-f-]{36}$/);
 });
 
-test('a hash stands in for a secret and tells nothing of it', () => {
+test('a short hash replaces a secret', () => {
   expect(hashed('capability')).toMatch(/^[0-9a-f]{12}$/);
   expect(hashed('a')).not.toBe(hashed('b'));
 });
 
-test('DW-26 what is refused of those who send by DIMSE is counted by its reason', async () => {
+test('DW-26 counts refused images of DIMSE senders by reason', async () => {
   const { registry, imageRefused } = metrics();
   imageRefused('dicom-dimse', 'move originator');
   expect(await registry.metrics()).toContain(

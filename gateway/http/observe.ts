@@ -4,13 +4,13 @@ import type { DestinationStream, Logger } from 'pino';
 import { pino } from 'pino';
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 
-/** What looks like a credential anywhere in a line: bearer and basic credentials, JWTs, tokens in a query. */
+/** Matches credentials anywhere in a line: bearer and basic credentials, JWTs, tokens in a query. */
 const CREDENTIALS =
   /\b(Bearer|Basic)\s+[A-Za-z0-9\-._~+/]+=*|\beyJ[\w-]+\.[\w-]*\.[\w-]*(?:\.[\w-]+)*|((?:access_token|client_assertion|client_secret|token|code)=)[^&\s"\\]+/g;
 
 /**
- * Structured logs on stdout. Credentials are cut out of every line whatever put them there (SM-14): the last line of
- * defence, not the first, which is never to log them.
+ * Returns a logger that writes structured logs, to stdout by default. It removes credentials from every line (SM-14).
+ * This is the last line of defence; the first is never to log them.
  */
 export function logger(level: string, destination?: DestinationStream): Logger {
   const options = {
@@ -23,36 +23,37 @@ export function logger(level: string, destination?: DestinationStream): Logger {
   return destination ? pino(options, destination) : pino(options);
 }
 
+/** Replaces the credentials in a line with `[redacted]`. */
 export function withoutCredentials(line: string): string {
   return line.replace(CREDENTIALS, (_all, scheme: string | undefined, name: string | undefined) =>
     scheme ? `${scheme} [redacted]` : `${name ?? ''}[redacted]`,
   );
 }
 
-/** Type, message, stack and causes; not the request and response objects that some errors carry. */
+/** Keeps type, message, stack and causes; drops the request and response objects that some errors carry. */
 function errorSerializer(error: unknown): unknown {
   if (!(error instanceof Error)) return typeof error === 'string' ? error : undefined;
   const { name, message, stack = '', cause } = error;
   return {
     type: name,
-    // A parser's message quotes what it could not parse, and that may be anyone's record.
+    // A parser's message quotes the text that it could not parse, which may be a patient's record.
     ...(error instanceof SyntaxError ? {} : { message }),
     stack: stack.slice(Math.max(0, stack.search(/^\s+at /m))),
     ...(cause instanceof Error && { cause: errorSerializer(cause) }),
   };
 }
 
-/** Never the URL: its path and query name patients. */
+/** Keeps method and route, never the URL: its path and query name patients. */
 function requestSerializer(request: { method?: string; routeOptions?: { url?: string } }): object {
   return { method: request.method, route: request.routeOptions?.url };
 }
 
-/** A short stand-in for what must not be logged (SM-14). */
+/** Returns a short hash to log instead of a secret (SM-14). */
 export function hashed(secret: string): string {
   return createHash('sha256').update(secret).digest('hex').slice(0, 12);
 }
 
-/** A client's own request id, where it is harmless, or a new one. */
+/** Returns the client's request id when it is harmless, else a new one. */
 export function requestId(headers: Readonly<Record<string, unknown>>): string {
   const sent = headers['x-request-id'];
   return typeof sent === 'string' && /^[A-Za-z0-9-]{8,64}$/.test(sent) ? sent : randomUUID();
@@ -61,11 +62,11 @@ export function requestId(headers: Readonly<Record<string, unknown>>): string {
 export interface Metrics {
   registry: Registry;
   observe(method: string, route: string, status: number, seconds: number): void;
-  /** An object of an image source that is not what was asked for, or an association that our C-STORE SCP did not take. */
+  /** Counts an object of an image source that is not the requested one, or an association refused by our C-STORE SCP. */
   imageRefused(source: string, reason: string): void;
 }
 
-/** Prometheus metrics without a label that names a patient, a token or a dynamic tenant. */
+/** Creates the Prometheus metrics. No label names a patient, a token or a dynamic tenant. */
 export function metrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -78,11 +79,11 @@ export function metrics(): Metrics {
   });
   const refused = new Counter({
     name: 'images_refused_total',
-    help: 'Objects, and associations of DIMSE, that were refused of what image sources sent, by source and reason',
+    help: 'Objects and DIMSE associations of image sources that were refused, by source and reason',
     labelNames: ['source', 'reason'],
     registers: [registry],
   });
-  /** By method, route and status, of which there are as many as answers of different kinds. */
+  /** Series by method, route and status: few, because a route is a pattern. */
   const series = new Map<string, ReturnType<typeof requests.labels>>();
   const seriesOf = (method: string, route: string, status: number) => {
     const key = `${method} ${status} ${route}`;
@@ -97,7 +98,7 @@ export function metrics(): Metrics {
   };
 }
 
-/** One line and one measurement per request; the request id in every answer. */
+/** Logs and measures every request, and sends the request id with every answer. */
 export function observeRequests(app: FastifyInstance, { observe }: Metrics): void {
   app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
   app.addHook('onResponse', async (request, reply) => {

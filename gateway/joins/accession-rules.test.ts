@@ -4,7 +4,7 @@ import type { Access } from '../../schema/access/access.ts';
 import { parseTenant } from '../../schema/tenant/tenant.ts';
 import { patientDirectory } from './directory.ts';
 
-/** Which identifiers of an order are its accession number: one rule for links, a narrower one for what a caller may reach. */
+/** Identifiers of an order that are accession numbers: links use the tenant's types, authorization only ACSN. */
 
 const numbered = (code: string) => ({ value: `${code}-1`, type: { coding: [{ code }] } });
 const order: ServiceRequest = {
@@ -34,11 +34,11 @@ test.each<[object | undefined, linked: string[]]>([
   [undefined, ['ACSN-1', 'PLAC-1']],
   [{ accessionTypes: ['FILL', 'ACSN'] }, ['ACSN-1', 'FILL-1']],
   [{ accessionTypes: ['PLAC'] }, ['PLAC-1']],
-])('joins %j: links go by what the tenant says, and reach by ACSN alone', async (joins, linked) => {
+])('joins %j: links use the types of the tenant, authorization only ACSN', async (joins, linked) => {
   expect((await directory.order(tenant(joins), access, 'o')).accessionNumbers).toEqual(linked);
   expect(await directory.accessionNumbers(tenant(joins), access, 'p')).toEqual(['ACSN-1']);
 });
 
-test.each([[[]], [['']], ['ACSN']])('accessionTypes %j is refused', (accessionTypes) => {
+test.each([[[]], [['']], ['ACSN']])('refuses accessionTypes %j', (accessionTypes) => {
   expect(() => tenant({ accessionTypes })).toThrow(/joins\.accessionTypes/);
 });

@@ -2,21 +2,21 @@ import type { DiagnosticReport, ImagingStudy, Resource, ServiceRequest } from 'f
 import { Fault } from '../../schema/fault/fault.ts';
 import { ACCESSION_TYPES, accessionNumbers } from '../../schema/fhir/accession-types.ts';
 
-/** A search of the clinical record, a page at a time. */
+/** Searches the clinical record, one page at a time. */
 type Search = (
   type: string,
   search: { params: readonly (readonly [string, string])[]; count: number; cursor?: string },
 ) => Promise<{ resources: readonly Resource[]; next?: string }>;
 
 const PAGE = 1000;
-/** A record that has more of one type for one patient is not read to its end. */
+/** A record with more pages of one type for one patient is refused. */
 const MOST_PAGES = 20;
 
-/** Where a record says which accession numbers are a patient's (DW-19). */
+/** Resource types that hold a patient's accession numbers (DW-19). */
 export const ACCESSION_HOLDERS = ['ServiceRequest', 'DiagnosticReport', 'ImagingStudy'] as const;
 
-/** Why a record may tell nothing of one type, and still be believed of the others. */
-const UNTOLD: readonly string[] = [
+/** Errors after which one type is left out and the others still count. */
+const TOLERATED_CODES: readonly string[] = [
   'insufficient_scope',
   'forbidden',
   'not_found',
@@ -25,16 +25,16 @@ const UNTOLD: readonly string[] = [
 ];
 
 /**
- * Accession numbers of a patient's orders, reports and studies: their identifiers of type ACSN and those of what they are
- * based on. A type that the record does not show is left out, which finds fewer studies, never more.
- * @throws Fault where it shows none of them, or fails
+ * Finds the accession numbers of a patient's orders, reports and studies: their identifiers of type ACSN and those of the
+ * resources they are based on. A type that the record refuses is left out, which finds fewer studies, never more.
+ * @throws Fault when the record refuses all types, or fails
  */
 export async function accessionNumbersOf(search: Search, patientId: string): Promise<string[]> {
   const refused: Fault[] = [];
   const found = await Promise.all(
     ACCESSION_HOLDERS.map((type) =>
       allOf(search, type, patientId).catch((error: unknown) => {
-        if (!(error instanceof Fault) || !UNTOLD.includes(error.code)) throw error;
+        if (!(error instanceof Fault) || !TOLERATED_CODES.includes(error.code)) throw error;
         refused.push(error);
         return [];
       }),

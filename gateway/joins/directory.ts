@@ -6,7 +6,7 @@ import { DICOM_UID_SYSTEM, parseReference, uidFromToken } from '../../schema/fhi
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { ACCESSION_HOLDERS, accessionNumbersOf } from './accessions.ts';
 
-/** What is needed of the clinical record: one resource, and Patients by identifier. */
+/** The reads that the directory needs of the clinical record. */
 export interface PatientRecord {
   read(type: string, id: string): Promise<Resource>;
   search(
@@ -15,14 +15,12 @@ export interface PatientRecord {
   ): Promise<{ resources: readonly Resource[]; next?: string }>;
 }
 
-/** UIDs that one search takes: an address has its limits. */
+/** UIDs in one search: the length of a URL is limited. */
 const MOST_UIDS = 50;
-/** More of the record's own studies than this for the studies of one question are not believed. */
+/** If a search for the UIDs of one request finds more studies than this, its answer is refused. */
 const MOST_STUDIES = 500;
 
-/**
- * Who a patient is outside FHIR, and what an order is called, from the clinical record and within the caller's own rights.
- */
+/** Looks up patients, orders, accession numbers and labels in the clinical record, within the caller's rights. */
 export function patientDirectory(open: (tenant: Tenant, access: Access) => PatientRecord) {
   return {
     async read(tenant: Tenant, access: Access, patientId: string): Promise<PatientIdentity | undefined> {
@@ -37,7 +35,7 @@ export function patientDirectory(open: (tenant: Tenant, access: Access) => Patie
     },
 
     async find(tenant: Tenant, access: Access, mrn: string, system?: string): Promise<string | undefined> {
-      // R4 §3.1.1.5: in a token these three are written with a backslash.
+      // R4 §3.1.1.5: in a token, these characters are escaped with a backslash.
       const [value, inSystem] = [mrn, system].map((text) => text?.replace(/[\\,|$]/g, '\\$&'));
       const token = inSystem === undefined ? value! : `${inSystem}|${value}`;
       const search = { params: [['identifier', token]] as const, count: 2 };
@@ -46,7 +44,7 @@ export function patientDirectory(open: (tenant: Tenant, access: Access) => Patie
     },
 
     accessionNumbers(tenant: Tenant, access: Access, patientId: string): Promise<readonly string[]> {
-      // The question is ours: who may see studies has them found by what the record says of them (IA-11).
+      // This search is the gateway's, not the caller's: it finds the studies that the caller may see (IA-11).
       const [{ level = 'patient' } = {}] = access.permissions;
       const permissions = ACCESSION_HOLDERS.map((type) => ({ level, type, interactions: 'rs' }));
       const record = open(tenant, { ...access, permissions });
@@ -66,7 +64,7 @@ export function patientDirectory(open: (tenant: Tenant, access: Access) => Patie
     async labels(tenant: Tenant, access: Access, studyUids: readonly string[]) {
       const labels = new Map<string, string[]>();
       if (tenant.clinical.type === 'none') return labels;
-      // The question is ours: a caller who may only read a study is judged by its labels too.
+      // This search is the gateway's, not the caller's: labels also count for a caller who may only read studies.
       const asking: Access = {
         ...access,
         permissions: [{ level: 'patient', type: 'ImagingStudy', interactions: 'rs' }],
@@ -89,7 +87,7 @@ export function patientDirectory(open: (tenant: Tenant, access: Access) => Patie
       for (const { identifier = [], meta } of found) {
         const own = (meta?.security ?? []).map(({ system, code }) => {
           if (typeof code === 'string') return `${system ?? ''}|${code}`;
-          // What cannot be compared with a rule might be what the rule means.
+          // A label without a code cannot be compared with a rule, and might be one that the rule means.
           throw new Fault('bad_gateway', 'The clinical record has a security label without a code.', {
             service: 'clinical',
           });

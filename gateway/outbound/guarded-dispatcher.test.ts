@@ -5,7 +5,7 @@ import { Fault } from '../../schema/fault/fault.ts';
 import { fetchThrough, guardedDispatcher, isLocalHost } from './guarded-dispatcher.ts';
 import { isPublicAddress } from './public-address.ts';
 
-describe('SM-15 addresses of the open internet', () => {
+describe('SM-15 public addresses', () => {
   test.each<[string, boolean]>([
     ['8.8.8.8', true],
     ['172.32.0.1', true],
@@ -47,7 +47,7 @@ describe('SM-15 addresses of the open internet', () => {
     ['http://[::ffff:127.0.0.1]/', true],
     ['http://localhost.example.org/', false],
     ['http://8.8.8.8/', false],
-  ])('%s is certainly local: %s', (url, expected) => {
+  ])('%s is local without a lookup: %s', (url, expected) => {
     expect(isLocalHost(new URL(url))).toBe(expected);
   });
 });
@@ -55,10 +55,10 @@ describe('SM-15 addresses of the open internet', () => {
 describe('SM-15 connections of dynamic tenants', () => {
   let server: Server;
   let port: number;
-  let seen = 0;
+  let requests = 0;
   beforeAll(async () => {
     server = createServer((request, response) => {
-      seen++;
+      requests++;
       if (request.url === '/moved') response.writeHead(302, { location: '/' });
       response.end('here');
     });
@@ -67,7 +67,7 @@ describe('SM-15 connections of dynamic tenants', () => {
   });
   afterAll(() => server.close());
 
-  /** Every name leads to this machine, as one that an attacker owns may. */
+  /** Resolves every name to this machine, as an attacker's DNS server may. */
   const rebound = ((_name: string, _options: unknown, done: (error: null, found: object[]) => void) =>
     done(null, [{ address: '127.0.0.1', family: 4 }])) as never;
 
@@ -98,21 +98,21 @@ describe('SM-15 connections of dynamic tenants', () => {
     ['rebound.example.org', []],
     ['rebound.example.org', ['other.example.org', '127.0.0.1']],
     ['127.0.0.1', ['127.0.0.1:1']],
-  ])('%s is not reached with %o allowed', async (host, allowed) => {
-    const before = seen;
+  ])('do not reach %s with %o allowed', async (host, allowed) => {
+    const before = requests;
     expect(await get(host, '/', allowed)).toBe('not_implemented');
-    expect(seen).toBe(before);
+    expect(requests).toBe(before);
   });
 
-  test('the hosts that the operator named are', async () => {
+  test('reach the hosts that the operator allows', async () => {
     expect(await get('127.0.0.1', '/', ['127.0.0.1'])).toBe(200);
     expect(await get('127.0.0.1', '/', [`127.0.0.1:${port}`])).toBe(200);
   });
 
-  test('a redirect is not followed', async () => {
-    const before = seen;
+  test('do not follow redirects', async () => {
+    const before = requests;
     expect(await get('127.0.0.1', '/moved', ['127.0.0.1'], 'manual')).toBe(302);
     expect(await get('127.0.0.1', '/moved', ['127.0.0.1'])).toBe('failed');
-    expect(seen).toBe(before + 2);
+    expect(requests).toBe(before + 2);
   });
 });

@@ -5,21 +5,21 @@ import { Fault } from '../../schema/fault/fault.ts';
 import { hostOf } from '../../schema/outbound/network.ts';
 import { isPublicAddress } from './public-address.ts';
 
-/** Whether the operator named this host, with its port or without (`DYN_ALLOWED_HOSTS`). */
+/** Tells if the operator allows this host, with or without its port (`DYN_ALLOWED_HOSTS`). */
 export function isAllowedHost(allowed: ReadonlySet<string>, { host, hostname }: URL): boolean {
   return allowed.has(host) || allowed.has(hostname);
 }
 
-/** Whether a host that is written like this is certainly not of the open internet: no lookup is needed to say so. */
+/** Tells if a host is not public by its text alone: a private address, or a name below `localhost`. */
 export function isLocalHost(url: Pick<URL, 'hostname'>): boolean {
   const host = hostOf(url);
   return isIP(host) > 0 ? !isPublicAddress(host) : /(^|\.)localhost\.?$/.test(host);
 }
 
 /**
- * The connections of all dynamic tenants (SM-15): to addresses of the open internet and to the hosts that the operator
- * named. A name is judged by the addresses that are then connected to, so that it cannot mean another in between.
- * Redirects are not followed.
+ * Returns the dispatcher of all dynamic tenants (SM-15). It connects only to public addresses and to hosts that the
+ * operator allows. The check and the connection use the same lookup of a name, so that its address cannot change in
+ * between. Redirects are not followed.
  * @param lookup resolves names, as `dns.lookup` does
  */
 export function guardedDispatcher(allowed: ReadonlySet<string>, lookup = dnsLookup): Dispatcher {
@@ -36,19 +36,20 @@ export function guardedDispatcher(allowed: ReadonlySet<string>, lookup = dnsLook
       const bracketed = isIP(hostname) === 6 ? `[${hostname}]` : hostname;
       const url = new URL(`${protocol}//${bracketed}${port ? `:${port}` : ''}`);
       if (isAllowedHost(allowed, url)) return free(options, callback);
-      // An address that is written out is not looked up: it is judged here.
+      // An IP address needs no lookup: it is checked here.
       if (isLocalHost(url)) return callback(notAllowed(), null);
       guarded(options, callback);
     },
   });
 }
 
-/** `fetch` over these connections. Node's own takes no dispatcher of another version of undici. */
+/** Returns a `fetch` that uses the dispatcher. Node's `fetch` does not accept a dispatcher of another undici version. */
 export function fetchThrough(dispatcher: Dispatcher): typeof globalThis.fetch {
   return ((url: string, init?: object) =>
     undiciFetch(url, { ...init, dispatcher })) as unknown as typeof globalThis.fetch;
 }
 
+/** Returns the Fault for a host that a dynamic tenant must not reach. */
 export function notAllowed(): Fault {
   return new Fault(
     'not_implemented',

@@ -1,6 +1,6 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 
-/** IANA IPv4 Special-Purpose Address Registry (RFC 6890), multicast and reserved: none is a host of the open internet. */
+/** IPv4 networks without public hosts: the IANA special-purpose registry (RFC 6890), multicast and reserved ones. */
 const SPECIAL_IPV4: readonly (readonly [network: string, prefix: number])[] = [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -18,7 +18,7 @@ const SPECIAL_IPV4: readonly (readonly [network: string, prefix: number])[] = [
   ['224.0.0.0', 3],
 ];
 
-/** IPv6 has one block for global unicast (RFC 4291 §2.4); these parts of it are special, or carry an IPv4 address. */
+/** The block of IPv6 for global unicast (RFC 4291 §2.4), and its parts that are special or carry an IPv4 address. */
 const GLOBAL_IPV6 = ['2000::', 3] as const;
 const SPECIAL_IPV6: readonly (readonly [network: string, prefix: number])[] = [
   ['2001::', 23],
@@ -34,8 +34,8 @@ const unicast = new BlockList();
 unicast.addSubnet(...GLOBAL_IPV6, 'ipv6');
 
 /**
- * Whether an IP address is one of the open internet: not loopback, link-local, private, shared, multicast or reserved.
- * IPv4 written as IPv6 (`::ffff:10.0.0.1`, NAT64, 6to4) is not, whatever it leads to.
+ * Tells if an IP address is public: not loopback, link-local, private, shared, multicast or reserved. IPv4 written as
+ * IPv6 (`::ffff:10.0.0.1`, NAT64, 6to4) never counts as public.
  */
 export function isPublicAddress(address: string): boolean {
   if (isIPv4(address)) return !special.check(address, 'ipv4');

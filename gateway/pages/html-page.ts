@@ -15,16 +15,16 @@ const STYLE = `
   .columns { display: grid; gap: 0 1.5rem; grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr)); } .columns > * { min-width: 0; } .columns pre { min-height: 20rem; max-height: 75vh; margin: 0; }`;
 
 /**
- * A plain page of the gateway; nothing in it comes from elsewhere.
+ * Writes a plain HTML page that loads nothing from other servers.
  * @param body HTML
- * @param script a module of its own
+ * @param script text of an inline module
  */
 export function htmlPage(title: string, body: string, script?: string): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${title}</title><style>${STYLE}</style></head><body><main><h1>${title}</h1>${body}</main>${script ? `<script type="module">${script}</script>` : ''}</body></html>`;
 }
 
-/** Answers with the page. Its own script and style are named by hash: nothing else runs in it. */
+/** Sends the page. Its policy allows only this script and style, by their hashes. */
 export function sendPage(reply: FastifyReply, html: string, script?: string): FastifyReply {
   const policy = `default-src 'none'; connect-src 'self'; style-src ${hash(STYLE)}; script-src ${script ? hash(script) : "'none'"}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
   return setCacheControl(reply, 'revalidate')

@@ -5,14 +5,14 @@ import { READY_MADE, readyMadeCommands } from './ready-made.ts';
 
 const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
 
-test('the README shows the two lines that the start prints, and nothing of a secret but where it is', () => {
+test('the README shows the two lines that the start prints, with the file of the secret and not the secret', () => {
   expect(read('README.md')).toContain(readyMadeCommands('http://localhost:4000', '.data/demo/secret'));
 });
 
-test('the request fits the schema that clients see', () => {
+test('the request is valid for the API schema', () => {
   expect(validate(buildSchema(read('schema/api.graphql')), parse(READY_MADE.query))).toEqual([]);
 });
 
-test('a folder with an apostrophe in its name stays one word of the shell', () => {
+test('a path with an apostrophe stays one word of the shell', () => {
   expect(readyMadeCommands('http://localhost', "/it's/secret")).toContain(`$(cat '/it'\\''s/secret')`);
 });

@@ -1,7 +1,7 @@
-/** The patient of the first request: in the demo tenant, in `open`, and the one of `hardcoded-patient`. */
+/** The patient of the first request, in the tenants `demo`, `open` and `hardcoded-patient`. */
 export const DEMO_PATIENT = '87a339d0-8cae-418e-89c7-8651e6aab3c6';
 
-/** The first request that anyone sends here: printed at the start, in the README, in the playground. */
+/** The first request for a newcomer: printed at the start, in the README and in the playground. */
 export const READY_MADE = {
   query:
     'query Record($id: ID!) { Patient(id: $id) { name { given family } birthDate ' +
@@ -16,8 +16,9 @@ export const READY_MADE = {
 } as const;
 
 /**
- * Two shell commands: a token by `client_credentials`, and the request with it.
- * @param secretFile of the demonstration's backend client; the command reads it, its content is said nowhere
+ * Returns two shell commands: one gets a token by `client_credentials`, the other sends the request with it.
+ * @param secretFile file with the secret of the demonstration's backend client; the command reads it, so that the secret
+ *   is not shown
  */
 export function readyMadeCommands(baseUrl: string, secretFile: string): string {
   const file = secretFile.replaceAll("'", `'\\''`);

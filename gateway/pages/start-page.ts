@@ -3,8 +3,8 @@ import { htmlPage, link, sendPage } from './html-page.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
 
 /**
- * What is where, at `/`. Addresses are relative: the gateway may have a path prefix.
- * @param shown whether `/metrics` is there
+ * Serves the start page at `/`. Its links are relative: the gateway may have a path prefix.
+ * @param shown `metrics` is true when `/metrics` is on this port
  */
 export function startPage(tenants: Tenants, shown: { metrics: boolean }): FastifyPluginAsync {
   const rows = tenants.all.map(({ key, authorization, images, clinical }) => {
@@ -19,7 +19,7 @@ export function startPage(tenants: Tenants, shown: { metrics: boolean }): Fastif
   });
   const demonstration = tenants.all.some(({ key }) => key === 'demo')
     ? `<p>The demonstration: ${link('app/?tenant=demo', 'the viewer')}, a record and its images, and ${link('demo/playground', 'the playground')}, for
-       requests of your own. Both sign you in as somebody of the demonstration; there are no passwords, and nobody is real.`
+       your own requests. Both sign you in as a person of the demonstration; there are no passwords, and all people are fictional.`
     : '';
   const html = htmlPage(
     'SMART Imaging Gateway',

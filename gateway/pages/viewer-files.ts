@@ -6,7 +6,7 @@ import { CACHE_CONTROL, setCacheControl } from '../../schema/http/cache-control.
 import { Fault } from '../../schema/fault/fault.ts';
 import { underCanonicalHost } from '../http/canonical-host.ts';
 
-/** The viewer at `/app/`: built files for ever, the page itself never from a cache, every other path the page. */
+/** Serves the viewer at `/app/`: built files are immutable, the page is revalidated, every other path gives the page. */
 export function viewerFiles(directory: string, baseUrl: string): FastifyPluginAsync {
   return async (app) => {
     app.addHook('onRequest', underCanonicalHost(baseUrl));
@@ -29,7 +29,7 @@ export function viewerFiles(directory: string, baseUrl: string): FastifyPluginAs
       },
     });
     app.get('/app/*', (request, reply) => {
-      // A missing script answered with a page would only hide what is wrong.
+      // Answering a missing script with the page would only hide the error.
       if (/\.\w+$/.test(request.url.split('?')[0]!)) throw new Fault('not_found', 'There is no such file.');
       return setCacheControl(reply, 'revalidate').sendFile('index.html');
     });

@@ -1,43 +1,43 @@
-/** One thing that was tried. */
+/** The result of one check. */
 export interface Check {
   name: string;
   outcome: 'ok' | 'failed' | 'skipped';
-  /** Why it failed or was not tried, and what to do: for an operator, without a name, an identifier or a secret. */
+  /** Why it failed or was skipped, and what an operator can do; without a name, an identifier or a secret. */
   reason?: string;
   milliseconds: number;
 }
 
-/** Does not work; the message says why. */
+/** A check fails; the message says why. */
 export class Failing extends Error {}
 
-/** Was not tried; the message says why not. */
+/** A check is skipped; the message says why. */
 export class NotTried extends Error {}
 
 /**
- * Tries one thing.
- * @param seconds it takes no longer
- * @param attempt throws Failing, NotTried, or anything else, which `words` puts into words
+ * Runs one check.
+ * @param seconds time limit
+ * @param attempt throws Failing, NotTried, or any other error, which `reasonOf` explains
  */
 export async function tryOut(
   name: string,
   seconds: number,
   attempt: (signal: AbortSignal) => Promise<void>,
-  words: (error: unknown) => string,
+  reasonOf: (error: unknown) => string,
 ): Promise<Check> {
-  const begun = performance.now();
+  const start = performance.now();
   const signal = AbortSignal.timeout(seconds * 1000);
-  const late = new Promise<never>((_, reject) => {
+  const timedOut = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(new Failing(`there was no answer within ${seconds} s`)));
   });
-  const ended = (outcome: Check['outcome'], reason?: string): Check => {
-    const milliseconds = Math.round(performance.now() - begun);
+  const result = (outcome: Check['outcome'], reason?: string): Check => {
+    const milliseconds = Math.round(performance.now() - start);
     return { name, outcome, ...(reason !== undefined && { reason }), milliseconds };
   };
   try {
-    await Promise.race([attempt(signal), late]);
-    return ended('ok');
+    await Promise.race([attempt(signal), timedOut]);
+    return result('ok');
   } catch (error) {
-    if (error instanceof NotTried) return ended('skipped', error.message);
-    return ended('failed', error instanceof Failing ? error.message : words(error));
+    if (error instanceof NotTried) return result('skipped', error.message);
+    return result('failed', error instanceof Failing ? error.message : reasonOf(error));
   }
 }

@@ -5,7 +5,10 @@ import type { ExternalConfig } from '../smart/discovery/smart-configuration.ts';
 import { Failing } from './check.ts';
 import type { Probed } from './probe.ts';
 
-/** What identifies our client at an EHR. @throws Failing for a key that cannot sign, or a client without key and secret */
+/**
+ * Returns the form fields and headers that authenticate our client at an EHR.
+ * @throws Failing for a key that cannot sign, or a client without the key or secret that the method needs
+ */
 export async function credentials(
   client: Client,
   method: Parameters<typeof clientCredentials>[1],
@@ -20,7 +23,7 @@ export async function credentials(
   });
 }
 
-/** @throws Failing where the two halves of the client's key are not of one pair */
+/** Compares the public and the private key of the client. @throws Failing when they are not a pair */
 export function requirePair({ jwk, jwkPrivate }: Client): void {
   if (!jwk?.['kty'] || !jwkPrivate) return;
   const thumb = (key: object) => {
@@ -39,23 +42,23 @@ export function requirePair({ jwk, jwkPrivate }: Client): void {
   }
 }
 
-/** What a token endpoint's refusal means, RFC 6749 §5.2. */
+/** Explains why a token endpoint refused (RFC 6749 §5.2). */
 export function tokenRefusal(
   { status, json, error }: Probed,
   method: string,
   { client, scope }: ExternalConfig,
 ): string {
-  const said = `the token endpoint answered ${status}${error ? ` ${error}` : ''}`;
+  const answered = `the token endpoint answered ${status}${error ? ` ${error}` : ''}`;
   if (error === 'invalid_client' || (error === undefined && status === 401)) {
     return method === 'private_key_jwt'
-      ? `${said}: it does not know client_id ${client!.client_id}, or the public key registered there is not the one in client.jwk`
-      : `${said}: it does not know client_id ${client!.client_id}, or client_secret is not the one registered there`;
+      ? `${answered}: it does not know client_id ${client!.client_id}, or the public key registered there is not the one in client.jwk`
+      : `${answered}: it does not know client_id ${client!.client_id}, or client_secret is not the one registered there`;
   }
   if (error === 'invalid_scope')
-    return `${said}: this client may not have the scope ${scope ?? '(none is set)'}`;
+    return `${answered}: this client may not have the scope ${scope ?? '(none is set)'}`;
   if (error === 'unauthorized_client' || error === 'unsupported_grant_type') {
-    return `${said}: client_credentials is not allowed for this client`;
+    return `${answered}: client_credentials is not allowed for this client`;
   }
-  if (status === 200) return `${said} without an access_token`;
-  return json ? said : `${said} and no JSON; is it really a token endpoint?`;
+  if (status === 200) return `${answered} without an access_token`;
+  return json ? answered : `${answered} and no JSON; is it really a token endpoint?`;
 }

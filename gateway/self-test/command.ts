@@ -2,16 +2,16 @@ import { parseArgs } from 'node:util';
 import type { Tenants } from '../tenants/loading/settings.ts';
 import type { Report, SelfTest } from './self-test.ts';
 
-/** First argument of the program that has it check a tenant instead of serving. */
+/** The first argument that makes the program check a tenant instead of serving. */
 export const COMMAND = 'check-tenant';
 
 const USAGE = 'Usage: npm run check:tenant -- <key> [--patient ID] [--json]';
 
 /**
- * `npm run check:tenant -- <key>` (SM-18): tries what a tenant depends on and writes what it found.
- * @param args after the command's name
+ * Runs `npm run check:tenant -- <key>` (SM-18): checks what a tenant depends on and writes the report.
+ * @param args arguments after the command's name
  * @param write takes text for stdout
- * @returns the exit code: 0 where nothing failed, 1 otherwise
+ * @returns the exit code: 0 when nothing failed, else 1
  */
 export async function checkTenant(
   args: readonly string[],
@@ -46,13 +46,13 @@ function readArguments(args: readonly string[]) {
   }
 }
 
-/** The report for people: a line for each check, and below it what is the matter. */
+/** Writes the report as text: a line for each check, and its reason below. */
 export function table({ tenant, authorization, images, ok, checks }: Report): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
   const lines = checks.flatMap(({ name, outcome, reason, milliseconds }) => [
     `  ${name.padEnd(width)}  ${outcome.padEnd(7)} ${String(milliseconds).padStart(6)} ms`,
     ...(reason === undefined ? [] : [`  ${' '.repeat(width)}  ${reason}`]),
   ]);
-  const verdict = ok ? 'Nothing failed.' : 'Something does not work.';
+  const verdict = ok ? 'Nothing failed.' : 'Something failed.';
   return `${tenant}: ${authorization}, images from ${images.join(', ')}\n${lines.join('\n')}\n${verdict}\n`;
 }

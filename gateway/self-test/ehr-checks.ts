@@ -15,17 +15,17 @@ import { Failing, NotTried } from './check.ts';
 import { credentials, requirePair, tokenRefusal } from './client.ts';
 import { probe, type Probed } from './probe.ts';
 
-/** No server can have given it out. */
+/** A token that no server can have issued. */
 const MADE_UP = 'self-test-not-a-token';
 
-/** The checks of one tenant whose tokens or users are an EHR's; each uses what those before it learned. */
+/** The checks of one tenant whose tokens or users are an EHR's; each uses the results of those before it. */
 export class EhrChecks {
   readonly #outside: Outside;
   readonly #tenant: Tenant;
   readonly #config: ExternalConfig | IndependentConfig;
   #document: SmartConfiguration | undefined;
   #token: string | undefined;
-  /** The Patient that was read; said to nobody. */
+  /** The Patient that was read; never part of the report. */
   identity: PatientIdentity | undefined;
 
   constructor(outside: Outside, tenant: Tenant, config: ExternalConfig | IndependentConfig) {
@@ -34,7 +34,7 @@ export class EhrChecks {
     this.#config = config;
   }
 
-  /** Whether the EHR's discovery document names what is needed of it. */
+  /** Checks that the EHR's discovery document names the endpoints that the tenant needs. */
   async discovery(signal: AbortSignal): Promise<void> {
     const config = this.#config;
     if (config.type === 'smart-on-fhir-jwt' && config.issuer && config.jwksUri) {
@@ -54,7 +54,7 @@ export class EhrChecks {
     this.#document = json;
   }
 
-  /** Whether the token endpoint takes our client's key or secret (SM-7). */
+  /** Checks that the token endpoint accepts our client's key or secret (SM-7). */
   async clientAssertion(signal: AbortSignal): Promise<void> {
     const config = this.#external();
     const client = this.#client(config);
@@ -81,7 +81,7 @@ export class EhrChecks {
     this.#token = token;
   }
 
-  /** Whether it can be asked what a token is good for: a token that was made up is not active. */
+  /** Checks that the EHR answers about a token, and that a made-up one is not active; for JWTs, that it has keys. */
   async introspection(signal: AbortSignal): Promise<void> {
     const config = this.#external();
     if (config.type === 'smart-on-fhir-jwt') return this.#keySet(config, signal);
@@ -97,19 +97,22 @@ export class EhrChecks {
     const { status, json, error } = await this.#probe('the introspection endpoint', url, {
       ...{ method: 'POST', headers, body, signal },
     });
-    const said = `the introspection endpoint answered ${status}${error ? ` ${error}` : ''}`;
+    const answered = `the introspection endpoint answered ${status}${error ? ` ${error}` : ''}`;
     if (status === 401 || status === 403) {
       throw new Failing(
-        `${said}: ${client.client_id} may not ask about tokens ${method === 'bearer' ? 'with its access token' : `by ${method}`}; have the EHR allow it, or set authorization.client.authentication`,
+        `${answered}: ${client.client_id} may not ask about tokens ${method === 'bearer' ? 'with its access token' : `by ${method}`}; have the EHR allow it, or set authorization.client.authentication`,
       );
     }
-    if (status !== 200) throw new Failing(`${said}; is it really at ${new URL(url).pathname}?`);
+    if (status !== 200) throw new Failing(`${answered}; is it really at ${new URL(url).pathname}?`);
     if (typeof json?.['active'] !== 'boolean')
-      throw new Failing(`${said} without saying whether a token is active`);
-    if (json['active']) throw new Failing(`${said} and says that a made-up token is active`);
+      throw new Failing(`${answered} without saying whether a token is active`);
+    if (json['active']) throw new Failing(`${answered} and says that a made-up token is active`);
   }
 
-  /** Whether our own token reads a Patient. @param patientId whose; any that a search gives where it is not said */
+  /**
+   * Checks that our own token reads a Patient.
+   * @param patientId the Patient; when undefined, any one that a search finds
+   */
   async patientRead(signal: AbortSignal, patientId: string | undefined): Promise<void> {
     const config = this.#external();
     const { client } = config;
@@ -149,8 +152,8 @@ export class EhrChecks {
     throw new Failing('authorization.client is missing: without it no token can be checked');
   }
 
-  #documentOr(why: string): SmartConfiguration {
-    if (!this.#document) throw new NotTried(why);
+  #documentOr(reason: string): SmartConfiguration {
+    if (!this.#document) throw new NotTried(reason);
     return this.#document;
   }
 
@@ -164,14 +167,14 @@ export class EhrChecks {
     return this.#token;
   }
 
-  #probe(what: string, url: string, init: RequestInit & { signal: AbortSignal }): Promise<Probed> {
-    return probe(this.#outside, this.#tenant, what, url, init);
+  #probe(endpoint: string, url: string, init: RequestInit & { signal: AbortSignal }): Promise<Probed> {
+    return probe(this.#outside, this.#tenant, endpoint, url, init);
   }
 }
 
 /**
- * A Patient of a FHIR server.
- * @throws Failing where there is none to be read, NotTried where one has to be named first
+ * Reads a Patient of a FHIR server.
+ * @throws Failing when it cannot be read, NotTried when a search finds none and the operator has to name one
  */
 export async function readPatient(
   outside: Outside,
@@ -182,9 +185,9 @@ export async function readPatient(
 ): Promise<PatientIdentity> {
   const url = patientId === undefined ? `${base}/Patient?_count=1` : `${base}/Patient/${patientId}`;
   const { status, json } = await probe(outside, tenant, 'the FHIR server', url, init);
-  const what = `${new URL(base).host} answered ${status}`;
+  const answered = `${new URL(base).host} answered ${status}`;
   if (status === 401)
-    throw new Failing(`${what}: it does not take the access token that its token endpoint gave`);
+    throw new Failing(`${answered}: it does not take the access token that its token endpoint gave`);
   if (patientId === undefined) {
     const { entry } = (json ?? {}) as { entry?: { resource?: Record<string, unknown> }[] };
     const found = entry?.map(({ resource }) => resource).find((one) => one?.['resourceType'] === 'Patient');
@@ -193,10 +196,10 @@ export async function readPatient(
     const none = status === 200 ? 'found no Patient' : `answered ${status} to a search for Patients`;
     throw new NotTried(`the FHIR server ${none}; name one (--patient ID, or ?patient=ID)`);
   }
-  if (status === 403) throw new Failing(`${what}: our scopes (authorization.scope) do not cover Patient`);
-  if (status === 404 || status === 410) throw new Failing(`${what}: it has no such Patient`);
+  if (status === 403) throw new Failing(`${answered}: our scopes (authorization.scope) do not cover Patient`);
+  if (status === 404 || status === 410) throw new Failing(`${answered}: it has no such Patient`);
   const identity = status === 200 && json ? identityOf(json, patientId) : undefined;
-  if (!identity) throw new Failing(`${what}, and not the Patient that was asked for`);
+  if (!identity) throw new Failing(`${answered}, and not the Patient that was asked for`);
   return identity;
 }
 

@@ -4,26 +4,26 @@ import type { Outside } from '../smart/token/upstream.ts';
 import { Failing } from './check.ts';
 import { connectionFailure } from './words.ts';
 
-/** What an EHR answered, whatever its status. */
+/** The answer of an EHR, with any status. */
 export interface Probed {
   status: number;
-  /** Undefined where the body is no JSON object. */
+  /** Undefined when the body is not a JSON object. */
   json: Record<string, unknown> | undefined;
-  /** An OAuth error code (RFC 6749 §5.2), where it names one; never its description, which may hold anything. */
+  /** The OAuth error code (RFC 6749 §5.2), if any; never the description, which may hold anything. */
   error?: string;
 }
 
 const LARGEST_ANSWER = 1 << 20;
 
 /**
- * One request to an EHR or authorization server; no redirects.
- * @param what names the endpoint to the operator
- * @throws Failing where it cannot be reached or answers too much
+ * Sends one request to an EHR or authorization server, and does not follow redirects.
+ * @param endpoint its name for the operator
+ * @throws Failing when it cannot be reached, redirects, or answers too much
  */
 export async function probe(
   { fetch, guardedFetch }: Outside,
   tenant: Tenant,
-  what: string,
+  endpoint: string,
   url: string,
   init: RequestInit & { signal: AbortSignal },
 ): Promise<Probed> {
@@ -36,30 +36,30 @@ export async function probe(
       headers: { accept: 'application/json, application/fhir+json;q=0.9', ...init.headers },
     });
     status = response.status;
-    text = await limitedText(response, what);
+    text = await limitedText(response, endpoint);
   } catch (error) {
     if (error instanceof Failing) throw error;
     const cause = (error as Error).cause ?? error;
     const reason = cause instanceof Fault ? cause.message : connectionFailure(error);
     throw new Failing(
-      `${what} at ${new URL(url).host} cannot be reached: ${reason ?? 'the connection failed'}`,
+      `${endpoint} at ${new URL(url).host} cannot be reached: ${reason ?? 'the connection failed'}`,
     );
   }
   if (status >= 300 && status < 400) {
-    throw new Failing(`${what} redirects (${status}): give the address that it redirects to`);
+    throw new Failing(`${endpoint} redirects (${status}): give the address that it redirects to`);
   }
   const json = object(text);
   const error = json?.['error'];
   return { status, json, ...(typeof error === 'string' && /^[a-z_]{1,40}$/.test(error) && { error }) };
 }
 
-async function limitedText(response: Response, what: string): Promise<string> {
+async function limitedText(response: Response, endpoint: string): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.body ?? []) {
     chunks.push(chunk as Uint8Array);
     size += (chunk as Uint8Array).length;
-    if (size > LARGEST_ANSWER) throw new Failing(`${what} answers more than a megabyte`);
+    if (size > LARGEST_ANSWER) throw new Failing(`${endpoint} answers more than a megabyte`);
   }
   return Buffer.concat(chunks).toString();
 }

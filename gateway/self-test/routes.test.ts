@@ -37,16 +37,22 @@ async function app(key: string | undefined) {
 }
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
-describe('SM-18 GET /{tenant}/self-test: who may ask', () => {
+describe('SM-18 GET /{tenant}/self-test', () => {
   const realm = 'Bearer realm="http://localhost/open"';
   test.each<[string, string | undefined, Record<string, string>, number, string | undefined]>([
-    ['no key is set', undefined, bearer(KEY), 404, undefined],
-    ['nothing sent', KEY, {}, 401, `${realm}, resource_metadata=`],
-    ['another key', KEY, bearer(`${KEY}x`), 401, `${realm}, error="invalid_token"`],
-    ['a part of it', KEY, bearer(KEY.slice(0, -1)), 401, `${realm}, error="invalid_token"`],
-    ['another scheme', KEY, { authorization: `Basic ${KEY}` }, 401, `${realm}, resource_metadata=`],
-    ['malformed', KEY, { authorization: 'Bearer a b' }, 400, `${realm}, error="invalid_request"`],
-  ])('%s', async (_what, key, headers, status, challenge) => {
+    ['is absent when no key is set', undefined, bearer(KEY), 404, undefined],
+    ['refuses a request without a key', KEY, {}, 401, `${realm}, resource_metadata=`],
+    ['refuses another key', KEY, bearer(`${KEY}x`), 401, `${realm}, error="invalid_token"`],
+    ['refuses a part of the key', KEY, bearer(KEY.slice(0, -1)), 401, `${realm}, error="invalid_token"`],
+    ['refuses another scheme', KEY, { authorization: `Basic ${KEY}` }, 401, `${realm}, resource_metadata=`],
+    [
+      'refuses a malformed header',
+      KEY,
+      { authorization: 'Bearer a b' },
+      400,
+      `${realm}, error="invalid_request"`,
+    ],
+  ])('%s', async (_title, key, headers, status, challenge) => {
     const { run, get } = await app(key);
     const { statusCode, headers: answered, body } = await get(headers);
     expect(statusCode).toBe(status);
@@ -56,7 +62,7 @@ describe('SM-18 GET /{tenant}/self-test: who may ask', () => {
     expect(run).not.toHaveBeenCalled();
   });
 
-  test('the key, for a tenant that is there', async () => {
+  test('answers the holder of the key for a known tenant', async () => {
     const { run, get } = await app(KEY);
     const answer = await get(bearer(KEY), '/open/self-test?patient=p1');
     expect(answer.statusCode).toBe(200);

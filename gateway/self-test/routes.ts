@@ -7,8 +7,8 @@ import { bearerToken } from '../smart/token/bearer.ts';
 import type { SelfTest } from './self-test.ts';
 
 /**
- * `GET /{tenant}/self-test`, for whoever holds the operator's key (SM-18). No token of any tenant opens it. Without a
- * key in the environment there is no such route.
+ * Serves `GET /{tenant}/self-test` to the holder of the operator's key (SM-18). No token of any tenant opens it. Without
+ * a key in the environment, it answers 404.
  * @param operatorKey OPERATOR_KEY
  */
 export function selfTestRoutes(selfTest: SelfTest, operatorKey: string | undefined): FastifyPluginAsync {
@@ -26,7 +26,7 @@ export function selfTestRoutes(selfTest: SelfTest, operatorKey: string | undefin
   };
 }
 
-/** In a time that tells neither where they differ nor how long the key is. */
+/** Compares in a time that depends neither on the first difference nor on the length of the key. */
 function isSame(given: string, expected: string): boolean {
   const [a, b] = [given, expected].map((text) => createHash('sha256').update(text).digest());
   return timingSafeEqual(a!, b!);

@@ -11,23 +11,24 @@ import { Failing, NotTried, tryOut, type Check } from './check.ts';
 import { EhrChecks, readPatient } from './ehr-checks.ts';
 import { connectionFailure, imageFailure } from './words.ts';
 
-/** What a tenant's self-test found (SM-18). Nobody's name, identifier or secret is in it. */
+/** The result of a tenant's self-test (SM-18). It holds no name, identifier or secret. */
 export interface Report {
   tenant: string;
-  /** Types, as the tenant file has them. */
+  /** The type in the tenant file. */
   authorization: string;
+  /** The types of the image sources. */
   images: string[];
-  /** Whether nothing failed. */
+  /** True when nothing failed. */
   ok: boolean;
   checks: Check[];
 }
 
 export interface SelfTestDeps extends Outside {
-  /** For one check, 10 where it is not given. */
+  /** Time limit of one check; 10 by default. */
   seconds?: number;
-  /** The authorization server that we are ourselves. */
+  /** The gateway's own authorization server. */
   own: Pick<AuthorizationServer, 'of' | 'verifyOwnToken'>;
-  /** The clinical record that we keep ourselves. */
+  /** The gateway's own clinical record. */
   record: ReturnType<typeof peopleOfRecord>;
   images: {
     checkSource(tenant: Tenant, index: number, signal: AbortSignal): Promise<boolean>;
@@ -40,8 +41,8 @@ const CHECK_SECONDS = 10;
 export type SelfTest = (tenant: Tenant, patientId?: string) => Promise<Report>;
 
 /**
- * Tries, one after the other, what a request to a tenant depends on (SM-18). It changes nothing, and shows nothing of
- * what it reads. Each check takes ten seconds at most; image sources are tried beside the others.
+ * Checks, one after the other, what a request to a tenant depends on (SM-18). It changes nothing, and shows nothing of
+ * what it reads. Each check takes at most ten seconds. Image sources are checked at the same time as the rest.
  * @returns a function that throws Fault `invalid_request` for an id that cannot be a Patient's
  */
 export function selfTest(deps: SelfTestDeps): SelfTest {
@@ -80,7 +81,7 @@ async function authorizationChecks(
   const discovery = async (signal: AbortSignal): Promise<void> => {
     if (config.type === 'mock') throw noToken();
     await ehr?.discovery(signal);
-    // Our own server's document is made here: what can be wrong is the clients of the tenant file, and its keys.
+    // Starts our own server for the tenant: the clients of the tenant file or its keys may be wrong.
     if (own) await deps.own.of(tenant);
   };
   const clientAssertion = async (signal: AbortSignal): Promise<void> => {
@@ -107,7 +108,7 @@ async function authorizationChecks(
       const types = identity.identifier.map(
         ({ type, system }) => type?.coding?.[0]?.code ?? system ?? 'no type',
       );
-      const has = types.length > 0 ? `of type or system ${[...new Set(types)].join(', ')}` : 'none at all';
+      const has = types.length > 0 ? `of type or system ${[...new Set(types)].join(', ')}` : 'none';
       throw new Failing(
         `no path in images.mrn gives a value for the Patient that was read; it has identifiers: ${has}`,
       );
@@ -128,7 +129,7 @@ async function authorizationChecks(
   return checks;
 }
 
-/** A Patient of a tenant whose record needs no EHR's token. */
+/** Reads a Patient of a tenant whose record needs no token of an EHR. */
 async function ownPatient(
   { record, ...outside }: SelfTestDeps,
   tenant: Tenant,
@@ -140,7 +141,7 @@ async function ownPatient(
     const { patient } = authorization;
     const identity = identityOf({ ...patient }, patientId ?? patient.id!);
     if (identity) return identity;
-    throw new Failing('this tenant has one patient only, and not that one');
+    throw new Failing('this tenant has only one patient, with another id');
   }
   if (clinical.type === 'none') throw new NotTried('this tenant has no clinical record');
   if (clinical.type === 'fhir') return readPatient(outside, tenant, clinical.baseUrl, patientId, { signal });
@@ -155,12 +156,12 @@ function imageCheck(deps: SelfTestDeps, tenant: Tenant, config: ImagesConfig, in
   const name = tenant.images.length > 1 ? `image-source ${index + 1}` : 'image-source';
   const attempt = async (signal: AbortSignal): Promise<void> => {
     const tried = await deps.images.checkSource(tenant, index, signal);
-    if (!tried) throw new NotTried(`an image source of type ${config.type} cannot be tried`);
+    if (!tried) throw new NotTried(`an image source of type ${config.type} cannot be checked`);
   };
   return tryOut(name, deps.seconds ?? CHECK_SECONDS, attempt, (error) => imageFailure(config, error));
 }
 
-/** What is said of an error that no check has words for. A parser's text quotes what it read, and is not said. */
+/** Explains an error that no check explains. It leaves out a parser's message, which quotes the text that it read. */
 function failure(error: unknown): string {
   const connection = connectionFailure(error);
   if (connection) return `a connection failed: ${connection}`;

@@ -1,7 +1,7 @@
 import { Fault } from '../../schema/fault/fault.ts';
 import type { ImagesConfig } from '../../schema/tenant/tenant.ts';
 
-/** What a connection's error code means to whoever has to mend it. */
+/** Explanations of a connection's error code for the operator. */
 const CONNECTION: readonly [RegExp, (code: string) => string][] = [
   [/^(ENOTFOUND|EAI_AGAIN)$/, () => 'its name is not known to DNS'],
   [/^ECONNREFUSED$/, () => 'nothing listens there'],
@@ -14,10 +14,10 @@ const CONNECTION: readonly [RegExp, (code: string) => string][] = [
   ],
 ];
 
-/** Some say the code in their text alone. */
+/** Some errors have the code only in their message. */
 const CODE_IN_TEXT = /\b(ECONN[A-Z]+|EHOST[A-Z]+|ENET[A-Z]+|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)\b/;
 
-/** The innermost code of a failed connection. */
+/** Returns the innermost code of a failed connection. */
 function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const inner = error instanceof AggregateError ? error.errors[0] : error.cause;
@@ -25,14 +25,14 @@ function codeOf(error: unknown): string | undefined {
   return codeOf(inner) ?? (typeof code === 'string' ? code : CODE_IN_TEXT.exec(error.message)?.[1]);
 }
 
-/** Why a connection failed, as the end of a sentence; undefined for an error that is no connection's. */
+/** Explains why a connection failed, as the end of a sentence; undefined for any other error. */
 export function connectionFailure(error: unknown): string | undefined {
   const code = codeOf(error);
   const [, say] = CONNECTION.find(([pattern]) => code !== undefined && pattern.test(code)) ?? [];
   return say && code !== undefined ? say(code) : undefined;
 }
 
-/** Why an image source does not work. */
+/** Explains why an image source does not work. */
 export function imageFailure(config: ImagesConfig, error: unknown): string {
   const at = config.type === 'folder' ? 'images.path' : `${config.endpoint} (images.endpoint)`;
   const connection = connectionFailure(error);
@@ -42,8 +42,8 @@ export function imageFailure(config: ImagesConfig, error: unknown): string {
   if (code === 'EACCES' || code === 'EPERM')
     return `${at} may not be read by the user that this process runs as`;
   const cause = causeOf(error);
-  const [, what, status] = /^(.*) answered (\d{3})/.exec(cause ?? '') ?? [];
-  if (what === 'token endpoint') {
+  const [, endpoint, status] = /^(.*) answered (\d{3})/.exec(cause ?? '') ?? [];
+  if (endpoint === 'token endpoint') {
     return `images.authentication.tokenUrl answered ${status}: it does not accept the client_id, client_secret or scope`;
   }
   if (status === '401' || status === '403') {
@@ -56,7 +56,7 @@ export function imageFailure(config: ImagesConfig, error: unknown): string {
   return `${at}: ${error instanceof Fault ? error.message : 'it failed'}${cause ? ` (${cause})` : ''}`;
 }
 
-/** What an error says of its cause. A parser quotes what it could not parse, and that may be anyone's record. */
+/** Returns the message of the innermost cause. A parser's message is left out: it may quote a patient's record. */
 function causeOf(error: unknown): string | undefined {
   const { cause } = (error ?? {}) as { cause?: unknown };
   return cause instanceof Error && !(cause instanceof SyntaxError)

@@ -3,17 +3,17 @@ import type { SharedRedis } from './redis.ts';
 import { entryName, readEntry } from './redis.ts';
 import type { Sealer } from './sealed.ts';
 
-/** Larger values cost more to carry than to ask for again. */
+/** Larger values are not kept: moving them costs more than asking for them again. */
 const LARGEST_CHARACTERS = 512 * 1024;
 
 interface Entry {
   value: unknown;
-  /** Milliseconds since the epoch. Sealed, so that whoever can write to the store can prolong nothing. */
+  /** Milliseconds since the epoch. It is sealed, so that somebody who can write to the store cannot prolong it. */
   until: number;
 }
 
 /**
- * A `SharedCache` in Redis.
+ * Returns a `SharedCache` in Redis.
  * @param now milliseconds since the epoch
  */
 export function redisCache(

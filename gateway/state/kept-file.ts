@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** What stands in a file; undefined where there is none. */
+/** Reads a file; undefined when it does not exist. */
 export function readKept(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');
@@ -13,13 +13,13 @@ export function readKept(file: string): string | undefined {
 }
 
 /**
- * Makes a file that its owner alone can read (mode 0600), in a folder that is made with mode 0700 where it is not there.
- * Of two processes that make it at once, the first one's stays.
- * @returns what stands in it now
+ * Creates a file that only its owner can read (mode 0600), and its folder (mode 0700) if missing. If the file exists, or
+ * two processes create it at once, the first content stays.
+ * @returns the content of the file now
  */
 export function keep(file: string, content: string): string {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  // A link is there whole or not at all.
+  // A link appears with the whole content or not at all.
   const draft = join(dirname(file), `.${randomUUID()}`);
   writeFileSync(draft, content, { mode: 0o600, flag: 'wx' });
   try {

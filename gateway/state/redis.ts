@@ -6,29 +6,28 @@ import { Fault } from '../../schema/fault/fault.ts';
 /** The store that the gateways of one installation share (REDIS_URL). */
 export interface SharedRedis {
   client: Redis;
-  /** Whether it answers at this moment, and takes what is written. */
+  /** Returns true while it answers and accepts writes. */
   reachable(): boolean;
-  /** Told when the store comes and goes, with the reason where there is one. */
+  /** Calls the listener when the store becomes reachable or unreachable, with the reason if known. */
   onChange(listener: (reachable: boolean, reason?: string) => void): void;
   close(): void;
 }
 
-/** A store in the same place answers within a millisecond; one that takes this long is as good as gone. */
-const PATIENCE_MILLISECONDS = 500;
+/** A store in the same data centre answers within a millisecond; one that takes this long counts as unreachable. */
+const TIMEOUT_MILLISECONDS = 500;
 const LONGEST_PAUSE_MILLISECONDS = 1000;
-/** How often it is tried whether it takes what is written. */
+/** Interval of the writes that test if the store accepts writes. */
 const PROBE_MILLISECONDS = 1000;
-/** How often a store that is read-only is connected to anew. */
+/** Shortest time between two new connections to a read-only store. */
 const RECONNECT_MILLISECONDS = 3000;
 
-/** Bytes of a value: 512 Ki characters that are sealed. What is longer is none of ours, and is not read. */
+/** Bytes of a value: 512 Ki characters, sealed. A longer value is not from a gateway, and is not read. */
 export const LARGEST_BYTES = 2.5 * 2 ** 20;
 
 /**
- * Connects, and goes on connecting for as long as the process lives. Commands fail at once while there is no connection:
- * nothing is queued, and nothing is sent twice. A store that is full or read-only answers, but counts as gone: it is
- * tried by writing to it.
- * @param url `redis://` or `rediss://`; it may hold a password and is told to nobody
+ * Connects, and reconnects for as long as the process lives. Commands fail at once while there is no connection: nothing
+ * is queued, and nothing is sent twice. A store that is full or read-only counts as unreachable: regular writes test it.
+ * @param url `redis://` or `rediss://`; it may hold a password and is never logged
  */
 export function openRedis(url: string): SharedRedis {
   const changes = new EventEmitter();
@@ -43,9 +42,9 @@ export function openRedis(url: string): SharedRedis {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    commandTimeout: PATIENCE_MILLISECONDS,
-    // What hangs is hung up on, so that the next caller is told at once.
-    socketTimeout: PATIENCE_MILLISECONDS,
+    commandTimeout: TIMEOUT_MILLISECONDS,
+    // Closes a connection that hangs, so that the next command fails at once.
+    socketTimeout: TIMEOUT_MILLISECONDS,
     connectTimeout: 2000,
     retryStrategy: (times) => Math.min(times * 50, LONGEST_PAUSE_MILLISECONDS),
     // After a failover the name may lead to another server.
@@ -65,14 +64,14 @@ export function openRedis(url: string): SharedRedis {
       writable = true;
     } catch (error) {
       writable = false;
-      // READONLY, OOM, MISCONF: the server's word, without the text after it.
+      // READONLY, OOM, MISCONF: the code of the server, without the text after it.
       reason = (error as Error).message.split(' ', 1)[0];
     }
     change(writable && client.status === 'ready', reason);
   };
   const probing = setInterval(() => void probe(), PROBE_MILLISECONDS).unref();
   client.on('ready', () => void probe());
-  // The code of a failed connection or the server's own word; never the command, which may be AUTH.
+  // The code of a failed connection or the server's message; never the command, which may be AUTH.
   client.on('error', (error: Error & { code?: string }) => (reason = error.code ?? error.message));
   client.on('close', () => {
     writable = false;
@@ -90,26 +89,26 @@ export function openRedis(url: string): SharedRedis {
   };
 }
 
-/** The entry that is written to learn whether any can be. */
+/** The entry that tests if the store accepts writes. */
 const PROBE = 'write-probe';
 
 /**
- * Reads an entry that is at most as long as ours are: a longer one would hold up all requests while it is read.
- * @returns null where there is none, or a longer one
+ * Reads an entry of at most `LARGEST_BYTES`: reading a longer one would delay all requests.
+ * @returns null when there is none or it is longer
  */
 export async function readEntry(client: Redis, name: string): Promise<string | null> {
   const text = await client.getrange(name, 0, LARGEST_BYTES);
   return text === '' || text.length > LARGEST_BYTES ? null : text;
 }
 
-/** The name of an entry: what identifies it may be a secret or name a patient, and stands there as a hash. */
+/** Returns the name of an entry. It holds a hash of `parts`, which may be a secret or name a patient. */
 export function entryName(kind: string, ...parts: readonly string[]): string {
   return `${kind}:${createHash('sha256').update(parts.join('\0')).digest('base64url')}`;
 }
 
 /**
- * What a command answers, where nothing else will do.
- * @throws Fault `unavailable`
+ * Awaits a command whose answer is needed.
+ * @throws Fault `unavailable` when it fails
  */
 export async function required<T>(command: Promise<T>): Promise<T> {
   try {

@@ -1,12 +1,12 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 
-/** Text that only processes with the same SEALING_KEY can make and read. */
+/** Encrypts text so that only processes with the same SEALING_KEY can write and read it. */
 export interface Sealer {
-  /** @param name where it will stand: what is sealed for one name opens under no other */
+  /** Seals text. @param name name of its entry: text sealed under one name does not open under another */
   seal(text: string, name: string): string;
-  /** @returns undefined for anything that none of the keys sealed under this name */
+  /** Opens text; undefined if none of the keys sealed it under this name. */
   open(sealed: string, name: string): string | undefined;
-  /** Whether the first key sealed it, and not one that is on its way out. */
+  /** Tells if the first key sealed it, and not an older one. */
   isCurrent(sealed: string, name: string): boolean;
 }
 
@@ -14,9 +14,9 @@ const NONCE = 12;
 const TAG = 16;
 
 /**
- * AES-256-GCM under a key of its own for each name (HMAC-SHA-256 of the name), so that no number of entries wears out
- * a nonce.
- * @param secrets SEALING_KEY: the first seals, all open
+ * Returns a sealer with AES-256-GCM. Each name has its own key (HMAC-SHA-256 of the name), so that many entries do not
+ * make a repeated nonce likely.
+ * @param secrets SEALING_KEY: the first key seals, all keys open
  */
 export function sealer(secrets: readonly string[]): Sealer {
   const keys = secrets.map((secret) =>

@@ -7,20 +7,21 @@ import { redisCache } from './cache.ts';
 import type { SharedRedis } from './redis.ts';
 import { sealer } from './sealed.ts';
 
-/** All that the gateways of one installation share, each part behind the interface of what it stands in for. */
+/** The state that the gateways of one installation share. Each part has the interface of the local one it replaces. */
 export interface SharedState {
-  /** What introspection and image sources said lately. */
+  /** Recent answers of introspection and image sources. */
   cache: SharedCache;
-  /** Links that are still to be used (IA-33). */
+  /** Links that have not been used yet (IA-33). */
   links: OneUse;
-  /** Of our own authorization servers: codes, tokens, sessions, grants, registered clients, used assertions. */
+  /** Codes, tokens, sessions, grants, registered clients and used assertions of our own authorization servers. */
   state: State;
-  /** Their keys. */
+  /** Keys of our own authorization servers. */
   shareKeys: ShareKeys;
 }
 
 /**
- * @param secrets SEALING_KEY: the first seals, all open
+ * Creates the shared state in Redis.
+ * @param secrets SEALING_KEY: the first key seals, all keys open
  * @param now milliseconds since the epoch
  */
 export function sharedState(redis: SharedRedis, secrets: readonly string[], now: () => number): SharedState {

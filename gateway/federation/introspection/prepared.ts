@@ -10,16 +10,16 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { UsualIntrospection } from './usual-form.ts';
 import type { CompressedAnswer } from './worker.ts';
 
-/** Milliseconds without work after which the thread ends, and gives back the memory of its schema. */
+/** Milliseconds without work after which the thread ends and frees the memory of its schema. */
 const IDLE = 30_000;
 /** Introspections that may wait for the thread. */
 const QUEUE = 16;
-/** Answers that are kept besides those of the standard forms, of about 200 KB each. */
+/** Answers that are kept besides those to the standard forms; each has about 200 KB. */
 const KEPT = 32;
 /** Megabytes of JavaScript heap of the thread. */
 const HEAP = 256;
 
-/** From sources a thread needs what compiles them, which the tests' own runner does not pass on. */
+/** When TypeScript sources run, the thread needs tsx to compile them; the test runner does not pass its compiler on. */
 const SOURCES = import.meta.url.endsWith('.ts');
 const WORKER = new URL(SOURCES ? './worker.ts' : './worker.js', import.meta.url);
 
@@ -29,9 +29,9 @@ interface Answers {
 }
 
 /**
- * Answers to introspections in their usual form: made once, in a thread that starts with the first of them, and kept
- * compressed. Those of the standard forms are made before any other and kept for good: no flood of other forms displaces
- * them or lets them wait. Whoever makes this closes it.
+ * Answers to introspections in their usual form. Each is made once, in a thread that starts with the first, and kept
+ * compressed. Answers to the standard forms are made first and kept for good, so that many other forms can neither
+ * displace nor delay them. The creator has to call `close`.
  */
 export class PreparedIntrospection {
   readonly #sdl: string;
@@ -40,16 +40,16 @@ export class PreparedIntrospection {
   readonly #answers = new LRUCache<string, Promise<CompressedAnswer>>({ max: KEPT });
   #threads: Piscina<string, CompressedAnswer> | undefined;
 
-  /** @param sdl the schema that is described */
+  /** @param sdl the schema that the answers describe */
   constructor(sdl: string) {
     this.#sdl = sdl;
   }
 
   /**
-   * Sends the answer, or 304 where the caller holds it: a query that is posted is as safe as one that is got.
-   * @param form of `UsualIntrospection`
+   * Sends the answer, or 304 when the caller has it; also to POST, because a query is as safe there as with GET.
+   * @param form from `UsualIntrospection`
    * @param type media type of the answer
-   * @throws Fault `unavailable` with `retryAfter` where too many wait
+   * @throws Fault `unavailable` with `retryAfter` when too many wait
    */
   async send(
     request: FastifyRequest,
@@ -72,7 +72,7 @@ export class PreparedIntrospection {
 
   #answer(form: string): Promise<CompressedAnswer> {
     for (const standard of this.#standardForms) {
-      // Whoever waits for one is told when it fails.
+      // The requests that wait for it get the error.
       if (!this.#standard.has(standard)) this.#made(standard, this.#standard).catch(() => undefined);
     }
     return this.#standard.get(form) ?? this.#answers.get(form) ?? this.#made(form, this.#answers);

@@ -15,14 +15,14 @@ export interface Introspection {
   schema: GraphQLSchema;
   document: DocumentNode;
   operation: OperationDefinitionNode;
-  /** With the defaults of those that were left out. */
+  /** Includes the defaults of variables that the request left out. */
   variables: Readonly<Record<string, unknown>>;
 }
 
 /**
- * How many fields of the schema's description the answer holds: what `__schema` and `__type` lead to, counted in the
- * schema itself, because lists within lists multiply. The operation must be valid.
- * @param most counting ends where there are more
+ * Counts the fields of the answer in and below `__schema` and `__type`. It walks the schema, because lists within lists
+ * multiply. The operation must be valid.
+ * @param most the limit at which counting ends
  */
 export function introspectionSize(
   { schema, document, operation, variables }: Introspection,
@@ -32,7 +32,7 @@ export function introspectionSize(
   const info = { schema } as GraphQLResolveInfo;
   let size = 0;
 
-  /** @param type of introspection, whose fields have resolvers; undefined for the root of the operation */
+  /** @param type an introspection type, whose fields have resolvers; undefined for the root of the operation */
   const count = (set: SelectionSetNode, type: GraphQLObjectType | undefined, source: unknown): void => {
     for (const selection of set.selections) {
       if (size > most) return;

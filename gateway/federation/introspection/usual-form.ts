@@ -11,10 +11,10 @@ import { fragmentsOf, type Fragments } from '../fragments.ts';
 /** The fields of a selection, by name. */
 type Fields = ReadonlyMap<string, Fields>;
 
-/** As many wrappers as any tool asks for: `getIntrospectionQuery()` of graphql-js 16 asks for 9, before it was 7. */
+/** More type wrappers than any tool asks for: `getIntrospectionQuery()` of graphql-js 16 asks for 9, earlier for 7. */
 const MOST_WRAPPERS = 15;
 
-/** With which options which tools call `getIntrospectionQuery()`. */
+/** Options with which common tools call `getIntrospectionQuery()`. */
 const STANDARD: readonly IntrospectionOptions[] = [
   // graphql-js, graphql-codegen, urql.
   {},
@@ -23,7 +23,7 @@ const STANDARD: readonly IntrospectionOptions[] = [
   { descriptions: false },
 ];
 
-/** Reads introspections that ask for no more than the introspection query of graphql-js does with all its options. */
+/** Recognises introspections that ask for no more than the introspection query of graphql-js with all its options. */
 export class UsualIntrospection {
   readonly #whole: Fields;
 
@@ -38,7 +38,7 @@ export class UsualIntrospection {
     this.#whole = fieldsOf(operation!.selectionSet, fragmentsOf(document));
   }
 
-  /** The forms that tools send, the most usual first. */
+  /** Returns the forms that tools send, the most usual first. */
   standardForms(): string[] {
     return STANDARD.map((options) => {
       const document = parse(getIntrospectionQuery(options), { noLocation: true });
@@ -48,9 +48,9 @@ export class UsualIntrospection {
   }
 
   /**
-   * The query that asks the same as a valid operation, written in one way: its fragments unfolded, without names.
-   * @returns undefined where the operation asks for anything else than the schema, for a field twice or by an alias,
-   * and for what the query of graphql-js does not ask for: such as the fields of the types of fields
+   * Writes a valid operation in one usual form: fragments unfolded, without names.
+   * @returns undefined when the operation asks for anything but the schema, for a field twice or by an alias, or for
+   * fields that the query of graphql-js does not ask for, such as the fields of the types of fields
    */
   formOf(document: DocumentNode, operation: OperationDefinitionNode): string | undefined {
     const fragments = fragmentsOf(document);
@@ -73,7 +73,7 @@ function formOfSet(set: SelectionSetNode, known: Fields, fragments: Fragments): 
   const seen = new Set<string>();
   const forms: string[] = [];
   for (const field of unfolded(set, fragments) ?? [undefined]) {
-    // Clients that add it to each selection have it in a fragment and beside the fragment.
+    // Clients that add `__typename` to each selection have it both in a fragment and beside the fragment.
     if (field?.name.value === '__typename' && seen.has('__typename') && !field.alias) continue;
     const form = field && !seen.has(field.name.value) && formOfField(field, known, fragments);
     if (!form) return undefined;
@@ -99,7 +99,7 @@ function formOfField(
   return form && `${start}{${form}}`;
 }
 
-/** The fields of a selection, those of its fragments in their place; undefined where a fragment has a directive. */
+/** Returns the fields of a selection with its fragments unfolded; undefined if a fragment has a directive. */
 function unfolded(set: SelectionSetNode, fragments: Fragments): FieldNode[] | undefined {
   const fields: FieldNode[] = [];
   for (const selection of set.selections) {

@@ -2,7 +2,7 @@ import { buildSchema, execute, parse } from 'graphql';
 import { workerData } from 'node:worker_threads';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 
-/** The answer to an introspection, as JSON, in each coding that is kept. */
+/** The JSON answer to an introspection, in each content coding that is kept. */
 export interface CompressedAnswer {
   br: Uint8Array;
   gzip: Uint8Array;
@@ -12,8 +12,8 @@ const { sdl } = workerData as { sdl: string };
 const schema = buildSchema(sdl, { noLocation: true, assumeValid: true });
 
 /**
- * Answers an introspection in a thread of its own: the answer has some megabytes.
- * @throws Error where the query fails, which one in the usual form does not
+ * Answers an introspection in a worker thread, because the answer has several megabytes.
+ * @throws Error when the query fails; a query in the usual form does not
  */
 export async function run(query: string): Promise<CompressedAnswer> {
   const { data, errors } = await execute({ schema, document: parse(query, { noLocation: true }) });

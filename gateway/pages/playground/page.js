@@ -1,7 +1,7 @@
-// The playground's script. A token stays in its field; while the browser is away to sign in, this tab keeps the launch
-// and what stands in the other fields, and nothing else.
-const ids = ['query', 'variables', 'token', 'run', 'out', 'sign-in', 'said'];
-const [query, variables, token, run, out, signIn, said] = ids.map((id) => document.getElementById(id));
+// The playground's script. A token stays in its field. During a sign-in, the session storage of this tab keeps the launch
+// and the text of the other fields, and nothing else.
+const ids = ['query', 'variables', 'token', 'run', 'out', 'sign-in', 'status'];
+const [query, variables, token, run, out, signIn, status] = ids.map((id) => document.getElementById(id));
 
 const CLIENT = 'playground';
 const SCOPE = 'launch/patient patient/*.rs';
@@ -20,7 +20,7 @@ run.onclick = async () => {
   }
 };
 
-const tell = (error) => (said.textContent = error.message);
+const showError = (error) => (status.textContent = error.message);
 const base64url = (bytes) =>
   btoa(String.fromCharCode(...new Uint8Array(bytes)))
     .replaceAll('+', '-')
@@ -34,7 +34,7 @@ async function smartConfiguration() {
   return answer.json();
 }
 
-/** SMART App Launch 2.2 §2.3, standalone, with PKCE (RFC 7636). */
+/** Starts a standalone launch (SMART App Launch 2.2 §2.3) with PKCE (RFC 7636). */
 async function begin() {
   const { authorization_endpoint: endpoint } = await smartConfiguration();
   const [state, verifier] = [random(), random()];
@@ -54,12 +54,12 @@ async function begin() {
   location.assign(url);
 }
 
-/** Takes the code that the browser came back with to the token endpoint. */
+/** Exchanges the code in the URL for a token, when the browser comes back from the sign-in. */
 async function end() {
   const answer = new URLSearchParams(location.search);
   const state = answer.get('state');
   if (state === null) return;
-  // The code is used once and must not stay in the history.
+  // The code works only once and must not stay in the history.
   history.replaceState(null, '', here);
   const kept = sessionStorage.getItem(state);
   sessionStorage.removeItem(state);
@@ -67,7 +67,7 @@ async function end() {
   const pending = JSON.parse(kept);
   [query.value, variables.value] = [pending.query, pending.variables];
   const { issuer, token_endpoint: endpoint } = await smartConfiguration();
-  // RFC 9207 §2.4: an answer of another server is not for this one.
+  // RFC 9207 §2.4: refuses an answer of another server.
   if (answer.get('iss') !== issuer) throw new Error('Another server answered. Please sign in again.');
   if (answer.has('error')) throw new Error(answer.get('error_description') ?? answer.get('error'));
   const response = await fetch(endpoint, {
@@ -84,11 +84,11 @@ async function end() {
   if (!response.ok) throw new Error(grant.error_description ?? grant.error);
   token.value = grant.access_token;
   variables.value = JSON.stringify({ ...JSON.parse(variables.value || '{}'), id: grant.patient });
-  said.textContent = `Signed in: the token opens one patient’s record for ${Math.floor(grant.expires_in / 60)} minutes.`;
+  status.textContent = `Signed in: the token opens one patient’s record for ${Math.floor(grant.expires_in / 60)} minutes.`;
   run.focus();
 }
 
 if (signIn) {
-  signIn.onclick = () => begin().catch(tell);
-  end().catch(tell);
+  signIn.onclick = () => begin().catch(showError);
+  end().catch(showError);
 }

@@ -12,35 +12,35 @@ const FIELD =
   '<label for="token">Access token</label><input id="token" autocomplete="off" spellcheck="false">';
 const SIGN_IN =
   '<div class="row"><button id="sign-in">Sign in</button>' +
-  '<p id="said" role="status">brings an access token for one patient’s record. Or put one in yourself.</div>';
+  '<p id="status" role="status">gives you an access token for one patient’s record. Or paste one below.</div>';
 
-/** How one comes to a token here: by nothing, by signing in where the page is registered as an app, or from elsewhere. */
-const WAYS = { none: '<p>No access token is needed here.', app: SIGN_IN + FIELD, field: FIELD };
+/** Ways to get a token: none is needed, by sign-in where the page is a registered app, or pasted into the field. */
+const TOKEN_ENTRIES = { none: '<p>No access token is needed here.', app: SIGN_IN + FIELD, field: FIELD };
 
-/** A page to write and run a GraphQL request with, at `/{tenant}/playground`. */
+/** Serves a page to write and run GraphQL requests, at `/{tenant}/playground`. */
 export function playground(baseUrl: string): FastifyPluginAsync {
   const html = {
-    none: pageWith(WAYS.none),
-    app: pageWith(WAYS.app),
-    field: pageWith(WAYS.field),
+    none: pageWith(TOKEN_ENTRIES.none),
+    app: pageWith(TOKEN_ENTRIES.app),
+    field: pageWith(TOKEN_ENTRIES.field),
   };
   return async (app) => {
     app.addHook('onRequest', underCanonicalHost(baseUrl));
     app.get('/playground', { config: { open: true, api: 'page' } }, ({ tenant }, reply) =>
-      sendPage(reply, html[wayOf(tenant)], SCRIPT),
+      sendPage(reply, html[tokenEntryOf(tenant)], SCRIPT),
     );
   };
 }
 
-function wayOf({ authorization }: Tenant): keyof typeof WAYS {
+function tokenEntryOf({ authorization }: Tenant): keyof typeof TOKEN_ENTRIES {
   if (authorization.type === 'mock') return 'none';
   return authorization.clients.some(({ client_id: id }) => id === 'playground') ? 'app' : 'field';
 }
 
-const pageWith = (way: string) =>
+const pageWith = (tokenEntry: string) =>
   htmlPage(
     'Playground',
-    `${way}<div class="columns"><div>
+    `${tokenEntry}<div class="columns"><div>
 <label for="query">Query</label><textarea id="query" spellcheck="false">${escaped(print(parse(READY_MADE.query)))}</textarea>
 <label for="variables">Variables</label><textarea id="variables" class="short" spellcheck="false">${escaped(JSON.stringify(READY_MADE.variables))}</textarea>
 <p><button id="run">Run</button></div>

@@ -12,7 +12,7 @@ import type { Tenants, TenantSettings } from './settings.ts';
 const LONGEST_CONFIGURATION = 8 * 1024;
 const MOST_DYNAMIC = 1000;
 
-/** SM-15: `/dyn/{base64url(JSON)}`, parsed by the same schema, remembered by its text in a bounded cache. */
+/** Returns a function that reads tenants from `/dyn/{base64url(JSON)}` (SM-15), with the schema of tenant files. */
 export function dynamicTenants(settings: TenantSettings): Tenants['dynamic'] {
   const parsed = new LRUCache<string, Promise<Tenant>>({ max: MOST_DYNAMIC });
   return async (encoded) => {
@@ -23,7 +23,7 @@ export function dynamicTenants(settings: TenantSettings): Tenants['dynamic'] {
     if (known) return known;
     const parsing = parseDynamic(settings, encoded, key).catch((error: unknown) => {
       const fault = faultOf(error);
-      // A refusal is remembered as well; that too many were judged at once is none.
+      // A refusal is cached too, but not that too many paths were checked at once.
       if (fault.code === 'unavailable' || fault.code === 'internal') parsed.delete(key);
       throw fault;
     });
@@ -37,7 +37,7 @@ async function parseDynamic(settings: TenantSettings, encoded: string, key: stri
   const origin = { key, path: `dyn/${encoded}`, dynamic: true, directory: '/', environment: {} };
   const { tenant } = parseTenant(json, origin);
   if (mockRefusal(tenant, settings)) throw unknownTenant();
-  // The connection decides (`guardedDispatcher`); what is certain before is said before.
+  // The connection has the final check (`guardedDispatcher`); hosts that it would refuse for certain are refused here.
   const refused = hostsOf(tenant).some(
     (url) => !isAllowedHost(settings.dynamicHosts, url) && (url.protocol === 'dimse:' || isLocalHost(url)),
   );
@@ -46,7 +46,7 @@ async function parseDynamic(settings: TenantSettings, encoded: string, key: stri
   return tenant;
 }
 
-/** Has the paths in `mrn` judged in a thread, because to parse them takes time (FG-23). */
+/** Checks the paths in `mrn` in a worker thread, because parsing them takes time (FG-23). */
 async function refuseCostlyPaths(expressions: ExpressionPool, { images }: Tenant): Promise<void> {
   const limits = { subject: 'the path', budget: new Budget() };
   for (const [index, { mrn }] of images.entries()) {
@@ -63,16 +63,16 @@ async function refuseCostlyPaths(expressions: ExpressionPool, { images }: Tenant
 
 function faultOf(error: unknown): Fault {
   if (error instanceof Fault) return error;
-  // The configuration is the caller's own; its reasons quote keys, not values.
+  // The caller wrote the configuration, and may see why it is wrong; the reasons quote keys, not values.
   return error instanceof TenantError
     ? new Fault('not_found', `This configuration cannot be used.\n${error.message}`)
     : unknownTenant();
 }
 
-/** What names no host to call, though it may look like one: identifier systems, redirects of others, names of ours. */
+/** Members whose URLs are never called: identifier systems, redirects of clients, our own names. */
 const NO_HOSTS = new Set(['patient', 'clients', 'audience']);
 
-/** Every host that a configuration may have us call, wherever it stands. */
+/** Finds every URL in a configuration that the gateway may call. */
 function hostsOf(value: unknown): URL[] {
   if (typeof value === 'string') {
     return /^(https?|dimse):\/\//.test(value) && URL.canParse(value) ? [new URL(value)] : [];
@@ -81,5 +81,5 @@ function hostsOf(value: unknown): URL[] {
   return Object.entries(value).flatMap(([name, child]) => (NO_HOSTS.has(name) ? [] : hostsOf(child)));
 }
 
-/** No hint at which tenants there are. */
+/** Returns the Fault for an unknown tenant; it does not tell which tenants exist. */
 export const unknownTenant = () => new Fault('not_found', 'There is no such tenant here.');

@@ -3,8 +3,8 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { TenantSettings } from './settings.ts';
 
 /**
- * SM-11: whoever can reach a mock tenant reads everything in it, and so does, after a sign-in without a password, whoever
- * can reach an embedded one.
+ * Returns why a mock or embedded tenant must not load (SM-11). Anybody who can reach a mock tenant reads everything in
+ * it; in an embedded one, after a sign-in without a password.
  */
 export function mockRefusal(tenant: Tenant, { demo, mockAllowed }: TenantSettings): string | undefined {
   const { type } = tenant.authorization;

@@ -26,12 +26,12 @@ const base: TenantSettings = {
   expressions,
 };
 
-const made: string[] = [];
-afterEach(() => made.splice(0).forEach((directory) => rmSync(directory, { recursive: true })));
+const directories: string[] = [];
+afterEach(() => directories.splice(0).forEach((directory) => rmSync(directory, { recursive: true })));
 
 function directory(files: Record<string, unknown>): string {
   const path = mkdtempSync(join(tmpdir(), 'tenants-'));
-  made.push(path);
+  directories.push(path);
   for (const [name, content] of Object.entries(files)) {
     writeFileSync(join(path, name), typeof content === 'string' ? content : JSON.stringify(content));
   }
@@ -56,7 +56,7 @@ const fault = async (run: () => Promise<unknown>) => {
 };
 
 describe('the shipped tenants', () => {
-  test('load on a laptop where nothing is set, and hold no secret', () => {
+  test('load with an empty environment, and hold no secret', () => {
     const { all, warnings, skipped } = readTenants(base);
     expect(all.map(({ key }) => key).sort()).toEqual(
       readdirSync(shipped)
@@ -69,7 +69,7 @@ describe('the shipped tenants', () => {
     expect(skipped).toEqual([]);
   });
 
-  test('SM-11 on a public address only mock tenants over the demonstration load', async () => {
+  test('SM-11 load on a public address with mock authorization only if they serve the demonstration', async () => {
     const { all, skipped, byKey } = readTenants({ ...base, mockAllowed: false });
     expect(skipped.map(({ key }) => key)).toEqual(['open-dimse', 'siim-hackathon']);
     expect(all.map(({ key }) => key)).toEqual(
@@ -79,8 +79,8 @@ describe('the shipped tenants', () => {
   });
 });
 
-describe('wrong files stop the start', () => {
-  test('all of them, with file, path and reason; and no word of their content', () => {
+describe('reading tenant files', () => {
+  test('names all wrong files with path and reason, without their content', () => {
     const path = directory({
       'a.json': { authorization: { type: 'mock', colour: 1 }, images: web },
       'b.json': '{ "password": "hunter2" ',
@@ -90,21 +90,21 @@ describe('wrong files stop the start', () => {
       'd.json': { ...mock, images: { ...web, issuer: { $env: 'UNSET' } } },
       'notes.txt': 'not looked at',
     });
-    const said = message(() => readTenants({ ...base, directory: path }));
-    expect(said).toContain('a.json: authorization: ');
-    expect(said).toContain('b.json: (root): is not JSON');
-    expect(said).toContain('dyn.json: (root): cannot be a tenant');
-    expect(said).toContain('with space.json: (root): cannot be a tenant');
-    expect(said).toContain('d.json: images.issuer: environment variable UNSET is not set');
-    expect(said).not.toContain('c.json');
-    expect(said).not.toContain('hunter2');
+    const text = message(() => readTenants({ ...base, directory: path }));
+    expect(text).toContain('a.json: authorization: ');
+    expect(text).toContain('b.json: (root): is not JSON');
+    expect(text).toContain('dyn.json: (root): cannot be a tenant');
+    expect(text).toContain('with space.json: (root): cannot be a tenant');
+    expect(text).toContain('d.json: images.issuer: environment variable UNSET is not set');
+    expect(text).not.toContain('c.json');
+    expect(text).not.toContain('hunter2');
   });
 
-  test('a directory that is not there', () => {
+  test('names TENANTS_DIR when the directory does not exist', () => {
     expect(message(() => readTenants({ ...base, directory: '/nowhere' }))).toContain('TENANTS_DIR');
   });
 
-  test('a literal secret only warns, without saying it', () => {
+  test('warns of a secret in a file, without its value', () => {
     const authentication = { type: 'http-basic', username: 'u', password: 'hunter2' };
     const path = directory({ 'a.json': { ...mock, images: { ...web, authentication } } });
     const { warnings, all } = readTenants({ ...base, directory: path });
@@ -127,7 +127,7 @@ describe('SM-15 dynamic tenants', () => {
     ['an allowed host', mock, 'found'],
     ['an allowed host and port', at('http://127.0.0.1:8042/dicom-web'), 'found'],
     ['a public host', at('https://pacs.public.example/dicom-web'), 'found'],
-    ['another port of it', at('http://127.0.0.1:8043/dicom-web'), 'not_implemented'],
+    ['another port of an allowed host', at('http://127.0.0.1:8043/dicom-web'), 'not_implemented'],
     ['the metadata service', at('http://169.254.169.254/latest'), 'not_implemented'],
     ['loopback by another spelling', at('http://2130706433:8042/'), 'found'],
     ['a user part that looks allowed', at('http://pacs.example.org@10.0.0.1/'), 'not_implemented'],
@@ -160,7 +160,7 @@ describe('SM-15 dynamic tenants', () => {
       { ...mock, images: { type: 'folder', lookup: 'studies-by-mrn', path: '/data/demo/images' } },
       'not_found',
     ],
-    ['the environment', at({ $env: 'DEMO_IMAGES' } as never), 'not_found'],
+    ['a reference to the environment', at({ $env: 'DEMO_IMAGES' } as never), 'not_found'],
     [
       'a patient whose identifier system is a URL',
       {
@@ -179,9 +179,9 @@ describe('SM-15 dynamic tenants', () => {
     ['not base64url', '%2e%2e', 'not_found'],
     ['not JSON', Buffer.from('{').toString('base64url'), 'not_found'],
     ['more than 8 KiB', { ...mock, '//': 'x'.repeat(8200) }, 'not_found'],
-    ['switched off', mock, 'not_found', { dynamic: false }],
+    ['dynamic tenants switched off', mock, 'not_found', { dynamic: false }],
     ['mock on a public address', mock, 'not_found', { mockAllowed: false }],
-  ])('%s', async (_what, json, expected, more) => {
+  ])('%s', async (_title, json, expected, more) => {
     expect(await dynamic(json, more)).toBe(expected);
   });
 
@@ -195,16 +195,16 @@ describe('SM-15 dynamic tenants', () => {
     ['identifier.where(', /the path is not FHIRPath \(line 1, column 18\)/],
     ['('.repeat(299), /more than 40 brackets/],
     [`identifier.where(${'value.exists() and '.repeat(20)}true)`, /longer than 300 characters/],
-  ])('is told why its path %s cannot be used', async (path, reason) => {
+  ])('explains why the path %s cannot be used', async (path, reason) => {
     const tenants = readTenants({ ...base, directory: directory({}) });
     const encoded = encode({ ...mock, images: { ...web, mrn: [path] } });
     const refused = { code: 'not_found', message: expect.stringMatching(reason) as string };
     await expect(tenants.dynamic(encoded)).rejects.toMatchObject(refused);
-    // The same for whoever asks next.
+    // The next request gets the same answer.
     await expect(tenants.dynamic(encoded)).rejects.toMatchObject(refused);
   });
 
-  test('its key tells nothing of it, its path is the URL’s', async () => {
+  test('have a hash as their key, and the path of the URL', async () => {
     const tenants = readTenants({ ...base, directory: directory({}) });
     const encoded = encode(mock);
     const tenant = await tenants.dynamic(encoded);

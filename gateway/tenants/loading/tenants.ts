@@ -6,16 +6,16 @@ import { dynamicTenants, unknownTenant } from './dynamic-tenants.ts';
 import { mockRefusal } from './mock-refusal.ts';
 import type { Tenants, TenantSettings } from './settings.ts';
 
-/** Every wrong file of the directory, each with its JSON paths and reasons. */
+/** The errors of all wrong tenant files, each with its JSON path and reason. */
 export class TenantsError extends Error {}
 
-/** First segments of paths that are not tenants. */
+/** First segments of paths that cannot be keys of tenants. */
 const RESERVED = new Set(['app', 'dyn', 'health', 'metrics', 'schema.graphql', '.well-known']);
 const KEY = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 
 /**
- * Reads every tenant file; upstreams are not contacted.
- * @throws TenantsError that names all that is wrong in all files
+ * Reads every tenant file; contacts no upstream.
+ * @throws TenantsError that names all errors of all files
  */
 export function readTenants(settings: TenantSettings): Tenants {
   const tenants = new Map<string, Tenant>();
@@ -27,7 +27,7 @@ export function readTenants(settings: TenantSettings): Tenants {
     try {
       const { tenant, literalSecrets } = readTenant(settings, name, key);
       warnings.push(
-        ...literalSecrets.map((path) => `${name}: ${path} holds a secret; let { "$env": … } name it.`),
+        ...literalSecrets.map((path) => `${name}: ${path} holds a secret; use { "$env": … } instead.`),
       );
       const reason = mockRefusal(tenant, settings);
       if (reason) skipped.push({ key, reason });
