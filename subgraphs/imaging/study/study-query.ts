@@ -7,7 +7,7 @@ export interface StudyQuery {
   seriesUid?: string;
   /** PatientIDs that the client named, wildcards included; undefined when it named none. */
   patientIds?: readonly string[];
-  /** Tag → alternatives, PatientID excepted. */
+  /** Tag → alternatives, without PatientID. */
   match: ReadonlyMap<string, readonly string[]>;
   includeField: readonly string[] | 'all';
   limit?: number;
