@@ -1,6 +1,6 @@
 /**
- * Values that are large and can be made again: each is kept no longer than its key, and only until memory is wanted. What
- * is counted for the key alone does not hold them.
+ * A cache of large values that can be made again: each is kept no longer than its key, and only until memory is needed.
+ * A cache that counts the bytes of its keys alone does not hold these values.
  */
 export class ForgettingMap<Key extends object, Value extends object> {
   readonly #values = new WeakMap<Key, WeakRef<Value>>();

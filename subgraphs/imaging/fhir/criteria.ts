@@ -90,7 +90,7 @@ function uidOf(value: string): string {
 const lastUpdated = each((value, code) => {
   const criterion = dateCriterion(code, value);
   return ({ memory }, now) => {
-    // Without a memory the study may be new to the client, so a search for what is new includes it (IA-13).
+    // If nothing is remembered, the study may be new to the client, so a search for what is new includes it (IA-13).
     if ((!memory || memory.fresh) && ['ge', 'gt', 'sa'].includes(criterion.prefix)) return true;
     const range = memory && dateRange(memory.lastUpdated);
     return range !== undefined && meetsDate(criterion, range, now);

@@ -135,7 +135,7 @@ describe('IA-13 what a study matches', () => {
     ['_lastUpdated=sa2030', true],
     ['_lastUpdated=lt2020', false],
     ['_lastUpdated=eq2030', false],
-  ])('a study without a memory: %s → %s', (query, expected) => {
+  ])('a study of which nothing is remembered: %s → %s', (query, expected) => {
     expect(matches(read(query), { study }, NOW)).toBe(expected);
     const fresh = { lastUpdated: '2026-11-24T00:00:00.000Z', fresh: true };
     expect(matches(read(query), { study, memory: fresh }, NOW)).toBe(expected);
