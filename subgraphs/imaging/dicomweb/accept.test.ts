@@ -16,7 +16,7 @@ it.each<[string | undefined, string[]]>([
   expect(parseAccept(header).map(({ type }) => type)).toEqual(types);
 });
 
-it('DW-11 the accept parameter goes before the header; quotes do not matter', () => {
+it('DW-11 the accept parameter takes precedence over the header; quotes do not matter', () => {
   expect(parseAccept('text/html', ['image/png'])[0]!.type).toBe('image/png');
   for (const value of [
     'multipart/related; type="a/b"; transfer-syntax="*"',
@@ -31,7 +31,7 @@ it.each([
   'application/dicom+json',
   'image/png, application/dicom json; q=0.5',
   'multipart/related; type="a b", application/dicom json',
-])('DW-11 the accept parameter %s, whose + came as a space', (parameter) => {
+])('DW-11 reads the accept parameter %s, whose + came as a space', (parameter) => {
   expect(parseAccept(undefined, [parameter]).at(-1)!.type).toBe('application/dicom+json');
 });
 
@@ -41,7 +41,7 @@ it.each([
   ['application/json', 'application/json'],
   ['text/html, application/json;q=0.1', 'application/json'],
   ['text/html', undefined],
-  // RFC 9110 §12.5.1: what is named beside a wildcard counts for itself.
+  // RFC 9110 §12.5.1: a named type takes precedence over a wildcard.
   ['application/dicom+json;q=0, */*', 'application/json'],
   ['application/*, application/dicom+json;q=0', 'application/json'],
   ['*/*;q=0.8, application/dicom+json;q=0.1', 'application/json'],
