@@ -77,11 +77,11 @@ export function imagingSubgraph(deps: ImagingDeps) {
   const counts: StudyCounts = new LRUCache({ ...maxEntries(100_000) });
   const accessionNumbers: AccessionNumbers = new LRUCache({ ...maxEntries(10_000), ttl: OWNER_TTL * 1000 });
   const paces: Paces = new LRUCache({ ...maxEntries(10_000) });
-  const remembered = { cache, paces, metadata, unfinished, decisions, elsewhere, counts, accessionNumbers };
+  const caches = { cache, paces, metadata, unfinished, decisions, elsewhere, counts, accessionNumbers };
   const seen = deps.shared?.seen ?? openFirstSeen(dataDir, now);
   const open: OpenImaging = (tenant, access, signal, audit) => {
     const { dispatcher } = deps;
-    const request = { tenant, access, directory, now, log, signal, dispatcher, ...remembered };
+    const request = { tenant, access, directory, now, log, signal, dispatcher, ...caches };
     const restricted = sources.of(tenant).map((images) => new RestrictedStudies({ ...request, images }));
     const core = new SeveralStudies(restricted, request);
     return audit ? auditedStudies(core, audit) : core;

@@ -374,7 +374,7 @@ describe('IA-19 a slow archive', () => {
     }
   });
 
-  it('IA-27 ends retrievals for which nobody comes back, or whose client leaves before patience ends', async () => {
+  it('IA-27 ends retrievals that no client comes back for, or whose client leaves before patience ends', async () => {
     let ended = 0;
     const slow = await archive((_incoming, response) => response.once('close', () => ended++));
     const get = await gateway(images(slow.url, { patience: 0.2 }));

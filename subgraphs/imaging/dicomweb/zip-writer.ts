@@ -21,7 +21,7 @@ interface Written {
 const STORED_WITH_DESCRIPTOR = 0x0008;
 const VERSION = 45; // 4.5 supports ZIP64
 const MAX_32 = 0xffff_ffff;
-/** 1980-01-01: the file does not tell when an image was made. */
+/** 1980-01-01: the file does not state when an image was made. */
 const DATE = 0x0021;
 
 /** Writes entries as a ZIP file. Each entry is opened when the one before is written. Beyond 4 GiB it is ZIP64. */

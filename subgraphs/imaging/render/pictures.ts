@@ -111,12 +111,12 @@ export class Pictures {
       const made = [study.studyUid, instance, frames, accept, rendering];
       const tag = tagOfMade(await study.version(instance), 'rendered', ...made);
       if (tag && heldOf(ifNoneMatch, tag)) return notModified(`W/${tag}`);
-      const payload = await this.#drawn(study, instance, { frames, accept }, rendering);
+      const payload = await this.#draw(study, instance, { frames, accept }, rendering);
       return tagged(payload, core.replaced ? undefined : tag);
     });
   }
 
-  async #drawn(
+  async #draw(
     study: StudyReader,
     instance: InstanceOfStudy,
     { frames, accept }: Pick<PictureRequest, 'frames' | 'accept'>,
@@ -128,11 +128,11 @@ export class Pictures {
       const { numbers, type } = wantedFrames(dataset, pixels, frames, accept);
       return this.#picture(study, instance, { json, dataset }, { pixels, numbers, type, rendering });
     }
-    if (frames) throw nothingToSee();
+    if (frames) throw nothingToRender();
     const { threads } = this.#options;
     if (dataset['0040A730']) return report(() => threads.run('report', { json }), accept);
     if (isPdf(dataset)) return pdf(study, instance, dataset, accept);
-    if (!dataset['54000100']) throw nothingToSee();
+    if (!dataset['54000100']) throw nothingToRender();
     const type = negotiated(accept, [SVG, ...STILL]);
     const svg = await this.#waveform(study, instance, dataset);
     return type === SVG ? drawing(svg) : this.#raster(study, svg, type, rendering.viewport);
@@ -180,7 +180,7 @@ export class Pictures {
       const made = this.#picture(study, instance, described, { pixels, numbers, type, rendering });
       const picture = await (frame === undefined ? made.catch(withoutPicture) : made);
       if (picture) return picture;
-    } else if (frame !== undefined) throw nothingToSee();
+    } else if (frame !== undefined) throw nothingToRender();
     const svg = dataset['54000100'] && (await this.#waveform(study, instance, dataset).catch(withoutPicture));
     const icon = () => modalityIcon(text(dataset, Tag.Modality) ?? '');
     return this.#raster(study, svg ?? icon(), type, rendering.viewport);
@@ -357,6 +357,6 @@ function cannotRender(): Fault {
   return new Fault('not_acceptable', 'These pixels cannot be rendered here; retrieve the frames as stored.');
 }
 
-function nothingToSee(): Fault {
+function nothingToRender(): Fault {
   return new Fault('not_found', 'The object has nothing that can be rendered.');
 }

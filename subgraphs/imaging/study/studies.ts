@@ -46,7 +46,7 @@ export interface SearchResult {
   more: boolean;
   /** Faults of sources that did not answer, while others did (DW-18). */
   failed?: readonly Fault[];
-  /** Logical ids of the patients of these rows, as far as the caller's grants tell them. */
+  /** Logical ids of the patients of these rows, as far as the caller's grants name them. */
   patients?: readonly string[];
 }
 
