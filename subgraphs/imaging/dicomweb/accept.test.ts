@@ -89,18 +89,18 @@ it.each<[accept: string, mediaType: string, single: boolean, answer: string | un
     'multipart/related; type=application/octet-stream',
     'image/jpeg',
     false,
-    `multipart ${OCTETS} recoded to ${EXPLICIT}`,
+    `multipart ${OCTETS} transcoded to ${EXPLICIT}`,
   ],
   [
     `multipart/related; type=application/octet-stream; transfer-syntax=${EXPLICIT}`,
     'image/jpeg',
     false,
-    `multipart ${OCTETS} recoded to ${EXPLICIT}`,
+    `multipart ${OCTETS} transcoded to ${EXPLICIT}`,
   ],
-  [OCTETS, 'image/jpeg', true, `single ${OCTETS} recoded to ${EXPLICIT}`],
+  [OCTETS, 'image/jpeg', true, `single ${OCTETS} transcoded to ${EXPLICIT}`],
   [`${OCTETS}, */*;q=0.1`, 'image/jpeg', false, 'multipart image/jpeg'],
-  ['image/jls', OCTETS, true, 'single image/jls recoded to 1.2.840.10008.1.2.4.80'],
-  ['image/jphc', 'image/jp2', true, 'single image/jphc recoded to 1.2.840.10008.1.2.4.201'],
+  ['image/jls', OCTETS, true, 'single image/jls transcoded to 1.2.840.10008.1.2.4.80'],
+  ['image/jphc', 'image/jp2', true, 'single image/jphc transcoded to 1.2.840.10008.1.2.4.201'],
   ['image/*', OCTETS, true, undefined],
   ['image/jls; transfer-syntax=1.2.840.10008.1.2.4.81', OCTETS, true, undefined],
   ['multipart/related; type=application/octet-stream', OCTETS, false, `multipart ${OCTETS}`],
@@ -122,8 +122,8 @@ it.each<[accept: string, mediaType: string, single: boolean, answer: string | un
   ['image/png', 'image/jpeg', true, undefined],
 ])('DW-7 frames: %s for %s', (accept, mediaType, single, answer) => {
   const form = negotiateFrames(parseAccept(accept), mediaType, '9.9', single);
-  const recoded = form?.recodeTo ? ` recoded to ${form.recodeTo}` : '';
-  expect(form && `${form.multipart ? 'multipart' : 'single'} ${form.mediaType}${recoded}`).toBe(answer);
+  const transcoded = form?.recodeTo ? ` transcoded to ${form.recodeTo}` : '';
+  expect(form && `${form.multipart ? 'multipart' : 'single'} ${form.mediaType}${transcoded}`).toBe(answer);
 });
 
 it.each([
