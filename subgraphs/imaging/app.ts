@@ -46,7 +46,7 @@ export interface ImagingDeps {
   log: FastifyBaseLogger;
   /** Patients of the clinical base. */
   directory: Directory;
-  /** Makes the addresses of tenants whose images are retrieved by capability (IA-25). */
+  /** Makes the URLs of tenants whose images are retrieved by capability (IA-25). */
   capability?: SealStudy;
   /** Reports the progress of the first index of a folder. */
   onProgress?: SourcesOptions['onProgress'];

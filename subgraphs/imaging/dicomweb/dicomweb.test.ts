@@ -693,7 +693,7 @@ describeWithSharedData('the DICOMweb API over Orthanc', () => {
       return counter.asked.length - before;
     };
     expect([await ask('study'), await ask('series'), await ask('instance')]).toEqual([2, 3, 4]);
-    // Whether a UID belongs to another patient, too, can only be asked without a PatientID.
+    // Only a query without a PatientID shows if a UID belongs to another patient, too.
     const ofUids = new RegExp(`/studies\\?.*(StudyInstanceUID|0020000D)=${ct.studyUid!}(&|$)`);
     const [about, lists] = [true, false].map((is) => counter.asked.filter((url) => ofUids.test(url) === is));
     expect(about).toHaveLength(3);

@@ -29,8 +29,8 @@ export async function* instancesFrom(
 }
 
 /**
- * Closes what is open for a body when the body closes, even if nobody has begun to read it (HEAD, a client that has
- * left): generators that have not begun run no `finally`.
+ * Closes what is open for a body when the body closes, even if it was never read (HEAD, a client that has left):
+ * generators that have not begun run no `finally`.
  */
 export function closing(body: Readable, iterator: AsyncIterator<unknown>, opened?: Readable): Readable {
   return body.once('close', () => {

@@ -106,7 +106,7 @@ export function parseQido(
   return { query, ignored };
 }
 
-/** Converts a keyword or tag to a tag; also a path into the items of a sequence, with dots (PS3.18 §8.3.4.1). */
+/** Converts a keyword or tag to a tag, also in a path with dots into the items of a sequence (PS3.18 §8.3.4.1). */
 function attributePath(name: string): string | undefined {
   const tags = name.split('.').map(tagOf);
   return tags.includes(undefined) ? undefined : tags.join('.');

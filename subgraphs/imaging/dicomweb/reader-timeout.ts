@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 const LOOKS = 4;
 
 /**
- * Ends the connection of a client that reads nothing of its answer for this time, although bytes are waiting: it would
+ * Ends the connection of a client that reads nothing of its answer for `seconds`, although bytes are waiting: it would
  * hold resources, such as a connection to an archive, for ever. A client that reads slowly is not ended. Buffers of the
  * system hide about a megabyte of what it reads.
  * @param onEnd called when the connection is ended

@@ -27,7 +27,7 @@ export interface Criterion {
   matches(candidate: Candidate, now: number): boolean;
   /** Study Instance UIDs that the criterion names; undefined if it may match other studies. */
   studyUids?: readonly string[];
-  /** Whether matching needs instances. */
+  /** True if matching needs instances. */
   instances?: boolean;
   /** Logical ids of orders that matching needs. */
   orders?: readonly string[];

@@ -17,7 +17,7 @@ export interface WadoAddress {
   address: string;
   /** Logical id; undefined for an entry that is identified by its `urn:uuid:`. */
   id?: string;
-  /** Whether requests must carry the token (IA-26). */
+  /** True if requests must carry the token (IA-26). */
   requiresAccessToken?: boolean;
 }
 

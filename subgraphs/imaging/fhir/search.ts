@@ -26,12 +26,12 @@ export interface ImagingStudySearch {
   /** Studies on a page; 0 if only their number is wanted. */
   count: number;
   offset: number;
-  /** Whether the Endpoints of the studies are included (IA-14). */
+  /** True if the Endpoints of the studies are included (IA-14). */
   includeEndpoint: boolean;
   /** Elements wanted; undefined for all. `series.instance` may be among them. */
   elements?: readonly string[];
   summary?: Summary;
-  /** Whether the total is wanted. */
+  /** True if the total is wanted. */
   total: boolean;
   /** The parameters that were applied, for the self link. */
   applied: Parameters;

@@ -153,7 +153,7 @@ export class RestrictedStudies {
     return new OpenStudy(await this.lookup.owned(studyUid, coverage), this.#source, this.#metadataCache);
   }
 
-  /** Whether the source has at most one study for each UID. */
+  /** True if the source has at most one study for each UID. */
   get hasEachUidOnce(): boolean {
     return this.#source.config.type === 'folder';
   }

@@ -35,7 +35,7 @@ export class SeveralStudies implements Imaging {
   readonly #holders: StudyHolders;
   readonly #turns = new LoopTurns();
   #replaced = false;
-  /** Whether this request has given a list. The first list does not wait for a turn of the event loop. */
+  /** True if this request has given a list. The first list does not wait for a turn of the event loop. */
   #hasListed = false;
 
   constructor(sources: readonly RestrictedStudies[], options: SeveralStudiesOptions) {

@@ -116,14 +116,14 @@ export interface Imaging {
   encodedMetadata(target: Target): Promise<EncodedMetadata>;
 
   /**
-   * Returns every instance of the target, as stored (`*`) or in the transfer syntax.
-   * @returns after the caller is authorized for all of it (IA-24)
+   * Returns every instance of the target, as stored (`*`) or in the transfer syntax. Resolves after the caller is
+   * authorized for all of it (IA-24).
    */
   retrieve(target: Target, transferSyntax: string): Promise<AsyncIterable<StoredInstance>>;
 
   /**
-   * Returns the same as one multipart/related body; undefined if the source gives it only part by part.
-   * @returns after the caller is authorized and the first part has arrived without error
+   * Returns the same as one multipart/related body; undefined if the source gives it only part by part. Resolves after
+   * the caller is authorized and the first part has arrived without error.
    */
   relay(target: Target, transferSyntax: string): Promise<Relayed | undefined>;
 

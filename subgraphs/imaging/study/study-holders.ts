@@ -60,9 +60,9 @@ export class StudyHolders {
   /**
    * Returns the sources that have a study: those with most instances first, then in the order of the tenant. Never
    * empty. Each source checks again what it then gives.
-   * @throws Fault `not_found` if none has it for this caller, or one has it of another patient: a UID of two patients
-   *   is given to nobody (IA-24); the fault of a source, if no other source could answer for it; `unavailable` if a
-   *   source that failed had more of the study than the others have
+   * @throws Fault `not_found` if none has it for this caller, or one has it of another patient: no caller gets a UID of
+   *   two patients (IA-24); the fault of a source, if no other source could answer for it; `unavailable` if a source
+   *   that failed had more of the study than the others have
    */
   async of(studyUid: string, interaction: 'r' | 's', delay: Delay): Promise<readonly [Holder, ...Holder[]]> {
     const [only, ...others] = this.#sources;

@@ -36,7 +36,7 @@ export class StudyLookup {
     this.#withholding = new Withholding(options, source.key, (studyUids) => this.#seriesOf(studyUids));
   }
 
-  /** Whether any study may be withheld from this caller. */
+  /** True if any study may be withheld from this caller. */
   get mayWithhold(): boolean {
     return this.#withholding.applies;
   }

@@ -1,6 +1,6 @@
 import type { Level } from '../facts/target.ts';
 
-/** A search for studies, series or instances after the allow-list (DW-2, DW-3); QIDO-RS parses into it. */
+/** A search for studies, series or instances, reduced to the allow-list (DW-2, DW-3). QIDO-RS parses into it. */
 export interface StudyQuery {
   level: Level;
   studyUid?: string;

@@ -22,7 +22,7 @@ export interface Version {
 /** The part of the core that reads a study. `Imaging.reading` passes it to work that is recorded as one retrieval. */
 export interface Reading {
   /**
-   * Whether a copy has replaced a source that failed (DW-27). Then a version read before may belong to another source
+   * True if a copy has replaced a source that failed (DW-27). Then a version read before may belong to another source
    * than the bytes.
    */
   readonly replaced: boolean;

@@ -10,7 +10,7 @@ const full: Conversion = (y, cb, cr) => [
   y + 1.772 * (cb - 128),
 ];
 
-/** The same where luminance is from 16 to 235 and chrominance from 16 to 240. */
+/** The same with luminance from 16 to 235 and chrominance from 16 to 240. */
 const partial: Conversion = (y, cb, cr) => full((y - 16) * (255 / 219), spread(cb), spread(cr));
 const spread = (chroma: number): number => (chroma - 128) * (255 / 224) + 128;
 
