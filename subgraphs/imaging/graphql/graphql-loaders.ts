@@ -169,7 +169,7 @@ async function metadataOfSeries(
 
 function tooMuchMetadata(): Fault {
   const message =
-    'These are more metadata than GraphQL gives; name the keywords, or retrieve them by DICOMweb.';
+    'The metadata are too large for GraphQL; name the keywords, or retrieve them with DICOMweb.';
   return new Fault('too_large', message, { service: 'imaging' });
 }
 

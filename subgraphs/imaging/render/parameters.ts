@@ -21,6 +21,7 @@ export type Annotation = 'patient' | 'technique' | 'overlay';
 
 /** Maximum pixels of a side: no screen has more. */
 export const MAX_SIDE = 8192;
+/** A decimal number in a parameter. */
 export const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?$/i;
 
 /**

@@ -34,6 +34,6 @@ export async function wadoBase(
 ): Promise<string> {
   const base = tenantBase(baseUrl, tenant);
   if (retrieval(tenant) === 'token') return `${base}/dicomweb`;
-  if (!capability) throw new Fault('internal', 'Capability addresses cannot be made here.');
+  if (!capability) throw new Fault('internal', 'Capability URLs cannot be made here.');
   return `${base}/wado/${await capability(tenant, access, study)}`;
 }

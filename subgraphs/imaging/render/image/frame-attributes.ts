@@ -1,7 +1,9 @@
 import type { DicomElement, DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { items } from '../../dicom/dicom-text.ts';
 
+/** Shared Functional Groups Sequence. */
 export const SHARED_GROUPS = '52009229';
+/** Per-Frame Functional Groups Sequence. */
 export const PER_FRAME_GROUPS = '52009230';
 /**
  * Macros of functional groups that decide how a frame looks: pixel measures, frame VOI LUT, pixel value transformation.
