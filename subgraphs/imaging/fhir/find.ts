@@ -15,40 +15,40 @@ import type { WadoBaseOptions } from '../study/wado-base.ts';
 import type { Detail, Imaging, StudyRecord } from '../study/studies.ts';
 import type { Order } from '../authorization/directory.ts';
 
-/** What the FHIR and GraphQL faces need beside the core. */
+/** Options of the FHIR and GraphQL APIs, besides the core. */
 export interface ResourceOptions extends WadoBaseOptions {
   seen: Seen;
   /** Seconds since the epoch. */
   now(): number;
 }
 
-/** A study found: its resource, what is remembered of it, and the rows that it was made of. */
+/** A study that was found: its resource, its memory (first seen), and the rows it was made from. */
 export interface FoundStudy extends Candidate {
   record: StudyRecord;
   memory?: Memory;
-  /** Present where it was searched for; absent where it was read. */
+  /** Set if the study was searched for; undefined if it was read. */
   searched?: SearchedFor | undefined;
 }
 
-/** How a study was searched for: with the patient, if one was named. */
+/** A search that found a study: the patient that it named, if any. */
 export interface SearchedFor {
   patient?: string | undefined;
 }
 
 export interface Found {
   total: number;
-  /** What kept some image sources from answering, while others did (DW-18). */
+  /** Faults of image sources that did not answer, while others did (DW-18). */
   failed: readonly Fault[];
-  /** The page that was asked for, in order. */
+  /** The requested page, in order. */
   page: readonly FoundStudy[];
-  /** How the core was asked, to ask it for more of the same. */
+  /** The query to the core, for fetching more of the same studies. */
   asked: { patients: readonly (string | undefined)[]; studyUids?: readonly string[]; records: number };
 }
 
 /**
- * Runs a search (IA-13): the same for FHIR REST and GraphQL.
- * @param where what no search parameter says
- * @throws Fault `forbidden` for a patient who is named and out of reach (IA-7), and what the core throws
+ * Runs a search (IA-13) for FHIR REST and GraphQL.
+ * @param where condition that no search parameter expresses
+ * @throws Fault `forbidden` for a named patient who is out of reach (IA-7), and the faults of the core
  */
 export async function findStudies(
   imaging: Imaging,
@@ -69,7 +69,7 @@ export async function findStudies(
     }),
   );
   const [only, ...others] = lists;
-  // A study that two of the patients named reach is one study.
+  // A study that two of the named patients reach is listed once.
   const fetched =
     only && others.length === 0
       ? only.studies
@@ -108,8 +108,8 @@ function ordered(search: ImagingStudySearch, studies: readonly FoundStudy[]): re
 }
 
 /**
- * The page with the instances of its studies. The core still has the studies and series, so that this costs one more
- * call to the source; where the page is less than what was found, its studies are asked for by UID.
+ * Adds the instances to the studies of a page. The core still has the studies and series, so this costs one more call
+ * to the source. If the page is less than what was found, its studies are asked for by UID.
  */
 export async function withInstances(
   imaging: Imaging,
@@ -134,7 +134,7 @@ function complete(page: readonly FoundStudy[], records: readonly StudyRecord[]):
   const byUid = new Map(records.map((record) => [uid(record.study, Tag.StudyInstanceUID), record]));
   return page.map((found) => {
     const { instances } = byUid.get(found.study.id) ?? {};
-    // A study that went away meanwhile stays as it was.
+    // A study that was deleted meanwhile stays as it was.
     if (found.record.instances || !instances) return found;
     return Object.freeze({
       ...found,
@@ -144,13 +144,16 @@ function complete(page: readonly FoundStudy[], records: readonly StudyRecord[]):
   });
 }
 
-/** An Endpoint that comes as an entry of its own (IA-14) is not contained in the studies as well. */
+/**
+ * Returns the Endpoint style of a search. An Endpoint that is an entry of the Bundle (IA-14) is not also contained in
+ * the studies.
+ */
 function styleOf(tenant: Tenant, { includeEndpoint }: ImagingStudySearch): EndpointStyle {
   const own = endpointStyle(tenant);
   return includeEndpoint && own === 'contained' ? 'included' : own;
 }
 
-/** One study by Study Instance UID; undefined where it is unknown or out of reach (IA-7). */
+/** Reads one study by Study Instance UID; undefined if it is unknown or out of reach (IA-7). */
 export async function readStudy(
   imaging: Imaging,
   studyUid: string,
@@ -165,8 +168,8 @@ const sighted = new Derivation<readonly StudyRecord[], readonly Sighting[]>();
 const found = new Derivation<readonly StudyRecord[], readonly FoundStudy[]>();
 
 /**
- * Records as resources, each study once, with what is remembered of them (IA-13).
- * @returns for the same frozen list the same, as long as nothing that goes into it has changed
+ * Makes resources of records, each study once, with their memories (IA-13).
+ * @returns the same list for the same frozen records, while nothing else that goes into it changes
  */
 export async function foundStudies(
   tenant: Tenant,
@@ -185,7 +188,7 @@ export async function foundStudies(
       const study = imagingStudy(record, { base, endpointStyle: style, ...(lastUpdated && { lastUpdated }) });
       return Object.freeze({ record, searched, ...(memory && { memory }), study });
     });
-  // A caller's own Endpoint needs an object to be put into.
+  // Resources are frozen. With capabilities they are copied, because the caller's Endpoint is added later.
   if (style === 'capability') return make().map((one) => ({ ...one, study: { ...one.study } }));
   const others = [memories, base, style, searched !== undefined, searched?.patient];
   return found.of(records, others, () => Object.freeze(make()));
@@ -203,14 +206,16 @@ function sightingsOf(records: readonly StudyRecord[]): Sighting[] {
   });
 }
 
-/** The orders that a search names by id, as far as the caller may read them. */
+/** Reads the orders that a search names by id, as far as the caller may read them. */
 async function ordersOf(imaging: Imaging, { criteria }: ImagingStudySearch): Promise<Map<string, Order>> {
   const ids = [...new Set(criteria.flatMap(({ orders = [] }) => orders))];
   const read = await Promise.all(ids.map(async (id) => [id, await imaging.order(id)] as const));
   return new Map(read.flatMap(([id, order]) => (order ? [[id, order] as const] : [])));
 }
 
-/** The patients to search in: undefined for all in reach, none where the search names two who are not the same. */
+/**
+ * Returns the patients to search in: undefined for all in reach; none if the search requires two different patients.
+ */
 async function patientsOf(
   imaging: Imaging,
   { patients }: ImagingStudySearch,

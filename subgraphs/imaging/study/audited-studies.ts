@@ -25,22 +25,22 @@ import type {
 const IMAGING_STUDY = 'ImagingStudy';
 const SEARCH = { action: 'search', type: IMAGING_STUDY } as const;
 
-/** What is recorded of a search before its outcome is known. */
+/** The part of a record that is known before a search runs. */
 type Asked = Pick<Operation, 'patient' | 'study' | 'query'>;
 
 /**
- * The core of one request with a record of everything that it is asked for, allowed or denied (IA-30): it stands before
- * the core, so that all three APIs leave the same record.
+ * Wraps the core of one request and records every operation, allowed or denied (IA-30). All APIs call the core through
+ * it, so all leave the same record.
  *
- * A class, because an object literal with getters costs more: the engine makes a hidden class of its own for each such
- * object, which keeps the whole request in memory until the next full garbage collection.
+ * It is a class because V8 makes a hidden class for each object literal with getters, and that keeps the whole request in
+ * memory until the next full garbage collection.
  */
 export class AuditedStudies implements Imaging {
   readonly tenant: Tenant;
   readonly access: Access;
   readonly #core: Imaging;
   readonly #record: RecordOperation;
-  /** The patient of a token that is of one patient; several are told apart by their studies. */
+  /** The patient of every answer, if the token covers one patient; otherwise each study says its patient. */
   readonly #context: string | undefined;
 
   constructor(core: Imaging, record: RecordOperation) {
@@ -142,7 +142,10 @@ export class AuditedStudies implements Imaging {
     return this.#retrieved(target, part, () => this.#core.reading(target, part, work));
   }
 
-  /** Runs a search. One record for each patient (BALP §3:5.7.5); one who is refused for who they are, only if named. */
+  /**
+   * Records a search once for each patient (BALP §3:5.7.5). A refusal because of the patient names a patient only if
+   * the client did.
+   */
   async #searched<T>(
     asked: Asked,
     run: () => Promise<T>,
@@ -179,14 +182,14 @@ export class AuditedStudies implements Imaging {
         this.#record({ ...operation, ...(patient !== undefined && { patient }), outcome: ALLOWED });
       return found;
     } catch (error) {
-      // Another form may yet be given; where none is, the request is recorded when it ends.
+      // Another media type may still be given; if none is, the request is recorded at its end.
       const isForm = error instanceof Fault && error.code === 'not_acceptable';
       if (!isForm) this.#recordRefused(operation, error);
       throw error;
     }
   }
 
-  /** The owner of a study for a token of several patients: the check of the retrieval has just asked for it. */
+  /** Returns the patient of a retrieved study. With several patients, the check of the retrieval has just read the row. */
   async #ownerOf(study: string): Promise<string | undefined> {
     if (this.#context !== undefined || this.access.patients === 'all') return this.#context;
     return this.#core.study(study, 'study').then(
@@ -195,7 +198,7 @@ export class AuditedStudies implements Imaging {
     );
   }
 
-  /** @param named whom the request names; where it names nobody, whom the token is of */
+  /** @param named the patient that the request names, or else the one that the token covers */
   #recordRefused(operation: Omit<Operation, 'outcome'>, error: unknown, named = this.#context): void {
     const isOther = error instanceof Fault && (error.code === 'forbidden' || error.code === 'not_found');
     const patient = isOther && named === this.#context ? undefined : named;
@@ -203,7 +206,7 @@ export class AuditedStudies implements Imaging {
   }
 }
 
-/** How a record names frames. */
+/** Names frames in an audit record: the first 100 numbers. */
 export function framesPart(numbers: readonly number[]): string {
   return `frames/${numbers.slice(0, 100).join(',')}`;
 }
@@ -212,7 +215,10 @@ function studyOf(studyUid: string | undefined): { study?: string } {
   return studyUid !== undefined && UID.test(studyUid) ? { study: studyUid } : {};
 }
 
-/** The level, where it is not that of studies, and the keys by their keywords: values may be names and identifiers. */
+/**
+ * Summarizes a query: the level unless it is `study`, and the keywords of its keys. Leaves out values: they may be
+ * names and identifiers.
+ */
 function summaryOf({ level, patientIds, match }: StudyQuery): string {
   const keys = [...match.keys(), ...(patientIds ? ['00100020'] : [])].map((tag) => keywordOf(tag) ?? tag);
   const parameters = keys.map((key) => [key, ''] as const);
