@@ -35,7 +35,7 @@ import { DecisionCache } from './authorization/decision-cache.ts';
 import type { SealStudy } from './study/wado-base.ts';
 import { wadoUriRoutes } from './dicomweb/wado-uri.ts';
 
-/** What the subgraph is given: it reads no environment and knows no clock of its own. */
+/** What the subgraph needs: it reads no environment variables and no clock. */
 export interface ImagingDeps {
   /** Public base of the gateway, path prefix included. */
   baseUrl: string;
@@ -46,23 +46,23 @@ export interface ImagingDeps {
   log: FastifyBaseLogger;
   /** Patients of the clinical base. */
   directory: Directory;
-  /** Makes the addresses of tenants whose images are retrieved by capability (IA-25). */
+  /** Makes the URLs of tenants whose images are retrieved by capability (IA-25). */
   capability?: SealStudy;
-  /** Told of the first index of a folder. */
+  /** Reports the progress of the first index of a folder. */
   onProgress?: SourcesOptions['onProgress'];
   /** Connections to archives; dynamic tenants get guarded ones (SM-15). */
   dispatcher?: SourcesOptions['dispatcher'];
-  /** Where C-MOVE delivers to us, and how much of it is kept. */
+  /** Address to which C-MOVE delivers, and how much of it is kept. */
   dimse?: SourcesOptions['dimse'];
-  /** Told of what is refused of what image sources send. */
+  /** Reports what is refused of the data of image sources. */
   onRefused?: SourcesOptions['onRefused'];
-  /** Where several gateways remember for each other: when studies were first seen, and what sources said lately. */
+  /** Memory that several gateways share: when studies were first seen, and recent answers of sources. */
   shared?: { seen: Seen; cache: SharedCache };
-  /** Evaluates FHIRPath of callers; by default one of its own, which closes with the subgraph. */
+  /** Evaluates FHIRPath of callers; the default pool closes with the subgraph. */
   expressions?: ExpressionPool;
 }
 
-/** The imaging subgraph: one core, behind it the tenants' image sources, before it the GraphQL, FHIR and DICOMweb faces. */
+/** Makes the imaging subgraph: one core over the tenants' image sources, below the GraphQL, FHIR and DICOMweb APIs. */
 export function imagingSubgraph(deps: ImagingDeps) {
   const { baseUrl, dataDir, log, directory, now, capability } = deps;
   const pixels = new PixelPool();
@@ -77,11 +77,11 @@ export function imagingSubgraph(deps: ImagingDeps) {
   const counts: StudyCounts = new LRUCache({ ...maxEntries(100_000) });
   const accessionNumbers: AccessionNumbers = new LRUCache({ ...maxEntries(10_000), ttl: OWNER_TTL * 1000 });
   const paces: Paces = new LRUCache({ ...maxEntries(10_000) });
-  const remembered = { cache, paces, metadata, unfinished, decisions, elsewhere, counts, accessionNumbers };
+  const caches = { cache, paces, metadata, unfinished, decisions, elsewhere, counts, accessionNumbers };
   const seen = deps.shared?.seen ?? openFirstSeen(dataDir, now);
   const open: OpenImaging = (tenant, access, signal, audit) => {
     const { dispatcher } = deps;
-    const request = { tenant, access, directory, now, log, signal, dispatcher, ...remembered };
+    const request = { tenant, access, directory, now, log, signal, dispatcher, ...caches };
     const restricted = sources.of(tenant).map((images) => new RestrictedStudies({ ...request, images }));
     const core = new SeveralStudies(restricted, request);
     return audit ? auditedStudies(core, audit) : core;
@@ -105,14 +105,14 @@ export function imagingSubgraph(deps: ImagingDeps) {
   return {
     schema: subgraphSchema(typeDefs, resolvers),
     open,
-    /** Routes below `/{tenant}`. */
+    /** Registers the routes below `/{tenant}`. */
     async routes(app: FastifyInstance): Promise<void> {
       for (const under of ['/dicomweb', '/wado/:capability'] as const)
         await app.register(dicomwebRoutes({ baseUrl, under, open, pictures }));
       await app.register(wadoUriRoutes({ baseUrl, open, pictures }));
       await app.register(imagingFhirRoutes({ baseUrl, capability, seen, now, open }));
     },
-    /** The PatientID that a study states: for the door alone. */
+    /** Returns the PatientID that a study states; only for the authorization hook. */
     studyOwner(tenant: Tenant, studyUid: string): Promise<string | undefined> {
       const own = sources
         .of(tenant)

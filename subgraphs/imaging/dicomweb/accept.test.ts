@@ -16,7 +16,7 @@ it.each<[string | undefined, string[]]>([
   expect(parseAccept(header).map(({ type }) => type)).toEqual(types);
 });
 
-it('DW-11 the accept parameter goes before the header; quotes do not matter', () => {
+it('DW-11 the accept parameter takes precedence over the header; quotes do not matter', () => {
   expect(parseAccept('text/html', ['image/png'])[0]!.type).toBe('image/png');
   for (const value of [
     'multipart/related; type="a/b"; transfer-syntax="*"',
@@ -31,7 +31,7 @@ it.each([
   'application/dicom+json',
   'image/png, application/dicom json; q=0.5',
   'multipart/related; type="a b", application/dicom json',
-])('DW-11 the accept parameter %s, whose + came as a space', (parameter) => {
+])('DW-11 reads the accept parameter %s, whose + came as a space', (parameter) => {
   expect(parseAccept(undefined, [parameter]).at(-1)!.type).toBe('application/dicom+json');
 });
 
@@ -41,7 +41,7 @@ it.each([
   ['application/json', 'application/json'],
   ['text/html, application/json;q=0.1', 'application/json'],
   ['text/html', undefined],
-  // RFC 9110 §12.5.1: what is named beside a wildcard counts for itself.
+  // RFC 9110 §12.5.1: a named type takes precedence over a wildcard.
   ['application/dicom+json;q=0, */*', 'application/json'],
   ['application/*, application/dicom+json;q=0', 'application/json'],
   ['*/*;q=0.8, application/dicom+json;q=0.1', 'application/json'],
@@ -89,18 +89,18 @@ it.each<[accept: string, mediaType: string, single: boolean, answer: string | un
     'multipart/related; type=application/octet-stream',
     'image/jpeg',
     false,
-    `multipart ${OCTETS} recoded to ${EXPLICIT}`,
+    `multipart ${OCTETS} transcoded to ${EXPLICIT}`,
   ],
   [
     `multipart/related; type=application/octet-stream; transfer-syntax=${EXPLICIT}`,
     'image/jpeg',
     false,
-    `multipart ${OCTETS} recoded to ${EXPLICIT}`,
+    `multipart ${OCTETS} transcoded to ${EXPLICIT}`,
   ],
-  [OCTETS, 'image/jpeg', true, `single ${OCTETS} recoded to ${EXPLICIT}`],
+  [OCTETS, 'image/jpeg', true, `single ${OCTETS} transcoded to ${EXPLICIT}`],
   [`${OCTETS}, */*;q=0.1`, 'image/jpeg', false, 'multipart image/jpeg'],
-  ['image/jls', OCTETS, true, 'single image/jls recoded to 1.2.840.10008.1.2.4.80'],
-  ['image/jphc', 'image/jp2', true, 'single image/jphc recoded to 1.2.840.10008.1.2.4.201'],
+  ['image/jls', OCTETS, true, 'single image/jls transcoded to 1.2.840.10008.1.2.4.80'],
+  ['image/jphc', 'image/jp2', true, 'single image/jphc transcoded to 1.2.840.10008.1.2.4.201'],
   ['image/*', OCTETS, true, undefined],
   ['image/jls; transfer-syntax=1.2.840.10008.1.2.4.81', OCTETS, true, undefined],
   ['multipart/related; type=application/octet-stream', OCTETS, false, `multipart ${OCTETS}`],
@@ -122,8 +122,8 @@ it.each<[accept: string, mediaType: string, single: boolean, answer: string | un
   ['image/png', 'image/jpeg', true, undefined],
 ])('DW-7 frames: %s for %s', (accept, mediaType, single, answer) => {
   const form = negotiateFrames(parseAccept(accept), mediaType, '9.9', single);
-  const recoded = form?.recodeTo ? ` recoded to ${form.recodeTo}` : '';
-  expect(form && `${form.multipart ? 'multipart' : 'single'} ${form.mediaType}${recoded}`).toBe(answer);
+  const transcoded = form?.recodeTo ? ` transcoded to ${form.recodeTo}` : '';
+  expect(form && `${form.multipart ? 'multipart' : 'single'} ${form.mediaType}${transcoded}`).toBe(answer);
 });
 
 it.each([

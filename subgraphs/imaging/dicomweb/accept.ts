@@ -1,11 +1,11 @@
 import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import { takes, type MediaRange } from '../../../schema/http/media-ranges.ts';
 
-/** Content negotiation of DICOMweb, PS3.18 §8.7, and as clients really behave (DW-11). */
+/** Content negotiation of DICOMweb (PS3.18 §8.7), including what real clients send (DW-11). */
 
 const JSON_TYPES = ['application/dicom+json', 'application/json'];
 
-/** What a JSON answer is called; undefined for 406. */
+/** Returns the media type of a JSON answer; undefined for 406. */
 export function negotiateJson(accept: readonly MediaRange[]): string | undefined {
   for (const range of accept) {
     const found = JSON_TYPES.find((type) => takes(range, type));
@@ -14,17 +14,17 @@ export function negotiateJson(accept: readonly MediaRange[]): string | undefined
   return undefined;
 }
 
-/** A form in which stored objects may be given. */
+/** A form in which stored objects can be given. */
 export interface ObjectForm {
   form: 'multipart' | 'single' | 'zip';
-  /** `*` for as stored. */
+  /** `*`: as stored. */
   transferSyntax: string;
 }
 
 /**
- * Forms of DICOM objects that the client takes, best first (DW-5, DW-11). Without a transfer syntax
+ * Returns the forms of DICOM objects that the client accepts, best first (DW-5, DW-11). Without a transfer syntax
  * `application/dicom` means Explicit VR Little Endian; a client that names no media type gets objects as stored.
- * @param isInstance whether one object is asked for, which may come without multipart
+ * @param isInstance whether one object is asked for, which can be given without multipart
  */
 export function objectForms(accept: readonly MediaRange[], isInstance: boolean): ObjectForm[] {
   return accept.flatMap(({ type, parameters }): ObjectForm[] => {
@@ -48,7 +48,7 @@ export function objectForms(accept: readonly MediaRange[], isInstance: boolean):
   });
 }
 
-/** Other names of a frame's media type that are in use, PS3.18 §8.7.3.3 and its older editions. */
+/** Other media types that are in use for frames (PS3.18 §8.7.3.3 and its older editions). */
 const ALIASES: Record<string, readonly string[]> = {
   'image/jls': ['image/x-jls', 'image/jpls'],
   'image/jp2': ['image/j2c', 'image/x-jp2', 'image/jpx'],
@@ -56,27 +56,27 @@ const ALIASES: Record<string, readonly string[]> = {
   'image/dicom-rle': ['image/x-dicom-rle'],
 };
 
-/** What frames can be made into when they are stored otherwise, and the transfer syntax that each type means. */
-const RECODED: Record<string, string> = {
+/** Media types to which frames can be transcoded, with their transfer syntaxes. */
+const TRANSCODED: Record<string, string> = {
   'application/octet-stream': TransferSyntax.ExplicitVRLittleEndian,
   'image/jls': TransferSyntax.JPEGLSLossless,
   'image/jp2': TransferSyntax.JPEG2000Lossless,
   'image/jphc': TransferSyntax.HTJ2KLossless,
 };
 
-/** How frames are to be given. */
+/** The form in which frames are given. */
 export interface FrameForm {
   multipart: boolean;
   mediaType: string;
-  /** The transfer syntax that they must be brought into first; absent for frames as stored. */
+  /** The transfer syntax to transcode to first; undefined for frames as stored. */
   recodeTo?: string;
 }
 
 /**
- * How frames of this type may be given, or undefined for 406 (DW-7). They come as stored unless a type is named that
- * they do not have.
+ * Returns the form of frames of this type; undefined for 406 (DW-7). They are given as stored unless the client names
+ * another type.
  * @param mediaType as stored; `application/octet-stream` for native pixels
- * @param single whether one frame was asked for, which may come without multipart
+ * @param single whether one frame was asked for, which can be given without multipart
  */
 export function negotiateFrames(
   accept: readonly MediaRange[],
@@ -92,8 +92,8 @@ export function negotiateFrames(
     const syntax = parameters['transfer-syntax'] ?? '*';
     if (!multipart && !single) continue;
     if (name && fits(syntax, mediaType, transferSyntax)) return { multipart, mediaType: name };
-    const recoded = Object.keys(RECODED).find((type) => nameFor(wanted, type, false) === wanted);
-    const recodeTo = recoded && RECODED[recoded];
+    const recoded = Object.keys(TRANSCODED).find((type) => nameFor(wanted, type, false) === wanted);
+    const recodeTo = recoded && TRANSCODED[recoded];
     if (recodeTo && (syntax === '*' || syntax === recodeTo))
       return { multipart, mediaType: wanted, recodeTo };
   }
@@ -115,7 +115,7 @@ function fits(wanted: string, mediaType: string, transferSyntax: string): boolea
   return mediaType === 'application/octet-stream' && wanted === TransferSyntax.ExplicitVRLittleEndian;
 }
 
-/** How bytes may be given: as one body, or as one part; undefined for 406. */
+/** Returns how bytes are given: as one body, or as one part; undefined for 406. */
 export function negotiateBulkData(
   accept: readonly MediaRange[],
   mediaType: string,

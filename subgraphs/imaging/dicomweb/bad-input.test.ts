@@ -11,9 +11,11 @@ import { recodeFrame } from '../pixels/recode.ts';
 import { fileFrames } from '../pixels/test/file-frames.ts';
 import { imageObject, SMALL } from '../../../gateway/test/setup/image-object.ts';
 
-/** Objects that lie, and what a client gets of them: over real sockets, from a process whose memory is watched. */
+/**
+ * Damaged and hostile objects, and the answers for them: over real sockets, from a process whose memory is measured.
+ */
 
-/** Milliseconds, and MB, that any of them may cost. */
+/** Milliseconds, and MB, that each of them may cost. */
 const PATIENCE = 5_000;
 const GROWTH = 600;
 
@@ -42,17 +44,17 @@ const [FRAME, PICTURE]: Ask[] = [
   ['/rendered', 502, DAMAGED],
 ];
 const TOO_LARGE: Ask = ['/rendered', 413, /too large/];
-/** What the frames are asked to become: as they are stored they are what they are. */
+/** Frames as stored are given unchecked; this request has them decoded. */
 const DECODED: Ask = [
   '/frames/1?accept=application/octet-stream;transfer-syntax=1.2.840.10008.1.2.1',
   502,
   DAMAGED,
 ];
 
-/** A file cut or changed after it was written. */
+/** A small file, to be cut or changed. */
 const small = (studyUid: string): Buffer => imageObject(studyUid, EXPLICIT, SMALL, Buffer.alloc(16));
 
-async function lying(studyUid: string, to: string, change: (stream: Buffer) => void): Promise<Buffer> {
+async function falsified(studyUid: string, to: string, change: (stream: Buffer) => void): Promise<Buffer> {
   const path = sharedDataPath('dicom', 'mr-multiframe/emri_small_jpeg_2k_lossless.dcm');
   const { frames, pixels, transferSyntax } = (await fileFrames(path))!;
   const { bytes } = await recodeFrame({ encoded: frames[0]!, transferSyntax, pixels, to });
@@ -61,7 +63,10 @@ async function lying(studyUid: string, to: string, change: (stream: Buffer) => v
   return imageObject(studyUid, to, { ...pixels, numberOfFrames: 1 }, [NO_TABLE, stream]);
 }
 
-/** 65535 × 65535 in the size of a JPEG or JPEG-LS stream (ITU T.81 §B.2.2), or of a codestream (ISO 15444-1 §A.5.1). */
+/**
+ * Writes 65535 × 65535 into the size of a JPEG or JPEG-LS stream (ITU T.81 §B.2.2), or of a codestream (ISO 15444-1
+ * §A.5.1).
+ */
 function hugeFrame(stream: Buffer, startOfFrame: number): void {
   const at = stream.indexOf(Buffer.of(0xff, startOfFrame));
   expect(at).toBeGreaterThan(0);
@@ -78,14 +83,14 @@ async function jpeg(studyUid: string, change: (stream: Buffer) => Buffer): Promi
   return imageObject(studyUid, JPEG, pixels, [NO_TABLE, change(Buffer.from(frames[0]!))]);
 }
 
-/** An element put where the data set has the modality, (0008,0060). */
+/** Inserts an element before the modality, (0008,0060). */
 function inserted(studyUid: string, bytes: Buffer): Buffer {
   const file = small(studyUid);
   const at = file.indexOf(Buffer.from('080060004353', 'hex'));
   return Buffer.concat([file.subarray(0, at), bytes, file.subarray(at)]);
 }
 
-/** The data set of a file, deflated (PS3.5 §A.5). */
+/** Makes a file with a deflated data set (PS3.5 §A.5). */
 function deflatedFile(studyUid: string, pixels: Buffer): Buffer {
   const syntax = TransferSyntax.DeflatedExplicitVRLittleEndian;
   const side = Math.floor(Math.sqrt(pixels.length));
@@ -100,49 +105,49 @@ const CASES: Case[] = [
   { name: 'truncated within its header', file: (uid) => small(uid).subarray(0, 300), asks: ABSENT },
   { name: 'truncated within its pixels', file: (uid) => small(uid).subarray(0, -8), asks: ABSENT },
   {
-    name: 'bit-flipped: a JPEG of which a marker is none',
+    name: 'a JPEG with a flipped bit in a marker',
     file: (uid) => jpeg(uid, (stream) => (stream.writeUInt8(stream[1]! ^ 0x10, 1), stream)),
     asks: [PICTURE!, DECODED],
   },
   {
-    name: 'a JPEG cut short',
+    name: 'a truncated JPEG',
     file: (uid) => jpeg(uid, (stream) => stream.subarray(0, 200)),
     asks: [PICTURE!, DECODED],
   },
   {
-    name: 'of absurd lengths',
+    name: 'with absurd lengths',
     file: (uid) => inserted(uid, Buffer.from('08005000' + '55540000' + 'f0ffffff', 'hex')),
     asks: ABSENT,
   },
   {
-    name: 'of sequences a thousand deep',
+    name: 'with sequences a thousand deep',
     file: (uid) =>
       inserted(uid, Buffer.from(('08000615' + '53510000ffffffff' + 'feff00e0ffffffff').repeat(1000), 'hex')),
     asks: ABSENT,
   },
   {
-    name: 'a bomb: 600 MB deflated',
+    name: 'a deflate bomb of 600 MB',
     file: (uid) => deflatedFile(uid, Buffer.alloc(600_000_000)),
     asks: ABSENT,
   },
   {
-    name: 'a large picture deflated: what it says it is, and too large to be shown',
+    name: 'a large deflated picture: valid, but too large to be rendered',
     file: (uid) => deflatedFile(uid, Buffer.alloc(12_000 ** 2)),
     asks: [TOO_LARGE],
   },
   {
-    name: 'a bomb in a deflated frame',
+    name: 'a deflate bomb in a frame',
     file: (uid) =>
       imageObject(uid, DEFLATED_FRAME, SMALL, [NO_TABLE, deflateRawSync(Buffer.alloc(300_000_000))]),
     asks: [PICTURE!, DECODED],
   },
   {
-    name: 'of frames beyond the end of its pixels',
+    name: 'with frames beyond the end of its pixels',
     file: (uid) => imageObject(uid, EXPLICIT, { ...SMALL, numberOfFrames: 1000 }, Buffer.alloc(16)),
     asks: [FRAME!, PICTURE!, ['/frames/1000', 502, DAMAGED]],
   },
   {
-    name: 'whole, asked for a frame that it has not',
+    name: 'valid, asked for a frame that it does not have',
     file: small,
     asks: [
       ['/frames/2', 404, /no such object/],
@@ -165,27 +170,27 @@ const CASES: Case[] = [
     asks: [PICTURE!, DECODED],
   },
   {
-    name: 'a JPEG stream whose own header lies',
+    name: 'a JPEG stream with a false size in its header',
     file: (uid) => jpeg(uid, (stream) => (hugeFrame(stream, 0xc0), stream)),
     asks: [PICTURE!, DECODED],
   },
   {
-    name: 'a JPEG-LS stream whose own header lies',
-    file: (uid) => lying(uid, TransferSyntax.JPEGLSLossless, (stream) => hugeFrame(stream, 0xf7)),
+    name: 'a JPEG-LS stream with a false size in its header',
+    file: (uid) => falsified(uid, TransferSyntax.JPEGLSLossless, (stream) => hugeFrame(stream, 0xf7)),
     asks: [PICTURE!, DECODED],
   },
   {
-    name: 'a JPEG 2000 stream whose own header lies',
-    file: (uid) => lying(uid, TransferSyntax.JPEG2000Lossless, hugeCodestream),
+    name: 'a JPEG 2000 stream with a false size in its header',
+    file: (uid) => falsified(uid, TransferSyntax.JPEG2000Lossless, hugeCodestream),
     asks: [PICTURE!, DECODED],
   },
   {
-    name: 'an HTJ2K stream whose own header lies',
-    file: (uid) => lying(uid, TransferSyntax.HTJ2KLossless, hugeCodestream),
+    name: 'an HTJ2K stream with a false size in its header',
+    file: (uid) => falsified(uid, TransferSyntax.HTJ2KLossless, hugeCodestream),
     asks: [PICTURE!, DECODED],
   },
   {
-    name: 'of an offset table that points outside',
+    name: 'with an offset table that points outside',
     file: (uid) =>
       imageObject(uid, DEFLATED_FRAME, { ...SMALL, numberOfFrames: 2 }, [
         table(0, 0xfffffff0),
@@ -194,12 +199,12 @@ const CASES: Case[] = [
     asks: [FRAME!, PICTURE!, ['/frames/2', 502, DAMAGED]],
   },
   {
-    name: 'of fragments without end',
+    name: 'with fragments without end',
     file: (uid) => imageObject(uid, JPEG, SMALL, [NO_TABLE, KILOBYTE]).subarray(0, -8),
     asks: ABSENT,
   },
   {
-    name: 'of three million fragments',
+    name: 'with three million fragments',
     file: (uid) => {
       const file = imageObject(uid, JPEG, SMALL, [NO_TABLE]);
       const empty = Buffer.alloc(8 * 3_000_000);
@@ -210,7 +215,7 @@ const CASES: Case[] = [
   },
 ];
 
-describeWithSharedData('objects that lie', () => {
+describeWithSharedData('damaged and hostile objects', () => {
   const directory = mkdtempSync(join(tmpdir(), 'bad-input-'));
   let server: ImagingServer;
   let indexed = 0;
@@ -230,7 +235,7 @@ describeWithSharedData('objects that lie', () => {
       { type: 'folder', lookup: 'all-studies-on-server', path: folder },
       join(directory, 'data'),
     );
-    // From here on its highest memory is noted.
+    // From here on the peak of its memory is recorded.
     await server.memory();
     const isServed = async () => expect((await get('1.2.3', '/rendered')).statusCode).toBe(200);
     await vi.waitFor(isServed, 30_000);
@@ -241,7 +246,7 @@ describeWithSharedData('objects that lie', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  test('are found within bounds of memory', () => expect(indexed).toBeLessThan(800));
+  test('are indexed in less than 800 MB of memory', () => expect(indexed).toBeLessThan(800));
 
   test.each(CASES)('$name', async ({ name, asks }) => {
     const before = await server.memory();

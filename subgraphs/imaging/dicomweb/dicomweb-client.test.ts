@@ -21,7 +21,7 @@ import {
   type TestSubgraph,
 } from '../test/subgraph.ts';
 
-/** As much of XMLHttpRequest as dicomweb-client, which is unmodified, asks of a browser. */
+/** The part of XMLHttpRequest that dicomweb-client, unmodified, uses of a browser. */
 class TestXmlHttpRequest {
   readyState = 0;
   status = 0;
@@ -119,8 +119,8 @@ describeWithSharedData('dicomweb-client, unmodified, with a bearer token', () =>
     Reflect.deleteProperty(globalThis, 'XMLHttpRequest');
   });
 
-  /** What one call gives, looked at by the second. */
-  type Row = [method: string, options: object, look: (given: never) => unknown, seen: unknown];
+  /** One call: its method and options, a function that reads the result, and what it returns. */
+  type Row = [method: string, options: object, result: (given: never) => unknown, expected: unknown];
   const rows = (count: number): [(given: DicomJson[]) => unknown, number] => [(given) => given.length, count];
   const first = (length: number) => (given: ArrayBuffer | ArrayBuffer[]) => hex([given].flat()[0]!, length);
   const hashes = (given: ArrayBuffer[]) => given.map(hash).sort();
@@ -134,7 +134,7 @@ describeWithSharedData('dicomweb-client, unmodified, with a bearer token', () =>
     mediaTypes: [{ mediaType, transferSyntaxUID: file.transferSyntax }],
   });
 
-  /** Every method that asks the server for something. */
+  /** Every method that sends a request. */
   const CALLS: Row[] = [
     ['searchForStudies', {}, ...rows(3)],
     ['searchForStudies', { queryParams: { ModalitiesInStudy: 'CT', limit: 10 } }, ...rows(1)],
@@ -151,12 +151,12 @@ describeWithSharedData('dicomweb-client, unmodified, with a bearer token', () =>
       ([row]: DicomJson[]) => text(row!, Tag.SOPInstanceUID),
       own.sopInstanceUid,
     ],
-    // Media types of objects it refuses itself, whatever they are. So it names no transfer syntax, and Explicit VR
-    // Little Endian is meant: these are stored in it.
+    // The client refuses every media type of objects, so it names no transfer syntax. That means Explicit VR Little
+    // Endian, in which these are stored.
     ['retrieveStudy', target(own), hashes, ct.map(({ sha256 }) => sha256).sort()],
     ['retrieveSeries', target(own), hashes, ofSeries.map(({ sha256 }) => sha256).sort()],
     ['retrieveInstance', target(own), hash, own.sha256],
-    // What is compressed is decoded for who asks for Explicit VR Little Endian.
+    // Compressed objects are decoded if Explicit VR Little Endian is asked for.
     ['retrieveInstance', target(jls), ({ byteLength }: ArrayBuffer) => byteLength > jls.bytes, true],
     ['retrieveInstanceFrames', frame(own, [1]), sizes, [native]],
     ['retrieveInstanceFrames', frame(xa, [1, 96], stored('image/jpeg', xa)), first(3), 'ffd8ff'],
@@ -181,7 +181,7 @@ describeWithSharedData('dicomweb-client, unmodified, with a bearer token', () =>
     ],
     ['retrieveInstanceThumbnail', target(own), first(3), 'ffd8ff'],
     ['retrieveInstanceThumbnail', { ...target(own), mediaTypes: png }, first(3), '89504e'],
-    // Without media types it takes the picture for a text.
+    // Without media types the client reads the picture as text.
     ['retrieveInstanceFramesRendered', frame(xa, [2], { mediaTypes: jpeg }), first(3), 'ffd8ff'],
     ['retrieveInstanceFramesRendered', frame(xa, [2], { mediaTypes: png }), first(3), '89504e'],
     ['retrieveInstanceFramesThumbnail', frame(xa, [2]), first(3), 'ffd8ff'],
@@ -196,11 +196,11 @@ describeWithSharedData('dicomweb-client, unmodified, with a bearer token', () =>
       ...more,
     });
 
-    it.each(CALLS)('%s %#', async (method, asked, look, seen) => {
-      expect(look(await newClient(options())[method]!(asked))).toEqual(seen);
+    it.each(CALLS)('%s %#', async (method, asked, result, expected) => {
+      expect(result(await newClient(options())[method]!(asked))).toEqual(expected);
     });
 
-    it('retrieveBulkData: by the address in the metadata, as parts and as one body, whole and in part', async () => {
+    it('retrieveBulkData: by the URL in the metadata, as multipart and as one body, whole and as a range', async () => {
       const client = newClient(options());
       const [metadata]: DicomJson[] = await client.retrieveInstanceMetadata!(target(own));
       const address = new URL(metadata![Tag.PixelData]!.BulkDataURI!);
@@ -216,7 +216,7 @@ describeWithSharedData('dicomweb-client, unmodified, with a bearer token', () =>
       expect(Buffer.from(part!).equals(Buffer.from(whole!.slice(100, 200)))).toBe(true);
     });
 
-    it('buildInstanceWadoURIUrl: an address of our URI Service, which gives the object as stored', async () => {
+    it('buildInstanceWadoURIUrl: a URL of our URI Service, which gives the object as stored', async () => {
       const client = newClient(options({ url: `${base}/${tenant}`, wadoURLPrefix: 'wado-uri' }));
       const build = client['buildInstanceWadoURIUrl'] as unknown as (options: object) => string;
       const { body, statusCode } = await request(build.call(client, target(jls)), {
@@ -226,12 +226,12 @@ describeWithSharedData('dicomweb-client, unmodified, with a bearer token', () =>
       expect([statusCode, hash(await body.arrayBuffer())]).toEqual([200, jls.sha256]);
     });
 
-    it('storeInstances: 405, for nothing is stored here (DW-20)', async () => {
+    it('storeInstances: 405, because nothing is stored here (DW-20)', async () => {
       const datasets = [new Uint8Array(200).buffer];
       await expect(newClient(options()).storeInstances!({ datasets })).rejects.toMatchObject({ status: 405 });
     });
 
-    it('is refused without the token, and for what is not there', async () => {
+    it('answers 401 without the token, and 404 for an absent study', async () => {
       await expect(newClient(options({ headers: {} })).searchForStudies!()).rejects.toMatchObject({
         status: 401,
       });
@@ -240,12 +240,12 @@ describeWithSharedData('dicomweb-client, unmodified, with a bearer token', () =>
     });
   });
 
-  it('no method of its is left out', () => {
+  it('tests every method of the client', () => {
     const tried = new Set([
       ...CALLS.map(([method]) => method),
       ...['retrieveBulkData', 'buildInstanceWadoURIUrl', 'storeInstances'],
     ]);
-    // Of the client itself, not of the server.
+    // These send no request.
     const local = ['constructor', 'setDebug', 'getDebug', 'setVerbose', 'getVerbose'];
     const methods = Object.getOwnPropertyNames(api.DICOMwebClient.prototype).filter(
       (name) => !name.startsWith('_') && !local.includes(name),

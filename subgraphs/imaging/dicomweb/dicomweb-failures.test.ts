@@ -13,7 +13,7 @@ import { smallObjects } from '../../../gateway/test/setup/small-objects.ts';
 import { orthancImages, patient, testAccess, testSubgraph, testTenant } from '../test/subgraph.ts';
 import { startUpstream } from '../test/upstream.ts';
 
-/** Archives that are down, slow, refusing, and dying in the middle, over real sockets. */
+/** Archives that are down, slow, refuse, or die in the middle, over real sockets. */
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -32,14 +32,14 @@ async function gateway(images: object, now?: () => number) {
   closing.push(() => served.close());
   const url = await served.app.listen({ port: 0, host: '127.0.0.1' });
   return (path: string, headers: Record<string, string> = {}, signal?: AbortSignal) =>
-    // Kept: where a connection is to close, undici 7.25 takes a cut for the end of the answer.
+    // Keep-alive: if the connection is to close, undici 7.25 takes a cut answer for a complete one.
     request(`${url}/test/dicomweb${path}`, {
       headers: { authorization: 'Bearer own', ...headers },
       signal: signal ?? null,
     });
 }
 
-/** An archive that finds the study, and answers the rest as told. */
+/** Starts an archive that finds the study, and gives every other answer by `answer`. */
 async function archive(answer: (request: IncomingMessage, response: ServerResponse) => unknown) {
   const upstream = await startUpstream((incoming, response) => {
     if (!incoming.url!.startsWith('/studies?')) return answer(incoming, response);
@@ -71,7 +71,7 @@ describe('DW-13 an archive that dies in the middle', () => {
       },
     ],
     [
-      'within a part, but ending its answer well',
+      'within a part, but with a well-formed end',
       (response) => {
         response.writeHead(200, multipart).end(Buffer.concat([Buffer.from(part(3_000_000)), megabyte]));
       },
@@ -99,14 +99,14 @@ describe('DW-13 an archive that dies in the middle', () => {
       },
     ],
     [
-      'by being silent',
+      'by a reset',
       (response) => {
         response.writeHead(200, { ...multipart, connection: 'close' }).write(part(3_000_000));
         response.write(megabyte, () => setTimeout(() => response.socket!.resetAndDestroy(), 50));
       },
     ],
   ];
-  it.each(deaths)('%s: the connection is cut, and no well-formed body ends', async (_name, die) => {
+  it.each(deaths)('%s: the connection is cut, and the body has no well-formed end', async (_name, die) => {
     const upstream = await archive((_request, response) => die(response));
     const get = await gateway(images(upstream.url));
     const answer = await get(`/studies/${STUDY}`);
@@ -114,7 +114,7 @@ describe('DW-13 an archive that dies in the middle', () => {
     await expect(answer.body.arrayBuffer()).rejects.toThrow(/EOF|terminated|closed|aborted/i);
   });
 
-  it('before its first part is good: a status, not a body', async () => {
+  it('answers a status if it dies before the first part', async () => {
     for (const [die, status, error] of [
       [(response: ServerResponse) => response.writeHead(200, multipart).end('--b\r\n'), 502, 'bad_gateway'],
       [(response: ServerResponse) => response.writeHead(200, multipart).end('nonsense'), 502, 'bad_gateway'],
@@ -132,7 +132,7 @@ describe('DW-13 an archive that dies in the middle', () => {
     }
   });
 
-  it('a single object is cut as well', async () => {
+  it('cuts a single object, too', async () => {
     const object = Buffer.concat([...smallObjects({ studyUid: STUDY, patientId: 'MRN' }), megabyte]);
     const upstream = await archive((_request, response) =>
       response.writeHead(200, multipart).end(Buffer.concat([Buffer.from(part(3_000_000)), object])),
@@ -146,7 +146,7 @@ describe('DW-13 an archive that dies in the middle', () => {
   });
 });
 
-describe('what an archive answers, and what the caller gets', () => {
+describe('status of the archive → status for the caller', () => {
   it.each([
     [400, 502],
     [401, 502],
@@ -178,7 +178,7 @@ describe('what an archive answers, and what the caller gets', () => {
     ['no list', '{}', 502],
     ['nothing', '', 502],
     ['rows of others', JSON.stringify([{ ...rows[0], '00100020': { vr: 'LO', Value: ['mrn'] } }]), 200],
-  ])('a search that is answered with %s', async (_name, body, expected) => {
+  ])('an archive that answers a search with %s', async (_name, body, expected) => {
     const upstream = await startUpstream((_request, response) =>
       response.writeHead(200, { 'content-type': 'application/dicom+json' }).end(body),
     );
@@ -189,7 +189,7 @@ describe('what an archive answers, and what the caller gets', () => {
     if (expected === 200) expect(await answer.body.json()).toEqual([]);
   });
 
-  it('DW-26 an object that was not asked for, or is another patient’s, is not given', async () => {
+  it('DW-26 does not give an object that was not asked for, or is of another patient', async () => {
     let patientId = 'MRN';
     const upstream = await archive((_request, response) =>
       response
@@ -260,7 +260,7 @@ describe('what an archive answers, and what the caller gets', () => {
     expect(await uids(`/studies/${STUDY}/series/1.2.3.1/instances`, '00080018')).toEqual(['1.5', '1.6']);
   });
 
-  it("a study UID that two patients share is nobody's", async () => {
+  it('answers 404 for a study UID that two patients share', async () => {
     const both = [rows[0], { ...rows[0], '00100020': { vr: 'LO', Value: ['OTHER'] } }];
     const upstream = await startUpstream((_request, response) =>
       response.writeHead(200, { 'content-type': 'application/dicom+json' }).end(JSON.stringify(both)),
@@ -271,7 +271,7 @@ describe('what an archive answers, and what the caller gets', () => {
     expect((await get(`/studies/${STUDY}`)).statusCode).toBe(404);
   });
 
-  it('a host in its addresses is never followed nor told', async () => {
+  it('never follows or shows a host in the URLs of an archive', async () => {
     const evil = {
       ...rows[0],
       '00080018': { vr: 'UI', Value: ['2'] },
@@ -290,7 +290,7 @@ describe('what an archive answers, and what the caller gets', () => {
 });
 
 describe('IA-19 a slow archive', () => {
-  it('503 with Retry-After when patience ends, for every form; what was begun goes on', async () => {
+  it('answers 503 with Retry-After when patience ends, for every retrieval; the retrieval goes on', async () => {
     const ended: string[] = [];
     const upstream = await startUpstream(() => undefined);
     closing.push(() => upstream.close());
@@ -321,7 +321,7 @@ describe('IA-19 a slow archive', () => {
     ['/series/1/instances/2/frames/1', '*/*'],
     ['/series/1/instances/2/bulkdata/00091002', '*/*'],
   ])(
-    'what broke off before the identical request came for it is no answer (%s, %s)',
+    'does not give a retrieval that broke off before the identical request came (%s, %s)',
     async (tail, accept) => {
       const upstream = await archive(async (incoming, response) => {
         await delay(400);
@@ -349,7 +349,7 @@ describe('IA-19 a slow archive', () => {
     },
   );
 
-  it('IA-27 the identical request goes on with the retrieval that was begun, if it may; others do not', async () => {
+  it('IA-27 the identical request continues the retrieval that was begun', async () => {
     const upstream = await archive(async (incoming, response) => {
       await delay(400);
       const type = incoming.url!.includes('series') ? 'application/octet-stream' : 'application/dicom';
@@ -369,16 +369,16 @@ describe('IA-19 a slow archive', () => {
       expect(answer.statusCode).toBe(200);
       expect((await answer.body.arrayBuffer()).byteLength).toBeGreaterThanOrEqual(1000);
       expect(retrievals() - before).toBe(1);
-      // What was taken is gone: a stream is read once.
+      // What was given is not kept: a stream is read once.
       expect((await get(`/studies/${STUDY}${tail}`)).statusCode).toBe(503);
     }
   });
 
-  it('IA-27 what nobody comes back for is ended, and so is what a client leaves before patience ends', async () => {
+  it('IA-27 ends retrievals that no client comes back for, or whose client leaves before patience ends', async () => {
     let ended = 0;
     const slow = await archive((_incoming, response) => response.once('close', () => ended++));
     const get = await gateway(images(slow.url, { patience: 0.2 }));
-    // The oldest of those that are kept make room for the new.
+    // The oldest kept retrievals make room for new ones.
     for (let frame = 1; frame <= 20; frame++) {
       void get(`/studies/${STUDY}/series/1/instances/2/frames/${frame}`).catch(() => undefined);
     }
@@ -392,7 +392,7 @@ describe('IA-19 a slow archive', () => {
     await vi.waitFor(() => expect(ended).toBe(5), { timeout: 5000 });
   });
 
-  it('the identical request succeeds once the archive has answered', async () => {
+  it('the identical request succeeds after the archive has answered', async () => {
     const upstream = await startUpstream(async (_incoming, response) => {
       await delay(400);
       response.writeHead(200, { 'content-type': 'application/dicom+json' }).end(JSON.stringify(rows));
@@ -402,11 +402,11 @@ describe('IA-19 a slow archive', () => {
     expect((await get('/studies')).statusCode).toBe(503);
     await delay(400);
     expect((await get('/studies')).statusCode).toBe(200);
-    // The second question is about the UIDs that were listed.
+    // The second query is about the UIDs that were listed.
     expect(upstream.asked.filter((url) => !/StudyInstanceUID=|0020000D=/.test(url))).toHaveLength(1);
   });
 
-  it('IA-27 a stream that came too late, and is then ended unread, ends nothing else', async () => {
+  it('IA-27 a stream that comes too late and is closed unread ends nothing else', async () => {
     let ended = 0;
     const late = await archive(async (_incoming, response) => {
       response.once('close', () => ended++);
@@ -427,7 +427,7 @@ describe('IA-19 a slow archive', () => {
     await vi.waitFor(() => expect(ended).toBe(20), { timeout: 5000 });
   });
 
-  it('patience is of the request: what the search took is not there for the retrieval', async () => {
+  it('patience is for the whole request: the time of the search is not available to the retrieval', async () => {
     const upstream = await startUpstream(async ({ url }, response) => {
       if (!url!.startsWith('/studies?')) return;
       await delay(700);
@@ -454,7 +454,7 @@ describe('IA-19 a slow archive', () => {
   });
 });
 
-it('DW-15 cancels upstream when the client leaves, and reads no further than it is read', async () => {
+it('DW-15 cancels upstream when the client leaves, and reads no faster than the client', async () => {
   let sent = 0;
   const gone = new Promise<void>((resolve) => {
     void archive(async (_request, response) => {
@@ -474,11 +474,11 @@ it('DW-15 cancels upstream when the client leaves, and reads no further than it 
     });
   });
   await gone;
-  // What fits into the socket buffers on the way, far from all of it.
+  // Only what fits into the socket buffers on the way.
   expect(sent).toBeLessThan(60);
 });
 
-describe('DW-15 signing in to the archive', () => {
+describe('DW-15 authentication at the archive', () => {
   it.each([
     ['open', { type: 'open' }, undefined],
     [
@@ -499,7 +499,7 @@ describe('DW-15 signing in to the archive', () => {
     expect(sent).toEqual([expected]);
   });
 
-  it('oauth2: one token for all until it ends, another when it is refused', async () => {
+  it('oauth2: one token for all requests until it expires, a new one when it is refused', async () => {
     let now = 1000;
     let issued = 0;
     let refuse = false;
@@ -533,7 +533,7 @@ describe('DW-15 signing in to the archive', () => {
 });
 
 describeWithSharedData('a real Orthanc', () => {
-  it('that is frozen, killed, and back again', async () => {
+  it('answers 503 while it is frozen or down, and recovers', async () => {
     const ct = sharedDicomFiles().filter(({ file }) => file.startsWith('ct-head-ge/'));
     const orthanc = await startOrthanc({ files: ct.map(({ file }) => sharedDataPath('dicom', file)) });
     closing.push(() => orthanc.stop());
@@ -568,7 +568,7 @@ describeWithSharedData('a real Orthanc', () => {
     expect(await status(study)).toEqual([200, false]);
   });
 
-  it('that is killed in the middle of a study: the connection is cut', async () => {
+  it('cuts the connection if it is killed in the middle of a study', async () => {
     const ct = sharedDicomFiles().filter(({ file }) => file.startsWith('ct-head-ge/'));
     const orthanc = await startOrthanc({ files: ct.map(({ file }) => sharedDataPath('dicom', file)) });
     closing.push(() => orthanc.stop());

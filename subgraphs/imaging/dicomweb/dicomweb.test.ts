@@ -28,7 +28,7 @@ import { startCountingProxy, type Upstream } from '../test/upstream.ts';
 
 const files = sharedDicomFiles().filter(({ studyUid, importsInOrthanc }) => studyUid && importsInOrthanc);
 
-describeWithSharedData('the DICOMweb face over Orthanc', () => {
+describeWithSharedData('the DICOMweb API over Orthanc', () => {
   const ct = files.find(({ file }) => file.startsWith('ct-head-ge/'))!;
   const other = files.find(({ file }) => file.startsWith('xa-cine/'))!;
   const lower = files.find(({ patientId }) => patientId === 'SCSARAB')!;
@@ -249,7 +249,7 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
     });
 
     it.each(['ct', 'ct-limited', 'star', 'list', 'empty-mrn', 'other-case', 'ct-modality-mr'])(
-      'lists for %s hold only what is theirs',
+      'lists for %s hold only their own studies',
       async (token) => {
         const own = token === 'ct' ? [ct.studyUid] : [];
         for (const path of ['/studies', '/series', '/instances']) {
@@ -264,7 +264,7 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
       expect((await get('xa-misborn', '/studies', {}, 'birth')).json()).toEqual([]);
     });
 
-    it('401 and insufficient scope say where to go (RFC 6750, RFC 9728)', async () => {
+    it('401 and insufficient scope say where to get a token (RFC 6750, RFC 9728)', async () => {
       const challenge =
         'resource_metadata="https://images.example.org/.well-known/oauth-protected-resource/prefix/mrn"';
       expect((await get('ct-scopeless', '/studies')).headers['www-authenticate']).toContain(challenge);
@@ -274,7 +274,7 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
     });
   });
 
-  it('IA-7 a UID out of reach answers as one that does not exist, byte for byte', async () => {
+  it('IA-7 answers the same bytes for a UID out of reach and an absent one', async () => {
     for (const tail of [
       '',
       '/metadata',
@@ -309,7 +309,7 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
     `${instance}/bulkdata/http:%2F%2F127.0.0.1%2F`,
     `${instance}/bulkdata/metadata`,
     `${instance}/bulkdata/frames/1`,
-  ])('IA-23 nothing beyond the grant is reached through an own UID: %s', async (path) => {
+  ])('IA-23 reaches nothing beyond the grant through an own UID: %s', async (path) => {
     expect((await get('ct', path)).statusCode).toBe(404);
   });
 
@@ -387,7 +387,7 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
       ['fuzzymatching=true', /fuzzymatching/],
       ['includefield=Nonsense', /includefield/],
       ['Modality=CT', /Modality/],
-    ])('?%s is not applied, and Warning 299 says so; strictQuery refuses it', async (query, warning) => {
+    ])('?%s is not applied, with Warning 299; strictQuery refuses it', async (query, warning) => {
       const answer = await get('ct', `/studies?${query}`);
       expect(answer.statusCode).toBe(200);
       expect(String(answer.headers['warning'])).toMatch(/^299 images\.example\.org /);
@@ -401,7 +401,7 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
       ['SCSARA?', 1],
       [`${id},${theirs}`, 2],
       ['*', undefined],
-    ])('a caller who reaches everybody may name PatientID %s', async (patientId, count) => {
+    ])('a caller who reaches all patients may name PatientID %s', async (patientId, count) => {
       const rows = (await get('system', `/studies?PatientID=${encodeURIComponent(patientId)}`)).json<
         DicomJson[]
       >();
@@ -425,7 +425,7 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
     expect(seen.size).toBe(ofCt.length);
   });
 
-  it('DW-4 no answer names the archive', async () => {
+  it('DW-4 no answer contains the host of the archive', async () => {
     const host = new URL(orthanc.url).host;
     const base = `${BASE_URL}/mrn/dicomweb`;
     for (const path of [
@@ -538,12 +538,12 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
     if (status === 416) expect(answer.headers['content-range']).toBe('bytes */524288');
   });
 
-  it('DW-10 a range that depends on a validator is not given, since there is none', async () => {
+  it('DW-10 gives everything for If-Range if there is no validator', async () => {
     const headers = { range: 'bytes=0-9', 'if-range': '"one"' };
     expect((await get('ct', `${instance}/bulkdata/7FE00010`, headers)).statusCode).toBe(200);
   });
 
-  it('DW-10 a range is for GET: HEAD tells of the whole (RFC 9110 §14.2)', async () => {
+  it('DW-10 a range applies only to GET: HEAD describes the whole (RFC 9110 §14.2)', async () => {
     const head = await get('ct', `${instance}/bulkdata/7FE00010`, { range: 'bytes=0-9' }, 'mrn', 'HEAD');
     const { 'content-length': length, 'content-range': range, 'accept-ranges': ranges } = head.headers;
     expect([head.statusCode, length, range, ranges]).toEqual([200, '524288', undefined, 'bytes']);
@@ -590,7 +590,7 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
     const tags = new Set([etag]);
     for (const coding of ['gzip', 'br']) {
       const small = await get('ct', `${study}/metadata`, { 'accept-encoding': coding });
-      // Strong: each coding is other bytes (RFC 9110 §8.8.3), and what the caller has of any of them stays good.
+      // Strong tags: each coding is other bytes (RFC 9110 §8.8.3), and a tag of any coding is accepted.
       tags.add(String(small.headers['etag']));
       const held = { 'accept-encoding': 'identity', 'if-none-match': String(small.headers['etag']) };
       const again = await get('ct', `${study}/metadata`, held);
@@ -605,7 +605,7 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
     ).toBeUndefined();
   });
 
-  it('DW-6 palettes stand in the metadata themselves', async () => {
+  it('DW-6 metadata contain palettes inline', async () => {
     const coloured = files.filter(({ photometric }) => photometric === 'PALETTE COLOR');
     for (const { file, studyUid, sopInstanceUid } of coloured) {
       const rows = (await get('system', `/studies/${studyUid}/metadata`)).json<DicomJson[]>();
@@ -619,7 +619,7 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
     expect(coloured.length).toBeGreaterThan(0);
   });
 
-  it('IA-21 every file comes back from Orthanc byte for byte, as Orthanc itself gives it', async () => {
+  it('IA-21 gives every file byte for byte as Orthanc gives it', async () => {
     for (const studyUid of new Set(files.map((file) => file.studyUid!))) {
       const own = files.filter((file) => file.studyUid === studyUid);
       const through = await parts(await get('system', `/studies/${studyUid}`, asStored));
@@ -640,7 +640,7 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
     }
   });
 
-  it('DW-5 a study as an archive, which unzips to what is stored', async () => {
+  it('DW-5 a study as a zip, which unzips to the stored files', async () => {
     const answer = await get('ct', study, { accept: 'application/zip' });
     expect(answer.headers['content-type']).toBe('application/zip');
     const directory = await mkdtemp(join(tmpdir(), 'zip-'));
@@ -678,7 +678,7 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
     }
   });
 
-  it("speed: a patient's studies take one call a level and one about their UIDs, and later requests none", async () => {
+  it("speed: a patient's studies take one call for each level and one about their UIDs; later requests take none", async () => {
     const { subgraph } = served;
     const access = testAccess([patient('ct', ct.patientId!)]);
     const tenant = testTenant(orthancImages(orthanc, { endpoint: `${counter.url}/dicom-web` }), 'counted');
@@ -693,14 +693,14 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
       return counter.asked.length - before;
     };
     expect([await ask('study'), await ask('series'), await ask('instance')]).toEqual([2, 3, 4]);
-    // Whether a UID is another patient's too can only be asked of all patients.
+    // Only a query without a PatientID shows if a UID belongs to another patient, too.
     const ofUids = new RegExp(`/studies\\?.*(StudyInstanceUID|0020000D)=${ct.studyUid!}(&|$)`);
     const [about, lists] = [true, false].map((is) => counter.asked.filter((url) => ofUids.test(url) === is));
     expect(about).toHaveLength(3);
     expect(lists!.every((url) => /PatientID|00100020=/.test(url))).toBe(true);
   });
 
-  it('IA-29 the frames of a study need one look at its owner', async () => {
+  it('IA-29 asks for the owner of a study once for all its frames', async () => {
     served.subgraph.invalidate();
     const before = counter.asked.length;
     await Promise.all(Array.from({ length: 20 }, () => get('ct', `${instance}/frames/1`, {}, 'counted')));
@@ -709,7 +709,7 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
     expect((await get('xa', `${instance}/frames/1`, {}, 'counted')).statusCode).toBe(404);
   });
 
-  it('IA-7 a study out of reach costs the calls that one costs which is not there, whoever has asked before', async () => {
+  it('IA-7 a study out of reach costs as many calls as an absent one, whoever asked before', async () => {
     const calls = async (token: string, path: string) => {
       const before = counter.asked.length;
       await get(token, `${path}/metadata`, {}, 'counted');
@@ -718,14 +718,14 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
     served.subgraph.invalidate();
     expect(await calls('xa', foreign)).toBe(2);
     expect(await calls('xa', foreign)).toBe(0);
-    // Of the study, and whether the archive has anything (DW-23).
+    // One call for the study, one to check that the archive has anything (DW-23).
     for (let time = 0; time < 3; time++) {
       expect([await calls('ct', foreign), await calls('ct', `/studies/${absent}`)]).toEqual([2, 2]);
     }
     expect(await calls('xa', foreign)).toBe(0);
   });
 
-  it('studiesOf: whose they are, and 403 for another patient (IA-7)', async () => {
+  it('studiesOf names the patient of each study, and refuses another patient (IA-7)', async () => {
     const open = (token: Parameters<typeof testAccess>[0], images = {}) =>
       served.subgraph.open(testTenant(orthancImages(orthanc, images), 'mrn2'), testAccess(token));
     const both = open([patient('ct', ct.patientId!), patient('xa', other.patientId!)]);

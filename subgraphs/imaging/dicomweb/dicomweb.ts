@@ -27,7 +27,7 @@ import { warningsOf } from '../study/warnings.ts';
 export interface DicomwebOptions {
   /** Public base of the gateway, path prefix included. */
   baseUrl: string;
-  /** Where the routes are, below a tenant. Below a capability there is one study, and no list of others (IA-23). */
+  /** Path of the routes, below a tenant. Below a capability there is one study, and no list of studies (IA-23). */
   under: '/dicomweb' | '/wado/:capability';
   open: OpenImaging;
   pictures: Pictures;
@@ -52,7 +52,7 @@ const RETRIEVE = imagesRoute('retrieve');
 
 const PICTURES = ['rendered', 'thumbnail'] as const;
 
-/** The DICOMweb face (Studies Service, PS3.18 §10): routes below a tenant. */
+/** Returns the routes of DICOMweb (Studies Service, PS3.18 §10) below a tenant. */
 export function dicomwebRoutes({ baseUrl, under, open, pictures }: DicomwebOptions) {
   return async function routes(app: FastifyInstance): Promise<void> {
     prepareRoutes(app, baseUrl, 'dicomweb');
@@ -108,8 +108,8 @@ class Call {
     this.#request = request;
     this.#reply = reply;
     const { capability } = request.params as { capability?: string };
-    const face = capability === undefined ? 'dicomweb' : `wado/${capability}`;
-    this.#base = `${tenantBase(baseUrl, request.tenant)}/${face}`;
+    const api = capability === undefined ? 'dicomweb' : `wado/${capability}`;
+    this.#base = `${tenantBase(baseUrl, request.tenant)}/${api}`;
     this.#query = queryOf(request);
     requireUtf8(this.#query);
     this.#signal = clientLeft(reply, { orAnswered: true });
@@ -164,7 +164,7 @@ class Call {
     const { frames = '' } = this.#request.params as { frames?: string };
     const numbers = frameList(frames);
     const part = framesPart(numbers);
-    // As one retrieval with its form: it is recorded as allowed only where it is given (IA-30).
+    // One retrieval, with its media type: it is recorded as allowed only if the frames are given (IA-30).
     const given = () =>
       this.#imaging.reading(target, part, (core) => retrieveFrames(core, target, numbers, this.#accept()));
     return this.#send(await this.#unlessHeld(target, part, numbers, given));
@@ -175,14 +175,14 @@ class Call {
     const target = this.target() as InstanceTarget;
     const { range, 'if-range': ifRange } = this.#request.headers;
     const given = async (tag: string | undefined) => {
-      // RFC 9110 §13.1.5: of what has changed, or cannot be told from it, all is given.
+      // RFC 9110 §13.1.5: if the data have changed, or that cannot be known, everything is given.
       const current = ifRange === undefined || ifRange === tag;
-      // §14.2: ranges are for GET alone.
+      // §14.2: a range applies only to GET.
       const part = current && this.#request.method === 'GET' ? range : undefined;
       const payload = await this.#imaging.reading(target, 'bulkdata', (core) =>
         retrieveBulkData(core, target, `bulkdata/${rest}`, this.#accept(), part),
       );
-      // Without a boundary these are the same bytes each time: ranges of them fit together.
+      // Without a boundary the bytes are the same each time, so their ranges fit together.
       const isSame = !this.#imaging.replaced && !payload.headers['content-type']?.startsWith('multipart/');
       if (tag && isSame) payload.headers['etag'] = tag;
       return payload;
@@ -200,7 +200,7 @@ class Call {
     return unlessHeld(this.#imaging, asked, given);
   }
 
-  /** Rendered resources and thumbnails (DW-8, DW-9). */
+  /** Answers rendered resources and thumbnails (DW-8, DW-9). */
   async picture(pictures: Pictures, kind: (typeof PICTURES)[number]): Promise<unknown> {
     const { frames } = this.#request.params as { frames?: string };
     const request = {
@@ -214,7 +214,7 @@ class Call {
     return this.#send(await pictures[kind](this.#imaging, request));
   }
 
-  /** The UIDs of the path. @throws Fault `invalid_request` for one that is none (DW-12) */
+  /** Returns the UIDs of the path. @throws Fault `invalid_request` for an invalid UID (DW-12) */
   target(): Target {
     return this.#partialTarget() as Target;
   }
@@ -242,7 +242,7 @@ class Call {
     return sendPayload(this.#request, this.#reply, payload);
   }
 
-  /** JSON with an entity tag; compressed when that is taken and worth it (DW-6). */
+  /** Sends JSON with an entity tag; compressed if the client accepts that and it saves enough (DW-6). */
   async #json(type: string, text: string): Promise<unknown> {
     const body = Buffer.from(text);
     const tag = tagOf(body);
@@ -268,9 +268,10 @@ class Call {
   }
 }
 
+/** Minimum bytes of an answer that is compressed. */
 const WORTH_COMPRESSING = 1024;
 
-/** A strong entity tag for each coding: what is answered depends on the content, on our base and on the coding alone. */
+/** Returns a strong entity tag for each coding: the answer depends only on the content, our base and the coding. */
 function metadataTags(content: string, base: string): { coding: Coding; tag: string }[] {
   const whole = tagOf(`${content}\n${base}`);
   return CODINGS.map((coding) => ({
@@ -279,7 +280,7 @@ function metadataTags(content: string, base: string): { coding: Coding; tag: str
   }));
 }
 
-/** Names of keys for a header: what a client made up may hold anything. */
+/** Lists names of keys for a header. Names that a client made up may hold anything: these are replaced. */
 function names(keys: readonly string[]): string {
   return [...new Set(keys.map((key) => (/^[\w.-]{1,64}$/.test(key) ? key : 'another key')))]
     .slice(0, 20)

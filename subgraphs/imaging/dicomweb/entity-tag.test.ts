@@ -1,4 +1,7 @@
-/** What callers hold already is 304 (DW-6, DW-8 to DW-10): before anything is read or drawn, after the caller's right to it. */
+/**
+ * If-None-Match (DW-6, DW-8 to DW-10): 304 for what callers have already, before anything is read or drawn, but after
+ * authorization.
+ */
 import { mkdtemp, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,7 +29,7 @@ const URI = '/wado-uri?requestType=WADO&studyUID=1.2.3&seriesUID=1.2.3.1&objectU
 const PIXELS = `${INSTANCE}/bulkdata/7FE00010`;
 const MULTIPART = 'multipart/related; type="application/octet-stream"';
 
-/** Every retrieval, how it is accepted, and whether its tag is strong: the same bytes every time. */
+/** Every retrieval, its Accept, and whether its tag is strong: the same bytes every time. */
 type Route = [path: string, accept: string, strong?: 'strong'];
 const ROUTES: Route[] = [
   [STUDY, '*/*'],
@@ -57,7 +60,7 @@ const ROUTES: Route[] = [
 ];
 const METADATA = [STUDY, SERIES, INSTANCE].map((path): Route => [`${path}/metadata`, '*/*', 'strong']);
 
-/** Who has a tag, and no right to what it is of. */
+/** Callers who have a tag, but no right to the object. */
 const STRANGERS = [
   ['other', 404],
   ['other studies', 404],
@@ -92,13 +95,13 @@ const ask =
   (path: string, headers: Record<string, string> = {}, token = 'own', method: 'GET' | 'HEAD' = 'GET') =>
     app.inject({ method, url: `/test${path}`, headers: { authorization: `Bearer ${token}`, ...headers } });
 
-/** As if nobody had touched the file. */
+/** Writes a file, and keeps its time of modification. */
 async function write(file: string, bytes: Buffer) {
   await writeFile(file, bytes);
   await utimes(file, 1_700_000_000, 1_700_000_000);
 }
 
-/** A folder of one object, served. */
+/** Serves a folder of one object. */
 async function folder() {
   const directory = await mkdtemp(join(tmpdir(), 'tags-'));
   closing.push(() => rm(directory, { recursive: true, force: true }));
@@ -134,28 +137,28 @@ describe('from a folder', () => {
     expect((await get(path, { accept, 'if-none-match': '"other"' })).statusCode).toBe(200);
     const head = await get(path, { accept }, 'own', 'HEAD');
     expect([head.statusCode, head.headers['etag']]).toEqual([200, etag]);
-    // The right to it comes first.
+    // Authorization comes first.
     for (const [token, status] of STRANGERS) {
       const refused = await get(path, { accept, 'if-none-match': etag }, token);
       expect([token, refused.statusCode, refused.headers['etag']]).toEqual([token, status, undefined]);
     }
   });
 
-  it('every form and every parameter has a tag of its own', async () => {
+  it('every media type and every parameter has a different tag', async () => {
     const tags = [];
     for (const [path, accept] of [...ROUTES, ...METADATA])
       tags.push((await get(path, { accept })).headers['etag']);
-    // One object is what its series and its study are, in metadata and as a picture; by WADO-URI that is the same, too.
+    // The study and the series hold one object: their pictures are the same, and so is the picture by WADO-URI.
     expect(new Set(tags).size).toBe(ROUTES.length - 2 + 1);
   });
 
-  it('nothing is read of the file, nor drawn, for what a caller holds', async () => {
+  it('reads nothing of the file, and draws nothing, for what a caller has', async () => {
     const { file, get } = await folder();
     const tags: string[] = [];
     for (const [path, accept] of ROUTES) tags.push(String((await get(path, { accept })).headers['etag']));
     const { length } = object(7);
     await write(file, Buffer.alloc(length, 1));
-    // What is no such object any more is refused (DW-26).
+    // The file is no longer that object, so it is refused (DW-26).
     expect((await get(`${INSTANCE}/rendered`)).statusCode).toBe(503);
     for (const [index, [path, accept]] of ROUTES.entries()) {
       const again = await get(path, { accept, 'if-none-match': tags[index]! });
@@ -163,7 +166,7 @@ describe('from a folder', () => {
     }
   });
 
-  it('what has changed is given, with another tag', async () => {
+  it('gives what has changed, with another tag', async () => {
     const { file, get } = await folder();
     const tags: string[] = [];
     for (const [path, accept] of ROUTES) tags.push(String((await get(path, { accept })).headers['etag']));
@@ -185,11 +188,11 @@ describe('from a folder', () => {
     `${INSTANCE}/frames/3`,
     `${INSTANCE}/frames/3/rendered`,
     `${INSTANCE}/bulkdata/00280010/1/00280010`,
-  ])('%s is not there, whatever is held', async (path) => {
+  ])('%s is 404, whatever the caller has', async (path) => {
     expect((await get(path, { 'if-none-match': '*' })).statusCode).toBe(404);
   });
 
-  it('IA-30 the check is recorded where it is all that is answered, and where it refuses', async () => {
+  it('IA-30 the check is recorded if the answer is 304, and if it refuses', async () => {
     const recorded: Operation[] = [];
     const target = { studyUid: '1.2.3', seriesUid: '1.2.3.1' };
     const asked = async (mrn: string, ifNoneMatch?: string) => {
@@ -210,7 +213,7 @@ describe('from a folder', () => {
     expect(recorded[1]).toMatchObject({ ...operation, outcome: { kind: 'denied', code: 'not_found' } });
   });
 
-  it('DW-10 a range of what is still the same; all of what has changed, or has another tag (RFC 9110 §13.1.5)', async () => {
+  it('DW-10 If-Range: a range if the tag is the same, everything otherwise (RFC 9110 §13.1.5)', async () => {
     const { headers } = await get(PIXELS);
     const etag = String(headers['etag']);
     const range = 'bytes=0-9';
@@ -222,7 +225,7 @@ describe('from a folder', () => {
     expect((await get(PIXELS, { range, 'if-none-match': etag })).statusCode).toBe(304);
   });
 
-  it('DW-10 Range is for single-part answers: multipart is given whole (RFC 9110 §14.2)', async () => {
+  it('DW-10 Range applies to single-part answers: multipart is given whole (RFC 9110 §14.2)', async () => {
     const answer = await get(PIXELS, { accept: MULTIPART, range: 'bytes=0-9' });
     expect([answer.statusCode, answer.headers['content-range'], answer.headers['accept-ranges']]).toEqual([
       200,
@@ -233,7 +236,7 @@ describe('from a folder', () => {
   });
 });
 
-it('an archive that gives no validator has none made up; pictures have that of their bytes', async () => {
+it('objects of an archive without validators have no tag; pictures have one of their bytes', async () => {
   const orthanc = await startOrthanc({ files: [object(7)] });
   closing.push(() => orthanc.stop());
   const counter = await startCountingProxy(orthanc.url);
@@ -250,7 +253,7 @@ it('an archive that gives no validator has none made up; pictures have that of t
     ]);
     if (has) expect((await get(path, { accept, 'if-none-match': String(etag) })).statusCode).toBe(304);
     else if (accept !== MULTIPART && path !== PIXELS && !accept.includes(TransferSyntax.JPEGLSLossless)) {
-      // Nothing is asked of the archive but the object: a tag costs no request.
+      // Only the object is asked of the archive: a tag costs no request.
       const before = counter.asked.length;
       await get(path, { accept });
       expect(counter.asked.length - before).toBe(1);
@@ -260,7 +263,7 @@ it('an archive that gives no validator has none made up; pictures have that of t
   }
 }, 30_000);
 
-it('what came by DIMSE has tags while it lies here, and they cost the archive nothing', async () => {
+it('objects that came by DIMSE have tags while they are kept, without requests to the archive', async () => {
   const orthanc = await startOrthanc({ files: [object(7)] });
   closing.push(() => orthanc.stop());
   const endpoint = `dimse://127.0.0.1:${orthanc.dicomPort}`;
@@ -286,6 +289,6 @@ it.each<[ifNoneMatch: string | undefined, tag: string, held: string | undefined]
   ['"ab"', '"a"', undefined],
   ['a', '"a"', undefined],
   ['', '"a"', undefined],
-])('If-None-Match: %s, of %s: %s', (ifNoneMatch, tag, held) => {
+])('If-None-Match %s against %s → %s', (ifNoneMatch, tag, held) => {
   expect(heldOf(ifNoneMatch, tag)).toBe(held);
 });

@@ -11,15 +11,17 @@ import { MAX_UIDS } from './qido.ts';
 import { endIdleReader } from './reader-timeout.ts';
 import type { Payload } from '../study/payload.ts';
 
-/** What the two faces for images, DICOMweb and WADO-URI, have in common over HTTP. */
+/** HTTP handling that DICOMweb and WADO-URI share. */
 
 const READS = 'GET, HEAD, OPTIONS';
 
-/** Faults as JSON with their status (DW-12), and nothing that is sent to us is read (DW-20): a refusal needs no parser. */
+/**
+ * Renders Faults as JSON with their status (DW-12), and never reads a request body (DW-20): a refusal needs no parser.
+ */
 export function prepareRoutes(app: FastifyInstance, baseUrl: string, name: string): void {
   app.setErrorHandler(faultHandler({ baseUrl, render: asJson, message: name }));
-  // One that is sent before the answer to the last is read waits for it (RFC 9112 §9.3.2). Until then its own answer has no
-  // connection, and would not be told that the client has left: what was opened for it would stay open.
+  // A pipelined request waits for the answer before it (RFC 9112 §9.3.2). Until then its own answer has no socket, and
+  // would not learn that the client has left: what was opened for it would stay open.
   app.addHook('onRequest', async (_request, { raw }) => {
     if (!raw.socket) await once(raw, 'socket');
   });
@@ -28,8 +30,8 @@ export function prepareRoutes(app: FastifyInstance, baseUrl: string, name: strin
 }
 
 /**
- * OPTIONS says what there is; whatever would change something is 405 (DW-10, DW-20). Both before it is looked at whom a
- * request names: these addresses name nobody.
+ * Answers OPTIONS with the allowed methods, and 405 to every method that would change something (DW-10, DW-20). Both
+ * come before the patient of a request is looked up: these routes name none.
  */
 export function readsOnly(app: FastifyInstance, url: string, serves: ServingRoute): void {
   app.options(url, {
@@ -47,7 +49,7 @@ export function readsOnly(app: FastifyInstance, url: string, serves: ServingRout
 }
 
 /**
- * The query as it was sent: repeated parameters stay apart. Viewers ask for what they list by many UIDs.
+ * Returns the query as it was sent: repeated parameters stay separate. Viewers ask for what they list by many UIDs.
  * @throws Fault `invalid_request` for too many parameters or values
  */
 export function queryOf({ raw: { url = '' } }: FastifyRequest): URLSearchParams {
@@ -55,7 +57,7 @@ export function queryOf({ raw: { url = '' } }: FastifyRequest): URLSearchParams 
   return new URLSearchParams(readParameters([question < 0 ? '' : url.slice(question + 1)], MAX_UIDS));
 }
 
-/** Sends an answer, or 304 where the caller holds it; of one to HEAD the headers, and its body is left where it is. */
+/** Sends an answer; 304 if the caller already has it; for HEAD only the headers, without reading the body. */
 export function sendPayload(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -68,7 +70,10 @@ export function sendPayload(
     if (!(body instanceof Uint8Array)) {
       const { readerTimeout } = request.tenant.limits;
       endIdleReader(reply.raw, readerTimeout, () =>
-        request.log.warn({ seconds: readerTimeout }, 'a client that took nothing of its images was ended'),
+        request.log.warn(
+          { seconds: readerTimeout },
+          'a client that did not read its images was disconnected',
+        ),
       );
     }
     return reply.code(status).headers(headers).send(body);
@@ -84,8 +89,8 @@ export function sendPayload(
 }
 
 /**
- * The answers are UTF-8, whatever `charset` asks for (PS3.18 §8.3.3.2).
- * @throws Fault `not_acceptable` where that is none of the sets that it names
+ * Checks `charset`: answers are always UTF-8 (PS3.18 §8.3.3.2).
+ * @throws Fault `not_acceptable` if UTF-8 is not among the named sets
  */
 export function requireUtf8(query: URLSearchParams): void {
   const asked = query.getAll('charset').flatMap((value) => value.split(','));

@@ -2,9 +2,9 @@ import type { Readable } from 'node:stream';
 import type { StoredInstance } from '../sources/source.ts';
 import { firstBytes } from '../sources/timeout.ts';
 
-/** Instances that were begun to be read, and are closed whatever becomes of the answer. */
+/** Instances whose reading has begun; they are closed however the answer ends. */
 
-/** The first instance, once its first bytes are there: an error before them still gets its own status. */
+/** Waits for the first bytes of the first instance: an error before them still gets its own status. */
 export async function opened(instances: AsyncIterable<StoredInstance>) {
   const iterator = instances[Symbol.asyncIterator]();
   const first = await iterator.next();
@@ -12,7 +12,7 @@ export async function opened(instances: AsyncIterable<StoredInstance>) {
   return { first, iterator };
 }
 
-/** All instances, the first of which was taken already; what is open when the reader leaves is closed. */
+/** Yields all instances, of which the first is already read. Closes what is open when the reader leaves. */
 export async function* instancesFrom(
   first: IteratorResult<StoredInstance>,
   iterator: AsyncIterator<StoredInstance>,
@@ -29,8 +29,8 @@ export async function* instancesFrom(
 }
 
 /**
- * What is open for a body is closed with it, also when nobody has begun to read it (HEAD, a client that has left): the
- * generators that it is made of have then not begun, and one that has not runs no `finally`.
+ * Closes what is open for a body when the body closes, even if it was never read (HEAD, a client that has left):
+ * generators that have not begun run no `finally`.
  */
 export function closing(body: Readable, iterator: AsyncIterator<unknown>, opened?: Readable): Readable {
   return body.once('close', () => {

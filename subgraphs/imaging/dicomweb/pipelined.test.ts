@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { patient, testAccess, testSubgraph, testTenant, type TestSubgraph } from '../test/subgraph.ts';
 import { startUpstream, type Upstream } from '../test/upstream.ts';
 
-/** A client that asks again before it has read its answer (RFC 9112 §9.3.2), and leaves. */
+/** A client that sends a second request before it reads its answer (RFC 9112 §9.3.2), and leaves. */
 
 const STUDY = '1.2.3';
 const ROWS = [{ '0020000D': { vr: 'UI', Value: [STUDY] }, '00100020': { vr: 'LO', Value: ['MRN'] } }];
@@ -36,7 +36,7 @@ afterAll(async () => {
   await archive.close();
 });
 
-test('nothing stays open at an archive', async () => {
+test('no connection to the archive stays open', async () => {
   const { port } = served.app.server.address() as AddressInfo;
   const socket = connect(port, '127.0.0.1');
   await once(socket, 'connect');

@@ -5,7 +5,7 @@ import { MAX_VALUES } from '../../../schema/http/request-bounds.ts';
 import type { Level } from '../facts/target.ts';
 import type { StudyQuery } from '../study/study-query.ts';
 
-/** How a value of an attribute is read: what is a list, and what is well formed. */
+/** The kind of an attribute: whether its value is a list, and which values are valid. */
 type Kind = 'uid' | 'date' | 'time' | 'code' | 'text' | 'number';
 
 /** Attributes that can be matched, per level (PS3.18 §10.6.1.2, tables of the required keys). */
@@ -41,11 +41,11 @@ const KEYS: Record<Level, Record<string, Kind>> = {
   },
 };
 
-/** Not matched below their own level, where rows do not have them. */
+/** Keys that are not matched below their own level, where rows do not have them. */
 const OWN_LEVEL_ONLY = /^ModalitiesInStudy$|\./;
 
 const LEVELS: readonly Level[] = ['study', 'series', 'instance'];
-/** Viewers ask for what they list by its UIDs. */
+/** Maximum UIDs of a key: viewers ask by UID for what they list. */
 export const MAX_UIDS = 500;
 
 const WELL_FORMED: Record<Kind, RegExp> = {
@@ -59,9 +59,9 @@ const WELL_FORMED: Record<Kind, RegExp> = {
 const TIME = /\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,6})?)?)?/g;
 
 /**
- * Reads the query of a search (DW-2). Keywords and tags mean the same; UIDs and codes may be lists, by comma, backslash
- * or repetition. What is not known is left out and named in `ignored`, so that it never reaches a source (DW-3).
- * @param scope what the path says
+ * Parses the query of a search (DW-2). Keywords and tags mean the same; UIDs and codes may be lists, by comma,
+ * backslash or repetition. Unknown parameters are left out and named in `ignored`, so they never reach a source (DW-3).
+ * @param scope level and UIDs of the path
  * @throws Fault `invalid_request` for a bad value of a known key
  */
 export function parseQido(
@@ -85,7 +85,7 @@ export function parseQido(
       const tag = attributePath(name);
       const kind = tag === undefined ? undefined : allowed.get(tag);
       if (tag === undefined || kind === undefined) ignored.push(name);
-      // Every value is taken, whichever of its names the key has: a source would pick one of them (DW-3).
+      // Every value is used, by whichever name: a source would pick one of them (DW-3).
       else if (tag === Tag.PatientID) patientIds = [...(patientIds ?? []), ...value.split(/[,\\]/)];
       else addValues(match, tag, kind, name, value);
     }
@@ -106,13 +106,13 @@ export function parseQido(
   return { query, ignored };
 }
 
-/** An attribute by keyword or tag, or one of a sequence's items by both with a dot (PS3.18 §8.3.4.1), as tags. */
+/** Converts a keyword or tag to a tag, also in a path with dots into the items of a sequence (PS3.18 §8.3.4.1). */
 function attributePath(name: string): string | undefined {
   const tags = name.split('.').map(tagOf);
   return tags.includes(undefined) ? undefined : tags.join('.');
 }
 
-/** Tags that a search of this level may match: its own and those of the levels above. */
+/** Returns the tags that a search of this level may match: its own and those of the levels above. */
 function keysOf(level: Level): Map<string, Kind> {
   const keys = new Map<string, Kind>();
   for (const above of LEVELS.slice(0, LEVELS.indexOf(level) + 1)) {

@@ -44,7 +44,7 @@ async function ask(): Promise<Socket> {
   return socket;
 }
 
-test('a client that takes nothing is ended', async () => {
+test('ends a client that reads nothing', async () => {
   chunks = endless();
   const socket = await ask();
   await delay(100);
@@ -53,13 +53,13 @@ test('a client that takes nothing is ended', async () => {
   socket.destroy();
 });
 
-test('one that takes something is not', async () => {
+test('does not end a client that reads slowly', async () => {
   chunks = endless();
   const socket = await ask();
   const until = performance.now() + 5 * SECONDS * 1000;
   let bytes = 0;
   while (performance.now() < until) {
-    // Ten megabytes a second, of which the system takes a while to tell.
+    // Ten megabytes a second; the system reports them with delay.
     bytes += ((socket.read() as Buffer | null) ?? '').length;
     await delay(5);
   }
@@ -69,7 +69,7 @@ test('one that takes something is not', async () => {
   socket.destroy();
 });
 
-test('nor one that waits for an answer which takes its time', async () => {
+test('does not end a client that waits for a slow answer', async () => {
   chunks = (async function* () {
     yield Buffer.from('first');
     await delay(4 * SECONDS * 1000);
@@ -84,17 +84,17 @@ test('nor one that waits for an answer which takes its time', async () => {
   expect(ended).toBe(0);
 });
 
-test('nor is one looked at that has left before its answer was there', async () => {
+test('does not check a client that left before its answer', async () => {
   chunks = endless();
   const socket = await ask();
   await delay(100);
   socket.destroy();
   await once(answering, 'close');
-  const looks = vi.spyOn(globalThis, 'setInterval');
+  const checks = vi.spyOn(globalThis, 'setInterval');
   try {
     endIdleReader(answering, SECONDS, () => ended++);
-    expect(looks).not.toHaveBeenCalled();
+    expect(checks).not.toHaveBeenCalled();
   } finally {
-    looks.mockRestore();
+    checks.mockRestore();
   }
 });

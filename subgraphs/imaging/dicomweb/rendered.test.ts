@@ -1,4 +1,7 @@
-/** Rendered resources and thumbnails over HTTP, from a folder and from an Orthanc, which are to look alike (DW-8 to DW-11). */
+/**
+ * Rendered resources and thumbnails over HTTP, from a folder and from an Orthanc, which must look the same (DW-8 to
+ * DW-11).
+ */
 import { execFile } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -183,7 +186,7 @@ describeWithSharedData('rendered resources and thumbnails', () => {
       expect(answer.json<{ message: string }>().message).toContain(message);
     });
 
-    test('DW-8 a report is HTML, an ECG SVG, a document PDF: sandboxed, and as they are said to be', async () => {
+    test('DW-8 gives a report as HTML, an ECG as SVG, a document as PDF, with sandbox and nosniff', async () => {
       const html = await get(
         `${pathOf('sr/test-SR')}/rendered`,
         { accept: 'text/html, */*;q=0.1' },
@@ -206,7 +209,7 @@ describeWithSharedData('rendered resources and thumbnails', () => {
       expect(pdf.rawPayload.equals(pdfOf('A report'))).toBe(true);
     });
 
-    test('DW-8 the window and its function change the picture, quality its size', async () => {
+    test('DW-8 window and function change the picture; quality changes its size', async () => {
       const mean = async (query: string) => {
         const { rawPayload } = await get(`${series}/rendered?${query}`, { accept: 'image/png' }, { tenant });
         return (await sharp(rawPayload).stats()).channels[0]!.mean;
@@ -223,7 +226,7 @@ describeWithSharedData('rendered resources and thumbnails', () => {
       expect(await size(20)).toBeLessThan((await size(95)) / 2);
     });
 
-    test('DW-10 HEAD says what GET would, and If-None-Match is honoured', async () => {
+    test('DW-10 HEAD gives the headers of GET, and If-None-Match is answered with 304', async () => {
       for (const what of ['rendered', 'thumbnail']) {
         const given = await get(`${series}/${what}`, {}, { tenant });
         const head = await get(`${series}/${what}`, {}, { tenant, method: 'HEAD' });
@@ -242,20 +245,17 @@ describeWithSharedData('rendered resources and thumbnails', () => {
       ['scopeless', 403],
       ['nobody', 404],
       ['ct', 404],
-    ])(
-      'IA-23 %s gets %d for another patient, with a thumbnail that is kept and without',
-      async (token, status) => {
-        for (const path of [`${xa}/thumbnail`, `${xa}/rendered`, `${xa}/frames/1/thumbnail`]) {
-          expect((await get(path, {}, { tenant })).statusCode).toBe(200);
-          const refused = await get(path, {}, { tenant, token });
-          expect(refused.statusCode).toBe(status);
-          expect(refused.headers['content-type']).toContain('json');
-        }
-      },
-    );
+    ])('IA-23 %s gets %d for another patient, also if the thumbnail is cached', async (token, status) => {
+      for (const path of [`${xa}/thumbnail`, `${xa}/rendered`, `${xa}/frames/1/thumbnail`]) {
+        expect((await get(path, {}, { tenant })).statusCode).toBe(200);
+        const refused = await get(path, {}, { tenant, token });
+        expect(refused.statusCode).toBe(status);
+        expect(refused.headers['content-type']).toContain('json');
+      }
+    });
   });
 
-  test('DW-8 both sources look the same to the pixel', async () => {
+  test('DW-8 gives the same pixels from both sources', async () => {
     for (const name of [
       'ct-head-ge/01',
       'us-cine/US-PAL',
@@ -272,7 +272,7 @@ describeWithSharedData('rendered resources and thumbnails', () => {
     }
   });
 
-  test('DW-15 one picture costs the archive its metadata and one frame, a kept thumbnail nothing', async () => {
+  test('DW-15 a picture costs the archive its metadata and one frame, a cached thumbnail nothing', async () => {
     const path = pathOf('ct-head-ge/01');
     const kinds = () =>
       counter.asked.splice(0).map((asked) => /metadata|frames|\/studies\?/.exec(asked)?.[0] ?? asked);
@@ -309,7 +309,7 @@ describeWithSharedData('rendered resources and thumbnails', () => {
     }
   });
 
-  test('DW-9 what failed is not kept as a sign: the next request gets the picture', async () => {
+  test('DW-9 does not cache a failure: the next request gets the picture', async () => {
     const thumbnails = new ThumbnailCache({ directory: join(directory, 'failing') });
     let failing = true;
     const pictures = new Pictures({
@@ -331,7 +331,7 @@ describeWithSharedData('rendered resources and thumbnails', () => {
     expect((await sharp(body as Uint8Array).metadata()).channels).toBe(1);
   });
 
-  test('IA-30 rendering leaves one record, as a retrieval, with its part; a refusal too', async () => {
+  test('IA-30 rendering and its refusal leave one record each, as a retrieval with its part', async () => {
     const { studyUid, seriesUid, sopInstanceUid } = find('ct-head-ge/01');
     const target = { studyUid: studyUid!, seriesUid: seriesUid!, instanceUid: sopInstanceUid };
     const pictures = new Pictures({
@@ -375,7 +375,7 @@ describeWithSharedData('rendered resources and thumbnails', () => {
   });
 });
 
-/** A document of one page. */
+/** Makes a document of one page. */
 function pdfOf(text: string): Buffer {
   return Buffer.from(
     `%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]>>endobj\n% ${text}\ntrailer<</Root 1 0 R>>\n%%EOF\n`,

@@ -1,4 +1,4 @@
-/** Retrievals that end before their end: the client leaves, the archive dies, the file changes (DW-13, DW-15). */
+/** Retrievals that end early: the client leaves, the archive dies, the file changes (DW-13, DW-15). */
 import { once } from 'node:events';
 import { appendFile, mkdtemp, readdir, readlink, rm, unlink, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -22,7 +22,7 @@ const INSTANCE = `/dicomweb/studies/${STUDY}/series/${STUDY}.1/instances/${STUDY
 const URI = `/wado-uri?requestType=WADO&studyUID=${STUDY}&seriesUID=${STUDY}.1&objectUID=${STUDY}.1.1`;
 const FRAMES = Array.from({ length: 24 }, (_, index) => index + 1).join(',');
 
-/** Every form in which more than a moment's bytes are given. */
+/** Every form of answer that takes more than a moment. */
 const FORMS: [form: string, path: string, accept: string][] = [
   [
     'multipart',
@@ -49,7 +49,7 @@ async function serve(images: object) {
     method: 'GET' | 'HEAD' = 'GET',
     signal?: AbortSignal,
   ) =>
-    // Kept: where a connection is to close, undici 7.25 takes a cut for the end of the answer.
+    // Keep-alive: if the connection is to close, undici 7.25 takes a cut answer for a complete one.
     request(`${url}/test${path}`, {
       method,
       headers: { authorization: 'Bearer own', ...headers },
@@ -71,7 +71,7 @@ describe('from a folder', () => {
     return { file, get };
   }
 
-  /** How often the process has the file open. */
+  /** Returns how often the process has the file open. */
   async function handles(file: string): Promise<number> {
     const open = await readdir('/proc/self/fd');
     const links = await Promise.all(open.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
@@ -79,20 +79,20 @@ describe('from a folder', () => {
   }
 
   it.each(FORMS)(
-    '%s: the file is closed within a second of the client leaving',
+    '%s: closes the file within a second after the client leaves',
     async (form, path, accept) => {
       const { file, get } = await folder();
       const { statusCode, body } = await get(path, { accept });
       expect(statusCode).toBe(200);
       await once(body, 'readable');
-      // Far more is to come than the sockets take.
+      // Much more will come than the sockets hold.
       if (form !== 'frames') expect(await handles(file)).toBe(1);
       body.on('error', () => undefined).destroy();
       await vi.waitFor(async () => expect(await handles(file)).toBe(0), { timeout: 1000 });
     },
   );
 
-  it.each(FORMS)('%s: HEAD leaves the file as it was, and GET tells its end', async (_form, path, accept) => {
+  it.each(FORMS)('%s: HEAD leaves no file open, and has the headers of GET', async (_form, path, accept) => {
     const { file, get } = await folder();
     const head = await get(path, { accept }, 'HEAD');
     expect([head.statusCode, (await head.body.arrayBuffer()).byteLength]).toEqual([200, 0]);
@@ -106,7 +106,7 @@ describe('from a folder', () => {
   });
 
   it.each(FORMS)(
-    '%s: a file that is removed meanwhile is given whole, and is then 503 until it is known to be gone',
+    '%s: gives a file whole that is removed meanwhile, then answers 503 until it is known to be gone',
     async (_f, path, accept) => {
       const { file, get } = await folder();
       const { body } = await get(path, { accept });
@@ -120,7 +120,7 @@ describe('from a folder', () => {
     },
   );
 
-  it.each(FORMS)('%s: of a file that has just changed nothing is given: 503', async (_f, path, accept) => {
+  it.each(FORMS)('%s: answers 503 for a file that has just changed', async (_f, path, accept) => {
     const { file, get } = await folder();
     const before = await get(path, { accept }, 'HEAD');
     expect(before.statusCode).toBe(200);
@@ -130,7 +130,7 @@ describe('from a folder', () => {
     expect([after.statusCode, body.error]).toEqual([503, 'unavailable']);
   });
 
-  it('DW-6 entity tags of instances and frames: 304 for whoever may have them, 404 for others', async () => {
+  it('DW-6 entity tags of instances and frames: 304 for callers who may have them, 404 for others', async () => {
     const { get } = await folder();
     const tags = new Set<string>();
     for (const [path, accept] of [
@@ -198,7 +198,7 @@ describe('from an archive', () => {
     return serve({ type: 'dicom-web', endpoint: upstream.url, lookup: 'studies-by-mrn' });
   }
 
-  /** Sends until nobody listens; what a frame is read into ends before. */
+  /** Makes an answer that is sent until the connection closes; reading a frame ends earlier. */
   function endless() {
     const state = { sent: 0, begun: false, closed: false };
     const answer = async (response: ServerResponse) => {
@@ -214,12 +214,12 @@ describe('from an archive', () => {
   }
 
   it.each([...FORMS, ...PICTURES])(
-    '%s: its connection is closed within a second of the client leaving',
+    '%s: closes the connection within a second after the client leaves',
     async (_form, path, accept) => {
       const { state, answer } = endless();
       const get = await archive([row], answer);
       const leaving = new AbortController();
-      // Frames are read whole before anything is answered: there a client leaves that has no answer yet.
+      // Frames are read completely before the answer begins: there the client leaves before it has an answer.
       const given = get(path, { accept }, 'GET', leaving.signal).then(
         ({ body }) => body.on('error', () => undefined),
         () => undefined,
@@ -234,7 +234,7 @@ describe('from an archive', () => {
   );
 
   it.each(FORMS.filter(([form]) => form !== 'frames'))(
-    '%s: HEAD takes the beginning of it and no more',
+    '%s: HEAD reads only the beginning',
     async (_form, path, accept) => {
       const { state, answer } = endless();
       const get = await archive([row], answer);
@@ -245,22 +245,25 @@ describe('from an archive', () => {
     },
   );
 
-  it.each(FORMS)('DW-13 %s: what is cut in the middle never ends well', async (_form, path, accept) => {
-    for (const cut of [
-      (response: ServerResponse) => response.write(megabyte, () => response.destroy()),
-      (response: ServerResponse) => response.end(megabyte),
-    ]) {
-      const get = await archive([row], cut);
-      const whole = get(path, { accept }).then(async ({ statusCode, body }) => {
-        await body.arrayBuffer();
-        if (statusCode !== 200) throw new Error(`answered ${statusCode}`);
-      });
-      await expect(whole).rejects.toThrow(/closed|terminated|aborted|answered 50|EOF/);
-    }
-  });
+  it.each(FORMS)(
+    'DW-13 %s: an answer that is cut in the middle has no well-formed end',
+    async (_form, path, accept) => {
+      for (const cut of [
+        (response: ServerResponse) => response.write(megabyte, () => response.destroy()),
+        (response: ServerResponse) => response.end(megabyte),
+      ]) {
+        const get = await archive([row], cut);
+        const whole = get(path, { accept }).then(async ({ statusCode, body }) => {
+          await body.arrayBuffer();
+          if (statusCode !== 200) throw new Error(`answered ${statusCode}`);
+        });
+        await expect(whole).rejects.toThrow(/closed|terminated|aborted|answered 50|EOF/);
+      }
+    },
+  );
 
   it.each([...FORMS, ...PICTURES])(
-    'IA-24 %s: a study of which one part is another patient’s is not given, nor begun',
+    'IA-24 %s: does not begin a study of which one part is another patient’s',
     async (_form, path, accept) => {
       const { state, answer } = endless();
       const get = await archive([row, { ...row, '00100020': { vr: 'LO', Value: ['SOMEBODY'] } }], answer);

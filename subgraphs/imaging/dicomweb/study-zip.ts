@@ -8,7 +8,7 @@ import { warningsOf } from '../study/warnings.ts';
 import { closing, instancesFrom, opened } from './opened-instances.ts';
 import { writeZip, type ZipEntry } from './zip-writer.ts';
 
-/** The objects of a study, series or instance as a zip, each named by its UID (DW-5). */
+/** Returns the objects of a study, series or instance as a zip; each file is named by its UID (DW-5). */
 export async function zip(
   { unanswered }: Pick<Imaging, 'unanswered'>,
   instances: AsyncIterable<StoredInstance>,
@@ -26,12 +26,12 @@ async function* entriesOf(
   iterator: AsyncIterator<StoredInstance>,
   unanswered: readonly Fault[],
 ): AsyncGenerator<ZipEntry> {
-  // An archive that is unpacked has no headers: what the answer warns of lies in it.
+  // An unpacked zip has no headers, so it contains the warnings of the answer.
   if (unanswered.length > 0)
     yield { name: 'WARNING.txt', body: Readable.from([Buffer.from(note(unanswered))]) };
   const names = new Set<string>();
   for await (const { sopInstanceUid = '', stream } of instancesFrom(first, iterator)) {
-    // Nothing but a UID becomes a name, and no object replaces another when the archive is unpacked.
+    // Only a UID becomes a name, and no object replaces another when the zip is unpacked.
     const named = UID.test(sopInstanceUid) && !names.has(sopInstanceUid);
     const name = named ? sopInstanceUid : `object-${names.size + 1}`;
     names.add(name);

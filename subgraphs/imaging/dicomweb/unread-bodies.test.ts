@@ -11,7 +11,7 @@ import {
 } from '../../../gateway/test/setup/shared-data.ts';
 import { patient, testAccess, testSubgraph, testTenant } from '../test/subgraph.ts';
 
-/** Answers that nobody reads, of which nothing may stay open. */
+/** Answers that nobody reads must leave nothing open. */
 describeWithSharedData('DW-10, DW-15 a body that is not read', () => {
   const film = sharedDicomFiles().find(({ file, frames }) => file.startsWith('us-cine/') && frames > 2)!;
   let folder: string;

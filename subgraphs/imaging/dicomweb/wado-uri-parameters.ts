@@ -5,22 +5,22 @@ import { annotationOf, MAX_SIDE, NUMBER, type Edges, type Rendering } from '../r
 import { isWidth, type Window } from '../render/image/window.ts';
 import type { InstanceTarget } from '../sources/source.ts';
 
-/** What a WADO-URI request asks for, PS3.18 §9.4 and §9.5. */
+/** The parameters of a WADO-URI request, PS3.18 §9.4 and §9.5. */
 export interface WadoUriRequest {
   target: InstanceTarget;
   accept: readonly MediaRange[];
-  /** Of `application/dicom`; `*` for as stored. */
+  /** Of `application/dicom`; `*`: as stored. */
   transferSyntax?: string;
-  /** From 1. */
+  /** Frame number, from 1. */
   frame?: number;
   rendering: Rendering;
 }
 
 /**
- * The parameters of a query; what belongs to another media type than is given, or is not known, changes nothing.
- * @param acceptHeader decides where there is no `contentType` and it takes none of the usual pictures
- * @throws Fault `invalid_request` that says what is wanted; `not_implemented` where ignoring a parameter would be wrong:
- * an object that was to be anonymized, a picture that was to look as a presentation state says
+ * Parses a query. Parameters that are unknown, or belong to another media type than the one that is given, are ignored.
+ * @param acceptHeader decides if there is no `contentType` and it accepts none of the usual pictures
+ * @throws Fault `invalid_request` for a bad value; `not_implemented` if ignoring a parameter would be wrong: to
+ *   anonymize an object, to apply a presentation state
  */
 export function wadoUriRequest(query: URLSearchParams, acceptHeader: string | undefined): WadoUriRequest {
   const one = (name: string): string | undefined => {
@@ -39,7 +39,7 @@ export function wadoUriRequest(query: URLSearchParams, acceptHeader: string | un
     seriesUid: uid('seriesUID'),
     instanceUid: uid('objectUID'),
   };
-  refuseWhatIsNotDone(query);
+  refuseUnsupported(query);
   const transferSyntax = one('transferSyntax');
   if (transferSyntax !== undefined && transferSyntax !== '*' && !UID.test(transferSyntax))
     throw bad('transferSyntax is a UID, or * for as stored.');
@@ -65,7 +65,7 @@ export function wadoUriRequest(query: URLSearchParams, acceptHeader: string | un
   };
 }
 
-/** The media types that are wanted: what browsers prefer among pictures does not matter to WADO-URI, whose default is JPEG. */
+/** Returns the wanted media types. The default of WADO-URI is JPEG, whichever pictures a browser prefers. */
 function acceptOf(contentType: string | undefined, header: string | undefined): MediaRange[] {
   if (contentType !== undefined) return parseAccept(contentType);
   const ranges = parseAccept(header);
@@ -73,7 +73,7 @@ function acceptOf(contentType: string | undefined, header: string | undefined): 
   return usual ? parseAccept(undefined) : ranges;
 }
 
-function refuseWhatIsNotDone(query: URLSearchParams): void {
+function refuseUnsupported(query: URLSearchParams): void {
   if (query.has('anonymize'))
     throw new Fault('not_implemented', 'Objects are not anonymized here. Without anonymize they are given.');
   if (query.has('presentationUID') || query.has('presentationSeriesUID')) {
@@ -91,7 +91,7 @@ function whole(text: string | undefined, name: string, most: number): number | u
   return value;
 }
 
-/** One of them is enough: the picture keeps its shape. */
+/** Makes a viewport. One side is enough: the picture keeps its shape. */
 function viewportOf(columns: number | undefined, rows: number | undefined): Rendering['viewport'] {
   if (columns === undefined && rows === undefined) return undefined;
   return { width: columns ?? MAX_SIDE, height: rows ?? MAX_SIDE };

@@ -66,13 +66,13 @@ it.each([
   [`${UIDS}&windowCenter=40`, 'go together'],
   [`${UIDS}&windowCenter=40&windowWidth=0`, 'width at least 1'],
   [`${UIDS}&annotation=names`, 'annotation is a list'],
-])('§9.5 %s is refused with what is wanted', (query, message) => {
+])('§9.5 refuses %s and says what is wanted', (query, message) => {
   expect(() => asked(query)).toThrow(message);
   expect(() => asked(query)).toThrow(expect.objectContaining({ code: 'invalid_request' }));
 });
 
 it.each(['anonymize=yes', 'anonymize=', 'presentationUID=1.5', 'presentationSeriesUID=1.5'])(
-  'what must not be ignored is not: %s',
+  'refuses a parameter that must not be ignored: %s',
   (query) => expect(() => asked(`${UIDS}&${query}`)).toThrow(Fault),
 );
 
@@ -174,7 +174,7 @@ describeWithSharedData('WADO-URI', () => {
       } else expect(answer.json()).toHaveProperty('message');
     });
 
-    it('§9.4 the object as stored, byte for byte; otherwise in the default transfer syntax', async () => {
+    it('§9.4 gives the object as stored, byte for byte, or in the default transfer syntax', async () => {
       const stored = await get(tenant, query(jls, '&contentType=application/dicom&transferSyntax=*'));
       expect(createHash('sha256').update(stored.rawPayload).digest('hex')).toBe(jls.sha256);
       const syntax = async (more: string) =>
@@ -183,11 +183,11 @@ describeWithSharedData('WADO-URI', () => {
         );
       expect(await syntax('')).toMatch(/=1\.2\.840\.10008\.1\.2\.1$/);
       expect(await syntax(`&transferSyntax=${jls.transferSyntax}`)).toContain(jls.transferSyntax);
-      // MPEG-4 is nothing that can be made here: the standard wants the default then.
+      // MPEG-4 cannot be made here: the standard wants the default then.
       expect(await syntax('&transferSyntax=1.2.840.10008.1.2.4.102')).toMatch(/=1\.2\.840\.10008\.1\.2\.1$/);
     });
 
-    it('§9.5 rows, columns, region and window are those of the picture', async () => {
+    it('§9.5 applies rows, columns, region and window to the picture', async () => {
       const size = async (more: string) => {
         const { rawPayload } = await get(tenant, query(ct, `&contentType=image/png${more}`));
         const { width, height } = await sharp(rawPayload).metadata();
@@ -214,7 +214,7 @@ describeWithSharedData('WADO-URI', () => {
       );
     });
 
-    it('IA-7, IA-23 the checks of every retrieval: 401, 403, and 404 alike to the byte', async () => {
+    it('IA-7, IA-23 makes the checks of every retrieval: 401, 403, and 404 with the same bytes', async () => {
       for (const more of ['', '&contentType=application/dicom', '&contentType=image/png&frameNumber=1']) {
         expect((await get(tenant, query(ct, more), {}, 'ct')).statusCode).toBe(200);
         expect((await get(tenant, query(ct, more), {}, '')).statusCode).toBe(401);
@@ -226,14 +226,14 @@ describeWithSharedData('WADO-URI', () => {
       }
     });
 
-    it('HEAD gives the headers of GET and no body; OPTIONS and 405 say what there is', async () => {
+    it('HEAD gives the headers of GET and no body; OPTIONS and 405 give the allowed methods', async () => {
       for (const more of ['', '&contentType=application/dicom&transferSyntax=*']) {
         const { date: _a, ...given } = (await get(tenant, query(ct, more))).headers;
         const head = await get(tenant, query(ct, more), {}, 'all', 'HEAD');
-        const { date: _b, ...told } = head.headers;
+        const { date: _b, ...headers } = head.headers;
         expect([head.statusCode, head.rawPayload.length]).toEqual([200, 0]);
         const chunked = { 'transfer-encoding': given['transfer-encoding'] };
-        expect({ ...chunked, ...told }).toEqual({ ...chunked, ...given });
+        expect({ ...chunked, ...headers }).toEqual({ ...chunked, ...given });
       }
       const options = await get(tenant, query(ct), {}, 'all', 'OPTIONS');
       expect([options.statusCode, options.headers['allow']]).toEqual([204, 'GET, HEAD, OPTIONS']);
@@ -241,13 +241,13 @@ describeWithSharedData('WADO-URI', () => {
       expect([post.statusCode, post.headers['allow']]).toEqual([405, 'GET, HEAD, OPTIONS']);
     });
 
-    it('a browser gets the default, JPEG, whatever else its <img> prefers', async () => {
+    it('a browser gets the default, JPEG, whichever picture it prefers', async () => {
       const answer = await get(tenant, query(ct), { accept: 'image/avif,image/webp,*/*;q=0.8' }, 'ct');
       expect([answer.statusCode, answer.headers['content-type']]).toEqual([200, 'image/jpeg']);
     });
   });
 
-  it('IA-19 a slow archive: 503 with Retry-After', async () => {
+  it('IA-19 answers 503 with Retry-After for a slow archive', async () => {
     const answer = await get('slow', query(ct));
     expect(answer.statusCode).toBe(503);
     expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);

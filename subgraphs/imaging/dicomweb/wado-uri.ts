@@ -18,7 +18,7 @@ import { wadoUriRequest, type WadoUriRequest } from './wado-uri-parameters.ts';
 const PATH = '/wado-uri';
 const SERVES = imagesRoute('retrieve', { query: 'studyUID' });
 
-/** The URI Service (PS3.18 §9), for clients that know nothing newer: one object, by the parameters of a query. */
+/** Returns the route of the URI Service (PS3.18 §9), for older clients: one object, by the parameters of a query. */
 export function wadoUriRoutes({ baseUrl, open, pictures }: Omit<DicomwebOptions, 'under'>) {
   return async function routes(app: FastifyInstance): Promise<void> {
     prepareRoutes(app, baseUrl, 'wado-uri');
@@ -43,7 +43,7 @@ export function wadoUriRoutes({ baseUrl, open, pictures }: Omit<DicomwebOptions,
   };
 }
 
-/** The object or a picture of it, whichever is preferred of what can be had. */
+/** Returns the object or a picture of it: the preferred one that can be given. */
 async function retrieved(
   imaging: Imaging,
   pictures: Pictures,
@@ -65,7 +65,10 @@ async function retrieved(
   return orElse(first, second);
 }
 
-/** As the transfer syntax asks for or, where it cannot be had in that, in the default one (PS3.18 §9.4.1.2.2). */
+/**
+ * Returns the object in the requested transfer syntax or, if that is not possible, in the default one (PS3.18
+ * §9.4.1.2.2).
+ */
 function stored(imaging: Imaging, { target, transferSyntax }: WadoUriRequest): Promise<Payload> {
   const usual = TransferSyntax.ExplicitVRLittleEndian;
   const inSyntax = (syntax: string) => () => retrieveObjects(imaging, target, [single(syntax)]);

@@ -15,11 +15,11 @@ import { WrittenBody } from '../multipart/written-body.ts';
 import { closing, instancesFrom, opened } from './opened-instances.ts';
 import { zip } from './study-zip.ts';
 
-/** WADO-RS (PS3.18 §10.4) over the core: what is answered, apart from HTTP. */
+/** WADO-RS (PS3.18 §10.4) over the core: makes answers, without HTTP. */
 
 /**
- * A study, series or instance (DW-5, IA-21).
- * @throws Fault `not_acceptable` when none of the forms can be given, `not_found`, and what the core throws
+ * Retrieves a study, series or instance (DW-5, IA-21).
+ * @throws Fault `not_acceptable` if none of the forms can be given, `not_found`, and the faults of the core
  */
 export async function retrieveObjects(
   imaging: Imaging,
@@ -51,7 +51,7 @@ async function singlePart(instances: AsyncIterable<StoredInstance>): Promise<Pay
   return { headers, body: closing(body, iterator, first.value.stream) };
 }
 
-/** One object; its end counts only when the source has ended well too (DW-13). */
+/** Yields the bytes of one object; it ends well only if the source has ended well, too (DW-13). */
 async function* bytesOf(
   instance: StoredInstance,
   iterator: AsyncIterator<StoredInstance>,
@@ -89,12 +89,12 @@ async function* partsOf(
 }
 
 const MAX_FRAMES = 10_000;
-/** Frames of a list that it has named before: a short address must not give any number of them (DW-24). */
+/** Maximum repeated frames of a list: a short URL must not ask for any number of frames (DW-24). */
 const MAX_REPEATED = 4;
 
 /**
- * The frame list of a path, PS3.18 §10.4.1.1.6: `1,3,5`, from 1.
- * @throws Fault `invalid_request` that says what is wanted
+ * Parses the frame list of a path, PS3.18 §10.4.1.1.6: `1,3,5`, from 1.
+ * @throws Fault `invalid_request` for a list that is not valid
  */
 export function frameList(text: string): number[] {
   const numbers = text.split(',').map((item) => (/^\d{1,9}$/.test(item) ? Number(item) : 0));
@@ -108,7 +108,7 @@ export function frameList(text: string): number[] {
   return numbers;
 }
 
-/** Frames of one instance (DW-7). */
+/** Retrieves frames of one instance (DW-7). */
 export async function retrieveFrames(
   imaging: Pick<Imaging, 'frames'>,
   target: InstanceTarget,
@@ -117,9 +117,9 @@ export async function retrieveFrames(
 ): Promise<Payload> {
   const stored = await imaging.frames(target, numbers);
   const form = negotiateFrames(accept, stored.mediaType, stored.transferSyntax, numbers.length === 1);
-  const given = form?.recodeTo ? await recoded(stored, form.recodeTo) : stored;
+  const given = form?.recodeTo ? await transcoded(stored, form.recodeTo) : stored;
   if (!form || !given) {
-    // What was opened ends with the request: generators that nobody has begun have nothing to end.
+    // What was opened ends with the request: a generator that has not begun has nothing to close.
     const several = numbers.length > 1 ? ', several of them in multipart/related' : '';
     throw notAcceptable(`These frames are given as ${stored.mediaType}${several}.`);
   }
@@ -156,8 +156,8 @@ export async function retrieveFrames(
   return { headers: headersOf(first.value.length), body: closing(body, iterator) };
 }
 
-/** Frames in another transfer syntax; undefined where they cannot be had in it. */
-async function recoded(frames: Frames, transferSyntax: string): Promise<Frames | undefined> {
+/** Transcodes frames; undefined if they cannot be transcoded. */
+async function transcoded(frames: Frames, transferSyntax: string): Promise<Frames | undefined> {
   try {
     return await frames.recoded?.(transferSyntax);
   } catch (error) {
@@ -181,8 +181,8 @@ async function* frameParts(
 }
 
 /**
- * Bulk data by the address that the metadata gave, or a range of it (DW-10, RFC 9110 §14). Of multipart a range would be
- * one of headers and boundaries, which are others each time: there it is ignored, as RFC 9110 §14.2 allows.
+ * Retrieves bulk data by the URL of the metadata, or a range of them (DW-10, RFC 9110 §14). With multipart the range is
+ * ignored, as RFC 9110 §14.2 allows: it would cover headers and boundaries, which change each time.
  */
 export async function retrieveBulkData(
   imaging: Pick<Imaging, 'bulkdata' | 'replaced'>,
@@ -209,7 +209,7 @@ export async function retrieveBulkData(
   const headers: Record<string, string> = { 'content-type': bulk.mediaType };
   if (bulk.size === undefined) return { headers, body: bulk.open() };
   headers['accept-ranges'] = 'bytes';
-  // Nor is a range of one copy part of another, which may be encoded otherwise.
+  // A range of one copy does not fit another, which may be encoded differently.
   const range = imaging.replaced ? undefined : byteRange(rangeHeader, bulk.size);
   if (!range) return { headers: { ...headers, 'content-length': String(bulk.size) }, body: bulk.open() };
   headers['content-range'] = `bytes ${range.start}-${range.end}/${bulk.size}`;
@@ -218,12 +218,12 @@ export async function retrieveBulkData(
 }
 
 /**
- * One byte range (RFC 9110 §14.1.2); undefined where there is none, or several or another unit, which are ignored.
+ * Parses one byte range (RFC 9110 §14.1.2); undefined if there is none. Several ranges and other units are ignored.
  * @throws Fault `range_not_satisfiable`
  */
 function byteRange(header: string | undefined, size: number): { start: number; end: number } | undefined {
   const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/i.exec(header?.trim() ?? '') ?? [];
-  // Nor is a range that ends before it starts one.
+  // A range that ends before it starts is ignored, too.
   if ((!from && !to) || (from && to && Number(to) < Number(from))) return undefined;
   const start = from ? Number(from) : Math.max(0, size - Number(to));
   const end = from && to ? Math.min(Number(to), size - 1) : size - 1;

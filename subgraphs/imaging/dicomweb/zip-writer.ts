@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import { chunksOf } from '../multipart/chunks.ts';
 
-/** A ZIP archive (APPNOTE 6.3.9) written as a stream: entries are stored, since images hardly shrink. */
+/** Writes a ZIP file (APPNOTE 6.3.9) as a stream. Entries are stored, because images hardly shrink. */
 
 export interface ZipEntry {
   /** ASCII. */
@@ -10,7 +10,7 @@ export interface ZipEntry {
   body: Readable;
 }
 
-/** What the directory at the end needs to know. */
+/** A written entry, for the directory at the end. */
 interface Written {
   name: Buffer;
   crc: number;
@@ -19,12 +19,12 @@ interface Written {
 }
 
 const STORED_WITH_DESCRIPTOR = 0x0008;
-const VERSION = 45; // 4.5 knows ZIP64
+const VERSION = 45; // 4.5 supports ZIP64
 const MAX_32 = 0xffff_ffff;
-/** 1980-01-01: when an image was made is no business of the archive's. */
+/** 1980-01-01: the file does not state when an image was made. */
 const DATE = 0x0021;
 
-/** Each entry is opened when the one before was written. Archives beyond 4 GiB are ZIP64. */
+/** Writes entries as a ZIP file. Each entry is opened when the one before is written. Beyond 4 GiB it is ZIP64. */
 export function writeZip(entries: AsyncIterable<ZipEntry>): Readable {
   return Readable.from(chunks(entries), { objectMode: false, highWaterMark: 256 * 1024 });
 }
@@ -41,7 +41,7 @@ async function* chunks(entries: AsyncIterable<ZipEntry>): AsyncGenerator<Buffer>
       entry.size += chunk.length;
       yield chunk;
     }
-    // A data descriptor without ZIP64 holds 32 bits; no object of DICOM is as large.
+    // A data descriptor without ZIP64 holds 32 bits; no DICOM object is that large.
     if (entry.size >= MAX_32) throw new Error('An entry of an archive is larger than 4 GiB.');
     yield fields([4, 0x08074b50], [4, entry.crc], [4, entry.size], [4, entry.size]);
     offset += header.length + entry.size + 16;
@@ -102,7 +102,7 @@ function endOfDirectory(count: number, size: number, offset: number): Buffer {
   ]);
 }
 
-/** Little endian numbers of 2, 4 or 8 bytes. */
+/** Encodes little endian numbers of 2, 4 or 8 bytes. */
 function fields(...numbers: readonly (readonly [bytes: 2 | 4 | 8, value: number])[]): Buffer {
   const buffer = Buffer.alloc(numbers.reduce((sum, [bytes]) => sum + bytes, 0));
   let at = 0;

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-/** What Python's reader, which checks every offset and checksum, finds in an archive. */
+/** Reads a zip with Python, which checks every offset and checksum. */
 async function read(body: Readable): Promise<{ names: number; last: string; bad: string | null }> {
   const file = join(directory, 'a.zip');
   await pipeline(body, createWriteStream(file));
@@ -31,7 +31,7 @@ const entry = (name: string, content: string | Buffer): ZipEntry => ({
   body: Readable.from([Buffer.from(content)]),
 });
 
-it.each([0, 1, 65_535, 65_536])('DW-5 an archive of %i entries', async (count) => {
+it.each([0, 1, 65_535, 65_536])('DW-5 writes a zip of %i entries', async (count) => {
   const entries = (async function* () {
     for (let i = 0; i < count; i++) yield entry(`${i}.dcm`, 'x');
   })();
@@ -39,7 +39,7 @@ it.each([0, 1, 65_535, 65_536])('DW-5 an archive of %i entries', async (count) =
   expect(await read(writeZip(entries))).toEqual({ names: count, last, bad: null });
 });
 
-it('DW-5 an archive beyond 4 GiB says where its last entry is in 64 bits', async () => {
+it('DW-5 a zip beyond 4 GiB has the offset of its last entry in 64 bits', async () => {
   const block = Buffer.alloc(64 * 1024 * 1024, 7);
   const each = 1024 * 1024 * 1024;
   const entries = (async function* () {
@@ -61,7 +61,7 @@ it('DW-5 an archive beyond 4 GiB says where its last entry is in 64 bits', async
   const record = tail.subarray(Number(locator.readBigUInt64LE(8)) - start);
   expect([record.readUInt32LE(0), record.readBigUInt64LE(32)]).toEqual([0x06064b50, 5n]);
   const directoryAt = Number(record.readBigUInt64LE(48)) - start;
-  // The last entry of the directory: its offset stands in the extra field of ZIP64.
+  // The last entry of the directory: its offset is in the extra field of ZIP64.
   const extra = tail.subarray(directoryAt + Number(record.readBigUInt64LE(40)) - 12);
   expect([extra.readUInt16LE(0), extra.readUInt16LE(2)]).toEqual([1, 8]);
   const local = tail.subarray(Number(extra.readBigUInt64LE(4)) - start);
@@ -70,7 +70,7 @@ it('DW-5 an archive beyond 4 GiB says where its last entry is in 64 bits', async
   expect(local.subarray(38, 46).toString()).toBe('the last');
 }, 30_000);
 
-it('DW-13 an entry that fails is no end of an archive', async () => {
+it('DW-13 an entry that fails makes the zip fail', async () => {
   const entries = (async function* () {
     yield entry('1.dcm', 'x');
     yield {

@@ -1,7 +1,7 @@
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { Level } from './target.ts';
 
-/** How values of a key are compared, PS3.4 §C.2.2.2. */
+/** How values of a key are matched, PS3.4 §C.2.2.2. */
 export type Matching = 'uid' | 'text' | 'name' | 'date' | 'time' | 'number';
 
 /** A key that the index can match: the level whose table has its column, named by the DICOM keyword. */
@@ -12,7 +12,7 @@ export interface Key {
 
 const key = (level: Level, matching: Matching): Key => ({ level, matching });
 
-/** Keys by keyword (DW-2): what PS3.18 §10.6 requires at each level, and what rows are ordered and told apart by. */
+/** Keys by keyword (DW-2): those that PS3.18 §10.6 requires at each level, and those that sort and identify rows. */
 export const KEYS: Partial<Record<keyof typeof Tag, Key>> = {
   StudyInstanceUID: key('study', 'uid'),
   StudyDate: key('study', 'date'),
@@ -49,7 +49,7 @@ export const KEYS: Partial<Record<keyof typeof Tag, Key>> = {
   AvailableTransferSyntaxUID: key('instance', 'uid'),
 };
 
-/** Keywords of a level's columns, in their order. */
+/** Returns the keywords of a level's columns, in their order. */
 export function columns(level: Level): (keyof typeof Tag)[] {
   return (Object.keys(KEYS) as (keyof typeof Tag)[]).filter((keyword) => KEYS[keyword]!.level === level);
 }
@@ -66,10 +66,10 @@ const MORE: Record<Level, readonly string[]> = {
   instance: [Tag.ImageType, '0040A043', '00420010', '00700080'],
 };
 
-/** These live in an item of Request Attributes Sequence only. */
+/** Keys that are only in an item of Request Attributes Sequence. */
 const REQUEST_KEYS: readonly string[] = [Tag.ScheduledProcedureStepID, Tag.RequestedProcedureID];
 
-/** Tags of a level's rows. */
+/** Returns the tags of a level's rows. */
 export function rowTags(level: Level): string[] {
   const own = columns(level)
     .map((keyword) => Tag[keyword])
@@ -84,14 +84,14 @@ export const HEADER_TAGS: ReadonlySet<string> = new Set([
   ...rowTags('instance'),
 ]);
 
-/** The part of a header that belongs to one level. */
+/** Returns the part of a header that belongs to one level. */
 export function rowOf(level: Level, header: DicomJson): DicomJson {
   const row: DicomJson = {};
   for (const tag of rowTags(level)) if (header[tag]) row[tag] = header[tag];
   return row;
 }
 
-/** Values of a level's columns, normal for comparison. */
+/** Returns the values of a level's columns, normalized for comparison. */
 export function columnValues(level: Level, header: DicomJson): (string | number | null)[] {
   const request = (header[Tag.RequestAttributesSequence]?.Value?.[0] ?? {}) as DicomJson;
   return columns(level).map((keyword) => {
@@ -103,7 +103,7 @@ export function columnValues(level: Level, header: DicomJson): (string | number 
   });
 }
 
-/** A value as it is stored and compared: dates without dots, times to the microsecond. */
+/** Normalizes a value for storage and comparison: dates without dots, times to the microsecond. */
 export function normal(matching: Matching, value: string): string | number | null {
   if (matching === 'date') return value.replaceAll('.', '');
   if (matching === 'time') return timeFrom(value);
@@ -111,12 +111,12 @@ export function normal(matching: Matching, value: string): string | number | nul
   return value;
 }
 
-/** The earliest moment that a time of less precision means: `10` is 100000.000000. */
+/** Returns the earliest moment that a time of less precision means: `10` is 100000.000000. */
 export function timeFrom(value: string): string {
   return fillTime(value, '000000.000000');
 }
 
-/** The latest moment that it means: `10` is 105959.999999. */
+/** Returns the latest moment that it means: `10` is 105959.999999. */
 export function timeTo(value: string): string {
   return fillTime(value, '235959.999999');
 }
@@ -126,7 +126,7 @@ function fillTime(value: string, rest: string): string {
   return digits + rest.slice(digits.length);
 }
 
-/** The groups of a name in lower case: PS3.4 §C.2.2.2.1 lets a server match names without case. */
+/** Returns the groups of a name in lower case: PS3.4 §C.2.2.2.1 lets a server match names without case. */
 function nameKey(header: DicomJson, tag: string): string | null {
   const name = header[tag]?.Value?.[0] as Record<string, string> | undefined;
   if (!name) return null;
@@ -135,7 +135,7 @@ function nameKey(header: DicomJson, tag: string): string | null {
   );
 }
 
-/** Lower case, composed. */
+/** Converts to lower case and composed characters (NFC). */
 export function foldName(value: string): string {
   return value.normalize('NFC').toLowerCase();
 }

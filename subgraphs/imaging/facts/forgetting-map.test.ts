@@ -7,14 +7,14 @@ import { ForgettingMap } from './forgetting-map.ts';
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-test('a value is found again, and is not what keeps memory while its key lives', async () => {
+test('a value is found again, but may be collected while its key lives', async () => {
   const map = new ForgettingMap<object, object>();
   const [key, other] = [{}, {}];
   const held = { rows: [1] };
   map.set(key, held);
   map.set(other, { rows: [2] });
   expect([map.get(key), map.get(other)]).toEqual([{ rows: [1] }, { rows: [2] }]);
-  // References count until the end of the turn in which they were followed.
+  // A reference that was followed holds its value until the end of the turn.
   await delay(10);
   collectGarbage();
   expect([map.get(key), map.get(other)]).toEqual([held, undefined]);

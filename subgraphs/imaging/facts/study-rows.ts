@@ -1,6 +1,6 @@
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 
-/** Rows by what `uidOf` says of each, in the order of their first; those that have none under `''`. */
+/** Groups rows by `uidOf`, in the order of the first row of each; rows without a UID are under `''`. */
 export function grouped<T>(rows: readonly T[], uidOf: (row: T) => string | undefined): Map<string, T[]> {
   const groups = new Map<string, T[]>();
   for (const row of rows) {
@@ -12,12 +12,12 @@ export function grouped<T>(rows: readonly T[], uidOf: (row: T) => string | undef
   return groups;
 }
 
-/** Rows of any level by their Study Instance UID. */
+/** Groups rows of any level by their Study Instance UID. */
 export function byStudy(rows: readonly DicomJson[]): Map<string, DicomJson[]> {
   return grouped(rows, (row) => text(row, Tag.StudyInstanceUID));
 }
 
-/** The order of lists: by study date and time, newest first. */
+/** Compares studies by date and time, newest first. */
 export function newestFirst(a: { study: DicomJson }, b: { study: DicomJson }): number {
   const [first, second] = [startOf(a.study), startOf(b.study)];
   return first === second ? 0 : first < second ? 1 : -1;
@@ -27,15 +27,16 @@ function startOf(study: DicomJson): string {
   return `${text(study, Tag.StudyDate) ?? ''}${text(study, Tag.StudyTime) ?? ''}`;
 }
 
-/** UIDs that one query of an archive takes: an address has its limits. */
+/** Maximum UIDs of one query to an archive: a URL has a maximum length. */
 const MOST_UIDS = 50;
 
+/** Splits values into lists of at most `size`. */
 export function chunked<T>(values: readonly T[], size = MOST_UIDS): T[][] {
   const count = Math.ceil(values.length / size);
   return Array.from({ length: count }, (_, index) => values.slice(index * size, (index + 1) * size));
 }
 
-/** Whether two lists hold the same rows, as objects, in the same order. */
+/** Returns whether two lists hold the same rows, as objects, in the same order. */
 export function isSameRows(
   one: readonly DicomJson[] | undefined,
   other: readonly DicomJson[] | undefined,

@@ -12,7 +12,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import type { Memory } from '../cache/first-seen.ts';
 import type { Order } from '../authorization/directory.ts';
 
-/** What is searched: a study as FHIR, and what is remembered of it. */
+/** A study to match: its resource, and when it was first seen. */
 export interface Candidate {
   study: ImagingStudy;
   memory?: Memory;
@@ -25,11 +25,11 @@ export interface Criterion {
   code: string;
   /** @param now milliseconds since the epoch */
   matches(candidate: Candidate, now: number): boolean;
-  /** Study Instance UIDs that the criterion names, where it can mean nothing else. */
+  /** Study Instance UIDs that the criterion names; undefined if it may match other studies. */
   studyUids?: readonly string[];
-  /** Whether instances are needed to judge it. */
+  /** True if matching needs instances. */
   instances?: boolean;
-  /** Logical ids of orders that are needed to judge it. */
+  /** Logical ids of orders that matching needs. */
   orders?: readonly string[];
 }
 
@@ -39,7 +39,7 @@ interface Parameter {
   parse(values: string[], code: string, modifier: string | undefined): Omit<Criterion, 'code'>;
 }
 
-/** A parameter whose values are judged one by one. */
+/** Makes a parameter whose values are matched one by one. */
 function each(judge: (value: string, code: string, modifier: string | undefined) => Judge): Parameter {
   return {
     parse(values, code, modifier) {
@@ -49,7 +49,7 @@ function each(judge: (value: string, code: string, modifier: string | undefined)
   };
 }
 
-/** A token parameter over codings; `:not` turns the whole criterion round. */
+/** Makes a token parameter over codings; `:not` negates the whole criterion. */
 function codings(of: (study: ImagingStudy) => (Coding | undefined)[], instances = false): Parameter {
   return {
     modifiers: ['not'],
@@ -63,14 +63,14 @@ function codings(of: (study: ImagingStudy) => (Coding | undefined)[], instances 
   };
 }
 
-/** Codes and their displays compare without case: `chest` finds what DICOM calls CHEST and SNOMED CT Chest. */
+/** Compares codes and displays without case: `chest` finds what DICOM calls CHEST and SNOMED CT Chest. */
 function meetsCoding({ system, value }: Token, { system: own = '', code, display }: Coding): boolean {
   if (system !== undefined && system !== own) return false;
   const wanted = value?.toLowerCase();
   return wanted === undefined || wanted === code?.toLowerCase() || wanted === display?.toLowerCase();
 }
 
-/** A parameter that names UIDs, bare or as `urn:oid:`. */
+/** Makes a parameter whose values are UIDs, plain or as `urn:oid:`. */
 function uids(of: (study: ImagingStudy) => (string | undefined)[], instances = false): Parameter {
   return {
     parse(values) {
@@ -90,7 +90,7 @@ function uidOf(value: string): string {
 const lastUpdated = each((value, code) => {
   const criterion = dateCriterion(code, value);
   return ({ memory }, now) => {
-    // Nothing remembered: it may be new to the client, so a search for what is new has it (IA-13).
+    // If nothing is remembered, the study may be new to the client, so a search for what is new includes it (IA-13).
     if ((!memory || memory.fresh) && ['ge', 'gt', 'sa'].includes(criterion.prefix)) return true;
     const range = memory && dateRange(memory.lastUpdated);
     return range !== undefined && meetsDate(criterion, range, now);
@@ -112,7 +112,7 @@ const id: Parameter = {
   }),
 };
 
-/** Study Instance UID in any of its spellings, or an accession number (IA-13). */
+/** A Study Instance UID in any spelling, or an accession number (IA-13). */
 const identifier: Parameter = {
   modifiers: ['of-type'],
   parse(values, _code, modifier) {
@@ -135,7 +135,7 @@ const identifier: Parameter = {
   },
 };
 
-/** `system|code|value` of the `:of-type` modifier. */
+/** Reads `system|code|value` of the `:of-type` modifier. */
 function ofType(text: string): { type: string; value: string } {
   const [, type, value] = text.split('|');
   if (!type || !value) {
@@ -144,7 +144,7 @@ function ofType(text: string): { type: string; value: string } {
   return { type, value: unescapeValue(value) };
 }
 
-/** The UID, where the token can be nothing but one. */
+/** Returns the UID if the token can only be a UID. */
 function studyUidOf({ system, value }: Token): string | undefined {
   const certain = system === DICOM_UID_SYSTEM || value?.startsWith('urn:oid:');
   const uid = uidOf(value ?? '');
@@ -158,8 +158,9 @@ function meetsIdentifier({ system, value }: Token, own: Identifier): boolean {
 }
 
 /**
- * An order: `ServiceRequest/{id}`, or by its accession number as `basedon:identifier=`, `basedon.identifier=` or bare.
- * Accession numbers repeat between sites: those of an order that was named by id count for its own patient.
+ * An order as `ServiceRequest/{id}`, or by its accession number as `basedon:identifier=`, `basedon.identifier=` or
+ * plain. Accession numbers repeat between sites: those of an order that was named by id match only studies of its
+ * patient.
  */
 const basedon: Parameter = {
   modifiers: ['identifier', 'ServiceRequest'],
@@ -184,7 +185,7 @@ const basedon: Parameter = {
   },
 };
 
-/** The id of `ServiceRequest/{id}`; `basedon:ServiceRequest=` takes it bare. */
+/** Returns the id of `ServiceRequest/{id}`; with `basedon:ServiceRequest=` the id may stand alone. */
 function orderId(value: string, modifier: string | undefined): string | undefined {
   const reference = parseReference(value);
   if (reference?.type === 'ServiceRequest') return reference.id;
@@ -216,9 +217,9 @@ const PARAMETERS: Record<string, Parameter> = {
 };
 
 /**
- * One repetition of a search parameter as a criterion; undefined where the parameter is not one we know, or is empty.
+ * Parses one repetition of a search parameter; undefined if the parameter is unknown or empty.
  * @param name with its modifier: `modality:not`
- * @throws Fault `unsupported_parameter` for a modifier that we do not know: it must not be ignored (FHIR R4 §3.1.1.4.5)
+ * @throws Fault `unsupported_parameter` for an unknown modifier: it must not be ignored (FHIR R4 §3.1.1.4.5)
  * @throws Fault `invalid_request` for a value that cannot be read
  */
 export function criterion(name: string, text: string): Criterion | undefined {
@@ -232,7 +233,7 @@ export function criterion(name: string, text: string): Criterion | undefined {
   return values.length > 0 ? { code, ...parameter.parse(values, code, modifier) } : undefined;
 }
 
-/** Whether the parameter is one that `criterion` knows. */
+/** Returns whether `criterion` knows the parameter. */
 export function isCriterion(name: string): boolean {
   return Object.hasOwn(PARAMETERS, name.split(':', 1)[0]!);
 }

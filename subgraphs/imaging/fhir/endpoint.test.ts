@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { wadoEndpoint } from './endpoint.ts';
 import { complaints } from '../test/fhir-judges.ts';
 
-test('IA-17 the Endpoint is valid, and says that it wants the token, under both URLs', () => {
+test('IA-17 the Endpoint is valid, and says under both URLs that it requires the token', () => {
   const endpoint = wadoEndpoint({ address: 'https://gateway.example/open/dicomweb' });
   expect(endpoint).toMatchObject({
     status: 'active',

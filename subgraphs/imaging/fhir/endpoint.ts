@@ -2,7 +2,7 @@ import type { Endpoint, Reference } from 'fhir/r4.js';
 import { DICOM } from '../../../schema/dicom/dicom.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 
-/** Logical id of the one Endpoint of a tenant that stands by itself, and of the contained one. */
+/** Logical ids of the Endpoint that all studies of a tenant share, and of the contained one. */
 export const ENDPOINT_ID = 'dicomweb';
 const CONTAINED_ID = 'e';
 
@@ -15,13 +15,13 @@ const REQUIRES_ACCESS_TOKEN = [
 export interface WadoAddress {
   /** The WADO-RS base to which `/studies/{uid}` is appended. */
   address: string;
-  /** Logical id; an entry that is known by its `urn:uuid:` has none. */
+  /** Logical id; undefined for an entry that is identified by its `urn:uuid:`. */
   id?: string;
-  /** Whether requests have to carry the token (IA-26). */
+  /** True if requests must carry the token (IA-26). */
   requiresAccessToken?: boolean;
 }
 
-/** Where images are (IA-17). */
+/** Returns the Endpoint from which images are retrieved (IA-17). */
 export function wadoEndpoint({ address, id, requiresAccessToken = true }: WadoAddress): Endpoint {
   return {
     resourceType: 'Endpoint',
@@ -51,16 +51,16 @@ export function wadoEndpoint({ address, id, requiresAccessToken = true }: WadoAd
   };
 }
 
-/** `capability` for an Endpoint of each study's own, `Endpoint/{Study Instance UID}`. */
+/** How studies show their Endpoint. With `capability` each study has its own, `Endpoint/{Study Instance UID}`. */
 export type EndpointStyle = 'contained' | 'included' | 'capability';
 
-/** How a tenant shows its Endpoint (IA-18); the first image source decides. */
+/** Returns how a tenant shows its Endpoint (IA-18); the first image source decides. */
 export function endpointStyle(tenant: Tenant): EndpointStyle {
   const { retrieve = 'token', endpointStyle = 'contained' } = tenant.images[0] ?? {};
   return retrieve === 'token' ? endpointStyle : 'capability';
 }
 
-/** What goes into an ImagingStudy for its Endpoint, made anew for each answer (IA-29). */
+/** Returns the elements of an ImagingStudy for its Endpoint; made anew for each answer (IA-29). */
 export function endpointElements(
   base: string,
   style: EndpointStyle,

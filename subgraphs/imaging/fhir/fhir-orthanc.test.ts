@@ -21,7 +21,7 @@ import { startCountingProxy, type Upstream } from '../test/upstream.ts';
 const files = sharedDicomFiles().filter(({ studyUid, importsInOrthanc }) => studyUid && importsInOrthanc);
 const studies = new Set(files.map(({ studyUid }) => studyUid!));
 
-describeWithSharedData('the FHIR and GraphQL faces over Orthanc', () => {
+describeWithSharedData('the FHIR and GraphQL APIs over Orthanc', () => {
   const ct = files.find(({ file }) => file.startsWith('ct-head-ge/'))!;
   const [late, ...early] = files.filter(({ studyUid }) => studyUid === ct.studyUid);
   const rest = files.filter(({ studyUid }) => studyUid !== ct.studyUid);
@@ -60,7 +60,7 @@ describeWithSharedData('the FHIR and GraphQL faces over Orthanc', () => {
     [2, 'all', '/all/fhir/ImagingStudy?_summary=true'],
     [3, 'all', '/all/fhir/ImagingStudy'],
     [3, 'all', '/all/fhir/ImagingStudy?_include=ImagingStudy:endpoint'],
-    // One of them tells whether a UID is another patient's too (IA-24).
+    // One call checks whether the UID is another patient's too (IA-24).
     [3, 'ct', '/mrn/fhir/ImagingStudy?_elements=started'],
     [4, 'ct', '/mrn/fhir/ImagingStudy?patient=ct'],
     [4, 'ct', `/mrn/fhir/ImagingStudy?instance=${ct.sopInstanceUid}`],
@@ -78,7 +78,7 @@ describeWithSharedData('the FHIR and GraphQL faces over Orthanc', () => {
     [3, '{ ImagingStudyList { id series { uid description } } }'],
     [4, '{ ImagingStudyList { id series { uid rows instance { uid } } } }'],
     [3, '{ ImagingStudyList { id } ImagingStudyConnection { count } }'],
-    // Whose the study is, and the metadata of its one series, however many instances there are.
+    // Including the study's owner, and the metadata of its one series, however many instances there are.
     [5, '{ ImagingStudyList { series { instance { uid metadata(keywords: ["SliceThickness"]) } } } }'],
     [4, '{ ImagingStudyList { series { instance { metadata(keywords: ["Rows", "InstanceNumber"]) } } } }'],
     [4, `{ ImagingStudy(id: "${ct.studyUid}") { series { uid rows instance { uid numberOfFrames } } } }`],
@@ -98,7 +98,7 @@ describeWithSharedData('the FHIR and GraphQL faces over Orthanc', () => {
     expect(counter.asked.length, counter.asked.join('\n')).toBeLessThanOrEqual(calls);
   });
 
-  test('IA-15 IA-16 every study is there, counted as the manifest counts, and valid', async () => {
+  test('IA-15 IA-16 lists every study, valid and with the counts of the manifest', async () => {
     const bundle = (await get('/all/fhir/ImagingStudy', 'all')).json<Bundle<ImagingStudy>>();
     const found = bundle.entry!.map(({ resource }) => resource!);
     expect(new Set(found.map(({ id }) => id))).toEqual(studies);
@@ -111,7 +111,7 @@ describeWithSharedData('the FHIR and GraphQL faces over Orthanc', () => {
     expect(complaints(bundle)).toEqual([]);
   }, 60_000);
 
-  test('IA-13 a study that grows is newer, and found by who syncs', async () => {
+  test('IA-13 a study that grows gets a later lastUpdated, and a client that syncs finds it', async () => {
     const read = async () => (await get(`/mrn/fhir/ImagingStudy/${ct.studyUid}`, 'ct')).json<ImagingStudy>();
     const before = await read();
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -127,7 +127,7 @@ describeWithSharedData('the FHIR and GraphQL faces over Orthanc', () => {
     expect((await read()).meta).toEqual(after.meta);
   });
 
-  test('IA-19 IA-20 a server that hangs, and one that is dead, are OperationOutcomes, and pass', async () => {
+  test('IA-19 IA-20 answers an OperationOutcome while the server hangs or is down, and recovers', async () => {
     await orthanc.freeze();
     const slow = await get('/direct/fhir/ImagingStudy', 'ct');
     orthanc.thaw();

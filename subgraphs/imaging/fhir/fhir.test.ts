@@ -15,14 +15,14 @@ import {
   type TestSubgraph,
 } from '../test/subgraph.ts';
 
-describeWithSharedData('the FHIR face over a real folder', () => {
+describeWithSharedData('the FHIR API over a real folder', () => {
   const all = new Set(
     sharedDicomFiles()
       .map(({ studyUid }) => studyUid)
       .filter(Boolean),
   );
   const byMrn = groupByPatientId();
-  /** The patient with most studies of those with a usable number. */
+  /** The patient with most studies, among those with a usable PatientID. */
   const [mrn, own] = [...byMrn].sort(([, a], [, b]) => b.size - a.size)[0] ?? ['', new Set<string>()];
   const [otherMrn, other] = [...byMrn].find(([id]) => id !== mrn) ?? ['', new Set<string>()];
   const [uid = ''] = own;
@@ -108,7 +108,7 @@ describeWithSharedData('the FHIR face over a real folder', () => {
     if (status >= 400) expect(response.json().resourceType).toBe('OperationOutcome');
   });
 
-  test('IA-7 a study of somebody else answers to the byte as one that is not there', async () => {
+  test('IA-7 answers the same bytes for a foreign study and an absent one', async () => {
     const [foreign, missing] = await Promise.all([
       get(`/strict/fhir/ImagingStudy/${foreignUid}`),
       get('/strict/fhir/ImagingStudy/1.2.3'),
@@ -117,20 +117,20 @@ describeWithSharedData('the FHIR face over a real folder', () => {
     expect(foreign.headers['content-type']).toBe(missing.headers['content-type']);
   });
 
-  test('SM-12 a token without the scope is told which one, and where to get it', async () => {
+  test('SM-12 the refusal names the missing scope, and where to get it', async () => {
     const challenge = (await get('/strict/fhir/ImagingStudy', 'observations')).headers['www-authenticate'];
     expect(challenge).toContain('error="insufficient_scope", scope="patient/ImagingStudy.rs"');
     expect(challenge).toContain('/.well-known/oauth-protected-resource/prefix/strict"');
   });
 
-  test('IA-13 strict handling refuses what is ignored otherwise', async () => {
+  test('IA-13 handling=strict refuses parameters that are otherwise ignored', async () => {
     const path = '/strict/fhir/ImagingStudy?color=red';
     const response = await get(path, 'mine', { prefer: 'handling=strict' });
     expect(response.statusCode).toBe(400);
     expect(response.json().issue[0]).toMatchObject({ severity: 'error', code: 'not-supported' });
   });
 
-  test('IA-19 a source that is not ready says when to ask again', async () => {
+  test('IA-19 answers Retry-After for a source that is not ready', async () => {
     const response = await get('/delayed/fhir/ImagingStudy');
     expect(Number(response.headers['retry-after'])).toBeGreaterThan(0);
   });
@@ -155,14 +155,14 @@ describeWithSharedData('the FHIR face over a real folder', () => {
     expect(response.headers['cache-control']).toBe('no-store');
   });
 
-  test('IA-13 a caller who reaches everybody gets every study there is', async () => {
+  test('IA-13 a caller who reaches all patients gets every study', async () => {
     const bundle = (await get('/open/fhir/ImagingStudy?patient=Patient/87a339d0', 'all')).json<Bundle>();
     expect(new Set(ids(bundle))).toEqual(all);
     expect(complaints(bundle)).toEqual([]);
   }, 60_000);
 
   test.each(['ImagingStudy:endpoint', '*'])(
-    'IA-14 _include=%s brings the Endpoint on every page',
+    'IA-14 _include=%s adds the Endpoint to every page',
     async (value) => {
       let url = `/strict/fhir/ImagingStudy?_include=${value}&_count=1`;
       for (let page = 0; page < own.size; page++) {
@@ -179,7 +179,7 @@ describeWithSharedData('the FHIR face over a real folder', () => {
     },
   );
 
-  test('IA-18 contained where the tenant says nothing, by reference where it says included', async () => {
+  test('IA-18 the Endpoint is contained by default, and a reference if the tenant says so', async () => {
     const contained = (await get(`/strict/fhir/ImagingStudy/${uid}`)).json<ImagingStudy>();
     expect(contained.contained?.[0]).toMatchObject({ id: 'e', address: `${BASE_URL}/strict/dicomweb` });
     const included = (await get(`/included/fhir/ImagingStudy/${uid}`)).json<ImagingStudy>();
@@ -196,7 +196,7 @@ describeWithSharedData('the FHIR face over a real folder', () => {
   });
 
   describe('paging', () => {
-    test('IA-13 pages follow each other, without overlap, and end', async () => {
+    test('IA-13 pages give every study once', async () => {
       const seen: (string | undefined)[] = [];
       let url: string | undefined = '/open/fhir/ImagingStudy?_count=10&_sort=started&_summary=true';
       let pages = 0;
@@ -217,7 +217,7 @@ describeWithSharedData('the FHIR face over a real folder', () => {
       ['_summary=count', 0],
       ['_count=2', 2],
       ['_count=2&_offset=1000', 0],
-    ])('IA-13 %s → %i entries, total all the same', async (query, entries) => {
+    ])('IA-13 %s → %i entries, and the full total', async (query, entries) => {
       const bundle = (await get(`/open/fhir/ImagingStudy?${query}`, 'all')).json<Bundle>();
       expect(bundle.total).toBe(all.size);
       expect(bundle.entry?.length ?? 0).toBe(entries);
@@ -250,7 +250,7 @@ describeWithSharedData('the FHIR face over a real folder', () => {
       expect(complaints(one)).toEqual([]);
     });
 
-    test('IA-13 _elements=started,endpoint', async () => {
+    test('IA-13 _elements=description,endpoint keeps the contained Endpoint', async () => {
       const one = await study('_elements=description,endpoint');
       const names = [
         'resourceType',
@@ -267,12 +267,12 @@ describeWithSharedData('the FHIR face over a real folder', () => {
       expect(one).not.toHaveProperty('identifier');
     });
 
-    test('IA-13 _pretty', async () => {
+    test('IA-13 _pretty indents the answer', async () => {
       expect((await get('/strict/fhir/ImagingStudy?_pretty=true')).body).toContain('\n  "resourceType"');
     });
   });
 
-  test('IA-13 meta.lastUpdated stays, and a client that syncs from it loses nothing', async () => {
+  test('IA-13 meta.lastUpdated stays, and a client that syncs from it misses nothing', async () => {
     const first = (await get('/strict/fhir/ImagingStudy')).json<Bundle<ImagingStudy>>();
     const instant = first.entry![0]!.resource!.meta!.lastUpdated!;
     expect(instant).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
@@ -305,13 +305,13 @@ describeWithSharedData('the FHIR face over a real folder', () => {
       if (total !== undefined) expect(response.json().total).toBe(total);
     });
 
-    test('IA-13 _pretty in the form', async () => {
+    test('IA-13 _pretty works in the form', async () => {
       const pretty = await post('/strict/fhir/ImagingStudy/_search', form, '_pretty=true');
       expect(pretty.body).toBe((await get('/strict/fhir/ImagingStudy?_pretty=true')).body);
       expect(pretty.body).toContain('\n  ');
     });
 
-    test('IA-13 the address and the form together', async () => {
+    test('IA-13 applies the parameters of the URL and of the form', async () => {
       const response = await post('/strict/fhir/ImagingStudy/_search?patient=p1', form, '_id=1.2.3');
       expect(response.json()).toMatchObject({ total: 0 });
     });

@@ -42,7 +42,7 @@ const STUDY = fhirRoute('read', 'ImagingStudy');
 const ENDPOINTS = fhirRoute('search', 'Endpoint');
 const ENDPOINT = fhirRoute('read', 'Endpoint');
 
-/** The FHIR REST face of imaging (IA-13 to IA-20): ImagingStudy and Endpoint below `/fhir` of a tenant. */
+/** Returns the FHIR REST routes of imaging (IA-13 to IA-20): ImagingStudy and Endpoint below `/fhir` of a tenant. */
 export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsync {
   return async function routes(app: FastifyInstance): Promise<void> {
     app.setErrorHandler(faultHandler({ baseUrl: options.baseUrl, render: asFhir, message: 'fhir' }));
@@ -103,7 +103,7 @@ function pagesOf({ count, offset, summary }: ImagingStudySearch, total: number):
   return { count, places };
 }
 
-/** An Endpoint of its own for every study of the page, which then names it by its `urn:uuid:` (IA-18). */
+/** Makes an Endpoint for every study of the page; the study then refers to it by `urn:uuid:` (IA-18). */
 function capabilityEntries(
   imaging: Imaging,
   { page }: Found,
@@ -111,7 +111,7 @@ function capabilityEntries(
   options: ImagingFhirOptions,
 ): Promise<SearchEntry[]> {
   const patients = new Map(page.map(({ study, record }) => [study.id, record.patientId]));
-  // A study of which not all elements are shown may name none.
+  // A study that is reduced to some elements may refer to no Endpoint.
   const naming = entries.flatMap(({ resource }) =>
     (resource as ImagingStudy).endpoint ? [resource as ImagingStudy] : [],
   );
@@ -126,7 +126,7 @@ function capabilityEntries(
   );
 }
 
-/** The studies of a page, with their instances where these belong in the answer. */
+/** Returns the studies of a page, with their instances if these belong in the answer. */
 async function matchEntries(
   imaging: Imaging,
   found: Found,
@@ -168,7 +168,7 @@ function opened(request: FastifyRequest, reply: FastifyReply, options: ImagingFh
   return options.open(request.tenant, request.access, clientLeft(reply, { orAnswered: true }), request.audit);
 }
 
-/** FHIR bases whose `Patient/{id}` are the tenant's patients. */
+/** Returns the FHIR bases whose `Patient/{id}` are the tenant's patients. */
 function patientBases(tenant: Tenant, baseUrl: string): string[] {
   const { authorization, clinical } = tenant;
   return [
@@ -178,7 +178,7 @@ function patientBases(tenant: Tenant, baseUrl: string): string[] {
   ].map((base) => base.replace(/\/+$/, ''));
 }
 
-/** Endpoints are the studies' own: a list of them would be of nobody's. */
+/** Refuses to search Endpoints: they belong to single studies. */
 async function unlisted(): Promise<never> {
   throw new Fault(
     'method_not_allowed',

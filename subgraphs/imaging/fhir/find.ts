@@ -14,35 +14,35 @@ import type { WadoBaseOptions } from '../study/wado-base.ts';
 import type { Detail, Imaging, StudyRecord } from '../study/studies.ts';
 import type { Order } from '../authorization/directory.ts';
 
-/** What the FHIR and GraphQL faces need beside the core. */
+/** Options of the FHIR and GraphQL APIs, besides the core. */
 export interface ResourceOptions extends WadoBaseOptions {
   seen: Seen;
   /** Seconds since the epoch. */
   now(): number;
 }
 
-/** A study found: its resource, what is remembered of it, and the rows that it was made of. */
+/** A study that was found: its resource, its memory (first seen), and the rows it was made from. */
 export interface FoundStudy extends Candidate {
   record: StudyRecord;
   memory?: Memory;
-  /** Present where it was searched for, with the patient if one was named; absent where it was read. */
+  /** Set if the study was searched for, with the patient if one was named; undefined if it was read. */
   searched?: { patient?: string };
 }
 
 export interface Found {
   total: number;
-  /** What kept some image sources from answering, while others did (DW-18). */
+  /** Faults of image sources that did not answer, while others did (DW-18). */
   failed: readonly Fault[];
-  /** The page that was asked for, in order. */
+  /** The requested page, in order. */
   page: FoundStudy[];
-  /** How the core was asked, to ask it for more of the same. */
+  /** The query to the core, for fetching more of the same studies. */
   asked: { patients: readonly (string | undefined)[]; studyUids?: readonly string[]; records: number };
 }
 
 /**
- * Runs a search (IA-13): the same for FHIR REST and GraphQL.
- * @param where what no search parameter says
- * @throws Fault `forbidden` for a patient who is named and out of reach (IA-7), and what the core throws
+ * Runs a search (IA-13) for FHIR REST and GraphQL.
+ * @param where condition that no search parameter expresses
+ * @throws Fault `forbidden` for a named patient who is out of reach (IA-7), and the faults of the core
  */
 export async function findStudies(
   imaging: Imaging,
@@ -64,7 +64,7 @@ export async function findStudies(
     }),
   );
   const fetched: FoundStudy[] = lists.flatMap(({ studies }) => studies);
-  // A study that two of the patients named reach is one study.
+  // A study that two of the named patients reach is listed once.
   const once = [...new Map(fetched.map((found) => [found.study.id, found])).values()];
   const now = options.now() * 1000;
   const orders = await ordersOf(imaging, search);
@@ -81,8 +81,8 @@ export async function findStudies(
 }
 
 /**
- * The page with the instances of its studies. The core still has the studies and series, so that this costs one more
- * call to the source; where the page is less than what was found, its studies are asked for by UID.
+ * Adds the instances to the studies of a page. The core still has the studies and series, so this costs one more call
+ * to the source. If the page is less than what was found, its studies are asked for by UID.
  */
 export async function withInstances(imaging: Imaging, { page, asked }: Found): Promise<FoundStudy[]> {
   if (page.every(({ record }) => record.instances)) return page;
@@ -99,7 +99,7 @@ export async function withInstances(imaging: Imaging, { page, asked }: Found): P
   );
   return page.map((found) => {
     const { instances } = records.get(found.study.id) ?? {};
-    // A study that went away meanwhile stays as it was.
+    // A study that was deleted meanwhile stays as it was.
     if (found.record.instances || !instances) return found;
     return {
       ...found,
@@ -109,13 +109,16 @@ export async function withInstances(imaging: Imaging, { page, asked }: Found): P
   });
 }
 
-/** An Endpoint that comes as an entry of its own (IA-14) is not contained in the studies as well. */
+/**
+ * Returns the Endpoint style of a search. An Endpoint that is an entry of the Bundle (IA-14) is not also contained in
+ * the studies.
+ */
 function styleOf(tenant: Tenant, { includeEndpoint }: ImagingStudySearch): EndpointStyle {
   const own = endpointStyle(tenant);
   return includeEndpoint && own === 'contained' ? 'included' : own;
 }
 
-/** One study by Study Instance UID; undefined where it is unknown or out of reach (IA-7). */
+/** Reads one study by Study Instance UID; undefined if it is unknown or out of reach (IA-7). */
 export async function readStudy(
   imaging: Imaging,
   studyUid: string,
@@ -126,7 +129,7 @@ export async function readStudy(
   return record && (await foundStudies(imaging.tenant, [record], options))[0];
 }
 
-/** Records as resources, each study once, with what is remembered of them (IA-13). */
+/** Makes resources of records, each study once, with their memories (IA-13). */
 export async function foundStudies(
   tenant: Tenant,
   records: readonly StudyRecord[],
@@ -148,19 +151,21 @@ export async function foundStudies(
       endpointStyle: style,
       ...(memory && { lastUpdated: memory.lastUpdated }),
     });
-    // Frozen; where its Endpoint is a caller's own, an object to put that into.
+    // The resource is frozen. With capabilities it is copied, because the caller's Endpoint is added later.
     return { record, ...(memory && { memory }), study: style === 'capability' ? { ...study } : study };
   });
 }
 
-/** The orders that a search names by id, as far as the caller may read them. */
+/** Reads the orders that a search names by id, as far as the caller may read them. */
 async function ordersOf(imaging: Imaging, { criteria }: ImagingStudySearch): Promise<Map<string, Order>> {
   const ids = [...new Set(criteria.flatMap(({ orders = [] }) => orders))];
   const read = await Promise.all(ids.map(async (id) => [id, await imaging.order(id)] as const));
   return new Map(read.flatMap(([id, order]) => (order ? [[id, order] as const] : [])));
 }
 
-/** The patients to search in: undefined for all in reach, none where the search names two who are not the same. */
+/**
+ * Returns the patients to search in: undefined for all in reach; none if the search requires two different patients.
+ */
 async function patientsOf(
   imaging: Imaging,
   { patients }: ImagingStudySearch,

@@ -9,7 +9,7 @@ import { complaints } from '../test/fhir-judges.ts';
 
 const context = { base: 'https://gateway.example/open', endpointStyle: 'contained' } as const;
 
-/** Rows written as tag → value; the mapping does not read the VR. */
+/** Makes a row of tag → value; the mapping does not read the VR. */
 function row(values: Record<string, unknown>): DicomJson {
   return Object.fromEntries(
     Object.entries(values).map(([tag, value]) => [
@@ -113,7 +113,7 @@ describe('study', () => {
       { subject: { type: 'Patient', identifier: { value: 'X1', assigner: { display: 'HOSP' } } } },
     ],
     [
-      'owner without a number',
+      'owner without a PatientID',
       { [Tag.PatientID]: '' },
       { subject: { type: 'Patient', display: 'Unknown patient' } },
     ],
@@ -136,7 +136,7 @@ describe('study', () => {
     expect(imagingStudy(record(study), context)).not.toHaveProperty(element);
   });
 
-  test('IA-15 the owner in the namespace of the clinical base', () => {
+  test('IA-15 the subject is the patient of the clinical record', () => {
     expect(imagingStudy(record({ [Tag.PatientID]: 'X1' }, [], undefined, 'p1'), context).subject).toEqual({
       reference: 'Patient/p1',
       type: 'Patient',
@@ -153,7 +153,7 @@ describe('study', () => {
     expect(included).not.toHaveProperty('contained');
   });
 
-  test('accession numbers of the orders behind the series', () => {
+  test('includes the accession numbers of the orders of the series', () => {
     const request = (number: string) => ({
       [Tag.RequestAttributesSequence]: [row({ [Tag.AccessionNumber]: number })],
     });
@@ -178,7 +178,7 @@ describe('series and instances', () => {
       { bodySite: { system: 'http://snomed.info/sct', code: '51185008', display: 'Chest' } },
     ],
     [
-      'body site of no table',
+      'body site that is not in the table',
       { [Tag.BodyPartExamined]: 'BIG TOE' },
       { bodySite: { code: 'BIG TOE', display: 'BIG TOE' } },
     ],
@@ -209,7 +209,7 @@ describe('series and instances', () => {
     expect(imagingStudy(record({}, [series]), context).series?.[0]).not.toHaveProperty(element);
   });
 
-  test('IA-16 instances go to their series, by number, and are counted', () => {
+  test('IA-16 puts instances into their series, sorted by number, and counts them', () => {
     const instance = (series: number, uid: string, values: object) => ({
       [Tag.SeriesInstanceUID]: `1.2.3.${series}`,
       [Tag.SOPInstanceUID]: uid,
@@ -251,7 +251,7 @@ describe('series and instances', () => {
 describeWithSharedData('every study of the shared data', () => {
   const studies = sharedStudies('p1');
 
-  test('IA-15 IA-16 validates, and counts what the manifest counts', { timeout: 60_000 }, () => {
+  test('IA-15 IA-16 is valid, and has the counts of the manifest', { timeout: 60_000 }, () => {
     const found = studies.map((rows) =>
       imagingStudy(rows, { ...context, lastUpdated: '2026-11-24T10:00:00.000Z' }),
     );
@@ -269,7 +269,7 @@ describeWithSharedData('every study of the shared data', () => {
     expect(found.length).toBe(new Set(files.map(({ studyUid }) => studyUid)).size);
   });
 
-  test('IA-16 no zone that the file does not give', () => {
+  test('IA-16 has no time zone unless the file states one', () => {
     for (const rows of studies) {
       const { started } = imagingStudy(rows, context);
       const zone = rows.study[Tag.TimezoneOffsetFromUTC]?.Value?.[0];

@@ -13,23 +13,23 @@ export interface ImagingStudyContext {
   /** Public base of the tenant. */
   base: string;
   endpointStyle: EndpointStyle;
-  /** FHIR instant (IA-13); left out where nothing is remembered. */
+  /** FHIR instant (IA-13); undefined if nothing is remembered. */
   lastUpdated?: string;
 }
 
-/** A resource, and all that went into it besides its document. */
+/** A resource, and everything it was made from besides its document. */
 interface Kept extends ImagingStudyContext {
   patientId: string | undefined;
   resource: ImagingStudy;
 }
 
 const resources = new WeakMap<StudyDocument, Kept[]>();
-/** Of one document: tenants over the same rows, styles of the Endpoint. */
+/** Maximum resources of one document: for tenants over the same rows, and for styles of the Endpoint. */
 const MAX_OF_DOCUMENT = 8;
 
 /**
- * DICOM rows → FHIR R4 ImagingStudy (IA-15, IA-16; the DICOM mapping of FHIR R4 ImagingStudy). Deeply frozen, and the same
- * object for the same rows and context.
+ * Maps DICOM rows to FHIR R4 ImagingStudy, by FHIR's DICOM mapping (IA-15, IA-16). Deeply frozen; the same object for
+ * the same rows and context.
  */
 export function imagingStudy(record: StudyRecord, context: ImagingStudyContext): ImagingStudy {
   const document = studyDocument(record);

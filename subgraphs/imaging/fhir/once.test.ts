@@ -1,4 +1,4 @@
-/** One search does each piece of its work once: it reads its parameters, and builds each study. */
+/** A search reads its parameters once, and builds each study once. */
 import type { Bundle, ImagingStudy } from 'fhir/r4.js';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -47,25 +47,28 @@ test.each<[query: string, built: number, shown: number, instances: boolean]>([
   ['?_summary=true', 3, 3, false],
   ['?_include=ImagingStudy:endpoint', 3, 3, true],
   ['?_count=1', 3, 1, true],
-  // Instances are needed to find these, and belong into some of the answers alone.
+  // These searches need instances; only some of the answers include them.
   ['?dicom-class=urn:oid:1.2.840.10008.5.1.4.1.1.7', 3, 3, true],
   ['?instance=1.2.2.1.2', 3, 1, true],
   ['?instance=1.2.2.1.2&_summary=true', 3, 1, false],
   ['?_id=1.2.2', 1, 1, true],
-])('IA-16 %s builds %i studies once and reads its address once', async (query, built, shown, instances) => {
-  const bundle = (await get(query)).json<Bundle>();
-  expect(imagingStudy).toHaveBeenCalledTimes(built);
-  expect(readParameters).toHaveBeenCalledTimes(1);
-  const studies = studiesOf(bundle);
-  expect(studies).toHaveLength(shown);
-  for (const study of studies) {
-    const uids = [1, 2].map((number) => `${study.id}.1.${number}`);
-    expect(instancesOf(study)).toEqual(instances ? uids : []);
-    expect([study.numberOfInstances, study.series![0]!.numberOfInstances]).toEqual([2, 2]);
-  }
-});
+])(
+  'IA-16 %s builds %i studies once and reads its parameters once',
+  async (query, built, shown, instances) => {
+    const bundle = (await get(query)).json<Bundle>();
+    expect(imagingStudy).toHaveBeenCalledTimes(built);
+    expect(readParameters).toHaveBeenCalledTimes(1);
+    const studies = studiesOf(bundle);
+    expect(studies).toHaveLength(shown);
+    for (const study of studies) {
+      const uids = [1, 2].map((number) => `${study.id}.1.${number}`);
+      expect(instancesOf(study)).toEqual(instances ? uids : []);
+      expect([study.numberOfInstances, study.series![0]!.numberOfInstances]).toEqual([2, 2]);
+    }
+  },
+);
 
-test('a search that is posted, a read and a refusal read their parameters once', async () => {
+test('a search by POST, a read and a refusal read their parameters once', async () => {
   const form = { ...headers, 'content-type': 'application/x-www-form-urlencoded' };
   const url = '/test/fhir/ImagingStudy/_search?_pretty=true';
   await served.app.inject({ method: 'POST', url, headers: form, payload: '_id=1.2.1' });

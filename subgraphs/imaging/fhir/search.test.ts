@@ -135,7 +135,7 @@ describe('IA-13 what a study matches', () => {
     ['_lastUpdated=sa2030', true],
     ['_lastUpdated=lt2020', false],
     ['_lastUpdated=eq2030', false],
-  ])('a study that nothing is remembered of: %s → %s', (query, expected) => {
+  ])('a study of which nothing is remembered: %s → %s', (query, expected) => {
     expect(matches(read(query), { study }, NOW)).toBe(expected);
     const fresh = { lastUpdated: '2026-11-24T00:00:00.000Z', fresh: true };
     expect(matches(read(query), { study, memory: fresh }, NOW)).toBe(expected);
@@ -198,7 +198,7 @@ test.each<[query: string, rules: typeof rules, code: string | undefined]>([
   else expect(() => read(query, by)).not.toThrow();
 });
 
-test('IA-13 the self link has what was applied and nothing else', () => {
+test('IA-13 the self link has only the parameters that were applied', () => {
   const { applied } = read('patient=1&color=red&modality=&_sort=size&_include=ImagingStudy:endpoint');
   expect(applied).toEqual([
     ['patient', '1'],
@@ -213,7 +213,7 @@ test.each<[query: string, uids: string[] | undefined]>([
   ['identifier=1.2', undefined],
   ['identifier=urn:oid:1.2,A1', undefined],
   ['modality=CT', undefined],
-])('the studies that %s can mean: %j', (query, uids) => {
+])('%s names the studies %j', (query, uids) => {
   expect(studyUidsOf(read(query))).toEqual(uids);
 });
 
@@ -223,7 +223,7 @@ test.each<[query: string, ids: string[]]>([
   ['_sort=-started', ['c', 'a', 'b', 'd']],
   ['_sort=_lastUpdated', ['d', 'c', 'a', 'b']],
   ['_sort=-_id', ['d', 'c', 'b', 'a']],
-])('IA-13 %s puts in order, those without a value last: %j', (query, ids) => {
+])('IA-13 %s sorts, studies without a value last: %j', (query, ids) => {
   const of = (id: string, started: string | undefined, seconds: number): Candidate => ({
     study: { ...study, id, ...(started ? { started } : { started: undefined }) } as ImagingStudy,
     memory: { lastUpdated: new Date(seconds * 1000).toISOString(), fresh: false },

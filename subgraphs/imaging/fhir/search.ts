@@ -15,38 +15,38 @@ import { criterion, isCriterion, type Candidate, type Criterion } from './criter
 
 /** A search for ImagingStudy, read and checked (IA-13). Pure: `find.ts` runs it. */
 
-/** A patient whom a search names: by logical id, by identifier, or as one that is of another server. */
+/** A patient that a search names by logical id or by identifier; `foreign` for a patient of another server. */
 export type NamedPatient = { id: string } | { identifier: { value: string; system?: string } } | 'foreign';
 
 export interface ImagingStudySearch {
-  /** Each repetition is a list of alternatives; empty where no patient is named. */
+  /** One list of alternatives for each repetition; empty if no patient is named. */
   patients: readonly (readonly NamedPatient[])[];
   criteria: readonly Criterion[];
   sort: readonly { by: SortKey; descending: boolean }[];
-  /** Studies on a page; 0 where only their number is wanted. */
+  /** Studies on a page; 0 if only their number is wanted. */
   count: number;
   offset: number;
-  /** Whether the Endpoints are wanted beside the studies (IA-14). */
+  /** True if the Endpoints of the studies are included (IA-14). */
   includeEndpoint: boolean;
   /** Elements wanted; undefined for all. `series.instance` may be among them. */
   elements?: readonly string[];
   summary?: Summary;
-  /** Whether the total is wanted. */
+  /** True if the total is wanted. */
   total: boolean;
-  /** What was applied, for the self link. */
+  /** The parameters that were applied, for the self link. */
   applied: Parameters;
 }
 
 type SortKey = keyof typeof SORT_KEYS;
 
-/** Which parts of a study are wanted (R4 §3.1.1.5.8, §3.1.1.5.9). */
+/** The parts of a study that are wanted (R4 §3.1.1.5.8, §3.1.1.5.9). */
 export type Parts = Pick<ImagingStudySearch, 'elements' | 'summary'>;
 
-/** Studies on a page, unless `_count` says fewer. */
+/** Maximum studies on a page, and the default of `_count`. */
 export const PAGE_LIMIT = 1000;
 
 export interface SearchRules {
-  /** `Prefer: handling=strict`: what is not known is refused instead of ignored (FHIR R4 §3.1.1.1). */
+  /** `Prefer: handling=strict`: unknown parameters are refused instead of ignored (FHIR R4 §3.1.1.1). */
   strict: boolean;
   /** FHIR bases whose `Patient/{id}` are the tenant's patients. */
   patientBases: readonly string[];
@@ -54,8 +54,8 @@ export interface SearchRules {
 
 /**
  * Reads the parameters of a search.
- * @throws Fault `invalid_request` for a bad value or too many of them, `unsupported_parameter` for a modifier that is not
- *   known, and for a parameter that is not known where the client is strict
+ * @throws Fault `invalid_request` for a bad value or too many of them; `unsupported_parameter` for an unknown modifier
+ *   and, if the client is strict, for an unknown parameter
  */
 export function parseSearch(parameters: Iterable<Parameter>, rules: SearchRules): ImagingStudySearch {
   const { criteria: sent, understood, results } = readSearchRequest(parameters, rules.strict, RESULTS);
@@ -91,7 +91,7 @@ export function parseSearch(parameters: Iterable<Parameter>, rules: SearchRules)
 }
 
 /**
- * Reads the parameters of a read: only those that choose parts count.
+ * Reads the parameters of a read; only those that select parts count.
  * @throws Fault `invalid_request`
  */
 export function parseRead(parameters: Parameters): Parts {
@@ -102,12 +102,12 @@ function partsOf({ elements, summary }: Parts): Parts {
   return { ...(elements && { elements }), ...(summary && { summary }) };
 }
 
-/** Whether a candidate meets every criterion. @param now milliseconds since the epoch */
+/** Returns whether a candidate meets every criterion. @param now milliseconds since the epoch */
 export function matches(search: ImagingStudySearch, candidate: Candidate, now: number): boolean {
   return search.criteria.every((one) => one.matches(candidate, now));
 }
 
-/** In the order asked for; newest first, then by UID, where nothing else decides, so that pages do not overlap. */
+/** Sorts candidates as the search asks, then newest first, then by UID, so that pages do not overlap. */
 export function inOrder<T extends Candidate>(search: ImagingStudySearch, candidates: readonly T[]): T[] {
   const keys = [...search.sort, { by: 'started' as const, descending: true }];
   const ranked = candidates.map((candidate) => ({
@@ -124,7 +124,7 @@ export function inOrder<T extends Candidate>(search: ImagingStudySearch, candida
   return ranked.map(({ candidate }) => candidate);
 }
 
-/** The studies that the search names by UID, where it does; nothing else can match. */
+/** Returns the UIDs of the studies that the search names; undefined if it names none. Nothing else can match. */
 export function studyUidsOf({ criteria }: ImagingStudySearch): string[] | undefined {
   const named = criteria.map(({ studyUids }) => studyUids).filter((uids) => uids !== undefined);
   if (named.length === 0) return undefined;
@@ -137,7 +137,7 @@ const SORT_KEYS = {
   _id: ({ study }: Candidate) => study.id,
 };
 
-/** Studies without a value come last in either direction. */
+/** Compares two values; undefined comes last in either direction. */
 function compare(
   a: string | number | undefined,
   b: string | number | undefined,
@@ -165,12 +165,12 @@ const RESULTS: ResultRules = {
   },
 };
 
-/** How a parameter names patients: `subject:Patient=1`, `patient.identifier=…`, `patient:identifier=…`. */
+/** Returns how a parameter names patients: `subject:Patient=1`, `patient.identifier=…`, `patient:identifier=…`. */
 function patientParameter(name: string): 'reference' | 'identifier' | undefined {
   const [, , chain] = /^(patient|subject)(?::Patient)?(|\._id|\.identifier|:identifier)$/.exec(name) ?? [];
   if (chain !== undefined) return chain.endsWith('identifier') ? 'identifier' : 'reference';
   if (/^(patient|subject)[:.]/.test(name)) {
-    // Not one to ignore, strict or not: the answer would be of other patients than the client believes.
+    // Never ignored, strict or not: the answer would be about other patients than the client believes.
     throw new Fault('unsupported_parameter', `The search parameter ${name} is not supported here.`);
   }
   return undefined;

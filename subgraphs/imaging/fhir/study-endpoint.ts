@@ -6,7 +6,7 @@ import type { Imaging } from '../study/studies.ts';
 import { retrieval, wadoBase, type AddressedStudy, type WadoBaseOptions } from '../study/wado-base.ts';
 import { ENDPOINT_ID, wadoEndpoint } from './endpoint.ts';
 
-/** The Endpoint of one study, where it carries a capability (IA-18); made anew at every call. */
+/** Makes the Endpoint of one study, with a capability in its URL (IA-18). Made anew at every call. */
 export async function capabilityEndpoint(
   imaging: Imaging,
   study: AddressedStudy,
@@ -19,7 +19,7 @@ export async function capabilityEndpoint(
 }
 
 /**
- * `Endpoint/{id}`: the tenant's one Endpoint, or one for each study where it carries a capability.
+ * Reads `Endpoint/{id}`: the one Endpoint of the tenant or, with capabilities, that of a study.
  * @throws Fault `not_found`, also for a study out of reach
  */
 export async function readEndpoint(

@@ -11,12 +11,12 @@ interface Kept {
   whole: ImagingStudy;
 }
 
-/** By the resource without instances. */
+/** Keyed by the resource without instances. */
 const kept = new ForgettingMap<ImagingStudy, Kept>();
 
 /**
- * Puts the instances of a study into a resource that was built without them (IA-16). Gives a copy: of a frozen resource
- * a frozen one, and the same for the same rows.
+ * Adds the instances of a study to a resource that was made without them (IA-16). Returns a copy: a frozen one of a
+ * frozen resource, and the same one for the same rows.
  */
 export function addInstances(study: ImagingStudy, rows: readonly DicomJson[]): ImagingStudy {
   if (!Object.isFrozen(study)) return withInstances(study, rows);
@@ -36,7 +36,7 @@ function withInstances(study: ImagingStudy, rows: readonly DicomJson[]): Imaging
   return { ...study, numberOfInstances, series };
 }
 
-/** Takes the instances out of a resource. Gives a copy. */
+/** Returns a copy of a resource without its instances. */
 export function removeInstances(study: ImagingStudy): ImagingStudy {
   const series = study.series?.map(({ instance: _, ...rest }) => rest);
   return series ? { ...study, series } : study;

@@ -5,15 +5,15 @@ import type { Parts } from './search.ts';
 
 /** Parts of an ImagingStudy: `_elements` and `_summary` (FHIR R4 §3.1.1.5.9, §3.1.1.5.8). */
 
-/** Instances that are given without being asked for by name; a page of more studies than hold these leaves them out. */
+/** Maximum instances on a page that are given without being asked for by name; a page with more leaves them out. */
 const INSTANCE_LIMIT = 2000;
 
-/** Without these the study would not be valid. */
+/** Elements without which the study would not be valid. */
 const MANDATORY = ['status', 'subject'];
 
 /**
- * Whether instances belong in the answer: when they are asked for by name, or nothing speaks against them and they are
- * no more than `INSTANCE_LIMIT` on the page (IA-16: "on request for very large studies").
+ * Returns whether instances belong in the answer: they are asked for by name, or nothing excludes them and the page has
+ * at most `INSTANCE_LIMIT` (IA-16: "on request for very large studies").
  */
 export function wantsInstances({ elements, summary }: Parts, instances: number): boolean {
   if (summary === 'true' || summary === 'text' || summary === 'count') return false;
@@ -28,7 +28,7 @@ export function wantsInstances({ elements, summary }: Parts, instances: number):
 }
 
 /**
- * The parts of a study that are wanted. A study that is not whole says so with the tag SUBSETTED.
+ * Reduces a study to the wanted parts. An incomplete study gets the tag SUBSETTED.
  * @param withInstances whether the study was made with its instances
  */
 export function subset(study: ImagingStudy, parts: Parts, withInstances: boolean): ImagingStudy {
@@ -40,7 +40,7 @@ export function subset(study: ImagingStudy, parts: Parts, withInstances: boolean
 
 function studyElements(study: ImagingStudy, { elements, summary }: Parts): ImagingStudy {
   const names = summary === 'text' ? ['text'] : elements!;
-  // A contained Endpoint belongs to the reference that points at it, and may not be there without it.
+  // A contained Endpoint may only be there together with the reference to it.
   const contained = names.some((name) => name.split('.')[0] === 'endpoint') ? ['contained'] : [];
   const wanted = names.filter((name) => name !== 'contained');
   const kept = onlyElements(study, [...wanted, ...contained], MANDATORY);

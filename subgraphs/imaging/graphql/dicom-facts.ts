@@ -8,9 +8,9 @@ import type { Loaders } from './graphql-loaders.ts';
 import { byNumber, imagingStudyInstance, isInstance } from '../study/study-document.ts';
 import type { Imaging } from '../study/studies.ts';
 
-/** What an app needs to know of series and instances before it downloads them (FG-8). */
+/** Attributes and URLs of series and instances, for apps that have not downloaded them yet (FG-8). */
 
-/** Where a series or an instance comes from; FHIR's elements do not carry it, and clients never see it. */
+/** Key of the origin of a series or an instance. No FHIR element carries it, and clients never see it. */
 const ORIGIN = Symbol('origin');
 
 interface Origin {
@@ -25,30 +25,30 @@ type WithOrigin<T> = T & { [ORIGIN]: Origin };
 export type SeriesSource = WithOrigin<ImagingStudySeries>;
 export type InstanceSource = WithOrigin<ImagingStudySeriesInstance>;
 
-/** What the fields of one request are resolved from. */
+/** The data from which the fields of one request are resolved. */
 export interface Facts {
   imaging: Imaging;
   loaders: Loaders;
-  /** By UIDs of study and series: made once, for any field that looks at all instances of a series. */
+  /** By UIDs of study and series; made once, for any field that needs all instances of a series. */
   series: Map<string, Promise<SeriesFacts>>;
-  /** Why sources did not answer, as far as the answer tells it already. */
+  /** Faults of sources that the answer already reports. */
   told: Set<Fault>;
 }
 
 interface SeriesFacts {
-  /** By number. */
+  /** Sorted by number. */
   instances: readonly InstanceSource[];
-  /** Row of the first image: of the first instance that has pixels, else of the first. */
+  /** Row of the first image: the first instance with pixels, or the first instance if none has pixels. */
   firstImage: DicomJson;
   numberOfFrames: number;
 }
 
-/** An element of a shared document as an object of this request, with where it comes from. */
+/** Copies an element of a shared document for this request, and adds its origin. */
 function withOrigin<T extends object>(element: T, origin: Origin): WithOrigin<T> {
   return { ...element, [ORIGIN]: origin };
 }
 
-/** The series of a study, tied to the rows they were made of. */
+/** Returns the series of a study, each with the row it was made from. */
 export function seriesOf(found: FoundStudy): SeriesSource[] | undefined {
   const rows = new Map(found.record.series.map((row) => [uid(row, Tag.SeriesInstanceUID), row]));
   return found.study.series?.map((series) =>
@@ -56,7 +56,7 @@ export function seriesOf(found: FoundStudy): SeriesSource[] | undefined {
   );
 }
 
-/** The instances of a series, fetched when they are asked for, by number. */
+/** Returns the instances of a series, sorted by number; fetches them on first use. */
 export async function instancesOf(series: SeriesSource, facts: Facts): Promise<readonly InstanceSource[]> {
   return (await factsOfSeries(series, facts)).instances;
 }
@@ -93,16 +93,16 @@ interface Rendering {
   viewport?: string | null;
 }
 
-/** Characters of a rendering parameter, which stands in the address of every series and instance. */
+/** Maximum characters of a rendering parameter, which is part of the URL of every series and instance. */
 const MAX_PARAMETER = 128;
-/** Keywords of one field, which is answered for every series and instance. */
+/** Maximum keywords of one field, which is resolved for every series and instance. */
 const MAX_KEYWORDS = 256;
 
 interface Keywords {
   keywords?: readonly string[] | null;
 }
 
-/** `ImagingStudySeries`. */
+/** Resolvers of `ImagingStudySeries`. */
 export const seriesFacts = {
   rows: async (series, _, facts) => unsignedInt((await factsOfSeries(series, facts)).firstImage, Tag.Rows),
   columns: async (series, _, facts) =>
@@ -122,7 +122,7 @@ export const seriesFacts = {
   },
 } satisfies Record<string, Field<SeriesSource, never>>;
 
-/** `ImagingStudySeriesInstance`. */
+/** Resolvers of `ImagingStudySeriesInstance`. */
 export const instanceFacts = {
   rows: (instance) => unsignedInt(instance[ORIGIN].row, Tag.Rows),
   columns: (instance) => unsignedInt(instance[ORIGIN].row, Tag.Columns),
@@ -143,7 +143,7 @@ export const instanceFacts = {
   },
 } satisfies Record<string, Field<InstanceSource, never>>;
 
-/** 1 for an image that does not say; nothing for an object that is none. */
+/** Returns the number of frames: 1 for an image that states none, undefined for an object that is not an image. */
 function frames(row: DicomJson): number | undefined {
   return unsignedInt(row, Tag.NumberOfFrames) ?? (unsignedInt(row, Tag.Rows) === undefined ? undefined : 1);
 }
@@ -188,7 +188,9 @@ async function metadataOf(
   });
 }
 
-/** @throws Fault `invalid_request` for a keyword that PS3.6 does not know, and for more of them than fit */
+/**
+ * Converts keywords to tags. @throws Fault `invalid_request` for a keyword that PS3.6 does not have, and for too many
+ */
 function tagsOf(keywords: readonly string[] | null | undefined): string[] | undefined {
   if (keywords && keywords.length > MAX_KEYWORDS)
     throw new Fault(
@@ -202,7 +204,7 @@ function tagsOf(keywords: readonly string[] | null | undefined): string[] | unde
   });
 }
 
-/** DICOM JSON with keywords in place of tags; private attributes keep their tags. A fresh object. */
+/** Returns DICOM JSON with keywords in place of tags; private attributes keep their tags. Always a new object. */
 function byKeyword(dataset: DicomJson, tags: readonly string[] | undefined): Record<string, unknown> {
   const wanted = tags ?? Object.keys(dataset).filter((tag) => tag !== Tag.RetrieveURL);
   const entries = wanted.filter((tag) => dataset[tag]).map((tag) => [keywordOf(tag) ?? tag, dataset[tag]]);

@@ -14,26 +14,26 @@ import type { Imaging, StudyList } from '../study/studies.ts';
 import { grouped } from '../facts/study-rows.ts';
 import { wadoBase } from '../study/wado-base.ts';
 
-/** What GraphQL fields ask for one by one and the source is asked for together, within one request. */
+/** Loaders of one request: GraphQL fields ask for single objects, and the source is asked for many at once. */
 export interface Loaders {
   /** A study by UID. @throws Fault `not_found` */
   study: DataLoader<string, FoundStudy>;
   /** Instance rows of a study by their Series Instance UID. */
   instances: DataLoader<FoundStudy, ReadonlyMap<string, readonly DicomJson[]>, string>;
-  /** The WADO-RS base of a study: one for all that is asked of it. */
+  /** The WADO-RS base of a study; made once per request. */
   base: DataLoader<FoundStudy, string, string>;
   /** Attributes of one instance, by keyword. */
   metadata: DataLoader<AskedAttributes, Record<string, unknown>, string>;
 }
 
-/** What is asked of the metadata of an instance. */
+/** Attributes wanted from the metadata of an instance. */
 export interface AskedAttributes extends InstanceTarget {
   /** The WADO-RS base of the study. */
   base: string;
   tags: Selection;
 }
 
-/** @param budget of the answer, whose long lists are completed in several turns of the event loop */
+/** Makes the loaders of one request. @param budget of the answer; long lists take several turns of the event loop */
 export function loaders(imaging: Imaging, options: ResourceOptions, budget?: AnswerBudget): Loaders {
   const share = { bytes: MAX_METADATA, semaphore: new Semaphore(SERIES_AT_ONCE) };
   return {
@@ -49,7 +49,7 @@ export function loaders(imaging: Imaging, options: ResourceOptions, budget?: Ans
       { cacheKeyFn: ({ study }) => study.id! },
     ),
     metadata: new DataLoader((asked) => metadata(imaging, asked, share), {
-      // After the last slice of a long list, so that all its instances come in one call.
+      // After the last slice of a long list, so that one call reads all its instances.
       ...(budget && { batchScheduleFn: (dispatch) => void budget.nextTurn().then(dispatch) }),
       cacheKeyFn: ({ studyUid, seriesUid, instanceUid, tags }) =>
         `${studyUid}/${seriesUid}/${instanceUid}/${tags?.join() ?? ''}`,
@@ -57,7 +57,7 @@ export function loaders(imaging: Imaging, options: ResourceOptions, budget?: Ans
   };
 }
 
-/** Many studies are searched for in two calls where the caller may search; a few are read. */
+/** Up to this number studies are read one by one; more are searched for in two calls, if the caller may search. */
 const MANY = 4;
 
 async function studies(
@@ -67,8 +67,8 @@ async function studies(
 ): Promise<(FoundStudy | Error)[]> {
   const { access, tenant } = imaging;
   const coverage = requireScope(access, 'ImagingStudy', 'r');
-  // A narrower right to read than to search must not be widened by searching. The patients of a user's token are those of
-  // the studies that are named: one that there is must cost what one costs that there is not (IA-7).
+  // Searching must not give more than the right to read allows. A user's token reaches the patients of the studies that
+  // are named, and an existing study must cost the same as an absent one (IA-7); so these are read.
   const listing = permitting(access.permissions, 'ImagingStudy', 's').filter(({ level }) => level !== 'user');
   const mayList = !coverage.constraints && listing.length > 0;
   const onePatient = access.patients !== 'all' && access.patients.length === 1;
@@ -78,7 +78,7 @@ async function studies(
     const found = new Map(studies.map((one) => [one.study.id, one]));
     return uids.map((uid) => {
       const one = found.get(uid);
-      // Where a source did not answer, nobody knows that it is not there.
+      // If a source did not answer, the study may still exist.
       return one ? { ...one, searched: {} } : (failed[0] ?? noSuchResource());
     });
   }
@@ -108,12 +108,12 @@ async function instances(
   return settled(found, async (one) => grouped(await rowsOf(one), (row) => uid(row, Tag.SeriesInstanceUID)));
 }
 
-/** Bytes of the metadata of one answer: it is made of objects in memory. */
+/** Maximum bytes of the metadata of one answer, which is built in memory. */
 const MAX_METADATA = 4 * 1024 * 1024;
-/** Series whose metadata one request has looked at at the same time: others use the same threads. */
+/** Series whose metadata one request reads at the same time. Other requests use the same threads. */
 const SERIES_AT_ONCE = 2;
 
-/** What one request may take: bytes that are left, and series at the same time. */
+/** Limits of one request: bytes that are left, and series at the same time. */
 interface Share {
   bytes: number;
   semaphore: Semaphore;
@@ -121,7 +121,7 @@ interface Share {
 
 type Found = Map<AskedAttributes, Record<string, unknown> | Error>;
 
-/** All that is asked together of the instances of one series comes in one call. */
+/** Reads attributes of instances, with one call for each series. */
 async function metadata(
   imaging: Imaging,
   asked: readonly AskedAttributes[],
@@ -169,11 +169,11 @@ async function metadataOfSeries(
 
 function tooMuchMetadata(): Fault {
   const message =
-    'These are more metadata than GraphQL gives; name the keywords, or retrieve them by DICOMweb.';
+    'The metadata are too large for GraphQL; name the keywords, or retrieve them with DICOMweb.';
   return new Fault('too_large', message, { service: 'imaging' });
 }
 
-/** Each result or its error, as DataLoader takes them: one that fails leaves the others. */
+/** Returns each result or its error, as DataLoader expects; a failure does not affect the others. */
 function settled<K, V>(keys: readonly K[], load: (key: K) => Promise<V | Error>): Promise<(V | Error)[]> {
   return Promise.all(
     keys.map((key) =>

@@ -16,11 +16,11 @@ import {
   type TestSubgraph,
 } from '../test/subgraph.ts';
 
-describeWithSharedData('the GraphQL face over a real folder', () => {
+describeWithSharedData('the GraphQL API over a real folder', () => {
   const files = sharedDicomFiles().filter(({ studyUid }) => studyUid);
   const studiesOf = (mrn: string) =>
     new Set(files.filter(({ patientId }) => patientId === mrn).map(({ studyUid }) => studyUid!));
-  /** The patient of the CT head, and one whose studies are not theirs. */
+  /** The patient of the CT head, and a study of another patient. */
   const ct = files.find(({ file }) => file.startsWith('ct-head-ge/'))!;
   const mrn = ct.patientId!;
   const uid = ct.studyUid!;
@@ -54,7 +54,7 @@ describeWithSharedData('the GraphQL face over a real folder', () => {
   const codes = (errors: readonly { extensions: Record<string, unknown> }[]) =>
     errors.map(({ extensions }) => extensions['code']);
 
-  test('FG-8 a study with every level, and the facts an app needs before it downloads', async () => {
+  test('FG-8 gives a study with all levels, and the attributes and URLs that an app needs before it downloads', async () => {
     const { data, errors } = await query(`{
       ImagingStudy(id: "${uid}") {
         id resourceType status started numberOfInstances modality { code display } subject { reference resource { ... on Patient { id } } }
@@ -108,7 +108,7 @@ describeWithSharedData('the GraphQL face over a real folder', () => {
     }
   });
 
-  test('FG-12 however many selections of metadata there are, a series is looked at once', async () => {
+  test('FG-12 reads the metadata of a series once, however many selections there are', async () => {
     const run = vi.spyOn(ParsingThreads.prototype, 'run');
     const keywords = [
       'SliceThickness',
@@ -130,7 +130,7 @@ describeWithSharedData('the GraphQL face over a real folder', () => {
       expect([a0, a5].map((values) => Object.keys(values))).toEqual([['SliceThickness'], ['Manufacturer']]);
   });
 
-  test('FG-8 metadata without keywords is all there is, by keyword, its bulk data at our base', async () => {
+  test('FG-8 metadata without keywords gives all attributes by keyword, with bulk data at our base', async () => {
     const { data, errors } = await query(
       `{ ImagingStudy(id: "${uid}") { series(_count: 1) { instance(_count: 1) { metadata } } } }`,
     );
@@ -180,7 +180,7 @@ describeWithSharedData('the GraphQL face over a real folder', () => {
     expect(codes(errors)).toEqual([code]);
   });
 
-  test('SM-6 without a scope no field of imaging answers', async () => {
+  test('SM-6 refuses every field of imaging without a scope', async () => {
     const access = testAccess([patient('p1', mrn)], 'patient/Patient.rs');
     const { data, errors } = await query(
       `{ ImagingStudyList { id } ImagingStudy(id: "${uid}") { id } Endpoint(id: "dicomweb") { id } }`,
@@ -190,7 +190,7 @@ describeWithSharedData('the GraphQL face over a real folder', () => {
     expect(codes(errors)).toEqual(Array(3).fill('insufficient_scope'));
   });
 
-  test('SM-6 the right to search is not the right to read, nor the other way round', async () => {
+  test('SM-6 the right to search does not allow reading, nor the right to read searching', async () => {
     const source = `{ ImagingStudyList { id } ImagingStudy(id: "${uid}") { id series { instance { uid } } } }`;
     const search = await query(source, testAccess([patient('p1', mrn)], 'patient/ImagingStudy.s'));
     expect([search.data.ImagingStudyList === null, search.data.ImagingStudy === null]).toEqual([false, true]);
@@ -221,7 +221,7 @@ describeWithSharedData('the GraphQL face over a real folder', () => {
     expect(seen.size).toBe(total);
   });
 
-  test('FG-9 a patient’s studies hang below the patient, nobody else’s', async () => {
+  test('FG-9 gives the studies of a patient in reach; refuses those of another patient', async () => {
     const { data, errors } = await query(
       entities(
         '{ __typename: "Patient", id: "p1" }, { __typename: "Patient", id: "p2" }',
@@ -254,7 +254,7 @@ describeWithSharedData('the GraphQL face over a real folder', () => {
     }
   });
 
-  test('FG-9 by accession number', async () => {
+  test('FG-9 finds the studies of an order by accession number', async () => {
     const all = await query('{ ImagingStudyList { id _accessionNumbers } }', testAccess('all'), open);
     const withNumber = all.data.ImagingStudyList.find(
       ({ _accessionNumbers }: { _accessionNumbers: string[] }) => _accessionNumbers.length > 0,
@@ -272,7 +272,7 @@ describeWithSharedData('the GraphQL face over a real folder', () => {
     expect(data._entities[0].ImagingStudyList).toContainEqual({ id: withNumber.id });
   });
 
-  test('FG-9 studies that others refer to are entities; one that is out of reach leaves the rest', async () => {
+  test('FG-9 resolves references to studies; one out of reach does not affect the others', async () => {
     const { data, errors } = await query(
       entities(
         [uid, foreign, uid].map((id) => `{ __typename: "ImagingStudy", id: "${id}" }`).join(', '),

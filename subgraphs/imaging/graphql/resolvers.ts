@@ -39,37 +39,37 @@ import { readEndpoint } from '../fhir/study-endpoint.ts';
 /** The GraphQL context of one execution. */
 export interface ImagingContext extends RequestContext {
   imaging: Imaging;
-  /** Errors beside data that could be given in part (DW-18): whoever executes adds them to the answer. */
+  /** Errors of a partial answer (DW-18); the executor adds them to the answer. */
   partial: GraphQLError[];
-  /** What long lists are charged to. */
+  /** The budget that long lists use. */
   budget?: AnswerBudget;
-  /** Faults that this execution has told; without it those of all executions of the request count. */
+  /** Faults that this execution has reported; if undefined, those of all executions of the request count. */
   told?: Set<Fault>;
 }
 
-/** Tells of sources that did not answer, beside what the others gave. */
+/** Reports sources that did not answer, while others did. */
 type Report = (failed: readonly Fault[]) => void;
 type Args = Record<string, unknown>;
 type Resolver = GraphQLFieldResolver<never, ImagingContext, never>;
 
-/** What a report or an order says of the studies it belongs to (FG-9). */
+/** How a report or an order refers to its studies (FG-9). */
 interface StudyLinks {
   _patientId?: string | null;
   _accessionNumbers?: readonly string[] | null;
   _studyUids?: readonly string[] | null;
 }
 
-/** How a study was found; FHIR's elements do not carry it, and clients never see it. */
+/** Key of the found study. No FHIR element carries it, and clients never see it. */
 const FOUND = Symbol('found');
 
-/** An ImagingStudy with what imaging adds to it for the other subgraph. */
+/** An ImagingStudy with the fields by which the other subgraph joins it. */
 interface Joined extends ImagingStudy {
   _patientId?: string;
   _accessionNumbers: readonly string[];
   [FOUND]: FoundStudy;
 }
 
-/** All resolvers of the imaging subgraph (FG-8 to FG-10). */
+/** Returns all resolvers of the imaging subgraph (FG-8 to FG-10). */
 export function imagingResolvers(
   sdl: DocumentNode,
   options: ResourceOptions,
@@ -85,7 +85,7 @@ export function imagingResolvers(
     return told ? { ...facts, told } : facts;
   };
 
-  /** A resolver over the facts of the request; faults become GraphQL errors. */
+  /** Makes a resolver over the facts of the request; faults become GraphQL errors. */
   const field = <Source, A = Args>(
     resolve: (source: Source, args: A, facts: Facts, report: Report) => unknown,
   ): Resolver =>
@@ -119,7 +119,7 @@ export function imagingResolvers(
       return page(search, results);
     });
   const ownId = ({ id }: { id?: unknown }) => {
-    // A contained Patient may have none: what has no id has no images, and is not everybody.
+    // A contained Patient may have no id. Then it has no images; it does not stand for all patients.
     if (typeof id !== 'string') throw noSuchResource();
     return id;
   };
@@ -167,7 +167,7 @@ export function imagingResolvers(
     ImagingStudySeries: {
       ...generated['ImagingStudySeries'],
       ...fields(seriesFacts),
-      // Fetched only when they are asked for: a list of studies needs none.
+      // Fetched only if asked for: a list of studies needs no instances.
       instance: faultsAsErrors<SeriesSource, ImagingContext, Args>(async (series, args, context, info) =>
         selectInstances({ instance: await instancesOf(series, factsOf(context)) }, args, context, info),
       ),
@@ -176,11 +176,11 @@ export function imagingResolvers(
   };
 }
 
-/** The place that a cursor stands for. */
+/** Format of the offset in a cursor. */
 const OFFSET = /^\d{1,9}$/;
 const CONTROLS = new Set(['_count', '_offset', '_cursor', '_reference', '_sort']);
 
-/** GraphQL arguments as a search; values of one argument are alternatives (FG-2). */
+/** Converts GraphQL arguments to a search; values of one argument are alternatives (FG-2). */
 function searchOf(args: Args, patient?: string): ImagingStudySearch {
   const parameters: [string, string][] = patient === undefined ? [] : [['patient', patient]];
   for (const [name, value] of Object.entries(args)) {
@@ -210,7 +210,7 @@ async function searched(
   return findStudies(imaging, searchOf(args, patient), options, where);
 }
 
-/** A list is what was asked for or an error, never a silent cut (FG-2). */
+/** Returns the whole list that was asked for. @throws Fault `too_large` instead of cutting it silently (FG-2) */
 function listed({ page, total }: Results, { _count }: Args): Joined[] {
   if (typeof _count !== 'number' && total > PAGE_LIMIT) {
     throw new Fault(
@@ -236,7 +236,7 @@ function page(search: ImagingStudySearch, { page, total }: Results): object {
   };
 }
 
-/** The resource of a study for GraphQL, with what joins it to reports and orders. */
+/** Returns the resource of a study for GraphQL, with the fields that join it to reports and orders. */
 function joined(found: FoundStudy): Joined {
   const { patientId } = found.record;
   return {
@@ -247,7 +247,9 @@ function joined(found: FoundStudy): Joined {
   };
 }
 
-/** A report's or an order's studies: of its patient, by Study Instance UID or accession number (FG-9). */
+/**
+ * Returns the studies of a report or an order: those of its patient, by Study Instance UID or accession number (FG-9).
+ */
 async function linkedStudies(
   { _patientId, _accessionNumbers, _studyUids }: StudyLinks,
   args: Args,
@@ -257,7 +259,7 @@ async function linkedStudies(
 ): Promise<Joined[]> {
   const numbers = new Set(_accessionNumbers ?? []);
   const uids = new Set(_studyUids ?? []);
-  // Without its patient a number proves nothing: accession numbers repeat between sites.
+  // Without the patient an accession number is not enough: the numbers repeat between sites.
   if (!_patientId || (numbers.size === 0 && uids.size === 0)) return [];
   const results = await searched(
     imaging,

@@ -1,4 +1,4 @@
-/** Every image of the shared data beside what DCMTK makes of it with the same window (DW-8). */
+/** Compares every image of the shared data with the picture that DCMTK makes with the same window (DW-8). */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -24,9 +24,11 @@ import { ownWindow } from './image/window.ts';
 const run = promisify(execFile);
 const { threads } = testParsing();
 
-/** DCMTK 3.6.9 cannot read these transfer syntaxes; gdcmconv makes them plain for it. */
+/** DCMTK 3.6.9 cannot read these transfer syntaxes; gdcmconv decompresses them for it. */
 const BY_GDCM = /JPEG 2000/;
-/** What neither of them reads: looked at by people, and equal to another file of the same picture where there is one. */
+/**
+ * Files that neither of them reads. People have looked at these pictures; some equal another file of the same picture.
+ */
 const UNREADABLE: Record<string, string> = {
   'ts-matrix/HTJ2KLossless_08_RGB.dcm': 'neither DCMTK 3.6.9 nor GDCM 3.0.24 decodes HTJ2K',
   'ts-matrix/HTJ2K_08_RGB.dcm': 'neither DCMTK 3.6.9 nor GDCM 3.0.24 decodes HTJ2K',
@@ -35,15 +37,15 @@ const UNREADABLE: Record<string, string> = {
   'seg/liver_rle.dcm': 'DCMTK 3.6.9 does not read RLE of one bit',
   'seg/liver_nonbyte_aligned_rle.dcm': 'DCMTK 3.6.9 does not read RLE of one bit',
 };
-/** Without an offset table DCMTK finds the first frame alone. */
+/** Without an offset table DCMTK finds only the first frame. */
 const FIRST_FRAME = new Set(['us-cine/IM00001.fragmented_no_bot_jpeg_baseline.50.dcm']);
-/** It has Rows and Columns, and no pixels. */
+/** A file with Rows and Columns, but no pixels. */
 const WITHOUT_PIXELS = 'charset/chrKoreanMulti.dcm';
 const LOSSY = /Baseline|Extended|Progression|^HTJ2K$/;
 
 const files = sharedDicomFiles().filter(({ file, rows }) => rows && file !== WITHOUT_PIXELS);
 
-describeWithSharedData('pictures beside those of DCMTK', () => {
+describeWithSharedData('pictures compared with those of DCMTK', () => {
   let shared: Awaited<ReturnType<typeof openSharedImages>>;
   let directory: string;
   let pictures: Pictures;
@@ -76,7 +78,7 @@ describeWithSharedData('pictures beside those of DCMTK', () => {
     );
   }
 
-  /** What DCMTK makes of the same frame: unscaled, and its size where it makes pixels square. */
+  /** Renders the same frame with DCMTK: unscaled, and its size with square pixels. */
   async function theirs(image: SharedImage): Promise<{ png: Buffer; width: number; height: number }> {
     const dataset = await datasetOf(image);
     const frame = FIRST_FRAME.has(image.file) ? 1 : representativeFrame(dataset, image.frames);
@@ -112,7 +114,7 @@ describeWithSharedData('pictures beside those of DCMTK', () => {
         .raw()
         .toBuffer({ resolveWithObject: true });
       const { width, height } = a.info;
-      // Where a side is no whole number of square pixels, DCMTK cuts off and we round.
+      // If a side is not a whole number of square pixels, DCMTK cuts off and we round.
       expect(width - other.width).toBeOneOf([0, 1]);
       expect(height - other.height).toBeOneOf([0, 1]);
       const b = await sharp(other.png)
@@ -133,7 +135,7 @@ describeWithSharedData('pictures beside those of DCMTK', () => {
     20_000,
   );
 
-  test.each(Object.entries(UNREADABLE))('DW-8 %s is shown though %s', async (file) => {
+  test.each(Object.entries(UNREADABLE))('DW-8 renders %s, although %s', async (file) => {
     const { channels, width, height } = await sharp(await ours(imageOf(file))).metadata();
     const { rows, columns, photometric } = imageOf(file);
     expect([width, height]).toEqual([columns, rows]);

@@ -1,4 +1,4 @@
-/** Reports and waveforms as documents (DW-8), pure. */
+/** Reports and waveforms as documents (DW-8), without HTTP. */
 import { expect, test } from 'vitest';
 import type { DicomElement, DicomJson } from '../../../schema/dicom/dicom.ts';
 import { modalityIcon } from './image/icon.ts';
@@ -63,13 +63,13 @@ test.each<[name: string, content: DicomJson, html: string]>([
     item('CONTAINER', 'Section', {}, [item('TEXT', 'Inner', { '0040A160': of('UT', 'deep') })]),
     '<h2>Section <span class="code">(1, 99X)</span></h2><ul><li>',
   ],
-  ['a time of its own', item('TEXT', 'X', { '0040A032': of('DT', '2026') }), 'observed 2026'],
+  ['an item with its own time', item('TEXT', 'X', { '0040A032': of('DT', '2026') }), 'observed 2026'],
   ['an item by reference', { '0040DB73': of('UL', 1, 2) }, 'see item 1.2'],
 ])('DW-8 a report shows %s', (_, content, html) => {
   expect(srDocument({ '0040A043': code('1', 'X', 'Report'), '0040A730': of('SQ', content) })).toContain(html);
 });
 
-test('DW-8 nothing of a report gets out of its place', () => {
+test('DW-8 escapes every text of a report', () => {
   const bad = '<script>alert(1)</script>"\'&';
   const html = srDocument({
     '00100010': of('PN', { Alphabetic: bad }),
@@ -88,7 +88,7 @@ test('DW-8 nothing of a report gets out of its place', () => {
   expect(html.split('&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;').length).toBeGreaterThan(8);
 });
 
-test('DW-8 a report without end is cut, and says so', () => {
+test('DW-8 cuts a report that is too long or too deep, and says so', () => {
   const wide = of(
     'SQ',
     ...Array.from({ length: 60_000 }, () => item('TEXT', 'x', { '0040A160': of('UT', 'y') })),
@@ -122,7 +122,7 @@ function waveformOf(more: DicomJson = {}): DicomJson {
 }
 const noBulk = new Uint8Array();
 
-test('DW-8 waveforms: channels apart, sensitivity times correction, baseline, label', () => {
+test('DW-8 separates the channels of a waveform, and applies sensitivity, correction, baseline and label', () => {
   const { frequency, channels } = firstWaveform(waveformOf(), noBulk);
   expect(frequency).toBe(500);
   expect(channels.map(({ label, unit, values }) => [label, unit, ...values])).toEqual([
@@ -134,13 +134,13 @@ test('DW-8 waveforms: channels apart, sensitivity times correction, baseline, la
 test.each<[name: string, object: DicomJson]>([
   ['none', {}],
   ['without data', waveformOf({ '54001010': { vr: 'OW' } })],
-  ['of companded samples', waveformOf({ '54001006': of('CS', 'MB') })],
+  ['companded samples', waveformOf({ '54001006': of('CS', 'MB') })],
   ['without a frequency', waveformOf({ '003A001A': { vr: 'DS' } })],
-])('DW-8 a waveform %s cannot be drawn', (_, object) => {
+])('DW-8 refuses to draw a waveform: %s', (_, object) => {
   expect(() => firstWaveform(object, noBulk)).toThrow('no waveform that can be drawn');
 });
 
-test('DW-8 an ECG is drawn at 25 mm/s and 10 mm/mV', () => {
+test('DW-8 draws an ECG at 25 mm/s and 10 mm/mV', () => {
   // One second at 100 Hz: a spike of a millivolt in the middle.
   const values = Float64Array.from({ length: 101 }, (_, i) => (i === 50 ? 1000 : 0));
   const svg = waveformSvg({ frequency: 100, channels: [{ label: '<V1>', unit: 'uV', values }] }, 'ECG');
@@ -156,7 +156,7 @@ test('DW-8 an ECG is drawn at 25 mm/s and 10 mm/mV', () => {
   expect(start[1]! - peak[1]!).toBeCloseTo(10);
 });
 
-test('DW-8 a spike between two points of the drawing is not lost', () => {
+test('DW-8 keeps a spike between two points of the drawing', () => {
   const values = Float64Array.from({ length: 10_001 }, (_, i) => (i === 4999 ? 1 : 0));
   const svg = waveformSvg({ frequency: 1000, channels: [{ label: 'I', unit: 'mV', values }] }, 'ECG');
   const heights = [...svg.matchAll(/L[\d.]+ ([\d.]+)/g)].map(([, y]) => Number(y));
@@ -164,7 +164,7 @@ test('DW-8 a spike between two points of the drawing is not lost', () => {
   expect(heights.length).toBeLessThan(3000);
 });
 
-test('DW-9 the sign of a modality holds nothing but its code', () => {
+test('DW-9 the icon of a modality contains only its code', () => {
   expect(modalityIcon('RTSTRUCT')).toContain('>RTSTRUCT</text>');
   expect(modalityIcon('<b>')).toContain('>?</text>');
   expect(modalityIcon('')).toContain('>?</text>');

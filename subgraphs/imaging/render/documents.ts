@@ -7,21 +7,22 @@ import { negotiated } from './parameters.ts';
 import type { WaveformTask } from './document/document-task.ts';
 import { MAX_SAMPLES, samplesAddress } from './document/waveform.ts';
 
-/** Rendered resources that are no pictures of pixels: reports, encapsulated documents, waveforms (DW-8). */
+/** Rendered resources that are not pictures of pixels: reports, encapsulated documents, waveforms (DW-8). */
 
 export const SVG = 'image/svg+xml';
 
-/** They are somebody's text: they run nothing, fetch nothing, and are what we say they are. */
+/** The content is foreign: it must run nothing and fetch nothing, and browsers must not guess its type. */
 const HEADERS = {
   'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox",
   'x-content-type-options': 'nosniff',
 };
-/** Browsers refuse to show a sandboxed PDF, whose viewer is a sandbox of its own. */
+/** Browsers refuse to show a PDF in a sandbox, because their viewer has its own. */
 const PDF_HEADERS = {
   'content-security-policy': "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'",
   'x-content-type-options': 'nosniff',
 };
 
+/** Answers a report as HTML. @param made makes the HTML */
 export async function report(
   made: () => Promise<Uint8Array>,
   accept: readonly MediaRange[],
@@ -31,12 +32,12 @@ export async function report(
   return { headers, body: await made() };
 }
 
-/** Encapsulated PDF Storage, PS3.4 §B.5. */
+/** Returns whether an object is of Encapsulated PDF Storage, PS3.4 §B.5. */
 export function isPdf(dataset: DicomJson): boolean {
   return text(dataset, Tag.SOPClassUID) === '1.2.840.10008.5.1.4.1.1.104.1';
 }
 
-/** PS3.3 §C.24: the document, without the byte that pads it where its length is told. */
+/** Answers the document of an object (PS3.3 §C.24), without its padding byte if the length is stated. */
 export async function pdf(
   study: StudyReader,
   instance: InstanceOfStudy,
@@ -55,7 +56,7 @@ export async function pdf(
   return { headers, body: bulk.open(padded ? { start: 0, end: length - 1 } : undefined) };
 }
 
-/** @throws Fault `not_found` for one that cannot be drawn, `too_large` */
+/** Draws the waveform of an object as SVG. @throws Fault `not_found` if it cannot be drawn, `too_large` */
 export async function drawnWaveform(
   study: StudyReader,
   instance: InstanceOfStudy,
@@ -67,6 +68,7 @@ export async function drawnWaveform(
   return draw({ dataset, samples });
 }
 
+/** Answers an SVG. */
 export function drawing(svg: string): Payload {
   return { headers: { 'content-type': SVG, ...HEADERS }, body: Buffer.from(svg) };
 }

@@ -4,7 +4,7 @@ import type { Labels } from './image/encode.ts';
 import type { Annotation } from './parameters.ts';
 import { ownWindow, type Window } from './image/window.ts';
 
-/** Texts for `annotation=patient,technique`, PS3.18 §8.3.5.1.1; undefined where none are wanted. */
+/** Returns the texts for `annotation=patient,technique`, PS3.18 §8.3.5.1.1; undefined if none are wanted. */
 export function labelsOf(
   instance: DicomJson,
   attributes: DicomJson,

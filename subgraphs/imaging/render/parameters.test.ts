@@ -46,7 +46,7 @@ test.each([
   ['quality=101', '1 to 100'],
   ['quality=high', '1 to 100'],
   ['annotation=names', 'patient, technique, overlay'],
-])('DW-8 %s is refused with what is wanted', (query, message) => {
+])('DW-8 refuses %s and says what is wanted', (query, message) => {
   expect(() => parsed(query)).toThrow(message);
 });
 
@@ -65,7 +65,7 @@ test.each([
 });
 
 test.each(['text/html', 'image/jp2', 'multipart/related; type="image/jpeg"', 'image/png;q=0'])(
-  'DW-11 Accept %s is 406 with what there is',
+  'DW-11 answers 406 for Accept %s, with the types that can be given',
   (accept) => {
     expect(() => negotiated(parseAccept(accept), GIVEN)).toThrow('image/jpeg, image/png, image/webp');
   },

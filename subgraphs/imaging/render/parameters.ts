@@ -3,15 +3,15 @@ import { takes, type MediaRange } from '../../../schema/http/media-ranges.ts';
 import type { Viewport } from './image/geometry.ts';
 import { isWidth, type Window, type WindowFunction } from './image/window.ts';
 
-/** What a client may ask of a picture, PS3.18 §8.3.5. */
+/** Parameters of rendering, PS3.18 §8.3.5. */
 export interface Rendering {
   window?: Window;
   viewport?: Viewport;
-  /** In place of a region of the viewport: its left, upper, right and lower edge as fractions of the image. */
+  /** Instead of a region of the viewport: left, upper, right and lower edge as fractions of the image. */
   edges?: Edges;
-  /** Of lossy formats, 1 to 100. */
+  /** Quality of lossy formats, 1 to 100. */
   quality?: number;
-  /** Texts to be drawn; with any of them the overlays of the object are burnt in. */
+  /** Texts to draw; with any of them the overlays of the object are burnt in, too. */
   annotation: readonly Annotation[];
 }
 
@@ -19,13 +19,14 @@ export type Edges = readonly [left: number, upper: number, right: number, lower:
 
 export type Annotation = 'patient' | 'technique' | 'overlay';
 
-/** Pixels of a side: no screen has more. */
+/** Maximum pixels of a side: no screen has more. */
 export const MAX_SIDE = 8192;
+/** A decimal number in a parameter. */
 export const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?$/i;
 
 /**
- * The rendering parameters of a query; `iccprofile` changes nothing, as pictures are sRGB without a profile.
- * @throws Fault `invalid_request` that says what is wanted; `too_large` for a viewport beyond the limit
+ * Parses the rendering parameters of a query; `iccprofile` is ignored, because pictures are sRGB without a profile.
+ * @throws Fault `invalid_request` for a bad value; `too_large` for a viewport beyond the limit
  */
 export function renderingOf(query: URLSearchParams): Rendering {
   const window = one(query, 'window');
@@ -64,7 +65,7 @@ function viewportOf(text: string): Viewport {
   const [width, height, x = 0, y = 0, sw = 0, sh = 0] = parts.map(Number);
   const [vw, vh, ...rest] = parts;
   const size = [vw, vh].every((part) => /^[1-9]\d{0,8}$/.test(part ?? ''));
-  // What is left empty has its default.
+  // An empty value has its default.
   const numbers = rest.every((part) => part === '' || NUMBER.test(part));
   if (!size || !numbers || (rest.length !== 0 && rest.length !== 4) || x < 0 || y < 0) {
     throw new Fault(
@@ -88,6 +89,7 @@ function qualityOf(text: string): number {
 
 const ANNOTATIONS: readonly Annotation[] = ['patient', 'technique', 'overlay'];
 
+/** Parses a list of annotations. @throws Fault `invalid_request` for an unknown one */
 export function annotationOf(values: readonly string[]): Annotation[] {
   const named = values.flatMap((value) => value.split(',')).map((value) => value.trim().toLowerCase());
   const known = named.filter((value): value is Annotation => ANNOTATIONS.includes(value as Annotation));
@@ -98,8 +100,8 @@ export function annotationOf(values: readonly string[]): Annotation[] {
 }
 
 /**
- * Which of the media types the client takes first; the first of them where it takes any.
- * @throws Fault `not_acceptable` that says what there is
+ * Returns the media type that the client prefers; the first one if the client accepts any.
+ * @throws Fault `not_acceptable` with the types that can be given
  */
 export function negotiated<Type extends string>(accept: readonly MediaRange[], given: readonly Type[]): Type {
   for (const range of accept) {

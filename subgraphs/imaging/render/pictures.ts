@@ -27,59 +27,61 @@ import type { ThumbnailCache } from './thumbnail-cache.ts';
 import { frameDelays, representativeFrame } from './image/timing.ts';
 
 export interface PicturesOptions {
-  /** Decodes, makes visible and encodes, off the event loop, once there is room for it. */
+  /** Decodes, applies the display transformations and encodes, off the event loop, once there is room. */
   render(task: Prepared<PictureTask>): Promise<Uint8Array>;
   rasterize(task: Prepared<RasterTask>): Promise<Uint8Array>;
-  /** Pick what rendering needs of metadata, and make documents of them, off the event loop. */
+  /** Select what rendering needs of metadata, and make documents of them, off the event loop. */
   threads: Pick<ParsingThreads, 'run'>;
   thumbnails: ThumbnailCache;
   /** Seconds since the epoch. */
   now(): number;
 }
 
-/** Work that is told by the bytes that it takes, before its input is read. */
+/** Work whose size in bytes is known before its input is read. */
 export interface Prepared<Input> {
   weight: number;
   input(): Promise<Input>;
   signal: AbortSignal | undefined;
 }
 
-/** The core of one request. `reading` records whatever the work reads as one retrieval of the part (IA-30). */
+/** The core of one request. `reading` records everything that the work reads as one retrieval of the part (IA-30). */
 export interface ReadableImages {
   reading<T>(target: Target, part: string, work: (core: Reading) => Promise<T>): Promise<T>;
 }
 
 export interface PictureRequest {
   target: Target;
-  /** From 1; undefined where no frames are named. */
+  /** Frame numbers, from 1; undefined if no frames are named. */
   frames?: readonly number[] | undefined;
   query: URLSearchParams;
   accept: readonly MediaRange[];
-  /** The header: what the caller holds already is 304, before anything is drawn where the source can tell. */
+  /**
+   * The header If-None-Match: 304 for what the caller already has, before anything is drawn if the source has versions.
+   */
   ifNoneMatch?: string | undefined;
-  /** Ends when the caller leaves. */
+  /** Aborted when the caller leaves. */
   signal?: AbortSignal | undefined;
 }
 
 const STILL: readonly PictureType[] = ['image/jpeg', 'image/png', 'image/webp', 'image/gif'];
 const MOVING: readonly PictureType[] = ['image/gif', 'image/webp'];
 
-/** Pixels of one picture as it is stored and as it is given, and of all frames of one that moves. */
+/** Maximum pixels of one picture, stored and given, and of all frames of an animation. */
 const MAX_PIXELS = 2 ** 26;
 const MAX_MOVING_PIXELS = 2 ** 25;
 const MAX_FRAMES = 10_000;
-/** Of WebP, whose sides are the shortest. */
+/** Maximum pixels of a side: those of WebP, which has the lowest limit. */
 const MAX_SIDE = 16_383;
 
 const THUMBNAIL = { width: 128, height: 128 };
-/** Seconds for which a thumbnail is given where the source cannot tell whether its instance is still the same. */
+/** Seconds for which a thumbnail is given if the source cannot tell whether its instance has changed. */
 const UNVERSIONED_SECONDS = 600;
-/** Pixels of a drawing that is given as large as it is: pages of paper, at 96 to the inch. */
+/** Assumed pixels of a drawing without a viewport: pages of paper at 96 pixels per inch. */
 const DRAWING = { width: 1600, height: 1600 };
-/** Bytes of a table or an overlay. */
+/** Maximum bytes of a table or an overlay. */
 const MAX_TABLE = 16 * 1024 * 1024;
 
-/** Rendered resources and thumbnails, PS3.18 §10.4.1.1.3 and §10.4.1.1.5 (DW-8, DW-9): what is answered, apart from HTTP. */
+/** Rendered resources and thumbnails, PS3.18 §10.4.1.1.3 and §10.4.1.1.5 (DW-8, DW-9): makes answers, without HTTP. */
 export class Pictures {
   readonly #options: PicturesOptions;
 
@@ -88,16 +90,16 @@ export class Pictures {
   }
 
   /**
-   * A study, series, instance or frames as a browser shows them: pictures, reports as HTML, documents as PDF,
-   * electrocardiograms as SVG. Of an instance of many frames a format that can move gets them all, others one.
-   * @throws Fault `invalid_request` that says what is wanted, `not_acceptable`, `too_large`, `not_found` also for what
-   * cannot be seen, and what the core throws
+   * Renders a study, series, instance or frames for a browser: pictures, reports as HTML, documents as PDF,
+   * electrocardiograms as SVG. Of an instance of many frames, an animated format gets all, any other format one.
+   * @throws Fault `invalid_request` for a bad parameter, `not_acceptable`, `too_large`, `not_found` also for an object
+   *   that cannot be rendered, and the faults of the core
    */
   async rendered(imaging: ReadableImages, request: PictureRequest): Promise<Payload> {
     return this.shown(imaging, request, renderingOf(request.query));
   }
 
-  /** The same by other names of the parameters (PS3.18 §9.5). */
+  /** Renders the same with parsed parameters, for the parameter names of PS3.18 §9.5. */
   async shown(
     imaging: ReadableImages,
     { target, frames, accept, ifNoneMatch, signal }: Omit<PictureRequest, 'query'>,
@@ -109,12 +111,12 @@ export class Pictures {
       const made = [study.studyUid, instance, frames, accept, rendering];
       const tag = tagOfMade(await study.version(instance), 'rendered', ...made);
       if (tag && heldOf(ifNoneMatch, tag)) return notModified(`W/${tag}`);
-      const payload = await this.#drawn(study, instance, { frames, accept }, rendering);
+      const payload = await this.#draw(study, instance, { frames, accept }, rendering);
       return tagged(payload, core.replaced ? undefined : tag);
     });
   }
 
-  async #drawn(
+  async #draw(
     study: StudyReader,
     instance: InstanceOfStudy,
     { frames, accept }: Pick<PictureRequest, 'frames' | 'accept'>,
@@ -126,17 +128,17 @@ export class Pictures {
       const { numbers, type } = wantedFrames(dataset, pixels, frames, accept);
       return this.#picture(study, instance, { json, dataset }, { pixels, numbers, type, rendering });
     }
-    if (frames) throw nothingToSee();
+    if (frames) throw nothingToRender();
     const { threads } = this.#options;
     if (dataset['0040A730']) return report(() => threads.run('report', { json }), accept);
     if (isPdf(dataset)) return pdf(study, instance, dataset, accept);
-    if (!dataset['54000100']) throw nothingToSee();
+    if (!dataset['54000100']) throw nothingToRender();
     const type = negotiated(accept, [SVG, ...STILL]);
     const svg = await this.#waveform(study, instance, dataset);
     return type === SVG ? drawing(svg) : this.#raster(study, svg, type, rendering.viewport);
   }
 
-  /** The same in small, of everything: what has no picture gets the sign of its modality. */
+  /** Makes a thumbnail of any object: one that has no picture gets the icon of its modality. */
   async thumbnail(imaging: ReadableImages, request: PictureRequest): Promise<Payload> {
     const { target, frames, query, accept, ifNoneMatch, signal } = request;
     const { viewport = THUMBNAIL } = renderingOf(query);
@@ -146,7 +148,7 @@ export class Pictures {
     return imaging.reading(target, partOf(frames, 'thumbnail'), async (core) => {
       const study = studyReader(core, target.studyUid, signal);
       const instance = await representative(study, target);
-      // This is also the check of the caller's right, which what is kept must not pass by.
+      // This also checks the caller's right, before the cache is read.
       const version = await study.version(instance);
       const made = [study.studyUid, instance, frames?.[0], type, viewport];
       const tag = tagOfMade(version, 'thumbnail', ...made);
@@ -178,7 +180,7 @@ export class Pictures {
       const made = this.#picture(study, instance, described, { pixels, numbers, type, rendering });
       const picture = await (frame === undefined ? made.catch(withoutPicture) : made);
       if (picture) return picture;
-    } else if (frame !== undefined) throw nothingToSee();
+    } else if (frame !== undefined) throw nothingToRender();
     const svg = dataset['54000100'] && (await this.#waveform(study, instance, dataset).catch(withoutPicture));
     const icon = () => modalityIcon(text(dataset, Tag.Modality) ?? '');
     return this.#raster(study, svg ?? icon(), type, rendering.viewport);
@@ -186,7 +188,7 @@ export class Pictures {
 
   async #described(study: StudyReader, instance: InstanceOfStudy): Promise<Described> {
     const { json } = await study.metadata(instance);
-    // A copy goes to the thread: what is described here is asked for more.
+    // The thread gets a copy: the original is still needed here.
     return { json, dataset: await this.#options.threads.run('describeImage', { json: json.slice() }) };
   }
 
@@ -194,7 +196,7 @@ export class Pictures {
     return drawnWaveform(study, instance, dataset, (task) => this.#options.threads.run('waveform', task));
   }
 
-  /** What says how each of these frames looks. */
+  /** Returns the attributes that decide how each of these frames looks. */
   async #looks(
     json: Uint8Array,
     dataset: DicomJson,
@@ -264,7 +266,7 @@ export class Pictures {
   }
 }
 
-/** Metadata of an instance, and what `describeImage` picked of them. */
+/** Metadata of an instance, and the attributes that `describeImage` selected from them. */
 interface Described {
   json: Uint8Array;
   dataset: DicomJson;
@@ -283,10 +285,10 @@ interface Still {
   body: Uint8Array;
 }
 
-/** With the tag of what it is made of or, where the source cannot tell, of the picture itself. */
+/** Adds the tag of what the payload is made from or, if the source has no version, of the picture itself. */
 function tagged(payload: Payload, tag: string | undefined): Payload {
   const made = tag ?? (payload.body instanceof Uint8Array ? tagOf(payload.body) : undefined);
-  // Weak: a report may yet be compressed on its way.
+  // Weak: a report may still be compressed on its way.
   return made ? { ...payload, headers: { ...payload.headers, etag: `W/${made}` } } : payload;
 }
 
@@ -325,7 +327,7 @@ function tooLarge(advice: string): Fault {
   return new Fault('too_large', `The picture is too large to be rendered here: ${advice}.`);
 }
 
-/** How each frame looks, with its tables; where all look the same, these are read once. */
+/** Returns the attributes of each frame, with its tables. If all frames look the same, the tables are read once. */
 async function looksOf(
   study: StudyReader,
   instance: InstanceOfStudy,
@@ -343,7 +345,10 @@ async function looksOf(
   return shown;
 }
 
-/** What has no picture, or one that nothing here decodes, gets the sign; what failed must not, and be kept as that. */
+/**
+ * Lets an object without a picture, or with one that cannot be decoded, get the icon. Other failures are thrown: their
+ * icon would be cached.
+ */
 function withoutPicture(error: unknown): undefined {
   if (!(error instanceof Fault && ['not_found', 'not_acceptable'].includes(error.code))) throw error;
 }
@@ -352,6 +357,6 @@ function cannotRender(): Fault {
   return new Fault('not_acceptable', 'These pixels cannot be rendered here; retrieve the frames as stored.');
 }
 
-function nothingToSee(): Fault {
+function nothingToRender(): Fault {
   return new Fault('not_found', 'The object has nothing that can be rendered.');
 }

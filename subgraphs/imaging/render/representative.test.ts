@@ -41,16 +41,16 @@ const slices = (series: string, count: number, more: Partial<Row> = {}): Row[] =
 
 test.each<[name: string, rows: Row[], instance: string]>([
   ['the middle of the longest series', [...slices('2', 3), ...slices('3', 7), ...slices('4', 5)], '3.4'],
-  ['by instance number, not in the order of the rows', slices('2', 5).reverse(), '2.3'],
-  ['frames counted', [...slices('2', 3), ...slices('3', 1, { frames: 10 })], '3.1'],
-  ['of equals the first by UID', [...slices('3', 3), ...slices('2', 3)], '2.2'],
+  ['the middle by instance number, not in the order of the rows', slices('2', 5).reverse(), '2.3'],
+  ['the series with the most frames', [...slices('2', 3), ...slices('3', 1, { frames: 10 })], '3.1'],
+  ['the first by UID of equal series', [...slices('3', 3), ...slices('2', 3)], '2.2'],
   [
-    'no segmentation before an image',
+    'an image rather than a segmentation',
     [...slices('2', 2), ...slices('3', 1, { frames: 90, sopClass: SEGMENTATION })],
     '2.1',
   ],
-  ['a segmentation alone', slices('3', 1, { frames: 90, sopClass: SEGMENTATION }), '3.1'],
-  ['images before reports', [{ series: '1', instance: '1.1' }, ...slices('2', 1)], '2.1'],
+  ['a segmentation if there is nothing else', slices('3', 1, { frames: 90, sopClass: SEGMENTATION }), '3.1'],
+  ['an image rather than a report', [{ series: '1', instance: '1.1' }, ...slices('2', 1)], '2.1'],
   [
     'the first report',
     [
@@ -63,7 +63,7 @@ test.each<[name: string, rows: Row[], instance: string]>([
   expect((await representative(studyOf(rows), { studyUid: '1' })).instanceUid).toBe(instance);
 });
 
-test('DW-8 a series by its own middle, an instance by itself, nothing by nothing', async () => {
+test('DW-8 a series is represented by its middle, an instance by itself; an empty series is not found', async () => {
   const study = studyOf([...slices('2', 3), ...slices('3', 7)]);
   expect(await representative(study, { studyUid: '1', seriesUid: '2' })).toEqual({
     seriesUid: '2',
@@ -83,11 +83,11 @@ test.each<[name: string, instance: DicomJson, delays: number[]]>([
   ],
   ['a recommended rate', { '00082144': of(25) }, [40, 40, 40]],
   ['a cine rate', { '00180040': of(50) }, [20, 20, 20]],
-  ['faster than browsers go', { '00181063': of(1) }, [20, 20, 20]],
-  ['longer than formats can tell', { '00181063': of(1e7) }, [65_535, 65_535, 65_535]],
-  ['nonsense', { '00181063': of(-5) }, [100, 100, 100]],
-  ['nothing', {}, [100, 100, 100]],
-])('DW-8 three frames move by %s', (_, instance, delays) => {
+  ['a frame time that is too short for browsers', { '00181063': of(1) }, [20, 20, 20]],
+  ['a frame time that is too long for formats', { '00181063': of(1e7) }, [65_535, 65_535, 65_535]],
+  ['an invalid frame time', { '00181063': of(-5) }, [100, 100, 100]],
+  ['the default', {}, [100, 100, 100]],
+])('DW-8 three frames are timed by %s', (_, instance, delays) => {
   expect(frameDelays(instance, 3)).toEqual(delays);
 });
 

@@ -3,14 +3,14 @@ import type { Target } from '../sources/source.ts';
 import type { InstanceOfStudy, StudyReader } from '../study/study-reader.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
 
-/** Images that are drawn upon others and show little alone: segmentations, doses, parametric maps. */
+/** Images that are drawn over others and show little alone: segmentations, doses, parametric maps. */
 const DERIVED = /^1\.2\.840\.10008\.5\.1\.4\.1\.1\.(66\.[47]|481\.2|30)$/;
 
 /**
- * The instance that stands for a target: itself; the middle image of a series, where the anatomy mostly is; of a study
- * that of the series with the most images, where derived images count only when there are no others. What has no
- * images at all is represented by its first object.
- * @throws Fault `not_found` where there is no instance
+ * Returns the instance that represents a target: an instance itself; of a series the middle image, which mostly shows
+ * the anatomy; of a study that of the series with the most images. Derived images count only if there are no others. A
+ * target without images is represented by its first object.
+ * @throws Fault `not_found` if there is no instance
  */
 export async function representative(study: StudyReader, target: Target): Promise<InstanceOfStudy> {
   const { seriesUid, instanceUid } = target;
@@ -28,7 +28,10 @@ export async function representative(study: StudyReader, target: Target): Promis
   };
 }
 
-/** The series with the most images, frames counted; of equals the one whose UID comes first, so that it stays. */
+/**
+ * Returns the series with the most images, counting frames; of equal ones the one with the lowest UID, so that the
+ * choice is stable.
+ */
 function longestSeries(rows: readonly DicomJson[]): DicomJson[] {
   const series = new Map<string, DicomJson[]>();
   for (const row of rows) {

@@ -14,7 +14,7 @@ afterEach(() => rm(parent, { recursive: true, force: true }));
 
 const of = (size: number) => Buffer.alloc(size, 7);
 
-test('DW-9 what was put is there, also after a restart, for nobody else to read', async () => {
+test('DW-9 keeps a thumbnail, also after a restart; no other user can read it', async () => {
   const cache = new ThumbnailCache({ directory });
   expect(await cache.get(['a', 1])).toBeUndefined();
   await cache.put(['a', 1], of(10));
@@ -26,7 +26,7 @@ test('DW-9 what was put is there, also after a restart, for nobody else to read'
   expect((await stat(directory)).mode & 0o077).toBe(0);
 });
 
-test('DW-9 the disk holds no more than the bound; what was not used for longest goes', async () => {
+test('DW-9 keeps at most the maximum on disk, and drops the least recently used', async () => {
   const cache = new ThumbnailCache({ directory, maxBytes: 100 });
   for (const name of ['a', 'b', 'c']) await cache.put([name], of(30));
   await cache.get(['a']);
@@ -39,14 +39,14 @@ test('DW-9 the disk holds no more than the bound; what was not used for longest 
   await expect.poll(() => readdir(directory)).toHaveLength(2);
 });
 
-test('DW-9 what a crash has left half written is cleared away', async () => {
+test('DW-9 removes a file that a crash has left half written', async () => {
   await new ThumbnailCache({ directory }).put(['a'], of(10));
   await writeFile(join(directory, `${'0'.repeat(64)}.half`), of(5));
   expect(await new ThumbnailCache({ directory }).get(['a'])).toEqual(of(10));
   expect(await readdir(directory)).toHaveLength(1);
 });
 
-test('DW-9 a file that is gone is made anew', async () => {
+test('DW-9 a file that is gone can be stored again', async () => {
   const cache = new ThumbnailCache({ directory });
   await cache.put(['a'], of(10));
   await rm(join(directory, (await readdir(directory))[0]!));
@@ -55,8 +55,8 @@ test('DW-9 a file that is gone is made anew', async () => {
   expect(await cache.get(['a'])).toEqual(of(11));
 });
 
-// A file where the directory should be is refused to every user, root included, as a full disk would be.
-test('DW-9 a disk that takes nothing costs a warning, once, and no answer', async () => {
+// A file in place of the directory fails for every user, root included, like a full disk.
+test('DW-9 a disk that cannot be written gives one warning, and no error', async () => {
   await writeFile(directory, '');
   const failures: unknown[] = [];
   const cache = new ThumbnailCache({ directory, onFailure: (error) => failures.push(error) });

@@ -3,21 +3,21 @@ import { mkdir, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'n
 import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
 
-/** Bytes on disk; a thumbnail is about four thousand. */
+/** Maximum bytes on disk; a thumbnail has about four thousand. */
 const MAX_BYTES = 256 * 1024 * 1024;
 const NAME = /^[0-9a-f]{64}$/;
 
 export interface ThumbnailCacheOptions {
-  /** Made when it is first needed, for nobody else to read. */
+  /** Made when it is first needed; only this user may read it. */
   directory: string;
   maxBytes?: number;
-  /** Told once of a disk that takes no more. */
+  /** Reports a disk that cannot be written, once. */
   onFailure?: (error: unknown) => void;
 }
 
 /**
- * Thumbnails on disk, those not used for longest dropped (DW-9). It knows nothing of callers: whoever asks it has
- * checked the right to the study first. Whatever fails here costs a rendering, never an answer.
+ * A cache of thumbnails on disk that drops the least recently used (DW-9). It knows no callers: check the right to the
+ * study before you ask it. A failure here costs a rendering, never an answer.
  */
 export class ThumbnailCache {
   readonly #directory: string;
@@ -38,7 +38,7 @@ export class ThumbnailCache {
     });
   }
 
-  /** @param key whatever tells one thumbnail from another */
+  /** Returns a thumbnail. @param key values that identify the thumbnail */
   async get(key: readonly unknown[]): Promise<Buffer | undefined> {
     const name = nameOf(key);
     try {
@@ -51,6 +51,7 @@ export class ThumbnailCache {
     }
   }
 
+  /** Stores a thumbnail. */
   async put(key: readonly unknown[], bytes: Uint8Array): Promise<void> {
     const name = nameOf(key);
     const path = join(this.#directory, name);
@@ -58,7 +59,7 @@ export class ThumbnailCache {
     try {
       await this.#open();
       await writeFile(partial, bytes, { mode: 0o600 });
-      // Whole or not there at all, also for a process that reads at the same time.
+      // A file is complete or absent, also for a process that reads at the same time.
       await rename(partial, path);
       this.#files.set(name, bytes.length);
       this.#failed = false;
@@ -69,7 +70,7 @@ export class ThumbnailCache {
     }
   }
 
-  /** What an earlier run has left, the oldest first. */
+  /** Loads what an earlier run has left, the oldest first. */
   #open(): Promise<void> {
     return (this.#opening ??= this.#read().catch((error: unknown) => {
       this.#opening = undefined;

@@ -12,7 +12,10 @@ const LOCAL_NAMESPACE_ENTITY_ID = '00400031';
 const UNIVERSAL_ENTITY_ID = '00400032';
 const UNIVERSAL_ENTITY_ID_TYPE = '00400033';
 
-/** The accession numbers of a study as identifiers of type ACSN: its own, then those its series were requested under. */
+/**
+ * Returns the accession numbers of a study as identifiers of type ACSN: first its own, then those of the requests of
+ * its series.
+ */
 export function accessionIdentifiers({ study, series }: Rows): Identifier[] {
   const holders = [study, ...series.flatMap((row) => items(row, Tag.RequestAttributesSequence))];
   const identifiers = new Map<string, Identifier>();
@@ -34,7 +37,7 @@ function accessionIdentifier(holder: DicomJson, value: string): Identifier {
   });
 }
 
-/** A universal entity id (PS3.3 §10.14) as an identifier system, where its kind is one that a URI can say. */
+/** Converts a universal entity ID (PS3.3 §10.14) to an identifier system; undefined for a type that has no URI form. */
 function universalSystem(id: string | undefined, type: string | undefined): string | undefined {
   if (!id || /\s/.test(id)) return undefined;
   if (type === 'ISO') return `urn:oid:${id}`;

@@ -11,16 +11,19 @@ import type { Imaging } from './studies.ts';
 const IMAGING_STUDY = 'ImagingStudy';
 
 /**
- * The core of one request with a record of everything that is asked of it, allowed or denied (IA-30): it stands before
- * the core, so that all three faces leave the same record.
+ * Wraps the core of one request and records every operation, allowed or denied (IA-30). All APIs call the core through
+ * it, so all leave the same record.
  */
 export function auditedStudies(core: Imaging, record: RecordOperation): Imaging {
   const { tenant, access } = core;
-  // Whose data an answer is, where the token is of one patient; several are told apart by their studies.
+  // The patient of every answer, if the token covers one patient; otherwise each study says its patient.
   const context =
     access.patients !== 'all' && access.patients.length === 1 ? access.patients[0]!.id : undefined;
 
-  /** One record for each patient (BALP §3:5.7.5); of a patient who is refused because of who they are, only if named. */
+  /**
+   * Records a search once for each patient (BALP §3:5.7.5). A refusal because of the patient names a patient only if
+   * the client did.
+   */
   const searched = async <T>(
     asked: Omit<Operation, 'outcome' | 'action'>,
     run: () => Promise<T>,
@@ -47,7 +50,9 @@ export function auditedStudies(core: Imaging, record: RecordOperation): Imaging 
     return known === undefined ? {} : { patient: known };
   };
 
-  /** A study of one of several patients: whose it is, from what the check of the retrieval has just asked. */
+  /**
+   * Returns the patient of a retrieved study. With several patients, the check of the retrieval has just read the row.
+   */
   const ownerOf = async (study: string): Promise<string | undefined> => {
     if (context !== undefined || access.patients === 'all') return context;
     return core.study(study, 'study').then(
@@ -73,7 +78,7 @@ export function auditedStudies(core: Imaging, record: RecordOperation): Imaging 
         record({ ...operation, ...(patient !== undefined && { patient }), outcome: ALLOWED });
       return found;
     } catch (error) {
-      // Another form may yet be given; where none is, the request is recorded when it ends.
+      // Another media type may still be given; if none is, the request is recorded at its end.
       const isForm = error instanceof Fault && error.code === 'not_acceptable';
       if (!isForm) record({ ...operation, ...refusedPatient(error, context), outcome: outcomeOf(error) });
       throw error;
@@ -148,7 +153,7 @@ export function auditedStudies(core: Imaging, record: RecordOperation): Imaging 
   };
 }
 
-/** How a record names frames. */
+/** Names frames in an audit record: the first 100 numbers. */
 export function framesPart(numbers: readonly number[]): string {
   return `frames/${numbers.slice(0, 100).join(',')}`;
 }
@@ -157,7 +162,10 @@ function studyOf(studyUid: string | undefined): { study?: string } {
   return studyUid !== undefined && UID.test(studyUid) ? { study: studyUid } : {};
 }
 
-/** The level, where it is not that of studies, and the keys by their keywords: values may be names and identifiers. */
+/**
+ * Summarizes a query: the level unless it is `study`, and the keywords of its keys. Leaves out values: they may be
+ * names and identifiers.
+ */
 function summaryOf({ level, patientIds, match }: StudyQuery): string {
   const keys = [...match.keys(), ...(patientIds ? ['00100020'] : [])].map((tag) => keywordOf(tag) ?? tag);
   const parameters = keys.map((key) => [key, ''] as const);

@@ -19,17 +19,17 @@ import {
 } from '../test/subgraph.ts';
 import { startSwitchedProxy, type SwitchedProxy } from '../test/upstream.ts';
 
-/** Copies of a study in a folder and an Orthanc that goes down (DW-27), and one UID of two patients (IA-24). */
+/** Copies of a study in a folder and in an Orthanc that goes down (DW-27); one UID of two patients (IA-24). */
 
 const MRN = 'MRN-1';
 /** 2 instances in the folder, 4 in the archive. */
 const PART = '1.8.1';
 /** 3 in each. */
 const EQUAL = '1.8.2';
-/** The archive has it of two patients. */
+/** In the archive, of two patients. */
 const CROSSED = '1.8.3';
 const OWN = '1.8.4';
-/** Each of two folders has it of another patient. */
+/** In two folders, of a different patient in each. */
 const SHARED = '1.8.5';
 
 const PARTS = smallObjects({ studyUid: PART, patientId: MRN, instances: 4 });
@@ -45,7 +45,7 @@ const multipart = 'multipart/related; type="application/dicom"; transfer-syntax=
 const one = (uid: string) => `/dicomweb/studies/${uid}/series/${uid}.1/instances/${uid}.1.1`;
 const uri = (uid: string) =>
   `/wado-uri?requestType=WADO&studyUID=${uid}&seriesUID=${uid}.1&objectUID=${uid}.1.1`;
-/** Every way to a study or a part of it. */
+/** Every request that reads a study or a part of it. */
 const WAYS: [what: string, path: (uid: string) => string, accept?: string][] = [
   ['the study', (uid) => `/dicomweb/studies/${uid}`, multipart],
   ['transcoded', (uid) => `/dicomweb/studies/${uid}`, multipart.replace('*', '1.2.840.10008.1.2.4.80')],
@@ -117,22 +117,25 @@ const counts = (rows: DicomJson[]) =>
   );
 
 describe.each(['archive-first', 'folder-first'])('%s', (order) => {
-  it.each(WAYS)('%s of a part is 503 where more of the study was seen', async (what, path, accept) => {
-    const tenant = `${order} ${what}`;
-    expect((await get(tenant, path(PART), accept)).statusCode).toBe(200);
-    for (const mode of ['refusing', 'failing'] as const) {
-      proxy.mode = mode;
+  it.each(WAYS)(
+    '%s answers 503 if the source that failed had more of the study',
+    async (what, path, accept) => {
+      const tenant = `${order} ${what}`;
+      expect((await get(tenant, path(PART), accept)).statusCode).toBe(200);
+      for (const mode of ['refusing', 'failing'] as const) {
+        proxy.mode = mode;
+        served.subgraph.invalidate();
+        const answer = await get(tenant, path(PART), accept);
+        expect(answer.statusCode).toBe(503);
+        expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+      }
+      proxy.mode = 'up';
       served.subgraph.invalidate();
-      const answer = await get(tenant, path(PART), accept);
-      expect(answer.statusCode).toBe(503);
-      expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
-    }
-    proxy.mode = 'up';
-    served.subgraph.invalidate();
-    expect((await get(tenant, path(PART), accept)).statusCode).toBe(200);
-  });
+      expect((await get(tenant, path(PART), accept)).statusCode).toBe(200);
+    },
+  );
 
-  it.each(WAYS)('%s of a part carries a warning where nothing else is known', async (_, path, accept) => {
+  it.each(WAYS)('%s of a part has a warning if the full size is not known', async (_, path, accept) => {
     proxy.mode = 'refusing';
     const answer = await get(`${order} fresh`, path(PART), accept);
     expect(answer.statusCode).toBe(200);
@@ -143,24 +146,21 @@ describe.each(['archive-first', 'folder-first'])('%s', (order) => {
     }
   });
 
-  it.each(['other', 'reports'])(
-    'that more was seen is not forgotten when "%s" asks for it',
-    async (token) => {
-      const path = `/dicomweb/studies/${PART}`;
-      expect((await get(`${order} metadata`, path)).statusCode).toBe(200);
-      expect((await get(`${order} metadata`, path, '*/*', token)).statusCode).toBe(404);
-      proxy.mode = 'refusing';
-      served.subgraph.invalidate();
-      expect((await get(`${order} metadata`, path)).statusCode).toBe(503);
-    },
-  );
+  it.each(['other', 'reports'])('still answers 503 after "%s" was refused the study', async (token) => {
+    const path = `/dicomweb/studies/${PART}`;
+    expect((await get(`${order} metadata`, path)).statusCode).toBe(200);
+    expect((await get(`${order} metadata`, path, '*/*', token)).statusCode).toBe(404);
+    proxy.mode = 'refusing';
+    served.subgraph.invalidate();
+    expect((await get(`${order} metadata`, path)).statusCode).toBe(503);
+  });
 
   it.each([
     [PART, `ImagingStudy(id: "${PART}") { numberOfInstances }`],
     [EQUAL, `ImagingStudy(id: "${EQUAL}") { numberOfInstances }`],
-    // As another subgraph refers to it, twice.
+    // Two references from another subgraph.
     [PART, entities(PART)],
-  ])('by GraphQL a part comes with an error beside it (%s, %s)', async (id, query) => {
+  ])('GraphQL gives the study with an error if a source does not answer (%s, %s)', async (id, query) => {
     const read = async () => {
       const partial: GraphQLError[] = [];
       const tenant = tenants.find(({ key }) => key === `${order} fresh`)!;
@@ -181,20 +181,20 @@ describe.each(['archive-first', 'folder-first'])('%s', (order) => {
     expect(await read()).toEqual({ counts: [id === PART ? 4 : 3], codes: [] });
   });
 
-  it.each(WAYS)('%s of the whole carries none', async (_, path, accept) => {
+  it.each(WAYS)('%s of the whole study has no warning', async (_, path, accept) => {
     const answer = await get(`${order} fresh`, path(EQUAL), accept);
     expect([answer.statusCode, answer.headers['warning']]).toEqual([200, undefined]);
     expect(answer.payload).not.toContain('WARNING.txt');
   });
 
   it.each(WAYS)(
-    '%s comes from an equal copy where the first fails before its first byte',
+    '%s comes from an equal copy if the first source fails before its first byte',
     async (what, path, accept) => {
       for (const mode of ['refusing', 'failing', 'breaking'] as const) {
         proxy.mode = 'up';
         served.subgraph.invalidate();
         const tenant = `${order} ${what}`;
-        // Whose it is, is remembered of both.
+        // Both sources are then remembered to have it.
         expect((await get(tenant, `/dicomweb/studies/${EQUAL}/series`)).statusCode).toBe(200);
         proxy.mode = mode;
         const answer = await get(tenant, path(EQUAL), accept);
@@ -206,7 +206,7 @@ describe.each(['archive-first', 'folder-first'])('%s', (order) => {
     },
   );
 
-  it.each(WAYS)('%s comes from an equal copy where the folder is away', async (what, path, accept) => {
+  it.each(WAYS)('%s comes from an equal copy if the folder is unreachable', async (what, path, accept) => {
     expect((await get(`${order} ${what}`, `/dicomweb/studies/${EQUAL}/series`)).statusCode).toBe(200);
     await rename(directory, `${directory}-away`);
     try {
@@ -218,7 +218,7 @@ describe.each(['archive-first', 'folder-first'])('%s', (order) => {
     }
   });
 
-  it('lists say what they know', async () => {
+  it('lists keep the known numbers of instances and warn of a source that fails', async () => {
     const tenant = `${order} metadata`;
     const whole = { [PART]: 4, [EQUAL]: 3, [OWN]: 1 };
     expect(counts((await get(tenant, '/dicomweb/studies')).json())).toEqual(whole);
@@ -244,7 +244,7 @@ describe.each(['archive-first', 'folder-first'])('%s', (order) => {
 
 const away = () => new Fault('unavailable', 'The disk fails.', { service: 'imaging', retryAfter: 5 });
 
-describe('the tag of a source that fails', () => {
+describe('the entity tag of an answer from a copy', () => {
   const ask = (path: string, headers = {}) =>
     served.app.inject({
       url: `/folder-first ${path}`.replaceAll(' ', '%20'),
@@ -257,8 +257,8 @@ describe('the tag of a source that fails', () => {
     ['frames', `fresh${one(EQUAL)}/rendered`],
     ['frames', `fresh${one(EQUAL)}/thumbnail`],
     ['relay', `fresh/dicomweb/studies/${EQUAL}`],
-  ] as const)('is not that of its copy (%s, %s)', async (method, path) => {
-    // The folder has it, but does not give it.
+  ] as const)('is not that of the source that failed (%s, %s)', async (method, path) => {
+    // The folder has the study but fails to give it.
     const failing = vi.spyOn(OpenStudy.prototype, method).mockImplementationOnce(async () => {
       throw away();
     });
@@ -271,7 +271,7 @@ describe('the tag of a source that fails', () => {
     expect(copy.headers['etag']).not.toBe(answer.headers['etag']);
   });
 
-  it('does not let ranges of both be put together', async () => {
+  it('does not match If-Range with the tag of the other source', async () => {
     const path = `fresh${one(EQUAL)}/bulkdata/7FE00010`;
     const { headers, rawPayload } = await ask(path);
     const range = { range: 'bytes=4-', 'if-range': headers['etag'] };
@@ -283,7 +283,7 @@ describe('the tag of a source that fails', () => {
   });
 });
 
-/** A tenant of folders with these files. */
+/** Serves a tenant of folders with these files. */
 async function folders(...files: Buffer[][]) {
   const sources = await Promise.all(
     files.map(async (some) => {
@@ -307,11 +307,11 @@ async function folders(...files: Buffer[][]) {
   };
 }
 
-/** The next retrieval from the first source fails. */
+/** Makes the next retrieval from the first source fail. */
 const failOnce = () => vi.spyOn(OpenStudy.prototype, 'retrieve').mockRejectedValueOnce(away());
 
 it.each(['own', 'other'])(
-  'a study of another patient under the same UID is no copy (%s first)',
+  'a study of another patient with the same UID is not given as a copy (%s first)',
   async (first) => {
     const of = (patientId: string) => smallObjects({ studyUid: SHARED, patientId });
     const files = [of(MRN), of('OTHER')];
@@ -328,7 +328,7 @@ it.each(['own', 'other'])(
   },
 );
 
-it('what a copy has not, the source that fails may have', async () => {
+it('answers 503, not 404, for an object that only the failed source may have', async () => {
   const files = smallObjects({ studyUid: SHARED, patientId: MRN, instances: 4 });
   const two = await folders(files.slice(0, 2), files.slice(2));
   try {
@@ -360,7 +360,7 @@ describe.each(['archive', 'archive-first fresh', 'folder-first fresh'])(
       expect(logged).toContainEqual({ tenant, studyUid: CROSSED });
     });
 
-    it('and cannot be had, which is logged too', async () => {
+    it('cannot be retrieved, and is logged', async () => {
       logged.length = 0;
       expect((await get(tenant, `/dicomweb/studies/${CROSSED}`)).statusCode).toBe(404);
       expect((await get(tenant, `/fhir/ImagingStudy/${CROSSED}`)).statusCode).toBe(404);

@@ -5,12 +5,12 @@ import type { Imaging } from './studies.ts';
 import type { Version } from './study-reader.ts';
 import type { Payload } from './payload.ts';
 
-/** Entity tags of retrievals, and what callers hold already (RFC 9110 §13.1.2). */
+/** Entity tags of retrievals, and If-None-Match (RFC 9110 §13.1.2). */
 
 /**
- * The tag of what is made of instances as they are now.
- * @param made all else that it depends on
- * @returns undefined where the source cannot tell them from what they were
+ * Returns the entity tag of an answer that is made from instances.
+ * @param made everything else that the answer depends on
+ * @returns undefined if the source cannot tell one version of the instances from another
  */
 export function tagOfMade(
   { source, patient, stamp }: Version,
@@ -21,18 +21,18 @@ export function tagOfMade(
 
 export interface Conditional {
   target: Target;
-  /** As the record of the retrieval names it. */
+  /** The part, as the audit record names it. */
   part: string;
-  /** All else that the answer depends on. */
+  /** Everything else that the answer depends on. */
   form: readonly unknown[];
   /** The header If-None-Match. */
   ifNoneMatch: string | undefined;
 }
 
 /**
- * A target or a part of it, and its tag; 304 where the caller holds it, which is known before anything is opened.
- * The tag is weak, for boundaries are random, unless `given` makes it strong.
- * @param given is told the tag, without its `W/`
+ * Answers 304 if the caller already has the target; this is decided before anything is opened. Otherwise returns the
+ * payload with its tag. The tag is weak, because multipart boundaries are random, unless `given` sets a strong one.
+ * @param given makes the payload from the tag without its `W/`
  */
 export async function unlessHeld(
   imaging: Imaging,
@@ -40,8 +40,8 @@ export async function unlessHeld(
   given: (tag: string | undefined) => Promise<Payload>,
 ): Promise<Payload> {
   let tag: string | undefined;
-  // To the core this is a retrieval of the same part: its checks come first (IA-23), and it is recorded where it is all
-  // that the caller gets (IA-30).
+  // For the core this is a retrieval of the same part: its checks come first (IA-23), and it is recorded if the answer
+  // is 304 (IA-30).
   const held = await imaging.reading(target, part, async (core) => {
     tag = tagOfMade(await core.version(target), target, part, form);
     return tag && heldOf(ifNoneMatch, tag);
@@ -53,6 +53,7 @@ export async function unlessHeld(
     : payload;
 }
 
+/** Returns a 304 answer with its entity tag. */
 export function notModified(etag: string): Payload {
   return { status: 304, headers: { etag }, body: new Uint8Array() };
 }

@@ -3,16 +3,16 @@ import type { FrameBytes } from '../multipart/frame-bytes.ts';
 import { firstBytes } from '../sources/timeout.ts';
 import type { Frames, StoredInstance } from '../sources/source.ts';
 
-/** How a copy of a study takes the place of another that fails before its first byte (DW-27). */
+/** Failover: reads a copy of a study when its source fails before the first byte (DW-27). */
 
-/** Whether a source failed, so that another that has the same may do better. */
+/** Returns whether the source failed, so that another source with the same study may succeed. */
 export function isFailing(error: unknown): error is Fault {
   return error instanceof Fault && ['unavailable', 'bad_gateway', 'gateway_timeout'].includes(error.code);
 }
 
 /**
- * The same instances, once the first bytes of the first are there.
- * @throws what it fails with before; an error of its connection as Fault `bad_gateway`
+ * Waits for the first bytes of the first instance, then returns the same instances.
+ * @throws the error that comes before these bytes; an error of the connection as Fault `bad_gateway`
  */
 export async function begun(
   instances: AsyncIterable<StoredInstance>,
@@ -37,7 +37,9 @@ export async function begun(
   })();
 }
 
-/** Frames of a source or, where it fails before the first, the same of another that has them in the same form. */
+/**
+ * Yields the frames of a source; if it fails before the first, those of another source that has them in the same form.
+ */
 export async function* framesOrElse(
   { frames, mediaType, transferSyntax }: Frames,
   other: () => Promise<Frames>,

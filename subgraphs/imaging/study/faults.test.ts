@@ -9,7 +9,7 @@ import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import { PixelPool } from '../threads/pool.ts';
 import { imageObject, SMALL } from '../../../gateway/test/setup/image-object.ts';
 
-/** Disks that take no more, files that change under us, threads that die. */
+/** Full disks, files that change while they are read, threads that die. */
 
 const EXPLICIT = TransferSyntax.ExplicitVRLittleEndian;
 const LARGE = { ...SMALL, rows: 8000, columns: 8000 };
@@ -23,7 +23,7 @@ const put = (uid: string, bytes: number): void =>
     join(folder, `${uid}.dcm`),
     imageObject(uid, EXPLICIT, LARGE, Buffer.alloc(64_000_000, bytes)),
   );
-// Kept: where a connection is to close, undici 7.25 takes a cut for the end of the answer.
+// Keep-alive: if the connection is to close, undici 7.25 takes a cut answer for a complete one.
 const get = (uid: string, path: string) =>
   request(`${server.address}/bench/dicomweb/studies/${uid}${path}`, {
     headers: {
@@ -44,12 +44,12 @@ afterAll(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** No file of the server may grow beyond these bytes: to it that is a disk that is full. */
+/** Limits every file of the server to these bytes, which works like a full disk. */
 function limitFiles(bytes: string): void {
   execFileSync('prlimit', ['--pid', String(server.pid), `--fsize=${bytes}:unlimited`]);
 }
 
-test('DW-9 a disk that is full costs the thumbnails their cache, and nobody a thumbnail', async () => {
+test('DW-9 answers thumbnails with a full disk, but does not cache them', async () => {
   const thumbnails = join(data, 'thumbnails');
   const kept = () => readdirSync(thumbnails).length;
   const ask = async () => {
@@ -61,7 +61,7 @@ test('DW-9 a disk that is full costs the thumbnails their cache, and nobody a th
   try {
     expect(await ask()).toEqual([200, 'ffd8']);
     expect(kept()).toBe(0);
-    // All else is served, too: metadata are kept in memory.
+    // Everything else is served, too: metadata are kept in memory.
     for (const path of ['/metadata', '/rendered', `${series('1.2.3')}/frames/1`, ''])
       expect((await get('1.2.3', path)).statusCode).toBe(200);
   } finally {
@@ -71,7 +71,7 @@ test('DW-9 a disk that is full costs the thumbnails their cache, and nobody a th
   expect(kept()).toBe(1);
 });
 
-/** What comes of a study of 64 MB when its file is changed after the first bytes were read. */
+/** Retrieves a study of 64 MB, and changes its file after the first bytes. */
 async function whileStreaming(uid: string, change: () => void): Promise<'cut' | Buffer> {
   const { statusCode, body } = await get(uid, '');
   expect(statusCode).toBe(200);
@@ -87,12 +87,12 @@ async function whileStreaming(uid: string, change: () => void): Promise<'cut' | 
   return Buffer.concat(chunks);
 }
 
-/** The pixels that came: all of them must be of one file. */
+/** Returns the different pixel values of an answer; those of one file are all equal. */
 function kinds(body: Buffer): number[] {
   return [...new Set(body.subarray(2000, 60_000_000))];
 }
 
-test('DW-13 a file cut short while it is read: the answer is cut, and the next is no answer of before', async () => {
+test('DW-13 a file truncated while it is read cuts the answer; the next answer is 404 or 503', async () => {
   const path = join(folder, '1.2.4.dcm');
   expect(await whileStreaming('1.2.4', () => truncateSync(path, 1_000_000))).toBe('cut');
   const next = await get('1.2.4', '');
@@ -100,7 +100,7 @@ test('DW-13 a file cut short while it is read: the answer is cut, and the next i
   await next.body.dump();
 });
 
-test('DW-13 a file deleted, or replaced, while it is read: all of what was there before', async () => {
+test('DW-13 a file deleted or replaced while it is read is given whole, as it was before', async () => {
   const path = join(folder, '1.2.5.dcm');
   const whole = await whileStreaming('1.2.5', () => {
     rmSync(path);
@@ -114,12 +114,12 @@ test('DW-13 a file deleted, or replaced, while it is read: all of what was there
   }, 15_000);
 });
 
-test('DW-13 a file overwritten in its place while it is read: never a mixture', async () => {
+test('DW-13 a file overwritten in place while it is read never gives a mixture', async () => {
   const body = await whileStreaming('1.2.6', () => put('1.2.6', 2));
   if (body !== 'cut') expect(kinds(body)).toHaveLength(1);
 });
 
-test('a thread that runs out of memory is replaced; its request is refused, the next one served', async () => {
+test('a thread that runs out of memory is replaced: its request is refused, the next one is answered', async () => {
   const pool = new PixelPool({ threads: 1 });
   const task = { transferSyntax: EXPLICIT, pixels: SMALL };
   try {

@@ -20,15 +20,15 @@ import type { Relayed } from './studies.ts';
 import type { Version } from './study-reader.ts';
 
 /**
- * A study of one source that this caller may have: whoever is given one needs no further check (IA-23, IA-24). Only
- * objects of the patient whom its row states are given (DW-26). `studies.ts` says what the methods promise.
+ * A study of one source that this caller may retrieve; reading it needs no further check (IA-23, IA-24). Gives only
+ * objects of the patient that its row states (DW-26). `studies.ts` documents the methods.
  */
 export class OpenStudy {
   readonly #row: DicomJson;
   readonly #source: TenantSource;
   readonly #metadata: MetadataCache;
 
-  /** @param row of the study, as it was when the caller's right to it was decided */
+  /** @param row the study's row, by which the caller was authorized */
   constructor(row: DicomJson, source: TenantSource, metadata: MetadataCache) {
     this.#row = row;
     this.#source = source;
@@ -48,7 +48,7 @@ export class OpenStudy {
     return this.#source.shared(this.#metadata.of(version, this.#own(target), load));
   }
 
-  /** What is kept for whoever asks next does not end with this request; of one instance nothing is kept. */
+  /** Loads metadata. Loading for the cache does not end with this request; metadata of one instance are not cached. */
   async #loadMetadata(target: Target): Promise<ObjectMetadata[]> {
     const load = async (source: ImagingSource, signal?: AbortSignal): Promise<ObjectMetadata[]> => {
       const found = await source.metadata(target, signal);
@@ -75,7 +75,7 @@ export class OpenStudy {
       const body = await source.relay?.(own, transferSyntax, boundary, signal);
       return body && { boundary, body: body.on('error', () => undefined) };
     });
-    // One that was kept for this request may have ended meanwhile.
+    // A relay that was kept for this request may have ended meanwhile.
     if (relayed?.body.destroyed) {
       const details = { service: 'imaging', retryAfter: RETRY_SECONDS, cause: relayed.body.errored } as const;
       throw new Fault('unavailable', 'The image archive broke off; ask again.', details);
@@ -97,7 +97,7 @@ export class OpenStudy {
     );
   }
 
-  /** The target as it is now, for caches of what is made of it. */
+  /** Returns the version of the target, for caches and entity tags. */
   async version(target: Target): Promise<Version> {
     const own = this.#own(target);
     const source = await this.#source.open();
@@ -105,13 +105,16 @@ export class OpenStudy {
     return { source: this.#source.key, patient: patientAsSaid(this.#row), stamp };
   }
 
-  /** The target as its patient's. */
+  /** Adds the patient that the study's row states. */
   #own<T extends Target>(target: T): T {
     return { ...target, patient: statedPatient(this.#row) };
   }
 }
 
-/** What nobody comes for is ended unread (IA-27), and that must not end the process; who reads learns of it by reading. */
+/**
+ * Keeps errors of unread instances from ending the process: they are closed unread (IA-27). A reader still gets its
+ * error.
+ */
 async function* unattended(instances: AsyncIterable<StoredInstance>): AsyncGenerator<StoredInstance> {
   for await (const instance of instances) {
     instance.stream.on('error', () => undefined);

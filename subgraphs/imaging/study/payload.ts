@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 
-/** An answer whose first bytes are known to be good, so that its status stands. */
+/** An answer. Its first bytes arrived without error, so its status is final. */
 export interface Payload {
   status?: number;
   headers: Record<string, string>;

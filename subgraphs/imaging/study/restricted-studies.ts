@@ -30,13 +30,13 @@ const LEVELS: Record<Detail, readonly Level[]> = {
 };
 
 /**
- * One image source behind an Access (IA-5 to IA-9): nothing of it can be had in any other way. `studies.ts` says what the
- * methods promise.
+ * One image source restricted to an Access (IA-5 to IA-9); there is no other way to read the source. `studies.ts`
+ * documents the methods.
  */
 export class RestrictedStudies {
   readonly tenant: Tenant;
   readonly access: Access;
-  /** Decides of studies that are asked for by their UID. */
+  /** Decides whether the caller may have a study, by its UID. */
   readonly lookup: StudyLookup;
   readonly #source: TenantSource;
   readonly #caller: CallerReach;
@@ -54,7 +54,7 @@ export class RestrictedStudies {
     this.lookup = new StudyLookup(options, this.#source, this.#caller);
   }
 
-  /** Names tenant and source in caches. */
+  /** Key of tenant and source in caches. */
   get key(): string {
     return this.#source.key;
   }
@@ -64,7 +64,7 @@ export class RestrictedStudies {
     const { patientIds, ...rest } = query;
     const reaches = await (query.studyUid === undefined ? this.#caller.all() : this.#caller.byUid());
     const named = patientIds?.filter((id) => id !== '' && id !== '*');
-    // Rows that only we can leave out must be gone before a page is counted off.
+    // Rows that the source cannot leave out are dropped here before a page is counted.
     const ownPaging =
       !this.#reached.canPage(reaches, named) ||
       coverage.constraints !== undefined ||
@@ -98,7 +98,8 @@ export class RestrictedStudies {
     const coverage = this.#maySearch();
     const { detail = 'series', studyUids } = filter;
     const reaches = await (patientId === undefined ? this.#caller.all() : this.#caller.of(patientId));
-    // One patient's studies are few and asked for again and again within a request; everybody's are not fetched whole.
+    // One patient has few studies, and a request asks for them repeatedly: all are fetched. Of all patients only the
+    // named studies are fetched.
     const byUid = reaches === undefined && studyUids !== undefined;
     const question = JSON.stringify([patientId, detail, byUid && studyUids]);
     let asking = this.#asked.get(question);
@@ -135,26 +136,29 @@ export class RestrictedStudies {
     return this.#caller.order(id);
   }
 
-  /** The checks before every list. */
+  /** Makes the checks before every list; returns what the scopes cover. */
   #maySearch(): Coverage {
     const coverage = requireScope(this.access, 'ImagingStudy', 's');
     this.#source.undelayed('lookupUntil');
     return coverage;
   }
 
-  /** Decides whether the caller may have a study (IA-23). @throws Fault `not_found` where not, whatever the reason */
+  /**
+   * Opens a study that the caller may have (IA-23).
+   * @throws Fault `not_found` if the caller may not have it, whatever the reason
+   */
   async open(studyUid: string): Promise<OpenStudy> {
     const coverage = requireScope(this.access, 'ImagingStudy', 'r');
     this.#source.undelayed('retrieveUntil');
     return new OpenStudy(await this.lookup.owned(studyUid, coverage), this.#source, this.#metadataCache);
   }
 
-  /** Whether it has a study of each UID at most once. */
+  /** True if the source has at most one study for each UID. */
   get hasEachUidOnce(): boolean {
     return this.#source.config.type === 'folder';
   }
 
-  /** Asks the source at most once for each level, however many studies there are. */
+  /** Reads records; asks the source at most once for each level, however many studies there are. */
   async #records(
     patientId: string | undefined,
     reaches: readonly Reach[] | undefined,
@@ -170,7 +174,7 @@ export class RestrictedStudies {
     );
     const studies = this.lookup.mayWithhold ? await this.lookup.shown(found, studyUids) : found;
     const [reach, ...others] = reaches ?? [];
-    // Of one patient whom the caller may see: all of them are that patient's.
+    // If one patient is asked for, or only one is in reach, all studies are that patient's.
     const owner = patientId ?? (others.length === 0 ? reach?.grant.id : undefined);
     const owners =
       owner === undefined
@@ -179,7 +183,7 @@ export class RestrictedStudies {
     return studyRecords({ studies, series, instances }, owners);
   }
 
-  /** Rows of studies that a granular scope covers. */
+  /** Keeps the rows of studies that a granular scope covers. */
   async #covered(rows: Rows, level: Level, coverage: Coverage): Promise<Rows> {
     if (!coverage.constraints) return rows;
     if (level === 'study') return rows.filter((row) => coveredBy(row, coverage));

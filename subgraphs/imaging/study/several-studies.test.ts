@@ -17,7 +17,10 @@ import {
 } from '../test/subgraph.ts';
 import { startCountingProxy, startUpstream, type Upstream } from '../test/upstream.ts';
 
-/** A folder and an Orthanc as one (DW-18): each with studies of its own, some in both, one in both of different patients. */
+/**
+ * A tenant with a folder and an Orthanc (DW-18): some studies are in one of them, some in both, one in both of
+ * different patients.
+ */
 
 const MRN = 'MRN-1';
 const FOLDER_ONLY = '1.2.1';
@@ -48,7 +51,7 @@ const COUNTS: Record<string, number> = {
   [MOST_IN_ORTHANC]: 4,
 };
 
-describe('DW-18 a folder and an Orthanc as one', () => {
+describe('DW-18 a tenant with a folder and an Orthanc', () => {
   let orthanc: Orthanc;
   let counter: Upstream;
   let silent: Upstream;
@@ -103,7 +106,7 @@ describe('DW-18 a folder and an Orthanc as one', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  /** Withholds reports: of one study it is the Orthanc that has one, the folder has more of it. */
+  /** Withholds reports. Of one study the Orthanc has a report, and the folder has more instances. */
   const withholding = (key: string, images: object) => {
     const tenant = testTenant(images, key);
     const rule = { modality: ['SR'], for: 'everyone' as const, unlabelled: 'withhold' as const };
@@ -119,29 +122,32 @@ describe('DW-18 a folder and an Orthanc as one', () => {
     (await get(`/dicomweb${path}`, tenant)).json<DicomJson[]>();
   const studyUid = (row: DicomJson) => text(row, Tag.StudyInstanceUID)!;
 
-  it.each(['both', 'turned'])('a study once, from where most of it is (%s)', async (tenant) => {
-    const found = await rows('/studies', tenant);
-    expect(Object.fromEntries(found.map((row) => [studyUid(row), row]))).toMatchObject(
-      Object.fromEntries(
-        Object.entries(COUNTS).map(([uid, count]) => [
-          uid,
-          { [Tag.NumberOfStudyRelatedInstances]: { Value: [count] } },
-        ]),
-      ),
-    );
-    expect(found).toHaveLength(Object.keys(COUNTS).length);
-    const bundle = (await get('/fhir/ImagingStudy?patient=own', tenant)).json();
-    expect(bundle.total).toBe(found.length);
-    expect(bundle.entry.every(({ search }: { search: { mode: string } }) => search.mode === 'match')).toBe(
-      true,
-    );
-  });
+  it.each(['both', 'turned'])(
+    'lists a study once, from the source that has most of it (%s)',
+    async (tenant) => {
+      const found = await rows('/studies', tenant);
+      expect(Object.fromEntries(found.map((row) => [studyUid(row), row]))).toMatchObject(
+        Object.fromEntries(
+          Object.entries(COUNTS).map(([uid, count]) => [
+            uid,
+            { [Tag.NumberOfStudyRelatedInstances]: { Value: [count] } },
+          ]),
+        ),
+      );
+      expect(found).toHaveLength(Object.keys(COUNTS).length);
+      const bundle = (await get('/fhir/ImagingStudy?patient=own', tenant)).json();
+      expect(bundle.total).toBe(found.length);
+      expect(bundle.entry.every(({ search }: { search: { mode: string } }) => search.mode === 'match')).toBe(
+        true,
+      );
+    },
+  );
 
   it.each(['both', 'turned'])(
-    'its series and instances, and all of it, from there too (%s)',
+    'takes series, instances and objects from the same source (%s)',
     async (tenant) => {
       const instances = await rows('/instances', tenant);
-      // Whose the last is, is not known: it is not listed from either, nor retrieved.
+      // The last study is of two patients: it is neither listed nor retrieved.
       for (const [uid, expected] of [...Object.entries(COUNTS), [OF_TWO_PATIENTS, undefined] as const]) {
         expect(instances.filter((row) => studyUid(row) === uid)).toHaveLength(expected ?? 0);
         if (expected !== undefined) {
@@ -160,7 +166,7 @@ describe('DW-18 a folder and an Orthanc as one', () => {
     },
   );
 
-  it('pages over all of them, each once', async () => {
+  it('pages over all studies, each once', async () => {
     const seen: string[] = [];
     for (let offset = 0; offset < 4; offset += 2) {
       const answer = await get(`/dicomweb/studies?limit=2&offset=${offset}`);
@@ -170,7 +176,7 @@ describe('DW-18 a folder and an Orthanc as one', () => {
     expect(seen.sort()).toEqual(Object.keys(COUNTS).sort());
   });
 
-  it('IA-24 a UID of two patients is nobody’s, and is logged', async () => {
+  it('IA-24 answers 404 for a UID of two patients, and logs it', async () => {
     logged.length = 0;
     for (const token of ['own', 'other']) {
       for (const tail of [
@@ -187,7 +193,7 @@ describe('DW-18 a folder and an Orthanc as one', () => {
     expect(logged).toContainEqual({ tenant: 'both', studyUid: OF_TWO_PATIENTS });
   });
 
-  it('IA-7 not yours and not there: the same bytes', async () => {
+  it('IA-7 answers the same bytes for foreign and absent studies', async () => {
     for (const tail of ['', '/metadata', '/series', '/series/1/instances/2/frames/1']) {
       const answers = await Promise.all(
         [FOREIGN, OF_TWO_PATIENTS, ABSENT].map((uid) => get(`/dicomweb/studies/${uid}${tail}`)),
@@ -198,7 +204,7 @@ describe('DW-18 a folder and an Orthanc as one', () => {
     }
   });
 
-  it('SM-5 a granular scope is of what each source has, and of one caller', async () => {
+  it('SM-5 applies a granular scope to each source and to one caller', async () => {
     served.subgraph.invalidate();
     const instances = async (token: string) =>
       (await get(`/dicomweb/studies/${MOST_IN_FOLDER}/metadata`, 'both', token)).json<DicomJson[]>().length;
@@ -206,7 +212,7 @@ describe('DW-18 a folder and an Orthanc as one', () => {
     expect((await get(`/dicomweb/studies/${FOLDER_ONLY}`, 'both', 'reports')).statusCode).toBe(404);
   });
 
-  it('IA-31 what one source makes withheld is withheld from all', async () => {
+  it('IA-31 a study that is withheld in one source is withheld in all', async () => {
     const expected = Object.keys(COUNTS).filter((uid) => uid !== MOST_IN_FOLDER);
     expect((await rows('/studies', 'withholding')).map(studyUid).sort()).toEqual(expected);
     const bundle = (await get('/fhir/ImagingStudy', 'withholding')).json();
@@ -220,14 +226,14 @@ describe('DW-18 a folder and an Orthanc as one', () => {
     }
   });
 
-  it('a source that has nothing of a study is not asked for each of its frames', async () => {
+  it('does not ask a source without the study for each frame', async () => {
     served.subgraph.invalidate();
     const frame = `/dicomweb/studies/${FOLDER_ONLY}/series/${FOLDER_ONLY}.1/instances/${FOLDER_ONLY}.1.1/frames/1`;
     const before = counter.asked.length;
     for (let time = 0; time < 10; time++) expect((await get(frame, 'counted')).statusCode).toBe(200);
-    // For the study, and for whether the archive is there that has none.
+    // One call for the study, one to check that the archive without it answers.
     expect(counter.asked.length - before).toBe(2);
-    // What is out of reach is asked for as often as what is not there.
+    // A study out of reach costs as many calls as an absent one.
     for (const uid of [FOREIGN, ABSENT]) {
       const asked = counter.asked.length;
       for (let time = 0; time < 3; time++) await get(`/dicomweb/studies/${uid}`, 'counted');
@@ -239,7 +245,7 @@ describe('DW-18 a folder and an Orthanc as one', () => {
     ['half', /cannot be reached/],
     ['slow', /slow/],
     ['delayed', /still being fetched/],
-  ])('a source that fails hides nothing of the others, and is reported: %s', async (tenant, reason) => {
+  ])('a source that fails hides no studies of the others, and is reported: %s', async (tenant, reason) => {
     const qido = await get('/dicomweb/studies', tenant);
     expect(qido.json<DicomJson[]>().map(studyUid).sort()).toEqual(inFolder.map((one) => one.studyUid).sort());
     expect(String(qido.headers['warning'])).toMatch(
@@ -281,7 +287,7 @@ describe('DW-18 a folder and an Orthanc as one', () => {
     }
 
     expect((await get(`/dicomweb/studies/${FOLDER_ONLY}`, tenant)).statusCode).toBe(200);
-    // Nobody can say that it is not there.
+    // The source that does not answer may have it.
     const unknown = await get(`/dicomweb/studies/${ORTHANC_ONLY}`, tenant);
     expect(unknown.statusCode).toBeGreaterThanOrEqual(502);
     const foreign = await get(`/dicomweb/studies/${FOREIGN}`, tenant);
@@ -299,7 +305,7 @@ describe('DW-18 a folder and an Orthanc as one', () => {
     return testTenant([folder, orthancImages(orthanc, second)], key);
   };
 
-  it('where all fail it is the fault', async () => {
+  it('answers 503 if all sources fail', async () => {
     for (const path of [
       '/dicomweb/studies',
       '/fhir/ImagingStudy?patient=own',
@@ -311,13 +317,13 @@ describe('DW-18 a folder and an Orthanc as one', () => {
   });
 
   it('each source finds patients in its own way', async () => {
-    // By the folder's identifier the patient has nothing there; in the Orthanc all that is theirs.
+    // By the folder's identifier the patient has nothing there; the Orthanc gives the patient's studies.
     const uids = (await rows('/studies', 'own-ways')).map(studyUid);
     expect(uids).toEqual([ORTHANC_ONLY]);
     expect((await get(`/dicomweb/studies/${FOLDER_ONLY}`, 'own-ways')).statusCode).toBe(404);
-    // A study of the folder that is not the caller's there is not vouched for by the other's answer, nor listed from it.
+    // The patient does not own the study of the folder, so it is neither given nor listed, whatever the Orthanc says.
     expect((await get(`/dicomweb/studies/${MOST_IN_FOLDER}`, 'own-ways')).statusCode).toBe(404);
-    // A PatientID of either is the caller's; anybody else's is refused.
+    // A PatientID that is the caller's in either source is allowed; any other is refused.
     expect((await get(`/dicomweb/studies?PatientID=${MRN}`, 'own-ways')).statusCode).toBe(200);
     expect((await get('/dicomweb/studies?PatientID=OTHER', 'own-ways')).statusCode).toBe(403);
   });

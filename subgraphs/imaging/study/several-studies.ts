@@ -17,15 +17,15 @@ import { byStudy, newestFirst } from '../facts/study-rows.ts';
 
 const isNotFound = (error: unknown) => error instanceof Fault && error.code === 'not_found';
 
-/** Rows that a source gave. */
+/** Rows of one source. */
 interface SourceRows {
   source: RestrictedStudies;
   rows: readonly DicomJson[];
 }
 
 /**
- * The image sources of a tenant, one or more, as one (DW-18). Each stands behind the Access by itself, with its own way to
- * find a patient; what one says of a study says nothing of what another has under the same UID.
+ * All image sources of a tenant as one (DW-18). Each source is restricted to the Access separately, and finds patients
+ * in its own way. The decision of one source about a UID does not hold for another source.
  */
 export class SeveralStudies implements Imaging {
   readonly tenant: Tenant;
@@ -35,7 +35,7 @@ export class SeveralStudies implements Imaging {
   readonly #holders: StudyHolders;
   readonly #turns = new LoopTurns();
   #replaced = false;
-  /** The first list is given in this turn of the event loop. */
+  /** True if this request has given a list. The first list does not wait for a turn of the event loop. */
   #hasListed = false;
 
   constructor(sources: readonly RestrictedStudies[], options: SeveralStudiesOptions) {
@@ -75,7 +75,10 @@ export class SeveralStudies implements Imaging {
     };
   }
 
-  /** The first rows of all sources. What another source has too can only be counted once it is there. */
+  /**
+   * Reads the first rows of all sources. Studies that two sources have are counted once, which is known only after
+   * reading them.
+   */
   async #firstRows(query: StudyQuery, end: number | undefined) {
     for (let limit = end; ;) {
       const { answers, failed } = await this.#ofAll((source) =>
@@ -84,7 +87,7 @@ export class SeveralStudies implements Imaging {
       const lists = answers.map(({ source, answer }) => ({ source, rows: answer.rows }));
       const merged = await this.#merged(lists, query.level);
       const checked = await this.#uncrossed(merged, failed);
-      // For each that is left out another moves up: of a source that has more, it must be there.
+      // Each row that is left out makes room for another row, which must have been read.
       const wanted = end === undefined ? 0 : end + merged.length - checked.rows.length;
       if (limit === undefined || limit >= wanted || !answers.some(({ answer }) => answer.more))
         return { answers, ...checked };
@@ -189,9 +192,9 @@ export class SeveralStudies implements Imaging {
   }
 
   /**
-   * What is got of a study from the source that has most of it or, where that fails before there is anything, from another
+   * Reads from the source that has most of a study. If that fails before it gives anything, reads from another source
    * that has as much (DW-27).
-   * @param get is told the sources that are left
+   * @param get reads from a source; it is also given the sources that are left
    */
   async #from<T>(
     studyUid: string,
@@ -207,7 +210,10 @@ export class SeveralStudies implements Imaging {
     );
   }
 
-  /** @throws what the first failed with, where all fail */
+  /**
+   * Tries sources in order.
+   * @throws the error of the first if all fail
+   */
   async #first<T>(
     [source, ...others]: readonly RestrictedStudies[],
     get: (source: RestrictedStudies, others: readonly RestrictedStudies[]) => Promise<T>,
@@ -220,17 +226,17 @@ export class SeveralStudies implements Imaging {
       logFault(log, error, { tenant: tenant.key }, 'an image source failed; another is tried');
       this.#replaced = true;
       return this.#first(others, get).catch((next: unknown) => {
-        // What a copy does not have may be in the one that failed.
+        // An object that the copy lacks may be in the source that failed.
         throw isFailing(next) || isNotFound(next) ? error : next;
       });
     }
   }
 
-  /** Asks every source; those that failed are logged here, as the others' answer goes out without a fault. */
+  /** Asks every source. Failures are logged here, because the answer of the others goes out without a fault. */
   async #ofAll<T>(ask: (source: RestrictedStudies) => Promise<T>) {
     const asked = await settled(this.#sources, ask);
     const faults = asked.flatMap(({ fault }) => fault ?? []);
-    // A PatientID that is nobody's in one source may be the caller's in another.
+    // A PatientID that is out of reach in one source may be the caller's in another.
     const failed = faults.filter(({ code }) => code !== 'forbidden');
     const answers = asked.flatMap(({ source, answer }) => (answer === undefined ? [] : [{ source, answer }]));
     if (answers.length === 0) throw failed[0] ?? faults[0]!;
@@ -241,9 +247,9 @@ export class SeveralStudies implements Imaging {
   }
 
   /**
-   * Rows without those of studies whose UID some source has of another patient too: such a study could not be had, and so
+   * Drops rows of studies whose UID some source also has for another patient: such a study cannot be retrieved, so it
    * is not listed.
-   * @param failed what kept sources from answering before
+   * @param failed faults of sources so far
    */
   async #uncrossed(rows: readonly DicomJson[], failed: readonly Fault[]) {
     const uids = [...byStudy(rows).keys()].filter((uid) => uid !== '');
@@ -252,7 +258,7 @@ export class SeveralStudies implements Imaging {
     const crossed = new Set(answers.flatMap(({ answer = [] }) => [...answer]));
     for (const uid of crossed) logCrossed(this.#options, uid);
     const faults = answers.flatMap(({ fault }) => fault ?? []);
-    // One that has failed before fails here again: it is told of once.
+    // A source that failed before fails here again; it is reported once.
     const told = faults.length > failed.length ? faults : failed;
     return {
       rows: rows.filter((row) => !crossed.has(text(row, Tag.StudyInstanceUID) ?? '')),
@@ -260,7 +266,10 @@ export class SeveralStudies implements Imaging {
     };
   }
 
-  /** A study's row with as many instances as a source had that does not answer now: a fault makes no study smaller. */
+  /**
+   * Raises a study's number of instances to the last number known of sources that do not answer now: a failure makes no
+   * study smaller.
+   */
   #asSeen(study: DicomJson, answers: readonly { source: RestrictedStudies }[]): DicomJson {
     const silent = this.#sources.filter((one) => !answers.some(({ source }) => source === one));
     if (silent.length === 0) return study;
@@ -269,7 +278,7 @@ export class SeveralStudies implements Imaging {
     return { ...study, [Tag.NumberOfStudyRelatedInstances]: { vr: 'IS', Value: [most] } };
   }
 
-  /** Rows of all sources, each study from one of them. */
+  /** Merges the rows of all sources; takes each study from one source. */
   async #merged(lists: readonly SourceRows[], level: StudyQuery['level']): Promise<DicomJson[]> {
     const studies = lists.map(({ source, rows }) => ({ source, studies: byStudy(rows) }));
     const given = new Map<string, readonly DicomJson[]>();
@@ -287,7 +296,7 @@ export class SeveralStudies implements Imaging {
           rows.reduce((most, one) => (sizeOf(one[0]!) > sizeOf(most[0]!) ? one : most)),
         );
       } else {
-        // Series and instances do not tell how large their study is.
+        // Rows of series and instances do not say how large their study is.
         const holders = await this.#holders.of(uid, 's', 'lookupUntil').catch(() => []);
         const list = having.find(({ source }) => source === holders[0]?.source);
         given.set(uid, list ? rowsOf(list) : []);

@@ -11,13 +11,13 @@ import type { StudyQuery } from './study-query.ts';
 import type { BulkData, Frames, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';
 import type { Reading } from './study-reader.ts';
 
-/** One study as the FHIR and GraphQL faces need it. Rows are shared with a cache: never change them. */
+/** One study, for the FHIR and GraphQL APIs. Rows are shared with a cache: never change them. */
 export interface StudyRecord {
-  /** Logical id of the patient in the clinical base; undefined where nobody there is known to own the study. */
+  /** Logical id of the patient in the clinical record; undefined if no patient there is known to own the study. */
   patientId?: string;
   /** Study-level row. */
   study: DicomJson;
-  /** Series-level rows; empty when only studies were asked for. */
+  /** Series-level rows; empty if only studies were asked for. */
   series: readonly DicomJson[];
   /** Instance-level rows of all series, each with its SeriesInstanceUID; undefined unless asked for. */
   instances?: readonly DicomJson[];
@@ -36,7 +36,7 @@ export interface StudyFilter {
 /** Studies of all sources that answered, newest first. */
 export interface StudyList {
   records: StudyRecord[];
-  /** What kept the other sources from answering (DW-18). */
+  /** Faults of the other sources, which did not answer (DW-18). */
   failed: readonly Fault[];
 }
 
@@ -44,9 +44,9 @@ export interface StudyList {
 export interface SearchResult {
   rows: DicomJson[];
   more: boolean;
-  /** What kept some sources from answering, while others did (DW-18). */
+  /** Faults of sources that did not answer, while others did (DW-18). */
   failed?: readonly Fault[];
-  /** Logical ids of the patients whose rows these are, where the caller's grants say so. */
+  /** Logical ids of the patients of these rows, as far as the caller's grants name them. */
   patients?: readonly string[];
 }
 
@@ -57,13 +57,13 @@ export interface Relayed {
 }
 
 /**
- * Images of one tenant as one caller may see them: the core behind the GraphQL, FHIR and DICOMweb faces.
- * Made per request by `open`; remembers within the request what it has asked. Of several sources one that fails hides
- * nothing of the others (DW-18).
+ * The images of one tenant that one caller may see: the core that the GraphQL, FHIR and DICOMweb APIs call. Made per
+ * request by `open`; remembers its queries for that request. A source that fails does not hide the studies of others
+ * (DW-18).
  *
  * Every method throws Fault: `insufficient_scope` without `ImagingStudy.s` (lists) or `.r` (reads); `forbidden` for a
- * patient who is named and out of reach (IA-7); `not_found` for any UID that is unknown or out of reach, alike to the
- * byte; `bad_gateway` where the EHR did not say who the patient is; `unavailable` with `retryAfter` for a source that
+ * named patient who is out of reach (IA-7); `not_found` for a UID that is unknown or out of reach, with the same bytes
+ * for both; `bad_gateway` if the EHR did not say who the patient is; `unavailable` with `retryAfter` for a source that
  * is slow or delayed (IA-19); `not_implemented` for a source or option that is not built.
  */
 export interface Imaging {
@@ -71,73 +71,76 @@ export interface Imaging {
   readonly access: Access;
 
   /**
-   * What kept sources from answering for the studies that this request was given from others: these may have less than all
-   * of them (DW-27).
+   * Faults of sources that did not answer for studies which other sources gave; these studies may be incomplete
+   * (DW-27).
    */
   readonly unanswered: readonly Fault[];
 
-  /** As `Reading` says. */
+  /** See `Reading.replaced`. */
   readonly replaced: boolean;
 
-  /** QIDO-RS (DW-1 to DW-4). RetrieveURL is not in the rows: the face writes it. */
+  /** Searches as QIDO-RS does (DW-1 to DW-4). The rows have no RetrieveURL: the API adds it. */
   search(query: StudyQuery): Promise<SearchResult>;
 
   /**
-   * Studies of one patient, or of every patient in reach, newest first.
+   * Returns the studies of one patient, or of every patient in reach, newest first.
    * @param patientId logical id; undefined for all in reach
    */
   studiesOf(patientId: string | undefined, filter?: StudyFilter): Promise<StudyList>;
 
-  /** One study by UID; undefined where it is unknown or out of reach. Needs `.r`. */
+  /** Returns one study by UID; undefined if it is unknown or out of reach. Needs `.r`. */
   study(studyUid: string, detail?: Detail): Promise<StudyRecord | undefined>;
 
   /**
-   * The logical id, of a patient in reach.
-   * @throws Fault `forbidden` for anybody else (IA-7)
+   * Returns the logical id of a patient in reach.
+   * @throws Fault `forbidden` for any other patient (IA-7)
    */
   patientById(id: string): string;
 
   /**
-   * Logical id of the patient in reach who has this identifier (`patient.identifier=system|value`, IA-13).
-   * @throws Fault `forbidden` when it is nobody in reach
+   * Returns the logical id of the patient in reach who has this identifier (`patient.identifier=system|value`, IA-13).
+   * @throws Fault `forbidden` if no patient in reach has it
    */
   patientByIdentifier(value: string, system?: string): Promise<string>;
 
-  /** The order of this id; undefined where there is none for this caller. */
+  /** Returns the order with this id; undefined if this caller has none. */
   order(id: string): Promise<Order | undefined>;
 
-  /** Metadata of one instance. */
+  /** Returns the metadata of one instance. */
   metadata(target: InstanceTarget): Promise<ObjectMetadata>;
 
-  /** Metadata of every instance of the target: in order, and compressed already where somebody asked before (DW-6). */
+  /**
+   * Returns the metadata of every instance of the target, in order; already compressed if they were asked for before
+   * (DW-6).
+   */
   encodedMetadata(target: Target): Promise<EncodedMetadata>;
 
   /**
-   * Every instance of the target, as stored (`*`) or in the transfer syntax.
-   * @returns after the caller's right to all of it is established (IA-24)
+   * Returns every instance of the target, as stored (`*`) or in the transfer syntax. Resolves after the caller is
+   * authorized for all of it (IA-24).
    */
   retrieve(target: Target, transferSyntax: string): Promise<AsyncIterable<StoredInstance>>;
 
   /**
-   * The same as one multipart/related body; undefined where the source has it part by part only.
-   * @returns once the caller's right is established and the first part is known to be good
+   * Returns the same as one multipart/related body; undefined if the source gives it only part by part. Resolves after
+   * the caller is authorized and the first part has arrived without error.
    */
   relay(target: Target, transferSyntax: string): Promise<Relayed | undefined>;
 
-  /** @param numbers from 1 */
+  /** Returns frames. @param numbers frame numbers, from 1 */
   frames(target: InstanceTarget, numbers: readonly number[]): Promise<Frames>;
 
-  /** @param path what follows the instance's URL, `bulkdata/…` */
+  /** Returns a large value. @param path the part after the instance's URL, `bulkdata/…` */
   bulkdata(target: InstanceTarget, path: string): Promise<BulkData>;
 
   /**
-   * Work that reads several pieces of a study to make one thing of them, as one retrieval of `part` of the target (IA-30).
-   * Each piece passes the checks of a retrieval of its own.
+   * Runs work that reads several pieces of a study, and records it as one retrieval of `part` of the target (IA-30).
+   * Each piece passes the checks of a separate retrieval.
    */
   reading<T>(target: Target, part: string, work: (core: Reading) => Promise<T>): Promise<T>;
 }
 
-/** The imaging core of one request, which records what it is asked where there is an `audit` (IA-30). */
+/** Opens the imaging core of one request. It records its operations if there is an `audit` (IA-30). */
 export type OpenImaging = (
   tenant: Tenant,
   access: Access,

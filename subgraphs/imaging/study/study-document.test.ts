@@ -25,7 +25,7 @@ function unfrozen(value: unknown, path = ''): string[] {
   return Object.isFrozen(value) ? inside : [path, ...inside];
 }
 
-test('a study is built once for the same rows, whoever groups them', () => {
+test('the same rows give the same document, in any arrays', () => {
   const { study, series, instances } = rows();
   const document = studyDocument({ study, series, instances });
   expect(studyDocument({ study, series: [...series], instances: [...instances] })).toBe(document);
@@ -33,7 +33,7 @@ test('a study is built once for the same rows, whoever groups them', () => {
   expect(document.series[0]).toMatchObject({ uid: '1.2.1', instance: [{ uid: '1.2.1.1' }] });
 });
 
-test('other rows are another document: without instances, with another series, of a row that came anew', () => {
+test('other rows give another document: without instances, with another series, with a new study row', () => {
   const { study, series, instances } = rows();
   const document = studyDocument({ study, series, instances });
   const others = [
@@ -46,7 +46,7 @@ test('other rows are another document: without instances, with another series, o
   expect(others[1]!.series[0]!.uid).toBe('1.2.2');
 });
 
-test('nothing of the patient and of the caller is in it, and nobody can change it', () => {
+test('a document holds nothing of the patient or the caller, and is frozen', () => {
   const document = studyDocument(rows());
   expect(unfrozen(document)).toEqual([]);
   expect(JSON.stringify(document)).not.toMatch(
@@ -54,7 +54,7 @@ test('nothing of the patient and of the caller is in it, and nobody can change i
   );
 });
 
-test('a resource is one object for the same study, patient, address and instant, and frozen', () => {
+test('a resource is frozen, and the same object for the same study, patient, URL and instant', () => {
   const record = rows();
   const context = {
     base: 'https://x/t',

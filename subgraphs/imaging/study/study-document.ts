@@ -13,23 +13,23 @@ import { bodySiteCoding, lateralityCoding, modalityCoding } from './terminology.
 type Rows = Pick<StudyRecord, 'study' | 'series' | 'instances'>;
 
 /**
- * What the rows of a study say, in the words of FHIR R4 ImagingStudy (IA-15, IA-16): all that does not depend on who asks,
- * where, or when. Deeply frozen, and shared by all who ask.
+ * The rows of a study as elements of FHIR R4 ImagingStudy (IA-15, IA-16): everything that does not depend on the
+ * caller, the URL or the time. Deeply frozen, and shared by all callers.
  */
 export interface StudyDocument {
   readonly uid: string;
-  /** Its accession numbers, of type ACSN. */
+  /** Accession numbers, as identifiers of type ACSN. */
   readonly accessions: readonly Identifier[];
-  /** The same as bare numbers: what reports and orders are matched by (FG-9). */
+  /** The same as plain strings, for matching reports and orders (FG-9). */
   readonly accessionNumbers: readonly string[];
   readonly modality: readonly Coding[];
   readonly started: string | undefined;
-  /** Referring physician, for people to read. */
+  /** Name of the referring physician, for display. */
   readonly referrer: string | undefined;
   readonly description: string | undefined;
   readonly numberOfSeries: number | undefined;
   readonly numberOfInstances: number | undefined;
-  /** By number; with instances where the rows have them. */
+  /** Sorted by number; with instances if the rows have them. */
   readonly series: readonly ImagingStudySeries[];
 }
 
@@ -39,11 +39,11 @@ interface Derived {
   document: StudyDocument;
 }
 
-/** By the row of the study: what is derived of rows goes with them. */
+/** Keyed by the row of the study, so that a document is freed with its rows. */
 const withoutInstances = new WeakMap<DicomJson, Derived>();
 const withInstances = new ForgettingMap<DicomJson, Derived>();
 
-/** The document of a study; the same object for the same rows. */
+/** Returns the document of a study; the same object for the same rows. */
 export function studyDocument(rows: Rows): StudyDocument {
   const { study, series, instances } = rows;
   const documents = instances ? withInstances : withoutInstances;
@@ -103,14 +103,14 @@ function imagingStudySeries(
   });
 }
 
-/** Whether an instance row can be an element of the resource. */
+/** Returns whether an instance row can be an element of the resource. */
 export function isInstance(row: DicomJson): boolean {
   return uid(row, Tag.SOPInstanceUID) !== undefined;
 }
 
 const instanceElements = new WeakMap<DicomJson, ImagingStudySeriesInstance>();
 
-/** One instance row as an element of a series; frozen, and the same object for the same row. */
+/** Maps an instance row to an element of a series; frozen, and the same object for the same row. */
 export function imagingStudyInstance(row: DicomJson): ImagingStudySeriesInstance {
   const known = instanceElements.get(row);
   if (known) return known;
@@ -131,7 +131,7 @@ function instanceElement(row: DicomJson): ImagingStudySeriesInstance {
   });
 }
 
-/** The first of the attributes that FHIR's DICOM mapping of `title` names. */
+/** Returns the first attribute that is present of those in FHIR's DICOM mapping of `title`. */
 function title(row: DicomJson): string | undefined {
   const concept = items(row, CONCEPT_NAME_CODE_SEQUENCE)[0];
   return (
@@ -163,7 +163,7 @@ function total(series: readonly ImagingStudySeries[]): number | undefined {
     : undefined;
 }
 
-/** By number, those without one last, then by UID. */
+/** Compares by number, then by UID; elements without a number come last. */
 export function byNumber(a: { number?: number; uid: string }, b: { number?: number; uid: string }): number {
   return (
     (a.number ?? Infinity) - (b.number ?? Infinity) || a.uid.localeCompare(b.uid, 'en', { numeric: true })

@@ -12,12 +12,12 @@ import { isOfPatient, statedPatient } from '../facts/of-patients.ts';
 import type { StatedPatient } from '../sources/source.ts';
 
 /**
- * Studies that one source was found not to have while another had them, by source and UID: it is not asked for each of
- * their frames. Kept no longer than a study's owner.
+ * Studies that a source does not have while another has them, by source and UID. The source is then not asked for each
+ * of their frames. Kept no longer than a study's owner.
  */
 export type StudyLocations = LRUCache<string, true>;
 
-/** How many instances each source had of a study when it last told, by source and UID. */
+/** Number of instances that each source last reported for a study, by source and UID. */
 export type StudyCounts = LRUCache<string, number>;
 
 export interface SeveralStudiesOptions {
@@ -28,12 +28,12 @@ export interface SeveralStudiesOptions {
   log: Pick<FastifyBaseLogger, 'warn' | 'error'>;
 }
 
-/** A source that has a study of the caller's. */
+/** A source that has a study which the caller may see. */
 export interface Holder {
   source: RestrictedStudies;
-  /** Instances, as its row tells; 0 where it does not. */
+  /** Number of instances that the row states; 0 if it states none. */
   size: number;
-  /** As its row states; undefined where nobody asked. */
+  /** Patient that the row states; undefined if the row was not read. */
   patient?: StatedPatient;
 }
 
@@ -45,9 +45,9 @@ export interface Answer<T> {
 
 type Delay = 'lookupUntil' | 'retrieveUntil';
 
-/** Which of a tenant's sources have a study, as one request finds it (DW-18, DW-27). */
+/** Finds which sources of a tenant have a study, for one request (DW-18, DW-27). */
 export class StudyHolders {
-  /** What kept sources from answering for studies that others have. */
+  /** Faults of sources that did not answer for studies that others have. */
   readonly unanswered = new Set<Fault>();
   readonly #sources: readonly RestrictedStudies[];
   readonly #options: SeveralStudiesOptions;
@@ -58,15 +58,15 @@ export class StudyHolders {
   }
 
   /**
-   * The sources that have a study, those with most of it first, then in the order of the tenant; each checks for itself once
-   * more what it then gives. Never empty.
-   * @throws Fault `not_found` where none has it for this caller, or one has it of somebody else: two patients under one
-   * UID are one patient's to nobody (IA-24); what a source failed with, where another could not answer for it;
-   * `unavailable` where one that failed had more of the study than the others have
+   * Returns the sources that have a study: those with most instances first, then in the order of the tenant. Never
+   * empty. Each source checks again what it then gives.
+   * @throws Fault `not_found` if none has it for this caller, or one has it of another patient: no caller gets a UID of
+   *   two patients (IA-24); the fault of a source, if no other source could answer for it; `unavailable` if a source
+   *   that failed had more of the study than the others have
    */
   async of(studyUid: string, interaction: 'r' | 's', delay: Delay): Promise<readonly [Holder, ...Holder[]]> {
     const [only, ...others] = this.#sources;
-    // It checks for itself, and with the same words, what it then gives.
+    // The only source makes the same checks with the same refusals when it gives the study.
     if (only && others.length === 0) return [{ source: only, size: 0 }];
     const claims = await this.#claims(studyUid, interaction, delay);
     const having = claims.flatMap(({ source, answer }) =>
@@ -81,19 +81,19 @@ export class StudyHolders {
     }
     for (const { source, answer, fault } of claims) {
       if (fault) this.#missed(source, studyUid, fault, first.size);
-      // What one caller's scopes leave out is no less there for another.
+      // A study that only this caller's scopes leave out is there for other callers.
       else if (answer === 'absent' || answer === undefined)
         this.#options.elsewhere.set(placeOf(source, studyUid), true);
     }
     return [first, ...rest];
   }
 
-  /** Remembers what a source tells of the size of a study. */
+  /** Remembers the size of a study that a source reports. */
   note(source: RestrictedStudies, studyUid: string, size: number): void {
     if (this.#sources.length > 1) this.#options.counts.set(placeOf(source, studyUid), size);
   }
 
-  /** The most instances that any of these sources had of a study; 0 where none has told. */
+  /** Returns the largest number of instances that any of these sources had of a study; 0 if none has reported one. */
   mostSeen(sources: readonly RestrictedStudies[], studyUid: string): number {
     return Math.max(0, ...sources.map((source) => this.#options.counts.get(placeOf(source, studyUid)) ?? 0));
   }
@@ -101,22 +101,26 @@ export class StudyHolders {
   async #claims(studyUid: string, interaction: 'r' | 's', delay: Delay) {
     const { elsewhere } = this.#options;
     const likely = this.#sources.filter((source) => !elsewhere.has(placeOf(source, studyUid)));
-    // A source is passed over only where the others are remembered to have it for this caller: a refusal asks all (IA-7).
+    // A source is skipped only if the others are remembered to have the study for this caller: before a refusal all are
+    // asked (IA-7).
     const known = await settled(likely, (source) => source.lookup.remembered(studyUid, interaction));
     const passes = likely.length > 0 && known.every(({ answer }) => answer !== undefined);
     const asked = passes ? likely : this.#sources;
     const claims = await settled(asked, (source) => source.lookup.find(studyUid, interaction, delay));
     for (const { source, answer } of claims) {
-      // What is not for this caller to have says nothing of how much there is for others.
+      // A study that this caller may not have says nothing about its size for others.
       if (typeof answer === 'object') this.note(source, studyUid, sizeOf(answer));
       else if (answer === 'absent') this.note(source, studyUid, 0);
     }
     return claims;
   }
 
-  /** @throws Fault `unavailable` where the source that failed had more than the others have */
+  /**
+   * Reports a source that failed.
+   * @throws Fault `unavailable` if it had more of the study than the others have
+   */
   #missed(source: RestrictedStudies, studyUid: string, fault: Fault, size: number): void {
-    // A PatientID that is nobody's in one source may be the caller's in another.
+    // A PatientID that is out of reach in one source may be the caller's in another.
     if (fault.code === 'forbidden') return;
     const { tenant, log } = this.#options;
     logFault(log, fault, { tenant: tenant.key, studyUid }, 'an image source did not answer');
@@ -130,18 +134,18 @@ export class StudyHolders {
 }
 
 /**
- * Whether two sources have copies of one study: as many instances, of one patient. Of sources that do not tell how much
- * they have, none is known to have as much.
+ * Returns whether two sources have copies of one study: equally many instances, of one patient. Sources that do not
+ * report a number have no copies.
  */
 export function areCopies(one: Holder, other: Holder, { patients }: Access): boolean {
   if (one.size === 0 || one.size !== other.size) return false;
-  // Its patient may have another PatientID in each.
+  // The patient may have a different PatientID in each source.
   if (patients !== 'all' && patients.length === 1) return true;
   if (!one.patient || !other.patient) return false;
   return isOfPatient(one.patient, other.patient) || isOfPatient(other.patient, one.patient);
 }
 
-/** What each source answers, or its fault. */
+/** Asks every source; returns the answer or the fault of each. */
 export function settled<T>(
   sources: readonly RestrictedStudies[],
   ask: (source: RestrictedStudies) => Promise<T>,
@@ -156,7 +160,7 @@ export function settled<T>(
   );
 }
 
-/** Instances of a study, as its row tells; 0 where it does not. */
+/** Returns the number of instances that a study's row states; 0 if it states none. */
 export function sizeOf(study: DicomJson): number {
   return number(study, Tag.NumberOfStudyRelatedInstances) ?? 0;
 }

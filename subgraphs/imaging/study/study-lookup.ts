@@ -11,17 +11,17 @@ import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import { byStudy, chunked } from '../facts/study-rows.ts';
 
 /**
- * What a source has of a study that is asked for by its UID: its row, nothing, somebody else's, one that the caller's
- * scopes do not cover, or one that the tenant withholds.
+ * The result of looking up a UID in one source: the study's row; no study; a study of a patient out of reach; one that
+ * the caller's scopes do not cover; or one that the tenant withholds.
  */
 export type LookupResult = DicomJson | 'absent' | 'foreign' | 'uncovered' | 'withheld';
 
 /**
- * The one place that decides whether a caller may have a study of one source, asked for by its UID (IA-5 to IA-9, IA-24,
- * IA-31), and which studies of a list are withheld.
+ * Decides whether a caller may have a study of one source, by its UID (IA-5 to IA-9, IA-24, IA-31), and which studies
+ * of a list are withheld. Nothing else decides this.
  */
 export class StudyLookup {
-  /** Studies that were found and are withheld (IA-31), of all that this request has asked. */
+  /** UIDs of studies that this request has found and that are withheld (IA-31). */
   readonly withheld = new Set<string>();
   readonly #access: Access;
   readonly #source: TenantSource;
@@ -36,15 +36,15 @@ export class StudyLookup {
     this.#withholding = new Withholding(options, source.key, (studyUids) => this.#seriesOf(studyUids));
   }
 
-  /** Whether any study may be withheld from this caller. */
+  /** True if any study may be withheld from this caller. */
   get mayWithhold(): boolean {
     return this.#withholding.applies;
   }
 
   /**
-   * What this source says of a study. It is asked by UID alone: should two patients' studies carry the same UID,
-   * retrieving by it would mix them, and so both have to be the caller's (IA-24).
-   * @param delay which of the tenant's delays holds it back
+   * Looks up a study by its UID alone. If two patients' studies have the same UID, retrieving by it would mix them, so
+   * both must be the caller's (IA-24).
+   * @param delay the tenant's delay that applies
    */
   async find(
     studyUid: string,
@@ -56,7 +56,7 @@ export class StudyLookup {
     return this.#decided(studyUid, coverage);
   }
 
-  /** @throws Fault `not_found` for a study that the caller does not reach */
+  /** Returns the row of a study that the caller may have. @throws Fault `not_found` for any other study */
   async owned(studyUid: string, coverage: Coverage): Promise<DicomJson> {
     const found = await this.#decided(studyUid, coverage);
     if (typeof found === 'string') throw noSuchObject();
@@ -64,8 +64,8 @@ export class StudyLookup {
   }
 
   /**
-   * Which of these studies it has of somebody out of the caller's reach, alone or under the same UID as the caller's: they
-   * cannot be had by that UID (IA-24).
+   * Returns the UIDs under which the source has a study of a patient out of the caller's reach, alone or beside one of
+   * the caller's: they cannot be retrieved (IA-24).
    */
   async crossed(studyUids: readonly string[]): Promise<readonly string[]> {
     this.#source.undelayed('lookupUntil');
@@ -78,15 +78,15 @@ export class StudyLookup {
     );
   }
 
-  /** The study's row, where this process remembers that the caller may have it; the source is not asked. */
+  /** Returns the study's row if this process remembers that the caller may have it; does not ask the source. */
   async remembered(studyUid: string, interaction: 'r' | 's'): Promise<DicomJson | undefined> {
     const coverage = requireScope(this.#access, 'ImagingStudy', interaction);
     return this.#inMemory(studyUid, coverage, await this.#caller.byUid(), 'here');
   }
 
   /**
-   * Rows without those of studies that are withheld, which are remembered.
-   * @param named studies that were asked for by UID: of each the same is asked, found or not (IA-7)
+   * Drops rows of withheld studies, and remembers these studies.
+   * @param named UIDs that the client named: each costs the same queries, found or not (IA-7)
    */
   async shown(rows: readonly DicomJson[], named?: readonly string[]): Promise<DicomJson[]> {
     const shown = named ? await this.#shownOfNamed(rows, named) : await this.#withholding.shown(rows);
@@ -106,7 +106,7 @@ export class StudyLookup {
     return rows.filter((row) => !withheld.has(text(row, Tag.StudyInstanceUID) ?? ''));
   }
 
-  /** Decided once for a request, however many parts of the study it is given. */
+  /** Decides once per request, however many parts of the study are read. */
   #decided(studyUid: string, coverage: Coverage): Promise<LookupResult> {
     const question = `${studyUid}\n${JSON.stringify(coverage)}`;
     let deciding = this.#decisions.get(question);
@@ -115,9 +115,9 @@ export class StudyLookup {
   }
 
   /**
-   * What is kept may let a study pass, but refuses none. For a refusal everything is asked anew, and all of it, whatever
-   * the answers are: a study that is foreign, uncovered or withheld costs the same questions in the same order as one
-   * that is not there, however often it is asked for and whatever others have asked (IA-7).
+   * Allows a study from what is kept, but never refuses it from that. A refusal asks everything anew, whatever the
+   * answers are: a study that is foreign, uncovered or withheld costs the same queries in the same order as an absent
+   * one, however often it is asked for and whatever other callers asked (IA-7).
    */
   async #decide(studyUid: string, coverage: Coverage): Promise<LookupResult> {
     if (!UID.test(studyUid)) return 'absent';
@@ -128,7 +128,7 @@ export class StudyLookup {
     }
     const refuses = (found: LookupResult) => typeof found === 'string';
     const found = await this.#source.evenly(() => this.#decideAnew(studyUid, coverage, reaches), refuses);
-    // Not within the pace, which has a limit: this takes as long for one study as for another.
+    // Not within the pace, which has a limit: this takes equally long for every study.
     if (refuses(found)) await this.#source.throwIfAway();
     return found;
   }
@@ -158,7 +158,7 @@ export class StudyLookup {
     return studies[0]!;
   }
 
-  /** The study's row, where all that is needed to let it pass is kept. */
+  /** Returns the study's row if everything needed to allow it is kept. */
   async #inMemory(
     studyUid: string,
     coverage: Coverage,
@@ -176,7 +176,7 @@ export class StudyLookup {
     return this.#withholding.isShownByMemory(studyUid, series) ? studies[0] : undefined;
   }
 
-  /** Series of studies, for what is judged by them. */
+  /** Reads the series of studies, by which withholding is decided. */
   async #seriesOf(studyUids: readonly string[]): Promise<DicomJson[]> {
     const rows = chunked(studyUids).map((some) => this.#source.ask(this.#seriesQuery(some), OWNER_TTL));
     return (await Promise.all(rows)).flat();

@@ -9,64 +9,64 @@ import type { BulkData, Frames, InstanceTarget, Target } from '../sources/source
 
 export type InstanceOfStudy = Omit<InstanceTarget, 'studyUid'>;
 
-/** Instances as they are now, to name what is made of them in caches and entity tags. */
+/** The version of instances, for cache keys and entity tags of what is made from them. */
 export interface Version {
   /** Tenant and source. */
   source: string;
-  /** Their patient, as the row of their study says it. */
+  /** Their patient, as the row of the study states it. */
   patient: string;
-  /** Changes when their bytes or their number do; undefined where the source cannot tell. */
+  /** Changes with their bytes or their number; undefined if the source cannot tell. */
   stamp: string | undefined;
 }
 
-/** What reading needs of the core; `reading` hands it to the work that is recorded as one retrieval. */
+/** The part of the core that reads a study. `Imaging.reading` passes it to work that is recorded as one retrieval. */
 export interface Reading {
   /**
-   * Whether a copy has taken the place of a source that failed (DW-27): then the version that was told before may be
-   * another's than what is given.
+   * True if a copy has replaced a source that failed (DW-27). Then a version read before may belong to another source
+   * than the bytes.
    */
   readonly replaced: boolean;
   study(studyUid: string, detail: 'instance'): Promise<{ instances?: readonly DicomJson[] } | undefined>;
   metadata(target: InstanceTarget): Promise<ObjectMetadata>;
   frames(target: InstanceTarget, numbers: readonly number[]): Promise<Frames>;
   bulkdata(target: InstanceTarget, path: string): Promise<BulkData>;
-  /** @throws Fault as for every retrieval: it is also the check of the caller's right */
+  /** Returns the version of a target. @throws Fault as for every retrieval: it also checks the caller's right */
   version(target: Target): Promise<Version>;
 }
 
 /**
- * One study, read in pieces by what makes something of it. It reaches nothing but this study, and every piece passes the
- * same checks as a retrieval of its own (IA-23, IA-24). Every method throws what the core does.
+ * Reads one study in pieces, for rendering. It reaches only this study, and every piece passes the checks of a separate
+ * retrieval (IA-23, IA-24). Every method throws the faults of the core.
  */
 export interface StudyReader {
   readonly studyUid: string;
-  /** Ends when the caller leaves. */
+  /** Aborted when the caller leaves. */
   readonly signal: AbortSignal | undefined;
-  /** Rows of the instances, of one series or of all. */
+  /** Returns the rows of the instances of one series or of all. */
   instances(seriesUid?: string): Promise<readonly DicomJson[]>;
   version(instance: InstanceOfStudy): Promise<Version>;
   metadata(instance: InstanceOfStudy): Promise<ObjectMetadata>;
-  /** Frames in the order asked for, to be closed. @throws Fault `too_large` beyond the limit */
+  /** Fetches frames in the order asked for; the caller closes them. @throws Fault `too_large` beyond the limit */
   frames(instance: InstanceOfStudy, numbers: readonly number[]): Promise<HeldFrames>;
-  /** @param uri as `metadata` gave it */
+  /** Opens a large value. @param uri as in `metadata` */
   bulkdata(instance: InstanceOfStudy, uri: string): Promise<BulkData>;
-  /** The same as bytes. @throws Fault `too_large` beyond `most` of them */
+  /** Reads the same into memory. @throws Fault `too_large` beyond `most` bytes */
   bytes(instance: InstanceOfStudy, uri: string, most: number): Promise<Uint8Array>;
 }
 
-/** Frames that have been fetched and are not in memory yet, unless they are small. */
+/** Frames that are fetched but not yet in memory, unless they are small. */
 export interface HeldFrames {
   transferSyntax: string;
-  /** Of all of them together. */
+  /** Size of all frames together. */
   bytes: number;
   read(): Promise<Uint8Array[]>;
   close(): Promise<void>;
 }
 
-/** Bytes of all frames that are read for one answer. */
+/** Maximum bytes of all frames of one answer. */
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 
-/** One frame as its source has it; several in a file, until there is room for them in memory. */
+/** Holds one frame as its source gives it; several in a file, until there is room for them in memory. */
 async function held(
   frames: AsyncIterable<FrameBytes>,
   count: number,
@@ -110,7 +110,7 @@ function tooLarge(): Fault {
   return new Fault('too_large', 'These frames are too large to be rendered at once; ask for fewer.');
 }
 
-/** @param signal of the request */
+/** Makes a reader of one study. @param signal signal of the request */
 export function studyReader(core: Reading, studyUid: string, signal?: AbortSignal): StudyReader {
   const bulkdata = (instance: InstanceOfStudy, uri: string) =>
     core.bulkdata({ studyUid, ...instance }, uri.slice(Math.max(0, uri.indexOf('bulkdata/'))));

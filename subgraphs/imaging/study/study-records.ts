@@ -4,7 +4,7 @@ import { ForgettingMap } from '../facts/forgetting-map.ts';
 import type { StudyRecord } from './studies.ts';
 import { byStudy, newestFirst } from '../facts/study-rows.ts';
 
-/** Rows of some studies by level; instances only where they were asked for. */
+/** Rows of some studies by level; instances only if they were asked for. */
 export interface RowsByLevel {
   studies: Rows;
   series: Rows;
@@ -18,13 +18,13 @@ interface Kept extends Omit<RowsByLevel, 'studies'> {
   records: readonly StudyRecord[];
 }
 
-/** Records of one owner, by the rows of the studies: they go with the lists that they were made of. */
+/** Records of one owner, keyed by the study rows, so that they are freed with the lists they were made from. */
 const withInstances = new ForgettingMap<Rows, Kept>();
 const withoutInstances = new WeakMap<Rows, Kept>();
 
 /**
- * Rows as records, newest first. For one owner they are the same objects for the same lists of rows.
- * @param owners logical id of the patient whose studies all of them are, or of each in the order of the rows
+ * Makes records of rows, newest first. For one owner, the same lists of rows give the same objects.
+ * @param owners logical id of the patient who owns all studies, or of the owner of each in the order of the rows
  */
 export function studyRecords(rows: RowsByLevel, owners: string | readonly Owner[]): readonly StudyRecord[] {
   const { studies, series, instances } = rows;
@@ -44,7 +44,7 @@ export function studyRecords(rows: RowsByLevel, owners: string | readonly Owner[
   return records;
 }
 
-/** One study; frozen, as it may be shared. */
+/** Makes the record of one study; frozen, because it may be shared. */
 export function studyRecord(
   patientId: Owner,
   study: DicomJson,

@@ -1,24 +1,26 @@
 import type { Coding } from 'fhir/r4.js';
 
-/** Codes of the DICOM Controlled Terminology (PS3.16 annex D) and their like in SNOMED CT (PS3.16 annex L). */
+/** Codes of the DICOM Controlled Terminology (PS3.16 annex D) and their equivalents in SNOMED CT (PS3.16 annex L). */
 
 const DCM = 'http://dicom.nema.org/resources/ontology/DCM';
 const SNOMED = 'http://snomed.info/sct';
 
-/** An acquisition modality (PS3.16 CID 29 and its kin); `OT`, other, where the object says nothing. */
+/** Returns the coding of a modality (PS3.16 CID 29 and related groups); `OT`, other, if the object states none. */
 export function modalityCoding(code: string | undefined): Coding {
   const value = code?.toUpperCase() ?? 'OT';
   const display = MODALITIES[value];
   return { system: DCM, code: value, ...(display && { display }) };
 }
 
-/** A body part examined. Terms that are not in the table keep their text and claim no code system. */
+/**
+ * Returns the coding of a body part examined. A term that is not in the table keeps its text, without a code system.
+ */
 export function bodySiteCoding(term: string): Coding {
   const [code, display] = BODY_PARTS[term.toUpperCase().replace(/[^A-Z]/g, '')] ?? [];
   return code ? { system: SNOMED, code, display: display! } : { code: term, display: term };
 }
 
-/** Image laterality `L`, `R` or `B` (PS3.3 §C.7.3.1); nothing for anything else. */
+/** Returns the coding of an image laterality `L`, `R` or `B` (PS3.3 §C.7.3.1); undefined for anything else. */
 export function lateralityCoding(code: string | undefined): Coding | undefined {
   const [snomed, display] = LATERALITIES[code?.toUpperCase() ?? ''] ?? [];
   return snomed ? { system: SNOMED, code: snomed, display: display! } : undefined;

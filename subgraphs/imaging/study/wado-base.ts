@@ -4,14 +4,14 @@ import { tenantBase } from '../../../schema/http/request.ts';
 import type { ImagesConfig, Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Imaging } from './studies.ts';
 
-/** A study whose address is wanted. */
+/** A study whose URL is wanted. */
 export interface AddressedStudy {
   uid: string;
-  /** Logical id of its patient, where that is known. */
+  /** Logical id of its patient, if known. */
   patientId?: string;
 }
 
-/** The path segment that gives this caller one study (IA-25). The composition root supplies it. */
+/** Makes the path segment that opens one study for this caller (IA-25). The composition root supplies it. */
 export type SealStudy = (tenant: Tenant, access: Access, study: AddressedStudy) => Promise<string>;
 
 export interface WadoBaseOptions {
@@ -21,12 +21,12 @@ export interface WadoBaseOptions {
   capability?: SealStudy | undefined;
 }
 
-/** How a tenant's images are retrieved (IA-25, IA-26); the first image source decides. */
+/** Returns how a tenant's images are retrieved (IA-25, IA-26); the first image source decides. */
 export function retrieval({ images }: Tenant): ImagesConfig['retrieve'] {
   return images[0]?.retrieve ?? 'token';
 }
 
-/** The WADO-RS base to which `/studies/{uid}` is appended for this study and this caller. */
+/** Returns the WADO-RS base of this study for this caller; `/studies/{uid}` is appended to it. */
 export async function wadoBase(
   { tenant, access }: Imaging,
   study: AddressedStudy,
@@ -34,6 +34,6 @@ export async function wadoBase(
 ): Promise<string> {
   const base = tenantBase(baseUrl, tenant);
   if (retrieval(tenant) === 'token') return `${base}/dicomweb`;
-  if (!capability) throw new Fault('internal', 'Capability addresses cannot be made here.');
+  if (!capability) throw new Fault('internal', 'Capability URLs cannot be made here.');
   return `${base}/wado/${await capability(tenant, access, study)}`;
 }

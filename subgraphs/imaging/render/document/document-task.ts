@@ -4,7 +4,7 @@ import { srDocument } from './sr-document.ts';
 import { waveformSvg } from './waveform-svg.ts';
 import { firstWaveform } from './waveform.ts';
 
-/** A structured report as HTML in UTF-8. */
+/** Renders a structured report as HTML in UTF-8. */
 export function renderReport({ json }: DescribeTask): Uint8Array {
   const report = JSON.parse(
     Buffer.from(json.buffer, json.byteOffset, json.length).toString('utf8'),
@@ -13,13 +13,13 @@ export function renderReport({ json }: DescribeTask): Uint8Array {
 }
 
 export interface WaveformTask {
-  /** What `describeImage` picked. */
+  /** The attributes that `describeImage` selected. */
   dataset: DicomJson;
-  /** Samples that are bulk data. */
+  /** The samples if they are bulk data. */
   samples: Uint8Array | undefined;
 }
 
-/** The first waveform of an object as SVG. @throws Fault `not_found` for one that cannot be drawn */
+/** Renders the first waveform of an object as SVG. @throws Fault `not_found` if it cannot be drawn */
 export function renderWaveform({ dataset, samples = new Uint8Array() }: WaveformTask): string {
   const waveform = firstWaveform(dataset, samples);
   return waveformSvg(waveform, text(dataset, Tag.Modality) ?? 'Waveform');

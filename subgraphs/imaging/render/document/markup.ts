@@ -6,7 +6,7 @@ const ENTITIES: Record<string, string> = {
   "'": '&#39;',
 };
 
-/** Text for HTML, SVG and their attributes; control characters, which neither can hold, become spaces. */
+/** Escapes text for HTML, SVG and their attributes. Control characters, which neither allows, become spaces. */
 export function escaped(text: string): string {
   return text
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, ' ')

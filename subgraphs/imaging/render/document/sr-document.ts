@@ -2,15 +2,15 @@ import { Tag, text, texts, type DicomJson } from '../../../../schema/dicom/dicom
 import { items, personNames, string } from '../../dicom/dicom-text.ts';
 import { escaped } from './markup.ts';
 
-/** Deeper or longer reports are cut there, and say so. */
+/** Limits beyond which a report is cut, with a note. */
 const MAX_DEPTH = 64;
 const MAX_ITEMS = 50_000;
 
 const CONTENT = '0040A730';
 
 /**
- * A structured report as one page of HTML: the whole content tree of PS3.3 §C.17.3, with codes, units, dates and
- * references. Nothing in it runs, and nothing is fetched.
+ * Renders a structured report as one HTML page: the whole content tree of PS3.3 §C.17.3, with codes, units, dates and
+ * references. The page runs and fetches nothing.
  */
 export function srDocument(report: DicomJson): string {
   const title = codeOf(report, '0040A043')?.meaning ?? 'Structured report';
@@ -31,7 +31,7 @@ h1{font-size:1.5em}h2{font-size:1.1em;margin:1em 0 .3em}dl{display:grid;grid-tem
 dt{color:#57606a}dd{margin:0}section,li{margin:.3em 0}ul{padding-left:1.3em}.name{color:#57606a}.code,.note{color:#6e7781;font-size:.85em}
 .text{white-space:pre-wrap}.uid{font-family:monospace;font-size:.85em;overflow-wrap:anywhere}`;
 
-/** Who and when, and how far the report is trusted. */
+/** Renders persons, dates, and the completion and verification of the report. */
 function headOf(report: DicomJson): string {
   const observers = items(report, '0040A073').map((observer) =>
     [personNames(observer, '0040A075')[0], string(observer, '0040A027'), moment(text(observer, '0040A030'))]
@@ -65,7 +65,7 @@ function content(item: DicomJson, depth: number, left: { items: number }): strin
   return `<ul>${html}</ul>`;
 }
 
-/** PS3.3 §C.17.3: relationship, concept name, value, and what belongs to it. */
+/** Renders a content item: relationship, concept name, value and children (PS3.3 §C.17.3). */
 function contentItem(item: DicomJson, depth: number, left: { items: number }): string {
   const name = codeOf(item, '0040A043');
   const below = content(item, depth + 1, left);
@@ -125,7 +125,7 @@ function valueOf(item: DicomJson, type: string | undefined): string {
 function measured(item: DicomJson): string {
   const values = items(item, '0040A300').map((measurement) => {
     const unit = codeOf(measurement, '004008EA');
-    // "no units" is written 1 in UCUM.
+    // UCUM writes "no units" as 1.
     const unitText =
       unit && unit.value !== '1'
         ? ` <span title="${escaped(unit.meaning)}">${escaped(unit.value)}</span>`
@@ -158,7 +158,7 @@ interface Code {
   meaning: string;
 }
 
-/** Code of a code sequence, PS3.3 §8: short, long or URN. */
+/** Returns the code of a code sequence, PS3.3 §8: short, long or URN. */
 function codeOf(dataset: DicomJson, sequence: string): Code | undefined {
   const [item] = items(dataset, sequence);
   if (!item) return undefined;
@@ -176,7 +176,7 @@ function uid(value: string | undefined): string {
   return `<span class="uid">${escaped(value ?? '')}</span>`;
 }
 
-/** DA and TM, or DT, for people: `2005-12-31 23:59`, with the offset where there is one. */
+/** Formats DA and TM, or DT, for people: `2005-12-31 23:59`, with the offset if there is one. */
 function moment(date: string | undefined, time?: string): string | undefined {
   const [, year, month, day, rest = '', zone] =
     /^(\d{4})(\d\d)?(\d\d)?(\d{2,6})?(?:\.\d+)?([+-]\d{4})?/.exec(date ?? '') ?? [];

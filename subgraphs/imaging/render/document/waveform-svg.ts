@@ -1,24 +1,24 @@
 import { escaped } from './markup.ts';
 import type { Channel, Waveform } from './waveform.ts';
 
-/** Millimetres of paper: 25 mm are a second, 10 mm a millivolt. */
+/** Millimetres of paper: 25 mm per second, 10 mm per millivolt. */
 const SPEED = 25;
 const GAIN = 10;
 const MARGIN = 10;
 /** The calibration pulse before each lead: one millivolt, a fifth of a second. */
 const PULSE = 5;
-/** Longer recordings are drawn to here, and say so; channels alike. */
+/** Longer recordings are cut here, with a note; more channels are left out. */
 const MAX_SECONDS = 30;
 const MAX_CHANNELS = 24;
-/** Millimetres between points of a line that can still be told apart. */
+/** Smallest visible distance of points on a line, in millimetres. */
 const FINEST = 0.2;
-/** Least room for a lead above and below its zero line. */
+/** Minimum millimetres for a lead above and below its zero line. */
 const HALF_ROW = 7.5;
 
-/** Volts of the units that electrodes are measured in, as millivolts. */
+/** Millivolts of the units in which electrodes are measured. */
 const MILLIVOLTS: Record<string, number> = { uV: 1e-3, mV: 1, V: 1e3 };
 
-/** An electrocardiogram, or any other waveform, as it is drawn on paper: every lead a line, on squares of 1 and 5 mm. */
+/** Draws an electrocardiogram, or any other waveform, as on paper: each lead is a line, on squares of 1 and 5 mm. */
 export function waveformSvg({ frequency, channels }: Waveform, title: string): string {
   const drawn = channels.slice(0, MAX_CHANNELS);
   const samples = Math.max(...drawn.map(({ values }) => values.length), 0);
@@ -43,7 +43,7 @@ export function waveformSvg({ frequency, channels }: Waveform, title: string): s
 `;
 }
 
-/** Lines, not a pattern: renderers take a hundred times as long to fill one. */
+/** Draws a grid as lines, not as a pattern: renderers take a hundred times as long to fill one. */
 function grid(width: number, height: number, every: number, stroke: string, strokeWidth: number): string {
   let path = '';
   for (let x = 0; x <= width; x += every) path += `M${x} 0V${height}`;
@@ -55,7 +55,7 @@ function lead({ label, unit, values }: Channel, frequency: number, left: number,
   const shown = values.subarray(0, Math.floor(MAX_SECONDS * frequency));
   const [low, high] = extremes(shown);
   const millivolts = MILLIVOLTS[unit];
-  // What is not a voltage is fitted into its row.
+  // A channel that is not a voltage is scaled to its row.
   const scale = millivolts === undefined ? (2 * HALF_ROW) / (high - low || 1) : millivolts * GAIN;
   const middle = millivolts === undefined ? (low + high) / 2 : 0;
   const above = Math.min(Math.max(HALF_ROW, (high - middle) * scale + 1), 60);
@@ -81,7 +81,10 @@ function lead({ label, unit, values }: Channel, frequency: number, left: number,
   };
 }
 
-/** Of every so many samples the lowest and the highest, in their order: no spike is lost on a line that is wider than both. */
+/**
+ * Keeps the lowest and the highest of every so many samples, in their order: the line, which is wider than both, loses
+ * no spike.
+ */
 function peaks(values: Float64Array, every: number): [index: number, value: number][] {
   const points: [number, number][] = [];
   for (let start = 0; start < values.length; start += every) {

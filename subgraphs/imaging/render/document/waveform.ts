@@ -3,7 +3,7 @@ import { Fault } from '../../../../schema/fault/fault.ts';
 import { items, string } from '../../dicom/dicom-text.ts';
 import { binary } from '../image/lut.ts';
 
-/** Waveforms as values: PS3.3 §C.10.9. */
+/** Reads waveforms as values, PS3.3 §C.10.9. */
 
 /** One channel of a multiplex group. */
 export interface Channel {
@@ -31,18 +31,18 @@ const SAMPLES: Record<string, readonly [bytes: number, read: Reader]> = {
   UL: [4, (view, at) => view.getUint32(at, true)],
 };
 
-/** Bytes of samples. */
+/** Maximum bytes of samples. */
 export const MAX_SAMPLES = 16 * 1024 * 1024;
 
-/** Where the samples of the first multiplex group are, where they are bulk data. */
+/** Returns the URL of the samples of the first multiplex group, if they are bulk data. */
 export function samplesAddress(instance: DicomJson): string | undefined {
   return items(instance, '54000100')[0]?.['54001010']?.BulkDataURI;
 }
 
 /**
- * The first multiplex group of an object.
- * @param samples of `samplesAddress`
- * @throws Fault `not_found` where there is none that can be drawn
+ * Reads the first multiplex group of an object.
+ * @param samples bytes from `samplesAddress`
+ * @throws Fault `not_found` if there is none that can be drawn
  */
 export function firstWaveform(instance: DicomJson, samples: Uint8Array): Waveform {
   const [group = {}] = items(instance, '54000100');
@@ -68,7 +68,9 @@ export function firstWaveform(instance: DicomJson, samples: Uint8Array): Wavefor
   return { frequency, channels };
 }
 
-/** PS3.3 §C.10.9.1.4: a value is the sample × sensitivity × correction + baseline. */
+/**
+ * Reads the definition of a channel, PS3.3 §C.10.9.1.4: a value is the sample × sensitivity × correction + baseline.
+ */
 function definitionOf(definition: DicomJson, channel: number) {
   const [source = {}] = items(definition, '003A0208');
   const [units = {}] = items(definition, '003A0211');

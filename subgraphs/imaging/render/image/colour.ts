@@ -10,11 +10,11 @@ const full: Conversion = (y, cb, cr) => [
   y + 1.772 * (cb - 128),
 ];
 
-/** The same where luminance is from 16 to 235 and chrominance from 16 to 240. */
+/** The same with luminance from 16 to 235 and chrominance from 16 to 240. */
 const partial: Conversion = (y, cb, cr) => full((y - 16) * (255 / 219), spread(cb), spread(cr));
 const spread = (chroma: number): number => (chroma - 128) * (255 / 224) + 128;
 
-/** Decoders of JPEG 2000 undo its own transformations (YBR_ICT, YBR_RCT): what they give is RGB already. */
+/** Decoders of JPEG 2000 undo its own transformations (YBR_ICT, YBR_RCT): their output is RGB already. */
 const CONVERSIONS: Record<string, Conversion> = {
   YBR_FULL: full,
   YBR_FULL_422: full,
@@ -23,7 +23,7 @@ const CONVERSIONS: Record<string, Conversion> = {
   YBR_PARTIAL_420: partial,
 };
 
-/** Red, green and blue of every pixel in eight bits. */
+/** Converts every pixel to red, green and blue of eight bits. */
 export function rgb(frame: DecodedFrame): Uint8Array {
   const { samples, samplesPerPixel, bitsStored, photometricInterpretation } = frame;
   const convert = CONVERSIONS[photometricInterpretation];

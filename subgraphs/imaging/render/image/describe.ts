@@ -3,12 +3,15 @@ import { Fault } from '../../../../schema/fault/fault.ts';
 import { items } from '../../dicom/dicom-text.ts';
 import { onlyMacros, ownLook, PER_FRAME_GROUPS, saysHowItLooks, SHARED_GROUPS } from './frame-attributes.ts';
 
-/** What rendering needs of the metadata of an instance, picked in a thread: an object may have a hundred thousand attributes. */
+/**
+ * Selects what rendering needs of the metadata of an instance, in a thread: an object may have a hundred thousand
+ * attributes.
+ */
 
-/** Bytes of JSON of what is picked. */
+/** Maximum bytes of JSON of the selected attributes. */
 const MAX_BYTES = 1024 * 1024;
 
-/** Labels, times of frames, what kind of document it is, and the document. */
+/** Attributes for labels and times of frames, the kind of document, and the document. */
 const PICKED = new Set<string>([
   ...[Tag.SOPClassUID, Tag.Modality, Tag.PatientName, Tag.PatientID, Tag.PatientBirthDate, Tag.PatientSex],
   ...[Tag.StudyDate, Tag.AccessionNumber, Tag.SeriesNumber, Tag.SeriesDescription, Tag.InstanceNumber],
@@ -16,7 +19,7 @@ const PICKED = new Set<string>([
   ...['00082144', '00180040', '00181063', '00181065', '00420011', '00420015'],
 ]);
 
-/** Content of a report, and groups of frames: it is enough that they are there. */
+/** Content of a report, and groups of frames: only their presence matters. */
 const NOTED = new Set(['0040A730', PER_FRAME_GROUPS]);
 const WAVEFORM = '54000100';
 
@@ -26,8 +29,8 @@ export interface DescribeTask {
 }
 
 /**
- * The attributes that say what an instance shows.
- * @throws Fault `too_large` for more of them than any image has
+ * Selects the attributes that decide what an instance shows.
+ * @throws Fault `too_large` if they are more than any image has
  */
 export function describeImage({ json }: DescribeTask): DicomJson {
   const picked: DicomJson = {};
@@ -41,14 +44,14 @@ export function describeImage({ json }: DescribeTask): DicomJson {
 function pick(tag: string, element: DicomElement): DicomElement | undefined {
   if (NOTED.has(tag)) return { vr: element.vr };
   const [first] = items({ [tag]: element }, tag);
-  // Of either the first item is all that is drawn.
+  // Only the first item of either is drawn.
   if (tag === WAVEFORM) return { vr: element.vr, Value: first ? [first] : [] };
   if (tag === SHARED_GROUPS) return { vr: element.vr, Value: first ? [onlyMacros(first)] : [] };
   return PICKED.has(tag) || tag.startsWith('7FE0') || saysHowItLooks(tag) ? element : undefined;
 }
 
 /**
- * What the functional groups say of single frames.
+ * Selects what the functional groups state of single frames.
  * @param task frames from 1
  * @throws Fault `too_large`
  */

@@ -12,28 +12,28 @@ export interface Labels {
 
 export interface EncodeOptions {
   type: PictureType;
-  /** Pixels of what is given. */
+  /** Size of the result in pixels. */
   size: { width: number; height: number };
-  /** Of lossy formats, 1 to 100. */
+  /** Quality of lossy formats, 1 to 100. */
   quality?: number | undefined;
   labels?: Labels | undefined;
-  /** Milliseconds of each picture, where they are to move. */
+  /** Milliseconds of each picture of an animation. */
   delays?: readonly number[] | undefined;
 }
 
-// Each picture is one task of a pool: threads within a task, and what libvips keeps between them, are of no use.
+// Each picture is one task of a pool: threads within a task, and the cache of libvips, are of no use.
 sharp.concurrency(1);
 sharp.cache(false);
 
-/** A picture in a format for browsers. */
+/** Encodes a picture in a format for browsers. */
 export function encode(picture: Picture, options: EncodeOptions): Promise<Buffer> {
   return formatted(shown(picture, options), options).toBuffer();
 }
 
 /**
- * Several pictures as an animation that is repeated.
+ * Encodes several pictures as an animation that repeats.
  * @param count at least 2
- * @param picture makes one, from 0: each is put into its place before the next is made
+ * @param picture makes the picture of an index from 0; each is stored before the next is made
  */
 export async function encodeMoving(
   count: number,
@@ -51,14 +51,15 @@ export async function encodeMoving(
   return formatted(sharp(pages, { raw }), options).toBuffer();
 }
 
-/** A drawing, to be given in another format. */
+/** A drawing to be converted to a picture. */
 export interface RasterTask {
   svg: string;
   type: PictureType;
-  /** To be fitted into; as large as it is drawn otherwise. */
+  /** Size to fit into; without it the drawing keeps its size. */
   viewport?: { width: number; height: number } | undefined;
 }
 
+/** Converts a drawing to a picture. */
 export async function rasterize({ svg, type, viewport }: RasterTask): Promise<Uint8Array> {
   const image = sharp(Buffer.from(svg), { density: 96 }).flatten();
   const sized = viewport ? image.resize(viewport.width, viewport.height, { fit: 'inside' }) : image;
@@ -80,20 +81,20 @@ function formatted(image: Sharp, { type, quality = DEFAULT_QUALITY, delays }: Fo
   const timing = delays ? { delay: [...delays], loop: 0 } : {};
   switch (type) {
     case 'image/jpeg':
-      // Codes made for the one picture save 3 % of its bytes and take half of the time.
+      // Optimized Huffman codes save 3 % of the bytes and take half of the time.
       return image.jpeg({ quality, optimizeCoding: false });
     case 'image/png':
-      // Speed counts for more than the last tenth of the size.
+      // Speed matters more than the last tenth of the size.
       return image.png({ compressionLevel: 4 });
     case 'image/webp':
       return image.webp({ quality, effort: 2, ...timing });
     case 'image/gif':
-      // Palettes are kept from frame to frame where they nearly fit: making one anew takes most of the time.
+      // A palette is reused for the next frame if it nearly fits: making a new one takes most of the time.
       return image.gif({ effort: 1, dither: 0, interPaletteMaxError: 16, ...timing });
   }
 }
 
-/** White letters with a dark rim, legible on any image. */
+/** Draws labels in white with a dark rim, legible on any image. */
 function labelSvg({ left, right }: Labels, { width, height }: EncodeOptions['size']): string {
   const size = Math.max(9, Math.round(Math.min(width, height) / 36));
   const column = (lines: readonly string[], x: number, anchor: string): string =>

@@ -1,9 +1,13 @@
 import type { DicomElement, DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { items } from '../../dicom/dicom-text.ts';
 
+/** Shared Functional Groups Sequence. */
 export const SHARED_GROUPS = '52009229';
+/** Per-Frame Functional Groups Sequence. */
 export const PER_FRAME_GROUPS = '52009230';
-/** Macros of functional groups that say how a frame looks: pixel measures, frame VOI LUT, pixel value transformation. */
+/**
+ * Macros of functional groups that decide how a frame looks: pixel measures, frame VOI LUT, pixel value transformation.
+ */
 const MACROS = ['00289110', '00289132', '00289145'];
 
 /** Modality, pixel presentation, spacings at the detector, presentation LUT shape, dose grid scaling. */
@@ -11,14 +15,14 @@ const SINGLE = new Set(['00080060', '00089205', '00181164', '00182010', '2050002
 const LUT_DATA = /^0028(3006|12[02][123])$/;
 const OVERLAY = /^60[0-9A-F]{2}/;
 
-/** Whether an attribute of the outermost level says how frames look. */
+/** Returns whether a top-level attribute decides how frames look. */
 export function saysHowItLooks(tag: string): boolean {
   return tag.startsWith('0028') || OVERLAY.test(tag) || SINGLE.has(tag);
 }
 
 /**
- * What says how one frame is to look, of the metadata of its instance: the image pixel and LUT attributes, overlays, and
- * in their places what the functional groups say of this frame (PS3.3 §C.7.6.16.2).
+ * Returns the attributes that decide how one frame looks, from the metadata of its instance: image pixel and LUT
+ * attributes, overlays, and in their place what the functional groups state for this frame (PS3.3 §C.7.6.16.2).
  * @param frame from 1
  */
 export function frameAttributes(instance: DicomJson, frame: number): DicomJson {
@@ -27,7 +31,7 @@ export function frameAttributes(instance: DicomJson, frame: number): DicomJson {
   return { ...Object.fromEntries(own), ...lookOf(shared), ...ownLook(instance, frame) };
 }
 
-/** What the functional groups say of this frame alone. @param frame from 1 */
+/** Returns what the functional groups state for this frame alone. @param frame from 1 */
 export function ownLook(instance: DicomJson, frame: number): DicomJson {
   return lookOf(items(instance, PER_FRAME_GROUPS)[frame - 1] ?? {});
 }
@@ -36,14 +40,14 @@ function lookOf(groups: DicomJson): DicomJson {
   return Object.assign({}, ...MACROS.flatMap((tag) => items(groups, tag))) as DicomJson;
 }
 
-/** An item of functional groups without what does not say how frames look. */
+/** Keeps the macros of functional groups that decide how frames look. */
 export function onlyMacros(groups: DicomJson): DicomJson {
   return Object.fromEntries(Object.entries(groups).filter(([tag]) => MACROS.includes(tag)));
 }
 
 /**
- * The same attributes with the tables in them that the source keeps as bulk data.
- * @param read gives the bytes of an address
+ * Returns the attributes with the tables inline that the source has as bulk data.
+ * @param read reads the bytes of a URL
  */
 export async function withTables(
   attributes: DicomJson,

@@ -36,7 +36,7 @@ test.each<[region: [number, number, number, number], data: number[]]>([
 });
 
 test.each([[[3, 0, 0, 0]], [[0, 0, 4, 2]], [[2, 0, -2, 2]], [[0, 2, 1, 0]]])(
-  'DW-8 the region %j is not within it',
+  'DW-8 refuses the region %j, which is not within it',
   ([x, y, width, height]) => {
     const region = { x: x!, y: y!, width: width!, height: height! };
     expect(() => regionWithin(region, picture())).toThrow('within the image of 3 × 2 pixels');
@@ -67,7 +67,7 @@ test.each([
   expect(shownSize(size, aspect, viewport)).toEqual({ width, height });
 });
 
-test('DW-8 overlays are burnt in where they lie, clipped, and by frame', () => {
+test('DW-8 burns in overlays at their position, clipped, and by frame', () => {
   // Two planes of 2 × 2, of which the first is a diagonal and the second full.
   const overlay = {
     '60000010': { vr: 'US', Value: [2] },

@@ -17,10 +17,10 @@ export interface Region {
   height: number;
 }
 
-/** Where spacings are, the nearest to the patient first: the order in which DCMTK looks, too. */
+/** Attributes with spacings, the nearest to the patient first; DCMTK uses the same order. */
 const SPACINGS = ['00280030', '00181164', '00182010', '00280034'];
 
-/** Height of a pixel as a multiple of its width, PS3.3 §10.7 and §C.7.6.3.1.7. */
+/** Returns the height of a pixel as a multiple of its width, PS3.3 §10.7 and §C.7.6.3.1.7. */
 export function pixelAspect(attributes: DicomJson): number {
   for (const tag of SPACINGS) {
     const [row, column] = (attributes[tag]?.Value ?? []).map(Number);
@@ -30,8 +30,8 @@ export function pixelAspect(attributes: DicomJson): number {
 }
 
 /**
- * The region of a viewport in whole pixels of an image; undefined for all of it as it is.
- * @throws Fault `invalid_request` where it is not within the image
+ * Returns the region of a viewport in whole pixels of an image; undefined for the whole image.
+ * @throws Fault `invalid_request` if it is not within the image
  */
 export function regionWithin(
   region: Region | undefined,
@@ -56,7 +56,10 @@ export function regionWithin(
   return { x, y, width, height };
 }
 
-/** The pixels between edges that are fractions of an image (PS3.18 §9.5.1.2.5): every pixel that one of them cuts, too. */
+/**
+ * Returns the pixels between edges that are fractions of an image (PS3.18 §9.5.1.2.5), including every pixel that an
+ * edge cuts.
+ */
 export function regionBetween(
   [left, upper, right, lower]: readonly [left: number, upper: number, right: number, lower: number],
   image: { width: number; height: number },
@@ -69,7 +72,7 @@ export function regionBetween(
   };
 }
 
-/** Part of a picture, mirrored where its width or height is negative. */
+/** Cuts out a part of a picture, mirrored if its width or height is negative. */
 export function cropped(picture: Picture, region: Region | undefined): Picture {
   if (!region) return picture;
   const { channels, data } = picture;
@@ -87,8 +90,8 @@ export function cropped(picture: Picture, region: Region | undefined): Picture {
 }
 
 /**
- * The size in which a picture is shown: square pixels, no information of either axis lost, and where there is a
- * viewport as large as fits in it.
+ * Returns the size of the shown picture: with square pixels, without loss in either axis; with a viewport as large as
+ * fits.
  */
 export function shownSize(
   { width, height }: { width: number; height: number },

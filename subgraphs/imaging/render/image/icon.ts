@@ -1,6 +1,6 @@
 import { escaped } from '../document/markup.ts';
 
-/** What stands for an object that has no picture: a sheet with the code of its modality. */
+/** Draws the icon for an object without a picture: a sheet with the code of its modality. */
 export function modalityIcon(modality: string): string {
   const code = /^[A-Z0-9_]{1,16}$/.test(modality) ? modality : '?';
   const size = Math.min(34, 110 / code.length);

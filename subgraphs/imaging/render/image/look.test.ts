@@ -18,7 +18,7 @@ const WINDOW: DicomJson = { '00281050': of('DS', 50), '00281051': of('DS', 101) 
 const MONOCHROME1 = { photometricInterpretation: 'MONOCHROME1' };
 
 test.each<[name: string, DecodedFrame, DicomJson, shades: number[]]>([
-  ['eight bits as they are', frameOf(Uint8Array.of(0, 3, 200, 255)), {}, [0, 3, 200, 255]],
+  ['eight bits unchanged', frameOf(Uint8Array.of(0, 3, 200, 255)), {}, [0, 3, 200, 255]],
   ['MONOCHROME1', frameOf(Uint8Array.of(0, 3, 255), MONOCHROME1), {}, [255, 252, 0]],
   ['an inverse shape', frameOf(Uint8Array.of(0, 255)), { '20500020': of('CS', 'INVERSE') }, [255, 0]],
   ['one bit', frameOf(Uint8Array.of(0, 1), { bitsStored: 1 }), {}, [0, 255]],
@@ -41,7 +41,7 @@ test.each<[name: string, DecodedFrame, DicomJson, shades: number[]]>([
     [255, 0],
   ],
   [
-    'padding, which is no part of the range',
+    'padding, which is not part of the range',
     frameOf(Int16Array.of(-2000, 0, 100), { signed: true }),
     { '00280120': of('US', 0x1_0000 - 2000) },
     [0, 0, 255],
@@ -58,7 +58,7 @@ test.each<[name: string, DecodedFrame, DicomJson, shades: number[]]>([
   expect([...picture.data]).toEqual(shades);
 });
 
-test('DW-8 a table for all pixels gives what each pixel would get for itself', () => {
+test('DW-8 a table for all values gives the same shades as separate computation', () => {
   const samples = Int16Array.from({ length: 20_000 }, (_, i) => ((i * 7919) % 4096) - 2048);
   const attributes = { '00281050': of('DS', -300), '00281051': of('DS', 1700), '00281052': of('DS', -100) };
   const many = look(frameOf(samples, { signed: true, bitsStored: 12 }), attributes).data;
@@ -77,7 +77,7 @@ test('DW-8 palette colour', () => {
   expect([...look(frame, CHANNELS).data]).toEqual([1, 3, 5, 1, 3, 5, 2, 4, 6, 2, 4, 6]);
 });
 
-test('DW-8 a supplemental palette colours the values from its first, the others are grey', () => {
+test('DW-8 a supplemental palette colours the values from its first entry; the others are grey', () => {
   const frame = frameOf(Uint8Array.of(9, 10, 11));
   const { channels, data } = look(frame, { ...CHANNELS, '00089205': of('CS', 'COLOR') });
   expect([channels, ...data]).toEqual([3, 9, 9, 9, 1, 3, 5, 2, 4, 6]);
@@ -98,7 +98,7 @@ test.each<[photometric: string, samples: number[], rgb: number[]]>([
   expect([...look(frame, {}).data]).toEqual(rgb);
 });
 
-test('DW-8 colours of sixteen bits come down to eight', () => {
+test('DW-8 reduces colours of sixteen bits to eight', () => {
   const frame = frameOf(Uint16Array.of(0, 32768, 65535), {
     ...{ samplesPerPixel: 3, photometricInterpretation: 'RGB' },
   });

@@ -12,20 +12,20 @@ export interface Picture {
   data: Uint8Array;
 }
 
-/** Lowest and highest stored value that counts. */
+/** Lowest and highest stored value to be shown. */
 export type Range = readonly [low: number, high: number];
 
 export interface LookOptions {
-  /** In place of the object's own. */
+  /** Instead of the object's own window. */
   window?: Window | undefined;
-  /** Of stored values, where several frames have to look alike; the frame's own otherwise. */
+  /** Range of stored values, if several frames must look alike; otherwise that of the frame. */
   range?: Range | undefined;
 }
 
 /**
- * How a frame is to look: the grey scale and colour transformations of PS3.4 §N.2 and PS3.3 §C.7.6.3.1.2.
- * Pixels that are padding are black, whatever the polarity (PS3.3 §C.7.5.1.1.2).
- * @param attributes what `frameAttributes` gave for the frame, tables inline
+ * Makes a picture of a frame: the grey scale and colour transformations of PS3.4 §N.2 and PS3.3 §C.7.6.3.1.2. Padding
+ * pixels are black, whatever the polarity (PS3.3 §C.7.5.1.1.2).
+ * @param attributes of the frame from `frameAttributes`, with inline tables
  */
 export function look(frame: DecodedFrame, attributes: DicomJson, options: LookOptions = {}): Picture {
   const { columns: width, rows: height, samplesPerPixel, photometricInterpretation } = frame;
@@ -39,7 +39,7 @@ export function look(frame: DecodedFrame, attributes: DicomJson, options: LookOp
   return { width, height, channels: 1, data: grey };
 }
 
-/** Whether the palette colours the upper stored values only, PS3.3 §C.7.6.19. */
+/** Returns whether the palette colours only the upper stored values, PS3.3 §C.7.6.19. */
 function isSupplemental(attributes: DicomJson): boolean {
   return text(attributes, '00089205') === 'COLOR' || text(attributes, '00089205') === 'MIXED';
 }
@@ -83,13 +83,15 @@ function shades(frame: DecodedFrame, attributes: DicomJson, { window, range }: L
     for (let i = 0; i < samples.length; i++) data[i] = tone(samples[i]!);
     return data;
   }
-  // Many pixels, few values: each is worked out once.
+  // Many pixels, few values: the shade of each value is computed once.
   const table = Uint8Array.from({ length: high - low + 1 }, (_, i) => tone(low + i));
   for (let i = 0; i < samples.length; i++) data[i] = table[samples[i]! - low]!;
   return data;
 }
 
-/** The asked window, else the object's own, else its VOI LUT, else the full range. */
+/**
+ * Returns the shades of the requested window, or of the object's own window, or of its VOI LUT, or of the full range.
+ */
 function voi(
   frame: DecodedFrame,
   attributes: DicomJson,
@@ -110,12 +112,15 @@ function voi(
   return (x) => Math.min(255, Math.max(0, ((x - low) / span) * 255));
 }
 
-/** Shades of eight bits or less are meant to be seen as they are: captured screens, ultrasound, segments. */
+/**
+ * Returns whether shades are shown unchanged: those of eight bits or less, such as captured screens, ultrasound,
+ * segments.
+ */
 function isAsIs({ bitsStored, signed, samples }: DecodedFrame, meaning: Transform | undefined): boolean {
   return bitsStored <= 8 && !signed && !meaning && !isFloating(samples);
 }
 
-/** Lowest and highest stored value of a frame, padding apart. */
+/** Returns the lowest and highest stored value of a frame, without padding. */
 export function storedRange(frame: DecodedFrame, attributes: DicomJson): Range {
   const padding = paddingOf(attributes, frame);
   const [low, high] = extremes(frame.samples, padding);
@@ -133,7 +138,7 @@ function extremes(samples: Samples, [from, to]: Range = [NaN, NaN]): Range {
   return [low, high];
 }
 
-/** Pixel padding as a range of stored values, PS3.3 §C.7.5.1.1.2 and §C.7.6.24 for floating ones. */
+/** Returns pixel padding as a range of stored values, PS3.3 §C.7.5.1.1.2; §C.7.6.24 for floating ones. */
 function paddingOf(attributes: DicomJson, { samples, signed }: DecodedFrame): Range | undefined {
   const [one, other] = isFloating(samples)
     ? samples instanceof Float32Array

@@ -15,7 +15,7 @@ test('DW-8 tables: values before the first and after the last', () => {
   expect([0, 10, 11, 12, 4000].map((value) => lookUp(table, value))).toEqual([7, 7, 300, 65535, 65535]);
 });
 
-test('DW-8 tables: zero entries are 65,536, also where a writer took SS for US', () => {
+test('DW-8 tables: zero entries mean 65,536, also if a writer used SS for US', () => {
   const data = inline(new Uint16Array(65536).fill(1000));
   expect(lookupTable(us(0, 0, 16), data, false)!.entries.length).toBe(65536);
   expect(lookupTable({ vr: 'SS', Value: [-6, 0, 16] }, data, false)!.entries.length).toBe(65530);
@@ -31,7 +31,7 @@ test.each<[name: string, DicomElement | undefined, DicomElement | undefined]>([
   ['half a descriptor', us(3, 0), words(1)],
   ['no data', us(3, 0, 8), undefined],
   ['empty data', us(3, 0, 8), { vr: 'OW' }],
-])('DW-8 tables: %s is none', (_, descriptor, data) => {
+])('DW-8 tables: %s is not a table', (_, descriptor, data) => {
   expect(lookupTable(descriptor, data, false)).toBeUndefined();
 });
 
@@ -40,18 +40,18 @@ test.each<[name: string, count: number, data: number[], entries: number[]]>([
   ['discrete', 3, [0, 3, 5, 7, 9], [5, 7, 9]],
   ['linear from the entry before', 5, [0, 1, 100, 1, 4, 500], [100, 200, 300, 400, 500]],
   ['falling', 3, [0, 1, 100, 1, 2, 0], [100, 50, 0]],
-  // The segment at byte 0 once more: one discrete entry.
+  // Repeats the segment at byte 0: one discrete entry.
   ['indirect', 4, [0, 1, 10, 1, 2, 30, 2, 1, 0, 0], [10, 20, 30, 10]],
   ['indirect to two segments', 6, [0, 1, 10, 1, 2, 30, 2, 2, 0, 0], [10, 20, 30, 10, 20, 30]],
   ['cut off', 8, [0, 9, 5, 7], [5, 7]],
-  ['of itself, without end', 4, [2, 1, 0, 0], []],
+  ['indirect to itself', 4, [2, 1, 0, 0], []],
   ['unknown', 4, [0, 1, 3, 7, 7], [3]],
 ])('DW-8 segmented tables: %s', (_, count, data, entries) => {
   const table = lookupTable(us(count, 0, 16), words(...data), false, true);
   expect([...(table?.entries ?? [])]).toEqual(entries);
 });
 
-test('DW-8 segmented tables: repetitions without end, and more entries than there can be', () => {
+test('DW-8 segmented tables: endless repetitions, and more entries than are possible', () => {
   const started = performance.now();
   const repeating = inline(Uint16Array.from({ length: 400_000 }, (_, i) => [2, 0xffff, 0, 0][i % 4]!));
   expect(lookupTable(us(0, 0, 16), repeating, false, true)).toBeUndefined();
@@ -65,7 +65,7 @@ test('DW-8 segmented tables of eight bits: offsets are four bytes', () => {
   expect([...lookupTable(us(4, 0, 8), data, false, true)!.entries]).toEqual([1, 2, 1, 2]);
 });
 
-test('DW-8 palettes come down to eight bits: the upper ones of sixteen, all of what is eight in truth', () => {
+test('DW-8 reduces palettes to eight bits: the upper eight of sixteen, all if only eight are used', () => {
   const attributes: DicomJson = {
     '00281101': us(2, 0, 16),
     '00281102': us(2, 0, 16),
@@ -82,6 +82,6 @@ test('DW-8 palettes come down to eight bits: the upper ones of sixteen, all of w
   ]);
 });
 
-test('DW-8 a palette of two colours is none', () => {
+test('DW-8 ignores a palette without all three colours', () => {
   expect(palette({ '00281101': us(1, 0, 8), '00281201': bytes(7) })).toBeUndefined();
 });

@@ -2,7 +2,7 @@ import { number, type DicomElement, type DicomJson } from '../../../../schema/di
 
 /** Lookup tables of DICOM: a descriptor of three values and the data, PS3.3 §C.11.1.1.1 and §C.7.6.3.1.5. */
 export interface LookupTable {
-  /** Stored value of the first entry; what is below it gets that entry, what is above the last the last one. */
+  /** Stored value of the first entry. Lower values get the first entry, values above the last entry the last. */
   first: number;
   entries: Uint8Array | Uint16Array;
   /** Bits of an entry. */
@@ -12,10 +12,10 @@ export interface LookupTable {
 const TWO_16 = 0x1_0000;
 
 /**
- * The table of a descriptor and its data.
- * @param signed whether the values that are looked up are, so that the first of them is read as such
+ * Reads the table of a descriptor and its data.
+ * @param signed whether the values that are looked up are signed, and so the first value, too
  * @param segmented whether the data are segments, PS3.3 §C.7.9.2
- * @returns undefined where there is none, or it is not what the descriptor says
+ * @returns undefined if there is none, or it does not match the descriptor
  */
 export function lookupTable(
   descriptor: DicomElement | undefined,
@@ -25,7 +25,7 @@ export function lookupTable(
 ): LookupTable | undefined {
   const [length, first, bits] = (descriptor?.Value ?? []).map(Number);
   if (length === undefined || first === undefined || bits === undefined || !data) return undefined;
-  // Zero stands for 65,536, and is negative where a writer took the VR of the pixels (PS3.3 §C.11.1.1.1).
+  // Zero means 65,536, and is negative if a writer used the VR of the pixels (PS3.3 §C.11.1.1.1).
   const count = length > 0 ? length : length + TWO_16;
   if (!(count <= TWO_16)) return undefined;
   const entries = segmented ? expand(values(data, bits), bits, count) : entriesOf(data, bits, count);
@@ -34,12 +34,12 @@ export function lookupTable(
   return { first: start, entries: entries.subarray(0, count), bits: effectiveBits(bits, entries) };
 }
 
-/** The entry of a value. */
+/** Returns the entry of a value. */
 export function lookUp({ first, entries }: LookupTable, value: number): number {
   return entries[Math.min(Math.max(Math.round(value) - first, 0), entries.length - 1)]!;
 }
 
-/** Data of eight bits are packed two to a word, or not, PS3.3 §C.7.6.3.1.6: their length tells. */
+/** Reads the entries. Data of eight bits are packed two to a word or not, PS3.3 §C.7.6.3.1.6; their length decides. */
 function entriesOf(data: DicomElement, bits: number, count: number): Uint8Array | Uint16Array {
   const bytes = binary(data);
   if (!bytes) return Uint16Array.from((data.Value ?? []) as number[]);
@@ -52,12 +52,13 @@ function values(data: DicomElement, bits: number): Uint8Array | Uint16Array {
   return bits > 8 ? words(bytes) : bytes;
 }
 
-/** Sixteen bits are what some writers say of tables that hold eight. */
+/** Returns the real bits of the entries: some writers state sixteen for tables of eight. */
 function effectiveBits(bits: number, entries: Uint8Array | Uint16Array): number {
   if (bits <= 8) return entries instanceof Uint16Array && entries.some((entry) => entry > 255) ? 16 : 8;
   return bits > 8 && entries.every((entry) => entry <= 255) ? 8 : bits;
 }
 
+/** Returns the inline binary data of an element. */
 export function binary({ InlineBinary }: DicomElement): Uint8Array | undefined {
   return InlineBinary === undefined ? undefined : Buffer.from(InlineBinary, 'base64');
 }
@@ -68,9 +69,9 @@ function words(bytes: Uint8Array): Uint16Array {
 }
 
 /**
- * Segmented palettes, PS3.3 §C.7.9.2: discrete segments (0), linear ones (1) from the entry before, and indirect
- * ones (2), which repeat segments at a byte offset. What is nonsense ends the table, and so do more segments than a
- * table has entries: few bytes can ask for repetitions without end.
+ * Expands a segmented palette, PS3.3 §C.7.9.2: discrete segments (0), linear ones (1) from the entry before, and
+ * indirect ones (2), which repeat segments at a byte offset. An invalid segment ends the table, and so do more segments
+ * than a table has entries: few bytes can ask for endless repetitions.
  */
 function expand(data: Uint8Array | Uint16Array, bits: number, count: number): Uint16Array {
   const table: number[] = [];
@@ -105,7 +106,7 @@ function expand(data: Uint8Array | Uint16Array, bits: number, count: number): Ui
 /** Red, green and blue of a palette in eight bits, PS3.3 §C.7.9. */
 export type Palette = readonly [red: LookupTable, green: LookupTable, blue: LookupTable];
 
-/** The palette of a data set, plain or segmented; undefined where there is none. */
+/** Returns the palette of a data set, plain or segmented; undefined if it has none. */
 export function palette(attributes: DicomJson): Palette | undefined {
   const signed = number(attributes, '00280103') === 1;
   const tables = ['1', '2', '3'].map((colour) => {

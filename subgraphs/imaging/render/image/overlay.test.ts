@@ -1,4 +1,4 @@
-/** Overlays in the bits beside the pixels (retired), next to what DCMTK makes of the same files (DW-8). */
+/** Overlays in the bits beside the pixels (retired), compared with those of DCMTK for the same files (DW-8). */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,11 +16,11 @@ interface Pixels {
   stored: number;
   high: number;
   signed?: boolean;
-  /** Of the overlays of groups 6000, 6002 and so on. */
+  /** Bits of the overlays of groups 6000, 6002 and so on. */
   positions: readonly number[];
 }
 
-/** Two frames of a slope; the overlay `n` is a line of its own, elsewhere in the second frame. */
+/** Two frames of a slope. Each overlay `n` is a different line, at another place in the second frame. */
 function words({ stored, high, signed = false, positions }: Pixels): number[] {
   return Array.from({ length: 2 * SIDE * SIDE }, (_, i) => {
     const [frame, row, column] = [Math.floor(i / (SIDE * SIDE)), Math.floor(i / SIDE) % SIDE, i % SIDE];
@@ -81,7 +81,7 @@ describe('DW-8 overlays in unused bits', () => {
     ['the highest bit, and two more', { stored: 12, high: 11, positions: [15, 12, 14] }],
     ['above signed pixels', { stored: 12, high: 11, signed: true, positions: [13] }],
     ['below pixels that end at the highest bit', { stored: 12, high: 15, positions: [0, 3] }],
-    ['within the pixels, where none is', { stored: 12, high: 11, positions: [4] }],
+    ['within the pixels, which is not an overlay', { stored: 12, high: 11, positions: [4] }],
   ];
   const forms: [string, string?][] = [['native'], ['RLE', 'dcmcrle'], ['big endian', 'dcmconv +tb']];
 
@@ -93,7 +93,7 @@ describe('DW-8 overlays in unused bits', () => {
     const [command, ...options] = convert?.split(' ') ?? ['cp'];
     run(command!, ...options, 'native.dcm', 'file.dcm');
     const { dataset, frames, transferSyntax, pixels } = (await fileFrames(at('file.dcm')))!;
-    // DW-5, DW-7: compressed anew, the overlays would be lost.
+    // DW-5, DW-7: transcoding would lose the overlays.
     expect(encoderTakes(pixels)).toBe(false);
     expect(encoderTakes({ ...pixels, overlaysBeside: undefined } as never)).toBe(true);
     const shown = async (frame: number, overlays: boolean) => {
@@ -124,7 +124,7 @@ describe('DW-8 overlays in unused bits', () => {
         const theirs = await grey(await sharp(at('theirs.png')).toBuffer());
         const ours = await shown(frame, overlays);
         expect(ours.length).toBe(theirs.length);
-        // A window that ends between two greys rounds the one way or the other.
+        // A window that ends between two greys may be rounded either way.
         const off = [...ours].filter((value, i) => Math.abs(value - theirs[i]!) > 1);
         expect(off).toEqual([]);
       }

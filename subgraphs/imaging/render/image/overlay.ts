@@ -4,9 +4,10 @@ import { binary } from './lut.ts';
 import type { Picture } from './look.ts';
 
 /**
- * Burns the overlays of a frame into its picture in white, PS3.3 §C.9.2; what lies outside the image is left out.
+ * Burns the overlays of a frame into its picture in white, PS3.3 §C.9.2. Parts outside the image are left out.
  * @param frame from 1
- * @param words of the frame with all their bits, where the file has such: older overlays lie beside the stored ones
+ * @param words of the frame with all their bits, if the file has such: older overlays are in the bits beside the stored
+ *   ones
  */
 export function burnOverlays(
   picture: Picture,
@@ -31,7 +32,7 @@ export function burnOverlays(
   }
 }
 
-/** Where an overlay without data of its own lies in each word (retired; PS3.3 of 2004 §C.9.2.1.1). */
+/** Returns the bit of each word that holds an overlay without its own data (retired; PS3.3 of 2004 §C.9.2.1.1). */
 function bitBesidePixels(attributes: DicomJson, prefix: string): number | undefined {
   const [allocated, stored, high] = ['00280100', '00280101', '00280102'].map((tag) =>
     number(attributes, tag),

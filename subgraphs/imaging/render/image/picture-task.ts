@@ -9,40 +9,40 @@ import { look, storedRange, type Picture, type Range } from './look.ts';
 import { burnOverlays } from './overlay.ts';
 import type { Window } from './window.ts';
 
-/** All that a worker needs for one picture, or for one that moves; plain values, so that they pass between threads. */
+/** Everything that a worker needs for one picture or animation; plain values, which can pass between threads. */
 export interface PictureTask {
   frames: readonly EncodedFrame[];
   transferSyntax: string;
   pixels: PixelDescription;
   type: PictureType;
-  /** Pixels of what is given. */
+  /** Size of the result in pixels. */
   size: { width: number; height: number };
   window?: Window | undefined;
   region?: Region | undefined;
   quality?: number | undefined;
   overlays?: boolean | undefined;
   labels?: Labels | undefined;
-  /** Milliseconds of each frame, where they are to move. */
+  /** Milliseconds of each frame of an animation. */
   delays?: readonly number[] | undefined;
 }
 
 export interface EncodedFrame {
-  /** From 1. */
+  /** Frame number, from 1. */
   number: number;
   /** As stored. */
   bytes: Uint8Array;
-  /** What `frameAttributes` gave, tables inline. */
+  /** Attributes from `frameAttributes`, with inline tables. */
   attributes: DicomJson;
 }
 
-/** Decodes, makes visible and encodes: the whole way of one picture, in one thread. */
+/** Decodes, applies the display transformations and encodes one picture, in this thread. */
 export async function renderPicture(task: PictureTask): Promise<Uint8Array> {
   const { transferSyntax, pixels } = task;
   const decoded: DecodedFrame[] = [];
   const words: (StreamSamples['data'] | undefined)[] = [];
   for (const { bytes } of task.frames) {
     const stream = await decodeSamples(bytes, transferSyntax, pixels);
-    // Codecs that are told of the stored bits alone know no others, and the others are lost with the next step.
+    // Some codecs know only the stored bits; the next step removes the other bits.
     const whole = task.overlays && pixels.overlaysBeside && stream.precision === pixels.bitsAllocated;
     words.push(whole ? stream.data.slice() : undefined);
     decoded.push(finishFrame(stream, pixels));
@@ -52,7 +52,7 @@ export async function renderPicture(task: PictureTask): Promise<Uint8Array> {
     const { attributes, number } = task.frames[i]!;
     const picture = look(decoded[i]!, attributes, { window: task.window, range });
     if (task.overlays) {
-      // Samples that are shown as they are belong to the decoder.
+      // Samples that are shown unchanged belong to the decoder.
       picture.data = picture.data.slice();
       burnOverlays(picture, attributes, number, words[i]);
     }
@@ -61,7 +61,7 @@ export async function renderPicture(task: PictureTask): Promise<Uint8Array> {
   return decoded.length === 1 ? encode(picture(0), task) : encodeMoving(decoded.length, picture, task);
 }
 
-/** What moves must not flicker. */
+/** Returns one range for all frames, so that an animation does not flicker. */
 function commonRange({ frames }: PictureTask, decoded: readonly DecodedFrame[]): Range {
   const ranges = decoded.map((frame, i) => storedRange(frame, frames[i]!.attributes));
   return [Math.min(...ranges.map(([low]) => low)), Math.max(...ranges.map(([, high]) => high))];

@@ -1,12 +1,12 @@
 import { number, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 
-/** Browsers slow down what claims to be faster. */
+/** Minimum milliseconds: browsers slow down faster animations. */
 const SHORTEST = 20;
-/** No format tells of a longer one. */
+/** Maximum milliseconds: no format can state more. */
 const LONGEST = 65_535;
 const DEFAULT = 100;
 
-/** Milliseconds for which each frame is seen, PS3.3 §C.7.6.5: frame times, or the rates that are recommended. */
+/** Returns the milliseconds of each frame, PS3.3 §C.7.6.5: frame times, or the recommended rates. */
 export function frameDelays(instance: DicomJson, frames: number): number[] {
   const vector = (instance['00181065']?.Value ?? []).map(Number);
   const rate = number(instance, '00082144') ?? number(instance, '00180040');
@@ -19,7 +19,7 @@ export function frameDelays(instance: DicomJson, frames: number): number[] {
   });
 }
 
-/** The frame that stands for all, PS3.3 §C.7.6.6.1.2; else the one in the middle. */
+/** Returns the frame that represents all, PS3.3 §C.7.6.6.1.2; otherwise the middle one. */
 export function representativeFrame(instance: DicomJson, frames: number): number {
   const named = Number(text(instance, '00286010') ?? NaN);
   return Number.isInteger(named) && named >= 1 && named <= frames ? named : (frames + 1) >> 1;

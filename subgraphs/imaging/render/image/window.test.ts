@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { modality, ownWindow, voiLut, windowed, type WindowFunction } from './window.ts';
 
-/** Attributes with plain values: the tests read no VR. */
+/** Makes attributes of plain values: the tests read no VR. */
 function attributes(values: Record<string, unknown[]>): DicomJson {
   return Object.fromEntries(Object.entries(values).map(([tag, Value]) => [tag, { vr: 'DS', Value }]));
 }
@@ -32,7 +32,7 @@ test.each<[center: number, width: number, shape: WindowFunction, value: number, 
 
 test.each<[name: string, Record<string, unknown[]>, unknown]>([
   ['the first of several', { '00281050': [40, 600], '00281051': [400, 2000] }, [40, 400, 'linear']],
-  ['one of no width is none', { '00281050': [0, 600], '00281051': [0, 2000] }, [600, 2000, 'linear']],
+  ['one of zero width is skipped', { '00281050': [0, 600], '00281051': [0, 2000] }, [600, 2000, 'linear']],
   ['a sigmoid', { '00281050': [40], '00281051': [400], '00281056': ['SIGMOID'] }, [40, 400, 'sigmoid']],
   [
     'an exact one below 1',
@@ -41,7 +41,7 @@ test.each<[name: string, Record<string, unknown[]>, unknown]>([
   ],
   ['a centre alone', { '00281050': [40] }, undefined],
   ['nothing', {}, undefined],
-])('DW-8 the own window: %s', (_, values, expected) => {
+])("DW-8 the object's own window: %s", (_, values, expected) => {
   const window = ownWindow(attributes(values));
   expect(window && [window.center, window.width, window.shape]).toEqual(expected);
 });
@@ -51,7 +51,7 @@ const lut = (descriptor: number[], data: number[]) => ({
   '00283006': { vr: 'US', Value: data },
 });
 
-test('DW-8 a VOI LUT gives its entries in the range of its bits, and the ends beyond', () => {
+test('DW-8 a VOI LUT scales its entries by its bits, and repeats the first and last beyond its range', () => {
   const voi = voiLut({ '00283010': { vr: 'SQ', Value: [lut([3, 100, 12], [0, 819, 4095])] } }, false)!;
   expect([50, 100, 101, 102, 900].map(voi)).toEqual([0, 0, 51, 255, 255]);
 });
@@ -62,7 +62,7 @@ test('DW-8 the first value of a table over signed values is signed', () => {
   expect([-11, -10, -9].map(voi)).toEqual([0, 0, 255]);
 });
 
-test('DW-8 a modality LUT goes before a rescale', () => {
+test('DW-8 a modality LUT takes precedence over a rescale', () => {
   const sequence = { vr: 'SQ', Value: [lut([3, 0, 16], [100, 200, 1000])] };
   const transform = modality({ ...attributes({ '00281053': [2] }), '00283000': sequence }, false)!;
   expect([0, 1, 2, 3].map(transform)).toEqual([100, 200, 1000, 1000]);
@@ -73,6 +73,6 @@ test.each<[name: string, Record<string, unknown[]>, unknown]>([
   ['dose grid scaling', { '3004000E': [0.01] }, 1],
   ['a slope of zero', { '00281053': [0], '00281052': [5] }, undefined],
   ['identity', { '00281053': [1], '00281052': [0] }, undefined],
-])('DW-8 what 100 means by %s', (_, values, expected) => {
+])('DW-8 transforms 100 by %s', (_, values, expected) => {
   expect(modality(attributes(values), false)?.(100)).toBe(expected);
 });

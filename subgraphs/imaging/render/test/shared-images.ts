@@ -1,4 +1,4 @@
-/** The shared files as the core would give them to rendering, for tests of pictures that need no callers. */
+/** The shared files as the core gives them to rendering, for tests of pictures without callers. */
 import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -18,7 +18,7 @@ export interface SharedImage extends SharedDicomFile {
   images: ReadableImages;
 }
 
-/** Files of the same SOP Instance UID, of which there are some, come from folders of their own. */
+/** Opens the shared files. Files with the same SOP Instance UID come from separate folders. */
 export async function openSharedImages(): Promise<{ images: SharedImage[]; close(): Promise<void> }> {
   const directory = await mkdtemp(join(tmpdir(), 'rendered-'));
   const folders: FolderSource[] = [];
