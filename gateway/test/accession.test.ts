@@ -168,12 +168,7 @@ describe('DW-19 accession numbers in a record', () => {
   const all = ['ServiceRequest', 'DiagnosticReport', 'ImagingStudy'];
 
   test.each<[string, string[], Fault['code'], string[] | Fault['code']]>([
-    [
-      'are identifiers of type ACSN, of a resource or of the order it is based on',
-      [],
-      'forbidden',
-      ['A1', 'A2', 'A3'],
-    ],
+    ['are of type ACSN, of a resource or of its order', [], 'forbidden', ['A1', 'A2', 'A3']],
     ['come from the types that the scope covers', ['DiagnosticReport'], 'insufficient_scope', ['A1', 'A3']],
     ['are refused where the scope covers none of the types', all, 'insufficient_scope', 'insufficient_scope'],
     [

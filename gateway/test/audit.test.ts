@@ -266,12 +266,7 @@ describe('IA-30 API × request → records', () => {
       404,
       ['retrieve ImagingStudy - 1.2.3 - denied not_found'],
     ],
-    [
-      'a path that does not exist',
-      () => get('/smart/fhir/nothing'),
-      404,
-      ['operation - - - - denied not_found'],
-    ],
+    ['an unknown path', () => get('/smart/fhir/nothing'), 404, ['operation - - - - denied not_found']],
     // Malformed requests and broken sources.
     [
       'QIDO-RS 400',

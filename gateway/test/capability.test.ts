@@ -188,12 +188,7 @@ describe('IA-25 what a capability opens, and for whom', () => {
     ['all studies', ({ base }) => `${base}/studies`, auth('good'), 403],
     ['all series', ({ base }) => `${base}/series`, auth('good'), 403],
     ['no path', ({ base }) => base, auth('good'), 403],
-    [
-      '../ to another study',
-      ({ base, uid, other }) => `${base}/studies/${uid}/../${other}`,
-      auth('good'),
-      403,
-    ],
+    ['../ to a study', ({ base, uid, other }) => `${base}/studies/${uid}/../${other}`, auth('good'), 403],
     ['../ to the tenant', ({ base, uid }) => `${base}/../../dicomweb/studies/${uid}`, auth('good'), 403],
     ['%2e%2e', ({ base, uid, other }) => `${base}/studies/${uid}/%2e%2e/${other}`, auth('good'), 403],
     ['encoded slash', ({ base, uid, other }) => `${base}/studies/${uid}%2F..%2F${other}`, auth('good'), 403],

@@ -135,11 +135,7 @@ const rows = (study: string): [path: string][] => [
 ];
 
 /** Returns for each path whose description of the study its answer has. */
-async function describedBy(
-  source: string,
-  token: Patient,
-  by: (study: string) => [path: string, body?: object][],
-) {
+async function shown(source: string, token: Patient, by: (study: string) => [path: string, body?: object][]) {
   const study = studyOf(source);
   const headers = { authorization: `Bearer ${token}` };
   const asked = by(study).map(async ([path, payload]) => {
@@ -175,7 +171,7 @@ describe.each(SOURCES)('%s', (source) => {
     }
     const tells = (patient: Patient) =>
       documents(studyOf(source)).map(([path, body]) => [path, body, [patient]]);
-    expect(await describedBy(source, 'old', documents)).toEqual(tells('old'));
+    expect(await shown(source, 'old', documents)).toEqual(tells('old'));
     await correct(source);
     // A folder is scanned again when its files change.
     await vi.waitFor(
@@ -188,7 +184,7 @@ describe.each(SOURCES)('%s', (source) => {
       expect([way[0], status]).toEqual([way[0], 200]);
       expect([way[0], bytes.includes(MARK.old), bytes.equals(old)]).toEqual([way[0], false, false]);
     }
-    expect(await describedBy(source, 'new', documents)).toEqual(tells('new'));
+    expect(await shown(source, 'new', documents)).toEqual(tells('new'));
     for (const way of ways(studyOf(source))) {
       // Complete bodies of a DICOMweb archive are passed on unread while the owner of the study is remembered
       // (IA-29).
@@ -197,11 +193,11 @@ describe.each(SOURCES)('%s', (source) => {
       expect([way[0], bytes.includes(MARK.new)]).toEqual([way[0], false]);
     }
     const paths = rows(studyOf(source));
-    expect(await describedBy(source, 'new', rows)).toEqual(paths.map(([path]) => [path, undefined, ['new']]));
+    expect(await shown(source, 'new', rows)).toEqual(paths.map(([path]) => [path, undefined, ['new']]));
     // No search is cached any more.
     house.forget();
     for (const by of [documents, rows])
-      for (const [path, , patients] of await describedBy(source, 'old', by))
+      for (const [path, , patients] of await shown(source, 'old', by))
         expect([path, patients]).toEqual([path, []]);
   });
 });

@@ -145,16 +145,13 @@ describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
     },
   );
 
-  test.each(['access', 'refresh'] as const)(
-    'revokes all tokens of the EHR when the app revokes our %s token',
-    async (which) => {
-      const { user, app, consent } = await atConsent();
-      const tokens = await app.tokens((await allow(user, consent)).url);
-      await app.revoke(which === 'access' ? tokens.access_token : tokens.refresh_token!);
-      await expect.poll(() => ehr.revoked.length, SOON).toBe(2);
-      expectAllRevoked();
-    },
-  );
+  test.each(['access', 'refresh'] as const)('revokes all after our %s token is revoked', async (which) => {
+    const { user, app, consent } = await atConsent();
+    const tokens = await app.tokens((await allow(user, consent)).url);
+    await app.revoke(which === 'access' ? tokens.access_token : tokens.refresh_token!);
+    await expect.poll(() => ehr.revoked.length, SOON).toBe(2);
+    expectAllRevoked();
+  });
 
   test('Allow pressed three times at once leads to one code', async () => {
     const { user, app, consent } = await atConsent();

@@ -91,32 +91,27 @@ const get = (path: string, token?: string) =>
   house.app.inject({ url: `/${path}`, ...(token && { headers: { authorization: `Bearer ${token}` } }) });
 const count = (body: string) => (JSON.parse(body) as Bundle).total;
 
-describe.each(['smart-sandbox', 'smart-sandbox-local', 'cerner-sandbox', 'epic-sandbox'])(
-  'SM-11 %s',
-  (tenant) => {
-    test.each<[path: string, token: string | undefined, status: number]>([
-      [`fhir/ImagingStudy?patient=${GEORGE}`, 'launched', 200],
-      [`fhir/ImagingStudy?patient=Patient/${GEORGE}`, 'launched', 200],
-      ['fhir/ImagingStudy?patient=another', 'launched', 403],
-      [`fhir/ImagingStudy?patient=${GEORGE}`, 'short', 403],
-      [`fhir/ImagingStudy?patient=${GEORGE}`, 'made-up', 401],
-      [`fhir/ImagingStudy?patient=${GEORGE}`, undefined, 401],
-      ['dicomweb/studies', 'launched', 200],
-      ['dicomweb/studies/1.2.3', 'launched', 404],
-      ['fhir/metadata', undefined, 200],
-      ['fhir/.well-known/smart-configuration', undefined, 200],
-    ])('%s with %s → %i', async (path, token, status) => {
-      const { statusCode, body } = await get(`${tenant}/${path}`, token);
-      expect(statusCode).toBe(status);
-      if (status === 200 && path.startsWith('fhir/ImagingStudy')) expect(count(body)).toBe(1);
-      if (path.endsWith('smart-configuration')) {
-        expect((JSON.parse(body) as { capabilities: string[] }).capabilities).toContain(
-          'smart-imaging-access',
-        );
-      }
-    });
-  },
-);
+describe.each(['smart-sandbox', 'smart-sandbox-local', 'cerner-sandbox', 'epic-sandbox'])('%s', (tenant) => {
+  test.each<[path: string, token: string | undefined, status: number]>([
+    [`fhir/ImagingStudy?patient=${GEORGE}`, 'launched', 200],
+    [`fhir/ImagingStudy?patient=Patient/${GEORGE}`, 'launched', 200],
+    ['fhir/ImagingStudy?patient=another', 'launched', 403],
+    [`fhir/ImagingStudy?patient=${GEORGE}`, 'short', 403],
+    [`fhir/ImagingStudy?patient=${GEORGE}`, 'made-up', 401],
+    [`fhir/ImagingStudy?patient=${GEORGE}`, undefined, 401],
+    ['dicomweb/studies', 'launched', 200],
+    ['dicomweb/studies/1.2.3', 'launched', 404],
+    ['fhir/metadata', undefined, 200],
+    ['fhir/.well-known/smart-configuration', undefined, 200],
+  ])('SM-11 %s with %s → %i', async (path, token, status) => {
+    const { statusCode, body } = await get(`${tenant}/${path}`, token);
+    expect(statusCode).toBe(status);
+    if (status === 200 && path.startsWith('fhir/ImagingStudy')) expect(count(body)).toBe(1);
+    if (path.endsWith('smart-configuration')) {
+      expect((JSON.parse(body) as { capabilities: string[] }).capabilities).toContain('smart-imaging-access');
+    }
+  });
+});
 
 test('SM-11 meditech-sandbox is insecure: refused as shipped, and not advertised', async () => {
   const refused = await get(`meditech-sandbox/fhir/ImagingStudy?patient=${GEORGE}`, 'launched');
