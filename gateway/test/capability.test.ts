@@ -1,7 +1,7 @@
 import type { Bundle, Endpoint, ImagingStudy } from 'fhir/r4.js';
 import { request as httpRequest } from 'node:http';
 import { Writable } from 'node:stream';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { logger } from '../http/observe.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildHouse, type House } from './house.ts';
@@ -50,6 +50,9 @@ beforeAll(async () => {
   url = await house.app.listen({ port: 0, host: '127.0.0.1' });
   give('good');
   give('another');
+  // The folder has to be indexed first.
+  const indexed = async () => expect((await search('bound')).resourceType).toBe('Bundle');
+  await vi.waitFor(indexed, { timeout: 60_000, interval: 100 });
 }, 120_000);
 afterAll(async () => {
   await house.close();
@@ -366,6 +369,7 @@ describe('IA-33 one-use links', () => {
 });
 
 test('SM-14 no capability, link or token reaches the log or a metric', async () => {
+  expect((await capability('bound')).base).toContain('eyJhbGciOiJkaXIi');
   const logged = lines.join('') + (await get('/metrics')).body.toString();
   expect(logged).toContain('/wado/:capability/studies/:studyUid');
   expect(logged).not.toContain('eyJhbGciOiJkaXIi');

@@ -104,7 +104,7 @@ describeWithSharedData('documents', () => {
     ['SR', sr, '&contentType=application/pdf', 406, /json/, /not_acceptable/],
     ['SR', sr, '&frameNumber=1', 404, /json/, /not_found/],
     ['CT', ct, '&contentType=application/pdf', 406, /json/, /not_acceptable/],
-  ])('§9.5 %s %j %s → %i', async (_what, uids, more, status, type, begins) => {
+  ])('DW-8 §9.5 %s %j %s → %i', async (_what, uids, more, status, type, begins) => {
     const answer = await get(`/open${uri(uids, more)}`, as('own'));
     expect([answer.status, answer.type]).toEqual([status, expect.stringMatching(type)]);
     expect(answer.bytes.toString('latin1')).toMatch(begins);
@@ -121,7 +121,7 @@ describeWithSharedData('documents', () => {
     `${uri(pdf).split('?')[1]}&frameNumber=one`,
     uri(['*', '*', '*']).split('?')[1]!,
     uri(['1.2\\1.3', pdf[1], pdf[2]]).split('?')[1]!,
-  ])('§9.5 %s is 400 with the reason, and 401 without a token', async (query) => {
+  ])('DW-12 §9.5 %s is 400 with the reason, and 401 without a token', async (query) => {
     const answer = await get(`/open/wado-uri?${query}`, as('own'));
     const { error, message } = JSON.parse(answer.bytes.toString()) as Record<string, string>;
     expect([answer.status, error]).toEqual([400, 'invalid_request']);

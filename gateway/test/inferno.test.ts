@@ -314,6 +314,7 @@ describe.each(Object.keys(LAUNCHES))('SM-5 granular scopes, the %s launch', (tok
       ];
       for (const query of queries) {
         const found = idsOf((await get(token, query)).body);
+        expect(found).not.toEqual([]);
         expect([query, found.filter((id) => denied.includes(id))]).toEqual([query, []]);
       }
     });

@@ -251,7 +251,7 @@ describeWithSharedData('SM-5, SM-8 launches with records of Synthea', () => {
       });
     });
 
-    test('a revoked token is refused at once, by every API (RFC 7009)', async () => {
+    test('IA-5 a revoked token is refused at once, by every API (RFC 7009)', async () => {
       const token = tokens.access_token;
       expect((await app.revoke(token)).status).toBe(200);
       for (const path of ['fhir/Condition', `fhir/Patient/${me}`, 'dicomweb/studies', 'graphql?query={x}']) {

@@ -75,7 +75,7 @@ test('gives a token after three clicks and an answer after one more, and keeps t
   await page.screenshot({ path: join(shots, 'playground-answer.png') });
 }, 60_000);
 
-test('gives no data without a token, nor with the token of another patient', async () => {
+test('SM-12, IA-7 gives no data without a token, nor with the token of another patient', async () => {
   await page.getByRole('button', { name: 'Run' }).click();
   await expect.poll(answer, { timeout: 10_000 }).toMatch(/^401\n/);
   await page.getByRole('button', { name: 'Sign in' }).click();

@@ -121,7 +121,7 @@ describe('a value larger than any of the gateway is not read:', () => {
     expect(await held(keys)).toBeLessThan(200);
   });
 
-  test('the time of a study, which then counts as new', async () => {
+  test('IA-13 the time of a study, which then counts as new', async () => {
     const seen = sharedFirstSeen(connection.client, () => 1000);
     const observe = async () => (await seen.observe('t', [{ studyUid: '1.2', instances: 1 }])).get('1.2');
     const fresh = { lastUpdated: new Date(1_000_000).toISOString(), fresh: true };

@@ -2,7 +2,7 @@
  * Nothing that a client sends beside its token has an effect: every API answers byte for byte as without it.
  */
 import type { Bundle, Endpoint, ImagingStudy } from 'fhir/r4.js';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Access } from '../../schema/access/access.ts';
 import { seal, sealingKey } from '../../schema/access/access.ts';
 import { DEMO_PATIENT } from '../pages/ready-made.ts';
@@ -39,8 +39,11 @@ beforeAll(async () => {
     });
     return { smart: tenant('token'), bound: tenant('capability') };
   });
-  const found = await house.app.inject({ url: '/bound/fhir/ImagingStudy', headers: bearer('own') });
-  const entries = found.json<Bundle>().entry!;
+  const search = () => house.app.inject({ url: '/bound/fhir/ImagingStudy', headers: bearer('own') });
+  // The folder has to be indexed first.
+  const indexed = async () => expect((await search()).statusCode).toBe(200);
+  await vi.waitFor(indexed, { timeout: 30_000, interval: 100 });
+  const entries = (await search()).json<Bundle>().entry!;
   const { id, endpoint } = entries[0]!.resource as ImagingStudy;
   const named = entries.find(({ fullUrl }) => fullUrl === endpoint![0]!.reference)!.resource as Endpoint;
   study = id!;
@@ -105,7 +108,7 @@ async function ask(request: string, headers: Record<string, string>) {
   return { status: answer.statusCode, challenge, location, type, body: answer.rawPayload.toString('latin1') };
 }
 
-describe.each(Object.keys(REQUESTS))('%s', (request) => {
+describe.each(Object.keys(REQUESTS))('IA-9 %s', (request) => {
   test.each(TOKENS)('with token %s: no header changes the answer', async (token) => {
     const without = await ask(request, bearer(token));
     expect(await ask(request, { ...bearer(token), ...smuggled })).toEqual(without);
@@ -125,7 +128,7 @@ test('the compared answers differ by token: an own token is accepted by each API
 });
 
 test.each(['extensions', 'variables', 'context', 'access'])(
-  'an Access in %s of a GraphQL request has no effect',
+  'IA-9 an Access in %s of a GraphQL request has no effect',
   async (member) => {
     const asked = (more: object) =>
       house.app.inject({
