@@ -61,9 +61,7 @@ async function untilFound(url: string): Promise<void> {
   throw new Error('The folder was not indexed within thirty seconds.');
 }
 
-/**
- * Searches for the studies of one patient among many: another patient each time, so that no cached answer helps.
- */
+/** Searches for the studies of one patient among many: another patient each time, so that no cached answer helps. */
 async function searches(directory: string): Promise<Figure[]> {
   const images = join(directory, 'images');
   await writeCtFiles(images, STUDIES, { slices: 1, seriesPerStudy: 1, size: 16 });

@@ -1,6 +1,4 @@
-/**
- * Time until `npm start` is ready: the first time, which makes the images of the demonstration, and later.
- */
+/** Time until `npm start` is ready: the first time, which makes the images of the demonstration, and later. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,6 +1,4 @@
-/**
- * DW-24: answers of an archive are parsed within bounds: metadata, searches, and objects that are parsed here.
- */
+/** DW-24: answers of an archive are parsed within bounds: metadata, searches, and objects that are parsed here. */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { request } from 'undici';

@@ -1,6 +1,4 @@
-/**
- * All metadata documents of our own authorization server are true: checked with openid-client and by hand.
- */
+/** All metadata documents of our own authorization server are true: checked with openid-client and by hand. */
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { join } from 'node:path';
 import * as client from 'openid-client';

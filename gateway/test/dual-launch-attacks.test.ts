@@ -7,9 +7,7 @@ import { foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
 import { buildHouse, type House } from './house.ts';
 import { freePort } from './setup/free-port.ts';
 
-/**
- * Attacks on a tenant whose users sign in at another EHR (IA-28). RFC 9700 §2.1, §4; OpenID Connect Core §3.1.3.7.
- */
+/** Attacks on a tenant whose users sign in at another EHR (IA-28). RFC 9700 §2.1, §4; OpenID Connect Core §3.1.3.7. */
 
 const USER = `user-of-${DEMO_PATIENT}`;
 const OTHER_PATIENT = 'demo-maria-alvarez';

@@ -24,9 +24,7 @@ import { freePort } from './setup/free-port.ts';
 import { startGateway } from './setup/gateway.ts';
 import { patientRedis, startRedis, type Redis } from './setup/redis.ts';
 
-/**
- * Lifetimes of the tokens of an EHR (IA-28), and their revocation (RFC 7009), also at an EHR that hangs or fails.
- */
+/** Lifetimes of the tokens of an EHR (IA-28), and their revocation (RFC 7009), also at an EHR that hangs or fails. */
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;

@@ -18,9 +18,7 @@ import { foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
 import { buildHouse, type House } from './house.ts';
 import { freePort } from './setup/free-port.ts';
 
-/**
- * Answers of an EHR when its token is renewed (SM-17, IA-9). OpenID Connect Core §12.2, RFC 6749 §5.1 and §6.
- */
+/** Answers of an EHR when its token is renewed (SM-17, IA-9). OpenID Connect Core §12.2, RFC 6749 §5.1 and §6. */
 
 type Change = (ehr: ForeignEhr, body: Record<string, unknown>) => void | Promise<void>;
 

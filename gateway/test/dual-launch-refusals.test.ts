@@ -21,9 +21,7 @@ import { buildHouse, type House } from './house.ts';
 import { freePort } from './setup/free-port.ts';
 import { patientRedis, startRedis, type Redis } from './setup/redis.ts';
 
-/**
- * A sign-in that is refused after the EHR gave its tokens leaves none of them valid at the EHR (IA-28, RFC 7009).
- */
+/** A sign-in that is refused after the EHR gave its tokens leaves none of them valid at the EHR (IA-28, RFC 7009). */
 
 const USER = `user-of-${DEMO_PATIENT}`;
 const OTHER_PATIENT = 'demo-maria-alvarez';

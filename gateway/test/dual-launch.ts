@@ -178,9 +178,7 @@ export function replying(ehr: ForeignEhr, replies: Record<string, Reply>): void 
   };
 }
 
-/**
- * Changes claims of the id_token in the next token response of the EHR. @param options signs it with another key
- */
+/** Changes claims of the id_token in the next token response of the EHR. @param options signs it with another key */
 export const idToken =
   (change: JWTPayload, options?: { foreign: boolean }) =>
   async (ehr: ForeignEhr, body: Record<string, unknown>): Promise<void> => {

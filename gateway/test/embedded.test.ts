@@ -1,6 +1,4 @@
-/**
- * Our own authorization server with the records of the demonstration: backend services, revocation, discovery.
- */
+/** Our own authorization server with the records of the demonstration: backend services, revocation, discovery. */
 import { fastify, type FastifyInstance } from 'fastify';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,4 @@
-/**
- * The whole gateway over HTTP, with one tenant for each kind of image source; all sources have the same objects.
- */
+/** The whole gateway over HTTP, with one tenant for each kind of image source; all sources have the same objects. */
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -79,9 +77,7 @@ export interface EverySourceOptions extends Omit<HouseOptions, 'tenants'> {
   maxBytes?: number;
 }
 
-/**
- * Starts the gateway and its sources. @param objects Part 10 files by name, in the folder and in the archive
- */
+/** Starts the gateway and its sources. @param objects Part 10 files by name, in the folder and in the archive */
 export async function startEverySource(
   objects: Readonly<Record<string, Buffer>>,
   { files, tenants, maxBytes = 1e9, ...options }: EverySourceOptions = {},

@@ -1,6 +1,4 @@
-/**
- * FHIR REST of the record and of the images: the same request means the same for Patient and for ImagingStudy.
- */
+/** FHIR REST of the record and of the images: the same request means the same for Patient and for ImagingStudy. */
 import type { Bundle, OperationOutcome } from 'fhir/r4.js';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

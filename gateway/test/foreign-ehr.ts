@@ -30,9 +30,7 @@ export interface ForeignEhr {
   /** Clients of the gateway at this EHR, for tenant files, by the method of client authentication. */
   clients: Record<'key' | 'secret' | 'post' | 'public', Record<string, unknown> & { client_id: string }>;
   accounts: Map<string, EhrAccount>;
-  /**
-   * Its state; with `fhir-down` its authorization server works, with `keys-failing` everything but its keys.
-   */
+  /** Its state; with `fhir-down` its authorization server works, with `keys-failing` everything but its keys. */
   mode: 'up' | 'down' | 'failing' | 'fhir-down' | 'keys-failing';
   /** Whether it checks an `id_token_hint`; oidc-provider then accepts only one of the same client. */
   hints: 'ignored' | 'own client';

@@ -6,9 +6,7 @@ import { authorizer, type Authorizer } from '../smart/authorize.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { startDoor, type Door } from './door.ts';
 
-/**
- * An EHR that accepts connections and never answers does not delay requests that come after its recovery (SM-9).
- */
+/** An EHR that accepts connections and never answers does not delay requests that come after its recovery (SM-9). */
 
 /** Milliseconds within which a request is answered although an older one hangs. */
 const SOON = 800;

@@ -84,9 +84,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/**
- * Returns a patient with conditions and observations of every category, and resources that refer to each of them.
- */
+/** Returns a patient with conditions and observations of every category, and resources that refer to each of them. */
 function record(): Resource[] {
   const subject = { reference: 'Patient/p1' };
   const coded = (type: Granular) =>

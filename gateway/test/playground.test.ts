@@ -1,6 +1,4 @@
-/**
- * The playground of the demonstration in a real Chromium with the whole gateway: a SMART launch gets it a token.
- */
+/** The playground of the demonstration in a real Chromium with the whole gateway: a SMART launch gets it a token. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';

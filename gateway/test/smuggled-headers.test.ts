@@ -1,6 +1,4 @@
-/**
- * Nothing that a client sends beside its token has an effect: every API answers byte for byte as without it.
- */
+/** Nothing that a client sends beside its token has an effect: every API answers byte for byte as without it. */
 import type { Bundle, Endpoint, ImagingStudy } from 'fhir/r4.js';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Access } from '../../schema/access/access.ts';

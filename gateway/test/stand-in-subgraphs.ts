@@ -11,9 +11,7 @@ import { tenantBase } from '../../schema/http/request.ts';
 import { requireScope } from '../../schema/access/scopes.ts';
 import type { AppDeps, Subgraph } from '../app.ts';
 
-/**
- * Subgraphs with one patient, one condition and one study, for tests of authorization and of the federation.
- */
+/** Subgraphs with one patient, one condition and one study, for tests of authorization and of the federation. */
 
 interface Core {
   access: Access;

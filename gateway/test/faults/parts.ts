@@ -30,9 +30,7 @@ export interface Fault {
   name: string;
   /** Tenants whose requests may be answered with 503 during the fault. */
   touches: readonly SourceName[];
-  /**
-   * A study that does not exist during the fault: it is deleted from a source that is reachable, so 404 is right.
-   */
+  /** A study that does not exist during the fault: it is deleted from a source that is reachable, so 404 is right. */
   gone?: string;
   begin(): Promise<void> | void;
   end(): Promise<void> | void;
@@ -231,9 +229,7 @@ function archiveFaults(
     }
   };
   const putBack = async (): Promise<void> => void (await orthanc.upload([...objects.values()].flat()));
-  /**
-   * Hides a change: Orthanc deletes and stores one object after the other, and no client may meet a study in part.
-   */
+  /** Hides a change: Orthanc deletes and stores one object after the other, and no client may meet a study in part. */
   const unseen = async (change: () => Promise<void>): Promise<void> => {
     await proxy.refuse();
     await change();

@@ -38,9 +38,7 @@ export const CT_FOLDER = {
 
 const root = join(import.meta.dirname, '../../..');
 
-/**
- * The built gateway as a separate process, whose event loop and memory are watched while it gets bad input.
- */
+/** The built gateway as a separate process, whose event loop and memory are watched while it gets bad input. */
 export class FuzzedGateway {
   readonly #gateway: WatchedGateway;
   readonly #dispatcher = new Agent({ connections: 8 });

@@ -3,9 +3,7 @@ import { damaged, type Random } from '../../../subgraphs/imaging/test/fuzz/rando
 import { hold, type Target } from '../../../subgraphs/imaging/test/fuzz/target.ts';
 import { CT_FOLDER, FuzzedGateway } from './fuzzed-gateway.ts';
 
-/**
- * Milliseconds after which a connection without an answer is closed: the server may be waiting for more bytes.
- */
+/** Milliseconds after which a connection without an answer is closed: the server may be waiting for more bytes. */
 const PATIENCE = 300;
 
 const LINES = [

@@ -12,9 +12,7 @@ export const DEMO_IMAGES = join(cache, 'sources');
 /** Made by the built gateway, which would take those of the sources for another version. */
 export const BUILT_DEMO_IMAGES = join(cache, 'built');
 
-/**
- * Hook of Vitest (globalSetup): makes both where they are missing, those of the build only where there is a build.
- */
+/** Hook of Vitest (globalSetup): makes both where they are missing, those of the build only where there is a build. */
 export async function setup(): Promise<void> {
   await buildDemoImages({ target: DEMO_IMAGES });
   const built = join(root, 'dist/gateway/demo/images.js');

@@ -6,9 +6,7 @@ import { createInterface } from 'node:readline';
 export interface ImagingServer {
   address: string;
   pid: number;
-  /**
-   * Memory in MB, and the delay of the event loop in milliseconds, p99; `peak` and `delay` since the call before.
-   */
+  /** Memory in MB, and the delay of the event loop in milliseconds, p99; `peak` and `delay` since the call before. */
   memory(): Promise<{ rss: number; peak: number; delay: number }>;
   stop(): void;
 }

@@ -50,9 +50,7 @@ const root = resolve(process.env['SHARED_DATA'] ?? join(import.meta.dirname, '..
 /** True where the shared data are on this machine. */
 export const sharedDataPresent = existsSync(join(root, 'dicom/manifest.json'));
 
-/**
- * Returns the absolute path of a file or folder below `../shared/data`, such as `dicom` or `fhir/synthea`.
- */
+/** Returns the absolute path of a file or folder below `../shared/data`, such as `dicom` or `fhir/synthea`. */
 export function sharedDataPath(...segments: string[]): string {
   return join(root, ...segments);
 }
