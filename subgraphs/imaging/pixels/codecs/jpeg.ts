@@ -61,7 +61,7 @@ export async function decodeJpeg(
 
 /**
  * Tells whether the components are Y, Cb and Cr. Adobe's segment decides. Without it the data set decides, as in DCMTK,
- * except that subsampled components are never RGB, which no writer subsamples.
+ * except that subsampled components are always YBR: no writer subsamples RGB.
  */
 function isYbr({ adobeTransform, subsampled }: FrameHeader, pixels: PixelDescription): boolean {
   if (adobeTransform !== undefined) return adobeTransform === 1;
