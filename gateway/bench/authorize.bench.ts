@@ -1,4 +1,4 @@
-/** The door: what a request pays with a warm token cache, and what the first one pays. */
+/** Authorization: what a request pays with a warm token cache, and what the first one pays. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { authorizer } from '../smart/authorize.ts';
@@ -18,8 +18,13 @@ export async function bench(): Promise<Figure[]> {
     const exp = Math.floor(Date.now() / 1000) + 3600;
     const set = (token: string) => ehr.tokens.set(token, { patient: 'p1', scope: 'patient/*.rs', exp });
     ehr.patients.set('p1', { resourceType: 'Patient', id: 'p1', identifier: [{ value: 'x' }] });
-    const door = authorizer({ fetch, now: Date.now, baseUrl: 'http://localhost', guardedFetch: fetch });
-    const ask = (token: string) => door.authorize(tenant!, token);
+    const authorization = authorizer({
+      fetch,
+      now: Date.now,
+      baseUrl: 'http://localhost',
+      guardedFetch: fetch,
+    });
+    const ask = (token: string) => authorization.authorize(tenant!, token);
 
     const cold: number[] = [];
     for (let i = 0; i < 200; i++) {

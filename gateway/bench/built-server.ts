@@ -1,4 +1,4 @@
-/** The imaging subgraph as `npm start` runs it, compiled: what is compiled on the way to a benchmark is slower. */
+/** The imaging subgraph compiled, as `npm start` runs it: code that is compiled while it runs is slower. */
 import { execFileSync } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -10,7 +10,7 @@ const NAME = 'gateway/test/setup/imaging-server.child';
 
 let compiled: Promise<string> | undefined;
 
-/** @param images of a tenant called `bench`, which anybody may read */
+/** Starts the compiled server. @param images of a tenant called `bench`, open to everybody */
 export async function startBuiltServer(images: object, dataDir: string): Promise<ImagingServer> {
   return startServer(images, dataDir, [await (compiled ??= compile())]);
 }

@@ -1,4 +1,4 @@
-/** The clinical subgraph by itself: loading a store, answering from it, the clinical part of the federated request. */
+/** The clinical subgraph alone: loading a store, answering from it, the clinical part of the federated request. */
 import { execute, parse } from 'graphql';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** Files like those of a CT: some 120 elements before 512 KiB of pixels; unless told, 200 slices a series, two series a study. */
+/**
+ * Files like those of a CT: about 120 elements before 512 KiB of pixels; by default 200 slices a series, two series a
+ * study.
+ */
 import { closeSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -10,7 +13,7 @@ export interface CtShape {
   size?: number;
 }
 
-/** UIDs and PatientID of the files, all from 0. */
+/** UIDs and PatientID of the files, all counted from 0. */
 export const ctStudyUid = (study: number) => `1.2.826.0.1.3680043.9.7433.1.${study + 1}`;
 export const ctSeriesUid = (study: number, series: number) => `${ctStudyUid(study)}.${series + 1}`;
 export const ctInstanceUid = (study: number, series: number, slice: number) =>
@@ -18,8 +21,8 @@ export const ctInstanceUid = (study: number, series: number, slice: number) =>
 export const ctPatientId = (study: number) => `PATIENT-${String(study).padStart(6, '0')}`;
 
 /**
- * Writes `count` files below `directory`, one directory a series; series are numbered on from study to study. Pixels are
- * left as a hole: reading headers never touches them, and a hundred thousand files fit on any disk.
+ * Writes `count` files below `directory`, one directory a series; the numbers of series go on from study to study.
+ * Pixels are left as a hole: reading headers never touches them, and a hundred thousand files fit on any disk.
  */
 export async function writeCtFiles(
   directory: string,

@@ -1,6 +1,6 @@
 /**
- * DICOMweb from a folder beside Orthanc over the same files, and through us to Orthanc beside Orthanc itself.
- * Contenders are asked in turn within one run; what counts is the ratio.
+ * DICOMweb from a folder compared with Orthanc over the same files, and Orthanc through the gateway compared with
+ * Orthanc alone. Contenders take turns within one run; the ratio is what counts.
  */
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo } from 'node:net';
@@ -35,7 +35,7 @@ export async function bench(): Promise<Figure[]> {
   }
 }
 
-/** Every file below a folder. */
+/** Lists every file below a folder. */
 async function filesOf(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries
@@ -61,7 +61,7 @@ async function untilFound(url: string): Promise<void> {
   throw new Error('The folder was not indexed within thirty seconds.');
 }
 
-/** One patient's studies among many: a different patient each time, so that no remembered answer serves. */
+/** Searches for the studies of one patient among many: another patient each time, so that no cached answer helps. */
 async function searches(directory: string): Promise<Figure[]> {
   const images = join(directory, 'images');
   await writeCtFiles(images, STUDIES, { slices: 1, seriesPerStudy: 1, size: 16 });
@@ -103,7 +103,7 @@ async function searches(directory: string): Promise<Figure[]> {
   }
 }
 
-/** One CT series: metadata, frames, the study, time to the first byte, connections. */
+/** Retrieves one CT series: metadata, frames, the study, time to the first byte, connections. */
 async function oneSeries(directory: string): Promise<Figure[]> {
   const images = join(directory, 'images');
   await writeCtFiles(images, SLICES, { slices: SLICES, seriesPerStudy: 1 });
@@ -111,7 +111,7 @@ async function oneSeries(directory: string): Promise<Figure[]> {
   const counting = await countingProxy(new URL(orthanc.url).port);
   const fromFolder = await startBuiltServer(folderOf(images), join(directory, 'a'));
   const fromArchive = await startBuiltServer(archiveOf(orthanc, orthanc.dicomWebUrl), join(directory, 'b'));
-  // Counted apart: the connections would pass through this process, which has enough to do as the client.
+  // A separate server: its connections pass through this process, which is busy as the client.
   const counted = await startBuiltServer(
     archiveOf(orthanc, `http://127.0.0.1:${counting.port}/dicom-web`),
     join(directory, 'c'),
@@ -133,7 +133,7 @@ async function oneSeries(directory: string): Promise<Figure[]> {
   try {
     await untilFound(`${contenders.folder}/studies?PatientID=${ctPatientId(0)}`);
 
-    // Compressed where the server does that: what an application asks for.
+    // Compressed where the server compresses, as an application asks for it.
     const bytes: Record<string, number> = {};
     const metadata = await alternate(
       each((base) => async () => {
@@ -148,7 +148,7 @@ async function oneSeries(directory: string): Promise<Figure[]> {
     );
 
     const passed = { ...contenders, nginx: `${nginx.address}/dicom-web` };
-    // Frames are many: what counts is a server that has answered for them before.
+    // The server has to be warm: there are many frames.
     for (const base of Object.values(passed)) await framesPerSecond(base, series, authorization, WARM_UP);
     const speedOf = (base: string) => () => framesPerSecond(base, series, authorization);
     const frames = await alternate(
@@ -189,11 +189,11 @@ async function oneSeries(directory: string): Promise<Figure[]> {
       { what: '… through nginx, unbuffered, beside Orthanc', value: frames.nginx.ratio, unit: '×' },
       { what: 'Orthanc, a 157 MB study', value: whole.direct.median, unit: 'MB/s' },
       { what: '… folder beside Orthanc', value: whole.folder.ratio, unit: '×', atLeast: 0.8 },
-      // 1.2 times what the reference server reached of direct.
+      // 1.2 times the share of direct speed that the reference server reached.
       { what: '… through us beside Orthanc', value: whole.through.ratio, unit: '×', atLeast: 0.72 },
       { what: 'Orthanc, an instance, first byte', value: first.direct.median, unit: 'ms' },
       {
-        what: '… through us, later by',
+        what: '… through us, delay',
         value: first.through.median - first.direct.median,
         unit: 'ms',
         atMost: 5,
@@ -218,7 +218,7 @@ async function framesPerSecond(
   parallel = 8,
 ): Promise<number> {
   const { origin, pathname } = new URL(base);
-  // No more of them than Orthanc keeps in its memory.
+  // No more frames than Orthanc keeps in its memory.
   const numbers = Array.from({ length: count }, (_, i) => ((i % 200) * 7) % SLICES).values();
   const took = await duration(() =>
     Promise.all(
@@ -236,7 +236,7 @@ async function framesPerSecond(
   return (count * 1000) / took;
 }
 
-/** Milliseconds until the body begins. */
+/** Measures the milliseconds until the body begins. */
 async function firstByte(url: string, authorization: string): Promise<number> {
   const start = performance.now();
   const accept = 'multipart/related; type="application/dicom"; transfer-syntax=*';
@@ -265,7 +265,7 @@ async function countingProxy(to: string) {
   };
 }
 
-/** Fifty clients, each over a slow line, each in the middle of a 210 MB study. */
+/** Lets fifty clients download a study of 210 MB at the same time, each over a slow line. */
 async function slowClients(directory: string): Promise<Figure[]> {
   const images = join(directory, 'images');
   await writeCtFiles(images, 400);

@@ -1,7 +1,7 @@
 /**
- * Many patients, each with a token of its own, through the whole gateway as `npm start` runs it: token check, audit and
- * log included. No patient is asked for twice in a row, so that no answer of a moment ago serves.
- * `OLD` names a built checkout to compare with, which is asked in turn with this one; `MIXED` is the number of requests
+ * Many patients, each with its own token, through the whole gateway as `npm start` runs it: token check, audit and
+ * log included. No patient follows itself, so that no recent answer helps.
+ * `OLD` names a built checkout for comparison, which takes turns with this one; `MIXED` is the number of requests
  * before memory is measured.
  */
 import { execFileSync } from 'node:child_process';
@@ -28,7 +28,7 @@ const MIXED = Number(process.env['MIXED'] ?? 100_000);
 const QUERY = `query ($id: ID!) { Patient(id: $id) { id birthDate name { family given }
   ImagingStudyList { id started description series { uid modality { code } description } } } }`;
 
-/** What is asked of a patient, by number: a path, or a body that is posted to it. */
+/** The request for a patient, by number: a path, or a body that is posted to it. */
 type Ask = (patient: number) => { path: string; body?: string };
 
 const ASKED = {
@@ -76,7 +76,7 @@ export async function bench(): Promise<Figure[]> {
   }
 }
 
-/** The data, the tenant and a token for each patient. */
+/** Writes the data, the tenant and a token for each patient. */
 async function prepare(directory: string, ehr: AuthorizationServer): Promise<void> {
   const { images, patients } = await writePatients(directory, PATIENTS, 1);
   await mkdir(join(directory, 'tenants'));
@@ -102,7 +102,7 @@ async function prepare(directory: string, ehr: AuthorizationServer): Promise<voi
   }
 }
 
-/** Its log and its audit trail go to a file, as they cost the client nothing there. */
+/** Starts a server. Its log and its audit trail go to a file: reading them would cost the client time. */
 async function start(checkout: string, directory: string, name: string): Promise<Server> {
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
@@ -130,7 +130,7 @@ async function start(checkout: string, directory: string, name: string): Promise
   };
 }
 
-/** Options of Node for the servers, as `--cpu-prof` to see where the time goes. */
+/** Options of Node for the servers, such as `--cpu-prof` to profile them. */
 const nodeOptions = () => (process.env['SERVER_OPTIONS'] ?? '').split(' ').filter(Boolean);
 
 async function answerOf({ origin }: { origin: string }, ask: Ask, patient: number): Promise<string> {
@@ -155,7 +155,7 @@ async function untilIndexed(origin: string): Promise<void> {
   throw new Error('The folder was not indexed within a minute.');
 }
 
-/** All answers are the same, addresses and what is remembered aside. */
+/** Checks that all servers give the same answers, apart from addresses and remembered times. */
 async function compareAnswers(servers: readonly Server[]): Promise<void> {
   for (const [name, ask] of Object.entries(ASKED)) {
     for (let patient = 1; patient <= PATIENTS; patient++) {
@@ -168,7 +168,7 @@ async function compareAnswers(servers: readonly Server[]): Promise<void> {
   }
 }
 
-/** Sends so many requests, eight at a time. @returns requests in a second */
+/** Sends `count` requests, eight at a time. @returns requests in a second */
 async function load({ origin }: Server, asks: readonly Ask[], count: number): Promise<number> {
   let sent = 0;
   const took = await duration(() =>
@@ -194,7 +194,7 @@ async function speeds(servers: ReadonlyMap<'new' | 'old', Server>): Promise<Figu
   for (const name of Object.keys(ASKED) as (keyof typeof ASKED)[]) {
     const { what, timesOld } = FIGURES[name];
     const contenders = Object.fromEntries(
-      // The old one first: the others are compared with it.
+      // The old one first: `alternate` compares the others with the first.
       [...servers]
         .toReversed()
         .map(([which, server]) => [which, () => load(server, [ASKED[name]], REQUESTS)]),

@@ -1,4 +1,4 @@
-/** A client that costs as little as it can, so that what is measured is the server. */
+/** A client that costs as little as it can, so that the server is measured and not the client. */
 import { connect } from 'node:net';
 
 const ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*';
@@ -6,7 +6,7 @@ const ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*';
 const BUFFER = 1 << 20;
 
 /**
- * Reads an answer to its end through one reused buffer, so that the client costs as little as it can.
+ * Reads an answer to its end through one reused buffer.
  * @returns bytes received, the header included
  */
 export function download(url: string, headers: Record<string, string> = {}): Promise<number> {

@@ -15,7 +15,7 @@ const QUERY = `{ Patient(id: "p1") { id birthDate name { family given } ${CONDIT
   DiagnosticReportList { id status code { text } conclusion }
   ${IMAGES} } }`;
 const ROUNDS = 300;
-/** Milliseconds until the compiler has seen enough. */
+/** Milliseconds until the compiler has optimized the code. */
 const WARM_UP = 3000;
 
 export async function bench(): Promise<Figure[]> {

@@ -1,4 +1,4 @@
-/** DW-17: how fast a folder is indexed, and how much memory a large one takes. */
+/** Time to index a folder, and the memory that a large one takes (DW-17). */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { execFile } from 'node:child_process';
 import { tmpdir } from 'node:os';
@@ -9,12 +9,12 @@ import { writeCtFiles } from './ct-files.ts';
 
 const run = promisify(execFile);
 
-/** What the child process tells of one index run. */
+/** Report of the child process about one index run. */
 interface Report {
   seconds: number;
   maxRssMegabytes: number;
   instances: number;
-  /** Milliseconds of a search for one patient's studies, and the longest that the event loop stood still. */
+  /** Milliseconds of a search for one patient's studies, and the longest pause of the event loop. */
   search: number;
   longestPause: number;
 }
@@ -27,13 +27,13 @@ export async function bench(): Promise<Figure[]> {
     const rounds: Report[] = [];
     for (let round = 0; round < 4; round++)
       rounds.push(await index(small, join(directory, `small-${round}.sqlite`)));
-    // The first brings the headers into the page cache.
+    // The first run brings the headers into the page cache.
     const warm = rounds.slice(1).map(({ seconds }) => 10_000 / seconds);
     const again = await index(small, join(directory, 'small-1.sqlite'));
 
     const large = join(directory, 'large');
     await writeCtFiles(large, 100_000);
-    // Once to have the headers in the page cache and the new files on the disk.
+    // A first run brings the headers into the page cache and the new files onto the disk.
     await index(large, join(directory, 'large-cold.sqlite'));
     const report = await index(large, join(directory, 'large.sqlite'));
     if (report.instances !== 100_000)
@@ -56,7 +56,7 @@ export async function bench(): Promise<Figure[]> {
   }
 }
 
-/** One run in a process of its own, so that its memory is only its own. */
+/** Runs once in a separate process, so that its memory can be measured alone. */
 async function index(path: string, indexFile: string): Promise<Report> {
   const child = join(import.meta.dirname, 'folder-index.child.ts');
   const { stdout } = await run(process.execPath, ['--import', 'tsx', child, path, indexFile]);

@@ -1,4 +1,4 @@
-/** A client that costs as little as `download`, over one connection that is kept. */
+/** A client that costs as little as `download`, over one connection that is kept open. */
 import { connect, type Socket } from 'node:net';
 
 const BUFFER = 256 * 1024;
@@ -8,10 +8,10 @@ export class KeptConnection {
   readonly #host: string;
   readonly #socket: Socket;
   #state: 'header' | 'body' | 'size' | 'chunk' | 'last' = 'header';
-  /** Bytes of the body, the chunk or what ends the chunks that are still to come. */
+  /** Bytes that are still to come of the body, of the chunk or of the end of the chunks. */
   #left = 0;
   #bytes = 0;
-  /** The beginning of a header or of a chunk's size. */
+  /** The beginning of a header or of the size of a chunk. */
   #pending: Buffer = NOTHING;
   #resolve = (_bytes: number): void => undefined;
   #reject = (_error: Error): void => undefined;
@@ -34,7 +34,10 @@ export class KeptConnection {
     this.#socket.on('close', () => this.#reject(new Error('The connection was closed.')));
   }
 
-  /** One request after the other: a GET, or a POST where there is a body. @returns bytes of the body @throws for any answer but 200 */
+  /**
+   * Sends one request at a time: a GET, or a POST where there is a body. @returns bytes of the body @throws for any
+   * status but 200
+   */
   send(path: string, headers: Record<string, string>, body?: string): Promise<number> {
     this.#bytes = 0;
     this.#state = 'header';
@@ -54,7 +57,7 @@ export class KeptConnection {
     this.#socket.destroy();
   }
 
-  /** Takes what it can and gives what is left. */
+  /** Reads as much as it can and returns the rest. */
   #step(data: Buffer): Buffer<ArrayBuffer> {
     const text = this.#state === 'header' || this.#state === 'size';
     if (text) {

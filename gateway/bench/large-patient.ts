@@ -1,4 +1,6 @@
-/** Patients with resources in each of five clinical lists and 10 studies of 3 series: what the targets are about. */
+/**
+ * Patients with resources in each of five clinical lists and 10 studies of 3 series: the data of the speed targets.
+ */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Element } from '../demo/dicom-file.ts';
@@ -8,12 +10,12 @@ import type { DemoData } from '../test/house.ts';
 export const STUDIES = 10;
 const SERIES = 3;
 
-/** The identifier of a patient, of type MR; patients count from 1. */
+/** Returns the identifier of a patient, of type MR; patients count from 1. */
 export const mrnOf = (patient: number) => `MRN-${patient}`;
 
 /**
  * Writes the records and images of patients `p1`, `p2` ….
- * @param resources in each clinical list
+ * @param resources number of resources in each clinical list
  */
 export async function writePatients(directory: string, count = 1, resources = 20): Promise<DemoData> {
   const data = { images: join(directory, 'images'), patients: join(directory, 'patients') };

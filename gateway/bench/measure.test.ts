@@ -9,7 +9,7 @@ it.each([
   expect(median(values)).toBe(expected);
 });
 
-it('contenders alternate, the warm-up is left out, and ratios are taken within a round', async () => {
+it('contenders alternate, the warm-up does not count, and ratios are taken within a round', async () => {
   const order: string[] = [];
   const next = (name: string, values: number[]) => () => {
     order.push(name);
@@ -25,6 +25,6 @@ it.each([
   [{ value: 6.1, atMost: 6 }, false],
   [{ value: 1999, atLeast: 2000 }, false],
   [{ value: 1 }, true],
-] as [Partial<Figure>, boolean][])('%j is met: %s', (figure, met) => {
+] as [Partial<Figure>, boolean][])('the bounds of %j are met: %s', (figure, met) => {
   expect(isMet({ what: '', value: 0, unit: '', ...figure })).toBe(met);
 });

@@ -1,4 +1,4 @@
-/** How benchmarks measure and report: paired, alternated, by medians. */
+/** Measuring and reporting of benchmarks: paired, alternated, by medians. */
 
 /** One line of the table. */
 export interface Figure {
@@ -6,19 +6,19 @@ export interface Figure {
   value: number;
   /** `ms`, `MB/s`, `files/s`, `MB`, `×` … */
   unit: string;
-  /** What it must reach, for the reader and for the exit code. */
+  /** Bounds of the value, shown in the table; the exit code is 1 when one is missed. */
   atLeast?: number;
   atMost?: number;
 }
 
-/** The middle of the values; of an even number, the mean of the two in the middle. */
+/** Returns the middle of the values; of an even number of values, the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** Milliseconds that a piece of work takes. */
+/** Measures the milliseconds that a piece of work takes. */
 export async function duration(work: () => unknown): Promise<number> {
   const start = performance.now();
   await work();
@@ -26,8 +26,8 @@ export async function duration(work: () => unknown): Promise<number> {
 }
 
 /**
- * Runs contenders in turn, so that what the machine does meanwhile falls on all alike; the order turns with each round.
- * Each gives one value a round; the first round warms up and does not count.
+ * Runs contenders in turn, so that other load of the machine affects all alike; the order is reversed with each
+ * round. Each gives one value a round; the first round warms up and does not count.
  * @returns the median of each contender, and of the ratio of each to the first within a round
  */
 export async function alternate<Name extends string>(
@@ -54,7 +54,7 @@ export async function alternate<Name extends string>(
   ) as Record<Name, { median: number; ratio: number }>;
 }
 
-/** Whether a figure reaches what it must. */
+/** Tells whether a figure is within its bounds. */
 export function isMet({ value, atLeast = -Infinity, atMost = Infinity }: Figure): boolean {
   return value >= atLeast && value <= atMost;
 }

@@ -1,4 +1,4 @@
-/** nginx as a proxy that buffers nothing: what a plain way through costs. */
+/** nginx as a proxy that buffers nothing: the cost of simply passing answers on. */
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -9,15 +9,16 @@ import { freePort } from '../test/setup/free-port.ts';
 const NGINX = '/usr/sbin/nginx';
 
 /**
+ * Starts nginx.
  * @param directory for its files
- * @param upstream where it passes everything on to, over connections that are kept
- * @throws where it is not installed
+ * @param upstream the server to which it passes everything on, over connections that are kept open
+ * @throws when nginx is not installed
  */
 export async function startNginx(
   directory: string,
   upstream: string,
 ): Promise<{ address: string; end(): Promise<void> }> {
-  if (!existsSync(NGINX)) throw new Error('nginx is to be compared with: apt-get install nginx-light');
+  if (!existsSync(NGINX)) throw new Error('This benchmark needs nginx: apt-get install nginx-light');
   const port = await freePort();
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (name) => `${name}_temp_path ${directory}/${name};`,

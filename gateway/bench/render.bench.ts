@@ -1,4 +1,4 @@
-/** Pictures of CT slices, made and kept, and what the event loop notices of it. */
+/** Rendering of CT slices, thumbnails from the cache, and the delay of the event loop meanwhile. */
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,8 +72,8 @@ export async function bench(): Promise<Figure[]> {
         unit: '/s',
         atLeast: 150,
       },
-      { what: '… event loop late meanwhile, p99', value: median(delays), unit: 'ms', atMost: 20 },
-      { what: 'thumbnails that are kept', value: result.thumbnails.median, unit: '/s', atLeast: 2000 },
+      { what: '… delay of the event loop meanwhile, p99', value: median(delays), unit: 'ms', atMost: 20 },
+      { what: 'cached thumbnails', value: result.thumbnails.median, unit: '/s', atLeast: 2000 },
     ];
   } finally {
     await pool.close();
@@ -82,7 +82,7 @@ export async function bench(): Promise<Figure[]> {
   }
 }
 
-/** A body with noise in the pixels of a slice: what is all alike is encoded in no time. */
+/** Draws a body with noise into the pixels of a slice: uniform pixels would be encoded in no time. */
 async function drawSlice(images: string, slice: number): Promise<void> {
   const pixels = new Uint16Array(SIZE * SIZE);
   let seed = slice + 1;

@@ -1,6 +1,6 @@
 /**
- * How fast whole studies pass: from a folder, and from Orthanc through us beside nginx and beside Orthanc itself.
- * Each of the three is asked in turn within one run; what counts is the ratio.
+ * Speed of whole studies: from a folder, and from Orthanc through the gateway, through nginx and directly. The
+ * contenders take turns within one run; the ratio is what counts.
  */
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -28,7 +28,7 @@ export async function bench(): Promise<Figure[]> {
   }
 }
 
-/** One series of the files, by number. */
+/** Returns the path of one series of the files, by number. */
 function seriesPath(series: number): string {
   const study = series >> 1;
   return `/studies/${ctStudyUid(study)}/series/${ctSeriesUid(study, series)}`;
@@ -47,7 +47,7 @@ async function fromFolder(folder: string, directory: string): Promise<Figure[]> 
       );
       return bytes.reduce((sum, one) => sum + one) / 1e3 / (performance.now() - start);
     };
-    // Idle, after one series: what the process needs anyway is there.
+    // Measured idle and after one series: memory that the process needs anyway is already taken.
     await sleep(1000);
     const { rss: before } = await server.memory();
     const { one, four } = await alternate({ one: () => speed(1), four: () => speed(4) }, ROUNDS);

@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: every `*.bench.ts` of this folder, or those whose name contains an argument, as one table.
- * Each exports `bench(): Promise<Figure[]>`. Ends with exit code 1 when a figure misses what it must reach.
+ * `npm run bench`: runs every `*.bench.ts` of this folder, or those whose name contains an argument, and prints one
+ * table. Each exports `bench(): Promise<Figure[]>`. Ends with exit code 1 when a figure misses a bound.
  */
 import { readdirSync } from 'node:fs';
 import { cpus } from 'node:os';

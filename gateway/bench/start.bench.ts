@@ -1,4 +1,4 @@
-/** How long `npm start` takes until it is ready: the first time, which makes the demonstration's images, and after that. */
+/** Time until `npm start` is ready: the first time, which makes the images of the demonstration, and later. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -5,7 +5,10 @@ import { accessionNumbersOf } from '../joins/accessions.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildHouse, type House } from './house.ts';
 
-/** Studies found by what the record says of their accession numbers (DW-19), and several sources (DW-18), whole. */
+/**
+ * Studies found by the accession numbers of the record (DW-19), and several sources (DW-18), through the whole
+ * gateway.
+ */
 
 const GEORGE = 'demo-george-whitfield';
 const MARIA = 'demo-maria-alvarez';
@@ -48,7 +51,7 @@ beforeAll(async () => {
   for (const [id, value] of Object.entries(mrn)) {
     const identifier = [{ value, type: { coding: [{ code: 'MR' }] } }];
     ehr.patients.set(id, { resourceType: 'Patient', id, identifier, birthDate: '1900-01-01' });
-    // The scope says nothing of orders: what they are asked for is not given out.
+    // The scope does not cover orders: they are read for their numbers and never shown.
     ehr.tokens.set(id, { client_id: 'viewer', exp, patient: id, scope: 'patient/ImagingStudy.rs' });
   }
 });
@@ -69,7 +72,7 @@ const uids = async (url: string, token?: string) =>
   ].sort();
 
 describe('DW-19 studies by accession number', () => {
-  test('are those of the patient, at every level, on every face', async () => {
+  test('are those of the patient, at every level, in every API', async () => {
     const own = await uids('/mrn/dicomweb/studies');
     expect(own.length).toBeGreaterThan(1);
     for (const level of ['studies', 'series', 'instances']) {
@@ -84,7 +87,7 @@ describe('DW-19 studies by accession number', () => {
     }
   });
 
-  test('and nobody else’s: 404 by UID, 403 by PatientID (IA-7)', async () => {
+  test('of another patient are refused: 404 by UID, 403 by PatientID (IA-7)', async () => {
     const [foreign] = await uids('/mrn/dicomweb/studies', MARIA);
     for (const tail of ['', '/metadata', '/series']) {
       const refused = await get(`/accession/dicomweb/studies/${foreign}${tail}`);
@@ -97,7 +100,7 @@ describe('DW-19 studies by accession number', () => {
     expect(await uids(`/accession/dicomweb/studies?StudyInstanceUID=${foreign}`)).toEqual([]);
   });
 
-  test('pages as any other search', async () => {
+  test('come in pages like those of any other search', async () => {
     const own = await uids('/accession/dicomweb/studies');
     const pages = await Promise.all(
       own.map((_, offset) => uids(`/accession/dicomweb/studies?limit=1&offset=${offset}`)),
@@ -105,7 +108,7 @@ describe('DW-19 studies by accession number', () => {
     expect(pages.flat().sort()).toEqual(own);
   });
 
-  test('no numbers, no studies', async () => {
+  test('a patient without accession numbers has no studies', async () => {
     for (const level of ['studies', 'series', 'instances']) {
       expect(await uids(`/accession/dicomweb/${level}`, 'nobody-here')).toEqual([]);
     }
@@ -113,23 +116,23 @@ describe('DW-19 studies by accession number', () => {
     expect((await get(`/accession/dicomweb/studies/${any}`, 'nobody-here')).statusCode).toBe(404);
   });
 
-  test('an issuer and a birth date that do not agree leave them out', async () => {
+  test('leaves out studies of another issuer or birth date', async () => {
     expect(await uids('/issuer/dicomweb/studies')).toEqual([]);
     expect(await uids('/born/dicomweb/studies')).toEqual([]);
   });
 
-  test('without a record nothing is guessed', async () => {
+  test('answers 501 where the tenant has no clinical record', async () => {
     expect((await get('/no-record/dicomweb/studies')).statusCode).toBe(501);
   });
 
-  test('a caller who reaches everybody sees one patient’s when it names one', async () => {
+  test('a caller with access to all patients gets those of the patient it names', async () => {
     const bundle = (await get(`/system/fhir/ImagingStudy?patient=${GEORGE}`)).json();
     const own = await uids('/accession/dicomweb/studies');
     expect(bundle.entry.map(({ resource }: { resource: { id: string } }) => resource.id).sort()).toEqual(own);
   });
 });
 
-test('DW-18 GraphQL: data of the source that answered, and an error of the other with code, service and path', async () => {
+test('DW-18 GraphQL: data of the source that answered, and an error for the other with code, service and path', async () => {
   const answer = await house.app.inject({
     method: 'POST',
     url: '/half/graphql',
@@ -144,7 +147,7 @@ test('DW-18 GraphQL: data of the source that answered, and an error of the other
   expect(errors[0].path).toContain('ImagingStudyList');
 });
 
-describe('accession numbers in a record', () => {
+describe('DW-19 accession numbers in a record', () => {
   const acsn = (value?: string) => ({ ...(value && { value }), type: { coding: [{ code: 'ACSN' }] } });
   const record = {
     ServiceRequest: [
@@ -165,11 +168,11 @@ describe('accession numbers in a record', () => {
   const all = ['ServiceRequest', 'DiagnosticReport', 'ImagingStudy'];
 
   test.each<[string, string[], Fault['code'], string[] | Fault['code']]>([
-    ['are of type ACSN, or of what a resource is based on', [], 'forbidden', ['A1', 'A2', 'A3']],
-    ['of the types that are shown', ['DiagnosticReport'], 'insufficient_scope', ['A1', 'A3']],
-    ['none where none is shown', all, 'insufficient_scope', 'insufficient_scope'],
+    ['are of type ACSN, of a resource or of its order', [], 'forbidden', ['A1', 'A2', 'A3']],
+    ['come from the types that the scope covers', ['DiagnosticReport'], 'insufficient_scope', ['A1', 'A3']],
+    ['are refused where the scope covers none of the types', all, 'insufficient_scope', 'insufficient_scope'],
     [
-      'none where one type fails: studies would be missed in silence',
+      'are refused where one type fails: studies would be missed in silence',
       ['ImagingStudy'],
       'bad_gateway',
       'bad_gateway',
@@ -180,7 +183,7 @@ describe('accession numbers in a record', () => {
     else expect((await found).sort()).toEqual(expected);
   });
 
-  test('over all pages', async () => {
+  test('are collected from all pages', async () => {
     const search = async (type: string, { cursor = '0' }: { cursor?: string }) => ({
       resources:
         type === 'ImagingStudy' ? [{ ...record['ImagingStudy'][0]!, identifier: [acsn(`P${cursor}`)] }] : [],

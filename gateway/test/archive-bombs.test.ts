@@ -1,4 +1,4 @@
-/** DW-24: what an archive answers is parsed within bounds: metadata, searches, and objects that are taken apart. */
+/** DW-24: answers of an archive are parsed within bounds: metadata, searches, and objects that are parsed here. */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { request } from 'undici';
@@ -24,7 +24,7 @@ const DAMAGED = /The stored object is damaged\. It has more than .* limits\.obje
 const NONSENSE = /gave an answer that makes no sense/;
 const TOO_MUCH = /answered more than \d+ MB/;
 
-/** What the archive answers for a study to requests for `what`; to all others it answers well. */
+/** Answer of the archive to a `what` request for a study; other requests get a correct answer. */
 type Bomb = readonly [
   name: string,
   what: 'metadata' | 'search' | 'object',
@@ -45,7 +45,7 @@ const studyUid = (index: number) => `1.2.${index + 10}`;
 const BOMBS: readonly Bomb[] = [
   ...OTHERS,
   ...ATTRIBUTE_BOMBS.filter(({ readable }) => readable === 'object').map(
-    // Each is the object that is asked for.
+    // The study UID is that of the requested object.
     ({ name, file }, i): [string, 'object', Buffer, RegExp] => [
       name,
       'object',
@@ -101,13 +101,13 @@ afterAll(async () => {
 
 const PATHS = { metadata: ['/metadata', '/rendered'], search: [''], object: ['/frames/1'] };
 
-test('answers that are larger than any are refused with the reason, and others are served', async () => {
+test('DW-24 refuses answers above the bounds with the reason, and serves others meanwhile', async () => {
   const get = async (path: string) => {
     const { statusCode, body } = await request(`${gateway.url}/bombs/dicomweb/studies/${path}`);
     return { status: statusCode, text: await body.text() };
   };
   const instanceOf = (uid: string) => `${uid}/series/${uid}.1/instances/${uid}.1.1`;
-  // What a first request loads is no harm of the attack.
+  // Code that a first request loads is no harm of the attack.
   expect((await get(`${instanceOf('1.2.1')}/metadata`)).status).toBe(200);
   const answers: [name: string, path: string, status: number, text: string][] = [];
   const harm = await harmOf(gateway, async () => {

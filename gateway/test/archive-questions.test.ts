@@ -1,13 +1,14 @@
 /**
- * How much an archive, the EHR and the clinical record are asked for one retrieval (IA-7, IA-29): of the caller's own study
- * no more than is needed, and the same of one that is foreign, withheld or not there. From every kind of source, over HTTP.
+ * The number of requests that one retrieval makes to the archive, the EHR and the clinical record (IA-7, IA-29): for
+ * an own study no more than needed, and the same for a foreign, withheld and absent one. From every kind of source,
+ * over HTTP.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SOURCES, type Asking, type EverySource, type Source } from './every-source.ts';
 import { REFUSED, startRefusedStudies, uid } from './refused-studies.ts';
 
-/** Ways to a study. */
+/** Ways to retrieve a study. */
 const WAYS: [name: string, path: (uid: string) => string, asking?: (uid: string) => Asking][] = [
   ['study', (uid) => `/dicomweb/studies/${uid}`],
   ['metadata', (uid) => `/dicomweb/studies/${uid}/metadata`],
@@ -16,7 +17,7 @@ const WAYS: [name: string, path: (uid: string) => string, asking?: (uid: string)
   ['FHIR', (uid) => `/fhir/ImagingStudy/${uid}`],
   ['link', () => '/wado/links', (uid) => ({ json: { path: `studies/${uid}/rendered` } })],
 ];
-/** Each refusal is held back; those of every way to a study are in `refusal-round-trips.test.ts`. */
+/** Refusals are delayed, so only these ways are tried; `refusal-round-trips.test.ts` tries all. */
 const REFUSED_WAYS = ['study', 'frames', 'FHIR'];
 
 let every: EverySource;
@@ -29,16 +30,16 @@ afterAll(() => every?.close());
 const ask = (source: Source, [, path, asking]: (typeof WAYS)[number], uid: string, token = 'own') =>
   every.ask(`/${source}${path(uid)}`, { ...asking?.(uid), token });
 
-/** Whether the archive is still being asked something. */
+/** Tells whether requests to the archive are still under way. */
 async function isAsking(): Promise<boolean> {
   await delay(30);
   const { web, dimse } = every.questions();
   return web.length + dimse > 0;
 }
 
-/** What one request is answered, and the questions that it costs. */
+/** Sends one request; returns its answer and the requests that it costs. */
 async function cost(source: Source, way: (typeof WAYS)[number], uid: string) {
-  // A retrieval that has been given may still be acknowledged to the archive.
+  // The previous retrieval may still be acknowledged to the archive.
   do every.questions();
   while (await isAsking());
   const before = { ...every.ehr.calls };
@@ -47,13 +48,13 @@ async function cost(source: Source, way: (typeof WAYS)[number], uid: string) {
   const ehr = Object.entries(every.ehr.calls).filter(([path, calls]) => calls > before[path]!);
   return {
     ...{ status, dimse, ehr },
-    // After a refusal an archive is asked whether it still has a study that it had.
+    // After a refusal the gateway asks whether the archive still has a study that it had.
     web: web.map((path) => path.replace(/1\.9\.\d\.\d\d/, 'UID')).sort(),
     body: body.toString().replaceAll(uid, 'UID'),
   };
 }
 
-/** Questions of the first request for an own study, and of the second, by way: at most as many. */
+/** Most requests for the first and the second retrieval of an own study, by way. */
 const FEW: Record<Source, readonly (readonly [cold: number, warm: number])[]> = {
   folder: WAYS.map(() => [0, 0]),
   'dicom-web': [
@@ -64,7 +65,7 @@ const FEW: Record<Source, readonly (readonly [cold: number, warm: number])[]> = 
     [4, 0],
     [2, 0],
   ],
-  // An association, its questions, and an answer to each object that comes.
+  // An association, its requests, and a response to each object.
   'c-get': [
     [16, 0],
     [16, 0],
@@ -92,8 +93,8 @@ const FEW: Record<Source, readonly (readonly [cold: number, warm: number])[]> = 
 };
 
 describe.each(SOURCES)('%s', (source) => {
-  test('IA-29 an own study costs few questions, and its second request fewer', async () => {
-    // Who is calling is asked once for all.
+  test('IA-29 an own study costs few requests to the archive, and its second retrieval fewer', async () => {
+    // Fills the token cache.
     await ask(source, WAYS[0]!, uid('absent', 0));
     for (const [number, way] of WAYS.entries()) {
       for (const most of FEW[source][number]!) {
@@ -104,7 +105,7 @@ describe.each(SOURCES)('%s', (source) => {
     }
   });
 
-  test('IA-7 one that is foreign or withheld costs the questions and gets the answer of one that is not there', async () => {
+  test('IA-7 a foreign or withheld study gets the answer of an absent one and costs the same requests', async () => {
     for (const [number, way] of WAYS.entries()) {
       if (!REFUSED_WAYS.includes(way[0])) continue;
       expect((await ask(source, way, uid('warm', number), 'owner')).status).toBe(200);

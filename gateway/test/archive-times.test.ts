@@ -1,13 +1,13 @@
 /**
- * How long a retrieval takes that is refused (IA-7): as long for a study that is foreign or withheld as for one that is not
- * there, also from an archive that tells slowly what it has. From every kind of source, over HTTP.
+ * The time of a refused retrieval (IA-7): the same for a study that is foreign or withheld as for one that does not
+ * exist, also from a slow archive. From every kind of source, over HTTP.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { median } from '../bench/measure.ts';
 import { SOURCES, type EverySource, type Source } from './every-source.ts';
 import { REFUSED, startRefusedStudies, uid, type Kind } from './refused-studies.ts';
 
-/** Studies of each kind. */
+/** Number of studies of each kind. */
 const STUDIES = 8;
 const [ROUNDS, ATTEMPTS] = [STUDIES, 5] as const;
 /** Milliseconds by which the shortest times of refusals may differ. */
@@ -23,15 +23,15 @@ afterAll(() => every?.close());
 const ask = (source: Source, uid: string, token = 'own') =>
   every.ask(`/${source}/dicomweb/studies/${uid}/metadata`, { token });
 
-/** Refusals that are measured at the same time: each mostly waits until it has taken as long as the others. */
+/** Refusals measured at the same time: each one mostly waits until it has taken as long as the others. */
 const LANES = 4;
 
-test('IA-7 a refusal takes as long where there is a study as where there is none', async () => {
+test('IA-7 refuses a foreign study in the same time as an absent one', async () => {
   const took = new Map<Kind, number[]>([
     ['absent', []],
     ['foreign', []],
   ]);
-  // The first requests of all find out how long an answer takes.
+  // The gateway learns from the first requests how long an answer takes.
   const lane = async () => {
     for (let round = -20 / LANES; round < 120 / LANES; round++) {
       for (const [kind, times] of took) {
@@ -44,30 +44,33 @@ test('IA-7 a refusal takes as long where there is a study as where there is none
   };
   await Promise.all(Array.from({ length: LANES }, lane));
   const [absent, foreign] = [...took.values()].map((times) => median(times));
-  // Orthanc alone needs longer for a study that it finds, by a half and more of the time of one that it does not.
+  // Orthanc alone takes at least 1.5 times as long for a study that it finds as for one that it does not find.
   expect(Math.abs(foreign! - absent!)).toBeLessThan(Math.max(1, absent! * 0.05));
 }, 120_000);
 
 test(
-  'IA-7 a refusal takes as long whatever there is, from an archive that tells slowly what it has',
+  'IA-7 refuses every kind of study in the same time when the archive answers slowly',
   { timeout: 60_000 },
   async () => {
-    // Rows come later than none: there are some of the study, and some of its series.
+    // Answers with rows come later than those without: rows of the study, and rows of its series.
     every.proxies.web.heldBack = (bytes) => (bytes > 600 ? 10 : 0);
     every.proxies.dimse.heldBack = (bytes) => (bytes > 200 ? 10 : 0);
-    // One after the other: they share the machine, and a refusal that takes longer than the pace shows what it does.
+    // In sequence: they share the machine, and a refusal that takes longer than the pace shows the reason.
     for (const source of SOURCES) {
-      // Others have asked before: how long an answer takes is known.
+      // The gateway has answered others before: it knows how long an answer takes.
       for (const kind of REFUSED) await ask(source, uid(kind, 0));
       await ask(source, uid('own', 1));
       let shortest = new Map<Kind, number>();
-      /** The shortest of the refusals alike, and that of the own one, which is not held back, below them. */
+      /**
+       * True when the shortest times of the refusals are alike, and that of the own study, which is not delayed, is
+       * below them.
+       */
       const isEven = () => {
         const refused = REFUSED.map((kind) => shortest.get(kind)!);
         const [least, most] = [Math.min(...refused), Math.max(...refused)];
         return most - least < TOLERANCE && shortest.get('own')! < least - TOLERANCE;
       };
-      // All are held back for longer once one has taken longer: those before and after it do not compare.
+      // Once one refusal has taken longer, all are delayed for longer: those before and after it cannot be compared.
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         shortest = new Map();
         for (let round = 0; round < ROUNDS; round++) {

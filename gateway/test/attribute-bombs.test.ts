@@ -1,4 +1,4 @@
-/** DW-24: stored objects that are small on disk and large once they are read harm nobody. */
+/** DW-24: stored objects that are small on disk and large once they are read harm no other caller. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ interface Answer {
 
 const rowsOf = ({ body }: Answer) => JSON.parse(String(body)) as unknown[];
 
-describe('a folder', () => {
+describe('DW-24 a folder', () => {
   const directory = mkdtempSync(join(tmpdir(), 'attribute-bombs-'));
   const studyUid = (name: string) => `1.2.${ATTRIBUTE_BOMBS.findIndex((bomb) => bomb.name === name) + 10}`;
   let gateway: WatchedGateway;
@@ -71,7 +71,7 @@ describe('a folder', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  test('is indexed while others are served, and what is in it is found', async () => {
+  test('is indexed while others are served, and its instances are found', async () => {
     const harm = await harmOf(gateway, async () => {
       await get('/dicomweb/studies');
       const isIndexed = async () => expect(await instancesFound('1.2.4')).toBe(1);
@@ -92,7 +92,7 @@ describe('a folder', () => {
       readable === 'everything' || readable === 'pixels',
       readable !== 'nothing',
     ];
-    /** Given, or refused with the reason. */
+    /** Expects the answer to be complete, or a refusal with the reason. */
     const expectGiven = (answer: Answer, isGiven: boolean) => {
       if (isGiven) return expect(answer.status).toBe(200);
       expect([answer.status, String(answer.body)]).toEqual(
@@ -102,8 +102,8 @@ describe('a folder', () => {
     let answers: Record<string, Answer>;
     let graphql: { data: unknown; errors?: { message: string }[] }[];
 
-    test('others are served', async () => {
-      // What a first request loads is no harm of the attack.
+    test('others are served meanwhile', async () => {
+      // Code that a first request loads is no harm of the attack.
       for (const rest of ['/metadata', '/frames/1', '/rendered']) await instance('1.2.3', 1, rest);
       await metadataByGraphql('1.2.3', '');
       const asked = {
@@ -133,22 +133,22 @@ describe('a folder', () => {
       expectUnharmed(harm);
     }, 120_000);
 
-    test('metadata are whole, or refused with the reason', () => {
+    test('metadata are complete, or refused with the reason', () => {
       expectGiven(answers['metadata']!, whole);
-      // Of a series all or none.
+      // Metadata of a series are given for all of its instances or for none.
       expectGiven(answers['seriesMetadata']!, whole || !stored);
       if (whole) expect(rowsOf(answers['seriesMetadata']!)).toHaveLength(2);
       expect(answers['besideMetadata']!.status).toBe(200);
     });
 
-    test('the object is given as it is stored, alone and in a zip', () => {
+    test('gives the object as it is stored, alone and in a zip', () => {
       const { object, zip } = answers;
       expect(object!.status).toBe(stored ? 200 : 404);
       if (stored) expect(object!.body.equals(file(uid))).toBe(true);
       expect(zip!.status).toBe(200);
     });
 
-    test('frames, pictures and other transfer syntaxes are whole, or refused with the reason', () => {
+    test('frames, rendered images and other transfer syntaxes are complete, or refused with the reason', () => {
       const { frame, bulkData, besideFrame } = answers;
       expectGiven(frame!, pixels);
       expectGiven(bulkData!, pixels);
@@ -160,7 +160,7 @@ describe('a folder', () => {
       }
     });
 
-    test('GraphQL gives the metadata, or says why not', () => {
+    test('GraphQL gives the metadata, or an error with the reason', () => {
       for (const { data, errors = [] } of graphql) {
         expect(data).toMatchObject({ ImagingStudy: { series: [{ instance: expect.any(Array) }] } });
         const messages = errors.map(({ message }) => message).join();
@@ -169,7 +169,7 @@ describe('a folder', () => {
       }
     });
 
-    test('what was refused is refused again at once', async () => {
+    test('refuses the same request again at once', async () => {
       expectGiven(await instance(uid, 1, '/metadata'), whole);
       if (whole || !stored) return;
       const started = performance.now();

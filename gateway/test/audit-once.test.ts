@@ -1,6 +1,6 @@
 /**
- * One audit record for each retrieval, whatever becomes of it (IA-30): HEAD, what the caller holds, a range, a refusal, an
- * answer that breaks off. From every kind of source, over HTTP.
+ * One audit record for each retrieval, whatever its outcome (IA-30): HEAD, 304, a range, a refusal, an answer that
+ * breaks off. From every kind of source, over HTTP.
  */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -49,7 +49,10 @@ const pixels = (uid: string) => `${instance(uid)}/bulkdata/7FE00010`;
 const uri = (uid: string) =>
   `/wado-uri?requestType=WADO&studyUID=${uid}&seriesUID=${uid}.1&objectUID=${uid}.1.1`;
 
-/** A way to a study: the path, how it is accepted, a token that may not, and the status of what is not acceptable. */
+/**
+ * A way to retrieve a study: the path, the Accept header, a token without the needed scope, and the status for an
+ * Accept header that cannot be met.
+ */
 type Form = [
   name: string,
   path: (uid: string) => string,
@@ -76,12 +79,15 @@ const FORMS: Form[] = [
   ['QIDO-RS', (uid) => `${study(uid)}/series`, '*/*', 'reading'],
   ['FHIR', (uid) => `/fhir/ImagingStudy/${uid}`, '*/*'],
 ];
-/** The tenant's own, whichever study is asked for. */
+/** The Endpoint of the tenant, whichever study is requested. */
 const ENDPOINT: Form = ['Endpoint', () => '/fhir/Endpoint/dicomweb', '*/*'];
 
 type Asked = [what: string, path: string, asking: Asking, status: number, outcome: string];
 
-/** What each is answered and what is recorded of it; the requests of one `lane` one after the other. */
+/**
+ * Returns the status of each request and the outcomes recorded for it; the requests of one `lane` are sent in
+ * sequence.
+ */
 async function records(source: Source, lanes: readonly (readonly Asked[])[]) {
   const answers = await Promise.all(
     lanes.map(async (lane) => {
@@ -108,7 +114,7 @@ const expected = (lanes: readonly (readonly Asked[])[]) =>
   lanes.flat().map(([what, , , status, outcome]) => [what, status, [outcome]]);
 
 describe.concurrent.each(SOURCES)('IA-30 %s leaves one record', (source) => {
-  test('of what is given, to HEAD and GET, cold and warm, and of what the caller holds', async () => {
+  test('of each answer to HEAD and GET, cold and warm, and of each 304', async () => {
     const lanes = [...FORMS, ENDPOINT].map(([form, path, accept]) =>
       ['HEAD', 'GET', 'GET held', 'HEAD held'].map((how): Asked => {
         const method = how.startsWith('HEAD') ? 'HEAD' : 'GET';
@@ -120,7 +126,7 @@ describe.concurrent.each(SOURCES)('IA-30 %s leaves one record', (source) => {
     expect(await records(source, lanes)).toEqual(expected(lanes));
   });
 
-  test('of what is refused, and of a range', async () => {
+  test('of each refusal, and of a range', async () => {
     const range = (range: string): Asking => ({ headers: { range } });
     const lanes: Asked[][] = [
       ...FORMS.flatMap(([form, path, accept, without = 'listing']): Asked[][] => {
@@ -148,7 +154,7 @@ describe.concurrent.each(SOURCES)('IA-30 %s leaves one record', (source) => {
 });
 
 describe.each(SOURCES)('IA-30 %s leaves one record of an answer that', (source) => {
-  /** The answer once its first bytes are there. */
+  /** Sends a request and returns when its first bytes are there. */
   async function begun([, path, accept]: Form) {
     const id = `audit-once-${number++}`;
     const headers = { authorization: 'Bearer own', accept, 'x-request-id': id };
@@ -165,7 +171,7 @@ describe.each(SOURCES)('IA-30 %s leaves one record of an answer that', (source) 
     for (const { connections } of proxies) for (const connection of connections) connection.bytes = 0;
     for (const proxy of proxies) proxy.cutAfter = 1.5 * BYTES;
     const { id, status, body } = await begun(form);
-    // What is read of a folder then is not what was there.
+    // The folder then holds other files than those that were found.
     if (source === 'folder') await every.store(named('large', Array(PIECES.instances).fill(Buffer.alloc(0))));
     let bytes = 0;
     const read = (async () => {
@@ -182,7 +188,7 @@ describe.each(SOURCES)('IA-30 %s leaves one record of an answer that', (source) 
     await expect.poll(again, { timeout: 5000 }).toBe(200);
   });
 
-  test.each([MULTIPART, ZIP])('nobody reads to its end: %s', async (...form) => {
+  test.each([MULTIPART, ZIP])('the client does not read to its end: %s', async (...form) => {
     const { id, status, body } = await begun(form);
     body.destroy();
     expect([status, await outcomes(id)]).toEqual([200, [{ kind: 'allowed' }]]);

@@ -75,7 +75,7 @@ function graphql(query: string, token = 'secret-whole-record', tenant = 'smart')
   return house.app.inject({ method: 'POST', url: `/${tenant}/graphql`, headers, payload });
 }
 
-/** The capability of the study, asked for without leaving a trace in the events. */
+/** Returns the capability of the study; the events of this request are dropped. */
 async function sealed(): Promise<string> {
   const { body } = await get('/bound/fhir/Endpoint/{study}');
   events = [];
@@ -86,7 +86,7 @@ function link(token: string, path: string) {
   return house.app.inject({ method: 'POST', url: '/smart/wado/links', headers, payload: { path } });
 }
 
-/** The use of a link, which was asked for without leaving a trace in the events. */
+/** Returns the use of a link; the events of the request for it are dropped. */
 async function linked(path: string) {
   const { body } = await link('secret-whole-record', path.replace('{study}', study));
   events = [];
@@ -94,7 +94,7 @@ async function linked(path: string) {
   return () => house.app.inject({ url: pathname + search, headers: { 'x-request-id': ID } });
 }
 
-/** What of an event is the same whichever face asked. */
+/** Lists the parts of the events that are the same for every API. */
 function said() {
   return events.map(({ action, type, patient, study: uid, target, outcome }) =>
     [
@@ -108,7 +108,7 @@ function said() {
   );
 }
 
-describe('IA-30 face × request → records', () => {
+describe('IA-30 API × request → records', () => {
   const list = 'search ImagingStudy own - - allowed';
   test.each<[string, () => ReturnType<typeof get>, number, string[]]>([
     ['GraphQL list', () => graphql('{ ImagingStudyList { id } }'), 200, [list]],
@@ -139,7 +139,7 @@ describe('IA-30 face × request → records', () => {
       ['retrieve ImagingStudy own study - allowed'],
     ],
     [
-      'WADO-URI, refused before a core is asked',
+      'WADO-URI, refused before any source is asked',
       () => get('/smart/wado-uri?requestType=WADO&studyUID={study}'),
       400,
       ['retrieve ImagingStudy - study - denied invalid_request'],
@@ -151,7 +151,7 @@ describe('IA-30 face × request → records', () => {
       ['retrieve ImagingStudy own study metadata allowed'],
     ],
     [
-      'a one-use link asked for (IA-33)',
+      'a one-use link is made (IA-33)',
       () =>
         house.app.inject({
           method: 'POST',
@@ -163,19 +163,19 @@ describe('IA-30 face × request → records', () => {
       ['read ImagingStudy own study - allowed'],
     ],
     [
-      'a one-use link used, for a zip',
+      'a one-use link is used, for a zip',
       async () => (await linked('studies/{study}?accept=application%2Fzip'))(),
       200,
       ['retrieve ImagingStudy own study - allowed'],
     ],
     [
-      'a one-use link used, for a picture',
+      'a one-use link is used, for a rendered image',
       async () => (await linked('studies/{study}/rendered'))(),
       200,
       ['retrieve ImagingStudy own study rendered allowed'],
     ],
     [
-      'a one-use link used twice',
+      'a one-use link is used twice',
       async () => {
         const use = await linked('studies/{study}/rendered');
         await use();
@@ -185,7 +185,7 @@ describe('IA-30 face × request → records', () => {
       403,
       ['retrieve ImagingStudy - study - denied forbidden'],
     ],
-    // Denied at the door: nobody is known.
+    // Refused by authentication: the caller is not known.
     [
       'FHIR 401',
       () => get('/smart/fhir/ImagingStudy', 'secret-unknown'),
@@ -210,7 +210,7 @@ describe('IA-30 face × request → records', () => {
       401,
       ['operation - - - - denied invalid_token'],
     ],
-    // Denied by scope.
+    // Refused by scope.
     [
       'FHIR 403',
       () => get('/smart/fhir/ImagingStudy', 'secret-record-only'),
@@ -229,7 +229,7 @@ describe('IA-30 face × request → records', () => {
       200,
       ['search ImagingStudy own - - denied insufficient_scope'],
     ],
-    // Another patient, and what is not there.
+    // Another patient, and resources that do not exist.
     [
       'FHIR other patient',
       () => get('/smart/fhir/ImagingStudy?patient=other'),
@@ -266,8 +266,8 @@ describe('IA-30 face × request → records', () => {
       404,
       ['retrieve ImagingStudy - 1.2.3 - denied not_found'],
     ],
-    ['nothing at the path', () => get('/smart/fhir/nothing'), 404, ['operation - - - - denied not_found']],
-    // Malformed, unacceptable, broken.
+    ['an unknown path', () => get('/smart/fhir/nothing'), 404, ['operation - - - - denied not_found']],
+    // Malformed requests and broken sources.
     [
       'QIDO-RS 400',
       () => get('/smart/dicomweb/studies?StudyDate=x'),
@@ -288,14 +288,14 @@ describe('IA-30 face × request → records', () => {
       ['search ImagingStudy own - - failed unavailable'],
     ],
     [
-      'GraphQL, an archive that is away',
+      'GraphQL, an unreachable archive',
       () => graphql('{ ImagingStudyList { id } }', undefined, 'no-images'),
       200,
       ['search ImagingStudy own - - failed unavailable'],
     ],
-    // Capabilities, links, tenants in the address.
+    // Capabilities, links, tenants in the URL.
     [
-      'a capability that is none',
+      'an invented capability',
       () => get('/smart/wado/made-up/studies/{study}/metadata'),
       403,
       ['retrieve ImagingStudy - study - denied forbidden'],
@@ -313,7 +313,7 @@ describe('IA-30 face × request → records', () => {
       ['retrieve ImagingStudy - study - denied forbidden'],
     ],
     [
-      'a link for a study out of reach',
+      'a link for a study that does not exist',
       () => link('secret-whole-record', 'studies/1.2.3'),
       404,
       ['read ImagingStudy - 1.2.3 - denied not_found'],
@@ -325,19 +325,19 @@ describe('IA-30 face × request → records', () => {
       ['operation - - - - denied invalid_token'],
     ],
     [
-      'a link for what is no retrieval',
+      'a link for a path that is no retrieval',
       () => link('secret-whole-record', '../fhir'),
       400,
       ['operation - - - - denied invalid_request'],
     ],
     [
-      'a tenant in the address that is refused',
+      'a tenant in the URL that is refused',
       () => get('/dyn/bm90aGluZw/fhir/ImagingStudy'),
       404,
       ['search ImagingStudy - - - denied not_found'],
     ],
     ['a tenant that does not exist', () => get('/nobody/fhir/ImagingStudy'), 404, []],
-    // No data, no record.
+    // Nothing of a patient is read: no record.
     ['discovery', () => get('/smart/fhir/metadata'), 200, []],
   ])('%s', async (_what, ask, status, records) => {
     const response = await ask();
@@ -346,9 +346,9 @@ describe('IA-30 face × request → records', () => {
   });
 });
 
-describe('IA-30, SM-14 what is in a record', () => {
+describe('IA-30, SM-14 the content of a record', () => {
   const base = 'https://images.example.org/smart';
-  test('who asked, and no credential, name or identifier', async () => {
+  test('names the caller, and no credential, name or identifier', async () => {
     await get(`/smart/dicomweb/studies?PatientName=CONFIDENTIAL*&PatientID=${MRN}&AccessionNumber=A-777`);
     await get('/smart/fhir/Patient?name=CONFIDENTIAL&identifier=A-777&birthdate=1970-01-01');
     await get('/smart/fhir/ImagingStudy?patient.identifier=x|A-777');
@@ -369,7 +369,7 @@ describe('IA-30, SM-14 what is in a record', () => {
     }
   });
 
-  test('each is a valid R4 AuditEvent with its BALP pattern', async () => {
+  test('is a valid R4 AuditEvent with its BALP pattern', async () => {
     await get('/smart/fhir/ImagingStudy');
     await get(`/smart/fhir/Patient/${DEMO_PATIENT}`);
     await get('/smart/dicomweb/studies/{study}');

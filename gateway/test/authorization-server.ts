@@ -2,14 +2,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, importJWK, jwtVerify } from 'jose';
 
-/** What the server says of a token when asked (RFC 7662); a token it does not list is not active. */
+/** The answer to an introspection of a token (RFC 7662); a token that is not listed is not active. */
 export type TokenRecord = Record<string, unknown>;
 
 export interface AuthorizationServer {
   url: string;
   fhirBaseUrl: string;
   issuer: string;
-  /** Our client at this server: put it into the tenant file. */
+  /** The gateway's client at this server: put it into the tenant file. */
   client: { client_id: string; jwk: object; jwkPrivate: object };
   tokens: Map<string, TokenRecord>;
   patients: Map<string, Record<string, unknown>>;
@@ -19,24 +19,25 @@ export interface AuthorizationServer {
   assertions: string[];
   /** `down` closes connections, `failing` answers 500, `nonsense` answers HTML. */
   mode: 'up' | 'down' | 'failing' | 'nonsense';
-  /** What a path answers in place of its own: status and body. */
+  /** Status and body that replace the normal answer of a path. */
   instead: Map<string, [status: number, json: object]>;
-  /** Paths that are accepted and never answered, while they are in here. */
+  /** Paths whose requests are accepted and never answered, as long as they are listed here. */
   hanging: Set<string>;
-  /** The paths of all such requests so far. */
+  /** The paths of all requests that were never answered. */
   hung: string[];
   /** The mode of Patient reads alone. */
   patientMode: 'up' | 'down';
-  /** Its clock, in milliseconds. */
+  /** The clock of the server, in milliseconds. */
   now: () => number;
-  /** Forgets the access tokens it gave to our client. */
+  /** Forgets the access tokens that it gave to the gateway's client. */
   revokeBackendTokens(): void;
   close(): Promise<void>;
 }
 
 /**
- * A small authorization server and EHR on a loopback port of its own: discovery, `client_credentials` with a verified
- * `private_key_jwt`, introspection for whoever holds its token, Patient reads with any of its tokens, and searches with those of backends.
+ * Starts a small authorization server and EHR on a free loopback port: discovery, `client_credentials` with a
+ * verified `private_key_jwt`, introspection for callers with its backend token, Patient reads with any of its tokens,
+ * and searches with backend tokens.
  */
 export async function authorizationServer(): Promise<AuthorizationServer> {
   const pair = await generateKeyPair('ES384', { extractable: true });
@@ -156,7 +157,7 @@ const configuration = (url: string) => ({
   revocation_endpoint: `${url}/revoke`,
   registration_endpoint: `${url}/register`,
   management_endpoint: `${url}/manage`,
-  // As an EHR lists us, and another.
+  // The gateway, as an EHR lists it, and another base.
   associated_endpoints: [
     { url: 'http://localhost/smart/fhir', capabilities: ['smart-imaging-access'] },
     { url: `${url}/other`, capabilities: ['permission-v2'] },

@@ -82,7 +82,7 @@ describe('SM-12, IA-5, IA-9: token × path → status, challenge, and no data', 
     ],
   ];
   for (const face of Object.keys(PATHS) as Face[]) {
-    test.each(rows)(`${face}: %s → %o %i`, async (_what, headers, status, challenge) => {
+    test.each(rows)(`${face}: %s, headers %o → %i`, async (_what, headers, status, challenge) => {
       const { response, status: got, body } = await ask(face, headers);
       expect(got).toBe(status);
       expect(response.headers.get('www-authenticate')).toBe(challenge);
@@ -107,7 +107,7 @@ describe('SM-12, IA-5, IA-9: token × path → status, challenge, and no data', 
     expect(body.includes('CONFIDENTIAL')).toBe(status === 200 && !/short|wrong/.test(token));
   });
 
-  test('revoked: refused once the introspection lifetime is over (SM-9 says when)', async () => {
+  test('refuses a revoked token once its remembered introspection ends (SM-9)', async () => {
     door.ehr.tokens.set('brief', {
       scope: 'patient/*.rs',
       patient: 'p1',
@@ -119,7 +119,7 @@ describe('SM-12, IA-5, IA-9: token × path → status, challenge, and no data', 
     expect((await ask('fhir', bearer('brief'))).status).toBe(401);
   });
 
-  test.each(Object.keys(PATHS) as Face[])('%s: a token in the query is refused, not used', async (face) => {
+  test.each(Object.keys(PATHS) as Face[])('%s: refuses a token in the query', async (face) => {
     for (const name of ['access_token', 'access%5Ftoken', 'x=1?&access_token']) {
       const response = await fetch(`${door.url}/smart${PATHS[face]}?${name}=everything`, {
         headers: { authorization: 'Bearer everything', 'apollo-require-preflight': '1' },
@@ -132,7 +132,7 @@ describe('SM-12, IA-5, IA-9: token × path → status, challenge, and no data', 
     ['down', 503],
     ['failing', 503],
     ['nonsense', 502],
-  ] as const)('IA-9 authorization server %s → %i on every face, no data', async (mode, status) => {
+  ] as const)('IA-9 authorization server %s → %i in every API, no data', async (mode, status) => {
     door.ehr.mode = mode;
     for (const face of Object.keys(PATHS) as Face[]) {
       const answer = await ask(face, bearer(`new-${mode}-${face}`));
@@ -142,13 +142,13 @@ describe('SM-12, IA-5, IA-9: token × path → status, challenge, and no data', 
     }
   });
 
-  test('Backend Services: the policy’s patients (IA-8)', async () => {
+  test('Backend Services: only the patients of the policy (IA-8)', async () => {
     expect((await ask('fhir', bearer('system'), 'backend')).status).toBe(200);
     expect((await ask('fhir', bearer('everything'), 'backend')).status).toBe(403);
   });
 });
 
-describe('where there is nothing', () => {
+describe('IA-20 an address that does not exist → an error in the format of its API', () => {
   const long = (length: number) => `/${'x'.repeat(length)}/graphql`;
   test.each<[string, number, string]>([
     ['/nobody/graphql', 404, 'errors'],
@@ -180,7 +180,7 @@ describe('discovery (SM-1 to SM-4, IA-1 to IA-4)', () => {
     return [response, (await response.json()) as Record<string, never>] as const;
   };
 
-  test('the EHR’s endpoints with our capabilities, without a token', async () => {
+  test('SM-1, SM-2 gives the endpoints of the EHR with our capabilities, without a token', async () => {
     const [response, document] = await json('/smart/fhir/.well-known/smart-configuration');
     expect(response.headers.get('content-type')).toContain('application/json');
     expect(document).toMatchObject({
@@ -200,13 +200,13 @@ describe('discovery (SM-1 to SM-4, IA-1 to IA-4)', () => {
     expect(JSON.stringify(document)).not.toContain('backend-services');
   });
 
-  test('IA-1 the bases that the same tokens open stand beside ours, from either side', async () => {
+  test('IA-1 the EHR and the gateway each list the other base that the same tokens open', async () => {
     const [, ours] = await json('/smart/fhir/.well-known/smart-configuration');
     expect(ours['associated_endpoints']).toEqual([
       { url: door.ehr.fhirBaseUrl, capabilities: expect.arrayContaining(['launch-standalone']) },
       { url: `${door.ehr.url}/other`, capabilities: ['permission-v2'] },
     ]);
-    // An app at the EHR finds imaging by what the EHR lists, and there what was promised.
+    // An app at the EHR finds the imaging base in the EHR's list, and there the promised capabilities.
     const ehrs = await fetch(`${door.ehr.fhirBaseUrl}/.well-known/smart-configuration`);
     const { associated_endpoints: listed } = (await ehrs.json()) as {
       associated_endpoints: { url: string; capabilities: string[] }[];
@@ -217,14 +217,14 @@ describe('discovery (SM-1 to SM-4, IA-1 to IA-4)', () => {
     expect(found['capabilities']).toEqual(expect.arrayContaining(imaging!.capabilities));
   });
 
-  test('RFC 8414 metadata is of authorization servers that are ours', async () => {
+  test('has RFC 8414 metadata only for our own authorization servers', async () => {
     for (const path of ['smart', 'smart/oauth', 'open/oauth', 'nobody/oauth', 'oauth', '']) {
       const response = await fetch(`${door.url}/.well-known/oauth-authorization-server/${path}`);
       expect([path, response.status]).toEqual([path, 404]);
     }
   });
 
-  test('IA-3, IA-4 Backend Services where it is on, and only it', async () => {
+  test('IA-3, IA-4 advertises Backend Services alone where only that is on', async () => {
     const [, document] = await json('/backend/fhir/.well-known/smart-configuration');
     expect(document['capabilities']).toContain(
       'http://fhir.org/argonaut/smart-imaging/capabilities/backend-services',
@@ -240,7 +240,7 @@ describe('discovery (SM-1 to SM-4, IA-1 to IA-4)', () => {
     });
   });
 
-  test('SM-4 CapabilityStatement', async () => {
+  test('SM-4 the CapabilityStatement lists endpoints, resources and search parameters', async () => {
     const [response, statement] = await json('/smart/fhir/metadata');
     expect(response.headers.get('content-type')).toContain('application/fhir+json');
     expect(statement).toMatchObject({
@@ -268,7 +268,7 @@ describe('discovery (SM-1 to SM-4, IA-1 to IA-4)', () => {
     expect(rest.resource.map(({ type }) => type)).toContain('Endpoint');
   });
 
-  test('SM-3 protected resource metadata, where the challenge says', async () => {
+  test('SM-3 serves protected resource metadata at the address that challenges name', async () => {
     const [, document] = await json('/.well-known/oauth-protected-resource/smart');
     expect(document).toMatchObject({
       resource: 'http://localhost/smart',
@@ -283,7 +283,7 @@ describe('discovery (SM-1 to SM-4, IA-1 to IA-4)', () => {
   });
 });
 
-test('SM-13 preflight: any origin, our headers, no credentials', async () => {
+test('SM-13 a preflight allows any origin and our headers, without credentials', async () => {
   const response = await fetch(`${door.url}/smart/dicomweb/studies`, {
     method: 'OPTIONS',
     headers: {
@@ -298,7 +298,7 @@ test('SM-13 preflight: any origin, our headers, no credentials', async () => {
   expect(response.headers.get('access-control-allow-credentials')).toBeNull();
 });
 
-describe('SM-13 what is answered before there is a route', () => {
+describe('SM-13 errors before routing have CORS headers and a JSON body', () => {
   test.each<[string, string, number]>([
     ['a path that cannot be decoded', 'GET /smart/fhir/%E0%A4%A HTTP/1.1\r\nHost: a\r\n\r\n', 400],
     ['no HTTP', 'SMART / on FHIR\r\n\r\n', 400],
@@ -317,7 +317,7 @@ describe('SM-13 what is answered before there is a route', () => {
     expect([typeof error, typeof message]).toEqual(['string', 'string']);
   });
 
-  /** All that the server answers to these bytes. */
+  /** Returns all that the server answers to these bytes. */
   function sent(bytes: string): Promise<string> {
     const { hostname, port } = new URL(door.url);
     return new Promise((done, fail) => {
@@ -331,7 +331,7 @@ describe('SM-13 what is answered before there is a route', () => {
   }
 });
 
-test('metadata is JSON or nothing (R4 §3.1.0.1.11)', async () => {
+test('the CapabilityStatement is JSON; other formats are 406 (R4 §3.1.0.1.11)', async () => {
   for (const [query, accept, status] of [
     ['', '*/*', 200],
     ['?_format=json', 'application/fhir+xml', 200],
@@ -345,7 +345,7 @@ test('metadata is JSON or nothing (R4 §3.1.0.1.11)', async () => {
   }
 });
 
-test('pages, schema, health and metrics', async () => {
+test('serves pages, schema, health and metrics without a token', async () => {
   for (const [path, status, text] of [
     ['/', 200, 'href="smart/playground"'],
     ['/open/playground', 200, 'No access token is needed'],
@@ -363,7 +363,7 @@ test('pages, schema, health and metrics', async () => {
   }
 });
 
-test('SM-14 no token, no query and no patient in log, metrics or pages', async () => {
+test('SM-14 no token, query or patient reaches the log or the metrics', async () => {
   await fetch(`${door.url}/smart/fhir/Patient/p1?name=Jane`, {
     headers: { authorization: 'Bearer everything' },
   });
@@ -379,7 +379,7 @@ test('SM-14 no token, no query and no patient in log, metrics or pages', async (
   expect(logged).not.toMatch(/Jane|made-up|backend-1|private/);
 });
 
-test('SM-14 no request writes a line of its own into the log', async () => {
+test('SM-14 no request can forge a line of the log', async () => {
   const forged = '{"level":30,"msg":"answered","tenant":"forged","status":200}';
   const before = door.logged().length;
   for (const [path, headers] of [

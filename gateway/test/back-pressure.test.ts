@@ -1,7 +1,7 @@
 /**
- * Clients that stop reading a large study (DW-15, DW-24): the gateway then stops too, whatever the form and the source.
- * What it has in memory, and what it has read of the disk and of the archive, stays far below the study; and whoever reads
- * on gets all of it.
+ * Clients that stop reading a large study (DW-15, DW-24): the gateway then stops too, for every form and source. Its
+ * memory, and the bytes that it has read from disk and archive, stay far below the size of the study; a client that
+ * reads on gets all of it.
  */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -19,13 +19,16 @@ import { startWatchedGateway, type WatchedGateway } from './setup/unharmed.ts';
 const STUDY = '1.13.1';
 const INSTANCES = 12;
 const SIDE = 2896;
-/** Megabytes of the study. */
+/** Size of the study in megabytes. */
 const WHOLE = (INSTANCES * SIDE ** 2) / 1e6;
 const READERS = 4;
 
-/** Megabytes that a reader who has stopped may take of the disk or the archive: most of it lies in buffers of the system. */
+/**
+ * Megabytes that the gateway may read from disk or archive for a client that has stopped: most of it lies in buffers
+ * of the system.
+ */
 const MOST_READ = 20;
-/** Megabytes of the gateway's memory for all of them. */
+/** Megabytes by which the gateway's memory may grow for all clients together. */
 const MOST_MEMORY = 80;
 
 const FORMS: [form: string, accept: string][] = [
@@ -57,7 +60,7 @@ beforeAll(async () => {
   const authorization = { type: 'mock', disableAuthzChecks: true };
   const tenants = Object.entries(images).map(([key, images]) => [key, { authorization, images }]);
   gateway = await startWatchedGateway({ tenants: Object.fromEntries(tenants) as Record<string, unknown> });
-  // What a first retrieval takes of memory is there for good.
+  // The memory that a first retrieval takes is not given back: it is taken before the test.
   await rest(await begun('folder', FORMS[0]![1]));
 }, 60_000);
 afterAll(async () => {
@@ -67,13 +70,13 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Megabytes, proc_pid_status(5) and proc_pid_io(5). */
+/** In megabytes, proc_pid_status(5) and proc_pid_io(5). */
 const memory = () => kilobytes(`/proc/${gateway.pid}/status`, /VmRSS:\s*(\d+)/) / 1000;
 const readByGateway = () => kilobytes(`/proc/${gateway.pid}/io`, /rchar: (\d+)/) / 1e6;
 const kilobytes = (file: string, pattern: RegExp) => Number(pattern.exec(readFileSync(file, 'utf8'))![1]);
 const readOfArchive = () => web.connections.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6;
 
-/** A client that has taken the first bytes of the study, and nothing more. */
+/** Connects a client that reads the first bytes of the study and then stops. */
 async function begun(source: string, accept: string): Promise<Socket> {
   const { hostname, port } = new URL(gateway.url);
   const socket = connect(Number(port), hostname);
@@ -83,14 +86,14 @@ async function begun(source: string, accept: string): Promise<Socket> {
   return socket;
 }
 
-/** Megabytes that are left. */
+/** Reads the rest; returns it in megabytes. */
 async function rest(socket: Socket): Promise<number> {
   let bytes = 0;
   for await (const chunk of socket) bytes += (chunk as Buffer).length;
   return bytes / 1e6;
 }
 
-/** Until nothing more is read for a while. */
+/** Waits until the gateway reads nothing more for a while. */
 async function still(): Promise<void> {
   for (let before = -1, now = 0; now - before > 0.2;) {
     [before, now] = [now, readByGateway()];
@@ -99,12 +102,12 @@ async function still(): Promise<void> {
 }
 
 describe.each(['folder', 'dicom-web', 'c-get'])('%s', (source) => {
-  test.each(FORMS)('DW-24 nobody reads on: %s', { timeout: 30_000 }, async (_form, accept) => {
+  test.each(FORMS)('DW-24 stops as the client does: %s', { timeout: 30_000 }, async (_form, accept) => {
     const before = { memory: memory(), read: readByGateway(), archive: readOfArchive() };
     const readers = await Promise.all(Array.from({ length: READERS }, () => begun(source, accept)));
     try {
       await still();
-      // What comes by DIMSE is kept on disk as it comes, once for all.
+      // An object that comes by DIMSE is written to disk at once, one time for all clients.
       const once = source === 'c-get' ? WHOLE : 0;
       expect(readByGateway() - before.read).toBeLessThan(READERS * MOST_READ + once);
       expect(readOfArchive() - before.archive).toBeLessThan(READERS * MOST_READ);

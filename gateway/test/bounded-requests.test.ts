@@ -2,11 +2,16 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { request } from 'undici';
 import { expectUnharmed, harmOf, startWatchedGateway, type WatchedGateway } from './setup/unharmed.ts';
 
-/** Requests of a size that the server takes, which would keep all other callers waiting if they were worked on (FG-12). */
+/**
+ * Requests that are small enough to be accepted and would block all other callers if they were carried out (FG-12).
+ */
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
-/** A garbage collection of the whole heap holds whatever it falls into; what a request does itself, it does each time. */
+/**
+ * Retried once, because a garbage collection may block the event loop at any moment; a block caused by the request
+ * comes back.
+ */
 const AGAIN = { retry: 1, timeout: 120_000 };
 
 let gateway: WatchedGateway;
@@ -18,7 +23,7 @@ beforeAll(async () => {
   const [row] = JSON.parse(text) as Record<string, { Value: string[] }>[];
   const [study, series, object] = ['0020000D', '0020000E', '00080018'].map((tag) => row![tag]!.Value[0]!);
   instance = `/open/dicomweb/studies/${study}/series/${series}/instances/${object}`;
-  // What the first requests load and compile is no harm of an attack.
+  // Code that the first requests load and compile is no harm of an attack.
   for (let i = 0; i < 30; i++) await graphql(ofPatient(`a${i}: id ConditionList { code { text } }`));
   wadoUri = `/open/wado-uri?requestType=WADO&studyUID=${study}&seriesUID=${series}&objectUID=${object}`;
 });
@@ -60,7 +65,7 @@ const ofPatient = (selection: string) =>
 
 type Attack = [what: string, send: () => Promise<Reply>, says: RegExp];
 
-/** Sends one after the other, and holds each to its answer and all of them to the bounds of harm. */
+/** Sends attacks in sequence; expects a 400 with the reason for each, and no harm from all together. */
 async function expectRefused(attacks: readonly Attack[]): Promise<void> {
   const answers: [string, number, string][] = [];
   const harm = await harmOf(gateway, async () => {
@@ -76,7 +81,7 @@ async function expectRefused(attacks: readonly Attack[]): Promise<void> {
   expectUnharmed(harm);
 }
 
-test('documents are counted before they are validated', AGAIN, async () => {
+test('FG-12 counts the parts of a document before it is validated', AGAIN, async () => {
   await graphql(ofPatient('id name { family } nosuch'));
   await graphql(ofPatient('id ConditionList { code { text } }'));
   const chain = (count: number) =>
@@ -138,14 +143,14 @@ test('documents are counted before they are validated', AGAIN, async () => {
       () => graphql(`{ PatientList(family: [${'"a" '.repeat(1000)}]) { id } }`),
       /more than 500 values/,
     ],
-    ['1,000 fields that there are not', () => graphql(ofPatient(many(400, (i) => `nosuch${i}`))), /nosuch0/],
+    ['1,000 unknown fields', () => graphql(ofPatient(many(400, (i) => `nosuch${i}`))), /nosuch0/],
     [
       'a deep document of one resource',
       () => posted('/open/fhir/Patient/1/$graphql', 'application/graphql', nested(1500, '{a', '', '}')),
       deep,
     ],
     [
-      'an operation that is not there',
+      'an unknown operation name',
       () => posted('/open/graphql', 'application/json', OTHER_NAME),
       /operationName/,
     ],
@@ -156,7 +161,7 @@ const SCHEMA =
   'types { name kind fields { name args { name type { name } } type { name ofType { name kind } } } }';
 const OTHER_NAME = JSON.stringify({ query: 'query A { __typename }', operationName: 'B' });
 
-test('variables are counted before they are compared with their types', AGAIN, async () => {
+test('FG-12 counts values of variables before they are compared with their types', AGAIN, async () => {
   const query = (type: string) => `query($p: [String!]) { ${type}List(patient: $p) { id } }`;
   await graphql(query('ImagingStudy'), { p: ['a'] });
   await graphql(query('Observation'), { p: ['a'] });
@@ -180,7 +185,7 @@ test('variables are counted before they are compared with their types', AGAIN, a
     ['80,000 wrong values', () => raw(`[${'{},'.repeat(80_000)}{}]`), /more than 250 values/],
     ['120,000 levels', () => raw(nested(120_000, '[', '', ']')), /more than 250 values/],
   ]);
-  // What one argument holds is an error of its field.
+  // Too many values of one argument are an error of its field.
   for (const type of ['ImagingStudy', 'Observation']) {
     for (const p of [ids(101).split(','), [ids(101)]]) {
       const { status, text } = await graphql(query(type), { p });
@@ -190,7 +195,7 @@ test('variables are counted before they are compared with their types', AGAIN, a
   }
 });
 
-test('parameters of FHIR searches are counted', AGAIN, async () => {
+test('counts parameters of FHIR searches', AGAIN, async () => {
   await Promise.all([
     get('/open/fhir/ImagingStudy'),
     get('/open/fhir/Observation'),
@@ -252,7 +257,7 @@ test('parameters of FHIR searches are counted', AGAIN, async () => {
   ]);
 });
 
-test('parameters and headers of requests for images are counted', AGAIN, async () => {
+test('counts parameters and headers of requests for images', AGAIN, async () => {
   await Promise.all([
     get('/open/dicomweb/studies'),
     get(instance),
@@ -313,9 +318,9 @@ test('parameters and headers of requests for images are counted', AGAIN, async (
   ]);
 });
 
-test('what is within the limits is answered, and harms nobody either', AGAIN, async () => {
+test('FG-12 answers requests within the limits without harm to others', AGAIN, async () => {
   const observations = 'id status code { text coding { code system display } } valueQuantity { value unit }';
-  // Other names make another document, which no cache has.
+  // Other names make another document, which is in no cache.
   const queries = (a: string) => [
     ofPatient(many(29, (i) => `${a}${i}: ImagingStudyList(_count: 9) { DiagnosticReportList { id } }`)),
     ofPatient(many(59, (i) => `${a}${i}: ImagingStudyList { id }`)),
@@ -343,7 +348,7 @@ test('what is within the limits is answered, and harms nobody either', AGAIN, as
   expectUnharmed(await harmOf(gateway, () => send('b')));
 });
 
-test('documents that are all different take no more memory than their caches may', async () => {
+test('documents that all differ take no more memory than the limits of the caches', async () => {
   const one = (i: number) =>
     graphql(ofPatient(many(70, (j) => `a${i}b${j}: name { given family text use suffix }`)));
   await one(0);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-/** The build before a start, in a small package of its own. */
+/** The build that runs before a start, tried on a small package. */
 
 const project = join(import.meta.dirname, '../..');
 let root: string;
@@ -28,11 +28,11 @@ function write(path: string, content: string): void {
   writeFileSync(join(root, path), content);
 }
 const program = () => join(root, 'gateway/build.mjs');
-/** From another folder: what is built does not depend on it. */
+/** Started from another folder: the build does not depend on it. */
 const build = () => spawnSync(process.execPath, [program()], { cwd: tmpdir(), encoding: 'utf8' }).stdout;
 const NOTHING = 'Nothing to build: dist/ is up to date.\n';
 
-/** Command lines of processes that work in the package. */
+/** Lists the command lines of processes that work in the package. */
 const atWork = () =>
   readdirSync('/proc').flatMap((id) => {
     try {
@@ -43,7 +43,7 @@ const atWork = () =>
     }
   });
 
-test('what is not built into dist/ needs no build when it changes', () => {
+test('builds again only when a file changes that goes into dist/', () => {
   expect(build()).toContain('server built');
   expect(readFileSync(join(root, 'dist/gateway/main.js'), 'utf8')).toContain('main = 1');
   expect(existsSync(join(root, 'dist/gateway/page.js'))).toBe(true);
@@ -66,11 +66,11 @@ test('what is not built into dist/ needs no build when it changes', () => {
   expect(build()).toBe(NOTHING);
 }, 60_000);
 
-test('SIGKILL while it builds: nothing of it goes on, and the next build is whole', async () => {
+test('a build killed by SIGKILL leaves no process, and the next build is complete', async () => {
   const child = spawn(process.execPath, [program()], { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise((done) => child.once('exit', done));
   await new Promise((said) => child.stdout.once('data', said));
-  // The compiler needs a second or so.
+  // The compiler needs about a second.
   await new Promise((done) => setTimeout(done, 200));
   expect(atWork().length).toBeGreaterThan(0);
   child.kill('SIGKILL');

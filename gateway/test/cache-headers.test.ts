@@ -8,14 +8,14 @@ import { authorizationServer, type AuthorizationServer } from './authorization-s
 import { buildHouse, type House } from './house.ts';
 import { smallObjects } from './setup/small-objects.ts';
 
-/** Who may keep an answer (DW-14): of every route of the gateway, whether it is answered or refused. */
+/** `Cache-Control` of every route of the gateway, for answers and refusals (DW-14). */
 
 const NO_STORE = 'no-store';
 const PRIVATE = 'private, no-cache';
 const PUBLIC = 'public, max-age=300';
 const REVALIDATE = 'no-cache';
 const STUDY = '1.2.3';
-/** For the parameters of paths. */
+/** Values for the parameters of paths. */
 const VALUES: Record<string, string> = {
   ...{ studyUid: STUDY, seriesUid: `${STUDY}.1`, instanceUid: `${STUDY}.1.1`, frames: '1', type: 'Patient' },
   ...{ id: 'p1', tenant: 'open' },
@@ -75,7 +75,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Reads the tree that Fastify prints: a line's path goes on where that of the line above it ends. */
+/** Reads the tree that Fastify prints: each path continues the path of the line above it. */
 function routesIn(tree: string): Route[] {
   const above: string[] = [];
   const found: Route[] = [];
@@ -97,18 +97,18 @@ const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const get = (url: string, headers: Record<string, string> = {}) => house.app.inject({ url, headers });
 const kept = ({ statusCode, headers }: LightMyRequestResponse) => [statusCode, headers['cache-control']];
 
-/** Who may keep what a GET of a route gives. */
+/** Returns the `Cache-Control` that a successful GET of a route must have. */
 function cacheControlOf(pattern: string): string {
   if (/^\/:tenant\/(dicomweb|wado-uri|wado\/:capability)/.test(pattern)) return PRIVATE;
   if (/\/fhir\/metadata$|\/\.well-known\/|^\/schema\.graphql$|smart-style/.test(pattern)) return PUBLIC;
   return /^\/$|\/playground$/.test(pattern) ? REVALIDATE : NO_STORE;
 }
 
-describe('what is answered', () => {
-  /** Routes of whose kind a GET without more gives nothing. */
+describe('DW-14 Cache-Control of answers', () => {
+  /** Routes that a plain GET cannot read. */
   const NOTHING = /\/oauth\/|\*$|\/_search$|self-test$|graphql$|capability|^\/app|links$/;
 
-  /** Endpoints are not searched, and the base of an API is no resource. */
+  /** Endpoints cannot be searched, and the base of an API is no resource. */
   const REFUSED: Record<string, number> = {
     '/:tenant/fhir/Endpoint': 405,
     '/:tenant/dicomweb': 404,
@@ -116,7 +116,7 @@ describe('what is answered', () => {
     '/:tenant/oauth': 404,
   };
 
-  test('every route whose answer needs nothing but its path', async () => {
+  test('every route that needs nothing but its path', async () => {
     const plain = routes.filter(
       ({ pattern, methods }) =>
         methods.includes('GET') && !NOTHING.test(pattern) && !pattern.startsWith('/dyn/'),
@@ -155,7 +155,7 @@ describe('what is answered', () => {
     expect(kept(await get(url, { 'apollo-require-preflight': '1' }))).toEqual([status, expected]);
   });
 
-  test('what a caller has already', async () => {
+  test('304 Not Modified', async () => {
     for (const [url, expected] of [
       [`/open/dicomweb/studies`, PRIVATE],
       [`/open/dicomweb/studies/${STUDY}/metadata`, PRIVATE],
@@ -169,7 +169,7 @@ describe('what is answered', () => {
     }
   });
 
-  test('what is posted', async () => {
+  test('answers to POST', async () => {
     const payload = READY_MADE;
     expect(kept(await house.app.inject({ method: 'POST', url: '/open/graphql', payload }))).toEqual([
       200,
@@ -185,7 +185,7 @@ describe('what is answered', () => {
     expect(kept(token)).toEqual([400, NO_STORE]);
   });
 
-  test('an address that carries a token: kept by the caller of a capability, by nobody of a link', async () => {
+  test('a capability URL is private, a one-use link is not stored', async () => {
     const { body } = await get('/bound/fhir/ImagingStudy?_include=ImagingStudy:endpoint', bearer('good'));
     const [, capability] = /\/bound\/wado\/([^/"]+)/.exec(body)!;
     for (const path of [`studies/${STUDY}`, `studies/${STUDY}/metadata`, `studies/${STUDY}/thumbnail`]) {
@@ -208,13 +208,13 @@ describe('what is answered', () => {
   });
 });
 
-describe('what is refused is not kept', () => {
+describe('DW-14 refusals are not stored', () => {
   test.each<[string, string, Record<string, string>]>([
     ['without a token', 'smart', {}],
-    ['with a token that is none', 'smart', bearer('unknown')],
-    ['with too few scopes, or of another’s', 'smart', bearer('imaging-only')],
-    ['of a tenant that there is not', 'nowhere', bearer('good')],
-    ['of what there is not', 'smart', bearer('good')],
+    ['with an unknown token', 'smart', bearer('unknown')],
+    ['with too few scopes, or of another study', 'smart', bearer('imaging-only')],
+    ['of an unknown tenant', 'nowhere', bearer('good')],
+    ['of resources that do not exist', 'smart', bearer('good')],
   ])('every route and method, %s', async (_what, tenant, headers) => {
     const statuses = new Set<number>();
     for (const { pattern, methods } of routes) {
@@ -239,7 +239,7 @@ describe('what is refused is not kept', () => {
   });
 });
 
-test('RFC 6797 an answer says that the host is reached by https, where BASE_URL is', async () => {
+test('RFC 6797 every answer has Strict-Transport-Security where BASE_URL is https', async () => {
   const urls = [
     ...['/', '/metrics', '/open/graphql?query={__typename}', '/own/oauth/jwks', '/own/oauth/authorize'],
     ...['/%zz', '/nothing', '/nowhere/graphql', '/smart/fhir/Patient', `/open/dicomweb/studies/${STUDY}`],

@@ -1,7 +1,7 @@
 import type { Bundle, Endpoint, ImagingStudy } from 'fhir/r4.js';
 import { request as httpRequest } from 'node:http';
 import { Writable } from 'node:stream';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { logger } from '../http/observe.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildHouse, type House } from './house.ts';
@@ -50,6 +50,9 @@ beforeAll(async () => {
   url = await house.app.listen({ port: 0, host: '127.0.0.1' });
   give('good');
   give('another');
+  // The folder has to be indexed first.
+  const indexed = async () => expect((await search('bound')).resourceType).toBe('Bundle');
+  await vi.waitFor(indexed, { timeout: 60_000, interval: 100 });
 }, 120_000);
 afterAll(async () => {
   await house.close();
@@ -60,7 +63,7 @@ function give(token: string, more: object = {}): void {
   ehr.tokens.set(token, { client_id: 'app', patient: 'p1', scope: 'patient/*.rs', exp: exp(), ...more });
 }
 
-/** As it is written: `fetch` would tidy the path. */
+/** Sends the path unchanged: `fetch` would normalize it. */
 function get(path: string, headers: Record<string, string> = {}, method = 'GET') {
   const { hostname, port } = new URL(url);
   return new Promise<{ status: number; headers: Record<string, unknown>; body: Buffer }>((done, failed) => {
@@ -81,7 +84,7 @@ async function search(tenant: string, token = 'good', query = ''): Promise<Bundl
   return JSON.parse(body.toString()) as Bundle;
 }
 
-/** Path of the capability of the first study, and the study. */
+/** Returns the path of the capability of the first study, that study and another one. */
 async function capability(
   tenant: string,
   token = 'good',
@@ -95,7 +98,7 @@ async function capability(
   return { base: pathname, uid: studies[0]!.id!, other: studies[1]!.id! };
 }
 
-describe('IA-18: an Endpoint of its own on the page of each study', () => {
+describe('IA-18 the Endpoint of each study is on the same page', () => {
   test.each([
     ['bound', '', true],
     ['bound', '?_count=2&_offset=1', true],
@@ -117,7 +120,7 @@ describe('IA-18: an Endpoint of its own on the page of each study', () => {
     expect(entries).toHaveLength(2 * matches.length);
   });
 
-  test('a read names an Endpoint that can be read', async () => {
+  test('a read of a study names an Endpoint that can be read', async () => {
     const { uid } = await capability('bound');
     const { body } = await get(`/bound/fhir/ImagingStudy/${uid}`, auth('good'));
     const [reference] = (JSON.parse(body.toString()) as ImagingStudy).endpoint!;
@@ -128,7 +131,7 @@ describe('IA-18: an Endpoint of its own on the page of each study', () => {
     expect((await get('/bound/fhir/Endpoint/1.2.3', auth('good'))).status).toBe(404);
   });
 
-  test('a token tenant gives none, and bearer capabilities are off unless asked for (IA-26)', async () => {
+  test('a tenant with `token` gives no capabilities and accepts none of another tenant (IA-26)', async () => {
     const text = JSON.stringify(await search('token'));
     expect(text).not.toContain('/wado/');
     const { base, uid } = await capability('bearer');
@@ -136,7 +139,7 @@ describe('IA-18: an Endpoint of its own on the page of each study', () => {
     expect((await get(`${moved}/studies/${uid}`, auth('good'))).status).toBe(403);
   });
 
-  test('GraphQL addresses lie below a capability, one for each study', async () => {
+  test('IA-25 GraphQL addresses lie below a capability, one for each study', async () => {
     const query = '{ ImagingStudyList { id series { wadoUrl instance { wadoUrl } } } }';
     const response = await fetch(`${url}/bound/graphql`, {
       method: 'POST',
@@ -160,8 +163,8 @@ describe('IA-18: an Endpoint of its own on the page of each study', () => {
   });
 });
 
-describe('IA-25: what a capability opens, and to whom', () => {
-  test('the study, with addresses below the same capability', async () => {
+describe('IA-25 what a capability opens, and for whom', () => {
+  test('opens its study, with addresses below the same capability', async () => {
     const { base, uid } = await capability('bound');
     const study = await get(`${base}/studies/${uid}`, auth('good'));
     expect(study.status).toBe(200);
@@ -172,6 +175,7 @@ describe('IA-25: what a capability opens, and to whom', () => {
     );
     const metadata = await get(`${base}/studies/${uid}/metadata`, auth('good'));
     const addresses = metadata.body.toString().match(/"BulkDataURI":"[^"]+"/g) ?? [];
+    expect(addresses).not.toEqual([]);
     for (const address of addresses) expect(address).toContain(base);
   });
 
@@ -181,13 +185,13 @@ describe('IA-25: what a capability opens, and to whom', () => {
   const attacks: [string, (made: Made) => string, Record<string, string>, number][] = [
     ['no token', ({ base, uid }) => `${base}/studies/${uid}`, {}, 401],
     ['another token of the same patient', ({ base, uid }) => `${base}/studies/${uid}`, auth('another'), 403],
-    ['a token that is none', ({ base, uid }) => `${base}/studies/${uid}`, auth('made-up'), 403],
+    ['an unknown token', ({ base, uid }) => `${base}/studies/${uid}`, auth('made-up'), 403],
     ['another study', ({ base, other }) => `${base}/studies/${other}`, auth('good'), 403],
     ['an unknown study', ({ base }) => `${base}/studies/1.2.3`, auth('good'), 403],
     ['all studies', ({ base }) => `${base}/studies`, auth('good'), 403],
     ['all series', ({ base }) => `${base}/series`, auth('good'), 403],
-    ['nothing', ({ base }) => base, auth('good'), 403],
-    ['../ to another', ({ base, uid, other }) => `${base}/studies/${uid}/../${other}`, auth('good'), 403],
+    ['no path', ({ base }) => base, auth('good'), 403],
+    ['../ to a study', ({ base, uid, other }) => `${base}/studies/${uid}/../${other}`, auth('good'), 403],
     ['../ to the tenant', ({ base, uid }) => `${base}/../../dicomweb/studies/${uid}`, auth('good'), 403],
     ['%2e%2e', ({ base, uid, other }) => `${base}/studies/${uid}/%2e%2e/${other}`, auth('good'), 403],
     ['encoded slash', ({ base, uid, other }) => `${base}/studies/${uid}%2F..%2F${other}`, auth('good'), 403],
@@ -222,7 +226,7 @@ describe('IA-25: what a capability opens, and to whom', () => {
   });
 
   test.each(['bulkdata/../../../../../x', 'bulkdata/%2e%2e%2f%2e%2e%2fx'])(
-    'no way out by %s',
+    'does not open %s',
     async (way) => {
       const { base, uid } = await capability('bound');
       const answer = await get(`${base}/studies/${uid}/series/1.2/instances/1.2/${way}`, auth('good'));
@@ -230,7 +234,7 @@ describe('IA-25: what a capability opens, and to whom', () => {
     },
   );
 
-  test.each(['bound', 'bearer'])('%s: revoked with its token', async (tenant) => {
+  test.each(['bound', 'bearer'])('%s: refused once its token is revoked', async (tenant) => {
     give('brief');
     const { base, uid } = await capability(tenant, 'brief');
     const headers: Record<string, string> = tenant === 'bound' ? auth('brief') : {};
@@ -239,7 +243,7 @@ describe('IA-25: what a capability opens, and to whom', () => {
     expect((await get(`${base}/studies/${uid}/metadata`, headers)).status).toBe(403);
   });
 
-  test('no two are alike, and none says what is in it', async () => {
+  test('no two are alike, and their content cannot be read', async () => {
     const [a, b] = [await capability('bound'), await capability('bound')];
     expect(a.base).not.toBe(b.base);
     const decoded = a.base
@@ -250,13 +254,13 @@ describe('IA-25: what a capability opens, and to whom', () => {
     expect(a.base.length).toBeLessThan(600);
   });
 
-  test('a mock tenant needs no token for it either', async () => {
+  test('a mock tenant needs no token for a capability either', async () => {
     const { base, uid, other } = await capability('mock');
     expect((await get(`${base}/studies/${uid}/metadata`)).status).toBe(200);
     expect((await get(`${base}/studies/${other}/metadata`)).status).toBe(403);
   });
 
-  test('expired: refused; what was begun before is finished', async () => {
+  test('refused once it has expired; an answer that has begun is completed', async () => {
     const { base, uid } = await capability('bound');
     const { hostname, port } = new URL(url);
     const begun = new Promise<Buffer>((done, failed) => {
@@ -274,7 +278,7 @@ describe('IA-25: what a capability opens, and to whom', () => {
   });
 });
 
-describe('IA-33: links', () => {
+describe('IA-33 one-use links', () => {
   async function link(body: unknown, token = 'good', tenant = 'token') {
     const response = await fetch(`${url}/${tenant}/wado/links`, {
       method: 'POST',
@@ -288,7 +292,7 @@ describe('IA-33: links', () => {
     };
   }
 
-  test('one zip, once, without a header', async () => {
+  test('gives one zip, once, without an Authorization header', async () => {
     const { uid } = await capability('bound');
     const { status, json, headers } = await link({ path: `studies/${uid}`, accept: 'application/zip' });
     expect(status).toBe(201);
@@ -314,26 +318,26 @@ describe('IA-33: links', () => {
 
   test.each([
     ['no path', {}],
-    ['a whole address', { path: 'https://elsewhere.example/studies/1.2.3' }],
+    ['an absolute URL', { path: 'https://elsewhere.example/studies/1.2.3' }],
     ['../', { path: 'studies/../secret' }],
     ['all studies', { path: 'studies' }],
     ['a bad media type', { path: 'studies/1.2.3', accept: 'zip' }],
     ['a line break', { path: 'studies/1.2.3', accept: 'application/zip\r\nX: y' }],
     ['another field', { path: 'studies/1.2.3', token: 'x' }],
-  ])('%s: 400 that says what to do', async (_what, body) => {
+  ])('%s: 400 that says what a path looks like', async (_what, body) => {
     const { status, json } = await link(body);
     expect([status, json['error']]).toEqual([400, 'invalid_request']);
     expect(json['message']).toContain('"path"');
   });
 
-  test('the same refusals as the retrieval itself', async () => {
+  test('is refused as the retrieval itself is', async () => {
     give('no-imaging', { scope: 'patient/Observation.rs' });
     expect((await link({ path: 'studies/1.2.3' })).status).toBe(404);
     expect((await link({ path: 'studies/1.2.3' }, 'made-up')).status).toBe(401);
     expect((await link({ path: 'studies/1.2.3' }, 'no-imaging')).status).toBe(403);
   });
 
-  test('revoked, run out, at another tenant: 403; what failed for our part may be tried again', async () => {
+  test('revoked, expired or at another tenant: 403; a link whose source failed may be used again', async () => {
     give('brief');
     give('short', { exp: Math.floor(now() / 1000) + 20 });
     const { uid } = await capability('bound');
@@ -364,7 +368,8 @@ describe('IA-33: links', () => {
   });
 });
 
-test('SM-14: no capability, link or token in a log or a metric', async () => {
+test('SM-14 no capability, link or token reaches the log or a metric', async () => {
+  expect((await capability('bound')).base).toContain('eyJhbGciOiJkaXIi');
   const logged = lines.join('') + (await get('/metrics')).body.toString();
   expect(logged).toContain('/wado/:capability/studies/:studyUid');
   expect(logged).not.toContain('eyJhbGciOiJkaXIi');

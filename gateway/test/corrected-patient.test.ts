@@ -1,6 +1,6 @@
 /**
- * A study that is corrected at its archive to another patient's, with the same UIDs and as many instances, through the
- * whole gateway (DW-26): nothing that any cache kept of it is given as the new patient's, nor the reverse.
+ * A study that its archive corrects to another patient, with the same UIDs and as many instances, through the whole
+ * gateway (DW-26): nothing that a cache kept of it is given to the new patient as theirs, nor the reverse.
  */
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,9 +16,9 @@ const MARK = { old: 'OLD-MARK', new: 'NEW-PATIENT-MARK' };
 type Patient = keyof typeof MARK;
 const PATIENTS = ['old', 'new'] as const;
 const SOURCES = ['folder', 'dicom-web', 'c-get', 'c-move'] as const;
-/** A study for each source, so that one correction leaves the others alone. */
+/** One study for each source, so that one correction leaves the others alone. */
 const studyOf = (source: string) => `1.2.77.${SOURCES.indexOf(source as (typeof SOURCES)[number])}`;
-/** Distinct for each study: lists have those of other sources too, which are not corrected yet. */
+/** Distinct for each study: lists also have those of other sources, which are not corrected yet. */
 const described = (source: string, patient: Patient) => `${MARK[patient]} ${studyOf(source)}`;
 const objects = (source: string, patient: Patient) =>
   smallObjects({
@@ -76,7 +76,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Puts the files of the study into the folder, each whole or not at all. */
+/** Puts the files of the study into the folder, each one by an atomic rename. */
 async function store(source: string, patient: Patient): Promise<void> {
   for (const [index, file] of objects(source, patient).entries()) {
     const path = join(folder, `${index}.dcm`);
@@ -85,7 +85,7 @@ async function store(source: string, patient: Patient): Promise<void> {
   }
 }
 
-/** The study becomes the other patient's. */
+/** Corrects the study to the other patient. */
 async function correct(source: string): Promise<void> {
   if (source === 'folder') return store(source, 'new');
   const { url, authorization } = archive;
@@ -97,7 +97,7 @@ async function correct(source: string): Promise<void> {
   await archive.upload(objects(source, 'new'));
 }
 
-/** Every way to what caches keep of the study. */
+/** Lists every way to parts of the study that caches keep. */
 function ways(study: string): [path: string, accept: string][] {
   const base = `/dicomweb/studies/${study}`;
   const one = `${base}/series/${study}.1/instances/${study}.1.1`;
@@ -115,7 +115,7 @@ function ways(study: string): [path: string, accept: string][] {
   ];
 }
 
-/** Every way to what its rows tell in FHIR and GraphQL, as one resource and in lists. */
+/** Lists every way to what FHIR and GraphQL take from its rows, as one resource and in lists. */
 function documents(study: string): [path: string, body?: object][] {
   const graphql = (query: string): [string, object] => ['/graphql', { query }];
   const fields = '{ id description subject { reference } identifier { value } }';
@@ -134,8 +134,8 @@ const rows = (study: string): [path: string][] => [
   [`/dicomweb/studies/${study}/series?includefield=00081030`],
 ];
 
-/** As whose study each of these tells of it. */
-async function told(source: string, token: Patient, by: (study: string) => [path: string, body?: object][]) {
+/** Returns for each path whose description of the study its answer has. */
+async function shown(source: string, token: Patient, by: (study: string) => [path: string, body?: object][]) {
   const study = studyOf(source);
   const headers = { authorization: `Bearer ${token}` };
   const asked = by(study).map(async ([path, payload]) => {
@@ -162,7 +162,7 @@ async function get(source: string, [path, accept]: [string, string], token: Pati
 }
 
 describe.each(SOURCES)('%s', (source) => {
-  test('DW-26 the new patient gets the corrected study alone, the old one nothing of the new one’s', async () => {
+  test('DW-26 the new patient gets only the corrected study, the old patient nothing of it', async () => {
     const before = new Map<string, { bytes: Buffer; etag: string | undefined }>();
     for (const way of ways(studyOf(source))) {
       const { status, bytes, etag } = await get(source, way, 'old');
@@ -171,9 +171,9 @@ describe.each(SOURCES)('%s', (source) => {
     }
     const tells = (patient: Patient) =>
       documents(studyOf(source)).map(([path, body]) => [path, body, [patient]]);
-    expect(await told(source, 'old', documents)).toEqual(tells('old'));
+    expect(await shown(source, 'old', documents)).toEqual(tells('old'));
     await correct(source);
-    // A folder is looked through anew when its files change.
+    // A folder is scanned again when its files change.
     await vi.waitFor(
       async () => expect((await get(source, ways(studyOf(source))[0]!, 'new')).status).toBe(200),
       { timeout: 5000, interval: 50 },
@@ -184,19 +184,20 @@ describe.each(SOURCES)('%s', (source) => {
       expect([way[0], status]).toEqual([way[0], 200]);
       expect([way[0], bytes.includes(MARK.old), bytes.equals(old)]).toEqual([way[0], false, false]);
     }
-    expect(await told(source, 'new', documents)).toEqual(tells('new'));
+    expect(await shown(source, 'new', documents)).toEqual(tells('new'));
     for (const way of ways(studyOf(source))) {
-      // Whole bodies of a DICOMweb archive pass as they come, while it is remembered whose the study was (IA-29).
+      // Complete bodies of a DICOMweb archive are passed on unread while the owner of the study is remembered
+      // (IA-29).
       if (source === 'dicom-web' && !way[0].endsWith('/metadata')) continue;
       const { bytes } = await get(source, way, 'old');
       expect([way[0], bytes.includes(MARK.new)]).toEqual([way[0], false]);
     }
     const paths = rows(studyOf(source));
-    expect(await told(source, 'new', rows)).toEqual(paths.map(([path]) => [path, undefined, ['new']]));
-    // Once nothing of a search is kept any more.
+    expect(await shown(source, 'new', rows)).toEqual(paths.map(([path]) => [path, undefined, ['new']]));
+    // No search is cached any more.
     house.forget();
     for (const by of [documents, rows])
-      for (const [path, , patients] of await told(source, 'old', by))
+      for (const [path, , patients] of await shown(source, 'old', by))
         expect([path, patients]).toEqual([path, []]);
   });
 });

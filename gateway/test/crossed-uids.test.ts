@@ -1,7 +1,7 @@
 /**
- * UIDs of one patient's objects asked for below those of another (DW-21, IA-7, IA-24), from a folder and from
- * real Orthancs through the whole gateway: never a byte that is not the caller's, and one refusal for all that is out of
- * reach.
+ * UIDs of the objects of one patient, requested below those of another (DW-21, IA-7, IA-24), from a folder and from
+ * real Orthancs through the whole gateway: the caller gets no byte of another patient, and one and the same refusal
+ * for everything out of reach.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,14 +16,14 @@ import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
 type Uids = [study: string, series: string, instance: string];
 const A: Uids = ['1.5.1', '1.5.1.1', '1.5.1.1.1'];
 const B: Uids = ['1.5.2', '1.5.2.1', '1.5.2.1.1'];
-/** The other patient's series and instance, under a study of their own, with the UIDs of A's. */
+/** Series and instance of the other patient, in another study, with the same UIDs as those of patient A. */
 const B_AS_A: Uids = ['1.5.3', A[1], A[2]];
-/** A study that both patients have, under different series. */
+/** A study that both patients have, with different series. */
 const BOTH_A: Uids = ['1.5.4', '1.5.4.1', '1.5.4.1.1'];
 const BOTH_B: Uids = ['1.5.4', '1.5.4.2', '1.5.4.2.1'];
 const NONE: Uids = ['1.5.9', '1.5.9.1', '1.5.9.1.1'];
 
-/** Patients' marks stand in every object of theirs: as PatientID and as pixels. */
+/** The mark of a patient is in each of their objects: as PatientID and as pixels. */
 const MARK = { a: 'PATIENT-A-MARK', b: 'PATIENT-B-MARK' };
 type Patient = keyof typeof MARK;
 const object = (patient: Patient, [study, series, instance]: Uids) => {
@@ -103,7 +103,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Every way to one object. */
+/** Lists every way to one object. */
 function ways([study, series, instance]: Uids): [path: string, accept: string][] {
   const base = `/dicomweb/studies/${study}/series/${series}`;
   const one = `${base}/instances/${instance}`;
@@ -133,32 +133,32 @@ async function get(source: string, path: string, accept: string, token: Patient)
     const { statusCode, rawPayload } = await house.app.inject({ url: `/${source}${path}`, headers });
     return { status: statusCode, bytes: rawPayload };
   } catch {
-    // It had begun, and was cut.
+    // The answer had begun and was cut off.
     return { status: 0, bytes: Buffer.alloc(0) };
   }
 }
 
 describe.each(SOURCES)('%s', (source) => {
   test.each<[what: string, token: Patient, uids: Uids]>([
-    ['the whole of another’s', 'a', B],
-    ['another’s series and instance below one’s own study', 'a', [A[0], B[1], B[2]]],
-    ['another’s instance below one’s own series', 'a', [A[0], A[1], B[2]]],
-    ['one’s own series and instance below another’s study', 'a', [B[0], A[1], A[2]]],
-    ['the same UIDs in a study of the other', 'a', B_AS_A],
-    ['one’s own of a study that is another’s too', 'a', BOTH_A],
-    ['another’s of a study that is one’s own too', 'a', BOTH_B],
-    ['the other way round', 'b', BOTH_B],
-    ['what two archives or patients have under one UID, by the other', 'b', A],
-    ['what is nowhere', 'a', NONE],
-  ])('DW-21, IA-7 %s: 404, alike to the byte', async (_what, token, uids) => {
+    ['study, series and instance of another patient', 'a', B],
+    ['series and instance of another patient below an own study', 'a', [A[0], B[1], B[2]]],
+    ['an instance of another patient below an own series', 'a', [A[0], A[1], B[2]]],
+    ['own series and instance below a study of another patient', 'a', [B[0], A[1], A[2]]],
+    ['the same UIDs in a study of another patient', 'a', B_AS_A],
+    ['an own object of a study that another patient has too', 'a', BOTH_A],
+    ['an object of another patient in a study that the caller has too', 'a', BOTH_B],
+    ['the same, by the other patient', 'b', BOTH_B],
+    ['UIDs that two archives or patients have, by the other patient', 'b', A],
+    ['a study that does not exist', 'a', NONE],
+  ])('DW-21, IA-7 %s: 404, equal byte for byte', async (_what, token, uids) => {
     const [missing] = ways(NONE);
     const { bytes: refusal } = await get(source, ...missing!, 'a');
-    // What is whole within one's own study is not crossed.
+    // Complete objects within an own study are no crossed UIDs.
     const isWhole = (path: string) =>
       uids[0] === A[0] && uids[1] === A[1] && token === 'a' && !path.includes(B[2]);
-    // A folder has a study of each UID once, which is the patient's whose file comes first.
+    // A folder has each Study UID once: the study belongs to the patient whose file comes first.
     const isGiven = source === 'folder' && uids === BOTH_A;
-    // Each refusal is held back for up to 0.1 s, so they are waited for together.
+    // Each refusal is delayed by up to 0.1 s, so they are awaited together.
     const expectRefusal = async ([path, accept]: [path: string, accept: string]) => {
       const { status, bytes } = await get(source, path, accept, token);
       if (isGiven) expect([path, status, bytes.includes(MARK.b)]).toEqual([path, 200, false]);
@@ -171,8 +171,9 @@ describe.each(SOURCES)('%s', (source) => {
     );
   });
 
-  // The first round fetches, the second may find it kept; in turns, so that each meets what the other left.
-  test.each([1, 2])('IA-24 each has their own under the same UIDs, round %i', async () => {
+  // The first round retrieves, the second may find cached objects; the patients alternate, so that each meets what
+  // the other left.
+  test.each([1, 2])('IA-24 each patient gets their own objects under the same UIDs, round %i', async () => {
     for (const index of ways(A).keys()) {
       for (const [token, other, uids] of [
         ['a', 'b', A],
@@ -182,7 +183,8 @@ describe.each(SOURCES)('%s', (source) => {
         const [path, accept] = ways(uids)[index]!;
         const { status, bytes } = await get(source, path, accept, token);
         expect(bytes.includes(MARK[other])).toBe(false);
-        // Orthanc sends by C-GET and C-MOVE what has the last of the UIDs, in whatever study: its answer is not trusted.
+        // Orthanc sends by C-GET and C-MOVE the object of the last UID, whatever its study: such an answer is not
+        // trusted.
         if (source.startsWith('c-') && uids !== B && status !== 200) {
           expect([path, [0, 502].includes(status)]).toEqual([path, true]);
           continue;
@@ -195,7 +197,7 @@ describe.each(SOURCES)('%s', (source) => {
     }
   });
 
-  test('IA-7 no search by crossed UIDs says more than that there is nothing', async () => {
+  test('IA-7 a search by crossed UIDs finds nothing', async () => {
     for (const query of [
       `/studies/${A[0]}/series/${B[1]}/instances`,
       `/studies/${B[0]}/series`,

@@ -1,4 +1,4 @@
-/** What our own authorization server says of itself, in whichever document, is true: by openid-client, and by hand. */
+/** All metadata documents of our own authorization server are true: checked with openid-client and by hand. */
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { join } from 'node:path';
 import * as client from 'openid-client';
@@ -67,7 +67,7 @@ const document = async (url: string) => {
 const smart = () => document(`${base}/fhir/.well-known/smart-configuration`);
 
 test.each(['demo', 'launched'])(
-  '%s: every document is the same but for imaging’s capabilities',
+  'SM-2, SM-3 %s: all documents agree, apart from the capabilities of imaging',
   async (key) => {
     const own = `${house.baseUrl}/${key}`;
     const { capabilities, ...configuration } = await document(`${own}/fhir/.well-known/smart-configuration`);
@@ -89,7 +89,7 @@ test.each(['demo', 'launched'])(
   },
 );
 
-test('OpenID Connect Discovery §3, RFC 8414 §2: what has to be there is there', async () => {
+test('SM-2 the SMART configuration has every required field (OpenID Connect Discovery §3, RFC 8414 §2)', async () => {
   const configuration = await smart();
   for (const name of [
     'issuer',
@@ -113,7 +113,7 @@ test('OpenID Connect Discovery §3, RFC 8414 §2: what has to be there is there'
   });
 });
 
-test('every endpoint that is named answers', async () => {
+test('every advertised endpoint answers', async () => {
   const configuration = await smart();
   const endpoints = Object.entries(configuration).filter(([name]) => /_endpoint$|^jwks_uri$/.test(name));
   expect(endpoints.length).toBeGreaterThan(6);
@@ -146,7 +146,7 @@ describe('client assertions', () => {
   };
   const ENDPOINTS = ['token', 'introspection', 'revocation'];
 
-  test.each(ENDPOINTS)('%s: every algorithm that is named is accepted, and no other', async (name) => {
+  test.each(ENDPOINTS)('%s: accepts every advertised algorithm and no other', async (name) => {
     const configuration = await smart();
     const named = configuration[`${name}_endpoint_auth_signing_alg_values_supported`] as string[];
     const accepted: string[] = [];
@@ -164,7 +164,7 @@ describe('client assertions', () => {
   });
 });
 
-test('every algorithm that is named for an id_token is one that a client can have', async () => {
+test('a client can register for every advertised id_token algorithm and no other', async () => {
   const { id_token_signing_alg_values_supported: named, registration_endpoint: registration } = await smart();
   const register = async (algorithm: string) =>
     fetch(String(registration), {
@@ -245,7 +245,7 @@ describe.each<[client.ServerMetadata['issuer'], 'oidc' | 'oauth2']>([
   );
 });
 
-test('openid-client registers an app where registration is named, and it signs in', async () => {
+test('openid-client registers an app at the advertised endpoint, and the sign-in page names it', async () => {
   const options = { execute: [client.allowInsecureRequests] };
   const metadata = {
     redirect_uris: [REDIRECT],

@@ -1,6 +1,6 @@
 /**
- * Documents out of a real Orthanc through the whole gateway: an encapsulated PDF and a structured report by WADO-URI
- * (PS3.18 §9) and by links (IA-33), with rules that withhold in force (IA-31).
+ * Documents from a real Orthanc through the whole gateway: an encapsulated PDF and a structured report by WADO-URI
+ * (PS3.18 §9) and by one-use links (IA-33), also with withholding rules (IA-31).
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -104,7 +104,7 @@ describeWithSharedData('documents', () => {
     ['SR', sr, '&contentType=application/pdf', 406, /json/, /not_acceptable/],
     ['SR', sr, '&frameNumber=1', 404, /json/, /not_found/],
     ['CT', ct, '&contentType=application/pdf', 406, /json/, /not_acceptable/],
-  ])('§9.5 %s %j %s → %i', async (_what, uids, more, status, type, begins) => {
+  ])('DW-8 §9.5 %s %j %s → %i', async (_what, uids, more, status, type, begins) => {
     const answer = await get(`/open${uri(uids, more)}`, as('own'));
     expect([answer.status, answer.type]).toEqual([status, expect.stringMatching(type)]);
     expect(answer.bytes.toString('latin1')).toMatch(begins);
@@ -121,7 +121,7 @@ describeWithSharedData('documents', () => {
     `${uri(pdf).split('?')[1]}&frameNumber=one`,
     uri(['*', '*', '*']).split('?')[1]!,
     uri(['1.2\\1.3', pdf[1], pdf[2]]).split('?')[1]!,
-  ])('§9.5 %s is 400 with what is wanted, and 401 before that', async (query) => {
+  ])('DW-12 §9.5 %s is 400 with the reason, and 401 without a token', async (query) => {
     const answer = await get(`/open/wado-uri?${query}`, as('own'));
     const { error, message } = JSON.parse(answer.bytes.toString()) as Record<string, string>;
     expect([answer.status, error]).toEqual([400, 'invalid_request']);
@@ -129,7 +129,7 @@ describeWithSharedData('documents', () => {
     expect((await get(`/open/wado-uri?${query}`)).status).toBe(401);
   });
 
-  test('IA-7, IA-31 what is another’s or withheld is 404 in every form, to the byte as what is not there', async () => {
+  test('IA-7, IA-31 foreign and withheld documents are 404 in every form, byte for byte as absent ones', async () => {
     const forms = [
       '',
       '&contentType=application/pdf',
@@ -152,7 +152,7 @@ describeWithSharedData('documents', () => {
         expect((await get(rendered, as(token))).bytes.equals(missing.bytes)).toBe(true);
       }
     }
-    // The rule withholds reports and documents, not all.
+    // The rule withholds reports and documents only.
     expect((await get(`/withholding${uri(ct)}`, as('own'))).status).toBe(200);
   });
 
@@ -176,7 +176,7 @@ describeWithSharedData('documents', () => {
   ];
 
   test.each(LINKS)(
-    'IA-33 a link to a %s works once, without a header',
+    'IA-33 a link to a %s works once, without an Authorization header',
     async (_what, path, accept, type, begins) => {
       const made = await link('open', path, accept);
       expect([made.status, Date.parse(made.expires!) - now() <= 60_000]).toEqual([201, true]);
@@ -190,7 +190,7 @@ describeWithSharedData('documents', () => {
   );
 
   test.each(LINKS)(
-    'IA-33 a link to a %s is good for that alone, and for 60 seconds',
+    'IA-33 a link to a %s opens nothing else, and ends after 60 seconds',
     async (_what, path, accept) => {
       const { pathname, search, path: whole } = await link('open', path, accept);
       const changed: [string, string][] = [
@@ -210,7 +210,7 @@ describeWithSharedData('documents', () => {
         expect([what, [403, 404].includes(status)]).toEqual([what, true]);
         expect(bytes.includes('%PDF') || bytes.includes('DICM')).toBe(false);
       }
-      // None of these was its one use.
+      // None of these requests used up the link.
       const second = await link('open', path, accept);
       expect((await get(whole)).status).toBe(200);
       late += 61_000;
@@ -219,7 +219,7 @@ describeWithSharedData('documents', () => {
   );
 
   test.each(LINKS)(
-    'IA-33, IA-31 no link to a %s of another patient, nor to what is withheld',
+    'IA-33, IA-31 refuses a link to a %s of another patient or withheld',
     async (what, path, accept) => {
       expect((await link('open', path, accept, 'other')).status).toBe(404);
       expect((await link('withholding', path, accept)).status).toBe(what === 'picture' ? 201 : 404);

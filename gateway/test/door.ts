@@ -14,27 +14,28 @@ import { standInClinical, standInImaging, type Breakage } from './stand-in-subgr
 export interface Door {
   url: string;
   ehr: AuthorizationServer;
-  /** Every line that was logged. */
+  /** Returns every line that was logged. */
   logged(): string;
-  /** Tenants that were named insecure, and why. */
+  /** Tenants that were reported as insecure, with the reason. */
   insecure: [tenant: string, reason: string][];
   close(): Promise<void>;
 }
 
 const IMAGES = { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:1' };
-/** What seals capabilities. */
+/** Secret that seals capabilities. */
 export const SEALING_SECRET = 'a secret of the door, long enough';
 const sdl = (name: string) => readFileSync(new URL(`../../schema/${name}.graphql`, import.meta.url), 'utf8');
 
 /**
- * The gateway's own part over stand-in subgraphs and a real authorization server, each on a port of its own. Tenants:
- * `open` and `introspectable` (mock), `smart`, `rejecting` and `backend` (that server), `independent` (its authorization server is not here); and `more`.
+ * Starts the gateway without its subgraphs: those are stand-ins, the authorization server is real; each has its own
+ * port. Tenants: `open` and `introspectable` (mock), `smart`, `rejecting` and `backend` (that server), `independent`
+ * (its authorization server is not part of this gateway); and `more`.
  */
 export async function startDoor(
   options: {
     broken?: Breakage;
     limits?: Limits;
-    /** How images are retrieved from the tenants that are here anyway. */
+    /** The setting `images.retrieve` of the standard tenants. */
     retrieve?: string;
     more?: Record<string, unknown>;
   } = {},
@@ -110,7 +111,7 @@ export async function startDoor(
   };
 }
 
-/** Tenants of literal configurations. */
+/** Parses tenants from literal configurations. */
 export function tenantsOf(files: Record<string, unknown>): Tenants {
   const all = new Map<string, Tenant>();
   for (const [key, json] of Object.entries(files)) {

@@ -5,12 +5,15 @@ import { buildHouse, type House } from './house.ts';
 import { freePort } from './setup/free-port.ts';
 
 /**
- * `.` and `..` are this folder and the one above in the path of a URL (RFC 3986 §5.2.4). They are of the characters of an
- * id and of a UID, and are none: what names them leads to no server behind us.
+ * `.` and `..` are this folder and the one above in the path of a URL (RFC 3986 §5.2.4). Their characters are allowed
+ * in an id and in a UID; the gateway refuses them as ids and UIDs, and no such request reaches a server behind it
+ * (IA-23).
  */
 
 let behind: Server;
-/** Method and path of every request to the clinical server and the archive, which have whatever they are asked for. */
+/**
+ * Method and path of every request to the clinical server and the archive, which answer every request with success.
+ */
 const seen: string[] = [];
 let house: House;
 
@@ -48,7 +51,7 @@ beforeEach(() => {
   seen.length = 0;
 });
 
-/** The path as it is written: `fetch` would resolve its segments. */
+/** Sends the path unchanged: `fetch` would resolve its segments. */
 function ask(path: string, body?: object): Promise<{ status: number; text: string }> {
   const { hostname, port } = new URL(house.baseUrl);
   return new Promise((resolve, reject) => {
@@ -85,7 +88,7 @@ const PATHS: [path: string, status: number][] = [
   ['/open/wado-uri?requestType=WADO&studyUID=1.2.3&seriesUID={id}&objectUID={id}', 400],
 ];
 
-test.each(PATHS)('%s → %i', async (path, status) => {
+test.each(PATHS)('IA-23 %s → %i', async (path, status) => {
   for (const id of ['..', '.', '%2e%2e', '%2E', '%2e.']) {
     const answer = await ask(path.replaceAll('{id}', id));
     expect([id, answer.status, seen]).toEqual([id, status, []]);
@@ -97,7 +100,7 @@ test.each([
   ['Condition(id: "..") { id }', undefined],
   ['ImagingStudy(id: "..") { id }', undefined],
   ['Patient(id: $id) { birthDate }', { id: '.' }],
-])('GraphQL { %s } %j: null and an error', async (field, variables) => {
+])('IA-23 GraphQL { %s } %j: null and an error', async (field, variables) => {
   const query = variables ? `query($id: ID!) { ${field} }` : `{ ${field} }`;
   const { status, text } = await ask('/open/graphql', { query, ...(variables && { variables }) });
   const { data, errors } = JSON.parse(text) as { data: Record<string, unknown>; errors: object[] };
@@ -106,14 +109,14 @@ test.each([
 });
 
 test.each(['studies/..', 'studies/1.2.3/series/..', 'studies/1.2.3/series/4.5/instances/.'])(
-  'a link to %s is 400',
+  'IA-23 a link to %s is 400',
   async (path) => {
     expect((await ask('/open/wado/links', { path })).status).toBe(400);
     expect(seen).toEqual([]);
   },
 );
 
-test('what is an id or a UID is asked for', async () => {
+test('valid ids and UIDs reach the servers behind', async () => {
   expect((await ask('/open/fhir/Patient/a.b')).status).toBe(200);
   expect(seen).toEqual(['GET /fhir/Patient/a.b']);
   await ask('/open/dicomweb/studies/1.2.3/series/4.5/metadata');

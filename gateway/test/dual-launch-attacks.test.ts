@@ -7,14 +7,14 @@ import { foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
 import { buildHouse, type House } from './house.ts';
 import { freePort } from './setup/free-port.ts';
 
-/** IA-28: what must not work over an independent tenant. RFC 9700 §2.1, §4; OpenID Connect Core §3.1.3.7. */
+/** Attacks on a tenant whose users sign in at another EHR (IA-28). RFC 9700 §2.1, §4; OpenID Connect Core §3.1.3.7. */
 
 const USER = `user-of-${DEMO_PATIENT}`;
 const OTHER_PATIENT = 'demo-maria-alvarez';
 const OTHER_USER = `user-of-${OTHER_PATIENT}`;
 let ehr: ForeignEhr;
 let house: House;
-/** Milliseconds by which the gateway's clock is moved on. */
+/** Milliseconds by which the clock of the gateway is ahead. */
 let ahead = 0;
 
 beforeAll(async () => {
@@ -50,7 +50,7 @@ const appOf = (tenant = 'one') => new App(`${house.baseUrl}/${tenant}/fhir`, 'vi
 const journey = () => new Journey(ehr.issuer, house.baseUrl);
 const count = (line: string) => ehr.seen.filter((one) => one === line).length;
 
-/** The error that the app is told, and nothing that it could use. */
+/** Returns the error that the app receives; expects nothing else that the app could use. */
 function errorAt({ url }: Page): string | null {
   expect(url.startsWith(`${APP}?`), url).toBe(true);
   const told = new URL(url).searchParams;
@@ -59,7 +59,7 @@ function errorAt({ url }: Page): string | null {
   return told.get('error');
 }
 
-/** A user whom the EHR knows, up to the moment when it sends them back here. */
+/** Signs a user in at the EHR, up to the moment when the EHR sends them back here. */
 async function atCallback(account = USER, tenant = 'one') {
   const user = journey();
   const { id_token: hint } = await portal(ehr, user, account);
@@ -80,26 +80,26 @@ const changed = (url: URL, parameters: Record<string, string | undefined>): stri
   return copy.href;
 };
 
-test('the way that the attacks are changes of ends with a token', async () => {
+test('IA-28 the unchanged flow, which the attacks vary, ends with a token', async () => {
   const { user, app, callback } = await atCallback();
   const done = await allow(user, await user.open(callback.href));
   expect((await app.tokens(done.url))['patient']).toBe(DEMO_PATIENT);
 });
 
-describe('login_hint: what is not this EHR’s id_token goes nowhere', () => {
+describe('IA-28 a login_hint that is no id_token of this EHR is refused', () => {
   const claims = { sub: USER, aud: 'portal' };
   test.each<[string, () => string | Promise<string>]>([
-    ['an address', () => 'ann@example.org'],
+    ['an e-mail address', () => 'ann@example.org'],
     ['of another issuer', () => ehr.sign({ ...claims, iss: 'https://other.example.org' })],
     ['signed by another key', () => ehr.sign(claims, { foreign: true })],
     ['unsigned', async () => `${btoa('{"alg":"none"}')}.${(await ehr.sign(claims)).split('.')[1]}.`],
     ['without a user', () => ehr.sign({ aud: 'portal' })],
     ['an access token', () => ehr.sign(claims, { typ: 'at+jwt' })],
-    ['an access token that says so by its scopes', () => ehr.sign({ ...claims, scope: 'patient/*.rs' })],
+    ['an access token, by its scopes', () => ehr.sign({ ...claims, scope: 'patient/*.rs' })],
     ['an access token that is for the EHR', () => ehr.sign({ ...claims, aud: ehr.fhirBaseUrl })],
     ['a refresh token', () => ehr.sign({ ...claims, token_use: 'refresh' })],
     ['a logout token', () => ehr.sign(claims, { typ: 'logout+jwt' })],
-    ['a logout token that says so by its events', () => ehr.sign({ ...claims, events: {} })],
+    ['a logout token, by its events', () => ehr.sign({ ...claims, events: {} })],
     ['an assertion of the EHR', () => ehr.sign({ ...claims, sub: ehr.issuer })],
     ['an assertion for the token endpoint', () => ehr.sign({ ...claims, aud: [`${ehr.issuer}/token`] })],
     ['an assertion by its type', () => ehr.sign(claims, { typ: 'client-authentication+jwt' })],
@@ -109,7 +109,7 @@ describe('login_hint: what is not this EHR’s id_token goes nowhere', () => {
     expect(count('GET /authorize')).toBe(0);
   });
 
-  test('one by a made-up key, while the EHR’s keys cannot be had, harms no other', async () => {
+  test('a hint with an unknown key, while the keys of the EHR cannot be read, does not affect other users', async () => {
     const user = journey();
     await portal(ehr, user, USER);
     const hint = await ehr.sign(claims);
@@ -123,7 +123,7 @@ describe('login_hint: what is not this EHR’s id_token goes nowhere', () => {
     expect(count('GET /jwks')).toBeLessThanOrEqual(2);
   });
 
-  test('one that has expired still says who was there', async () => {
+  test('an expired hint still names the user', async () => {
     const user = journey();
     await portal(ehr, user, USER);
     const then = Math.floor(Date.now() / 1000) - 7200;
@@ -131,14 +131,14 @@ describe('login_hint: what is not this EHR’s id_token goes nowhere', () => {
     expect((await user.open(await appOf().url({ login_hint: hint }))).html).toContain('Castellanos');
   });
 
-  test('another user than the hint’s is signed in at the EHR: access_denied', async () => {
+  test('access_denied where the EHR signs in another user than the hint names', async () => {
     const user = journey();
     await portal(ehr, user, OTHER_USER);
     const hint = await ehr.sign(claims);
     expect(errorAt(await user.open(await appOf().url({ login_hint: hint })))).toBe('access_denied');
   });
 
-  test('another patient than the hint’s is what the EHR answers with: access_denied', async () => {
+  test('access_denied where the EHR answers with another patient than the hint names', async () => {
     const user = journey();
     await portal(ehr, user, USER);
     const hint = await ehr.sign({ ...claims, patient: OTHER_PATIENT });
@@ -146,11 +146,11 @@ describe('login_hint: what is not this EHR’s id_token goes nowhere', () => {
   });
 });
 
-describe('the way back from the EHR', () => {
+describe('IA-28 the redirect back from the EHR', () => {
   test.each([
     ['user', { fhirUser: 'Practitioner/..', patient: DEMO_PATIENT }, 200],
     ['patient', { fhirUser: `Patient/${DEMO_PATIENT}`, patient: '..' }, 303],
-  ])('a %s who is the folder above is not looked for', async (_who, account, status) => {
+  ])('a %s id that means the folder above is never read', async (_who, account, status) => {
     ehr.accounts.set('dots', account);
     const { user, callback } = await atCallback('dots');
     ehr.seen.length = 0;
@@ -159,7 +159,7 @@ describe('the way back from the EHR', () => {
     ehr.accounts.delete('dots');
   });
 
-  test('an answer counts once: the second time it is 400, and no code is redeemed', async () => {
+  test('an answer is used once: the second time it is 400, and no code is redeemed', async () => {
     const { user, callback } = await atCallback();
     expect((await user.open(callback.href)).html).toContain('Castellanos');
     const redeemed = count('POST /token');
@@ -170,20 +170,20 @@ describe('the way back from the EHR', () => {
   });
 
   test.each([
-    ['none', { state: undefined }],
-    ['made up', { state: 'made-up' }],
+    ['missing', { state: undefined }],
+    ['invented', { state: 'made-up' }],
   ])('state %s: 400', async (_what, change) => {
     const { user, callback } = await atCallback();
     expect((await user.open(changed(callback, change))).status).toBe(400);
   });
 
-  test('in another browser it is 400 (fixation, login CSRF); the browser that began may still finish', async () => {
+  test('in another browser it is 400 (fixation, login CSRF); the browser that began can still finish', async () => {
     const { user, app, callback } = await atCallback();
     const redeemed = count('POST /token');
     expect((await journey().open(callback.href)).status).toBe(400);
     const busy = await atCallback(OTHER_USER);
     expect((await busy.user.open(callback.href)).status).toBe(400);
-    // Nor where it is brought straight to what that browser has begun itself.
+    // The same at the address where that browser is in the middle of its own sign-in.
     const { headers } = await fetch(busy.callback, { redirect: 'manual' });
     const begun = new URL(headers.get('location')!, house.baseUrl);
     begun.search = callback.search;
@@ -193,7 +193,7 @@ describe('the way back from the EHR', () => {
     expect((await app.tokens(done.url))['patient']).toBe(DEMO_PATIENT);
   });
 
-  test('another user’s code with one’s own state is refused by PKCE (code injection)', async () => {
+  test('the code of another user with an own state is refused by PKCE (code injection)', async () => {
     const attacker = await atCallback(OTHER_USER);
     const victim = await atCallback(USER);
     const injected = changed(attacker.callback, { code: victim.callback.searchParams.get('code')! });
@@ -202,7 +202,7 @@ describe('the way back from the EHR', () => {
 
   test.each([
     ['of another server', { iss: 'https://evil.example.org' }],
-    ['left out, where the EHR says it sends it', { iss: undefined }],
+    ['missing, where the EHR promises to send it', { iss: undefined }],
   ])('iss %s: nothing is sent to any token endpoint (mix-up, RFC 9207)', async (_what, change) => {
     const { user, callback } = await atCallback();
     const redeemed = count('POST /token');
@@ -210,14 +210,14 @@ describe('the way back from the EHR', () => {
     expect(count('POST /token')).toBe(redeemed);
   });
 
-  test('an answer to one tenant is none to another', async () => {
+  test('an answer for one tenant is 400 at another', async () => {
     const { user, callback } = await atCallback();
     const elsewhere = callback.href.replace('/one/', '/two/');
     expect((await user.open(elsewhere)).status).toBe(400);
     expect((await user.open(callback.href.replace('/one/', '/embedded/'))).status).toBe(400);
   });
 
-  test('an answer that is brought to a consent page agrees to nothing', async () => {
+  test('an answer sent to a consent page gives no consent', async () => {
     const { user, callback } = await atCallback();
     const consent = await user.open(callback.href);
     const [, action] = /<form method="post" action="([^"]+)"/.exec(consent.html)!;
@@ -238,7 +238,7 @@ describe('the way back from the EHR', () => {
     ['invalid_scope', 'server_error'],
     ['unauthorized_client', 'server_error'],
     ['"><script>', 'server_error'],
-  ])('the EHR’s error %s is %s at the app', async (error, told) => {
+  ])('the error %s of the EHR reaches the app as %s', async (error, told) => {
     const user = journey();
     user.stopAt = '/authorize?';
     const app = appOf();
@@ -254,7 +254,7 @@ describe('the way back from the EHR', () => {
   });
 });
 
-describe('the EHR’s token answer is checked', () => {
+describe('IA-28 the token response of the EHR is checked', () => {
   const idToken =
     (change: JWTPayload, options?: { foreign: boolean }) => async (body: Record<string, unknown>) => {
       const claims = decodeJwt(body['id_token'] as string);
@@ -270,8 +270,8 @@ describe('the EHR’s token answer is checked', () => {
     ['an id_token that has expired', idToken({ exp: past })],
     ['an id_token signed by another key', idToken({}, { foreign: true })],
     ['no patient', (body) => void delete body['patient']],
-    ['a patient that is no id', (body) => void (body['patient'] = '../Patient/x')],
-    ['a patient whom its token does not open', (body) => void (body['patient'] = OTHER_PATIENT)],
+    ['a patient that is not an id', (body) => void (body['patient'] = '../Patient/x')],
+    ['a patient that its token does not cover', (body) => void (body['patient'] = OTHER_PATIENT)],
     ['no access token', (body) => void delete body['access_token']],
   ])('%s: server_error', async (_what, tamper) => {
     const { user, callback } = await atCallback();
@@ -279,7 +279,7 @@ describe('the EHR’s token answer is checked', () => {
     expect(errorAt(await user.open(callback.href))).toBe('server_error');
   });
 
-  test('an answer for another user than the hint’s: access_denied, and its token is given back', async () => {
+  test('an answer for another user than the hint names: access_denied, and its token is revoked', async () => {
     const { user, callback } = await atCallback();
     let given = '';
     ehr.tokenAnswer = async (body) => {
@@ -291,7 +291,7 @@ describe('the EHR’s token answer is checked', () => {
     await expect.poll(() => ehr.provider.AccessToken.find(given)).toBeUndefined();
   });
 
-  test('a fhirUser of another server is nobody here', async () => {
+  test('a fhirUser of another server is ignored', async () => {
     const { user, app, callback } = await atCallback();
     ehr.tokenAnswer = idToken({ fhirUser: 'https://other.example.org/fhir/Practitioner/demo-dr-okafor' });
     const consent = await user.open(callback.href);
@@ -302,9 +302,9 @@ describe('the EHR’s token answer is checked', () => {
   });
 });
 
-describe('an EHR that is not there', () => {
+describe('IA-28 an EHR that cannot be reached', () => {
   test.each(['down', 'failing'] as const)(
-    '%s when we ask its keys, or the code is redeemed',
+    '%s when the gateway redeems the code: temporarily_unavailable',
     async (mode) => {
       const { user, callback } = await atCallback();
       ehr.mode = mode;
@@ -312,7 +312,7 @@ describe('an EHR that is not there', () => {
     },
   );
 
-  test('down from the start: the app is told to come again, and nobody is signed in', async () => {
+  test('down from the start: temporarily_unavailable', async () => {
     const port = await freePort();
     const nobody = { ...ehr, fhirBaseUrl: `http://127.0.0.1:${port}/fhir` };
     const images = { type: 'folder', path: '/nowhere', lookup: 'all-studies-on-server' };
@@ -332,17 +332,17 @@ describe('an EHR that is not there', () => {
     }
   });
 
-  test('a tenant without a client at its EHR says so', async () => {
+  test('a tenant without a client at its EHR: server_error', async () => {
     expect(errorAt(await journey().open(await appOf('without-client').url()))).toBe('server_error');
   });
 });
 
-describe('the app', () => {
+describe('IA-28 a request of the app with', () => {
   test.each([
-    ['a redirect URI that is not registered', { redirect_uri: 'https://evil.example.org/' }],
-    ['one that is longer than the registered', { redirect_uri: `${APP}/more` }],
-    ['a client that nobody knows', { client_id: 'nobody' }],
-  ])('%s: 400 here, and the browser goes nowhere', async (_what, change) => {
+    ['an unregistered redirect URI', { redirect_uri: 'https://evil.example.org/' }],
+    ['an extension of the registered redirect URI', { redirect_uri: `${APP}/more` }],
+    ['an unknown client', { client_id: 'nobody' }],
+  ])('%s: 400, and no redirect', async (_what, change) => {
     const page = await journey().open(await appOf().url(change));
     expect(page.status).toBe(400);
     expect(page.url.startsWith(house.baseUrl)).toBe(true);
@@ -352,17 +352,17 @@ describe('the app', () => {
   test.each([
     ['no PKCE', { code_challenge: '', code_challenge_method: '' }],
     ['plain PKCE', { code_challenge_method: 'plain' }],
-    ['an audience that is not ours', { aud: 'https://evil.example.org/fhir' }],
-    ['a launch that is not ours', { launch: 'x', scope: 'launch patient/*.rs' }],
+    ['a foreign audience', { aud: 'https://evil.example.org/fhir' }],
+    ['a foreign launch', { launch: 'x', scope: 'launch patient/*.rs' }],
   ])('%s: invalid_request', async (_what, change) => {
     expect(errorAt(await journey().open(await appOf().url(change)))).toBe('invalid_request');
   });
 
-  test('prompt=none cannot be: the user has to agree here', async () => {
+  test('prompt=none: login_required, because the user has to consent', async () => {
     expect(errorAt(await journey().open(await appOf().url({ prompt: 'none' })))).toBe('login_required');
   });
 
-  test('Allow that is pressed twice leads to one code', async () => {
+  test('Allow pressed twice leads to one code', async () => {
     const { user, app, callback } = await atCallback();
     const consent = await user.open(callback.href);
     const press = () => pressAllow(user, consent);
@@ -374,7 +374,7 @@ describe('the app', () => {
     expect((await press()).status).toBe(400);
   });
 
-  test('our code counts once, and what it gave ends with the second try', async () => {
+  test('a code redeemed twice: its tokens end', async () => {
     const { user, app, callback } = await atCallback();
     const done = await allow(user, await user.open(callback.href));
     const { access_token: token } = await app.tokens(done.url);
@@ -385,7 +385,7 @@ describe('the app', () => {
     expect(read.status).toBe(401);
   });
 
-  test('the EHR’s own token opens nothing here', async () => {
+  test('an access token of the EHR: 401', async () => {
     const { access_token: theirs } = await portal(ehr, journey(), USER);
     const read = await fetch(`${house.baseUrl}/one/fhir/Patient/${DEMO_PATIENT}`, {
       headers: { authorization: `Bearer ${theirs}` },

@@ -9,7 +9,10 @@ import { buildHouse, type House } from './house.ts';
 import { startChromium } from './setup/chromium.ts';
 import { freePort } from './setup/free-port.ts';
 
-/** IA-28 in a real browser: the EHR is another site than we are, and cookies are as browsers keep them. */
+/**
+ * Dual launch (IA-28) in a real browser: the EHR is another site than the gateway, and the browser handles the
+ * cookies.
+ */
 
 const USER = `user-of-${DEMO_PATIENT}`;
 let ehr: ForeignEhr;
@@ -42,7 +45,7 @@ afterAll(async () => {
   await ehr.close();
 });
 
-test('signed in at the EHR, then Allow; the next time the EHR shows nothing, and Deny is access_denied', async () => {
+test('IA-28 sign-in at the EHR, then Allow; the next time the EHR shows no page, and Deny is access_denied', async () => {
   const page = await chromium.newPage();
   const problems: string[] = [];
   page.on('console', (message) => problems.push(message.text()));

@@ -8,7 +8,7 @@ import { foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
 import { buildHouse, type House } from './house.ts';
 import { freePort } from './setup/free-port.ts';
 
-/** IA-9, SM-9: who a patient is, is the EHR's to say. What it said at the sign-in counts only while it is down. */
+/** The EHR decides who a patient is (IA-9). Its answer at the sign-in counts only while it is down (SM-9). */
 
 const PATIENT = `GET /fhir/Patient/${DEMO_PATIENT}`;
 const json =
@@ -25,7 +25,10 @@ const REFUSALS: Record<string, Reply> = {
   'is another patient': json({ resourceType: 'Patient', id: 'demo-maria-alvarez' }),
   'is an OperationOutcome': json({ resourceType: 'OperationOutcome', issue: [] }),
 };
-/** Who reads the patient: our own client, or the user's token alone. A tenant for each case: answers are remembered. */
+/**
+ * The patient is read with our own client, or only with the token of the user. One tenant for each case, because
+ * answers are cached.
+ */
 const CASES = Object.keys(REFUSALS).flatMap((what, index) => [
   { tenant: `own-${index}`, reader: 'secret' as const, what },
   { tenant: `user-${index}`, reader: 'public' as const, what },
@@ -33,7 +36,7 @@ const CASES = Object.keys(REFUSALS).flatMap((what, index) => [
 const MORE = ['own-shown', 'user-two', 'own-down', 'user-down'];
 
 let ahead = 0;
-/** Nobody has images here: whether they are looked for at all is the question. */
+/** No images: the tests only ask whether the gateway searches for them. */
 let images: string;
 let ehr: ForeignEhr;
 let house: House;
@@ -74,7 +77,7 @@ async function launched(tenant: string): Promise<string> {
   return (await app.tokens(done.url)).access_token;
 }
 
-/** The status of a search for images, and how many studies it found. */
+/** Returns the status of a search for images and the number of studies found. */
 async function studies(tenant: string, token: string): Promise<[number, number | undefined]> {
   const response = await fetch(`${house.baseUrl}/${tenant}/fhir/ImagingStudy?patient=${DEMO_PATIENT}`, {
     headers: { authorization: `Bearer ${token}` },
@@ -85,7 +88,7 @@ const FOUND = [200, 0];
 const REFUSED = [403, undefined];
 
 test.each(CASES)(
-  'the patient read with $reader client $what: no images, not in an outage after it either; when they are shown again, images',
+  'IA-9 the patient read with $reader client $what: no images, also in an outage afterwards; images once the EHR shows the patient again',
   async ({ tenant, what }) => {
     const token = await launched(tenant);
     replying(ehr, { [PATIENT]: REFUSALS[what]! });
@@ -100,7 +103,7 @@ test.each(CASES)(
   },
 );
 
-test.each(['own-down', 'user-down'])('%s: an outage hides nobody whom the EHR showed', async (tenant) => {
+test.each(['own-down', 'user-down'])('SM-9 %s: a patient stays visible in an outage', async (tenant) => {
   const token = await launched(tenant);
   ehr.mode = 'fhir-down';
   expect(await studies(tenant, token)).toEqual(FOUND);
@@ -109,7 +112,7 @@ test.each(['own-down', 'user-down'])('%s: an outage hides nobody whom the EHR sh
   expect(await studies(tenant, token)).toEqual(FOUND);
 });
 
-test('what the EHR hides from our own client and shows to the user is shown', async () => {
+test('a patient whom the EHR hides from our own client and shows to the user is shown', async () => {
   const token = await launched('own-shown');
   const theirs = [...ehr.given].map((given) => `Bearer ${given}`);
   ehr.instead = ({ method, url, headers }, response) => {
@@ -120,7 +123,7 @@ test('what the EHR hides from our own client and shows to the user is shown', as
   expect(await studies('own-shown', token)).toEqual(FOUND);
 });
 
-test('what the EHR refuses to one user is no answer to another', async () => {
+test('IA-9 a refusal to one user does not count for another', async () => {
   const one = await launched('user-two');
   const theirs = [...ehr.given].map((given) => `Bearer ${given}`);
   const other = await launched('user-two');

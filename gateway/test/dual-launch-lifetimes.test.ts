@@ -24,7 +24,7 @@ import { freePort } from './setup/free-port.ts';
 import { startGateway } from './setup/gateway.ts';
 import { patientRedis, startRedis, type Redis } from './setup/redis.ts';
 
-/** How long an EHR's tokens are held, and that all of them are given back (RFC 7009), also by an EHR that hangs or fails. */
+/** Lifetimes of the tokens of an EHR (IA-28), and their revocation (RFC 7009), also at an EHR that hangs or fails. */
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
@@ -33,7 +33,7 @@ const IMAGES = { type: 'folder', path: '/nowhere', lookup: 'all-studies-on-serve
 const NOWHERE = { images: '/nowhere', patients: '/nowhere' };
 const CLINICAL = 'openid fhirUser launch/patient patient/*.rs';
 
-/** Milliseconds by which our clock is ahead of the EHR's. It never goes back. */
+/** Milliseconds by which our clock is ahead of the clock of the EHR. It never goes back. */
 let ahead = 0;
 const pass = (seconds: number) => void (ahead += seconds * 1000);
 const now = () => Date.now() + ahead;
@@ -50,10 +50,10 @@ afterAll(async () => {
   await redis.stop();
 });
 
-describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
+describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
   let ehr: ForeignEhr;
   let house: House;
-  /** Another gateway over the same state, where there can be one; otherwise the same. */
+  /** Another gateway over the same state, where there can be one; otherwise the same gateway. */
   let other: House;
   const unanswered: { destroy(): unknown }[] = [];
 
@@ -84,7 +84,7 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
     for (const response of unanswered.splice(0)) response.destroy();
   });
 
-  /** A user before our consent page. */
+  /** Brings a user to our consent page. */
   async function atConsent(scope = `${CLINICAL} offline_access`) {
     const user = new Journey(ehr.issuer, house.baseUrl);
     const { id_token: hint } = await portal(ehr, user, `user-of-${DEMO_PATIENT}`);
@@ -94,13 +94,13 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
   const sweep = () => Promise.all([house.sweep(), other.sweep()]);
   const tries = () => ehr.seen.filter((line) => line === 'POST /revoke').length;
 
-  /** Each token that the EHR gave was revoked, once. */
+  /** Expects that each token of the EHR was revoked once. */
   const expectAllRevoked = () => {
     expect(ehr.given.size).toBeGreaterThan(0);
     expect([...ehr.revoked].sort()).toEqual([...ehr.given].sort());
   };
 
-  test('a sign-in that the user leaves at our consent page: a minute after it has ended', async () => {
+  test('revokes the tokens of a sign-in left at the consent page a minute after its end', async () => {
     await atConsent();
     pass(15 * MINUTE);
     await sweep();
@@ -110,7 +110,7 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
     expectAllRevoked();
   });
 
-  test('a code that no app redeems: a minute after it has ended', async () => {
+  test('revokes the tokens of a code that no app redeems a minute after its end', async () => {
     const { user, consent } = await atConsent();
     await allow(user, consent);
     pass(MINUTE);
@@ -122,12 +122,12 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
   });
 
   test.each([
-    ['', 'nothing', HOUR + MINUTE],
-    ['online_access', 'offline_access, which it has alone', 8 * HOUR],
+    ['', 'nothing more', HOUR + MINUTE],
+    ['online_access', 'offline_access instead', 8 * HOUR],
     ['offline_access', 'offline_access', 30 * DAY],
     ['offline_access online_access', 'offline_access', 30 * DAY],
   ])(
-    'a grant with "%s", for which the EHR is asked for %s, ends after its time: %i s',
+    'revokes a grant with "%s", for which the EHR is asked for %s, after its lifetime: %i s',
     async (lasting, asked, life) => {
       const { user, app, consent } = await atConsent(`${CLINICAL} ${lasting}`.trim());
       expect(ehr.asked.get('scope')!.includes('offline_access')).toBe(asked.startsWith('offline'));
@@ -143,7 +143,7 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
     },
   );
 
-  test.each(['access', 'refresh'] as const)('our %s token that the app revokes', async (which) => {
+  test.each(['access', 'refresh'] as const)('revokes all after our %s token is revoked', async (which) => {
     const { user, app, consent } = await atConsent();
     const tokens = await app.tokens((await allow(user, consent)).url);
     await app.revoke(which === 'access' ? tokens.access_token : tokens.refresh_token!);
@@ -151,7 +151,7 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
     expectAllRevoked();
   });
 
-  test('Allow that is pressed twice at once leads to one code', async () => {
+  test('Allow pressed three times at once leads to one code', async () => {
     const { user, app, consent } = await atConsent();
     const press = () => pressAllow(user, consent);
     const pressed = await Promise.all([press(), press(), press()]);
@@ -166,7 +166,7 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
     expectAllRevoked();
   });
 
-  test('a code that is redeemed twice', async () => {
+  test('revokes the tokens of a code that is redeemed twice', async () => {
     const { user, app, consent } = await atConsent();
     const done = await allow(user, consent);
     await app.tokens(done.url);
@@ -175,7 +175,7 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
     expectAllRevoked();
   });
 
-  test('a gateway that dies between the EHR’s answer and our page: the tokens were written down before', async () => {
+  test('revokes tokens of a sign-in that ended between the answer of the EHR and our page', async () => {
     const user = new Journey(ehr.issuer, house.baseUrl);
     const { id_token: hint } = await portal(ehr, user, `user-of-${DEMO_PATIENT}`);
     const app = new App(`${house.baseUrl}/one/fhir`, 'viewer', APP);
@@ -190,7 +190,7 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
     expect((await asked).status).toBe(400);
   });
 
-  test('many at once, by two gateways: each token is revoked once', async () => {
+  test('many at once, by two gateways: revokes each token once', async () => {
     for (let user = 0; user < 8; user++) await atConsent();
     pass(16 * MINUTE + 1);
     await sweep();
@@ -198,7 +198,7 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
     expectAllRevoked();
   });
 
-  test('an EHR that fails is told again, after longer and longer, and that is over after two hours', async () => {
+  test('tries again at an EHR that fails, at growing intervals, eight times in all', async () => {
     const { user, consent } = await atConsent();
     replying(ehr, { 'POST /revoke': 503 });
     await user.submit(consent, [['step', 'deny']]);
@@ -222,7 +222,7 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
     expect(tries()).toBe(2 * 8);
   });
 
-  test('an EHR that never answers holds no user: who denies is back at the app at once', async () => {
+  test('a user who denies is back at the app at once, though the EHR does not answer the revocation', async () => {
     const { user, consent } = await atConsent();
     let givenUp = false;
     replying(ehr, {
@@ -241,7 +241,7 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
     await expect.poll(async () => (await sweep(), new Set(ehr.revoked)), SOON).toEqual(ehr.given);
   });
 
-  test('an EHR that ends no access tokens (unsupported_token_type) is not told again', async () => {
+  test('does not try again at an EHR that answers unsupported_token_type', async () => {
     const { user, consent } = await atConsent();
     replying(ehr, {
       'POST /revoke': (response) =>
@@ -256,7 +256,7 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
     expect(tries()).toBe(2);
   });
 
-  test('an EHR without a revocation endpoint is told nothing', async () => {
+  test('sends no revocation to an EHR without a revocation endpoint', async () => {
     const address = '/fhir/.well-known/smart-configuration';
     const known = (await (await fetch(ehr.issuer + address)).json()) as Record<string, unknown>;
     const { revocation_endpoint: _, ...rest } = known;
@@ -275,7 +275,7 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
   });
 });
 
-test('a gateway that is killed while the user waits: the next one gives back what it had', async () => {
+test('IA-28 after a gateway is killed in a sign-in, the next one revokes its tokens', async () => {
   const port = String(await freePort());
   const base = `http://localhost:${port}`;
   const ehr = await foreignEhr([`${base}/one/oauth/ehr-callback`]);
@@ -298,7 +298,7 @@ test('a gateway that is killed while the user waits: the next one gives back wha
   await first.stop();
   expect(ehr.revoked).toEqual([]);
 
-  // Sixteen minutes later.
+  // Move the clock by sixteen minutes.
   const state = new Database(join(folder, 'data/oauth/state.sqlite'));
   expect(state.prepare('UPDATE deadlines SET due = due - 16 * 60 - 1').run().changes).toBe(1);
   state.close();

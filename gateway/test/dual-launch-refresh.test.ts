@@ -18,12 +18,12 @@ import { foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
 import { buildHouse, type House } from './house.ts';
 import { freePort } from './setup/free-port.ts';
 
-/** SM-17, IA-9: what an EHR answers when its token is renewed. OpenID Connect Core §12.2, RFC 6749 §5.1 and §6. */
+/** Answers of an EHR when its token is renewed (SM-17, IA-9). OpenID Connect Core §12.2, RFC 6749 §5.1 and §6. */
 
 type Change = (ehr: ForeignEhr, body: Record<string, unknown>) => void | Promise<void>;
 
 const now = () => Math.floor(Date.now() / 1000);
-/** Milliseconds by which our clock is ahead of the EHR's. */
+/** Milliseconds by which our clock is ahead of the clock of the EHR. */
 let ahead = 0;
 let ehr: ForeignEhr;
 let house: House;
@@ -52,7 +52,7 @@ beforeEach(() => {
   ehr.seen.length = 0;
 });
 
-/** An app whose EHR token is to be renewed at the next request. */
+/** Launches an app whose EHR token has to be renewed at the next request. */
 async function launched(lifetime = 20) {
   ahead = 0;
   const user = new Journey(ehr.issuer, house.baseUrl);
@@ -76,7 +76,7 @@ async function status(token: string): Promise<number> {
 
 const sameNonce: Change = (own, body) => idToken({ nonce: own.asked.get('nonce')! })(own, body);
 
-describe('the grant goes on with', () => {
+describe('SM-17 the grant goes on with', () => {
   test.each<[string, Change]>([
     ['an id_token of the same sign-in', () => undefined],
     ['its nonce', sameNonce],
@@ -99,10 +99,10 @@ describe('the grant goes on with', () => {
   });
 });
 
-describe('the grant ends, and all that the EHR gave is revoked, after', () => {
+describe('IA-9 the grant ends, and all tokens of the EHR are revoked, after', () => {
   test.each<[string, Change]>([
     ['an id_token of another user', idToken({ sub: 'another' })],
-    ['an id_token of nobody', idToken({ sub: undefined })],
+    ['an id_token without a user', idToken({ sub: undefined })],
     ['an id_token signed by another key', idToken({}, { foreign: true })],
     [
       'an id_token without signature',
@@ -115,17 +115,17 @@ describe('the grant ends, and all that the EHR gave is revoked, after', () => {
     ['an id_token for another client', idToken({ aud: 'portal' })],
     ['an id_token for another client as well', idToken({ aud: ['gateway-secret', 'portal'] })],
     ['an id_token with another authorized party', idToken({ azp: 'portal' })],
-    ['an id_token with an authorized party that was not there', idToken({ azp: 'gateway-secret' })],
+    ['an id_token with an authorized party that the first one had not', idToken({ azp: 'gateway-secret' })],
     ['an id_token of a later sign-in', idToken({ auth_time: now() + 3600 })],
     ['an id_token with another nonce', idToken({ nonce: 'another' })],
     ['an id_token of the future', idToken({ iat: now() + 3600, exp: now() + 7200 })],
     ['an id_token from before the sign-in', idToken({ iat: now() - 3600 })],
     ['an id_token that has expired', idToken({ exp: now() - 3600 })],
-    ['an id_token without an end', idToken({ exp: undefined })],
-    ['an id_token that is none', answers({ id_token: 'none' })],
+    ['an id_token without exp', idToken({ exp: undefined })],
+    ['an id_token that is no JWT', answers({ id_token: 'none' })],
     ['an id_token that is null', answers({ id_token: null })],
     ['another patient', answers({ patient: 'demo-maria-alvarez' })],
-    ['a patient that is none', answers({ patient: null })],
+    ['a patient that is null', answers({ patient: null })],
     ['token_type DPoP', answers({ token_type: 'DPoP' })],
     ['no token_type', answers({ token_type: undefined })],
     ['no access token', answers({ access_token: undefined })],
@@ -142,10 +142,10 @@ describe('the grant ends, and all that the EHR gave is revoked, after', () => {
   });
 });
 
-describe('the token before serves its time, nothing is revoked, and the next try is good, after', () => {
+describe('SM-17 the current token serves until it ends, nothing is revoked, and the next try succeeds, after', () => {
   const huge = 'x'.repeat(2 << 20);
   test.each<[string, Reply]>([
-    ['a page', '<h1>Back soon</h1>'],
+    ['an HTML page', '<h1>Back soon</h1>'],
     [
       'JSON that is cut off',
       (response) => void response.writeHead(200, { 'content-type': 'application/json' }).end('{"acc'),
@@ -163,7 +163,7 @@ describe('the token before serves its time, nothing is revoked, and the next try
     ['404', 404],
     ['a connection that ends', (response) => void response.destroy()],
     [
-      'a client that is not known',
+      'an unknown client',
       (response) => void response.writeHead(401, { 'www-authenticate': 'Basic realm="ehr"' }).end(),
     ],
   ])('%s', async (_what, reply) => {
@@ -179,7 +179,7 @@ describe('the token before serves its time, nothing is revoked, and the next try
   });
 });
 
-test('tokens that cannot be judged, because the EHR’s keys are not there, are not used; the next ones are', async () => {
+test('IA-9 tokens that cannot be verified, because the keys of the EHR cannot be read, are not used; the next ones are', async () => {
   const { token } = await launched(400);
   const [first] = ehr.given;
   const given: unknown[] = [];
@@ -205,7 +205,7 @@ test('tokens that cannot be judged, because the EHR’s keys are not there, are 
   expect(ehr.revoked).toEqual([]);
 });
 
-describe('however long an EHR says that its token lives, it is asked again within the hour', () => {
+describe('SM-17 a token of the EHR is renewed within the hour, however long its lifetime', () => {
   beforeAll(() => void (ahead = 0));
 
   test.each([1e15, '1000000000000000', 86_400, Number.MAX_VALUE])('expires_in %s', async (lifetime) => {

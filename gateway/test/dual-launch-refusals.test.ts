@@ -21,7 +21,7 @@ import { buildHouse, type House } from './house.ts';
 import { freePort } from './setup/free-port.ts';
 import { patientRedis, startRedis, type Redis } from './setup/redis.ts';
 
-/** RFC 7009: a sign-in that is refused after the EHR gave its tokens leaves none of them at the EHR. */
+/** A sign-in that is refused after the EHR gave its tokens leaves none of them valid at the EHR (IA-28, RFC 7009). */
 
 const USER = `user-of-${DEMO_PATIENT}`;
 const OTHER_PATIENT = 'demo-maria-alvarez';
@@ -31,13 +31,13 @@ const NOWHERE = { images: '/nowhere', patients: '/nowhere' };
 type Answer = Record<string, unknown>;
 type Attempt = { user: Journey; callback: string };
 interface Refusal {
-  /** Changes the EHR's token answer. */
+  /** Changes the token response of the EHR. */
   answer?: (ehr: ForeignEhr, body: Answer) => void | Promise<void>;
-  /** How the EHR answers other requests. */
+  /** Answers of the EHR to other requests. */
   replies?: Record<string, Reply>;
-  /** What the user does when the EHR has sent them back. */
+  /** The next action of the user after the redirect from the EHR. */
   then?: (attempt: Attempt) => Promise<Page>;
-  /** What the app's login_hint says besides who the user is. */
+  /** Further claims of the login_hint. */
   hint?: JWTPayload;
   error: 'access_denied' | 'server_error' | 'temporarily_unavailable';
 }
@@ -50,7 +50,7 @@ const past = Math.floor(Date.now() / 1000) - 3600;
 const PATIENT = `GET /fhir/Patient/${DEMO_PATIENT}`;
 
 const REFUSALS: Record<string, Refusal> = {
-  'the user does not agree': { then: says([['step', 'deny']]), error: 'access_denied' },
+  'the user denies': { then: says([['step', 'deny']]), error: 'access_denied' },
   'the user chooses another patient': {
     async then({ user, callback }) {
       const consent = await user.open(callback);
@@ -71,11 +71,11 @@ const REFUSALS: Record<string, Refusal> = {
   'an id_token that has expired': { answer: idToken({ exp: past }), error: 'server_error' },
   'an id_token without a user': { answer: idToken({ sub: undefined }), error: 'server_error' },
   'an id_token signed by another key': { answer: idToken({}, { foreign: true }), error: 'server_error' },
-  'an id_token that is none': { answer: answers({ id_token: 'none' }), error: 'server_error' },
+  'an id_token that is no JWT': { answer: answers({ id_token: 'none' }), error: 'server_error' },
   'no id_token': { answer: answers({ id_token: undefined }), error: 'server_error' },
   'no patient': { answer: answers({ patient: undefined }), error: 'server_error' },
-  'a patient that is no id': { answer: answers({ patient: '../Patient/x' }), error: 'server_error' },
-  'a patient whom its token does not open': {
+  'a patient that is not an id': { answer: answers({ patient: '../Patient/x' }), error: 'server_error' },
+  'a patient that its token does not cover': {
     answer: answers({ patient: OTHER_PATIENT }),
     error: 'server_error',
   },
@@ -84,12 +84,12 @@ const REFUSALS: Record<string, Refusal> = {
     replies: { [PATIENT]: 403 },
     error: 'server_error',
   },
-  'a patient who may not be read': { replies: { [PATIENT]: 401 }, error: 'server_error' },
-  'a patient who is not there': { replies: { [PATIENT]: 404 }, error: 'server_error' },
-  'a patient who is a page': { replies: { [PATIENT]: '<h1>Not now</h1>' }, error: 'server_error' },
+  'a patient that may not be read': { replies: { [PATIENT]: 401 }, error: 'server_error' },
+  'a patient that does not exist': { replies: { [PATIENT]: 404 }, error: 'server_error' },
+  'a patient that is an HTML page': { replies: { [PATIENT]: '<h1>Not now</h1>' }, error: 'server_error' },
   'an EHR that fails meanwhile': { replies: { [PATIENT]: 503 }, error: 'temporarily_unavailable' },
   'no access token': { answer: answers({ access_token: undefined }), error: 'server_error' },
-  'a refresh token that is none': { answer: answers({ refresh_token: 7 }), error: 'server_error' },
+  'a refresh token that is no text': { answer: answers({ refresh_token: 7 }), error: 'server_error' },
   'no token_type': { answer: answers({ token_type: undefined }), error: 'server_error' },
   'token_type DPoP': { answer: answers({ token_type: 'DPoP' }), error: 'server_error' },
   'token_type mac': { answer: answers({ token_type: 'mac' }), error: 'server_error' },
@@ -113,7 +113,7 @@ afterAll(async () => {
   await redis.stop();
 });
 
-describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
+describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
   let ehr: ForeignEhr;
   let house: House;
 
@@ -136,7 +136,7 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
     ehr.revoked.length = 0;
   });
 
-  /** A user whom the EHR knows, up to the moment when it sends them back here. */
+  /** Signs a user in at the EHR, up to the moment when the EHR sends them back here. */
   async function signedIn(claims: JWTPayload = {}) {
     const user = new Journey(ehr.issuer, house.baseUrl);
     await portal(ehr, user, USER);
@@ -150,7 +150,7 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
   }
 
   test.each(Object.entries(REFUSALS))(
-    '%s: exactly what the EHR gave is revoked there',
+    '%s: revokes exactly the tokens that the EHR gave',
     async (_what, refusal) => {
       const {
         answer,

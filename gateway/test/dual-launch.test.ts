@@ -9,7 +9,7 @@ import { CLINICIAN, foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
 import { buildHouse, type House } from './house.ts';
 import { freePort } from './setup/free-port.ts';
 
-/** IA-28, SM-17: an independent tenant over an EHR that is not ours, end to end. */
+/** A tenant over a foreign EHR, end to end (IA-28, SM-17). */
 
 const USER = `user-of-${DEMO_PATIENT}`;
 const OTHER = 'demo-maria-alvarez';
@@ -38,7 +38,7 @@ beforeAll(async () => {
       };
       return {
         ...Object.fromEntries(kinds.map((kind) => [kind, independent(ehr, ehr.clients[kind], folder)])),
-        // As the reference server's files are: no clients of the tenant's own.
+        // Shaped like the files of the reference server: the tenant has no clients of its own.
         reference: independent(ehr, { client_id: id, jwkPrivate }, folder, { ...shared, clients: undefined }),
         services: independent(ehr, ehr.clients.key, folder, services),
       };
@@ -63,7 +63,7 @@ beforeEach(() => {
 const appOf = (tenant = 'key') => new App(`${house.baseUrl}/${tenant}/fhir`, 'viewer', APP);
 const journey = () => new Journey(ehr.issuer, house.baseUrl);
 
-/** The whole way: signed in at the EHR, launched with its id_token, agreed. */
+/** Completes a launch: signs in at the EHR, launches with its id_token, consents. */
 async function launched(tenant = 'key', account = USER, scope?: string) {
   const user = journey();
   const { id_token: hint } = await portal(ehr, user, account);
@@ -93,7 +93,7 @@ async function graphql(token: string, query: string, tenant = 'key') {
 }
 const BOTH = `{ Patient(id: "${DEMO_PATIENT}") { ConditionList { id } ImagingStudyList { id } } }`;
 
-test('IA-1, IA-2, IA-28, SM-1, SM-2: discovery names our endpoints, the dual launch and no launch of ours', async () => {
+test('IA-1, IA-2, IA-28, SM-1, SM-2: discovery has our endpoints and the dual launch, and no launch of our own', async () => {
   const base = `${house.baseUrl}/key`;
   const answer = await fetch(`${base}/fhir/.well-known/smart-configuration`);
   const smart = (await answer.json()) as { capabilities: string[]; scopes_supported: string[] };
@@ -122,7 +122,7 @@ test('IA-1, IA-2, IA-28, SM-1, SM-2: discovery names our endpoints, the dual lau
 });
 
 test.each(['key', 'secret', 'post', 'public'])(
-  'IA-28 dual launch with %s: nothing is asked twice, consent names app, user and patient, the token is for the EHR’s patient',
+  'IA-28 dual launch with %s: one sign-in page, consent names app, user and patient, the token is for the patient of the EHR',
   async (tenant) => {
     const { user, consent, tokens, app } = await launched(tenant);
     expect(Object.fromEntries(ehr.asked)).toMatchObject({
@@ -134,7 +134,7 @@ test.each(['key', 'secret', 'post', 'public'])(
       aud: ehr.fhirBaseUrl,
       scope: 'openid fhirUser launch/patient patient/*.read offline_access',
     });
-    // One page at the EHR's portal, then only ours.
+    // One page at the portal of the EHR, then only ours.
     expect(user.trail.filter((url) => url.startsWith(`${ehr.issuer}/authorize`))).toHaveLength(2);
     const words = unescape(consent.html.replace(/<[^>]+>/g, ' '));
     for (const word of ['Imaging viewer', '127.0.0.1:9', 'Castellanos', '1963-05-17'])
@@ -152,7 +152,7 @@ test.each(['key', 'secret', 'post', 'public'])(
   },
 );
 
-test('a file of the reference server’s shape works as it is: an app on this machine registers itself', async () => {
+test('IA-28 a tenant file of the reference server works unchanged: an app on this machine registers itself', async () => {
   const { registration_endpoint: url } = await appOf('reference').server();
   const registered = await fetch(url!, {
     method: 'POST',
@@ -164,13 +164,13 @@ test('a file of the reference server’s shape works as it is: an app on this ma
   const { id_token: hint } = await portal(ehr, user, USER);
   const app = new App(`${house.baseUrl}/reference/fhir`, id, APP);
   const done = await allow(user, await user.open(await app.url({ login_hint: hint! })));
-  // `system/` is for a token of our own, not for a person's.
+  // `system/` scopes are for our own token, not for the token of a person.
   expect(ehr.asked.get('scope')).toContain('patient/*.read');
   expect(ehr.asked.get('scope')).not.toContain('system/');
   expect((await app.tokens(done.url))['patient']).toBe(DEMO_PATIENT);
 });
 
-test('IA-8 a backend service has the images of its policy’s patients, by our own token at the EHR, and no clinical record', async () => {
+test('IA-8 a backend service gets the images of the patients of its policy, with our own token at the EHR, and no clinical record', async () => {
   const answer = await fetch(`${house.baseUrl}/services/oauth/token`, {
     method: 'POST',
     headers: { authorization: `Basic ${btoa(`analyst:${SECRET}`)}` },
@@ -183,7 +183,7 @@ test('IA-8 a backend service has the images of its policy’s patients, by our o
   expect((await get(`/fhir/Condition?patient=${DEMO_PATIENT}`, token, 'services')).status).toBe(401);
 });
 
-test('IA-28 a clinician is named beside the patient whom the EHR has open', async () => {
+test('IA-28 consent names the clinician beside the patient that is open in the EHR', async () => {
   const { consent, tokens } = await launched('key', CLINICIAN);
   const words = unescape(consent.html.replace(/<[^>]+>/g, ' '));
   expect(words).toContain('Dr. Ngozi Okafor');
@@ -191,7 +191,7 @@ test('IA-28 a clinician is named beside the patient whom the EHR has open', asyn
   expect(tokens['fhirUser']).toBe(`${house.baseUrl}/key/fhir/Practitioner/demo-dr-okafor`);
 });
 
-test('SM-17, IA-7: clinical data by the EHR’s token, images by who the patient is, and nobody else’s', async () => {
+test('SM-17, IA-7 gives clinical data with the token of the EHR and images of that patient, and none of others', async () => {
   const { tokens } = await launched();
   const { data, errors } = await graphql(tokens.access_token, BOTH);
   expect(errors).toBeUndefined();
@@ -205,7 +205,7 @@ test('SM-17, IA-7: clinical data by the EHR’s token, images by who the patient
   expect((await get(`/fhir/Patient/${DEMO_PATIENT}`, token, 'secret')).status).toBe(401);
 });
 
-test('IA-6 a scope that the user left out is not in our token, whatever the EHR’s may do', async () => {
+test('IA-6 our token has only the scopes that the user allowed, whatever the token of the EHR allows', async () => {
   const scope = 'launch/patient patient/ImagingStudy.rs';
   const { tokens } = await launched('key', USER, scope);
   expect(tokens.scope).toBe(scope);
@@ -214,8 +214,8 @@ test('IA-6 a scope that the user left out is not in our token, whatever the EHR�
   expect(tokens.refresh_token).toBeUndefined();
 });
 
-describe('who is not signed in at the EHR', () => {
-  test('without a hint the EHR asks, once', async () => {
+describe('IA-28 a user who is not signed in at the EHR', () => {
+  test('without a hint the EHR shows its sign-in page once', async () => {
     const user = journey();
     const app = appOf();
     const signIn = await user.open(await app.url());
@@ -226,7 +226,7 @@ describe('who is not signed in at the EHR', () => {
     expect((await app.tokens((await allow(user, consent)).url))['patient']).toBe(DEMO_PATIENT);
   });
 
-  test('with a hint the EHR first says login_required, and is then asked with its own page', async () => {
+  test('with a hint the EHR first answers login_required, then shows its sign-in page', async () => {
     const { id_token: hint } = await portal(ehr, journey(), USER);
     const fresh = journey();
     const app = appOf();
@@ -238,7 +238,7 @@ describe('who is not signed in at the EHR', () => {
     expect((await app.tokens((await allow(fresh, consent)).url))['patient']).toBe(DEMO_PATIENT);
   });
 
-  test('an EHR that takes no other client’s id_token is asked without it, and shows nothing either', async () => {
+  test('an EHR that refuses the id_token of another client is asked without it, and shows no page either', async () => {
     ehr.hints = 'own client';
     const { user, tokens } = await launched();
     ehr.hints = 'ignored';
@@ -248,7 +248,7 @@ describe('who is not signed in at the EHR', () => {
     expect(tokens['patient']).toBe(DEMO_PATIENT);
   });
 
-  test('and who says no there is access_denied at the app', async () => {
+  test('a user who cancels at the EHR is access_denied at the app', async () => {
     const user = journey();
     const done = await user.submit(await user.open(await appOf().url()), [['account', '']]);
     expect(done.url).toContain(`${APP}?error=access_denied`);
@@ -257,8 +257,8 @@ describe('who is not signed in at the EHR', () => {
   });
 });
 
-describe('SM-17 the EHR’s token is kept here', () => {
-  test('it is renewed before it ends, once for many requests', async () => {
+describe('SM-17 the token of the EHR stays at the gateway', () => {
+  test('is renewed before it ends, once for many requests', async () => {
     ehr.lifetime = 3;
     const { tokens } = await launched();
     await new Promise((done) => setTimeout(done, 2000));
@@ -285,7 +285,7 @@ describe('SM-17 the EHR’s token is kept here', () => {
     expect(logged.join('')).toContain('another patient');
   });
 
-  test('IA-5, IA-9: what the EHR says is over is over here, images and refresh too, and is nobody’s error', async () => {
+  test('IA-5, IA-9 a grant that the EHR has ended is ended here, for images and refresh too, and no error is logged', async () => {
     ehr.lifetime = 3;
     const refreshed: string[] = [];
     ehr.tokenAnswer = (body) => void refreshed.push(String(body['refresh_token']));
@@ -309,7 +309,7 @@ describe('SM-17 the EHR’s token is kept here', () => {
     expect(logged).toEqual([]);
   });
 
-  test('IA-9, FG-10: while the EHR is down our token serves its time and is not refreshed; then the same refresh works', async () => {
+  test('IA-9, FG-10 while the EHR is down our token serves until it ends and is not refreshed; then the same refresh works', async () => {
     ehr.lifetime = 3;
     const { app, tokens } = await launched();
     await new Promise((done) => setTimeout(done, 3100));
@@ -333,7 +333,7 @@ describe('SM-17 the EHR’s token is kept here', () => {
     expect((await get(`/fhir/Condition?patient=${DEMO_PATIENT}`, again.access_token)).status).toBe(200);
   }, 20_000);
 
-  test('FG-10, SM-17: while the EHR is down or has ended its token, clinical fields are null with an error and images are there', async () => {
+  test('FG-10, SM-17 while the EHR is down or has ended its token, clinical fields are null with an error and images are given', async () => {
     ehr.lifetime = 3;
     const { tokens } = await launched('public');
     ehr.mode = 'down';
@@ -349,7 +349,7 @@ describe('SM-17 the EHR’s token is kept here', () => {
     );
   });
 
-  test('a token that is good while the EHR’s FHIR server is down: 503, and images are there', async () => {
+  test('a valid token while the FHIR server of the EHR is down: 503 for the record, and images are given', async () => {
     const { tokens } = await launched();
     ehr.mode = 'fhir-down';
     expect((await get(`/fhir/Condition?patient=${DEMO_PATIENT}`, tokens.access_token)).status).toBe(503);
@@ -357,7 +357,7 @@ describe('SM-17 the EHR’s token is kept here', () => {
   });
 
   test.each(['access', 'refresh'] as const)(
-    'revoking our %s token ends all of the grant, and the EHR’s tokens with it',
+    'revoking our %s token ends the whole grant, with the tokens of the EHR',
     async (which) => {
       const given: string[] = [];
       ehr.tokenAnswer = (body) => void given.push(String(body['access_token']));
@@ -372,7 +372,7 @@ describe('SM-17 the EHR’s token is kept here', () => {
     },
   );
 
-  test('who denies here has no token left at the EHR', async () => {
+  test('a user who denies here has no valid token left at the EHR', async () => {
     const given: string[] = [];
     ehr.tokenAnswer = (body) => void given.push(String(body['access_token']));
     const user = journey();
@@ -384,7 +384,7 @@ describe('SM-17 the EHR’s token is kept here', () => {
     await expect.poll(() => ehr.provider.AccessToken.find(given.at(-1)!)).toBeUndefined();
   });
 
-  test('neither a page, nor our token answer, nor the state on disk tells the EHR’s tokens or who the patient is', async () => {
+  test('the tokens of the EHR and the name of the patient are in no page, token response or state on disk', async () => {
     const given: Record<string, unknown>[] = [];
     ehr.tokenAnswer = (body) => void given.push({ ...body });
     const { consent, tokens } = await launched();

@@ -1,4 +1,4 @@
-/** The way of an app over an independent tenant (IA-28): the EHR's sign-in, then ours. */
+/** The steps of an app at a tenant over a foreign EHR (IA-28): sign-in at the EHR, then consent here. */
 import { decodeJwt, type JWTPayload } from 'jose';
 import type { ServerResponse } from 'node:http';
 import * as oauth from 'oauth4webapi';
@@ -7,11 +7,11 @@ import { Browser, ticked, type Page } from '../smart/server/test/started.ts';
 import type { ForeignEhr } from './foreign-ehr.ts';
 import { PORTAL } from './foreign-ehr.ts';
 
-/** Where the imaging app lives. */
+/** Redirect URI of the imaging app. */
 export const APP = 'http://127.0.0.1:9/imaging-app';
 const EVERYTHING = 'openid fhirUser launch/patient patient/*.rs offline_access';
 
-/** An independent tenant of a foreign EHR. @param client by which it is known there */
+/** Returns a tenant over a foreign EHR. @param client the gateway's client at the EHR */
 export const independent = (ehr: ForeignEhr, client: object, images: object, more: object = {}) => ({
   authorization: {
     type: 'smart-on-fhir-independent',
@@ -23,12 +23,14 @@ export const independent = (ehr: ForeignEhr, client: object, images: object, mor
   images,
 });
 
-/** A browser with the cookies of the EHR's host and of ours. It stops at a page, at an app, or where it is told to. */
+/**
+ * A browser with the cookies of the EHR and of the gateway. It follows redirects up to a page, an app, or `stopAt`.
+ */
 export class Journey {
   readonly #browsers: Map<string, Browser>;
-  /** Every address that one host sent it to at another. */
+  /** Every address that it was redirected to. */
   readonly trail: string[] = [];
-  /** It stops before an address that has this in it. */
+  /** Stops before an address that contains this text. */
   stopAt: string | undefined;
 
   constructor(...bases: string[]) {
@@ -61,7 +63,7 @@ export class Journey {
 
 const insecure = { [oauth.allowInsecureRequests]: true } as const;
 
-/** An app with PKCE at any authorization server, by its SMART configuration. */
+/** An app with PKCE at any authorization server, configured by its SMART configuration. */
 export class App {
   readonly #fhir: string;
   readonly client: oauth.Client;
@@ -122,7 +124,10 @@ export class App {
   }
 }
 
-/** Signs in at the EHR's own portal. @returns what its app has then: an id_token, and an access token of the EHR */
+/**
+ * Signs in at the portal of the EHR. @returns the tokens of the portal's app: an id_token, and an access token of the
+ * EHR
+ */
 export async function portal(
   ehr: ForeignEhr,
   journey: Journey,
@@ -135,7 +140,7 @@ export async function portal(
   return app.tokens(done.url);
 }
 
-/** Presses Allow. @param without scopes that are unticked */
+/** Presses Allow. @param without scopes to untick */
 export function allow(journey: Journey, consent: Page, without: string[] = []): Promise<Page> {
   const boxes = ticked(consent).filter((scope) => !without.includes(scope));
   return journey.submit(consent, [
@@ -144,7 +149,7 @@ export function allow(journey: Journey, consent: Page, without: string[] = []): 
   ]);
 }
 
-/** Presses Allow as often as it is called, and stays where the browser is. */
+/** Presses Allow without moving the browser on; may be called again. */
 export function pressAllow(journey: Journey, consent: Page): Promise<Response> {
   const url = new URL(/<form method="post" action="([^"]+)"/.exec(consent.html)![1]!, consent.url);
   return fetch(url, {
@@ -155,13 +160,13 @@ export function pressAllow(journey: Journey, consent: Page): Promise<Response> {
   });
 }
 
-/** For `expect.poll` of what happens at once: a loaded machine takes its time. */
+/** For `expect.poll` of effects that follow at once: a loaded machine needs time. */
 export const SOON = { timeout: 10_000 };
 
-/** How an EHR answers a request instead: a status, a page of text, or whatever is written. */
+/** An answer that replaces that of the EHR: a status, an HTML page, or a function that writes it. */
 export type Reply = number | string | ((response: ServerResponse) => void);
 
-/** Lets the EHR answer some requests otherwise. @param replies by method and path */
+/** Replaces answers of the EHR. @param replies by method and path */
 export function replying(ehr: ForeignEhr, replies: Record<string, Reply>): void {
   ehr.instead = ({ method, url = '' }, response) => {
     const reply = replies[`${method} ${url}`];
@@ -173,20 +178,20 @@ export function replying(ehr: ForeignEhr, replies: Record<string, Reply>): void 
   };
 }
 
-/** Changes claims of the id_token that the EHR is about to answer with. @param options signs it by another key */
+/** Changes claims of the id_token in the next token response of the EHR. @param options signs it with another key */
 export const idToken =
   (change: JWTPayload, options?: { foreign: boolean }) =>
   async (ehr: ForeignEhr, body: Record<string, unknown>): Promise<void> => {
     body['id_token'] = await ehr.sign({ ...decodeJwt(body['id_token'] as string), ...change }, options);
   };
 
-/** Changes members of a token answer; those that are undefined are left out. */
+/** Changes members of a token response; undefined ones are left out. */
 export const answers =
   (change: Record<string, unknown>) =>
   (_ehr: ForeignEhr, body: Record<string, unknown>): void =>
     void Object.assign(body, change);
 
-/** Makes the id_token of an answer one of now, by another clock than the EHR's. @param ahead milliseconds */
+/** Moves the id_token of a response to another clock than that of the EHR. @param ahead milliseconds */
 export async function byClock(ehr: ForeignEhr, body: Record<string, unknown>, ahead: number): Promise<void> {
   const iat = Math.floor((Date.now() + ahead) / 1000);
   await idToken({ iat, exp: iat + 600 })(ehr, body);

@@ -1,7 +1,7 @@
 /**
- * Each request is authorized by itself, whatever is shared behind it (IA-23, IA-25, IA-29): identical requests of several
- * callers at the same time, two tenants over one source, and two calls of one connection between which a token or a
- * capability ends. From every kind of source, over HTTP.
+ * Each request is authorized alone, whatever is shared behind it (IA-23, IA-25, IA-29): identical requests of several
+ * callers at the same time, two tenants over one source, and two calls of one connection with the end of a token or
+ * capability between them. From every kind of source, over HTTP.
  */
 import { Agent, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -16,9 +16,9 @@ import {
 } from './every-source.ts';
 import { smallObjects } from './setup/small-objects.ts';
 
-/** Patients have a mark in all of their objects. */
+/** The mark of a patient is in all of their objects. */
 const MARK = { a: 'MRN-a', b: 'MRN-b' };
-/** Ways to a study; each has a study of its own, so that the first request finds nothing kept. */
+/** Ways to retrieve a study; each uses its own study, so that the first request finds nothing cached. */
 const WAYS: [name: string, path: (uid: string) => string, accept: string][] = [
   [
     'study',
@@ -36,7 +36,7 @@ const uidOf = (patient: 'a' | 'b', number: number) => `1.11.${patient === 'a' ? 
 const ABSENT = '1.11.9.10';
 
 let every: EverySource;
-/** The EHR of the second tenant of each source: there `a` is who has the number MRN-b. */
+/** The EHR of the second tenant of each source: there the patient `a` has the number MRN-b. */
 let second: AuthorizationServer;
 let late = 0;
 const now = () => Date.now() + late;
@@ -85,14 +85,14 @@ function giveAtSecond(token: string, seconds: number): void {
   second.tokens.set(token, { client_id: 'app', sub: token, exp, patient: 'a', scope: 'patient/*.rs' });
 }
 
-/** What of two answers to the same request may differ. */
+/** The body of an answer, with the part replaced in which two equal answers may differ. */
 const settled = ({ body, headers }: Answer) => {
   const boundary = /boundary=(\S+)/.exec(String(headers['content-type']))?.[1] ?? ' ';
   return body.toString('latin1').replaceAll(boundary, 'BOUNDARY');
 };
 
 describe.concurrent.each(SOURCES)('%s', (source) => {
-  test('IA-23 of identical requests at the same time each is decided and recorded for its caller', async () => {
+  test('IA-23 identical requests at the same time are each decided and recorded for their caller', async () => {
     for (const [index, [name, path, accept]] of WAYS.entries()) {
       const uid = uidOf('a', index);
       const ask = async (token: string, uid: string) => {
@@ -120,7 +120,7 @@ describe.concurrent.each(SOURCES)('%s', (source) => {
     }
   });
 
-  test('IA-7, IA-25 two tenants over it have each their own patients and their own addresses', async () => {
+  test('IA-7, IA-25 two tenants over one source each have their own patients and addresses', async () => {
     const tenants = [
       { key: source, patient: 'a', foreign: 'b' },
       { key: `second-${source}`, patient: 'b', foreign: 'a' },
@@ -153,7 +153,7 @@ describe.concurrent.each(SOURCES)('%s', (source) => {
   });
 });
 
-/** One connection that is kept alive. */
+/** Opens one connection that is kept alive. */
 function connection() {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const ports = new Set<number>();
@@ -180,7 +180,7 @@ function connection() {
   return { ask, ports, close: () => agent.destroy() };
 }
 
-describe.each(SOURCES)('%s: between two calls of one connection', (source) => {
+describe.each(SOURCES)('%s, between two calls of one connection', (source) => {
   const statuses = async (
     paths: readonly (readonly [path: string, accept: string])[],
     tokens: readonly string[],
@@ -212,19 +212,19 @@ describe.each(SOURCES)('%s: between two calls of one connection', (source) => {
       'a token is revoked',
       () => {
         every.ehr.tokens.delete('brief');
-        // It is asked about again after 30 s.
+        // The gateway introspects it again after 30 s.
         late += 31_000;
       },
     ],
-  ])('IA-23 %s: 401, whatever was given before', async (_what, between) => {
+  ])('IA-23 %s: 401, after a 200 before', async (_what, between) => {
     every.give('brief', 'a', { exp: Math.floor(now() / 1000) + 60 });
     expect(await statuses(paths, ['brief'], between)).toEqual([[200], [401]]);
   });
 
   test.each<[what: string, seconds: number, late: number]>([
     ['it ends', 3600, 101],
-    ['the token it is for ends', 60, 61],
-  ])('IA-25 a capability is refused when %s: 403', async (_what, seconds, passed) => {
+    ['its token ends', 60, 61],
+  ])('IA-25 a capability is 403 after %s', async (_what, seconds, passed) => {
     const token = `bound-${source}-${seconds}`;
     giveAtSecond(token, seconds);
     const bases = await Promise.all(

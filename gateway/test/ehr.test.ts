@@ -5,7 +5,10 @@ import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildHouse, type House } from './house.ts';
 
-/** One SMART token over an EHR that is a FHIR server, and lets everyone see everything: what the gateway adds to that. */
+/**
+ * Access with one SMART token to an EHR whose FHIR server filters nothing: the tests show the restrictions that the
+ * gateway adds.
+ */
 const OTHER = 'demo-tomas-novak';
 let ehr: AuthorizationServer;
 let clinical: Awaited<ReturnType<typeof startClinical>>;
@@ -61,7 +64,7 @@ async function ask(token: string, query: string, tenant = 't') {
   return JSON.parse(body) as Answer;
 }
 
-test('FG-6 SM-17 a record four levels deep takes a handful of calls, each made once', async () => {
+test('FG-6, SM-17 a record four levels deep takes nine calls to the EHR, each made once', async () => {
   const query = `{ Patient(id: "${DEMO_PATIENT}") { name { family } ConditionList { id } AllergyIntoleranceList { id }
     ImagingStudyList { id DiagnosticReportList { id } ServiceRequestList { id } }
     DiagnosticReportList {
@@ -73,14 +76,14 @@ test('FG-6 SM-17 a record four levels deep takes a handful of calls, each made o
   expect(data.Patient['ImagingStudyList']?.length).toBeGreaterThan(1);
   const calls = server.requests.map((path) => /^\/(\w+)/.exec(path)?.[1]).toSorted();
   expect(new Set(server.requests).size).toBe(calls.length);
-  // One for each list, one for all reads of a type at a level; the orders are read and listed.
+  // One call for each list, one for all reads of a type at a level; orders are both read and listed.
   expect(calls).toEqual([
     ...['AllergyIntolerance', 'Condition', 'DiagnosticReport', 'Observation', 'Organization', 'Patient'],
     ...['Practitioner', 'ServiceRequest', 'ServiceRequest'],
   ]);
 });
 
-test('SM-16 what hangs below a practitioner is the patient’s alone', async () => {
+test('SM-16 lists below a practitioner have only resources of the patient', async () => {
   const query = `{ ServiceRequestList { requester { resource { ... on Practitioner {
     ServiceRequestList(_reference: requester) { subject { reference } }
     EncounterList(_reference: participant) { subject { reference } }
@@ -93,7 +96,7 @@ test('SM-16 what hangs below a practitioner is the patient’s alone', async () 
   expect(new Set(patients)).toEqual(new Set([DEMO_PATIENT]));
 });
 
-test('IA-7 another patient is refused before the EHR is asked', async () => {
+test('IA-7 another patient is refused without a call to the EHR', async () => {
   const { data, errors } = await ask(
     'all',
     `{ Patient(id: "${OTHER}") { id } ConditionList(patient: "${OTHER}") { id } }`,
@@ -103,7 +106,7 @@ test('IA-7 another patient is refused before the EHR is asked', async () => {
   expect(server.requests).toEqual([]);
 });
 
-test('SM-5 a granular scope holds where the EHR ignores its parameter, in GraphQL, list and read', async () => {
+test('SM-5 a granular scope filters where the EHR ignores its parameter, in GraphQL, search and read', async () => {
   const headers = { authorization: 'Bearer laboratory' };
   const fhir = async (path: string) =>
     (await house.app.inject({ url: `/forgetful/fhir/${path}`, headers })).json();
@@ -145,7 +148,7 @@ interface Entry {
 const entriesOf = (bundle: { entry?: { resource: Entry }[] }) =>
   (bundle.entry ?? []).map(({ resource }) => resource);
 
-test('SM-5 a granular scope is asked of the EHR', async () => {
+test('SM-5 a granular scope is sent to the EHR as a search parameter', async () => {
   const { data } = await ask(
     'active',
     `{ Patient(id: "${DEMO_PATIENT}") { ConditionList { id } ObservationList { id } } }`,

@@ -1,4 +1,4 @@
-/** Our own authorization server before the demonstration's records: backend services, revocation, discovery. */
+/** Our own authorization server with the records of the demonstration: backend services, revocation, discovery. */
 import { fastify, type FastifyInstance } from 'fastify';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -66,7 +66,7 @@ beforeAll(async () => {
       await scope.register(discoveryRoutes(door, baseUrl, new Date()));
       await scope.register(oauthRoutes(server, baseUrl));
       await scope.register(clinical.routes);
-      // What the door tells everything behind it.
+      // Shows the access that authorization has established.
       scope.get(
         '/access',
         { config: { serves: { interaction: 'operation' } } },
@@ -99,7 +99,7 @@ const backendToken = async () => {
   return ((await answer.json()) as { access_token: string }).access_token;
 };
 
-test('a backend service reads the patients of its policy, with who they are; no others (IA-8)', async () => {
+test('IA-8 a backend service reads the patients of its policy, with their identity, and no others', async () => {
   const token = await backendToken();
   expect(await (await read('/access', token)).json()).toMatchObject({
     tenant: 'demo',
@@ -111,7 +111,7 @@ test('a backend service reads the patients of its policy, with who they are; no 
   expect([403, 404]).toContain((await read(`/fhir/Patient/${OTHER_PATIENT}`, token)).status);
 });
 
-test('a revoked token is refused at once', async () => {
+test('IA-5 a revoked token is refused at once', async () => {
   const token = await backendToken();
   expect((await read('/access', token)).status).toBe(200);
   await fetch(`${base}/oauth/revoke`, {
@@ -123,15 +123,15 @@ test('a revoked token is refused at once', async () => {
 });
 
 test.each([
-  ['none', undefined, /^Bearer realm="[^"]+", resource_metadata=/],
-  ['made up', 'made-up', /error="invalid_token"/],
-])('token %s: 401 with a challenge (SM-12)', async (_, token, challenge) => {
+  ['missing', undefined, /^Bearer realm="[^"]+", resource_metadata=/],
+  ['invented', 'made-up', /error="invalid_token"/],
+])('SM-12 token %s: 401 with a challenge', async (_, token, challenge) => {
   const answer = await read('/access', token);
   expect(answer.status).toBe(401);
   expect(answer.headers.get('www-authenticate')).toMatch(challenge);
 });
 
-test('RFC 8414 the metadata of our server, where its issuer says', async () => {
+test('serves the metadata of our server at the address of its issuer (RFC 8414)', async () => {
   const { issuer, ...own } = (await (
     await fetch(`${base}/fhir/.well-known/smart-configuration`)
   ).json()) as Record<string, string>;
@@ -140,7 +140,7 @@ test('RFC 8414 the metadata of our server, where its issuer says', async () => {
   expect(response.status).toBe(200);
   expect(response.headers.get('content-type')).toContain('application/json');
   const metadata = (await response.json()) as Record<string, unknown>;
-  // RFC 8414 §3.3: the issuer to the letter, or it is not believed.
+  // RFC 8414 §3.3: the issuer has to be identical; clients reject any other.
   expect(metadata).toMatchObject({
     issuer,
     authorization_endpoint: own['authorization_endpoint'],
@@ -149,7 +149,7 @@ test('RFC 8414 the metadata of our server, where its issuer says', async () => {
   });
 });
 
-test('discovery names our server with imaging’s capabilities (SM-1 to SM-3, IA-1 to IA-3)', async () => {
+test('discovery names our server, with the capabilities of imaging (SM-1 to SM-3, IA-1 to IA-3)', async () => {
   const smart = (await (await read('/fhir/.well-known/smart-configuration')).json()) as Record<
     string,
     string[]

@@ -1,4 +1,4 @@
-/** The whole gateway over HTTP, with a tenant for each kind of image source, all of which have the same objects. */
+/** The whole gateway over HTTP, with one tenant for each kind of image source; all sources have the same objects. */
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,7 +35,7 @@ export interface Asking {
   json?: object;
 }
 
-/** Questions to the archive. */
+/** Requests to the archive. */
 export interface Questions {
   /** Paths of DICOMweb. */
   web: string[];
@@ -47,21 +47,21 @@ export interface EverySource {
   house: House;
   ehr: AuthorizationServer;
   archive: Orthanc;
-  /** Between the gateway and the archive, and between the archive and us where it delivers for C-MOVE. */
+  /** Proxies between the gateway and the archive, and back for the deliveries of C-MOVE. */
   proxies: Record<'web' | 'dimse' | 'scp', TcpProxy>;
   /** Every audit record so far. */
   audit: AuditRecord[];
-  /** Puts objects into the folder, each whole or not at all; one of the same name is replaced. */
+  /** Puts objects into the folder by atomic renames; replaces one of the same name. */
   store(files: Readonly<Record<string, Buffer>>): Promise<void>;
-  /** Puts objects in the place of those of a study, in the folder and in the archive. */
+  /** Replaces the objects of a study, in the folder and in the archive. */
   replace(studyUid: string, files: Readonly<Record<string, Buffer>>): Promise<void>;
-  /** A token of the patient `id`, whose medical record number is `MRN-{id}`. */
+  /** Makes a token for the patient `id`, whose medical record number is `MRN-{id}`. */
   give(token: string, id: string, more?: object): void;
-  /** Waits until the folder is indexed. @param token of somebody who may list studies there */
+  /** Waits until the folder is indexed. @param token of a caller who may list studies there */
   indexed(token: string): Promise<void>;
-  /** @param path below the gateway's base */
+  /** Sends a request. @param path below the base of the gateway */
   ask(path: string, asking?: Asking): Promise<Answer>;
-  /** What the archive has been asked since this was called last. */
+  /** Returns the requests to the archive since the call before. */
   questions(): Questions;
   close(): Promise<void>;
 }
@@ -69,15 +69,15 @@ export interface EverySource {
 type Images = Readonly<Record<Source, object | object[]>>;
 
 export interface EverySourceOptions extends Omit<HouseOptions, 'tenants'> {
-  /** The tenants; by default one for each source, of its name. */
+  /** The tenants; by default one for each source, with the name of the source. */
   files?: (images: Images, smart: object) => Record<string, unknown>;
-  /** In place of `files`. */
+  /** Replaces `files`. */
   tenants?: (images: Images, smart: object) => ReturnType<NonNullable<HouseOptions['tenants']>>;
-  /** Bytes that are kept of what came by DIMSE. */
+  /** Bytes of DIMSE retrievals that are cached. */
   maxBytes?: number;
 }
 
-/** @param objects Part 10 files by name, in the folder and in the archive */
+/** Starts the gateway and its sources. @param objects Part 10 files by name, in the folder and in the archive */
 export async function startEverySource(
   objects: Readonly<Record<string, Buffer>>,
   { files, tenants, maxBytes = 1e9, ...options }: EverySourceOptions = {},
@@ -202,7 +202,7 @@ async function answered(
   return { status: answer.statusCode, headers: answer.headers, body: Buffer.concat(chunks), ended };
 }
 
-/** What came over each connection since it was taken last. */
+/** Returns the bytes of each connection since the call before. */
 const takenOf = ({ connections }: TcpProxy) => connections.map(({ sent }) => Buffer.concat(sent.splice(0)));
 
 function pathsSent(proxy: TcpProxy): string[] {
@@ -221,7 +221,7 @@ function dataUnitsSent(proxy: TcpProxy): number {
   return units;
 }
 
-/** The records of each request by its X-Request-Id, once those have come that come after an answer. */
+/** Groups audit records by X-Request-Id, after waiting for those that are written after an answer. */
 export async function recordsByRequest({
   audit,
 }: Pick<EverySource, 'audit'>): Promise<Map<string, AuditRecord[]>> {

@@ -5,13 +5,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expectUnharmed, harmOf, startWatchedGateway, type WatchedGateway } from './setup/unharmed.ts';
 
-/** FHIRPath that callers send (FG-23, SM-15), over HTTP and without a token. */
+/** FHIRPath expressions of attackers (FG-23, SM-15), over HTTP and without a token. */
 
 let gateway: WatchedGateway;
 let folder: string;
 
 const ONE = `query($e: String) { Patient(id: "large") { identifier(fhirpath: $e) { value } } }`;
-/** Thirty lists of one request, each with an expression of its own. */
+/** Thirty lists in one request, each with its own expression. */
 const MANY = (() => {
   const names = Array.from({ length: 30 }, (_, index) => `e${index}`);
   const fields = names.map((name) => `${name}: identifier(fhirpath: $${name}) { value }`);
@@ -20,7 +20,7 @@ const MANY = (() => {
 })();
 
 const HARMLESS = "value = 'plain'";
-/** Compares each coding with each, which takes some hundred milliseconds. */
+/** Compares each coding with each other, which takes some hundred milliseconds. */
 const HEAVY = '(type.coding.code | type.coding.display).exists()';
 /** Doubles its result with each level. */
 const doubled = (levels: number) =>
@@ -43,7 +43,7 @@ beforeAll(async () => {
     },
     environment: { DYN_TENANTS: 'on' },
   });
-  // The first requests plan the queries, load and compile.
+  // The first requests plan the queries and load and compile code.
   for (const query of [ONE, MANY])
     for (const expression of [HARMLESS, 'trace()']) await ask(query, expression);
 });
@@ -71,7 +71,7 @@ async function ask(query: string, expression: string): Promise<Answer> {
   return (await response.json()) as Answer;
 }
 
-describe('FG-23 an expression that a caller sends without a token', () => {
+describe('FG-23 an expression of a caller without a token', () => {
   const refused: [expression: string, reason: RegExp][] = [
     [`${HUNG}.\`matches\`('^(a+)+$')`, /calls a function by a name in backticks/],
     [`${HUNG}.matches/**/('^(a+)+$')`, /calls matches\(\), which is not allowed/],
@@ -85,7 +85,7 @@ describe('FG-23 an expression that a caller sends without a token', () => {
     [HEAVY, /takes too long/],
   ];
 
-  test('is refused with the reason, and harms nobody', async () => {
+  test('is refused with the reason, without harm to others', async () => {
     const answers: Answer[] = [];
     const harm = await harmOf(gateway, async () => {
       for (const [expression] of refused) answers.push(await ask(ONE, expression));
@@ -98,7 +98,7 @@ describe('FG-23 an expression that a caller sends without a token', () => {
     expectUnharmed(harm);
   }, 90_000);
 
-  test('many at once harm nobody: another caller is answered in between', async () => {
+  test('many at once do no harm: another caller is answered meanwhile', async () => {
     let answers: Answer[] = [];
     const others: Answer[] = [];
     const harm = await harmOf(gateway, async () => {
@@ -110,7 +110,7 @@ describe('FG-23 an expression that a caller sends without a token', () => {
     });
     for (const { errors } of answers) {
       expect(errors).toHaveLength(30);
-      // Ten are ended; for the others no time is left.
+      // About ten run into the time limit of one expression; for the others no time is left.
       const having = (words: string) => errors!.filter(({ message }) => message.includes(words)).length;
       expect(having('takes too long: it was ended after 50 ms')).toBeGreaterThan(0);
       expect(having('take longer than 500 ms together')).toBeGreaterThanOrEqual(19);
@@ -123,8 +123,8 @@ describe('FG-23 an expression that a caller sends without a token', () => {
   }, 90_000);
 });
 
-describe('SM-15 a path that a dynamic tenant sends', () => {
-  /** Answered before anything is asked of the image source, which is not there. */
+describe('SM-15 an expression in the configuration of a dynamic tenant', () => {
+  /** The answer needs no request to the image source, which does not exist. */
   const open = async (mrn: string[]): Promise<{ status: number; text: string }> => {
     const identifier = [{ value: 'a'.repeat(40) }];
     const tenant = {
@@ -145,7 +145,7 @@ describe('SM-15 a path that a dynamic tenant sends', () => {
     return { status: response.status, text: await response.text() };
   };
 
-  test('is refused with the reason, and harms nobody', async () => {
+  test('is refused with the reason, without harm to others', async () => {
     const refused: [path: string, reason: RegExp][] = [
       ["identifier.value.where($this.`matches`('^(a+)+$'))", /calls a function by a name in backticks/],
       ["identifier.value.where($this.matches/**/('^(a+)+$'))", /calls matches\(\), which is not allowed/],
@@ -157,7 +157,7 @@ describe('SM-15 a path that a dynamic tenant sends', () => {
     const answers: Awaited<ReturnType<typeof open>>[] = [];
     const harm = await harmOf(gateway, async () => {
       for (const [path] of refused) answers.push(await open([path]));
-      // As many as a configuration holds, each slow to parse.
+      // As many expressions as a configuration may hold, each slow to parse.
       answers.push(await open(Array.from({ length: 90 }, (_, index) => `${'('.repeat(39)}a${index}`)));
     });
     for (const [index, [path, reason]] of refused.entries()) {

@@ -3,14 +3,16 @@ import { startSurroundings } from './faults/parts.ts';
 import { runFaults } from './faults/run.ts';
 import { LONG } from './setup/long.ts';
 
-/** DW-23, DW-26, DW-27: a short form of `npm run faults`. */
+/** A short form of `npm run faults` (DW-23, DW-26, DW-27). */
 
 const DURATIONS = LONG ? { rate: 40, lasting: 5000, right: 1500 } : { rate: 20, lasting: 700, right: 500 };
-/** Gateways at the same time, each with all parts of its own and a share of the faults: most of a fault is waiting. */
+/**
+ * Gateways that run at the same time, each with its own parts and a share of the faults: most of the time is waiting.
+ */
 const SHARES = 2;
 
 test.concurrent.each(Array.from({ length: SHARES }, (_, share) => share + 1))(
-  'each part fails in each of its ways: no answer is wrong, and all are right again within 5 s (share %i)',
+  'DW-23, DW-26, DW-27 when any part fails in any way no answer is wrong, and all are right again within 5 s (share %i)',
   async (share) => {
     const world = await startSurroundings();
     try {

@@ -4,8 +4,9 @@
  *     npm run faults -- --seconds 600 --rate 100
  *     npm run faults -- --only "Redis"
  *
- * Every answer has to be right, or 503 with Retry-After where what it needs is away, or without a study that was deleted; five seconds after a part is back all
- * answers are right again. Whatever is not so is a finding: it is printed, and the program ends with 1.
+ * Every answer has to be right, or 503 with Retry-After where a needed part is away, or without a study that was
+ * deleted. Five seconds after a part is back all answers have to be right again. Any other answer is a finding: it is
+ * printed, and the program ends with exit code 1.
  */
 import { parseArgs } from 'node:util';
 import { startSurroundings } from './faults/parts.ts';

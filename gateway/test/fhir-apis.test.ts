@@ -1,4 +1,4 @@
-/** FHIR REST of the record and of the images: the same request means the same for a Patient and for an ImagingStudy. */
+/** FHIR REST of the record and of the images: the same request means the same for Patient and for ImagingStudy. */
 import type { Bundle, OperationOutcome } from 'fhir/r4.js';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -67,7 +67,7 @@ const ask = (path: string, { method = 'GET', token = 'p1', headers = {}, payload
     ...(payload !== undefined && { payload }),
   });
 
-/** A resource of the caller, one of somebody else, and the date that each is searched by. */
+/** A resource of the caller, one of another patient, and the date parameter of a search. */
 const APIS = [
   { type: 'Patient', own: 'p1', foreign: 'p2', refused: 403, date: 'birthdate' },
   { type: 'ImagingStudy', own: '1.2.1', foreign: '1.2.2', refused: 404, date: 'started' },
@@ -82,7 +82,7 @@ describe.each(APIS)('a search of $type', ({ type, own, date }) => {
     ['Handling=Strict', 400],
     ['return=minimal, handling="strict"', 400],
     ['handling=stricter', 200],
-  ])('RFC 7240 Prefer: %s, with a parameter that is not known → %i', async (prefer, status) => {
+  ])('RFC 7240 Prefer: %s, with an unknown parameter → %i', async (prefer, status) => {
     const headers: Record<string, string> = prefer === undefined ? {} : { prefer };
     const answer = await ask(`/${type}?colour=red`, { headers });
     expect(answer.statusCode).toBe(status);
@@ -128,7 +128,7 @@ describe.each(APIS)('a search of $type', ({ type, own, date }) => {
     expect((await ask(`/${type}?${query}`, { headers })).statusCode).toBe(strict);
   });
 
-  test('IA-20 of one page has one link; of a page beyond its end those that lead back', async () => {
+  test('IA-20 has one link on a single page, and on a page beyond the end the links back', async () => {
     const relations = async (query: string) =>
       (await ask(`/${type}${query}`)).json<Bundle>().link!.map(({ relation }) => relation);
     expect(await relations('')).toEqual(['self']);
@@ -139,13 +139,13 @@ describe.each(APIS)('a search of $type', ({ type, own, date }) => {
     expect(new URL(link![0]!.url).searchParams.get('_offset')).toBe('1');
   });
 
-  test('a part says that it is one', async () => {
+  test('a partial resource has the tag SUBSETTED', async () => {
     const { entry } = (await ask(`/${type}?_elements=identifier`)).json<Bundle>();
     expect(entry![0]!.resource).toMatchObject({ id: own, meta: { tag: [{ code: 'SUBSETTED' }] } });
   });
 });
 
-/** Reads of every kind; an Endpoint is nobody's, so that there is none of somebody else. */
+/** Reads of every kind; an Endpoint belongs to no patient, so there is no foreign one. */
 const READS = [
   ...APIS.map(({ type, own, foreign, refused }) => ({
     ...{ type, path: `/${type}/${own}` },
@@ -157,7 +157,7 @@ const READS = [
 describe.each(READS)('a conditional read of $type', ({ path, foreign, refused }) => {
   const tagOf = async () => String((await ask(path)).headers['etag']);
 
-  test('has a weak entity tag, which is the same each time', async () => {
+  test('has a weak entity tag that stays the same', async () => {
     expect(await tagOf()).toMatch(/^W\/"[^"]+"$/);
     expect(await tagOf()).toBe(await tagOf());
     expect(String((await ask(path, { method: 'HEAD' })).headers['etag'])).toBe(await tagOf());
@@ -185,7 +185,7 @@ describe.each(READS)('a conditional read of $type', ({ path, foreign, refused })
     }
   });
 
-  test('the right to it comes first', async () => {
+  test('is authorized before the entity tag is compared', async () => {
     for (const ifNoneMatch of ['*', await tagOf()]) {
       const headers = { 'if-none-match': ifNoneMatch };
       expect((await ask(foreign, { headers })).statusCode).toBe(refused);
@@ -196,13 +196,13 @@ describe.each(READS)('a conditional read of $type', ({ path, foreign, refused })
   });
 });
 
-test('IA-13 another part of a study has another tag', async () => {
+test('another part of a study has another entity tag', async () => {
   const paths = ['', '?_summary=true', '?_elements=started'].map((query) => `/ImagingStudy/1.2.1${query}`);
   const tags = await Promise.all(paths.map(async (path) => (await ask(path)).headers['etag']));
   expect(new Set(tags).size).toBe(3);
 });
 
-describe.each(APIS)('a refusal of $type', ({ type, own }) => {
+describe.each(APIS)('IA-20 a refusal of $type', ({ type, own }) => {
   const json = { 'content-type': 'application/fhir+json' };
 
   test.each<[path: string, asked: Asked, status: number]>([
@@ -216,7 +216,7 @@ describe.each(APIS)('a refusal of $type', ({ type, own }) => {
     [`/${type}/${own}`, { headers: { accept: 'application/fhir+xml' } }, 406],
     [`/${type}/_search`, { method: 'POST', headers: json, payload: '{}' }, 415],
     [`/${type}/_search`, { method: 'POST', headers: { 'content-type': 'text/plain' }, payload: 'x' }, 415],
-  ])('%s %j → %i, an OperationOutcome that nobody keeps', async (path, asked, status) => {
+  ])('%s %j → %i, an OperationOutcome with no-store', async (path, asked, status) => {
     const answer = await ask(path, asked);
     const { 'content-type': contentType, 'cache-control': cacheControl } = answer.headers;
     expect([answer.statusCode, contentType, cacheControl]).toEqual([

@@ -1,4 +1,4 @@
-/** The demo tenant as it is shipped, by a SMART app that uses fhirclient as it is. */
+/** The shipped demo tenant, used by a SMART app with an unmodified fhirclient. */
 import type { Bundle, ImagingStudy, Patient } from 'fhir/r4.js';
 import fhirclient from 'fhirclient';
 import { readFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => house.close());
 
-/** `gateway/tenants/demo.json` with what the process puts into it at the start. */
+/** Reads `gateway/tenants/demo.json`, with the values that the process sets at its start. */
 function demoTenant({ images, patients }: DemoData): Record<string, unknown> {
   const environment: Record<string, string> = {
     VIEWER_URL: REDIRECT,
@@ -40,7 +40,7 @@ function demoTenant({ images, patients }: DemoData): Record<string, unknown> {
   return { ...tenant, clinical: { type: 'store', path: patients } };
 }
 
-/** fhirclient's view of a request to the app at `REDIRECT`. */
+/** Wraps a request to the app at `REDIRECT` for fhirclient. */
 function visit(url: string, storage: ReturnType<typeof memory>) {
   let location = '';
   const request = { url, headers: { host: '127.0.0.1:9' }, socket: {} } as IncomingMessage;
@@ -108,7 +108,7 @@ test('fhirclient, unmodified: authorize, token, patient read, search, userinfo, 
   expect(client.getState('tokenResponse.access_token')).not.toBe(before);
   expect((await studies()).entry!.length).toBe(found.entry!.length);
 
-  // fhirclient itself asks for no more than this; the endpoints are those that it has discovered from.
+  // fhirclient has no functions for the rest; the endpoints are those of the document that it discovered.
   const smart = (await client.request('.well-known/smart-configuration')) as Record<string, string>;
   const userinfo = (await client.request(smart['userinfo_endpoint']!)) as Record<string, string>;
   expect(userinfo).toEqual({

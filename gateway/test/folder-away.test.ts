@@ -1,6 +1,6 @@
 /**
- * A folder of images that goes away, is replaced or is emptied behind the whole gateway, over HTTP (DW-23): 503 with
- * Retry-After for everything while it is away, and all of each study within 5 s after it is back.
+ * A folder of images that is moved away, replaced or emptied behind the whole gateway, over HTTP (DW-23): every
+ * answer is 503 with Retry-After while it is away, and every study is complete within 5 s after it is back.
  */
 import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -29,7 +29,7 @@ let tenant: string;
 let images: string;
 let number = 0;
 
-/** Tenants are made before the house: each test takes the next, with a folder of its own. */
+/** Tenants are made before the gateway: each test takes the next, with its own folder. */
 const TENANTS = Array.from({ length: 16 }, (_, index) => `folder-${index}`);
 const folderOf = (key: string) => join(scratch, key, 'images');
 
@@ -70,7 +70,7 @@ async function fill(directory: string): Promise<void> {
   }
 }
 
-/** The next tenant whose `emptyIsAway` is the usual one, or a second. */
+/** Takes the next tenant with the default `emptyIsAway`, or with one second. */
 function take(emptyIsAway: 300 | 1 = 300): void {
   if (number % 2 === (emptyIsAway === 300 ? 1 : 0)) number++;
   tenant = TENANTS[number++]!;
@@ -88,7 +88,7 @@ const multipart = 'multipart/related; type="application/dicom"; transfer-syntax=
 const retrieve = (uid: string) => get(`/dicomweb/studies/${uid}`, multipart);
 const objectsOf = async (uid: string) => (await retrieve(uid)).body.split('DICM').length - 1;
 
-/** Instances that each way to the study tells of. */
+/** Counts the instances of the study in each kind of answer. */
 async function counts(uid: string) {
   const [objects, zip, metadata, instances, list] = await Promise.all([
     retrieve(uid),
@@ -108,7 +108,7 @@ async function counts(uid: string) {
   ];
 }
 
-/** Every UID, and every form, gets the same refusal. */
+/** Expects the same refusal for every UID and every form. */
 async function expectAway(): Promise<void> {
   const paths = [OWN, FOREIGN, ABSENT].flatMap((uid) => [
     `/dicomweb/studies/${uid}`,
@@ -119,7 +119,7 @@ async function expectAway(): Promise<void> {
   for (const answer of answers) expect(answer).toEqual({ ...answers[0], status: 503, retryAfter: 5 });
 }
 
-/** Forgets what the gateway keeps of searches: 10 s are long for a test. */
+/** Forgets cached searches: their 10 s are long for a test. */
 const forget = () => house.forget();
 
 async function expectWhole(): Promise<void> {
@@ -128,14 +128,14 @@ async function expectWhole(): Promise<void> {
   expect(await counts(SECOND)).toEqual([2, 2, 2, 2, 2]);
 }
 
-describe('while it is away', () => {
+describe('DW-23 a folder', () => {
   beforeEach(async () => {
     take();
     await expectWhole();
     forget();
   });
 
-  test('moved away and back', async () => {
+  test('that is moved away and back', async () => {
     await rename(images, `${images}-away`);
     await expectAway();
     expect(await get('/dicomweb/studies')).toMatchObject({ status: 503, retryAfter: 5 });
@@ -143,7 +143,7 @@ describe('while it is away', () => {
     await expectWhole();
   });
 
-  test('an empty directory in its place, as after an unmount', async () => {
+  test('replaced by an empty directory, as after an unmount', async () => {
     await rename(images, `${images}-away`);
     await mkdir(images);
     await expectAway();
@@ -152,7 +152,7 @@ describe('while it is away', () => {
     await expectWhole();
   });
 
-  test('emptied, and filled again', { timeout: 20_000 }, async () => {
+  test('that is emptied and filled again', { timeout: 20_000 }, async () => {
     const inside = await readdir(images);
     await mkdir(`${images}-away`);
     for (const name of inside) await rename(join(images, name), join(`${images}-away`, name));
@@ -171,7 +171,7 @@ describe('while it is away', () => {
     await expectWhole();
   });
 
-  test('in its place a copy of it, by other files', async () => {
+  test('replaced by a copy of its files', async () => {
     await rename(images, `${images}-away`);
     await expectAway();
     await fill(images);
@@ -179,7 +179,7 @@ describe('while it is away', () => {
   });
 });
 
-test('one that is really emptied is believed after emptyIsAway', { timeout: 20_000 }, async () => {
+test('DW-23 a folder that stays empty counts as empty after emptyIsAway', { timeout: 20_000 }, async () => {
   take(1);
   await expectWhole();
   for (const name of await readdir(images)) await rm(join(images, name), { recursive: true });
@@ -195,7 +195,7 @@ test('one that is really emptied is believed after emptyIsAway', { timeout: 20_0
   expect(await get('/dicomweb/studies')).toMatchObject({ status: 200, body: '[]' });
 });
 
-test('one that is not there at the start is looked for', async () => {
+test('DW-23 a folder that is missing at the start is found later', async () => {
   take();
   await rename(images, `${images}-away`);
   await expectAway();
@@ -203,7 +203,7 @@ test('one that is not there at the start is looked for', async () => {
   await expectWhole();
 });
 
-test('one that is empty at the start, as before a mount, is looked at again', async () => {
+test('DW-23 a folder that is empty at the start, as before a mount, is read again', async () => {
   take();
   await rename(images, `${images}-away`);
   await mkdir(images);
@@ -215,7 +215,7 @@ test('one that is empty at the start, as before a mount, is looked at again', as
 });
 
 test(
-  'a file that goes: 503 until it is known to be gone, then the study without it',
+  'DW-23 a file that disappears: 503 until it counts as deleted, then the study without it',
   { timeout: 20_000 },
   async () => {
     take();

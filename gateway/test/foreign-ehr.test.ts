@@ -5,7 +5,10 @@ import { App, Journey, portal } from './dual-launch.ts';
 import { foreignEhr, PORTAL, type ForeignEhr } from './foreign-ehr.ts';
 import { buildHouse, type House } from './house.ts';
 
-/** Tokens of an EHR that is not ours: asked about by every way it takes, or verified; and gone when it says so. */
+/**
+ * Tokens of a foreign EHR: introspected with every client authentication that it accepts, or verified; and refused
+ * once the EHR revokes them.
+ */
 
 const TTL = 1;
 let ehr: ForeignEhr;
@@ -62,7 +65,7 @@ async function status(
 }
 
 test.each(['private_key_jwt', 'client_secret_basic', 'client_secret_post'])(
-  'SM-7, SM-8: introspection by %s; the EHR’s patient and nobody else’s; the record by the caller’s own token',
+  'SM-7, SM-8 introspection with %s; only the patient of the token; the record with the token of the caller',
   async (tenant) => {
     const { access_token: token } = await signIn();
     expect(await status(tenant, token)).toBe(200);
@@ -74,12 +77,12 @@ test.each(['private_key_jwt', 'client_secret_basic', 'client_secret_post'])(
   },
 );
 
-test('IA-9 an EHR that does not know our key gives nobody access: 502', async () => {
+test('IA-9 an EHR that does not know our key: 502, and no access', async () => {
   const { access_token: token } = await signIn();
   expect(await status('stranger', token)).toBe(502);
 });
 
-test('SM-10 JWT access tokens are verified here, and the EHR is not asked', async () => {
+test('SM-10 JWT access tokens are verified here, without introspection', async () => {
   const { access_token: token } = await signIn('jwt-portal');
   expect(token.split('.')).toHaveLength(3);
   expect(await status('jwt', token)).toBe(200);
@@ -90,9 +93,9 @@ test('SM-10 JWT access tokens are verified here, and the EHR is not asked', asyn
 test.each<[string, () => string | undefined | Promise<string | undefined>, string]>([
   ['an opaque token', async () => (await signIn()).access_token, 'jwt'],
   ['an id_token', async () => (await signIn()).id_token, 'jwt'],
-  ['an id_token where JWT is the type of tokens', async () => (await signIn()).id_token, 'jwt-for-others'],
+  ['an id_token where tokens have the type JWT', async () => (await signIn()).id_token, 'jwt-for-others'],
   [
-    'one that another key signed',
+    'a token signed by another key',
     () =>
       ehr.sign(
         { aud: ehr.fhirBaseUrl, scope: 'patient/*.rs', patient: DEMO_PATIENT },
@@ -101,11 +104,11 @@ test.each<[string, () => string | undefined | Promise<string | undefined>, strin
     'jwt',
   ],
   [
-    'our own client’s assertion (IA-12)',
+    'an assertion of our own client (IA-12)',
     () => ehr.sign({ iss: 'a', sub: 'a', aud: `${ehr.issuer}/token` }),
     'jwt-for-others',
   ],
-])('IA-5 %s opens nothing: 401', async (_what, token, tenant) => {
+])('IA-5 %s is no access token: 401', async (_what, token, tenant) => {
   expect(await status(tenant, (await token())!)).toBe(401);
 });
 
@@ -118,7 +121,7 @@ test('SM-9 a token that the EHR has revoked is refused within introspectionTtl',
   expect(Date.now() - started).toBeLessThan((TTL + 1) * 1000);
 });
 
-test('SM-12 an EHR that is down is 503, and no refusal of the token', async () => {
+test('SM-12 an EHR that is down: 503, and the token is not refused', async () => {
   const { access_token: token } = await signIn();
   ehr.mode = 'down';
   expect(await status('private_key_jwt', token)).toBe(503);

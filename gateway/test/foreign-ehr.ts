@@ -1,4 +1,4 @@
-/** An EHR that is not ours: oidc-provider on a port of its own, and a small FHIR server over records of the demonstration. */
+/** A foreign EHR: oidc-provider on a free port, and a small FHIR server with records of the demonstration. */
 import type { Bundle, Patient, Resource } from 'fhir/r4.js';
 import {
   createLocalJWKSet,
@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
 import { freePort } from './setup/free-port.ts';
 
-/** Somebody who can sign in at the EHR, and whose record opens then. */
+/** A user who can sign in at the EHR, and the patient whose record is then open. */
 export interface EhrAccount {
   name?: string;
   fhirUser: string;
@@ -23,38 +23,38 @@ export interface EhrAccount {
 }
 
 export interface ForeignEhr {
-  /** Where it listens. */
+  /** The port on which it listens. */
   port: number;
   issuer: string;
   fhirBaseUrl: string;
-  /** Our clients at this EHR, for tenant files, by the way they say who they are. */
+  /** Clients of the gateway at this EHR, for tenant files, by the method of client authentication. */
   clients: Record<'key' | 'secret' | 'post' | 'public', Record<string, unknown> & { client_id: string }>;
   accounts: Map<string, EhrAccount>;
-  /** What it serves; `fhir-down` leaves its authorization server as it is, and so does `keys-failing` but for its keys. */
+  /** Its state; with `fhir-down` its authorization server works, with `keys-failing` everything but its keys. */
   mode: 'up' | 'down' | 'failing' | 'fhir-down' | 'keys-failing';
-  /** Whether it looks at an `id_token_hint`; oidc-provider then wants one of the same client. */
+  /** Whether it checks an `id_token_hint`; oidc-provider then accepts only one of the same client. */
   hints: 'ignored' | 'own client';
-  /** Seconds that its access tokens live. */
+  /** Lifetime of its access tokens in seconds. */
   lifetime: number;
-  /** Changes the answer of the token endpoint before it is sent. */
+  /** Changes the response of the token endpoint before it is sent. */
   tokenAnswer: ((body: Record<string, unknown>) => void | Promise<void>) | undefined;
   /** Method and path of every request, without its query. */
   seen: string[];
-  /** Access and refresh tokens that it gave for a user of the gateway, as they stood in its answers. */
+  /** Access and refresh tokens that it gave to the gateway for a user, as in its responses. */
   given: Set<string>;
-  /** Tokens that it was told to revoke, as often as it was (RFC 7009). */
+  /** Tokens of all revocation requests, with repetitions (RFC 7009). */
   revoked: string[];
-  /** Answers in its place. @returns false where it does not */
+  /** Answers a request in its place. @returns false to let the EHR answer */
   instead: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined;
   /** The query of the last authorization request. */
   asked: URLSearchParams;
-  /** Signs claims by the EHR's key, or by another. */
+  /** Signs claims with the key of the EHR, or with another key. */
   sign(claims: JWTPayload, options?: { foreign?: boolean; typ?: string; kid?: string }): Promise<string>;
   provider: Provider;
   close(): Promise<void>;
 }
 
-/** Where apps of the EHR live that are not the gateway. */
+/** Redirect URI of the EHR's own apps. */
 export const PORTAL = 'http://127.0.0.1:9/portal';
 const EHR_SECRET = 'the-gateway-s secret: at+this/EHR';
 export const CLINICIAN = 'clinician-1';
@@ -62,9 +62,10 @@ const SCOPES = 'openid fhirUser profile offline_access launch/patient patient/*.
 const DATA_SCOPES = 'launch/patient patient/*.read patient/*.rs patient/ImagingStudy.rs system/Patient.read';
 
 /**
- * @param redirectUris where the gateway's independent tenants want the browser back
+ * Starts the EHR.
+ * @param redirectUris redirect URIs of the gateway's tenants
  * @param records files of `gateway/demo/patients` without `.json`
- * @param behind the port of what passes on to it, where clients do not reach it by itself
+ * @param behind the port of a proxy, where clients reach the EHR only through one
  */
 export async function foreignEhr(
   redirectUris: readonly string[],
@@ -72,7 +73,7 @@ export async function foreignEhr(
   behind?: number,
 ): Promise<ForeignEhr> {
   const port = await freePort();
-  // Another name than the gateway's 127.0.0.1: another site, as a real EHR is.
+  // Another host name than the 127.0.0.1 of the gateway: a real EHR is another site too.
   const issuer = `http://localhost:${behind ?? port}`;
   const fhirBaseUrl = `${issuer}/fhir`;
   const own = await generateKeyPair('RS256', { extractable: true });
@@ -151,7 +152,7 @@ export async function foreignEhr(
       ClientCredentials: 300,
     },
     extraParams: ['aud', 'launch'],
-    // It trusts its apps: what they ask for they have.
+    // This EHR trusts its apps: it grants the scopes that they request.
     loadExistingGrant: async (ctx) => {
       const grant = new provider.Grant({
         accountId: ctx.oidc.session!.accountId!,
@@ -162,7 +163,7 @@ export async function foreignEhr(
       await grant.save();
       return grant;
     },
-    // The provider itself would want `prompt=consent` for offline_access.
+    // The provider alone would require `prompt=consent` for offline_access.
     issueRefreshToken: async (_ctx, client) =>
       client.grantTypeAllowed('refresh_token') && /\boffline_access\b/.test(self.asked.get('scope') ?? ''),
     findAccount: (_ctx, id) => {
@@ -246,7 +247,7 @@ export async function foreignEhr(
     await oidc(request, response);
   }
 
-  /** The EHR's own sign-in page. */
+  /** The sign-in page of the EHR. */
   async function signIn(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.method === 'GET') {
       const buttons = [...accounts.keys()].map((id) => `<button name="account" value="${id}">${id}</button>`);
@@ -279,7 +280,7 @@ export async function foreignEhr(
     send(response, 200, { resourceType: 'Bundle', type: 'searchset', total: entry.length, entry });
   }
 
-  /** The patient whom a token opens, `any` for a backend's; undefined for one that opens nothing. */
+  /** Returns the patient of a token, `any` for a backend token; undefined for an invalid one. */
   async function patientOf(token: string): Promise<string | undefined> {
     if (await provider.ClientCredentials.find(token)) return 'any';
     const opaque = await provider.AccessToken.find(token);
@@ -338,7 +339,7 @@ const configuration = (url: string) => ({
   capabilities: ['launch-standalone', 'client-public', 'sso-openid-connect', 'permission-offline'],
 });
 
-/** Whether a resource is another patient's. */
+/** Tells whether a resource belongs to another patient. */
 function isOthers(resource: Resource, patient: string): boolean {
   if (patient === 'any') return false;
   if (resource.resourceType === 'Patient') return resource.id !== patient;

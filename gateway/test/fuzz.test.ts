@@ -5,7 +5,7 @@ import { LONG } from './setup/long.ts';
 import { describeWithSharedData } from './setup/shared-data.ts';
 import { damaged, Random } from '../../subgraphs/imaging/test/fuzz/random.ts';
 
-/** For all targets together. */
+/** Time for all targets together. */
 const SECONDS = LONG ? 300 : 8;
 const SEED = 1;
 const TARGETS = 11;
@@ -15,13 +15,13 @@ const fuzz = (...args: string[]) =>
     encoding: 'utf8',
   });
 
-describeWithSharedData('bad input by the thousand', () => {
+describeWithSharedData('thousands of damaged inputs', () => {
   test(
-    'every case ends in an answer or a clear refusal, in bounded time and memory',
+    'every case ends in an answer or a clear refusal, within bounds of time and memory',
     () => {
       const { status, stdout, stderr } = fuzz('--seconds', String(SECONDS), '--seed', String(SEED));
       expect([status, stdout, stderr]).toEqual([0, expect.stringMatching(/; 0 findings/), expect.anything()]);
-      // Each target has run, and more than a handful of cases.
+      // Every target has run, with more than a few cases.
       const cases = [...stdout.matchAll(/: (\d+) cases/g)].map(([, number]) => Number(number));
       expect(cases.length).toBe(TARGETS);
       expect(Math.min(...cases)).toBeGreaterThan(20);
@@ -29,13 +29,13 @@ describeWithSharedData('bad input by the thousand', () => {
     SECONDS * 1000 + 120_000,
   );
 
-  test('one case is run again by its number', { timeout: 60_000 }, () => {
+  test('one case can be run again by its number', { timeout: 60_000 }, () => {
     const { status, stdout } = fuzz('--seed', String(SEED), '--target', 'part10', '--case', '7');
     expect([status, stdout]).toEqual([0, expect.stringContaining('part10: 1 cases')]);
   });
 });
 
-test('the same seed gives the same damage, another one another', () => {
+test('the same seed gives the same damage, another seed gives other damage', () => {
   const original = Buffer.alloc(500, 7);
   const [one, same, other] = [1, 1, 2].map((seed) => damaged(original, new Random(seed)).toString('hex'));
   expect(same).toBe(one);

@@ -1,12 +1,12 @@
 /**
- * `npm run fuzz`: bad input by the thousand, the same in every run.
+ * `npm run fuzz`: thousands of damaged inputs, the same in every run.
  *
  *     npm run fuzz -- --seconds 600 --seed 7
  *     npm run fuzz -- --seed 7 --target graphql-documents --case 1234
  *
- * Every case has to end in an answer or in a refusal in clear words, within a bound of time and of memory; one that is
- * sent to the whole gateway may not hold its event loop either. Each case that does not is a finding: it is printed with
- * the command that runs it alone, and the program ends with 1.
+ * Every case has to end in an answer or a refusal with a reason, within bounds of time and memory; a case sent to the
+ * whole gateway must not block its event loop either. Any other case is a finding: it is printed with the command
+ * that runs it alone, and the program ends with exit code 1.
  */
 import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -14,13 +14,13 @@ import { parseArgs } from 'node:util';
 import type { Assignment, Told } from './fuzz/run.ts';
 import { TARGETS } from './fuzz/targets.ts';
 
-/** Milliseconds that one case may take, on a machine that has other work too. */
+/** Milliseconds that one case may take, on a machine with other load. */
 const CASE = 8_000;
-/** Milliseconds in which a target has to be ready for its cases. */
+/** Milliseconds within which a target has to be ready for its cases. */
 const OPENING = 60_000;
-/** Bytes that memory may grow by after the first cases of a target. */
+/** Bytes by which memory may grow after the first cases of a target. */
 const GROWTH = 700 * 1024 * 1024;
-/** Findings after which it is not worth going on. */
+/** Number of findings after which the run stops. */
 const ENOUGH = 20;
 
 const { values } = parseArgs({
@@ -55,7 +55,7 @@ function end(): never {
   process.exit(findings > 0 ? 1 : 0);
 }
 
-// A process of its own: it may be in a loop that hears nothing, or die.
+// A separate process: it may end up in an endless loop, or die.
 const child = fork(new URL('./fuzz/run.ts', import.meta.url), [JSON.stringify(assignment)], {
   execArgv: ['--import', 'tsx'],
 });
@@ -65,7 +65,7 @@ child.on('message', (told: Told) => {
     console.log(`${told.target}: ${told.cases} cases in ${told.seconds.toFixed(1)} s`);
   else if ('opening' in told) {
     at = { target: told.target, number: 0, until: Date.now() + OPENING };
-    // What the targets before have taken is not of this one.
+    // Memory that earlier targets have taken does not count.
     before = 0;
   } else at = { ...told, until: Date.now() + CASE };
 });
@@ -83,7 +83,7 @@ setInterval(() => {
     end();
   }
   if (Date.now() > at.until) {
-    found('still busy when its time is over');
+    found('still running at the end of its time');
     end();
   }
 }, 100).unref();

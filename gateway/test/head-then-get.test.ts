@@ -1,6 +1,6 @@
 /**
- * HEAD and then GET of what an archive delivers by DIMSE (DW-10, DW-16): the headers of one, all of the other, from one
- * retrieval or two, and nothing stays behind: no file that is not kept, no association.
+ * HEAD and then GET of objects that an archive delivers by DIMSE (DW-10, DW-16): the same headers, the complete body,
+ * at most two retrievals, and afterwards no file that is not cached and no association.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ const FORMS: Form[] = [
   ['bulk data', (uid) => `${instance(uid)}/bulkdata/7FE00010`, '*/*', 0],
 ];
 const SOURCES = ['c-get', 'c-move'] as const;
-/** Data units to the archive for one retrieval, and the question whose the study is. */
+/** Data units to the archive for one retrieval, including the search for the owner of the study. */
 const RETRIEVAL = { 'c-get': { study: 14, instance: 9 }, 'c-move': { study: 10, instance: 8 } };
 const uid = (source: string, form: string) =>
   `1.12.${SOURCES.indexOf(source as 'c-get')}.${10 + FORMS.findIndex(([name]) => name === form)}`;
@@ -36,7 +36,7 @@ const uid = (source: string, form: string) =>
 describe.each([
   ['kept', 1e9],
   ['not kept', 1],
-])('what is retrieved is %s', (kept, maxBytes) => {
+])('retrieved objects are %s', (kept, maxBytes) => {
   let every: EverySource;
   beforeAll(async () => {
     const objects = SOURCES.flatMap((source) =>
@@ -54,7 +54,7 @@ describe.each([
   }, 60_000);
   afterAll(() => every?.close());
 
-  /** Files that DIMSE retrievals left. */
+  /** Lists files that DIMSE retrievals left behind. */
   function files(): string[] {
     const directory = join(every.house.dataDir, 'dimse');
     if (!existsSync(directory)) return [];
@@ -62,7 +62,7 @@ describe.each([
     return found.filter((entry) => entry.isFile() && entry.name.endsWith('.dcm')).map(({ name }) => name);
   }
 
-  describe.each(SOURCES)('DW-16 %s', (source) => {
+  describe.each(SOURCES)('DW-10, DW-16 HEAD then GET, %s', (source) => {
     test.each(FORMS)('%s', async (form, path, accept, objects) => {
       const of = `/${source}${path(uid(source, form))}`;
       const type = (value: unknown) => String(value).replace(/boundary=.*/, '');
@@ -82,7 +82,7 @@ describe.each([
       ];
       expect([again.status, again.body.length, held.status]).toEqual([200, get.body.length, 304]);
       if (kept === 'kept') {
-        // One retrieval for HEAD and GET, and none for what comes later.
+        // One retrieval for HEAD and GET, and none for later requests.
         expect(asked).toBeLessThanOrEqual(RETRIEVAL[source][objects === INSTANCES ? 'study' : 'instance']);
         expect(every.questions().dimse).toBe(0);
       } else await vi.waitFor(() => expect(files()).toEqual([]), { timeout: 2000 });

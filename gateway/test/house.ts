@@ -16,7 +16,7 @@ import { DEMO_IMAGES } from './setup/demo-images.ts';
 
 const root = join(import.meta.dirname, '../..');
 
-/** Where the records and images are that the tenants serve. */
+/** The records and images that the tenants serve. */
 export interface DemoData {
   /** For `images.path`. */
   images: string;
@@ -26,20 +26,20 @@ export interface DemoData {
 
 export interface House {
   app: FastifyInstance;
-  /** Where it listens if a port was asked for; otherwise only a name. */
+  /** The address on which it listens if a port was given; otherwise only a name. */
   baseUrl: string;
   demo: DemoData;
   dataDir: string;
-  /** Revokes at EHRs what is not needed any more, as the process does every minute. */
+  /** Revokes tokens at EHRs that are no longer needed, as the process does every minute. */
   sweep(): Promise<void>;
-  /** Forgets what is kept of image searches, as time would. */
+  /** Forgets cached image searches. */
   forget(): void;
   close(): Promise<void>;
 }
 
 /**
- * The whole gateway in this process: the real subgraphs, and the tenants that `files` makes of the demonstration's
- * records and images, or of other data.
+ * Starts the whole gateway in this process: the real subgraphs, and the tenants that `files` makes of the records and
+ * images of the demonstration, or of other data.
  */
 export async function buildHouse(
   files: (demo: DemoData) => Record<string, unknown>,
@@ -57,13 +57,13 @@ export async function buildHouse(
     now?: () => number;
     log?: Logger;
     port?: number;
-    /** Where clients reach it; by default where it listens. */
+    /** The address at which clients reach it; by default the one on which it listens. */
     baseUrl?: string;
-    /** In place of `files`. */
+    /** Replaces `files`. */
     tenants?: (demo: DemoData) => Tenants;
-    /** Where archives deliver to. */
+    /** The address to which archives deliver. */
     dimse?: ImagingDeps['dimse'];
-    /** What its authorization servers share with those of other houses. */
+    /** State that its authorization servers share with those of other gateways. */
     shared?: Pick<SharedState, 'state' | 'shareKeys'>;
   } = {},
 ): Promise<House> {

@@ -6,12 +6,12 @@ import { authorizer, type Authorizer } from '../smart/authorize.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { startDoor, type Door } from './door.ts';
 
-/** SM-9: an EHR that takes a connection and never answers holds nobody who comes when it is back. */
+/** An EHR that accepts connections and never answers does not delay requests that come after its recovery (SM-9). */
 
-/** Milliseconds, within which a request is answered although an older one hangs. */
+/** Milliseconds within which a request is answered although an older one hangs. */
 const SOON = 800;
 
-describe('each call to an EHR that many requests share', () => {
+describe('SM-9 each call to an EHR that many requests share', () => {
   let ehr: AuthorizationServer;
   let door: Authorizer;
   let clock: number;
@@ -69,13 +69,13 @@ describe('each call to an EHR that many requests share', () => {
     ['discovery', '/fhir/.well-known/smart-configuration', () => ask(tenant(), 'launched')],
     ['our own token', '/token', () => ask(tenant(), 'launched')],
     ['introspection', '/introspect', () => ask(tenant(), 'launched')],
-    ['who a patient is', '/fhir/Patient/p1', () => ask(tenant(), 'launched')],
-    ['whom a user may read', '/fhir/Patient/p2', () => ask(tenant(), 'user', ['p2'])],
+    ['the identity of a patient', '/fhir/Patient/p1', () => ask(tenant(), 'launched')],
+    ['a patient that a user may read', '/fhir/Patient/p2', () => ask(tenant(), 'user', ['p2'])],
     ['the issuer’s keys', '/jwks', () => ask(tenant(signed(), 'smart-on-fhir-jwt'), jwt)],
     ['the policy service', '/policy', () => ask(tenant(backend()), 'backend')],
   ];
 
-  test.each(CALLS)('%s (%s) is asked for again after two seconds', async (_what, path, request) => {
+  test.each(CALLS)('%s (%s) is requested again after two seconds', async (_what, path, request) => {
     ehr.hanging.add(path);
     const older = request();
     await expect.poll(() => ehr.hung, { interval: 5 }).toEqual([path]);
@@ -91,7 +91,7 @@ describe('each call to an EHR that many requests share', () => {
     expect(await Promise.race([older, joined, 'hangs'])).toBe('hangs');
   });
 
-  test.each(CALLS)('%s (%s) is not asked for more than three times at once', async (_what, path, request) => {
+  test.each(CALLS)('%s (%s) is requested at most three times at once', async (_what, path, request) => {
     ehr.hanging.add(path);
     for (const attempts of [1, 2, 3, 3, 3]) {
       for (let i = 0; i < 20; i++) void request();
@@ -122,7 +122,7 @@ describe('over HTTP', () => {
     return { status, retryAfter: headers.get('retry-after'), milliseconds };
   }
 
-  test('SM-12 those who wait for it get 503 after three seconds, those who come when it is back what they ask', async () => {
+  test('SM-12 requests that wait for a hung EHR get 503 after three seconds, requests after its recovery are answered', async () => {
     door.ehr.hanging.add('/introspect');
     const older = Promise.all(Array.from({ length: 5 }, () => ask('everything')));
     await expect.poll(() => door.ehr.hung, { interval: 5 }).toHaveLength(1);
@@ -137,7 +137,7 @@ describe('over HTTP', () => {
       expect(milliseconds).toBeGreaterThan(2900);
       expect(milliseconds).toBeLessThan(4500);
     }
-    // That the older ones failed is not remembered of a token that has been checked since.
+    // The failure of the older requests is not remembered for a token that has been checked since.
     expect((await ask('everything')).status).toBe(200);
     expect(door.ehr.calls['introspect']).toBe(1);
   }, 20_000);

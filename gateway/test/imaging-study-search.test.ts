@@ -1,4 +1,6 @@
-/** IA-13 to IA-20 and FG-8 to FG-10, sentence by sentence: requests to the whole gateway over a real Orthanc. */
+/**
+ * The requirements IA-13 to IA-20 and FG-8 to FG-10, one by one: requests to the whole gateway over a real Orthanc.
+ */
 import type { Bundle, BundleEntry, Endpoint, ImagingStudy, OperationOutcome } from 'fhir/r4.js';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,7 +28,7 @@ beforeAll(async () => {
     });
     return {
       t: tenant({}),
-      // Of which nothing is kept yet when the archive dies.
+      // Nothing of this tenant is cached when the archive dies.
       unasked: tenant({}),
       included: tenant({ endpointStyle: 'included' }),
       capability: tenant({ retrieve: 'capability' }),
@@ -63,7 +65,7 @@ const matches = (answer: Bundle) => ofMode('match', answer).map(({ resource }) =
 const ids = (answer: Bundle) => matches(answer).map(({ id }) => id!);
 const selfOf = (answer: Bundle) => answer.link!.find(({ relation }) => relation === 'self')!.url;
 
-/** What a query finds of the patient's two studies, newest first. */
+/** Which of the patient's two studies a query finds, newest first. */
 type Found = 'both' | 'first' | 'second' | 'none';
 const expected = (found: Found): string[] =>
   ({ both: studies, first: [studies[0]!], second: [studies[1]!], none: [] })[found].map(({ id }) => id!);
@@ -86,8 +88,8 @@ const filled = (query: string) =>
     .replaceAll('{site1}', studies[0]!.series![0]!.bodySite!.code!)
     .replaceAll('{base}', encodeURIComponent('http://localhost/t/fhir'));
 
-describe('IA-13 finds', () => {
-  test('two studies to tell apart', () => {
+describe('IA-13 a search', () => {
+  test('has two studies that differ', () => {
     expect(studies).toHaveLength(2);
     expect(studies[0]!.started!.slice(0, 10) > studies[1]!.started!.slice(0, 10)).toBe(true);
   });
@@ -100,7 +102,7 @@ describe('IA-13 finds', () => {
     ['subject={P}', 'both'],
     ['patient.identifier={mrn}', 'both'],
     ['subject.identifier={mrn}', 'both'],
-    // By _lastUpdated, which is now, when the studies are first seen.
+    // By _lastUpdated: that is now, the time when the gateway first met the studies.
     ...['ge', 'gt', 'sa', 'ne'].map((prefix): [string, Found] => [
       `patient={P}&_lastUpdated=${prefix}2020`,
       'both',
@@ -143,7 +145,7 @@ describe('IA-13 finds', () => {
     ['patient={P}&_count=1&_sort=started', 'second'],
     ['patient={P}&colour=red', 'both'],
   ];
-  test.each(table)('%s → %s, alike by GET, by a form, and by both', async (query, found) => {
+  test.each(table)('%s → %s, by GET, by a form, and by both', async (query, found) => {
     const asked = filled(query);
     const got = await bundle(asked);
     expect(ids(got)).toEqual(expected(found));
@@ -157,7 +159,7 @@ describe('IA-13 finds', () => {
     }
   });
 
-  test('_sort=started turns the order, and the pages follow their links', async () => {
+  test('_sort=started reverses the order, and the next link leads to the next page', async () => {
     expect(ids(await bundle(filled('patient={P}&_sort=started')))).toEqual(expected('both').reverse());
     const first = await bundle(filled('patient={P}&_count=1'));
     expect(first.total).toBe(2);
@@ -167,7 +169,7 @@ describe('IA-13 finds', () => {
     expect(second.link!.some(({ relation }) => relation === 'next')).toBe(false);
   });
 
-  test('the self link shows what was applied and nothing else; strict handling refuses the rest', async () => {
+  test('the self link has only the parameters that were applied; strict handling refuses the others', async () => {
     const query = filled('patient={P}&colour=red&modality={mod1}');
     const self = new URL(selfOf(await bundle(query))).searchParams;
     expect([self.get('patient'), self.get('modality'), self.has('colour')]).toEqual([
@@ -204,7 +206,7 @@ describe('IA-13 finds', () => {
     expect((await bundle(filled(`patient={P}&${query}`))).total).toBe(total),
   );
 
-  test('_format and _pretty', async () => {
+  test('_format=json and _pretty=true are obeyed, _format=xml is 406', async () => {
     const pretty = await ask(filled('/t/fhir/ImagingStudy?patient={P}&_format=json&_pretty=true'));
     expect(pretty.body).toContain('\n  "');
     expect((await ask(filled('/t/fhir/ImagingStudy?patient={P}&_format=xml'))).statusCode).toBe(406);
@@ -234,7 +236,7 @@ describe('IA-14, IA-17, IA-18 Endpoints', () => {
   };
 
   test.each(['_include=ImagingStudy:endpoint', '_include=*'])(
-    'IA-14 %s brings each page its Endpoint',
+    'IA-14 %s puts the Endpoint into each page',
     async (include) => {
       for (const tenant of ['t', 'included', 'capability']) {
         const page = await bundle(filled(`patient={P}&_count=1&${include}`), tenant);
@@ -246,7 +248,7 @@ describe('IA-14, IA-17, IA-18 Endpoints', () => {
     },
   );
 
-  test('IA-18 contained by default, by reference where the tenant says so, of its own where it is a capability', async () => {
+  test('IA-18 contained by default, by reference where the tenant says so, one for each study where it is a capability', async () => {
     const [contained] = matches(await bundle(filled('patient={P}')));
     expect(contained!.endpoint![0]!.reference).toMatch(/^#/);
     const one = contained!.contained!.find(({ resourceType }) => resourceType === 'Endpoint') as Endpoint;
@@ -270,7 +272,7 @@ describe('IA-14, IA-17, IA-18 Endpoints', () => {
   });
 });
 
-test('IA-15, IA-16 what every study says', async () => {
+test('IA-15, IA-16 every study has its fields', async () => {
   for (const study of studies) {
     expect(study.identifier![0]).toMatchObject({ system: 'urn:dicom:uid', value: `urn:oid:${study.id}` });
     expect(study).toMatchObject({
@@ -309,7 +311,7 @@ test.each<[tenant: string, path: string, status: number]>([
   if (status === 503) expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
 });
 
-test('IA-20 a searchset with its parts, as application/fhir+json; errors are OperationOutcomes', async () => {
+test('IA-20 a search is a complete searchset, as application/fhir+json; errors are OperationOutcomes', async () => {
   const answer = await ask(filled('/t/fhir/ImagingStudy?patient={P}'));
   expect(answer.headers['content-type']).toMatch(/^application\/fhir\+json/);
   const set = answer.json<Bundle>();
@@ -341,7 +343,7 @@ test('IA-20 a searchset with its parts, as application/fhir+json; errors are Ope
 
 describe('GraphQL', () => {
   interface Fields {
-    // Answers of GraphQL: the assertions say what is in them.
+    // Answers of GraphQL: the assertions check their shape.
     // eslint-disable-next-line @typescript-eslint/no-explicit-any
     [field: string]: any;
   }
@@ -357,7 +359,7 @@ describe('GraphQL', () => {
     }>();
   }
 
-  test('FG-8 a study with the facts an app needs before it downloads, and addresses that work', async () => {
+  test('FG-8 a study has the facts that an app needs before it downloads, and addresses that work', async () => {
     const { data, errors } = await query(`{ ImagingStudy(id: "${studies[0]!.id}") { id started
       endpoint { resource { ... on Endpoint { address } } }
       series { uid rows columns numberOfFrames transferSyntax bodySite { code } wadoUrl thumbnailUrl
@@ -372,7 +374,7 @@ describe('GraphQL', () => {
       expect([level['rows'], level['columns'], level['numberOfFrames']]).toEqual([
         ...[expect.any(Number), expect.any(Number), expect.any(Number)],
       ]);
-      // This Orthanc does not say it in QIDO-RS.
+      // This Orthanc does not return the transfer syntax in QIDO-RS.
       expect(level['transferSyntax'] ?? '1.2.840.10008.1.2').toMatch(/^1\.2\.840\.10008\.1\.2/);
       for (const [field, type] of [
         ['wadoUrl', /^multipart\/related/],
@@ -422,7 +424,7 @@ describe('GraphQL', () => {
     DiagnosticReportList { id imagingStudy { resource { ... on ImagingStudy { id } } } ImagingStudyList { id } }
     ServiceRequestList { id ImagingStudyList { id } } } }`;
 
-  test('FG-9 report, order and images find each other by every field', async () => {
+  test('FG-9 report, order and images find each other through every field', async () => {
     const { data, errors } = await query(JOINED);
     expect(errors).toBeUndefined();
     const { ImagingStudyList, ImagingStudyConnection, DiagnosticReportList, ServiceRequestList } = data[
@@ -449,7 +451,7 @@ describe('GraphQL', () => {
     );
   });
 
-  test('FG-10 a dead archive leaves the record, and an error with code, service and path', async () => {
+  test('FG-10 with a dead archive the record is given, and an error with code, service and path', async () => {
     await orthanc.kill();
     const { data, errors } = await query(JOINED, 'unasked');
     const patient = data['Patient'] as Fields;

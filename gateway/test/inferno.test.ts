@@ -8,9 +8,9 @@ import { authorizationServer, type AuthorizationServer } from './authorization-s
 import { buildHouse, type House } from './house.ts';
 
 /**
- * What the Inferno kits (g10, SMART App Launch) check of a resource server, over every served type and on REST and
- * GraphQL alike. Real launches over granular scopes are in launches.test.ts; discovery, 401 and revocation are judged in
- * authorization.test.ts and embedded.test.ts, introspection and the token endpoint's error codes in smart/server.
+ * Checks that the Inferno kits (g10, SMART App Launch) make of a resource server, for every served type, by REST and
+ * GraphQL. Real launches with granular scopes are in launches.test.ts; discovery, 401 and revocation are tested in
+ * authorization.test.ts and embedded.test.ts, introspection and error codes of the token endpoint in smart/server.
  */
 
 const SYSTEMS = {
@@ -34,7 +34,7 @@ const CATEGORIES: Record<Granular, Record<string, string[]>> = {
     'o-none': [],
   },
 };
-/** Two launches: what each was granted of the two types. */
+/** Two launches, and the categories of the two types that each was granted. */
 const LAUNCHES: Record<string, Record<Granular, string[]>> = {
   first: { Condition: ['problem-list-item'], Observation: ['laboratory'] },
   second: {
@@ -84,7 +84,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** A patient with conditions and observations of every kind of category, and what refers to each of them. */
+/** Returns a patient with conditions and observations of every category, and resources that refer to each of them. */
 function record(): Resource[] {
   const subject = { reference: 'Patient/p1' };
   const coded = (type: Granular) =>
@@ -131,10 +131,10 @@ async function graphql(token: string, query: string) {
 const idsOf = (body: string) =>
   ((JSON.parse(body) as Bundle).entry ?? []).map(({ resource }) => resource!.id!).sort();
 
-/** Types that are not searched at all say so whatever the scopes are. */
+/** A type without search says so whatever the scopes are. */
 const searched = resourceTypes.filter((type) => type !== 'Endpoint');
 
-describe('SM-6 a scope for another type alone: no type is served', () => {
+describe('SM-6 a scope for another type: 403 for every type', () => {
   test.each(resourceTypes)('%s', async (type) => {
     const token = type === 'Patient' ? 'only-Observation' : 'only-Patient';
     const needed = `patient/${type === 'Endpoint' ? 'ImagingStudy' : type}.rs`;
@@ -160,15 +160,15 @@ describe('SM-6 a scope for another type alone: no type is served', () => {
     }
   });
 
-  test.each(searched)('its own scope is enough for %s', async (type) => {
+  test.each(searched)('the scope of the type is enough for %s', async (type) => {
     const { statusCode, headers } = await get(`only-${type}`, type);
-    // 403 without a scope that is missing: lists of it would not be of the patient.
+    // 403 without a missing scope: lists of this type cannot be restricted to the patient.
     if (statusCode === 403) expect(headers['www-authenticate']).toBeUndefined();
     else expect(statusCode).toBe(200);
   });
 });
 
-describe('what the launch gave is readable', () => {
+describe('SM-6 the context of the launch is readable', () => {
   test('the patient and the encounter in context', async () => {
     const { patient, encounter } = ehr.tokens.get('everything') as { patient: string; encounter: string };
     for (const path of [`Patient/${patient}`, `Encounter/${encounter}`]) {
@@ -180,7 +180,7 @@ describe('what the launch gave is readable', () => {
   });
 });
 
-describe('POST _search answers as GET does', () => {
+describe('IA-20 POST _search answers as GET does', () => {
   const asking: [type: string, query: string][] = [
     ...searched.map((type): [string, string] => [type, '_count=2']),
     ['Condition', `patient=p1&category=${SYSTEMS.Condition}|problem-list-item`],
@@ -201,7 +201,7 @@ describe('POST _search answers as GET does', () => {
   });
 });
 
-describe.each(Object.keys(LAUNCHES))('SM-5 granular scopes: the %s launch', (token) => {
+describe.each(Object.keys(LAUNCHES))('SM-5 granular scopes, the %s launch', (token) => {
   describe.each(Object.keys(SYSTEMS) as Granular[])('%s', (type) => {
     const all = Object.keys(CATEGORIES[type]).sort();
     const granted = all.filter((id) =>
@@ -215,12 +215,12 @@ describe.each(Object.keys(LAUNCHES))('SM-5 granular scopes: the %s launch', (tok
         .sort();
     };
 
-    test('there is something to grant and something to deny', () => {
+    test('grants some and denies some', () => {
       expect(granted.length).toBeGreaterThan(1);
       expect(denied.length).toBeGreaterThan(1);
     });
 
-    test('REST searches: none missing, none extra', async () => {
+    test('REST searches find exactly the granted ones', async () => {
       for (const query of [
         '',
         '?patient=p1',
@@ -235,7 +235,7 @@ describe.each(Object.keys(LAUNCHES))('SM-5 granular scopes: the %s launch', (tok
       expect(idsOf((await post(token, `${type}/_search`, 'patient=p1')).body)).toEqual(granted);
     });
 
-    test('a search for a category is narrowed to what was granted of it', async () => {
+    test('a search by category finds the granted ones of that category', async () => {
       for (const category of new Set(Object.values(CATEGORIES[type]).flat())) {
         const { body } = await get(token, `${type}?category=${SYSTEMS[type]}|${category}`);
         const wanted = granted.filter((id) => CATEGORIES[type][id]!.includes(category));
@@ -243,7 +243,7 @@ describe.each(Object.keys(LAUNCHES))('SM-5 granular scopes: the %s launch', (tok
       }
     });
 
-    test('pages hold the granted ones, each once', async () => {
+    test('pages have each granted one once', async () => {
       const found: string[] = [];
       let next: string | undefined = `${type}?patient=p1&_count=1`;
       for (let pages = 0; next !== undefined && pages < 10; pages++) {
@@ -255,7 +255,7 @@ describe.each(Object.keys(LAUNCHES))('SM-5 granular scopes: the %s launch', (tok
       expect(found.sort()).toEqual(granted);
     });
 
-    test('reads: 200 for the granted, the answer for what does not exist for the others', async () => {
+    test('reads: 200 for the granted ones, for others the same 404 as for one that does not exist', async () => {
       const unknown = await get(token, `${type}/unknown`);
       expect(unknown.statusCode).toBe(404);
       for (const id of all) {
@@ -265,7 +265,7 @@ describe.each(Object.keys(LAUNCHES))('SM-5 granular scopes: the %s launch', (tok
       }
     });
 
-    test('GraphQL: list, connection, read, and below the patient', async () => {
+    test('GraphQL: list, connection, read, and list of the patient', async () => {
       expect(await fieldOf(`{ l: ${type}List { id } }`, ({ l }: { l: [] }) => l)).toEqual(granted);
       expect(
         await fieldOf(
@@ -286,7 +286,7 @@ describe.each(Object.keys(LAUNCHES))('SM-5 granular scopes: the %s launch', (tok
       ).toEqual(granted);
     });
 
-    test('GraphQL: where another record refers to them', async () => {
+    test('GraphQL: through references of other resources', async () => {
       const id = `resource { ... on ${type} { id } }`;
       const followed =
         type === 'Condition'
@@ -303,7 +303,7 @@ describe.each(Object.keys(LAUNCHES))('SM-5 granular scopes: the %s launch', (tok
       expect(followed).toEqual(granted);
     });
 
-    test('_include and _revinclude bring nothing that was not granted', async () => {
+    test('_include and _revinclude add none that was not granted', async () => {
       const queries = [
         'DiagnosticReport?_include=DiagnosticReport:result',
         'Encounter?_include=Encounter:diagnosis',
@@ -312,6 +312,7 @@ describe.each(Object.keys(LAUNCHES))('SM-5 granular scopes: the %s launch', (tok
       ];
       for (const query of queries) {
         const found = idsOf((await get(token, query)).body);
+        expect(found).not.toEqual([]);
         expect([query, found.filter((id) => denied.includes(id))]).toEqual([query, []]);
       }
     });

@@ -6,15 +6,21 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expectUnharmed, harmOf, startWatchedGateway, type WatchedGateway } from './setup/unharmed.ts';
 
-/** Introspection (FG-12, FG-24) of the built gateway: `open` allows it, `hardcoded-patient` does not, `demo` asks for a token. */
+/**
+ * Introspection of the built gateway (FG-12, FG-24): `open` allows it, `hardcoded-patient` does not, `demo` requires
+ * a token.
+ */
 
-/** A garbage collection of the whole heap holds whatever it falls into; what a request does itself, it does each time. */
+/**
+ * Retried once, because a garbage collection may block the event loop at any moment; a block caused by the request
+ * comes back.
+ */
 const AGAIN = { retry: 1, timeout: 120_000 };
 
 let gateway: WatchedGateway;
 beforeAll(async () => {
   gateway = await startWatchedGateway();
-  // The thread that describes the schema is started by the first who asks.
+  // The first request starts the thread that describes the schema.
   await ask(getIntrospectionQuery());
 }, 120_000);
 afterAll(() => gateway?.stop());
@@ -43,10 +49,10 @@ async function ask(query: string, { path = '/open/graphql', headers = {}, get = 
   return { status: statusCode, headers: told, bytes: Buffer.from(await body.arrayBuffer()) };
 }
 
-/** As graphql-js wrote it before version 16.10, and as tools in other languages still do. */
+/** The query that graphql-js sent before version 16.10, and that tools in other languages still send. */
 const older = getIntrospectionQuery({ typeDepth: 7 }).replaceAll('{ name kind }', '{ name }');
 
-/** Apollo Client adds `__typename` to every selection but the outermost. */
+/** Apollo Client adds `__typename` to every selection except the outermost. */
 const withTypenames = print(
   visit(parse(getIntrospectionQuery()), {
     SelectionSet(set, _key, parent) {
@@ -75,9 +81,9 @@ const usual: [string, string][] = [
   ['only the names of types', '{ __schema { types { name } } }'],
 ];
 
-test('FG-24 the usual introspection is at hand, whatever other forms are asked for', async () => {
+test('FG-24 the usual introspection is answered at once, whatever other forms are requested', async () => {
   const names = ['name', 'kind', 'description', 'specifiedByURL', '__typename', 'isOneOf'];
-  // Other fields, or the same in another order, are another form.
+  // Other fields, or the same fields in another order, make another form.
   const forms = Array.from({ length: 48 }, (_, i) => {
     const some = names.filter((_, bit) => ((i % 24) + 8) & (1 << bit));
     return `{ __schema { types { ${(i < 24 ? some : some.toReversed()).join(' ')} } } }`;
@@ -91,14 +97,14 @@ test('FG-24 the usual introspection is at hand, whatever other forms are asked f
   await flood;
 });
 
-test.each(usual)('FG-24 the introspection of %s is answered whole', async (_tool, query) => {
+test.each(usual)('FG-24 the introspection of %s is answered completely', async (_tool, query) => {
   const { status, bytes } = await ask(query);
   expect([status, bytes.toString().slice(0, 300)]).toEqual([200, expect.stringMatching(/^\{"data"/)]);
-  // Of megabytes that differ no runner should show how.
+  // Compared without a diff: the runner should not print megabytes.
   expect(isDeepStrictEqual(JSON.parse(bytes.toString()), expected(query))).toBe(true);
 });
 
-test('FG-24 it comes compressed, and not again to those who hold it', async () => {
+test('FG-24 it is compressed, and 304 to clients that have it', async () => {
   const query = getIntrospectionQuery();
   const plain = await ask(query);
   for (const [coding, open] of [
@@ -131,10 +137,10 @@ test('FG-24 it comes compressed, and not again to those who hold it', async () =
   );
 });
 
-describe('FG-12 it is given to nobody else', () => {
+describe('FG-12 introspection is refused', () => {
   test.each<[string, string, Options, number, RegExp]>([
     [
-      'where a tenant has it off',
+      'where the tenant does not allow it',
       getIntrospectionQuery(),
       { path: '/hardcoded-patient/graphql' },
       400,
@@ -142,7 +148,7 @@ describe('FG-12 it is given to nobody else', () => {
     ],
     ['without a token', getIntrospectionQuery(), { path: '/demo/graphql' }, 401, /token/],
     [
-      'with a GET that any page could make a browser send',
+      'with a GET that a page of another site could send',
       getIntrospectionQuery(),
       { get: true },
       400,
@@ -157,7 +163,7 @@ describe('FG-12 it is given to nobody else', () => {
 const one = 'types { name fields { name args { name type { name } } type { name } } }';
 const tooMuch = /more than 10000 fields about the schema.*getIntrospectionQuery.*\/schema\.graphql/;
 
-test('FG-24 an introspection that is not the usual one is weighed before it is answered', AGAIN, async () => {
+test('FG-24 the size of any other introspection is estimated before it is answered', AGAIN, async () => {
   const answers: [string, number, string][] = [];
   const refused: [string, RegExp][] = [
     [
@@ -189,14 +195,14 @@ test('FG-24 an introspection that is not the usual one is weighed before it is a
 test.each([
   '{ __type(name: "Patient") { kind fields { name args { name } type { name kind ofType { name } } } } }',
   '{ a: __schema { types { name } } b: __type(name: "Endpoint") { name } }',
-])('what is not much is answered as ever: %s', async (query) => {
+])('FG-24 a small introspection is answered: %s', async (query) => {
   const { status, bytes } = await ask(query);
   expect(status).toBe(200);
   const [answer, wanted] = [JSON.parse(bytes.toString()) as unknown, expected(query)].map(inOrder);
   expect(isDeepStrictEqual(answer, wanted)).toBe(true);
 });
 
-/** The gateway has types and arguments in another order than the file that is made of it. */
+/** Sorts types and arguments: the gateway has them in another order than the schema file. */
 function inOrder(value: unknown): unknown {
   if (Array.isArray(value)) {
     const text = (item: unknown) => JSON.stringify(item);

@@ -58,7 +58,10 @@ const SECRETS: Record<string, string> = {
   'operator-key': 'b'.repeat(64),
 };
 
-/** The container's environment, with a stand-in for every secret that must be there; or that may. */
+/**
+ * Returns the environment of the container, with a stand-in for every required secret; with `optional` for the others
+ * too.
+ */
 function environmentOf(manifests: Manifest[], optional = false): Record<string, string> {
   return Object.fromEntries(
     pod(manifests, 'gateway')
@@ -67,7 +70,7 @@ function environmentOf(manifests: Manifest[], optional = false): Record<string, 
   );
 }
 
-/** Parses every file of the ConfigMap `tenants` as the pod would. */
+/** Parses every file of the ConfigMap `tenants` as the pod does. */
 function tenantsOf(manifests: Manifest[]) {
   const environment = environmentOf(manifests);
   return Object.entries(one(manifests, 'ConfigMap', 'tenants-').data!).map(([file, text]) => {
@@ -100,7 +103,7 @@ describe('k8s/base', () => {
     expect(container.readinessProbe?.httpGet?.path).toBe('/health/ready');
   });
 
-  it('all of a stop is over before Kubernetes ends the process', () => {
+  it('a stop is complete before Kubernetes kills the process', () => {
     const { terminationGracePeriodSeconds, containers } = pod(manifests, 'gateway');
     const [command, seconds] = containers[0].lifecycle!.preStop.exec.command;
     expect(command).toBe('sleep');
@@ -114,7 +117,7 @@ describe('k8s/base', () => {
     return readSettings({ ...data, ...environmentOf(manifests, optional) }, '/app');
   };
 
-  it('the gateway starts with this environment, with and without what is optional of it', () => {
+  it('the gateway starts with this environment, with and without its optional variables', () => {
     const { containers } = pod(manifests, 'gateway');
     const ports = Object.fromEntries(
       containers[0].ports.map(({ name, containerPort }) => [name, containerPort]),
@@ -133,13 +136,13 @@ describe('k8s/base', () => {
     });
   });
 
-  it('what DIMSE retrievals may keep is less than the volume', () => {
+  it('the cache of DIMSE retrievals is smaller than half of the volume', () => {
     const { spec } = one(manifests, 'PersistentVolumeClaim', 'gateway-data') as unknown as Claim;
     const [, gibibytes] = /^(\d+)Gi$/.exec(spec.resources.requests.storage)!;
     expect(settingsOf(false).dimseCacheBytes).toBeLessThan((Number(gibibytes) * 1024 ** 3) / 2);
   });
 
-  it('every variable is read: by the gateway, or by a tenant file', () => {
+  it('every variable is read by the gateway or by a tenant file', () => {
     const settings = readFileSync(resolve(k8s, '../gateway/settings.ts'), 'utf8');
     const tenants = Object.values(one(manifests, 'ConfigMap', 'tenants-').data!).join();
     const { data } = one(manifests, 'ConfigMap', 'gateway-');
@@ -153,7 +156,7 @@ describe('k8s/base', () => {
     expect(names.filter((name) => name !== 'NODE_ENV' && !read(name))).toEqual([]);
   });
 
-  it('what is mounted and read exists, under its hashed name', () => {
+  it('every ConfigMap that is mounted or read exists, under its hashed name', () => {
     const { volumes, containers } = pod(manifests, 'gateway');
     const wanted = [
       ...volumes.flatMap(({ configMap }) => configMap?.name ?? []),
@@ -164,7 +167,7 @@ describe('k8s/base', () => {
     expect(made).toEqual(expect.arrayContaining(wanted));
   });
 
-  it('carries no secret: the password and keys come by reference', () => {
+  it('has no secret in it: passwords and keys come by reference', () => {
     expect(manifests.filter(({ kind }) => kind === 'Secret')).toEqual([]);
     const named = (['gateway', 'orthanc'] as const).flatMap((name) =>
       pod(manifests, name).containers[0].env.filter(({ name }) =>
@@ -186,7 +189,7 @@ describe('k8s/base', () => {
     expect(users?.value).toBe('{"gateway": "$(GATEWAY_PASSWORD)"}');
   });
 
-  it('every tenant parses with the environment of the pod, holds no literal secret, and asks for a token', () => {
+  it('every tenant parses with the environment of the pod, has no literal secret, and requires a token', () => {
     const tenants = tenantsOf(manifests);
     expect(tenants.map(({ tenant }) => tenant.key)).toContain('smart-sandbox');
     for (const { tenant, literalSecrets } of tenants) {
@@ -195,7 +198,7 @@ describe('k8s/base', () => {
     }
   });
 
-  it('Orthanc finds, gets and moves for the gateway only', () => {
+  it('Orthanc accepts C-FIND, C-GET and C-MOVE from the gateway only', () => {
     const settings = JSON.parse(one(manifests, 'ConfigMap', 'orthanc-').data!['orthanc.json']!) as object;
     expect(settings).toMatchObject({
       AuthenticationEnabled: true,
@@ -208,7 +211,7 @@ describe('k8s/base', () => {
 });
 
 describe('k8s/tenants/trial', () => {
-  it('adds the tenants without authorization to the base, and says that it does', () => {
+  it('adds the tenants without authorization to the base, and sets ALLOW_MOCK', () => {
     const overlay = mkdtempSync(join(tmpdir(), 'overlay-'));
     try {
       const from = (path: string) => relative(overlay, join(k8s, path));

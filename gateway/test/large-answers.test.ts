@@ -8,7 +8,7 @@ import { expectUnharmed, harmOf, startWatchedGateway, type WatchedGateway } from
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
-/** FG-12: a study has more instances than an estimate knows of. */
+/** A study with more instances than the cost estimate assumes (FG-12). */
 const STUDY = '1.2.3';
 const INSTANCES = 1000;
 const directory = mkdtempSync(join(tmpdir(), 'large-answers-'));
@@ -36,7 +36,7 @@ interface Answer {
   errors?: { message: string; extensions: Record<string, unknown> }[];
 }
 
-/** Asks for fields of all instances of the study. */
+/** Requests fields of all instances of the study. */
 const instances = (fields: string): Promise<Answer> => series(`instance { ${fields} }`);
 
 async function series(fields: string): Promise<Answer> {
@@ -51,7 +51,7 @@ async function series(fields: string): Promise<Answer> {
 const aliases = (count: number, field: string, name = 'a') =>
   Array.from({ length: count }, (_, i) => `${name}${i}: ${field}`).join(' ');
 
-test('90 fields of 1,000 instances are more than one answer holds, and harm nobody', async () => {
+test('FG-12 90 fields of 1,000 instances are too large for one answer, and refused without harm to others', async () => {
   await instances(aliases(20, 'uid', 'b'));
   const answers: Answer[] = [];
   const harm = await harmOf(gateway, async () => {
@@ -70,7 +70,7 @@ test('90 fields of 1,000 instances are more than one answer holds, and harm nobo
   expectUnharmed(harm);
 });
 
-test('what apps ask of 1,000 instances is answered, and harms nobody', async () => {
+test('FG-12 the usual fields of 1,000 instances are answered without harm to others', async () => {
   const send = async (alias: string) => {
     const fields = `${alias}: uid number sopClass { code } rows columns numberOfFrames wadoUrl thumbnailUrl`;
     const { data, errors } = await instances(fields);
@@ -81,7 +81,7 @@ test('what apps ask of 1,000 instances is answered, and harms nobody', async () 
   expectUnharmed(await harmOf(gateway, () => send('b')));
 });
 
-test('fields of a series that look at all its instances harm nobody', async () => {
+test('FG-12 fields of a series that read all its instances do no harm to others', async () => {
   await series(aliases(16, 'instance { uid }', 'b'));
   const attack = async () => {
     await series(`${aliases(45, 'rows')} ${aliases(45, 'numberOfFrames', 'b')}`);

@@ -1,4 +1,7 @@
-/** Real launches over real records: our own authorization server, its pages, code, PKCE and tokens, every face behind. */
+/**
+ * Real launches with real records: our own authorization server, its pages, code, PKCE and tokens, and every API
+ * behind it.
+ */
 import type { Bundle, Condition, Observation, Resource } from 'fhir/r4.js';
 import { decodeJwt } from 'jose';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -20,7 +23,10 @@ const SYSTEM = {
 type Granular = keyof typeof SYSTEM;
 const TYPES = Object.keys(SYSTEM) as Granular[];
 
-/** What each launch is granted of the two types. Its records have a category `vital-sign` besides: another code. */
+/**
+ * Categories of the two types that each launch is granted. The records also have a category `vital-sign`, which is
+ * another code.
+ */
 const LAUNCHES: Record<string, Record<Granular, string[]>> = {
   standalone: { Condition: ['problem-list-item'], Observation: ['laboratory'] },
   EHR: { Condition: ['encounter-diagnosis'], Observation: ['vital-signs', 'survey'] },
@@ -30,7 +36,7 @@ const granular = (launch: string) =>
     LAUNCHES[launch]![type].map((code) => `patient/${type}.rs?category=${SYSTEM[type]}|${code}`),
   );
 
-/** Synthea gives its conditions no category: they get, in turn, one, the other, both, none. */
+/** Synthea gives conditions no category: here they get, in turn, one, the other, both and none. */
 const CONDITION_CATEGORIES = [
   ['problem-list-item'],
   ['encounter-diagnosis'],
@@ -51,7 +57,7 @@ function categorized(bundle: Bundle): Bundle {
   return bundle;
 }
 
-describeWithSharedData('SM-5 SM-8 launches over Synthea’s records', () => {
+describeWithSharedData('SM-5, SM-8 launches with records of Synthea', () => {
   const [mine, other] = ['Beatrice', 'Asa'].map((name) =>
     sharedFhirPatients().find((one) => one.name.startsWith(name))!,
   );
@@ -114,7 +120,7 @@ describeWithSharedData('SM-5 SM-8 launches over Synthea’s records', () => {
     fetch(`${server.base}/fhir/${path}`, { headers: { authorization: `Bearer ${token}` } });
   const bundleIds = async (response: Response) =>
     (((await response.json()) as Bundle).entry ?? []).map(({ resource }) => resource!.id!).sort();
-  /** Ids of all pages of a search. */
+  /** Collects the ids of all pages of a search. */
   async function found(token: string, path: string): Promise<string[]> {
     const ids: string[] = [];
     let next: string | undefined = path;
@@ -161,16 +167,16 @@ describeWithSharedData('SM-5 SM-8 launches over Synthea’s records', () => {
       return ((await answer.json()) as { launch: string }).launch;
     }
 
-    test('grants what was asked for, for the patient in context', () => {
+    test('grants the requested scopes, for the patient in context', () => {
       expect(set(tokens.scope)).toEqual(new Set(asked));
       expect(tokens['patient']).toBe(me);
       expect(tokens['encounter']).toBe(launch === 'EHR' ? encounter : undefined);
       expect(tokens.token_type).toBe('bearer');
-      // Neither online_access nor offline_access was asked for.
+      // The app requested neither online_access nor offline_access.
       expect(tokens.refresh_token).toBeUndefined();
     });
 
-    test('introspection says of the token what the token answer said', async () => {
+    test('introspection agrees with the token response', async () => {
       const said = await app.introspect(tokens.access_token);
       const claims = decodeJwt(tokens.id_token!);
       expect(set(said['scope'])).toEqual(set(tokens.scope));
@@ -185,7 +191,7 @@ describeWithSharedData('SM-5 SM-8 launches over Synthea’s records', () => {
       expect(Math.abs(left - tokens.expires_in!)).toBeLessThan(30);
     });
 
-    test('what is in context can be read as far as its scope goes', async () => {
+    test('a resource in context can be read when a scope covers it', async () => {
       expect((await get(tokens.access_token, `Patient/${me}`)).status).toBe(200);
       expect((await get(tokens.access_token, `Encounter/${encounter}`)).status).toBe(403);
     });
@@ -195,12 +201,12 @@ describeWithSharedData('SM-5 SM-8 launches over Synthea’s records', () => {
       const granted = () => idsOf(type, within(codes));
       const denied = () => idsOf(type, (one) => !within(codes)(one));
 
-      test('there is something to grant and something to deny', () => {
+      test('grants some and denies some', () => {
         expect(granted().length).toBeGreaterThan(1);
         expect(denied().length).toBeGreaterThan(1);
       });
 
-      test('searches: none missing, none extra', async () => {
+      test('searches find exactly the granted ones', async () => {
         const token = tokens.access_token;
         const queries = ['', `?patient=${me}`, `?subject=Patient/${me}&_count=7`];
         for (const query of queries) {
@@ -221,7 +227,7 @@ describeWithSharedData('SM-5 SM-8 launches over Synthea’s records', () => {
         }
       });
 
-      test('reads: 200 for each that matches, the answer for what does not exist for each that does not', async () => {
+      test('reads: 200 for the granted ones, for others the same 404 as for one that does not exist', async () => {
         const token = tokens.access_token;
         for (const id of granted()) expect((await get(token, `${type}/${id}`)).status).toBe(200);
         const unknown = await (await get(token, `${type}/unknown`)).text();
@@ -245,7 +251,7 @@ describeWithSharedData('SM-5 SM-8 launches over Synthea’s records', () => {
       });
     });
 
-    test('once revoked, its token is refused at once, at every face (RFC 7009)', async () => {
+    test('IA-5 a revoked token is refused at once, by every API (RFC 7009)', async () => {
       const token = tokens.access_token;
       expect((await app.revoke(token)).status).toBe(200);
       for (const path of ['fhir/Condition', `fhir/Patient/${me}`, 'dicomweb/studies', 'graphql?query={x}']) {
@@ -259,7 +265,7 @@ describeWithSharedData('SM-5 SM-8 launches over Synthea’s records', () => {
     });
   });
 
-  test('v1 scopes: .read is all of the type, to read and to search', async () => {
+  test('v1 scopes: .read allows to read and to search all of the type', async () => {
     const { access_token: token, scope } = await new SmartApp(server).tokens({
       ...signIn,
       scope: 'launch/patient patient/Condition.read patient/Observation.write',
@@ -270,7 +276,7 @@ describeWithSharedData('SM-5 SM-8 launches over Synthea’s records', () => {
     expect((await get(token, 'Observation')).status).toBe(403);
   });
 
-  test('a refresh that narrows the scope narrows what is found; the next one may have it all again', async () => {
+  test('a refresh with a narrower scope finds less; the next one may have the whole scope again', async () => {
     const app = new SmartApp(server);
     const [condition, observation] = ['Condition', 'Observation'].map((type) => `patient/${type}.rs`);
     const first = await app.tokens({
@@ -295,7 +301,7 @@ describeWithSharedData('SM-5 SM-8 launches over Synthea’s records', () => {
     expect((await get(String(whole['access_token']), 'Observation')).status).toBe(200);
   });
 
-  test('online_access ends with the session in the browser, offline_access does not', async () => {
+  test('online_access ends with the session of the browser, offline_access does not', async () => {
     const browser = new Browser(server.issuer);
     const sign = (kind: string) => {
       const scope = `launch/patient ${kind} patient/Condition.rs`;

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 import { freePort } from './setup/free-port.ts';
 
-/** The program as it is started: built, in a process of its own. */
+/** The program as it is started: built, in a separate process. */
 const program = join(import.meta.dirname, '../../dist/gateway/main.js');
 const directory = mkdtempSync(join(tmpdir(), 'main-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -18,7 +18,7 @@ const environment = (more: Record<string, string>) => ({
   ...more,
 });
 
-describe('a start that cannot be right ends at once and says why', () => {
+describe('a start with a wrong configuration ends at once with the reason', () => {
   test.each<[string, Record<string, string>, RegExp[]]>([
     ['environment', { PORT: 'x', LOG_LEVEL: 'loud' }, [/PORT must be a number/, /LOG_LEVEL must be one of/]],
     [
@@ -40,7 +40,7 @@ describe('a start that cannot be right ends at once and says why', () => {
   });
 });
 
-test('SIGTERM while the images are made: it ends at once, and the next start is whole', async () => {
+test('SIGTERM while the images are made ends the process at once, and leaves no folder that looks complete', async () => {
   const env = environment({ PORT: String(await freePort()) });
   const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise<number | null>((done) => child.once('exit', done));
@@ -53,7 +53,7 @@ test('SIGTERM while the images are made: it ends at once, and the next start is 
   expect(made).toEqual([expect.stringMatching(/building/)]);
 }, 20_000);
 
-test('starts, says how to get a token and data, answers /dyn, and on SIGTERM finishes what was begun', async () => {
+test('starts, prints commands for a token and a first request, answers /dyn, and on SIGTERM completes open requests', async () => {
   const port = await freePort();
   const metricsPort = await freePort();
   const env = environment({
@@ -71,12 +71,12 @@ test('starts, says how to get a token and data, answers /dyn, and on SIGTERM fin
     for (let i = 0; i < 300 && !output.includes('listening'); i++)
       await new Promise((r) => setTimeout(r, 100));
     const [, token, first] = /a first request:\n(TOKEN=.+)\n(curl .+)\n/.exec(output) ?? [];
-    // Of a part that only tenants with a server of their own need.
+    // A warning of a part that only tenants with their own authorization server need.
     expect(output).not.toContain('oidc-provider');
     expect(readdirSync(join(directory, 'data', 'demo'))).toEqual(['images', 'secret']);
     const secret = readFileSync(join(directory, 'data', 'demo', 'secret'), 'utf8');
 
-    // The two lines as a newcomer pastes them.
+    // The two lines as a newcomer pastes them into a shell.
     const shell = `${token}\necho $TOKEN\n${first}\n`;
     const { stdout } = await promisify(execFile)('sh', ['-c', shell]);
     const [bearer, answer] = stdout.split('\n') as [string, string];
@@ -102,7 +102,7 @@ test('starts, says how to get a token and data, answers /dyn, and on SIGTERM fin
     expect((await fetch(`${url}/dyn/${encoded}/dicomweb/studies`)).status).toBe(503);
     expect(output).not.toContain(encoded);
 
-    // METRICS_PORT: there alone, and on HOST alone.
+    // With METRICS_PORT the metrics are on that port only, and on HOST only.
     expect(await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()).toContain(
       'http_request_duration_seconds_count{method="GET",route="/:tenant/fhir/ImagingStudy",status="401"} 1',
     );

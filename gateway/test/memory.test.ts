@@ -1,6 +1,6 @@
 /**
- * DW-24: what objects announce decides how much work runs at the same time, and few bytes of a request or an object do
- * not become many of ours; at the built gateway, over HTTP.
+ * DW-24: the announced size of objects limits how much work runs at the same time, and small requests and objects do
+ * not take much memory; tried on the built gateway, over HTTP.
  */
 import { setMaxListeners } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -26,7 +26,7 @@ const square = (side: number, more: Partial<PixelDescription> = {}): PixelDescri
   ...more,
 });
 
-/** A frame of zeros in RLE: 4 MB for 256 MB (PS3.5 Annex G). */
+/** Makes a frame of zeros in RLE: 4 MB for 256 MB (PS3.5 Annex G). */
 function zeros(bytes: number, segments: number): Buffer[] {
   const run = Buffer.alloc(Math.ceil(bytes / 128) * 2, Buffer.of(129, 0));
   const header = Buffer.alloc(64);
@@ -66,7 +66,7 @@ beforeAll(async () => {
     environment: { LOG_LEVEL: 'warn' },
   });
   dispatcher = new Agent({ connections: null, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 });
-  // The first of each kind loads what it needs, as many threads as there may be.
+  // The first requests of each kind load code, in as many threads as there may be.
   await vi.waitFor(async () => {
     expect((await get(SMALL_FRAMES!, '/frames/1', OCTETS)).status).toBe(200);
   }, POLL);
@@ -94,7 +94,7 @@ function ask(uid: string, path: string, accept: string, signal?: AbortSignal) {
   return request(url, { headers: { accept }, dispatcher, ...(signal && { signal }) });
 }
 
-/** Reads an answer to its end; text of a small one. */
+/** Reads an answer to its end; returns the text of a small one. */
 async function get(uid: string, path: string, accept: string) {
   const { statusCode, body } = await ask(uid, path, accept);
   let bytes = 0;
@@ -106,7 +106,7 @@ async function get(uid: string, path: string, accept: string) {
   return { status: statusCode, bytes, text };
 }
 
-describe('work that multiplies what was asked for', () => {
+describe('DW-24 work that is much larger than its request', () => {
   test('a 4 MB RLE object of 16,000 × 16,000, twelve times at once', async () => {
     const harm = await harmOf(gateway, async () => {
       for (const { status, bytes } of await Promise.all(TWELVE.map(() => get(RLE!, '/frames/1', OCTETS)))) {
@@ -115,16 +115,16 @@ describe('work that multiplies what was asked for', () => {
       }
     });
     expectUnharmed(harm);
-    // What a heavy task has taken is given back with its thread.
+    // The memory of a heavy task is freed when its thread ends.
     await expect.poll(residentMegabytes, POLL).toBeLessThan(idle + 120);
   }, 300_000);
 
   test.each<[string, string, string]>([
-    ['as it is stored', NATIVE!, OCTETS],
+    ['as stored', NATIVE!, OCTETS],
     ['that is decoded', RLE!, OCTETS],
     ['that is decoded, without multipart', RLE!, 'application/octet-stream'],
   ])(
-    'a frame of 256 MB %s, for twelve clients of whom none reads',
+    'a frame of 256 MB %s, for twelve clients that do not read',
     async (_what, uid, accept) => {
       const harm = await harmOf(gateway, async () => {
         const leaving = new AbortController();
@@ -144,7 +144,7 @@ describe('work that multiplies what was asked for', () => {
     300_000,
   );
 
-  test('large pictures and films, thumbnails, and small ones made large, all at once', async () => {
+  test('large images and films, thumbnails, and small images enlarged, all at once', async () => {
     const asked: [uid: string, path: string, accept: string][] = [
       [GREY!, '/rendered', 'image/png'],
       [GREY!, '/rendered?annotation=overlay&viewport=800,800', 'image/jpeg'],
@@ -166,7 +166,7 @@ describe('work that multiplies what was asked for', () => {
   }, 300_000);
 });
 
-describe('what is refused', () => {
+describe('DW-24 refusals', () => {
   test.each([
     [
       '/frames/1',
@@ -181,18 +181,18 @@ describe('what is refused', () => {
     ['/rendered?viewport=50000,50000', 'image/jpeg', /at most 8192 pixels a side/],
     ['/thumbnail?viewport=50000,50000', 'image/jpeg', /at most 8192 pixels a side/],
     ['/rendered?viewport=8192,8192', 'image/gif', /too large to be rendered here.*viewport/],
-  ])('%s as %s takes more than there is: 413 that says what to ask for', async (path, accept, says) => {
+  ])('%s as %s needs too much memory: 413 that says what to request instead', async (path, accept, says) => {
     const { status, text } = await get(GREY!, path, accept);
     expect([status, text]).toEqual([413, expect.stringMatching(says)]);
   });
 
-  test('of several forms the next is given where the first is too large', async () => {
+  test('gives the next of several media types where the first is too large', async () => {
     const accept = 'multipart/related; type="application/dicom"; transfer-syntax=';
     const { status } = await get(GREY!, '', `${accept}1.2.840.10008.1.2.4.90, ${accept}*; q=0.5`);
     expect(status).toBe(200);
   });
 
-  test('a frame that is repeated 5,000 times: 400 that says what to do, and little is made of it', async () => {
+  test('a frame that is listed 5,000 times: 400 with the reason, and little memory', async () => {
     const list = Array(5000).fill(1).join();
     const harm = await harmOf(gateway, async () => {
       for (const path of [`/frames/${list}`, `/frames/${list}/rendered`, `/frames/${list}/thumbnail`]) {
@@ -215,7 +215,7 @@ describe('what is refused', () => {
     expect((await get(SMALL_FRAMES!, `/frames/${list}`, OCTETS)).status).toBe(status);
   });
 
-  test('media ranges beyond what any client has: 400', async () => {
+  test('far too many media ranges: 400', async () => {
     const many = Array.from({ length: 3000 }, (_, i) => `image/*;q=0.${i}`).join();
     const harm = await harmOf(gateway, async () => {
       const answers = await Promise.all(TWELVE.map(() => get(SMALL_FRAMES!, '/rendered', many)));

@@ -1,4 +1,4 @@
-/** The OHIF viewer from npm, unmodified, over a token-protected tenant in a real Chromium (DW-11, IA-7). */
+/** The OHIF viewer from npm, unmodified, with a token-protected tenant in a real Chromium (DW-11, IA-7). */
 import fastifyStatic from '@fastify/static';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { execFile } from 'node:child_process';
@@ -51,7 +51,7 @@ describeWithSharedData('OHIF', () => {
     [gateway, browser] = await Promise.all([startGateway({ TENANTS_DIR: tenants }), startChromium()]);
     app = await serve(await unpacked(), `${gateway.url}/hospital/dicomweb`);
     await app.listen({ host: '127.0.0.1', port: 0 });
-    // OHIF does not ask again while the folder is being indexed.
+    // OHIF sends no second request while the folder is being indexed.
     const headers = { authorization: `Bearer ${TOKEN}` };
     const listed = async () => (await fetch(`${gateway.url}/hospital/dicomweb/studies`, { headers })).ok;
     await vi.waitUntil(listed, { timeout: 120_000, interval: 500 });
@@ -64,7 +64,7 @@ describeWithSharedData('OHIF', () => {
     await rm(tenants, { recursive: true, force: true });
   });
 
-  it('lists, opens and scrolls a CT, and sees nothing of a foreign patient', async () => {
+  it('DW-11, IA-7 lists, opens and scrolls a CT, and gets nothing of a foreign patient', async () => {
     const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
     const answers: { path: string; status: number; body: Promise<Buffer> }[] = [];
     page.on('response', (response) => {
@@ -79,17 +79,17 @@ describeWithSharedData('OHIF', () => {
     });
     const origin = `http://localhost:${(app.server.address() as { port: number }).port}`;
 
-    // The list: one study, the patient's own.
+    // The list has one study, the patient's own.
     await page.goto(`${origin}/`);
     await page.getByText('1-1 of 1').waitFor({ timeout: 60_000 });
     await page.getByText('HEAD', { exact: true }).waitFor();
     await page.screenshot({ path: join(shots, 'ohif-list.png') });
 
-    // The study: a lit image, which scrolls.
+    // The study shows an image that is not black and that scrolls.
     await page.goto(`${origin}/viewer?StudyInstanceUIDs=${ct[0]!.studyUid}`);
     const before = await vi.waitUntil(() => picture(page), { timeout: 90_000, interval: 500 });
     await page.screenshot({ path: join(shots, 'ohif-viewer.png') });
-    // Turned again until it is heard: not while OHIF lays its viewports out anew, nor while its tour lies above them.
+    // Scrolls until the image changes: OHIF ignores the wheel while it lays out its viewports or shows its tour.
     const scrolled = async () => {
       const tour = page.getByText('Skip all');
       if (await tour.isVisible()) await tour.click();
@@ -106,7 +106,7 @@ describeWithSharedData('OHIF', () => {
     const framesRead = answers.filter(({ path }) => path.includes('/frames/')).length;
     expect(framesRead).toBeGreaterThan(1);
 
-    // Somebody else's study, by its address: not there.
+    // The study of another patient, by its UID, does not exist.
     const own = answers.length;
     await page.goto(`${origin}/viewer?StudyInstanceUIDs=${foreign[0]!.studyUid}`);
     await page.getByText('not available at this time').waitFor({ timeout: 30_000 });
@@ -124,8 +124,8 @@ describeWithSharedData('OHIF', () => {
 });
 
 /**
- * A fingerprint of what the first viewport shows; undefined while it is black, or is not there because OHIF lays its
- * viewports out anew.
+ * Returns a fingerprint of the image in the first viewport; undefined while it is black, or missing because OHIF lays
+ * out its viewports again.
  */
 async function picture(page: Page): Promise<number | undefined> {
   return page.evaluate(() => {
@@ -144,7 +144,7 @@ async function picture(page: Page): Promise<number | undefined> {
   });
 }
 
-/** The app's `dist`, fetched from the registry once and kept beside the other packages. */
+/** Returns the app's `dist`, which is fetched from the registry once and kept beside the other packages. */
 async function unpacked(): Promise<string> {
   const cache = join(root, 'node_modules/.cache');
   const target = join(cache, OHIF.replaceAll(/[^a-z0-9.]+/g, '-'));
@@ -157,7 +157,7 @@ async function unpacked(): Promise<string> {
   return join(target, 'package/dist');
 }
 
-/** The app with a configuration of its own, which is how it is told of a server and a token. */
+/** Serves the app with a configuration that names the server and the token. */
 async function serve(dist: string, dicomweb: string): Promise<FastifyInstance> {
   const server = Fastify();
   const index = await readFile(join(dist, 'index.html'), 'utf8');

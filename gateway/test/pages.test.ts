@@ -15,7 +15,7 @@ afterAll(async () => {
   await door?.close();
 });
 
-test('start page and playground work under their own content security policy, with nothing from elsewhere', async () => {
+test('start page and playground work under their content security policy, and load nothing from other origins', async () => {
   const page = await browser.newPage();
   const complaints: string[] = [];
   const elsewhere: string[] = [];
@@ -27,7 +27,7 @@ test('start page and playground work under their own content security policy, wi
   await page.fill('#query', 'query($id: ID!) { Patient(id: $id) { birthDate } }');
   await page.fill('#variables', '{ "id": "p1" }');
   await page.click('#run');
-  // Asked from outside: a condition that the page itself polls would be an eval, which its policy refuses.
+  // Polled from outside: polling inside the page would be an eval, which its policy refuses.
   const shown = () => page.textContent('#out');
   await expect.poll(shown, { timeout: 10_000 }).toContain('1970-01-01');
   await page.fill('#variables', '{ not json');

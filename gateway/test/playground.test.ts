@@ -1,4 +1,4 @@
-/** The playground of the demonstration in a real Chromium before the whole gateway: it brings a token by a SMART launch. */
+/** The playground of the demonstration in a real Chromium with the whole gateway: a SMART launch gets it a token. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
@@ -40,14 +40,14 @@ beforeEach(async () => {
 const answer = () => page.locator('#out').innerText();
 const said = () => page.getByRole('status').innerText();
 
-test('by another name of this machine one comes to the address at which one can sign in', async () => {
+test('redirects from another name of this machine to the address with the sign-in', async () => {
   await page.goto(address.replace('localhost', '127.0.0.1'));
   expect(page.url()).toBe(address);
   await page.goto(`${gateway.url.replace('localhost', '127.0.0.1')}/app/?tenant=open`);
   expect(page.url()).toBe(`${gateway.url}/app/?tenant=open`);
 });
 
-test('three clicks to a token, and one to an answer; what was written is there again', async () => {
+test('gives a token after three clicks and an answer after one more, and keeps the text of the query', async () => {
   await page.screenshot({ path: join(shots, 'playground.png') });
   const query = 'query ($id: ID!) { Patient(id: $id) { id ImagingStudyList { id } } }';
   await page.getByLabel('Query').fill(query);
@@ -73,7 +73,7 @@ test('three clicks to a token, and one to an answer; what was written is there a
   await page.screenshot({ path: join(shots, 'playground-answer.png') });
 }, 60_000);
 
-test('without a token there is no data, and with another one’s patient neither', async () => {
+test('SM-12, IA-7 gives no data without a token, nor with the token of another patient', async () => {
   await page.getByRole('button', { name: 'Run' }).click();
   await expect.poll(answer, { timeout: 10_000 }).toMatch(/^401\n/);
   await page.getByRole('button', { name: 'Sign in' }).click();
@@ -87,7 +87,7 @@ test('without a token there is no data, and with another one’s patient neither
   expect(await answer()).not.toContain('Castellanos');
 }, 60_000);
 
-test('who denies is told so; the answer of a sign-in that was not begun here is not taken', async () => {
+test('reports a denied sign-in, and ignores the answer of a sign-in from another tab', async () => {
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('button', { name: 'Cancel' }).click();
   await expect.poll(said, { timeout: 10_000 }).toContain('did not agree');
@@ -99,7 +99,7 @@ test('who denies is told so; the answer of a sign-in that was not begun here is 
   expect(tokens).toEqual([]);
 }, 60_000);
 
-test('an answer in another server’s name is not taken to this one (RFC 9207)', async () => {
+test('ignores an answer with the issuer of another server (RFC 9207)', async () => {
   const tokens: string[] = [];
   page.on('request', (request) => request.url().endsWith('/oauth/token') && tokens.push(request.url()));
   await page.getByRole('button', { name: 'Sign in' }).click();

@@ -13,7 +13,7 @@ it('names the two commands', () => {
   expect(readme).toMatch(/^npm ci && npm test /m);
 });
 
-it('is short, and says what the gateway is not for', () => {
+it('is short, and states the intended use', () => {
   expect(readme.split(/\s+/).length).toBeLessThan(1200);
   expect(readme).toMatch(/^\*\*Intended use: .* not for primary diagnosis\.\*\*$/m);
 });
@@ -29,7 +29,7 @@ it.each([
   expect(named.filter((name) => !(name in scripts))).toEqual([]);
 });
 
-/** The section of operations.md below a heading. */
+/** Returns the section of operations.md with this heading. */
 const section = (heading: string) =>
   operations.split(/^(?=## )/m).find((part) => part.startsWith(`## ${heading}\n`))!;
 
@@ -51,7 +51,7 @@ it('operations.md lists every error code with its status', () => {
   expect(pairs(listed)).toEqual(pairs(known));
 });
 
-it('operations.md lists every metric of ours with its labels', () => {
+it('operations.md lists every metric of the gateway with its labels', () => {
   const metrics = readdirSync(resolve(root, 'gateway'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
     .map((file) => readFileSync(resolve(root, 'gateway', file), 'utf8'))

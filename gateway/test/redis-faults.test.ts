@@ -1,4 +1,4 @@
-/** A real Redis that answers but takes nothing, and one that holds what is too large to be read. */
+/** A real Redis that answers and refuses writes, and one with values that are too large to be read. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { sharedFirstSeen } from '../../subgraphs/imaging/cache/shared-first-seen.ts';
 import { redisDeadlines } from '../smart/server/state/redis-deadlines.ts';
@@ -7,7 +7,7 @@ import { sharedState, type SharedState } from '../state/shared-state.ts';
 import { patientRedis, startRedis, type Redis } from './setup/redis.ts';
 
 let redis: Redis;
-/** A connection of the operator's own. */
+/** A connection for the operator of Redis. */
 let operator: SharedRedis;
 let connection: SharedRedis;
 let shared: SharedState;
@@ -31,7 +31,7 @@ beforeEach(async () => {
 });
 afterEach(() => connection.close());
 
-describe('a store that takes nothing is not reachable', () => {
+describe('a store that refuses writes counts as unreachable', () => {
   const FAULTS = {
     'is a replica': {
       word: 'READONLY',
@@ -51,13 +51,13 @@ describe('a store that takes nothing is not reachable', () => {
   };
 
   test.each(Object.keys(FAULTS) as (keyof typeof FAULTS)[])(
-    'one that %s, and is right again',
+    'one that %s, until it accepts writes again',
     async (name) => {
       const { word, begin, end } = FAULTS[name];
       await begin();
       await vi.waitFor(() => expect(connection.reachable()).toBe(false), 5000);
       await expect(shared.links.issue('link', 60)).rejects.toMatchObject({ code: 'unavailable' });
-      // What fails for want of a store is asked of its source: quickly, and in silence.
+      // Without the store the gateway asks the source of a value: fast, and without a message in the log.
       await shared.cache.set('key', 'value', 60);
       expect(await shared.cache.get('key')).toBeUndefined();
       await vi.waitFor(() => expect(connection.client.status).toBe('ready'), 5000);
@@ -70,10 +70,10 @@ describe('a store that takes nothing is not reachable', () => {
   );
 });
 
-describe('what is larger than anything of ours is not read', () => {
+describe('a value larger than any of the gateway is not read:', () => {
   const BYTES = 100 * 2 ** 20;
 
-  /** The longest pause of the event loop meanwhile, in milliseconds. */
+  /** Measures the longest pause of the event loop during `work`, in milliseconds. */
   async function held(work: () => Promise<unknown>): Promise<number> {
     let [longest, last] = [0, performance.now()];
     const tick = setInterval(() => {
@@ -85,7 +85,7 @@ describe('what is larger than anything of ours is not read', () => {
     return Math.max(longest, performance.now() - last);
   }
 
-  /** Makes a member of a hash large; a store that is held up by that is waited for. */
+  /** Makes a member of a hash large, then waits until the store is reachable again. */
   async function grow(name: string, member: string): Promise<void> {
     const { client } = operator;
     await client.setrange('large', BYTES, 'x');
@@ -121,7 +121,7 @@ describe('what is larger than anything of ours is not read', () => {
     expect(await held(keys)).toBeLessThan(200);
   });
 
-  test('since when a study is known: it counts as new', async () => {
+  test('IA-13 the time of a study, which then counts as new', async () => {
     const seen = sharedFirstSeen(connection.client, () => 1000);
     const observe = async () => (await seen.observe('t', [{ studyUid: '1.2', instances: 1 }])).get('1.2');
     const fresh = { lastUpdated: new Date(1_000_000).toISOString(), fresh: true };
@@ -145,14 +145,14 @@ describe('what is larger than anything of ours is not read', () => {
     expect(await held(async () => expect(await deadlines.take(9, 60)).toEqual(taken))).toBeLessThan(200);
   });
 
-  test('a link of one use: it is told by its name alone', async () => {
+  test('a one-use link, which is recognised by its name', async () => {
     await shared.links.issue('link', 60);
     await operator.client.setrange(entryName('once', 'link'), BYTES, 'x');
     expect(await held(async () => expect(await shared.links.use('link')).toBe(true))).toBeLessThan(200);
     expect(await shared.links.use('link')).toBe(false);
   });
 
-  test('all that may be kept is read again', async () => {
+  test('but the largest value that may be stored is read', async () => {
     const value = 'é'.repeat(500_000);
     await shared.cache.set('key', value, 60);
     expect((await shared.cache.get('key'))?.value).toBe(value);

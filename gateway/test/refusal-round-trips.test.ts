@@ -1,6 +1,6 @@
 /**
- * IA-7: a study of another patient, and one that is withheld, are as good as not there; what is asked of the archive, the
- * EHR and the decision service for a refusal is the same, whatever was asked before.
+ * IA-7: a study of another patient and a withheld study look like an absent one; a refusal costs the same requests to
+ * the archive, the EHR and the decision service, whatever was requested before.
  */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -23,10 +23,10 @@ const REFUSED: readonly [name: string, kind: Kind][] = [
   ['foreign', FOREIGN!],
   ['withheld', WITHHELD!],
 ];
-/** UIDs of the same length, so that requests of the same kind are too. */
+/** UIDs of the same length, so that requests have the same length too. */
 const uid = (kind: Kind, number: number): string => `1.7.${kind}.${10 + number}`;
 
-/** Every way to a study by its UID: a path, or a body that is posted. */
+/** Every way to retrieve a study by its UID: a path, or a body that is posted. */
 const ROUTES: readonly [name: string, path: (uid: string) => string, body?: (uid: string) => object][] = [
   ['study', (uid) => `/dicomweb/studies/${uid}`],
   ['zip', (uid) => `/dicomweb/studies/${uid}?accept=application/zip`],
@@ -49,7 +49,7 @@ const ROUTES: readonly [name: string, path: (uid: string) => string, body?: (uid
   ['link', () => '/wado/links', (uid) => ({ path: `studies/${uid}/rendered` })],
 ];
 
-/** Those of them that name the patient, or search all of the patient's. */
+/** The routes that name the patient, or search all studies of the patient. */
 const LISTS = /^FHIR search|^GraphQL|^search by UID/;
 const LIST: (typeof ROUTES)[number] = ['list', () => '/fhir/ImagingStudy?patient=george'];
 
@@ -72,11 +72,11 @@ afterAll(() => orthanc?.stop());
 
 type Route = (typeof ROUTES)[number];
 
-/** A gateway of its own before the one archive, with everything that it asks counted. */
+/** A separate gateway over the archive that counts all its requests. */
 class Counted {
   #web!: Upstream;
   #dimse!: TcpProxy;
-  /** One that says of which patient a token is, and one of which tokens are of users. */
+  /** The first server names the patient of each token, the second has tokens of users. */
   #launching!: AuthorizationServer;
   #ehr!: VendorServer;
   #service!: Server;
@@ -122,7 +122,7 @@ class Counted {
     const url = `http://127.0.0.1:${(this.#service.address() as AddressInfo).port}`;
     const withhold = [{ modality: ['XA'] }, { url }];
     const tenant = (server: keyof typeof servers, images: object) => ({
-      // Who is calling is asked once for all, however long the test takes.
+      // The token is introspected once, however long the test takes.
       authorization: { type: 'smart-on-fhir', ...servers[server], withhold, introspectionTtl: 3600 },
       clinical: { type: 'none' },
       images,
@@ -170,14 +170,14 @@ class Counted {
       ...(body ? { method: 'POST', body: JSON.stringify(body(uid)) } : { method: 'GET' }),
     });
     const text = await answer.body.text();
-    // Links of a search name what was asked for.
+    // Links of a search repeat its parameters.
     return {
       status: answer.statusCode,
       body: text.replaceAll(uid, 'UID').replace(/"id":"[0-9a-f-]{36}"/, ''),
     };
   }
 
-  /** Lengths of the data units that the gateway has sent to the archive (PS3.8 §9.3.5). */
+  /** Returns the lengths of the data units that the gateway has sent to the archive (PS3.8 §9.3.5). */
   #dataUnits(): number[] {
     return this.#dimse.connections.flatMap(({ sent }) => {
       const bytes = Buffer.concat(sent);
@@ -189,14 +189,16 @@ class Counted {
     });
   }
 
-  /** What one request is answered, and what it makes the gateway ask of the archive, the EHR and the service. */
+  /**
+   * Sends one request; returns its answer, and the requests of the gateway to the archive, the EHR and the service.
+   */
   async trips(source: string, token: string, route: Route, uid: string) {
     this.#web.asked.length = 0;
     this.#ehr.seen.length = 0;
     this.#dimse.connections = this.#dimse.connections.filter(({ open }) => open);
     const before = { units: this.#dataUnits().length, decisions: this.#decisions };
     const answer = await this.ask(source, token, route, uid);
-    // Whether the archive has anything is asked by a study that it had: by any.
+    // The gateway checks that the archive has anything by asking for a study that it had: any of them.
     const shape = (line: string) => line.replaceAll(uid, 'UID').replaceAll(/MRN-\w+|\b1\.7(\.\d+)+/g, 'UID');
     return {
       ...answer,
@@ -211,7 +213,7 @@ class Counted {
 const KINDS = ['dicom-web', 'dicom-dimse', 'several'].flatMap((kind) =>
   ['patient', 'user'].map((token) => ({ kind, token })),
 );
-// At the same time, since refusals are held back: each counts what its own gateway asks.
+// At the same time, since refusals are delayed: each test counts the requests of its own gateway.
 describe.concurrent.each(KINDS)('$kind', ({ kind, token }) => {
   const gateway = new Counted();
   const source = `${kind}-${token}`;
@@ -219,21 +221,22 @@ describe.concurrent.each(KINDS)('$kind', ({ kind, token }) => {
   afterAll(() => gateway.close());
 
   test.sequential(
-    `IA-7 refusals to a ${token} token cost the same questions: of studies that nobody has asked for, and that others have`,
+    `IA-7 refusals to a ${token} token cost the same requests, before and after other callers read the studies`,
     async () => {
       await gateway.ask(source, token, LIST, '');
       const refusals = async (route: Route, number: number) => {
         const asked = [];
         for (const [, kind] of REFUSED) {
-          // What is searched for by patient is kept for some seconds, whatever study is meant.
+          // Searches by patient are cached for some seconds, whatever study is requested.
           if (LISTS.test(route[0])) await gateway.ask(source, token, LIST, '');
           asked.push(await gateway.trips(source, token, route, uid(kind, number)));
         }
         return asked;
       };
       /**
-       * @param again whether what is kept for some seconds may have ended between two of the requests: it then ends for one
-       * of them, and for the other the next time
+       * Expects the same answer and the same requests for all kinds of refusals.
+       * @param again true where a cached search may end between two of the requests: then it ends for one of them,
+       * and the next attempt shows no difference
        */
       const alike = async (route: Route, number: number, again: boolean) => {
         let asked = await refusals(route, number);
@@ -251,7 +254,7 @@ describe.concurrent.each(KINDS)('$kind', ({ kind, token }) => {
         questions += web.length + dimse;
       }
       expect(questions).toBeGreaterThan(ROUTES.length);
-      // The other patient looks at all of theirs, this one lists what is shown of theirs.
+      // The other patient reads all of their studies, this one lists the visible studies.
       for (const number of ROUTES.keys()) {
         const { status } = await gateway.ask(source, 'owner', ROUTES[2]!, uid(FOREIGN!, number));
         expect([uid(FOREIGN!, number), status]).toEqual([uid(FOREIGN!, number), 200]);
@@ -263,11 +266,11 @@ describe.concurrent.each(KINDS)('$kind', ({ kind, token }) => {
     120_000,
   );
 
-  test.sequential(`a ${token} token gets what is its own, and the second time at once`, async () => {
+  test.sequential(`IA-29 a ${token} token gets an own study, the second time without a search`, async () => {
     const own = () => gateway.trips(source, token, ROUTES[5]!, uid(OWN!, 0));
     expect((await own()).status).toBe(200);
     const { status, web, decisions } = await own();
-    // The frame alone: whose it is is remembered.
+    // Only the frame is requested: the owner of the study is remembered.
     expect([status, decisions]).toEqual([200, 0]);
     expect(web.filter((path) => path.includes('/studies?'))).toEqual([]);
   });

@@ -19,7 +19,7 @@ let clients: ReturnType<typeof steadyClients> | undefined;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'rolling-restart-'));
-  // Far more than the buffers of a connection hold.
+  // Far larger than the buffers of a connection.
   const described = { ...SMALL, rows: 1024, columns: 1024, numberOfFrames: 60 };
   const object = imageObject(STUDY, EXPLICIT_LITTLE_ENDIAN, described, new Uint8Array(1024 * 1024 * 60));
   await writeFile(join(folder, 'image.dcm'), object);
@@ -71,7 +71,10 @@ interface Answer {
   closes: boolean;
 }
 
-/** Clients that send requests without a pause and never a second time, each to an instance that was ready 0.1 s ago. */
+/**
+ * Starts clients that send requests without a pause and without retries, each to an instance that was ready 0.1 s
+ * ago.
+ */
 function steadyClients(instances: readonly GatewayProcess[]) {
   const ready = new Set(instances);
   const answers: Answer[] = [];
@@ -116,7 +119,7 @@ function steadyClients(instances: readonly GatewayProcess[]) {
   };
 }
 
-/** A download that has begun, and of which nobody reads more than fits into buffers. */
+/** Begins a download; nobody reads more of it than fits into buffers. */
 function begunDownload(gateway: GatewayProcess): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     get(gateway.url + STUDY_PATH, resolve).on('error', reject);
@@ -129,7 +132,7 @@ async function lengthOf(response: IncomingMessage): Promise<number> {
   return length;
 }
 
-test('SIGTERM: no request fails while another instance takes over, and a download is given whole', async () => {
+test('SIGTERM: no request fails while another instance takes over, and a download is completed', async () => {
   const environment = { SHUTDOWN_DELAY_SECONDS: String(DELAY_SECONDS) };
   const [first, second] = await Promise.all([start(environment), start(environment)]);
   const whole = await lengthOf(await begunDownload(second));
@@ -141,7 +144,7 @@ test('SIGTERM: no request fails while another instance takes over, and a downloa
   process.kill(first.pid, 'SIGTERM');
   await expect.poll(() => status(`${first.url}/health/ready`), { interval: 10 }).toBe(503);
   expect(await status(`${first.url}/health/live`)).toBe(200);
-  // Who does not know yet is answered as before, and told to connect anew.
+  // A client that still uses the instance is answered, with `connection: close`.
   const told = performance.now();
   const late = await request(`${first.url}${STUDY_PATH}/metadata`);
   await late.body.dump();
@@ -164,7 +167,7 @@ test('SIGTERM: no request fails while another instance takes over, and a downloa
   expect(answers.at(-1)!.by).toBe(second);
 }, 120_000);
 
-test('a second signal ends at once', async () => {
+test('a second signal ends the process at once', async () => {
   const gateway = await start({ SHUTDOWN_DELAY_SECONDS: '60' });
   process.kill(gateway.pid, 'SIGTERM');
   await expect.poll(() => status(`${gateway.url}/health/ready`), { interval: 10 }).toBe(503);

@@ -10,16 +10,16 @@ const rows = page
   .filter((line) => line.startsWith('| ') && !line.startsWith('| threat'))
   .map((line) => line.slice(2, -2).split(' | '));
 
-test('every file that SECURITY.md names is there', () => {
+test('every file that SECURITY.md names exists', () => {
   expect(paths(page).filter((path) => !existsSync(join(root, path)))).toEqual([]);
 });
 
-test('it lists the threats', () => {
+test('SECURITY.md lists each threat once', () => {
   expect(rows.length).toBeGreaterThan(40);
   expect(new Set(rows.map(([threat]) => threat)).size).toBe(rows.length);
 });
 
-test.each(rows)('%s: has a defence, its code, and its tests', (_threat, defence, code, tests) => {
+test.each(rows)('%s: has a defence, code and tests', (_threat, defence, code, tests) => {
   expect(defence!.length).toBeGreaterThan(10);
   expect(paths(code!).filter((path) => !path.endsWith('.test.ts'))).not.toEqual([]);
   expect(paths(tests!)).not.toEqual([]);

@@ -88,13 +88,13 @@ const smart = (more: object = {}) => ({
 const tenantOf = (file: object, dynamic = false): Tenant =>
   parseTenant(file, { key: 'hospital', path: 'hospital', dynamic, directory: '/', environment: {} }).tenant;
 
-/** Name → outcome, and the reason where there is one. */
+/** Maps names of checks to outcomes, with the reason where there is one. */
 const told = ({ checks }: Report) =>
   Object.fromEntries(
     checks.map(({ name, outcome, reason }) => [name, reason ? `${outcome}: ${reason}` : outcome]),
   );
 
-test('SM-18 a hospital that works: everything is tried, nobody is named', async () => {
+test('SM-18 a tenant that works: every check is ok, and no patient is named', async () => {
   const report = await run(tenantOf({ authorization: smart(), images: images() }));
   expect(told(report)).toEqual({
     discovery: 'ok',
@@ -118,7 +118,7 @@ test('SM-18 a hospital that works: everything is tried, nobody is named', async 
   }
 });
 
-describe('SM-18 what does not work is named, and what to do', () => {
+describe('SM-18 a failure is reported with what to do', () => {
   const other = async () => {
     const { publicKey, privateKey } = await generateKeyPair('ES384', { extractable: true });
     const named = { kid: 'test-key', alg: 'ES384' };
@@ -136,7 +136,7 @@ describe('SM-18 what does not work is named, and what to do', () => {
       /cannot be reached: nothing listens there$/,
     ],
     [
-      'a name that is none',
+      'an unknown host name',
       'discovery',
       () => smart({ fhirBaseUrl: 'http://ehr.invalid/fhir' }),
       /at ehr\.invalid cannot be reached: its name is not known to DNS$/,
@@ -147,7 +147,7 @@ describe('SM-18 what does not work is named, and what to do', () => {
       () => smart({ fhirBaseUrl: `${ehr.url}/wrong` }),
       /answered 404: authorization\.fhirBaseUrl is not the base of a SMART server$/,
     ],
-    ['a page', 'discovery', () => ((ehr.mode = 'nonsense'), smart()), /is not a JSON object$/],
+    ['an HTML page', 'discovery', () => ((ehr.mode = 'nonsense'), smart()), /is not a JSON object$/],
     [
       'connections that break',
       'discovery',
@@ -155,7 +155,7 @@ describe('SM-18 what does not work is named, and what to do', () => {
       /cannot be reached: it closed the connection$/,
     ],
     [
-      'no endpoints',
+      'a document without endpoints',
       'discovery',
       () => (instead('/fhir/.well-known/smart-configuration', 200, {}), smart()),
       /names no token_endpoint, no introspection_endpoint$/,
@@ -173,7 +173,7 @@ describe('SM-18 what does not work is named, and what to do', () => {
       /^the token endpoint answered 400 invalid_client: it does not know client_id imaging-gateway, or the public key registered there is not the one in client\.jwk$/,
     ],
     [
-      'two halves',
+      'halves of two key pairs',
       'client-assertion',
       async () => smart({ client: { ...ehr.client, jwk: (await other()).jwk } }),
       /jwk is not the public half of authorization\.client\.jwkPrivate$/,
@@ -185,13 +185,13 @@ describe('SM-18 what does not work is named, and what to do', () => {
       /jwkPrivate is not a private key/,
     ],
     [
-      'the scope',
+      'a refused scope',
       'client-assertion',
       () => (instead('/token', 400, { error: 'invalid_scope' }), smart()),
       /invalid_scope: this client may not have the scope system\/Patient\.read$/,
     ],
     [
-      'the grant',
+      'a refused grant',
       'client-assertion',
       () => (instead('/token', 400, { error: 'unauthorized_client' }), smart()),
       /client_credentials is not allowed for this client$/,
@@ -215,13 +215,13 @@ describe('SM-18 what does not work is named, and what to do', () => {
       /answered 404; is it really at \/nowhere\?$/,
     ],
     [
-      'everything is active',
+      'every token is active',
       'introspection',
       () => (instead('/introspect', 200, { active: true }), smart()),
       /says that a made-up token is active$/,
     ],
     [
-      'nothing is said',
+      'no answer whether a token is active',
       'introspection',
       () => (instead('/introspect', 200, {}), smart()),
       /without saying whether a token is active$/,
@@ -233,13 +233,13 @@ describe('SM-18 what does not work is named, and what to do', () => {
       /\/jwks answered 404 and no keys/,
     ],
     [
-      'the token is not taken',
+      'the token is refused',
       'patient-read',
       () => (instead('/fhir/Patient', 401, {}), smart()),
       /does not take the access token that its token endpoint gave$/,
     ],
     [
-      'an EHR that hangs up',
+      'an EHR that redirects',
       'patient-read',
       () => (ehr.instead.set('/fhir/Patient', [302, {}]), smart()),
       /redirects \(302\)/,
@@ -250,13 +250,13 @@ describe('SM-18 what does not work is named, and what to do', () => {
     expect(found).toMatchObject({ outcome: 'failed', reason: expect.stringMatching(reason) });
     expect(report.ok).toBe(false);
     expect(JSON.stringify(report)).not.toContain(MRN);
-    // The images have nothing to do with it.
+    // The images are not affected.
     expect(told(report)['image-source']).toBe('ok');
   });
 
   const instead = (path: string, status: number, json: object) => ehr.instead.set(path, [status, json]);
 
-  test('what comes after a failure is not blamed for it', async () => {
+  test('checks that depend on a failed one are skipped', async () => {
     ehr.instead.set('/token', [401, {}]);
     expect(told(await run(tenantOf({ authorization: smart(), images: images() })))).toMatchObject({
       discovery: 'ok',
@@ -267,7 +267,7 @@ describe('SM-18 what does not work is named, and what to do', () => {
     });
   });
 
-  test('a Patient without an MRN: what the identifiers are, and nobody’s', async () => {
+  test('a Patient without an MRN: reports the types of its identifiers, not their values', async () => {
     const identifier = [{ system: 'http://hl7.org/fhir/sid/us-ssn', value: '078-05-1120' }, { value: MRN }];
     ehr.patients.set('patient-17', { resourceType: 'Patient', id: 'patient-17', identifier });
     const mrn = ["identifier.where(type.coding.code='MR').value"];
@@ -278,14 +278,14 @@ describe('SM-18 what does not work is named, and what to do', () => {
     expect(JSON.stringify(report)).not.toMatch(/078-05|4711/);
   });
 
-  test('a path that cannot be evaluated', async () => {
+  test('a path that cannot be evaluated: failed with the reason', async () => {
     const report = await run(
       tenantOf({ authorization: smart(), images: images({ mrn: ['identifier.where(value > 1).value'] }) }),
     );
     expect(told(report)['mrn-path']).toMatch(/^failed: The tenant's images\.mrn holds an expression/);
   });
 
-  test('the Patient is named where no search is allowed', async () => {
+  test('where no search is allowed the operator names a Patient', async () => {
     ehr.instead.set('/fhir/Patient', [403, {}]);
     const tenant = tenantOf({ authorization: smart(), images: images() });
     expect(told(await run(tenant))['patient-read']).toBe(
@@ -300,7 +300,7 @@ describe('SM-18 what does not work is named, and what to do', () => {
     await expect(run(tenant, '../metadata')).rejects.toMatchObject({ code: 'invalid_request' });
   });
 
-  test('a host that a dynamic tenant may not reach (SM-15)', async () => {
+  test('SM-15 a host that a dynamic tenant may not reach: failed', async () => {
     const file = { authorization: smart(), images: images() };
     const report = await run(tenantOf(file, true));
     expect(told(report)['discovery']).toMatch(/^failed: .*(private|allowed|reach)/i);
@@ -318,12 +318,12 @@ describe('SM-18 image sources', () => {
 
   test.each<[what: string, source: () => object | Promise<object>, outcome: RegExp]>([
     [
-      'another password',
+      'a wrong password',
       () => images({ authentication: { ...authentication, password: 'hunter2' } }),
       /^failed: http.* answered 401: it does not accept what images\.authentication says$/,
     ],
     [
-      'another path',
+      'a wrong path',
       () => images({ endpoint: `${orthanc.url}/wrong` }),
       /answered 404: it is not the root of a DICOMweb server$/,
     ],
@@ -357,12 +357,12 @@ describe('SM-18 image sources', () => {
     expect(JSON.stringify(all)).not.toContain('hunter2');
   });
 
-  test('several: each by its number', async () => {
+  test('several sources are each reported by number', async () => {
     const all = await check([images(), { type: 'folder', lookup: 'studies-by-mrn', path: '/nowhere' }]);
     expect(all).toMatchObject({ 'image-source 1': 'ok', 'image-source 2': expect.stringMatching(/^failed/) });
   });
 
-  test('one that hangs costs its time and no more', async () => {
+  test('a source that hangs fails when its time is over', async () => {
     await orthanc.freeze();
     const begun = Date.now();
     expect((await check(images()))['image-source']).toBe('failed: there was no answer within 2 s');
@@ -372,7 +372,7 @@ describe('SM-18 image sources', () => {
 });
 
 describe('SM-18 every kind of tenant', () => {
-  test('mock over a record: no token, a Patient and its MRN', async () => {
+  test('mock with a record: no token, a Patient and its MRN', async () => {
     const authorization = { type: 'mock', disableAuthzChecks: true };
     const clinical = { type: 'store', path: RECORDS };
     expect(told(await run(tenantOf({ authorization, clinical, images: images() })))).toEqual({
@@ -385,7 +385,7 @@ describe('SM-18 every kind of tenant', () => {
     });
   });
 
-  test('mock with a patient of its own, and with none', async () => {
+  test('mock with and without a configured patient', async () => {
     const patient = { resourceType: 'Patient', id: 'p', identifier: [{ value: MRN }] };
     expect(
       told(await run(tenantOf({ authorization: { type: 'mock', patient }, images: images() }))),
@@ -398,7 +398,7 @@ describe('SM-18 every kind of tenant', () => {
     });
   });
 
-  test('embedded: our own server starts, or says which client it cannot use', async () => {
+  test('embedded: our own server starts, or reports the client that it cannot use', async () => {
     const clinical = { type: 'store', path: RECORDS };
     const of = (clients: object[]) =>
       tenantOf({ authorization: { type: 'embedded', clients }, clinical, images: images() });
@@ -444,7 +444,7 @@ describe('SM-18 every kind of tenant', () => {
     await vendor.close();
   });
 
-  test('smart-on-fhir-jwt: keys, and no client needed', async () => {
+  test('smart-on-fhir-jwt: the keys are read, and no client is needed', async () => {
     ehr.instead.set('/jwks', [200, { keys: [ehr.client.jwk] }]);
     const authorization = { type: 'smart-on-fhir-jwt', fhirBaseUrl: ehr.fhirBaseUrl };
     expect(told(await run(tenantOf({ authorization, images: images() })))).toMatchObject({
@@ -454,7 +454,7 @@ describe('SM-18 every kind of tenant', () => {
     });
   });
 
-  test('smart-on-fhir-independent: what needs no person', async () => {
+  test('smart-on-fhir-independent: checks that need no user', async () => {
     const authorization = {
       type: 'smart-on-fhir-independent',
       fhirBaseUrl: ehr.fhirBaseUrl,
@@ -483,7 +483,7 @@ describe('SM-18 npm run check:tenant', () => {
     return { code, written };
   };
 
-  test('a table and 0 where nothing failed, the reason and 1 where something did', async () => {
+  test('prints a table and ends with 0, or prints the reason of a failure and ends with 1', async () => {
     const good = await check('hospital');
     expect(good.code).toBe(0);
     expect(good.written).toMatch(
@@ -501,7 +501,7 @@ describe('SM-18 npm run check:tenant', () => {
   });
 
   test.each([[['nowhere']], [[]], [['a', 'b']], [['hospital', '--loud']]])(
-    '%j: how it is used',
+    '%j: prints the usage',
     async (args) => {
       expect(await check(...args)).toEqual({
         code: 1,
@@ -510,14 +510,14 @@ describe('SM-18 npm run check:tenant', () => {
     },
   );
 
-  test('a tenant that was left out: why', async () => {
+  test('a tenant that was left out: prints the reason', async () => {
     expect(await check('closed')).toEqual({
       code: 1,
       written: 'closed is left out: mock on a public address\n',
     });
   });
 
-  test('the script is there, and builds what it runs', async () => {
+  test('the script exists and builds the program that it runs', async () => {
     const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { scripts: object };
     expect(scripts).toMatchObject({ 'check:tenant': 'node gateway/start.mjs check-tenant' });
   });

@@ -22,7 +22,7 @@ const now = () => clock.now;
 let redis: Redis;
 let ehr: AuthorizationServer;
 let tenant: Tenant;
-/** Two gateways, each with its own connection and nothing else in common but the Redis. */
+/** Two gateways, each with its own connection; they share only the Redis. */
 let gateways: { door: Authorizer; connection: SharedRedis; shared: SharedState; changes: string[] }[];
 
 async function gateway(secrets = SECRETS) {
@@ -93,7 +93,7 @@ const code = (asked: Promise<unknown>) =>
   );
 
 describe('SM-9 across two gateways', () => {
-  test('one introspection; the second gateway knows what the first was told, and says the same', async () => {
+  test('one introspection for both; the second gateway answers like the first', async () => {
     give('token');
     const first = await ask(0, 'token');
     expect(await ask(1, 'token')).toEqual(first);
@@ -101,7 +101,7 @@ describe('SM-9 across two gateways', () => {
     expect(ehr.calls['introspect']).toBe(1);
   });
 
-  test('a revocation is seen by both within introspectionTtl of the one introspection', async () => {
+  test('both refuse a revoked token within introspectionTtl of the introspection', async () => {
     give('token');
     await ask(0, 'token');
     clock.now += 20_000;
@@ -116,19 +116,19 @@ describe('SM-9 across two gateways', () => {
     ]);
   });
 
-  test('a token ends at both with its exp', async () => {
+  test('both refuse a token after its exp', async () => {
     give('token', { exp: Math.floor(clock.now / 1000) + 10 });
     await ask(0, 'token');
     await ask(1, 'token');
     clock.now += 14_000;
     const both = async () => [await code(ask(0, 'token')), await code(ask(1, 'token'))];
-    // By the EHR's clock, which may be five seconds behind.
+    // By the clock of the EHR, which may be five seconds behind.
     expect(await both()).toEqual(['allowed', 'allowed']);
     clock.now += 2000;
     expect(await both()).toEqual(['invalid_token', 'invalid_token']);
   });
 
-  test('a refusal is shared, for three seconds in all', async () => {
+  test('a refusal is shared for three seconds in all', async () => {
     expect(await code(ask(0, 'token'))).toBe('invalid_token');
     clock.now += 2_000;
     expect(await code(ask(1, 'token'))).toBe('invalid_token');
@@ -146,7 +146,7 @@ describe('SM-9 across two gateways', () => {
     expect(await code(ask(1, 'token'))).toBe('allowed');
   });
 
-  test('what a token is not good for here is decided here: nothing of an Access is shared', async () => {
+  test('each gateway decides itself what a token allows: nothing of an Access is shared', async () => {
     give('token', { aud: 'https://elsewhere.example.org' });
     expect(await code(ask(0, 'token'))).toBe('invalid_token');
     expect(await code(ask(1, 'token'))).toBe('invalid_token');
@@ -154,8 +154,8 @@ describe('SM-9 across two gateways', () => {
   });
 });
 
-describe('SM-14: what stands in Redis', () => {
-  test('no token, no patient, no scope; an end to each entry; nothing that another key opens', async () => {
+describe('SM-14 the content of Redis', () => {
+  test('has no token, patient or scope; each entry expires; another key opens none', async () => {
     give('a-bearer-token', { patient: 'patient-17' });
     await ask(0, 'a-bearer-token');
     const { client } = gateways[0]!.connection;
@@ -172,7 +172,7 @@ describe('SM-14: what stands in Redis', () => {
     expect(ehr.calls['introspect']).toBe(2);
   });
 
-  test('an entry that somebody changed, moved or prolonged is asked for again', async () => {
+  test('an entry that was replaced or prolonged is not used', async () => {
     give('mine', { patient: 'p1' });
     give('yours', { patient: 'p2' });
     const { client } = gateways[0]!.connection;
@@ -190,9 +190,9 @@ describe('SM-14: what stands in Redis', () => {
   });
 });
 
-describe('without Redis', () => {
+describe('SM-9 without Redis', () => {
   test.each(['stopped', 'frozen'] as const)(
-    '%s: each gateway asks for itself, none lets anything pass unasked, and both come back',
+    '%s: each gateway introspects itself, none accepts a token unchecked, and both use Redis again when it is back',
     async (how) => {
       give('token');
       await ask(0, 'token');
@@ -226,7 +226,7 @@ describe('without Redis', () => {
     },
   );
 
-  test('a password in REDIS_URL is told to nobody', async () => {
+  test('the password of REDIS_URL is in no message', async () => {
     await gateways[0]!.connection.client.config('SET', 'requirepass', 'right-password');
     const told: string[] = [];
     const url = redis.url.replace('//', '//gateway:hunter2@');
@@ -264,7 +264,7 @@ describe('IA-33 one-use links of two gateways', () => {
   };
   const made = async () => (await links(0).sealLink(tenant, access, { uid: '1.2' }, path)).sealed;
 
-  test('made at one, used once at either', async () => {
+  test('a link made at one is used once at either', async () => {
     const sealed = await made();
     expect([await use(1, sealed), await use(0, sealed), await use(1, sealed)]).toEqual([
       'allowed',
@@ -273,13 +273,13 @@ describe('IA-33 one-use links of two gateways', () => {
     ]);
   });
 
-  test('of many uses at once, one is served', async () => {
+  test('of many uses at the same time one is served', async () => {
     const sealed = await made();
     const uses = await Promise.all(Array.from({ length: 20 }, (_, i) => use(i % 2 ? 1 : 0, sealed)));
     expect(uses.filter((one) => one === 'allowed')).toHaveLength(1);
   });
 
-  test('without Redis none is made and none is served: 503, and the client asks again', async () => {
+  test('without Redis no link is made or served: 503, so that the client tries again', async () => {
     const sealed = await made();
     await redis.stop();
     expect(await use(1, sealed)).toBe('unavailable');
@@ -292,7 +292,7 @@ describe('IA-29 study metadata of two gateways', () => {
   const rows = [{ '0020000D': { vr: 'UI', Value: ['1.2'] } }];
   const question = (ask: () => Promise<typeof rows>) => ({ ttl: 10, ask, generation: async () => undefined });
 
-  test('one question to the source; the answer ends at both at the same time', async () => {
+  test('one request to the source; the answer expires at both at the same time', async () => {
     const caches = gateways.map(({ shared }) => new StudyCache(shared.cache));
     const ask = vi.fn(async () => rows);
     expect(await caches[0]!.rows('t\nsource\nall', question(ask))).toEqual(rows);
@@ -304,7 +304,7 @@ describe('IA-29 study metadata of two gateways', () => {
     expect(await gateways[0]!.connection.client.pttl(entry!)).toBeLessThanOrEqual(10_000);
   });
 
-  test('what is asked anew is asked whatever is kept, and none is kept of failures', async () => {
+  test('a fresh search goes to the source in spite of the cache, and failures are not cached', async () => {
     const caches = gateways.map(({ shared }) => new StudyCache(shared.cache));
     const ask = vi.fn(async () => rows);
     await caches[0]!.rows('k', question(ask));
@@ -319,7 +319,7 @@ describe('IA-29 study metadata of two gateways', () => {
   });
 });
 
-test('the program: says whether it is reached, outlives it, and writes no password', async () => {
+test('the program reports whether Redis is reachable, works without it, and logs no password', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'tenants-'));
   const images = { type: 'folder', path: directory, lookup: 'all-studies-on-server' };
   const authorization = { type: 'mock', disableAuthzChecks: true };

@@ -11,8 +11,8 @@ import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
 import { SECRET, vendorServer, type VendorServer } from './vendor-server.ts';
 
 /**
- * The shipped tenant files, of every kind of the reference server, behave as SM-11 says. Nothing of them is changed but
- * what the environment is there for; independent ones have tests of their own.
+ * The shipped tenant files, one for each kind of the reference server, behave as SM-11 requires. They are used
+ * unchanged, with values of the environment; those of type `smart-on-fhir-independent` have their own tests.
  */
 
 const GEORGE = '0019540';
@@ -72,7 +72,7 @@ beforeAll(async () => {
   const identifier = [{ type: { coding: [{ code: 'MR' }] }, value: `MRN-${GEORGE}` }];
   smart.patients.set(GEORGE, { resourceType: 'Patient', id: GEORGE, identifier });
   const active = { client_id: 'app', exp: Math.floor(Date.now() / 1000) + 3600 };
-  // The folder is indexed first.
+  // The folder has to be indexed first.
   await vi.waitFor(async () => expect((await get('open/dicomweb/studies')).statusCode).toBe(200), 30_000);
   smart.tokens.set('launched', { ...active, patient: GEORGE, scope: 'patient/ImagingStudy.rs' });
   smart.tokens.set('short', { ...active, patient: GEORGE, scope: 'patient/Patient.rs' });
@@ -103,7 +103,7 @@ describe.each(['smart-sandbox', 'smart-sandbox-local', 'cerner-sandbox', 'epic-s
     ['dicomweb/studies/1.2.3', 'launched', 404],
     ['fhir/metadata', undefined, 200],
     ['fhir/.well-known/smart-configuration', undefined, 200],
-  ])('%s with %s → %i', async (path, token, status) => {
+  ])('SM-11 %s with %s → %i', async (path, token, status) => {
     const { statusCode, body } = await get(`${tenant}/${path}`, token);
     expect(statusCode).toBe(status);
     if (status === 200 && path.startsWith('fhir/ImagingStudy')) expect(count(body)).toBe(1);
@@ -113,7 +113,7 @@ describe.each(['smart-sandbox', 'smart-sandbox-local', 'cerner-sandbox', 'epic-s
   });
 });
 
-test('meditech-sandbox is insecure: refused as it is shipped, and not advertised', async () => {
+test('SM-11 meditech-sandbox is insecure: refused as shipped, and not advertised', async () => {
   const refused = await get(`meditech-sandbox/fhir/ImagingStudy?patient=${GEORGE}`, 'launched');
   expect(refused.statusCode).toBe(403);
   expect(refused.body).toContain('allowInsecureQuirks');
@@ -122,7 +122,7 @@ test('meditech-sandbox is insecure: refused as it is shipped, and not advertised
   expect(body).not.toContain('smart-imaging-access');
 });
 
-describe('mock', () => {
+describe('SM-11 mock', () => {
   test.each<[path: string, status: number]>([
     [`open/fhir/ImagingStudy?patient=${DEMO_PATIENT}`, 200],
     ['open/fhir/ImagingStudy?patient=anybody', 200],
@@ -135,9 +135,9 @@ describe('mock', () => {
     [`delayed/fhir/ImagingStudy?patient=${DEMO_PATIENT}`, 503],
     ['delayed/dicomweb/studies', 503],
     ['delayed/dicomweb/studies/1.2.3', 503],
-    // The record is not what is delayed.
+    // Only images are delayed, not the record.
     [`delayed/fhir/Patient/${DEMO_PATIENT}`, 200],
-  ])('%s → %i, with a token that is ignored or without', async (path, status) => {
+  ])('%s → %i, with or without a token, which is ignored', async (path, status) => {
     for (const token of [undefined, 'ignored']) {
       const { statusCode, headers } = await get(path, token);
       expect([token, statusCode]).toEqual([token, status]);
@@ -146,7 +146,7 @@ describe('mock', () => {
     }
   });
 
-  test('with disableAuthzChecks everybody’s studies, without it those of its patient alone', async () => {
+  test('gives the studies of all patients with disableAuthzChecks, otherwise only those of the configured patient', async () => {
     const rows = JSON.parse((await get('open/dicomweb/studies')).body) as Record<
       string,
       { Value: [string] }

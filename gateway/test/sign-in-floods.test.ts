@@ -1,4 +1,4 @@
-/** SM-19 at the built gateway: failed sign-ins count for who sends them, behind a proxy too. */
+/** SM-19 at the built gateway: failed sign-ins count for the address of the sender, behind a proxy too. */
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -6,7 +6,7 @@ import { startWatchedGateway, type WatchedGateway } from './setup/unharmed.ts';
 
 const SECRET = 'a secret of this test, long enough';
 let gateway: WatchedGateway;
-/** The proxy that the gateway trusts, and a caller that comes past it. */
+/** The proxy that the gateway trusts, and a caller that does not come through it. */
 const proxy = new Agent({ localAddress: '127.0.0.1' });
 const past = new Agent({ localAddress: '127.0.0.2' });
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.stop());
 
-/** The status of a request for a token. @param forwardedFor what `X-Forwarded-For` says */
+/** Requests a token; returns the status. @param forwardedFor value of `X-Forwarded-For` */
 async function token(dispatcher: Agent, forwardedFor: string, secret: string): Promise<number> {
   const form = { grant_type: 'client_credentials', scope: 'system/*.rs', client_id: 'service' };
   const { statusCode, body } = await request(`${gateway.url}/clinic/oauth/token`, {
@@ -41,7 +41,7 @@ async function token(dispatcher: Agent, forwardedFor: string, secret: string): P
   return statusCode;
 }
 
-test('behind a proxy that is named, guesses of one attacker are 429, and the others get their tokens', async () => {
+test('SM-19 behind a trusted proxy the guesses of one attacker are 429, and others get their tokens', async () => {
   const flood = (round: number) =>
     Promise.all(
       Array.from({ length: 50 }, (_, guess) => token(proxy, '192.0.2.66', `wrong-${round}-${guess}`)),
@@ -54,7 +54,7 @@ test('behind a proxy that is named, guesses of one attacker are 429, and the oth
   expect(await token(proxy, '192.0.2.66', SECRET)).toBe(429);
 });
 
-test('who comes past the proxy counts by its own address, whatever it says of itself', async () => {
+test('SM-19 a caller that does not come through the proxy counts by its own address, whatever its headers say', async () => {
   const statuses: number[] = [];
   for (let guess = 0; guess < 31; guess++) statuses.push(await token(past, `192.0.2.${guess}`, 'wrong'));
   expect(statuses).toEqual([...Array<number>(30).fill(401), 429]);

@@ -1,6 +1,6 @@
 /**
- * Forty clients that read a large study slowly, from each kind of source, and what others notice of it: how long their
- * searches take at the same archive, and how much memory the gateway takes (DW-15, DW-24).
+ * Forty clients that read a large study slowly, from each kind of source, and the effect on others: the time of their
+ * searches at the same archive, and the memory of the gateway (DW-15, DW-24).
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -25,10 +25,10 @@ const STUDY = '1.2.3';
 const SEARCHES = 60;
 /** Megabytes by which resident memory may grow. */
 const MOST_GROWTH = 150;
-/** Milliseconds that a search may take longer than twice its quiet time where both are short. */
+/** Milliseconds that a search may take beyond twice its usual time, for short times. */
 const JITTER = 20;
 
-/** Of the archive that answers few at a time. */
+/** Limits of the archive that answers few requests at the same time. */
 const FEW_THREADS = 14;
 const FEW = { searches: 4, retrievals: 8 };
 
@@ -83,7 +83,7 @@ beforeAll(async () => {
   const authentication = { type: 'http-basic', username, password };
   const images = {
     folder: { type: 'folder', path: join(folder, 'images'), lookup },
-    // A connection for each: who waits for one longer than `patience` is told to come again, as below.
+    // One connection for each reader: a request that waits for one longer than `patience` gets 503, as below.
     'dicom-web': {
       type: 'dicom-web',
       endpoint,
@@ -112,11 +112,11 @@ afterAll(async () => {
 
 interface Reader {
   bytes: number;
-  /** Of its answer. */
+  /** Status of the answer. */
   status: string;
 }
 
-/** A client that takes so many bytes a second of the study, and no more. */
+/** Starts a client that reads the study at this speed and no faster. */
 function readSlowly(source: string): Reader {
   const { port, hostname } = new URL(gateway.url);
   const reader: Reader = { bytes: 0, status: '' };
@@ -136,7 +136,10 @@ function readSlowly(source: string): Reader {
   return reader;
 }
 
-/** The 95th percentile of the times of searches that no cache answers, in milliseconds; all of them are answered. */
+/**
+ * Measures searches that no cache answers; returns the 95th percentile of their times in milliseconds. All have to be
+ * answered.
+ */
 async function searching(source: string, round: string): Promise<number> {
   const times: number[] = [];
   for (let n = 0; n < SEARCHES; n++) {
@@ -154,16 +157,16 @@ const megabytes = () =>
   Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${gateway.pid}/status`, 'utf8'))![1]) / 1024;
 
 test.each(['dicom-web', 'narrow', 'c-get', 'folder'])(
-  '%s: searches take as long as before, and memory stays',
+  'DW-15, DW-24 %s: searches take as long as before, and memory hardly grows',
   async (source) => {
-    // What a first retrieval takes is there for good.
+    // The memory that a first retrieval takes is not given back: it is taken before the test.
     const { body } = await request(`${gateway.url}/${source}/dicomweb/studies/${STUDY}`);
     await body.dump({ limit: 1e9 });
     const quiet = await searching(source, '-000000');
     const before = megabytes();
     const reading = Array.from({ length: READERS }, () => readSlowly(source));
     await delay(3000);
-    // What another process takes of the machine passes; what the readers take does not.
+    // Load by another process passes; load by the readers does not.
     let busy = Infinity;
     for (let round = 1; round <= 5 && busy > 2 * quiet + JITTER; round++)
       busy = await searching(source, `-00000${round}`);
@@ -172,7 +175,7 @@ test.each(['dicom-web', 'narrow', 'c-get', 'folder'])(
     for (const socket of readers.splice(0)) socket.destroy();
     expect(busy).toBeLessThanOrEqual(2 * quiet + JITTER);
     expect(growth).toBeLessThanOrEqual(MOST_GROWTH);
-    // Those for whom there was no connection within `patience` are told to come again.
+    // Readers without a connection within `patience` get 503.
     expect([...statuses].sort()).toEqual(source === 'narrow' ? ['200', '503'] : ['200']);
   },
   60_000,

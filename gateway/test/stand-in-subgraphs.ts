@@ -11,7 +11,7 @@ import { tenantBase } from '../../schema/http/request.ts';
 import { requireScope } from '../../schema/access/scopes.ts';
 import type { AppDeps, Subgraph } from '../app.ts';
 
-/** Subgraphs that know one patient with one condition and one study: for tests of the door and of the federation. */
+/** Subgraphs with one patient, one condition and one study, for tests of authorization and of the federation. */
 
 interface Core {
   access: Access;
@@ -23,12 +23,12 @@ const sdl = (name: string) =>
 const schemaOf = (name: string, resolvers: Resolvers) =>
   buildSubgraphSchema([{ typeDefs: sdl(name), resolvers: resolvers as never }]);
 
-/** What a test may break. */
+/** Failures that a test can cause. */
 export interface Breakage {
   /** Thrown by every clinical field, or by every imaging field. */
   clinical?: unknown;
   imaging?: unknown;
-  /** What conditions wait for. */
+  /** Delays the conditions until it resolves. */
   conditions?: (signal: AbortSignal | undefined) => Promise<unknown>;
 }
 

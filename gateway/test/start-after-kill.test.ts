@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startChild, type Child } from './setup/child.ts';
 import { freePort } from './setup/free-port.ts';
 
-/** `npm start` after the process was killed: what was whole is not made again. */
+/** `npm start` after the process was killed: complete files are not made again. */
 
 const root = join(import.meta.dirname, '../..');
 let dataDir: string;
@@ -22,7 +22,7 @@ afterEach(async () => {
 
 interface Started {
   child: Child;
-  /** What it wrote since it was ready. */
+  /** Output since it was ready. */
   written: () => string;
   url: string;
   seconds: number;
@@ -42,14 +42,14 @@ async function start(): Promise<Started> {
   return { child: running, written: () => output, url, seconds };
 }
 
-/** How many there are of an answer; 0 where it is not 200. */
+/** Returns the length of an answer; 0 where it is not 200. */
 async function bytesOf(url: string): Promise<number> {
   const { statusCode, body } = await request(url, { reset: true });
   const { length } = await body.text();
   return statusCode === 200 ? length : 0;
 }
 
-/** Files that were made: which they are, and when they were written; of databases, which they are. */
+/** Lists the files that were made, with the time of writing; databases without the time. */
 async function made(): Promise<Record<string, string>> {
   const files: Record<string, string> = {};
   const entries = await readdir(dataDir, { recursive: true, withFileTypes: true });
@@ -63,10 +63,10 @@ async function made(): Promise<Record<string, string>> {
   return files;
 }
 
-test('a start after SIGKILL makes nothing again, and is as quick as any later start', async () => {
+test('a start after SIGKILL makes nothing again, and is as fast as any later start', async () => {
   const first = await start();
   const studies = `${first.url}/open/dicomweb/studies`;
-  // Enough for the index of the folder and a picture to be kept.
+  // Enough requests for the index of the folder and a thumbnail to be stored.
   await expect.poll(() => bytesOf(studies), { timeout: 20_000 }).toBeGreaterThan(0);
   const [study] = (await (await fetch(studies)).json()) as { '0020000D': { Value: [string] } }[];
   const thumbnail = `/open/dicomweb/studies/${study!['0020000D'].Value[0]}/thumbnail`;
@@ -84,7 +84,7 @@ test('a start after SIGKILL makes nothing again, and is as quick as any later st
   expect(await bytesOf(killed.url + thumbnail)).toBe(size);
   await expect.poll(killed.written, { timeout: 20_000 }).toMatch(/"read":0,.*folder indexed/);
   expect(await made()).toEqual(before);
-  // As of Ctrl-C: there is no load balancer to wait for.
+  // The signal of Ctrl-C: there is no load balancer to wait for.
   await killed.child.end('SIGINT');
   expect(killed.child.process.exitCode).toBe(0);
 

@@ -1,4 +1,4 @@
-/** Every Synthea patient of the shared data, loaded into the store, through the federated graph. */
+/** Every Synthea patient of the shared data, loaded into the store and read through the federated graph. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildHouse, type House } from './house.ts';
 import { describeWithSharedData, sharedDataPath, sharedFhirPatients } from './setup/shared-data.ts';
@@ -8,7 +8,7 @@ const QUERY = `query Record($id: ID!) { Patient(id: $id) {
   name { family } birthDate ${LISTS.map((type) => `${type}List { id }`).join(' ')} ImagingStudyList { id }
 } }`;
 
-describeWithSharedData('FG-1 FG-7 Synthea in the store, in one federated request', () => {
+describeWithSharedData('FG-1, FG-7 Synthea in the store, in one federated request', () => {
   const patients = sharedDataPath('fhir/synthea');
   const images = sharedDataPath('dicom/ct-head-ge');
   let house: House;
@@ -27,7 +27,7 @@ describeWithSharedData('FG-1 FG-7 Synthea in the store, in one federated request
   }, 60_000);
   afterAll(() => house.close());
 
-  test.each(sharedFhirPatients())('$name: every list as long as the bundle says', async (patient) => {
+  test.each(sharedFhirPatients())('$name: every list is as long as in the bundle', async (patient) => {
     const answer = await house.app.inject({
       method: 'POST',
       url: '/synthea/graphql',
@@ -41,7 +41,7 @@ describeWithSharedData('FG-1 FG-7 Synthea in the store, in one federated request
     expect(data.Patient['birthDate']).toBe(patient.birthDate);
     const found = LISTS.map((type) => [type, data.Patient[`${type}List`]!.length]);
     expect(found).toEqual(LISTS.map((type) => [type, patient.counts[type] ?? 0]));
-    // These patients have no images; the head CT beside them is somebody else's.
+    // These patients have no images; the head CT belongs to another patient.
     expect(data.Patient['ImagingStudyList']).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Every transcoding over real HTTP to its last byte: frames and objects of each family of transfer syntaxes, out of a
- * folder and of a real Orthanc, in every form in which they are given (DW-5, DW-7, DW-13).
+ * Every transcoding over real HTTP, to the last byte: frames and objects of each family of transfer syntaxes, from a
+ * folder and from a real Orthanc, in every form (DW-5, DW-7, DW-13).
  */
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -29,7 +29,7 @@ import { describeWithSharedData, sharedDataPath, sharedDicomFiles } from './setu
 
 const { ExplicitVRLittleEndian, JPEGLSLossless, JPEG2000Lossless, HTJ2KLossless } = TransferSyntax;
 
-/** Small images without loss, whose samples must come back as they were: one of each transfer syntax, and a CT. */
+/** Small lossless images, whose samples must come back unchanged: one of each transfer syntax, and a CT. */
 const FILES = [
   'ct-head-ge/19.dcm',
   'charset/chrFren.dcm',
@@ -46,7 +46,7 @@ const FILES = [
 const rows = sharedDicomFiles().filter(({ file }) => FILES.includes(file));
 const path = (file: string) => sharedDataPath('dicom', file);
 
-/** What each media type of frames means, PS3.18 Table 8.7.3-5. */
+/** The media type of frames in each transfer syntax, PS3.18 Table 8.7.3-5. */
 const FRAME_TYPES: Record<string, string> = {
   [ExplicitVRLittleEndian]: 'application/octet-stream',
   [JPEGLSLossless]: 'image/jls',
@@ -55,8 +55,8 @@ const FRAME_TYPES: Record<string, string> = {
 };
 const TARGETS = Object.keys(FRAME_TYPES);
 /**
- * The targets of one file, by itself: all out of a folder; of an archive one, another for the next file. Of whole studies
- * every file is asked for in every target, whatever the source.
+ * Returns the targets for one file: all for a folder; for an archive one, which changes with the file. As whole
+ * studies every file is requested in every target from both sources.
  */
 const targetsOf = (source: string, file: string): string[] =>
   LONG || source === 'folder' ? TARGETS : [TARGETS[FILES.indexOf(file) % TARGETS.length]!];
@@ -69,9 +69,9 @@ let url: string;
 interface Received {
   status: number;
   type: string;
-  /** Content-Length, where there is one. */
+  /** Content-Length, if present. */
   announced: number | undefined;
-  /** Whether the answer ended as HTTP says that answers end. */
+  /** Whether the answer ended correctly by HTTP. */
   complete: boolean;
   body: Buffer;
 }
@@ -104,7 +104,7 @@ async function partsOf({ type, body }: Received): Promise<{ type: string; bytes:
   return parts;
 }
 
-/** All files of these, by Python's reader, which checks every offset and checksum. */
+/** Extracts the files of all zips with Python's reader, which checks every offset and checksum. */
 async function filesOf(zips: readonly Buffer[]): Promise<Buffer[]> {
   const directory = await mkdtemp(join(tmpdir(), 'unzipped-'));
   try {
@@ -127,18 +127,21 @@ const inSamples = ({ frames, transferSyntax, pixels }: FileFrames) =>
   samplesOf(frames, transferSyntax, pixels);
 
 const decoded = new Map<string, Promise<object[]>>();
-/** Of a file, which is decoded once. */
+/** Returns fingerprints of the samples of a file, which is decoded once. */
 function samplesOfFile(file: string): Promise<object[]> {
   const known = decoded.get(file) ?? fileFrames(path(file)).then((frames) => inSamples(frames!));
   decoded.set(file, known);
   return known;
 }
 
-/** Whether a file can be had in a transfer syntax. */
+/** Tells whether a file can be given in a transfer syntax. */
 const isMade = (syntax: string, { pixels }: FileFrames) =>
   syntax === ExplicitVRLittleEndian || encoderTakes(pixels);
 
-/** Whether an object has this transfer syntax and the samples of its file; what no encoder takes stays uncompressed. */
+/**
+ * Expects an object to have this transfer syntax and the samples of its file; an object that no encoder accepts stays
+ * uncompressed.
+ */
 async function same(bytes: Buffer, syntax: string): Promise<void> {
   const given = (await framesOf(bytes))!;
   const uid = text(given.dataset, Tag.SOPInstanceUID);
@@ -148,7 +151,7 @@ async function same(bytes: Buffer, syntax: string): Promise<void> {
   expect(await inSamples(given)).toEqual(await samplesOfFile(file));
 }
 
-/** The answer, which has come to its last byte. */
+/** Expects a complete answer with status 200, and returns it. */
 async function whole(at: string, accept: string): Promise<Received> {
   const received = await receive(at, accept);
   expect({ ...received, body: received.status === 200 ? '' : String(received.body) }).toMatchObject({
@@ -158,7 +161,7 @@ async function whole(at: string, accept: string): Promise<Received> {
   return received;
 }
 
-describeWithSharedData('what is transcoded comes to its last byte', () => {
+describeWithSharedData('DW-13 transcoded answers are complete', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'transcoded-'));
     await Promise.all(rows.map(({ file }, n) => cp(path(file), join(folder, `${n}.dcm`))));
@@ -191,7 +194,7 @@ describeWithSharedData('what is transcoded comes to its last byte', () => {
     describe.each(rows)('$file', ({ file, studyUid, seriesUid, sopInstanceUid, frames: count }) => {
       const instance = `/${source}/dicomweb/studies/${studyUid}/series/${seriesUid}/instances/${sopInstanceUid}`;
 
-      test.each(targetsOf(source, file))('frames as %s', async (syntax) => {
+      test.each(targetsOf(source, file))('DW-7 frames as %s', async (syntax) => {
         const stored = (await fileFrames(path(file)))!;
         const type = FRAME_TYPES[syntax]!;
         const named = `${type}; transfer-syntax=${syntax}`;
@@ -215,7 +218,7 @@ describeWithSharedData('what is transcoded comes to its last byte', () => {
         expect(await found(all.map(({ bytes }) => bytes))).toEqual(wanted);
       });
 
-      test.each(targetsOf(source, file))('objects as %s', async (syntax) => {
+      test.each(targetsOf(source, file))('DW-5 objects as %s', async (syntax) => {
         const stored = (await fileFrames(path(file)))!;
         const single = `application/dicom; transfer-syntax=${syntax}`;
         const multipart = `multipart/related; type="application/dicom"; transfer-syntax=${syntax}`;
@@ -230,7 +233,7 @@ describeWithSharedData('what is transcoded comes to its last byte', () => {
       });
     });
 
-    test.each(TARGETS)('studies as %s', async (syntax) => {
+    test.each(TARGETS)('DW-5 studies as %s', async (syntax) => {
       const zips = new Map<string, Buffer>();
       for (const { studyUid } of rows) {
         const files = rows.filter((row) => row.studyUid === studyUid);

@@ -7,8 +7,9 @@ import { buildHouse, type House } from './house.ts';
 import { SECRET, vendorServer, type VendorServer } from './vendor-server.ts';
 
 /**
- * Tokens that are of no patient in particular (`user/`, and Meditech's, SM-11) where a study is named by its UID alone:
- * the study says whose it is, and the EHR says to the caller's own token whether that patient may be seen.
+ * Tokens without a patient (`user/`, and those of Meditech, SM-11), where a request names a study only by its UID:
+ * the study gives the patient, and the EHR decides with the caller's own token whether that patient may be read
+ * (IA-9).
  */
 
 const [GEORGE, MARIA] = ['0019540', '0047111'];
@@ -85,7 +86,7 @@ describe.each([
   ['user', 'user'],
   ['meditech', 'meditech'],
 ])('%s', (tenant, token) => {
-  test.each(PATHS)('%s: the study of a patient whom the EHR shows, and no other', async (path) => {
+  test.each(PATHS)('IA-9 %s: only the study of a patient that the EHR shows', async (path) => {
     const at = (uid: string) => `/${tenant}/${path.replace('UID', uid)}`;
     expect((await get(at(georges()), token)).statusCode).toBe(200);
     const [foreign, unknown] = await Promise.all([get(at(marias()), token), get(at('1.2.3'), token)]);
@@ -117,7 +118,7 @@ describe.each([
     expect(foreign).toEqual(await seen('1.2.3'));
   });
 
-  test('IA-33 a link is given for what could be retrieved', async () => {
+  test('IA-33 a link is given for a study that the caller may retrieve', async () => {
     const ask = (uid: string) =>
       house.app.inject({
         ...{ method: 'POST', url: `/${tenant}/wado/links`, payload: { path: `studies/${uid}` } },
@@ -130,14 +131,14 @@ describe.each([
     expect((await ask(marias())).statusCode).toBe(404);
   });
 
-  test('a list still has to name a patient', async () => {
+  test('IA-9 a list has to name a patient', async () => {
     expect((await get(`/${tenant}/dicomweb/studies`, token)).statusCode).toBe(403);
     expect((await get(`/${tenant}/fhir/ImagingStudy?patient=${GEORGE}`, token)).statusCode).toBe(200);
     expect((await get(`/${tenant}/fhir/ImagingStudy?patient=${MARIA}`, token)).statusCode).toBe(403);
   });
 });
 
-describe('GraphQL: whom a document names is read as it is executed', () => {
+describe('GraphQL: the named patients are read from the document as it is executed', () => {
   const ask = (payload: object, path = 'graphql', token = 'images') =>
     house.app.inject({
       ...{ method: 'POST', url: `/user/${path}`, payload },
@@ -164,14 +165,14 @@ describe('GraphQL: whom a document names is read as it is executed', () => {
   test.each([
     ['that has too many tokens', { query: studies(GEORGE) + padding(8000) }, /token/i],
     ['that does not parse', { query: '{ Patient(id: ' }, /Syntax/],
-    ['that is none', { query: '' }, /non-empty/],
+    ['that is empty', { query: '' }, /non-empty/],
   ])('a document %s is 400, not 403', async (_what, payload, message) => {
     const { statusCode, body } = await ask(payload);
     expect(statusCode).toBe(400);
     expect(body).toMatch(message);
   });
 
-  test('FG-13 a persisted document names whom its text names', async () => {
+  test('FG-13 a persisted document names the patients of its text', async () => {
     const query = studies(GEORGE);
     const sha256Hash = createHash('sha256').update(query).digest('hex');
     const extensions = { persistedQuery: { version: 1, sha256Hash } };
@@ -185,7 +186,7 @@ describe('GraphQL: whom a document names is read as it is executed', () => {
     expect((await ask({ extensions }, 'graphql', 'unread')).statusCode).toBe(403);
   });
 
-  test('nobody is in reach of a document that is not known', async () => {
+  test('an unknown persisted document gives access to no patient', async () => {
     const extensions = { persistedQuery: { version: 1, sha256Hash: '0'.repeat(64) } };
     const { body } = await ask({ extensions, variables: { id: GEORGE } });
     expect(body).toContain('PERSISTED_QUERY_NOT_FOUND');
@@ -193,11 +194,11 @@ describe('GraphQL: whom a document names is read as it is executed', () => {
   });
 });
 
-/** Another operation, of this many lexical tokens and some. */
+/** Another operation, of a little more than this many lexical tokens. */
 const padding = (tokens: number) =>
   ` query Padding { ImagingStudyList(identifier: [${'"x" '.repeat(tokens)}]) { id } }`;
 
-describe('where the limits of documents are set otherwise', () => {
+describe('with other limits of documents', () => {
   let door: Door;
 
   beforeAll(async () => {
@@ -231,13 +232,13 @@ test.each<[token: string, mine: number, other: number]>([
   expect((await get(path(marias()), token)).statusCode).toBe(other);
 });
 
-test('IA-9 an EHR that is down is 503', async () => {
+test('IA-9 an EHR that is down: 503', async () => {
   ehr.tokens.set('fresh', ehr.tokens.get('user')!);
   ehr.up = false;
   expect((await get(`/user/dicomweb/studies/${georges()}/metadata`, 'fresh')).statusCode).toBe(503);
 });
 
-describe('IA-25, IA-26 capabilities of tokens that are of no patient', () => {
+describe('IA-25, IA-26 capabilities of tokens without a patient', () => {
   async function address(tenant: string, token: string): Promise<string> {
     const { body } = await get(`/${tenant}/fhir/ImagingStudy?patient=${GEORGE}`, token);
     const { entry = [] } = JSON.parse(body) as Bundle;
@@ -247,7 +248,7 @@ describe('IA-25, IA-26 capabilities of tokens that are of no patient', () => {
     return `${new URL(endpoint.address).pathname}/studies/${study.id}/metadata`;
   }
 
-  test('the Endpoint of a study can be read by its UID, of no other', async () => {
+  test('the Endpoint of a permitted study can be read by its UID, that of another not', async () => {
     expect((await get(`/user-bound/fhir/Endpoint/${georges()}`, 'user')).statusCode).toBe(200);
     expect((await get(`/user-bound/fhir/Endpoint/${marias()}`, 'user')).statusCode).toBe(404);
   });
@@ -272,7 +273,7 @@ test.each<['GET' | 'POST' | 'OPTIONS' | 'DELETE', string, number]>([
   ['POST', '/studies/1.2.3', 405],
   ['DELETE', '/studies/1.2.3', 405],
   ['OPTIONS', '/studies/1.2.3', 204],
-])('DW-20 %s /dicomweb%s names nobody, and is answered as to anyone: %i', async (method, path, status) => {
+])('DW-20 %s /dicomweb%s names no patient, same for any token: %i', async (method, path, status) => {
   const headers = { authorization: 'Bearer user' };
   const { statusCode } = await house.app.inject({ method, url: `/user/dicomweb${path}`, headers });
   expect(statusCode).toBe(status);

@@ -3,9 +3,9 @@ import type { AddressInfo } from 'node:net';
 
 export interface VendorServer {
   fhirBaseUrl: string;
-  /** What introspection says of each token. */
+  /** The introspection response for each token. */
   tokens: Map<string, Record<string, unknown>>;
-  /** Who may read `Patient/{id}`: the tokens, by patient. */
+  /** The tokens that may read `Patient/{id}`, by patient. */
   readers: Map<string, Set<string>>;
   /** Method, path and authorization of every request. */
   seen: string[];
@@ -17,10 +17,10 @@ export const SECRET = 's3cr+t:/ä';
 const OWN_TOKEN = 'the-gateways-own';
 
 /**
- * An EHR with the peculiarities of a vendor, on a loopback port. `epic`: discovery names no introspection endpoint, it
- * is beside the token endpoint and wants a bearer token of ours; the patient is the URL in `sub`. `meditech`:
- * introspection wants the client's secret, and its answer names no patient; there are no backend tokens. Patients are
- * found by their number, `MRN-{id}`.
+ * Starts an EHR with the peculiarities of a vendor, on a loopback port. `epic`: discovery names no introspection
+ * endpoint; it is beside the token endpoint and requires a bearer token of the gateway; the patient is the URL in
+ * `sub`. `meditech`: introspection requires the client secret, and its response names no patient; there are no
+ * backend tokens. Patients have the number `MRN-{id}`.
  */
 export async function vendorServer(kind: 'epic' | 'meditech'): Promise<VendorServer> {
   const server = createServer((request, response) => {

@@ -79,8 +79,8 @@ async function ask(tenant: string, query: string, variables: object = {}, token?
   return { status: response.statusCode, json: response.json<Answer>() };
 }
 
-describe('the main job', () => {
-  test('the ready-made request brings real data in every list', async () => {
+describe('the federated request', () => {
+  test('FG-3 the ready-made request gives data in every list, and a link that works', async () => {
     const { status, json } = await ask('demo', READY_MADE.query, READY_MADE.variables);
     expect(status).toBe(200);
     expect(json.errors).toBeUndefined();
@@ -107,7 +107,7 @@ describe('the main job', () => {
     expect(retrieved.rawPayload.includes('DICM')).toBe(true);
   });
 
-  test('FG-9 report, order and images find each other, both ways', async () => {
+  test('FG-9 report, order and images find each other in both directions', async () => {
     const query = `query($id: ID!) { Patient(id: $id) { ImagingStudyList { id
       DiagnosticReportList { id conclusion ImagingStudyList { id } } ServiceRequestList { id ImagingStudyList { id } } } } }`;
     const { json } = await ask('demo', query, { id: DEMO_PATIENT });
@@ -129,7 +129,7 @@ describe('the main job', () => {
   });
 });
 
-test('IA-13 basedon=ServiceRequest/{id}: the studies of an order, by its accession number', async () => {
+test('IA-13 basedon=ServiceRequest/{id} finds the studies of an order by its accession number', async () => {
   const query = 'query($id: ID!) { Patient(id: $id) { ServiceRequestList { id ImagingStudyList { id } } } }';
   const { json } = await ask('demo', query, { id: DEMO_PATIENT });
   const orders = json.data.Patient['ServiceRequestList'] as {
@@ -150,8 +150,8 @@ test('IA-13 basedon=ServiceRequest/{id}: the studies of an order, by its accessi
   expect(await found('basedon=ServiceRequest/nobody')).toEqual([]);
 });
 
-describe('FG-10 one side down', () => {
-  test('images: the record stays, the studies are null with code, service and path', async () => {
+describe('FG-10 when one side is down', () => {
+  test('images: the record is given, the studies are null with code, service and path', async () => {
     const { status, json } = await ask('no-images', READY_MADE.query, READY_MADE.variables);
     expect(status).toBe(200);
     expect(json.data.Patient['ConditionList']?.length).toBeGreaterThan(0);
@@ -160,7 +160,7 @@ describe('FG-10 one side down', () => {
     expect(error?.extensions).toMatchObject({ service: 'imaging', status: 503, retryAfter: 5 });
   });
 
-  test('record: the images stay, each clinical field has its error', async () => {
+  test('record: the images are given, each clinical field has its error', async () => {
     const query =
       'query($id: ID!) { Patient(id: $id) { id birthDate ConditionList { id } ImagingStudyList { id } } }';
     const { status, json } = await ask('no-record', query, { id: DEMO_PATIENT });
@@ -174,7 +174,7 @@ describe('FG-10 one side down', () => {
   });
 });
 
-describe('token × path → status, on the real faces', () => {
+describe('SM-12 token × path → status, with the real APIs', () => {
   const paths: Record<string, () => string> = {
     'search own': () => `/fhir/ImagingStudy?patient=${DEMO_PATIENT}`,
     'search other': () => `/fhir/ImagingStudy?patient=${OTHER}`,
@@ -270,7 +270,7 @@ describe('token × path → status, on the real faces', () => {
     }
   });
 
-  test('IA-7 a study of another patient and one that does not exist are told alike, to the byte', async () => {
+  test('IA-7 a study of another patient and one that does not exist are refused alike, byte for byte', async () => {
     const headers = { authorization: 'Bearer whole-record' };
     for (const face of ['fhir/ImagingStudy', 'dicomweb/studies']) {
       const end = face.startsWith('dicomweb') ? '/metadata' : '';
@@ -284,7 +284,7 @@ describe('token × path → status, on the real faces', () => {
     }
   });
 
-  test('with a warm cache nothing is asked of the authorization server', async () => {
+  test('SM-9 with a warm cache nothing is sent to the authorization server', async () => {
     const headers = { authorization: 'Bearer whole-record' };
     await house.app.inject({ url: `/smart/fhir/ImagingStudy?patient=${DEMO_PATIENT}`, headers });
     const before = { ...ehr.calls };
@@ -293,7 +293,7 @@ describe('token × path → status, on the real faces', () => {
     expect(ehr.calls).toEqual(before);
   });
 
-  test('the federated request with a real token', async () => {
+  test('the federated request with a real token gives the own patient and refuses another', async () => {
     const { json } = await ask('smart', READY_MADE.query, READY_MADE.variables, 'whole-record');
     expect(json.errors).toBeUndefined();
     expect(json.data.Patient['ImagingStudyList']?.length).toBe(2);
@@ -303,14 +303,14 @@ describe('token × path → status, on the real faces', () => {
   });
 });
 
-describe('SM-4 the CapabilityStatement tells the truth', () => {
+describe('SM-4 the CapabilityStatement is true', () => {
   type Statement = {
     resourceType: 'CapabilityStatement';
     rest: [{ resource: { type: string; searchParam?: { name: string; type: string }[] }[] }];
   };
   const statement = async () => (await house.app.inject('/demo/fhir/metadata')).json<Statement>();
 
-  test('valid, and names the IG’s', async () => {
+  test('is valid, and names the one of the implementation guide', async () => {
     const resource = await statement();
     expect(complaints(resource as never)).toEqual([]);
     expect(resource).toMatchObject({
@@ -318,7 +318,7 @@ describe('SM-4 the CapabilityStatement tells the truth', () => {
     });
   });
 
-  test('every search parameter is taken, even by a strict server', async () => {
+  test('every listed search parameter is accepted, also with strict handling', async () => {
     const values: Record<string, string> = {
       date: '2026',
       number: '1',
@@ -344,7 +344,7 @@ test.each([
   ['ImagingStudy', 'application/x-www-form-urlencoded'],
   ['Condition', 'application/x-www-form-urlencoded'],
   ['ImagingStudy', 'Application/X-WWW-Form-URLEncoded; charset=UTF-8'],
-])('a token in a form is refused by %s too, sent as %s (RFC 6750 §2.2)', async (type, contentType) => {
+])('a token in a form is refused by %s, sent as %s (RFC 6750 §2.2)', async (type, contentType) => {
   const response = await house.app.inject({
     method: 'POST',
     url: `/smart/fhir/${type}/_search`,

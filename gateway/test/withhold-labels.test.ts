@@ -9,7 +9,9 @@ import { patientDirectory } from '../joins/directory.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildHouse, type House } from './house.ts';
 
-/** IA-31: studies withheld by security label; labels are stated by the record's own ImagingStudy, or by the images. */
+/**
+ * IA-31: studies withheld by security label. The labels come from the ImagingStudy of the record, or from the images.
+ */
 
 const PATIENT = 'demo-george-whitfield';
 const CONFIDENTIALITY = 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality';
@@ -17,7 +19,7 @@ const LABELLED = 'whitfield-xa-coronary-2026';
 let ehr: AuthorizationServer;
 let house: House;
 let folder: string;
-/** Study Instance UIDs: of each study in order of date, and of the one whose images state `R`. */
+/** Study Instance UIDs: of each study, sorted, and of the one whose images state `R`. */
 let all: string[];
 let byImages: string;
 
@@ -79,7 +81,10 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** The record has all studies but the last: the first is restricted, the second normal, the others are not labelled. */
+/**
+ * Writes a record with all studies but the last: the first is restricted, the second normal, the others have no
+ * label.
+ */
 async function writeRecord(path: string, uids: readonly string[]): Promise<void> {
   const security = [{ system: CONFIDENTIALITY, code: 'R' }];
   const normal = [{ system: CONFIDENTIALITY, code: 'N' }];
@@ -114,7 +119,7 @@ describe('IA-31 withheld by security label', () => {
     ['token', () => all.slice(1)],
     ['another system', () => all],
     ['another code', () => all],
-    // Without `unlabelled`, what no ImagingStudy of the record tells is withheld.
+    // Without `unlabelled`, a study that is not in the record is withheld.
     ['closed', () => all.slice(1, -1)],
     ['nobody states', () => []],
     ['images', () => all.filter((uid) => uid !== byImages)],
@@ -135,13 +140,13 @@ describe('IA-31 withheld by security label', () => {
     expect(read.statusCode).toBe(200);
   });
 
-  test('all that a rule names must hold', async () => {
+  test('withholds only studies that match every part of a rule', async () => {
     const { body } = await get(`/all/fhir/ImagingStudy/${all[0]}`);
     const isXa = (JSON.parse(body) as ImagingStudy).modality?.some(({ code }) => code === 'XA');
     expect(await listed('and modality')).toHaveLength(isXa ? all.length - 1 : all.length);
   });
 
-  test('a capability is judged by the labels too, with the token of its caller', async () => {
+  test('a capability obeys the labels too, with the token of its caller', async () => {
     const { body } = await get('/capability/fhir/ImagingStudy?_include=ImagingStudy:endpoint');
     const { entry = [] } = JSON.parse(body) as Bundle;
     const addresses = entry.flatMap(({ resource }) =>
@@ -164,8 +169,8 @@ const labelled = (security: object[]): ImagingStudy => ({
 test.each<[string, { resources: ImagingStudy[]; next?: string }]>([
   ['has more studies of a UID than can be judged', { resources: [], next: '500' }],
   ['has a label without a code', { resources: [labelled([{ display: 'Restricted' }])] }],
-  ['has a label that is none', { resources: [labelled([null as never])] }],
-])('IA-31 a record that %s is not believed', async (_what, page) => {
+  ['has a label that is null', { resources: [labelled([null as never])] }],
+])('IA-31 a record that %s is not trusted', async (_what, page) => {
   const directory = patientDirectory(() => ({
     read: () => Promise.reject(new Error('not asked')),
     search: () => Promise.resolve(page),

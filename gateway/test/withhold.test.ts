@@ -117,7 +117,7 @@ async function listed(tenant: string): Promise<{ fhir: Study[]; graphql: string[
   };
 }
 
-describe('IA-31 withheld studies vanish from every list and answer 404', () => {
+describe('IA-31 withheld studies are in no list and are 404', () => {
   test.each<[string, (study: Study) => boolean]>([
     ['all', () => false],
     ['xa', ({ modality }) => modality.some(({ code }) => code === 'XA')],
@@ -167,7 +167,7 @@ describe('IA-31 withheld studies vanish from every list and answer 404', () => {
     }
   });
 
-  test('QIDO-RS counts pages after what is withheld is gone', async () => {
+  test('QIDO-RS pages count only the shown studies', async () => {
     const { length } = (await listed('xa')).dicomweb;
     const pages: unknown[] = [];
     for (let offset = 0; offset < length + 1; offset++) {
@@ -178,7 +178,7 @@ describe('IA-31 withheld studies vanish from every list and answer 404', () => {
     expect(pages).toHaveLength(length);
   });
 
-  test('a decision service is asked once for each listed study and caller, and told no name and no identifier', async () => {
+  test('a decision service is asked once for each listed study and caller, and receives no name or identifier', async () => {
     let chosen = '';
     answer = ({ studies }) => {
       chosen ||= studies[0]!.studyUid;
@@ -189,20 +189,20 @@ describe('IA-31 withheld studies vanish from every list and answer 404', () => {
     expect(found.graphql).toEqual(all.filter((id) => id !== chosen).sort());
     const asked = () => questions.flatMap(({ studies }) => studies.map(({ studyUid }) => studyUid)).sort();
     expect(asked()).toEqual([...all].sort());
-    // A refusal by UID asks anew, as for a study that is not there (IA-7).
+    // A refusal by UID asks again, as for an absent study (IA-7).
     expect((await get(`/service/dicomweb/studies/${chosen}`)).statusCode).toBe(404);
     expect(asked()).toEqual([...all, chosen].sort());
     expect(questions[0]).toMatchObject({ tenant: 'service', client: 'viewer', patients: [PATIENT] });
     expect(JSON.stringify(questions)).not.toContain(MRN);
   });
 
-  describe('a decision is 200 and exactly { "withheld": [UID] } with UIDs that were asked about', () => {
+  describe('a decision is 200 and exactly { "withheld": [UID] } with requested UIDs', () => {
     const shown = async (token: string) => {
       const { statusCode, body } = await get('/service/dicomweb/studies', token);
       expect(statusCode).toBe(200);
       return (JSON.parse(body) as unknown[]).length;
     };
-    /** A caller of whom nothing has been decided yet. */
+    /** Makes a caller for whom nothing has been decided yet. */
     const caller = (name: string) => {
       const token = name.replace(/\W+/g, '-');
       const exp = Math.floor(Date.now() / 1000) + 3600;
@@ -214,16 +214,16 @@ describe('IA-31 withheld studies vanish from every list and answer 404', () => {
       ['an OID as a URN', (uid) => ({ withheld: [`urn:oid:${uid}`] })],
       ['UIDs in objects', (uid) => ({ withheld: [{ studyUid: uid }] })],
       ['null for a UID', () => ({ withheld: [null] })],
-      ['an error beside the list', () => ({ withheld: [], error: 'the database is down' })],
-      ['a prototype beside the list', () => JSON.parse('{"withheld":[],"__proto__":{"a":1}}') as unknown],
-      ['a study that was not asked about', (uid) => ({ withheld: [`${uid}.1`] })],
-      ['one that was, and one that was not', (uid) => ({ withheld: [uid, '1.2.3'] })],
+      ['an additional error', () => ({ withheld: [], error: 'the database is down' })],
+      ['an additional __proto__', () => JSON.parse('{"withheld":[],"__proto__":{"a":1}}') as unknown],
+      ['a study that was not requested', (uid) => ({ withheld: [`${uid}.1`] })],
+      ['a requested and another study', (uid) => ({ withheld: [uid, '1.2.3'] })],
       ['a UID with a space', (uid) => ({ withheld: [`${uid} `] })],
-      ['an object for the list', (uid) => ({ withheld: { 0: uid } })],
-      ['a list alone', (uid) => [uid]],
-      ['a list of URNs alone', (uid) => [`urn:oid:${uid}`]],
-      ['nothing', () => null],
-    ])('%s is no decision, and all is withheld', async (name, body) => {
+      ['an object in place of the list', (uid) => ({ withheld: { 0: uid } })],
+      ['only a list', (uid) => [uid]],
+      ['only a list of URNs', (uid) => [`urn:oid:${uid}`]],
+      ['null', () => null],
+    ])('%s is no decision, and all studies are withheld', async (name, body) => {
       answer = ({ studies }) => ({ status: 200, body: JSON.stringify(body(studies[0]!.studyUid)) });
       expect(await shown(caller(name))).toBe(0);
     });
@@ -233,7 +233,7 @@ describe('IA-31 withheld studies vanish from every list and answer 404', () => {
       expect(await shown(caller(`status-${status}`))).toBe(0);
     });
 
-    test('where it redirects to is not asked', async () => {
+    test('a redirect of the service is not followed', async () => {
       const { port } = service.address() as AddressInfo;
       answer = () => ({
         status: questions.length === 1 ? 307 : 200,
@@ -244,7 +244,7 @@ describe('IA-31 withheld studies vanish from every list and answer 404', () => {
       expect(questions).toHaveLength(1);
     });
 
-    test('many reads of one study at once ask once, and without an answer each is as if it were not there', async () => {
+    test('many reads of one study at once ask once, and without an answer each is 404', async () => {
       const [{ id } = { id: '' }] = (await listed('all')).fhir;
       answer = () => new Promise((done) => setTimeout(done, 300, { status: 500, body: '' }));
       const token = caller('reads');
@@ -253,12 +253,12 @@ describe('IA-31 withheld studies vanish from every list and answer 404', () => {
         const reads = Array.from({ length: 10 }, () => get(`/service/dicomweb/studies/${uid}`, token));
         const statuses = (await Promise.all(reads)).map(({ statusCode }) => statusCode);
         expect(new Set(statuses)).toEqual(new Set([404]));
-        // There was no answer a moment ago, whatever study is asked for.
+        // The failure of a moment ago is remembered, whatever study is requested.
         expect(questions).toHaveLength(uid === id ? 1 : 0);
       }
     });
 
-    test('many lists at once ask once, and where there is no answer nobody asks for three seconds', async () => {
+    test('many lists at once ask once, and after a failure the service is not asked for three seconds', async () => {
       answer = () => new Promise((done) => setTimeout(done, 300, { status: 500, body: '' }));
       const token = caller('many');
       const lists = await Promise.all(Array.from({ length: 30 }, () => shown(token)));
@@ -275,12 +275,12 @@ describe('IA-31 withheld studies vanish from every list and answer 404', () => {
   test.each([
     ['mother', '', true],
     ['somebody', '', true],
-    // Who names another patient beside their own does not step out of the rule.
+    // A caller that names another patient beside their own does not escape the rule.
     ['proxy-and-user', `&patient=${OTHER}`, true],
     ['physician', '', false],
     ['role', '', false],
   ])(
-    'IA-31 a rule for patients is for whoever is not known to treat them: %s%s',
+    'IA-31 a rule for patients applies to every caller who is no known practitioner: %s%s',
     async (token, more, kept) => {
       const list = async (tenant: string, query: string) => {
         const { statusCode, body } = await get(`/${tenant}/dicomweb/studies?${query}`, token);
@@ -304,12 +304,12 @@ describe('IA-31 withheld studies vanish from every list and answer 404', () => {
   );
 
   test.each<[string, object]>([
-    ['nothing named', {}],
-    ['only for whom', { for: 'patient' }],
+    ['no condition', {}],
+    ['only the callers', { for: 'patient' }],
     ['an empty list', { modality: [] }],
-    ['a key that is not known', { modality: ['XA'], securityLabel: ['R'] }],
-    ['no UID', { studyUid: ['x'] }],
-  ])('a rule with %s stops the start', (_what, rule) => {
+    ['an unknown key', { modality: ['XA'], securityLabel: ['R'] }],
+    ['an invalid UID', { studyUid: ['x'] }],
+  ])('a tenant file with %s in a rule is refused', (_what, rule) => {
     const file = {
       authorization: { type: 'mock', disableAuthzChecks: true, withhold: [rule] },
       images: { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:1' },

@@ -1,7 +1,7 @@
 /**
- * A study that becomes withheld while all of it is cached, and shown again (IA-31, IA-29): by the tenant's rules, by a
- * decision service, by a label of the record, by what its images say. It is then gone from every list, and no way leads
- * to it: no address of a picture, no link or capability that was made before, no entity tag. From every kind of source,
+ * A study that becomes withheld while all of it is cached, and is shown again later (IA-31, IA-29): by rules of the
+ * tenant, by a decision service, by a label of the record, or by its images. While withheld it is in no list, and no
+ * address leads to it: no rendered image, no earlier link or capability, no entity tag. From every kind of source,
  * over HTTP.
  */
 import { createServer, type Server } from 'node:http';
@@ -19,9 +19,9 @@ import {
 } from './every-source.ts';
 import { smallObjects } from './setup/small-objects.ts';
 
-/** Seconds for which a decision, a label or a row may be remembered, and one more. */
+/** Seconds for which a decision, a label or a row may be remembered, plus one. */
 const REMEMBERED = 61;
-/** One study for each way in which it becomes withheld, one that never does, and one that is not there. */
+/** One study for each way to become withheld, one that never does, and one that does not exist. */
 const UIDS = { rules: '1.10.1', service: '1.10.2', label: '1.10.3', images: '1.10.4' };
 type Change = keyof typeof UIDS;
 const CHANGES = Object.keys(UIDS) as Change[];
@@ -30,9 +30,9 @@ const ABSENT = '1.10.9';
 
 let every: EverySource;
 let server: Server;
-/** Studies that are withheld now, by what says so. */
+/** Whether each change is in effect. */
 const withheld: Record<Change, boolean> = { rules: false, service: false, label: false, images: false };
-/** Milliseconds by which time has been put forward. */
+/** Milliseconds by which the clock is ahead. */
 let late = 0;
 const now = () => Date.now() + late;
 
@@ -79,7 +79,7 @@ beforeEach(() => {
   vi.spyOn(performance, 'now').mockImplementation(() => clock() + late - before);
 });
 
-/** The decision service and the clinical record, as one server. */
+/** Answers as decision service and clinical record, which are one server. */
 function answer(url: string, body: string): object {
   if (url === '/decide')
     return { withheld: withheld.service && body.includes(UIDS.service) ? [UIDS.service] : [] };
@@ -107,7 +107,7 @@ function objectsOf(studyUid: string, modality = 'CT'): Record<string, Buffer> {
 
 type Way = [name: string, path: string, asking?: Asking];
 
-/** Every way to a study by its UID. */
+/** Lists every way to retrieve a study by its UID. */
 function ways(uid: string): Way[] {
   const study = `/dicomweb/studies/${uid}`;
   const instance = `${study}/series/${uid}.1/instances/${uid}.1.1`;
@@ -137,7 +137,7 @@ function ways(uid: string): Way[] {
 const SHOWN_AGAIN = ['study', 'metadata', 'FHIR read', 'GraphQL list', 'QIDO-RS list'];
 const TELLS = /^GraphQL|list$|^QIDO/;
 
-/** Addresses that a caller was given while the study was shown. */
+/** Returns addresses that a caller got while the study was shown. */
 async function given(source: Source, uid: string): Promise<{ link: string; capability: string }> {
   const path = `studies/${uid}/metadata`;
   const json = (answer: Answer) => JSON.parse(answer.body.toString()) as Record<string, string>;
@@ -147,21 +147,21 @@ async function given(source: Source, uid: string): Promise<{ link: string; capab
   return { link: link!, capability: capability! };
 }
 
-/** What each way gives, and whether an answer that lists studies tells of this one. */
+/** Requests the study in every way; `tells` says whether an answer with a list has the study. */
 async function found(source: Source, uid: string, etags: ReadonlyMap<string, string> = new Map()) {
   const ask = async ([name, path, asking]: Way) => {
     const held = etags.get(name);
     const headers = { ...asking?.headers, ...(held && { 'if-none-match': held }) };
     const answer = await every.ask(`/${source}${path}`, { ...asking, headers });
     const body = answer.body.toString();
-    // It lists the other one, whatever becomes of this one.
+    // The list has the study that is always shown, whatever happens to this one.
     if (isList(name)) expect([name, body.includes(SHOWN)]).toEqual([name, true]);
     const tells = TELLS.test(name) && answer.status === 200 ? body.includes(uid) : undefined;
     return { name, answer, tells };
   };
   const isList = (name: string) => name.endsWith('list');
   const [lists, others] = [true, false].map((is) => ways(uid).filter(([name]) => isList(name) === is));
-  // Lists first: who asks for one study has its decision made anew, and lists would profit.
+  // Lists first: a request for one study makes a new decision, from which lists would profit.
   return [...(await Promise.all(lists!.map(ask))), ...(await Promise.all(others!.map(ask)))];
 }
 
@@ -180,7 +180,7 @@ async function isShown(source: Source, uid: string): Promise<Map<string, string>
   );
 }
 
-/** The answers for a study that is not there. */
+/** The answers for a study that does not exist. */
 const refusals: Partial<Record<Source, ReturnType<typeof found>>> = {};
 
 async function isGone(source: Source, uid: string, etags: ReadonlyMap<string, string>): Promise<void> {
@@ -206,7 +206,7 @@ async function change(what: Change, isWithheld: boolean): Promise<void> {
   if (what === 'images') await every.replace(UIDS.images, objectsOf(UIDS.images, isWithheld ? 'XA' : 'CT'));
   if (what === 'service' || what === 'label') late += REMEMBERED * 1000;
   if (what !== 'images') return;
-  // A folder is looked through anew some time after its files have changed.
+  // A folder is scanned again some time after its files have changed.
   const seen = async () => {
     late += REMEMBERED * 1000;
     const { status } = await every.ask(`/folder/dicomweb/studies/${UIDS.images}/series`);
@@ -217,14 +217,14 @@ async function change(what: Change, isWithheld: boolean): Promise<void> {
   await expect.poll(seen, { timeout: 5000, interval: 200 }).toEqual(wanted);
 }
 
-test.each(CHANGES)('IA-31 by %s', { timeout: 60_000 }, async (what) => {
+test.each(CHANGES)('IA-31, IA-29 withheld by %s, then shown again', { timeout: 60_000 }, async (what) => {
   const uid = UIDS[what];
   const etags = await everywhere((source) => isShown(source, uid));
   const addresses = await everywhere((source) => given(source, uid));
   await change(what, true);
   await everywhere((source) => isGone(source, uid, etags[SOURCES.indexOf(source)]!));
   for (const { link, capability } of addresses) {
-    // A link has ended by then where time has passed.
+    // Links have expired when the clock was moved.
     expect([link, (await every.ask(link, { token: '' })).status]).toEqual([
       link,
       what === 'rules' ? 404 : 403,

@@ -1,21 +1,21 @@
-/** Stands between the gateway and a server on loopback, and fails as networks fail. */
+/** A proxy between the gateway and a server on loopback that fails as networks fail. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
 export interface FaultProxy {
   readonly port: number;
-  /** Connections end at once with RST, and no others are taken: nobody is there. */
+  /** Ends connections with RST and accepts no others: the server is down. */
   refuse(): Promise<void>;
-  /** Connections are taken, and nothing passes through any of them. */
+  /** Accepts connections and passes nothing on. */
   hang(): void;
-  /** Each connection ends with RST as soon as something comes through it. */
+  /** Ends each connection with RST as soon as data comes through it. */
   reset(): void;
-  /** As good as a cable again. Connections that hung are gone. */
+  /** Passes everything on again. Connections that hung are ended. */
   restore(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** @param target port on loopback; it may come later */
+/** Starts a proxy. @param target port on loopback; it may be opened later */
 export async function startFaultProxy(target: () => number): Promise<FaultProxy> {
   let mode: 'passing' | 'hanging' | 'resetting' = 'passing';
   const sockets = new Set<Socket>();

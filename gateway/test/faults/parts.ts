@@ -18,19 +18,19 @@ import { startFaultProxy, type FaultProxy } from './fault-proxy.ts';
 export const SOURCES = ['dicom-web', 'c-get', 'c-move', 'folder', 'several'] as const;
 export type SourceName = (typeof SOURCES)[number];
 
-/** Whose tokens are used, and somebody else who has images too. */
+/** The patient whose tokens are used, and another patient with images. */
 const [PATIENT, OTHER] = ['helen-castellanos', 'maria-alvarez'] as const;
 
-/** Number of studies of the patient, and of instances of each. */
+/** Number of studies of the patient, and of instances in each. */
 const STUDIES = 3;
 export const INSTANCES = 6;
 
-/** One way in which one part fails, and is well again. */
+/** One way in which one part fails and is restored. */
 export interface Fault {
   name: string;
-  /** Tenants whose requests may be answered with 503 meanwhile. */
+  /** Tenants whose requests may be answered with 503 during the fault. */
   touches: readonly SourceName[];
-  /** A study that does not exist meanwhile: it is deleted from a source that is there, which may be believed. */
+  /** A study that does not exist during the fault: it is deleted from a source that is reachable, so 404 is right. */
   gone?: string;
   begin(): Promise<void> | void;
   end(): Promise<void> | void;
@@ -41,16 +41,16 @@ export interface Surroundings {
   token: string;
   /** FHIR id of the patient. */
   patient: string;
-  /** The patient's PatientID in DICOM. */
+  /** PatientID of the patient in DICOM. */
   mrn: string;
-  /** Study UIDs of the patient, and one of somebody else. */
+  /** Study UIDs of the patient, and one of another patient. */
   studies: readonly string[];
   foreign: string;
   faults: Fault[];
   stop(): Promise<void>;
 }
 
-/** Starts everything; call `stop` at the end. */
+/** Starts all parts; call `stop` at the end. */
 export async function startSurroundings(): Promise<Surroundings> {
   const directory = await mkdtemp(join(tmpdir(), 'faults-'));
   const [images, tenants, dataDir] = ['images', 'tenants', 'data'].map((name) => join(directory, name));
@@ -147,7 +147,7 @@ async function recordOf(name: string): Promise<{ id: string; mrn: string }> {
   return { id, mrn: identifier[0]!.value };
 }
 
-/** Files by Study UID: those of the patient, and a last one of somebody else. */
+/** Files by Study UID: those of the patient, and as the last those of another patient. */
 function objectsOf(mrn: string, others: string): Map<string, Buffer[]> {
   const study = (studyUid: string, patientId: string) =>
     [studyUid, smallObjects({ studyUid, patientId, instances: INSTANCES })] as const;
@@ -211,7 +211,7 @@ function archiveFaults(
   touches: readonly SourceName[],
 ): Fault[] {
   const { authorization } = orthanc;
-  /** Orthanc's own ids of studies. */
+  /** Ids of studies in Orthanc. */
   const stored = async (uid?: string): Promise<string[]> => {
     const Query = uid === undefined ? {} : { StudyInstanceUID: uid };
     const { body } = await request(`${orthanc.url}/tools/find`, {
@@ -229,7 +229,7 @@ function archiveFaults(
     }
   };
   const putBack = async (): Promise<void> => void (await orthanc.upload([...objects.values()].flat()));
-  /** Orthanc deletes and takes one object after the other; nobody may look while a study is neither there nor gone. */
+  /** Hides a change: Orthanc deletes and stores one object after the other, and no client may meet a study in part. */
   const unseen = async (change: () => Promise<void>): Promise<void> => {
     await proxy.refuse();
     await change();
@@ -287,7 +287,7 @@ function folderFaults(images: string, objects: ReadonlyMap<string, Buffer[]>): F
   ];
 }
 
-/** Removes a folder in which a running gateway may still write: ENOTEMPTY is tried again for 5 s. */
+/** Removes a folder in which a running gateway may still write: ENOTEMPTY is retried for 5 s. */
 function removeInUse(folder: string): Promise<void> {
   return rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 }
@@ -345,7 +345,7 @@ async function redisThatComesBack(): Promise<RedisThatComesBack> {
   };
 }
 
-/** Nothing of what these requests ask lies in Redis alone, so none of them may fail. */
+/** None of the requests needs data that are only in Redis, so none of them may fail. */
 function redisFaults(redis: RedisThatComesBack, proxy: FaultProxy): Fault[] {
   const touches: SourceName[] = [];
   const config = (name: string, value: string) => redis.command('CONFIG', 'SET', name, value);

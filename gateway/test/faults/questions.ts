@@ -1,18 +1,18 @@
-/** What clients ask of the gateway, and whether an answer is right. */
+/** Requests of clients to the gateway, and the judgement of the answers. */
 import { Agent, errors, request } from 'undici';
 import { retrievedObjects } from '../setup/retrieved-objects.ts';
 import { INSTANCES, SOURCES, type SourceName, type Surroundings } from './parts.ts';
 
 /**
- * `right`: all that exists; `away`: 503 that says when to come again, or the same of a field by GraphQL; `cut`: the
- * connection was closed before the end of the answer, as its client notices; otherwise what is wrong with the answer, unless
- * a study is gone.
+ * `right`: complete; `away`: 503 with Retry-After, or the same for a field in GraphQL; `cut`: the connection was
+ * closed before the end of the answer, which its client notices; otherwise the description of what is wrong, unless a
+ * study is gone.
  */
 export type Verdict = 'right' | 'away' | 'cut' | Wrong;
 
 interface Wrong {
   wrong: string;
-  /** The study without which the answer were right. */
+  /** The study whose absence would explain the answer. */
   without?: string | undefined;
 }
 
@@ -22,7 +22,7 @@ export interface Question {
   ask(): Promise<Verdict>;
 }
 
-/** Milliseconds in which every answer has to be there, whatever is away. */
+/** Milliseconds within which every answer has to be complete, whatever is away. */
 const PATIENCE = 30_000;
 
 interface Answer {
@@ -31,19 +31,19 @@ interface Answer {
   retryAfter: number;
   body: Buffer;
 }
-/** Says what is wrong with an answer that is not 503, if anything. */
+/** Describes what is wrong with an answer that is not 503; undefined for a right one. */
 type Judge = (answer: Answer) => Judged | Promise<Judged>;
 type Judged = Wrong | undefined;
 
 const JSON_TYPE = 'application/json';
 const OBJECTS = 'multipart/related; type="application/dicom"; transfer-syntax=*';
 
-/** Questions of all kinds to all tenants; `close` ends their connections. */
+/** Returns requests of all kinds to all tenants; `close` ends their connections. */
 export function questionsOf(world: Surroundings): { questions: Question[]; close(): Promise<void> } {
   const dispatcher = new Agent({ connections: null, headersTimeout: PATIENCE, bodyTimeout: PATIENCE });
   const { gateway, token, patient, mrn, studies, foreign } = world;
 
-  /** Sends a request, a POST where it has a body. */
+  /** Sends a request: a POST where it has a body, otherwise a GET. */
   async function send(path: string, accept: string, body?: string): Promise<Answer> {
     const answer = await request(`${gateway.url}${path}`, {
       method: body === undefined ? 'GET' : 'POST',
@@ -113,10 +113,10 @@ export function questionsOf(world: Surroundings): { questions: Question[]; close
 
 const QUERY =
   'query ($patient: ID!) { Patient(id: $patient) { id ConditionList { id } ImagingStudyList { id numberOfInstances } } }';
-/** Of the patient, in the record that the EHR serves. */
+/** Number of conditions of the patient in the record that the EHR serves. */
 const CONDITIONS = 5;
 
-/** One of each list after the other. */
+/** Takes one element of each list in turn. */
 const inTurns = <T>(lists: T[][]): T[] =>
   lists[0]!.flatMap((_, i) => lists.flatMap((list) => list.slice(i, i + 1)));
 
@@ -125,14 +125,14 @@ const expecting = (what: string, found: unknown, expected: unknown): Judged =>
     ? undefined
     : { wrong: `${what} ${JSON.stringify(found)} in place of ${JSON.stringify(expected)}` };
 const json = ({ body }: Answer): unknown => JSON.parse(body.toString());
-/** @param study that was asked for alone */
+/** Describes a refusal. @param study the only study requested */
 const refused = ({ status, body }: Answer, study?: string): Judged =>
   status === 200
     ? undefined
     : { wrong: body.toString().slice(0, 300), without: status === 404 ? study : undefined };
 
 const notFound: Judge = ({ status }) =>
-  status === 404 ? undefined : { wrong: 'somebody else’s study is not 404' };
+  status === 404 ? undefined : { wrong: 'a study of another patient is not 404' };
 
 const objects =
   (study: string, count: number, patientId: string): Judge =>
@@ -141,7 +141,7 @@ const objects =
     if (refusal) return refusal;
     const found = (await retrievedObjects(answer.type, answer.body)) ?? [];
     const alien = found.find((one) => one.study !== study || one.patientId !== patientId);
-    if (alien) return { wrong: `an object that was not asked for: ${JSON.stringify(alien)}` };
+    if (alien) return { wrong: `an object that was not requested: ${JSON.stringify(alien)}` };
     return expecting('objects', new Set(found.map(({ instance }) => instance)).size, count);
   };
 
@@ -158,7 +158,7 @@ const rows =
     return wrong && { ...wrong, without: instances.size === 0 ? study : undefined };
   };
 
-/** Whether a list has every study with all its instances, or all but one study. */
+/** Checks that a list has every study with all its instances; names the one that is missing. */
 function wholeList(found: [uid: unknown, instances: unknown][], studies: readonly string[]): Judged {
   const sorted = (list: readonly unknown[]) => list.map(String).sort();
   const whole = (uids: readonly string[]) => sorted(uids.map((uid) => [uid, INSTANCES]));
@@ -216,7 +216,7 @@ interface GraphqlAnswer {
   data?: { Patient?: { ConditionList?: unknown[]; ImagingStudyList?: StudyResource[] } };
 }
 
-/** Whether parts of the answer are away, each with an error that says when to come again. */
+/** Tells whether parts of the answer are away, each with an error that has `retryAfter`. */
 function isAwayByGraphql(answer: Answer): boolean {
   if (answer.status !== 200 || !answer.type.includes('json') || answer.body[0] !== 0x7b) return false;
   const { errors = [] } = json(answer) as GraphqlAnswer;

@@ -1,4 +1,7 @@
-/** Faults one after the other under a steady load: what clients get meanwhile, and how soon it is right again. */
+/**
+ * Runs faults in sequence under a steady load: records the answers of clients, and the time until all are right
+ * again.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Fault, Surroundings } from './parts.ts';
 import { questionsOf, type Question, type Verdict } from './questions.ts';
@@ -6,31 +9,31 @@ import { questionsOf, type Question, type Verdict } from './questions.ts';
 export interface FaultRun {
   /** Requests each second. */
   rate: number;
-  /** Milliseconds that each fault lasts. */
+  /** Duration of each fault in milliseconds. */
   lasting: number;
-  /** Milliseconds for which all has to be right after it, before the next one. */
+  /** Milliseconds for which all answers have to be right before the next fault. */
   right: number;
-  /** Called with the figures of each fault when it is over. */
+  /** Receives the figures of each fault when it is over. */
   report?(figures: Figures): void;
 }
 
-/** Answers of the time from the beginning of a fault to that of the next. */
+/** Answers between the beginning of one fault and that of the next. */
 export interface Figures {
   fault: string;
   right: number;
   away: number;
-  /** Answers that began before the fault, or in it, and were broken off. */
+  /** Answers that began before or during the fault and were broken off. */
   cut: number;
-  /** Answers as if a study did not exist which indeed does not. */
+  /** Answers that rightly say that the deleted study does not exist. */
   gone: number;
   wrong: number;
-  /** Seconds after the end of the fault in which a request was still answered as during it. */
+  /** Seconds after the end of the fault until the last request that was still answered as during it. */
   recovery: number;
 }
 
 /** Milliseconds after the end of a fault in which a request may still be answered as during it. */
 const RECOVERY = 5_000;
-/** Milliseconds between looks at whether all is right. */
+/** Milliseconds between two checks whether all is right. */
 const LOOK = 50;
 
 interface Asked {
@@ -40,7 +43,7 @@ interface Asked {
 
 /**
  * Runs the faults.
- * @returns findings: answers that are wrong, and 503 where nothing is away
+ * @returns findings: wrong answers, and 503 where nothing is away
  */
 export async function runFaults(
   world: Surroundings,
@@ -51,7 +54,7 @@ export async function runFaults(
   const findings: string[] = [];
   const open = new Set<Asked>();
   let fault: Fault | undefined;
-  /** When the fault began and ended. */
+  /** Times at which the fault began and ended. */
   let [begun, ended] = [0, 0];
   let figures = newFigures('before the first');
 
@@ -87,7 +90,7 @@ export async function runFaults(
       judge(asked, verdict);
     });
   }, 1000 / run.rate);
-  /** Waits until everything that was asked for so long was right, or ought to have been. */
+  /** Waits until all answers have been right for long enough, or should have been. */
   async function allRight(since: number): Promise<void> {
     for (;;) {
       await delay(LOOK);
@@ -109,7 +112,7 @@ export async function runFaults(
       await one.end();
       ended = Date.now();
       await allRight(ended);
-      // Others may still be given what was true of it.
+      // Clients may still get cached answers without the deleted study.
       if (one.gone !== undefined) await delay(Math.max(0, ended + RECOVERY - Date.now()));
       run.report?.(figures);
     }

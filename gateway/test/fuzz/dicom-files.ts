@@ -7,7 +7,7 @@ import { hold, type Target } from '../../../subgraphs/imaging/test/fuzz/target.t
 import { sharedDataPath } from '../setup/shared-data.ts';
 import { FuzzedGateway, holdReadable } from './fuzzed-gateway.ts';
 
-/** Damaged copies of each file. */
+/** Number of damaged copies of each file. */
 const COPIES = 20;
 
 const FORMS = [
@@ -24,7 +24,7 @@ const directory = mkdtempSync(join(tmpdir(), 'fuzz-files-'));
 let gateway: FuzzedGateway;
 let instances: string[] = [];
 
-/** A folder of damaged files, each retrieved in every form. */
+/** A folder of damaged files; each file is retrieved in every form. */
 export const dicomFiles: Target = {
   name: 'dicom-files',
   async open() {
@@ -40,7 +40,7 @@ export const dicomFiles: Target = {
     gateway = await FuzzedGateway.start(images);
     const list = { method: 'GET' as const, path: '/fuzz/dicomweb/instances?limit=1000', headers: {} };
     let rows = await gateway.ask(list);
-    // The folder is being indexed.
+    // Wait until the folder is indexed.
     while (rows.status === 503) rows = await gateway.ask(list);
     instances = (JSON.parse(rows.body.toString()) as Row[]).map(
       (row) =>
@@ -64,7 +64,7 @@ export const dicomFiles: Target = {
 type Row = Record<string, { Value?: [string] }>;
 const uid = (row: Row, tag: string) => row[tag]?.Value?.[0];
 
-/** A piece of the file many times over: elements, items and fragments without number, up to 4 MB. */
+/** Repeats a piece of the file many times: masses of elements, items and fragments, up to 4 MB. */
 function repeated(original: Buffer, random: Random): Buffer {
   const at = 132 + random.below(Math.min(original.length - 132, 4000));
   const piece = original.subarray(at, at + 8 + random.below(200));
@@ -76,7 +76,7 @@ function repeated(original: Buffer, random: Random): Buffer {
   ]);
 }
 
-/** The last digits of the first SOP Instance UID in the data set are changed, so that no copy hides another. */
+/** Changes the last digits of the first SOP Instance UID in the data set, so that no copy hides another. */
 function withOwnUid(bytes: Buffer, number: number): Buffer {
   const at = bytes.indexOf(Buffer.from([0x08, 0x00, 0x18, 0x00]), 132);
   if (at < 0 || at + 70 > bytes.length) return bytes;

@@ -16,20 +16,20 @@ export interface Asked {
 export interface Answer {
   status: number;
   type: string;
-  /** What has come of it. */
+  /** The bytes that have arrived. */
   body: Buffer;
-  /** Whether the connection was closed before its end. */
+  /** True where the connection was closed before the end of the answer. */
   cut: boolean;
 }
 
-/** Milliseconds for which one turn may hold the event loop, even once. */
+/** Milliseconds for which one turn may block the event loop in a single attempt. */
 const HELD_ONCE = 3 * MOST_HELD;
-/** Megabytes by which memory may grow over the first request. */
+/** Megabytes by which memory may grow after the first request. */
 const MOST_GROWTH = 700;
-/** Milliseconds until an answer has to be there. */
+/** Milliseconds within which an answer has to come. */
 const PATIENCE = 8000;
 
-/** `images` of a small folder that is not damaged. */
+/** `images` of a small folder of undamaged files. */
 export const CT_FOLDER = {
   type: 'folder',
   path: sharedDataPath('dicom', 'ct-head-ge'),
@@ -38,7 +38,7 @@ export const CT_FOLDER = {
 
 const root = join(import.meta.dirname, '../../..');
 
-/** The built gateway as a process of its own, whose event loop and memory are watched while it is fed bad input. */
+/** The built gateway as a separate process, whose event loop and memory are watched while it gets bad input. */
 export class FuzzedGateway {
   readonly #gateway: WatchedGateway;
   readonly #dispatcher = new Agent({ connections: 8 });
@@ -49,7 +49,10 @@ export class FuzzedGateway {
     this.#idle = this.#megabytes();
   }
 
-  /** @param images of the tenant called `fuzz`, which anybody may ask; its records are those of the demonstration */
+  /**
+   * Starts the gateway. @param images of the tenant `fuzz`, which is open to everybody; its records are those of the
+   * demonstration
+   */
   static async start(images: object): Promise<FuzzedGateway> {
     const fuzz = {
       authorization: { type: 'mock', disableAuthzChecks: true },
@@ -73,7 +76,7 @@ export class FuzzedGateway {
     await this.#gateway.stop();
   }
 
-  /** Sends one request and gives its answer, whatever its status. */
+  /** Sends one request; returns its answer, whatever its status. */
   async ask({ method, path, headers, body }: Asked): Promise<Answer> {
     const answer = await request(this.url + path, {
       ...{ method, headers, body: body ?? null, dispatcher: this.#dispatcher },
@@ -91,9 +94,9 @@ export class FuzzedGateway {
   }
 
   /**
-   * Runs one piece of work and looks at what it did to others. A hold a little over the bound is tried once more: a
-   * collection of garbage may fall on any request.
-   * @throws where the event loop was held too long, or memory has grown too much
+   * Runs one piece of work and measures its effect on others. A block a little over the bound is tried once more: a
+   * garbage collection may happen in any request.
+   * @throws where the event loop was blocked too long, or memory has grown too much
    */
   async watched(work: (attempt: number) => Promise<void>): Promise<void> {
     for (let attempt = 0; ; attempt++) {
@@ -113,13 +116,14 @@ export class FuzzedGateway {
   }
 }
 
-/** Statuses of refusals that are the caller's to mend, or that say to come again. */
+/** Statuses of refusals for which the caller is responsible, or that are temporary. */
 const REFUSALS = new Set([400, 401, 403, 404, 405, 406, 413, 414, 415, 416, 422, 429, 431, 502, 503, 504]);
 
 /**
- * Holds an answer to being one, or a refusal in words: never a failure of ours, nothing of what is inside. Only one of
- * several parts may be cut, where a later part proves to be damaged after the first was sent (DW-13).
- * @param asked for the message
+ * Checks that an answer is data or a refusal with a reason: never an internal error, and nothing internal in its
+ * text. Only multipart and zip may be cut off, where a later part proves to be damaged after the first was sent
+ * (DW-13).
+ * @param asked the request, for the message
  */
 export function holdReadable({ status, type, body, cut }: Answer, asked: string): void {
   const text = body.subarray(0, 5000).toString();

@@ -7,9 +7,9 @@ import { hold, type Target } from '../../../subgraphs/imaging/test/fuzz/target.t
 import { READY_MADE } from '../../pages/ready-made.ts';
 import { CT_FOLDER, FuzzedGateway, holdReadable, type Asked } from './fuzzed-gateway.ts';
 
-/** Characters of a document, and bytes of a URL: what the gateway takes. */
+/** Limits of the gateway: characters of a document, and bytes of a URL. */
 const LONGEST = 200_000;
-/** Characters that one repeated field may take. */
+/** Characters for all repetitions of one field. */
 const MANY = 25_000;
 const LONGEST_URL = 15_000;
 
@@ -59,7 +59,10 @@ const schemaFile = join(import.meta.dirname, '../../../schema/api.graphql');
 let schema: GraphQLSchema;
 let gateway: FuzzedGateway;
 
-/** Documents made of the schema, then made far too large, too deep, or no documents at all; and their variables. */
+/**
+ * Documents generated from the schema, many of them then made much too large, too deep or invalid; and their
+ * variables.
+ */
 export const graphqlDocuments: Target = {
   name: 'graphql-documents',
   async open() {
@@ -74,7 +77,7 @@ export const graphqlDocuments: Target = {
     );
     const variables = random.chance(0.2) ? nestedVariables(random) : JSON.stringify(READY_MADE.variables);
     await gateway.watched(async (attempt) => {
-      // Another text each time: documents that were seen are remembered.
+      // The text differs each time, because the gateway caches parsed documents.
       const text = `${document}${' '.repeat(attempt)}`;
       const asked = random.chance(0.8) ? posted(text, variables) : inOtherWays(text, random);
       const answer = await gateway.ask(asked);
@@ -105,7 +108,7 @@ function inOtherWays(query: string, random: Random): Asked {
   return { method: 'GET', path, headers: { 'apollo-require-preflight': '1' } };
 }
 
-/** A query that is right by the schema, for the most part. */
+/** Generates a query that is mostly valid by the schema. */
 function generated(random: Random): string {
   return `query Fuzz($id: ID, $no: Boolean = false) ${selection(schema.getQueryType()!, 1 + random.below(6), random)}`;
 }
@@ -123,7 +126,7 @@ function selection(type: GraphQLCompositeType, depth: number, random: Random): s
   return `{ __typename ${texts.join(' ')} }`;
 }
 
-/** One field many times over: as it is, under names of its own, or each in a fragment. */
+/** Repeats one field many times: unchanged, with aliases, or each in a fragment. */
 function again(field: string, random: Random): string[] {
   const bare = field.replace(/^\w+: /, '');
   const forms = [() => field, (i: number) => `r${i}: ${bare}`, () => `... { ${field} }`];
@@ -161,7 +164,7 @@ function literal(type: string, random: Random): string {
 const nestedTypes = (depth: number): string =>
   depth <= 0 ? 'name' : `fields { type { ofType { ${nestedTypes(depth - 1)} } } args { name } }`;
 
-/** Made larger, deeper or wrong; as it is now and then. */
+/** Makes a document larger, deeper or invalid; leaves some unchanged. */
 function mutated(document: string, random: Random): string {
   const times = 1 + random.below(random.of([30, 300, 3000]));
   switch (random.below(12)) {
@@ -189,7 +192,7 @@ function mutated(document: string, random: Random): string {
   }
 }
 
-/** Each fragment spreads the next one, some of them twice. */
+/** Makes fragments that each spread the next one, some of them twice. */
 function chained(length: number, random: Random): string {
   const content = generated(random).replace(/^[^{]*\{|\}[^}]*$/g, '');
   return Array.from({ length }, (_, i) => {
@@ -198,7 +201,7 @@ function chained(length: number, random: Random): string {
   }).join('\n');
 }
 
-/** JSON of variables that are nested deeper, and lists that are longer, than any that are asked for. */
+/** Makes JSON of variables with more depth and longer lists than any query needs. */
 function nestedVariables(random: Random): string {
   const depth = random.below(3000);
   const id = `${'[{"id":'.repeat(depth)}${random.of(['null', '1', '"x"', '[]', '{}'])}${'}]'.repeat(depth)}`;

@@ -3,7 +3,7 @@ import { damaged, type Random } from '../../../subgraphs/imaging/test/fuzz/rando
 import { hold, type Target } from '../../../subgraphs/imaging/test/fuzz/target.ts';
 import { CT_FOLDER, FuzzedGateway } from './fuzzed-gateway.ts';
 
-/** Milliseconds after which a connection that got nothing is given up: the server may well wait for the rest. */
+/** Milliseconds after which a connection without an answer is closed: the server may be waiting for more bytes. */
 const PATIENCE = 300;
 
 const LINES = [
@@ -124,7 +124,7 @@ const PIECES = [
 
 let gateway: FuzzedGateway;
 
-/** Requests as bytes on a connection, with headers that make no sense, are far too long, or are broken off. */
+/** Requests as bytes on a connection, with headers that are invalid, much too long, or cut off. */
 export const rawRequests: Target = {
   name: 'raw-requests',
   async open() {
@@ -152,14 +152,14 @@ function requestBytes(random: Random): Buffer {
   return random.chance(0.3) ? damaged(bytes, random, 300) : bytes;
 }
 
-/** A few pieces, or so many that they fill what headers may hold. */
+/** Joins a few pieces, or so many that they fill all the space for headers. */
 function value(random: Random): string {
   const pieces = Array.from({ length: 1 + random.below(6) }, () => random.of(PIECES));
   const once = pieces.join('');
   return random.chance(0.1) ? once.repeat(1 + random.below(60_000 / (once.length + 1))) : once;
 }
 
-/** The first bytes of an answer; empty where none came. */
+/** Sends bytes; returns the first bytes of the answer, empty where none came. */
 function exchange(bytes: Buffer): Promise<string> {
   const { hostname, port } = new URL(gateway.url);
   return new Promise((resolve) => {

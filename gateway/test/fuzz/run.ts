@@ -1,25 +1,25 @@
-/** The process in which the cases run: what it is at, it tells the one that watches it. */
+/** The process in which the cases run. It reports its progress to the process that watches it. */
 import { hash, Random } from '../../../subgraphs/imaging/test/fuzz/random.ts';
 import { TARGETS } from './targets.ts';
 
-/** What is to be run, as JSON in the first argument. */
+/** The cases to run, as JSON in the first argument. */
 export interface Assignment {
   seed: number;
-  /** For each target, which runs 25 cases even if they take longer. */
+  /** Time for each target; a target runs at least 25 cases even if they take longer. */
   seconds: number;
-  /** All, unless one is named, and one case of it. */
+  /** The name of the only target to run, and the number of its only case. */
   target?: string;
   only?: number;
 }
 
-/** What is told: that a target is prepared, a case begins, it gave what it must not, a target is through. */
+/** A report: a target is being prepared, a case begins, a case has a finding, a target has ended. */
 export type Told =
   | { target: string; opening: true }
   | { target: string; number: number }
   | { target: string; number: number; error: string }
   | { target: string; cases: number; seconds: number };
 
-/** Cases of each target at least. */
+/** Least number of cases of each target. */
 const FEWEST = 25;
 
 const tell = (told: Told): unknown => process.send!(told);
@@ -38,7 +38,7 @@ for (const target of TARGETS) {
   for (let number = only ?? 0; cases < FEWEST || Date.now() - started < seconds * 1000; number++) {
     tell((at = { target: target.name, number }));
     try {
-      // Of itself alone, so that it can be run again without those before it.
+      // The case depends on nothing before it, so that it can be run again alone.
       await target.run(new Random(hash(`${seed} ${target.name} ${number}`)));
     } catch (error) {
       tell({ ...at, error: textOf(error) });
@@ -51,7 +51,7 @@ for (const target of TARGETS) {
 }
 process.disconnect();
 
-/** With what is behind it, where there is something. */
+/** Returns the text of an error and of its causes. */
 function textOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const text = (error.stack ?? error.message).split('\n').slice(0, 5).join('\n');

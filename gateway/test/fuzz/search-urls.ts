@@ -3,7 +3,7 @@ import { wellFormed, type Random } from '../../../subgraphs/imaging/test/fuzz/ra
 import type { Target } from '../../../subgraphs/imaging/test/fuzz/target.ts';
 import { CT_FOLDER, FuzzedGateway, holdReadable, type Asked } from './fuzzed-gateway.ts';
 
-/** Bytes of a URL, or of a form, at most: what the gateway takes. */
+/** Limits of the gateway: bytes of a URL and of a form. */
 const LONGEST_URL = 15_000;
 const LONGEST_FORM = 250_000;
 
@@ -84,7 +84,7 @@ const VALUES = [
 
 let gateway: FuzzedGateway;
 
-/** Searches by FHIR REST and QIDO-RS with parameters that make no sense, or far too many of them. */
+/** Searches by FHIR REST and QIDO-RS with invalid parameters, or far too many of them. */
 export const searchUrls: Target = {
   name: 'search-urls',
   async open() {
@@ -138,7 +138,7 @@ function pair(names: readonly string[], isQido: boolean, random: Random): string
   return `${encodeURIComponent(name)}=${random.chance(0.1) ? escapedBadly(value) : encoded(value)}`;
 }
 
-/** The pairs again and again. */
+/** Repeats the pairs many times. */
 function many(pairs: readonly string[], random: Random): string[] {
   return Array.from({ length: 1 + random.below(3000) }, () => random.of(pairs));
 }
@@ -147,7 +147,7 @@ function encoded(text: string): string {
   return encodeURIComponent(wellFormed(text));
 }
 
-/** Characters that a URL may hold by the letter of HTTP, half of a percent escape among them. */
+/** Leaves characters that HTTP allows in a URL, incomplete percent escapes among them. */
 function escapedBadly(text: string): string {
   return text.replace(/[^!-"$-~]/g, '%');
 }

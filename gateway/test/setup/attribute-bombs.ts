@@ -1,4 +1,7 @@
-/** DICOM objects that are small on disk and large once they are read: each alone would hold a careless server for seconds. */
+/**
+ * DICOM objects that are small on disk and large once they are read: each one would block a careless server for
+ * seconds.
+ */
 import { deflateRawSync } from 'node:zlib';
 import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import { imageObject, SMALL } from './image-object.ts';
@@ -9,7 +12,7 @@ const EXPLICIT = TransferSyntax.ExplicitVRLittleEndian;
 const JPEG = '1.2.840.10008.1.2.4.50';
 const UNDEFINED = 0xffffffff;
 
-/** The bytes of an element before its value; of an item where there is no VR. */
+/** Encodes the head of an element, which is all before its value; without a VR, the head of an item. */
 function head(tag: number, vr: string | undefined, length: number, explicit = true): Buffer {
   const long = explicit && vr !== undefined && /^(O.|SQ|U[CNRT])$/.test(vr);
   const bytes = Buffer.alloc(long ? 12 : 8);
@@ -39,25 +42,25 @@ function repeated(piece: Buffer, count: number): Buffer {
   return Buffer.alloc(piece.length * count, piece);
 }
 
-/** Sequences within sequences, none of which ends. */
+/** Encodes sequences within sequences that never end. */
 function nested(depth: number): Buffer {
   const level = [head(0x00400260, 'SQ', UNDEFINED), head(0xfffee000, undefined, UNDEFINED)];
   return repeated(Buffer.concat(level), depth);
 }
 
-/** Values of one character of an attribute that may have many. */
+/** Encodes an attribute of many values, of one character each. */
 function values(tag: number, vr: string, count: number, explicit: boolean): Buffer {
   return Buffer.concat([head(tag, vr, 2 * count, explicit), repeated(Buffer.from('1\\'), count)]);
 }
 
-/** An image of 4 × 4 pixels with these elements before its pixels. */
+/** Builds an image of 4 × 4 pixels with these elements before its pixels. */
 function withElements(studyUid: string, transferSyntax: string, elements: Buffer): Buffer {
   const image = imageObject(studyUid, transferSyntax, SMALL, Buffer.alloc(16, 7));
   const pixels = transferSyntax === IMPLICIT ? -24 : -28;
   return Buffer.concat([image.subarray(0, pixels), elements, image.subarray(pixels)]);
 }
 
-/** The same, its data set deflated (PS3.5 §A.5). */
+/** Builds the same image with its data set deflated (PS3.5 §A.5). */
 function deflated(studyUid: string, elements: Buffer): Buffer {
   const syntax = TransferSyntax.DeflatedExplicitVRLittleEndian;
   const file = withElements(studyUid, syntax, elements);
@@ -75,8 +78,8 @@ export interface AttributeBomb {
   /** Part 10 bytes of the instance `{studyUid}.1.1`. */
   file(studyUid: string): Buffer;
   /**
-   * What of it can be read all the same: everything; its pixels, and the object as it is stored; that alone; or nothing,
-   * because its structure is damaged and it is not found.
+   * The parts of it that can be read: everything; its pixels and the object as stored; the object as stored; or
+   * nothing, because its structure is damaged and no search finds it.
    */
   readable: 'everything' | 'pixels' | 'object' | 'nothing';
 }
@@ -84,7 +87,7 @@ export interface AttributeBomb {
 const sequence = (items: Buffer): Buffer =>
   Buffer.concat([head(0x00400260, 'SQ', UNDEFINED), items, SEQUENCE_END]);
 
-/** The attributes by which they are searched are as in any other object, and come first. */
+/** Their first attributes, by which a search finds them, are as in any other object. */
 const EVERY_BOMB: readonly (AttributeBomb & { long?: true })[] = [
   {
     name: '1.9 million attributes, explicit VR',
@@ -142,5 +145,5 @@ const EVERY_BOMB: readonly (AttributeBomb & { long?: true })[] = [
   },
 ];
 
-/** Without `npm run test:long`, one of those that are alike. */
+/** All of them in `npm run test:long`; otherwise one of each kind. */
 export const ATTRIBUTE_BOMBS: readonly AttributeBomb[] = EVERY_BOMB.filter(({ long }) => LONG || !long);

@@ -1,4 +1,4 @@
-/** Child processes of tests: started, watched until they are ready, and ended by their own id. */
+/** Child processes of tests: started, watched until they are ready, and ended by their process id. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,18 +11,18 @@ export interface Child {
   end(signal?: NodeJS.Signals): Promise<void>;
 }
 
-// A test worker that is killed runs no exit handler: the kernel then ends what it started.
+// The kernel ends them when the test worker is killed: a killed worker runs no exit handler.
 const setpriv = existsSync('/usr/bin/setpriv') ? '/usr/bin/setpriv' : undefined;
 
 /**
  * Starts a program and waits until `ready` resolves to true, asking every 20 ms.
- * Rejects with the program's own last words when it ends first or is not ready within `patience` milliseconds.
+ * Rejects with the last lines of the program when it ends first or is not ready within `timeout` milliseconds.
  */
 export async function startChild(
   command: string,
   args: readonly string[],
   ready: () => Promise<boolean>,
-  patience = 20_000,
+  timeout = 20_000,
 ): Promise<Child> {
   const argv = setpriv ? [setpriv, '--pdeathsig', 'KILL', command, ...args] : [command, ...args];
   const child = spawn(argv[0] as string, argv.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -52,7 +52,7 @@ export async function startChild(
     },
   };
 
-  const giveUp = Date.now() + patience;
+  const giveUp = Date.now() + timeout;
   while (!ended() && Date.now() < giveUp) {
     if (await ready().catch(() => false)) return handle;
     await Promise.race([gone, delay(20)]);

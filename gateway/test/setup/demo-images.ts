@@ -1,4 +1,4 @@
-/** The demonstration's images, made once for all tests, which only read them. */
+/** Images of the demonstration, made once for all tests, which only read them. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -7,12 +7,12 @@ import { buildDemoImages } from '../../demo/images.ts';
 const root = join(import.meta.dirname, '../../..');
 const cache = join(root, 'node_modules/.cache/demo-images');
 
-/** As the sources make them. */
+/** Made by the sources. */
 export const DEMO_IMAGES = join(cache, 'sources');
-/** As the built gateway makes them: it holds those of the sources to be of another version. */
+/** Made by the built gateway, which would take those of the sources for another version. */
 export const BUILT_DEMO_IMAGES = join(cache, 'built');
 
-/** Vitest's globalSetup hook: makes both, unless they are there; those of the build where there is a build. */
+/** Hook of Vitest (globalSetup): makes both where they are missing, those of the build only where there is a build. */
 export async function setup(): Promise<void> {
   await buildDemoImages({ target: DEMO_IMAGES });
   const built = join(root, 'dist/gateway/demo/images.js');

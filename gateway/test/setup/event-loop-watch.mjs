@@ -1,10 +1,10 @@
 /**
- * Measures, inside a Node process, how long its event loop is held. Loaded with `--import` before the program itself;
- * plain JavaScript, because the program runs compiled. The Unix socket named by `WATCH_SOCKET` answers each connection
- * with the longest hold since the one before, in milliseconds, as JSON: `{"held":12.3}`.
+ * Measures, inside a Node process, how long its event loop is blocked. Loaded with `--import` before the program
+ * itself; plain JavaScript, because the program runs compiled. The Unix socket named by `WATCH_SOCKET` answers each
+ * connection with the longest block since the connection before, in milliseconds, as JSON: `{"held":12.3}`.
  *
- * A hold is the time between two turns of the loop, less the time in which the main thread waited for a CPU: other
- * processes of the machine are not to blame for it (Linux, /proc/PID/schedstat: run time and waiting time in ns).
+ * A block is the time between two turns of the loop, less the time in which the main thread waited for a CPU: other
+ * processes of the machine cause that (Linux, /proc/PID/schedstat: run time and waiting time in ns).
  */
 import { openSync, readSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -16,7 +16,7 @@ if (isMainThread && process.env['WATCH_SOCKET']) watch(process.env['WATCH_SOCKET
 
 /** @param {string} socket path of the Unix socket to listen on */
 function watch(socket) {
-  // The directory of the process itself is that of its main thread.
+  // The task that has the process id is the main thread.
   const schedstat = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r');
   const buffer = Buffer.alloc(128);
   const waited = () => {

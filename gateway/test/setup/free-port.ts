@@ -1,7 +1,7 @@
 /** A free TCP port on loopback, for a server that a test starts. */
 import { createServer, type AddressInfo } from 'node:net';
 
-/** Asks the system for a port nobody listens on. Another process may still take it: callers retry their start. */
+/** Asks the system for a free port. Another process may still take it: callers retry their start. */
 export async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((resolve, reject) => {

@@ -1,4 +1,4 @@
-/** The built gateway as its own process, as `npm start` runs it, on a free port with a data folder of its own. */
+/** The built gateway as a process, as `npm start` runs it, on a free port with its own data folder. */
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,8 +21,8 @@ export interface GatewayProcess {
 const program = join(import.meta.dirname, '../../../dist/gateway/main.js');
 
 /**
- * Starts `dist/gateway/main.js` (built by `npm test`) and waits until it is ready; the demo images are made first, unless
- * all tests share them.
+ * Starts `dist/gateway/main.js` (built by `npm test`) and waits until it is ready. It makes the demo images first,
+ * unless the tests have made them for all.
  * @param environment further settings, see docs/configuration.md
  */
 export async function startGateway(environment: Record<string, string> = {}): Promise<GatewayProcess> {
@@ -33,7 +33,7 @@ export async function startGateway(environment: Record<string, string> = {}): Pr
   }
   const port = environment['PORT'] ?? String(await freePort());
   const url = `http://localhost:${port}`;
-  // BASE_URL by name: Vite, and so the test runner, sets a variable of that name to something else.
+  // BASE_URL is set explicitly: Vite, and so the test runner, sets a variable of that name to something else.
   const own = {
     PORT: port,
     HOST: '127.0.0.1',

@@ -1,7 +1,7 @@
 /**
- * Asks for /health/live at a steady pace, whether or not the answers before have come, until its input ends; then
- * prints, as one line of JSON, the waiting times in milliseconds and the largest resident memory of the server.
- * Plain JavaScript, because it starts often: compiling would take longer than many an attack.
+ * Sends requests to /health/live at a steady pace, without waiting for the answers, until its input ends. Then
+ * prints, as one line of JSON, the waiting times in milliseconds and the largest resident memory of the server. Plain
+ * JavaScript, because it starts often: compiling would take longer than many attacks.
  *
  *     node health-poller.mjs URL PID
  */
@@ -17,7 +17,7 @@ const result = { waits: [], failures: 0, peakMegabytes: 0 };
 /** @type {Promise<void>[]} */
 const asked = [];
 
-/** @param {number} due when the request was to be sent */
+/** @param {number} due when the request should have been sent */
 async function poll(due) {
   try {
     const { statusCode, body } = await request(`${url}/health/live`, { dispatcher, headersTimeout: 60_000 });

@@ -9,7 +9,7 @@ export const SMALL: PixelDescription = {
 };
 
 /**
- * A Part 10 file of the instance `{studyUid}.1.1` that describes its pixels as told, whatever they are.
+ * Writes a Part 10 file of the instance `{studyUid}.1.1` with the given description, whether or not its pixels agree.
  * @param pixels native bytes, or the fragments of an encapsulated stream, the Basic Offset Table first
  */
 export function imageObject(
@@ -47,7 +47,7 @@ export function imageObject(
   );
 }
 
-/** PS3.5 §A.4. */
+/** Encodes a fragment as an item (PS3.5 §A.4). */
 function item(fragment: Uint8Array): Uint8Array[] {
   const even = fragment.length % 2 ? Buffer.concat([fragment, Buffer.alloc(1)]) : fragment;
   const header = Buffer.from('feff00e000000000', 'hex');

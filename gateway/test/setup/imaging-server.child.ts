@@ -1,7 +1,7 @@
 /**
- * The imaging subgraph in a process of its own, so that its memory is only its own. Given `images` of a tenant as JSON;
- * writes its address, and for each line it reads `{ rss, peak, delay }`: memory in MB, and milliseconds by which the event
- * loop was late, p99; `peak` and `delay` are since the line before.
+ * The imaging subgraph in a separate process, so that its memory can be measured alone. Takes `images` of a tenant as
+ * JSON and a data folder. Writes its address, then for each line that it reads `{ rss, peak, delay }`: memory in MB,
+ * and the delay of the event loop in milliseconds, p99; `peak` and `delay` are since the line before.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
@@ -54,12 +54,12 @@ const delays = monitorEventLoopDelay({ resolution: RESOLUTION });
 delays.enable();
 createInterface({ input: process.stdin })
   .on('line', () => {
-    // What is recorded is the time from one tick of a timer to the next.
+    // The histogram records the time from one tick of a timer to the next.
     const delay = Math.max(0, delays.percentile(99) / 1e6 - RESOLUTION);
     const figures = { rss: megabytes(), peak: Math.max(peak, megabytes()), delay };
     process.stdout.write(`${JSON.stringify(figures)}\n`);
     peak = 0;
-    // Only once somebody wants to know: it costs what it measures beside.
+    // Sampling starts with the first question: it costs time itself.
     sampling ??= setInterval(() => (peak = Math.max(peak, megabytes())), 20).unref();
     delays.reset();
   })

@@ -1,4 +1,4 @@
-/** The imaging subgraph in a process of its own, for benchmarks and for tests of what it withstands. */
+/** The imaging subgraph in a separate process, for benchmarks and for tests of load. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 export interface ImagingServer {
   address: string;
   pid: number;
-  /** MB, and how late the event loop was in milliseconds, p99; `peak` and `delay` since it was asked last. */
+  /** Memory in MB, and the delay of the event loop in milliseconds, p99; `peak` and `delay` since the call before. */
   memory(): Promise<{ rss: number; peak: number; delay: number }>;
   stop(): void;
 }
@@ -14,9 +14,9 @@ export interface ImagingServer {
 const source = ['--import', 'tsx', join(import.meta.dirname, 'imaging-server.child.ts')];
 
 /**
- * Starts it.
- * @param images of a tenant called `bench`, which anybody may read
- * @param script arguments of Node that name what is run (default: the source)
+ * Starts the server.
+ * @param images of a tenant called `bench`, open to everybody
+ * @param script arguments of Node that name the program (default: the source)
  */
 export async function startServer(images: object, dataDir: string, script = source): Promise<ImagingServer> {
   const child: ChildProcess = spawn(process.execPath, [...script, JSON.stringify(images), dataDir], {

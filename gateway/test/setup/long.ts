@@ -1,2 +1,2 @@
-/** Whether `npm run test:long` runs: more cases of tests that the usual run has few of. */
+/** True in `npm run test:long`: tests then run all their cases. */
 export const LONG = process.env['LONG_TESTS'] === '1';

@@ -22,7 +22,7 @@ describeWithSharedData('the Orthanc that tests start', () => {
     expect((await get('/system', {})).statusCode).toBe(401);
   });
 
-  it('serves what was uploaded over DICOMweb, byte for byte', async () => {
+  it('serves uploaded files over DICOMweb, byte for byte', async () => {
     const first = files[0]!;
     const found = await get(`/dicom-web/instances?SOPInstanceUID=${first.sopInstanceUid}`);
     expect(found.statusCode).toBe(200);
@@ -39,7 +39,7 @@ describeWithSharedData('the Orthanc that tests start', () => {
     await expect(orthanc.upload([Buffer.from('no DICOM')])).rejects.toThrow(/refused file number 0/);
   });
 
-  it('hangs while frozen, is gone while killed, and comes back with its images', async () => {
+  it('answers nothing while frozen, refuses connections while killed, and restarts with its images', async () => {
     await orthanc.freeze();
     await expect(get('/system')).rejects.toThrow(/timeout/i);
     orthanc.thaw();

@@ -1,4 +1,4 @@
-/** A real Orthanc with its DICOMweb plugin, on free ports, with an empty storage of its own. */
+/** A real Orthanc with its DICOMweb plugin, on free ports, with its own empty storage. */
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,13 +11,13 @@ export interface OrthancOptions {
   /** HTTP user. Default `gateway` / `orthanc-test`. */
   username?: string;
   password?: string;
-  /** Who may be the target of a C-MOVE, by symbolic name. */
+  /** Targets of a C-MOVE, by symbolic name. */
   modalities?: Record<string, { aet: string; port: number; host?: string }>;
-  /** Its own application entity title. Default `ORTHANC`. */
+  /** Application entity title of Orthanc. Default `ORTHANC`. */
   aet?: string;
-  /** Files to import before it is handed out. */
+  /** Files to import before `startOrthanc` resolves. */
   files?: Iterable<string | Uint8Array>;
-  /** Further or other settings of orthanc.json. */
+  /** Settings of orthanc.json that are added or replaced. */
   configuration?: Record<string, unknown>;
 }
 
@@ -32,9 +32,11 @@ export interface Orthanc {
   readonly password: string;
   /** `Basic …`, for the Authorization header. */
   readonly authorization: string;
-  /** Imports Part 10 files (paths or bytes); gives Orthanc's own instance ids, in order. Rejects on the first refusal. */
+  /**
+   * Imports Part 10 files (paths or bytes); returns Orthanc's instance ids, in order. Rejects on the first refusal.
+   */
   upload(files: Iterable<string | Uint8Array>): Promise<string[]>;
-  /** Stops answering at once, keeps its storage: a dead PACS. */
+  /** Ends the process at once and keeps the storage: a dead PACS. */
   kill(): Promise<void>;
   /** Starts again on the same ports with the same storage. */
   restart(): Promise<void>;
@@ -46,10 +48,10 @@ export interface Orthanc {
 }
 
 const program = '/usr/sbin/Orthanc';
-// By its own path: the plugin folder may hold orthanc-gdcm, which crashes this version on compressed objects.
+// By its full path: the plugin folder may hold orthanc-gdcm, which crashes this version on compressed objects.
 const dicomWebPlugin = '/usr/share/orthanc/plugins/libOrthancDicomWeb.so';
 
-/** Whether every thread of the process is in state T, proc_pid_stat(5). */
+/** Tells whether every thread of the process is in state T, proc_pid_stat(5). */
 async function allThreadsStopped(pid: number): Promise<boolean> {
   const threads = await readdir(`/proc/${pid}/task`);
   const stats = await Promise.all(threads.map((id) => readFile(`/proc/${pid}/task/${id}/stat`, 'utf8')));
@@ -66,7 +68,7 @@ export async function startOrthanc(options: OrthancOptions = {}): Promise<Orthan
   let dicomPort = 0;
 
   const launch = () =>
-    // Without it its DIMSE answers wait 40 ms each for our acknowledgement.
+    // Without TCP_NODELAY its DIMSE answers wait 40 ms each for our acknowledgement.
     startChild('/usr/bin/env', ['TCP_NODELAY=1', program, settingsFile], async () => {
       const { statusCode, body } = await request(`${url}/system`, {
         headers: { authorization },
@@ -170,7 +172,7 @@ export async function startOrthanc(options: OrthancOptions = {}): Promise<Orthan
     },
     async freeze() {
       child.process.kill('SIGSTOP');
-      // The signal stops a thread when it is next scheduled: until then one may still answer.
+      // The signal stops a thread when it is next scheduled; until then a thread may still answer.
       while (!(await allThreadsStopped(child.process.pid!))) await delay(5);
     },
     thaw: () => void child.process.kill('SIGCONT'),

@@ -5,14 +5,14 @@ const missing = { orthanc: '/nowhere/Orthanc', dcmtk: '/nowhere/storescu', node:
 
 afterEach(() => vi.restoreAllMocks());
 
-it('who is not root is told the one command that installs what is missing, and only that', () => {
+it('tells a user who is not root the one command that installs the missing packages', () => {
   vi.spyOn(process, 'getuid').mockReturnValue(1000);
   expect(() => ensureInstalled(missing)).toThrow(
     /sudo apt-get update && sudo apt-get install -y --no-install-recommends orthanc dcmtk$/,
   );
 });
 
-it('says nothing where everything is there', () => {
+it('prints nothing when everything is installed', () => {
   const write = vi.spyOn(process.stdout, 'write');
   ensureInstalled({ node: process.execPath });
   expect(write).not.toHaveBeenCalled();

@@ -1,11 +1,11 @@
 /**
- * Makes sure, once before all tests, that the real programs they run against are installed.
- * As root on Debian it installs what is missing and says so; otherwise it prints the one command and fails.
+ * Makes sure, once before all tests, that the programs they run against are installed.
+ * As root on Debian it installs the missing ones and prints that; otherwise it prints the one command and fails.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 
-/** Debian package → a file that is there when it is installed. Never orthanc-gdcm: it crashes Orthanc 1.12.7. */
+/** Debian package → a file that it installs. Never orthanc-gdcm: it crashes Orthanc 1.12.7. */
 const parts: Readonly<Record<string, string>> = {
   orthanc: '/usr/sbin/Orthanc',
   'orthanc-dicomweb': '/usr/share/orthanc/plugins/libOrthancDicomWeb.so',
@@ -24,8 +24,8 @@ export function setup(): void {
 }
 
 /**
- * Installs what is missing, or says how to.
- * @param wanted Debian package → a file it brings
+ * Installs the missing packages, or prints how to.
+ * @param wanted Debian package → a file that it installs
  * @throws when something is missing and we are not root on Debian, or the installation fails
  */
 export function ensureInstalled(wanted: Readonly<Record<string, string>>): void {
@@ -39,7 +39,7 @@ export function ensureInstalled(wanted: Readonly<Record<string, string>>): void 
         `On Debian 13 or Ubuntu:  sudo apt-get update && sudo ${command}`,
     );
   }
-  process.stdout.write(`Installing what the tests run against: ${missing.join(', ')}\n  ${command}\n`);
+  process.stdout.write(`Installing programs that the tests need: ${missing.join(', ')}\n  ${command}\n`);
   withoutAutostart(() => {
     run('apt-get', ['update', '-q']);
     run('apt-get', command.split(' ').slice(1));
@@ -48,14 +48,14 @@ export function ensureInstalled(wanted: Readonly<Record<string, string>>): void 
   if (still.length > 0) throw new Error(`Still missing after the installation: ${still.join(', ')}`);
 }
 
-/** Packages whose file is not there. */
+/** Returns packages whose file is missing. */
 function missingOf(wanted: Readonly<Record<string, string>>): string[] {
   return Object.entries(wanted)
     .filter(([, file]) => !existsSync(file))
     .map(([name]) => name);
 }
 
-/** Debian starts servers when it installs them; exit code 101 of this file tells it not to. */
+/** Debian starts servers when it installs them; exit code 101 of this file prevents that. */
 function withoutAutostart(install: () => void): void {
   const ours = !existsSync(policy);
   if (ours) {

@@ -12,16 +12,16 @@ export interface Redis {
   /** `redis://127.0.0.1:port`, for REDIS_URL. */
   readonly url: string;
   readonly port: number;
-  /** Ends the process, with all that it holds. Safe to call twice. */
+  /** Ends the process and with it all data. Safe to call twice. */
   stop(): Promise<void>;
-  /** Stops it from answering, without ending it, until `thaw`. */
+  /** Accepts connections but answers nothing, until `thaw`. */
   freeze(): void;
   thaw(): void;
 }
 
 /**
  * Starts Redis and waits until it answers PING. Call `stop()` in `afterAll`.
- * @param at a port where another one was before
+ * @param at the port of an earlier one (default: a free port)
  */
 export async function startRedis(at?: number): Promise<Redis> {
   const directory = await mkdtemp(join(tmpdir(), 'redis-'));
@@ -41,7 +41,10 @@ export async function startRedis(at?: number): Promise<Redis> {
   };
 }
 
-/** A connection for tests of what is not about Redis: it waits for as long as a loaded machine takes. */
+/**
+ * Opens a connection without timeouts, for tests of other things than Redis: it waits as long as a loaded machine
+ * takes.
+ */
 export function patientRedis({ url }: Pick<Redis, 'url'>): SharedRedis {
   const client = new Client(url);
   return {

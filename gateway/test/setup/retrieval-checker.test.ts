@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { plant, taken } from './retrieval-checker.ts';
 import { smallObjects } from './small-objects.ts';
 
-/** The checker itself, on answers of a server that hands out what was not asked for. */
+/** Tests the checker itself, on answers of a server that sends other objects than the requested ones. */
 
 const OWN = { studyUid: '1.9.1', patientId: 'A' };
 let server: Server;
@@ -39,7 +39,7 @@ async function given(path: string): Promise<{ findings: string[]; objects: numbe
   return taken();
 }
 
-test('objects that were asked for are read, and nothing is found', async () => {
+test('requested objects are read and reported as correct', async () => {
   objects = smallObjects({ ...OWN, instances: 3 });
   expect(await given('/studies/1.9.1')).toEqual({ findings: [], objects: 3 });
 });
@@ -53,26 +53,26 @@ test.each<[what: string, path: string, given: () => Buffer[]]>([
   ],
   ['of another series', '/studies/1.9.1/series/1.9.1.7', () => smallObjects(OWN)],
   ['of another UID', '/studies/1.9.1/series/1.9.1.1/instances/1.9.1.1.7', () => smallObjects(OWN)],
-])('one %s is found', async (_what, path, make) => {
+])('reports an object %s', async (_what, path, make) => {
   objects = make();
   const { findings } = await given(path);
   expect(findings).toEqual([expect.stringContaining(path)]);
 });
 
-test('one of another patient than a row said is found', async () => {
+test('reports an object of another patient than the row of its study names', async () => {
   rows = [{ '0020000D': { vr: 'UI', Value: ['1.9.3'] }, '00100020': { vr: 'LO', Value: ['A'] } }];
   await given('/studies?PatientID=A');
   objects = smallObjects({ studyUid: '1.9.3', patientId: 'B' });
   expect((await given('/studies/1.9.3')).findings).toHaveLength(1);
 });
 
-test('what a test plants is let through', async () => {
+test('ignores objects that a test plants', async () => {
   plant('1.9.4');
   objects = smallObjects({ ...OWN, studyUid: '1.9.5' });
   expect((await given('/studies/1.9.4')).findings).toEqual([]);
 });
 
-test('answers of a process of its own are read where they are received', async () => {
+test('reads the answers of another process where they are received', async () => {
   const script = `
     const object = Buffer.from(process.argv[1], 'base64');
     const server = require('node:http').createServer((request, response) => {

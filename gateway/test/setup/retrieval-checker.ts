@@ -1,20 +1,21 @@
 /**
- * Reads every object that a gateway hands out in a test, and compares it with what was asked for: its Study, Series and SOP
- * Instance UID with the address, its PatientID with that of the others of the answer and with the last row that the same
- * server gave of the study (DW-26). A test file in which one differs fails, see `check-retrievals.ts`. Answers of servers in
- * this process are read where they are written, those of gateways in processes of their own where undici receives them.
+ * Reads every object that a gateway serves in a test and compares it with the request (DW-26): its Study, Series and
+ * SOP Instance UID with the address, its PatientID with that of the other objects of the answer and with the last row
+ * of the study from the same server. A test file in which one differs fails, see `check-retrievals.ts`. Answers of
+ * servers in this process are read where they are written, those of gateways in other processes where undici receives
+ * them.
  */
 import { subscribe } from 'node:diagnostics_channel';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { retrievedObjects, type RetrievedObject } from './retrieved-objects.ts';
 
-/** An answer that was begun, and its bytes so far. */
+/** An answer that has begun, and its bytes so far. */
 interface Begun {
   type: string;
   chunks: Buffer[];
 }
 
-/** An answer to its end. */
+/** A complete answer. */
 interface Answer {
   port: number;
   /** Path and query of the request. */
@@ -25,18 +26,18 @@ interface Answer {
 
 const findings: string[] = [];
 const reading = new Set<Promise<void>>();
-/** PatientIDs of studies as rows gave them last, by server, tenant and Study UID. */
+/** PatientID of each study in its latest row, by server, tenant and Study UID. */
 const patientsOfRows = new Map<string, string>();
-/** Study UIDs of which an archive sends what was not asked for, because a test wants it to. */
+/** Study UIDs for which a test lets an archive send other objects. */
 const planted = new Set<string>();
 let objects = 0;
 
-/** Lets an archive send other objects than those of this study, for a test of just that. */
+/** Lets an archive send other objects than those of this study, for a test of exactly that. */
 export function plant(studyUid: string): void {
   planted.add(studyUid);
 }
 
-/** Takes back what was found so far. */
+/** Returns the findings so far and forgets them. */
 export async function taken(): Promise<{ findings: string[]; objects: number }> {
   await Promise.all(reading);
   const found = { findings: findings.splice(0), objects };
@@ -48,7 +49,7 @@ const written = new WeakMap<ServerResponse, Begun>();
 /** Ports of servers in this process. */
 const ownPorts = new Set<number>();
 
-/** Forgets servers, rows and what was planted: the next test file of this process has its own. */
+/** Forgets servers, rows and planted studies: the next test file of this process has its own. */
 export function forget(): void {
   for (const known of [ownPorts, patientsOfRows, planted]) known.clear();
 }
@@ -86,7 +87,7 @@ const requestOf = (response: ServerResponse) =>
 
 const received = new WeakMap<object, Begun>();
 
-/** A request as the channels of undici tell of it. */
+/** A request as the diagnostics channels of undici describe it. */
 interface Sent {
   origin: string | URL;
   method: string;
@@ -114,13 +115,13 @@ subscribe('undici:request:trailers', (message) => {
   const { request } = message as { request: Sent };
   const begun = received.get(request);
   received.delete(request);
-  // The `fetch` of Node itself may tell of no bytes.
+  // The built-in `fetch` of Node may report no bytes.
   if (begun && begun.chunks.length > 0) check(begun, { port: portOf(request), url: request.path });
 });
 
 const portOf = ({ origin }: Sent): number => Number(new URL(origin).port);
 
-/** Whether an answer may hold objects of a gateway, and not of an archive that a test plays. */
+/** Tells whether an answer may hold objects of a gateway, and not of a simulated archive. */
 function isRead(answer: { method: string; url: string; status: number; type: string }): boolean {
   const { method, url, status, type } = answer;
   return (
@@ -130,7 +131,7 @@ function isRead(answer: { method: string; url: string; status: number; type: str
 
 function keep(begun: Begun | undefined, chunk: unknown): void {
   if (!begun || chunk === undefined || chunk === null || typeof chunk === 'function') return;
-  // A copy: the memory of pixels is used again.
+  // A copy: the memory of pixels is reused.
   begun.chunks.push(Buffer.from(chunk as string));
 }
 
@@ -148,7 +149,7 @@ async function checked({ port, url, type, bytes }: Answer): Promise<void> {
   try {
     found = (await retrievedObjects(type, bytes)) ?? [];
   } catch (error) {
-    // A damaged object is passed on as it is.
+    // The gateway passes damaged objects on unchanged.
     if (type.includes('json')) findings.push(`${url}: ${String(error)}`);
     return;
   }

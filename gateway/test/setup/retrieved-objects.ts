@@ -1,10 +1,10 @@
-/** Which objects a retrieval has given: read by a parser that is not ours from the bytes that a client received. */
+/** The objects of a retrieval, parsed by a library from the bytes that a client received. */
 import dicomParser from 'dicom-parser';
 import { boundaryOf, readMultipart } from '../../../subgraphs/imaging/multipart/multipart.ts';
 
 const PIECE = 64 * 1024;
 
-/** Whose object it is, and which. */
+/** Identifiers of an object and of its patient. */
 export interface RetrievedObject {
   patientId: string | undefined;
   issuer: string | undefined;
@@ -14,9 +14,9 @@ export interface RetrievedObject {
 }
 
 /**
- * The objects of a whole answer: `application/dicom`, multipart of it, a zip, or metadata as DICOM JSON.
+ * Reads the objects of a complete answer: `application/dicom`, multipart of it, a zip, or metadata as DICOM JSON.
  * @returns undefined for another type
- * @throws for bytes that are cut, or are none
+ * @throws for bytes that are cut off or no DICOM
  */
 export async function retrievedObjects(
   contentType: string,
@@ -49,7 +49,7 @@ function ofFile(bytes: Buffer): RetrievedObject {
   };
 }
 
-/** The DICOM files of an archive of stored entries, by its central directory (APPNOTE 4.3.12). */
+/** Reads the DICOM files of an archive of stored entries, by its central directory (APPNOTE 4.3.12). */
 function* filesOfZip(zip: Buffer): Generator<Buffer> {
   const end = zip.lastIndexOf('PK\x05\x06', undefined, 'latin1');
   if (end < 0) throw new Error('The archive has no end.');
@@ -78,7 +78,7 @@ function ofJson(object: JsonObject): RetrievedObject {
   };
 }
 
-/** As they come from a network: the reader joins what is left of a chunk with the next. */
+/** Cuts bytes into chunks as a network does: the reader has to join the rest of a chunk with the next. */
 async function* inPieces(bytes: Buffer): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += PIECE) yield bytes.subarray(at, at + PIECE);
 }

@@ -1,6 +1,6 @@
 /**
- * The shared test data: real DICOM files and Synthea bundles that live beside the repository, never in it.
- * Where they are absent a test says so; with CI set it fails.
+ * The shared test data: real DICOM files and Synthea bundles that lie beside the repository, never in it.
+ * Where they are missing a test is skipped with a message; with CI set it fails.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -26,7 +26,7 @@ export interface SharedDicomFile {
   frames: number;
   photometric?: string;
   bitsAllocated?: number;
-  /** Whether a real Orthanc takes it. */
+  /** Whether a real Orthanc imports it. */
   importsInOrthanc: boolean;
   note: string;
 }
@@ -47,34 +47,34 @@ export interface SharedFhirPatient {
 
 const root = resolve(process.env['SHARED_DATA'] ?? join(import.meta.dirname, '../../../../shared/data'));
 
-/** Whether the shared data are on this machine. */
+/** True where the shared data are on this machine. */
 export const sharedDataPresent = existsSync(join(root, 'dicom/manifest.json'));
 
-/** The absolute path of something below `../shared/data`, such as `dicom` or `fhir/synthea`. */
+/** Returns the absolute path of a file or folder below `../shared/data`, such as `dicom` or `fhir/synthea`. */
 export function sharedDataPath(...segments: string[]): string {
   return join(root, ...segments);
 }
 
-/** Every DICOM file of the manifest; empty where the data are absent. */
+/** Returns every DICOM file of the manifest; an empty list where the data are missing. */
 export function sharedDicomFiles(): SharedDicomFile[] {
   return manifest<{ files: SharedDicomFile[] }>('dicom/manifest.json')?.files ?? [];
 }
 
-/** Every Synthea patient of the manifest; empty where the data are absent. */
+/** Returns every Synthea patient of the manifest; an empty list where the data are missing. */
 export function sharedFhirPatients(): SharedFhirPatient[] {
   return manifest<{ patients: SharedFhirPatient[] }>('fhir/manifest.json')?.patients ?? [];
 }
 
 /**
- * `describe` for tests that read the shared data. Where the data are absent one test stands in their place:
- * it fails in CI, and elsewhere is reported as skipped with the path that was looked for.
+ * `describe` for tests that read the shared data. Where the data are missing one test takes their place: it fails in
+ * CI, and elsewhere is reported as skipped with the path that was looked for.
  */
 export function describeWithSharedData(name: string, tests: () => void): void {
   if (sharedDataPresent) return void describe(name, tests);
   const message = `${name}: needs the shared test data, looked for in ${root}`;
   if (!process.env['CI']) return void it.skip(message, () => {});
   it(message, () => {
-    throw new Error('The shared test data are absent.');
+    throw new Error('The shared test data are missing.');
   });
 }
 

@@ -1,6 +1,6 @@
 import { EXPLICIT_LITTLE_ENDIAN, writeDicomFile } from '../../demo/dicom-file.ts';
 
-/** What tests choose of a study's objects; everything else is the same in all. */
+/** Attributes of a study that tests choose; all others are the same in every study. */
 export interface SmallStudy {
   studyUid: string;
   patientId: string;
@@ -14,11 +14,14 @@ export interface SmallStudy {
   description?: string;
   /** Rows and columns. Default 4. */
   side?: number;
-  /** Repeated in the pixels; by default they are the number of the instance. */
+  /** Repeated in the pixels. Default: the number of the instance. */
   pixels?: string | Buffer;
 }
 
-/** Part 10 files of a study of one series, `{study}.1`, whose instances are `{study}.1.{number}`: 4 × 4 pixels each by default. */
+/**
+ * Writes Part 10 files of a study of one series, `{study}.1`, with the instances `{study}.1.{number}`: 4 × 4 pixels
+ * by default.
+ */
 export function smallObjects(study: SmallStudy): Buffer[] {
   const { studyUid, patientId, issuer, birthDate, accessionNumber, modality = 'CT' } = study;
   const { instances = 1, side = 4, pixels } = study;

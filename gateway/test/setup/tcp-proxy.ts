@@ -1,4 +1,4 @@
-/** Stands between us and a server on loopback: counts, slows down, and cuts when told to. */
+/** A proxy between us and a server on loopback that counts bytes, slows connections down and cuts them. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -6,29 +6,29 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** One connection through a proxy. */
 export interface ProxiedConnection {
   open: boolean;
-  /** Bytes so far, both ways together. */
+  /** Bytes so far, in both directions together. */
   bytes: number;
-  /** What came from the side that connected. */
+  /** Bytes from the side that connected. */
   sent: Buffer[];
 }
 
 export interface TcpProxy {
   port: number;
-  /** Connections that were made through it, and how many of them are open. */
+  /** Connections that were made through it, and how many are open. */
   made: number;
   open: number;
-  /** All of them, in the order they were made; a test may empty it. */
+  /** All connections, in the order they were made; a test may empty the list. */
   connections: ProxiedConnection[];
-  /** Ends a connection once this many bytes have gone through it, both ways together. */
+  /** Cuts a connection once this many bytes have gone through it, in both directions together. */
   cutAfter: number;
-  /** How fast each connection is. */
+  /** Speed of each connection. */
   bytesPerSecond: number;
-  /** Milliseconds after which a chunk of so many bytes from the target is passed on. */
+  /** Milliseconds by which a chunk of so many bytes from the target is delayed. */
   heldBack: (bytes: number) => number;
   stop(): Promise<void>;
 }
 
-/** @param target port on loopback */
+/** Starts a proxy. @param target port on loopback */
 export async function startTcpProxy(target: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   const server = createServer((near) => {
@@ -50,7 +50,7 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     void passOn(far, near);
 
     async function passOn(from: Socket, to: Socket, heard?: Buffer[]): Promise<void> {
-      // Of the side that is written to: what the other one sent before it closed is still on its way.
+      // Aborted when the written side closes: bytes that the other side sent before its end are still on their way.
       const gone = new AbortController();
       const { signal } = gone;
       to.on('close', () => gone.abort());
@@ -65,7 +65,7 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
           const wait = (chunk.length / proxy.bytesPerSecond) * 1000;
           if (wait > 1) await delay(wait, undefined, { signal });
         }
-        // What came before the end still arrives.
+        // `end` sends the last bytes before it closes.
         to.end(() => to.destroy());
       } catch {
         near.destroy();

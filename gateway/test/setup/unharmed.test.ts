@@ -10,13 +10,13 @@ afterAll(() => gateway?.stop());
 
 const UNHARMED: Harm = { held: 3, wait: 5, waitBesideBurner: undefined, growth: 10, failures: 0 };
 
-test('a gateway that nobody asks is unharmed', async () => {
+test('an idle gateway is unharmed', async () => {
   const harm = await harmOf(gateway, () => delay(500));
   expectUnharmed(harm);
   expect(harm.wait).toBeGreaterThan(0);
 });
 
-test('a gateway that is stopped for a while keeps its callers waiting', async () => {
+test('a gateway that is stopped for a while shows a long wait and a blocked event loop', async () => {
   const harm = await harmOf(gateway, async () => {
     process.kill(gateway.pid, 'SIGSTOP');
     await delay(400);
@@ -28,7 +28,7 @@ test('a gateway that is stopped for a while keeps its callers waiting', async ()
 });
 
 test.each<[string, Partial<Harm>]>([
-  ['an event loop that was held', { held: 51 }],
+  ['a blocked event loop', { held: 51 }],
   ['a long wait', { wait: 101 }],
   ['a wait more than twice that beside a CPU burner', { wait: 241, waitBesideBurner: 120 }],
   ['memory', { growth: 351 }],
@@ -37,6 +37,6 @@ test.each<[string, Partial<Harm>]>([
   expect(() => expectUnharmed({ ...UNHARMED, ...harm })).toThrow();
 });
 
-test('a wait that a CPU burner causes as well is none', () => {
+test('a wait that a CPU burner causes too is no harm', () => {
   expectUnharmed({ ...UNHARMED, wait: 230, waitBesideBurner: 120 });
 });

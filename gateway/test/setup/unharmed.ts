@@ -1,6 +1,7 @@
 /**
- * Whether others are unharmed while one caller attacks: the built gateway as its own process, watched from inside (how
- * long the event loop is held) and from outside (how long /health/live waits, how much memory it takes).
+ * Measures whether other callers are harmed while one attacks: the built gateway runs as a process, watched from
+ * inside (how long the event loop is blocked) and from outside (how long /health/live takes, how much memory it
+ * needs).
  */
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -13,7 +14,7 @@ import { json } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startGateway, type GatewayProcess } from './gateway.ts';
 
-/** Milliseconds for which the event loop may be held. */
+/** Milliseconds for which the event loop may be blocked. */
 export const MOST_HELD = 50;
 /** Milliseconds that /health/live may wait, at the 99.9th percentile. */
 const LONGEST_WAIT = 100;
@@ -21,11 +22,11 @@ const LONGEST_WAIT = 100;
 const MOST_GROWTH = 350;
 
 export interface WatchedGateway extends GatewayProcess {
-  /** The longest that the event loop was held since this was called last, in milliseconds. */
+  /** Returns the longest block of the event loop since the call before, in milliseconds. */
   held(): Promise<number>;
 }
 
-/** What `health-poller.mjs` prints. */
+/** Output of `health-poller.mjs`. */
 export interface Polled {
   /** Milliseconds from the moment a request was due to the end of its answer, in ascending order. */
   waits: number[];
@@ -35,13 +36,15 @@ export interface Polled {
   peakMegabytes: number;
 }
 
-/** What others notice of an attack. */
+/** Effects of an attack on other callers. */
 export interface Harm {
-  /** The longest hold of the event loop, in milliseconds; waiting for a CPU does not count. */
+  /** The longest block of the event loop, in milliseconds; waiting for a CPU does not count. */
   held: number;
-  /** The 99.9th percentile of the waiting times of /health/live, asked every 20 ms by another process, in milliseconds. */
+  /**
+   * The 99.9th percentile of the answer times of /health/live, asked every 20 ms by another process, in milliseconds.
+   */
   wait: number;
-  /** The same while as many processes as there are cores only compute; asked for where `wait` is long. */
+  /** The same while as many processes as there are cores only compute; measured when `wait` is long. */
   waitBesideBurner: number | undefined;
   /** Megabytes of resident memory at the peak, above those before the attack. */
   growth: number;
@@ -50,8 +53,8 @@ export interface Harm {
 }
 
 /**
- * Starts the built gateway, as `npm start` does, with the event loop watched.
- * @param options `tenants`: file contents by key, in place of those of the project; `environment`: further settings
+ * Starts the built gateway, as `npm start` does, with its event loop watched.
+ * @param options `tenants`: file contents by key, in place of the project's tenants; `environment`: further settings
  */
 export async function startWatchedGateway(
   options: { tenants?: Record<string, unknown>; environment?: Record<string, string> } = {},
@@ -84,8 +87,8 @@ export async function startWatchedGateway(
 }
 
 /**
- * Runs an attack and measures what others notice of it. Send a harmless request of the same kind before: a first
- * request compiles and loads, which is no harm of the attack.
+ * Runs an attack and measures its effects on other callers. Send a harmless request of the same kind before: a first
+ * request compiles and loads code, which is no harm of the attack.
  */
 export async function harmOf(gateway: WatchedGateway, attack: () => Promise<unknown>): Promise<Harm> {
   const started = performance.now();
@@ -106,7 +109,7 @@ export async function harmOf(gateway: WatchedGateway, attack: () => Promise<unkn
 }
 
 /**
- * Holds a measured harm to the bounds that no caller may exceed.
+ * Checks that a measured harm is within the bounds that hold for every caller.
  * @throws AssertionError with all measured values
  */
 export function expectUnharmed(harm: Harm): void {
@@ -122,7 +125,7 @@ async function residentMegabytes(pid: number): Promise<number> {
   return (Number(pages) * 4096) / 1e6;
 }
 
-/** Asks for /health/live from another process while `work` runs. */
+/** Sends requests to /health/live from another process while `work` runs. */
 async function polled(gateway: GatewayProcess, work: () => Promise<unknown>): Promise<Polled> {
   const program = join(import.meta.dirname, 'health-poller.mjs');
   const child = spawn(process.execPath, [program, gateway.url, String(gateway.pid)], {
@@ -143,7 +146,7 @@ async function polled(gateway: GatewayProcess, work: () => Promise<unknown>): Pr
 
 async function waitBesideBurner(gateway: GatewayProcess, seconds: number): Promise<number> {
   const burners: ChildProcess[] = Array.from({ length: availableParallelism() }, () =>
-    // It ends by itself, should this process be ended before it.
+    // It ends after a while even if this process ends first.
     spawn(
       process.execPath,
       ['-e', `const end = Date.now() + ${seconds * 1000 + 10_000}; while (Date.now() < end);`],

@@ -12,7 +12,7 @@ import type { EvaluatePath } from '../sources/mrn-paths.ts';
 import type { TenantImages } from '../sources/open.ts';
 import type { Directory, Order } from './directory.ts';
 
-/** Accession numbers of patients as callers learned them from the clinical base; each kept for a minute at most. */
+/** Accession numbers of patients, as the clinical base gave them to callers. Each is kept for a minute at most. */
 export type AccessionNumbers = LRUCache<string, Promise<readonly string[]>>;
 
 export interface CallerReachOptions {
@@ -23,7 +23,7 @@ export interface CallerReachOptions {
   log: Pick<FastifyBaseLogger, 'warn' | 'error'>;
 }
 
-/** Tells the operator of a UID that studies of different patients have: nobody can have them by it (IA-24). */
+/** Logs a UID that studies of different patients share: they cannot be read by it (IA-24). */
 export function logCrossed(
   { tenant, log }: Pick<CallerReachOptions, 'tenant' | 'log'>,
   studyUid: string,
@@ -31,7 +31,7 @@ export function logCrossed(
   log.warn({ tenant: tenant.key, studyUid }, 'withheld: studies of different patients have this UID');
 }
 
-/** What the caller of one request reaches in one image source of the tenant (IA-5 to IA-9), and whose a study is. */
+/** The patients and studies that one request may see in one image source (IA-5 to IA-9), and the owner of a study. */
 export class CallerReach {
   readonly #options: CallerReachOptions;
   readonly #config: ImagesConfig;
@@ -46,7 +46,7 @@ export class CallerReach {
   }
 
   /**
-   * What every granted patient reaches; undefined where the Access reaches all.
+   * Returns the reach of every granted patient; undefined when the Access reaches all patients.
    * @throws Fault `forbidden` for an Access that names no patient
    */
   async all(): Promise<readonly Reach[] | undefined> {
@@ -58,16 +58,16 @@ export class CallerReach {
     return (this.#own ??= Promise.all(patients.map((grant) => this.#reachOf(grant))));
   }
 
-  /** The same for what is named by its UID: nothing, where the Access names no patient (IA-7: it is as if it were not there). */
+  /** As `all`, for objects named by UID. An Access without a patient reaches nothing (IA-7: as if absent). */
   async byUid(): Promise<readonly Reach[] | undefined> {
     const { patients } = this.#options.access;
     return patients !== 'all' && patients.length === 0 ? [] : this.all();
   }
 
   /**
-   * The same for one patient whom the request names; undefined where all studies are theirs, none where the clinical
+   * As `all`, for one patient whom the request names. Undefined when all studies are theirs; empty when the clinical
    * base does not know them.
-   * @throws Fault `forbidden` for one who is out of reach (IA-7)
+   * @throws Fault `forbidden` for a patient out of reach (IA-7)
    */
   async of(patientId: string): Promise<readonly Reach[] | undefined> {
     const { tenant, access, directory } = this.#options;
@@ -84,7 +84,7 @@ export class CallerReach {
     return reachOf(grant, this.#config, numbers, this.#evaluate);
   }
 
-  /** Asked once for all requests with the same token: a viewer's frames are many. */
+  /** Asks once for all requests with the same token, because a viewer asks for many frames. */
   #accessionNumbersOf(patientId: string): Promise<readonly string[]> {
     const { tenant, access, directory, accessionNumbers } = this.#options;
     const { client, user, token = '' } = access;
@@ -98,7 +98,7 @@ export class CallerReach {
     return asking;
   }
 
-  /** Whether a row is of a study that one of these reaches; a birth date that contradicts is logged (DW-21). */
+  /** Tells whether a row belongs to one of these reaches. Logs a birth date that contradicts (DW-21). */
   includes(reaches: readonly Reach[] | undefined, row: DicomJson): boolean {
     if (!reaches) return true;
     const config = this.#config;
@@ -112,7 +112,7 @@ export class CallerReach {
     return false;
   }
 
-  /** Whether all of these rows of one study are of what is reached; where only some are, that is logged. */
+  /** Tells whether all rows of one study belong to these reaches. Logs when only some do. */
   includesAll(reaches: readonly Reach[] | undefined, rows: readonly DicomJson[]): boolean {
     const own = rows.filter((row) => this.includes(reaches, row));
     const isCrossed = own.length > 0 && own.length < rows.length;
@@ -120,14 +120,14 @@ export class CallerReach {
     return own.length === rows.length;
   }
 
-  /** Logical ids of the granted patients whose rows these are. */
+  /** Returns the logical ids of the granted patients who own these rows. */
   ownersOf(rows: readonly DicomJson[], reaches: readonly Reach[]): string[] {
     const config = this.#config;
     const own = reaches.filter((reach) => rows.some((row) => belongsTo(row, reach, config)));
     return own.map(({ grant }) => grant.id);
   }
 
-  /** Logical id of the patient whose the study is; where the clinical base cannot say, nobody is named. */
+  /** Returns the logical id of the patient who owns the study; undefined when the clinical base cannot say. */
   ownerOf(study: DicomJson, reaches: readonly Reach[] | undefined): Promise<string | undefined> {
     const config = this.#config;
     const granted = reaches?.find((reach) => belongsTo(study, reach, config))?.grant.id;
@@ -139,13 +139,13 @@ export class CallerReach {
       return Promise.resolve(granted);
     }
     let owner = this.#owners.get(mrn);
-    if (!owner) this.#owners.set(mrn, (owner = this.#found(mrn)));
+    if (!owner) this.#owners.set(mrn, (owner = this.#findPatient(mrn)));
     return owner;
   }
 
   /**
-   * Logical id of the patient in reach who has this identifier.
-   * @throws Fault `forbidden` when it is nobody in reach
+   * Returns the logical id of the patient in reach who has this identifier.
+   * @throws Fault `forbidden` when no patient in reach has it
    */
   async patientByIdentifier(value: string, system?: string): Promise<string> {
     const { tenant, access, directory } = this.#options;
@@ -159,7 +159,7 @@ export class CallerReach {
     throw patientOutOfReach();
   }
 
-  /** The order of this id; undefined where there is none for this caller. */
+  /** Returns the order with this id; undefined when this caller has none. */
   async order(id: string): Promise<Order | undefined> {
     const { tenant, access, directory } = this.#options;
     try {
@@ -170,7 +170,7 @@ export class CallerReach {
     }
   }
 
-  async #found(mrn: string): Promise<string | undefined> {
+  async #findPatient(mrn: string): Promise<string | undefined> {
     const { tenant, access, directory } = this.#options;
     try {
       return await directory.find(tenant, access, mrn);

@@ -3,22 +3,22 @@ import { SingleFlight } from '../../../schema/concurrency/single-flight.ts';
 import { maxEntries } from '../../../schema/outbound/max-entries.ts';
 
 const DECISION_SECONDS = 60;
-/** How long a question is not asked again after there was no answer. */
+/** Time without an answer before the same question is asked again. */
 const UNDECIDED_SECONDS = 3;
 
-/** Asks which of some studies are withheld; resolves to undefined where there is no answer. */
+/** Asks which of some studies are withheld; resolves to undefined when there is no answer. */
 export type AskDecision<Study> = (studies: readonly Study[]) => Promise<ReadonlySet<string> | undefined>;
 
 /**
- * Remembers for each study whether it is withheld, as services and labels decided. Requests that ask the same at the
- * same time share one question. A `question` says who asks, and what decides.
+ * Remembers for each study whether services and labels withhold it. Equal questions at the same time are asked once.
+ * A `question` says who asks and what decides.
  */
 export class DecisionCache {
   readonly #kept = new LRUCache<string, boolean>({ ...maxEntries(100_000), ttl: DECISION_SECONDS * 1000 });
   readonly #undecided = new LRUCache<string, true>({ ...maxEntries(10_000), ttl: UNDECIDED_SECONDS * 1000 });
   readonly #asking = new SingleFlight<ReadonlySet<string> | undefined>();
 
-  /** Whether it is remembered that a study is shown. */
+  /** Tells whether a study is remembered as shown. */
   isShown(question: unknown, studyUid: string): boolean {
     return this.#kept.get(keyOf(question, studyUid)) === false;
   }
@@ -27,7 +27,7 @@ export class DecisionCache {
     this.#kept.set(keyOf(question, studyUid), withheld);
   }
 
-  /** Those of some studies that are withheld, asked for where it is not remembered: all of them while there is no answer. */
+  /** Returns the withheld ones of some studies. Asks about those not remembered; unanswered, they are withheld. */
   async withheld<Study extends { studyUid: string }>(
     question: unknown,
     studies: readonly Study[],
@@ -47,10 +47,10 @@ export class DecisionCache {
   }
 
   /**
-   * Asks whatever is remembered of the studies, but where there was no answer in the last seconds.
-   * @param source what has the studies. Its question is shared with no other source's: whether two are the same would
-   * tell what each has of a study
-   * @returns UIDs of those that are withheld; undefined where there is no answer
+   * Asks again, also about remembered studies. Does not ask when there was no answer in the last seconds.
+   * @param source key of the source that has the studies. Sources do not share a question: a shared one would show
+   * that both have the same data of a study
+   * @returns UIDs of the withheld studies; undefined when there is no answer
    */
   ask<Study>(
     question: unknown,

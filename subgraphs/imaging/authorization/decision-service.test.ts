@@ -6,7 +6,7 @@ import { askDecisionService } from './decision-service.ts';
 let service: Server;
 let url: string;
 let answer: (response: ServerResponse, socket: Socket) => void;
-/** How many questions came. */
+/** Number of questions that arrived. */
 let questions: number;
 
 beforeEach(async () => {
@@ -26,12 +26,12 @@ afterEach(async () => {
 const ask = () => askDecisionService(url, { studies: [{ studyUid: '1.2' }, { studyUid: '1.3' }] });
 const DECISION = '{"withheld":["1.3"]}';
 
-test('the UIDs that the service names', async () => {
+test('returns the UIDs that the service names', async () => {
   answer = (response) => response.end(DECISION);
   expect(await ask()).toEqual(new Set(['1.3']));
 });
 
-test('a kept connection that was closed: the question is sent again on a new one', async () => {
+test('sends the question again when a kept connection was closed', async () => {
   const served = new WeakSet<Socket>();
   answer = (response, socket) => {
     if (served.has(socket)) return void socket.destroy();
@@ -43,7 +43,7 @@ test('a kept connection that was closed: the question is sent again on a new one
 });
 
 describe('no decision', () => {
-  test('an answer of more than a megabyte, of which no more is read', async () => {
+  test('from an answer of more than a megabyte, which is not read to its end', async () => {
     let closed: Promise<unknown> | undefined;
     answer = (response) => {
       closed = new Promise((done) => response.once('close', done));
@@ -56,16 +56,16 @@ describe('no decision', () => {
   });
 
   test.each([
-    ['no answer', () => undefined],
+    ['without an answer', () => undefined],
     [
-      'one that goes on and on',
+      'from an answer without an end',
       (response: ServerResponse) => {
         const more = setInterval(() => response.write(' '), 100);
         response.once('close', () => clearInterval(more));
       },
     ],
   ])(
-    '%s within five seconds',
+    '%s, after five seconds',
     async (_what, slow) => {
       answer = slow;
       const started = performance.now();
@@ -75,7 +75,7 @@ describe('no decision', () => {
     15_000,
   );
 
-  test('a redirect, which is not followed', async () => {
+  test('from a redirect, which is not followed', async () => {
     answer = (response) => {
       if (questions === 1) response.writeHead(307, { location: url });
       response.end(DECISION);

@@ -4,29 +4,29 @@ import { UID } from '../../../schema/dicom/dicom.ts';
 import { limitedText } from '../../../schema/outbound/limited-text.ts';
 import { resending } from '../../../schema/outbound/resending.ts';
 
-/** Until the whole answer has to be there. */
+/** Time until the whole answer has to be received. */
 const TIMEOUT_MILLISECONDS = 5000;
 const MAX_BYTES = 1 << 20;
 
-/** A key that is not known, such as `error`, might mean that the list is not to be believed. */
+/** Strict: an unknown key, such as `error`, may mean that the list is wrong. */
 const decision = z.strictObject({ withheld: z.array(z.string().regex(UID)) });
 
-/** What a decision service is asked (IA-31). */
+/** The question to a decision service (IA-31). */
 export interface WithholdQuestion {
   studies: readonly { studyUid: string }[];
 }
 
 /**
- * Asks a decision service which of some studies it withholds: POST of the question, answered with 200 and
- * `{ "withheld": [UID] }`, whose UIDs are of the question. Redirects are not followed.
- * @returns the UIDs; undefined where there is no such answer within five seconds
+ * Asks a decision service which studies it withholds. It sends the question by POST and expects 200 with
+ * `{ "withheld": [UID] }`, where each UID is in the question. Redirects are not followed.
+ * @returns the UIDs; undefined when there is no such answer within five seconds
  */
 export async function askDecisionService(
   url: string,
   question: WithholdQuestion,
   dispatcher?: Dispatcher,
 ): Promise<ReadonlySet<string> | undefined> {
-  // AbortSignal.timeout would live its five seconds out after every answer.
+  // AbortSignal.timeout would keep its timer for five seconds after every answer.
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(), TIMEOUT_MILLISECONDS);
   try {

@@ -1,39 +1,39 @@
 import type { Access, PatientIdentity } from '../../../schema/access/access.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 
-/** An order as its images know it. */
+/** The facts of an order that imaging needs. */
 export interface Order {
-  /** Logical id of its subject, where that is a patient. */
+  /** Logical id of its subject when that is a patient. */
   patientId?: string;
   accessionNumbers: readonly string[];
 }
 
 /**
- * What imaging asks of the clinical base, within the caller's own rights there: patients for tenants whose Access
- * reaches all of them and so carries no identities, and orders by id. The composition root supplies it.
+ * Questions of imaging to the clinical base, within the caller's rights there. Patients are asked for when the Access
+ * reaches all of them, and so carries no identities. The composition root supplies it.
  */
 export interface Directory {
-  /** Who the patient is; undefined where there is none of that id. */
+  /** Reads the identity of a patient; undefined when there is no patient with that id. */
   read(tenant: Tenant, access: Access, patientId: string): Promise<PatientIdentity | undefined>;
   /**
-   * Logical id of the patient whose identifiers hold this value, in the system where one is named; undefined where none
-   * or several do.
+   * Finds the logical id of the patient who has an identifier with this value, and with this system when one is given.
+   * Undefined when there is none, or more than one.
    */
   find(tenant: Tenant, access: Access, mrn: string, system?: string): Promise<string | undefined>;
   /**
-   * The order of this id.
-   * @throws Fault `not_found`, or `insufficient_scope` where the caller may not read orders
+   * Reads the order with this id.
+   * @throws Fault `not_found`, or `insufficient_scope` when the caller may not read orders
    */
   order(tenant: Tenant, access: Access, id: string): Promise<Order>;
   /**
-   * Accession numbers of a patient's orders, reports and studies, as far as the record tells (DW-19).
-   * @throws Fault where it tells of none of them, or fails
+   * Returns accession numbers of a patient's orders, reports and studies, as far as the record gives them (DW-19).
+   * @throws Fault when it gives none of these resources, or fails
    */
   accessionNumbers(tenant: Tenant, access: Access, patientId: string): Promise<readonly string[]>;
   /**
-   * `meta.security` of the record's own ImagingStudies, as `system|code`, by Study Instance UID; nothing for a study
-   * that the record does not have, or does not show this caller.
-   * @throws Fault where the record cannot be asked
+   * Returns `meta.security` of the record's ImagingStudies as `system|code`, by Study Instance UID. A study that the
+   * record does not have, or does not show to this caller, has no entry.
+   * @throws Fault when the record cannot be asked
    */
   labels(
     tenant: Tenant,

@@ -21,19 +21,24 @@ function row(patientId?: string, more: DicomJson = {}): DicomJson {
 
 describe('DW-19 medical record numbers', () => {
   it.each<[string, PatientIdentity['identifier'], string[], string[]]>([
-    ['MR-typed', [{ value: 'first' }, ...mr('a')], DEFAULT, ['a']],
-    ['all that are MR-typed', mr('a', 'b', 'a'), DEFAULT, ['a', 'b']],
-    ['else the first', [{ value: 'first' }, { value: 'second' }], DEFAULT, ['first']],
-    ['none', [], DEFAULT, []],
-    ['padding aside', mr(' a '), DEFAULT, ['a']],
+    ['the identifier of type MR', [{ value: 'first' }, ...mr('a')], DEFAULT, ['a']],
+    ['all identifiers of type MR', mr('a', 'b', 'a'), DEFAULT, ['a', 'b']],
     [
-      'an empty one falls through to the next expression',
+      'the first identifier without one of type MR',
+      [{ value: 'first' }, { value: 'second' }],
+      DEFAULT,
+      ['first'],
+    ],
+    ['none without identifiers', [], DEFAULT, []],
+    ['a value without its padding', mr(' a '), DEFAULT, ['a']],
+    [
+      'those of the next expression when the first gives an empty value',
       [...mr(' '), { value: 'x' }],
       ["identifier.where(type.coding.code='MR').value", "identifier.where(value='x').value"],
       ['x'],
     ],
     [
-      'by system',
+      'those of a system',
       [
         { system: 's', value: '1' },
         { system: 't', value: '2' },
@@ -41,14 +46,14 @@ describe('DW-19 medical record numbers', () => {
       ["identifier.where(system='t').value"],
       ['2'],
     ],
-    ['never what matches others', mr('a*', 'b?', 'c,d', 'e\\f', 'g'), DEFAULT, ['g']],
-    ['nor another number in its place', [...mr('*'), { value: 'other' }], DEFAULT, []],
+    ['no value that matches others', mr('a*', 'b?', 'c,d', 'e\\f', 'g'), DEFAULT, ['g']],
+    ['no other number in place of a wildcard', [...mr('*'), { value: 'other' }], DEFAULT, []],
   ])('%s', async (_name, identifier, expressions, numbers) => {
     const found = await medicalRecordNumbers({ id: 'p', identifier }, expressions, evaluateHere());
     expect(found).toEqual(numbers);
   });
 
-  it('an expression is compiled once for a source, whoever it is evaluated for, and by nobody else', async () => {
+  it('compiles an expression once for each source', async () => {
     const compiled = new Map<string, (resource: object) => readonly unknown[]>();
     const of = (value: string, evaluate = evaluateHere(compiled)) =>
       medicalRecordNumbers({ id: value, identifier: mr(value) }, DEFAULT, evaluate);
@@ -61,13 +66,13 @@ describe('DW-19 medical record numbers', () => {
     expect(await of('d', evaluateHere())).toEqual(['d']);
   });
 
-  it("an expression that is not FHIRPath is the configuration's fault", async () => {
+  it('names the setting whose expression is not FHIRPath', async () => {
     const found = medicalRecordNumbers({ id: 'p', identifier: [] }, ['identifier.where('], evaluateHere());
     await expect(found).rejects.toThrow(/images\.mrn/);
   });
 });
 
-describe('DW-19 whose a study is by accession number', () => {
+describe('DW-19 owner of a study by accession number, with', () => {
   const config = { lookup: 'studies-by-accession', mrn: DEFAULT, matchBirthDate: false } as const;
   const accession = (...Value: (string | null)[]): DicomJson => ({
     [Tag.AccessionNumber]: { vr: 'SH', Value },
@@ -80,8 +85,8 @@ describe('DW-19 whose a study is by accession number', () => {
   const issuer = (value: string): DicomJson => ({ [Tag.IssuerOfPatientID]: { vr: 'LO', Value: [value] } });
 
   it.each<[string, DicomJson, string[], object, boolean]>([
-    ['the letter', study('A1'), ['A1'], {}, true],
-    ['one of several', study('A2'), ['A1', 'A2'], {}, true],
+    ['the same number', study('A1'), ['A1'], {}, true],
+    ['one of several numbers', study('A2'), ['A1', 'A2'], {}, true],
     ['padding', study(' A1 '), ['A1 '], {}, true],
     ['another case', study('a1'), ['A1'], {}, false],
     ['a part', study('A'), ['A1'], {}, false],
@@ -94,21 +99,21 @@ describe('DW-19 whose a study is by accession number', () => {
     ['an empty one before it', row('any', accession(null, 'A1')), ['A1'], {}, false],
     ['an empty one after it', row('any', accession('A1', null)), ['A1'], {}, false],
     ['an issuer that agrees', study('A1', issuer('H')), ['A1'], { issuer: 'H' }, true],
-    ['one that does not', study('A1', issuer('h')), ['A1'], { issuer: 'H' }, false],
-    ['one that is not shown', study('A1'), ['A1'], { issuer: 'H' }, false],
+    ['an issuer that differs', study('A1', issuer('h')), ['A1'], { issuer: 'H' }, false],
+    ['no issuer in the row', study('A1'), ['A1'], { issuer: 'H' }, false],
   ])('%s', async (_name, row, numbers, options, expected) => {
     const used = { ...config, ...options };
     const reach = await reachOf({ id: 'p' }, used, numbers, evaluateHere());
     expect(belongsTo(row, reach, used)).toBe(expected);
   });
 
-  it('a birth date that has to agree must be known', async () => {
+  it('refuses a patient without an identity when the birth date has to agree', async () => {
     const reach = reachOf({ id: 'p' }, { ...config, matchBirthDate: true }, ['A1'], evaluateHere());
     await expect(reach).rejects.toThrow(/clinical/);
   });
 });
 
-describe('DW-21 whose a study is', () => {
+describe('DW-21 owner of a study, with', () => {
   const config = { lookup: 'studies-by-mrn', mrn: DEFAULT, matchBirthDate: false } as const;
   const grant = (more: Partial<PatientGrant> = {}, birthDate?: string): PatientGrant => ({
     id: 'p',
@@ -119,23 +124,23 @@ describe('DW-21 whose a study is', () => {
   const by = (issuer: string): DicomJson => ({ [Tag.IssuerOfPatientID]: { vr: 'LO', Value: [issuer] } });
 
   it.each<[string, DicomJson, PatientGrant, object, boolean]>([
-    ['the letter', row('MRN'), grant(), {}, true],
+    ['the same PatientID', row('MRN'), grant(), {}, true],
     ['padding', row('MRN '), grant(), {}, true],
     ['another case', row('mrn'), grant(), {}, false],
     ['a part', row('MR'), grant(), {}, false],
     [
-      'several values, of which one is the number',
+      'several PatientIDs, one of them the number',
       { ...row(), [Tag.PatientID]: { vr: 'LO', Value: ['MRN', 'other'] } },
       grant(),
       {},
       false,
     ],
-    ['nothing', row(), grant(), {}, false],
-    ['empty', row(''), grant(), {}, false],
-    ['the issuer', row('MRN', by('A')), grant(), { issuer: 'A' }, true],
+    ['no PatientID', row(), grant(), {}, false],
+    ['an empty PatientID', row(''), grant(), {}, false],
+    ['the configured issuer', row('MRN', by('A')), grant(), { issuer: 'A' }, true],
     ['another issuer', row('MRN', by('B')), grant(), { issuer: 'A' }, false],
-    ['no issuer where one is configured', row('MRN'), grant(), { issuer: 'A' }, false],
-    ['any issuer where none is', row('MRN', by('B')), grant(), {}, true],
+    ['no issuer when one is configured', row('MRN'), grant(), { issuer: 'A' }, false],
+    ['any issuer when none is configured', row('MRN', by('B')), grant(), {}, true],
     [
       'a birth date that agrees',
       row('MRN', born('19800102')),
@@ -144,19 +149,19 @@ describe('DW-21 whose a study is', () => {
       true,
     ],
     [
-      'one that does not',
+      'a birth date that differs',
       row('MRN', born('19800103')),
       grant({}, '1980-01-02'),
       { matchBirthDate: true },
       false,
     ],
-    ['one that is not known', row('MRN'), grant({}, '1980-01-02'), { matchBirthDate: true }, true],
-    ['a study of the grant', row('MRN'), grant({ studies: ['1.2'] }), {}, true],
-    ['a study outside it', row('MRN'), grant({ studies: ['1.3'] }), {}, false],
-    ['no study', row('MRN'), grant({ studies: [] }), {}, false],
-    ['every study of the server', row('other'), grant(), { lookup: 'all-studies-on-server' }, true],
+    ['no birth date in the row', row('MRN'), grant({}, '1980-01-02'), { matchBirthDate: true }, true],
+    ['a grant limited to this study', row('MRN'), grant({ studies: ['1.2'] }), {}, true],
+    ['a grant limited to another study', row('MRN'), grant({ studies: ['1.3'] }), {}, false],
+    ['a grant limited to no study', row('MRN'), grant({ studies: [] }), {}, false],
+    ['all studies of the server', row('other'), grant(), { lookup: 'all-studies-on-server' }, true],
     [
-      'of which the grant names some',
+      'all studies of the server and a grant limited to another',
       row('other'),
       grant({ studies: ['1.3'] }),
       { lookup: 'all-studies-on-server' },
@@ -167,7 +172,7 @@ describe('DW-21 whose a study is', () => {
     expect(belongsTo(study, await reachOf(patient, used, [], evaluateHere()), used)).toBe(expected);
   });
 
-  it('IA-9 a patient whom nobody identified reaches nothing', async () => {
+  it('IA-9 refuses a patient whom the EHR did not identify', async () => {
     await expect(reachOf({ id: 'p' }, config, [], evaluateHere())).rejects.toThrow(/clinical/);
   });
 
@@ -187,13 +192,13 @@ describe('DW-21 whose a study is', () => {
 
 it.each<[string, [string, string][][] | undefined, boolean]>([
   ['no constraint', undefined, true],
-  ['its modality', [[['modality', 'http://dicom.nema.org/resources/ontology/DCM|CT']]], true],
-  ['one of several', [[['modality', 'MR,CT']]], true],
+  ["the study's modality", [[['modality', 'http://dicom.nema.org/resources/ontology/DCM|CT']]], true],
+  ["several modalities, one of them the study's", [[['modality', 'MR,CT']]], true],
   ['another modality', [[['modality', 'MR']]], false],
-  ['another or its own', [[['modality', 'MR']], [['modality', 'CT']]], true],
-  ['its UID', [[['identifier', 'urn:dicom:uid|urn:oid:1.2']]], true],
+  ["another modality, or the study's", [[['modality', 'MR']], [['modality', 'CT']]], true],
+  ["the study's UID", [[['identifier', 'urn:dicom:uid|urn:oid:1.2']]], true],
   [
-    'both at once',
+    "the study's modality and another UID",
     [
       [
         ['modality', 'CT'],
@@ -202,7 +207,7 @@ it.each<[string, [string, string][][] | undefined, boolean]>([
     ],
     false,
   ],
-  ['what cannot be judged', [[['status', 'available']]], false],
+  ['a constraint that cannot be checked', [[['status', 'available']]], false],
 ])('SM-5 a granular scope with %s', (_name, constraints, expected) => {
   const study = row('MRN', { [Tag.ModalitiesInStudy]: { vr: 'CS', Value: ['CT', 'SR'] } });
   expect(coveredBy(study, constraints ? { constraints } : {})).toBe(expected);

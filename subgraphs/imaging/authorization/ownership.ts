@@ -7,13 +7,13 @@ import { RETRY_SECONDS } from '../../../schema/outbound/unreachable.ts';
 import { askable, shownIdentifier, unpadded, type PatientKey } from '../facts/identifiers.ts';
 import { medicalRecordNumbers, type EvaluatePath } from '../sources/mrn-paths.ts';
 
-/** Whose a study is: pure decisions over facts that the source gave, made anew for every request (IA-29, DW-21). */
+/** Decides who owns a study: pure functions over facts of the source, evaluated for every request (IA-29, DW-21). */
 
 type Lookup = Pick<ImagesConfig, 'lookup' | 'mrn' | 'issuer' | 'matchBirthDate'>;
 
 /**
- * What one grant reaches in one image source, by the way that the source finds a patient (DW-19): every study, those of
- * PatientIDs, or those of accession numbers. Empty lists reach nothing.
+ * The studies that one grant reaches in one image source: all, those of PatientIDs, or those of accession numbers. It
+ * depends on how the source finds a patient (DW-19). An empty list reaches nothing.
  */
 export type Reach = { grant: PatientGrant } & (
   | { by: 'server' }
@@ -22,11 +22,11 @@ export type Reach = { grant: PatientGrant } & (
 );
 
 /**
- * What the grant reaches in a source.
- * @param accessionNumbers the patient's, for sources that find studies by them
+ * Returns the reach of a grant in a source.
+ * @param accessionNumbers of the patient, for sources that find studies by them
  * @param evaluate evaluates paths of the source's `mrn`
- * @throws Fault where the EHR did not say who the patient is: refused, not guessed (IA-9); `unavailable` where it is away,
- * `bad_gateway` where it answered without
+ * @throws Fault when the EHR did not identify the patient, who is never guessed (IA-9): `unavailable` when the EHR is
+ * away, `bad_gateway` when its answer has no identity
  */
 export async function reachOf(
   grant: PatientGrant,
@@ -54,10 +54,13 @@ export async function reachOf(
 }
 
 /**
- * Whether a row is of a study that the grant reaches: its PatientID, or its accession number, is one of the patient's to
- * the letter, the issuer of the PatientID agrees where one is configured, the birth date does not contradict (DW-21), and
- * the study is among those the grant is limited to (IA-8). Accession numbers are of studies: rows of other levels need
- * not show them, and then belong to nobody.
+ * Tells whether a row belongs to a study that the grant reaches. All of these must hold:
+ * - its PatientID, or its accession number, equals one of the patient's exactly;
+ * - the issuer of the PatientID agrees, if one is configured;
+ * - the birth date does not contradict, if it is compared (DW-21);
+ * - the study is one of those that the grant is limited to, if it is limited (IA-8).
+ *
+ * Accession numbers belong to studies. A row of another level may not have one, and then belongs to no patient.
  */
 export function belongsTo(row: DicomJson, reach: Reach, config: Lookup): boolean {
   const { grant } = reach;
@@ -73,7 +76,7 @@ export function belongsTo(row: DicomJson, reach: Reach, config: Lookup): boolean
   return !config.matchBirthDate || !contradicts(text(row, Tag.PatientBirthDate), grant.identity?.birthDate);
 }
 
-/** Whether a DICOM date and a FHIR date, both present, cannot be of the same day; FHIR's may be a year or a month. */
+/** Tells whether a DICOM date and a FHIR date, both present, differ. The FHIR date may be a year or a month. */
 export function contradicts(dicomDate: string | undefined, fhirDate: string | undefined): boolean {
   const dicom = (dicomDate ?? '').replace(/\D/g, '');
   const fhir = (fhirDate ?? '').slice(0, 10).replace(/\D/g, '');
@@ -81,8 +84,8 @@ export function contradicts(dicomDate: string | undefined, fhirDate: string | un
 }
 
 /**
- * Whether a granular scope covers a study (SM-5). Constraints on modality and identifier can be judged from a study's
- * row; any other covers nothing, so that what cannot be established is not served.
+ * Tells whether a granular scope covers a study (SM-5). A study's row decides constraints on modality and identifier.
+ * A scope with any other constraint covers nothing, because it cannot be checked.
  */
 export function coveredBy(study: DicomJson, coverage: Coverage): boolean {
   return (

@@ -5,9 +5,9 @@ import { unpadded, type PatientKey } from '../facts/identifiers.ts';
 import { hasWildcard } from '../dicom/wildcards.ts';
 
 /**
- * PatientIDs to ask a source for: the caller's own, or those of them that the request names (DW-3); undefined for
- * anybody's, `pattern` where a caller who reaches everybody names one with wildcards.
- * @param reaches not of accession numbers: whose they are is told by the studies
+ * Returns the PatientIDs to ask a source for: those in reach, or the ones of them that the request names (DW-3).
+ * Undefined for any PatientID. `pattern` when the caller reaches all patients and names a PatientID with wildcards.
+ * @param reaches none by accession number, where only the studies give the PatientID
  * @throws Fault `forbidden` when it names one that is not the caller's (IA-7)
  */
 export function keysFor(
@@ -29,12 +29,13 @@ export function keysFor(
   return ids.map((value) => ({ value, ...(config.issuer !== undefined && { issuer: config.issuer }) }));
 }
 
-/** @throws Fault `forbidden` when a PatientID is named that is not the caller's (IA-7) */
+/** Refuses with Fault `forbidden` a named PatientID that is not the caller's (IA-7). */
 export function requireOwn(named: readonly string[], own: readonly string[]): void {
   if (named.every((id) => own.includes(id))) return;
   throw patientOutOfReach();
 }
 
+/** Tells whether a grant is limited to some studies of its patient. */
 export function isLimited(reaches: readonly Reach[] | undefined): boolean {
   return reaches?.some(({ grant }) => grant.studies !== undefined) ?? false;
 }

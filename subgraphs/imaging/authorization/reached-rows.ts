@@ -10,16 +10,16 @@ import { chunked } from '../facts/study-rows.ts';
 import type { TenantSource } from '../cache/tenant-source.ts';
 import { wildcards } from '../dicom/wildcards.ts';
 
-/** Accession numbers that a source is asked for at a time: a patient may have hundreds. */
+/** Number of accession numbers asked of a source at a time. A patient may have hundreds. */
 const ASKED_AT_ONCE = 16;
 
-/** A search before our own restriction is set. */
+/** A search before it is restricted to PatientIDs. */
 export type UnrestrictedQuery = Omit<SourceQuery, 'patientIds'>;
 
-/** Lists of rows that are one patient's, all of them: for which configuration and which patient. */
+/** Lists whose rows all belong to one patient, with that patient and the configuration it was decided for. */
 const authorized = new WeakMap<Rows, { config: ImagesConfig; patient: string }>();
 
-/** All of a patient that decides which rows are theirs; undefined for several, for some studies only, and for all. */
+/** Returns the facts that decide which rows are a patient's; undefined unless it is one patient with all studies. */
 function patientKey(reaches: readonly Reach[] | undefined): string | undefined {
   const [reach, ...others] = reaches ?? [];
   if (reach?.by !== 'mrn' || others.length > 0 || reach.grant.studies) return undefined;
@@ -27,8 +27,8 @@ function patientKey(reaches: readonly Reach[] | undefined): string | undefined {
 }
 
 /**
- * Rows of one source within what a caller reaches there: asked for by what the source finds patients by (DW-19), and
- * every one judged again (DW-21).
+ * Finds rows of one source within a caller's reach. It asks by the key that the source finds patients by (DW-19), and
+ * checks every row again (DW-21).
  */
 export class ReachedRows {
   readonly #source: TenantSource;
@@ -40,10 +40,11 @@ export class ReachedRows {
   }
 
   /**
-   * @param reaches undefined for everything
-   * @param named PatientIDs that the request names, wildcards included
-   * @param anew whether kept answers do not count
-   * @throws Fault `forbidden` when it names one that is not the caller's (IA-7)
+   * Returns the rows that the caller reaches.
+   * @param reaches undefined for all studies
+   * @param named PatientIDs that the request names, which may have wildcards
+   * @param anew true to ask the source and use no kept answer
+   * @throws Fault `forbidden` when the request names a PatientID that is not the caller's (IA-7)
    */
   async find(
     reaches: readonly Reach[] | undefined,
@@ -59,7 +60,7 @@ export class ReachedRows {
     return pattern ? rows.filter((row) => pattern.test(shownIdentifier(row, Tag.PatientID))) : rows;
   }
 
-  /** Rows of what is reached: the same list where all are, which is found out once for a list and a patient. */
+  /** Returns the rows within reach: the same list if all are, which is decided once for a list and a patient. */
   #own(rows: Rows, reaches: readonly Reach[] | undefined): Rows {
     const patient = patientKey(reaches);
     if (patient === undefined) return rows.filter((row) => this.#caller.includes(reaches, row));
@@ -73,15 +74,15 @@ export class ReachedRows {
   }
 
   /**
-   * Whether the source can be asked for a page, as nothing that it gives is left out here.
-   * @throws Fault `forbidden` when a PatientID is named that is known not to be the caller's (IA-7)
+   * Tells whether the source can be asked for a page, because none of its rows are removed here.
+   * @throws Fault `forbidden` when the request names a PatientID that is known not to be the caller's (IA-7)
    */
   canPage(reaches: readonly Reach[] | undefined, named: readonly string[] = []): boolean {
     const byAccession = reaches?.some(({ by }) => by === 'accession') ?? false;
     return !byAccession && keysFor(reaches, named, this.#source.config) !== 'pattern';
   }
 
-  /** The studies of the accession numbers are all that there is; whatever else is searched for is searched in them. */
+  /** Finds the studies of the accession numbers first, then searches within them. */
   async #byAccession(
     reaches: readonly Reach[],
     query: UnrestrictedQuery,
@@ -124,7 +125,7 @@ export class ReachedRows {
     const ask = async (number: string): Promise<DicomJson[]> => {
       const match = new Map([[Tag.AccessionNumber as string, [number]]]);
       const rows = await this.#source.ask({ level: 'study', match, includeField });
-      // A server that minds no case gives a study for either spelling: it counts where it is spelt so.
+      // A server that ignores case also gives studies whose number is spelt differently.
       return rows.filter((row) => shownIdentifier(row, Tag.AccessionNumber) === number);
     };
     const found: DicomJson[] = [];

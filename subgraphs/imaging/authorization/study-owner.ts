@@ -3,10 +3,10 @@ import { shownIdentifier } from '../facts/identifiers.ts';
 import type { TenantSource } from '../cache/tenant-source.ts';
 
 /**
- * The PatientID that a study states, for the door: it asks the EHR whether the caller may see that patient. Undefined
- * where there is no such study, or where studies of several patients carry its UID. The sources are asked each time: what
- * is kept of a study would tell that there is one (IA-7).
- * @throws Fault of a source that does not answer, where no other has the study
+ * Returns the PatientID of a study for the authorization hook, which asks the EHR whether the caller may see that
+ * patient. Undefined when there is no such study, or when studies of several patients have its UID. The sources are
+ * asked each time: a kept answer would be faster, and so show that the study exists (IA-7).
+ * @throws Fault of a source that does not answer, when no other has the study
  */
 export async function studyOwner(
   sources: readonly Pick<TenantSource, 'askAnew'>[],
@@ -21,7 +21,7 @@ export async function studyOwner(
     .map((row) => shownIdentifier(row, Tag.PatientID));
   const [owner] = owners;
   const failed = answers.find((answer) => answer.status === 'rejected');
-  // One that does not answer may be the one that has it.
+  // The source that does not answer may have the study.
   if (owner === undefined && failed) throw failed.reason;
   return owner && owners.every((one) => one === owner) ? owner : undefined;
 }

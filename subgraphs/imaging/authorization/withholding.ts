@@ -7,13 +7,13 @@ import type { Directory } from './directory.ts';
 import { byStudy } from '../facts/study-rows.ts';
 import type { AskDecision, DecisionCache } from './decision-cache.ts';
 
-/** What a study is judged by. */
+/** The facts of a study that rules are compared with. */
 interface StudyFacts {
   studyUid: string;
   modalities: string[];
   /** BodyPartExamined of its series, in capitals (PS3.16 Annex L). */
   bodyParts: string[];
-  /** What its images say of their confidentiality. */
+  /** Confidentiality codes in its images. */
   confidentiality: string[];
 }
 
@@ -27,13 +27,13 @@ export interface WithholdingOptions {
   access: Access;
   decisions: DecisionCache;
   directory: Directory;
-  /** Connections to decision services; dynamic tenants get guarded ones (SM-15). */
+  /** Connections to decision services. Dynamic tenants get guarded ones (SM-15). */
   dispatcher?: ((tenant: Tenant) => Dispatcher | undefined) | undefined;
 }
 
 /**
- * Which studies the tenant withholds from this caller, though they are of a patient in reach (IA-31,
- * `authorization.withhold`). What cannot be judged is withheld.
+ * Decides which studies of a patient in reach the tenant withholds from this caller (IA-31, `authorization.withhold`).
+ * A study that cannot be decided is withheld.
  */
 export class Withholding {
   readonly #options: WithholdingOptions;
@@ -41,7 +41,7 @@ export class Withholding {
   readonly #seriesOf: SeriesOf;
   readonly #rules: Tenant['authorization']['withhold'];
 
-  /** @param source names what the series are of */
+  /** @param source key of the source of the series */
   constructor(options: WithholdingOptions, source: string, seriesOf: SeriesOf) {
     this.#options = options;
     this.#source = source;
@@ -52,19 +52,19 @@ export class Withholding {
     );
   }
 
-  /** Whether any study may be withheld from this caller. */
+  /** True if a study may be withheld from this caller. */
   get applies(): boolean {
     return this.#rules.length > 0;
   }
 
-  /** Attributes of series that are needed besides the usual ones. */
+  /** Attributes of series that the rules need besides the usual ones. */
   get includeField(): readonly string[] {
     return this.#rules.some((rule) => !('url' in rule) && rule.security) ? CONFIDENTIALITY : [];
   }
 
   /**
-   * Whether a study is shown, by what is remembered alone; false also where that does not tell.
-   * @param series its rows
+   * Tells whether a study is shown, from remembered decisions only; false also when they do not decide.
+   * @param series rows of the study
    */
   isShownByMemory(studyUid: string, series: readonly DicomJson[]): boolean {
     if (!this.applies) return true;
@@ -79,9 +79,9 @@ export class Withholding {
   }
 
   /**
-   * Studies that are withheld, by asking all who have a say of all of them, whatever the others said or were asked
-   * before: the questions are the same of any UIDs, and tell nothing by the time they take (IA-7).
-   * @param series rows by study; none where there is no such study for this caller
+   * Returns the UIDs of withheld studies. Asks every service and for all labels of all studies, also when the answer is
+   * known: the questions are the same for any UID, so that their time shows nothing (IA-7).
+   * @param series rows by study; empty when this caller has no such study
    */
   async withheldAnew(series: ReadonlyMap<string, readonly DicomJson[]>): Promise<ReadonlySet<string>> {
     const studies = [...series].map(([studyUid, rows]) => factsOf(studyUid, rows));
@@ -96,7 +96,7 @@ export class Withholding {
     return withheld;
   }
 
-  /** Asks of all studies, and gives what the answers mean for one that exists: whether the rule withholds it. */
+  /** Asks about all studies, and returns a test of whether the rule withholds a study that exists. */
   async #chosenAnew(rule: Withhold, studies: readonly StudyFacts[]) {
     const { decisions } = this.#options;
     const question = this.#question(rule);
@@ -114,7 +114,7 @@ export class Withholding {
       fits(one, rule) && (!security || carries(one.confidentiality, security) || learnt(one));
   }
 
-  /** Rows of any level without those of studies that are withheld. */
+  /** Returns rows of any level without those of withheld studies. */
   async shown(rows: readonly DicomJson[]): Promise<DicomJson[]> {
     const uid = (row: DicomJson) => text(row, Tag.StudyInstanceUID) ?? '';
     if (!this.applies || rows.length === 0) return [...rows];
@@ -139,7 +139,7 @@ export class Withholding {
     return withheld;
   }
 
-  /** Those that a rule withholds: labels are looked for only where all else fits. */
+  /** Returns the studies that a rule withholds. Reads labels only of studies that match the rest of the rule. */
   async #fitting(rule: Rule, studies: readonly StudyFacts[]): Promise<StudyFacts[]> {
     const fit = studies.filter((one) => fits(one, rule));
     const { security } = rule;
@@ -149,7 +149,7 @@ export class Withholding {
     return [...stated, ...(await this.#decided(rule, others))];
   }
 
-  /** UIDs of those that a rule withholds by their labels; undefined where the record cannot be asked. */
+  /** Returns UIDs of studies that a rule withholds by their labels; undefined when the record cannot be asked. */
   async #labelled(
     { security = [], unlabelled }: Rule,
     studies: readonly StudyFacts[],
@@ -165,23 +165,23 @@ export class Withholding {
     return new Set(studies.filter(isWithheld).map(({ studyUid }) => studyUid));
   }
 
-  /** UIDs of those that a service withholds; undefined where it does not decide. */
-  #told(url: string, studies: readonly StudyFacts[]): Promise<ReadonlySet<string> | undefined> {
+  /** Returns UIDs of studies that a service withholds; undefined when it does not decide. */
+  #askService(url: string, studies: readonly StudyFacts[]): Promise<ReadonlySet<string> | undefined> {
     const { tenant, dispatcher } = this.#options;
     const facts = studies.map(({ studyUid, modalities, bodyParts }) => ({ studyUid, modalities, bodyParts }));
     return askDecisionService(url, { ...this.#caller(), studies: facts }, dispatcher?.(tenant));
   }
 
-  /** Those that are withheld by what is remembered, or by asking a service or for labels. */
+  /** Returns the withheld studies, from remembered decisions, or from a service or labels. */
   #decided(rule: Withhold, studies: readonly StudyFacts[]): Promise<StudyFacts[]> {
     return this.#options.decisions.withheld(this.#question(rule), studies, this.#decider(rule));
   }
 
   #decider(rule: Withhold): AskDecision<StudyFacts> {
-    return (studies) => ('url' in rule ? this.#told(rule.url, studies) : this.#labelled(rule, studies));
+    return (studies) => ('url' in rule ? this.#askService(rule.url, studies) : this.#labelled(rule, studies));
   }
 
-  /** Who asks, and what decides. */
+  /** Names the caller and what decides. */
   #question(rule: Withhold): unknown {
     const decides = 'url' in rule ? rule.url : { security: rule.security, unlabelled: rule.unlabelled };
     return [decides, this.#caller()];
@@ -194,7 +194,7 @@ export class Withholding {
   }
 }
 
-/** Whether a patient may be asking, or who acts for one: a proxy parent's app may have asked for `user/` scopes. */
+/** Tells whether the caller may be a patient, or act for one: the app of a parent may have `user/` scopes. */
 function mayBePatient({ permissions, user = '' }: Access): boolean {
   const treats = /(?:^|\/)Practitioner(?:Role)?\/[^/]+$/.test(user);
   return permissions.some(({ level }) => level === 'patient' || (level === 'user' && !treats));
@@ -203,7 +203,7 @@ function mayBePatient({ permissions, user = '' }: Access): boolean {
 type Withhold = Tenant['authorization']['withhold'][number];
 type Rule = Exclude<Withhold, { url: string }>;
 
-/** All that a rule names must hold, each by one of its values. */
+/** Tells whether a study matches every condition of a rule, each by one of its values. */
 function fits({ studyUid, modalities, bodyParts }: StudyFacts, rule: Rule): boolean {
   return (
     (!rule.studyUid || rule.studyUid.includes(studyUid)) &&
@@ -222,8 +222,8 @@ function factsOf(studyUid: string, rows: readonly DicomJson[]): StudyFacts {
 }
 
 /**
- * Whether one of the labels is one that a rule names. DICOM states a code without its system (HL7 v2 table 0177, or a
- * site's own words).
+ * Tells whether a rule names one of the labels. DICOM gives a code without its system (HL7 v2 table 0177, or codes of
+ * the site).
  */
 function carries(labels: readonly string[], named: readonly string[]): boolean {
   return labels.some((label) => {

@@ -44,7 +44,7 @@ describe.each(Object.keys(BACKENDS))('IA-13 in %s', (backend) => {
     opened.push(seen);
     return seen;
   };
-  /** Sees one study at a second, and says since when it is as it is, and whether it was unknown. */
+  /** Observes one study at a second; returns the second of its last change, and whether it was unknown. */
   const observe = async (seen: Seen, at: number, instances?: number, tenant = 'open') => {
     now = at;
     const memory = await seen.observe(tenant, [
@@ -54,7 +54,7 @@ describe.each(Object.keys(BACKENDS))('IA-13 in %s', (backend) => {
     return [Date.parse(lastUpdated) / 1000, fresh];
   };
 
-  test('last updated is when the study was first seen with its present instance count', async () => {
+  test('gives as last update when a study was first seen with its present instance count', async () => {
     const seen = open();
     expect(await observe(seen, 1000, 10)).toEqual([1000, true]);
     expect(await observe(seen, 2000, 10)).toEqual([1000, false]);
@@ -63,25 +63,25 @@ describe.each(Object.keys(BACKENDS))('IA-13 in %s', (backend) => {
     expect(await observe(seen, 5000, 10)).toEqual([5000, false]);
   });
 
-  test('a count that is not given changes nothing', async () => {
+  test('keeps the last update when the source gives no count', async () => {
     const seen = open();
     await observe(seen, 1000, 10);
     expect(await observe(seen, 2000)).toEqual([1000, false]);
     expect(await observe(seen, 3000, 10)).toEqual([1000, false]);
   });
 
-  test('tenants do not share a memory', async () => {
+  test('remembers studies of each tenant apart', async () => {
     const seen = open();
     await observe(seen, 1000, 10);
     expect(await observe(seen, 2000, 10, 'other')).toEqual([2000, true]);
   });
 
-  test('the memory outlives the process, and replicas share it', async () => {
+  test('remembers a study after a restart, and in another replica', async () => {
     await observe(open(), 1000, 10);
     expect(await observe(open(), 5000, 10)).toEqual([1000, false]);
   });
 
-  test('many studies at once, and none', async () => {
+  test('observes many studies at once, and none', async () => {
     const seen = open();
     const sightings = Array.from({ length: 500 }, (_, i) => ({ studyUid: `1.${i}`, instances: i }));
     expect((await seen.observe('open', sightings)).size).toBe(500);
@@ -89,7 +89,7 @@ describe.each(Object.keys(BACKENDS))('IA-13 in %s', (backend) => {
   });
 });
 
-test('IA-13 a memory that cannot be written costs no answer: the study counts as new', async () => {
+test('IA-13 gives a study as new when the file cannot be written', async () => {
   const seen = openFirstSeen(directory, () => now);
   opened.push(seen);
   const instant = new Date(1_000_000).toISOString();
@@ -102,7 +102,7 @@ test('IA-13 a memory that cannot be written costs no answer: the study counts as
   other.close();
 });
 
-test('IA-13 a shared memory that cannot be reached costs no answer: the study counts as new', async () => {
+test('IA-13 gives a study as new when Redis cannot be reached', async () => {
   const gone = new Redis('redis://127.0.0.1:9', { enableOfflineQueue: false, retryStrategy: null });
   gone.on('error', () => undefined);
   const memory = await sharedFirstSeen(gone, () => now).observe('open', [{ studyUid: '1.2', instances: 1 }]);

@@ -4,36 +4,37 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Derivation } from '../../../schema/process/derivation.ts';
 
-/** A study as it is now: what is remembered is when it was first seen with this many instances. */
+/** A study with its present number of instances. */
 export interface Sighting {
   studyUid: string;
-  /** Undefined where the source does not say. */
+  /** Undefined when the source gives no number. */
   instances?: number;
 }
 
-/** When a study came to be as it is (IA-13). */
+/** The time of the last change of a study (IA-13). */
 export interface Memory {
   /** FHIR instant. */
   lastUpdated: string;
-  /** True when nothing was remembered before this sighting: the instant is then only ours, and no proof of age. */
+  /** True when the study was unknown before. The instant is then the gateway's, and does not show the study's age. */
   fresh: boolean;
 }
 
-/** A PACS has no last-updated; this remembers when we first saw each study with its present instance count (IA-13). */
+/** Remembers when each study was first seen with its present instance count. A PACS keeps no such time (IA-13). */
 export interface Seen {
   /**
-   * Remembers studies as they are now. The same list of sightings gets the same map, as long as nothing has changed.
+   * Records sightings and returns what is known of each study, by Study Instance UID. The same list of sightings gets the
+   * same map while nothing changes.
    * @param tenant key of the tenant
    */
   observe(tenant: string, sightings: readonly Sighting[]): Promise<ReadonlyMap<string, Memory>>;
   close(): void;
 }
 
-/** Studies whose memory needs no question to the file. */
+/** Number of studies that are kept in the process, without a query to the file. */
 const MAX_AT_HAND = 20_000;
 
 /**
- * Opens the memory in `DATA_DIR`; replicas that share the directory share it, those that do not share `sharedFirstSeen`.
+ * Opens the file in `DATA_DIR`. Replicas that share the directory share it; others share `sharedFirstSeen`.
  * @param now seconds since the epoch
  */
 export function openFirstSeen(dataDir: string, now: () => number): Seen {
@@ -51,14 +52,14 @@ export function openFirstSeen(dataDir: string, now: () => number): Seen {
   const recall = database.prepare<[string, string], { instances: number; since: number }>(
     'select instances, since from seen where tenant = ? and study = ?',
   );
-  /** Of studies that have not changed, by tenant and study; as long as no other process has written. */
+  /** Unchanged studies, by tenant and study. It is cleared when another process has written. */
   const atHand = new LRUCache<string, { instances: number; memory: Memory }>({ max: MAX_AT_HAND });
   const dataVersion = database.prepare('PRAGMA data_version').pluck();
   let version: unknown;
-  /** Changes with everything that this process or another writes. */
+  /** Counts the writes of this process and of others, as far as they are noticed. */
   let writes = 0;
   const unchanged = new Derivation<readonly Sighting[], ReadonlyMap<string, Memory>>();
-  // A second replica may have written in between: the earlier instant of the same count stays.
+  // Another replica may have written in between: the earlier instant of the same count stays.
   const remember = database.prepare<[string, string, number, number]>(
     `insert into seen (tenant, study, instances, since) values (?, ?, ?, ?)
      on conflict (tenant, study) do update set instances = excluded.instances, since = excluded.since
@@ -81,7 +82,7 @@ export function openFirstSeen(dataDir: string, now: () => number): Seen {
         continue;
       }
       const known = recall.get(tenant, studyUid);
-      // A source that once fails to say how many there are does not make the study new.
+      // A missing count does not make the study new.
       const same = known !== undefined && (instances === -1 || known.instances === instances);
       const since = same ? known.since : milliseconds;
       const memory = { lastUpdated: new Date(since).toISOString(), fresh: known === undefined };
@@ -92,7 +93,7 @@ export function openFirstSeen(dataDir: string, now: () => number): Seen {
         changed.push([studyUid, instances, milliseconds]);
       }
     }
-    // What is fresh or changed now is not so the next time.
+    // The next answer differs: these are then neither fresh nor changed.
     if (changed.length > 0) writes++;
     try {
       if (changed.length > 0) rememberAll(tenant, changed);

@@ -19,7 +19,7 @@ function row(series: [uid: string, number?: number], instance: [uid: string, num
     [Tag.SeriesNumber]: is(series[1]),
     [Tag.SOPInstanceUID]: { vr: 'UI', Value: [instance[0]] },
     [Tag.InstanceNumber]: is(instance[1]),
-    // Text that looks like an address is not one.
+    // A text that looks like an address, and must stay as it is.
     [Tag.StudyDescription]: { vr: 'LO', Value: ['"BulkDataURI":"/studies/1/series/2/instances/3/'] },
     [Tag.PixelData]: { vr: 'OW', BulkDataURI: 'bulkdata/7FE00010' },
   };
@@ -53,13 +53,13 @@ const rowsOf = async (metadata: EncodedMetadata) =>
 const uids = (rows: readonly DicomJson[]) => rows.map((one) => text(one, Tag.SOPInstanceUID));
 
 describe('DW-6 metadata kept by series', () => {
-  it('are in the order of series and instance numbers, those without one last', async () => {
+  it('come in the order of series and instance numbers, those without a number last', async () => {
     const { load } = counted();
     const metadata = await new MetadataCache(threads).of('v', { studyUid: '1' }, load);
     expect(uids(await decoded(metadata))).toEqual(ORDER);
   });
 
-  it('come as the source gave them, and encoded below a base', async () => {
+  it('come as the source gave them, with addresses below a base', async () => {
     const { load } = counted();
     const metadata = await new MetadataCache(threads).of('v', { studyUid: '1' }, load);
     expect(new Set(await rowsOf(metadata))).toEqual(new Set(ROWS));
@@ -74,7 +74,7 @@ describe('DW-6 metadata kept by series', () => {
     expect(elsewhere).not.toContain(BASE);
   });
 
-  it('are asked for once, by many at a time and afterwards, whole or by series', async () => {
+  it('are loaded once for many requests, whole or by series', async () => {
     const cache = new MetadataCache(threads);
     const { asked, load } = counted();
     const many = await Promise.all(Array.from({ length: 20 }, () => cache.of('v', { studyUid: '1' }, load)));
@@ -84,11 +84,11 @@ describe('DW-6 metadata kept by series', () => {
     expect(asked).toHaveLength(1);
     expect(new Set(many.map(({ tag }) => tag)).size).toBe(1);
     expect(series.tag).not.toBe(many[0]!.tag);
-    // The compressed bytes too are made once.
+    // The compressed bytes are also made once.
     expect(await many[0]!.encoded(BASE, 'br')).toBe(await many[1]!.encoded(BASE, 'br'));
   });
 
-  it('are asked for again when the study has other instances, or somebody says so', async () => {
+  it('are loaded again when the study has other instances, or after invalidation', async () => {
     const cache = new MetadataCache(threads);
     const { asked, load } = counted();
     await cache.of('tenant\nstudy\n6', { studyUid: '1' }, load);
@@ -102,7 +102,7 @@ describe('DW-6 metadata kept by series', () => {
     expect(asked).toHaveLength(3);
   });
 
-  it('nothing is kept of a failure', async () => {
+  it('are loaded again after a failure', async () => {
     const cache = new MetadataCache(threads);
     const failing = () => Promise.reject(new Error('no'));
     await expect(cache.of('v', { studyUid: '1' }, failing)).rejects.toThrow('no');
@@ -110,7 +110,7 @@ describe('DW-6 metadata kept by series', () => {
     expect(uids(await decoded(await cache.of('v', { studyUid: '1' }, load)))).toEqual(ORDER);
   });
 
-  it('addresses lead below the base wherever they are cut', async () => {
+  it('have every address below the base, also where a chunk ends within it', async () => {
     const many = Array.from({ length: 40_000 }, (_, i) => row(['1'], [`1.${i}`, i]));
     const { load } = counted(many);
     const metadata = await new MetadataCache(threads).of('v', { studyUid: '1' }, load);
@@ -120,7 +120,7 @@ describe('DW-6 metadata kept by series', () => {
     expect(addresses).toEqual(many.map((_, i) => below(`1.${i}`)));
   });
 
-  it('single attributes are given by keyword, their addresses below a base; too many of an object are not', async () => {
+  it('give single attributes by keyword, with addresses below a base, unless an object has too many', async () => {
     const large = row(['1', 7], ['1.1.7']);
     large['00204000'] = { vr: 'LT', Value: ['x'.repeat(2_000_000)] };
     const { load } = counted([...ROWS, large]);
@@ -143,7 +143,7 @@ describe('DW-6 metadata kept by series', () => {
     expect(await of([Tag.SeriesNumber], '1.1.7')).toEqual({ SeriesNumber: { vr: 'IS', Value: [7] } });
   });
 
-  it('the same content has the same tag, whenever it was asked for', async () => {
+  it('have the same tag for the same content', async () => {
     const { load } = counted();
     const { load: reversed } = counted(ROWS.toReversed());
     const { load: other } = counted(ROWS.slice(1));

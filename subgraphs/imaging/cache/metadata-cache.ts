@@ -14,23 +14,23 @@ import type { ParsingThreads } from '../threads/parsing-threads.ts';
 import type { Target } from '../sources/source.ts';
 import { grouped } from '../facts/study-rows.ts';
 
-/** Seconds after which metadata are asked for again although the study has as many instances as before. */
+/** Seconds after which metadata are loaded again, even if the number of instances is the same. */
 const METADATA_TTL = 300;
-/** Bytes that are kept: by series, compressed, and as they were answered. */
+/** Bytes kept of compressed series, and of encoded answers. */
 const MAX_SERIES_BYTES = 64 * 1024 * 1024;
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
-/** Of one answer; what is larger, of those who take nothing compressed, is made anew. */
+/** Bytes of one answer. A larger one, which only clients without compression get, is encoded for each request. */
 const MAX_KEPT_ANSWER = 8 * 1024 * 1024;
 
 /** The metadata of a study, series or instance, in the order of series and instance numbers (DW-6). */
 export interface EncodedMetadata {
-  /** The same for the same content; says nothing of where its bulk data are. */
+  /** Digest of the content without the base of its bulk data. */
   readonly tag: string;
-  /** DICOM JSON with every BulkDataURI below this base. */
+  /** Returns DICOM JSON with every BulkDataURI below this base. */
   encoded(base: string, coding: Coding): Promise<Buffer>;
   /**
-   * Attributes of instances: one task for each series.
-   * @param task without what is kept here
+   * Selects attributes of instances, in one task for each series.
+   * @param task without the rows, which are kept here
    */
   selected(task: Omit<SelectTask, 'packed'>): Promise<SelectedAttributes[]>;
 }
@@ -42,8 +42,8 @@ interface Series {
 }
 
 /**
- * Metadata by series, compressed, apart from authorization (IA-29): whoever asks for them has been judged before. Equal
- * questions at the same time are one question.
+ * Keeps metadata by series, compressed. They are kept apart from authorization (IA-29): callers are authorized before
+ * they ask. Equal questions at the same time are loaded once.
  */
 export class MetadataCache {
   readonly #series = new LRUCache<string, Series>({
@@ -64,14 +64,15 @@ export class MetadataCache {
   readonly #loading = new SingleFlight<EncodedMetadata>();
   readonly #threads: ParsingThreads;
 
-  /** @param threads parse what single attributes are asked of */
+  /** @param threads parse rows of which single attributes are asked */
   constructor(threads: ParsingThreads) {
     this.#threads = threads;
   }
 
   /**
-   * @param version names tenant, source and study as it is now: another once the study has other instances
-   * @param load metadata of the target from its source
+   * Returns metadata of a target, loaded if they are not kept.
+   * @param version names tenant, source and study, and changes when the study has other instances
+   * @param load loads metadata of the target from its source
    */
   async of(
     version: string,
@@ -79,7 +80,7 @@ export class MetadataCache {
     load: (target: Target) => Promise<ObjectMetadata[]>,
   ): Promise<EncodedMetadata> {
     const { seriesUid, instanceUid } = target;
-    // One of many: asking for it is cheaper than finding it among them.
+    // One instance of many: loading it is cheaper than finding it in its series.
     if (instanceUid !== undefined) return this.#encoded([await pack(await load(target))]);
     const key = (uid: string) => `${version}\n${uid}`;
     const wanted = seriesUid === undefined ? this.#studies.get(version) : [key(seriesUid)];
@@ -98,7 +99,7 @@ export class MetadataCache {
     });
   }
 
-  /** Forgets what a tenant's sources said, or everything. */
+  /** Forgets the metadata of a tenant, or of all tenants. */
   invalidate(tenantKey?: string): void {
     for (const cache of [this.#series, this.#studies]) {
       for (const key of cache.keys()) {
@@ -123,7 +124,7 @@ export class MetadataCache {
         return bytes;
       },
       async selected(task) {
-        // Copies, which go to the thread.
+        // Copies, because their buffers are transferred to the thread.
         const tasks = packed.map((one) => () => ({ ...task, packed: new Uint8Array(one) }));
         return (await Promise.all(tasks.map((one) => threads.run('selectAttributes', one)))).flat();
       },
@@ -131,7 +132,7 @@ export class MetadataCache {
   }
 }
 
-/** Series and instances by their numbers, then UIDs. */
+/** Sorts series and instances by their numbers, then by their UIDs. */
 function inOrder(objects: readonly ObjectMetadata[]): ObjectMetadata[] {
   return objects.toSorted(
     (a, b) =>
@@ -142,7 +143,7 @@ function inOrder(objects: readonly ObjectMetadata[]): ObjectMetadata[] {
 
 type Numbered = readonly [number: number | undefined, uid: string | undefined];
 
-/** By number, those without one last, then by UID. */
+/** Compares by number, those without a number last, then by UID. */
 function byNumber(
   [first = Number.MAX_VALUE, one = '']: Numbered,
   [second = Number.MAX_VALUE, other = '']: Numbered,
@@ -159,7 +160,7 @@ async function pack(objects: readonly ObjectMetadata[]): Promise<Series> {
 
 const [OPEN, COMMA, CLOSE] = [Buffer.from('['), Buffer.from(','), Buffer.from(']')];
 
-/** The rows of all series as one list, every BulkDataURI below the base. */
+/** Yields the rows of all series as one list, with every BulkDataURI below the base. */
 async function* rebased(series: readonly Buffer[], base: string): AsyncGenerator<Uint8Array> {
   yield OPEN;
   for (const [i, packed] of series.entries()) {

@@ -2,13 +2,13 @@ import type { Redis } from 'ioredis';
 import { createHash } from 'node:crypto';
 import type { Memory, Seen } from './first-seen.ts';
 
-/** A study that nobody has asked for in so long counts as not known when it comes back. */
+/** Time without a request after which a study is forgotten, and counts as unknown. */
 const FORGOTTEN_SECONDS = 400 * 86_400;
 
 /**
- * For each key an instance count (-1: not said), and since when: what was remembered before, and since when it is as it
- * is now. The rules are those of `seen.ts`, at one moment for all gateways. What is longer than two numbers, or is none,
- * is none of ours and counts as not known.
+ * Takes an instance count (-1: not given) for each key. Returns for each whether it was unknown, and the time of its
+ * last change. The rules are those of `first-seen.ts`, applied atomically for all gateways. A value that is longer than
+ * two numbers, or not a number, was not written here and counts as unknown.
  */
 const OBSERVE = `
   local now, ttl, answers = ARGV[1], ARGV[2], {}
@@ -27,7 +27,7 @@ const OBSERVE = `
   return answers`;
 
 /**
- * The memory of IA-13 in Redis, for gateways that share no `DATA_DIR`. Tenant and study stand there as one hash.
+ * Returns the memory of IA-13 in Redis, for gateways that share no `DATA_DIR`. Keys are digests of tenant and study.
  * @param now seconds since the epoch
  */
 export function sharedFirstSeen(redis: Redis, now: () => number): Seen {
@@ -42,13 +42,13 @@ export function sharedFirstSeen(redis: Redis, now: () => number): Seen {
         .catch(() => undefined)) as [fresh: number, since: string][] | undefined;
       return new Map(
         sightings.map(({ studyUid }, index): [string, Memory] => {
-          // A memory that cannot be reached costs no answer: the study counts as not known (IA-13).
+          // When Redis cannot be reached, the request is still answered and the study counts as unknown (IA-13).
           const [fresh, since] = answers?.[index] ?? [1, milliseconds];
           return [studyUid, { lastUpdated: new Date(Number(since)).toISOString(), fresh: fresh === 1 }];
         }),
       );
     },
-    close: () => undefined, // the connection is its opener's
+    close: () => undefined, // the caller closes the connection
   };
 }
 

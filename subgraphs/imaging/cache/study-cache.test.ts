@@ -25,11 +25,11 @@ function sourceOf(generation: string | undefined) {
 test.each<
   [what: string, before: string | undefined, after: string | undefined, seconds: number, asked: number]
 >([
-  ['within its time an answer is given again', 'a', 'b', 3, 1],
-  ['after that as long as the source has not changed', 'a', 'a', 1000, 1],
-  ['a source that has changed is asked again', 'a', 'b', 5, 2],
-  ['so is one that cannot tell', undefined, undefined, 5, 2],
-  ['and one that is away for now', 'a', undefined, 5, 2],
+  ['gives an answer again within its time', 'a', 'b', 3, 1],
+  ['gives an answer again after its time while the source has not changed', 'a', 'a', 1000, 1],
+  ['asks a source again that has changed', 'a', 'b', 5, 2],
+  ['asks a source again that has no generation', undefined, undefined, 5, 2],
+  ['asks a source again that is away', 'a', undefined, 5, 2],
 ])('IA-29 %s', async (_what, before, after, seconds, asked) => {
   const cache = new StudyCache();
   const source = sourceOf(before);
@@ -38,11 +38,11 @@ test.each<
   vi.advanceTimersByTime(seconds * 1000);
   const second = await cache.rows('t\ns\nq', source.question);
   expect(source.asked).toBe(asked);
-  // The same objects: what was made of them is found by them.
+  // The same list, because values derived from it are found by its identity.
   expect(second === first).toBe(asked === 1);
 });
 
-test('IA-29 what is kept on is at hand for its time again, and gone once it is forgotten', async () => {
+test('IA-29 has a renewed answer at hand for its time again, until it is invalidated', async () => {
   const cache = new StudyCache();
   const { question } = sourceOf('a');
   const rows = await cache.rows('t\ns\nq', question);

@@ -3,39 +3,40 @@ import { SingleFlight } from '../../../schema/concurrency/single-flight.ts';
 import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { SharedCache } from '../../../schema/outbound/shared-cache.ts';
 
-/** Seconds for which the answer of a search is given again (IA-29). */
+/** Seconds for which the answer to a search is kept (IA-29). */
 export const SEARCH_TTL = 4;
-/** Seconds for which a study's owner is remembered, so that its frames need no search each (IA-29). */
+/** Seconds for which the owner of a study is kept, so that not every frame needs a search (IA-29). */
 export const OWNER_TTL = 60;
 
-/** Rows of all kept answers together; about a kilobyte each. */
+/** Number of rows in all kept answers. A row has about a kilobyte. */
 const MAX_ROWS = 100_000;
 
-/** Rows of a search, as the source gave them: shared by all who ask, and so never changed. */
+/** Rows of a search as the source gave them. All callers share them, so they are never changed. */
 export type Rows = readonly DicomJson[];
 
-/** How a question is put to its source. */
+/** A question to a source. */
 export interface Question {
-  /** Seconds for which the answer is given again. */
+  /** Seconds for which the answer is kept. */
   ttl: number;
   ask(): Promise<Rows>;
   /** As `ImagingSource.generation`. */
   generation(): Promise<string | undefined>;
 }
 
-/** An answer, and until when it is given without asking, in milliseconds of `performance.now()`. */
+/** A kept answer. */
 interface Kept {
   rows: Rows;
+  /** End of the time in which it is given without asking, in milliseconds of `performance.now()`. */
   until: number;
   generation?: string | undefined;
 }
 
 /**
- * Study metadata, kept apart from authorization (IA-29): what a source said of its own, whoever asked. Whether a caller
- * may see it is decided anew on every request. Only answers with rows are kept, failures never; equal questions at the
- * same time are one question. When its time is over, an answer is kept on where the source says that nothing has changed
- * since: then the rows stay the same objects, and so does what is derived from them. Gateways that share a cache give each
- * other's answers, no longer than their own.
+ * Keeps rows of studies apart from authorization (IA-29): an answer of a source does not depend on the caller, and
+ * every request decides anew what its caller may see. Only answers with rows are kept, never failures. Equal questions
+ * at the same time are asked once. An answer whose time is over is renewed if the source has not changed since: its
+ * rows stay the same objects, and so do values derived from them. Gateways that share a cache give each other's
+ * answers, for no longer than their own.
  */
 export class StudyCache {
   readonly #kept = new LRUCache<string, Kept>({
@@ -49,18 +50,21 @@ export class StudyCache {
     this.#shared = shared;
   }
 
-  /** What is kept of an answer in this process; nobody is asked, and nothing is waited for. */
+  /** Returns the answer that this process keeps, without asking or waiting. */
   atHand(key: string): Rows | undefined {
     const kept = this.#kept.get(key);
     return kept && performance.now() < kept.until ? kept.rows : undefined;
   }
 
-  /** @param key tenant, source and question */
+  /**
+   * Returns the rows of an answer, from the source if none is kept.
+   * @param key tenant, source and question
+   */
   async rows(key: string, question: Question): Promise<Rows> {
     return this.atHand(key) ?? this.#asking.run(key, () => this.#keptOn(key, question));
   }
 
-  /** What the gateways that share a cache keep of an answer. The source is not asked. */
+  /** Returns the answer that gateways with a shared cache keep. Does not ask the source. */
   async sharedRows(key: string): Promise<Rows | undefined> {
     const found = await this.#shared?.get(`studies\n${key}`);
     const rows = found?.value as Rows | undefined;
@@ -68,24 +72,24 @@ export class StudyCache {
     return rows;
   }
 
-  /** Whether other gateways keep answers for this one. */
+  /** True if other gateways keep answers for this one. */
   get isShared(): boolean {
     return this.#shared !== undefined;
   }
 
-  /** Asks the source whatever is kept, and keeps nothing; equal questions at the same time are one question. */
+  /** Asks the source without using or filling the cache. Equal questions at the same time are asked once. */
   async anew(key: string, ask: () => Promise<Rows>): Promise<Rows> {
     return this.#asking.run(`anew\n${key}`, ask);
   }
 
-  /** Keeps an answer for others to come. @param ttl seconds */
+  /** Keeps an answer for later requests. @param ttl seconds */
   keep(key: string, rows: Rows, ttl: number): void {
     this.#keep(key, rows, ttl);
-    // Nobody waits for it, nor for a store that is away.
+    // The request does not wait for it, and a store that is away is no failure.
     void this.#shared?.set(`studies\n${key}`, rows, ttl).catch(() => undefined);
   }
 
-  /** Forgets what a tenant's sources said, or everything. */
+  /** Forgets the answers of a tenant's sources, or all answers. */
   invalidate(tenantKey?: string): void {
     for (const key of this.#kept.keys()) {
       if (tenantKey === undefined || key.startsWith(`${tenantKey}\n`)) this.#kept.delete(key);
@@ -97,7 +101,7 @@ export class StudyCache {
   }
 
   async #keptOn(key: string, question: Question): Promise<Rows> {
-    // Before the rows are asked for: a change that comes meanwhile must not go unseen.
+    // Read before the rows, so that a change in between is noticed.
     const generation = await question.generation();
     const kept = this.#kept.get(key);
     if (!kept || generation === undefined || kept.generation !== generation)

@@ -9,10 +9,10 @@ import type { ImagingSource, SourceQuery } from '../sources/source.ts';
 import { SEARCH_TTL, type Rows, type StudyCache } from './study-cache.ts';
 import type { PendingRetrievals } from '../sources/pending-retrievals.ts';
 
-/** Answers that are kept: in this process, or by the gateways that share a cache. */
+/** A place where answers are kept: this process, or the cache that gateways share. */
 export type Memory = 'here' | 'shared';
 
-/** How long refusals take, by tenant and source. */
+/** Duration of refusals, by tenant and source. */
 export type Paces = LRUCache<string, EvenPace>;
 
 export interface TenantSourceOptions {
@@ -22,11 +22,11 @@ export interface TenantSourceOptions {
   unfinished: PendingRetrievals;
   /** Seconds since the epoch. */
   now(): number;
-  /** Ends what was begun for this request when its caller leaves. */
+  /** Ends work for this request when its caller leaves. */
   signal?: AbortSignal | undefined;
 }
 
-/** One image source of a tenant as one request asks it: through the cache, and only as long as the tenant is patient. */
+/** One image source of a tenant for one request. It uses the cache and waits no longer than the tenant's `patience`. */
 export class TenantSource {
   readonly #options: TenantSourceOptions;
   readonly #patience: TimeBudget;
@@ -40,12 +40,12 @@ export class TenantSource {
     return this.#options.images.config;
   }
 
-  /** Names tenant and source in caches. */
+  /** Key of tenant and source in caches. */
   get key(): string {
     return this.#options.images.key;
   }
 
-  /** @throws Fault `unavailable` while the tenant delays this (REF, IA-19) */
+  /** Refuses with Fault `unavailable` while the tenant delays lookups or retrievals (REF, IA-19). */
   undelayed(what: 'lookupUntil' | 'retrieveUntil'): void {
     const left = this.config.delay[what] - this.#options.now();
     if (left <= 0) return;
@@ -55,13 +55,16 @@ export class TenantSource {
     });
   }
 
-  /** @throws Fault `not_implemented` where the backend is not built */
+  /**
+   * Opens the source.
+   * @throws Fault `not_implemented` when the backend is not built
+   */
   open(): Promise<ImagingSource> {
     return this.#options.images.open();
   }
 
   /**
-   * Rows of a search; at once where they are kept.
+   * Returns rows of a search; without waiting if they are kept.
    * @param ttl seconds for which the answer is kept
    */
   ask(query: SourceQuery, ttl = SEARCH_TTL): Rows | Promise<Rows> {
@@ -69,29 +72,29 @@ export class TenantSource {
     const key = this.#question(query);
     const ask = async () => (await this.open()).search(query);
     const generation = async () => (await this.open()).generation?.();
-    // Not ended with this request: others may wait for the same answer, and the next one finds it there (IA-19).
+    // Does not end with this request: others may wait for the same answer, and the next request finds it kept (IA-19).
     return cache.atHand(key) ?? this.shared(cache.rows(key, { ttl, ask, generation }));
   }
 
-  /** Where answers may be kept, the nearest first. */
+  /** Places where answers may be kept, the nearest first. */
   get memories(): readonly Memory[] {
     return this.#options.cache.isShared ? ['here', 'shared'] : ['here'];
   }
 
-  /** Rows of a search that are kept; the source is not asked. */
+  /** Returns kept rows of a search. Does not ask the source. */
   known(query: SourceQuery, where: Memory): Rows | undefined | Promise<Rows | undefined> {
     const { cache } = this.#options;
     const key = this.#question(query);
     return where === 'here' ? cache.atHand(key) : cache.sharedRows(key);
   }
 
-  /** Rows of a search as they are now, which are not kept. */
+  /** Asks the source for rows of a search, without using or filling the cache. */
   askAnew(query: SourceQuery): Promise<Rows> {
     const ask = async () => (await this.open()).search(query);
     return this.shared(this.#options.cache.anew(this.#question(query), ask));
   }
 
-  /** Work of which a refusal takes no less time than another answer (IA-7). */
+  /** Runs work so that a refusal takes no less time than another answer (IA-7). */
   evenly<T>(work: () => Promise<T>, refuses: (answer: T) => boolean): Promise<T> {
     const { paces } = this.#options;
     const pace = paces.get(this.key) ?? new EvenPace();
@@ -99,7 +102,7 @@ export class TenantSource {
     return pace.of(work, refuses);
   }
 
-  /** @throws Fault `unavailable` with `retryAfter` where what the source does not have may be away (DW-23) */
+  /** Refuses with Fault `unavailable` and `retryAfter` while an object that is not found may be away (DW-23). */
   throwIfAway(): Promise<void> {
     return this.shared(this.open().then((source) => source.throwIfAway?.()));
   }
@@ -113,14 +116,14 @@ export class TenantSource {
     return `${this.key}\n${JSON.stringify({ ...query, match: [...query.match] })}`;
   }
 
-  /** Work that is not for this request alone. */
+  /** Waits for work that other requests may share. */
   shared<T>(work: Promise<T>): Promise<T> {
     return inTheSameWords(this.#patience.during((seconds) => inTime(work, seconds)));
   }
 
   /**
-   * A retrieval, which the next identical request goes on with where this one cannot wait for it.
-   * @param what names all that is retrieved
+   * Retrieves objects. When this request cannot wait any longer, the next identical one takes over the retrieval.
+   * @param what names everything that is retrieved
    */
   retrieve<T>(
     what: readonly unknown[],
@@ -135,7 +138,7 @@ export class TenantSource {
   }
 }
 
-/** Whatever a source does not have gets the one answer (IA-7). */
+/** Gives the same refusal for every object that a source does not have (IA-7). */
 async function inTheSameWords<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;

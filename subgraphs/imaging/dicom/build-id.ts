@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 /**
- * Which build of this software makes what is given: another wherever anything could come out otherwise, since its sources
- * and packages were. All gateways of one image are one build; what runs without having been built is one for itself.
- * @param folder that a build writes its hash into
+ * Returns the id of the build, a hash of its sources and packages. It changes when output could change. All gateways
+ * from one container image have the same id. A process that runs without a build gets an id only for itself.
+ * @param folder into which a build writes its hash
  */
 export function buildIn(folder: URL): string {
   try {
@@ -14,5 +14,5 @@ export function buildIn(folder: URL): string {
   }
 }
 
-/** Goes into the tags of what is made of an instance, and into the names of thumbnails. */
+/** Part of the entity tags of data derived from an instance, and of the names of thumbnails. */
 export const BUILD_ID = buildIn(new URL('../../../', import.meta.url));

@@ -2,8 +2,8 @@
 export const ROOTED = '"BulkDataURI":"/studies/';
 
 /**
- * JSON whose every BulkDataURI, a path from the base of the service, leads below a base (DW-4). Chunk by chunk: metadata
- * may have many megabytes.
+ * Puts a base before every BulkDataURI in JSON, which is a path from the base of the service (DW-4). It works chunk by
+ * chunk, because metadata may have many megabytes.
  */
 export async function* withBase(chunks: AsyncIterable<Buffer>, base: string): AsyncGenerator<Buffer> {
   const based = Buffer.from(`"BulkDataURI":"${base}/studies/`);
@@ -16,7 +16,7 @@ export async function* withBase(chunks: AsyncIterable<Buffer>, base: string): As
       parts.push(bytes.subarray(from, at), based);
       from = at + ROOTED.length;
     }
-    // The last bytes may be the start of another one.
+    // The last bytes may be the start of another URI.
     const end = Math.max(from, bytes.length - ROOTED.length + 1);
     yield Buffer.concat([...parts, bytes.subarray(from, end)]);
     rest = bytes.subarray(end);

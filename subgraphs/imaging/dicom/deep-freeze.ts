@@ -1,4 +1,4 @@
-/** Freezes a value and all that it holds, so that it can be shared. @returns the same value */
+/** Freezes a value and everything in it, so that it can be shared. @returns the same value */
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
   Object.values(value).forEach(deepFreeze);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { fhirDateTime } from './dicom-date.ts';
 
-// IA-16: the zone of the object or none; never an invented Z, never more precision than was recorded.
+// IA-16: the time zone of the object or none, never an invented Z, and no more precision than was recorded.
 test.each<[string | undefined, string | undefined, string | undefined, string | undefined, string]>([
   ['20230224', '140249', undefined, '2023-02-24', 'no zone: date only'],
   ['20230224', '140249', '', '2023-02-24', 'empty zone'],
@@ -10,8 +10,8 @@ test.each<[string | undefined, string | undefined, string | undefined, string | 
   ['20230224', '140249.1', '+0530', '2023-02-24T14:02:49.1+05:30', 'short fraction'],
   ['20230224', '1402', '+1400', '2023-02-24T14:02:00+14:00', 'no seconds'],
   ['20230224', '14', '+0100', '2023-02-24', 'hour only'],
-  ['20230224', '14:02:49', '+0100', '2023-02-24T14:02:49+01:00', 'time of the ACR-NEMA days'],
-  ['2023.02.24', '140249 ', '+0100', '2023-02-24T14:02:49+01:00', 'date of the ACR-NEMA days, padding'],
+  ['20230224', '14:02:49', '+0100', '2023-02-24T14:02:49+01:00', 'time as in ACR-NEMA'],
+  ['2023.02.24', '140249 ', '+0100', '2023-02-24T14:02:49+01:00', 'date as in ACR-NEMA, padding'],
   ['20230224', '256199', '+0100', '2023-02-24', 'no such time'],
   ['20230224', '140249', '+2500', '2023-02-24', 'no such zone'],
   ['20230224', '140249', 'EST', '2023-02-24', 'zone by name'],

@@ -1,12 +1,12 @@
-/** DICOM dates and times (PS3.5 §6.2: DA, TM) as FHIR dateTime, never more precise than what was recorded (IA-16). */
+/** Converts DICOM dates and times (PS3.5 §6.2: DA, TM) to FHIR, never more precise than they were recorded (IA-16). */
 
 /**
- * A FHIR dateTime.
- * @param date DA `YYYYMMDD`, the old `YYYY.MM.DD`, or the partial `YYYY` and `YYYYMM` that some files hold
- * @param time TM `HHMM[SS[.FFFFFF]]`, the old `HH:MM:SS`
- * @param offset TimezoneOffsetFromUTC, `+HHMM`; without it the time of day is left out: FHIR allows no time without
- * its zone, and the zone is not ours to guess
- * @returns undefined where the date is none
+ * Returns a FHIR dateTime.
+ * @param date DA `YYYYMMDD`, the old `YYYY.MM.DD`, or the partial `YYYY` and `YYYYMM` of some files
+ * @param time TM `HHMM[SS[.FFFFFF]]`, or the old `HH:MM:SS`
+ * @param offset TimezoneOffsetFromUTC, `+HHMM`. Without it the time of day is left out, because FHIR allows no time
+ * without a zone, and the zone is never guessed
+ * @returns undefined when the date is not valid
  */
 export function fhirDateTime(
   date: string | undefined,
@@ -20,7 +20,7 @@ export function fhirDateTime(
   return clock && zone ? `${day}T${clock}${zone}` : day;
 }
 
-/** A FHIR date of year, month or day precision; undefined where it is none or not in the calendar. */
+/** Returns a FHIR date of year, month or day precision; undefined when it is not a date of the calendar. */
 function fhirDate(date: string | undefined): string | undefined {
   const digits = (date ?? '').trim().replace(/^(\d{4})[.-](\d{2})[.-](\d{2})$/, '$1$2$3');
   const [, year, month, day] = /^(\d{4})(\d{2})?(\d{2})?$/.exec(digits) ?? [];
@@ -35,11 +35,11 @@ function fhirDate(date: string | undefined): string | undefined {
 
 function timeOfDay(time: string | undefined): string | undefined {
   const match = /^([01]\d|2[0-3]):?([0-5]\d)(?::?([0-5]\d|60)(\.\d{1,6})?)?$/.exec((time ?? '').trim());
-  // Seconds are required by FHIR's syntax and may be zero-filled (FHIR R4 §2.24.0.1); minutes may not.
+  // FHIR requires seconds, which may be filled with zeros; minutes may not (FHIR R4 §2.24.0.1).
   return match ? `${match[1]}:${match[2]}:${match[3] ?? '00'}${match[4] ?? ''}` : undefined;
 }
 
-/** `+0100` → `+01:00`; within the range that PS3.3 §C.12.1.1.8 allows. */
+/** Converts `+0100` to `+01:00`, within the range of PS3.3 §C.12.1.1.8. */
 function utcOffset(offset: string | undefined): string | undefined {
   const match = /^([+-])(\d{2}):?([0-5]\d)$/.exec((offset ?? '').trim());
   if (!match) return undefined;

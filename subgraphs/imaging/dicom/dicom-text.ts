@@ -1,11 +1,14 @@
 import { text, UID, type DicomJson } from '../../../schema/dicom/dicom.ts';
 
 /**
- * DICOM values as FHIR wants them: a FHIR string is never empty and holds no control characters (FHIR R4 §2.24.0.1),
- * while real files pad with spaces and nulls and leave escape sequences behind.
+ * Converts DICOM values to FHIR strings. A FHIR string is never empty and has no control characters (FHIR R4
+ * §2.24.0.1), but real files have padding of spaces and nulls, and rests of escape sequences.
  */
 
-/** The value without padding, control characters and lone surrogates, inner white space as single spaces; undefined when nothing is left. */
+/**
+ * Removes padding, control characters and lone surrogates, and makes white space single spaces. Undefined when nothing
+ * is left.
+ */
 function plainText(value: string | undefined): string | undefined {
   const clean = (value ?? '')
     .replace(/\s+/gu, ' ')
@@ -14,12 +17,12 @@ function plainText(value: string | undefined): string | undefined {
   return clean || undefined;
 }
 
-/** First value of the attribute as a FHIR string. */
+/** Returns the first value of the attribute as a FHIR string. */
 export function string(dataset: DicomJson, tag: string): string | undefined {
   return plainText(text(dataset, tag));
 }
 
-/** All values of the attribute as FHIR strings; some servers leave several in one, split by a backslash. */
+/** Returns all values of the attribute as FHIR strings. Some servers give several in one, separated by a backslash. */
 export function strings(dataset: DicomJson, tag: string): string[] {
   return (dataset[tag]?.Value ?? [])
     .filter((value) => typeof value === 'string' || typeof value === 'number')
@@ -28,7 +31,7 @@ export function strings(dataset: DicomJson, tag: string): string[] {
     .filter((value) => value !== undefined);
 }
 
-/** First value as a FHIR unsignedInt; undefined for anything else, such as a negative SeriesNumber. */
+/** Returns the first value as a FHIR unsignedInt; undefined for anything else, such as a negative SeriesNumber. */
 export function unsignedInt(dataset: DicomJson, tag: string): number | undefined {
   const value = string(dataset, tag);
   if (!value || !/^\+?\d{1,10}(\.0*)?$/.test(value)) return undefined;
@@ -36,21 +39,21 @@ export function unsignedInt(dataset: DicomJson, tag: string): number | undefined
   return number <= 2_147_483_647 ? number : undefined;
 }
 
-/** First value as a UID, unpadded; undefined for what cannot be a FHIR id. */
+/** Returns the first value as a UID without padding; undefined when it cannot be a FHIR id. */
 export function uid(dataset: DicomJson, tag: string): string | undefined {
   const value = string(dataset, tag);
   return value && UID.test(value) ? value : undefined;
 }
 
-/** The items of a sequence. */
+/** Returns the items of a sequence. */
 export function items(dataset: DicomJson, tag: string): DicomJson[] {
   const values = dataset[tag]?.Value ?? [];
   return values.filter((value): value is DicomJson => typeof value === 'object' && value !== null);
 }
 
 /**
- * Person names for people to read: `Prefix Given Middle Family Suffix` of PN's `Family^Given^Middle^Prefix^Suffix`
- * (PS3.5 §6.2.1), the alphabetic form where there is one.
+ * Returns person names for display: `Prefix Given Middle Family Suffix` from PN's
+ * `Family^Given^Middle^Prefix^Suffix` (PS3.5 §6.2.1), in the alphabetic form if there is one.
  */
 export function personNames(dataset: DicomJson, tag: string): string[] {
   return (dataset[tag]?.Value ?? []).map(personName).filter((name) => name !== undefined);

@@ -1,15 +1,15 @@
 import { Tag, text, type DicomElement, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { Level, Target } from '../facts/target.ts';
 
-/** Addresses in answers: always our own public base, never an archive's (DW-4). */
+/** Addresses in answers: always below the gateway's public base, never an archive's (DW-4). */
 
-/** Where the archive has its objects; of no use to our callers, and not theirs to know. */
+/** Attributes with addresses in the archive. Callers have no use for them and must not learn them. */
 const INTERNAL = new Set<string>(['00080054', Tag.RetrieveURL, '0040E010', '0040E011']);
 
 /**
- * A QIDO-RS row with our RetrieveURL (PS3.18 §10.6.3.3).
+ * Returns a QIDO-RS row with the gateway's RetrieveURL (PS3.18 §10.6.3.3).
  * @param base `https://host/{tenant}/dicomweb`
- * @param studyUid from the path, where the row does not repeat it
+ * @param studyUid from the path, when the row does not repeat it
  */
 export function withRetrieveUrl(row: DicomJson, level: Level, base: string, studyUid?: string): DicomJson {
   const url = [
@@ -22,10 +22,10 @@ export function withRetrieveUrl(row: DicomJson, level: Level, base: string, stud
   return { ...rewritten(row, () => undefined), [Tag.RetrieveURL]: { vr: 'UR', Value: [url] } };
 }
 
-/** Texts of rows as they are answered, and below which base; each goes with its row. */
+/** JSON texts of rows, with the base of their addresses. A text is dropped with its row. */
 const texts = new WeakMap<DicomJson, { base: string; text: string }>();
 
-/** The JSON of the row of a study with our RetrieveURL, written once for each base. */
+/** Returns a study row with the gateway's RetrieveURL as JSON. The text is kept for the last base. */
 export function studyRowJson(row: DicomJson, base: string): string {
   const known = texts.get(row);
   if (known?.base === base) return known.text;
@@ -34,7 +34,7 @@ export function studyRowJson(row: DicomJson, base: string): string {
   return text;
 }
 
-/** Metadata whose BulkDataURIs, relative to the instance, lead to our base. */
+/** Returns metadata with BulkDataURIs below the base, from URIs relative to the instance. */
 export function absoluteBulkData(row: DicomJson, target: Target, base: string): DicomJson {
   const instance = [
     base,
@@ -46,14 +46,14 @@ export function absoluteBulkData(row: DicomJson, target: Target, base: string): 
     text(row, Tag.SOPInstanceUID) ?? target.instanceUid ?? '',
   ].join('/');
   return rewritten(row, (element) =>
-    // A source gives relative ones; any other leads to a host that is not ours.
+    // Sources give relative URIs. Any other leads to another host.
     element.BulkDataURI!.includes('://')
       ? undefined
       : { ...element, BulkDataURI: `${instance}/${element.BulkDataURI}` },
   );
 }
 
-/** A copy of a data set, its items included, without internal addresses. @param bulk what becomes of bulk data */
+/** Copies a data set with its items, without internal addresses. @param bulk converts or drops bulk data */
 function rewritten(dataset: DicomJson, bulk: (element: DicomElement) => DicomElement | undefined): DicomJson {
   const copy: DicomJson = {};
   for (const [tag, element] of Object.entries(dataset)) {

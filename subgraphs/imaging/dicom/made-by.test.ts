@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import { buildIn } from './build-id.ts';
 
-test('pictures and tags are those of a build; without one, of a process', async () => {
+test('gives the hash of the build as id, or without a build a random id', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'build-'));
   const folder = pathToFileURL(`${directory}/`);
   expect(buildIn(folder)).not.toBe(buildIn(folder));

@@ -1,4 +1,4 @@
-/** What the data set says of its pixels, PS3.3 §C.7.6.3. */
+/** Image Pixel attributes of a data set, PS3.3 §C.7.6.3. */
 export interface PixelDescription {
   rows: number;
   columns: number;
@@ -12,6 +12,6 @@ export interface PixelDescription {
   numberOfFrames: number;
   /** Float Pixel Data (7FE0,0008) and Double Float Pixel Data (7FE0,0009), PS3.3 §C.7.6.24. */
   floating?: 'float' | 'double';
-  /** Whether overlays lie in the bits beside the stored ones (retired). */
+  /** True if overlays lie in the bits beside the stored ones (retired). */
   overlaysBeside?: true;
 }

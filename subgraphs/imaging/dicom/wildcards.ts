@@ -1,6 +1,6 @@
 /**
- * Values with `*` and `?` (PS3.4 §C.2.2.2.4) as one expression that matches whole values.
- * @param flags of a regular expression; `i` where case does not count
+ * Converts values with `*` and `?` (PS3.4 §C.2.2.2.4) to one expression that matches whole values.
+ * @param flags of the regular expression, such as `i` to ignore case
  */
 export function wildcards(values: readonly string[], flags = ''): RegExp {
   const sources = values.map((value) =>
@@ -12,6 +12,7 @@ export function wildcards(values: readonly string[], flags = ''): RegExp {
   return new RegExp(`^(?:${sources.join('|')})$`, `su${flags}`);
 }
 
+/** Tells whether a value contains `*` or `?`. */
 export function hasWildcard(value: string): boolean {
   return /[*?]/.test(value);
 }

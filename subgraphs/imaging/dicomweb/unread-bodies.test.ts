@@ -1,4 +1,13 @@
-import { copyFileSync, mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -55,6 +64,14 @@ describeWithSharedData('DW-10, DW-15 a body that is not read', () => {
       }
     }).length;
   const nothingIsOpen = () => vi.waitFor(() => expect(open()).toBe(0), { timeout: 3000 });
+
+  it('an open file is counted', async () => {
+    await nothingIsOpen();
+    const descriptor = openSync(join(folder, 'film.dcm'), 'r');
+    expect(open()).toBe(1);
+    closeSync(descriptor);
+    expect(open()).toBe(0);
+  });
 
   it.each(retrievals)('HEAD of %s leaves no file open', async (_, path, accept) => {
     for (let i = 0; i < 5; i++) {

@@ -1,16 +1,16 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 
-/** What the system says of a disk, a quota or a file that takes no more. */
+/** Error codes of a full disk, an exhausted quota, and a file of the largest size. */
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
-/** The answer where there is no room on disk for what has to lie there to be given (503): room comes again. */
+/** Returns the fault (503) for a disk without room for an object that must be stored before it is sent. */
 export function noRoom(cause: unknown): Fault {
   return new Fault('unavailable', 'There is no room here for what the image archive sends.', {
     ...{ service: 'imaging', retryAfter: 60, cause },
   });
 }
 
-/** An error of writing; where it is for want of room, as the fault that says so. */
+/** Returns an error of writing, converted to a fault if its cause is a full disk. */
 export function unlessNoRoom(error: unknown): unknown {
   return FULL.has(String((error as NodeJS.ErrnoException).code)) ? noRoom(error) : error;
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A new path in the directory for temporary files. */
+/** Returns a new path in the directory for temporary files. */
 export function temporaryPath(content: 'frame' | 'inflated'): string {
   return join(tmpdir(), `${content}-${randomUUID()}`);
 }

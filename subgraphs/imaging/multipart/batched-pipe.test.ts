@@ -19,7 +19,7 @@ function numbered(count: number): { stream: Readable; made: () => number } {
   return { stream, made: () => made };
 }
 
-it('writes everything in order, what comes at once with one call, and ends', async () => {
+it('writes all chunks in order, those of one turn with one call, and ends', async () => {
   const calls: number[][] = [];
   const destination = new Writable({
     writev(chunks, done) {
@@ -33,7 +33,7 @@ it('writes everything in order, what comes at once with one call, and ends', asy
   expect(calls.length).toBeLessThan(20);
 });
 
-it('takes no more than the destination can hold up for long', async () => {
+it('stops reading when the destination takes nothing', async () => {
   const { stream, made } = numbered(1000);
   pipeBatched(stream, new Writable({ write: () => undefined }), true);
   await sleep(50);
@@ -41,7 +41,7 @@ it('takes no more than the destination can hold up for long', async () => {
   expect(made() * CHUNK).toBeLessThan(1024 * 1024);
 });
 
-it('passes over a real connection, to a client that is slow and to one that leaves', async () => {
+it('writes to a connection, also when a client is slow or leaves', async () => {
   const server = createServer((_request, response) => {
     const { stream } = numbered(100);
     pipeBatched(stream, response, true);

@@ -1,10 +1,9 @@
 /**
- * Memory for pixels that are on their way: used again, since a garbage collector that has to clear half a megabyte for
- * every frame is what frames cost most. Whoever has taken a buffer may keep it; it is used again only when the one who
- * has written it says that nobody reads it any more.
+ * Memory for pixels in transit, which is reused: garbage collection of half a megabyte for every frame is the largest
+ * cost of frames. A buffer need not come back. It is reused only after `giveBack` says that nothing reads it any more.
  */
 
-/** Buffers come in multiples of this: files of a series differ by a few bytes. */
+/** Sizes of buffers are multiples of this, because files of a series differ by a few bytes. */
 const STEP = 128 * 1024;
 
 const GIVE_BACK = Symbol('give back');
@@ -13,19 +12,20 @@ interface Lent extends Uint8Array {
   [GIVE_BACK]?: (() => void) | undefined;
 }
 
+/** Lends buffers, and keeps those that are given back. */
 export class BufferPool {
   readonly #free = new Map<number, ArrayBuffer[]>();
   readonly #most: number;
   #bytes = 0;
 
-  /** @param most bytes that are kept for use */
+  /** @param most bytes of free memory to keep */
   constructor(most = 32 * 1024 * 1024) {
     this.#most = most;
   }
 
-  /** A buffer of so many bytes, which hold anything. */
+  /** Returns a buffer of so many bytes, with arbitrary content. */
   take(length: number): Buffer {
-    // Small ones cost nothing; very large ones are rare.
+    // Small buffers cost little, very large ones are rare.
     if (length < STEP / 2 || length > this.#most / 4) return Buffer.allocUnsafe(length);
     const size = Math.ceil(length / STEP) * STEP;
     const kept = this.#free.get(size)?.pop();
@@ -47,8 +47,8 @@ export class BufferPool {
 }
 
 /**
- * Says that nobody reads these bytes any more. Means something for a buffer as a pool has given it, once; a piece of one,
- * or any other bytes, are left alone.
+ * Gives a buffer back to its pool when nothing reads it any more. Has an effect once, and only for the buffer that the
+ * pool returned: a part of it, or any other bytes, are left alone.
  */
 export function giveBack(bytes: Uint8Array): void {
   const lent: Lent = bytes;

@@ -5,8 +5,8 @@ import { chunksOf } from './chunks.ts';
 
 test.each([
   ['with an error', new Error('cut'), 'cut'],
-  ['without one', undefined, 'closed before its end'],
-])('DW-13 a stream that was closed %s before it is read is not waited for', async (_, error, message) => {
+  ['without an error', undefined, 'closed before its end'],
+])('DW-13 fails at once for a stream that was closed %s before reading', async (_, error, message) => {
   const stream = new Readable({ read: () => undefined }).on('error', () => undefined);
   stream.destroy(error);
   await once(stream, 'close').catch(() => undefined);

@@ -1,13 +1,13 @@
 import type { Readable } from 'node:stream';
 
-/** Bytes taken from a stream ahead of its reader: enough that neither waits for the other at every chunk. */
+/** Bytes read ahead, so that stream and reader do not wait for each other at every chunk. */
 const AHEAD = 512 * 1024;
 
 /**
- * The chunks of a stream as they come. A Readable's own iterator joins what it has buffered, which copies every byte,
- * and takes the next only when it is asked: on the way from an archive to a client that halves the throughput.
+ * Yields the chunks of a stream as they come. The iterator of Readable copies every byte to join its buffer, and reads
+ * the next chunk only on demand, which halves the throughput from an archive to a client.
  * The stream is destroyed when the reader leaves.
- * @throws what the stream fails with, also when it closes before its end
+ * @throws the error of the stream, or one if it closes before its end
  */
 export async function* chunksOf(stream: Readable): AsyncGenerator<Buffer, void, void> {
   const queue: Buffer[] = [];

@@ -2,25 +2,25 @@ import { open, rm, type FileHandle } from 'node:fs/promises';
 import { giveBack, type BufferPool } from './buffer-pool.ts';
 import { temporaryPath } from '../disk/temporary-path.ts';
 
-/** Bytes of a frame above which it lies in a file while its reader takes it piece by piece, and not in memory. */
+/** Bytes of the largest frame in memory. A larger one is in a file, which its reader takes piece by piece. */
 export const MOST_IN_MEMORY = 1024 * 1024;
-/** Bytes that are read of a file at a time. */
+/** Bytes read from a file at a time. */
 export const PIECE = 256 * 1024;
 
-/** A frame in a file. It is read once, before the next frame is asked for. */
+/** A frame in a file. It is read once, before the next frame is requested. */
 export interface FrameInFile extends AsyncIterable<Uint8Array> {
   /** Bytes. */
   readonly length: number;
   close(): Promise<void>;
 }
 
-/** The bytes of one frame: in memory, or in a file where they are many (DW-24). */
+/** The bytes of one frame: in memory, or in a file if it is large (DW-24). */
 export type FrameBytes = Uint8Array | FrameInFile;
 
-/** All bytes of a frame in memory: for a task that was admitted with them. */
+/** Reads a whole frame into memory, for a task that was admitted with these bytes. */
 export async function inMemory(frame: FrameBytes): Promise<Uint8Array> {
   if (frame instanceof Uint8Array) return frame;
-  // Whole, so that it can go to another thread without a copy.
+  // Fills its buffer, so that it can be transferred to another thread without a copy.
   const bytes = Buffer.allocUnsafeSlow(frame.length);
   let at = 0;
   for await (const piece of frame) {
@@ -32,20 +32,18 @@ export async function inMemory(frame: FrameBytes): Promise<Uint8Array> {
   return bytes;
 }
 
-/** The bytes of a frame as they come. */
+/** Yields the bytes of a frame as they come. */
 export async function* piecesOf(frame: FrameBytes): AsyncGenerator<Uint8Array> {
   if (frame instanceof Uint8Array) yield frame;
   else yield* frame;
 }
 
-/** Gives up a frame that is not read any more. */
+/** Closes a frame that is not read any more. */
 export async function closeFrame(frame: FrameBytes): Promise<void> {
   if (!(frame instanceof Uint8Array)) await frame.close();
 }
 
-/**
- * Bytes in a temporary file that has no name any more: the file is gone with its last reader, or with the process.
- */
+/** Bytes in a temporary file without a name, which disappears when it is closed or the process ends. */
 export class TemporaryFile implements FrameInFile {
   readonly length: number;
   readonly #file: FileHandle;
@@ -58,8 +56,8 @@ export class TemporaryFile implements FrameInFile {
   }
 
   /**
-   * A file that somebody else has written.
-   * @param buffers whose memory its pieces are read into
+   * Opens a file that was written elsewhere, and removes its name.
+   * @param buffers memory for its pieces
    */
   static async taken(path: string, buffers: BufferPool): Promise<TemporaryFile> {
     const file = await open(path, 'r');
@@ -67,7 +65,7 @@ export class TemporaryFile implements FrameInFile {
     return new TemporaryFile(file, (await file.stat()).size, buffers);
   }
 
-  /** @param chunks written as they come */
+  /** Writes chunks to a new file as they come. */
   static async written(chunks: AsyncIterable<Uint8Array>, buffers: BufferPool): Promise<TemporaryFile> {
     const path = temporaryPath('frame');
     const file = await open(path, 'wx+', 0o600);
@@ -92,7 +90,7 @@ export class TemporaryFile implements FrameInFile {
     }
   }
 
-  /** Some of the bytes, in memory of their own. */
+  /** Reads some of the bytes into new memory, which can be transferred. */
   read(position: number, length: number): Promise<Uint8Array> {
     return this.#fill(Buffer.allocUnsafeSlow(length), position);
   }

@@ -7,32 +7,31 @@ type State = 'preamble' | 'delimiter' | 'boundary' | 'header' | 'type' | 'body' 
 const NOTHING: Buffer = Buffer.alloc(0);
 
 export interface RelayOptions {
-  /** The archive's boundary. */
+  /** Boundary of the archive's body. */
   boundary: string;
-  /** Ours. */
+  /** Boundary of the new body. */
   own: string;
   /**
-   * The Content-Type that a part gets from us, by its bytes as far as they are there; undefined where it takes more.
-   * @param whole whether there will be no more
+   * Returns the new Content-Type of a part from its first bytes; undefined when more bytes are needed.
+   * @param whole true if these are all bytes of the part
    */
   partType(bytes: Buffer, whole: boolean): string | undefined;
-  /** How many parts make the body whole (default: any). */
+  /** Number of parts of a complete body (default: any). */
   parts?: number;
 }
 
 /**
- * Passes a multipart body on: the archive's part headers and boundary are replaced by ours, the bytes of the parts go
- * through untouched. It does what reading the parts and writing them does, without a promise for every chunk, which is
- * what studies and frames through us cost otherwise.
- * Fails with MultipartError when the body ends before its closing delimiter, so that what is cut stays cut (DW-13).
+ * Passes a multipart body on with a new boundary and new part headers. The bytes of the parts stay the same. It has the
+ * effect of reading and writing the parts, but without a promise for every chunk, which is most of their cost.
+ * Fails with MultipartError when the body ends before its closing delimiter, so that the client notices (DW-13).
  */
 export class MultipartRelay extends Transform {
   readonly #delimiter: Buffer;
   readonly #options: RelayOptions;
   #state: State = 'preamble';
-  /** Bytes that are not enough to go on with. A line break before the first delimiter makes it look like all others. */
+  /** Bytes that wait for more. The initial line break makes the first delimiter look like all others. */
   #pending: Buffer = Buffer.from('\r\n');
-  /** Bytes left of the part; undefined where its header does not say. */
+  /** Bytes left of the part; undefined without a Content-Length. */
   #left: number | undefined;
   #size: number | undefined;
   #parts = 0;
@@ -63,7 +62,7 @@ export class MultipartRelay extends Transform {
     else done(new TruncatedMultipart('The body ended before its closing delimiter.'));
   }
 
-  /** Takes what it can; gives what is left, or undefined when more is needed to go on. */
+  /** Processes bytes. Returns the rest, or undefined when more are needed. */
   #step(data: Buffer): Buffer | undefined {
     switch (this.#state) {
       case 'preamble':
@@ -91,7 +90,7 @@ export class MultipartRelay extends Transform {
 
   #untilDelimiter(data: Buffer, take: (bytes: Buffer) => void): Buffer | undefined {
     const at = data.indexOf(this.#delimiter);
-    // The last bytes may be the beginning of a delimiter.
+    // The last bytes may be the start of a delimiter.
     const safe = at >= 0 ? at : Math.max(0, data.length - this.#delimiter.length + 1);
     if (safe > 0) take(data.subarray(0, safe));
     if (at >= 0) {
@@ -116,7 +115,7 @@ export class MultipartRelay extends Transform {
     if (data.length < 2) return this.#need(data);
     const { own, parts } = this.#options;
     const closes = data.toString('latin1', 0, 2) === '--';
-    // One too many is not begun: whoever reads may count on the length of those that were asked for.
+    // A part too many is not started: the reader may rely on the length of the expected parts.
     if (closes ? this.#parts < (parts ?? 1) : this.#parts === parts)
       throw new MultipartError(`The body has ${this.#parts + (closes ? 0 : 1)} parts.`);
     if (closes) {
@@ -145,7 +144,7 @@ export class MultipartRelay extends Transform {
     return rest.length > 0 || this.#left !== 0 ? rest : this.#type(rest);
   }
 
-  /** Our header may say what only the part's first bytes tell. */
+  /** Writes the header of a part, whose type may depend on its first bytes. */
   #type(data: Buffer): Buffer | undefined {
     const end = this.#left ?? data.indexOf(this.#delimiter);
     const whole = end >= 0 && data.length >= end;

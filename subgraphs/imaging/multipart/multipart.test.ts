@@ -37,11 +37,11 @@ const bodies: [string, string][] = [
     'with a preamble, an epilogue and padding',
     'hello\r\n--b \t\r\nA: b\r\n\r\none\r\n--b\r\nA: b\r\n\r\ntwo\r\n--b--\r\nbye',
   ],
-  ['with parts that have no header', '\r\n--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--'],
+  ['with parts without a header', '\r\n--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--'],
 ];
 
 describe('reading multipart/related', () => {
-  it.each(bodies)('%s, however it is cut', async (_, text) => {
+  it.each(bodies)('reads a body %s, in chunks of any size', async (_, text) => {
     for (const size of [1, 2, 3, 5, 7, 11, 64]) {
       const parts = await read(Buffer.from(text), size);
       expect(parts.map(({ body }) => body)).toEqual(['one', 'two']);
@@ -54,7 +54,7 @@ describe('reading multipart/related', () => {
     expect(parts[0]!.body).toBe(body);
   });
 
-  it('skips what of a part was not read', async () => {
+  it('skips the unread rest of a part', async () => {
     let count = 0;
     const source = cut(Buffer.from(bodies[0]![1]), 4);
     for await (const part of readMultipart(source, 'b')) {
@@ -64,7 +64,7 @@ describe('reading multipart/related', () => {
     expect(count).toBe(2);
   });
 
-  it.each(bodies)('DW-13 %s, cut short anywhere, is an error and never a short body', async (_, text) => {
+  it.each(bodies)('DW-13 fails for a body %s that ends early', async (_, text) => {
     const end = text.indexOf('--b--') + '--b--'.length;
     for (let length = 0; length < end; length++) {
       await expect(read(Buffer.from(text.slice(0, length)), 5), `${length} bytes`).rejects.toThrow(
@@ -73,7 +73,7 @@ describe('reading multipart/related', () => {
     }
   });
 
-  it('refuses a part that is longer than it says, and a header without end', async () => {
+  it('refuses a part that is longer than its Content-Length, and a header without end', async () => {
     await expect(read(Buffer.from('--b\r\nContent-Length: 2\r\n\r\none\r\n--b--'))).rejects.toThrow(/longer/);
     await expect(read(Buffer.from(`--b\r\nA: ${'x'.repeat(40_000)}`))).rejects.toThrow(/too long/);
   });
@@ -83,7 +83,7 @@ describe('reading multipart/related', () => {
     ['Multipart/Related; boundary="a b;c"; type=x', 'a b;c'],
     ['application/dicom; boundary=abc', undefined],
     [undefined, undefined],
-  ])('boundary of %s', (contentType, boundary) => expect(boundaryOf(contentType)).toBe(boundary));
+  ])('finds the boundary of %s', (contentType, boundary) => expect(boundaryOf(contentType)).toBe(boundary));
 });
 
 describe('writing multipart/related', () => {
@@ -93,7 +93,7 @@ describe('writing multipart/related', () => {
     body: Readable.from([Buffer.from(body)]),
   });
 
-  it('reads back as it was written', async () => {
+  it('writes parts that read back the same', async () => {
     const boundary = randomBoundary();
     const written = await gather(writeMultipart(list([part('one', 3), part('two'), part('')]), boundary));
     const parts = await read(written, 9, boundary);
@@ -108,13 +108,13 @@ describe('writing multipart/related', () => {
     await expect(gather(writeMultipart(list([part('one', size)]), 'b'))).rejects.toThrow(MultipartError);
   });
 
-  it('DW-13 boundaries are random, of 128 bits and more', () => {
+  it('DW-13 makes random boundaries of at least 128 bits', () => {
     const some = new Set(Array.from({ length: 100 }, randomBoundary));
     expect(some.size).toBe(100);
     expect([...some].every((boundary) => /^[0-9a-f]{64}$/.test(boundary))).toBe(true);
   });
 
-  it('asks for a part only when the one before was taken', async () => {
+  it('requests a part only after the reader took the one before', async () => {
     let opened = 0;
     async function* parts(): AsyncGenerator<OutgoingPart> {
       for (; opened < 100;) {
@@ -130,7 +130,7 @@ describe('writing multipart/related', () => {
   });
 });
 
-describe('passing multipart/related on', () => {
+describe('relaying multipart/related', () => {
   async function relay(text: string, size: number, options: Partial<RelayOptions> = {}) {
     const stream = Readable.from(cut(Buffer.from(text), size), { objectMode: false });
     const settings = { boundary: 'b', own: 'own', partType: objectTypeOf, ...options };
@@ -140,7 +140,7 @@ describe('passing multipart/related on', () => {
     return read(bytes, 65536, 'own');
   }
 
-  it.each(bodies)('%s, however it is cut, under our boundary and our headers', async (_, text) => {
+  it.each(bodies)('relays a body %s with a new boundary and new headers', async (_, text) => {
     for (const size of [1, 2, 3, 5, 7, 11, 64]) {
       const parts = await relay(text, size);
       expect(parts.map(({ body }) => body)).toEqual(['one', 'two']);
@@ -148,27 +148,27 @@ describe('passing multipart/related on', () => {
     }
   });
 
-  it.each(bodies)('DW-13 %s, cut short anywhere, fails', async (_, text) => {
+  it.each(bodies)('DW-13 fails for a body %s that ends early', async (_, text) => {
     const end = text.indexOf('--b--') + '--b--'.length;
     for (let length = 0; length < end; length++) {
       await expect(relay(text.slice(0, length), 5), `${length} bytes`).rejects.toThrow(MultipartError);
     }
   });
 
-  it.each([1, 3])('DW-13 two parts where %i were asked for fail', async (parts) => {
+  it.each([1, 3])('DW-13 fails for two parts when %i are expected', async (parts) => {
     const text = '--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--';
     const [one] = await relay(text, 5, { parts: 2, partType: () => 'image/jls' });
     expect(one).toEqual({ headers: { 'content-type': 'image/jls' }, body: 'one' });
     await expect(relay(text, 5, { parts })).rejects.toThrow('2 parts');
   });
 
-  it('passes empty parts on, and refuses parts longer than they say', async () => {
+  it('relays empty parts, and refuses parts longer than their Content-Length', async () => {
     const empty = '--b\r\nContent-Length: 0\r\n\r\n\r\n--b\r\n\r\n\r\n--b--';
     expect((await relay(empty, 3)).map(({ body }) => body)).toEqual(['', '']);
     await expect(relay('--b\r\nContent-Length: 2\r\n\r\none\r\n--b--', 64)).rejects.toThrow(/longer/);
   });
 
-  it("tells nothing of the archive's own headers", async () => {
+  it("does not relay the archive's headers", async () => {
     const text = '--b\r\nContent-Location: http://internal/x\r\nContent-Length: 3\r\n\r\none\r\n--b--';
     expect((await relay(text, 64))[0]!.headers).toEqual({
       'content-type': 'application/dicom',

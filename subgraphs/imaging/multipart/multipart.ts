@@ -3,18 +3,18 @@ import { Readable } from 'node:stream';
 import { chunksOf } from './chunks.ts';
 import { WrittenBody } from './written-body.ts';
 
-/** multipart/related (RFC 2387) as DICOMweb uses it (PS3.18 §8.6.1.2): read and written as streams, never gathered. */
+/** multipart/related (RFC 2387) as DICOMweb uses it (PS3.18 §8.6.1.2), read and written as streams. */
 
-/** One part to be written. */
+/** One part to write. */
 export interface OutgoingPart {
-  /** Header fields, in order; Content-Length is added where the size is known. */
+  /** Header fields, in order. Content-Length is added if the size is known. */
   headers: Readonly<Record<string, string>>;
-  /** Bytes, where known. */
+  /** Bytes, if known. */
   size?: number;
   body: Uint8Array | AsyncIterable<Uint8Array>;
 }
 
-/** One part as it was read. Its body must be read, or is skipped, before the next part comes. */
+/** One part that was read. Its body must be read before the next part, or is skipped. */
 export interface IncomingPart {
   /** Names in lower case. */
   headers: Readonly<Record<string, string>>;
@@ -22,25 +22,25 @@ export interface IncomingPart {
   body: AsyncGenerator<Buffer, void, void>;
 }
 
-/** A multipart body that ended before its closing delimiter, or is none. */
+/** A multipart body that is not valid, or not complete. */
 export class MultipartError extends Error {}
 
-/** One that ended before its closing delimiter. */
+/** A multipart body that ended before its closing delimiter. */
 export class TruncatedMultipart extends MultipartError {}
 
-/** 244 random bits, which are at hand where others would be fetched: cannot occur in the data by chance (DW-13). */
+/** Returns 244 random bits, which do not occur in the data by chance (DW-13). `randomUUID` has a cache of them. */
 export function randomBoundary(): string {
   return `${randomUUID()}${randomUUID()}`.replaceAll('-', '');
 }
 
-/** The boundary of a multipart Content-Type (RFC 2046 §5.1.1), or undefined when it is none. */
+/** Returns the boundary of a multipart Content-Type (RFC 2046 §5.1.1); undefined for any other type. */
 export function boundaryOf(contentType: string | undefined): string | undefined {
   if (!/^\s*multipart\/related\b/i.test(contentType ?? '')) return undefined;
   const match = /;\s*boundary=(?:"([^"]+)"|([^\s;]+))/i.exec(contentType ?? '');
   return match?.[1] ?? match?.[2];
 }
 
-/** A multipart body. Each part is asked for when the one before was taken, so memory does not grow with their number. */
+/** Returns a multipart body. A part is requested after the one before was read, so that memory does not grow. */
 export function writeMultipart(parts: AsyncIterable<OutgoingPart>, boundary: string): Readable {
   return new WrittenBody(chunks(parts, boundary));
 }
@@ -56,7 +56,7 @@ async function* chunks(parts: AsyncIterable<OutgoingPart>, boundary: string): As
   yield Buffer.from(`${delimiter}--\r\n`, 'latin1');
 }
 
-/** What follows the boundary of a part: its header fields, and Content-Length where the size is known. */
+/** Returns the text after the boundary of a part: its header fields, and Content-Length if the size is known. */
 export function partHead({ headers, size }: Omit<OutgoingPart, 'body'>): string {
   let fields = '';
   for (const name in headers) fields += `${name}: ${headers[name]}\r\n`;
@@ -64,12 +64,12 @@ export function partHead({ headers, size }: Omit<OutgoingPart, 'body'>): string 
   return `\r\n${fields}\r\n`;
 }
 
-/** Bytes of a body of this one part: an answer whose length is said needs no chunks. */
+/** Returns the bytes of a body of only this part, so that the answer can have a Content-Length. */
 export function lengthOfOne(part: Omit<OutgoingPart, 'body'> & { size: number }, boundary: string): number {
   return `--${boundary}${partHead(part)}\r\n--${boundary}--\r\n`.length + part.size;
 }
 
-/** A part whose bytes are not as many as announced would shift everything after it: better no answer (DW-13). */
+/** Yields a body. Fails if its size is not as announced, which would make the rest of the answer invalid (DW-13). */
 async function* counted(
   body: AsyncIterable<Uint8Array>,
   size: number | undefined,
@@ -85,13 +85,13 @@ async function* counted(
   }
 }
 
-/** Bytes of a part's header. */
+/** Most bytes of a part's header. */
 export const HEADER_LIMIT = 16 * 1024;
 const CRLF_CRLF = Buffer.from('\r\n\r\n');
 
 /**
  * Reads the parts of a multipart body.
- * @throws MultipartError when the body ends before the closing delimiter, whether or not a part was under way
+ * @throws MultipartError when the body ends before the closing delimiter, within a part or between parts
  */
 export async function* readMultipart(
   source: AsyncIterable<Uint8Array>,
@@ -100,13 +100,13 @@ export async function* readMultipart(
   const input = new Input(source);
   const delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1');
   try {
-    // The first delimiter may open the body; a line break before it makes it look like all others.
+    // The first delimiter may start the body. A line break before it makes it look like all others.
     input.unread(Buffer.from('\r\n'));
-    for await (const preamble of maxEntries(input, delimiter)) void preamble;
+    for await (const preamble of untilDelimiter(input, delimiter)) void preamble;
     while (!(await closes(input))) {
       const head = parsePartHead(await input.take(CRLF_CRLF, HEADER_LIMIT));
       const body =
-        head.size === undefined ? maxEntries(input, delimiter) : exactly(input, head.size, delimiter);
+        head.size === undefined ? untilDelimiter(input, delimiter) : withLength(input, head.size, delimiter);
       yield { ...head, body };
       for await (const rest of body) void rest;
     }
@@ -115,7 +115,10 @@ export async function* readMultipart(
   }
 }
 
-/** After a delimiter: `--` ends the body; padding and a line break precede the next part's header (RFC 2046 §5.1.1). */
+/**
+ * Reads the bytes after a delimiter: `--` ends the body, padding and a line break precede the next header
+ * (RFC 2046 §5.1.1).
+ */
 async function closes(input: Input): Promise<boolean> {
   const two = await input.exactly(2);
   if (two.toString('latin1') === '--') return true;
@@ -128,7 +131,7 @@ async function closes(input: Input): Promise<boolean> {
   return false;
 }
 
-/** What stands before the blank line of a part. */
+/** Parses the text before the blank line of a part. */
 export function parsePartHead(block: Buffer): Omit<IncomingPart, 'body'> {
   const headers: Record<string, string> = {};
   for (const field of block.toString('latin1').split('\r\n')) {
@@ -139,8 +142,12 @@ export function parsePartHead(block: Buffer): Omit<IncomingPart, 'body'> {
   return { headers, ...(length !== undefined && /^\d+$/.test(length) && { size: Number(length) }) };
 }
 
-/** The fast way: as many bytes as the part's Content-Length says, then the delimiter. */
-async function* exactly(input: Input, size: number, delimiter: Buffer): AsyncGenerator<Buffer, void, void> {
+/** Yields a body of known Content-Length, and consumes the delimiter. The fast way. */
+async function* withLength(
+  input: Input,
+  size: number,
+  delimiter: Buffer,
+): AsyncGenerator<Buffer, void, void> {
   for (let left = size; left > 0;) {
     const chunk = await input.some();
     if (chunk.length > left) input.unread(chunk.subarray(left));
@@ -153,8 +160,8 @@ async function* exactly(input: Input, size: number, delimiter: Buffer): AsyncGen
   }
 }
 
-/** The slow way: everything before the next delimiter, which is consumed. */
-async function* maxEntries(input: Input, delimiter: Buffer): AsyncGenerator<Buffer, void, void> {
+/** Yields all bytes before the next delimiter, and consumes it. The slow way. */
+async function* untilDelimiter(input: Input, delimiter: Buffer): AsyncGenerator<Buffer, void, void> {
   let held: Buffer = Buffer.alloc(0);
   for (;;) {
     const chunk = await input.some();
@@ -165,14 +172,14 @@ async function* maxEntries(input: Input, delimiter: Buffer): AsyncGenerator<Buff
       if (at > 0) yield bytes.subarray(0, at);
       return;
     }
-    // The last bytes may be the beginning of a delimiter.
+    // The last bytes may be the start of a delimiter.
     const safe = Math.max(0, bytes.length - delimiter.length + 1);
     held = bytes.subarray(safe);
     if (safe > 0) yield bytes.subarray(0, safe);
   }
 }
 
-/** Chunks of a source, with the bytes that were read too far given back. */
+/** Reads chunks of a source, and takes back bytes that were read too far. */
 class Input {
   readonly #source: AsyncIterator<Uint8Array>;
   readonly #back: Buffer[] = [];
@@ -181,7 +188,7 @@ class Input {
     this.#source = source instanceof Readable ? chunksOf(source) : source[Symbol.asyncIterator]();
   }
 
-  /** The next bytes, at least one. */
+  /** Returns the next bytes, at least one. */
   async some(): Promise<Buffer> {
     for (;;) {
       const again = this.#back.pop();
@@ -206,7 +213,7 @@ class Input {
     return bytes.subarray(0, length);
   }
 
-  /** The bytes before the mark, which is consumed. */
+  /** Returns the bytes before a mark, and consumes the mark. */
   async take(mark: Buffer, limit: number): Promise<Buffer> {
     let bytes = await this.some();
     for (;;) {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { peek } from './peek.ts';
 
-test('a body of which only the first bytes are read is closed', async () => {
+test('closes a body when its reader leaves within the first bytes', async () => {
   let closed = false;
   async function* body(): AsyncGenerator<Buffer, void, void> {
     try {

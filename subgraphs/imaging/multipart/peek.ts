@@ -1,8 +1,8 @@
 /**
- * Reads into a body as far as it takes to find something in its first bytes.
- * @param find looks at the first bytes; undefined where it takes more of them
- * @param most bytes in which it has to be found
- * @returns it, where it is found, and all of the bytes again
+ * Reads the first bytes of a body until something is found in them.
+ * @param find searches the first bytes; returns undefined when it needs more
+ * @param most bytes to search
+ * @returns the value, if it was found, and all bytes of the body
  */
 export async function peek<T>(
   body: AsyncGenerator<Buffer, void, void>,
@@ -17,7 +17,7 @@ export async function peek<T>(
       chunks.push(value);
       length += value.length;
     }
-    // Each time at twice as much: what was looked at is not joined and read again for every chunk.
+    // Searches again only at twice the length, so that bytes are not joined and searched for every chunk.
     if (done || length >= 2 * looked || length >= most) {
       found = find(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
       looked = length;
@@ -35,7 +35,7 @@ async function* rest(
     yield* chunks;
     yield* body;
   } finally {
-    // A reader that leaves within the first bytes leaves it open otherwise.
+    // Otherwise the body stays open when its reader leaves within the first bytes.
     await body.return();
   }
 }

@@ -9,13 +9,13 @@ import { WrittenBody } from './written-body.ts';
 
 const LENGTH = 200_000;
 
-/** Chunks of one value each, in memory of the pool. */
+/** Yields chunks, each filled with one value, in memory of the pool. */
 async function* filled(pool: BufferPool, values: readonly number[]): AsyncGenerator<Uint8Array> {
   for (const value of values) yield pool.take(LENGTH).fill(value);
 }
 
-describe('memory that is used again', () => {
-  it('is what was given back, once, and only as it was taken', () => {
+describe('a buffer pool', () => {
+  it('reuses a buffer that was given back, once, and no part of it', () => {
     const pool = new BufferPool();
     const first = pool.take(LENGTH);
     expect(first.length).toBe(LENGTH);
@@ -29,7 +29,7 @@ describe('memory that is used again', () => {
     expect(pool.take(LENGTH).buffer).not.toBe(first.buffer);
   });
 
-  it('is kept up to a limit', () => {
+  it('keeps memory up to a limit', () => {
     const pool = new BufferPool(1024 * 1024);
     const taken = Array.from({ length: 8 }, () => pool.take(LENGTH));
     for (const buffer of taken) giveBack(buffer);
@@ -39,17 +39,17 @@ describe('memory that is used again', () => {
   });
 });
 
-describe('a body that writes itself', () => {
-  it('gives memory back when the destination has taken it, and not before', async () => {
+describe('a body written to a response', () => {
+  it('gives memory back after the destination has taken it, and not before', async () => {
     const pool = new BufferPool();
-    const seen: number[] = [];
+    const received: number[] = [];
     const inUse = new Set<ArrayBufferLike>();
     const slow = new Writable({
       highWaterMark: 1,
       write(chunk: Buffer, _encoding, done) {
         inUse.add(chunk.buffer);
         setTimeout(() => {
-          seen.push(chunk[0]!);
+          received.push(chunk[0]!);
           expect(chunk.equals(Buffer.alloc(LENGTH, chunk[0]))).toBe(true);
           done();
         }, 5);
@@ -58,18 +58,18 @@ describe('a body that writes itself', () => {
     const values = Array.from({ length: 20 }, (_, index) => index);
     new WrittenBody(filled(pool, values)).pipe(slow);
     await once(slow, 'finish');
-    expect(seen).toEqual(values);
+    expect(received).toEqual(values);
     expect(inUse.size).toBeLessThan(8);
   });
 
-  it('is a stream as any other for whoever reads it', async () => {
+  it('can be read as any other stream', async () => {
     const read: number[] = [];
     for await (const chunk of new WrittenBody(filled(new BufferPool(), [1, 2, 3])))
       read.push((chunk as Buffer)[0]!);
     expect(read).toEqual([1, 2, 3]);
   });
 
-  it('fails as its source does, without an end (DW-13)', async () => {
+  it('fails with its source, and does not end the answer (DW-13)', async () => {
     const body = new WrittenBody(
       (async function* () {
         yield Buffer.from('one');
@@ -89,7 +89,7 @@ describe('a body that writes itself', () => {
     expect([taken, ended]).toEqual([['one'], false]);
   });
 
-  it('ends its source when it is destroyed before its end', async () => {
+  it('closes its source when it is destroyed before its end', async () => {
     let closed = false;
     const endless = (async function* () {
       try {
@@ -108,7 +108,7 @@ describe('a body that writes itself', () => {
   });
 });
 
-describe('answers at once from one pool', () => {
+describe('concurrent answers from one pool', () => {
   const pool = new BufferPool();
   const server = createServer((request, response) => {
     const value = Number(request.url!.slice(1));
@@ -120,7 +120,7 @@ describe('answers at once from one pool', () => {
   });
   afterAll(() => server.close());
 
-  it('never mix, whether their clients are fast, slow, or leave', async () => {
+  it('never mix, when clients are fast, slow, or leave', async () => {
     const { port } = server.address() as AddressInfo;
     const read = async (value: number) => {
       const [response] = (await once(get({ port, path: `/${value}` }), 'response')) as [IncomingMessage];

@@ -1,17 +1,17 @@
 import { Readable } from 'node:stream';
 import { giveBack } from './buffer-pool.ts';
 
-/** Bytes handed to the socket and not yet taken by it, beyond which no more are asked for. */
-const ON_THE_WAY = 512 * 1024;
+/** Bytes that the socket has not taken yet, above which no more are requested. */
+const MAX_PENDING = 512 * 1024;
 
 /**
- * A body made chunk by chunk. To a response it writes itself: the next chunks are made while the last ones leave, and
- * memory of a pool goes back once the socket has taken it. Otherwise it is a stream as any other.
+ * A body made chunk by chunk. `pipe` makes the next chunks while the last ones leave, and gives memory of a pool back
+ * when the socket has taken it. Without `pipe` it is a stream as any other.
  */
 export class WrittenBody extends Readable {
   readonly #chunks: AsyncIterator<Uint8Array>;
 
-  /** @param chunks must not be used by their maker any more once they are given */
+  /** @param chunks their maker must not use a chunk after it was yielded */
   constructor(chunks: AsyncIterable<Uint8Array>) {
     super({ highWaterMark: 256 * 1024 });
     this.#chunks = chunks[Symbol.asyncIterator]();
@@ -23,17 +23,17 @@ export class WrittenBody extends Readable {
   }
 
   async #write(to: NodeJS.WritableStream & { destroyed?: boolean }, end: boolean): Promise<void> {
-    let onTheWay = 0;
+    let pending = 0;
     let wake = (): void => undefined;
     for (;;) {
-      while (onTheWay > ON_THE_WAY) await new Promise<void>((taken) => (wake = taken));
+      while (pending > MAX_PENDING) await new Promise<void>((taken) => (wake = taken));
       const { done, value } = await this.#chunks.next();
       if (this.destroyed || to.destroyed) return;
       if (done) break;
-      onTheWay += value.length;
+      pending += value.length;
       to.write(value, (error) => {
-        onTheWay -= value.length;
-        // What failed may still be read by the socket.
+        pending -= value.length;
+        // After a failure the socket may still read the bytes.
         if (!error) giveBack(value);
         wake();
       });

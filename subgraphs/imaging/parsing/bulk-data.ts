@@ -16,20 +16,20 @@ export interface BulkDataTask extends ParsedFile {
   uri: string;
 }
 
-/** Where the bytes of a binary value are; of a deflated file, in its inflated data set. */
+/** Position of a binary value in the file, or in the inflated data set of a deflated file. */
 export interface BulkDataParts {
   mediaType: string;
-  /** Encapsulated pixel data are their fragments, without items, offset table and empty ones; any other value is one part. */
+  /** For encapsulated pixel data the fragments, without offset table and empty ones. Any other value is one part. */
   parts: Fragments;
   /** Bytes of all parts. */
   size: number;
-  /** Bytes of its words, where they are to be turned into little endian; otherwise 1. */
+  /** Bytes of the words to convert to little endian; 1 for no conversion. */
   unit: number;
 }
 
 /**
- * Finds the value behind a BulkDataURI of the metadata.
- * @returns undefined where the URI names no binary value
+ * Finds the value of a BulkDataURI of the metadata.
+ * @returns undefined when the URI names no binary value
  * @throws DamagedFile
  */
 export function findBulkData({ uri, ...file }: BulkDataTask): Promise<BulkDataParts | undefined> {

@@ -4,7 +4,7 @@ import { describedPixels } from '../pixels/codecs/description.ts';
 import { withParsed, type ParsedFile } from './open-file.ts';
 
 /**
- * Where the frames of a file are; of a deflated one, in its inflated data set.
+ * Finds the frames in a file, or in the inflated data set of a deflated file.
  * @returns undefined for an object without pixel data
  * @throws DamagedFile
  */

@@ -8,29 +8,29 @@ import { dicomJson } from '../dicom/part10/json.ts';
 import { HEADER_TAGS } from '../facts/attributes.ts';
 import { withFile, type ParsedFile } from './open-file.ts';
 
-/** What the index needs of one file. */
+/** The part of a file that the index needs. */
 export type Header =
   | { kind: 'instance'; transferSyntax: string; attributes: DicomJson }
-  /** Not DICOM, or a DICOMDIR: nothing to serve, nothing wrong. */
+  /** Not DICOM, or a DICOMDIR: not served, and not an error. */
   | { kind: 'other' }
-  /** DICOM that cannot be served; the reason names no value of the file. */
+  /** DICOM that cannot be served. The reason contains no value of the file. */
   | { kind: 'damaged'; reason: string }
-  /** Gone again, or not readable for us. */
+  /** Removed in the meantime, or without permission to read. */
   | { kind: 'unreadable'; code: string };
 
 const MEDIA_STORAGE_DIRECTORY = '1.2.840.10008.1.3.10';
 const WINDOW = 16_384;
-/** Elements and values that a row of the index holds: some thirty attributes, and a few requests. */
+/** Elements and values of a row of the index: about thirty attributes, and a few requests. */
 const ROW_ELEMENTS = 500;
 
 export interface HeadersTask {
-  /** Absolute. */
+  /** Absolute paths. */
   paths: readonly string[];
   /** Elements and values that an object may have. */
   objectElements: number;
 }
 
-/** Headers of files, in the order of their paths. */
+/** Reads headers of files, in the order of their paths. */
 export async function readHeaders({ paths, objectElements }: HeadersTask): Promise<Header[]> {
   const window = Buffer.allocUnsafeSlow(WINDOW);
   const headers: Header[] = [];
@@ -44,19 +44,19 @@ export async function readHeaders({ paths, objectElements }: HeadersTask): Promi
   return headers;
 }
 
-/** The header of an open file. @throws the file system's errors */
+/** Reads the header of an open file. @throws errors of the file system */
 export function readOpenHeader({ fd, objectElements }: ParsedFile): Promise<Header> {
   return headerOfFile(fd, Buffer.allocUnsafeSlow(WINDOW), objectElements);
 }
 
 /**
- * Reads the attributes of HEADER_TAGS without touching the pixels, and checks that the file is whole. Of an object with
- * more elements than it may have, those before that: it is found, and what it is then asked for says why it is refused.
+ * Reads the attributes of HEADER_TAGS without the pixels, and checks that the file is complete. From an object with too
+ * many elements it reads those before the limit: the object is indexed, and its retrieval then gives the refusal.
  * @param window reused from call to call
- * @throws the file system's errors
+ * @throws errors of the file system
  */
 async function readHeader(path: string, window: Buffer, objectElements: number): Promise<Header> {
-  // A link put in the file's place after the walk is not followed.
+  // Does not follow a link that replaced the file after it was listed.
   const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     return await headerOfFile(fd, window, objectElements);
@@ -99,7 +99,7 @@ function headerOf(bytes: Bytes, file: DicomFile, budget: Budget): Header {
   return { kind: 'instance', transferSyntax, attributes };
 }
 
-/** @throws DamagedFile for more than a row of the index holds */
+/** @throws DamagedFile for more values than a row of the index may have */
 function rowAttributes({ bytes, elements, encoding }: DicomFile): DicomJson {
   const wanted = elements.filter((element) => HEADER_TAGS.has(element.tag));
   try {
@@ -110,7 +110,7 @@ function rowAttributes({ bytes, elements, encoding }: DicomFile): DicomJson {
   }
 }
 
-/** Encapsulated pixels nearly always end the file: then its last eight bytes tell that nothing was cut off. */
+/** Checks that encapsulated pixels are complete. They nearly always end the file: then its last bytes are enough. */
 function checkDelimiter(bytes: Bytes, offset: number, budget: Budget): void {
   const end = bytes.slice(bytes.size - 8, 8);
   if (end.readUInt32LE(0) === 0xe0ddfffe && end.readUInt32LE(4) === 0) return;

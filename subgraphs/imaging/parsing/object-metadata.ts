@@ -6,7 +6,7 @@ import { dicomJson } from '../dicom/part10/json.ts';
 import type { InstanceTarget, Target } from '../facts/target.ts';
 import { withParsed, type ParsedFile } from './open-file.ts';
 
-/** Metadata of one instance, PS3.18 §10.4.1.1.2, as they pass between threads. */
+/** Metadata of one instance, PS3.18 §10.4.1.1.2, in the form that passes between threads. */
 export interface ObjectMetadata {
   /** A data set of the DICOM JSON model in UTF-8. Every BulkDataURI is a path: `/studies/…/instances/…/bulkdata/…`. */
   json: Uint8Array;
@@ -18,13 +18,13 @@ export interface ObjectMetadata {
   instanceNumber: number | undefined;
 }
 
-/** What else a task is told of a file. */
+/** A file whose metadata are read. */
 export interface MetadataTask extends ParsedFile {
   transferSyntax: string;
 }
 
 /**
- * Metadata of a file: all attributes, with the transfer syntax at hand (0008,3002).
+ * Reads metadata of a file: all attributes, and the transfer syntax of the file (0008,3002).
  * @throws DamagedFile
  */
 export function readMetadata({ transferSyntax, ...file }: MetadataTask): Promise<ObjectMetadata> {
@@ -38,9 +38,9 @@ export function readMetadata({ transferSyntax, ...file }: MetadataTask): Promise
 }
 
 /**
- * A data set as JSON, its BulkDataURIs made paths from the base of the service (DW-4).
- * @param row BulkDataURI relative to the instance
- * @param target names what the row does not
+ * Encodes a data set as JSON, with BulkDataURIs as paths from the base of the service (DW-4).
+ * @param row with BulkDataURIs relative to the instance
+ * @param target gives UIDs that the row does not have
  * @throws OverBudget for JSON that is too long
  */
 export function encodeMetadata(

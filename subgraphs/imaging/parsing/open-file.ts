@@ -6,15 +6,15 @@ import { inflate, type OpenFile } from '../dicom/part10/inflate.ts';
 import { unlessNoRoom } from '../disk/no-room.ts';
 import { temporaryPath } from '../disk/temporary-path.ts';
 
-/** A file that a task reads: open until the task has ended, closed by whoever asked for it. */
+/** A file that a task reads. The caller keeps it open until the task has ended, and closes it. */
 export interface ParsedFile extends OpenFile {
   /** Elements and values that the object may have. */
   objectElements: number;
 }
 
 /**
- * Parses an open file to its end, inflated where it is deflated.
- * @throws DamagedFile; Fault `unavailable` where there is no room to inflate it
+ * Parses an open file to its end, inflated if necessary.
+ * @throws DamagedFile; Fault `unavailable` when the disk has no room to inflate it
  */
 export function withParsed<T>(
   { objectElements, ...file }: ParsedFile,
@@ -33,7 +33,7 @@ export function withParsed<T>(
 }
 
 /**
- * Parses the bytes of an open file as far as the options say.
+ * Parses the bytes of an open file up to the end that the options set.
  * @param work gets undefined for a file that is not DICOM
  */
 export async function withFile<T>(
@@ -47,7 +47,7 @@ export async function withFile<T>(
   const path = temporaryPath('inflated');
   const fd = openSync(path, 'wx+', 0o600);
   try {
-    // Gone once it is closed, also where the thread is ended.
+    // The file disappears when it is closed, also when the thread is ended.
     unlinkSync(path);
     const size = await inflate(file, start, fd);
     return work(readFile(bytes, { ...options, inflated: new Bytes({ fd, size }) }));
@@ -64,7 +64,7 @@ export interface InflateTask extends ParsedFile {
 
 /**
  * Inflates the data set of a deflated file to a path.
- * @throws DamagedFile; Fault `unavailable` where there is no room for it
+ * @throws DamagedFile; Fault `unavailable` when the disk has no room for it
  */
 export async function inflateFile({ path, fd, size }: InflateTask): Promise<void> {
   const start = deflatedFrom(new Bytes({ fd, size }));

@@ -4,7 +4,7 @@ import { keywordOf } from '../../../schema/dicom/dictionary.ts';
 import { ROOTED } from '../dicom/bulk-data-base.ts';
 import { RowSplitter } from './archive/row-splitter.ts';
 
-/** Bytes of one selection of one object: GraphQL makes objects of it in memory. */
+/** Bytes of one selection of one object, which GraphQL parses into memory. */
 const MAX_BYTES = 1024 * 1024;
 
 /** Tags of attributes; undefined for all. */
@@ -13,11 +13,11 @@ export type Selection = readonly string[] | undefined;
 export interface SelectTask {
   /** Metadata of objects as JSON without brackets around them, compressed as `br`. */
   packed: Uint8Array;
-  /** Every BulkDataURI leads below it. */
+  /** Base of every BulkDataURI. */
   base: string;
   /** By SOP Instance UID. */
   selections: ReadonlyMap<string, readonly Selection[]>;
-  /** Bytes of all selections together, at most. */
+  /** Most bytes of all selections together. */
   maxBytes: number;
 }
 
@@ -25,13 +25,13 @@ export interface SelectTask {
 export interface SelectedAttributes {
   sopInstanceUid: string;
   /**
-   * A JSON list in UTF-8: for each selection its attributes by keyword, private ones by tag; null for a selection that is
-   * too large. Undefined for the instances after `maxBytes`.
+   * A JSON list in UTF-8. Each selection has its attributes by keyword, private ones by tag, or is null if it is too
+   * large. Undefined for instances after `maxBytes`.
    */
   json: Uint8Array | undefined;
 }
 
-/** Attributes of the objects of a series, all that is selected of them in one pass. */
+/** Selects attributes of the objects of a series, all selections in one pass. */
 export function selectAttributes({ packed, base, selections, maxBytes }: SelectTask): SelectedAttributes[] {
   const rows = brotliDecompressSync(packed);
   const splitter = new RowSplitter(() => undefined);

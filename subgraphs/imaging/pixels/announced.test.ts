@@ -27,7 +27,7 @@ function pixels(changes: Partial<PixelDescription>): PixelDescription {
   };
 }
 
-/** A frame of single values for each colour, or of others in every second column, in a form in which it may be stored. */
+/** Returns a stored frame of one value for each colour, or of alternating columns, in a transfer syntax. */
 async function stored(
   described: PixelDescription,
   form: string,
@@ -41,7 +41,7 @@ async function stored(
     const task = { encoded, transferSyntax: EXPLICIT, pixels: native, to: form };
     return (await recodeFrame(task)).bytes;
   }
-  // Literal runs of one byte each, PS3.5 Annex G.
+  // Literal runs of one byte, PS3.5 Annex G.
   const header = Buffer.alloc(64);
   const segments = [0, 1, 2].map((colour) =>
     Buffer.concat(Array.from({ length: 16 }, (_, i) => Uint8Array.of(0, samples[3 * i + colour]!))),
@@ -57,31 +57,21 @@ const octets = async (
   to: string = EXPLICIT,
 ) => (await recodeFrame({ encoded, transferSyntax, pixels: described, to, announced: true })).bytes;
 
-describe('DW-6, DW-7 frames that are decoded are what the metadata announce', () => {
+describe('DW-6, DW-7 gives decoded frames as the metadata announce them:', () => {
   const GREENISH = [10, 200, 30];
   // CCIR 601: 0.299 × 10 + 0.587 × 200 + 0.114 × 30 and so on.
   const ITS_YBR = [124, 75, 47];
 
   test.each([
-    ['RLE in YBR_FULL is as stored', RLE, { photometricInterpretation: 'YBR_FULL' }, GREENISH],
+    ['RLE in YBR_FULL as stored', RLE, { photometricInterpretation: 'YBR_FULL' }, GREENISH],
     ['RLE in RGB', RLE, {}, GREENISH],
     ['JPEG 2000 in RGB', JPEG2000Lossless, {}, GREENISH],
-    [
-      'JPEG 2000 that says YBR_RCT: RGB',
-      JPEG2000Lossless,
-      { photometricInterpretation: 'YBR_RCT' },
-      GREENISH,
-    ],
-    [
-      'JPEG 2000 that says YBR_ICT: RGB',
-      JPEG2000Lossless,
-      { photometricInterpretation: 'YBR_ICT' },
-      GREENISH,
-    ],
-    ['HTJ2K that says YBR_RCT: RGB', HTJ2KLossless, { photometricInterpretation: 'YBR_RCT' }, GREENISH],
+    ['JPEG 2000 with YBR_RCT as RGB', JPEG2000Lossless, { photometricInterpretation: 'YBR_RCT' }, GREENISH],
+    ['JPEG 2000 with YBR_ICT as RGB', JPEG2000Lossless, { photometricInterpretation: 'YBR_ICT' }, GREENISH],
+    ['HTJ2K with YBR_RCT as RGB', HTJ2KLossless, { photometricInterpretation: 'YBR_RCT' }, GREENISH],
     ['HTJ2K in YBR_FULL', HTJ2KLossless, { photometricInterpretation: 'YBR_FULL' }, GREENISH],
     [
-      'JPEG 2000 of RGB that says YBR_FULL',
+      'JPEG 2000 of RGB announced as YBR_FULL',
       JPEG2000Lossless,
       { photometricInterpretation: 'YBR_FULL' },
       ITS_YBR,
@@ -97,13 +87,13 @@ describe('DW-6, DW-7 frames that are decoded are what the metadata announce', ()
     [RLE, 'RGB'],
     [RLE, 'YBR_FULL'],
     [JPEGLSLossless, 'RGB'],
-  ])('%s in %s and by plane: by plane', async (form, photometricInterpretation) => {
+  ])('%s in %s with samples by plane', async (form, photometricInterpretation) => {
     const described = pixels({ photometricInterpretation, planarConfiguration: 1 });
     const given = await octets(await stored(described, form, GREENISH), form, described);
     expect([...given]).toEqual(GREENISH.flatMap((value) => new Array<number>(16).fill(value)));
   });
 
-  test('YBR_FULL_422 is Y Y Cb Cr, the chroma that of both pixels (PS3.3 §C.7.6.3.1.2)', async () => {
+  test('YBR_FULL_422 as Y Y Cb Cr, with the mean chroma of two pixels (PS3.3 §C.7.6.3.1.2)', async () => {
     const described = pixels({ photometricInterpretation: 'YBR_FULL_422' });
     const encoded = await stored(described, RLE, [10, 100, 50], [20, 102, 60]);
     const given = await octets(encoded, RLE, described);
@@ -114,8 +104,8 @@ describe('DW-6, DW-7 frames that are decoded are what the metadata announce', ()
 
   test.each([
     ['a row of an odd number of pixels', 3, EXPLICIT, /odd number/],
-    ['a compression that knows no 4:2:2', 4, JPEGLSLossless, /YBR_FULL_422/],
-  ])('406 that says why: %s', async (_, columns, to, message) => {
+    ['a compression without 4:2:2', 4, JPEGLSLossless, /YBR_FULL_422/],
+  ])('except %s, answered with 406 and the reason', async (_, columns, to, message) => {
     const described = pixels({ photometricInterpretation: 'YBR_FULL_422', rows: 16 / columns, columns });
     const rows = columns === 3 ? 5 : 4;
     const encoded = await stored(described, RLE, GREENISH);
@@ -132,7 +122,7 @@ describe('DW-6, DW-7 frames that are decoded are what the metadata announce', ()
     ['YBR_FULL', JPEGLSLossless, 'YBR_FULL'],
     ['YBR_FULL_422', JPEGLSLossless, 'YBR_FULL'],
     ['YBR_FULL', JPEG2000Lossless, undefined],
-  ])('DW-5 %s in RLE compressed as %s is %s', async (photometricInterpretation, to, is) => {
+  ])('DW-5 %s from RLE compressed to %s as %s', async (photometricInterpretation, to, is) => {
     const described = pixels({ photometricInterpretation });
     const encoded = await stored(described, RLE, GREENISH);
     const made = recodeFrame({ encoded, transferSyntax: RLE, pixels: described, to });
@@ -145,7 +135,7 @@ describe('DW-6, DW-7 frames that are decoded are what the metadata announce', ()
   const two = { samplesPerPixel: 1, rows: 1, columns: 2 };
   const twelveBits = pixels({ ...two, bitsAllocated: 16, bitsStored: 12, highBit: 11 });
 
-  test('bits beside the stored ones, in which overlays lie, stay where they are', async () => {
+  test('bits beside the stored ones unchanged, as they may be overlays', async () => {
     const described = twelveBits;
     const header = Buffer.alloc(64);
     [2, 64, 68].forEach((value, i) => header.writeUInt32LE(value, 4 * i));
@@ -159,7 +149,7 @@ describe('DW-6, DW-7 frames that are decoded are what the metadata announce', ()
     expect(Buffer.from((await recodeFrame(whole)).bytes).toString('hex')).toBe('021003f1');
   });
 
-  test('a HighBit above the stored bits: they are moved up to it', async () => {
+  test('stored bits shifted up to HighBit', async () => {
     const low = twelveBits;
     const native = Uint8Array.of(1, 0, 255, 15);
     const task = { encoded: native, transferSyntax: EXPLICIT, pixels: low, to: JPEGLSLossless };
@@ -169,7 +159,7 @@ describe('DW-6, DW-7 frames that are decoded are what the metadata announce', ()
   });
 });
 
-describeWithSharedData('DW-7 JPEG in YBR as octets, beside DCMTK without its colour conversion', () => {
+describeWithSharedData('DW-7 JPEG in YBR as octets equals DCMTK without colour conversion', () => {
   const scratch = mkdtempSync(join(tmpdir(), 'announced-'));
   afterAll(() => rmSync(scratch, { recursive: true }));
 
@@ -194,7 +184,7 @@ describeWithSharedData('DW-7 JPEG in YBR as octets, beside DCMTK without its col
       const read = (await decodeFrame(given, EXPLICIT, ours.pixels)).samples as Uint8Array;
       let largest = 0;
       for (let i = 0; i < wanted.length; i++) {
-        // Of two pixels that share it, the chroma is that of both.
+        // Two pixels that share their chroma have its mean.
         const pair =
           shared && i % 3 > 0
             ? (wanted[i]! + wanted[Math.floor(i / 3) % 2 ? i - 3 : i + 3]!) / 2

@@ -4,15 +4,15 @@ import type { PixelDescription } from '../dicom/pixel-description.ts';
 import { decodedInterpretation } from './codecs/samples.ts';
 
 /**
- * Frames that are given without their data set: whoever reads them goes by the metadata, which are those of the object
- * as it is stored. So the samples are brought to what those say (PS3.3 §C.7.6.3.1.2 and §C.7.6.3.1.3). Of YBR_ICT and
- * YBR_RCT, which only a JPEG 2000 stream can be in, readers expect what every decoder gives, RGB (PS3.5 §8.2.4).
+ * Converts frames that are sent without their data set. Clients read them by the metadata, which are those of the
+ * stored object, so samples must match these (PS3.3 §C.7.6.3.1.2 and §C.7.6.3.1.3). YBR_ICT and YBR_RCT exist only in
+ * JPEG 2000 streams: clients expect RGB for them, as every decoder gives (PS3.5 §8.2.4).
  */
 
 /**
- * The frame in the colours that the data set announces.
- * @param pixels of the object as it is stored
- * @throws Fault `not_acceptable` where they cannot be had
+ * Returns the frame in the colours that the data set announces.
+ * @param pixels of the stored object
+ * @throws Fault `not_acceptable` when the colours cannot be converted
  */
 export function inAnnouncedColours(frame: DecodedFrame, pixels: PixelDescription): DecodedFrame {
   const announced = decodedInterpretation(pixels.photometricInterpretation);
@@ -26,22 +26,22 @@ export function inAnnouncedColours(frame: DecodedFrame, pixels: PixelDescription
   );
 }
 
-/** Whether two pixels of a row share their chroma. */
+/** Tells whether two pixels of a row share their chroma. */
 export function sharesChroma({ photometricInterpretation }: PixelDescription): boolean {
   return photometricInterpretation.endsWith('_422');
 }
 
 /**
- * Samples, colour by pixel, in the order in which native pixels of this description lie: Y Y Cb Cr for two pixels, or
- * by plane.
- * @throws Fault `not_acceptable` for rows that cannot be shared out by twos
+ * Returns samples, given colour by pixel, in the order of native pixels of this description: by pixel, by plane, or
+ * Y Y Cb Cr for two pixels.
+ * @throws Fault `not_acceptable` for rows of an odd number of pixels that share chroma
  */
 export function inAnnouncedOrder(samples: Samples, pixels: PixelDescription): Samples {
   if (sharesChroma(pixels)) return shareChroma(samples, pixels.columns);
   return pixels.planarConfiguration === 1 ? byPlane(samples, pixels.samplesPerPixel) : samples;
 }
 
-/** CCIR 601 with the full range. */
+/** Converts RGB to YBR by CCIR 601 with full range. */
 function ybrFull({ samples, bitsStored }: DecodedFrame): Samples {
   const middle = 2 ** (bitsStored - 1);
   const most = 2 ** bitsStored - 1;

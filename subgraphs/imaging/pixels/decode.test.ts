@@ -13,7 +13,7 @@ import type { DecodedFrame } from './codecs/decoded-frame.ts';
 import { decodeJpeg2000 } from './codecs/jpeg-2000.ts';
 import { fileFrames, fingerprints } from './test/file-frames.ts';
 
-/** Who else decodes files of a transfer syntax, and how far we may be from them: mean and largest difference. */
+/** Another decoder for files of a transfer syntax, and the permitted mean and largest difference to it. */
 interface Judge {
   command: readonly string[];
   mean?: number;
@@ -38,7 +38,10 @@ const JUDGES: Record<string, Judge> = {
   '1.2.840.10008.1.2.1.99': { command: ['dcmconv', '+te'] },
 };
 
-/** Neither DCMTK nor GDCM of Debian reads single bits in RLE, nor deflated frames: the same segmentation does, otherwise stored. */
+/**
+ * Files with the same segmentation in another transfer syntax: neither DCMTK nor GDCM of Debian reads single bits in
+ * RLE, or deflated frames.
+ */
 const TWINS: Record<string, string> = {
   'seg/liver_deflate.dcm': 'seg/liver_j2k.dcm',
   'seg/liver_rle.dcm': 'seg/liver_j2k.dcm',
@@ -46,7 +49,9 @@ const TWINS: Record<string, string> = {
   'seg/liver_nonbyte_aligned_rle.dcm': 'seg/liver_nonbyte_aligned.dcm',
 };
 
-/** Their judge is the other JPEG 2000 decoder at hand: OpenJPEG knows HTJ2K blocks since 2.5, OpenJPH is used otherwise. */
+/**
+ * HTJ2K is compared with the JPEG 2000 decoder: OpenJPEG reads HTJ2K blocks since 2.5, while the gateway uses OpenJPH.
+ */
 const HTJ2K = /^1\.2\.840\.10008\.1\.2\.4\.20[123]$/;
 
 async function decodedFile(path: string): Promise<DecodedFrame[]> {
@@ -70,16 +75,16 @@ function differences(ours: DecodedFrame[], theirs: DecodedFrame[]): { mean: numb
   return { mean: sum / count, largest };
 }
 
-describeWithSharedData('every image of the shared data', () => {
+describeWithSharedData('images of the shared data', () => {
   const scratch = mkdtempSync(join(tmpdir(), 'decode-'));
   afterAll(() => rmSync(scratch, { recursive: true }));
   const files = sharedDicomFiles().filter(({ rows, file }) => rows && !file.includes('chrKoreanMulti'));
   const compared = files.filter(({ transferSyntax }) => transferSyntax !== '1.2.840.10008.1.2.1');
-  // Of one series in one transfer syntax a few stand for all; the others are decoded too, below.
+  // A few images of a large series in one transfer syntax. The others are only decoded, below.
   const judged = compared.filter(({ file }, i) => !file.startsWith('mr-t1-forrest/') || i % 12 === 0);
 
   test.each(judged.map(({ file, transferSyntax }) => [file, transferSyntax] as const))(
-    '%s (%s) as its judge decodes it',
+    '%s (%s) decodes as with another decoder',
     async (file, transferSyntax) => {
       const path = sharedDataPath('dicom', file);
       const ours = await decodedFile(path);
@@ -108,7 +113,7 @@ describeWithSharedData('every image of the shared data', () => {
     60_000,
   );
 
-  test('all the others decode to as many samples as they promise', async () => {
+  test('without another decoder decode to the described number of samples', async () => {
     for (const { file } of files.filter((file) => !judged.includes(file))) {
       const { frames, transferSyntax, pixels } = (await fileFrames(sharedDataPath('dicom', file)))!;
       for (const frame of frames) {
@@ -139,17 +144,17 @@ const colour = (columns: number, photometricInterpretation: string, planarConfig
   ...{ samplesPerPixel: 3, photometricInterpretation, planarConfiguration },
 });
 
-describe('native and RLE frames, worked out by hand', () => {
+describe('native and RLE frames calculated by hand', () => {
   test.each([
     ['8 bits', EXPLICIT, grey(2, 8, 8, 0), '01ff', new Uint8Array([1, 255])],
     ['8 bits with sign', EXPLICIT, grey(2, 8, 8, 1), '01ff', new Int8Array([1, -1])],
     ['12 of 16 bits with sign', EXPLICIT, grey(2, 16, 12, 1), 'ff070008', new Int16Array([2047, -2048])],
     ['bits beside the stored ones', EXPLICIT, grey(2, 16, 12, 0), '01f0ffff', new Uint16Array([1, 4095])],
-    ['a high bit that is the highest', EXPLICIT, grey(2, 16, 12, 1, 15), '1f00f0ff', new Int16Array([1, -1])],
+    ['stored bits at the high end', EXPLICIT, grey(2, 16, 12, 1, 15), '1f00f0ff', new Int16Array([1, -1])],
     ['32 bits', EXPLICIT, grey(1, 32, 32, 0), 'feffffff', new Uint32Array([0xfffffffe])],
     ['big endian', BIG, grey(2, 16, 16, 1), '0001fffe', new Int16Array([1, -2])],
     [
-      'single bits, the lowest first',
+      'single bits, lowest first',
       EXPLICIT,
       grey(10, 1, 1, 0),
       '0502',
@@ -157,7 +162,7 @@ describe('native and RLE frames, worked out by hand', () => {
     ],
     ['colour by plane', EXPLICIT, colour(2, 'RGB', 1), '010203040506', new Uint8Array([1, 3, 5, 2, 4, 6])],
     [
-      'two pixels, one chroma',
+      'two pixels with shared chroma',
       EXPLICIT,
       colour(2, 'YBR_FULL_422'),
       '01020304',
@@ -171,21 +176,21 @@ describe('native and RLE frames, worked out by hand', () => {
       new Float32Array([1.5]),
     ],
     [
-      'RLE: a literal and a replicate run',
+      'RLE with a literal and a replicate run',
       RLE,
       grey(5, 8, 8, 0),
       rle('01 0102 fe 07'),
       new Uint8Array([1, 2, 7, 7, 7]),
     ],
     [
-      'RLE: bytes of words, the highest first',
+      'RLE with bytes of words, highest first',
       RLE,
       grey(2, 16, 16, 1),
       rle('ff ff', '01 fe01'),
       new Int16Array([-2, -255]),
     ],
     [
-      'RLE: colours by plane',
+      'RLE with colours by plane',
       RLE,
       colour(2, 'RGB'),
       rle('ff 01', 'ff 02', '01 0304'),
@@ -198,7 +203,7 @@ describe('native and RLE frames, worked out by hand', () => {
   });
 });
 
-/** An RLE frame of these segments, PS3.5 §G.5. */
+/** Returns an RLE frame of segments, PS3.5 §G.5. */
 function rle(...segments: string[]): string {
   const bodies = segments.map((segment) => Buffer.from(segment.replaceAll(' ', ''), 'hex'));
   const header = Buffer.alloc(64);

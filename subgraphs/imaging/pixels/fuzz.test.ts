@@ -7,12 +7,12 @@ import type { PixelDescription } from '../dicom/pixel-description.ts';
 import { fileFrames } from './test/file-frames.ts';
 import { recodeFrame } from './recode.ts';
 
-/** Milliseconds for each codec: a larger number here makes a long run by hand. */
-const PATIENCE = 1_300;
+/** Milliseconds for each codec. Raise it for a long manual run. */
+const RUN_MILLISECONDS = 1_300;
 /** Bytes by which memory may grow while damaged frames are decoded. */
 const GROWTH = 700 * 1024 * 1024;
 
-/** A small frame of each codec: what is damaged often must be decoded fast. */
+/** A small frame of each codec, so that many damaged copies can be decoded. */
 const FRAMES: [codec: string, file: string, to?: string][] = [
   ['native', 'pt/sample.dcm'],
   ['RLE', 'seg/liver_rle.dcm'],
@@ -26,12 +26,12 @@ const FRAMES: [codec: string, file: string, to?: string][] = [
   ['HTJ2K', 'mr-multiframe/emri_small_jpeg_2k_lossless.dcm', TransferSyntax.HTJ2KLossless],
 ];
 
-/** The same numbers in every run. */
+/** Returns the same numbers in every run. */
 function pseudoRandom(seed: number): () => number {
   return () => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) / 0x80000000;
 }
 
-/** @returns whether it was decoded, rightly or wrongly; anything but a clear refusal is thrown */
+/** Decodes a frame. @returns false if it was refused with a clear message; any other error is thrown */
 async function decodes(
   encoded: Uint8Array,
   transferSyntax: string,
@@ -47,7 +47,7 @@ async function decodes(
   }
 }
 
-describeWithSharedData('damaged frames are refused in clear words, in bounded time and memory', () => {
+describeWithSharedData('refuses damaged frames with a clear message, in limited time and memory', () => {
   test.each(FRAMES)(
     '%s',
     async (codec, file, to) => {
@@ -63,7 +63,7 @@ describeWithSharedData('damaged frames are refused in clear words, in bounded ti
       const before = process.memoryUsage.rss();
       const random = pseudoRandom(codec.length);
 
-      // The header of the file says something else than the stream, or something monstrous.
+      // The header of the file contradicts the stream, or describes a huge image.
       for (const change of [
         { rows: pixels.rows * 2 },
         { columns: pixels.columns + 9 },
@@ -78,12 +78,12 @@ describeWithSharedData('damaged frames are refused in clear words, in bounded ti
       expect(await decodes(frame.subarray(0, 1024), transferSyntax, large)).toBe(false);
 
       let [rounds, refused] = [0, 0];
-      const end = performance.now() + PATIENCE;
+      const end = performance.now() + RUN_MILLISECONDS;
       for (; rounds < 20 || (performance.now() < end && rounds < 100_000); rounds++) {
         const bytes = Uint8Array.from(frame);
         let cut = bytes;
         if (rounds % 3 === 0) cut = bytes.subarray(0, Math.floor(random() * bytes.length));
-        // Headers are hit more often than their share.
+        // Headers are damaged more often than the rest.
         const reach = rounds % 2 ? bytes.length : Math.min(bytes.length, 200);
         if (rounds % 3 !== 0)
           for (let n = 0; n <= rounds % 10; n++)
@@ -92,7 +92,7 @@ describeWithSharedData('damaged frames are refused in clear words, in bounded ti
       }
       expect(refused).toBeGreaterThan(codec === 'native' ? 5 : rounds / 5);
       expect(process.memoryUsage.rss() - before).toBeLessThan(GROWTH);
-      // The codec is as good as before.
+      // The codec still works.
       expect(await decodes(frame, transferSyntax, pixels)).toBe(true);
     },
     30_000,

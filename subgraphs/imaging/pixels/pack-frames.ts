@@ -1,15 +1,15 @@
 import { inMemory, type FrameBytes } from '../multipart/frame-bytes.ts';
 
 /**
- * Frames of one bit a pixel as native pixel data have them: each begins where the one before ended, to the bit
+ * Packs frames of one bit a pixel as native pixel data: each frame starts at the bit after the last frame
  * (PS3.5 §8.1.1).
- * @param frames each from the start of a byte, the bits after its last pixel zero
+ * @param frames each starts at a byte, and has zero bits after its last pixel
  */
 export async function* packFrames(
   frames: AsyncIterable<FrameBytes>,
   bitsPerFrame: number,
 ): AsyncGenerator<Uint8Array> {
-  /** Bits of the last byte that wait for the frame to come. */
+  /** Number of bits of the last byte, which waits for the next frame. */
   let held = 0;
   let carry = 0;
   for await (const each of frames) {

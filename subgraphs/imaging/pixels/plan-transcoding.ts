@@ -10,25 +10,25 @@ import { LOSSY_JPEG, lossyAttributes } from './codecs/lossy.ts';
 import { NATIVE } from './codecs/native.ts';
 import { canCompress, encoderTakes } from './recode.ts';
 
-/** Whether a file in the one transfer syntax can be given in the other. */
+/** Tells whether a file in one transfer syntax can be sent in another. */
 export function canGive(from: string, to: string): boolean {
   return from === to || canTranscode(from, to) || (canDecode(from) && (NATIVE.has(to) || canCompress(to)));
 }
 
-/** How a file is brought into another transfer syntax. */
+/** A plan for transcoding a file. */
 export interface TranscodePlan {
   transferSyntax: string;
-  /** That of the frames as they are stored. */
+  /** Transfer syntax of the stored frames. */
   from: string;
-  /** Where its frames are and what they hold, where they are to be decoded. */
+  /** Position and description of the frames, if they must be decoded. */
   frames?: { layout: PixelLayout; pixels: PixelDescription };
 }
 
 /**
- * Plans it. An object without pixels, or with such that the encoder does not take (1 and 32 bits, floats), comes in
- * Explicit VR Little Endian.
+ * Plans how a file is transcoded. An object without pixels, or with pixels that the encoder does not take (1 and 32
+ * bits, floats), is sent in Explicit VR Little Endian.
  * @param file read to its end
- * @param to one that `canGive` allows
+ * @param to a transfer syntax that `canGive` allows
  * @throws DamagedFile
  */
 export function planTranscoding(file: DicomFile, to: string): TranscodePlan {
@@ -44,8 +44,8 @@ export function planTranscoding(file: DicomFile, to: string): TranscodePlan {
 }
 
 /**
- * All of the file but its pixels in another transfer syntax; or its pixels too, where they stay as they are.
- * @param photometricInterpretation of other pixels that are to be written
+ * Rewrites a file in another transfer syntax, without its pixels if they are replaced.
+ * @param photometricInterpretation of replaced pixels
  */
 export function rewriteFile(
   file: DicomFile,
@@ -55,7 +55,7 @@ export function rewriteFile(
   const { element, pixels } = imageOf(file);
   if (photometricInterpretation === undefined || !element || !pixels) return rewrite(file, transferSyntax);
   const values = changedValues(file, element, pixels, photometricInterpretation);
-  // Encoders are given the stored bits alone.
+  // Encoders get only the stored bits.
   if (canCompress(transferSyntax) && pixels.highBit !== pixels.bitsStored - 1)
     values.set(Tag.HighBit, us(pixels.bitsStored - 1));
   return rewrite(file, transferSyntax, values);
@@ -66,9 +66,9 @@ function imageOf(file: DicomFile): { element?: Element | undefined; pixels?: Pix
   return { element, pixels: element && describedPixels(file) };
 }
 
-/** Whether the encoder takes the pixels. */
+/** Tells whether the encoder takes the pixels. */
 function isCompressible({ transferSyntax }: DicomFile, pixels: PixelDescription, to: string): boolean {
-  // Of YBR, lossy JPEG alone is decoded to RGB; YBR_ICT and YBR_RCT are another matter.
+  // YBR_FULL and YBR_PARTIAL are decoded to RGB only from lossy JPEG. YBR_ICT and YBR_RCT always are.
   const ybr =
     /^YBR_(FULL|PARTIAL)/.test(pixels.photometricInterpretation) && !LOSSY_JPEG.test(transferSyntax);
   return encoderTakes(pixels) && !(ybr && to === TransferSyntax.JPEG2000Lossless);
@@ -76,7 +76,7 @@ function isCompressible({ transferSyntax }: DicomFile, pixels: PixelDescription,
 
 const us = (value: number) => ({ vr: 'US', value: Buffer.from(Uint16Array.of(value).buffer) });
 
-/** Attributes that say how pixels are written, PS3.3 §C.7.6.3, as they are now. */
+/** Returns changed attributes that describe the new pixels, PS3.3 §C.7.6.3. */
 function changedValues(
   file: DicomFile,
   element: Element,
@@ -94,7 +94,7 @@ function changedValues(
   if (pixels.samplesPerPixel > 1) values.set(Tag.PlanarConfiguration, us(0));
   // Offset tables and the length of encapsulated pixels, PS3.3 §C.7.6.3.1.8.
   for (const tag of ['7FE00001', '7FE00002', '7FE00003']) values.set(tag, undefined);
-  // An icon, which may go (PS3.3 §C.7.6.1.1.6), where it is compressed as the picture was.
+  // A compressed icon, which may be removed (PS3.3 §C.7.6.1.1.6).
   const icon = file.elements.find(({ tag }) => tag === '00880200');
   if (icon?.items?.some(({ elements }) => elements.some(({ fragments }) => fragments)))
     values.set(icon.tag, undefined);

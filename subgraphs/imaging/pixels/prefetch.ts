@@ -1,32 +1,32 @@
-/** How many are under way beside the one that is awaited: enough for the cores, and a bound for memory. */
+/** Number of results in progress besides the awaited one: enough for the cores, with limited memory. */
 const AHEAD = 2;
 
 /**
- * Results in their order, while the next ones are already at work.
- * @param start begins the work on one, from 1 to `count`
- * @param discard ends a result, once its reader asks for the next or leaves
+ * Yields results in order, and starts the next ones early.
+ * @param start starts the work on a result, from 1 to `count`
+ * @param discard releases a result when its reader takes the next one or leaves
  */
 export async function* prefetch<T>(
   count: number,
   start: (number: number) => Promise<T>,
   discard: (result: T) => Promise<void> = () => Promise.resolve(),
 ): AsyncGenerator<T> {
-  const underWay: Promise<T>[] = [];
+  const started: Promise<T>[] = [];
   try {
-    for (let number = 1; number <= count || underWay.length > 0; number++) {
+    for (let number = 1; number <= count || started.length > 0; number++) {
       if (number <= count) {
         const result = start(number);
-        // It is awaited in its turn, if the reader stays that long.
+        // Awaited later, unless the reader leaves before.
         result.catch(() => undefined);
-        underWay.push(result);
-        if (underWay.length <= AHEAD) continue;
+        started.push(result);
+        if (started.length <= AHEAD) continue;
       }
-      const next = underWay[0]!;
+      const next = started[0]!;
       yield await next;
-      void underWay.shift();
+      void started.shift();
       await discard(await next);
     }
   } finally {
-    for (const result of underWay) result.then(discard).catch(() => undefined);
+    for (const result of started) result.then(discard).catch(() => undefined);
   }
 }

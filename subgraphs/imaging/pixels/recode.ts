@@ -12,33 +12,33 @@ import { finishFrame } from './codecs/samples.ts';
 
 type Encoder = (frame: DecodedFrame) => Uint8Array | Promise<Uint8Array>;
 
-/** What frames can be written in. The encoders are all without loss. */
+/** Encoders by transfer syntax, all lossless. */
 const ENCODERS: Record<string, Encoder> = {
   [TransferSyntax.JPEGLSLossless]: encodeJpegLs,
   [TransferSyntax.JPEG2000Lossless]: encodeJpeg2000,
   [TransferSyntax.HTJ2KLossless]: encodeHtj2k,
 };
 
-/** Whether frames can be compressed so, without loss. */
+/** Tells whether frames can be compressed without loss to a transfer syntax. */
 export function canCompress(transferSyntax: string): boolean {
   return Object.hasOwn(ENCODERS, transferSyntax);
 }
 
-/** Whether the encoders take such pixels: 2 to 16 bits, and nothing in those beside them, which would be lost. */
+/** Tells whether encoders take such pixels: 2 to 16 bits, without overlays in other bits, which would be lost. */
 export function encoderTakes(pixels: PixelDescription): boolean {
   const { bitsAllocated, bitsStored, floating, overlaysBeside } = pixels;
   return !floating && !overlaysBeside && bitsStored > 1 && (bitsAllocated === 8 || bitsAllocated === 16);
 }
 
-/** One frame, to be written in another transfer syntax: Explicit VR Little Endian, or one that `canCompress` knows. */
+/** One frame to transcode to Explicit VR Little Endian, or a transfer syntax that `canCompress` allows. */
 export interface RecodeTask {
   encoded: Uint8Array;
   transferSyntax: string;
   pixels: PixelDescription;
   to: string;
   /**
-   * For frames that are given without their data set: colours and their order as the metadata of the stored object
-   * announce them. Otherwise colour by pixel, and RGB where the decoder gives that.
+   * True for frames that are sent without their data set: colours and their order are those of the stored metadata.
+   * Otherwise colour by pixel, and RGB if the decoder gives RGB.
    */
   announced?: boolean;
 }
@@ -51,8 +51,9 @@ export interface RecodedFrame {
 }
 
 /**
- * @throws {DamagedFile} as `decodeFrame` does, and for pixels that the encoder does not take; Fault `not_acceptable`
- * where they cannot be had as announced
+ * Transcodes one frame.
+ * @throws {DamagedFile} as `decodeFrame`, and for pixels that the encoder does not take; Fault `not_acceptable` when
+ * they cannot be given as announced
  */
 export async function recodeFrame({
   encoded,
@@ -91,14 +92,14 @@ async function compressed(frame: DecodedFrame, to: string): Promise<RecodedFrame
   };
 }
 
-/** Words that were coded as a whole stay so: overlays lie in the bits beside the stored ones (retired). */
+/** Describes whole words as stored bits, to keep overlays in the bits beside the stored ones (retired). */
 function wholeWords(pixels: PixelDescription): PixelDescription {
   const { bitsAllocated } = pixels;
   return { ...pixels, bitsStored: bitsAllocated, highBit: bitsAllocated - 1, pixelRepresentation: 0 };
 }
 
 /**
- * Samples as native pixels are stored, PS3.5 §8.1.1: BitsAllocated each, little endian; single bits packed.
+ * Converts samples to native pixels, PS3.5 §8.1.1: words of BitsAllocated in little endian, single bits packed.
  * @param shift of the stored bits within each word
  */
 export function nativeBytes(samples: Samples, bitsAllocated: number, shift = 0): Uint8Array {

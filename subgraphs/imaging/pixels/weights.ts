@@ -4,16 +4,16 @@ import { NATIVE } from './codecs/native.ts';
 import { sampleCount } from './codecs/samples.ts';
 
 /**
- * Bytes that work on pixels takes at its peak, told by what the object announces before anything is read or allocated
- * (DW-24). The factors are those that were measured with each codec, rounded up.
+ * Estimates the bytes that work on pixels takes at its peak, from the description of the object, before anything is
+ * read or allocated (DW-24). The factors were measured with each codec and rounded up.
  */
 
-/** Bytes of a decoded frame. */
+/** Returns the bytes of a decoded frame. */
 export function decodedBytes(pixels: PixelDescription): number {
   return sampleCount(pixels) * Math.max(1, pixels.bitsAllocated / 8);
 }
 
-/** To decode one frame, its decoded samples included, its encoded bytes apart. */
+/** Returns the bytes to decode one frame, with its decoded samples and without its encoded bytes. */
 function decodeWeight(transferSyntax: string, pixels: PixelDescription): number {
   const bytes = decodedBytes(pixels);
   const samples = sampleCount(pixels);
@@ -25,19 +25,19 @@ function decodeWeight(transferSyntax: string, pixels: PixelDescription): number 
     return copied ? bytes : 0;
   }
   if (transferSyntax === TransferSyntax.RLELossless) return bytes;
-  // JPEG 2000: integers of 32 bits, twice, and the samples on the codec's heap and outside it.
+  // JPEG 2000: 32-bit integers twice, and the samples on the codec's heap and outside it.
   if (/^1\.2\.840\.10008\.1\.2\.4\.9\d$/.test(transferSyntax)) return samples * 8 + bytes * 2;
-  // HTJ2K and JPEG-LS: samples on the heap, which grows by steps, and outside it.
+  // HTJ2K and JPEG-LS: samples on the heap, which grows in steps, and outside it.
   if (/^1\.2\.840\.10008\.1\.2\.4\.(8\d|20\d)$/.test(transferSyntax)) return bytes * 4;
-  // Baseline JPEG, of eight bits: what the heap has grown to, and the samples outside it.
+  // Baseline JPEG of eight bits: the heap after growth, and the samples outside it.
   if (transferSyntax === '1.2.840.10008.1.2.4.50') return samples * 3.3;
   // Other JPEG: coefficients, planes and samples.
   if (transferSyntax.startsWith('1.2.840.10008.1.2.4.')) return Math.max(samples * 6, bytes);
-  // Big endian and deflated frames: a copy, and the joined chunks of another.
+  // Big endian and deflated frames: a copy, and joined chunks.
   return bytes * 2;
 }
 
-/** To bring one frame into another transfer syntax; its result is included, its encoded bytes are not. */
+/** Returns the bytes to transcode one frame, with its result and without its encoded bytes. */
 export function transcodeWeight(
   { transferSyntax, to, announced = false }: { transferSyntax: string; to: string; announced?: boolean },
   pixels: PixelDescription,
@@ -57,12 +57,12 @@ function encodeWeight(to: string, pixels: PixelDescription, bytes: number): numb
     case TransferSyntax.JPEGLSLossless:
       return bytes * 3;
     default:
-      // Single bits are packed anew; words are given as they are.
+      // Single bits are packed into a copy, words are used as they are.
       return pixels.bitsAllocated === 1 ? bytes / 8 : 0;
   }
 }
 
-/** Bytes a pixel that the encoder of a picture takes. */
+/** Bytes for each pixel that the encoder of a picture takes. */
 const PICTURE_ENCODERS: Readonly<Record<string, number>> = {
   'image/jpeg': 0.5,
   'image/png': 0.5,
@@ -70,7 +70,7 @@ const PICTURE_ENCODERS: Readonly<Record<string, number>> = {
   'image/gif': 11,
 };
 
-/** A picture to be made: what decides its weight. */
+/** The facts of a picture that decide its weight. */
 export interface PictureOutline {
   transferSyntax: string;
   pixels: PixelDescription;
@@ -80,7 +80,7 @@ export interface PictureOutline {
   overlays?: boolean | undefined;
 }
 
-/** To render so many frames as one picture, their encoded bytes apart. */
+/** Returns the bytes to render frames as one picture, without their encoded bytes. */
 export function renderWeight(outline: PictureOutline, frames: number): number {
   const { transferSyntax, pixels, type, size, region, overlays } = outline;
   const area = pixels.rows * pixels.columns;
@@ -91,7 +91,7 @@ export function renderWeight(outline: PictureOutline, frames: number): number {
   const copies = (asIs ? 0 : 1) + (overlays ? 1 : 0) + (region ? 1 : 0);
   const words = overlays && pixels.overlaysBeside ? decodedBytes(pixels) : 0;
   const kept = NATIVE.has(transferSyntax) ? 0 : decodedBytes(pixels) * (frames - 1);
-  // Letters are drawn into a layer of their own.
+  // Text is drawn into a separate layer.
   const layer = overlays ? shown * 8 : 0;
   const pages = frames > 1 ? shown * 4 * frames : 0;
   const encoder = shown * (PICTURE_ENCODERS[type] ?? 11);
@@ -99,7 +99,7 @@ export function renderWeight(outline: PictureOutline, frames: number): number {
   return decodeWeight(transferSyntax, pixels) + kept + words * frames + picture;
 }
 
-/** To draw so many pixels. */
+/** Returns the bytes to draw a picture of this size. */
 export function rasterWeight(type: string, { width, height }: { width: number; height: number }): number {
   return width * height * (5 + (PICTURE_ENCODERS[type] ?? 11));
 }

@@ -28,7 +28,7 @@ import { metadataRows } from '../test/metadata-rows.ts';
 import { testParsing } from '../test/parsing.ts';
 import { transcoding } from './transcoding.ts';
 
-/** What every image source must do: one suite, one line per backend. */
+/** The contract of every image source: one suite for all backends. */
 
 const files = sharedDicomFiles().filter(({ studyUid, importsInOrthanc }) => studyUid && importsInOrthanc);
 const run = promisify(execFile);
@@ -36,16 +36,16 @@ const clock = () => Date.now() / 1000;
 
 interface Backend {
   source: ImagingSource;
-  /** Whether files are given byte for byte; DIMSE carries data sets alone, and archives write them anew. */
+  /** True if files are given byte for byte. DIMSE carries only data sets, which archives write again. */
   wholeFiles: boolean;
-  /** Whether the archive can send these files of one study at once; all can where it is not there. */
+  /** Tells whether the archive can send these files of one study together (default: always). */
   canSend?(files: readonly SharedDicomFile[]): boolean;
-  /** From then on what is behind it is gone. */
+  /** Removes the backend behind the source. */
   fail(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Orthanc's DCMTK knows neither HTJ2K nor Deflated Image Frame: C-GET and C-MOVE of them fail. */
+/** Orthanc's DCMTK supports neither HTJ2K nor Deflated Image Frame, so that C-GET and C-MOVE of them fail. */
 const UNSENDABLE = ['1.2.840.10008.1.2.8.1', '1.2.840.10008.1.2.4.201', '1.2.840.10008.1.2.4.203'];
 const sendable = (files: readonly SharedDicomFile[]) =>
   files.every(({ transferSyntax }) => !UNSENDABLE.includes(transferSyntax));
@@ -102,7 +102,7 @@ async function openDimse(retrieval: 'c-get' | 'c-move') {
   };
 }
 
-/** Every other study in a folder, the rest in an Orthanc, as one (DW-18). */
+/** Opens a folder with every other study and an Orthanc with the rest as one source (DW-18). */
 async function openSeveral(): Promise<Backend> {
   const studies = [...new Set(files.map(({ studyUid }) => studyUid))];
   const [inFolder, inOrthanc] = [0, 1].map((half) =>
@@ -163,7 +163,7 @@ describeWithSharedData('every image source', () => {
   const ct = files.filter(({ file }) => file.startsWith('ct-head-ge/'));
   const first = ct[0]!;
   const other = files.find(({ studyUid }) => studyUid !== first.studyUid)!;
-  // One of the character set samples describes pixels and has none.
+  // One of the character set samples describes pixels but has none.
   const withPixels = files.filter(({ rows, file }) => rows && !file.includes('chrKoreanMulti'));
   const htj2k = files.find(({ transferSyntax }) => transferSyntax === '1.2.840.10008.1.2.4.201')!;
   const withoutPixels = files.filter(({ rows }) => !rows);
@@ -179,7 +179,7 @@ describeWithSharedData('every image source', () => {
     beforeAll(async () => {
       const backend = await open();
       ({ wholeFiles, canSend = () => true, fail, stop } = backend);
-      // As tenants have it: what it cannot give is made of what it has.
+      // As for tenants, with transcoding.
       source = transcoding(backend.source, pixels, parsing);
     });
     afterAll(async () => {
@@ -192,7 +192,7 @@ describeWithSharedData('every image source', () => {
       ['study', (file: SharedDicomFile) => file.studyUid],
       ['series', (file: SharedDicomFile) => file.seriesUid],
       ['instance', (file: SharedDicomFile) => file.sopInstanceUid],
-    ] as const)('DW-1 finds every %s, whose it is and what it is part of', async (level, uid) => {
+    ] as const)('DW-1 finds every %s with its patient and the levels above', async (level, uid) => {
       const rows = await source.search(query(level));
       expect(rows).toHaveLength(distinct(files.map(uid)));
       const tag = {
@@ -223,26 +223,26 @@ describeWithSharedData('every image source', () => {
 
     const id = first.patientId!;
     it.each([
-      ['the letter', [{ value: id }], 1],
+      ['the same value', [{ value: id }], 1],
       ['another case', [{ value: 'scsarab' }], 0],
       ['a wildcard', [{ value: '*' }], 0],
       ['a part with a wildcard', [{ value: `${id.slice(0, 2)}*` }], 0],
       ['question marks', [{ value: '?'.repeat(id.length) }], 0],
       ['a list', [{ value: `${id},${other.patientId}` }], 0],
       ['a list with a backslash', [{ value: `${id}\\${other.patientId}` }], 0],
-      ['an issuer that the object does not name', [{ value: id, issuer: 'elsewhere' }], 0],
-      ['one with a ^', [{ value: 'Test^Pattern' }], 1],
-      ['one with signs that mean something in a query', [{ value: 'Test+Pattern&limit=0#%' }], 0],
-      ['two of them', [{ value: id }, { value: 'SCSARAB' }], 2],
-      ['none', [], 0],
-    ])('DW-21 PatientID is compared to the letter: %s', async (_name, patientIds, studies) => {
+      ['an issuer that the object does not have', [{ value: id, issuer: 'elsewhere' }], 0],
+      ['a value with ^', [{ value: 'Test^Pattern' }], 1],
+      ['a value with special characters of a query', [{ value: 'Test+Pattern&limit=0#%' }], 0],
+      ['two values', [{ value: id }, { value: 'SCSARAB' }], 2],
+      ['no value', [], 0],
+    ])('DW-21 compares PatientID exactly: %s', async (_name, patientIds, studies) => {
       for (const level of ['study', 'series', 'instance'] as const) {
         const rows = await source.search(query(level, { patientIds }));
         expect(distinct(rows.map((row) => text(row, Tag.StudyInstanceUID))), level).toBe(studies);
       }
     });
 
-    it('restricts searches within a study too', async () => {
+    it('restricts searches within a study', async () => {
       const scope = { studyUid: first.studyUid! };
       expect(await source.search(query('series', { ...scope, patientIds: [{ value: 'SCSARAB' }] }))).toEqual(
         [],
@@ -250,7 +250,7 @@ describeWithSharedData('every image source', () => {
       expect(await source.search(query('series', { ...scope, patientIds: [{ value: id }] }))).not.toEqual([]);
     });
 
-    it('DW-2 pages, also when the restriction leaves rows out', async () => {
+    it('DW-2 gives pages, also when the restriction removes rows', async () => {
       const all = await source.search(query('instance', { patientIds: [{ value: id }] }));
       const uids = new Set<string | undefined>();
       for (let offset = 0; offset < all.length; offset += 10) {
@@ -308,7 +308,13 @@ describeWithSharedData('every image source', () => {
       ['a name with ^ and wildcards', 'study', Tag.PatientName, ['TEST^P*'], named(/^Test\^P/i)],
       ['a name with a space', 'study', Tag.PatientName, ['Rubo DEMO'], named(/^Rubo DEMO$/)],
       ['a name beyond ASCII', 'study', Tag.PatientName, ['Buc^Jérôme'], named(/^Buc\^Jérôme$/)],
-      ['a name with wildcards and trailing ^', 'study', Tag.PatientName, ['*last*^*^'], named(/^last.*\^/i)],
+      [
+        'a name with wildcards and ^ at the end',
+        'study',
+        Tag.PatientName,
+        ['*last*^*^'],
+        named(/^last.*\^/i),
+      ],
       [
         'modalities with wildcards',
         'study',
@@ -325,7 +331,7 @@ describeWithSharedData('every image source', () => {
         (row) => /^1[0-2]/.test(text(row, Tag.StudyTime) ?? ''),
       ],
       [
-        'a step that was scheduled',
+        'a scheduled step',
         'series',
         `${Tag.RequestAttributesSequence}.${Tag.ScheduledProcedureStepID}`,
         ['nobody'],
@@ -338,7 +344,7 @@ describeWithSharedData('every image source', () => {
       expect(uids(rows)).toEqual(uids(expected));
     });
 
-    it('DW-2 finds numbers that are padded, within a study', async () => {
+    it('DW-2 finds padded numbers within a study', async () => {
       const { studyUid } = files.find(({ patientId }) => patientId === '2178309')!;
       const rows = await source.search(
         query('instance', { studyUid: studyUid!, ...match(Tag.InstanceNumber, '1') }),
@@ -346,7 +352,7 @@ describeWithSharedData('every image source', () => {
       expect(rows).toHaveLength(files.filter((file) => file.studyUid === studyUid).length);
     });
 
-    it('DW-6 gives the pixels as bulk data, encapsulated ones without their offset table', async () => {
+    it('DW-6 gives pixels as bulk data, encapsulated pixels without their offset table', async () => {
       const file = files.find(({ transferSyntax }) => transferSyntax === '1.2.840.10008.1.2.4.80')!;
       const [row] = await metadataRows(source, target(file));
       const bulk = await source.bulkdata(target(file), row![Tag.PixelData]!.BulkDataURI!);
@@ -358,7 +364,7 @@ describeWithSharedData('every image source', () => {
       expect(range.equals(bytes.subarray(2, 6))).toBe(true);
     });
 
-    it('DW-7 frames of Deflated Image Frame are application/x-deflate (PS3.18 §8.7.3.3)', async () => {
+    it('DW-7 gives frames of Deflated Image Frame as application/x-deflate (PS3.18 §8.7.3.3)', async () => {
       const file = files.find(({ transferSyntax }) => transferSyntax === '1.2.840.10008.1.2.8.1')!;
       if (!canSend([file])) {
         await expect(source.frames(target(file), [1])).rejects.toMatchObject({
@@ -383,7 +389,7 @@ describeWithSharedData('every image source', () => {
             expect(instance.transferSyntax).toMatch(/^1\.2\.840\.10008\.1\.2/);
             const bytes = Buffer.concat(await instance.stream.toArray());
             const hash = wholeFiles ? sha256(bytes) : '';
-            // What stands in front of the data set may be missing, or another UID.
+            // The File Meta Information may be missing, or have another UID.
             const known = own.find((file) => file.sha256 === hash);
             instances.push({ uid: (known ?? instance).sopInstanceUid!, hash });
           }
@@ -402,7 +408,7 @@ describeWithSharedData('every image source', () => {
       }
     });
 
-    it('says transfer syntax, UID and size of an instance', async () => {
+    it('gives transfer syntax, UID and size of an instance', async () => {
       for (const file of withPixels.filter((file) => file.file.startsWith('ts-matrix/') && canSend([file]))) {
         for await (const instance of source.retrieve(target(file), '*')) {
           expect(instance).toMatchObject({
@@ -416,7 +422,7 @@ describeWithSharedData('every image source', () => {
       }
     });
 
-    it('DW-6 gives metadata of every instance, its bulk data relative and resolvable', async () => {
+    it('DW-6 gives metadata of every instance, with relative addresses of its bulk data', async () => {
       for (const file of [first, ...files.filter(({ modality }) => ['XA', 'SR', 'ECG'].includes(modality))]) {
         const [row] = await metadataRows(source, target(file));
         expect(text(row!, Tag.SOPInstanceUID)).toBe(file.sopInstanceUid);
@@ -458,18 +464,18 @@ describeWithSharedData('every image source', () => {
       }
     }, 60_000);
 
-    it('gives native frames in little endian, whatever the file has', async () => {
+    it('gives native frames in little endian from files in any byte order', async () => {
       const hashes: string[] = [];
       for (const file of files.filter(({ file }) => /MR_small/.test(file))) {
         const { frames } = await source.frames(target(file), [1]);
         for await (const frame of frames) hashes.push(sha256(await inMemory(frame)));
       }
-      // Pixels of MR_small: the little endian original's, sha-256.
+      // All files have the same pixels.
       expect(new Set(hashes).size).toBe(1);
     });
 
     it.each<[string, (source: ImagingSource) => Promise<unknown>, FaultCode]>([
-      ['a study', (source) => source.metadata({ studyUid: '1.2.3' }), 'not_found'],
+      ['an unknown study', (source) => source.metadata({ studyUid: '1.2.3' }), 'not_found'],
       [
         "another study's series",
         (source) => source.metadata({ studyUid: first.studyUid!, seriesUid: other.seriesUid! }),
@@ -481,12 +487,12 @@ describeWithSharedData('every image source', () => {
         'not_found',
       ],
       [
-        'a study to retrieve',
+        'retrieving an unknown study',
         (source) => source.retrieve({ studyUid: '1.2.3' }, '*')[Symbol.asyncIterator]().next(),
         'not_found',
       ],
       [
-        "another study's series to retrieve",
+        "retrieving another study's series",
         (source) =>
           source
             .retrieve({ studyUid: first.studyUid!, seriesUid: other.seriesUid! }, '*')
@@ -494,7 +500,7 @@ describeWithSharedData('every image source', () => {
             .next(),
         'not_found',
       ],
-      ['a frame', (source) => source.frames(target(first), [2]), 'not_found'],
+      ['a frame out of range', (source) => source.frames(target(first), [2]), 'not_found'],
       [
         'frames of an object without pixels',
         (source) => source.frames(target(withoutPixels[0]!), [1]),
@@ -505,22 +511,22 @@ describeWithSharedData('every image source', () => {
         (source) => source.frames({ ...target(first), instanceUid: other.sopInstanceUid }, [1]),
         'not_found',
       ],
-      ['bulk data', (source) => source.bulkdata(target(first), 'bulkdata/00091001'), 'not_found'],
+      ['unknown bulk data', (source) => source.bulkdata(target(first), 'bulkdata/00091001'), 'not_found'],
       [
-        'bulk data by a path that leads away',
+        'bulk data at a path outside the instance',
         (source) => source.bulkdata(target(first), 'bulkdata/../../metadata'),
         'not_found',
       ],
       [
-        'bulk data by an address',
+        'bulk data at a URL',
         (source) => source.bulkdata(target(first), 'bulkdata/http://127.0.0.1/'),
         'not_found',
       ],
-    ])('says not_found for %s that is not there', async (_name, ask, code) => {
+    ])('fails with not_found for %s', async (_name, ask, code) => {
       await expect(ask(source)).rejects.toMatchObject({ name: 'Fault', code });
     });
 
-    it('DW-5 gives objects in Explicit VR Little Endian, compressed ones too; not in what nobody makes', async () => {
+    it('DW-5 gives all objects in Explicit VR Little Endian, and refuses an unsupported transfer syntax', async () => {
       const explicit = '1.2.840.10008.1.2.1';
       const implicit = files.find(({ transferSyntax }) => transferSyntax === '1.2.840.10008.1.2')!;
       const compressed = files.find(
@@ -538,21 +544,21 @@ describeWithSharedData('every image source', () => {
       ).rejects.toMatchObject({ code: 'not_acceptable' });
     });
 
-    it('DW-5 gives objects compressed without loss, where an encoder takes their pixels', async () => {
+    it('DW-5 gives objects compressed without loss when an encoder takes their pixels', async () => {
       const jpegLs = '1.2.840.10008.1.2.4.80';
       const { value: given } = await source.retrieve(target(first), jpegLs)[Symbol.asyncIterator]().next();
       expect(given).toMatchObject({ transferSyntax: jpegLs, sopInstanceUid: first.sopInstanceUid });
       expect((await buffer((given as StoredInstance).stream)).length).toBeLessThan(first.bytes);
     });
 
-    it('DW-7 gives frames decoded too', async () => {
+    it('DW-7 gives decoded frames', async () => {
       const matrix = withPixels.filter((file) => file.file.startsWith('ts-matrix/') && canSend([file]));
       for (const file of [first, ...matrix]) {
         const frames = await source.frames(target(file), [1]);
         const decoded = await frames.recoded!(TransferSyntax.ExplicitVRLittleEndian);
         expect(decoded.mediaType).toBe('application/octet-stream');
         for await (const frame of decoded.frames) {
-          // As the metadata announce: of 4:2:2 two pixels share their chroma.
+          // As the metadata announce: two pixels of 4:2:2 share their chroma.
           const samples = { RGB: 3, YBR_FULL: 3, YBR_FULL_422: 2 }[file.photometric!] ?? 1;
           const bits = file.rows! * file.columns! * samples * file.bitsAllocated!;
           expect(frame.length, file.file).toBe(bits / 8);
@@ -560,7 +566,7 @@ describeWithSharedData('every image source', () => {
       }
     });
 
-    it('DW-6 gives metadata of a series alone', async () => {
+    it('DW-6 gives metadata of one series', async () => {
       const { studyUid, seriesUid } = first;
       const rows = await metadataRows(source, { studyUid: studyUid!, seriesUid: seriesUid! });
       const own = files.filter((file) => file.seriesUid === seriesUid);
@@ -568,11 +574,11 @@ describeWithSharedData('every image source', () => {
       expect(uids).toEqual(own.map(({ sopInstanceUid }) => sopInstanceUid).sort());
     });
 
-    it('SM-18 says that it is there', async () => {
+    it('SM-18 passes its check', async () => {
       if (source.check) await expect(source.check()).resolves.toBeUndefined();
     });
 
-    it('a request that is given up gets no more, and the next one all', async () => {
+    it('stops an aborted retrieval, and gives the next one everything', async () => {
       const study = { studyUid: first.studyUid! };
       const left = new AbortController();
       const reading = async () => {
@@ -590,8 +596,8 @@ describeWithSharedData('every image source', () => {
       expect(read).toBe(files.filter(({ studyUid }) => studyUid === first.studyUid).length);
     });
 
-    // The last: nothing is there after it.
-    it('DW-13 says so when what is behind it is gone, in every operation', async () => {
+    // The last test, because it removes the backend.
+    it('DW-13 fails with a fault in every operation when its backend is gone', async () => {
       await fail();
       const asked: Record<string, () => Promise<unknown>> = {
         metadata: () => source.metadata(target(first)),

@@ -34,13 +34,13 @@ async function uids(source: ImagingSource, target: Target, signal?: AbortSignal)
   return found.sort();
 }
 
-/** Directories of retrievals that a node keeps. */
+/** Returns the directories of kept retrievals. */
 async function kept(directory: string): Promise<string[]> {
   const names = await readdir(directory);
   return names.filter((name) => existsSync(join(directory, name, 'entry.json')));
 }
 
-/** What lies in the directory and in those below it. */
+/** Returns the files of a directory tree. */
 async function filesBelow(directory: string): Promise<string[]> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
   return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
@@ -62,7 +62,7 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
   const endpoint = () => `dimse://127.0.0.1:${proxy.port}`;
 
   beforeAll(async () => {
-    // It converts for getscu, which is the judge, what that does not take.
+    // Orthanc converts transfer syntaxes that getscu, the other receiver, does not accept.
     const configuration = { TranscodeDicomProtocol: true };
     pacs = await openDimseOrthanc(files.map(path), { configuration });
     proxy = await startTcpProxy(pacs.orthanc.dicomPort);
@@ -73,7 +73,7 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
     await pacs?.stop();
   });
 
-  /** A node of its own: its cache is empty. */
+  /** Runs work with a new node, whose cache is empty. */
   async function withSide<T>(
     work: (side: Awaited<ReturnType<typeof openDimseSide>>) => Promise<T>,
     maxBytes?: number,
@@ -86,7 +86,7 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
     }
   }
 
-  it('IA-21 has every data set as DCMTK receives it, byte for byte', async () => {
+  it('IA-21 receives every data set byte for byte as DCMTK', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'getscu-'));
     const source = pacs.source({ endpoint: pacs.endpoint });
     for (const studyUid of new Set(files.map((file) => file.studyUid!))) {
@@ -100,7 +100,7 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
       const judged = await Promise.all((await readdir(own)).map((name) => readFile(join(own, name))));
       for await (const { stream, transferSyntax } of source.retrieve({ studyUid }, '*')) {
         const ours = dataSetOf(Buffer.concat(await stream.toArray()));
-        // What getscu does not take in the transfer syntax it is stored in, Orthanc converts for it.
+        // Orthanc converts objects in other transfer syntaxes for getscu.
         if (transferSyntax === TransferSyntax.ExplicitVRLittleEndian)
           expect(judged.some((file) => dataSetOf(file).equals(ours))).toBe(true);
       }
@@ -109,7 +109,7 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
     await rm(directory, { recursive: true });
   });
 
-  it('leaves data sets as they are stored where the PACS does', async () => {
+  it('keeps data sets as stored when the PACS does', async () => {
     const source = pacs.source({ endpoint: pacs.endpoint });
     for await (const { stream, sopInstanceUid } of source.retrieve(study, '*')) {
       const file = ct.find((file) => file.sopInstanceUid === sopInstanceUid)!;
@@ -146,29 +146,29 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
       ]) {
         expect(all).toContain(name);
       }
-      // By default Orthanc answers in Latin-1, whatever it was asked in.
+      // By default Orthanc answers in Latin-1, whatever the character set of the request.
       expect(await names(latin)).toContain('Buc^Jérôme');
     } finally {
       await Promise.all([unicode.stop(), latin.stop()]);
     }
   });
 
-  it('SM-18 C-ECHO', async () => {
+  it('SM-18 checks the archive by C-ECHO', async () => {
     await expect(pacs.source({ endpoint: pacs.endpoint }).check!()).resolves.toBeUndefined();
   });
 
   it.each(['c-get', 'c-move'] as const)(
-    'streams by %s while objects arrive, once for all who ask',
+    'streams by %s while objects arrive, with one retrieval for all requests',
     async (retrieval) => {
       const source = pacs.source({ endpoint: endpoint(), retrieval });
-      // A key of its own in the cache: the target is the series.
+      // The series as target has another key in the cache.
       const target = { ...study, seriesUid: ct[0]!.seriesUid! };
       pacs.node.cache.clear();
       const found = await Promise.all([uids(source, target), uids(source, target), source.metadata(target)]);
       expect(found[0]).toEqual(expected);
       expect(found[1]).toEqual(expected);
       expect(found[2].map(({ sopInstanceUid }) => sopInstanceUid).sort()).toEqual(expected);
-      // One association to find out what there is, one to retrieve it.
+      // One association for the plan, one for the retrieval.
       expect(proxy.made).toBe(2);
     },
   );
@@ -191,7 +191,7 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
     const one = { ...study, seriesUid: ct[0]!.seriesUid!, instanceUid: ct[0]!.sopInstanceUid };
     const { frames } = await source.frames(one, [1]);
     for await (const frame of frames) expect(frame.length).toBe(512 * 512 * 2);
-    // It was asked once how much it has; nothing was retrieved.
+    // The archive was asked once for its instances, and nothing was retrieved.
     expect(proxy.made).toBe(1);
 
     const extra = Buffer.from(
@@ -211,7 +211,7 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
     await rm(directory, { recursive: true });
   });
 
-  it('keeps what fits, the least recently used goes first; what is larger is served and not kept', () =>
+  it('evicts the least recently used retrieval first, and serves a too large one without keeping it', () =>
     withSide(async (side) => {
       const source = side.source({ endpoint: endpoint() });
       expect(await uids(source, study)).toEqual(expected);
@@ -223,11 +223,11 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
       expect(entries.length).toBeLessThan(new Set(small.map(({ studyUid }) => studyUid)).size);
       proxy.made = 0;
       await uids(source, small.at(-1)!);
-      // Looked at within seconds: not even asked.
+      // The archive is not asked again within seconds.
       expect(proxy.made).toBe(0);
     }, 250_000));
 
-  it('DW-26 retrieves anew what has other instances, though as many as before', async () => {
+  it('DW-26 retrieves a study again that has other instances, but as many as before', async () => {
     const studyUid = '1.2.41';
     const objects = smallObjects({ studyUid, patientId: 'OWN', instances: 4 });
     const archive = await openDimseOrthanc(objects.slice(0, 3));
@@ -240,7 +240,7 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
       const [second] = await upload([objects[1]!]);
       await fetch(`${url}/instances/${second}`, { method: 'DELETE', headers: { authorization } });
       await upload([objects[3]!]);
-      // One that has not asked within the last seconds.
+      // A new source, which has not asked the archive within the last seconds.
       expect(await uids(archive.source({ endpoint: archive.endpoint }), { studyUid })).toEqual(
         named(1, 3, 4),
       );
@@ -250,10 +250,10 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
   });
 
   it.each<[string, (file: string, directory: string) => Promise<void>]>([
-    ['its directory is emptied', (_, directory) => rm(directory, { recursive: true })],
-    ['a file of it is gone', (file) => rm(file)],
-    ['a file of it is another', (file) => writeFile(file, 'another')],
-  ])('DW-23 what it kept is retrieved anew where %s', (_what, damage) =>
+    ['the directory is gone', (_, directory) => rm(directory, { recursive: true })],
+    ['a file is gone', (file) => rm(file)],
+    ['a file has changed', (file) => writeFile(file, 'another')],
+  ])('DW-23 retrieves a kept study again when %s', (_what, damage) =>
     withSide(async (side) => {
       const source = side.source({ endpoint: endpoint() });
       expect(await uids(source, study)).toEqual(expected);
@@ -264,7 +264,7 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
     }),
   );
 
-  it('keeps nothing on a disk that is all but full', async () => {
+  it('keeps nothing on a nearly full disk', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'dimse-full-'));
     let free = 1e12;
     const cache = new RetrievalCache(directory, 1e9, () => free);
@@ -282,7 +282,7 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
     await rm(directory, { recursive: true });
   });
 
-  it('DW-26 keeps nothing for longer than four hours, nor what is not whole, also after a restart', async () => {
+  it('DW-26 keeps nothing for more than four hours, or incomplete, also after a restart', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'dimse-age-'));
     let now = Date.now();
     const open = () => new RetrievalCache(directory, 1e9, undefined, () => now);
@@ -303,7 +303,7 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
     await rm(directory, { recursive: true });
   });
 
-  it('DW-13 an association that is cut fails the answer and leaves nothing in the cache', () =>
+  it('DW-13 fails when an association breaks, and keeps nothing', () =>
     withSide(async (side) => {
       proxy.cutAfter = 3_000_000;
       const source = side.source({ endpoint: endpoint() });
@@ -322,12 +322,12 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
       expect(await kept(side.directory)).toEqual([]);
       expect(await eventually(async () => (await readdir(side.directory)).length === 1, 1000)).toBe(true);
       expect(await readdir(join(side.directory, 'incoming'))).toEqual([]);
-      // What failed is begun anew.
+      // The next request starts a new retrieval.
       proxy.cutAfter = Infinity;
       expect(await uids(source, study)).toEqual(expected);
     }));
 
-  it('a client that leaves does not end the retrieval of others; after the last it ends within a second', () =>
+  it('ends a retrieval within a second after its last client has left, and not before', () =>
     withSide(async (side) => {
       const source = side.source({ endpoint: endpoint() });
       const leaving = new AbortController();
@@ -352,8 +352,8 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
       }
     }));
 
-  describe.each(['c-get', 'c-move'] as const)('where there is no room for a study, by %s', (retrieval) => {
-    it('each instance is deleted once it was given, and the archive waits for its readers', async () => {
+  describe.each(['c-get', 'c-move'] as const)('without room for a study, by %s', (retrieval) => {
+    it('deletes each instance after it was read, and makes the archive wait for its readers', async () => {
       const tight = await openDimseOrthanc(ct.map(path), { maxBytes: 1 });
       try {
         const source = tight.source({ endpoint: tight.endpoint, retrieval });
@@ -366,7 +366,7 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
           read.push(sopInstanceUid!);
         }
         expect(read.sort()).toEqual(expected);
-        // The one that is read, those ahead of it, and the one that is being taken.
+        // The instance that is read, those ahead of it, and the one that arrives.
         expect(most).toBeLessThanOrEqual(6);
         expect(await source.metadata(study)).toHaveLength(expected.length);
         const one = { ...study, seriesUid: ct[0]!.seriesUid!, instanceUid: ct[0]!.sopInstanceUid };
@@ -380,7 +380,7 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
       }
     });
 
-    it('two who read it at different times both have all of it', async () => {
+    it('gives everything to two readers at different times', async () => {
       const tight = await openDimseOrthanc(ct.map(path), { maxBytes: 1 });
       try {
         const source = tight.source({ endpoint: tight.endpoint, retrieval });
@@ -392,7 +392,7 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
       }
     });
 
-    it('a client that stalls slows nobody down; when it goes on it has all of it, too', async () => {
+    it('does not let a stalled client slow down others, and still gives it everything', async () => {
       const studyUid = '1.2.40';
       const tight = await openDimseOrthanc(smallObjects({ studyUid, patientId: 'OWN', instances: 40 }), {
         maxBytes: 1,
@@ -411,24 +411,24 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
         clearInterval(watching);
         expect(Date.now() - begun).toBeLessThan(5000);
         expect(most).toBeLessThan(30);
-        const had: string[] = [];
+        const received: string[] = [];
         for (let next = await first; !next.done; next = await stalled.next()) {
           await next.value.stream.toArray();
-          had.push(next.value.sopInstanceUid!);
+          received.push(next.value.sopInstanceUid!);
         }
-        expect(new Set(had).size).toBe(40);
-        expect(had).toHaveLength(40);
+        expect(new Set(received).size).toBe(40);
+        expect(received).toHaveLength(40);
       } finally {
         await tight.stop();
       }
     });
 
-    it('an object that cannot be written is 503, and the next one that can is served', async () => {
+    it('answers 503 for an object that cannot be written, and serves the next one', async () => {
       const directory = await mkdtemp(join(tmpdir(), 'full-disk-'));
       const small = of('charset')[0]!.studyUid!;
       const bounded = await openDimseOrthanc([...ct, ...of('charset')].map(path));
       await bounded.node.close();
-      // Files of 128 kB at most: RLIMIT_FSIZE, in blocks of 512 bytes; an image is half a megabyte.
+      // Files of at most 128 kB: RLIMIT_FSIZE in blocks of 512 bytes. An image has half a megabyte.
       const script = 'trap "" XFSZ; ulimit -f 256; exec "$@"';
       const { stdout } = await run('/bin/sh', [
         ...['-c', script, 'sh', process.execPath, '--import', 'tsx'],
@@ -441,8 +441,8 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
       await rm(directory, { recursive: true });
     });
 
-    it('DW-13 an archive that is killed on the way fails the answer and leaves nothing behind', async () => {
-      // Nothing is kept, so that the archive waits for us: it is never done before it is killed.
+    it('DW-13 fails when the archive is killed during the retrieval, and keeps nothing', async () => {
+      // Without a cache the archive waits for readers, and so is killed before it has sent everything.
       const dying = await openDimseOrthanc(ct.map(path), { maxBytes: 1 });
       try {
         const source = dying.source({ endpoint: dying.endpoint, retrieval });
@@ -465,7 +465,7 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
     });
   });
 
-  it('an object as large as what waits for the disk does not hold up the archive’s last word', async () => {
+  it('receives an object that is as large as the write buffer', async () => {
     const large = of('mr-multiframe').find(({ bytes }) => bytes > 1024 * 1024)!;
     const archive = await openDimseOrthanc([path(large)]);
     try {
@@ -479,7 +479,7 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
     }
   });
 
-  it('a client that leaves while its frames are looked for holds nothing in the cache', async () => {
+  it('releases the cache when a client leaves while its frames are opened', async () => {
     const deflated = all.find(({ file }) => file === 'ts-matrix/image_dfl.dcm')!;
     const { studyUid, seriesUid, sopInstanceUid: instanceUid } = deflated;
     const target = { studyUid: studyUid!, seriesUid: seriesUid!, instanceUid };
@@ -489,7 +489,7 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
       await uids(source, target);
       const leaving = new AbortController();
       const asked = source.frames(target, [1], leaving.signal).catch((error: unknown) => error);
-      // Where it lies is known by now, and it is being inflated.
+      // Its file is known now, and is being inflated.
       await new Promise((next) => setImmediate(next));
       leaving.abort(new Error('left'));
       await asked;
@@ -502,14 +502,14 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
     }
   });
 
-  it('by C-MOVE a study and a series of it at the same time are each whole', async () => {
+  it('gives a study and one of its series completely when both are retrieved by C-MOVE at once', async () => {
     const source = pacs.source({ endpoint: pacs.endpoint, retrieval: 'c-move' });
     pacs.node.cache.clear();
     const series = { ...study, seriesUid: ct[0]!.seriesUid! };
     expect(await Promise.all([uids(source, study), uids(source, series)])).toEqual([expected, expected]);
   });
 
-  it('opens 4 associations for searches at most; who waits may leave', async () => {
+  it('opens at most 4 associations for searches, and lets a waiting request leave', async () => {
     const source = pacs.source({ endpoint: endpoint() });
     const search = (signal?: AbortSignal) =>
       source.search({ level: 'study', match: new Map(), includeField: [] }, signal);
@@ -531,7 +531,7 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
     expect(proxy.made).toBe(24);
   });
 
-  it('A801: says that we are no destination of the archive, which is DCMTK’s', async () => {
+  it('says for A801 of DCMTK that the gateway is not a destination of the archive', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'dcmqrscp-'));
     const port = await freePort();
     const settings = join(directory, 'dcmqrscp.cfg');
@@ -562,16 +562,11 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
   });
 
   it.each<[string, Partial<Parameters<DimseOrthanc['source']>[0]>, string, RegExp]>([
-    ['a host that is not there', { endpoint: 'dimse://127.0.0.1:1' }, 'unavailable', /cannot be reached/],
-    [
-      'a name that nobody has',
-      { endpoint: 'dimse://archive.invalid:104' },
-      'unavailable',
-      /cannot be reached/,
-    ],
-    ['a title that it does not go by', { calledAe: 'SOMEBODY' }, 'bad_gateway', /images\.calledAe/],
-    ['a destination that it does not know', { ae: 'NOBODY', retrieval: 'c-move' }, 'bad_gateway', /failed/],
-  ])('says so in clear words: %s', async (_name, config, code, words) => {
+    ['a host that is away', { endpoint: 'dimse://127.0.0.1:1' }, 'unavailable', /cannot be reached/],
+    ['an unknown host name', { endpoint: 'dimse://archive.invalid:104' }, 'unavailable', /cannot be reached/],
+    ['a wrong called AE title', { calledAe: 'SOMEBODY' }, 'bad_gateway', /images\.calledAe/],
+    ['an unknown destination', { ae: 'NOBODY', retrieval: 'c-move' }, 'bad_gateway', /failed/],
+  ])('gives a clear message for %s', async (_name, config, code, words) => {
     const strict = await openDimseOrthanc(ct.slice(0, 1).map(path), {
       configuration: { DicomCheckCalledAet: true },
     });

@@ -35,8 +35,8 @@ import type {
 type Config = Extract<ImagesConfig, { type: 'dicom-dimse' }>;
 
 /**
- * A PACS that speaks DIMSE (DW-16): C-FIND, and C-GET or C-MOVE. What is retrieved lies on disk as it came, and all else
- * is read from there.
+ * A PACS that speaks DIMSE (DW-16): C-FIND, and C-GET or C-MOVE. Retrieved objects are stored on disk as received, and
+ * everything else is read from there.
  * @param key names the source in the cache
  * @param pixels decodes and compresses; stays open when the source closes
  */
@@ -100,7 +100,7 @@ class DicomDimse implements ImagingSource {
     for await (const instance of this.#each(target, signal)) {
       const given = await this.#given(instance, transferSyntax, signal);
       const { stream } = given;
-      // Who reads the stream learns of its failure; one that is left unread must not end the process.
+      // The reader gets errors of the stream. Without a reader, an error must not end the process.
       stream.on('error', () => undefined);
       const abort = (): unknown => stream.destroy(new Error('The request was given up.'));
       signal?.addEventListener('abort', abort, { once: true });
@@ -127,7 +127,7 @@ class DicomDimse implements ImagingSource {
     return { ...found, open: (range) => found.open(range).once('close', release) };
   }
 
-  /** Of what lies here already: to learn it of anything else would be to retrieve it. */
+  /** Returns the version of objects that are in the cache. Others would have to be retrieved. */
   async version(target: Target, signal?: AbortSignal): Promise<string | undefined> {
     const cached = await this.#kept.find(target, signal);
     cached?.release();
@@ -140,7 +140,7 @@ class DicomDimse implements ImagingSource {
     await Promise.allSettled(running.map(({ done }) => done));
   }
 
-  /** The object as it is stored, or brought into another transfer syntax. */
+  /** Returns the object as stored, or transcoded. */
   async #given(
     instance: SpooledInstance,
     transferSyntax: string,
@@ -155,7 +155,7 @@ class DicomDimse implements ImagingSource {
     return this.#reader.inTransferSyntax(path, instance, transferSyntax, this.#pixels, signal);
   }
 
-  /** The instances of the target, from the cache in order, from a retrieval as they arrive. */
+  /** Yields the instances of the target: from the cache in order, or from a retrieval as they arrive. */
   async *#each(target: Target, signal: AbortSignal | undefined): AsyncGenerator<SpooledInstance> {
     const cached = await this.#kept.find(target, signal);
     if (!cached) return yield* this.#retrieved(target, signal);
@@ -169,7 +169,7 @@ class DicomDimse implements ImagingSource {
     }
   }
 
-  /** The same from retrievals: whoever is left behind by faster readers of one goes on with the next. */
+  /** Yields instances from retrievals. A reader that faster readers leave behind continues with the next retrieval. */
   async *#retrieved(target: Target, signal: AbortSignal | undefined): AsyncGenerator<SpooledInstance> {
     const given = new Set<string>();
     for (;;) {
@@ -186,7 +186,7 @@ class DicomDimse implements ImagingSource {
     }
   }
 
-  /** Work with one instance, whose file stays until `release` is called, or the request is given up. */
+  /** Works with one instance, whose file is kept until `release` is called or the request is aborted. */
   async #one<T>(
     target: InstanceTarget,
     signal: AbortSignal | undefined,
@@ -199,7 +199,7 @@ class DicomDimse implements ImagingSource {
       const { value: instance } = await instances.next();
       if (!instance) throw noSuchObject();
       const found = await work(instance);
-      // One who has left meanwhile lets go of nothing any more.
+      // A signal that is already aborted sends no event.
       signal?.throwIfAborted();
       signal?.addEventListener('abort', release, { once: true });
       return { found, release };
@@ -209,10 +209,10 @@ class DicomDimse implements ImagingSource {
     }
   }
 
-  /** The retrieval of the target that is under way, or a new one. */
+  /** Returns the running retrieval of the target, or starts one. */
   #retrieval(target: Target): Retrieval {
     const key = this.#keyOf(target);
-    // Shared by those who were authorized by the same row alone.
+    // Shared only by callers who were authorized by the same row.
     const shared = JSON.stringify([key, target.patient]);
     const running = this.#retrievals.get(shared);
     if (running && !running.givenUp) return running;

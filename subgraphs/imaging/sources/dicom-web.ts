@@ -24,17 +24,17 @@ import { InstanceReader } from './stored/instance-reader.ts';
 import { bulkDataOfInstance, framesOfInstance } from './stored/spooled-instance.ts';
 import type { BulkData, Frames, ImagingSource, InstanceTarget, StoredInstance, Target } from './source.ts';
 
-/** Answers by which servers say that they cannot give frames of this object (Orthanc: HTJ2K, RLE, waveforms). */
+/** Faults of servers that cannot give frames of an object (Orthanc: HTJ2K, RLE, waveforms). */
 const CANNOT = new Set(['not_acceptable', 'bad_gateway']);
 
 const OCTETS = 'application/octet-stream';
-/** As Orthanc names it, and as others do. */
+/** Path of Pixel Data in Orthanc, and in other servers. */
 const PIXEL_DATA = /^bulkdata\/(bulk\/)?7FE00010$/i;
 
 export interface DicomWebOptions {
-  /** Connections to use instead of own ones; stays open when the source closes. */
+  /** Connections to use instead of new ones. It stays open when the source closes. */
   dispatcher?: Dispatcher | undefined;
-  /** Told of each object that is refused because another was asked for (DW-26). */
+  /** Called for each object that is refused because another was requested (DW-26). */
   onOtherObject?: () => void;
 }
 
@@ -73,7 +73,7 @@ export function dicomWebSource(
     for (const one of found) {
       if ('metadata' in one) whole.push(one.metadata);
       else {
-        // Not as retrievals: frames that are recoded are one already, and wait for this.
+        // Not limited as retrievals: transcoding frames is a retrieval, and waits for this.
         const read = (target: InstanceTarget, path: string) => bulkdata(target, path, signal, 'searches');
         const palettes = await readPalettes(one.palettes, { bulkdata: read }, signal);
         whole.push(await threads.run('withPalettes', { row: one.row, palettes, target, objectElements }));
@@ -86,7 +86,7 @@ export function dicomWebSource(
     client.get(pathOf(target), {
       accept: `multipart/related; type="application/dicom"; transfer-syntax=${transferSyntax}`,
       signal,
-      // Orthanc says 400 or 500 for a transfer syntax that it cannot produce.
+      // Orthanc answers 400 or 500 for a transfer syntax that it cannot produce.
       ...(transferSyntax !== '*' && { statuses: { 400: 'not_acceptable', 500: 'not_acceptable' } as const }),
     });
 
@@ -137,14 +137,14 @@ export function dicomWebSource(
       });
     if (!answer) {
       for await (const instance of retrieve(target, '*', signal)) {
-        // Awaited here: leaving the loop ends the retrieval.
+        // Awaited here, because leaving the loop ends the retrieval.
         return await framesOfInstance(instance, numbers, reader, signal);
       }
       throw noSuchObject();
     }
     const { headers, size } = await firstHeader(answer);
     const [media = '', stated] = mediaTypeOf(headers['content-type']);
-    // Octets are also what servers call frames whose media type they do not know.
+    // Servers also use octets for frames whose media type they do not know.
     const octets = media === OCTETS || media === '';
     const inflated = !stated || stated === TransferSyntax.DeflatedExplicitVRLittleEndian;
     const transferSyntax = octets && inflated ? TransferSyntax.ExplicitVRLittleEndian : (stated ?? '');
@@ -162,7 +162,10 @@ export function dicomWebSource(
     };
   }
 
-  /** Orthanc's bulk data of encapsulated pixels are the first of their items, which is the offset table. */
+  /**
+   * Reads encapsulated pixels from the stored object; undefined when they are not encapsulated. Orthanc gives only
+   * their first item, the offset table, as bulk data.
+   */
   async function encapsulatedPixels(target: InstanceTarget, signal?: AbortSignal) {
     for await (const instance of retrieve(target, '*', signal)) {
       if (frameMediaType(instance.transferSyntax) === OCTETS) return undefined;
@@ -220,8 +223,8 @@ export function dicomWebSource(
 }
 
 /**
- * The answer as a multipart body of ours, passed on as it comes; resolves once there are bytes.
- * @throws Fault `bad_gateway` for an answer that is none
+ * Relays the answer as a multipart body with a new boundary. Resolves when there are bytes.
+ * @throws Fault `bad_gateway` for an answer that is not multipart
  */
 async function passedOn(answer: Answer, options: Omit<RelayOptions, 'boundary'>): Promise<Readable> {
   const { contentType, body } = answer;
@@ -231,14 +234,14 @@ async function passedOn(answer: Answer, options: Omit<RelayOptions, 'boundary'>)
     throw nonsense();
   }
   const relayed = new MultipartRelay({ boundary, ...options });
-  // What `pipeline` does, without its price for every frame: whoever reads learns of the archive's failure, which may have
-  // come before, and the archive is left when the reader leaves.
+  // Does the same as `pipeline`, at a lower cost for each frame: the reader gets an error of the archive, also an
+  // earlier one, and the archive's body is closed when the reader leaves.
   const cut = () => {
     if (!body.readableEnded) relayed.destroy(body.errored ?? new TruncatedMultipart('The body was cut off.'));
   };
   if (body.closed) cut();
   else body.once('close', cut);
-  // One that fails before anybody reads must not end the process.
+  // An error before anything reads must not end the process.
   relayed.on('error', () => undefined).once('close', () => body.destroy());
   body.pipe(relayed);
   try {

@@ -10,11 +10,11 @@ const UIDS: Record<Level, readonly string[]> = {
 };
 
 /**
- * Accepts each object of one answer of an archive once, and only under well-formed UIDs: others could not be retrieved, or
- * would match the objects of others (DW-21). Rows of two patients under one UID both count: whoever judges a study must
- * see that it has two (IA-24).
+ * Accepts each object of one answer of an archive once, and only with well-formed UIDs. Objects with other UIDs could
+ * not be retrieved, or would match objects of other patients (DW-21). Rows of two patients with the same UID are both
+ * accepted, so that authorization finds two patients in the study (IA-24).
  * @param level of the rows
- * @returns tells of each row, in the order of the answer, whether it counts
+ * @returns a filter to call for each row, in the order of the answer
  */
 export function distinctRows(level: Level): (row: DicomJson) => boolean {
   const seen = new Set<string>();

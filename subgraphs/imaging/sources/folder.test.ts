@@ -108,7 +108,7 @@ describeWithSharedData('folder (DW-17)', () => {
     all = await open(sharedDataPath('dicom'));
   });
 
-  test('every file with a study UID is found once, and retrieved byte for byte', async () => {
+  test('finds every file with a study UID once, and retrieves it byte for byte', async () => {
     const found = await search(all, 'instance');
     expect(found).toHaveLength(rows.length);
     for (const row of rows) {
@@ -118,7 +118,7 @@ describeWithSharedData('folder (DW-17)', () => {
     }
   });
 
-  test('DW-2: counts of studies, series and instances are those of the manifest', async () => {
+  test('DW-2: counts studies, series and instances', async () => {
     const studies = await search(all, 'study');
     expect(studies).toHaveLength(new Set(rows.map((row) => row.studyUid)).size);
     for (const study of studies) {
@@ -136,7 +136,7 @@ describeWithSharedData('folder (DW-17)', () => {
     expect(series).toHaveLength(new Set(rows.map((row) => row.studyUid + row.seriesUid!)).size);
   });
 
-  test('instance rows say what the objects are and in which transfer syntax they lie', async () => {
+  test('gives SOP class, transfer syntax and image size in rows of instances', async () => {
     for (const found of await search(all, 'instance')) {
       const row = rows.find((row) => row.sopInstanceUid === text(found, Tag.SOPInstanceUID))!;
       expect(text(found, Tag.SOPClassUID)).toBe(row.sopClassUid);
@@ -159,7 +159,7 @@ describeWithSharedData('folder (DW-17)', () => {
     });
     const value = (tag: string): string => text(attributes, tag) ?? '';
 
-    test('dates: one, a range, open ranges', async () => {
+    test('match dates: one, a range, open ranges', async () => {
       const date = value(Tag.StudyDate);
       const year = Number(date.slice(0, 4));
       expect(await study('StudyDate', date)).toBe(true);
@@ -170,7 +170,7 @@ describeWithSharedData('folder (DW-17)', () => {
       expect(await study('StudyDate', `-${year - 1}1231`)).toBe(false);
     });
 
-    test('the old forms with dots and colons are dates and times too', async () => {
+    test('match old dates with dots and times with colons', async () => {
       const echo = shared('us-cine/US-PAL-8-10x-echo.dcm');
       const match = new Map([
         [Tag.StudyDate as string, ['19940130']],
@@ -180,7 +180,7 @@ describeWithSharedData('folder (DW-17)', () => {
       expect(found.map((row) => text(row, Tag.StudyInstanceUID))).toEqual([echo.studyUid]);
     });
 
-    test('times: of less precision than the value', async () => {
+    test('match times with less precision than the value', async () => {
       const time = value(Tag.StudyTime);
       expect(await study('StudyTime', time)).toBe(true);
       expect(await study('StudyTime', time.slice(0, 2))).toBe(true);
@@ -191,7 +191,7 @@ describeWithSharedData('folder (DW-17)', () => {
       ).toBe(false);
     });
 
-    test('wildcards, and characters that only SQL or GLOB would take for some', async () => {
+    test('match wildcards, but not special characters of SQL and GLOB', async () => {
       const description = value(Tag.StudyDescription);
       expect(description).not.toBe('');
       expect(await study('StudyDescription', description)).toBe(true);
@@ -204,14 +204,14 @@ describeWithSharedData('folder (DW-17)', () => {
       expect(await study('StudyDescription', "' OR 1=1 --")).toBe(false);
     });
 
-    test('UID lists, modalities in study, alternatives', async () => {
+    test('match lists of UIDs and of modalities', async () => {
       expect(await study('StudyInstanceUID', '1.2.3', mr.studyUid!)).toBe(true);
       expect(await study('StudyInstanceUID', '1.2.3')).toBe(false);
       expect(await study('ModalitiesInStudy', 'MR', 'CT')).toBe(true);
       expect(await study('ModalitiesInStudy', 'CT')).toBe(false);
     });
 
-    test('keys of the levels above restrict series and instances too', async () => {
+    test('of higher levels restrict series and instances', async () => {
       const match = new Map<string, string[]>([
         [Tag.StudyDate, [value(Tag.StudyDate)]],
         [Tag.Modality, ['MR']],
@@ -226,13 +226,13 @@ describeWithSharedData('folder (DW-17)', () => {
       ['study', Tag.Modality],
       ['study', '00181030'],
       ['series', Tag.SOPClassUID],
-    ])('DW-3: at %s level %s is refused, not ignored', async (level, tag) => {
+    ])('DW-3: at %s level refuse %s', async (level, tag) => {
       await expect(search(all, level, { match: new Map([[tag, ['x']]]) })).rejects.toMatchObject({
         code: 'unsupported_parameter',
       });
     });
 
-    test('limit and offset page through every row once', async () => {
+    test('with limit and offset give every row once', async () => {
       const whole = (await search(all, 'instance')).map((row) => text(row, Tag.SOPInstanceUID));
       const paged: (string | undefined)[] = [];
       for (let offset = 0; offset < whole.length; offset += 50) {
@@ -243,7 +243,7 @@ describeWithSharedData('folder (DW-17)', () => {
       expect(new Set(whole).size).toBe(whole.length);
     });
 
-    test('what belongs to the level above comes when the URL does not fix it, or when it is asked for', async () => {
+    test('give attributes of a higher level that the URL does not name, or on request', async () => {
       const has = (row: DicomJson | undefined) => row?.[Tag.StudyDate] !== undefined;
       const { studyUid, seriesUid } = mr.target;
       expect(has((await search(all, 'series', { studyUid }))[0])).toBe(false);
@@ -255,10 +255,10 @@ describeWithSharedData('folder (DW-17)', () => {
     });
   });
 
-  describe('DW-21: a PatientID is compared to the letter', () => {
+  describe('DW-21: compares PatientID exactly', () => {
     const ct = shared('charset/chrX2.dcm');
     test.each<[string, { value: string; issuer?: string }[] | undefined, boolean]>([
-      ['its own', [{ value: ct.patientId! }], true],
+      ['the same value', [{ value: ct.patientId! }], true],
       ['padded', [{ value: `${ct.patientId!} ` }], true],
       ['one of several', [{ value: 'x' }, { value: ct.patientId! }], true],
       ['other case', [{ value: ct.patientId!.toLowerCase() }], false],
@@ -289,7 +289,7 @@ describeWithSharedData('folder (DW-17)', () => {
     ['chrGerm', { Alphabetic: 'Äneas^Rüdiger' }],
     ['chrArab', { Alphabetic: 'قباني^لنزار' }],
     ['chrHbrw', { Alphabetic: 'שרון^דבורה' }],
-  ])('PS3.5 §6.1: the name in %s', async (name, expected) => {
+  ])('PS3.5 §6.1: reads the name in %s', async (name, expected) => {
     const { studyUid } = shared(`charset/${name}.dcm`);
     const match = new Map([[Tag.PatientName as string, [`${expected.Alphabetic.toUpperCase()}`]]]);
     const [row] = await search(all, 'study', { studyUid: studyUid!, match });
@@ -297,15 +297,15 @@ describeWithSharedData('folder (DW-17)', () => {
     expect(row?.[Tag.SpecificCharacterSet]?.Value).toEqual(['ISO_IR 192']);
   });
 
-  test('a name is found by its ideographic or phonetic group', async () => {
+  test('finds a name by its ideographic or phonetic group', async () => {
     for (const pattern of ['山田*', 'やまだ^*', 'YAMADA^T?ROU', 'yamada*=山田*']) {
       const match = new Map([[Tag.PatientName as string, [pattern]]]);
       expect([pattern, (await search(all, 'study', { match })).length > 0]).toEqual([pattern, true]);
     }
   });
 
-  describe('what lies in a folder', () => {
-    test('copies: the first path is served, whichever was found first', async () => {
+  describe('content of a folder', () => {
+    test('serves the copy with the first path, in any order of finding them', async () => {
       const path = folder({ 'b.dcm': CT });
       const indexFile = join(scratch, 'copies.sqlite');
       await (await open(path, { indexFile })).close();
@@ -313,14 +313,14 @@ describeWithSharedData('folder (DW-17)', () => {
       const source = await open(path, { indexFile });
       expect(await search(source, 'instance')).toHaveLength(1);
       expect(lines.some(({ message }) => message.startsWith('a duplicate'))).toBe(true);
-      // The other copy takes over.
+      // The other copy replaces it.
       rmSync(join(path, 'a'), { recursive: true });
       await source.close();
       const again = await open(path, { indexFile });
       expect((await retrieve(again, shared(CT).target)).map(sha256)).toEqual([shared(CT).sha256]);
     });
 
-    test('DW-21: an instance of another patient in the same study is withheld', async () => {
+    test('DW-21: withholds an instance of another patient in the same study', async () => {
       const other = Buffer.from(readFileSync(shared('ct-head-ge/02.dcm').path));
       const id = other.indexOf(Buffer.from([0x10, 0, 0x20, 0, 0x4c, 0x4f]));
       other.write('X', id + 8);
@@ -331,7 +331,7 @@ describeWithSharedData('folder (DW-17)', () => {
       expect(text(study!, Tag.NumberOfStudyRelatedInstances)).toBe('1');
     });
 
-    test('links: outside is refused, inside adds nothing, circles end', async () => {
+    test('refuses links to the outside, and ignores links within and circles', async () => {
       const path = folder({ 'sub/one.dcm': CT });
       const outside = folder({ 'secret.dcm': 'ct-head-ge/02.dcm' });
       symlinkSync(join(outside, 'secret.dcm'), join(path, 'link.dcm'));
@@ -345,7 +345,7 @@ describeWithSharedData('folder (DW-17)', () => {
       expect(refused.map(({ path }) => path).sort()).toEqual(['link.dcm', 'linked-directory']);
     });
 
-    test('without preamble, without meta information: served as it is', async () => {
+    test('serves files without preamble or meta information unchanged', async () => {
       const file = readFileSync(shared(CT).path);
       const implicit = readFileSync(shared('pt/sample.dcm').path);
       const metaLength = (bytes: Buffer): number => 132 + 12 + bytes.readUInt32LE(140);
@@ -368,7 +368,7 @@ describeWithSharedData('folder (DW-17)', () => {
       }
     });
 
-    test('bad files are named in the log and skipped; others are ignored', async () => {
+    test('skips damaged files and logs their names, and ignores other files', async () => {
       const file = readFileSync(shared(CT).path);
       const jpeg = readFileSync(shared('us-still/JPGLosslessP14SV1_1s_1f_8b.dcm').path);
       const head = file.subarray(0, 132 + 12 + file.readUInt32LE(140));
@@ -404,7 +404,7 @@ describeWithSharedData('folder (DW-17)', () => {
   });
 
   describe('changes', () => {
-    test('an index of before is used again; changed, new and deleted files are noticed', async () => {
+    test('uses an earlier index, and notices changed, new and deleted files', async () => {
       const path = folder({ '1.dcm': CT, '2.dcm': 'ct-head-ge/02.dcm' });
       const indexFile = join(scratch, 'changes.sqlite');
       await (await open(path, { indexFile })).close();
@@ -423,13 +423,13 @@ describeWithSharedData('folder (DW-17)', () => {
       expect(found.map((row) => text(row, Tag.SOPInstanceUID)).sort()).toEqual(expected.sort());
     });
 
-    test('a damaged index is built anew', async () => {
+    test('rebuilds a damaged index', async () => {
       const indexFile = join(scratch, 'damaged.sqlite');
       writeFileSync(indexFile, 'This is no database. '.repeat(100));
       expect(await search(await open(folder({ 'a.dcm': CT }), { indexFile }), 'study')).toHaveLength(1);
     });
 
-    test('the watcher follows files and directories that come and go', { timeout: 30_000 }, async () => {
+    test('notices new and deleted files and directories by its watcher', { timeout: 30_000 }, async () => {
       const path = folder({ '1.dcm': CT });
       const source = await open(path, { watch: true });
       const count = async () => (await search(source, 'instance')).length;
@@ -448,7 +448,7 @@ describeWithSharedData('folder (DW-17)', () => {
       await expect.poll(count, within).toBe(2);
     });
 
-    test('a file that changed or went since it was indexed is never served as what it was', async () => {
+    test('never serves a file that has changed or is gone since it was indexed', async () => {
       const { target } = shared(CT);
       const path = folder({ 'a.dcm': CT, 'b.dcm': 'ct-head-ge/03.dcm' });
       const source = await open(path, { confirmAfter: 50 });
@@ -465,20 +465,20 @@ describeWithSharedData('folder (DW-17)', () => {
         );
         expect(['unavailable', 'not_found']).toContain(outcome);
       }
-      // It was indexed again, without a watcher.
+      // The file is indexed again, without a watcher.
       const second = shared('ct-head-ge/02.dcm');
       await expect
         .poll(async () => (await retrieve(source, second.target).catch(() => [])).map(sha256))
         .toEqual([second.sha256]);
       rmSync(join(path, 'a.dcm'));
-      // Whether it is gone for good is not known yet.
+      // The second check that it is gone comes later.
       await expect(retrieve(source, second.target)).rejects.toMatchObject({ code: 'unavailable' });
       await expect
         .poll(() => retrieve(source, second.target).catch(({ code }: { code: string }) => code))
         .toBe('not_found');
     });
 
-    test('during the first index a request waits, then is told to come again', async () => {
+    test('answers 503 with Retry-After during the first index, after some time', async () => {
       const indexFile = join(scratch, 'first.sqlite');
       const source = await openFolder({
         path: sharedDataPath('dicom'),
@@ -495,13 +495,13 @@ describeWithSharedData('folder (DW-17)', () => {
     });
   });
 
-  describe('DW-23: whether the folder is there', () => {
+  describe('DW-23: a folder that is away', () => {
     const quick = { confirmAfter: 50, walkEvery: 100 };
     const count = async (source: FolderSource) => (await search(source, 'instance')).length;
     const outcome = (source: FolderSource) => count(source).catch(({ code }: { code: string }) => code);
     const within = { timeout: 5000, interval: 20 };
 
-    test('one that is not there at the start is answered for once it is', async () => {
+    test('at the start is served as soon as it is there', async () => {
       const path = folder({ '1.dcm': CT });
       const indexFile = join(scratch, 'missing.sqlite');
       await (await open(path, { indexFile })).close();
@@ -517,7 +517,7 @@ describeWithSharedData('folder (DW-17)', () => {
       }
     });
 
-    test('an index that fails while the folder is away ends no process', async () => {
+    test('does not end the process when its index fails', async () => {
       const path = folder({ '1.dcm': CT });
       const indexFile = join(scratch, 'failing', 'index.sqlite');
       await open(path, { ...quick, indexFile });
@@ -527,13 +527,13 @@ describeWithSharedData('folder (DW-17)', () => {
       process.on('unhandledRejection', note);
       renameSync(path, `${path}-away`);
       cpSync(`${path}-away`, path, { recursive: true });
-      const told = () => lines.some(({ message }) => message === 'the index of the folder fails');
-      await expect.poll(told, within).toBe(true);
+      const isLogged = () => lines.some(({ message }) => message === 'the index of the folder fails');
+      await expect.poll(isLogged, within).toBe(true);
       process.off('unhandledRejection', note);
       expect(failed).toEqual([]);
     });
 
-    test('a start over an empty mount point keeps the index', async () => {
+    test('keeps its index when the gateway starts with an empty mount point', async () => {
       const path = folder({ '1.dcm': CT });
       const indexFile = join(scratch, 'mount-point.sqlite');
       await (await open(path, { indexFile })).close();
@@ -542,7 +542,7 @@ describeWithSharedData('folder (DW-17)', () => {
       const options = { path, indexFile, log, parsing, ...quick, emptyIsAway: 0.05 };
       const source = await openFolder(options);
       opened.push(source);
-      // Nothing at all is never believed of another directory.
+      // Another directory that is empty is never accepted.
       await sleep(2500);
       expect(await outcome(source)).toBe('unavailable');
       rmSync(path, { recursive: true });
@@ -550,7 +550,7 @@ describeWithSharedData('folder (DW-17)', () => {
       await expect.poll(() => outcome(source), within).toBe(1);
     });
 
-    test('another directory with less in it is believed after emptyIsAway, unless the marker is missing', async () => {
+    test('is replaced by a directory with fewer files after emptyIsAway, unless its marker is missing', async () => {
       for (const marker of [undefined, 'ward 7']) {
         const path = folder({ '1.dcm': CT, '2.dcm': 'ct-head-ge/02.dcm' });
         if (marker) put(join(path, '.imaging-root'), Buffer.from(marker));
@@ -561,13 +561,13 @@ describeWithSharedData('folder (DW-17)', () => {
         if (marker) await sleep(2500);
         else await expect.poll(() => outcome(source), within).toBe(1);
         if (marker) expect(await outcome(source)).toBe('unavailable');
-        // The marker alone names the folder: whatever has it now is it.
+        // The marker identifies the folder: a directory with it is accepted.
         if (marker) put(join(path, '.imaging-root'), Buffer.from(`${marker}\n`));
         await expect.poll(() => outcome(source), within).toBe(1);
       }
     });
 
-    test('it is walked from time to time, although a watcher tells nothing', async () => {
+    test('is walked from time to time, also without a watcher', async () => {
       const path = folder({ '1.dcm': CT });
       const source = await open(path, quick);
       put(join(path, '2.dcm'), 'ct-head-ge/02.dcm');
@@ -576,7 +576,7 @@ describeWithSharedData('folder (DW-17)', () => {
       await expect.poll(() => count(source), within).toBe(1);
     });
 
-    test('the files of a deleted study are forgotten together: it is never listed shorter', async () => {
+    test('removes the files of a deleted study together, and never lists only some', async () => {
       const files = { 'ct/1.dcm': CT, 'ct/2.dcm': 'ct-head-ge/02.dcm', 'ct/3.dcm': 'ct-head-ge/03.dcm' };
       const [other] = smallObjects({ studyUid: '1.7.2', patientId: 'MRN-B' }) as [Buffer];
       const path = folder({ ...files, 'other.dcm': other });
@@ -588,32 +588,32 @@ describeWithSharedData('folder (DW-17)', () => {
         const instances = await search(source, 'instance', { match });
         return [studies.length, instances.length];
       };
-      // A file that somebody asks for is looked at before the others are gone.
+      // A request for a missing file starts its check before the others are gone.
       rmSync(join(path, 'ct/1.dcm'));
       await expect(retrieve(source, { studyUid, ...target })).rejects.toMatchObject({ code: 'unavailable' });
       await sleep(200);
       rmSync(join(path, 'ct'), { recursive: true });
-      const seen: number[][] = [];
+      const observed: number[][] = [];
       await expect
         .poll(
           async () => {
             const now = await listed();
-            seen.push(now);
+            observed.push(now);
             return now;
           },
           { ...within, interval: 5 },
         )
         .toEqual([0, 0]);
-      expect([...new Set(seen.map(String))]).toEqual(['1,3', '0,0']);
+      expect([...new Set(observed.map(String))]).toEqual(['1,3', '0,0']);
     });
 
-    test('a file is forgotten only once it is missing twice, and one that is written anew stays', async () => {
+    test('removes a file only when it is missing twice, and keeps one that is rewritten', async () => {
       const path = folder({ '1.dcm': CT, '2.dcm': 'ct-head-ge/02.dcm' });
       const source = await open(path, { confirmAfter: 1500, walkEvery: 50, watch: true });
       renameSync(join(path, '1.dcm'), join(scratch, 'kept.dcm'));
       const whole = readFileSync(join(path, '2.dcm'));
       writeFileSync(join(path, '2.dcm'), whole.subarray(0, 1000));
-      // The next walk begins within a second, and looks again 1.5 s later.
+      // The next walk starts within a second, and checks again 1.5 s later.
       for (let time = 0; time < 20; time++) {
         await sleep(60);
         expect(await count(source)).toBe(2);
@@ -636,7 +636,7 @@ describeWithSharedData('folder (DW-17)', () => {
     });
   });
 
-  describe('DW-26: a file that holds another object than was indexed, of the same size and time', () => {
+  describe('DW-26: a file with another object than indexed, of the same size and time', () => {
     const [own] = smallObjects({ studyUid: '1.7.1', patientId: 'MRN-A', issuer: 'HERE' }) as [Buffer];
     const target = { studyUid: '1.7.1', seriesUid: '1.7.1.1', instanceUid: '1.7.1.1.1' };
     const ways: [string, (source: FolderSource) => Promise<unknown>][] = [
@@ -646,7 +646,7 @@ describeWithSharedData('folder (DW-17)', () => {
       ['frames', (source) => frames(source, target, [1])],
       ['bulk data', async (source) => buffer((await source.bulkdata(target, 'bulkdata/7FE00010')).open())],
     ];
-    /** Puts an object in the place of another, with its time of change. */
+    /** Replaces an object by another with the same time of change. */
     const replace = (path: string, bytes: Buffer) => {
       const { atime, mtime, size } = statSync(path);
       expect(bytes).toHaveLength(size);
@@ -662,12 +662,12 @@ describeWithSharedData('folder (DW-17)', () => {
       const [other] = smallObjects({ studyUid: '1.7.1', patientId: 'MRN-A', issuer: 'HERE', ...more }) as [
         Buffer,
       ];
-      test.each(ways)('%s are refused, and it is logged and indexed again', async (_, ask) => {
+      test.each(ways)('refuses %s, logs it, and indexes the file again', async (_, ask) => {
         const path = folder({ 'a.dcm': own });
         utimesSync(join(path, 'a.dcm'), 1e9, 1e9);
         const onOtherObject = vi.fn();
         const source = await open(path, { onOtherObject });
-        // Frames are where they were for the first object.
+        // Fills the cache of frame positions with the first object.
         await frames(source, target, [1]);
         replace(join(path, 'a.dcm'), other);
         const from = lines.length;
@@ -687,7 +687,7 @@ describeWithSharedData('folder (DW-17)', () => {
       });
     });
 
-    test.each(ways)('%s of one that was only touched are given', async (_, ask) => {
+    test.each(ways)('gives %s when only the ctime has changed', async (_, ask) => {
       const path = folder({ 'a.dcm': own });
       const source = await open(path);
       linkSync(join(path, 'a.dcm'), join(scratch, `link-${number++}`));
@@ -701,12 +701,12 @@ describeWithSharedData('folder (DW-17)', () => {
     ['series', { ...shared(CT).target, seriesUid: '1.2.3' }],
     ['instance', { ...shared(CT).target, instanceUid: '1.2.3' }],
     ['path', { studyUid: '../../etc/passwd' }],
-  ])('an unknown %s is not found', async (_, target) => {
+  ])('does not find an unknown %s', async (_, target) => {
     await expect(all.metadata(target)).rejects.toMatchObject({ code: 'not_found' });
     await expect(retrieve(all, target)).rejects.toMatchObject({ code: 'not_found' });
   });
 
-  test('a reader that leaves closes the file; an aborted request destroys the stream', async () => {
+  test('closes the file when its reader leaves, and destroys the stream of an aborted request', async () => {
     const abort = new AbortController();
     for await (const { stream } of all.retrieve(shared(CT).target, '*', abort.signal)) {
       abort.abort();
@@ -719,7 +719,7 @@ describeWithSharedData('folder (DW-17)', () => {
   });
 });
 
-/** The start of a sequence with an item in which the next may start. */
+/** Returns the start of a sequence with an item, in which the next may start. */
 function deeper(): Buffer {
   return Buffer.from('08001511' + '53510000ffffffff' + 'feff00e0ffffffff', 'hex');
 }
@@ -734,7 +734,7 @@ function deflatedMeta(): Buffer {
   ]);
 }
 
-test('DW-17 the generation is another one after each change of what is served, and none while the folder is away', async () => {
+test('DW-17 changes its generation with every change of served files, and has none while the folder is away', async () => {
   const study = (number: number) =>
     smallObjects({ studyUid: `1.2.8.${number}`, patientId: 'MRN', instances: 2 })[0]!;
   const path = folder({ 'a.dcm': study(1) });
@@ -757,13 +757,13 @@ test('DW-17 the generation is another one after each change of what is served, a
   expect([first, second, source.generation!()]).not.toContain(again.generation!());
 });
 
-describe('bombs', () => {
-  test('the bomb of these tests is one', () => {
+describe('test data', () => {
+  test('has a small file that inflates to 600 MB', () => {
     expect(bomb().length).toBeLessThan(2_000_000);
   });
 });
 
-/** Some 600 MB of zeros, deflated. */
+/** Returns 600 MB of zeros, deflated. */
 function bomb(): Buffer {
   bombBytes ??= Buffer.concat([deflatedMeta(), deflateRawSync(Buffer.alloc(600_000_000))]);
   return bombBytes;

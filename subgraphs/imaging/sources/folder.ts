@@ -42,27 +42,27 @@ import type {
 } from './source.ts';
 
 /**
- * Milliseconds between walks of the whole folder, which find what the watcher is not told, as on network shares. Of a large
- * folder there is one in twenty times as long as it takes.
+ * Milliseconds between walks of the whole folder, which find changes that the watcher does not get, as on network
+ * shares. The time between two walks is at least twenty times the duration of a walk.
  */
 const WALK_EVERY = 60_000;
 const WALK_SHARE = 20;
 
-/** Milliseconds between looks at whether the folder is there. */
+/** Milliseconds between checks that the folder is there. */
 const LOOK_EVERY = 1000;
 
-/** The source, and what its owner may ask besides. */
+/** A source for a folder. */
 export interface FolderSource extends ImagingSource {
-  /** Settles when the index is in line with the folder for the first time since it was opened. */
+  /** Settles when the index first matches the folder after opening. */
   readonly indexed: Promise<void>;
 }
 
 /**
- * Images in a directory tree of DICOM files (DW-17), with or without preamble, at any depth; other files are ignored.
- * Resolves at once: the index is brought up to date behind it. With an index from an earlier run requests are answered
- * from that meanwhile; without one they wait a little, then get Fault `unavailable` with `retryAfter`. So do all requests while
- * the folder is away (DW-23), also when it is at the start.
- * @throws where the index file cannot be written
+ * Opens a directory tree of DICOM files (DW-17), with or without preamble, at any depth. Other files are ignored.
+ * Resolves at once, and updates the index in the background. Meanwhile an index of an earlier run answers requests;
+ * without one they wait a little, then get Fault `unavailable` with `retryAfter`. All requests get this fault while the
+ * folder is away (DW-23), also at the start.
+ * @throws when the index file cannot be written
  */
 export async function openFolder(options: FolderOptions): Promise<FolderSource> {
   const root = resolve(options.path);
@@ -90,16 +90,16 @@ class Folder implements FolderSource {
   readonly #presence: FolderPresence;
   readonly #walkEvery: number;
   #setIndexed = (): void => undefined;
-  /** Settles once it is known whether the folder is there. */
+  /** Settles when it is known whether the folder is there. */
   readonly #started: Promise<void>;
-  /** The look at whether a folder that is away is back, while it is under way. */
+  /** The running check of whether a folder that was away is back. */
   #rechecking: Promise<void> | undefined;
   readonly #onOtherObject: (() => void) | undefined;
-  /** Walks run one after the other. */
+  /** The running walk. Walks run one after another. */
   #work: Promise<void> = Promise.resolve();
-  /** Paths that the next of them looks at. */
+  /** Paths for the next walk. */
   readonly #changed = new Set<string>();
-  /** When the next walk of the whole folder is due, by `performance.now()`. */
+  /** Time of the next walk of the whole folder, by `performance.now()`. */
   #nextWalk = Infinity;
 
   constructor(root: string, database: Database.Database, options: FolderOptions) {
@@ -150,7 +150,7 @@ class Folder implements FolderSource {
     return this.#search.rows(query);
   }
 
-  /** Undefined while requests are refused or wait. */
+  /** Returns the generation of the index; undefined while requests are refused or wait. */
   generation(): string | undefined {
     const isReady = !this.#closing.signal.aborted && this.#index.complete && this.#presence.isThere;
     return isReady ? this.#index.generation() : undefined;
@@ -158,7 +158,7 @@ class Folder implements FolderSource {
 
   async metadata(target: Target, signal?: AbortSignal): Promise<ObjectMetadata[]> {
     const instances = await this.#instances(target, signal);
-    // Of a thousand objects the last may be one that was refused before.
+    // Checked first, because the last of a thousand objects may be one that was refused before.
     for (const instance of instances) this.#reader.throwIfRefused(this.#path(instance), instance);
     const counted = metadataBytes();
     const found: ObjectMetadata[] = [];
@@ -183,7 +183,7 @@ class Folder implements FolderSource {
       throw notInTransferSyntax();
     const given = (instance: IndexedInstance) =>
       this.#reading(instance, this.#given(instance, wanted(instance), signal));
-    /** The next file is opened while this one is sent; what must be transcoded is done when its turn comes. */
+    /** Opens the next file while this one is sent. A file to transcode is opened later. */
     const ahead = (instance: IndexedInstance | undefined) =>
       instance && wanted(instance) === instance.transferSyntax ? opened(given(instance)) : undefined;
     let next: ReturnType<typeof ahead>;
@@ -197,7 +197,7 @@ class Folder implements FolderSource {
         current = stored.stream;
         next = ahead(instances[index + 1]);
         yield { sopInstanceUid: instance.sopInstanceUid, ...stored };
-        // A reader that leaves before the end leaves a file open otherwise.
+        // Otherwise a reader that leaves early keeps the file open.
         if (!current.readableEnded) current.destroy();
       }
     } finally {
@@ -234,7 +234,7 @@ class Folder implements FolderSource {
     this.#database.close();
   }
 
-  /** The object as it is stored, or brought into another transfer syntax. */
+  /** Returns the object as stored, or transcoded. */
   async #given(
     instance: IndexedInstance,
     transferSyntax: string,
@@ -253,7 +253,7 @@ class Folder implements FolderSource {
     return join(this.#root, instance.path);
   }
 
-  /** A file that is not what the index says is looked at again, whether the folder is watched or not. */
+  /** Awaits a read. After a failure the file is indexed again, also when the folder is not watched. */
   async #reading<T>(instance: IndexedInstance, read: Promise<T>): Promise<T> {
     try {
       return await read;
@@ -270,7 +270,7 @@ class Folder implements FolderSource {
     }
   }
 
-  /** What a read that failed is answered with: where the folder is away, nothing else counts. */
+  /** Returns the error to answer for a failed read. While the folder is away, it is always the same. */
   #failed(instance: IndexedInstance, error: unknown): unknown {
     if (!(error instanceof Fault) || error.details.service !== 'imaging') return error;
     if (error.cause instanceof OtherObject) {
@@ -321,7 +321,7 @@ class Folder implements FolderSource {
     await this.#ready(signal);
   }
 
-  /** Once a second: whether the folder is there, and whether a walk is due. */
+  /** Checks once a second whether the folder is there, and whether a walk is due. */
   #lookAround(): void {
     this.#rechecking ??= this.#recheck().finally(() => (this.#rechecking = undefined));
     if (performance.now() < this.#nextWalk) return;
@@ -329,7 +329,7 @@ class Folder implements FolderSource {
     this.#enqueue(['']);
   }
 
-  /** An index that fails, as on a disk that does, ends no process: it is asked again. */
+  /** Checks whether the folder is there. A failing index, as on a failing disk, must not end the process. */
   async #recheck(): Promise<void> {
     try {
       await this.#presence.recheck();
@@ -338,7 +338,7 @@ class Folder implements FolderSource {
     }
   }
 
-  /** Looks at paths after what is looked at now; more that come until then are looked at together. */
+  /** Scans paths after the running scan, together with other paths that arrive until then. */
   #enqueue(paths: readonly string[]): void {
     if (this.#closing.signal.aborted) return;
     const isPlanned = this.#changed.size > 0;
@@ -352,14 +352,14 @@ class Folder implements FolderSource {
     this.#changed.clear();
     const started = performance.now();
     try {
-      // Once it is back, it is walked.
+      // The folder is walked when it is back.
       if (this.#closing.signal.aborted || !this.#presence.isThere) return;
       await this.#scanner.scan(paths);
       this.#presence.noteIndexed();
     } catch (error) {
       if (this.#closing.signal.aborted) return;
       const { code } = error as NodeJS.ErrnoException;
-      // Its message would name an absolute path.
+      // The code only, because the message names an absolute path.
       this.#log.error({ code }, 'the folder cannot be indexed; what was indexed before stays');
     }
     if (!isWhole) return;
@@ -369,7 +369,7 @@ class Folder implements FolderSource {
   }
 }
 
-/** An object whose first bytes are read before anybody asks for them; it fails when it is asked for. */
+/** Starts to read the first bytes of an object. Its errors appear when the object is used. */
 function opened<T extends { stream: Readable }>(opening: Promise<T>): Promise<T> {
   opening.then(
     ({ stream }) => stream.on('error', () => undefined).read(0),

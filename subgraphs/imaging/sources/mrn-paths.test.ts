@@ -13,9 +13,9 @@ const PLAIN = "identifier.where(type.coding.code='MR').value";
 const STRIPPED = `${PLAIN}.select(replaceMatches('^0+', ''))`;
 
 test.each<[what: string, dynamic: boolean, path: string, values: string[], inThread: number]>([
-  ['a plain path of a file on the thread of the request', false, PLAIN, ['0042'], 0],
-  ['what an operator wrote beyond that in a thread', false, STRIPPED, ['42'], 1],
-  ['every path of a dynamic tenant in a thread', true, PLAIN, ['0042'], 1],
+  ['a simple path of a tenant file in the thread of the request', false, PLAIN, ['0042'], 0],
+  ['another path of a tenant file in another thread', false, STRIPPED, ['42'], 1],
+  ['every path of a dynamic tenant in another thread', true, PLAIN, ['0042'], 1],
 ])('SM-15 evaluates %s', async (_what, dynamic, path, values, inThread) => {
   const run = vi.spyOn(expressions, 'run');
   const evaluate = mrnPaths({ dynamic }, [path], expressions)();
@@ -23,7 +23,7 @@ test.each<[what: string, dynamic: boolean, path: string, values: string[], inThr
   expect(run).toHaveBeenCalledTimes(inThread);
 });
 
-test('a plain path of a file over a large Patient in a thread', async () => {
+test('evaluates a simple path over a large Patient in another thread', async () => {
   const run = vi.spyOn(expressions, 'run');
   const others = Array.from({ length: 2_000 }, () => ({ value: 'x' }));
   const evaluate = mrnPaths({ dynamic: false }, [PLAIN], expressions)();
@@ -32,12 +32,12 @@ test('a plain path of a file over a large Patient in a thread', async () => {
   expect(run).toHaveBeenCalledTimes(1);
 });
 
-test('SM-15 a path that a dynamic tenant may not use is refused where it is evaluated, too', async () => {
+test('SM-15 refuses to evaluate a path that a dynamic tenant may not use', async () => {
   const evaluate = mrnPaths({ dynamic: true }, [STRIPPED], expressions)();
   await expect(evaluate(STRIPPED, patient)).rejects.toMatchObject({ code: 'invalid_request' });
 });
 
-test('SM-15 a Patient with very many identifiers is the fault of who gave it', async () => {
+test('SM-15 answers 502 for a Patient with too many identifiers', async () => {
   const identifier = Array.from({ length: 200_000 }, () => ({ value: 'x' }));
   const evaluate = mrnPaths({ dynamic: true }, [PLAIN], expressions)();
   await expect(evaluate(PLAIN, { ...patient, identifier })).rejects.toMatchObject({ code: 'bad_gateway' });

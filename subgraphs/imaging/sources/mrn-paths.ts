@@ -9,22 +9,24 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { askable, unpadded } from '../facts/identifiers.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 
-/** Evaluates one path of `images.mrn` over a Patient. @returns its values @throws Error where it cannot be evaluated */
+/** Evaluates one path of `images.mrn` over a Patient. @returns its values @throws Error when it cannot be evaluated */
 export type EvaluatePath = (
   path: string,
   patient: object,
 ) => readonly unknown[] | Promise<readonly unknown[]>;
 
-/** Characters of JSON of one Patient. */
+/** Characters of JSON of the largest Patient. */
 const LARGEST_PATIENT = 1024 * 1024;
-/** The same where a path is evaluated at once: a path that compares each identifier with each takes milliseconds. */
+/**
+ * Same for evaluation in the calling thread: a path that compares all identifiers with each other takes milliseconds.
+ */
 const LARGEST_AT_ONCE = 16 * 1024;
 
 /**
- * How the paths of an image source are evaluated: plain ones of a tenant's file at once, each compiled the first time.
- * What the operator wrote beyond that, all that came with a request (SM-15), and every path over a large Patient, in a
- * thread and for a limited time.
- * @returns makes the evaluation for one request
+ * Decides how the paths of an image source are evaluated. Simple paths of a tenant file are compiled once and evaluated
+ * in the calling thread. Other paths of a tenant file, paths that came with a request (SM-15), and all paths over a
+ * large Patient are evaluated in another thread, for a limited time.
+ * @returns a function that returns the evaluation for one request
  */
 export function mrnPaths(
   { dynamic }: Pick<Tenant, 'dynamic'>,
@@ -42,12 +44,15 @@ export function mrnPaths(
   };
 }
 
-/** Evaluates on the thread of the caller. @param compiled is given the paths that are not there yet; nothing of a patient's is in it */
+/**
+ * Returns an evaluation in the calling thread.
+ * @param compiled cache of compiled paths, which contains no patient data
+ */
 export function evaluateHere(
   compiled = new Map<string, (resource: object) => readonly unknown[]>(),
 ): EvaluatePath {
   return (path, patient) => {
-    // To compile one takes five times as long as to evaluate it.
+    // Compiling a path takes five times as long as evaluating it.
     const evaluate = compiled.get(path) ?? fhirpath.compile(path, undefined, { async: false });
     compiled.set(path, evaluate);
     return evaluate(patient);
@@ -70,9 +75,9 @@ function inThread(expressions: ExpressionPool, rules: RulesName): EvaluatePath {
 }
 
 /**
- * The patient's medical record numbers: the values of the first expression that yields any (DW-19).
- * Empty ones and ones that cannot be asked for exactly are left out, so the list may be empty; it then means no studies.
- * @throws Fault `internal` for an expression that cannot be evaluated; what `evaluate` throws as a Fault
+ * Returns the medical record numbers of a patient: the values of the first expression that gives any (DW-19).
+ * Values that are empty or cannot be searched exactly are removed. An empty list means no studies.
+ * @throws Fault `internal` for an expression that cannot be evaluated; Faults of `evaluate`
  */
 export async function medicalRecordNumbers(
   identity: PatientIdentity,

@@ -1,6 +1,6 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 
-/** The answer for an object that cannot be made into what is asked for (DW-5). */
+/** Returns the fault for an object that cannot be transcoded as requested (DW-5). */
 export function notInTransferSyntax(): Fault {
   return new Fault(
     'not_acceptable',

@@ -20,43 +20,43 @@ import { withoutSuddenEmptiness } from './sudden-emptiness.ts';
 import { transcoding } from './transcoding.ts';
 
 export interface SourcesOptions {
-  /** DATA_DIR: indexes of folders are kept below it. */
+  /** DATA_DIR, which has the indexes of folders. */
   dataDir: string;
   /** Seconds since the epoch. */
   now(): number;
   log: FolderOptions['log'];
-  /** Decodes and compresses what sources cannot (DW-15); stays open when they close. */
+  /** Transcodes pixels that sources cannot (DW-15). Stays open when they close. */
   pixels: PixelPool;
-  /** Parse what sources store; stay open when they close. */
+  /** Parse objects of sources. Stay open when they close. */
   threads: ParsingThreads;
-  /** Evaluates paths that are not the operator's; stays open when they close. */
+  /** Evaluates paths in other threads. Stays open when sources close. */
   expressions: ExpressionPool;
   onProgress?: FolderOptions['onProgress'];
-  /** Told the reason for each object, and association of DIMSE, that is refused of what sources send (DW-26). */
+  /** Called with the reason for each object, and each DIMSE association, of a source that is refused (DW-26). */
   onRefused?: (source: ImagesConfig['type'], reason: string) => void;
-  /** Where C-MOVE delivers to us, and how much of it is kept (DW-16). */
+  /** Address for C-MOVE to deliver to, and bytes of the cache (DW-16). */
   dimse?: { host: string; port: number; maxBytes: number };
-  /** Connections to archives; dynamic tenants get guarded ones (SM-15). */
+  /** Connections to archives. Dynamic tenants get guarded ones (SM-15). */
   dispatcher?: (tenant: Tenant) => Dispatcher | undefined;
 }
 
-/** A tenant's images, opened when they are first used. */
+/** An image source of a tenant, opened at its first use. */
 export interface TenantImages {
   config: ImagesConfig;
-  /** How its `mrn` is evaluated in one request. */
+  /** Returns the evaluation of its `mrn` for one request. */
   mrnPaths(): EvaluatePath;
-  /** Names tenant and source in caches. */
+  /** Key of tenant and source in caches. */
   key: string;
-  /** @throws Fault `bad_gateway` where the source cannot be opened */
+  /** Opens the source. @throws Fault `bad_gateway` when it cannot be opened */
   open(): Promise<ImagingSource>;
 }
 
 const DIMSE = { host: '127.0.0.1', port: 30_104, maxBytes: 4 * 1024 ** 3 };
 
-/** Dynamic tenants come and go: the connections of those not used for longest are closed. */
+/** Number of open sources. The least recently used are closed, because dynamic tenants come and go. */
 const MAX_OPEN = 200;
 
-/** Image sources of all tenants, each opened once: tenants over one folder or one server share it. */
+/** Image sources of all tenants, each opened once. Tenants with the same folder or server share it. */
 export class Sources {
   readonly #options: SourcesOptions;
   readonly #known = new WeakMap<Tenant, readonly TenantImages[]>();
@@ -71,7 +71,7 @@ export class Sources {
     this.#options = options;
   }
 
-  /** The images of a tenant, in the order of its file. */
+  /** Returns the image sources of a tenant, in the order of its file. */
   of(tenant: Tenant): readonly TenantImages[] {
     let images = this.#known.get(tenant);
     if (!images) {
@@ -88,7 +88,7 @@ export class Sources {
     const connections = config.type !== 'folder' && JSON.stringify(config.connections);
     if (connections && connections !== JSON.stringify(CONNECTIONS[config.type])) identity.push(connections);
     if (config.emptyIsAway !== EMPTY_IS_AWAY) identity.push(`empty ${config.emptyIsAway}`);
-    // What a dynamic tenant opens is its own: guarded connections, and nobody else's cache (SM-15).
+    // A dynamic tenant shares no source, because it has guarded connections and a separate cache (SM-15).
     if (tenant.dynamic) identity.push(tenant.key);
     const source = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32);
     return {
@@ -110,9 +110,9 @@ export class Sources {
     const { pixels, threads } = this.#options;
     const parsing = { threads, objectElements: tenant.limits.objectElements };
     const begun = this.#begin(key, config, tenant, parsing).then((source) => {
-      // A folder knows by itself whether it is there.
-      const believed = config.type === 'folder' ? source : withoutSuddenEmptiness(source, config.emptyIsAway);
-      return transcoding(believed, pixels, parsing);
+      // A folder itself detects that it is away.
+      const guarded = config.type === 'folder' ? source : withoutSuddenEmptiness(source, config.emptyIsAway);
+      return transcoding(guarded, pixels, parsing);
     });
     const opening = begun.catch((cause: unknown) => {
       this.#opened.delete(key);
@@ -147,7 +147,7 @@ export class Sources {
     });
   }
 
-  /** One for the process: its port and its cache are shared by all tenants. Loaded when there is use for it. */
+  /** Returns the DIMSE node, loaded at its first use. All tenants share its port and cache. */
   #dimseNode(): Promise<DimseNode> {
     const { dataDir, dimse = DIMSE, threads, log, onRefused } = this.#options;
     this.#dimse ??= import('./dicom-dimse/node.ts').then(
@@ -162,7 +162,7 @@ export class Sources {
   }
 }
 
-/** What tells one source from another: tenants with the same share it. */
+/** Returns the settings that identify a source. Tenants with the same settings share it. */
 function identityOf(config: ImagesConfig): string[] {
   switch (config.type) {
     case 'folder':

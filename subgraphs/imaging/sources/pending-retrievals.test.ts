@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { PendingRetrievals } from './pending-retrievals.ts';
 
-/** Work that takes a while, and counts how often it was begun and ended. */
+/** Returns work that takes some time, and counts its starts and aborts. */
 function slow(milliseconds: number, fails = false) {
   const counts = { begun: 0, ended: 0 };
   const work = async (signal: AbortSignal) => {
@@ -17,8 +17,8 @@ function slow(milliseconds: number, fails = false) {
 
 const LATE = { code: 'unavailable', details: { retryAfter: 1 } };
 
-describe('IA-27 a retrieval that outlasts patience', () => {
-  it('goes on, is given to the next identical request, and to one only', async () => {
+describe('IA-27 a retrieval that takes longer than the timeout', () => {
+  it('continues, and is given to the next identical request, but only once', async () => {
     const unfinished = new PendingRetrievals();
     const { counts, work } = slow(60);
     await expect(unfinished.patiently('a', work, 0.02)).rejects.toMatchObject(LATE);
@@ -33,7 +33,7 @@ describe('IA-27 a retrieval that outlasts patience', () => {
     expect(counts.ended).toBe(1);
   });
 
-  it('that fails meanwhile is begun anew', async () => {
+  it('is started again after a failure', async () => {
     const unfinished = new PendingRetrievals();
     const { counts, work } = slow(30, true);
     await expect(unfinished.patiently('a', work, 0.01)).rejects.toMatchObject(LATE);
@@ -42,7 +42,7 @@ describe('IA-27 a retrieval that outlasts patience', () => {
     expect(counts.begun).toBe(2);
   });
 
-  it('ends with the request that waits for it, not with one that has been told to come again', async () => {
+  it('ends with the request that waits for it, not with one that was answered 503', async () => {
     const unfinished = new PendingRetrievals();
     const { counts, work } = slow(50);
     const first = new AbortController();
@@ -56,7 +56,7 @@ describe('IA-27 a retrieval that outlasts patience', () => {
     await waiting;
   });
 
-  it('of which one request waits for many is no leak that the process warns of', async () => {
+  it('causes no warning of a leak when one request waits for many', async () => {
     const warnings: Error[] = [];
     const warned = (warning: Error) => warnings.push(warning);
     process.on('warning', warned);

@@ -2,9 +2,9 @@ import { setMaxListeners } from 'node:events';
 import { LRUCache } from 'lru-cache';
 import { inTime } from './timeout.ts';
 
-/** Seconds for which a retrieval that came too late for one request is kept for the next. */
+/** Seconds for which a retrieval that was too slow for one request is kept for the next. */
 const KEPT_SECONDS = 120;
-/** Each may hold a connection to an archive. */
+/** Number of kept retrievals. Each may hold a connection to an archive. */
 const MOST_KEPT = 16;
 
 interface Begun<T> {
@@ -13,9 +13,8 @@ interface Begun<T> {
 }
 
 /**
- * Retrievals that outlast the patience of those who began them (IA-19, IA-27): they go on, and the next identical request
- * takes what has come of them. Whether its caller may have it was decided for that request before (IA-29). One that
- * nobody comes for is ended.
+ * Retrievals that take longer than the timeout of their request (IA-19, IA-27). They continue, and the next identical
+ * request takes their result. That request is authorized before (IA-29). A retrieval without a next request is ended.
  */
 export class PendingRetrievals {
   readonly #kept = new LRUCache<string, Begun<unknown>>({
@@ -28,10 +27,11 @@ export class PendingRetrievals {
   });
 
   /**
-   * @param key names tenant, source and all that is retrieved
-   * @param work is given a signal that ends when the request does, or when nobody wants the result any more
-   * @param seconds of patience
-   * @throws Fault `unavailable` with `retryAfter` when it is not in time
+   * Waits for a retrieval, and keeps it for the next identical request when it is too slow.
+   * @param key names tenant, source and everything that is retrieved
+   * @param work gets a signal that aborts with the request, or when the result is no longer kept
+   * @param seconds to wait
+   * @throws Fault `unavailable` with `retryAfter` when it is too slow
    */
   async patiently<T>(
     key: string,
@@ -42,7 +42,7 @@ export class PendingRetrievals {
     const begun = this.#take<T>(key) ?? begin(work);
     const leave = () => begun.end.abort(request?.reason);
     if (request?.aborted) leave();
-    // As many as one request retrieves, and no longer than it lasts: that is no leak to be warned of.
+    // Node would warn of a leak, but these listeners end with the request.
     if (request) setMaxListeners(0, request);
     request?.addEventListener('abort', leave, { once: true });
     return inTime(begun.result, seconds, () => {
@@ -56,7 +56,7 @@ export class PendingRetrievals {
     this.#kept.clear();
   }
 
-  /** A result is taken once: it may be a stream. */
+  /** Takes a kept retrieval. It is taken once, because its result may be a stream. */
   #take<T>(key: string): Begun<T> | undefined {
     const begun = this.#kept.get(key) as Begun<T> | undefined;
     this.#kept.delete(key);
@@ -65,7 +65,7 @@ export class PendingRetrievals {
 
   #keep(key: string, begun: Begun<unknown>): void {
     this.#kept.set(key, begun);
-    // What failed is begun anew by whoever comes next.
+    // After a failure the next request starts a new retrieval.
     begun.result.catch(() => this.#kept.peek(key) === begun && this.#kept.delete(key));
   }
 }

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { SourceState } from './source-state.ts';
 
-test('a source that never had anything is believed to be empty', () => {
+test('a source that never had content is not away when it is empty', () => {
   const state = new SourceState(300);
   expect(state.seenEmpty()).toBe(true);
   expect(state.isAway).toBe(false);
   state.throwIfAway();
 });
 
-test('one that had something is away for emptyIsAway seconds, then believed', () => {
+test('a source that had content is away for emptyIsAway seconds, then empty', () => {
   let now = 1000;
   const state = new SourceState(300, () => now);
   state.seen();
@@ -24,7 +24,7 @@ test('one that had something is away for emptyIsAway seconds, then believed', ()
   expect(state.seenEmpty()).toBe(true);
 });
 
-test('one that has something again is back at once, and its time starts anew', () => {
+test('a source with content again is back at once, and its time starts again', () => {
   let now = 0;
   const state = new SourceState(10, () => now);
   state.seen();
@@ -36,7 +36,7 @@ test('one that has something again is back at once, and its time starts anew', (
   expect(state.seenEmpty()).toBe(false);
 });
 
-test('with 0 seconds an empty source is believed at once', () => {
+test('an empty source with 0 seconds is never away', () => {
   const state = new SourceState(0);
   state.seen();
   expect(state.seenEmpty()).toBe(true);

@@ -1,11 +1,11 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 
-/** Seconds after which a source that is away is worth asking again. */
+/** Seconds until a client may ask a source that is away again. */
 const RETRY_AFTER = 5;
 
 /**
- * The answer to every request while a source is away: the same words whatever was asked for, as others would tell what
- * exists (DW-23, IA-7).
+ * Returns the fault for every request while a source is away. It is always the same, because a different one would show
+ * what exists (DW-23, IA-7).
  */
 export function awayFault(cause?: unknown): Fault {
   return new Fault('unavailable', 'The images are away for now; ask again later.', {
@@ -15,8 +15,8 @@ export function awayFault(cause?: unknown): Fault {
 }
 
 /**
- * Decides whether a source that has nothing at all is believed (DW-23). One that never had anything is believed at once;
- * one that had something counts as away until it has nothing for `emptyIsAway` seconds.
+ * Decides whether an empty source is away (DW-23). A source that was never seen with content is not away. One that had
+ * content counts as away until it was empty for `emptyIsAway` seconds.
  */
 export class SourceState {
   readonly #milliseconds: number;
@@ -33,25 +33,25 @@ export class SourceState {
     this.#now = now;
   }
 
-  /** Whether the source has been seen with something, and its being empty is not believed yet. */
+  /** True if the source had content, and does not count as empty since. */
   get hadSomething(): boolean {
     return this.#hadSomething;
   }
 
-  /** Whether the source was empty when it was last seen, and that is not believed yet. */
+  /** True if the source was empty at the last check, but does not count as empty yet. */
   get isAway(): boolean {
     return this.#emptySince !== undefined;
   }
 
-  /** Notes that the source has something. */
+  /** Notes that the source has content. */
   seen(): void {
     this.#hadSomething = true;
     this.#emptySince = undefined;
   }
 
   /**
-   * Notes that the source has nothing at all.
-   * @returns whether that is believed; otherwise the source is away
+   * Notes that the source is empty.
+   * @returns true if it counts as empty; otherwise it is away
    */
   seenEmpty(): boolean {
     if (!this.#hadSomething) return true;
@@ -62,7 +62,7 @@ export class SourceState {
     return true;
   }
 
-  /** @throws Fault `unavailable` with `retryAfter` while the source is away */
+  /** Refuses with Fault `unavailable` and `retryAfter` while the source is away. */
   throwIfAway(): void {
     if (this.isAway) throw awayFault();
   }

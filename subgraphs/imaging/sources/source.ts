@@ -6,50 +6,52 @@ import type { FrameBytes } from '../multipart/frame-bytes.ts';
 
 export type { InstanceTarget, Level, StatedPatient, Target } from '../facts/target.ts';
 
-/** A search that has passed the allow-list (DW-3): a source is never handed a client's own query string. */
+/** A search with only allowed keys (DW-3). A source never gets the query string of a client. */
 export interface SourceQuery {
   level: Level;
   studyUid?: string;
   seriesUid?: string;
   /**
-   * Our own restriction: only these PatientIDs, compared to the letter (padding aside), issuer included where given.
+   * The restriction by authorization: only these PatientIDs, compared exactly except padding, with the issuer if given.
    * Undefined means all patients; an empty list means none.
    */
   patientIds?: readonly { value: string; issuer?: string }[];
-  /** Tag → alternatives. Text may hold `*` and `?`; dates and times may be ranges; UIDs are lists. Never PatientID. */
+  /**
+   * Tag → alternatives. Text may contain `*` and `?`, dates and times may be ranges, UIDs are lists. Never PatientID.
+   */
   match: ReadonlyMap<string, readonly string[]>;
-  /** Tags wanted beyond the level's defaults, or everything the source knows. */
+  /** Tags to return besides the defaults of the level, or all attributes of the source. */
   includeField: readonly string[] | 'all';
   limit?: number;
   offset?: number;
 }
 
-/** One instance as Part 10 bytes (PS3.10), streamed. */
+/** One instance as a stream of Part 10 bytes (PS3.10). */
 export interface StoredInstance {
   sopInstanceUid?: string;
   transferSyntax: string;
-  /** Bytes, where known. */
+  /** Bytes, if known. */
   size?: number;
   stream: Readable;
 }
 
-/** Frames of one instance, in the order asked for. */
+/** Frames of one instance, in the requested order. */
 export interface Frames {
   /** Media type of each, e.g. `image/jpeg`; `application/octet-stream` for native pixels. */
   mediaType: string;
   transferSyntax: string;
-  /** Each is read, or given up, before the next is asked for. */
+  /** Each is read or closed before the next is requested. */
   frames: AsyncIterable<FrameBytes>;
-  /** In place of `frames`, where the source has them as a multipart body: that body, passed on as it comes. */
+  /** Replaces `frames` when the source has a multipart body, which is then relayed. */
   relay?: {
-    /** Bytes of the first frame, where known. */
+    /** Bytes of the first frame, if known. */
     size?: number;
-    /** Resolves once there are bytes. @param partType the Content-Type of each part */
+    /** Resolves when there are bytes. @param partType the Content-Type of each part */
     open(boundary: string, partType: string): Promise<Readable>;
   };
   /**
-   * The same frames in another transfer syntax, in place of `frames`; absent where the source cannot.
-   * @throws Fault `not_acceptable` for one that the pixels cannot be had in
+   * Returns the same frames in another transfer syntax, in place of `frames`; absent when the source cannot.
+   * @throws Fault `not_acceptable` for a transfer syntax that the pixels cannot be transcoded to
    */
   recoded?(transferSyntax: string): Promise<Frames>;
 }
@@ -57,44 +59,43 @@ export interface Frames {
 /** The bytes of one bulk data attribute. */
 export interface BulkData {
   mediaType: string;
-  /** Bytes, where known. */
+  /** Bytes, if known. */
   size?: number;
-  /** Opens the bytes, or a range of them; `end` is inclusive. */
+  /** Opens the bytes, or a range of them, with inclusive `end`. */
   open(range?: { start: number; end: number }): Readable;
 }
 
 /**
- * Where images come from: one file per backend, one contract suite over all of them.
- * A source knows nothing of callers; `studies.ts` hands it out only behind an Access.
+ * A source of images: one file for each backend, one contract suite for all of them.
+ * A source does not know callers. `studies.ts` gives it out only with an Access.
  *
- * Every method throws Fault: `not_found` where the object is not there, `not_acceptable` for a transfer syntax that
- * cannot be produced, `unavailable` with `retryAfter` where the backend is away, `bad_gateway` where it answers nonsense
- * (service `imaging`).
- * A stream that fails midway is destroyed with an error; it never ends early in silence (DW-13).
+ * Every method throws Fault: `not_found` when the object does not exist, `not_acceptable` for a transfer syntax that
+ * cannot be produced, `unavailable` with `retryAfter` when the backend is away, `bad_gateway` when its answer is
+ * invalid (service `imaging`). A stream that fails is destroyed with an error. It never ends early without one (DW-13).
  */
 export interface ImagingSource {
-  /** QIDO-RS rows. Each has PatientID, its issuer and birth date where known, and the UIDs of its level. */
+  /** Returns QIDO-RS rows. Each has the UIDs of its level, and PatientID, its issuer and birth date if known. */
   search(query: SourceQuery, signal?: AbortSignal): Promise<DicomJson[]>;
 
   /**
-   * Another text whenever `search` may answer otherwise than before, for caches of its rows; absent, or undefined, where
-   * the source cannot tell.
+   * Returns a text that changes whenever answers of `search` may change, for caches of its rows. Absent, or undefined,
+   * when the source cannot tell.
    */
   generation?(): string | undefined;
 
-  /** Metadata of every instance of the target: parsed in threads, and never as objects here (DW-24). */
+  /** Returns metadata of every instance of the target. They are parsed in other threads and kept as JSON (DW-24). */
   metadata(target: Target, signal?: AbortSignal): Promise<ObjectMetadata[]>;
 
   /**
-   * Every instance of the target, one at a time: at most the next is opened before the one before was read.
+   * Yields every instance of the target. At most the next one is opened before the current one was read.
    * @param transferSyntax `*` for as stored, or a UID
    */
   retrieve(target: Target, transferSyntax: string, signal?: AbortSignal): AsyncIterable<StoredInstance>;
 
   /**
-   * The same as one multipart/related body with this boundary, where the source has it in that form already: whole
-   * studies then pass without being taken apart. Resolves once the first part is known to be good, or with undefined
-   * where it has to be part by part.
+   * As `retrieve`, as one multipart/related body with this boundary, for sources that have such a body. Whole studies
+   * are then relayed without parsing their parts. Resolves when the first part is known to be good, or with undefined
+   * when `retrieve` must be used.
    */
   relay?(
     target: Target,
@@ -104,29 +105,30 @@ export interface ImagingSource {
   ): Promise<Readable | undefined>;
 
   /**
-   * Frames as stored (or as native little-endian octets when the data are uncompressed).
+   * Returns frames as stored, or as native little-endian octets when the data are uncompressed.
    * @param numbers from 1
    * @throws Fault `not_found` for a frame that is out of range or an object without pixel data (DW-7)
    */
   frames(target: InstanceTarget, numbers: readonly number[], signal?: AbortSignal): Promise<Frames>;
 
-  /** @param path what follows the instance's URL in an address of `metadata` */
+  /** Returns bulk data. @param path part after the instance's URL in an address of `metadata` */
   bulkdata(target: InstanceTarget, path: string, signal?: AbortSignal): Promise<BulkData>;
 
   /**
-   * Changes when the bytes of any instance of the target do, and when there are more or fewer of them. Costs no more than
-   * a retrieval would before its first byte; absent, or undefined, where the source cannot tell at that price.
+   * Returns a text that changes when the bytes of an instance of the target change, or instances are added or removed.
+   * It costs no more than a retrieval up to its first byte. Absent, or undefined, when the source cannot tell for this
+   * cost.
    * @throws Fault `not_found`
    */
   version?(target: Target, signal?: AbortSignal): Promise<string | undefined>;
 
   /**
-   * Asked before something is said not to be there; absent where each answer tells it by itself.
-   * @throws Fault `unavailable` with `retryAfter` where what is missing may be away (DW-23)
+   * Called before an object is reported as missing. Absent when each answer makes sure by itself.
+   * @throws Fault `unavailable` with `retryAfter` when missing objects may be away (DW-23)
    */
   throwIfAway?(): Promise<void>;
 
-  /** Whether the backend answers us, by the smallest question it has; the answer is looked at for nothing else (SM-18). */
+  /** Checks that the backend answers, with its smallest request, and ignores the content of the answer (SM-18). */
   check?(signal?: AbortSignal): Promise<void>;
 
   close(): Promise<void>;

@@ -74,7 +74,7 @@ const statuses = async (source: string, paths: readonly string[], who?: string) 
   Promise.all(paths.map(async (path) => (await ask(source, path, who)).status));
 
 test.each(['dicom-web', 'dicom-dimse'])(
-  '%s: an archive that has nothing any more is away, for each UID',
+  '%s: answers 503 for every UID of a suddenly empty archive',
   async (source) => {
     expect(await statuses(source, PATHS)).toEqual(PATHS.map(() => 200));
     await remove(ONE, OTHER);
@@ -85,7 +85,7 @@ test.each(['dicom-web', 'dicom-dimse'])(
     expect((await ask(source, `/studies/${ONE}/metadata`, 'other')).status).toBe(503);
     const answers = await Promise.all(asked.map((path) => ask(source, path)));
     expect(new Set(answers.map(({ body }) => body)).size).toBe(1);
-    // Right again once it has them again.
+    // It serves the studies again when they are back.
     await orthanc.upload([image(ONE), image(OTHER)]);
     await vi.waitFor(async () => expect(await statuses(source, PATHS)).toEqual(PATHS.map(() => 200)), 1500);
     await remove(ONE, OTHER);
@@ -102,7 +102,7 @@ test.each(['dicom-web', 'dicom-dimse'])(
 );
 
 test.each(['dicom-web', 'dicom-dimse'])(
-  '%s: a study that an archive with others has no more is gone, as one that never was; others are as before',
+  '%s: answers 404 for a study that is missing from an archive with other studies',
   async (source) => {
     expect(await statuses(source, PATHS)).toEqual(PATHS.map(() => 200));
     await remove(ONE);
@@ -116,7 +116,7 @@ test.each(['dicom-web', 'dicom-dimse'])(
   },
 );
 
-test('an archive that does not list all that it has is asked for what it had', async () => {
+test('searches a known study in an archive that refuses to list all', async () => {
   const row: DicomJson = { [Tag.StudyInstanceUID]: { vr: 'UI', Value: [ONE] } };
   const search = ({ match, patientIds }: SourceQuery) => {
     if (match.size === 0 && !patientIds)

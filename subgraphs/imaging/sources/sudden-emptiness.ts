@@ -3,13 +3,14 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { awayFault, SourceState } from './source-state.ts';
 import type { ImagingSource, SourceQuery } from './source.ts';
 
-/** An archive that has anything at all has this. */
+/** A search that finds something in any archive that is not empty. */
 const ANYTHING: SourceQuery = { level: 'study', match: new Map(), includeField: [], limit: 1 };
 
 /**
- * An archive that is not believed when it suddenly has nothing at all: it is away, with the same answer to each question,
- * until it has something or `emptyIsAway` seconds are over (DW-23). What is missing of one that has something else is
- * gone. It is looked at when a list is empty, what is in an authorized study is not found, or a study is refused.
+ * Wraps a source so that a sudden empty archive counts as away. It then answers every request alike, until it has
+ * content or `emptyIsAway` seconds are over (DW-23). An object that is missing from an archive with other content is
+ * gone. The archive is checked when a list is empty, an object of an authorized study is not found, or a study is
+ * refused.
  * @param emptyIsAway seconds
  * @param now milliseconds of a clock that never goes back
  */
@@ -51,7 +52,7 @@ export function withoutSuddenEmptiness(
 class Memory {
   readonly #source: ImagingSource;
   readonly #state: SourceState;
-  /** A study that it has, as far as is known. */
+  /** A study that the archive had when it was last searched. */
   #study: string | undefined;
 
   constructor(source: ImagingSource, emptyIsAway: number, now: () => number) {
@@ -64,15 +65,15 @@ class Memory {
     const rows = await this.#source.search(query, signal);
     if (rows.length > 0) this.#state.seen();
     this.#remember(rows);
-    // Whose a study is, and what its series are, is asked by its UID before anybody's right to it is known; then no
-    // more is asked: an absent study would cost another question than another patient's (IA-7).
+    // Searches by Study Instance UID come before authorization. There is no further check after them: otherwise an
+    // absent study would cost a search more than a study of another patient (IA-7).
     const namesStudy = query.studyUid !== undefined || query.match.has(Tag.StudyInstanceUID);
     const mayBeForeign = query.level !== 'instance' && namesStudy;
     if (rows.length === 0 && !mayBeForeign && this.#state.hadSomething) await this.look(signal);
     return rows;
   }
 
-  /** An answer that tells that nothing is there is believed of an archive that has something. */
+  /** Runs a request. Before it answers that an object does not exist, it checks that the archive has content. */
   async guard<T>(answer: () => Promise<T>): Promise<T> {
     if (this.#state.isAway) await this.look();
     try {
@@ -83,16 +84,17 @@ class Memory {
     }
   }
 
-  /** Looks whether the archive has anything. @throws Fault `unavailable` while it is away */
+  /** Checks that the archive has content. @throws Fault `unavailable` while it is away */
   async look(signal?: AbortSignal): Promise<void> {
     if (await this.#hasAnything(signal)) this.#state.seen();
     else if (!this.#state.seenEmpty()) throw awayFault(new Error('the archive has nothing at all'));
   }
 
-  /** A study that it had tells, at the price of a search by UID; where that one is gone, a list of one does. */
+  /** Tells whether the archive has content: by the UID of a study that it had, else by a list of one study. */
   async #hasAnything(signal: AbortSignal | undefined): Promise<boolean> {
     if (this.#study !== undefined) {
-      // Without a limit, which by DIMSE is a cancellation that comes in time or not: every look costs the same (IA-7).
+      // Without a limit, which DIMSE implements as a cancel request of variable effect: each check costs the same
+      // (IA-7).
       const match = new Map([[Tag.StudyInstanceUID as string, [this.#study]]]);
       const rows = await this.#source.search({ level: 'study', match, includeField: [] }, signal);
       if (rows.length > 0) return true;
@@ -102,7 +104,7 @@ class Memory {
       this.#remember(rows);
       return rows.length > 0;
     } catch (error) {
-      // Not every archive lists all that it has: then only the lack of what it had tells.
+      // Some archives refuse to list all studies. Then only a known study that is gone counts.
       if (!(error instanceof Fault) || this.#state.isAway || this.#study !== undefined) throw error;
       return true;
     }

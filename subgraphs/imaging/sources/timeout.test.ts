@@ -7,7 +7,7 @@ const empty = () => new Readable({ read() {} });
 test.each<[string, (stream: Readable) => unknown]>([
   ['has bytes', (stream) => stream.push('1')],
   ['has ended', (stream) => stream.push(null)],
-])('a stream that %s is waited for no longer', async (_what, act) => {
+])('stops waiting for a stream that %s', async (_what, act) => {
   const [before, meanwhile] = [empty(), empty()];
   act(before);
   await firstBytes(before);
@@ -17,9 +17,9 @@ test.each<[string, (stream: Readable) => unknown]>([
 });
 
 test.each<[string, Error | undefined, object]>([
-  ['with an error fails with it', new Error('cut'), { message: 'cut' }],
-  ['without one fails, too', undefined, { code: 'bad_gateway' }],
-])('DW-13 a stream that is destroyed while it is empty %s', async (_what, error, failure) => {
+  ['with an error', new Error('cut'), { message: 'cut' }],
+  ['without an error', undefined, { code: 'bad_gateway' }],
+])('DW-13 fails for an empty stream that is destroyed %s', async (_what, error, failure) => {
   const [before, meanwhile] = [empty(), empty()];
   const failed = new Promise((resolve) => before.once('close', resolve).on('error', () => undefined));
   before.destroy(error);
@@ -30,7 +30,7 @@ test.each<[string, Error | undefined, object]>([
   await expect(waiting).rejects.toMatchObject(failure);
 });
 
-test('a stream whose last bytes were read is waited for no longer', async () => {
+test('does not wait for a stream that was read to its end', async () => {
   const stream = Readable.from([Buffer.from('1')]);
   await stream.toArray();
   await firstBytes(stream);

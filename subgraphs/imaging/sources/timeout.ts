@@ -3,10 +3,10 @@ import type { Readable } from 'node:stream';
 import { Fault } from '../../../schema/fault/fault.ts';
 
 /**
- * Waits for a source as long as the tenant says (`images.patience`). The work itself goes on: the identical request
- * may find it done (IA-19).
- * @param seconds until then; not counted once the work has resolved, so that a stream may last longer
- * @param onLate called when it was not in time
+ * Waits for a source as long as the tenant allows (`images.patience`). The work continues after that: the next
+ * identical request may find it done (IA-19).
+ * @param seconds to wait until the work resolves; reading its stream afterwards may take longer
+ * @param onLate called when the time is over
  * @throws Fault `unavailable` with `retryAfter`
  */
 export async function inTime<T>(work: Promise<T>, seconds: number, onLate?: () => void): Promise<T> {
@@ -30,8 +30,8 @@ export async function inTime<T>(work: Promise<T>, seconds: number, onLate?: () =
 }
 
 /**
- * The seconds for which one request waits for a source, in all of its steps together. Steps that are taken at the same time
- * wait at the same time, and what is done between them does not count.
+ * The seconds for which one request waits for a source in all of its steps together. The time of parallel steps counts
+ * once, and the time between steps does not count.
  */
 export class TimeBudget {
   #left: number;
@@ -42,7 +42,7 @@ export class TimeBudget {
     this.#left = seconds * 1000;
   }
 
-  /** @param step is given the seconds that are left, and waits no longer */
+  /** Runs a step and counts its time. @param step gets the seconds left, and waits no longer */
   async during<T>(step: (seconds: number) => Promise<T>): Promise<T> {
     if (this.#waiting++ === 0) this.#since = performance.now();
     try {
@@ -57,7 +57,7 @@ export class TimeBudget {
   }
 }
 
-/** The same items, once the first of them is there; undefined where there is none. */
+/** Waits for the first item and returns all items; undefined when there are none. */
 export async function primed<T>(items: AsyncIterable<T>): Promise<AsyncIterable<T> | undefined> {
   const iterator = items[Symbol.asyncIterator]();
   const first = await iterator.next();
@@ -73,7 +73,7 @@ export async function primed<T>(items: AsyncIterable<T>): Promise<AsyncIterable<
 
 /**
  * Waits until a stream has bytes, or has ended.
- * @throws what it fails with before, Fault `bad_gateway` where it closes without a word
+ * @throws the error of the stream; Fault `bad_gateway` when it closes without an error
  */
 export async function firstBytes(stream: Readable): Promise<void> {
   if (stream.readableLength > 0 || stream.readableEnded) return;

@@ -30,7 +30,7 @@ import { transcoding } from './transcoding.ts';
 const EXPLICIT = TransferSyntax.ExplicitVRLittleEndian;
 const { JPEGLSLossless, HTJ2KLossless } = TransferSyntax;
 
-/** One of each family, single and multi-frame, with colours that are converted, and single bits across bytes. */
+/** Files of each codec family, single and multi-frame, with converted colours, and with single bits across bytes. */
 const FILES = [
   'ts-matrix/HTJ2K_08_RGB.dcm',
   'ts-matrix/CTImage.dcm_JPEGProcess2_4TransferSyntax_1.2.840.10008.1.2.4.51.dcm',
@@ -124,24 +124,24 @@ describeWithSharedData('transcoding (DW-5, DW-15)', () => {
     Promise.all(frames.map((frame) => decodeFrame(frame, transferSyntax, pixels)));
 
   describe.each(['folder', 'dicom-web'])('%s', (source) => {
-    it.each(FILES)('%s as Explicit VR Little Endian: every attribute and every sample', async (file) => {
+    it.each(FILES)('gives %s as Explicit VR Little Endian with all attributes and samples', async (file) => {
       const found = await given(source, file, EXPLICIT);
       expect(found.transferSyntax).toBe(EXPLICIT);
-      // DCMTK reads every element of it.
+      // DCMTK can read every element.
       execFileSync('dcmdump', ['-q', '+E', found.name], { stdio: 'pipe' });
       const [stored, now] = [await fileFrames(path(file)), await fileFrames(found.name)];
       if (!stored) return expect(now).toBeUndefined();
       expect(now!.transferSyntax).toBe(EXPLICIT);
       const decoded = await samples(stored);
       const received = await samples(now!);
-      // Orthanc decodes lossy JPEG itself, and rounds in its own way.
+      // Orthanc decodes lossy JPEG, and rounds differently.
       if (source === 'folder' || !/JPEG|jpeg_baseline/.test(file))
         expect(fingerprints(received)).toEqual(fingerprints(decoded));
       else expect(largestDifference(received, decoded)).toBeLessThanOrEqual(1);
       expect(text(now!.dataset, Tag.PhotometricInterpretation)).toBe(decoded[0]!.photometricInterpretation);
       if (stored.pixels.samplesPerPixel > 1) expect(now!.pixels.planarConfiguration).toBe(0);
       const untouched = (tag: string) => !/^(0028(0004|0006|211[024])|0088|7FE0)/.test(tag);
-      // Orthanc knows some private attributes that stand as UN in the file.
+      // Orthanc knows the VR of some private attributes that are UN in the file.
       const known = (tag: string) => stored.dataset[tag]!.vr !== 'UN';
       for (const tag of Object.keys(stored.dataset).filter((tag) => untouched(tag) && known(tag)))
         expect([tag, now!.dataset[tag]]).toEqual([tag, stored.dataset[tag]]);
@@ -151,7 +151,7 @@ describeWithSharedData('transcoding (DW-5, DW-15)', () => {
       }
     });
 
-    it.each([JPEGLSLossless, HTJ2KLossless])('compressed without loss on request: %s', async (syntax) => {
+    it.each([JPEGLSLossless, HTJ2KLossless])('compresses without loss on request: %s', async (syntax) => {
       for (const file of ['pt/sample.dcm', 'us-cine/US-PAL-8-10x-echo.dcm', 'TestPattern']) {
         const found = await given(source, file, syntax);
         expect(found.transferSyntax).toBe(syntax);
@@ -168,11 +168,11 @@ describeWithSharedData('transcoding (DW-5, DW-15)', () => {
     });
 
     it.each([
-      ['a transfer syntax that nobody makes', 'pt/sample.dcm', '1.2.840.10008.1.2.4.102'] as const,
+      ['an unsupported transfer syntax', 'pt/sample.dcm', '1.2.840.10008.1.2.4.102'] as const,
       ['32 bits', 'rt/rtdose.dcm', JPEGLSLossless] as const,
       // Orthanc writes objects without pixels in any transfer syntax.
       ...(source === 'folder' ? [['no pixels', 'rt/rtplan.dcm', JPEGLSLossless] as const] : []),
-    ])('DW-5 not acceptable: %s', async (_, file, syntax) => {
+    ])('DW-5 refuses %s as not acceptable', async (_, file, syntax) => {
       await expect(given(source, file, syntax)).rejects.toMatchObject({ code: 'not_acceptable' });
     });
 
@@ -181,7 +181,7 @@ describeWithSharedData('transcoding (DW-5, DW-15)', () => {
       ['US-PAL-8-10x-echo', [10, 2]],
       ['IM00001', [3]],
       ['liver_nonbyte_aligned_j2k', [1, 3]],
-    ])('DW-7 frames of %s, decoded and compressed anew: %j', async (file, numbers) => {
+    ])('DW-7 decodes and compresses frames of %s: %j', async (file, numbers) => {
       const stored = (await fileFrames(path(rows.find((row) => row.file.includes(file))!.file)))!;
       const asOctets = async (number: number) => {
         const { transferSyntax, pixels } = stored;
@@ -208,23 +208,23 @@ describeWithSharedData('transcoding (DW-5, DW-15)', () => {
 
   describe.each(['folder', 'dicom-web'])('%s', (source) => {
     it.each(['TestPattern', 'IM00001', 'SC_rgb_jpeg_dcmtk', 'HTJ2K_08_RGB'])(
-      'DW-6, DW-7 who reads the octets of %s by its metadata sees its colours',
+      'DW-6, DW-7 gives octets of %s that have the right colours when read by its metadata',
       async (file) => {
         const [metadata] = await metadataRows(sources[source]!, at(file));
         const described = pixelDescription(metadata!)!;
         const stored = (await fileFrames(path(rows.find((row) => row.file.includes(file))!.file)))!;
         const octets = await (await sources[source]!.frames(at(file), [1])).recoded!(EXPLICIT);
         const [first] = await all(octets.frames);
-        const seen = rgb(await decodeFrame(first!, EXPLICIT, described));
+        const given = rgb(await decodeFrame(first!, EXPLICIT, described));
         const shown = rgb(await decodeFrame(stored.frames[0]!, stored.transferSyntax, stored.pixels));
-        const sum = seen.reduce((sum, value, i) => sum + Math.abs(value - shown[i]!), 0);
-        // Colours of neighbours, where they share their chroma, are a little nearer to each other.
-        expect(sum / seen.length).toBeLessThanOrEqual(1);
+        const sum = given.reduce((sum, value, i) => sum + Math.abs(value - shown[i]!), 0);
+        // Neighbours that share their chroma have slightly closer colours.
+        expect(sum / given.length).toBeLessThanOrEqual(1);
       },
     );
   });
 
-  it('DW-7 frames of YBR_FULL_422 are not compressed anew, and the answer says why', async () => {
+  it('DW-7 refuses to compress frames of YBR_FULL_422, and says why', async () => {
     const compressed = await (
       await sources['folder']!.frames(at('TestPattern'), [1])
     ).recoded!(JPEGLSLossless);
@@ -234,12 +234,12 @@ describeWithSharedData('transcoding (DW-5, DW-15)', () => {
     });
   });
 
-  it('a whole study that the server does not transcode comes part by part', async () => {
+  it('does not relay a study that the server does not transcode', async () => {
     const { studyUid } = at('HTJ2K_08_RGB');
     await expect(sources['dicom-web']!.relay!({ studyUid }, EXPLICIT, 'b')).resolves.toBeUndefined();
   });
 
-  it('frames whose palettes are fetched besides come where one retrieval at a time is allowed', async () => {
+  it('transcodes frames with palettes from bulk data when only one retrieval at a time is allowed', async () => {
     const { threads, objectElements } = parsing;
     const images = { ...orthancTenant, connections: { searches: 1, retrievals: 1 } };
     const [config] = testTenant(images).images;
@@ -256,18 +256,18 @@ describeWithSharedData('transcoding (DW-5, DW-15)', () => {
   });
 
   it.each(['folder', 'dicom-web'])(
-    'the DICOMweb face over %s answers what is asked for',
+    'answers DICOMweb requests in the requested form from %s',
     async (source) => {
       const images =
         source === 'folder'
           ? { type: 'folder', path: sharedDataPath('dicom'), lookup: 'all-studies-on-server' }
           : { ...orthancTenant, lookup: 'all-studies-on-server' };
       const everyone = { any: testAccess([patient('p', 'p')]) };
-      const house = await testSubgraph([testTenant(images)], everyone);
+      const served = await testSubgraph([testTenant(images)], everyone);
       const { studyUid, seriesUid, instanceUid } = at('emri_small_jpeg_2k');
       const instance = `/test/dicomweb/studies/${studyUid}/series/${seriesUid}/instances/${instanceUid}`;
       const get = (url: string, accept: string) =>
-        house.app.inject({ url, headers: { accept, authorization: 'Bearer any' } });
+        served.app.inject({ url, headers: { accept, authorization: 'Bearer any' } });
       try {
         let whole = await get(instance, 'application/dicom');
         for (let n = 0; whole.statusCode === 503 && n < 20; n++) {
@@ -289,7 +289,7 @@ describeWithSharedData('transcoding (DW-5, DW-15)', () => {
         expect(jls.headers['content-type']).toBe('image/jls');
         expect((await get(`${instance}/frames/2`, 'image/jpeg')).statusCode).toBe(406);
       } finally {
-        await house.close();
+        await served.close();
       }
     },
     60_000,

@@ -9,8 +9,8 @@ import type { ImagingSource, InstanceTarget, StoredInstance, Target } from './so
 import { transcodedInstance } from './stored/spooled-instance.ts';
 
 /**
- * A source that gives every transfer syntax we can make (DW-5, DW-15): what it has itself is taken from it, and what it
- * refuses is made here, from the objects as it stores them.
+ * Wraps a source to give every transfer syntax that the gateway can produce (DW-5, DW-15). Those that the source
+ * refuses are transcoded from its stored objects.
  */
 export function transcoding(source: ImagingSource, pixels: PixelPool, parsing: Parsing): ImagingSource {
   const makers = { reader: new InstanceReader(parsing), pixels };
@@ -22,10 +22,10 @@ export function transcoding(source: ImagingSource, pixels: PixelPool, parsing: P
   ): AsyncGenerator<StoredInstance> {
     if (transferSyntax === '*') return yield* source.retrieve(target, '*', signal);
     for await (const instance of asked(target, transferSyntax, signal)) {
-      // Not every server that agrees to another transfer syntax gives it.
+      // Some servers accept another transfer syntax but do not give it.
       const given = instance.transferSyntax === '' || instance.transferSyntax === transferSyntax;
       const made = given ? instance : await transcodedInstance(instance, transferSyntax, makers, signal);
-      // An object without pixels, or with such as no encoder takes, is no answer when it alone is asked for.
+      // A request for one object fails if it cannot be transcoded: it has no pixels, or none that an encoder takes.
       if (!given && target.instanceUid !== undefined && made.transferSyntax !== transferSyntax) {
         made.stream.destroy();
         throw notInTransferSyntax();
@@ -34,7 +34,7 @@ export function transcoding(source: ImagingSource, pixels: PixelPool, parsing: P
     }
   }
 
-  /** Objects in the transfer syntax asked for; all of them as stored where the source refuses before the first. */
+  /** Yields objects in the requested transfer syntax, or all as stored when the source refuses before the first. */
   async function* asked(target: Target, transferSyntax: string, signal?: AbortSignal) {
     let begun = false;
     try {

@@ -9,9 +9,9 @@ import { Budget } from '../dicom/part10/budget.ts';
 import { patient, testAccess, testTenant, type TestSubgraph } from './subgraph.ts';
 
 /**
- * The image sources of a tenant as one source, for the contract suite: what stands before them (DW-18) is behind an
- * Access, which is here everybody's, or that of the patients whom a search is restricted to.
- * @param images of the tenant, with these options in each
+ * Returns the image sources of a tenant as one source (DW-18), for the contract suite. Searches with PatientIDs use an
+ * Access to these patients, other calls an Access to all.
+ * @param images returns the images of the tenant, with these options in each
  */
 export function asSource(
   { subgraph }: TestSubgraph,
@@ -31,7 +31,7 @@ export function asSource(
       try {
         return (await (patientIds ? restricted(patientIds) : everything()).search(query)).rows;
       } catch (error) {
-        // A study of somebody else is not there, for a caller; for a source it has no rows that are theirs.
+        // For a caller, a study of another patient is not found. A source returns no rows of it.
         if (patientIds && error instanceof Fault && error.code === 'not_found') return [];
         throw error;
       }

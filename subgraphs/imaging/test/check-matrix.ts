@@ -3,15 +3,15 @@ import { withGeneratedPart } from '../../../docs/generate/generated-part.ts';
 import { supportMatrix } from './support-matrix.ts';
 
 /**
- * The support matrix of `docs/dicomweb.md` against what the sources do today.
+ * Compares the support matrix of `docs/dicomweb.md` with the present behaviour of the sources.
  *
- *     npm run check:matrix               writes nothing; fails where the committed table is stale
- *     npm run check:matrix -- --write    writes it
+ *     npm run check:matrix               fails when the committed table is stale, and writes nothing
+ *     npm run check:matrix -- --write    writes the table
  */
 
 const page = new URL('../../../docs/dicomweb.md', import.meta.url);
 
-/** The page as it is, and as it would be with this matrix. */
+/** Returns the committed page, and the page with this matrix. */
 export async function pages(matrix: string): Promise<{ committed: string; fresh: string }> {
   const committed = await readFile(page, 'utf8');
   return { committed, fresh: withGeneratedPart(committed, 'support matrix', matrix.trim()) };

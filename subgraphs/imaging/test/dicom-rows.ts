@@ -1,18 +1,18 @@
-/** Rows of whole studies out of the shared DICOM files, read by dcmjs: what a QIDO-RS server would answer. */
+/** Rows of whole studies from the shared DICOM files, read by dcmjs, as a QIDO-RS server would answer. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { sharedDataPath, sharedDicomFiles } from '../../../gateway/test/setup/shared-data.ts';
 import type { StudyRecord } from '../study/studies.ts';
 
-/** dcmjs has no types of its own; this is what is used of it. */
+/** The used part of dcmjs, which has no types. */
 const { data, log } = createRequire(import.meta.url)('dcmjs') as {
   data: { DicomMessage: { readFile(bytes: ArrayBuffer, options: object): { dict: DicomJson } } };
   log: { setLevel(level: string): void };
 };
 log.setLevel('silent');
 
-/** Every study of the shared data, with series and instances. */
+/** Returns every study of the shared data, with series and instances. */
 export function sharedStudies(patientId?: string): StudyRecord[] {
   const studies = new Map<string, DicomJson[]>();
   for (const { file, studyUid } of sharedDicomFiles()) {
@@ -28,7 +28,7 @@ export function sharedStudies(patientId?: string): StudyRecord[] {
   return [...studies.values()].map((instances) => studyRecord(instances, patientId));
 }
 
-/** Instances of one study as study, series and instance rows. */
+/** Converts instances of one study to study, series and instance rows. */
 function studyRecord(instances: DicomJson[], patientId?: string): StudyRecord {
   const series = new Map<string, DicomJson[]>();
   for (const instance of instances) {

@@ -12,17 +12,18 @@ import { dicomDimseSource } from '../sources/dicom-dimse.ts';
 import { DimseNode } from '../sources/dicom-dimse/node.ts';
 import type { ImagingSource } from '../sources/source.ts';
 
-/** Our side of DIMSE in tests: a node of its own directory and port, and sources behind it. */
+/** The gateway's side of DIMSE in tests: a node with its own directory and port, and sources that use it. */
 
 export type DimseConfig = Extract<ImagesConfig, { type: 'dicom-dimse' }>;
 export const OUR_AE = 'GATEWAY';
 
 export interface DimseSide {
   node: DimseNode;
-  /** Reasons of all refused associations and objects, and what is logged of them. */
+  /** Reasons of all refused associations and objects. */
   refused: string[];
+  /** Log lines of refusals. */
   logged: object[];
-  /** Where it keeps what it retrieved. */
+  /** Directory of its retrievals. */
   directory: string;
   port: number;
   source(config: Pick<DimseConfig, 'endpoint'> & Partial<DimseConfig>): ImagingSource;
@@ -77,8 +78,8 @@ export interface DimseOrthanc extends DimseSide {
 }
 
 /**
- * Orthanc that knows us as the destination of C-MOVEs, and our side. It sends what it has as it is: left to transcode, it
- * converts or fails when compressed objects follow others in one C-MOVE, whoever receives.
+ * Opens an Orthanc that has the gateway as a destination of C-MOVEs, and the gateway's side. It does not transcode:
+ * otherwise it converts, or fails, when compressed objects follow others in one C-MOVE, with any receiver.
  */
 export async function openDimseOrthanc(
   files: Iterable<string | Uint8Array>,
@@ -101,8 +102,8 @@ export async function openDimseOrthanc(
   };
 }
 
-/** A Part 10 file without its File Meta Information: what DIMSE carries of it. */
+/** Returns a Part 10 file without its File Meta Information, as DIMSE carries it. */
 export function dataSetOf(file: Buffer): Buffer {
-  // PS3.10 §7.1: (0002,0000) comes first and counts what follows it.
+  // PS3.10 §7.1: (0002,0000) comes first and has the length of the rest of the group.
   return file.subarray(144 + file.readUInt32LE(140));
 }

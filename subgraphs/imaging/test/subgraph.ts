@@ -10,17 +10,17 @@ import type { Orthanc } from '../../../gateway/test/setup/orthanc.ts';
 import { imagingSubgraph, type ImagingDeps } from '../app.ts';
 import type { Directory } from '../authorization/directory.ts';
 
-/** The subgraph as the gateway mounts it, with a door that knows tokens by heart. */
+/** The subgraph as the gateway mounts it, with an authorization hook that knows a fixed list of tokens. */
 
 export const BASE_URL = 'https://images.example.org/prefix';
 
-/** A tenant over these images. */
+/** Returns a tenant with these images. */
 export function testTenant(images: object, key = 'test'): Tenant {
   const file = { authorization: { type: 'mock', disableAuthzChecks: true }, images };
   return parseTenant(file, { key, path: key, dynamic: false, directory: '/', environment: {} }).tenant;
 }
 
-/** `images` of a tenant over an Orthanc. */
+/** Returns `images` of a tenant for an Orthanc. */
 export function orthancImages(orthanc: Orthanc, more: object = {}) {
   const { username, password } = orthanc;
   return {
@@ -32,7 +32,7 @@ export function orthancImages(orthanc: Orthanc, more: object = {}) {
   };
 }
 
-/** A patient with one MR-typed identifier. */
+/** Returns a patient with one identifier of type MR. */
 export function patient(
   id: string,
   mrn: string,
@@ -46,11 +46,12 @@ export function patient(
   return { id, identity: { id, identifier, ...(birthDate && { birthDate }) }, ...more };
 }
 
+/** Returns an Access for an hour. */
 export function testAccess(patients: Access['patients'], scope = 'patient/ImagingStudy.rs'): Access {
   return { tenant: 'test', patients, permissions: parseScopes(scope), expires: Date.now() / 1000 + 3600 };
 }
 
-/** A clinical base that knows nobody. */
+/** A clinical base without patients. */
 export const NO_RECORD: Directory = {
   read: async () => undefined,
   find: async () => undefined,
@@ -66,8 +67,8 @@ export interface TestSubgraph {
 }
 
 /**
- * Serves tenants under `/{key}`; `Authorization: Bearer {name}` gives the Access of that name, anything else 401.
- * @param deps what a test wants to be other than usual
+ * Serves tenants below `/{key}`. `Authorization: Bearer {name}` gives the Access with that name, anything else 401.
+ * @param deps changed dependencies of a test
  */
 export async function testSubgraph(
   tenants: readonly Tenant[],

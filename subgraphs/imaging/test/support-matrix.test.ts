@@ -4,7 +4,7 @@ import { pages } from './check-matrix.ts';
 import { supportMatrix } from './support-matrix.ts';
 
 describeWithSharedData('the support matrix', () => {
-  it('says of every transfer syntax and every source what is so (npm run check:matrix -- --write)', async () => {
+  it('is correct for every transfer syntax and source (npm run check:matrix -- --write)', async () => {
     const { committed, fresh } = await pages(await supportMatrix());
     expect(committed).toBe(fresh);
   }, 120_000);

@@ -17,24 +17,24 @@ import { OUR_AE } from './dimse.ts';
 import { orthancImages, testAccess, testSubgraph, testTenant, type TestSubgraph } from './subgraph.ts';
 
 /**
- * What each image source gives of each transfer syntax, found out by asking: one real file of every transfer syntax of
- * the shared data, behind every source, each operation by HTTP, its answer opened and looked at.
+ * Tests which operations each image source supports for each transfer syntax. It has one real file of every transfer
+ * syntax of the shared data in every source, performs each operation by HTTP, and checks the content of its answer.
  */
 
 interface Answer {
   bytes: Buffer;
-  /** Of the first part, where there are several. */
+  /** Content-Type of the body, or of its first part. */
   type: string;
 }
 
 interface Operation {
   name: string;
-  /** Below the instance; the search is elsewhere. */
+  /** Path below the instance, except for the search. */
   path: string;
   accept: string;
-  /** What has to be true of an answer. */
+  /** Tells whether an answer is correct. */
   holds(answer: Answer, file: SharedDicomFile): boolean | Promise<boolean>;
-  /** Whether every source has to answer the same bytes; archives write their files anew, and add to what they say. */
+  /** True if all sources must answer the same bytes. Archives rewrite files, and add attributes to rows. */
   alike?: true;
 }
 
@@ -42,7 +42,7 @@ const EXPLICIT = TransferSyntax.ExplicitVRLittleEndian;
 const objects = (transferSyntax: string) =>
   `multipart/related; type="application/dicom"; transfer-syntax=${transferSyntax}`;
 
-/** Three bytes for a pixel in colour, else as many as are allocated, PS3.5 §8.1.1; single bits are packed. */
+/** Returns the bytes of a decoded frame, PS3.5 §8.1.1. Colour has three samples a pixel, single bits are packed. */
 function frameLength({
   rows = 0,
   columns = 0,
@@ -58,7 +58,7 @@ function isTheRow({ bytes }: Answer, file: SharedDicomFile): boolean {
   return rows.length === 1 && text(rows[0]!, Tag.SOPInstanceUID) === file.sopInstanceUid;
 }
 
-/** Pixels that are not square are stretched: one side stays. */
+/** Tells whether a picture has the size of the image. Pixels that are not square are stretched along one side. */
 async function isWhole({ bytes }: Answer, file: SharedDicomFile): Promise<boolean> {
   const { width, height } = await sharp(bytes).metadata();
   return width === file.columns || height === file.rows;
@@ -117,7 +117,7 @@ const OPERATIONS: readonly Operation[] = [
   },
 ];
 
-/** One file of every transfer syntax, of those with pixels. */
+/** Returns one file with pixels of every transfer syntax. */
 function matrixFiles(): SharedDicomFile[] {
   const first = new Map<string, SharedDicomFile>();
   const inOrder = (a: SharedDicomFile, b: SharedDicomFile) => a.bytes - b.bytes;
@@ -131,7 +131,7 @@ function matrixFiles(): SharedDicomFile[] {
 
 interface Matrix {
   sources: readonly string[];
-  /** Source → `✓`, or what it answers instead. */
+  /** Returns for each source `✓`, or its answer instead. */
   cell(file: SharedDicomFile, operation: Operation): Promise<ReadonlyMap<string, string>>;
   close(): Promise<void>;
 }
@@ -194,7 +194,7 @@ async function openMatrix(files: readonly SharedDicomFile[]): Promise<Matrix> {
   };
 }
 
-/** The answer, its first part where it has parts; or its status. */
+/** Returns the answer or its first part; or the status if it is not 200. */
 async function asked(
   { app }: TestSubgraph,
   base: string,
@@ -221,9 +221,7 @@ async function asked(
   return 'empty';
 }
 
-/**
- * The matrix as a table in Markdown. `✓` is every source; what others answer instead is said below it.
- */
+/** Returns the matrix as a Markdown table. `✓` means all sources; notes below have other answers. */
 export async function supportMatrix(): Promise<string> {
   const files = matrixFiles();
   const matrix = await openMatrix(files);
@@ -251,7 +249,7 @@ export async function supportMatrix(): Promise<string> {
   }
 }
 
-/** Without the root that all of them have, PS3.6 Annex A. */
+/** Shortens a UID by the common root, PS3.6 Annex A. */
 function shortUid(uid: string): string {
   return uid.replace('1.2.840.10008.', '…');
 }

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { request } from 'undici';
 
-/** An archive that misbehaves as told, and one that counts what it is asked. */
+/** A test server that records its requests. */
 export interface Upstream {
   url: string;
   /** Path and query of every request, in order. */
@@ -10,6 +10,7 @@ export interface Upstream {
   close(): Promise<void>;
 }
 
+/** Starts a server with this handler. */
 export async function startUpstream(
   answer: (request: IncomingMessage, response: ServerResponse) => unknown,
 ): Promise<Upstream> {
@@ -30,7 +31,7 @@ export async function startUpstream(
   };
 }
 
-/** Passes everything on to another server, and counts. */
+/** Starts a proxy of another server that records requests. */
 export function startCountingProxy(target: string): Promise<Upstream> {
   return startUpstream(async ({ url, headers }, response) => {
     const { authorization = '', accept = '*/*' } = headers;
@@ -49,13 +50,13 @@ export function startCountingProxy(target: string): Promise<Upstream> {
 
 export interface SwitchedProxy extends Upstream {
   /**
-   * `refusing` accepts no connection, `failing` answers 503, `breaking` cuts each answer of 200 before its first byte of
-   * content.
+   * `refusing` closes connections, `failing` answers 503, `breaking` closes the connection after the headers of an
+   * answer.
    */
   mode: 'up' | 'refusing' | 'failing' | 'breaking';
 }
 
-/** Passes everything on to another server as long as it is up. */
+/** Starts a proxy of another server that can be made to fail. */
 export async function startSwitchedProxy(target: string): Promise<SwitchedProxy> {
   const upstream = await startUpstream(async ({ url, headers }, response) => {
     if (proxy.mode === 'refusing') return response.destroy();

@@ -5,7 +5,7 @@ const MIB = 1024 * 1024;
 const LIGHT = MIB;
 const HEAVY = 200 * MIB;
 
-/** A task that has asked to begin: whether it may run, and what ends it. */
+/** Asks for admission of a task. Returns whether it runs, and how to end it. */
 function task(admission: Admission, weight: number, held = 0, signal?: AbortSignal) {
   const asked = { runs: false, end: () => undefined as void, failed: undefined as unknown };
   const done = admission.take(weight, held, signal).then(
@@ -19,8 +19,8 @@ function task(admission: Admission, weight: number, held = 0, signal?: AbortSign
 }
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-describe('DW-24 what may run at the same time', () => {
-  test('heavy tasks one after the other, in the order in which they asked', async () => {
+describe('DW-24 admission', () => {
+  test('runs heavy tasks one after another, in the order of their requests', async () => {
     const admission = new Admission(8, 10);
     const tasks = [1, 2, 3].map(() => task(admission, HEAVY));
     await settle();
@@ -30,14 +30,14 @@ describe('DW-24 what may run at the same time', () => {
     expect(tasks.map(({ runs }) => runs)).toEqual([true, true, false]);
   });
 
-  test('heavy ones that fit together run together, where there are threads for them', async () => {
+  test('runs heavy tasks together when memory and threads are enough', async () => {
     const admission = new Admission(3, 10);
     const tasks = [1, 2, 3].map(() => task(admission, 100 * MIB));
     await settle();
     expect(tasks.map(({ runs }) => runs)).toEqual([true, true, false]);
   });
 
-  test('light ones do not wait behind heavy ones, nor heavy ones behind light ones', async () => {
+  test('does not let light tasks wait for heavy ones, nor heavy tasks for light ones', async () => {
     const admission = new Admission(2, 10);
     const heavy = [1, 2].map(() => task(admission, HEAVY));
     const light = [1, 2, 3].map(() => task(admission, LIGHT));
@@ -49,21 +49,21 @@ describe('DW-24 what may run at the same time', () => {
     expect([...heavy, ...light].map(({ runs }) => runs)).toEqual([true, true, true, true, false]);
   });
 
-  test('light ones take the threads that no heavy one uses', async () => {
+  test('gives light tasks the threads that heavy ones do not use', async () => {
     const admission = new Admission(2, 10);
     const light = [1, 2, 3].map(() => task(admission, LIGHT));
     await settle();
     expect(light.map(({ runs }) => runs)).toEqual([true, true, false]);
   });
 
-  test('light ones by their bytes too, however many threads there are', async () => {
+  test('limits the bytes of light tasks, also when there are many threads', async () => {
     const admission = new Admission(64, 10);
     const light = [1, 2, 3].map(() => task(admission, 30 * MIB));
     await settle();
     expect(light.map(({ runs }) => runs)).toEqual([true, true, false]);
   });
 
-  test('one that never has room is refused at once, and says what to ask for', async () => {
+  test('refuses at once a task that is too large, and says what to request instead', async () => {
     const refused = task(new Admission(2, 10), HEAVY_BYTES + 1);
     await refused.done;
     expect(refused.failed).toMatchObject({
@@ -72,7 +72,7 @@ describe('DW-24 what may run at the same time', () => {
     });
   });
 
-  test('who waits may leave, and whoever is behind comes earlier', async () => {
+  test('lets a waiting task leave, so that the next one starts earlier', async () => {
     const admission = new Admission(4, 10);
     const leaving = new AbortController();
     const first = task(admission, HEAVY);
@@ -87,9 +87,9 @@ describe('DW-24 what may run at the same time', () => {
   });
 
   test.each([
-    ['more than may wait', LIGHT, 0, 2],
-    ['more input than may wait', LIGHT, 40 * MIB, 1],
-  ])('%s: 503 with Retry-After', async (_what, weight, held, waiting) => {
+    ['too many tasks wait', LIGHT, 0, 2],
+    ['waiting tasks hold too much input', LIGHT, 40 * MIB, 1],
+  ])('answers 503 with Retry-After when %s', async (_what, weight, held, waiting) => {
     const admission = new Admission(1, 2);
     task(admission, weight);
     await settle();

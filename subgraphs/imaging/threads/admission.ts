@@ -3,25 +3,25 @@ import { Lane } from './lane.ts';
 
 const MIB = 1024 * 1024;
 
-/** Bytes that one task may take to count as light. */
+/** Bytes of the largest light task. */
 const LIGHT_TASK = 32 * MIB;
-/** Bytes of all light tasks, and of all heavy ones, that are under way; no single task may take more. */
+/** Bytes of all running light tasks, and of all running heavy ones. A single task may not take more. */
 const LIGHT_BYTES = 64 * MIB;
 export const HEAVY_BYTES = 312 * MIB;
-/** Bytes of input that those who wait may hold. */
+/** Bytes of input that waiting tasks may hold. */
 const WAITING_BYTES = 64 * MIB;
 
 /** A task that may run. */
 export interface Admitted {
   heavy: boolean;
-  /** Says that it has ended. */
+  /** Reports that the task has ended. */
   release(): void;
 }
 
 /**
- * Decides which tasks run at the same time, by the bytes that they announce (DW-24). Light and heavy tasks queue apart,
- * each in the order in which they ask, and each has a thread and memory that the other cannot take: neither keeps the
- * other waiting for ever.
+ * Decides which tasks run at the same time, by the bytes that they announce (DW-24). Light and heavy tasks have
+ * separate queues, each in the order of requests. Each kind has a thread and memory that the other cannot take, so that
+ * neither keeps the other waiting forever.
  */
 export class Admission {
   readonly #light: Lane;
@@ -48,9 +48,9 @@ export class Admission {
   /**
    * Waits until there is room for the task.
    * @param weight bytes that it takes at its peak
-   * @param held bytes of its input that are in memory already while it waits
-   * @throws Fault `too_large` for a task that never has room, `unavailable` with `retryAfter` where too many wait; the
-   * reason of the signal when that comes first
+   * @param held bytes of its input that are in memory while it waits
+   * @throws Fault `too_large` for a task that is larger than the limit, `unavailable` with `retryAfter` when too many
+   * wait; the reason of the signal when it aborts first
    */
   async take(weight: number, held: number, signal?: AbortSignal): Promise<Admitted> {
     const heavy = weight > LIGHT_TASK;
@@ -59,13 +59,13 @@ export class Admission {
     await lane.enter(weight, signal, held);
     const release = (): void => {
       lane.leave(weight);
-      // Threads that heavy tasks leave are for light ones.
+      // Light tasks may use a thread that a heavy one leaves.
       this.#light.startWaiting();
     };
     return { heavy, release };
   }
 
-  /** Refuses all who wait. */
+  /** Refuses all waiting tasks. */
   close(reason: Error): void {
     this.#heavy.close(reason);
     this.#light.close(reason);

@@ -1,6 +1,6 @@
 /**
- * The buffers in a value that belong to it whole, so that they can go to another thread instead of being copied: those
- * of typed arrays that fill them, at any depth of arrays and plain objects. A piece of a larger buffer is not given away.
+ * Returns the buffers in a value that can be transferred to another thread instead of copied: those that a typed array
+ * fills completely, at any depth of arrays and plain objects. A part of a larger buffer is not transferred.
  */
 export function ownedBuffers(value: unknown): ArrayBuffer[] {
   const found = new Set<ArrayBuffer>();

@@ -1,6 +1,6 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 
-/** One who waits in a lane. */
+/** A request that waits for room. */
 interface Waiting {
   weight: number;
   held: number;
@@ -9,19 +9,19 @@ interface Waiting {
 }
 
 export interface LaneOptions {
-  /** Bytes that all who are in it may take together. */
+  /** Bytes that all entries may take together. */
   bytes: number;
-  /** Who may wait. */
+  /** Number of requests that may wait. */
   queue: number;
-  /** Bytes that those who wait may hold meanwhile (default: any). */
+  /** Bytes that waiting requests may hold (default: any). */
   held?: number;
-  /** Whether one more may enter, whatever it takes (default: always). */
+  /** Tells whether one more may enter, regardless of its bytes (default: always). */
   open?: () => boolean;
 }
 
-/** Bytes that are given out in the order in which they are asked for; whoever waits may leave. */
+/** Grants bytes in the order of requests. A waiting request may leave. */
 export class Lane {
-  /** How many are in it. */
+  /** Number of entries. */
   running = 0;
   readonly #options: LaneOptions;
   readonly #waiting = new Set<Waiting>();
@@ -31,20 +31,20 @@ export class Lane {
     this.#options = options;
   }
 
-  /** Whether anybody waits. */
+  /** True if a request waits. */
   get isWaitedFor(): boolean {
     return this.#waiting.size > 0;
   }
 
   /**
    * Waits until there is room.
-   * @param weight bytes, given back with `leave`
-   * @param held of them, or others, that are in memory already
-   * @throws Fault `unavailable` with `retryAfter` where too many wait; the reason of the signal when that comes first
+   * @param weight bytes to take, which `leave` gives back
+   * @param held bytes that are in memory while it waits
+   * @throws Fault `unavailable` with `retryAfter` when too many wait; the reason of the signal when it aborts first
    */
   async enter(weight: number, signal?: AbortSignal, held = 0): Promise<void> {
     signal?.throwIfAborted();
-    if (this.#waiting.size > 0 || !this.#hasRoom(weight)) await this.#turn(weight, held, signal);
+    if (this.#waiting.size > 0 || !this.#hasRoom(weight)) await this.#wait(weight, held, signal);
     else this.#begin(weight);
   }
 
@@ -54,7 +54,7 @@ export class Lane {
     this.startWaiting();
   }
 
-  /** Lets those in for whom there is room. */
+  /** Admits waiting requests for which there is room. */
   startWaiting(): void {
     for (const { weight, start } of this.#waiting) {
       if (!this.#hasRoom(weight)) return;
@@ -63,7 +63,7 @@ export class Lane {
     }
   }
 
-  /** Refuses all who wait. */
+  /** Refuses all waiting requests. */
   close(reason: Error): void {
     for (const one of [...this.#waiting]) one.refuse(reason);
   }
@@ -78,7 +78,7 @@ export class Lane {
     this.#used += weight;
   }
 
-  #turn(weight: number, held: number, signal: AbortSignal | undefined): Promise<void> {
+  #wait(weight: number, held: number, signal: AbortSignal | undefined): Promise<void> {
     const { queue, held: most = Infinity } = this.#options;
     const holding = [...this.#waiting].reduce((sum, one) => sum + one.held, held);
     if (this.#waiting.size >= queue || holding > most) throw tooMany();
@@ -95,7 +95,7 @@ export class Lane {
       };
       const abort = (): void => {
         waiting.refuse(signal!.reason as Error);
-        // A smaller one behind it may have room.
+        // There may be room for a smaller request behind it.
         this.startWaiting();
       };
       this.#waiting.add(waiting);

@@ -3,7 +3,7 @@ import { expect, it, vi } from 'vitest';
 import { PixelPool } from './pool.ts';
 import { ParsingThreads } from './parsing-threads.ts';
 
-it('DW-24 an input that is copied is made when its turn comes, not while it waits', async () => {
+it('DW-24 copies the input of a task when it starts, not while it waits', async () => {
   const ends: (() => void)[] = [];
   vi.spyOn(PixelPool.prototype, 'run').mockImplementation(
     () => new Promise((resolve) => ends.push(() => resolve([] as never))),

@@ -5,15 +5,16 @@ import { PixelPool } from './pool.ts';
 import type { TaskInput, TaskName, TaskResult } from './tasks.ts';
 import { Semaphore } from '../../../schema/concurrency/semaphore.ts';
 
-/** Milliseconds for one task, a thread's start included; what is within its budget takes one or two seconds at most. */
+/** Milliseconds for one task, with the start of its thread. A task within its budget takes at most two seconds. */
 const TIMEOUT = 10_000;
-/** Refusals that are remembered, and milliseconds for which: the object may be damaged no longer once its tenant says so. */
+/** Number of remembered refusals. */
 const MOST_REFUSALS = 10_000;
+/** Milliseconds for which a refusal is remembered. The object may be repaired, or the tenant's limit raised. */
 const REMEMBERED = 300_000;
-/** The same where time or memory ran out, of which other work may have taken its part. */
+/** Milliseconds after time or memory ran out, for which other work may be the cause. */
 const BRIEFLY = 30_000;
 
-/** How a source parses what it stores. */
+/** Means of a source to parse its objects. */
 export interface Parsing {
   threads: ParsingThreads;
   /** Elements and values that an object may have (`limits.objectElements` of the tenant). */
@@ -21,8 +22,8 @@ export interface Parsing {
 }
 
 /**
- * Threads that parse stored objects and make JSON of them (DW-24), so that no object holds the event loop. They are apart
- * from those of pixels: a picture that takes long holds up no metadata. Whoever makes them closes them.
+ * Threads that parse stored objects into JSON (DW-24), so that no object blocks the event loop. They are separate from
+ * those of pixels: a slow picture does not delay metadata. Their creator closes them.
  */
 export class ParsingThreads {
   readonly #pool = new PixelPool({ timeout: TIMEOUT, failure: 'The stored object is damaged.' });
@@ -30,10 +31,10 @@ export class ParsingThreads {
   readonly #refusals = new LRUCache<string, Fault>({ max: MOST_REFUSALS, ttl: REMEMBERED });
 
   /**
-   * Runs one task. A task that runs is waited for, also when its request is given up: files that it reads stay open.
-   * @param input a function makes it when its turn comes: copies of bytes do not wait in a queue
-   * @param key names the work: when it was refused before, it is refused at once
-   * @throws Fault `bad_gateway` for an object that is damaged or over its budget, and as the pool does
+   * Runs one task. It is always awaited, also when its request is aborted, because the files that it reads stay open.
+   * @param input a function makes the input when the task starts, so that copies of bytes do not wait in a queue
+   * @param key names the work, which is refused at once if it was refused before
+   * @throws Fault `bad_gateway` for an object that is damaged or over its budget; faults of the pool
    */
   async run<N extends TaskName>(
     name: N,
@@ -44,7 +45,7 @@ export class ParsingThreads {
     this.#throwIfRefused(refusal);
     const done = await this.#semaphore.acquire();
     try {
-      // One who waited for the same may know by now.
+      // The same work may have been refused while this task waited.
       this.#throwIfRefused(refusal);
       return await this.#pool.run(name, typeof input === 'function' ? input() : input);
     } catch (error) {
@@ -60,7 +61,7 @@ export class ParsingThreads {
     return this.#pool.close();
   }
 
-  /** Whether this work was refused before. @throws that Fault */
+  /** Throws the Fault of this work if it was refused before. */
   throwIfRefused(name: TaskName, key: string): void {
     this.#throwIfRefused(`${name}\n${key}`);
   }

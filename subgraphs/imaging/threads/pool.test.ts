@@ -19,7 +19,7 @@ const native = () => ({
   pixels: PIXELS,
 });
 
-/** Noise: the best lossless coder works on it for seconds. */
+/** Returns a frame of noise, which takes a lossless encoder seconds. */
 const slow = (side = 4096) => {
   const pixels: PixelDescription = { ...PIXELS, rows: side, columns: side, bitsStored: 16, highBit: 15 };
   const encoded = new Uint8Array(randomBytes(side * side * 2));
@@ -34,14 +34,14 @@ describe('PixelPool', () => {
   const pool = new PixelPool({ threads: 1, queue: 1 });
   afterAll(() => pool.close());
 
-  test('decodes in a thread; buffers are handed over, not copied', async () => {
+  test('decodes in a thread, and transfers buffers without a copy', async () => {
     const input = native();
     const frame = await pool.run('decode', input);
     expect(frame.samples).toEqual(new Int16Array([0, 1, -1, -2048]));
     expect(input.encoded.byteLength).toBe(0);
   });
 
-  test('a damaged frame is a fault, and says why', async () => {
+  test('says why a damaged frame is refused', async () => {
     const short = { ...native(), encoded: new Uint8Array(7) };
     await expect(pool.run('decode', short)).rejects.toMatchObject({
       code: 'bad_gateway',
@@ -49,13 +49,13 @@ describe('PixelPool', () => {
     });
   });
 
-  test('more tasks than may wait: 503 with Retry-After, and the others are done', async () => {
+  test('answers 503 with Retry-After when too many tasks wait, and runs the others', async () => {
     const [first, second, third] = [1, 2, 3].map(() => pool.run('decode', native()));
     await expect(third).rejects.toMatchObject({ code: 'unavailable', details: { retryAfter: 2 } });
     await expect(Promise.all([first, second])).resolves.toHaveLength(2);
   });
 
-  test('a caller who leaves is answered at once, and its place in the queue is free', async () => {
+  test('answers a caller who leaves at once, and frees its place in the queue', async () => {
     const running = pool.run('transcode', slow(1024));
     const leaving = new AbortController();
     const waiting = pool.run('decode', native(), leaving.signal);
@@ -66,7 +66,7 @@ describe('PixelPool', () => {
   });
 });
 
-test('a task that runs too long ends its thread; the next one is done by another', async () => {
+test('ends the thread of a task that runs too long, and runs the next task in another', async () => {
   const pool = new PixelPool({ threads: 1, timeout: 2000 });
   await expect(pool.run('transcode', slow())).rejects.toMatchObject({
     code: 'bad_gateway',
@@ -76,7 +76,7 @@ test('a task that runs too long ends its thread; the next one is done by another
   await pool.close();
 });
 
-describe('DW-12 a thread that ends by itself', () => {
+describe('DW-12 a thread that ends', () => {
   const pool = new PixelPool({
     threads: 1,
     worker: new URL('../pixels/test/ending-worker.ts', import.meta.url),
@@ -89,7 +89,7 @@ describe('DW-12 a thread that ends by itself', () => {
     ['exit', 1],
     ['trap', undefined],
     ['throw out of the task', undefined],
-  ])('%s %s: that task is a 500 that says so, what waits and the next are done', async (name, input) => {
+  ])('with %s %s answers 500 for its task, and other tasks run', async (name, input) => {
     const [ended, waiting] = await Promise.allSettled([run(name, input), run('echo', 7)]);
     expect(ended).toMatchObject({
       reason: { code: 'internal', message: expect.stringContaining('retrieve it as stored') },
@@ -98,14 +98,14 @@ describe('DW-12 a thread that ends by itself', () => {
     await expect(run('echo', 8)).resolves.toBe(8);
   });
 
-  test('between two tasks: the next one is done by another', async () => {
+  test('between two tasks is replaced for the next one', async () => {
     await expect(run('exit afterwards', 1)).resolves.toBe(1);
     await new Promise((resolve) => setTimeout(resolve, 200));
     await expect(run('echo', 8)).resolves.toBe(8);
   });
 });
 
-test('DW-24 the input of a task is read once there is room for it; heavy and light ones do not wait for each other', async () => {
+test('DW-24 reads the input of a task when there is room, and runs heavy and light tasks side by side', async () => {
   const pool = new PixelPool({ threads: 1 });
   const heavy = { weight: 200 * 1024 * 1024, input: vi.fn(async () => slow(512)) };
   const tasks = [heavy, heavy].map((task) => pool.runPrepared('transcode', task));
@@ -117,7 +117,7 @@ test('DW-24 the input of a task is read once there is room for it; heavy and lig
   await pool.close();
 });
 
-test('a pool that is closed refuses, also what waits', async () => {
+test('refuses running, waiting and new tasks when the pool is closed', async () => {
   const pool = new PixelPool({ threads: 1 });
   const running = pool.run('transcode', slow());
   const waiting = pool.run('transcode', slow());

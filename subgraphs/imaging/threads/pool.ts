@@ -7,63 +7,63 @@ import { ownedBuffers } from './buffers.ts';
 import { ResultFiles } from './result-files.ts';
 import type { TaskInput, TaskName, TaskResult } from './tasks.ts';
 
-/** What a thread is sent. */
+/** Message to a thread. */
 export interface TaskCall {
   name: TaskName;
   input: unknown;
 }
 
-/** What it sends back. */
+/** Message from a thread. */
 export type Answer =
   | { value: unknown }
   | { damaged: string }
   | { fault: { code: FaultCode; message: string; retryAfter?: number | undefined } };
 
 export interface PoolOptions {
-  /** Default: one for each core. */
+  /** Number of threads (default: one for each core). */
   threads?: number;
-  /** Light tasks, and heavy ones, that may wait (default: 256). */
+  /** Number of light tasks, and of heavy ones, that may wait (default: 256). */
   queue?: number;
   /** Milliseconds that one task may run (default: 60,000). */
   timeout?: number;
-  /** What is said of an object at which a task fails (default: that its image cannot be decoded). */
+  /** Message for an object whose task fails (default: that its image cannot be decoded). */
   failure?: string;
   /** Module that each thread runs (default: `worker.ts` beside this one). */
   worker?: URL;
 }
 
-/** A task whose input is read only once it may run, so that those who wait hold no memory. */
+/** A task whose input is read only when it may run, so that waiting tasks hold no memory. */
 export interface PreparedTask<N extends TaskName> {
-  /** Bytes that it takes at its peak, input and result included. */
+  /** Bytes that it takes at its peak, with input and result. */
   weight: number;
   input(): Promise<TaskInput<N>>;
   signal?: AbortSignal | undefined;
-  /** Whether the result is waited for although the caller has left: there is something to clean up. */
+  /** True to wait for the result after the caller has left, to clean up. */
   toTheEnd?: boolean;
 }
 
-/** What a task takes beside its input where nobody says more. */
+/** Bytes of a task besides its input, if it announces nothing else. */
 const USUAL_WEIGHT = 4 * 1024 * 1024;
 
-/** Megabytes of JavaScript heap in each thread; samples and codecs live outside it, and are bounded by themselves. */
+/** Megabytes of JavaScript heap of a thread. Samples and codecs are outside it, and have their own limits. */
 const HEAP = 256;
-/** Milliseconds without work after which a thread ends, and gives back the memory of its codecs. */
+/** Milliseconds without work after which a thread ends, which frees the memory of its codecs. */
 const IDLE = 30_000;
 
-/** Nothing of the image is to blame that we know of: a thread that ended by itself, an error that no task foresees. */
+/** Message when a thread ended or an unexpected error occurred, and the image is probably not the cause. */
 const FAILED = 'The work on the image has failed in the server. Try again, or retrieve it as stored.';
 
-/** From sources a thread needs what compiles them, which the tests' own runner does not pass on. */
+/** True without a build: threads then need a compiler, which the test runner does not pass on to them. */
 const SOURCES = import.meta.url.endsWith('.ts');
 const WORKER = new URL(SOURCES ? './worker.ts' : './worker.js', import.meta.url);
 
 /**
- * Threads that decode, transcode and render, so that the event loop does not. They start with the first task. How many
- * tasks run together is decided by the bytes that they take; a heavy one has a thread of its own, which ends with it and
- * gives back all its memory, that of codecs included. Whoever makes the pool closes it.
+ * Threads that decode, transcode and render outside the event loop. They start with the first task. The bytes that
+ * tasks take decide how many run together. A heavy task gets a new thread, which ends with it and frees all memory,
+ * also of codecs. The creator of the pool closes it.
  */
 export class PixelPool {
-  /** Large results, on their way to whoever reads them. */
+  /** Large results until they are read. */
   readonly results: ResultFiles;
   readonly #threads: number;
   readonly #admission: Admission;
@@ -85,18 +85,18 @@ export class PixelPool {
   }
 
   /**
-   * Runs one task in a thread. Buffers that belong to typed arrays of `input` whole are given away with it.
-   * @param signal a task that waits is dropped at once; one that runs is not waited for
-   * @throws Fault `bad_gateway` for an image that is damaged, `too_large` for a task that never has room, `unavailable`
-   * with `retryAfter` where too many tasks wait, `internal` where the thread ended or the task failed otherwise; what the
-   * task throws as a Fault
+   * Runs one task in a thread. Buffers that typed arrays of `input` fill completely are transferred.
+   * @param signal drops a waiting task at once; a running task continues, but is not awaited
+   * @throws Fault `bad_gateway` for a damaged image, `too_large` for a task above the limit, `unavailable` with
+   * `retryAfter` when too many tasks wait, `internal` when the thread ended or the task failed otherwise; Faults of the
+   * task
    */
   run<N extends TaskName>(name: N, input: TaskInput<N>, signal?: AbortSignal): Promise<TaskResult<N>> {
     const held = ownedBuffers(input).reduce((sum, { byteLength }) => sum + byteLength, 0);
     return this.#run(name, { weight: held + USUAL_WEIGHT, input: async () => input, signal }, held);
   }
 
-  /** The same for a task that says how much memory it takes, and whose input comes later. */
+  /** As `run`, for a task that announces its memory and whose input is read later. */
   runPrepared<N extends TaskName>(name: N, task: PreparedTask<N>): Promise<TaskResult<N>> {
     return this.#run(name, task, 0);
   }
@@ -135,7 +135,7 @@ export class PixelPool {
       return await piscina.run(call, { transferList, signal: timeout });
     } catch (cause) {
       if (this.#closed) throw serverStopping();
-      // Piscina has ended the thread and starts another.
+      // Piscina has ended the thread, and starts another.
       if (timeout.aborted) throw this.#failed('It takes too long to decode.', cause);
       if ((cause as { code?: string }).code === 'ERR_WORKER_OUT_OF_MEMORY')
         throw this.#failed('It takes too much memory to decode.', cause);
@@ -155,7 +155,7 @@ export class PixelPool {
       minThreads: 0,
       maxThreads: threads,
       idleTimeout: IDLE,
-      // Tasks wait for codecs and encoders, which a thread that blocks for its next task would hold up.
+      // A thread that blocks for its next task would delay codecs and encoders that tasks wait for.
       atomics: 'disabled',
       resourceLimits: { maxOldGenerationSizeMb: HEAP },
       execArgv: SOURCES ? ['--import', 'tsx'] : [],
@@ -165,7 +165,7 @@ export class PixelPool {
     return piscina;
   }
 
-  /** The object is there, but is not what its header promises. */
+  /** Returns the fault for an object that does not match its header. */
   #failed(why: string, cause?: unknown): Fault {
     return new Fault('bad_gateway', `${this.#failure} ${why}`, { service: 'imaging', cause });
   }

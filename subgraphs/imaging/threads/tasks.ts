@@ -15,7 +15,7 @@ import { renderPicture } from '../render/image/picture-task.ts';
 import { archiveMetadata, withPalettes } from '../parsing/archive/archive-metadata.ts';
 import { transcodeTask } from '../pixels/transcode-task.ts';
 
-/** One frame as it is stored, and what is said of it. */
+/** One frame as it is stored, with its description. */
 export interface EncodedFrame {
   encoded: Uint8Array;
   /** Of `encoded`. */
@@ -23,7 +23,7 @@ export interface EncodedFrame {
   pixels: PixelDescription;
 }
 
-/** What the threads of the pool can be asked to do. Inputs and results are plain values that pass between threads. */
+/** Tasks of the threads of a pool. Inputs and results are plain values that can pass between threads. */
 export const TASKS = {
   decode: ({ encoded, transferSyntax, pixels }: EncodedFrame): Promise<DecodedFrame> =>
     decodeFrame(encoded, transferSyntax, pixels),

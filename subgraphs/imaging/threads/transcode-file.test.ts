@@ -12,10 +12,10 @@ import { transcodeFile, type TranscodedFile } from './transcode-file.ts';
 const SIDE = 1200;
 const TO = TransferSyntax.ExplicitVRLittleEndian;
 
-describe('a transcoded file whose frames lie in temporary files', () => {
+describe('a transcoded file with frames in temporary files', () => {
   const pool = new PixelPool();
   afterAll(() => pool.close());
-  // PS3.5 §G: one segment, of runs of 128 bytes.
+  // PS3.5 §G: one segment with runs of 128 bytes.
   const header = Buffer.alloc(64);
   header.writeUInt32LE(1, 0);
   header.writeUInt32LE(64, 4);
@@ -33,7 +33,7 @@ describe('a transcoded file whose frames lie in temporary files', () => {
     };
   }
 
-  /** Temporary files that the process has open. */
+  /** Returns the temporary files that the process has open. */
   function openFrames(): string[] {
     const links = readdirSync('/proc/self/fd').map((fd) => {
       try {
@@ -46,7 +46,7 @@ describe('a transcoded file whose frames lie in temporary files', () => {
   }
   const allClosed = () => vi.waitFor(() => expect(openFrames()).toEqual([]), { timeout: 10_000 });
 
-  it('closes them when nobody has begun to read', async () => {
+  it('closes them when the stream is destroyed before reading', async () => {
     expect(SIDE * SIDE).toBeGreaterThan(MOST_IN_MEMORY);
     const { stream } = await transcodeFile(file(), TO, pool);
     expect(openFrames()).not.toEqual([]);

@@ -13,13 +13,15 @@ import { canCompress } from '../pixels/recode.ts';
 import type { PixelPool } from './pool.ts';
 import { refuseTooLarge, transcodeFrame, type TranscodedFrame } from './transcode-frame.ts';
 
-/** A file in another transfer syntax: the one asked for, or Explicit VR Little Endian where that has no room for it. */
+/**
+ * A file in the requested transfer syntax, or in Explicit VR Little Endian if the requested one cannot represent it.
+ */
 export interface Transcoded {
   transferSyntax: string;
   stream: Readable;
 }
 
-/** A file as it is transcoded: parsed elsewhere, read here. */
+/** A file to transcode, which is parsed in other threads. */
 export interface TranscodedFile {
   plan(to: string): Promise<TranscodePlan>;
   rewritten(transferSyntax: string, photometricInterpretation?: string): Promise<Rewritten>;
@@ -27,10 +29,10 @@ export interface TranscodedFile {
 }
 
 /**
- * The file in another transfer syntax that `canGive` allows, frame by frame.
+ * Transcodes a file frame by frame to a transfer syntax that `canGive` allows. Returns after the first frame is
+ * decoded.
  * @param file must stay open until the stream closes
- * @returns once the first frame was decoded
- * @throws DamagedFile, and Fault as the pool does; `not_acceptable` for pixels of 4 GB and more
+ * @throws DamagedFile; Faults of the pool; Fault `not_acceptable` for pixels of 4 GB and more
  */
 export async function transcodeFile(
   file: TranscodedFile,
@@ -46,7 +48,7 @@ export async function transcodeFile(
       stream: written(await file.rewritten(transferSyntax), transferSyntax, file.read),
     };
 
-  const frames = recodedFrames(file, plan, pool, signal);
+  const frames = transcodedFrames(file, plan, pool, signal);
   try {
     const first = await frames.next();
     if (first.done) throw new Fault('not_found', 'The object has no pixel data.');
@@ -56,7 +58,7 @@ export async function transcodeFile(
       : nativePixels(plan.frames.pixels, rest);
     const rewritten = await file.rewritten(transferSyntax, first.value.photometricInterpretation);
     const stream = written(rewritten, transferSyntax, file.read, pixels);
-    // Where nobody reads as far as the pixels, `rest` never begins, and so never ends the frames.
+    // `rest` ends the frames only if it was started, which needs a reader that gets to the pixels.
     stream.once('close', () => void frames.return(undefined).catch(() => undefined));
     return { transferSyntax, stream };
   } catch (error) {
@@ -69,19 +71,19 @@ function nativePixels(pixels: PixelDescription, frames: AsyncIterable<FrameBytes
   const { rows, columns, samplesPerPixel, bitsAllocated, numberOfFrames } = pixels;
   const bitsPerFrame = rows * columns * samplesPerPixel * bitsAllocated;
   const length = Math.ceil((bitsPerFrame * numberOfFrames) / 8);
-  // PS3.5 §7.1: the length has 32 bits, and all ones mean something else.
+  // PS3.5 §7.1: the length has 32 bits, and all ones mean an undefined length.
   if (length > 0xfffffffd)
     throw new Fault(
       'not_acceptable',
       'The pixels are too large for this transfer syntax; ask for them as stored.',
     );
-  // PS3.5 §A.2: words, but for samples of bytes.
+  // PS3.5 §A.2: words, except for samples of bytes.
   const vr = bitsAllocated > 8 ? 'OW' : 'OB';
   return { vr, length, frames: bitsPerFrame % 8 ? packFrames(frames, bitsPerFrame) : frames };
 }
 
-/** Frames in their order, the next ones already at work. */
-async function* recodedFrames(
+/** Transcodes frames in order, and starts the next ones early. */
+async function* transcodedFrames(
   { read }: TranscodedFile,
   { transferSyntax: to, from, frames }: TranscodePlan,
   pool: PixelPool,
@@ -94,9 +96,9 @@ async function* recodedFrames(
     to: NATIVE.has(to) ? TransferSyntax.ExplicitVRLittleEndian : to,
   };
   refuseTooLarge(task);
-  const recode = async (number: number): Promise<TranscodedFrame> =>
+  const transcode = async (number: number): Promise<TranscodedFrame> =>
     transcodeFrame(pool, await openFrame(layout, number, read), task, signal);
-  yield* prefetch(pixels.numberOfFrames, recode, ({ bytes }) => closeFrame(bytes));
+  yield* prefetch(pixels.numberOfFrames, transcode, ({ bytes }) => closeFrame(bytes));
 }
 
 async function* afterFirst(

@@ -16,9 +16,9 @@ export interface TranscodedFrame {
 }
 
 /**
- * Refuses before anything is read what is never given room.
- * @throws Fault `too_large` for a frame that this transfer syntax makes too large, `bad_gateway` for one that is so in
- * any: nothing says that its description is true
+ * Refuses a frame that exceeds the limits, before it is read.
+ * @throws Fault `too_large` when it is too large for this transfer syntax; `bad_gateway` when it is too large for any,
+ * because its description may then be wrong
  */
 export function refuseTooLarge(task: Omit<RecodeTask, 'encoded'>): void {
   const { pixels } = task;
@@ -33,10 +33,10 @@ export function refuseTooLarge(task: Omit<RecodeTask, 'encoded'>): void {
 }
 
 /**
- * Brings one frame into another transfer syntax, in a thread of the pool. It is read once there is room for it.
+ * Transcodes one frame in a thread of the pool. The frame is read when there is room for it.
  * @param encoded the frame as it is stored
- * @returns a frame to be closed
- * @throws what the pool throws; the reason of the signal
+ * @returns a frame that the caller closes
+ * @throws Faults of the pool; the reason of the signal
  */
 export async function transcodeFrame(
   pool: PixelPool,

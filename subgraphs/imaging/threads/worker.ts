@@ -6,13 +6,13 @@ import { ownedBuffers } from './buffers.ts';
 import type { Answer, TaskCall } from './pool.ts';
 import { TASKS } from './tasks.ts';
 
-// Where there is no core for all, requests go before pixels. On Linux this is of the calling thread alone, elsewhere of
-// the whole process.
+// Requests have priority over pixels when cores are busy. On Linux this sets the priority of the calling thread, on
+// other systems that of the whole process.
 if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 
 /**
- * What each thread of the pool runs: one task at a time, its result handed over without a copy. Errors are told as
- * values, because their classes would not survive the way back.
+ * Runs one task in a thread of the pool, and transfers its result without a copy. Errors are returned as values,
+ * because their classes would be lost between threads.
  */
 export async function run({ name, input }: TaskCall): Promise<Answer> {
   try {
@@ -27,7 +27,7 @@ export async function run({ name, input }: TaskCall): Promise<Answer> {
       const { code, message, details } = error;
       return { fault: { code, message, retryAfter: details.retryAfter } };
     }
-    // A call to the operating system: a disk or a share that fails is no fault of the object.
+    // A call to the operating system failed. The cause is a disk or a share, not the object.
     if (typeof (error as NodeJS.ErrnoException | undefined)?.syscall === 'string')
       return { fault: { code: 'unavailable', message: 'The object cannot be read now.', retryAfter: 5 } };
     throw error;

@@ -1,12 +1,15 @@
 import { OBJECT_ELEMENTS } from '../../../../schema/dicom/dicom.ts';
 import { DamagedFile } from './bytes.ts';
 
-/** Bytes of JSON for each element or value that an object may have: several times what real objects need. */
+/** Bytes of JSON for each permitted element or value: several times what real objects need. */
 const JSON_BYTES = 160;
-/** A slide has one for each of its tiles: more than 200,000 pixels a side. To find more takes longer than others can wait. */
+/**
+ * Fragments of one object. A slide has one for each tile, so this allows more than 200,000 pixels a side. Finding more
+ * would keep other work waiting too long.
+ */
 const MAX_FRAGMENTS = 1_000_000;
 
-/** An object asks for more than it may. */
+/** An object that exceeds its budget. */
 export class OverBudget extends DamagedFile {
   constructor(what: string) {
     super(`It has more than ${what}. If it is meant so, raise limits.objectElements of the tenant.`);
@@ -14,8 +17,8 @@ export class OverBudget extends DamagedFile {
 }
 
 /**
- * What reading one object may take (DW-24), counted while it is read: elements, items and values together, and bytes of
- * JSON. The work ends where the count does, with little memory taken.
+ * Limits of reading one object (DW-24), counted while it is read: elements, items and values together, and bytes of
+ * JSON. Reading stops at the limit, before it takes much memory.
  */
 export class Budget {
   readonly #elements: number;
@@ -25,26 +28,26 @@ export class Budget {
   #text = 0;
   #fragments = 0;
 
-  /** @param elements elements, items and values together */
+  /** @param elements permitted elements, items and values together */
   constructor(elements = OBJECT_ELEMENTS) {
     this.#elements = elements;
     this.jsonBytes = elements * JSON_BYTES;
   }
 
-  /** @throws OverBudget */
+  /** Counts elements, items or values. @throws OverBudget */
   count(more = 1): void {
     this.#counted += more;
     if (this.#counted > this.#elements) throw new OverBudget(`${this.#elements} elements and values`);
   }
 
-  /** Counts a fragment of encapsulated pixel data; they are in no JSON. @throws DamagedFile */
+  /** Counts a fragment of encapsulated pixel data, which JSON does not contain. @throws DamagedFile */
   countFragment(): void {
     if (++this.#fragments > MAX_FRAGMENTS)
       throw new DamagedFile(`There are more than ${MAX_FRAGMENTS} fragments of pixel data.`);
   }
 
   /**
-   * Counts bytes of values that go into JSON.
+   * Counts bytes of values for JSON.
    * @throws OverBudget
    */
   countText(bytes: number): void {
@@ -53,7 +56,7 @@ export class Budget {
   }
 
   /**
-   * Checks the length of the JSON that was made.
+   * Checks the length of finished JSON.
    * @throws OverBudget
    */
   checkJson(bytes: number): void {

@@ -1,13 +1,13 @@
 import { readSync } from 'node:fs';
 
-/** The bytes are not what PS3.10 or PS3.5 prescribe. The message says what is wrong and holds nothing of the data. */
+/** Bytes that violate PS3.10 or PS3.5. The message says what is wrong and contains no data. */
 export class DamagedFile extends Error {
   override readonly name = 'DamagedFile';
 }
 
 /**
  * Random access to the bytes of a file through a window, so that a header is read without its pixels.
- * Offsets are absolute. The window may be handed from file to file: one allocation serves a whole index run.
+ * Offsets are absolute. Files can share a window one after another: a whole index run needs one allocation.
  */
 export class Bytes {
   readonly size: number;
@@ -29,15 +29,16 @@ export class Bytes {
   }
 
   /**
-   * @param ahead how much to read at most where it must be read; the whole window by default
-   * @returns the index in `buffer` at which `length` (at most the window) bytes from `offset` stand
+   * Makes `length` bytes from `offset`, at most a window, available in `buffer`.
+   * @param ahead most bytes to read if a read is needed; by default the whole window
+   * @returns their index in `buffer`
    */
   ensure(offset: number, length: number, ahead = this.buffer.length): number {
     if (offset < this.#windowStart || offset + length > this.#windowEnd) this.#move(offset, length, ahead);
     return offset - this.#windowStart;
   }
 
-  /** A copy of `length` bytes from `offset`. */
+  /** Returns a copy of `length` bytes from `offset`. */
   slice(offset: number, length: number): Buffer {
     if (offset < 0 || length < 0 || offset + length > this.size)
       throw new DamagedFile('The file ends too early.');

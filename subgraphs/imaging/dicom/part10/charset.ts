@@ -1,6 +1,6 @@
 /** Decoding of text by Specific Character Set, PS3.3 §C.12.1.1.2 and PS3.5 §6.1. */
 
-/** Decodes the bytes of one value or of one component of it. */
+/** Decodes the bytes of a value, or of a component of it. */
 type Decode = (bytes: Buffer) => string;
 
 const decoder = (label: string): Decode => {
@@ -12,7 +12,7 @@ const latin1: Decode = (bytes) => bytes.toString('latin1');
 const eucJp = decoder('euc-jp');
 const high = (bytes: Buffer): Buffer => Buffer.from(bytes.map((byte) => byte | 0x80));
 
-/** Character sets of one byte a character (or none but UTF-8, GB18030 and GBK), by defined term. */
+/** Character sets without code extensions, by defined term, except UTF-8, GB18030 and GBK. */
 const SINGLE: Record<string, Decode> = {
   '': latin1,
   'ISO_IR 6': latin1,
@@ -35,7 +35,7 @@ const WHOLE: Record<string, Decode> = {
   GBK: decoder('gbk'),
 };
 
-/** One designated set of ISO 2022: how many bytes a character takes, and how a run of them is decoded. */
+/** One designated set of ISO 2022: bytes of a character, and the decoder of a run of characters. */
 interface Designated {
   bytes: 1 | 2;
   decode: Decode;
@@ -43,7 +43,7 @@ interface Designated {
 const ASCII: Designated = { bytes: 1, decode: latin1 };
 const one = (term: string): Designated => ({ bytes: 1, decode: SINGLE[term]! });
 
-/** What follows ESC → which half it designates, and to what; PS3.3 tables C.12-3 and C.12-4. */
+/** Bytes after ESC → the half that they designate, and its set; PS3.3 tables C.12-3 and C.12-4. */
 const ESCAPES: Record<string, { half: 'g0' | 'g1'; set: Designated }> = {
   '(B': { half: 'g0', set: ASCII },
   '(J': { half: 'g0', set: ASCII },
@@ -68,16 +68,16 @@ const ESCAPES: Record<string, { half: 'g0' | 'g1'; set: Designated }> = {
 const utf8Strict = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * A decoder for the values of one data set.
+ * Returns a decoder for the values of one data set.
  * @param specificCharacterSet values of (0008,0005); none for the default repertoire
- * @returns a function of the bytes and whether they are a person's name (`^` and `=` then end an escape's reach)
+ * @returns a function of the bytes and of whether they are a person name, where `^` and `=` end an escape sequence
  */
 export function textDecoder(
   specificCharacterSet: readonly string[],
 ): (bytes: Buffer, personName?: boolean) => string {
   const terms = specificCharacterSet.map((term) => term.trim());
   const first = terms[0] ?? '';
-  // Own properties only: the term comes from the file.
+  // Own properties only, because the term comes from the file.
   const whole = Object.hasOwn(WHOLE, first) ? WHOLE[first] : undefined;
   if (whole) return whole;
   const plain = first.replace(/^ISO 2022 /, 'ISO_').replace(/^ISO-?IR /, 'ISO_IR ');
@@ -90,7 +90,7 @@ export function textDecoder(
   };
 }
 
-/** Bytes above 127 that no character set accounts for: UTF-8 where they are valid as such, else Latin-1. */
+/** Decodes bytes above 127 without a declared character set: as UTF-8 if they are valid, else as Latin-1. */
 function undeclared(bytes: Buffer): string {
   try {
     return utf8Strict.decode(bytes);
@@ -118,7 +118,7 @@ function iso2022(bytes: Buffer, initial: Designated | undefined, personName: boo
       position += 1 + (name?.length ?? 0);
       continue;
     }
-    // PS3.5 §6.1.2.5.3: control characters and delimiters put the initial sets back.
+    // PS3.5 §6.1.2.5.3: control characters and delimiters restore the initial sets.
     const delimiter = g0.bytes === 1 && (byte === 0x5c || (personName && (byte === 0x5e || byte === 0x3d)));
     if (byte < 0x20 || delimiter) {
       g0 = ASCII;
@@ -142,7 +142,7 @@ function iso2022(bytes: Buffer, initial: Designated | undefined, personName: boo
   return result;
 }
 
-/** JIS X 0212 as EUC-JP writes it: 8F before each pair. */
+/** Converts JIS X 0212 to EUC-JP, with 8F before each pair. */
 function threeByte(run: Buffer): Buffer {
   const out: number[] = [];
   for (let i = 0; i + 1 < run.length; i += 2) out.push(0x8f, run[i]! | 0x80, run[i + 1]! | 0x80);

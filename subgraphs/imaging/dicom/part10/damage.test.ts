@@ -8,12 +8,12 @@ import { dicomJson } from './json.ts';
 import { pixelLayout } from './pixels.ts';
 import { readWhole } from './test/whole-file.ts';
 
-/** The same numbers in every run. */
+/** Returns the same numbers in every run. */
 function pseudoRandom(seed: number): () => number {
   return () => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) / 0x80000000;
 }
 
-/** What a reader makes of bytes: their JSON, `none` for no DICOM, `damaged`. Anything else is thrown. */
+/** Returns the JSON of bytes, `none` for other formats, or `damaged`. Throws any other error. */
 function outcome(bytes: Buffer): DicomJson | 'none' | 'damaged' {
   try {
     const file = readWhole(bytes);
@@ -35,7 +35,7 @@ const FILES = [
 ];
 
 describeWithSharedData('damaged files', () => {
-  test.each(FILES)('%s with bytes overwritten: read or refused, never a crash', (file) => {
+  test.each(FILES)('reads or refuses %s with overwritten bytes, and never crashes', (file) => {
     const random = pseudoRandom(file.length);
     const original = readFileSync(sharedDataPath('dicom', file));
     const started = performance.now();
@@ -49,7 +49,7 @@ describeWithSharedData('damaged files', () => {
     expect(performance.now() - started).toBeLessThan(10_000);
   });
 
-  test.each(FILES)('%s cut short anywhere before its pixels: never taken for whole', (file) => {
+  test.each(FILES)('never takes %s for whole when it ends before its pixels', (file) => {
     const original = readFileSync(sharedDataPath('dicom', file));
     const whole = outcome(original) as DicomJson;
     const tags = Object.keys(whole).length;
@@ -60,7 +60,7 @@ describeWithSharedData('damaged files', () => {
   });
 });
 
-describe('encodings that real devices write', () => {
+describe('reads encodings that real devices write:', () => {
   const explicit = (tag: string, vr: string, value: string, long = false): Buffer => {
     const bytes = Buffer.from(value.length % 2 ? `${value}\0` : value, 'latin1');
     const head = Buffer.alloc(long ? 12 : 8);
@@ -83,12 +83,12 @@ describe('encodings that real devices write', () => {
     expect(file(LITTLE, name, implicitId)['00100020']).toEqual({ vr: 'LO', Value: ['ID 7'] });
   });
 
-  test('a data set that is not in the VR encoding it declares', () => {
+  test('a data set in another VR encoding than declared', () => {
     expect(file('1.2.840.10008.1.2', name)['00080060']).toEqual({ vr: 'CS', Value: ['CT'] });
     expect(file(LITTLE, implicitId)['00100020']).toEqual({ vr: 'LO', Value: ['ID 7'] });
   });
 
-  test('UN for an attribute that the dictionary knows; private ones stay unknown', () => {
+  test('VR UN for an attribute of the dictionary, but not for private attributes', () => {
     const json = file(
       LITTLE,
       explicit('00091001', 'UN', 'x', true),
@@ -98,17 +98,17 @@ describe('encodings that real devices write', () => {
     expect(json['00091001']).toEqual({ vr: 'UN', InlineBinary: Buffer.from('x\0').toString('base64') });
   });
 
-  test('a transfer syntax that would break a header of an answer', () => {
+  test('but not a transfer syntax that would break an HTTP header', () => {
     expect(file('1.2.3\r\nX-Y: z', name)).toBe('damaged');
   });
 
-  test('rubbish after whole pixels', () => {
+  test('rubbish after complete pixels', () => {
     const pixels = explicit('7FE00010', 'OW', '12345678', true);
     expect(file(LITTLE, name, pixels, Buffer.alloc(100, 0xee))['7FE00010']).toBeDefined();
     expect(outcome(Buffer.concat([name, Buffer.alloc(100, 0xee)]))).toBe('damaged');
   });
 
-  test('numbers that are none, values that are missing, a character set that does not exist', () => {
+  test('invalid numbers, missing values, an unknown character set', () => {
     const json = file(
       LITTLE,
       explicit('00080005', 'CS', 'constructor'),
@@ -122,8 +122,8 @@ describe('encodings that real devices write', () => {
   });
 });
 
-describe('what is read before values are counted', () => {
-  test('Specific Character Set of 15 MB is refused unread', () => {
+describe('before values are counted', () => {
+  test('refuses a Specific Character Set of 15 MB without reading it', () => {
     const bytes = new Bytes(Buffer.alloc(15_000_000, '\\'));
     const slice = vi.spyOn(bytes, 'slice');
     const charset = { tag: '00080005', vr: 'CS', offset: 0, length: 15_000_000 };
@@ -132,7 +132,7 @@ describe('what is read before values are counted', () => {
     expect(slice).not.toHaveBeenCalled();
   });
 
-  test('offset tables of ten million frames in one fragment are not read', () => {
+  test('refuses ten million frames in one fragment without reading their offset table', () => {
     const described = { ...SMALL, numberOfFrames: 10_000_000 };
     const file = readWhole(
       imageObject('1.2.3', '1.2.840.10008.1.2.5', described, [Buffer.alloc(0), Buffer.alloc(80)]),

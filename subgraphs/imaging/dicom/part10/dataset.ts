@@ -2,72 +2,72 @@ import { isPrivate, vrOf } from '../../../../schema/dicom/dictionary.ts';
 import { Budget, OverBudget } from './budget.ts';
 import { DamagedFile, type Bytes } from './bytes.ts';
 
-/** How a data set is written, PS3.5 §7.1 and Annex A. */
+/** Encoding of a data set, PS3.5 §7.1 and Annex A. */
 export interface Encoding {
   explicitVr: boolean;
   littleEndian: boolean;
 }
 
-/** One data element as it lies in the file; the value itself is read when it is wanted. */
+/** The position of one data element in the file. Its value is read when it is needed. */
 export interface Element {
   /** Eight upper-case hex digits. */
   tag: string;
   vr: string;
-  /** Where the value starts. */
+  /** Start of the value. */
   offset: number;
-  /** Bytes of the value; of an encapsulated one all items with their delimiter, -1 where it was not read. */
+  /** Bytes of the value: for encapsulated pixel data all items with their delimiter, or -1 if they were not read. */
   length: number;
-  /** Items of a sequence that was read into. */
+  /** Items of a sequence, if they were read. */
   items?: Item[];
-  /** Encapsulated pixel data, PS3.5 §A.4: fragments after the Basic Offset Table, which comes first. */
+  /** Encapsulated pixel data, PS3.5 §A.4: the Basic Offset Table, then the fragments. */
   fragments?: Fragments;
 }
 
-/** An item of a sequence; one inside a value of VR UN is always implicit VR little endian (PS3.5 §6.2.2). */
+/** An item of a sequence. Within a value of VR UN it is always implicit VR little endian (PS3.5 §6.2.2). */
 export interface Item {
   elements: Element[];
   encoding: Encoding;
 }
 
-/** Where fragments lie, in their order. A slide has a million: as objects they would take a hundred times the memory. */
+/** Positions of fragments, in order. A slide has a million: as objects they would take a hundred times the memory. */
 export interface Fragments {
   offsets: Float64Array;
   lengths: Uint32Array;
 }
 
 export interface ReadOptions {
-  /** Reads on while the next tag of the outermost level passes. */
+  /** Continues while this is true of the next tag of the outermost level. */
   while?: (tag: string) => boolean;
-  /** Reads up to and including this element of the outermost level; its value may be left untouched. */
+  /** Stops after this element of the outermost level, whose value may stay unread. */
   until?: (tag: string) => boolean;
-  /** Which sequences to read into; all, unless given. */
+  /** Selects sequences whose items are read; by default all. */
   into?: (tag: string) => boolean;
-  /** What may be read; by default of an object of its own. */
+  /** Limits of reading; by default those of one object. */
   budget?: Budget;
-  /** Over the budget, gives the elements of the outermost level before that, in place of the error. */
+  /** Over budget, returns the elements of the outermost level that were read, in place of an error. */
   partial?: boolean;
 }
 
-// PS3.5 §7.1.2: these have 32-bit lengths after two reserved bytes. So will every VR that comes in future.
+// PS3.5 §7.1.2: these have 32-bit lengths after two reserved bytes, as every future VR will.
 const LONG = new Set('OB OD OF OL OV OW SQ SV UC UN UR UT UV'.split(' '));
 const SHORT = new Set('AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US'.split(' '));
 const UNDEFINED = 0xffffffff;
 const IMPLICIT: Encoding = { explicitVr: false, littleEndian: true };
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).toUpperCase().padStart(2, '0'));
 
-/** Real objects nest a few levels; more is an attack or rubbish. */
+/** Levels of sequences. Real objects have a few; more is an attack or rubbish. */
 const MAX_DEPTH = 64;
-/** Bytes read for the head of a fragment where fragments are long: more would be thrown away. */
+/** Bytes read for the head of a fragment when fragments are long, because more would not be used. */
 const FRAGMENT_HEAD = 512;
 
 const NO_FRAGMENTS: Fragments = { offsets: new Float64Array(), lengths: new Uint32Array() };
 
-/** Whether two letters name a value representation of PS3.5 §6.2. */
+/** Tells whether two letters name a value representation of PS3.5 §6.2. */
 export function isVr(vr: string): boolean {
   return LONG.has(vr) || SHORT.has(vr);
 }
 
-/** Whether the explicit encoding of this VR has a 32-bit length, PS3.5 §7.1.2. */
+/** Tells whether the explicit encoding of this VR has a 32-bit length, PS3.5 §7.1.2. */
 export function hasLongLength(vr: string): boolean {
   return !SHORT.has(vr);
 }
@@ -76,7 +76,7 @@ export function hasLongLength(vr: string): boolean {
  * Reads the elements of a data set, PS3.5 §7.
  * @param start offset of the first element
  * @param end offset after the last
- * @throws DamagedFile where lengths contradict each other or the file, nesting is absurd, or delimiters are missing
+ * @throws DamagedFile when lengths contradict each other or the file, nesting is too deep, or delimiters are missing
  */
 export function readDataset(
   bytes: Bytes,
@@ -92,23 +92,23 @@ export function readDataset(
   } catch (error) {
     if (error instanceof OverBudget) {
       if (!options.partial) throw error;
-      // The last one is that at which the budget ended.
+      // The last element is the one that exceeded the budget.
       return elements.slice(0, -1);
     }
     const pixels = elements.findIndex(({ tag, length }) => isPixelData(tag) && length !== UNDEFINED);
     if (pixels < 0 || !(error instanceof DamagedFile)) throw error;
-    // Rubbish after whole pixels: some devices pad their files so. What was read stands.
+    // Some devices pad their files with rubbish after complete pixels. The elements before it are valid.
     return elements.filter(({ length }, i) => i <= pixels || length !== UNDEFINED);
   }
   return elements;
 }
 
-/** The top-level elements that hold pixels, PS3.5 §8. */
+/** Tells whether a top-level element contains pixels, PS3.5 §8. */
 export function isPixelData(tag: string): boolean {
   return tag === '7FE00010' || tag === '7FE00008' || tag === '7FE00009';
 }
 
-/** Fragments of encapsulated pixel data from `position` on, the Basic Offset Table first, and where they end. */
+/** Reads the Basic Offset Table and the fragments of encapsulated pixel data from `position` on, and their end. */
 export function readFragments(
   bytes: Bytes,
   position: number,
@@ -127,7 +127,7 @@ export function readFragments(
     if (tag === delimiter) return { fragments: fragments.all(), end: position };
     if (tag !== item || length > end - position)
       throw new DamagedFile('A fragment of pixel data is damaged.');
-    // The offset table, which comes first, is none of them.
+    // The offset table, which comes first, is not a fragment.
     if (before !== undefined) budget.countFragment();
     fragments.add(position, length);
     position += length;
@@ -135,7 +135,7 @@ export function readFragments(
   }
 }
 
-/** Fragments in arrays that grow. */
+/** Collects fragments in arrays that grow. */
 class FragmentList {
   #offsets = new Float64Array(16);
   #lengths = new Uint32Array(16);
@@ -171,7 +171,7 @@ class Reader {
     this.#budget = options.budget ?? new Budget();
   }
 
-  /** @returns where the data set ends: at `end`, after an item delimiter, or before a sequence delimiter */
+  /** @returns the end of the data set: `end`, after an item delimiter, or before a sequence delimiter */
   elements(
     position: number,
     end: number,
@@ -182,7 +182,7 @@ class Reader {
   ): number {
     if (depth > MAX_DEPTH) throw new DamagedFile('Sequences are nested too deep.');
     const { explicitVr, littleEndian } = encoding;
-    // Some writers pad the end of a file: fewer than eight bytes can hold no element.
+    // Fewer than eight bytes are no element: some writers pad the end of a file.
     while (position + 8 <= end) {
       this.#budget.count();
       const at = this.#bytes.ensure(position, 8);
@@ -192,7 +192,7 @@ class Reader {
       if (tag.startsWith('FFFEE0')) {
         if (tag === 'FFFEE00D' && delimited) return position + 8;
         if (tag === 'FFFEE0DD' && delimited) return position;
-        // A delimiter after an item or sequence of known length closes nothing.
+        // A delimiter after an item or sequence of known length has no meaning.
         if (tag !== 'FFFEE000') {
           position += 8;
           continue;
@@ -203,7 +203,7 @@ class Reader {
       let length: number;
       const letters = explicitVr ? vrAt(buffer, at + 4) : undefined;
       if (letters === undefined) {
-        // Implicit VR; or an element that was written so into an explicit data set, as some devices do.
+        // Implicit VR. Some devices also write such elements into an explicit data set.
         vr = vrOf(tag) ?? 'UN';
         length = uint32(buffer, at + 4, littleEndian);
         position += 8;
@@ -214,12 +214,12 @@ class Reader {
           : (buffer[at + 6]! << 8) | buffer[at + 7]!;
         position += 8;
       } else {
-        // PS3.5 §6.2.2 note: UN may stand for a VR that the writer did not know, and we do; a sequence keeps it.
+        // PS3.5 §6.2.2 note: UN may replace a VR that the writer did not know. Sequences stay UN.
         const known = letters === 'UN' && littleEndian && !isPrivate(tag) ? vrOf(tag) : undefined;
         vr = known && known !== 'SQ' ? known : letters;
         if (position + 12 > end) throw new DamagedFile('The file ends within an element.');
         length = uint32(this.#bytes.buffer, this.#bytes.ensure(position + 8, 4), littleEndian);
-        // `ensure` may have moved the window: `buffer` and `at` are stale from here on.
+        // `ensure` may have moved the window: `buffer` and `at` are no longer valid.
         position += 12;
       }
       if (length !== UNDEFINED && length > end - position)
@@ -288,7 +288,7 @@ class Reader {
       if (!open && length > end - position) throw new DamagedFile(`An item of ${element.tag} is too long.`);
       const elements: Element[] = [];
       const itemEnd = open ? end : position + length;
-      // An item of known length that nobody asked for need not be read.
+      // An item of known length that is not needed is skipped.
       if (open || keep) {
         const after = this.elements(
           position,
@@ -307,7 +307,7 @@ class Reader {
   }
 }
 
-/** Two letters that may be a VR: upper case. Anything else is no explicit VR. */
+/** Returns two upper-case letters, which may be a VR; undefined for anything else. */
 function vrAt(buffer: Buffer, at: number): string | undefined {
   const first = buffer[at]!;
   const second = buffer[at + 1]!;

@@ -5,18 +5,18 @@ import { DamagedFile, type Bytes } from './bytes.ts';
 import { isPixelData, isVr, readDataset, type Element, type Encoding, type ReadOptions } from './dataset.ts';
 
 export interface FileOptions extends ReadOptions {
-  /** The inflated data set of a file that `deflatedFrom` knows. */
+  /** The inflated data set, if `deflatedFrom` gives its position. */
   inflated?: Bytes | undefined;
 }
 
-/** A DICOM file, PS3.10 §7, as far as it was read. */
+/** The part of a DICOM file (PS3.10 §7) that was read. */
 export interface DicomFile {
-  /** File Meta Information, group 0002; empty where the file has none. */
+  /** File Meta Information, group 0002; empty if the file has none. */
   meta: Element[];
-  /** What the meta information says; without it, what the first bytes show. */
+  /** From the meta information; without it, from the first bytes. */
   transferSyntax: string;
   encoding: Encoding;
-  /** Where `elements` point into: the file, or its inflated data set (PS3.5 §A.5). */
+  /** Bytes that the offsets of `elements` refer to: the file, or its inflated data set (PS3.5 §A.5). */
   bytes: Bytes;
   elements: Element[];
 }
@@ -24,13 +24,13 @@ export interface DicomFile {
 const EXPLICIT: Encoding = { explicitVr: true, littleEndian: true };
 const IMPLICIT: Encoding = { explicitVr: false, littleEndian: true };
 const BIG: Encoding = { explicitVr: true, littleEndian: false };
-/** Elements of group 0002: the standard knows fewer than twenty. */
+/** Most elements of group 0002. The standard has fewer than twenty. */
 const META_ELEMENTS = 1000;
 
 /**
- * Reads a DICOM file, with preamble and meta information or without either.
- * @returns undefined where it is none
- * @throws DamagedFile where it is one, but not readable
+ * Reads a DICOM file, with or without preamble and meta information.
+ * @returns undefined when it is not a DICOM file
+ * @throws DamagedFile when it is a DICOM file, but not readable
  */
 export function readFile(bytes: Bytes, fileOptions: FileOptions = {}): DicomFile | undefined {
   const { inflated, ...options } = fileOptions;
@@ -48,7 +48,7 @@ export function readFile(bytes: Bytes, fileOptions: FileOptions = {}): DicomFile
 }
 
 /**
- * Where the data set of a deflated file starts (PS3.5 §A.5): it must be inflated before it is read.
+ * Returns the start of the data set of a deflated file (PS3.5 §A.5), which must be inflated before it is read.
  * @returns undefined for any other file
  * @throws DamagedFile
  */
@@ -59,7 +59,7 @@ export function deflatedFrom(bytes: Bytes): number | undefined {
   return transferSyntax === TransferSyntax.DeflatedExplicitVRLittleEndian ? end : undefined;
 }
 
-/** The value of a UI element of the meta information. */
+/** Returns the value of a UI element of the meta information. */
 export function metaUid(bytes: Bytes, meta: readonly Element[], tag: string): string | undefined {
   const element = meta.find((element) => element.tag === tag);
   if (!element || element.length > 66) return undefined;
@@ -72,7 +72,7 @@ export function metaUid(bytes: Bytes, meta: readonly Element[], tag: string): st
   );
 }
 
-/** Where group 0002 starts: after preamble and prefix, or at once in files that lost them. */
+/** Returns the start of group 0002: after preamble and prefix, or 0 in files without them. */
 function metaOffset(bytes: Bytes): number | undefined {
   if (bytes.size < 16) return undefined;
   const first = bytes.slice(0, Math.min(bytes.size, 132));
@@ -83,8 +83,9 @@ function metaOffset(bytes: Bytes): number | undefined {
 }
 
 /**
- * PS3.10 §7.1: always explicit VR little endian. The group ends where another begins; its length may lie.
- * @throws DamagedFile where it names no transfer syntax
+ * Reads the meta information, which is always explicit VR little endian (PS3.10 §7.1). The group ends at the first
+ * element of another group, because its length may be wrong.
+ * @throws DamagedFile when it names no transfer syntax
  */
 function readMeta(bytes: Bytes, start: number): { meta: Element[]; end: number; transferSyntax: string } {
   let end = start;
@@ -101,19 +102,19 @@ function readMeta(bytes: Bytes, start: number): { meta: Element[]; end: number; 
 
 function declaredEncoding(transferSyntax: string): Encoding {
   if (transferSyntax === TransferSyntax.ImplicitVRLittleEndian) return IMPLICIT;
-  // GE's private syntax: implicit little endian, but for pixels.
+  // GE's private transfer syntax: implicit little endian, except pixels.
   if (transferSyntax === '1.2.840.113619.5.2') return IMPLICIT;
   return transferSyntax === TransferSyntax.ExplicitVRBigEndian ? BIG : EXPLICIT;
 }
 
-/** Files exist whose data set is implicit where explicit was declared, and the reverse: the first element shows it. */
+/** Returns the encoding of the first element: some files are implicit VR but declare explicit VR, or the reverse. */
 function actualEncoding(bytes: Bytes, start: number, declared: Encoding): Encoding {
   if (start + 8 > bytes.size) throw new DamagedFile('The file has no data set.');
   const explicitVr = isVr(bytes.slice(start + 4, 2).toString('latin1'));
   return declared.littleEndian ? { explicitVr, littleEndian: true } : declared;
 }
 
-/** A data set without meta information: believable only when the first element is one of group 0008. */
+/** Reads a data set without meta information. It counts as DICOM only if the first element is of group 0008. */
 function readBare(bytes: Bytes, options: ReadOptions): DicomFile | undefined {
   const first = bytes.slice(0, 8);
   const explicitVr = isVr(first.toString('latin1', 4, 6));

@@ -4,9 +4,9 @@ import { promisify } from 'node:util';
 import { createInflateRaw } from 'node:zlib';
 import { DamagedFile } from './bytes.ts';
 
-/** Inflated data sets beyond this are refused: a few kilobytes can claim gigabytes. */
+/** Bytes of an inflated data set. Larger ones are refused, because a few kilobytes can inflate to gigabytes. */
 const MAX_INFLATED = 256 * 1024 * 1024;
-/** Bytes at a time that are worth the way to another thread. */
+/** Bytes of a chunk: large enough to be worth the transfer to another thread. */
 const CHUNK = 256 * 1024;
 
 const readAt = promisify(read);
@@ -19,11 +19,11 @@ export interface OpenFile {
 }
 
 /**
- * Inflates the data set of an open file (PS3.5 §A.5) into another: in memory, many at once would not be bounded.
- * @param start where the data set begins
- * @param to where it is written to
- * @returns bytes
- * @throws DamagedFile where it cannot be inflated or is larger than 256 MB; the file system's errors
+ * Inflates the data set of an open file (PS3.5 §A.5) into another file, because many at once could fill the memory.
+ * @param start offset of the data set
+ * @param to descriptor of the file to write
+ * @returns the number of bytes
+ * @throws DamagedFile when it cannot be inflated or is larger than 256 MB; errors of the file system
  */
 export async function inflate(deflated: OpenFile, start: number, to: number): Promise<number> {
   let size = 0;
@@ -31,7 +31,7 @@ export async function inflate(deflated: OpenFile, start: number, to: number): Pr
     for await (const chunk of inflated(deflated, start)) {
       if (size + chunk.length > MAX_INFLATED)
         throw new DamagedFile(`The deflated data set has more than ${MAX_INFLATED / 2 ** 20} MB.`);
-      // One after the other: none is under way any more when the file is closed.
+      // Awaited one after another, so that no write is pending when the file is closed.
       for (let done = 0; done < chunk.length;) {
         const { bytesWritten } = await writeAt(to, chunk, done, chunk.length - done, size + done);
         done += bytesWritten;

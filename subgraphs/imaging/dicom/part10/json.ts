@@ -14,31 +14,32 @@ import {
   type Decode,
 } from './values.ts';
 
-/** Bytes of Specific Character Set (0008,0005): all defined terms of PS3.3 §C.12.1.1.2 together have fewer. */
+/** Bytes of Specific Character Set (0008,0005). All defined terms of PS3.3 §C.12.1.1.2 together have fewer. */
 const MAX_CHARACTER_SET = 1024;
-/** Bytes up to which a binary value stands in the JSON itself (DW-6). */
+/** Bytes of a binary value that is still inline in JSON (DW-6). */
 const MAX_INLINE = 1024;
-/** Of a palette: 65,536 entries of 16 bits. Viewers look for them in the metadata. */
+/** Bytes of an inline palette: 65,536 entries of 16 bits. Viewers expect palettes in the metadata. */
 export const MAX_PALETTE = 2 * 65_536;
 /** Palette Color Lookup Table Data, red, green and blue (PS3.3 §C.7.6.3.1.6). */
 export const PALETTES: readonly string[] = ['00281201', '00281202', '00281203'];
 const BACKSLASH = 0x5c;
 const BULK = new Set(['OB', 'OD', 'OF', 'OL', 'OV', 'OW', 'UN']);
 
-/** What an item inherits from the data set around it. */
+/** State that an item inherits from the data set around it. */
 interface Context {
   bytes: Bytes;
   decode: Decode;
   signed: boolean;
   budget: Budget;
-  /** Relative URI of the bulk data of the elements at hand, `bulkdata/…/`. */
+  /** Relative URI of the bulk data of these elements, `bulkdata/…/`. */
   path: string;
 }
 
 /**
- * A data set in the DICOM JSON model, PS3.18 Annex F: text in UTF-8, numbers as numbers, binary values over 1 KiB and
- * all pixel data as a BulkDataURI: `bulkdata/{tag}`, within sequences `bulkdata/{sequence}/{item from 0}/{tag}`.
- * @param budget that of the reading, where values count with the elements
+ * Converts a data set to the DICOM JSON model, PS3.18 Annex F: text in UTF-8, numbers as numbers. Binary values over
+ * 1 KiB and all pixel data become a BulkDataURI: `bulkdata/{tag}`, within sequences
+ * `bulkdata/{sequence}/{item from 0}/{tag}`.
+ * @param budget the one used for reading, so that values count with the elements
  * @throws OverBudget, and DamagedFile for a Specific Character Set that is too long
  */
 export function dicomJson(
@@ -55,7 +56,7 @@ function convert(elements: readonly Element[], encoding: Encoding, outer: Contex
   const context = itemContext(elements, encoding, outer);
   const json: DicomJson = {};
   for (const element of elements) {
-    // PS3.18 §F.2.2: no group lengths; padding (FFFC,FFFC) means nothing outside a file.
+    // PS3.18 §F.2.2: no group lengths. Padding (FFFC,FFFC) has no meaning outside a file.
     if (element.tag.endsWith('0000') || element.tag === 'FFFCFFFC') continue;
     json[element.tag] = attribute(element, encoding, context);
   }
@@ -67,7 +68,7 @@ function itemContext(elements: readonly Element[], encoding: Encoding, outer: Co
   const context = { ...outer };
   for (const element of elements) {
     if (element.tag === Tag.SpecificCharacterSet) {
-      // It is read before the values are counted.
+      // Limited here, because it is read before the values are counted.
       if (element.length > MAX_CHARACTER_SET) throw new DamagedFile('Specific Character Set is too long.');
       context.decode = textDecoder(
         textValues('CS', outer.bytes.slice(element.offset, element.length), outer.decode),
@@ -101,7 +102,7 @@ function attribute(element: Element, encoding: Encoding, context: Context): Dico
   return Value.length > 0 ? { vr, Value } : { vr };
 }
 
-/** Before they are made: of text the backslashes tell how many there are (PS3.5 §6.2). */
+/** Counts values before they are converted: for text, by its backslashes (PS3.5 §6.2). */
 function countValues(vr: string, bytes: Buffer, budget: Budget): void {
   const unit = vr === 'AT' ? 4 : UNIT[vr];
   if (unit) return budget.count(Math.floor(bytes.length / unit));

@@ -20,13 +20,13 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 const read = (bytes: Buffer): DicomFile => readWhole(bytes)!;
 const json = ({ bytes, elements, encoding }: DicomFile): DicomJson => dicomJson(bytes, elements, encoding);
 
-/** DCMTK's opinion; it writes compressed pixels into no JSON, so they are taken out of a copy first. */
+/** Returns DCMTK's JSON. DCMTK fails on compressed pixels, so they are removed from a copy first. */
 function dcm2json(path: string): DicomJson {
   const copy = join(scratch, basename(path));
   copyFileSync(path, copy);
   let run = spawnSync('dcm2json', ['-q', '-ee', '-fc', copy], { maxBuffer: 1 << 30 });
   if (run.status !== 0) {
-    // One file spells its character set in a way that DCMTK does not take.
+    // One file spells its character set in a way that DCMTK refuses.
     const misspelt = readFileSync(copy).includes('ISO-IR 100') ? ['-m', '0008,0005=ISO_IR 100'] : [];
     execFileSync('dcmodify', ['-q', '-nb', '-ie', '-e', '7fe0,0010', ...misspelt, copy]);
     run = spawnSync('dcm2json', ['-q', '-ee', '-fc', copy], { maxBuffer: 1 << 30 });
@@ -35,7 +35,7 @@ function dcm2json(path: string): DicomJson {
   return JSON.parse(run.stdout.toString()) as DicomJson;
 }
 
-/** Where two data sets differ, as lines; numbers to seven digits, since DCMTK prints floats its own way. */
+/** Returns the differences of two data sets as lines. Numbers are rounded, because DCMTK prints floats differently. */
 function differences(ours: DicomJson, theirs: DicomJson, path = ''): string[] {
   const lines: string[] = [];
   for (const tag of new Set([...Object.keys(ours), ...Object.keys(theirs)])) {
@@ -61,14 +61,14 @@ function itemDifferences(a: DicomElement, b: DicomElement, path: string): string
   return ours.flatMap((item, i) => differences(item, theirs[i]!, `${path}/${i}/`));
 }
 
-/** DCMTK writes a DS of more than 16 characters as text. */
+/** Returns values as text to compare. DCMTK writes a DS of more than 16 characters as text. */
 function plain({ vr, Value, InlineBinary }: DicomElement): string {
   const numbers = Value?.map((value) => (vr === 'DS' && value ? Number(value) : value));
   const values = numbers?.map((value) => (typeof value === 'number' ? Number(value.toPrecision(6)) : value));
   return JSON.stringify(values ?? InlineBinary ?? null);
 }
 
-/** Two of each directory of the data, and all of those that are there for their encoding. */
+/** Two files of each directory, and all files of directories with special encodings. */
 const sample = sharedDicomFiles().filter(({ file }, _, all) => {
   const directory = file.split('/')[0]!;
   if (['charset', 'ts-matrix', 'seg', 'sr', 'rt', 'us-cine', 'mr-multiframe'].includes(directory))
@@ -80,12 +80,12 @@ const sample = sharedDicomFiles().filter(({ file }, _, all) => {
 });
 
 describeWithSharedData('DW-6: the DICOM JSON model', () => {
-  test.each(sample.map(({ file }) => file))('%s: VRs and values are those of dcm2json', (file) => {
+  test.each(sample.map(({ file }) => file))('%s has the VRs and values of dcm2json', (file) => {
     const path = sharedDataPath('dicom', file);
     expect(differences(json(read(readFileSync(path))), dcm2json(path))).toEqual([]);
   });
 
-  test('binary values over 1 KiB and all pixels are bulk data, smaller ones stand inline', () => {
+  test('has binary values over 1 KiB and all pixels as bulk data, smaller values inline', () => {
     for (const { file } of sample) {
       const walk = (dataset: DicomJson, path: string): void => {
         for (const [tag, { vr, Value, InlineBinary, BulkDataURI }] of Object.entries(dataset)) {
@@ -120,7 +120,7 @@ const UNCOMPRESSED = [
   ...['mr-fmri-forrest/0008.dcm', 'seg/liver_nonbyte_aligned.dcm'],
 ];
 
-/** Digest of everything a file says: the JSON, and the bytes of each bulk value. */
+/** Returns the whole content of a file: the JSON, and the bytes of each bulk value. */
 function content(file: DicomFile): [DicomJson, string[]] {
   const values = file.elements
     .filter(({ vr }) => vr.startsWith('O'))
@@ -135,16 +135,16 @@ function content(file: DicomFile): [DicomJson, string[]] {
   return [json(file), values];
 }
 
-describeWithSharedData('DW-5: uncompressed transfer syntaxes into each other', () => {
+describeWithSharedData('DW-5: transcodes uncompressed transfer syntaxes', () => {
   describe.each(UNCOMPRESSED)('%s', (name) => {
     const original = readFileSync(sharedDataPath('dicom', name));
 
-    test.each(SYNTAXES)('to %s: the same content, which DCMTK reads too', async (_, uid, flag) => {
+    test.each(SYNTAXES)('to %s with the same content, which DCMTK can read', async (_, uid, flag) => {
       const written = await buffer(transcoded(read(original), uid));
       const file = read(written);
       expect(file.transferSyntax).toBe(uid);
 
-      // DCMTK converts the same file and what we wrote, both to explicit little endian: no difference may be left.
+      // DCMTK converts the original and the transcoded file to explicit little endian: both must be equal.
       const [ours, theirs] = [join(scratch, 'ours.dcm'), join(scratch, 'theirs.dcm')];
       writeFileSync(ours, written);
       execFileSync('dcmconv', ['-q', '+te', '+e', ours, `${ours}.te`]);
@@ -155,7 +155,7 @@ describeWithSharedData('DW-5: uncompressed transfer syntaxes into each other', (
       expect(content(a)[1]).toEqual(content(b)[1]);
     });
 
-    test('there and back: not a value lost', async () => {
+    test('and back without loss', async () => {
       const start = read(await buffer(transcoded(read(original), SYNTAXES[1][1])));
       let file = start;
       for (const [, uid] of [SYNTAXES[2], SYNTAXES[3], SYNTAXES[1]])

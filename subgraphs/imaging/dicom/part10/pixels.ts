@@ -6,19 +6,19 @@ import type { Element, Encoding, Fragments } from './dataset.ts';
 import type { DicomFile } from './file.ts';
 import { binaryNumbers, swap } from './values.ts';
 
-/** Where the frames of an object lie. */
+/** Positions of the frames of an object. */
 export type PixelLayout = NativeLayout | EncapsulatedLayout;
 
-/** Uncompressed pixels, PS3.5 §8.1.1: frames follow each other without a gap, to the bit. */
+/** Uncompressed pixels, PS3.5 §8.1.1: frames follow each other without a gap, also within a byte. */
 export interface NativeLayout {
   kind: 'native';
   frames: number;
-  /** Where the value starts, and its bytes. */
+  /** Start of the value. */
   offset: number;
   length: number;
-  /** Not a multiple of eight where BitsAllocated is 1 and the frame's pixels fill no whole byte. */
+  /** Not a multiple of eight when BitsAllocated is 1 and the pixels of a frame do not fill the last byte. */
   bitsPerFrame: number;
-  /** Bytes of the words that are to be turned into little endian; 1 for none. */
+  /** Bytes of the words to convert to little endian; 1 for no conversion. */
   swapUnit: number;
 }
 
@@ -26,33 +26,33 @@ export interface NativeLayout {
 export interface EncapsulatedLayout {
   kind: 'encapsulated';
   frames: number;
-  /** In their order, without the Basic Offset Table. */
+  /** In order, without the Basic Offset Table. */
   fragments: Fragments;
-  /** Number of the first fragment of each frame, and after them that of all. */
+  /** Index of the first fragment of each frame, then the number of all fragments. */
   starts: Uint32Array;
 }
 
 /**
- * Where the frames of a file's pixel data lie.
- * @throws DamagedFile where they cannot be told apart or are cut short
+ * Finds the frames in the pixel data of a file.
+ * @throws DamagedFile when frames cannot be separated or are incomplete
  */
 export function pixelLayout(file: DicomFile, element: Element, pixels: PixelDescription): PixelLayout {
   if (!element.fragments) return nativeLayout(element, file.encoding, pixels);
   return encapsulatedLayout(file, element.fragments, pixels.numberOfFrames);
 }
 
-/** Extended Offset Table, PS3.3 §C.7.6.3.1.8; undefined where it is not one of so many frames. */
+/** Reads the Extended Offset Table, PS3.3 §C.7.6.3.1.8; undefined when it is not for this number of frames. */
 function extendedOffsets({ bytes, elements }: DicomFile, frames: number): number[] | undefined {
   const table = elements.find(({ tag }) => tag === '7FE00001');
   if (table?.length !== 8 * frames) return undefined;
   return binaryNumbers('UV', bytes.slice(table.offset, table.length), true).map(Number);
 }
 
-/** @throws DamagedFile where the value is too short for its frames */
+/** @throws DamagedFile when the value is too short for its frames */
 function nativeLayout(element: Element, encoding: Encoding, pixels: PixelDescription): NativeLayout {
   const { rows, columns, samplesPerPixel, bitsAllocated: bits, numberOfFrames: frames } = pixels;
   const full = rows * columns * samplesPerPixel * bits;
-  // PS3.3 §C.7.6.3.1.2: two pixels of YBR_FULL_422 share their chroma; some writers say so and store all three.
+  // PS3.3 §C.7.6.3.1.2: two pixels of YBR_FULL_422 share their chroma, but some writers store all samples.
   const shared = pixels.photometricInterpretation === 'YBR_FULL_422' && element.length * 8 < full * frames;
   const bitsPerFrame = shared ? rows * columns * 2 * bits : full;
   if (bitsPerFrame * frames > element.length * 8)
@@ -63,16 +63,16 @@ function nativeLayout(element: Element, encoding: Encoding, pixels: PixelDescrip
 }
 
 /**
- * Fragments sorted into frames, PS3.5 §A.4: by Extended Offset Table, by Basic Offset Table, one each, or by the marks
- * that start and end a JPEG or JPEG 2000 stream.
+ * Groups fragments into frames, PS3.5 §A.4: by Extended Offset Table, by Basic Offset Table, one for each frame, or by
+ * the markers at the start and end of a JPEG or JPEG 2000 stream.
  * @param table the Basic Offset Table and the fragments
- * @throws DamagedFile where the frames cannot be told apart
+ * @throws DamagedFile when frames cannot be separated
  */
 function encapsulatedLayout(file: DicomFile, table: Fragments, frames: number): EncapsulatedLayout {
   if (table.lengths.length === 0) throw new DamagedFile('Encapsulated pixel data have no offset table.');
   const fragments = { offsets: table.offsets.subarray(1), lengths: table.lengths.subarray(1) };
   const count = fragments.lengths.length;
-  // Each frame has a fragment of its own. A table may be long: this is judged before it is read.
+  // Each frame has at least one fragment. A table may be long, so this is checked before it is read.
   if (frames > count) throw new DamagedFile('There are fewer fragments of pixel data than frames.');
   const starts =
     (frames === 1 && count > 0 ? Uint32Array.of(0, 1) : undefined) ??
@@ -82,12 +82,12 @@ function encapsulatedLayout(file: DicomFile, table: Fragments, frames: number): 
     byMarkers(file.bytes, fragments, frames);
   if (!starts) throw new DamagedFile('The frames of the compressed pixel data cannot be told apart.');
   starts[frames] = count;
-  // Arrays of their own, which can go to another thread.
+  // Copies, which can be transferred to another thread.
   const own = { offsets: fragments.offsets.slice(), lengths: fragments.lengths.slice() };
   return { kind: 'encapsulated', frames, fragments: own, starts };
 }
 
-/** Basic Offset Table, PS3.5 §A.4; undefined where it is not one of so many frames. */
+/** Reads the Basic Offset Table, PS3.5 §A.4; undefined when it is not for this number of frames. */
 function basicOffsets(bytes: Bytes, { offsets, lengths }: Fragments, frames: number): number[] | undefined {
   const length = lengths[0]! - (lengths[0]! % 4);
   if (length !== 4 * frames) return undefined;
@@ -95,7 +95,7 @@ function basicOffsets(bytes: Bytes, { offsets, lengths }: Fragments, frames: num
   return Array.from({ length: frames }, (_, i) => value.readUInt32LE(4 * i));
 }
 
-/** Offsets count from the item of the first fragment. Undefined where one points to no fragment. */
+/** Groups by offsets, which count from the item of the first fragment. Undefined when one points to no fragment. */
 function byOffsets({ offsets }: Fragments, wanted: readonly number[] | undefined): Uint32Array | undefined {
   if (!wanted || offsets.length === 0 || wanted[0] !== 0) return undefined;
   const starts = new Uint32Array(wanted.length + 1);
@@ -110,12 +110,13 @@ function byOffsets({ offsets }: Fragments, wanted: readonly number[] | undefined
   return starts;
 }
 
-/** Fragments whose bytes are read to tell frames apart. */
+/** Most fragments whose bytes are read to separate frames. */
 const MAX_LOOKED_AT = 100_000;
 
 /**
- * A frame starts where a fragment starts with SOI or SOC, right after one that ended with EOI or EOC: so a fragment that
- * starts like a picture by chance is none. Some devices leave EOI out; then the start alone must give the right number.
+ * Groups by markers. A frame starts at a fragment that starts with SOI or SOC, if the fragment before it ends with EOI
+ * or EOC: a fragment within a frame may start with these bytes by chance. Some devices omit EOI; then the start markers
+ * alone must give the right number of frames.
  */
 function byMarkers(bytes: Bytes, { offsets, lengths }: Fragments, frames: number): Uint32Array | undefined {
   const count = lengths.length;
@@ -126,7 +127,7 @@ function byMarkers(bytes: Bytes, { offsets, lengths }: Fragments, frames: number
     return head === 0xffd8 || head === 0xff4f;
   });
   const ends = Array.from({ length: count }, (_, i) => {
-    // Only what comes before a start is asked about.
+    // Read only before a start marker.
     if (!begins[i + 1] || lengths[i]! < 4) return false;
     return /ffd9(00|ff)?$/.test(bytes.slice(offsets[i]! + lengths[i]! - 4, 4).toString('hex'));
   });
@@ -137,11 +138,11 @@ function byMarkers(bytes: Bytes, { offsets, lengths }: Fragments, frames: number
   return startsWhere((i) => begins[i]! && (i === 0 || ends[i - 1]!)) ?? startsWhere((i) => begins[i]!);
 }
 
-/** Bytes of the file, from an offset. */
+/** Reads bytes of the file from an offset. */
 export type Read = (offset: number, length: number) => Promise<Buffer>;
 
 /**
- * One frame as `readFrame` gives it; a large one is read piece by piece, as it is taken.
+ * Opens one frame with the bytes of `readFrame`. A large frame is read piece by piece, as its reader takes it.
  * @param number from 1, within range
  */
 export async function openFrame(layout: PixelLayout, number: number, read: Read): Promise<FrameBytes> {
@@ -157,7 +158,7 @@ export async function openFrame(layout: PixelLayout, number: number, read: Read)
   };
 }
 
-/** Pieces that are read together: no more bytes than `PIECE`, the heads of items between them included. */
+/** Yields pieces to read together: at most `PIECE` bytes, including the item heads between them. */
 function* runs({ offsets, lengths }: Fragments): Generator<Fragments> {
   let run: { offsets: number[]; lengths: number[] } = { offsets: [], lengths: [] };
   const whole = () => ({ offsets: Float64Array.from(run.offsets), lengths: Uint32Array.from(run.lengths) });
@@ -176,7 +177,7 @@ function* runs({ offsets, lengths }: Fragments): Generator<Fragments> {
   if (run.offsets.length > 0) yield whole();
 }
 
-/** The fragments of one frame, from 1. */
+/** Returns the fragments of one frame. @param number from 1 */
 function fragmentsOf({ fragments, starts }: EncapsulatedLayout, number: number): Fragments {
   const [first, after] = [starts[number - 1]!, starts[number]!];
   return {
@@ -185,7 +186,7 @@ function fragmentsOf({ fragments, starts }: EncapsulatedLayout, number: number):
   };
 }
 
-/** The pieces of a frame; undefined for one that begins or ends within a byte or a word, which has to be read whole. */
+/** Returns the pieces of a frame; undefined if it starts or ends within a byte or word, and so must be read whole. */
 function placeOf(
   layout: PixelLayout,
   number: number,
@@ -205,7 +206,7 @@ function placeOf(
 }
 
 /**
- * One frame: native pixels in little endian, or the fragments of a compressed one, joined.
+ * Reads one frame: native pixels in little endian, or the joined fragments of a compressed frame.
  * @param number from 1, within range
  */
 export async function readFrame(layout: PixelLayout, number: number, read: Read): Promise<Buffer> {
@@ -213,14 +214,14 @@ export async function readFrame(layout: PixelLayout, number: number, read: Read)
   return joinedFragments(fragmentsOf(layout, number), read);
 }
 
-/** Fragments that are moved at a time, before others have their turn. */
+/** Fragments moved before the event loop continues with other work. */
 const MOVED_AT_ONCE = 20_000;
 
-/** Fragments that follow each other: read in one piece, with the heads of items between them, which are closed up. */
+/** Reads adjacent fragments in one piece, and removes the item heads between them. */
 async function joinedFragments({ offsets, lengths }: Fragments, read: Read): Promise<Buffer> {
   const last = lengths.length - 1;
   const start = offsets[0]!;
-  // Some encoders cut every few bytes.
+  // One read, because some encoders write fragments of a few bytes.
   const piece = await read(start, offsets[last]! + lengths[last]! - start);
   if (last === 0) return piece;
   let end = 0;
@@ -237,18 +238,18 @@ async function nativeFrame(layout: NativeLayout, number: number, read: Read): Pr
   const { offset, length, bitsPerFrame, swapUnit } = layout;
   const startBit = (number - 1) * bitsPerFrame;
   const endBit = startBit + bitsPerFrame;
-  // Whole words, so that they can be turned; of an odd frame of bytes the neighbours come along and are cut off.
+  // Whole words, so that their bytes can be swapped. Neighbouring bytes of an odd frame are cut off below.
   const start = Math.floor(startBit / 8 / swapUnit) * swapUnit;
   const end = Math.min(length, Math.ceil(endBit / 8 / swapUnit) * swapUnit);
   const words = swap(await read(offset + start, end - start), swapUnit);
   const first = startBit - start * 8;
   if (bitsPerFrame % 8 !== 0) return repack(words, first, bitsPerFrame);
   const bytes = bitsPerFrame / 8;
-  // The buffer itself where it is the frame: it may be one that is given back.
+  // The buffer itself if it is exactly the frame: it may return to a pool.
   return words.length === bytes ? words : words.subarray(first / 8, first / 8 + bytes);
 }
 
-/** Bits from `start` on, moved to the start of a byte: a frame of one bit a pixel that begins within one. */
+/** Moves bits from `start` on to the start of a byte, for a frame of one bit a pixel that starts within a byte. */
 function repack(bytes: Buffer, start: number, bits: number): Buffer {
   const frame = Buffer.alloc(Math.ceil(bits / 8));
   const shift = start % 8;

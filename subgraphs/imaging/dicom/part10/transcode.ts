@@ -9,7 +9,7 @@ import { metaUid, type DicomFile } from './file.ts';
 import type { Read } from './pixels.ts';
 import { swap, UNIT } from './values.ts';
 
-/** The transfer syntaxes that hold the same values uncompressed, PS3.5 §A.1, A.2, A.5. */
+/** Uncompressed transfer syntaxes, PS3.5 §A.1, A.2, A.5. */
 const ENCODINGS: Record<string, Encoding> = {
   [TransferSyntax.ImplicitVRLittleEndian]: { explicitVr: false, littleEndian: true },
   [TransferSyntax.ExplicitVRLittleEndian]: { explicitVr: true, littleEndian: true },
@@ -17,49 +17,49 @@ const ENCODINGS: Record<string, Encoding> = {
   [TransferSyntax.ExplicitVRBigEndian]: { explicitVr: true, littleEndian: false },
 };
 
-/** Values up to this are written at once, of one object up to that many bytes; all else is read when it is given. */
+/** Bytes of a value, and of all values of an object, that are written at once. Others are read when they are sent. */
 const MAX_WRITTEN_VALUE = 64 * 1024;
 const MAX_WRITTEN = 16 * 1024 * 1024;
 
-/** Whether a file in the one can be rewritten in the other without touching a compressed stream. */
+/** Tells whether a file can be rewritten in another transfer syntax without decoding or encoding pixels. */
 export function canTranscode(from: string, to: string): boolean {
   return Object.hasOwn(ENCODINGS, from) && Object.hasOwn(ENCODINGS, to);
 }
 
-/** Values of the outermost level by tag, in little endian; undefined leaves the element out. */
+/** New values of the outermost level by tag, in little endian; undefined removes the element. */
 export type ChangedValues = ReadonlyMap<string, { vr: string; value: Buffer } | undefined>;
 
-/** Pixel Data (7FE0,0010) to be written: of a length that is known, or compressed, a fragment for each frame. */
+/** Pixel Data (7FE0,0010) to write: native with a known length, or compressed with one fragment for each frame. */
 export interface WrittenPixels {
   vr: 'OB' | 'OW';
-  /** Bytes of all frames, where they are native. */
+  /** Bytes of all frames, if they are native. */
   length?: number;
   frames: AsyncIterable<FrameBytes>;
 }
 
-/** Part of a data set as it is written: bytes, and between them values that are still in the file. */
+/** Part of a data set to write: bytes, and between them values that are still in the file. */
 export interface Pieces {
   bytes: Uint8Array;
-  /** Four numbers for each value: how many of `bytes` come before it, its offset and length, the unit in which its bytes are turned. */
+  /** Four numbers for each value: the number of `bytes` before it, its offset, its length, the unit of swapping. */
   values: Float64Array;
 }
 
-/** A file in another transfer syntax, but for its large values; those are read while it is given. */
+/** A file in another transfer syntax, without its large values, which are read while it is sent. */
 export interface Rewritten {
   /** Preamble and File Meta Information, PS3.10 §7.1. */
   meta: Uint8Array;
-  /** The data set; where other pixels are to be written, up to them. */
+  /** The data set; up to the pixels if they are replaced. */
   before: Pieces;
-  /** What follows other pixels. */
+  /** The data set after replaced pixels. */
   after?: Pieces;
 }
 
 /**
- * Rewrites a file in another transfer syntax: a new file meta information (PS3.10 §7.1), then the data set, element by
- * element. Sequences and items get undefined lengths, group lengths are dropped (PS3.5 §7.2, §7.5).
+ * Rewrites a file in another transfer syntax: new file meta information (PS3.10 §7.1), then the data set, element by
+ * element. Sequences and items get undefined lengths, group lengths are removed (PS3.5 §7.2, §7.5).
  * @param file read to its end
- * @param transferSyntax an uncompressed one, or that of the pixels that are to be written
- * @param changes where other pixels are to be written: what else becomes another
+ * @param transferSyntax an uncompressed one, or that of replaced pixels
+ * @param changes other changed values, if pixels are replaced
  * @throws DamagedFile for an icon that cannot be rewritten
  */
 export function rewrite(file: DicomFile, transferSyntax: string, changes?: ChangedValues): Rewritten {
@@ -81,9 +81,9 @@ export function rewrite(file: DicomFile, transferSyntax: string, changes?: Chang
 }
 
 /**
- * Writes what `rewrite` made.
- * @param read gives bytes of the file, which must stay open until the stream closes
- * @param pixels where it is to have others
+ * Writes a rewritten file.
+ * @param read reads bytes of the original file, which must stay open until the stream closes
+ * @param pixels replaced pixels
  */
 export function written(
   { meta, before, after }: Rewritten,
@@ -100,7 +100,7 @@ export function written(
         : writeNative(pixels, pixels.length, to);
     if (after) yield* writePieces(after, read);
   }
-  // Pieces are up to 256 KiB, or a frame: two of them wait at most.
+  // At most two pieces wait. A piece has up to 256 KiB, or is a frame.
   const dataset = Readable.from(elements(), { highWaterMark: 2 });
   if (transferSyntax !== TransferSyntax.DeflatedExplicitVRLittleEndian) {
     return Readable.from(concatenate(meta, dataset), { objectMode: false });
@@ -111,7 +111,7 @@ export function written(
   return result.on('close', () => dataset.destroy());
 }
 
-/** That of the pixels' own transfer syntax is Explicit VR Little Endian, PS3.5 §A.4. */
+/** Returns the encoding of a transfer syntax. Compressed ones are Explicit VR Little Endian, PS3.5 §A.4. */
 function encodingOf(transferSyntax: string): Encoding {
   return ENCODINGS[transferSyntax] ?? ENCODINGS[TransferSyntax.ExplicitVRLittleEndian]!;
 }
@@ -154,7 +154,7 @@ async function* writeNative(
   if (length % 2) yield Buffer.alloc(1);
 }
 
-/** PS3.5 §A.4: an empty Basic Offset Table, then each frame in one fragment. */
+/** Writes an empty Basic Offset Table, then each frame in one fragment (PS3.5 §A.4). */
 async function* writeFragments({ vr, frames }: WrittenPixels, to: Encoding): AsyncGenerator<Uint8Array> {
   yield header(Tag.PixelData, vr, 0xffffffff, to);
   yield delimiter(0xe000, 0, to);
@@ -173,7 +173,7 @@ function writeMeta(file: DicomFile, transferSyntax: string): Buffer {
     parts.push(header(tag, vr, value.length, explicit), value);
   };
   put('00020001', 'OB', Buffer.from([0, 1]));
-  // Files without meta information name class and instance in the data set only.
+  // From the data set, because files without meta information name class and instance only there.
   for (const [tag, own] of [
     ['00020002', '00080016'],
     ['00020003', '00080018'],
@@ -194,14 +194,14 @@ function writeMeta(file: DicomFile, transferSyntax: string): Buffer {
   ]);
 }
 
-/** Ours, derived from a UUID as PS3.5 §B.2 has it. */
+/** UID of this software, derived from a UUID by PS3.5 §B.2. */
 const IMPLEMENTATION_CLASS_UID = '2.25.209173825390316437229146417593920215761';
 
 function padded(uid: string): Buffer {
   return Buffer.from(uid.length % 2 ? `${uid}\0` : uid, 'latin1');
 }
 
-/** A value that is read when it is given. */
+/** A value that is read when it is sent. */
 interface FileValue {
   offset: number;
   length: number;
@@ -228,7 +228,7 @@ function headerPieces(
   return { bytes: ownBytes(written, size), values: Float64Array.from(values) };
 }
 
-/** In an array of its own, which can go to another thread. */
+/** Joins parts in a new array, which can be transferred to another thread. */
 function ownBytes(parts: readonly Uint8Array[], size: number): Uint8Array {
   const bytes = new Uint8Array(size);
   let at = 0;
@@ -266,7 +266,7 @@ function* writeElements(
       continue;
     }
     if (element.fragments) {
-      // A compressed icon within: its fragments stay as they are, which only the same byte order allows.
+      // A compressed icon image: its fragments are copied, which needs the same byte order.
       if (!from.littleEndian || !to.littleEndian)
         throw new DamagedFile('A compressed icon cannot be rewritten.');
       yield header(element.tag, vr, 0xffffffff, to);
@@ -277,7 +277,7 @@ function* writeElements(
     yield header(element.tag, vr, element.length + odd, to);
     const unit = from.littleEndian === to.littleEndian ? 1 : (UNIT[vr] ?? 1);
     if (element.length > 0) yield { offset: element.offset, length: element.length, unit };
-    // PS3.5 §7.1.1: values have even length; some writers forget.
+    // PS3.5 §7.1.1: values have even length, but not all writers pad them.
     if (odd) yield Buffer.from([vr === 'UI' || vr.startsWith('O') || vr === 'UN' ? 0 : 0x20]);
   }
 }

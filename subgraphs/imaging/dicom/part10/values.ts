@@ -1,19 +1,19 @@
 import type { Bytes } from './bytes.ts';
 import type { Element, Encoding } from './dataset.ts';
 
-/** Bytes of one number in each VR that holds numbers or words; the unit in which big endian is turned, PS3.5 §7.3. */
+/** Bytes of one number or word by VR: the unit of swapping between byte orders, PS3.5 §7.3. */
 export const UNIT: Record<string, number> = {
   ...{ AT: 2, OW: 2, SS: 2, US: 2, FL: 4, OF: 4, OL: 4, SL: 4, UL: 4, FD: 8, OD: 8, OV: 8, SV: 8, UV: 8 },
 };
 
-/** VRs whose value is text in the character set of the data set, PS3.5 §6.1.2.3. */
+/** VRs of text in the character set of the data set, PS3.5 §6.1.2.3. */
 const CHARACTER_SET = new Set(['LO', 'LT', 'PN', 'SH', 'ST', 'UC', 'UT']);
-/** VRs that hold one value, in which a backslash is a character and leading spaces count, PS3.5 §6.2. */
+/** VRs with one value, in which a backslash is a character and leading spaces are significant, PS3.5 §6.2. */
 const SINGLE_TEXT = new Set(['LT', 'ST', 'UT', 'UR']);
 
 export type Decode = (bytes: Buffer, personName?: boolean) => string;
 
-/** Text values without padding; an empty element has none. */
+/** Returns text values without padding; none for an empty element. */
 export function textValues(vr: string, bytes: Buffer, decode: Decode): string[] {
   if (bytes.length === 0) return [];
   const text = CHARACTER_SET.has(vr) ? decode(bytes, vr === 'PN') : bytes.toString('latin1');
@@ -22,7 +22,7 @@ export function textValues(vr: string, bytes: Buffer, decode: Decode): string[] 
   return values.length === 1 && values[0] === '' ? [] : values;
 }
 
-/** The three groups of a person's name, PS3.18 §F.2.2, without trailing empty components; undefined for an empty one. */
+/** Splits a person name into three groups, PS3.18 §F.2.2, without empty components at the end; undefined if empty. */
 export function personName(value: string): Record<string, string> | undefined {
   const [Alphabetic, Ideographic, Phonetic] = value
     .split('=')
@@ -35,7 +35,7 @@ export function personName(value: string): Record<string, string> | undefined {
   return Object.keys(name).length > 0 ? name : undefined;
 }
 
-/** Numbers of a binary VR; 64-bit integers beyond 2⁵³ and what JSON has no number for become text. */
+/** Returns numbers of a binary VR. 64-bit integers beyond 2⁵³, NaN and infinities become text. */
 export function binaryNumbers(vr: string, bytes: Buffer, littleEndian: boolean): (number | string)[] {
   const unit = UNIT[vr]!;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -56,7 +56,7 @@ const READ: Record<string, (view: DataView, at: number, little: boolean) => numb
   SV: (view, at, little) => safe(view.getBigInt64(at, little)),
 };
 
-/** The shortest decimal that is this very 32-bit float: 0.1, not 0.10000000149011612. */
+/** Returns the shortest decimal of a 32-bit float: 0.1, not 0.10000000149011612. */
 function shortest(value: number): number {
   for (let digits = 6; digits < 9; digits++) {
     const rounded = Number(value.toPrecision(digits));
@@ -74,14 +74,14 @@ function safe(value: bigint): number | string {
   return Number.isSafeInteger(number) ? number : value.toString();
 }
 
-/** DS and IS as numbers (PS3.18 §F.2.3.1 allows both); what is none stays the text that the file holds. */
+/** Returns DS and IS as numbers (PS3.18 §F.2.3.1 allows both). An invalid number stays the text of the file. */
 export function decimal(value: string): number | string | null {
   if (value === '') return null;
   const number = Number(value);
   return Number.isFinite(number) && !/^[+-]?0[xob]/i.test(value) ? number : value;
 }
 
-/** Turns the bytes of words of `unit` bytes in place. */
+/** Reverses the bytes of each word of `unit` bytes in place. */
 export function swap(bytes: Buffer, unit: number): Buffer {
   const whole = bytes.subarray(0, bytes.length - (bytes.length % unit));
   if (unit === 2) whole.swap16();
@@ -90,7 +90,7 @@ export function swap(bytes: Buffer, unit: number): Buffer {
   return bytes;
 }
 
-/** The value of an element with its words in little endian, as JSON and bulk data carry it. */
+/** Returns the value of an element in little endian, for JSON and bulk data. */
 export function littleEndianValue(bytes: Bytes, element: Element, encoding: Encoding): Buffer {
   const value = bytes.slice(element.offset, element.length);
   return encoding.littleEndian ? value : swap(value, UNIT[element.vr] ?? 1);

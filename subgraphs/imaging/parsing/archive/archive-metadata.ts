@@ -15,7 +15,7 @@ export interface ArchiveMetadataTask {
   objectElements: number;
 }
 
-/** Metadata of one object; or its data set, where palettes in it are still bulk data. */
+/** Metadata of one object, or its data set if palettes in it are still bulk data. */
 export type ArchiveMetadata = { metadata: ObjectMetadata } | { row: Uint8Array; palettes: PaletteAddress[] };
 
 export interface PaletteAddress {
@@ -26,8 +26,8 @@ export interface PaletteAddress {
 }
 
 /**
- * An archive's metadata as a source gives them (DW-6).
- * @throws Fault `bad_gateway` for data sets that are none, or are not of the target; OverBudget
+ * Converts an archive's metadata to those of a source (DW-6).
+ * @throws Fault `bad_gateway` for invalid data sets, or those of another object than the target; OverBudget
  */
 export function archiveMetadata({ rows, target, objectElements }: ArchiveMetadataTask): ArchiveMetadata[] {
   return rows.map((json) => {
@@ -60,7 +60,7 @@ export interface PalettesTask {
   objectElements: number;
 }
 
-/** Metadata of one object, with these palettes in place of their addresses. @throws OverBudget */
+/** Returns metadata of one object with palettes in place of their addresses. @throws OverBudget */
 export function withPalettes({ row, palettes, target, objectElements }: PalettesTask): ObjectMetadata {
   const budget = new Budget(objectElements);
   const dataset = datasetOf(row, budget);

@@ -15,7 +15,7 @@ it.each([
   [`http://pacs${INSTANCE}bulkdata/%2e%2e/x`, undefined],
   ['http://pacs/studies/1/series/2/instances/4/bulkdata/7FE00010', undefined],
   ['../../bulkdata/x', undefined],
-])('DW-4 %s is given out as %s', (uri, expected) => expect(relativeBulkData(uri, INSTANCE)).toBe(expected));
+])('DW-4 converts %s to %s', (uri, expected) => expect(relativeBulkData(uri, INSTANCE)).toBe(expected));
 
 it.each([
   ['bulkdata/7FE00010', ['bulkdata/7FE00010', 'bulk/7FE00010']],
@@ -29,4 +29,4 @@ it.each([
   ['bulkdata/a\\b', []],
   ['bulkdata/http://127.0.0.1/', []],
   ['metadata', []],
-])('IA-23 %s is looked up at %j', (path, candidates) => expect(bulkDataCandidates(path)).toEqual(candidates));
+])('IA-23 looks for %s at %j', (path, candidates) => expect(bulkDataCandidates(path)).toEqual(candidates));

@@ -1,24 +1,24 @@
 /**
- * Addresses of bulk data (PS3.18 §10.4.1.1.2), between a server's own and ours, which are relative to the instance's
- * URL: `bulkdata/…`. Whatever a client asks for is looked up below that instance only, so that no address leads to
- * another host or beyond the grant (IA-23).
+ * Converts addresses of bulk data (PS3.18 §10.4.1.1.2) between those of a server and those of the gateway, which are
+ * relative to the instance's URL: `bulkdata/…`. They are looked up below that instance only, so that no address leads
+ * to another host or beyond the grant (IA-23).
  */
 
-/** One segment or more; no percent sign, so that nothing is decoded into something else further on. */
+/** One segment or more. No percent sign, so that later decoding does not change the path. */
 const PLAIN = /^[\w\-.,=&~+:?]+(?:\/[\w\-.,=&~+:?]+)*$/;
 
 function isPlain(path: string): boolean {
   return PLAIN.test(path) && !path.split('/').some((segment) => /^\.+$/.test(segment));
 }
 
-/** Where servers keep bulk data below an instance: Orthanc says `bulk/{tag}`, others `bulkdata/…`. */
+/** Path of bulk data below an instance: Orthanc uses `bulk/{tag}`, other servers `bulkdata/…`. */
 const FOLDER = /^bulk(data)?\//;
 
 /**
- * A server's BulkDataURI as we give it out.
+ * Converts a server's BulkDataURI to the gateway's.
  * @param uri absolute, or relative to the instance
  * @param instancePath `/studies/{}/series/{}/instances/{}/`
- * @returns `bulkdata/…`; undefined for an address that is not the instance's own bulk data
+ * @returns `bulkdata/…`; undefined for an address that is not bulk data of the instance
  */
 export function relativeBulkData(uri: string, instancePath: string): string | undefined {
   const at = uri.indexOf(instancePath);
@@ -29,7 +29,7 @@ export function relativeBulkData(uri: string, instancePath: string): string | un
 }
 
 /**
- * Where a server may have what we call by this path, relative to the instance.
+ * Returns paths at which a server may have these bulk data, relative to the instance.
  * @param path `bulkdata/…`, decoded; anything else has no candidates
  */
 export function bulkDataCandidates(path: string): string[] {

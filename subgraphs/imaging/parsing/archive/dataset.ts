@@ -2,15 +2,15 @@ import type { DicomElement, DicomJson } from '../../../../schema/dicom/dicom.ts'
 import type { Budget } from '../../dicom/part10/budget.ts';
 import { nonsense } from './nonsense.ts';
 
-/** Objects, arrays and commas in the JSON of an element or a value: at most two of each. */
+/** Most objects, arrays and commas in the JSON of an element or value. */
 export const NODES_PER_ELEMENT = 4;
-/** Sequences nest a few levels; what is deeper is an attack or rubbish. */
+/** Levels of sequences. Real objects have a few; more is an attack or rubbish. */
 const MAX_DEPTH = 64;
 const TAG = /^[0-9A-Fa-f]{8}$/;
 
 /**
- * One data set, of the shape that its type promises.
- * @throws Fault `bad_gateway` for what is none; OverBudget
+ * Parses one data set, and keeps only members that its type allows.
+ * @throws Fault `bad_gateway` when it is not a data set; OverBudget
  */
 export function datasetOf(json: Uint8Array, budget: Budget): DicomJson {
   const { buffer, byteOffset, length } = json;
@@ -51,7 +51,7 @@ function elementOf(
   return element;
 }
 
-/** A number, a text, an item, a person's name; null for anything else. */
+/** Returns a number, a text, an item or a person name; null for anything else. */
 function valueOf(vr: string, value: unknown, depth: number, budget: Budget): unknown {
   if (vr === 'SQ') return isObject(value) ? dataset(value, depth + 1, budget) : null;
   if (typeof value === 'string' || typeof value === 'number') return value;

@@ -3,7 +3,7 @@ import { isOfPatient, statedPatient } from '../../facts/of-patients.ts';
 import type { Target } from '../../facts/target.ts';
 import { relativeBulkData } from './bulk-data-uri.ts';
 
-/** Whether a server's row is of what was asked for: one that does not look at the whole path may answer with another study's. */
+/** Tells whether a row belongs to the target. A server that ignores part of the path may answer with another study. */
 export function isOf(row: DicomJson, { studyUid, seriesUid, instanceUid, patient }: Target): boolean {
   if (patient && row[Tag.PatientID] && !isOfPatient(statedPatient(row), patient)) return false;
   return (
@@ -16,8 +16,8 @@ export function isOf(row: DicomJson, { studyUid, seriesUid, instanceUid, patient
 }
 
 /**
- * A server's metadata of one instance as a source gives it: every BulkDataURI is relative to the instance's URL, those
- * that lead elsewhere are dropped, and numbers are numbers (DW-6). Changes the row.
+ * Converts a server's metadata of one instance to those of a source: every BulkDataURI is relative to the instance's
+ * URL, those of other places are dropped, and DS and IS are numbers (DW-6). Changes the row.
  */
 export function ownMetadata(row: DicomJson, target: Target): DicomJson {
   const instance = [
@@ -42,7 +42,9 @@ export function ownMetadata(row: DicomJson, target: Target): DicomJson {
   return row;
 }
 
-/** Orthanc gives decimal and integer strings as they are written, which PS3.18 §F.2.3 allows and few clients expect. */
+/**
+ * Converts decimal and integer strings. Orthanc gives them as text, which PS3.18 §F.2.3 allows but few clients expect.
+ */
 function asNumber(value: unknown): unknown {
   if (typeof value !== 'string') return value;
   if (value.trim() === '') return null;

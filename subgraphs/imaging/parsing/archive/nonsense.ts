@@ -1,6 +1,6 @@
 import { Fault } from '../../../../schema/fault/fault.ts';
 
-/** An answer of an archive that is not what it should be. */
+/** Returns the fault for an answer of an archive that is not valid. */
 export function nonsense(cause?: unknown): Fault {
   return new Fault('bad_gateway', 'The image archive gave an answer that makes no sense.', {
     service: 'imaging',
@@ -8,7 +8,7 @@ export function nonsense(cause?: unknown): Fault {
   });
 }
 
-/** An object that is not what was asked for, or not the patient's (DW-26). */
+/** Returns the fault for another object than requested, or one of another patient (DW-26). */
 export function otherObject(): Fault {
   return new Fault(
     'bad_gateway',

@@ -4,43 +4,43 @@ const [QUOTE, ESCAPE, COMMA] = [0x22, 0x5c, 0x2c];
 const [ARRAY, ARRAY_END, OBJECT, OBJECT_END] = [0x5b, 0x5d, 0x7b, 0x7d];
 const SPACE = new Set([0x20, 0x09, 0x0a, 0x0d]);
 
-/** Objects and arrays within each other: three for each level of sequences, of which there are 64 at most. */
+/** Nesting of objects and arrays: three for each of at most 64 levels of sequences. */
 const MAX_DEPTH = 200;
 
-/** How much of an object has come so far. */
+/** Size of the part of an object that has arrived. */
 export interface RowSize {
   bytes: number;
-  /** Objects, arrays and commas in it: a parser makes about as many values of it. */
+  /** Objects, arrays and commas: about the number of values that a parser makes. */
   nodes: number;
 }
 
 /**
- * Cuts a JSON array of objects into its objects while its bytes arrive, so that each is parsed by itself, within bounds.
- * Whether an object is JSON is for its parser to find out.
+ * Splits a JSON array into its objects while its bytes arrive, so that each is parsed separately and within limits.
+ * It does not check that an object is valid JSON.
  */
 export class RowSplitter {
   readonly #check: (size: RowSize) => void;
   #depth = 0;
   #begun = false;
   #ended = false;
-  /** Whether an object may follow; only before the first may the array end as well. */
+  /** Set when an object may follow. The array may also end before the first, but not after a comma. */
   #open: 'first' | 'next' | undefined;
   #inText = false;
   #escaped = false;
-  /** Pieces of the object that is not whole yet. */
+  /** Pieces of the incomplete object. */
   #parts: Uint8Array[] = [];
   #bytes = 0;
   #nodes = 0;
 
-  /** @param check throws where an object is too large, before it is whole */
+  /** @param check throws when an object is too large, before it is complete */
   constructor(check: (size: RowSize) => void) {
     this.#check = check;
   }
 
   /**
-   * Takes the next bytes.
-   * @returns the objects that have ended
-   * @throws Fault `bad_gateway` for anything but an array of objects; what `check` throws
+   * Reads the next bytes.
+   * @returns the objects that are now complete
+   * @throws Fault `bad_gateway` for anything but an array of objects; errors of `check`
    */
   push(chunk: Uint8Array): Uint8Array[] {
     const rows: Uint8Array[] = [];
@@ -66,14 +66,14 @@ export class RowSplitter {
     return rows;
   }
 
-  /** @throws Fault `bad_gateway` where the array has not ended */
+  /** Checks that the array has ended. @throws Fault `bad_gateway` when it has not */
   end(): void {
     if (!this.#ended) throw nonsense();
   }
 
   /**
-   * Reads on in a text: from quote to quote, since texts may be long.
-   * @returns where it ends; the length of the chunk where it goes on in the next
+   * Finds the end of a text. Searches from quote to quote, because texts may be long.
+   * @returns index of its end; the length of the chunk if it continues in the next
    */
   #endOfText(chunk: Uint8Array, from: number): number {
     const start = this.#escaped ? from + 1 : from;
@@ -93,7 +93,7 @@ export class RowSplitter {
     }
   }
 
-  /** A byte that belongs to no object. */
+  /** Reads a byte between objects. */
   #between(byte: number): void {
     if (SPACE.has(byte)) return;
     if (byte === ARRAY && !this.#begun) [this.#begun, this.#open] = [true, 'first'];

@@ -2,12 +2,12 @@ import { DamagedFile } from '../../dicom/part10/bytes.ts';
 import type { PixelDescription } from '../../dicom/pixel-description.ts';
 import { checkSize } from './samples.ts';
 
-/** What a JPEG 2000 or HTJ2K codestream says of itself, ISO 15444-1 Annex A. */
+/** Headers of a JPEG 2000 or HTJ2K codestream, ISO 15444-1 Annex A. */
 export interface Codestream {
-  /** Without the boxes of a JP2 file, in which some writers leave it, and without what follows its end. */
+  /** The codestream without the boxes of a JP2 file, which some writers keep, and without bytes after its end. */
   bytes: Uint8Array;
   precision: number;
-  /** Whether the components are transformed (COD, A.6.1): the decoder then gives RGB. */
+  /** True if the components are transformed (COD, A.6.1). The decoder then gives RGB. */
   colourTransform: boolean;
 }
 
@@ -16,8 +16,8 @@ const COD = 0xff52;
 const EOC = 0xffd9;
 
 /**
- * Reads the headers, so that a decoder is not asked to believe them: sizes, tiles, and whether the tile-parts are whole.
- * @throws {DamagedFile} where they lie, or the stream is cut short
+ * Reads and checks the headers before a decoder uses them: sizes, tiles, and whether the tile-parts are complete.
+ * @throws {DamagedFile} when they are wrong, or the stream is cut short
  */
 export function readCodestream(encoded: Uint8Array, pixels: PixelDescription): Codestream {
   const whole = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.length);
@@ -34,7 +34,7 @@ export function readCodestream(encoded: Uint8Array, pixels: PixelDescription): C
   }
 }
 
-/** SIZ, A.5.1. @returns bits of a sample */
+/** Checks the SIZ segment, A.5.1. @returns bits of a sample */
 function checkSizeSegment(stream: Buffer, pixels: PixelDescription): number {
   const at = (word: number) => stream.readUInt32BE(8 + 4 * word);
   const [right, bottom, left, top] = [at(0), at(1), at(2), at(3)];
@@ -49,26 +49,26 @@ function checkSizeSegment(stream: Buffer, pixels: PixelDescription): number {
     if (own !== depth || across !== 1 || down !== 1)
       throw new DamagedFile('The components of the JPEG 2000 codestream differ in depth or size.');
   }
-  // Each tile takes at least the header of a tile-part.
+  // Each tile has at least the header of a tile-part.
   const tiles = Math.ceil(right / tileWidth) * Math.ceil(bottom / tileHeight);
   if (!(tiles <= stream.length / 12))
     throw new DamagedFile('The JPEG 2000 codestream promises too many tiles.');
   return precision;
 }
 
-/** Segments of the main header and tile-parts by their lengths, up to the end. */
+/** Reads the segments of the main header and the tile-parts by their lengths, up to the end. */
 function walk(stream: Buffer): { colourTransform: boolean; end: number } {
   let colourTransform = false;
   for (let at = 2; ;) {
     const marker = at === stream.length ? EOC : stream.readUInt16BE(at);
-    // Some writers leave the end marker out; what is padded with zeros ends there as well.
+    // Some writers omit the end marker. Padding with zeros also ends the stream.
     if (marker === EOC || marker === 0) return { colourTransform, end: Math.min(at + 2, stream.length) };
     if (marker < 0xff00) throw new DamagedFile('The JPEG 2000 codestream is damaged.');
     let length = stream.readUInt16BE(at + 2) + 2;
     if (marker === COD) colourTransform = stream.readUInt8(at + 8) === 1;
     if (marker === SOT) {
       length = stream.readUInt32BE(at + 6);
-      // A.4.2: a last tile-part may leave its length to the end of the stream.
+      // A.4.2: the last tile-part may have length 0, and then ends with the stream.
       if (length === 0) length = stream.length - at;
       if (length < 14) throw new DamagedFile('A tile-part of the JPEG 2000 codestream is damaged.');
     }

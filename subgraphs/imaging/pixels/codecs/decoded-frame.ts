@@ -1,10 +1,10 @@
-/** One number each. */
+/** Samples of a frame, one number each. */
 export type Samples =
   Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
 
 /**
- * One frame, decoded: samples interleaved (colour by pixel), sign extended, bits outside bitsStored removed,
- * native byte order.
+ * A decoded frame: samples are interleaved (colour by pixel) and sign extended, without bits outside bitsStored, in the
+ * byte order of the machine.
  */
 export interface DecodedFrame {
   rows: number;
@@ -12,7 +12,7 @@ export interface DecodedFrame {
   samplesPerPixel: number;
   bitsStored: number;
   signed: boolean;
-  /** Of the samples as they are here: decoders turn YBR of JPEG into RGB where they do. */
+  /** Of these samples. Decoders may have converted YBR of JPEG to RGB. */
   photometricInterpretation: string;
   samples: Samples;
 }

@@ -4,7 +4,7 @@ import type { DicomFile } from '../../dicom/part10/file.ts';
 import { dicomJson } from '../../dicom/part10/json.ts';
 import type { PixelDescription } from '../../dicom/pixel-description.ts';
 
-/** The same of a file that was read to its end. @throws OverBudget */
+/** Returns the pixel description of a file that was read to its end. @throws OverBudget */
 export function describedPixels(
   { bytes, elements, encoding }: DicomFile,
   budget?: Budget,
@@ -14,8 +14,8 @@ export function describedPixels(
 }
 
 /**
- * The Image Pixel attributes (PS3.3 §C.7.6.3) of a data set with what they mean when they are left out.
- * @returns undefined where the data set describes no pixels
+ * Returns the Image Pixel attributes (PS3.3 §C.7.6.3) of a data set, with defaults for missing ones.
+ * @returns undefined when the data set describes no pixels
  */
 export function pixelDescription(dataset: DicomJson): PixelDescription | undefined {
   const rows = number(dataset, Tag.Rows);

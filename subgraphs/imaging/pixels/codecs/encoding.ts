@@ -1,7 +1,7 @@
 import { DamagedFile } from '../../dicom/part10/bytes.ts';
 import type { DecodedFrame } from './decoded-frame.ts';
 
-/** How the codecs in WebAssembly describe a frame. */
+/** Description of a frame for the WebAssembly codecs. */
 export interface FrameInfo {
   width: number;
   height: number;
@@ -12,8 +12,8 @@ export interface FrameInfo {
 }
 
 /**
- * The frame as the encoders take it: little-endian bytes, one or two a sample.
- * @throws {DamagedFile} for samples of more than 16 bits, which none of them takes
+ * Converts a frame for the encoders: little-endian bytes, one or two for each sample.
+ * @throws {DamagedFile} for samples of more than 16 bits, which no encoder takes
  */
 export function frameInfo(frame: DecodedFrame): { info: FrameInfo; bytes: Uint8Array } {
   const { rows, columns, samplesPerPixel, bitsStored, signed, samples } = frame;

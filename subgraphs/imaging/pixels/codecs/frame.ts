@@ -10,14 +10,14 @@ import { decodeBigEndian, decodeDeflated, decodeNative } from './native.ts';
 import { decodeRle } from './rle.ts';
 import { finishFrame, type StreamSamples } from './samples.ts';
 
-/** Decodes the bytes of one frame; what the stream says of itself is checked against the description first. */
+/** Decodes the bytes of one frame, after checking the headers of the stream against the description. */
 type Decoder = (
   encoded: Uint8Array,
   pixels: PixelDescription,
   keepYbr: boolean,
 ) => StreamSamples | Promise<StreamSamples>;
 
-/** PS3.5 Annex A and §10. A source gives the frames of a big endian file in little endian, and says so. */
+/** Decoders by transfer syntax, PS3.5 Annex A and §10. Sources give frames of a big endian file as little endian. */
 const DECODERS: Record<string, Decoder> = {
   [TransferSyntax.ImplicitVRLittleEndian]: decodeNative,
   [TransferSyntax.ExplicitVRLittleEndian]: decodeNative,
@@ -31,20 +31,20 @@ const DECODERS: Record<string, Decoder> = {
   ...Object.fromEntries([201, 202, 203].map((n) => [`1.2.840.10008.1.2.4.${n}`, decodeHtj2k])),
 };
 
-/** Bytes of one decoded frame beyond which it is refused: a whole slide at once, or a header that lies. */
+/** Bytes of the largest decoded frame. A larger one is a whole slide, or has a wrong header. */
 export const MAX_FRAME_BYTES = 256 * 1024 * 1024;
 
-/** Whether frames in this transfer syntax can be decoded here. */
+/** Tells whether frames in this transfer syntax can be decoded. */
 export function canDecode(transferSyntax: string): boolean {
   return Object.hasOwn(DECODERS, transferSyntax);
 }
 
 /**
  * Decodes one frame in the calling thread.
- * @param encoded the frame as a source gives it: native pixels, or the fragments of an encapsulated frame, joined
+ * @param encoded the frame from a source: native pixels, or the joined fragments of an encapsulated frame
  * @param transferSyntax UID
- * @throws {DamagedFile} when the bytes are not what transfer syntax and description promise, when the frame is too
- * large, or when nothing here decodes it
+ * @throws {DamagedFile} when the bytes do not match transfer syntax and description, the frame is too large, or there
+ * is no decoder
  */
 export async function decodeFrame(
   encoded: Uint8Array,
@@ -55,8 +55,8 @@ export async function decodeFrame(
 }
 
 /**
- * The same before the stored bits are cut out of the words around them.
- * @param keepYbr leaves JPEG in YBR_FULL where the data set announces that, in place of RGB
+ * As `decodeFrame`, without extracting the stored bits from their words.
+ * @param keepYbr keeps JPEG in YBR_FULL if the data set announces it, instead of RGB
  */
 export async function decodeSamples(
   encoded: Uint8Array,
@@ -68,12 +68,12 @@ export async function decodeSamples(
   if (!decoder) throw new DamagedFile(`There is no decoder for the transfer syntax ${transferSyntax}.`);
   checkDescription(pixels);
   if (encoded.length === 0) throw new DamagedFile('The frame is empty.');
-  // The slice of a Buffer is no copy: decoders are given the plain view that they count on.
+  // Decoders rely on `slice` making a copy, which that of a Buffer does not.
   const plain = new Uint8Array(encoded.buffer, encoded.byteOffset, encoded.length);
   return decoder(plain, pixels, keepYbr);
 }
 
-/** @throws {DamagedFile} for pixels that PS3.3 §C.7.6.3 does not know, or more of them than fit into memory */
+/** @throws {DamagedFile} for pixels that PS3.3 §C.7.6.3 does not allow, or a frame that is too large */
 function checkDescription(pixels: PixelDescription): void {
   const { rows, columns, samplesPerPixel, bitsAllocated, bitsStored, highBit } = pixels;
   const within = (value: number, low: number, high: number) =>

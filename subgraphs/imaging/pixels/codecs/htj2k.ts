@@ -14,14 +14,14 @@ const openjph = new WasmCodec<OpenJph>(
   '@cornerstonejs/codec-openjph/wasm',
 );
 
-/** High-Throughput JPEG 2000, PS3.5 §A.4.12 (ISO 15444-15). */
+/** Decodes High-Throughput JPEG 2000, PS3.5 §A.4.12 (ISO 15444-15). */
 export async function decodeHtj2k(encoded: Uint8Array, pixels: PixelDescription): Promise<StreamSamples> {
   return openjph.run('The HTJ2K frame cannot be decoded.', (codec) =>
     decodeStream(new codec.HTJ2KDecoder(), encoded, pixels),
   );
 }
 
-/** HTJ2K without loss. */
+/** Encodes HTJ2K without loss. */
 export async function encodeHtj2k(frame: DecodedFrame): Promise<Uint8Array> {
   return openjph.run('The frame cannot be encoded as HTJ2K.', (codec) =>
     encodeStream(new codec.HTJ2KEncoder(), frame),

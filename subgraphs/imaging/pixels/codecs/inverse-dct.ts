@@ -6,7 +6,7 @@ const COSINES = Float64Array.from({ length: 64 }, (_, i) => {
 
 const between = new Float64Array(64);
 
-/** The inverse DCT of 8 × 8 coefficients, rows of rising vertical frequency, in place. */
+/** Computes the inverse DCT of 8 × 8 coefficients in place. Rows have rising vertical frequency. */
 export function inverseDct(block: Float64Array): void {
   transform(block, between);
   transform(between, block);

@@ -30,21 +30,21 @@ const openjpeg = new WasmCodec<OpenJpeg>(
   '@cornerstonejs/codec-openjpeg/wasm',
 );
 
-/** JPEG 2000, PS3.5 §A.4.4 (ISO 15444-1). A colour transform of the stream is undone: the samples are RGB then. */
+/** Decodes JPEG 2000, PS3.5 §A.4.4 (ISO 15444-1). Reverses a colour transform, so that the samples are then RGB. */
 export async function decodeJpeg2000(encoded: Uint8Array, pixels: PixelDescription): Promise<StreamSamples> {
   return openjpeg.run('The JPEG 2000 frame cannot be decoded.', (codec) =>
     decodeStream(new codec.J2KDecoder(), encoded, pixels),
   );
 }
 
-/** JPEG 2000 without loss. The encoder transforms three components always: they must be RGB, and are YBR_RCT then. */
+/** Encodes JPEG 2000 without loss. The encoder always transforms three components, which must be RGB, to YBR_RCT. */
 export async function encodeJpeg2000(frame: DecodedFrame): Promise<Uint8Array> {
   return openjpeg.run('The frame cannot be encoded as JPEG 2000.', (codec) =>
     encodeStream(new codec.J2KEncoder(), frame),
   );
 }
 
-/** Decodes a codestream that has been read through; both families' decoders have the same form. */
+/** Decodes a codestream after checking it. The decoders of OpenJPEG and OpenJPH have the same interface. */
 export function decodeStream(
   decoder: WasmDecoder,
   encoded: Uint8Array,
@@ -74,7 +74,7 @@ export function encodeStream(encoder: WasmEncoder, frame: DecodedFrame): Uint8Ar
   const { info, bytes } = frameInfo(frame);
   encoder.getDecodedBuffer(info).set(bytes);
   encoder.setQuality(true, 0);
-  // OpenJPEG refuses more halvings than the shorter side has.
+  // OpenJPEG refuses more decompositions than the shorter side can be halved.
   encoder.setDecompositions(Math.min(5, Math.floor(Math.log2(Math.min(info.width, info.height)))));
   encoder.encode();
   const encoded = encoder.getEncodedBuffer().slice();

@@ -2,14 +2,15 @@ import { DamagedFile } from '../../dicom/part10/bytes.ts';
 
 /** Huffman codes by their first bits, ISO 10918-1 §C.2. */
 export interface HuffmanTable {
-  /** Of each 16 bits: length of the code at their start shifted left by 8, and its symbol; 0 for none. */
+  /** For each 16 bits: the length of the code at their start shifted left by 8, and its symbol; 0 if there is none. */
   lookup: Uint16Array;
 }
 
 /**
- * @param counts codes of each length from 1 to 16
+ * Builds the lookup of a Huffman table.
+ * @param counts number of codes of each length from 1 to 16
  * @param values symbols in order of their codes
- * @throws {DamagedFile} where there are more codes than fit
+ * @throws {DamagedFile} when there are more codes than possible
  */
 export function huffmanTable(counts: Uint8Array, values: Uint8Array): HuffmanTable {
   const lookup = new Uint16Array(1 << 16);
@@ -26,13 +27,13 @@ export function huffmanTable(counts: Uint8Array, values: Uint8Array): HuffmanTab
   return { lookup };
 }
 
-/** Bits of entropy-coded data, highest first; a byte FF is followed by 00, §F.1.2.3. */
+/** Reads bits of entropy-coded data, highest first. A byte FF is followed by 00, §F.1.2.3. */
 export class BitReader {
   readonly #stream: Uint8Array;
   #position: number;
   #held = 0;
   #count = 0;
-  /** Bits that were made up behind the end: they may be looked at, never used. */
+  /** Zero bits added after the end, which may be read ahead but never used. */
   #missing = 0;
 
   constructor(stream: Uint8Array, position: number) {
@@ -69,7 +70,7 @@ export class BitReader {
     return entry & 0xff;
   }
 
-  /** @param length up to 16 */
+  /** Reads bits. @param length up to 16 */
   bits(length: number): number {
     if (length === 0) return 0;
     this.#fill();
@@ -82,14 +83,14 @@ export class BitReader {
     return this.bits(1);
   }
 
-  /** A number of this many bits with its sign, §F.2.2.1. */
+  /** Reads a signed number of this many bits, §F.2.2.1. */
   signed(length: number): number {
     if (length > 16) throw new DamagedFile('The JPEG stream holds a number that is too long.');
     const value = this.bits(length);
     return length > 0 && value < 1 << (length - 1) ? value - (1 << length) + 1 : value;
   }
 
-  /** Goes on after a restart marker. */
+  /** Continues after a restart marker. */
   restart(): void {
     const marker = this.#stream[this.#position + 1];
     if (this.#stream[this.#position] !== 0xff || marker === undefined || marker < 0xd0 || marker > 0xd7)
@@ -98,7 +99,7 @@ export class BitReader {
     this.#held = this.#count = this.#missing = 0;
   }
 
-  /** @returns where the next marker stands */
+  /** @returns position of the next marker */
   end(): number {
     let at = this.#position;
     while (at < this.#stream.length && !(this.#stream[at] === 0xff && this.#stream[at + 1] !== 0)) at++;

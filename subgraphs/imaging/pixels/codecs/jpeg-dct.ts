@@ -4,28 +4,29 @@ import type { FrameHeader } from './jpeg-header.ts';
 import { inverseDct } from './inverse-dct.ts';
 
 /**
- * JPEG by DCT and Huffman codes with samples of up to 12 bits, ISO 10918-1 Annexes F and G: libjpeg as it is commonly
- * built, in WebAssembly too, reads 8 bits only.
+ * Decodes JPEG with DCT and Huffman codes and samples of up to 12 bits, ISO 10918-1 Annexes F and G. Common builds of
+ * libjpeg, also in WebAssembly, read only 8 bits.
  */
 
 interface Component {
   id: number;
-  /** Samples of it in a minimum coded unit, across and down, in blocks. */
+  /** Blocks of this component in a minimum coded unit, across and down. */
   across: number;
   down: number;
   quantization: number;
-  /** Blocks that hold pixels, and blocks that are kept: whole coded units. */
+  /** Blocks with pixels, across and down. */
   width: number;
   height: number;
+  /** Blocks of a row in memory, which has whole coded units. */
   stride: number;
-  /** 64 a block, in order of frequency rows; quantized. */
+  /** Quantized, 64 for each block, by rows of frequencies. */
   coefficients: Int16Array;
   prediction: number;
   dc?: HuffmanTable;
   ac?: HuffmanTable;
 }
 
-/** One scan's choice of frequencies and bits, §G.1.1. */
+/** Frequencies and bits of one scan, §G.1.1. */
 interface Scan {
   start: number;
   end: number;
@@ -33,7 +34,7 @@ interface Scan {
   low: number;
 }
 
-/** Real streams have a dozen; each may cost a walk through the whole picture. */
+/** Number of scans. Real streams have a dozen, and each may go through the whole picture. */
 const MAX_SCANS = 100;
 
 const ZIGZAG = new Uint8Array([
@@ -50,9 +51,9 @@ const ZIGZAG = new Uint8Array([
 
 /**
  * Decodes sequential and progressive streams.
- * @param header of this stream, its size checked
+ * @param header of this stream, with checked size
  * @returns samples, colour by pixel
- * @throws {DamagedFile} where the stream is cut short or breaks the rules
+ * @throws {DamagedFile} when the stream is cut short or invalid
  */
 export function decodeDct(encoded: Uint8Array, header: FrameHeader): Uint16Array {
   const picture = new Picture(encoded, header);
@@ -70,7 +71,7 @@ class Picture {
   #unitsAcross = 0;
   #unitsDown = 0;
   #restartInterval = 0;
-  /** Blocks to come that have no further coefficients, §G.1.2.2. */
+  /** Number of next blocks without further coefficients, §G.1.2.2. */
   #endOfBands = 0;
 
   constructor(encoded: Uint8Array, header: FrameHeader) {
@@ -154,7 +155,7 @@ class Picture {
     });
   }
 
-  /** @returns where the entropy-coded data end */
+  /** @returns end of the entropy-coded data */
   #scan(body: Buffer, start: number): number {
     const count = body[0] ?? 0;
     if (body.length < 4 + 2 * count) throw new DamagedFile('A scan of the JPEG stream is damaged.');
@@ -243,7 +244,7 @@ class Picture {
     }
   }
 
-  /** §G.1.2.3: one more bit of what is there, and coefficients that become ±1 of the bit at hand. */
+  /** Adds one bit to non-zero coefficients, and sets new ones to ±1 of this bit, §G.1.2.3. */
   #acRefine(reader: BitReader, { coefficients, ac }: Component, { start, end, low }: Scan, at: number): void {
     const refine = (index: number): void => {
       if (reader.bit()) coefficients[index]! += coefficients[index]! > 0 ? 1 << low : -(1 << low);
@@ -273,7 +274,7 @@ class Picture {
     this.#endOfBands--;
   }
 
-  /** Dequantizes and transforms; components with fewer samples are repeated. */
+  /** Dequantizes and transforms. Repeats samples of subsampled components. */
   samples(): Uint16Array {
     const { rows, columns, samplesPerPixel, precision } = this.#header;
     const samples = new Uint16Array(rows * columns * samplesPerPixel);

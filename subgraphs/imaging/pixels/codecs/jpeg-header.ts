@@ -1,6 +1,6 @@
 import { DamagedFile } from '../../dicom/part10/bytes.ts';
 
-/** What a JPEG or JPEG-LS stream says of its frame, ISO 10918-1 §B.2.2, and of its colours. */
+/** Frame header of a JPEG or JPEG-LS stream, ISO 10918-1 §B.2.2, with its colour segments. */
 export interface FrameHeader {
   /** Low byte of the SOF marker: C0 to C3 of JPEG, F7 of JPEG-LS. */
   process: number;
@@ -8,11 +8,11 @@ export interface FrameHeader {
   rows: number;
   columns: number;
   samplesPerPixel: number;
-  /** Whether some component has fewer samples than another. */
+  /** True if a component has fewer samples than another. */
   subsampled: boolean;
   /** Colour transform of Adobe's APP14 segment: 0 none, 1 YCbCr, 2 YCCK. */
   adobeTransform?: number;
-  /** Where APP0 and APP14 lie: they also tell a decoder what the colours are. */
+  /** Positions of APP0 and APP14, from which decoders take the colours. */
   colourSegments: { start: number; end: number }[];
 }
 
@@ -21,8 +21,8 @@ const SOS = 0xda;
 const EOI = 0xd9;
 
 /**
- * Reads up to the first scan.
- * @throws {DamagedFile} where there is no frame before it
+ * Reads the headers before the first scan.
+ * @throws {DamagedFile} when there is no frame header
  */
 export function readFrameHeader(encoded: Uint8Array): FrameHeader {
   const stream = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.length);
@@ -34,7 +34,7 @@ export function readFrameHeader(encoded: Uint8Array): FrameHeader {
   for (let at = 2; at + 4 <= stream.length;) {
     const marker = stream[at + 1]!;
     if (stream[at] !== 0xff) break;
-    // Any number of FF may stand before a marker, §B.1.1.2.
+    // Any number of FF may precede a marker, §B.1.1.2.
     if (marker === 0xff) {
       at++;
       continue;
@@ -58,7 +58,7 @@ export function readFrameHeader(encoded: Uint8Array): FrameHeader {
   throw new DamagedFile('The headers of the JPEG stream are damaged or cut short.');
 }
 
-/** SOF0 to SOF15, of which C4, C8 and CC are others; and SOF55 of JPEG-LS. */
+/** Tells whether a marker is SOF0 to SOF15, without C4, C8 and CC, which are other markers, or SOF55 of JPEG-LS. */
 function isFrame(marker: number): boolean {
   return (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) || marker === 0xf7;
 }

@@ -31,18 +31,18 @@ const charls = new WasmCodec<CharLs>(
   '@cornerstonejs/codec-charls/wasm',
 );
 
-/** ISO 14495-1 §C.2.3: components by plane, by line or by sample. */
+/** Interleave modes, ISO 14495-1 §C.2.3: components by plane, by line (1) or by sample. */
 const PLANES = 0;
 const SAMPLES = 2;
 
-/** JPEG-LS, lossless and near-lossless, PS3.5 §A.4.3. */
+/** Decodes JPEG-LS, lossless and near-lossless, PS3.5 §A.4.3. */
 export async function decodeJpegLs(encoded: Uint8Array, pixels: PixelDescription): Promise<StreamSamples> {
   const header = readFrameHeader(encoded);
   if (header.process !== 0xf7) throw new DamagedFile('The frame is no JPEG-LS stream.');
   checkSize(header, pixels);
   return charls.run('The JPEG-LS frame cannot be decoded.', (codec) => {
     const decoder = new codec.JpegLSDecoder();
-    // Of a stream without an end the decoder makes up bits for many seconds: one more end marker stops it.
+    // An extra end marker: at the end of an incomplete stream the decoder would invent bits for many seconds.
     const stream = decoder.getEncodedBuffer(encoded.length + 2);
     stream.set(encoded);
     stream.set([0xff, 0xd9], encoded.length);
@@ -55,7 +55,7 @@ export async function decodeJpegLs(encoded: Uint8Array, pixels: PixelDescription
   });
 }
 
-/** JPEG-LS without loss. */
+/** Encodes JPEG-LS without loss. */
 export async function encodeJpegLs(frame: DecodedFrame): Promise<Uint8Array> {
   return charls.run('The frame cannot be encoded as JPEG-LS.', (codec) => {
     const { info, bytes } = frameInfo({ ...frame, samples: withoutSign(frame) });
@@ -64,14 +64,14 @@ export async function encodeJpegLs(frame: DecodedFrame): Promise<Uint8Array> {
     encoder.setNearLossless(0);
     encoder.setInterleaveMode(frame.samplesPerPixel > 1 ? SAMPLES : PLANES);
     encoder.encode();
-    // A copy; the codec hands out a clamped array.
+    // A copy, because the codec returns a clamped array.
     const encoded = new Uint8Array(encoder.getEncodedBuffer());
     encoder.delete();
     return encoded;
   });
 }
 
-/** JPEG-LS knows no negative numbers: the stored bits are coded as they are. */
+/** Returns the stored bits as unsigned numbers, because JPEG-LS has no negative ones. */
 function withoutSign({ samples, signed, bitsStored }: DecodedFrame): Samples {
   if (!signed || samples.BYTES_PER_ELEMENT > 2) return samples;
   const mask = (1 << bitsStored) - 1;

@@ -19,15 +19,15 @@ const libjpegTurbo = new WasmCodec<LibJpegTurbo>(
 interface LosslessDecoder {
   decode(buffer: ArrayBufferLike, offset: number, length: number, bytes: 1 | 2): { buffer: ArrayBuffer };
 }
-// Its ESM build has no types that resolve.
+// By `require`, because the types of its ESM build do not resolve.
 const { Decoder: Lossless } = createRequire(import.meta.url)('jpeg-lossless-decoder-js') as {
   Decoder: new () => LosslessDecoder;
 };
 
 /**
- * JPEG, PS3.5 §A.4.1 and A.4.2: baseline and extended, sequential and progressive, of 8 and 12 bits, and lossless. The
- * stream says which; files exist whose transfer syntax names another process.
- * @param keepYbr leaves YBR_FULL as it is where the data set announces it
+ * Decodes JPEG, PS3.5 §A.4.1 and A.4.2: baseline and extended, sequential and progressive, of 8 and 12 bits, and
+ * lossless. The stream decides the process, because the transfer syntax of some files names another one.
+ * @param keepYbr keeps YBR_FULL if the data set announces it
  */
 export async function decodeJpeg(
   encoded: Uint8Array,
@@ -37,7 +37,7 @@ export async function decodeJpeg(
   const header = readFrameHeader(encoded);
   const { process, precision, samplesPerPixel } = header;
   checkSize(header, pixels);
-  // A block of 64 samples takes at least one bit, a lossless sample too.
+  // A block of 64 samples takes at least one bit, and so does a lossless sample.
   const most = encoded.length * 8 * (process === 0xc3 ? 1 : 64 * (header.subsampled ? 4 : 1));
   if (sampleCount(pixels) > most)
     throw new DamagedFile('The JPEG stream is too short for the pixels it promises.');
@@ -60,15 +60,15 @@ export async function decodeJpeg(
 }
 
 /**
- * Whether the components are Y, Cb and Cr. Adobe's segment is there to say so; without one the data set is believed (as
- * DCMTK does), but for RGB with fewer samples of two of its colours, which nobody writes.
+ * Tells whether the components are Y, Cb and Cr. Adobe's segment decides. Without it the data set decides, as in DCMTK,
+ * except that subsampled components are always YBR: no writer subsamples RGB.
  */
 function isYbr({ adobeTransform, subsampled }: FrameHeader, pixels: PixelDescription): boolean {
   if (adobeTransform !== undefined) return adobeTransform === 1;
   return pixels.photometricInterpretation.startsWith('YBR') || subsampled;
 }
 
-/** The stream with one colour segment of our own: the decoder would guess by JFIF's and Adobe's and by component names. */
+/** Replaces the colour segments by one Adobe segment. The decoder would guess from JFIF, Adobe and component names. */
 function withColours(encoded: Uint8Array, { colourSegments }: FrameHeader, ybr: boolean): Uint8Array {
   const adobe = Buffer.from('ffee000e41646f62650064000000000' + (ybr ? '1' : '0'), 'hex');
   const parts: Uint8Array[] = [encoded.subarray(0, 2), adobe];

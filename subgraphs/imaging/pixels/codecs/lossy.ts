@@ -4,7 +4,7 @@ import type { DicomFile } from '../../dicom/part10/file.ts';
 import { dicomJson } from '../../dicom/part10/json.ts';
 import type { PixelDescription } from '../../dicom/pixel-description.ts';
 
-/** Transfer syntaxes that are never without loss: baseline, extended and progressive JPEG. */
+/** Transfer syntaxes that are always lossy: baseline, extended and progressive JPEG. */
 export const LOSSY_JPEG = /^1\.2\.840\.10008\.1\.2\.4\.5[0135]$/;
 
 const LOSSY = '00282110';
@@ -12,8 +12,8 @@ const RATIO = '00282112';
 const METHOD = '00282114';
 
 /**
- * What must be said of pixels that were compressed with loss, also when they are so no longer (PS3.3 §C.7.6.1.1.5),
- * where the file does not say it already.
+ * Returns the attributes that pixels must have after lossy compression, also when they are decoded
+ * (PS3.3 §C.7.6.1.1.5), without those that the file already has.
  */
 export function lossyAttributes(
   { bytes, elements, encoding, transferSyntax }: DicomFile,

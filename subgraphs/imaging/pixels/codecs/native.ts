@@ -5,14 +5,14 @@ import { swap } from '../../dicom/part10/values.ts';
 import type { PixelDescription } from '../../dicom/pixel-description.ts';
 import { interleave, littleEndianWords, sampleCount, type StreamSamples } from './samples.ts';
 
-/** Transfer syntaxes that pixels can be decoded to; Big Endian is retired, and only files that are uncompressed are given in it. */
+/** Transfer syntaxes that pixels can be decoded to. Big Endian is retired: only uncompressed files are sent in it. */
 export const NATIVE: ReadonlySet<string> = new Set([
   TransferSyntax.ImplicitVRLittleEndian,
   TransferSyntax.ExplicitVRLittleEndian,
   TransferSyntax.DeflatedExplicitVRLittleEndian,
 ]);
 
-/** Native pixels in little endian, PS3.5 §8.1.1 and §8.2. */
+/** Decodes native pixels in little endian, PS3.5 §8.1.1 and §8.2. */
 export function decodeNative(encoded: Uint8Array, pixels: PixelDescription): StreamSamples {
   const { bitsAllocated, planarConfiguration, samplesPerPixel, photometricInterpretation, floating } = pixels;
   const count = sampleCount(pixels);
@@ -32,12 +32,12 @@ export function decodeNative(encoded: Uint8Array, pixels: PixelDescription): Str
   };
 }
 
-/** Native pixels as they lie in a big endian file, PS3.5 §7.3: words of BitsAllocated. */
+/** Decodes native pixels of a big endian file, PS3.5 §7.3: words of BitsAllocated. */
 export function decodeBigEndian(encoded: Uint8Array, pixels: PixelDescription): StreamSamples {
   return decodeNative(swap(Buffer.from(encoded), Math.max(1, pixels.bitsAllocated / 8)), pixels);
 }
 
-/** Deflated Image Frame Compression, PS3.5 §A.4.13: native pixels, each frame a deflate stream (RFC 1951) of its own. */
+/** Decodes Deflated Image Frame Compression, PS3.5 §A.4.13: native pixels, one deflate stream (RFC 1951) a frame. */
 export function decodeDeflated(encoded: Uint8Array, pixels: PixelDescription): StreamSamples {
   const whole = Math.ceil((sampleCount(pixels) * pixels.bitsAllocated) / 8);
   let inflated: Buffer;
@@ -61,14 +61,14 @@ function floats(encoded: Uint8Array, count: number, kind: 'float' | 'double'): F
   return new Floats(bytes.buffer, 0, count);
 }
 
-/** PS3.5 §8.1.1: the first pixel is the lowest bit. */
+/** Unpacks single bits. The first pixel is the lowest bit, PS3.5 §8.1.1. */
 function unpackBits(packed: Uint8Array, count: number): Uint8Array {
   const bits = new Uint8Array(count);
   for (let i = 0; i < count; i++) bits[i] = (packed[i >> 3]! >> (i & 7)) & 1;
   return bits;
 }
 
-/** PS3.3 §C.7.6.3.1.2: Y Y Cb Cr for every two pixels of a row, both with the same chroma. */
+/** Unpacks Y Y Cb Cr to two pixels with the same chroma, PS3.3 §C.7.6.3.1.2. */
 function repeatChroma<T extends Uint8Array | Uint16Array | Uint32Array>(shared: T, columns: number): T {
   if (columns % 2)
     throw new DamagedFile('Rows of an odd number of pixels cannot share their chroma by twos.');

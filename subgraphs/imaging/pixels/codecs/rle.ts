@@ -6,8 +6,8 @@ import { littleEndianWords, sampleCount, type StreamSamples } from './samples.ts
 const HEADER = 64;
 
 /**
- * RLE Lossless, PS3.5 Annex G: for each byte of each sample, highest first, a segment of PackBits runs. Of pixels of one
- * bit the segment holds them packed.
+ * Decodes RLE Lossless, PS3.5 Annex G: a segment of PackBits runs for each byte of each sample, highest first. Pixels
+ * of one bit are packed in one segment.
  */
 export function decodeRle(encoded: Uint8Array, pixels: PixelDescription): StreamSamples {
   const { bitsAllocated, samplesPerPixel, rows, columns } = pixels;
@@ -18,7 +18,7 @@ export function decodeRle(encoded: Uint8Array, pixels: PixelDescription): Stream
     unpack(encoded.subarray(offsets[0], offsets[1]), packed, 0, 1);
     return decodeNative(packed, pixels);
   }
-  // Little-endian words, colour by pixel: the segment of byte `b` from the highest of sample `s` fills every n-th byte.
+  // Little-endian words, colour by pixel: each segment fills every n-th byte.
   const bytes = new Uint8Array(rows * columns * samplesPerPixel * size);
   for (let segment = 0; segment < samplesPerPixel * size; segment++) {
     const sample = Math.floor(segment / size);
@@ -29,7 +29,7 @@ export function decodeRle(encoded: Uint8Array, pixels: PixelDescription): Stream
   return { data: littleEndianWords(bytes, size as 1 | 2 | 4), precision: bitsAllocated };
 }
 
-/** Where each segment starts, and the end of the last. */
+/** Returns the start of each segment, and the end of the last. */
 function segmentOffsets(encoded: Uint8Array, segments: number): number[] {
   if (encoded.length < HEADER) throw new DamagedFile('The RLE header is cut short.');
   const view = new DataView(encoded.buffer, encoded.byteOffset, encoded.length);
@@ -45,7 +45,7 @@ function segmentOffsets(encoded: Uint8Array, segments: number): number[] {
   return offsets;
 }
 
-/** PackBits, PS3.5 §G.3, into every `step`-th byte. A last run that goes on beyond the pixels is padding. */
+/** Unpacks PackBits, PS3.5 §G.3, into every `step`-th byte. The last run may continue after the pixels as padding. */
 function unpack(source: Uint8Array, target: Uint8Array, start: number, step: number): void {
   let to = start;
   const end = target.length;

@@ -2,26 +2,26 @@ import { DamagedFile } from '../../dicom/part10/bytes.ts';
 import type { DecodedFrame, Samples } from './decoded-frame.ts';
 import type { PixelDescription } from '../../dicom/pixel-description.ts';
 
-/** What a codec makes of a stream: the numbers in it, before the data set says what they mean. */
+/** Samples from a codec, before the data set decides sign and stored bits. */
 export interface StreamSamples {
   /** Colour by pixel. Integers as they were coded, without sign. */
   data: Uint8Array | Uint16Array | Uint32Array | Float32Array | Float64Array;
-  /** Bits of each number that the stream codes; of native pixels BitsAllocated. */
+  /** Coded bits of each number; BitsAllocated for native pixels. */
   precision: number;
-  /** Where the codec has changed it. */
+  /** Set if the codec has changed it. */
   photometricInterpretation?: string;
-  /** Whether `data` are the encoded bytes themselves, which are not to be changed. */
+  /** True if `data` are the encoded bytes themselves, which must not be changed. */
   shared?: true;
 }
 
-/** Numbers of a frame. */
+/** Returns the number of samples in a frame. */
 export function sampleCount({ rows, columns, samplesPerPixel }: PixelDescription): number {
   return rows * columns * samplesPerPixel;
 }
 
 /**
- * What a stream says of its own size, before anything is allocated for it.
- * @throws {DamagedFile} where that is not what the data set says
+ * Checks the size of a stream before memory is allocated for it.
+ * @throws {DamagedFile} when it is not the size of the data set
  */
 export function checkSize(
   stream: { rows: number; columns: number; samplesPerPixel: number; precision: number },
@@ -37,7 +37,7 @@ export function checkSize(
     throw new DamagedFile(`The frame has ${stream.precision} bits a sample, the header promises less.`);
 }
 
-/** Numbers of `size` bytes each from little-endian bytes at any address. */
+/** Returns little-endian bytes at any address as words of `size` bytes. */
 export function littleEndianWords(
   bytes: Uint8Array,
   size: 1 | 2 | 4,
@@ -48,7 +48,7 @@ export function littleEndianWords(
   return new Words(aligned.buffer as ArrayBuffer, aligned.byteOffset, Math.floor(aligned.length / size));
 }
 
-/** Planes of colours, one after the other, made colour by pixel. */
+/** Converts samples by plane to samples by pixel. */
 export function interleave<T extends Uint8Array | Uint16Array | Uint32Array>(planes: T, samples: number): T {
   if (samples === 1) return planes;
   const pixels = planes.length / samples;
@@ -62,16 +62,16 @@ export function interleave<T extends Uint8Array | Uint16Array | Uint32Array>(pla
 }
 
 /**
- * What samples are once they are decoded: the transformations of JPEG 2000 are undone, and every pixel has all three of
- * its samples. Writers that say 422 and store all three have stored YBR_FULL.
+ * Returns the photometric interpretation of decoded samples. Transforms of JPEG 2000 are reversed, and every pixel has
+ * three samples. Writers that announce 422 but store three samples store YBR_FULL.
  */
 export function decodedInterpretation(stated: string): string {
   return /^YBR_(ICT|RCT)$/.test(stated) ? 'RGB' : stated.replace(/_422$/, '');
 }
 
 /**
- * Cuts each number down to the bits that are stored and gives it its sign (PS3.5 §8.1.1), in the decoder's own memory
- * where the numbers keep their size.
+ * Extracts the stored bits of each number and extends its sign (PS3.5 §8.1.1), in the decoder's memory if the words
+ * keep their size.
  */
 export function finishFrame(stream: StreamSamples, pixels: PixelDescription): DecodedFrame {
   const { rows, columns, samplesPerPixel, bitsStored } = pixels;
@@ -94,7 +94,7 @@ function storedBits(
   { data, precision, shared }: IntegerSamples,
   { bitsStored, highBit, pixelRepresentation }: PixelDescription,
 ): Samples {
-  // A codec codes the stored bits alone; only whole words have others around them.
+  // Codecs code only the stored bits. Only whole words have bits around them.
   const shift = precision > highBit ? highBit + 1 - bitsStored : 0;
   const bits = Math.min(bitsStored, precision);
   const signed = pixelRepresentation === 1;

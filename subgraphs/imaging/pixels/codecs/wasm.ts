@@ -2,26 +2,26 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { DamagedFile } from '../../dicom/part10/bytes.ts';
 
-/** What every codec of Emscripten has. */
+/** Members of every Emscripten codec. */
 export interface WasmModule {
   HEAPU8: Uint8Array;
 }
 
-/** An object on the codec's own heap; embind frees it when it is told to, never by itself. */
+/** An object on the heap of a codec. Embind frees it only with `delete`. */
 export interface WasmObject {
   delete(): void;
 }
 
 type Factory<M> = (options: object) => Promise<M>;
 
-/** Bytes of heap beyond which an instance is given up after use: WebAssembly memory never shrinks. */
+/** Bytes of heap above which an instance is discarded after use, because WebAssembly memory never shrinks. */
 const MAX_HEAP = 64 * 1024 * 1024;
 
 const require = createRequire(import.meta.url);
 
 /**
- * A codec in WebAssembly. It is loaded when first used and kept in its thread; an instance in which anything failed
- * (a C++ exception leaks, an abort leaves the heap in pieces) is given up, and the next use starts with a new one.
+ * A codec in WebAssembly. It is loaded at its first use and kept in its thread. After any failure the instance is
+ * discarded, because a C++ exception leaks memory and an abort damages the heap. The next use loads a new instance.
  */
 export class WasmCodec<M extends WasmModule> {
   readonly #script: string;
@@ -39,8 +39,10 @@ export class WasmCodec<M extends WasmModule> {
   }
 
   /**
-   * @param work uses the codec; what it returns must not point into its heap
-   * @throws {DamagedFile} of `work` as it is; whatever else is thrown, as one that says `failed`
+   * Runs work with the codec.
+   * @param failed message for errors of the codec
+   * @param work its result must not refer to the heap of the codec
+   * @throws {DamagedFile} from `work`, or with the message `failed` for any other error
    */
   async run<T>(failed: string, work: (codec: M) => T): Promise<T> {
     const codec = await (this.#loading ??= this.#load());
@@ -64,16 +66,16 @@ export class WasmCodec<M extends WasmModule> {
         done(instance);
         return instance.exports;
       },
-      // Their complaints come back as errors; nothing is printed.
+      // Prints nothing, because failures are thrown as errors.
       print: () => undefined,
       printErr: () => undefined,
     });
   }
 }
 
-/** A copy of bytes that a codec's heap holds, as words of one or two bytes. */
+/** Copies bytes of a codec's heap, as words of one or two bytes. */
 export function copied(bytes: Uint8Array, precision: number): Uint8Array | Uint16Array {
-  // Some hand out clamped arrays.
+  // Some codecs return clamped arrays.
   const copy = new Uint8Array(bytes);
   return precision <= 8 ? copy : new Uint16Array(copy.buffer, 0, copy.length >> 1);
 }

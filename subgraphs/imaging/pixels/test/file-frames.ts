@@ -12,18 +12,18 @@ import type { PixelDescription } from '../../dicom/pixel-description.ts';
 /** The frames of a file on disk as a source gives them. */
 export interface FileFrames {
   dataset: DicomJson;
-  /** Of the frames: native ones come in little endian. */
+  /** Of the frames. Native frames are in little endian. */
   transferSyntax: string;
   pixels: PixelDescription;
   frames: Buffer[];
 }
 
-/** @returns undefined for a file without pixels */
+/** Reads the frames of a file. @returns undefined for a file without pixels */
 export async function fileFrames(path: string): Promise<FileFrames | undefined> {
   return framesOf(readFileSync(path));
 }
 
-/** The same of the bytes of a file. */
+/** As `fileFrames`, for the bytes of a file. */
 export async function framesOf(bytes: Buffer): Promise<FileFrames | undefined> {
   const file = readWhole(bytes)!;
   const dataset = dicomJson(file.bytes, file.elements, file.encoding);
@@ -42,13 +42,13 @@ export async function framesOf(bytes: Buffer): Promise<FileFrames | undefined> {
   };
 }
 
-/** Frames in a form in which many can be compared at once: all that is said of each, and a hash of its samples. */
+/** Returns the description of each frame and a hash of its samples, to compare many frames at once. */
 export function fingerprints(frames: readonly DecodedFrame[]): object[] {
-  return frames.map(({ samples, ...said }) => {
+  return frames.map(({ samples, ...description }) => {
     const { buffer, byteOffset, byteLength } = samples;
     const sha256 = createHash('sha256')
       .update(new Uint8Array(buffer, byteOffset, byteLength))
       .digest('hex');
-    return { ...said, type: samples.constructor.name, length: samples.length, sha256 };
+    return { ...description, type: samples.constructor.name, length: samples.length, sha256 };
   });
 }

@@ -5,20 +5,20 @@ import type { Target } from '../source.ts';
 import type { Holding, RetrievalCache } from './cache.ts';
 import { isWithin, moved, type SpooledInstance } from './spool.ts';
 
-/** Bytes of a file that are read at a time, to compare it. */
+/** Bytes read at a time to compare a file. */
 const CHUNK = 256 * 1024;
 
 /**
- * Instances of a retrieval that is under way, in the order in which they arrived. Where there is no room for all, those that
- * were read are deleted again.
+ * Instances of a running retrieval, in the order of arrival. When there is no room for all, instances are deleted after
+ * they were read.
  */
 export class Arrivals {
   readonly #cache: RetrievalCache;
   readonly #holding: Promise<Holding>;
   readonly #instances: SpooledInstance[] = [];
-  /** All that have come, by SOP Instance UID; each resolves once the file lies in the directory. */
+  /** All arrived instances by SOP Instance UID. Each resolves when its file is in the directory. */
   readonly #moved = new Map<string, Promise<SpooledInstance>>();
-  /** Of files that were compared or deleted, by SOP Instance UID; undefined for one that cannot be read. */
+  /** Digests of compared or deleted files by SOP Instance UID; undefined for an unreadable file. */
   readonly #digests = new Map<string, Promise<string | undefined>>();
   #deleted = 0;
   #ended = false;
@@ -28,34 +28,34 @@ export class Arrivals {
     this.#holding = holding;
   }
 
-  /** How many have arrived. */
+  /** Number of arrived instances. */
   get count(): number {
     return this.#instances.length;
   }
 
-  /** How many of these are deleted again. */
+  /** Number of arrived instances that were deleted. */
   get deleted(): number {
     return this.#deleted;
   }
 
-  /** @param index in the order of arrival, from 0 */
+  /** Returns an instance. @param index in the order of arrival, from 0 */
   at(index: number): SpooledInstance | undefined {
     return this.#instances[index];
   }
 
-  /** Whether an instance of the target has arrived and is there. */
+  /** Tells whether an instance of the target has arrived and was not deleted. */
   has(target: Target): boolean {
     return this.#instances.findIndex((instance) => isWithin(instance, target)) >= this.#deleted;
   }
 
-  /** Whether an instance of this UID has come before. */
+  /** Tells whether an instance with this UID has arrived before. */
   isKnown({ sopInstanceUid }: SpooledInstance): boolean {
     return this.#moved.has(sopInstanceUid);
   }
 
   /**
-   * Takes an instance of a new UID, whether there is room or not: others make room for it.
-   * @returns false where the retrieval has ended meanwhile, and its directory is gone
+   * Adds an instance with a new UID, also without room: other retrievals are evicted for it.
+   * @returns false when the retrieval has ended in the meantime, and its directory is gone
    */
   async add(instance: SpooledInstance): Promise<boolean> {
     const name = `${this.#moved.size + 1}.dcm`;
@@ -70,31 +70,31 @@ export class Arrivals {
     return true;
   }
 
-  /** Whether an instance has the bytes of the one of its UID that came before, and may be deleted by now. */
+  /** Tells whether an instance has the same bytes as the earlier one with its UID, which may be deleted. */
   async isSame(instance: SpooledInstance): Promise<boolean> {
     const earlier = await this.#moved.get(instance.sopInstanceUid);
     const [before, now] = await Promise.all([earlier && this.#digest(earlier), digestOf(instance.path)]);
     return before !== undefined && before === now;
   }
 
-  /** Deletes those before an index. */
+  /** Deletes the instances before an index. */
   async deleteBefore(index: number): Promise<void> {
     const read = this.#instances.slice(this.#deleted, index);
     if (read.length === 0) return;
     this.#deleted += read.length;
     const { instances } = await this.#holding;
-    // All of it is counted out then.
+    // The bytes of an ended retrieval are no longer counted.
     if (this.#ended) return;
     instances.splice(0, read.length);
     this.#cache.grow(-read.reduce((sum, { size }) => sum + size, 0));
     for (const instance of read) {
-      // It may come again.
+      // For comparison, if the instance arrives again.
       await this.#digest(instance);
       await rm(instance.path, { force: true });
     }
   }
 
-  /** No more comes, and nothing is deleted any more. */
+  /** Ends arrivals: nothing is added or deleted any more. */
   end(): void {
     this.#ended = true;
   }
@@ -106,7 +106,7 @@ export class Arrivals {
   }
 }
 
-/** SHA-256 of a file; undefined for one that cannot be read. */
+/** Returns the SHA-256 of a file; undefined when it cannot be read. */
 async function digestOf(path: string): Promise<string | undefined> {
   const hash = createHash('sha256');
   try {

@@ -4,7 +4,7 @@ import { mkdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { inOrder, type SpooledInstance } from './spool.ts';
 
-/** A directory of instances; it goes when it is discarded and nobody reads it any more. */
+/** A directory of instances. It is deleted when it was discarded and has no readers. */
 export class Holding {
   readonly directory: string;
   readonly instances: SpooledInstance[];
@@ -20,7 +20,7 @@ export class Holding {
     return this.instances.reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** Keeps the files until the function that it gives is called. */
+  /** Keeps the files until the returned function is called. */
   read(): () => void {
     this.#readers++;
     let reading = true;
@@ -38,7 +38,7 @@ export class Holding {
 
   #clear(): void {
     if (!this.#discarded || this.#readers > 0) return;
-    // What cannot be deleted now is left to the next start.
+    // The next start deletes what cannot be deleted now.
     rm(this.directory, { recursive: true, force: true }).catch(() => undefined);
   }
 }
@@ -46,9 +46,9 @@ export class Holding {
 /** A completed retrieval. */
 export interface Entry {
   holding: Holding;
-  /** How many instances the archive said it had. */
+  /** Number of instances that the archive gave. */
   count: number;
-  /** The patient and the instances as the archive said them: `Plan.identity`. */
+  /** Digest of patient and instances as the archive gave them: `Plan.identity`. */
   identity: string;
   /** Milliseconds since 1970. */
   keptAt: number;
@@ -60,33 +60,33 @@ interface Manifest extends Omit<Entry, 'holding'> {
   instances: SpooledInstance[];
 }
 
-/** Milliseconds for which a retrieval is kept: an archive may correct an object and leave its UID. */
+/** Milliseconds for which a retrieval is kept, because an archive may correct an object and keep its UID. */
 const MAX_AGE = 4 * 3600 * 1000;
 const MANIFEST = 'entry.json';
 const INCOMING = 'incoming';
-/** Bytes of the file system that are left to what is arriving: below that nothing is kept. */
+/** Free bytes of the file system that are reserved for arriving objects. With less, nothing is kept. */
 const RESERVE = 256 * 1024 * 1024;
 
 /**
- * Completed retrievals on disk, the least recently used of them given up for new ones (DW-16). What an earlier process
- * left is kept where it was complete: a directory counts when its manifest is there, which is written last.
+ * Completed retrievals on disk. The least recently used are evicted for new ones (DW-16). Complete retrievals of an
+ * earlier process are kept: a directory is complete if it has a manifest, which is written last.
  */
 export class RetrievalCache {
-  /** Where objects are written before they belong to a retrieval. */
+  /** Directory of objects before they belong to a retrieval. */
   readonly incoming: string;
   readonly #directory: string;
   readonly #maxBytes: number;
   readonly #free: () => number;
   readonly #now: () => number;
-  /** In the order of their use. */
+  /** Entries by key, in the order of their use. */
   readonly #entries = new Map<string, Entry>();
   #bytes = 0;
-  /** Bytes of retrievals under way. */
+  /** Bytes of running retrievals. */
   #arriving = 0;
 
   /**
-   * @param maxBytes what completed retrievals may take; one that is larger is served and not kept
-   * @param free bytes that the file system has left
+   * @param maxBytes of completed retrievals. A larger one is served but not kept
+   * @param free returns the free bytes of the file system
    * @param now milliseconds since 1970
    */
   constructor(directory: string, maxBytes: number, free = () => freeBytes(directory), now = Date.now) {
@@ -121,12 +121,12 @@ export class RetrievalCache {
     this.#evict();
   }
 
-  /** The retrieval of this key, which becomes the most recently used; undefined where it is too old. */
+  /** Returns the retrieval of a key and makes it the most recently used; undefined when it is too old. */
   get(key: string): Entry | undefined {
     const entry = this.#entries.get(key);
     if (!entry) return undefined;
     const age = this.#now() - entry.keptAt;
-    // A clock that was set back makes nothing young again.
+    // A negative age means that the clock was set back.
     if (age > MAX_AGE || age < 0) return void this.drop(key);
     this.#entries.delete(key);
     this.#entries.set(key, entry);
@@ -135,42 +135,42 @@ export class RetrievalCache {
     return entry;
   }
 
-  /** An empty directory for a retrieval that begins. */
+  /** Creates an empty directory for a new retrieval. */
   async begin(): Promise<Holding> {
     const directory = join(this.#directory, randomUUID());
-    // Both may have been removed with all that was kept.
+    // Creates both, because the whole cache may have been deleted.
     for (const needed of [this.incoming, directory]) await mkdir(needed, { recursive: true, mode: 0o700 });
     return new Holding(directory);
   }
 
-  /** A retrieval under way has grown: completed ones make room for it. */
+  /** Counts the growth of a running retrieval, and evicts completed ones to make room. */
   grow(bytes: number): void {
     this.#arriving += bytes;
     this.#evict();
   }
 
-  /** Whether there is room for all that is kept and under way. */
+  /** True if there is room for all completed and running retrievals. */
   get hasRoom(): boolean {
     return this.#bytes + this.#arriving <= this.#maxBytes && this.#free() >= RESERVE;
   }
 
-  /** A retrieval is not under way any more. */
+  /** Stops counting the bytes of a retrieval that has ended. */
   ended(holding: Holding): void {
     this.#arriving -= holding.bytes;
   }
 
   /**
-   * Keeps a completed retrieval, or gives it up where it is too large or cannot be written down.
-   * Its instances are put in order.
+   * Keeps a completed retrieval, or discards it when it is too large or its manifest cannot be written.
+   * Sorts its instances.
    */
   async keep(key: string, retrieved: Omit<Entry, 'keptAt'>): Promise<void> {
     const entry = { ...retrieved, keptAt: this.#now() };
-    const { holding, ...said } = entry;
+    const { holding, ...facts } = entry;
     holding.instances.sort(inOrder);
     if (holding.bytes > this.#maxBytes || this.#free() < RESERVE) return holding.discard();
     const manifest: Manifest = {
       key,
-      ...said,
+      ...facts,
       instances: holding.instances.map((instance) => ({ ...instance, path: basename(instance.path) })),
     };
     const file = join(holding.directory, MANIFEST);
@@ -185,7 +185,7 @@ export class RetrievalCache {
     this.#evict();
   }
 
-  /** Forgets a retrieval, and deletes its files when nobody reads them any more. */
+  /** Removes a retrieval, and deletes its files when they have no readers. */
   drop(key: string): void {
     const entry = this.#entries.get(key);
     if (!entry) return;
@@ -194,7 +194,7 @@ export class RetrievalCache {
     entry.holding.discard();
   }
 
-  /** Gives up all that is kept. */
+  /** Removes all retrievals. */
   clear(): void {
     for (const key of [...this.#entries.keys()]) this.drop(key);
   }
@@ -212,7 +212,7 @@ export class RetrievalCache {
   }
 }
 
-/** Whether a manifest says all that has to be known of an entry. */
+/** Tells whether a manifest is complete. */
 function isWhole({ identity, keptAt, count, instances }: Partial<Manifest>): boolean {
   return typeof identity === 'string' && typeof keptAt === 'number' && instances?.length === count;
 }

@@ -1,4 +1,4 @@
-/** What any number of others wait for again and again: something has changed. */
+/** Lets any number of waiters wait for the next change. */
 export class Changes {
   #wake: () => void = () => undefined;
   #next = this.#begin();
@@ -19,8 +19,8 @@ export class Changes {
 }
 
 /**
- * Waits for something as long as a request lasts.
- * @throws the reason of `signal`, when that comes first
+ * Waits for a promise as long as a request lasts.
+ * @throws the reason of `signal` when it aborts first
  */
 export async function whileWanted<T>(what: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return what;

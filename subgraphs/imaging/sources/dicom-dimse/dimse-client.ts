@@ -14,36 +14,37 @@ const STUDY_ROOT_FIND = SopClass.StudyRootQueryRetrieveInformationModelFind;
 const STUDY_ROOT_GET = SopClass.StudyRootQueryRetrieveInformationModelGet;
 const STUDY_ROOT_MOVE = SopClass.StudyRootQueryRetrieveInformationModelMove;
 
-/** Milliseconds. */
+/** Milliseconds to associate. */
 const ASSOCIATION_TIMEOUT = 10_000;
+/** Milliseconds without a message from the peer. */
 const SILENCE = { find: 60_000, retrieve: 120_000 };
-/** What a peer gets to end a retrieval by itself after a C-CANCEL. */
-const CANCEL_PATIENCE = 300;
+/** Milliseconds for a peer to end a retrieval after a C-CANCEL. */
+const CANCEL_TIMEOUT = 300;
 
-/** Associations with one archive at a time. */
+/** Limits of simultaneous associations with one archive. */
 export type Associations = Record<'searches' | 'retrievals', Semaphore>;
 
-/** A DICOM application entity and by what name we call it and ourselves. */
+/** A DICOM application entity, and the titles that are used with it. */
 export interface Peer {
   host: string;
   port: number;
   /** Its application entity title. */
   calledAe: string;
-  /** Ours. */
+  /** The application entity title of the gateway. */
   ae: string;
-  /** Those that we may have with it at a time. */
+  /** Limits of simultaneous associations with it. */
   associations: Associations;
 }
 
-/** A C-MOVE that is about to begin. */
+/** Start of a C-MOVE. */
 export interface MoveStart {
-  /** By it the objects that come are known, PS3.7 §9.1.1.1.8. */
+  /** Identifies the objects that arrive, PS3.7 §9.1.1.1.8. */
   messageId: number;
-  /** Is given what tells of each object that came: the archive is alive. */
+  /** Gets a function to call for each object that arrives, because it shows that the archive is alive. */
   onStart: (alive: () => void) => void;
 }
 
-/** The services of one PACS, PS3.4 Annex A and C. Every method throws Fault as `status.ts` says. */
+/** The services of one PACS, PS3.4 Annex A and C. Every method throws Faults of `status.ts`. */
 export class DimseClient {
   readonly #peer: Peer;
 
@@ -51,7 +52,7 @@ export class DimseClient {
     this.#peer = peer;
   }
 
-  /** C-ECHO, PS3.4 Annex A. */
+  /** Performs C-ECHO, PS3.4 Annex A. */
   async echo(signal?: AbortSignal): Promise<void> {
     await this.#associated({ service: SopClass.Verification, signal }, async (connection) => {
       const { status } = await connection.perform(new CEchoRequest());
@@ -59,7 +60,7 @@ export class DimseClient {
     });
   }
 
-  /** Work with one association for any number of searches. */
+  /** Runs work with one association for any number of searches. */
   finding<T>(work: (find: Find) => Promise<T>, signal?: AbortSignal): Promise<T> {
     return this.#associated({ service: STUDY_ROOT_FIND, signal }, (connection) =>
       work((keys, take) => find(connection, keys, take)),
@@ -67,9 +68,9 @@ export class DimseClient {
   }
 
   /**
-   * C-GET, PS3.4 §C.4.3: the objects come by the same association.
+   * Performs C-GET, PS3.4 §C.4.3: the objects arrive on the same association.
    * @param sopClasses of the objects
-   * @returns how many the archive says it sent
+   * @returns the number of objects that the archive reports as sent
    */
   get(
     keys: IdentifierKeys,
@@ -85,8 +86,8 @@ export class DimseClient {
   }
 
   /**
-   * C-MOVE to ourselves, PS3.4 §C.4.2: the objects come by an association that the archive opens.
-   * @returns how many the archive says it sent
+   * Performs C-MOVE to the gateway, PS3.4 §C.4.2: the objects arrive on an association that the archive opens.
+   * @returns the number of objects that the archive reports as sent
    */
   move(keys: IdentifierKeys, { messageId, onStart }: MoveStart, signal: AbortSignal): Promise<number> {
     const request = new CMoveRequest();
@@ -114,7 +115,7 @@ export class DimseClient {
       ...(store && { store }),
     });
     let working = false;
-    // A retrieval that has begun is cancelled first.
+    // A running retrieval is cancelled first.
     const leave = (): void => void (working && service !== STUDY_ROOT_FIND ? undefined : connection.giveUp());
     signal?.addEventListener('abort', leave, { once: true });
     try {
@@ -130,7 +131,7 @@ export class DimseClient {
       throw error;
     } finally {
       signal?.removeEventListener('abort', leave);
-      // It counts for the archive until it is gone.
+      // The archive counts the association until the connection is closed.
       if (connection.socket.closed) endTurn();
       else connection.socket.once('close', endTurn);
     }
@@ -144,10 +145,10 @@ interface AssociateOptions {
   signal: AbortSignal | undefined;
 }
 
-/** Asks, and gives each match to `take` until it says that there are enough. */
+/** Searches, and passes each match to `take` until it returns false. */
 export type Find = (keys: IdentifierKeys, take: (match: DicomJson) => boolean) => Promise<void>;
 
-/** C-FIND, PS3.4 §C.4.1. */
+/** Performs C-FIND, PS3.4 §C.4.1. */
 async function find(
   connection: Connection,
   keys: IdentifierKeys,
@@ -172,7 +173,7 @@ async function retrieve(
 ): Promise<number> {
   const cancel = (): void => {
     connection.sendCancel(request);
-    setTimeout(() => connection.giveUp(), CANCEL_PATIENCE).unref();
+    setTimeout(() => connection.giveUp(), CANCEL_TIMEOUT).unref();
   };
   signal.addEventListener('abort', cancel, { once: true });
   let answer: Answer;

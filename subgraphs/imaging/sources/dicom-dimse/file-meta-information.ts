@@ -3,7 +3,7 @@ import type { StoreRequest } from './wire/messages.ts';
 
 const { Implementation } = dimse;
 
-/** Preamble and File Meta Information, PS3.10 §7.1, for a data set that came by C-STORE: what a file has in front of it. */
+/** Returns preamble and File Meta Information, PS3.10 §7.1, to store a data set from C-STORE as a file. */
 export function fileMetaInformation({ sopClassUid, sopInstanceUid, transferSyntax }: StoreRequest): Buffer {
   const group = Buffer.concat([
     // PS3.10 table 7.1-1: version 1, two bytes of OB.

@@ -58,14 +58,14 @@ describe('rows of C-FIND', () => {
       Tag.SOPInstanceUID,
       [`${STUDY}.1.1`],
     ],
-  ])('%s: each once, and only under well-formed UIDs', async (level, rows, tag, listed) => {
+  ])('gives each %s once, and only with well-formed UIDs', async (level, rows, tag, listed) => {
     const source = await sourceOf({ rows: { ...honest, ...rows } });
     const found = await source.search({ level, match: new Map(), includeField: [] });
     expect(found.map((row) => text(row, tag))).toEqual(listed);
   });
 });
 
-it('a study that an archive gives for several numbers of its patient is listed once', async () => {
+it('lists a study once that an archive gives for several PatientIDs', async () => {
   const source = await sourceOf({ rows: honest });
   const patientIds = [{ value: 'OWN' }, { value: 'own' }];
   const search = (level: Level) => source.search({ level, match: new Map(), includeField: [], patientIds });
@@ -94,7 +94,7 @@ describe('DW-26 objects of C-GET', () => {
     return uids.sort();
   };
 
-  it('all that were planned, some of them twice', async () => {
+  it('gives all planned objects, also when some arrive twice', async () => {
     const source = await sourceOf({
       rows: honest,
       objects: [named(1, first), named(2, second), named(1, first)],
@@ -103,7 +103,7 @@ describe('DW-26 objects of C-GET', () => {
     expect(side.refused).toEqual([]);
   });
 
-  describe('where there is no room for them', () => {
+  describe('without room for them', () => {
     let tight: DimseSide;
     beforeAll(async () => {
       tight = await openDimseSide(1);
@@ -115,13 +115,13 @@ describe('DW-26 objects of C-GET', () => {
     const each = all.map((file, index) => named(index + 1, file));
     const rows = { ...honest, IMAGE: each.map((_, index) => instance(index + 1)) };
 
-    it('all that were planned, one of them again when it is deleted', async () => {
+    it('gives all planned objects, also when one arrives again after it was deleted', async () => {
       const source = await sourceOf({ rows, objects: [...each, each[0]!] }, tight);
       expect(await given(source)).toHaveLength(COUNT);
       expect(tight.refused).toEqual([]);
     });
 
-    it('two under one UID, the first of which is deleted: not given as a whole', async () => {
+    it('fails for two objects with one UID, also when the first was deleted', async () => {
       const source = await sourceOf({ rows, objects: [...each, named(1, other)] }, tight);
       await expect(given(source)).rejects.toMatchObject({ code: 'bad_gateway' });
       expect(tight.refused).toEqual(['two objects under one UID']);
@@ -129,16 +129,26 @@ describe('DW-26 objects of C-GET', () => {
   });
 
   it.each([
-    ['of another patient', [named(1, first), named(2, foreign)], 'bad_gateway', 'object of another patient'],
-    ['one too many', [named(1, first), named(2, second), named(3, third)], 'unavailable', 'unplanned object'],
     [
-      'two under one UID',
+      'an object of another patient',
+      [named(1, first), named(2, foreign)],
+      'bad_gateway',
+      'object of another patient',
+    ],
+    [
+      'an object too many',
+      [named(1, first), named(2, second), named(3, third)],
+      'unavailable',
+      'unplanned object',
+    ],
+    [
+      'two objects with one UID',
       [named(2, second), named(2, changed), named(1, first)],
       'bad_gateway',
       'two objects under one UID',
     ],
-    ['announced as another', [named(1, first), named(2, third)], 'bad_gateway', undefined],
-  ])('%s: not passed on, and not kept', async (_what, objects, code, reason) => {
+    ['an object announced as another', [named(1, first), named(2, third)], 'bad_gateway', undefined],
+  ])('fails for %s, and keeps nothing', async (_what, objects, code, reason) => {
     const source = await sourceOf({ rows: honest, objects });
     await expect(given(source)).rejects.toMatchObject({ code });
     expect(side.refused).toEqual(reason ? [reason] : []);
@@ -146,10 +156,10 @@ describe('DW-26 objects of C-GET', () => {
   });
 
   it.each<[string, Partial<FakeArchiveOptions['rows']>]>([
-    ['another patient’s by now', { STUDY: [{ ...study, PatientID: 'OTHER' }] }],
-    ['two patients’', { STUDY: [study, { ...study, PatientID: 'OTHER' }] }],
+    ['that now belongs to another patient', { STUDY: [{ ...study, PatientID: 'OTHER' }] }],
+    ['of two patients', { STUDY: [study, { ...study, PatientID: 'OTHER' }] }],
     ['without instances', { IMAGE: [] }],
-  ])('a study that is %s is not found', async (_what, rows) => {
+  ])('does not find a study %s', async (_what, rows) => {
     const source = await sourceOf({
       rows: { ...honest, ...rows },
       objects: [named(1, first), named(2, second)],
@@ -164,14 +174,14 @@ describe('DW-26 objects of C-GET', () => {
       { SERIES: [{ ...series, NumberOfSeriesRelatedInstances: 3 }] },
       { seriesUid: series.SeriesInstanceUID },
     ],
-  ])('a %s that lists fewer instances than it counts is not given', async (_what, rows, part) => {
+  ])('fails for a %s that lists fewer instances than it counts', async (_what, rows, part) => {
     const source = await sourceOf({
       ...{ rows: { ...honest, ...rows }, objects: [named(1, first), named(2, second)] },
     });
     await expect(given(source, part)).rejects.toMatchObject({ code: 'bad_gateway' });
   });
 
-  it('a series that counts what it lists is given', async () => {
+  it('gives a series that lists as many instances as it counts', async () => {
     const counted = { ...series, NumberOfSeriesRelatedInstances: 2 };
     const source = await sourceOf({
       ...{ rows: { ...honest, SERIES: [counted] }, objects: [named(1, first), named(2, second)] },
@@ -179,7 +189,7 @@ describe('DW-26 objects of C-GET', () => {
     expect(await given(source, { seriesUid: series.SeriesInstanceUID })).toHaveLength(2);
   });
 
-  it('issuers count where the archive shows them', async () => {
+  it('compares issuers when the archive gives them', async () => {
     const objects = [
       {
         sopInstanceUid: `${STUDY}.1.1`,

@@ -5,11 +5,11 @@ import { Bytes } from '../../dicom/part10/bytes.ts';
 import { readDataset } from '../../dicom/part10/dataset.ts';
 import { dicomJson } from '../../dicom/part10/json.ts';
 
-/** Data sets of queries and answers, PS3.7 §9.1.2: written and read here, so that no character is lost. */
+/** Data sets of queries and answers, PS3.7 §9.1.2. They are written and read here so that no character is lost. */
 
 export const IMPLICIT_LITTLE_ENDIAN = TransferSyntax.ImplicitVRLittleEndian;
 
-/** Any data set that is not pixels, in one of the uncompressed transfer syntaxes. */
+/** Decodes any data set without pixels, in an uncompressed transfer syntax. */
 export function decodeDataset(bytes: Buffer, transferSyntax: string): DicomJson {
   const encoding = {
     explicitVr: transferSyntax !== TransferSyntax.ImplicitVRLittleEndian,
@@ -19,10 +19,10 @@ export function decodeDataset(bytes: Buffer, transferSyntax: string): DicomJson 
   return dicomJson(source, readDataset(source, 0, bytes.length, encoding), encoding);
 }
 
-/** Tag → value as it is written; an empty one asks for the attribute, PS3.4 §C.2.2.2.3. */
+/** Tag → encoded value. An empty value requests the attribute, PS3.4 §C.2.2.2.3. */
 export type IdentifierKeys = ReadonlyMap<string, string>;
 
-/** The identifier of a request: implicit VR little endian, text in UTF-8. */
+/** The identifier of a request in implicit VR little endian, with text in UTF-8. */
 export class Identifier extends dimse.Dataset {
   readonly #bytes: Buffer;
 
@@ -42,7 +42,7 @@ function element([tag, value]: readonly [string, string]): Buffer {
   header.writeUInt16LE(parseInt(tag.slice(0, 4), 16), 0);
   header.writeUInt16LE(parseInt(tag.slice(4), 16), 2);
   header.writeUInt32LE(text.length + (text.length & 1), 4);
-  // UIDs are padded by NUL, all else by a space, PS3.5 §6.2.
+  // UIDs are padded with NUL, other values with a space, PS3.5 §6.2.
   const pad = Buffer.from(vrOf(tag) === 'UI' ? '\0' : ' ');
   return Buffer.concat(text.length & 1 ? [header, text, pad] : [header, text]);
 }

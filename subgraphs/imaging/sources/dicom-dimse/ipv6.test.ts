@@ -11,10 +11,10 @@ const hasLoopback = Object.values(networkInterfaces()).some((addresses) =>
   addresses?.some(({ address }) => address === '::1'),
 );
 
-test.runIf(hasLoopback)('DW-16 an archive is reached by its IPv6 address', async () => {
+test.runIf(hasLoopback)('DW-16 reads an archive at an IPv6 address', async () => {
   const studyUid = '1.2.46';
   const archive = await openDimseOrthanc(smallObjects({ studyUid, patientId: 'OWN', instances: 2 }));
-  // Orthanc listens on IPv4 alone.
+  // Orthanc listens only on IPv4.
   const server = createServer((near) => {
     const far = connect(archive.orthanc.dicomPort, '127.0.0.1');
     near.pipe(far).pipe(near);

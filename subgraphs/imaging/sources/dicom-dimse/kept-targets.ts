@@ -8,37 +8,37 @@ import type { DimseClient } from './dimse-client.ts';
 import { planOf, studyAsSaid } from './plan.ts';
 import { isWithin, type SpooledInstance } from './spool.ts';
 
-/** Milliseconds for which an archive is not asked again what it has of a study. */
+/** Milliseconds for which an archive is not asked again about a study. */
 const FRESH = 5000;
-/** Milliseconds for which it is then asked for the patient and the number of instances alone, and not for each of these. */
+/** Milliseconds for which it is then asked only for the patient and the number of instances, not for each instance. */
 const COMPARED = 60_000;
 
-/** Instances to be read until they are let go of. */
+/** Instances that are kept until `release` is called. */
 export interface Held {
   instances: readonly SpooledInstance[];
   release: () => void;
 }
 
-/** What an archive has of which we keep copies, as long as it says of it what it said when they were made. */
+/** Finds cached copies of objects of an archive, as long as the archive gives the same facts as when they were made. */
 export class KeptTargets {
   readonly #cache: RetrievalCache;
   readonly #client: DimseClient;
   readonly #keyOf: (target: Target) => string;
-  /** Entries of the cache that the archive was found to have as they are. */
+  /** Entries of the cache that were just compared with the archive. */
   readonly #fresh = new LRUCache<string, Entry>({ max: 10_000, ttl: FRESH });
-  /** Entries that were compared instance by instance lately, and what the archive said of their study then. */
+  /** Entries that were recently compared by instance, and the facts of their study at that time. */
   readonly #compared = new LRUCache<string, { entry: Entry; study: string }>({ max: 10_000, ttl: COMPARED });
-  /** Questions for that which are under way: the frames of a study share them. */
+  /** Running questions to the archive, which the frames of a study share. */
   readonly #asking = new SingleFlight<unknown>();
 
-  /** @param keyOf names a target in the cache */
+  /** @param keyOf returns the key of a target in the cache */
   constructor(cache: RetrievalCache, client: DimseClient, keyOf: (target: Target) => string) {
     this.#cache = cache;
     this.#client = client;
     this.#keyOf = keyOf;
   }
 
-  /** A target was retrieved just now. */
+  /** Notes that a target was just retrieved. */
   retrieved(target: Target): void {
     const key = this.#keyOf(target);
     const entry = this.#cache.get(key);
@@ -46,9 +46,9 @@ export class KeptTargets {
   }
 
   /**
-   * The target, where it or what it is part of was retrieved before and the archive says of it what it said then: the
-   * same patient, and the same instances.
-   * @throws Fault `not_found` where the study or series was retrieved, without the target in it
+   * Returns the target if it, its series or its study was retrieved before, and the archive still gives the same
+   * patient and instances for it.
+   * @throws Fault `not_found` when the study or series was retrieved and does not contain the target
    */
   async find(target: Target, signal: AbortSignal | undefined): Promise<Held | undefined> {
     for (const part of partsAround(target)) {
@@ -77,8 +77,8 @@ export class KeptTargets {
   }
 
   /**
-   * Whether the archive says of a part what it said when it was retrieved.
-   * @throws Fault `not_found` where it says that it is not the patient's, or not there
+   * Tells whether the archive gives the same facts of a part as when it was retrieved.
+   * @throws Fault `not_found` when it belongs to another patient now, or is gone
    */
   async #isAsBefore(key: string, entry: Entry, part: Target): Promise<boolean> {
     const isOfTarget = entry.holding.instances.every((instance) => isWithin(instance, part));
@@ -98,13 +98,13 @@ export class KeptTargets {
     return true;
   }
 
-  /** Equal questions at the same time are one, which does not end with the request that asked it first. */
+  /** Asks equal questions at the same time once. The question does not end with its first request. */
   #once<T>(question: readonly unknown[], ask: () => Promise<T>): Promise<T> {
     return this.#asking.run(JSON.stringify(question), ask);
   }
 }
 
-/** The study, the series and the instance that the target is part of. */
+/** Returns the study, series and instance that contain the target. */
 function partsAround({ seriesUid, instanceUid, ...study }: Target): Target[] {
   const parts: Target[] = [study];
   if (seriesUid !== undefined) parts.push({ ...study, seriesUid });
@@ -112,7 +112,7 @@ function partsAround({ seriesUid, instanceUid, ...study }: Target): Target[] {
   return parts;
 }
 
-/** Whether the files still are what was kept: somebody may have cleared the directory, or written into it. */
+/** Tells whether the files are unchanged, because someone may have deleted or changed files of the directory. */
 async function areThere(instances: readonly SpooledInstance[]): Promise<boolean> {
   const files = await Promise.all(instances.map(({ path }) => stat(path).catch(() => undefined)));
   return instances.every(({ size, mtime }, i) => files[i]?.size === size && files[i].mtimeMs === mtime);

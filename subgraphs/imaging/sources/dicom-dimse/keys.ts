@@ -7,13 +7,13 @@ import type { Level, SourceQuery, Target } from '../source.ts';
 import type { IdentifierKeys } from './identifier.ts';
 
 /**
- * Keys of a search as a PACS is asked them, PS3.4 §C.2.2.2, one level at a time (§C.4.1.2.1). They match all that the
- * search does, or more: optional keys may be ignored, case and accents are each PACS's own, and so every row is judged
- * again from what it shows. A conformant PACS shows what it was asked to match.
+ * Keys of a search for a PACS, PS3.4 §C.2.2.2, one level at a time (§C.4.1.2.1). They match all objects of the search,
+ * or more: a PACS may ignore optional keys, and treats case and accents in its own way. So every row is checked again
+ * by its values. A conformant PACS returns the attributes that it was asked to match.
  */
 export interface LevelKeys {
   keys: IdentifierKeys;
-  /** UIDs that every answer must have: those asked for. */
+  /** Requested UIDs, which every answer must have. */
   unique: ReadonlyMap<string, string>;
   meets: Judge;
 }
@@ -30,14 +30,14 @@ const COUNTS: Record<Level, readonly string[]> = {
   instance: [],
 };
 
-/** Attributes asked for at each level: those that rows carry whatever the source. */
+/** Attributes requested at each level: those of the rows of every source. */
 const WANTED: Record<Level, readonly string[]> = {
   study: [...rowTags('study'), ...COUNTS.study],
   series: [...rowTags('series'), ...COUNTS.series],
   instance: rowTags('instance'),
 };
 
-/** The UID that tells objects of a level apart, PS3.4 §C.6.2.1. */
+/** The UID that identifies objects of a level, PS3.4 §C.6.2.1. */
 export const UNIQUE: Record<Level, string> = {
   study: Tag.StudyInstanceUID,
   series: Tag.SeriesInstanceUID,
@@ -45,13 +45,13 @@ export const UNIQUE: Record<Level, string> = {
 };
 
 /**
- * The keys for one level of a search.
- * @param known UIDs of this level and of those above, and the PatientID, where they are known
+ * Returns the keys for one level of a search.
+ * @param known UIDs of this and higher levels, and the PatientID, if known
  * @throws Fault `unsupported_parameter` for a key of a level below the one searched
  */
 export function levelKeys(level: Level, query: SourceQuery, known: ReadonlyMap<string, string>): LevelKeys {
   const keys = new Map<string, string>([
-    // Of our keys; archives that answer in the encoding they were asked in then leave out no character.
+    // Character set of the keys. Archives that answer in the same one then lose no character.
     [Tag.SpecificCharacterSet, 'ISO_IR 192'],
     [QUERY_RETRIEVE_LEVEL, QUERY_LEVEL[level]],
     ...WANTED[level].filter((tag) => tag !== Tag.SpecificCharacterSet).map((tag) => [tag, ''] as const),
@@ -63,13 +63,13 @@ export function levelKeys(level: Level, query: SourceQuery, known: ReadonlyMap<s
   for (const [tag, values] of query.match) {
     if (levelOf(tag, query.level) !== level) continue;
     judges.push(judge(tag, values));
-    // Sequences are asked for whole: few archives match their items.
+    // Sequences are requested as a whole, because few archives match their items.
     if (!tag.includes('.')) keys.set(tag, askedValue(tag, values));
   }
   const unique = new Map<string, string>();
-  for (const maxEntries of LEVELS.slice(0, LEVELS.indexOf(level) + 1)) {
-    const uid = known.get(UNIQUE[maxEntries]);
-    if (uid !== undefined) unique.set(UNIQUE[maxEntries], uid);
+  for (const upper of LEVELS.slice(0, LEVELS.indexOf(level) + 1)) {
+    const uid = known.get(UNIQUE[upper]);
+    if (uid !== undefined) unique.set(UNIQUE[upper], uid);
   }
   for (const [tag, uid] of unique) keys.set(tag, uid);
   const patientId = known.get(Tag.PatientID);
@@ -77,14 +77,14 @@ export function levelKeys(level: Level, query: SourceQuery, known: ReadonlyMap<s
   return { keys, unique, meets: (row) => judges.every((meets) => meets(row)) };
 }
 
-/** The level of a target. */
+/** Returns the level of a target. */
 export function targetLevel({ seriesUid, instanceUid }: Target): Level {
   return instanceUid !== undefined ? 'instance' : seriesUid !== undefined ? 'series' : 'study';
 }
 
 /**
- * The identifier of a C-GET or C-MOVE (PS3.4 §C.4.2.1.4), or of a C-FIND for what is within a target.
- * @param tags attributes that are asked for besides
+ * Returns the identifier of a C-GET or C-MOVE (PS3.4 §C.4.2.1.4), or of a C-FIND within a target.
+ * @param tags other requested attributes
  */
 export function identifyingKeys(
   level: Level,
@@ -98,7 +98,7 @@ export function identifyingKeys(
   return { keys: new Map([[QUERY_RETRIEVE_LEVEL, QUERY_LEVEL[level]], ...asked, ...unique]), unique };
 }
 
-/** The level a key belongs to; one that is of none of them belongs to the level searched. */
+/** Returns the level of a key. A key of no known level belongs to the searched one. */
 function levelOf(tag: string, searched: Level): Level {
   const [outermost = tag] = tag.split('.');
   const level = LEVELS.find((level) => WANTED[level].includes(outermost)) ?? searched;
@@ -106,7 +106,7 @@ function levelOf(tag: string, searched: Level): Level {
   throw new Fault('unsupported_parameter', `${tag} is not a key of a search for ${searched} objects here.`);
 }
 
-/** Text, numbers and dates that PS3.6 knows; others would have no place in an identifier. */
+/** Tells whether an identifier may request an attribute: text, numbers and dates of PS3.6. */
 function isAskable(tag: string): boolean {
   const vr = vrOf(tag);
   return vr !== undefined && !/^(OB|OD|OF|OL|OV|OW|UN)$/.test(vr) && tag > '00080005';
@@ -115,23 +115,23 @@ function isAskable(tag: string): boolean {
 function askedValue(tag: string, values: readonly string[]): string {
   const vr = vrOf(tag);
   if (vr === 'UI') return values.join('\\');
-  // Binary numbers, lists of other than UIDs and padded numbers are matched in too many ways to be trusted to a PACS.
+  // PACS differ too much in matching binary numbers, padded numbers, and lists of other values than UIDs.
   if (values.length > 1 || vr === 'IS' || vr === 'US' || vr === 'UL') return '';
   const [value = ''] = values;
-  // An open beginning would match objects without a date, too.
+  // A range without a start would also match objects without a date.
   if (vr === 'DA') return value.replace(/^-/, '00010101-');
   if (vr === 'TM') {
-    // Some compare times as they are written: 12 would end before 12:30.
+    // Some PACS compare times as text: 12 would end before 12:30.
     const [from = '', to = from] = value.split('-');
     return `${from || '00'}-${to && timeTo(to)}`;
   }
   return askedText(value);
 }
 
-/** A text that matches at least what the value does, of characters that every PACS has. */
+/** Returns a text that matches at least the same as the value, with characters that every PACS has. */
 function askedText(value: string): string {
   const plain = value.replace(/[^\x20-\x7e]+/g, '*');
-  // Some take what stands beside wildcards for a regular expression.
+  // Some PACS interpret other characters beside wildcards as a regular expression.
   return hasWildcard(plain) ? plain.replace(/[^\w *?-]/g, '?') : plain;
 }
 
@@ -153,12 +153,12 @@ function judge(path: string, values: readonly string[]): Judge {
   return (row) => shownTexts(row, tag).some((value) => pattern.test(value));
 }
 
-/** As dates were written before PS3.5 had them in one form: 2004.01.31. */
+/** Converts old dates such as 2004.01.31 (ACR-NEMA). */
 function withoutDots(date: string): string {
   return date.replaceAll('.', '');
 }
 
-/** PS3.4 §C.2.2.2.5; ends included. */
+/** Matches ranges with both ends, PS3.4 §C.2.2.2.5. */
 function inRange(
   tag: string,
   values: readonly string[],
@@ -179,14 +179,14 @@ function inRange(
   };
 }
 
-/** All that a row shows of an attribute; of a name each of its groups. */
+/** Returns all values of an attribute in a row, for names each of their groups. */
 function shownTexts(row: DicomJson, tag: string): string[] {
   const values = row[tag]?.Value ?? [];
   const groups = values.flatMap((value) => (typeof value === 'object' ? Object.values(value ?? {}) : value));
   return groups.map((group) => comparable(String(group)));
 }
 
-/** Trailing `^` of a name say nothing, nor does it how an accent is composed. */
+/** Normalizes text for comparison: `^` at the end of a name and the composition of accents have no meaning. */
 function comparable(text: string): string {
   return text.replace(/\^+$/, '').normalize('NFC').trim();
 }

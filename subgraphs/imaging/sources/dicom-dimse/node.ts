@@ -12,14 +12,14 @@ import type { ImagesConfig } from '../../../../schema/tenant/tenant.ts';
 type DimseConfig = Extract<ImagesConfig, { type: 'dicom-dimse' }>;
 
 export interface DimseNodeOptions {
-  /** Completed retrievals are kept here. */
+  /** Directory of completed retrievals. */
   directory: string;
-  /** Bytes that they may take. */
+  /** Bytes of completed retrievals. */
   maxBytes: number;
-  /** Where our C-STORE SCP listens; not before the first C-MOVE. */
+  /** Port of the C-STORE SCP, which listens from the first C-MOVE on. */
   port: number;
   host: string;
-  /** Parse the headers of what arrives; stay open when the node closes. */
+  /** Parse the headers of arriving objects. Stay open when the node closes. */
   threads: ParsingThreads;
   /** Logs refused associations and objects; `onRefused` counts them by their reason. */
   log: RefusalLog;
@@ -27,20 +27,20 @@ export interface DimseNodeOptions {
 }
 
 /**
- * What all DIMSE sources of the process share: the cache, the port that C-MOVE sends to, and how many associations each
- * archive has to bear.
+ * The part that all DIMSE sources of the process share: the cache, the port for C-MOVE, and the limits of associations
+ * with each archive.
  */
 export class DimseNode {
   readonly cache: RetrievalCache;
   readonly scp: StoreScp;
   readonly incoming: Incoming;
-  /** Associations and objects that are not taken. */
+  /** Refused associations and objects. */
   readonly refusals: Refusals;
   readonly #associations = new Map<string, Associations>();
   #messageId = randomInt(0xffff);
 
   constructor({ directory, maxBytes, port, host, threads, log, onRefused }: DimseNodeOptions) {
-    // The library writes past our log, and of hosts and patients; what fails is told by Faults.
+    // The library would log hosts and patients outside the gateway's log. Faults report failures.
     dimse.log.setLevel('silent');
     this.cache = new RetrievalCache(directory, maxBytes);
     this.incoming = { directory: this.cache.incoming, threads };
@@ -49,7 +49,7 @@ export class DimseNode {
   }
 
   /**
-   * Associations with an archive, which all its sources share that are set up alike.
+   * Returns the limits of associations with an archive. Sources with the same limits share them.
    * @param archive its host and port
    */
   associations(archive: string, { searches, retrievals }: DimseConfig['connections']): Associations {
@@ -63,7 +63,10 @@ export class DimseNode {
     return associations;
   }
 
-  /** Of a C-MOVE: two under way have not the same, and the first is no stranger's guess. 16 bits, PS3.7 §E.1. */
+  /**
+   * Returns the next Message ID of a C-MOVE, 16 bits (PS3.7 §E.1). Running moves have different ones; the first is
+   * random.
+   */
   nextMessageId(): number {
     return (this.#messageId = (this.#messageId % 0xffff) + 1);
   }

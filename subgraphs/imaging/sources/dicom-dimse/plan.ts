@@ -7,22 +7,22 @@ import type { DimseClient, Find } from './dimse-client.ts';
 import { targetLevel } from './keys.ts';
 import { findWithin } from './search.ts';
 
-/** Instances of a target that the archive lists by C-FIND: a retrieval takes these, and no others (DW-26). */
+/** Instances of a target that the archive lists by C-FIND. A retrieval accepts no others (DW-26). */
 export interface Plan {
   patient: StatedPatient;
   /** SOP class of each instance, by its UID. */
   instances: ReadonlyMap<string, string>;
-  /** How many instances the archive says it has: no fewer than it lists. */
+  /** Number of instances that the archive gives, at least as many as it lists. */
   count: number;
-  /** Changes when the patient does, or the instances: a digest of what the archive says of both. */
+  /** Digest of the patient and the instances, as the archive gives them. */
   identity: string;
   /** The result of `studyAsSaid` at the same time. */
   study: string | undefined;
 }
 
 /**
- * What the archive has of the target.
- * @throws Fault `not_found`, also where it says that the study is another patient's than the target's, or several patients'
+ * Asks the archive for the instances of the target.
+ * @throws Fault `not_found`, also when the study belongs to another patient than the target, or to several
  */
 export function planOf(client: DimseClient, target: Target, signal: AbortSignal | undefined): Promise<Plan> {
   return client.finding(async (find) => {
@@ -41,21 +41,21 @@ export function planOf(client: DimseClient, target: Target, signal: AbortSignal 
       instances,
       count: Math.max(instances.size, await counted(find, study, target)),
       identity: createHash('sha256').update(JSON.stringify(identity)).digest('base64url'),
-      study: said(study),
+      study: factsOf(study),
     };
   }, signal);
 }
 
 /**
- * The patient of the target's study and how many instances it has: one question, however large the study is.
- * @returns undefined where the archive does not count them, PS3.4 §C.3.4
- * @throws Fault `not_found` as `planOf` does
+ * Asks for the patient of the target's study and its number of instances: one question for a study of any size.
+ * @returns undefined when the archive does not count instances, PS3.4 §C.3.4
+ * @throws Fault `not_found` as `planOf`
  */
 export function studyAsSaid(client: DimseClient, target: Target): Promise<string | undefined> {
-  return client.finding(async (find) => said(await studyOf(find, target)));
+  return client.finding(async (find) => factsOf(await studyOf(find, target)));
 }
 
-function said(study: DicomJson): string | undefined {
+function factsOf(study: DicomJson): string | undefined {
   const count = number(study, Tag.NumberOfStudyRelatedInstances);
   return count === undefined ? undefined : `${count} ${patientAsSaid(study)}`;
 }
@@ -64,13 +64,13 @@ async function studyOf(find: Find, { studyUid, patient }: Target): Promise<Dicom
   const tags = [...OF_PATIENT, Tag.NumberOfStudyRelatedInstances];
   const rows = await findWithin(find, { studyUid }, 'study', tags);
   const [study] = rows;
-  // Two patients under one UID are one patient's to nobody (IA-24).
+  // A study of two patients belongs to neither (IA-24).
   if (!study || rows.length > 1) throw noSuchObject();
   if (patient && !isOfPatient(statedPatient(study), patient)) throw noSuchObject();
   return study;
 }
 
-/** Rows of the instances, asked for series by series: PS3.4 §C.4.1.2.1 wants the UIDs of all levels above. */
+/** Finds the rows of instances series by series, because PS3.4 §C.4.1.2.1 requires the UIDs of all higher levels. */
 async function instancesOf(find: Find, target: Target): Promise<DicomJson[]> {
   const { studyUid, seriesUid } = target;
   const series =
@@ -89,8 +89,8 @@ async function instancesOf(find: Find, target: Target): Promise<DicomJson[]> {
 }
 
 /**
- * Instances of the target as the row of the study or of the series counts them, PS3.4 §C.3.4; 0 where it does not, and for
- * one instance.
+ * Returns the number of instances of the target from the row of its study or series, PS3.4 §C.3.4; 0 without a number,
+ * and for one instance.
  */
 async function counted(find: Find, study: DicomJson, target: Target): Promise<number> {
   const level = targetLevel(target);

@@ -1,14 +1,14 @@
-/** Instances by which one reader may be behind another where there is no room for them. */
+/** Number of instances by which a reader may be behind the fastest when there is no room. */
 const BEHIND = 16;
 
-/** One who reads a retrieval. */
+/** A reader of a retrieval. */
 export interface Reader {
-  /** Which of the instances that arrived it is at. */
+  /** Index of its current instance, in the order of arrival. */
   at: number;
   leftBehind: boolean;
 }
 
-/** Who reads a retrieval, and how far they are. */
+/** The readers of a retrieval, and their positions. */
 export class Readers {
   readonly #readers = new Set<Reader>();
 
@@ -16,7 +16,7 @@ export class Readers {
     return this.#readers.size;
   }
 
-  /** @param at which instance it begins with */
+  /** Adds a reader. @param at index of its first instance */
   enter(at: number): Reader {
     const reader: Reader = { at, leftBehind: false };
     this.#readers.add(reader);
@@ -27,17 +27,17 @@ export class Readers {
     this.#readers.delete(reader);
   }
 
-  /** Which instance the fastest is at; 0 without a reader. */
+  /** Index of the fastest reader; 0 without a reader. */
   get foremost(): number {
     return Math.max(0, ...this.#positions);
   }
 
-  /** Which instance the slowest is at; 0 without a reader. */
+  /** Index of the slowest reader; 0 without a reader. */
   get hindmost(): number {
     return this.count === 0 ? 0 : Math.min(...this.#positions);
   }
 
-  /** Gives up those that are far behind the fastest. */
+  /** Removes readers that are far behind the fastest. */
   leaveBehind(): void {
     const { foremost } = this;
     for (const reader of this.#readers) {

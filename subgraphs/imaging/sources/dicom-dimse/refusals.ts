@@ -3,24 +3,25 @@ export interface RefusalLog {
   warn(details: object, message: string): void;
 }
 
-/** Milliseconds within which a reason is logged once. */
+/** Milliseconds between two log lines with the same reason. */
 const LOGGED_EVERY = 1000;
 
-/** Counts what is refused of peers, and logs it; of many for one reason one line a second, which says how many. */
+/** Counts and logs refusals of peers. Each reason has at most one log line a second, with the number of refusals. */
 export class Refusals {
   readonly #log: RefusalLog;
   readonly #count: (reason: string) => void;
   readonly #unlogged = new Map<string, { count: number; loggedAt: number }>();
 
-  /** @param count is told of each */
+  /** @param count called for each refusal */
   constructor(log: RefusalLog, count: (reason: string) => void = () => undefined) {
     this.#log = log;
     this.#count = count;
   }
 
   /**
-   * @param reason one of a few, as it is counted
-   * @param details for the log; no name and no identifier of a patient
+   * Adds a refusal.
+   * @param reason one of a few, used for counting
+   * @param details for the log, without names or identifiers of patients
    */
   add(reason: string, details: object): void {
     this.#count(reason);

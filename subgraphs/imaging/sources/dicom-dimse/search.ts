@@ -7,16 +7,16 @@ import type { Level, SourceQuery, Target } from '../source.ts';
 import type { DimseClient, Find } from './dimse-client.ts';
 import { identifyingKeys, LEVELS, levelKeys, UNIQUE } from './keys.ts';
 
-/** Rows beyond which a search is refused: a whole archive is not held in memory. */
+/** Most rows of a search. A whole archive is not held in memory. */
 const MAX_ROWS = 100_000;
 
-/** Of the answer to us, not of the object: the archive's own name among them (DW-4). */
+/** Attributes of the answer and not of the object, such as the archive's AE title (DW-4). */
 const NOT_OF_THE_OBJECT: readonly string[] = ['00080052', '00080054'];
 
 /**
- * QIDO-RS rows by C-FIND (PS3.4 §C.4.1), study root, from the study down to the level searched: an archive need not
- * know the attributes of the levels above. The search ends with the last row wanted.
- * @throws Fault `too_large` for a search that matches too much to be answered
+ * Searches QIDO-RS rows by C-FIND (PS3.4 §C.4.1) with Study Root, from the study down to the searched level, because an
+ * archive need not return attributes of higher levels. The search ends with the last needed row.
+ * @throws Fault `too_large` for a search with too many matches
  */
 export async function searchArchive(
   client: DimseClient,
@@ -47,7 +47,7 @@ export async function searchArchive(
 }
 
 /**
- * Objects of a level within a target, by what tells them apart and these attributes alone.
+ * Finds objects of a level within a target, with only their UIDs and these attributes.
  * @param tags of that level
  */
 export async function findWithin(
@@ -66,7 +66,7 @@ export async function findWithin(
   return rows;
 }
 
-/** Whether a row is of these UIDs. An answer need not repeat those of the levels above, and then is given them. */
+/** Tells whether a row has these UIDs. Adds missing ones, because an answer need not repeat those of higher levels. */
 function isOf(row: DicomJson, unique: ReadonlyMap<string, string>): boolean {
   for (const [tag, value] of unique) row[tag] ??= { vr: 'UI', Value: [value] };
   return [...unique].every(([tag, value]) => text(row, tag) === value);
@@ -75,16 +75,16 @@ function isOf(row: DicomJson, unique: ReadonlyMap<string, string>): boolean {
 interface Search {
   query: SourceQuery;
   rows: DicomJson[];
-  /** Whether a study counts that was not found before, by another PatientID. */
+  /** Tells whether a study was not found before by another PatientID. */
   isNewStudy: (row: DicomJson) => boolean;
-  /** Rows after which there are enough. */
+  /** Number of rows after which the search ends. */
   wanted: number;
 }
 
 /**
- * Finds what there is at a level below an object, and goes on below that until the level searched.
- * @param above what is known of the object
- * @param known UIDs of it and of what is searched, and the patient's ID for studies
+ * Finds objects of a level within an object, and continues below them down to the searched level.
+ * @param above attributes of the object
+ * @param known UIDs of the object and the search, and the PatientID for studies
  */
 async function descend(
   search: Search,
@@ -104,7 +104,7 @@ async function descend(
   if (level === 'study' && next && !last) await askOfMissing(find, next, query, found, known);
   for (const row of found) {
     if (rows.length >= wanted) return;
-    // What was judged to be the patient's stays, whatever the levels below say.
+    // Attributes of higher levels, by which the patient was checked, are not overwritten by lower levels.
     const merged = { ...row, ...above };
     if (last || !next) rows.push(merged);
     else
@@ -118,12 +118,12 @@ async function descend(
   }
 }
 
-/** Studies of one search that are asked for below although they were not found. */
+/** Number of studies of one search whose lower levels are searched although they were not found. */
 const MOST_MISSING = 50;
 
 /**
- * Asks below studies that are named by UID and were not found, and takes no answer: a study of which nothing may be said
- * costs the same questions as one that is not there (IA-7).
+ * Searches below studies that are named by UID and were not found, and ignores the answers. So an absent study costs
+ * the same questions as one that must not be shown (IA-7).
  */
 async function askOfMissing(
   find: Find,
@@ -141,7 +141,7 @@ async function askOfMissing(
   }
 }
 
-/** Rows of one level, each judged again (DW-21). @param counts as of `distinctRows` */
+/** Finds rows of one level, and checks each again (DW-21). @param counts filter as of `distinctRows` */
 async function rowsOf(
   find: Find,
   level: Level,

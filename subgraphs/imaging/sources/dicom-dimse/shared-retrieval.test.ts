@@ -29,7 +29,7 @@ async function arrived(path: string, sopInstanceUid: string, size: number): Prom
   };
 }
 
-test('DW-16 an object that comes as its retrieval is given up costs nothing that is kept of others', async () => {
+test('DW-16 keeps other retrievals when an object arrives while its retrieval is aborted', async () => {
   const threads = new ParsingThreads();
   const cache = new RetrievalCache(directory, 1500);
   const holding = await cache.begin();
@@ -62,7 +62,7 @@ test('DW-16 an object that comes as its retrieval is given up costs nothing that
   await threads.close();
 });
 
-test('what cannot be deleted ends no process', async () => {
+test('does not end the process when a directory cannot be deleted', async () => {
   const file = join(directory, 'file');
   await writeFile(file, '');
   const failed: unknown[] = [];

@@ -15,32 +15,32 @@ import { Readers, type Reader } from './readers.ts';
 import { isWithin, refusedObject, Spool, type Incoming, type SpooledInstance } from './spool.ts';
 import { archiveAway, failure, refusedObjectFault, type RefusedObject } from './wire/status.ts';
 
-/** Milliseconds for which a retrieval that nobody waits for goes on: the next request for it may be on its way. */
+/** Milliseconds for which a retrieval without readers continues, because the next request may follow. */
 const GRACE = 250;
-/** Instances that may lie unread by all where there is no room. */
+/** Number of instances that no reader has read yet, when there is no room. */
 const AHEAD = 2;
-/** Milliseconds for which the archive is then let wait for its readers: less than it takes archives to give up. */
+/** Milliseconds for which the archive then waits for readers: less than the timeout of archives. */
 const HELD = 5000;
 
-/** A reader was too far behind the others: what it has not read yet is gone. */
+/** A reader was too far behind the others, and its next instances are deleted. */
 export class LeftBehind extends Error {}
 
-/** How a retrieval is done. */
+/** Steps of a retrieval. */
 export interface Steps {
   plan(signal: AbortSignal): Promise<Plan>;
-  /** Resolves with the number of objects that the archive says it sent. */
+  /** Resolves with the number of objects that the archive reports as sent. */
   fetch(plan: Plan, signal: AbortSignal): Promise<number>;
-  /** Where what arrives is written first. */
+  /** Place for arriving objects. */
   incoming: Incoming;
-  /** Told of objects that are not taken. */
+  /** Records refused objects. */
   refusals: Refusals;
 }
 
 /**
- * One retrieval, shared by all who ask for the same (DW-16): instances are read while they arrive. It is given up when
- * nobody waits for it any more. As long as there is room every reader takes its time. Where there is none, the archive waits
- * for the fastest reader, and each instance is deleted once all have read it: who comes later begins another retrieval, and
- * so does one that is far behind a reader for which there is nothing left.
+ * One retrieval, shared by all requests for the same target (DW-16). Instances are read while they arrive. It is
+ * aborted when it has no readers. As long as there is room, readers may be slow. Without room, the archive waits for
+ * the fastest reader, and each instance is deleted when all readers have read it. A later reader then starts another
+ * retrieval, and so does one that is far behind a reader that waits for more.
  */
 export class Retrieval {
   readonly target: Target;
@@ -52,18 +52,18 @@ export class Retrieval {
   readonly #arrivals: Arrivals;
   readonly #readers = new Readers();
   readonly #changes = new Changes();
-  /** Objects of which every byte has come, those that came twice counted twice. */
+  /** Number of complete objects. Those that arrived twice count twice. */
   #received = 0;
   #plan: Plan | undefined;
-  /** Objects of which not every byte has come. */
+  /** Number of incomplete objects. */
   #unfinished = 0;
-  /** Explains a failure better than the archive does: we refused some of what it sent. */
+  /** The fault for a refused object, which explains a failure better than the archive does. */
   #reason: Fault | undefined;
   #ended = false;
-  /** Rejects with the failure; awaited by each who follows. */
+  /** Rejects with the failure. Every reader awaits it. */
   readonly done: Promise<void>;
 
-  /** @param key names it in the cache */
+  /** @param key of the target in the cache */
   constructor(key: string, target: Target, cache: RetrievalCache, steps: Steps) {
     this.target = target;
     this.#cache = cache;
@@ -77,7 +77,7 @@ export class Retrieval {
     this.done.catch(() => undefined);
   }
 
-  /** Takes the bytes of an object that arrives, where it is one of those that were planned. */
+  /** Accepts the bytes of an arriving object if it was planned. */
   spool(request: StoreRequest): StoreSink {
     if (!this.#plan?.instances.has(request.sopInstanceUid)) {
       this.#refuse('unplanned object', request.sopInstanceUid);
@@ -98,7 +98,7 @@ export class Retrieval {
     };
   }
 
-  /** @returns false for an object that is not part of what was asked for, or not the patient's (DW-26) */
+  /** Accepts a complete object. @returns false if it was not requested, or belongs to another patient (DW-26) */
   async take(instance: SpooledInstance): Promise<boolean> {
     const plan = this.#plan;
     if (this.#ended || !plan) return false;
@@ -120,7 +120,7 @@ export class Retrieval {
     return true;
   }
 
-  /** Some send an object twice. Which of two different ones under one UID is the patient's, nobody can say. */
+  /** Accepts an object again, as some archives send it twice. Fails if it differs: it may be of another patient. */
   async #takeAgain(instance: SpooledInstance): Promise<boolean> {
     if (await this.#arrivals.isSame(instance)) return true;
     const reason = 'two objects under one UID';
@@ -134,26 +134,26 @@ export class Retrieval {
     this.#refusals.add(reason, { studyUid: this.target.studyUid, sopInstanceUid });
   }
 
-  /** What arrives cannot be written: all ends, and what is kept of others makes room for the next. */
+  /** Aborts the retrieval when an object cannot be written, and clears the cache to make room for the next. */
   broken(cause: unknown): void {
     if (this.#ended) return;
     this.#cache.clear();
     this.#abort.abort(noRoom(cause));
   }
 
-  /** Whether nobody should join it any more. */
+  /** True if new readers must not join it. */
   get givenUp(): boolean {
     return this.#abort.signal.aborted || this.#arrivals.deleted > 0;
   }
 
-  /** Whether a part of the target has arrived and is there. */
+  /** Tells whether a part of the target has arrived and was not deleted. */
   has(target: Target): boolean {
     return this.#arrivals.has(target);
   }
 
   /**
-   * The instances, each as soon as it is there; it stays until the next one is asked for.
-   * @param part only those within it
+   * Yields the instances as they arrive. Each file is kept until the next one is requested.
+   * @param part yields only instances within it
    * @throws LeftBehind
    */
   async *follow(signal?: AbortSignal, part = this.target): AsyncGenerator<SpooledInstance, void, void> {
@@ -184,7 +184,7 @@ export class Retrieval {
       release();
       this.#makeRoom();
       if (this.#readers.count > 0 || this.#ended) return;
-      // Only the archive's last word is missing then.
+      // All instances are there, and only the final answer of the archive is missing.
       const isThere = this.#plan && this.#arrivals.count >= this.#plan.count && this.#arrivals.deleted === 0;
       if (isThere && this.#cache.hasRoom) return;
       setTimeout(() => this.#readers.count === 0 && this.#abort.abort(), GRACE).unref();
@@ -198,10 +198,10 @@ export class Retrieval {
       this.#plan = await plan(signal);
       const { count, identity } = this.#plan;
       const sent = await fetch(this.#plan, signal);
-      // Whoever is told so late that two objects differ is told before the end.
+      // Two different objects with one UID may be found this late, and must fail the retrieval.
       signal.throwIfAborted();
       if (this.#received === 0 && sent === 0) throw noSuchObject();
-      // Success is not believed of an archive that sent less than it said: a part would pass for the whole (DW-13).
+      // An archive that sent less than it announced has failed: a part must not pass for the whole (DW-13).
       const missing = count - this.#arrivals.count;
       if (this.#received < sent || missing > 0) throw failure(0xb000, missing);
       this.#end(holding);
@@ -225,7 +225,9 @@ export class Retrieval {
     this.#cache.ended(holding);
   }
 
-  /** A reader has gone on: where there is no room, what all have read is deleted, and slow ones keep it no longer. */
+  /**
+   * Called when a reader moves on. Without room, deletes instances that all have read, and leaves slow readers behind.
+   */
   #makeRoom(): void {
     if (this.#ended) return;
     const isFull = !this.#cache.hasRoom;
@@ -235,7 +237,7 @@ export class Retrieval {
     this.#changes.notify();
   }
 
-  /** Lets the archive wait: it sends on when it has its answer. */
+  /** Makes the archive wait, because it sends the next object only after an answer. */
   async #heldBack(): Promise<void> {
     if (!this.#isTooFast) return;
     const late = sleep(HELD, 'late' as const, { ref: false });
@@ -244,12 +246,12 @@ export class Retrieval {
     }
   }
 
-  /** Whether the archive sends what has no room before it is read. What cannot be kept takes no more of it than it must. */
+  /** True if the archive is ahead of its readers and there is no room, or the retrieval will not be kept anyway. */
   get #isTooFast(): boolean {
     return this.#isAhead && (this.#arrivals.deleted > 0 || !this.#cache.hasRoom);
   }
 
-  /** Whether the fastest reader has more than a little to read. */
+  /** True if even the fastest reader has several instances to read. */
   get #isAhead(): boolean {
     return this.#arrivals.count - Math.max(this.#arrivals.deleted, this.#readers.foremost) > AHEAD;
   }

@@ -10,7 +10,7 @@ import type { RetrievalCache } from './cache.ts';
 const STUDY = '1.2.45';
 const INSTANCES = 60;
 const READERS = 40;
-/** Study Root Query/Retrieve Information Model – GET, as it stands in an A-ASSOCIATE-RQ, PS3.8 §9.3.2.2.1. */
+/** Study Root Query/Retrieve Information Model – GET, as written in an A-ASSOCIATE-RQ, PS3.8 §9.3.2.2.1. */
 const GET_CONTEXT = Buffer.from('1.2.840.10008.5.1.4.1.2.2.3');
 
 const objects = smallObjects({ studyUid: STUDY, patientId: 'OWN', instances: INSTANCES, side: 64 });
@@ -27,11 +27,11 @@ afterAll(async () => {
   await archive?.stop();
 });
 
-/** Associations in which the archive was asked for objects. */
+/** Returns the number of associations in which the archive was asked for objects. */
 const retrievals = () =>
   proxy.connections.filter(({ sent }) => Buffer.concat(sent).includes(GET_CONTEXT)).length;
 
-/** A reader who takes as many objects as it is told to. */
+/** A reader that takes a given number of objects. */
 class Reader {
   readonly uids: string[] = [];
   readonly #instances: AsyncIterator<StoredInstance>;
@@ -42,7 +42,7 @@ class Reader {
     this.#instances = source.retrieve({ studyUid: STUDY, patient }, '*')[Symbol.asyncIterator]();
   }
 
-  /** @returns whether there were as many */
+  /** @returns true if there were as many */
   async take(count: number): Promise<boolean> {
     for (let n = 0; n < count && !this.#over; n++) {
       const { value, done } = await this.#instances.next();
@@ -58,7 +58,7 @@ class Reader {
 
 const whole = Array.from({ length: INSTANCES }, (_, index) => `${STUDY}.1.${index + 1}`).sort();
 
-/** @param maxBytes of the cache */
+/** Runs work with readers, then reads to the end and checks all objects. @param maxBytes of the cache */
 async function withReaders(
   count: number,
   maxBytes: number,
@@ -76,8 +76,8 @@ async function withReaders(
   }
 }
 
-describe('DW-16 a study is retrieved from the archive once', () => {
-  test('for 40 who read it at once, each at another pace', () =>
+describe('DW-16 retrieves a study from the archive once', () => {
+  test('for 40 simultaneous readers of different speed', () =>
     withReaders(READERS, 1e9, async (readers) => {
       for (let round = 0; round < INSTANCES; round++) {
         for (const [index, reader] of readers.entries()) if (round % (index + 1) === 0) await reader.take(1);
@@ -87,14 +87,14 @@ describe('DW-16 a study is retrieved from the archive once', () => {
       expect(retrievals()).toBe(1);
     }));
 
-  test('for those who come one after the other while it is read', () =>
+  test('for readers that join while it is read', () =>
     withReaders(READERS, 1e9, async (readers) => {
       for (const reader of readers) await reader.take(2);
       await Promise.all(readers.map((reader) => reader.take(Infinity)));
       expect(retrievals()).toBe(1);
     }));
 
-  test('where not all of it has room, as long as nobody is farther behind than has room', () => {
+  test('without room for all of it, if no reader is too far behind', () => {
     const room = objects.slice(0, 40).reduce((sum, { length }) => sum + length, 0);
     return withReaders(READERS, room, async (readers, { cache }) => {
       const [slow, ...others] = readers as [Reader, ...Reader[]];
@@ -108,7 +108,7 @@ describe('DW-16 a study is retrieved from the archive once', () => {
   });
 });
 
-test('DW-16 where it has no room, who is far behind the others is sent it again, and only they', () =>
+test('DW-16 retrieves a study again without room only for a reader far behind the others', () =>
   withReaders(READERS, 1, async (readers) => {
     const [slow, ...others] = readers as [Reader, ...Reader[]];
     await slow.take(1);
@@ -118,7 +118,7 @@ test('DW-16 where it has no room, who is far behind the others is sent it again,
     expect(retrievals()).toBe(2);
   }));
 
-test('DW-16 a study that takes more than half of the cache is kept', () => {
+test('DW-16 keeps a study that takes more than half of the cache', () => {
   const bytes = objects.reduce((sum, { length }) => sum + length, 0);
   return withReaders(1, 1.5 * bytes, async ([reader], { source }) => {
     await reader!.take(Infinity);
@@ -127,7 +127,7 @@ test('DW-16 a study that takes more than half of the cache is kept', () => {
   });
 });
 
-test('DW-24 files are read into memory that readers have given back', async () => {
+test('DW-24 reads files into memory that readers have given back', async () => {
   const studyUid = '1.2.47';
   const large = await openDimseOrthanc(smallObjects({ studyUid, patientId: 'OWN', side: 3000 }));
   try {

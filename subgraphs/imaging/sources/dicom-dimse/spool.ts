@@ -11,7 +11,7 @@ import type { StatedPatient, Target } from '../source.ts';
 import type { StoreRequest, StoreSink } from './wire/messages.ts';
 import { fileMetaInformation } from './file-meta-information.ts';
 
-/** An instance that came by C-STORE and lies in a file of its own. */
+/** An instance from C-STORE, in a separate file. */
 export interface SpooledInstance extends IndexedInstance {
   studyUid: string;
   seriesUid: string;
@@ -20,39 +20,39 @@ export interface SpooledInstance extends IndexedInstance {
   instanceNumber: number;
 }
 
-/** What the PACS is told of an object that we did not want, PS3.7 §C.4.2. */
+/** Status for the PACS of an object that is refused, PS3.7 §C.4.2. */
 export const NOT_AUTHORIZED = 0x0124;
 export const SUCCESS = 0x0000;
 const CANNOT_UNDERSTAND = 0xc000;
 
-/** Takes nothing of an object, and says so. */
+/** Ignores the bytes of an object, and answers that it is refused. */
 export const refusedObject: StoreSink = {
   write: () => undefined,
   end: () => Promise.resolve(NOT_AUTHORIZED),
   abort: () => undefined,
 };
 
-/** Bytes that wait for the disk before the PACS has to. */
+/** Bytes that wait for the disk before the PACS has to wait. */
 const HIGH_WATER = 1024 * 1024;
 
-/** Where objects are written before they belong to a retrieval, and what parses their headers. */
+/** Place for arriving objects before they belong to a retrieval, and threads that parse their headers. */
 export interface Incoming {
-  /** On the file system of what they are moved to. */
+  /** On the same file system as the cache, because files are moved. */
   directory: string;
   threads: ParsingThreads;
 }
 
-/** What becomes of an object. */
+/** Called at the end of an object. */
 export interface SpoolEnds {
-  /** Moves the file to where it belongs; false where nobody wants it. */
+  /** Moves the file to its place. Resolves to false when the object is refused. */
   take(instance: SpooledInstance): Promise<boolean>;
-  /** It cannot be kept: the disk is full, or has lost it. */
+  /** Called when the object cannot be kept, because the disk is full or has lost it. */
   failed(cause: unknown): void;
 }
 
 /**
- * Where arriving objects are written while it is not yet known whether they are wanted: the data set byte for byte,
- * behind a File Meta Information of ours.
+ * Writes an arriving object to a file before it is known whether it is accepted: new File Meta Information, then the
+ * data set byte for byte.
  */
 export class Spool implements StoreSink {
   readonly #path: string;
@@ -69,7 +69,7 @@ export class Spool implements StoreSink {
     this.#path = join(directory, `${randomUUID()}.part`);
     this.#ends = ends;
     this.#stream = createWriteStream(this.#path, { mode: 0o600, flags: 'wx', highWaterMark: HIGH_WATER });
-    // What is not yet written when it is given up fails too: that is no full disk.
+    // Pending writes also fail after an abort, which does not mean a full disk.
     this.#stream.on('error', (cause) => this.#aborted || ends.failed(cause));
     this.#stream.write(fileMetaInformation(request));
   }
@@ -79,7 +79,7 @@ export class Spool implements StoreSink {
     return (this.#full ??= this.#drained());
   }
 
-  /** A stream that is ended meanwhile never says that it has drained: then its close does. */
+  /** Resolves when the stream has drained, or was closed before. */
   #drained(): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
@@ -95,10 +95,10 @@ export class Spool implements StoreSink {
     this.#stream.end();
     try {
       await finished(this.#stream);
-      // A file that is gone again says nothing about the object.
+      // A missing file is a failure of the disk, not of the object.
       await access(this.#path).catch(this.#ends.failed);
       const instance = await spooled(this.#path, this.#threads);
-      // It is what it was announced as, or else nothing that is said of it holds.
+      // An object that differs from its announcement is refused.
       if (instance?.sopInstanceUid !== this.#sopInstanceUid) return CANNOT_UNDERSTAND;
       return (await this.#ends.take(instance)) ? SUCCESS : NOT_AUTHORIZED;
     } finally {
@@ -116,9 +116,9 @@ export class Spool implements StoreSink {
   }
 }
 
-/** What the file says of itself; undefined where it is no object. */
+/** Reads the header of a file; undefined when it is not a DICOM object. */
 async function spooled(path: string, threads: ParsingThreads): Promise<SpooledInstance | undefined> {
-  // What an object may have is for those to say who ask for more of it.
+  // The limits of a tenant apply later, when more of the object is read.
   const task = { paths: [path], objectElements: OBJECT_ELEMENTS };
   const [header] = await threads.run('headers', task).catch(() => []);
   if (header?.kind !== 'instance') return undefined;
@@ -139,12 +139,12 @@ async function spooled(path: string, threads: ParsingThreads): Promise<SpooledIn
   };
 }
 
-/** Objects without a number come first, as in every source; null would not survive JSON as a number. */
+/** Returns a number for sorting. Objects without one come first, as in every source. JSON has no -Infinity. */
 function order(attributes: DicomJson, tag: string): number {
   return number(attributes, tag) ?? Number.MIN_SAFE_INTEGER;
 }
 
-/** Moves the file into a directory, under a name of ours. */
+/** Moves the file into a directory with a new name. */
 export async function moved(
   instance: SpooledInstance,
   directory: string,
@@ -155,7 +155,7 @@ export async function moved(
   return { ...instance, path };
 }
 
-/** Whether an instance is, or is part of, the target. */
+/** Tells whether an instance is, or is part of, the target. */
 export function isWithin(
   instance: SpooledInstance,
   { studyUid, seriesUid, instanceUid, patient }: Target,
@@ -168,7 +168,7 @@ export function isWithin(
   );
 }
 
-/** By series and instance numbers, as every source gives the objects of a study. */
+/** Compares by series and instance numbers, the order of objects in every source. */
 export function inOrder(a: SpooledInstance, b: SpooledInstance): number {
   const uids = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
   return (

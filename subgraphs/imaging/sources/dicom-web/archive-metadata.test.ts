@@ -16,7 +16,7 @@ const uids: DicomJson = {
 };
 const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
-test('DW-6 metadata of an archive come object by object, their addresses from the base of the service', async () => {
+test('DW-6 parses metadata of an archive object by object, with addresses from the base of the service', async () => {
   const rows = [{ ...uids, '7FE00010': { vr: 'OW', BulkDataURI: 'http://archive/studies/1/x' } }, uids];
   const [first, second] = await readArchiveMetadata(
     (async function* () {
@@ -25,7 +25,7 @@ test('DW-6 metadata of an archive come object by object, their addresses from th
     { target, objectElements: OBJECT_ELEMENTS },
     threads,
   );
-  // An address that is not the instance's own leads nowhere.
+  // An address that is not below the instance is dropped.
   expect(first).toMatchObject({ metadata: { sopInstanceUid: '3', seriesUid: '2' } });
   expect(rowOf((first as { metadata: { json: Uint8Array } }).metadata)).toEqual({
     ...uids,
@@ -34,7 +34,7 @@ test('DW-6 metadata of an archive come object by object, their addresses from th
   expect(rowOf((second as { metadata: { json: Uint8Array } }).metadata)).toEqual(uids);
 });
 
-test('DW-6 more metadata of a series than any source gives are too large; of an instance they make no sense', async () => {
+test('DW-6 refuses too large metadata: of a series as too_large, of an instance as bad_gateway', async () => {
   const chunk = Buffer.from(`${JSON.stringify(uids)},`.repeat(10_000));
   const read = (of: Target) =>
     readArchiveMetadata(
@@ -52,7 +52,7 @@ test('DW-6 more metadata of a series than any source gives are too large; of an 
   await expect(read(target)).rejects.toMatchObject({ code: 'bad_gateway' });
 });
 
-test('DW-6 palettes stand in the metadata themselves, whatever their length', () => {
+test('DW-6 puts palettes of any length inline into the metadata', () => {
   const palette = Buffer.alloc(4096, 3);
   const row = {
     ...uids,
@@ -78,7 +78,7 @@ test.each<[name: string, row: unknown]>([
   ],
   ['values', { '00181065': { vr: 'DS', Value: Array(2000).fill(1) } }],
   ['items', { '00400275': { vr: 'SQ', Value: Array(2000).fill({}) } }],
-])('DW-24 an object of more %s than it may have is damaged, and says so', async (_, row) => {
+])('DW-24 refuses an object with too many %s, and says so', async (_, row) => {
   const parse = () => threads.run('archiveMetadata', { rows: [bytes(row)], target, objectElements: 999 });
   await expect(parse()).rejects.toMatchObject({
     code: 'bad_gateway',

@@ -9,12 +9,12 @@ import { MAX_METADATA_BYTES, tooMuchMetadata } from '../metadata-bytes.ts';
 import type { RowSize } from '../../parsing/archive/row-splitter.ts';
 import { rowsOf } from './rows.ts';
 
-/** Bytes that are parsed at a time: enough that the way to another thread counts for little. */
+/** Bytes parsed at a time, so that the transfer to another thread costs little. */
 const BATCH = 256 * 1024;
 
 /**
- * Parses the answer of an archive, object by object, in threads.
- * @throws Fault `bad_gateway`; `too_large` for the metadata of a study or series that are more than any source gives
+ * Parses the answer of an archive object by object, in other threads.
+ * @throws Fault `bad_gateway`; `too_large` for metadata of a study or series above the limit of every source
  */
 export async function readArchiveMetadata(
   body: AsyncIterable<Uint8Array>,
@@ -35,16 +35,16 @@ export async function readArchiveMetadata(
     budget.checkJson(bytes);
     budget.count(Math.floor(nodes / NODES_PER_ELEMENT));
   };
-  // Of one instance nobody can ask for less.
+  // A client cannot ask for less than one instance.
   const tooMuch = target.instanceUid === undefined ? tooMuchMetadata : undefined;
   const room = { mostBytes: MAX_METADATA_BYTES, tooMuch };
   try {
     for await (const row of rowsOf(body, checkRow, room)) {
-      // The chunk that it is part of does not go to the thread.
+      // A copy, so that the whole chunk is not transferred to the thread.
       rows.push(row.length === row.buffer.byteLength ? row : new Uint8Array(row));
       if ((size += row.length) <= BATCH) continue;
       parse();
-      // An archive that is fast leaves no other time to other requests.
+      // Lets other requests continue, also when the archive is fast.
       await setImmediate();
     }
   } catch (error) {

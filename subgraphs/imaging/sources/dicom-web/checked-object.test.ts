@@ -3,7 +3,7 @@ import { smallObjects } from '../../../../gateway/test/setup/small-objects.ts';
 import type { Target } from '../source.ts';
 import { checkedObject } from './checked-object.ts';
 
-/** DW-26: objects that an archive sends, compared with what was asked for. */
+/** DW-26: objects of an archive are compared with the request. */
 
 const [OBJECT] = smallObjects({ studyUid: '1.2.3', patientId: 'A', issuer: 'H' }) as [Buffer];
 const TARGET: Target = {
@@ -22,13 +22,10 @@ async function given(bytes: Buffer, target: Target, size = 100): Promise<Buffer>
   return Buffer.concat(chunks);
 }
 
-test.each([1, 2, 7, 64, 100_000])(
-  'the object that was asked for comes whole, in pieces of %i bytes',
-  async (size) => {
-    expect((await given(OBJECT, TARGET, size)).equals(OBJECT)).toBe(true);
-    expect(onOtherObject).not.toHaveBeenCalled();
-  },
-);
+test.each([1, 2, 7, 64, 100_000])('gives the whole requested object, in pieces of %i bytes', async (size) => {
+  expect((await given(OBJECT, TARGET, size)).equals(OBJECT)).toBe(true);
+  expect(onOtherObject).not.toHaveBeenCalled();
+});
 
 describe.each([3, 1000])('in pieces of %i bytes', (size) => {
   test.each<[what: string, target: Partial<Target>]>([
@@ -37,7 +34,7 @@ describe.each([3, 1000])('in pieces of %i bytes', (size) => {
     ['another instance', { instanceUid: '1.2.3.1.2' }],
     ['another patient', { patient: { id: 'B', issuer: '' } }],
     ['a patient of another issuer', { patient: { id: 'A', issuer: 'G' } }],
-  ])('an object of %s is refused', async (_what, target) => {
+  ])('refuses an object of %s', async (_what, target) => {
     await expect(given(OBJECT, { ...TARGET, ...target }, size)).rejects.toMatchObject({
       code: 'bad_gateway',
     });
@@ -45,12 +42,12 @@ describe.each([3, 1000])('in pieces of %i bytes', (size) => {
   });
 });
 
-test('an archive whose rows show no issuer', async () => {
+test('gives an object when the rows of the archive have no issuer', async () => {
   const target = { ...TARGET, patient: { id: 'A', issuer: '' } };
   expect((await given(OBJECT, target)).length).toBe(OBJECT.length);
 });
 
-test.each([65_536, 700_000])('UIDs behind much private data, in pieces of %i bytes', async (size) => {
+test.each([65_536, 700_000])('finds UIDs after much private data, in pieces of %i bytes', async (size) => {
   // (0019,1010) UT, PS3.5 §7.1.2.
   const long = Buffer.concat([Buffer.from('190010105554000000000000', 'hex'), Buffer.alloc(900_000, 'x')]);
   long.writeUInt32LE(900_000, 8);
@@ -63,8 +60,8 @@ test.each([65_536, 700_000])('UIDs behind much private data, in pieces of %i byt
 
 test.each<[what: string, bytes: Buffer]>([
   ['nothing', Buffer.alloc(0)],
-  ['no DICOM', Buffer.from('no DICOM at all, but long enough to be looked at')],
-  ['an object that is cut before its UIDs', OBJECT.subarray(0, 300)],
-])('%s is given as it is', async (_what, bytes) => {
+  ['another format', Buffer.from('no DICOM at all, but long enough to be looked at')],
+  ['an object that ends before its UIDs', OBJECT.subarray(0, 300)],
+])('gives %s unchanged', async (_what, bytes) => {
   expect((await given(bytes, TARGET)).equals(bytes)).toBe(true);
 });

@@ -8,18 +8,18 @@ import { isOfPatient, statedPatient } from '../../facts/of-patients.ts';
 import type { Target } from '../source.ts';
 import { otherObject } from '../../parsing/archive/nonsense.ts';
 
-/** Every object has them (PS3.3 §C.7.2.1, §C.7.3.1, §C.12.1). */
+/** UIDs of every object (PS3.3 §C.7.2.1, §C.7.3.1, §C.12.1). */
 const UIDS = [Tag.SOPInstanceUID, Tag.StudyInstanceUID, Tag.SeriesInstanceUID] as const;
 const IDENTITY: ReadonlySet<string> = new Set([...UIDS, Tag.PatientID, Tag.IssuerOfPatientID]);
-/** Bytes within which an object says what it is: private data before its UIDs may be large. */
+/** Bytes in which the UIDs of an object are searched, because private data before them may be large. */
 const HEAD = 1024 * 1024;
-/** Elements before its last UID, those of items included. */
+/** Elements before its last UID, with those of items. */
 const ELEMENTS = 5000;
 
 /**
- * Compares an object that an archive sends with what was asked for, by its first bytes (DW-26). One that does not say what
- * it is, or says it in a deflated data set, is given as it is, as objects are that are passed on whole.
- * @param onOtherObject told before another object is refused
+ * Compares an object of an archive with the request, by its first bytes (DW-26). An object without identity, or with a
+ * deflated data set, is passed on unchanged, as relayed objects are.
+ * @param onOtherObject called before another object is refused
  * @returns all of its bytes
  * @throws Fault `bad_gateway` for another object
  */
@@ -37,7 +37,7 @@ export async function checkedObject(
   return bytes;
 }
 
-/** What an object is; undefined where its first bytes do not tell. */
+/** Returns the identity of an object; undefined when its first bytes do not contain it. */
 function identityOf(head: Buffer): DicomJson | undefined {
   try {
     const budget = new Budget(ELEMENTS);

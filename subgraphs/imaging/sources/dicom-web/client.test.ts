@@ -9,14 +9,14 @@ import { DicomWebClient } from './client.ts';
 import { gathered, partsOf } from './parts.ts';
 import { BufferPool } from '../../multipart/buffer-pool.ts';
 
-/** How answers end, byte for byte: over sockets, because no server of HTTP sends all of these. */
+/** Ends of answers, byte for byte over sockets, because no HTTP server sends all of these. */
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-/** A client of an archive that says this to every request, and then ends its side of the connection. */
+/** Returns a client of an archive that sends this answer to every request and closes the connection. */
 async function client(answer: string) {
   const server = createServer((socket) => {
     socket.on('error', () => undefined).once('data', () => socket.end(answer));
@@ -41,47 +41,44 @@ const LONG = 'x'.repeat(65_536);
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
 
 test.each([
-  ['its length', `${OK}${TYPE}${CLOSE}Content-Length: ${LONG.length}\r\n\r\n${LONG}`],
+  ['a length', `${OK}${TYPE}${CLOSE}Content-Length: ${LONG.length}\r\n\r\n${LONG}`],
   [
     'a boundary',
     `${OK}Content-Type: multipart/related; boundary=b\r\n${CLOSE}\r\n--b\r\n\r\n${LONG}\r\n--b--\r\n`,
   ],
-])(
-  'an answer with %s is whole, and the process lives, when its connection ends before it is read',
-  async (_, text) => {
-    const answer = await (await client(text)).get('/', { accept: '*/*' });
-    // The archive's end of the connection comes while nobody reads.
-    await sleep(200);
-    const frames: number[] = [];
-    for await (const frame of gathered(partsOf(answer), 1, new BufferPool())) frames.push(frame.length);
-    expect(frames).toEqual([LONG.length]);
-  },
-);
+])('reads a whole answer with %s, also when its connection was closed before', async (_, text) => {
+  const answer = await (await client(text)).get('/', { accept: '*/*' });
+  // The archive closes the connection before the answer is read.
+  await sleep(200);
+  const frames: number[] = [];
+  for await (const frame of gathered(partsOf(answer), 1, new BufferPool())) frames.push(frame.length);
+  expect(frames).toEqual([LONG.length]);
+});
 
 test.each([
-  ['of less than its length', 'unavailable', `${OK}${TYPE}${CLOSE}Content-Length: 10\r\n\r\nhello`],
+  ['shorter than its length', 'unavailable', `${OK}${TYPE}${CLOSE}Content-Length: 10\r\n\r\nhello`],
   [
-    'of less than its length, on a kept connection',
+    'shorter than its length, on a kept connection',
     'unavailable',
     `${OK}${TYPE}Content-Length: 10\r\n\r\nhello`,
   ],
   [
-    'cut within a chunk',
+    'that ends within a chunk',
     'bad_gateway',
     `${OK}${TYPE}${CLOSE}Transfer-Encoding: chunked\r\n\r\n${chunk('hello').slice(0, 6)}`,
   ],
   [
-    'cut between chunks',
+    'that ends between chunks',
     'bad_gateway',
     `${OK}${TYPE}${CLOSE}Transfer-Encoding: chunked\r\n\r\n${chunk('hello')}`,
   ],
   [
-    'cut between chunks, kept',
+    'that ends between chunks, on a kept connection',
     'unavailable',
     `${OK}${TYPE}Transfer-Encoding: chunked\r\n\r\n${chunk('hello')}`,
   ],
-  ['that ends when it ends', 'bad_gateway', `${OK}${TYPE}${CLOSE}\r\nhello`],
-])('DW-13 an object %s is no object: %s', async (_, code, text) => {
+  ['without length and chunks', 'bad_gateway', `${OK}${TYPE}${CLOSE}\r\nhello`],
+])('DW-13 refuses an object %s: %s', async (_, code, text) => {
   const archive = await client(text);
   const reading = async () => {
     const answer = await archive.get('/', { accept: '*/*' });
@@ -90,7 +87,7 @@ test.each([
   await expect(reading()).rejects.toMatchObject({ code });
 });
 
-test('an object in chunks that end is one', async () => {
+test('reads an object in complete chunks', async () => {
   const archive = await client(`${OK}${TYPE}Transfer-Encoding: chunked\r\n\r\n${chunk('hello')}0\r\n\r\n`);
   const frames: string[] = [];
   for await (const frame of gathered(partsOf(await archive.get('/', { accept: '*/*' })), 1, new BufferPool()))
@@ -98,7 +95,7 @@ test('an object in chunks that end is one', async () => {
   expect(frames).toEqual(['hello']);
 });
 
-test('DW-23 an archive that has closed every kept connection is asked over a new one', async () => {
+test('DW-23 opens a new connection when the archive has closed all kept ones', async () => {
   const archive = createHttpServer((_, response) => setTimeout(() => response.end('[]'), 20));
   await new Promise<void>((listening) => archive.listen(0, '127.0.0.1', listening));
   closing.push(() => new Promise((closed) => archive.close(closed)));

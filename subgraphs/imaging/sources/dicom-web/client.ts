@@ -21,7 +21,7 @@ import type { Target } from '../source.ts';
 import { Semaphore } from '../../../../schema/concurrency/semaphore.ts';
 import { nonsense } from '../../parsing/archive/nonsense.ts';
 
-/** HTTP to a DICOMweb server: pooled, authenticated, its failures as Faults. */
+/** HTTP client of a DICOMweb server, with a pool of connections, authentication, and failures as Faults. */
 
 type Config = Extract<ImagesConfig, { type: 'dicom-web' }>;
 type Body = Dispatcher.ResponseData['body'];
@@ -29,14 +29,14 @@ type Body = Dispatcher.ResponseData['body'];
 export interface Answer {
   status: number;
   contentType: string;
-  /** Bytes, where the server said. */
+  /** Bytes, if the server gave them. */
   size?: number;
-  /** Whether the end of the body could not be told from a connection that was cut (RFC 9112 §8). */
+  /** True if the end of the body cannot be distinguished from a broken connection (RFC 9112 §8). */
   endless?: boolean;
   body: Body;
 }
 
-/** What a request is for: each kind has its own limit, so that slow readers of images hold up no search. */
+/** Kind of a request. Each has its own limit, so that slow readers of images do not delay searches. */
 export type Purpose = 'searches' | 'retrievals';
 
 export interface GetOptions {
@@ -44,22 +44,22 @@ export interface GetOptions {
   /** Default `retrievals`. */
   purpose?: Purpose;
   signal?: AbortSignal | undefined;
-  /** What further statuses mean for this request: Orthanc says 400 for a frame out of range. */
+  /** Meaning of other statuses for this request: Orthanc answers 400 for a frame out of range. */
   statuses?: Readonly<Record<number, 'not_found' | 'not_acceptable'>>;
 }
 
 const FAILED = 'The image archive failed to answer.';
 
-/** Seconds. TimeBudget with a slow archive is the caller's; these only end what hangs for ever. */
+/** Seconds. They only end requests that hang. Callers have their own timeout for a slow archive. */
 const CONNECT_TIMEOUT = 10;
 const HEADERS_TIMEOUT = 610;
 const BODY_TIMEOUT = 60;
 
 /**
  * A client of one DICOMweb server.
- * `get` answers status 200 to 206 and throws Fault for all else: `not_found`; `unavailable` with `retryAfter` for a
- * server that is away or busy (DW-23); `bad_gateway` for nonsense. The server's 401 and 403 are our configuration's
- * fault, never the caller's, and are `bad_gateway`.
+ * `get` returns answers with status 200 to 206, and throws Fault for others: `not_found`; `unavailable` with
+ * `retryAfter` for a server that is away or busy (DW-23); `bad_gateway` for invalid answers. 401 and 403 of the server
+ * are errors of the configuration, not of the caller, and so `bad_gateway`.
  */
 export class DicomWebClient {
   readonly #pools = new Map<string, Pool>();
@@ -70,7 +70,7 @@ export class DicomWebClient {
 
   /**
    * @param now seconds since the epoch
-   * @param dispatcher connections to use instead of own ones; stays open when the client closes
+   * @param dispatcher connections to use instead of new ones; stays open when the client closes
    */
   constructor(config: Config, now: () => number, dispatcher?: Dispatcher) {
     this.#config = config;
@@ -81,8 +81,9 @@ export class DicomWebClient {
   }
 
   /**
-   * Waits while as many requests of its purpose are under way as the tenant allows. One ends when its body is closed.
-   * @param path below the endpoint, with a slash in front
+   * Sends a GET request. Waits while the number of running requests with its purpose is at the tenant's limit. A
+   * request ends when its body is closed.
+   * @param path below the endpoint, with a leading slash
    */
   async get(path: string, options: GetOptions): Promise<Answer> {
     const release = await this.#semaphores[options.purpose ?? 'retrievals'].acquire(options.signal);
@@ -106,10 +107,10 @@ export class DicomWebClient {
     }
     const { statusCode, headers, body } = answer;
     if (statusCode >= 200 && statusCode < 300) {
-      // Who reads the body learns of its failure; one that is left unread must not end the process.
+      // The reader gets errors of the body. Without a reader, an error must not end the process.
       body.on('error', () => undefined);
       const size = Number(headers['content-length'] ?? NaN);
-      // Chunks end with one of their own, which is not waited for where the connection closes after them.
+      // The last chunk marks the end, but is not awaited when the connection closes after the body.
       const chunked =
         headers['transfer-encoding'] !== undefined && !/close/i.test(String(headers.connection));
       return {
@@ -132,7 +133,7 @@ export class DicomWebClient {
     return this.#request(url, { method: 'GET', headers, signal: signal ?? null });
   }
 
-  /** Sends; once more where a kept socket turned out to be closed (Orthanc closes them after a second). */
+  /** Sends a request, and again if a kept socket was closed (Orthanc closes them after a second). */
   async #request(
     url: URL,
     options: Pick<Dispatcher.RequestOptions, 'method' | 'headers' | 'signal' | 'body'>,
@@ -164,7 +165,7 @@ export class DicomWebClient {
     return pool;
   }
 
-  /** @throws Fault `bad_gateway` where the archive's authorization server gives us no token */
+  /** @throws Fault `bad_gateway` when the archive's authorization server gives no token */
   async #authorization(): Promise<Record<string, string>> {
     try {
       return await this.#signIn.headers();
@@ -209,13 +210,13 @@ function refusal(
   return new Fault('bad_gateway', FAILED, { service: 'imaging', cause });
 }
 
-/** Where a server has a study, series or instance, below its endpoint. */
+/** Returns the path of a study, series or instance below the endpoint of a server. */
 export function pathOf({ studyUid, seriesUid, instanceUid }: Target): string {
   const series = seriesUid === undefined ? '' : `/series/${seriesUid}`;
   return `/studies/${studyUid}${series}${instanceUid === undefined ? '' : `/instances/${instanceUid}`}`;
 }
 
-/** What went wrong on the way to the archive, as a Fault; an abort stays what it is. */
+/** Converts an error of the connection to the archive to a Fault. Keeps an abort. */
 export function asFault(error: unknown): unknown {
   const fault = unlessNoRoom(error);
   if (fault instanceof Fault || (error as Error).name === 'AbortError') return fault;
@@ -227,7 +228,7 @@ export function asFault(error: unknown): unknown {
   });
 }
 
-/** An archive that is away, or went away while it answered. */
+/** Returns the fault for an archive that is away, or whose connection broke. */
 export function brokenOff(cause: unknown): Fault {
   return new Fault('unavailable', 'The image archive cannot be reached, or broke off.', {
     service: 'imaging',

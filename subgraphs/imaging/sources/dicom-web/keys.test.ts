@@ -7,10 +7,15 @@ const keys = (tag: string, values: string[], studyUid?: string) =>
   askedKeys({ match: new Map([[tag, values]]), ...(studyUid && { studyUid }) });
 const row = (tag: string, ...Value: unknown[]): DicomJson => ({ [tag]: { vr: 'LO', Value } });
 
-describe('DW-2 what a server is asked', () => {
+describe('DW-2 asks a server for', () => {
   test.each<[what: string, tag: string, values: string[], asked: string | undefined]>([
     ['text', Tag.StudyDescription, ['a-(b)'], 'a-(b)'],
-    ['text with what a query cannot hold', Tag.StudyDescription, ['a (b) & c#d+1'], 'a??b????c?d?1'],
+    [
+      'text with characters that a query cannot have',
+      Tag.StudyDescription,
+      ['a (b) & c#d+1'],
+      'a??b????c?d?1',
+    ],
     ['a name beyond ASCII', Tag.PatientName, ['Buc^Jérôme'], 'Buc?J*r*me'],
     ['text with a comma, which would be a list', Tag.StudyDescription, ['a, b'], 'a??b'],
     ['a name', Tag.PatientName, ['DOE^JANE'], 'DOE?JANE'],
@@ -23,8 +28,8 @@ describe('DW-2 what a server is asked', () => {
     ['a time of seconds', Tag.StudyTime, ['101500'], '101500-101500.999999'],
     ['a range of times', Tag.StudyTime, ['10-12'], '10-125959.999999'],
     ['a range of times without an end', Tag.StudyTime, ['1015-'], '1015-'],
-    ['a range of times without a beginning', Tag.StudyTime, ['-12'], '00-125959.999999'],
-    ['a range of dates without a beginning', Tag.StudyDate, ['-20200101'], '00010101-20200101'],
+    ['a range of times without a start', Tag.StudyTime, ['-12'], '00-125959.999999'],
+    ['a range of dates without a start', Tag.StudyDate, ['-20200101'], '00010101-20200101'],
     ['a range of dates', Tag.StudyDate, ['20190101-'], '20190101-'],
     ['a number', Tag.InstanceNumber, ['+01'], '1'],
     ['a code with a space', Tag.Modality, ['A B'], undefined],
@@ -33,17 +38,17 @@ describe('DW-2 what a server is asked', () => {
     expect(keys(tag, values).asked).toEqual(asked === undefined ? [] : [[tag, asked]]);
   });
 
-  test('a number within a study is judged here', () => {
+  test('no number within a study, which is compared in the gateway', () => {
     expect(keys(Tag.InstanceNumber, ['1'], '1.2')).toMatchObject({ asked: [], needed: [Tag.InstanceNumber] });
   });
 });
 
-describe('DW-3 which rows are kept', () => {
+describe('DW-3 keeps rows with', () => {
   const step = (id: string) => ({ [Tag.ScheduledProcedureStepID]: { vr: 'SH', Value: [id] } });
   test.each<[what: string, tag: string, values: string[], row: DicomJson, kept: boolean]>([
-    ['the name itself', Tag.PatientName, ['DOE^J*'], row(Tag.PatientName, { Alphabetic: 'Doe^Jane' }), true],
+    ['the name', Tag.PatientName, ['DOE^J*'], row(Tag.PatientName, { Alphabetic: 'Doe^Jane' }), true],
     [
-      'what ? let through',
+      'another character that ? matches',
       Tag.PatientName,
       ['DOE^J*'],
       row(Tag.PatientName, { Alphabetic: 'Doe-Jane' }),
@@ -56,13 +61,13 @@ describe('DW-3 which rows are kept', () => {
       row(Tag.PatientName, { Alphabetic: 'W', Ideographic: '王^小' }),
       true,
     ],
-    ['trailing carets', Tag.PatientName, ['D*^J'], row(Tag.PatientName, { Alphabetic: 'Doe^J^^^' }), true],
-    ['one that the row does not show', Tag.PatientName, ['DOE^J*'], {}, true],
+    ['^ at the end', Tag.PatientName, ['D*^J'], row(Tag.PatientName, { Alphabetic: 'Doe^J^^^' }), true],
+    ['no such attribute', Tag.PatientName, ['DOE^J*'], {}, true],
     ['a comma', Tag.StudyDescription, ['a, b'], row(Tag.StudyDescription, 'a, b'), true],
-    ['not a comma', Tag.StudyDescription, ['a, b'], row(Tag.StudyDescription, 'a; b'), false],
+    ['no comma', Tag.StudyDescription, ['a, b'], row(Tag.StudyDescription, 'a; b'), false],
     ['a code by wildcard', Tag.ModalitiesInStudy, ['C*'], row(Tag.ModalitiesInStudy, 'MR', 'CT'), true],
     ['another code', Tag.ModalitiesInStudy, ['C*'], row(Tag.ModalitiesInStudy, 'MR'), false],
-    ['no code at all', Tag.ModalitiesInStudy, ['C*'], {}, false],
+    ['no code', Tag.ModalitiesInStudy, ['C*'], {}, false],
     [
       'a step of the sequence',
       PATH,

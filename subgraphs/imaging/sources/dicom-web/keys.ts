@@ -4,30 +4,29 @@ import { hasWildcard, wildcards } from '../../dicom/wildcards.ts';
 import type { SourceQuery } from '../source.ts';
 
 /**
- * Keys of a search as a server is asked them, and what is left to judge from its rows. Servers match less than PS3.4
- * §C.2.2.2 has, Orthanc above all: it takes percent-encoding for the value itself, a comma for a list whatever the
- * attribute, in a value with wildcards brackets match nothing, times and numbers are compared as they are written, and
- * codes by list, without wildcards.
+ * Keys of a search for a server, and the conditions left to check in its rows. Servers, mostly Orthanc, support less
+ * matching than PS3.4 §C.2.2.2. Orthanc takes percent-encoding as the value, and a comma as a list for any attribute.
+ * Brackets in a value with wildcards match nothing, times and numbers are compared as text, and codes only as a list
+ * without wildcards.
  */
 export interface AskedKeys {
-  /** Tag and value; together they match all that the search does, or more. */
+  /** Tags and values, which together match all objects of the search, or more. */
   asked: readonly (readonly [tag: string, value: string])[];
-  /** Attributes that rows must show to be judged. */
+  /** Attributes that rows must have for the check. */
   needed: readonly string[];
-  /** Whether a row is what was searched for, where the keys that were asked let others through. */
+  /** Tells whether a row meets the conditions that the keys for the server do not cover. */
   meets(row: DicomJson): boolean;
 }
 
 type Judge = (row: DicomJson) => boolean;
 
-/**
- * A text that matches at least what the value matches, of characters alone that stand in a query as they are.
- */
+/** Returns a text that matches at least the same as the value, with only characters that a query needs not encode. */
 export function askedText(value: string): string {
   const plain = value.replace(/[^\x00-\x7f]+/g, '*').replace(/[\s"#%&'+,;<>[\\\]^`{|}]/g, '?');
   return hasWildcard(plain) ? plain.replace(/[$()]/g, '?') : plain;
 }
 
+/** Splits a search into keys for the server and conditions to check. */
 export function askedKeys({ match, studyUid }: Pick<SourceQuery, 'match' | 'studyUid'>): AskedKeys {
   const asked: (readonly [string, string])[] = [];
   const needed: string[] = [];
@@ -41,13 +40,13 @@ export function askedKeys({ match, studyUid }: Pick<SourceQuery, 'match' | 'stud
       needed.push(tag);
       judges.push(matchesText(tag, values));
     } else if (vr === 'IS' && studyUid !== undefined) {
-      // Some pad numbers with spaces or zeros. The rows of one study are few enough to be judged here.
+      // Some servers pad numbers with spaces or zeros. The rows of one study are few enough to check them here.
       needed.push(tag);
       judges.push((row) => values.some((value) => number(row, tag) === Number(value)));
     } else if (vr === 'TM') {
       asked.push([tag, timeRange(values[0]!)]);
     } else if (vr === 'DA') {
-      // A range without a beginning matches empty dates.
+      // A range without a start would match empty dates.
       asked.push([tag, values[0]!.replace(/^-/, '00010101-')]);
     } else if (vr === 'UI' || vr === 'CS') {
       asked.push([tag, values.join(',')]);
@@ -63,15 +62,15 @@ export function askedKeys({ match, studyUid }: Pick<SourceQuery, 'match' | 'stud
   return { asked, needed, meets: (row) => judges.every((judge) => judge(row)) };
 }
 
-/** `10`, `1015-`, `-12`: a time of less precision means all of what it leaves open, PS3.4 §C.2.2.2.5. */
+/** Converts `10`, `1015-`, `-12` to a range: a partial time matches all times that it may mean, PS3.4 §C.2.2.2.5. */
 function timeRange(value: string): string {
   const [from = '', to = from] = value.split('-');
   return `${from || '00'}-${to && to + '235959.999999'.slice(to.length)}`;
 }
 
 /**
- * Judges a text by the pattern. Case is the server's to mind or not; trailing `^` of a name say nothing.
- * @param asked what the server was asked, where it was: a row that does not show the attribute is then its judgement
+ * Matches a text without case, which a server may ignore. `^` at the end of a name have no meaning.
+ * @param asked the key for the server, if it got one. A row without the attribute then matches, as the server decided
  */
 function matchesText(tag: string, values: readonly string[], asked?: string): Judge {
   const pattern = wildcards(values.map(withoutCarets), 'i');
@@ -81,7 +80,7 @@ function matchesText(tag: string, values: readonly string[], asked?: string): Ju
   };
 }
 
-/** All that a row shows of an attribute; of a name each of its groups. */
+/** Returns all values of an attribute in a row, for names each of their groups. */
 function shownTexts(row: DicomJson, tag: string): string[] {
   const values = row[tag]?.Value ?? [];
   const groups = values.flatMap((value) => (typeof value === 'object' ? Object.values(value ?? {}) : value));
@@ -92,7 +91,7 @@ function withoutCarets(text: string): string {
   return text.replace(/\^+$/, '');
 }
 
-/** A key of a sequence's items, `00400275.00400009`: no server is asked, since some ignore it (DW-3). */
+/** Matches a key of sequence items, `00400275.00400009`. Servers are not asked, because some ignore it (DW-3). */
 function inSequence(path: string, values: readonly string[]): Judge {
   const [sequence = '', tag = ''] = path.split('.');
   const pattern = wildcards(values);

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { readPalettes } from './palettes.ts';
 
 test.each([
-  ['of as many entries as there can be is read', 131_072, [131_072]],
-  ['that is longer than any stays bulk data, and is not read to its end', 64 * 1024 * 1024, []],
-])('DW-6 a palette %s', async (_, size, lengths) => {
+  ['reads a palette with the most entries', 131_072, [131_072]],
+  ['keeps a longer palette as bulk data, and stops reading it', 64 * 1024 * 1024, []],
+])('DW-6 %s', async (_, size, lengths) => {
   let read = 0;
   const asked: unknown[] = [];
   const bytes = async function* () {

@@ -3,8 +3,8 @@ import type { PaletteAddress } from '../../parsing/archive/archive-metadata.ts';
 import type { ImagingSource } from '../source.ts';
 
 /**
- * Palettes that a server keeps as bulk data, to be put into the metadata: viewers look for them there (DW-6). What is
- * longer than any palette is left out, and stays bulk data.
+ * Reads palettes that a server has as bulk data, to put them into the metadata, where viewers expect them (DW-6). A
+ * value that is longer than any palette is omitted, and stays bulk data.
  */
 export async function readPalettes(
   palettes: readonly PaletteAddress[],

@@ -11,24 +11,24 @@ test.each([
   ['Image/JLS; transfer-syntax="1.2.3"', ['image/jls', '1.2.3']],
   ['application/pdf', ['application/pdf']],
   [undefined, ['']],
-  // Both go into headers of ours.
+  // Both go into headers of the gateway's answers.
   ['image/jpeg\r\nX: y; transfer-syntax=1.2\r\nX: y', ['']],
   ['image/jp\u00e9g; transfer-syntax=\u0001', ['']],
   ['x'.repeat(200) + '/y', ['']],
-  // Nothing of an archive's is run as if it were ours.
+  // Active content of an archive must not run in the gateway's origin.
   ['text/html', ['']],
   ['application/xhtml+xml', ['']],
   ['image/svg+xml', ['']],
   ['text/javascript', ['']],
-])('DW-10 the media type %j', (contentType, expected) => {
+])('DW-10 reads the media type %j', (contentType, expected) => {
   expect(mediaTypeOf(contentType)).toEqual(expected);
 });
 
 test.each([
   ['ends early', '--b\r\n\r\nwhole?'],
-  ['is longer than it says', '--b\r\nContent-Length: 2\r\n\r\nlonger\r\n--b--'],
-  ['is shorter than it says', '--b\r\nContent-Length: 200\r\n\r\nshort\r\n--b--'],
-])('DW-13 a part that %s fails with the fault of the archive', async (_, text) => {
+  ['is longer than its Content-Length', '--b\r\nContent-Length: 2\r\n\r\nlonger\r\n--b--'],
+  ['is shorter than its Content-Length', '--b\r\nContent-Length: 200\r\n\r\nshort\r\n--b--'],
+])('DW-13 fails for a part that %s with 502', async (_, text) => {
   const contentType = 'multipart/related; boundary=b';
   const body = Readable.from([Buffer.from(text)]) as unknown as Answer['body'];
   const reading = async () => {
@@ -40,7 +40,7 @@ test.each([
 test.each([
   ['--b\r\nContent-Type: image/jls\r\nContent-Length: 3\r\n\r\none\r\n--b--', 'image/jls', 3],
   ['\r\nwhat comes before\r\n--b\r\nContent-Type: image/jls\r\n\r\none\r\n--b--', 'image/jls', undefined],
-])('the header of %j is read, and everything after that', async (text, type, size) => {
+])('reads the header of %j, and then the whole body', async (text, type, size) => {
   for (const step of [1, 7, text.length]) {
     const chunks = Array.from({ length: Math.ceil(text.length / step) }, (_, i) =>
       Buffer.from(text.slice(i * step, (i + 1) * step)),
@@ -57,10 +57,10 @@ test.each([
 });
 
 test.each([
-  ['no part', '--b--\r\n'],
-  ['nothing', ''],
-  ['a header without an end', `--b\r\nX: ${'x'.repeat(20_000)}`],
-])('%s is the fault of the archive', async (_, text) => {
+  ['without a part', '--b--\r\n'],
+  ['without bytes', ''],
+  ['with a header without an end', `--b\r\nX: ${'x'.repeat(20_000)}`],
+])('fails for an answer %s with 502', async (_, text) => {
   const body = Readable.from([Buffer.from(text)], { objectMode: false }) as unknown as Answer['body'];
   const answer = { status: 200, contentType: 'multipart/related; boundary=b', body };
   await expect(firstHeader(answer)).rejects.toMatchObject({ code: 'bad_gateway', message: /makes no sense/ });
@@ -71,7 +71,7 @@ test.each([
   ['1.2.840.10008.1.2.1', '1.2.840.10008.1.2.1'],
   ['1.2.3\r\nX-Y: z', undefined],
   ['nonsense', undefined],
-])('a transfer syntax that is %j in the file meta information', (value, transferSyntax) => {
+])('reads the transfer syntax %j of the file meta information as %j', (value, transferSyntax) => {
   const element = Buffer.from([2, 0, 0x10, 0, 0x55, 0x49, value.length, 0, ...Buffer.from(value)]);
   const end = Buffer.from('080005004353000000000000', 'hex');
   const file = Buffer.concat([Buffer.alloc(128), Buffer.from('DICM'), element, end]);

@@ -20,7 +20,7 @@ import { asFault, brokenOff, type Answer } from './client.ts';
 import { nonsense } from '../../parsing/archive/nonsense.ts';
 
 /**
- * The parts of an answer; a server that sends one object without multipart is as good, if one can tell that it is whole
+ * Yields the parts of an answer. A single object without multipart is also accepted, if it is known to be complete
  * (DW-13).
  */
 export async function* partsOf(answer: Answer): AsyncGenerator<IncomingPart, void, void> {
@@ -43,8 +43,8 @@ export async function* partsOf(answer: Answer): AsyncGenerator<IncomingPart, voi
 }
 
 /**
- * The header of an answer's first part, names in lower case; the answer is as unread as before.
- * @throws Fault `bad_gateway` where it has none, and what the archive failed with
+ * Returns the header of an answer's first part, with names in lower case. The body can still be read from its start.
+ * @throws Fault `bad_gateway` when it has none; the fault of the archive
  */
 export async function firstHeader(answer: Answer): Promise<Omit<IncomingPart, 'body'>> {
   const { contentType, size, body } = answer;
@@ -55,7 +55,7 @@ export async function firstHeader(answer: Answer): Promise<Omit<IncomingPart, 'b
   try {
     for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       head = head.length > 0 ? Buffer.concat([head, chunk]) : chunk;
-      // A delimiter begins a line (RFC 2046 §5.1.1).
+      // A delimiter is at the start of a line (RFC 2046 §5.1.1).
       const start =
         head.indexOf(opening, 0, 'latin1') === 0 ? 0 : head.indexOf(`\r\n${opening}`, 0, 'latin1');
       const end = start < 0 ? -1 : head.indexOf('\r\n\r\n', start + opening.length);
@@ -71,7 +71,7 @@ export async function firstHeader(answer: Answer): Promise<Omit<IncomingPart, 'b
   throw faultOf(new TruncatedMultipart('The body ended before the header of its first part.'), answer);
 }
 
-/** The bytes; where they fail, with the archive's fault. */
+/** Yields bytes, and converts an error to the archive's fault. */
 async function* faulting(body: AsyncIterable<Buffer>, answer: Answer): AsyncGenerator<Buffer, void, void> {
   try {
     yield* body;
@@ -80,15 +80,17 @@ async function* faulting(body: AsyncIterable<Buffer>, answer: Answer): AsyncGene
   }
 }
 
-/** Where the end of an answer tells nothing, one that is short was cut: by an archive that went away. */
+/**
+ * Returns the fault for an error. An answer without a marked end that is too short means that the archive went away.
+ */
 export function faultOf(error: unknown, { endless }: Pick<Answer, 'endless'>): unknown {
   return endless && error instanceof TruncatedMultipart ? brokenOff(error) : asFault(error);
 }
 
 /**
- * Frame by frame, each whole: in memory, or in a file where it is large or does not say how large it is.
- * @param buffers whose memory they are put into
- * @throws Fault `unavailable` with `retryAfter` where the disk takes no more
+ * Yields whole frames, in memory, or in a file if a frame is large or has no Content-Length.
+ * @param buffers memory for the frames
+ * @throws Fault `unavailable` with `retryAfter` when the disk is full
  */
 export async function* gathered(
   parts: AsyncIterable<IncomingPart>,
@@ -113,7 +115,7 @@ async function whole({ size, body }: IncomingPart, buffers: BufferPool): Promise
     const frame = buffers.take(size);
     let at = 0;
     for await (const chunk of body) at += chunk.copy(frame, at);
-    // What is not written over is another's.
+    // Bytes that were not overwritten are from another frame.
     if (at !== size) throw nonsense();
     return frame;
   }
@@ -126,7 +128,7 @@ async function whole({ size, body }: IncomingPart, buffers: BufferPool): Promise
   return bytes;
 }
 
-/** The bytes of one part, or a range of them: servers do not give ranges of a part. */
+/** Yields the bytes of one part, or a range of them. Servers do not give ranges of a part. */
 export async function* within(
   body: AsyncIterable<Buffer>,
   parts: AsyncGenerator<IncomingPart, void, void>,
@@ -141,7 +143,7 @@ export async function* within(
       if (to > from) yield chunk.subarray(from, to);
       if (range && at > range.end) return;
     }
-    // Only after the closing delimiter is the part known to be whole (DW-13).
+    // The part is known to be complete only after the closing delimiter (DW-13).
     if (!(await parts.next()).done) return;
   } finally {
     await parts.return();
@@ -149,12 +151,12 @@ export async function* within(
 }
 
 const MEDIA_TYPE = /^[\w!#$&^.+-]{1,100}\/[\w!#$&^.+-]{1,100}$/;
-/** What a browser would run, as if it were ours. */
+/** Media types that a browser would run in the gateway's origin. */
 const ACTIVE = /html|xml|script/;
 
 /**
- * `image/jpeg; transfer-syntax=1.2…` → the media type and the transfer syntax; both go into answers of ours, and are
- * left out where they are none.
+ * Splits `image/jpeg; transfer-syntax=1.2…` into media type and transfer syntax. Both go into the gateway's answers,
+ * and are omitted when they are not valid.
  */
 export function mediaTypeOf(contentType: string | undefined): [mediaType: string, transferSyntax?: string] {
   const [media = '', ...parameters] = (contentType ?? '').split(';').map((part) => part.trim());

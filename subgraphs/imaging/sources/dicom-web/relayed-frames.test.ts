@@ -9,14 +9,14 @@ import { testTenant } from '../../test/subgraph.ts';
 
 const parsing = testParsing();
 
-/** Frames that are passed on as they come, of archives whose answers are not as they should be: byte for byte. */
+/** Relayed frames of archives with invalid answers, byte for byte. */
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-/** Frames of an archive that says this to every request and keeps the connection, which `socket` gives. */
+/** Returns frames of an archive that sends this answer to every request and keeps the connection `socket`. */
 async function frames(body: string, count: number) {
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
@@ -40,14 +40,14 @@ async function frames(body: string, count: number) {
 const part = (frame: string) =>
   `--b\r\nContent-Type: image/jls\r\nContent-Length: ${frame.length}\r\n\r\n${frame}`;
 
-test('DW-13 frames whose archive has left before they are passed on are its fault, and nobody waits for them', async () => {
+test('DW-13 fails at once when the archive has left before frames are relayed', async () => {
   const { relay, socket } = await frames(part('one'), 1);
   socket.destroy();
   await sleep(100);
   await expect(relay.open('own', 'image/jls')).rejects.toMatchObject({ code: 'unavailable' });
 });
 
-test('DW-13 a frame more than was asked for is not passed on: the length that was announced ends before it', async () => {
+test('DW-13 does not relay a frame too many, which would exceed the announced length', async () => {
   const { relay, socket } = await frames(part('one'), 1);
   const body = await relay.open('own', 'image/jls');
   socket.write(`\r\n${part('two')}`);
@@ -59,14 +59,14 @@ test('DW-13 a frame more than was asked for is not passed on: the length that wa
   expect(given.endsWith('one')).toBe(true);
 });
 
-test('DW-13 the size of a frame is that of the part that is passed on, whatever stands before it', async () => {
+test('DW-13 gives the size of the relayed part, whatever is before it', async () => {
   const before = 'no --b\r\nContent-Length: 99\r\n\r\n\r\n';
   const { relay } = await frames(`${before}${part('one')}\r\n--b--`, 1);
   expect(relay.size).toBe(3);
   (await relay.open('own', 'image/jls')).on('error', () => undefined).destroy();
 });
 
-test('DW-13 an archive that leaves while nobody reads yet is told to who reads then, and the process lives', async () => {
+test('DW-13 fails for a later reader when the archive leaves before reading', async () => {
   const { relay, socket } = await frames(part('one').slice(0, -1), 1);
   const body = await relay.open('own', 'image/jls');
   socket.destroy();

@@ -6,17 +6,16 @@ import { nonsense } from '../../parsing/archive/nonsense.ts';
 import { datasetOf, NODES_PER_ELEMENT } from '../../parsing/archive/dataset.ts';
 import { RowSplitter, type RowSize } from '../../parsing/archive/row-splitter.ts';
 
-/** Bytes of one answer: the rows of some ten thousand objects. */
+/** Bytes of one answer: rows of about ten thousand objects. */
 const MAX_BYTES = 32 * 1024 * 1024;
-/** Bytes of one row of a search, and elements and values in it: a hundred times what servers give. */
+/** Bytes of one row of a search, and its elements and values: a hundred times as many as servers send. */
 const MAX_ROW = 256 * 1024;
 const ROW_ELEMENTS = 5000;
 
 /**
- * Rows of a search, data sets of the DICOM JSON model (PS3.18 Annex F), out of an answer that can be anything: what is
- * given has the shape that its type promises. Elements that have not are left out, so that one of them does not cost the
- * others. Others have their turn meanwhile.
- * @throws Fault `bad_gateway` for what is no list of data sets, is nested too deep, or is too large
+ * Reads rows of a search, data sets of the DICOM JSON model (PS3.18 Annex F), from an answer that is not trusted.
+ * Invalid elements are omitted and the others kept. Lets other work continue between rows.
+ * @throws Fault `bad_gateway` for an answer that is not a list of data sets, nested too deep, or too large
  */
 export async function readRows(body: AsyncIterable<Uint8Array>): Promise<DicomJson[]> {
   const rows: DicomJson[] = [];
@@ -36,14 +35,14 @@ function checkRow({ bytes, nodes }: RowSize): void {
   if (bytes > MAX_ROW || nodes > NODES_PER_ELEMENT * ROW_ELEMENTS) throw nonsense();
 }
 
-/** Bytes of all objects of an array, and the fault of more (default: `bad_gateway`). */
+/** Most bytes of all objects of an array, and the fault for more (default: `bad_gateway`). */
 interface Room {
   mostBytes: number;
   tooMuch?: ((mostBytes: number) => Fault) | undefined;
 }
 
 /**
- * The objects of a JSON array, each as bytes.
+ * Yields the objects of a JSON array, each as bytes.
  * @param checkRow as of `RowSplitter`
  * @throws Fault `bad_gateway`
  */

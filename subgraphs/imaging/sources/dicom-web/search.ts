@@ -6,8 +6,8 @@ import { pathOf } from './client.ts';
 import { askedKeys, askedText, type AskedKeys } from './keys.ts';
 
 /**
- * Attributes asked for beyond what a server gives unasked (PS3.18 §10.6.3.3): those that decide whose a row is, and
- * those of the FHIR resource. Named one by one, because Orthanc does not expand `includefield=all`.
+ * Attributes to request besides the defaults of a server (PS3.18 §10.6.3.3): those that decide the owner of a row, and
+ * those of the FHIR resource. All are named, because Orthanc does not expand `includefield=all`.
  */
 const WANTED: Record<Level, readonly string[]> = {
   study: [
@@ -48,8 +48,9 @@ const WANTED: Record<Level, readonly string[]> = {
 };
 
 /**
- * QIDO-RS (PS3.18 §10.6) at a server that matches more or less than was asked: every row is judged again here.
- * @param json the rows that the server has at a path
+ * Searches a server by QIDO-RS (PS3.18 §10.6). Every row is checked again, because servers may match more than
+ * requested.
+ * @param json reads the rows of the server at a path
  */
 export async function searchServer(
   query: SourceQuery,
@@ -65,7 +66,7 @@ export async function searchServer(
       .filter(distinctRows(level));
     return { ours, complete: ours.length === rows.length };
   };
-  // Within one study its owner was established before; a server need not match PatientID there.
+  // The owner of a study is known before a search within it, where a server need not match PatientID.
   const asked = studyUid ? [undefined] : [...new Set(patientIds?.map(({ value }) => value) ?? [undefined])];
   if (asked.length === 1) {
     const { ours, complete } = await page(asked[0], true);
@@ -76,7 +77,7 @@ export async function searchServer(
   return ours.slice(offset, limit === undefined ? undefined : offset + limit);
 }
 
-/** Whether a row is of the study and series asked for. One that does not repeat their UIDs is given them. */
+/** Tells whether a row belongs to the requested study and series. Adds their UIDs if the row does not repeat them. */
 function isWithin(row: DicomJson, { studyUid, seriesUid }: SourceQuery): boolean {
   const asked = [
     [Tag.StudyInstanceUID, studyUid],
@@ -89,7 +90,9 @@ function isWithin(row: DicomJson, { studyUid, seriesUid }: SourceQuery): boolean
   });
 }
 
-/** Only keys that were checked (DW-3), each once: Orthanc ignores what it does not know and takes the last of repeated ones. */
+/**
+ * Returns the path with checked keys (DW-3), each once: Orthanc ignores unknown keys and uses the last of equal ones.
+ */
 function searchPath(
   query: SourceQuery,
   { asked, needed }: AskedKeys,

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { columns } from '../../facts/attributes.ts';
 
-/** Raised when the tables change: an older index is built anew. */
+/** Increased when the tables change. An older index is rebuilt. */
 const VERSION = 3;
 
 const STATE = 'state IN (0, 1, 2)'; // 0 other, 1 damaged, 2 instance
@@ -14,7 +14,7 @@ CREATE TABLE file (
   id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, mtime REAL NOT NULL,
   ctime REAL NOT NULL,
   state INTEGER NOT NULL CHECK (${STATE}),
-  -- 1 for the instance that is served: the lowest path of its UIDs, and of the same patient as its study.
+  -- 1 for the file that is served: the first path of its UIDs, with the same patient as its study.
   kept INTEGER NOT NULL DEFAULT 0,
   StudyInstanceUID TEXT, SeriesInstanceUID TEXT, PatientID TEXT, IssuerOfPatientID TEXT,
   ${columns('instance').join(', ')}, json TEXT
@@ -35,8 +35,8 @@ CREATE TABLE stale (StudyInstanceUID TEXT PRIMARY KEY) WITHOUT ROWID;
 `;
 
 /**
- * Opens the index of a folder, or makes an empty one: also where it is damaged, of another version or another folder.
- * @param file path of the SQLite file; its directory is made
+ * Opens the index of a folder. Creates an empty one if it is missing, damaged, or of another version or folder.
+ * @param file path of the SQLite file, whose directory is created
  * @param root absolute path of the folder
  */
 export function openDatabase(file: string, root: string): Database.Database {
@@ -49,7 +49,7 @@ export function openDatabase(file: string, root: string): Database.Database {
     if (usable) return temporary(database);
     database.close();
   } catch {
-    // Not a database, or a damaged one: it holds nothing that the folder does not.
+    // Not a database, or a damaged one. The folder has all of its data.
   }
   for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true });
   const database = connect(file);
@@ -62,7 +62,7 @@ export function openDatabase(file: string, root: string): Database.Database {
 function connect(file: string): Database.Database {
   const database = new Database(file);
   database.pragma('journal_mode = WAL');
-  // The index can be built anew: a power cut may cost the last seconds of it, never its consistency.
+  // A power failure may lose the last seconds, which are indexed again, but never consistency.
   database.pragma('synchronous = NORMAL');
   database.pragma('cache_size = -16000');
   database.pragma('busy_timeout = 5000');

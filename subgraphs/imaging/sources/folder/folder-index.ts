@@ -5,46 +5,48 @@ import { columns, columnValues, rowOf } from '../../facts/attributes.ts';
 import type { Header } from '../../parsing/header.ts';
 import type { RootIdentity } from './root.ts';
 
-/** A file as the walk found it; the path is relative to the folder, with `/`. */
+/** A file of a walk. */
 export interface FoundFile {
+  /** Relative to the folder, with `/`. */
   path: string;
   size: number;
-  /** Milliseconds since 1970, with fraction: when the content changed, and when anything did, its name included. */
+  /** Last change of the content, in milliseconds since 1970 with fraction. */
   mtime: number;
+  /** Last change of content, name or attributes, in the same unit. */
   ctime: number;
 }
 
-/** A file as the index knows it. */
+/** A file in the index. */
 export interface KnownFile extends FoundFile {
   id: number;
 }
 
-/** A known file and its study; `null` where it holds no instance. */
+/** A known file and its study; `null` when it is not an instance. */
 export interface StudyFile extends KnownFile {
   studyUid: string | null;
 }
 
-/** Files that are looked for to tell whether a folder has what was indexed. */
+/** Number of files to check whether a folder still has the indexed files. */
 const SAMPLE = 200;
 
 /** The header of a file that could be read. */
 export type ReadHeader = Exclude<Header, { kind: 'unreadable' }>;
 
-/** What became of a file: for the log. */
+/** Result of indexing a file, for the log. */
 export type Outcome = 'instance' | 'duplicate' | 'other-patient' | 'other' | 'damaged';
 
 const marks = (count: number): string => Array.from({ length: count }, () => '?').join(', ');
 
 /**
- * Files, series and studies in SQLite. One file stands for an instance however many copies there are: the one whose
- * path sorts first. The same rule picks the file that a study's and a series' attributes come from, so the answer does
- * not depend on the order in which files were found. An instance whose PatientID is not that of its study is withheld.
+ * Files, series and studies in SQLite. If an instance has copies, the file whose path sorts first is served. The same
+ * rule selects the file for the attributes of a study or series, so that answers do not depend on the order in which
+ * files were found. An instance whose PatientID is not that of its study is withheld.
  */
 export class FolderIndex {
   readonly #database: Database.Database;
   readonly #statements: ReturnType<typeof statements>;
   #complete = false;
-  /** Names this opening of the index: numbers of another one say nothing. */
+  /** Id of this opening of the index. Change counts of another opening are not comparable. */
   readonly #opened = randomUUID();
   #changes = 0;
 
@@ -58,13 +60,13 @@ export class FolderIndex {
     return this.#database.transaction(work)();
   }
 
-  /** The row's id where the file is known and unchanged. */
+  /** Returns the row id of a file if it is known and unchanged. */
   unchanged({ path, size, mtime, ctime }: FoundFile): number | undefined {
     const row = this.#statements.find.get(path) as KnownFile | undefined;
     return row && row.size === size && row.mtime === mtime && row.ctime === ctime ? row.id : undefined;
   }
 
-  /** Notes that the running walk met a path that is known to hold an instance. @returns whether it is */
+  /** Notes that the running walk met a known instance. @returns false if the path is not one */
   seenInstance(path: string): boolean {
     const id = this.#statements.instanceAt.get(path) as number | undefined;
     if (id !== undefined) this.seen(id);
@@ -76,13 +78,13 @@ export class FolderIndex {
     this.#statements.see.run(id);
   }
 
-  /** Another text after every change of what is served, by this process or by another one that keeps the same index. */
+  /** Returns a text that changes with every change of the index, by this or another process. */
   generation(): string {
     // SQLite counts what other connections have committed.
     return `${this.#opened} ${this.#statements.dataVersion.get() as number} ${this.#changes}`;
   }
 
-  /** Takes in a new or changed file. Call within `transaction`. */
+  /** Adds a new or changed file. Must be called within `transaction`. */
   put(file: FoundFile, header: ReadHeader): Outcome {
     this.#changes++;
     const before = this.#statements.at.get(file.path) as KeptRow | undefined;
@@ -104,7 +106,7 @@ export class FolderIndex {
     const copies = this.#statements.copy.get(studyUid, seriesUid, instanceUid) !== undefined;
     const otherPatient =
       study !== undefined && (study.PatientID !== patientId || study.IssuerOfPatientID !== issuer);
-    // Its copies wait for `refresh`: until then the study must not be without it.
+    // Keeps the instance in its study until `refresh` selects among its copies.
     const wasKept = before?.kept === 1 && before.uids === `${studyUid} ${seriesUid} ${instanceUid}`;
     const kept = (!copies || wasKept) && !otherPatient;
     const json = JSON.stringify(rowOf('instance', attributes));
@@ -124,28 +126,28 @@ export class FolderIndex {
     this.#statements.remove.run(path);
   }
 
-  /** Files of a path: the file itself, or all below a directory. */
+  /** Returns the file of a path, or all files below a directory. */
   below(path: string): KnownFile[] {
     return this.#statements.below.all(path, `${path}/`, `${path}0`) as KnownFile[];
   }
 
-  /** Starts a walk: nothing has been seen yet. */
+  /** Starts a walk, in which no file was met yet. */
   startWalk(): void {
     this.#database.exec('DELETE FROM temp.seen');
   }
 
-  /** Files of a directory (`''` for all) that the walk has not met. */
+  /** Returns files of a directory (`''` for all) that the walk has not met. */
   unseen(directory: string): KnownFile[] {
     const below = directory === '' ? '1' : 'path >= :from AND path < :to';
     const range = directory === '' ? {} : { from: `${directory}/`, to: `${directory}0` };
-    // Looking for what is gone reads every row, and holds the event loop meanwhile: first see whether anything is.
+    // Compares counts first, because finding missing files reads every row and blocks the event loop.
     const counts = `SELECT (SELECT count(*) FROM file WHERE ${below}) = (SELECT count(*) FROM temp.seen)`;
     if (this.#database.prepare(counts).pluck().get(range) === 1) return [];
     const sql = `SELECT ${KNOWN} FROM file WHERE ${below} AND id NOT IN (SELECT id FROM temp.seen)`;
     return this.#database.prepare(sql).all(range) as KnownFile[];
   }
 
-  /** These files, and all others of their studies. */
+  /** Returns these files and all others of their studies. */
   withTheirStudies(files: readonly KnownFile[]): StudyFile[] {
     this.markGone(files);
     const studies = `SELECT StudyInstanceUID FROM file WHERE state = 2 AND ${GONE}`;
@@ -154,7 +156,7 @@ export class FolderIndex {
     return this.#database.prepare(sql).all() as StudyFile[];
   }
 
-  /** Marks files as gone: only these, until it is called again. */
+  /** Marks files as gone. Replaces the files of the last call. */
   markGone(files: readonly KnownFile[]): void {
     this.transaction(() => {
       this.#database.exec('DELETE FROM temp.gone');
@@ -162,7 +164,7 @@ export class FolderIndex {
     });
   }
 
-  /** Forgets the files that are marked as gone, and studies that have no others; copies take over at once. */
+  /** Removes the files that are marked as gone, and studies without other files. Copies replace them at once. */
   forgetGone(): void {
     const { study, stale, keep, first } = this.#statements;
     const studies = `SELECT DISTINCT StudyInstanceUID FROM file WHERE state = 2 AND ${GONE}`;
@@ -182,12 +184,12 @@ export class FolderIndex {
     });
   }
 
-  /** Some of the instances, from all over the index; all where there are few. */
+  /** Returns some instances from all parts of the index, or all if there are few. */
   sample(): FoundFile[] {
     return this.#sample('state = 2');
   }
 
-  /** The same of those that are not marked as gone. */
+  /** As `sample`, without files that are marked as gone. */
   sampleOfRest(): FoundFile[] {
     return this.#sample(`state = 2 AND NOT ${GONE}`);
   }
@@ -206,19 +208,19 @@ export class FolderIndex {
     return [...spread.values()];
   }
 
-  /** Studies whose rows are to be made anew by `refresh`. */
+  /** Returns studies whose rows `refresh` must rebuild. */
   stale(): string[] {
     return this.#database.prepare('SELECT StudyInstanceUID FROM stale').pluck().all() as string[];
   }
 
-  /** Files that `refresh` may take attributes of a study and its series from. */
+  /** Returns files from which `refresh` may take the attributes of a study and its series. */
   firstFiles(studyUid: string): string[] {
     return this.#statements.firstFiles.all(studyUid) as string[];
   }
 
   /**
-   * Makes the rows of a study anew: which file it and its series take their attributes from, which copies are served.
-   * @param headers of `firstFiles`, without those that cannot be read now
+   * Rebuilds the rows of a study: the files that give its attributes and those of its series, and the served copies.
+   * @param headers of `firstFiles`, without files that cannot be read now
    */
   refresh(studyUid: string, headers: ReadonlyMap<string, DicomJson>): void {
     this.#changes++;
@@ -226,7 +228,7 @@ export class FolderIndex {
       const { first, firstOfSeries, keep } = this.#statements;
       const source = first.get(studyUid) as string | null;
       const header = source === null ? undefined : headers.get(source);
-      // Unreadable now, or changed since: the rows stay as they are until a walk finds out why.
+      // The file is unreadable or has changed. The rows stay as they are until the next walk.
       if (source !== null && (!header || text(header, Tag.StudyInstanceUID) !== studyUid)) return;
       this.#database.prepare('DELETE FROM series WHERE StudyInstanceUID = ?').run(studyUid);
       this.#database.prepare('DELETE FROM study WHERE StudyInstanceUID = ?').run(studyUid);
@@ -243,14 +245,14 @@ export class FolderIndex {
     });
   }
 
-  /** Files that are served. */
+  /** Returns the number of served files. */
   count(): number {
-    // The index holds all it takes; the table is many times as large.
+    // Reads only the database index, because the table is many times as large.
     const sql = 'SELECT count(*) FROM file INDEXED BY file_uid WHERE state = 2 AND kept = 1';
     return this.#database.prepare(sql).pluck().get() as number;
   }
 
-  /** Whether a walk of the whole folder was ever finished. */
+  /** True if a walk of the whole folder was ever completed. */
   get complete(): boolean {
     return (this.#complete ||= this.#statements.complete.get() !== undefined);
   }
@@ -259,18 +261,18 @@ export class FolderIndex {
     this.#database.prepare("INSERT OR REPLACE INTO meta VALUES ('complete', '1')").run();
   }
 
-  /** Begins anew: no walk of the whole folder counts as finished. */
+  /** Starts again: no walk of the whole folder counts as completed. */
   setIncomplete(): void {
     this.#complete = false;
     this.#database.prepare("DELETE FROM meta WHERE name = 'complete'").run();
   }
 
-  /** Whether any file holds an instance. */
+  /** Tells whether any file is an instance. */
   hasInstances(): boolean {
     return this.#statements.hasInstances.get() !== undefined;
   }
 
-  /** The directory that was indexed. */
+  /** Identity of the indexed directory. */
   get root(): RootIdentity | undefined {
     const value = this.#database.prepare("SELECT value FROM meta WHERE name = 'identity'").pluck().get();
     return value === undefined ? undefined : (JSON.parse(value as string) as RootIdentity);
@@ -300,7 +302,7 @@ export class FolderIndex {
 
 interface KeptRow {
   kept: 0 | 1;
-  /** Of study, series and instance. */
+  /** UIDs of study, series and instance. */
   uids: string | null;
 }
 
@@ -313,7 +315,7 @@ interface StudyRow {
 const KNOWN = 'id, path, size, mtime, ctime';
 const GONE = 'id IN (SELECT id FROM temp.gone)';
 
-// OR REPLACE: another process may keep the same index.
+// OR REPLACE, because another process may write the same index.
 function statements(database: Database.Database) {
   const instance = columns('instance');
   return {

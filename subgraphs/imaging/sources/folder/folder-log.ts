@@ -1,4 +1,4 @@
 import type { BaseLogger } from 'pino';
 
-/** Where a folder tells the operator of its index. */
+/** Log of the index of a folder. */
 export type FolderLog = Pick<BaseLogger, 'debug' | 'info' | 'warn' | 'error'>;

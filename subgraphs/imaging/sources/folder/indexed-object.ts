@@ -2,7 +2,7 @@ import { Tag, text } from '../../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import type { Header } from '../../parsing/header.ts';
 
-/** What an object of the index is: what those who may have it were judged by (DW-26). */
+/** Identity of an indexed object, by which its callers were authorized (DW-26). */
 export interface IndexedObject {
   studyUid: string;
   sopInstanceUid: string;
@@ -10,10 +10,10 @@ export interface IndexedObject {
   issuer: string | null;
 }
 
-/** The cause of a refusal: the file holds another object than was indexed. */
+/** Cause of a refusal: the file has another object than the indexed one. */
 export class OtherObject extends Error {}
 
-/** @throws Fault `unavailable`, its cause OtherObject, for a header of another object: it is indexed anew */
+/** Refuses the header of another object with Fault `unavailable` and cause OtherObject. It is then indexed again. */
 export function throwIfOther(indexed: IndexedObject, header: Header): void {
   const same =
     header.kind === 'instance' &&

@@ -3,7 +3,7 @@ import { Fault } from '../../../../schema/fault/fault.ts';
 import type { Level } from '../source.ts';
 import { foldName, KEYS, normal, timeFrom, timeTo, type Matching } from '../../facts/attributes.ts';
 
-/** A part of a WHERE clause and the values of its placeholders. */
+/** Part of a WHERE clause, and the values of its placeholders. */
 export interface Condition {
   sql: string;
   values: (string | number)[];
@@ -17,10 +17,10 @@ const KEYWORD = new Map(
 );
 
 /**
- * One key and its alternatives as SQL, PS3.4 §C.2.2.2: single value, list of UIDs, wildcard, range; an empty value
- * matches all.
- * @returns undefined where the key restricts nothing
- * @throws Fault `unsupported_parameter` for a key that the index does not hold at this level or above
+ * Converts a key and its alternatives to SQL, PS3.4 §C.2.2.2: single value, list of UIDs, wildcard or range. An empty
+ * value matches all.
+ * @returns undefined when the key restricts nothing
+ * @throws Fault `unsupported_parameter` for a key that the index does not have at this level or above
  */
 export function condition(level: Level, tag: string, alternatives: readonly string[]): Condition | undefined {
   const restricting = alternatives.filter((value) => value !== '' && value !== '*');
@@ -68,7 +68,9 @@ function one(column: string, matching: Matching, value: string): Condition {
 
 const dash = '-';
 
-/** PS3.4 §C.2.2.2.5: `a-b`, `a-` and `-b`, ends included; a single value is the range of what it leaves open. */
+/**
+ * Matches `a-b`, `a-` and `-b` with both ends, PS3.4 §C.2.2.2.5. A partial value is a range of all that it may mean.
+ */
 function range(
   column: string,
   value: string,
@@ -86,7 +88,7 @@ function range(
   return { sql: parts.map(({ sql }) => sql).join(' AND '), values: parts.flatMap(({ values }) => values) };
 }
 
-/** A name matches as a whole or in any of its three groups, PS3.5 §6.2.1.1; trailing `^` say nothing. */
+/** Matches a name as a whole or in one of its three groups, PS3.5 §6.2.1.1. `^` at the end have no meaning. */
 function name(column: string, value: string): Condition {
   const pattern = glob(value.replace(/\^+$/, ''));
   const patterns = value.includes('=')
@@ -95,7 +97,7 @@ function name(column: string, value: string): Condition {
   return any(patterns.map((pattern) => ({ sql: `${column} GLOB ?`, values: [pattern] })));
 }
 
-/** SQLite's GLOB has DICOM's wildcards, and brackets besides. */
+/** Escapes brackets for SQLite's GLOB, which otherwise has DICOM's wildcards. */
 function glob(value: string): string {
   return value.replaceAll('[', '[[]');
 }

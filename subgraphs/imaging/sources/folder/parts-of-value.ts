@@ -2,10 +2,10 @@ import type { Fragments } from '../../dicom/part10/dataset.ts';
 import { swap } from '../../dicom/part10/values.ts';
 import type { StoredFile } from '../stored/stored-file.ts';
 
-/** Bytes that are read at a time; a multiple of every unit of words. */
+/** Bytes read at a time, a multiple of every word size. */
 const CHUNK = 512 * 1024;
 
-/** A range of a value; `end` is inclusive. */
+/** A range of a value, with inclusive `end`. */
 export interface ByteRange {
   start: number;
   end: number;
@@ -17,8 +17,8 @@ interface Span {
 }
 
 /**
- * The bytes of a value that lies in parts, one after the other, or a range of them. Small parts are read together: an
- * object may have a million.
+ * Yields a range of the bytes of a value in several parts. Small parts are read together, because an object may have a
+ * million of them.
  */
 export async function* partsWithin(
   stored: StoredFile,
@@ -37,7 +37,7 @@ export async function* partsWithin(
   if (together.length > 0) yield await readTogether(stored, together);
 }
 
-/** Words of `unit` bytes in the other byte order. @param parts one */
+/** Yields words of `unit` bytes in the other byte order. The value has one part. */
 export async function* turnedWords(
   stored: StoredFile,
   { offsets, lengths }: Fragments,
@@ -52,7 +52,7 @@ export async function* turnedWords(
   }
 }
 
-/** Where the bytes of a range are, in pieces of at most CHUNK. */
+/** Yields the positions of a range, in pieces of at most CHUNK. */
 function* spansWithin({ offsets, lengths }: Fragments, { start, end }: ByteRange): Generator<Span> {
   let before = 0;
   for (let i = 0; i < lengths.length && before <= end; i++) {
@@ -63,7 +63,7 @@ function* spansWithin({ offsets, lengths }: Fragments, { start, end }: ByteRange
   }
 }
 
-/** Reads from the first to the last, and closes up what is between them. */
+/** Reads spans in one piece, and removes the bytes between them. */
 async function readTogether(stored: StoredFile, spans: readonly Span[]): Promise<Buffer> {
   const { offset: start } = spans[0]!;
   const last = spans.at(-1)!;

@@ -13,7 +13,7 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 const AWAY = 0.6;
 const nothing = (): void => undefined;
 
-/** A folder with one file, indexed. */
+/** Makes a folder with one indexed file. */
 function indexed(name: string) {
   const path = join(scratch, name);
   const file = join(path, '1.dcm');
@@ -36,7 +36,7 @@ function indexed(name: string) {
   return { path, file, presence };
 }
 
-test('DW-23 what has been back is not believed any sooner to be empty', async () => {
+test('DW-23 a folder that came back counts as away for the full time when it is empty again', async () => {
   const { file, presence } = indexed('emptied');
   rmSync(file);
   expect(await presence.believesGone()).toBe(false);
@@ -50,7 +50,7 @@ test('DW-23 what has been back is not believed any sooner to be empty', async ()
   expect(presence.isThere).toBe(false);
 });
 
-test('DW-23 nor is another directory sooner taken for it', async () => {
+test('DW-23 a folder that came back counts as away for the full time when it is replaced again', async () => {
   const { path, presence } = indexed('replaced');
   const replace = async (): Promise<void> => {
     renameSync(path, `${path}-away`);

@@ -5,32 +5,33 @@ import type { FolderIndex, FoundFile } from './folder-index.ts';
 import { identify, isSameRoot, type RootIdentity } from './root.ts';
 import type { FolderLog } from './folder-log.ts';
 
-/** Why a folder is away, or that it is not. */
+/** The reason why a folder is away, or `there`. */
 type State = 'there' | 'missing' | 'replaced' | 'empty';
 
 export interface PresenceOptions {
   /** Absolute path of the folder. */
   path: string;
   index: FolderIndex;
-  /** Seconds for which a folder that suddenly has nothing, or is another, counts as away. */
+  /** Seconds for which a suddenly empty or replaced folder counts as away. */
   emptyIsAway: number;
   log: FolderLog;
   onAway(): void;
-  /** Told when the folder is there again: what changed meanwhile is not known. */
+  /** Called when the folder is there again. Changes in between are not known. */
   onBack(): void;
 }
 
 /**
- * Whether the folder is there (DW-23). It is away while its path leads nowhere, or to another directory than was indexed,
- * or to one that suddenly has nothing of what was indexed. Another directory that has all of it is taken for the folder:
- * it was mounted anew, or copied. So is one without some of it, once `emptyIsAway` has passed; but an empty one never
- * (most likely a mount point without its disk), nor one that lacks the marker of the folder.
+ * Decides whether the folder is there (DW-23). It is away while its path is missing, leads to another directory than
+ * the indexed one, or to one that suddenly has none of the indexed files. Another directory is accepted at once if it
+ * has all of the files, because it was mounted again or copied. One without some of them is accepted after
+ * `emptyIsAway` seconds. An empty one (most likely a mount point without its disk) is never accepted, nor one without
+ * the marker of the folder.
  */
 export class FolderPresence {
   readonly #options: PresenceOptions;
   readonly #emptiness: SourceState;
   #state: State = 'there';
-  /** The directory that was indexed. */
+  /** Identity of the indexed directory. */
   #known: RootIdentity | undefined;
 
   constructor(options: PresenceOptions) {
@@ -40,23 +41,23 @@ export class FolderPresence {
     if (options.index.hasInstances()) this.#emptiness.seen();
   }
 
-  /** Looks now: what was true a moment ago may have ended with the disk. */
+  /** Checks now, because a disk may fail at any moment. */
   get isThere(): boolean {
     this.#look();
     return this.#state === 'there';
   }
 
-  /** @throws Fault `unavailable` with `retryAfter` while the folder is away */
+  /** Refuses with Fault `unavailable` and `retryAfter` while the folder is away. */
   throwIfAway(): void {
     if (!this.isThere) throw awayFault();
   }
 
-  /** Notes that the folder has what was indexed: it can suddenly lack it, and time has to tell anew then. */
+  /** Notes that the folder has the indexed files, so that it counts as away for the full time when it loses them. */
   noteIndexed(): void {
     if (this.#state === 'there' && this.#options.index.hasInstances()) this.#emptiness.seen();
   }
 
-  /** Finds out whether a folder that is away is back; at once where its path leads to it again. */
+  /** Checks whether a folder that is away is back. */
   async recheck(): Promise<void> {
     const now = this.#look();
     if (!now || this.#state === 'there' || this.#state === 'missing') return;
@@ -67,8 +68,8 @@ export class FolderPresence {
   }
 
   /**
-   * Whether files that were found to be gone, marked as such in the index, are believed to be: not while the folder is
-   * away, and not where nothing of what was indexed is left.
+   * Tells whether the files that the index marks as gone may be removed: not while the folder is away, and not when
+   * none of the indexed files is left.
    */
   async believesGone(): Promise<boolean> {
     const { index } = this.#options;
@@ -92,17 +93,17 @@ export class FolderPresence {
     return now;
   }
 
-  /** Takes a directory for the folder. */
+  /** Accepts a directory as the folder. */
   #accept(now: RootIdentity): void {
     const { index } = this.#options;
-    // What the other directory has is not known: it is indexed as if for the first time.
+    // The content of the other directory is unknown, so it is indexed as if for the first time.
     if (this.#known && !isSameRoot(this.#known, now) && !index.hasInstances()) index.setIncomplete();
     this.#known = now;
     index.setRoot(now);
     this.#become('there');
   }
 
-  /** Whether time has told that a replaced or empty folder is meant to be as it is. */
+  /** Tells whether a replaced or empty folder may be accepted now. */
   async #isBelieved(): Promise<boolean> {
     if (this.#state === 'replaced') {
       if (this.#known?.marker !== undefined) return false;
@@ -112,7 +113,9 @@ export class FolderPresence {
     return this.#emptiness.seenEmpty();
   }
 
-  /** Whether all of these files lie in the folder as large as they were indexed, or some in any size; of none, all do. */
+  /**
+   * Tells whether the folder has all of these files with their indexed size, or some of any size. All of none is true.
+   */
   async #has(files: readonly FoundFile[], howMany: 'all' | 'some'): Promise<boolean> {
     const isThere = async ({ path, size }: FoundFile): Promise<boolean> => {
       const stat = await lstat(join(this.#options.path, path)).catch(() => undefined);

@@ -2,23 +2,23 @@ import { closeSync, constants, lstatSync, openSync, readSync, statSync } from 'n
 import { join } from 'node:path';
 
 /**
- * A file that an operator may put into the folder to name it. Its text then tells the folder from another, and not the
- * device and inode: these differ after some mounts, above all of network shares.
+ * A file that an operator may put into the folder. Its text then identifies the folder instead of device and inode,
+ * which may change with a mount, mostly of network shares.
  */
 const MARKER = '.imaging-root';
 
-/** Bytes of the marker that count. */
+/** Bytes of the marker that are read. */
 const MARKER_BYTES = 256;
 
-/** The directory that a path leads to at one moment. */
+/** Identity of a directory at one moment. */
 export interface RootIdentity {
   device: string;
   inode: string;
-  /** Text of the marker, where there is one. */
+  /** Text of the marker, if there is one. */
   marker?: string;
 }
 
-/** The directory at a path; undefined where there is none, or the file system does not answer for it. */
+/** Identifies the directory at a path; undefined when there is none, or the file system fails. */
 export function identify(path: string): RootIdentity | undefined {
   try {
     const root = statSync(path, { bigint: true });
@@ -30,16 +30,16 @@ export function identify(path: string): RootIdentity | undefined {
   }
 }
 
-/** Whether two looks at the path met the same folder. */
+/** Tells whether two identities are of the same folder. */
 export function isSameRoot(known: RootIdentity, now: RootIdentity): boolean {
   if (known.marker !== undefined) return known.marker === now.marker;
   return known.device === now.device && known.inode === now.inode;
 }
 
-/** @throws what the file system says, unless there is no such file */
+/** Reads the marker. @throws errors of the file system, except for a missing file */
 function readMarker(path: string): string | undefined {
   const file = join(path, MARKER);
-  // Asked first: an error for each request would cost more than the question.
+  // Checked first, because throwing an error for each request would cost more.
   if (!lstatSync(file, { throwIfNoEntry: false })) return undefined;
   const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {

@@ -10,10 +10,11 @@ import type { FolderLog } from './folder-log.ts';
 import type { FolderPresence } from './presence.ts';
 import type { FolderIndex, FoundFile, KnownFile, Outcome, ReadHeader } from './folder-index.ts';
 
-/** How far a walk has come. */
+/** Progress of a walk. */
 export interface Progress {
-  /** Files met, and how many of them had to be read. */
+  /** Number of files that were met. */
   files: number;
+  /** Number of files that had to be read. */
   read: number;
   seconds: number;
   done: boolean;
@@ -27,28 +28,28 @@ export interface ScannerOptions {
   log: FolderLog;
   parsing: Parsing;
   onProgress?: ((progress: Progress) => void) | undefined;
-  /** Told of every directory that a walk enters, as a path relative to the folder. */
+  /** Called for every directory that a walk enters, with its path relative to the folder. */
   onDirectory?: ((directory: string) => void) | undefined;
-  /** Told of a path that is gone, or is another than before. */
+  /** Called for a path that is gone, or not a file any more. */
   onGone?: ((path: string) => void) | undefined;
   signal: AbortSignal;
-  /** Milliseconds between the two looks that a file has to be missing at (default: 2000). */
+  /** Milliseconds between the two checks that must both find a file missing (default: 2000). */
   confirmAfter?: number | undefined;
 }
 
-/** Milliseconds that indexing holds the event loop before others get a turn. */
+/** Milliseconds that indexing blocks the event loop before other work continues. */
 const SLICE = 10;
 
-/** Milliseconds between the two looks that a file has to be missing at. */
+/** Milliseconds between the two checks that must both find a file missing. */
 const CONFIRM_AFTER = 2000;
 
-/** How often files are looked for in one scan; a study that is still being deleted then waits for the next one. */
+/** Number of checks for missing files in one scan. A study that is still being deleted waits for the next scan. */
 const LOOKS = 5;
 
-/** Files whose headers are read at a time: enough that the way to another thread counts for little. */
+/** Number of files whose headers are read at a time, so that the transfer to another thread costs little. */
 const BATCH = 64;
 
-/** Names that make a file that is no DICOM worth a line in the log. */
+/** Extensions for which a file that is not DICOM is logged as a warning. */
 const DICOM_NAMES = new Set(['.dcm', '.dicom', '.dic', '.ima']);
 
 /** Headers that are being read. */
@@ -57,15 +58,17 @@ interface Reading {
   headers: Promise<Header[]>;
 }
 
-/** Brings the index in line with the folder. Logs name files by their path in the folder, and nothing of their content. */
+/** Updates the index from the folder. Logs name files by their path in the folder, and no content. */
 export class Scanner {
   readonly #options: ScannerOptions;
-  /** Files that are to be read, and those whose headers are being read. */
+  /** Files to read. */
   #unread: FoundFile[] = [];
   #reading: Reading | undefined;
+  /** Headers to write into the index. */
   #pending: { file: FoundFile; header: ReadHeader }[] = [];
-  /** Files that the first look did not find, and instances that it found to be none any more. */
+  /** Files that the first check did not find. */
   #missing: KnownFile[] = [];
+  /** Paths of indexed instances that the first check found not to be instances any more. */
   #doubtful: string[] = [];
   #hasWalked = false;
   #sliceEnd = 0;
@@ -75,9 +78,9 @@ export class Scanner {
   }
 
   /**
-   * Looks at paths that something happened to; `''` is all of the folder. What is not found is forgotten only once a second
-   * look does not find it either.
-   * @throws where the folder itself cannot be read: the index stays as it is
+   * Scans changed paths; `''` is the whole folder. Files are removed from the index only when a second check does not
+   * find them either.
+   * @throws when the folder itself cannot be read; the index then stays as it is
    */
   async scan(paths: readonly string[]): Promise<void> {
     this.#missing = [];
@@ -91,7 +94,7 @@ export class Scanner {
     await this.#refresh();
   }
 
-  /** Walks a directory and all below it: new and changed files are read, and those that it does not meet remembered. */
+  /** Walks a directory tree. Reads new and changed files, and remembers missing ones. */
   async #walk(directory: string): Promise<void> {
     const { index, log, onProgress, signal } = this.#options;
     const started = performance.now();
@@ -138,12 +141,12 @@ export class Scanner {
     const message = directory === '' ? 'folder indexed' : 'directory indexed';
     const { files, read, seconds } = progress;
     const line = { files, read, seconds, missing: missing.length, instances: index.count() };
-    // Of walks from time to time, only those that find something are worth a line.
+    // Later walks are logged as info only when they find a change.
     log[read > 0 || missing.length > 0 || !this.#hasWalked ? 'info' : 'debug'](line, message);
     this.#hasWalked = true;
   }
 
-  /** Looks at one path. */
+  /** Scans one path. */
   async #look(path: string): Promise<void> {
     const { index, root, onGone } = this.#options;
     const stat = lstatSync(join(root, path), { throwIfNoEntry: false });
@@ -162,8 +165,9 @@ export class Scanner {
   }
 
   /**
-   * The second look, some time after the first: forgets what is gone, and takes instances that are damaged as that. The files
-   * of a study are forgotten together: while it loses more from look to look, somebody is deleting it, and it stays whole.
+   * Checks missing and doubtful files again after some time, and then removes or changes them in the index. The files
+   * of a study are removed together: while every check finds more missing, the study is being deleted and stays
+   * complete.
    */
   async #lookAgain(): Promise<void> {
     const { index, presence, signal, confirmAfter = CONFIRM_AFTER } = this.#options;
@@ -180,7 +184,7 @@ export class Scanner {
     }
   }
 
-  /** Takes in, as what they are now, files that were not the instances any more as which they are known. */
+  /** Indexes files again that were not instances any more, as they are now. */
   async #takeDoubtful(): Promise<void> {
     for (const path of this.#doubtful.splice(0)) {
       const file = this.#stat(path);
@@ -211,9 +215,9 @@ export class Scanner {
   }
 
   /**
-   * Whether a file is gone, or a directory on the way to it: links are not followed, and a file system that fails to answer
-   * does not say so.
-   * @param directories what is known of directories
+   * Tells whether a file, or a directory of its path, is gone. Links are not followed. A failure of the file system
+   * does not mean that it is gone.
+   * @param directories known results of directories
    */
   #isGone(path: string, directories: Map<string, boolean>, isDirectory = false): boolean {
     const parent = dirname(path);
@@ -230,7 +234,7 @@ export class Scanner {
     }
   }
 
-  /** Makes the rows anew that earlier steps left stale. */
+  /** Rebuilds the rows of stale studies. */
   async #refresh(): Promise<void> {
     const { index } = this.#options;
     for (const studyUid of index.stale()) {
@@ -274,7 +278,9 @@ export class Scanner {
     return { path, size: stat.size, mtime: stat.mtimeMs, ctime: stat.ctimeMs };
   }
 
-  /** A link to something in the folder adds nothing: its target is found by itself. One that leads out is refused. */
+  /**
+   * Logs a link to a place outside the folder, which is refused. A link within adds nothing, as its target is indexed.
+   */
   #refuseOutside(path: string): void {
     const { log } = this.#options;
     try {
@@ -287,7 +293,7 @@ export class Scanner {
     }
   }
 
-  /** Begins to read headers, and takes those that were begun before: the walk goes on meanwhile. */
+  /** Starts to read headers while the walk continues, and takes those that were started before. */
   async #readNext(): Promise<void> {
     const before = this.#reading;
     const files = this.#unread;
@@ -308,16 +314,16 @@ export class Scanner {
   async #take({ files, headers }: Reading): Promise<void> {
     for (const [i, header] of (await headers).entries()) {
       const file = files[i]!;
-      // An instance that is none any more may be about to be written.
+      // A known instance that is no longer one may be about to be written.
       if (header.kind !== 'instance' && this.#options.index.seenInstance(file.path))
         this.#doubtful.push(file.path);
       else if (header.kind !== 'unreadable') this.#pending.push({ file, header });
-      // It is not remembered: the next walk tries again.
+      // Not indexed, so that the next walk tries again.
       else this.#options.log.warn({ path: file.path, code: header.code }, 'a file cannot be read');
     }
   }
 
-  /** Headers of files; where a thread ends over them, each is read by itself, and one at which it ends again is damaged. */
+  /** Reads headers. If the thread fails, each file is read separately, and one at which it fails again is damaged. */
   async #headersOf(paths: readonly string[]): Promise<Header[]> {
     const { root, parsing } = this.#options;
     const { threads, objectElements } = parsing;

@@ -5,7 +5,7 @@ import type { Level, SourceQuery, Target } from '../source.ts';
 import type { IndexedObject } from './indexed-object.ts';
 import { condition, type Condition } from './matching.ts';
 
-/** A file that is served, as the index has it. */
+/** A served file in the index. */
 export interface IndexedInstance {
   /** Relative to the folder. */
   path: string;
@@ -13,9 +13,9 @@ export interface IndexedInstance {
   mtime: number;
   sopInstanceUid: string;
   transferSyntax: string;
-  /** When the file was last touched before its header was read; milliseconds since 1970. */
+  /** Last change of the file before its header was read, in milliseconds since 1970. */
   ctime?: number;
-  /** What the object was indexed as, where it is to be compared when it is read. */
+  /** Identity of the indexed object, to compare when the file is read. */
   object?: IndexedObject;
 }
 
@@ -36,7 +36,7 @@ const KEPT_OF_STUDY =
 const KEPT_OF_SERIES = `${KEPT_OF_STUDY} AND f.SeriesInstanceUID = r.SeriesInstanceUID`;
 const KEPT_OF_MODALITY = `${KEPT_OF_STUDY} AND f.SeriesInstanceUID = m.SeriesInstanceUID`;
 
-/** Counts are of what is served; PS3.4 §C.3.4 names them. */
+/** Counts of served files, PS3.4 §C.3.4. */
 const STUDY_COUNTS = `
   (SELECT count(*) ${KEPT_OF_STUDY}) AS instancesOfStudy,
   (SELECT count(DISTINCT f.SeriesInstanceUID) ${KEPT_OF_STUDY}) AS seriesOfStudy,
@@ -50,7 +50,7 @@ const INSTANCES = `file i JOIN series r
   ON r.StudyInstanceUID = i.StudyInstanceUID AND r.SeriesInstanceUID = i.SeriesInstanceUID
   JOIN study s ON s.StudyInstanceUID = i.StudyInstanceUID`;
 
-/** What is searched at each level, and the order of rows: stable, so that `offset` pages through all of them once. */
+/** SQL for each level. The order of rows is stable, so that `offset` pages give each row once. */
 const LEVELS: Record<Level, { select: string; from: string; where: string; order: string }> = {
   study: {
     select: `s.json AS study, ${STUDY_COUNTS}`,
@@ -73,7 +73,7 @@ const LEVELS: Record<Level, { select: string; from: string; where: string; order
   },
 };
 
-/** Attributes of levels above that every row carries. */
+/** Attributes of higher levels that every row has. */
 const ALWAYS: readonly string[] = [
   ...[
     Tag.SpecificCharacterSet,
@@ -85,13 +85,13 @@ const ALWAYS: readonly string[] = [
   ...[Tag.TimezoneOffsetFromUTC, Tag.SeriesInstanceUID, Tag.Modality],
 ];
 
-/** Kinds of questions that are kept prepared. */
+/** Number of prepared statements that are kept. */
 const MAX_STATEMENTS = 100;
 
-/** What is asked of the index of a folder. */
+/** Searches the index of a folder. */
 export class IndexSearch {
   readonly #database: Database.Database;
-  /** By their SQL: preparing one takes longer than finding the file of a frame with it. */
+  /** Prepared statements by SQL. Preparing one takes longer than finding the file of a frame with it. */
   readonly #statements = new LRUCache<string, Database.Statement>({ max: MAX_STATEMENTS });
 
   constructor(database: Database.Database) {
@@ -99,8 +99,8 @@ export class IndexSearch {
   }
 
   /**
-   * QIDO-RS rows, PS3.18 §10.6.
-   * @throws Fault `unsupported_parameter` for a key that the index does not hold
+   * Returns QIDO-RS rows, PS3.18 §10.6.
+   * @throws Fault `unsupported_parameter` for a key that the index does not have
    */
   rows(query: SourceQuery): DicomJson[] {
     const { select, from, where, order } = LEVELS[query.level];
@@ -110,23 +110,25 @@ export class IndexSearch {
       ORDER BY ${order} LIMIT ? OFFSET ?`;
     const values = conditions.flatMap((condition) => condition.values);
     const rows = this.#all(sql, [...values, query.limit ?? -1, query.offset ?? 0]) as Row[];
-    return rows.map((row) => omitEmpty(row, query));
+    return rows.map((row) => datasetOf(row, query));
   }
 
-  /** The files of a study, series or instance, in the order of series and instance numbers; of its patient alone. */
+  /**
+   * Returns the files of a study, series or instance in the order of series and instance numbers, of its patient only.
+   */
   instances({ studyUid, seriesUid, instanceUid, patient }: Target): IndexedInstance[] {
     const conditions = ['i.state = 2', 'i.kept = 1', 'i.StudyInstanceUID = ?'];
     if (seriesUid !== undefined) conditions.push('i.SeriesInstanceUID = ?');
     if (instanceUid !== undefined) conditions.push('i.SOPInstanceUID = ?');
     if (patient !== undefined) conditions.push('i.PatientID = ?');
-    // One alone has no order, and its frames are asked for one by one.
+    // A simpler query for one instance, because each of its frames needs one.
     const [from, order] =
       instanceUid === undefined ? [INSTANCES, `ORDER BY ${LEVELS.instance.order}`] : ['file i', ''];
     const sql = `SELECT i.path, i.size, i.mtime, i.ctime, i.SOPInstanceUID AS sopInstanceUid,
         i.AvailableTransferSyntaxUID AS transferSyntax, i.StudyInstanceUID AS studyUid, i.PatientID AS patientId,
         i.IssuerOfPatientID AS issuer
       FROM ${from} WHERE ${conditions.join(' AND ')} ${order}`;
-    // The column holds the first of several values.
+    // The column has the first of several values.
     const ofPatient = patient?.id.split('\\', 1)[0];
     const values = [studyUid, seriesUid, instanceUid, ofPatient].filter((value) => value !== undefined);
     return (this.#all(sql, values) as FileRow[]).map(({ studyUid, patientId, issuer, ...file }) => {
@@ -157,7 +159,7 @@ function restrictions(query: SourceQuery): Condition[] {
   return conditions;
 }
 
-/** DW-21: equality to the letter; an empty identifier is nobody's. */
+/** Matches PatientIDs exactly (DW-21). An empty one belongs to no patient. */
 function patients(ids: readonly { value: string; issuer?: string }[]): Condition {
   const named = ids
     .map(({ value, issuer }) => ({ value: value.trim(), issuer }))
@@ -174,7 +176,7 @@ function patients(ids: readonly { value: string; issuer?: string }[]): Condition
   };
 }
 
-function omitEmpty(row: Row, query: SourceQuery): DicomJson {
+function datasetOf(row: Row, query: SourceQuery): DicomJson {
   const study = JSON.parse(row.study) as DicomJson;
   const series = JSON.parse(row.series ?? '{}') as DicomJson;
   const instance = JSON.parse(row.instance ?? '{}') as DicomJson;
@@ -183,7 +185,7 @@ function omitEmpty(row: Row, query: SourceQuery): DicomJson {
   count(study, Tag.NumberOfStudyRelatedInstances, row.instancesOfStudy);
   count(series, Tag.NumberOfSeriesRelatedInstances, row.instancesOfSeries);
 
-  // PS3.18 §10.6.3.3: a level that the URL does not fix is described in full.
+  // PS3.18 §10.6.3.3: rows have all attributes of a level that the URL does not name.
   const wanted = (tag: string): boolean =>
     query.includeField === 'all' || ALWAYS.includes(tag) || query.includeField.includes(tag);
   const whole = {

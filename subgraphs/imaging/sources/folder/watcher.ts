@@ -2,14 +2,14 @@ import { watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import type { FolderLog } from './folder-log.ts';
 
-/** Milliseconds of quiet after which changes are looked at: files are written in many small steps. */
+/** Milliseconds without a change before changes are reported, because files are written in many small steps. */
 const QUIET = 300;
-/** Milliseconds after which they are looked at although it never gets quiet. */
-const PATIENCE = 3000;
+/** Milliseconds after which changes are reported in any case. */
+const LONGEST_WAIT = 3000;
 
 /**
- * Tells of paths in a folder that something happened to, one watch a directory: the recursive kind of `fs.watch` walks
- * the tree by itself on Linux and follows links.
+ * Reports changed paths in a folder, with one watch for each directory. The recursive mode of `fs.watch` is not used:
+ * on Linux it walks the tree and follows links.
  */
 export class FolderWatcher {
   readonly #root: string;
@@ -20,7 +20,7 @@ export class FolderWatcher {
   #timer: NodeJS.Timeout | undefined;
   #since = 0;
   #closed = false;
-  /** Whether some directory could not be watched: changes in it are found by walking only. */
+  /** True if a directory could not be watched. Changes in it are found only by walking. */
   incomplete = false;
 
   /** @param changed gets paths relative to the folder, `''` for all of it */
@@ -30,7 +30,7 @@ export class FolderWatcher {
     this.#changed = changed;
   }
 
-  /** Watches a directory too; again is harmless. */
+  /** Adds a directory to the watched ones. Has no effect if it is watched. */
   add(directory: string): void {
     if (this.#closed || this.incomplete || this.#watchers.has(directory)) return;
     try {
@@ -56,13 +56,13 @@ export class FolderWatcher {
     this.clear();
   }
 
-  /** Forgets all watches: a walk adds those of the directories that there are. */
+  /** Closes all watches. The next walk adds those of existing directories. */
   clear(): void {
     for (const watcher of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
   }
 
-  /** Forgets watches of a directory that is gone, and of those below it. */
+  /** Closes the watches of a directory that is gone, and of those below it. */
   drop(directory: string): void {
     for (const path of this.#watchers.keys()) {
       if (path === directory || path.startsWith(`${directory}/`)) this.#drop(path);
@@ -79,7 +79,7 @@ export class FolderWatcher {
     if (this.#paths.size === 0) this.#since = Date.now();
     this.#paths.add(path);
     clearTimeout(this.#timer);
-    const wait = Math.max(0, Math.min(QUIET, this.#since + PATIENCE - Date.now()));
+    const wait = Math.max(0, Math.min(QUIET, this.#since + LONGEST_WAIT - Date.now()));
     this.#timer = setTimeout(() => {
       const paths = [...this.#paths];
       this.#paths.clear();

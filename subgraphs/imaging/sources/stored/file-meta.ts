@@ -1,7 +1,7 @@
 import { DICOM, UID } from '../../../../schema/dicom/dicom.ts';
 import { peek } from '../../multipart/peek.ts';
 
-/** File Meta Information at the start of a Part 10 stream, PS3.10 §7.1: read without reading the rest. */
+/** Reads File Meta Information at the start of a Part 10 stream, PS3.10 §7.1, without reading the rest. */
 
 export interface FileMeta {
   /** (0002,0003) */
@@ -10,13 +10,13 @@ export interface FileMeta {
   transferSyntax?: string;
 }
 
-/** More than any File Meta Information needs: what has none by then is not Part 10. */
+/** Bytes in which File Meta Information must be found. It never needs as many. */
 const LIMIT = 16 * 1024;
 const LONG_VR = /^(OB|OW|OF|OD|OL|OV|SQ|UC|UN|UR|UT|SV|UV)$/;
 
 /**
- * The File Meta Information in these bytes; undefined where it goes on beyond them.
- * Bytes that are not Part 10 give an empty one.
+ * Returns the File Meta Information in these bytes; undefined when it continues after them.
+ * Bytes that are not Part 10 have an empty one.
  */
 export function fileMeta(bytes: Buffer): FileMeta | undefined {
   const more = () => (bytes.length < LIMIT ? undefined : {});
@@ -32,27 +32,27 @@ export function fileMeta(bytes: Buffer): FileMeta | undefined {
     if (start + length > bytes.length) return more();
     const element = bytes.readUInt16LE(at + 2);
     const value = bytes.toString('latin1', start, start + Math.min(length, 66)).replace(/[\0 ]+$/, '');
-    // Both go into headers of ours.
+    // Checked, because both go into headers of the gateway's answers.
     if (element === 0x0003 && UID.test(value)) meta.sopInstanceUid = value;
     if (element === 0x0010 && UID.test(value)) meta.transferSyntax = value;
     at = start + length;
   }
 }
 
-/** A Content-Type with the transfer syntax, where that is known (PS3.18 §8.7.3.5). */
+/** Returns a Content-Type with the transfer syntax, if it is known (PS3.18 §8.7.3.5). */
 export function typeWith(mediaType: string, transferSyntax: string | undefined): string {
   return transferSyntax ? `${mediaType}; transfer-syntax=${transferSyntax}` : mediaType;
 }
 
-/** The Content-Type of a Part 10 object. */
+/** Returns the Content-Type of a Part 10 object. */
 export function objectType({ transferSyntax }: FileMeta): string {
   return typeWith(DICOM, transferSyntax);
 }
 
 /**
- * The same by the object's first bytes.
- * @param whole whether they are all
- * @returns undefined where it takes more of them
+ * Returns the Content-Type of a Part 10 object from its first bytes.
+ * @param whole true if these are all bytes
+ * @returns undefined when more bytes are needed
  */
 export function objectTypeOf(bytes: Buffer, whole: boolean): string | undefined {
   const meta = fileMeta(bytes) ?? (whole ? {} : undefined);
@@ -60,8 +60,8 @@ export function objectTypeOf(bytes: Buffer, whole: boolean): string | undefined 
 }
 
 /**
- * Reads as far as the File Meta Information goes.
- * @returns it, and all of the bytes again
+ * Reads a body up to the end of its File Meta Information.
+ * @returns the File Meta Information, and all bytes of the body
  */
 export async function peekFileMeta(
   body: AsyncGenerator<Buffer, void, void>,

@@ -1,4 +1,4 @@
-/** Frames of more fragments than any object needs: found once, refused once (DW-7, DW-12). */
+/** Frames with many fragments are found or refused only once (DW-7, DW-12). */
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ const JPEG_BASELINE = '1.2.840.10008.1.2.4.50';
 const directory = mkdtempSync(join(tmpdir(), 'fragments-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-/** Of so many fragments of two bytes, which are their numbers. */
+/** Writes a file with fragments of two bytes, which contain their index. */
 function fileOf(fragments: number, numberOfFrames: number) {
   const whole = imageObject('1.2.3', JPEG_BASELINE, { ...SMALL, numberOfFrames }, [Buffer.alloc(0)]);
   const items = Buffer.alloc(fragments * 10);
@@ -37,7 +37,7 @@ const first = async (tables: FrameTables, file: ReturnType<typeof fileOf>) => {
   throw new Error('There is no frame.');
 };
 
-test('a frame of 70,000 fragments is all of them, one after the other', async () => {
+test('joins all 70,000 fragments of a frame', async () => {
   const { frame } = await first(new FrameTables(reader), fileOf(70_000, 1));
   expect(frame).toHaveLength(140_000);
   const numbers = Buffer.from(frame);
@@ -45,9 +45,9 @@ test('a frame of 70,000 fragments is all of them, one after the other', async ()
 });
 
 test.each([
-  ['a frame of a million', 1_000_000, 1],
+  ['a frame of a million fragments', 1_000_000, 1],
   ['a million frames', 1_000_000, 1_000_000],
-])('%s: looked for once, then known', async (_, fragments, frames) => {
+])('searches %s once', async (_, fragments, frames) => {
   const [tables, file] = [new FrameTables(reader), fileOf(fragments, frames)];
   const { took } = await first(tables, file);
   const again = await first(tables, file);
@@ -56,8 +56,8 @@ test.each([
 
 test.each([
   ['more than a million fragments', 1_000_001, 1, /more than 1000000 fragments/i],
-  ['more than 100,000 of frames that only their bytes tell apart', 100_001, 2, /more than 100000 fragments/i],
-])('%s are refused, the second time at once', async (_, fragments, frames, cause) => {
+  ['more than 100,000 fragments without an offset table', 100_001, 2, /more than 100000 fragments/i],
+])('refuses %s, the second time at once', async (_, fragments, frames, cause) => {
   const [tables, file] = [new FrameTables(reader), fileOf(fragments, frames)];
   const refusal = () => tables.frames(file.path, file, [1]).catch((error: unknown) => error);
   const refused = await refusal();

@@ -8,7 +8,7 @@ import type { InstanceReader } from './instance-reader.ts';
 import type { IndexedInstance } from '../folder/search.ts';
 import type { Frames } from '../source.ts';
 
-/** The frames, and `after` once they were read or are given up. */
+/** Yields frames, and calls `after` when they were read or the reader left. */
 export async function* framesThen(
   frames: AsyncIterable<FrameBytes>,
   after: () => void | Promise<void>,
@@ -20,35 +20,35 @@ export async function* framesThen(
   }
 }
 
-/** Frames and fragments of all tables that are kept, up to sixteen bytes each. */
+/** Number of frames and fragments in all kept tables, up to sixteen bytes each. */
 const MOST_FRAGMENTS = 2_100_000;
 
-/** A file, and what the index says of it. */
+/** A file and its entry in the index. */
 interface IndexedFile {
   path: string;
   instance: IndexedInstance;
 }
 
-/** Where the frames of files are, kept from one request to the next: a film is read frame by frame. */
+/** Keeps the positions of frames of files between requests, because a cine is read frame by frame. */
 export class FrameTables {
-  /** Who asks for one that is being read waits for it. */
+  /** Simultaneous requests for a table wait for the same read. */
   readonly #known = new LRUCache<string, PixelLayout, IndexedFile>({
     ...{ maxSize: MOST_FRAGMENTS, sizeCalculation: sizeOf },
     fetchMethod: (_key, _stale, { context: { path, instance } }) => this.#reader.frameTable(path, instance),
-    // One that leaves the cache while it is read is still read for those who wait.
+    // A table that is evicted while it is read is still read for waiting requests.
     ignoreFetchAbort: true,
   });
   readonly #reader: InstanceReader;
   readonly #buffers: BufferPool;
 
-  /** @param buffers for frames that are given back (default: its own) */
+  /** @param buffers memory for frames (default: a new pool) */
   constructor(reader: InstanceReader, buffers = new BufferPool()) {
     this.#reader = reader;
     this.#buffers = buffers;
   }
 
   /**
-   * Frames of a file, as stored, or as native little-endian octets when the data are uncompressed.
+   * Returns frames of a file as stored, or as native little-endian octets when the data are uncompressed.
    * @param numbers from 1
    * @throws Fault `not_found` for an object without pixel data, or without such a frame (DW-7)
    */

@@ -49,7 +49,7 @@ async function frames(source: FolderSource, target: InstanceTarget, numbers: num
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
-/** The items of the pixel data as DCMTK writes them out, one file each, the Basic Offset Table first. */
+/** Returns the items of the pixel data from DCMTK, which writes each to a file, the Basic Offset Table first. */
 function fragments(path: string): Buffer[] {
   const directory = mkdtempSync(join(scratch, 'fragments-'));
   execFileSync('dcmdump', ['-q', '+W', directory, '+P', '7fe0,0010', path]);
@@ -58,7 +58,7 @@ function fragments(path: string): Buffer[] {
   return names.map((name) => readFileSync(join(directory, name)));
 }
 
-/** Native pixel data as DCMTK writes them out, converted to explicit little endian first. */
+/** Returns native pixel data from DCMTK, converted to explicit little endian. */
 function native(path: string): Buffer {
   const directory = mkdtempSync(join(scratch, 'native-'));
   const copy = join(directory, 'copy.dcm');
@@ -85,7 +85,7 @@ describeWithSharedData('frames (DW-7)', () => {
     ['32 bits', 'rt/rtdose.dcm', 15],
     ['big endian', 'ts-matrix/MR_small_bigendian.dcm', 1],
     ['deflated', 'ts-matrix/image_dfl.dcm', 1],
-  ])('native, %s: %s in %d frames', async (_, file, count) => {
+  ])('gives native frames of %s: %s with %d frames', async (_, file, count) => {
     const row = shared(file);
     expect(row.frames).toBe(count);
     const pixels = native(row.path);
@@ -97,7 +97,7 @@ describeWithSharedData('frames (DW-7)', () => {
     expect(pixels.length - size * count).toBeLessThan(2);
   });
 
-  test('one bit a pixel, frames that start within a byte, are repacked', async () => {
+  test('repacks frames of one bit a pixel that start within a byte', async () => {
     const row = shared('seg/liver_nonbyte_aligned.dcm');
     const pixels = native(row.path);
     const bits = row.rows! * row.columns!;
@@ -121,7 +121,7 @@ describeWithSharedData('frames (DW-7)', () => {
     ['mr-t1-forrest/N2D_0001.dcm', 'image/jls'],
     ['ts-matrix/HTJ2K_08_RGB.dcm', 'image/jphc'],
     ['seg/liver_nonbyte_aligned_rle.dcm', 'image/dicom-rle'],
-  ])('encapsulated: the frames of %s are all its fragments, in their order', async (file, mediaType) => {
+  ])('gives encapsulated frames of %s with all fragments in order', async (file, mediaType) => {
     const row = shared(file);
     const [, ...expected] = fragments(row.path);
     expect((await source.frames(row.target, [1])).mediaType).toBe(mediaType);
@@ -132,7 +132,7 @@ describeWithSharedData('frames (DW-7)', () => {
     }
   });
 
-  test('frames come in the order asked for, repeated ones too', async () => {
+  test('gives frames in the requested order, also repeated ones', async () => {
     const row = shared('xa-cine/jpeg_baseline_8bit.dcm');
     const [first, , third] = await frames(source, row.target, [1, 2, 3]);
     expect(await frames(source, row.target, [3, 1, 3])).toEqual([third, first, third]);
@@ -140,13 +140,13 @@ describeWithSharedData('frames (DW-7)', () => {
 
   test.each([
     ['the frame after the last', 'nm/NM-MONO2-16-13x-heart.dcm', [14]],
-    ['one of several', 'nm/NM-MONO2-16-13x-heart.dcm', [1, 99]],
+    ['one of several frames', 'nm/NM-MONO2-16-13x-heart.dcm', [1, 99]],
     ['frame 0', 'ct-head-ge/01.dcm', [0]],
     ['a fraction', 'ct-head-ge/01.dcm', [1.5]],
-    ['no pixels: a report', 'sr/sr_document.dcm', [1]],
-    ['no pixels: a waveform', 'ecg/waveform_ecg.dcm', [1]],
-    ['no pixels: a plan', 'rt/rtplan.dcm', [1]],
-  ])('%s is not found', async (_, file, numbers) => {
+    ['a frame of a report', 'sr/sr_document.dcm', [1]],
+    ['a frame of a waveform', 'ecg/waveform_ecg.dcm', [1]],
+    ['a frame of a plan', 'rt/rtplan.dcm', [1]],
+  ])('does not find %s', async (_, file, numbers) => {
     await expect(source.frames(shared(file).target, numbers)).rejects.toMatchObject({ code: 'not_found' });
   });
 });
@@ -163,13 +163,13 @@ describeWithSharedData('bulk data (DW-6, DW-10)', () => {
       vr === 'SQ' ? ((Value ?? []) as DicomJson[]).flatMap(uris) : (BulkDataURI ?? []),
     );
 
-  test('every BulkDataURI of every object resolves, and is as long as it says', async () => {
+  test('gives the value of every BulkDataURI of every object, with the announced length', async () => {
     const rows = sharedDicomFiles().filter(({ studyUid }) => studyUid);
-    const seen = new Set<string>();
+    const visited = new Set<string>();
     for (const { file, studyUid, seriesUid, sopInstanceUid } of rows) {
       const directory = file.split('/')[0]!;
-      if (seen.has(directory) && directory.startsWith('ct')) continue;
-      seen.add(directory);
+      if (visited.has(directory) && directory.startsWith('ct')) continue;
+      visited.add(directory);
       const target = { studyUid: studyUid!, seriesUid: seriesUid!, instanceUid: sopInstanceUid };
       const [metadata] = await metadataRows(source, target);
       for (const uri of uris(metadata!)) {
@@ -181,7 +181,7 @@ describeWithSharedData('bulk data (DW-6, DW-10)', () => {
     }
   });
 
-  test('native pixels: whole, and by range', async () => {
+  test('gives native pixels, whole and by range', async () => {
     const row = shared('ct-head-ge/01.dcm');
     const pixels = native(row.path);
     const bulk = await source.bulkdata(row.target, 'bulkdata/7FE00010');
@@ -192,7 +192,7 @@ describeWithSharedData('bulk data (DW-6, DW-10)', () => {
   });
 
   test.each(['ts-matrix/MR_small_bigendian.dcm', 'ts-matrix/image_dfl.dcm'])(
-    '%s: words in little endian, inflated',
+    'gives inflated words in little endian of %s',
     async (file) => {
       const row = shared(file);
       const bulk = await source.bulkdata(row.target, 'bulkdata/7FE00010');
@@ -203,7 +203,7 @@ describeWithSharedData('bulk data (DW-6, DW-10)', () => {
     },
   );
 
-  test('encapsulated pixels are their fragments, by range too', async () => {
+  test('gives encapsulated pixels as their fragments, also by range', async () => {
     const row = shared('us-cine/IM00001.fragmented_no_bot_jpeg_baseline.50.dcm');
     const whole = Buffer.concat(fragments(row.path).slice(1));
     const bulk = await source.bulkdata(row.target, 'bulkdata/7FE00010');
@@ -218,7 +218,7 @@ describeWithSharedData('bulk data (DW-6, DW-10)', () => {
     'bulkdata/',
     '../../etc/passwd',
     'bulkdata/7FE00010/0',
-  ])('%s is not found', async (path) => {
+  ])('does not find %s', async (path) => {
     const { target } = shared('ct-head-ge/01.dcm');
     await expect(source.bulkdata(target, path)).rejects.toMatchObject({ code: 'not_found' });
   });
@@ -263,7 +263,7 @@ describeWithSharedData('retrieval in another transfer syntax (DW-5)', () => {
   });
 });
 
-/** One encapsulated object after another, made here: the same three frames cut and told apart in every way. */
+/** Generated objects with the same three encapsulated frames, in different fragments and with different tables. */
 describe('offset tables (DW-7, PS3.5 §A.4)', () => {
   const jpeg = (seed: number): Buffer =>
     Buffer.concat([Buffer.from('ffd8', 'hex'), Buffer.alloc(96, seed), Buffer.from('ffd9', 'hex')]);
@@ -296,7 +296,7 @@ describe('offset tables (DW-7, PS3.5 §A.4)', () => {
     await source.close();
   });
 
-  test('frames that cannot be told apart are an error, not a guess', async () => {
+  test('fails for frames that cannot be separated', async () => {
     const directory = join(scratch, 'unclear');
     mkdirSync(directory);
     writeFileSync(
@@ -347,7 +347,7 @@ function encapsulated(count: number, table: Buffer, items: Buffer[], extended: B
 describe('a deflated file', () => {
   const transferSyntax = TransferSyntax.DeflatedExplicitVRLittleEndian;
 
-  /** Group 0002 with the transfer syntax alone, and zeros for pixels. */
+  /** Writes a file with only the transfer syntax in group 0002, and zeros as pixels. */
   function indexed(name: string, pixels: number, damage = (deflated: Buffer): Buffer => deflated) {
     const element = (hex: string, value: Buffer) => Buffer.concat([Buffer.from(hex, 'hex'), value]);
     const length = Buffer.alloc(4);
@@ -365,7 +365,7 @@ describe('a deflated file', () => {
     return { path, size, mtime, transferSyntax, sopInstanceUid: '1.2.3.4' };
   }
 
-  test('DW-17 is inflated while others are served', async () => {
+  test('DW-17 is inflated while other requests are served', async () => {
     const file = indexed('large.dcm', 200_000_000);
     let turns = 0;
     const others = setInterval(() => turns++, 1);
@@ -377,10 +377,10 @@ describe('a deflated file', () => {
   });
 
   test.each([
-    ['a bomb', indexed('bomb.dcm', 300_000_000)],
-    ['no deflate stream', indexed('none.dcm', 10, () => Buffer.from('no deflate stream at all'))],
-    ['one cut short', indexed('short.dcm', 10_000, (deflated) => deflated.subarray(0, 20))],
-  ])('%s is 502, and the next is read', async (_, file) => {
+    ['with too many bytes', indexed('bomb.dcm', 300_000_000)],
+    ['without a deflate stream', indexed('none.dcm', 10, () => Buffer.from('no deflate stream at all'))],
+    ['with a stream cut short', indexed('short.dcm', 10_000, (deflated) => deflated.subarray(0, 20))],
+  ])('%s is refused with 502, and the next one is read', async (_, file) => {
     await expect(reader.metadata(file.path, file)).rejects.toMatchObject({ code: 'bad_gateway' });
     await expect(reader.frameTable(file.path, file)).rejects.toMatchObject({ code: 'bad_gateway' });
     const good = indexed('good.dcm', 10);

@@ -25,27 +25,30 @@ import { throwIfOther } from '../folder/indexed-object.ts';
 import type { IndexedInstance } from '../folder/search.ts';
 import { StoredFile } from './stored-file.ts';
 
-/** Tasks that parse one file, and what they are told besides. */
+/** Tasks that parse one file. */
 type FileTask =
   'openHeader' | 'metadata' | 'frameTable' | 'bulkData' | 'planTranscoding' | 'rewrite' | 'inflate';
+/** Input of a task besides the file. */
 type More<N extends FileTask> = Omit<TaskInput<N>, keyof ParsedFile>;
 
-/** Files that are known to hold what was indexed although something touched them since: backups that link do. */
+/**
+ * Number of compared files: their ctime changed after indexing, as by backups that make links, but not their object.
+ */
 const MOST_COMPARED = 100_000;
 
-/** Data sets are inflated one after the other: each is bounded, but many at once were not. */
+/** Data sets are inflated one after another, because the size of each is limited but not of many together. */
 const inflating = new Semaphore(1);
 
 /**
- * Reads instances from their files. They are parsed in threads, within their budget (DW-24); here only what they say is
- * read: frames, bulk data, values of what is transcoded.
+ * Reads instances from their files. Other threads parse them within their budget (DW-24). This class reads only bytes
+ * at known positions: frames, bulk data, and values of transcoded files.
  *
- * Every method throws Fault: `not_found`, `unavailable` as `StoredFile` says; `bad_gateway` where the file is damaged or
- * has more elements and values than it may.
+ * Every method throws Fault: `not_found`; `unavailable` as `StoredFile`; `bad_gateway` when the file is damaged or has
+ * too many elements and values.
  */
 export class InstanceReader {
   readonly #parsing: Parsing;
-  /** Files that were compared with the index since they were touched. */
+  /** Files that were compared with the index after their last change. */
   readonly #compared = new LRUCache<string, true>({ max: MOST_COMPARED });
 
   constructor(parsing: Parsing) {
@@ -53,9 +56,9 @@ export class InstanceReader {
   }
 
   /**
-   * Opens a file, if it holds the object that was indexed (DW-26): one that nothing has touched since its header was read
-   * does, of another the header is read and compared.
-   * @throws Fault `unavailable` too, its cause OtherObject, for another object
+   * Opens a file if it contains the indexed object (DW-26). If the file has changed since its header was read, the
+   * header is read again and compared.
+   * @throws Fault also `unavailable` with cause OtherObject, for another object
    */
   async open(path: string, indexed: IndexedInstance): Promise<StoredFile> {
     const stored = new StoredFile(path, indexed);
@@ -72,18 +75,18 @@ export class InstanceReader {
     }
   }
 
-  /** Throws at once for a file whose metadata were refused before. */
+  /** Throws the fault of a file whose metadata were refused before. */
   throwIfRefused(path: string, indexed: IndexedInstance): void {
     this.#parsing.threads.throwIfRefused('metadata', this.#key(path, indexed));
   }
 
-  /** All attributes in the DICOM JSON model, PS3.18 §10.4.1.1.2, with the transfer syntax at hand (0008,3002). */
+  /** Reads all attributes in the DICOM JSON model, PS3.18 §10.4.1.1.2, with the file's transfer syntax (0008,3002). */
   metadata(path: string, indexed: IndexedInstance): Promise<ObjectMetadata> {
     const { transferSyntax } = indexed;
     return this.#parsed('metadata', path, indexed, { transferSyntax });
   }
 
-  /** Where the frames are. @throws Fault `not_found` too, for an object without pixel data */
+  /** Finds the frames. @throws Fault also `not_found`, for an object without pixel data */
   async frameTable(path: string, indexed: IndexedInstance): Promise<PixelLayout> {
     const table = await this.#parsed('frameTable', path, indexed, {});
     if (!table) throw noPixelData();
@@ -91,8 +94,9 @@ export class InstanceReader {
   }
 
   /**
+   * Yields frames.
    * @param numbers from 1, all within range
-   * @param buffers whose memory is read into
+   * @param buffers memory for the frames
    */
   async *frames(
     path: string,
@@ -120,10 +124,10 @@ export class InstanceReader {
   }
 
   /**
-   * The bytes behind a BulkDataURI of the metadata, words in little endian. Encapsulated pixel data are their fragments
-   * one after the other, without items and offset table: of a single frame that is the compressed image.
+   * Returns the bytes of a BulkDataURI of the metadata, with words in little endian. Encapsulated pixel data are their
+   * fragments in order, without items and offset table. For a single frame that is the compressed image.
    * @param uri `bulkdata/{tag}` or `bulkdata/{sequence}/{item}/…/{tag}`
-   * @throws Fault `not_found` too, where it names no binary value
+   * @throws Fault also `not_found`, when it names no binary value
    */
   async bulkData(path: string, indexed: IndexedInstance, uri: string): Promise<BulkData> {
     const found = await this.#parsed('bulkData', path, indexed, { uri });
@@ -138,8 +142,7 @@ export class InstanceReader {
   }
 
   /**
-   * The file in another transfer syntax that `canGive` allows.
-   * @returns once its first frame was decoded
+   * Transcodes the file to a transfer syntax that `canGive` allows. Returns after the first frame is decoded.
    */
   async inTransferSyntax(
     path: string,
@@ -174,7 +177,7 @@ export class InstanceReader {
     }
   }
 
-  /** The bytes that offsets of a parsed file point into: the file, or its inflated data set. */
+  /** Opens the bytes that offsets of a parsed file refer to: the file, or its inflated data set. */
   async #content(path: string, indexed: IndexedInstance): Promise<StoredFile> {
     if (indexed.transferSyntax !== TransferSyntax.DeflatedExplicitVRLittleEndian)
       return this.open(path, indexed);
@@ -186,13 +189,13 @@ export class InstanceReader {
       const { size, mtimeMs: mtime } = fstatSync(fd);
       return new StoredFile(fd, { size, mtime });
     } finally {
-      // Gone once it is closed.
+      // The file disappears when it is closed.
       rmSync(inflated, { force: true });
       done();
     }
   }
 
-  /** A value, or a range of it, as it is given. */
+  /** Yields a range of a value. */
   async *#value(
     path: string,
     indexed: IndexedInstance,
@@ -213,7 +216,7 @@ export class InstanceReader {
     return `${path}\n${size}\n${mtime}\n${ctime}\n${this.#parsing.objectElements}`;
   }
 
-  /** What a thread makes of a file. */
+  /** Runs a task with a file in another thread. */
   async #parsed<N extends FileTask>(
     name: N,
     path: string,
@@ -239,13 +242,13 @@ export class InstanceReader {
     const input = { fd: stored.fd, size, objectElements, ...more } as unknown as TaskInput<N>;
     const made = threads.run(name, input, key);
     await made.catch(() => undefined);
-    // What seems damaged may have been overwritten while it was read.
+    // A file that seems damaged may have been overwritten while it was read.
     stored.throwIfChanged();
     return made;
   }
 }
 
-/** Fails at the end where the file was overwritten meanwhile. */
+/** Yields a stream, and fails at its end if the file was overwritten in the meantime. */
 async function* unchanged(stream: Readable, stored: StoredFile): AsyncGenerator<Uint8Array> {
   yield* chunksOf(stream);
   stored.throwIfChanged();

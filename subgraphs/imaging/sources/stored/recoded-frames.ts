@@ -9,8 +9,8 @@ import { refuseTooLarge, transcodeFrame } from '../../threads/transcode-frame.ts
 import type { Frames } from '../source.ts';
 
 /**
- * Frames that can be had in other transfer syntaxes too: decoded, or compressed without loss (DW-7).
- * @param describe what the pixels are; asked only then
+ * Adds transcoding to frames: decoded, or compressed without loss (DW-7).
+ * @param describe returns the pixel description, called only for transcoding
  */
 export function recodable(
   frames: Frames,
@@ -29,13 +29,13 @@ export function recodable(
       return {
         mediaType: native ? 'application/octet-stream' : frameMediaType(to),
         transferSyntax: to,
-        frames: recodeAll(frames, pixels, to, pool, signal),
+        frames: transcodedFrames(frames, pixels, to, pool, signal),
       };
     },
   };
 }
 
-async function* recodeAll(
+async function* transcodedFrames(
   { frames, transferSyntax }: Frames,
   pixels: PixelDescription,
   to: string,

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Milliseconds for which reading many headers may hold the event loop. */
+/** Milliseconds for which long work may block the event loop. */
 const SLICE = 10;
 
-/** For long work in many pieces: gives what is to be awaited after each, which lets others have their turn now and then. */
+/** Returns a function to await after each piece of long work, which lets other work continue from time to time. */
 export function slices(): () => Promise<void> {
   let end = performance.now() + SLICE;
   return async () => {

@@ -1,4 +1,4 @@
-/** Parts of whole instances where the disk takes none of them (DW-12, DW-15): 503, and what needs no disk is given. */
+/** Parts of whole instances with a full disk (DW-12, DW-15): 503, except for answers that need no disk. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ import {
 import { TransferSyntax } from '../../../../schema/dicom/dicom.ts';
 import { orthancImages } from '../../test/subgraph.ts';
 
-describeWithSharedData('from an archive where the disk is full', () => {
+describeWithSharedData('from an archive, with a full disk', () => {
   const of = (name: string) => sharedDicomFiles().find(({ file }) => file.startsWith(name))!;
   // Orthanc gives no frames of HTJ2K.
   const [ct, film, small] = [
@@ -39,7 +39,7 @@ describeWithSharedData('from an archive where the disk is full', () => {
     await rm(temporary, { recursive: true, force: true });
   });
 
-  it('what would have to lie there is 503 with Retry-After, all else is given', async () => {
+  it('answers 503 with Retry-After when the disk is needed, and 200 otherwise', async () => {
     const asked = [
       [urlOf(ct), HTJ2K],
       [urlOf(ct), HTJ2K.replace('application/dicom', 'multipart/related; type="application/dicom"')],
@@ -48,7 +48,7 @@ describeWithSharedData('from an archive where the disk is full', () => {
       [`${urlOf(ct)}/frames/1`, '*/*'],
       [`${urlOf(small)}/frames/1`, '*/*'],
     ].map((one) => JSON.stringify(one));
-    // Files of 400 kB at most: RLIMIT_FSIZE, in blocks of 512 bytes; what is not given is half a megabyte.
+    // Files of at most 400 kB: RLIMIT_FSIZE in blocks of 512 bytes. The refused objects have half a megabyte.
     const script = 'trap "" XFSZ; ulimit -f 800; TMPDIR=$1; export TMPDIR; shift; exec "$@"';
     const { stdout } = await promisify(execFile)('/bin/sh', [
       ...['-c', script, 'sh', temporary, process.execPath, '--import', 'tsx'],

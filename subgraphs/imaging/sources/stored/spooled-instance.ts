@@ -13,12 +13,12 @@ import { notInTransferSyntax } from '../not-in-transfer-syntax.ts';
 import type { BulkData, Frames, StoredInstance } from '../source.ts';
 
 /**
- * Parts taken from a whole instance, for servers that cannot give them (DW-15). The instance lies in a file of its own
- * until they were read, not in memory.
+ * Takes parts from a whole instance, for servers that cannot give them (DW-15). The instance is in a temporary file,
+ * not in memory, until the parts were read.
  */
 
 /**
- * Frames: Orthanc knows none of HTJ2K, RLE and the retired JPEG processes.
+ * Returns frames of an instance. Orthanc gives none of HTJ2K, RLE and the retired JPEG processes.
  * @param numbers from 1
  * @throws Fault `not_found` for an object without pixel data, or without such a frame (DW-7)
  */
@@ -35,9 +35,9 @@ export function framesOfInstance(
 }
 
 /**
- * Bulk data, to be opened once.
+ * Returns bulk data of an instance, which can be opened once.
  * @param path `bulkdata/{tag}`
- * @throws Fault `not_found` where the object has none of that name
+ * @throws Fault `not_found` when the object has no such bulk data
  */
 export function bulkDataOfInstance(
   instance: StoredInstance,
@@ -52,8 +52,8 @@ export function bulkDataOfInstance(
 }
 
 /**
- * The instance in another transfer syntax.
- * @throws Fault `not_acceptable` for one that cannot be made of it
+ * Transcodes an instance.
+ * @throws Fault `not_acceptable` when it cannot be transcoded to this transfer syntax
  */
 export function transcodedInstance(
   instance: StoredInstance,
@@ -74,8 +74,8 @@ export function transcodedInstance(
 }
 
 /**
- * Writes the instance to a file, which is removed when `work` fails, when what it gave was read, or with the request.
- * @throws Fault `unavailable` with `retryAfter` where the disk takes no more
+ * Writes the instance to a file. The file is removed when `work` fails, its result was read, or the request aborts.
+ * @throws Fault `unavailable` with `retryAfter` when the disk is full
  */
 async function spooled<T>(
   { stream, sopInstanceUid = '', transferSyntax }: StoredInstance,
@@ -89,7 +89,7 @@ async function spooled<T>(
   const path = join(directory, 'instance.dcm');
   const abort = (): void => void remove();
   const remove = (): Promise<void> => {
-    // One request may spool a thousand instances: what is gone listens no more.
+    // Removes the listener, because one request may write a thousand instances.
     signal?.removeEventListener('abort', abort);
     return rm(directory, { recursive: true, force: true });
   };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { IndexedInstance } from '../folder/search.ts';
 
-/** What tells files from what they were or will be: their sizes and the times of their last changes. */
+/** Returns a text that changes with the files: from their sizes and times of last change. */
 export function stampOf(files: readonly IndexedInstance[]): string {
   const each = files.map(
     ({ sopInstanceUid, size, mtime, ctime = '' }) => `${sopInstanceUid} ${size} ${mtime} ${ctime}`,

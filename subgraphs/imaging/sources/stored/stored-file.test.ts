@@ -25,14 +25,14 @@ writeFileSync(path, 'hello');
 const { size, mtimeMs: mtime } = statSync(path);
 const indexed = { path, size, mtime } as IndexedInstance;
 
-/** Open files of this process that are the file. */
+/** Returns the descriptors with which this process has the file open. */
 const open = () =>
   readdirSync('/proc/self/fd').filter((fd) => {
     const found = statSync(`/proc/self/fd/${fd}`, { throwIfNoEntry: false });
     return found?.ino === statSync(path).ino;
   });
 
-test('a file that is closed while it is read is closed once the bytes are there', async () => {
+test('closes a file only after a running read', async () => {
   const stored = new StoredFile(path, indexed);
   const buffer = Buffer.alloc(size);
   const reading = stored.read(buffer, 0);
@@ -43,7 +43,7 @@ test('a file that is closed while it is read is closed once the bytes are there'
   expect(open()).toHaveLength(0);
 });
 
-test('a file that was closed is neither read nor asked about, nor is another closed that has its number by now', async () => {
+test('does not read a closed file, or close another file that has its descriptor', async () => {
   const stored = new StoredFile(path, indexed);
   stored.close();
   stored.close();
@@ -55,7 +55,7 @@ test('a file that was closed is neither read nor asked about, nor is another clo
   closeSync(other);
 });
 
-test('a file that ends before what is wanted of it is damaged; where the file system fails it is 503', async () => {
+test('refuses a file that is too short as damaged, and answers 503 when the file system fails', async () => {
   const stored = new StoredFile(path, indexed);
   await expect(stored.read(Buffer.alloc(2), size - 1)).rejects.toBeInstanceOf(DamagedFile);
   stored.close();
@@ -67,7 +67,7 @@ test('a file that ends before what is wanted of it is damaged; where the file sy
   directory.close();
 });
 
-test('DW-13 a file that is overwritten between opening and reading is 503 where nothing was given of it yet', async () => {
+test('DW-13 answers 503 when a file is overwritten between opening and reading', async () => {
   const other = join(scratch, 'overwritten');
   writeFileSync(other, 'hello');
   const { mtimeMs } = statSync(other);
@@ -79,9 +79,9 @@ test('DW-13 a file that is overwritten between opening and reading is 503 where 
   });
 });
 
-test('what a file system says of closing a file that was only read is no failure of reading', () => {
+test('ignores an error of closing a file', () => {
   const stored = new StoredFile(path, indexed);
-  // Network file systems have errors of their own; this is one that any has.
+  // Stands for errors of network file systems.
   closeSync(stored.fd);
   expect(() => stored.close()).not.toThrow();
 });
@@ -90,7 +90,7 @@ test.each([
   ['another size', { ...indexed, size: 4 }, 'has changed'],
   ['another time', { ...indexed, mtime: 1 }, 'has changed'],
   [
-    'no answer',
+    'an error',
     Object.defineProperty({ ...indexed }, 'size', {
       get: () => {
         throw new Error('stale');
@@ -98,15 +98,15 @@ test.each([
     }),
     'stale',
   ],
-])('a file that is refused for %s is not left open', (_, wanted, message) => {
+])('closes a file that is refused for %s', (_, wanted, message) => {
   expect(() => new StoredFile(path, wanted)).toThrow(message);
   expect(open()).toHaveLength(0);
 });
 
-test('a pipe in the place of a file holds nothing up', () => {
+test('refuses a pipe in place of a file without waiting', () => {
   const pipe = join(scratch, 'pipe');
   execFileSync('mkfifo', [pipe]);
-  // Without it, opening would wait for ever, and everything else with it.
+  // Without a writer, a failing test would wait forever.
   const writer = spawn('sh', ['-c', 'sleep 3; : > "$0"', pipe]);
   const start = Date.now();
   expect(() => new StoredFile(pipe, indexed)).toThrow('has changed');

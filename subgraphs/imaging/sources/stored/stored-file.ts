@@ -4,10 +4,10 @@ import { Fault } from '../../../../schema/fault/fault.ts';
 import type { BufferPool } from '../../multipart/buffer-pool.ts';
 import { DamagedFile } from '../../dicom/part10/bytes.ts';
 
-/** Bytes a stream reads at a time: fewer calls, still little to hold for each of many streams. */
+/** Bytes that a stream reads at a time: few calls, but little memory for each of many streams. */
 const CHUNK = 512 * 1024;
 
-/** What tells a file from what it was or will be. */
+/** Size and time of last change of a file. */
 export interface FileStamp {
   size: number;
   /** Milliseconds since 1970, with fraction. */
@@ -15,22 +15,22 @@ export interface FileStamp {
 }
 
 /**
- * An open file of the index. To open, to ask about and to close a file on a disk of this machine are calls that the
- * kernel answers from memory; a way through the thread pool for each of them costs a frame more than its bytes do. The
- * bytes are read in that pool. (A network share is asked over its network for each: the event loop waits for it.)
+ * An open file of the index. Opening, checking and closing a local file are synchronous: the kernel answers them from
+ * memory, and the thread pool would cost more than reading a frame. Bytes are read in the thread pool. (For a network
+ * share, the event loop waits for these calls.)
  */
 export class StoredFile {
   readonly fd: number;
-  /** When it was last touched, in milliseconds since 1970. */
+  /** Last change of content or attributes, in milliseconds since 1970. */
   readonly ctime: number;
   readonly #indexed: FileStamp;
   #reading = 0;
   #closed = false;
 
   /**
-   * Opens a file, if it still is the file that was indexed: same size, same time of change.
-   * @param path absolute; or the number of a file that is open already
-   * @throws Fault `unavailable` where it is gone, has changed since or cannot be read: what is gone is for the index to say
+   * Opens a file if it is still the indexed one, with the same size and time of change.
+   * @param path absolute path, or the descriptor of an open file
+   * @throws Fault `unavailable` when it is gone, has changed or cannot be read. Only the index decides what is gone
    */
   constructor(path: string | number, indexed: FileStamp) {
     this.fd = typeof path === 'number' ? path : openToRead(path);
@@ -44,10 +44,10 @@ export class StoredFile {
   }
 
   /**
-   * Asked again after reading, it tells that nothing was mixed: what was read of a file that was overwritten meanwhile may
-   * be of both.
-   * @returns when it was last touched
-   * @throws Fault `unavailable` where it is another than was indexed
+   * Checks that the file is still the indexed one. Called again after reading, because bytes of a file that was
+   * overwritten in the meantime may be mixed.
+   * @returns its ctime
+   * @throws Fault `unavailable` when it is not the indexed file
    */
   throwIfChanged(): number {
     this.#throwIfClosed();
@@ -59,7 +59,7 @@ export class StoredFile {
 
   /**
    * Fills `buffer` from `position` of the file.
-   * @throws DamagedFile where it ends before that, an error where it was closed, Fault `unavailable` where the file system
+   * @throws DamagedFile when it is too short; an error when it was closed; Fault `unavailable` when the file system
    * fails
    */
   async read(buffer: Uint8Array, position: number): Promise<void> {
@@ -83,13 +83,13 @@ export class StoredFile {
     this.#release();
   }
 
-  /** The number of an open file is another file's as soon as it is closed: not while a read is under way. */
+  /** Closes the descriptor, but not during a read, because another file may get it at once. */
   #release(): void {
     if (!this.#closed || this.#reading > 0) return;
     try {
       closeSync(this.fd);
     } catch {
-      // It is closed all the same, and nothing was written that could be lost (close(2)).
+      // The descriptor is closed despite an error, and nothing was written that could be lost (close(2)).
     }
   }
 
@@ -106,10 +106,10 @@ export class StoredFile {
   }
 }
 
-/** A link in the file's place is not followed, and a pipe not waited for. */
+/** Does not follow a link in place of the file, or wait for a pipe. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** @throws Fault `unavailable`, also where it is gone: the disk may be */
+/** @throws Fault `unavailable`, also when the file is missing, because the disk may be away */
 function openToRead(path: string): number {
   try {
     return openSync(path, FLAGS);
@@ -125,26 +125,26 @@ function unreadable(cause: unknown): Fault {
 }
 
 /**
- * A range of an open file, which is closed with the stream.
+ * Streams a range of an open file, which is closed with the stream.
  * @param end inclusive
- * @param buffers whose memory is read into; new memory by default
- * @returns a stream that is destroyed with an error where the file turns out shorter, or another than was indexed (DW-13)
+ * @param buffers memory for the bytes (default: new memory)
+ * @returns a stream that fails when the file is too short, or not the indexed one any more (DW-13)
  */
 export function streamRange(file: StoredFile, start: number, end: number, buffers?: BufferPool): Readable {
   let position = start;
   return new Readable({
-    // One chunk read, one on its way to the reader.
+    // One chunk is read while another is sent.
     highWaterMark: CHUNK,
     read() {
       const length = Math.min(CHUNK, end + 1 - position);
       if (length <= 0) return void this.push(null);
-      // Not zeroed: every byte is overwritten.
+      // Not filled with zeros, because every byte is overwritten.
       const chunk = buffers?.take(length) ?? Buffer.allocUnsafeSlow(length);
       file
         .read(chunk, position)
         .then(() => {
           position += length;
-          // Before the last bytes go: without them no answer is whole.
+          // Checked before the last bytes, without which no answer is complete.
           if (position > end) file.throwIfChanged();
           this.push(chunk);
         })

@@ -3,16 +3,16 @@ import { patient, testAccess, testSubgraph, testTenant, type TestSubgraph } from
 import type { Random } from './random.ts';
 import { hold } from './target.ts';
 
-/** Requests that make no sense, to the DICOMweb and FHIR faces, and what may come back. */
+/** Invalid requests to the DICOMweb API, and checks of their answers. */
 
 export const STUDY = '1.2.3';
 const INSTANCE = `/studies/${STUDY}/series/${STUDY}.1/instances/${STUDY}.1.1`;
 
-/** A tenant with these images; the patient whose they are is `MRN`. */
+/** Serves a tenant with these images, which belong to the patient `MRN`. */
 export async function served(images: object): Promise<TestSubgraph> {
   const own = testAccess([patient('own', 'MRN')], 'patient/*.rs');
   const subgraph = await testSubgraph([testTenant(images)], { own });
-  // The cause of what should not be goes to the log alone.
+  // The cause of an internal error is only in the log.
   subgraph.app.log.error = ({ err }: { err?: unknown }) => void (cause = err);
   return subgraph;
 }
@@ -112,7 +112,7 @@ const FRAMES = [
   Array(3000).fill(1).join(','),
 ];
 
-/** A path below `/dicomweb` and headers, both mostly such as a client may send. */
+/** Returns a path below `/dicomweb` and headers, both mostly valid. */
 export function request(random: Random): { path: string; headers: Record<string, string> } {
   let path = random.of(PATHS);
   if (random.chance(0.1)) path = path.replace(`${STUDY}.1.1`, random.of(ODD_UIDS));
@@ -135,17 +135,17 @@ export function request(random: Random): { path: string; headers: Record<string,
 }
 
 /**
- * An answer, or a refusal that a client can read: JSON with its reason, never our own failure, never what is inside.
- * @param asked for the message
+ * Checks that a response is an answer, or a refusal as JSON with its reason. It must not be 500 or contain internals.
+ * @param asked the request, for the message
  */
 export function holdAnswer({ statusCode, headers, body }: LightMyRequestResponse, asked: string): void {
-  const said = `${statusCode} ${body.slice(0, 200)} to ${asked}`;
-  if (statusCode === 500) throw new Error(said, { cause });
-  hold(!/node_modules|\.ts:\d|\bat \S+ \(/.test(body.slice(0, 5000)), said);
+  const summary = `${statusCode} ${body.slice(0, 200)} to ${asked}`;
+  if (statusCode === 500) throw new Error(summary, { cause });
+  hold(!/node_modules|\.ts:\d|\bat \S+ \(/.test(body.slice(0, 5000)), summary);
   if (statusCode === 304) return;
   const type = String(headers['content-type'] ?? '');
   if (statusCode >= 400) {
     const { error, message } = JSON.parse(body) as Record<string, unknown>;
-    hold(typeof error === 'string' && typeof message === 'string' && message.length > 10, said);
+    hold(typeof error === 'string' && typeof message === 'string' && message.length > 10, summary);
   } else if (/json/.test(type) && headers['content-encoding'] === undefined) JSON.parse(body);
 }

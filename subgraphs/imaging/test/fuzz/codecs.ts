@@ -25,7 +25,7 @@ interface Encoded {
 
 let frames: Encoded[] = [];
 
-/** Damaged frames under headers that lie, of every codec, and compressed anew. */
+/** Damaged frames of every codec with wrong descriptions, decoded and compressed again. */
 export const codecs: Target = {
   name: 'codecs',
   async open() {
@@ -57,7 +57,7 @@ export const codecs: Target = {
   },
 };
 
-/** The same description with one of its attributes as no object should have it. */
+/** Returns the description with an invalid value in one attribute. */
 function lying(pixels: PixelDescription, random: Random): PixelDescription {
   const key = random.of(['rows', 'columns', 'samplesPerPixel', 'bitsAllocated', 'bitsStored', 'highBit']);
   const value = random.of([0, 1, 2, 3, 4, 7, 8, 12, 16, 32, 64, 100, 1.5, -1, 65535, 1e9, NaN]);

@@ -1,7 +1,7 @@
 import type { DicomElement, DicomJson } from '../../../../schema/dicom/dicom.ts';
 import type { Random } from './random.ts';
 
-/** Numbers that no object should have, among those that it should. */
+/** Valid numbers, and numbers that no object should have. */
 const NUMBERS = [0, 1, 2, 3, 4, 8, 12, 16, 255, 256, 65535, 65536, -1, 0.5, 1e-300, 1e9, 2 ** 31, 1e300];
 const TEXTS = ['', ' ', 'x', '1', 'NaN', '1e400', 'MONOCHROME1', 'PALETTE COLOR', 'RGB', 'YBR_FULL_422'];
 const MORE_TEXTS = [
@@ -15,7 +15,7 @@ const MORE_TEXTS = [
   '😀\ud800',
 ];
 
-/** What says how an object looks, sounds and reads: image pixel, LUTs, overlays, timing, waveforms, reports. */
+/** Attributes for rendering: image pixel, LUTs, overlays, timing, waveforms, reports. */
 const TAGS = [
   ...'00280002 00280004 00280006 00280008 00280010 00280011 00280030 00280034 00280100 00280101 00280102'.split(
     ' ',
@@ -59,7 +59,7 @@ const WORDS: Record<string, readonly string[]> = {
   '00080016': ['1.2.840.10008.5.1.4.1.1.104.1', '1.2.840.10008.5.1.4.1.1.2'],
 };
 
-/** A data set of the DICOM JSON model, well-formed, of which nothing else can be relied on. */
+/** Returns a well-formed data set of the DICOM JSON model with absurd content. */
 export function absurdDataset(random: Random, depth = 0): DicomJson {
   const dataset: DicomJson = {};
   for (let count = random.below(depth === 0 ? 40 : 12); count > 0; count--) {
@@ -89,7 +89,7 @@ function absurdValue(random: Random): unknown {
   return random.chance(0.5) ? null : { Alphabetic: random.of(MORE_TEXTS) };
 }
 
-/** Noise, or the same words over and over, as a table of segments that repeats would be. */
+/** Returns noise, or repeated words, like a segmented table with repetitions. */
 export function absurdBytes(random: Random): Buffer {
   const length = random.of([0, 1, 7, 64, 512, 3000]);
   if (random.chance(0.5)) return random.bytes(length);

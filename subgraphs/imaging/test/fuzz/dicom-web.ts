@@ -11,12 +11,12 @@ import type { Target } from './target.ts';
 
 let upstream: Upstream;
 let subgraph: TestSubgraph;
-/** Of the case that runs. */
+/** Random numbers of the running case. */
 let random: Random;
 let objects: Buffer;
 let frames: Buffer;
 
-/** A DICOMweb server that answers with anything: rows, metadata, objects and frames that make no sense. */
+/** A DICOMweb server with invalid answers: rows, metadata, objects and frames. */
 export const dicomWeb: Target = {
   name: 'dicom-web',
   async open() {
@@ -34,7 +34,7 @@ export const dicomWeb: Target = {
     try {
       holdAnswer(await subgraph.app.inject(asked), path);
     } catch (error) {
-      // An answer that had begun and is cut: what was injected learns of it by this.
+      // An answer that was cut after its start gives this error of `inject`.
       if (!/destroyed before completion|aborted|premature/i.test((error as Error).message)) throw error;
     }
   },
@@ -68,7 +68,7 @@ function answer({ url = '' }: IncomingMessage, response: ServerResponse): void {
   response.end(random.chance(0.3) ? whole : damaged(whole, random, 500));
 }
 
-/** Rows of the study mostly, so that what follows is asked too. */
+/** Returns rows mostly of the study, so that further requests follow. */
 function rows(): string {
   const uids = {
     '00100020': { vr: 'LO', Value: ['MRN'] },
@@ -84,7 +84,7 @@ function rows(): string {
   }));
   const json = JSON.stringify(list);
   if (random.chance(0.7)) return json;
-  // Still JSON more often than damaged bytes would be.
+  // Swapped values stay valid JSON more often than damaged bytes.
   const swapped = ['null', '{}', '[]', '1e999', '"x"', 'true', '{"toString":1}', '[[]]'];
   return random.chance(0.5)
     ? damaged(Buffer.from(json), random).toString()

@@ -10,16 +10,17 @@ import { orRefused, type Target } from './target.ts';
 const { Verification, StudyRootQueryRetrieveInformationModelFind: STUDY_ROOT } = dimse.constants.SopClass;
 const CT = '1.2.840.10008.5.1.4.1.1.2';
 const TIMES = { associationTimeout: 1000, silence: 1000 };
-/** Milliseconds after which the peer that waits for what was lost gives up. */
-const PATIENCE = 100;
+/** Milliseconds until a peer that waits for lost bytes is closed. */
+const TIMEOUT = 100;
 
 let peer: Server;
 let between: Server;
-/** Of the case that runs; its connections, to be ended with it. */
+/** Random numbers of the running case. */
 let random: Random;
+/** Connections of the running case. */
 const sockets = new Set<Socket>();
 
-/** Both ends of DIMSE are ours, and what goes between them is damaged on the way. */
+/** A DIMSE connection between two ends of the gateway's code, with damaged bytes between them. */
 export const dimseConnection: Target = {
   name: 'dimse',
   async open() {
@@ -41,7 +42,7 @@ export const dimseConnection: Target = {
       ...TIMES,
       store: () => taken,
     });
-    const late = delay(PATIENCE).then(() => connection.giveUp());
+    const late = delay(TIMEOUT).then(() => connection.giveUp());
     await orRefused(async () => {
       await connection.open(association);
       for (let count = 0; count < 3; count++) await connection.perform(asked());
@@ -55,7 +56,7 @@ export const dimseConnection: Target = {
   },
 };
 
-/** Takes objects, and keeps none. */
+/** Accepts objects, and keeps none. */
 const taken = { write: () => undefined, end: async () => 0, abort: () => undefined };
 
 function asked() {

@@ -12,7 +12,7 @@ import type { Target } from './target.ts';
 const directory = mkdtempSync(join(tmpdir(), 'fuzz-'));
 let subgraph: TestSubgraph;
 
-/** Requests that make no sense, of a folder in which every other file is damaged. */
+/** Invalid requests to a folder with damaged files. */
 export const http: Target = {
   name: 'http',
   async open() {

@@ -16,7 +16,7 @@ const BOUNDARY = 'b0undary';
 const PREAMBLE = Buffer.concat([Buffer.alloc(128), Buffer.from('DICM')]);
 const NOTHING = Buffer.alloc(0);
 
-/** Multipart bodies, whole and damaged, in chunks of any size: read, passed on, and both the same. */
+/** Whole and damaged multipart bodies in chunks of any size. Reading and relaying them must give the same. */
 export const multipart: Target = {
   name: 'multipart',
   async run(random) {
@@ -37,7 +37,7 @@ export const multipart: Target = {
     hold(!relayed || again !== undefined, 'what was passed on is no multipart body');
     // The relay refuses a body without parts, which reads as none.
     const expected = direct?.length === 0 ? undefined : direct;
-    hold(same(again, expected), `read as ${told(expected)}, passed on as ${told(again)}`);
+    hold(same(again, expected), `read as ${describeParts(expected)}, passed on as ${describeParts(again)}`);
   },
 };
 
@@ -47,7 +47,7 @@ interface WholePart extends OutgoingPart {
 
 function part(random: Random): WholePart {
   const length = random.of([0, 1, 5, 150, 700]);
-  // Bytes that look like the delimiter, too.
+  // Bytes that look like the start of a delimiter.
   const teasing = Buffer.from(`\r\n--${BOUNDARY.slice(0, random.below(BOUNDARY.length))}`);
   const start = random.chance(0.5) ? PREAMBLE : NOTHING;
   const body = Buffer.concat([start, random.bytes(length), random.chance(0.3) ? teasing : NOTHING]);
@@ -66,7 +66,7 @@ function* pieces(bytes: Buffer, random: Random): Generator<Buffer> {
   const most = random.of([1, 3, 40, 1000]);
   for (let at = 0; at < bytes.length;) {
     const length = 1 + random.below(most);
-    // A copy: whoever keeps a piece must not see the next.
+    // A copy, so that readers do not see the next piece.
     yield Buffer.from(bytes.subarray(at, at + length));
     at += length;
   }
@@ -76,7 +76,7 @@ async function* asynchronous(chunks: Iterable<Buffer>): AsyncGenerator<Buffer> {
   yield* chunks;
 }
 
-/** The bodies of the parts; undefined for what is no whole multipart body. */
+/** Returns the bodies of the parts; undefined for an invalid or incomplete multipart body. */
 async function read(chunks: Iterable<Buffer>, boundary: string): Promise<Buffer[] | undefined> {
   const bodies: Buffer[] = [];
   try {
@@ -114,6 +114,6 @@ function same(one: readonly Buffer[] | undefined, other: readonly Buffer[] | und
   return one.length === other.length && one.every((body, i) => body.equals(other[i]!));
 }
 
-function told(bodies: readonly Buffer[] | undefined): string {
+function describeParts(bodies: readonly Buffer[] | undefined): string {
   return bodies ? `parts of ${bodies.map(({ length }) => length).join(', ')} bytes` : 'none';
 }

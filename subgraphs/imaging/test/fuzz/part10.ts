@@ -12,7 +12,7 @@ import { describedPixels } from '../../pixels/codecs/description.ts';
 import { damaged, type Random } from './random.ts';
 import { hold, orRefused, type Target } from './target.ts';
 
-/** Small files of every way to write a data set and its pixels. */
+/** Small files with every encoding of a data set and its pixels. */
 export const FILES = [
   ...['charset/chrH32.dcm', 'charset/chrX1.dcm', 'sr/sr_document.dcm', 'sr/test-SR.dcm', 'rt/rtdose.dcm'],
   ...['ts-matrix/MR_small_bigendian.dcm', 'ts-matrix/image_dfl.dcm', 'ts-matrix/SC_rgb_jpeg_dcmtk.dcm'],
@@ -29,7 +29,7 @@ const WRITTEN = [
 
 let files: Buffer[] = [];
 
-/** The Part 10 reader, its JSON, the frames it finds, and files rewritten from what it read. */
+/** Damaged Part 10 files: read, converted to JSON, read by frame, and rewritten. */
 export const part10: Target = {
   name: 'part10',
   async open() {
@@ -45,7 +45,7 @@ export const part10: Target = {
   },
 };
 
-/** Damaged, or of sequences deeper than any, or of more items than any. */
+/** Damages a file, and sometimes inserts many nested sequences or items. */
 function mangled(original: Buffer, random: Random): Buffer {
   const bytes = damaged(original, random);
   if (!random.chance(0.05)) return bytes;
@@ -72,7 +72,7 @@ async function frames(file: DicomFile, random: Random): Promise<void> {
   }
 }
 
-/** What is written of a file that was read can be read. */
+/** Checks that a rewritten file can be read. */
 async function rewritten(file: DicomFile, transferSyntax: string): Promise<void> {
   if (!canTranscode(file.transferSyntax, transferSyntax)) return;
   const written = await buffer(transcoded(file, transferSyntax));

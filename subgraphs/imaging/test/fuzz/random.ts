@@ -1,4 +1,4 @@
-/** Numbers that look random and are the same in every run: one case of the fuzzing is one seed. */
+/** Pseudo-random numbers, the same in every run. Each fuzzing case has a seed. */
 export class Random {
   #state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** From 0 up to, not including, 1 (mulberry32). */
+  /** Returns a number from 0 up to, not including, 1 (mulberry32). */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = this.#state;
@@ -15,7 +15,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** A whole number from 0 up to, not including, `end`. */
+  /** Returns an integer from 0 up to, not including, `end`. */
   below(end: number): number {
     return Math.floor(this.next() * end);
   }
@@ -33,14 +33,14 @@ export class Random {
   }
 }
 
-/** A number for each text, to tell the cases of one target from those of another. */
+/** Returns a number for a text, so that targets have different cases. */
 export function hash(text: string): number {
   let sum = 0x811c9dc5;
   for (const character of text) sum = Math.imul(sum ^ character.codePointAt(0)!, 0x01000193);
   return sum >>> 0;
 }
 
-/** Text whose half surrogates are replaced, as URLs and JSON need it. */
+/** Replaces lone surrogates in a text, as URLs and JSON require. */
 export function wellFormed(text: string): string {
   return Buffer.from(text).toString();
 }
@@ -48,8 +48,8 @@ export function wellFormed(text: string): string {
 const LENGTHS = [0, 1, 7, 0x7fff, 0xffff, 0x7fffffff, 0x80000000, 0xfffffff0, 0xfffffffe, 0xffffffff];
 
 /**
- * Bytes as damage leaves them: cut, flipped, overwritten by absurd lengths, pieces lost, doubled or of something else.
- * @param reach bytes from the start that are hit more often than their share: headers
+ * Damages bytes: cuts them, flips bits, writes absurd lengths, and removes, doubles or overwrites pieces.
+ * @param reach bytes from the start, such as headers, that are damaged more often than others
  */
 export function damaged(original: Buffer, random: Random, reach = 2000): Buffer {
   let bytes = Buffer.from(original);

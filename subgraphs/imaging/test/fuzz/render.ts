@@ -23,7 +23,7 @@ const QUERIES = [
   'viewport=9,9,1,1,-2,-2',
 ];
 
-/** What the bytes of each media type start with. */
+/** First bytes of each media type. */
 const STARTS: Record<string, string> = {
   ...{ 'image/jpeg': '\xff\xd8', 'image/png': '\x89PNG', 'image/gif': 'GIF8', 'image/webp': 'RIFF' },
   ...{ 'image/svg+xml': '<svg', 'text/html; charset=utf-8': '<!DOCTYPE' },
@@ -32,12 +32,12 @@ const STARTS: Record<string, string> = {
 const pictures = new Pictures({
   ...atOnce,
   threads: { run: async (name, input) => TASKS[name](input as never) as never },
-  // A directory that cannot be: nothing is kept from case to case.
+  // An impossible directory, so that nothing is kept between cases.
   thumbnails: new ThumbnailCache({ directory: '/dev/null/none' }),
   now: () => 0,
 });
 
-/** Objects of which no attribute makes sense, made visible: pictures, reports, waveforms, documents. */
+/** Objects with absurd attributes, rendered as pictures, reports, waveforms and documents. */
 export const render: Target = {
   name: 'render',
   async run(random) {
@@ -60,7 +60,7 @@ export const render: Target = {
   },
 };
 
-/** Attributes of a small image, some of them true. */
+/** Returns attributes of a small image, some of them wrong. */
 function image(random: Random): DicomJson {
   const us = (value: number) => ({ vr: 'US', Value: [value] });
   const bits = random.of([1, 8, 16, 32]);

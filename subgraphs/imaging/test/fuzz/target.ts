@@ -2,17 +2,17 @@ import { Fault } from '../../../../schema/fault/fault.ts';
 import { DamagedFile } from '../../dicom/part10/bytes.ts';
 import type { Random } from './random.ts';
 
-/** Something that is fed bad input. */
+/** A part of the software to test with invalid input. */
 export interface Target {
   name: string;
-  /** Where it needs something to stand first. */
+  /** Prepares the target, if necessary. */
   open?(): Promise<void>;
-  /** One case. Throws where anything but an answer or a clear refusal comes out. */
+  /** Runs one case. Throws unless it ends with an answer or a clear refusal. */
   run(random: Random): Promise<void>;
   close?(): Promise<void>;
 }
 
-/** What `work` gives; undefined for a refusal in clear words. Whatever else it throws is a finding. */
+/** Runs work. Returns its result, or undefined for a refusal with a clear message. Throws any other error. */
 export async function orRefused<T>(work: () => T | Promise<T>): Promise<T | undefined> {
   try {
     return await work();
@@ -27,7 +27,7 @@ function isRefusal(error: unknown): boolean {
   return error instanceof Fault && error.code !== 'internal' && error.message.length > 10;
 }
 
-/** @throws with these words where the condition does not hold */
-export function hold(condition: boolean, words: string): asserts condition {
-  if (!condition) throw new Error(words);
+/** Throws an error with this message when the condition is false. */
+export function hold(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new Error(message);
 }

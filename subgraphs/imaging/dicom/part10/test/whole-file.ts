@@ -4,7 +4,7 @@ import { Bytes, DamagedFile } from '../bytes.ts';
 import { deflatedFrom, readFile, type DicomFile } from '../file.ts';
 import { rewrite, written } from '../transcode.ts';
 
-/** Files that lie in memory whole, for tests: the server reads them from the disk. */
+/** Reads and transcodes files in memory, for tests. The server reads them from disk. */
 
 /** @throws DamagedFile */
 export function readWhole(file: Buffer): DicomFile | undefined {

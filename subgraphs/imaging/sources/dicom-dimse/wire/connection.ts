@@ -9,12 +9,12 @@ import { archiveAway, archiveFault, rejection, serviceNotOffered } from './statu
 const C_ECHO_RQ = 0x0030;
 const PENDING = new Set([0xff00, 0xff01]);
 const OUT_OF_RESOURCES = 0xa700;
-/** Milliseconds that one PDU may take, from its first byte to its last. */
+/** Milliseconds from the first to the last byte of a PDU. */
 const PDU_TIME = 30_000;
-/** Milliseconds for which a peer whose association has ended may leave the connection open. */
+/** Milliseconds until a connection is closed after its association has ended. */
 const PARTING = 1000;
 
-/** A message of the peer: an answer to ours, with its identifier where it has one. */
+/** An answer of the peer to a request. */
 export interface Answer {
   status: number;
   command: DicomJson;
@@ -23,19 +23,19 @@ export interface Answer {
 }
 
 export interface ConnectionOptions {
-  /** Milliseconds that each step of connecting and associating may take. */
+  /** Milliseconds for each step of connecting and associating. */
   associationTimeout: number;
-  /** Milliseconds that one PDU may take, from its first byte to its last (default: 30 s). */
+  /** Milliseconds from the first to the last byte of a PDU (default: 30 s). */
   pduTimeout?: number;
-  /** Milliseconds without a word from the peer, while one is awaited. */
+  /** Milliseconds to wait for a message of the peer. */
   silence: number;
-  /** Takes the objects that the peer sends. */
+  /** Receives the objects that the peer sends. */
   store?: (request: StoreRequest) => StoreSink;
-  /** Whether a peer may associate; throws the reason of the refusal, PS3.8 §9.3.4. */
+  /** Called when a peer associates. Throws the reason of a refusal, PS3.8 §9.3.4. */
   accept?: (association: association.Association) => void;
 }
 
-/** The reason why an association is refused, PS3.8 §9.3.4. */
+/** Refusal of an association with its reason, PS3.8 §9.3.4. */
 export class Refused extends Error {
   readonly reason: number;
 
@@ -52,12 +52,12 @@ interface Asked {
 }
 
 /**
- * One association over one socket, asked for or accepted by us. The library frames, negotiates and writes commands.
- * Messages are read here (`Messages`), because it would decode every data set (with fewer character sets than we know), keep
- * objects in memory, and let each command without a data set stand before the next.
+ * One association over one socket, requested or accepted by the gateway. The library handles PDUs, negotiation and
+ * writing of commands. `Messages` reads messages, because the library would decode every data set (with fewer character
+ * sets), keep objects in memory, and fail for a command without a data set before the next one.
  */
 export class Connection extends dimse.Scp {
-  /** The library's, which its types leave out. */
+  /** Member of the library that its types omit. */
   declare readonly socket: Socket;
   declare private connected: boolean;
   declare private association: association.Association | undefined;
@@ -72,7 +72,7 @@ export class Connection extends dimse.Scp {
   #opening: { resolve: () => void; reject: (error: unknown) => void } | undefined;
   #asked: Asked | undefined;
   readonly #messages: Messages;
-  /** Ends a peer that connected and does not associate. */
+  /** Timer that ends the connection of a peer that does not associate. */
   #associating: NodeJS.Timeout | undefined;
   #messageId = 0;
 
@@ -90,17 +90,17 @@ export class Connection extends dimse.Scp {
       stored: (received, sink) => void this.#stored(received, sink),
       full: (drained) => {
         socket.pause();
-        // Whose disk is slow is we: the peer is not silent.
+        // The gateway's disk is slow, and the peer is not silent.
         void drained.catch(() => undefined).then(() => (this.touch(), socket.resume()));
       },
     });
-    // A command and its identifier are two writes: they must not wait for one another's acknowledgement.
+    // A command and its identifier are two writes, and the second must not wait for the acknowledgement of the first.
     socket.setNoDelay(true);
     this.on('associationAccepted', () => this.#opening?.resolve());
     this.on('associationRejected', (event) =>
       this.#fail(rejection(event as { result: number; reason: number })),
     );
-    // Before the library, which keeps of an error its text alone. One of ours has no code: the peer made no sense.
+    // Before the library, which keeps only the text of an error. An error without a code is from an invalid PDU.
     socket.prependListener('error', (error: NodeJS.ErrnoException) => {
       this.#fail(error.code === undefined ? archiveFault(error) : archiveAway(error));
     });
@@ -108,18 +108,18 @@ export class Connection extends dimse.Scp {
       const isLate = /time(d )?out/i.test((event as Error).message);
       this.#fail(isLate ? archiveAway(event) : archiveFault(event));
     });
-    // A socket that was accepted is connected; from then on the library's own timer counts, between PDUs.
+    // An accepted socket is connected. After connecting, the library's timer between PDUs applies.
     this.connected = !socket.connecting;
     if (this.connected) {
       socket.setTimeout(0);
-      // The library counts from a connect that such a socket does not have.
+      // The library's timer starts at a connect event, which such a socket does not have.
       const late = (): void => this.#fail(archiveAway(new Error('association timed out')));
       this.#associating = setTimeout(late, options.associationTimeout).unref();
     } else socket.once('connect', () => socket.setTimeout(0));
     socket.once('close', () => this.#fail(archiveAway(new Error('connection closed by the peer'))));
   }
 
-  /** Asks for the association on a socket that is connecting. */
+  /** Requests the association on a connecting socket. */
   open(association: association.Association): Promise<void> {
     association.setMaxPduLength(MAX_PDU);
     this.on('connect', () => this.sendAssociationRequest(association));
@@ -129,20 +129,20 @@ export class Connection extends dimse.Scp {
     });
   }
 
-  /** Whether a peer that connected has associated. */
+  /** True if a connected peer has associated. */
   get associated(): boolean {
     return this.#associating === undefined;
   }
 
-  /** Whether the peer accepted a context of this abstract syntax. */
+  /** Tells whether the peer accepted a context of this abstract syntax. */
   accepts(abstractSyntax: string): boolean {
     return this.#context(abstractSyntax) !== undefined;
   }
 
   /**
-   * Sends a request and gives each answer but the last to `pending`; resolves with the last. One at a time.
+   * Sends a request. Passes each answer except the last to `pending`, and resolves with the last. One at a time.
    * @param messageId default: the next one of this association
-   * @throws Fault where the connection ends first
+   * @throws Fault when the connection ends first
    */
   perform(
     request: requests.Request,
@@ -160,12 +160,12 @@ export class Connection extends dimse.Scp {
     });
   }
 
-  /** Something was heard of the peer by other ways: it is not silent. */
+  /** Notes a sign of the peer on another connection, so that it does not count as silent. */
   touch(): void {
     this.lastPduTime = Date.now();
   }
 
-  /** Ends the association in good order. */
+  /** Releases the association. */
   release(): void {
     this.#failure ??= archiveAway(new Error('association released'));
     this.once('associationReleaseResponse', () => this.socket.destroy());
@@ -173,7 +173,7 @@ export class Connection extends dimse.Scp {
     setTimeout(() => this.socket.destroy(), PARTING).unref();
   }
 
-  /** Ends the association at once, PS3.8 §7.3. */
+  /** Aborts the association at once, PS3.8 §7.3. */
   giveUp(): void {
     if (this.association && this.socket.writable) this.sendAbort();
     this.#fail(archiveAway(new Error('association given up')));
@@ -203,7 +203,7 @@ export class Connection extends dimse.Scp {
     this.#part();
   }
 
-  /** Called by the library with each P-DATA-TF, PS3.8 §9.3.5. What is thrown ends the connection. */
+  /** Called by the library with each P-DATA-TF, PS3.8 §9.3.5. An error ends the connection. */
   async _processPDataTf(pdu: { getPdvs(): Pdv[] }): Promise<void> {
     try {
       if (!this.associated) throw new Error('data without an association');
@@ -242,7 +242,7 @@ export class Connection extends dimse.Scp {
     asked?.resolve(answer);
   }
 
-  /** C-ECHO is all that anyone may ask of us besides C-STORE. */
+  /** Answers C-ECHO, the only service besides C-STORE. */
   #request(command: DicomJson, context: association.PresentationContext): void {
     if (number(command, Command.CommandField) !== C_ECHO_RQ) throw new Error('a service that is not offered');
     const response = new dimse.responses.CEchoResponse(dimse.constants.Status.Success, '');
@@ -258,7 +258,7 @@ export class Connection extends dimse.Scp {
       .find((context) => context.getAbstractSyntaxUid() === abstractSyntax && context.getResult() === Accept);
   }
 
-  /** Closes the connection, which the peer may do first (PS3.8 §9.2, ARTIM timer). */
+  /** Closes the connection after some time, in which the peer may close it first (PS3.8 §9.2, ARTIM timer). */
   #part(): void {
     this.socket.end();
     setTimeout(() => this.socket.destroy(), PARTING).unref();

@@ -20,32 +20,32 @@ export const Command = {
 const C_STORE_RQ = 0x0001;
 const NO_DATA_SET = 0x0101;
 
-/** Bytes of a command set or an identifier: what is longer is none. */
+/** Bytes of a command set or an identifier. A longer one is invalid. */
 const MAX_MESSAGE = 4 * 1024 * 1024;
 
-/** What a peer announces before it sends the object itself, PS3.7 §9.1.1. */
+/** Announcement of an object by a peer, PS3.7 §9.1.1. */
 export interface StoreRequest {
   sopClassUid: string;
   sopInstanceUid: string;
-  /** The data set's, as the association has it for this context. */
+  /** Of the data set, as negotiated for this context. */
   transferSyntax: string;
-  /** Who asked for it by C-MOVE, where the peer says so. */
+  /** AE title that requested it by C-MOVE, if the peer gives it. */
   moveOriginator?: string;
-  /** The Message ID of that C-MOVE, likewise. */
+  /** Message ID of that C-MOVE, if the peer gives it. */
   moveMessageId?: number;
 }
 
-/** Where the bytes of one object go while they arrive. */
+/** Receiver of the bytes of one object. */
 export interface StoreSink {
-  /** @returns a promise where the peer has to wait until more can be taken */
+  /** @returns a promise when the peer has to wait before it sends more */
   write(fragment: Buffer): Promise<void> | undefined;
-  /** All bytes are there; resolves with the status that the peer is told, PS3.7 §9.1.1.1.9. */
+  /** Called after all bytes. Resolves with the status for the peer, PS3.7 §9.1.1.1.9. */
   end(): Promise<number>;
-  /** The association ended before the object did. */
+  /** Called when the association ends before the object. */
   abort(): void;
 }
 
-/** One fragment of a message, PS3.8 §9.3.5, as the library has it. */
+/** One fragment of a message, PS3.8 §9.3.5, of the library. */
 export interface Pdv {
   getPresentationContextId(): number;
   getValue(): Buffer;
@@ -53,21 +53,21 @@ export interface Pdv {
   isLastFragment(): boolean;
 }
 
-/** A message, all of which has come. */
+/** A complete message. */
 export interface Received {
   command: DicomJson;
   context: association.PresentationContext;
-  /** Where it has one; an object's has gone to its sink. */
+  /** Set if it has one, except for an object, whose sink has received it. */
   dataSet?: Buffer;
 }
 
 export interface MessagesOptions {
-  /** Takes the objects that the peer sends. */
+  /** Receives the objects that the peer sends. */
   store: ((request: StoreRequest) => StoreSink) | undefined;
   message(received: Received): void;
-  /** All bytes of an object have been given to its sink. */
+  /** Called after all bytes of an object went to its sink. */
   stored(received: Received, sink: StoreSink): void;
-  /** No more can be taken before this. */
+  /** Called when nothing can be received until `drained` resolves. */
   full(drained: Promise<void>): void;
 }
 
@@ -79,7 +79,9 @@ interface Incoming {
   sink?: StoreSink;
 }
 
-/** Puts messages together of their fragments, PS3.7 §6.3.1; objects go on as they come. What is thrown ends the connection. */
+/**
+ * Assembles messages from fragments, PS3.7 §6.3.1. Objects are passed on as they arrive. An error ends the connection.
+ */
 export class Messages {
   readonly #options: MessagesOptions;
   #incoming: Incoming | undefined;
@@ -95,7 +97,7 @@ export class Messages {
     else this.#takeData(pdv);
   }
 
-  /** The connection has ended. */
+  /** Called when the connection has ended. */
   abort(): void {
     this.#incoming?.sink?.abort();
     this.#incoming = undefined;

@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
 
-/** Bytes of a PDU that we take, PS3.8 §D.1; the peer is told. */
+/** Most bytes of a received PDU, announced to the peer, PS3.8 §D.1. */
 export const MAX_PDU = 256 * 1024;
 
 /**
- * Ends a connection at a PDU that is longer than we said we take, since the library would gather it whole, and at one
- * that does not come to its end in time.
- * @param milliseconds for one PDU, from its first byte to its last; time in which we do not read does not count
+ * Ends a connection when a PDU is longer than announced, because the library would hold it in memory, or takes too
+ * long.
+ * @param milliseconds from the first to the last byte of a PDU, without time in which the socket is paused
  */
 export function boundPdus(socket: Socket, milliseconds: number): void {
   let header: Buffer = Buffer.alloc(0);

@@ -4,8 +4,9 @@ import { TransferSyntax } from '../../../../../schema/dicom/dicom.ts';
 const { RejectTransferSyntaxesNotSupported, Accept } = dimse.constants.PresentationContextResult;
 
 /**
- * Transfer syntaxes that objects are taken in, the most usual first (PS3.6 Annex A): whatever the archive has stored.
- * Big Endian and implicit VR come after explicit, so that an archive which has to choose one chooses well.
+ * Accepted transfer syntaxes of objects, the most usual first (PS3.6 Annex A), so that the archive sends them as
+ * stored. Implicit VR and Big Endian come after explicit VR, so that an archive that must choose one chooses explicit
+ * VR.
  */
 const STORED: readonly string[] = [
   TransferSyntax.ExplicitVRLittleEndian,
@@ -41,19 +42,19 @@ const STORED: readonly string[] = [
   '1.2.840.10008.1.2.4.110',
 ];
 
-/** Context ids are the odd numbers to 255, PS3.8 §9.3.2.2. */
+/** Number of contexts: their ids are the odd numbers to 255, PS3.8 §9.3.2.2. */
 const MAX_CONTEXTS = 128;
 
-/** Adds the context of a service whose identifiers we write in implicit VR little endian. */
+/** Adds the context of a service whose identifiers are in implicit VR little endian. */
 export function addService(association: association.Association, abstractSyntax: string): void {
   const id = association.addPresentationContext(abstractSyntax);
   association.addTransferSyntaxToPresentationContext(id, TransferSyntax.ImplicitVRLittleEndian);
 }
 
 /**
- * Adds contexts by which the archive may send objects of these SOP classes within a C-GET: of each class one for every
- * transfer syntax, since an archive takes one of those that a context offers and would have to convert the others.
- * Where the contexts do not suffice, the transfer syntaxes that are rarest are left to it to convert.
+ * Adds contexts for the archive to send objects of these SOP classes within a C-GET: for each class one for every
+ * transfer syntax, because an archive selects one transfer syntax of a context and would have to convert the others.
+ * With too many classes, the rarest transfer syntaxes get no context, and the archive has to convert them.
  */
 export function addStorage(association: association.Association, sopClasses: readonly string[]): void {
   const each = Math.max(1, Math.floor((MAX_CONTEXTS - 1) / sopClasses.length));
@@ -61,13 +62,13 @@ export function addStorage(association: association.Association, sopClasses: rea
     for (const transferSyntax of STORED.slice(0, each)) {
       const id = association.addPresentationContext(sopClass);
       association.addTransferSyntaxToPresentationContext(id, transferSyntax);
-      // SCP/SCU role selection, PS3.7 §D.3.3.4: we take what they send.
+      // SCP/SCU role selection, PS3.7 §D.3.3.4: the gateway receives objects.
       association.getPresentationContext(id).setProviderRole(true);
     }
   }
 }
 
-/** Accepts, of each context that a peer proposes, the first transfer syntax that objects are taken in. */
+/** Accepts the first supported transfer syntax of each context that a peer proposes. */
 export function acceptStorage(association: association.Association): void {
   for (const { context } of association.getPresentationContexts()) {
     const proposed = context.getTransferSyntaxUids();

@@ -6,10 +6,10 @@ import { archiveAway } from './status.ts';
 
 type Config = Pick<Extract<ImagesConfig, { type: 'dicom-dimse' }>, 'endpoint' | 'calledAe' | 'senders'>;
 
-/** The default of `calledAe`: it names no archive. */
+/** The default of `calledAe`, which names no archive. */
 const ANY = 'ANY-SCP';
 
-/** Application entities and their addresses: those from which we take the objects of a C-MOVE. */
+/** Application entities and addresses from which objects of a C-MOVE are accepted. */
 export class Senders {
   readonly #entries: readonly { ae: string | undefined; addresses: BlockList }[];
 
@@ -23,8 +23,8 @@ export class Senders {
   }
 
   /**
-   * Whether a peer is one of them.
-   * @param ae its application entity title; undefined while it has not said it
+   * Tells whether a peer is one of them.
+   * @param ae its application entity title; undefined if not known yet
    */
   includes(address: string, ae?: string): boolean {
     const family = isIPv6(address) ? 'ipv6' : 'ipv4';
@@ -35,9 +35,9 @@ export class Senders {
 }
 
 /**
- * Who may send what an archive was asked for: those that `senders` lists, or else the archive itself, by the addresses
- * that its name has now and the title that we call it by.
- * @throws Fault `unavailable` where its name has no address
+ * Returns the senders of objects that an archive was asked for: those of `senders`, or else the archive itself, with
+ * the present addresses of its name and its called AE title.
+ * @throws Fault `unavailable` when its name has no address
  */
 export async function sendersOf({ endpoint, calledAe, senders }: Config): Promise<Senders> {
   if (senders) return new Senders(senders);

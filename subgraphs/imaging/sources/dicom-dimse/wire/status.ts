@@ -1,28 +1,30 @@
 import { Fault } from '../../../../../schema/fault/fault.ts';
 
-/** What a PACS says by statuses (PS3.7 Annex C, PS3.4 §C.4) and refusals (PS3.8 §9.3.4), as Faults with clear words. */
+/**
+ * Converts statuses (PS3.7 Annex C, PS3.4 §C.4) and rejections (PS3.8 §9.3.4) of a PACS to Faults with clear messages.
+ */
 
 const service = 'imaging' as const;
 
-/** Seconds after which an archive that is away is worth asking again. */
+/** Seconds until a client may ask an archive that is away again. */
 const AWAY_SECONDS = 5;
 
-/** An archive that did what no archive should; a Fault stays what it is. */
+/** Returns the fault for an archive that violates the protocol. Keeps a Fault. */
 export function archiveFault(cause: unknown): Fault {
   if (cause instanceof Fault) return cause;
   return new Fault('bad_gateway', 'The image archive answered what makes no sense.', { service, cause });
 }
 
 /**
- * An archive that is away, or a connection to it that ended: refused, reset, timed out (DW-23).
- * @param cause the error of the socket, or one that says what happened
+ * Returns the fault for an archive that is away, or a connection that was refused, reset or timed out (DW-23).
+ * @param cause the error of the socket, or one that describes the event
  */
 export function archiveAway(cause: unknown): Fault {
   const message = 'The image archive cannot be reached, or broke off; ask again later.';
   return new Fault('unavailable', message, { service, retryAfter: AWAY_SECONDS, cause });
 }
 
-/** An archive that accepted the association and not the service that was asked for. */
+/** Returns the fault for an archive that accepted the association but not the service. */
 export function serviceNotOffered(): Fault {
   return new Fault('bad_gateway', 'The image archive does not offer what was asked of it.', {
     service,
@@ -34,7 +36,7 @@ const TRANSIENT = 2;
 const CALLING_AE_NOT_RECOGNIZED = 3;
 const CALLED_AE_NOT_RECOGNIZED = 7;
 
-/** An association that the archive refused. */
+/** Returns the fault for an association that the archive rejected. */
 export function rejection({
   result,
   source,
@@ -57,10 +59,10 @@ export function rejection({
   return new Fault('bad_gateway', `The image archive refused the association: ${why}.`, { service, cause });
 }
 
-/** Reasons to refuse an object that comes while a retrieval is under way. */
+/** Reasons to refuse an object during a retrieval. */
 export type RefusedObject = 'unplanned object' | 'object of another patient' | 'two objects under one UID';
 
-/** The failure of a retrieval that is not whole because we refused some of what came. */
+/** Returns the fault for a retrieval that is incomplete because an object was refused. */
 export function refusedObjectFault(reason: RefusedObject): Fault {
   const cause = new Error(`refused: ${reason}`);
   if (reason === 'unplanned object') {
@@ -74,7 +76,7 @@ export function refusedObjectFault(reason: RefusedObject): Fault {
   return new Fault('bad_gateway', `The image archive sent ${what}: it is not given.`, { service, cause });
 }
 
-/** A search or a retrieval that did not end well. */
+/** Returns the fault for a failed search or retrieval. */
 export function failure(status: number, failed: number): Fault {
   const code = status.toString(16).toUpperCase().padStart(4, '0');
   const cause = new Error(`status ${code}, ${failed} sub-operations failed`);

@@ -40,7 +40,7 @@ afterEach(() => {
   for (const peer of peers.splice(0)) peer.destroy();
 });
 
-/** Connections that say nothing. */
+/** Opens connections that send nothing. */
 async function silent(count: number): Promise<Socket[]> {
   const sockets = Array.from({ length: count }, () => connect(archive.port, '127.0.0.1'));
   peers.push(...sockets);
@@ -49,8 +49,8 @@ async function silent(count: number): Promise<Socket[]> {
   return sockets;
 }
 
-describe('connections that say nothing to our C-STORE SCP', () => {
-  it('64 of them do not end C-MOVEs, neither before nor while one is under way', async () => {
+describe('connections that send nothing to the C-STORE SCP', () => {
+  it('do not prevent C-MOVEs when there are 64 of them, before or during a move', async () => {
     expect(await retrieved(source, FIRST)).toBe(3);
     await silent(64);
     archive.node.cache.clear();
@@ -63,7 +63,7 @@ describe('connections that say nothing to our C-STORE SCP', () => {
     expect(await waiting).toBe(3);
   });
 
-  it('none of them is kept while no C-MOVE is under way', async () => {
+  it('are closed while there is no C-MOVE', async () => {
     expect(await retrieved(source, FIRST)).toBe(3);
     const sockets = await silent(8);
     const closed = Promise.all(sockets.map((socket) => once(socket.resume(), 'close')));
@@ -72,10 +72,10 @@ describe('connections that say nothing to our C-STORE SCP', () => {
   });
 });
 
-describe('deadlines of a connection that was accepted', () => {
+describe('closes an accepted connection in time after', () => {
   const times = { associationTimeout: 200, silence: 60_000, pduTimeout: 200 };
 
-  /** Milliseconds after which the connection is ended. */
+  /** Returns the milliseconds until the connection is closed. */
   async function endOf(bytes: Buffer): Promise<number> {
     const server = createServer((socket) => {
       new Connection(socket, { ...times, accept: () => undefined });
@@ -100,11 +100,11 @@ describe('deadlines of a connection that was accepted', () => {
   });
 });
 
-describe('DW-26 objects that others than the archive send while a C-MOVE is under way', () => {
+describe('DW-26 objects that others send during a C-MOVE', () => {
   const run = promisify(execFile);
   const MESSAGE = 4711;
   const ofArchive = { calling: 'ORTHANC', originator: OUR_AE, messageId: MESSAGE };
-  /** An object of the study as it could be planted: number 1 to 3 are there. */
+  /** Makes an object of the study. The archive has numbers 1 to 3. */
   const objectOf = (number: number, patientId = 'OWN', description?: string): Buffer =>
     smallObjects({
       ...{ studyUid: FIRST, patientId, instances: number },
@@ -112,7 +112,7 @@ describe('DW-26 objects that others than the archive send while a C-MOVE is unde
     })[number - 1]!;
 
   /**
-   * Retrieves the study from an archive that sends nothing before `meanwhile` is done.
+   * Retrieves the study from an archive that sends nothing before `meanwhile` has ended.
    * @returns SOP Instance UIDs, or the code of the fault
    */
   async function retrievedWhile(meanwhile: () => Promise<void>): Promise<string[] | string> {
@@ -148,13 +148,18 @@ describe('DW-26 objects that others than the archive send while a C-MOVE is unde
   ];
 
   it.each<Row>([
-    ['by a stranger', { file: objectOf(4), calling: 'STRANGER' }, 4, 'calling AE title or address'],
+    [
+      'from an unknown AE title',
+      { file: objectOf(4), calling: 'STRANGER' },
+      4,
+      'calling AE title or address',
+    ],
     ['without a move originator', { file: objectOf(4), calling: 'ORTHANC' }, 4, 'move originator'],
-    ['of another’s C-MOVE', { ...ofArchive, file: objectOf(1), originator: 'OTHER' }, 1, 'move originator'],
+    ['of another C-MOVE', { ...ofArchive, file: objectOf(1), originator: 'OTHER' }, 1, 'move originator'],
     ['of another message', { ...ofArchive, file: objectOf(1), messageId: 1 }, 1, 'move originator'],
-    ['one more of the study', { ...ofArchive, file: objectOf(4) }, 4, 'unplanned object'],
+    ['that the study does not have', { ...ofArchive, file: objectOf(4) }, 4, 'unplanned object'],
     ['of another patient', { ...ofArchive, file: objectOf(2, 'OTHER') }, 2, 'object of another patient'],
-  ])('%s: refused, and the study is what the archive has', async (_what, object, number, reason) => {
+  ])('refuses an object %s, and gives the study of the archive', async (_what, object, number, reason) => {
     let status: number | undefined;
     const given = await retrievedWhile(async () => {
       const planted = { calling: 'ORTHANC', ...object, sopInstanceUid: `${FIRST}.1.${number}` };
@@ -165,14 +170,14 @@ describe('DW-26 objects that others than the archive send while a C-MOVE is unde
     expect(archive.refused).toEqual([reason]);
     expect(JSON.stringify(archive.logged)).not.toMatch(/OTHER|OWN/);
 
-    // What is kept is that too, also for the next process.
+    // The cache has the same, also for the next process.
     const next = await openDimseSide(1e9, archive.directory);
     const again = next.source({ endpoint: archive.endpoint, retrieval: 'c-move' });
     expect(await retrieved(again, FIRST)).toBe(3);
     await next.stop();
   });
 
-  it('the same object twice is one; other bytes under its UID fail the retrieval', async () => {
+  it('accepts the same object twice, and fails for other bytes with its UID', async () => {
     const sopInstanceUid = `${FIRST}.1.1`;
     const statuses: number[] = [];
     const sending = (file: Buffer) => async () => {
@@ -185,7 +190,7 @@ describe('DW-26 objects that others than the archive send while a C-MOVE is unde
     expect(await retrieved(source, FIRST)).toBe(3);
   });
 
-  it('DCMTK’s storescu plants nothing, by whatever title, nor when no move is under way', async () => {
+  it('refuses objects of DCMTK’s storescu with any title, and without a move', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'planted-'));
     const file = join(directory, '4.dcm');
     await writeFile(file, objectOf(4));
@@ -210,7 +215,7 @@ describe('DW-26 objects that others than the archive send while a C-MOVE is unde
     await rm(directory, { recursive: true });
   });
 
-  it('an archive that delivers from elsewhere is named in `senders`', async () => {
+  it('accepts other addresses that `senders` names', async () => {
     const from = (address: string, ae?: string) =>
       archive.source({
         ...{ endpoint: archive.endpoint, retrieval: 'c-move', calledAe: 'ANY-SCP' },

@@ -11,13 +11,13 @@ import { refusedObject, SUCCESS } from '../spool.ts';
 
 const { CalledAeNotRecognized, CallingAeNotRecognized } = dimse.constants.RejectReason;
 
-/** Milliseconds that a peer may keep an association without a word; retrievals have their own patience. */
+/** Milliseconds without a message on an association. Retrievals have their own timeout. */
 const SILENCE = 120_000;
-/** Milliseconds in which a peer has to associate, and one from which nothing is awaited. */
+/** Milliseconds to associate, for a peer that is expected to send objects, and for any other. */
 const ASSOCIATION_TIMEOUT = { awaited: 10_000, other: 1000 };
-/** Milliseconds for which an association may stay after the last C-MOVE under its title. */
+/** Milliseconds for which an association may stay after the last C-MOVE with its called AE title. */
 const PARTING = 10_000;
-/** More connections at once than the archives of a hospital open, and than one of them does. */
+/** Number of connections, in all and from one address: more than the archives of a hospital, or one of them, open. */
 const MAX_CONNECTIONS = 64;
 const MAX_OF_ADDRESS = 32;
 
@@ -28,15 +28,15 @@ interface Expected {
   /** Application entities that may send for it. */
   senders: Senders;
   retrieval: Retrieval;
-  /** Something came for it: the archive is alive. */
+  /** Called when an object arrived, because it shows that the archive is alive. */
   alive: () => void;
 }
 
-/** A connection to us. */
+/** An incoming connection. */
 interface Peer {
   address: string;
   connection: Connection;
-  /** As it calls us and itself; empty before it associates. */
+  /** Called and calling AE title; empty before it associates. */
   called: string;
   calling: string;
 }
@@ -48,14 +48,14 @@ export interface StoreScpOptions {
 }
 
 /**
- * Our C-STORE SCP, the destination of C-MOVEs (DW-16). It listens from the first C-MOVE on. Associations are accepted
- * only under an application entity title for which a move is under way, and from the archive that was asked. Of what
- * comes only objects are taken that name one of these moves and that it asked for (DW-26).
+ * The C-STORE SCP of the gateway, the destination of C-MOVEs (DW-16). It listens from the first C-MOVE on. It accepts
+ * associations only with a called AE title that has a running move, and from the archive of that move. It accepts only
+ * objects that name one of these moves and were requested by it (DW-26).
  */
 export class StoreScp {
   readonly #options: StoreScpOptions;
   readonly #expected = new Set<Expected>();
-  /** The oldest first. */
+  /** Connections, the oldest first. */
   readonly #peers = new Set<Peer>();
   #listening: Promise<Server> | undefined;
 
@@ -64,8 +64,8 @@ export class StoreScp {
   }
 
   /**
-   * Expects the objects of a retrieval until the function that it gives is called.
-   * @throws Fault `internal` where the port cannot be had
+   * Expects the objects of a retrieval until the returned function is called.
+   * @throws Fault `internal` when the port cannot be opened
    */
   async expect(expected: Expected): Promise<() => void> {
     this.#listening ??= this.#listen();
@@ -95,7 +95,7 @@ export class StoreScp {
   #listen(): Promise<Server> {
     const server = createServer((socket) => this.#connected(socket));
     return new Promise((resolve, reject) => {
-      // One of a connection that could not be accepted ends no process.
+      // Errors of connections that cannot be accepted must not end the process.
       server.on('error', reject);
       const { port, host } = this.#options;
       server.listen(port, host, () => resolve(server.unref()));
@@ -103,7 +103,7 @@ export class StoreScp {
   }
 
   #connected(socket: Socket): void {
-    // IPv4 as a socket of both families shows it, RFC 4291 §2.5.5.2.
+    // An IPv4 address on a dual-stack socket, RFC 4291 §2.5.5.2.
     const address = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
     if (!this.#hasRoom(address)) {
       this.#options.refusals.add('connections', { address });
@@ -122,7 +122,7 @@ export class StoreScp {
     socket.once('close', () => this.#peers.delete(peer));
   }
 
-  /** Whether one more can be connected; of those that have not associated the oldest has to leave for it. */
+  /** Tells whether there is room for a connection. If not, closes the oldest one that has not associated. */
   #hasRoom(address: string): boolean {
     const all = [...this.#peers];
     const own = all.filter((peer) => peer.address === address);
@@ -139,7 +139,7 @@ export class StoreScp {
     peer.connection.giveUp();
   }
 
-  /** @throws Refused for a title under which nothing is awaited, and for a peer from which nothing is */
+  /** @throws Refused for a title or a peer without a running move */
   #accept(peer: Peer, association: association.Association): void {
     const { address } = peer;
     const called = association.getCalledAeTitle();
@@ -163,7 +163,7 @@ export class StoreScp {
     return [...this.#expected].filter((expected) => expected.ae === ae);
   }
 
-  /** The move is over: nobody may keep a connection for it. */
+  /** Ends a move, and closes connections without another one. */
   #forget(expected: Expected): void {
     this.#expected.delete(expected);
     if (this.#expected.size === 0) {
@@ -180,7 +180,7 @@ export class StoreScp {
   #store({ address, called, calling }: Peer, request: StoreRequest): StoreSink {
     const expected = this.#of(called).find(
       ({ ae, messageId, senders }) =>
-        // PS3.7 §9.1.1.1.7: who asked, and by which C-MOVE.
+        // PS3.7 §9.1.1.1.7: the requesting AE title, and its C-MOVE.
         request.moveOriginator === ae &&
         request.moveMessageId === messageId &&
         senders.includes(address, calling),
@@ -193,7 +193,7 @@ export class StoreScp {
     const spool = retrieval.spool(request);
     return {
       write: (fragment) => {
-        // Not every archive ends an object whose move is given up: the association is ended then.
+        // Some archives continue an object after its move was aborted. This ends the association.
         if (!this.#expected.has(expected)) throw new Error('nobody waits for this object');
         return spool.write(fragment);
       },
