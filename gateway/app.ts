@@ -1,5 +1,4 @@
 import fastifyCompress from '@fastify/compress';
-import fastifyCors from '@fastify/cors';
 import type {
   FastifyBaseLogger,
   FastifyInstance,
@@ -22,7 +21,7 @@ import { persistedQueries } from './federation/persisted-queries.ts';
 import { federatedServer } from './federation/supergraph.ts';
 import { healthRoutes, metricsRoute } from './http/health.ts';
 import { refuseUnparsed } from './http/http-errors.ts';
-import { addSecurityHeaders, COMPRESSED, CORS, earlyHeaders, noStoreByDefault } from './http/http-headers.ts';
+import { addFixedHeaders, COMPRESSED, earlyHeaders, noStoreByDefault } from './http/http-headers.ts';
 import type { Limits } from './http/limits.ts';
 import { DEFAULT_LIMITS } from './http/limits.ts';
 import { metrics, observeRequests, requestId } from './http/observe.ts';
@@ -127,8 +126,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   auditRequests(app, deps.audit ?? (() => {}));
   nameResourceMetadata(app, baseUrl);
   noStoreByDefault(app);
-  await app.register(fastifyCors, CORS);
-  await addSecurityHeaders(app, baseUrl);
+  await addFixedHeaders(app, baseUrl);
   await app.register(fastifyCompress, COMPRESSED);
   app.setErrorHandler((error, request, reply) =>
     faultHandler(baseUrl, styleOf(request))(error, request, reply),

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
+import { pino } from 'pino';
 import { ExpressionPool } from '../schema/expressions/pool.ts';
 import { sharedFirstSeen } from '../subgraphs/imaging/cache/shared-first-seen.ts';
 import { buildApp } from './app.ts';
@@ -32,7 +33,8 @@ async function main(): Promise<void> {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const [command, ...args] = process.argv.slice(2);
   const checking = command === COMMAND;
-  const log = logger(checking ? 'silent' : settings.logLevel);
+  const stdout = pino.destination(1);
+  const log = logger(checking ? 'silent' : settings.logLevel, stdout);
   const demo = {
     images: join(dataDir, 'demo', 'images'),
     patients: join(root, 'gateway', 'demo', 'patients'),
@@ -108,7 +110,7 @@ async function main(): Promise<void> {
 
   const audit = auditSinks({
     baseUrl,
-    stdout: (line) => process.stdout.write(line),
+    stdout: (line) => void stdout.write(line),
     fetch: ({ dynamic }) => (dynamic ? guardedFetch : fetch),
     now: () => Date.now() / 1000,
     log,

@@ -1,12 +1,19 @@
 import type { FastifyCompressOptions } from '@fastify/compress';
-import type { FastifyCorsOptions } from '@fastify/cors';
+import fastifyCors, { type FastifyCorsOptions } from '@fastify/cors';
 import fastifyHelmet, { type FastifyHelmetOptions } from '@fastify/helmet';
 import { fastify, type FastifyInstance } from 'fastify';
 import { constants } from 'node:zlib';
 import { setCacheControl } from '../../schema/http/cache-control.ts';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** False for routes that answer no preflight: their CORS headers are set with the other fixed headers. */
+    cors?: false;
+  }
+}
+
 /** Any origin may read with a token (SM-13); there is no cookie that a page could use in a user's name. */
-export const CORS: FastifyCorsOptions = {
+const CORS: FastifyCorsOptions = {
   origin: '*',
   methods: ['GET', 'HEAD', 'POST', 'OPTIONS'],
   allowedHeaders: [
@@ -86,21 +93,35 @@ const securityHeaders = (baseUrl: string): FastifyHelmetOptions => ({
   strictTransportSecurity: isHttps(baseUrl) && { maxAge: HSTS_SECONDS, includeSubDomains: false },
 });
 
-/** Sets the headers of `securityHeaders` on every answer. Helmet computes them once, because they are always the same. */
-export async function addSecurityHeaders(app: FastifyInstance, baseUrl: string): Promise<void> {
+/**
+ * Sets the headers of CORS and of `securityHeaders` on every answer. Their plugins compute them once, because they are
+ * always the same; after that the CORS plugin answers preflights alone.
+ */
+export async function addFixedHeaders(app: FastifyInstance, baseUrl: string): Promise<void> {
+  const fixed = await fixedHeaders(baseUrl);
+  app.addHook('onRequest', (_request, reply, done) => {
+    void reply.headers(fixed);
+    done();
+  });
+  app.addHook('onRoute', (route) => {
+    if (![route.method].flat().includes('OPTIONS')) route.config = { ...route.config, cors: false };
+  });
+  await app.register(fastifyCors, CORS);
+}
+
+async function fixedHeaders(baseUrl: string): Promise<Record<string, string>> {
   const probe = fastify();
+  await probe.register(fastifyCors, CORS);
   await probe.register(fastifyHelmet, securityHeaders(baseUrl));
-  const fixed: (readonly [name: string, value: string])[] = [];
-  probe.get('/', async (_request, { raw }) => {
-    for (const [name, value] of Object.entries(raw.getHeaders())) fixed.push([name, String(value)]);
+  const fixed: Record<string, string> = {};
+  probe.get('/', async (_request, reply) => {
+    for (const [name, value] of Object.entries({ ...reply.getHeaders(), ...reply.raw.getHeaders() }))
+      fixed[name] = String(value);
     return '';
   });
   await probe.inject('/');
   await probe.close();
-  app.addHook('onRequest', (_request, { raw }, done) => {
-    for (const [name, value] of fixed) raw.setHeader(name, value);
-    done();
-  });
+  return fixed;
 }
 
 /** Options of compression. Only text is compressed: pixels are already, and a stream of pixels must not be delayed. */

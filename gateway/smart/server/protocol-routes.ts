@@ -85,8 +85,10 @@ export function protocolRoutes(
   ): Promise<FastifyReply> {
     const raw = request.raw as IncomingMessage & { originalUrl?: string };
     reply.hijack();
-    // The provider's own pages carry their own policy.
-    reply.raw.removeHeader('content-security-policy');
+    // The provider's own pages carry their own policy, and its answers their own CORS headers.
+    for (const [name, value] of Object.entries(reply.getHeaders()))
+      if (value !== undefined && !/^(content-security-policy|access-control-)/.test(name))
+        reply.raw.setHeader(name, value);
     const kind = path === PATHS.jwks ? 'public' : 'noStore';
     reply.raw.setHeader('cache-control', CACHE_CONTROL[kind]);
     raw.url = path;

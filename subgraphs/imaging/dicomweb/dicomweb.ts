@@ -63,7 +63,11 @@ export function dicomwebRoutes({ baseUrl, under, open, pictures }: DicomwebOptio
         method: ['GET', 'HEAD'],
         url: `${under}${path}`,
         exposeHeadRoute: false,
-        handler: (request, reply) => handler(new Call(request, reply, baseUrl, open)),
+        handler: (request, reply) => {
+          // A search does not end with its client: others may wait for the same answer (IA-19).
+          const signal = serves === RETRIEVE ? clientLeft(reply, { orAnswered: true }) : undefined;
+          return handler(new Call(request, reply, { baseUrl, open, signal }));
+        },
       });
 
     const read = (path: string, handler: (call: Call) => Promise<unknown>) => route(RETRIEVE, path, handler);
@@ -100,11 +104,15 @@ class Call {
   readonly #request: FastifyRequest;
   readonly #reply: FastifyReply;
   readonly #imaging: Imaging;
-  readonly #signal: AbortSignal;
+  readonly #signal: AbortSignal | undefined;
   readonly #base: string;
   readonly #query: URLSearchParams;
 
-  constructor(request: FastifyRequest, reply: FastifyReply, baseUrl: string, open: DicomwebOptions['open']) {
+  constructor(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { baseUrl, open, signal }: Pick<DicomwebOptions, 'baseUrl' | 'open'> & { signal: AbortSignal | undefined },
+  ) {
     this.#request = request;
     this.#reply = reply;
     const { capability } = request.params as { capability?: string };
@@ -112,8 +120,8 @@ class Call {
     this.#base = `${tenantBase(baseUrl, request.tenant)}/${api}`;
     this.#query = queryOf(request);
     requireUtf8(this.#query);
-    this.#signal = clientLeft(reply, { orAnswered: true });
-    this.#imaging = open(request.tenant, request.access, this.#signal, request.audit);
+    this.#signal = signal;
+    this.#imaging = open(request.tenant, request.access, signal, request.audit);
   }
 
   async search(level: Level): Promise<unknown> {

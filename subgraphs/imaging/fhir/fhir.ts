@@ -14,7 +14,6 @@ import {
 import { isOnlyPage, mapNeighbours, neighbours } from '../../../schema/fhir/paging.ts';
 import type { Parameters } from '../../../schema/fhir/search-request.ts';
 import { outcomeEntry, searchset, type Pages, type SearchEntry } from '../../../schema/fhir/searchset.ts';
-import { clientLeft } from '../../../schema/http/client-left.ts';
 import type { ServingRoute } from '../../../schema/http/served.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
@@ -76,7 +75,7 @@ export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsy
 async function search(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions) {
   const { parameters, strict } = readFhirRequest(request);
   const { tenant } = request;
-  const imaging = opened(request, reply, options);
+  const imaging = opened(request, options);
   const parsed = parseSearch(parameters, { strict, patientBases: patientBases(tenant, options.baseUrl) });
   const found = await findStudies(imaging, parsed, options);
   const base = `${tenantBase(options.baseUrl, tenant)}/fhir`;
@@ -161,7 +160,7 @@ const wholeEntries = new Derivation<readonly FoundStudy[], readonly SearchEntry[
 async function readImagingStudy(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions) {
   const { parameters } = readFhirRequest(request);
   const { id } = request.params as { id: string };
-  const imaging = opened(request, reply, options);
+  const imaging = opened(request, options);
   const parts = parseRead(parameters);
   const whole = wantsInstances(parts, 0);
   const found = await readStudy(imaging, id, whole ? 'instance' : 'series', options);
@@ -174,12 +173,13 @@ async function readImagingStudy(request: FastifyRequest, reply: FastifyReply, op
 async function readEndpoint(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions) {
   readFhirRequest(request);
   const { id } = request.params as { id: string };
-  const resource = await endpointOf(opened(request, reply, options), id, options);
+  const resource = await endpointOf(opened(request, options), id, options);
   return sendRead(request, reply, { resource, version: contentVersion(resource) });
 }
 
-function opened(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions): Imaging {
-  return options.open(request.tenant, request.access, clientLeft(reply, { orAnswered: true }), request.audit);
+/** Opens the core. A question to a source does not end with its client: others may wait for the same answer (IA-19). */
+function opened(request: FastifyRequest, options: ImagingFhirOptions): Imaging {
+  return options.open(request.tenant, request.access, undefined, request.audit);
 }
 
 /** Returns the FHIR bases whose `Patient/{id}` are the tenant's patients. */
