@@ -12,26 +12,26 @@ const SERVICE_AUTHENTICATION = {
   scope: 'Scope that the gateway asks for.',
 };
 
-/** What each key of a tenant file means, by its path. Editors show it, and so does `docs/configuration.md`. */
+/** Meanings of the keys of a tenant file, by path. Editors and `docs/configuration.md` show them. */
 export const KEY_MEANINGS: Readonly<Record<string, string>> = {
   authorization: 'Who issues the tokens, and what they open.',
   ...below('authorization', {
     type: 'Kind of authorization; see `docs/authorization.md`.',
     fhirBaseUrl: "The EHR's FHIR base URL.",
-    client: 'Who the gateway is at the EHR.',
+    client: 'Registration of the gateway at the EHR.',
     'client.client_id': 'Client identifier that the EHR has registered for the gateway.',
     'client.jwk': 'Public key (JWK). The gateway publishes it for the EHR.',
     'client.jwkPrivate': 'Private key (JWK, ES384 or RS384). It signs the client assertions of the gateway.',
-    'client.client_secret': 'Client secret, where the EHR does not take a key.',
+    'client.client_secret': 'Client secret, for an EHR that does not accept a key.',
     'client.authentication':
       'How the introspection call is authenticated. Without it: a bearer token that the gateway gets by client credentials.',
-    scope: 'Scope that the gateway asks for with its own backend token.',
-    modes: 'Which scopes count: `patient/` and `user/` with `app-launch`, `system/` with `backend-services`.',
+    scope: 'Scope of the backend token that the gateway requests for itself.',
+    modes: 'Scopes that count: `patient/` and `user/` with `app-launch`, `system/` with `backend-services`.',
     introspectionTtl:
       'Seconds for which a checked token is trusted. This is the delay until a revocation is noticed.',
     capabilityTtl: 'Seconds for which a capability URL works.',
-    introspectionUrl: "Introspection endpoint, where the EHR's discovery document is wrong.",
-    tokenUrl: "Token endpoint, where the EHR's discovery document is wrong.",
+    introspectionUrl: "Introspection endpoint, when the EHR's discovery document is wrong.",
+    tokenUrl: "Token endpoint, when the EHR's discovery document is wrong.",
     audience: 'More values of `aud` that mean this gateway. Its own base and the clinical base always do.',
     issuer: 'Issuer of the tokens. Without it: as the EHR publishes it.',
     jwksUri: "URL of the issuer's keys. Without it: as the EHR publishes it.",
@@ -76,19 +76,18 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
     mrn: 'FHIRPath expressions that give the PatientID; the first one with a value is used.',
     issuer: 'IssuerOfPatientID that the studies must have.',
     matchBirthDate: 'Also withholds, and logs, studies whose birth date differs from that of the EHR.',
-    delay: 'Answers 503 for some time, to try out clients.',
+    delay: 'Answers 503 for some time, to test clients.',
     'delay.lookupUntil': 'Searches answer 503 until this time (Unix seconds).',
     'delay.retrieveUntil': 'Retrievals answer 503 until this time (Unix seconds).',
     patience:
       'Seconds to wait for a slow archive before the answer is 503 with `Retry-After`. The work goes on for two minutes, and the identical request continues it.',
-    endpointStyle:
-      'Endpoints inside each ImagingStudy, or as entries of their own. The first source decides.',
+    endpointStyle: 'Endpoints inside each ImagingStudy, or as separate entries. The first source decides.',
     retrieve:
       'What a retrieval needs: the token in the header, a capability URL with the token, or a capability URL alone. The first source decides.',
     strictQuery:
       'Refuses QIDO-RS parameters that are not supported. Without it: they are ignored with a warning.',
     emptyIsAway:
-      'Seconds for which a source that is suddenly empty counts as unreachable: 503, and nothing is deleted. 0 believes it at once.',
+      'Seconds for which a source that is suddenly empty counts as unreachable: 503, and nothing is deleted. With 0 it counts as empty at once.',
     endpoint: 'Base URL of the DICOMweb server, or `dimse://host:port` (an IPv6 address in brackets).',
     authentication: 'How the gateway signs in at the archive.',
     ...below('authentication', SERVICE_AUTHENTICATION),
@@ -98,7 +97,7 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
     ae: 'Application entity title of the gateway, and destination of its C-MOVE requests.',
     calledAe: 'Application entity title of the archive.',
     retrieval: 'How the gateway retrieves. For C-MOVE the archive has to know `ae` at our `DIMSE_PORT`.',
-    senders: 'Who may send the objects of a C-MOVE. Without it: the archive alone.',
+    senders: 'Systems that may send the objects of a C-MOVE. Without it: only the archive.',
     'senders.ae': 'Application entity title of the sender. Without it: any.',
     'senders.address': 'IP address or network of the sender.',
     path: 'Folder of DICOM files, relative to the tenant file.',
@@ -106,12 +105,12 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
   graphql: 'Settings of the GraphQL API.',
   'graphql.introspection': 'Allows introspection queries.',
   'graphql.trustedDocumentsOnly': 'Refuses every GraphQL document: no list of trusted documents exists yet.',
-  joins: 'How reports, orders and images find each other.',
+  joins: 'How reports, orders and images are joined.',
   'joins.accessionTypes':
-    'Types (HL7 v2-0203 codes) of the identifiers of an order that are its accession number. They link what a caller may see anyway. `lookup: studies-by-accession` always goes by `ACSN` alone.',
+    'Types (HL7 v2-0203 codes) of the identifiers of an order that are its accession number. They only link resources that the caller may see anyway. `lookup: studies-by-accession` always uses only `ACSN`.',
   limits: 'Limits of this tenant.',
   'limits.objectElements':
-    'Elements and values together that one stored object may have. A larger one counts as damaged and is given only as it is stored.',
+    'Elements and values together that one stored object may have. A larger one counts as damaged and is sent only as it is stored.',
   'limits.readerTimeout':
     'Seconds after which the connection of a client that reads (almost) nothing of its images is closed.',
   audit: 'Where audit records go.',
