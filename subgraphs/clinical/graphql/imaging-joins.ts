@@ -43,7 +43,7 @@ export function imagingJoins(): Record<string, Fields> {
   };
 }
 
-/** Returns the resources of a study. R4 cannot search them by study: all of the patient are fetched once and matched. */
+/** Returns the resources of a study. R4 cannot search them by study: those of the patient are fetched once and matched. */
 async function ofStudy<T extends Resource>(
   clinical: Clinical,
   type: string,
