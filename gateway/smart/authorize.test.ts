@@ -296,7 +296,7 @@ describe('SM-9 caches', () => {
     ['after introspectionTtl', {}, 31, true],
     ['after exp, which comes first', { exp: 10 }, 11, true],
     ['no exp: the shortest time', { exp: undefined }, 4, true],
-  ])('%s: a revocation takes effect', async (_when, more, after, effective) => {
+  ])('a revoked token is refused: %s (%j, %i s) → %s', async (_when, more, after, effective) => {
     const { exp } = more as { exp?: number };
     const record = {
       scope,
