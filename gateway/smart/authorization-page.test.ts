@@ -24,7 +24,7 @@ test('every file that the page names exists', () => {
 const UNITS: Record<string, number> = { s: 1, min: 60, h: 3600, d: 86_400 };
 
 describe('the lifetimes on the page are those in the code', () => {
-  test.each(table('How long things live'))('%s: %s', (_what, written, code) => {
+  test.each(table('Lifetimes'))('%s: %s', (_what, written, code) => {
     const [, amount, unit] = /^(\d+) (s|min|h|d)$/.exec(written!)!;
     const [, name, path] = links(code!)[0]!;
     expect(Number(amount) * UNITS[unit!]!).toBe(secondsOf(name!, readFileSync(linked(path!), 'utf8')));
