@@ -15,6 +15,7 @@ test.each([
   [/^\| `introspectionTtl` \| number 0 to 3600 \| `30` \|/m],
   [/^\| `fhirBaseUrl` \| string \| required, except for `embedded`, `mock` \|/m],
   [/^\| `authentication.password` \| string \| required \| Only `http-basic`\./m],
+  [/^\| `path` \| string \| required \| Only `folder`\. Folder of DICOM/m],
   [/^\| `client` \| object \| – \| Not `embedded`\./m],
   [/^\| `connections.searches` \| integer 1 to 256 \| `16` or `4` \|/m],
 ])('%s', (row) => {

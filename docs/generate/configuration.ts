@@ -39,10 +39,10 @@ function section(root: string, schema: SchemaNode, keys: readonly TenantKey[]): 
 function row(root: string, path: string, keys: readonly TenantKey[]): string {
   const same = keys.filter((key) => key.path === path);
   const parent = path.slice(0, path.lastIndexOf('.'));
-  const types = keys.filter((key) => key.path === `${parent}.type`).map(({ type }) => type!);
+  const types = new Set(keys.filter((key) => key.path === `${parent}.type`).map(({ type }) => type!));
   const name = path.slice(root.length + 1);
   const values = [...new Set(same.map(({ schema }) => valuesOf(schema)))].join(', ');
-  const meaning = onlyFor(same, types) + same[0]!.schema.description!;
+  const meaning = onlyFor(same, [...types]) + same[0]!.schema.description!;
   return `| \`${name}\` | ${cell(values)} | ${cell(defaultOf(same))} | ${cell(meaning)} |`;
 }
 

@@ -10,7 +10,7 @@ const applied: Parameters = [
   ['_offset', '2'],
 ];
 
-test('IA-20 the links of a searchset are absolute and hold the whole search', () => {
+test('IA-20 the links of a searchset are absolute and contain the whole search', () => {
   const at = (offset: number): Parameters => (offset === 0 ? [] : [['_offset', String(offset)]]);
   const places = { first: at(0), previous: at(0), next: at(4), last: at(6) };
   expect(searchset({ url, applied, entries: [], total: 7, pages: { count: 2, places } })).toEqual({

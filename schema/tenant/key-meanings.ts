@@ -14,7 +14,7 @@ const SERVICE_AUTHENTICATION = {
 
 /** Meanings of the keys of a tenant file, by path. Editors and `docs/configuration.md` show them. */
 export const KEY_MEANINGS: Readonly<Record<string, string>> = {
-  authorization: 'Who issues the tokens, and what they open.',
+  authorization: 'The issuer of the tokens, and the access that they give.',
   ...below('authorization', {
     type: 'Kind of authorization; see `docs/authorization.md`.',
     fhirBaseUrl: "The EHR's FHIR base URL.",
@@ -41,7 +41,7 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
     'policy.client_id': 'Backend client.',
     'policy.patients': 'FHIR ids of the patients that it may see.',
     'policy.studies': 'Study Instance UIDs that it may see. Without it: all studies of these patients.',
-    'policy.url': 'Service that is asked instead: it gets `{ tenant, client_id }` by POST.',
+    'policy.url': 'Service that decides instead: it gets `{ tenant, client_id }` by POST.',
     withhold:
       'Rules that hide studies. A study is hidden when one rule matches. A rule matches when each of its conditions has one matching value.',
     'withhold.modality': 'Modalities (DICOM code).',
@@ -51,24 +51,24 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
     'withhold.unlabelled': 'For a rule with `security`: what happens to studies without any label.',
     'withhold.for':
       '`patient`: the rule counts for patient scopes and for users who are not known to be practitioners.',
-    'withhold.url': 'Decision service that is asked for each study.',
+    'withhold.url': 'Service that decides for each study.',
     clients: "Apps of the gateway's own authorization server, with the metadata of RFC 7591.",
     'clients.client_id': 'Client identifier.',
     'clients.redirect_uris': 'Redirect URIs, compared exactly.',
     refusedFields:
       'A refused GraphQL field is `null` with an error; with `reject` the whole request is refused.',
     allowInsecureQuirks: 'Accepts tokens that are not bound to a patient (Meditech).',
-    patient: 'The FHIR Patient whom a mock tenant serves.',
+    patient: 'The FHIR Patient of a mock tenant.',
     disableAuthzChecks: 'A mock tenant serves every patient.',
     disabled: 'Older name of `disableAuthzChecks`.',
   }),
-  clinical: 'Where the clinical record is. Without it: the FHIR server at `authorization.fhirBaseUrl`.',
+  clinical: 'The source of the clinical record. Without it: the FHIR server at `authorization.fhirBaseUrl`.',
   ...below('clinical', {
     type: 'A FHIR server, a store that the gateway fills from files, or no record.',
     baseUrl: 'FHIR base URL. The gateway sends it the token of the caller.',
     path: 'Folder of FHIR files (Bundles or NDJSON), relative to the tenant file.',
   }),
-  images: 'Where the images are: one source or a list of sources.',
+  images: 'The source of the images, or a list of sources.',
   ...below('images', {
     type: 'Kind of source: DICOMweb server, DIMSE archive or folder of DICOM files.',
     lookup:
@@ -83,7 +83,7 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
       'Seconds to wait for a slow archive before the answer is 503 with `Retry-After`. The work goes on for two minutes, and the identical request continues it.',
     endpointStyle: 'Endpoints inside each ImagingStudy, or as separate entries. The first source decides.',
     retrieve:
-      'What a retrieval needs: the token in the header, a capability URL with the token, or a capability URL alone. The first source decides.',
+      'Authorization of a retrieval: the token in the header, a capability URL with the token, or only a capability URL. The first source decides.',
     strictQuery:
       'Refuses QIDO-RS parameters that are not supported. Without it: they are ignored with a warning.',
     emptyIsAway:
@@ -96,7 +96,8 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
     'connections.retrievals': `Limit for retrievals: ${web.retrievals} for \`dicom-web\`, ${dimse.retrievals} for \`dicom-dimse\`.`,
     ae: 'Application entity title of the gateway, and destination of its C-MOVE requests.',
     calledAe: 'Application entity title of the archive.',
-    retrieval: 'How the gateway retrieves. For C-MOVE the archive has to know `ae` at our `DIMSE_PORT`.',
+    retrieval:
+      'How the gateway retrieves. For C-MOVE the archive must have an entry for `ae` with our `DIMSE_PORT`.',
     senders: 'Systems that may send the objects of a C-MOVE. Without it: only the archive.',
     'senders.ae': 'Application entity title of the sender. Without it: any.',
     'senders.address': 'IP address or network of the sender.',
@@ -113,7 +114,7 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
     'Elements and values together that one stored object may have. A larger one counts as damaged and is sent only as it is stored.',
   'limits.readerTimeout':
     'Seconds after which the connection of a client that reads (almost) nothing of its images is closed.',
-  audit: 'Where audit records go.',
+  audit: 'The destination of audit records.',
   'audit.type': 'Lines on standard output, a file, or a FHIR server.',
   'audit.path': 'File to append to, relative to the tenant file.',
   'audit.baseUrl': 'FHIR server that receives an AuditEvent for each record.',
