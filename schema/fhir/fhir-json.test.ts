@@ -22,11 +22,11 @@ test.each<[what: string, resource: Patient | Bundle]>([
       { resource: patient({ text: undefined }), search: { mode: 'include' }, link: undefined },
     ),
   ],
-])('is the JSON of %s, each time', (_what, resource) => {
+])('writes %s as JSON.stringify does, each time', (_what, resource) => {
   for (let time = 0; time < 2; time++) expect(fhirJson(resource)).toBe(JSON.stringify(resource));
 });
 
-test('what is not frozen may change', () => {
+test('writes a resource again that is not frozen and was changed', () => {
   const resource = patient({ gender: 'other' });
   fhirJson(searchset({ resource }));
   resource.gender = 'female';

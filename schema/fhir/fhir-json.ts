@@ -1,16 +1,16 @@
 import { writeFhirJson } from './decimal.ts';
 import type { Bundle, BundleEntry, Resource } from 'fhir/r4.js';
 
-/** Texts of resources that cannot change any more; each goes with its resource. */
+/** JSON of frozen resources, released together with the resource. */
 const texts = new WeakMap<object, string>();
 
-/** The JSON of a resource or Bundle. A frozen resource, by itself or in a Bundle, is written only once. */
+/** Returns the JSON of a resource or Bundle. A frozen resource, alone or in a Bundle, is written only once. */
 export function fhirJson(resource: Resource | Bundle): string {
   if (resource.resourceType !== 'Bundle') return resourceJson(resource);
   const { entry, ...bundle } = resource as Bundle;
   const text = writeFhirJson(bundle);
   if (!entry) return text;
-  // Put together piece by piece: joining lists of texts would copy each several times.
+  // Appended one by one: joining arrays of texts would copy each text several times.
   let entries = '';
   for (const one of entry) entries += `${entries && ','}${entryJson(one)}`;
   return `${text.slice(0, -1)},"entry":[${entries}]}`;
