@@ -8,12 +8,12 @@ import extractConfiguration from 'dependency-cruiser/config-utl/extract-depcruis
 import { ESLint, type Linter } from 'eslint';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-/** `npm run check` refuses a violation of each rule: each is planted into a small tree with the repository's own settings. */
+/** `npm run check` refuses a violation of each rule. The violations are in a temporary folder with the repository's settings. */
 
 const root = resolve(import.meta.dirname, '..');
 const run = promisify(execFile);
 
-/** A folder with these files and the packages of the repository. */
+/** Creates a temporary folder with these files and the packages of the repository. */
 async function plant(files: Readonly<Record<string, string>>): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'planted-'));
   for (const [path, text] of Object.entries(files)) {
@@ -28,7 +28,7 @@ const lines = (count: number) => 'export const a = 1;\n'.repeat(count).replace(/
 let next = 0;
 const ASYNC = 'async function wait(): Promise<void> { await 0; }\n';
 
-/** Each file breaks one rule, unless the rule is empty. */
+/** Files that break one rule each, or none if the rule is empty. */
 const LINT: readonly (readonly [rule: string, file: string, text: string])[] = [
   ['@typescript-eslint/no-floating-promises', 'gateway/floating.ts', `${ASYNC}wait();`],
   ['@typescript-eslint/no-floating-promises', 'subgraphs/floating.test.ts', `${ASYNC}wait();`],
@@ -132,7 +132,7 @@ describe('check:lint', () => {
 const FILE = 'export const a = 1;\n';
 const imports = (path: string) => `import { a } from '${path}';\nexport const b = a;\n`;
 
-/** Each import breaks one rule, unless the rule is empty. */
+/** Files with imports that break one rule each, or none if the rule is empty. */
 const IMPORTS: readonly (readonly [rule: string, file: string, text: string])[] = [
   ['schema-imports-no-other-part', 'schema/a.ts', imports('../gateway/file.ts')],
   [
@@ -255,7 +255,7 @@ describe('check:layers', () => {
   afterAll(() => rm(folder, { recursive: true }));
 
   it.each(IMPORTS)('%s: %s', (rule, file) => {
-    // A circle is told of once, from any of its files.
+    // A circle is reported once, for any of its files.
     const broken = found.summary.violations.filter(
       ({ from, cycle = [] }) => from === file || cycle.some(({ name }) => name === file),
     );
@@ -269,7 +269,7 @@ describe('check:layers', () => {
 });
 
 describe('check:dead', () => {
-  it('finds files, exports, types and packages that nobody uses', async () => {
+  it('finds unused files, exports, types and packages', async () => {
     const folder = await plant({
       'package.json': JSON.stringify({
         name: 'planted',
@@ -280,7 +280,7 @@ describe('check:dead', () => {
       'tsconfig.json': '{ "compilerOptions": { "module": "nodenext" } }',
       'gateway/main.ts': `import fastify from 'fastify';\nimport { used } from './part.ts';\nused(fastify);\n`,
       'gateway/part.ts': `export function used(a: unknown) { return a; }\nexport function unused() {}\nexport interface Unused { a: 1 }\n`,
-      'gateway/nobody.ts': FILE,
+      'gateway/unused.ts': FILE,
     });
     const knip = join(root, 'node_modules/knip/bin/knip.js');
     const { stdout } = await run(
@@ -298,10 +298,10 @@ describe('check:dead', () => {
       { cwd: folder },
     ).catch((failed: { stdout: string }) => failed);
     await rm(folder, { recursive: true });
-    const said = JSON.stringify(JSON.parse(stdout));
-    for (const name of ['nobody.ts', '"unused"', '"Unused"', '"zod"', '"gql.tada"'])
-      expect(said).toContain(name);
-    expect(said).not.toContain('"used"');
-    expect(said).not.toContain('"fastify"');
+    const report = JSON.stringify(JSON.parse(stdout));
+    for (const name of ['unused.ts', '"unused"', '"Unused"', '"zod"', '"gql.tada"'])
+      expect(report).toContain(name);
+    expect(report).not.toContain('"used"');
+    expect(report).not.toContain('"fastify"');
   }, 60_000);
 });

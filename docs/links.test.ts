@@ -16,10 +16,10 @@ const pages = readdirSync(root, { withFileTypes: true })
   )
   .filter((path) => path.endsWith('.md') && !ELSEWHERE.test(path));
 
-/** A page without its code blocks and code spans: nothing in them is a link. */
+/** Removes code blocks and code spans from a page: they contain no links. */
 const prose = (text: string) => text.replace(/^```.*?^```/gms, '').replace(/`[^`\n]*`/g, 'code');
 
-/** The anchor that GitHub gives a heading. */
+/** Returns the anchor of a heading, as GitHub creates it. */
 function anchorOf(heading: string): string {
   const text = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase();
   return text.replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-');
@@ -30,7 +30,7 @@ function anchorsOf(page: string): string[] {
   return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading]) => anchorOf(heading!));
 }
 
-/** Why a link leads nowhere; undefined where it does not. */
+/** Returns the reason why a link is broken; undefined if it is not. */
 function broken(page: string, link: string): string | undefined {
   const [path = '', anchor] = link.split('#');
   const target = path ? resolve(root, dirname(page), path) : join(root, page);
@@ -43,7 +43,7 @@ test('finds the pages', () => {
   expect(pages).toEqual(expect.arrayContaining(['README.md', 'SECURITY.md', 'docs/operations.md']));
 });
 
-test('every relative link of a page leads to a file and a heading', () => {
+test('the target of every relative link exists, and so does its heading', () => {
   const found = pages.flatMap((page) =>
     [...prose(readFileSync(join(root, page), 'utf8')).matchAll(/\]\(([^)\s]+)\)/g)]
       .map(([, link]) => link!)

@@ -6,11 +6,11 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 
 export default defineConfig({
   root: here,
-  // Relative, so that the same build works under any path prefix of the gateway.
+  // Relative: the same build works under any path prefix of the gateway.
   base: './',
   plugins: [svelte()],
   build: { outDir: '../dist/viewer', emptyOutDir: true, target: 'es2023', chunkSizeWarningLimit: 4000 },
-  // Cornerstone's decoders are ES module workers and find their WASM by import.meta.url.
+  // Cornerstone's decoders are ES module workers that load their WASM by import.meta.url.
   worker: { format: 'es' },
   optimizeDeps: { exclude: ['@cornerstonejs/dicom-image-loader'] },
   server: { proxy: { '^/(demo|open)/': 'http://localhost:4000' } },

@@ -13,14 +13,15 @@ test.each([
   [/^\| `PORT` \| `4000` \|/m],
   [/^\| `DYN_TENANTS` \| `on` when/m],
   [/^\| `introspectionTtl` \| number 0 to 3600 \| `30` \|/m],
-  [/^\| `fhirBaseUrl` \| string \| required, but for `embedded`, `mock` \|/m],
+  [/^\| `fhirBaseUrl` \| string \| required, except for `embedded`, `mock` \|/m],
   [/^\| `authentication.password` \| string \| required \| Only `http-basic`\./m],
+  [/^\| `path` \| string \| required \| Only `folder`\. Folder of DICOM/m],
   [/^\| `client` \| object \| – \| Not `embedded`\./m],
   [/^\| `connections.searches` \| integer 1 to 256 \| `16` or `4` \|/m],
 ])('%s', (row) => {
   expect(configurationPage(page)).toMatch(row);
 });
 
-test('a page that has no place for a table is refused', () => {
+test('refuses a page without the marks of a table', () => {
   expect(() => withGeneratedPart('<!-- end of a -->', 'a', '')).toThrow('no place for: a');
 });

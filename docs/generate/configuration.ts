@@ -11,14 +11,14 @@ import { withGeneratedPart } from './generated-part.ts';
  * Writes the tables of `docs/configuration.md`.
  *
  *     npx tsx docs/generate/configuration.ts           writes them
- *     npx tsx docs/generate/configuration.ts --check   writes nothing; fails where the page is stale
+ *     npx tsx docs/generate/configuration.ts --check   writes nothing; fails if the page is out of date
  */
 export function configurationPage(page: string): string {
   const withKeys = withGeneratedPart(page, 'keys of a tenant', tenantTables());
   return withGeneratedPart(withKeys, 'environment', environmentTable());
 }
 
-/** One table for each key of the root. */
+/** Returns one table for each key of the root. */
 function tenantTables(): string {
   const keys = [...keysOf(describedTenantFile())];
   const sections = keys.filter(({ path }) => !path.includes('.'));
@@ -39,14 +39,14 @@ function section(root: string, schema: SchemaNode, keys: readonly TenantKey[]): 
 function row(root: string, path: string, keys: readonly TenantKey[]): string {
   const same = keys.filter((key) => key.path === path);
   const parent = path.slice(0, path.lastIndexOf('.'));
-  const types = keys.filter((key) => key.path === `${parent}.type`).map(({ type }) => type!);
+  const types = new Set(keys.filter((key) => key.path === `${parent}.type`).map(({ type }) => type!));
   const name = path.slice(root.length + 1);
   const values = [...new Set(same.map(({ schema }) => valuesOf(schema)))].join(', ');
-  const meaning = onlyFor(same, types) + same[0]!.schema.description!;
+  const meaning = onlyFor(same, [...types]) + same[0]!.schema.description!;
   return `| \`${name}\` | ${cell(values)} | ${cell(defaultOf(same))} | ${cell(meaning)} |`;
 }
 
-/** Which of the types have the key, or which do not; nothing where all have it. */
+/** Returns the types that have the key, or those that do not, as text; empty if all have it. */
 function onlyFor(keys: readonly TenantKey[], types: readonly string[]): string {
   const having = types.filter((type) => keys.some((key) => key.type === type));
   const without = types.filter((type) => !having.includes(type));
@@ -55,7 +55,7 @@ function onlyFor(keys: readonly TenantKey[], types: readonly string[]): string {
   return `${few === having ? 'Only' : 'Not'} ${few.map(code).join(', ')}. `;
 }
 
-/** The values that a schema allows, in short. */
+/** Returns the values that a schema allows, as a short text. */
 function valuesOf({ const: only, enum: several, type, items, anyOf, minimum, maximum }: SchemaNode): string {
   if (only !== undefined) return code(only);
   if (several) return several.map(code).join(', ');
@@ -65,16 +65,16 @@ function valuesOf({ const: only, enum: several, type, items, anyOf, minimum, max
   return `${[type ?? 'object'].flat().join(' or ')}${range}`;
 }
 
-/** The default of a key, or which types require a value. */
+/** Returns the default of a key, or that it is required, as text. */
 function defaultOf(keys: readonly TenantKey[]): string {
   const optional = keys.filter(({ required }) => !required).map(({ type }) => code(type));
   if (optional.length === 0) return 'required';
-  if (optional.length < keys.length) return `required, but for ${optional.join(', ')}`;
+  if (optional.length < keys.length) return `required, except for ${optional.join(', ')}`;
   const defaults = keys.map(({ schema }) => schema.default).filter(isShort);
   return [...new Set(defaults.map(code))].join(' or ') || '–';
 }
 
-/** Defaults of an object are those of its keys. */
+/** Returns false for an object: its defaults are listed with its keys. */
 const isShort = (value: unknown) =>
   value !== undefined && (typeof value !== 'object' || Array.isArray(value));
 
@@ -85,8 +85,8 @@ function environmentTable(): string {
   }) as SchemaNode;
   const rows = Object.entries(ENVIRONMENT_MEANINGS).map(([name, { text, fallback }]) => {
     const value = properties[name]?.default;
-    const written = fallback ?? (value === undefined || value === '' ? 'unset' : code(value));
-    return `| \`${name}\` | ${written} | ${text} |`;
+    const defaultText = fallback ?? (value === undefined || value === '' ? 'unset' : code(value));
+    return `| \`${name}\` | ${defaultText} | ${text} |`;
   });
   return ['| name | default | meaning |', '|---|---|---|', ...rows].join('\n');
 }

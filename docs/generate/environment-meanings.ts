@@ -3,7 +3,7 @@ import type { environment, LATER } from '../../gateway/settings.ts';
 
 interface Meaning {
   text: string;
-  /** The default, where the schema does not know it. */
+  /** The default, if the schema does not have it. */
   fallback?: string;
 }
 
@@ -25,16 +25,16 @@ export const ENVIRONMENT_MEANINGS: Readonly<
     fallback: 'random at each start',
     text: 'Key of 32 characters or more that encrypts capabilities, links and shared state. A comma-separated list rotates keys: the first one encrypts, all of them decrypt.',
   },
-  ALLOW_MOCK: { text: '`1` lets tenants that ask for no token load on a public address.' },
+  ALLOW_MOCK: { text: '`1` allows tenants without tokens on a public address.' },
   DYN_TENANTS: {
     fallback: '`on` when `BASE_URL` is a localhost name, otherwise `off`',
-    text: 'Whether a tenant may be given in the URL (`/dyn/{base64url(JSON)}`).',
+    text: '`on` allows tenants in the URL (`/dyn/{base64url(JSON)}`).',
   },
   DYN_ALLOWED_HOSTS: {
     text: 'Private hosts (`name` or `name:port`, comma-separated) that such a tenant may reach. Public hosts are always allowed.',
   },
   TRUSTED_PROXIES: {
-    text: 'Addresses or networks of the proxies in front of the gateway, such as `10.0.0.0/8`. Their `X-Forwarded-For` says which client a failure belongs to. Behind a proxy that is not listed here, all clients count as one.',
+    text: 'Addresses or networks of the proxies in front of the gateway, such as `10.0.0.0/8`. Their `X-Forwarded-For` is used to count the failures of each client. Behind a proxy that is not listed here, all clients count as one.',
   },
   REDIS_URL: {
     text: '`redis://` or `rediss://`: the state that several gateways share (sign-ins, tokens, keys, links, introspection results), encrypted with `SEALING_KEY`. `SEALING_KEY` is then required and has to be the same for all gateways.',
@@ -48,7 +48,7 @@ export const ENVIRONMENT_MEANINGS: Readonly<
   },
   METRICS_PORT: {
     fallback: 'unset: `/metrics` is on the main port',
-    text: 'A port on `HOST` for `/metrics` alone.',
+    text: 'A separate port on `HOST` for `/metrics`.',
   },
   SHUTDOWN_DELAY_SECONDS: {
     text: 'Seconds after SIGTERM during which the gateway still answers while `/health/ready` says 503. After that it refuses new connections and gives open requests 20 s to finish. SIGINT (Ctrl-C) skips the delay; a second signal ends the process at once.',

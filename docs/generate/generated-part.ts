@@ -1,6 +1,6 @@
 /**
  * Replaces the part of a page between its two marks, `<!-- generated: NAME -->` and `<!-- end of NAME -->`.
- * @throws Error where the page does not have both marks
+ * @throws Error if the page does not have both marks
  */
 export function withGeneratedPart(page: string, name: string, text: string): string {
   const [begin, end] = [`<!-- generated: ${name} -->`, `<!-- end of ${name} -->`];

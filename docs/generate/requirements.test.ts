@@ -16,18 +16,18 @@ test.each([
   expect([...citedIds(text)]).toEqual(ids);
 });
 
-test('a requirement stands with its line, its files and its tests', () => {
+test('a requirement has its line, its files and its tests', () => {
   const page = requirementsPage({ 'IA-7': 'Others are 403.' }, FOUND);
   expect(page).toContain(
-    '### IA-7\n\nOthers are 403.\n\n- Met in: [schema/a.ts](../schema/a.ts)\n- Held by: [schema/a.test.ts](../schema/a.test.ts)\n',
+    '### IA-7\n\nOthers are 403.\n\n- Implemented in: [schema/a.ts](../schema/a.ts)\n- Tested by: [schema/a.test.ts](../schema/a.test.ts)\n',
   );
 });
 
 test.each([
   ['an id that has no line', {}, FOUND, /IA-7 has no line; cited in schema\/a\.ts, schema\/a\.test\.ts/],
-  ['a line that nothing meets', { 'IA-7': '', 'IA-8': '' }, FOUND, /IA-8: no source file/],
+  ['a line without an implementation', { 'IA-7': '', 'IA-8': '' }, FOUND, /IA-8: no source file/],
   [
-    'a line that no test holds',
+    'a line without a test',
     { 'IA-8': '' },
     citations(new Map([['schema/a.ts', 'IA-8']])),
     /IA-8: no test cites it/,

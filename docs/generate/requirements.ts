@@ -5,12 +5,12 @@ import { writeOrCheck } from '../../schema/generate/files.ts';
 import { REQUIREMENTS } from './requirement-lines.ts';
 
 /**
- * Writes `docs/requirements.md`: each requirement, the files that meet it, and the tests that hold it.
+ * Writes `docs/requirements.md`: each requirement with the files that implement it and the tests that check it.
  *
  *     npx tsx docs/generate/requirements.ts           writes it
- *     npx tsx docs/generate/requirements.ts --check   writes nothing; fails where the page is stale
+ *     npx tsx docs/generate/requirements.ts --check   writes nothing; fails if the page is out of date
  *
- * Both fail where a file cites an id that has no line, or where nothing meets or tests a requirement.
+ * Both fail if a file cites an id without a line, or if a requirement has no implementation or no test.
  */
 
 interface Citations {
@@ -30,7 +30,7 @@ const FAMILIES = {
   SM: ['SMART on FHIR', 'duties of a resource server: SMART App Launch 2.2 and the RFCs of OAuth'],
 } as const;
 
-/** The ids that a text cites. */
+/** Returns the ids that a text cites. */
 export function citedIds(text: string): Set<string> {
   const ids = [...text.matchAll(CITATION)].flatMap(([, family, first, last = first]) =>
     Array.from(
@@ -41,7 +41,10 @@ export function citedIds(text: string): Set<string> {
   return new Set(ids);
 }
 
-/** Where each id is cited. @param sources text by path below the repository root */
+/**
+ * Returns the citations of each id.
+ * @param sources text by path below the repository root
+ */
 export function citations(sources: ReadonlyMap<string, string>): Map<string, Citations> {
   const found = new Map<string, Citations>();
   for (const [path, text] of sources) {
@@ -55,8 +58,8 @@ export function citations(sources: ReadonlyMap<string, string>): Map<string, Cit
 }
 
 /**
- * The page.
- * @throws Error that names every id without a line, without a file that meets it, or without a test
+ * Returns the text of the page.
+ * @throws Error that names every id without a line, without a file that implements it, or without a test
  */
 export function requirementsPage(
   lines: Readonly<Record<string, string>>,
@@ -69,7 +72,7 @@ export function requirementsPage(
     ...Object.keys(lines).flatMap((id) => {
       const { code = [], tests = [] } = found.get(id) ?? {};
       return [
-        ...(code.length === 0 ? [`${id}: no source file says that it meets it`] : []),
+        ...(code.length === 0 ? [`${id}: no source file cites it`] : []),
         ...(tests.length === 0 ? [`${id}: no test cites it`] : []),
       ];
     }),
@@ -82,7 +85,7 @@ export function requirementsPage(
       .sort((a, b) => numberOf(a) - numberOf(b));
   return `${[
     '# Requirements',
-    'Comments and titles of tests cite these ids. The page is generated from the citations (`npm run docs`).',
+    'Comments and test titles cite these ids. The page is generated from the citations (`npm run docs`).',
     [
       '| ids | about | source |',
       '|---|---|---|',
@@ -96,7 +99,7 @@ export function requirementsPage(
 }
 
 function entry(id: string, line: string, { code, tests }: Citations): string {
-  return `### ${id}\n\n${line}\n\n- Met in: ${linked(code)}\n- Held by: ${linked(tests)}`;
+  return `### ${id}\n\n${line}\n\n- Implemented in: ${linked(code)}\n- Tested by: ${linked(tests)}`;
 }
 
 const numberOf = (id: string) => Number(id.slice(id.indexOf('-') + 1));
@@ -106,7 +109,7 @@ const linked = (paths: readonly string[]) =>
     .map((path) => `[${path}](../${path})`)
     .join(', ');
 
-/** Source files of the product and its tests. Test helpers and benchmarks meet no requirement. */
+/** Reads the source files of the product and its tests. Test helpers and benchmarks implement no requirement. */
 function sources(root: string): Map<string, string> {
   const paths = ['schema', 'gateway', 'subgraphs', 'viewer'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })

@@ -16,7 +16,7 @@ const scope = 'openid patient/ImagingStudy.rs patient/Patient.r';
 
 let server: AuthorizationServer;
 let clock = 0;
-let door: Authorizer;
+let auth: Authorizer;
 const in_ = (seconds: number) => Math.floor(clock / 1000) + seconds;
 
 beforeAll(async () => {
@@ -47,7 +47,7 @@ beforeEach(() => {
     sub: 'u',
     fhirUser: 'Practitioner/7',
   });
-  door = authorizer({ fetch, now: () => clock, baseUrl: BASE, guardedFetch: guarded([]) });
+  auth = authorizer({ fetch, now: () => clock, baseUrl: BASE, guardedFetch: guarded([]) });
 });
 
 function tenant(authorization: object = {}, more: object = {}): Tenant {
@@ -73,14 +73,14 @@ function request(authorization?: string | string[], url = '/t/graphql'): Incomin
   message.rawHeaders = values.flatMap((value) => ['Authorization', value]);
   return message;
 }
-const ask = (token: string, t = tenant()) => door.authorize(t, token);
+const ask = (token: string, t = tenant()) => auth.authorize(t, token);
 const code = (promise: Promise<unknown>) =>
   promise.then(
     () => 'allowed',
     (error: { code: string }) => error.code,
   );
 
-test('an active token becomes an Access, and nothing more than needed', async () => {
+test('an active token becomes an Access with only the needed data', async () => {
   expect(await ask('good')).toEqual({
     tenant: 't',
     client: 'app',
@@ -105,15 +105,15 @@ test('an active token becomes an Access, and nothing more than needed', async ()
   });
 });
 
-describe('SM-12: a JWT that the server calls active, and says nothing of its kind', () => {
+describe('SM-12: a JWT that the server calls active, without naming its kind', () => {
   test.each<[string, object, string]>([
     ['an id_token for the app', { aud: 'app' }, 'invalid_token'],
-    ['an id_token for several', { aud: ['x', 'app'] }, 'invalid_token'],
-    ['an id_token for another app, which it names', { aud: 'y', azp: 'y' }, 'invalid_token'],
+    ['an id_token for several apps', { aud: ['x', 'app'] }, 'invalid_token'],
+    ['an id_token for another app, with its azp', { aud: 'y', azp: 'y' }, 'invalid_token'],
     ['an id_token of a sign-in', { aud: 'z', nonce: 'n' }, 'invalid_token'],
     ['an access token without scopes in it', { aud: 'urn:oid:1.2.3' }, 'allowed'],
     ['an access token with scopes in it', { aud: 'app', scope }, 'allowed'],
-    ['an access token that says so', { aud: 'app', token_use: 'access' }, 'allowed'],
+    ['an access token with token_use', { aud: 'app', token_use: 'access' }, 'allowed'],
   ])('%s', async (_what, claims, expected) => {
     const token = new UnsecuredJWT({ iss: 'https://ehr.example.org', sub: 'u', ...claims }).encode();
     server.tokens.set(token, { scope, patient: 'p1', client_id: 'app', exp: in_(600) });
@@ -121,7 +121,7 @@ describe('SM-12: a JWT that the server calls active, and says nothing of its kin
   });
 });
 
-describe('IA-5 and SM-12: what a token must be', () => {
+describe('IA-5 and SM-12: requirements for a token', () => {
   const now = () => in_(0);
   test.each<[string, () => object | undefined, string]>([
     ['unknown or revoked', () => undefined, 'invalid_token'],
@@ -132,7 +132,7 @@ describe('IA-5 and SM-12: what a token must be', () => {
     ['a bearer token', () => ({ scope, patient: 'p1', token_type: 'Bearer' }), 'allowed'],
     ['an access token', () => ({ scope, patient: 'p1', token_type: 'access_token' }), 'allowed'],
     ['a refresh token', () => ({ scope, patient: 'p1', token_type: 'refresh_token' }), 'invalid_token'],
-    ['a refresh token, otherwise', () => ({ scope, patient: 'p1', token_use: 'refresh' }), 'invalid_token'],
+    ['a refresh token by token_use', () => ({ scope, patient: 'p1', token_use: 'refresh' }), 'invalid_token'],
     ['a refresh token of Keycloak', () => ({ scope, patient: 'p1', typ: 'Refresh' }), 'invalid_token'],
     ['an id token', () => ({ scope, patient: 'p1', token_use: 'id' }), 'invalid_token'],
     ['a DPoP token without its proof', () => ({ scope, patient: 'p1', token_type: 'DPoP' }), 'invalid_token'],
@@ -144,9 +144,9 @@ describe('IA-5 and SM-12: what a token must be', () => {
       () => ({ scope, patient: 'p1', aud: 'https://other.example.org' }),
       'invalid_token',
     ],
-    ['for us', () => ({ scope, patient: 'p1', aud: `${BASE}/t/fhir` }), 'allowed'],
+    ['for the FHIR base', () => ({ scope, patient: 'p1', aud: `${BASE}/t/fhir` }), 'allowed'],
     ['for the tenant base', () => ({ scope, patient: 'p1', aud: `${BASE}/t/` }), 'allowed'],
-    ['for another tenant of ours', () => ({ scope, patient: 'p1', aud: `${BASE}/u` }), 'invalid_token'],
+    ['for another tenant', () => ({ scope, patient: 'p1', aud: `${BASE}/u` }), 'invalid_token'],
     [
       'for the EHR, among others',
       () => ({ scope, patient: 'p1', aud: ['x', server.fhirBaseUrl] }),
@@ -157,16 +157,16 @@ describe('IA-5 and SM-12: what a token must be', () => {
     ['with no scope (IA-9)', () => ({ patient: 'p1' }), 'insufficient_scope'],
     ['with no clinical scope', () => ({ patient: 'p1', scope: 'openid' }), 'insufficient_scope'],
     ['with no patient (SM-6)', () => ({ scope }), 'insufficient_scope'],
-    ['with a patient that is no id', () => ({ scope, patient: '../x' }), 'insufficient_scope'],
-    ['with a patient that is the folder above', () => ({ scope, patient: '..' }), 'insufficient_scope'],
-    ['with a patient that is this folder', () => ({ scope, patient: '.' }), 'insufficient_scope'],
+    ['with an invalid patient id', () => ({ scope, patient: '../x' }), 'insufficient_scope'],
+    ['with the patient id ..', () => ({ scope, patient: '..' }), 'insufficient_scope'],
+    ['with the patient id .', () => ({ scope, patient: '.' }), 'insufficient_scope'],
     [
-      'system/ where launch is on (IA-4)',
+      'with system/ scopes while only app-launch is on (IA-4)',
       () => ({ scope: 'system/*.rs', client_id: 'b' }),
       'insufficient_scope',
     ],
-    ['described in a wrong type', () => ({ scope: ['a'], patient: 'p1' }), 'bad_gateway'],
-    ['active as text', () => ({ active: 'true', scope, patient: 'p1' }), 'bad_gateway'],
+    ['with a scope of the wrong type', () => ({ scope: ['a'], patient: 'p1' }), 'bad_gateway'],
+    ['with active as text', () => ({ active: 'true', scope, patient: 'p1' }), 'bad_gateway'],
     [
       'with nulls and unknown fields',
       () => ({ scope, patient: 'p1', aud: null, need_patient_banner: true }),
@@ -178,36 +178,33 @@ describe('IA-5 and SM-12: what a token must be', () => {
     expect(await code(ask('x'))).toBe(expected);
   });
 
-  test('further audiences are the tenant’s to name', async () => {
+  test('accepts further audiences in the tenant’s configuration', async () => {
     server.tokens.set('x', { scope, patient: 'p1', aud: 'https://imaging.hospital' });
     expect(await code(ask('x', tenant({ audience: ['https://imaging.hospital'] })))).toBe('allowed');
   });
 
   test.each<[string, object, object, string]>([
     ['an access token', { typ: 'at+jwt' }, {}, 'allowed'],
-    ['just a JWT', { typ: 'JWT' }, {}, 'allowed'],
+    ['a JWT', { typ: 'JWT' }, {}, 'allowed'],
     ['a logout token', { typ: 'logout+jwt' }, {}, 'invalid_token'],
     ['an event', { typ: 'JWT' }, { events: {} }, 'invalid_token'],
     ['a refresh token', { typ: 'JWT' }, { typ: 'Refresh' }, 'invalid_token'],
     ['an id token', { typ: 'JWT' }, { token_use: 'id' }, 'invalid_token'],
-  ])(
-    'a JWT that says it is %s, and which the server calls active',
-    async (_what, header, claims, expected) => {
-      const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-      const token = `${part({ alg: 'RS256', ...header })}.${part({ sub: 'u', ...claims })}.AAAA`;
-      server.tokens.set(token, { scope, patient: 'p1' });
-      expect(await code(ask(token))).toBe(expected);
-    },
-  );
+  ])('an active JWT that says it is %s', async (_what, header, claims, expected) => {
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const token = `${part({ alg: 'RS256', ...header })}.${part({ sub: 'u', ...claims })}.AAAA`;
+    server.tokens.set(token, { scope, patient: 'p1' });
+    expect(await code(ask(token))).toBe(expected);
+  });
 
-  test('an Access of a token whose last seconds are those of another clock can be used', async () => {
+  test('an Access can be used that was made within the clock tolerance after exp', async () => {
     server.tokens.set('x', { scope, patient: 'p1', exp: in_(-3) });
     expect((await ask('x')).expires).toBeGreaterThan(clock / 1000);
     clock += 3000;
     expect(await code(ask('x'))).toBe('invalid_token');
   });
 
-  test('IA-12 a client assertion is no token, even where the server calls it active', async () => {
+  test('IA-12 refuses a client assertion, even if the server calls it active', async () => {
     await ask('good');
     const [sent] = server.assertions;
     const own = await clientAssertion(server.client as never, 'https://elsewhere', clock);
@@ -219,7 +216,7 @@ describe('IA-5 and SM-12: what a token must be', () => {
   });
 });
 
-describe('RFC 6750 §2 where the token is', () => {
+describe('RFC 6750 §2 the place of the token', () => {
   test.each<[string, string | string[] | undefined, string, string]>([
     ['none', undefined, '/', 'unauthenticated'],
     ['empty', '', '/', 'unauthenticated'],
@@ -227,12 +224,12 @@ describe('RFC 6750 §2 where the token is', () => {
     ['any case', 'bearer good', '/', 'allowed'],
     ['no token', 'Bearer', '/', 'invalid_request'],
     ['two tokens', 'Bearer good good', '/', 'invalid_request'],
-    ['characters that no token has', 'Bearer go"od', '/', 'invalid_request'],
+    ['invalid characters', 'Bearer go"od', '/', 'invalid_request'],
     ['two headers', ['Bearer good', 'Bearer good'], '/', 'invalid_request'],
     ['in the query', undefined, '/t/fhir?access_token=good', 'invalid_request'],
     ['in both', 'Bearer good', '/t/fhir?x=1&access_token=good', 'invalid_request'],
   ])('%s', async (_what, header, url, expected) => {
-    const asked = async () => door.authorize(tenant(), bearerToken(request(header, url)));
+    const asked = async () => auth.authorize(tenant(), bearerToken(request(header, url)));
     expect(await code(asked())).toBe(expected);
   });
 });
@@ -246,7 +243,7 @@ describe('IA-8 Backend Services', () => {
     { client_id: 'c', patients: ['p9'] },
   ];
 
-  test('reaches what the policy says of the client, and only with the mode on', async () => {
+  test('reaches what the policy gives the client', async () => {
     server.patients.set('p2', { resourceType: 'Patient', id: 'p2' });
     server.tokens.set('s', { scope: 'system/ImagingStudy.rs', client_id: 'b' });
     const access = await ask('s', tenant({ modes: ['backend-services'], policy }));
@@ -257,12 +254,12 @@ describe('IA-8 Backend Services', () => {
   test.each<[string, object]>([
     ['a client without rows', { client_id: 'z' }],
     ['no client at all', {}],
-  ])('%s reaches nobody', async (_who, more) => {
+  ])('%s reaches no patient', async (_who, more) => {
     server.tokens.set('s', { scope: 'system/*.rs', ...more });
     expect((await ask('s', tenant({ modes: ['backend-services'], policy }))).patients).toEqual([]);
   });
 
-  test('IA-9 scopes of one grant never meet the context of another', async () => {
+  test('IA-9 never combines the scopes of one grant with the context of another', async () => {
     server.tokens.set('mixed', { scope: 'system/*.cruds patient/Patient.r', patient: 'p1', client_id: 'b' });
     const launched = await ask('mixed', tenant({ ...both, policy }));
     expect(launched.patients).toMatchObject([{ id: 'p1' }]);
@@ -273,15 +270,15 @@ describe('IA-8 Backend Services', () => {
     expect(backend.permissions).toEqual([{ level: 'system', type: 'Patient', interactions: 'r' }]);
   });
 
-  test('IA-4 app launch off: its scopes count for nothing', async () => {
+  test('IA-4 the scopes of App Launch do not count when it is off', async () => {
     expect(await code(ask('good', tenant({ modes: ['backend-services'], policy })))).toBe(
       'insufficient_scope',
     );
   });
 });
 
-describe('SM-9 what is remembered', () => {
-  test('a warm cache makes no call', async () => {
+describe('SM-9 caches', () => {
+  test('a cached token needs no call', async () => {
     await ask('good');
     const calls = { ...server.calls };
     expect(calls).toEqual({ configuration: 1, token: 1, introspect: 1, patient: 1 });
@@ -289,7 +286,7 @@ describe('SM-9 what is remembered', () => {
     expect(server.calls).toEqual(calls);
   });
 
-  test('a thousand at once make one introspection and one Patient read', async () => {
+  test('a thousand simultaneous requests make one introspection and one Patient read', async () => {
     await Promise.all(Array.from({ length: 1000 }, () => ask('good')));
     expect(server.calls).toEqual({ configuration: 1, token: 1, introspect: 1, patient: 1 });
   });
@@ -299,7 +296,7 @@ describe('SM-9 what is remembered', () => {
     ['after introspectionTtl', {}, 31, true],
     ['after exp, which comes first', { exp: 10 }, 11, true],
     ['no exp: the shortest time', { exp: undefined }, 4, true],
-  ])('revocation is seen: %s', async (_when, more, after, seen) => {
+  ])('a revoked token is refused: %s (%j, %i s) → %s', async (_when, more, after, effective) => {
     const { exp } = more as { exp?: number };
     const record = {
       scope,
@@ -310,10 +307,10 @@ describe('SM-9 what is remembered', () => {
     await ask('x');
     server.tokens.delete('x');
     clock += after * 1000;
-    expect(await code(ask('x'))).toBe(seen ? 'invalid_token' : 'allowed');
+    expect(await code(ask('x'))).toBe(effective ? 'invalid_token' : 'allowed');
   });
 
-  test('a refusal is kept for three seconds, not longer', async () => {
+  test('a refusal is kept for only three seconds', async () => {
     expect(await code(ask('late'))).toBe('invalid_token');
     server.tokens.set('late', { scope, patient: 'p1' });
     clock += 2900;
@@ -327,7 +324,7 @@ describe('SM-9 what is remembered', () => {
     ['failing', 'unavailable'],
     ['nonsense', 'bad_gateway'],
   ] as const)(
-    'IA-9 a server that is %s is %s, never a pass, and forgotten within a second',
+    'IA-9 a server that is %s gives %s, accepts no token, and is asked again after a second',
     async (mode, expected) => {
       server.mode = mode;
       expect(await code(ask('good'))).toBe(expected);
@@ -337,7 +334,7 @@ describe('SM-9 what is remembered', () => {
     },
   );
 
-  test('the server fails after the token was seen: allowed until the cache runs out, then refused', async () => {
+  test('allows a known token until the cache expires while the server fails, then refuses it', async () => {
     await ask('good');
     server.mode = 'down';
     expect(await code(ask('good'))).toBe('allowed');
@@ -345,13 +342,13 @@ describe('SM-9 what is remembered', () => {
     expect(await code(ask('good'))).toBe('unavailable');
   });
 
-  test('tenants do not share what they know', async () => {
+  test('tenants do not share their caches', async () => {
     await ask('good');
     await ask('good', { ...tenant(), key: 'u', path: 'u' });
     expect(server.calls['introspect']).toBe(2);
   });
 
-  test('our own revoked token is replaced once', async () => {
+  test('replaces our own revoked token once', async () => {
     await ask('good');
     server.revokeBackendTokens();
     server.tokens.set('second', { scope, patient: 'p1' });
@@ -364,7 +361,7 @@ describe('SM-9 what is remembered', () => {
       { length: 30 },
       (_, i) => `patient/Type${'ABCDEFGHIJKLMNOPQRSTUVWXYZABCD'[i]}.rs`,
     ).join(' ');
-    const door = authorizer({
+    const auth = authorizer({
       baseUrl: BASE,
       now: () => clock,
       guardedFetch: fetch,
@@ -393,7 +390,7 @@ describe('SM-9 what is remembered', () => {
       images: { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:1/' },
     };
     const t = tenant({}, all);
-    const send = (i: number) => door.authorize(t, `${'t'.repeat(1200)}${i}`);
+    const send = (i: number) => auth.authorize(t, `${'t'.repeat(1200)}${i}`);
     await send(-1);
     setFlagsFromString('--expose-gc');
     const gc = runInNewContext('gc') as () => void;
@@ -401,7 +398,7 @@ describe('SM-9 what is remembered', () => {
     const before = process.memoryUsage().heapUsed;
     for (let i = 0; i < 10_000; i++) {
       await send(i);
-      // None of this waits for anything: without a pause, connections outlive their time unseen and are used once more.
+      // Nothing here waits for I/O: without a pause, expired connections would be used again.
       if (i % 100 === 0) await new Promise(setImmediate);
     }
     gc();
@@ -410,18 +407,18 @@ describe('SM-9 what is remembered', () => {
   }, 60_000);
 });
 
-describe('who the patient is', () => {
-  test('IA-11 the EHR’s answer for anyone else is not taken', async () => {
+describe('the patient’s identity', () => {
+  test('IA-11 ignores the EHR’s answer for another patient', async () => {
     server.patients.set('p1', { resourceType: 'Patient', id: 'p2', identifier: [{ value: 'X' }] });
     expect((await ask('good')).patients).toEqual([{ id: 'p1' }]);
   });
 
-  test('identifiers that are none are left out', async () => {
+  test('leaves out invalid identifiers', async () => {
     server.patients.set('p1', { resourceType: 'Patient', id: 'p1', identifier: [null, 'X', { value: 'Y' }] });
     expect((await ask('good')).patients).toMatchObject([{ identity: { identifier: [{ value: 'Y' }] } }]);
   });
 
-  test('unreachable: no identity, and asked again a second later', async () => {
+  test('is missing while the EHR does not answer, and is requested again a second later', async () => {
     server.patientMode = 'down';
     expect((await ask('good')).patients).toEqual([{ id: 'p1', identityAway: true }]);
     server.patientMode = 'up';
@@ -429,7 +426,7 @@ describe('who the patient is', () => {
     expect((await ask('good')).patients).toMatchObject([{ identity: { id: 'p1' } }]);
   });
 
-  test('known before: outlives the outage (SM-9)', async () => {
+  test('stays known during an outage (SM-9)', async () => {
     await ask('good');
     server.patientMode = 'down';
     clock += 400_000;
@@ -437,7 +434,7 @@ describe('who the patient is', () => {
     expect((await ask('later')).patients).toMatchObject([{ identity: { id: 'p1' } }]);
   });
 
-  test('IA-9 a patient whom the EHR does not have is refused, also one known before', async () => {
+  test('IA-9 refuses a patient whom the EHR does not have (any more)', async () => {
     await ask('good');
     server.patients.delete('p1');
     clock += 400_000;
@@ -448,14 +445,14 @@ describe('who the patient is', () => {
     expect((await ask('later')).patients).toEqual([{ id: 'p1', identityAway: true }]);
   });
 
-  test('IA-8 of a client’s patients only those whom the EHR has are in reach', async () => {
+  test('IA-8 only patients of a client whom the EHR has are in reach', async () => {
     const policy = [{ client_id: 'b', patients: ['gone', 'p1'] }];
     server.tokens.set('backend', { scope: 'system/*.rs', client_id: 'b' });
     const { patients } = await ask('backend', tenant({ modes: ['backend-services'], policy }));
     expect(patients).toMatchObject([{ id: 'p1' }]);
   });
 
-  test('not asked for where images are not found by it', async () => {
+  test('is not requested when images are not found by it', async () => {
     const all = {
       images: { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:1/' },
     };
@@ -464,7 +461,7 @@ describe('who the patient is', () => {
   });
 });
 
-describe('other kinds of tenant', () => {
+describe('other types of tenants', () => {
   const patient = { resourceType: 'Patient', id: 'p1', identifier: [{ value: 'X' }] };
   const mock = (more: object) => {
     const { authorization } = parseTenant(
@@ -481,30 +478,33 @@ describe('other kinds of tenant', () => {
     ['with a patient', { patient }, [{ id: 'p1', identity: { id: 'p1', identifier: [{ value: 'X' }] } }]],
     ['without one', {}, []],
     ['without checks', { patient, disableAuthzChecks: true }, 'all'],
-  ])('SM-11 mock %s, whatever token was sent', async (_what, more, patients) => {
+  ])('SM-11 mock %s ignores the token', async (_what, more, patients) => {
     for (const token of [undefined, 'secret']) {
-      const access = await door.authorize(mock(more), token);
+      const access = await auth.authorize(mock(more), token);
       expect(access.patients).toEqual(patients);
       expect(JSON.stringify(access)).not.toContain('secret');
     }
     expect(server.calls).toEqual({ configuration: 0, token: 0, introspect: 0, patient: 0 });
   });
 
-  test.each(['smart-on-fhir-independent'])('%s without our own authorization server is 501', async (type) => {
-    const t = tenant({ type });
-    expect(await code(ask('good', t))).toBe('not_implemented');
-  });
+  test.each(['smart-on-fhir-independent'])(
+    '%s without our own authorization server answers 501',
+    async (type) => {
+      const t = tenant({ type });
+      expect(await code(ask('good', t))).toBe('not_implemented');
+    },
+  );
 
-  test('a client without a key is 501', async () => {
+  test('a client without a key answers 501', async () => {
     expect(await code(ask('good', tenant({ client: { client_id: 'c' } })))).toBe('not_implemented');
     expect(await code(ask('good', { ...tenant({ client: undefined }), key: 'u' }))).toBe('not_implemented');
   });
 
-  test('SM-15 a dynamic tenant calls no host that was not allowed', async () => {
+  test('SM-15 a dynamic tenant calls only allowed hosts', async () => {
     const t = { ...tenant(), key: 'dyn:1', dynamic: true };
     expect(await code(ask('good', t))).toBe('not_implemented');
     expect(server.calls['configuration']).toBe(0);
-    door = authorizer({ fetch, now: () => clock, baseUrl: BASE, guardedFetch: guarded(['127.0.0.1']) });
+    auth = authorizer({ fetch, now: () => clock, baseUrl: BASE, guardedFetch: guarded(['127.0.0.1']) });
     expect(await code(ask('good', t))).toBe('allowed');
   });
 });

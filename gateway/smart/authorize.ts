@@ -40,22 +40,22 @@ import type { Outside } from './token/upstream.ts';
 
 export interface Authorizer {
   /**
-   * Who is calling, and what they may see.
-   * @param token the bearer token of the request; undefined where it has none
+   * Establishes who is calling and what they may see.
+   * @param token the bearer token of the request; undefined when it has none
    * @throws Fault: no Access, no data (IA-9)
    */
   authorize(tenant: Tenant, token: string | undefined): Promise<Access>;
   /**
-   * What is known only when the body is there: the Access of a token that reaches the patients whom a request names.
-   * @param named worked out only where it matters
-   * @throws Fault where that is nobody
+   * Extends the Access of a token that reaches the patients whom a request names. Call it when the body was read.
+   * @param named is called only when it is needed
+   * @throws Fault when no patient is in reach
    */
   reach(tenant: Tenant, access: Access, named: () => Named): Promise<Access>;
-  /** The EHR's discovery document, through the same cache; our own server's for a tenant whose server we are. */
+  /** Returns the EHR's discovery document, from the same cache, or that of our own authorization server. */
   smartConfiguration(tenant: Tenant, config: ExternalConfig | OwnConfig): Promise<SmartConfiguration>;
 }
 
-/** Our own authorization server, as the door knows it. */
+/** The part of our own authorization server that authorization needs. */
 export interface OwnServer {
   /** @throws Fault: no Access, no data (IA-9) */
   authorize(tenant: Tenant, token: string | undefined): Promise<Access>;
@@ -63,26 +63,26 @@ export interface OwnServer {
 }
 
 export interface AuthorizerDeps extends Outside {
-  /** For tenants whose authorization server we are; without it they are answered 501. */
+  /** For tenants of our own authorization server; without it they answer 501. */
   own?: OwnServer;
-  /** Whose a study says it is, for tokens that are of no patient; without it such a token reaches no study by its UID. */
+  /** Returns the owner that a study states, for tokens without a patient; without it they reach no study by its UID. */
   studyOwner?: StudyOwner;
   /** Our own public base, for `aud` (IA-5). */
   baseUrl: string;
-  /** Told once of each tenant that is used although its kind is insecure (SM-11). */
+  /** Called once for each tenant that is used although its type is insecure (SM-11). */
   onInsecure?: (tenant: string, reason: string) => void;
-  /** Where several gateways tell each other what introspection said. */
+  /** Shares introspection answers with other gateways. */
   shared?: SharedCache;
 }
 
-/** What is remembered of a token: never the token itself. */
+/** The result of a token check that is remembered, without the token itself. */
 interface Checked {
   reach: Reach;
   client?: string;
   user?: string;
   expires: number;
   tokenExpires?: number;
-  /** Seconds, where what was decided may not be kept as long as the token. */
+  /** Seconds, when the decision may not be kept as long as the token. */
   keep?: number;
 }
 type Known = Checked | { fault: Fault };
@@ -90,10 +90,10 @@ type Known = Checked | { fault: Fault };
 /** SM-9. */
 const DOWN_SECONDS = 1;
 const MOST_TOKENS = 10_000;
-/** An Access outlives the check it came from by this much, so that one handed out at the last moment can still be used. */
+/** An Access is valid this long after its check, so that one that was made just before the end can still be used. */
 const ACCESS_SECONDS = 60;
 
-/** The door's memory and its rules; one for the process. */
+/** Creates the authorizer with its caches; use one per process. */
 export function authorizer(deps: AuthorizerDeps): Authorizer {
   const documents = smartConfigurations(deps);
   const tokens = backendTokens(deps);
@@ -102,9 +102,9 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
   const introspected = sharedIntrospection(deps, tokens);
   const decisions = policyService(deps);
   const asked = askedPatients(deps, deps.studyOwner);
-  const told = new LRUCache<string, true>({ max: 1000 });
+  const warned = new LRUCache<string, true>({ max: 1000 });
   const known = expiringCache<Known>(MOST_TOKENS, deps.now);
-  // Tokens of one app have the same scopes: one list serves them all.
+  // Tokens of one app have the same scopes and share one list.
   const scopes = new LRUCache<string, readonly Permission[]>({ max: 1000 });
   const seconds = () => deps.now() / 1000;
 
@@ -171,9 +171,9 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
   const remember = async (tenant: Tenant, config: ExternalConfig, token: string) => {
     let most = REFUSED_SECONDS;
     try {
-      // Where the tenant says all that is needed of its issuer, discovery is not.
-      const told = config.type === 'smart-on-fhir-jwt' && config.issuer && config.jwksUri;
-      const document = told ? {} : await documents(tenant, config);
+      // A tenant with issuer and keys in its configuration needs no discovery.
+      const configured = config.type === 'smart-on-fhir-jwt' && config.issuer && config.jwksUri;
+      const document = configured ? {} : await documents(tenant, config);
       const said = await describe(tenant, config, document, token);
       most = said.seconds;
       if (!said.active) throw invalid();
@@ -198,8 +198,8 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
       ? (await Promise.all(reach.patients.map(identify))).flat()
       : reach.patients;
     if (patients.length === 0 && reach.patients.length > 0) {
-      // Not 502: the EHR has answered, and asking again would not help. Not 404 or an empty list, which would say that
-      // a patient has no images. The permission to see a patient who does not exist cannot be established (IA-9).
+      // Not 502: the EHR has answered, and a later request would not help. Not 404 or an empty list: both would mean that
+      // the patient has no images. There can be no permission for a patient who does not exist (IA-9).
       throw new Fault('forbidden', 'The EHR has no such patient as the token names.');
     }
     return {
@@ -227,8 +227,8 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
       if (!isExternal(config)) throw notImplemented(config.type);
       refuseInsecure(config);
       const { insecure } = quirksOf(config);
-      if (insecure && !told.has(tenant.key)) {
-        told.set(tenant.key, true);
+      if (insecure && !warned.has(tenant.key)) {
+        warned.set(tenant.key, true);
         deps.onInsecure?.(tenant.key, insecure);
       }
       if (token === undefined) throw tokenNeeded();
@@ -242,7 +242,7 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
 }
 
 /**
- * Refuses what SM-11 calls insecure, unless the tenant says that it wants it.
+ * Refuses authorization that SM-11 calls insecure, unless the tenant allows it.
  * @throws Fault `forbidden`
  */
 function refuseInsecure(config: ExternalConfig): void {
@@ -253,7 +253,7 @@ function refuseInsecure(config: ExternalConfig): void {
   );
 }
 
-/** A tenant whose way of authorization has no backend yet loads, and says so (spec: 501). */
+/** Returns the fault of a tenant whose type of authorization is not supported: the tenant loads, and answers 501. */
 export function notImplemented(type: string): Fault {
   return new Fault('not_implemented', `Authorization of type ${type} is not supported yet.`);
 }

@@ -17,9 +17,9 @@ const other = sealingKey('b'.repeat(32));
 describe('reach (IA-7)', () => {
   test.each<[string, Access['patients'], string, boolean]>([
     ['own patient', access.patients, 'p1', true],
-    ['another', access.patients, 'p2', false],
-    ['nobody (IA-9)', [], 'p1', false],
-    ['all', 'all', 'p2', true],
+    ['another patient', access.patients, 'p2', false],
+    ['no patient (IA-9)', [], 'p1', false],
+    ['all patients', 'all', 'p2', true],
   ])('%s: %o reaches %s → %s', (_who, patients, id, reached) => {
     const caller = { ...access, patients };
     expect(grantFor(caller, id) !== undefined).toBe(reached);
@@ -29,7 +29,7 @@ describe('reach (IA-7)', () => {
 });
 
 describe('sealed Access', () => {
-  test('opens to what it was, with any of the keys', async () => {
+  test('opens to the same value with any of the keys', async () => {
     const sealed = await seal(access, [key], 'imaging', NOW);
     expect(await open(sealed, [other, key], 'imaging', NOW + 59)).toEqual(access);
     expect(sealed).not.toContain('secret');
@@ -39,21 +39,21 @@ describe('sealed Access', () => {
     ['after a minute', (sealed) => open(sealed, [key], 'imaging', NOW + 61)],
     ['for another subgraph', (sealed) => open(sealed, [key], 'clinical', NOW)],
     ['with another key', (sealed) => open(sealed, [other], 'imaging', NOW)],
-    ['tampered with', (sealed) => open(`${sealed.slice(0, -3)}AAA`, [key], 'imaging', NOW)],
-    ['not sealed at all', () => open(JSON.stringify(access), [key], 'imaging', NOW)],
-    ['with no key', (sealed) => open(sealed, [], 'imaging', NOW)],
+    ['when it was tampered with', (sealed) => open(`${sealed.slice(0, -3)}AAA`, [key], 'imaging', NOW)],
+    ['when it was not sealed', () => open(JSON.stringify(access), [key], 'imaging', NOW)],
+    ['without a key', (sealed) => open(sealed, [], 'imaging', NOW)],
   ])('does not open %s', async (_how, attempt) => {
     await expect(attempt(await seal(access, [key], 'imaging', NOW))).rejects.toMatchObject({
       code: 'unauthenticated',
     });
   });
 
-  test('never outlives the access itself', async () => {
+  test('does not open after the Access has expired', async () => {
     const sealed = await seal({ ...access, expires: NOW + 5 }, [key], 'imaging', NOW);
     await expect(open(sealed, [key], 'imaging', NOW + 6)).rejects.toMatchObject({ code: 'unauthenticated' });
   });
 
-  test('a short secret is refused', () => {
+  test('refuses a short secret', () => {
     expect(() => sealingKey('short')).toThrow('32 characters');
   });
 });

@@ -5,7 +5,7 @@ import { Fault } from '../fault/fault.ts';
 import { patientOutOfReach } from '../fault/refusals.ts';
 import type { Permission } from './scopes.ts';
 
-/** Who a patient is outside FHIR: what is needed to find their studies and to be sure that they are theirs (DW-19, DW-21). */
+/** Identity of a patient outside FHIR, to find their studies and to verify that a study is theirs (DW-19, DW-21). */
 export interface PatientIdentity {
   /** Logical id in the clinical base. */
   id: string;
@@ -18,38 +18,38 @@ export interface PatientIdentity {
 /** A patient whom the caller may see. */
 export interface PatientGrant {
   id: string;
-  /** Undefined where the EHR could not be asked: images that are found by MRN are then refused, not guessed. */
+  /** Undefined when the EHR could not be asked: images that are found by MRN are then refused. */
   identity?: PatientIdentity;
-  /** True where that is because the EHR is away for now: asking again later may help. */
+  /** True when the EHR did not answer for the identity: a later request may succeed. */
   identityAway?: boolean;
-  /** Studies the grant is limited to (IA-8); undefined means all of the patient's. */
+  /** Studies that the grant is limited to (IA-8); undefined: all studies of the patient. */
   studies?: readonly string[];
 }
 
 /**
- * What the door learned about the caller; everything behind the door works from this value and from nothing else.
- * It is immutable, carries no credential but the caller's own tokens, and is sealed when it leaves the process.
+ * What the caller may see. Authorization makes this value once per request, and everything after it works only from this
+ * value. It is immutable, holds no credential but the caller's own tokens, and is sealed when it leaves the process.
  */
 export interface Access {
   tenant: string;
-  /** OAuth client id; undefined where the authorization server did not say. */
+  /** OAuth client id; undefined when the authorization server did not give it. */
   client?: string;
   /** `fhirUser` or `sub`. */
   user?: string;
-  /** The patients in reach; `all` only for mock and system tenants that say so. An empty list reaches nothing. */
+  /** The patients in reach; `all` only for mock and system tenants with that setting. An empty list reaches nothing. */
   patients: readonly PatientGrant[] | 'all';
   permissions: readonly Permission[];
-  /** Seconds since the epoch after which this value means nothing. */
+  /** Seconds since the epoch after which this value is invalid. */
   expires: number;
-  /** The token with which the clinical source is called on the caller's behalf (SM-17). */
+  /** The token for calls to the clinical source on the caller's behalf (SM-17). */
   clinicalToken?: string;
-  /** The bearer token that asked: what a capability is bound to, or checked with (IA-25, IA-26). */
+  /** The bearer token of the request: a capability is bound to it or checked with it (IA-25, IA-26). */
   token?: string;
-  /** Seconds since the epoch; undefined where the authorization server did not say when the token ends. */
+  /** Seconds since the epoch; undefined when the authorization server did not give the end of the token. */
   tokenExpires?: number;
 }
 
-/** The caller's grant for this patient; undefined when the patient is out of reach. */
+/** Returns the caller's grant for a patient; undefined when the patient is out of reach. */
 export function grantFor(access: Access, patientId: string): PatientGrant | undefined {
   return access.patients === 'all'
     ? { id: patientId }
@@ -57,8 +57,8 @@ export function grantFor(access: Access, patientId: string): PatientGrant | unde
 }
 
 /**
- * The caller's grant for a patient whom the request names.
- * @throws Fault `forbidden` for anyone else's patient (IA-7: 403, never an empty Bundle)
+ * Returns the caller's grant for a patient whom the request names.
+ * @throws Fault `forbidden` for a patient out of reach (IA-7: 403, never an empty Bundle)
  */
 export function requirePatient(access: Access, patientId: string): PatientGrant {
   const grant = grantFor(access, patientId);
@@ -69,15 +69,15 @@ export function requirePatient(access: Access, patientId: string): PatientGrant 
 const SEAL_LIFETIME_SECONDS = 60;
 const SEAL_ISSUER = 'gateway';
 
-/** A configured secret of 32 characters or more, stretched to a key (HKDF-SHA-256, RFC 5869). */
+/** Derives a key from a configured secret of 32 characters or more (HKDF-SHA-256, RFC 5869). */
 export function sealingKey(secret: string): Uint8Array {
   if (secret.length < 32) throw new Error('SEALING_KEY must have 32 characters or more.');
   return new Uint8Array(hkdfSync('sha256', secret, '', 'smart-imaging-gateway access', 32));
 }
 
 /**
- * Seals an Access for one subgraph: an encrypted JWT (RFC 7516, `dir` + A256GCM) of about a minute.
- * @param keys the first seals
+ * Seals an Access for one subgraph: an encrypted JWT (RFC 7516, `dir` + A256GCM) that is valid for at most a minute.
+ * @param keys the first one seals
  * @param audience name of the subgraph that may open it
  * @param now seconds since the epoch
  */
@@ -97,8 +97,8 @@ export function seal(
 }
 
 /**
- * Opens what `seal` made, with any of the keys.
- * @throws Fault `unauthenticated` for anything else: tampered, expired, of another audience or key
+ * Opens the result of `seal` with any of the keys.
+ * @throws Fault `unauthenticated` when it was changed, has expired, or has another audience or key
  */
 export async function open(
   sealed: string,

@@ -33,13 +33,13 @@ describe('SM-5 grammar', () => {
     ['a constraint without value', 'patient/Observation.rs?category='],
     ['a constraint without name', 'patient/Observation.rs?=laboratory'],
     ['a constraint on a v1 scope', 'patient/Observation.read?category=laboratory'],
-    ['not clinical', 'openid fhirUser launch/patient offline_access'],
+    ['scopes that are not clinical', 'openid fhirUser launch/patient offline_access'],
     ['nothing', ''],
   ])('%s grants nothing: %s', (_why, scope) => {
     expect(parseScopes(scope)).toEqual([]);
   });
 
-  test('several scopes, any white space', () => {
+  test('reads several scopes, separated by any white space', () => {
     expect(parseScopes('openid  patient/Patient.r\npatient/Condition.rs').map(({ type }) => type)).toEqual([
       'Patient',
       'Condition',
@@ -85,13 +85,13 @@ describe('SM-6, IA-6 scope × type × interaction', () => {
       expect(refusal(() => requireScope(access(scope), type, interaction)).code).toBe('insufficient_scope');
   });
 
-  test('SM-12 the refusal names the scope that would do, at the level of the token', () => {
+  test('SM-12 the refusal names the scope that is needed, at the level of the token', () => {
     expect(refusal(() => requireScope(access('system/Patient.r'), 'Endpoint', 's')).details.scope).toBe(
       'system/ImagingStudy.rs',
     );
   });
 
-  test('SM-5 constraints narrow, an unconstrained scope beside them does not', () => {
+  test('SM-5 constraints narrow, unless another scope covers the request without constraints', () => {
     const narrow =
       'patient/Observation.rs?category=laboratory patient/Observation.rs?category=vital-signs&code=x';
     expect(requireScope(access(narrow), 'Observation', 's')).toEqual({

@@ -11,7 +11,7 @@ export interface Permission {
   type: string;
   /** A subset of `cruds`, in that order. */
   interactions: string;
-  /** `?category=…` of a granular scope: narrows what the scope covers, all pairs at once. */
+  /** `?category=…` of a granular scope. The scope covers only resources that match all pairs. */
   parameters?: readonly (readonly [name: string, value: string])[];
 }
 
@@ -19,8 +19,8 @@ const SCOPE = /^(patient|user|system)\/([A-Z][A-Za-z]*|\*)\.(read|write|\*|c?r?u
 const V1: Record<string, string> = { read: 'rs', write: 'cud', '*': 'cruds' };
 
 /**
- * Reads a space-separated scope string (SM-5). Scopes that are not clinical (`openid`, `launch/patient`) and ones that
- * the grammar does not allow (no letter, letters out of order, a malformed constraint) grant nothing.
+ * Reads a space-separated scope string (SM-5). Scopes that are not clinical (`openid`, `launch/patient`) grant nothing,
+ * nor do malformed ones (no letter, letters out of order, a malformed constraint).
  */
 export function parseScopes(scope: string): Permission[] {
   return scope.split(/\s+/).flatMap((text) => {
@@ -28,20 +28,20 @@ export function parseScopes(scope: string): Permission[] {
     if (!level || !type || !suffix) return [];
     const permission = { level: level as ScopeLevel, type, interactions: V1[suffix] ?? suffix };
     if (query === undefined) return [permission];
-    // Only the v2 grammar has constraints; `.read?…` is neither version.
+    // Only v2 scopes have constraints; `.read?…` belongs to neither version.
     if (V1[suffix]) return [];
     const parameters = [...new URLSearchParams(query)];
-    // A constraint that cannot be read must not turn into a wider grant: the scope is dropped.
+    // A scope with an unreadable constraint is dropped: without it the grant would be wider.
     return parameters.length > 0 && parameters.every(([name, value]) => name && value)
       ? [{ ...permission, parameters }]
       : [];
   });
 }
 
-/** Types whose access goes with another type's scope (SM-6). */
+/** Types that the scope of another type covers (SM-6). */
 const GOVERNED_BY: Record<string, string> = { Endpoint: 'ImagingStudy' };
 
-/** The permissions that cover this interaction on this type; none means refused. */
+/** Returns the permissions that cover an interaction on a type; an empty list means refusal. */
 export function permitting(
   permissions: readonly Permission[],
   type: string,
@@ -55,15 +55,15 @@ export function permitting(
   );
 }
 
-/** What one interaction on one type may reach. */
+/** Resources that one interaction on one type may reach. */
 export interface Coverage {
-  /** Alternatives of granular constraints, each a list of pairs that must all hold; undefined where unconstrained. */
+  /** Alternatives of granular constraints, each a list of pairs that must all hold; undefined: unconstrained. */
   constraints?: readonly (readonly (readonly [name: string, value: string])[])[];
 }
 
 /**
- * Refuses unless the caller's scopes cover the interaction (SM-6, IA-6).
- * @throws Fault `insufficient_scope`, naming the scope that would suffice
+ * Refuses the interaction unless the caller's scopes cover it (SM-6, IA-6).
+ * @throws Fault `insufficient_scope`, which names a sufficient scope
  */
 export function requireScope(
   access: { permissions: readonly Permission[] },

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Semaphore } from './semaphore.ts';
 
-/** Acquires, and writes down who got a permit. */
+/** Acquires permits, and records in `got` who got one. */
 function taking(semaphore: Semaphore, got: string[]) {
   return async (name: string, signal?: AbortSignal) => {
     const release = await semaphore.acquire(signal);
@@ -10,7 +10,7 @@ function taking(semaphore: Semaphore, got: string[]) {
   };
 }
 
-test('as many as there are permits, then the others in the order in which they came', async () => {
+test('gives all permits at once, then serves the waiting in the order in which they came', async () => {
   const got: string[] = [];
   const take = taking(new Semaphore(2), got);
   const [first] = await Promise.all([take('a'), take('b')]);
@@ -24,7 +24,7 @@ test('as many as there are permits, then the others in the order in which they c
   expect(got).toEqual(['a', 'b', 'c', 'd']);
 });
 
-test('one that waits may leave, and takes nothing from those behind it', async () => {
+test('a waiting caller may leave without taking a permit from those behind it', async () => {
   const got: string[] = [];
   const take = taking(new Semaphore(1), got);
   const release = await take('a');
@@ -38,13 +38,13 @@ test('one that waits may leave, and takes nothing from those behind it', async (
   expect(got).toEqual(['a', 'c']);
 });
 
-test('one that has left already is given no permit', async () => {
+test('gives no permit to a caller that has already left', async () => {
   const semaphore = new Semaphore(1);
   await expect(semaphore.acquire(AbortSignal.abort(new Error('left')))).rejects.toThrow('left');
   await semaphore.acquire();
 });
 
-test('a permit that is given back twice counts once', async () => {
+test('counts a permit once that is released twice', async () => {
   const got: string[] = [];
   const take = taking(new Semaphore(1), got);
   const release = await take('a');

@@ -1,18 +1,18 @@
-/** Lets a few pieces of work run at the same time; the others wait in the order in which they came. */
+/** Limits the tasks that run at the same time; the others wait in the order in which they came. */
 export class Semaphore {
   #free: number;
   readonly #waiting = new Set<() => void>();
 
-  /** @param permits pieces of work at the same time */
+  /** @param permits number of tasks at the same time */
   constructor(permits: number) {
     this.#free = permits;
   }
 
   /**
    * Waits for a permit.
-   * @param signal ends the wait; a permit that was given is kept
-   * @returns gives the permit back, once
-   * @throws the reason of `signal`, when that comes first
+   * @param signal ends the wait; it does not take back a permit that was given
+   * @returns a function that releases the permit; later calls do nothing
+   * @throws the reason of `signal` when it aborts first
    */
   async acquire(signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted();

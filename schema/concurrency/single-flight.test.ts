@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { SingleFlight } from './single-flight.ts';
 
-test('equal work at the same time is done once, other work for itself, and nothing is remembered', async () => {
+test('runs work with the same key once at a time, and remembers no result', async () => {
   const flights = new SingleFlight<string>();
   let begun = 0;
   const work = async () => `result ${++begun}`;
@@ -11,7 +11,7 @@ test('equal work at the same time is done once, other work for itself, and nothi
   expect(await flights.run('a', work)).toBe('result 3');
 });
 
-test('all who wait see a failure, and the next begins anew', async () => {
+test('passes a failure to all callers that wait, and runs the work again for the next', async () => {
   const flights = new SingleFlight<string>();
   const failing = () => Promise.reject(new Error('broken'));
   const both = await Promise.allSettled([flights.run('a', failing), flights.run('a', failing)]);

@@ -1,14 +1,14 @@
 /**
- * Equal work at the same time is one piece of work, whose result all who ask for it share. Nothing is remembered: whoever
- * comes after its end begins it anew. Nobody's signal belongs into the work, since it would end it for all.
+ * Runs equal work once at a time: all callers share its result. Nothing is remembered after its end. The work must not use
+ * the signal of one caller, which would end it for all.
  */
 export class SingleFlight<T> {
   readonly #underWay = new Map<string, Promise<T>>();
 
   /**
-   * Runs the work, or joins what is under way.
-   * @param key names the work and all that its result depends on
-   * @throws what the work throws, to all who wait for it
+   * Runs the work, or waits for the same work that is already running.
+   * @param key names the work and everything that its result depends on
+   * @throws the error of the work, to all callers that wait for it
    */
   run<R extends T>(key: string, work: () => Promise<R>): Promise<R> {
     const underWay = this.#underWay.get(key) as Promise<R> | undefined;

@@ -1,4 +1,4 @@
-/** dcmjs ships no types; this is the one part of it that we read. */
+/** dcmjs has no types; this declares the only part of it that is used here. */
 declare module 'dcmjs/dictionary' {
   /** Keys are `(gggg,eeee)`, `(gggg-gggg,eeee)` or `(gggg,"CREATOR",ee)`. */
   export const dictionary: Record<string, { tag: string; vr: string; vm: string; name: string } | undefined>;

@@ -1,4 +1,4 @@
-/** Shared DICOM vocabulary: the JSON model, UIDs, tags by keyword, transfer syntaxes. */
+/** Common parts of DICOM: the JSON model, UIDs, tags by keyword, transfer syntaxes. */
 
 /** One attribute of the DICOM JSON model, PS3.18 §F.2.2. */
 export interface DicomElement {
@@ -12,8 +12,8 @@ export interface DicomElement {
 export type DicomJson = Record<string, DicomElement>;
 
 /**
- * Digits and dots up to 64: real files break the stricter rule of PS3.5 §9.1 (DW-12). Not of dots alone: in a URL `..` is
- * the folder above (RFC 3986 §5.2.4).
+ * A UID: up to 64 digits and dots. Real files break the stricter rule of PS3.5 §9.1 (DW-12). At least one digit, because
+ * `.` and `..` are removed from URLs (RFC 3986 §5.2.4).
  */
 export const UID = /^(?=\.*[0-9])[0-9.]{1,64}$/;
 
@@ -21,7 +21,7 @@ export const UID = /^(?=\.*[0-9])[0-9.]{1,64}$/;
 export const DICOM_JSON = 'application/dicom+json';
 export const DICOM = 'application/dicom';
 
-/** Tags that the code names, PS3.6. Names are the DICOM keywords. */
+/** Tags that the code uses, by DICOM keyword (PS3.6). */
 export const Tag = {
   SpecificCharacterSet: '00080005',
   ImageType: '00080008',
@@ -79,7 +79,10 @@ export const Tag = {
   DoubleFloatPixelData: '7FE00009',
 } as const;
 
-/** First value as text: numbers as written, person names in their alphabetic form; undefined where there is none. */
+/**
+ * Returns the first value as text: numbers as written, person names in their alphabetic form where there is one.
+ * Undefined when there is no value.
+ */
 export function text(dataset: DicomJson, tag: string): string | undefined {
   const value = dataset[tag]?.Value?.[0];
   if (value === undefined || value === null) return undefined;
@@ -90,18 +93,18 @@ export function text(dataset: DicomJson, tag: string): string | undefined {
   return String(value);
 }
 
-/** All values as text. */
+/** Returns all values as text. */
 export function texts(dataset: DicomJson, tag: string): string[] {
   return (dataset[tag]?.Value ?? []).filter((value) => value !== null).map(String);
 }
 
-/** First value as a number; undefined where there is none or it is not one. */
+/** Returns the first value as a number; undefined when there is no value or it is not a number. */
 export function number(dataset: DicomJson, tag: string): number | undefined {
   const value = Number(text(dataset, tag) ?? NaN);
   return Number.isFinite(value) ? value : undefined;
 }
 
-/** Elements and values that one stored object may have, unless its tenant says otherwise (DW-24). */
+/** Default limit for the elements and values of one stored object (DW-24); a tenant may set another. */
 export const OBJECT_ELEMENTS = 100_000;
 
 export const TransferSyntax = {
@@ -116,7 +119,7 @@ export const TransferSyntax = {
   DeflatedImageFrameCompression: '1.2.840.10008.1.2.8.1',
 } as const;
 
-/** Media type of one frame, PS3.18 §8.7.3.3; uncompressed pixel data are octets. */
+/** Returns the media type of one frame (PS3.18 §8.7.3.3); octets for uncompressed pixel data. */
 export function frameMediaType(transferSyntax: string): string {
   return FRAME_MEDIA_TYPES[transferSyntax] ?? 'application/octet-stream';
 }

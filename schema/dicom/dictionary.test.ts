@@ -26,11 +26,11 @@ test('DW-3: an unknown keyword has no tag', () => {
   expect(tagOf('0010001')).toBeUndefined();
 });
 
-test('repeating groups, private creators and group lengths', () => {
+test('knows repeating groups, private creators and group lengths', () => {
   expect([vrOf('60023000'), keywordOf('60023000')]).toEqual(['OW', 'OverlayData']);
   expect([vrOf('00090010'), vrOf('00091001'), vrOf('00090000')]).toEqual(['LO', undefined, 'UL']);
 });
 
-test('every tag that schema/dicom/dicom.ts names is the one PS3.6 gives to the keyword', () => {
+test('every tag in schema/dicom/dicom.ts is the tag of its keyword in PS3.6', () => {
   for (const [keyword, tag] of Object.entries(Tag)) expect([keyword, tagOf(keyword)]).toEqual([keyword, tag]);
 });

@@ -1,7 +1,7 @@
-/** The data dictionary of PS3.6: keyword ↔ tag ↔ value representation, from the tables that dcmjs carries. */
+/** The data dictionary of PS3.6: keyword ↔ tag ↔ value representation, from the tables of dcmjs. */
 import { dictionary } from 'dcmjs/dictionary';
 
-/** Attributes whose VR depends on others of the data set; what the standard's default encoding takes, PS3.5 §A.1. */
+/** VR of attributes whose VR depends on other attributes: that of the standard's default encoding (PS3.5 §A.1). */
 const AMBIGUOUS: Record<string, string> = { ox: 'OW', xs: 'US', lt: 'OW', up: 'UL', na: 'UN' };
 
 const keywords = new Map<string, string>();
@@ -10,7 +10,7 @@ const tags = new Map<string, string>();
 const usOrSs = new Set<string>();
 
 for (const [key, entry] of Object.entries(dictionary)) {
-  // Private elements need their creator to be known, (gggg,"CREATOR",ee): not held here.
+  // Private elements, (gggg,"CREATOR",ee), are left out: their tag depends on the creator.
   const exact = /^\(([0-9A-F]{4})(?:-[0-9A-F]{4})?,([0-9A-F]{4})(?:-[0-9A-F]{4})?\)$/.exec(key);
   if (!entry || !exact) continue;
   const tag = exact[1]! + exact[2]!;
@@ -22,7 +22,7 @@ for (const [key, entry] of Object.entries(dictionary)) {
   if (!tags.has(keyword) || !entry.name.startsWith('RETIRED_')) tags.set(keyword, tag);
 }
 
-/** The tag that stands in the dictionary for all of a repeating group: overlays 60xx, curves 50xx, PS3.6 §6. */
+/** Returns the tag under which the dictionary lists a repeating group: overlays 60xx, curves 50xx (PS3.6 §6). */
 function dictionaryTag(tag: string): string {
   if (vrs.has(tag)) return tag;
   const repeating = /^(50|60|7F)[0-9A-F][02468ACE]([0-9A-F]{4})$/.exec(tag);
@@ -31,27 +31,27 @@ function dictionaryTag(tag: string): string {
 }
 
 /**
- * The tag of an attribute that is named by keyword, or by tag in eight hex digits of either case (PS3.18 §8.3.4.1).
- * @returns eight upper-case hex digits; undefined for a keyword that PS3.6 does not know
+ * Returns the tag of an attribute by its keyword, or by its tag in eight hex digits of either case (PS3.18 §8.3.4.1).
+ * @returns eight upper-case hex digits; undefined for a keyword that PS3.6 does not list
  */
 export function tagOf(keywordOrTag: string): string | undefined {
   return /^[0-9A-Fa-f]{8}$/.test(keywordOrTag) ? keywordOrTag.toUpperCase() : tags.get(keywordOrTag);
 }
 
-/** The keyword of a tag, PS3.6; undefined for private and unknown ones. */
+/** Returns the keyword of a tag (PS3.6); undefined for private and unknown tags. */
 export function keywordOf(tag: string): string | undefined {
   return keywords.get(dictionaryTag(tag.toUpperCase()));
 }
 
-/** Whether the group number is odd, PS3.5 §7.8. */
+/** Returns true when the group number is odd (PS3.5 §7.8). */
 export function isPrivate(tag: string): boolean {
   return (parseInt(tag.slice(0, 4), 16) & 1) === 1;
 }
 
 /**
- * The value representation of a tag. Where several are possible: OW for pixel, overlay and LUT data, US for pixel values.
- * Private creators are LO, group lengths UL (PS3.5 §7.8.1, §7.2).
- * @returns undefined for private and unknown ones
+ * Returns the value representation of a tag. When several are possible: OW for pixel, overlay and LUT data, US for pixel
+ * values. Private creators are LO, group lengths UL (PS3.5 §7.8.1, §7.2).
+ * @returns undefined for private and unknown tags
  */
 export function vrOf(tag: string): string | undefined {
   const upper = tag.toUpperCase();
@@ -60,7 +60,7 @@ export function vrOf(tag: string): string | undefined {
   return vrs.get(dictionaryTag(upper));
 }
 
-/** Whether the attribute is US or SS as Pixel Representation (0028,0103) says, PS3.5 §A.1 note. */
+/** Returns true when Pixel Representation (0028,0103) decides whether the attribute is US or SS (PS3.5 §A.1 note). */
 export function isUsOrSs(tag: string): boolean {
   return usOrSs.has(tag);
 }

@@ -3,12 +3,12 @@ import { Fault } from '../fault/fault.ts';
 /** Milliseconds that the expressions of one request may take together. */
 const MOST_MILLISECONDS = 500;
 
-/** The time that the expressions of one request may take; they are evaluated one after the other. */
+/** Time budget of the expressions of one request, which are evaluated one after the other. */
 export class Budget {
   #spent = 0;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** Milliseconds. */
+  /** Milliseconds that were used. */
   get spent(): number {
     return this.#spent;
   }
@@ -18,8 +18,8 @@ export class Budget {
   }
 
   /**
-   * Runs a piece of work when those before it are done.
-   * @throws Fault `invalid_request` where nothing of the budget is left
+   * Runs the work after all work before it has ended.
+   * @throws Fault `invalid_request` when the budget is used up
    */
   async inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#last.then(() => {

@@ -1,4 +1,4 @@
-/** Splits a FHIRPath expression at a character that stands outside parentheses and quotes: `|`, `.`; empty parts are left out. */
+/** Splits a FHIRPath expression at a separator (`|`, `.`) outside parentheses and quotes, without empty parts. */
 export function splitOutside(text: string, separator: string): string[] {
   const parts: string[] = [];
   let depth = 0;

@@ -9,14 +9,14 @@ const selector = new ItemSelector(pool);
 const components = (count: number, from = 0) =>
   Array.from({ length: count }, (_, index) => ({ valueQuantity: { value: from + index } }));
 
-it('FG-4 the items for which it is true, of a list of several messages too', async () => {
+it('FG-4 returns the items for which the expression is true, also from a list of several messages', async () => {
   const items = components(1300);
   const found = await selector.select(items, 'value.value >= 1299', 'ObservationComponent', {});
   expect(found).toEqual([items[1299]]);
   expect(found[0]).toBe(items[1299]);
 });
 
-it('lists with the same expression go together, and each gets its own', async () => {
+it('sends lists with the same expression together, and returns to each its own items', async () => {
   const run = vi.spyOn(pool, 'run');
   const request = {};
   const lists = Array.from({ length: 100 }, (_, index) => components(index % 4));
@@ -27,7 +27,7 @@ it('lists with the same expression go together, and each gets its own', async ()
   expect(run.mock.calls.length).toBeLessThan(20);
 });
 
-it('a list that is asked for as soon as another is answered has its answer', async () => {
+it('answers a list that is requested as soon as another is answered', async () => {
   const request = {};
   const select = (items: unknown[]) =>
     selector.select(items, 'value.value = 1', 'ObservationComponent', request);
@@ -35,7 +35,7 @@ it('a list that is asked for as soon as another is answered has its answer', asy
   expect(second).toEqual([{ valueQuantity: { value: 1 } }]);
 });
 
-it('a list with an item that is too large is refused, others beside it are not', async () => {
+it('refuses only the list with an item that is too large', async () => {
   const request = {};
   const large = [{ text: 'a' }, { text: 'x'.repeat(1024 * 1024 + 1) }, { text: 'a' }];
   const small = [{ text: 'a' }, { text: 'b' }];
@@ -45,7 +45,7 @@ it('a list with an item that is too large is refused, others beside it are not',
   expect(await answered).toEqual([small[0]]);
 });
 
-it('a list with an item for which it cannot be evaluated is refused, others beside it are not', async () => {
+it('refuses only the list with an item for which the expression cannot be evaluated', async () => {
   const request = {};
   const several = [{ coding: [{ code: 'a' }, { code: 'b' }] }];
   const one = [{ coding: [{ code: 'a' }] }];
@@ -59,7 +59,7 @@ it('a list with an item for which it cannot be evaluated is refused, others besi
   expect(await answered).toEqual(one);
 });
 
-it('what is refused for an empty list is refused all the same', async () => {
+it('refuses a forbidden expression also for an empty list', async () => {
   const refused = selector.select([], 'descendants().exists()', 'CodeableConcept', {});
   await expect(refused).rejects.toMatchObject({ code: 'invalid_request' });
 });

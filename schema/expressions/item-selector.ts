@@ -7,38 +7,38 @@ import { isLarger } from './json-size.ts';
 import type { ExpressionPool } from './pool.ts';
 import type { Task } from './worker.ts';
 
-/** Lists of one request that are narrowed by the same expression: they are sent together. */
+/** Lists of one request with the same expression: they are sent to a worker together. */
 interface Group {
   expression: string;
   base: string;
   lists: List[];
 }
 
-/** Keeps the items for which the expression is true. */
+/** A list whose items are kept when the expression is true. */
 interface List {
   items: readonly unknown[];
-  /** For each item that was evaluated whether it is kept; undefined where it cannot be evaluated. */
+  /** For each evaluated item: true when it is kept, undefined when the evaluation failed. */
   kept: (boolean | undefined)[];
-  /** Whether an item is too large to be evaluated. */
+  /** True when an item is too large to be evaluated. */
   tooLarge: boolean;
   resolve(items: unknown[]): void;
   reject(fault: unknown): void;
 }
 
-/** First words of what is wrong with an expression. */
+/** Subject of error messages about an expression. */
 const SUBJECT = 'The fhirpath argument';
-/** Items that one message to a worker holds at most. */
-const MOST_ITEMS = 500;
+/** Largest number of items in one message to a worker. */
+const MAX_ITEMS = 500;
 /** Characters of JSON after which a message is full: writing them takes the request thread some milliseconds. */
-const FULL = 256 * 1024;
-/** Characters of one item. */
-const LARGEST_ITEM = 1024 * 1024;
+const FULL_MESSAGE = 256 * 1024;
+/** Largest item, in characters of JSON. */
+const MAX_ITEM = 1024 * 1024;
 
-/** Chooses items of lists by FHIRPath that callers send, in the threads of a pool (FG-4, FG-23). */
+/** Selects items of lists by FHIRPath that callers send, in the threads of a pool (FG-4, FG-23). */
 export class ItemSelector {
   readonly #pool: ExpressionPool;
   readonly #paths = elementPaths();
-  /** Of each request by expression and type. */
+  /** Groups of each request, by type and expression. */
   readonly #groups = new WeakMap<object, Map<string, Group>>();
 
   constructor(pool: ExpressionPool) {
@@ -46,11 +46,11 @@ export class ItemSelector {
   }
 
   /**
-   * The items for which an expression is true.
+   * Returns the items for which an expression is true.
    * @param type FHIR type of the items
-   * @param request stands for the request; the expressions of one share its time
+   * @param request identifies the request; its expressions share one time budget
    * @throws Fault `invalid_request` for an expression that is refused, cannot be evaluated, or takes too long;
-   * `too_large` for an item that is too large to be sent to a worker; what the pool throws
+   * `too_large` for an item that is too large to be sent to a worker; the faults of the pool
    */
   select(items: readonly unknown[], expression: string, type: string, request: object): Promise<unknown[]> {
     const tooMuch = refusalOfSize(expression, 'argument');
@@ -69,11 +69,11 @@ export class ItemSelector {
   }
 
   /**
-   * Evaluates the lists of a group, with those that come meanwhile.
-   * @param close is called when the group takes no more
+   * Evaluates the lists of a group, and those that are added meanwhile.
+   * @param close is called when the group accepts no more lists
    */
   async #evaluate({ expression, base, lists }: Group, budget: Budget, close: () => void): Promise<void> {
-    // GraphQL asks for the lists of many resources one after the other.
+    // GraphQL requests the lists of many resources one after the other.
     await setImmediate();
     try {
       while (lists.length > 0) {
@@ -83,20 +83,20 @@ export class ItemSelector {
     } catch (fault) {
       for (const { reject } of lists) reject(fault);
     } finally {
-      // At once: whoever waited for a list may ask for the next before anything else runs.
+      // Synchronously: a caller that waited for a list may request the next before anything else runs.
       close();
     }
   }
 }
 
-/** The next items that were not evaluated yet, as a JSON array; null for one that is too large. */
+/** Returns the next items to evaluate as a JSON array, with null for an item that is too large. */
 function nextItems(lists: readonly List[]): string {
   const texts: string[] = [];
   let size = 0;
   for (const list of lists) {
     for (let index = list.kept.length; index < list.items.length; index++) {
-      if (size > FULL || texts.length >= MOST_ITEMS) return `[${texts.join()}]`;
-      list.tooLarge ||= isLarger(list.items[index], LARGEST_ITEM);
+      if (size > FULL_MESSAGE || texts.length >= MAX_ITEMS) return `[${texts.join()}]`;
+      list.tooLarge ||= isLarger(list.items[index], MAX_ITEM);
       const text = list.tooLarge ? 'null' : JSON.stringify(list.items[index]);
       size += text.length;
       texts.push(text);
@@ -105,7 +105,7 @@ function nextItems(lists: readonly List[]): string {
   return `[${texts.join()}]`;
 }
 
-/** Gives the lists in turn what was found for their items; those that are complete have their answer. */
+/** Distributes results to the lists in their order, and answers the lists that are complete. */
 function distribute(lists: List[], results: readonly (boolean | undefined)[]): void {
   let given = 0;
   while (lists.length > 0) {
@@ -122,7 +122,7 @@ function distribute(lists: List[], results: readonly (boolean | undefined)[]): v
   }
 }
 
-/** Backbone types by the path that FHIRPath knows them by: `ObservationComponent` → `Observation.component`. */
+/** Returns the FHIRPath path of each backbone type: `ObservationComponent` → `Observation.component`. */
 function elementPaths(): Map<string, string> {
   const paths = new Map<string, string>();
   const visit = (type: string, path: string): void => {

@@ -1,6 +1,5 @@
 /**
- * Whether a value is larger than so many characters of JSON, about; it is looked at no further than that.
- * @param most characters
+ * Returns true when a value has more than about `most` characters of JSON. It reads the value only up to that size.
  */
 export function isLarger(value: unknown, most: number): boolean {
   const pending = [value];

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { refusalOf } from './judge.ts';
 
-/** FG-23, SM-15: which FHIRPath of others is evaluated. */
+/** FG-23, SM-15: the FHIRPath of other parties that is evaluated. */
 
 const ALLOWED = [
   "code.coding.where(code = '8302-2').exists()",
@@ -21,7 +21,7 @@ const ALLOWED = [
   '{}.empty()',
 ];
 
-test.each(ALLOWED)('%s is evaluated for anyone', (expression) => {
+test.each(ALLOWED)('allows %s to everybody', (expression) => {
   for (const rules of ['argument', 'dynamicTenant', 'tenantFile'] as const)
     expect(refusalOf(expression, rules)).toBeUndefined();
 });
@@ -77,14 +77,14 @@ test.each<[expression: string, reason: string | RegExp]>([
   [`${'where('.repeat(12)}true${')'.repeat(12)}`, 'nests deeper than 10 levels'],
   [`${'('.repeat(12)}true${')'.repeat(12)}`, 'nests deeper than 10 levels'],
   [`a${'[a'.repeat(12)}${']'.repeat(12)}`, 'nests deeper than 10 levels'],
-])('%s is refused', (expression, reason) => {
+])('refuses %s', (expression, reason) => {
   const refusal = refusalOf(expression, 'argument');
   if (typeof reason === 'string') expect(refusal).toBe(reason);
   else expect(refusal).toMatch(reason);
   if (expression.length <= 300) expect(refusalOf(expression, 'dynamicTenant')).toBe(refusal);
 });
 
-test('a dynamic tenant has fewer characters', () => {
+test('allows fewer characters to a dynamic tenant', () => {
   const expression = `identifier.where(${'value.exists() and '.repeat(20)}true)`;
   expect(refusalOf(expression, 'dynamicTenant')).toBe('is longer than 300 characters');
   expect(refusalOf(expression, 'argument')).toBeUndefined();
@@ -95,12 +95,12 @@ test.each([
   "identifier.where(system.matches('^urn:oid:1')).value.substring(3)",
   "identifier.select(assigner.display & '-' & value)",
   'iif(identifier.exists(), identifier.value.skip(1).take(1), {})',
-])('%s is allowed to the operator alone', (expression) => {
+])('allows %s only to the operator', (expression) => {
   expect(refusalOf(expression, 'tenantFile')).toBeUndefined();
   expect(refusalOf(expression, 'dynamicTenant')).toMatch(/which is not allowed/);
 });
 
 test.each(['repeat(identifier)', 'identifier.descendants()', 'identifier.aggregate($total.combine($total))'])(
-  '%s is refused to the operator as well',
+  'refuses %s also to the operator',
   (expression) => expect(refusalOf(expression, 'tenantFile')).toMatch(/which is not allowed/),
 );

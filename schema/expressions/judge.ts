@@ -1,27 +1,27 @@
 import fhirpath from 'fhirpath';
 import { CONSTRUCT_WORDS, RULES, type Rules, type RulesName } from './rules.ts';
 
-/** A node of the form that `fhirpath.parse` gives. */
+/** A node of the tree that `fhirpath.parse` returns. */
 interface Node {
   type: string;
   text?: string;
   children?: readonly Node[];
 }
 
-/** Nodes of one expression. */
-const MOST_NODES = 1000;
-/** Brackets of one expression: the parser takes long for many that are not closed. */
-const MOST_BRACKETS = 40;
-/** Parentheses, arguments and indexes within each other. */
-const DEEPEST = 10;
-/** Names of elements and types; what has no such name is no FHIR. */
+/** Largest number of nodes of one expression. */
+const MAX_NODES = 1000;
+/** Largest number of brackets of one expression: the parser is slow when many are not closed. */
+const MAX_BRACKETS = 40;
+/** Deepest nesting of parentheses, arguments and indexes. */
+const MAX_DEPTH = 10;
+/** Pattern of all names of FHIR elements and types. */
 const NAME = /^[A-Za-z][A-Za-z0-9]*$/;
 
 /**
- * Judges an expression of someone else by what it parses to (FG-23, SM-15). Spellings, comments and backticks make no
- * difference to that. Parsing may take some milliseconds: what a caller sent is judged in a worker.
- * @returns what is wrong with it, to be put after its subject (`calls matches(), which is not allowed`); undefined for
- * an expression that may be evaluated
+ * Judges an expression of another party by its parse tree (FG-23, SM-15), so that spelling, comments and backticks make no
+ * difference. Parsing may take some milliseconds: expressions of callers are judged in a worker.
+ * @returns the reason of the refusal, as a predicate (`calls matches(), which is not allowed`); undefined for an
+ * expression that may be evaluated
  */
 export function refusalOf(expression: string, rulesName: RulesName): string | undefined {
   const rules = RULES[rulesName];
@@ -36,8 +36,8 @@ export function refusalOf(expression: string, rulesName: RulesName): string | un
   const pending = [{ node: root, depth: 0 }];
   for (let nodes = 0, next = pending.pop(); next; nodes++, next = pending.pop()) {
     const { node, depth } = next;
-    if (nodes >= MOST_NODES) return 'has too many parts';
-    if (depth > DEEPEST) return `nests deeper than ${DEEPEST} levels`;
+    if (nodes >= MAX_NODES) return 'has too many parts';
+    if (depth > MAX_DEPTH) return `nests deeper than ${MAX_DEPTH} levels`;
     const refusal = refusalOfNode(node, rules);
     if (refusal !== undefined) return refusal;
     const within = ['ParenthesizedTerm', 'ParamList', 'IndexerExpression'].includes(node.type) ? 1 : 0;
@@ -46,12 +46,12 @@ export function refusalOf(expression: string, rulesName: RulesName): string | un
   return undefined;
 }
 
-/** The part of the judgement that needs no parsing, and so no worker. */
+/** Judges only the size of an expression, without parsing it, so that no worker is needed. */
 export function refusalOfSize(expression: string, rulesName: RulesName): string | undefined {
   const { longest } = RULES[rulesName];
   if (expression.length > longest) return `is longer than ${longest} characters`;
   const brackets = expression.match(/[([{]/g)?.length ?? 0;
-  return brackets > MOST_BRACKETS ? `has more than ${MOST_BRACKETS} brackets` : undefined;
+  return brackets > MAX_BRACKETS ? `has more than ${MAX_BRACKETS} brackets` : undefined;
 }
 
 function refusalOfNode(node: Node, rules: Rules): string | undefined {
@@ -63,7 +63,7 @@ function refusalOfNode(node: Node, rules: Rules): string | undefined {
   return undefined;
 }
 
-/** @param call identifier and parameters; of `sort` the parameters alone */
+/** @param call its children are identifier and parameters; for `sort` only the parameters */
 function refusalOfCall({ text, children = [] }: Node, { functions }: Rules): string | undefined {
   const identifier = children.find(({ type }) => type === 'Identifier');
   const name = identifier?.text ?? text ?? '';
@@ -76,7 +76,7 @@ function refusalOfCall({ text, children = [] }: Node, { functions }: Rules): str
   return given < arity[0] || given > arity[1] ? `calls ${name}() with ${given} arguments` : undefined;
 }
 
-/** The engine reads an element as a property of an object, which has some that no FHIR element is called. */
+/** Refuses names that are no FHIR element: the engine would read them as properties of a JavaScript object. */
 function refusalOfName(text: string): string | undefined {
   const name = text.replace(/^`(.*)`$/s, '$1');
   return NAME.test(name) && !(name in Object.prototype)
@@ -84,7 +84,7 @@ function refusalOfName(text: string): string | undefined {
     : 'names an element that FHIR does not have';
 }
 
-/** ` (line 1, column 7)` of a syntax error; empty where the parser does not say. */
+/** Returns the position of a syntax error, as ` (line 1, column 7)`; empty when the parser does not give it. */
 function positionOf(error: unknown): string {
   const [first] = (error as { errors?: unknown[][] }).errors ?? [];
   return first ? ` (line ${Number(first[2])}, column ${Number(first[3]) + 1})` : '';

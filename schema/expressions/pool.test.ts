@@ -5,7 +5,7 @@ import { ExpressionPool } from './pool.ts';
 const pool = new ExpressionPool({ atOnce: 1, queue: 2 });
 afterAll(() => pool.close());
 
-/** Compares each coding with each. */
+/** Input for `PAIRS`, which compares each coding with each other. */
 const codings = (count: number) => ({
   coding: Array.from({ length: count }, (_, index) => ({ code: `c${index}`, display: `d${index}` })),
 });
@@ -18,34 +18,34 @@ function select(expression: string, items: unknown[], budget = new Budget()) {
 }
 
 describe('FG-23 expressions are evaluated in threads', () => {
-  it('for each item', async () => {
+  it('returns a result for each item', async () => {
     const items = [{ text: 'a' }, {}, { text: 'b' }, null];
     const results: unknown[] = [];
-    // Where the machine is slow, an answer is of the first items alone.
+    // On a slow machine an answer covers only the first items.
     while (results.length < items.length)
       results.push(...(await select("text = 'b'", items.slice(results.length))));
     expect(results).toEqual([false, false, true, false]);
     expect(await select('text.exists()', [])).toEqual([]);
   });
 
-  it('an item for which it cannot be evaluated takes nothing from the others', async () => {
+  it('a failed evaluation of one item does not affect the others', async () => {
     expect(await select("coding.code.startsWith('a')", [codings(2)])).toEqual([undefined]);
     expect(await select("coding.code.startsWith('a')", [{ coding: [{ code: 'a' }] }])).toEqual([true]);
   });
 
-  it('texts', async () => {
+  it('returns the texts of an item', async () => {
     const items = JSON.stringify([{ text: 'a', coding: [{ code: 'b' }, { userSelected: true }] }]);
     const task = () =>
       ({ expression: 'text | coding.code | coding.userSelected', rules: 'dynamicTenant', items }) as const;
     expect(await pool.run('texts', task, { subject: 'It', budget: new Budget() })).toEqual([['a', 'b']]);
   });
 
-  it('decimals that keep their precision are numbers', async () => {
+  it('reads marked decimals as numbers', async () => {
     expect(await select('text = 1.1', [{ text: '\uE0001.10' }])).toEqual([true]);
     expect(await select('text = 1.1', [{ text: '\uE0001.20' }])).toEqual([false]);
   });
 
-  it('what is not allowed is refused with the reason', async () => {
+  it('refuses a forbidden expression with the reason', async () => {
     const refused = {
       code: 'invalid_request',
       message: expect.stringMatching(/^It calls matches\(\), which is not/) as string,
@@ -55,7 +55,7 @@ describe('FG-23 expressions are evaluated in threads', () => {
     await expect(select("text.matches('a')", [{}])).rejects.toMatchObject(refused);
   });
 
-  it('what takes too long is ended, and the next is evaluated', async () => {
+  it('ends an evaluation that takes too long, and evaluates the next', async () => {
     const long = select(PAIRS, [codings(8000)]);
     const next = select('text.exists()', [{ text: 'a' }]);
     await expect(long).rejects.toMatchObject({
@@ -65,14 +65,14 @@ describe('FG-23 expressions are evaluated in threads', () => {
     expect(await next).toEqual([true]);
   });
 
-  it('of a list that takes long the first items are evaluated', async () => {
+  it('evaluates the first items of a list that takes long', async () => {
     const items = Array.from({ length: 1000 }, () => codings(50));
     const results = await select(PAIRS, items);
     expect(results.length).toBeGreaterThan(0);
     expect(results.length).toBeLessThan(1000);
   });
 
-  it('the expressions of one request have 500 ms together, those of another their own', async () => {
+  it('gives all expressions of one request 500 ms together, and another request its own budget', async () => {
     const budget = new Budget();
     const run = async (): Promise<unknown> => {
       for (;;) await select(PAIRS, [codings(100)], budget);
@@ -85,7 +85,7 @@ describe('FG-23 expressions are evaluated in threads', () => {
     expect(await select('text.exists()', [{}])).toEqual([false]);
   });
 
-  it('a request that has spent less comes first', async () => {
+  it('serves the request first that has used less time', async () => {
     const spent = new Budget();
     spent.spend(400);
     const order: string[] = [];
@@ -96,7 +96,7 @@ describe('FG-23 expressions are evaluated in threads', () => {
     expect(order).toEqual(['running', 'fresh', 'spent']);
   });
 
-  it('says when too many wait', async () => {
+  it('refuses an expression when too many wait', async () => {
     const all = await Promise.allSettled(Array.from({ length: 5 }, () => select('text.exists()', [{}])));
     expect(all.map(({ status }) => status)).toEqual([
       ...['fulfilled', 'fulfilled', 'fulfilled'],
@@ -106,7 +106,7 @@ describe('FG-23 expressions are evaluated in threads', () => {
     expect(reason).toMatchObject({ code: 'unavailable', details: { retryAfter: 2 } });
   });
 
-  it('a closed one evaluates nothing', async () => {
+  it('evaluates nothing after it was closed', async () => {
     const closed = new ExpressionPool();
     await closed.close();
     const task = () => ({ expression: 'text', rules: 'argument', items: '[]' }) as const;

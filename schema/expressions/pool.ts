@@ -6,18 +6,18 @@ import { Budget } from './budget.ts';
 import type { Answer, select, Task, texts } from './worker.ts';
 
 export interface ExpressionPoolOptions {
-  /** Evaluations at once (default: one less than there are cores, 2 at most). */
+  /** Largest number of evaluations at the same time (default: number of cores minus one, at least 1 and at most 2). */
   atOnce?: number;
-  /** Evaluations that may wait (default: 1,000). */
+  /** Largest number of waiting evaluations (default: 1,000). */
   queue?: number;
 }
 
-/** Milliseconds by the clock after which a thread is ended that has not ended an evaluation itself; its start counts, too. */
+/** Milliseconds of clock time after which a thread is ended that did not end its evaluation; its start counts too. */
 const TIMEOUT = 60_000;
-/** Megabytes of JavaScript heap in each thread; the engine and its model of FHIR take 20. */
+/** Megabytes of JavaScript heap in each thread; the engine and its FHIR model take 20. */
 const HEAP = 128;
 
-/** From sources a thread needs what compiles them, which the tests' own runner does not pass on. */
+/** True when running from TypeScript: threads then need a compiler, which the test runner does not pass on. */
 const SOURCES = import.meta.url.endsWith('.ts');
 const WORKER = new URL(SOURCES ? './worker.ts' : './worker.js', import.meta.url);
 
@@ -25,8 +25,8 @@ type Work = { select: typeof select; texts: typeof texts };
 type Result<N extends keyof Work> = ReturnType<Work[N]> extends Answer<infer T> ? T : never;
 
 /**
- * Threads that judge and evaluate FHIRPath of others (FG-23), so that the event loop does not. One more than work at
- * once is kept ready, for when one is ended. Whoever makes the pool closes it.
+ * Threads that judge and evaluate FHIRPath of other parties off the event loop (FG-23). One spare thread is kept ready for
+ * when another is ended. The owner of the pool closes it.
  */
 export class ExpressionPool {
   readonly #atOnce: number;
@@ -48,7 +48,7 @@ export class ExpressionPool {
     this.#piscina ??= this.#started();
   }
 
-  /** The time of a request, which all its expressions share. @param request any object that stands for it */
+  /** Returns the time budget that all expressions of a request share. @param request any object that identifies it */
   budgetOf(request: object): Budget {
     const budget = this.#budgets.get(request) ?? new Budget();
     this.#budgets.set(request, budget);
@@ -57,12 +57,12 @@ export class ExpressionPool {
 
   /**
    * Evaluates an expression for each item of a JSON array.
-   * @param task is made when a thread is free, so that nothing large waits
-   * @param subject first words of what is wrong with the expression
-   * @returns `select`: for each item whether it is true, perhaps of the first items alone; `texts`: for each item the
-   * texts that it gives; undefined for an item for which it cannot be evaluated
-   * @throws Fault `invalid_request` where the expression is refused, takes longer than 50 ms, or the budget is spent;
-   * `unavailable` with `retryAfter` where too many wait
+   * @param task is called when a thread is free, so that no large data wait
+   * @param subject of error messages about the expression
+   * @returns `select`: for each item whether the expression is true; `texts`: the texts of each item; undefined for an item
+   * whose evaluation failed. The answer may cover only the first items
+   * @throws Fault `invalid_request` when the expression is refused, takes longer than 50 ms, or the budget is used up;
+   * `unavailable` with `retryAfter` when too many wait
    */
   run<N extends keyof Work>(
     name: N,
@@ -88,7 +88,7 @@ export class ExpressionPool {
     await this.#piscina?.destroy();
   }
 
-  /** Resolves when a thread is free, which is this evaluation's from then on; requests that have spent least come first. */
+  /** Resolves when a thread is free, and takes it. Requests that have used the least time come first. */
   async #turn(spent: number): Promise<void> {
     this.#throwIfClosed();
     if (this.#running < this.#atOnce) {
@@ -104,7 +104,7 @@ export class ExpressionPool {
     this.#throwIfClosed();
   }
 
-  /** Gives the turn of one that is done to the next. */
+  /** Passes the turn of an evaluation that has ended to the next. */
   #next(): void {
     if (this.#waiting.length === 0) return void this.#running--;
     let least = 0;
@@ -122,7 +122,7 @@ export class ExpressionPool {
       return (await this.#piscina!.run(task, { name, signal: ending.signal })) as Answer<unknown>;
     } catch (cause) {
       if (this.#closed) throw serverStopping();
-      // Piscina has ended the thread and starts another.
+      // Piscina has ended the thread and starts a new one.
       if (ending.signal.aborted) return { refused: 'takes too long', milliseconds: TIMEOUT };
       if ((cause as { code?: string }).code === 'ERR_WORKER_OUT_OF_MEMORY') {
         return { refused: 'takes too much memory', milliseconds: TIMEOUT };
@@ -142,7 +142,7 @@ export class ExpressionPool {
       resourceLimits: { maxOldGenerationSizeMb: HEAP },
       execArgv: SOURCES ? ['--import', 'tsx'] : [],
     });
-    // A thread that fails before it is ready is not replaced: the next expression starts the threads anew.
+    // A thread that fails before it is ready is not replaced: the next expression starts all threads again.
     piscina.on('error', () => {
       if (this.#piscina === piscina) this.#piscina = undefined;
       void piscina.destroy();

@@ -1,10 +1,10 @@
-/** Which FHIRPath (N1) an expression may use, by whose expression it is. */
+/** The part of FHIRPath (N1) that an expression may use, by who wrote it. */
 
-/** The number of arguments that a function takes: the fewest, the most. */
-type Arity = readonly [number, number];
+/** Number of arguments of a function. */
+type Arity = readonly [min: number, max: number];
 
 export interface Rules {
-  /** Characters. */
+  /** Largest number of characters. */
   longest: number;
   functions: ReadonlyMap<string, Arity>;
   /** Node types of the parsed form, as the parser names them. */
@@ -14,9 +14,8 @@ export interface Rules {
 export type RulesName = 'argument' | 'dynamicTenant' | 'tenantFile';
 
 /**
- * Functions without patterns or recursion, of which no result is larger than its input. Within one another, and beside
- * operators that compare each element with each, they may still take long over a large input: its size or their time has to
- * be limited.
+ * Functions without patterns or recursion whose result is never larger than the input. Nested, or with operators that
+ * compare each element with each other, they may still be slow on a large input: its size or their time has to be limited.
  */
 const PLAIN_FUNCTIONS: readonly [string, Arity][] = [
   ['where', [1, 1]],
@@ -48,7 +47,7 @@ const PLAIN_FUNCTIONS: readonly [string, Arity][] = [
   ['now', [0, 0]],
 ];
 
-/** What an operator may need to make a Patient ID of an identifier. */
+/** Functions that an operator may need to derive a Patient ID from an identifier. */
 const TEXT_FUNCTIONS: readonly [string, Arity][] = [
   ['select', [1, 1]],
   ['skip', [1, 1]],
@@ -82,11 +81,11 @@ const PLAIN_CONSTRUCTS = [
 ];
 
 export const RULES: Readonly<Record<RulesName, Rules>> = {
-  /** The `fhirpath:` argument of a list, which anyone may send. */
+  /** For the `fhirpath:` argument of a list, which anyone may send. */
   argument: { longest: 500, functions: new Map(PLAIN_FUNCTIONS), constructs: new Set(PLAIN_CONSTRUCTS) },
-  /** `mrn` of a tenant whose configuration is in the URL, which anyone may send (SM-15). */
+  /** For `mrn` of a dynamic tenant, whose configuration anyone may send in the URL (SM-15). */
   dynamicTenant: { longest: 300, functions: new Map(PLAIN_FUNCTIONS), constructs: new Set(PLAIN_CONSTRUCTS) },
-  /** `mrn` of a tenant's file, which the operator has written. */
+  /** For `mrn` in a tenant's file, which the operator wrote. */
   tenantFile: {
     longest: 2000,
     functions: new Map([...PLAIN_FUNCTIONS, ...TEXT_FUNCTIONS]),
@@ -94,7 +93,7 @@ export const RULES: Readonly<Record<RulesName, Rules>> = {
   },
 };
 
-/** Constructs that are allowed to nobody, or not to everybody, in words. */
+/** Descriptions of constructs that are always refused, or refused by some rules. */
 export const CONSTRUCT_WORDS: Readonly<Record<string, string>> = {
   AdditiveExpression: 'the operators + - &',
   MultiplicativeExpression: 'the operators * / div mod',

@@ -2,19 +2,19 @@ import { readFileSync } from 'node:fs';
 import { createContext, Script } from 'node:vm';
 
 /**
- * Milliseconds that this thread has run, exact to some; the time in which it waited for a CPU does not count. Where the
- * system does not tell, it is the time of the clock.
+ * Returns the run time of this thread in milliseconds, exact to a few. Time spent waiting for a CPU does not count. On
+ * systems without this figure it is clock time.
  */
 export function runTime(): number {
   try {
-    // Run time in ns, time of waiting in ns, and more (Linux, Documentation/scheduler/sched-stats.rst).
+    // The first figure is the run time in ns (Linux, Documentation/scheduler/sched-stats.rst).
     return Number(readFileSync('/proc/thread-self/schedstat', 'latin1').split(' ')[0]) / 1e6;
   } catch {
     return performance.now();
   }
 }
 
-/** Nothing may wait for a CPU longer than this many times its limit. */
+/** Work may take this many times its limit of clock time, which includes waiting for a CPU. */
 const LONGEST_WAIT = 32;
 
 const nothing = (): void => undefined;
@@ -22,10 +22,10 @@ const context = createContext({ work: nothing });
 const script = new Script('work()');
 
 /**
- * Runs work in this thread and breaks it off when the thread has run for so long. It may be broken off anywhere and
- * called again, when the thread had to wait for a CPU.
+ * Runs work in this thread and interrupts it when the thread has run for the limit. When the thread had to wait for a CPU,
+ * the work may be interrupted anywhere and called again.
  * @param limit milliseconds
- * @returns whether the work was done
+ * @returns true when the work was done
  */
 export function limitedRun(work: () => void, limit: number): boolean {
   const began = runTime();

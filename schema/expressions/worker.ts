@@ -6,41 +6,41 @@ import { refusalOf } from './judge.ts';
 import type { RulesName } from './rules.ts';
 import { limitedRun, runTime } from './run-time.ts';
 
-/** An expression and what it is evaluated over. */
+/** An expression and the items that it is evaluated for. */
 export interface Task {
   expression: string;
-  /** By whose rules the expression is judged. */
+  /** Rules by which the expression is judged. */
   rules: RulesName;
-  /** Path of the items, where they are parts of a resource: `Observation.component`. */
+  /** Path of the items when they are parts of a resource: `Observation.component`. */
   base?: string;
   /** A JSON array. */
   items: string;
 }
 
-/** `refused`: what is wrong with the expression. `milliseconds`: run time. */
+/** `refused`: the reason, as a predicate. `milliseconds`: run time. */
 export type Answer<T> = ({ results: T[] } | { refused: string }) & { milliseconds: number };
 
 type Evaluate = (item: unknown) => unknown[];
 
 /** Milliseconds of run time that one evaluation may take. */
 const LIMIT = 50;
-/** Milliseconds of run time after which the rest of a list is left to the next message. */
+/** Milliseconds of run time after which the rest of a list waits for the next message. */
 const ENOUGH = 20;
 
-/** The expressions of all callers, as they compile. Nothing of a patient's is in here. */
+/** Compiled expressions of all callers. They hold no patient data. */
 const compiled = new LRUCache<string, Evaluate | { refused: string }>({ max: 200 });
 
 /**
- * Evaluates an expression for each item of a list; of a long list for the first ones.
- * @returns for each item whether it is true; undefined where it cannot be evaluated
+ * Evaluates an expression for each item of a list, or for the first items of a long list.
+ * @returns for each item whether the expression is true; undefined when the evaluation failed
  */
 export function select(task: Task): Answer<boolean | undefined> {
   return evaluated(task, (values) => values[0] === true);
 }
 
 /**
- * Evaluates an expression for each item of a list; of a long list for the first ones.
- * @returns for each item the texts that it gives; undefined where it cannot be evaluated
+ * Evaluates an expression for each item of a list, or for the first items of a long list.
+ * @returns the texts of each item; undefined when the evaluation failed
  */
 export function texts(task: Task): Answer<string[] | undefined> {
   return evaluated(task, (values) => values.filter((value) => typeof value === 'string'));
@@ -62,7 +62,7 @@ function resultsOf<T>(
   const results: (T | undefined)[] = [];
   const began = runTime();
   let look = performance.now() + ENOUGH;
-  // It goes on where it was broken off.
+  // Called again, it continues where it was interrupted.
   const work = (): void => {
     while (results.length < items.length) {
       const values = valuesOf(evaluate, items[results.length]);
@@ -97,7 +97,7 @@ function valuesOf(evaluate: Evaluate, item: unknown): unknown[] | undefined {
   }
 }
 
-/** A thread that has parsed and evaluated nothing yet is ten times slower: its first caller must not pay for that. */
+/** Evaluates an expression at the start: a new thread is ten times slower, and its first caller must not wait for that. */
 function warmUp(): void {
   const expression = "code.coding.where(system = 'http://loinc.org' and code = '8302-2').exists()";
   const item = { code: { coding: [{ system: 'http://loinc.org', code: '8302-2' }] } };

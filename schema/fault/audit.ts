@@ -1,35 +1,35 @@
 import { toFault, type FaultCode } from './fault.ts';
 
 /**
- * What a core was asked for, whichever face asked (IA-30): the same request leaves the same record in GraphQL, FHIR and
- * DICOMweb. Nothing in it is a credential, a name, or an identifier of anyone; ids are logical ids and UIDs.
+ * One operation of a core for the audit trail (IA-30). The same request leaves the same record in GraphQL, FHIR and
+ * DICOMweb. It holds no credential, name or identifier of a person; ids are logical ids and UIDs.
  */
 export interface Operation {
-  /** `operation` is a request that reached no core: a GraphQL document that was refused, or a path that has nothing. */
+  /** `operation` is a request that reached no core: a GraphQL document that was refused, or a path without a route. */
   action: 'search' | 'read' | 'retrieve' | 'operation';
   /** FHIR resource type; a retrieval of DICOM objects is of `ImagingStudy`. */
   type?: string;
-  /** Logical id of the patient whose data it was, or who was asked for and refused. */
+  /** Logical id of the patient whose data were requested, also when the request was refused. */
   patient?: string;
   /** Study Instance UID. */
   study?: string;
-  /** Logical id of what was read, or what of a study was retrieved: `series/{uid}/instances/{uid}`. */
+  /** Logical id of the resource that was read, or the retrieved part of a study: `series/{uid}/instances/{uid}`. */
   target?: string;
-  /** Names of the search parameters; values only of those that can name nobody. */
+  /** Names of the search parameters; values only where they cannot identify a person. */
   query?: string;
   outcome: Outcome;
 }
 
-/** Refusals are `denied`, with the code that the caller got; what broke, here or behind us, is `failed`. */
+/** `denied`: a refusal, with the code that the caller got. `failed`: an error here or in a system behind the gateway. */
 export type Outcome = { kind: 'allowed' } | { kind: 'denied' | 'failed'; code: FaultCode };
 
-/** Where the cores of one request record what they were asked for. Never throws, never waits. */
+/** Records an operation of one request. Never throws, never waits. */
 export type RecordOperation = (operation: Operation) => void;
 
-/** An operation with who asked for it, when, and in which request. */
+/** An operation with its caller, time and request. */
 export interface AuditEvent extends Operation {
   tenant: string;
-  /** OAuth client id; undefined where nobody was established. */
+  /** OAuth client id; undefined when the caller is not known. */
   client?: string;
   /** `fhirUser` or `sub`. */
   user?: string;
@@ -41,14 +41,14 @@ export interface AuditEvent extends Operation {
 
 export const ALLOWED: Outcome = { kind: 'allowed' };
 
-/** The outcome that an error means. */
+/** Returns the outcome of an operation that threw an error. */
 export function outcomeOf(error: unknown): Outcome {
   const { code, status } = toFault(error);
   return { kind: status < 500 ? 'denied' : 'failed', code };
 }
 
-/** Parameters whose values are codes and dates of a vocabulary, and name nobody. */
-const TELLING = new Set([
+/** Parameters whose values are codes or dates, which identify no person. */
+const CODED_PARAMETERS = new Set([
   '_lastUpdated',
   '_sort',
   '_count',
@@ -58,17 +58,17 @@ const TELLING = new Set([
   'started',
   'status',
 ]);
-const HARMLESS = /^[A-Za-z0-9:.,|/+-]{1,64}$/;
+const CODED_VALUE = /^[A-Za-z0-9:.,|/+-]{1,64}$/;
 
 /**
- * A search in a line: `Observation?category=laboratory&subject`. A value that could be a name, an identifier or anything
- * else of a person is left out, and so is a name of a parameter that is none.
+ * Summarizes a search in one line: `Observation?category=laboratory&subject`. It leaves out values that could identify a
+ * person, and names that are no parameter names.
  */
 export function querySummary(type: string, parameters: Iterable<readonly [string, string]>): string {
   const parts = new Set<string>();
   for (const [name, value] of parameters) {
     if (!/^[A-Za-z_][\w.:-]{0,63}$/.test(name)) continue;
-    parts.add(TELLING.has(name) && HARMLESS.test(value) ? `${name}=${value}` : name);
+    parts.add(CODED_PARAMETERS.has(name) && CODED_VALUE.test(value) ? `${name}=${value}` : name);
   }
   return parts.size > 0 ? `${type}?${[...parts].sort().join('&')}` : type;
 }

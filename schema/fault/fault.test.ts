@@ -47,7 +47,7 @@ describe('SM-12 answers', () => {
     expect(faultExtensions(fault)).toMatchObject({ code, status });
   });
 
-  test('Retry-After is whole seconds, at least one; Allow is passed on; nobody keeps a fault', () => {
+  test('Retry-After is whole seconds, at least one; Allow is sent; no cache stores a fault', () => {
     expect(faultHeaders(new Fault('unavailable', 'w', { retryAfter: 0.2 }), REALM)).toEqual({
       'cache-control': 'no-store',
       'retry-after': '1',
@@ -58,7 +58,7 @@ describe('SM-12 answers', () => {
     });
   });
 
-  test('one fault, the same words on every face', () => {
+  test('every API gives the same text for a fault', () => {
     const fault = new Fault('forbidden', 'No.', { service: 'imaging' });
     expect(faultJson(fault)).toEqual({ error: 'forbidden', message: 'No.' });
     expect(faultOutcome(fault)).toMatchObject({
@@ -89,11 +89,11 @@ describe('SM-14 foreign errors', () => {
 
   test.each([
     ['an error', foreign({})],
-    ['one with a status of its own', foreign({ statusCode: 404 })],
-    ['an internal one of Fastify', foreign({ statusCode: 500, code: 'FST_ERR_SEND_INSIDE_ONERR' })],
+    ['an error with a status', foreign({ statusCode: 404 })],
+    ['an internal error of Fastify', foreign({ statusCode: 500, code: 'FST_ERR_SEND_INSIDE_ONERR' })],
     ['a string', 'patient Jane'],
-    ['nothing', undefined],
-  ])('%s becomes internal and keeps its text to itself', (_what, thrown) => {
+    ['undefined', undefined],
+  ])('%s becomes internal and its text is hidden', (_what, thrown) => {
     const fault = toFault(thrown);
     expect(fault.code).toBe('internal');
     expect(fault.message).not.toContain('Jane');
@@ -104,11 +104,11 @@ describe('SM-14 foreign errors', () => {
     [413, 'FST_ERR_CTP_BODY_TOO_LARGE', 'too_large'],
     [400, 'FST_ERR_CTP_INVALID_JSON_BODY', 'invalid_request'],
     [415, 'FST_ERR_CTP_INVALID_MEDIA_TYPE', 'unsupported_media_type'],
-  ])('Fastify’s own %i stays one', (statusCode, code, expected) => {
+  ])('a refusal of Fastify keeps its status %i', (statusCode, code, expected) => {
     expect(toFault(foreign({ statusCode, code })).code).toBe(expected);
   });
 
-  test('a Fault stays itself', () => {
+  test('a Fault is returned unchanged', () => {
     const fault = new Fault('gone', 'w');
     expect(toFault(fault)).toBe(fault);
   });

@@ -3,8 +3,8 @@ import { CACHE_CONTROL } from '../http/cache-control.ts';
 import { operationOutcome } from '../fhir/fhir.ts';
 
 /**
- * Every way a request can fail, and what each face says of it. The set is closed: a new cause is a new row.
- * `error` is the OAuth error of the bearer challenge (RFC 6750 §3.1) where there is one; `issue` the FHIR issue type.
+ * All causes of failure, and how each API reports them. The set is closed: a new cause is a new row. `error` is the OAuth
+ * error of the bearer challenge, if any (RFC 6750 §3.1); `issue` is the FHIR issue type.
  */
 const FAULTS = {
   invalid_request: { status: 400, issue: 'invalid', error: 'invalid_request' },
@@ -32,24 +32,24 @@ const FAULTS = {
 export type FaultCode = keyof typeof FAULTS;
 
 export interface FaultDetails {
-  /** The scope that would have sufficed (RFC 6750 §3, `insufficient_scope`). */
+  /** A sufficient scope (RFC 6750 §3, `insufficient_scope`). */
   scope?: string;
-  /** Seconds after which the identical request is worth repeating (RFC 9110 §10.2.3). */
+  /** Seconds after which the client may repeat the identical request (RFC 9110 §10.2.3). */
   retryAfter?: number;
-  /** Methods that the path does answer (RFC 9110 §10.2.1). */
+  /** Methods that the path answers (RFC 9110 §10.2.1). */
   allow?: string;
-  /** Bytes of the object of which a range was asked that it does not have (RFC 9110 §14.4). */
+  /** Size in bytes of an object that does not have the requested range (RFC 9110 §14.4). */
   size?: number;
-  /** True where it was the credentials that were malformed: the answer then carries a bearer challenge (RFC 6750 §3.1). */
+  /** True when the credentials were malformed: the answer then has a bearer challenge (RFC 6750 §3.1). */
   credentials?: boolean;
-  /** Which system behind us failed: `imaging`, `clinical`, `authorization`. */
+  /** System behind the gateway that failed. */
   service?: 'imaging' | 'clinical' | 'authorization';
   cause?: unknown;
 }
 
 /**
- * The one error type. `message` is for the caller: it says what is wrong and what to do, and never carries a token,
- * a name, an identifier or an internal host (SM-14); whatever an operator needs beyond that goes into `cause`.
+ * The only error type. `message` is for the caller: it says what is wrong and what to do, and never has a token, a name,
+ * an identifier or an internal host in it (SM-14). Details for the operator go into `cause`.
  */
 export class Fault extends Error {
   readonly code: FaultCode;
@@ -67,11 +67,11 @@ export class Fault extends Error {
   }
 }
 
-/** What anyone threw, as a Fault: a foreign error becomes `internal` and keeps its text from the caller. */
+/** Converts anything thrown to a Fault. Any other error becomes `internal`, and its text is hidden from the caller. */
 export function toFault(error: unknown): Fault {
   if (error instanceof Fault) return error;
-  // Fastify's own refusals (body too large, malformed JSON, wrong media type) carry a status worth keeping.
-  // Only Fastify's: the text of anyone else's error may name a host or a patient.
+  // Refusals of Fastify (body too large, malformed JSON, wrong media type) keep their status. Other errors do not: their
+  // text may name a host or a patient.
   const { statusCode, code: origin } = (error ?? {}) as { statusCode?: number; code?: unknown };
   const known = typeof origin === 'string' && origin.startsWith('FST_') && statusCode! < 500;
   const code = (Object.keys(FAULTS) as FaultCode[]).find((code) => FAULTS[code].status === statusCode);
@@ -80,19 +80,19 @@ export function toFault(error: unknown): Fault {
     : new Fault('internal', 'The server failed to answer. Nothing was changed; try again.', { cause: error });
 }
 
-/** The fault as a FHIR OperationOutcome, FHIR R4 §2.36. */
+/** Renders a fault as a FHIR OperationOutcome (R4 §2.36). */
 export function faultOutcome(fault: Fault): OperationOutcome {
   return operationOutcome('error', FAULTS[fault.code].issue, fault.message);
 }
 
-/** The fault as the JSON body of a DICOMweb or plain answer. */
+/** Renders a fault as the JSON body of a DICOMweb or plain answer. */
 export function faultJson(fault: Fault): { error: FaultCode; message: string } {
   return { error: fault.code, message: fault.message };
 }
 
 /**
- * The fault as an OAuth error answer (RFC 6749 §5.2). What the client cannot mend has the codes of §4.1.2.1, and what is
- * not built an own one (§8.5). The description is of the characters that §5.2 allows.
+ * Renders a fault as an OAuth error answer (RFC 6749 §5.2). Errors that the client cannot correct have the codes of
+ * §4.1.2.1; what is not implemented has a code of our own (§8.5). The description has only the characters of §5.2.
  */
 export function faultOauth(fault: Fault): { error: string; error_description: string } {
   const { error } = FAULTS[fault.code] as { error?: string };
@@ -107,7 +107,7 @@ function oauthError(status: number): string {
   return status < 500 ? 'invalid_request' : 'server_error';
 }
 
-/** `extensions` of a GraphQL error: the same code as everywhere, the HTTP status, the service that failed (FG-10). */
+/** Returns the `extensions` of a GraphQL error: the fault code, the HTTP status, the service that failed (FG-10). */
 export function faultExtensions(fault: Fault): Record<string, unknown> {
   const { scope, retryAfter, service } = fault.details;
   return {
@@ -120,10 +120,10 @@ export function faultExtensions(fault: Fault): Record<string, unknown> {
 }
 
 /**
- * Headers that go with the fault: `WWW-Authenticate` (RFC 6750 §3, with `resource_metadata` of RFC 9728 §5.1),
+ * Returns the response headers of a fault: `WWW-Authenticate` (RFC 6750 §3, with `resource_metadata` of RFC 9728 §5.1),
  * `Retry-After`, `Allow`, `Content-Range`, `Cache-Control`.
  * @param realm the tenant's public base
- * @param resourceMetadata URL of the protected resource metadata, where there is one
+ * @param resourceMetadata URL of the protected resource metadata, if any
  */
 export function faultHeaders(fault: Fault, realm: string, resourceMetadata?: string): Record<string, string> {
   const { scope, retryAfter, allow, size, credentials } = fault.details;

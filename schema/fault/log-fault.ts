@@ -1,14 +1,14 @@
 import type { Fault } from './fault.ts';
 
-/** What is logged to. */
+/** The part of a logger that faults need. */
 export interface FaultLog {
   error(details: object, message: string): void;
   warn(details: object, message: string): void;
 }
 
 /**
- * Logs a fault for what it is. Refusals, and what is not built, are answers: the line of the request tells them. Another
- * system that fails is named in one line with its reason; only our own failure is an error, with its stack.
+ * Logs a fault by its cause. Refusals and `not_implemented` are answers: the log line of the request has them already. A
+ * failure of another system is one warning with its reason. Only a failure of this server is an error, with its stack.
  */
 export function logFault(log: FaultLog, fault: Fault, where: object, message: string): void {
   const { code, cause, status } = fault;
@@ -18,10 +18,10 @@ export function logFault(log: FaultLog, fault: Fault, where: object, message: st
   }
 }
 
-/** Errors of connections have what happened in their code, or in the error that caused them. */
+/** Returns the reason of a failure. Connection errors have it in their code, or in the error that caused them. */
 function reasonOf(cause: unknown): string | undefined {
   if (!(cause instanceof Error)) return undefined;
-  // A parser quotes what it could not parse, and that may be anyone's record.
+  // The message of a parser quotes its input, which may be a patient's record.
   if (cause instanceof SyntaxError) return cause.name;
   const { code } = cause as { code?: unknown };
   return reasonOf(cause.cause) ?? (cause.message || (typeof code === 'string' ? code : cause.name));

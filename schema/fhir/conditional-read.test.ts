@@ -17,7 +17,7 @@ test.each<[meta: object | undefined, version: VersionHeaders]>([
   expect(storedVersion(resource(meta))).toEqual(version);
 });
 
-test('what is made anew has the tag of its content, and no time of the last change', () => {
+test('a generated resource has an entity tag of its content, and no time of the last change', () => {
   expect(contentVersion(STORED)).toEqual({ etag: expect.stringMatching(/^W\/"[\w-]{22}"$/) });
   expect(contentVersion(STORED)).toEqual(contentVersion(structuredClone(STORED)));
   expect(contentVersion(STORED)).not.toEqual(contentVersion(resource()));
@@ -41,7 +41,7 @@ describe('RFC 9110 §13.1', () => {
     [{ 'if-modified-since': CHANGED }, storedVersion(STORED), 304],
     [{ 'if-modified-since': 'Sun, 01 Feb 2026 09:59:59 GMT' }, storedVersion(STORED), 200],
     [{ 'if-modified-since': CHANGED }, { etag: '"x"' }, 200],
-    // §13.1.3: with If-None-Match it does not count.
+    // §13.1.3: If-None-Match takes precedence.
     [{ 'if-none-match': '"2"', 'if-modified-since': CHANGED }, storedVersion(STORED), 200],
   ])('%j of the version %j → %i', async (headers, version, status) => {
     const answer = await read(headers, version);

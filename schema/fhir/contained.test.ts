@@ -21,7 +21,7 @@ describe('contained resources', () => {
     expect(containedTarget(literal!)).toBeUndefined();
   });
 
-  it('leave no trace in JSON', () => {
+  it('do not change the JSON of the resource', () => {
     expect(JSON.parse(JSON.stringify(bindContained(condition() as unknown as Resource)))).toEqual(
       condition(),
     );

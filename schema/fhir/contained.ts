@@ -1,10 +1,11 @@
 import type { DomainResource, Reference, Resource } from 'fhir/r4.js';
 
-/** Where a local reference is kept with the resource around it: GraphQL hands a resolver the reference alone. */
+/** Property of a local reference that holds its container: GraphQL gives a resolver only the reference. */
 const CONTAINER = Symbol('container');
 
 /**
- * Lets the local references (`#x`) in a resource be resolved later. Resources that contain nothing are left alone.
+ * Binds the local references (`#x`) in a resource to it, so that `containedTarget` can resolve them. Does nothing for a
+ * resource without contained resources.
  * @returns the same resource
  */
 export function bindContained<T extends Resource>(resource: T): T {
@@ -23,7 +24,7 @@ function bind(value: unknown, container: Resource): void {
   Object.values(value).forEach((child) => bind(child, container));
 }
 
-/** The resource that a local reference points at: one of those contained, or for `#` the container (R4 §2.29.2.1). */
+/** Returns the target of a local reference: a contained resource, or the container for `#` (R4 §2.29.2.1). */
 export function containedTarget(reference: Reference): Resource | undefined {
   const container = (reference as { [CONTAINER]?: DomainResource })[CONTAINER];
   if (reference.reference === '#') return container;

@@ -1,9 +1,9 @@
 import { Fault } from '../fault/fault.ts';
 import { PREFIX_NAMES, splitPrefix, type Prefix } from './search-value.ts';
 
-/** FHIR date search (R4 §3.1.1.4.7): both sides are ranges, as wide as their precision. */
+/** FHIR date search (R4 §3.1.1.4.7). Dates in searches and in resources are both ranges, as wide as their precision. */
 
-/** Milliseconds since the epoch, from `low` up to, not including, `high`. */
+/** Milliseconds since the epoch; `high` is exclusive. */
 interface DateRange {
   low: number;
   high: number;
@@ -16,11 +16,11 @@ const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
 /**
- * The range that a FHIR date, dateTime or instant stands for. One without a zone is read as UTC, in data and in searches
- * alike. Undefined for anything else, and for a day that is in no calendar, such as 30 February.
+ * Reads the range of a FHIR date, dateTime or instant. Without a zone it is UTC, in data and in searches.
+ * @returns undefined for anything else, and for a day that does not exist, such as 30 February
  */
 export function dateRange(text: string): DateRange | undefined {
-  // A plus sign that nobody escaped arrives as a space.
+  // A plus sign that was not escaped in the URL arrives as a space.
   const match = DATE.exec(text.replace(/ (?=\d{2}:\d{2}$)/, '+'));
   if (!match) return undefined;
   const [, years, months, days, hours, minutes, seconds, fraction, zone] = match;
@@ -57,7 +57,7 @@ interface DateCriterion {
 /**
  * Reads one value of a date parameter, such as `ge2024-01`.
  * @param name of the parameter
- * @throws Fault `invalid_request` for what is not a date
+ * @throws Fault `invalid_request` when the value is not a date
  */
 export function dateCriterion(name: string, text: string): DateCriterion {
   const { prefix, value } = splitPrefix(text);
@@ -69,13 +69,13 @@ export function dateCriterion(name: string, text: string): DateCriterion {
   );
 }
 
-/** A condition on one end of the range of a resource. */
+/** A condition on one end of a resource's range. */
 type Comparison = readonly [end: 'low' | 'high', operator: '<' | '<=' | '>' | '>=', time: number];
 
 /**
- * What a criterion asks of the range of a resource (R4 §3.1.1.4.5): one of the alternatives, each with all of its
- * comparisons.
- * @param now milliseconds since the epoch; `ap` widens by a tenth of the distance from now
+ * Returns the conditions of a criterion on a resource's range (R4 §3.1.1.4.5). The range matches when all comparisons of
+ * one alternative hold.
+ * @param now milliseconds since the epoch; `ap` widens the range by a tenth of its distance from now
  */
 export function dateComparisons(
   { prefix, range: { low, high } }: DateCriterion,
@@ -115,7 +115,7 @@ export function dateComparisons(
 }
 
 /**
- * Whether a date of a resource meets the criterion.
+ * Returns true when a date of a resource meets the criterion.
  * @param now milliseconds since the epoch
  */
 export function meetsDate(criterion: DateCriterion, target: DateRange, now: number): boolean {

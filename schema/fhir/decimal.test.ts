@@ -21,7 +21,7 @@ describe('FG-4 decimals keep their precision', () => {
     expect(withPlainNumbers(value)).toEqual(JSON.parse(text));
   });
 
-  it('numbers that need no mark are numbers', () => {
+  it('keeps numbers that need no mark as numbers', () => {
     expect(parseFhirJson('{"a":1.5,"b":10,"c":1.10}')).toMatchObject({ a: 1.5, b: 10 });
   });
 
@@ -34,13 +34,13 @@ describe('FG-4 decimals keep their precision', () => {
     ['a long integer', '{"v":', '1', '}'],
     ['a long fraction', '{"v":1.', '1', '}'],
     ['a long exponent', '{"v":1e', '1', '}'],
-    ['a long number that does not end', '{"v":', '1', ''],
-    ['zeros that do not end', '{"v":1.', '0', 'x'],
-    ['spaces behind a number', '{"v":1.0', ' ', 'x'],
+    ['a long unterminated number', '{"v":', '1', ''],
+    ['unterminated zeros', '{"v":1.', '0', 'x'],
+    ['spaces after a number', '{"v":1.0', ' ', 'x'],
     ['many numbers', '[1.10', ',11111111111111.', ']'],
     ['quotes outside of strings', '[1.10,', '\\"', ''],
     ['a long string', '["', 'a', '",1.10]'],
-  ])('%s takes time that grows with its length', (_what, before, repeated, after) => {
+  ])('parses %s in linear time', (_what, before, repeated, after) => {
     const text = before + repeated.repeat(400_000) + after;
     const began = performance.now();
     try {
@@ -51,7 +51,7 @@ describe('FG-4 decimals keep their precision', () => {
     expect(performance.now() - began).toBeLessThan(1_000);
   });
 
-  it('writes indented', () => {
+  it('writes indented JSON', () => {
     expect(writeFhirJson(parseFhirJson('{"a":2.0}'), 2)).toBe('{\n  "a": 2.0\n}');
   });
 });

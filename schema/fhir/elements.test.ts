@@ -23,11 +23,11 @@ test.each<[elements: string[], names: string[]]>([
   expect(Object.keys(onlyElements(patient, elements)).toSorted()).toEqual([...always, ...names].toSorted());
 });
 
-test('elements without which a resource is not valid are kept', () => {
+test('keeps mandatory elements', () => {
   expect(onlyElements(patient, [], ['active'])).toHaveProperty('active', true);
 });
 
-test('a part is marked, and the resource it is of stays as it was', () => {
+test('marks a partial resource, and does not change the original', () => {
   const { meta } = subsetted(patient);
   expect(meta).toMatchObject({ versionId: '1', tag: [{ code: 'own' }, { code: 'SUBSETTED' }] });
   expect(patient.meta!.tag).toHaveLength(1);

@@ -1,6 +1,6 @@
 import type { Resource } from 'fhir/r4.js';
 
-/** Parts of resources: `_elements`, and the tag of what is not whole (R4 §3.1.1.5.9). */
+/** Partial resources: `_elements`, and the tag that marks them (R4 §3.1.1.5.9). */
 
 const SUBSETTED = {
   system: 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue',
@@ -8,18 +8,18 @@ const SUBSETTED = {
   display: 'subsetted',
 };
 
-/** Without these a client would not know what it was given. */
+/** Without these elements a client could not identify the resource. */
 const ALWAYS = ['resourceType', 'id', 'meta'];
 
-/** A copy that says of itself, by the tag SUBSETTED, that it is a part. */
+/** Copies a resource and adds the tag SUBSETTED, which says that elements are missing. */
 export function subsetted<T extends Resource>(resource: T): T {
   const { meta, ...rest } = resource;
   return { ...rest, meta: { ...meta, tag: [...(meta?.tag ?? []), SUBSETTED] } } as T;
 }
 
 /**
- * The elements that are named, and those that are always there. An element within one is named by its path,
- * `series.uid`, and brings the whole element at the top.
+ * Copies a resource with only the named elements and those that are always there. A path such as `series.uid` keeps the
+ * whole top-level element.
  * @param mandatory elements without which the resource would not be valid
  */
 export function onlyElements<T extends Resource>(

@@ -9,7 +9,7 @@ const JSON_TYPES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Refuses a client that wants no JSON, the one format here: `_format` wins over Accept (FHIR R4 §3.1.0.1.11).
+ * Refuses a client that does not accept JSON, the only format here. `_format` wins over Accept (FHIR R4 §3.1.0.1.11).
  * @throws Fault `not_acceptable`
  */
 export function requireFhirJson(accept: string | undefined, format: string | undefined): void {
@@ -22,7 +22,7 @@ function isJson(format: string): boolean {
   return type === 'json' || JSON_TYPES.has(type.trim());
 }
 
-/** RFC 9110 §12.5.1: weights other than zero say what is liked better, not what is taken. */
+/** RFC 9110 §12.5.1: only the weight zero excludes a type; other weights give preferences. */
 function acceptsJson(accept: string): boolean {
   return accept.split(',').some((range) => {
     const [type = '', ...parameters] = range

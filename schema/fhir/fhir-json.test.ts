@@ -22,18 +22,21 @@ test.each<[what: string, resource: Patient | Bundle]>([
       { resource: patient({ text: undefined }), search: { mode: 'include' }, link: undefined },
     ),
   ],
-])('is the JSON of %s, each time', (_what, resource) => {
+])('writes %s as JSON.stringify does, each time', (_what, resource) => {
   for (let time = 0; time < 2; time++) expect(fhirJson(resource)).toBe(JSON.stringify(resource));
 });
 
-test('a frozen list of entries is written as one that is not', () => {
-  const list = [{ fullUrl: 'https://x/1', resource: patient({ gender: 'other' }) }, { resource: patient({}) }];
+test('writes a frozen list of entries like one that is not frozen', () => {
+  const list = [
+    { fullUrl: 'https://x/1', resource: patient({ gender: 'other' }) },
+    { resource: patient({}) },
+  ];
   const bundle = searchset();
   const frozen = { ...bundle, entry: Object.freeze([...list]) } as unknown as Bundle;
   for (let time = 0; time < 2; time++) expect(fhirJson(frozen)).toBe(fhirJson({ ...bundle, entry: list }));
 });
 
-test('what is not frozen may change', () => {
+test('writes a resource again that is not frozen and was changed', () => {
   const resource = patient({ gender: 'other' });
   fhirJson(searchset({ resource }));
   resource.gender = 'female';

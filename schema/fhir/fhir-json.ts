@@ -5,20 +5,20 @@ import type { Bundle, BundleEntry, Resource } from 'fhir/r4.js';
 const resourceTexts = new Derivation<Resource, string>();
 const entryTexts = new Derivation<BundleEntry[], string>();
 
-/** The JSON of a resource or Bundle. A frozen resource, and a frozen list of entries, is written only once. */
+/** Returns the JSON of a resource or Bundle. A frozen resource, or a frozen list of entries, is written only once. */
 export function fhirJson(resource: Resource | Bundle): string {
   if (resource.resourceType !== 'Bundle') return resourceJson(resource);
   const { entry, ...bundle } = resource as Bundle;
   const text = writeFhirJson(bundle);
   if (!entry) return text;
-  // The texts of the resources are parts of the text of a frozen list, and are not kept once more.
+  // The text of a frozen list contains the texts of its resources: they are not kept a second time.
   const entries = Object.isFrozen(entry)
     ? entryTexts.of(entry, [], () => inOnePiece(joined(entry, writeFhirJson)))
     : joined(entry, entryJson);
   return `${text.slice(0, -1)},"entry":[${entries}]}`;
 }
 
-/** Put together piece by piece: joining lists of texts would copy each several times. */
+/** Appends one by one: joining arrays of texts would copy each text several times. */
 function joined(entries: BundleEntry[], write: (entry: BundleEntry) => string): string {
   let text = '';
   for (const one of entries) text += `${text && ','}${write(one)}`;
@@ -39,7 +39,7 @@ function resourceJson(resource: Resource): string {
   return resourceTexts.of(resource, [], () => writeFhirJson(resource));
 }
 
-/** The same text without its pieces, which would be walked through whenever it is sent. */
+/** Copies a text into one piece. V8 keeps an appended text as a tree, and would walk through it at every sending. */
 function inOnePiece(text: string): string {
   return Buffer.from(text).toString();
 }

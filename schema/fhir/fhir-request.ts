@@ -12,10 +12,10 @@ import { FHIR_JSON } from './fhir.ts';
 import { isStrict } from './prefer.ts';
 import { lastValue, type Parameters } from './search-request.ts';
 
-/** Requests of FHIR REST and the form of their answers (R4 §3.1.0). */
+/** Requests of FHIR REST, and how their answers are sent (R4 §3.1.0). */
 
 interface FhirRequest {
-  /** Of the address, then of the form of `_search`, in this order (R4 §3.1.1.2). */
+  /** Parameters of the URL, then those of the form of `_search` (R4 §3.1.1.2). */
   parameters: Parameters;
   /** `Prefer: handling=strict`. */
   strict: boolean;
@@ -23,13 +23,13 @@ interface FhirRequest {
 
 const FORM = 'application/x-www-form-urlencoded';
 
-/** Read once for each request: by its handler, and by whatever sends the answer. */
+/** Parsed once per request, for its handler and for the code that sends the answer. */
 const PARAMETERS = Symbol('parameters');
 
 /**
- * Reads a request.
- * @throws Fault `invalid_request` for too many parameters, `not_acceptable` for a client that wants no JSON,
- *   `unsupported_media_type` for a body that is no form
+ * Reads the parameters and preferences of a request.
+ * @throws Fault `invalid_request` for too many parameters, `not_acceptable` for a client that does not accept JSON,
+ *   `unsupported_media_type` for a body that is not a form
  */
 export function readFhirRequest(request: FastifyRequest): FhirRequest {
   const { body, headers, method } = request;
@@ -47,20 +47,20 @@ function parametersOf(request: FastifyRequest & { [PARAMETERS]?: Parameters }): 
   return (request[PARAMETERS] ??= readParameters([query, typeof body === 'string' ? body : '']));
 }
 
-/** A fault as a FHIR OperationOutcome; with `_pretty=true` for people to read. */
+/** Renders a fault as a FHIR OperationOutcome; indented with `_pretty=true`. */
 export const asFhir: FaultRenderer = (fault, request) => ({
   type: `${FHIR_JSON}; charset=utf-8`,
   body: JSON.stringify(faultOutcome(fault), null, isPretty(request) ? 2 : undefined),
 });
 
-/** Sends a resource as FHIR JSON; with `_pretty=true` for people to read. */
+/** Sends a resource as FHIR JSON; indented with `_pretty=true`. */
 export function sendFhir(request: FastifyRequest, reply: FastifyReply, resource: Resource): FastifyReply {
   return setCacheControl(reply, 'noStore')
     .type(`${FHIR_JSON}; charset=utf-8`)
     .send(isPretty(request) ? writeFhirJson(resource, 2) : fhirJson(resource));
 }
 
-/** False also where the parameters cannot be read: then this is the answer that says so. */
+/** Also false when the parameters cannot be read: the answer being sent is then that refusal. */
 function isPretty(request: FastifyRequest): boolean {
   try {
     return lastValue(parametersOf(request), '_pretty') === 'true';
@@ -69,7 +69,7 @@ function isPretty(request: FastifyRequest): boolean {
   }
 }
 
-/** Forms carry a search. No other body is read, so that a refusal needs no parser. */
+/** Makes an app read forms, which carry a search, and no other body. A refusal then needs no parser. */
 export function readOnlyForms(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(FORM, { parseAs: 'string' }, (_request, body, done) => done(null, body));
@@ -77,8 +77,8 @@ export function readOnlyForms(app: FastifyInstance): void {
 }
 
 /**
- * What a route of FHIR REST declares.
- * @param resource absent where the path parameter `type` names it; reads of images name their study by id
+ * Declares what a route of FHIR REST serves. Reads of ImagingStudy and Endpoint name their study by id.
+ * @param resource undefined where the path parameter `type` names it
  */
 export function fhirRoute(interaction: 'read' | 'search', resource?: string): ServingRoute {
   const namesStudy = interaction === 'read' && (resource === 'ImagingStudy' || resource === 'Endpoint');
@@ -87,7 +87,7 @@ export function fhirRoute(interaction: 'read' | 'search', resource?: string): Se
 }
 
 /**
- * Refuses methods at a path before a body is read (R4 §3.1.0.1.4).
+ * Adds a route that refuses methods before a body is read (R4 §3.1.0.1.4).
  * @param refusal `allow` lists the methods that the path answers; `message` is for the client
  */
 export function refuseMethods(

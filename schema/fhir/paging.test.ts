@@ -8,10 +8,10 @@ test.each<[offset: number, size: number, total: number | undefined, pages: Neigh
   [10, 10, 25, { first: 0, previous: 0, next: 20, last: 20 }],
   [20, 10, 25, { first: 0, previous: 10, last: 20 }],
   [5, 10, 25, { first: 0, previous: 0, next: 15, last: 20 }],
-  // Beyond the end the way back leads to the last resources, not to another empty page.
+  // Beyond the end, `previous` leads to the last resources, not to another empty page.
   [1000, 10, 25, { first: 0, previous: 15, last: 20 }],
   [20, 10, undefined, { first: 0, previous: 10 }],
-])('from %i, %i of %s: %j', (offset, size, total, pages) => {
+])('offset %i, size %i, total %s has the neighbours %j', (offset, size, total, pages) => {
   expect(neighbours({ offset, size, total })).toEqual(pages);
 });
 
@@ -22,11 +22,11 @@ test.each([
   [{}, false],
 ])('%j is the only page: %s', (page, only) => expect(isOnlyPage(page)).toBe(only));
 
-test('a cursor comes back as the place that it stands for', () => {
+test('decodes a cursor to the place that was encoded', () => {
   expect(decodeCursor(encodeCursor(40), /^\d+$/)).toBe('40');
   expect(decodeCursor(encodeCursor('?page=2'), /^\?/)).toBe('?page=2');
 });
 
-test.each(['!', '', encodeCursor('?page=2')])('the cursor %j is refused', (cursor) => {
+test.each(['!', '', encodeCursor('?page=2')])('refuses the cursor %j', (cursor) => {
   expect(() => decodeCursor(cursor, /^\d+$/)).toThrow(expect.objectContaining({ code: 'invalid_request' }));
 });

@@ -1,19 +1,19 @@
 import { foreignCursor } from '../fault/refusals.ts';
 
-/** Pages of a list: where their neighbours are, and the opaque cursors that lead there (R4 §3.1.1.4). */
+/** Pages of a list: the places of their neighbours, and opaque cursors (R4 §3.1.1.4). */
 
 /** Places of the pages around a page. */
 export interface Neighbours<Place> {
   first: Place;
   previous?: Place;
   next?: Place;
-  /** Undefined where the total is not known. */
+  /** Undefined when the total is not known. */
   last?: Place;
 }
 
 /**
- * The pages around a page of a list, as offsets.
- * @param page `size` at least 1; `total` undefined where it is not known, which leaves out `next` and `last`
+ * Returns the offsets of the pages around a page.
+ * @param page `size` is at least 1; without a `total` there is no `next` and no `last`
  */
 export function neighbours(page: {
   offset: number;
@@ -32,12 +32,12 @@ export function neighbours(page: {
   };
 }
 
-/** Whether a page is all there is. @param page `offset` undefined where a source's own cursor led to it */
+/** Returns true when there is no other page. @param page `offset` is undefined when a cursor of the source led to it */
 export function isOnlyPage(page: { offset?: number; next?: unknown }): boolean {
   return page.offset === 0 && page.next === undefined;
 }
 
-/** The same places, written in another way. */
+/** Converts each place with `write`. */
 export function mapNeighbours<From, To>(
   { first, previous, next, last }: Neighbours<From>,
   write: (place: From) => To,
@@ -50,20 +50,20 @@ export function mapNeighbours<From, To>(
   };
 }
 
-/** Where the last page of a list begins. */
+/** Returns the offset of the last page of a list. */
 function lastOffset(total: number, size: number): number {
   return Math.max(0, Math.ceil(total / size) - 1) * size;
 }
 
-/** A cursor for a place in a search. It is opaque to clients and grants nothing. */
+/** Encodes a place in a search as a cursor. It is opaque to clients and grants nothing. */
 export function encodeCursor(place: number | string): string {
   return Buffer.from(String(place)).toString('base64url');
 }
 
 /**
- * The place that a cursor stands for.
- * @param places what a place of this search looks like
- * @throws Fault `invalid_request` for a cursor that is not ours
+ * Decodes a cursor to its place.
+ * @param places pattern of a place of this search
+ * @throws Fault `invalid_request` for a cursor that this server did not issue
  */
 export function decodeCursor(cursor: string, places: RegExp): string {
   const place = Buffer.from(cursor, 'base64url').toString();

@@ -1,5 +1,5 @@
 /**
- * Whether the client wants unknown search parameters refused instead of ignored: `Prefer: handling=strict` (FHIR R4
+ * Returns true for `Prefer: handling=strict`: the client wants unknown search parameters refused, not ignored (FHIR R4
  * §3.1.1.1). The value may be quoted, and the first `handling` counts (RFC 7240 §2).
  */
 export function isStrict(prefer: string | readonly string[] | undefined): boolean {

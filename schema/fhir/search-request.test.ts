@@ -31,7 +31,7 @@ test.each<[query: string, results: Partial<Results>]>([
   expect(read(query).results).toEqual({ ...usual, ...results });
 });
 
-test('criteria are left to the API, and everything understood keeps its order', () => {
+test('leaves criteria to the API, and keeps the order of everything understood', () => {
   const { criteria, understood } = read('a=1&_count=2&_sort=colour&_include:iterate=*&a=3&_pretty=true');
   expect(criteria).toEqual([
     ['a', '1'],
@@ -40,7 +40,7 @@ test('criteria are left to the API, and everything understood keeps its order', 
   expect(understood.map(([name]) => name)).toEqual(['a', '_count', '_include:iterate', 'a', '_pretty']);
 });
 
-describe('what is not understood', () => {
+describe('result parameters that are not understood', () => {
   test.each<[query: string, code: string | undefined]>([
     ['_summary=true', 'unsupported_parameter'],
     ['_sort=colour', 'unsupported_parameter'],
@@ -49,9 +49,9 @@ describe('what is not understood', () => {
     ['_elements=', 'unsupported_parameter'],
     ['_count=x', 'invalid_request'],
     ['_offset=-1', 'invalid_request'],
-    // Not a result parameter of this API: a criterion, which it refuses itself.
+    // Not a result parameter of this API, so a criterion: the API itself refuses it.
     ['_cursor=x', undefined],
-  ])('under strict handling %s → %s', (query, code) => {
+  ])('strict handling of %s → %s', (query, code) => {
     if (code) expect(() => read(query, true)).toThrow(expect.objectContaining({ code }));
     else expect(read(query, true).criteria).toHaveLength(1);
     if (code === 'unsupported_parameter') expect(read(query).understood).toEqual([]);

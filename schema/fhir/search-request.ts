@@ -1,18 +1,18 @@
 import { Fault } from '../fault/fault.ts';
 import { trimmedAlternatives } from './search-value.ts';
 
-/** One parameter of a search as it was sent: a name that is repeated means *and* (R4 §3.1.1.3). */
+/** One parameter of a search as it was sent. A repeated name means *and* (R4 §3.1.1.3). */
 export type Parameter = readonly [name: string, value: string];
 export type Parameters = readonly Parameter[];
 
-/** The value of a parameter; of several the last. */
+/** Returns the value of a parameter; the last one when it is repeated. */
 export function lastValue(parameters: Parameters, name: string): string | undefined {
   return parameters.findLast(([key]) => key === name)?.[1];
 }
 
 export type Summary = 'true' | 'text' | 'data' | 'count' | 'false';
 
-/** A result parameter, and the values of it that are understood. */
+/** For each result parameter, a test of the values that are understood. */
 type Understood = Readonly<Record<string, (value: string) => boolean>>;
 
 const anyValue = (): boolean => true;
@@ -23,52 +23,51 @@ const RESULT_PARAMETERS: Understood = {
   _offset: anyValue,
   _elements: (value) => value !== '',
   _total: (value) => ['none', 'estimate', 'accurate'].includes(value),
-  // Read with the request; here they belong to the self link alone.
+  // Read with the request; listed here only for the self link.
   _format: anyValue,
   _pretty: anyValue,
 };
 
-/** What an API serves of the result parameters besides those that every search takes. */
+/** The result parameters that an API supports besides those of every search. */
 export interface ResultRules {
   /** Values of `_summary`. */
   summaries: readonly Summary[];
   /** Resources on a page, unless `_count` says otherwise. */
   defaultCount: number;
-  /** The largest page; `_count` beyond it is read as this. */
+  /** Resources on the largest page; a larger `_count` is reduced to it. */
   maxCount: number;
   /** More parameters, such as `_sort`, `_include` and `_cursor`. */
   more: Understood;
 }
 
-/** What a search asks of the form of its answer. */
+/** Result parameters of one search: which page, and in which form. */
 export interface Results {
-  /** Size of a page; 0 where only the total is wanted. */
+  /** Size of a page; 0 when only the total is wanted. */
   count: number;
   offset?: number;
   cursor?: string;
-  /** Keys of `_sort` with their signs, all repetitions together. */
+  /** Keys of `_sort` with their signs; repeated parameters are joined. */
   sort: readonly string[];
-  /** Undefined for all. */
+  /** Undefined for all elements. */
   elements?: readonly string[];
-  /** `_count=0` asks for the same as `_summary=count` (R4 §3.1.1.5.4). */
+  /** `_count=0` means the same as `_summary=count` (R4 §3.1.1.5.4). */
   summary?: Summary;
-  /** Whether the total is wanted. */
+  /** True when the total is wanted. */
   total: boolean;
 }
 
 interface SearchRequest {
-  /** Parameters that choose resources, in their order. The API decides which of them it knows. */
+  /** Parameters that select resources, in their order. The API decides which of them it supports. */
   criteria: Parameters;
-  /** The criteria and the result parameters that are understood, in their order. */
+  /** All criteria, and the result parameters that are understood, in their order. */
   understood: Parameters;
   results: Results;
 }
 
 /**
  * Reads the parameters of a search (R4 §3.1.1).
- * @param strict whether a result parameter that is not understood is refused, instead of ignored
- * @throws Fault `invalid_request` for a count or offset that is no number, `unsupported_parameter` where the client is
- *   strict
+ * @param strict refuse a result parameter that is not understood, instead of ignoring it
+ * @throws Fault `invalid_request` for a count or offset that is not a number, `unsupported_parameter` when `strict`
  */
 export function readSearchRequest(
   parameters: Iterable<Parameter>,
@@ -99,7 +98,7 @@ export function readSearchRequest(
   return { criteria, understood, results: resultsOf(results, defaultCount, maxCount) };
 }
 
-/** For a search parameter that is not known, or has a value that is not supported, where the client is strict. */
+/** Returns the fault of strict handling for an unknown search parameter or an unsupported value. */
 export function unsupported(name: string): Fault {
   return new Fault(
     'unsupported_parameter',
@@ -127,7 +126,7 @@ function resultsOf(given: Parameters, defaultCount: number, maxCount: number): R
   };
 }
 
-/** `_include:iterate` is `_include` where what is included brings nothing more. */
+/** Reads `_include:iterate` as `_include`: no included resource includes another one here. */
 function withoutIterate(name: string): string {
   return name.replace(/^_include:(iterate|recurse)$/, '_include');
 }

@@ -18,7 +18,7 @@ test.each<[text: string, parts: string[]]>([
   ['a\\', ['a\\']],
 ])('%j has the alternatives %j', (text, parts) => expect(alternatives(text)).toEqual(parts));
 
-test('names and keys have no outer spaces', () => {
+test('removes outer spaces of names and keys', () => {
   expect(trimmedAlternatives(' a , ,b c')).toEqual(['a', 'b c']);
 });
 

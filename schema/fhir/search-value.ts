@@ -1,6 +1,6 @@
 /** Values of search parameters: alternatives, escapes, prefixes, tokens (FHIR R4 §3.1.1.4). */
 
-/** Splits at a character that no backslash stands before (R4 §3.1.1.4.3); the parts keep their escapes. */
+/** Splits at a separator that is not escaped by a backslash (R4 §3.1.1.4.3). The parts keep their escapes. */
 export function splitEscaped(text: string, separator: string): string[] {
   const parts = [''];
   for (let i = 0; i < text.length; i++) {
@@ -12,12 +12,12 @@ export function splitEscaped(text: string, separator: string): string[] {
   return parts;
 }
 
-/** The alternatives of a value, which commas separate. Empty ones are left out; the others keep their escapes. */
+/** Splits a value into its alternatives at commas, without empty ones. They keep their escapes. */
 export function alternatives(text: string): string[] {
   return splitEscaped(text, ',').filter((part) => part !== '');
 }
 
-/** Alternatives whose outer spaces mean nothing: names, keys, and what DICOM holds (PS3.5 §6.2). */
+/** Splits a value into trimmed alternatives: outer spaces mean nothing in names, keys and DICOM values (PS3.5 §6.2). */
 export function trimmedAlternatives(text: string): string[] {
   return alternatives(text)
     .map((part) => part.trim())
@@ -31,9 +31,9 @@ export function unescapeValue(text: string): string {
 
 /** `system|value`, `|value`, `system|` or `value` (R4 §3.1.1.4.10). */
 export interface Token {
-  /** Undefined where any system matches, empty where there must be none. */
+  /** Undefined: any system matches. Empty: only a value without a system matches. */
   system?: string;
-  /** Undefined where any value of the system matches. */
+  /** Undefined: any value of the system matches. */
   value?: string;
 }
 
@@ -47,13 +47,13 @@ export function readToken(text: string): Token {
 
 const PREFIXES = ['eq', 'ne', 'gt', 'ge', 'lt', 'le', 'sa', 'eb', 'ap'] as const;
 
-/** How an ordered value is compared (R4 §3.1.1.4.5). */
+/** Comparison with an ordered value (R4 §3.1.1.4.5). */
 export type Prefix = (typeof PREFIXES)[number];
 
-/** Prefixes as an error message names them. */
+/** List of the prefixes for error messages. */
 export const PREFIX_NAMES = PREFIXES.join(', ');
 
-/** The prefix of a value, `eq` where there is none, and what follows it. */
+/** Splits a value into its prefix, `eq` by default, and the rest. */
 export function splitPrefix(text: string): { prefix: Prefix; value: string } {
   const prefix = PREFIXES.find((candidate) => text.startsWith(candidate));
   return { prefix: prefix ?? 'eq', value: prefix ? text.slice(prefix.length) : text };

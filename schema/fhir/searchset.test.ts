@@ -10,7 +10,7 @@ const applied: Parameters = [
   ['_offset', '2'],
 ];
 
-test('IA-20 a searchset has absolute links, which hold the whole search', () => {
+test('IA-20 the links of a searchset are absolute and contain the whole search', () => {
   const at = (offset: number): Parameters => (offset === 0 ? [] : [['_offset', String(offset)]]);
   const places = { first: at(0), previous: at(0), next: at(4), last: at(6) };
   expect(searchset({ url, applied, entries: [], total: 7, pages: { count: 2, places } })).toEqual({
@@ -27,12 +27,12 @@ test('IA-20 a searchset has absolute links, which hold the whole search', () => 
   });
 });
 
-test('IA-20 without pages there is the self link alone, without entries no empty array', () => {
+test('IA-20 without other pages there is only the self link; without entries no empty array', () => {
   const { link, entry, total } = searchset({ url, applied: [], entries: [] });
   expect([link, entry, total]).toEqual([[{ relation: 'self', url }], undefined, undefined]);
 });
 
-test('DW-18 a source that did not answer is an entry that warns', () => {
+test('DW-18 a source that did not answer becomes an outcome entry with a warning', () => {
   const entry = outcomeEntry(new Fault('unavailable', 'The archive is away.', { retryAfter: 5 }));
   expect(searchset({ url, applied: [], entries: [entry] }).entry).toEqual([
     {

@@ -4,35 +4,36 @@ import { Derivation } from '../process/derivation.ts';
 import type { Neighbours } from './paging.ts';
 import type { Parameter, Parameters } from './search-request.ts';
 
-/** One entry of a searchset, R4 §3.1.1.4. */
+/** One entry of a searchset (R4 §3.1.1.4). */
 export interface SearchEntry {
   resource: Resource;
   mode: 'match' | 'include' | 'outcome';
-  /** Absolute; `urn:uuid:` where the resource cannot be read by itself; none for an outcome. */
+  /** Absolute URL; `urn:uuid:` when the resource has no URL of its own to read it; undefined for an outcome. */
   fullUrl?: string;
 }
 
 interface Searchset {
   /** Absolute URL of the resource type, without a query. */
   url: string;
-  /** What was applied of the search: the query of the self link. */
+  /** Parameters that were applied: the query of the self link. */
   applied: Parameters;
   entries: readonly SearchEntry[];
-  /** How many match in all; undefined where it is not known or not wanted. */
+  /** Number of all matches; undefined when it is not known or not wanted. */
   total?: number | undefined;
-  /** The pages around this one; undefined where there are no others. */
+  /** The pages around this one; undefined when there are no others. */
   pages?: Pages | undefined;
 }
 
 export interface Pages {
-  /** Size of a page. */
+  /** Resources on a page. */
   count: number;
-  /** Parameters that lead to a page; an empty list leads to the first. */
+  /** Parameters of each page; an empty list is the first page. */
   places: Neighbours<Parameters>;
 }
 
 /**
- * A Bundle that answers a search (IA-20, R4 §3.1.1.4). Its links hold all that they need: nothing is kept between pages.
+ * Builds the Bundle that answers a search (IA-20, R4 §3.1.1.4). A link holds the whole search: the server keeps nothing
+ * between pages.
  */
 export function searchset({ url, applied, entries, total, pages }: Searchset): Bundle {
   return {
@@ -48,7 +49,7 @@ export function searchset({ url, applied, entries, total, pages }: Searchset): B
   };
 }
 
-/** Why a source did not answer (DW-18), as an entry of mode `outcome` (R4 §3.1.1.4.1). */
+/** Returns an entry of mode `outcome` that says why a source did not answer (DW-18, R4 §3.1.1.4.1). */
 export function outcomeEntry(fault: Fault): SearchEntry {
   const outcome = faultOutcome(fault);
   for (const issue of outcome.issue) issue.severity = 'warning';

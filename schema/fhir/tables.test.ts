@@ -18,7 +18,7 @@ import {
   tables,
 } from './tables.ts';
 
-test('every field has a type that is known', () => {
+test('the type of every field is known', () => {
   const primitive = new Set(['Resource']);
   const unknown = Object.values(tables.types)
     .flat()
@@ -44,7 +44,7 @@ test.each([
   expect(fieldsOf(type).find((field) => field.name === name)).toEqual({ name, ...expected });
 });
 
-test('unknown types, even those every object inherits, have nothing', () => {
+test('unknown types have no entries, nor do names that every object inherits', () => {
   for (const type of ['Nonsense', 'constructor', '__proto__']) {
     expect([fieldsOf(type), searchParameters(type), patientCompartment(type), isResourceType(type)]).toEqual([
       [],
@@ -57,7 +57,7 @@ test('unknown types, even those every object inherits, have nothing', () => {
   }
 });
 
-test('resource types are both subgraphs together', () => {
+test('resource types are those of both subgraphs', () => {
   expect(resourceTypes).toHaveLength(clinicalResources.length + imagingResources.length);
   expect(resourceTypes).toEqual(expect.arrayContaining(['Endpoint', 'ImagingStudy', 'Patient']));
 });
@@ -84,14 +84,14 @@ test.each([
   expect(searchParameter(type, code)).toMatchObject({ type: kind, expression });
 });
 
-test('every expression compiles, and every composite names its parts', () => {
+test('every expression compiles, and every composite names its components', () => {
   for (const parameter of resourceTypes.flatMap(searchParameters)) {
     expect(() => fhirpath.compile(parameter.expression, r4), parameter.expression).not.toThrow();
     for (const component of parameter.components ?? []) expect(component.code).not.toBe('');
   }
 });
 
-test('expressions find the values of a resource, repeated ones too', () => {
+test('expressions find all values of a resource, also of repeated elements', () => {
   const observation = {
     resourceType: 'Observation',
     valueString: 'high',
@@ -138,7 +138,7 @@ test.each([
   expect(defaultReverseParameter(source, target)).toBe(byDefault);
 });
 
-test('an argument is its parameter with - written _, and leads back to it', () => {
+test('the argument of a parameter leads back to the parameter', () => {
   for (const type of resourceTypes) {
     for (const { code } of searchParameters(type)) {
       expect(parameterOfArgument(type, argumentName(code))?.code).toBe(code);

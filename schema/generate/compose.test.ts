@@ -6,7 +6,7 @@ import { composeSubgraphs } from './compose.ts';
 const sdl = readFileSync(new URL('../api.graphql', import.meta.url), 'utf8');
 const api = buildSchema(sdl);
 
-/** `Type.field` of the API as its type and the names of its arguments; nothing where there is none. */
+/** Returns the argument names and the type of a field of the API, by `Type.field`; undefined when it does not exist. */
 function signature(path: string): string | undefined {
   const [typeName = '', fieldName = ''] = path.split('.');
   const type = api.getType(typeName);
@@ -16,7 +16,7 @@ function signature(path: string): string | undefined {
   return args.length === 0 ? `${field.type}` : `(${args.join(' ')}) ${field.type}`;
 }
 
-// Named here and not read from the generator's list, so that no resource is lost by a slip there.
+// A separate list, not the generator's: a resource that is dropped there by mistake fails here.
 const requiredResources =
   `Patient Practitioner PractitionerRole Organization Location Encounter EpisodeOfCare Condition
   Observation DiagnosticReport DocumentReference ServiceRequest Procedure MedicationRequest Medication
@@ -25,7 +25,7 @@ const requiredResources =
   QuestionnaireResponse Group List Composition Binary Media BodyStructure ClinicalImpression RiskAssessment Flag
   NutritionOrder AuditEvent OperationOutcome ImagingStudy`.split(/\s+/);
 
-test.each(requiredResources)('FG-1, FG-2: %s is read, searched and paged through', (type) => {
+test.each(requiredResources)('FG-1, FG-2: %s can be read, searched and paged', (type) => {
   expect(signature(`Query.${type}`)).toBe(`(id) ${type}`);
   expect(signature(`Query.${type}List`)).toMatch(/^\(_count .*_offset .*_sort.*\) \[\w+\]$/);
   expect(signature(`Query.${type}Connection`)).toMatch(/^\(_count _cursor .*\) \w+Connection$/);
@@ -34,12 +34,12 @@ test.each(requiredResources)('FG-1, FG-2: %s is read, searched and paged through
 });
 
 test.each([
-  // FG-2: the page
+  // FG-2: pages
   ['PatientConnection.count', 'Int'],
   ['PatientConnection.next', 'ID'],
   ['PatientEdge.mode', 'String'],
   ['PatientEdge.score', 'decimal'],
-  // FG-3: references and what refers back
+  // FG-3: references and reverse references
   ['Reference.resource', '(optional type) ResourceUnion'],
   [
     'Patient.ConditionList',
@@ -80,7 +80,7 @@ test.each([
     [`${type}.metadata`, '(keywords) JSON'],
   ]),
   ['Query.Endpoint', '(id) Endpoint'],
-  // FG-9, FG-10: across the subgraphs, nullable
+  // FG-9, FG-10: joins of the subgraphs, nullable
   ['Patient.ImagingStudyList', /modality.* \[ImagingStudy\]$/],
   ['Patient.ImagingStudyConnection', / ImagingStudyConnection$/],
   ['DiagnosticReport.ImagingStudyList', / \[ImagingStudy\]$/],
@@ -93,7 +93,7 @@ test.each([
   else expect(signature(path)).toBe(expected);
 });
 
-describe('what clients see', () => {
+describe('the API that clients see', () => {
   test.each([
     'join__',
     'link__',
@@ -106,17 +106,17 @@ describe('what clients see', () => {
     '_entities',
   ])('has no %s', (word) => expect(sdl.includes(word)).toBe(false));
 
-  test('FG-16: _reference is an enum of the pair', () => {
+  test('FG-16: _reference is an enum for each pair of types', () => {
     expect(sdl).toMatch(/^enum ConditionReferencingPatient {\s+asserter\s+patient\s+subject\s+}$/m);
     expect(sdl).toMatch(/^enum ImmunizationReferencingDiagnosticReport {\s+reason_reference\s+}$/m);
   });
 
-  test('FG-2: - is written _ in parameter names', () => {
+  test('FG-2: parameter names have _ for -', () => {
     expect(signature('Query.ObservationList')).toMatch(/ value_quantity[ )]/);
   });
 });
 
-test('subgraphs that do not fit together are refused with the reason', () => {
+test('refuses subgraphs that do not compose, with the reason', () => {
   const clinical = 'type Query { a: Patient } type Patient { id: ID }';
   const imaging = 'type Query { b: Patient } type Patient { id: Int }';
   expect(() => composeSubgraphs({ clinical, imaging })).toThrow(/Patient.id/);

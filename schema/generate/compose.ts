@@ -5,19 +5,19 @@ import type { Files } from './files.ts';
 import { writeOrCheck } from './files.ts';
 
 /**
- * Composes the two subgraphs into `supergraph.graphql`, which the gateway plans by, and `api.graphql`, which
- * clients see: no join directives, nothing inaccessible. The gateway never composes (FG-14).
+ * Composes the two subgraphs into `supergraph.graphql`, which the gateway uses for planning, and `api.graphql`, which
+ * clients see: without join directives and inaccessible fields. The gateway never composes (FG-14).
  *
  *     tsx schema/generate/compose.ts            writes both
- *     tsx schema/generate/compose.ts --check    writes nothing; fails where the committed files are stale
+ *     tsx schema/generate/compose.ts --check    writes nothing; fails when the committed files are stale
  *
- * @throws Error with every message of composition
+ * @throws Error with all messages of the composition
  */
 export function composeSubgraphs(subgraphs: Readonly<Record<string, string>>): Files {
   const result = composeServices(
     Object.entries(subgraphs).map(([name, sdl]) => ({
       name,
-      // Only used by a remote arrangement, which sets its own address.
+      // Not used: a remote deployment sets its own address.
       url: `http://${name}.invalid/graphql`,
       typeDefs: parse(sdl, { noLocation: true }),
     })),

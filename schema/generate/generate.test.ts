@@ -12,11 +12,11 @@ const subgraphs = (files: Readonly<Record<string, string>>) => ({
 });
 
 describe('generation', () => {
-  test('gives the same bytes each time', () => {
+  test('writes the same bytes each time', () => {
     expect(generate()).toEqual(generate());
   });
 
-  test('FG-14: what is committed is what the generator and the composition write', () => {
+  test('FG-14: the committed files are those that the generator and the composition write', () => {
     const files = generate();
     expect(staleFiles(folder, files)).toEqual([]);
     expect(staleFiles(folder, composeSubgraphs(subgraphs(files)))).toEqual([]);
@@ -45,7 +45,7 @@ describe('FG-1, FG-5: all of R4', () => {
     expect(union).toHaveLength(146);
   });
 
-  test("FHIR's Subscription is no subscription root", () => {
+  test("FHIR's Subscription is not the subscription root", () => {
     expect(api).toMatch(/^type SubscriptionResource {/m);
     expect(api).not.toMatch(/^type Subscription {/m);
     expect(api).toMatch(/^ {2}Subscription\(id: ID!\): SubscriptionResource$/m);

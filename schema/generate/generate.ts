@@ -7,11 +7,11 @@ import { clinicalSdl, imagingSdl } from './subgraphs.ts';
 import { tablesFile } from './tables-file.ts';
 
 /**
- * Writes `clinical.graphql`, `imaging.graphql` and `tables.json` from the FHIR R4 definitions.
+ * Generates `clinical.graphql`, `imaging.graphql` and `tables.json` from the FHIR R4 definitions.
  *
  *     tsx schema/generate/generate.ts           the default resource list
  *     tsx schema/generate/generate.ts --all     every resource of R4
- *     tsx schema/generate/generate.ts --check   writes nothing; fails where the committed files are stale
+ *     tsx schema/generate/generate.ts --check   writes nothing; fails when the committed files are stale
  */
 export function generate(all = false): Files {
   const model = buildModel(readDefinitions(), all);

@@ -11,13 +11,13 @@ import {
 } from './resources.ts';
 import { searchParametersOf } from './search.ts';
 
-/** Everything the SDL and the tables are written from. */
+/** The data from which the SDL and the tables are written. */
 export interface Model {
   clinicalResources: readonly string[];
   imagingResources: readonly string[];
   /** Resources, datatypes and backbone elements by name. */
   types: ReadonlyMap<string, ElementType>;
-  /** The names of the datatypes, which either subgraph may declare. */
+  /** Names of the datatypes; both subgraphs may declare them. */
   datatypes: ReadonlySet<string>;
   searchParameters: ReadonlyMap<string, readonly SearchParameter[]>;
   /** Target → source → reference parameters, among clinical resources. */
@@ -27,8 +27,8 @@ export interface Model {
 
 /**
  * Builds the model of the graph.
- * @param all every resource of R4 in place of the default list
- * @throws Error where two types would get one name, or a listed resource is unknown
+ * @param all use every resource of R4 instead of the default list
+ * @throws Error when two types would get the same name, or a listed resource is unknown
  */
 export function buildModel(definitions: Definitions, all = false): Model {
   const imaging = [...imagingResources];
@@ -66,7 +66,7 @@ function add(types: Map<string, ElementType>, type: ElementType): void {
   types.set(type.name, type);
 }
 
-/** Adds the datatypes that the types so far need, and those that these need. */
+/** Adds the datatypes that the types use, directly or through other datatypes. */
 function addDatatypes(types: Map<string, ElementType>, { datatypes }: Definitions): Set<string> {
   const added = new Set<string>();
   const wanted = ['Element', ...[...types.values()].flatMap(typesUsed)];
@@ -82,7 +82,7 @@ function addDatatypes(types: Map<string, ElementType>, { datatypes }: Definition
   return added;
 }
 
-/** The types of a type's fields other than primitives. */
+/** Returns the types of a type's fields, without primitives. */
 export function typesUsed({ fields }: { fields: readonly Field[] }): string[] {
   return fields.map(({ type }) => type).filter((type) => !(type in primitiveScalars) && type !== 'Resource');
 }

@@ -1,6 +1,6 @@
 /**
- * Which resources the clinical subgraph serves unless all of R4 is asked for: US Core and what imaging
- * needs. Adding a resource is one line here, then `npm run generate && npm run compose`.
+ * Resources of the clinical subgraph, unless all of R4 is generated: those of US Core and those that imaging needs. To add
+ * a resource, add a line here and run `npm run generate && npm run compose`.
  */
 export const defaultClinicalResources = [
   'AllergyIntolerance',
@@ -51,12 +51,12 @@ export const defaultClinicalResources = [
   'Task',
 ] as const;
 
-/** The resources the imaging subgraph owns: it derives them from DICOM. */
+/** Resources of the imaging subgraph, which derives them from DICOM. */
 export const imagingResources = ['Endpoint', 'ImagingStudy'] as const;
 
 /**
- * Reference parameters that may point at any resource and still become reverse fields. The other eighty of
- * R4 (`Observation.focus`, `Composition.entry`, …) would add two fields each to every type.
+ * Reference parameters that may point at any resource and still become reverse fields. R4 has eighty others
+ * (`Observation.focus`, `Composition.entry`, …); each would add two fields to every type.
  */
 export const reverseOfAnyTarget: ReadonlySet<string> = new Set([
   'List.item',
@@ -64,12 +64,12 @@ export const reverseOfAnyTarget: ReadonlySet<string> = new Set([
   'Task.focus',
 ]);
 
-/** More targets than this means "any resource" (R4 lists all 145 of them then; the longest true list has 10). */
+/** With this many targets a parameter means "any resource": R4 then lists all 145; the longest other list has 10. */
 export const anyTargetFrom = 60;
 
 /**
- * The search parameters that a reverse field takes as arguments, where its resource has them. The full lists
- * are on the root fields: on every reverse field they would multiply the time and memory of composition.
+ * Search parameters that become arguments of reverse fields, if the resource has them. Only root fields have all: on every
+ * reverse field they would multiply the time and memory of composition.
  */
 export const reverseFieldParameters: readonly string[] = [
   '_lastUpdated',

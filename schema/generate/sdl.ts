@@ -3,30 +3,30 @@ import type { DescribedField, ElementType } from './elements.ts';
 import { primitiveScalars } from './elements.ts';
 import { reverseFieldParameters } from './resources.ts';
 
-/** One object type on its way to SDL; contributions add fields and directives to it. */
+/** One object type before it is printed as SDL; contributions add fields and directives to it. */
 export interface ObjectType {
   name: string;
   description?: string | undefined;
   directives: string[];
-  /** Complete field definitions, descriptions included. */
+  /** Complete field definitions with their descriptions. */
   fields: string[];
 }
 
 /** FHIR's Subscription would become the root type of GraphQL subscriptions (FG-5). */
 export const renamedTypes: Readonly<Record<string, string>> = { Subscription: 'SubscriptionResource' };
 
-/** The GraphQL name of a FHIR type. */
+/** Returns the GraphQL name of a FHIR type. */
 export function graphqlName(type: string): string {
   return renamedTypes[type] ?? type;
 }
 
-/** The union of all resources, in both subgraphs. */
+/** Name of the union of all resources in both subgraphs. */
 export const resourceUnion = 'ResourceUnion';
 
 const paging = ['_count: Int', '_offset: Int'];
 const searching = ['_filter: String', '_sort: [String!]', ...paging];
 
-/** The GraphQL object type of a FHIR type, without directives. */
+/** Returns the GraphQL object type of a FHIR type, without directives. */
 export function objectType(
   type: ElementType,
   types: ReadonlyMap<string, ElementType>,
@@ -37,7 +37,7 @@ export function objectType(
   return { name: graphqlName(type.name), description: type.description, directives: [], fields };
 }
 
-/** GraphQL §"Resolving references" of the FHIR specification. */
+/** Field that resolves a reference (FHIR, "Using GraphQL", section "Resolving references"). */
 const referenceResource =
   described(
     'The resource that is referred to; nothing where `type` is another type. `optional` leaves out the error of a reference that cannot be resolved',
@@ -62,7 +62,7 @@ function fieldDefinitions(
   return [value, `_${name}: ${list ? '[Element]' : 'Element'}`];
 }
 
-/** What a list of complex items can be narrowed by: FHIR's own arguments, and equality of its codes and strings. */
+/** Returns the arguments of a list of complex items: those of FHIR, and filters by equal codes and strings. */
 function listArguments(item: ElementType | undefined): string[] {
   const filters = (item?.fields ?? [])
     .filter(isFilter)
@@ -72,12 +72,12 @@ function listArguments(item: ElementType | undefined): string[] {
 
 const filterTypes = new Set(['canonical', 'code', 'id', 'oid', 'string', 'uri', 'url']);
 
-/** Whether a list of a type takes an argument for this field of its items. */
+/** Returns true when a list takes an argument for this field of its items. */
 function isFilter({ name, list, type, choice }: Field): boolean {
   return name !== 'id' && !list && choice === undefined && filterTypes.has(type);
 }
 
-/** `X(id)`, `XList` and `XConnection` of a resource on Query. */
+/** Returns the fields `X(id)`, `XList` and `XConnection` of Query for a resource type. */
 export function rootFields(resource: string, parameters: readonly SearchParameter[]): string[] {
   const args = [...parameters.map(({ code }) => parameterArgument(code)), ...searching];
   return [
@@ -86,7 +86,7 @@ export function rootFields(resource: string, parameters: readonly SearchParamete
   ];
 }
 
-/** `XList` and `XConnection` on a resource that X refers to. */
+/** Returns the fields `XList` and `XConnection` of a resource type that X refers to. */
 export function reverseFields(
   source: string,
   target: string,
@@ -107,12 +107,12 @@ function listAndConnection(resource: string, args: string[], verb?: string): str
   ];
 }
 
-/** The name of the enum of `_reference` on `target`'s reverse fields of `source` (FG-16). */
+/** Returns the name of the `_reference` enum for reverse fields of `target` with resources of `source` (FG-16). */
 export function referenceEnum(source: string, target: string): string {
   return `${source}Referencing${target}`;
 }
 
-/** The two page types of a resource: `XConnection` and `XEdge`. */
+/** Returns the two page types of a resource: `XConnection` and `XEdge`. */
 export function connectionTypes(resource: string): ObjectType[] {
   return [
     {
@@ -150,7 +150,7 @@ function argumentList(args: readonly string[]): string {
   return args.length === 0 ? '' : `(${args.join(', ')})`;
 }
 
-/** A description as an escaped GraphQL string (its escapes are JSON's) on its own line, or nothing. */
+/** Returns a description as a line with a GraphQL string, whose escapes are those of JSON; empty without a description. */
 function described(text: string | undefined): string {
   return text ? `${JSON.stringify(text.replace(/\s+/g, ' ').trim())}\n` : '';
 }

@@ -3,10 +3,10 @@ import { splitOutside } from '../expressions/fhirpath.ts';
 import type { SearchComponent, SearchParameter, SearchType } from '../fhir/tables.ts';
 import { compare } from './definitions.ts';
 
-/** Parameters of every resource; `_text`, `_content` and `_query` need a text engine or a server's named queries. */
+/** Parameters of every resource, except `_text` and `_content` (need a text engine) and `_query` (needs named queries). */
 const common = new Set(['_id', '_lastUpdated', '_profile', '_security', '_source', '_tag']);
 
-/** The search parameters of a resource type, sorted by code, with expressions that begin at that type. */
+/** Returns the search parameters of a resource type, sorted by code, with expressions that begin at that type. */
 export function searchParametersOf(resource: string, definitions: readonly Definition[]): SearchParameter[] {
   const codes = new Map(definitions.map((definition) => [definition.url, definition.code]));
   return definitions
@@ -55,8 +55,8 @@ function startsAt(branch: string, resource: string): boolean {
 }
 
 /**
- * Rewrites what FHIRPath engines refuse or answer badly: `as` raises an error on more than one item where
- * `ofType` filters, and `resolve()` would read other resources (the type is in `targets` instead).
+ * Rewrites FHIRPath that engines refuse or evaluate wrongly: `as` fails on more than one item where `ofType` filters, and
+ * `resolve()` would read other resources (`targets` has the type instead).
  */
 function portable(branch: string): string {
   return branch
@@ -66,7 +66,7 @@ function portable(branch: string): string {
     .replace(/\.ofType\(DateTime\)/g, '.ofType(dateTime)');
 }
 
-/** Shared parameters describe each of their resources in a line: `* [Condition](condition.html): Code …`. */
+/** Returns the description for a resource: common parameters have one line for each: `* [Condition](condition.html): …`. */
 function descriptionFor(resource: string, { description }: Definition): string {
   const lines = (description ?? '').split(/\r?\n/);
   const own = lines.find((line) => line.includes(`[${resource}](`));

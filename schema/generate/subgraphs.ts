@@ -47,7 +47,7 @@ scalar JSON
 scalar time
 `;
 
-/** The SDL of the clinical subgraph: every clinical resource, its searches and its reverse references. */
+/** Returns the SDL of the clinical subgraph: all clinical resources, their searches and reverse references. */
 export function clinicalSdl(model: Model, contributions: string): string {
   const types = new Map<string, ObjectType>();
   const enums: string[] = [];
@@ -74,7 +74,7 @@ export function clinicalSdl(model: Model, contributions: string): string {
   return subgraph(model, types, [...enums, added]);
 }
 
-/** The SDL of the imaging subgraph: its two resources, and stubs of the others so that references may name them. */
+/** Returns the SDL of the imaging subgraph: its two resources, and stubs of the others for references to them. */
 export function imagingSdl(model: Model, contributions: string): string {
   const types = new Map<string, ObjectType>();
   put(types, { name: 'Query', directives: [], fields: [] });
@@ -92,7 +92,7 @@ function resourceType(model: Model, name: string): ObjectType {
   return { ...objectType(type, model.types, true), directives: ['@key(fields: "id")'] };
 }
 
-/** An entity of the other subgraph, known by its id only. */
+/** Returns an entity of the other subgraph, with only its id. */
 function stub(name: string): ObjectType {
   return {
     name: graphqlName(name),
@@ -101,7 +101,7 @@ function stub(name: string): ObjectType {
   };
 }
 
-/** Adds the backbone elements and datatypes that these resources need; datatypes are the same in both subgraphs. */
+/** Adds the backbone elements and datatypes that these resources use. Datatypes are the same in both subgraphs. */
 function putValueTypes(types: Map<string, ObjectType>, model: Model, resources: readonly string[]): void {
   const wanted = ['Element', 'Reference', ...resources.flatMap((name) => used(model, name))];
   for (let name = wanted.pop(); name !== undefined; name = wanted.pop()) {

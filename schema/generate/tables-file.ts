@@ -3,7 +3,7 @@ import { compare } from './definitions.ts';
 import type { Model } from './model.ts';
 import { renamedTypes } from './sdl.ts';
 
-/** The text of `tables.json`: one line for each type and parameter list, so that a change reads as one. */
+/** Returns the text of `tables.json`: one line for each type and parameter list, so that differences are easy to read. */
 export function tablesFile(model: Model): string {
   const tables: Tables = {
     clinicalResources: [...model.clinicalResources],

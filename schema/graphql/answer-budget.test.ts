@@ -44,19 +44,23 @@ async function run(query: string, most = 1e6) {
 }
 
 test.each([
-  ['what is in no list costs nothing', '{ study { id code { code } names } }', 0],
-  ['each item costs one and its fields', '{ study { id series { uid } } }', 200],
-  ['those of objects in it too', '{ study { series { uid code { system code } } } }', 500],
-  ['a list within a list by its own length', '{ studies { id series { uid } } }', 2 * 3 + 2 * (2 + 3)],
-  ['each alias', '{ study { a: series { uid } b: series { a: uid b: uid } } }', 500],
-  ['selections that are merged', '{ study { series { uid } series { code { code } } } }', 400],
-  ['fragments', '{ study { series { ...S ... { uid } } } } fragment S on Series { code { code } }', 400],
-  ['each member of a union', '{ both { ... on Study { id names } ... on Series { uid } } }', 8],
+  ['fields outside of lists are free', '{ study { id code { code } names } }', 0],
+  ['an item costs one, and one for each field', '{ study { id series { uid } } }', 200],
+  ['the fields of objects in an item count', '{ study { series { uid code { system code } } } }', 500],
+  ['a list in a list costs by its length', '{ studies { id series { uid } } }', 2 * 3 + 2 * (2 + 3)],
+  ['each alias counts', '{ study { a: series { uid } b: series { a: uid b: uid } } }', 500],
+  ['merged selections count', '{ study { series { uid } series { code { code } } } }', 400],
+  [
+    'fragments count',
+    '{ study { series { ...S ... { uid } } } } fragment S on Series { code { code } }',
+    400,
+  ],
+  ['each member of a union counts', '{ both { ... on Study { id names } ... on Series { uid } } }', 8],
 ])('%s', async (_what, query, cost) => {
   expect((await run(query)).spent).toBe(cost);
 });
 
-test('a long list is whole and in its order, and gives others their turn', async () => {
+test('a long list is complete and in order, and does not block the event loop', async () => {
   rootValue.study = study(20_000);
   let turns = 0;
   const timer = setInterval(() => turns++, 0);
@@ -68,7 +72,7 @@ test('a long list is whole and in its order, and gives others their turn', async
   expect(turns).toBeGreaterThan(2);
 });
 
-test('many short lists give others their turn as well', async () => {
+test('many short lists do not block the event loop', async () => {
   rootValue.study = study(1000);
   let turns = 0;
   const timer = setInterval(() => turns++, 0);
@@ -81,7 +85,7 @@ test('many short lists give others their turn as well', async () => {
   expect(turns).toBeGreaterThan(2);
 });
 
-test('once the budget is exceeded, lists are empty and the answer is to be refused', async () => {
+test('when the budget is exceeded, further lists are empty and the answer is refused', async () => {
   rootValue.study = study(100);
   const { data, budget } = await run(
     '{ study { a: series { uid } b: series { uid } c: series { uid } } }',

@@ -18,18 +18,18 @@ import {
 import { LoopTurns } from '../process/event-loop.ts';
 import { Fault } from '../fault/fault.ts';
 
-/** Fields of lists that are completed in one turn of the event loop: some 20 ms. */
+/** Fields of lists that are completed in one turn of the event loop: about 20 ms. */
 const SLICE = 5000;
 
 /**
- * How many fields the lists of one answer may still hold (FG-12). An estimate from the document does not know how long
- * lists are; here each is counted when it is there, before its items are completed.
+ * Budget for the fields in the lists of one answer (FG-12). An estimate from the document does not know how long lists
+ * are. Here each list is counted when it is known, before its items are completed.
  */
 export class AnswerBudget {
   readonly #most: number;
   readonly #turns = new LoopTurns();
   #spent = 0;
-  /** Fields of the slice that lists are added to now, and the turn in which it is completed: undefined for at once. */
+  /** Fields of the current slice, and the turn in which the slice is completed; undefined: at once. */
   #slice = 0;
   #turn: Promise<void> | undefined;
 
@@ -46,7 +46,7 @@ export class AnswerBudget {
     this.#spent += fields;
   }
 
-  /** Adds fields to a slice. @returns the turn in which they may be completed; undefined for at once */
+  /** Adds fields to a slice. @returns the turn in which they may be completed; undefined: at once */
   turnOf(fields: number): Promise<void> | undefined {
     this.#slice += fields;
     if (this.#slice <= SLICE) return this.#turn;
@@ -57,28 +57,28 @@ export class AnswerBudget {
     return (this.#turn = turn);
   }
 
-  /** @throws Fault `too_large` once the lists hold more than they may */
+  /** @throws Fault `too_large` when the lists hold too many fields */
   requireNotExceeded(): void {
     if (!this.isExceeded) return;
     const message = `The answer holds more than ${this.#most} fields: ask for less with _count, or for fewer fields.`;
     throw new Fault('too_large', message);
   }
 
-  /** Resolves in a turn of the event loop that no other slice of the answer has. */
+  /** Resolves in a turn of the event loop that no other slice of the answer uses. */
   nextTurn(): Promise<void> {
     return this.#turns.next();
   }
 }
 
-/** What resolvers of charged lists find in the GraphQL context; where there is no budget, nothing is charged. */
+/** The part of the GraphQL context that resolvers of charged lists read. Without a budget nothing is charged. */
 interface BudgetContext {
   budget?: AnswerBudget;
 }
 
 /**
- * Has every list of objects charged to the budget of its request: its length times the fields selected of each item and
- * one for the item, those of lists within it left to their own charge. Items of many fields are completed in slices. Once the budget is exceeded, lists are
- * empty and nothing more is resolved for them: whoever executes refuses the answer with `requireNotExceeded`.
+ * Charges every list of objects to the budget of its request. A list costs its length times the fields selected of each
+ * item, plus one for the item; lists inside an item are charged separately. Many fields are completed in slices. When the
+ * budget is exceeded, further lists are empty, and the executor refuses the answer with `requireNotExceeded`.
  */
 export function chargeLists(schema: GraphQLSchema): void {
   const fields = new FieldCounter();
@@ -118,11 +118,11 @@ function isObjectList(type: GraphQLOutputType): boolean {
   return isListType(getNullableType(type)) && isCompositeType(getNamedType(type));
 }
 
-/** Counts the fields that a selection gives of one object; remembers them by selection. */
+/** Counts the fields that a selection takes from one object, and remembers the count by selection. */
 class FieldCounter {
   readonly #known = new WeakMap<SelectionSetNode, number>();
 
-  /** The fields of one item of the list that is resolved, and one for the item. */
+  /** Returns the fields of one item of the list that is resolved, plus one for the item. */
   of(info: GraphQLResolveInfo): number {
     const type = getNamedType(info.returnType) as GraphQLCompositeType;
     return info.fieldNodes.reduce((sum, { selectionSet }) => sum + this.#count(selectionSet, type, info), 1);

@@ -6,7 +6,7 @@ import { datatypeResolvers } from './datatype-resolvers.ts';
 import { ItemSelector } from '../expressions/item-selector.ts';
 import { ExpressionPool } from '../expressions/pool.ts';
 
-/** Both subgraphs take the same resolvers; here those of imaging, over one study. */
+/** Both subgraphs use the same resolvers; these tests use the imaging SDL and one study. */
 const typeDefs = parse(readFileSync(new URL('../imaging.graphql', import.meta.url), 'utf8'));
 const study = {
   resourceType: 'ImagingStudy',

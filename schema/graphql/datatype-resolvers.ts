@@ -7,14 +7,14 @@ import { Fault } from '../fault/fault.ts';
 import { faultsAsErrors } from './graphql-fault.ts';
 import { fieldsOf, graphqlType, isResourceType, tables } from '../fhir/tables.ts';
 
-/** A member of `ResourceUnion`: a resource, or an entity of the other subgraph known by its id. */
+/** A member of `ResourceUnion`: a resource, or the type and id of an entity of the other subgraph. */
 export type UnionMember = Resource | { __typename: string; id: string };
 
 /**
  * Resolves a reference that is not local.
- * @param type the type that is wanted; a reference that is seen to be of another is not resolved
- * @returns undefined where nothing literal is referred to
- * @throws Fault where the target cannot be had
+ * @param type the wanted type; a reference that names another type is not resolved
+ * @returns undefined when the reference is not literal
+ * @throws Fault when the target cannot be read
  */
 export type ResolveReference<Context> = (
   reference: Reference,
@@ -22,9 +22,9 @@ export type ResolveReference<Context> = (
   type?: string,
 ) => Promise<UnionMember | undefined> | UnionMember | undefined;
 
-/** What the resolvers take from the GraphQL context. */
+/** The part of the GraphQL context that the resolvers read. */
 export interface RequestContext {
-  /** Stands for the request: all its `fhirpath` arguments share one time. By default each execution is a request. */
+  /** Identifies the request: all its `fhirpath` arguments share one time limit. By default each execution is a request. */
   request?: object;
 }
 
@@ -37,9 +37,9 @@ export type DatatypeResolvers<Context> = Record<
 >;
 
 /**
- * Resolvers of everything that is read off FHIR JSON in hand (FG-3, FG-4), the same in both subgraphs: lists of complex
- * items with `_count`, `_offset`, `fhirpath` and filters, contained resources, references, the union of resources.
- * All other fields are properties by their own name, `_birthDate` and `valueQuantity` included, and need none.
+ * Returns the resolvers that read FHIR JSON (FG-3, FG-4), the same in both subgraphs: for lists of complex items with
+ * `_count`, `_offset`, `fhirpath` and filters, contained resources, references, and the union of resources. All other
+ * fields, such as `_birthDate` and `valueQuantity`, are properties of the same name and need no resolver.
  * @param sdl the subgraph's SDL, whose types get resolvers
  */
 export function datatypeResolvers<Context extends RequestContext>(
@@ -115,7 +115,7 @@ function page(items: unknown[], { _count, _offset }: ListArguments): unknown[] {
     : items;
 }
 
-/** Contained resources of types that the graph does not have are null. */
+/** Resolves contained resources; null for types that the graph does not have. */
 function containedResolver<Context>(name: string): GraphQLFieldResolver<never, Context> {
   return (source: Record<string, unknown>) => {
     const value = source[name];
@@ -142,7 +142,7 @@ function referenceResolver<Context>(
   });
 }
 
-/** The fault of a reference whose target cannot be had. */
+/** Returns the fault of a reference whose target cannot be read. */
 export function unresolved(): Fault {
   return new Fault('not_found', 'The reference cannot be resolved.');
 }

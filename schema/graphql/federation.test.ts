@@ -6,11 +6,11 @@ import type { GraphQLDataSourceProcessOptions } from '@apollo/gateway';
 import { parse } from 'graphql';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 
-/** The committed supergraph over the committed subgraphs, with a resolver here and there. */
+/** The committed supergraph over the committed subgraphs, with a few resolvers. */
 
 const sdl = (name: string) => readFileSync(new URL(`../${name}.graphql`, import.meta.url), 'utf8');
 
-/** What an entity resolver is handed: the keys the plan carries across. */
+/** Keys that the query plan passes to an entity resolver. */
 type Keys = Record<string, unknown>;
 let carried: Keys[] = [];
 let fetches: string[] = [];
@@ -134,7 +134,7 @@ test.each([
     fetches: ['imaging', 'clinical'],
   },
   {
-    what: 'a report with its studies, and the reports of these',
+    what: 'a report with its studies, and the reports of those studies',
     query: '{ DiagnosticReport(id: "r1") { ImagingStudyList { DiagnosticReportList { id } } } }',
     data: { DiagnosticReport: { ImagingStudyList: [{ DiagnosticReportList: [{ id: 'r1' }] }] } },
     fetches: ['clinical', 'imaging', 'clinical'],
@@ -148,8 +148,11 @@ test.each([
   keys.forEach((key, i) => expect(carried[i]).toMatchObject(key));
 });
 
-test.each(['_patientId', '_accessionNumbers', '_studyUids'])('clients cannot ask for %s', async (field) => {
-  const response = await server.executeOperation({ query: `{ DiagnosticReport(id: "r1") { ${field} } }` });
-  const message = expect.stringContaining(`Cannot query field "${field}"`);
-  expect(response.body).toMatchObject({ singleResult: { errors: [{ message }] } });
-});
+test.each(['_patientId', '_accessionNumbers', '_studyUids'])(
+  'refuses the field %s to clients',
+  async (field) => {
+    const response = await server.executeOperation({ query: `{ DiagnosticReport(id: "r1") { ${field} } }` });
+    const message = expect.stringContaining(`Cannot query field "${field}"`);
+    expect(response.body).toMatchObject({ singleResult: { errors: [{ message }] } });
+  },
+);

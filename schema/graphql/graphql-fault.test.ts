@@ -27,7 +27,7 @@ describe('faults as GraphQL errors', () => {
     });
   });
 
-  it('SM-14 keeps the text of any other error to itself', () => {
+  it('SM-14 hides the text of any other error', () => {
     expect(toGraphqlError(new TypeError('secret'))).toMatchObject({
       extensions: { code: 'internal', status: 500 },
     });

@@ -3,8 +3,8 @@ import { GraphQLError } from 'graphql';
 import { faultExtensions, toFault } from '../fault/fault.ts';
 
 /**
- * What anyone threw, as a GraphQL error whose `extensions` say the same as the other faces (FG-10, SM-12).
- * @param path of the field, where the error is not thrown by it
+ * Converts anything thrown to a GraphQL error. Its `extensions` say the same as the other APIs (FG-10, SM-12).
+ * @param path of the field, when its resolver did not throw the error
  */
 export function toGraphqlError(error: unknown, path?: readonly (string | number)[]): GraphQLError {
   if (error instanceof GraphQLError) return error;
@@ -13,7 +13,7 @@ export function toGraphqlError(error: unknown, path?: readonly (string | number)
   return new GraphQLError(fault.message, { originalError: fault, extensions, ...(path && { path }) });
 }
 
-/** A resolver whose faults, thrown or rejected, become GraphQL errors. */
+/** Wraps a resolver: its faults, thrown or rejected, become GraphQL errors. */
 export function faultsAsErrors<Source, Context, Args>(
   resolver: GraphQLFieldResolver<Source, Context, Args>,
 ): GraphQLFieldResolver<Source, Context, Args> {

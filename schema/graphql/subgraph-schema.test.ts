@@ -7,7 +7,7 @@ import { subgraphSchema } from './subgraph-schema.ts';
 const sdlOf = (name: string) =>
   parse(readFileSync(new URL(`../${name}.graphql`, import.meta.url), 'utf8'), { noLocation: true });
 
-/** Every type as text, without the specification's own and without descriptions that only it has. */
+/** Prints every type, without built-in types and those of the federation specification. */
 function typesOf(schema: GraphQLSchema): Record<string, string> {
   const own = Object.values(schema.getTypeMap()).filter(
     (type) => !isSpecifiedScalarType(type) && !/^(__|federation__|link__)/.test(type.name),
@@ -34,11 +34,11 @@ describe.each(['clinical', 'imaging'])('the schema of the %s subgraph', (name) =
       '{ _entities(representations: [{__typename: "Patient", id: "1"}]) { __typename ... on Patient { id } } }',
     ],
     [
-      'one without a resolver',
+      'an entity without a resolver',
       '{ _entities(representations: [{__typename: "ServiceRequest", id: "1"}]) { ... on ServiceRequest { id } } }',
     ],
-    ['one of no type', '{ _entities(representations: [{__typename: "Nothing", id: "1"}]) { __typename } }'],
-  ])('answers for %s as buildSubgraphSchema has it answer', async (_, query) => {
+    ['an unknown type', '{ _entities(representations: [{__typename: "Nothing", id: "1"}]) { __typename } }'],
+  ])('answers for %s as the schema of buildSubgraphSchema does', async (_, query) => {
     const document = parse(query);
     const [own, expected] = await Promise.all(
       [ours, theirs].map((schema) => execute({ schema, document, contextValue: {} })),
@@ -46,7 +46,7 @@ describe.each(['clinical', 'imaging'])('the schema of the %s subgraph', (name) =
     expect(own).toEqual(expected);
   });
 
-  it('tells its SDL', async () => {
+  it('returns its SDL', async () => {
     const { data } = await execute({ schema: ours, document: parse('{ _service { sdl } }') });
     expect((data as { _service: { sdl: string } })._service.sdl).toContain('@key(fields: "id")');
   });

@@ -8,10 +8,10 @@ import { chargeLists } from './answer-budget.ts';
 type Resolvers = NonNullable<GraphQLSchemaModule['resolvers']>;
 
 /**
- * The executable schema of a subgraph of this process: what `buildSubgraphSchema` of `@apollo/subgraph` makes, without
- * the validating, printing and parsing again of an SDL that is committed and that the tests put through it. That is a
- * sixth of a start. Its lists are charged to the budget of the request.
- * @param typeDefs a committed SDL; it has a `Query` and at least one entity
+ * Builds the executable schema of a subgraph, as `buildSubgraphSchema` of `@apollo/subgraph` does, but without validating,
+ * printing and parsing the SDL again: it is committed, and tests put it through `buildSubgraphSchema`. This saves a sixth
+ * of the start time. Lists are charged to the budget of the request.
+ * @param typeDefs a committed SDL with a `Query` and at least one entity
  * @param resolvers by type and field; `__resolveReference` of entities
  */
 export function subgraphSchema(typeDefs: DocumentNode, resolvers: Record<string, object>): GraphQLSchema {
@@ -30,7 +30,7 @@ export function subgraphSchema(typeDefs: DocumentNode, resolvers: Record<string,
   return schema;
 }
 
-/** What the subgraph specification of Apollo Federation adds to every subgraph that has entities. */
+/** Returns the fields that the subgraph specification of Apollo Federation adds to every subgraph with entities. */
 function federationFields({ definitions }: DocumentNode): DocumentNode {
   const entities = definitions.flatMap((definition) =>
     definition.kind === Kind.OBJECT_TYPE_DEFINITION &&

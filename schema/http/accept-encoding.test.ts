@@ -10,6 +10,6 @@ test.each<[header: string, br: boolean, gzip: boolean]>([
   ['br ; q=0.000,gzip;q=0.', false, false],
   ['my-br, gzip-2', false, false],
   ['*', false, false],
-])('%j', (header, br, gzip) => {
+])('RFC 9110 §12.5.3 Accept-Encoding %j takes br: %s, gzip: %s', (header, br, gzip) => {
   expect([takesCoding(header, 'br'), takesCoding(header, 'gzip')]).toEqual([br, gzip]);
 });

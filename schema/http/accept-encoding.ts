@@ -1,7 +1,7 @@
 /**
- * Whether an Accept-Encoding names a coding and does not refuse it with `q=0` (RFC 9110 §12.5.3). `*` names none: not
- * every client that sends it can open them all.
- * @param header value of the header, empty where it is missing
+ * Returns true when an Accept-Encoding names a coding and does not refuse it with `q=0` (RFC 9110 §12.5.3). `*` names none:
+ * not every client that sends it can decode all codings.
+ * @param header value of the header; empty when it is missing
  */
 export function takesCoding(header: string, coding: string): boolean {
   return header.split(',').some((member) => {

@@ -5,7 +5,7 @@ import { clientLeft } from './client-left.ts';
 
 let app: FastifyInstance;
 let url: string;
-/** Of the last request: ends with the client, and with the answer too. */
+/** Signals of the last request: `left` aborts when the client leaves, `over` also when it was answered. */
 let signals: Record<'left' | 'over', AbortSignal> | undefined;
 
 beforeEach(async () => {
@@ -20,7 +20,7 @@ beforeEach(async () => {
 });
 afterEach(() => app.close());
 
-test('a client that leaves ends what was begun for it', async () => {
+test('both signals abort when the client leaves', async () => {
   const leaving = new AbortController();
   const asked = request(`${url}/no`, { signal: leaving.signal }).catch(() => undefined);
   await expect.poll(() => signals).toBeDefined();
@@ -31,7 +31,7 @@ test('a client that leaves ends what was begun for it', async () => {
   expect((signals!.left.reason as Error).name).toBe('AbortError');
 });
 
-test('one that has its answer ends only what is not to outlast the answer', async () => {
+test('only the signal with orAnswered aborts when the client has its answer', async () => {
   const { body } = await request(`${url}/yes`);
   expect(await body.text()).toBe('answer');
   await expect.poll(() => signals!.over.aborted).toBe(true);

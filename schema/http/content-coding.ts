@@ -14,29 +14,30 @@ import { takesCoding } from './accept-encoding.ts';
 
 export type Coding = 'br' | 'gzip' | 'identity';
 
-/** Best first. */
+/** Supported codings, best first. */
 export const CODINGS: readonly Coding[] = ['br', 'gzip', 'identity'];
 
-/** The best that an Accept-Encoding takes. */
+/** Returns the best coding that an Accept-Encoding takes. */
 export function acceptedCoding(header: string): Coding {
   return CODINGS.find((coding) => takesCoding(header, coding)) ?? 'identity';
 }
 
-const gzipped = promisify(gzip);
-const brotlied = promisify(brotliCompress);
+const gzipAsync = promisify(gzip);
+const brotliAsync = promisify(brotliCompress);
 
-/** A higher quality takes longer than it saves, while somebody waits. */
+/** A higher quality takes longer than it saves in transfer time. */
 const QUALITY = { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } };
 
-/** Bytes at a time that are worth the way to another thread. */
+/** Bytes per chunk: smaller ones are not worth the way to another thread. */
 const CHUNK = 256 * 1024;
 
+/** Compresses a body. */
 export async function compressed(body: Buffer, coding: Coding): Promise<Buffer> {
-  if (coding === 'br') return brotlied(body, QUALITY);
-  return coding === 'gzip' ? gzipped(body) : body;
+  if (coding === 'br') return brotliAsync(body, QUALITY);
+  return coding === 'gzip' ? gzipAsync(body) : body;
 }
 
-/** Compresses chunks as they come. It never holds the whole body, which may have a hundred megabytes. */
+/** Compresses chunks as they come. It never holds the whole body, which may have hundreds of megabytes. */
 export function compressedChunks(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   coding: Coding,
@@ -46,23 +47,24 @@ export function compressedChunks(
   return through(gathered(chunks), coder);
 }
 
-/** Decompresses bytes that were compressed as `br`, chunk by chunk. */
+/** Decompresses bytes of the coding `br`, chunk by chunk. */
 export function decompressedChunks(bytes: Uint8Array): AsyncIterable<Buffer> {
   return through([bytes], createBrotliDecompress({ chunkSize: CHUNK }));
 }
 
+/** Reads all chunks into one buffer. */
 export async function joined(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const all: Uint8Array[] = [];
   for await (const chunk of chunks) all.push(chunk);
   return Buffer.concat(all);
 }
 
-/** Sends the chunks through a coder. Where they fail, it fails. */
+/** Pipes chunks through a coder, which fails when the chunks fail. */
 function through(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, coder: Transform): Transform {
   return pipeline(Readable.from(chunks), coder, () => undefined);
 }
 
-/** Small chunks joined. */
+/** Joins small chunks to chunks of at least `CHUNK` bytes. */
 async function* gathered(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {

@@ -26,14 +26,14 @@ test.each<[ifNoneMatch: string, tag: string | undefined, held: boolean]>([
   ['*', undefined, true],
   [' * ', undefined, true],
   ['"a"', undefined, false],
-  // `*` stands alone; in a list it is no entity tag.
+  // `*` counts only alone; in a list it is no entity tag.
   ['"b", *', '"a"', false],
   ['"*"', '"a"', false],
 ])('RFC 9110 §13.1.2 a caller with If-None-Match %s holds %s: %s', (ifNoneMatch, tag, held) => {
   expect(holds(ifNoneMatch, tag)).toBe(held);
 });
 
-test('a tag is of the content, and strong', () => {
+test('an entity tag is strong and depends on the content', () => {
   expect(tagOf('one')).toMatch(/^"[\w-]{22}"$/);
   expect(tagOf('one')).toBe(tagOf(Buffer.from('one')));
   expect(tagOf('one')).not.toBe(tagOf('two'));

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 
 /** Entity tags, and `If-None-Match` by one rule for all APIs (RFC 9110 §8.8.3, §13.1.2). */
 
-/** A strong entity tag of these bytes, or of a text that stands for them. */
+/** Returns a strong entity tag of bytes, or of a text that identifies them. */
 export function tagOf(content: Uint8Array | string): string {
   return `"${hash('sha256', content, 'base64url').slice(0, 22)}"`;
 }
@@ -11,8 +11,8 @@ export function tagOf(content: Uint8Array | string): string {
 const ENTITY_TAGS = /(?:^|,)\s*((?:W\/)?"[^"]*")\s*(?=,|$)/g;
 
 /**
- * The entity tag as the caller wrote it, when `If-None-Match` lists it. The comparison is weak: `W/` does not count.
- * `*` lists no tag.
+ * Returns the entity tag as the caller wrote it, when `If-None-Match` lists it. The comparison is weak: `W/` does not
+ * count. `*` lists no tag.
  * @param ifNoneMatch value of the header
  */
 export function heldOf(ifNoneMatch: string | undefined, tag: string): string | undefined {
@@ -21,9 +21,9 @@ export function heldOf(ifNoneMatch: string | undefined, tag: string): string | u
 }
 
 /**
- * Whether `If-None-Match` is false, so that a read answers 304: it lists the tag, or is `*`. Ask only about something
- * that is known to exist: `*` is true of anything.
- * @param tag undefined where nothing tells the versions apart
+ * Returns true when the condition `If-None-Match` is false, so that a read answers 304: the header lists the tag, or is `*`.
+ * Call it only for a resource that exists, because `*` matches every resource.
+ * @param tag undefined when the versions cannot be distinguished
  */
 export function holds(ifNoneMatch: string | undefined, tag: string | undefined): boolean {
   return ifNoneMatch?.trim() === '*' || (tag !== undefined && heldOf(ifNoneMatch, tag) !== undefined);

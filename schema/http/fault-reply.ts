@@ -4,26 +4,26 @@ import { logFault } from '../fault/log-fault.ts';
 import { FHIR_JSON } from '../fhir/fhir.ts';
 import { resourceMetadataUrl, tenantBase } from './request.ts';
 
-/** How an API writes a fault: the media type and the text of its body. */
+/** Renders a fault for an API: media type and text of the body. */
 export type FaultRenderer = (fault: Fault, request: FastifyRequest) => { type: string; body: string };
 
 export interface FaultReplyOptions {
   /** Public base of the whole server. */
   baseUrl: string;
   render: FaultRenderer;
-  /** What the log says. */
+  /** Message of the log line. */
   message: string;
 }
 
-/** Sends a fault with its status, headers and challenge (SM-12), and the body that its API gives it. */
+/** Sends a fault with its status, headers and challenge (SM-12), and the body of its API. */
 export function sendFault(
   { baseUrl, render, message }: FaultReplyOptions,
   fault: Fault,
   { request, reply }: { request: FastifyRequest; reply: FastifyReply },
 ): FastifyReply {
-  // A client that has left is no failure of ours.
+  // A client that has left is not a failure of the server.
   if (!reply.raw.destroyed) logFault(request.log, fault, {}, message);
-  // Before there is a route there is no tenant.
+  // There is no tenant before the request is routed.
   const { tenant } = request as { tenant?: FastifyRequest['tenant'] };
   const base = tenant && tenantBase(baseUrl, tenant);
   const headers = faultHeaders(fault, base ?? baseUrl, base && resourceMetadataUrl(base));
@@ -31,19 +31,19 @@ export function sendFault(
   return reply.code(fault.status).headers(headers).type(type).send(body);
 }
 
-/** The error handler of an API's routes. */
+/** Returns the error handler for the routes of an API. */
 export function faultHandler(options: FaultReplyOptions) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply =>
     sendFault(options, toFault(error), { request, reply });
 }
 
-/** As the JSON of DICOMweb and of plain answers. */
+/** Renders a fault as JSON, for DICOMweb and plain answers. */
 export const asJson: FaultRenderer = (fault) => ({
   type: 'application/json; charset=utf-8',
   body: JSON.stringify(faultJson(fault)),
 });
 
-/** As a FHIR OperationOutcome. */
+/** Renders a fault as a FHIR OperationOutcome. */
 export const asOutcome: FaultRenderer = (fault) => ({
   type: FHIR_JSON,
   body: JSON.stringify(faultOutcome(fault)),

@@ -2,22 +2,22 @@ import { Fault } from '../fault/fault.ts';
 
 /** One alternative of an Accept header. */
 export interface MediaRange {
-  /** Lower case; may be a wildcard. */
+  /** In lower case; may be a wildcard. */
   type: string;
-  /** Names in lower case; quotes gone. */
+  /** Names in lower case; values without quotes. */
   parameters: Readonly<Record<string, string>>;
   quality: number;
-  /** Of a wildcard: types and families of them that are named beside it and liked less, or not at all (RFC 9110 §12.5.1). */
+  /** For a wildcard: other listed ranges of a lower quality, which it does not cover (RFC 9110 §12.5.1). */
   except?: readonly string[];
 }
 
-/** Media ranges of one request: each is compared with the others, and each may be tried. */
+/** Largest number of media ranges of one request: each is compared with the others, and each may be tried. */
 const MAX_RANGES = 50;
 
 /**
- * The media ranges in order of preference. The `accept` query parameter goes before the header (PS3.18 §8.3.3.1);
- * nothing at all means anything.
- * @throws Fault `invalid_request` for more of them than any client has
+ * Returns the media ranges in order of preference. The `accept` query parameter takes precedence over the header (PS3.18
+ * §8.3.3.1). Without both, any type is accepted.
+ * @throws Fault `invalid_request` for more than `MAX_RANGES`
  */
 export function parseAccept(header: string | undefined, parameter?: readonly string[]): MediaRange[] {
   const text = parameter && parameter.length > 0 ? parameter.map(withPlus).join(',') : header;
@@ -35,12 +35,12 @@ export function parseAccept(header: string | undefined, parameter?: readonly str
   });
 }
 
-/** In a query `+` is a space; there is none in the name of a media type. */
+/** Restores `+` in media types: in a query it is read as a space, which no media type has. */
 function withPlus(parameter: string): string {
   return parameter.replace(/(\/[\w.-]+) (?=\w)/g, '$1+');
 }
 
-/** Whether a media range names the type, or is a wildcard for it. */
+/** Returns true when a media range names the type, or is a wildcard that covers it. */
 export function takes({ type, except }: Pick<MediaRange, 'type' | 'except'>, mediaType: string): boolean {
   const named = type === mediaType || type === '*/*';
   const within = named || (type.endsWith('/*') && mediaType.startsWith(type.slice(0, -1)));

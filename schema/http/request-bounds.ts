@@ -1,34 +1,34 @@
 import { Fault } from '../fault/fault.ts';
 
 /**
- * How many parts one request may have (FG-12). What is done for each part is small; done thousands of times in one
- * request it would keep all other callers waiting.
+ * Limits for the parts of one request (FG-12). The work for one part is small, but thousands of parts in one request would
+ * make all other callers wait.
  */
 
-/** Parameters of an address, and of the form that is posted to it. */
+/** Parameters of a URL and of the form that is posted to it. */
 const MAX_PARAMETERS = 200;
-/** Values of one parameter, by commas and by repetition. */
+/** Values of one parameter, separated by commas or given by repetition. */
 export const MAX_VALUES = 100;
-/** Characters of one parameter, its values together: as many UIDs as may be asked for, and more. */
+/** Characters of all values of one parameter: enough for the largest allowed list of UIDs. */
 const MAX_LENGTH = 40_000;
-/** Search parameters that must all be met, a repeated one counted each time. */
+/** Search parameters that must all match; a repeated one counts each time. */
 export const MAX_CONDITIONS = 30;
 /** Keys of `_sort`. */
 const MAX_SORT_KEYS = 10;
 /** Members of a header that is a list. */
 const MAX_HEADER_MEMBERS = 100;
 
-/** Headers that are lists, and of which each member is looked at. */
+/** Headers that are lists of which each member is read. */
 const LIST_HEADERS = [
   ...['accept', 'accept-charset', 'accept-encoding', 'accept-language', 'access-control-request-headers'],
   ...['if-match', 'if-none-match', 'if-range', 'prefer', 'range'],
 ] as const;
 
 /**
- * Reads a query, and the form that was posted with it, as pairs: repeated parameters stay apart.
+ * Reads a query and the form that was posted with it as pairs. Repeated parameters stay separate.
  * @param texts without the question mark
  * @param maxValues values that one parameter may have
- * @throws Fault `invalid_request` for more parameters than `MAX_PARAMETERS`, and for a parameter of more values or
+ * @throws Fault `invalid_request` for more parameters than `MAX_PARAMETERS`, and for a parameter with too many values or
  * characters
  */
 export function readParameters(texts: readonly string[], maxValues = MAX_VALUES): [string, string][] {
@@ -45,7 +45,7 @@ export function readParameters(texts: readonly string[], maxValues = MAX_VALUES)
 }
 
 /**
- * Counts the parameters of a query and a form before either is read.
+ * Counts the parameters of a query and a form before they are parsed.
  * @throws Fault `invalid_request` for more than `MAX_PARAMETERS`
  */
 export function requireFewParameters(texts: readonly string[]): void {
@@ -55,7 +55,7 @@ export function requireFewParameters(texts: readonly string[]): void {
 }
 
 /**
- * The values of a GraphQL argument as those of a search parameter, joined by commas.
+ * Joins the values of a GraphQL argument with commas, as the value of a search parameter.
  * @throws Fault `invalid_request` for more than `MAX_VALUES`
  */
 export function joinValues(name: string, values: readonly unknown[]): string {
@@ -66,7 +66,7 @@ export function joinValues(name: string, values: readonly unknown[]): string {
 }
 
 /**
- * Refuses a search of more conditions or sort keys than can be judged while others wait.
+ * Refuses a search with too many conditions or sort keys.
  * @throws Fault `invalid_request`
  */
 export function requireFewConditions(conditions: number, sortKeys: number): void {
@@ -79,7 +79,7 @@ export function requireFewConditions(conditions: number, sortKeys: number): void
 }
 
 /**
- * Refuses headers that are longer lists than any client has reason to send.
+ * Refuses headers with too many list members.
  * @throws Fault `invalid_request` that names the header
  */
 export function requireShortHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): void {
@@ -91,7 +91,7 @@ export function requireShortHeaders(headers: Readonly<Record<string, string | st
   }
 }
 
-/** How often a character occurs; no further than `most` is counted. */
+/** Counts the occurrences of a character, up to `most`. */
 function occurrences(text: string, character: string, most: number): number {
   let count = 0;
   for (let at = text.indexOf(character); at >= 0 && count < most; at = text.indexOf(character, at + 1)) {
@@ -101,7 +101,7 @@ function occurrences(text: string, character: string, most: number): number {
 }
 
 function tooMuch(name: string, most: number, what = 'values'): Fault {
-  // A name that a client made up may hold anything.
+  // The name comes from the client and may contain anything.
   const parameter = /^[\w.:-]{1,64}$/.test(name) ? name : 'A parameter';
   return new Fault('invalid_request', `${parameter} takes at most ${most} ${what}: ask for less at a time.`);
 }

@@ -5,21 +5,21 @@ import type { Tenant } from '../tenant/tenant.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set by the door before any handler runs. */
+    /** Set by the authorization hook before any handler runs. */
     tenant: Tenant;
-    /** Set by the door on every route that needs authorization; reading it elsewhere throws. */
+    /** Set by the authorization hook on every route that needs authorization. On other routes reading it throws. */
     access: Access;
-    /** Where the cores record what this request asks of them (IA-30); undefined where nobody audits. */
+    /** Records the operations of this request (IA-30); undefined when nothing is audited. */
     audit: RecordOperation | undefined;
   }
 }
 
-/** Absolute public base of a tenant: `https://host/prefix/{tenant}`. */
+/** Returns the absolute public base of a tenant: `https://host/prefix/{tenant}`. */
 export function tenantBase(baseUrl: string, tenant: Pick<Tenant, 'path'>): string {
   return `${baseUrl.replace(/\/+$/, '')}/${tenant.path}`;
 }
 
-/** Where clients read which authorization server is the tenant's (RFC 9728 §3.1). @param base of the tenant */
+/** Returns the URL of the tenant's protected resource metadata (RFC 9728 §3.1). @param base of the tenant */
 export function resourceMetadataUrl(base: string): string {
   const { origin, pathname } = new URL(base);
   return `${origin}/.well-known/oauth-protected-resource${pathname}`;

@@ -1,18 +1,18 @@
 import type {} from 'fastify';
 
-/** The interfaces of the gateway; each writes its errors in its own form. */
+/** The APIs of the gateway. Each writes its errors in its own form. */
 export type Api = 'fhir' | 'graphql' | 'dicomweb' | 'oauth' | 'page';
 
 /**
- * What a route gives to a caller. Authorization and audit read this, and never a pattern on the address: it stands where
- * the route is registered.
+ * Declares what a route serves. It is given where the route is registered, and authorization and audit read it: they never
+ * match patterns on the URL.
  */
 export interface Served {
-  /** `retrieve` gives images; `graphql` runs a document; `operation` is about no resource of one type. */
+  /** `retrieve` returns images; `graphql` runs a document; `operation` concerns no single resource type. */
   interaction: 'read' | 'search' | 'retrieve' | 'graphql' | 'operation';
-  /** FHIR resource type; where it is absent, the path parameter `type` has it. */
+  /** FHIR resource type; undefined: the path parameter `type` names it. */
   resource?: string;
-  /** Where the request names its study: in a path parameter, a query parameter, or a member of a JSON body. */
+  /** Place of the study's UID in a request: a path parameter, a query parameter, or a member of a JSON body. */
   studyFrom?: { path: string } | { query: string } | { body: string };
 }
 
@@ -20,19 +20,19 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** True for routes that need no token: discovery, and pages without data. */
     open?: boolean;
-    /** Absent for routes of the host's own pages. */
+    /** Undefined for pages outside of a tenant. */
     api?: Api;
-    /** Below a tenant every route that is not open says what it serves; the gateway refuses to start otherwise. */
+    /** Required for every route of a tenant that is not open: the gateway does not start without it. */
     serves?: Served;
   }
 }
 
-/** What a route declares. */
+/** Route options that declare what a route serves. */
 export interface ServingRoute {
   config: { api: Api; serves: Served };
 }
 
-/** What a route of images declares, by DICOMweb or WADO-URI. */
+/** Declares what a route of DICOMweb or WADO-URI serves. */
 export function imagesRoute(
   interaction: 'search' | 'retrieve',
   studyFrom: Served['studyFrom'] = { path: 'studyUid' },
@@ -40,7 +40,7 @@ export function imagesRoute(
   return { config: { api: 'dicomweb', serves: { interaction, resource: 'ImagingStudy', studyFrom } } };
 }
 
-/** What a request to a route asks for, as the router and the body parser read it. */
+/** The parts of a request that name what it asks for, as the router and the body parser read them. */
 export interface AskedRequest {
   serves: Served;
   params: Readonly<Record<string, string | undefined>>;
@@ -49,12 +49,12 @@ export interface AskedRequest {
   body: unknown;
 }
 
-/** The resource type that a request is about; undefined where it is about none. */
+/** Returns the resource type that a request asks for; undefined when it names none. */
 export function resourceOf({ serves, params }: Pick<AskedRequest, 'serves' | 'params'>): string | undefined {
   return serves.resource ?? params['type'];
 }
 
-/** The study that a request names, as it stands there; undefined where it names none. */
+/** Returns the study UID that a request names, unchecked; undefined when it names none. */
 export function studyNamed({ serves, params, query, body }: AskedRequest): string | undefined {
   const { studyFrom } = serves;
   if (studyFrom === undefined) return undefined;
@@ -65,7 +65,7 @@ export function studyNamed({ serves, params, query, body }: AskedRequest): strin
   return typeof value === 'string' ? value : undefined;
 }
 
-/** @param request as Fastify has it; `body` is absent until it is parsed */
+/** Reads what a request asks for. @param request of Fastify; `body` is undefined until it is parsed */
 export function askedRequest(request: {
   routeOptions: { config: { serves?: Served } };
   raw: { url?: string | undefined };

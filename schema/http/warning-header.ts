@@ -1,8 +1,8 @@
 import type { FastifyReply } from 'fastify';
 
 /**
- * Sets `Warning: 299`, PS3.18 §8.3.1: what was not done, or that there is more.
- * @param base whose host warns
+ * Sets `Warning: 299` (PS3.18 §8.3.1): parameters that were not applied, or that there are more results.
+ * @param base the host of this URL is the warning agent
  */
 export function setWarnings(reply: FastifyReply, base: string, warnings: readonly string[]): void {
   if (warnings.length === 0) return;

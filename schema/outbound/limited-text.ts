@@ -1,7 +1,7 @@
 /**
- * Reads a body of an answer as UTF-8 text. A longer one is not read to its end, and its connection is closed.
- * @param body of `fetch` or undici; null where there is none
- * @throws Error where it has more than `maxBytes`
+ * Reads the body of an answer as UTF-8 text. It stops reading a body that is too long, and its connection is closed.
+ * @param body of `fetch` or undici; null when there is none
+ * @throws Error when it has more than `maxBytes`
  */
 export async function limitedText(body: AsyncIterable<Uint8Array> | null, maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];

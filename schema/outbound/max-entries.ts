@@ -1,7 +1,7 @@
 /**
- * The option of an `LRUCache` that may hold many entries but usually holds few. Its `max` takes the memory for all of
- * them when the cache is made: 100,000 cost 25 ms of a start and 3 MB.
- * @param entries the least recently used go when there are more
+ * Returns the options of an `LRUCache` that may hold many entries but usually holds few. Its option `max` would allocate
+ * all entries when the cache is created: 100,000 take 25 ms and 3 MB.
+ * @param entries when there are more, the least recently used are removed
  */
 export function maxEntries(entries: number): { maxSize: number; sizeCalculation: () => number } {
   return { maxSize: entries, sizeCalculation: () => 1 };

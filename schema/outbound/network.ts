@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 
-/** An IP address, or one with the length of a prefix (RFC 4632 §3.1); undefined for any other text. */
+/** Reads an IP address with an optional prefix length (RFC 4632 §3.1); undefined for any other text. */
 export function networkOf(
   text: string,
 ): { address: string; prefix: number; family: 'ipv4' | 'ipv6' } | undefined {
@@ -12,7 +12,7 @@ export function networkOf(
   return { address, prefix: length, family: version === 4 ? 'ipv4' : 'ipv6' };
 }
 
-/** The host of a URL as sockets and lookups take it: an IPv6 address without its brackets (RFC 3986 §3.2.2). */
+/** Returns the host of a URL for sockets and lookups: an IPv6 address without brackets (RFC 3986 §3.2.2). */
 export function hostOf({ hostname }: Pick<URL, 'hostname'>): string {
   return hostname.replace(/^\[|\]$/g, '');
 }

@@ -4,7 +4,7 @@ import { Pool } from 'undici';
 import { expect, test } from 'vitest';
 import { resending } from './resending.ts';
 
-/** A server in a thread of its own, which closes all kept connections when it is told to. */
+/** A server in a separate thread, which closes all idle connections on a message. */
 const SERVER = `
   const { parentPort } = require('node:worker_threads');
   const server = require('node:http').createServer((_, response) => setTimeout(() => response.end('whole'), 50));
@@ -16,7 +16,7 @@ const SERVER = `
   });
 `;
 
-test('RFC 9112 §9.3.1 a request is answered although every kept connection was closed at the same time', async () => {
+test('RFC 9112 §9.3.1 answers a request although every idle connection was closed at the same time', async () => {
   const server = new Worker(SERVER, { eval: true });
   const [port] = (await once(server, 'message')) as [number];
   const pool = new Pool(`http://127.0.0.1:${port}`, { keepAliveTimeout: 60_000 });
@@ -25,7 +25,7 @@ test('RFC 9112 §9.3.1 a request is answered although every kept connection was 
     await Promise.all(Array.from({ length: 6 }, ask));
     const closed = new Int32Array(new SharedArrayBuffer(4));
     server.postMessage(closed);
-    // Nothing is heard of the closed connections before the request is sent.
+    // Blocks the event loop: this thread does not notice the closed connections before it sends the request.
     Atomics.wait(closed, 0, 0);
     expect(await resending(ask)).toBe('whole');
   } finally {
@@ -34,7 +34,7 @@ test('RFC 9112 §9.3.1 a request is answered although every kept connection was 
   }
 });
 
-test('what fails again and again fails', async () => {
+test('fails when the second attempt fails too', async () => {
   let asked = 0;
   const failing = () => Promise.reject(Object.assign(new Error(`no ${++asked}`), { code: 'ECONNRESET' }));
   await expect(resending(failing)).rejects.toThrow('no 2');

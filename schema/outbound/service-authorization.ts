@@ -3,7 +3,7 @@ import type { ServiceAuthentication } from '../tenant/tenant.ts';
 import { basic, basicAuthentication, clientCredentialsToken } from './client-credentials.ts';
 import { limitedText } from './limited-text.ts';
 
-/** A token request, RFC 6749 §4.4.2, as it is to be POSTed. */
+/** A token request to POST (RFC 6749 §4.4.2). */
 export interface PostedForm {
   url: string;
   headers: Record<string, string>;
@@ -15,14 +15,14 @@ export interface PostAnswer {
   body: AsyncIterable<Uint8Array> | null;
 }
 
-/** How we sign in at a service behind us: an image archive, an audit repository. */
+/** Authorization of the gateway at a service behind it: an image archive, an audit repository. */
 export interface ServiceAuthorization {
   /**
-   * Headers of a request to the service.
-   * @throws SignInError where its authorization server gives no token
+   * Returns the headers for a request to the service.
+   * @throws SignInError when its authorization server gives no token
    */
   headers(): Promise<Record<string, string>>;
-  /** Forgets a token that the service did not take; whether a new one could help. */
+  /** Forgets a token that the service refused. @returns true when a new token may help */
   refused(): boolean;
 }
 
@@ -31,19 +31,19 @@ export class SignInError extends Error {
   override readonly name = 'SignInError';
 }
 
-/** A token is not used in its last seconds: it has to arrive while it is still good. */
+/** A token is not used in its last seconds, because it must still be valid when it arrives. */
 const MARGIN_SECONDS = 30;
 const UNKNOWN_LIFETIME_SECONDS = 60;
 const LARGEST_ANSWER = 1 << 20;
 
-/** The one entry of a cache. */
+/** Key of the only entry of the token cache. */
 const OWN = 'own';
 
 /**
- * Signs in as the tenant file says: nothing, Basic, a given bearer token, or `client_credentials`, whose token all
- * requests share until shortly before it ends.
+ * Authorizes requests as the tenant file says: not at all, by Basic, by a given bearer token, or by `client_credentials`,
+ * whose token all requests share until shortly before it expires.
  * @param now seconds since the epoch
- * @param post sends a token request; what it throws goes to whoever asked for headers
+ * @param post sends a token request; `headers` throws its errors
  */
 export function serviceAuthorization(
   authentication: ServiceAuthentication,
@@ -57,7 +57,7 @@ export function serviceAuthorization(
       options.ttl = Math.max(1, (lifetime ?? UNKNOWN_LIFETIME_SECONDS) - MARGIN_SECONDS) * 1000;
       return token;
     },
-    // Those who wait for a token that is forgotten meanwhile still get it.
+    // Requests that wait for a token still get it when it is forgotten meanwhile.
     ignoreFetchAbort: true,
   });
 
@@ -81,7 +81,7 @@ export function serviceAuthorization(
   };
 }
 
-/** @throws SignInError where the answer has no token */
+/** @throws SignInError when the answer has no token */
 async function fetchToken(
   authentication: ServiceAuthentication,
   post: (form: PostedForm) => Promise<PostAnswer>,
@@ -94,7 +94,7 @@ async function fetchToken(
       headers.set('authorization', basicAuthentication(clientId, secret)),
     fetch: async (url, { headers, body }) => {
       const answer = await post({ url, headers, body: body.toString() });
-      // One that is too long holds no token.
+      // An answer that is too long counts as an answer without a token.
       const text = await limitedText(answer.body, LARGEST_ANSWER).catch(() => '');
       return new Response(text || null, { status: answer.status });
     },

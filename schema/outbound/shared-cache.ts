@@ -1,13 +1,13 @@
 /**
- * What processes of one installation may remember for each other. It is a convenience and never a condition: where it
- * cannot be reached, nothing is found and nothing is kept, and nobody waits long for that.
+ * A cache that the processes of one installation share. Nothing may depend on it: when it cannot be reached, `get` finds
+ * nothing and `set` stores nothing, after a short time.
  */
 export interface SharedCache {
   /**
-   * @param key leaves the process as a hash only
-   * @returns the value, as JSON would give it back, and the seconds for which it may still be used
+   * @param key leaves the process only as a hash
+   * @returns the value, as parsed from JSON, and the seconds for which it is still valid
    */
   get(key: string): Promise<{ value: unknown; seconds: number } | undefined>;
-  /** @param value JSON; leaves the process encrypted only */
+  /** @param value JSON; leaves the process only encrypted */
   set(key: string, value: unknown, seconds: number): Promise<void>;
 }

@@ -3,7 +3,7 @@ import { request } from 'undici';
 import { expect, test } from 'vitest';
 import { isTimeout, isUnreachable, retrySeconds } from './unreachable.ts';
 
-/** The errors of both clients for a server that does this with each connection. */
+/** Returns the errors of both clients, undici and `fetch`, for a server that calls `serve` for each connection. */
 async function failures(
   serve: (socket: Socket) => void,
   listening = true,
@@ -29,22 +29,26 @@ async function failures(
 const AWAY = { unreachable: true, timeout: false };
 
 test.each<[string, Parameters<typeof failures>, object]>([
-  ['nobody listens', [() => undefined, false], AWAY],
-  ['the connection is ended', [(socket) => socket.destroy()], AWAY],
-  ['the connection is reset', [(socket) => socket.resetAndDestroy()], AWAY],
+  ['a port without a server', [() => undefined, false], AWAY],
+  ['an ended connection', [(socket) => socket.destroy()], AWAY],
+  ['a reset connection', [(socket) => socket.resetAndDestroy()], AWAY],
   ['no answer', [() => undefined], { unreachable: true, timeout: true }],
-  ['no HTTP', [(socket) => socket.end('nonsense\r\n\r\n')], { unreachable: false, timeout: false }],
-])('%s', async (_name, arguments_, expected) => {
+  [
+    'an answer that is not HTTP',
+    [(socket) => socket.end('nonsense\r\n\r\n')],
+    { unreachable: false, timeout: false },
+  ],
+])('recognizes %s', async (_name, arguments_, expected) => {
   expect(await failures(...arguments_)).toEqual([expected, expected]);
 });
 
-test('a host without an address, and our own want of sockets, are away too', () => {
+test('counts a host without an address, and a lack of sockets, as unreachable', () => {
   for (const code of ['ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'EMFILE'])
     expect(isUnreachable(Object.assign(new Error(code), { code }))).toBe(true);
   expect(isUnreachable(new TypeError('a mistake'))).toBe(false);
   expect(isUnreachable(undefined)).toBe(false);
 });
 
-test('Retry-After in seconds is passed on, anything else is five', () => {
+test('passes on Retry-After in seconds; anything else is five', () => {
   expect(['7', undefined, 'soon', ['7']].map(retrySeconds)).toEqual([7, 5, 5, 7]);
 });

@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Milliseconds that a refusal takes at least, and beyond which it is held back no longer. */
+/** Shortest and longest time that a refusal is made to take, in milliseconds. */
 const LEAST = 20;
 const MOST = 100;
-/** Milliseconds after which the slowest answers of the time before are forgotten. */
+/** Milliseconds in each of the two time windows whose slowest answer counts. */
 const WINDOW = 300_000;
 
 /**
- * Lets refusals take as long as the slowest answer of late: a server that is asked in the same words still needs longer
- * where it finds something, and the time of a refusal must not tell that there is something to refuse (IA-7).
+ * Makes refusals take as long as the slowest recent answer. The same query takes a server longer when it finds something,
+ * and the time of a refusal must not reveal that there is something to refuse (IA-7).
  */
 export class EvenPace {
   #current = LEAST;
@@ -16,8 +16,8 @@ export class EvenPace {
   #turned = performance.now();
 
   /**
-   * Runs work, and waits after it where it refuses.
-   * @param refuses whether the answer is a refusal
+   * Runs work, and waits after it when the answer is a refusal.
+   * @param refuses returns true for a refusal
    */
   async of<T>(work: () => Promise<T>, refuses: (answer: T) => boolean): Promise<T> {
     const started = performance.now();

@@ -12,26 +12,26 @@ const SERVICE_AUTHENTICATION = {
   scope: 'Scope that the gateway asks for.',
 };
 
-/** What each key of a tenant file means, by its path. Editors show it, and so does `docs/configuration.md`. */
+/** Meanings of the keys of a tenant file, by path. Editors and `docs/configuration.md` show them. */
 export const KEY_MEANINGS: Readonly<Record<string, string>> = {
-  authorization: 'Who issues the tokens, and what they open.',
+  authorization: 'The issuer of the tokens, and the access that they give.',
   ...below('authorization', {
     type: 'Kind of authorization; see `docs/authorization.md`.',
     fhirBaseUrl: "The EHR's FHIR base URL.",
-    client: 'Who the gateway is at the EHR.',
+    client: 'Registration of the gateway at the EHR.',
     'client.client_id': 'Client identifier that the EHR has registered for the gateway.',
     'client.jwk': 'Public key (JWK). The gateway publishes it for the EHR.',
     'client.jwkPrivate': 'Private key (JWK, ES384 or RS384). It signs the client assertions of the gateway.',
-    'client.client_secret': 'Client secret, where the EHR does not take a key.',
+    'client.client_secret': 'Client secret, for an EHR that does not accept a key.',
     'client.authentication':
       'How the introspection call is authenticated. Without it: a bearer token that the gateway gets by client credentials.',
-    scope: 'Scope that the gateway asks for with its own backend token.',
-    modes: 'Which scopes count: `patient/` and `user/` with `app-launch`, `system/` with `backend-services`.',
+    scope: 'Scope of the backend token that the gateway requests for itself.',
+    modes: 'Scopes that count: `patient/` and `user/` with `app-launch`, `system/` with `backend-services`.',
     introspectionTtl:
       'Seconds for which a checked token is trusted. This is the delay until a revocation is noticed.',
     capabilityTtl: 'Seconds for which a capability URL works.',
-    introspectionUrl: "Introspection endpoint, where the EHR's discovery document is wrong.",
-    tokenUrl: "Token endpoint, where the EHR's discovery document is wrong.",
+    introspectionUrl: "Introspection endpoint, when the EHR's discovery document is wrong.",
+    tokenUrl: "Token endpoint, when the EHR's discovery document is wrong.",
     audience: 'More values of `aud` that mean this gateway. Its own base and the clinical base always do.',
     issuer: 'Issuer of the tokens. Without it: as the EHR publishes it.',
     jwksUri: "URL of the issuer's keys. Without it: as the EHR publishes it.",
@@ -41,7 +41,7 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
     'policy.client_id': 'Backend client.',
     'policy.patients': 'FHIR ids of the patients that it may see.',
     'policy.studies': 'Study Instance UIDs that it may see. Without it: all studies of these patients.',
-    'policy.url': 'Service that is asked instead: it gets `{ tenant, client_id }` by POST.',
+    'policy.url': 'Service that decides instead: it gets `{ tenant, client_id }` by POST.',
     withhold:
       'Rules that hide studies. A study is hidden when one rule matches. A rule matches when each of its conditions has one matching value.',
     'withhold.modality': 'Modalities (DICOM code).',
@@ -51,24 +51,24 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
     'withhold.unlabelled': 'For a rule with `security`: what happens to studies without any label.',
     'withhold.for':
       '`patient`: the rule counts for patient scopes and for users who are not known to be practitioners.',
-    'withhold.url': 'Decision service that is asked for each study.',
+    'withhold.url': 'Service that decides for each study.',
     clients: "Apps of the gateway's own authorization server, with the metadata of RFC 7591.",
     'clients.client_id': 'Client identifier.',
     'clients.redirect_uris': 'Redirect URIs, compared exactly.',
     refusedFields:
       'A refused GraphQL field is `null` with an error; with `reject` the whole request is refused.',
     allowInsecureQuirks: 'Accepts tokens that are not bound to a patient (Meditech).',
-    patient: 'The FHIR Patient whom a mock tenant serves.',
+    patient: 'The FHIR Patient of a mock tenant.',
     disableAuthzChecks: 'A mock tenant serves every patient.',
     disabled: 'Older name of `disableAuthzChecks`.',
   }),
-  clinical: 'Where the clinical record is. Without it: the FHIR server at `authorization.fhirBaseUrl`.',
+  clinical: 'The source of the clinical record. Without it: the FHIR server at `authorization.fhirBaseUrl`.',
   ...below('clinical', {
     type: 'A FHIR server, a store that the gateway fills from files, or no record.',
     baseUrl: 'FHIR base URL. The gateway sends it the token of the caller.',
     path: 'Folder of FHIR files (Bundles or NDJSON), relative to the tenant file.',
   }),
-  images: 'Where the images are: one source or a list of sources.',
+  images: 'The source of the images, or a list of sources.',
   ...below('images', {
     type: 'Kind of source: DICOMweb server, DIMSE archive or folder of DICOM files.',
     lookup:
@@ -76,19 +76,18 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
     mrn: 'FHIRPath expressions that give the PatientID; the first one with a value is used.',
     issuer: 'IssuerOfPatientID that the studies must have.',
     matchBirthDate: 'Also withholds, and logs, studies whose birth date differs from that of the EHR.',
-    delay: 'Answers 503 for some time, to try out clients.',
+    delay: 'Answers 503 for some time, to test clients.',
     'delay.lookupUntil': 'Searches answer 503 until this time (Unix seconds).',
     'delay.retrieveUntil': 'Retrievals answer 503 until this time (Unix seconds).',
     patience:
       'Seconds to wait for a slow archive before the answer is 503 with `Retry-After`. The work goes on for two minutes, and the identical request continues it.',
-    endpointStyle:
-      'Endpoints inside each ImagingStudy, or as entries of their own. The first source decides.',
+    endpointStyle: 'Endpoints inside each ImagingStudy, or as separate entries. The first source decides.',
     retrieve:
-      'What a retrieval needs: the token in the header, a capability URL with the token, or a capability URL alone. The first source decides.',
+      'Authorization of a retrieval: the token in the header, a capability URL with the token, or only a capability URL. The first source decides.',
     strictQuery:
       'Refuses QIDO-RS parameters that are not supported. Without it: they are ignored with a warning.',
     emptyIsAway:
-      'Seconds for which a source that is suddenly empty counts as unreachable: 503, and nothing is deleted. 0 believes it at once.',
+      'Seconds for which a source that is suddenly empty counts as unreachable: 503, and nothing is deleted. With 0 it counts as empty at once.',
     endpoint: 'Base URL of the DICOMweb server, or `dimse://host:port` (an IPv6 address in brackets).',
     authentication: 'How the gateway signs in at the archive.',
     ...below('authentication', SERVICE_AUTHENTICATION),
@@ -97,8 +96,9 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
     'connections.retrievals': `Limit for retrievals: ${web.retrievals} for \`dicom-web\`, ${dimse.retrievals} for \`dicom-dimse\`.`,
     ae: 'Application entity title of the gateway, and destination of its C-MOVE requests.',
     calledAe: 'Application entity title of the archive.',
-    retrieval: 'How the gateway retrieves. For C-MOVE the archive has to know `ae` at our `DIMSE_PORT`.',
-    senders: 'Who may send the objects of a C-MOVE. Without it: the archive alone.',
+    retrieval:
+      'How the gateway retrieves. For C-MOVE the archive must have an entry for `ae` with our `DIMSE_PORT`.',
+    senders: 'Systems that may send the objects of a C-MOVE. Without it: only the archive.',
     'senders.ae': 'Application entity title of the sender. Without it: any.',
     'senders.address': 'IP address or network of the sender.',
     path: 'Folder of DICOM files, relative to the tenant file.',
@@ -106,15 +106,15 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
   graphql: 'Settings of the GraphQL API.',
   'graphql.introspection': 'Allows introspection queries.',
   'graphql.trustedDocumentsOnly': 'Refuses every GraphQL document: no list of trusted documents exists yet.',
-  joins: 'How reports, orders and images find each other.',
+  joins: 'How reports, orders and images are joined.',
   'joins.accessionTypes':
-    'Types (HL7 v2-0203 codes) of the identifiers of an order that are its accession number. They link what a caller may see anyway. `lookup: studies-by-accession` always goes by `ACSN` alone.',
+    'Types (HL7 v2-0203 codes) of the identifiers of an order that are its accession number. They only link resources that the caller may see anyway. `lookup: studies-by-accession` always uses only `ACSN`.',
   limits: 'Limits of this tenant.',
   'limits.objectElements':
-    'Elements and values together that one stored object may have. A larger one counts as damaged and is given only as it is stored.',
+    'Elements and values together that one stored object may have. A larger one counts as damaged and is sent only as it is stored.',
   'limits.readerTimeout':
     'Seconds after which the connection of a client that reads (almost) nothing of its images is closed.',
-  audit: 'Where audit records go.',
+  audit: 'The destination of audit records.',
   'audit.type': 'Lines on standard output, a file, or a FHIR server.',
   'audit.path': 'File to append to, relative to the tenant file.',
   'audit.baseUrl': 'FHIR server that receives an AuditEvent for each record.',

@@ -1,4 +1,4 @@
-/** What is learned on the way through a file. */
+/** State while a tenant file is read. */
 export interface Reading {
   dynamic: boolean;
   environment: Readonly<Record<string, string | undefined>>;
@@ -8,7 +8,7 @@ export interface Reading {
 
 const SECRETS = new Set(['password', 'client_secret', 'token', 'jwkPrivate']);
 
-/** Drops `//` comments and puts environment values in place of `{ "$env": NAME }`. */
+/** Removes `//` comments, and replaces `{ "$env": NAME }` by the value of the environment. */
 export function prepare(value: unknown, path: readonly (string | number)[], reading: Reading): unknown {
   if (Array.isArray(value)) return value.map((item, index) => prepare(item, [...path, index], reading));
   if (typeof value !== 'object' || value === null) return value;
@@ -24,15 +24,15 @@ export function prepare(value: unknown, path: readonly (string | number)[], read
   );
 }
 
-/** What of a value stands in the file itself. */
+/** Returns the part of a value that is written in the file itself. */
 function literalPart(value: unknown): unknown {
   const reference = typeof value === 'object' && value !== null && '$env' in value;
   return reference ? (value as { default?: unknown }).default : value;
 }
 
 /**
- * An environment value; one that stands where an object belongs (a JWK) may be JSON. `{ "$env": NAME, "default": … }`
- * need not be set; a default of null leaves the key out.
+ * Returns the value of an environment reference; for a JWK it is parsed as JSON. With `{ "$env": NAME, "default": … }` the
+ * variable may be unset; a default of null removes the key.
  */
 function fromEnvironment(
   reference: { $env?: unknown; default?: unknown },
@@ -68,7 +68,7 @@ function fromEnvironment(
   }
 }
 
-/** `images[0].mrn`: where in a file something stands. */
+/** Writes the path of a value in a file, such as `images[0].mrn`. */
 export function jsonPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>(
     (text, part) =>

@@ -5,18 +5,18 @@ import { ORDER_ACCESSION_TYPES } from '../fhir/accession-types.ts';
 import { FHIR_ID } from '../fhir/fhir.ts';
 import { networkOf } from '../outbound/network.ts';
 
-/** Keys and types follow the tenant reference; `//key` comments and `$env` references are gone before this is applied. */
+/** Schema of a tenant file, applied after `//key` comments and `$env` references are resolved. */
 
 const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).transform(withoutSlash);
 const jwk = z.looseObject({ kty: z.string() });
 
 const client = z.strictObject({
   client_id: z.string().min(1),
-  /** Public half, published for the authorization server; the private half signs our assertions. */
+  /** Public key, published for the authorization server; the private key signs our assertions. */
   jwk: z.looseObject({}).optional(),
   jwkPrivate: jwk.optional(),
   client_secret: z.string().optional(),
-  /** How we authenticate the introspection call; by default a bearer token got by `client_credentials` (SM-7). */
+  /** Authentication of our introspection call; by default a bearer token from `client_credentials` (SM-7). */
   authentication: z
     .enum(['bearer', 'private_key_jwt', 'client_secret_basic', 'client_secret_post'])
     .optional(),
@@ -33,7 +33,7 @@ const policyRow = z.strictObject({
   studies: z.array(z.string()).optional(),
 });
 
-/** Studies to withhold (IA-31): all that is named must hold, each by one of its values. */
+/** Rule for studies to withhold (IA-31): all named conditions must match, each by one of its values. */
 const withholdRule = z
   .strictObject({
     modality: z.array(z.string().min(1)).min(1).optional(),
@@ -42,9 +42,9 @@ const withholdRule = z
     studyUid: z.array(z.string().regex(UID, 'must be a UID')).min(1).optional(),
     /** Security labels, `code` of any system or `system|code`. */
     security: z.array(z.string().min(1)).min(1).optional(),
-    /** What becomes of studies whose labels nobody states. */
+    /** Treatment of studies without any label. */
     unlabelled: z.enum(['withhold', 'show']).default('withhold'),
-    /** `patient`: from tokens with patient scopes, and from users who are not known to treat patients. */
+    /** `patient`: withheld from patient scopes and from users who are not known to be practitioners. */
     for: z.enum(['patient', 'everyone']).default('everyone'),
   })
   .refine(
@@ -62,13 +62,13 @@ const shared = {
   policy: z.union([z.array(policyRow), z.strictObject({ url })]).default([]),
   withhold: z.array(z.union([withholdRule, z.strictObject({ url })])).default([]),
   clients: z.array(registeredClient).default([]),
-  /** Further values of `aud` that mean us; our own base and the clinical base always do (IA-5). */
+  /** More values of `aud` that mean this gateway; its own base and the clinical base always do (IA-5). */
   audience: z.array(z.string()).default([]),
 };
 
 const external = { ...shared, fhirBaseUrl: url, client: client.optional() };
 
-/** Endpoints, where the EHR's discovery document is missing or wrong. */
+/** Endpoints, for an EHR whose discovery document is missing or wrong. */
 const endpoints = {
   introspectionUrl: url.optional(),
   tokenUrl: url.optional(),
@@ -96,7 +96,7 @@ export const authorization = z.discriminatedUnion('type', [
     client: client.optional(),
     patient: z.custom<Patient>(isPatient, 'must be a FHIR Patient with an id').optional(),
     disableAuthzChecks: z.boolean().default(false),
-    /** Older spelling of `disableAuthzChecks`. */
+    /** Older name of `disableAuthzChecks`. */
     disabled: z.boolean().optional(),
   }),
 ]);
@@ -107,7 +107,7 @@ export const clinical = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('none') }),
 ]);
 
-/** How we sign in at a service behind us. */
+/** Authentication of the gateway at a service behind it. */
 export const serviceAuthentication = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('open') }),
   z.strictObject({ type: z.literal('http-basic'), username: z.string(), password: z.string() }),
@@ -121,13 +121,13 @@ export const serviceAuthentication = z.discriminatedUnion('type', [
   }),
 ]);
 
-/** The patient's MR-typed identifier, then the first identifier there is (DW-19). */
+/** The patient's identifier of type MR, else the first identifier (DW-19). */
 const DEFAULT_MRN = ["identifier.where(type.coding.code='MR').value", 'identifier.value.first()'];
 
-/** Seconds: time to mount a disk again or to restart an archive, and still short for one that was really cleared. */
+/** Seconds: enough to mount a disk again or to restart an archive, and still short for an archive that was cleared. */
 export const EMPTY_IS_AWAY = 300;
 
-/** By type. Together fewer than the 50 threads with which Orthanc answers HTTP, or than the associations that archives take. */
+/** Connections by type: together fewer than the 50 HTTP threads of Orthanc, or than the associations that archives accept. */
 export const CONNECTIONS = {
   'dicom-web': { searches: 16, retrievals: 32 },
   'dicom-dimse': { searches: 4, retrievals: 4 },
@@ -150,11 +150,11 @@ const imageSource = {
   endpointStyle: z.enum(['contained', 'included']).default('contained'),
   retrieve: z.enum(['token', 'capability', 'bearer-capability']).default('token'),
   strictQuery: z.boolean().default(false),
-  /** Seconds for which a source that suddenly has nothing counts as away (DW-23); 0 believes it at once. */
+  /** Seconds for which a source that is suddenly empty counts as unreachable (DW-23); 0: it counts as empty at once. */
   emptyIsAway: z.number().nonnegative().max(604_800).default(EMPTY_IS_AWAY),
 };
 
-/** How many of each are under way at an archive: retrievals, whose readers may be slow, take none from searches. */
+/** Limits for concurrent requests at an archive. Retrievals, whose readers may be slow, do not use up those of searches. */
 const connections = (type: keyof typeof CONNECTIONS) => {
   const most = z.number().int().min(1).max(256);
   const { searches, retrievals } = CONNECTIONS[type];
@@ -163,12 +163,12 @@ const connections = (type: keyof typeof CONNECTIONS) => {
     .default(CONNECTIONS[type]);
 };
 
-/** Application entity title, PS3.5 §6.2. */
+/** Application entity title (PS3.5 §6.2). */
 const aeTitle = z
   .string()
   .regex(/^(?! )[\x20-\x5b\x5d-\x7e]{1,16}(?<! )$/, 'must be 1 to 16 characters of ASCII');
 
-/** A sender of the objects of a C-MOVE; a list of them replaces what `endpoint` and `calledAe` say. */
+/** A sender of the objects of a C-MOVE. A list of senders replaces the one given by `endpoint` and `calledAe`. */
 const sender = z.strictObject({
   ae: aeTitle.optional(),
   address: z
@@ -233,7 +233,7 @@ export const tenantFile = z.strictObject({
     .default({ introspection: false, trustedDocumentsOnly: false }),
   joins: z
     .strictObject({
-      /** For links alone: what a caller may reach goes by ACSN, whatever stands here. */
+      /** Only for links: what a caller may reach is always decided by ACSN. */
       accessionTypes: z
         .array(z.string().min(1).max(64))
         .min(1)
@@ -243,9 +243,9 @@ export const tenantFile = z.strictObject({
     .default({ accessionTypes: [...ORDER_ACCESSION_TYPES] }),
   limits: z
     .strictObject({
-      /** Elements and values together that a stored object may have to be parsed. */
+      /** Largest number of elements and values of a stored object that is parsed. */
       objectElements: z.number().int().min(1000).max(1_000_000).default(OBJECT_ELEMENTS),
-      /** Seconds after which a client that takes nothing of its images is ended. */
+      /** Seconds after which the connection of a client that does not read its images is closed. */
       readerTimeout: z.number().positive().max(3600).default(READER_TIMEOUT),
     })
     .default({ objectElements: OBJECT_ELEMENTS, readerTimeout: READER_TIMEOUT }),

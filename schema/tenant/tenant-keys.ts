@@ -17,23 +17,23 @@ export interface SchemaNode {
   $ref?: string;
 }
 
-/** One key of one kind of object. A key that several kinds of object have is listed once for each. */
+/** One key of one kind of object. A key of several kinds is listed once for each. */
 export interface TenantKey {
-  /** Names from the root, `images.connections.searches`; items of a list have the path of their list. */
+  /** Names from the root, such as `images.connections.searches`; items of a list have the path of the list. */
   path: string;
   name: string;
-  /** The value of `type` in the object that has the key, where it has one. */
+  /** The value of `type` in the object with the key, if any. */
   type: string | undefined;
   required: boolean;
-  /** The object that has the key. */
+  /** The object with the key. */
   owner: SchemaNode;
   schema: SchemaNode;
 }
 
-/** Keys and resources of other standards: this project does not describe what is in them. */
+/** Keys whose content other standards define; it is not described here. */
 const FOREIGN = new Set(['jwk', 'jwkPrivate', 'patient']);
 
-/** Every key that a schema allows, in the order of the schema. */
+/** Lists every key that a schema allows, in the order of the schema. */
 export function* keysOf(schema: SchemaNode, path = ''): Generator<TenantKey> {
   for (const alternative of [...(schema.anyOf ?? []), ...(schema.oneOf ?? [])]) {
     yield* keysOf(alternative, path);

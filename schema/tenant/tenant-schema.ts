@@ -6,14 +6,14 @@ import { tenantFile } from './tenant-file.ts';
 import { keysOf, type SchemaNode } from './tenant-keys.ts';
 
 /**
- * Writes `tenant.schema.json`, by which editors complete and check tenant files.
+ * Generates `tenant.schema.json`, with which editors complete and check tenant files.
  *
  *     tsx schema/tenant/tenant-schema.ts           writes it
- *     tsx schema/tenant/tenant-schema.ts --check   writes nothing; fails where the committed file is stale
+ *     tsx schema/tenant/tenant-schema.ts --check   writes nothing; fails when the committed file is stale
  */
 export function tenantSchema(): Files {
   const schema = describedTenantFile();
-  // Comments and environment references are gone before zod looks, so zod's schema does not know of them.
+  // Comments and environment references are resolved before zod validates, so zod's schema does not have them.
   for (const { owner, name, schema: property } of [...keysOf(schema)]) {
     if (owner.additionalProperties === false) owner.patternProperties = { '^//': {} };
     owner.properties![name] = withReference(name, property);
@@ -23,11 +23,11 @@ export function tenantSchema(): Files {
 }
 
 /**
- * JSON Schema of a tenant file, with the meaning of every key.
- * @throws Error where a key has no meaning, or a meaning no key
+ * Returns the JSON Schema of a tenant file, with the meaning of every key.
+ * @throws Error when a key has no meaning, or a meaning has no key
  */
 export function describedTenantFile(): SchemaNode {
-  // A copy, because zod gives parts that it uses twice as one object.
+  // A copy, because zod returns one object for a part that is used twice.
   const schema = structuredClone(
     z.toJSONSchema(tenantFile, { io: 'input', unrepresentable: 'any' }),
   ) as unknown as SchemaNode;
@@ -44,7 +44,7 @@ export function describedTenantFile(): SchemaNode {
   return schema;
 }
 
-/** What the reader of tenant files takes in place of any string, and of a JWK. */
+/** Environment reference, which a tenant file may have in place of any string or JWK. */
 const REFERENCE: SchemaNode = {
   type: 'object',
   description: 'A value of the environment; a default of null leaves the key out.',

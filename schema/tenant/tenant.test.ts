@@ -21,7 +21,7 @@ const issues = (json: unknown, more: object = {}) => {
   return [];
 };
 
-describe('shapes that the reference server publishes parse', () => {
+describe('accepts the tenant files of the reference server', () => {
   const basic = { type: 'http-basic', username: 'u', password: 'p' };
   const client = { client_id: 'imaging-client', jwk: publicKey, jwkPrivate: { ...publicKey, d: 'd' } };
   test.each<[string, unknown]>([
@@ -30,7 +30,7 @@ describe('shapes that the reference server publishes parse', () => {
       { authorization: { ...mock, disableAuthzChecks: true }, images: { ...web, authentication: basic } },
     ],
     [
-      'mock, older spelling, delayed',
+      'mock, older key, delayed',
       {
         authorization: { ...mock, disabled: true },
         images: { ...web, delay: { lookupUntil: 4833623642, retrieveUntil: 4833623642 } },
@@ -111,8 +111,8 @@ describe('shapes that the reference server publishes parse', () => {
   });
 });
 
-describe('what the rest of the process sees', () => {
-  test('defaults, absolute paths, URLs without a slash at the end', () => {
+describe('the parsed tenant', () => {
+  test('has defaults, absolute paths, and URLs without a slash at the end', () => {
     const { tenant } = parse({
       authorization: smart,
       images: [web, { type: 'folder', lookup: 'studies-by-mrn', path: './images' }],
@@ -124,7 +124,7 @@ describe('what the rest of the process sees', () => {
     expect(tenant.images.map(({ emptyIsAway }) => emptyIsAway)).toEqual([300, 300]);
   });
 
-  test('older spellings become the newer ones', () => {
+  test('has newer keys and values in place of older ones', () => {
     const { tenant } = parse({
       authorization: { ...mock, disabled: true },
       images: { ...web, lookup: 'studies-by-identifier' },
@@ -135,7 +135,7 @@ describe('what the rest of the process sees', () => {
   });
 });
 
-describe('a wrong file says where and why', () => {
+describe('a wrong file is refused with path and reason', () => {
   test.each<[string, unknown, RegExp]>([
     ['unknown key', { authorization: { ...mock, colour: 1 }, images: web }, /^authorization: .*colour/],
     ['unknown type', { authorization: { type: 'kerberos' }, images: web }, /^authorization.type: /],
@@ -164,12 +164,12 @@ describe('a wrong file says where and why', () => {
       /^authorization.patient: must be a FHIR Patient/,
     ],
     [
-      'patient without an id that a URL can have',
+      'patient whose id cannot be in a URL',
       { authorization: { ...mock, patient: { resourceType: 'Patient', id: '..' } }, images: web },
       /^authorization.patient: must be a FHIR Patient/,
     ],
     [
-      'policy for what is no id',
+      'policy with an invalid id',
       { authorization: { ...smart, policy: [{ client_id: 'c', patients: ['..'] }] }, images: web },
       /^authorization.policy/,
     ],
@@ -207,7 +207,7 @@ describe('$env', () => {
     images: { ...web, authentication: { type: 'http-basic', username: 'u', password } },
   });
 
-  test('is replaced; a JWK is read as JSON', () => {
+  test('is replaced by the value; a JWK is parsed as JSON', () => {
     const environment = { PW: 'hush', KEY: JSON.stringify(publicKey) };
     const { tenant, literalSecrets } = parse(
       {
@@ -222,17 +222,21 @@ describe('$env', () => {
   });
 
   test.each<[string, unknown, string]>([
-    ['unset', { $env: 'PW' }, 'images.authentication.password: environment variable PW is not set'],
     [
-      'misspelt',
+      'an unset variable',
+      { $env: 'PW' },
+      'images.authentication.password: environment variable PW is not set',
+    ],
+    [
+      'an unknown key',
       { $env: 'PW', fallback: 'x' },
       'images.authentication.password: an environment reference reads { "$env": "NAME", "default": … }',
     ],
-  ])('%s', (_name, reference, expected) => {
+  ])('is refused with %s', (_name, reference, expected) => {
     expect(issues(withPassword(reference))).toEqual([expected]);
   });
 
-  test('a default stands in; a default of null leaves the key out', () => {
+  test('may have a default; a default of null removes the key', () => {
     const { tenant } = parse({
       authorization: {
         ...smart,
@@ -244,12 +248,12 @@ describe('$env', () => {
     expect((tenant.authorization as { client: object }).client).not.toHaveProperty('jwkPrivate');
   });
 
-  test('a literal secret works and is named', () => {
+  test('accepts and reports a literal secret', () => {
     expect(parse(withPassword('p')).literalSecrets).toEqual(['images.authentication.password']);
   });
 });
 
-describe('FG-23 the paths of a file', () => {
+describe('FG-23 FHIRPath in a tenant file', () => {
   const wrong = (path: string) => issues({ authorization: mock, images: { ...web, mrn: [path] } });
 
   test.each([
@@ -300,7 +304,7 @@ describe('SM-15 a dynamic tenant', () => {
       'images.issuer',
     ],
     [
-      'a path that takes long to be judged',
+      'a path that takes long to parse',
       { authorization: mock, images: [web, { ...web, mrn: ['identifier.value', '('.repeat(299)] }] },
       'images[1].mrn[1]',
     ],
@@ -309,21 +313,21 @@ describe('SM-15 a dynamic tenant', () => {
       { authorization: mock, images: web, limits: { objectElements: 100_001 } },
       'limits.objectElements',
     ],
-  ])('may not name %s', (_what, json, path) => {
+  ])('must not use %s', (_what, json, path) => {
     expect(issues(json, dynamic).map((issue) => issue.split(': ')[0])).toEqual([path]);
   });
 
-  test('may name servers', () => {
+  test('may use servers', () => {
     expect(issues({ authorization: smart, images: web }, dynamic)).toEqual([]);
   });
 });
 
-test('tenant.schema.json is what the schema says', () => {
+test('tenant.schema.json is up to date', () => {
   const committed = readFileSync(new URL('../tenant.schema.json', import.meta.url), 'utf8');
   expect(committed).toBe(tenantSchema()['tenant.schema.json']);
 });
 
-test('an editor accepts a value of the environment for every text of every kind of tenant', () => {
+test('tenant.schema.json allows an environment reference for every text', () => {
   const schema = JSON.parse(tenantSchema()['tenant.schema.json']!) as SchemaNode;
   const texts = [...keysOf(schema)].filter(
     ({ schema }) => schema.type === 'string' && schema.const === undefined,

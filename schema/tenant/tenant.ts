@@ -18,16 +18,16 @@ export type ImagesConfig = z.infer<typeof images>;
 export type AuditConfig = z.infer<typeof audit>;
 export type ServiceAuthentication = z.infer<typeof serviceAuthentication>;
 
-/** One tenant, parsed: what the rest of the process knows of its configuration. */
+/** The parsed configuration of one tenant. */
 export interface Tenant {
   /** File name without `.json`, or a hash of a dynamic configuration. Safe to log. */
   key: string;
-  /** What stands in the URL: `open`, or `dyn/{encoded}`. A dynamic one is a secret (SM-14). */
+  /** Path in the URL: `open`, or `dyn/{encoded}`. A dynamic one is a secret (SM-14). */
   path: string;
   dynamic: boolean;
   authorization: AuthorizationConfig;
   clinical: ClinicalConfig;
-  /** One or more; folder paths are absolute. */
+  /** One or more sources; paths of folders are absolute. */
   images: readonly ImagesConfig[];
   graphql: { introspection: boolean; trustedDocumentsOnly: boolean };
   joins: { accessionTypes: readonly string[] };
@@ -35,7 +35,7 @@ export interface Tenant {
   audit: AuditConfig;
 }
 
-/** A configuration that cannot be used: every reason with its JSON path. */
+/** An invalid configuration: every reason with its JSON path. */
 export class TenantError extends Error {
   readonly issues: readonly { path: string; reason: string }[];
 
@@ -50,16 +50,16 @@ export interface TenantOrigin {
   key: string;
   path: string;
   dynamic: boolean;
-  /** Relative paths in the file start here. */
+  /** Base of relative paths in the file. */
   directory: string;
-  /** Where `{ "$env": "NAME" }` looks; dynamic tenants get an empty one (SM-15). */
+  /** Variables for `{ "$env": "NAME" }`; empty for dynamic tenants (SM-15). */
   environment: Readonly<Record<string, string | undefined>>;
 }
 
 /**
  * Parses one tenant configuration.
- * @param json what stood in the file, after JSON.parse
- * @returns the tenant, and paths of secrets that stand in it literally
+ * @param json the file after JSON.parse
+ * @returns the tenant, and the paths of secrets that are written literally in the file
  * @throws TenantError with every JSON path and reason
  */
 export function parseTenant(
@@ -96,7 +96,7 @@ export function parseTenant(
   return { tenant, literalSecrets: reading.literalSecrets };
 }
 
-/** A dynamic tenant reaches nothing of this machine (SM-15): no folder, no store, no file to write. */
+/** Refuses a dynamic tenant that uses anything on this machine (SM-15): a folder, a store, a file to write. */
 function refuseLocal(file: z.infer<typeof tenantFile>): void {
   const sources = Array.isArray(file.images) ? file.images : [file.images];
   const issues = [
@@ -112,7 +112,7 @@ function refuseLocal(file: z.infer<typeof tenantFile>): void {
   if (issues.length > 0) throw new TenantError(issues);
 }
 
-/** Paths in `mrn` of a file are judged (FG-23); of those that came with a request only the size, as they are parsed elsewhere. */
+/** Judges the paths in `mrn` (FG-23). For a dynamic tenant only their size: a worker parses and judges them later. */
 function refuseCostlyPaths(file: z.infer<typeof tenantFile>, dynamic: boolean): void {
   const sources = Array.isArray(file.images) ? file.images : [file.images];
   const issues = sources.flatMap(({ mrn }, index) =>
@@ -144,7 +144,7 @@ function clinicalOf(file: z.infer<typeof tenantFile>, directory: string): Clinic
   return fhirBaseUrl ? { type: 'fhir', baseUrl: fhirBaseUrl } : { type: 'none' };
 }
 
-/** A union's failure says little by itself: its arms' reasons are what the reader needs. */
+/** Returns the reasons of an issue. A failed union gives the reasons of the alternative that matched the furthest. */
 function flatten(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): { path: string; reason: string }[] {
   const at = [...above, ...issue.path];
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {

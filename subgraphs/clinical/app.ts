@@ -24,35 +24,35 @@ import { loadStore } from './sources/store-load.ts';
 import { Store } from './sources/store.ts';
 
 export interface ClinicalDependencies {
-  /** Where stores keep their databases. */
+  /** Folder for the databases of stores. */
   dataDir: string;
   /** Public base of the whole server, for absolute URLs. */
   baseUrl: string;
-  /** Connections to FHIR servers; dynamic tenants get a guarded one (SM-15). */
+  /** Returns the connections to FHIR servers; dynamic tenants get a guarded dispatcher (SM-15). */
   dispatcher?: (tenant: Tenant) => Dispatcher | undefined;
-  /** Milliseconds that a FHIR server has for an answer to begin. */
+  /** Milliseconds within which the answer of a FHIR server has to begin. */
   timeout?: number;
-  /** ms since the epoch. */
+  /** Milliseconds since the epoch. */
   now?: () => number;
-  /** Evaluates FHIRPath of callers; by default one of its own, which closes with the subgraph. */
+  /** Evaluates FHIRPath of callers; by default a new pool, which is closed with the subgraph. */
   expressions?: ExpressionPool;
 }
 
 export interface ClinicalSubgraph {
   schema: GraphQLSchema;
   /**
-   * The record as this caller sees it, for the time of one request; what is asked of it is recorded where there is an
-   * `audit` (IA-30). Nothing is contacted yet.
+   * Opens the record for one caller and one request. With an `audit` its operations are recorded (IA-30). No source is
+   * contacted yet.
    */
   open(tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation): Clinical;
   /** FHIR REST, below `/:tenant`. */
   routes: FastifyPluginAsync;
-  /** Loads the tenant's store, where it has one, so that the first request does not wait for it. */
+  /** Loads the tenant's store, if any, so that the first request does not wait for it. */
   prepare(tenant: Tenant, onProgress?: (progress: LoadProgress) => void): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The clinical subgraph: one core, and its GraphQL and FHIR REST faces. */
+/** Composes the clinical subgraph: one core, with GraphQL and FHIR REST APIs. */
 export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSubgraph {
   const { dataDir, baseUrl, dispatcher, timeout, now } = dependencies;
   const stores = new Map<string, Promise<Store>>();
@@ -66,7 +66,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       const name = createHash('sha256').update(path).digest('hex').slice(0, 16);
       const file = join(dataDir, 'clinical', `${name}.sqlite`);
       store = loadStore(path, file, onProgress).then(() => new Store(file, now));
-      // A load that failed is tried again by the next request.
+      // The next request repeats a load that failed.
       store.catch(() => stores.delete(path));
       stores.set(path, store);
     }

@@ -2,16 +2,16 @@ import { Client, fetchExchange } from '@urql/svelte';
 import { initGraphQLTada, type ResultOf } from 'gql.tada';
 import type { introspection } from './graphql-env.d.ts';
 
-/** FHIR scalars are text on the wire; `decimal` keeps its digits as a number. */
+/** The typed `graphql` tag. FHIR scalars are strings in JSON, except `decimal`, which is a number. */
 const graphql = initGraphQLTada<{
   introspection: introspection;
   scalars: { date: string; dateTime: string; instant: string; time: string; decimal: number; code: string };
 }>();
 
 /**
- * A client for one tenant's federated graph. No cache: a record on screen is the record as it was just asked for.
+ * Creates a GraphQL client for one tenant. It has no cache: the screen always shows the current record.
  * @param endpoint `{base}/{tenant}/graphql`
- * @param fetch one that sends the session's token along
+ * @param fetch a `fetch` that sends the session's token
  */
 export function graphClient({
   endpoint,
@@ -23,7 +23,7 @@ export function graphClient({
   return new Client({ url: endpoint, fetch, exchanges: [fetchExchange], preferGetMethod: false });
 }
 
-/** Whom one may open; asked only where no patient is in context. */
+/** The patients that can be opened; requested only when no patient is in context. */
 export const PATIENTS = graphql(`
   query Patients {
     PatientList(_sort: ["family"]) {
@@ -164,12 +164,12 @@ interface Concept {
   coding: { display: string | null }[] | null;
 }
 
-/** What a concept is called: its text, or its first display. */
+/** Returns the name of a concept: its text, or its first display. */
 export function conceptName(concept: Concept | null | undefined): string {
   return concept?.text ?? concept?.coding?.find(({ display }) => display)?.display ?? 'Not named';
 }
 
-/** A list field without the holes that GraphQL allows. */
+/** Returns a list without its `null` items; an empty list for `null`. */
 export function present<T>(list: readonly (T | null)[] | null | undefined): T[] {
   return (list ?? []).filter((item): item is T => item !== null);
 }
@@ -178,7 +178,7 @@ interface HasName {
   name: { text: string | null; given: (string | null)[] | null; family: string | null }[] | null;
 }
 
-/** A person's name as it is written. */
+/** Returns a person's name for display. */
 export function personName({ name }: HasName): string {
   const first = name?.[0];
   const parts = [...present(first?.given), first?.family].filter(Boolean);

@@ -11,25 +11,25 @@ import {
   type SmartServer,
 } from './smart-launch.ts';
 
-/** Seconds before its end at which a token is not used any more. */
+/** A token is renewed this many seconds before it expires. */
 const MARGIN_SECONDS = 20;
-/** In the address after signing out. */
-const LEFT = 'signed-out';
+/** The query parameter of the page after signing out. */
+const SIGNED_OUT = 'signed-out';
 
 /**
- * Where the page is and by what right: which gateway, tenant, patient and study, kept in the address so that a link
- * opens the same; and the token, kept in memory alone.
+ * The state of the page: gateway, tenant, patient and study, which are in the URL so that a link opens the same page;
+ * and the token, which is in memory only.
  */
 export class Session {
-  /** Base of the gateway, with a slash at the end; the viewer is served at `{base}app/`. */
+  /** The base URL of the gateway, with a slash at the end; the viewer is served at `{base}app/`. */
   readonly gateway: string;
   tenant = $state('demo');
   patient = $state<string>();
   study = $state<string>();
-  /** `opening` until the server has said whether a token is needed. */
+  /** `opening` until it is known whether a token is needed. */
   phase = $state<'opening' | 'signed-out' | 'ready'>('opening');
   problem = $state<string>();
-  /** Whether the user has just signed out: then nothing begins by itself. */
+  /** True after the user has signed out: then no sign-in starts automatically. */
   left = $state(false);
   #server = $state.raw<SmartServer>({});
   #grant = $state.raw<Grant>();
@@ -45,24 +45,24 @@ export class Session {
     return `${this.gateway}${encodeURIComponent(this.tenant)}/graphql`;
   }
 
-  /** Whether the server has said where to sign in. */
+  /** True if the server has an authorization endpoint. */
   get signInPossible(): boolean {
     return this.#server.authorization_endpoint !== undefined;
   }
 
-  /** Whether there is a token to give back. */
+  /** True if the session has a token. */
   get signedIn(): boolean {
     return this.#grant !== undefined;
   }
 
-  /** Whether one may look for other patients: not with a token that is bound to one. */
+  /** True if the user can choose another patient; false if the token is for one patient. */
   get choosesPatient(): boolean {
     return this.#grant?.patient === undefined;
   }
 
   /**
-   * Finds out whether a token is needed, takes one that the browser came back with, and goes to get one otherwise. Where
-   * that did not work, or the user has signed out, it is the user who begins.
+   * Opens the page: finishes a sign-in that the browser returns from, or starts one if a token is needed. After an error
+   * or a sign-out it waits for the user.
    */
   async open(): Promise<void> {
     this.phase = 'opening';
@@ -76,9 +76,9 @@ export class Session {
         this.phase = 'ready';
         return;
       }
-      this.left = address.searchParams.has(LEFT);
+      this.left = address.searchParams.has(SIGNED_OUT);
       const launch = address.searchParams.get('launch') ?? undefined;
-      // In place of this page: one step back leads to where the user came from, not to here and forth again.
+      // Replaces the history entry: otherwise the Back button would start another sign-in.
       if (!this.left) return window.location.replace(await this.#signInAt(launch));
       this.phase = 'signed-out';
     } catch (error) {
@@ -92,16 +92,16 @@ export class Session {
     window.location.assign(await this.#signInAt());
   }
 
-  /** Gives the token back and leaves the page, and with it everything that it holds in memory. */
+  /** Revokes the token and reloads the page, which clears its memory. */
   async signOut(): Promise<void> {
     const grant = this.#grant;
     this.#grant = undefined;
     this.phase = 'signed-out';
     if (grant) await revoke(this.#server, grant).catch(() => undefined);
-    window.location.assign(`?${new URLSearchParams({ tenant: this.tenant, [LEFT]: '' })}`);
+    window.location.assign(`?${new URLSearchParams({ tenant: this.tenant, [SIGNED_OUT]: '' })}`);
   }
 
-  /** Headers that go with every request for data; renews a token that is about to end. */
+  /** Returns the headers of a request for data; first renews a token that is about to expire. */
   async headers(): Promise<Record<string, string>> {
     if (!this.#grant) return {};
     if (this.#grant.expires - Date.now() < MARGIN_SECONDS * 1000) {
@@ -116,14 +116,14 @@ export class Session {
     return { authorization: `Bearer ${this.#grant.token}` };
   }
 
-  /** `fetch` with the session's token. */
+  /** A `fetch` that sends the session's token. */
   readonly fetch: typeof fetch = async (input, init) => {
     const headers = new Headers(init?.headers);
     for (const [name, value] of Object.entries(await this.headers())) headers.set(name, value);
     return fetch(input, { ...init, headers });
   };
 
-  /** Opens a patient or a study, with an address of its own; undefined steps back. */
+  /** Opens a patient or a study and changes the URL; undefined closes it. */
   go(patient: string | undefined, study?: string): void {
     this.patient = patient;
     this.study = study;
@@ -147,9 +147,9 @@ export class Session {
     return query;
   }
 
-  /** Where the page was before the browser went to sign in. */
+  /** Restores the state that the page had before the sign-in. */
   #comeBack(address: URL): Pending {
-    // The code is used once and must not stay in the history.
+    // The authorization code must not stay in the browser's history.
     history.replaceState(null, '', address.pathname);
     const pending = takePending(address);
     this.#read(new URLSearchParams(pending.returnTo));

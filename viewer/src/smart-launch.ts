@@ -1,8 +1,8 @@
 import * as oauth from 'oauth4webapi';
 
-/** SMART App Launch 2.2 as a public client: code flow with PKCE S256, in the browser. */
+/** SMART App Launch 2.2 as a public client in the browser: code flow with PKCE S256. */
 
-/** What a SMART configuration says that a launch needs; no authorization endpoint means that no token is needed. */
+/** The members of a SMART configuration that a launch needs. No authorization endpoint: no token is needed. */
 export interface SmartServer {
   issuer?: string;
   authorization_endpoint?: string;
@@ -10,23 +10,23 @@ export interface SmartServer {
   revocation_endpoint?: string;
 }
 
-/** What a launch needs to remember until the authorization server sends the browser back. */
+/** The state of a launch until the authorization server redirects the browser back. */
 export interface Pending {
   fhirBase: string;
   redirectUri: string;
   verifier: string;
-  /** Where the page was. */
+  /** The query string of the page before the launch. */
   returnTo: string;
 }
 
-/** A token and what came with it. */
+/** An access token with the other data of the token response. */
 export interface Grant {
   fhirBase: string;
   token: string;
   refreshToken?: string;
-  /** Milliseconds since the epoch. */
+  /** Expiry in milliseconds since the epoch. */
   expires: number;
-  /** Patient in context, SMART App Launch 2.2 §3.0.2. */
+  /** The patient in context, SMART App Launch 2.2 §3.0.2. */
   patient?: string;
 }
 
@@ -35,8 +35,8 @@ const SCOPE = 'launch/patient patient/*.rs online_access';
 const KEY = 'smart-launch ';
 
 /**
- * The server's SMART configuration (§2.1).
- * @throws Error in words for the page
+ * Reads the server's SMART configuration (§2.1).
+ * @throws Error with a message for the user
  */
 export async function smartServer(fhirBase: string): Promise<SmartServer> {
   const response = await fetch(`${fhirBase}/.well-known/smart-configuration`, {
@@ -47,9 +47,9 @@ export async function smartServer(fhirBase: string): Promise<SmartServer> {
 }
 
 /**
- * Begins a launch.
+ * Starts a launch.
  * @param launch the EHR's launch id; undefined for a standalone launch
- * @returns where to send the browser
+ * @returns the URL of the authorization request
  */
 export async function beginLaunch(
   server: SmartServer,
@@ -77,27 +77,27 @@ export async function beginLaunch(
   return url;
 }
 
-/** Whether the address is one that an authorization server sent the browser back to. */
+/** Returns true if the URL is an authorization response. */
 export function isAnswer({ searchParams }: URL): boolean {
   return searchParams.has('state') && (searchParams.has('code') || searchParams.has('error'));
 }
 
 /**
- * What the launch remembers that this answer belongs to; once.
- * @throws Error when it is no launch of this browser tab
+ * Returns the launch that an authorization response belongs to, and removes it from the storage.
+ * @throws Error if this browser tab did not start the launch
  */
 export function takePending(answer: URL, storage: Storage = sessionStorage): Pending {
   const key = KEY + answer.searchParams.get('state')!;
-  const kept = storage.getItem(key);
+  const stored = storage.getItem(key);
   storage.removeItem(key);
-  if (!kept) throw new Error('This sign-in was not begun in this tab. Please sign in again.');
-  return JSON.parse(kept) as Pending;
+  if (!stored) throw new Error('This sign-in was not begun in this tab. Please sign in again.');
+  return JSON.parse(stored) as Pending;
 }
 
 /**
- * Ends a launch: takes the code to the server that the launch began at.
- * @param server the one of `pending.fhirBase`, and no other
- * @throws Error when access was refused, or the answer is another server's
+ * Completes a launch: exchanges the code for a token.
+ * @param server the configuration of `pending.fhirBase`
+ * @throws Error if access was denied, or if the response is from another server
  */
 export async function completeLaunch(server: SmartServer, answer: URL, pending: Pending): Promise<Grant> {
   const as = authorizationServer(server, pending.fhirBase);
@@ -120,13 +120,13 @@ function validated(as: oauth.AuthorizationServer, answer: URL): URLSearchParams 
   } catch (error) {
     if (!(error instanceof oauth.AuthorizationResponseError)) throw error;
     const { error: code, error_description: description } = error;
-    const words =
+    const message =
       code === 'access_denied' ? 'Access was not allowed, and so nothing can be shown.' : description;
-    throw new Error(words ?? `The server could not sign you in (${code}).`, { cause: error });
+    throw new Error(message ?? `The server could not sign you in (${code}).`, { cause: error });
   }
 }
 
-/** A new token for the old one's refresh token; undefined where there is none or it is not taken any more. */
+/** Returns a new token for the grant's refresh token; undefined if it has none or the server refuses it. */
 export async function refresh(server: SmartServer, grant: Grant): Promise<Grant | undefined> {
   if (!grant.refreshToken) return undefined;
   const as = authorizationServer(server, grant.fhirBase);
@@ -146,7 +146,7 @@ export async function refresh(server: SmartServer, grant: Grant): Promise<Grant 
   }
 }
 
-/** Tells the server that the token is not used any more (RFC 7009), where it can be told. */
+/** Revokes the grant's token (RFC 7009) if the server has a revocation endpoint. */
 export async function revoke(server: SmartServer, grant: Grant): Promise<void> {
   if (!server.revocation_endpoint) return;
   const as = authorizationServer(server, grant.fhirBase);

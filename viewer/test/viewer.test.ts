@@ -1,4 +1,4 @@
-/** The viewer in a real Chromium before the whole gateway: sign-in, one request, a lit image, scrolling. */
+/** The viewer in Chromium with the whole gateway: sign-in, one GraphQL request, a visible image, scrolling. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
@@ -26,12 +26,12 @@ afterAll(async () => {
 
 interface Opened {
   page: Page;
-  /** Bodies of its GraphQL requests. */
+  /** Bodies of the page's GraphQL requests. */
   graphql: string[];
   errors: string[];
 }
 
-/** A page in a browser of its own that tells of its errors and counts its GraphQL requests. */
+/** Opens a page in a browser context of its own and records its errors and GraphQL requests. */
 async function openPage(path: string): Promise<Opened> {
   const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
   const graphql: string[] = [];
@@ -46,7 +46,7 @@ async function openPage(path: string): Promise<Opened> {
   return { page, graphql, errors };
 }
 
-/** The same in the demonstration, signed in with two clicks: a person, and their consent. */
+/** Opens a page of the tenant `demo` and signs in with two clicks: a person, and consent. */
 async function openAs(person: string, path = '/app/?tenant=demo'): Promise<Opened> {
   const opened = await openPage(path);
   await opened.page.getByRole('button', { name: person }).click();
@@ -55,7 +55,7 @@ async function openAs(person: string, path = '/app/?tenant=demo'): Promise<Opene
   return opened;
 }
 
-/** Share of the canvas that is not black, and the sum of its pixels as a fingerprint. */
+/** Returns the share of the canvas that is not black, and a checksum of its pixels. */
 async function canvas(page: Page): Promise<{ lit: number; sum: number }> {
   return page.evaluate(() => {
     const element = document.querySelector('canvas')!;
@@ -72,7 +72,7 @@ async function canvas(page: Page): Promise<{ lit: number; sum: number }> {
   });
 }
 
-test('a patient opens with one GraphQL request, an image is lit, and the series scrolls', async () => {
+test('a patient opens with one GraphQL request; an image is visible, and the series scrolls', async () => {
   const { page, graphql, errors } = await openAs('Helen Marie Castellanos');
   expect(page.url()).toBe(`${gateway.url}/app/?tenant=demo&patient=${PATIENT}`);
   const slider = page.getByRole('slider', { name: 'Image; arrow keys scroll' });
@@ -102,20 +102,20 @@ test('a patient opens with one GraphQL request, an image is lit, and the series 
   await page.close();
 }, 120_000);
 
-test('sign-in: what is asked for is said before; the keyboard is enough; signing out ends the token', async () => {
+test('sign-in: the page lists the access; the keyboard is enough; signing out revokes the token', async () => {
   const { page, errors } = await openPage('/app/');
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
   await page.screenshot({ path: join(shots, 'sign-in.png') });
   await page.getByRole('button', { name: 'Samir Haddad' }).press('Enter');
   await page.getByRole('heading', { name: 'Allow access?' }).waitFor();
   const consent = await page.getByRole('main').innerText();
-  for (const said of ['The viewer', 'Samir Haddad', 'See everything in the record']) {
-    expect(consent).toContain(said);
+  for (const text of ['The viewer', 'Samir Haddad', 'See everything in the record']) {
+    expect(consent).toContain(text);
   }
   await page.screenshot({ path: join(shots, 'consent.png') });
-  const asked = page.waitForRequest(/\/demo\/graphql$/);
+  const graphqlRequest = page.waitForRequest(/\/demo\/graphql$/);
   await page.getByRole('button', { name: 'Allow' }).press('Enter');
-  const authorization = (await (await asked).headerValue('authorization'))!;
+  const authorization = (await (await graphqlRequest).headerValue('authorization'))!;
   expect(authorization).toMatch(/^Bearer ./);
   await page.getByRole('heading', { name: 'Samir Haddad' }).waitFor();
   const read = () =>
@@ -131,7 +131,7 @@ test('sign-in: what is asked for is said before; the keyboard is enough; signing
   await page.close();
 }, 60_000);
 
-test('who does not agree is back in the viewer, which says so and waits', async () => {
+test('after Deny, the viewer says that access was not allowed, and waits', async () => {
   const { page, graphql } = await openPage('/app/?tenant=demo&study=1.2.3');
   await page.getByRole('button', { name: 'Helen Marie Castellanos' }).click();
   await page.getByRole('button', { name: 'Deny' }).click();
@@ -144,7 +144,7 @@ test('who does not agree is back in the viewer, which says so and waits', async 
   await page.close();
 }, 60_000);
 
-test('a colour palette is applied: the echocardiogram is lit', async () => {
+test('a colour palette is applied: the echocardiogram is visible', async () => {
   const { page, errors } = await openAs('George Allen Whitfield');
   await page.getByRole('button', { name: /Echocardiogram/ }).click();
   await expect.poll(async () => (await canvas(page)).lit, { timeout: 30_000 }).toBeGreaterThan(0.05);
@@ -152,7 +152,7 @@ test('a colour palette is applied: the echocardiogram is lit', async () => {
   await page.close();
 }, 60_000);
 
-test('without a patient in the address one is chosen from a list', async () => {
+test('without a patient in the URL, the user chooses one from a list', async () => {
   const { page, errors } = await openPage('/app/?tenant=open');
   await page.getByRole('heading', { name: 'Whose images?' }).waitFor();
   const rows = page.getByRole('listitem').getByRole('button');
@@ -168,7 +168,7 @@ test('without a patient in the address one is chosen from a list', async () => {
   await page.close();
 }, 60_000);
 
-test('a patient who is not there is said to be so, with a way to try again', async () => {
+test('for an unknown patient, the page shows an error and a button to try again', async () => {
   const { page } = await openPage('/app/?tenant=open&patient=nobody');
   await page.getByRole('alert').waitFor();
   await page.getByRole('button', { name: 'Try again' }).waitFor();

@@ -20,61 +20,61 @@ import {
 } from './capability.ts';
 import { oneUse, type OneUse } from './one-use.ts';
 
-/** A study as far as a capability names it. */
+/** The study of a capability. */
 export interface CapabilityStudy {
   uid: string;
-  /** Logical id of its patient, where that is known. */
+  /** Logical id of its patient, if known. */
   patientId?: string;
 }
 
-/** What a request with a capability asks for. */
+/** A request with a capability in its path. */
 export interface CapabilityRequest {
   method: string;
   raw: IncomingMessage;
   params: unknown;
 }
 
-/** Makes capabilities and opens them; it asks nobody what they may see. */
+/** Makes and opens capabilities; it does not authorize anything. */
 export interface CapabilitySealer {
-  /** A path segment that gives its caller one study for `capabilityTtl` seconds (IA-25, IA-26). */
+  /** Returns a path segment that gives its caller one study for `capabilityTtl` seconds (IA-25, IA-26). */
   seal(tenant: Tenant, access: Access, study: CapabilityStudy): Promise<string>;
-  /** A path segment with which one path below it can be had once, within a minute, without a header (IA-33). */
+  /** Returns a path segment that gives one path below it once, within a minute, without a header (IA-33). */
   sealLink(
     tenant: Tenant,
     access: Access,
     study: CapabilityStudy,
     path: string,
   ): Promise<{ sealed: string; expires: number }>;
-  /** @throws Fault `forbidden` for what was not sealed for this tenant, or has ended */
+  /** @throws Fault `forbidden` when it was not sealed for this tenant, or has expired */
   open(tenant: Tenant, sealed: string): Promise<Capability>;
-  /** Which links are still to be used. */
+  /** Links that were not used yet. */
   links: OneUse;
 }
 
 export interface Capabilities extends Pick<CapabilitySealer, 'sealLink'> {
   /**
-   * What a request may see whose path carries a capability; all is checked anew at every request.
-   * @throws Fault `forbidden` for whatever is wrong with the capability, and what authorization throws
+   * Authorizes a request with a capability in its path. Everything is checked again at every request.
+   * @throws Fault `forbidden` for an invalid capability, and the faults of authorization
    */
   admit(tenant: Tenant, request: CapabilityRequest): Promise<Access>;
-  /** Study Instance UID of a request that was admitted by a link. */
+  /** Returns the Study Instance UID of a request that was admitted by a link. */
   linkedStudy(request: IncomingMessage): string | undefined;
-  /** Nothing was served: the link may be used again until it ends. */
+  /** Makes the link usable again until it expires, because nothing was served. */
   giveBack(request: IncomingMessage): Promise<void>;
 }
 
 export interface SealerOptions {
-  /** SEALING_KEY; the first seals, all open. */
+  /** SEALING_KEY; the first secret seals, all of them open. */
   secrets: readonly string[];
   /** Milliseconds since the epoch. */
   now: () => number;
-  /** Which links are still to be used; in this process where it is not given. */
+  /** Links that were not used yet; by default in this process. */
   links?: OneUse;
 }
 
 const LINK_SECONDS = 60;
 
-/** One for the process. */
+/** Creates the sealer; use one per process. */
 export function capabilitySealer({ secrets, now, links = oneUse(now) }: SealerOptions): CapabilitySealer {
   const keys = secrets.map(capabilityKey);
   const seconds = () => now() / 1000;
@@ -120,7 +120,7 @@ export function capabilitySealer({ secrets, now, links = oneUse(now) }: SealerOp
 }
 
 /**
- * Who may use capabilities; one for the process.
+ * Creates the authorization of capabilities; use one per process.
  * @param now milliseconds since the epoch
  */
 export function capabilities(
@@ -131,7 +131,7 @@ export function capabilities(
   const { links } = sealer;
   const admitted = new WeakMap<IncomingMessage, Capability>();
 
-  /** The caller's token where the capability wants the request to carry it, or the one that is sealed in it. */
+  /** Returns the token of the request, if the capability requires one, or the token that is sealed in it. */
   const tokenOf = (tenant: Tenant, request: IncomingMessage, opened: Capability): string | undefined => {
     if (opened.tokenHash === undefined) return opened.token;
     const presented = tenant.authorization.type === 'mock' ? '' : bearerToken(request);
@@ -141,9 +141,8 @@ export function capabilities(
   };
 
   /**
-   * What the token may see now. Where the EHR says who is in reach, it is asked for the capability's patient, whatever
-   * stands in the address. The token was good when it asked, and the patient in reach: it is the capability that ends
-   * with them (IA-25).
+   * Returns what the token may see now. If the EHR decides who is in reach, it is asked for the capability's patient,
+   * whatever the URL names. Token and patient were valid when the capability was made; it ends with them (IA-25).
    */
   const accessOf = async (tenant: Tenant, token: string | undefined, patient: string | undefined) => {
     try {
@@ -192,12 +191,12 @@ export function capabilities(
   };
 }
 
-/** How the tenant's images are retrieved; the first image source decides. */
+/** Returns how the tenant's images are retrieved; the first image source decides. */
 function retrieval(tenant: Tenant) {
   return tenant.images[0]?.retrieve ?? 'token';
 }
 
-/** What a tenant no longer gives it no longer takes. */
+/** Refuses capabilities of a kind that the tenant does not issue (any more). */
 function requireKind(tenant: Tenant, { tokenHash }: Capability): void {
   const mode = retrieval(tenant);
   if (mode === 'token') throw notGivenHere();
@@ -211,7 +210,7 @@ function notGivenHere(): Fault {
   );
 }
 
-/** What follows the capability in an address, to the letter; undefined where it stands there in another spelling. */
+/** Returns the path after the capability in a URL, unchanged; undefined when the URL spells the capability differently. */
 function below(url: string, sealed: string): string | undefined {
   const before = `/wado/${sealed}/`;
   const start = url.indexOf(before);

@@ -4,33 +4,33 @@ import type { Access } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 
 /**
- * Capability URLs (IA-25, IA-26): the right to one study, as a path segment that only we can make and read. Pure over
- * keys and clock; `capability-admission.ts` says what is checked when one comes back.
+ * Capability URLs (IA-25, IA-26): the right to one study, as a path segment that only this server can make and read. The
+ * functions are pure over keys and clock; `capability-admission.ts` has the checks at each use.
  */
 export interface Capability {
   /** Key of the tenant. */
   tenant: string;
   studyUid: string;
-  /** Logical id of the patient; undefined where the clinical base did not say whose study it is. */
+  /** Logical id of the patient; undefined when the clinical base did not give the study's patient. */
   patient?: string;
   client?: string;
   user?: string;
   /** FHIR interactions on the study, a subset of the token's: `r` to retrieve, `s` to search its series and instances. */
   operations: 'r' | 'rs';
-  /** SHA-256 of the token that asked, where the request has to carry the same one (IA-25). */
+  /** SHA-256 of the caller's token, if requests have to carry the same token (IA-25). */
   tokenHash?: string;
   /**
-   * The token itself, where the request carries none (IA-26, IA-33): it is checked at every use as if it had been sent,
-   * so that what was revoked serves nothing. Absent in a mock tenant.
+   * The token itself, if requests carry none (IA-26, IA-33). It is checked at every use as if it had been sent, so that a
+   * revoked token serves nothing. Undefined in a mock tenant.
    */
   token?: string;
-  /** The one path below the capability that may be asked for, once (IA-33). */
+  /** The only path below the capability that may be requested, once (IA-33). */
   link?: { id: string; path: string };
   /** Seconds since the epoch. */
   expires: number;
 }
 
-/** A capability as JWT claims: an address should be short. */
+/** A capability as JWT claims, with short names for short URLs. */
 interface Claims {
   sub: string;
   exp: number;
@@ -46,25 +46,25 @@ interface Claims {
 
 const ISSUER = 'capability';
 
-/** The key of a configured secret: another one than that which seals an Access (HKDF-SHA-256, RFC 5869). */
+/** Derives the key from a configured secret; it differs from the key that seals an Access (HKDF-SHA-256, RFC 5869). */
 export function capabilityKey(secret: string): Uint8Array {
   if (secret.length < 32) throw new Error('SEALING_KEY must have 32 characters or more.');
   return new Uint8Array(hkdfSync('sha256', secret, '', 'smart-imaging-gateway capability', 32));
 }
 
-/** What a capability remembers of a token. */
+/** Returns the hash by which a capability knows a token. */
 export function tokenHash(token: string): string {
   return createHash('sha256').update(token).digest('base64url');
 }
 
-/** Whether a token is the one of which the hash was taken. */
+/** Returns true when the hash is that of the token. */
 export function isTokenOf(hash: string, token: string): boolean {
   const [a, b] = [Buffer.from(hash), Buffer.from(tokenHash(token))];
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
 /**
- * When a capability that is made now ends: never after the token (IA-26).
+ * Returns when a capability that is made now expires: never after the token (IA-26).
  * @param ttl seconds
  * @param now seconds since the epoch
  */
@@ -72,7 +72,7 @@ export function capabilityExpiry(access: Access, ttl: number, now: number): numb
   return Math.floor(Math.min(now + ttl, access.tokenExpires ?? Infinity));
 }
 
-/** @param keys the first seals */
+/** Seals a capability as an encrypted JWT. @param keys the first one seals */
 export function sealCapability(capability: Capability, keys: readonly Uint8Array[]): Promise<string> {
   const { tenant, studyUid, expires, patient, client, user, operations, tokenHash, token, link } = capability;
   return new EncryptJWT({
@@ -93,9 +93,9 @@ export function sealCapability(capability: Capability, keys: readonly Uint8Array
 }
 
 /**
- * Opens what `sealCapability` made, with any of the keys.
+ * Opens the result of `sealCapability` with any of the keys.
  * @param now seconds since the epoch
- * @throws Fault `forbidden` for anything else: tampered, expired, of another tenant or key (IA-25)
+ * @throws Fault `forbidden` when it was changed, has expired, or has another tenant or key (IA-25)
  */
 export async function openCapability(
   sealed: string,
@@ -113,7 +113,7 @@ export async function openCapability(
       requiredClaims: ['exp', 'sub', 'ops'],
     }).catch(() => undefined);
     if (!opened) continue;
-    // Only we can have written it.
+    // Only this server can have written it.
     const { sub, exp, jti, ops, pat, cid, usr, th, tok, path } = opened.payload as unknown as Claims;
     return {
       tenant,
@@ -131,7 +131,7 @@ export async function openCapability(
   throw noLongerValid();
 }
 
-/** One answer for expired, revoked, foreign and made-up capabilities (IA-25). */
+/** Returns the same fault for expired, revoked, foreign and invented capabilities (IA-25). */
 export function noLongerValid(): Fault {
   return new Fault(
     'forbidden',
@@ -140,8 +140,8 @@ export function noLongerValid(): Fault {
 }
 
 /**
- * The Access of the token, narrowed to what the capability is for: its patient, its study, its operations.
- * @throws Fault `forbidden` where nothing is left
+ * Narrows the Access of the token to the patient, study and operations of the capability.
+ * @throws Fault `forbidden` when nothing is left
  */
 export function narrowed(access: Access, { patient, studyUid, operations }: Capability): Access {
   const patients =
@@ -159,7 +159,7 @@ export function narrowed(access: Access, { patient, studyUid, operations }: Capa
     }))
     .filter(({ interactions }) => interactions !== '');
   if (patients.length === 0 || permissions.length === 0) throw noLongerValid();
-  // The clinical base is asked with the caller's token what a study is labelled (IA-31); no capability makes another.
+  // The clinical base is asked for labels with `clinicalToken` (IA-31). Without `token`, no new capability can be made.
   const { token: _token, ...rest } = access;
   return { ...rest, patients, permissions };
 }

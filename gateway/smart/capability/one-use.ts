@@ -2,25 +2,26 @@ import { LRUCache } from 'lru-cache';
 import { maxEntries } from '../../../schema/outbound/max-entries.ts';
 import { entryName, required, type SharedRedis } from '../../state/redis.ts';
 
-/** What may be used once (IA-33). */
+/** Ids that may be used once (IA-33). */
 export interface OneUse {
   /**
-   * @param seconds after which it is forgotten, used or not
-   * @throws Fault `unavailable` where it cannot be remembered
+   * Makes an id usable once.
+   * @param seconds after which it expires
+   * @throws Fault `unavailable` when it cannot be stored
    */
   issue(id: string, seconds: number): Promise<void>;
   /**
-   * True the first time; false for one that was used, has run out, or was never issued.
-   * @throws Fault `unavailable` where that cannot be told
+   * Returns true the first time; false for an id that was used, has expired, or was never issued.
+   * @throws Fault `unavailable` when that cannot be checked
    */
   use(id: string): Promise<boolean>;
 }
 
-/** More than these at a time push out the oldest, which then cannot be used: memory is bounded, and nothing is used twice. */
+/** Largest number of ids. A further one removes the oldest, which then cannot be used: memory stays limited. */
 const MOST = 100_000;
 
 /**
- * In this process: what it issued is good here alone.
+ * Keeps the ids in this process: they can only be used here.
  * @param now milliseconds
  */
 export function oneUse(now: () => number): OneUse {
@@ -31,7 +32,7 @@ export function oneUse(now: () => number): OneUse {
   };
 }
 
-/** In Redis: issued by one gateway, used once at any of them. */
+/** Keeps the ids in Redis: an id that one gateway issued can be used once at any gateway. */
 export function sharedOneUse({ client }: SharedRedis): OneUse {
   return {
     async issue(id, seconds) {

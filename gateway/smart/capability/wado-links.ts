@@ -9,7 +9,7 @@ import { tenantBase } from '../../../schema/http/request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Capabilities } from './capability-admission.ts';
 
-/** What a link needs of the imaging core: whether the caller reaches a study, and whose it is. */
+/** The part of the imaging core that a link needs: whether the caller reaches a study, and its patient. */
 export type OpenStudies = (
   tenant: Tenant,
   access: Access,
@@ -26,12 +26,12 @@ export interface WadoLinkOptions {
 const HELP =
   'Send {"path": "studies/{uid}…", "accept": "application/zip"}: a WADO-RS path without a slash before it, and a media type.';
 
-/** A retrieval of PS3.18 §10.4, relative to the WADO-RS base; the query is for rendering. */
+/** A retrieval (PS3.18 §10.4), relative to the WADO-RS base; the query is for rendering. */
 const RETRIEVAL =
   /^studies\/([0-9.]{1,64})(?:\/series\/([0-9.]{1,64})(?:\/instances\/([0-9.]{1,64})(?:\/frames\/[0-9,]{1,4096})?)?)?(?:\/(?:rendered|thumbnail|metadata))?(?:\?[\w.,;=&%+-]{1,512})?$/;
 const MEDIA_TYPES = /^[\w.+*-]+\/[\w.+*-]+(?:\s*[;,]\s*[\w.+*/="-]+)*$/;
 
-/** `POST /wado/links` (IA-33): a link for one retrieval by what cannot send a header, such as `<img>` or a download. */
+/** Returns the route `POST /wado/links` (IA-33): a link for one retrieval without a header, as by `<img>` or a download. */
 export function wadoLinkRoutes({ baseUrl, capabilities, openStudies }: WadoLinkOptions): FastifyPluginAsync {
   return async function routes(app: FastifyInstance): Promise<void> {
     const config = {
@@ -55,7 +55,7 @@ export function wadoLinkRoutes({ baseUrl, capabilities, openStudies }: WadoLinkO
   };
 }
 
-/** @throws Fault `invalid_request` that says what to send */
+/** Reads the path of the link from the body. @throws Fault `invalid_request` that says what to send */
 function linkPath(body: unknown): { path: string; studyUid: string } {
   const { path, accept, ...others } = (typeof body === 'object' && body !== null ? body : {}) as Record<
     string,
@@ -90,8 +90,8 @@ const EXTENSIONS: Record<string, string> = {
 };
 
 /**
- * Answers of a link are downloaded as a file that is named by its study, not by a person, and are not cached. A link whose
- * answer failed on our side (5xx) can be used again.
+ * Adds headers to the answers of links: they are downloaded as a file named after the study, not after a person, and are
+ * not cached. A link whose answer failed on the server (5xx) can be used again.
  */
 export function addLinkHeaders(app: FastifyInstance, capabilities: Capabilities): void {
   app.addHook('onSend', async ({ raw }, reply) => {
@@ -104,7 +104,7 @@ export function addLinkHeaders(app: FastifyInstance, capabilities: Capabilities)
     );
   });
   app.addHook('onResponse', async ({ raw }, reply) => {
-    // A link that cannot be given back is spent, and the client asks for another.
+    // If this fails, the link is used up, and the client has to request a new one.
     if (reply.statusCode >= 500) await capabilities.giveBack(raw).catch(() => undefined);
   });
 }

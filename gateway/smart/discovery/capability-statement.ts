@@ -6,7 +6,7 @@ import type { SmartConfiguration } from './smart-configuration.ts';
 
 const OAUTH_URIS = 'http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris';
 
-/** What an ImagingStudy search takes (IA-13); the standard's type of each. */
+/** Search parameters of ImagingStudy (IA-13) with their types in the standard. */
 const IMAGING_STUDY: CapabilityStatementRestResource['searchParam'] = [
   { name: '_id', type: 'token' },
   { name: '_lastUpdated', type: 'date' },
@@ -23,13 +23,13 @@ const IMAGING_STUDY: CapabilityStatementRestResource['searchParam'] = [
   { name: 'subject', type: 'reference' },
 ];
 
-/** Parameter types that no source searches by. */
+/** Parameter types that no source supports. */
 const UNSEARCHED = new Set(['special', 'composite']);
 
 /**
- * The tenant's CapabilityStatement (SM-4), made from the same tables as the schema.
- * @param smart the EHR's discovery document, where there is one to name its endpoints
- * @param started when this server started: the statement has been true since then
+ * Returns the tenant's CapabilityStatement (SM-4), made from the same tables as the schema.
+ * @param smart the EHR's discovery document with its endpoints; may be empty
+ * @param started start of this server: the statement is valid since then
  */
 export function capabilityStatement(
   tenant: Tenant,

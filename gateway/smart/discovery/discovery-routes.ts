@@ -10,17 +10,17 @@ import { capabilityStatement } from './capability-statement.ts';
 import { protectedResource, smartConfigurationOf } from './discovery.ts';
 import { isOwn } from './smart-configuration.ts';
 
-type Door = Pick<Authorizer, 'smartConfiguration'>;
+type Discovery = Pick<Authorizer, 'smartConfiguration'>;
 
-/** `/fhir/metadata` and `/fhir/.well-known/smart-configuration` of a tenant (SM-1). No token is needed. */
-export function discoveryRoutes(door: Door, baseUrl: string, started: Date): FastifyPluginAsync {
+/** Returns the routes `/fhir/metadata` and `/fhir/.well-known/smart-configuration` (SM-1). They need no token. */
+export function discoveryRoutes(authorizer: Discovery, baseUrl: string, started: Date): FastifyPluginAsync {
   return async (app) => {
     const config = { open: true, api: 'fhir' as const };
     app.get('/fhir/metadata', { config }, async ({ tenant, headers, query }, reply) => {
       const { _format: format } = query as { _format?: string | string[] };
       requireFhirJson(headers.accept, [format].flat().at(-1));
-      const smart = await smartConfigurationOf(tenant, door, baseUrl).catch((error: unknown) => {
-        // The statement is true without the EHR's addresses; a kind that is not built has none to tell.
+      const smart = await smartConfigurationOf(tenant, authorizer, baseUrl).catch((error: unknown) => {
+        // The statement is valid without the EHR's endpoints; an authorization type that is not supported has none.
         if (error instanceof Fault) return {};
         throw error;
       });
@@ -29,18 +29,23 @@ export function discoveryRoutes(door: Door, baseUrl: string, started: Date): Fas
     });
     app.get('/fhir/.well-known/smart-configuration', { config }, async ({ tenant }, reply) => {
       discovered(reply, tenant).type('application/json');
-      return JSON.stringify(await smartConfigurationOf(tenant, door, baseUrl));
+      return JSON.stringify(await smartConfigurationOf(tenant, authorizer, baseUrl));
     });
   };
 }
 
 /**
- * Metadata at the host's root, the well-known name before the path: of every tenant's base as a protected resource (SM-3,
- * RFC 9728 §3), and of the authorization servers that are ours (RFC 8414 §3.1, whose issuer is `{base}/oauth`).
+ * Returns the metadata routes at the root of the host, where the well-known name comes before the path: of every tenant's
+ * base as a protected resource (SM-3, RFC 9728 §3), and of our own authorization servers (RFC 8414 §3.1), whose issuer is
+ * `{base}/oauth`.
  */
-export function rootMetadataRoutes(tenants: Tenants, door: Door, baseUrl: string): FastifyPluginAsync {
+export function rootMetadataRoutes(
+  tenants: Tenants,
+  authorizer: Discovery,
+  baseUrl: string,
+): FastifyPluginAsync {
   const prefix = new URL(baseUrl).pathname.replace(/\/+$/, '');
-  /** The tenant at a path of the host: the public prefix may be there or not. */
+  /** Returns the tenant at a path of the host, with or without the public prefix. */
   const tenantAt = async (path: string): Promise<Tenant> => {
     const within = `/${path}`.startsWith(`${prefix}/`) ? `/${path}`.slice(prefix.length + 1) : path;
     return within.startsWith('dyn/') ? tenants.dynamic(within.slice('dyn/'.length)) : tenants.byKey(within);
@@ -51,7 +56,7 @@ export function rootMetadataRoutes(tenants: Tenants, door: Door, baseUrl: string
       async ({ params }, reply) => {
         const tenant = await tenantAt(params['*']);
         discovered(reply, tenant).type('application/json');
-        return JSON.stringify(await protectedResource(tenant, door, baseUrl));
+        return JSON.stringify(await protectedResource(tenant, authorizer, baseUrl));
       },
     );
     app.get<{ Params: { '*': string } }>(
@@ -63,12 +68,12 @@ export function rootMetadataRoutes(tenants: Tenants, door: Door, baseUrl: string
           throw new Fault('not_found', 'There is no authorization server of ours at this path.');
         }
         discovered(reply, tenant).type('application/json');
-        return JSON.stringify(await door.smartConfiguration(tenant, tenant.authorization));
+        return JSON.stringify(await authorizer.smartConfiguration(tenant, tenant.authorization));
       },
     );
   };
 }
 
-/** The address of a dynamic tenant may hold secrets: a shared cache would keep them. */
+/** The URL of a dynamic tenant may contain secrets, which a shared cache would store. */
 const discovered = (reply: FastifyReply, { dynamic }: Tenant) =>
   setCacheControl(reply, dynamic ? 'noStore' : 'public');

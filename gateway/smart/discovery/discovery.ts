@@ -11,23 +11,23 @@ import { clinicalScopes, isExternal, isOwn } from './smart-configuration.ts';
 const IMAGING = 'smart-imaging-access';
 const APP_LAUNCH = 'http://fhir.org/argonaut/smart-imaging/capabilities/app-launch';
 const BACKEND_SERVICES = 'http://fhir.org/argonaut/smart-imaging/capabilities/backend-services';
-/** IA-28. */
+/** Capability of dual launch (IA-28). */
 const DUAL_LAUNCH = 'smart-imaging-access-dual-launch';
 
 /**
- * The tenant's `.well-known/smart-configuration` (SM-1, SM-2): the EHR's endpoints with our capabilities.
- * @throws Fault `not_implemented` for a kind of authorization without a backend; as `smartConfiguration` does
+ * Returns the tenant's `.well-known/smart-configuration` (SM-1, SM-2): the EHR's endpoints with our capabilities.
+ * @throws Fault `not_implemented` for an authorization type that is not supported; the faults of `smartConfiguration`
  */
 export async function smartConfigurationOf(
   tenant: Tenant,
-  door: Pick<Authorizer, 'smartConfiguration'>,
+  authorizer: Pick<Authorizer, 'smartConfiguration'>,
   baseUrl: string,
 ): Promise<SmartConfiguration> {
   const config = tenant.authorization;
   if (config.type === 'mock') return MOCK;
-  if (isOwn(config)) return withImaging(await door.smartConfiguration(tenant, config), config);
-  const document = await door.smartConfiguration(tenant, config);
-  // Where no token will be taken, imaging is not advertised.
+  if (isOwn(config)) return withImaging(await authorizer.smartConfiguration(tenant, config), config);
+  const document = await authorizer.smartConfiguration(tenant, config);
+  // A tenant that accepts no token does not advertise imaging.
   if (quirksOf(config).insecure && !config.allowInsecureQuirks) return document;
   const associated = {
     associated_endpoints: associatedEndpoints(document, config, tenantBase(baseUrl, tenant)),
@@ -35,7 +35,7 @@ export async function smartConfigurationOf(
   return withImaging({ ...document, ...endpointsOf(document, config), ...associated }, config);
 }
 
-/** No token is needed, so there is nowhere to get one. */
+/** Configuration of a mock tenant: it needs no token, so it has no endpoints. */
 const MOCK: SmartConfiguration = {
   capabilities: [IMAGING],
   grant_types_supported: [],
@@ -44,8 +44,8 @@ const MOCK: SmartConfiguration = {
 };
 
 /**
- * The bases that the same tokens open (SMART App Launch 2.2 §3): the EHR's own, with what the EHR says of it, and those
- * that the EHR names besides, without ours. It is the EHR that lists ours beside them (IA-1).
+ * Returns the bases that the same tokens open (SMART App Launch 2.2 §3): the EHR's base with its capabilities, and other
+ * bases that the EHR lists, without ours. The EHR's own document lists ours (IA-1).
  */
 function associatedEndpoints(document: SmartConfiguration, config: ExternalConfig, base: string): object[] {
   const named = Array.isArray(document['associated_endpoints']) ? document['associated_endpoints'] : [];
@@ -57,7 +57,7 @@ function associatedEndpoints(document: SmartConfiguration, config: ExternalConfi
   return [{ url: config.fhirBaseUrl, capabilities: listOf(document['capabilities']) }, ...others];
 }
 
-/** Where the tenant or its kind knows better than the EHR's document. */
+/** Returns the endpoints that the tenant, or its type, overrides in the EHR's document. */
 function endpointsOf(document: SmartConfiguration, config: ExternalConfig): SmartConfiguration {
   const own = 'introspectionUrl' in config && config.introspectionUrl;
   const derived = quirksOf(config).introspectionEndpoint === 'beside-token-endpoint';
@@ -67,7 +67,7 @@ function endpointsOf(document: SmartConfiguration, config: ExternalConfig): Smar
   };
 }
 
-/** Only modes that are on are advertised (IA-4), whatever the EHR itself says of them. */
+/** Adds our capabilities to a document. Only modes that are on are advertised (IA-4), whatever the EHR advertises. */
 function withImaging(document: SmartConfiguration, config: ExternalConfig | OwnConfig): SmartConfiguration {
   const launch = config.modes.includes('app-launch');
   const backend = config.modes.includes('backend-services');
@@ -108,17 +108,17 @@ function withImaging(document: SmartConfiguration, config: ExternalConfig | OwnC
 }
 
 /**
- * Protected resource metadata, RFC 9728 §2. An EHR that is down takes nothing away but its issuer's name.
- * @throws nothing
+ * Returns the protected resource metadata (RFC 9728 §2). When the EHR does not answer, `fhirBaseUrl` stands for the issuer.
+ * It throws no fault.
  */
 export async function protectedResource(
   tenant: Tenant,
-  door: Pick<Authorizer, 'smartConfiguration'>,
+  authorizer: Pick<Authorizer, 'smartConfiguration'>,
   baseUrl: string,
 ): Promise<Record<string, unknown>> {
   const config = tenant.authorization;
   const known = isExternal(config) || isOwn(config);
-  const issuer = known ? await issuerOf(tenant, door, config) : undefined;
+  const issuer = known ? await issuerOf(tenant, authorizer, config) : undefined;
   return {
     resource: tenantBase(baseUrl, tenant),
     ...(issuer && { authorization_servers: [issuer] }),
@@ -129,11 +129,11 @@ export async function protectedResource(
 
 async function issuerOf(
   tenant: Tenant,
-  door: Pick<Authorizer, 'smartConfiguration'>,
+  authorizer: Pick<Authorizer, 'smartConfiguration'>,
   config: ExternalConfig | OwnConfig,
 ): Promise<string | undefined> {
   try {
-    const { issuer } = await door.smartConfiguration(tenant, config);
+    const { issuer } = await authorizer.smartConfiguration(tenant, config);
     return typeof issuer === 'string' ? issuer : config.fhirBaseUrl;
   } catch (error) {
     if (!(error instanceof Fault)) throw error;

@@ -3,7 +3,7 @@ import { expiringCache } from '../token/expiring-cache.ts';
 import type { Outside } from '../token/upstream.ts';
 import { call, nonsense } from '../token/upstream.ts';
 
-/** The tenants whose tokens are an EHR's. */
+/** Tenants with tokens of an EHR. */
 export type ExternalConfig = Extract<
   AuthorizationConfig,
   {
@@ -15,13 +15,13 @@ export type ExternalConfig = Extract<
   }
 >;
 
-/** The tenants whose tokens are our own authorization server's. */
+/** Tenants with tokens of our own authorization server. */
 export type OwnConfig = Extract<AuthorizationConfig, { type: 'embedded' | 'smart-on-fhir-independent' }>;
 
-/** The tenants whose authorization server is ours and whose users sign in at an EHR (IA-28). */
+/** Tenants of our own authorization server whose users sign in at an EHR (IA-28). */
 export type IndependentConfig = Extract<OwnConfig, { type: 'smart-on-fhir-independent' }>;
 
-/** The tenants that have an EHR. */
+/** Tenants with an EHR. */
 export type EhrConfig = ExternalConfig | IndependentConfig;
 
 const EXTERNAL: ReadonlySet<string> = new Set<ExternalConfig['type']>([
@@ -31,17 +31,17 @@ const EXTERNAL: ReadonlySet<string> = new Set<ExternalConfig['type']>([
   'smart-on-fhir-with-meditech-bugfixes',
 ]);
 
-/** Whether this kind of authorization is an EHR's own. */
+/** Returns true when an EHR issues the tokens. */
 export function isExternal(config: AuthorizationConfig): config is ExternalConfig {
   return EXTERNAL.has(config.type);
 }
 
-/** Whether tokens are our own authorization server's. */
+/** Returns true when our own authorization server issues the tokens. */
 export function isOwn(config: AuthorizationConfig): config is OwnConfig {
   return config.type === 'embedded' || config.type === 'smart-on-fhir-independent';
 }
 
-/** Scopes that our documents name for the modes that are on. */
+/** Returns the scopes that our documents list for the modes that are on. */
 export function clinicalScopes(modes: AuthorizationConfig['modes']): string[] {
   return [
     ...(modes.includes('app-launch') ? ['patient/ImagingStudy.rs', 'patient/*.rs'] : []),
@@ -49,14 +49,14 @@ export function clinicalScopes(modes: AuthorizationConfig['modes']): string[] {
   ];
 }
 
-/** An EHR's own discovery document, SMART App Launch 2.2 §3. Unchecked but for being an object. */
+/** Discovery document of an EHR (SMART App Launch 2.2 §3). It is only checked to be an object. */
 export type SmartConfiguration = Readonly<Record<string, unknown>>;
 
 const KEEP_SECONDS = 300;
 
 /**
- * Reads EHRs' `.well-known/smart-configuration`, each at most every five minutes.
- * @throws Fault as `call` does; `bad_gateway` where the EHR has no such document
+ * Reads the `.well-known/smart-configuration` of EHRs, each at most every five minutes.
+ * @throws Fault like `call`; `bad_gateway` when the EHR has no such document
  */
 export function smartConfigurations(
   outside: Outside,
@@ -71,8 +71,8 @@ export function smartConfigurations(
 }
 
 /**
- * An endpoint by its name in the discovery document.
- * @throws Fault `bad_gateway` where it is not named, or not a URL
+ * Returns an endpoint by its name in the discovery document.
+ * @throws Fault `bad_gateway` when it is missing or not a URL
  */
 export function endpointOf(document: SmartConfiguration, name: string): string {
   const url = document[name];

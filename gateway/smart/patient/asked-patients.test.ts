@@ -8,7 +8,7 @@ import { authorizer, type Authorizer } from '../authorize.ts';
 import { namedIn, namedPatients, namedStudies } from './named-patients.ts';
 
 let ehr: VendorServer;
-let door: Authorizer;
+let auth: Authorizer;
 let tenant: Tenant;
 let clock: number;
 const scope = 'user/Patient.rs user/ImagingStudy.rs';
@@ -33,7 +33,7 @@ beforeEach(() => {
   ehr.readers.set('p1', new Set(['doctor', 'both']));
   ehr.readers.set('p2', new Set(['doctor', 'both']));
   ehr.readers.set('p3', new Set(['nurse']));
-  door = authorizer({ fetch, guardedFetch: fetch, now: () => clock, baseUrl: 'https://img.example.org' });
+  auth = authorizer({ fetch, guardedFetch: fetch, now: () => clock, baseUrl: 'https://img.example.org' });
   tenant = parseTenant(
     {
       authorization: {
@@ -47,7 +47,7 @@ beforeEach(() => {
   ).tenant;
 });
 
-/** Routes as the gateway has them. */
+/** The routes of the gateway. */
 const ROUTES: readonly [url: string, serves: Served][] = [
   ['/t/graphql', { interaction: 'graphql' }],
   ['/t/fhir/$graphql', { interaction: 'graphql' }],
@@ -68,7 +68,7 @@ const ROUTES: readonly [url: string, serves: Served][] = [
   ['/t/wado/links', { interaction: 'operation', studyFrom: { body: 'path' } }],
 ];
 
-/** What a request with this address and body asks for; undefined where no route takes it. */
+/** Returns what a request with this URL and body asks for; undefined when no route matches. */
 async function askedAt(url: string, body?: unknown): Promise<AskedRequest | undefined> {
   const app = fastify();
   let asked: AskedRequest | undefined;
@@ -90,7 +90,7 @@ const studiesAt = async (url: string, body?: unknown) => {
 
 async function reach(token: string, url: string, body?: unknown) {
   const asked = await askedAt(url, body);
-  return door.reach(tenant, await door.authorize(tenant, token), () => namedIn(asked!));
+  return auth.reach(tenant, await auth.authorize(tenant, token), () => namedIn(asked!));
 }
 const outcome = (promise: ReturnType<typeof reach>) =>
   promise.then(
@@ -99,7 +99,7 @@ const outcome = (promise: ReturnType<typeof reach>) =>
   );
 const reads = () => ehr.seen.filter((line) => line.includes('/Patient/')).length;
 
-describe('user/ scopes reach whom the EHR lets the caller read', () => {
+describe('user/ scopes reach the patients whom the EHR lets the caller read', () => {
   test.each<[string, string, unknown, string]>([
     ['doctor', '/t/fhir/Patient/p1', undefined, 'p1'],
     ['doctor', '/t/fhir/ImagingStudy?patient=Patient/p2', undefined, 'p2'],
@@ -116,18 +116,18 @@ describe('user/ scopes reach whom the EHR lets the caller read', () => {
     expect(await outcome(reach(token, url, body))).toBe(expected);
   });
 
-  test('nobody is in reach before the request has named them', async () => {
-    expect((await door.authorize(tenant, 'doctor')).patients).toEqual([]);
+  test('no patient is in reach before the request names one', async () => {
+    expect((await auth.authorize(tenant, 'doctor')).patients).toEqual([]);
   });
 
-  test('IA-9 for anyone but the patient in context the user/ scopes alone count', async () => {
+  test('IA-9 only user/ scopes count for patients other than the one in context', async () => {
     const levels = async (url: string) =>
       new Set((await reach('both', url)).permissions.map(({ level }) => level));
     expect(await levels('/t/fhir/Condition?patient=p1')).toEqual(new Set(['user', 'patient']));
     expect(await levels('/t/fhir/Condition?patient=p2')).toEqual(new Set(['user']));
   });
 
-  test('the caller’s own token asks; the answer is kept a minute, a refusal three seconds', async () => {
+  test('asks with the caller’s token, and keeps an answer for a minute, a refusal for three seconds', async () => {
     await reach('doctor', '/t/fhir/Patient/p1');
     await reach('doctor', '/t/fhir/Patient/p1');
     expect(reads()).toBe(1);
@@ -140,13 +140,13 @@ describe('user/ scopes reach whom the EHR lets the caller read', () => {
     expect(await outcome(reach('doctor', '/t/fhir/Patient/p1'))).toBe('p1');
   });
 
-  test('another token asks for itself', async () => {
+  test('asks again for another token', async () => {
     ehr.tokens.set('nurse', { active: true, scope, exp: clock / 1000 + 3600 });
     await reach('doctor', '/t/fhir/Patient/p1');
     expect(await outcome(reach('nurse', '/t/fhir/Patient/p1'))).toBe('forbidden');
   });
 
-  test('IA-9 the EHR is down: unavailable, but a patient in context stays in reach', async () => {
+  test('IA-9 answers unavailable while the EHR does not answer, but a patient in context stays in reach', async () => {
     await reach('doctor', '/t/fhir/Patient/p2');
     await reach('both', '/t/fhir/ImagingStudy');
     ehr.up = false;
@@ -154,7 +154,7 @@ describe('user/ scopes reach whom the EHR lets the caller read', () => {
     expect(await outcome(reach('both', '/t/fhir/ImagingStudy?patient=p2'))).toBe('p1');
   });
 
-  test('no scope of the token reads more patients than ten a request', async () => {
+  test('reads at most ten patients for a request', async () => {
     const many = Array.from({ length: 50 }, (_, i) => `x${i}`).join();
     expect(await outcome(reach('doctor', `/t/fhir/ImagingStudy?patient=${many}`))).toBe('forbidden');
     expect(reads()).toBe(10);
@@ -191,11 +191,11 @@ test.each<[string, unknown, string[]]>([
   ['/t/fhir/Patient/p%31', undefined, ['p1']],
   ['/t/fhir/Patient/%zz', undefined, []],
   ['/t/wado/links', { query: '{ Patient(id: "p1") { id } }' }, []],
-])('patients named by %s %j', async (url, body, expected) => {
+])('patients that %s %j names', async (url, body, expected) => {
   expect(await patientsAt(url, body)).toEqual(expected);
 });
 
-/** What graphql-js takes for the same value, in whatever way it is written. */
+/** All ways to write a value that graphql-js accepts. */
 test.each<[query: string, variables: object | undefined, expected: string[]]>([
   ['{ ConditionList(patient: ["p1", "Patient/p2"]) { id } }', undefined, ['p1', 'p2']],
   ['{ ConditionList(patient: "p1,p2") { id } }', undefined, ['p1', 'p2']],
@@ -209,26 +209,26 @@ test.each<[query: string, variables: object | undefined, expected: string[]]>([
   ['query($p: [String!]) { ConditionList(patient: $p) { id } }', { p: ['p1', 'p2'] }, ['p1', 'p2']],
   ['query($p: String!) { ConditionList(patient: [$p]) { id } }', { p: 'p1' }, ['p1']],
   ['{ ...F } fragment F on Query { a: Patient(id: "p1") { id } }', undefined, ['p1']],
-])('patients named by the document %s with %j', async (query, variables, expected) => {
+])('patients that the document %s with %j names', async (query, variables, expected) => {
   expect(await patientsAt('/t/graphql', { query, ...(variables && { variables }) })).toEqual(expected);
   const address = new URLSearchParams({ query, ...(variables && { variables: JSON.stringify(variables) }) });
   expect(await patientsAt(`/t/fhir/$graphql?${address.toString()}`, undefined)).toEqual(expected);
 });
 
-test('a document is read up to the limit of what is executed, and no further', async () => {
+test('reads a document only up to the limit for documents that are executed', async () => {
   const query = (fields: number) => `{ Patient(id: "p1") { ${'id '.repeat(fields)} } }`;
   expect(await patientsAt('/t/graphql', { query: query(7000) })).toEqual(['p1']);
   expect(await patientsAt('/t/graphql', { query: query(DEFAULT_LIMITS.tokens) })).toEqual([]);
 });
 
-test('of several operations the one that runs names patients', async () => {
+test('reads the patients of the operation that runs', async () => {
   const query = `query A { Patient(id: "p1") { id } } query B { Patient(id: "p2") { ...F } }
     fragment F on Patient { id }`;
   expect(await patientsAt('/t/graphql', { query, operationName: 'B' })).toEqual(['p2']);
   expect(await patientsAt('/t/graphql', { query })).toEqual(['p1', 'p2']);
 });
 
-test('a variable of many values that is used many times is read once', async () => {
+test('reads a variable with many values once, even if it is used many times', async () => {
   const uses = Array.from({ length: 800 }, (_, n) => `a${n}: ConditionList(patient: $p) { id }`).join(' ');
   const body = { query: `query($p: [String!]) { ${uses} }`, variables: { p: Array(60_000).fill('x') } };
   const started = performance.now();

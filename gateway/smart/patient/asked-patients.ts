@@ -14,15 +14,15 @@ import { call } from '../token/upstream.ts';
 
 const READABLE_SECONDS = 60;
 const UNREADABLE_SECONDS = 3;
-/** For which the EHR's answer about a study is remembered, whatever it is. */
+/** Time for which any answer of the EHR about a study is remembered. */
 const OWNER_SECONDS = 10;
 const MOST_OWNERS = 5;
 
-/** Whom a request names, and which studies. */
+/** Patients and studies that a request names. */
 export interface Named {
   patients: readonly string[];
   studies: readonly string[];
-  /** False for a request that reads nothing, whatever it names: it is answered with what is wrong with it. */
+  /** False for a request that reads nothing, because its GraphQL document is not known or has errors. */
   runs: boolean;
 }
 
@@ -30,22 +30,24 @@ export type AskedPatients = (
   tenant: Tenant,
   config: ExternalConfig,
   access: Access,
-  /** Worked out only where it matters. */
+  /** Is called only when it is needed. */
   named: () => Named,
 ) => Promise<Access>;
 
-/** The PatientID that a study states; undefined where there is no such study. Nobody is told of it. */
+/** Returns the PatientID that a study states; undefined when there is no such study. It must not reach the caller. */
 export type StudyOwner = (tenant: Tenant, studyUid: string) => Promise<string | undefined>;
 
 /**
- * Lets a `user/` token reach the patients that a request names, each only when the EHR lets the caller read
- * `Patient/{id}` with that very token. A patient of the token's own context stays in reach with all its scopes; for
- * anyone else the `user/` scopes alone count (IA-9). The same for a server that names no patient of its tokens (SM-11).
- * For a study that is named by its UID alone the EHR is asked, with that token, for the patient whose identifier the
- * study states; whether it is that patient's is decided where the images are, as for any caller.
- * The result gives the Access for this request, unchanged for all other tokens; without a patient where only studies are
- * named, each of which is then as good as not there (IA-7).
- * @throws Fault of the result: `forbidden` where nobody is in reach, `unavailable` where the EHR cannot say
+ * Lets a `user/` token reach the patients that a request names, if the EHR lets the caller read `Patient/{id}` with that
+ * token. The patient in the token's context stays in reach with all its scopes; for other patients only the `user/` scopes
+ * count (IA-9). The same applies to servers that name no patient for their tokens (SM-11).
+ *
+ * For a study that is named only by its UID, the EHR is asked with that token for the patient whose identifier the study
+ * states. The imaging core then decides, as for any caller, whether it is that patient's study.
+ *
+ * The returned function gives the Access for this request, unchanged for all other tokens. It has no patient when only
+ * studies are named and the EHR shows none of their patients: these studies then count as absent (IA-7).
+ * @throws Fault of the returned function: `forbidden` when no patient is in reach, `unavailable` without an answer of the EHR
  */
 export function askedPatients(outside: Outside, studyOwner?: StudyOwner): AskedPatients {
   const owners = expiringCache<{ patients: PatientGrant[] }>(10_000, outside.now);
@@ -66,16 +68,16 @@ export function askedPatients(outside: Outside, studyOwner?: StudyOwner): AskedP
   };
 
   /**
-   * Those whom the EHR shows this token under the identifier that a study states. The EHR is asked of a study that there
-   * is not as well, by an identifier that is nobody's, and every answer is remembered equally long: neither what is asked
-   * nor the time that it takes tells whether there is a study (IA-7).
+   * Returns the patients whom the EHR shows to this token for the identifier that a study states. For a study that does not
+   * exist the EHR is asked too, by an identifier that no patient has, and every answer is remembered equally long: neither
+   * the question nor the time reveals whether the study exists (IA-7).
    */
   const ownersOf = async (tenant: Tenant, base: string, studyUid: string, token: string) => {
     if (!studyOwner) return [];
     const key = createHash('sha256').update(`${tenant.key}\0${studyUid}\0${token}`).digest('base64url');
     const asked = async () => {
       const mrn = await studyOwner(tenant, studyUid);
-      // R4 §3.1.1.5: in a token these are written with a backslash.
+      // R4 §3.1.1.5: these characters are escaped by a backslash.
       const identifier = encodeURIComponent((mrn ?? studyUid).replace(/[\\,|$]/g, '\\$&'));
       const headers = { authorization: `Bearer ${token}` };
       const url = `${base}/Patient?identifier=${identifier}`;
@@ -97,7 +99,7 @@ export function askedPatients(outside: Outside, studyOwner?: StudyOwner): AskedP
     const asked = named();
     if (!asked.runs) return access;
     const base = config.fhirBaseUrl;
-    // The token's own patient stays in reach while the EHR is down.
+    // The patient in the token's context stays in reach while the EHR does not answer.
     const unlessDown = (error: unknown) => {
       if (patients.length > 0 && error instanceof Fault) return [];
       throw error;
@@ -111,7 +113,7 @@ export function askedPatients(outside: Outside, studyOwner?: StudyOwner): AskedP
     const more = [...once.values()].filter(({ id }) => !grantFor(access, id));
     if (more.length > 0) return { ...access, permissions: open, patients: [...patients, ...more] };
     if (patients.length > 0) return access;
-    // In a GraphQL document a UID may stand where an id of a patient does: who reads it as a UID learns no more (IA-7).
+    // In a GraphQL document a UID may be in the place of a patient id. Reading it as a UID reveals no more (IA-7).
     const patientsAlone = asked.patients.filter((id) => !asked.studies.includes(id));
     if (asked.studies.length > 0 && patientsAlone.length === 0) return { ...access, permissions: open };
     throw new Fault(
@@ -123,7 +125,7 @@ export function askedPatients(outside: Outside, studyOwner?: StudyOwner): AskedP
   };
 }
 
-/** The Patients of a searchset; two people who share a number may both be in it. */
+/** Returns the Patients of a searchset. Two persons may have the same number. */
 function patientsIn(bundle: Record<string, unknown>): PatientGrant[] {
   const entries = Array.isArray(bundle['entry']) ? (bundle['entry'] as { resource?: unknown }[]) : [];
   return entries

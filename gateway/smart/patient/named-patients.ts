@@ -5,32 +5,32 @@ import { resourceOf, studyNamed, type AskedRequest } from '../../../schema/http/
 import { DEFAULT_LIMITS } from '../../http/limits.ts';
 import type { Named } from './asked-patients.ts';
 
-/** More patients or studies than this are not looked for in one request. */
+/** Largest number of patients, and of studies, that one request may name. */
 const MOST = 10;
-/** Fields that read what their `id` names. */
+/** Fields that read a resource by `id`. */
 const BY_ID = /^(Patient|ImagingStudy|Endpoint)$/;
 const PATIENT_SEARCH = /^Patient(List|Connection)$/;
 const PARAMETER = /^(patient|subject)(:Patient)?$/;
 
-/** How the documents of GraphQL requests are read where they are executed. */
+/** Rules by which GraphQL documents are read when they are executed. */
 export interface DocumentRules {
-  /** Lexical tokens at most. */
+  /** Largest number of lexical tokens. */
   maxTokens: number;
-  /** The text that was sent before with this SHA-256, in hexadecimal (automatic persisted queries). */
+  /** Returns the document that was sent before with this SHA-256, in hexadecimal (automatic persisted queries). */
   persisted: (sha256: string) => string | undefined;
 }
 
-/** What a GraphQL request names. */
+/** Values in a GraphQL request that may name patients or studies. */
 export interface NamedInGraphql {
   values: readonly string[];
-  /** False where the document is not known or does not parse, so that nothing of it is executed. */
+  /** False when the document is unknown or does not parse, so that nothing is executed. */
   runs: boolean;
 }
 
 /**
- * Patients whom a request names: as the resource that it reads, by `patient=` or `subject=` in the address or a form, by
- * `_id=` of a Patient search, or in a GraphQL request.
- * They are candidates only: whether the caller may see them is found out from the EHR.
+ * Returns the patients that a request names: as the resource that it reads, by `patient=` or `subject=` in the URL or a
+ * form, by `_id=` of a Patient search, or in a GraphQL request. They are only candidates: the EHR decides whether the caller
+ * may see them.
  */
 export function namedPatients(request: AskedRequest, graphql = namedInGraphql(request)): string[] {
   const { query, body, params, serves } = request;
@@ -50,8 +50,8 @@ export function namedPatients(request: AskedRequest, graphql = namedInGraphql(re
 }
 
 /**
- * Studies that a request retrieves or reads by UID: where its route says, or in a GraphQL request. A link names its study
- * by the path of a retrieval. Candidates only, as patients are.
+ * Returns the studies that a request retrieves or reads by UID: at the place that its route declares, or in a GraphQL
+ * request. A link names its study by the path of a retrieval. They are only candidates, like the patients.
  */
 export function namedStudies(request: AskedRequest, graphql = namedInGraphql(request)): string[] {
   const named = studyNamed(request)?.replace(/^studies\/([^/?]*).*$/s, '$1');
@@ -61,9 +61,9 @@ export function namedStudies(request: AskedRequest, graphql = namedInGraphql(req
 }
 
 /**
- * What a GraphQL request may name as a patient or study: by the arguments that read by id or search by patient, in the
- * operation that runs and in all fragments, and by any variable that holds text.
- * @param documents as where it is executed: what is read here is what runs
+ * Returns the values in a GraphQL request that may name patients or studies: arguments that read by id or search by patient,
+ * in the operation that runs and in all fragments, and all variables with text.
+ * @param documents the rules of the execution, so that the same document is read here
  */
 function namedInGraphql(
   { serves, query, body }: AskedRequest,
@@ -92,16 +92,16 @@ function documentOf(
   try {
     return typeof text === 'string' ? parse(text, { noLocation: true, maxTokens }) : undefined;
   } catch {
-    return undefined; // what runs it says why
+    return undefined; // The execution reports the error.
   }
 }
 
-/** The literals that may name somebody, and the variables that stand in the place of one. */
+/** Returns the literals that may name a patient or study, and the variables in such places. */
 function namingIn(document: DocumentNode, operationName: unknown) {
   const literals: string[] = [];
   const variables = new Set<string>();
   const take = (value: ValueNode) => {
-    // One value is a list (GraphQL §3.11), and a number an id (§3.5.5).
+    // A single value counts as a list (GraphQL §3.11), and a number as an id (§3.5.5).
     for (const node of value.kind === 'ListValue' ? value.values : [value]) {
       if (node.kind === 'Variable') variables.add(node.name.value);
       if (node.kind === 'StringValue' || node.kind === 'IntValue') literals.push(node.value);
@@ -126,7 +126,7 @@ function isNaming({ name: { value: field } }: FieldNode, argument: string): bool
 const listed = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);
 const isText = (value: unknown): value is string => typeof value === 'string';
 
-/** An object, or the JSON of one that an address holds; empty for anything else. */
+/** Reads an object, or the JSON of one in a URL; empty for anything else. */
 function recordOf(value: unknown): Record<string, unknown> {
   try {
     const parsed = typeof value === 'string' ? (JSON.parse(value) as unknown) : value;
@@ -139,7 +139,7 @@ function recordOf(value: unknown): Record<string, unknown> {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Whom and which studies a request names, and whether it runs at all. */
+/** Returns the patients and studies that a request names, and whether it runs at all. */
 export function namedIn(request: AskedRequest, documents?: DocumentRules): Named {
   const graphql = namedInGraphql(request, documents);
   return {

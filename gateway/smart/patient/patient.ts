@@ -11,16 +11,16 @@ import type { Answer, Outside } from '../token/upstream.ts';
 import { call } from '../token/upstream.ts';
 import { LRUCache } from 'lru-cache';
 
-/** Whether this tenant finds images by who the patient is, so that the EHR has to be asked. */
+/** Returns true when this tenant finds images by the patient's identity, so that the EHR has to be asked. */
 export function needsIdentity(tenant: Tenant): boolean {
   return tenant.images.some(({ lookup, matchBirthDate }) => lookup === 'studies-by-mrn' || matchBirthDate);
 }
 
 const FRESH_SECONDS = 300;
-/** A patient who is absent or refused is asked for again soon; an EHR that is down even sooner (SM-9). */
+/** Times after which an absent or refused patient, or an EHR that did not answer, is asked for again (SM-9). */
 const REFUSED_SECONDS = 3;
 const DOWN_SECONDS = 1;
-/** Identifiers hardly change, and images should stay in reach while the EHR is down (SM-9). */
+/** Identifiers rarely change, and images should stay in reach while the EHR does not answer (SM-9). */
 const OUTAGE_MILLISECONDS = 24 * 3600 * 1000;
 
 export type PatientIdentities = (
@@ -34,11 +34,12 @@ export type PatientIdentities = (
 type Token = () => Promise<string>;
 
 /**
- * The EHR says that there is no such patient; answers without them: 401, 403, another patient, a page; or is away for now.
+ * Reason for a missing identity. `absent`: the EHR has no such patient. `refused`: its answer is not the patient (401, 403,
+ * another patient, an HTML page). `away`: it does not answer now.
  */
 export type Unidentified = 'absent' | 'refused' | 'away';
 
-/** The grant with what the EHR says of its patient; none where there is no such patient. */
+/** Returns the grant with the identity of its patient; an empty list when there is no such patient. */
 export function identified(
   grant: PatientGrant,
   identity: PatientIdentity | Unidentified | undefined,
@@ -49,10 +50,10 @@ export function identified(
 }
 
 /**
- * Reads who a patient is, with our own credentials (IA-11: it is asked only for patients already in reach, and tells
- * only identifiers and birth date), or with the caller's token where the tenant has none of its own, or its kind wants it.
- * `away` where the EHR does not answer, and undefined where it cannot be asked, and nobody knows who they were in the last
- * day. Images that are found by MRN are refused without an identity, not guessed.
+ * Reads the identity of patients. It uses our own credentials, only for patients already in reach, and returns only
+ * identifiers and birth date (IA-11). It uses the caller's token when the tenant has no credentials, or its type requires
+ * that. When the EHR does not answer, the identity of the last day is used; without one, the result is `away`. It is
+ * undefined when the EHR cannot be asked. Without an identity, images that are found by MRN are refused.
  */
 export function patientIdentities(outside: Outside, tokens: BackendTokens): PatientIdentities {
   const recent = expiringCache<{ identity?: PatientIdentity | Unidentified }>(10_000, outside.now);
@@ -62,7 +63,7 @@ export function patientIdentities(outside: Outside, tokens: BackendTokens): Pati
     perf: { now: outside.now },
   });
   return async (tenant, config, document, id, callerToken) => {
-    /** @param asker whose answer it is: what the EHR says to one is not what it says to another */
+    /** @param asker key of the token's owner: the EHR's answers to different callers are kept apart */
     const ask = async (asker: string, token: Token, renewed?: Token) => {
       const key = `${tenant.key} ${id} ${asker}`;
       const { identity } = await recent.get(key, async () => {
@@ -91,7 +92,7 @@ export function patientIdentities(outside: Outside, tokens: BackendTokens): Pati
       return get();
     };
     const found = own && (await ask('own', get, renew));
-    // An EHR may hide from our client whom it shows to the caller.
+    // An EHR may hide a patient from our client and show the patient to the caller.
     const hidden = found === 'absent' || found === 'refused';
     if (callerToken === undefined || (own && !hidden)) return found;
     const asker = createHash('sha256').update(callerToken).digest('base64url');
@@ -99,13 +100,13 @@ export function patientIdentities(outside: Outside, tokens: BackendTokens): Pati
     return typeof shown === 'object' ? shown : (found ?? shown);
   };
 
-  /** @param renewed gives another token, where the EHR does not take the first */
+  /** @param renewed returns another token, for when the EHR refuses the first */
   async function read(tenant: Tenant, config: EhrConfig, id: string, token: Token, renewed?: Token) {
     const readWith = (bearer: string): Promise<Answer> =>
       call(outside, tenant, `${config.fhirBaseUrl}/Patient/${id}`, {
         headers: { authorization: `Bearer ${bearer}` },
       }).catch((error: unknown) => {
-        // A page instead of a resource names no patient.
+        // An HTML page instead of a resource is no patient.
         if (error instanceof Fault && error.code === 'bad_gateway') return { status: 200, json: {} };
         throw error;
       });
@@ -116,7 +117,7 @@ export function patientIdentities(outside: Outside, tokens: BackendTokens): Pati
   }
 }
 
-/** The identity in a Patient resource; undefined for any other patient or resource than the one asked for. */
+/** Returns the identity in a Patient resource; undefined for another patient or resource. */
 export function identityOf(json: Record<string, unknown>, id: string): PatientIdentity | undefined {
   if (json['resourceType'] !== 'Patient' || json['id'] !== id) return undefined;
   const { identifier, birthDate } = json;

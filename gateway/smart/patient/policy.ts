@@ -8,13 +8,13 @@ import { expiringCache } from '../token/expiring-cache.ts';
 import type { Outside } from '../token/upstream.ts';
 import { call, nonsense } from '../token/upstream.ts';
 
-/** Some patients of a client, and which of their studies; all of them where it does not say. */
+/** Some patients of a client and their studies; without `studies`: all studies of these patients. */
 export interface PolicyRow {
   patients: readonly string[];
   studies?: readonly string[] | undefined;
 }
 
-/** What a decision service answers. A key that is not known might narrow the row: it is not guessed at. */
+/** Answer of a decision service. It is refused if it has an unknown key, which might narrow the row. */
 const decision = z.strictObject({
   rows: z
     .array(
@@ -26,9 +26,9 @@ const decision = z.strictObject({
     .max(10_000),
 });
 
-/** How long a decision is kept; a token's memory adds as much again, so that a change is seen within a minute. */
+/** Time for which a decision is kept. The check of a token is kept as long again: a change takes effect within a minute. */
 export const DECISION_SECONDS = 30;
-/** How long nobody is asked again after there was no decision (SM-9). */
+/** Time for which the service is not asked again after it gave no decision (SM-9). */
 const UNDECIDED_SECONDS = 1;
 
 export type PolicyService = (tenant: Tenant, url: string, client: string) => Promise<readonly PolicyRow[]>;
@@ -36,7 +36,7 @@ export type PolicyService = (tenant: Tenant, url: string, client: string) => Pro
 /**
  * Asks a tenant's decision service which patients and studies a Backend Services client may see (IA-8): POST
  * `{ client_id, tenant }`, answered with `{ rows: [{ patients, studies? }] }`.
- * @throws Fault of the service: `unavailable` or `bad_gateway` where it gives no such answer (IA-9: fail closed)
+ * @throws Fault of the returned function: `unavailable` or `bad_gateway` when there is no such answer (IA-9: fail closed)
  */
 export function policyService(outside: Outside): PolicyService {
   const decisions = expiringCache<readonly PolicyRow[] | Fault>(10_000, outside.now);
@@ -64,12 +64,12 @@ export function policyService(outside: Outside): PolicyService {
   };
 }
 
-/** Pairs of a patient and a study, over all rows: each token that the client uses remembers them. */
+/** Largest number of pairs of a patient and a study in all rows: they are kept for each token of the client. */
 const MAX_PAIRS = 100_000;
 
 /**
- * The patients in reach by these rows; a patient whom any row gives whole is given whole.
- * @throws Fault `bad_gateway` where they name too many studies for too many patients
+ * Returns the patients in reach by these rows. If one row gives all studies of a patient, all of them are in reach.
+ * @throws Fault `bad_gateway` when they name too many pairs of patients and studies
  */
 export function grantsOf(rows: readonly PolicyRow[]): PatientGrant[] {
   const pairs = rows.reduce(

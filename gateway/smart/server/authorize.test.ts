@@ -37,12 +37,12 @@ test.each(['public-app', 'confidential-es', 'confidential-rs', 'secret-app'])(
   },
 );
 
-test('a clinician picks the patient, and only then is one in context', async () => {
+test('a clinician chooses the patient in context', async () => {
   const tokens = await new SmartApp(started).tokens({ account: 'Practitioner/d1', patient: 'p2' });
   expect(tokens).toMatchObject({ patient: 'p2', fhirUser: `${started.base}/fhir/Practitioner/d1` });
 });
 
-test('the token answer of an app without openid and fhirUser names no user', async () => {
+test('the token answer names no user without openid and fhirUser', async () => {
   const tokens = await new SmartApp(started).tokens({ scope: 'launch/patient patient/Observation.rs' });
   expect(tokens).toMatchObject({ patient: 'p1', scope: 'launch/patient patient/Observation.rs' });
   expect(Object.keys(tokens)).not.toEqual(
@@ -50,7 +50,7 @@ test('the token answer of an app without openid and fhirUser names no user', asy
   );
 });
 
-test('consent names app, host, user, patient and data; names cannot write HTML; no script, no frame', async () => {
+test('consent shows app, host, user, patient and data, escapes names, and allows no script or frame', async () => {
   const browser = new Browser(started.issuer);
   const app = new SmartApp(started);
   const signIn = await browser.open(await app.url(PATIENT_SCOPE));
@@ -68,7 +68,7 @@ test('consent names app, host, user, patient and data; names cannot write HTML; 
   expect(consent.headers.get('cache-control')).toBe('no-store');
 });
 
-test('what is unticked is not granted: not in the answer, not in introspection, not after a refresh', async () => {
+test('an unticked scope is not granted: not in the answer, in introspection, or after a refresh', async () => {
   const app = new SmartApp(started);
   const scope = 'launch/patient offline_access patient/Observation.rs patient/Condition.rs';
   const tokens = await app.tokens({ scope, without: ['patient/Condition.rs'] });
@@ -80,7 +80,7 @@ test('what is unticked is not granted: not in the answer, not in introspection, 
   expect(refreshed).toMatchObject({ patient: 'p1' });
 });
 
-test('granular, v1 and v2 scopes are granted as they were asked for; what nobody knows is left out (SM-5)', async () => {
+test('grants granular, v1 and v2 scopes as they were requested, and leaves out unknown ones (SM-5)', async () => {
   const known = [
     'launch/patient',
     'patient/Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|laboratory',
@@ -106,7 +106,7 @@ test.each([
   ['aud of another tenant', { aud: 'http://127.0.0.1/other/fhir' }, 'invalid_request'],
   ['launch scope without launch', { scope: 'launch patient/*.rs' }, 'invalid_request'],
   ['an unknown launch', { scope: 'launch patient/*.rs', launch: 'made-up' }, 'invalid_request'],
-  ['nothing that can be granted', { scope: 'system/*.rs' }, 'invalid_scope'],
+  ['no scope that can be granted', { scope: 'system/*.rs' }, 'invalid_scope'],
   ['an implicit grant', { response_type: 'token' }, 'unsupported_response_type'],
   ['prompt=none', { prompt: 'none' }, 'login_required'],
   [
@@ -114,33 +114,36 @@ test.each([
     { request_uri: 'https://elsewhere.example.org/r' },
     'request_uri_not_supported',
   ],
-])('%s: error %s goes to the registered redirect URI, with iss (RFC 9207)', async (_, parameters, error) => {
-  const app = new SmartApp(started);
-  const { url } = await new Browser(started.issuer).open(await app.url(PATIENT_SCOPE, parameters));
-  const answer = new URL(url.replace('#', '&')); // the answer to an implicit request would be in the fragment
-  expect(answer.origin + answer.pathname).toBe('http://127.0.0.1:9/callback');
-  expect(Object.fromEntries(answer.searchParams)).toMatchObject({
-    ...{ error, iss: started.issuer, state: app.state, kept: '1' },
-  });
-});
+])(
+  '%s: answers to the registered redirect URI with an error and iss (RFC 9207)',
+  async (_, parameters, error) => {
+    const app = new SmartApp(started);
+    const { url } = await new Browser(started.issuer).open(await app.url(PATIENT_SCOPE, parameters));
+    const answer = new URL(url.replace('#', '&')); // The answer to an implicit request is in the fragment.
+    expect(answer.origin + answer.pathname).toBe('http://127.0.0.1:9/callback');
+    expect(Object.fromEntries(answer.searchParams)).toMatchObject({
+      ...{ error, iss: started.issuer, state: app.state, kept: '1' },
+    });
+  },
+);
 
 test.each([
   ['an unknown client', { client_id: 'nobody' }],
   ['another redirect URI', { redirect_uri: 'http://127.0.0.1:9/other' }],
-  ['a redirect URI with more behind it', { redirect_uri: `${REDIRECT}&more=1` }],
-  ['a redirect URI of another address', { redirect_uri: REDIRECT.replace('127.0.0.1', '127.0.0.2') }],
-  ['a redirect URI of a port that is none', { redirect_uri: REDIRECT.replace(':9', ':99999') }],
-  ['a redirect URI by a name', { redirect_uri: REDIRECT.replace('127.0.0.1', 'localhost') }],
+  ['a redirect URI with a suffix', { redirect_uri: `${REDIRECT}&more=1` }],
+  ['a redirect URI with another address', { redirect_uri: REDIRECT.replace('127.0.0.1', '127.0.0.2') }],
+  ['a redirect URI with an invalid port', { redirect_uri: REDIRECT.replace(':9', ':99999') }],
+  ['a redirect URI with a host name', { redirect_uri: REDIRECT.replace('127.0.0.1', 'localhost') }],
   ['no redirect URI', { redirect_uri: undefined }],
   ['an error and another redirect URI', { redirect_uri: 'http://evil.example.org/', aud: undefined }],
-])('%s never redirects: no open redirect', async (_, parameters) => {
+])('%s: shows a page and does not redirect', async (_, parameters) => {
   const page = await new Browser(started.issuer).open(await new SmartApp(started).url('openid', parameters));
   expect(page.status).toBe(400);
   expect(page.html).toContain('This did not work');
   expect(page.headers.get('location')).toBeNull();
 });
 
-test('RFC 8252 §7.3: the port of a loopback address is the app’s to choose, whichever it registered', async () => {
+test('RFC 8252 §7.3: accepts any port of a registered loopback address', async () => {
   for (const id of ['public-app', 'native-app']) {
     const redirect_uri = REDIRECT.replace(':9', ':51004');
     const browser = new Browser(started.issuer);
@@ -151,7 +154,7 @@ test('RFC 8252 §7.3: the port of a loopback address is the app’s to choose, w
   }
 });
 
-test('a consent with nothing ticked gives no token: the page says so, and the ticks stay as they were', async () => {
+test('a consent without a ticked scope gives no token: the page says so and keeps the ticks', async () => {
   const browser = new Browser(started.issuer);
   const app = new SmartApp(started);
   const scope = 'openid launch/patient patient/Observation.rs fhirUser offline_access';
@@ -172,11 +175,11 @@ test('a consent with nothing ticked gives no token: the page says so, and the ti
   expect(set(tokens.scope)).toEqual(set('openid launch/patient patient/Observation.rs'));
 });
 
-test('an app that asks for no data is not told that nothing is ticked', async () => {
+test('an app that requests no data needs no tick', async () => {
   expect((await new SmartApp(started).tokens({ scope: 'openid launch/patient' })).scope).toContain('openid');
 });
 
-test('names of apps and people turn nothing beside them: each stands in a <bdi>', async () => {
+test('names of apps and people are in <bdi>, so that they cannot reverse other text', async () => {
   const browser = new Browser(started.issuer);
   const signIn = await browser.open(await new SmartApp(started).url(PATIENT_SCOPE));
   const consent = await browser.submit(signIn, [['account', 'Practitioner/d1']]);
@@ -192,7 +195,7 @@ test('names of apps and people turn nothing beside them: each stands in a <bdi>'
 });
 
 test.each(['form_post', 'form_post for an error'])(
-  '%s: a page with a policy for its one script and its one target',
+  '%s: the policy of the page allows only its script and its target',
   async (mode) => {
     const browser = new Browser(started.issuer);
     const app = new SmartApp(started);
@@ -232,7 +235,7 @@ test('aud may be the tenant base or the FHIR base, with or without a slash', asy
   }
 });
 
-test('Deny goes back with access_denied', async () => {
+test('Deny returns to the app with access_denied', async () => {
   const browser = new Browser(started.issuer);
   const signIn = await browser.open(await new SmartApp(started).url(PATIENT_SCOPE));
   const consent = await browser.submit(signIn, [['account', 'Patient/p1']]);
@@ -240,7 +243,7 @@ test('Deny goes back with access_denied', async () => {
   expect(new URL(url).searchParams.get('error')).toBe('access_denied');
 });
 
-test('two grants do not mix: scopes and patient of each are its own (IA-9)', async () => {
+test('two grants do not mix their scopes and patients (IA-9)', async () => {
   const browser = new Browser(started.issuer);
   const app = new SmartApp(started);
   const clinician = { account: 'Practitioner/d1', browser };
@@ -251,7 +254,7 @@ test('two grants do not mix: scopes and patient of each are its own (IA-9)', asy
   expect(await of(two.access_token)).toMatchObject({ patient: 'p2', scope: 'patient/Observation.rs' });
 });
 
-test('a stranger’s account is asked again', async () => {
+test('an unknown account is asked to sign in again', async () => {
   const browser = new Browser(started.issuer);
   const signIn = await browser.open(await new SmartApp(started).url(PATIENT_SCOPE));
   const page = await browser.submit(signIn, [['account', 'Patient/p9']]);

@@ -18,7 +18,7 @@ test.each([
   ['backend', 'system/Patient.read', 'system/Patient.read'],
   ['limited-backend', 'system/ImagingStudy.rs system/Patient.rs', 'system/ImagingStudy.rs'],
   ['limited-backend', 'system/ImagingStudy.r', 'system/ImagingStudy.r'],
-])('backend service %s asks for %s, gets %s (SMART App Launch §5)', async (id, asked, granted) => {
+])('backend service %s requests %s and gets %s (SMART App Launch §5)', async (id, asked, granted) => {
   const answer = await json(new SmartApp(started, id).backend(asked));
   expect(answer).toEqual({
     access_token: expect.any(String),
@@ -48,7 +48,7 @@ const service = (client_assertion: string, more: Record<string, string> = {}) =>
     ...more,
   });
 
-test('token endpoint: an assertion for the token endpoint by its URL is taken, once', async () => {
+test('the token endpoint accepts an assertion for its URL once', async () => {
   const jwt = await assertion(started);
   expect((await service(jwt)).status).toBe(200);
   expect(await json(service(jwt))).toMatchObject({ error: 'invalid_client' });
@@ -66,15 +66,15 @@ test.each<[string, () => Promise<Response>, string]>([
     async () => service(await assertion(started), { client_assertion_type: 'x' }),
     'invalid_request',
   ],
-  ['rubbish', async () => service('x.y.z'), 'invalid_request'],
+  ['an invalid assertion', async () => service('x.y.z'), 'invalid_request'],
   ['another audience', async () => service(await assertion(started, { aud: 'https://x' })), 'invalid_client'],
   [
-    'an hour of life',
+    'an assertion for an hour',
     async () => service(await assertion(started, { exp: Date.now() / 1000 + 3600 })),
     'invalid_client',
   ],
   [
-    'expired',
+    'an expired assertion',
     async () => service(await assertion(started, { exp: Date.now() / 1000 - 60 })),
     'invalid_client',
   ],

@@ -28,7 +28,7 @@ afterAll(async () => {
   await started.close();
 });
 
-test('two clicks: a person, Allow; the browser comes back to the app with a code', async () => {
+test('after two clicks, a person and Allow, the browser returns to the app with a code', async () => {
   const page = await chromium.newPage();
   const problems: string[] = [];
   page.on('console', (message) => problems.push(message.text()));
@@ -42,7 +42,7 @@ test('two clicks: a person, Allow; the browser comes back to the app with a code
   await page.close();
 });
 
-test('a clinician chooses a patient, unticks what the app need not see, and may deny', async () => {
+test('a clinician can choose a patient, untick scopes, and deny', async () => {
   const page = await chromium.newPage();
   const parameters = { redirect_uri: redirectUri };
   await page.goto(await new SmartApp(started, 'app').url(PATIENT_SCOPE, parameters));
@@ -56,7 +56,7 @@ test('a clinician chooses a patient, unticks what the app need not see, and may 
   await page.close();
 });
 
-test('who unticks everything and presses Allow is told what to do; the next Allow counts', async () => {
+test('Allow without a ticked scope says what to do; the next Allow works', async () => {
   const page = await chromium.newPage();
   const parameters = { redirect_uri: redirectUri };
   await page.goto(await new SmartApp(started, 'app').url(PATIENT_SCOPE, parameters));
@@ -72,7 +72,7 @@ test('who unticks everything and presses Allow is told what to do; the next Allo
   await page.close();
 });
 
-test('form_post: the browser posts the code to the app by itself, and its policy stops nothing', async () => {
+test('form_post: the browser posts the code to the app without a click or a policy error', async () => {
   const page = await chromium.newPage();
   const problems: string[] = [];
   page.on('console', (message) => problems.push(message.text()));
@@ -88,7 +88,7 @@ test('form_post: the browser posts the code to the app by itself, and its policy
   await page.close();
 });
 
-test('two people sign in in two tabs of one browser: the second sign-in goes through', async () => {
+test('two people can sign in in two tabs of one browser', async () => {
   const context = await chromium.newContext();
   const [one, two] = [await context.newPage(), await context.newPage()];
   const parameters = { redirect_uri: redirectUri };

@@ -14,9 +14,9 @@ afterAll(async () => {
 
 test.each([
   ['another patient’s id', 'Patient/p1', 'p2'],
-  ['an id that nobody has', 'Practitioner/d1', 'p9'],
+  ['an unknown id', 'Practitioner/d1', 'p9'],
   ['a path', 'Practitioner/d1', '../p1'],
-])('a patient slipped into the form is refused: %s', async (_, account, patient) => {
+])('refuses a patient who was added to the form: %s', async (_, account, patient) => {
   const browser = new Browser(started.issuer);
   const signIn = await browser.open(await new SmartApp(started).url(PATIENT_SCOPE));
   const page = await browser.submit(signIn, [['account', account]]);
@@ -28,7 +28,7 @@ test.each([
   expect(new URL(url).searchParams.get('error')).toBe('access_denied');
 });
 
-test('a scope slipped into the form is not granted', async () => {
+test('does not grant a scope that was added to the form', async () => {
   const browser = new Browser(started.issuer);
   const app = new SmartApp(started);
   const signIn = await browser.open(await app.url('launch/patient patient/Observation.rs'));
@@ -43,7 +43,7 @@ test('a scope slipped into the form is not granted', async () => {
   expect(set(tokens.scope)).toEqual(set('launch/patient patient/Observation.rs'));
 });
 
-test('CSRF: a consent form counts only from our page, with this browser’s cookie (RFC 9700 §4.7)', async () => {
+test('CSRF: accepts a consent form only from our page with this browser’s cookie (RFC 9700 §4.7)', async () => {
   const browser = new Browser(started.issuer);
   const signIn = await browser.open(await new SmartApp(started).url(PATIENT_SCOPE));
   const consent = await browser.submit(signIn, [['account', 'Patient/p1']]);
@@ -59,18 +59,18 @@ test('CSRF: a consent form counts only from our page, with this browser’s cook
   ] as Record<string, string>[]) {
     expect((await browser.submit(consent, allow, headers)).status).toBe(403);
   }
-  // Another browser, which knows the address only.
+  // Another browser, which only knows the URL.
   const thief = await new Browser(started.issuer).submit(consent, allow);
   expect(thief.status).toBe(400);
   expect(thief.html).toContain('has ended');
-  // A browser that began an authorization of its own.
+  // A browser that began another authorization.
   const second = new Browser(started.issuer);
   await second.open(await new SmartApp(started).url(PATIENT_SCOPE));
   expect((await second.submit(consent, allow)).status).toBe(400);
   expect((await browser.submit(consent, allow)).url).toContain('/callback?');
 });
 
-test('session fixation: signing in changes the session’s cookie; cookies are for this tenant’s path only', async () => {
+test('session fixation: a sign-in changes the session cookie; cookies are only for this tenant’s path', async () => {
   const browser = new Browser(started.issuer);
   const app = new SmartApp(started);
   await app.launch({ browser });
@@ -82,14 +82,14 @@ test('session fixation: signing in changes the session’s cookie; cookies are f
   expect(browser.cookiesFor(`${started.base}/graphql`)).toBe('');
 });
 
-test('cookies cannot be read by scripts and are not sent from other sites', async () => {
+test('scripts cannot read cookies, and other sites do not send them', async () => {
   const response = await fetch(await new SmartApp(started).url(PATIENT_SCOPE), { redirect: 'manual' });
   const cookies = response.headers.getSetCookie();
   expect(cookies.length).toBeGreaterThan(0);
   for (const cookie of cookies) expect(cookie).toMatch(/samesite=lax.*httponly/i);
 });
 
-test('an interaction that has expired says so', async () => {
+test('an expired interaction shows a page that says so', async () => {
   const browser = new Browser(started.issuer);
   const signIn = await browser.open(await new SmartApp(started).url(PATIENT_SCOPE));
   const uid = signIn.url.split('/').at(-1)!;
@@ -99,7 +99,7 @@ test('an interaction that has expired says so', async () => {
   expect(late.html).toContain('has ended');
 });
 
-test('a client’s own forwarding headers change nothing: addresses are those of BASE_URL', async () => {
+test('URLs are those of BASE_URL: forwarding headers of a client are ignored', async () => {
   const headers = {
     'x-forwarded-host': 'evil.example.org',
     'x-forwarded-proto': 'https',

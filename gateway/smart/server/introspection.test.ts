@@ -12,7 +12,7 @@ afterAll(async () => {
   await started.close();
 });
 
-test('introspection says the same to every asker, and the scopes of the token answer (SM-8)', async () => {
+test('introspection gives every client the same answer, with the scopes of the token answer (SM-8)', async () => {
   const app = new SmartApp(started, 'confidential-es');
   const tokens = await app.tokens();
   const backend = new SmartApp(started, 'backend');
@@ -40,10 +40,10 @@ test('introspection says the same to every asker, and the scopes of the token an
 
 test.each<[string, () => Promise<Record<string, string>>, number]>([
   ['an app’s token', async () => bearer((await new SmartApp(started).tokens()).access_token), 403],
-  ['a made-up token', async () => bearer('made-up'), 401],
+  ['an invented token', async () => bearer('made-up'), 401],
   ['a client assertion (IA-12)', async () => bearer(await assertion(started)), 401],
   ['two tokens in one header', async () => ({ authorization: 'Bearer a b' }), 400],
-])('asking by bearer with %s is refused', async (_, headers, status) => {
+])('refuses introspection with %s as bearer token', async (_, headers, status) => {
   const { access_token: token } = await new SmartApp(started).tokens();
   const answer = await form(started, '/introspect', { token }, await headers());
   expect(answer.status).toBe(status);
@@ -57,7 +57,7 @@ test('an app learns nothing about another app’s token', async () => {
   });
 });
 
-test('only access tokens are access tokens', async () => {
+test('accepts no other kind of token as an access token, nor one of another tenant', async () => {
   const tokens = await new SmartApp(started).tokens();
   const other = { ...started.tenant, key: 'other', path: 'other' };
   const verify = started.server.verifyOwnToken;
@@ -68,7 +68,7 @@ test('only access tokens are access tokens', async () => {
   expect(await verify(started.tenant, tokens.access_token)).toBeDefined();
 });
 
-test('userinfo tells the user of an openid token', async () => {
+test('userinfo returns the user of a token with openid', async () => {
   const tokens = await new SmartApp(started).tokens();
   const answer = await fetch(`${started.issuer}/userinfo`, { headers: bearer(tokens.access_token) });
   expect(await answer.json()).toEqual({ sub: 'Patient/p1', fhirUser: `${started.base}/fhir/Patient/p1` });

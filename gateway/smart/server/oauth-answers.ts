@@ -8,7 +8,7 @@ import { NoInteraction } from './sign-in/interaction.ts';
 import { escaped, page, pageHeaders } from './sign-in/page.ts';
 import type { Served } from './server.ts';
 
-/** Answers errors of an endpoint that people's browsers open: with a page for them, with OAuth's JSON for others. */
+/** Returns the error handler of an endpoint that browsers open: a page for browsers, OAuth's JSON for other clients. */
 export function shownErrors(baseUrl: string) {
   const asJson = faultHandler(baseUrl, 'oauth');
   return (error: Error, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
@@ -22,17 +22,17 @@ export function shownErrors(baseUrl: string) {
   };
 }
 
-/** Who asks, as far as the request says. */
+/** The origin of a request for the count of failures. */
 export interface Counted {
-  /** As the request names it; not there where it is a person who asks. */
+  /** The client that the request names; undefined for a request of a person. */
   client?: string;
-  /** Whether the request cannot be one more guess: asked only where others' failures would refuse it. */
+  /** Returns true when the request cannot be a guess. Called only when failures of others would refuse it. */
   isNoGuess?: () => Promise<boolean>;
 }
 
 /**
- * Answers a request, unless too many of the same client and address have failed lately (SM-19). A sign-in that has ended
- * is none of them: which there are cannot be guessed.
+ * Answers a request, unless too many of the same client and address have failed recently (SM-19). A request for a sign-in
+ * that has ended does not count: its id cannot be guessed.
  * @throws Fault `too_many_requests`
  */
 export async function counted(
@@ -61,14 +61,14 @@ export async function counted(
   return reply;
 }
 
-/** @throws Fault `too_many_requests` where an address, or everybody together, begins more than people do */
+/** @throws Fault `too_many_requests` when an address, or all together, begin more sign-ins than people do */
 export function requireAdmitted({ admits }: Served, { ip }: FastifyRequest): void {
   if (admits(ip)) return;
   const message = 'Too many sign-ins are under way; try again in a moment.';
   throw new Fault('too_many_requests', message, { retryAfter: 2 });
 }
 
-/** @throws Fault `unauthenticated` where there is no bearer token, `invalid_request` where it is malformed */
+/** Returns the bearer token. @throws Fault `unauthenticated` when there is none, `invalid_request` when it is malformed */
 export function requireBearer({ raw }: FastifyRequest): string {
   const token = bearerToken(raw);
   if (token === undefined) throw tokenNeeded();

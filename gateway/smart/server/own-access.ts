@@ -12,21 +12,21 @@ import type { AuthorizationServer } from './server.ts';
 
 export interface OwnAccessDeps {
   server: Pick<AuthorizationServer, 'verifyOwnToken' | 'ehrOf'>;
-  /** Who a patient is, from the tenant's clinical record and whatever the caller may read of it (IA-11). */
+  /** Reads the identity of a patient from the tenant's clinical record, whatever the caller may read of it (IA-11). */
   identity: (tenant: Tenant, patientId: string) => Promise<PatientIdentity | undefined>;
   /** Milliseconds since the epoch. */
   now: () => number;
 }
 
-/** A record that changes here is a file that somebody edits. */
+/** A record here is a file, which changes only when somebody edits it. */
 const IDENTITY_SECONDS = 60;
-/** An Access outlives its check by this much, so that one handed out at the last moment can still be used. */
+/** An Access is valid this long after its check, so that one that was made just before the end can still be used. */
 const ACCESS_SECONDS = 60;
 
 /**
- * Who is calling with a token of our own authorization server, and what they may see. The token is looked up at every
- * request: there is no revocation delay.
- * @returns what throws a Fault where there is no Access (IA-9)
+ * Authorizes callers with a token of our own authorization server. The token is looked up at every request, so that a
+ * revocation takes effect at once.
+ * @returns a function that throws a Fault when there is no Access (IA-9)
  */
 export function ownAccess({ server, identity, now }: OwnAccessDeps) {
   const scopes = new LRUCache<string, readonly Permission[]>({ max: 1000 });
@@ -49,7 +49,7 @@ export function ownAccess({ server, identity, now }: OwnAccessDeps) {
     if (!token) throw invalid();
     const ehr = await server.ehrOf(tenant);
     const session = token.grantId === undefined ? undefined : await ehr?.session(token.grantId);
-    // The EHR has ended what our grant came from.
+    // The EHR has ended the session behind our grant.
     if (token.grantId !== undefined && !session) throw invalid();
     const { permissions, patients } = reachOf(token, permissionsOf(token.scope ?? ''), tenant.authorization);
     const own = token.grantId !== undefined && session ? { grantId: token.grantId, session } : undefined;

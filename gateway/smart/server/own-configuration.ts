@@ -4,9 +4,9 @@ import { clinicalScopes, type SmartConfiguration } from '../discovery/smart-conf
 import { CLIENT_ALGORITHMS, ID_TOKEN_ALGORITHMS, PATHS } from './settings.ts';
 
 /**
- * What our authorization server can do for a tenant: the one source of its SMART configuration (SMART App Launch 2.2 §3,
- * SM-1, SM-2), its RFC 8414 metadata and its OpenID Connect discovery. Only modes that are on are named (IA-4);
- * imaging's own capabilities come from elsewhere.
+ * Returns the configuration of our authorization server for a tenant: the only source of its SMART configuration (SMART App
+ * Launch 2.2 §3, SM-1, SM-2), its RFC 8414 metadata and its OpenID Connect discovery. It lists only modes that are on
+ * (IA-4). The capabilities of imaging are added elsewhere.
  */
 export function ownConfiguration(tenant: Tenant, baseUrl: string, registration: boolean): SmartConfiguration {
   const issuer = `${tenantBase(baseUrl, tenant)}/oauth`;
@@ -16,7 +16,7 @@ export function ownConfiguration(tenant: Tenant, baseUrl: string, registration: 
   const confidential = ['private_key_jwt', 'client_secret_basic', 'client_secret_post'];
   const methods = [...(launch ? ['none'] : []), ...confidential];
   const algorithms = [...CLIENT_ALGORITHMS];
-  // Apps of an independent tenant are launched by its EHR.
+  // The EHR of an independent tenant launches its apps.
   const launchedHere = launch && type === 'embedded';
   return {
     issuer,
@@ -59,7 +59,7 @@ export function ownConfiguration(tenant: Tenant, baseUrl: string, registration: 
   };
 }
 
-/** What there is where users sign in, OpenID Connect Discovery §3. */
+/** Returns the part for tenants where users sign in (OpenID Connect Discovery §3). */
 function appLaunch(issuer: string, registration: boolean): SmartConfiguration {
   return {
     authorization_endpoint: issuer + PATHS.authorization,

@@ -1,7 +1,7 @@
 import type { ActiveToken } from '../token/introspect.ts';
 import type { TenantServer } from './tenant-server.ts';
 
-/** An active token as RFC 7662 §2.2 describes it, with the fields that the provider's own introspection answers. */
+/** An active token (RFC 7662 §2.2), with the fields of the provider's introspection. */
 export interface DescribedToken extends ActiveToken {
   client_id: string;
   exp: number;
@@ -11,8 +11,8 @@ export interface DescribedToken extends ActiveToken {
 }
 
 /**
- * What one of our own access tokens is good for, without a request to ourselves. Refresh tokens and codes are none.
- * @returns undefined where it is not active: expired, revoked, of another tenant, or its client or grant are gone
+ * Introspects one of our own access tokens in this process. Refresh tokens and codes are not access tokens.
+ * @returns undefined when it is not active: expired, revoked, of another tenant, or without its client or grant
  */
 export async function describe(server: TenantServer, value: string): Promise<DescribedToken | undefined> {
   const { provider, issuer } = server;
@@ -38,7 +38,7 @@ export async function describe(server: TenantServer, value: string): Promise<Des
   };
 }
 
-/** Whether a bearer of this token may ask about others: a backend service, by its own token. */
+/** Returns true when the owner of this token may introspect other tokens: a backend service, by its own token. */
 export async function mayIntrospect(server: TenantServer, bearer: string): Promise<boolean> {
   const token = await server.provider.ClientCredentials.find(bearer);
   return token?.isValid === true && (await describe(server, bearer)) !== undefined;

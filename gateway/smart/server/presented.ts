@@ -4,8 +4,9 @@ import type { TenantServer } from './tenant-server.ts';
 import { PATHS } from './settings.ts';
 
 /**
- * Whether a request presents something of ours that nobody can guess: a code or refresh token with no secret beside
- * it, or an access token. Others who fail at the same address and name the same public app do not close it (SM-19).
+ * Returns true when a request presents a valid value of ours that cannot be guessed: a code or refresh token without a
+ * secret, or an access token. Such a request is not refused for failures of others at the same address in the name of the
+ * same public app (SM-19).
  * @param path of the endpoint, below the issuer
  */
 export async function presentsOurs(
@@ -27,10 +28,10 @@ export async function presentsOurs(
   return Boolean(found);
 }
 
-/** Of a secret there are guesses, whatever else is sent. */
+/** Fields with a secret, which may be a guess whatever else is sent. */
 const SECRETS = ['client_secret', 'client_assertion'];
 
-/** Whether an authorization request names an app and one of its redirect URIs: nothing of it is a guess (SM-19). */
+/** Returns true when an authorization request names an app and one of its redirect URIs, and so is no guess (SM-19). */
 export async function namesApp({ provider }: TenantServer, query: URLSearchParams): Promise<boolean> {
   const client = await provider.Client.find(query.get('client_id') ?? '');
   return client !== undefined && isRegistered(query.get('redirect_uri') ?? '', client.redirectUris ?? []);

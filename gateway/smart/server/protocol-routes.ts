@@ -13,8 +13,8 @@ import type { Served } from './server.ts';
 import { PATHS } from './settings.ts';
 
 /**
- * The endpoints of `oidc-provider`: each by its one path and method, and nothing else of it.
- * @param served the authorization server of a request's tenant
+ * Returns the routes to endpoints of `oidc-provider`. Only these paths and methods of it can be reached.
+ * @param served returns the authorization server of a request's tenant
  */
 export function protocolRoutes(
   served: (request: FastifyRequest) => Promise<Served>,
@@ -36,7 +36,7 @@ export function protocolRoutes(
           isNoGuess: () => presentsOurs(own, path, authorization, form),
         };
         return counted(own, request, reply, asker, async () => {
-          // Client-authenticated questions are the provider's; it answers a bearer token with 400.
+          // The provider introspects for clients with client authentication, but answers 400 to a bearer token.
           if (path === PATHS.introspection && /^\s*bearer\b/i.test(authorization ?? '')) {
             return introspect(own, request, reply, form);
           }
@@ -64,7 +64,7 @@ export function protocolRoutes(
       },
     );
 
-    // Where another user was signed in in this browser meanwhile.
+    // Used when another user has signed in in this browser meanwhile.
     app.post(`/oauth${SIGN_OUT}`, shown, async (request, reply) => {
       const own = await served(request);
       return pass(own, request, reply, SIGN_OUT, await text(request.raw));
@@ -75,7 +75,7 @@ export function protocolRoutes(
     );
   };
 
-  /** Hands a request to the provider, which sees its own path and our public address. */
+  /** Passes a request to the provider with the path below the issuer and our public host. */
   async function pass(
     own: Served,
     request: FastifyRequest,
@@ -85,7 +85,7 @@ export function protocolRoutes(
   ): Promise<FastifyReply> {
     const raw = request.raw as IncomingMessage & { originalUrl?: string };
     reply.hijack();
-    // The provider's own pages carry their own policy, and its answers their own CORS headers.
+    // Pages of the provider have their own policy, and its answers their own CORS headers.
     for (const [name, value] of Object.entries(reply.getHeaders()))
       if (value !== undefined && !/^(content-security-policy|access-control-)/.test(name))
         reply.raw.setHeader(name, value);
@@ -100,10 +100,10 @@ export function protocolRoutes(
   }
 }
 
-/** The provider's own, below the issuer. */
+/** Path of the provider's sign-out, below the issuer. */
 const SIGN_OUT = '/session/end/confirm';
 
-/** Introspection for whoever holds a token of ours, RFC 7662 §2.1. */
+/** Answers introspection for callers with a bearer token of ours (RFC 7662 §2.1). */
 async function introspect(
   own: Served,
   request: FastifyRequest,

@@ -5,9 +5,9 @@ import { page, pageHeaders } from './sign-in/page.ts';
 import { PATHS } from './settings.ts';
 
 /**
- * While the state does not answer, nothing is granted, and the client is told to come again (RFC 6749 §4.1.2.1, §5.2):
- * as a page where a person waits, as JSON everywhere else.
- * @param onError told of what else went wrong
+ * Answers faults inside the provider. While the state does not answer, nothing is granted, and the client is asked to try
+ * again (RFC 6749 §4.1.2.1, §5.2): by a page for a person, by JSON for programs.
+ * @param onError called for all other errors
  */
 export function answerFaults(onError: (error: Error) => void) {
   return async (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
@@ -35,7 +35,7 @@ export function answerFaults(onError: (error: Error) => void) {
   };
 }
 
-/** Whether a person's browser asks: only the authorization endpoint is for people. */
+/** Returns true when a person's browser asks: only the authorization endpoint is for people. */
 export function isPage(ctx: Pick<KoaContextWithOIDC, 'path' | 'accepts'>): boolean {
   return !CLIENT_ENDPOINTS.includes(ctx.path) && ctx.accepts('json', 'html') === 'html';
 }

@@ -4,7 +4,7 @@ import { escaped, page, pageHeaders } from './sign-in/page.ts';
 import { isPage } from './provider-faults.ts';
 import { CLIENT_ALGORITHMS, ID_TOKEN_ALGORITHMS, LIFETIMES, PATHS } from './settings.ts';
 
-/** What is the same for all tenants. */
+/** Settings that are the same for all tenants. */
 export const FIXED: Configuration = {
   routes: { ...PATHS },
   scopes: ['openid', 'offline_access'],
@@ -19,7 +19,7 @@ export const FIXED: Configuration = {
   ttl: { ...LIFETIMES },
   allowOmittingSingleRegisteredRedirectUri: false,
   conformIdTokenClaims: false,
-  // No cookie counts at the endpoints that scripts may call (SM-13).
+  // The endpoints that scripts may call ignore cookies (SM-13).
   clientBasedCORS: () => true,
   issueRefreshToken: async (_ctx, client, source) =>
     client.grantTypeAllowed('refresh_token') &&
@@ -27,7 +27,7 @@ export const FIXED: Configuration = {
   // SMART App Launch 2.2 §4.6: online access ends with the session.
   expiresWithSession: async (_ctx, source) =>
     source.scopes.has('online_access') && !source.scopes.has('offline_access'),
-  // A grant is one consent with one patient: none is ever taken up by another authorization.
+  // A grant is one consent with one patient: no other authorization may reuse it.
   loadExistingGrant: async (ctx) => {
     const grantId = ctx.oidc.result?.consent?.grantId;
     return grantId ? ctx.oidc.provider.Grant.find(grantId) : undefined;
@@ -50,13 +50,13 @@ export const FIXED: Configuration = {
   },
 };
 
-/** What of OpenID Connect is on in every tenant. */
+/** Features of OpenID Connect that are on in every tenant. */
 export const FEATURES = {
   devInteractions: { enabled: false },
-  dPoP: { enabled: false }, // the resource server does not check proofs
+  dPoP: { enabled: false }, // The resource server does not check proofs.
   pushedAuthorizationRequests: { enabled: false },
   rpInitiatedLogout: { enabled: false },
-  userinfo: { enabled: false }, // ours, which takes tokens with an audience
+  userinfo: { enabled: false }, // Replaced by ours, which accepts tokens with an audience.
   clientCredentials: { enabled: true },
   revocation: {
     enabled: true,

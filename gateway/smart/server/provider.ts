@@ -29,13 +29,13 @@ export interface TenantServerOptions {
   identify: Identify;
   /** Milliseconds since the epoch. */
   now: () => number;
-  /** Told of what went wrong inside; never of a token. */
+  /** Called for internal errors, which never contain a token. */
   onError: (error: Error) => void;
 }
 
 /**
- * `oidc-provider` as a SMART App Launch 2.2 authorization server.
- * @throws Error where a client of the tenant file cannot be used
+ * Configures `oidc-provider` as a SMART App Launch 2.2 authorization server.
+ * @throws Error when a client of the tenant file cannot be used
  */
 export function tenantServer(tenant: Tenant, options: TenantServerOptions): TenantServer {
   const { baseUrl, state, keys, now, onError } = options;
@@ -64,7 +64,7 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
     clients: clients.metadata.filter(usable(modes)),
     cookies: {
       keys: keys.cookies,
-      // Tenants share a host: each has its cookies below its own path.
+      // Tenants share a host, so that each has its cookies below its own path.
       long: { httpOnly: true, sameSite: 'lax', signed: true, path: new URL(issuer).pathname },
       short: { httpOnly: true, sameSite: 'lax', signed: true },
     },
@@ -92,13 +92,13 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
       const named = token.kind === 'AccessToken' && token.scope?.split(' ').includes('fhirUser');
       return { ...(patient && { patient }), ...(encounter && { encounter }), ...(named && { fhirUser }) };
     },
-    // With its grant goes what an EHR gave for it: none is left for a token that somebody has revoked.
+    // A revoked token ends its grant, and with it the EHR's tokens for the grant.
     ...(options.identify.delegation && { revokeGrantPolicy: () => true }),
     features: {
       ...FEATURES,
       introspection: {
         enabled: true,
-        // Apps ask about their own tokens, backend services about any (RFC 7662 §2.1).
+        // Apps may introspect their own tokens, backend services all tokens (RFC 7662 §2.1).
         allowedPolicy: (_ctx, client, token) =>
           token.clientId === client.clientId || client.grantTypeAllowed('client_credentials'),
       },
@@ -108,7 +108,7 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
         useGrantedResource: () => true,
         getResourceServerInfo(ctx, indicator, client) {
           if (indicator !== resource) throw new errors.InvalidTarget();
-          // Clinical scopes are without number (granular ones): those of this request are the ones there are.
+          // There is no complete list of clinical scopes, as some are granular: those of this request are allowed.
           const backend = ctx.oidc.params?.['grant_type'] === 'client_credentials';
           const scopes = (backend ? backendScopes : appScopes)(requestedScope(ctx), client.clientId);
           if (scopes.length === 0)
@@ -142,21 +142,21 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
   return { tenant, provider, issuer, resource, contexts, appScopes, user };
 }
 
-/** Whether the EHR stands by what a code or a refresh token is presented for. */
+/** Returns true when the EHR still allows the grant of a code or refresh token. */
 async function counts(delegation: Delegation, token: { kind?: string; grantId?: string }): Promise<boolean> {
   const { kind, grantId = '' } = token;
   if (kind === 'AuthorizationCode') return delegation.used(grantId);
-  // What the EHR has ended is refreshed no more; while it cannot say, nothing is (IA-9).
+  // A grant that the EHR has ended cannot be refreshed. While the EHR does not answer, none can (IA-9).
   return kind !== 'RefreshToken' || delegation.stands(grantId);
 }
 
-/** Clients whose way of asking is on in this tenant (IA-4). */
+/** Returns a filter for clients whose mode is on in this tenant (IA-4). */
 function usable(modes: Tenant['authorization']['modes']) {
   return ({ grant_types: grants }: Clients['metadata'][number]) =>
     modes.includes(grants?.includes('client_credentials') ? 'backend-services' : 'app-launch');
 }
 
-/** Who is there, and whether they agree, is asked every time: the next person at this screen may be another. */
+/** Asks for sign-in and consent every time: the next person at this screen may be another one. */
 function policy(): interactionPolicy.DefaultPolicy {
   const prompts = interactionPolicy.base();
   const { Check } = interactionPolicy;
@@ -177,7 +177,7 @@ function policy(): interactionPolicy.DefaultPolicy {
   return prompts;
 }
 
-/** The `scope` that counts at this moment: of the request, or of the code or refresh token that it presents. */
+/** Returns the `scope` of the request, or else that of the code or refresh token that it presents. */
 function requestedScope(ctx: KoaContextWithOIDC): string {
   const { params, entities } = ctx.oidc;
   const asked = params?.['scope'];
@@ -185,7 +185,7 @@ function requestedScope(ctx: KoaContextWithOIDC): string {
   return entities.AuthorizationCode?.scope ?? entities.RefreshToken?.scope ?? '';
 }
 
-/** SMART App Launch 2.2 §4.1.1: the token is for the FHIR server that the app means. */
+/** Requires an `aud` that is this FHIR server (SMART App Launch 2.2 §4.1.1). */
 function requireAudience(aud: string | undefined, base: string): void {
   const meant = aud?.replace(/\/+$/, '');
   if (meant !== base && meant !== `${base}/fhir`) {
@@ -207,7 +207,7 @@ async function requireLaunch(
   if (!(await contexts.find(id))) throw new errors.InvalidRequest('the launch is not known or has expired');
 }
 
-/** The launch context in the token answer, SMART App Launch 2.2 §4.1.6. */
+/** Adds the launch context to the token answer (SMART App Launch 2.2 §4.1.6). */
 function withContext(contexts: LaunchContexts, issuer: string) {
   return async (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
     await next();

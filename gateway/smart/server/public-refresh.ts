@@ -3,9 +3,9 @@ import { Readable } from 'node:stream';
 import type { Served } from './server.ts';
 
 /**
- * A refresh by a public client that does not say who it is, as RFC 6749 §6 allows and fhirclient does: its refresh
- * token tells. A client that has to authenticate still has to.
- * @returns the form with the client's id where it is to be added
+ * Adds the client id to a refresh by a public client that does not send it, as RFC 6749 §6 allows and fhirclient does. The
+ * refresh token identifies the client. A confidential client still has to authenticate.
+ * @returns the form, with the client's id if it was missing
  */
 export async function withClientId({ provider }: Served, body: string): Promise<string> {
   const form = new URLSearchParams(body);
@@ -18,7 +18,7 @@ export async function withClientId({ provider }: Served, body: string): Promise<
   return form.toString();
 }
 
-/** A request whose body has been read, with that body or another one to read. */
+/** Copies a request whose body has been read, with that body or another one to read. */
 export function replayed(request: IncomingMessage, body: string): IncomingMessage {
   const bytes = Buffer.from(body);
   const { method, url, socket, httpVersion } = request;

@@ -5,7 +5,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 const LONGEST_BODY = 16 * 1024;
 
 /**
- * The body of a request as text.
+ * Reads the body of a request as text.
  * @throws Fault `too_large` above 16 KiB
  */
 export async function text(request: IncomingMessage): Promise<string> {
@@ -20,7 +20,7 @@ export async function text(request: IncomingMessage): Promise<string> {
 }
 
 /**
- * The body of a request that has to be `application/json`: a page of any site can send `text/plain` without asking.
+ * Reads a body that has to be `application/json`: a page of any site can send `text/plain` without CORS preflight.
  * @throws Fault `too_large`, `unsupported_media_type`, `invalid_request`
  */
 export async function json({ raw, headers }: FastifyRequest): Promise<unknown> {
@@ -36,8 +36,8 @@ export async function json({ raw, headers }: FastifyRequest): Promise<unknown> {
 }
 
 /**
- * Refuses what a page of another site has sent: our own pages and programs send what they know of.
- * @param origin our own
+ * Refuses a request from a page of another site, by its `Origin` and `Sec-Fetch-Site`. Programs send neither.
+ * @param origin of this server
  * @throws Fault `forbidden`
  */
 export function refuseCrossSite({ headers }: FastifyRequest, origin: string): void {
@@ -50,6 +50,6 @@ export function refuseCrossSite({ headers }: FastifyRequest, origin: string): vo
 
 const SAME_SITE = ['same-origin', 'none'];
 
-/** The parameters in the address, as they were sent. */
+/** Returns the query parameters as they were sent. */
 export const queryOf = ({ raw }: FastifyRequest): URLSearchParams =>
   new URLSearchParams(/\?(.*)$/.exec(raw.url ?? '')?.[1] ?? '');

@@ -16,7 +16,7 @@ afterAll(async () => {
   await started.close();
 });
 
-test('keys and style: absolute addresses that answer, no private part of a key', async () => {
+test('URLs of keys and style work, and no private key is published', async () => {
   const metadata = await new SmartApp(started).metadata();
   const { keys } = (await (await fetch(metadata.jwks_uri!)).json()) as { keys: Record<string, string>[] };
   expect(keys.map(({ kty }) => kty).sort()).toEqual(['EC', 'RSA']);
@@ -26,7 +26,7 @@ test('keys and style: absolute addresses that answer, no private part of a key',
   );
 });
 
-test('keys and state are for this account only, and hold no token', async () => {
+test('only this account can read keys and state, and they contain no token', async () => {
   const tokens = await new SmartApp(started).tokens();
   const folder = join(started.dataDir, 'oauth');
   for (const name of ['demo.keys.json', 'state.sqlite']) {
@@ -40,7 +40,7 @@ test('keys and state are for this account only, and hold no token', async () => 
   }
 });
 
-test('tokens survive a new process: another server over the same folder knows them', async () => {
+test('tokens survive a restart: another server with the same folder knows them', async () => {
   const tokens = await new SmartApp(started).tokens();
   const later = authorizationServer({
     baseUrl: started.base.replace('/demo', ''),
@@ -58,7 +58,7 @@ test.each([
   ['GET', '/nothing', 404],
   ['GET', '/%2e%2e/graphql', 404],
   ['POST', '/authorize', 404],
-])('%s %s is %i', async (method, path, status) => {
+])('answers %s %s with %i', async (method, path, status) => {
   expect((await fetch(`${started.issuer}${path}`, { method })).status).toBe(status);
 });
 
@@ -81,7 +81,7 @@ test.each<[string, string, number, string, RequestInit]>([
   ['a launch of 20 kB', '/launch', 413, 'invalid_request', { method: 'POST', body: large }],
   ['a registration of 20 kB', '/register', 413, 'invalid_request', { method: 'POST', body: large }],
   ['an interaction of 20 kB', '/interaction/x', 413, 'invalid_request', body({ account: large })],
-  ['a launch that is no JSON', '/launch', 415, 'invalid_request', { method: 'POST', body: '{}' }],
+  ['a launch without JSON', '/launch', 415, 'invalid_request', { method: 'POST', body: '{}' }],
   [
     'JSON to the token endpoint',
     '/token',
@@ -89,15 +89,9 @@ test.each<[string, string, number, string, RequestInit]>([
     'invalid_request',
     { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } },
   ],
+  ['a browser at the token endpoint', '/token', 400, 'invalid_request', body({ grant_type: 'x' }, html)],
   [
-    'the token endpoint asked by a browser',
-    '/token',
-    400,
-    'invalid_request',
-    body({ grant_type: 'x' }, html),
-  ],
-  [
-    'the token endpoint asked by a browser, with a wrong secret',
+    'a browser at the token endpoint with a wrong secret',
     '/token',
     401,
     'invalid_client',
@@ -113,7 +107,7 @@ test.each<[string, string, number, string, RequestInit]>([
   ],
   ['introspection without a client', '/introspect', 400, 'invalid_request', body({ token: 'x' })],
   [
-    'introspection with a made-up token',
+    'introspection with an invented token',
     '/introspect',
     401,
     'invalid_token',
@@ -121,30 +115,30 @@ test.each<[string, string, number, string, RequestInit]>([
   ],
   ['userinfo without a token', '/userinfo', 401, 'invalid_request', {}],
   [
-    'userinfo with a made-up token',
+    'userinfo with an invented token',
     '/userinfo',
     401,
     'invalid_token',
     { headers: { authorization: 'Bearer x' } },
   ],
-  ['an authorization of nobody', '/authorize', 400, 'invalid_request', {}],
-  ['an authorization that is over', '/authorize/x', 400, 'invalid_request', {}],
+  ['an authorization without a client', '/authorize', 400, 'invalid_request', {}],
+  ['an authorization that has ended', '/authorize/x', 400, 'invalid_request', {}],
   ['the token endpoint by GET', '/token', 404, 'invalid_request', {}],
   ['the token endpoint in capitals', '/TOKEN', 404, 'invalid_request', body({ grant_type: 'x' })],
-  ['nothing', '/nothing', 404, 'invalid_request', {}],
-])('errors are those of RFC 6749 §5.2 and are not stored: %s', async (_, path, status, error, init) => {
+  ['an unknown path', '/nothing', 404, 'invalid_request', {}],
+])('errors follow RFC 6749 §5.2 and are not stored: %s', async (_, path, status, error, init) => {
   const answer = await fetch(`${started.issuer}${path}`, init);
   expect(answer.status).toBe(status);
   expect(answer.headers.get('content-type')).toContain('application/json');
   expect(answer.headers.get('cache-control')).toBe('no-store');
   const text = await answer.text();
-  const told = JSON.parse(text) as { error: string; error_description?: string };
-  expect(Object.keys(told).filter((key) => !/^(error|error_description|iss)$/.test(key))).toEqual([]);
-  expect(told.error).toBe(error);
-  expect(told.error_description).toMatch(/^[\x20-\x21\x23-\x5B\x5D-\x7E]+$/);
+  const json = JSON.parse(text) as { error: string; error_description?: string };
+  expect(Object.keys(json).filter((key) => !/^(error|error_description|iss)$/.test(key))).toEqual([]);
+  expect(json.error).toBe(error);
+  expect(json.error_description).toMatch(/^[\x20-\x21\x23-\x5B\x5D-\x7E]+$/);
 });
 
-test('an unknown tenant, and one without a server of ours, are told in the same form', async () => {
+test('answers for an unknown tenant in the same form', async () => {
   const unknown = await fetch(`${started.base.replace(/demo$/, 'unknown')}/oauth/token`, { method: 'POST' });
   expect([unknown.status, await unknown.json()]).toEqual([
     404,
@@ -152,7 +146,7 @@ test('an unknown tenant, and one without a server of ours, are told in the same 
   ]);
 });
 
-test('a person’s browser is shown a page, not JSON, where it is the one that asks', async () => {
+test('shows a page instead of JSON to a person’s browser', async () => {
   for (const path of ['/authorize', '/interaction/x', `${EHR_CALLBACK}?state=x`]) {
     const answer = await fetch(`${started.issuer}${path}`, { headers: html });
     expect([path, answer.status]).toEqual([path, 400]);
@@ -161,7 +155,7 @@ test('a person’s browser is shown a page, not JSON, where it is the one that a
   }
 });
 
-test('a dynamic tenant has no authorization server here: 501', async () => {
+test('a dynamic tenant has no authorization server: 501', async () => {
   const dynamic = { ...started.tenant, key: 'hash', path: 'dyn/encoded', dynamic: true };
   await expect(started.server.of(dynamic)).rejects.toMatchObject({ code: 'not_implemented' });
   await expect(started.server.verifyOwnToken(dynamic, 't')).rejects.toMatchObject({ status: 501 });

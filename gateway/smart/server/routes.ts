@@ -22,9 +22,9 @@ const launchBody = z.strictObject({
 });
 
 /**
- * `/oauth/…` of the tenants whose authorization server we are. What the SMART pages need is answered here, the protocol
- * itself by `oidc-provider`. Errors are OAuth's (RFC 6749 §5.2), or a page where a person's browser asks.
- * @param baseUrl public base of the whole server: what links and cookies go by, whatever a client's headers say
+ * Returns the routes `/oauth/…` of tenants with our own authorization server. Parts of SMART are answered here, the OAuth
+ * protocol by `oidc-provider`. Errors have the form of OAuth (RFC 6749 §5.2), or are a page for a person's browser.
+ * @param baseUrl public base of the whole server, for links and cookies; headers of clients do not count
  */
 export function oauthRoutes(server: AuthorizationServer, baseUrl: string): FastifyPluginAsync {
   const { origin } = new URL(baseUrl);
@@ -90,7 +90,7 @@ export function oauthRoutes(server: AuthorizationServer, baseUrl: string): Fasti
       },
     });
 
-    // The same document as RFC 8414 has it at the host's root.
+    // The same document as at the root of the host (RFC 8414).
     for (const name of ['openid-configuration', 'oauth-authorization-server']) {
       app.get(`/oauth/.well-known/${name}`, open, async (request, reply) => {
         await served(request);
@@ -110,7 +110,7 @@ export function oauthRoutes(server: AuthorizationServer, baseUrl: string): Fasti
   };
 }
 
-/** Colours of the demonstration, SMART App Launch 2.2 §4.1.7. */
+/** Colours of the demonstration (SMART App Launch 2.2 §4.1.7). */
 const STYLE = {
   color_background: '#ffffff',
   color_error: '#b3261e',

@@ -24,65 +24,65 @@ import { sqliteState } from './state/state.ts';
 import { throttle } from './state/throttle.ts';
 
 export interface AuthorizationServerDeps {
-  /** Public base, path prefix included. */
+  /** Public base, with the path prefix. */
   baseUrl: string;
   dataDir: string;
   people: People;
-  /** For the EHRs of independent tenants; without it these are answered 501. */
+  /** For calls to the EHRs of independent tenants; without it these answer 501. */
   outside?: Outside;
   /** Milliseconds since the epoch. */
   now: () => number;
-  /** Told of what went wrong inside. */
+  /** Called for internal errors. */
   onError: (error: unknown, tenant: string) => void;
-  /** A shared store in place of the SQLite file. */
+  /** A shared store, instead of the SQLite file. */
   state?: State;
-  /** Keys that several gateways share, in place of each one's own below `dataDir`. */
+  /** Keys that several gateways share, instead of their own below `dataDir`. */
   shareKeys?: ShareKeys;
 }
 
-/** One tenant's server with what its routes need. */
+/** The server of one tenant, with the parts that its routes need. */
 export interface Served extends TenantServer {
   steps: InteractionSteps;
   callback: ReturnType<TenantServer['provider']['callback']>;
-  /** Of an independent tenant. */
+  /** The EHR of an independent tenant. */
   ehr?: EhrBehind;
-  /** False when too much was begun lately by people whom nobody knows, at this address or everywhere. */
+  /** Returns false when too many sign-ins were begun recently, from this address or in total. */
   admits: (address: string) => boolean;
   failures: Failures;
 }
 
 /** Our own SMART App Launch 2.2 authorization server, one issuer for each `embedded` and each independent tenant. */
 export interface AuthorizationServer {
-  /** @throws Error where the tenant's clients cannot be used */
+  /** Returns the server of a tenant. @throws Error when the tenant's clients cannot be used */
   of(tenant: Tenant): Promise<Served>;
   /**
-   * What one of our tokens is good for; no request is made.
-   * @returns undefined where it is not active
+   * Introspects one of our tokens without a request.
+   * @returns undefined when it is not active
    */
   verifyOwnToken(tenant: Tenant, token: string): Promise<(ActiveToken & { grantId?: string }) | undefined>;
-  /** The EHR behind an independent tenant. */
+  /** Returns the EHR of an independent tenant. */
   ehrOf(tenant: Tenant): Promise<EhrBehind | undefined>;
-  /** The tenant's `.well-known/smart-configuration` before imaging's own capabilities (SM-1, SM-2). */
+  /** Returns the tenant's `.well-known/smart-configuration` without the capabilities of imaging (SM-1, SM-2). */
   smartConfiguration(tenant: Tenant): SmartConfiguration;
   readonly registration: boolean;
   readonly state: State;
-  /** Begins all servers anew at their next use: the shared store came back, and may hold other keys. */
+  /** Restarts all servers at their next use: the shared store has come back, and may have other keys. */
   renew(): void;
-  /** Revokes at the EHRs of these tenants what they gave and nobody needs any more. */
+  /** Revokes tokens of the EHRs of these tenants that are no longer needed. */
   sweep(tenants: readonly Tenant[]): Promise<void>;
-  /** Does so now, and every minute until `close`. */
+  /** Calls `sweep` now, and every minute until `close`. */
   keepSweeping(tenants: readonly Tenant[]): void;
   close(): Promise<void>;
 }
 
 const MOST_TENANTS = 200;
 const SWEEP_SECONDS = 60;
-/** What is being revoked when the process stops may end in this time; the rest is taken by the next process. */
+/** Time for running revocations when the process stops; the next process does the rest. */
 const CLOSE_MILLISECONDS = 3000;
 
 /**
- * A tenant in the address has no authorization server here: its keys would be files that anybody can have made, and its
- * path is longer than browsers take for a cookie's.
+ * Refuses a dynamic tenant: anybody could have key files made for it, and its path is too long for cookies.
+ * @throws Fault `not_implemented`
  */
 function requireNamed({ dynamic }: Tenant): void {
   if (dynamic) {
@@ -90,7 +90,7 @@ function requireNamed({ dynamic }: Tenant): void {
   }
 }
 
-/** What is begun leaves a row behind. One address alone cannot keep the others out. */
+/** Limits the sign-ins that are begun, since each leaves a row. One address alone cannot lock out the others. */
 function admission(): (address: string) => boolean {
   const ofAddress = throttle(10, 100);
   const ofAll = throttle(100, 1000);
@@ -112,17 +112,17 @@ export function authorizationServer(deps: AuthorizationServerDeps): Authorizatio
   const start = async (tenant: Tenant): Promise<Served> => {
     const keys = await keysOf(tenant.key);
     const { authorization: config } = tenant;
-    const told = (error: Error) => onError(error, tenant.key);
+    const report = (error: Error) => onError(error, tenant.key);
     if (config.type === 'smart-on-fhir-independent' && !deps.outside) throw notImplemented(config.type);
     const delegated =
       config.type === 'smart-on-fhir-independent' && deps.outside
-        ? delegation({ outside: deps.outside, tenant, config, baseUrl, state, keys, onError: told })
+        ? delegation({ outside: deps.outside, tenant, config, baseUrl, state, keys, onError: report })
         : undefined;
     const identify = delegated?.identify ?? demonstrated;
-    // `oidc-provider` is loaded by who needs it: it is large, and warns of some versions of Node.
+    // `oidc-provider` is loaded only when needed: it is large, and warns about some versions of Node.
     const { tenantServer } = await import('./provider.ts');
     const server = tenantServer(tenant, {
-      ...{ baseUrl, state, keys, identify, now, onError: told },
+      ...{ baseUrl, state, keys, identify, now, onError: report },
     });
     return {
       ...server,
@@ -159,7 +159,7 @@ export function authorizationServer(deps: AuthorizationServerDeps): Authorizatio
     sweep,
     keepSweeping(tenants) {
       void sweep(tenants);
-      // One slow EHR does not keep the others waiting.
+      // A slow EHR does not delay the others.
       timer = setInterval(() => void sweep(tenants), SWEEP_SECONDS * 1000).unref();
     },
     state,

@@ -1,4 +1,4 @@
-/** How long things live, in seconds. RFC 9700 §4.14: access tokens are short-lived, a refresh token is rotated. */
+/** Lifetimes in seconds. Access tokens are short-lived, and refresh tokens are rotated (RFC 9700 §4.14). */
 export const LIFETIMES = {
   AccessToken: 3600,
   /** Backend Services, SMART App Launch 2.2 §5.3: at most five minutes. */
@@ -11,7 +11,7 @@ export const LIFETIMES = {
   Grant: 30 * 86_400,
 } as const;
 
-/** Below the issuer. */
+/** Paths of the endpoints, below the issuer. */
 export const PATHS = {
   authorization: '/authorize',
   token: '/token',
@@ -22,8 +22,8 @@ export const PATHS = {
   userinfo: '/userinfo',
 } as const;
 
-/** With which clients sign their assertions, those of SMART App Launch 2.2; never an HMAC. */
+/** Algorithms of client assertions, those of SMART App Launch 2.2; never HMAC. */
 export const CLIENT_ALGORITHMS = ['ES384', 'RS384'] as const;
 
-/** With which we sign an id_token, as the client has registered; RS256 where it says nothing (OpenID Connect Registration §2). */
+/** Algorithms of id_tokens, which a client may choose; RS256 by default (OpenID Connect Registration §2). */
 export const ID_TOKEN_ALGORITHMS = ['RS256', 'RS384', 'ES384'] as const;

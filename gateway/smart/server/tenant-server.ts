@@ -11,8 +11,8 @@ export interface TenantServer {
   /** The resource that tokens are for: the FHIR base. */
   resource: string;
   contexts: LaunchContexts;
-  /** Of what a client asked for by a user's consent, what it may have. */
+  /** Returns the requested scopes that a client may get by a user's consent. */
   appScopes(requested: string, clientId: string): string[];
-  /** A user who signed in before; undefined where there is no such user any more. */
+  /** Returns a user who has signed in; undefined when there is no such user any more. */
   user(account: string): Promise<User | undefined>;
 }

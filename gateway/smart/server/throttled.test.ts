@@ -3,7 +3,7 @@ import { Agent, fetch as fetchFrom, type RequestInit } from 'undici';
 import { SmartApp } from './test/smart-app.ts';
 import { REDIRECT, SECRET, startServer, type Started } from './test/started.ts';
 
-/** SM-19 over HTTP: one server, and in each test an attacker at an address of its own and others at another. */
+/** SM-19 over HTTP: one server; each test has an attacker at one address and other users at another. */
 let started: Started;
 const clock = { ahead: 0 };
 let attackers: Agent;
@@ -38,7 +38,7 @@ const right = {
   ...{ client_id: 'limited-backend', client_secret: SECRET },
 };
 
-/** Statuses of so many requests, one after the other. */
+/** Sends requests one after the other, and returns their statuses. */
 async function statuses(times: number, request: (index: number) => ReturnType<typeof send>) {
   const all: number[] = [];
   for (let index = 0; index < times; index++) {
@@ -62,7 +62,7 @@ async function expectThrottled(answer: Awaited<ReturnType<typeof send>>) {
 }
 
 test.each(['/token', '/introspect', '/revoke'])(
-  '%s: guesses at a secret end with 429, and then the right one is not told from a wrong one',
+  '%s: after guesses of a secret, 429 answers right and wrong secrets alike',
   async (path) => {
     const guess = (index: number) => post(path, { ...right, token: 'x', client_secret: `wrong-${index}` });
     expect(await statuses(31, guess)).toEqual([...Array<number>(30).fill(401), 429]);
@@ -74,14 +74,14 @@ test.each(['/token', '/introspect', '/revoke'])(
         { headers: basic('limited-backend', SECRET) },
       ),
     );
-    // The client itself, at its own address.
+    // The client itself, at another address.
     expect((await post(path, { ...right, token: 'x' }, { dispatcher: elsewhere })).status).toBe(200);
-    // Another client at the attacker's.
+    // Another client at the attacker's address.
     expect((await post(path, { ...right, token: 'x', client_id: 'secret-app' })).status).not.toBe(429);
   },
 );
 
-test('a list of made-up clients is throttled too; nobody elsewhere notices', async () => {
+test('throttles invented clients, but no clients at other addresses', async () => {
   const made = (index: number) => post('/token', { ...right, client_id: `made-up-${index}` });
   const all = await statuses(130, made);
   expect(all.indexOf(429)).toBe(120);
@@ -89,13 +89,13 @@ test('a list of made-up clients is throttled too; nobody elsewhere notices', asy
   expect((await post('/token', right, { dispatcher: elsewhere })).status).toBe(200);
 });
 
-test('guesses at a code or a refresh token are throttled', async () => {
+test('throttles guesses of a code or a refresh token', async () => {
   const guess = (index: number) =>
     post('/token', { grant_type: 'refresh_token', refresh_token: `guess-${index}`, client_id: 'public-app' });
   expect((await statuses(31, guess)).at(-1)).toBe(429);
 });
 
-test('failures of others at the same address, in the name of the same public app, close nothing to its users', async () => {
+test('failures in the name of a public app do not lock out its users at the same address', async () => {
   const url = (await new SmartApp(started).url('launch/patient patient/*.rs')).slice(started.issuer.length);
   const app = new SmartApp(started);
   const [callback, { refresh_token: token }] = [await app.launch(), await new SmartApp(started).tokens()];
@@ -119,19 +119,19 @@ test('failures of others at the same address, in the name of the same public app
     post('/interaction/x', { step: 'allow' }, { headers: { accept: 'text/html' } }),
   ];
   expect((await Promise.all(right)).map(({ status }) => status)).toEqual([200, 200, 303, 400]);
-  // Neither opens a way to guess at secrets.
+  // A valid refresh token does not allow guesses of a secret.
   const guess = { client_id: 'limited-backend', client_secret: 'wrong', grant_type: 'refresh_token' };
   const last = (await statuses(31, () => post('/token', { ...guess, refresh_token: token! }))).at(-1);
   expect(last).toBe(429);
 });
 
-test('introspection: made-up bearer tokens are throttled', async () => {
+test('introspection: throttles invented bearer tokens', async () => {
   const guess = (index: number) =>
     post('/introspect', { token: 'x' }, { headers: { authorization: `Bearer guess-${index}` } });
   expect(await statuses(31, guess)).toEqual([...Array<number>(30).fill(401), 429]);
 });
 
-test('launch: requests that fail are throttled, and so are launches without end; not those of others', async () => {
+test('launch: throttles failed requests and floods of an address, but not other addresses', async () => {
   const launch = (body: object, init: RequestInit = {}) =>
     send('/launch', {
       method: 'POST',
@@ -151,7 +151,7 @@ test('launch: requests that fail are throttled, and so are launches without end;
   expect((await launch({ patient: 'p1' }, { dispatcher: elsewhere })).status).toBe(201);
 });
 
-test('sign-in: addresses that flood it, or guess at accounts, are throttled; people elsewhere sign in', async () => {
+test('sign-in: throttles addresses that flood it or guess accounts, but not other addresses', async () => {
   const url = (await new SmartApp(started).url('launch/patient patient/*.rs')).slice(started.issuer.length);
   const browser = { headers: { accept: 'text/html' }, redirect: 'manual' } as const;
   const flood = await Promise.all(Array.from({ length: 300 }, () => statuses(1, () => send(url, browser))));
@@ -176,19 +176,19 @@ test('sign-in: addresses that flood it, or guess at accounts, are throttled; peo
   ]);
 });
 
-test('an unknown client at the authorization endpoint is throttled', async () => {
+test('throttles an unknown client at the authorization endpoint', async () => {
   const query = `/authorize?client_id=nobody&redirect_uri=${encodeURIComponent(REDIRECT)}&response_type=code`;
   expect((await statuses(31, () => send(query))).at(-1)).toBe(429);
 });
 
-test('100 right requests are not throttled, whatever the wall clock does', async () => {
+test('does not throttle 100 valid requests, even if the wall clock jumps', async () => {
   expect(new Set(await statuses(100, () => post('/token', right)))).toEqual(new Set([200]));
   const sign = async () =>
     statuses(1, async () =>
       send((await new SmartApp(started).url('openid')).slice(started.issuer.length), { redirect: 'manual' }),
     );
   expect(await sign()).toEqual([303]);
-  // A clock that is set back by a minute, and by a day.
+  // The clock is set back by a minute, and by a day.
   for (const back of [60_000, 86_400_000]) {
     clock.ahead = -back;
     expect(await sign()).toEqual([303]);

@@ -12,7 +12,7 @@ afterAll(async () => {
   await started.close();
 });
 
-test('a code works once; a second try revokes the tokens of the first (RFC 6749 §4.1.2)', async () => {
+test('a code works once; a second use revokes the tokens of the first (RFC 6749 §4.1.2)', async () => {
   const app = new SmartApp(started);
   const callback = await app.launch();
   const tokens = await app.exchange(callback);
@@ -22,7 +22,7 @@ test('a code works once; a second try revokes the tokens of the first (RFC 6749 
   expect((await app.refresh(tokens.refresh_token!)).status).toBe(400);
 });
 
-test('of two exchanges of one code at once, at most one is answered', async () => {
+test('of two simultaneous exchanges of a code, at most one succeeds', async () => {
   const app = new SmartApp(started);
   const callback = await app.launch();
   const results = await Promise.allSettled([app.exchange(callback), app.exchange(callback)]);
@@ -41,7 +41,7 @@ test('a refresh may narrow the scope, never widen it', async () => {
   expect(await again('patient/*.rs')).toMatchObject({ error: 'invalid_scope' });
 });
 
-test('online_access gives a refresh token that ends when somebody else signs in in that browser', async () => {
+test('online_access gives a refresh token that ends when another user signs in in that browser', async () => {
   const browser = new Browser(started.issuer);
   const app = new SmartApp(started);
   const scope = 'launch/patient online_access patient/*.rs';
@@ -53,7 +53,7 @@ test('online_access gives a refresh token that ends when somebody else signs in 
   expect((await app.refresh(tokens.refresh_token!)).status).toBe(400);
 });
 
-test('revoking the refresh token ends its access tokens at once', async () => {
+test('revoking a refresh token ends its access tokens at once', async () => {
   const app = new SmartApp(started);
   const tokens = await app.tokens();
   expect(await started.server.verifyOwnToken(started.tenant, tokens.access_token)).toBeDefined();
@@ -63,13 +63,13 @@ test('revoking the refresh token ends its access tokens at once', async () => {
   expect((await app.refresh(tokens.refresh_token!)).status).toBe(400);
 });
 
-test('nobody revokes another client’s token', async () => {
+test('a client cannot revoke another client’s token', async () => {
   const tokens = await new SmartApp(started).tokens();
   await new SmartApp(started, 'secret-app').revoke(tokens.access_token);
   expect(await started.server.verifyOwnToken(started.tenant, tokens.access_token)).toBeDefined();
 });
 
-test('a public client’s refresh token says whose it is; a confidential client says it itself (RFC 6749 §6)', async () => {
+test('a public client may refresh without its client_id, a confidential client may not (RFC 6749 §6)', async () => {
   const silent = async (id: string) => {
     const { refresh_token: token } = await new SmartApp(started, id).tokens();
     return form(started, '/token', { grant_type: 'refresh_token', refresh_token: token! });
@@ -90,10 +90,10 @@ test.each<[string, Record<string, string>, number, string]>([
     'unsupported_grant_type',
   ],
   ['no code', { ...answered, code_verifier: 'x'.repeat(43) }, 400, 'invalid_request'],
-  ['a made-up code', { ...answered, code: 'made-up', code_verifier: 'x'.repeat(43) }, 400, 'invalid_grant'],
+  ['an invented code', { ...answered, code: 'made-up', code_verifier: 'x'.repeat(43) }, 400, 'invalid_grant'],
   ['no refresh token', { grant_type: 'refresh_token', client_id: 'public-app' }, 400, 'invalid_request'],
   [
-    'a made-up refresh token',
+    'an invented refresh token',
     { grant_type: 'refresh_token', refresh_token: 'made-up', client_id: 'public-app' },
     400,
     'invalid_grant',
@@ -111,7 +111,7 @@ test.each<[string, Record<string, string>, number, string]>([
     401,
     'invalid_client',
   ],
-])('token endpoint, RFC 6749 §5.2: %s is %i %s', async (_, fields, status, error) => {
+])('token endpoint, RFC 6749 §5.2: %s answers %i %s', async (_, fields, status, error) => {
   const answer = await form(started, '/token', fields);
   expect(answer.status).toBe(status);
   expect(answer.headers.get('content-type')).toContain('application/json');

@@ -9,16 +9,16 @@ import { assertion, form, json } from './test/requests.ts';
 import { SmartApp } from './test/smart-app.ts';
 import { Browser, REDIRECT, startServer, type Started } from './test/started.ts';
 
-/** Two gateways with a `DATA_DIR` each over one Redis, behind one address. */
+/** Two gateways with separate `DATA_DIR`s and one Redis, behind one URL. */
 let redis: Redis;
 let servers: [Started, Started];
 let connections: SharedRedis[];
 let balancer: Server;
-/** Which one the next request goes to. */
+/** Chooses the gateway for the next request. */
 let next: () => 0 | 1;
 const a = () => (next = () => 0);
 const b = () => (next = () => 1);
-/** Their wall clock. */
+/** Wall clock of both. */
 const clock = { ahead: 0 };
 const SECRETS = ['a secret that both gateways know'];
 
@@ -79,14 +79,14 @@ const exchangeOf = (callback: URL) => ({
   redirect_uri: REDIRECT,
 });
 const app = (id?: string) => new SmartApp(servers[0], id);
-/** Whether each of them takes the token. */
+/** Returns for each gateway whether it accepts the token. */
 const active = (token: string) =>
   Promise.all(
     servers.map(async ({ server, tenant }) => (await server.verifyOwnToken(tenant, token)) !== undefined),
   );
 const keySet = async () => json(fetch(`${servers[0].issuer}/jwks`));
 
-test('both present one key set, whichever was first; another tenant has another', async () => {
+test('both publish the same key set; another tenant has another one', async () => {
   let turn: 0 | 1 = 0;
   next = () => (turn = turn === 0 ? 1 : 0);
   const sets = await Promise.all([keySet(), keySet(), keySet(), keySet()]);
@@ -95,7 +95,7 @@ test('both present one key set, whichever was first; another tenant has another'
   expect(await json(fetch(`${servers[0].base.replace(/demo$/, 'other')}/oauth/jwks`))).not.toEqual(sets[0]);
 });
 
-test('a sign-in goes on where it was not begun: every request at the other gateway', async () => {
+test('a sign-in works when every request goes to the other gateway', async () => {
   let turn: 0 | 1 = 0;
   next = () => (turn = turn === 0 ? 1 : 0);
   const tokens = await app().tokens();
@@ -103,8 +103,8 @@ test('a sign-in goes on where it was not begun: every request at the other gatew
   expect(await active(tokens.access_token)).toEqual([true, true]);
 });
 
-describe('RFC 6749 §4.1.2, §10.4: what was used at one gateway is used at the other', () => {
-  test('a code: refused, and its tokens end at both', async () => {
+describe('RFC 6749 §4.1.2, §10.4: a value that was used at one gateway is used at the other', () => {
+  test('a code is refused, and its tokens end at both', async () => {
     const smart = app();
     const callback = await smart.launch();
     const tokens = await smart.exchange(callback);
@@ -113,7 +113,7 @@ describe('RFC 6749 §4.1.2, §10.4: what was used at one gateway is used at the 
     expect(await active(tokens.access_token)).toEqual([false, false]);
   });
 
-  test('a code that is presented to both at once gives tokens once', async () => {
+  test('a code that is sent to both at once gives tokens at most once', async () => {
     const smart = app();
     const callback = await smart.launch();
     await smart.metadata();
@@ -123,7 +123,7 @@ describe('RFC 6749 §4.1.2, §10.4: what was used at one gateway is used at the 
     expect(tries.filter(({ status }) => status === 'fulfilled').length).toBeLessThanOrEqual(1);
   });
 
-  test('a refresh token that two tabs bring to both at once gives both the same successor', async () => {
+  test('a refresh token that is sent to both at once gives the same successor', async () => {
     const smart = app();
     const { refresh_token: first } = await smart.tokens();
     await smart.metadata();
@@ -140,7 +140,7 @@ describe('RFC 6749 §4.1.2, §10.4: what was used at one gateway is used at the 
   });
 
   test.each(['11 s later', 'when its successor was used'])(
-    'a refresh token that was used at the other gateway: refused %s, and all that came of it ends at both',
+    'a used refresh token is refused at the other gateway %s, and all its tokens end at both',
     async (when) => {
       const smart = app();
       const { refresh_token: first } = await smart.tokens();
@@ -156,7 +156,7 @@ describe('RFC 6749 §4.1.2, §10.4: what was used at one gateway is used at the 
     },
   );
 
-  test('a code that was presented in vain at one gateway is spent at the other', async () => {
+  test('a code that failed at one gateway is spent at the other', async () => {
     const smart = app();
     const callback = await smart.launch();
     const wrong = { ...exchangeOf(callback), code_verifier: 'x'.repeat(43) };
@@ -165,7 +165,7 @@ describe('RFC 6749 §4.1.2, §10.4: what was used at one gateway is used at the 
     await expect(smart.exchange(callback)).rejects.toMatchObject({ error: 'invalid_grant' });
   });
 
-  test('a client assertion (RFC 7523 §3)', async () => {
+  test('a client assertion is accepted once (RFC 7523 §3)', async () => {
     const fields = {
       grant_type: 'client_credentials',
       scope: 'system/*.rs',
@@ -180,7 +180,7 @@ describe('RFC 6749 §4.1.2, §10.4: what was used at one gateway is used at the 
   });
 });
 
-test('a revocation at one gateway is one at both, at once (RFC 7009)', async () => {
+test('a revocation at one gateway takes effect at both at once (RFC 7009)', async () => {
   const smart = app();
   const tokens = await smart.tokens();
   expect(await active(tokens.access_token)).toEqual([true, true]);
@@ -189,7 +189,7 @@ test('a revocation at one gateway is one at both, at once (RFC 7009)', async () 
   expect(await active(tokens.access_token)).toEqual([false, false]);
 });
 
-test('a client registered at one gateway signs in at the other (RFC 7591)', async () => {
+test('a client that registered at one gateway can sign in at the other (RFC 7591)', async () => {
   const registration = { redirect_uris: ['https://app.example.org/'], token_endpoint_auth_method: 'none' };
   const answer = await fetch(`${servers[0].issuer}/register`, {
     method: 'POST',
@@ -204,7 +204,7 @@ test('a client registered at one gateway signs in at the other (RFC 7591)', asyn
 
 describe('while Redis does not answer', () => {
   test.each(['stopped', 'frozen'] as const)(
-    '%s: 503 with Retry-After and no token; then all goes on with the same keys',
+    '%s: answers 503 with Retry-After and no token; later works with the same keys',
     async (how) => {
       const smart = app();
       const callback = await smart.launch();
@@ -235,13 +235,13 @@ describe('while Redis does not answer', () => {
       expect(await keySet()).toEqual(before);
       b();
       expect(await keySet()).toEqual(before);
-      // What a Redis without persistence has forgotten is refused, not guessed; a frozen one has forgotten nothing.
+      // A stopped Redis without persistence has forgotten the token, which is then refused; a frozen one has kept it.
       expect(await active(token)).toEqual(how === 'frozen' ? [true, true] : [false, false]);
       expect((await app().tokens()).access_token).toBeDefined();
     },
   );
 
-  test('nothing of it was an internal error', () => {
+  test('there was no internal error', () => {
     for (const { errors } of servers) expect(errors).toEqual([]);
   });
 });

@@ -14,12 +14,12 @@ export type Client = NonNullable<EhrConfig['client']>;
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const ASSERTION_SECONDS = 120;
-/** A token is not used in its last seconds: it has to arrive while it is still good. */
+/** A token is not used in its last seconds, because it must still be valid when it arrives. */
 const MARGIN_SECONDS = 30;
 
 /**
- * A signed client assertion, SMART App Launch 2.2 §5.2 (RFC 7523 §3).
- * @param audience the endpoint it is sent to
+ * Signs a client assertion (SMART App Launch 2.2 §5.2, RFC 7523 §3).
+ * @param audience the endpoint that it is sent to
  * @param now milliseconds since the epoch
  */
 export async function clientAssertion(client: Client, audience: string, now: number): Promise<string> {
@@ -40,9 +40,9 @@ export async function clientAssertion(client: Client, audience: string, now: num
 }
 
 /**
- * What identifies us on a form sent to the authorization server: `private_key_jwt`, or the secret (RFC 6749 §2.3.1).
- * @param endpoint URL that the form goes to
- * @param audience what the assertion names: the token endpoint, whichever endpoint the form goes to
+ * Returns form fields and headers that authenticate the gateway as a client: by `private_key_jwt`, or by the secret
+ * (RFC 6749 §2.3.1).
+ * @param audience of the assertion: always the token endpoint, whichever endpoint the form is sent to
  */
 export async function clientCredentials(
   client: Client,
@@ -70,8 +70,8 @@ export async function clientCredentials(
 }
 
 /**
- * The same, as `oauth4webapi` takes it. Its own ways are stricter than servers: `PrivateKeyJwt` names the issuer as
- * audience, where SMART App Launch 2.2 §5.2 wants the token endpoint.
+ * Returns the same authentication in the form of `oauth4webapi`. The library's own `PrivateKeyJwt` is not used: it names
+ * the issuer as audience, where SMART App Launch 2.2 §5.2 requires the token endpoint.
  * @param now milliseconds since the epoch
  */
 export function clientAuthentication(
@@ -88,13 +88,13 @@ export function clientAuthentication(
 }
 
 export interface BackendTokens {
-  /** Our own access token at the tenant's authorization server (SM-7), kept until shortly before it expires. */
+  /** Returns our own access token at the tenant's authorization server (SM-7), kept until shortly before it expires. */
   get(tenant: Tenant, client: Client, config: EhrConfig, document: SmartConfiguration): Promise<string>;
-  /** Forgets the token that the server did not take. */
+  /** Forgets a token that the server refused. */
   drop(tenant: Tenant): void;
 }
 
-/** Obtains backend tokens, SMART App Launch 2.2 §5.3: `client_credentials`, one request at a time per tenant. */
+/** Requests backend tokens by `client_credentials` (SMART App Launch 2.2 §5.3), one request at a time per tenant. */
 export function backendTokens(outside: Outside): BackendTokens {
   const tokens = expiringCache<{ token: string }>(1000, outside.now);
   return {

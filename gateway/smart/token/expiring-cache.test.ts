@@ -3,7 +3,7 @@ import { expiringCache, type ExpiringCache, type Remembered } from './expiring-c
 
 let clock: number;
 let cache: ExpiringCache<{ name: string }>;
-/** The computations so far, in the order in which they began. */
+/** The computations so far, in the order of their start. */
 let begun: { end: (seconds?: number) => void; fail: () => void }[];
 
 beforeEach(() => {
@@ -28,7 +28,7 @@ function ask(how: 'get' | 'renew' = 'get'): Promise<string> {
 }
 
 describe('SM-9 a computation that hangs', () => {
-  test('is shared for two seconds, and then no more', async () => {
+  test('is shared only for two seconds', async () => {
     const first = ask();
     clock += 1999;
     const joined = ask();
@@ -42,7 +42,7 @@ describe('SM-9 a computation that hangs', () => {
     expect(await Promise.all([first, joined])).toEqual(['value 0', 'value 0']);
   });
 
-  test('what comes of it too late takes the place of nothing newer', async () => {
+  test('does not replace a newer value when it ends', async () => {
     const first = ask();
     clock += 2000;
     const second = ask();
@@ -53,7 +53,7 @@ describe('SM-9 a computation that hangs', () => {
     expect(await ask()).toBe('value 1');
   });
 
-  test('what comes of it while a second one runs is remembered, until that ends', async () => {
+  test('gives a value that is kept until a second computation ends', async () => {
     const first = ask();
     clock += 2000;
     const second = ask();
@@ -65,7 +65,7 @@ describe('SM-9 a computation that hangs', () => {
     expect(await ask()).toBe('value 1');
   });
 
-  test('there are three of them at most: then the youngest is shared', async () => {
+  test('runs at most three times at once: then the youngest is shared', async () => {
     const asked = [0, 1, 2, 3, 4].map((n) => {
       clock = 1_000_000 + n * 2000;
       return ask();
@@ -75,7 +75,7 @@ describe('SM-9 a computation that hangs', () => {
     expect(await Promise.all(asked)).toEqual(['value 0', 'value 1', 'value 2', 'value 2', 'value 2']);
   });
 
-  test('one that fails makes room for the next', async () => {
+  test('makes room for the next when it fails', async () => {
     const asked = [0, 1, 2].map((n) => {
       clock = 1_000_000 + n * 2000;
       return ask();
@@ -89,7 +89,7 @@ describe('SM-9 a computation that hangs', () => {
 });
 
 describe('renewal', () => {
-  test('the old value is answered meanwhile, and stays where there is no new one', async () => {
+  test('returns the old value meanwhile, and keeps it when the renewal fails', async () => {
     const first = ask();
     begun[0]!.end();
     await first;
@@ -104,7 +104,7 @@ describe('renewal', () => {
     expect(await ask()).toBe('value 2');
   });
 
-  test('the old value lives no longer than it would have', async () => {
+  test('does not extend the life of the old value', async () => {
     const first = ask();
     begun[0]!.end(10);
     await first;

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { maxEntries } from '../../../schema/outbound/max-entries.ts';
 
-/** What was computed, and for how long (in seconds) it may be answered from memory. */
+/** A computed value, and the seconds for which it may be kept. */
 export interface Remembered<V> {
   value: V;
   seconds: number;
@@ -9,18 +9,18 @@ export interface Remembered<V> {
 
 export interface ExpiringCache<V> {
   /**
-   * The remembered value, or what `compute` gives; concurrent calls for one key share one computation while it is young.
-   * A computation that throws is not remembered, but its waiters all see the error.
+   * Returns the kept value, or the result of `compute`. Concurrent calls for one key share one computation while it is young.
+   * An error is not kept, but all callers that wait for it get it.
    */
   get(key: string, compute: () => Promise<Remembered<V>>): Promise<V>;
-  /** Computes the value anew, shared as by `get`. The remembered value stays until there is a new one, and if there is none. */
+  /** Computes a new value, shared as by `get`. The kept value stays until there is a new one, also when that fails. */
   renew(key: string, compute: () => Promise<Remembered<V>>): Promise<V>;
   delete(key: string): void;
 }
 
-/** A computation that is older than this may hang: it takes no more callers, and the next one begins another. */
+/** An older computation may hang: callers no longer wait for it, and the next one starts another. */
 const JOINABLE_MILLISECONDS = 2000;
-/** Computations of one key at a time, so that a server that hangs is not stormed. */
+/** Computations of one key at a time, so that a server that hangs does not get too many requests. */
 const MOST_AT_ONCE = 3;
 
 interface Attempt<V> {
@@ -29,13 +29,13 @@ interface Attempt<V> {
 }
 
 /**
- * A bounded memory of values that each have their own lifetime.
- * @param max entries; the least recently used go first
+ * Creates a bounded cache of values, each with its own lifetime.
+ * @param max entries; the least recently used are removed first
  * @param now milliseconds since the epoch
  */
 export function expiringCache<V extends object>(max: number, now: () => number): ExpiringCache<V> {
   const kept = new LRUCache<string, { value: V; until: number }>(maxEntries(max));
-  /** By key, the youngest last. */
+  /** Running computations by key, the youngest last. */
   const underWay = new Map<string, Attempt<V>[]>();
 
   const end = (key: string, ended: readonly Attempt<V>[]): void => {
@@ -47,7 +47,7 @@ export function expiringCache<V extends object>(max: number, now: () => number):
   const begin = (key: string, compute: () => Promise<Remembered<V>>): Promise<V> => {
     const older = underWay.get(key) ?? [];
     const remember = ({ value, seconds }: Remembered<V>): V => {
-      // A younger attempt has ended, and what it gave is newer than this.
+      // A younger attempt has ended: its value is newer.
       if (!underWay.get(key)?.includes(attempt)) return value;
       if (seconds > 0) kept.set(key, { value, until: now() + seconds * 1000 });
       else kept.delete(key);

@@ -11,7 +11,7 @@ import { isAccessToken } from './token-kinds.ts';
 import type { Outside } from './upstream.ts';
 import { jsonFetch, nonsense } from './upstream.ts';
 
-/** What an authorization server says of an active token, RFC 7662 §2.2 and SMART App Launch 2.2 §7 (SM-8). */
+/** Introspection answer for an active token (RFC 7662 §2.2, SMART App Launch 2.2 §7, SM-8). */
 export const activeToken = z.object({
   active: z.literal(true),
   scope: z.string().optional(),
@@ -30,9 +30,9 @@ export const activeToken = z.object({
 export type ActiveToken = z.infer<typeof activeToken>;
 
 /**
- * Asks the tenant's authorization server about a token, RFC 7662 §2.1.
- * @returns undefined where it is not active, or no access token
- * @throws Fault `unavailable` or `bad_gateway` where the question is not answered: never a refusal, never a pass
+ * Asks the tenant's authorization server about a token (RFC 7662 §2.1).
+ * @returns undefined when it is not active, or no access token
+ * @throws Fault `unavailable` or `bad_gateway` without a valid answer: the token is then neither refused nor accepted
  */
 export async function introspect(
   outside: Outside,
@@ -44,7 +44,7 @@ export async function introspect(
 ): Promise<ActiveToken | undefined> {
   const endpoint = introspectionEndpoint(config, document);
   const us = ourClient(config);
-  // Answers are no JWTs (RFC 9701): no issuer is compared.
+  // The issuer is not compared, because answers are not JWTs (RFC 9701).
   const server = { issuer: endpoint, introspection_endpoint: endpoint };
   const client = { client_id: us.client_id };
   const authentication = introspectionProof({ outside, tokens }, tenant, { us, config, document });
@@ -57,7 +57,7 @@ export async function introspect(
     });
   let answer = await ask();
   if (answer.status === 401) {
-    // Our own token may have been revoked before its time: one more try with a new one.
+    // Our own token may have been revoked early: try once more with a new one.
     tokens.drop(tenant);
     answer = await ask();
   }
@@ -71,7 +71,7 @@ export async function introspect(
   const known = withoutNulls(said);
   const parsed = activeToken.safeParse(known);
   if (!parsed.success) throw unintelligible(parsed.error);
-  // The hint is a hint: servers answer for their refresh tokens as well (RFC 7662 §2.1).
+  // `token_type_hint` is only a hint: servers also answer for refresh tokens (RFC 7662 §2.1).
   return isAccessToken(known) ? parsed.data : undefined;
 }
 
@@ -80,8 +80,8 @@ function unintelligible(cause: unknown): Fault {
 }
 
 /**
- * Where tokens are asked about: as the tenant says, or else as its kind has it (SM-11).
- * @throws Fault `bad_gateway` where discovery does not help
+ * Returns the introspection endpoint: that of the tenant's configuration, or as its type has it (SM-11).
+ * @throws Fault `bad_gateway` when the discovery document does not give it
  */
 export function introspectionEndpoint(config: ExternalConfig, document: SmartConfiguration): string {
   if ('introspectionUrl' in config && config.introspectionUrl) return config.introspectionUrl;
@@ -94,7 +94,7 @@ export function introspectionEndpoint(config: ExternalConfig, document: SmartCon
   return endpoint.replace(/token$/, 'introspect');
 }
 
-/** How the introspection call is authenticated (SM-7): by a bearer token of ours, unless the tenant says otherwise. */
+/** Returns the authentication of the introspection call (SM-7): a bearer token of ours, unless configured otherwise. */
 function introspectionProof(
   { outside, tokens }: { outside: Outside; tokens: BackendTokens },
   tenant: Tenant,
@@ -109,7 +109,7 @@ function introspectionProof(
   return clientAuthentication(us, method, audience, outside.now);
 }
 
-/** @throws Fault `not_implemented` where the tenant has none */
+/** @throws Fault `not_implemented` when the tenant has no client */
 function ourClient({ client }: ExternalConfig): Client {
   if (client) return client;
   throw new Fault('not_implemented', 'This tenant has no client with which to check tokens yet.', {
@@ -117,13 +117,13 @@ function ourClient({ client }: ExternalConfig): Client {
   });
 }
 
-/** As the tenant says, or else as its kind has it; by a bearer token wherever we have a key (SM-7). */
+/** Returns the method of the tenant's configuration, or that of its type; by default a bearer token if there is a key (SM-7). */
 export function introspectionAuthentication(config: ExternalConfig, client: Client) {
   const usual = client.jwkPrivate || !client.client_secret ? 'bearer' : 'client_secret_basic';
   return client.authentication ?? quirksOf(config).introspectionAuthentication ?? usual;
 }
 
-/** Some servers write null for what they do not know. */
+/** Removes null members, which some servers write for unknown values. */
 function withoutNulls(json: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(json).filter(([, value]) => value !== null));
 }

@@ -7,23 +7,23 @@ import { expiringCache, type Remembered } from './expiring-cache.ts';
 import type { Outside } from './upstream.ts';
 import { call, nonsense } from './upstream.ts';
 
-/** SM-10: never `none`, never HMAC, whose secret would be the public key. */
+/** Accepted algorithms (SM-10): never `none`, never HMAC, whose secret would be the public key. */
 export const ALGORITHMS = ['RS256', 'RS384', 'ES256', 'ES384', 'PS256', 'PS384'];
-/** A key that the issuer took back is not believed for longer than this. */
+/** Time for which a key set is kept: a withdrawn key is accepted no longer than this. */
 const KEYS_SECONDS = 300;
-/** An unknown key is looked for again, but not more often than this, whatever callers send. */
+/** Shortest time between two requests for an unknown key, whatever callers send. */
 const REFETCH_SECONDS = 10;
-/** SM-9: how long it is remembered that the keys could not be had. */
+/** Time for which a failed request for keys is remembered (SM-9). */
 const DOWN_SECONDS = 1;
 
-/** RFC 7517 §5. A token that names no key is tried with each that fits: there may not be any number of them. */
+/** A key set (RFC 7517 §5). Its size is limited, because a token without `kid` is tried with every key that fits. */
 const keySet = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(100) });
 
 type Keys = ReturnType<typeof createLocalJWKSet>;
 
 /**
- * What a token says that one of the issuer's keys signed; undefined where none did, or where it is not as `options` want.
- * @throws Fault `unavailable` or `bad_gateway` where the keys cannot be had
+ * Returns the claims of a token that one of the issuer's keys signed; undefined when none did, or when `options` are not met.
+ * @throws Fault `unavailable` or `bad_gateway` when the keys cannot be fetched
  */
 export type IssuerVerifier = (
   tenant: Tenant,
@@ -39,9 +39,9 @@ interface KeySet {
 }
 
 /**
- * Verifies JWTs against their issuer's key set, which is fetched at most every five minutes, and once more for a key
- * that it does not have. The set at hand is used until another takes its place: a key that cannot be looked for harms no
- * token but its own. `jwk`, `jku`, `x5u` and `x5c` of a token's header are not looked at.
+ * Verifies JWTs against their issuer's key set. It is fetched at most every five minutes, and once more for an unknown key.
+ * The known set is used until a new one replaces it: a failed request for an unknown key affects only tokens with that key.
+ * `jwk`, `jku`, `x5u` and `x5c` in a token's header are ignored.
  */
 export function issuerVerifier(outside: Outside): IssuerVerifier {
   const keySets = expiringCache<KeySet>(1000, outside.now);
@@ -55,7 +55,7 @@ export function issuerVerifier(outside: Outside): IssuerVerifier {
     return { value: { keys, fetched: outside.now() }, seconds: KEYS_SECONDS };
   };
 
-  /** Looks for a key that the set does not have. */
+  /** Fetches the keys again, for a key that the set does not have. */
   const lookAgain = async (tenant: Tenant, url: string): Promise<void> => {
     const { fault } = await lookups.get(tenant.key, async () => {
       try {
@@ -90,7 +90,7 @@ async function verified(
     return (await jwtVerify(token, keys, options)).payload;
   } catch (error) {
     if (error instanceof errors.JWKSNoMatchingKey) return 'unknown key';
-    // Several keys may fit a token that names none.
+    // Several keys may fit a token without `kid`.
     if (error instanceof errors.JWKSMultipleMatchingKeys) {
       for await (const key of error) {
         const fits = await jwtVerify(token, key, options).catch(() => undefined);

@@ -16,11 +16,11 @@ let issuer: string;
 let served: { keys: object[] };
 let calls: string[] = [];
 let up = true;
-/** Of the answer with the keys. */
+/** Status of the answer with the keys. */
 let keysStatus = 200;
 let clock: number;
-let door: Authorizer;
-/** An issuer that publishes its keys; whatever else is fetched from it is recorded. */
+let auth: Authorizer;
+/** An issuer that publishes its keys; every request to it is recorded. */
 const server = createServer((request, response) => {
   calls.push(request.url!);
   if (!up) return void response.destroy();
@@ -51,7 +51,7 @@ beforeEach(async () => {
   up = true;
   keysStatus = 200;
   clock = Date.now();
-  door = authorizer({ fetch, now: () => clock, baseUrl: BASE, guardedFetch: fetch });
+  auth = authorizer({ fetch, now: () => clock, baseUrl: BASE, guardedFetch: fetch });
 });
 
 const now = () => Math.floor(clock / 1000);
@@ -75,7 +75,7 @@ function tenant(more: object = {}) {
 }
 
 function ask(token: string, more: object = {}) {
-  return door.authorize(tenant(more), token);
+  return auth.authorize(tenant(more), token);
 }
 const code = (promise: Promise<unknown>) =>
   promise.then(
@@ -101,13 +101,13 @@ test('SM-10 a signed token becomes the same Access as an introspected one', asyn
   });
 });
 
-describe('SM-10 what a token must be', () => {
+describe('SM-10 requirements for a token', () => {
   test.each<[string, () => JWTPayload, object, string]>([
-    ['as it should be', claims, {}, 'allowed'],
+    ['a valid token', claims, {}, 'allowed'],
     ['scp as a list', () => ({ ...claims(), scope: undefined, scp: [scope, 'openid'] }), {}, 'allowed'],
     ['azp for client_id', () => ({ ...claims(), client_id: undefined, azp: 'app' }), {}, 'allowed'],
     ['typ with application/', claims, { typ: 'application/AT+JWT' }, 'allowed'],
-    ['no kid, one key of its kind', claims, { kid: undefined }, 'allowed'],
+    ['no kid, one matching key', claims, { kid: undefined }, 'allowed'],
     ['the issuer with a slash', () => ({ ...claims(), iss: `${issuer}/` }), {}, 'allowed'],
     ['several audiences', () => ({ ...claims(), aud: ['x', BASE + '/t'] }), {}, 'allowed'],
     ['typ JWT', claims, { typ: 'JWT' }, 'invalid_token'],
@@ -121,7 +121,7 @@ describe('SM-10 what a token must be', () => {
     ['a foreign issuer', () => ({ ...claims(), iss: 'https://evil.example.org' }), {}, 'invalid_token'],
     ['no issuer', () => ({ ...claims(), iss: undefined }), {}, 'invalid_token'],
     ['another audience', () => ({ ...claims(), aud: 'https://other.example.org' }), {}, 'invalid_token'],
-    ['another tenant of ours', () => ({ ...claims(), aud: `${BASE}/u/fhir` }), {}, 'invalid_token'],
+    ['another tenant of this gateway', () => ({ ...claims(), aud: `${BASE}/u/fhir` }), {}, 'invalid_token'],
     ['no audience', () => ({ ...claims(), aud: undefined }), {}, 'invalid_token'],
     ['token_use access', () => ({ ...claims(), token_use: 'access' }), {}, 'allowed'],
     ['token_use refresh', () => ({ ...claims(), token_use: 'refresh' }), {}, 'invalid_token'],
@@ -129,7 +129,7 @@ describe('SM-10 what a token must be', () => {
     ['typ Bearer among the claims', () => ({ ...claims(), typ: 'Bearer' }), {}, 'allowed'],
     ['typ Refresh among the claims', () => ({ ...claims(), typ: 'Refresh' }), {}, 'invalid_token'],
     ['a logout token', () => ({ ...claims(), events: {} }), {}, 'invalid_token'],
-    ['a patient that is the folder above', () => ({ ...claims(), patient: '..' }), {}, 'insufficient_scope'],
+    ['the patient id ..', () => ({ ...claims(), patient: '..' }), {}, 'insufficient_scope'],
     ['an assertion (IA-12)', () => ({ ...claims(), iss: 'app', sub: 'app' }), {}, 'invalid_token'],
     [
       'for the token endpoint (IA-12)',
@@ -140,7 +140,7 @@ describe('SM-10 what a token must be', () => {
     ['no patient', () => ({ ...claims(), patient: undefined }), {}, 'insufficient_scope'],
     ['no scope', () => ({ ...claims(), scope: undefined }), {}, 'insufficient_scope'],
     ['a patient that is no text', () => ({ ...claims(), patient: { id: 'p1' } }), {}, 'invalid_token'],
-    ['a critical header that nobody knows', claims, { crit: ['x'], x: 1 }, 'invalid_token'],
+    ['an unknown critical header', claims, { crit: ['x'], x: 1 }, 'invalid_token'],
   ])('%s', async (_what, payload, header, expected) => {
     const text = JSON.parse(JSON.stringify(payload())) as JWTPayload;
     const head = JSON.parse(JSON.stringify({ alg: 'ES384', kid: 'k1', typ: 'at+jwt', ...header })) as {
@@ -152,7 +152,7 @@ describe('SM-10 what a token must be', () => {
     expect(await code(ask(token))).toBe(expected);
   });
 
-  test('the tenant’s own list of types and algorithms', async () => {
+  test('uses the types and algorithms in the tenant’s configuration', async () => {
     const typed = await sign(claims(), { typ: 'JWT' });
     expect(await code(ask(typed, { typ: ['JWT'] }))).toBe('allowed');
     const other = await sign({ ...claims(), jti: '2' });
@@ -163,7 +163,7 @@ describe('SM-10 what a token must be', () => {
 describe('forgeries', () => {
   const b64 = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-  test('alg none, with and without a signature', async () => {
+  test('refuses alg none, with and without a signature', async () => {
     const none = new UnsecuredJWT(claims()).encode();
     const typed = `${b64({ alg: 'none', typ: 'at+jwt', kid: 'k1' })}.${b64(claims())}.`;
     for (const token of [none, typed, `${typed}AAAA`, typed.replace('none', 'None')]) {
@@ -171,7 +171,7 @@ describe('forgeries', () => {
     }
   });
 
-  test('HMAC with the public key, however it is written', async () => {
+  test('refuses HMAC with the public key, in every spelling', async () => {
     const spki = await exportSPKI(rsa.publicKey);
     const jwk = JSON.stringify(served.keys[1]);
     for (const secret of [spki, spki.trim(), jwk]) {
@@ -180,7 +180,7 @@ describe('forgeries', () => {
     }
   });
 
-  test('another’s key under a known kid; a changed payload', async () => {
+  test('refuses another key with a known kid, and a changed payload', async () => {
     expect(await code(ask(await sign(claims(), {}, evil.privateKey)))).toBe('invalid_token');
     const [head, , signature] = (await sign(claims())).split('.');
     expect(await code(ask(`${head}.${b64({ ...claims(), patient: 'p2' })}.${signature}`))).toBe(
@@ -188,7 +188,7 @@ describe('forgeries', () => {
     );
   });
 
-  test('keys that the token brings or points to are not looked at', async () => {
+  test('ignores keys that the token contains or refers to', async () => {
     const jwk = await exportJWK(evil.publicKey);
     for (const header of [
       { jwk },
@@ -202,7 +202,7 @@ describe('forgeries', () => {
   });
 
   test.each(['../../../../dev/null', "' OR 1=1 --", 'https://evil.example.org/jwks', '__proto__', ''])(
-    'kid %j is a name and nothing else',
+    'kid %j is only a name',
     async (kid) => {
       expect(await code(ask(await sign(claims(), { kid }, evil.privateKey)))).toBe('invalid_token');
       expect(new Set(calls)).toEqual(new Set(['/fhir/.well-known/smart-configuration', '/jwks']));
@@ -218,7 +218,7 @@ describe('the issuer’s keys', () => {
     expect(asked()).toBe(1);
   });
 
-  test('an unknown kid: once more, then not for ten seconds', async () => {
+  test('are fetched again for an unknown kid, but not within ten seconds', async () => {
     await ask(await sign(claims()));
     clock += 11_000;
     const next = await generateKeyPair('ES384', { extractable: true });
@@ -233,7 +233,7 @@ describe('the issuer’s keys', () => {
     expect(asked()).toBe(2);
   });
 
-  test('IA-9 that cannot be had: 503, never a pass, and never a refusal for good', async () => {
+  test('IA-9 when they cannot be fetched, the answer is 503: no token is accepted, or refused for long', async () => {
     const token = await sign(claims());
     up = false;
     expect(await code(ask(token))).toBe('unavailable');
@@ -243,14 +243,14 @@ describe('the issuer’s keys', () => {
     expect(await code(ask(token))).toBe('allowed');
   });
 
-  test('an outage while an unknown key is looked for is an outage', async () => {
+  test('answers 503 when an unknown key cannot be fetched', async () => {
     await ask(await sign(claims()));
     clock += 11_000;
     up = false;
     expect(await code(ask(await sign(claims(), { kid: 'k9' })))).toBe('unavailable');
   });
 
-  test('an unknown key while they cannot be had takes nothing from the tokens of the known ones', async () => {
+  test('tokens with known keys are accepted while an unknown key cannot be fetched', async () => {
     await ask(await sign(claims()));
     clock += 11_000;
     keysStatus = 500;
@@ -258,12 +258,12 @@ describe('the issuer’s keys', () => {
     expect(await code(ask(await sign({ ...claims(), jti: '2' })))).toBe('allowed');
     clock += 288_000;
     expect(await code(ask(await sign({ ...claims(), jti: '3' })))).toBe('allowed');
-    // They are believed no longer than without it.
+    // The known keys are not kept longer because of that.
     clock += 2000;
     expect(await code(ask(await sign({ ...claims(), jti: '4' })))).toBe('unavailable');
   });
 
-  test('made-up keys in an outage: asked for once a second', async () => {
+  test('are requested once a second for invented keys during an outage', async () => {
     await ask(await sign(claims()));
     clock += 11_000;
     keysStatus = 500;
@@ -278,7 +278,7 @@ describe('the issuer’s keys', () => {
     expect(await code(ask(await made(40)))).toBe('invalid_token');
   });
 
-  test('a set that has come without a key has taken it back', async () => {
+  test('a new set without a key withdraws the key', async () => {
     await ask(await sign(claims()));
     clock += 11_000;
     served.keys = served.keys.slice(1);
@@ -286,15 +286,18 @@ describe('the issuer’s keys', () => {
     expect(await code(ask(await sign({ ...claims(), jti: '2' })))).toBe('invalid_token');
   });
 
-  test.each([[{ keys: 'none' }], [{ keys: ['none'] }], [{}]])('nor does a set like %j', async (set) => {
-    await ask(await sign(claims()));
-    clock += 11_000;
-    served = set as never;
-    expect(await code(ask(await sign(claims(), { kid: 'made-up' })))).toBe('bad_gateway');
-    expect(await code(ask(await sign({ ...claims(), jti: '2' })))).toBe('allowed');
-  });
+  test.each([[{ keys: 'none' }], [{ keys: ['none'] }], [{}]])(
+    'an invalid set such as %j withdraws no key',
+    async (set) => {
+      await ask(await sign(claims()));
+      clock += 11_000;
+      served = set as never;
+      expect(await code(ask(await sign(claims(), { kid: 'made-up' })))).toBe('bad_gateway');
+      expect(await code(ask(await sign({ ...claims(), jti: '2' })))).toBe('allowed');
+    },
+  );
 
-  test('a key taken back is believed for five minutes at most', async () => {
+  test('a withdrawn key is accepted for five minutes at most', async () => {
     await ask(await sign(claims()));
     served.keys.shift();
     clock += 301_000;
@@ -315,7 +318,7 @@ describe('the issuer’s keys', () => {
   });
 });
 
-test('a checked token is kept for introspectionTtl and never beyond its exp by the issuer’s clock', async () => {
+test('a checked token is kept for introspectionTtl, but never beyond its exp by the issuer’s clock', async () => {
   const token = await sign({ ...claims(), exp: now() + 10 });
   await ask(token);
   clock += 14_000;

@@ -20,11 +20,10 @@ export type JwtVerifier = (
 ) => Promise<ActiveToken | undefined>;
 
 /**
- * Verifies JWT access tokens (RFC 9068 §4, SM-10) against the issuer's keys: signature, `iss`, `typ`, `exp`, `nbf`; that
- * `aud` is there. Whether it means us is the rule of all tokens (IA-5). A revocation is
- * not seen.
- * The verifier gives undefined for a token that is not the issuer's or not valid now.
- * @throws Fault of the verifier: `unavailable` or `bad_gateway` where the keys cannot be had
+ * Verifies JWT access tokens (RFC 9068 §4, SM-10) against the issuer's keys: signature, `iss`, `typ`, `exp`, `nbf`, and that
+ * there is an `aud`. The common rules for tokens compare its value (IA-5). A revocation is not noticed. The verifier
+ * returns undefined for a token that is not the issuer's or not valid now.
+ * @throws Fault of the verifier: `unavailable` or `bad_gateway` when the keys cannot be fetched
  */
 export function jwtVerifier(outside: Outside): JwtVerifier {
   const verified = issuerVerifier(outside);
@@ -43,7 +42,7 @@ export function jwtVerifier(outside: Outside): JwtVerifier {
   };
 }
 
-/** RFC 9068 §4: the media type, without `application/` (RFC 7515 §4.1.9), in any case. */
+/** Checks `typ` (RFC 9068 §4): a media type in upper or lower case, with or without `application/` (RFC 7515 §4.1.9). */
 function typeOf(token: string, allowed: readonly string[]): boolean {
   const plain = (type: string) => type.toLowerCase().replace(/^application\//, '');
   try {
@@ -54,7 +53,7 @@ function typeOf(token: string, allowed: readonly string[]): boolean {
   }
 }
 
-/** The claims as introspection would tell them. Servers write scopes as text, as a list, or as `scp`. */
+/** Returns the claims in the form of introspection. Servers write scopes as text, as a list, or as `scp`. */
 function describe(payload: JWTPayload): ActiveToken | undefined {
   const scope = payload['scope'] ?? payload['scp'];
   const parsed = activeToken.safeParse({

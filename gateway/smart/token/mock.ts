@@ -4,8 +4,8 @@ import type { AuthorizationConfig } from '../../../schema/tenant/tenant.ts';
 export type MockConfig = Extract<AuthorizationConfig, { type: 'mock' }>;
 
 /**
- * Access without any token (SM-11): a token that was sent is ignored and goes nowhere. Only the tenant's own patient
- * is in reach, unless `disableAuthzChecks` says all; with neither, nobody is.
+ * Returns an Access without a token (SM-11). A token that was sent is ignored and not passed on. With `disableAuthzChecks`
+ * all patients are in reach, otherwise only the tenant's own patient, if there is one.
  * @param expires seconds since the epoch
  */
 export function mockAccess(tenant: string, config: MockConfig, expires: number): Access {

@@ -1,24 +1,24 @@
 import type { Permission } from '../../../schema/access/scopes.ts';
 import type { EhrConfig } from '../discovery/smart-configuration.ts';
 
-/** How one kind of authorization server departs from the standard (SM-11): data, read by the rules. */
+/** Deviations of one type of authorization server from the standard (SM-11), as data for the rules. */
 export interface Quirks {
-  /** Who says what a token is good for: the server when asked (RFC 7662), or its signature (RFC 9068). */
+  /** Check of a token: by asking the server (RFC 7662), or by its signature (RFC 9068). */
   check: 'introspection' | 'signature';
-  /** Where introspection is: what discovery names, or `introspect` in place of `token` in the token endpoint's URL. */
+  /** Introspection endpoint: from discovery, or the token endpoint's URL with `introspect` in place of `token`. */
   introspectionEndpoint: 'discovered' | 'beside-token-endpoint';
-  /** How the introspection call is authenticated where the tenant does not say (SM-7). */
+  /** Default authentication of the introspection call (SM-7). */
   introspectionAuthentication?: 'client_secret_basic';
   /**
-   * Which patient the token is for: its `patient`; the resource that `sub` names, below the clinical base; or whom the
-   * request names, as far as the caller's own token can read them.
+   * Patient of the token: its `patient`; the resource that `sub` names, below the clinical base; or the patient whom the
+   * request names, if the caller's token can read them.
    */
   patientFrom: 'patient' | 'sub' | 'request';
-  /** `patient/` scopes on this type stand for the same ones on ImagingStudy. */
+  /** `patient/` scopes on this type count for ImagingStudy too. */
   imagingScopeOn?: string;
-  /** Whose token reads who a patient is: ours where the tenant has a client, or always the caller's. */
+  /** Token that reads the patient's identity: ours, if the tenant has a client, or always the caller's. */
   patientReadWith: 'own' | 'caller';
-  /** Why nobody should use it; it then works only where the tenant says `allowInsecureQuirks`. */
+  /** Reason why it is insecure; it then works only with `allowInsecureQuirks`. */
   insecure?: string;
 }
 
@@ -48,12 +48,12 @@ const QUIRKS: Readonly<Record<EhrConfig['type'], Quirks>> = {
   },
 };
 
-/** The quirks of a tenant's kind of authorization. */
+/** Returns the quirks of a tenant's type of authorization. */
 export function quirksOf({ type }: EhrConfig): Quirks {
   return QUIRKS[type];
 }
 
-/** The permissions, with those on ImagingStudy that another type's stand for. */
+/** Adds the permissions on ImagingStudy that follow from scopes on another type. */
 export function withImagingScopes(permissions: readonly Permission[], quirks: Quirks): readonly Permission[] {
   const standIns = permissions.filter(
     ({ level, type, parameters }) => level === 'patient' && type === quirks.imagingScopeOn && !parameters,

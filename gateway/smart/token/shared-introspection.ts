@@ -6,24 +6,24 @@ import { activeToken, introspect, type ActiveToken } from './introspect.ts';
 import type { ExternalConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
 import type { Outside } from './upstream.ts';
 
-/** SM-9: how long a refusal is remembered, and a token whose end is not said. */
+/** Times for which a refusal, and a token without `exp`, are remembered (SM-9). */
 export const REFUSED_SECONDS = 3;
 export const UNKNOWN_LIFETIME_SECONDS = 3;
 
-/** What the authorization server said of a token. */
+/** Answer of the authorization server about a token. */
 export interface Said {
-  /** Undefined where it is not active. */
+  /** Undefined when it is not active. */
   active: ActiveToken | undefined;
-  /** For how long that may be believed; of an answer that another gateway got, what is left of it (SM-9). */
+  /** Time for which the answer may be used; the remaining time for an answer that another gateway got (SM-9). */
   seconds: number;
 }
 
 const shareable = z.object({ active: activeToken.optional() });
 
 /**
- * Introspection of which several gateways make one. What they share is the server's own answer, never what a gateway
- * made of it: who may see what, each decides by its own configuration. Failures are not shared.
- * @throws Fault of the result, as `introspect` does
+ * Returns an introspection whose answers several gateways share. They share the server's answer, not a decision: each
+ * gateway decides by its own configuration who may see what. Failures are not shared.
+ * @throws Fault of the returned function, like `introspect`
  */
 export function sharedIntrospection(outside: Outside & { shared?: SharedCache }, tokens: BackendTokens) {
   const { shared, now } = outside;
@@ -38,7 +38,7 @@ export function sharedIntrospection(outside: Outside & { shared?: SharedCache },
     const earlier = shareable.safeParse(found?.value);
     if (found && earlier.success) {
       const { active } = earlier.data;
-      // No longer than this gateway's own configuration has it.
+      // Not longer than this gateway's configuration allows.
       return { active, seconds: Math.min(found.seconds, active ? config.introspectionTtl : REFUSED_SECONDS) };
     }
     const active = await introspect(outside, tokens, tenant, config, document, token);
@@ -49,8 +49,8 @@ export function sharedIntrospection(outside: Outside & { shared?: SharedCache },
 }
 
 /**
- * No longer than until `exp` by our clock (SM-9): in the seconds in which a token is good only by another clock, the server
- * is asked at each use.
+ * Returns the seconds until `exp` by our clock (SM-9). In the tolerance after that, when the token may still be valid by the
+ * server's clock, the server is asked at each use.
  */
 function lifetime({ exp }: ActiveToken, now: () => number): number {
   return exp === undefined ? UNKNOWN_LIFETIME_SECONDS : exp - now() / 1000;

@@ -1,12 +1,12 @@
 import type { JWTPayload } from 'jose';
 
-/** Pure rules: which kind of token a server's words describe. */
+/** Pure rules for the kind of a token, from its claims or from introspection. */
 
-/** Names of an access token: RFC 6749 §7.1, RFC 8693 §3, RFC 9068 §2.1, and vendors' own. `JWT` says nothing of the kind. */
+/** Names of an access token: RFC 6749 §7.1, RFC 8693 §3, RFC 9068 §2.1, and those of vendors. `JWT` may be any kind. */
 const ACCESS_TOKEN = new Set(['bearer', 'bearertoken', 'access', 'accesstoken', 'at+jwt', 'jwt']);
 const ID_TOKEN = new Set(['id', 'idtoken', 'jwt']);
 
-/** `application/at+jwt`, `urn:ietf:params:oauth:token-type:access_token` and `Bearer` in one spelling. */
+/** Normalizes names such as `application/at+jwt`, `urn:ietf:params:oauth:token-type:access_token` and `Bearer`. */
 function plain(name: unknown): string {
   if (typeof name !== 'string') return '';
   return name
@@ -15,7 +15,7 @@ function plain(name: unknown): string {
     .replace(/[_-]/g, '');
 }
 
-/** Whether every member that may name the kind of a token names one of these; `events` makes it an event (RFC 8417 §2.2). */
+/** Returns true when all members that name the kind name one of `kinds`. With `events` it is an event (RFC 8417 §2.2). */
 function isOfKind(claims: Readonly<Record<string, unknown>>, kinds: ReadonlySet<string>): boolean {
   const names = [claims['token_type'], claims['token_use'], claims['typ']];
   return (
@@ -24,23 +24,23 @@ function isOfKind(claims: Readonly<Record<string, unknown>>, kinds: ReadonlySet<
 }
 
 /**
- * Whether claims, or what introspection says (RFC 7662 §2.2), can be an access token's: none of a refresh, id or logout
- * token, and none that needs another proof than to be presented, as DPoP's do.
+ * Returns true when claims, or an introspection answer (RFC 7662 §2.2), can be those of a bearer access token: not of a
+ * refresh, id or logout token, nor of a token that needs a further proof, such as DPoP.
  */
 export function isAccessToken(claims: Readonly<Record<string, unknown>>): boolean {
   return isOfKind(claims, ACCESS_TOKEN);
 }
 
-/** Whether the `typ` of a JWT's header says that it is something else than an access token (RFC 8725 §3.11). */
+/** Returns true when `typ` in a JWT's header names another kind than an access token (RFC 8725 §3.11). */
 export function isTypedOtherwise(typ: unknown): boolean {
   return plain(typ).endsWith('+jwt') && plain(typ) !== 'at+jwt';
 }
 
 /**
- * Whether a signed JWT is an id_token (OpenID Connect Core §2): meant for an app, of a user, and without the scopes of an
- * access token. Logout tokens, access tokens and client assertions are signed by the same keys.
+ * Returns true when a signed JWT is an id_token (OpenID Connect Core §2): for an app, about a user, without scopes. The same
+ * keys also sign logout tokens, access tokens and client assertions.
  * @param typ of its header
- * @param servers what an audience cannot be that is an app: the token endpoint, the clinical base
+ * @param servers audiences that are not an app: the token endpoint, the clinical base
  */
 export function isIdToken(typ: unknown, claims: JWTPayload, servers: readonly string[]): boolean {
   const forServer = [claims.aud].flat().some((audience) => servers.includes(audience ?? ''));
@@ -50,13 +50,13 @@ export function isIdToken(typ: unknown, claims: JWTPayload, servers: readonly st
   return isOfKind(claims, ID_TOKEN) && !typed && !forServer && !forAccess && !selfIssued;
 }
 
-/** Claims that id_tokens alone have (OpenID Connect Core §2, §3.3.2.11). */
+/** Claims that only id_tokens have (OpenID Connect Core §2, §3.3.2.11). */
 const OF_ID_TOKENS = ['nonce', 'at_hash', 'c_hash'];
 
 /**
- * Whether a JWT that a server calls active is an id_token all the same: it names no scope, and has the app that it was
- * given to as its audience, or claims that only id_tokens have (OpenID Connect Core §2).
- * @param client the app, as the server names it
+ * Returns true when a JWT that a server calls active is an id_token: it has no scope, and its audience is the app that it
+ * was issued to, or it has claims that only id_tokens have (OpenID Connect Core §2).
+ * @param client the app, by the server's name
  */
 export function isGivenToApp(typ: unknown, claims: JWTPayload, client: string | undefined): boolean {
   if (!isIdToken(typ, claims, [])) return false;

@@ -12,14 +12,14 @@ import { quirksOf } from './quirks.ts';
 import type { ExternalConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
 import { isAccessToken, isGivenToApp, isTypedOtherwise } from './token-kinds.ts';
 
-/** Pure rules: what an active token may be used for here. */
+/** Pure rules for the use of an active token. */
 
-/** How far a foreign clock may be from ours, for every time that a foreign token states. Our own tokens have our clock. */
+/** Largest difference of other clocks, for all times in foreign tokens. Our own tokens have times of our clock. */
 export const CLOCK_TOLERANCE_SECONDS = 5;
 
 /**
- * Refuses what was never meant as an access token: our own or anyone's client assertion (IA-12), which is a JWT issued
- * by its subject or meant for the token endpoint (RFC 7523 §3), and a JWT that says of itself that it is of another kind.
+ * Refuses tokens that are no access tokens: client assertions (IA-12), which are JWTs issued by their subject or for the
+ * token endpoint (RFC 7523 §3), and JWTs that name another kind.
  * @throws Fault `invalid_token`
  */
 export function refuseOtherKinds(token: string, tokenEndpoint: unknown): void {
@@ -32,8 +32,8 @@ export function refuseOtherKinds(token: string, tokenEndpoint: unknown): void {
 }
 
 /**
- * Refuses an id_token that the authorization server calls active, without saying of which kind it is.
- * @param client to whom the server says that it was given
+ * Refuses an id_token that the authorization server calls active without naming its kind.
+ * @param client the app that it was issued to, by the server's answer
  * @throws Fault `invalid_token`
  */
 export function refuseIdToken(token: string, client: string | undefined): void {
@@ -41,7 +41,7 @@ export function refuseIdToken(token: string, client: string | undefined): void {
   if (jwt && isGivenToApp(jwt.typ, jwt.claims, client)) throw invalid();
 }
 
-/** Header and claims of a JWT; undefined for an opaque token. */
+/** Returns header and claims of a JWT; undefined for an opaque token. */
 function decoded(token: string): { typ: unknown; claims: ReturnType<typeof decodeJwt> } | undefined {
   try {
     return { typ: decodeProtectedHeader(token).typ, claims: decodeJwt(token) };
@@ -51,7 +51,7 @@ function decoded(token: string): { typ: unknown; claims: ReturnType<typeof decod
 }
 
 /**
- * IA-5: unexpired, issued by the tenant's authorization server, meant for us.
+ * Refuses a token that has expired, has another issuer, or is not meant for this gateway (IA-5).
  * @param now seconds since the epoch
  * @throws Fault `invalid_token`
  */
@@ -74,18 +74,18 @@ export function requireMeantForUs(
   if (![token.aud].flat().some((audience) => ours.some((url) => same(audience, url)))) throw invalid();
 }
 
-/** When a foreign token that says `exp` ends by our clock, in seconds since the epoch. */
+/** Returns when a foreign token with this `exp` ends by our clock, in seconds since the epoch. */
 export const endOf = (exp: number) => exp + CLOCK_TOLERANCE_SECONDS;
 
-/** Who is in reach, and with which of the token's scopes. */
+/** Patients in reach, and the token's scopes that count for them. */
 export interface Reach {
   permissions: readonly Permission[];
   patients: readonly PatientGrant[];
 }
 
 /**
- * The token with the patient that it is for, as this kind of server tells it (SM-11): a `sub` is one only where it names
- * a Patient of the clinical base.
+ * Returns the token with its patient, from the place where this type of server names it (SM-11). A `sub` counts only if it
+ * names a Patient of the clinical base.
  */
 export function withPatient(token: ActiveToken, config: ExternalConfig): ActiveToken {
   if (quirksOf(config).patientFrom !== 'sub') return token;
@@ -95,24 +95,24 @@ export function withPatient(token: ActiveToken, config: ExternalConfig): ActiveT
   return FHIR_ID.test(id) ? { ...rest, patient: id } : rest;
 }
 
-/** What of a tenant decides how far its tokens reach. */
+/** The part of a tenant's configuration that decides what its tokens reach. */
 export type ReachConfig = Pick<AuthorizationConfig, 'modes' | 'policy'>;
 
 export interface ReachOptions {
-  /** What the tenant's decision service says of the client. */
+  /** Decision of the tenant's service for the client. */
   decided?: readonly PolicyRow[];
   /**
-   * Which scopes count without a patient in context, for patients whom a request names and the EHR lets the caller read:
-   * their `patients` list is then empty. None, unless said.
+   * Scopes that count without a patient in context, for patients whom a request names and the EHR lets the caller read. The
+   * list `patients` is then empty. Default: none.
    */
   asked?: 'user' | 'any';
 }
 
 /**
- * Scopes and context of one grant, never those of two (IA-9): App Launch scopes with the token's patient, or system
- * scopes with the client's policy, each only in a tenant that has the mode (IA-4, IA-6, IA-8).
- * @throws Fault `insufficient_scope` where nothing of the token can be used; `not_implemented` for a policy service that
- *   was not asked
+ * Returns the reach of a token by one grant, never a mix of two (IA-9): App Launch scopes with the token's patient, or system
+ * scopes with the client's policy, each only in a tenant with that mode (IA-4, IA-6, IA-8).
+ * @throws Fault `insufficient_scope` when no scope of the token counts; `not_implemented` for a policy service that was not
+ *   asked
  */
 export function reachOf(
   token: ActiveToken,
@@ -135,7 +135,7 @@ export function reachOf(
   throw short('The token has no scope that counts here.', `${wanted}/ImagingStudy.rs`);
 }
 
-/** Whether it is the client's policy that says whom the token reaches (IA-8). */
+/** Returns true when the client's policy decides what the token reaches (IA-8). */
 export function countsAsBackend(
   token: ActiveToken,
   permissions: readonly Permission[],
@@ -149,19 +149,19 @@ function hasPatient(token: ActiveToken): token is ActiveToken & { patient: strin
   return token.patient !== undefined && FHIR_ID.test(token.patient);
 }
 
-/** The scopes of App Launch, where it is on (IA-4). */
+/** Returns the scopes of App Launch, if it is on (IA-4). */
 function launchPermissions(permissions: readonly Permission[], config: ReachConfig): Permission[] {
   return config.modes.includes('app-launch') ? permissions.filter(({ level }) => level !== 'system') : [];
 }
 
-/** The `system/` scopes, where Backend Services is on (IA-4). */
+/** Returns the `system/` scopes, if Backend Services is on (IA-4). */
 function systemPermissions(permissions: readonly Permission[], config: ReachConfig): Permission[] {
   return config.modes.includes('backend-services')
     ? permissions.filter(({ level }) => level === 'system')
     : [];
 }
 
-/** A client without rows reaches nobody. */
+/** Returns the client's rows of the policy. A client without rows reaches no patient. */
 function rowsOf(client: string | undefined, policy: ReachConfig['policy']): readonly PolicyRow[] {
   if (!Array.isArray(policy)) {
     throw new Fault('not_implemented', 'This kind of tenant has no policy service yet.', {
@@ -171,7 +171,7 @@ function rowsOf(client: string | undefined, policy: ReachConfig['policy']): read
   return policy.filter((row) => client !== undefined && row.client_id === client);
 }
 
-/** RFC 6750 §3.1: one answer for expired, revoked, foreign and made-up tokens. */
+/** Returns the same fault for expired, revoked, foreign and invented tokens (RFC 6750 §3.1). */
 export function invalid(): Fault {
   return new Fault('invalid_token', 'The access token is expired, revoked, or not meant for this server.');
 }

@@ -8,9 +8,9 @@ import { call, limitedFetch, type Outside } from './upstream.ts';
 let server: Server;
 let url: string;
 let outside: Outside;
-/** How many requests a connection is good for: the next one on it finds it closed. */
+/** Requests that a connection answers; it is closed at the next one. */
 let good: number;
-/** The methods of the requests so far, and how many of these were not answered. */
+/** The methods of the requests so far, and the number of those without an answer. */
 let asked: (string | undefined)[];
 let lost: number;
 
@@ -38,7 +38,7 @@ afterEach(async () => {
   await new Promise((done) => server.close(done));
 });
 
-/** All that a call looks at. */
+/** The only property of a tenant that `call` reads. */
 const tenant = (dynamic: boolean) => ({ dynamic }) as Tenant;
 const form = () => ({ method: 'POST', body: new URLSearchParams({ token: 'x' }) });
 
@@ -46,7 +46,7 @@ describe.each([false, true])('a connection that ends before the answer (dynamic 
   test.each([
     ['GET', undefined],
     ['POST', form()],
-  ])('SM-9 %s: a kept one is asked again on a new one', async (_method, init) => {
+  ])('SM-9 repeats %s on a new connection when an idle one was closed', async (_method, init) => {
     good = 1;
     for (let i = 0; i < 3; i++) {
       expect(await call(outside, tenant(dynamic), url, init)).toEqual({ status: 200, json: { ok: true } });
@@ -54,13 +54,13 @@ describe.each([false, true])('a connection that ends before the answer (dynamic 
     expect(lost).toBeGreaterThan(0);
   });
 
-  test('a server that closes every connection is asked twice, then it is unavailable', async () => {
+  test('asks a server that closes every connection twice, then answers unavailable', async () => {
     good = 0;
     await expect(call(outside, tenant(dynamic), url, form())).rejects.toMatchObject({ code: 'unavailable' });
     expect(asked).toEqual(['POST', 'POST']);
   });
 
-  test('RFC 6749 §4.1.2 a code or a refresh token is not sent twice; what is read may be', async () => {
+  test('RFC 6749 §4.1.2 never sends a code or refresh token twice; repeats only reads', async () => {
     const ask = limitedFetch(outside, tenant(dynamic));
     good = 0;
     await expect(ask(url, form())).rejects.toMatchObject({ code: 'unavailable' });
@@ -69,7 +69,7 @@ describe.each([false, true])('a connection that ends before the answer (dynamic 
   });
 });
 
-test('SM-9 what an answer may take: 3 s to begin, 5 s to end; more where it cannot be asked for again', async () => {
+test('SM-9 waits 3 s for the begin and 5 s for the end of an answer; longer for a request that cannot be repeated', async () => {
   const slow = createServer((request, response) => {
     const begins = request.url === '/begins';
     if (begins) response.writeHead(200, { 'content-type': 'application/json' }).write('{"ok":');

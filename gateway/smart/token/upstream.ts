@@ -3,34 +3,34 @@ import { limitedText } from '../../../schema/outbound/limited-text.ts';
 import { resending } from '../../../schema/outbound/resending.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 
-/** What the calls to an authorization server and its FHIR server need from outside. */
+/** Dependencies of the calls to an authorization server and its FHIR server. */
 export interface Outside {
   fetch: typeof globalThis.fetch;
   /** Milliseconds since the epoch. */
   now: () => number;
-  /** The same for dynamic tenants: reaches only what SM-15 lets them. */
+  /** `fetch` for dynamic tenants: it reaches only hosts that SM-15 allows. */
   guardedFetch: typeof globalThis.fetch;
 }
 
-/** Until the answer begins, and until it is there whole: a server that hangs holds nobody for long. */
+/** Time limits for the begin and the end of an answer, so that no caller waits long for a server that hangs. */
 const HEADERS_MILLISECONDS = 3000;
 const ANSWER_MILLISECONDS = 5000;
-/** Until the answer to what cannot be asked again: the code or refresh token that was sent may be used up. */
+/** Time limit for a request that cannot be repeated, because it uses up a code or refresh token. */
 const ONE_CHANCE_MILLISECONDS = 10_000;
 const LARGEST_ANSWER = 1 << 20;
 
-/** An answer whose body has been read: the status says whether it may be believed. */
+/** An answer with its parsed body; `json` is empty unless the status is 2xx. */
 export interface Answer {
   status: number;
   json: Record<string, unknown>;
 }
 
 /**
- * One call to a tenant's authorization server or EHR; no redirects, three seconds until the answer begins and five until it
- * ends, a megabyte. It has to be one that may be repeated: where the connection ends before an answer, it is made a second
- * time.
- * @throws Fault `unavailable` where it cannot be reached or fails, `bad_gateway` where the answer is no JSON object,
- *   `not_implemented` for a private host of a dynamic tenant that nobody allowed (SM-15)
+ * Calls a tenant's authorization server or EHR, without redirects. The answer has to begin within three seconds and end
+ * within five, and may have a megabyte. The request must be idempotent: it is sent a second time when the connection ends
+ * before an answer.
+ * @throws Fault `unavailable` when the server cannot be reached or fails, `bad_gateway` when the answer is not a JSON object,
+ *   `not_implemented` for a private host of a dynamic tenant that is not allowed (SM-15)
  */
 export async function call(
   outside: Outside,
@@ -44,8 +44,8 @@ export async function call(
 }
 
 /**
- * The same as a `fetch` for a library that reads JSON by the media type that the answer names: servers name others. What
- * is not 2xx comes without its body.
+ * Returns `call` as a `fetch`, for a library that requires the media type of JSON: some servers send another one. Answers
+ * other than 2xx have no body.
  */
 export function jsonFetch(outside: Outside, tenant: Tenant) {
   return async (url: string, init: Pick<RequestInit, 'method' | 'headers' | 'body'>): Promise<Response> => {
@@ -56,8 +56,8 @@ export function jsonFetch(outside: Outside, tenant: Tenant) {
 }
 
 /**
- * The same as a `fetch` whose answers are there whole, for whoever reads them by rules of their own. Only reads are
- * repeated: a code is used once (RFC 6749 §4.1.2), and a refresh token may be (§10.4).
+ * Returns a `fetch` with the same limits, whose answers are complete and not interpreted. Only GET is repeated: a code can
+ * be used once (RFC 6749 §4.1.2), and maybe a refresh token too (§10.4).
  */
 export function limitedFetch(outside: Outside, tenant: Tenant) {
   return async (url: string, init: RequestInit): Promise<Response> => {
@@ -75,7 +75,7 @@ async function exchange(
 ): Promise<{ response: Response; text: string }> {
   let response: Response;
   let text: string;
-  // AbortSignal.timeout would live its seconds out after every call.
+  // AbortSignal.timeout would keep its timer after every call.
   const timeout = new AbortController();
   const abortAfter = (milliseconds: number) => setTimeout(() => timeout.abort(), milliseconds);
   const whole = abortAfter(repeatable ? ANSWER_MILLISECONDS : ONE_CHANCE_MILLISECONDS);
@@ -93,7 +93,7 @@ async function exchange(
     clearTimeout(begun);
     text = await limitedText(response.body, LARGEST_ANSWER);
   } catch (error) {
-    // What `fetch` says of a failed connection is in the cause of its own error.
+    // `fetch` has the reason of a failed connection in the cause of its error.
     const cause = (error as Error).cause ?? error;
     if (cause instanceof Fault) throw cause;
     throw new Fault('unavailable', 'The authorization server or EHR of this tenant cannot be reached.', {
@@ -116,7 +116,7 @@ async function exchange(
   return { response, text };
 }
 
-/** @throws Fault `bad_gateway` */
+/** Returns the fault `bad_gateway`. @param what completes "The authorization server or EHR of this tenant …" */
 export function nonsense(what: string, cause?: unknown): Fault {
   return new Fault('bad_gateway', `The authorization server or EHR of this tenant ${what}.`, {
     service: 'authorization',
@@ -131,7 +131,7 @@ function object(text: string, url: string): Record<string, unknown> {
       return value as Record<string, unknown>;
     }
   } catch {
-    // Told below, without the text: it may hold anything.
+    // Reported below without the text, which may contain anything.
   }
   throw nonsense('did not answer with a JSON object', new Error(`from ${new URL(url).host}`));
 }

@@ -8,12 +8,12 @@ import { isResourceType } from '../../../schema/fhir/tables.ts';
 import type { Compartment } from './compartment.ts';
 import type { SearchParams } from '../sources/source.ts';
 
-/** What one request asked of the clinical record, allowed or denied, with the patients whose data it was (IA-30). */
+/** Records the operations of one request on the clinical record, allowed or denied, with their patients (IA-30). */
 export class AccessRecord {
   readonly #access: Access;
   readonly #compartment: Compartment;
   readonly #record: RecordOperation | undefined;
-  /** Where the token is of one patient, whatever it gives is theirs. */
+  /** The patient of a token for one patient: all its data belong to that patient. */
   readonly #context: string | undefined;
 
   constructor(access: Access, compartment: Compartment, record: RecordOperation | undefined) {
@@ -57,7 +57,7 @@ export class AccessRecord {
       if (each.length === 0) record({ ...asked, outcome: ALLOWED });
       return found;
     } catch (error) {
-      // What is not there, or not the caller's, is not known to be of the token's patient.
+      // A resource that is missing or out of reach need not belong to the token's patient.
       const unknown = error instanceof Fault && ['forbidden', 'not_found'].includes(error.code);
       const patient = named ?? (unknown ? undefined : this.#context);
       record({ ...asked, ...(patient !== undefined && { patient }), outcome: outcomeOf(error) });
@@ -78,7 +78,7 @@ export class AccessRecord {
       }
     }
     const { patients } = this.#access;
-    // Of a record of several, the caller's patients are those whose data it was asked for.
+    // A resource of several patients counts only for those in the caller's reach.
     return [...owners].filter((id) => patients === 'all' || patients.some((patient) => patient.id === id));
   }
 }
@@ -87,7 +87,7 @@ function typed(type: string): { type?: string } {
   return isResourceType(type) ? { type } : {};
 }
 
-/** The one patient whom a search names by logical id. */
+/** Returns the patient whom a search names by logical id, if it names one. */
 function namedPatient(type: string, params: SearchParams): string | undefined {
   const names = type === 'Patient' ? ['_id'] : ['patient', 'subject'];
   const value = params.find(([name]) => names.includes(name))?.[1] ?? '';

@@ -8,8 +8,8 @@ import { bindingParameter } from './compartment.ts';
 import type { SearchParams } from '../sources/source.ts';
 
 /**
- * The parameters of a search as the caller may ask them: bound to the patients in reach (SM-16).
- * @throws Fault `forbidden` where a patient out of reach is named (IA-7), and for types that are not listed
+ * Binds the parameters of a search to the patients in reach (SM-16).
+ * @throws Fault `forbidden` when a patient out of reach is named (IA-7), and for types that cannot be searched
  */
 export function bindSearch(access: Access, type: string, params: SearchParams): SearchParams {
   if (access.patients === 'all') return params;
@@ -29,7 +29,7 @@ export function bindSearch(access: Access, type: string, params: SearchParams): 
   return [...params, [binding, own.join(',')]];
 }
 
-/** Parameters whose value says whose resources are wanted. */
+/** Returns true for parameters whose value names the patients of the wanted resources. */
 function namesPatients(type: string, name: string): boolean {
   if (type === 'Patient') return name === '_id';
   const [code = '', modifier] = name.split(':');

@@ -7,35 +7,43 @@ const ana = { reference: 'Patient/ana' };
 const bob = { reference: 'Patient/bob' };
 const doctor = { reference: 'Practitioner/dr' };
 
-describe('SM-16 what a token of Patient/ana sees', () => {
+describe('SM-16 resources that a token of Patient/ana shows', () => {
   const cases: [what: string, resource: object, visible: boolean][] = [
-    ['herself', { resourceType: 'Patient', id: 'ana' }, true],
+    ['the patient herself', { resourceType: 'Patient', id: 'ana' }, true],
     ['another patient', { resourceType: 'Patient', id: 'bob' }, false],
     ['her condition', { resourceType: 'Condition', subject: ana }, true],
     [
-      'another’s condition that she asserted',
+      'another patient’s condition that she asserted',
       { resourceType: 'Condition', subject: bob, asserter: ana },
       false,
     ],
     [
-      'an observation she performed on another',
+      'an observation of another patient that she performed',
       { resourceType: 'Observation', subject: bob, performer: [ana] },
       false,
     ],
-    ['an observation she performed on nobody', { resourceType: 'Observation', performer: [ana] }, true],
     [
-      'an observation of a group she performed',
+      'an observation without a subject that she performed',
+      { resourceType: 'Observation', performer: [ana] },
+      true,
+    ],
+    [
+      'an observation of a group that she performed',
       { resourceType: 'Observation', subject: { reference: 'Group/g' }, performer: [ana] },
       false,
     ],
     [
-      'an observation of somebody without a reference',
+      'an observation with a subject without a reference',
       { resourceType: 'Observation', subject: { display: 'A' }, performer: [ana] },
       false,
     ],
-    ['an observation of nobody by a doctor', { resourceType: 'Observation', performer: [doctor] }, false],
     [
-      'Ana of another server',
+      'an observation without a subject by a doctor',
+      { resourceType: 'Observation', performer: [doctor] },
+      false,
+    ],
+    [
+      'a condition of Ana on another server',
       { resourceType: 'Condition', subject: { reference: 'https://x.example/Patient/ana' } },
       false,
     ],
@@ -44,28 +52,32 @@ describe('SM-16 what a token of Patient/ana sees', () => {
       { resourceType: 'Appointment', participant: [{ actor: doctor }, { actor: ana }] },
       true,
     ],
-    ['another’s appointment', { resourceType: 'Appointment', participant: [{ actor: bob }] }, false],
+    ['another patient’s appointment', { resourceType: 'Appointment', participant: [{ actor: bob }] }, false],
     ['her coverage', { resourceType: 'Coverage', beneficiary: ana }, true],
-    ['another’s coverage that she pays', { resourceType: 'Coverage', beneficiary: bob, payor: [ana] }, false],
+    [
+      'another patient’s coverage that she pays',
+      { resourceType: 'Coverage', beneficiary: bob, payor: [ana] },
+      false,
+    ],
     ['a task for her', { resourceType: 'Task', for: ana }, true],
-    ['a task for another about her', { resourceType: 'Task', for: bob, focus: ana }, false],
+    ['a task for another patient about her', { resourceType: 'Task', for: bob, focus: ana }, false],
     ['provenance of her record', { resourceType: 'Provenance', target: [ana] }, true],
-    ['provenance of another’s', { resourceType: 'Provenance', target: [bob] }, false],
+    ['provenance of another patient’s record', { resourceType: 'Provenance', target: [bob] }, false],
     ['a doctor', { resourceType: 'Practitioner', id: 'dr' }, true],
     ['an organization', { resourceType: 'Organization', id: 'org' }, true],
-    ['a device of nobody', { resourceType: 'Device', id: 'd' }, true],
+    ['a device without a patient', { resourceType: 'Device', id: 'd' }, true],
     ['her device', { resourceType: 'Device', patient: ana }, true],
-    ['another’s device', { resourceType: 'Device', patient: bob }, false],
-    ['a group she is in', { resourceType: 'Group', member: [{ entity: ana }] }, false],
+    ['another patient’s device', { resourceType: 'Device', patient: bob }, false],
+    ['a group with her as a member', { resourceType: 'Group', member: [{ entity: ana }] }, false],
     ['a list about her', { resourceType: 'List', subject: ana }, false],
     ['a binary', { resourceType: 'Binary', id: 'b' }, false],
   ];
   const compartment = new Compartment();
-  it.each(cases)('%s', (_what, resource, visible) => {
+  it.each(cases)('%s (%j): %s', (_what, resource, visible) => {
     expect(compartment.includes(resource as Resource, ['ana'])).toBe(visible);
   });
 
-  it('several patients are each seen, none is nobody', () => {
+  it('a token for several patients shows each of them, a token for none shows nothing', () => {
     expect(
       compartment.includes({ resourceType: 'Condition', subject: bob } as Resource, ['ana', 'bob']),
     ).toBe(true);
@@ -81,7 +93,7 @@ describe('SM-16 by type', () => {
     expect(unbound).toEqual([]);
   });
 
-  it('the types that are shared or never shown are a closed list', () => {
+  it('the types that are shared, attached or never shown are a closed list', () => {
     const of = (reach: string) => clinicalResources.filter((type) => reachOf(type) === reach);
     expect(of('shared')).toEqual([
       ...[

@@ -4,8 +4,8 @@ import type { Indexer } from '../search/index-rows.ts';
 import { compileIndexer } from '../search/index-rows.ts';
 
 /**
- * Types outside the patient compartment that records point to: they may be read by whoever sees a record, and not be
- * listed (SM-16). Anything that is in neither list is never shown under a patient's scope.
+ * Types outside the patient compartment that records refer to. Everybody who sees a record may read them, but not search
+ * them (SM-16). A type that is neither here nor in the compartment is never shown under a patient's scope.
  */
 const SHARED = new Set([
   'Device',
@@ -17,20 +17,20 @@ const SHARED = new Set([
   'Questionnaire',
 ]);
 
-/** In the compartment by the standard, and yet about more than one patient (SM-16). */
+/** Types in the standard's compartment that concern more than one patient (SM-16). */
 const NEVER = new Set(['Group', 'List']);
 
 export type Reach =
   /** A resource of the compartment: shown to its patient. */
   | 'compartment'
-  /** Readable by anyone who sees a record, not listed. */
+  /** Readable by everybody who sees a record, but not searchable. */
   | 'shared'
   /** Readable with the resource that it belongs to. */
   | 'attached'
   /** Not shown to a patient's token at all. */
   | 'never';
 
-/** How a token bound to a patient reaches resources of this type. */
+/** Returns how a token that is bound to a patient reaches resources of this type. */
 export function reachOf(type: string): Reach {
   if (type === 'Patient') return 'compartment';
   if (type === 'Binary') return 'attached';
@@ -38,7 +38,7 @@ export function reachOf(type: string): Reach {
   return patientCompartment(type).length > 0 && !NEVER.has(type) ? 'compartment' : 'never';
 }
 
-/** The parameter by which a search of this type is bound to its patient; undefined where it cannot be. */
+/** Returns the parameter that binds a search of this type to a patient; undefined when there is none. */
 export function bindingParameter(type: string): string | undefined {
   if (type === 'Patient') return '_id';
   if (['never', 'attached'].includes(reachOf(type))) return undefined;
@@ -46,13 +46,13 @@ export function bindingParameter(type: string): string | undefined {
   return candidates.find((code) => searchParameter(type, code));
 }
 
-/** Says whose a resource is. One for each process: it compiles the parameters it needs. */
+/** Decides to which patient a resource belongs. Use one per process: it keeps compiled search parameters. */
 export class Compartment {
   readonly #indexers = new Map<string, Indexer | undefined>();
 
   /**
-   * Whether a token bound to these patients may see the resource: it is in the compartment of one of them, and its
-   * subject or patient, where it has one, is that patient (SM-16).
+   * Returns true when a token for these patients may see the resource: it is in the compartment of one of them, and its
+   * subject or patient, if any, is one of them (SM-16).
    */
   includes(resource: Resource, patientIds: readonly string[]): boolean {
     const type = resource.resourceType;
@@ -68,7 +68,7 @@ export class Compartment {
     );
   }
 
-  /** The literal targets (`Patient/1`) of a reference parameter in this resource. */
+  /** Returns the literal targets (`Patient/1`) of a reference parameter in this resource. */
   referenced(resource: Resource, code: string): string[] {
     const key = `${resource.resourceType} ${code}`;
     if (!this.#indexers.has(key)) {
@@ -79,7 +79,7 @@ export class Compartment {
   }
 }
 
-/** A subject known by identifier or display only is somebody, and nobody we can tell. */
+/** Also true for a subject with only an identifier or display: it is a person, but an unknown one. */
 function hasSubject(resource: Resource): boolean {
   return 'subject' in resource || 'patient' in resource;
 }

@@ -1,4 +1,4 @@
-/** Granular scopes over a store, and over FHIR servers that know, ignore or refuse the parameter they narrow by (SM-5). */
+/** Granular scopes with a store, and with FHIR servers that support, ignore or refuse the parameter of a scope (SM-5). */
 import type { Resource } from 'fhir/r4.js';
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -63,7 +63,7 @@ describe.each(SOURCES)('over a source that is %s', (source) => {
     ['value-quantity=lt10', (_, i) => i < 10],
     ['_id=o1,o2', (_, i) => i === 1 || i === 2],
     ['patient=Patient/ana', () => true],
-  ])('a scope for %s gives that, in list and read', async (constraint, keep) => {
+  ])('a scope with %s gives only matching resources, in lists and reads', async (constraint, keep) => {
     const scope = `patient/Observation.rs?${constraint}`;
     expect(await idsOf(scope)).toEqual(expected(keep));
     const record = open(scope);
@@ -74,13 +74,13 @@ describe.each(SOURCES)('over a source that is %s', (source) => {
     expect(readable.sort()).toEqual(expected(keep));
   });
 
-  test('several scopes give what any of them covers', async () => {
+  test('several scopes give the resources that any of them covers', async () => {
     const scope = 'patient/Observation.rs?category=laboratory patient/Observation.rs?status=final&code=c1';
     expect(await idsOf(scope)).toEqual(expected((_, i) => i % 3 === 0 || i % 4 === 1));
   });
 
   test.each(['patient.name=x', 'no-such=1', 'combo-code-value-quantity=1', 'category:above=x', 'date=soon'])(
-    'a scope that cannot be judged (%s) grants nothing',
+    'a scope whose condition is not supported (%s) grants nothing',
     async (constraint) => {
       const record = open(`patient/Observation.rs?${constraint}`);
       const refusal = { code: 'insufficient_scope' };
@@ -89,7 +89,7 @@ describe.each(SOURCES)('over a source that is %s', (source) => {
     },
   );
 
-  test('pages of it are full, one follows the other to the end, and nothing is said of the rest', async () => {
+  test('pages are full and lead to the last one, and totals do not count resources outside of the scope', async () => {
     const app = faceOf(clinical.subgraph, tenants[source], () =>
       accessOf('patient/Observation.rs?category=laboratory', ['ana']),
     );
@@ -113,7 +113,7 @@ describe.each(SOURCES)('over a source that is %s', (source) => {
   });
 });
 
-test('a server is asked for what the scope covers, and to refuse what it does not know', async () => {
+test('asks a server only for resources that the scope covers', async () => {
   const [knowing] = servers;
   knowing!.requests.length = 0;
   const access = accessOf('patient/Observation.rs?category=laboratory', ['ana']);
@@ -122,7 +122,7 @@ test('a server is asked for what the scope covers, and to refuse what it does no
   expect(knowing!.requests[0]).toContain('category=laboratory');
 });
 
-describe('resources that a server gives', () => {
+describe('resources that a server returns', () => {
   const SCOPE = 'patient/Observation.rs?category=laboratory&status=final';
   const good = {
     ...{ resourceType: 'Observation', id: 'good', status: 'final', subject: { reference: 'Patient/ana' } },
@@ -145,16 +145,16 @@ describe('resources that a server gives', () => {
   };
 
   test.each([
-    ['an id that is true', { ...good, id: true }],
+    ['a boolean id', { ...good, id: true }],
     ['an id that is an object', { ...good, id: { a: 1 } }],
     ['a coding that is null', { ...good, id: 'odd', category: [{ coding: [null] }] }],
     ['a category that is a text', { ...good, id: 'odd', category: 'laboratory' }],
     ['a status that is a number', { ...good, id: 'odd', status: 7 }],
-  ])('SM-5 %s is not covered, and takes nothing from the others', async (_what, odd) => {
+  ])('SM-5 a resource with %s is left out, and the others stay', async (_what, odd) => {
     expect(await listed([odd, good])).toEqual(['good']);
   });
 
-  test('a thousand are judged a few at a time, while others have their turn', async () => {
+  test('a thousand resources are judged without blocking the event loop', async () => {
     const many = Array.from({ length: 1_000 }, (_, index) => ({ ...good, id: `o${index}` }));
     const matcher = new ResourceMatcher();
     const category = [['category', 'laboratory'] as const];

@@ -9,16 +9,16 @@ import type { SearchPage, SearchParams, SourceSearch } from '../sources/source.t
 type Constraints = NonNullable<Coverage['constraints']>;
 
 /**
- * What granular scopes (`patient/Observation.rs?category=laboratory`) leave of the record (SM-5). The store is asked for
- * it. A server is asked for it too, but may ignore a parameter: what it gives is judged here. A constraint that cannot
- * be judged grants nothing.
+ * Narrows the record by granular scopes (`patient/Observation.rs?category=laboratory`, SM-5). Their constraints become
+ * search parameters. A store applies them; a server may ignore them, so its results are judged here. A constraint that
+ * cannot be judged grants nothing.
  */
 export class GranularScopes {
   readonly #matcher = new ResourceMatcher();
 
   /**
-   * As `gather`, narrowed by granular scopes: a match must satisfy one of the alternatives.
-   * @throws Fault `insufficient_scope` where none of them can be judged
+   * Gathers the matches of a search that satisfy one of the alternative constraints.
+   * @throws Fault `insufficient_scope` when none of the constraints can be judged
    */
   async covered(
     source: RequestSource,
@@ -34,7 +34,7 @@ export class GranularScopes {
       : this.#judged(source, type, search, constraints);
   }
 
-  /** Those of the resources that a granular scope covers. */
+  /** Returns the resources that a granular scope covers. */
   async satisfying(
     type: string,
     resources: readonly Resource[],
@@ -48,7 +48,7 @@ export class GranularScopes {
     this.#matcher.close();
   }
 
-  /** The server is asked strictly for what the scopes cover; one that cannot search so is asked without them. */
+  /** Adds the constraints to a strict search; without them when the server refuses, or they do not fit into one search. */
   async #judged(
     source: RequestSource,
     type: string,
@@ -58,7 +58,7 @@ export class GranularScopes {
     const keep = (resources: readonly Resource[]) => this.#matcher.matching(type, resources, constraints);
     const asIs = () => withoutTotal(source.gather(type, search, keep));
     const [only, ...others] = mergeAlternatives(constraints);
-    // A cursor of the server's leads into the search that it began with.
+    // A cursor of the server continues the search that it began with.
     if (!isInFirstPage(search.cursor) || others.length > 0) return asIs();
     const params = [...search.params, ...only!];
     try {
@@ -69,7 +69,7 @@ export class GranularScopes {
     }
   }
 
-  /** @throws Fault `insufficient_scope` where none of the constraints can be judged */
+  /** @throws Fault `insufficient_scope` when none of the constraints can be judged */
   #judgeable(type: string, constraints: Constraints): Constraints {
     const known = constraints.filter((pairs) => this.#matcher.decides(type, pairs));
     if (known.length > 0) return known;
@@ -80,7 +80,7 @@ export class GranularScopes {
   }
 }
 
-/** The server's total may count what the scopes do not cover. */
+/** Removes the server's total, which may count resources outside of the scopes. */
 async function withoutTotal(found: Promise<SearchPage>): Promise<SearchPage> {
   const { total: _, ...page } = await found;
   return page;
@@ -98,7 +98,7 @@ async function narrowed(
     : union(source, type, search, alternatives);
 }
 
-/** Several searches as one list: each is gathered whole, and what they have in common is kept once. */
+/** Joins several searches into one list without duplicates. Each search is gathered completely. */
 async function union(
   source: RequestSource,
   type: string,
@@ -122,7 +122,7 @@ async function union(
   };
 }
 
-/** Alternatives that differ in one value only are one search with a comma: `category=a` or `category=b`. */
+/** Merges alternatives that differ in one value into one search: `category=a` or `category=b` become `category=a,b`. */
 function mergeAlternatives(alternatives: readonly SearchParams[]): readonly SearchParams[] {
   const [first] = alternatives;
   const name = first?.[0]?.[0];

@@ -39,7 +39,7 @@ describe('FHIR REST', () => {
     expect(response.json()).toEqual(ana);
   });
 
-  it('IA-20 searches: a searchset with total, links and absolute full URLs', async () => {
+  it('IA-20 answers a search with a searchset with total, links and absolute full URLs', async () => {
     const bundle = (await get('/Condition?patient=ana&clinical-status=active&colour=blue')).json<Bundle>();
     expect(bundle).toMatchObject({
       ...{ resourceType: 'Bundle', type: 'searchset', total: 1 },
@@ -50,7 +50,7 @@ describe('FHIR REST', () => {
     );
   });
 
-  it('searches by POST as by GET', async () => {
+  it('answers a search by POST like one by GET', async () => {
     const posted = await app.inject({
       ...{ method: 'POST', url: '/test/fhir/Condition/_search?patient=ana' },
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
@@ -59,7 +59,7 @@ describe('FHIR REST', () => {
     expect(posted.json<Bundle>().entry?.map(({ resource }) => resource?.id)).toEqual(['asthma']);
   });
 
-  it('pages by its links', async () => {
+  it('links lead to all pages', async () => {
     const ids: (string | undefined)[] = [];
     let url: string | undefined = `${base}/Observation?_count=1&_sort=_id`;
     while (url) {
@@ -73,12 +73,12 @@ describe('FHIR REST', () => {
   it.each([
     ['_summary=count', { total: 2, entry: undefined }],
     ['_count=0', { total: 2, entry: undefined }],
-  ])('counts only: %s', async (query, expected) => {
+  ])('returns only the total for %s', async (query, expected) => {
     const bundle = (await get(`/Condition?${query}`)).json<Bundle>();
     expect({ total: bundle.total, entry: bundle.entry }).toEqual(expected);
   });
 
-  it('_elements leaves the named elements, marked as a part', async () => {
+  it('returns only the elements in _elements, with the tag SUBSETTED', async () => {
     const patient = (await get('/Patient/ana?_elements=birthDate')).json<Resource>();
     expect(Object.keys(patient).toSorted()).toEqual([
       '_birthDate',
@@ -90,11 +90,11 @@ describe('FHIR REST', () => {
     expect(patient.meta?.tag).toMatchObject([{ code: 'SUBSETTED' }]);
   });
 
-  it('_pretty is pretty', async () => {
+  it('indents the JSON for _pretty=true', async () => {
     expect((await get('/Patient/ana?_pretty=true')).body).toContain('\n  "id": "ana"');
   });
 
-  it('HEAD has the headers and no body', async () => {
+  it('answers HEAD with headers and no body', async () => {
     const response = await app.inject({ method: 'HEAD', url: '/test/fhir/Patient/ana' });
     expect(response).toMatchObject({ statusCode: 200, body: '' });
   });
@@ -112,12 +112,12 @@ describe('FHIR REST', () => {
     expect(response.statusCode).toBe(status);
     expect(response.headers.etag).toBe('W/"3"');
     if (status === 304) expect(response.body).toBe('');
-    // What has no version is never unmodified, and what is another's is not there.
+    // A resource without a version is never unmodified; another patient's is not found.
     expect((await get('/Condition/asthma', headers as Record<string, string>)).statusCode).toBe(200);
     expect((await get('/Condition/bobs', headers as Record<string, string>)).statusCode).toBe(404);
   });
 
-  it('an empty searchset has no empty array, and its links only what was applied', async () => {
+  it('an empty searchset has no empty array, and its links have only applied parameters', async () => {
     const bundle = (await get('/Condition?code=nothing&_sort=colour,-_id')).json<Bundle>();
     expect(bundle).toMatchObject({ type: 'searchset', total: 0 });
     expect(bundle).not.toHaveProperty('entry');
@@ -174,7 +174,7 @@ describe('FHIR REST', () => {
     ['application/fhir+xml', '?_format=json'],
     ['', '?_format=application/fhir%2Bjson'],
     ['', '?_format=application/fhir+json'],
-  ])('speaks JSON to Accept %s %s', async (accept, query) => {
+  ])('answers with JSON for Accept %s %s', async (accept, query) => {
     expect((await get(`/Patient/ana${query}`, accept ? { accept } : {})).statusCode).toBe(200);
   });
 
@@ -188,7 +188,7 @@ describe('FHIR REST', () => {
     );
   });
 
-  it('says 501 where there is no record, 503 with Retry-After where it cannot be reached', async () => {
+  it('answers 501 when there is no record, 503 with Retry-After when it cannot be reached', async () => {
     for (const [config, status] of [
       [{ type: 'none' }, 501],
       [{ type: 'fhir', baseUrl: 'http://127.0.0.1:9' }, 503],
@@ -200,21 +200,21 @@ describe('FHIR REST', () => {
     }
   });
 
-  it('FG-4 decimals are served as they were written, from a store and through a FHIR server', async () => {
+  it('FG-4 returns decimals as they were written, from a store and from a FHIR server', async () => {
     const written = '{"resourceType":"Observation","id":"o","valueQuantity":{"value":1.10}}';
     const store = await clinical.tenantOver(written);
     const upstream = await startFhirServer(clinical.subgraph, store);
     for (const tenant of [store, tenantOf({ type: 'fhir', baseUrl: upstream.base })]) {
-      const face = faceOf(clinical.subgraph, tenant, () => accessOf('system/*.rs'));
-      expect((await face.inject('/test/fhir/Observation/o')).body).toBe(written);
-      const bundle = (await face.inject('/test/fhir/Observation?value-quantity=1.1')).body;
+      const api = faceOf(clinical.subgraph, tenant, () => accessOf('system/*.rs'));
+      expect((await api.inject('/test/fhir/Observation/o')).body).toBe(written);
+      const bundle = (await api.inject('/test/fhir/Observation?value-quantity=1.1')).body;
       expect(bundle).toContain('"valueQuantity":{"value":1.10}');
-      await face.close();
+      await api.close();
     }
     await upstream.end();
   });
 
-  it('serves an unmodified client', async () => {
+  it('works with an unmodified FHIR client (fhir-kit-client)', async () => {
     const server = await startFhirServer(clinical.subgraph, clinical.tenant);
     const client = new Client({ baseUrl: server.base });
     expect(await client.read({ resourceType: 'Patient', id: 'ana' })).toEqual(ana);

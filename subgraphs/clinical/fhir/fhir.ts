@@ -34,7 +34,7 @@ interface Instance {
 const SEARCH = fhirRoute('search');
 const READ = fhirRoute('read');
 
-/** FHIR REST of the clinical record, read-only: read, search by GET and by POST (R4 §3.1.0). */
+/** Returns the routes of FHIR REST for the clinical record: read, and search by GET and POST (R4 §3.1.0). */
 export function fhirRoutes({ baseUrl, open }: FhirRoutesOptions): FastifyPluginAsync {
   return async (app) => {
     const base = (request: FastifyRequest): string => `${tenantBase(baseUrl, request.tenant)}/fhir`;
@@ -61,7 +61,7 @@ export function fhirRoutes({ baseUrl, open }: FhirRoutesOptions): FastifyPluginA
         version: storedVersion(resource),
       });
     });
-    // Everything else on these paths is 405.
+    // All other methods at these paths answer 405.
     const refusal = { allow: 'GET, HEAD', message: 'The record is read-only here.' };
     for (const [url, route] of [
       ['/fhir/:type', SEARCH],

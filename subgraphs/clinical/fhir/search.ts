@@ -13,12 +13,12 @@ import type { Search } from '../record/search.ts';
 import { PAGE_LIMIT } from '../record/limits.ts';
 import type { Page } from '../record/page.ts';
 
-/** Result parameters of the record; `_include` and `_revinclude` are not served. */
+/** Result parameters of the record; `_include` and `_revinclude` are not supported. */
 const RESULTS: ResultRules = {
   summaries: ['count', 'false'],
   defaultCount: 50,
   maxCount: PAGE_LIMIT,
-  // Which keys can be sorted by is the source's to know.
+  // The source decides by which keys it can sort.
   more: { _sort: () => true, _cursor: () => true },
 };
 
@@ -30,14 +30,14 @@ interface RecordSearch {
 
 /**
  * Reads the parameters of a search.
- * @throws Fault as `readSearchRequest`
+ * @throws Fault like `readSearchRequest`
  */
 export function parseSearch(parameters: Parameters, strict: boolean): RecordSearch {
   const { criteria, results } = readSearchRequest(parameters, strict, RESULTS);
   const { count, offset, cursor, sort } = results;
   return {
     search: {
-      // Of a page that is only counted one resource is asked for: not every source counts without.
+      // One resource is requested even when only the total is wanted: not every source counts without.
       ...{ params: criteria, count: Math.max(1, count), total: true, strict },
       ...(offset !== undefined && { offset }),
       ...(cursor !== undefined && { cursor }),
@@ -47,12 +47,12 @@ export function parseSearch(parameters: Parameters, strict: boolean): RecordSear
   };
 }
 
-/** The elements of a resource that `_elements` names; all where it names none. */
+/** Returns the elements of a resource that `_elements` names; the whole resource when it names none. */
 export function partOf(resource: Resource, { elements }: Pick<Results, 'elements'>): Resource {
   return elements ? subsetted(onlyElements(resource, elements)) : resource;
 }
 
-/** A page as a Bundle. @param base absolute, without the type */
+/** Returns a page as a Bundle. @param base absolute URL without the type */
 export function bundleOf(
   page: Page,
   { base, type }: { base: string; type: string },
@@ -76,7 +76,7 @@ export function bundleOf(
   });
 }
 
-/** What was applied of a search: the source may have left out parameters and keys. */
+/** Returns the parameters that were applied: the source may have left out parameters and sort keys. */
 function appliedOf(
   { applied, sort }: Page,
   { elements, summary, count, offset, cursor }: Results,

@@ -15,7 +15,7 @@ import type { Args, Fields } from './resolver.ts';
 import { resolver } from './resolver.ts';
 import { searchOf } from './search-arguments.ts';
 
-/** The clinical side of what report, order and images have of each other (FG-9). */
+/** Returns the resolvers that join reports, orders and studies, for the clinical subgraph (FG-9). */
 export function imagingJoins(): Record<string, Fields> {
   return {
     DiagnosticReport: {
@@ -43,7 +43,7 @@ export function imagingJoins(): Record<string, Fields> {
   };
 }
 
-/** R4 has no search from a report to its study: the patient's are fetched once and matched here. */
+/** Returns the resources of a study. R4 cannot search them by study: those of the patient are fetched once and matched. */
 async function ofStudy<T extends Resource>(
   clinical: Clinical,
   type: string,

@@ -8,7 +8,7 @@ import type { Clinical } from '../record/clinical.ts';
 
 const FAULT = Symbol('fault');
 
-/** A patient of whom only the id can be said: the record is down, or the scopes do not reach it. */
+/** A patient with only an id: the record cannot be reached, or the scopes do not cover it. */
 interface UnreadablePatient {
   resourceType: 'Patient';
   id: string;
@@ -16,9 +16,9 @@ interface UnreadablePatient {
 }
 
 /**
- * Reads a patient in reach; where the record cannot be read, a patient with its id alone, so that what hangs below it
- * can still be reached: their images while the EHR is down (FG-10), their lists without `Patient.r` (SM-6).
- * @throws Fault `forbidden` for another patient, `not_found` where the record says that there is none
+ * Reads a patient in reach. When the record cannot be read, it returns a patient with only the id, so that the fields below
+ * still work: images while the EHR does not answer (FG-10), lists without `Patient.r` (SM-6).
+ * @throws Fault `forbidden` for another patient, `not_found` when the record has no such patient
  */
 export async function patientOrId(clinical: Clinical, id: string): Promise<Patient | UnreadablePatient> {
   try {
@@ -32,7 +32,7 @@ export async function patientOrId(clinical: Clinical, id: string): Promise<Patie
 
 type Fields = Record<string, GraphQLFieldResolver<never, never, never>>;
 
-/** Resolvers of Patient's own fields, which on an unreadable patient are null with the reason as an error. */
+/** Returns resolvers of Patient's own fields. For an unreadable patient they are null, with the reason as an error. */
 export function resolversOfUnreadablePatient(existing: Fields): Fields {
   const fields: Fields = {};
   for (const { name, kind } of fieldsOf('Patient')) {

@@ -12,7 +12,7 @@ export type Args = Record<string, unknown>;
 export type Resolver = GraphQLFieldResolver<never, ClinicalContext, never>;
 export type Fields = Record<string, Resolver>;
 
-/** A wrapper that only makes the resolver's types meet the map's; faults become GraphQL errors. */
+/** Wraps a function as a resolver: it gets the record of the request, and its faults become GraphQL errors. */
 export function resolver<Source, A = Args>(
   resolve: (source: Source, args: A, clinical: Clinical) => unknown,
 ): Resolver {

@@ -1,4 +1,4 @@
-/** The clinical subgraph's GraphQL, executed as the gateway executes it. */
+/** GraphQL of the clinical subgraph, executed as the gateway executes it. */
 import type { ExecutionResult } from 'graphql';
 import { graphql } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -31,9 +31,9 @@ async function ask(source: string, { scope = 'patient/*.rs', patients = 'all', t
     source,
     contextValue: { clinical: subgraph.open(tenant ?? clinical.tenant, accessOf(scope, patients)) },
   });
-  // Plain objects, as they go out.
+  // Plain objects, as they are sent.
   return JSON.parse(JSON.stringify(result)) as {
-    // The assertions say what is in it.
+    // The assertions check the type.
     // eslint-disable-next-line @typescript-eslint/no-explicit-any
     data: Record<string, any>;
     errors?: { message: string; path: (string | number)[]; extensions: Record<string, unknown> }[];
@@ -90,7 +90,7 @@ describe('FHIR in GraphQL', () => {
 
   it.each([
     [
-      'FG-4 a choice by its JSON name',
+      'FG-4 returns a choice by its JSON name',
       'Observation(id: "glucose") { valueQuantity { value unit } valueString }',
       {
         valueQuantity: { value: 5.4, unit: 'mmol/l' },
@@ -98,7 +98,7 @@ describe('FHIR in GraphQL', () => {
       },
     ],
     [
-      'FG-3 a contained resource',
+      'FG-3 returns a contained resource',
       'Condition(id: "asthma") { asserter { resource { ... on Practitioner { id name { family } } } } contained { __typename } }',
       {
         asserter: { resource: { id: 'inside', name: [{ family: 'Within' }] } },
@@ -106,28 +106,28 @@ describe('FHIR in GraphQL', () => {
       },
     ],
     [
-      'FG-3 a reverse list with its only parameter',
+      'FG-3 returns a reverse list by its only parameter',
       'Encounter(id: "visit") { ConditionList { id } }',
       {
         ConditionList: [{ id: 'asthma' }],
       },
     ],
     [
-      'FG-16 a reverse list by _reference',
+      'FG-16 returns a reverse list by _reference',
       'Patient(id: "ana") { ObservationList(_reference: performer) { id } }',
       {
         ObservationList: [{ id: 'by-ana-about-bob' }, { id: 'nobodys' }],
       },
     ],
     [
-      'FG-3 a reverse list with search parameters',
+      'FG-3 returns a reverse list with search parameters',
       'Patient(id: "ana") { ConditionList(clinical_status: ["active"]) { id } }',
       {
         ConditionList: [{ id: 'asthma' }],
       },
     ],
     [
-      'a list with a count for each',
+      'returns a reverse list with a count',
       'Patient(id: "ana") { ObservationList(_sort: ["-date"], _count: 1) { id } }',
       {
         ObservationList: [{ id: 'weight' }],
@@ -150,7 +150,7 @@ describe('FHIR in GraphQL', () => {
     expect(list.map(({ id }: { id: string }) => id)).toEqual(ids);
   });
 
-  it('FG-2 a connection is walked by its cursors', async () => {
+  it('FG-2 cursors lead through all pages of a connection', async () => {
     const page = async (args: string) =>
       (
         await dataOf(
@@ -183,7 +183,7 @@ describe('FHIR in GraphQL', () => {
     ['{ ObservationList(date: ["soon"]) { id } }', {}, 'invalid_request'],
     ['{ ObservationList(_count: -1) { id } }', {}, 'invalid_request'],
     ['{ ObservationConnection(_cursor: "!") { count } }', {}, 'invalid_request'],
-    // Arguments that the schema has and a store cannot answer: never a list that is longer for it.
+    // Arguments of the schema that a store does not support: ignoring them would return too many resources.
     ['{ ObservationList(code_value_quantity: ["2339-0$5.4"]) { id } }', {}, 'unsupported_parameter'],
     ['{ ObservationConnection(code_value_quantity: ["2339-0$5.4"]) { count } }', {}, 'unsupported_parameter'],
     ['{ ObservationList(_sort: ["colour"]) { id } }', {}, 'unsupported_parameter'],
@@ -204,7 +204,7 @@ describe('FHIR in GraphQL', () => {
     expect(errors?.[0]?.extensions['status']).toBeTypeOf('number');
   });
 
-  it('FG-2 a list that is too long says how to page, and is never cut in silence', async () => {
+  it('FG-2 refuses a list that is too long, says how to page, and never truncates it silently', async () => {
     const ids = Array.from({ length: 1_001 }, (_, index) => `o${index}`);
     const lines = ids.map((id) => {
       const subject = { reference: 'Patient/p' };
@@ -225,7 +225,7 @@ describe('FHIR in GraphQL', () => {
     expect([data['ObservationList'].length, data['Patient'].ObservationList.length]).toEqual([1_000, 1_000]);
   });
 
-  it('FG-3 optional leaves out the error of a reference that cannot be resolved', async () => {
+  it('FG-3 optional gives no error for a reference that cannot be resolved', async () => {
     expect(
       await dataOf('{ Condition(id: "elsewhere") { subject { resource(optional: true) { __typename } } } }'),
     ).toEqual({ Condition: { subject: { resource: null } } });
@@ -235,7 +235,7 @@ describe('FHIR in GraphQL', () => {
 describe('patients whose record cannot be read', () => {
   const source = '{ Patient(id: "ana") { id birthDate name { family } ConditionList { id } } }';
 
-  it('SM-6 without Patient.r the patient has an id, and what hangs below', async () => {
+  it('SM-6 without Patient.r the patient has only the id and its lists', async () => {
     const { data, errors } = await ask(source, { scope: 'patient/Condition.rs', patients: ['ana'] });
     expect(data['Patient']).toEqual({
       ...{ id: 'ana', birthDate: null, name: null },
@@ -248,17 +248,20 @@ describe('patients whose record cannot be read', () => {
   });
 
   it.each([
-    ['the EHR is down', { type: 'fhir', baseUrl: 'http://127.0.0.1:9' }, 'unavailable'],
-    ['there is none', { type: 'none' }, 'not_implemented'],
-  ] as const)('FG-10 %s: id, and an error on each clinical field', async (_what, config, code) => {
-    const { data, errors } = await ask(source, { patients: ['ana'], tenant: tenantOf(config) });
-    expect(data).toEqual({ Patient: { id: 'ana', birthDate: null, name: null, ConditionList: null } });
-    expect(errors).toHaveLength(3);
-    for (const { extensions } of errors ?? [])
-      expect(extensions).toMatchObject({ code, service: 'clinical' });
-  });
+    ['the EHR does not answer', { type: 'fhir', baseUrl: 'http://127.0.0.1:9' }, 'unavailable'],
+    ['there is no record', { type: 'none' }, 'not_implemented'],
+  ] as const)(
+    'FG-10 when %s, the id is returned and each clinical field has an error',
+    async (_what, config, code) => {
+      const { data, errors } = await ask(source, { patients: ['ana'], tenant: tenantOf(config) });
+      expect(data).toEqual({ Patient: { id: 'ana', birthDate: null, name: null, ConditionList: null } });
+      expect(errors).toHaveLength(3);
+      for (const { extensions } of errors ?? [])
+        expect(extensions).toMatchObject({ code, service: 'clinical' });
+    },
+  );
 
-  it('FG-10 another patient stays refused', async () => {
+  it('FG-10 another patient is still refused', async () => {
     const { errors } = await ask('{ Patient(id: "bob") { id } }', {
       ...{ patients: ['ana'], tenant: tenantOf({ type: 'none' }) },
     });
@@ -284,7 +287,7 @@ describe('federation', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it('FG-9 reports and orders bring the keys of their studies', async () => {
+  it('FG-9 reports and orders have the keys of their studies', async () => {
     const data = await dataOf(
       '{ DiagnosticReportList { id _patientId _accessionNumbers _studyUids } ServiceRequest(id: "order") { _patientId _accessionNumbers _studyUids } }',
     );
@@ -304,12 +307,12 @@ describe('federation', () => {
     `{ __typename: "ImagingStudy", id: "${id}", _patientId: "${patient}", _accessionNumbers: [${accession}] }`;
   const joins: [what: string, representation: string, reports: string[], orders: string[]][] = [
     ['by Study Instance UID', study(studies.byUid), ['report-uid'], []],
-    ['by the EHR’s own ImagingStudy', study(studies.byEhrStudy), ['report-ehr-study'], []],
+    ['by the ImagingStudy of the EHR', study(studies.byEhrStudy), ['report-ehr-study'], []],
     ['by accession number', study(studies.byAccession, 'ana', '"ACC-3"'), ['report-order'], ['order']],
-    ['of a study nobody speaks of', study('1.2.3'), [], []],
-    ['of another patient with the same accession number', study('1.2.3', 'bob', '"ACC-3"'), [], []],
+    ['when no resource names the study: none', study('1.2.3'), [], []],
+    ['of another patient with the same accession number: none', study('1.2.3', 'bob', '"ACC-3"'), [], []],
   ];
-  it.each(joins)('FG-9 %s', async (_what, representation, reports, orders) => {
+  it.each(joins)('FG-9 finds reports and orders %s', async (_what, representation, reports, orders) => {
     const { data, errors } = await entities(
       representation,
       '... on ImagingStudy { DiagnosticReportList { id } ServiceRequestList { id } }',
@@ -330,7 +333,7 @@ describe('federation', () => {
     expect(server.requests.filter((path) => path.startsWith('/DiagnosticReport'))).toHaveLength(1);
   });
 
-  it('FG-3 a reference to a study is the study, by its UID (IA-15)', async () => {
+  it('FG-3 resolves a reference to a study by its UID (IA-15)', async () => {
     const data = await dataOf(
       '{ DiagnosticReportList { imagingStudy { resource { ... on ImagingStudy { id } } } } }',
     );

@@ -15,7 +15,7 @@ import type { ClinicalContext, Fields } from './resolver.ts';
 import { resolver } from './resolver.ts';
 import { referenceOf, searchOf } from './search-arguments.ts';
 
-/** All resolvers of the clinical subgraph, made from the tables (FG-1). */
+/** Returns all resolvers of the clinical subgraph, made from the tables (FG-1). */
 export function clinicalResolvers(sdl: DocumentNode, selector: ItemSelector): Record<string, object> {
   const resolvers: Record<string, Fields> = datatypeResolvers<ClinicalContext>(
     sdl,

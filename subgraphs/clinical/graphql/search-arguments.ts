@@ -11,7 +11,10 @@ import type { Search } from '../record/search.ts';
 import type { Args } from './resolver.ts';
 import { parseFilter } from '../search/filter.ts';
 
-/** The parameter that `_reference` names, or the only one there is (FG-3). */
+/**
+ * Returns the parameter that `_reference` names, or the default one (FG-3).
+ * @throws Fault `invalid_request` when there are several and none is named
+ */
 export function referenceOf(source: string, target: string, { _reference }: Args): string {
   const codes = reverseParameters(source, target);
   const code =
@@ -36,7 +39,7 @@ const codesByArgument: ReadonlyMap<string, ReadonlyMap<string, string>> = new Ma
   ]),
 );
 
-/** GraphQL arguments as a search: values of one argument are alternatives (FG-2). */
+/** Converts GraphQL arguments to a search. The values of one argument are alternatives (FG-2). */
 export function searchOf(type: string, args: Args): Search {
   const params: [string, string][] = [];
   for (const [name, value] of Object.entries(args)) {
@@ -54,7 +57,7 @@ export function searchOf(type: string, args: Args): Search {
   };
   if ((_offset ?? 0) < 0) throw new Fault('invalid_request', '_offset must not be negative.');
   return {
-    // An argument is of the schema: one that a source cannot answer must not widen what is found.
+    // The schema offers the argument. If the source ignored it, the search would find too much.
     strict: true,
     params: _filter ? [...params, ...parseFilter(type, _filter)] : params,
     ...(typeof _count === 'number' && { count: _count }),
@@ -67,7 +70,7 @@ export function searchOf(type: string, args: Args): Search {
   };
 }
 
-/** Sort keys may be spelt as arguments are. */
+/** Reads a sort key, which may be spelt like an argument (`_` for `-`). */
 function sortKey(key: string): string {
   const [, sign = '', name = ''] = /^(-?)(.*)$/.exec(key.trim()) ?? [];
   return sign + (name.startsWith('_') ? name : name.replaceAll('_', '-'));

@@ -6,18 +6,18 @@ import type { Clinical } from '../record/clinical.ts';
 import { readIfAllowed } from '../record/read-if-allowed.ts';
 
 /**
- * How report, order and images find each other (FG-9): by Study Instance UID, by reference to the study, or by
- * accession number, whichever exists.
+ * Joins of reports, orders and images (FG-9): by Study Instance UID, by reference to the study, or by accession number,
+ * whichever exists.
  */
 
-/** Study Instance UIDs among identifiers. */
+/** Returns the Study Instance UIDs among identifiers. */
 function uidsOf(identifiers: readonly Identifier[] | undefined): string[] {
   return (identifiers ?? [])
     .filter(({ system, value }) => system === DICOM_UID_SYSTEM && value !== undefined)
     .map(({ value }) => uidFromToken(value!));
 }
 
-/** The logical id of the subject, where it is a patient of this record. */
+/** Returns the logical id of the subject, when it is a patient of this record. */
 export async function patientIdOf(
   clinical: Clinical,
   { subject }: { subject?: Reference },
@@ -26,12 +26,12 @@ export async function patientIdOf(
   return target?.type === 'Patient' ? target.id : undefined;
 }
 
-/** Accession numbers of an order, by the types that count in this tenant. */
+/** Returns the accession numbers of an order, by the identifier types of the tenant. */
 export function orderAccessionNumbers(clinical: Clinical, { identifier = [] }: ServiceRequest): string[] {
   return unique(accessionNumbers(identifier, clinical.accessionTypes));
 }
 
-/** Accession numbers of a report: its own and those of the orders it answers, as far as the caller may see them. */
+/** Returns the accession numbers of a report: its own, and those of its orders that the caller may see. */
 export async function reportAccessionNumbers(
   clinical: Clinical,
   { identifier = [], basedOn = [] }: DiagnosticReport,
@@ -53,7 +53,7 @@ async function orderOf(clinical: Clinical, reference: Reference): Promise<Servic
   return (await readIfAllowed(clinical.read('ServiceRequest', target.id))) as ServiceRequest | undefined;
 }
 
-/** The Study Instance UIDs that a report names: its own identifiers and its `imagingStudy`. */
+/** Returns the Study Instance UIDs that a report names, in `identifier` and `imagingStudy`. */
 export async function reportStudyUids(
   clinical: Clinical,
   { identifier, imagingStudy }: DiagnosticReport,
@@ -64,7 +64,7 @@ export async function reportStudyUids(
   return unique([...uidsOf(identifier), ...named.filter((uid) => uid !== undefined)]);
 }
 
-/** The Study Instance UIDs that an order names: its own identifiers and studies among its supporting information. */
+/** Returns the Study Instance UIDs that an order names, in `identifier` and `supportingInfo`. */
 export async function orderStudyUids(
   clinical: Clinical,
   { identifier, supportingInfo }: ServiceRequest,
@@ -76,8 +76,8 @@ export async function orderStudyUids(
 }
 
 /**
- * The Study Instance UID that a reference to an ImagingStudy stands for: by identifier, by an id that is one, or by
- * reading the record's own ImagingStudy, whose `urn:dicom:uid` it is (IA-15). Undefined for other references.
+ * Returns the Study Instance UID of a reference to an ImagingStudy: from its identifier, from an id that is a UID, or from
+ * the `urn:dicom:uid` of an ImagingStudy in the record (IA-15). Undefined for other references.
  */
 export async function studyUidOfReference(
   clinical: Clinical,
@@ -86,7 +86,7 @@ export async function studyUidOfReference(
   const [named] = uidsOf(identifier && [identifier]);
   if (named !== undefined) return named;
   if (reference?.startsWith('urn:oid:')) return uidFromToken(reference);
-  // An absolute reference may name the study at another server; where its id is the UID, that is the same study.
+  // An absolute reference may name the study at another server; if its id is the UID, it is the same study.
   const absolute = parseReference(reference);
   if (absolute?.type === 'ImagingStudy' && isStudyUid(absolute.id)) return absolute.id;
   const target = await clinical.target(reference);
@@ -95,12 +95,12 @@ export async function studyUidOfReference(
   return uidsOf(study?.identifier)[0];
 }
 
-/** An id of digits alone may be any server's; a UID has dots (PS3.5 §9.1). */
+/** A UID has dots (PS3.5 §9.1); an id with only digits may be that of any server. */
 function isStudyUid(id: string): boolean {
   return UID.test(id) && id.includes('.');
 }
 
-/** What an ImagingStudy brings along from imaging. */
+/** Keys of an ImagingStudy that the imaging subgraph gives. */
 export interface StudyKeys {
   /** Study Instance UID. */
   id: string;
@@ -108,7 +108,7 @@ export interface StudyKeys {
   _accessionNumbers?: readonly string[] | null;
 }
 
-/** Whether a report is about the study. */
+/** Returns true when the report is about the study. */
 export async function isReportOf(
   clinical: Clinical,
   report: DiagnosticReport,
@@ -121,7 +121,7 @@ export async function isReportOf(
   return (await reportAccessionNumbers(clinical, report)).some((number) => accessions.includes(number));
 }
 
-/** Whether the study was made for the order. */
+/** Returns true when the study was made for the order. */
 export async function isOrderOf(
   clinical: Clinical,
   order: ServiceRequest,

@@ -4,21 +4,21 @@ import { permitting, requireScope } from '../../../schema/access/scopes.ts';
 import { reachOf } from '../authorization/compartment.ts';
 import { parseName } from '../search/criteria.ts';
 
-/** `encounter.date` of a Condition: what is looked for in the resources that a parameter points at (R4 §3.1.1.4.12). */
+/** A chained parameter, such as `encounter.date` of Condition: a search in the resources referred to (R4 §3.1.1.4.12). */
 export interface Chain {
   /** The reference parameter that is followed. */
   code: string;
   types: readonly string[];
-  /** The parameter there. */
+  /** The parameter of the resources referred to. */
   name: string;
 }
 
 /**
- * Reads a chained parameter as a caller may ask it: a chain asks what another type holds, so that takes its scope too
- * (SM-6). `patient` and `subject` without a type are about patients.
+ * Reads a chained parameter and checks that the caller may use it. A chain reveals data of another type, so it needs the
+ * scope for that type too (SM-6). `patient` and `subject` without a type refer to patients.
  * @returns undefined for a parameter that is not chained
- * @throws Fault `insufficient_scope`; for a caller bound to patients `forbidden` where the chain leads to what is never
- * shown to them, `invalid_request` where it could lead to several types and names none
+ * @throws Fault `insufficient_scope`. For a caller bound to patients: `forbidden` when the chain leads to a type that is
+ * never shown to them, `invalid_request` when it could lead to several types and names none
  */
 export function readChain(access: Access, type: string, name: string): Chain | undefined {
   if (!name.includes('.')) return undefined;

@@ -1,4 +1,4 @@
-/** Who may see what: token × request → answer, over the store and over a FHIR server. */
+/** Authorization as a table, token × request → answer, with a store and with a FHIR server. */
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
@@ -141,15 +141,15 @@ describe.each(['store', 'fhir-server'] as const)('%s', (source) => {
     else expect((await found).map(({ id }) => id).toSorted()).toEqual(outcome);
   });
 
-  it('IA-7 what is another’s and what does not exist are told in the same words', async () => {
-    const told = (id: string) =>
+  it('IA-7 gives the same answer for another patient’s resource and for one that does not exist', async () => {
+    const refusal = (id: string) =>
       open(everything)
         .read('Condition', id)
         .catch(({ code, message, details }) => ({ code, message, details }));
-    expect(await told('bobs')).toEqual(await told('none'));
+    expect(await refusal('bobs')).toEqual(await refusal('none'));
   });
 
-  it('refuses unknown parameters under handling=strict, ignores and leaves them out otherwise', async () => {
+  it('refuses unknown parameters with handling=strict, and ignores them otherwise', async () => {
     const search = { params: params('patient=ana&colour=blue') };
     await expect(open(everything).search('Condition', { ...search, strict: true })).rejects.toMatchObject({
       code: 'unsupported_parameter',
@@ -199,7 +199,7 @@ describe('SM-16 a chain from a record that names two patients', () => {
     ['Appointment?patient.name=nunn', []],
     ['Patient?link:Patient.birthdate=1975', []],
     ['Observation?focus:Condition.code:text=gout', []],
-  ])('%s tells nothing of the other: %j', async (search, ids) => {
+  ])('%s reveals nothing about the other patient: %j', async (search, ids) => {
     const tenant = await clinical.tenantOver(lines.map((line) => JSON.stringify(line)).join('\n'));
     const record = clinical.subgraph.open(tenant, accessOf(everything, ['ana']));
     const [type = '', query = ''] = search.split('?');
@@ -209,24 +209,24 @@ describe('SM-16 a chain from a record that names two patients', () => {
   });
 });
 
-describe('FG-6 what a FHIR server is asked', () => {
+describe('FG-6 requests to a FHIR server', () => {
   const open = (patients: readonly string[] | 'all' = 'all') =>
     clinical.subgraph.open(tenants['fhir-server'], accessOf(everything, patients));
 
-  it('reads by id are batched, and each is made once', async () => {
+  it('reads by id are batched, and each id is read once', async () => {
     const record = open();
     await Promise.all(['ana', 'bob', 'ana'].map((id) => record.read('Patient', id)));
     await record.read('Patient', 'bob');
     expect(server.requests).toEqual(['/Patient?_id=ana,bob&_count=2']);
   });
 
-  it('identical searches are made once in a request', async () => {
+  it('identical searches of a request are sent once', async () => {
     const record = open(['ana']);
     await Promise.all([1, 2, 3].map(() => record.list('Condition', { params: [] })));
     expect(server.requests).toHaveLength(1);
   });
 
-  it('what a search has brought is not read again', async () => {
+  it('a resource that a search returned is not read again', async () => {
     const record = open(['ana']);
     await record.list('Condition', { params: [] });
     expect((await record.read('Condition', 'asthma')).id).toBe('asthma');
@@ -234,7 +234,7 @@ describe('FG-6 what a FHIR server is asked', () => {
     expect(server.requests).toEqual(['/Condition?patient=Patient/ana&_count=1000', '/Condition/bobs']);
   });
 
-  it('the lists of a page of patients are one search, split by patient', async () => {
+  it('the lists of several patients are one search', async () => {
     const record = open();
     const search = { params: [] };
     const lists = await Promise.all(
@@ -244,7 +244,7 @@ describe('FG-6 what a FHIR server is asked', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it('so are they with a count for each', async () => {
+  it('the lists of several patients are one search also with a count', async () => {
     const record = open();
     const search = { params: [], count: 1, sort: '_id' };
     const lists = await Promise.all(
@@ -255,7 +255,7 @@ describe('FG-6 what a FHIR server is asked', () => {
   });
 });
 
-it('SM-5 a page that a cursor leads to is judged without asking the server again', async () => {
+it('SM-5 a page of a cursor is judged without another request to the server', async () => {
   const lines = Array.from({ length: 120 }, (_, index) => ({
     ...{
       resourceType: 'Observation',
@@ -277,8 +277,8 @@ it('SM-5 a page that a cursor leads to is judged without asking the server again
   expect(upstream.requests).toEqual([cursor]);
 });
 
-describe('records that cannot be had', () => {
-  it('FG-10 a silent server is waited for once', async () => {
+describe('records that cannot be read', () => {
+  it('FG-10 waits only once for a server that does not answer', async () => {
     let asked = 0;
     const silent = createServer(() => asked++);
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
@@ -307,7 +307,7 @@ describe('records that cannot be had', () => {
       'unauthenticated',
       401,
     ],
-    ['FG-10 nobody listens', tenantOf({ type: 'fhir', baseUrl: 'http://127.0.0.1:9' }), 'unavailable', 503],
+    ['FG-10 no server', tenantOf({ type: 'fhir', baseUrl: 'http://127.0.0.1:9' }), 'unavailable', 503],
   ])('%s', async (_what, tenant, code, status) => {
     const record = clinical.subgraph.open(tenant, accessOf(everything, ['ana']));
     const details = { service: 'clinical' };

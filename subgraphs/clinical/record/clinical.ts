@@ -26,15 +26,15 @@ export interface ClinicalOptions {
   compartment: Compartment;
   granular: GranularScopes;
   signal?: AbortSignal;
-  /** Where what is read and searched is recorded (IA-30). */
+  /** Records reads and searches (IA-30). */
   audit?: RecordOperation;
-  /** Types of identifiers by which orders are linked with images (`joins.accessionTypes`). */
+  /** Types of identifiers that join orders with images (`joins.accessionTypes`). */
   accessionTypes: readonly string[];
 }
 
 /**
- * The clinical record as one caller sees it in one request. GraphQL and FHIR REST call the same methods; each asks the
- * scopes (SM-6), stays within the patients in reach (SM-16) and checks again what the source gave.
+ * The clinical record for one caller and one request. GraphQL and FHIR REST call the same methods. Each method requires the
+ * scopes (SM-6), stays within the patients in reach (SM-16) and checks the results of the source again.
  */
 export class Clinical {
   readonly access: Access;
@@ -58,8 +58,8 @@ export class Clinical {
 
   /**
    * Reads one resource.
-   * @throws Fault `insufficient_scope`; `forbidden` for another patient; `not_found` for what does not exist or is
-   * anybody else's, the same for both
+   * @throws Fault `insufficient_scope`; `forbidden` for another patient; the same `not_found` for a resource that does not
+   * exist and for one out of reach
    */
   read(type: string, id: string): Promise<Resource> {
     return this.#record.read(type, id, () => this.#read(type, id));
@@ -79,9 +79,9 @@ export class Clinical {
   }
 
   /**
-   * One page of a search, at most `PAGE_LIMIT` resources.
-   * @throws Fault `insufficient_scope`; `forbidden` where a patient out of reach is named, or the type is not listed;
-   * `unsupported_parameter` under `strict`
+   * Returns one page of a search, at most `PAGE_LIMIT` resources.
+   * @throws Fault `insufficient_scope`; `forbidden` when a patient out of reach is named, or the type cannot be searched;
+   * `unsupported_parameter` when `strict`
    */
   search(type: string, search: Search): Promise<SearchResult> {
     return this.#record.search(type, search.params, () => this.#search(type, search));
@@ -109,14 +109,14 @@ export class Clinical {
     );
     const resources = page.resources.filter((resource) => this.#visible(resource));
     const found = { ...page, resources, applied, ...(sort !== undefined && { sort }) };
-    // What a cursor leads to at a server is filtered here; how many there are is not ours to tell.
+    // A cursor may lead to any page of a server. Its resources are filtered here, but its total must not be shown.
     if (cursor !== undefined && this.access.patients !== 'all' && !source.local) delete found.total;
     return found;
   }
 
   /**
-   * Chains with what they lead to in place of them, for a caller who is bound to patients: a store has everybody's
-   * records, and would follow a chain into another patient's (SM-16). A server guards that by the token.
+   * Replaces chains by the resources that they lead to, for a caller bound to patients. A store has the records of all
+   * patients, and would follow a chain into another patient's record (SM-16). A server prevents that by the token.
    */
   async #unchained(type: string, params: SearchParams, local: boolean): Promise<SearchParams> {
     return Promise.all(
@@ -129,15 +129,15 @@ export class Clinical {
         if (!local) return [name, value] as const;
         const { resources } = await this.#source.gather(target, { params: inner, count: MAX_GATHERED });
         const own = resources.filter((resource) => this.#visible(resource));
-        // Without an id it refers to nothing and finds nothing.
+        // A reference without an id matches nothing.
         return [chain.code, own.map(({ id }) => `${target}/${id}`).join(',') || `${target}/`] as const;
       }),
     );
   }
 
   /**
-   * All matches, or with `count` and `offset` those asked for.
-   * @throws Fault `too_large` where more than `LIST_LIMIT` match and no page was asked for (FG-2)
+   * Returns all matches, or the page that `count` and `offset` ask for.
+   * @throws Fault `too_large` when more than `LIST_LIMIT` match and no page was asked for (FG-2)
    */
   async list(type: string, search: Search): Promise<Resource[]> {
     const count = isPage(search) ? pageSize(search.count) : LIST_LIMIT + 1;
@@ -147,7 +147,7 @@ export class Clinical {
   }
 
   /**
-   * The resources of a type that refer to one resource. A server is asked once for many of them (FG-6).
+   * Returns the resources of a type that refer to one resource. Calls for many resources become one search (FG-6).
    * @param code the reference parameter, e.g. `subject`
    */
   async related(type: string, code: string, target: string, id: string, search: Search): Promise<Resource[]> {
@@ -158,12 +158,12 @@ export class Clinical {
     return this.#related.list(type, code, target, id, search);
   }
 
-  /** The source behind, which knows nothing of callers: for what it says of itself. */
+  /** Returns the source, only for its own properties: it does not check what the caller may see. */
   backend(): Promise<ClinicalSource> {
     return this.#source.backend();
   }
 
-  /** The type and id of a literal reference to this record: relative, or absolute below the source's own base. */
+  /** Returns type and id of a literal reference to this record: relative, or absolute below the source's base. */
   async target(reference: string | undefined): Promise<{ type: string; id: string } | undefined> {
     if (reference === undefined) return undefined;
     if (/^[a-z][a-z0-9+.-]*:/i.test(reference)) {
@@ -173,7 +173,7 @@ export class Clinical {
     return parseReference(reference);
   }
 
-  /** Whether a reader may see it: a Binary only through the record that it says it belongs to (R4 §2.38.3, SM-16). */
+  /** Returns true when a read may show it; a Binary needs access to its `securityContext` (R4 §2.38.3, SM-16). */
   async #shown(resource: Resource): Promise<boolean> {
     if (this.access.patients === 'all' || reachOf(resource.resourceType) !== 'attached') {
       return this.#visible(resource);

@@ -11,7 +11,7 @@ import type { Search } from './search.ts';
 import { pageSize } from './limits.ts';
 import type { SearchParams } from '../sources/source.ts';
 
-/** One page with the way to its neighbours, as a GraphQL connection and a Bundle's links say it. */
+/** One page with the cursors of its neighbours, for a GraphQL connection or the links of a Bundle. */
 export interface Page extends Neighbours<string> {
   resources: Resource[];
   applied: SearchParams;
@@ -21,18 +21,18 @@ export interface Page extends Neighbours<string> {
   pagesize: number;
 }
 
-/** An offset, or what a source made of it to continue its own search. */
+/** Pattern of a place: an offset, or the cursor of a source that continues its search. */
 const PLACES = /^(\d{1,9}:?|(\d{1,9}:)?[/?].*)$/s;
 
 /**
- * One page of a search. Its cursors are opaque; they stand for a place in the same search and grant nothing.
- * @throws Fault as `Clinical.search` does, and `invalid_request` for a cursor that is not ours
+ * Returns one page of a search. Its cursors are opaque; they are places in the same search and grant nothing.
+ * @throws Fault like `Clinical.search`, and `invalid_request` for a cursor that this server did not issue
  */
 export async function pageOf(clinical: Clinical, type: string, search: Search): Promise<Page> {
   const size = Math.max(1, pageSize(search.count));
   const { cursor: encoded, offset: from = 0, ...rest } = search;
   const decoded = encoded === undefined ? undefined : decodeCursor(encoded, PLACES);
-  // An offset is a place in any source's list; other cursors are the source's own.
+  // An offset is a place in a list of any source; other cursors are those of the source.
   const offset = decoded === undefined ? from : /^\d+$/.test(decoded) ? Number(decoded) : undefined;
   const found = await clinical.search(type, {
     ...rest,

@@ -9,8 +9,8 @@ import { chunksByLength, MAX_IDS_LENGTH } from '../sources/chunks.ts';
 type SearchOf = (type: string, search: Search) => Promise<{ resources: Resource[] }>;
 
 /**
- * The resources that refer to one resource, asked of many resources at once: one search with all of them, split by what
- * each result refers to (FG-6).
+ * Finds the resources that refer to one resource. Calls for many resources become one search, whose results are split by
+ * the resources they refer to (FG-6).
  */
 export class Related {
   readonly #search: SearchOf;
@@ -24,7 +24,7 @@ export class Related {
 
   /**
    * @param code the reference parameter of `type` that refers to `target`
-   * @throws Fault as the search does, and `too_large` for a list that was not asked for by page
+   * @throws Fault like the search, and `too_large` for a long list that was not asked for by page
    */
   async list(type: string, code: string, target: string, id: string, search: Search): Promise<Resource[]> {
     const key = JSON.stringify([type, code, target, search.params, search.sort]);

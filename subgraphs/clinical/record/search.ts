@@ -1,21 +1,21 @@
 import type { SearchPage, SearchParams } from '../sources/source.ts';
 
-/** A search as a client asks it. */
+/** A search of the clinical record. */
 export interface Search {
   params: SearchParams;
-  /** `-date,code`. */
+  /** Sort keys, such as `-date,code`. */
   sort?: string;
   count?: number;
   offset?: number;
   cursor?: string;
   total?: boolean;
-  /** A parameter that is not known is an error (`Prefer: handling=strict`), not ignored. */
+  /** An unknown parameter is refused (`Prefer: handling=strict`), not ignored. */
   strict?: boolean;
 }
 
 export interface SearchResult extends SearchPage {
-  /** The client's parameters that were used. */
+  /** The client's parameters that were applied. */
   applied: SearchParams;
-  /** Its sort keys that were. */
+  /** The client's sort keys that were applied. */
   sort?: string;
 }

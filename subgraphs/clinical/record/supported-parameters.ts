@@ -4,9 +4,8 @@ import type { Search } from './search.ts';
 import type { ClinicalSource, SearchParams } from '../sources/source.ts';
 
 /**
- * Leaves out the search parameters and sort keys that a source does not support (R4 §3.1.1.1).
- * @throws Fault `unsupported_parameter` for one of them under `strict`, `invalid_request` for too many of those that are
- *   supported
+ * Drops search parameters and sort keys that a source does not support (R4 §3.1.1.1).
+ * @throws Fault `unsupported_parameter` for one of them when `strict`, `invalid_request` for too many supported ones
  */
 export function supportedParameters(
   source: ClinicalSource,

@@ -4,17 +4,17 @@ import type { SearchParameter } from '../../../schema/fhir/tables.ts';
 import { isResourceType, searchParameter } from '../../../schema/fhir/tables.ts';
 import type { SearchParams } from './search-params.ts';
 
-/** One search parameter with its alternatives, or a chain into the resources that it points at. */
+/** One search parameter with its alternatives, or a chain into the resources that it refers to. */
 export interface Criterion {
   parameter: SearchParameter;
   modifier?: string;
-  /** Alternatives, escapes removed only where a value is split further. */
+  /** Alternatives, still with their escapes. */
   values: readonly string[];
-  /** `patient:Patient.name` → the types to look in and what to look for there (R4 §3.1.1.4.12). */
+  /** Of `patient:Patient.name`: the types to search, and the parameter there (R4 §3.1.1.4.12). */
   chain?: { types: readonly string[]; name: string };
 }
 
-/** Modifiers by kind of parameter; `:missing` goes with all of them. */
+/** Modifiers by type of parameter; all types also take `:missing`. */
 const MODIFIERS: Partial<Record<SearchParameter['type'], readonly string[]>> = {
   token: ['not', 'text'],
   string: ['exact', 'contains'],
@@ -29,9 +29,9 @@ interface ParsedName {
 }
 
 /**
- * Reads a parameter's name: `code`, `code:not`, `subject:Patient`, `patient.identifier`.
+ * Reads the name of a parameter: `code`, `code:not`, `subject:Patient`, `patient.identifier`.
  * @returns undefined for a parameter that this type does not have or that is not indexed
- * @throws Fault `unsupported_parameter` for a modifier we do not know, which a server must not ignore (R4 §3.1.1.4.4)
+ * @throws Fault `unsupported_parameter` for an unknown modifier, which a server must not ignore (R4 §3.1.1.4.4)
  */
 export function parseName(type: string, name: string): ParsedName | undefined {
   const [head = '', ...rest] = name.split('.');
@@ -53,7 +53,7 @@ export function parseName(type: string, name: string): ParsedName | undefined {
 }
 
 /**
- * Reads the parameters of a search; ones that this type does not have are left out, as R4 §3.1.1.1 wants it.
+ * Reads the parameters of a search. Unknown ones are left out (R4 §3.1.1.1).
  * @throws Fault `invalid_request` for a parameter without a value
  */
 export function parseCriteria(type: string, params: SearchParams): Criterion[] {

@@ -15,9 +15,9 @@ import { numberSpan } from './range.ts';
 export type Bind = string | number;
 
 /**
- * What the values of a criterion ask of the columns of its index table, one alternative beside the other.
- * @param now ms since the epoch, for `ap`
- * @param binds takes the values
+ * Returns the SQL condition of a criterion on the columns of its index table; its alternatives are joined by OR.
+ * @param now milliseconds since the epoch, for `ap`
+ * @param binds receives the values
  * @throws Fault `invalid_request` for a value that cannot be read
  */
 export function comparison(criterion: Criterion, now: number, binds: Bind[]): string {
@@ -66,7 +66,7 @@ function uriBelow(value: string, binds: Bind[]): string {
   return push(binds, 'value = ? OR (value >= ? AND value < ?)', base, `${base}/`, `${base}0`);
 }
 
-/** `Patient/1`, `1` (any type that the parameter points at, or the one of `subject:Patient`), or a URL. */
+/** Reads targets: `Patient/1`, `1` (with all types of the parameter, or the one in `subject:Patient`), or a URL. */
 function referenceTargets({ parameter, modifier, values }: Criterion): string[] {
   return values.map(unescapeValue).flatMap((value) => {
     if (/^(https?|urn):/.test(value)) {
@@ -78,7 +78,7 @@ function referenceTargets({ parameter, modifier, values }: Criterion): string[] 
   });
 }
 
-/** The comparisons of a date search, of the columns `low` and `high`. */
+/** Returns the comparisons of a date search with the columns `low` and `high`. */
 function date(code: string, value: string, now: number, binds: Bind[]): string {
   const alternatives = dateComparisons(dateCriterion(code, value), now);
   return alternatives
@@ -89,7 +89,7 @@ function date(code: string, value: string, now: number, binds: Bind[]): string {
     .join(' OR ');
 }
 
-/** `5.4`, `gt5.4|http://unitsofmeasure.org|mg`, `5.4||mg`. */
+/** Compares numbers and quantities: `5.4`, `gt5.4|http://unitsofmeasure.org|mg`, `5.4||mg`. */
 function quantity(code: string, value: string, binds: Bind[]): string {
   const { prefix, value: rest } = splitPrefix(value);
   const [text = '', system = '', unit = ''] = splitEscaped(rest, '|').map(unescapeValue);
@@ -132,7 +132,7 @@ function compareNumber(
   }
 }
 
-/** `= ?` for one value; for more a JSON array, so that their number does not make a statement of its own. */
+/** Returns `= ?` for one value. Several are one JSON array, so that the SQL text does not depend on their number. */
 export function oneOf(values: readonly string[], binds: Bind[]): string {
   if (values.length === 1) return push(binds, '= ?', values[0]!);
   return push(binds, 'IN (SELECT value FROM json_each(?))', JSON.stringify(values));

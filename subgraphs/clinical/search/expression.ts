@@ -4,7 +4,7 @@ import { splitOutside } from '../../../schema/expressions/fhirpath.ts';
 import type { Field } from '../../../schema/fhir/tables.ts';
 import { fieldsOf } from '../../../schema/fhir/tables.ts';
 
-/** A value found in a resource, with the FHIR type that its element has. */
+/** A value in a resource, with the FHIR type of its element. */
 export interface TypedValue {
   value: unknown;
   type: string;
@@ -15,9 +15,9 @@ export type Expression = (resource: object) => TypedValue[];
 type Step = (values: readonly TypedValue[]) => TypedValue[];
 
 /**
- * Compiles the FHIRPath of a search parameter. Nearly all of them are plain paths, with `ofType()` and
- * `where(x='y')` here and there: these are walked directly, some fifty times faster than by the engine, and keep the
- * types of what they find. Anything else goes to the engine.
+ * Compiles the FHIRPath of a search parameter. Nearly all are plain paths, some with `ofType()` or `where(x='y')`: these
+ * are walked directly, about fifty times faster than by the engine, and the values keep their types. The engine evaluates
+ * all others.
  */
 export function compileExpression(expression: string, resourceType: string): Expression {
   const branches = splitOutside(expression, '|').map((branch) => compileBranch(branch, resourceType));
@@ -46,7 +46,7 @@ function compileStep(text: string): Step | undefined {
   return /^\w+$/.test(text) ? childStep(text) : undefined;
 }
 
-/** All children of that name; a choice (`value`) is found under each of its JSON names. */
+/** Returns all children of a name; a choice (`value`) is found by each of its JSON names. */
 function childStep(name: string): Step {
   const fields = new Map<string, readonly Field[]>();
   const fieldsNamed = (type: string): readonly Field[] => {
@@ -80,7 +80,7 @@ function byEngine(expression: string): Expression {
     (evaluate(resource) as unknown[]).map((value) => ({ value, type: typeByShape(value) }));
 }
 
-/** The engine gives plain values: what matters for indexing is told by their shape. */
+/** Returns a type for a value of the engine, which gives no types. For indexing, the shape of the value is enough. */
 function typeByShape(value: unknown): string {
   if (typeof value === 'boolean') return 'boolean';
   if (typeof value === 'number') return 'decimal';

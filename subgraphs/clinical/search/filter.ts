@@ -3,7 +3,7 @@ import { MAX_CONDITIONS } from '../../../schema/http/request-bounds.ts';
 import { parameterOfArgument, searchParameter } from '../../../schema/fhir/tables.ts';
 import type { SearchParams } from './search-params.ts';
 
-/** Operators of `_filter` that a plain search says as well (R4 §3.2.3.4), and how. */
+/** Operators of `_filter` (R4 §3.2.3.4) that a plain search can express, by prefix or modifier. */
 const OPERATORS: Record<string, { prefix: string } | { modifier: string }> = {
   eq: { prefix: '' },
   co: { modifier: ':contains' },
@@ -22,7 +22,7 @@ const TERM = /^\s*([\w-]+)\s+([a-z]{2})\s+("(?:[^"\\]|\\.)*"|[^\s"()]+)\s*$/;
 
 /**
  * Reads a `_filter` that joins comparisons with `and`: `date ge 2020-01-01 and date lt 2021-01-01`.
- * @throws Fault `invalid_request` for anything more, saying what is understood
+ * @throws Fault `invalid_request` for anything else; it says what is supported
  */
 export function parseFilter(type: string, filter: string): SearchParams {
   const terms = filter.split(/\sand\s/, MAX_CONDITIONS + 1);

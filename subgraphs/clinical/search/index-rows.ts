@@ -19,17 +19,17 @@ import { compileExpression } from './expression.ts';
 import type { Span } from './range.ts';
 import { periodSpan, quantitySpan, rangeSpan, timingSpan } from './range.ts';
 
-/** The system of a `code` element, whose system its binding implies: it matches any that a search names. */
+/** System of `code` elements, whose binding implies it. It matches any system in a search. */
 export const IMPLIED_SYSTEM = '*';
 
 /**
- * How a token is compared: codes without regard to case, as the standard advises where in doubt (R4 §3.1.1.4.9);
- * identifiers, of which two may differ by case alone, to the letter. The mark keeps the two apart in one column.
+ * Forms in which tokens are compared. Codes ignore case, as the standard advises when in doubt (R4 §3.1.1.4.9).
+ * Identifiers are compared exactly, since two may differ only in case; the prefix `=` marks them in the same column.
  */
 export const foldCode = (code: string): string => code.toLowerCase();
 export const exactCode = (value: string): string => `=${value}`;
 
-/** What a resource is found by, one shape for each kind of search parameter (R4 §3.1.1.4). */
+/** Index rows of a resource, by type of search parameter (R4 §3.1.1.4). */
 export interface IndexRows {
   token: { system: string; code: string }[];
   string: string[];
@@ -54,7 +54,7 @@ export interface Indexer {
   rows(resource: object): IndexRows;
 }
 
-/** Compiles a search parameter; undefined for kinds that the store does not index (`composite`, `special`). */
+/** Compiles a search parameter; undefined for types that the store does not index (`composite`, `special`). */
 export function compileIndexer(parameter: SearchParameter, resourceType: string): Indexer | undefined {
   const add = ADDERS[parameter.type];
   if (!add || parameter.expression === '') return undefined;
@@ -111,7 +111,7 @@ function addToken(rows: IndexRows, { value, type }: TypedValue): void {
     case 'ContactPoint':
       return add(undefined, (value as ContactPoint).value);
     case 'Reference':
-      // `:identifier` on a reference looks here (R4 §3.1.1.4.10).
+      // For the modifier `:identifier` (R4 §3.1.1.4.10).
       return (
         (value as Reference).identifier &&
         addToken(rows, {
@@ -179,13 +179,13 @@ function addSpan(rows: IndexRows, span: Span | undefined, { system, code, unit }
 }
 
 function addReference(rows: IndexRows, value: TypedValue, { targets }: SearchParameter): void {
-  // Parameters like `instantiates-canonical` are references by canonical URL.
+  // Values of parameters such as `instantiates-canonical` are canonical URLs.
   if (typeof value.value === 'string') return void rows.reference.push(value.value.split('|')[0]!);
   const reference = value.value as Reference;
   const target = parseReference(reference.reference);
   const type = target?.type ?? reference.type;
   if (type !== undefined && targets && targets.length > 0 && !targets.includes(type)) return;
-  // An absolute reference is to another server: its Patient/1 is not ours.
+  // An absolute reference is to another server: its Patient/1 is another patient.
   if (reference.reference && /^(https?|urn):/.test(reference.reference)) {
     rows.reference.push(reference.reference);
   } else if (target) {
@@ -194,7 +194,7 @@ function addReference(rows: IndexRows, value: TypedValue, { targets }: SearchPar
   addToken(rows, { value: reference, type: 'Reference' });
 }
 
-/** How strings are compared: without accents, case and doubled spaces (R4 §3.1.1.4.8). */
+/** Returns the form in which strings are compared: without accents, case and double spaces (R4 §3.1.1.4.8). */
 export function foldString(text: string): string {
   return text
     .normalize('NFD')

@@ -12,7 +12,7 @@ const SORT_COLUMNS: Record<string, readonly [table: string, column: string]> = {
   uri: ['uri', 'value'],
 };
 
-/** `ORDER BY` of `_sort=-date,code`; resources without a value come last. Unknown keys are left out. */
+/** Returns the `ORDER BY` of `_sort=-date,code`. Resources without a value come last; unknown keys are left out. */
 export function orderBy(type: string, sort: string | undefined, context: SqlContext): Statement {
   const binds: Bind[] = [];
   const keys = (sort ?? '').split(',').flatMap((key) => {

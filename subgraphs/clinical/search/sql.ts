@@ -6,7 +6,7 @@ import { comparison, oneOf } from './criterion-sql.ts';
 import type { Criterion } from './criteria.ts';
 import { parseCriteria } from './criteria.ts';
 
-/** A condition on one of the index tables. `where` speaks of its columns, `param` among them. */
+/** A condition on one of the index tables. `where` uses its columns, including `param`. */
 interface Condition {
   table: 'token' | 'string' | 'date' | 'number' | 'reference' | 'uri';
   where: string;
@@ -19,17 +19,17 @@ export interface Statement {
   binds: Bind[];
 }
 
-/** What the SQL needs to know of the store. */
+/** Facts about the store that the SQL needs. */
 export interface SqlContext {
-  /** The number under which the store indexes a parameter; undefined where it does not. */
+  /** Returns the number of a parameter in the index; undefined when it is not indexed. */
   param(type: string, code: string): number | undefined;
-  /** ms since the epoch, for `ap`. */
+  /** Milliseconds since the epoch, for `ap`. */
   now: number;
 }
 
 /**
- * `FROM … WHERE …` of a search on table `r`. The condition that is likely to narrow most drives; the others are probed
- * for each resource that it finds.
+ * Returns the `FROM … WHERE …` of a search on the table `resource r`. The condition that is likely to narrow most selects
+ * the resources; the others are checked for each of them.
  * @throws Fault `invalid_request` for a value that cannot be read
  */
 export function searchFrom(type: string, criteria: readonly Criterion[], context: SqlContext): Statement {
@@ -61,7 +61,7 @@ export function searchFrom(type: string, criteria: readonly Criterion[], context
 const YIELD: Condition['table'][] = ['reference', 'uri', 'token', 'string', 'number', 'date'];
 const byYield = (a: Condition, b: Condition): number => YIELD.indexOf(a.table) - YIELD.indexOf(b.table);
 
-/** `_id` is no row of an index: it is the resource's key. */
+/** Returns the condition for `_id`, which is the key of the resource and has no index rows. */
 function identity(criterion: Criterion, binds: Bind[]): string {
   if (criterion.modifier === 'missing') return isMissing(criterion) ? '0' : '1';
   const not = criterion.modifier === 'not' ? 'NOT ' : '';

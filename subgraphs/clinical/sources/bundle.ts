@@ -5,8 +5,8 @@ import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';
 type Stored = Resource & { id: string };
 
 /**
- * The resources of a Bundle as a server would have them after a transaction: every one has an id, and references by
- * `urn:uuid:` or by a fullUrl of the same Bundle read `Type/id` (R4 §3.1.0.11.2). Conditional references are left.
+ * Returns the resources of a Bundle as they are after a transaction: all have an id, and references by `urn:uuid:` or by a
+ * fullUrl of the same Bundle become `Type/id` (R4 §3.1.0.11.2). Conditional references stay unchanged.
  */
 export function resourcesOfBundle(bundle: Bundle): Stored[] {
   const targets = new Map<string, string>();
@@ -21,7 +21,7 @@ export function resourcesOfBundle(bundle: Bundle): Stored[] {
   return resources;
 }
 
-/** The resource with an id: its own, the one in its fullUrl, or one made of its content, the same at every load. */
+/** Gives a resource an id: its own, the one in its fullUrl, or a hash of its content, which is the same at every load. */
 export function withId(resource: Resource, fullUrl?: string): Stored {
   if (resource.id !== undefined && FHIR_ID.test(resource.id)) return resource as Stored;
   const named = fullUrl?.startsWith('urn:uuid:') ? fullUrl.slice(9) : parseReference(fullUrl)?.id;
@@ -29,7 +29,7 @@ export function withId(resource: Resource, fullUrl?: string): Stored {
   return Object.assign(resource, { id });
 }
 
-/** Puts what `target` gives in place of references and URLs, wherever they stand; undefined leaves one as it is. */
+/** Replaces references and URLs at any depth by the result of `target`; undefined leaves one unchanged. */
 export function rewriteReferences(value: unknown, target: (reference: string) => string | undefined): void {
   if (Array.isArray(value)) return value.forEach((item) => rewriteReferences(item, target));
   if (typeof value !== 'object' || value === null) return;

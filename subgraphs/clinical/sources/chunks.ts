@@ -1,7 +1,7 @@
-/** Characters of ids in one `_id=a,b,c`: stays below the 2,000 that any server and proxy takes. */
+/** Characters of ids in one `_id=a,b,c`: URLs stay below 2,000 characters, which every server and proxy accepts. */
 export const MAX_IDS_LENGTH = 1_500;
 
-/** Parts of a list whose texts, joined with commas, have at most so many characters; one text is never split. */
+/** Splits a list into parts of at most `maximum` characters when joined with commas; a single text is never split. */
 export function chunksByLength(texts: readonly string[], maximum: number): string[][] {
   const chunks: string[][] = [];
   let length = Infinity;

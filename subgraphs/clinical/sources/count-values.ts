@@ -1,15 +1,14 @@
 import { unreadable } from './fhir-server-fault.ts';
 
-/** 10 MB of resources have as many; parsing them holds the event loop for a tenth of a second or so. */
+/** About as many values as 10 MB of resources have; parsing them blocks the event loop for about 0.1 s. */
 const MAX_VALUES = 1_000_000;
 
-/** `,` `:` `[` and `{`: one or two of them stand before each value of JSON. */
+/** `,` `:` `[` and `{`: one or two of them come before each value in JSON. */
 const isBeforeValue = (byte: number) => byte === 0x2c || byte === 0x3a || byte === 0x5b || byte === 0x7b;
 
 /**
- * Passes a body of JSON on, and counts its values: attachments are long and parsed at once, millions of small values
- * are not.
- * @throws Fault `bad_gateway` where there are too many to parse while others wait
+ * Passes a JSON body on, and counts its values: a long attachment is parsed fast, millions of small values are not.
+ * @throws Fault `bad_gateway` for too many values, which would block the event loop
  */
 export async function* countValues(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let count = 0;

@@ -7,7 +7,7 @@ import {
   retrySeconds,
 } from '../../../schema/outbound/unreachable.ts';
 
-/** Why no answer came; the reason of the signal where it was we who gave up. */
+/** Returns the fault of a request without an answer; the reason of the signal when the request was aborted here. */
 export function failed(cause: unknown, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted) return signal.reason;
   const details = { service: 'clinical', cause } as const;
@@ -19,7 +19,7 @@ export function failed(cause: unknown, signal: AbortSignal | undefined): unknown
     : new Fault('bad_gateway', message, details);
 }
 
-/** What a status of the FHIR server means for our caller. */
+/** Returns the fault for an error status of the FHIR server. */
 export function refused(status: number, retryAfter: string | string[] | undefined): Fault {
   const details = { service: 'clinical', cause: `HTTP ${status} from the FHIR server` } as const;
   if (status === 401)
@@ -38,7 +38,7 @@ export function refused(status: number, retryAfter: string | string[] | undefine
   return new Fault('bad_gateway', 'The clinical record failed to answer.', details);
 }
 
-/** An answer that is not what was asked for. */
+/** Returns the fault of an answer that cannot be used. */
 export function unreadable(why: string, cause?: unknown): Fault {
   return new Fault('bad_gateway', `The clinical record cannot be read: ${why}.`, {
     service: 'clinical',

@@ -1,4 +1,4 @@
-/** How a FHIR server that misbehaves is told to the caller (FG-10): by a real listener that does. */
+/** Faults that a caller gets from a FHIR server that misbehaves (FG-10), with a real listener. */
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RequestSource } from './request-source.ts';
@@ -43,7 +43,7 @@ describe('faults of the FHIR server', () => {
       502,
     ],
     ['another resource', json(200, { resourceType: 'Patient' }), 'bad_gateway', 502],
-    ['silence', () => {}, 'unavailable', 503],
+    ['no answer', () => {}, 'unavailable', 503],
     ['a cut connection', (request) => request.socket.destroy(), 'unavailable', 503],
     [
       'an answer that stops midway',
@@ -62,7 +62,7 @@ describe('faults of the FHIR server', () => {
       502,
     ],
   ];
-  it.each(cases)('FG-10 %s', async (_what, listener, code, status) => {
+  it.each(cases)('FG-10 answers with a fault for %s', async (_what, listener, code, status) => {
     const base = await listen(listener);
     await expect(search(base)).rejects.toMatchObject({
       code,
@@ -71,38 +71,38 @@ describe('faults of the FHIR server', () => {
     });
   });
 
-  it('FG-10 nobody listens', async () => {
+  it('FG-10 no server becomes unavailable', async () => {
     await expect(search('http://127.0.0.1:9/fhir')).rejects.toMatchObject({
       code: 'unavailable',
       details: { retryAfter: 5 },
     });
   });
 
-  it('passes Retry-After on', async () => {
+  it('passes on Retry-After', async () => {
     const base = await listen(json(503, {}, { 'retry-after': '7' }));
     await expect(search(base)).rejects.toMatchObject({ details: { retryAfter: 7 } });
   });
 
-  it.each([404, 410])('a read answered with %s is nothing, not a failure', async (status) => {
+  it.each([404, 410])('a read answered with %s finds nothing, and does not fail', async (status) => {
     const base = await listen(json(status, {}));
     expect(await new FhirServer({ base }).read('Patient', ['gone'])).toEqual([]);
   });
 
-  it('stops when the request is abandoned', async () => {
+  it('stops when the request is aborted', async () => {
     const controller = new AbortController();
     const base = await listen(() => controller.abort(new Error('abandoned')));
     await expect(search(base, controller.signal)).rejects.toThrow('abandoned');
   });
 });
 
-describe('FG-10 pages that come to no end', () => {
+describe('FG-10 pages without end', () => {
   const circle = ['a', 'b', 'a'];
   const endless = Array.from({ length: 1_200 }, (_, index) => `p${index}`);
   it.each([
     ['a page that leads to itself', ['a', 'a']],
-    ['two that lead to each other', circle],
-    ['new ones without end', endless],
-  ])('%s', async (_what, pages) => {
+    ['two pages that lead to each other', circle],
+    ['always new pages', endless],
+  ])('refuses %s', async (_what, pages) => {
     let asked = 0;
     const base = await listen((request, response) => {
       asked++;
@@ -125,8 +125,8 @@ describe('FG-10 pages that come to no end', () => {
   });
 });
 
-describe('what is asked', () => {
-  it('FG-10 again over a new connection, where a kept one was closed', async () => {
+describe('requests to the server', () => {
+  it('FG-10 repeats a request on a new connection when an idle one was closed', async () => {
     const used = new WeakSet<object>();
     let lost = 0;
     const base = await listen((request, response) => {
@@ -138,7 +138,7 @@ describe('what is asked', () => {
     expect(lost).toBeGreaterThan(0);
   });
 
-  it('SM-17 sends the caller’s token and asks for FHIR JSON', async () => {
+  it('SM-17 sends the caller’s token and accepts FHIR JSON', async () => {
     let headers: Record<string, unknown> = {};
     const base = await listen((request, response) => {
       headers = request.headers;
@@ -148,7 +148,7 @@ describe('what is asked', () => {
     expect(headers).toMatchObject({ authorization: 'Bearer secret', accept: 'application/fhir+json' });
   });
 
-  it('FG-6 reads many ids in few requests of bounded length', async () => {
+  it('FG-6 reads many ids with few requests of limited length', async () => {
     const urls: string[] = [];
     const ids = Array.from({ length: 200 }, (_, index) => `patient-${index}-${'x'.repeat(20)}`);
     const base = await listen((request, response) => {
@@ -162,7 +162,7 @@ describe('what is asked', () => {
     expect(Math.max(...urls.map(({ length }) => length))).toBeLessThan(2_000);
   });
 
-  it('reads one by one where the server does not search by _id', async () => {
+  it('reads one by one when the server does not search by _id', async () => {
     const base = await listen((request, response) => {
       const id = /Patient\/(\w+)$/.exec(request.url ?? '')?.[1];
       json(id ? 200 : 400, { resourceType: 'Patient', id })(request, response);
@@ -171,17 +171,20 @@ describe('what is asked', () => {
     expect(found.map(({ id }) => id)).toEqual(['a', 'b']);
   });
 
-  it.each([[['..']], [['.']], [['a/b']], [['..', '.']]])('asks for no %j, which is no id', async (ids) => {
-    const urls: string[] = [];
-    const base = await listen((request, response) => {
-      urls.push(request.url ?? '');
-      json(200, { resourceType: 'Patient', id: ids[0] })(request, response);
-    });
-    expect(await new FhirServer({ base }).read('Patient', ids)).toEqual([]);
-    expect(urls).toEqual([]);
-  });
+  it.each([[['..']], [['.']], [['a/b']], [['..', '.']]])(
+    'sends no request for %j, which is no id',
+    async (ids) => {
+      const urls: string[] = [];
+      const base = await listen((request, response) => {
+        urls.push(request.url ?? '');
+        json(200, { resourceType: 'Patient', id: ids[0] })(request, response);
+      });
+      expect(await new FhirServer({ base }).read('Patient', ids)).toEqual([]);
+      expect(urls).toEqual([]);
+    },
+  );
 
-  it('takes matches only: no includes, no outcomes, no other types', async () => {
+  it('returns only matches: no includes, no outcomes, no other types', async () => {
     const entry = [
       { resource: { resourceType: 'Patient', id: 'a' }, search: { mode: 'match' } },
       { resource: { resourceType: 'Patient', id: 'b' }, search: { mode: 'include' } },
@@ -192,7 +195,7 @@ describe('what is asked', () => {
     expect((await search(base)).resources).toEqual([{ resourceType: 'Patient', id: 'a' }]);
   });
 
-  it('makes references to the server itself relative, and leaves those to others', async () => {
+  it('makes references to the same server relative, and no others', async () => {
     const base = await listen((request, response) => {
       const own = `http://${request.headers.host}/fhir/Patient/1`;
       const resource = { resourceType: 'Patient', id: 'a', link: [{ other: { reference: own } }] };

@@ -17,7 +17,7 @@ import type { ClinicalSource, SearchPage, SourceSearch } from './source.ts';
 export interface FhirServerOptions {
   /** Absolute base without a trailing slash. */
   base: string;
-  /** The caller's token (SM-17); undefined asks without one. */
+  /** The caller's token (SM-17); undefined: requests have none. */
   token?: string;
   dispatcher?: Dispatcher;
   /** Milliseconds until the first byte, and between bytes. */
@@ -25,17 +25,17 @@ export interface FhirServerOptions {
 }
 
 const TIMEOUT_MS = 20_000;
-/** A page of 1,000 resources has a few MB; more than this is not a page. */
+/** Largest answer; a page of 1,000 resources has a few MB. */
 const MAX_BYTES = 64 * 1024 * 1024;
-/** Some servers refuse pages above this, or silently give fewer. */
+/** Some servers refuse larger pages, or silently return fewer resources. */
 const MAX_PAGE = 1_000;
 
-/** Any FHIR R4 server over REST, called on the caller's behalf. */
+/** A FHIR R4 server that is called over REST on the caller's behalf. */
 export class FhirServer implements ClinicalSource {
   readonly local = false;
   readonly base: string;
   readonly #options: FhirServerOptions;
-  /** Absolute references to the server itself: they are made relative, so that they compare. */
+  /** Matches absolute references to the same server: they are made relative, so that they can be compared. */
   readonly #ownReferences: RegExp;
 
   constructor(options: FhirServerOptions) {
@@ -46,7 +46,7 @@ export class FhirServer implements ClinicalSource {
   }
 
   async read(type: string, named: readonly string[], signal?: AbortSignal): Promise<Resource[]> {
-    // What is no id would be another place in the URL's path.
+    // Text that is not an id could lead to another path.
     const ids = named.filter((id) => FHIR_ID.test(id));
     if (ids.length === 0) return [];
     if (ids.length === 1) {
@@ -71,7 +71,7 @@ export class FhirServer implements ClinicalSource {
       }
       return found;
     } catch (error) {
-      // Some servers read a type but do not search it by _id.
+      // Some servers can read a type but not search it by _id.
       if (!(error instanceof Fault) || error.code !== 'invalid_request') throw error;
       return (await Promise.all(ids.map((id) => this.read(type, [id], signal)))).flat();
     }
@@ -97,14 +97,14 @@ export class FhirServer implements ClinicalSource {
     };
   }
 
-  /** Whatever the standard has, the server may know; it is asked. */
+  /** The server may support any parameter of the standard. */
   supports(type: string, name: string): boolean {
     return searchParameter(type, /^[^.:]+/.exec(name)?.[0] ?? '') !== undefined;
   }
 
   /**
-   * A link as a path below our own base; undefined for one that leads elsewhere. Only its path counts: servers behind a
-   * proxy often write the host and scheme that they see themselves, and whatever they write, we ask at our base.
+   * Returns a link as a path below the configured base; undefined for a link outside of it. Only its path counts: servers
+   * behind a proxy often write their internal host and scheme. The request is always sent to the configured base.
    */
   #relative(link: string): string | undefined {
     const url = URL.canParse(link, `${this.base}/`) ? new URL(link, `${this.base}/`) : undefined;
@@ -114,7 +114,7 @@ export class FhirServer implements ClinicalSource {
     return below ? `${url.pathname.slice(root.length)}${url.search}` : undefined;
   }
 
-  /** A cursor comes back from a client: it may name this type's search or the base itself (`?_getpages=…`), nothing else. */
+  /** Reads a cursor from a client. It may only name the search of this type, or the base itself (`?_getpages=…`). */
   #pathOfCursor(type: string, cursor: string): string {
     const path =
       cursor.startsWith('/') || cursor.startsWith('?') ? this.#relative(this.base + cursor) : undefined;

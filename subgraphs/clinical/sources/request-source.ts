@@ -7,12 +7,11 @@ import { isTimeout } from '../../../schema/outbound/unreachable.ts';
 import { FollowedPages } from './followed-pages.ts';
 import type { ClinicalSource, SearchPage, SourceSearch } from './source.ts';
 
-/** Most resources that one answer gathers, whatever it is asked for. */
+/** Largest number of resources that one answer gathers. */
 export const MAX_GATHERED = 20_000;
 
 /**
- * A source as one request uses it: reads are batched and everything is asked once (FG-6). Who may see what is not
- * decided here.
+ * A source for one request: reads are batched, and equal searches are sent once (FG-6). It does not authorize anything.
  */
 export class RequestSource {
   readonly #source: () => Promise<ClinicalSource>;
@@ -27,12 +26,12 @@ export class RequestSource {
     this.#signal = signal;
   }
 
-  /** The backend itself, for what it says of itself. */
+  /** Returns the backend itself, for its properties. */
   backend(): Promise<ClinicalSource> {
     return this.#source();
   }
 
-  /** One resource; undefined where it does not exist. Ids asked for together are read together. */
+  /** Reads a resource; undefined when it does not exist. Simultaneous reads become one request. */
   read(type: string, id: string): Promise<Resource | undefined> {
     return this.#reader(type).load(id);
   }
@@ -50,7 +49,7 @@ export class RequestSource {
     return reader;
   }
 
-  /** A backend that was silent once is not waited for again: the answer would take as many timeouts as it has levels. */
+  /** After one timeout, the backend is not asked again: a nested query would wait for a timeout at each level. */
   async #ask<T>(question: (source: ClinicalSource) => Promise<T>): Promise<T> {
     const source = await this.#source();
     await this.#turns.next();
@@ -63,14 +62,14 @@ export class RequestSource {
     }
   }
 
-  /** One page; the same search is made once in a request. */
+  /** Returns one page; equal searches of a request are sent once. */
   page(type: string, search: SourceSearch): Promise<SearchPage> {
     const key = JSON.stringify([type, search]);
     let page = this.#pages.get(key);
     if (!page) {
       page = this.#ask((source) => source.search(type, search, this.#signal)).then((found) => {
         const reader = this.#reader(type);
-        // What a search has brought need not be read again.
+        // A resource that a search returned need not be read again.
         for (const resource of found.resources) reader.prime(resource.id ?? '', bindContained(resource));
         return found;
       });
@@ -80,11 +79,10 @@ export class RequestSource {
   }
 
   /**
-   * `count` matches after the first `offset`, over as many pages as it takes; `next` continues behind the last of them,
-   * also within a page.
-   * @param keep leaves out some matches of a page; `total` still counts them
-   * @throws Fault `too_large` where too many would be left out one after the other, `bad_gateway` where a server's pages
-   *   come to no end
+   * Gathers `count` matches after the first `offset`, from as many pages as needed. `next` continues after the last match,
+   * also in the middle of a page.
+   * @param keep filters the matches of a page; `total` still counts all of them
+   * @throws Fault `too_large` when too many matches are filtered out, `bad_gateway` when a server's pages have no end
    */
   async gather(
     type: string,
@@ -93,7 +91,7 @@ export class RequestSource {
   ): Promise<SearchPage> {
     const { local } = await this.#source();
     const { offset = 0, count, cursor: from, ...rest } = search;
-    // Few servers know an offset; what they do not know they would ignore, and the answer would be wrong.
+    // Few servers support an offset; the others would ignore it, and the answer would be wrong.
     const wanted = count + (local ? 0 : offset);
     const asked = { ...rest, count: wanted, ...(local && offset > 0 && { offset }) };
     const place = from === undefined ? { before: 0, cursor: undefined } : readPlace(from);
@@ -123,7 +121,7 @@ export class RequestSource {
   }
 }
 
-/** A cursor of the source with how many matches of its page came before; the first page has none. */
+/** Writes a cursor of the source, and the number of matches before the place on its page; the first page has no cursor. */
 const placeIn = (before: number, cursor = ''): string => `${before}:${cursor}`;
 
 function readPlace(text: string): { before: number; cursor: string | undefined } {
@@ -131,7 +129,7 @@ function readPlace(text: string): { before: number; cursor: string | undefined }
   return { before: Number(before), cursor: cursor || undefined };
 }
 
-/** Whether a cursor of `gather` leads into the first page of a search. */
+/** Returns true when a cursor of `gather` leads into the first page of a search. */
 export function isInFirstPage(cursor: string | undefined): boolean {
   return cursor === undefined || readPlace(cursor).cursor === undefined;
 }

@@ -13,18 +13,18 @@ import { searchFrom } from '../search/sql.ts';
 import type { SearchParams } from './source.ts';
 import { ROW_TABLES, RowWriter, TABLES } from './store-index.ts';
 
-/** Resources that are judged in one turn of the event loop: in 15 ms or so. */
+/** Resources that are judged in one turn of the event loop: about 15 ms. */
 const SLICE = 50;
 
-/** A search parameter as it is stored. */
+/** A search parameter with its number in the index. */
 interface Index {
   param: number;
   indexer: Indexer;
 }
 
 /**
- * Decides which of the resources at hand a search finds, by the same rules as the store: they are put into a database
- * in memory and asked for. One for each process: it compiles the parameters it needs.
+ * Decides which of given resources a search finds, by the same rules as the store: it searches them in a database in
+ * memory. Use one per process: it keeps compiled search parameters.
  */
 export class ResourceMatcher {
   readonly #db = new Database(':memory:');
@@ -34,7 +34,7 @@ export class ResourceMatcher {
   readonly #indexers = new Map<string, Index | undefined>();
   readonly #context: SqlContext;
 
-  /** @param now ms since the epoch */
+  /** @param now milliseconds since the epoch */
   constructor(now: () => number = Date.now) {
     this.#db.exec(TABLES);
     // A server may send a resource twice; each copy is judged by its own content.
@@ -50,7 +50,7 @@ export class ResourceMatcher {
     };
   }
 
-  /** Whether the search can be decided from a resource alone: every parameter is known and none leads to another resource. */
+  /** Returns true when a resource alone decides the search: all parameters are known, and none is chained. */
   decides(type: string, params: SearchParams): boolean {
     try {
       const criteria = parseCriteria(type, params);
@@ -63,9 +63,9 @@ export class ResourceMatcher {
   }
 
   /**
-   * The resources that at least one of the searches finds, in the order given. Others have their turn of the event loop
-   * in between. A resource that cannot be judged is not among them.
-   * @param searches such that `decides` is true for each
+   * Returns the resources that at least one of the searches finds, in the given order. It does not block the event loop. A
+   * resource that cannot be indexed is left out.
+   * @param searches `decides` must be true for each
    */
   async matching(
     type: string,
@@ -81,7 +81,7 @@ export class ResourceMatcher {
     return found;
   }
 
-  /** Those of a few resources; the database is empty before and after. */
+  /** Searches a few resources; the database is empty before and after. */
   #found(
     type: string,
     resources: readonly Resource[],
@@ -105,7 +105,7 @@ export class ResourceMatcher {
     return resources.filter((_, rid) => found.has(rid));
   }
 
-  /** Puts a resource into the database. @returns false for one of which the values are not what FHIR says */
+  /** Puts a resource into the database. @returns false when its values are not valid FHIR */
   #isIndexed(rid: number, resource: Resource, indexers: readonly Index[]): boolean {
     try {
       this.#put.run(rid, resource.resourceType, resource.id ?? '');

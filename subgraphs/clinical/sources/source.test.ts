@@ -1,4 +1,4 @@
-/** One suite over every clinical source: the embedded store, and a FHIR server over HTTP. */
+/** One suite for every clinical source: the embedded store, and a FHIR server over HTTP. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { accessOf, startClinical, startFhirServer } from '../test/servers.ts';
 import { FhirServer } from './fhir-server.ts';
@@ -22,7 +22,7 @@ afterAll(async () => {
 
 const query = (text: string): SearchParams => [...new URLSearchParams(text)];
 
-/** search → ids, R4 §3.1.1.4. */
+/** Searches and the ids that they find (R4 §3.1.1.4). */
 const searches: [search: string, ids: string[]][] = [
   // _id and identifiers
   ['Patient?_id=ana', ['ana']],
@@ -105,7 +105,7 @@ const searches: [search: string, ids: string[]][] = [
   ['Encounter?date=gt2020-03-02', ['visit']],
   ['Encounter?date=eb2020-03-04', ['visit']],
   ['Condition?onset-date=2010', ['asthma']],
-  // To the letter: the period is neither after 2020 nor within it.
+  // By the exact rule: the period is neither after 2020 nor within it.
   ['Condition?onset-date=ge2020', []],
   ['Condition?onset-date=ge2019', ['flu']],
   // quantity and number
@@ -124,7 +124,7 @@ const searches: [search: string, ids: string[]][] = [
   ['Questionnaire?url=http://example.org/forms/one', ['form']],
   ['Questionnaire?url=http://example.org/forms', []],
   ['Questionnaire?url:below=http://example.org/forms', ['form']],
-  // what the standard says to ignore
+  // a parameter that has to be ignored
   ['Patient?gender=male&no-such-parameter=1', ['bob']],
 ];
 
@@ -161,7 +161,7 @@ describe.each(['store', 'fhir-server'] as const)('%s', (name) => {
     expect(resources.map(({ id }) => id)).toEqual(ids);
   });
 
-  it('pages to the end, each resource once, with a total where it is asked for', async () => {
+  it('pages through all resources once, with a total on request', async () => {
     const ids: string[] = [];
     let cursor: string | undefined;
     do {
@@ -176,13 +176,13 @@ describe.each(['store', 'fhir-server'] as const)('%s', (name) => {
     expect(ids).toEqual(['by-ana-about-bob', 'glucose', 'nobodys', 'weight']);
   });
 
-  it('reads several by id, leaving out those that do not exist', async () => {
+  it('reads several by id, without those that do not exist', async () => {
     const found = await source().read('Patient', ['bob', 'none', 'ana']);
     expect(found.map(({ id }) => id).toSorted()).toEqual(['ana', 'bob']);
     expect(await source().read('Patient', ['none'])).toEqual([]);
   });
 
-  it('gives fresh objects each time', async () => {
+  it('returns new objects each time', async () => {
     const [first] = await source().read('Patient', ['ana']);
     const [second] = await source().read('Patient', ['ana']);
     expect(first).toEqual(second);

@@ -3,50 +3,50 @@ import type { SearchParams } from '../search/search-params.ts';
 
 export type { SearchParams } from '../search/search-params.ts';
 
-/** A search that has passed authorization: the names are ones the tables know, our restrictions are among them. */
+/** A search after authorization: it has only known parameters, and those that restrict it to the caller's reach. */
 export interface SourceSearch {
   params: SearchParams;
   sort?: string;
-  /** How many resources a page holds. */
+  /** Resources on a page. */
   count: number;
-  /** How many to leave out from the start. Ignored with a cursor. */
+  /** Resources to skip from the start. Ignored with a cursor. */
   offset?: number;
-  /** Continues where a page of the same source ended. */
+  /** Continues after a page of the same source. */
   cursor?: string;
-  /** Whether `total` is wanted; it may cost. */
+  /** True when `total` is wanted; counting may be slow. */
   total?: boolean;
-  /** A server is asked to refuse what it does not know, instead of ignoring it (`Prefer: handling=strict`). */
+  /** Asks a server to refuse unknown parameters instead of ignoring them (`Prefer: handling=strict`). */
   strict?: boolean;
 }
 
 /** One page of matches, in order. Only matches: no includes, no outcomes. */
 export interface SearchPage {
   resources: Resource[];
-  /** How many match in all, where it was asked for and the source knows. */
+  /** Number of all matches, when it was requested and the source gives it. */
   total?: number;
   /** Opaque; continues this search. */
   next?: string;
 }
 
 /**
- * Where the record comes from (FG-7): one file per backend, one suite over all of them.
- * A source knows nothing of callers; `clinical.ts` hands it out only behind an Access.
+ * A backend of the clinical record (FG-7): one file per backend, one suite for all of them. A source does not authorize
+ * anything: `clinical.ts` gives it out only with an Access.
  *
  * Every method throws Fault: `invalid_request` for a search value that cannot be read, `invalid_token` or `forbidden`
- * where the backend refuses the caller's token, `unavailable` with `retryAfter` where it is away, `bad_gateway` where it
- * answers nonsense (service `clinical`). What it returns is the caller's own: no other request holds it.
+ * when the backend refuses the caller's token, `unavailable` with `retryAfter` when it does not answer, `bad_gateway` when
+ * its answer is invalid (service `clinical`). Returned objects are new: no other request shares them.
  */
 export interface ClinicalSource {
-  /** Absolute base of the FHIR server behind; references under it are its own. */
+  /** Absolute base of the FHIR server; references below it are references to this record. */
   readonly base?: string;
-  /** Whether searches are answered in this process: then many small ones are cheaper than one that has to be split. */
+  /** True when searches are answered in this process: many small ones are then cheaper than one that has to be split. */
   readonly local: boolean;
 
-  /** The resources with these ids, in any order; ones that do not exist are left out. */
+  /** Returns the resources with these ids, in any order, without those that do not exist. */
   read(type: string, ids: readonly string[], signal?: AbortSignal): Promise<Resource[]>;
 
   search(type: string, search: SourceSearch, signal?: AbortSignal): Promise<SearchPage>;
 
-  /** Whether this source can answer the parameter, modifier included (`code:not`, `patient.identifier`). */
+  /** Returns true when this source supports the parameter with its modifier or chain (`code:not`, `patient.identifier`). */
   supports(type: string, name: string): boolean;
 }

@@ -5,10 +5,10 @@ import { searchParameters } from '../../../schema/fhir/tables.ts';
 import type { Indexer, IndexRows } from '../search/index-rows.ts';
 import { compileIndexer, foldString } from '../search/index-rows.ts';
 
-/** Raised whenever rows are made in another way, so that stores of older versions are built anew. */
+/** Increase it when the rows change, so that stores of older versions are built again. */
 export const STORE_VERSION = 4;
 
-/** Tables of the store. `param` numbers one search parameter of one resource type; the value comes before the resource. */
+/** Tables of the store. `param` is the number of one search parameter of one resource type. */
 export const TABLES = `
 CREATE TABLE fingerprint (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE param (param INTEGER PRIMARY KEY, type TEXT, code TEXT);
@@ -25,7 +25,7 @@ CREATE TABLE uri (param INTEGER, value TEXT, rid INTEGER);
 /** The tables whose rows belong to a resource (`rid`). */
 export const ROW_TABLES = ['resource', 'token', 'string', 'date', 'number', 'reference', 'uri'] as const;
 
-/** Made after the load: filling a table that has its indexes takes twice as long. */
+/** Indexes, created after the load: filling a table with indexes takes twice as long. */
 const INDEXES = `
 CREATE INDEX token_value ON token (param, code, system, rid);
 CREATE INDEX token_rid ON token (rid, param, code, system);
@@ -42,11 +42,11 @@ CREATE INDEX uri_rid ON uri (rid, param, value);
 ANALYZE;
 `;
 
-/** Writes the rows that resources are found by. */
+/** Writes the index rows of resources. */
 export class RowWriter {
   readonly #insert;
 
-  /** @param db has the tables of the store */
+  /** @param db a database with the tables of the store */
   constructor(db: Database.Database) {
     const insert = (table: string, columns: number) =>
       db.prepare(`INSERT INTO ${table} VALUES (${Array(columns).fill('?').join(', ')})`);
@@ -77,7 +77,7 @@ export class RowWriter {
   }
 }
 
-/** Writes resources and the rows they are found by into a new, empty database. */
+/** Writes resources and their index rows into a new, empty database. */
 export class StoreWriter {
   readonly #db: Database.Database;
   readonly #indexers = new Map<string, readonly (Indexer & { param: number })[]>();
@@ -100,7 +100,7 @@ export class StoreWriter {
     };
   }
 
-  /** Stores a resource and its rows; a later one with the same id takes the place of the earlier. */
+  /** Stores a resource and its rows. It replaces an earlier resource with the same id. */
   put(resource: Resource & { id: string }): void {
     const statements = this.#statements;
     const json = writeFhirJson(resource);
@@ -118,7 +118,7 @@ export class StoreWriter {
     let indexers = this.#indexers.get(type);
     if (!indexers) {
       indexers = searchParameters(type).flatMap((parameter) => {
-        // Answered by the resource's own key.
+        // `_id` is the key of the resource.
         const indexer = parameter.code === '_id' ? undefined : compileIndexer(parameter, type);
         if (!indexer) return [];
         const param = Number(this.#statements.param.run(type, parameter.code).lastInsertRowid);
@@ -129,7 +129,7 @@ export class StoreWriter {
     return indexers;
   }
 
-  /** Makes the indexes; nothing is written afterwards. */
+  /** Creates the indexes. Nothing may be written afterwards. */
   finish(fingerprints: Readonly<Record<string, string>>): void {
     this.#db.exec(INDEXES);
     const insert = this.#db.prepare('INSERT INTO fingerprint VALUES (?, ?)');

@@ -48,7 +48,7 @@ describe('loadStore', () => {
   };
   const doctor = { resourceType: 'Practitioner', id: 'z', identifier: [{ system: 'urn:npi', value: '42' }] };
 
-  it('FG-7 resolves urn:uuid and conditional references as a transaction would, whatever the order of files', async () => {
+  it('FG-7 resolves urn:uuid and conditional references as a transaction does, in any order of files', async () => {
     const folder = await mkdtemp(join(directory, 'in-'));
     await writeFile(join(folder, 'a-bundle.json'), JSON.stringify(bundle));
     await writeFile(join(folder, 'z-doctors.ndjson'), `${JSON.stringify(doctor)}\n\n`);
@@ -70,7 +70,7 @@ describe('loadStore', () => {
     store.close();
   });
 
-  it('builds only when content has changed, and keeps the last of two versions', async () => {
+  it('builds only when the content has changed, and keeps the last of two versions', async () => {
     const input = join(directory, 'one.ndjson');
     const file = join(directory, 'one.sqlite');
     const patient = (family: string) =>
@@ -93,14 +93,14 @@ describe('loadStore', () => {
     store.close();
   });
 
-  it('a load that was broken off leaves nothing behind: the next one of the same store removes it', async () => {
+  it('the next load of the same store removes the files of an interrupted one', async () => {
     const path = join(directory, 'whole.json');
     const file = join(directory, 'left', 'store.sqlite');
     await writeFile(path, JSON.stringify({ resourceType: 'Patient', id: 'p' }));
     await mkdir(join(directory, 'left'));
     const ended = execFileSync('sh', ['-c', 'echo $$'], { encoding: 'utf8' }).trim();
     const another = `store.sqlite.building-${process.ppid}-x`;
-    // In a container the process before this one had the same id.
+    // In a container the previous process had the same id.
     for (const id of [ended, process.pid, process.ppid]) await writeFile(`${file}.building-${id}-x`, '');
     await loadStore(path, file);
     expect(readdirSync(join(directory, 'left')).sort()).toEqual(['store.sqlite', another]);

@@ -12,7 +12,7 @@ import { tables } from '../../../schema/fhir/tables.ts';
 import { resourcesOfBundle, rewriteReferences, withId } from './bundle.ts';
 import { STORE_VERSION, StoreWriter } from './store-index.ts';
 
-/** Names what this process builds: ids of processes come again, in a container always the same. */
+/** Unique name for the files that this process builds: process ids repeat, in a container they are always the same. */
 const BUILDER = `${process.pid}-${randomUUID()}`;
 
 export interface LoadProgress {
@@ -22,10 +22,10 @@ export interface LoadProgress {
 }
 
 /**
- * Brings the database at `file` up to the FHIR data at `path` (a file, or a folder with all below it: Bundles, single
- * resources, NDJSON). Nothing is read where names, sizes and times are as at the last load, and nothing is built where
- * only the times differ. A new database takes the old one's place when it is complete.
- * @throws Error naming the file that cannot be read
+ * Updates the database at `file` to the FHIR data at `path`: a file, or a folder with subfolders, of Bundles, single
+ * resources and NDJSON. It reads nothing when names, sizes and times are as at the last load, and builds nothing when only
+ * the times differ. A new database replaces the old one when it is complete.
+ * @throws Error that names the file that cannot be read
  */
 export async function loadStore(
   path: string,
@@ -109,7 +109,7 @@ function safelyDecoded(text: string): string {
   }
 }
 
-/** NDJSON is read by line: a bulk export is larger than a string can be. */
+/** Reads the resources of a file. NDJSON is read line by line: a bulk export may be larger than the longest string. */
 async function* resourcesIn(path: string, name: string): AsyncGenerator<Resource & { id: string }> {
   try {
     if (name.endsWith('.ndjson')) {
@@ -152,7 +152,7 @@ async function inputFiles(path: string): Promise<Input[]> {
   );
 }
 
-/** The rows depend on the search parameters too: a new set of them builds the store anew. */
+/** Returns a hash of the lines, the version and the search parameters: a change of any of them rebuilds the store. */
 function fingerprint(lines: readonly string[]): string {
   const hash = createHash('sha256').update(`${STORE_VERSION}\n`);
   hash.update(JSON.stringify(tables.searchParameters));
@@ -176,7 +176,7 @@ function rememberStats(file: string, stats: string): void {
   db.close();
 }
 
-/** Removes what processes that have ended left of their loads. */
+/** Removes files of loads whose process has ended. */
 function removeLeftovers(file: string): void {
   const prefix = `${basename(file)}.building-`;
   for (const name of readdirSync(dirname(file))) {

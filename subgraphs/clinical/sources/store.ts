@@ -9,7 +9,7 @@ import type { SqlContext, Statement } from '../search/sql.ts';
 import { searchFrom } from '../search/sql.ts';
 import type { ClinicalSource, SearchPage, SourceSearch } from './source.ts';
 
-/** The embedded store: resources as JSON text in SQLite, with a row for everything they can be found by. */
+/** The embedded store: resources as JSON text in SQLite, with index rows for their search parameters. */
 export class Store implements ClinicalSource {
   readonly local = true;
   readonly #db: Database.Database;
@@ -19,8 +19,8 @@ export class Store implements ClinicalSource {
   readonly #now: () => number;
 
   /**
-   * @param file a database that `loadStore` has made
-   * @param now ms since the epoch
+   * @param file a database of `loadStore`
+   * @param now milliseconds since the epoch
    */
   constructor(file: string, now: () => number = Date.now) {
     this.#now = now;
@@ -53,7 +53,7 @@ export class Store implements ClinicalSource {
         sql: `SELECT r.json ${from.sql} ${order.sql} LIMIT ? OFFSET ?`,
         binds: [...from.binds, ...order.binds],
       },
-      // One more than wanted tells whether there is a next page.
+      // One more than wanted shows whether there is a next page.
       [search.count + 1, offset],
     ) as string[];
     const resources = rows.slice(0, search.count).map((text) => parseFhirJson(text) as Resource);
@@ -69,7 +69,7 @@ export class Store implements ClinicalSource {
     return parseName(type, name) !== undefined;
   }
 
-  /** How many resources of each type there are. */
+  /** Returns the number of resources of each type. */
   counts(): Record<string, number> {
     const rows = this.#db.prepare('SELECT type, count(*) AS n FROM resource GROUP BY type').all();
     return Object.fromEntries((rows as { type: string; n: number }[]).map(({ type, n }) => [type, n]));

@@ -1,4 +1,4 @@
-/** A small record with one of everything that search, compartment and joins have to tell apart. */
+/** A small record with an example of every case that search, compartment and joins distinguish. */
 import type { Resource } from 'fhir/r4.js';
 
 const ucum = 'http://unitsofmeasure.org';
@@ -9,7 +9,7 @@ const v2 = 'http://terminology.hl7.org/CodeSystem/v2-0203';
 const category = (code: string) => [{ coding: [{ system: categories, code }] }];
 const acsn = (value: string, code = 'ACSN') => ({ type: { coding: [{ system: v2, code }] }, value });
 
-/** Study Instance UIDs that the reports and orders speak of. */
+/** Study Instance UIDs that the reports and orders name. */
 export const studies = { byUid: '1.2.840.1', byEhrStudy: '1.2.840.2', byAccession: '1.2.840.3' };
 
 export const records: (Resource & Record<string, unknown>)[] = [

@@ -1,4 +1,4 @@
-/** Clinical subgraphs and FHIR servers for tests: real ones, over the small record or over given data. */
+/** Real clinical subgraphs and FHIR servers for tests, with the small record or with given data. */
 import Fastify from 'fastify';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -13,7 +13,7 @@ import type { ClinicalSubgraph } from '../app.ts';
 import { clinicalSubgraph } from '../app.ts';
 import { records } from './records.ts';
 
-/** A tenant with this clinical source; mock unless said otherwise. */
+/** Returns a tenant with this clinical source, by default with mock authorization. */
 export function tenantOf(clinical: ClinicalConfig, authorization: object = { type: 'mock' }): Tenant {
   const { tenant } = parseTenant(
     { authorization, clinical, images: { type: 'folder', path: '.', lookup: 'all-studies-on-server' } },
@@ -22,7 +22,7 @@ export function tenantOf(clinical: ClinicalConfig, authorization: object = { typ
   return tenant;
 }
 
-/** What a token with these scopes gives: all patients, or those named. */
+/** Returns the Access of a token with these scopes, for all patients or the named ones. */
 export function accessOf(scope: string, patients: readonly string[] | 'all' = 'all', token?: string): Access {
   return {
     tenant: 'test',
@@ -33,11 +33,11 @@ export function accessOf(scope: string, patients: readonly string[] | 'all' = 'a
   };
 }
 
-/** A subgraph of its own with a folder for its data, and the small record as a store. */
+/** Starts a separate subgraph with a folder for its data, and the small record as a store. */
 export async function startClinical(): Promise<{
   subgraph: ClinicalSubgraph;
   tenant: Tenant;
-  /** Another tenant of the same subgraph, over NDJSON. */
+  /** Returns another tenant of the same subgraph, with a store of this NDJSON. */
   tenantOver(ndjson: string): Promise<Tenant>;
   end(): Promise<void>;
 }> {
@@ -61,8 +61,8 @@ export async function startClinical(): Promise<{
 }
 
 /**
- * The FHIR face behind a door that lets everyone in with the same Access.
- * @param ignored search parameters that it drops in silence, as many servers do with those that they do not know
+ * Returns an app with the FHIR API, where all requests have the same Access.
+ * @param ignored search parameters that it drops silently, as many servers do with unknown ones
  */
 export function faceOf(
   subgraph: ClinicalSubgraph,
@@ -90,8 +90,8 @@ function without(url: string, ignored: readonly string[]): string {
 }
 
 /**
- * A real FHIR server on a free port, over any record; every request's path is kept.
- * @param options `ignored`: search parameters that it drops in silence; `refusesStrict`: it answers 400 to
+ * Starts a real FHIR server on a free port with the record of a tenant; it keeps the path of every request.
+ * @param options `ignored`: search parameters that it drops silently; `refusesStrict`: it answers 400 to
  * `Prefer: handling=strict`
  */
 export async function startFhirServer(

@@ -5,7 +5,7 @@ test.each([
   ['MR', 'MRI'],
   ['CT', 'CT scan'],
   ['OT', 'OT'],
-])('modality %s is called %s', (code, name) => expect(modalityName(code)).toBe(name));
+])('the name of modality %s is %s', (code, name) => expect(modalityName(code)).toBe(name));
 
 test.each([
   ['2026-03-12', '12 Mar 2026'],
@@ -13,7 +13,7 @@ test.each([
   ['2026-03', 'Mar 2026'],
   ['2026', '2026'],
   ['unknown', 'unknown'],
-])('the date %s reads %s', (date, text) => expect(dayOf(date)).toBe(text));
+])('the date %s is formatted as %s', (date, text) => expect(dayOf(date)).toBe(text));
 
 describe('age in completed years', () => {
   test.each([
@@ -28,4 +28,4 @@ test.each([
   [1, '1 object'],
   [208, '208 objects'],
   [null, '? objects'],
-])('%s is said as %s', (count, words) => expect(countOf(count, 'object')).toBe(words));
+])('the count %s is formatted as %s', (count, text) => expect(countOf(count, 'object')).toBe(text));

@@ -1,4 +1,4 @@
-/** Words for people: modality names and dates as they are spoken. Never a diagnosis of our own. */
+/** Readable forms of modalities, dates, ages and counts. */
 
 const MODALITIES: Record<string, string> = {
   CT: 'CT scan',
@@ -16,12 +16,12 @@ const MODALITIES: Record<string, string> = {
   SEG: 'Segmentation',
 };
 
-/** `MR` → `MRI`; codes without a plain name stay as they are (DICOM PS3.16 CID 33). */
+/** Returns the plain name of a modality (`MR` → `MRI`), or the code if it has none (DICOM PS3.16 CID 33). */
 export function modalityName(code: string): string {
   return MODALITIES[code] ?? code;
 }
 
-/** A FHIR date or dateTime, of any precision, as `12 Mar 2026`, `Mar 2026` or `2026`; the text itself if it is not one. */
+/** Formats a FHIR date or dateTime as `12 Mar 2026`, `Mar 2026` or `2026`; returns any other text unchanged. */
 export function dayOf(date: string, locale = 'en-GB'): string {
   const [, year, month, day] = /^(\d{4})(?:-(\d\d))?(?:-(\d\d))?/.exec(date) ?? [];
   if (!year) return date;
@@ -35,14 +35,14 @@ export function dayOf(date: string, locale = 'en-GB'): string {
   });
 }
 
-/** Completed years between a FHIR birth date and today (both `YYYY[-MM[-DD]]`); undefined where unknown. */
+/** Returns the completed years between a FHIR birth date and today (both `YYYY[-MM[-DD]]`); undefined if unknown. */
 export function ageOn(birthDate: string | null | undefined, today: string): number | undefined {
   if (!birthDate || !/^\d{4}/.test(birthDate)) return undefined;
   const years = Number(today.slice(0, 4)) - Number(birthDate.slice(0, 4));
   return today.slice(5) < birthDate.slice(5) ? years - 1 : years;
 }
 
-/** `1 object`, `208 objects`, `? objects` where nobody counted. */
+/** Formats a count with its noun: `1 object`, `208 objects`, or `? objects` if the count is unknown. */
 export function countOf(count: number | null | undefined, noun: string): string {
   return `${count ?? '?'} ${noun}${count === 1 ? '' : 's'}`;
 }

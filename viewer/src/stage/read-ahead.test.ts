@@ -7,7 +7,7 @@ test.each([
   [2, 5, 1, [2, 3, 4, 1, 0]],
   [2, 9, 1, [2, 3, 4, 5, 1, 6, 7, 8, 0]],
   [3, 5, -1, [3, 2, 1, 0, 4]],
-] as const)('from image %i of %i, travelling %i: %j', (index, count, direction, order) =>
+] as const)('from image %i of %i in direction %i: %j', (index, count, direction, order) =>
   expect(readAhead(index, count, direction)).toEqual(order),
 );
 

@@ -1,9 +1,9 @@
 /**
- * In which order to fetch the images of a series, so that scrolling finds them there: the one in view, then outwards,
- * three ahead in the direction of travel for every one behind.
- * @param index image in view, from 0
- * @param count images of the series
- * @param direction last step: 1 forwards, -1 backwards
+ * Returns the order in which to fetch the images of a series: first the current image, then its neighbours outwards,
+ * three in the direction of scrolling for each one behind.
+ * @param index the current image, from 0
+ * @param count the number of images in the series
+ * @param direction the direction of scrolling: 1 forwards, -1 backwards
  */
 export function readAhead(index: number, count: number, direction: 1 | -1): number[] {
   const order = [index];

@@ -21,18 +21,22 @@ const order = (instances: InstanceMetadata[]): string[] =>
 
 test.each([
   [
-    'by position where every image has one',
+    'by position if every image has one',
     [instance('a', 1, 10), instance('c', 2, 30), instance('b', 3, 20)],
     ['a', 'b', 'c'],
   ],
-  ['from the end that the numbers begin at', [instance('b', 2, -5), instance('a', 1, 10)], ['a', 'b']],
-  ['by number where positions are missing', [instance('b', 2, -5), instance('a', 1)], ['a', 'b']],
-  ['by number where positions coincide', [instance('b', 2, 1), instance('a', 1, 1)], ['a', 'b']],
+  [
+    'starting at the end with the lower instance numbers',
+    [instance('b', 2, -5), instance('a', 1, 10)],
+    ['a', 'b'],
+  ],
+  ['by instance number if a position is missing', [instance('b', 2, -5), instance('a', 1)], ['a', 'b']],
+  ['by instance number if two positions are equal', [instance('b', 2, 1), instance('a', 1, 1)], ['a', 'b']],
 ])('images are ordered %s', (_, instances, expected) =>
   expect(order(instances)).toEqual(expected.map((uid) => `${uid}/frames/1`)),
 );
 
-test('a multi-frame object gives an image per frame', () => {
+test('each frame of a multi-frame object is an image', () => {
   expect(order([instance('a', 1, undefined, 3)])).toEqual(['a/frames/1', 'a/frames/2', 'a/frames/3']);
 });
 
@@ -43,7 +47,7 @@ test('objects without pixels are not part of the stack', () => {
 test.each([
   [16, 'AAABAP//', [0, 1, 65535]],
   [8, 'AAH/', [0, 1, 255]],
-])('an inline palette of %i bits becomes numbers', (bits, InlineBinary, numbers) => {
+])('an inline palette of %i bits is converted to numbers', (bits, InlineBinary, numbers) => {
   const palette: InstanceMetadata = {
     ...instance('a', 1),
     '00281101': { vr: 'US', Value: [3, 0, bits] },

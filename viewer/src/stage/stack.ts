@@ -1,4 +1,4 @@
-/** A series as a stack of frames: what the viewport scrolls through. */
+/** A series as a stack of frames for the viewport. */
 
 type Attribute = { vr: string; Value?: unknown[]; InlineBinary?: string };
 export type InstanceMetadata = Record<string, Attribute>;
@@ -9,15 +9,15 @@ export interface StackFrame {
   metadata: InstanceMetadata;
 }
 
-/** Has something to show: Rows and Columns, PS3.3 §C.7.6.3. SR, RT plans and the like have not. */
+/** Returns true if the instance has an image: Rows and Columns, PS3.3 §C.7.6.3. SR and RT plans do not. */
 function isImage(instance: InstanceMetadata): boolean {
   return numeric(instance, '00280010') !== undefined && numeric(instance, '00280011') !== undefined;
 }
 
 /**
- * Frames of a series in reading order: along the stack's normal where every image has a position (PS3.3 §C.7.6.2),
- * from the end that the instance numbers begin at, so that "image 87" of a report is the 87th; otherwise by instance
- * number.
+ * Returns the frames of a series in reading order. If every image has a position (PS3.3 §C.7.6.2), they are sorted along
+ * the normal of the stack, starting at the end with the lower instance numbers, so that "image 87" of a report is the
+ * 87th. Otherwise they are sorted by instance number.
  * @param wadoUrl `…/studies/{study}/series/{series}`
  * @param instances series metadata, PS3.18 §10.4.1.1.2
  */
@@ -40,10 +40,10 @@ export function stackFrames(wadoUrl: string, instances: readonly InstanceMetadat
   });
 }
 
-/** Red, green and blue palette of PALETTE COLOR images, PS3.3 §C.7.9.1. */
+/** Last digits of the tags of the red, green and blue palettes, PS3.3 §C.7.9.1. */
 const PALETTES = ['1', '2', '3'] as const;
 
-/** Cornerstone reads palettes as numbers only; DICOM JSON carries them as binary words (PS3.18 §F.2.7). */
+/** Converts palettes from the binary form of DICOM JSON (PS3.18 §F.2.7) to numbers, as Cornerstone needs them. */
 function withPalette(instance: InstanceMetadata): InstanceMetadata {
   const palettes = PALETTES.flatMap((colour): [string, Attribute][] => {
     const inline = instance[`0028120${colour}`]?.InlineBinary;
@@ -56,7 +56,10 @@ function withPalette(instance: InstanceMetadata): InstanceMetadata {
   return palettes.length > 0 ? { ...instance, ...Object.fromEntries(palettes) } : instance;
 }
 
-/** Fetches the metadata of a series; what went wrong is said in words of the page. */
+/**
+ * Fetches the metadata of a series.
+ * @throws Error with a message for the user
+ */
 export async function seriesMetadata(
   wadoUrl: string,
   fetch: typeof globalThis.fetch,
@@ -71,7 +74,7 @@ export async function seriesMetadata(
   return (await response.json()) as InstanceMetadata[];
 }
 
-/** Position along the normal of the image plane, mm; undefined where the image has no place in space. */
+/** Returns the position along the normal of the image plane in mm; undefined if the image has no position. */
 function alongNormal(instance: InstanceMetadata): number | undefined {
   const position = instance['00200032']?.Value as number[] | undefined;
   const orientation = instance['00200037']?.Value as number[] | undefined;

@@ -30,7 +30,7 @@ const record = {
   ConditionList: [{ id: 'c1', onsetDateTime: null, code: { text: 'Migraine', coding: null } }],
 } as unknown as PatientRecord;
 
-test('entries come newest first, a study with its report as one, undated last', () => {
+test('entries are newest first, undated last; a study and its report are one entry', () => {
   const rows = timelineEntries(record).map(({ kind, title, reports }) => [kind, title, reports.length]);
   expect(rows).toEqual([
     ['report', 'Metabolic panel', 1],
@@ -40,13 +40,13 @@ test('entries come newest first, a study with its report as one, undated last', 
   ]);
 });
 
-test('a dead image archive leaves the rest of the record, its reports on their own', () => {
+test('without the image archive, the rest of the record is shown, with reports as entries of their own', () => {
   const titles = timelineEntries({ ...record, ImagingStudyList: null }).map(({ title }) => title);
   expect(titles).toContain('MRI of the head');
   expect(titles).toHaveLength(4);
 });
 
-test('a study of several modalities names them all', () => {
+test('a study lists all its modalities', () => {
   expect(studyKind({ modality: [{ code: 'PT' }, { code: 'CT' }] })).toBe('PET scan, CT scan');
 });
 
@@ -55,4 +55,4 @@ test.each([
   [{ presentedForm: [{ contentType: 'text/plain', data: 'R3LDtsOfZQ==' }] }, 'Größe'],
   [{ presentedForm: [{ contentType: 'application/pdf', data: 'AAAA' }], conclusion: 'Normal.' }, 'Normal.'],
   [{ presentedForm: null, conclusion: null }, ''],
-])('the words of report %#', (report, words) => expect(reportText(report as DiagnosticReport)).toBe(words));
+])('the text of report %#', (report, text) => expect(reportText(report as DiagnosticReport)).toBe(text));

@@ -7,18 +7,18 @@ import {
 } from '../graph.ts';
 import { modalityName } from '../patient/plain.ts';
 
-/** One thing that happened, as the timeline shows it. A report and its study are one entry. */
+/** An entry of the timeline. A study and its reports are one entry. */
 export interface Entry {
   kind: 'study' | 'report' | 'visit' | 'problem';
   id: string;
-  /** FHIR date or dateTime; undefined where the record has none. */
+  /** A FHIR date or dateTime; undefined if the record has none. */
   date: string | undefined;
   title: string;
   study?: ImagingStudy;
   reports: DiagnosticReport[];
 }
 
-/** The graph's answer as timeline entries, newest first; entries without a date come last. */
+/** Returns the timeline entries of a record, newest first; entries without a date are last. */
 export function timelineEntries(record: PatientRecord): Entry[] {
   const reports = present(record.DiagnosticReportList);
   const studies = present(record.ImagingStudyList);
@@ -62,14 +62,14 @@ export function timelineEntries(record: PatientRecord): Entry[] {
   return entries.sort((a, b) => (b.date ?? '').localeCompare(a.date ?? ''));
 }
 
-/** `MRI`, or `PET scan, CT scan` for a study of several modalities. */
+/** Returns the modalities of a study: `MRI`, or `PET scan, CT scan` if it has several. */
 export function studyKind(study: Pick<ImagingStudy, 'modality'>): string {
   return present(study.modality)
     .map(({ code }) => modalityName(code ?? ''))
     .join(', ');
 }
 
-/** The words of a report: its text form where it has one, otherwise its conclusion. */
+/** Returns the text of a report: its plain-text form if it has one, otherwise its conclusion. */
 export function reportText(report: DiagnosticReport): string {
   const form = present(report.presentedForm).find(({ contentType }) => contentType?.startsWith('text/plain'));
   if (!form?.data) return report.conclusion ?? '';

@@ -53,7 +53,7 @@ test.each([
   else expect(() => of(client)).toThrow(reason);
 });
 
-test('the reason names client and tenant, never the secret', () => {
+test('the reason names client and tenant, but not the secret', () => {
   expect(() => of({ client_secret: 'hunter2' })).toThrow(/client c of tenant t/);
   expect(() => of({ client_secret: 'hunter2' })).not.toThrow(/hunter2/);
 });

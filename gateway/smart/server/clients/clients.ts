@@ -5,12 +5,12 @@ import { applicationType } from './loopback.ts';
 import { ID_TOKEN_ALGORITHMS } from '../settings.ts';
 import { shownName } from '../sign-in/shown-name.ts';
 
-/** A client of the tenant file, in the words of RFC 7591 §2. */
+/** A client of the tenant file, with the metadata of RFC 7591 §2. */
 const registration = z.strictObject({
   client_id: z.string().min(1),
   client_name: shownName.optional(),
   redirect_uris: z.array(z.string()).default([]),
-  /** Public keys, in the file or by URL: the client authenticates by `private_key_jwt`. */
+  /** Public keys, in the file or by URL, for `private_key_jwt`. */
   jwks: z.object({ keys: z.array(z.looseObject({ kty: z.string() })) }).optional(),
   jwks_uri: z.url().optional(),
   client_secret: z.string().min(16, 'must have 16 characters or more').optional(),
@@ -18,21 +18,21 @@ const registration = z.strictObject({
     .enum(['none', 'private_key_jwt', 'client_secret_basic', 'client_secret_post'])
     .optional(),
   id_token_signed_response_alg: z.enum(ID_TOKEN_ALGORITHMS).optional(),
-  /** Clinical scopes that the client may have; without it, any. */
+  /** Clinical scopes that the client may get; without it, any. */
   scope: z.string().optional(),
 });
 
-/** Clients as the authorization server takes them, and what each may ask for. */
+/** Clients for the authorization server, and the scopes that each may request. */
 export interface Clients {
   metadata: ClientMetadata[];
-  /** Scopes by client id; a client that is not here may ask for any. */
+  /** Scopes by client id; a client that is not listed may request any. */
   scopes: ReadonlyMap<string, string>;
 }
 
 /**
- * The clients of a tenant file. One with redirect URIs is an app (`authorization_code`), one without a backend service
- * (`client_credentials`).
- * @throws Error that names the client and what is wrong with it, never a secret
+ * Reads the clients of a tenant file. A client with redirect URIs is an app (`authorization_code`), one without is a backend
+ * service (`client_credentials`).
+ * @throws Error with the client and the reason, without secrets
  */
 export function clientsOf(tenant: Tenant): Clients {
   const scopes = new Map<string, string>();

@@ -1,16 +1,16 @@
 import type { Permission, ScopeLevel } from '../../../../schema/access/scopes.ts';
 import { parseScopes } from '../../../../schema/access/scopes.ts';
 
-/** Scopes of SMART App Launch 2.2 §4 that name no data. The first four give nothing that a user could refuse. */
+/** Scopes of SMART App Launch 2.2 §4 without data. Those in `NO_DATA` give nothing that a user could refuse. */
 const LAUNCH = ['launch', 'launch/patient', 'launch/encounter'];
 export const NO_DATA = ['openid', ...LAUNCH];
 const OF_THE_USER = ['fhirUser', 'profile', 'offline_access', 'online_access'];
 
 /**
- * Of the scopes that were asked for, those that can be granted at all; the rest is left out without an error, and the
- * answer's `scope` says so (RFC 6749 §3.3).
- * @param levels of clinical scopes that this way of asking may have
- * @param allowed what the client is registered for; undefined: anything
+ * Returns the requested scopes that can be granted. The others are left out without an error; the answer's `scope` shows it
+ * (RFC 6749 §3.3).
+ * @param levels of clinical scopes that the grant type may have
+ * @param allowed scopes that the client is registered for; undefined: any
  */
 export function grantable(
   requested: string,
@@ -27,7 +27,7 @@ export function grantable(
   });
 }
 
-/** Whether what is registered includes what is asked for. */
+/** Returns true when the registered scope includes the requested one. */
 function covers(limit: Permission, asked: Permission): boolean {
   return (
     limit.level === asked.level &&
@@ -40,12 +40,12 @@ function covers(limit: Permission, asked: Permission): boolean {
 const sameParameters = (a: Permission, b: Permission) =>
   JSON.stringify(a.parameters) === JSON.stringify(b.parameters);
 
-/** Whether these scopes need a patient in context. */
+/** Returns true when these scopes need a patient in context. */
 export function needsPatient(scopes: readonly string[]): boolean {
   return scopes.includes('launch/patient') || scopes.some((scope) => scope.startsWith('patient/'));
 }
 
-/** Whether these scopes give neither data nor who the user is: a token of them is good for nothing. */
+/** Returns true when a token with these scopes is useless: they give neither data nor the user's identity. */
 export function opensNothing(scopes: readonly string[]): boolean {
   return !scopes.some((scope) => /^(fhirUser|profile)$|^(patient|user)\//.test(scope));
 }

@@ -11,7 +11,7 @@ test.each([
   expect(isLoopback(base)).toBe(expected);
 });
 
-describe('RFC 8252 §7.3: the port of a loopback address is free, all else is to the letter', () => {
+describe('RFC 8252 §7.3: the port of a loopback address is free, all else is compared exactly', () => {
   test.each([
     ['http://127.0.0.1/cb', 'http://127.0.0.1:51004/cb', true],
     ['http://127.0.0.1:9/cb?a=1', 'http://127.0.0.1:65535/cb?a=1', true],
@@ -35,7 +35,7 @@ describe('RFC 8252 §7.3: the port of a loopback address is free, all else is to
     ['http://app.example.org:9/cb', 'http://app.example.org:10/cb', false],
     ['org.example.app:/done', 'org.example.app:/done', true],
     ['org.example.app:/done', 'org.example.app:/other', false],
-  ])('registered %s, asked %s: %s', (registered, asked, expected) => {
+  ])('registered %s, requested %s: %s', (registered, asked, expected) => {
     expect(isRegistered(asked, ['https://other.example.org/', registered])).toBe(expected);
   });
 });

@@ -24,14 +24,14 @@ const register = (body: unknown, headers: Record<string, string> = {}) =>
   });
 const publicApp = { redirect_uris: [REDIRECT], token_endpoint_auth_method: 'none', client_name: 'New' };
 
-/** A registered app that signs in as a public one. */
+/** Returns an app for a registered public client. */
 function appOf(id: unknown): SmartApp {
   const app = new SmartApp(started, String(id));
   Object.defineProperty(app, 'authentication', { value: oauth.None() });
   return app;
 }
 
-test('registration of an app (RFC 7591), and what it cannot ask for', async () => {
+test('registers an app, but no other grant types (RFC 7591)', async () => {
   const answer = await register(publicApp);
   expect(answer.status).toBe(201);
   expect(answer.headers.get('cache-control')).toBe('no-store');
@@ -55,14 +55,14 @@ test.each<[object, string]>([
   [{ ...publicApp, client_name: 'The viewer\n' }, 'invalid_client_metadata'],
   [{ ...publicApp, client_name: '\u3164' }, 'invalid_client_metadata'],
   [{ ...publicApp, client_name: ' ' }, 'invalid_client_metadata'],
-])('%j is %s', async (body, error) => {
+])('refuses %j with %s', async (body, error) => {
   const refused = await register(body);
   expect([refused.status, await refused.json()]).toMatchObject([400, { error }]);
 });
 
-describe('no web page of another site registers an app', () => {
+describe('refuses a registration by a page of another site', () => {
   test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data', 'application/jsonx'])(
-    'as %s, which a page may send without asking: 415',
+    'as %s, which a page may send without CORS preflight: 415',
     async (type) => {
       const answer = await register(publicApp, { 'content-type': type });
       expect(answer.status).toBe(415);
@@ -79,17 +79,17 @@ describe('no web page of another site registers an app', () => {
     expect(answer.status).toBe(403);
     expect(await answer.json()).toMatchObject({ error: 'access_denied' });
   });
-  test('our own pages may', async () => {
+  test('but not by our own pages', async () => {
     const own = { origin: new URL(started.issuer).origin, 'sec-fetch-site': 'same-origin' };
     expect((await register(publicApp, own)).status).toBe(201);
   });
 });
 
-describe('a registration lives for 30 days after its last use', () => {
+describe('a registration is valid for 30 days after its last use', () => {
   const signInPage = async (id: unknown) =>
     (await new Browser(started.issuer).open(await appOf(id).url('openid'))).html;
 
-  test('the answer says since when, and until when a secret is good', async () => {
+  test('the answer has its time, and the end of the secret', async () => {
     const now = Date.now() / 1000;
     const confidential = await json(register({ redirect_uris: [REDIRECT] }));
     expect(Number(confidential['client_id_issued_at']) - now).toBeLessThan(60);
@@ -98,7 +98,7 @@ describe('a registration lives for 30 days after its last use', () => {
     expect(await json(register(publicApp))).not.toHaveProperty('client_secret_expires_at');
   });
 
-  test('one that is not used ends, and makes room', async () => {
+  test('an unused registration expires and is removed', async () => {
     const { client_id: id } = await json(register(publicApp));
     const count = () => started.server.state.count('demo', 'Client');
     const before = await count();
@@ -109,7 +109,7 @@ describe('a registration lives for 30 days after its last use', () => {
     expect(await count()).toBeLessThan(before);
   });
 
-  test('one that is used is renewed, with its secret', async () => {
+  test('a registration in use is renewed, with its secret', async () => {
     const { client_id: id, client_secret: secret } = await json(register({ redirect_uris: [REDIRECT] }));
     const app = new SmartApp(started, String(id));
     Object.defineProperty(app, 'authentication', { value: oauth.ClientSecretBasic(String(secret)) });
@@ -122,7 +122,7 @@ describe('a registration lives for 30 days after its last use', () => {
   });
 });
 
-test('an id_token is signed as the client has registered', async () => {
+test('signs an id_token with the algorithm that the client has registered', async () => {
   for (const algorithm of ['ES384', 'RS384', 'RS256']) {
     const { client_id: id } = await json(register({ ...publicApp, id_token_signed_response_alg: algorithm }));
     const app = appOf(id);
@@ -135,7 +135,7 @@ test('an id_token is signed as the client has registered', async () => {
   }
 });
 
-test('the number of registrations is bounded: 429, and they do not count for the tenant’s own clients', async () => {
+test('answers 429 to too many registrations; clients of the tenant file still work', async () => {
   const clients = started.server.state.model('demo', 'Client');
   for (let index = 0; index < 1000; index++) await clients.upsert(`filler-${index}`, {}, 60);
   const answer = await register(publicApp);

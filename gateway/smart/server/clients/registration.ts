@@ -7,7 +7,7 @@ import { ID_TOKEN_ALGORITHMS } from '../settings.ts';
 import { shownName } from '../sign-in/shown-name.ts';
 import type { State } from '../state/state.ts';
 
-/** What an app may say of itself, RFC 7591 §2. Unknown fields are ignored; nothing here has us fetch a URL. */
+/** Metadata of an app (RFC 7591 §2). Unknown fields are ignored. No field makes the server fetch a URL. */
 const metadata = z.object({
   client_name: shownName.max(100).optional(),
   redirect_uris: z.array(z.string().max(500)).min(1).max(10),
@@ -19,7 +19,7 @@ const metadata = z.object({
 });
 
 const MOST_CLIENTS = 1000;
-/** How long a registration lives after its last use: as long as a refresh token. */
+/** Lifetime of a registration after its last use: as long as a refresh token. */
 const REGISTERED_SECONDS = 30 * 86_400;
 /** A client in use is renewed once a day. */
 const RENEWAL_SECONDS = 86_400;
@@ -31,8 +31,8 @@ interface Refused {
 }
 
 /**
- * Dynamic registration of an app, RFC 7591 §3: authorization codes only, exact redirect URIs. Backend services are
- * registered in the tenant file.
+ * Registers an app dynamically (RFC 7591 §3), only for authorization codes. Backend services are registered in the tenant
+ * file.
  * @param json the parsed body
  * @param now seconds since the epoch
  */
@@ -69,7 +69,7 @@ export async function register(
   const clients = state.model(tenant.key, 'Client');
   await clients.upsert(client.client_id, client as unknown as AdapterPayload, REGISTERED_SECONDS);
   try {
-    // Loading it applies the provider's own rules.
+    // Loading it applies the rules of the provider.
     await provider.Client.find(client.client_id);
   } catch (error) {
     await clients.destroy(client.client_id);
@@ -81,7 +81,7 @@ export async function register(
 }
 
 /**
- * Lets the registration of a client that was given a token live on. A client of the tenant file is none.
+ * Renews the registration of a client that got a token. Clients of the tenant file have none.
  * @param now seconds since the epoch
  */
 export async function renewRegistration(clients: Adapter, id: string, now: number): Promise<void> {

@@ -20,28 +20,28 @@ import { person } from '../sign-in/people.ts';
 import type { SealedRows } from '../state/sealed-rows.ts';
 import { LIFETIMES } from '../settings.ts';
 
-/** What was asked of the EHR for one interaction. */
+/** Authorization request to the EHR for one interaction. */
 export interface PendingLogin extends Question {
   uid: string;
-  /** Whom the app says the EHR has signed in: whoever comes back has to be them. */
+  /** The user who is signed in at the EHR, by the app: the EHR's answer must be about the same user. */
   hint?: LoginHint;
-  /** What the app wants beyond the token. */
+  /** Access beyond the token that the app wants. */
   lasting?: Lasting;
   manner: Manner;
 }
 
-/** For whom the EHR is asked. */
+/** The interaction and the app's wishes for a request to the EHR. */
 type Asking = Pick<PendingLogin, 'uid' | 'hint' | 'lasting'>;
 
-/** How the EHR is asked. */
+/** Form of the request to the EHR. */
 interface Manner {
-  /** To show nothing. */
+  /** Asks the EHR to show no page. */
   silent: boolean;
-  /** With the hint: not every EHR takes an id_token that is another client's. */
+  /** Sends the hint: not every EHR accepts an id_token of another client. */
   hinted: boolean;
 }
 
-/** What the EHR answered, until the user has agreed. */
+/** Answer of the EHR, kept until the user has agreed. */
 export interface EhrLogin {
   session: Omit<EhrSession, 'until'>;
   person: Person;
@@ -56,25 +56,25 @@ export interface DelegatedDeps {
   pending: SealedRows<PendingLogin>;
   logins: SealedRows<EhrLogin>;
   users: SealedRows<User>;
-  /** Told of sign-ins that failed. */
+  /** Called for sign-ins that failed. */
   onError: (error: Error) => void;
 }
 
-/** An EHR that was asked to show nothing says so when it has to (OpenID Connect Core §3.1.2.6). */
+/** Errors of an EHR that was asked to show no page, but has to (OpenID Connect Core §3.1.2.6). */
 const HAS_TO_ASK = [
   'login_required',
   'interaction_required',
   'consent_required',
   'account_selection_required',
 ];
-/** What comes of what a user does, or does not, at the EHR. */
+/** Errors caused by the user at the EHR. */
 const OF_THE_USER = [...HAS_TO_ASK, 'access_denied'];
-/** Errors of the EHR that are true for our own app as well; others are about our request, not the app's. */
+/** Errors of the EHR that are passed on to the app; others concern our request, not the app's. */
 const PASSED_ON = [...OF_THE_USER, 'temporarily_unavailable'];
 
 /**
- * Sign-in at the EHR (IA-28, "dual launch"). The app's `login_hint` is the EHR's id_token: with it the EHR is asked
- * first without showing anything, and where it cannot, once more with its own pages. The patient is the EHR's answer.
+ * Returns the sign-in at the EHR (IA-28, "dual launch"). The app's `login_hint` is an id_token of the EHR. With it the EHR
+ * is first asked to answer without a page; if it cannot, it is asked again with its pages. The EHR names the patient.
  */
 export function delegatedLogin(deps: DelegatedDeps): Identify {
   const { outside, config, client, sessions, held, pending, logins, users, onError } = deps;
@@ -95,7 +95,7 @@ export function delegatedLogin(deps: DelegatedDeps): Identify {
     return { location };
   };
 
-  /** What went wrong as the app is told it; the log is told more, but not of a user's no. */
+  /** Returns the error for the app, and logs the reason unless the user refused. */
   const refused = (error: unknown): SignInError => {
     if (!(error instanceof EhrRefusal) && !(error instanceof Fault)) throw error;
     if (!(error instanceof EhrRefusal && error.said && OF_THE_USER.includes(error.error ?? '')))
@@ -113,7 +113,7 @@ export function delegatedLogin(deps: DelegatedDeps): Identify {
     return status === 200 ? json : undefined;
   };
 
-  /** @param name under which the tokens are held */
+  /** Reads patient and user of an answer. @param name under which the tokens are held */
   const signedIn = async (
     tenant: Tenant,
     answer: EhrAnswer,
@@ -134,7 +134,7 @@ export function delegatedLogin(deps: DelegatedDeps): Identify {
 
   const nameOf = async (tenant: Tenant, fhirUser: string | undefined, patient: Person, token: string) => {
     if (fhirUser === undefined || fhirUser === patient.reference) return fhirUser && patient.name;
-    // It is only a name: an EHR that does not tell it does not end the sign-in.
+    // It is only a name: the sign-in continues without it.
     const resource = await read(tenant, fhirUser, token).catch(() => undefined);
     return resource && person(resource as unknown as Practitioner, fhirUser.split('/')[1]!).name;
   };
@@ -152,7 +152,7 @@ export function delegatedLogin(deps: DelegatedDeps): Identify {
         return { error: 'invalid_request', description: 'login_hint is not an id_token of this EHR.' };
       }
     },
-    // Nobody says here who they are: the EHR does.
+    // No form here identifies a user: the EHR does.
     answer: async () => undefined,
     user: (_tenant, account) => users.find(account),
     async patients(_tenant, _user, login) {
@@ -178,7 +178,7 @@ export function delegatedLogin(deps: DelegatedDeps): Identify {
           await users.put(found.user.account, found.user, LIFETIMES.Grant + LIFETIMES.Interaction);
           return { user: found.user, login };
         } catch (error) {
-          // Where it cannot be discarded, its time comes.
+          // If this fails, the tokens are revoked when their time is over.
           await held.discard(login).catch(onError);
           const next = error instanceof EhrRefusal ? again(asked.manner, error.error) : undefined;
           return next ? send(asked, next).catch(refused) : refused(error);
@@ -192,7 +192,7 @@ export function delegatedLogin(deps: DelegatedDeps): Identify {
       },
 
       async denied(login) {
-        // What belongs to a grant already, because the user pressed both buttons, stays there.
+        // If the user pressed both buttons, the tokens may already belong to a grant; they then stay.
         if (await logins.take(login)) await held.discard(login);
       },
 
@@ -203,14 +203,14 @@ export function delegatedLogin(deps: DelegatedDeps): Identify {
   };
 }
 
-/** How to ask once more after an error: each way is tried once at most. */
+/** Returns how to repeat the request after an error; each change is tried at most once. */
 function again({ silent, hinted }: Manner, error: string | undefined): Manner | undefined {
   if (silent && HAS_TO_ASK.includes(error ?? '')) return { silent: false, hinted };
   if (hinted && error === 'invalid_request') return { silent, hinted: false };
   return undefined;
 }
 
-/** Whom the app has signed in, and for which patient, is who has to come back (OpenID Connect Core §3.1.2.2). */
+/** Refuses an answer about another user or patient than the app's hint (OpenID Connect Core §3.1.2.2). */
 function requireHinted({ subject, patient }: EhrAnswer, hint: LoginHint | undefined): void {
   if (!hint) return;
   if (hint.subject !== subject) throw new EhrRefusal('another user than the hint', 'access_denied');
@@ -219,7 +219,7 @@ function requireHinted({ subject, patient }: EhrAnswer, hint: LoginHint | undefi
   }
 }
 
-/** `Type/id` of a fhirUser of this EHR; undefined for somebody of another server. */
+/** Returns the `Type/id` of a fhirUser of this EHR; undefined for one of another server. */
 function relative(fhirUser: string | undefined, base: string): string | undefined {
   const reference = fhirUser?.startsWith(`${base}/`) ? fhirUser.slice(base.length + 1) : fhirUser;
   const [, id = ''] =
@@ -227,7 +227,7 @@ function relative(fhirUser: string | undefined, base: string): string | undefine
   return FHIR_ID.test(id) ? reference : undefined;
 }
 
-/** RFC 6749 §4.1.2.1: what cannot be said with a status, because it goes by way of the browser. */
+/** Returns the error code for a fault: an answer by way of the browser has no HTTP status (RFC 6749 §4.1.2.1). */
 function faultError({ status }: Fault): string {
   return status === 429 || status === 503 || status === 504 ? 'temporarily_unavailable' : 'server_error';
 }

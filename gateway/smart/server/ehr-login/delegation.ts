@@ -15,17 +15,17 @@ import type { Keys } from '../state/keys.ts';
 import { sealedRows } from '../state/sealed-rows.ts';
 import type { State } from '../state/state.ts';
 
-/** The EHR of an independent tenant, as those see it who answer with one of our tokens. */
+/** The EHR of an independent tenant, for requests with one of our tokens. */
 export interface EhrBehind {
-  /** What the EHR gave for this grant; undefined where there is nothing, or not any more. */
+  /** Returns the EHR's session of a grant; undefined when there is none (any more). */
   session(grantId: string): Promise<EhrSession | undefined>;
   /**
-   * The patient of a token with who they are: as the EHR says today or, while it cannot say, as it said at the sign-in.
-   * @param own what the token's grant came from, where there is one
-   * @returns nothing for a patient whom the EHR does not have or show any more
+   * Returns the patient of a token with the identity from the EHR, or from the sign-in while the EHR does not answer.
+   * @param own the session of the token's grant, if any
+   * @returns an empty list for a patient whom the EHR does not have or show (any more)
    */
   identified(patient: PatientGrant, own?: { grantId: string; session: EhrSession }): Promise<PatientGrant[]>;
-  /** What it gave and nobody needs any more. */
+  /** Tokens of the EHR that have to be revoked. */
   held: Pick<HeldTokens, 'sweep' | 'idle'>;
 }
 
@@ -35,12 +35,12 @@ export interface DelegationDeps {
   config: IndependentConfig;
   baseUrl: string;
   state: State;
-  /** What is kept of the EHR's is sealed by the secret that signs cookies: a copy of the state opens none of it. */
+  /** The secret for cookies also seals the stored data of the EHR: a copy of the state reveals none of it. */
   keys: Keys;
   onError: (error: Error) => void;
 }
 
-/** Puts together what an independent tenant's authorization server needs of its EHR (IA-28, SM-17). */
+/** Composes the parts of an independent tenant's authorization server that use its EHR (IA-28, SM-17). */
 export function delegation(deps: DelegationDeps): { identify: Identify; ehr: EhrBehind } {
   const { outside, tenant, config, baseUrl, state, keys, onError } = deps;
   const seal = sealer(keys.cookies);
@@ -52,7 +52,7 @@ export function delegation(deps: DelegationDeps): { identify: Identify; ehr: Ehr
   });
   const sessions = ehrSessions({
     ...{ client, held, onError, now: outside.now },
-    // With its grant every token of ours ends, at each gateway.
+    // The end of a grant ends all its tokens, at each gateway.
     onEnded: async (grantId) => void (await state.model(tenant.key, 'Grant').destroy(grantId)),
     rows: rows<EhrSession>('EhrSession'),
     lock: (grantId, seconds) => state.lock(tenant.key, `renewal ${grantId}`, seconds),
@@ -75,7 +75,7 @@ export function delegation(deps: DelegationDeps): { identify: Identify; ehr: Ehr
         const { session } = own ?? {};
         const found = await identities(tenant, config, document, patient.id, session?.tokens?.access);
         if (found === 'absent' || found === 'refused') {
-          // What the EHR has said holds while it is down, too.
+          // The refusal also counts while the EHR does not answer.
           if (own && session?.patient.id === patient.id) await sessions.refuse(own.grantId);
           return [];
         }

@@ -22,19 +22,19 @@ import { lifetimeOf, tokensIn, tokensOf } from './ehr-tokens.ts';
 import type { LoginHint } from '../sign-in/login-hint.ts';
 import { loginHint } from '../sign-in/login-hint.ts';
 
-/** What binds an EHR's answer to our question: held by us, one use. */
+/** Values that bind an EHR's answer to our request; we keep them, and they are used once. */
 export interface Question {
   state: string;
   nonce: string;
   verifier: string;
 }
 
-/** What an EHR answered to a sign-in. */
+/** Answer of an EHR to a sign-in. */
 export interface EhrAnswer {
   tokens: EhrTokens;
   /** Logical id at the EHR. */
   patient: string;
-  /** Of the EHR's id_token. */
+  /** `sub` of the EHR's id_token. */
   subject: string;
   signIn: SignInClaims;
   fhirUser?: string;
@@ -43,13 +43,13 @@ export interface EhrAnswer {
 
 export type EhrClient = ReturnType<typeof ehrClient>;
 
-/** Told of the tokens of an answer before anything of it is judged: whatever comes of it, they are known. */
+/** Called with the tokens of an answer before it is checked, so that they can be revoked whatever happens. */
 export type OnTokens = (tokens: UnjudgedTokens) => Promise<void>;
 
 /**
- * We as an app of an independent tenant's EHR (IA-28): SMART App Launch 2.2 §2.1 with PKCE S256, `state`, `nonce` and
- * the `iss` of RFC 9207. Methods throw EhrRefusal where the EHR refuses or its answer is not to be believed, and Fault
- * `unavailable` or `bad_gateway` where it gives none.
+ * Returns the gateway's client at an independent tenant's EHR (IA-28): SMART App Launch 2.2 §2.1 with PKCE S256, `state`,
+ * `nonce` and the `iss` of RFC 9207. Methods throw EhrRefusal when the EHR refuses or its answer is not valid, and Fault
+ * `unavailable` or `bad_gateway` when it does not answer.
  * @param baseUrl our public base
  */
 export function ehrClient(outside: Outside, tenant: Tenant, config: IndependentConfig, baseUrl: string) {
@@ -97,7 +97,7 @@ export function ehrClient(outside: Outside, tenant: Tenant, config: IndependentC
     return { server, document };
   };
 
-  /** Tells of the tokens in an answer. */
+  /** Calls `onTokens` with the tokens in an answer. */
   const received = async (response: Response, onTokens: OnTokens): Promise<void> => {
     if (!response.ok) return;
     const tokens = tokensIn(await response.clone().text());
@@ -105,8 +105,8 @@ export function ehrClient(outside: Outside, tenant: Tenant, config: IndependentC
   };
 
   /**
-   * Checks what the library does not: the token is a bearer token, as we send no DPoP proofs, and `expires_in` is a whole
-   * number of seconds.
+   * Adds checks to those of the library: the token is a bearer token, because we send no DPoP proofs, and `expires_in` is a
+   * whole number of seconds.
    */
   const judged = async (response: Response, judge: () => Promise<oauth.TokenEndpointResponse>) => {
     const said = response.clone();
@@ -116,7 +116,7 @@ export function ehrClient(outside: Outside, tenant: Tenant, config: IndependentC
     return { answer, lifetime: lifetimeOf(lifetime) };
   };
 
-  /** @throws EhrRefusal where the EHR's keys did not sign it, Fault where they cannot be had */
+  /** Verifies an id_token. @throws EhrRefusal when the EHR's keys did not sign it, Fault when they cannot be fetched */
   const signedClaims = async (server: oauth.AuthorizationServer, idToken: string): Promise<JWTPayload> => {
     const claims = await verified(tenant, server.jwks_uri!, idToken, {
       algorithms: ALGORITHMS,
@@ -131,7 +131,7 @@ export function ehrClient(outside: Outside, tenant: Tenant, config: IndependentC
   };
 
   return {
-    /** The app's hint who is signed in at the EHR. @throws EhrRefusal for one that is not this EHR's id_token */
+    /** Reads the app's hint who is signed in at the EHR. @throws EhrRefusal when it is not an id_token of this EHR */
     async hint(text: string): Promise<LoginHint> {
       const { server } = await metadata();
       const ehr = {
@@ -146,8 +146,8 @@ export function ehrClient(outside: Outside, tenant: Tenant, config: IndependentC
     },
 
     /**
-     * Where the browser is sent.
-     * @param how `silent` asks the EHR to show nothing (`prompt=none`), `lasting` for what the app wants beyond the token
+     * Returns the URL at the EHR to which the browser is sent.
+     * @param how `silent` asks the EHR to show no page (`prompt=none`); `lasting` is access beyond the token
      */
     async authorizationUrl(
       question: Question,
@@ -172,7 +172,7 @@ export function ehrClient(outside: Outside, tenant: Tenant, config: IndependentC
       return url.href;
     },
 
-    /** What the EHR's redirect is worth. @param callback the query it came with */
+    /** Exchanges the code of the EHR's redirect for tokens. @param callback its query */
     async redeem(callback: URLSearchParams, question: Question, onTokens: OnTokens): Promise<EhrAnswer> {
       const { server } = await metadata();
       const response = await believed(async () => {
@@ -204,8 +204,8 @@ export function ehrClient(outside: Outside, tenant: Tenant, config: IndependentC
     },
 
     /**
-     * New tokens for the same patient and the same sign-in.
-     * @throws EhrRefusal `invalid_grant` also where the EHR gave tokens that are not
+     * Gets new tokens for the same patient and the same sign-in.
+     * @throws EhrRefusal `invalid_grant` also when the EHR gave tokens for another patient or sign-in
      */
     async refresh(
       refreshToken: string,
@@ -239,8 +239,8 @@ export function ehrClient(outside: Outside, tenant: Tenant, config: IndependentC
     },
 
     /**
-     * Tells the EHR of tokens that are not needed any more (RFC 7009), where it wants to know.
-     * @throws EhrRefusal or Fault where one of them could not be told
+     * Revokes tokens that are no longer needed (RFC 7009), if the EHR has a revocation endpoint.
+     * @throws EhrRefusal or Fault when one of them could not be revoked
      */
     async revoke(tokens: readonly string[]): Promise<void> {
       const { server } = await metadata();
@@ -254,7 +254,7 @@ export function ehrClient(outside: Outside, tenant: Tenant, config: IndependentC
           );
           await oauth.processRevocationResponse(response);
         }).catch((error: unknown) => {
-          // RFC 7009 §2.2.1: some EHRs end no access tokens.
+          // RFC 7009 §2.2.1: some EHRs cannot revoke access tokens.
           if ((error as EhrRefusal).error !== 'unsupported_token_type') failed = error;
         });
       }
@@ -263,10 +263,10 @@ export function ehrClient(outside: Outside, tenant: Tenant, config: IndependentC
   };
 }
 
-/** Where the EHR sends the browser back to, below the issuer: what is registered at the EHR. */
+/** Path of the redirect URI that is registered at the EHR, below the issuer. */
 export const EHR_CALLBACK = '/ehr-callback';
 
-/** How we prove who we are at the token endpoint; undefined for a public client. */
+/** Returns our authentication method at the token endpoint; undefined for a public client. */
 function methodOf({ jwkPrivate, client_secret: secret, authentication }: Client) {
   if (jwkPrivate) return 'private_key_jwt';
   if (!secret) return undefined;

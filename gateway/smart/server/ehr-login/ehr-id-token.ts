@@ -1,14 +1,14 @@
 import type { JWTPayload } from 'jose';
 import { CLOCK_TOLERANCE_SECONDS } from '../../token/token-rules.ts';
 
-/** What every id_token of one sign-in says alike (OpenID Connect Core §12.2). */
+/** Claims that are the same in every id_token of one sign-in (OpenID Connect Core §12.2). */
 export type SignInClaims = Pick<JWTPayload, 'iss' | 'sub' | 'aud' | 'iat'> & {
   auth_time?: unknown;
   azp?: unknown;
   nonce?: unknown;
 };
 
-/** The claims of the first id_token that later ones are compared with. */
+/** Returns the claims of the first id_token with which later ones are compared. */
 export function signInClaims({ iss, sub, aud, iat, auth_time, azp, nonce }: JWTPayload): SignInClaims {
   return JSON.parse(JSON.stringify({ iss, sub, aud, iat, auth_time, azp, nonce })) as SignInClaims;
 }
@@ -16,7 +16,7 @@ export function signInClaims({ iss, sub, aud, iat, auth_time, azp, nonce }: JWTP
 /**
  * Compares the id_token of a refresh with that of the sign-in (OpenID Connect Core §12.2).
  * @param now seconds since the epoch
- * @returns the name of a claim that is not as it has to be; undefined where all are
+ * @returns the name of a claim that differs; undefined when all are correct
  */
 export function contradiction(refreshed: JWTPayload, first: SignInClaims, now: number): string | undefined {
   const audience = [refreshed.aud].flat();
@@ -24,12 +24,12 @@ export function contradiction(refreshed: JWTPayload, first: SignInClaims, now: n
   if (refreshed.iss !== first.iss) return 'iss';
   if (refreshed.sub === undefined || refreshed.sub !== first.sub) return 'sub';
   if (![first.aud].flat().every((one) => audience.includes(one))) return 'aud';
-  // It is a new token, of now.
+  // It must be a new token.
   const oldest = (first.iat ?? 0) - CLOCK_TOLERANCE_SECONDS;
   if (typeof iat !== 'number' || iat > now + CLOCK_TOLERANCE_SECONDS || iat < oldest) return 'iat';
   if (refreshed['azp'] !== first.azp) return 'azp';
   if (nonce !== undefined && nonce !== first.nonce) return 'nonce';
-  // Of the sign-in itself, which was before its first token.
+  // Time of the sign-in itself, which was before the first token.
   if (authTime === undefined) return undefined;
   const known =
     first.auth_time === undefined ? Number(authTime) <= (first.iat ?? 0) : authTime === first.auth_time;

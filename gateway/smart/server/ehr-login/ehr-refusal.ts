@@ -2,13 +2,13 @@ import * as oauth from 'oauth4webapi';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { nonsense } from '../../token/upstream.ts';
 
-/** The EHR did not answer with what was asked for. `error` is its own OAuth error, where it gave one. */
+/** The EHR refused, or its answer is not valid. `error` is the OAuth error code. */
 export class EhrRefusal extends Error {
   readonly error: string | undefined;
-  /** Whether the EHR itself said so: it may, and nothing is wrong with it. */
+  /** True when the EHR itself gave the error, which is then a valid answer. */
   readonly said: boolean;
 
-  /** @param reason for our log: never a token, and no word of the EHR's */
+  /** @param reason for our log, without tokens and texts of the EHR */
   constructor(reason: string, error?: string, said = false) {
     super(reason);
     this.name = 'EhrRefusal';
@@ -17,7 +17,7 @@ export class EhrRefusal extends Error {
   }
 }
 
-/** Errors of the protocol as refusals. Their own texts and causes may hold tokens: none of it is kept. */
+/** Runs an exchange, and throws errors of the protocol as EhrRefusal, without their texts and causes, which may have tokens. */
 export async function believed<T>(exchange: () => Promise<T>): Promise<T> {
   try {
     return await exchange();

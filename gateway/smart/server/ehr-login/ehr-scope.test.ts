@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { IndependentConfig } from '../../discovery/smart-configuration.ts';
 import { lastingOf, scopeFor } from './ehr-scope.ts';
 
-/** Which access beyond the token the EHR is asked for: none that the app did not ask for (SMART App Launch 2.2 §4.6). */
+/** Lasting access is requested from the EHR only if the app requests it (SMART App Launch 2.2 §4.6). */
 
 const BASE = 'openid fhirUser launch/patient patient/*.read';
 const OFFLINE = { scopes_supported: ['offline_access'] };
@@ -25,7 +25,7 @@ test.each<[string, string | undefined, object, string]>([
   ['online_access', undefined, {}, BASE],
   ['online_access offline_access', undefined, BOTH, `${BASE} offline_access`],
 ])(
-  'an app that asks for "%s", a tenant with scope %s, an EHR with %o: "%s"',
+  'an app that requests "%s", a tenant with scope %s, an EHR with %o: "%s"',
   (app, scope, document, asked) => {
     const config = { scope } as unknown as IndependentConfig;
     expect(scopeFor(config, document as Record<string, unknown>, lastingOf(app.split(' ')))).toBe(asked);

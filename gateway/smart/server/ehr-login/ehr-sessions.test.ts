@@ -8,7 +8,7 @@ import { heldTokens } from './held-tokens.ts';
 import { sealedRows } from '../state/sealed-rows.ts';
 import { sqliteState } from '../state/state.ts';
 
-/** SM-17: how the EHR's tokens are kept. The EHR is a stand-in: a rotation that fails midway cannot be provoked in a real one. */
+/** SM-17: storage of the EHR's tokens. The EHR is a mock: a real one cannot be made to fail in the middle of a rotation. */
 
 const START = 1_000_000;
 const signIn = { iss: 'https://ehr.example.org', sub: 'u1', aud: 'us', iat: START };
@@ -17,13 +17,13 @@ const patient = { id: 'p1', identifier: [{ value: 'MRN-1' }] };
 function sessions({ refresh = true } = {}) {
   const self = {
     now: START,
-    /** Refresh tokens that were sent, and tokens that were revoked. */
+    /** Refresh tokens that were sent. */
     renewed: [] as string[],
     revoked: [] as string[],
     errors: [] as Error[],
     ended: [] as string[],
     answer: undefined as Error | undefined,
-    /** Whether the EHR gives tokens, whatever is wrong with its answer. */
+    /** True when the EHR gives tokens, even if its answer is invalid. */
     answered: true,
   };
   const state = sqliteState(':memory:', () => self.now * 1000);
@@ -67,7 +67,7 @@ function sessions({ refresh = true } = {}) {
     expect(await one.use('g')).toBe(true);
     return one;
   };
-  /** The EHR answers so, and gives no tokens. */
+  /** Makes the EHR answer with an error and without tokens. */
   const refuse = (answer: Error) => Object.assign(self, { answer, answered: false });
   const recover = () => Object.assign(self, { answer: undefined, answered: true });
   return Object.assign(self, { refuse, recover, state, held, rows, gateway, begun, begin });
@@ -75,7 +75,7 @@ function sessions({ refresh = true } = {}) {
 
 const { tokens: _, ...WITHOUT_TOKENS } = sessions().begun;
 
-test('a fresh token is used as it is', async () => {
+test('uses a fresh token without renewal', async () => {
   const it = sessions();
   const one = await it.begin();
   it.now += 239;
@@ -84,7 +84,7 @@ test('a fresh token is used as it is', async () => {
   expect(await one.of('another grant')).toBeUndefined();
 });
 
-test('two gateways and many requests renew it once', async () => {
+test('two gateways with many requests renew a token once', async () => {
   const it = sessions();
   const [one, two] = [await it.begin(), it.gateway()];
   it.now += 241;
@@ -97,7 +97,7 @@ test('two gateways and many requests renew it once', async () => {
   expect(it.renewed).toEqual(['refresh-0', 'refresh-1']);
 });
 
-test('while the EHR is down the old token serves until it ends; the EHR is asked every five seconds', async () => {
+test('while the EHR does not answer, the old token is used until it ends; the EHR is asked every five seconds', async () => {
   const it = sessions();
   const one = await it.begin();
   it.refuse(new Fault('unavailable', 'down'));
@@ -113,7 +113,7 @@ test('while the EHR is down the old token serves until it ends; the EHR is asked
 });
 
 test.each([true, false])(
-  'IA-5, IA-9: a grant that the EHR has ended (in its own words: %s) is over at every gateway',
+  'IA-5, IA-9: a grant that the EHR has ended (by its own error: %s) ends at every gateway',
   async (said) => {
     const it = sessions();
     const [one, two] = [await it.begin(), it.gateway()];
@@ -127,12 +127,12 @@ test.each([true, false])(
     }
     expect(it.renewed).toHaveLength(1);
     expect(it.ended).toEqual(['g']);
-    // A user who takes back their consent there is no error of anybody's.
+    // A user may withdraw the consent at the EHR: that is not an error.
     expect(it.errors).toHaveLength(said ? 0 : 1);
   },
 );
 
-test('a refresh token that another gateway has used meanwhile ends nothing', async () => {
+test('a refresh token that another gateway has used meanwhile does not end the grant', async () => {
   const it = sessions();
   const one = await it.begin();
   it.now += 241;
@@ -145,7 +145,7 @@ test('a refresh token that another gateway has used meanwhile ends nothing', asy
   expect(it.ended).toEqual([]);
 });
 
-test('a client that the EHR refuses ends no grant: it is tried again, and told', async () => {
+test('a refused client does not end the grant: the renewal is repeated, and the error is reported', async () => {
   const it = sessions();
   const one = await it.begin();
   it.refuse(new EhrRefusal('the EHR does not know our client', 'invalid_client', true));
@@ -161,7 +161,7 @@ test('a client that the EHR refuses ends no grant: it is tried again, and told',
   expect((await one.of('g'))?.tokens?.access).toBe('access-3');
 });
 
-test('IA-9 whether a grant stands is not guessed while the EHR is down', async () => {
+test('IA-9 answers unavailable while the EHR cannot say whether a grant still holds', async () => {
   const it = sessions();
   const one = await it.begin();
   it.refuse(new Fault('unavailable', 'down'));
@@ -171,7 +171,7 @@ test('IA-9 whether a grant stands is not guessed while the EHR is down', async (
   await expect(one.stands('g')).rejects.toMatchObject({ code: 'unavailable', details: { retryAfter: 5 } });
 });
 
-test('without a refresh token it ends when it ends, and stands no more', async () => {
+test('without a refresh token the grant ends with the access token', async () => {
   const it = sessions({ refresh: false });
   const one = await it.begin();
   it.now += 299;
@@ -183,7 +183,7 @@ test('without a refresh token it ends when it ends, and stands no more', async (
   expect(it.renewed).toEqual([]);
 });
 
-test('the session ends with its grant, however often its token was renewed', async () => {
+test('the session ends with its grant, even if its token was renewed', async () => {
   const it = sessions();
   const one = await it.begin();
   for (let hour = 0; hour < 14; hour++) {
@@ -195,7 +195,7 @@ test('the session ends with its grant, however often its token was renewed', asy
   expect(await one.of('g')).toBeUndefined();
 });
 
-test('what is revoked here is forgotten, and the EHR is told', async () => {
+test('a session that ends here is forgotten, and its tokens are revoked at the EHR', async () => {
   const it = sessions();
   const one = await it.begin();
   await one.end('g');
@@ -206,7 +206,7 @@ test('what is revoked here is forgotten, and the EHR is told', async () => {
   expect(it.revoked).toHaveLength(2);
 });
 
-test('what is revoked while it is renewed does not come back', async () => {
+test('a session that ends during a renewal does not come back', async () => {
   const it = sessions();
   const one = await it.begin();
   it.now += 241;
@@ -219,21 +219,21 @@ test('what is revoked while it is renewed does not come back', async () => {
   expect(new Set(it.revoked)).toEqual(new Set(['refresh-0', 'access-0', 'refresh-1', 'access-1']));
 });
 
-test('IA-9 a patient whom the EHR refuses while the token is renewed stays refused, and the new token stays', async () => {
+test('IA-9 keeps both the refusal of a patient and the new token when they happen together', async () => {
   const it = sessions();
   const [one, two] = [await it.begin(), it.gateway()];
   it.now += 241;
   const asked = one.of('g');
   await expect.poll(() => it.renewed, { interval: 5 }).toHaveLength(1);
   const refused = two.refuse('g');
-  // As one that gave up waiting writes it.
+  // Written as by a gateway that stopped waiting for the lock.
   await it.rows('EhrSession').put('g', { ...it.begun, refused: true }, 3600);
   await Promise.all([asked, refused]);
   const session = await two.of('g');
   expect([session?.refused, session?.tokens?.access]).toEqual([true, 'access-1']);
 });
 
-test('tokens of several renewals are revoked with their session', async () => {
+test('revokes the tokens of several renewals with their session', async () => {
   const it = sessions();
   const one = await it.begin();
   for (let renewal = 0; renewal < 3; renewal++) {
@@ -245,7 +245,7 @@ test('tokens of several renewals are revoked with their session', async () => {
   expect(it.revoked).toEqual([3, 2, 1, 0].flatMap((number) => [`refresh-${number}`, `access-${number}`]));
 });
 
-test('two gateways at the turn of a minute renew once: a lock has no minute', async () => {
+test('two gateways renew once also when a new minute begins', async () => {
   const it = sessions();
   const [one, two] = [await it.begin(), it.gateway()];
   it.now = Math.ceil((it.now + 241) / 60) * 60 - 1;
@@ -256,7 +256,7 @@ test('two gateways at the turn of a minute renew once: a lock has no minute', as
   expect(it.renewed).toEqual(['refresh-0']);
 });
 
-test('a request at another gateway waits for the token that is being renewed, where the old one has ended', async () => {
+test('a request at another gateway waits for the renewal when the old token has ended', async () => {
   const it = sessions();
   const [one, two] = [await it.begin(), it.gateway()];
   it.now += 301;
@@ -265,7 +265,7 @@ test('a request at another gateway waits for the token that is being renewed, wh
   expect(it.renewed).toEqual(['refresh-0']);
 });
 
-test('a gateway that dies while it renews keeps the others away for a minute, not for ever', async () => {
+test('a gateway that dies during a renewal blocks the others only for a minute', async () => {
   const it = sessions();
   await it.begin();
   it.now += 241;
@@ -278,7 +278,7 @@ test('a gateway that dies while it renews keeps the others away for a minute, no
   expect((await it.gateway().of('g'))?.tokens?.access).toBe('access-1');
 });
 
-test('IA-9 tokens that are not of this sign-in end the grant: new and old ones are revoked', async () => {
+test('IA-9 tokens of another sign-in end the grant, and new and old tokens are revoked', async () => {
   const it = sessions();
   const one = await it.begin();
   it.answer = new EhrRefusal('of another sign-in', 'invalid_grant');
@@ -288,7 +288,7 @@ test('IA-9 tokens that are not of this sign-in end the grant: new and old ones a
   await expect.poll(() => it.revoked).toEqual(['refresh-1', 'access-1', 'refresh-0', 'access-0']);
 });
 
-test('tokens that cannot be judged are not used; the next answer to their refresh token is', async () => {
+test('does not use tokens that cannot be checked, but renews with their refresh token', async () => {
   const it = sessions();
   const one = await it.begin();
   it.answer = new Fault('unavailable', 'no keys');
@@ -300,7 +300,7 @@ test('tokens that cannot be judged are not used; the next answer to their refres
   expect(it.renewed).toEqual(['refresh-0', 'refresh-1']);
 });
 
-test('a grant whose code no app redeems is given back after two minutes', async () => {
+test('revokes the tokens of a grant whose code no app redeems after two minutes', async () => {
   const it = sessions();
   await it.held.hold('h', ['refresh-0', 'access-0'], 900);
   await it.gateway().keep('g', it.begun);
@@ -313,7 +313,7 @@ test('a grant whose code no app redeems is given back after two minutes', async 
   expect(await it.gateway().use('g')).toBe(false);
 });
 
-test('what waited so long that it was given back makes no grant', async () => {
+test('makes no grant from tokens that were already revoked', async () => {
   const it = sessions();
   await it.held.hold('h', ['refresh-0', 'access-0'], 900);
   it.now += 961;
@@ -321,7 +321,7 @@ test('what waited so long that it was given back makes no grant', async () => {
   expect(await it.gateway().keep('g', it.begun)).toBe(false);
 });
 
-test('a grant that ends by its time is given back a minute later', async () => {
+test('revokes the tokens of an expired grant a minute later', async () => {
   const it = sessions();
   await it.begin();
   it.now += 3600;

@@ -11,81 +11,81 @@ import type { HeldTokens } from './held-tokens.ts';
 import type { SealedRows } from '../state/sealed-rows.ts';
 import { LIFETIMES } from '../settings.ts';
 
-/** What came of a sign-in at the EHR, for as long as the grant lives that it led to (SM-17). */
+/** Result of a sign-in at the EHR, kept as long as its grant (SM-17). */
 export interface EhrSession {
-  /** Not there once they have ended without being renewed. */
+  /** Undefined when they have expired without renewal. */
   tokens?: EhrTokens;
-  /** Under which name its tokens are held until they are revoked. */
+  /** Name under which its tokens are held until they are revoked. */
   held: string;
-  /** The last tokens that were renewed, newest first: an EHR may let them live on, and they are revoked with the others. */
+  /** The last renewed tokens, newest first: they may still be valid at the EHR, and are revoked with the others. */
   former?: readonly string[];
-  /** With what every later id_token has to agree. */
+  /** Claims that every later id_token must repeat. */
   signIn: SignInClaims;
-  /** Who the patient is, as the EHR said at the sign-in: images are found by it while the EHR is down. */
+  /** The patient's identity at the sign-in, to find images while the EHR does not answer. */
   patient: PatientIdentity;
-  /** The EHR has said since that this patient may not be read: `patient` is not used any more. */
+  /** The EHR has refused this patient since: `patient` is no longer used. */
   refused?: true;
   /** Seconds since the epoch. */
   until: number;
 }
 
 export interface EhrSessions {
-  /** @returns false where its tokens have been revoked already */
+  /** Stores the session of a grant. @returns false when its tokens were already revoked */
   keep(grantId: string, session: EhrSession): Promise<boolean>;
-  /** The grant's code was redeemed: from now on it is in use. @returns false where there is no session */
+  /** Extends a session, because the grant's code was redeemed. @returns false when there is no session */
   use(grantId: string): Promise<boolean>;
-  /** The EHR does not let the patient be read. */
+  /** Records that the EHR refuses the patient. */
   refuse(grantId: string): Promise<void>;
-  /** The session of a grant, with its token renewed where that is due; undefined where the EHR has ended it. */
+  /** Returns the session of a grant, with a renewed token if that is due; undefined when the EHR has ended it. */
   of(grantId: string): Promise<EhrSession | undefined>;
   /**
-   * Whether the EHR still stands by a grant: its token is good, or was renewed.
-   * @throws Fault `unavailable` while that cannot be told
+   * Returns true when the EHR still allows a grant: its token is valid, or was renewed.
+   * @throws Fault `unavailable` while the EHR does not answer
    */
   stands(grantId: string): Promise<boolean>;
-  /** Forgets it, and has its tokens revoked. */
+  /** Forgets a session and revokes its tokens. */
   end(grantId: string): Promise<void>;
 }
 
 export interface EhrSessionsDeps {
   rows: SealedRows<EhrSession>;
-  /** Lets one gateway renew at a time: a refresh token is used once (`State.lock`). */
+  /** Lets one gateway renew at a time, because a refresh token can be used once (`State.lock`). */
   lock: (grantId: string, seconds: number) => Promise<(() => Promise<void>) | undefined>;
   held: Pick<HeldTokens, 'replace' | 'keepFor' | 'discard'>;
   client: Pick<EhrClient, 'refresh'>;
-  /** The EHR says that this grant is no more: neither is ours (IA-5, IA-9). */
+  /** Called when the EHR has ended this grant, which ends ours too (IA-5, IA-9). */
   onEnded: (grantId: string) => Promise<void>;
-  /** Told of what went wrong at the EHR. */
+  /** Called for errors of the EHR. */
   onError: (error: Error) => void;
   /** Milliseconds since the epoch. */
   now: () => number;
 }
 
-/** An EHR that is down is not asked again at every request. */
+/** Time after which an EHR that did not answer is asked again. */
 const DOWN_SECONDS = 5;
-/** Longer than a renewal takes: the lock of a gateway that has died ends by itself. */
+/** Longer than a renewal takes. The lock of a gateway that has died expires. */
 const LOCK_SECONDS = 60;
-/** A request whose token another gateway is renewing waits this long for it. */
+/** Time that a request waits for a renewal by another gateway. */
 const WAIT_MILLISECONDS = 3000;
 const POLL_MILLISECONDS = 50;
-/** Former tokens that are kept: those of ten renewals, by which time older ones have ended. */
+/** Former tokens that are kept: those of ten renewals. Older ones have expired by then. */
 const MOST_FORMER = 20;
 
-/** The EHR's tokens, held here for our own. No caller ever sees them. */
+/** Returns the store of the EHR's tokens behind our own. Callers never get them. */
 export function ehrSessions(deps: EhrSessionsDeps): EhrSessions {
   const { rows, lock, held, client, onEnded, onError, now } = deps;
   const seconds = () => now() / 1000;
   const renewals = expiringCache<{ session?: EhrSession | undefined }>(10_000, now);
   const due = ({ tokens }: EhrSession) => tokens?.refresh !== undefined && seconds() >= tokens.renewAt;
   const good = ({ tokens }: EhrSession) => tokens !== undefined && seconds() < tokens.expires;
-  /** One that was stored before `signIn` was cannot be judged when it is renewed. */
+  /** A session of an older version has no `signIn`: its renewed tokens could not be checked. */
   const find = async (grantId: string) => {
     const session = await rows.find(grantId);
     return session?.signIn && session;
   };
   const put = (grantId: string, session: EhrSession) => rows.put(grantId, session, session.until - seconds());
 
-  /** @param down the EHR did not answer: it is not asked again at once */
+  /** Renews a token. @returns `down`: the EHR did not answer, and is not asked again at once */
   const renew = async (grantId: string): Promise<{ session?: EhrSession | undefined; down?: boolean }> => {
     const unlock = await lock(grantId, LOCK_SECONDS);
     if (!unlock) return { session: await renewedElsewhere(grantId) };
@@ -94,7 +94,7 @@ export function ehrSessions(deps: EhrSessionsDeps): EhrSessions {
       const session = await find(grantId);
       return session && due(session) ? await exchange(grantId, session) : { session };
     } finally {
-      // It ends by itself, too.
+      // If this fails, the lock expires.
       await unlock().catch(onError);
     }
   };
@@ -123,7 +123,7 @@ export function ehrSessions(deps: EhrSessionsDeps): EhrSessions {
       return await renewedTo(grantId, session, { tokens, former });
     } catch (error) {
       if (error instanceof Fault) {
-        // What the EHR gave could not be judged. The old refresh token may be used up, the new one is judged when it is used.
+        // The answer could not be checked. The old refresh token may be used up; the new one is checked when it is used.
         const { refresh } = given;
         if (refresh !== undefined) {
           await renewedTo(grantId, session, { tokens: { ...before!, refresh }, former });
@@ -142,17 +142,17 @@ export function ehrSessions(deps: EhrSessionsDeps): EhrSessions {
   ) => {
     const now = await find(grantId);
     if (now) {
-      // Meanwhile the EHR may have refused the patient.
+      // The EHR may have refused the patient meanwhile.
       const session = { ...now, ...renewed };
       await put(grantId, session);
       return { session };
     }
-    // Revoked in the meantime.
+    // The session was ended meanwhile.
     await held.discard(before.held);
     return {};
   };
 
-  /** Changes a session while nobody renews it; after some time also while somebody does. */
+  /** Changes a session under the lock; after some time also without it. */
   const locked = async (grantId: string, change: () => Promise<void>): Promise<void> => {
     let unlock = await lock(grantId, LOCK_SECONDS);
     for (let waited = 0; !unlock && waited < WAIT_MILLISECONDS; waited += POLL_MILLISECONDS) {
@@ -169,7 +169,7 @@ export function ehrSessions(deps: EhrSessionsDeps): EhrSessions {
   const refused = async (grantId: string, session: EhrSession, error: EhrRefusal) => {
     const ended = error.error === 'invalid_grant';
     if (!ended || !error.said) onError(error);
-    // What we did wrong ourselves, such as a key that the EHR does not know, can be mended.
+    // Errors of ours, such as a key that the EHR does not know, can be corrected.
     if (!ended) return { session, down: true };
     const now = await find(grantId);
     if (error.said && now && now.tokens?.refresh !== session.tokens!.refresh) return { session: now };
@@ -196,7 +196,7 @@ export function ehrSessions(deps: EhrSessionsDeps): EhrSessions {
 
   return {
     async keep(grantId, session) {
-      // A code that no app redeems leads to nothing.
+      // If no app redeems the code, the tokens are revoked.
       if (!(await held.keepFor(session.held, LIFETIMES.AuthorizationCode))) return false;
       await put(grantId, session);
       return true;

@@ -1,29 +1,29 @@
 import type { TokenEndpointResponse } from 'oauth4webapi';
 import { EhrRefusal } from './ehr-refusal.ts';
 
-/** Tokens of an EHR for one patient, which never leave this server but to that EHR. */
+/** Tokens of an EHR for one patient. They are sent only to that EHR. */
 export interface EhrTokens {
   access: string;
   refresh?: string;
-  /** Seconds since the epoch: when a new one is to be had, and when this one ends. */
+  /** Times of the renewal and of the end, in seconds since the epoch. */
   renewAt: number;
   expires: number;
 }
 
-/** The tokens of a token answer that nobody has judged yet. */
+/** The tokens of a token answer that was not checked yet. */
 export interface UnjudgedTokens {
   access?: string;
   refresh?: string;
 }
 
-/** A token is not used in its last minute, or last half where it lives less: it has to arrive while it is good. */
+/** A token is renewed in its last minute, or in the last half of a shorter life, so that it is valid when it arrives. */
 const MARGIN_SECONDS = 60;
-/** SMART App Launch 2.2 §4.1.6 wants `expires_in`; an EHR that leaves it out is believed this long. */
+/** Lifetime of a token without `expires_in`, which SMART App Launch 2.2 §4.1.6 requires. */
 const UNKNOWN_LIFETIME_SECONDS = 300;
-/** No EHR is believed for longer without being asked again. */
+/** Longest time for which a token is used without a renewal. */
 const LONGEST_LIFETIME_SECONDS = 3600;
 
-/** Reads what a body holds of tokens, whatever else is wrong with it. */
+/** Reads the tokens in a body, even if the rest is invalid. */
 export function tokensIn(body: string): UnjudgedTokens {
   let json: unknown;
   try {
@@ -37,7 +37,7 @@ export function tokensIn(body: string): UnjudgedTokens {
 
 const isToken = (value: unknown): value is string => typeof value === 'string' && value !== '';
 
-/** Each token once, those that renew first. */
+/** Lists each token once, refresh tokens first. */
 export function listOf(...tokens: readonly UnjudgedTokens[]): string[] {
   const all = tokens.flatMap(({ refresh, access }) => [refresh, access]);
   return [...new Set(all)].filter((token) => token !== undefined);
@@ -46,7 +46,7 @@ export function listOf(...tokens: readonly UnjudgedTokens[]): string[] {
 /**
  * Reads `expires_in` (RFC 6749 §5.1): whole seconds, as a number or its digits.
  * @returns at most an hour
- * @throws EhrRefusal for anything else: how long the token may be used cannot be told
+ * @throws EhrRefusal for anything else
  */
 export function lifetimeOf(expiresIn: unknown): number {
   if (expiresIn === undefined) return UNKNOWN_LIFETIME_SECONDS;
@@ -59,10 +59,10 @@ export function lifetimeOf(expiresIn: unknown): number {
 }
 
 /**
- * The tokens of a token answer.
+ * Returns the tokens of a token answer.
  * @param lifetime seconds
  * @param now seconds since the epoch
- * @param before the refresh token that goes on where the answer has no new one (RFC 6749 §6)
+ * @param before the refresh token that stays valid when the answer has no new one (RFC 6749 §6)
  */
 export function tokensOf(
   answer: TokenEndpointResponse,

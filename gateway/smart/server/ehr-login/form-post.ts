@@ -4,8 +4,8 @@ import { formAction, NOTHING, pageHeaders } from '../sign-in/page.ts';
 const POLICY = 'content-security-policy';
 
 /**
- * The policy of pages that submit a form by themselves: the answer in `form_post` mode, and the change of a session's
- * user. The provider adds the hash of its one script to a `script-src` that it finds.
+ * Sets the policy of pages that submit a form by script: the answer in `form_post` mode, and the change of a session's
+ * user. The provider adds the hash of its script to an existing `script-src`.
  */
 export async function protectFormPost(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
   ctx.set(POLICY, `${NOTHING}; script-src`);

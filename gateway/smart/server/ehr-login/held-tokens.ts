@@ -3,41 +3,41 @@ import type { Sealer } from '../../../state/sealed.ts';
 import type { Deadlines, TakenDeadline } from '../state/deadlines.ts';
 
 /**
- * The one place that disposes of an EHR's tokens. Whatever an EHR gives is held here first, under a name and with a time:
- * when the time comes, or it is discarded before, it is revoked at the EHR (RFC 7009). So nothing stays behind of a
- * sign-in that was refused or left, of a grant that ended, or of a process that died.
+ * The only place that revokes tokens of an EHR. All tokens of an EHR are stored here first, with a name and a time. They are
+ * revoked at the EHR when the time is over or they are discarded (RFC 7009). So no tokens stay valid after a sign-in that
+ * was refused or abandoned, after the end of a grant, or after the end of a process.
  */
 export interface HeldTokens {
-  /** @param tokens as text, refresh tokens first @param seconds until they are revoked */
+  /** Stores tokens. @param tokens as text, refresh tokens first @param seconds until they are revoked */
   hold(id: string, tokens: readonly string[], seconds: number): Promise<void>;
-  /** Holds newer tokens in the place of those of a sign-in. */
+  /** Replaces the tokens of a sign-in by newer ones. */
   replace(id: string, tokens: readonly string[]): Promise<void>;
-  /** @returns false where they are not held any more: they have been revoked */
+  /** Sets a new time. @returns false when the tokens were already revoked */
   keepFor(id: string, seconds: number): Promise<boolean>;
-  /** Has them revoked at once. Nobody waits for the EHR. */
+  /** Starts the revocation, without waiting for the EHR. */
   discard(id: string): Promise<void>;
-  /** Revokes all whose time has come; resolves when that is done, or the EHR does not answer. */
+  /** Revokes all tokens whose time is over; resolves when that is done, or the EHR does not answer. */
   sweep(): Promise<void>;
-  /** Resolves when nothing is being revoked. */
+  /** Resolves when no revocation is running. */
   idle(): Promise<void>;
 }
 
 export interface HeldTokensDeps {
   deadlines: Deadlines;
   sealer: Sealer;
-  /** Tells the EHR; throws where it could not be told, and may be asked again. */
+  /** Revokes tokens at the EHR; throws when that failed and may be repeated. */
   revoke: (tokens: readonly string[]) => Promise<void>;
   onError: (error: Error) => void;
   /** Milliseconds since the epoch. */
   now: () => number;
 }
 
-/** Before an EHR that could not be told is told again; then twice as long, and so on. One try is over by then. */
+/** Time before the first repetition of a failed revocation; it doubles each time. One try is over by then. */
 const RETRY_SECONDS = 60;
-/** An EHR that has not let itself be told in two hours is not told any more. */
+/** Largest number of tries, which take two hours. */
 const MOST_TRIES = 8;
 const AT_ONCE = 5;
-/** What is held until the user goes on is held this much longer: the step that ends it may take its time. */
+/** Tokens are held this much longer than the user's step, because the step itself takes time. */
 const MARGIN_SECONDS = 60;
 
 export function heldTokens({ deadlines, sealer, revoke, onError, now }: HeldTokensDeps): HeldTokens {
@@ -46,7 +46,7 @@ export function heldTokens({ deadlines, sealer, revoke, onError, now }: HeldToke
   const sealed = (name: string, tokens: readonly string[]) =>
     sealer.seal(JSON.stringify(tokens), `held tokens ${name}`);
 
-  /** Without the state nothing can be done later: the EHR is told now, once. */
+  /** If the state cannot store them, the tokens are revoked now, once. */
   const orRevoke = async <T>(tokens: readonly string[], write: () => Promise<T>): Promise<T> => {
     try {
       return await write();
@@ -56,11 +56,11 @@ export function heldTokens({ deadlines, sealer, revoke, onError, now }: HeldToke
     }
   };
 
-  /** @returns false where the EHR has to be told again */
+  /** Revokes tokens that were taken. @returns false when that has to be repeated */
   const disposed = async (taken: TakenDeadline): Promise<boolean> => {
     const text = sealer.open(taken.text, `held tokens ${taken.id}`);
     try {
-      // Nobody can read what was sealed with keys that are gone.
+      // Tokens that were sealed with lost keys cannot be read.
       if (text !== undefined) await revoke(JSON.parse(text) as string[]);
     } catch (error) {
       if (taken.tries < MOST_TRIES) return false;
@@ -103,7 +103,7 @@ export function heldTokens({ deadlines, sealer, revoke, onError, now }: HeldToke
       const name = nameOf(id);
       const text = sealed(name, tokens);
       const there = await orRevoke(tokens, () => deadlines.change(name, { text }));
-      // The sign-in has ended meanwhile, and its tokens before these are revoked already.
+      // The sign-in has ended meanwhile, and its earlier tokens are already revoked.
       if (!there) await orRevoke(tokens, () => deadlines.set(name, text, Math.floor(seconds())));
     },
     keepFor: (id, lasting) => deadlines.change(nameOf(id), { due: seconds() + lasting + MARGIN_SECONDS }),

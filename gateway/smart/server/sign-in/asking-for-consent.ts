@@ -1,6 +1,6 @@
 /**
- * OpenID Connect drops `offline_access` without `prompt=consent`; consent is asked for here in any case, so it is said
- * in the app's name.
+ * Adds `prompt=consent` to a request for `offline_access`, which OpenID Connect drops without it. Consent is requested here
+ * in any case.
  * @param path of the authorization endpoint, with its query
  */
 export function askingForConsent(path: string): string {

@@ -3,13 +3,13 @@ import { escaped, isolated, page } from './page.ts';
 import { choices } from './person-buttons.ts';
 import { inWords } from './scopes-in-words.ts';
 
-/** Which app is asking. Its name is its own word; where it lives is registered. */
+/** The app that asks. It chooses its name; its redirect URI is registered. */
 export interface App {
   name: string;
   redirectUri: string;
 }
 
-/** Which patient's record the app is to see, where the launch does not say. */
+/** Returns the page to choose the patient, when the launch names none. */
 export function patientPage(app: App, patients: readonly Person[], action: string): string {
   const body =
     patients.length === 0
@@ -22,18 +22,18 @@ export function patientPage(app: App, patients: readonly Person[], action: strin
   );
 }
 
-/** What the user is asked to agree to. */
+/** Contents of the consent page. */
 export interface Consent {
   user: User;
   patient: Person | undefined;
   scopes: readonly string[];
-  /** Where the answer is posted. */
+  /** URL for the form. */
   action: string;
-  /** What the user had ticked when that opened nothing; undefined at first, when everything is ticked. */
+  /** Scopes that the user ticked before, which gave nothing; undefined at first, when all are ticked. */
   ticked?: ReadonlySet<string>;
 }
 
-/** Which app, which user, which patient, what data: and whether the user agrees, scope by scope. */
+/** Returns the page where the user agrees, scope by scope. It shows app, user, patient and data. */
 export function consentPage(app: App, { user, patient, scopes, action, ticked }: Consent): string {
   const { host, protocol } = new URL(app.redirectUri);
   const boxes = scopes.flatMap((scope) => {

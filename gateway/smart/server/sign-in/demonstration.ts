@@ -4,14 +4,14 @@ import type { Identify, Person, User } from './identify.ts';
 import { escaped, isolated, page } from './page.ts';
 import { choices } from './person-buttons.ts';
 
-/** The people of a tenant's clinical record: its patients, and whoever treats them. */
+/** Returns the people of a tenant's clinical record: patients and practitioners. */
 export type People = (tenant: Tenant) => Promise<readonly Person[]>;
 
 const FRESH_SECONDS = 60;
 
 /**
- * Sign-in of `embedded` tenants, which are demonstrations: one says who one is, without a password. A patient opens
- * their own record, a clinician anybody's.
+ * Returns the sign-in of `embedded` tenants, which are demonstrations: users choose who they are, without a password. A
+ * patient can open the own record, a clinician all records.
  * @param now milliseconds since the epoch
  */
 export function demonstration(people: People, now: () => number): Identify {

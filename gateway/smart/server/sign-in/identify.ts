@@ -1,6 +1,6 @@
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
 
-/** Somebody of the clinical record: a patient, or somebody who treats patients. */
+/** A person of the clinical record: a patient or a practitioner. */
 export interface Person {
   /** Logical id. */
   id: string;
@@ -11,7 +11,7 @@ export interface Person {
   birthDate?: string;
 }
 
-/** Who signed in. `account` is the `sub` of tokens. */
+/** A user who signed in. `account` is the `sub` of tokens. */
 export interface User {
   account: string;
   name: string;
@@ -19,21 +19,21 @@ export interface User {
   fhirUser?: string;
 }
 
-/** What stands in the page that asks who the user is. */
+/** Contents of the sign-in page. */
 export interface Question {
-  /** Of the interaction: whatever comes back has to come back to it. */
+  /** Id of the interaction to which the answer belongs. */
   uid: string;
-  /** Name of the app, for the page to say. */
+  /** Name of the app, shown on the page. */
   app: string;
-  /** Where the answer is posted. */
+  /** URL for the form. */
   action: string;
-  /** Whom the app says it is (OpenID Connect Core §3.1.2.1). */
+  /** The user whom the app expects (OpenID Connect Core §3.1.2.1). */
   loginHint?: string;
-  /** What the app asks for and may have. */
+  /** Requested scopes that the app may get. */
   scopes: readonly string[];
 }
 
-/** Why nobody can sign in, as an OAuth error for the app. */
+/** Reason why the sign-in is not possible, as an OAuth error for the app. */
 export interface SignInError {
   error: string;
   description: string;
@@ -42,34 +42,34 @@ export interface SignInError {
 export type Asked = { html: string } | { location: string } | SignInError;
 
 /**
- * The step of an authorization that learns who the user is and which patients they may choose. A demonstration lets
- * people say who they are; a tenant with delegated login sends the browser to the EHR and back (IA-28). What comes
- * after, the choice of a patient and the consent, is the same for both.
+ * The step of an authorization that identifies the user and the patients whom the user may choose. In a demonstration users
+ * choose who they are; a tenant with delegated login sends the browser to the EHR and back (IA-28). The next steps, the
+ * choice of a patient and the consent, are the same for both.
  */
 export interface Identify {
-  /** What the browser is shown, or where it is sent, to learn who the user is. */
+  /** Returns the page, or the URL, where the user signs in. */
   ask(tenant: Tenant, question: Question): Promise<Asked>;
-  /** Whom the posted answer proves; undefined where it proves nobody. */
+  /** Returns the user that a posted form identifies; undefined when it identifies none. */
   answer(tenant: Tenant, form: URLSearchParams): Promise<User | undefined>;
-  /** A user who signed in before; undefined where there is no such user any more. */
+  /** Returns a user who has signed in; undefined when there is no such user any more. */
   user(tenant: Tenant, account: string): Promise<User | undefined>;
   /**
-   * The patients whom this user may open in an app. One: there is nothing to choose.
-   * @param login where the sign-in was delegated, which one
+   * Returns the patients whom this user may open in an app. With one patient there is no choice.
+   * @param login name of the EHR's answer, for a delegated sign-in
    */
   patients(tenant: Tenant, user: User, login?: string): Promise<readonly Person[]>;
-  /** Where signing in is left to an EHR. */
+  /** The EHR, for a delegated sign-in. */
   delegation?: Delegation;
 }
 
-/** What an EHR's answer to the browser comes to. */
+/** The part of a sign-in that is delegated to an EHR. */
 export interface Delegation {
-  /** The interaction that an answer with this `state` belongs to; undefined where there is none, or not any more. */
+  /** Returns the interaction that an answer with this `state` belongs to; undefined when there is none (any more). */
   interactionOf(state: string): Promise<string | undefined>;
   /**
-   * Whom the EHR's answer proves, and under which name the answer is kept until the user has agreed.
-   * @param uid of the interaction whose browser brings it
-   * @returns undefined for an answer that was not asked for by this interaction, or was here before
+   * Returns the user of the EHR's answer, and the name under which the answer is kept until the user has agreed.
+   * @param uid of the interaction whose browser brings the answer
+   * @returns undefined for an answer that this interaction did not request, or that came before
    */
   returned(
     tenant: Tenant,
@@ -77,20 +77,20 @@ export interface Delegation {
     query: URLSearchParams,
   ): Promise<{ user: User; login: string } | Asked | undefined>;
   /**
-   * The user has agreed: the answer belongs to this grant from now on.
-   * @param seconds as long as the grant may be used
-   * @returns false where it belongs to another already, or waited too long
+   * Assigns the answer to a grant, because the user has agreed.
+   * @param seconds for which the grant may be used
+   * @returns false when it belongs to another grant, or was kept too long
    */
   granted(login: string, grantId: string, seconds: number): Promise<boolean>;
-  /** The sign-in led to no grant: the user has not agreed, or could not. */
+  /** Discards the answer, because the sign-in led to no grant. */
   denied(login: string): Promise<void>;
-  /** The app has redeemed the code of a grant. @returns false where nothing of the EHR's belongs to it any more */
+  /** Records that the app has redeemed the code of a grant. @returns false when the grant has no tokens of the EHR */
   used(grantId: string): Promise<boolean>;
   /**
-   * Whether the EHR still stands by a grant, so that its tokens may be refreshed.
-   * @throws Fault `unavailable` while that cannot be told
+   * Returns true when the EHR still allows a grant, so that its tokens may be refreshed.
+   * @throws Fault `unavailable` while the EHR does not answer
    */
   stands(grantId: string): Promise<boolean>;
-  /** The grant is no more. */
+  /** Ends the EHR's session of a grant, because the grant has ended. */
   revoked(grantId: string): Promise<void>;
 }

@@ -7,8 +7,8 @@ import { queryOf, refuseCrossSite, text } from '../request.ts';
 import type { Served } from '../server.ts';
 
 /**
- * The pages of the sign-in, and where an EHR sends the browser back to.
- * @param served the authorization server of a request's tenant
+ * Returns the routes of the sign-in pages, and of the redirect URI for an EHR.
+ * @param served returns the authorization server of a request's tenant
  */
 export function interactionRoutes(
   served: (request: FastifyRequest) => Promise<Served>,
@@ -39,7 +39,7 @@ export function interactionRoutes(
       });
     });
 
-    // What the EHR sends back comes here, and on to the interaction, whose cookie is for its own path.
+    // The redirect of the EHR comes here, and goes on to the interaction, whose cookie is only for its path.
     app.get(`/oauth${EHR_CALLBACK}`, shown, async (request, reply) => {
       const own = await served(request);
       const callback = async () => ({ location: await own.steps.callback(queryOf(request)) });
@@ -55,11 +55,11 @@ export function interactionRoutes(
   };
 }
 
-/** Answers with a page of the sign-in, or with where it goes on. */
+/** Answers with a page of the sign-in, or with a redirect to the next one. */
 async function stepped(reply: FastifyReply, step: () => Promise<Step>): Promise<FastifyReply> {
   const next = await step();
   if ('location' in next) {
-    // What an EHR has answered stands in addresses on this way.
+    // URLs on this way contain the answer of the EHR.
     return reply.header('referrer-policy', 'no-referrer').redirect(next.location, 303);
   }
   return reply

@@ -9,13 +9,13 @@ import type { Context } from './launch.ts';
 import type { TenantServer } from '../tenant-server.ts';
 import { LIFETIMES } from '../settings.ts';
 
-/** What the browser is answered: a page, with its status where that is not 200, or where to go on. */
+/** Answer to the browser: a page, with a status other than 200 if needed, or a redirect. */
 export type Step = { html: string; redirectUri?: string; status?: number } | { location: string };
 
-/** One authorization under way, as the provider keeps it. */
+/** A running authorization, as the provider keeps it. */
 type Interaction = Awaited<ReturnType<TenantServer['provider']['interactionDetails']>>;
 
-/** Under which name an EHR's answer is kept, in what the browser's step before has left with the interaction. */
+/** Key in the interaction's last submission for the name of the EHR's answer. */
 const LOGIN = 'ehrLogin';
 
 function loginOf({ lastSubmission }: Interaction): string | undefined {
@@ -23,21 +23,21 @@ function loginOf({ lastSubmission }: Interaction): string | undefined {
   return typeof login === 'string' ? login : undefined;
 }
 
-/** How long a grant can be used: without a refresh token, no longer than its code and its access token. */
+/** Returns the seconds for which a grant can be used: without a refresh token, those of its code and access token. */
 function lifetimeOf(scopes: readonly string[]): number {
   if (scopes.includes('offline_access')) return LIFETIMES.Grant;
   if (scopes.includes('online_access')) return LIFETIMES.Session;
   return LIFETIMES.AuthorizationCode + LIFETIMES.AccessToken;
 }
 
-/** How long one consent waits for another of the same page that is worked on. */
+/** Time that a consent waits for the same consent, if it was sent twice. */
 const MEANWHILE_MILLISECONDS = 1000;
 const POLL_MILLISECONDS = 25;
 
-/** An interaction that is over, or was never this browser's. */
+/** The interaction has ended, or belongs to another browser. */
 export class NoInteraction extends Error {}
 
-/** What the user sees between the app's request and its answer: sign-in, choice of a patient, consent. */
+/** The user's steps between the app's request and its answer: sign-in, choice of a patient, consent. */
 export class InteractionSteps {
   readonly #server: TenantServer;
   readonly #identify: Identify;
@@ -47,7 +47,7 @@ export class InteractionSteps {
     this.#identify = identify;
   }
 
-  /** @throws NoInteraction */
+  /** Shows the current step. @throws NoInteraction */
   async show(uid: string, request: IncomingMessage, response: ServerResponse): Promise<Step> {
     const interaction = await this.#find(uid, request, response);
     const app = await this.#app(interaction);
@@ -62,7 +62,7 @@ export class InteractionSteps {
     return this.#consent(interaction, app, new URLSearchParams(), request, response);
   }
 
-  /** @throws NoInteraction */
+  /** Reads the user's form, and returns the next step. @throws NoInteraction */
   async answer(
     uid: string,
     form: URLSearchParams,
@@ -88,8 +88,8 @@ export class InteractionSteps {
   }
 
   /**
-   * Where the browser goes on that an EHR has sent back: to the interaction that asked. Whether it is that
-   * interaction's browser is seen there, by its cookie.
+   * Returns where a browser that comes back from an EHR goes on: to the interaction that sent it. There the cookie shows
+   * whether it is the same browser.
    * @throws NoInteraction
    */
   async callback(query: URLSearchParams): Promise<string> {
@@ -99,8 +99,8 @@ export class InteractionSteps {
   }
 
   /**
-   * The EHR's answer, brought by the browser that was sent there.
-   * @throws NoInteraction also for an answer that this interaction did not ask for, or that was here before
+   * Reads the EHR's answer, from the browser that was sent there.
+   * @throws NoInteraction also for an answer that this interaction did not request, or that came before
    */
   async returned(
     uid: string,
@@ -186,9 +186,9 @@ export class InteractionSteps {
   }
 
   /**
-   * Where the same consent was sent twice at once, the EHR's answer counts for the first of them alone: the second goes
-   * where that one goes.
-   * @throws NoInteraction where there is no other
+   * Answers the second of two equal consents. The EHR's answer counts only for the first one; the second follows its
+   * redirect.
+   * @throws NoInteraction when there is no other
    */
   async #consentedMeanwhile(uid: string, request: IncomingMessage, response: ServerResponse): Promise<Step> {
     for (let waited = 0; waited < MEANWHILE_MILLISECONDS; waited += POLL_MILLISECONDS) {
@@ -199,7 +199,7 @@ export class InteractionSteps {
     throw new NoInteraction();
   }
 
-  /** The patient of the launch, or the one whom the user chooses among those open to them. */
+  /** Returns the context with the patient of the launch, or with the one whom the user chooses. */
   async #context(
     interaction: Interaction,
     user: User,
@@ -215,7 +215,7 @@ export class InteractionSteps {
     if (id !== undefined && !launch) return 'refused';
     if (!launch && !needsPatient(scopes)) return { needPatientBanner: true };
     const open = await this.#identify.patients(this.#server.tenant, user, loginOf(interaction));
-    // What the EHR answered is gone: it was agreed to, or waited too long.
+    // The EHR's answer was already used, or was kept too long.
     if (this.#identify.delegation && open.length === 0) throw new NoInteraction();
     const named = launch?.patient ?? form.get('patient') ?? (open.length === 1 ? open[0]!.id : undefined);
     if (named === undefined) return { choose: open };
@@ -237,8 +237,8 @@ export class InteractionSteps {
       accountId: user.account,
       clientId: String(interaction.params['client_id']),
     });
-    // Both lists: OpenID Connect's claims go by the first, tokens by the second. What is refused is told too, or the
-    // provider would ask again.
+    // OpenID Connect's claims depend on the first list, tokens on the second. Refused scopes are set too, or the provider
+    // would ask again.
     const refused = scopes.filter((scope) => !granted.includes(scope));
     grant.addOIDCScope(granted.join(' '));
     grant.addResourceScope(resource, granted.join(' '));
@@ -251,7 +251,7 @@ export class InteractionSteps {
     return grantId;
   }
 
-  /** Another user's session in this browser ends, and with it their online access. */
+  /** Ends another user's session in this browser, and with it their online access. */
   async #signOutOthers({ session: before }: Interaction, user: User): Promise<void> {
     if (!before || before.accountId === user.account) return;
     const session = await this.#server.provider.Session.findByUid(before.uid);
@@ -260,7 +260,7 @@ export class InteractionSteps {
     await session.persist();
   }
 
-  /** The interaction of this browser: its cookie and the page's address have to agree. */
+  /** Returns the interaction of this browser: its cookie and the URL of the page must match. */
   async #find(uid: string, request: IncomingMessage, response: ServerResponse): Promise<Interaction> {
     const interaction = await this.#server.provider
       .interactionDetails(request, response)
@@ -269,7 +269,7 @@ export class InteractionSteps {
     return interaction;
   }
 
-  /** Ends it with an error for the app; what an EHR gave for it is given back. */
+  /** Ends the interaction with an error for the app, and revokes tokens that an EHR gave for it. */
   async #fail(
     interaction: Interaction,
     error: string,
@@ -283,7 +283,7 @@ export class InteractionSteps {
     return { location: await this.#submit(request, response, result) };
   }
 
-  /** @returns where the browser goes on @throws NoInteraction where it has expired meanwhile */
+  /** Submits a result. @returns where the browser goes on @throws NoInteraction when it has expired meanwhile */
   async #submit(
     request: IncomingMessage,
     response: ServerResponse,
@@ -296,7 +296,7 @@ export class InteractionSteps {
     }
   }
 
-  /** What the app asks for and may have. */
+  /** Returns the requested scopes that the app may get. */
   #scopes({ params }: Interaction): string[] {
     return this.#server.appScopes(String(params['scope'] ?? ''), String(params['client_id']));
   }

@@ -18,7 +18,7 @@ const launch = (body: unknown) =>
     body: typeof body === 'string' ? body : JSON.stringify(body),
   });
 
-test('EHR launch: the patient and encounter of the launch, no picker (SMART App Launch §4.1.1)', async () => {
+test('EHR launch: gives patient and encounter of the launch, without a choice (SMART App Launch §4.1.1)', async () => {
   const answer = await launch({ patient: 'p2', encounter: 'e1', need_patient_banner: false });
   expect(answer.status).toBe(201);
   const { launch: id } = (await answer.json()) as { launch: string };
@@ -31,7 +31,7 @@ test('EHR launch: the patient and encounter of the launch, no picker (SMART App 
   expect(new URL(again.url).searchParams.get('error')).toBe('invalid_request');
 });
 
-test('a launch opens no record that its user may not open', async () => {
+test('a launch does not open a record that its user may not open', async () => {
   const { launch: id } = (await (await launch({ patient: 'p2' })).json()) as { launch: string };
   const app = new SmartApp(started);
   const back = await app.launch({
@@ -43,7 +43,7 @@ test('a launch opens no record that its user may not open', async () => {
 });
 
 test.each(['{', {}, { patient: '../p1' }, { patient: 'p1', more: 1 }])(
-  'launch %o is refused',
+  'refuses the launch %o',
   async (body) => {
     expect((await launch(body)).status).toBe(400);
   },

@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import type { State } from '../state/state.ts';
 
-/** What an EHR has open when it launches an app, SMART App Launch 2.2 §4.1. */
+/** The context of an EHR when it launches an app (SMART App Launch 2.2 §4.1). */
 export interface Launch {
   patient: string;
   encounter?: string;
-  /** False where the EHR shows the patient itself. */
+  /** False when the EHR itself shows the patient. */
   needPatientBanner: boolean;
 }
 
-/** The context of one grant: goes into its tokens, and never into those of another (IA-9). */
+/** The context of one grant, for its tokens and for no others (IA-9). */
 export interface Context {
   patient?: string;
   encounter?: string;
@@ -18,20 +18,20 @@ export interface Context {
   needPatientBanner: boolean;
 }
 
-/** RFC 9700 has no figure; an app opens at once when it is launched. */
+/** Lifetime of a launch: an app opens immediately after it. RFC 9700 gives no figure. */
 const LAUNCH_SECONDS = 300;
 
 export interface LaunchContexts {
-  /** @returns the opaque launch id, which the app sends as `launch` */
+  /** Stores a launch. @returns its opaque id, which the app sends as `launch` */
   begin(launch: Launch): Promise<string>;
   find(launchId: string): Promise<Launch | undefined>;
   end(launchId: string): Promise<void>;
-  /** @param seconds as long as the grant */
+  /** Stores the context of a grant. @param seconds lifetime of the grant */
   keep(grantId: string, context: Context, seconds: number): Promise<void>;
   of(grantId: string): Promise<Context | undefined>;
 }
 
-/** Launches and the contexts that came of them, in the tenant's state. */
+/** Returns the launches and contexts in the tenant's state. */
 export function launchContexts(state: State, tenant: string): LaunchContexts {
   const launches = state.model(tenant, 'Launch');
   const contexts = state.model(tenant, 'LaunchContext');

@@ -4,27 +4,26 @@ import { ALGORITHMS } from '../../token/issuer-keys.ts';
 import { isIdToken } from '../../token/token-kinds.ts';
 import { CLOCK_TOLERANCE_SECONDS } from '../../token/token-rules.ts';
 
-/** Whom an app says the EHR has signed in. It is a hint: what counts is the EHR's own answer. */
+/** The user who is signed in at the EHR, by the app. It is only a hint: the EHR's answer counts. */
 export interface LoginHint {
   idToken: string;
   subject: string;
-  /** The patient that some EHRs name in an id_token. */
+  /** The patient, whom some EHRs name in an id_token. */
   patient?: string;
 }
 
-/** The EHR whose id_token a hint has to be. */
+/** The EHR that must have issued the hint, an id_token. */
 export interface HintIssuer {
   issuer: string;
-  /** Its token endpoint and its clinical base: tokens for these are no id_tokens. */
+  /** Its token endpoint and its clinical base: tokens for these are not id_tokens. */
   servers: readonly string[];
-  /** By the EHR's keys. */
+  /** Verifies a token with the EHR's keys. */
   verify: (token: string, options: JWTVerifyOptions) => Promise<JWTPayload | undefined>;
 }
 
 /**
- * Reads a `login_hint` that is the EHR's id_token. Nobody else's token is passed on to the EHR, and no other kind of
- * token. One that has expired still tells who was signed in (OpenID Connect Core §3.1.2.2), and its audience is the app,
- * not us.
+ * Reads a `login_hint` that is an id_token of the EHR. No other token is passed on to the EHR. An expired one still shows who
+ * was signed in (OpenID Connect Core §3.1.2.2). Its audience is the app, not us.
  * @param now milliseconds since the epoch
  * @returns undefined for anything else
  */

@@ -12,25 +12,25 @@ const STYLE = `
   dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; } dt { opacity: .75; } dd { margin: 0; overflow-wrap: anywhere; }
   label { display: flex; gap: .75rem; padding: .4rem 0; align-items: start; } input { width: 1.2rem; height: 1.2rem; flex: none; margin: .2rem 0 0; } code { font-size: .85em; }`;
 
-/** A page of the authorization server: no script, nothing from elsewhere. @param body HTML */
+/** Returns a page of the authorization server, without scripts and external files. @param body HTML */
 export function page(title: string, body: string): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escaped(title)}</title><style>${STYLE}</style></head><body><main><h1>${escaped(title)}</h1>${body}</main></body></html>`;
 }
 
-/** Text as it may stand in HTML, in quoted attributes too. */
+/** Escapes text for HTML, also for quoted attributes. */
 export function escaped(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-/** Text that somebody else has written: the direction of its letters turns nothing beside it. */
+/** Isolates text of other parties, so that right-to-left letters in it do not change the text around it. */
 export function isolated(text: string): string {
   return `<bdi>${escaped(text)}</bdi>`;
 }
 
 /**
- * Headers of a page: its own style and nothing else, in no frame (RFC 9700 §4.16).
- * @param redirectUri where the form's answer ends; browsers hold redirects after a form to `form-action` too
+ * Returns the headers of a page: they allow only its own style, and no frame (RFC 9700 §4.16).
+ * @param redirectUri target of the redirect after the form: browsers apply `form-action` to it too
  */
 export function pageHeaders(redirectUri?: string): Record<string, string> {
   const style = createHash('sha256').update(STYLE).digest('base64');
@@ -46,7 +46,7 @@ export function pageHeaders(redirectUri?: string): Record<string, string> {
 /** A policy that allows nothing, in no frame. */
 export const NOTHING = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'";
 
-/** The `form-action` directive of a page whose form ends at this address. */
+/** Returns the `form-action` directive of a page whose form ends at this URL. */
 export function formAction(redirectUri?: string): string {
   const target = redirectUri && URL.canParse(redirectUri) ? new URL(redirectUri) : undefined;
   // A custom scheme has no origin.

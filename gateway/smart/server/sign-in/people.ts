@@ -6,19 +6,19 @@ import type { Tenant } from '../../../../schema/tenant/tenant.ts';
 import type { PatientRecord } from '../../../joins/directory.ts';
 import type { Person } from './identify.ts';
 
-/** How many patients a sign-in page offers. */
+/** Largest numbers of people on a sign-in page. */
 const MOST_PATIENTS = 200;
 const MOST_CLINICIANS = 20;
 
 /**
- * Who is in a tenant's clinical record, read with our own access: for the sign-in page of a demonstration, and to find
- * a patient's images. What a caller may see is decided before, and not by this.
- * @param open the clinical record as an Access sees it
+ * Reads the people of a tenant's clinical record with our own access, for the sign-in page of a demonstration and to find a
+ * patient's images. It does not decide what a caller may see.
+ * @param open opens the clinical record with an Access
  */
 export function peopleOfRecord(open: (tenant: Tenant, access: Access) => PatientRecord) {
   const record = (tenant: Tenant) => open(tenant, ourAccess(tenant));
   return {
-    /** The patients, and the practitioners who are their general practitioners. */
+    /** Returns the patients and their general practitioners. */
     async people(tenant: Tenant): Promise<Person[]> {
       const own = record(tenant);
       const search = { params: [], count: MOST_PATIENTS };
@@ -31,7 +31,7 @@ export function peopleOfRecord(open: (tenant: Tenant, access: Access) => Patient
       return found.flatMap((resource) => (resource?.id ? [person(resource, resource.id)] : []));
     },
 
-    /** Who a patient is; undefined where the record does not have them. */
+    /** Returns the identity of a patient; undefined when the record does not have the patient. */
     async identity(tenant: Tenant, patientId: string): Promise<PatientIdentity | undefined> {
       if (!FHIR_ID.test(patientId)) return undefined;
       const patient = (await readable(record(tenant).read('Patient', patientId))) as Patient | undefined;
@@ -63,7 +63,7 @@ async function readable(reading: Promise<Resource>): Promise<Resource | undefine
   }
 }
 
-/** A resource as somebody whom a page can name. */
+/** Returns the person of a resource, with a name for a page. */
 export function person(resource: Patient | Practitioner, id: string): Person {
   const { resourceType, name = [], birthDate } = resource;
   const best = name.find(({ use }) => use === 'official') ?? name[0];

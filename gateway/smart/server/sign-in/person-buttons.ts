@@ -2,7 +2,7 @@ import type { Person } from './identify.ts';
 import { escaped, isolated } from './page.ts';
 
 /**
- * A button for each person, as HTML.
+ * Returns a button for each person, as HTML.
  * @param name of the form's field: an account is a reference, a patient a logical id
  */
 export function choices(name: 'account' | 'patient', people: readonly Person[]): string {

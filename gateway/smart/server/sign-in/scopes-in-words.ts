@@ -29,7 +29,7 @@ const OTHERS: Record<string, string> = {
   online_access: 'Keep this access while you are signed in',
 };
 
-/** A scope that the user may leave out, in plain words; undefined for one that gives no data (`openid`, `launch`). */
+/** Describes a scope that the user may refuse; undefined for one that gives no data (`openid`, `launch`). */
 export function inWords(scope: string): string | undefined {
   if (Object.hasOwn(OTHERS, scope)) return OTHERS[scope];
   const [permission] = parseScopes(scope);

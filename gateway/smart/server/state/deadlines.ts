@@ -1,35 +1,35 @@
 import type Database from 'better-sqlite3';
 
-/** What has to be done later for one tenant: texts, each with a time from which on one process takes it. */
+/** Work to do later for one tenant: texts, each with a time after which one process takes it. */
 export interface Deadlines {
-  /** @param due seconds since the epoch */
+  /** Adds a deadline. @param due seconds since the epoch */
   set(id: string, text: string, due: number): Promise<void>;
-  /** Changes one that is there. @returns whether it is; with a new time it counts as never taken */
+  /** Changes an existing deadline. A new time resets the tries. @returns false when there is none */
   change(id: string, change: { text?: string; due?: number }): Promise<boolean>;
   /**
-   * Takes some whose time has come, for nobody else: those that are not removed come again after `pause` seconds, and
-   * after twice as long each further time.
+   * Takes due deadlines; no other process gets them. One that is not removed is due again after `pause` seconds, and after
+   * twice as long each further time.
    */
   take(most: number, pause: number): Promise<TakenDeadline[]>;
-  /** Removes what was taken, unless its text has been changed since. */
+  /** Removes a taken deadline, unless its text was changed since. */
   remove(taken: TakenDeadline): Promise<void>;
-  /** How many there are whose time has come. */
+  /** Returns the number of due deadlines. */
   waiting(): Promise<number>;
 }
 
 export interface TakenDeadline {
   id: string;
   text: string;
-  /** How often it was taken, this time included. */
+  /** Number of times that it was taken, including this one. */
   tries: number;
 }
 
-/** A tenant that is gone leaves nothing for ever: what nobody took is forgotten after this. */
+/** Time after which a deadline that no process took is deleted, for tenants that no longer exist. */
 export const UNTAKEN_SECONDS = 30 * 86_400;
 
 /**
- * Deadlines in SQLite.
- * @param seconds since the epoch
+ * Returns deadlines in SQLite.
+ * @param seconds returns seconds since the epoch
  */
 export function sqliteDeadlines(db: Database.Database, seconds: () => number) {
   db.exec(`

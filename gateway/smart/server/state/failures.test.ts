@@ -9,7 +9,7 @@ const counted = (times: number, of: (index: number) => typeof asker = () => aske
   return { all, clock };
 };
 
-test('30 failures of one client at one address close the endpoint to the two for the rest of a minute', () => {
+test('30 failures of a client at an address lock both out of the endpoint for the rest of a minute', () => {
   expect(counted(29).all.wait(asker)).toBeUndefined();
   const { all, clock } = counted(30);
   expect(all.wait(asker)).toBe(60);
@@ -23,11 +23,11 @@ test.each([
   ['another address', { address: '192.0.2.2' }],
   ['another client', { client: 'other' }],
   ['another endpoint', { endpoint: '/introspect' }],
-])('%s is not closed', (_, other) => {
+])('%s is not locked out', (_, other) => {
   expect(counted(100).all.wait({ ...asker, ...other })).toBeUndefined();
 });
 
-test('120 failures at one address close it to all clients there, whatever they are called', () => {
+test('120 failures at an address lock out all clients there', () => {
   const { all } = counted(120, (index) => ({ ...asker, client: `made-up-${index}` }));
   expect(all.wait({ ...asker, client: 'new' })).toBe(60);
   expect(all.wait({ ...asker, address: '192.0.2.2' })).toBeUndefined();
@@ -62,11 +62,11 @@ describe('the client that a request names', () => {
   test.each<[string, string | undefined, Record<string, string>, string]>([
     ['Basic', `Basic ${btoa('app%20one:secret')}`, {}, 'app one'],
     ['Basic in lower case', `basic ${btoa('a+b:secret')}`, { client_id: 'other' }, 'a b'],
-    ['Basic that is none', `Basic ${btoa('%zz:secret')}`, {}, '%zz'],
+    ['invalid Basic', `Basic ${btoa('%zz:secret')}`, {}, '%zz'],
     ['a form', undefined, { client_id: 'app' }, 'app'],
     ['an assertion', undefined, { client_assertion: jwt('{"sub":"app"}'), client_id: 'other' }, 'app'],
     ['an assertion without a subject', undefined, { client_assertion: jwt('{}') }, ''],
-    ['an assertion that is none', undefined, { client_assertion: jwt('{'), client_id: 'app' }, 'app'],
+    ['an invalid assertion', undefined, { client_assertion: jwt('{'), client_id: 'app' }, 'app'],
     ['a bearer token', 'Bearer x', {}, ''],
     ['nothing', undefined, {}, ''],
   ])('%s', (_, authorization, form, client) => {

@@ -4,38 +4,38 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { maxEntries } from '../../../../schema/outbound/max-entries.ts';
 import { monotonic } from './throttle.ts';
 
-/** How long failures are counted, from the first one. */
+/** Time for which failures are counted, from the first one. */
 const WINDOW_SECONDS = 60;
-/** Failures of one client at one address; of all clients at one address. */
+/** Allowed failures of one client at one address, and of all clients at one address. */
 const MOST_OF_CLIENT = 30;
 const MOST_OF_ADDRESS = 120;
-/** More counters than these push out the least recently used: memory is bounded. */
+/** Largest number of counters. A further one removes the least recently used: memory stays limited. */
 const MOST_COUNTERS = 10_000;
 
-/** Who asks, as far as that is known before it is proved. */
+/** Origin of a request, not authenticated. */
 export interface Asker {
-  /** The endpoint that is asked: failures at one do not close another. */
+  /** The endpoint: failures at one do not lock out of another. */
   endpoint: string;
-  /** The client that the request names; empty where it names none. */
+  /** The client that the request names; empty when it names none. */
   client: string;
   /** IP address. */
   address: string;
 }
 
-/** Counts failed requests (SM-19). Who fails at one address closes nothing for others elsewhere. */
+/** Counts failed requests (SM-19). Failures at one address do not lock out other addresses. */
 export interface Failures {
-  /** Seconds until this asker may ask again; undefined: now. */
+  /** Returns the seconds until this origin may ask again; undefined: now. */
   wait(asker: Asker): number | undefined;
   count(asker: Asker): void;
 }
 
 interface Counter {
   failures: number;
-  /** When it begins anew, on the monotonic clock. */
+  /** When it restarts, on the monotonic clock. */
   ends: number;
 }
 
-/** @param now milliseconds of a monotonic clock */
+/** Creates the counters. @param now milliseconds of a monotonic clock */
 export function failures(now = monotonic): Failures {
   const ofClients = new LRUCache<string, Counter>(maxEntries(MOST_COUNTERS));
   const ofAddresses = new LRUCache<string, Counter>(maxEntries(MOST_COUNTERS));
@@ -65,11 +65,11 @@ export function failures(now = monotonic): Failures {
   };
 }
 
-/** Names of clients are of any length, keys are not. */
+/** Hashes the parts of a key, because names of clients may be long. */
 const keyOf = (...parts: readonly string[]) =>
   createHash('sha256').update(parts.join('\0')).digest('base64url');
 
-/** An IPv4 address, or the /64 of an IPv6 address: one subscriber has all of that (RFC 6177). */
+/** Returns an IPv4 address, or the /64 network of an IPv6 address, which belongs to one subscriber (RFC 6177). */
 export function networkOf(address: string): string {
   const mapped = /^::ffff:(.+)$/i.exec(address)?.[1];
   if (mapped !== undefined && isIPv4(mapped)) return mapped;
@@ -85,9 +85,9 @@ export function networkOf(address: string): string {
 }
 
 /**
- * The client that a request names: in HTTP Basic credentials, a client assertion, or the form (RFC 6749 §2.3, RFC 7521
- * §4.2). Nothing of it is proved.
- * @returns empty where it names none
+ * Returns the client that a request names, not authenticated: in HTTP Basic credentials, a client assertion, or the form
+ * (RFC 6749 §2.3, RFC 7521 §4.2).
+ * @returns empty when it names none
  */
 export function namedClient(authorization: string | undefined, form: URLSearchParams): string {
   const basic = /^\s*basic\s+(\S+)/i.exec(authorization ?? '')?.[1];

@@ -6,17 +6,17 @@ import { keep, readKept } from '../../../state/kept-file.ts';
 
 /** The secrets of one tenant's authorization server. */
 export interface Keys {
-  /** Signing keys, the private halves: RSA for RS256 (which OpenID Connect asks for) and RS384, P-384 for ES384. */
+  /** Private signing keys: RSA for RS256 (required by OpenID Connect) and RS384, P-384 for ES384. */
   jwks: JWK[];
-  /** For the signatures of cookies. */
+  /** Secrets that sign cookies. */
   cookies: string[];
 }
 
 /**
- * The tenant's keys from a file of mode 0600, made at the first use. Each tenant has its own: one issuer's key signs
- * nothing for another.
- * @param directory made with mode 0700 where it is not there
- * @param tenant its key, safe as a file name
+ * Reads the tenant's keys from a file of mode 0600, which is created at the first use. Each tenant has its own: the key of
+ * one issuer signs nothing for another.
+ * @param directory created with mode 0700 if it does not exist
+ * @param tenant key of the tenant, safe as a file name
  */
 export async function tenantKeys(directory: string, tenant: string): Promise<Keys> {
   const file = join(directory, `${tenant}.keys.json`);

@@ -3,13 +3,13 @@ import { entryName, LARGEST_BYTES, required } from '../../../state/redis.ts';
 import type { Deadlines } from './deadlines.ts';
 import { UNTAKEN_SECONDS } from './deadlines.ts';
 
-/** KEYS: the tenant's list, the entry. ARGV: id, text, due, seconds until it is forgotten. */
+/** KEYS: the tenant's list, the entry. ARGV: id, text, due, seconds until it is deleted. */
 const SET = `
   redis.call('DEL', KEYS[2])
   redis.call('HSET', KEYS[2], 'id', ARGV[1], 'text', ARGV[2])
   redis.call('EXPIRE', KEYS[2], ARGV[4])
   redis.call('ZADD', KEYS[1], ARGV[3], KEYS[2])`;
-/** The same; an empty text or due stays as it is. */
+/** The same arguments; an empty text or due changes nothing. */
 const CHANGE = `
   if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
   if ARGV[2] ~= '' then redis.call('HSET', KEYS[2], 'text', ARGV[2]) end
@@ -19,7 +19,7 @@ const CHANGE = `
     redis.call('ZADD', KEYS[1], ARGV[3], KEYS[2])
   end
   return 1`;
-/** KEYS: the tenant's list. ARGV: now, how many, pause, the longest text in bytes: a longer one is none of ours. */
+/** KEYS: the tenant's list. ARGV: now, number, pause, and the longest text in bytes: a longer one was not written by us. */
 const TAKE = `
   local taken = {}
   for _, entry in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])) do
@@ -40,9 +40,9 @@ const REMOVE = `
   redis.call('ZREM', KEYS[1], KEYS[2])`;
 
 /**
- * Deadlines in Redis: whichever gateway takes one, no other does.
- * @param seconds since the epoch
- * @returns what throws Fault `unavailable` while Redis does not answer
+ * Returns deadlines in Redis: each is taken by one gateway.
+ * @param seconds returns seconds since the epoch
+ * @returns its methods throw Fault `unavailable` while Redis does not answer
  */
 export function redisDeadlines(client: Redis, tenant: string, seconds: () => number): Deadlines {
   const list = entryName('deadlines', tenant);

@@ -7,13 +7,13 @@ import { redisDeadlines } from './redis-deadlines.ts';
 import type { State } from './state.ts';
 import { GRACE_SECONDS, ONCE, readRow, taken, used, written } from './state.ts';
 
-/** A member that is longer than ours are is not read. */
+/** Does not read a member that is longer than those that we write. */
 const READ = `
   local function member(name)
     return redis.call('HSTRLEN', KEYS[1], name) <= tonumber(ARGV[1]) and redis.call('HGET', KEYS[1], name)
   end
   return { member('row'), member('consumed') }`;
-/** A row that is not there is not consumed. */
+/** Does not consume a row that does not exist. */
 const CONSUME = `
   if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
   return redis.call('HSETNX', KEYS[1], 'consumed', ARGV[1])`;
@@ -27,8 +27,8 @@ const UNLOCK = `
   if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end`;
 
 /**
- * State in Redis, for several gateways. Names of entries are hashes of ids, which are bearer secrets; what a row says
- * is sealed. Each change is one transaction or script: what one gateway consumed or revoked, no other takes.
+ * Returns state in Redis, for several gateways. Names of entries are hashes of ids, which are bearer secrets; contents are
+ * sealed. Each change is one transaction or script: a row that one gateway consumed or revoked cannot be used at another.
  * @param now milliseconds since the epoch
  * @returns a State whose methods throw Fault `unavailable` while Redis does not answer
  */
@@ -70,7 +70,7 @@ export function redisState({ client }: SharedRedis, { seal, open }: Sealer, now:
           keep(byUid(payload.uid));
         }
         if (payload.grantId !== undefined) {
-          // As long as its longest row.
+          // It is kept as long as its longest row.
           const grant = byGrant(payload.grantId);
           change.sadd(grant, row);
           if (expiresIn === undefined) change.persist(grant);
@@ -86,11 +86,11 @@ export function redisState({ client }: SharedRedis, { seal, open }: Sealer, now:
       async findByUid(uid) {
         const row = await required(readEntry(client, byUid(uid)));
         const payload = row === null ? undefined : await read(row);
-        // The row may have another one by now.
+        // The row may have another uid by now.
         return payload?.uid === uid ? payload : undefined;
       },
       async findByUserCode() {
-        return undefined; // there is no device flow
+        return undefined; // There is no device flow.
       },
       async consume(id) {
         if ((await required(client.eval(CONSUME, 1, key(id), seconds()))) !== 1) throw await used();
@@ -114,11 +114,11 @@ export function redisState({ client }: SharedRedis, { seal, open }: Sealer, now:
       const held = (await required(client.set(entry, holder, 'EX', lasting, 'NX'))) === 'OK';
       return held ? async () => void (await required(client.eval(UNLOCK, 1, entry, holder))) : undefined;
     },
-    close: () => undefined, // the connection is its opener's
+    close: () => undefined, // The caller closes the connection.
   };
 }
 
-/** The answers of a transaction; a store that is full or read-only says so in them. */
+/** Returns the answers of a transaction, and throws the errors in them, such as those of a full or read-only store. */
 async function committed(change: ChainableCommander): Promise<unknown[]> {
   const answers = await change.exec();
   if (!answers) throw new Error('the transaction was discarded');

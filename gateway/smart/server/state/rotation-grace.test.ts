@@ -16,7 +16,7 @@ afterAll(async () => {
 describe('a public client’s refresh token is rotated (RFC 9700 §4.14)', () => {
   const refreshed = async (app: SmartApp, token: unknown) => json(app.refresh(String(token)));
 
-  test('two tabs that refresh at once get one successor, and both their access tokens are good', async () => {
+  test('two tabs that refresh at once get the same successor, and their access tokens are valid', async () => {
     const app = new SmartApp(started);
     const { refresh_token: first } = await app.tokens();
     await app.metadata();
@@ -32,7 +32,7 @@ describe('a public client’s refresh token is rotated (RFC 9700 §4.14)', () =>
     expect(await refreshed(app, second)).toMatchObject({ patient: 'p1' });
   });
 
-  test('one before the last ends the grant at once, with all that came of it', async () => {
+  test('using an older token than the last one ends the grant and its tokens at once', async () => {
     const app = new SmartApp(started);
     const { refresh_token: first } = await app.tokens();
     const second = await refreshed(app, first);
@@ -48,7 +48,7 @@ describe('a public client’s refresh token is rotated (RFC 9700 §4.14)', () =>
   test.each([
     ['11 s later', 11_000],
     ['after the clock was set back by a minute', -60_000],
-  ])('the last one ends the grant %s', async (_, step) => {
+  ])('using the last token again ends the grant %s', async (_, step) => {
     const app = new SmartApp(started);
     const { refresh_token: first } = await app.tokens();
     const second = await refreshed(app, first);
@@ -59,7 +59,7 @@ describe('a public client’s refresh token is rotated (RFC 9700 §4.14)', () =>
     clock.ahead -= step;
   });
 
-  test('within the grace a revocation is one', async () => {
+  test('a revocation takes effect also within the grace period', async () => {
     const app = new SmartApp(started);
     const { refresh_token: first } = await app.tokens();
     const second = await refreshed(app, first);
@@ -67,7 +67,7 @@ describe('a public client’s refresh token is rotated (RFC 9700 §4.14)', () =>
     expect(await refreshed(app, first)).toMatchObject({ error: 'invalid_grant' });
   });
 
-  test('another client gets nothing for it', async () => {
+  test('another client cannot use the token', async () => {
     const { refresh_token: first } = await new SmartApp(started).tokens();
     await new SmartApp(started).refresh(first!);
     expect(await refreshed(new SmartApp(started, 'secret-app'), first)).toMatchObject({

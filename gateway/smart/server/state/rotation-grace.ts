@@ -3,22 +3,22 @@ import type { Adapter } from 'oidc-provider';
 import Provider from 'oidc-provider';
 
 /**
- * How long a refresh token that has been rotated is still answered: two tabs of one app refresh at the same moment, or
- * the answer was lost on its way.
+ * Time for which a rotated refresh token is still accepted: two tabs of one app may refresh at the same moment, or the
+ * answer may be lost.
  */
 const ROTATION_GRACE_SECONDS = 10;
 
-/** Names the one successor of each refresh token. @param secret of the tenant, the same at all gateways */
+/** Derives the only successor of each refresh token. @param secret of the tenant, the same at all gateways */
 export function successors(secret: string): (token: string) => string {
   const key = Buffer.from(hkdfSync('sha256', secret, '', 'successors of refresh tokens', 32));
   return (token) => createHmac('sha256', key).update(token).digest('base64url');
 }
 
 /**
- * Refresh tokens whose second use within the grace gives the same successor as the first. Both tabs then hold one token,
- * and a thief would hold the same one as the app: whoever comes after the grace, or with a token before the last,
- * still ends the grant (RFC 9700 §4.14.2).
- * @param tokens the rows as they are
+ * Wraps the rows of refresh tokens: a second use within the grace period gives the same successor as the first. Both tabs
+ * then have the same token, as would a thief. A use after the grace period, or of an older token than the last one, still
+ * ends the grant (RFC 9700 §4.14.2).
+ * @param tokens the rows
  * @param now milliseconds since the epoch
  */
 export function withRotationGrace(
@@ -26,9 +26,9 @@ export function withRotationGrace(
   successorOf: (token: string) => string,
   now: () => number,
 ): Adapter {
-  /** Whether it was used just now, and its successor was not used yet. */
+  /** Returns true when the token was used just now, and its successor was not used yet. */
   const isRepeated = async (id: string, consumed: unknown): Promise<boolean> => {
-    // Clocks of gateways differ a little, to either side.
+    // The clocks of gateways differ a little, in both directions.
     if (Math.abs(now() / 1000 - Number(consumed)) > ROTATION_GRACE_SECONDS) return false;
     return !(await tokens.find(successorOf(id)))?.consumed;
   };
@@ -52,7 +52,7 @@ export function withRotationGrace(
   };
 }
 
-/** Gives a refresh token that comes of a rotation the name of its predecessor's one successor. */
+/** Makes the provider name a rotated refresh token as the derived successor of its predecessor. */
 export function nameSuccessors(provider: Provider, successorOf: (token: string) => string): void {
   const { prototype } = provider.RefreshToken as unknown as { prototype: { generateTokenId(): string } };
   const random = prototype.generateTokenId;

@@ -12,7 +12,7 @@ function fresh(now = () => 1_000_000, state = sqliteState(':memory:', now)) {
   return { state, rows: sealedRows<{ secret: string }>(state, 'demo', 'EhrSession', sealing, now) };
 }
 
-test('a value is found under its id, of its tenant and model alone', async () => {
+test('finds a value by its id, only in its tenant and model', async () => {
   const { state, rows } = fresh();
   await rows.put('a', { secret: 's' }, 60);
   expect(await rows.find('a')).toEqual({ secret: 's' });
@@ -27,7 +27,7 @@ test('a value is found under its id, of its tenant and model alone', async () =>
   expect(await rows.find('a')).toBeUndefined();
 });
 
-test('of many that take it at once, one has it', async () => {
+test('gives a value to only one of many simultaneous takers', async () => {
   const { rows } = fresh();
   await rows.put('a', { secret: 's' }, 60);
   const taken = await Promise.all([1, 2, 3, 4, 5].map(() => rows.take('a')));
@@ -36,7 +36,7 @@ test('of many that take it at once, one has it', async () => {
   expect(await rows.take('a')).toBeUndefined();
 });
 
-test('it ends to the second', async () => {
+test('a value expires exactly at its time', async () => {
   let now = 1_000_000;
   const { rows } = fresh(() => now);
   await rows.put('a', { secret: 's' }, 60);
@@ -47,7 +47,7 @@ test('it ends to the second', async () => {
   expect(await rows.take('a')).toBeUndefined();
 });
 
-test('another secret opens nothing, and neither does the same row under another id', async () => {
+test('a row cannot be opened with another secret, or under another id', async () => {
   const { state, rows } = fresh();
   await rows.put('a', { secret: 's' }, 60);
   const stranger = sealer(['another secret, which is long enough too']);
@@ -59,7 +59,7 @@ test('another secret opens nothing, and neither does the same row under another 
   expect(await rows.find('b')).toBeUndefined();
 });
 
-test('in Redis too one of two gateways has it, and while Redis does not answer none is told that it is gone', async () => {
+test('Redis: gives a value to only one of two gateways, and answers unavailable while Redis does not answer', async () => {
   const server = await startRedis();
   const open = () =>
     new Promise<SharedRedis>((done) => {

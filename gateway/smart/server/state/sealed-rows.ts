@@ -1,17 +1,17 @@
 import type { Sealer } from '../../../state/sealed.ts';
 import { isUsed, type State } from './state.ts';
 
-/** Rows of one tenant and model that a copy of the state opens for nobody: ids are hashed, and values sealed. */
+/** Rows of one tenant and model. Ids are hashed and values sealed, so that a copy of the state reveals nothing. */
 export interface SealedRows<T> {
-  /** @param seconds until the row is gone */
+  /** Stores a value. @param seconds until it expires */
   put(id: string, value: T, seconds: number): Promise<void>;
   find(id: string): Promise<T | undefined>;
-  /** Finds it for one caller alone, however many ask at once. */
+  /** Finds a value for one caller only, however many ask at once. */
   take(id: string): Promise<T | undefined>;
   drop(id: string): Promise<void>;
 }
 
-/** @param now milliseconds since the epoch */
+/** Returns sealed rows in a state. @param now milliseconds since the epoch */
 export function sealedRows<T>(
   state: State,
   tenant: string,

@@ -4,13 +4,13 @@ import { entryName, readEntry, required, type SharedRedis } from '../../../state
 import type { Sealer } from '../../../state/sealed.ts';
 import type { Keys } from './keys.ts';
 
-/** Gives a tenant's keys. @param own makes those that are offered where the store has none */
+/** Returns a tenant's keys. @param own creates keys to store when there are none */
 export type ShareKeys = (tenant: string, own: () => Promise<Keys>) => Promise<Keys>;
 
 /**
- * One set of keys for all gateways, in Redis: the first that offers some wins (SET NX), and all present the same key
- * set. A store that has lost its contents is offered what was last in use.
- * @returns what throws Fault `unavailable` while Redis does not answer, or holds keys that our SEALING_KEY does not open
+ * Shares one set of keys among all gateways, in Redis. The keys of the first gateway win (SET NX), and all publish the same
+ * key set. If Redis has lost its contents, the last used keys are stored again.
+ * @returns it throws Fault `unavailable` while Redis does not answer, or when our SEALING_KEY does not open the keys
  */
 export function sharedKeys({ client }: SharedRedis, { seal, open, isCurrent }: Sealer): ShareKeys {
   const last = new LRUCache<string, Keys>({ max: 1000 });
@@ -24,7 +24,7 @@ export function sharedKeys({ client }: SharedRedis, { seal, open, isCurrent }: S
     }
     const text = sealed === null ? undefined : open(sealed, name);
     if (sealed === null || text === undefined) throw sealedByAnother(tenant);
-    // A secret that is on its way out of SEALING_KEY seals nothing that stays.
+    // Seal again with the current secret: an older one in SEALING_KEY will be removed.
     if (!isCurrent(sealed, name)) await required(client.set(name, seal(text, name)));
     const keys = JSON.parse(text) as Keys;
     last.set(tenant, keys);

@@ -12,7 +12,7 @@ afterAll(async () => {
   await started.close();
 });
 
-describe('SM-19 a code that is presented in vain is spent: the right exchange comes too late', () => {
+describe('SM-19 a code is spent after a failed exchange: the right exchange is then refused', () => {
   const basic = { authorization: `Basic ${btoa(`secret-app:${SECRET}`)}` };
   const exchangeOf = (app: SmartApp, code: string) => ({
     grant_type: 'authorization_code',
@@ -35,7 +35,7 @@ describe('SM-19 a code that is presented in vain is spent: the right exchange co
     ],
     ['an unknown client', { client_id: 'nobody' }, 'invalid_client'],
     [
-      'a client that may have no code',
+      'a client that may not use codes',
       { client_id: 'limited-backend', client_secret: SECRET },
       'invalid_request',
     ],
@@ -49,7 +49,7 @@ describe('SM-19 a code that is presented in vain is spent: the right exchange co
     expect(await json(form(started, '/token', right))).toMatchObject({ error: 'invalid_grant' });
   });
 
-  test('what it has given already ends, too', async () => {
+  test('tokens of the code end too', async () => {
     const app = new SmartApp(started);
     const callback = await app.launch();
     const tokens = await app.exchange(callback);
@@ -59,7 +59,7 @@ describe('SM-19 a code that is presented in vain is spent: the right exchange co
     expect((await app.refresh(tokens.refresh_token!)).status).toBe(400);
   });
 
-  test('a request that names no client, and a code that is not there, end nothing', async () => {
+  test('a request without a client, or with an unknown code, ends nothing', async () => {
     const app = new SmartApp(started);
     const right = exchangeOf(app, (await app.launch()).searchParams.get('code')!);
     const { client_id: _, ...nobody } = right;

@@ -3,9 +3,9 @@ import type Provider from 'oidc-provider';
 import { PATHS } from '../settings.ts';
 
 /**
- * A code that was presented in vain is spent (SM-19): with another verifier, redirect URI or client than it was made
- * for, or once more (RFC 6749 §4.1.2). Its grant ends, with all that came of it. A request that names no client, and so
- * has not come to the code, leaves it alone, and so does a failure of ours.
+ * Spends a code after a failed exchange (SM-19): with another verifier, redirect URI or client, or a second time (RFC 6749
+ * §4.1.2). Its grant ends with all its tokens. A request without a client, for which the code is not read, does not spend
+ * it, nor does a failure of this server.
  */
 export function spendFailedCodes(provider: Provider) {
   return async (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
@@ -19,7 +19,7 @@ export function spendFailedCodes(provider: Provider) {
   };
 }
 
-/** The grant first: without it no token of it is good. */
+/** Ends the grant first: without it, none of its tokens is valid. */
 async function endGrant(provider: Provider, ctx: KoaContextWithOIDC, grantId: string): Promise<void> {
   await (await provider.Grant.find(grantId, { ignoreExpiration: true }))?.destroy();
   const { AccessToken, RefreshToken, AuthorizationCode } = provider;

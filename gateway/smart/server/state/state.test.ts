@@ -30,7 +30,7 @@ beforeEach(async () => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-/** Each opens a first state and another one over the same rows, where there can be another. */
+/** Each opens a state and another one with the same rows, if that is possible. */
 const BACKENDS: Record<string, () => [State, State]> = {
   memory() {
     const state = sqliteState(':memory:', milliseconds);
@@ -65,7 +65,7 @@ describe.each(Object.keys(BACKENDS))('state in %s', (backend) => {
     expect(await other.model('a', 'RefreshToken').find('id')).toBeUndefined();
   });
 
-  test('what has expired is gone: from counts at once, from answers after a minute', async () => {
+  test('an expired row is not counted any more, and not found after a minute', async () => {
     const model = state.model('a', 'Interaction');
     await model.upsert('old', {}, 60);
     expect(await other.count('a', 'Interaction')).toBe(1);
@@ -76,7 +76,7 @@ describe.each(Object.keys(BACKENDS))('state in %s', (backend) => {
     expect(await model.find('old')).toBeUndefined();
   });
 
-  test('a row without an end stays, and one that is written again has its new text and end', async () => {
+  test('keeps a row without expiry; a row that is written again has the new text and expiry', async () => {
     const clients = state.model('a', 'Client');
     await clients.upsert('c', { client_id: 'c' }, undefined as unknown as number);
     const sessions = state.model('a', 'Session');
@@ -89,7 +89,7 @@ describe.each(Object.keys(BACKENDS))('state in %s', (backend) => {
     expect(await sessions.findByUid('u')).toBeUndefined();
   });
 
-  test('a code is consumed once, and remembered as consumed', async () => {
+  test('a code can be consumed once, and is then marked as consumed', async () => {
     const model = state.model('a', 'AuthorizationCode');
     await model.upsert('c', { grantId: 'g' }, 60);
     await model.consume('c');
@@ -98,7 +98,7 @@ describe.each(Object.keys(BACKENDS))('state in %s', (backend) => {
     await expect(model.consume('never issued')).rejects.toMatchObject({ error: 'invalid_grant' });
   });
 
-  test('of many that consume one row at two places, one wins', async () => {
+  test('only one of many simultaneous consumers of a row succeeds', async () => {
     await state.model('a', 'RefreshToken').upsert('r', { grantId: 'g' }, 60);
     const tries = Array.from({ length: 20 }, (_, i) =>
       (i % 2 ? state : other).model('a', 'RefreshToken').consume('r'),
@@ -107,7 +107,7 @@ describe.each(Object.keys(BACKENDS))('state in %s', (backend) => {
     expect(won).toHaveLength(1);
   });
 
-  test('the id of a client assertion is taken once, wherever it is presented (RFC 7523 §3)', async () => {
+  test('the id of a client assertion is accepted once, at any gateway (RFC 7523 §3)', async () => {
     const tries = Array.from({ length: 20 }, (_, i) =>
       (i % 2 ? state : other).model('a', 'ReplayDetection').upsert('jti', { iss: 'app' }, 60),
     );
@@ -119,7 +119,7 @@ describe.each(Object.keys(BACKENDS))('state in %s', (backend) => {
     await state.model('b', 'ReplayDetection').upsert('jti', { iss: 'app' }, 60);
   });
 
-  test('revoking a grant takes its rows of that model and no others, everywhere', async () => {
+  test('revoking a grant removes only its rows of that model, at every gateway', async () => {
     const model = state.model('a', 'AccessToken');
     await model.upsert('1', { grantId: 'g' }, 60);
     await model.upsert('2', { grantId: 'h' }, 60);
@@ -133,21 +133,21 @@ describe.each(Object.keys(BACKENDS))('state in %s', (backend) => {
     expect(await state.count('a', 'AccessToken')).toBe(1);
   });
 
-  test('what is destroyed is gone everywhere', async () => {
+  test('a destroyed row is gone at every gateway', async () => {
     await state.model('a', 'Grant').upsert('g', {}, 60);
     await other.model('a', 'Grant').destroy('g');
     expect(await state.model('a', 'Grant').find('g')).toBeUndefined();
     expect(await state.count('a', 'Grant')).toBe(0);
   });
 
-  test('a session is found by its uid, with its id', async () => {
+  test('finds a session by its uid, with its id', async () => {
     const session = { kind: 'Session', jti: 's', uid: 'u' };
     await state.model('a', 'Session').upsert('s', session, 60);
     expect(await other.model('a', 'Session').findByUid('u')).toMatchObject({ jti: 's' });
     expect(await other.model('a', 'Session').findByUid('v')).toBeUndefined();
   });
 
-  test('a deadline is taken when its time has come, by one, in its tenant, and again after longer and longer', async () => {
+  test('a due deadline is taken once, in its tenant, and again after growing pauses', async () => {
     const [one, two] = [state.deadlines('a'), other.deadlines('a')];
     await one.set('first', 'text', clock.now + 60);
     await one.set('later', 'text', clock.now + 10_000);
@@ -173,7 +173,7 @@ describe.each(Object.keys(BACKENDS))('state in %s', (backend) => {
     expect(await one.take(5, 60)).toEqual([]);
   });
 
-  test('of many deadlines at two places each is taken once', async () => {
+  test('each of many deadlines is taken once by two gateways', async () => {
     const ids = Array.from({ length: 40 }, (_, index) => `deadline-${index}`);
     for (const id of ids) await state.deadlines('a').set(id, id, clock.now);
     const takers = ids.map((_, index) => (index % 2 ? state : other).deadlines('a').take(2, 60));
@@ -181,7 +181,7 @@ describe.each(Object.keys(BACKENDS))('state in %s', (backend) => {
     expect(taken.map(({ id }) => id).sort()).toEqual([...ids].sort());
   });
 
-  test('a deadline that is changed after it was taken is not removed with what it was', async () => {
+  test('does not remove a deadline that was changed after it was taken', async () => {
     const deadlines = state.deadlines('a');
     await deadlines.set('d', 'old', clock.now);
     const [taken] = await deadlines.take(5, 60);
@@ -197,7 +197,7 @@ describe.each(Object.keys(BACKENDS))('state in %s', (backend) => {
     expect(await deadlines.waiting()).toBe(0);
   });
 
-  test('a lock has one holder, until it lets go', async () => {
+  test('a lock has one holder until it is released', async () => {
     const tries = Array.from({ length: 20 }, (_, index) => (index % 2 ? state : other).lock('a', 'l', 60));
     const held = (await Promise.all(tries)).filter((unlock) => unlock !== undefined);
     expect(held).toHaveLength(1);
@@ -205,13 +205,13 @@ describe.each(Object.keys(BACKENDS))('state in %s', (backend) => {
     await held[0]!();
     const next = await other.lock('a', 'l', 60);
     expect(next).toBeDefined();
-    // One who has let go already ends no other's.
+    // A holder that has released it cannot release another's lock.
     await held[0]!();
     expect(await state.lock('a', 'l', 60)).toBeUndefined();
   });
 });
 
-test('SQLite: a lock whose holder has died ends by itself; Redis: by its own clock', async () => {
+test('SQLite: a lock expires when its holder has died; Redis: by its own clock', async () => {
   const state = sqliteState(':memory:', milliseconds);
   await state.lock('a', 'l', 60);
   clock.now += 59;
@@ -225,7 +225,7 @@ test('SQLite: a lock whose holder has died ends by itself; Redis: by its own clo
   await expect.poll(() => redis.lock('a', 'l', 1), { timeout: 3000 }).toBeDefined();
 });
 
-test('SQLite: a deadline that nobody takes leaves the file in time', async () => {
+test('SQLite: a deadline that is never taken is deleted after some time', async () => {
   const state = sqliteState(':memory:', milliseconds);
   await state.deadlines('gone').set('old', 'text', clock.now);
   clock.now += 31 * 86_400;
@@ -234,7 +234,7 @@ test('SQLite: a deadline that nobody takes leaves the file in time', async () =>
   state.close();
 });
 
-test('SQLite: what has expired leaves the file in time', async () => {
+test('SQLite: expired rows are deleted after some time', async () => {
   const state = sqliteState(':memory:', milliseconds);
   const model = state.model('a', 'Interaction');
   await model.upsert('old', {}, 60);
@@ -245,7 +245,7 @@ test('SQLite: what has expired leaves the file in time', async () => {
   state.close();
 });
 
-describe('what stands in Redis', () => {
+describe('contents of Redis', () => {
   /** Names and contents of all entries. */
   const everything = async (): Promise<string> => {
     const { client } = shared;
@@ -259,7 +259,7 @@ describe('what stands in Redis', () => {
     return JSON.stringify(await Promise.all(names.map(async (name) => [name, await read(name)])));
   };
 
-  test('SM-14: no token, no person, no tenant, and an end to each row', async () => {
+  test('SM-14: have no token, person or tenant, and every row expires', async () => {
     const state = redisState(shared, sealer(secrets), milliseconds);
     const payload = { jti: 'token-value', grantId: 'grant-value', uid: 'uid-value', accountId: 'Patient/p1' };
     await state.model('hospital', 'AccessToken').upsert('token-value', payload, 60);
@@ -275,7 +275,7 @@ describe('what stands in Redis', () => {
     for (const row of rows) expect(await shared.client.ttl(row)).toBeGreaterThan(60);
   });
 
-  test('a row opens under no other key and in no other place; a rotated key still opens it', async () => {
+  test('cannot be opened with another key or under another name, but with a rotated key', async () => {
     const of = (...keys: string[]) =>
       redisState(shared, sealer(keys), milliseconds).model('a', 'AccessToken');
     const model = of(...secrets);
@@ -293,7 +293,7 @@ describe('what stands in Redis', () => {
     expect(await model.find('yours')).toBeUndefined();
   });
 
-  test('a store that takes no more is unavailable, not a token that is forgotten', async () => {
+  test('a full store answers unavailable, and does not forget a token silently', async () => {
     const model = redisState(shared, sealer(secrets), milliseconds).model('a', 'AccessToken');
     await shared.client.config('SET', 'maxmemory', '1');
     await expect(model.upsert('t', {}, 60)).rejects.toMatchObject({ code: 'unavailable' });

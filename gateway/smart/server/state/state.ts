@@ -7,44 +7,44 @@ import type { Deadlines } from './deadlines.ts';
 import { sqliteDeadlines } from './deadlines.ts';
 
 /**
- * What the authorization servers of all tenants remember: a SQLite table here, Redis (`redis-state.ts`) when several
- * gateways run. Of two that consume one row at once, one wins (RFC 6749 §10.5), and the id of an assertion is taken
- * once (RFC 7523 §3), wherever the two are.
+ * State of the authorization servers of all tenants: a SQLite table here, Redis (`redis-state.ts`) for several gateways. If
+ * two processes consume a row at once, one succeeds (RFC 6749 §10.5), and the id of an assertion is accepted once (RFC 7523
+ * §3).
  */
 export interface State {
-  /** The rows of one tenant and model. A model's name is the authorization server's own, or one of ours. */
+  /** Returns the rows of one tenant and model. The name of a model is that of the provider, or one of ours. */
   model(tenant: string, name: string): Adapter;
-  /** How many rows of a model there are that have not expired. */
+  /** Returns the number of rows of a model that have not expired. */
   count(tenant: string, name: string): Promise<number>;
-  /** What has to be done later for one tenant, once, whichever process does it. */
+  /** Returns the deadlines of one tenant, of which each is done once by any process. */
   deadlines(tenant: string): Deadlines;
   /**
-   * What one process does at a time, wherever the others are.
-   * @param seconds after which it ends by itself, should its holder have died
-   * @returns what ends it; undefined where another holds it
+   * Takes a lock that one process can hold at a time.
+   * @param seconds after which it expires, in case its holder has died
+   * @returns a function that releases it; undefined when another process holds it
    */
   lock(tenant: string, name: string, seconds: number): Promise<(() => Promise<void>) | undefined>;
   close(): void;
 }
 
-/** A row as it is kept. */
+/** A stored row. */
 export interface Row {
   payload: string;
   /** Seconds since the epoch. */
   consumed: number | null;
 }
 
-/** The model whose rows are written once: ids of client assertions. */
+/** Model whose rows may be written only once: ids of client assertions. */
 export const ONCE = 'ReplayDetection';
 
-/** So that a token that has just expired is said to be expired. */
+/** Rows are kept this long after their end, so that a token that has just expired is reported as expired. */
 export const GRACE_SECONDS = 60;
 const WRITES_BETWEEN_CLEANUPS = 256;
 
 /**
- * State in a SQLite file. Ids are bearer secrets (tokens, codes, sessions): only their hashes are stored, so that a
- * copy of the file opens nothing.
- * @param file its path, or `:memory:`
+ * Returns state in a SQLite file. Ids are bearer secrets (tokens, codes, sessions): only their hashes are stored, so that a
+ * copy of the file gives no access.
+ * @param file path, or `:memory:`
  * @param now milliseconds since the epoch
  */
 export function sqliteState(file: string, now: () => number): State {
@@ -118,7 +118,7 @@ export function sqliteState(file: string, now: () => number): State {
         return readRow(findByUid.get(tenant, name, uid, seconds() - GRACE_SECONDS));
       },
       async findByUserCode() {
-        return undefined; // there is no device flow
+        return undefined; // There is no device flow.
       },
       async consume(id) {
         const { changes } = consume.run(seconds(), tenant, name, key(id));
@@ -146,14 +146,14 @@ export function sqliteState(file: string, now: () => number): State {
   };
 }
 
-/** A row's text, without its id: that is a secret, and stands there as a hash. */
+/** Returns the text of a row without its id, which is a secret and only stored as a hash. */
 export function written(name: string, payload: AdapterPayload): string {
   const { jti, ...rest } = payload;
-  // A session is also found by its uid, and then tells its id.
+  // A session keeps its id, because it is also found by its uid.
   return JSON.stringify(name === 'Session' ? { ...rest, jti } : rest);
 }
 
-/** @param id by which it was found */
+/** Reads a stored row. @param id by which it was found */
 export function readRow(row: Row | undefined, id?: string): AdapterPayload | undefined {
   if (!row) return undefined;
   const payload = JSON.parse(row.payload) as AdapterPayload;
@@ -162,17 +162,19 @@ export function readRow(row: Row | undefined, id?: string): AdapterPayload | und
   return payload;
 }
 
+/** Returns the error of a row that was already consumed. */
 export async function used(): Promise<Error> {
   const { errors } = await import('oidc-provider');
   return new errors.InvalidGrant('already used');
 }
 
-/** Whether a row was not to be had because another has taken it. */
+/** Returns true for the error of a row that was already consumed. */
 export async function isUsed(error: unknown): Promise<boolean> {
   const { errors } = await import('oidc-provider');
   return error instanceof errors.InvalidGrant;
 }
 
+/** Returns the error of a client assertion that was used before. */
 export async function taken(): Promise<Error> {
   const { errors } = await import('oidc-provider');
   return new errors.InvalidClientAuth('client assertion tokens must only be used once');

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { throttle } from './throttle.ts';
 
-test('a burst, then so many a second', () => {
+test('allows a burst, then the given number per second', () => {
   let clock = 0;
   const admits = throttle(2, 3, () => clock);
   const ask = (times: number) => Array.from({ length: times }, () => admits('one address'));
@@ -12,7 +12,7 @@ test('a burst, then so many a second', () => {
   expect(ask(4)).toEqual([true, true, true, false]);
 });
 
-test('what one address uses up, another still has', () => {
+test('counts each address separately', () => {
   const admits = throttle(2, 1, () => 0);
   expect(['a', 'a', 'b', 'b'].map(admits)).toEqual([true, false, true, false]);
 });

@@ -1,16 +1,16 @@
 import { LRUCache } from 'lru-cache';
 import { maxEntries } from '../../../../schema/outbound/max-entries.ts';
 
-/** More keys than these push out the least recently used: memory is bounded. */
+/** Largest number of keys. A further one removes the least recently used: memory stays limited. */
 const MOST_KEYS = 10_000;
 
-/** Milliseconds of a clock that nobody sets: a wall clock that is set back would keep everybody out. */
+/** Returns milliseconds of a monotonic clock: a wall clock that is set back would lock everybody out. */
 export const monotonic = (): number => performance.now();
 
 /**
- * Token buckets, one for each key: at most `burst` at once and `perSecond` in the long run.
+ * Creates token buckets, one for each key: at most `burst` at once, and `perSecond` on average.
  * @param now milliseconds of a monotonic clock
- * @returns whether one more is admitted for this key
+ * @returns a function that returns true when one more is admitted for the key
  */
 export function throttle(perSecond: number, burst: number, now = monotonic): (key: string) => boolean {
   const buckets = new LRUCache<string, { left: number; last: number }>(maxEntries(MOST_KEYS));

@@ -1,10 +1,10 @@
 import { SignJWT, type CryptoKey } from 'jose';
 import type { Started } from './started.ts';
 
-/** Scopes without their order. */
+/** Returns scopes as a set, for comparisons without order. */
 export const set = (scope: unknown) => new Set(String(scope).split(' '));
 
-/** A form to an endpoint of the server. */
+/** Posts a form to an endpoint of the server. */
 export const form = (
   { issuer }: Pick<Started, 'issuer'>,
   path: string,
@@ -17,7 +17,7 @@ export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 export const json = async (response: Promise<Response> | Response) =>
   (await (await response).json()) as Record<string, unknown>;
 
-/** A client assertion of the backend service. @param claims other ones; undefined leaves one out */
+/** Signs a client assertion of the backend service. @param claims replace the usual ones; undefined removes one */
 export async function assertion(
   started: Started,
   claims: object = {},

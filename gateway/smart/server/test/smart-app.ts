@@ -1,4 +1,4 @@
-/** A SMART app for the tests: oauth4webapi as it is, and the user's clicks. */
+/** A SMART app for the tests: an unmodified oauth4webapi, and the user's clicks. */
 import * as oauth from 'oauth4webapi';
 import type { Page, Started } from './started.ts';
 import { Browser, REDIRECT, SECRET, ticked } from './started.ts';
@@ -6,11 +6,11 @@ import { Browser, REDIRECT, SECRET, ticked } from './started.ts';
 export interface Choices {
   client?: string;
   scope?: string;
-  /** Who signs in. */
+  /** The account that signs in. */
   account?: string;
-  /** Whom a clinician picks. */
+  /** The patient whom a clinician chooses. */
   patient?: string;
-  /** Scopes that are unticked. */
+  /** Scopes that the user unticks. */
   without?: string[];
   parameters?: Record<string, string | undefined>;
   browser?: Browser;
@@ -18,7 +18,7 @@ export interface Choices {
 
 export const PATIENT_SCOPE = 'openid fhirUser launch/patient patient/*.rs offline_access';
 const insecure = { [oauth.allowInsecureRequests]: true } as const;
-/** The server, wherever it runs: `base` is the tenant's, `issuer` is below it. */
+/** A running server: `base` is that of the tenant, `issuer` is below it. */
 type Server = Pick<Started, 'base' | 'issuer' | 'keys'>;
 
 export class SmartApp {
@@ -51,7 +51,7 @@ export class SmartApp {
     return oauth.PrivateKeyJwt({ key: ES384.privateKey, kid: 'key-ES384' });
   }
 
-  /** The address that opens the authorization; undefined parameters are left out. */
+  /** Returns the authorization URL; undefined parameters are left out. */
   async url(scope: string, parameters: Record<string, string | undefined> = {}): Promise<string> {
     const all = {
       client_id: this.id,
@@ -68,7 +68,7 @@ export class SmartApp {
     return `${this.started.issuer}/authorize?${new URLSearchParams(given).toString()}`;
   }
 
-  /** Signs in, chooses, allows. @returns where the browser ends: at the app */
+  /** Signs in, chooses, allows. @returns the URL at the app where the browser ends */
   async launch(choices: Choices = {}): Promise<URL> {
     const { scope = PATIENT_SCOPE, account = 'Patient/p1', without = [], browser } = choices;
     const user = browser ?? new Browser(this.started.issuer);
@@ -86,7 +86,7 @@ export class SmartApp {
     return new URL(done.url);
   }
 
-  /** The code for tokens, checked as RFC 9207 and OpenID Connect say. */
+  /** Exchanges the code for tokens, with the checks of RFC 9207 and OpenID Connect. */
   async exchange(callback: URL): Promise<oauth.TokenEndpointResponse> {
     const metadata = await this.metadata();
     const parameters = oauth.validateAuthResponse(metadata, this.client, callback, this.state);

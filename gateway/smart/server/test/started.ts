@@ -1,4 +1,4 @@
-/** Our authorization server behind a door on a real port, and a browser that goes through its pages. */
+/** Our authorization server with the authorization hook on a real port, and a browser for its pages. */
 import { fastify, type FastifyInstance } from 'fastify';
 import { exportJWK, generateKeyPair, type CryptoKey, type JWK } from 'jose';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -29,13 +29,12 @@ export interface Started {
   app: FastifyInstance;
   server: AuthorizationServer;
   tenant: Tenant;
-  /** Where it listens. */
   port: number;
   dataDir: string;
   /** `http://127.0.0.1:port/prefix/demo`. */
   base: string;
   issuer: string;
-  /** Errors that the server told of. */
+  /** Errors that the server reported. */
   errors: unknown[];
   keys: Record<'ES384' | 'RS384', { privateKey: CryptoKey; jwk: JWK }>;
   close(): Promise<void>;
@@ -44,17 +43,17 @@ export interface Started {
 export interface StartOptions {
   host?: string;
   prefix?: string;
-  /** Of something else that stands before it. */
+  /** Port of a proxy in front of the server. */
   publicPort?: number;
-  /** Of the clients; new ones where they are not given. */
+  /** Keys of the clients; by default new ones. */
   keys?: Started['keys'];
-  /** What it shares with other servers. */
+  /** State that it shares with other servers. */
   shared?: Pick<SharedState, 'state' | 'shareKeys'>;
   /** The wall clock, in milliseconds since the epoch. */
   now?: () => number;
 }
 
-/** @param authorization further keys of the tenant's `authorization` */
+/** Starts a server. @param authorization further keys of the tenant's `authorization` */
 export async function startServer(authorization: object = {}, options: StartOptions = {}): Promise<Started> {
   const { host = '127.0.0.1', prefix = '/prefix' } = options;
   const port = await freePort();
@@ -137,7 +136,7 @@ export interface Page {
   headers: Headers;
 }
 
-/** A browser with cookies; it follows redirects as far as they stay on the server. */
+/** A browser with cookies, which follows redirects within the server. */
 export class Browser {
   readonly #cookies = new Map<string, { value: string; path: string }>();
   readonly #origin: string;
@@ -146,7 +145,7 @@ export class Browser {
     this.#origin = new URL(issuer).origin;
   }
 
-  /** @returns the page it ends at; for a redirect to elsewhere, `url` is that address and `html` empty */
+  /** Opens a page. @returns the last page; for a redirect to another server, `url` is its URL and `html` is empty */
   async open(url: string, init: RequestInit = {}): Promise<Page> {
     let at = url;
     let send: RequestInit = init;
@@ -168,7 +167,7 @@ export class Browser {
     throw new Error('too many redirects');
   }
 
-  /** Presses a button of the page's form. @param fields in addition to what is hidden and ticked */
+  /** Submits the form of a page. @param fields in addition to the hidden fields */
   submit(page: Page, fields: [string, string][], headers: Record<string, string> = {}): Promise<Page> {
     const [, action] = /<form method="post" action="([^"]+)"/.exec(page.html) ?? [];
     if (!action) throw new Error(`no form: ${page.html}`);
@@ -200,7 +199,7 @@ export class Browser {
   }
 }
 
-/** Values of the ticked boxes of a consent page. */
+/** Returns the values of the ticked boxes of a consent page. */
 export function ticked({ html }: Page): string[] {
   return [...html.matchAll(/name="scope" value="([^"]*)" checked/g)].map(([, value]) => unescape(value!));
 }
