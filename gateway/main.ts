@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import type { FastifyBaseLogger } from 'fastify';
 import { pino } from 'pino';
 import { ExpressionPool } from '../schema/expressions/pool.ts';
@@ -20,6 +21,10 @@ import { readSettings, SettingsError } from './settings.ts';
 import { openRedis } from './state/redis.ts';
 import { sharedState } from './state/shared-state.ts';
 import { readTenants, TenantsError } from './tenants/loading/tenants.ts';
+
+// A collection of all garbage waits until the heap has grown by this much of what is in use. V8's own choice on a large
+// machine is to let it grow to several times that.
+setFlagsFromString('--heap-growing-percent=30');
 
 /**
  * Reads the environment and the tenants, builds the app and listens; or checks one tenant and exits. Only this file reads

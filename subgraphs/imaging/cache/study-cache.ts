@@ -8,8 +8,10 @@ export const SEARCH_TTL = 4;
 /** Seconds for which the owner of a study is kept, so that not every frame needs a search (IA-29). */
 export const OWNER_TTL = 60;
 
-/** Number of rows in all kept answers. A row has about a kilobyte. */
-const MAX_ROWS = 100_000;
+/** Bytes of all kept answers, with everything that is derived from their rows and released with them. */
+const MAX_BYTES = 128 * 1024 * 1024;
+/** Bytes of a row with its share of study documents, resources and their text: an average over 200 patients. */
+const BYTES_OF_ROW = 4096;
 
 /** Rows of a search as the source gave them. All callers share them, so they are never changed. */
 export type Rows = readonly DicomJson[];
@@ -40,8 +42,8 @@ interface Kept {
  */
 export class StudyCache {
   readonly #kept = new LRUCache<string, Kept>({
-    maxSize: MAX_ROWS,
-    sizeCalculation: ({ rows }) => Math.max(1, rows.length),
+    maxSize: MAX_BYTES,
+    sizeCalculation: ({ rows }) => BYTES_OF_ROW * Math.max(1, rows.length),
   });
   readonly #asking = new SingleFlight<Rows>();
   readonly #shared: SharedCache | undefined;
