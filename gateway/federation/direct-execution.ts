@@ -88,7 +88,10 @@ export function directExecution(
     async responseForOperation(context: GraphQLRequestContext<GatewayContext>) {
       const { schema, document, operation, request, contextValue } = context;
       const variables = request.variables ?? {};
-      const found = await run({ schema, document: document!, operation: operation!, variables }, contextValue);
+      const found = await run(
+        { schema, document: document!, operation: operation!, variables },
+        contextValue,
+      );
       if (!found) return null;
       const http = { status: undefined, headers: new HeaderMap() };
       return { http, body: { kind: 'single' as const, singleResult: found } };

@@ -111,7 +111,11 @@ class Call {
   constructor(
     request: FastifyRequest,
     reply: FastifyReply,
-    { baseUrl, open, signal }: Pick<DicomwebOptions, 'baseUrl' | 'open'> & { signal: AbortSignal | undefined },
+    {
+      baseUrl,
+      open,
+      signal,
+    }: Pick<DicomwebOptions, 'baseUrl' | 'open'> & { signal: AbortSignal | undefined },
   ) {
     this.#request = request;
     this.#reply = reply;

@@ -74,7 +74,7 @@ export async function findStudies(
     only && others.length === 0
       ? only.studies
       : [...new Map(lists.flatMap(({ studies }) => studies).map((one) => [one.study.id, one])).values()];
-  const matching = await matchingStudies(imaging, search, fetched, options);
+  const matching = await matchingStudies(imaging, search, { studies: fetched, now: options.now() });
   const all = ordered(search, where ? matching.filter(where) : matching);
   const { offset, count } = search;
   return {
@@ -88,16 +88,15 @@ export async function findStudies(
   };
 }
 
+/** @param now seconds since the epoch */
 async function matchingStudies(
   imaging: Imaging,
   search: ImagingStudySearch,
-  studies: readonly FoundStudy[],
-  { now }: ResourceOptions,
+  { studies, now }: { studies: readonly FoundStudy[]; now: number },
 ): Promise<readonly FoundStudy[]> {
   if (search.criteria.length === 0) return studies;
   const orders = await ordersOf(imaging, search);
-  const time = now() * 1000;
-  return studies.filter((found) => matches(search, { ...found, orders }, time));
+  return studies.filter((found) => matches(search, { ...found, orders }, now * 1000));
 }
 
 const inUsualOrder = new Derivation<readonly FoundStudy[], readonly FoundStudy[]>();
