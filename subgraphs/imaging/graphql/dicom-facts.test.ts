@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { EXPLICIT_LITTLE_ENDIAN, writeDicomFile } from '../../../gateway/demo/dicom-file.ts';
+import { seriesObject } from '../../../gateway/test/setup/series-object.ts';
+import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import { testAccess, testSubgraph, testTenant, type TestSubgraph } from '../test/subgraph.ts';
 
 const STUDY = '1.2.9';
@@ -12,37 +13,11 @@ const folder = mkdtempSync(join(tmpdir(), 'facts-'));
 const tenant = testTenant({ type: 'folder', path: folder, lookup: 'all-studies-on-server' });
 let served: TestSubgraph;
 
-/** An object of the series; without an image it has no rows, columns and frames. */
-function object(number: number, image?: { rows: number; columns: number; frames?: number }): Buffer {
-  const { rows = 0, columns = 0, frames } = image ?? {};
-  return writeDicomFile(
-    EXPLICIT_LITTLE_ENDIAN,
-    [
-      { tag: 0x00080016, vr: 'UI', value: '1.2.840.10008.5.1.4.1.1.7' },
-      { tag: 0x00080018, vr: 'UI', value: `${STUDY}.1.${number}` },
-      { tag: 0x00080060, vr: 'CS', value: 'OT' },
-      { tag: 0x00100020, vr: 'LO', value: 'MRN' },
-      { tag: 0x00180015, vr: 'CS', value: 'KNEE' },
-      { tag: 0x0020000d, vr: 'UI', value: STUDY },
-      { tag: 0x0020000e, vr: 'UI', value: `${STUDY}.1` },
-      { tag: 0x00200013, vr: 'IS', value: String(number) },
-      ...(frames === undefined ? [] : [{ tag: 0x00280008, vr: 'IS', value: String(frames) }]),
-      ...(image
-        ? [
-            { tag: 0x00280010, vr: 'US', value: [rows] },
-            { tag: 0x00280011, vr: 'US', value: [columns] },
-          ]
-        : []),
-    ],
-    { vr: 'OB', bytes: Buffer.alloc(rows * columns * (frames ?? 1)), encapsulated: false },
-  );
-}
-
 beforeAll(async () => {
   const objects = [
-    object(1),
-    object(2, { rows: 8, columns: 6, frames: 5 }),
-    object(3, { rows: 4, columns: 4 }),
+    seriesObject(STUDY, 1),
+    seriesObject(STUDY, 2, { rows: 8, columns: 6, frames: 5 }),
+    seriesObject(STUDY, 3, { rows: 4, columns: 4 }),
   ];
   // By their names in another order than by their numbers.
   for (const [index, bytes] of objects.entries()) writeFileSync(join(folder, `${9 - index}.dcm`), bytes);
@@ -65,7 +40,7 @@ async function seriesOf(fields: string) {
 test('FG-8 a series gives the size and transfer syntax of its first image, and the frames of all', async () => {
   expect(await seriesOf('rows columns numberOfFrames transferSyntax bodyPartExamined')).toEqual({
     ...{ rows: 8, columns: 6, numberOfFrames: 6 },
-    ...{ transferSyntax: EXPLICIT_LITTLE_ENDIAN, bodyPartExamined: 'KNEE' },
+    ...{ transferSyntax: TransferSyntax.ExplicitVRLittleEndian, bodyPartExamined: 'KNEE' },
   });
 });
 
