@@ -163,6 +163,7 @@ describe('IA-5 and SM-12: what a token must be', () => {
     [
       'system/ where launch is on (IA-4)',
       () => ({ scope: 'system/*.rs', client_id: 'b' }),
+      // They count in Backend Services mode only (IA-6).
       'insufficient_scope',
     ],
     ['described in a wrong type', () => ({ scope: ['a'], patient: 'p1' }), 'bad_gateway'],

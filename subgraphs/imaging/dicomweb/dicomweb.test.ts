@@ -135,7 +135,7 @@ describeWithSharedData('the DICOMweb face over Orthanc', () => {
   }
   const hash = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
-  describe('token × path → status (IA-5 to IA-9, SM-6)', () => {
+  describe('token × path → status (IA-6 to IA-9, SM-6)', () => {
     const paths = {
       list: '/studies',
       series: '/series',
