@@ -83,6 +83,7 @@ export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> 
             http.status = 403;
             delete singleResult.data;
           }
+          // At FHIR's own addresses each error has an OperationOutcome (FG-11).
           if (contextValue.scope.fhir) {
             body.singleResult = { ...singleResult, ...withOutcomes(singleResult.errors) };
           }

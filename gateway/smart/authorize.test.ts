@@ -163,6 +163,7 @@ describe('IA-5 and SM-12: requirements for a token', () => {
     [
       'with system/ scopes while only app-launch is on (IA-4)',
       () => ({ scope: 'system/*.rs', client_id: 'b' }),
+      // They count in Backend Services mode only (IA-6).
       'insufficient_scope',
     ],
     ['with a scope of the wrong type', () => ({ scope: ['a'], patient: 'p1' }), 'bad_gateway'],

@@ -334,6 +334,7 @@ describe('IA-30 API × request → records', () => {
       'a tenant in the URL that is refused',
       () => get('/dyn/bm90aGluZw/fhir/ImagingStudy'),
       404,
+      // It is no tenant's, and recorded all the same (SM-15).
       ['search ImagingStudy - - - denied not_found'],
     ],
     ['a tenant that does not exist', () => get('/nobody/fhir/ImagingStudy'), 404, []],

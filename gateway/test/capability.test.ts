@@ -188,6 +188,7 @@ describe('IA-25 what a capability opens, and for whom', () => {
     ['an unknown token', ({ base, uid }) => `${base}/studies/${uid}`, auth('made-up'), 403],
     ['another study', ({ base, other }) => `${base}/studies/${other}`, auth('good'), 403],
     ['an unknown study', ({ base }) => `${base}/studies/1.2.3`, auth('good'), 403],
+    // Nothing beyond its study (IA-23).
     ['all studies', ({ base }) => `${base}/studies`, auth('good'), 403],
     ['all series', ({ base }) => `${base}/series`, auth('good'), 403],
     ['no path', ({ base }) => base, auth('good'), 403],

@@ -128,6 +128,7 @@ export function faultExtensions(fault: Fault): Record<string, unknown> {
 export function faultHeaders(fault: Fault, realm: string, resourceMetadata?: string): Record<string, string> {
   const { scope, retryAfter, allow, size, credentials } = fault.details;
   const headers: Record<string, string> = { 'cache-control': CACHE_CONTROL.noStore };
+  // Who is refused for the token learns how to get another (SM-12).
   if (fault.status === 401 || fault.code === 'insufficient_scope' || credentials) {
     const { error } = FAULTS[fault.code] as { error?: string };
     headers['www-authenticate'] = [

@@ -20,6 +20,7 @@ export function parseFhirJson(text: string): unknown {
 }
 
 function marked(token: string): string {
+  // A number keeps neither a zero at its end nor its exponent (FG-4).
   const isDecimal = !token.startsWith('"') && /[.eE]/.test(token);
   return isDecimal && String(Number(token)) !== token ? `"${MARK}${token}"` : token;
 }

@@ -17,6 +17,7 @@ export function generate(all = false): Files {
   const model = buildModel(readDefinitions(), all);
   const contributions = (subgraph: string) =>
     readFileSync(new URL(`../${subgraph}.contributions.graphql`, import.meta.url), 'utf8');
+  // The schema, and the tables of which the resolvers are made (FG-1).
   return {
     'clinical.graphql': clinicalSdl(model, contributions('clinical')),
     'imaging.graphql': imagingSdl(model, contributions('imaging')),

@@ -26,6 +26,7 @@ export function parseAccept(header: string | undefined, parameter?: readonly str
   if (texts.length > MAX_RANGES)
     throw new Fault('invalid_request', `Accept names at most ${MAX_RANGES} media ranges.`);
   const ranges = texts.map((range) => mediaRange(range)).filter(({ type }) => type.includes('/'));
+  // The best first (RFC 9110 §12.4.2, DW-11).
   const liked = ranges.filter(({ quality }) => quality > 0).sort((a, b) => b.quality - a.quality);
   if (ranges.length === 1) return liked;
   return liked.map((range) => {

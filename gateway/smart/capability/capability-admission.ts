@@ -168,6 +168,7 @@ export function capabilities(
       if (link && method !== 'GET') {
         throw new Fault('method_not_allowed', 'A link is for one GET.', { allow: 'GET' });
       }
+      // It leads to no other study, and to no list of others (IA-23).
       if (studyUid !== opened.studyUid || (link && link.path !== below(raw.url ?? '', sealed))) {
         throw noLongerValid();
       }

@@ -84,7 +84,7 @@ describe('FHIR in GraphQL', () => {
       { generalPractitioner: [{ resource: null }] },
     ],
   ];
-  it.each(fields)('FG-4 Patient { %s }', async (selection, value) => {
+  it.each(fields)('FG-3, FG-4 Patient { %s }', async (selection, value) => {
     expect(await dataOf(`{ Patient(id: "ana") { ${selection} } }`)).toEqual({ Patient: value });
   });
 

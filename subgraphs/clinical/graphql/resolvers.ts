@@ -57,6 +57,7 @@ function rootFields(type: string): Fields {
   };
 }
 
+/** Fields of the resources that refer to a resource: `ConditionList` of a Patient (FG-3). */
 function reverseFields(target: string): Fields {
   const fields: Fields = {};
   for (const source of Object.keys(tables.reverse[target] ?? {})) {
@@ -76,6 +77,7 @@ function connection({ resources, applied: _, ...page }: Page): object {
   return { ...page, edges: resources.map((resource) => ({ mode: 'match', resource })) };
 }
 
+/** Resolves a reference to a resource of this subgraph or of the other (FG-3). */
 async function resolveReference(
   reference: Reference,
   { clinical }: ClinicalContext,

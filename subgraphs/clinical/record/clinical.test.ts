@@ -134,7 +134,7 @@ describe.each(['store', 'fhir-server'] as const)('%s', (source) => {
     [`${lab} patient/Observation.rs?status=preliminary`, ['ana'], 'Observation?', ['glucose', 'weight']],
     [`${lab} patient/Observation.s`, ['ana'], 'Observation?', ['glucose', 'weight']],
   ];
-  it.each(searches)('SM-5 SM-16 IA-7 %s of %j finds by %s: %j', async (scope, patients, search, outcome) => {
+  it.each(searches)('SM-5 SM-6 SM-16 IA-7 %s of %j: %s is %j', async (scope, patients, search, outcome) => {
     const [type = '', query = ''] = search.split('?');
     const found = open(scope, patients).list(type, { params: params(query) });
     if (typeof outcome === 'string') await expect(found).rejects.toMatchObject({ code: outcome });

@@ -135,7 +135,7 @@ describeWithSharedData('the DICOMweb API over Orthanc', () => {
   }
   const hash = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
-  describe('token × path → status (IA-5 to IA-9, SM-6)', () => {
+  describe('token × path → status (IA-6 to IA-9, SM-6)', () => {
     const paths = {
       list: '/studies',
       series: '/series',
@@ -382,6 +382,14 @@ describeWithSharedData('the DICOMweb API over Orthanc', () => {
     });
 
     it.each([
+      [id, ct.studyUid],
+      [theirs, other.studyUid],
+    ])('a caller of two patients who names PatientID %s gets that one’s studies alone', async (one, uid) => {
+      const rows = (await get('both', `/studies?PatientID=${one}`)).json<DicomJson[]>();
+      expect(rows.map((row) => text(row, Tag.StudyInstanceUID))).toEqual([uid]);
+    });
+
+    it.each([
       ['nonsense=1', /nonsense/],
       ['a%0d%0ab=1', /another key/],
       ['fuzzymatching=true', /fuzzymatching/],
@@ -518,6 +526,18 @@ describeWithSharedData('the DICOMweb API over Orthanc', () => {
         expect(answer.headers['vary']).toMatch(/Authorization, Accept/);
       }
     });
+  });
+
+  it.each([
+    ['', 406, undefined],
+    [', multipart/related; type="application/dicom"; transfer-syntax=*; q=0.5', 200, /^multipart/],
+    [', application/zip; transfer-syntax=*; q=0.5', 200, /^application\/zip/],
+  ])('DW-5 a transfer syntax that nobody makes%s → %i', async (next, status, type = /json/) => {
+    // MPEG-2, which no still image becomes.
+    const first = 'multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.4.100';
+    const answer = await get('ct', study, { accept: first + next });
+    expect(answer.statusCode).toBe(status);
+    expect(answer.headers['content-type']).toMatch(type);
   });
 
   it.each([

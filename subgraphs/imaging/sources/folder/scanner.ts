@@ -351,6 +351,7 @@ export class Scanner {
 
   #report(path: string, header: ReadHeader, outcome: Outcome): void {
     const { log } = this.#options;
+    // A damaged file is named in the log (DW-17).
     if (header.kind === 'damaged') log.warn({ path, reason: header.reason }, 'a damaged file is skipped');
     else if (outcome === 'duplicate') log.warn({ path }, 'a duplicate: another file holds the same instance');
     else if (outcome === 'other-patient') {

@@ -10,7 +10,9 @@ import { smallObjects } from '../../../../../gateway/test/setup/small-objects.ts
 import { openDimseOrthanc, openDimseSide, OUR_AE, type DimseOrthanc } from '../../../test/dimse.ts';
 import { plant, type PlantedObject } from '../../../test/planted-object.ts';
 import type { ImagingSource } from '../../source.ts';
+import type { Retrieval } from '../shared-retrieval.ts';
 import { Connection } from './connection.ts';
+import { Senders } from './senders.ts';
 import { NOT_AUTHORIZED, SUCCESS } from '../spool.ts';
 
 const [FIRST, SECOND] = ['1.2.10', '1.2.20'];
@@ -175,6 +177,23 @@ describe('DW-26 objects that others send during a C-MOVE', () => {
     const again = next.source({ endpoint: archive.endpoint, retrieval: 'c-move' });
     expect(await retrieved(again, FIRST)).toBe(3);
     await next.stop();
+  });
+
+  it('refuses objects for this C-MOVE from an archive of which other objects are expected', async () => {
+    const sopInstanceUid = `${FIRST}.1.1`;
+    const refused: (number | undefined)[] = [];
+    const given = await retrievedWhile(async () => {
+      const senders = new Senders([{ ae: 'ELSEWHERE', address: '127.0.0.1' }]);
+      const alive = () => undefined;
+      const other = { ae: OUR_AE, messageId: 1, senders, retrieval: {} as Retrieval, alive };
+      const forget = await archive.node.scp.expect(other);
+      const planted = { ...ofArchive, calling: 'ELSEWHERE', file: objectOf(1), sopInstanceUid };
+      refused.push(await plant(archive.port, planted).catch(() => undefined));
+      forget();
+    });
+    expect(given).toEqual(whole);
+    expect(refused).toEqual([NOT_AUTHORIZED]);
+    expect(archive.refused).toEqual(['move originator']);
   });
 
   it('accepts the same object twice, and fails for other bytes with its UID', async () => {
