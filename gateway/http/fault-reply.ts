@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { faultExtensions, faultJson, faultOauth, type Fault } from '../../schema/fault/fault.ts';
+import { asFhir } from '../../schema/fhir/fhir-request.ts';
 import * as faultReply from '../../schema/http/fault-reply.ts';
 import type { Api } from '../../schema/http/served.ts';
 import { resourceMetadataUrl, tenantBase } from '../../schema/http/request.ts';
@@ -13,7 +14,7 @@ const json =
 
 const RENDERERS: Record<FaultStyle, faultReply.FaultRenderer> = {
   json: json(faultJson),
-  fhir: faultReply.asOutcome,
+  fhir: asFhir,
   oauth: json(faultOauth),
   graphql: json((fault) => ({
     errors: [{ message: fault.message, extensions: faultExtensions(fault) }],

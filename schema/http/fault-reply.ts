@@ -1,7 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { faultHeaders, faultJson, faultOutcome, toFault, type Fault } from '../fault/fault.ts';
+import { faultHeaders, faultJson, toFault, type Fault } from '../fault/fault.ts';
 import { logFault } from '../fault/log-fault.ts';
-import { FHIR_JSON } from '../fhir/fhir.ts';
 import { resourceMetadataUrl, tenantBase } from './request.ts';
 
 /** Renders a fault for an API: media type and text of the body. */
@@ -41,10 +40,4 @@ export function faultHandler(options: FaultReplyOptions) {
 export const asJson: FaultRenderer = (fault) => ({
   type: 'application/json; charset=utf-8',
   body: JSON.stringify(faultJson(fault)),
-});
-
-/** Renders a fault as a FHIR OperationOutcome. */
-export const asOutcome: FaultRenderer = (fault) => ({
-  type: FHIR_JSON,
-  body: JSON.stringify(faultOutcome(fault)),
 });

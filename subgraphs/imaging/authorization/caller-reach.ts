@@ -31,7 +31,7 @@ export function logCrossed(
   log.warn({ tenant: tenant.key, studyUid }, 'withheld: studies of different patients have this UID');
 }
 
-/** The patients and studies that one request may see in one image source (IA-5 to IA-9), and the owner of a study. */
+/** The patients and studies that one request may see in one image source (IA-6 to IA-9), and the owner of a study. */
 export class CallerReach {
   readonly #options: CallerReachOptions;
   readonly #config: ImagesConfig;

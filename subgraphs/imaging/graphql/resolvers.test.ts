@@ -219,6 +219,10 @@ describeWithSharedData('the GraphQL API over a real folder', () => {
       cursor = page.next ?? null;
     } while (cursor);
     expect(seen.size).toBe(total);
+    const beyond = `{ ImagingStudyConnection(_count: 20, _offset: ${total + 500}) { previous next } }`;
+    const last = await query(beyond, testAccess('all'), open);
+    const previous = Buffer.from(String(total - 20)).toString('base64url');
+    expect(last.data.ImagingStudyConnection).toEqual({ previous, next: null });
   });
 
   test('FG-9 gives the studies of a patient in reach; refuses those of another patient', async () => {

@@ -16,7 +16,7 @@ import {
 import type { ItemSelector } from '../../../schema/expressions/item-selector.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
-import { decodeCursor, encodeCursor } from '../../../schema/fhir/paging.ts';
+import { decodeCursor, encodeCursor, mapNeighbours, neighbours } from '../../../schema/fhir/paging.ts';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
 import { faultsAsErrors, toGraphqlError } from '../../../schema/graphql/graphql-fault.ts';
 import { joinValues } from '../../../schema/http/request-bounds.ts';
@@ -233,10 +233,7 @@ function page(search: ImagingStudySearch, { page, total }: Results): object {
     count: total,
     offset,
     pagesize: size,
-    first: encodeCursor(0),
-    ...(offset > 0 && { previous: encodeCursor(Math.max(0, offset - size)) }),
-    ...(offset + size < total && { next: encodeCursor(offset + size) }),
-    last: encodeCursor(Math.max(0, Math.ceil(total / size) - 1) * size),
+    ...mapNeighbours(neighbours({ offset, size, total }), encodeCursor),
     edges: page.map((found) => ({ mode: 'match', resource: joined(found) })),
   };
 }

@@ -30,7 +30,7 @@ const LEVELS: Record<Detail, readonly Level[]> = {
 };
 
 /**
- * One image source restricted to an Access (IA-5 to IA-9); there is no other way to read the source. `studies.ts`
+ * One image source restricted to an Access (IA-6 to IA-9); there is no other way to read the source. `studies.ts`
  * documents the methods.
  */
 export class RestrictedStudies {

@@ -17,7 +17,7 @@ import { byStudy, chunked } from '../facts/study-rows.ts';
 export type LookupResult = DicomJson | 'absent' | 'foreign' | 'uncovered' | 'withheld';
 
 /**
- * Decides whether a caller may have a study of one source, by its UID (IA-5 to IA-9, IA-24, IA-31), and which studies
+ * Decides whether a caller may have a study of one source, by its UID (IA-6 to IA-9, IA-24, IA-31), and which studies
  * of a list are withheld. Nothing else decides this.
  */
 export class StudyLookup {
