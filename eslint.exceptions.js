@@ -52,5 +52,4 @@ export const LARGE_FUNCTIONS = {
   'gateway/smart/server/state/state.ts': CLOSURES,
   'subgraphs/imaging/graphql/resolvers.ts': 'a table: the resolvers of the subgraph',
   'subgraphs/imaging/sources/dicom-web.ts': CLOSURES,
-  'subgraphs/imaging/study/audited-studies.ts': CLOSURES,
 };
