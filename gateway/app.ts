@@ -52,6 +52,8 @@ export interface AppDeps {
   oauth?: FastifyPluginAsync;
   clinical: Subgraph;
   imaging: Subgraph & { open: OpenStudies };
+  /** Starts the federated graph over both; by default at once. */
+  startGraph?: typeof federatedServer;
   supergraphSdl: string;
   /** The API schema, for `/schema.graphql`. */
   apiSdl: string;
@@ -85,6 +87,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     imaging,
     log,
     limits = DEFAULT_LIMITS,
+    startGraph = federatedServer,
   } = deps;
   const measured = deps.metrics ?? metrics();
   const started = new Date();
@@ -112,7 +115,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     return503OnClosing: false,
   });
   const persisted = persistedQueries();
-  const server = await federatedServer({
+  const server = await startGraph({
     supergraphSdl: deps.supergraphSdl,
     subgraphs: { clinical, imaging },
     limits,

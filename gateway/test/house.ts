@@ -12,6 +12,7 @@ import { logger } from '../http/observe.ts';
 import type { SharedState } from '../state/shared-state.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
 import { tenantsOf } from './door.ts';
+import { graphOnDemand } from './graph-on-demand.ts';
 import { DEMO_IMAGES } from './setup/demo-images.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -84,6 +85,7 @@ export async function buildHouse(
     baseUrl,
     tenants: loaded,
     selfTest: undefined,
+    startGraph: graphOnDemand,
     supergraphSdl: await readFile(join(root, 'schema/supergraph.graphql'), 'utf8'),
     apiSdl: await readFile(join(root, 'schema/api.graphql'), 'utf8'),
     viewerDirectory: '/nowhere',
