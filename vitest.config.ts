@@ -18,11 +18,8 @@ const ALONE = [
   'slow-readers',
   'start-after-kill',
 ].map((name) => `gateway/test/${name}.test.ts`);
-/** Small tests: they share processes, so that what they import is loaded once. */
-const SMALL = [
-  ...['schema', 'gateway/federation', 'gateway/self-test', 'gateway/smart', 'subgraphs/clinical'],
-  ...['subgraphs/imaging/render', 'subgraphs/imaging/sources/dicom-web', 'viewer/src', 'docs'],
-].map((folder) => `${folder}/**/*.test.ts`);
+/** They replace modules, which would be replaced for the next file too. */
+const ISOLATED = ['subgraphs/imaging/fhir/once.test.ts'];
 const ALL = ['{schema,gateway,subgraphs,viewer,docs}/**/*.test.ts'];
 const NEVER = ['**/node_modules/**', '**/dist/**'];
 
@@ -31,18 +28,26 @@ export default defineConfig({
   // One graphql for our sources and Apollo's: Vite would take its ESM build, Node (and so Apollo) its CommonJS one.
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
+    // Files share processes: each has the modules of the gateway to load otherwise, and the compiler to warm up.
+    isolate: false,
     projects: [
       {
         extends: true,
-        test: { name: 'together', include: ALL, exclude: [...NEVER, ...SMALL, ...ALONE] },
+        test: { name: 'together', include: ALL, exclude: [...NEVER, ...ISOLATED, ...ALONE] },
       },
       {
         extends: true,
-        test: { name: 'small', include: SMALL, exclude: NEVER, isolate: false },
+        test: {
+          name: 'isolated',
+          include: ISOLATED,
+          exclude: NEVER,
+          isolate: true,
+          sequence: { groupOrder: 1 },
+        },
       },
       {
         extends: true,
-        test: { name: 'alone', include: ALONE, exclude: NEVER, maxWorkers: 1, sequence: { groupOrder: 1 } },
+        test: { name: 'alone', include: ALONE, exclude: NEVER, maxWorkers: 1, sequence: { groupOrder: 2 } },
       },
     ],
     globalSetup: ['gateway/test/setup/parts.ts', 'gateway/test/setup/demo-images.ts'],
