@@ -118,7 +118,7 @@ const OPERATIONS: readonly Operation[] = [
 ];
 
 /** One file of every transfer syntax, of those with pixels. */
-function matrixFiles(): SharedDicomFile[] {
+export function matrixFiles(): SharedDicomFile[] {
   const first = new Map<string, SharedDicomFile>();
   const inOrder = (a: SharedDicomFile, b: SharedDicomFile) => a.bytes - b.bytes;
   for (const file of sharedDicomFiles().toSorted(inOrder)) {
@@ -222,10 +222,9 @@ async function asked(
 }
 
 /**
- * The matrix as a table in Markdown. `✓` is every source; what others answer instead is said below it.
+ * The matrix of these files as a table in Markdown. `✓` is every source; what others answer instead is said below it.
  */
-export async function supportMatrix(): Promise<string> {
-  const files = matrixFiles();
+export async function supportMatrix(files = matrixFiles()): Promise<string> {
   const matrix = await openMatrix(files);
   const notes: string[] = [];
   const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |\n`;
