@@ -23,6 +23,7 @@ import { buildHouse, type House } from './house.ts';
 import { freePort } from './setup/free-port.ts';
 import { startGateway } from './setup/gateway.ts';
 import { patientRedis, startRedis, type Redis } from './setup/redis.ts';
+import { longTest } from './setup/usual-run.ts';
 
 /** How long an EHR's tokens are held, and that all of them are given back (RFC 7009), also by an EHR that hangs or fails. */
 
@@ -51,6 +52,8 @@ afterAll(async () => {
 });
 
 describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
+  // Of what one gateway does alone; `state.test.ts` holds both to the same.
+  const alone = backend === 'SQLite' ? test : longTest;
   let ehr: ForeignEhr;
   let house: House;
   /** Another gateway over the same state, where there can be one; otherwise the same. */
@@ -100,7 +103,7 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
     expect([...ehr.revoked].sort()).toEqual([...ehr.given].sort());
   };
 
-  test('a sign-in that the user leaves at our consent page: a minute after it has ended', async () => {
+  alone('a sign-in that the user leaves at our consent page: a minute after it has ended', async () => {
     await atConsent();
     pass(15 * MINUTE);
     await sweep();
@@ -110,7 +113,7 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
     expectAllRevoked();
   });
 
-  test('a code that no app redeems: a minute after it has ended', async () => {
+  alone('a code that no app redeems: a minute after it has ended', async () => {
     const { user, consent } = await atConsent();
     await allow(user, consent);
     pass(MINUTE);
@@ -121,7 +124,7 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
     expectAllRevoked();
   });
 
-  test.each([
+  alone.each([
     ['', 'nothing', HOUR + MINUTE],
     ['online_access', 'offline_access, which it has alone', 8 * HOUR],
     ['offline_access', 'offline_access', 30 * DAY],
@@ -198,31 +201,34 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
     expectAllRevoked();
   });
 
-  test('an EHR that fails is told again, after longer and longer, and that is over after two hours', async () => {
-    const { user, consent } = await atConsent();
-    replying(ehr, { 'POST /revoke': 503 });
-    await user.submit(consent, [['step', 'deny']]);
-    await expect.poll(tries, SOON).toBe(2);
-    await sweep();
-    expect(tries()).toBe(2);
-    ehr.instead = undefined;
-    pass(MINUTE + 1);
-    await sweep();
-    expectAllRevoked();
-
-    const next = await atConsent();
-    replying(ehr, { 'POST /revoke': 503 });
-    ehr.seen.length = 0;
-    await next.user.submit(next.consent, [['step', 'deny']]);
-    await expect.poll(tries, SOON).toBe(2);
-    for (let round = 0; round < 12; round++) {
-      pass(3 * HOUR);
+  alone(
+    'an EHR that fails is told again, after longer and longer, and that is over after two hours',
+    async () => {
+      const { user, consent } = await atConsent();
+      replying(ehr, { 'POST /revoke': 503 });
+      await user.submit(consent, [['step', 'deny']]);
+      await expect.poll(tries, SOON).toBe(2);
       await sweep();
-    }
-    expect(tries()).toBe(2 * 8);
-  });
+      expect(tries()).toBe(2);
+      ehr.instead = undefined;
+      pass(MINUTE + 1);
+      await sweep();
+      expectAllRevoked();
 
-  test('an EHR that never answers holds no user: who denies is back at the app at once', async () => {
+      const next = await atConsent();
+      replying(ehr, { 'POST /revoke': 503 });
+      ehr.seen.length = 0;
+      await next.user.submit(next.consent, [['step', 'deny']]);
+      await expect.poll(tries, SOON).toBe(2);
+      for (let round = 0; round < 12; round++) {
+        pass(3 * HOUR);
+        await sweep();
+      }
+      expect(tries()).toBe(2 * 8);
+    },
+  );
+
+  alone('an EHR that never answers holds no user: who denies is back at the app at once', async () => {
     const { user, consent } = await atConsent();
     let givenUp = false;
     replying(ehr, {
@@ -241,7 +247,7 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
     await expect.poll(async () => (await sweep(), new Set(ehr.revoked)), SOON).toEqual(ehr.given);
   });
 
-  test('an EHR that ends no access tokens (unsupported_token_type) is not told again', async () => {
+  alone('an EHR that ends no access tokens (unsupported_token_type) is not told again', async () => {
     const { user, consent } = await atConsent();
     replying(ehr, {
       'POST /revoke': (response) =>
@@ -256,7 +262,7 @@ describe.each(['SQLite', 'Redis'])('the state in %s', (backend) => {
     expect(tries()).toBe(2);
   });
 
-  test('an EHR without a revocation endpoint is told nothing', async () => {
+  alone('an EHR without a revocation endpoint is told nothing', async () => {
     const address = '/fhir/.well-known/smart-configuration';
     const known = (await (await fetch(ehr.issuer + address)).json()) as Record<string, unknown>;
     const { revocation_endpoint: _, ...rest } = known;
