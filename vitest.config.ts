@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** Tests that measure what others notice of an attack, or how long answers take: alone, after all others. */
@@ -53,8 +54,8 @@ export default defineConfig({
     globalSetup: ['gateway/test/setup/parts.ts', 'gateway/test/setup/demo-images.ts'],
     setupFiles: ['gateway/test/setup/check-retrievals.ts'],
     pool: 'forks',
-    // By default one core is left free, which of two is half: the tests wait for servers more than they compute.
-    maxWorkers: '100%',
+    // More than there are cores: a test that waits for servers, or for time to pass, leaves its core to another.
+    maxWorkers: Math.ceil(1.5 * availableParallelism()),
     // Real servers on a busy machine are slow at times: once more in CI, where the report names what was flaky.
     retry: process.env['CI'] ? 1 : 0,
     testTimeout: 20_000,

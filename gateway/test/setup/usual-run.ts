@@ -2,14 +2,14 @@
  * Tables of tests of which `npm test` runs some rows and `npm run test:long` all of them. What is left to the long run is
  * reported as skipped.
  */
-import { describe, test } from 'vitest';
+import { test } from 'vitest';
 import { LONG } from './long.ts';
 
 /** A test that only the long run has. */
 export const longTest = test.runIf(LONG);
 
 type Arguments<Row> = Row extends readonly [...infer Values] ? Values : [row: Row];
-type Define<Row, Result> = (title: string, run: (...row: Arguments<Row>) => Result, timeout?: number) => void;
+type Define<Row> = (title: string, run: (...row: Arguments<Row>) => unknown, timeout?: number) => void;
 type Each = (rows: readonly unknown[]) => (title: string, run: unknown, timeout?: number) => void;
 
 /**
@@ -19,24 +19,10 @@ type Each = (rows: readonly unknown[]) => (title: string, run: unknown, timeout?
 export function testEach<Row>(
   rows: readonly Row[],
   isUsual: (row: Row, index: number) => boolean,
-): Define<Row, unknown> {
+): Define<Row> {
   return (...args) => {
     (test.each as Each)(rows.filter(isUsual))(...args);
     (longTest.each as Each)(rows.filter((row, index) => !isUsual(row, index)))(...args);
-  };
-}
-
-/**
- * `describe.each` of all rows.
- * @param isUsual tells whether `npm test` runs the tests of a row too
- */
-export function describeEach<Row>(
-  rows: readonly Row[],
-  isUsual: (row: Row, index: number) => boolean,
-): Define<Row, void> {
-  return (...args) => {
-    (describe.each as Each)(rows.filter(isUsual))(...args);
-    (describe.runIf(LONG).each as Each)(rows.filter((row, index) => !isUsual(row, index)))(...args);
   };
 }
 
