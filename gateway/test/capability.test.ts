@@ -81,15 +81,18 @@ async function search(tenant: string, token = 'good', query = ''): Promise<Bundl
   return JSON.parse(body.toString()) as Bundle;
 }
 
-/** Path of the capability of the first study, and the study. */
+/** Path of the capability of the smallest study, or the largest, and the study. */
 async function capability(
   tenant: string,
   token = 'good',
+  which: 'smallest' | 'largest' = 'smallest',
 ): Promise<{ base: string; uid: string; other: string }> {
   const entries = (await search(tenant, token)).entry!;
   const studies = entries
     .filter((one) => one.search!.mode === 'match')
-    .map((one) => one.resource as ImagingStudy);
+    .map((one) => one.resource as ImagingStudy)
+    .sort((a, b) => a.numberOfInstances! - b.numberOfInstances!);
+  if (which === 'largest') studies.reverse();
   const endpoint = entries.find(({ fullUrl }) => fullUrl === studies[0]!.endpoint![0]!.reference);
   const { pathname } = new URL((endpoint!.resource as Endpoint).address);
   return { base: pathname, uid: studies[0]!.id!, other: studies[1]!.id! };
@@ -257,7 +260,7 @@ describe('IA-25: what a capability opens, and to whom', () => {
   });
 
   test('expired: refused; what was begun before is finished', async () => {
-    const { base, uid } = await capability('bound');
+    const { base, uid } = await capability('bound', 'good', 'largest');
     const { hostname, port } = new URL(url);
     const begun = new Promise<Buffer>((done, failed) => {
       httpRequest({ hostname, port, path: `${base}/studies/${uid}`, headers: auth('good') }, (response) => {
