@@ -9,15 +9,12 @@ const ALONE = [
   'bounded-requests',
   'expression-provocations',
   'faults',
-  'fuzz',
   'hung-ehr',
   'introspection',
   'large-answers',
   'memory',
-  'rolling-restart',
   'setup/unharmed',
   'slow-readers',
-  'start-after-kill',
 ].map((name) => `gateway/test/${name}.test.ts`);
 /** They replace modules, which would be replaced for the next file too. */
 const ISOLATED = ['subgraphs/imaging/fhir/once.test.ts'];

@@ -30,13 +30,14 @@ const MOST_GROWTH = 700;
 const PATIENCE = 8000;
 
 /** `images` of a small folder that is not damaged. */
-export const CT_FOLDER = {
+const CT_FOLDER = {
   type: 'folder',
   path: sharedDataPath('dicom', 'ct-head-ge'),
   lookup: 'all-studies-on-server',
 };
 
 const root = join(import.meta.dirname, '../../..');
+let shared: Promise<FuzzedGateway> | undefined;
 
 /** The built gateway as a process of its own, whose event loop and memory are watched while it is fed bad input. */
 export class FuzzedGateway {
@@ -62,6 +63,16 @@ export class FuzzedGateway {
       environment: { ALLOW_MOCK: '1', LOG_LEVEL: 'error' },
     });
     return new FuzzedGateway(gateway);
+  }
+
+  /** One over a small folder, which all targets share that damage requests and not images. */
+  static shared(): Promise<FuzzedGateway> {
+    return (shared ??= FuzzedGateway.start(CT_FOLDER));
+  }
+
+  /** Stops the shared one, where there is one. */
+  static async stopShared(): Promise<void> {
+    await (await shared)?.stop();
   }
 
   get url(): string {

@@ -1,11 +1,12 @@
 /** The process in which the cases run: what it is at, it tells the one that watches it. */
 import { hash, Random } from '../../../subgraphs/imaging/test/fuzz/random.ts';
+import { FuzzedGateway } from './fuzzed-gateway.ts';
 import { TARGETS } from './targets.ts';
 
 /** What is to be run, as JSON in the first argument. */
 export interface Assignment {
   seed: number;
-  /** For each target, which runs 25 cases even if they take longer. */
+  /** For all targets together; each runs 25 cases even if they take longer. */
   seconds: number;
   /** All, unless one is named, and one case of it. */
   target?: string;
@@ -25,17 +26,21 @@ const FEWEST = 25;
 const tell = (told: Told): unknown => process.send!(told);
 const { seed, seconds, target: named, only } = JSON.parse(process.argv[2]!) as Assignment;
 
+const targets = TARGETS.filter(({ name }) => named === undefined || name === named);
 let at = { target: '', number: 0 };
 for (const event of ['uncaughtException', 'unhandledRejection'] as const)
   process.on(event, (error: unknown) => tell({ ...at, error: `${event}: ${textOf(error)}` }));
 
-for (const target of TARGETS) {
-  if (named !== undefined && target.name !== named) continue;
+for (const target of targets) {
   tell({ target: target.name, opening: true });
   await target.open?.();
   const started = Date.now();
   let cases = 0;
-  for (let number = only ?? 0; cases < FEWEST || Date.now() - started < seconds * 1000; number++) {
+  for (
+    let number = only ?? 0;
+    cases < FEWEST || Date.now() - started < (seconds * 1000) / targets.length;
+    number++
+  ) {
     tell((at = { target: target.name, number }));
     try {
       // Of itself alone, so that it can be run again without those before it.
@@ -49,6 +54,7 @@ for (const target of TARGETS) {
   await target.close?.();
   tell({ target: target.name, cases, seconds: (Date.now() - started) / 1000 });
 }
+await FuzzedGateway.stopShared();
 process.disconnect();
 
 /** With what is behind it, where there is something. */
