@@ -21,7 +21,7 @@ const ISOLATED = ['subgraphs/imaging/fhir/once.test.ts'];
 const ALL = ['{schema,gateway,subgraphs,viewer,docs}/**/*.test.ts'];
 const NEVER = ['**/node_modules/**', '**/dist/**'];
 
-/** Every test of the house. They run real servers, hence the patience; a worker is a process (native modules). */
+/** Every test of the project. They run real servers, hence the patience; a worker is a process (native modules). */
 export default defineConfig({
   // One graphql for our sources and Apollo's: Vite would take its ESM build, Node (and so Apollo) its CommonJS one.
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
@@ -35,17 +35,11 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: {
-          name: 'isolated',
-          include: ISOLATED,
-          exclude: NEVER,
-          isolate: true,
-          sequence: { groupOrder: 1 },
-        },
+        test: { name: 'isolated', include: ISOLATED, exclude: NEVER, isolate: true },
       },
       {
         extends: true,
-        test: { name: 'alone', include: ALONE, exclude: NEVER, maxWorkers: 1, sequence: { groupOrder: 2 } },
+        test: { name: 'alone', include: ALONE, exclude: NEVER, maxWorkers: 1, sequence: { groupOrder: 1 } },
       },
     ],
     globalSetup: ['gateway/test/setup/parts.ts', 'gateway/test/setup/demo-images.ts'],
