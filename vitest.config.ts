@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** Tests that measure what others notice of an attack, or how long answers take: alone, after all others. */
@@ -8,37 +9,33 @@ const ALONE = [
   'bounded-requests',
   'expression-provocations',
   'faults',
-  'fuzz',
   'hung-ehr',
   'introspection',
   'large-answers',
   'memory',
-  'rolling-restart',
   'setup/unharmed',
   'slow-readers',
-  'start-after-kill',
 ].map((name) => `gateway/test/${name}.test.ts`);
-/** Small tests: they share processes, so that what they import is loaded once. */
-const SMALL = [
-  ...['schema', 'gateway/federation', 'gateway/self-test', 'gateway/smart', 'subgraphs/clinical'],
-  ...['subgraphs/imaging/render', 'subgraphs/imaging/sources/dicom-web', 'viewer/src', 'docs'],
-].map((folder) => `${folder}/**/*.test.ts`);
+/** Tests that replace modules: in a shared process these would be replaced for the next file too. */
+const ISOLATED = ['subgraphs/imaging/fhir/once.test.ts'];
 const ALL = ['{schema,gateway,subgraphs,viewer,docs}/**/*.test.ts'];
 const NEVER = ['**/node_modules/**', '**/dist/**'];
 
-/** Every test of the house. They run real servers, hence the patience; a worker is a process (native modules). */
+/** Every test of the project. They run real servers, hence the patience; a worker is a process (native modules). */
 export default defineConfig({
   // One graphql for our sources and Apollo's: Vite would take its ESM build, Node (and so Apollo) its CommonJS one.
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
+    // Files share processes: otherwise each would load the modules of the gateway and warm up the compiler again.
+    isolate: false,
     projects: [
       {
         extends: true,
-        test: { name: 'together', include: ALL, exclude: [...NEVER, ...SMALL, ...ALONE] },
+        test: { name: 'together', include: ALL, exclude: [...NEVER, ...ISOLATED, ...ALONE] },
       },
       {
         extends: true,
-        test: { name: 'small', include: SMALL, exclude: NEVER, isolate: false },
+        test: { name: 'isolated', include: ISOLATED, exclude: NEVER, isolate: true },
       },
       {
         extends: true,
@@ -48,8 +45,8 @@ export default defineConfig({
     globalSetup: ['gateway/test/setup/parts.ts', 'gateway/test/setup/demo-images.ts'],
     setupFiles: ['gateway/test/setup/check-retrievals.ts'],
     pool: 'forks',
-    // By default one core is left free, which of two is half: the tests wait for servers more than they compute.
-    maxWorkers: '100%',
+    // More than there are cores: a test that waits for servers, or for time to pass, needs no core.
+    maxWorkers: Math.ceil(1.5 * availableParallelism()),
     // Real servers on a busy machine are slow at times: once more in CI, where the report names what was flaky.
     retry: process.env['CI'] ? 1 : 0,
     testTimeout: 20_000,

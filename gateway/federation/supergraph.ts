@@ -19,7 +19,7 @@ import type { PersistedQueries } from './persisted-queries.ts';
 import type { GatewayContext } from './request-scope.ts';
 import { tenantRules } from './tenant-rules.ts';
 
-export type FederatedServer = ApolloServer<GatewayContext>;
+export type FederatedServer = Pick<ApolloServer<GatewayContext>, 'executeHTTPGraphQLRequest' | 'stop'>;
 
 export interface ApolloLog {
   debug(message?: unknown): void;

@@ -5,11 +5,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { median } from '../bench/measure.ts';
 import { SOURCES, type EverySource, type Source } from './every-source.ts';
+import { LONG } from './setup/long.ts';
 import { REFUSED, startRefusedStudies, uid, type Kind } from './refused-studies.ts';
 
 /** Number of studies of each kind. */
 const STUDIES = 8;
-const [ROUNDS, ATTEMPTS] = [STUDIES, 5] as const;
+const [ROUNDS, ATTEMPTS] = [LONG ? STUDIES : 4, 5] as const;
+/** Number of measured times of each median. */
+const TIMES = LONG ? 120 : 60;
 /** Milliseconds by which the shortest times of refusals may differ. */
 const TOLERANCE = 10;
 
@@ -33,7 +36,7 @@ test('IA-7 refuses a foreign study in the same time as an absent one', async () 
   ]);
   // The gateway learns from the first requests how long an answer takes.
   const lane = async () => {
-    for (let round = -20 / LANES; round < 120 / LANES; round++) {
+    for (let round = -20 / LANES; round < TIMES / LANES; round++) {
       for (const [kind, times] of took) {
         const started = performance.now();
         const { status } = await ask('dicom-web', uid(kind, Math.abs(round) % STUDIES));

@@ -10,10 +10,11 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
 import { smallObjects } from './setup/small-objects.ts';
 import { startTcpProxy, type TcpProxy } from './setup/tcp-proxy.ts';
+import { isInTurn, testEach } from './setup/usual-run.ts';
 import { startWatchedGateway, type WatchedGateway } from './setup/unharmed.ts';
 
 const STUDY = '1.13.1';
@@ -101,21 +102,28 @@ async function still(): Promise<void> {
   }
 }
 
-describe.each(['folder', 'dicom-web', 'c-get'])('%s', (source) => {
-  test.each(FORMS)('DW-24 stops as the client does: %s', { timeout: 30_000 }, async (_form, accept) => {
-    const before = { memory: memory(), read: readByGateway(), archive: readOfArchive() };
-    const readers = await Promise.all(Array.from({ length: READERS }, () => begun(source, accept)));
-    try {
-      await still();
-      // An object that comes by DIMSE is written to disk at once, one time for all clients.
-      const once = source === 'c-get' ? WHOLE : 0;
-      expect(readByGateway() - before.read).toBeLessThan(READERS * MOST_READ + once);
-      expect(readOfArchive() - before.archive).toBeLessThan(READERS * MOST_READ);
-      expect(memory() - before.memory).toBeLessThan(MOST_MEMORY);
-      const [reader] = readers;
-      expect(await rest(reader!)).toBeGreaterThan(WHOLE);
-    } finally {
-      for (const reader of readers) reader.destroy();
-    }
-  });
+const SOURCES = ['folder', 'dicom-web', 'c-get'];
+
+describe.each(SOURCES)('%s', (source) => {
+  const row = SOURCES.indexOf(source);
+  testEach(FORMS, (_, column) => isInTurn([row, column], FORMS.length))(
+    'DW-24 stops as the client does: %s',
+    async (_form, accept) => {
+      const before = { memory: memory(), read: readByGateway(), archive: readOfArchive() };
+      const readers = await Promise.all(Array.from({ length: READERS }, () => begun(source, accept)));
+      try {
+        await still();
+        // An object that comes by DIMSE is written to disk at once, one time for all clients.
+        const once = source === 'c-get' ? WHOLE : 0;
+        expect(readByGateway() - before.read).toBeLessThan(READERS * MOST_READ + once);
+        expect(readOfArchive() - before.archive).toBeLessThan(READERS * MOST_READ);
+        expect(memory() - before.memory).toBeLessThan(MOST_MEMORY);
+        const [reader] = readers;
+        expect(await rest(reader!)).toBeGreaterThan(WHOLE);
+      } finally {
+        for (const reader of readers) reader.destroy();
+      }
+    },
+    30_000,
+  );
 });

@@ -84,15 +84,18 @@ async function search(tenant: string, token = 'good', query = ''): Promise<Bundl
   return JSON.parse(body.toString()) as Bundle;
 }
 
-/** Returns the path of the capability of the first study, that study and another one. */
+/** Returns the path of the capability of the smallest or largest study, that study and another one. */
 async function capability(
   tenant: string,
   token = 'good',
+  which: 'smallest' | 'largest' = 'smallest',
 ): Promise<{ base: string; uid: string; other: string }> {
   const entries = (await search(tenant, token)).entry!;
   const studies = entries
     .filter((one) => one.search!.mode === 'match')
-    .map((one) => one.resource as ImagingStudy);
+    .map((one) => one.resource as ImagingStudy)
+    .sort((a, b) => a.numberOfInstances! - b.numberOfInstances!);
+  if (which === 'largest') studies.reverse();
   const endpoint = entries.find(({ fullUrl }) => fullUrl === studies[0]!.endpoint![0]!.reference);
   const { pathname } = new URL((endpoint!.resource as Endpoint).address);
   return { base: pathname, uid: studies[0]!.id!, other: studies[1]!.id! };
@@ -262,7 +265,7 @@ describe('IA-25 what a capability opens, and for whom', () => {
   });
 
   test('refused once it has expired; an answer that has begun is completed', async () => {
-    const { base, uid } = await capability('bound');
+    const { base, uid } = await capability('bound', 'good', 'largest');
     const { hostname, port } = new URL(url);
     const begun = new Promise<Buffer>((done, failed) => {
       httpRequest({ hostname, port, path: `${base}/studies/${uid}`, headers: auth('good') }, (response) => {

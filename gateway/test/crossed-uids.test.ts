@@ -12,6 +12,7 @@ import { authorizationServer, type AuthorizationServer } from './authorization-s
 import { buildHouse, type House } from './house.ts';
 import { freePort } from './setup/free-port.ts';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
+import { isInTurn, testEach } from './setup/usual-run.ts';
 
 type Uids = [study: string, series: string, instance: string];
 const A: Uids = ['1.5.1', '1.5.1.1', '1.5.1.1.1'];
@@ -139,18 +140,22 @@ async function get(source: string, path: string, accept: string, token: Patient)
 }
 
 describe.each(SOURCES)('%s', (source) => {
-  test.each<[what: string, token: Patient, uids: Uids]>([
-    ['study, series and instance of another patient', 'a', B],
-    ['series and instance of another patient below an own study', 'a', [A[0], B[1], B[2]]],
-    ['an instance of another patient below an own series', 'a', [A[0], A[1], B[2]]],
-    ['own series and instance below a study of another patient', 'a', [B[0], A[1], A[2]]],
-    ['the same UIDs in a study of another patient', 'a', B_AS_A],
-    ['an own object of a study that another patient has too', 'a', BOTH_A],
-    ['an object of another patient in a study that the caller has too', 'a', BOTH_B],
-    ['the same, by the other patient', 'b', BOTH_B],
-    ['UIDs that two archives or patients have, by the other patient', 'b', A],
-    ['a study that does not exist', 'a', NONE],
-  ])('DW-21, IA-7 %s: 404, equal byte for byte', async (_what, token, uids) => {
+  const column = SOURCES.indexOf(source);
+  testEach<[what: string, token: Patient, uids: Uids]>(
+    [
+      ['study, series and instance of another patient', 'a', B],
+      ['series and instance of another patient below an own study', 'a', [A[0], B[1], B[2]]],
+      ['an instance of another patient below an own series', 'a', [A[0], A[1], B[2]]],
+      ['own series and instance below a study of another patient', 'a', [B[0], A[1], A[2]]],
+      ['the same UIDs in a study of another patient', 'a', B_AS_A],
+      ['an own object of a study that another patient has too', 'a', BOTH_A],
+      ['an object of another patient in a study that the caller has too', 'a', BOTH_B],
+      ['the same, by the other patient', 'b', BOTH_B],
+      ['UIDs that two archives or patients have, by the other patient', 'b', A],
+      ['a study that does not exist', 'a', NONE],
+    ],
+    (_, row) => isInTurn([row, column], SOURCES.length, 2),
+  )('DW-21, IA-7 %s: 404, equal byte for byte', async (_what, token, uids) => {
     const [missing] = ways(NONE);
     const { bytes: refusal } = await get(source, ...missing!, 'a');
     // Complete objects within an own study are no crossed UIDs.

@@ -23,6 +23,7 @@ import { buildHouse, type House } from './house.ts';
 import { freePort } from './setup/free-port.ts';
 import { startGateway } from './setup/gateway.ts';
 import { patientRedis, startRedis, type Redis } from './setup/redis.ts';
+import { longTest } from './setup/usual-run.ts';
 
 /** Lifetimes of the tokens of an EHR (IA-28), and their revocation (RFC 7009), also at an EHR that hangs or fails. */
 
@@ -51,6 +52,8 @@ afterAll(async () => {
 });
 
 describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
+  // A single gateway behaves the same over both; `state.test.ts` tests that they do.
+  const alone = backend === 'SQLite' ? test : longTest;
   let ehr: ForeignEhr;
   let house: House;
   /** Another gateway over the same state, where there can be one; otherwise the same gateway. */
@@ -100,7 +103,7 @@ describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
     expect([...ehr.revoked].sort()).toEqual([...ehr.given].sort());
   };
 
-  test('revokes the tokens of a sign-in left at the consent page a minute after its end', async () => {
+  alone('revokes the tokens of a sign-in left at the consent page a minute after its end', async () => {
     await atConsent();
     pass(15 * MINUTE);
     await sweep();
@@ -110,7 +113,7 @@ describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
     expectAllRevoked();
   });
 
-  test('revokes the tokens of a code that no app redeems a minute after its end', async () => {
+  alone('revokes the tokens of a code that no app redeems a minute after its end', async () => {
     const { user, consent } = await atConsent();
     await allow(user, consent);
     pass(MINUTE);
@@ -121,7 +124,7 @@ describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
     expectAllRevoked();
   });
 
-  test.each([
+  alone.each([
     ['', 'nothing more', HOUR + MINUTE],
     ['online_access', 'offline_access instead', 8 * HOUR],
     ['offline_access', 'offline_access', 30 * DAY],
@@ -198,7 +201,7 @@ describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
     expectAllRevoked();
   });
 
-  test('tries again at an EHR that fails, at growing intervals, eight times in all', async () => {
+  alone('tries again at an EHR that fails, at growing intervals, eight times in all', async () => {
     const { user, consent } = await atConsent();
     replying(ehr, { 'POST /revoke': 503 });
     await user.submit(consent, [['step', 'deny']]);
@@ -222,26 +225,29 @@ describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
     expect(tries()).toBe(2 * 8);
   });
 
-  test('a user who denies is back at the app at once, though the EHR does not answer the revocation', async () => {
-    const { user, consent } = await atConsent();
-    let givenUp = false;
-    replying(ehr, {
-      'POST /revoke': (response) => {
-        unanswered.push(response);
-        response.once('close', () => (givenUp = true));
-      },
-    });
-    const done = await user.submit(consent, [['step', 'deny']]);
-    expect(givenUp).toBe(false);
-    expect(done.url).toContain('error=access_denied');
-    await expect.poll(() => unanswered, SOON).toHaveLength(1);
-    ehr.instead = undefined;
-    for (const response of unanswered.splice(0)) response.destroy();
-    pass(MINUTE + 1);
-    await expect.poll(async () => (await sweep(), new Set(ehr.revoked)), SOON).toEqual(ehr.given);
-  });
+  alone(
+    'a user who denies is back at the app at once, though the EHR does not answer the revocation',
+    async () => {
+      const { user, consent } = await atConsent();
+      let givenUp = false;
+      replying(ehr, {
+        'POST /revoke': (response) => {
+          unanswered.push(response);
+          response.once('close', () => (givenUp = true));
+        },
+      });
+      const done = await user.submit(consent, [['step', 'deny']]);
+      expect(givenUp).toBe(false);
+      expect(done.url).toContain('error=access_denied');
+      await expect.poll(() => unanswered, SOON).toHaveLength(1);
+      ehr.instead = undefined;
+      for (const response of unanswered.splice(0)) response.destroy();
+      pass(MINUTE + 1);
+      await expect.poll(async () => (await sweep(), new Set(ehr.revoked)), SOON).toEqual(ehr.given);
+    },
+  );
 
-  test('does not try again at an EHR that answers unsupported_token_type', async () => {
+  alone('does not try again at an EHR that answers unsupported_token_type', async () => {
     const { user, consent } = await atConsent();
     replying(ehr, {
       'POST /revoke': (response) =>
@@ -256,7 +262,7 @@ describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
     expect(tries()).toBe(2);
   });
 
-  test('sends no revocation to an EHR without a revocation endpoint', async () => {
+  alone('sends no revocation to an EHR without a revocation endpoint', async () => {
     const address = '/fhir/.well-known/smart-configuration';
     const known = (await (await fetch(ehr.issuer + address)).json()) as Record<string, unknown>;
     const { revocation_endpoint: _, ...rest } = known;

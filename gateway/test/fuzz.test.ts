@@ -6,7 +6,7 @@ import { describeWithSharedData } from './setup/shared-data.ts';
 import { damaged, Random } from '../../subgraphs/imaging/test/fuzz/random.ts';
 
 /** Time for all targets together. */
-const SECONDS = LONG ? 300 : 8;
+const SECONDS = LONG ? 300 : 2;
 const SEED = 1;
 const TARGETS = 11;
 

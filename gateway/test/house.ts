@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -12,9 +13,19 @@ import { logger } from '../http/observe.ts';
 import type { SharedState } from '../state/shared-state.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
 import { tenantsOf } from './door.ts';
+import { graphOnDemand } from './graph-on-demand.ts';
 import { DEMO_IMAGES } from './setup/demo-images.ts';
 
 const root = join(import.meta.dirname, '../..');
+
+/** Indexes of the demonstration's images, kept for the next gateways of the process: reading all files takes a second. */
+const demoIndexes = mkdtempSync(join(tmpdir(), 'demo-indexes-'));
+process.once('exit', () => rmSync(demoIndexes, { recursive: true, force: true }));
+
+/** Copies the files of a directory, if it exists, that the other directory does not have. */
+async function copyFiles(from: string, to: string): Promise<void> {
+  if (existsSync(from)) await cp(from, to, { recursive: true, force: false });
+}
 
 /** The records and images that the tenants serve. */
 export interface DemoData {
@@ -72,7 +83,10 @@ export async function buildHouse(
     images: DEMO_IMAGES,
     patients: join(root, 'gateway/demo/patients'),
   };
-  if (!data) await buildDemoImages({ target: demo.images });
+  if (!data) {
+    await buildDemoImages({ target: demo.images });
+    await copyFiles(demoIndexes, join(dataDir, 'folders'));
+  }
   const parts = gatewayParts({
     ...{ fetch, guardedFetch: fetch, now, baseUrl, dataDir, dimse, shared },
     secrets: ['a secret of the house, long enough'],
@@ -84,6 +98,7 @@ export async function buildHouse(
     baseUrl,
     tenants: loaded,
     selfTest: undefined,
+    startGraph: graphOnDemand,
     supergraphSdl: await readFile(join(root, 'schema/supergraph.graphql'), 'utf8'),
     apiSdl: await readFile(join(root, 'schema/api.graphql'), 'utf8'),
     viewerDirectory: '/nowhere',
@@ -101,6 +116,7 @@ export async function buildHouse(
     async close() {
       await app.close();
       await parts.close();
+      if (!data) await copyFiles(join(dataDir, 'folders'), demoIndexes);
       await rm(dataDir, { recursive: true, force: true });
     },
   };

@@ -137,7 +137,8 @@ test('SIGTERM: no request fails while another instance takes over, and a downloa
   const [first, second] = await Promise.all([start(environment), start(environment)]);
   const whole = await lengthOf(await begunDownload(second));
   const { answers } = (clients = steadyClients([first, second]));
-  await delay(1000);
+  const ofFirst = () => answers.filter(({ by }) => by === first);
+  await expect.poll(() => ofFirst().length, { timeout: 20_000 }).toBeGreaterThan(50);
   const download = await begunDownload(first);
 
   const stopped = performance.now();
@@ -161,9 +162,8 @@ test('SIGTERM: no request fails while another instance takes over, and a downloa
 
   const failed = answers.filter(({ outcome }) => outcome !== 200);
   expect(failed).toEqual([]);
-  const byFirst = answers.filter(({ by }) => by === first);
-  expect(byFirst.filter(({ sent }) => sent < stopped).length).toBeGreaterThan(10);
-  expect(byFirst.filter(({ sent, closes }) => sent > told && !closes)).toEqual([]);
+  expect(ofFirst().filter(({ sent }) => sent < stopped).length).toBeGreaterThan(10);
+  expect(ofFirst().filter(({ sent, closes }) => sent > told && !closes)).toEqual([]);
   expect(answers.at(-1)!.by).toBe(second);
 }, 120_000);
 

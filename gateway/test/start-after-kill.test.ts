@@ -1,10 +1,12 @@
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startChild, type Child } from './setup/child.ts';
+import { BUILT_DEMO_IMAGES } from './setup/demo-images.ts';
 import { freePort } from './setup/free-port.ts';
+import { LONG } from './setup/long.ts';
 
 /** `npm start` after the process was killed: complete files are not made again. */
 
@@ -14,6 +16,8 @@ let running: Child | undefined;
 
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'start-after-kill-'));
+  // In the long run the first start makes the images. `main.test.ts` has such a start in every run.
+  if (!LONG) await cp(BUILT_DEMO_IMAGES, join(dataDir, 'demo/images'), { recursive: true });
 });
 afterEach(async () => {
   await running?.end('SIGKILL');

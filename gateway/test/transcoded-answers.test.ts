@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, vi } from 'vitest';
 import { Tag, text, TransferSyntax } from '../../schema/dicom/dicom.ts';
 import { boundaryOf, readMultipart } from '../../subgraphs/imaging/multipart/multipart.ts';
 import { decodeFrame } from '../../subgraphs/imaging/pixels/codecs/frame.ts';
@@ -23,9 +23,9 @@ import {
 } from '../../subgraphs/imaging/pixels/test/file-frames.ts';
 import { orthancImages } from '../../subgraphs/imaging/test/subgraph.ts';
 import { buildHouse, type House } from './house.ts';
-import { LONG } from './setup/long.ts';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
 import { describeWithSharedData, sharedDataPath, sharedDicomFiles } from './setup/shared-data.ts';
+import { isInTurn, testEach } from './setup/usual-run.ts';
 
 const { ExplicitVRLittleEndian, JPEGLSLossless, JPEG2000Lossless, HTJ2KLossless } = TransferSyntax;
 
@@ -55,11 +55,11 @@ const FRAME_TYPES: Record<string, string> = {
 };
 const TARGETS = Object.keys(FRAME_TYPES);
 /**
- * Returns the targets for one file: all for a folder; for an archive one, which changes with the file. As whole
- * studies every file is requested in every target from both sources.
+ * Returns whether `npm test` requests a single file in a target: for a folder half of the targets, for an archive one, which
+ * changes with the file. As whole studies every file is requested in every target, from one of the sources.
  */
-const targetsOf = (source: string, file: string): string[] =>
-  LONG || source === 'folder' ? TARGETS : [TARGETS[FILES.indexOf(file) % TARGETS.length]!];
+const isUsual = (source: string, file: string) => (_target: string, column: number) =>
+  isInTurn([FILES.indexOf(file), column], TARGETS.length, source === 'folder' ? 2 : 1);
 
 let house: House;
 let orthanc: Orthanc;
@@ -194,7 +194,7 @@ describeWithSharedData('DW-13 transcoded answers are complete', () => {
     describe.each(rows)('$file', ({ file, studyUid, seriesUid, sopInstanceUid, frames: count }) => {
       const instance = `/${source}/dicomweb/studies/${studyUid}/series/${seriesUid}/instances/${sopInstanceUid}`;
 
-      test.each(targetsOf(source, file))('DW-7 frames as %s', async (syntax) => {
+      testEach(TARGETS, isUsual(source, file))('DW-7 frames as %s', async (syntax) => {
         const stored = (await fileFrames(path(file)))!;
         const type = FRAME_TYPES[syntax]!;
         const named = `${type}; transfer-syntax=${syntax}`;
@@ -218,7 +218,7 @@ describeWithSharedData('DW-13 transcoded answers are complete', () => {
         expect(await found(all.map(({ bytes }) => bytes))).toEqual(wanted);
       });
 
-      test.each(targetsOf(source, file))('DW-5 objects as %s', async (syntax) => {
+      testEach(TARGETS, isUsual(source, file))('DW-5 objects as %s', async (syntax) => {
         const stored = (await fileFrames(path(file)))!;
         const single = `application/dicom; transfer-syntax=${syntax}`;
         const multipart = `multipart/related; type="application/dicom"; transfer-syntax=${syntax}`;
@@ -233,7 +233,8 @@ describeWithSharedData('DW-13 transcoded answers are complete', () => {
       });
     });
 
-    test.each(TARGETS)('DW-5 studies as %s', async (syntax) => {
+    const column = source === 'folder' ? 0 : 1;
+    testEach(TARGETS, (_, row) => isInTurn([row, column], 2))('DW-5 studies as %s', async (syntax) => {
       const zips = new Map<string, Buffer>();
       for (const { studyUid } of rows) {
         const files = rows.filter((row) => row.studyUid === studyUid);

@@ -30,13 +30,14 @@ const MOST_GROWTH = 700;
 const PATIENCE = 8000;
 
 /** `images` of a small folder of undamaged files. */
-export const CT_FOLDER = {
+const CT_FOLDER = {
   type: 'folder',
   path: sharedDataPath('dicom', 'ct-head-ge'),
   lookup: 'all-studies-on-server',
 };
 
 const root = join(import.meta.dirname, '../../..');
+let shared: Promise<FuzzedGateway> | undefined;
 
 /** The built gateway as a separate process, whose event loop and memory are watched while it gets bad input. */
 export class FuzzedGateway {
@@ -65,6 +66,16 @@ export class FuzzedGateway {
       environment: { ALLOW_MOCK: '1', LOG_LEVEL: 'error' },
     });
     return new FuzzedGateway(gateway);
+  }
+
+  /** Starts the gateway over a small folder, or returns it: targets that damage requests, not images, share it. */
+  static shared(): Promise<FuzzedGateway> {
+    return (shared ??= FuzzedGateway.start(CT_FOLDER));
+  }
+
+  /** Stops the shared gateway, if it was started. */
+  static async stopShared(): Promise<void> {
+    await (await shared)?.stop();
   }
 
   get url(): string {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { damaged, wellFormed, type Random } from '../../../subgraphs/imaging/test/fuzz/random.ts';
 import { hold, type Target } from '../../../subgraphs/imaging/test/fuzz/target.ts';
 import { READY_MADE } from '../../pages/ready-made.ts';
-import { CT_FOLDER, FuzzedGateway, holdReadable, type Asked } from './fuzzed-gateway.ts';
+import { FuzzedGateway, holdReadable, type Asked } from './fuzzed-gateway.ts';
 
 /** Limits of the gateway: characters of a document, and bytes of a URL. */
 const LONGEST = 200_000;
@@ -67,7 +67,7 @@ export const graphqlDocuments: Target = {
   name: 'graphql-documents',
   async open() {
     schema = buildSchema(readFileSync(schemaFile, 'utf8'), { assumeValid: true });
-    gateway = await FuzzedGateway.start(CT_FOLDER);
+    gateway = await FuzzedGateway.shared();
     await gateway.ask(posted(READY_MADE.query, JSON.stringify(READY_MADE.variables)));
   },
   async run(random) {
@@ -88,7 +88,6 @@ export const graphqlDocuments: Target = {
       );
     });
   },
-  close: () => gateway.stop(),
 };
 
 /** @param variables JSON */

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { damaged, type Random } from '../../../subgraphs/imaging/test/fuzz/random.ts';
 import { hold, type Target } from '../../../subgraphs/imaging/test/fuzz/target.ts';
-import { CT_FOLDER, FuzzedGateway } from './fuzzed-gateway.ts';
+import { FuzzedGateway } from './fuzzed-gateway.ts';
 
 /** Milliseconds after which a connection without an answer is closed: the server may be waiting for more bytes. */
 const PATIENCE = 300;
@@ -128,7 +128,7 @@ let gateway: FuzzedGateway;
 export const rawRequests: Target = {
   name: 'raw-requests',
   async open() {
-    gateway = await FuzzedGateway.start(CT_FOLDER);
+    gateway = await FuzzedGateway.shared();
   },
   async run(random) {
     const bytes = requestBytes(random);
@@ -139,7 +139,6 @@ export const rawRequests: Target = {
       hold(answer === '' || answer.startsWith('HTTP/1.1 '), said);
     });
   },
-  close: () => gateway.stop(),
 };
 
 function requestBytes(random: Random): Buffer {

@@ -1,11 +1,12 @@
 /** The process in which the cases run. It reports its progress to the process that watches it. */
 import { hash, Random } from '../../../subgraphs/imaging/test/fuzz/random.ts';
+import { FuzzedGateway } from './fuzzed-gateway.ts';
 import { TARGETS } from './targets.ts';
 
 /** The cases to run, as JSON in the first argument. */
 export interface Assignment {
   seed: number;
-  /** Time for each target; a target runs at least 25 cases even if they take longer. */
+  /** Time for all targets together; a target runs at least 25 cases even if they take longer. */
   seconds: number;
   /** The name of the only target to run, and the number of its only case. */
   target?: string;
@@ -25,17 +26,21 @@ const FEWEST = 25;
 const tell = (told: Told): unknown => process.send!(told);
 const { seed, seconds, target: named, only } = JSON.parse(process.argv[2]!) as Assignment;
 
+const targets = TARGETS.filter(({ name }) => named === undefined || name === named);
 let at = { target: '', number: 0 };
 for (const event of ['uncaughtException', 'unhandledRejection'] as const)
   process.on(event, (error: unknown) => tell({ ...at, error: `${event}: ${textOf(error)}` }));
 
-for (const target of TARGETS) {
-  if (named !== undefined && target.name !== named) continue;
+for (const target of targets) {
   tell({ target: target.name, opening: true });
   await target.open?.();
   const started = Date.now();
   let cases = 0;
-  for (let number = only ?? 0; cases < FEWEST || Date.now() - started < seconds * 1000; number++) {
+  for (
+    let number = only ?? 0;
+    cases < FEWEST || Date.now() - started < (seconds * 1000) / targets.length;
+    number++
+  ) {
     tell((at = { target: target.name, number }));
     try {
       // The case depends on nothing before it, so that it can be run again alone.
@@ -49,6 +54,7 @@ for (const target of TARGETS) {
   await target.close?.();
   tell({ target: target.name, cases, seconds: (Date.now() - started) / 1000 });
 }
+await FuzzedGateway.stopShared();
 process.disconnect();
 
 /** Returns the text of an error and of its causes. */

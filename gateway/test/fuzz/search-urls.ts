@@ -1,7 +1,7 @@
 import { searchParameters, resourceTypes } from '../../../schema/fhir/tables.ts';
 import { wellFormed, type Random } from '../../../subgraphs/imaging/test/fuzz/random.ts';
 import type { Target } from '../../../subgraphs/imaging/test/fuzz/target.ts';
-import { CT_FOLDER, FuzzedGateway, holdReadable, type Asked } from './fuzzed-gateway.ts';
+import { FuzzedGateway, holdReadable, type Asked } from './fuzzed-gateway.ts';
 
 /** Limits of the gateway: bytes of a URL and of a form. */
 const LONGEST_URL = 15_000;
@@ -88,7 +88,7 @@ let gateway: FuzzedGateway;
 export const searchUrls: Target = {
   name: 'search-urls',
   async open() {
-    gateway = await FuzzedGateway.start(CT_FOLDER);
+    gateway = await FuzzedGateway.shared();
     for (const path of [
       '/fuzz/dicomweb/studies',
       '/fuzz/fhir/ImagingStudy',
@@ -102,7 +102,6 @@ export const searchUrls: Target = {
       holdReadable(await gateway.ask(asked), `${asked.method} ${asked.path} ${asked.body ?? ''}`);
     });
   },
-  close: () => gateway.stop(),
 };
 
 function search(random: Random): Asked {

@@ -91,7 +91,13 @@ const sequence = (items: Buffer): Buffer =>
 const EVERY_BOMB: readonly (AttributeBomb & { long?: true })[] = [
   {
     name: '1.9 million attributes, explicit VR',
+    long: true,
     file: (uid) => withElements(uid, EXPLICIT, attributes(1_900_000, true)),
+    readable: 'object',
+  },
+  {
+    name: '600,000 attributes, implicit VR',
+    file: (uid) => withElements(uid, IMPLICIT, attributes(600_000, false)),
     readable: 'object',
   },
   {
@@ -101,7 +107,13 @@ const EVERY_BOMB: readonly (AttributeBomb & { long?: true })[] = [
     readable: 'object',
   },
   {
+    name: '500,000 empty items',
+    file: (uid) => withElements(uid, EXPLICIT, sequence(repeated(EMPTY_ITEM, 500_000))),
+    readable: 'object',
+  },
+  {
     name: '1.5 million empty items',
+    long: true,
     file: (uid) => withElements(uid, EXPLICIT, sequence(repeated(EMPTY_ITEM, 1_500_000))),
     readable: 'object',
   },
@@ -133,7 +145,13 @@ const EVERY_BOMB: readonly (AttributeBomb & { long?: true })[] = [
     readable: 'pixels',
   },
   {
+    name: 'a deflated data set of 80 MB',
+    file: (uid) => deflated(uid, Buffer.concat([head(0x00311000, 'OB', 80e6), Buffer.alloc(80e6)])),
+    readable: 'everything',
+  },
+  {
     name: 'a deflated data set of 200 MB',
+    long: true,
     file: (uid) => deflated(uid, Buffer.concat([head(0x00311000, 'OB', 200e6), Buffer.alloc(200e6)])),
     readable: 'everything',
   },
@@ -145,5 +163,5 @@ const EVERY_BOMB: readonly (AttributeBomb & { long?: true })[] = [
   },
 ];
 
-/** All of them in `npm run test:long`; otherwise one of each kind. */
+/** All of them in `npm run test:long`; otherwise one of each kind, and smaller ones. */
 export const ATTRIBUTE_BOMBS: readonly AttributeBomb[] = EVERY_BOMB.filter(({ long }) => LONG || !long);

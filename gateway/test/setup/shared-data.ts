@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, it } from 'vitest';
+import { LONG } from './long.ts';
 
 /** One row of `dicom/manifest.json`. */
 export interface SharedDicomFile {
@@ -58,6 +59,29 @@ export function sharedDataPath(...segments: string[]): string {
 /** Returns every DICOM file of the manifest; an empty list where the data are missing. */
 export function sharedDicomFiles(): SharedDicomFile[] {
   return manifest<{ files: SharedDicomFile[] }>('dicom/manifest.json')?.files ?? [];
+}
+
+/** Number of files of one kind that `npm test` reads: more than a page of the tests. */
+const OF_ONE_KIND = LONG ? Infinity : 12;
+
+/**
+ * Returns DICOM files of every kind in the manifest: all in `npm run test:long`; in `npm test` the first of those that
+ * have the same series, transfer syntax and size.
+ */
+export function variedDicomFiles(): SharedDicomFile[] {
+  const counts = new Map<string, number>();
+  return sharedDicomFiles().filter((file) => {
+    const kind = [
+      file.seriesUid ?? file.file,
+      file.transferSyntax,
+      file.rows,
+      file.columns,
+      file.frames,
+    ].join();
+    const count = (counts.get(kind) ?? 0) + 1;
+    counts.set(kind, count);
+    return count <= OF_ONE_KIND;
+  });
 }
 
 /** Returns every Synthea patient of the manifest; an empty list where the data are missing. */

@@ -15,6 +15,7 @@ import {
   sharedDataPath,
   sharedDicomFiles,
 } from '../../../gateway/test/setup/shared-data.ts';
+import { testEach } from '../../../gateway/test/setup/usual-run.ts';
 import type { Operation } from '../../../schema/fault/audit.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { parseAccept } from '../../../schema/http/media-ranges.ts';
@@ -119,36 +120,41 @@ describeWithSharedData('rendered resources and thumbnails', () => {
       ct.slice(0, ct.indexOf('/instances')),
     ];
     const xa = pathOf('xa-cine');
+    // `npm test` has each row from one source; a test below compares the two.
+    const inTurn = (_row: unknown, index: number) => (tenant === 'folder') === (index % 2 === 0);
 
-    test.each<
+    testEach<
       [path: string, accept: string | undefined, type: string, width: number, height: number, pages?: number]
-    >([
-      [`${study}/rendered`, undefined, 'image/jpeg', 512, 512],
-      [`${series}/rendered`, '*/*', 'image/jpeg', 512, 512],
-      [`${ct}/rendered`, 'image/png', 'image/png', 512, 512],
-      [`${ct}/rendered?accept=image%2Fwebp`, undefined, 'image/webp', 512, 512],
-      [`${ct}/rendered`, 'image/gif', 'image/gif', 512, 512],
-      [`${ct}/frames/1/rendered`, 'image/png;q=0.5, image/webp', 'image/webp', 512, 512],
-      [`${ct}/rendered?viewport=100,50`, undefined, 'image/jpeg', 50, 50],
-      [`${ct}/rendered?viewport=300,300,0,0,-200,100`, undefined, 'image/jpeg', 300, 150],
-      [`${ct}/rendered?annotation=patient,technique`, 'image/png', 'image/png', 512, 512],
-      [`${xa}/rendered`, undefined, 'image/jpeg', 512, 512],
-      [`${xa}/frames/2,4,6/rendered?viewport=64,64`, 'image/gif', 'image/gif', 64, 64, 3],
-      [`${pathOf('us-cine/US-PAL')}/rendered`, 'image/webp', 'image/webp', 600, 430, 10],
-      [`${pathOf('mr-multiframe/emri')}/rendered`, undefined, 'image/jpeg', 64, 64],
-      [`${pathOf('us-still/color-pl')}/rendered`, undefined, 'image/jpeg', 256, 160],
-      [`${pathOf('ecg')}/rendered`, 'image/png', 'image/png', 1411, 1275],
-      [`${study}/thumbnail`, undefined, 'image/jpeg', 128, 128],
-      [`${series}/thumbnail`, 'image/png', 'image/png', 128, 128],
-      [`${ct}/thumbnail?viewport=64,32`, undefined, 'image/jpeg', 32, 32],
-      [`${xa}/frames/96/thumbnail`, 'image/webp', 'image/webp', 128, 128],
-      [`${xa}/thumbnail`, 'image/gif', 'image/gif', 128, 128],
-      [`${pathOf('us-still/color-pl')}/thumbnail`, undefined, 'image/jpeg', 128, 80],
-      [`${pathOf('ecg')}/thumbnail`, undefined, 'image/jpeg', 128, 116],
-      [`${pathOf('sr/test-SR')}/thumbnail`, undefined, 'image/jpeg', 128, 128],
-      [`${pathOf('rt/rtplan')}/thumbnail`, undefined, 'image/jpeg', 128, 128],
-      [`${PDF}/thumbnail`, 'image/png', 'image/png', 128, 128],
-    ])('DW-8, DW-9, DW-11 %s with %s is %s', async (path, accept, type, width, height, pages = 1) => {
+    >(
+      [
+        [`${study}/rendered`, undefined, 'image/jpeg', 512, 512],
+        [`${series}/rendered`, '*/*', 'image/jpeg', 512, 512],
+        [`${ct}/rendered`, 'image/png', 'image/png', 512, 512],
+        [`${ct}/rendered?accept=image%2Fwebp`, undefined, 'image/webp', 512, 512],
+        [`${ct}/rendered`, 'image/gif', 'image/gif', 512, 512],
+        [`${ct}/frames/1/rendered`, 'image/png;q=0.5, image/webp', 'image/webp', 512, 512],
+        [`${ct}/rendered?viewport=100,50`, undefined, 'image/jpeg', 50, 50],
+        [`${ct}/rendered?viewport=300,300,0,0,-200,100`, undefined, 'image/jpeg', 300, 150],
+        [`${ct}/rendered?annotation=patient,technique`, 'image/png', 'image/png', 512, 512],
+        [`${xa}/rendered`, undefined, 'image/jpeg', 512, 512],
+        [`${xa}/frames/2,4,6/rendered?viewport=64,64`, 'image/gif', 'image/gif', 64, 64, 3],
+        [`${pathOf('us-cine/US-PAL')}/rendered`, 'image/webp', 'image/webp', 600, 430, 10],
+        [`${pathOf('mr-multiframe/emri')}/rendered`, undefined, 'image/jpeg', 64, 64],
+        [`${pathOf('us-still/color-pl')}/rendered`, undefined, 'image/jpeg', 256, 160],
+        [`${pathOf('ecg')}/rendered`, 'image/png', 'image/png', 1411, 1275],
+        [`${study}/thumbnail`, undefined, 'image/jpeg', 128, 128],
+        [`${series}/thumbnail`, 'image/png', 'image/png', 128, 128],
+        [`${ct}/thumbnail?viewport=64,32`, undefined, 'image/jpeg', 32, 32],
+        [`${xa}/frames/96/thumbnail`, 'image/webp', 'image/webp', 128, 128],
+        [`${xa}/thumbnail`, 'image/gif', 'image/gif', 128, 128],
+        [`${pathOf('us-still/color-pl')}/thumbnail`, undefined, 'image/jpeg', 128, 80],
+        [`${pathOf('ecg')}/thumbnail`, undefined, 'image/jpeg', 128, 116],
+        [`${pathOf('sr/test-SR')}/thumbnail`, undefined, 'image/jpeg', 128, 128],
+        [`${pathOf('rt/rtplan')}/thumbnail`, undefined, 'image/jpeg', 128, 128],
+        [`${PDF}/thumbnail`, 'image/png', 'image/png', 128, 128],
+      ],
+      inTurn,
+    )('DW-8, DW-9, DW-11 %s with %s is %s', async (path, accept, type, width, height, pages = 1) => {
       const answer = await get(path, accept === undefined ? {} : { accept }, { tenant });
       expect([answer.statusCode, answer.headers['content-type']]).toEqual([200, type]);
       expect(answer.headers['cache-control']).toContain('private');
@@ -159,29 +165,32 @@ describeWithSharedData('rendered resources and thumbnails', () => {
       ]);
     });
 
-    test.each([
-      [`${ct}/rendered?window=40`, {}, 400, 'window is center,width,function'],
-      [`${ct}/rendered?viewport=0,0`, {}, 400, 'viewport is'],
-      [`${ct}/rendered?viewport=10,10,500,500,100,100`, {}, 400, 'within the image of 512 × 512'],
-      [`${ct}/rendered?quality=1000`, {}, 400, '1 to 100'],
-      [`${ct}/thumbnail?viewport=10,10,1,1,1,1`, {}, 400, 'vw,vh'],
-      [`${ct}/rendered?viewport=10000,10000`, {}, 413, '8192'],
-      [`${ct}/rendered`, { accept: 'text/html' }, 406, 'image/jpeg, image/png'],
-      [`${ct}/thumbnail`, { accept: 'application/dicom' }, 406, 'image/jpeg, image/png'],
-      [`${xa}/frames/1,2/rendered`, { accept: 'image/jpeg' }, 406, 'image/gif, image/webp'],
-      [`${xa}/frames/97/rendered`, {}, 404, ''],
-      [`${xa}/frames/97/thumbnail`, {}, 404, ''],
-      [`${xa}/rendered?viewport=2000,2000`, { accept: 'image/gif' }, 413, 'fewer frames'],
-      [`${pathOf('rt/rtplan')}/rendered`, {}, 404, 'nothing that can be rendered'],
-      [`${pathOf('sr/test-SR')}/frames/1/rendered`, {}, 404, 'nothing that can be rendered'],
-      [`${pathOf('sr/test-SR')}/rendered`, { accept: 'image/jpeg' }, 406, 'text/html'],
-      [`${PDF}/rendered`, { accept: 'text/html' }, 406, 'application/pdf'],
-      [`${ct.slice(0, -1)}/rendered`, {}, 404, ''],
-      [`${ct.slice(0, -1)}/thumbnail`, {}, 404, ''],
-      ['/studies/1.2.3.4.5/rendered', {}, 404, ''],
-      ['/studies/x/thumbnail', {}, 400, 'UID'],
-    ])('DW-8, DW-12 %s with %j is %d', async (path, headers, status, message) => {
-      const answer = await get(path, headers as Record<string, string>, { tenant });
+    testEach<[path: string, headers: Record<string, string>, status: number, message: string]>(
+      [
+        [`${ct}/rendered?window=40`, {}, 400, 'window is center,width,function'],
+        [`${ct}/rendered?viewport=0,0`, {}, 400, 'viewport is'],
+        [`${ct}/rendered?viewport=10,10,500,500,100,100`, {}, 400, 'within the image of 512 × 512'],
+        [`${ct}/rendered?quality=1000`, {}, 400, '1 to 100'],
+        [`${ct}/thumbnail?viewport=10,10,1,1,1,1`, {}, 400, 'vw,vh'],
+        [`${ct}/rendered?viewport=10000,10000`, {}, 413, '8192'],
+        [`${ct}/rendered`, { accept: 'text/html' }, 406, 'image/jpeg, image/png'],
+        [`${ct}/thumbnail`, { accept: 'application/dicom' }, 406, 'image/jpeg, image/png'],
+        [`${xa}/frames/1,2/rendered`, { accept: 'image/jpeg' }, 406, 'image/gif, image/webp'],
+        [`${xa}/frames/97/rendered`, {}, 404, ''],
+        [`${xa}/frames/97/thumbnail`, {}, 404, ''],
+        [`${xa}/rendered?viewport=2000,2000`, { accept: 'image/gif' }, 413, 'fewer frames'],
+        [`${pathOf('rt/rtplan')}/rendered`, {}, 404, 'nothing that can be rendered'],
+        [`${pathOf('sr/test-SR')}/frames/1/rendered`, {}, 404, 'nothing that can be rendered'],
+        [`${pathOf('sr/test-SR')}/rendered`, { accept: 'image/jpeg' }, 406, 'text/html'],
+        [`${PDF}/rendered`, { accept: 'text/html' }, 406, 'application/pdf'],
+        [`${ct.slice(0, -1)}/rendered`, {}, 404, ''],
+        [`${ct.slice(0, -1)}/thumbnail`, {}, 404, ''],
+        ['/studies/1.2.3.4.5/rendered', {}, 404, ''],
+        ['/studies/x/thumbnail', {}, 400, 'UID'],
+      ],
+      inTurn,
+    )('DW-8, DW-12 %s with %j is %d', async (path, headers, status, message) => {
+      const answer = await get(path, headers, { tenant });
       expect(answer.statusCode).toBe(status);
       expect(answer.json<{ message: string }>().message).toContain(message);
     });

@@ -20,7 +20,9 @@ afterEach(async () => {
 const STUDY = '1.2.3';
 const INSTANCE = `/dicomweb/studies/${STUDY}/series/${STUDY}.1/instances/${STUDY}.1.1`;
 const URI = `/wado-uri?requestType=WADO&studyUID=${STUDY}&seriesUID=${STUDY}.1&objectUID=${STUDY}.1.1`;
-const FRAMES = Array.from({ length: 24 }, (_, index) => index + 1).join(',');
+/** Number of frames of the film in the folder: far more bytes than sockets take at once. */
+const FRAME_COUNT = 12;
+const FRAMES = Array.from({ length: FRAME_COUNT }, (_, index) => index + 1).join(',');
 
 /** Every form of answer that takes more than a moment. */
 const FORMS: [form: string, path: string, accept: string][] = [
@@ -59,13 +61,13 @@ async function serve(images: object) {
 
 describe('from a folder', () => {
   const side = 1024;
-  const described = { ...SMALL, rows: side, columns: side, numberOfFrames: 24 };
+  const described = { ...SMALL, rows: side, columns: side, numberOfFrames: FRAME_COUNT };
 
   async function folder() {
     const directory = await mkdtemp(join(tmpdir(), 'ends-'));
     closing.push(() => rm(directory, { recursive: true, force: true }));
     const file = join(directory, 'large.dcm');
-    const pixels = Buffer.alloc(side * side * 24, 7);
+    const pixels = Buffer.alloc(side * side * FRAME_COUNT, 7);
     await writeFile(file, imageObject(STUDY, TransferSyntax.ExplicitVRLittleEndian, described, pixels));
     const get = await serve({ type: 'folder', path: directory, lookup: 'studies-by-mrn' });
     return { file, get };
@@ -98,7 +100,7 @@ describe('from a folder', () => {
     expect([head.statusCode, (await head.body.arrayBuffer()).byteLength]).toEqual([200, 0]);
     await vi.waitFor(async () => expect(await handles(file)).toBe(0), { timeout: 1000 });
     const whole = await get(path, { accept });
-    expect((await whole.body.arrayBuffer()).byteLength).toBeGreaterThan(side * side * 24);
+    expect((await whole.body.arrayBuffer()).byteLength).toBeGreaterThan(side * side * FRAME_COUNT);
     const type = (value: unknown) => String(value).replace(/boundary=.*/, '');
     expect(type(head.headers['content-type'])).toBe(type(whole.headers['content-type']));
     expect(head.headers['content-length']).toBe(whole.headers['content-length']);
@@ -112,7 +114,7 @@ describe('from a folder', () => {
       const { body } = await get(path, { accept });
       await once(body, 'readable');
       await unlink(file);
-      expect((await body.arrayBuffer()).byteLength).toBeGreaterThan(side * side * 24);
+      expect((await body.arrayBuffer()).byteLength).toBeGreaterThan(side * side * FRAME_COUNT);
       const after = await get(path, { accept });
       expect(after.statusCode).toBe(503);
       expect(Number(after.headers['retry-after'])).toBeGreaterThan(0);
@@ -155,7 +157,7 @@ describe('from a folder', () => {
       await stranger.body.dump();
     }
     expect(tags.size).toBe(5);
-    const beyond = await get(`${INSTANCE}/frames/25`, { 'if-none-match': [...tags][2]! });
+    const beyond = await get(`${INSTANCE}/frames/${FRAME_COUNT + 1}`, { 'if-none-match': [...tags][2]! });
     expect([beyond.statusCode, beyond.headers['etag']]).toEqual([404, undefined]);
     await beyond.body.dump();
   });

@@ -6,20 +6,22 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startOrthanc, type Orthanc } from '../../../gateway/test/setup/orthanc.ts';
+import { startOrthanc } from '../../../gateway/test/setup/orthanc.ts';
 import {
   describeWithSharedData,
   sharedDataPath,
   sharedDicomFiles,
+  variedDicomFiles,
   type SharedDicomFile,
 } from '../../../gateway/test/setup/shared-data.ts';
+import { longTest } from '../../../gateway/test/setup/usual-run.ts';
 import { Tag, text, texts, TransferSyntax, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault, type FaultCode } from '../../../schema/fault/fault.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { inMemory } from '../multipart/frame-bytes.ts';
 import { asSource } from '../test/as-source.ts';
 import { PixelPool } from '../threads/pool.ts';
-import { openDimseOrthanc } from '../test/dimse.ts';
+import { openDimseOrthanc, type DimseOrthanc } from '../test/dimse.ts';
 import { orthancImages, testSubgraph, testTenant } from '../test/subgraph.ts';
 import { dicomWebSource } from './dicom-web.ts';
 import { openFolder } from './folder.ts';
@@ -30,7 +32,8 @@ import { transcoding } from './transcoding.ts';
 
 /** The contract of every image source: one suite for all backends. */
 
-const files = sharedDicomFiles().filter(({ studyUid, importsInOrthanc }) => studyUid && importsInOrthanc);
+const varied = variedDicomFiles();
+const files = varied.filter(({ studyUid, importsInOrthanc }) => studyUid && importsInOrthanc);
 const run = promisify(execFile);
 const clock = () => Date.now() / 1000;
 
@@ -59,19 +62,32 @@ const backends: [name: string, open: () => Promise<Backend>][] = [
   ['dicom-dimse by C-MOVE', () => openDimse('c-move')],
 ];
 
+/** The archive that all protocols share. The tests of each end with a killed archive, so the next restarts it with an empty cache. */
+let archive: DimseOrthanc | undefined;
+afterAll(() => archive?.stop());
+
+async function openArchive(): Promise<DimseOrthanc> {
+  if (archive) {
+    await archive.orthanc.kill();
+    await archive.orthanc.restart();
+    archive.node.cache.clear();
+  }
+  return (archive ??= await openDimseOrthanc(files.map(({ file }) => sharedDataPath('dicom', file))));
+}
+
 async function openOrthanc() {
-  const orthanc: Orthanc = await startOrthanc({
-    files: files.map(({ file }) => sharedDataPath('dicom', file)),
-  });
+  const { orthanc } = await openArchive();
   const { images } = testTenant(orthancImages(orthanc));
   const source = dicomWebSource(images[0] as Extract<ImagesConfig, { type: 'dicom-web' }>, clock, parsing);
-  return { source, wholeFiles: true, fail: () => orthanc.kill(), stop: () => orthanc.stop() };
+  return { source, wholeFiles: true, fail: () => orthanc.kill(), stop: () => Promise.resolve() };
 }
 
 async function openSharedFolder() {
   const directory = await mkdtemp(join(tmpdir(), 'contract-'));
   const path = join(directory, 'images');
-  await cp(sharedDataPath('dicom'), path, { recursive: true });
+  const leftOut = new Set(sharedDicomFiles().map(({ file }) => sharedDataPath('dicom', file)));
+  for (const { file } of varied) leftOut.delete(sharedDataPath('dicom', file));
+  await cp(sharedDataPath('dicom'), path, { recursive: true, filter: (file) => !leftOut.has(file) });
   await run('chmod', ['-R', 'u+w', path]);
   const source = await openFolder({
     path,
@@ -90,15 +106,13 @@ async function openSharedFolder() {
 }
 
 async function openDimse(retrieval: 'c-get' | 'c-move') {
-  const { source, endpoint, node, orthanc, stop } = await openDimseOrthanc(
-    files.map(({ file }) => sharedDataPath('dicom', file)),
-  );
+  const { source, endpoint, node, orthanc } = await openArchive();
   return {
     source: source({ endpoint, retrieval }),
     wholeFiles: false,
     canSend: sendable,
     fail: () => (node.cache.clear(), orthanc.kill()),
-    stop,
+    stop: () => Promise.resolve(),
   };
 }
 
@@ -168,7 +182,9 @@ describeWithSharedData('every image source', () => {
   const htj2k = files.find(({ transferSyntax }) => transferSyntax === '1.2.840.10008.1.2.4.201')!;
   const withoutPixels = files.filter(({ rows }) => !rows);
 
-  describe.each(backends)('%s', (_, open) => {
+  describe.each(backends)('%s', (name, open) => {
+    // Searches are the same with C-MOVE as with C-GET.
+    const search = name.endsWith('C-MOVE') ? longTest : it;
     let source: ImagingSource;
     let wholeFiles: boolean;
     let canSend: NonNullable<Backend['canSend']>;
@@ -188,7 +204,7 @@ describeWithSharedData('every image source', () => {
       await stop?.();
     });
 
-    it.each([
+    search.each([
       ['study', (file: SharedDicomFile) => file.studyUid],
       ['series', (file: SharedDicomFile) => file.seriesUid],
       ['instance', (file: SharedDicomFile) => file.sopInstanceUid],
@@ -208,7 +224,7 @@ describeWithSharedData('every image source', () => {
       }
     });
 
-    it('counts series and instances', async () => {
+    search('counts series and instances', async () => {
       const [study] = await source.search(query('study', match(Tag.StudyInstanceUID, first.studyUid!)));
       const own = files.filter(({ studyUid }) => studyUid === first.studyUid);
       expect(Number(text(study!, Tag.NumberOfStudyRelatedInstances))).toBe(own.length);
@@ -222,7 +238,7 @@ describeWithSharedData('every image source', () => {
     });
 
     const id = first.patientId!;
-    it.each([
+    search.each([
       ['the same value', [{ value: id }], 1],
       ['another case', [{ value: 'scsarab' }], 0],
       ['a wildcard', [{ value: '*' }], 0],
@@ -242,7 +258,7 @@ describeWithSharedData('every image source', () => {
       }
     });
 
-    it('restricts searches within a study', async () => {
+    search('restricts searches within a study', async () => {
       const scope = { studyUid: first.studyUid! };
       expect(await source.search(query('series', { ...scope, patientIds: [{ value: 'SCSARAB' }] }))).toEqual(
         [],
@@ -250,7 +266,7 @@ describeWithSharedData('every image source', () => {
       expect(await source.search(query('series', { ...scope, patientIds: [{ value: id }] }))).not.toEqual([]);
     });
 
-    it('DW-2 gives pages, also when the restriction removes rows', async () => {
+    search('DW-2 gives pages, also when the restriction removes rows', async () => {
       const all = await source.search(query('instance', { patientIds: [{ value: id }] }));
       const uids = new Set<string | undefined>();
       for (let offset = 0; offset < all.length; offset += 10) {
@@ -263,7 +279,7 @@ describeWithSharedData('every image source', () => {
       expect(uids.size).toBe(all.length);
     });
 
-    it.each<[string, SourceQuery['level'], Partial<SourceQuery>, (file: SharedDicomFile) => boolean]>([
+    search.each<[string, SourceQuery['level'], Partial<SourceQuery>, (file: SharedDicomFile) => boolean]>([
       [
         'a UID list',
         'study',
@@ -291,7 +307,7 @@ describeWithSharedData('every image source', () => {
       expect(rows).toHaveLength(distinct(files.filter(wanted).map((file) => file[uid[level]])));
     });
 
-    it.each([
+    search.each([
       ['20040101-20041231', (date: string) => date >= '20040101' && date <= '20041231'],
       ['-20031231', (date: string) => date <= '20031231'],
       ['20100101-', (date: string) => date >= '20100101'],
@@ -304,7 +320,7 @@ describeWithSharedData('every image source', () => {
     });
 
     const named = (pattern: RegExp) => (row: DicomJson) => pattern.test(text(row, Tag.PatientName) ?? '');
-    it.each<[string, SourceQuery['level'], string, string[], (row: DicomJson) => boolean]>([
+    search.each<[string, SourceQuery['level'], string, string[], (row: DicomJson) => boolean]>([
       ['a name with ^ and wildcards', 'study', Tag.PatientName, ['TEST^P*'], named(/^Test\^P/i)],
       ['a name with a space', 'study', Tag.PatientName, ['Rubo DEMO'], named(/^Rubo DEMO$/)],
       ['a name beyond ASCII', 'study', Tag.PatientName, ['Buc^Jérôme'], named(/^Buc\^Jérôme$/)],
@@ -344,7 +360,7 @@ describeWithSharedData('every image source', () => {
       expect(uids(rows)).toEqual(uids(expected));
     });
 
-    it('DW-2 finds padded numbers within a study', async () => {
+    search('DW-2 finds padded numbers within a study', async () => {
       const { studyUid } = files.find(({ patientId }) => patientId === '2178309')!;
       const rows = await source.search(
         query('instance', { studyUid: studyUid!, ...match(Tag.InstanceNumber, '1') }),

@@ -118,7 +118,7 @@ const OPERATIONS: readonly Operation[] = [
 ];
 
 /** Returns one file with pixels of every transfer syntax. */
-function matrixFiles(): SharedDicomFile[] {
+export function matrixFiles(): SharedDicomFile[] {
   const first = new Map<string, SharedDicomFile>();
   const inOrder = (a: SharedDicomFile, b: SharedDicomFile) => a.bytes - b.bytes;
   for (const file of sharedDicomFiles().toSorted(inOrder)) {
@@ -221,9 +221,8 @@ async function asked(
   return 'empty';
 }
 
-/** Returns the matrix as a Markdown table. `✓` means all sources; notes below have other answers. */
-export async function supportMatrix(): Promise<string> {
-  const files = matrixFiles();
+/** Returns the matrix of these files as a Markdown table. `✓` means all sources; notes below have other answers. */
+export async function supportMatrix(files = matrixFiles()): Promise<string> {
   const matrix = await openMatrix(files);
   const notes: string[] = [];
   const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |\n`;

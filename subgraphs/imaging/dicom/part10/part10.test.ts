@@ -9,6 +9,7 @@ import {
   sharedDataPath,
   sharedDicomFiles,
 } from '../../../../gateway/test/setup/shared-data.ts';
+import { isInTurn, testEach } from '../../../../gateway/test/setup/usual-run.ts';
 import type { DicomElement, DicomJson } from '../../../../schema/dicom/dicom.ts';
 import type { DicomFile } from './file.ts';
 import { dicomJson } from './json.ts';
@@ -136,24 +137,29 @@ function content(file: DicomFile): [DicomJson, string[]] {
 }
 
 describeWithSharedData('DW-5: transcodes uncompressed transfer syntaxes', () => {
+  // `npm test` has each file once, and each transfer syntax several times.
   describe.each(UNCOMPRESSED)('%s', (name) => {
+    const row = UNCOMPRESSED.indexOf(name);
     const original = readFileSync(sharedDataPath('dicom', name));
 
-    test.each(SYNTAXES)('to %s with the same content, which DCMTK can read', async (_, uid, flag) => {
-      const written = await buffer(transcoded(read(original), uid));
-      const file = read(written);
-      expect(file.transferSyntax).toBe(uid);
+    testEach(SYNTAXES, (_, column) => isInTurn([row, column], SYNTAXES.length))(
+      'to %s with the same content, which DCMTK can read',
+      async (_, uid, flag) => {
+        const written = await buffer(transcoded(read(original), uid));
+        const file = read(written);
+        expect(file.transferSyntax).toBe(uid);
 
-      // DCMTK converts the original and the transcoded file to explicit little endian: both must be equal.
-      const [ours, theirs] = [join(scratch, 'ours.dcm'), join(scratch, 'theirs.dcm')];
-      writeFileSync(ours, written);
-      execFileSync('dcmconv', ['-q', '+te', '+e', ours, `${ours}.te`]);
-      execFileSync('dcmconv', ['-q', flag, sharedDataPath('dicom', name), theirs]);
-      execFileSync('dcmconv', ['-q', '+te', '+e', theirs, `${theirs}.te`]);
-      const [a, b] = [read(readFileSync(`${ours}.te`)), read(readFileSync(`${theirs}.te`))];
-      expect(differences(...([json(a), json(b)] as const))).toEqual([]);
-      expect(content(a)[1]).toEqual(content(b)[1]);
-    });
+        // DCMTK converts the original and the transcoded file to explicit little endian: both must be equal.
+        const [ours, theirs] = [join(scratch, 'ours.dcm'), join(scratch, 'theirs.dcm')];
+        writeFileSync(ours, written);
+        execFileSync('dcmconv', ['-q', '+te', '+e', ours, `${ours}.te`]);
+        execFileSync('dcmconv', ['-q', flag, sharedDataPath('dicom', name), theirs]);
+        execFileSync('dcmconv', ['-q', '+te', '+e', theirs, `${theirs}.te`]);
+        const [a, b] = [read(readFileSync(`${ours}.te`)), read(readFileSync(`${theirs}.te`))];
+        expect(differences(...([json(a), json(b)] as const))).toEqual([]);
+        expect(content(a)[1]).toEqual(content(b)[1]);
+      },
+    );
 
     test('and back without loss', async () => {
       const start = read(await buffer(transcoded(read(original), SYNTAXES[1][1])));

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { TransferSyntax } from '../../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { noPixelData } from '../../../../schema/fault/refusals.ts';
+import { maxEntries } from '../../../../schema/outbound/max-entries.ts';
 import type { BufferPool } from '../../multipart/buffer-pool.ts';
 import { chunksOf } from '../../multipart/chunks.ts';
 import type { FrameBytes } from '../../multipart/frame-bytes.ts';
@@ -49,7 +50,7 @@ const inflating = new Semaphore(1);
 export class InstanceReader {
   readonly #parsing: Parsing;
   /** Files that were compared with the index after their last change. */
-  readonly #compared = new LRUCache<string, true>({ max: MOST_COMPARED });
+  readonly #compared = new LRUCache<string, true>(maxEntries(MOST_COMPARED));
 
   constructor(parsing: Parsing) {
     this.#parsing = parsing;

@@ -1,0 +1,18 @@
+import { federatedServer, type FederatedServer } from '../federation/supergraph.ts';
+
+/**
+ * Returns a `federatedServer` that starts with its first request: a start takes a second of CPU time, and most tests of
+ * a whole gateway send no GraphQL.
+ */
+export const graphOnDemand: typeof federatedServer = async (deps) => {
+  let starting: Promise<FederatedServer> | undefined;
+  return {
+    async executeHTTPGraphQLRequest(request) {
+      const server = await (starting ??= federatedServer(deps));
+      return server.executeHTTPGraphQLRequest(request);
+    },
+    async stop() {
+      await (await starting)?.stop();
+    },
+  };
+};
