@@ -76,7 +76,7 @@ describe('building', () => {
   });
 
   test('takes under a minute, and nothing the second time', async () => {
-    expect(buildTime).toBeLessThan(30_000);
+    expect(buildTime).toBeLessThan(60_000);
     const before = statSync(join(target, 'content-version')).mtimeMs;
     const times: number[] = [];
     for (let run = 0; run < 5; run++) {

@@ -9,6 +9,7 @@ import { request } from 'undici';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import { imageObject, SMALL } from '../../../gateway/test/setup/image-object.ts';
+import { isInTurn, testEach } from '../../../gateway/test/setup/usual-run.ts';
 import { patient, testAccess, testSubgraph, testTenant } from '../test/subgraph.ts';
 import { startUpstream } from '../test/upstream.ts';
 
@@ -37,6 +38,9 @@ const FORMS: [form: string, path: string, accept: string][] = [
   ['frames', `${INSTANCE}/frames/${FRAMES}`, '*/*'],
   ['WADO-URI', `${URI}&contentType=application/dicom&transferSyntax=*`, '*/*'],
 ];
+
+/** Half of the forms for each rule, and each form for half of them. */
+const inTurn = (rule: number) => (_form: unknown, row: number) => isInTurn([row, rule], 2);
 
 async function serve(images: object) {
   const served = await testSubgraph([testTenant(images)], {
@@ -80,7 +84,7 @@ describe('from a folder', () => {
     return links.filter((link) => link === file).length;
   }
 
-  it.each(FORMS)(
+  testEach(FORMS, inTurn(0))(
     '%s: the file is closed within a second of the client leaving',
     async (form, path, accept) => {
       const { file, get } = await folder();
@@ -94,20 +98,23 @@ describe('from a folder', () => {
     },
   );
 
-  it.each(FORMS)('%s: HEAD leaves the file as it was, and GET tells its end', async (_form, path, accept) => {
-    const { file, get } = await folder();
-    const head = await get(path, { accept }, 'HEAD');
-    expect([head.statusCode, (await head.body.arrayBuffer()).byteLength]).toEqual([200, 0]);
-    await vi.waitFor(async () => expect(await handles(file)).toBe(0), { timeout: 1000 });
-    const whole = await get(path, { accept });
-    expect((await whole.body.arrayBuffer()).byteLength).toBeGreaterThan(side * side * FRAME_COUNT);
-    const type = (value: unknown) => String(value).replace(/boundary=.*/, '');
-    expect(type(head.headers['content-type'])).toBe(type(whole.headers['content-type']));
-    expect(head.headers['content-length']).toBe(whole.headers['content-length']);
-    expect(head.headers['etag']).toBe(whole.headers['etag']);
-  });
+  testEach(FORMS, inTurn(1))(
+    '%s: HEAD leaves the file as it was, and GET tells its end',
+    async (_form, path, accept) => {
+      const { file, get } = await folder();
+      const head = await get(path, { accept }, 'HEAD');
+      expect([head.statusCode, (await head.body.arrayBuffer()).byteLength]).toEqual([200, 0]);
+      await vi.waitFor(async () => expect(await handles(file)).toBe(0), { timeout: 1000 });
+      const whole = await get(path, { accept });
+      expect((await whole.body.arrayBuffer()).byteLength).toBeGreaterThan(side * side * FRAME_COUNT);
+      const type = (value: unknown) => String(value).replace(/boundary=.*/, '');
+      expect(type(head.headers['content-type'])).toBe(type(whole.headers['content-type']));
+      expect(head.headers['content-length']).toBe(whole.headers['content-length']);
+      expect(head.headers['etag']).toBe(whole.headers['etag']);
+    },
+  );
 
-  it.each(FORMS)(
+  testEach(FORMS, inTurn(2))(
     '%s: a file that is removed meanwhile is given whole, and is then 503 until it is known to be gone',
     async (_f, path, accept) => {
       const { file, get } = await folder();
@@ -122,15 +129,18 @@ describe('from a folder', () => {
     },
   );
 
-  it.each(FORMS)('%s: of a file that has just changed nothing is given: 503', async (_f, path, accept) => {
-    const { file, get } = await folder();
-    const before = await get(path, { accept }, 'HEAD');
-    expect(before.statusCode).toBe(200);
-    await appendFile(file, 'more');
-    const after = await get(path, { accept });
-    const body = (await after.body.json()) as { error: string };
-    expect([after.statusCode, body.error]).toEqual([503, 'unavailable']);
-  });
+  testEach(FORMS, inTurn(3))(
+    '%s: of a file that has just changed nothing is given: 503',
+    async (_f, path, accept) => {
+      const { file, get } = await folder();
+      const before = await get(path, { accept }, 'HEAD');
+      expect(before.statusCode).toBe(200);
+      await appendFile(file, 'more');
+      const after = await get(path, { accept });
+      const body = (await after.body.json()) as { error: string };
+      expect([after.statusCode, body.error]).toEqual([503, 'unavailable']);
+    },
+  );
 
   it('DW-6 entity tags of instances and frames: 304 for whoever may have them, 404 for others', async () => {
     const { get } = await folder();
@@ -215,7 +225,7 @@ describe('from an archive', () => {
     return { state, answer };
   }
 
-  it.each([...FORMS, ...PICTURES])(
+  testEach([...FORMS, ...PICTURES], inTurn(4))(
     '%s: its connection is closed within a second of the client leaving',
     async (_form, path, accept) => {
       const { state, answer } = endless();
@@ -247,21 +257,24 @@ describe('from an archive', () => {
     },
   );
 
-  it.each(FORMS)('DW-13 %s: what is cut in the middle never ends well', async (_form, path, accept) => {
-    for (const cut of [
-      (response: ServerResponse) => response.write(megabyte, () => response.destroy()),
-      (response: ServerResponse) => response.end(megabyte),
-    ]) {
-      const get = await archive([row], cut);
-      const whole = get(path, { accept }).then(async ({ statusCode, body }) => {
-        await body.arrayBuffer();
-        if (statusCode !== 200) throw new Error(`answered ${statusCode}`);
-      });
-      await expect(whole).rejects.toThrow(/closed|terminated|aborted|answered 50|EOF/);
-    }
-  });
+  testEach(FORMS, inTurn(5))(
+    'DW-13 %s: what is cut in the middle never ends well',
+    async (_form, path, accept) => {
+      for (const cut of [
+        (response: ServerResponse) => response.write(megabyte, () => response.destroy()),
+        (response: ServerResponse) => response.end(megabyte),
+      ]) {
+        const get = await archive([row], cut);
+        const whole = get(path, { accept }).then(async ({ statusCode, body }) => {
+          await body.arrayBuffer();
+          if (statusCode !== 200) throw new Error(`answered ${statusCode}`);
+        });
+        await expect(whole).rejects.toThrow(/closed|terminated|aborted|answered 50|EOF/);
+      }
+    },
+  );
 
-  it.each([...FORMS, ...PICTURES])(
+  testEach([...FORMS, ...PICTURES], inTurn(6))(
     'IA-24 %s: a study of which one part is another patient’s is not given, nor begun',
     async (_form, path, accept) => {
       const { state, answer } = endless();
