@@ -76,8 +76,8 @@ describe('building', () => {
     expect(next.at(-1)).toEqual([whole, whole, demoStudies.at(-1)?.description]);
   });
 
-  test('takes under 30 seconds, and almost no time when the images are there', async () => {
-    expect(buildTime).toBeLessThan(30_000);
+  test('takes under a minute, and almost no time when the images are there', async () => {
+    expect(buildTime).toBeLessThan(60_000);
     const before = statSync(join(target, 'content-version')).mtimeMs;
     const times: number[] = [];
     for (let run = 0; run < 5; run++) {

@@ -9,7 +9,6 @@ import { authorizer } from '../smart/authorize.ts';
 import { capabilities, capabilitySealer } from '../smart/capability/capability-admission.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { graphOnDemand } from './graph-on-demand.ts';
 import { standInClinical, standInImaging, type Breakage } from './stand-in-subgraphs.ts';
 
 export interface Door {
@@ -93,7 +92,6 @@ export async function startDoor(
     ),
     clinical: standInClinical(options.broken),
     imaging: standInImaging(options.broken),
-    startGraph: graphOnDemand,
     supergraphSdl: sdl('supergraph'),
     apiSdl: sdl('api'),
     viewerDirectory: '/nowhere',

@@ -15,6 +15,7 @@ import {
   type Source,
 } from './every-source.ts';
 import { smallObjects } from './setup/small-objects.ts';
+import { isInTurn, testEach } from './setup/usual-run.ts';
 
 /** The mark of a patient is in all of their objects. */
 const MARK = { a: 'MRN-a', b: 'MRN-b' };
@@ -181,6 +182,7 @@ function connection() {
 }
 
 describe.each(SOURCES)('%s, between two calls of one connection', (source) => {
+  const inTurn = (_end: unknown, row: number) => isInTurn([row, SOURCES.indexOf(source)], 2);
   const statuses = async (
     paths: readonly (readonly [path: string, accept: string])[],
     tokens: readonly string[],
@@ -206,25 +208,31 @@ describe.each(SOURCES)('%s, between two calls of one connection', (source) => {
     ([, path, accept], index) => [`/${source}${path(uidOf('a', index))}`, accept] as const,
   );
 
-  test.each<[what: string, between: () => void]>([
-    ['a token ends', () => (late += 66_000)],
+  testEach<[what: string, between: () => void]>(
     [
-      'a token is revoked',
-      () => {
-        every.ehr.tokens.delete('brief');
-        // The gateway introspects it again after 30 s.
-        late += 31_000;
-      },
+      ['a token ends', () => (late += 66_000)],
+      [
+        'a token is revoked',
+        () => {
+          every.ehr.tokens.delete('brief');
+          // The gateway introspects it again after 30 s.
+          late += 31_000;
+        },
+      ],
     ],
-  ])('IA-23 %s: 401, after a 200 before', async (_what, between) => {
+    inTurn,
+  )('IA-23 %s: 401, after a 200 before', async (_what, between) => {
     every.give('brief', 'a', { exp: Math.floor(now() / 1000) + 60 });
     expect(await statuses(paths, ['brief'], between)).toEqual([[200], [401]]);
   });
 
-  test.each<[what: string, seconds: number, late: number]>([
-    ['it ends', 3600, 101],
-    ['its token ends', 60, 61],
-  ])('IA-25 a capability is 403 after %s', async (_what, seconds, passed) => {
+  testEach<[what: string, seconds: number, late: number]>(
+    [
+      ['it ends', 3600, 101],
+      ['its token ends', 60, 61],
+    ],
+    inTurn,
+  )('IA-25 a capability is 403 after %s', async (_what, seconds, passed) => {
     const token = `bound-${source}-${seconds}`;
     giveAtSecond(token, seconds);
     const bases = await Promise.all(

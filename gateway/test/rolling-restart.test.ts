@@ -105,7 +105,7 @@ function steadyClients(instances: readonly GatewayProcess[]) {
       } catch (error) {
         answers.push({ by, sent, outcome: String(error), closes: true });
       }
-      await delay(5);
+      await delay(20);
     }
   };
   const clients = Array.from({ length: 8 }, (_, number) => client(number));

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { imageObject, SMALL } from '../../../gateway/test/setup/image-object.ts';
+import { LONG } from '../../../gateway/test/setup/long.ts';
 import { startOrthanc } from '../../../gateway/test/setup/orthanc.ts';
 import { DICOM, TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import type { Operation } from '../../../schema/fault/audit.ts';
@@ -125,7 +126,9 @@ describe('from a folder', () => {
     expect(first.statusCode).toBe(200);
     const etag = String(first.headers['etag']);
     expect(etag).toMatch(strong ? /^"[\w-]{22}"$/ : /^W\/"[\w-]{22}"$/);
-    for (const held of [etag, `"other", ${etag}`, '*']) {
+    const tags = [etag, `"other", ${etag}`, '*'];
+    // Each in its turn; all of them in the long run.
+    for (const held of LONG ? tags : [tags[path.length % 3]!]) {
       for (const method of ['GET', 'HEAD'] as const) {
         const again = await get(path, { accept, 'if-none-match': held }, 'own', method);
         expect([again.statusCode, again.headers['etag'], again.body]).toEqual([304, etag, '']);

@@ -9,6 +9,7 @@ import { request } from 'undici';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import { imageObject, SMALL } from '../../../gateway/test/setup/image-object.ts';
+import { isInTurn, testEach } from '../../../gateway/test/setup/usual-run.ts';
 import { patient, testAccess, testSubgraph, testTenant } from '../test/subgraph.ts';
 import { startUpstream } from '../test/upstream.ts';
 
@@ -37,6 +38,9 @@ const FORMS: [form: string, path: string, accept: string][] = [
   ['frames', `${INSTANCE}/frames/${FRAMES}`, '*/*'],
   ['WADO-URI', `${URI}&contentType=application/dicom&transferSyntax=*`, '*/*'],
 ];
+
+/** Half of the forms for each rule, and each form for half of them. */
+const inTurn = (rule: number) => (_form: unknown, row: number) => isInTurn([row, rule], 2);
 
 async function serve(images: object) {
   const served = await testSubgraph([testTenant(images)], {
@@ -80,7 +84,7 @@ describe('from a folder', () => {
     return links.filter((link) => link === file).length;
   }
 
-  it.each(FORMS)(
+  testEach(FORMS, inTurn(0))(
     '%s: closes the file within a second after the client leaves',
     async (form, path, accept) => {
       const { file, get } = await folder();
@@ -94,20 +98,23 @@ describe('from a folder', () => {
     },
   );
 
-  it.each(FORMS)('%s: HEAD leaves no file open, and has the headers of GET', async (_form, path, accept) => {
-    const { file, get } = await folder();
-    const head = await get(path, { accept }, 'HEAD');
-    expect([head.statusCode, (await head.body.arrayBuffer()).byteLength]).toEqual([200, 0]);
-    await vi.waitFor(async () => expect(await handles(file)).toBe(0), { timeout: 1000 });
-    const whole = await get(path, { accept });
-    expect((await whole.body.arrayBuffer()).byteLength).toBeGreaterThan(side * side * FRAME_COUNT);
-    const type = (value: unknown) => String(value).replace(/boundary=.*/, '');
-    expect(type(head.headers['content-type'])).toBe(type(whole.headers['content-type']));
-    expect(head.headers['content-length']).toBe(whole.headers['content-length']);
-    expect(head.headers['etag']).toBe(whole.headers['etag']);
-  });
+  testEach(FORMS, inTurn(1))(
+    '%s: HEAD leaves no file open, and has the headers of GET',
+    async (_form, path, accept) => {
+      const { file, get } = await folder();
+      const head = await get(path, { accept }, 'HEAD');
+      expect([head.statusCode, (await head.body.arrayBuffer()).byteLength]).toEqual([200, 0]);
+      await vi.waitFor(async () => expect(await handles(file)).toBe(0), { timeout: 1000 });
+      const whole = await get(path, { accept });
+      expect((await whole.body.arrayBuffer()).byteLength).toBeGreaterThan(side * side * FRAME_COUNT);
+      const type = (value: unknown) => String(value).replace(/boundary=.*/, '');
+      expect(type(head.headers['content-type'])).toBe(type(whole.headers['content-type']));
+      expect(head.headers['content-length']).toBe(whole.headers['content-length']);
+      expect(head.headers['etag']).toBe(whole.headers['etag']);
+    },
+  );
 
-  it.each(FORMS)(
+  testEach(FORMS, inTurn(2))(
     '%s: gives a file whole that is removed meanwhile, then answers 503 until it is known to be gone',
     async (_f, path, accept) => {
       const { file, get } = await folder();
@@ -122,7 +129,7 @@ describe('from a folder', () => {
     },
   );
 
-  it.each(FORMS)('%s: answers 503 for a file that has just changed', async (_f, path, accept) => {
+  testEach(FORMS, inTurn(3))('%s: answers 503 for a file that has just changed', async (_f, path, accept) => {
     const { file, get } = await folder();
     const before = await get(path, { accept }, 'HEAD');
     expect(before.statusCode).toBe(200);
@@ -215,7 +222,7 @@ describe('from an archive', () => {
     return { state, answer };
   }
 
-  it.each([...FORMS, ...PICTURES])(
+  testEach([...FORMS, ...PICTURES], inTurn(4))(
     '%s: closes the connection within a second after the client leaves',
     async (_form, path, accept) => {
       const { state, answer } = endless();
@@ -247,7 +254,7 @@ describe('from an archive', () => {
     },
   );
 
-  it.each(FORMS)(
+  testEach(FORMS, inTurn(5))(
     'DW-13 %s: an answer that is cut in the middle has no well-formed end',
     async (_form, path, accept) => {
       for (const cut of [
@@ -264,7 +271,7 @@ describe('from an archive', () => {
     },
   );
 
-  it.each([...FORMS, ...PICTURES])(
+  testEach([...FORMS, ...PICTURES], inTurn(6))(
     'IA-24 %s: does not begin a study of which one part is another patient’s',
     async (_form, path, accept) => {
       const { state, answer } = endless();
