@@ -61,7 +61,7 @@ export interface AppDeps {
   log: Logger;
   metrics?: ReturnType<typeof metrics>;
   /** True when `/metrics` is on a separate port, and not here. */
-  metricsElsewhere?: boolean;
+  separateMetricsPort?: boolean;
   /** Takes audit events (IA-30); without it they are dropped. */
   audit?: AuditEvents;
   limits?: Limits;
@@ -136,10 +136,10 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   );
   app.setNotFoundHandler((request, reply) => sendFault(baseUrl, 'json', nothingAtPath(), request, reply));
 
-  await app.register(startPage(tenants, { metrics: !deps.metricsElsewhere }));
+  await app.register(startPage(tenants, { metrics: !deps.separateMetricsPort }));
   await app.register(viewerFiles(deps.viewerDirectory, baseUrl));
   await app.register(healthRoutes(deps.ready ?? (() => true), measured, deps.sharedReachable));
-  if (!deps.metricsElsewhere) await app.register(metricsRoute(measured));
+  if (!deps.separateMetricsPort) await app.register(metricsRoute(measured));
   await app.register(rootMetadataRoutes(tenants, authorizer, baseUrl));
   app.get('/schema.graphql', (_request, reply) =>
     setCacheControl(reply, 'public').type('text/plain; charset=utf-8').send(deps.apiSdl),

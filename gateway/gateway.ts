@@ -3,9 +3,9 @@ import type { Dispatcher } from 'undici';
 import type { ExpressionPool } from '../schema/expressions/pool.ts';
 import type { Tenant } from '../schema/tenant/tenant.ts';
 import { clinicalSubgraph } from '../subgraphs/clinical/app.ts';
-import type { Seen } from '../subgraphs/imaging/cache/first-seen.ts';
+import type { FirstSeen } from '../subgraphs/imaging/cache/first-seen.ts';
 import { imagingSubgraph, type ImagingDeps } from '../subgraphs/imaging/app.ts';
-import { patientDirectory } from './joins/directory.ts';
+import { patientDirectory } from './joins/record-directory.ts';
 import { selfTest } from './self-test/self-test.ts';
 import { authorizer } from './smart/authorize.ts';
 import { capabilities, capabilitySealer } from './smart/capability/capability-admission.ts';
@@ -13,10 +13,10 @@ import { ownAccess } from './smart/server/own-access.ts';
 import { oauthRoutes } from './smart/server/routes.ts';
 import { authorizationServer } from './smart/server/server.ts';
 import { peopleOfRecord } from './smart/server/sign-in/people.ts';
-import type { Outside } from './smart/token/upstream.ts';
+import type { UpstreamDeps } from './smart/token/upstream.ts';
 import type { SharedState } from './state/shared-state.ts';
 
-export interface PartsOptions extends Outside {
+export interface PartsOptions extends UpstreamDeps {
   /** Public base URL with its path prefix. */
   baseUrl: string;
   /** DATA_DIR. */
@@ -31,13 +31,13 @@ export interface PartsOptions extends Outside {
   dimse?: ImagingDeps['dimse'];
   onRefused?: ImagingDeps['onRefused'];
   /** The state that the gateways of one installation share. */
-  shared?: Partial<SharedState> & { seen?: Seen };
+  shared?: Partial<SharedState> & { seen?: FirstSeen };
 }
 
 /** Creates the parts of a gateway, each after the parts that it needs: nothing is called before it exists. */
 export function gatewayParts(options: PartsOptions) {
   const { baseUrl, dataDir, secrets, log, dispatcher, expressions, dimse, onRefused, shared = {} } = options;
-  const outside: Outside = { fetch: options.fetch, guardedFetch: options.guardedFetch, now: options.now };
+  const outside: UpstreamDeps = { fetch: options.fetch, guardedFetch: options.guardedFetch, now: options.now };
   const { now } = outside;
 
   const clinical = clinicalSubgraph({ dataDir, baseUrl, dispatcher, expressions });

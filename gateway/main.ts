@@ -132,7 +132,7 @@ async function main(): Promise<void> {
     viewerDirectory: join(root, 'dist', 'viewer'),
     log,
     metrics: measured,
-    metricsElsewhere: settings.metricsPort !== undefined,
+    separateMetricsPort: settings.metricsPort !== undefined,
     audit: audit.record,
     selfTest: { run: parts.selfTest, operatorKey: settings.operatorKey },
     trustedProxies: settings.trustedProxies,

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { authorizer } from '../smart/authorize.ts';
 import { authorizationServer } from '../test/authorization-server.ts';
-import { tenantsOf } from '../test/door.ts';
+import { tenantsOf } from '../test/gateway-alone.ts';
 import { duration, median, type Figure } from './measure.ts';
 
 export async function bench(): Promise<Figure[]> {

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildHouse, type House } from '../test/house.ts';
+import { buildTestGateway, type TestGateway } from '../test/test-gateway.ts';
 import { writePatients } from './large-patient.ts';
 import { duration, median, type Figure } from './measure.ts';
 
@@ -21,9 +21,9 @@ const WARM_UP = 3000;
 export async function bench(): Promise<Figure[]> {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const directory = await mkdtemp(join(tmpdir(), 'federation-'));
-  let house: House | undefined;
+  let house: TestGateway | undefined;
   try {
-    house = await buildHouse(
+    house = await buildTestGateway(
       ({ images, patients }) => ({
         t: {
           authorization: { type: 'mock', disableAuthzChecks: true },
@@ -56,7 +56,7 @@ export async function bench(): Promise<Figure[]> {
   }
 }
 
-async function measure({ app }: House, query: string): Promise<number[]> {
+async function measure({ app }: TestGateway, query: string): Promise<number[]> {
   const ask = async () => {
     const { body } = await app.inject({ method: 'POST', url: '/t/graphql', payload: { query } });
     if (body.includes('"errors"')) throw new Error(body.slice(0, 500));

@@ -1,6 +1,6 @@
 import { fastify } from 'fastify';
 import { expect, test } from 'vitest';
-import { underCanonicalHost } from './canonical-host.ts';
+import { redirectToCanonicalHost } from './canonical-host.ts';
 
 test.each<[string, string, string, string | undefined]>([
   ['http://localhost:4000', '127.0.0.1:4000', '/app/?tenant=demo', 'http://localhost:4000/app/?tenant=demo'],
@@ -19,7 +19,7 @@ test.each<[string, string, string, string | undefined]>([
   ['https://imaging.example.org', '127.0.0.1:4000', '/app/', undefined],
 ])('with BASE_URL %s, a page at %s%s redirects to %s', async (baseUrl, host, url, location) => {
   const app = fastify();
-  app.addHook('onRequest', underCanonicalHost(baseUrl));
+  app.addHook('onRequest', redirectToCanonicalHost(baseUrl));
   app.get('/*', async () => 'page');
   const answer = await app.inject({ url, headers: { host } });
   expect(answer.headers.location).toBe(location);

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { hashed, logger, metrics, requestId, withoutCredentials } from './observe.ts';
+import { shortHash, logger, metrics, requestId, withoutCredentials } from './observe.ts';
 
 const JWT = 'eyJhbGciOiJFUzM4NCJ9.eyJzdWIiOiJKYW5lIn0.c2lnbmF0dXJl';
 
@@ -61,8 +61,8 @@ test.each<[unknown, boolean]>([
 });
 
 test('a short hash replaces a secret', () => {
-  expect(hashed('capability')).toMatch(/^[0-9a-f]{12}$/);
-  expect(hashed('a')).not.toBe(hashed('b'));
+  expect(shortHash('capability')).toMatch(/^[0-9a-f]{12}$/);
+  expect(shortHash('a')).not.toBe(shortHash('b'));
 });
 
 test('DW-26 counts refused images of DIMSE senders by reason', async () => {

@@ -49,7 +49,7 @@ function requestSerializer(request: { method?: string; routeOptions?: { url?: st
 }
 
 /** Returns a short hash to log instead of a secret (SM-14). */
-export function hashed(secret: string): string {
+export function shortHash(secret: string): string {
   return createHash('sha256').update(secret).digest('hex').slice(0, 12);
 }
 
@@ -114,7 +114,7 @@ export function observeRequests(app: FastifyInstance, { observe }: Metrics): voi
         route,
         status: reply.statusCode,
         ms: Math.round(reply.elapsedTime * 10) / 10,
-        ...(capability && { capability: hashed(capability) }),
+        ...(capability && { capability: shortHash(capability) }),
       },
       'answered',
     );

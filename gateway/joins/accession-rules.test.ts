@@ -2,7 +2,7 @@ import type { Resource, ServiceRequest } from 'fhir/r4.js';
 import { expect, test } from 'vitest';
 import type { Access } from '../../schema/access/access.ts';
 import { parseTenant } from '../../schema/tenant/tenant.ts';
-import { patientDirectory } from './directory.ts';
+import { patientDirectory } from './record-directory.ts';
 
 /** Identifiers of an order that are accession numbers: links use the tenant's types, authorization only ACSN. */
 

@@ -4,12 +4,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CACHE_CONTROL, setCacheControl } from '../../schema/http/cache-control.ts';
 import { Fault } from '../../schema/fault/fault.ts';
-import { underCanonicalHost } from '../http/canonical-host.ts';
+import { redirectToCanonicalHost } from '../http/canonical-host.ts';
 
 /** Serves the viewer at `/app/`: built files are immutable, the page is revalidated, every other path gives the page. */
 export function viewerFiles(directory: string, baseUrl: string): FastifyPluginAsync {
   return async (app) => {
-    app.addHook('onRequest', underCanonicalHost(baseUrl));
+    app.addHook('onRequest', redirectToCanonicalHost(baseUrl));
     app.get('/app', (_request, reply) => reply.redirect('/app/', 308));
     if (!existsSync(join(directory, 'index.html'))) {
       app.get('/app/*', () => {

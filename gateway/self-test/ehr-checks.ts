@@ -10,7 +10,7 @@ import type {
   SmartConfiguration,
 } from '../smart/discovery/smart-configuration.ts';
 import { endpointOf } from '../smart/discovery/smart-configuration.ts';
-import type { Outside } from '../smart/token/upstream.ts';
+import type { UpstreamDeps } from '../smart/token/upstream.ts';
 import { Failing, NotTried } from './check.ts';
 import { credentials, requirePair, tokenRefusal } from './client.ts';
 import { probe, type Probed } from './probe.ts';
@@ -20,7 +20,7 @@ const MADE_UP = 'self-test-not-a-token';
 
 /** The checks of one tenant whose tokens or users are an EHR's; each uses the results of those before it. */
 export class EhrChecks {
-  readonly #outside: Outside;
+  readonly #outside: UpstreamDeps;
   readonly #tenant: Tenant;
   readonly #config: ExternalConfig | IndependentConfig;
   #document: SmartConfiguration | undefined;
@@ -28,7 +28,7 @@ export class EhrChecks {
   /** The Patient that was read; never part of the report. */
   identity: PatientIdentity | undefined;
 
-  constructor(outside: Outside, tenant: Tenant, config: ExternalConfig | IndependentConfig) {
+  constructor(outside: UpstreamDeps, tenant: Tenant, config: ExternalConfig | IndependentConfig) {
     this.#outside = outside;
     this.#tenant = tenant;
     this.#config = config;
@@ -177,7 +177,7 @@ export class EhrChecks {
  * @throws Failing when it cannot be read, NotTried when a search finds none and the operator has to name one
  */
 export async function readPatient(
-  outside: Outside,
+  outside: UpstreamDeps,
   tenant: Tenant,
   base: string,
   patientId: string | undefined,

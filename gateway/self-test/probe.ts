@@ -1,8 +1,8 @@
 import { Fault } from '../../schema/fault/fault.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
-import type { Outside } from '../smart/token/upstream.ts';
+import type { UpstreamDeps } from '../smart/token/upstream.ts';
 import { Failing } from './check.ts';
-import { connectionFailure } from './words.ts';
+import { connectionFailure } from './failure-reasons.ts';
 
 /** The answer of an EHR, with any status. */
 export interface Probed {
@@ -21,7 +21,7 @@ const LARGEST_ANSWER = 1 << 20;
  * @throws Failing when it cannot be reached, redirects, or answers too much
  */
 export async function probe(
-  { fetch, guardedFetch }: Outside,
+  { fetch, guardedFetch }: UpstreamDeps,
   tenant: Tenant,
   endpoint: string,
   url: string,

@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { addAuthorization, decorateRequests } from '../http/authorization-hook.ts';
 import { faultHandler, nameResourceMetadata } from '../http/fault-reply.ts';
 import type { Authorizer } from '../smart/authorize.ts';
-import { tenantsOf } from '../test/door.ts';
+import { tenantsOf } from '../test/gateway-alone.ts';
 import { selfTestRoutes } from './routes.ts';
 
 const KEY = 'an-operators-key-of-32-characters';

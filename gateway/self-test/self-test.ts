@@ -6,10 +6,10 @@ import { identityOf } from '../smart/patient/patient.ts';
 import type { AuthorizationServer } from '../smart/server/server.ts';
 import type { peopleOfRecord } from '../smart/server/sign-in/people.ts';
 import { isExternal } from '../smart/discovery/smart-configuration.ts';
-import type { Outside } from '../smart/token/upstream.ts';
+import type { UpstreamDeps } from '../smart/token/upstream.ts';
 import { Failing, NotTried, tryOut, type Check } from './check.ts';
 import { EhrChecks, readPatient } from './ehr-checks.ts';
-import { connectionFailure, imageFailure } from './words.ts';
+import { connectionFailure, imageFailure } from './failure-reasons.ts';
 
 /** The result of a tenant's self-test (SM-18). It holds no name, identifier or secret. */
 export interface Report {
@@ -23,7 +23,7 @@ export interface Report {
   checks: Check[];
 }
 
-export interface SelfTestDeps extends Outside {
+export interface SelfTestDeps extends UpstreamDeps {
   /** Time limit of one check; 10 by default. */
   seconds?: number;
   /** The gateway's own authorization server. */

@@ -34,9 +34,9 @@ import {
   REFUSED_SECONDS,
   sharedIntrospection,
   UNKNOWN_LIFETIME_SECONDS,
-  type Said,
+  type IntrospectionAnswer,
 } from './token/shared-introspection.ts';
-import type { Outside } from './token/upstream.ts';
+import type { UpstreamDeps } from './token/upstream.ts';
 
 export interface Authorizer {
   /**
@@ -62,7 +62,7 @@ export interface OwnServer {
   smartConfiguration(tenant: Tenant): SmartConfiguration;
 }
 
-export interface AuthorizerDeps extends Outside {
+export interface AuthorizerDeps extends UpstreamDeps {
   /** For tenants of our own authorization server; without it they answer 501. */
   own?: OwnServer;
   /** Returns the owner that a study states, for tokens without a patient; without it they reach no study by its UID. */
@@ -119,7 +119,7 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
     config: ExternalConfig,
     document: SmartConfiguration,
     token: string,
-  ): Promise<Said> => {
+  ): Promise<IntrospectionAnswer> => {
     refuseOtherKinds(token, config.tokenUrl ?? document['token_endpoint']);
     if (config.type !== 'smart-on-fhir-jwt') {
       const said = await introspected(tenant, config, document, token);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Fault } from '../../schema/fault/fault.ts';
 import { accessionNumbersOf } from '../joins/accessions.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
 /**
  * Studies found by the accession numbers of the record (DW-19), and several sources (DW-18), through the whole
@@ -13,14 +13,14 @@ import { buildHouse, type House } from './house.ts';
 const GEORGE = 'demo-george-whitfield';
 const MARIA = 'demo-maria-alvarez';
 let ehr: AuthorizationServer;
-let house: House;
+let house: TestGateway;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   ehr = await authorizationServer();
   const authorization = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
   const everybody = { type: 'mock', disableAuthzChecks: true };
-  house = await buildHouse(({ images, patients }) => {
+  house = await buildTestGateway(({ images, patients }) => {
     const clinical = { type: 'store', path: patients };
     const folder = { type: 'folder', path: images };
     const dead = { type: 'dicom-web', endpoint: 'http://127.0.0.1:1/dicom-web', lookup: 'studies-by-mrn' };

@@ -7,12 +7,12 @@ import { balpAuditEvent } from '../audit/balp.ts';
 import { verify } from '../audit/verify.ts';
 import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
 const MRN = '293ee354-f8ad-4345-b10c-759fdfdcc082';
 const NOWHERE = 'http://127.0.0.1:9';
 let ehr: AuthorizationServer;
-let house: House;
+let house: TestGateway;
 let study: string;
 let events: AuditEvent[] = [];
 
@@ -22,7 +22,7 @@ beforeAll(async () => {
   indexStructureDefinitionBundle(readJson('fhir/r4/profiles-resources.json') as never);
   ehr = await authorizationServer();
   const smart = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
-  house = await buildHouse(
+  house = await buildTestGateway(
     ({ images, patients }) => {
       const folder = { type: 'folder', path: images, lookup: 'studies-by-mrn' };
       const clinical = { type: 'store', path: patients };

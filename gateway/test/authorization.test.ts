@@ -1,11 +1,11 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { startDoor, type Door } from './door.ts';
+import { startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
 
-let door: Door;
+let door: GatewayAlone;
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
-  door = await startDoor();
+  door = await startGatewayAlone();
   const now = Math.floor(Date.now() / 1000);
   const launched = { client_id: 'app', scope: 'patient/*.rs', exp: now + 3600 };
   const set = (token: string, record: object) => door.ehr.tokens.set(token, { ...record });

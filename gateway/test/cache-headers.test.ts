@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { READY_MADE } from '../pages/ready-made.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { smallObjects } from './setup/small-objects.ts';
 
 /** `Cache-Control` of every route of the gateway, for answers and refusals (DW-14). */
@@ -21,7 +21,7 @@ const VALUES: Record<string, string> = {
   ...{ id: 'p1', tenant: 'open' },
 };
 
-let house: House;
+let house: TestGateway;
 let ehr: AuthorizationServer;
 let folder: string;
 let routes: Route[];
@@ -44,7 +44,7 @@ beforeAll(async () => {
   await Promise.all([images, patients].map((path) => mkdir(path)));
   await writeFile(join(images, 'image.dcm'), smallObjects({ studyUid: STUDY, patientId: 'p1' })[0]!);
   await writeFile(join(patients, 'p1.json'), '{"resourceType":"Patient","id":"p1","meta":{"versionId":"1"}}');
-  house = await buildHouse(
+  house = await buildTestGateway(
     () => {
       const sources = {
         clinical: { type: 'store', path: patients },

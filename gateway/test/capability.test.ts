@@ -4,9 +4,9 @@ import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { logger } from '../http/observe.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
-let house: House;
+let house: TestGateway;
 let ehr: AuthorizationServer;
 let url: string;
 let late = 0;
@@ -20,7 +20,7 @@ beforeAll(async () => {
   ehr = await authorizationServer();
   ehr.now = now;
   const sink = new Writable({ write: (chunk: Buffer, _e, done) => (lines.push(String(chunk)), done()) });
-  house = await buildHouse(
+  house = await buildTestGateway(
     (demo) => {
       const smart = {
         type: 'smart-on-fhir',

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { freePort } from './setup/free-port.ts';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
 import { smallObjects } from './setup/small-objects.ts';
@@ -27,7 +27,7 @@ const objects = (source: string, patient: Patient) =>
   });
 
 let ehr: AuthorizationServer;
-let house: House;
+let house: TestGateway;
 let archive: Orthanc;
 let folder: string;
 
@@ -56,7 +56,7 @@ beforeAll(async () => {
     'c-move': dimse('c-move'),
   };
   const authorization = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
-  house = await buildHouse(
+  house = await buildTestGateway(
     () => Object.fromEntries(Object.entries(images).map(([key, images]) => [key, { authorization, images }])),
     { images: '', patients: '' },
     undefined,

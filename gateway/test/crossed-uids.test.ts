@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXPLICIT_LITTLE_ENDIAN, writeDicomFile } from '../demo/dicom-file.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { freePort } from './setup/free-port.ts';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
 import { isInTurn, testEach } from './setup/usual-run.ts';
@@ -48,7 +48,7 @@ const object = (patient: Patient, [study, series, instance]: Uids) => {
 };
 
 let ehr: AuthorizationServer;
-let house: House;
+let house: TestGateway;
 let archives: Orthanc[];
 let folder: string;
 const SOURCES = ['folder', 'dicom-web', 'c-get', 'c-move', 'several'] as const;
@@ -84,7 +84,7 @@ beforeAll(async () => {
     'c-move': dimse(all, 'c-move'),
     several: [dimse(first, 'c-move'), web(second)],
   };
-  house = await buildHouse(
+  house = await buildTestGateway(
     () => Object.fromEntries(Object.entries(images).map(([key, images]) => [key, { authorization, images }])),
     { images: '', patients: '' },
     undefined,

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'decimal-'));
 const patients = join(directory, 'observation.json');
-let house: House;
+let house: TestGateway;
 
 beforeAll(async () => {
   writeFileSync(
@@ -16,7 +16,7 @@ beforeAll(async () => {
   const authorization = { type: 'mock', disableAuthzChecks: true };
   const images = { type: 'folder', path: directory, lookup: 'all-studies-on-server' };
   const clinical = { type: 'store', path: patients };
-  house = await buildHouse(() => ({ t: { authorization, clinical, images } }), {
+  house = await buildTestGateway(() => ({ t: { authorization, clinical, images } }), {
     images: directory,
     patients,
   });

@@ -20,8 +20,8 @@ import { directExecution } from '../federation/direct-execution.ts';
 import { localDataSource, type ServiceName } from '../federation/local-data-source.ts';
 import type { GatewayContext } from '../federation/request-scope.ts';
 import { logger } from '../http/observe.ts';
-import { patientDirectory } from '../joins/directory.ts';
-import { tenantsOf } from './door.ts';
+import { patientDirectory } from '../joins/record-directory.ts';
+import { tenantsOf } from './gateway-alone.ts';
 
 const log = logger('silent');
 let directory: string;

@@ -5,7 +5,7 @@ import * as client from 'openid-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Browser, ticked } from '../smart/server/test/started.ts';
 import { DEMO_PATIENT } from '../pages/ready-made.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { freePort } from './setup/free-port.ts';
 
 const REDIRECT = 'http://127.0.0.1:9/app';
@@ -14,7 +14,7 @@ const CLIENT_ALGORITHMS = ['ES384', 'RS384'];
 const OTHERS = ['ES256', 'RS256', 'EdDSA'];
 type Json = Record<string, unknown>;
 
-let house: House;
+let house: TestGateway;
 let base: string;
 let issuer: string;
 const keys = new Map<string, CryptoKey>();
@@ -41,7 +41,7 @@ beforeAll(async () => {
     clinical: { type: 'store', path: patients },
     images: { type: 'folder', path: '.', lookup: 'studies-by-mrn' },
   });
-  house = await buildHouse(
+  house = await buildTestGateway(
     ({ patients }) => ({
       demo: tenant(['app-launch', 'backend-services'], patients),
       launched: tenant(['app-launch'], patients),

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
 import { describeWithSharedData, sharedDataPath, sharedDicomFiles } from './setup/shared-data.ts';
 
@@ -30,7 +30,7 @@ describeWithSharedData('documents', () => {
   type Uids = readonly [study: string, series: string, instance: string];
 
   let ehr: AuthorizationServer;
-  let house: House;
+  let house: TestGateway;
   let orthanc: Orthanc;
   let directory: string;
   let url: string;
@@ -57,7 +57,7 @@ describeWithSharedData('documents', () => {
       ...{ type: 'dicom-web', endpoint, lookup: 'studies-by-mrn' },
       authentication: { type: 'http-basic', username, password },
     };
-    house = await buildHouse(
+    house = await buildTestGateway(
       () => ({
         open: { authorization: smart, images },
         withholding: { authorization: { ...smart, withhold: [{ modality: ['SR', 'DOC'] }] }, images },

@@ -1,7 +1,7 @@
 import { createServer, request as send, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { freePort } from './setup/free-port.ts';
 
 /**
@@ -15,7 +15,7 @@ let behind: Server;
  * Method and path of every request to the clinical server and the archive, which answer every request with success.
  */
 const seen: string[] = [];
-let house: House;
+let house: TestGateway;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
@@ -35,7 +35,7 @@ beforeAll(async () => {
     clinical: { type: 'fhir', baseUrl: `${base}/fhir` },
     images: { type: 'dicom-web', lookup: 'studies-by-mrn', endpoint: `${base}/dicom`, ...more },
   });
-  house = await buildHouse(
+  house = await buildTestGateway(
     () => ({ open: open({}), capability: open({ retrieve: 'capability' }) }),
     { images: '/nowhere', patients: '/nowhere' },
     undefined,

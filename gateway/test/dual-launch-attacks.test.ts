@@ -4,7 +4,7 @@ import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import type { Page } from '../smart/server/test/started.ts';
 import { allow, App, APP, independent, Journey, portal, pressAllow } from './dual-launch.ts';
 import { foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { freePort } from './setup/free-port.ts';
 
 /** Attacks on a tenant whose users sign in at another EHR (IA-28). RFC 9700 §2.1, §4; OpenID Connect Core §3.1.3.7. */
@@ -13,7 +13,7 @@ const USER = `user-of-${DEMO_PATIENT}`;
 const OTHER_PATIENT = 'demo-maria-alvarez';
 const OTHER_USER = `user-of-${OTHER_PATIENT}`;
 let ehr: ForeignEhr;
-let house: House;
+let house: TestGateway;
 /** Milliseconds by which the clock of the gateway is ahead. */
 let ahead = 0;
 
@@ -23,7 +23,7 @@ beforeAll(async () => {
   const tenants = ['one', 'two'];
   ehr = await foreignEhr(tenants.map((key) => `http://127.0.0.1:${port}/${key}/oauth/ehr-callback`));
   const images = { type: 'folder', path: '/nowhere', lookup: 'all-studies-on-server' };
-  house = await buildHouse(
+  house = await buildTestGateway(
     () => ({
       one: independent(ehr, ehr.clients.key, images),
       two: independent(ehr, ehr.clients.public, images),
@@ -317,7 +317,7 @@ describe('IA-28 an EHR that cannot be reached', () => {
     const nobody = { ...ehr, fhirBaseUrl: `http://127.0.0.1:${port}/fhir` };
     const images = { type: 'folder', path: '/nowhere', lookup: 'all-studies-on-server' };
     const own = await freePort();
-    const other = await buildHouse(
+    const other = await buildTestGateway(
       () => ({ dead: independent(nobody, ehr.clients.key, images) }),
       { images: '/nowhere', patients: '/nowhere' },
       undefined,

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import { App, independent } from './dual-launch.ts';
 import { foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { startChromium } from './setup/chromium.ts';
 import { freePort } from './setup/free-port.ts';
 
@@ -16,7 +16,7 @@ import { freePort } from './setup/free-port.ts';
 
 const USER = `user-of-${DEMO_PATIENT}`;
 let ehr: ForeignEhr;
-let house: House;
+let house: TestGateway;
 let site: Server;
 let chromium: Browser;
 let redirectUri: string;
@@ -30,7 +30,7 @@ beforeAll(async () => {
   ehr = await foreignEhr([`http://127.0.0.1:${port}/key/oauth/ehr-callback`]);
   const images = { type: 'folder', path: '/nowhere', lookup: 'all-studies-on-server' };
   const clients = [{ client_id: 'viewer', client_name: 'Imaging viewer', redirect_uris: [redirectUri] }];
-  house = await buildHouse(
+  house = await buildTestGateway(
     () => ({ key: independent(ehr, ehr.clients.key, images, { clients }) }),
     { images: '/nowhere', patients: '/nowhere' },
     undefined,

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import { allow, App, APP, independent, Journey, portal, replying, type Reply } from './dual-launch.ts';
 import { foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { freePort } from './setup/free-port.ts';
 
 /** The EHR decides who a patient is (IA-9). Its answer at the sign-in counts only while it is down (SM-9). */
@@ -39,7 +39,7 @@ let ahead = 0;
 /** No images: the tests only ask whether the gateway searches for them. */
 let images: string;
 let ehr: ForeignEhr;
-let house: House;
+let house: TestGateway;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
@@ -47,7 +47,7 @@ beforeAll(async () => {
   const tenants = [...CASES.map(({ tenant }) => tenant), ...MORE];
   ehr = await foreignEhr(tenants.map((key) => `http://127.0.0.1:${port}/${key}/oauth/ehr-callback`));
   images = await mkdtemp(join(tmpdir(), 'no-images-'));
-  house = await buildHouse(
+  house = await buildTestGateway(
     () => {
       const folder = { type: 'folder', path: images, lookup: 'studies-by-mrn' };
       const client = (key: string) => ehr.clients[key.startsWith('own') ? 'secret' : 'public'];

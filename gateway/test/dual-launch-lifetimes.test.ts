@@ -19,7 +19,7 @@ import {
   SOON,
 } from './dual-launch.ts';
 import { foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { freePort } from './setup/free-port.ts';
 import { startGateway } from './setup/gateway.ts';
 import { patientRedis, startRedis, type Redis } from './setup/redis.ts';
@@ -55,9 +55,9 @@ describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
   // A single gateway behaves the same over both; `state.test.ts` tests that they do.
   const alone = backend === 'SQLite' ? test : longTest;
   let ehr: ForeignEhr;
-  let house: House;
+  let house: TestGateway;
   /** Another gateway over the same state, where there can be one; otherwise the same gateway. */
-  let other: House;
+  let other: TestGateway;
   const unanswered: { destroy(): unknown }[] = [];
 
   beforeAll(async () => {
@@ -66,7 +66,7 @@ describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
     const start = (port?: number) => {
       const tenants = () => ({ one: independent(ehr, ehr.clients.secret, IMAGES) });
       const shared = backend === 'Redis' && sharedState(connection, ['a secret of these tests'], now);
-      return buildHouse(tenants, NOWHERE, undefined, { port, now, ...(shared && { shared }) });
+      return buildTestGateway(tenants, NOWHERE, undefined, { port, now, ...(shared && { shared }) });
     };
     house = await start(ports[0]);
     other = backend === 'Redis' ? await start(ports[1]) : house;

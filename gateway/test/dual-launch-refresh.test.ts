@@ -15,7 +15,7 @@ import {
   type Reply,
 } from './dual-launch.ts';
 import { foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { freePort } from './setup/free-port.ts';
 
 /** Answers of an EHR when its token is renewed (SM-17, IA-9). OpenID Connect Core §12.2, RFC 6749 §5.1 and §6. */
@@ -26,14 +26,14 @@ const now = () => Math.floor(Date.now() / 1000);
 /** Milliseconds by which our clock is ahead of the clock of the EHR. */
 let ahead = 0;
 let ehr: ForeignEhr;
-let house: House;
+let house: TestGateway;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const port = await freePort();
   ehr = await foreignEhr([`http://127.0.0.1:${port}/one/oauth/ehr-callback`]);
   const images = { type: 'folder', path: '/nowhere', lookup: 'all-studies-on-server' };
-  house = await buildHouse(
+  house = await buildTestGateway(
     () => ({ one: independent(ehr, ehr.clients.secret, images) }),
     { images: '/nowhere', patients: '/nowhere' },
     undefined,

@@ -17,7 +17,7 @@ import {
   type Reply,
 } from './dual-launch.ts';
 import { foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { freePort } from './setup/free-port.ts';
 import { patientRedis, startRedis, type Redis } from './setup/redis.ts';
 
@@ -115,7 +115,7 @@ afterAll(async () => {
 
 describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
   let ehr: ForeignEhr;
-  let house: House;
+  let house: TestGateway;
 
   beforeAll(async () => {
     process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
@@ -123,7 +123,7 @@ describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
     ehr = await foreignEhr([`http://127.0.0.1:${port}/one/oauth/ehr-callback`]);
     const tenants = () => ({ one: independent(ehr, ehr.clients.secret, IMAGES) });
     const shared = backend === 'Redis' && sharedState(connection, ['a secret of these tests'], Date.now);
-    house = await buildHouse(tenants, NOWHERE, undefined, { port, ...(shared && { shared }) });
+    house = await buildTestGateway(tenants, NOWHERE, undefined, { port, ...(shared && { shared }) });
   });
   afterAll(async () => {
     await house.close();

@@ -6,7 +6,7 @@ import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import { unescape } from '../smart/server/test/started.ts';
 import { allow, App, APP, independent, Journey, portal } from './dual-launch.ts';
 import { CLINICIAN, foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { freePort } from './setup/free-port.ts';
 
 /** A tenant over a foreign EHR, end to end (IA-28, SM-17). */
@@ -15,7 +15,7 @@ const USER = `user-of-${DEMO_PATIENT}`;
 const OTHER = 'demo-maria-alvarez';
 const SECRET = 'a-secret-of-the-analyst';
 let ehr: ForeignEhr;
-let house: House;
+let house: TestGateway;
 const logged: string[] = [];
 
 beforeAll(async () => {
@@ -25,7 +25,7 @@ beforeAll(async () => {
   ehr = await foreignEhr(
     [...kinds, 'reference'].map((kind) => `http://127.0.0.1:${port}/${kind}/oauth/ehr-callback`),
   );
-  house = await buildHouse(
+  house = await buildTestGateway(
     ({ images }) => {
       const folder = { type: 'folder', path: images, lookup: 'studies-by-mrn' };
       const { client_id: id, jwkPrivate } = ehr.clients.key;

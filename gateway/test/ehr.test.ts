@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { startClinical, startFhirServer, tenantOf } from '../../subgraphs/clinical/test/servers.ts';
 import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
 /**
  * Access with one SMART token to an EHR whose FHIR server filters nothing: the tests show the restrictions that the
@@ -14,7 +14,7 @@ let ehr: AuthorizationServer;
 let clinical: Awaited<ReturnType<typeof startClinical>>;
 let server: Awaited<ReturnType<typeof startFhirServer>>;
 let forgetful: typeof server;
-let house: House;
+let house: TestGateway;
 
 beforeAll(async () => {
   ehr = await authorizationServer();
@@ -23,7 +23,7 @@ beforeAll(async () => {
   server = await startFhirServer(clinical.subgraph, tenantOf({ type: 'store', path: patients }));
   const store = tenantOf({ type: 'store', path: patients });
   forgetful = await startFhirServer(clinical.subgraph, store, { ignored: ['category', 'clinical-status'] });
-  house = await buildHouse(({ images }) => {
+  house = await buildTestGateway(({ images }) => {
     const over = ({ base }: typeof server) => ({
       authorization: { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client },
       clinical: { type: 'fhir', baseUrl: base },

@@ -14,7 +14,7 @@ import { ownAccess } from '../smart/server/own-access.ts';
 import { peopleOfRecord } from '../smart/server/sign-in/people.ts';
 import { oauthRoutes } from '../smart/server/routes.ts';
 import { authorizationServer } from '../smart/server/server.ts';
-import { tenantsOf } from './door.ts';
+import { tenantsOf } from './gateway-alone.ts';
 import { freePort } from './setup/free-port.ts';
 
 const REDIRECT = 'http://127.0.0.1:9/app';

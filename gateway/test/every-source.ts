@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { vi } from 'vitest';
 import { Agent, request, type Dispatcher } from 'undici';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { freePort } from './setup/free-port.ts';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
 import { startTcpProxy, type TcpProxy } from './setup/tcp-proxy.ts';
@@ -15,8 +15,8 @@ import { startTcpProxy, type TcpProxy } from './setup/tcp-proxy.ts';
 export const SOURCES = ['folder', 'dicom-web', 'c-get', 'c-move', 'several'] as const;
 export type Source = (typeof SOURCES)[number];
 
-type HouseOptions = NonNullable<Parameters<typeof buildHouse>[3]>;
-type AuditEvents = NonNullable<Parameters<typeof buildHouse>[2]>;
+type HouseOptions = NonNullable<Parameters<typeof buildTestGateway>[3]>;
+type AuditEvents = NonNullable<Parameters<typeof buildTestGateway>[2]>;
 export type AuditRecord = Parameters<AuditEvents>[1];
 
 export interface Answer {
@@ -44,7 +44,7 @@ export interface Questions {
 }
 
 export interface EverySource {
-  house: House;
+  house: TestGateway;
   ehr: AuthorizationServer;
   archive: Orthanc;
   /** Proxies between the gateway and the archive, and back for the deliveries of C-MOVE. */
@@ -111,7 +111,7 @@ export async function startEverySource(
   const eachSource = () =>
     Object.fromEntries(SOURCES.map((source) => [source, { authorization: smart, images: images[source] }]));
   const audit: AuditRecord[] = [];
-  const house = await buildHouse(
+  const house = await buildTestGateway(
     () => files?.(images, smart) ?? eachSource(),
     { images: '', patients: '' },
     (_tenant, event) => audit.push(event),

@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Fault } from '../../schema/fault/fault.ts';
 import { DEFAULT_LIMITS } from '../http/limits.ts';
-import { startDoor, type Door } from './door.ts';
+import { startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
 import type { Breakage } from './stand-in-subgraphs.ts';
 
 const QUERY = `{ Patient(id: "p1") { id birthDate ConditionList { id code { text } } ImagingStudyList { id series { uid } } } }`;
 const broken: Breakage = {};
-let door: Door;
+let door: GatewayAlone;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
-  door = await startDoor({ broken });
+  door = await startGatewayAlone({ broken });
 });
 afterAll(() => door.close());
 
@@ -287,10 +287,10 @@ describe('FG-12 limits, FG-13 cross-site requests', () => {
 });
 
 describe('FG-12 time', () => {
-  let quick: Door;
+  let quick: GatewayAlone;
   const waiting: Breakage = {};
   beforeAll(async () => {
-    quick = await startDoor({ broken: waiting, limits: { ...DEFAULT_LIMITS, seconds: 0.2 } });
+    quick = await startGatewayAlone({ broken: waiting, limits: { ...DEFAULT_LIMITS, seconds: 0.2 } });
   });
   afterAll(() => quick.close());
   const post = async () => {

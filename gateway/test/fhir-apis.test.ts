@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { smallObjects } from './setup/small-objects.ts';
 
 const NO_STORE = 'no-store';
 const FORM = 'application/x-www-form-urlencoded';
 
-let house: House;
+let house: TestGateway;
 let ehr: AuthorizationServer;
 let folder: string;
 
@@ -35,7 +35,7 @@ beforeAll(async () => {
     const patient = { resourceType: 'Patient', id, meta: { versionId: '1' }, birthDate: '2024-01-01' };
     await writeFile(join(patients, `${id}.json`), JSON.stringify(patient));
   }
-  house = await buildHouse(
+  house = await buildTestGateway(
     () => ({
       t: {
         authorization: { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client },

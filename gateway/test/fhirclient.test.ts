@@ -7,19 +7,19 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import { Browser, ticked } from '../smart/server/test/started.ts';
-import { buildHouse, type DemoData, type House } from './house.ts';
+import { buildTestGateway, type DemoData, type TestGateway } from './test-gateway.ts';
 import { freePort } from './setup/free-port.ts';
 
 const REDIRECT = 'http://127.0.0.1:9/app';
 const OTHER_PATIENT = 'demo-maria-alvarez';
 
-let house: House;
+let house: TestGateway;
 let base: string;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const port = await freePort();
-  house = await buildHouse((data) => ({ demo: demoTenant(data) }), undefined, undefined, { port });
+  house = await buildTestGateway((data) => ({ demo: demoTenant(data) }), undefined, undefined, { port });
   base = `${house.baseUrl}/demo`;
 }, 120_000);
 afterAll(() => house.close());

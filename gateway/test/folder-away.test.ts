@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { freePort } from './setup/free-port.ts';
 import { smallObjects } from './setup/small-objects.ts';
 
@@ -23,7 +23,7 @@ const STUDIES = [
 const WITHIN = { timeout: 5000, interval: 50 };
 
 let ehr: AuthorizationServer;
-let house: House;
+let house: TestGateway;
 let scratch: string;
 let tenant: string;
 let images: string;
@@ -39,7 +39,7 @@ beforeAll(async () => {
   ehr = await authorizationServer();
   const authorization = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
   for (const key of TENANTS) await fill(folderOf(key));
-  house = await buildHouse(
+  house = await buildTestGateway(
     () =>
       Object.fromEntries(
         TENANTS.map((key, index) => {

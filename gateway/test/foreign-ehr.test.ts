@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import { App, Journey, portal } from './dual-launch.ts';
 import { foreignEhr, PORTAL, type ForeignEhr } from './foreign-ehr.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
 /**
  * Tokens of a foreign EHR: introspected with every client authentication that it accepts, or verified; and refused
@@ -12,7 +12,7 @@ import { buildHouse, type House } from './house.ts';
 
 const TTL = 1;
 let ehr: ForeignEhr;
-let house: House;
+let house: TestGateway;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
@@ -29,7 +29,7 @@ beforeAll(async () => {
     },
     images: { type: 'folder', path: '/nowhere', lookup: 'all-studies-on-server' },
   });
-  house = await buildHouse(
+  house = await buildTestGateway(
     () => ({
       private_key_jwt: smart({ ...key, authentication: 'private_key_jwt' }),
       client_secret_basic: smart(secret),

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { parseTenant, type Tenant } from '../../schema/tenant/tenant.ts';
 import { authorizer, type Authorizer } from '../smart/authorize.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { startDoor, type Door } from './door.ts';
+import { startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
 
 /** An EHR that accepts connections and never answers does not delay requests that come after its recovery (SM-9). */
 
@@ -104,11 +104,11 @@ describe('SM-9 each call to an EHR that many requests share', () => {
 });
 
 describe('over HTTP', () => {
-  let door: Door;
+  let door: GatewayAlone;
 
   beforeAll(async () => {
     process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
-    door = await startDoor();
+    door = await startGatewayAlone();
   });
   afterAll(() => door.close());
   afterEach(() => door.ehr.hanging.clear());

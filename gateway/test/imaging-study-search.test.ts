@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { complaints } from '../../subgraphs/imaging/test/fhir-judges.ts';
 import { DEMO_PATIENT } from '../pages/ready-made.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
 
-let house: House;
+let house: TestGateway;
 let orthanc: Orthanc;
 let studies: ImagingStudy[];
 
@@ -19,7 +19,7 @@ beforeAll(async () => {
   orthanc = await startOrthanc();
   const { dicomWebUrl: endpoint, username, password } = orthanc;
   const authentication = { type: 'http-basic', username, password };
-  house = await buildHouse(({ patients }) => {
+  house = await buildTestGateway(({ patients }) => {
     const images = { type: 'dicom-web', endpoint, authentication, lookup: 'studies-by-mrn' };
     const tenant = (more: object) => ({
       authorization: { type: 'mock', disableAuthzChecks: true },

@@ -5,7 +5,7 @@ import type { Bundle, CodeableConcept, Resource } from 'fhir/r4.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clinicalResources, graphqlType, resourceTypes } from '../../schema/fhir/tables.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
 /**
  * Checks that the Inferno kits (g10, SMART App Launch) make of a resource server, for every served type, by REST and
@@ -44,7 +44,7 @@ const LAUNCHES: Record<string, Record<Granular, string[]>> = {
 };
 
 let ehr: AuthorizationServer;
-let house: House;
+let house: TestGateway;
 let folder: string;
 
 beforeAll(async () => {
@@ -64,7 +64,7 @@ beforeAll(async () => {
       images: { type: 'folder', path: data.images, lookup: 'all-studies-on-server' },
     },
   };
-  house = await buildHouse(() => files, data);
+  house = await buildTestGateway(() => files, data);
   const launched = { client_id: 'inferno', patient: 'p1', exp: Math.floor(Date.now() / 1000) + 3600 };
   const grant = (token: string, scope: string) =>
     ehr.tokens.set(token, { ...launched, scope, encounter: 'e1' });

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { form, json, set } from '../smart/server/test/requests.ts';
 import { SmartApp } from '../smart/server/test/smart-app.ts';
 import { Browser, keyPair, REDIRECT } from '../smart/server/test/started.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { freePort } from './setup/free-port.ts';
 import { describeWithSharedData, sharedDataPath, sharedFhirPatients } from './setup/shared-data.ts';
 
@@ -63,7 +63,7 @@ describeWithSharedData('SM-5, SM-8 launches with records of Synthea', () => {
   );
   const me = mine!.patientId;
   let folder: string;
-  let house: House;
+  let house: TestGateway;
   let server: ConstructorParameters<typeof SmartApp>[0];
   let records: Resource[];
   let others: Resource[];
@@ -88,7 +88,7 @@ describeWithSharedData('SM-5, SM-8 launches with records of Synthea', () => {
       { client_id: 'public-app', redirect_uris: [REDIRECT] },
       { client_id: 'confidential-es', redirect_uris: [REDIRECT], jwks: { keys: [keys.ES384.jwk] } },
     ];
-    house = await buildHouse(
+    house = await buildTestGateway(
       () => ({
         synthea: {
           authorization: { type: 'embedded', clients },

@@ -1,13 +1,13 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startDoor, type Door } from './door.ts';
+import { startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
 import { startChromium } from './setup/chromium.ts';
 
-let door: Door;
+let door: GatewayAlone;
 let browser: Browser;
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
-  door = await startDoor();
+  door = await startGatewayAlone();
   browser = await startChromium();
 });
 afterAll(async () => {

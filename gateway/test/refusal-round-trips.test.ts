@@ -9,7 +9,7 @@ import { Pool } from 'undici';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startCountingProxy, type Upstream } from '../../subgraphs/imaging/test/upstream.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { freePort } from './setup/free-port.ts';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
 import { smallObjects } from './setup/small-objects.ts';
@@ -81,7 +81,7 @@ class Counted {
   #launching!: AuthorizationServer;
   #ehr!: VendorServer;
   #service!: Server;
-  #house!: House;
+  #house!: TestGateway;
   #pool!: Pool;
   #decisions = 0;
 
@@ -95,7 +95,7 @@ class Counted {
       response.end('{"withheld":[]}');
     });
     await new Promise<void>((done) => this.#service.listen(0, '127.0.0.1', done));
-    this.#house = await buildHouse(() => this.#tenants(), { images: '', patients: '' }, undefined, {
+    this.#house = await buildTestGateway(() => this.#tenants(), { images: '', patients: '' }, undefined, {
       port: await freePort(),
     });
     this.#pool = new Pool(this.#house.baseUrl, { connections: 1 });

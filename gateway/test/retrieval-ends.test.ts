@@ -9,7 +9,7 @@ import { request } from 'undici';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, vi } from 'vitest';
 import { TransferSyntax } from '../../schema/dicom/dicom.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { freePort } from './setup/free-port.ts';
 import { imageObject, SMALL } from './setup/image-object.ts';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
@@ -53,7 +53,7 @@ const SOURCES = ['dicom-web', 'c-get', 'c-move', 'several'] as const;
 const CANCEL = Buffer.from('0000000102000000ff0f', 'hex');
 
 let ehr: AuthorizationServer;
-let house: House;
+let house: TestGateway;
 let archives: Orthanc[];
 /**
  * Proxies in front of the first archive (HTTP and DIMSE), of the gateway (deliveries of C-MOVE), and of the second
@@ -94,7 +94,7 @@ beforeAll(async () => {
     'c-move': dimse('c-move'),
     several: [web(proxies.http), web(proxies.second)],
   };
-  house = await buildHouse(
+  house = await buildTestGateway(
     () => Object.fromEntries(Object.entries(images).map(([key, images]) => [key, { authorization, images }])),
     { images: '', patients: '' },
     undefined,

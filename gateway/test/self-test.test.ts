@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { parseTenant, type Tenant } from '../../schema/tenant/tenant.ts';
 import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
-import { patientDirectory } from '../joins/directory.ts';
+import { patientDirectory } from '../joins/record-directory.ts';
 import { fetchThrough, guardedDispatcher } from '../outbound/guarded-dispatcher.ts';
 import { logger } from '../http/observe.ts';
 import { checkTenant, table } from '../self-test/command.ts';

@@ -11,7 +11,7 @@ import { sharedState, type SharedState } from '../state/shared-state.ts';
 import { authorizer, type Authorizer } from '../smart/authorize.ts';
 import { capabilities, capabilitySealer } from '../smart/capability/capability-admission.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { tenantsOf } from './door.ts';
+import { tenantsOf } from './gateway-alone.ts';
 import { startGateway } from './setup/gateway.ts';
 import { startRedis, type Redis } from './setup/redis.ts';
 
@@ -308,11 +308,11 @@ describe('IA-29 study metadata of two gateways', () => {
     const caches = gateways.map(({ shared }) => new StudyCache(shared.cache));
     const ask = vi.fn(async () => rows);
     await caches[0]!.rows('k', question(ask));
-    await caches[1]!.anew('k', ask);
+    await caches[1]!.fresh('k', ask);
     expect(ask).toHaveBeenCalledTimes(2);
-    expect(caches[1]!.atHand('k')).toBeUndefined();
+    expect(caches[1]!.kept('k')).toBeUndefined();
     expect(await caches[1]!.sharedRows('k')).toEqual(rows);
-    expect(caches[1]!.atHand('k')).toEqual(rows);
+    expect(caches[1]!.kept('k')).toEqual(rows);
     const broken = async () => Promise.reject(new Error('down'));
     await expect(caches[0]!.rows('l', question(broken))).rejects.toThrow('down');
     expect(await caches[1]!.rows('l', question(ask))).toEqual(rows);

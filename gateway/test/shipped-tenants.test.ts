@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
 import { readTenants } from '../tenants/loading/tenants.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
 import { SECRET, vendorServer, type VendorServer } from './vendor-server.ts';
 
@@ -22,7 +22,7 @@ let smart: AuthorizationServer;
 let epic: VendorServer;
 let meditech: VendorServer;
 let orthanc: Orthanc;
-let house: House;
+let house: TestGateway;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
@@ -58,7 +58,7 @@ beforeAll(async () => {
     },
     ...{ MEDITECH_FHIR: meditech.fhirBaseUrl, MEDITECH_CLIENT_ID: 'imaging', MEDITECH_CLIENT_SECRET: SECRET },
   };
-  house = await buildHouse(() => ({}), undefined, undefined, {
+  house = await buildTestGateway(() => ({}), undefined, undefined, {
     tenants: (demo) =>
       readTenants({
         ...{ directory: shipped, environment: { ...environment, DEMO_IMAGES: demo.images }, demo },

@@ -5,7 +5,7 @@ import type { Access } from '../../schema/access/access.ts';
 import { seal, sealingKey } from '../../schema/access/access.ts';
 import { DEMO_PATIENT } from '../pages/ready-made.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
 const OTHER = 'demo-maria-alvarez';
 const EVERYBODY: Access = {
@@ -17,7 +17,7 @@ const EVERYBODY: Access = {
 };
 
 let ehr: AuthorizationServer;
-let house: House;
+let house: TestGateway;
 let study: string;
 let capability: string;
 const smuggled: Record<string, string> = {};
@@ -29,7 +29,7 @@ beforeAll(async () => {
   ehr.tokens.set('own', { ...launched, scope: 'patient/*.rs' });
   ehr.tokens.set('short', { ...launched, scope: 'patient/Observation.rs' });
   ehr.tokens.set('victim', { ...launched, patient: OTHER, scope: 'patient/*.rs' });
-  house = await buildHouse(({ images, patients }) => {
+  house = await buildTestGateway(({ images, patients }) => {
     const tenant = (retrieve: string) => ({
       authorization: { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client },
       clinical: { type: 'store', path: patients },

@@ -1,6 +1,6 @@
 /** Every Synthea patient of the shared data, loaded into the store and read through the federated graph. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { describeWithSharedData, sharedDataPath, sharedFhirPatients } from './setup/shared-data.ts';
 
 const LISTS = ['Condition', 'MedicationRequest', 'AllergyIntolerance', 'DiagnosticReport', 'Observation'];
@@ -11,10 +11,10 @@ const QUERY = `query Record($id: ID!) { Patient(id: $id) {
 describeWithSharedData('FG-1, FG-7 Synthea in the store, in one federated request', () => {
   const patients = sharedDataPath('fhir/synthea');
   const images = sharedDataPath('dicom/ct-head-ge');
-  let house: House;
+  let house: TestGateway;
 
   beforeAll(async () => {
-    house = await buildHouse(
+    house = await buildTestGateway(
       () => ({
         synthea: {
           authorization: { type: 'mock', disableAuthzChecks: true },

@@ -3,14 +3,14 @@ import type { AddressInfo } from 'node:net';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { capabilityKey, sealCapability, tokenHash } from '../smart/capability/capability.ts';
-import { SEALING_SECRET, startDoor, type Door } from './door.ts';
+import { SEALING_SECRET, startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
 
 /**
  * Kind of token × kind of tenant × API → status, challenge, and no data in a refusal (SM-10, SM-12, IA-5, IA-12,
  * IA-25).
  */
 
-let door: Door;
+let door: GatewayAlone;
 const tokens: Record<string, string> = {};
 const keys: object[] = [];
 const issuer = createServer((_request, response) => {
@@ -26,7 +26,7 @@ beforeAll(async () => {
     retrieve: 'capability',
   };
   const jwt = { type: 'smart-on-fhir-jwt', fhirBaseUrl: `${iss}/fhir`, issuer: iss, jwksUri: `${iss}/jwks` };
-  door = await startDoor({ retrieve: 'capability', more: { jwt: { authorization: jwt, images } } });
+  door = await startGatewayAlone({ retrieve: 'capability', more: { jwt: { authorization: jwt, images } } });
   const own = await generateKeyPair('RS256', { extractable: true });
   const foreign = await generateKeyPair('RS256');
   keys.push({ ...(await exportJWK(own.publicKey)), kid: 'k' });

@@ -22,7 +22,7 @@ import {
   type FileFrames,
 } from '../../subgraphs/imaging/pixels/test/file-frames.ts';
 import { orthancImages } from '../../subgraphs/imaging/test/subgraph.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
 import { describeWithSharedData, sharedDataPath, sharedDicomFiles } from './setup/shared-data.ts';
 import { isInTurn, testEach } from './setup/usual-run.ts';
@@ -61,7 +61,7 @@ const TARGETS = Object.keys(FRAME_TYPES);
 const isUsual = (source: string, file: string) => (_target: string, column: number) =>
   isInTurn([FILES.indexOf(file), column], TARGETS.length, source === 'folder' ? 2 : 1);
 
-let house: House;
+let house: TestGateway;
 let orthanc: Orthanc;
 let folder: string;
 let url: string;
@@ -168,7 +168,7 @@ describeWithSharedData('DW-13 transcoded answers are complete', () => {
     orthanc = await startOrthanc({ files: rows.map(({ file }) => path(file)) });
     const authorization = { type: 'mock', disableAuthzChecks: true };
     const lookup = 'all-studies-on-server';
-    house = await buildHouse(
+    house = await buildTestGateway(
       () => ({
         folder: { authorization, images: { type: 'folder', path: folder, lookup } },
         'dicom-web': { authorization, images: orthancImages(orthanc, { lookup }) },

@@ -2,8 +2,8 @@ import type { Bundle, Endpoint } from 'fhir/r4.js';
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { DEFAULT_LIMITS, type Limits } from '../http/limits.ts';
-import { startDoor, type Door } from './door.ts';
-import { buildHouse, type House } from './house.ts';
+import { startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { SECRET, vendorServer, type VendorServer } from './vendor-server.ts';
 
 /**
@@ -14,13 +14,13 @@ import { SECRET, vendorServer, type VendorServer } from './vendor-server.ts';
 
 const [GEORGE, MARIA] = ['0019540', '0047111'];
 let ehr: VendorServer;
-let house: House;
+let house: TestGateway;
 let studies: Record<string, string[]>;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   ehr = await vendorServer('meditech');
-  house = await buildHouse(({ images, patients }) => {
+  house = await buildTestGateway(({ images, patients }) => {
     const client = { client_id: 'imaging', client_secret: SECRET };
     const tenant = (type: string, more: object = {}) => ({
       authorization: {
@@ -205,11 +205,11 @@ const padding = (tokens: number) =>
   ` query Padding { ImagingStudyList(identifier: [${'"x" '.repeat(tokens)}]) { id } }`;
 
 describe('with other limits of documents', () => {
-  let door: Door;
+  let door: GatewayAlone;
 
   beforeAll(async () => {
     const larger = Object.entries(DEFAULT_LIMITS).map(([name, value]) => [name, 20 * (value as number)]);
-    door = await startDoor({ limits: Object.fromEntries(larger) as Limits });
+    door = await startGatewayAlone({ limits: Object.fromEntries(larger) as Limits });
     door.ehr.patients.set('p1', { resourceType: 'Patient', id: 'p1' });
     door.ehr.tokens.set('user', { scope: 'user/*.rs', client_id: 'app' });
   });

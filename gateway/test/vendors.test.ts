@@ -1,11 +1,11 @@
 import { generateKeyPair, exportJWK } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { startDoor, type Door } from './door.ts';
+import { startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
 import { SECRET, vendorServer, type VendorServer } from './vendor-server.ts';
 
 let epic: VendorServer;
 let meditech: VendorServer;
-let door: Door;
+let door: GatewayAlone;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
@@ -19,7 +19,7 @@ beforeAll(async () => {
     client: { client_id: 'imaging', client_secret: SECRET },
     introspectionTtl: 0,
   };
-  door = await startDoor({
+  door = await startGatewayAlone({
     more: {
       epic: {
         authorization: {

@@ -2,12 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { READY_MADE, DEMO_PATIENT } from '../pages/ready-made.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { complaints } from '../../subgraphs/imaging/test/fhir-judges.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
 const OTHER = 'demo-tomas-novak';
 const NOWHERE = 'http://127.0.0.1:9';
 let ehr: AuthorizationServer;
-let house: House;
+let house: TestGateway;
 let own: string;
 let foreign: string;
 
@@ -19,7 +19,7 @@ beforeAll(async () => {
   const mrn = { system: 'http://hospital.smarthealthit.org', value: '293ee354-f8ad-4345-b10c-759fdfdcc082' };
   const identifier = [{ ...mrn, type: { coding: [{ code: 'MR' }] } }];
   const patient = { resourceType: 'Patient', id: DEMO_PATIENT, identifier };
-  house = await buildHouse(({ images, patients }) => {
+  house = await buildTestGateway(({ images, patients }) => {
     const folder = { type: 'folder', path: images, lookup: 'studies-by-mrn' };
     const clinical = { type: 'store', path: patients };
     return {

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Bundle, Endpoint, ImagingStudy } from 'fhir/r4.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { patientDirectory } from '../joins/directory.ts';
+import { patientDirectory } from '../joins/record-directory.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
 /**
  * IA-31: studies withheld by security label. The labels come from the ImagingStudy of the record, or from the images.
@@ -17,7 +17,7 @@ const PATIENT = 'demo-george-whitfield';
 const CONFIDENTIALITY = 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality';
 const LABELLED = 'whitfield-xa-coronary-2026';
 let ehr: AuthorizationServer;
-let house: House;
+let house: TestGateway;
 let folder: string;
 /** Study Instance UIDs: of each study, sorted, and of the one whose images state `R`. */
 let all: string[];
@@ -30,7 +30,7 @@ beforeAll(async () => {
   const record = join(folder, 'record');
   const labelledImages = join(folder, 'images');
   const smart = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
-  house = await buildHouse(({ images }) => {
+  house = await buildTestGateway(({ images }) => {
     const tenant = (withhold: object[], more: object = {}) => ({
       authorization: { ...smart, withhold },
       clinical: { type: 'store', path: record },

@@ -4,13 +4,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parseTenant } from '../../schema/tenant/tenant.ts';
 
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { buildHouse, type House } from './house.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
 const PATIENT = 'demo-george-whitfield';
 const MRN = 'MRN-0019540';
 const OTHER = 'demo-maria-alvarez';
 let ehr: AuthorizationServer;
-let house: House;
+let house: TestGateway;
 let service: Server;
 let answer: (question: Question) => Reply | Promise<Reply>;
 let questions: Question[] = [];
@@ -47,7 +47,7 @@ beforeAll(async () => {
   await new Promise<void>((done) => service.listen(0, '127.0.0.1', done));
   const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
   const smart = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
-  house = await buildHouse(({ images, patients }) => {
+  house = await buildTestGateway(({ images, patients }) => {
     const withheld = (withhold: object[]) => ({
       authorization: { ...smart, withhold },
       clinical: { type: 'store', path: patients },

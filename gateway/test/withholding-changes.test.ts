@@ -8,7 +8,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { tenantsOf } from './door.ts';
+import { tenantsOf } from './gateway-alone.ts';
 import {
   SOURCES,
   startEverySource,

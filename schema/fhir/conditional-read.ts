@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Resource } from 'fhir/r4.js';
 import type { IncomingHttpHeaders } from 'node:http';
 import { setCacheControl } from '../http/cache-control.ts';
-import { holds, tagOf } from '../http/entity-tag.ts';
+import { isHeldBy, tagOf } from '../http/entity-tag.ts';
 import { sendFhir } from './fhir-request.ts';
 
 /** Reads that answer 304 when the client already has the resource (R4 §3.1.0.1.3, RFC 9110 §13). */
@@ -44,6 +44,6 @@ export function sendRead(
 /** `If-None-Match` takes precedence over `If-Modified-Since` (RFC 9110 §13.1.3). */
 function isUnmodified(headers: IncomingHttpHeaders, version: VersionHeaders): boolean {
   const ifNoneMatch = headers['if-none-match'];
-  if (ifNoneMatch !== undefined) return holds(ifNoneMatch, version.etag);
+  if (ifNoneMatch !== undefined) return isHeldBy(ifNoneMatch, version.etag);
   return Date.parse(version['last-modified'] ?? '') <= Date.parse(headers['if-modified-since'] ?? '');
 }

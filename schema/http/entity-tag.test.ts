@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { heldOf, holds, tagOf } from './entity-tag.ts';
+import { heldTag, isHeldBy, tagOf } from './entity-tag.ts';
 
 test.each<[ifNoneMatch: string | undefined, tag: string, held: string | undefined]>([
   [undefined, '"a"', undefined],
@@ -18,8 +18,8 @@ test.each<[ifNoneMatch: string | undefined, tag: string, held: string | undefine
   ['a', '"a"', undefined],
   ['*', '"a"', undefined],
 ])('RFC 9110 §13.1.2 If-None-Match %s lists %s as %s', (ifNoneMatch, tag, held) => {
-  expect(heldOf(ifNoneMatch, tag)).toBe(held);
-  expect(holds(ifNoneMatch, tag)).toBe(held !== undefined || ifNoneMatch === '*');
+  expect(heldTag(ifNoneMatch, tag)).toBe(held);
+  expect(isHeldBy(ifNoneMatch, tag)).toBe(held !== undefined || ifNoneMatch === '*');
 });
 
 test.each<[ifNoneMatch: string, tag: string | undefined, held: boolean]>([
@@ -30,7 +30,7 @@ test.each<[ifNoneMatch: string, tag: string | undefined, held: boolean]>([
   ['"b", *', '"a"', false],
   ['"*"', '"a"', false],
 ])('RFC 9110 §13.1.2 a caller with If-None-Match %s holds %s: %s', (ifNoneMatch, tag, held) => {
-  expect(holds(ifNoneMatch, tag)).toBe(held);
+  expect(isHeldBy(ifNoneMatch, tag)).toBe(held);
 });
 
 test('an entity tag is strong and depends on the content', () => {

@@ -15,7 +15,7 @@ const ENTITY_TAGS = /(?:^|,)\s*((?:W\/)?"[^"]*")\s*(?=,|$)/g;
  * count. `*` lists no tag.
  * @param ifNoneMatch value of the header
  */
-export function heldOf(ifNoneMatch: string | undefined, tag: string): string | undefined {
+export function heldTag(ifNoneMatch: string | undefined, tag: string): string | undefined {
   const listed = ifNoneMatch === undefined ? [] : [...ifNoneMatch.matchAll(ENTITY_TAGS)];
   return listed.map(([, one]) => one!).find((one) => opaque(one) === opaque(tag));
 }
@@ -25,8 +25,8 @@ export function heldOf(ifNoneMatch: string | undefined, tag: string): string | u
  * Call it only for a resource that exists, because `*` matches every resource.
  * @param tag undefined when the versions cannot be distinguished
  */
-export function holds(ifNoneMatch: string | undefined, tag: string | undefined): boolean {
-  return ifNoneMatch?.trim() === '*' || (tag !== undefined && heldOf(ifNoneMatch, tag) !== undefined);
+export function isHeldBy(ifNoneMatch: string | undefined, tag: string | undefined): boolean {
+  return ifNoneMatch?.trim() === '*' || (tag !== undefined && heldTag(ifNoneMatch, tag) !== undefined);
 }
 
 function opaque(tag: string): string {

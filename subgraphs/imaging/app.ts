@@ -20,14 +20,14 @@ import { Pictures } from './render/pictures.ts';
 import { ThumbnailCache } from './render/thumbnail-cache.ts';
 import { imagingResolvers } from './graphql/resolvers.ts';
 import { RestrictedStudies } from './study/restricted-studies.ts';
-import { openFirstSeen, type Seen } from './cache/first-seen.ts';
+import { openFirstSeen, type FirstSeen } from './cache/first-seen.ts';
 import { sourceChecks } from './sources/source-checks.ts';
 import { Sources, type SourcesOptions } from './sources/open.ts';
 import type { OpenImaging } from './study/studies.ts';
-import type { Directory } from './authorization/directory.ts';
+import type { PatientDirectory } from './authorization/patient-directory.ts';
 import { SeveralStudies } from './study/several-studies.ts';
 import { OWNER_TTL, StudyCache } from './cache/study-cache.ts';
-import type { StudyLocations, StudyCounts } from './study/study-holders.ts';
+import type { AbsentStudies, StudyCounts } from './study/study-holders.ts';
 import { studyOwner } from './authorization/study-owner.ts';
 import { TenantSource, type Paces } from './cache/tenant-source.ts';
 import { PendingRetrievals } from './sources/pending-retrievals.ts';
@@ -45,7 +45,7 @@ export interface ImagingDeps {
   now(): number;
   log: FastifyBaseLogger;
   /** Patients of the clinical base. */
-  directory: Directory;
+  directory: PatientDirectory;
   /** Makes the URLs of tenants whose images are retrieved by capability (IA-25). */
   capability?: SealStudy;
   /** Reports the progress of the first index of a folder. */
@@ -57,7 +57,7 @@ export interface ImagingDeps {
   /** Reports what is refused of the data of image sources. */
   onRefused?: SourcesOptions['onRefused'];
   /** Memory that several gateways share: when studies were first seen, and recent answers of sources. */
-  shared?: { seen: Seen; cache: SharedCache };
+  shared?: { seen: FirstSeen; cache: SharedCache };
   /** Evaluates FHIRPath of callers; the default pool closes with the subgraph. */
   expressions?: ExpressionPool;
 }
@@ -71,14 +71,14 @@ export function imagingSubgraph(deps: ImagingDeps) {
   const sources = new Sources({ ...deps, pixels, threads, expressions });
   const cache = new StudyCache(deps.shared?.cache);
   const metadata = new MetadataCache(threads);
-  const unfinished = new PendingRetrievals();
+  const pendingRetrievals = new PendingRetrievals();
   const decisions = new DecisionCache();
-  const elsewhere: StudyLocations = new LRUCache({ ...maxEntries(100_000), ttl: OWNER_TTL * 1000 });
+  const absentStudies: AbsentStudies = new LRUCache({ ...maxEntries(100_000), ttl: OWNER_TTL * 1000 });
   const counts: StudyCounts = new LRUCache({ ...maxEntries(100_000) });
   const accessionNumbers: AccessionNumbers = new LRUCache({ ...maxEntries(10_000), ttl: OWNER_TTL * 1000 });
   const paces: Paces = new LRUCache({ ...maxEntries(10_000) });
-  const caches = { cache, paces, metadata, unfinished, decisions, elsewhere, counts, accessionNumbers };
-  const seen = deps.shared?.seen ?? openFirstSeen(dataDir, now);
+  const caches = { cache, paces, metadata, pendingRetrievals, decisions, absentStudies, counts, accessionNumbers };
+  const firstSeen = deps.shared?.seen ?? openFirstSeen(dataDir, now);
   const open: OpenImaging = (tenant, access, signal, audit) => {
     const { dispatcher } = deps;
     const request = { tenant, access, directory, now, log, signal, dispatcher, ...caches };
@@ -100,7 +100,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
   const typeDefs = parse(readFileSync(new URL('../../schema/imaging.graphql', import.meta.url), 'utf8'), {
     noLocation: true,
   });
-  const options = { baseUrl, capability, seen, now };
+  const options = { baseUrl, capability, firstSeen, now };
   const resolvers = imagingResolvers(typeDefs, options, new ItemSelector(expressions));
   return {
     schema: subgraphSchema(typeDefs, resolvers),
@@ -110,13 +110,13 @@ export function imagingSubgraph(deps: ImagingDeps) {
       for (const under of ['/dicomweb', '/wado/:capability'] as const)
         await app.register(dicomwebRoutes({ baseUrl, under, open, pictures }));
       await app.register(wadoUriRoutes({ baseUrl, open, pictures }));
-      await app.register(imagingFhirRoutes({ baseUrl, capability, seen, now, open }));
+      await app.register(imagingFhirRoutes({ baseUrl, capability, firstSeen: firstSeen, now, open }));
     },
     /** Returns the PatientID that a study states; only for the authorization hook. */
     studyOwner(tenant: Tenant, studyUid: string): Promise<string | undefined> {
       const own = sources
         .of(tenant)
-        .map((images) => new TenantSource({ images, cache, paces, unfinished, now }));
+        .map((images) => new TenantSource({ images, cache, paces, pendingRetrievals: pendingRetrievals, now }));
       return studyOwner(own, studyUid);
     },
     checks: sourceChecks(sources),
@@ -124,16 +124,16 @@ export function imagingSubgraph(deps: ImagingDeps) {
     invalidate(tenantKey?: string): void {
       cache.invalidate(tenantKey);
       metadata.invalidate(tenantKey);
-      elsewhere.clear();
+      absentStudies.clear();
       accessionNumbers.clear();
     },
     async close(): Promise<void> {
-      unfinished.close();
+      pendingRetrievals.close();
       await sources.close();
       await threads.close();
       await pixels.close();
       if (!deps.expressions) await expressions.close();
-      seen.close();
+      firstSeen.close();
     },
   };
 }

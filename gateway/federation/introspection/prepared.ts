@@ -5,7 +5,7 @@ import { createGunzip } from 'node:zlib';
 import { Piscina } from 'piscina';
 import { takesCoding } from '../../../schema/http/accept-encoding.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
-import { holds, tagOf } from '../../../schema/http/entity-tag.ts';
+import { isHeldBy, tagOf } from '../../../schema/http/entity-tag.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { UsualIntrospection } from './usual-form.ts';
 import type { CompressedAnswer } from './worker.ts';
@@ -59,7 +59,7 @@ export class PreparedIntrospection {
   ): Promise<FastifyReply> {
     const tag = `W/${tagOf(this.#sdl + form)}`;
     void setCacheControl(reply, 'private').header('etag', tag);
-    if (holds(request.headers['if-none-match'], tag)) return reply.code(304).send();
+    if (isHeldBy(request.headers['if-none-match'], tag)) return reply.code(304).send();
     const { br, gzip } = await this.#answer(form);
     void reply.type(type);
     const accepted = String(request.headers['accept-encoding'] ?? '');

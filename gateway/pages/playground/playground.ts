@@ -3,7 +3,7 @@ import { parse, print } from 'graphql';
 import { readFileSync } from 'node:fs';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { escaped, htmlPage, sendPage } from '../html-page.ts';
-import { underCanonicalHost } from '../../http/canonical-host.ts';
+import { redirectToCanonicalHost } from '../../http/canonical-host.ts';
 import { READY_MADE } from '../ready-made.ts';
 
 const SCRIPT = readFileSync(new URL('./page.js', import.meta.url), 'utf8');
@@ -25,7 +25,7 @@ export function playground(baseUrl: string): FastifyPluginAsync {
     field: pageWith(TOKEN_ENTRIES.field),
   };
   return async (app) => {
-    app.addHook('onRequest', underCanonicalHost(baseUrl));
+    app.addHook('onRequest', redirectToCanonicalHost(baseUrl));
     app.get('/playground', { config: { open: true, api: 'page' } }, ({ tenant }, reply) =>
       sendPage(reply, html[tokenEntryOf(tenant)], SCRIPT),
     );

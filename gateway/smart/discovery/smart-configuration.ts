@@ -1,6 +1,6 @@
 import type { AuthorizationConfig, Tenant } from '../../../schema/tenant/tenant.ts';
 import { expiringCache } from '../token/expiring-cache.ts';
-import type { Outside } from '../token/upstream.ts';
+import type { UpstreamDeps } from '../token/upstream.ts';
 import { call, nonsense } from '../token/upstream.ts';
 
 /** Tenants with tokens of an EHR. */
@@ -59,7 +59,7 @@ const KEEP_SECONDS = 300;
  * @throws Fault like `call`; `bad_gateway` when the EHR has no such document
  */
 export function smartConfigurations(
-  outside: Outside,
+  outside: UpstreamDeps,
 ): (tenant: Tenant, config: EhrConfig) => Promise<SmartConfiguration> {
   const documents = expiringCache<SmartConfiguration>(1000, outside.now);
   return (tenant, config) =>

@@ -9,7 +9,7 @@ import { expiringCache } from '../token/expiring-cache.ts';
 import { identityOf } from './patient.ts';
 import { quirksOf } from '../token/quirks.ts';
 import type { ExternalConfig } from '../discovery/smart-configuration.ts';
-import type { Outside } from '../token/upstream.ts';
+import type { UpstreamDeps } from '../token/upstream.ts';
 import { call } from '../token/upstream.ts';
 
 const READABLE_SECONDS = 60;
@@ -49,7 +49,7 @@ export type StudyOwner = (tenant: Tenant, studyUid: string) => Promise<string | 
  * studies are named and the EHR shows none of their patients: these studies then count as absent (IA-7).
  * @throws Fault of the returned function: `forbidden` when no patient is in reach, `unavailable` without an answer of the EHR
  */
-export function askedPatients(outside: Outside, studyOwner?: StudyOwner): AskedPatients {
+export function askedPatients(outside: UpstreamDeps, studyOwner?: StudyOwner): AskedPatients {
   const owners = expiringCache<{ patients: PatientGrant[] }>(10_000, outside.now);
   const pace = new EvenPace();
   const readable = expiringCache<{ identity?: PatientIdentity }>(10_000, outside.now);

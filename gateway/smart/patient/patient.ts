@@ -7,7 +7,7 @@ import type { BackendTokens } from '../token/backend-token.ts';
 import { expiringCache } from '../token/expiring-cache.ts';
 import { quirksOf } from '../token/quirks.ts';
 import type { EhrConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
-import type { Answer, Outside } from '../token/upstream.ts';
+import type { Answer, UpstreamDeps } from '../token/upstream.ts';
 import { call } from '../token/upstream.ts';
 import { LRUCache } from 'lru-cache';
 
@@ -55,7 +55,7 @@ export function identified(
  * that. When the EHR does not answer, the identity of the last day is used; without one, the result is `away`. It is
  * undefined when the EHR cannot be asked. Without an identity, images that are found by MRN are refused.
  */
-export function patientIdentities(outside: Outside, tokens: BackendTokens): PatientIdentities {
+export function patientIdentities(outside: UpstreamDeps, tokens: BackendTokens): PatientIdentities {
   const recent = expiringCache<{ identity?: PatientIdentity | Unidentified }>(10_000, outside.now);
   const lastKnown = new LRUCache<string, PatientIdentity>({
     max: 10_000,

@@ -5,7 +5,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { expiringCache } from '../token/expiring-cache.ts';
-import type { Outside } from '../token/upstream.ts';
+import type { UpstreamDeps } from '../token/upstream.ts';
 import { call, nonsense } from '../token/upstream.ts';
 
 /** Some patients of a client and their studies; without `studies`: all studies of these patients. */
@@ -38,7 +38,7 @@ export type PolicyService = (tenant: Tenant, url: string, client: string) => Pro
  * `{ client_id, tenant }`, answered with `{ rows: [{ patients, studies? }] }`.
  * @throws Fault of the returned function: `unavailable` or `bad_gateway` when there is no such answer (IA-9: fail closed)
  */
-export function policyService(outside: Outside): PolicyService {
+export function policyService(outside: UpstreamDeps): PolicyService {
   const decisions = expiringCache<readonly PolicyRow[] | Fault>(10_000, outside.now);
   const ask = async (tenant: Tenant, url: string, client: string): Promise<readonly PolicyRow[]> => {
     const { status, json } = await call(outside, tenant, url, {

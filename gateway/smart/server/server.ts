@@ -6,7 +6,7 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { notImplemented } from '../authorize.ts';
 import type { ActiveToken } from '../token/introspect.ts';
 import type { SmartConfiguration } from '../discovery/smart-configuration.ts';
-import type { Outside } from '../token/upstream.ts';
+import type { UpstreamDeps } from '../token/upstream.ts';
 import type { People } from './sign-in/demonstration.ts';
 import type { EhrBehind } from './ehr-login/delegation.ts';
 import { delegation } from './ehr-login/delegation.ts';
@@ -29,7 +29,7 @@ export interface AuthorizationServerDeps {
   dataDir: string;
   people: People;
   /** For calls to the EHRs of independent tenants; without it these answer 501. */
-  outside?: Outside;
+  outside?: UpstreamDeps;
   /** Milliseconds since the epoch. */
   now: () => number;
   /** Called for internal errors. */

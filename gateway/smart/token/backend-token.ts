@@ -7,7 +7,7 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { expiringCache } from './expiring-cache.ts';
 import type { EhrConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
 import { endpointOf } from '../discovery/smart-configuration.ts';
-import type { Outside } from './upstream.ts';
+import type { UpstreamDeps } from './upstream.ts';
 import { jsonFetch, nonsense } from './upstream.ts';
 
 export type Client = NonNullable<EhrConfig['client']>;
@@ -95,7 +95,7 @@ export interface BackendTokens {
 }
 
 /** Requests backend tokens by `client_credentials` (SMART App Launch 2.2 §5.3), one request at a time per tenant. */
-export function backendTokens(outside: Outside): BackendTokens {
+export function backendTokens(outside: UpstreamDeps): BackendTokens {
   const tokens = expiringCache<{ token: string }>(1000, outside.now);
   return {
     drop: (tenant) => tokens.delete(tenant.key),

@@ -8,7 +8,7 @@ import type { ExternalConfig, SmartConfiguration } from '../discovery/smart-conf
 import { quirksOf } from './quirks.ts';
 import { endpointOf } from '../discovery/smart-configuration.ts';
 import { isAccessToken } from './token-kinds.ts';
-import type { Outside } from './upstream.ts';
+import type { UpstreamDeps } from './upstream.ts';
 import { jsonFetch, nonsense } from './upstream.ts';
 
 /** Introspection answer for an active token (RFC 7662 §2.2, SMART App Launch 2.2 §7, SM-8). */
@@ -35,7 +35,7 @@ export type ActiveToken = z.infer<typeof activeToken>;
  * @throws Fault `unavailable` or `bad_gateway` without a valid answer: the token is then neither refused nor accepted
  */
 export async function introspect(
-  outside: Outside,
+  outside: UpstreamDeps,
   tokens: BackendTokens,
   tenant: Tenant,
   config: ExternalConfig,
@@ -96,7 +96,7 @@ export function introspectionEndpoint(config: ExternalConfig, document: SmartCon
 
 /** Returns the authentication of the introspection call (SM-7): a bearer token of ours, unless configured otherwise. */
 function introspectionProof(
-  { outside, tokens }: { outside: Outside; tokens: BackendTokens },
+  { outside, tokens }: { outside: UpstreamDeps; tokens: BackendTokens },
   tenant: Tenant,
   { us, config, document }: { us: Client; config: ExternalConfig; document: SmartConfiguration },
 ): oauth.ClientAuth {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { expiringCache, type Remembered } from './expiring-cache.ts';
-import type { Outside } from './upstream.ts';
+import type { UpstreamDeps } from './upstream.ts';
 import { call, nonsense } from './upstream.ts';
 
 /** Accepted algorithms (SM-10): never `none`, never HMAC, whose secret would be the public key. */
@@ -43,7 +43,7 @@ interface KeySet {
  * The known set is used until a new one replaces it: a failed request for an unknown key affects only tokens with that key.
  * `jwk`, `jku`, `x5u` and `x5c` in a token's header are ignored.
  */
-export function issuerVerifier(outside: Outside): IssuerVerifier {
+export function issuerVerifier(outside: UpstreamDeps): IssuerVerifier {
   const keySets = expiringCache<KeySet>(1000, outside.now);
   const lookups = expiringCache<{ fault?: Fault }>(1000, outside.now);
 

@@ -8,7 +8,7 @@ import type { ExternalConfig, SmartConfiguration } from '../discovery/smart-conf
 import { endpointOf } from '../discovery/smart-configuration.ts';
 import { isAccessToken } from './token-kinds.ts';
 import { CLOCK_TOLERANCE_SECONDS } from './token-rules.ts';
-import type { Outside } from './upstream.ts';
+import type { UpstreamDeps } from './upstream.ts';
 
 export type JwtConfig = Extract<ExternalConfig, { type: 'smart-on-fhir-jwt' }>;
 
@@ -25,7 +25,7 @@ export type JwtVerifier = (
  * returns undefined for a token that is not the issuer's or not valid now.
  * @throws Fault of the verifier: `unavailable` or `bad_gateway` when the keys cannot be fetched
  */
-export function jwtVerifier(outside: Outside): JwtVerifier {
+export function jwtVerifier(outside: UpstreamDeps): JwtVerifier {
   const verified = issuerVerifier(outside);
   return async (tenant, config, document, token) => {
     const url = config.jwksUri ?? endpointOf(document, 'jwks_uri');

@@ -4,14 +4,14 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { BackendTokens } from './backend-token.ts';
 import { activeToken, introspect, type ActiveToken } from './introspect.ts';
 import type { ExternalConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
-import type { Outside } from './upstream.ts';
+import type { UpstreamDeps } from './upstream.ts';
 
 /** Times for which a refusal, and a token without `exp`, are remembered (SM-9). */
 export const REFUSED_SECONDS = 3;
 export const UNKNOWN_LIFETIME_SECONDS = 3;
 
 /** Answer of the authorization server about a token. */
-export interface Said {
+export interface IntrospectionAnswer {
   /** Undefined when it is not active. */
   active: ActiveToken | undefined;
   /** Time for which the answer may be used; the remaining time for an answer that another gateway got (SM-9). */
@@ -25,14 +25,14 @@ const shareable = z.object({ active: activeToken.optional() });
  * gateway decides by its own configuration who may see what. Failures are not shared.
  * @throws Fault of the returned function, like `introspect`
  */
-export function sharedIntrospection(outside: Outside & { shared?: SharedCache }, tokens: BackendTokens) {
+export function sharedIntrospection(outside: UpstreamDeps & { shared?: SharedCache }, tokens: BackendTokens) {
   const { shared, now } = outside;
   return async (
     tenant: Tenant,
     config: ExternalConfig,
     document: SmartConfiguration,
     token: string,
-  ): Promise<Said> => {
+  ): Promise<IntrospectionAnswer> => {
     const key = ['introspection', tenant.key, config.fhirBaseUrl, token].join('\0');
     const found = await shared?.get(key);
     const earlier = shareable.safeParse(found?.value);

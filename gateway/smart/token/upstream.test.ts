@@ -3,11 +3,11 @@ import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { fetchThrough, guardedDispatcher } from '../../outbound/guarded-dispatcher.ts';
-import { call, limitedFetch, type Outside } from './upstream.ts';
+import { call, limitedFetch, type UpstreamDeps } from './upstream.ts';
 
 let server: Server;
 let url: string;
-let outside: Outside;
+let outside: UpstreamDeps;
 /** Requests that a connection answers; it is closed at the next one. */
 let good: number;
 /** The methods of the requests so far, and the number of those without an answer. */

@@ -4,7 +4,7 @@ import { resending } from '../../../schema/outbound/resending.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 
 /** Dependencies of the calls to an authorization server and its FHIR server. */
-export interface Outside {
+export interface UpstreamDeps {
   fetch: typeof globalThis.fetch;
   /** Milliseconds since the epoch. */
   now: () => number;
@@ -33,7 +33,7 @@ export interface Answer {
  *   `not_implemented` for a private host of a dynamic tenant that is not allowed (SM-15)
  */
 export async function call(
-  outside: Outside,
+  outside: UpstreamDeps,
   tenant: Tenant,
   url: string,
   init: RequestInit = {},
@@ -47,7 +47,7 @@ export async function call(
  * Returns `call` as a `fetch`, for a library that requires the media type of JSON: some servers send another one. Answers
  * other than 2xx have no body.
  */
-export function jsonFetch(outside: Outside, tenant: Tenant) {
+export function jsonFetch(outside: UpstreamDeps, tenant: Tenant) {
   return async (url: string, init: Pick<RequestInit, 'method' | 'headers' | 'body'>): Promise<Response> => {
     const { method = 'GET', headers = {}, body = null } = init;
     const { status, json } = await call(outside, tenant, url, { method, headers, body });
@@ -59,7 +59,7 @@ export function jsonFetch(outside: Outside, tenant: Tenant) {
  * Returns a `fetch` with the same limits, whose answers are complete and not interpreted. Only GET is repeated: a code can
  * be used once (RFC 6749 §4.1.2), and maybe a refresh token too (§10.4).
  */
-export function limitedFetch(outside: Outside, tenant: Tenant) {
+export function limitedFetch(outside: UpstreamDeps, tenant: Tenant) {
   return async (url: string, init: RequestInit): Promise<Response> => {
     const { response, text } = await exchange(outside, tenant, url, init, init.method === 'GET');
     return new Response(text || null, { status: response.status, headers: response.headers });
@@ -67,7 +67,7 @@ export function limitedFetch(outside: Outside, tenant: Tenant) {
 }
 
 async function exchange(
-  outside: Outside,
+  outside: UpstreamDeps,
   tenant: Tenant,
   url: string,
   init: RequestInit,

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { ResourceMatcher } from '../sources/resource-matcher.ts';
-import { accessOf, faceOf, startClinical, startFhirServer, tenantOf } from '../test/servers.ts';
+import { accessOf, fhirApp, startClinical, startFhirServer, tenantOf } from '../test/servers.ts';
 
 const SOURCES = ['store', 'knowing', 'ignoring', 'refusing'] as const;
 const OBSERVATIONS = Array.from({ length: 60 }, (_, i) => ({
@@ -90,7 +90,7 @@ describe.each(SOURCES)('over a source that is %s', (source) => {
   );
 
   test('pages are full and lead to the last one, and totals do not count resources outside of the scope', async () => {
-    const app = faceOf(clinical.subgraph, tenants[source], () =>
+    const app = fhirApp(clinical.subgraph, tenants[source], () =>
       accessOf('patient/Observation.rs?category=laboratory', ['ana']),
     );
     const seen: string[] = [];

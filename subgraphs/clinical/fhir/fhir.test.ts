@@ -4,7 +4,7 @@ import { Client } from 'fhir-kit-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Access } from '../../../schema/access/access.ts';
 import { records } from '../test/records.ts';
-import { accessOf, faceOf, startClinical, startFhirServer, tenantOf } from '../test/servers.ts';
+import { accessOf, fhirApp, startClinical, startFhirServer, tenantOf } from '../test/servers.ts';
 
 let clinical: Awaited<ReturnType<typeof startClinical>>;
 let app: FastifyInstance;
@@ -12,7 +12,7 @@ let access: Access;
 
 beforeAll(async () => {
   clinical = await startClinical();
-  app = faceOf(clinical.subgraph, clinical.tenant, () => access);
+  app = fhirApp(clinical.subgraph, clinical.tenant, () => access);
   access = accessOf('patient/*.rs', ['ana']);
 });
 afterAll(async () => {
@@ -193,7 +193,7 @@ describe('FHIR REST', () => {
       [{ type: 'none' }, 501],
       [{ type: 'fhir', baseUrl: 'http://127.0.0.1:9' }, 503],
     ] as const) {
-      const other = faceOf(clinical.subgraph, tenantOf(config), () => access);
+      const other = fhirApp(clinical.subgraph, tenantOf(config), () => access);
       const { statusCode, headers } = await other.inject('/test/fhir/Condition');
       expect([statusCode, headers['retry-after']]).toEqual([status, status === 503 ? '5' : undefined]);
       await other.close();
@@ -205,7 +205,7 @@ describe('FHIR REST', () => {
     const store = await clinical.tenantOver(written);
     const upstream = await startFhirServer(clinical.subgraph, store);
     for (const tenant of [store, tenantOf({ type: 'fhir', baseUrl: upstream.base })]) {
-      const api = faceOf(clinical.subgraph, tenant, () => accessOf('system/*.rs'));
+      const api = fhirApp(clinical.subgraph, tenant, () => accessOf('system/*.rs'));
       expect((await api.inject('/test/fhir/Observation/o')).body).toBe(written);
       const bundle = (await api.inject('/test/fhir/Observation?value-quantity=1.1')).body;
       expect(bundle).toContain('"valueQuantity":{"value":1.10}');

@@ -64,7 +64,7 @@ export async function startClinical(): Promise<{
  * Returns an app with the FHIR API, where all requests have the same Access.
  * @param ignored search parameters that it drops silently, as many servers do with unknown ones
  */
-export function faceOf(
+export function fhirApp(
   subgraph: ClinicalSubgraph,
   tenant: Tenant,
   access: () => Access,
@@ -100,7 +100,7 @@ export async function startFhirServer(
   { ignored = [], refusesStrict = false }: { ignored?: readonly string[]; refusesStrict?: boolean } = {},
 ) {
   const requests: string[] = [];
-  const app = faceOf(subgraph, tenant, () => accessOf('system/*.rs'), ignored);
+  const app = fhirApp(subgraph, tenant, () => accessOf('system/*.rs'), ignored);
   app.addHook('onRequest', async ({ originalUrl, headers }, reply) => {
     requests.push(decodeURIComponent(originalUrl.replace('/test/fhir', '')));
     if (refusesStrict && headers.prefer === 'handling=strict') return reply.code(400).send({});

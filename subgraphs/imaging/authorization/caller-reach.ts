@@ -7,10 +7,10 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { patientOutOfReach } from '../../../schema/fault/refusals.ts';
 import type { ImagesConfig, Tenant } from '../../../schema/tenant/tenant.ts';
 import { belongsTo, reachOf, type Reach } from './ownership.ts';
-import { shownIdentifier } from '../facts/identifiers.ts';
+import { statedIdentifier } from '../facts/identifiers.ts';
 import type { EvaluatePath } from '../sources/mrn-paths.ts';
 import type { TenantImages } from '../sources/open.ts';
-import type { Directory, Order } from './directory.ts';
+import type { PatientDirectory, Order } from './patient-directory.ts';
 
 /** Accession numbers of patients, as the clinical base gave them to callers. Each is kept for a minute at most. */
 export type AccessionNumbers = LRUCache<string, Promise<readonly string[]>>;
@@ -18,7 +18,7 @@ export type AccessionNumbers = LRUCache<string, Promise<readonly string[]>>;
 export interface CallerReachOptions {
   tenant: Tenant;
   access: Access;
-  directory: Directory;
+  directory: PatientDirectory;
   accessionNumbers: AccessionNumbers;
   log: Pick<FastifyBaseLogger, 'warn' | 'error'>;
 }
@@ -131,7 +131,7 @@ export class CallerReach {
   ownerOf(study: DicomJson, reaches: readonly Reach[] | undefined): Promise<string | undefined> {
     const config = this.#config;
     const granted = reaches?.find((reach) => belongsTo(study, reach, config))?.grant.id;
-    const mrn = shownIdentifier(study, Tag.PatientID);
+    const mrn = statedIdentifier(study, Tag.PatientID);
     // A PatientID says nothing where the tenant does not find patients by it.
     const unsaid =
       this.#options.access.patients !== 'all' || config.lookup === 'studies-by-accession' || !mrn;

@@ -4,7 +4,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import type { Coverage } from '../../../schema/access/scopes.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { RETRY_SECONDS } from '../../../schema/outbound/unreachable.ts';
-import { askable, shownIdentifier, unpadded, type PatientKey } from '../facts/identifiers.ts';
+import { exactlyQueryable, statedIdentifier, unpadded, type PatientKey } from '../facts/identifiers.ts';
 import { medicalRecordNumbers, type EvaluatePath } from '../sources/mrn-paths.ts';
 
 /** Decides who owns a study: pure functions over facts of the source, evaluated for every request (IA-29, DW-21). */
@@ -43,7 +43,7 @@ export async function reachOf(
       : new Fault('bad_gateway', message, { service });
   }
   if (config.lookup === 'studies-by-accession') {
-    return { grant, by: 'accession', numbers: askable(accessionNumbers.map(unpadded)) };
+    return { grant, by: 'accession', numbers: exactlyQueryable(accessionNumbers.map(unpadded)) };
   }
   const numbers = await medicalRecordNumbers(grant.identity!, config.mrn, evaluate);
   const keys = numbers.map((value) => ({
@@ -68,10 +68,10 @@ export function belongsTo(row: DicomJson, reach: Reach, config: Lookup): boolean
   if (reach.by === 'server') return true;
   const named =
     reach.by === 'mrn'
-      ? reach.keys.some(({ value }) => value === shownIdentifier(row, Tag.PatientID))
-      : reach.numbers.includes(shownIdentifier(row, Tag.AccessionNumber));
+      ? reach.keys.some(({ value }) => value === statedIdentifier(row, Tag.PatientID))
+      : reach.numbers.includes(statedIdentifier(row, Tag.AccessionNumber));
   if (!named) return false;
-  const issuer = shownIdentifier(row, Tag.IssuerOfPatientID);
+  const issuer = statedIdentifier(row, Tag.IssuerOfPatientID);
   if (config.issuer !== undefined && config.issuer !== issuer) return false;
   return !config.matchBirthDate || !contradicts(text(row, Tag.PatientBirthDate), grant.identity?.birthDate);
 }

@@ -3,7 +3,7 @@ import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import type { Rows } from '../cache/study-cache.ts';
 import type { CallerReach } from './caller-reach.ts';
 import type { Reach } from './ownership.ts';
-import { shownIdentifier, unpadded, type PatientKey } from '../facts/identifiers.ts';
+import { statedIdentifier, unpadded, type PatientKey } from '../facts/identifiers.ts';
 import { keysFor, requireOwn } from './patient-keys.ts';
 import type { SourceQuery } from '../sources/source.ts';
 import { chunked } from '../facts/study-rows.ts';
@@ -55,9 +55,9 @@ export class ReachedRows {
     const keys = keysFor(reaches, named, this.#source.config);
     const pattern = keys === 'pattern' ? wildcards(named) : undefined;
     const asked = { ...query, ...(Array.isArray(keys) && { patientIds: keys as readonly PatientKey[] }) };
-    const found = await (anew ? this.#source.askAnew(asked) : this.#source.ask(asked));
+    const found = await (anew ? this.#source.askFresh(asked) : this.#source.ask(asked));
     const rows = this.#own(found, reaches);
-    return pattern ? rows.filter((row) => pattern.test(shownIdentifier(row, Tag.PatientID))) : rows;
+    return pattern ? rows.filter((row) => pattern.test(statedIdentifier(row, Tag.PatientID))) : rows;
   }
 
   /** Returns the rows within reach: the same list if all are, which is decided once for a list and a patient. */
@@ -90,7 +90,7 @@ export class ReachedRows {
   ): Promise<DicomJson[]> {
     const { level, match, includeField, studyUid } = query;
     const all = await this.#studiesByAccession(reaches, level === 'study' ? includeField : []);
-    const patientOf = (row: DicomJson) => shownIdentifier(row, Tag.PatientID);
+    const patientOf = (row: DicomJson) => statedIdentifier(row, Tag.PatientID);
     requireOwn(named.map(unpadded), all.map(patientOf));
     const studies = all.filter((row) => named.length === 0 || named.map(unpadded).includes(patientOf(row)));
     if (level === 'study' && match.size === 0) return studies;
@@ -126,7 +126,7 @@ export class ReachedRows {
       const match = new Map([[Tag.AccessionNumber as string, [number]]]);
       const rows = await this.#source.ask({ level: 'study', match, includeField });
       // A server that ignores case also gives studies whose number is spelt differently.
-      return rows.filter((row) => shownIdentifier(row, Tag.AccessionNumber) === number);
+      return rows.filter((row) => statedIdentifier(row, Tag.AccessionNumber) === number);
     };
     const found: DicomJson[] = [];
     for (const some of chunked([...numbers], ASKED_AT_ONCE)) {

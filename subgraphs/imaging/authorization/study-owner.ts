@@ -1,5 +1,5 @@
 import { Tag, text } from '../../../schema/dicom/dicom.ts';
-import { shownIdentifier } from '../facts/identifiers.ts';
+import { statedIdentifier } from '../facts/identifiers.ts';
 import type { TenantSource } from '../cache/tenant-source.ts';
 
 /**
@@ -9,16 +9,16 @@ import type { TenantSource } from '../cache/tenant-source.ts';
  * @throws Fault of a source that does not answer, when no other has the study
  */
 export async function studyOwner(
-  sources: readonly Pick<TenantSource, 'askAnew'>[],
+  sources: readonly Pick<TenantSource, 'askFresh'>[],
   studyUid: string,
 ): Promise<string | undefined> {
   const match = new Map([[Tag.StudyInstanceUID as string, [studyUid]]]);
   const query = { level: 'study', match, includeField: [] } as const;
-  const answers = await Promise.allSettled(sources.map((source) => source.askAnew(query)));
+  const answers = await Promise.allSettled(sources.map((source) => source.askFresh(query)));
   const owners = answers
     .flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
     .filter((row) => text(row, Tag.StudyInstanceUID) === studyUid)
-    .map((row) => shownIdentifier(row, Tag.PatientID));
+    .map((row) => statedIdentifier(row, Tag.PatientID));
   const [owner] = owners;
   const failed = answers.find((answer) => answer.status === 'rejected');
   // The source that does not answer may have the study.

@@ -3,7 +3,7 @@ import type { Access } from '../../../schema/access/access.ts';
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { askDecisionService } from './decision-service.ts';
-import type { Directory } from './directory.ts';
+import type { PatientDirectory } from './patient-directory.ts';
 import { byStudy } from '../facts/study-rows.ts';
 import type { AskDecision, DecisionCache } from './decision-cache.ts';
 
@@ -26,7 +26,7 @@ export interface WithholdingOptions {
   tenant: Tenant;
   access: Access;
   decisions: DecisionCache;
-  directory: Directory;
+  directory: PatientDirectory;
   /** Connections to decision services. Dynamic tenants get guarded ones (SM-15). */
   dispatcher?: ((tenant: Tenant) => Dispatcher | undefined) | undefined;
 }

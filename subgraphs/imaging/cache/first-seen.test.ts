@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startRedis, type Redis as RedisServer } from '../../../gateway/test/setup/redis.ts';
 import { sharedFirstSeen } from './shared-first-seen.ts';
-import { openFirstSeen, type Seen } from './first-seen.ts';
+import { openFirstSeen, type FirstSeen } from './first-seen.ts';
 
 let server: RedisServer;
 let redis: Redis;
@@ -21,7 +21,7 @@ afterAll(async () => {
 
 let directory: string;
 let now: number;
-let opened: Seen[];
+let opened: FirstSeen[];
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'seen-'));
   now = 1000;
@@ -33,7 +33,7 @@ afterEach(() => {
   rmSync(directory, { recursive: true });
 });
 
-const BACKENDS: Record<string, () => Seen> = {
+const BACKENDS: Record<string, () => FirstSeen> = {
   SQLite: () => openFirstSeen(directory, () => now),
   Redis: () => sharedFirstSeen(redis, () => now),
 };
@@ -45,7 +45,7 @@ describe.each(Object.keys(BACKENDS))('IA-13 in %s', (backend) => {
     return seen;
   };
   /** Observes one study at a second; returns the second of its last change, and whether it was unknown. */
-  const observe = async (seen: Seen, at: number, instances?: number, tenant = 'open') => {
+  const observe = async (seen: FirstSeen, at: number, instances?: number, tenant = 'open') => {
     now = at;
     const memory = await seen.observe(tenant, [
       { studyUid: '1.2', ...(instances !== undefined && { instances }) },

@@ -12,7 +12,7 @@ export interface Sighting {
 }
 
 /** The time of the last change of a study (IA-13). */
-export interface Memory {
+export interface FirstSeenEntry {
   /** FHIR instant. */
   lastUpdated: string;
   /** True when the study was unknown before. The instant is then the gateway's, and does not show the study's age. */
@@ -20,13 +20,13 @@ export interface Memory {
 }
 
 /** Remembers when each study was first seen with its present instance count. A PACS keeps no such time (IA-13). */
-export interface Seen {
+export interface FirstSeen {
   /**
    * Records sightings and returns what is known of each study, by Study Instance UID. The same list of sightings gets the
    * same map while nothing changes.
    * @param tenant key of the tenant
    */
-  observe(tenant: string, sightings: readonly Sighting[]): Promise<ReadonlyMap<string, Memory>>;
+  observe(tenant: string, sightings: readonly Sighting[]): Promise<ReadonlyMap<string, FirstSeenEntry>>;
   close(): void;
 }
 
@@ -37,7 +37,7 @@ const MAX_AT_HAND = 20_000;
  * Opens the file in `DATA_DIR`. Replicas that share the directory share it; others share `sharedFirstSeen`.
  * @param now seconds since the epoch
  */
-export function openFirstSeen(dataDir: string, now: () => number): Seen {
+export function openFirstSeen(dataDir: string, now: () => number): FirstSeen {
   mkdirSync(dataDir, { recursive: true });
   const database = new Database(join(dataDir, 'seen.sqlite'));
   database.pragma('journal_mode = WAL');
@@ -53,12 +53,12 @@ export function openFirstSeen(dataDir: string, now: () => number): Seen {
     'select instances, since from seen where tenant = ? and study = ?',
   );
   /** Unchanged studies, by tenant and study. It is cleared when another process has written. */
-  const atHand = new LRUCache<string, { instances: number; memory: Memory }>({ max: MAX_AT_HAND });
+  const atHand = new LRUCache<string, { instances: number; memory: FirstSeenEntry }>({ max: MAX_AT_HAND });
   const dataVersion = database.prepare('PRAGMA data_version').pluck();
   let version: unknown;
   /** Counts the writes of this process and of others, as far as they are noticed. */
   let writes = 0;
-  const unchanged = new Derivation<readonly Sighting[], ReadonlyMap<string, Memory>>();
+  const unchanged = new Derivation<readonly Sighting[], ReadonlyMap<string, FirstSeenEntry>>();
   // Another replica may have written in between: the earlier instant of the same count stays.
   const remember = database.prepare<[string, string, number, number]>(
     `insert into seen (tenant, study, instances, since) values (?, ?, ?, ?)
@@ -70,9 +70,9 @@ export function openFirstSeen(dataDir: string, now: () => number): Seen {
     for (const [study, instances, since] of changed) remember.run(tenant, study, instances, since);
   });
 
-  const recalled = (tenant: string, sightings: readonly Sighting[]): ReadonlyMap<string, Memory> => {
+  const recalled = (tenant: string, sightings: readonly Sighting[]): ReadonlyMap<string, FirstSeenEntry> => {
     const milliseconds = Math.floor(now() * 1000);
-    const memories = new Map<string, Memory>();
+    const memories = new Map<string, FirstSeenEntry>();
     const changed: [study: string, instances: number, since: number][] = [];
     for (const { studyUid, instances = -1 } of sightings) {
       const key = `${tenant}\n${studyUid}`;

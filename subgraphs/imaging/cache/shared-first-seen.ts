@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { createHash } from 'node:crypto';
-import type { Memory, Seen } from './first-seen.ts';
+import type { FirstSeenEntry, FirstSeen } from './first-seen.ts';
 
 /** Time without a request after which a study is forgotten, and counts as unknown. */
 const FORGOTTEN_SECONDS = 400 * 86_400;
@@ -30,10 +30,10 @@ const OBSERVE = `
  * Returns the memory of IA-13 in Redis, for gateways that share no `DATA_DIR`. Keys are digests of tenant and study.
  * @param now seconds since the epoch
  */
-export function sharedFirstSeen(redis: Redis, now: () => number): Seen {
+export function sharedFirstSeen(redis: Redis, now: () => number): FirstSeen {
   return {
     async observe(tenant, sightings) {
-      if (sightings.length === 0) return new Map<string, Memory>();
+      if (sightings.length === 0) return new Map<string, FirstSeenEntry>();
       const keys = sightings.map(({ studyUid }) => nameOf(tenant, studyUid));
       const counts = sightings.map(({ instances = -1 }) => instances);
       const milliseconds = Math.floor(now() * 1000);
@@ -41,7 +41,7 @@ export function sharedFirstSeen(redis: Redis, now: () => number): Seen {
         .eval(OBSERVE, keys.length, ...keys, milliseconds, FORGOTTEN_SECONDS, ...counts)
         .catch(() => undefined)) as [fresh: number, since: string][] | undefined;
       return new Map(
-        sightings.map(({ studyUid }, index): [string, Memory] => {
+        sightings.map(({ studyUid }, index): [string, FirstSeenEntry] => {
           // When Redis cannot be reached, the request is still answered and the study counts as unknown (IA-13).
           const [fresh, since] = answers?.[index] ?? [1, milliseconds];
           return [studyUid, { lastUpdated: new Date(Number(since)).toISOString(), fresh: fresh === 1 }];

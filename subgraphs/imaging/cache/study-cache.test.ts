@@ -47,9 +47,9 @@ test('IA-29 has a renewed answer at hand for its time again, until it is invalid
   const { question } = sourceOf('a');
   const rows = await cache.rows('t\ns\nq', question);
   vi.advanceTimersByTime(5000);
-  expect(cache.atHand('t\ns\nq')).toBeUndefined();
+  expect(cache.kept('t\ns\nq')).toBeUndefined();
   await cache.rows('t\ns\nq', question);
-  expect(cache.atHand('t\ns\nq')).toBe(rows);
+  expect(cache.kept('t\ns\nq')).toBe(rows);
   cache.invalidate('t');
-  expect(cache.atHand('t\ns\nq')).toBeUndefined();
+  expect(cache.kept('t\ns\nq')).toBeUndefined();
 });

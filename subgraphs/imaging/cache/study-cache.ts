@@ -53,7 +53,7 @@ export class StudyCache {
   }
 
   /** Returns the answer that this process keeps, without asking or waiting. */
-  atHand(key: string): Rows | undefined {
+  kept(key: string): Rows | undefined {
     const kept = this.#kept.get(key);
     return kept && performance.now() < kept.until ? kept.rows : undefined;
   }
@@ -63,7 +63,7 @@ export class StudyCache {
    * @param key tenant, source and question
    */
   async rows(key: string, question: Question): Promise<Rows> {
-    return this.atHand(key) ?? this.#asking.run(key, () => this.#keptOn(key, question));
+    return this.kept(key) ?? this.#asking.run(key, () => this.#keptOn(key, question));
   }
 
   /** Returns the answer that gateways with a shared cache keep. Does not ask the source. */
@@ -80,7 +80,7 @@ export class StudyCache {
   }
 
   /** Asks the source without using or filling the cache. Equal questions at the same time are asked once. */
-  async anew(key: string, ask: () => Promise<Rows>): Promise<Rows> {
+  async fresh(key: string, ask: () => Promise<Rows>): Promise<Rows> {
     return this.#asking.run(`anew\n${key}`, ask);
   }
 

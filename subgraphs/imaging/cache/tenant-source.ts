@@ -10,7 +10,7 @@ import { SEARCH_TTL, type Rows, type StudyCache } from './study-cache.ts';
 import type { PendingRetrievals } from '../sources/pending-retrievals.ts';
 
 /** A place where answers are kept: this process, or the cache that gateways share. */
-export type Memory = 'here' | 'shared';
+export type CacheLevel = 'here' | 'shared';
 
 /** Duration of refusals, by tenant and source. */
 export type Paces = LRUCache<string, EvenPace>;
@@ -19,7 +19,7 @@ export interface TenantSourceOptions {
   images: TenantImages;
   cache: StudyCache;
   paces: Paces;
-  unfinished: PendingRetrievals;
+  pendingRetrievals: PendingRetrievals;
   /** Seconds since the epoch. */
   now(): number;
   /** Ends work for this request when its caller leaves. */
@@ -73,29 +73,29 @@ export class TenantSource {
     const ask = async () => (await this.open()).search(query);
     const generation = async () => (await this.open()).generation?.();
     // Does not end with this request: others may wait for the same answer, and the next request finds it kept (IA-19).
-    return cache.atHand(key) ?? this.shared(cache.rows(key, { ttl, ask, generation }));
+    return cache.kept(key) ?? this.shared(cache.rows(key, { ttl, ask, generation }));
   }
 
   /** Places where answers may be kept, the nearest first. */
-  get memories(): readonly Memory[] {
+  get memories(): readonly CacheLevel[] {
     return this.#options.cache.isShared ? ['here', 'shared'] : ['here'];
   }
 
   /** Returns kept rows of a search. Does not ask the source. */
-  known(query: SourceQuery, where: Memory): Rows | undefined | Promise<Rows | undefined> {
+  known(query: SourceQuery, where: CacheLevel): Rows | undefined | Promise<Rows | undefined> {
     const { cache } = this.#options;
     const key = this.#question(query);
-    return where === 'here' ? cache.atHand(key) : cache.sharedRows(key);
+    return where === 'here' ? cache.kept(key) : cache.sharedRows(key);
   }
 
   /** Asks the source for rows of a search, without using or filling the cache. */
-  askAnew(query: SourceQuery): Promise<Rows> {
+  askFresh(query: SourceQuery): Promise<Rows> {
     const ask = async () => (await this.open()).search(query);
-    return this.shared(this.#options.cache.anew(this.#question(query), ask));
+    return this.shared(this.#options.cache.fresh(this.#question(query), ask));
   }
 
   /** Runs work so that a refusal takes no less time than another answer (IA-7). */
-  evenly<T>(work: () => Promise<T>, refuses: (answer: T) => boolean): Promise<T> {
+  withEvenPace<T>(work: () => Promise<T>, refuses: (answer: T) => boolean): Promise<T> {
     const { paces } = this.#options;
     const pace = paces.get(this.key) ?? new EvenPace();
     paces.set(this.key, pace);
@@ -129,7 +129,7 @@ export class TenantSource {
     what: readonly unknown[],
     work: (source: ImagingSource, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const { unfinished, signal } = this.#options;
+    const { pendingRetrievals: unfinished, signal } = this.#options;
     const key = `${this.key}\n${JSON.stringify(what)}`;
     const retrieving = async (ends: AbortSignal) => work(await this.open(), ends);
     return inTheSameWords(

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { UID, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { clientLeft } from '../../../schema/http/client-left.ts';
-import { heldOf, holds, tagOf } from '../../../schema/http/entity-tag.ts';
+import { heldTag, isHeldBy, tagOf } from '../../../schema/http/entity-tag.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { imagesRoute, type ServingRoute } from '../../../schema/http/served.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
@@ -12,7 +12,7 @@ import type { OpenImaging } from '../study/studies.ts';
 import { framesPart } from '../study/audited-studies.ts';
 import { acceptedCoding, CODINGS, compressed, type Coding } from '../../../schema/http/content-coding.ts';
 import { studyRowJson, withRetrieveUrl } from '../dicom/dicomweb-urls.ts';
-import { unlessHeld } from '../study/entity-tag.ts';
+import { notModifiedOr } from '../study/entity-tag.ts';
 import { prepareRoutes, queryOf, readsOnly, requireUtf8, sendPayload } from './http.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { parseQido } from './qido.ts';
@@ -140,7 +140,7 @@ class Call {
     const { rows, more, failed = [] } = await this.#imaging.search(query);
     const warnings = ignored.length > 0 ? [`Not supported and not applied: ${names(ignored)}.`] : [];
     if (more) warnings.push('There are additional results that can be requested.');
-    const unanswered = warningsOf([...failed, ...this.#imaging.unanswered]);
+    const unanswered = warningsOf([...failed, ...this.#imaging.sourceFaults]);
     setWarnings(this.#reply, this.#base, [...warnings, ...unanswered]);
     const text = (row: DicomJson) =>
       level === 'study'
@@ -155,13 +155,13 @@ class Call {
     if (!type) throw notJson();
     const metadata = await this.#imaging.encodedMetadata(target);
     const tags = metadataTags(metadata.tag, this.#base);
-    setWarnings(this.#reply, this.#base, warningsOf(this.#imaging.unanswered));
+    setWarnings(this.#reply, this.#base, warningsOf(this.#imaging.sourceFaults));
     setCacheControl(this.#reply, 'private');
     this.#reply.type(type);
     const coding = acceptedCoding(this.#acceptEncoding());
     const { tag } = tags.find((one) => one.coding === coding)!;
-    const known = tags.find((one) => heldOf(this.#ifNoneMatch(), one.tag))?.tag ?? tag;
-    if (holds(this.#ifNoneMatch(), known)) return this.#reply.header('etag', known).code(304).send();
+    const known = tags.find((one) => heldTag(this.#ifNoneMatch(), one.tag))?.tag ?? tag;
+    if (isHeldBy(this.#ifNoneMatch(), known)) return this.#reply.header('etag', known).code(304).send();
     return this.#sendEncoded(coding, tag, await metadata.encoded(this.#base, coding));
   }
 
@@ -195,7 +195,7 @@ class Call {
         retrieveBulkData(core, target, `bulkdata/${rest}`, this.#accept(), part),
       );
       // Without a boundary the bytes are the same each time, so their ranges fit together.
-      const isSame = !this.#imaging.replaced && !payload.headers['content-type']?.startsWith('multipart/');
+      const isSame = !this.#imaging.usedCopy && !payload.headers['content-type']?.startsWith('multipart/');
       if (tag && isSame) payload.headers['etag'] = tag;
       return payload;
     };
@@ -209,7 +209,7 @@ class Call {
     given: (tag: string | undefined) => Promise<Payload>,
   ): Promise<Payload> {
     const asked = { target, part, form: [...form, this.#accept()], ifNoneMatch: this.#ifNoneMatch() };
-    return unlessHeld(this.#imaging, asked, given);
+    return notModifiedOr(this.#imaging, asked, given);
   }
 
   /** Answers rendered resources and thumbnails (DW-8, DW-9). */
@@ -250,7 +250,7 @@ class Call {
   }
 
   #send(payload: Payload): unknown {
-    setWarnings(this.#reply, this.#base, warningsOf(this.#imaging.unanswered));
+    setWarnings(this.#reply, this.#base, warningsOf(this.#imaging.sourceFaults));
     return sendPayload(this.#request, this.#reply, payload);
   }
 
@@ -260,7 +260,7 @@ class Call {
     const tag = tagOf(body);
     setCacheControl(this.#reply, 'private');
     this.#reply.type(type);
-    if (holds(this.#ifNoneMatch(), tag)) return this.#reply.header('etag', `W/${tag}`).code(304).send();
+    if (isHeldBy(this.#ifNoneMatch(), tag)) return this.#reply.header('etag', `W/${tag}`).code(304).send();
     const coding = body.length < WORTH_COMPRESSING ? 'identity' : acceptedCoding(this.#acceptEncoding());
     return this.#sendEncoded(coding, `W/${tag}`, await compressed(body, coding));
   }

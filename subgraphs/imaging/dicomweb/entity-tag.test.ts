@@ -11,8 +11,8 @@ import { LONG } from '../../../gateway/test/setup/long.ts';
 import { startOrthanc } from '../../../gateway/test/setup/orthanc.ts';
 import { DICOM, TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import type { Operation } from '../../../schema/fault/audit.ts';
-import { heldOf } from '../../../schema/http/entity-tag.ts';
-import { unlessHeld } from '../study/entity-tag.ts';
+import { heldTag } from '../../../schema/http/entity-tag.ts';
+import { notModifiedOr } from '../study/entity-tag.ts';
 import {
   orthancImages,
   patient,
@@ -205,7 +205,7 @@ describe('from a folder', () => {
         recorded.push(operation),
       );
       const condition = { target, part: '', form: [], ifNoneMatch };
-      return unlessHeld(core, condition, async () => ({ headers: {}, body: Buffer.from('given') }));
+      return notModifiedOr(core, condition, async () => ({ headers: {}, body: Buffer.from('given') }));
     };
     const { headers } = await asked('BAD');
     expect(recorded).toEqual([]);
@@ -293,5 +293,5 @@ it.each<[ifNoneMatch: string | undefined, tag: string, held: string | undefined]
   ['a', '"a"', undefined],
   ['', '"a"', undefined],
 ])('If-None-Match %s against %s → %s', (ifNoneMatch, tag, held) => {
-  expect(heldOf(ifNoneMatch, tag)).toBe(held);
+  expect(heldTag(ifNoneMatch, tag)).toBe(held);
 });

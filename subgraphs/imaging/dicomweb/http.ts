@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { once } from 'node:events';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
-import { holds } from '../../../schema/http/entity-tag.ts';
+import { isHeldBy } from '../../../schema/http/entity-tag.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { imagesAreReadOnly } from '../../../schema/fault/refusals.ts';
 import { asJson, faultHandler } from '../../../schema/http/fault-reply.ts';
@@ -65,7 +65,7 @@ export function sendPayload(
 ): unknown {
   setCacheControl(reply, 'private');
   const { etag } = headers;
-  const known = status === 304 || holds(request.headers['if-none-match'], etag);
+  const known = status === 304 || isHeldBy(request.headers['if-none-match'], etag);
   if (!known && request.method !== 'HEAD') {
     if (!(body instanceof Uint8Array)) {
       const { readerTimeout } = request.tenant.limits;

@@ -10,7 +10,7 @@ import { writeZip, type ZipEntry } from './zip-writer.ts';
 
 /** Returns the objects of a study, series or instance as a zip; each file is named by its UID (DW-5). */
 export async function zip(
-  { unanswered }: Pick<Imaging, 'unanswered'>,
+  { sourceFaults: unanswered }: Pick<Imaging, 'sourceFaults'>,
   instances: AsyncIterable<StoredInstance>,
 ): Promise<Payload> {
   const { first, iterator } = await opened(instances);

@@ -6,7 +6,7 @@ import { clientLeft } from '../../../schema/http/client-left.ts';
 import type { MediaRange } from '../../../schema/http/media-ranges.ts';
 import type { DicomwebOptions } from './dicomweb.ts';
 import { prepareRoutes, queryOf, readsOnly, requireUtf8, sendPayload } from './http.ts';
-import { unlessHeld } from '../study/entity-tag.ts';
+import { notModifiedOr } from '../study/entity-tag.ts';
 import type { Pictures } from '../render/pictures.ts';
 import type { Imaging } from '../study/studies.ts';
 import { retrieveObjects } from './wado.ts';
@@ -36,7 +36,7 @@ export function wadoUriRoutes({ baseUrl, open, pictures }: Omit<DicomwebOptions,
         const imaging = open(request.tenant, request.access, signal, request.audit);
         const caller = { ifNoneMatch: request.headers['if-none-match'], signal };
         const payload = await retrieved(imaging, pictures, asked, caller);
-        setWarnings(reply, baseUrl, warningsOf(imaging.unanswered));
+        setWarnings(reply, baseUrl, warningsOf(imaging.sourceFaults));
         return sendPayload(request, reply, payload);
       },
     });
@@ -57,7 +57,7 @@ async function retrieved(
     pictures.shown(imaging, { target, frames, accept: shown, ifNoneMatch, signal }, rendering);
   const object = () => {
     const form = ['wado-uri', asked.transferSyntax];
-    return unlessHeld(imaging, { target, part: '', form, ifNoneMatch }, () => stored(imaging, asked));
+    return notModifiedOr(imaging, { target, part: '', form, ifNoneMatch }, () => stored(imaging, asked));
   };
   if (shown.length === accept.length) return picture();
   if (shown.length === 0) return object();

@@ -185,7 +185,7 @@ async function* frameParts(
  * ignored, as RFC 9110 §14.2 allows: it would cover headers and boundaries, which change each time.
  */
 export async function retrieveBulkData(
-  imaging: Pick<Imaging, 'bulkdata' | 'replaced'>,
+  imaging: Pick<Imaging, 'bulkdata' | 'usedCopy'>,
   target: InstanceTarget,
   path: string,
   accept: readonly MediaRange[],
@@ -210,7 +210,7 @@ export async function retrieveBulkData(
   if (bulk.size === undefined) return { headers, body: bulk.open() };
   headers['accept-ranges'] = 'bytes';
   // A range of one copy does not fit another, which may be encoded differently.
-  const range = imaging.replaced ? undefined : byteRange(rangeHeader, bulk.size);
+  const range = imaging.usedCopy ? undefined : byteRange(rangeHeader, bulk.size);
   if (!range) return { headers: { ...headers, 'content-length': String(bulk.size) }, body: bulk.open() };
   headers['content-range'] = `bytes ${range.start}-${range.end}/${bulk.size}`;
   headers['content-length'] = String(range.end - range.start + 1);

@@ -21,7 +21,7 @@ const PADDED = /^[ \0]|[ \0]$/;
  * Returns the whole identifier of a row: one that contains a backslash comes as several values, which are joined. Empty
  * if the row has none.
  */
-export function shownIdentifier(row: DicomJson, tag: string): string {
+export function statedIdentifier(row: DicomJson, tag: string): string {
   const values = row[tag]?.Value;
   if (!values || values.length === 0) return '';
   // Empty values among several are part of it, too.
@@ -31,6 +31,6 @@ export function shownIdentifier(row: DicomJson, tag: string): string {
 }
 
 /** Keeps values that can be queried exactly, each once. */
-export function askable(values: readonly string[]): string[] {
+export function exactlyQueryable(values: readonly string[]): string[] {
   return [...new Set(values)].filter((value) => value !== '' && !MATCHES_OTHERS.test(value));
 }

@@ -1,5 +1,5 @@
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
-import { shownIdentifier } from './identifiers.ts';
+import { statedIdentifier } from './identifiers.ts';
 import type { PatientKey } from './identifiers.ts';
 import type { StatedPatient } from './target.ts';
 
@@ -8,14 +8,14 @@ import type { StatedPatient } from './target.ts';
  */
 export function isOfPatients(row: DicomJson, patientIds: readonly PatientKey[] | undefined): boolean {
   if (!patientIds) return true;
-  const id = shownIdentifier(row, Tag.PatientID);
-  const issuer = shownIdentifier(row, Tag.IssuerOfPatientID);
+  const id = statedIdentifier(row, Tag.PatientID);
+  const issuer = statedIdentifier(row, Tag.IssuerOfPatientID);
   return patientIds.some((key) => key.value === id && (key.issuer === undefined || key.issuer === issuer));
 }
 
 /** Returns the patient that a row or an object states. */
 export function statedPatient(row: DicomJson): StatedPatient {
-  return { id: shownIdentifier(row, Tag.PatientID), issuer: shownIdentifier(row, Tag.IssuerOfPatientID) };
+  return { id: statedIdentifier(row, Tag.PatientID), issuer: statedIdentifier(row, Tag.IssuerOfPatientID) };
 }
 
 /**
@@ -39,6 +39,6 @@ export const OF_PATIENT = [
  * Returns everything that a study's row states of its patient, for caches of what is made from the study: it changes
  * with a correction.
  */
-export function patientAsSaid(row: DicomJson): string {
+export function patientFingerprint(row: DicomJson): string {
   return JSON.stringify(OF_PATIENT.map((tag) => row[tag]?.Value ?? []));
 }

@@ -18,7 +18,7 @@ export function byStudy(rows: readonly DicomJson[]): Map<string, DicomJson[]> {
 }
 
 /** Compares studies by date and time, newest first. */
-export function newestFirst(a: { study: DicomJson }, b: { study: DicomJson }): number {
+export function compareNewestFirst(a: { study: DicomJson }, b: { study: DicomJson }): number {
   const [first, second] = [startOf(a.study), startOf(b.study)];
   return first === second ? 0 : first < second ? 1 : -1;
 }

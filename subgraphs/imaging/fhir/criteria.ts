@@ -9,13 +9,13 @@ import {
   type Token,
 } from '../../../schema/fhir/search-value.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import type { Memory } from '../cache/first-seen.ts';
-import type { Order } from '../authorization/directory.ts';
+import type { FirstSeenEntry } from '../cache/first-seen.ts';
+import type { Order } from '../authorization/patient-directory.ts';
 
 /** A study to match: its resource, and when it was first seen. */
 export interface Candidate {
   study: ImagingStudy;
-  memory?: Memory;
+  memory?: FirstSeenEntry;
   /** The orders that the search names, by logical id. */
   orders?: ReadonlyMap<string, Order>;
 }

@@ -165,7 +165,7 @@ async function readImagingStudy(request: FastifyRequest, reply: FastifyReply, op
   const whole = wantsInstances(parts, 0);
   const found = await readStudy(imaging, id, whole ? 'instance' : 'series', options);
   if (!found) throw noSuchResource();
-  setWarnings(reply, tenantBase(options.baseUrl, request.tenant), warningsOf(imaging.unanswered));
+  setWarnings(reply, tenantBase(options.baseUrl, request.tenant), warningsOf(imaging.sourceFaults));
   const resource = subset(found.study, parts, whole);
   return sendRead(request, reply, { resource, version: contentVersion(resource) });
 }

@@ -9,15 +9,15 @@ import { endpointStyle, type EndpointStyle } from './endpoint.ts';
 import { imagingStudy } from './imaging-study.ts';
 import { addInstances } from './study-instances.ts';
 import { inOrder, matches, studyUidsOf, type ImagingStudySearch, type NamedPatient } from './search.ts';
-import type { Memory, Seen, Sighting } from '../cache/first-seen.ts';
+import type { FirstSeenEntry, FirstSeen, Sighting } from '../cache/first-seen.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
 import type { WadoBaseOptions } from '../study/wado-base.ts';
 import type { Detail, Imaging, StudyRecord } from '../study/studies.ts';
-import type { Order } from '../authorization/directory.ts';
+import type { Order } from '../authorization/patient-directory.ts';
 
 /** Options of the FHIR and GraphQL APIs, besides the core. */
 export interface ResourceOptions extends WadoBaseOptions {
-  seen: Seen;
+  firstSeen: FirstSeen;
   /** Seconds since the epoch. */
   now(): number;
 }
@@ -25,7 +25,7 @@ export interface ResourceOptions extends WadoBaseOptions {
 /** A study that was found: its resource, its memory (first seen), and the rows it was made from. */
 export interface FoundStudy extends Candidate {
   record: StudyRecord;
-  memory?: Memory;
+  memory?: FirstSeenEntry;
   /** Set if the study was searched for; undefined if it was read. */
   searched?: SearchedFor | undefined;
 }
@@ -177,7 +177,7 @@ export async function foundStudies(
 ): Promise<readonly FoundStudy[]> {
   const { searched } = options;
   const sightings = sighted.of(records, [], () => Object.freeze(sightingsOf(records)));
-  const memories = await options.seen.observe(tenant.key, sightings);
+  const memories = await options.firstSeen.observe(tenant.key, sightings);
   const base = tenantBase(options.baseUrl, tenant);
   const style = options.endpointStyle ?? endpointStyle(tenant);
   const make = () =>

@@ -2,7 +2,7 @@ import type { ImagingStudy, ImagingStudySeries } from 'fhir/r4.js';
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { uid } from '../dicom/dicom-text.ts';
 import { deepFreeze } from '../dicom/deep-freeze.ts';
-import { ForgettingMap } from '../facts/forgetting-map.ts';
+import { WeakCache } from '../facts/weak-cache.ts';
 import { grouped, isSameRows } from '../facts/study-rows.ts';
 import { byNumber, imagingStudyInstance, isInstance } from '../study/study-document.ts';
 
@@ -12,7 +12,7 @@ interface Kept {
 }
 
 /** Keyed by the resource without instances. */
-const kept = new ForgettingMap<ImagingStudy, Kept>();
+const kept = new WeakCache<ImagingStudy, Kept>();
 
 /**
  * Adds the instances of a study to a resource that was made without them (IA-16). Returns a copy: a frozen one of a

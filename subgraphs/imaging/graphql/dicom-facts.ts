@@ -32,7 +32,7 @@ export interface Facts {
   /** By UIDs of study and series; made once, for any field that needs all instances of a series. */
   series: Map<string, Promise<SeriesFacts>>;
   /** Faults of sources that the answer already reports. */
-  told: Set<Fault>;
+  reported: Set<Fault>;
 }
 
 interface SeriesFacts {

@@ -44,7 +44,7 @@ export interface ImagingContext extends RequestContext {
   /** The budget that long lists use. */
   budget?: AnswerBudget;
   /** Faults that this execution has reported; if undefined, those of all executions of the request count. */
-  told?: Set<Fault>;
+  reported?: Set<Fault>;
 }
 
 /** Reports sources that did not answer, while others did. */
@@ -82,12 +82,12 @@ export function imagingResolvers(
   selector: ItemSelector,
 ): Record<string, object> {
   const factsOf = (context: ImagingContext & WithFacts): Facts => {
-    const { imaging, budget, told } = context;
+    const { imaging, budget, reported: told } = context;
     const shared = ((imaging as WithFacts)[FACTS] ??= {
       ...{ imaging, loaders: loaders(imaging, options, budget) },
-      ...{ series: new Map(), told: new Set<Fault>() },
+      ...{ series: new Map(), reported: new Set<Fault>() },
     });
-    return told ? (context[FACTS] ??= { ...shared, told }) : shared;
+    return told ? (context[FACTS] ??= { ...shared, reported: told }) : shared;
   };
 
   /** Makes a resolver over the facts of the request; faults become GraphQL errors. */
@@ -128,9 +128,9 @@ export function imagingResolvers(
     if (typeof id !== 'string') throw noSuchResource();
     return id;
   };
-  const study = async (id: string, { loaders, imaging, told }: Facts, report: Report) => {
+  const study = async (id: string, { loaders, imaging, reported: told }: Facts, report: Report) => {
     const found = joined(await loaders.study.load(id));
-    const untold = imaging.unanswered.filter((fault) => !told.has(fault));
+    const untold = imaging.sourceFaults.filter((fault) => !told.has(fault));
     for (const fault of untold) told.add(fault);
     report(untold);
     return found;

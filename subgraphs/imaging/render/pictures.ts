@@ -1,9 +1,9 @@
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { heldOf, tagOf } from '../../../schema/http/entity-tag.ts';
+import { heldTag, tagOf } from '../../../schema/http/entity-tag.ts';
 import type { MediaRange } from '../../../schema/http/media-ranges.ts';
 import { framesPart } from '../study/audited-studies.ts';
-import { notModified, tagOfMade } from '../study/entity-tag.ts';
+import { notModified, answerTag } from '../study/entity-tag.ts';
 import { BUILD_ID } from '../dicom/build-id.ts';
 import type { ParsingThreads } from '../threads/parsing-threads.ts';
 import { pixelDescription } from '../pixels/codecs/description.ts';
@@ -109,10 +109,10 @@ export class Pictures {
       const study = studyReader(core, target.studyUid, signal);
       const instance = await representative(study, target);
       const made = [study.studyUid, instance, frames, accept, rendering];
-      const tag = tagOfMade(await study.version(instance), 'rendered', ...made);
-      if (tag && heldOf(ifNoneMatch, tag)) return notModified(`W/${tag}`);
+      const tag = answerTag(await study.version(instance), 'rendered', ...made);
+      if (tag && heldTag(ifNoneMatch, tag)) return notModified(`W/${tag}`);
       const payload = await this.#draw(study, instance, { frames, accept }, rendering);
-      return tagged(payload, core.replaced ? undefined : tag);
+      return tagged(payload, core.usedCopy ? undefined : tag);
     });
   }
 
@@ -151,15 +151,15 @@ export class Pictures {
       // This also checks the caller's right, before the cache is read.
       const version = await study.version(instance);
       const made = [study.studyUid, instance, frames?.[0], type, viewport];
-      const tag = tagOfMade(version, 'thumbnail', ...made);
-      if (tag && heldOf(ifNoneMatch, tag)) return notModified(`W/${tag}`);
+      const tag = answerTag(version, 'thumbnail', ...made);
+      if (tag && heldTag(ifNoneMatch, tag)) return notModified(`W/${tag}`);
       const { source, patient, stamp = Math.floor(this.#options.now() / UNVERSIONED_SECONDS) } = version;
       const key = [BUILD_ID, source, patient, ...made, stamp];
       const kept = await this.#options.thumbnails.get(key);
       if (kept) return tagged({ headers: { 'content-type': type }, body: kept }, tag);
       const rendering: Rendering = { viewport, annotation: [] };
       const payload = await this.#small(study, instance, frames?.[0], type, rendering);
-      if (core.replaced) return tagged(payload, undefined);
+      if (core.usedCopy) return tagged(payload, undefined);
       await this.#options.thumbnails.put(key, payload.body);
       return tagged(payload, tag);
     });

@@ -1,5 +1,5 @@
 import { Tag, texts, UID, type DicomJson } from '../../../schema/dicom/dicom.ts';
-import { shownIdentifier } from '../facts/identifiers.ts';
+import { statedIdentifier } from '../facts/identifiers.ts';
 import type { Level } from './source.ts';
 
 /** UIDs that together name an object of each level, PS3.4 §C.6.2.1. */
@@ -21,7 +21,7 @@ export function distinctRows(level: Level): (row: DicomJson) => boolean {
   return (row) => {
     const uids = UIDS[level].map((tag) => texts(row, tag).join('\\'));
     if (!uids.every((uid) => UID.test(uid))) return false;
-    const patient = [Tag.PatientID, Tag.IssuerOfPatientID].map((tag) => shownIdentifier(row, tag));
+    const patient = [Tag.PatientID, Tag.IssuerOfPatientID].map((tag) => statedIdentifier(row, tag));
     const object = [...uids, ...patient].join('\n');
     if (seen.has(object)) return false;
     seen.add(object);

@@ -6,7 +6,7 @@ import type { ExpressionPool } from '../../../schema/expressions/pool.ts';
 import type { RulesName } from '../../../schema/expressions/rules.ts';
 import type { PatientIdentity } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { askable, unpadded } from '../facts/identifiers.ts';
+import { exactlyQueryable, unpadded } from '../facts/identifiers.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 
 /** Evaluates one path of `images.mrn` over a Patient. @returns its values @throws Error when it cannot be evaluated */
@@ -116,7 +116,7 @@ async function evaluated(
       });
     }
     const numbers = values.filter((value) => typeof value === 'string').map(unpadded);
-    if (numbers.some(Boolean)) return askable(numbers);
+    if (numbers.some(Boolean)) return exactlyQueryable(numbers);
   }
   return [];
 }

@@ -6,7 +6,7 @@ import { keywordOf } from '../../../schema/dicom/dictionary.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import type { Order } from '../authorization/directory.ts';
+import type { Order } from '../authorization/patient-directory.ts';
 import type { EncodedMetadata } from '../cache/metadata-cache.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { StudyQuery } from './study-query.ts';
@@ -53,12 +53,12 @@ export class AuditedStudies implements Imaging {
       access.patients !== 'all' && access.patients.length === 1 ? access.patients[0]!.id : undefined;
   }
 
-  get unanswered(): readonly Fault[] {
-    return this.#core.unanswered;
+  get sourceFaults(): readonly Fault[] {
+    return this.#core.sourceFaults;
   }
 
-  get replaced(): boolean {
-    return this.#core.replaced;
+  get usedCopy(): boolean {
+    return this.#core.usedCopy;
   }
 
   search(query: StudyQuery): Promise<SearchResult> {

@@ -1,4 +1,4 @@
-import { heldOf, tagOf } from '../../../schema/http/entity-tag.ts';
+import { heldTag, tagOf } from '../../../schema/http/entity-tag.ts';
 import { BUILD_ID } from '../dicom/build-id.ts';
 import type { Target } from '../sources/source.ts';
 import type { Imaging } from './studies.ts';
@@ -12,7 +12,7 @@ import type { Payload } from './payload.ts';
  * @param made everything else that the answer depends on
  * @returns undefined if the source cannot tell one version of the instances from another
  */
-export function tagOfMade(
+export function answerTag(
   { source, patient, stamp }: Version,
   ...made: readonly unknown[]
 ): string | undefined {
@@ -34,7 +34,7 @@ export interface Conditional {
  * payload with its tag. The tag is weak, because multipart boundaries are random, unless `given` sets a strong one.
  * @param given makes the payload from the tag without its `W/`
  */
-export async function unlessHeld(
+export async function notModifiedOr(
   imaging: Imaging,
   { target, part, form, ifNoneMatch }: Conditional,
   given: (tag: string | undefined) => Promise<Payload>,
@@ -43,12 +43,12 @@ export async function unlessHeld(
   // For the core this is a retrieval of the same part: its checks come first (IA-23), and it is recorded if the answer
   // is 304 (IA-30).
   const held = await imaging.reading(target, part, async (core) => {
-    tag = tagOfMade(await core.version(target), target, part, form);
-    return tag && heldOf(ifNoneMatch, tag);
+    tag = answerTag(await core.version(target), target, part, form);
+    return tag && heldTag(ifNoneMatch, tag);
   });
   if (held) return notModified(held);
   const payload = await given(tag);
-  return tag && !imaging.replaced
+  return tag && !imaging.usedCopy
     ? { ...payload, headers: { etag: `W/${tag}`, ...payload.headers } }
     : payload;
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Frames } from '../sources/source.ts';
-import { framesOrElse } from './failover.ts';
+import { framesWithFailover } from './failover.ts';
 
 const JPEG = { mediaType: 'image/jpeg', transferSyntax: '1.2.840.10008.1.2.4.50' as string };
 const NATIVE = {
@@ -24,7 +24,7 @@ const framesOf = (numbers: readonly number[], form: typeof JPEG, error?: Error):
 async function read(first: Frames, other: () => Promise<Frames>) {
   const got: number[] = [];
   try {
-    for await (const frame of framesOrElse(first, other)) got.push((frame as Uint8Array)[0]!);
+    for await (const frame of framesWithFailover(first, other)) got.push((frame as Uint8Array)[0]!);
     return [got];
   } catch (error) {
     return [got, error];

@@ -6,7 +6,7 @@ import type { Frames, StoredInstance } from '../sources/source.ts';
 /** Failover: reads a copy of a study when its source fails before the first byte (DW-27). */
 
 /** Returns whether the source failed, so that another source with the same study may succeed. */
-export function isFailing(error: unknown): error is Fault {
+export function isSourceFailure(error: unknown): error is Fault {
   return error instanceof Fault && ['unavailable', 'bad_gateway', 'gateway_timeout'].includes(error.code);
 }
 
@@ -14,7 +14,7 @@ export function isFailing(error: unknown): error is Fault {
  * Waits for the first bytes of the first instance, then returns the same instances.
  * @throws the error that comes before these bytes; an error of the connection as Fault `bad_gateway`
  */
-export async function begun(
+export async function awaitFirstBytes(
   instances: AsyncIterable<StoredInstance>,
 ): Promise<AsyncIterable<StoredInstance>> {
   const iterator = instances[Symbol.asyncIterator]();
@@ -40,7 +40,7 @@ export async function begun(
 /**
  * Yields the frames of a source; if it fails before the first, those of another source that has them in the same form.
  */
-export async function* framesOrElse(
+export async function* framesWithFailover(
   { frames, mediaType, transferSyntax }: Frames,
   other: () => Promise<Frames>,
 ): AsyncGenerator<FrameBytes> {
@@ -51,7 +51,7 @@ export async function* framesOrElse(
       yield frame;
     }
   } catch (error) {
-    if (isBegun || !isFailing(error)) throw error;
+    if (isBegun || !isSourceFailure(error)) throw error;
     const instead = await other().catch(() => undefined);
     const isSame = instead?.mediaType === mediaType && instead.transferSyntax === transferSyntax;
     if (!instead || !isSame) throw error;

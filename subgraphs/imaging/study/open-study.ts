@@ -4,7 +4,7 @@ import { RETRY_SECONDS } from '../../../schema/outbound/unreachable.ts';
 import type { EncodedMetadata, MetadataCache } from '../cache/metadata-cache.ts';
 import { randomBoundary } from '../multipart/multipart.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
-import { patientAsSaid, statedPatient } from '../facts/of-patients.ts';
+import { patientFingerprint, statedPatient } from '../facts/of-patients.ts';
 import { primed } from '../sources/timeout.ts';
 import type {
   BulkData,
@@ -43,7 +43,7 @@ export class OpenStudy {
   async encodedMetadata(target: Target): Promise<EncodedMetadata> {
     const { key } = this.#source;
     const count = text(this.#row, Tag.NumberOfStudyRelatedInstances);
-    const version = [key, target.studyUid, count, patientAsSaid(this.#row)].join('\n');
+    const version = [key, target.studyUid, count, patientFingerprint(this.#row)].join('\n');
     const load = (wanted: Target) => this.#loadMetadata(wanted);
     return this.#source.shared(this.#metadata.of(version, this.#own(target), load));
   }
@@ -102,7 +102,7 @@ export class OpenStudy {
     const own = this.#own(target);
     const source = await this.#source.open();
     const stamp = source.version && (await this.#source.shared(source.version(own)));
-    return { source: this.#source.key, patient: patientAsSaid(this.#row), stamp };
+    return { source: this.#source.key, patient: patientFingerprint(this.#row), stamp };
   }
 
   /** Adds the patient that the study's row states. */

@@ -1,4 +1,4 @@
-import type { Order } from '../authorization/directory.ts';
+import type { Order } from '../authorization/patient-directory.ts';
 import { requirePatient, type Access } from '../../../schema/access/access.ts';
 import { requireScope, type Coverage } from '../../../schema/access/scopes.ts';
 import { Tag, text } from '../../../schema/dicom/dicom.ts';
@@ -84,9 +84,9 @@ export class RestrictedStudies {
     const anew = uids !== undefined && this.lookup.mayWithhold;
     const find = async () => {
       const found = await this.#reached.find(reaches, unshown, { named, anew });
-      return this.lookup.shown(await this.#covered(found, query.level, coverage), uids);
+      return this.lookup.dropWithheld(await this.#covered(found, query.level, coverage), uids);
     };
-    let rows = await (anew ? this.#source.evenly(find, ({ length }) => length === 0) : find());
+    let rows = await (anew ? this.#source.withEvenPace(find, ({ length }) => length === 0) : find());
     if (uids !== undefined && rows.length === 0) await this.#source.throwIfAway();
     if (ownPaging) rows = rows.slice(offset);
     const page = rows.slice(0, limit);
@@ -172,7 +172,7 @@ export class RestrictedStudies {
         this.#reached.find(reaches, { level, match, includeField: [] }, { anew }),
       ),
     );
-    const studies = this.lookup.mayWithhold ? await this.lookup.shown(found, studyUids) : found;
+    const studies = this.lookup.mayWithhold ? await this.lookup.dropWithheld(found, studyUids) : found;
     const [reach, ...others] = reaches ?? [];
     // If one patient is asked for, or only one is in reach, all studies are that patient's.
     const owner = patientId ?? (others.length === 0 ? reach?.grant.id : undefined);

@@ -5,15 +5,15 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { logFault } from '../../../schema/fault/log-fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { logCrossed } from '../authorization/caller-reach.ts';
-import { begun, framesOrElse, isFailing } from './failover.ts';
+import { awaitFirstBytes, framesWithFailover, isSourceFailure } from './failover.ts';
 import type { StudyQuery } from './study-query.ts';
 import type { OpenStudy } from './open-study.ts';
 import type { RestrictedStudies } from './restricted-studies.ts';
 import type { Frames, InstanceTarget, Target } from '../sources/source.ts';
 import type { Detail, Imaging, SearchResult, StudyFilter, StudyList, StudyRecord } from './studies.ts';
-import { areCopies, settled, sizeOf, StudyHolders, type SeveralStudiesOptions } from './study-holders.ts';
+import { areCopies, askEach, sizeOf, StudyHolders, type SeveralStudiesOptions } from './study-holders.ts';
 import type { Reading } from './study-reader.ts';
-import { byStudy, newestFirst } from '../facts/study-rows.ts';
+import { byStudy, compareNewestFirst } from '../facts/study-rows.ts';
 
 const isNotFound = (error: unknown) => error instanceof Fault && error.code === 'not_found';
 
@@ -46,11 +46,11 @@ export class SeveralStudies implements Imaging {
     this.#holders = new StudyHolders(sources, options);
   }
 
-  get unanswered(): readonly Fault[] {
+  get sourceFaults(): readonly Fault[] {
     return [...this.#holders.unanswered];
   }
 
-  get replaced(): boolean {
+  get usedCopy(): boolean {
     return this.#replaced;
   }
 
@@ -127,7 +127,7 @@ export class SeveralStudies implements Imaging {
           const study = this.#asSeen(record.study, answers);
           return study === record.study ? record : { ...record, study };
         })
-        .sort(newestFirst),
+        .sort(compareNewestFirst),
       failed: checked.failed,
     };
   }
@@ -161,7 +161,7 @@ export class SeveralStudies implements Imaging {
     return this.#from(target.studyUid, async (source, others) => {
       const study = await source.open(target.studyUid);
       const instances = await study.retrieve(target, transferSyntax);
-      return others.length > 0 ? begun(instances) : instances;
+      return others.length > 0 ? awaitFirstBytes(instances) : instances;
     });
   }
 
@@ -179,7 +179,7 @@ export class SeveralStudies implements Imaging {
         this.#replaced = true;
         return this.#first(others, get);
       };
-      return { ...given, frames: framesOrElse(given, other) };
+      return { ...given, frames: framesWithFailover(given, other) };
     });
   }
 
@@ -225,20 +225,20 @@ export class SeveralStudies implements Imaging {
     try {
       return await get(source!, others);
     } catch (error) {
-      if (others.length === 0 || !isFailing(error)) throw error;
+      if (others.length === 0 || !isSourceFailure(error)) throw error;
       const { tenant, log } = this.#options;
       logFault(log, error, { tenant: tenant.key }, 'an image source failed; another is tried');
       this.#replaced = true;
       return this.#first(others, get).catch((next: unknown) => {
         // An object that the copy lacks may be in the source that failed.
-        throw isFailing(next) || isNotFound(next) ? error : next;
+        throw isSourceFailure(next) || isNotFound(next) ? error : next;
       });
     }
   }
 
   /** Asks every source. Failures are logged here, because the answer of the others goes out without a fault. */
   async #ofAll<T>(ask: (source: RestrictedStudies) => Promise<T>) {
-    const asked = await settled(this.#sources, ask);
+    const asked = await askEach(this.#sources, ask);
     const faults = asked.flatMap(({ fault }) => fault ?? []);
     // A PatientID that is out of reach in one source may be the caller's in another.
     const failed = faults.filter(({ code }) => code !== 'forbidden');
@@ -258,7 +258,7 @@ export class SeveralStudies implements Imaging {
   async #uncrossed(rows: readonly DicomJson[], failed: readonly Fault[]) {
     const uids = [...byStudy(rows).keys()].filter((uid) => uid !== '');
     const asked = this.#sources.filter((source) => this.#sources.length > 1 || !source.hasEachUidOnce);
-    const answers = await settled(asked, (source) => source.lookup.crossed(uids));
+    const answers = await askEach(asked, (source) => source.lookup.crossed(uids));
     const crossed = new Set(answers.flatMap(({ answer = [] }) => [...answer]));
     for (const uid of crossed) logCrossed(this.#options, uid);
     const faults = answers.flatMap(({ fault }) => fault ?? []);

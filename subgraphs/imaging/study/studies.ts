@@ -4,7 +4,7 @@ import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { RecordOperation } from '../../../schema/fault/audit.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
-import type { Order } from '../authorization/directory.ts';
+import type { Order } from '../authorization/patient-directory.ts';
 import type { EncodedMetadata } from '../cache/metadata-cache.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { StudyQuery } from './study-query.ts';
@@ -74,10 +74,10 @@ export interface Imaging {
    * Faults of sources that did not answer for studies which other sources gave; these studies may be incomplete
    * (DW-27).
    */
-  readonly unanswered: readonly Fault[];
+  readonly sourceFaults: readonly Fault[];
 
   /** See `Reading.replaced`. */
-  readonly replaced: boolean;
+  readonly usedCopy: boolean;
 
   /** Searches as QIDO-RS does (DW-1 to DW-4). The rows have no RetrieveURL: the API adds it. */
   search(query: StudyQuery): Promise<SearchResult>;

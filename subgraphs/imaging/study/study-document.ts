@@ -6,7 +6,7 @@ import { deepFreeze } from '../dicom/deep-freeze.ts';
 import { omitEmpty } from '../dicom/omit-empty.ts';
 import { accessionIdentifiers } from './accession.ts';
 import type { StudyRecord } from './studies.ts';
-import { ForgettingMap } from '../facts/forgetting-map.ts';
+import { WeakCache } from '../facts/weak-cache.ts';
 import { grouped, isSameRows } from '../facts/study-rows.ts';
 import { bodySiteCoding, lateralityCoding, modalityCoding } from './terminology.ts';
 
@@ -41,7 +41,7 @@ interface Derived {
 
 /** Keyed by the row of the study, so that a document is freed with its rows. */
 const withoutInstances = new WeakMap<DicomJson, Derived>();
-const withInstances = new ForgettingMap<DicomJson, Derived>();
+const withInstances = new WeakCache<DicomJson, Derived>();
 
 /** Returns the document of a study; the same object for the same rows. */
 export function studyDocument(rows: Rows): StudyDocument {

@@ -15,7 +15,7 @@ import type { StatedPatient } from '../sources/source.ts';
  * Studies that a source does not have while another has them, by source and UID. The source is then not asked for each
  * of their frames. Kept no longer than a study's owner.
  */
-export type StudyLocations = LRUCache<string, true>;
+export type AbsentStudies = LRUCache<string, true>;
 
 /** Number of instances that each source last reported for a study, by source and UID. */
 export type StudyCounts = LRUCache<string, number>;
@@ -23,7 +23,7 @@ export type StudyCounts = LRUCache<string, number>;
 export interface SeveralStudiesOptions {
   tenant: Tenant;
   access: Access;
-  elsewhere: StudyLocations;
+  absentStudies: AbsentStudies;
   counts: StudyCounts;
   log: Pick<FastifyBaseLogger, 'warn' | 'error'>;
 }
@@ -83,7 +83,7 @@ export class StudyHolders {
       if (fault) this.#missed(source, studyUid, fault, first.size);
       // A study that only this caller's scopes leave out is there for other callers.
       else if (answer === 'absent' || answer === undefined)
-        this.#options.elsewhere.set(placeOf(source, studyUid), true);
+        this.#options.absentStudies.set(placeOf(source, studyUid), true);
     }
     return [first, ...rest];
   }
@@ -99,14 +99,14 @@ export class StudyHolders {
   }
 
   async #claims(studyUid: string, interaction: 'r' | 's', delay: Delay) {
-    const { elsewhere } = this.#options;
+    const { absentStudies: elsewhere } = this.#options;
     const likely = this.#sources.filter((source) => !elsewhere.has(placeOf(source, studyUid)));
     // A source is skipped only if the others are remembered to have the study for this caller: before a refusal all are
     // asked (IA-7).
-    const known = await settled(likely, (source) => source.lookup.remembered(studyUid, interaction));
+    const known = await askEach(likely, (source) => source.lookup.remembered(studyUid, interaction));
     const passes = likely.length > 0 && known.every(({ answer }) => answer !== undefined);
     const asked = passes ? likely : this.#sources;
-    const claims = await settled(asked, (source) => source.lookup.find(studyUid, interaction, delay));
+    const claims = await askEach(asked, (source) => source.lookup.find(studyUid, interaction, delay));
     for (const { source, answer } of claims) {
       // A study that this caller may not have says nothing about its size for others.
       if (typeof answer === 'object') this.note(source, studyUid, sizeOf(answer));
@@ -146,7 +146,7 @@ export function areCopies(one: Holder, other: Holder, { patients }: Access): boo
 }
 
 /** Asks every source; returns the answer or the fault of each. */
-export function settled<T>(
+export function askEach<T>(
   sources: readonly RestrictedStudies[],
   ask: (source: RestrictedStudies) => Promise<T>,
 ): Promise<Answer<T>[]> {

@@ -6,7 +6,7 @@ import { coveredBy, type Reach } from '../authorization/ownership.ts';
 import { Withholding, type WithholdingOptions } from '../authorization/withholding.ts';
 import { OWNER_TTL } from '../cache/study-cache.ts';
 import type { SourceQuery } from '../sources/source.ts';
-import type { Memory, TenantSource } from '../cache/tenant-source.ts';
+import type { CacheLevel, TenantSource } from '../cache/tenant-source.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import { byStudy, chunked } from '../facts/study-rows.ts';
 
@@ -88,7 +88,7 @@ export class StudyLookup {
    * Drops rows of withheld studies, and remembers these studies.
    * @param named UIDs that the client named: each costs the same queries, found or not (IA-7)
    */
-  async shown(rows: readonly DicomJson[], named?: readonly string[]): Promise<DicomJson[]> {
+  async dropWithheld(rows: readonly DicomJson[], named?: readonly string[]): Promise<DicomJson[]> {
     const shown = named ? await this.#shownOfNamed(rows, named) : await this.#withholding.shown(rows);
     if (shown.length === rows.length) return shown;
     const left = byStudy(shown);
@@ -98,7 +98,7 @@ export class StudyLookup {
 
   async #shownOfNamed(rows: readonly DicomJson[], named: readonly string[]): Promise<DicomJson[]> {
     if (!this.#withholding.applies) return [...rows];
-    const asked = chunked(named).map((some) => this.#source.askAnew(this.#seriesQuery(some)));
+    const asked = chunked(named).map((some) => this.#source.askFresh(this.#seriesQuery(some)));
     const series = byStudy((await Promise.all(asked)).flat());
     const found = byStudy(rows);
     const studies = named.map((uid) => [uid, (found.has(uid) && series.get(uid)) || []] as const);
@@ -127,7 +127,7 @@ export class StudyLookup {
       if (study) return study;
     }
     const refuses = (found: LookupResult) => typeof found === 'string';
-    const found = await this.#source.evenly(() => this.#decideAnew(studyUid, coverage, reaches), refuses);
+    const found = await this.#source.withEvenPace(() => this.#decideAnew(studyUid, coverage, reaches), refuses);
     // Not within the pace, which has a limit: this takes equally long for every study.
     if (refuses(found)) await this.#source.throwIfAway();
     return found;
@@ -139,10 +139,10 @@ export class StudyLookup {
     reaches: readonly Reach[] | undefined,
   ): Promise<LookupResult> {
     const query = byUid(studyUid);
-    const found = await this.#source.askAnew(query);
+    const found = await this.#source.askFresh(query);
     const studies = studiesIn(found, studyUid);
     const own = studies.length > 0 && this.#caller.includesAll(reaches, studies);
-    const series = this.#withholding.applies ? await this.#source.askAnew(this.#seriesQuery([studyUid])) : [];
+    const series = this.#withholding.applies ? await this.#source.askFresh(this.#seriesQuery([studyUid])) : [];
     const judged = new Map([[studyUid, own ? series : []]]);
     const withheld =
       this.#withholding.applies && (await this.#withholding.withheldAnew(judged)).has(studyUid);
@@ -163,7 +163,7 @@ export class StudyLookup {
     studyUid: string,
     coverage: Coverage,
     reaches: readonly Reach[] | undefined,
-    memory: Memory,
+    memory: CacheLevel,
   ): Promise<DicomJson | undefined> {
     const { applies } = this.#withholding;
     const [found, series] = await Promise.all([

@@ -25,7 +25,7 @@ export interface Reading {
    * True if a copy has replaced a source that failed (DW-27). Then a version read before may belong to another source
    * than the bytes.
    */
-  readonly replaced: boolean;
+  readonly usedCopy: boolean;
   study(studyUid: string, detail: 'instance'): Promise<{ instances?: readonly DicomJson[] } | undefined>;
   metadata(target: InstanceTarget): Promise<ObjectMetadata>;
   frames(target: InstanceTarget, numbers: readonly number[]): Promise<Frames>;
@@ -47,7 +47,7 @@ export interface StudyReader {
   version(instance: InstanceOfStudy): Promise<Version>;
   metadata(instance: InstanceOfStudy): Promise<ObjectMetadata>;
   /** Fetches frames in the order asked for; the caller closes them. @throws Fault `too_large` beyond the limit */
-  frames(instance: InstanceOfStudy, numbers: readonly number[]): Promise<HeldFrames>;
+  frames(instance: InstanceOfStudy, numbers: readonly number[]): Promise<FetchedFrames>;
   /** Opens a large value. @param uri as in `metadata` */
   bulkdata(instance: InstanceOfStudy, uri: string): Promise<BulkData>;
   /** Reads the same into memory. @throws Fault `too_large` beyond `most` bytes */
@@ -55,7 +55,7 @@ export interface StudyReader {
 }
 
 /** Frames that are fetched but not yet in memory, unless they are small. */
-export interface HeldFrames {
+export interface FetchedFrames {
   transferSyntax: string;
   /** Size of all frames together. */
   bytes: number;
@@ -70,7 +70,7 @@ const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 async function held(
   frames: AsyncIterable<FrameBytes>,
   count: number,
-): Promise<Omit<HeldFrames, 'transferSyntax'>> {
+): Promise<Omit<FetchedFrames, 'transferSyntax'>> {
   const iterator = frames[Symbol.asyncIterator]();
   const close = async (): Promise<void> => void (await iterator.return?.());
   if (count === 1) {

@@ -1,8 +1,8 @@
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { Rows } from '../cache/study-cache.ts';
-import { ForgettingMap } from '../facts/forgetting-map.ts';
+import { WeakCache } from '../facts/weak-cache.ts';
 import type { StudyRecord } from './studies.ts';
-import { byStudy, newestFirst } from '../facts/study-rows.ts';
+import { byStudy, compareNewestFirst } from '../facts/study-rows.ts';
 
 /** Rows of some studies by level; instances only if they were asked for. */
 export interface RowsByLevel {
@@ -19,7 +19,7 @@ interface Kept extends Omit<RowsByLevel, 'studies'> {
 }
 
 /** Records of one owner, keyed by the study rows, so that they are freed with the lists they were made from. */
-const withInstances = new ForgettingMap<Rows, Kept>();
+const withInstances = new WeakCache<Rows, Kept>();
 const withoutInstances = new WeakMap<Rows, Kept>();
 
 /**
@@ -39,7 +39,7 @@ export function studyRecords(rows: RowsByLevel, owners: string | readonly Owner[
     const owner = typeof owners === 'string' ? owners : owners[index];
     return studyRecord(owner, study, seriesOf.get(uid) ?? [], instancesOf && (instancesOf.get(uid) ?? []));
   });
-  records.sort(newestFirst);
+  records.sort(compareNewestFirst);
   Object.freeze(records);
   if (typeof owners === 'string') kept.set(studies, { series, instances, owner: owners, records });
   return records;

@@ -8,7 +8,7 @@ import { parseScopes } from '../../../schema/access/scopes.ts';
 import { parseTenant, type Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Orthanc } from '../../../gateway/test/setup/orthanc.ts';
 import { imagingSubgraph, type ImagingDeps } from '../app.ts';
-import type { Directory } from '../authorization/directory.ts';
+import type { PatientDirectory } from '../authorization/patient-directory.ts';
 
 /** The subgraph as the gateway mounts it, with an authorization hook that knows a fixed list of tokens. */
 
@@ -52,7 +52,7 @@ export function testAccess(patients: Access['patients'], scope = 'patient/Imagin
 }
 
 /** A clinical base without patients. */
-export const NO_RECORD: Directory = {
+export const NO_RECORD: PatientDirectory = {
   read: async () => undefined,
   find: async () => undefined,
   accessionNumbers: async () => [],

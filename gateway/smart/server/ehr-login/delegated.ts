@@ -5,7 +5,7 @@ import { FHIR_ID } from '../../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
 import { identityOf } from '../../patient/patient.ts';
 import type { IndependentConfig } from '../../discovery/smart-configuration.ts';
-import type { Outside } from '../../token/upstream.ts';
+import type { UpstreamDeps } from '../../token/upstream.ts';
 import { call } from '../../token/upstream.ts';
 import type { EhrAnswer, EhrClient, Question } from './ehr-client.ts';
 import { EhrRefusal } from './ehr-refusal.ts';
@@ -48,7 +48,7 @@ export interface EhrLogin {
 }
 
 export interface DelegatedDeps {
-  outside: Outside;
+  outside: UpstreamDeps;
   config: IndependentConfig;
   client: EhrClient;
   sessions: EhrSessions;

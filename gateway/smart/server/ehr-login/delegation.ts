@@ -5,7 +5,7 @@ import { backendTokens } from '../../token/backend-token.ts';
 import { identified, patientIdentities } from '../../patient/patient.ts';
 import type { IndependentConfig } from '../../discovery/smart-configuration.ts';
 import { smartConfigurations } from '../../discovery/smart-configuration.ts';
-import type { Outside } from '../../token/upstream.ts';
+import type { UpstreamDeps } from '../../token/upstream.ts';
 import { delegatedLogin, type EhrLogin, type PendingLogin } from './delegated.ts';
 import { ehrClient } from './ehr-client.ts';
 import { ehrSessions, type EhrSession } from './ehr-sessions.ts';
@@ -30,7 +30,7 @@ export interface EhrBehind {
 }
 
 export interface DelegationDeps {
-  outside: Outside;
+  outside: UpstreamDeps;
   tenant: Tenant;
   config: IndependentConfig;
   baseUrl: string;

@@ -10,7 +10,7 @@ import { ALGORITHMS, issuerVerifier } from '../../token/issuer-keys.ts';
 import type { IndependentConfig, SmartConfiguration } from '../../discovery/smart-configuration.ts';
 import { endpointOf, smartConfigurations } from '../../discovery/smart-configuration.ts';
 import { CLOCK_TOLERANCE_SECONDS } from '../../token/token-rules.ts';
-import type { Outside } from '../../token/upstream.ts';
+import type { UpstreamDeps } from '../../token/upstream.ts';
 import { limitedFetch } from '../../token/upstream.ts';
 import type { SignInClaims } from './ehr-id-token.ts';
 import { contradiction, signInClaims } from './ehr-id-token.ts';
@@ -52,7 +52,7 @@ export type OnTokens = (tokens: UnjudgedTokens) => Promise<void>;
  * `unavailable` or `bad_gateway` when it does not answer.
  * @param baseUrl our public base
  */
-export function ehrClient(outside: Outside, tenant: Tenant, config: IndependentConfig, baseUrl: string) {
+export function ehrClient(outside: UpstreamDeps, tenant: Tenant, config: IndependentConfig, baseUrl: string) {
   const documents = smartConfigurations(outside);
   const verified = issuerVerifier(outside);
   const redirectUri = `${tenantBase(baseUrl, tenant)}/oauth${EHR_CALLBACK}`;

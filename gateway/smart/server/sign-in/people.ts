@@ -3,7 +3,7 @@ import type { Access, PatientIdentity } from '../../../../schema/access/access.t
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
-import type { PatientRecord } from '../../../joins/directory.ts';
+import type { PatientRecord } from '../../../joins/record-directory.ts';
 import type { Person } from './identify.ts';
 
 /** Largest numbers of people on a sign-in page. */

@@ -62,7 +62,7 @@ export async function openSharedImages(): Promise<{ images: SharedImage[]; close
 
 function readable(source: FolderSource): ReadableImages {
   const core: Reading = {
-    replaced: false,
+    usedCopy: false,
     async study(studyUid) {
       const match = new Map<string, string[]>();
       return { instances: await source.search({ level: 'instance', studyUid, match, includeField: [] }) };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { number, Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { noSuchObject } from '../../../../schema/fault/refusals.ts';
-import { isOfPatient, OF_PATIENT, patientAsSaid, statedPatient } from '../../facts/of-patients.ts';
+import { isOfPatient, OF_PATIENT, patientFingerprint, statedPatient } from '../../facts/of-patients.ts';
 import type { StatedPatient, Target } from '../source.ts';
 import type { DimseClient, Find } from './dimse-client.ts';
 import { targetLevel } from './keys.ts';
@@ -33,7 +33,7 @@ export function planOf(client: DimseClient, target: Target, signal: AbortSignal 
     );
     if (instances.size === 0) throw noSuchObject();
     const identity = [
-      patientAsSaid(study),
+      patientFingerprint(study),
       rows.map((row) => [text(row, Tag.SeriesInstanceUID), text(row, Tag.SOPInstanceUID)].join('/')).sort(),
     ];
     return {
@@ -57,7 +57,7 @@ export function studyAsSaid(client: DimseClient, target: Target): Promise<string
 
 function factsOf(study: DicomJson): string | undefined {
   const count = number(study, Tag.NumberOfStudyRelatedInstances);
-  return count === undefined ? undefined : `${count} ${patientAsSaid(study)}`;
+  return count === undefined ? undefined : `${count} ${patientFingerprint(study)}`;
 }
 
 async function studyOf(find: Find, { studyUid, patient }: Target): Promise<DicomJson> {

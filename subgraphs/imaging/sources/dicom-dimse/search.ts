@@ -1,6 +1,6 @@
 import { Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
-import { askable, unpadded } from '../../facts/identifiers.ts';
+import { exactlyQueryable, unpadded } from '../../facts/identifiers.ts';
 import { distinctRows } from '../distinct-rows.ts';
 import { isOfPatients } from '../../facts/of-patients.ts';
 import type { Level, SourceQuery, Target } from '../source.ts';
@@ -24,7 +24,7 @@ export async function searchArchive(
   signal?: AbortSignal,
 ): Promise<DicomJson[]> {
   const { patientIds, studyUid, seriesUid, limit = Infinity, offset = 0 } = query;
-  const asked = patientIds ? askable(patientIds.map(({ value }) => unpadded(value))) : [undefined];
+  const asked = patientIds ? exactlyQueryable(patientIds.map(({ value }) => unpadded(value))) : [undefined];
   if (asked.length === 0 || limit === 0) return [];
   const wanted = Math.min(offset + limit, MAX_ROWS + 1);
   const search: Search = { query, rows: [], isNewStudy: distinctRows('study'), wanted };

@@ -88,7 +88,7 @@ function coreOf(dataset: DicomJson, random: Random): ReadableImages {
     : 0;
   const length = size > 0 && size < 1e6 ? size : 16;
   const core: Reading = {
-    replaced: false,
+    usedCopy: false,
     study: async () => ({ instances: [dataset] }),
     metadata: async () => encodeMetadata(dataset, TARGET, new Budget()),
     async frames(_target, numbers) {

@@ -11,7 +11,7 @@ import type { Tenants } from '../tenants/loading/settings.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { standInClinical, standInImaging, type Breakage } from './stand-in-subgraphs.ts';
 
-export interface Door {
+export interface GatewayAlone {
   url: string;
   ehr: AuthorizationServer;
   /** Returns every line that was logged. */
@@ -31,7 +31,7 @@ const sdl = (name: string) => readFileSync(new URL(`../../schema/${name}.graphql
  * port. Tenants: `open` and `introspectable` (mock), `smart`, `rejecting` and `backend` (that server), `independent`
  * (its authorization server is not part of this gateway); and `more`.
  */
-export async function startDoor(
+export async function startGatewayAlone(
   options: {
     broken?: Breakage;
     limits?: Limits;
@@ -39,7 +39,7 @@ export async function startDoor(
     retrieve?: string;
     more?: Record<string, unknown>;
   } = {},
-): Promise<Door> {
+): Promise<GatewayAlone> {
   const images = { ...IMAGES, ...(options.retrieve && { retrieve: options.retrieve }) };
   const ehr = await authorizationServer();
   const smart = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };

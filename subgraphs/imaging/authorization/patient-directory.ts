@@ -12,7 +12,7 @@ export interface Order {
  * Questions of imaging to the clinical base, within the caller's rights there. Patients are asked for when the Access
  * reaches all of them, and so carries no identities. The composition root supplies it.
  */
-export interface Directory {
+export interface PatientDirectory {
   /** Reads the identity of a patient; undefined when there is no patient with that id. */
   read(tenant: Tenant, access: Access, patientId: string): Promise<PatientIdentity | undefined>;
   /**

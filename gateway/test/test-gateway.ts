@@ -12,7 +12,7 @@ import { gatewayParts } from '../gateway.ts';
 import { logger } from '../http/observe.ts';
 import type { SharedState } from '../state/shared-state.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
-import { tenantsOf } from './door.ts';
+import { tenantsOf } from './gateway-alone.ts';
 import { graphOnDemand } from './graph-on-demand.ts';
 import { DEMO_IMAGES } from './setup/demo-images.ts';
 
@@ -35,7 +35,7 @@ export interface DemoData {
   patients: string;
 }
 
-export interface House {
+export interface TestGateway {
   app: FastifyInstance;
   /** The address on which it listens if a port was given; otherwise only a name. */
   baseUrl: string;
@@ -52,7 +52,7 @@ export interface House {
  * Starts the whole gateway in this process: the real subgraphs, and the tenants that `files` makes of the records and
  * images of the demonstration, or of other data.
  */
-export async function buildHouse(
+export async function buildTestGateway(
   files: (demo: DemoData) => Record<string, unknown>,
   data?: DemoData,
   audit?: AuditEvents,
@@ -77,7 +77,7 @@ export async function buildHouse(
     /** State that its authorization servers share with those of other gateways. */
     shared?: Pick<SharedState, 'state' | 'shareKeys'>;
   } = {},
-): Promise<House> {
+): Promise<TestGateway> {
   const dataDir = await mkdtemp(join(tmpdir(), 'house-'));
   const demo = data ?? {
     images: DEMO_IMAGES,

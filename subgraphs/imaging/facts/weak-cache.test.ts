@@ -2,13 +2,13 @@ import { setFlagsFromString } from 'node:v8';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
-import { ForgettingMap } from './forgetting-map.ts';
+import { WeakCache } from './weak-cache.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
 test('a value is found again, but may be collected while its key lives', async () => {
-  const map = new ForgettingMap<object, object>();
+  const map = new WeakCache<object, object>();
   const [key, other] = [{}, {}];
   const held = { rows: [1] };
   map.set(key, held);
