@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startOrthanc } from '../../../gateway/test/setup/orthanc.ts';
 import {
   describeWithSharedData,
@@ -132,6 +132,8 @@ async function openSeveral(): Promise<Backend> {
     { type: 'folder', path: directory, lookup: 'studies-by-mrn', ...more },
     orthancImages(orthanc, more),
   ]);
+  // The folder is indexed when it is asked first.
+  await vi.waitFor(() => source.search(query('study')), 30_000);
   return {
     source: { ...source, close: () => served.close() },
     wholeFiles: true,
