@@ -37,7 +37,11 @@ export interface PartsOptions extends UpstreamDeps {
 /** Creates the parts of a gateway, each after the parts that it needs: nothing is called before it exists. */
 export function gatewayParts(options: PartsOptions) {
   const { baseUrl, dataDir, secrets, log, dispatcher, expressions, dimse, onRefused, shared = {} } = options;
-  const outside: UpstreamDeps = { fetch: options.fetch, guardedFetch: options.guardedFetch, now: options.now };
+  const outside: UpstreamDeps = {
+    fetch: options.fetch,
+    guardedFetch: options.guardedFetch,
+    now: options.now,
+  };
   const { now } = outside;
 
   const clinical = clinicalSubgraph({ dataDir, baseUrl, dispatcher, expressions });

@@ -77,7 +77,16 @@ export function imagingSubgraph(deps: ImagingDeps) {
   const counts: StudyCounts = new LRUCache({ ...maxEntries(100_000) });
   const accessionNumbers: AccessionNumbers = new LRUCache({ ...maxEntries(10_000), ttl: OWNER_TTL * 1000 });
   const paces: Paces = new LRUCache({ ...maxEntries(10_000) });
-  const caches = { cache, paces, metadata, pendingRetrievals, decisions, absentStudies, counts, accessionNumbers };
+  const caches = {
+    cache,
+    paces,
+    metadata,
+    pendingRetrievals,
+    decisions,
+    absentStudies,
+    counts,
+    accessionNumbers,
+  };
   const firstSeen = deps.shared?.seen ?? openFirstSeen(dataDir, now);
   const open: OpenImaging = (tenant, access, signal, audit) => {
     const { dispatcher } = deps;
@@ -116,7 +125,9 @@ export function imagingSubgraph(deps: ImagingDeps) {
     studyOwner(tenant: Tenant, studyUid: string): Promise<string | undefined> {
       const own = sources
         .of(tenant)
-        .map((images) => new TenantSource({ images, cache, paces, pendingRetrievals: pendingRetrievals, now }));
+        .map(
+          (images) => new TenantSource({ images, cache, paces, pendingRetrievals: pendingRetrievals, now }),
+        );
       return studyOwner(own, studyUid);
     },
     checks: sourceChecks(sources),

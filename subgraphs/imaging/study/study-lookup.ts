@@ -127,7 +127,10 @@ export class StudyLookup {
       if (study) return study;
     }
     const refuses = (found: LookupResult) => typeof found === 'string';
-    const found = await this.#source.withEvenPace(() => this.#decideAnew(studyUid, coverage, reaches), refuses);
+    const found = await this.#source.withEvenPace(
+      () => this.#decideAnew(studyUid, coverage, reaches),
+      refuses,
+    );
     // Not within the pace, which has a limit: this takes equally long for every study.
     if (refuses(found)) await this.#source.throwIfAway();
     return found;
@@ -142,7 +145,9 @@ export class StudyLookup {
     const found = await this.#source.askFresh(query);
     const studies = studiesIn(found, studyUid);
     const own = studies.length > 0 && this.#caller.includesAll(reaches, studies);
-    const series = this.#withholding.applies ? await this.#source.askFresh(this.#seriesQuery([studyUid])) : [];
+    const series = this.#withholding.applies
+      ? await this.#source.askFresh(this.#seriesQuery([studyUid]))
+      : [];
     const judged = new Map([[studyUid, own ? series : []]]);
     const withheld =
       this.#withholding.applies && (await this.#withholding.withheldAnew(judged)).has(studyUid);
