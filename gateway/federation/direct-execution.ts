@@ -69,7 +69,7 @@ export function directExecution(
         ...Object.fromEntries(cores),
         ...{ owners, partial, request: scope, budget },
         // If this execution fails, the gateway's own reports the same faults.
-        told: new Set<Fault>(),
+        reported: new Set<Fault>(),
       },
     });
     // Validation has used much of this turn of the event loop.

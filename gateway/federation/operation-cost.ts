@@ -7,6 +7,8 @@ import type {
   SelectionSetNode,
 } from 'graphql';
 import { getNamedType, isCompositeType, Kind, valueFromASTUntyped } from 'graphql';
+import { Fault } from '../../schema/fault/fault.ts';
+import type { Limits } from '../http/limits.ts';
 import { fragmentsOf } from './fragments.ts';
 
 /** Assumed resources of a list when the request does not give `_count`; fewer within another list. */
@@ -16,6 +18,25 @@ const USUAL_INNER_LIST = 10;
 const RESOURCE_LIST = /^[A-Z]\w*(List|Connection)$/;
 /** Types whose lists are long: a study may have hundreds of series and of instances. */
 const LONG_LIST_OF = /^ImagingStudySeries(Instance)?$/;
+
+/**
+ * Refuses an operation whose answer could hold more fields than the limit (FG-12).
+ * @throws Fault `invalid_request`
+ */
+export function requireAffordable(
+  asked: {
+    schema: GraphQLSchema;
+    document: DocumentNode;
+    operation: OperationDefinitionNode;
+    variables: Readonly<Record<string, unknown>>;
+  },
+  { cost: most }: Pick<Limits, 'cost'>,
+): void {
+  const cost = operationCost(asked.schema, asked.document, asked.operation, asked.variables);
+  if (cost <= most) return;
+  const message = `The answer could hold ${cost} fields, more than ${most}: ask for less with _count.`;
+  throw new Fault('invalid_request', message);
+}
 
 /**
  * Estimates how many fields the answer may hold: each field once, times `_count` for every list of resources, series or

@@ -10,7 +10,7 @@ import type { Limits } from '../http/limits.ts';
 import { introspectionSize, type Introspection } from './introspection/size.ts';
 import { UsualIntrospection } from './introspection/usual-form.ts';
 import { faultOf } from './local-data-source.ts';
-import { defaultsOf, operationCost } from './operation-cost.ts';
+import { defaultsOf, requireAffordable } from './operation-cost.ts';
 import type { GatewayContext } from './request-scope.ts';
 
 /** Checks a request against the limits and the tenant's settings, and writes refusals as the tenant wants them. */
@@ -55,11 +55,8 @@ export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> 
             const variables = { ...defaultsOf(operation), ...request.variables };
             requireLittleIntrospection({ schema, document, operation, variables }, limits);
           }
-          const cost = operationCost(schema, document, operation, request.variables ?? {});
-          if (cost > limits.cost) {
-            const message = `The answer could hold ${cost} fields, more than ${limits.cost}: ask for less with _count.`;
-            throw refusal(new Fault('invalid_request', message));
-          }
+          const asked = { schema, document, operation, variables: request.variables ?? {} };
+          refusing(() => requireAffordable(asked, limits));
         },
         // The route sends the prepared answer; there is nothing to execute.
         async responseForOperation({ contextValue: { scope } }) {
@@ -120,6 +117,15 @@ function requireFewValues(variables: unknown, { variableValues }: Limits): void 
 function refusal(fault: Fault): GraphQLError {
   const extensions = { ...faultExtensions(fault), http: { status: fault.status } };
   return new GraphQLError(fault.message, { originalError: fault, extensions });
+}
+
+/** Runs a check; its Fault refuses the whole request. */
+function refusing(check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    throw error instanceof Fault ? refusal(error) : error;
+  }
 }
 
 function introspects(document: DocumentNode, operation: OperationDefinitionNode): boolean {

@@ -69,24 +69,8 @@ export function imagingSubgraph(deps: ImagingDeps) {
   const threads = new ParsingThreads();
   const expressions = deps.expressions ?? new ExpressionPool();
   const sources = new Sources({ ...deps, pixels, threads, expressions });
-  const cache = new StudyCache(deps.shared?.cache);
-  const metadata = new MetadataCache(threads);
-  const pendingRetrievals = new PendingRetrievals();
-  const decisions = new DecisionCache();
-  const absentStudies: AbsentStudies = new LRUCache({ ...maxEntries(100_000), ttl: OWNER_TTL * 1000 });
-  const counts: StudyCounts = new LRUCache({ ...maxEntries(100_000) });
-  const accessionNumbers: AccessionNumbers = new LRUCache({ ...maxEntries(10_000), ttl: OWNER_TTL * 1000 });
-  const paces: Paces = new LRUCache({ ...maxEntries(10_000) });
-  const caches = {
-    cache,
-    paces,
-    metadata,
-    pendingRetrievals,
-    decisions,
-    absentStudies,
-    counts,
-    accessionNumbers,
-  };
+  const caches = cachesOf(deps, threads);
+  const { cache, paces, metadata, pendingRetrievals, absentStudies, accessionNumbers } = caches;
   const firstSeen = deps.shared?.seen ?? openFirstSeen(dataDir, now);
   const open: OpenImaging = (tenant, access, signal, audit) => {
     const { dispatcher } = deps;
@@ -146,5 +130,20 @@ export function imagingSubgraph(deps: ImagingDeps) {
       if (!deps.expressions) await expressions.close();
       firstSeen.close();
     },
+  };
+}
+
+/** Makes the caches that the requests of all tenants share. */
+function cachesOf({ shared }: ImagingDeps, threads: ParsingThreads) {
+  const accessionNumbers: AccessionNumbers = new LRUCache({ ...maxEntries(10_000), ttl: OWNER_TTL * 1000 });
+  const absentStudies: AbsentStudies = new LRUCache({ ...maxEntries(100_000), ttl: OWNER_TTL * 1000 });
+  const counts: StudyCounts = new LRUCache({ ...maxEntries(100_000) });
+  const paces: Paces = new LRUCache({ ...maxEntries(10_000) });
+  return {
+    cache: new StudyCache(shared?.cache),
+    metadata: new MetadataCache(threads),
+    pendingRetrievals: new PendingRetrievals(),
+    decisions: new DecisionCache(),
+    ...{ accessionNumbers, absentStudies, counts, paces },
   };
 }

@@ -10,7 +10,7 @@ import { interactionRoutes } from './sign-in/interaction-routes.ts';
 import { counted, invalidToken, requireAdmitted, requireBearer } from './oauth-answers.ts';
 import { describe } from './own-token.ts';
 import { protocolRoutes } from './protocol-routes.ts';
-import { register } from './clients/registration.ts';
+import { register, requireRegistration } from './clients/registration.ts';
 import { json, refuseCrossSite } from './request.ts';
 import type { AuthorizationServer, Served } from './server.ts';
 import { PATHS } from './settings.ts';
@@ -62,10 +62,7 @@ export function oauthRoutes(server: AuthorizationServer, baseUrl: string): Fasti
 
     app.post(`/oauth${PATHS.registration}`, open, async (request, reply) => {
       const own = await served(request);
-      const launch = request.tenant.authorization.modes.includes('app-launch');
-      if (!server.registration || !launch) {
-        throw new Fault('not_found', 'Clients of this tenant are registered in its file.');
-      }
+      requireRegistration(server.registration, request.tenant);
       refuseCrossSite(request, origin);
       requireAdmitted(own, request);
       const body = await json(request);

@@ -12,7 +12,7 @@ import type { EhrBehind } from './ehr-login/delegation.ts';
 import { delegation } from './ehr-login/delegation.ts';
 import { demonstration } from './sign-in/demonstration.ts';
 import { failures, networkOf, type Failures } from './state/failures.ts';
-import { isLoopback } from './clients/loopback.ts';
+import { acceptsRegistrations } from './clients/registration.ts';
 import { InteractionSteps } from './sign-in/interaction.ts';
 import { tenantKeys } from './state/keys.ts';
 import { ownConfiguration } from './own-configuration.ts';
@@ -102,7 +102,7 @@ export function authorizationServer(deps: AuthorizationServerDeps): Authorizatio
   const directory = join(dataDir, 'oauth');
   const state = deps.state ?? sqliteState(join(directory, 'state.sqlite'), now);
   const demonstrated = demonstration(deps.people, now);
-  const registration = isLoopback(baseUrl);
+  const registration = acceptsRegistrations(baseUrl);
   const servers = new LRUCache<string, Promise<Served>>({ max: MOST_TENANTS });
 
   const keysOf = (tenant: string) => {

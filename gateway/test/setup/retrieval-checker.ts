@@ -59,10 +59,13 @@ const { writeHead, write, end } = ServerResponse.prototype;
 ServerResponse.prototype.writeHead = function (this: ServerResponse, ...args: unknown[]) {
   const result = Reflect.apply(writeHead, this, args) as ServerResponse;
   const headers = args.find((arg) => typeof arg === 'object') as Record<string, unknown> | undefined;
-  const named = Object.entries(headers ?? {}).find(([name]) => name.toLowerCase() === 'content-type')?.[1];
-  const type = String(named ?? this.getHeader('content-type') ?? '');
+  const header = (wanted: string) =>
+    Object.entries(headers ?? {}).find(([name]) => name.toLowerCase() === wanted)?.[1] ??
+    this.getHeader(wanted);
+  const type = String(header('content-type') ?? '');
   const { method = '', url = '', socket } = requestOf(this);
   if (socket?.localPort !== undefined) ownPorts.add(socket.localPort);
+  if (header('content-encoding')) return result;
   if (isRead({ method, url, status: this.statusCode, type })) written.set(this, { type, chunks: [] });
   return result;
 } as typeof writeHead;
@@ -78,7 +81,7 @@ ServerResponse.prototype.end = function (this: ServerResponse, ...args: unknown[
   keep(begun, args[0]);
   written.delete(this);
   const { url = '', socket } = requestOf(this);
-  if (begun && !this.getHeader('content-encoding')) check(begun, { port: socket?.localPort ?? 0, url });
+  if (begun) check(begun, { port: socket?.localPort ?? 0, url });
   return result;
 } as typeof end;
 

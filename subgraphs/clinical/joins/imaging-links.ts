@@ -7,7 +7,7 @@ import { readIfAllowed } from '../record/read-if-allowed.ts';
 
 /**
  * Joins of reports, orders and images (FG-9): by Study Instance UID, by reference to the study, or by accession number,
- * whichever exists.
+ * whichever exists. The imaging subgraph finds the studies by them in `graphql/linked-studies.ts`.
  */
 
 /** Returns the Study Instance UIDs among identifiers. */

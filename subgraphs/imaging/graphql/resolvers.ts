@@ -31,6 +31,7 @@ import {
 } from './dicom-facts.ts';
 import { findStudies, type ResourceOptions, type FoundStudy } from '../fhir/find.ts';
 import { loaders } from './graphql-loaders.ts';
+import { linkedStudies, type StudyLinks } from './linked-studies.ts';
 import { PAGE_LIMIT, parseSearch, type ImagingStudySearch } from '../fhir/search.ts';
 import { studyDocument } from '../study/study-document.ts';
 import type { Imaging } from '../study/studies.ts';
@@ -51,13 +52,6 @@ export interface ImagingContext extends RequestContext {
 type Report = (failed: readonly Fault[]) => void;
 type Args = Record<string, unknown>;
 type Resolver = GraphQLFieldResolver<never, ImagingContext, never>;
-
-/** How a report or an order refers to its studies (FG-9). */
-interface StudyLinks {
-  _patientId?: string | null;
-  _accessionNumbers?: readonly string[] | null;
-  _studyUids?: readonly string[] | null;
-}
 
 /** Key of the found study. No FHIR element carries it, and clients never see it. */
 const FOUND = Symbol('found');
@@ -112,7 +106,7 @@ export function imagingResolvers(
 
   const list = (patient?: (source: { id: string }) => string) =>
     field<{ id: string }>(async (source, args, { imaging }, report) => {
-      const results = await searched(imaging, args, options, patient?.(source));
+      const results = await findStudies(imaging, searchOf(args, patient?.(source)), options);
       report(results.failed);
       return listed(results, args);
     });
@@ -145,9 +139,14 @@ export function imagingResolvers(
   const selectSeries = generated['ImagingStudy']!['series']!;
   const selectInstances = generated['ImagingStudySeries']!['instance']!;
   const linked = {
-    ImagingStudyList: field<StudyLinks>((source, args, facts, report) =>
-      linkedStudies(source, args, facts, options, report),
-    ),
+    ImagingStudyList: field<StudyLinks>(async (source, args, { imaging }, report) => {
+      const links = linkedStudies(source);
+      if (!links) return [];
+      const isLinked = ({ record }: FoundStudy) => links.isLinked(studyDocument(record));
+      const results = await findStudies(imaging, searchOf(args, links.patientId), options, isLinked);
+      report(results.failed);
+      return listed(results, args);
+    }),
   };
 
   return {
@@ -205,16 +204,6 @@ function searchOf(args: Args, patient?: string): ImagingStudySearch {
 
 type Results = Awaited<ReturnType<typeof findStudies>>;
 
-async function searched(
-  imaging: Imaging,
-  args: Args,
-  options: ResourceOptions,
-  patient?: string,
-  where?: (found: FoundStudy) => boolean,
-): Promise<Results> {
-  return findStudies(imaging, searchOf(args, patient), options, where);
-}
-
 /** Returns the whole list that was asked for. @throws Fault `too_large` instead of cutting it silently (FG-2) */
 function listed({ page, total }: Results, { _count }: Args): Joined[] {
   if (typeof _count !== 'number' && total > PAGE_LIMIT) {
@@ -247,32 +236,6 @@ function joined(found: FoundStudy): Joined {
     _accessionNumbers: studyDocument(found.record).accessionNumbers,
     [FOUND]: found,
   };
-}
-
-/**
- * Returns the studies of a report or an order: those of its patient, by Study Instance UID or accession number (FG-9).
- */
-async function linkedStudies(
-  { _patientId, _accessionNumbers, _studyUids }: StudyLinks,
-  args: Args,
-  { imaging }: Facts,
-  options: ResourceOptions,
-  report: Report,
-): Promise<Joined[]> {
-  const numbers = new Set(_accessionNumbers ?? []);
-  const uids = new Set(_studyUids ?? []);
-  // Without the patient an accession number is not enough: the numbers repeat between sites.
-  if (!_patientId || (numbers.size === 0 && uids.size === 0)) return [];
-  const results = await searched(
-    imaging,
-    args,
-    options,
-    _patientId,
-    ({ study, record }) =>
-      uids.has(study.id!) || studyDocument(record).accessionNumbers.some((number) => numbers.has(number)),
-  );
-  report(results.failed);
-  return listed(results, args);
 }
 
 async function resolveReference(

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { z } from 'zod';
-import { applicationType } from './loopback.ts';
+import { Fault } from '../../../../schema/fault/fault.ts';
+import type { Tenant } from '../../../../schema/tenant/tenant.ts';
+import { applicationType, isLoopback } from './loopback.ts';
 import type { TenantServer } from '../tenant-server.ts';
 import { ID_TOKEN_ALGORITHMS } from '../settings.ts';
 import { shownName } from '../sign-in/shown-name.ts';
@@ -28,6 +30,20 @@ export type Registered = { status: 201; body: Record<string, unknown> } | Refuse
 interface Refused {
   status: 400 | 429;
   body: { error: string; error_description: string };
+}
+
+/** Returns whether apps may register at all: only at a server on the developer's own machine. */
+export function acceptsRegistrations(baseUrl: string): boolean {
+  return isLoopback(baseUrl);
+}
+
+/**
+ * Refuses a registration where apps may not register, or the tenant has no app launch.
+ * @throws Fault `not_found`
+ */
+export function requireRegistration(accepts: boolean, { authorization }: Tenant): void {
+  if (accepts && authorization.modes.includes('app-launch')) return;
+  throw new Fault('not_found', 'Clients of this tenant are registered in its file.');
 }
 
 /**
