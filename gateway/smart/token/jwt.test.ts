@@ -287,8 +287,13 @@ describe('the issuer’s keys', () => {
   });
 
   test.each([[{ keys: 'none' }], [{ keys: ['none'] }], [{}]])(
-    'an invalid set such as %j withdraws no key',
+    'an invalid set such as %j is a bad gateway, and withdraws no key',
     async (set) => {
+      const valid = served;
+      served = set as never;
+      expect(await code(ask(await sign(claims())))).toBe('bad_gateway');
+      served = valid;
+      clock += 1001;
       await ask(await sign(claims()));
       clock += 11_000;
       served = set as never;
