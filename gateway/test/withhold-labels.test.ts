@@ -181,5 +181,5 @@ test.each<[string, { resources: ImagingStudy[]; next?: string }]>([
   }));
   const tenant = { clinical: { type: 'store', path: '/' } } as Parameters<typeof directory.labels>[0];
   const access = { tenant: 'a', patients: 'all', permissions: [], expires: 0 } as const;
-  await expect(directory.labels(tenant, access, ['1.2'])).rejects.toThrow();
+  await expect(directory.labels(tenant, access, ['1.2'])).rejects.toMatchObject({ code: 'bad_gateway' });
 });
