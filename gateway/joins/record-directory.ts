@@ -1,4 +1,4 @@
-import type { ImagingStudy, Patient, Resource, ServiceRequest } from 'fhir/r4.js';
+import type { Coding, ImagingStudy, Patient, Resource, ServiceRequest } from 'fhir/r4.js';
 import type { Access, PatientIdentity } from '../../schema/access/access.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { accessionNumbers } from '../../schema/fhir/accession-types.ts';
@@ -85,8 +85,8 @@ export function patientDirectory(open: (tenant: Tenant, access: Access) => Patie
         found.push(...(resources as ImagingStudy[]));
       }
       for (const { identifier = [], meta } of found) {
-        const own = (meta?.security ?? []).map(({ system, code }) => {
-          if (typeof code === 'string') return `${system ?? ''}|${code}`;
+        const own = (meta?.security ?? []).map((label: Coding | null) => {
+          if (typeof label?.code === 'string') return `${label.system ?? ''}|${label.code}`;
           // A label without a code cannot be compared with a rule, and might be one that the rule means.
           throw new Fault('bad_gateway', 'The clinical record has a security label without a code.', {
             service: 'clinical',

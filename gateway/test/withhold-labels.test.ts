@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Bundle, Endpoint, ImagingStudy } from 'fhir/r4.js';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { patientDirectory } from '../joins/record-directory.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
@@ -63,7 +63,10 @@ beforeAll(async () => {
   ehr.tokens.set('proxy', { ...launched, scope: 'patient/*.rs' });
   ehr.tokens.set('read-only', { ...launched, scope: 'patient/ImagingStudy.r' });
 
-  all = (await listed('all')).sort();
+  // 503 as long as a folder is being indexed.
+  const whenIndexed = (tenant: string) =>
+    vi.waitFor(() => listed(tenant), { timeout: 30_000, interval: 100 });
+  all = (await whenIndexed('all')).sort();
   await writeRecord(record, all);
   for (const name of await readdir(house.demo.images)) {
     if (!name.startsWith('whitfield-')) continue;
@@ -74,6 +77,7 @@ beforeAll(async () => {
   await promisify(execFile)('dcmodify', ['-nb', '-i', '(0040,1008)=r', ...files]);
   const { stdout } = await promisify(execFile)('dcmdump', ['+P', '0020,000d', files[0]!]);
   byImages = /\[([0-9.]+)\]/.exec(stdout)![1]!;
+  await whenIndexed('images');
 }, 60_000);
 afterAll(async () => {
   await house?.close();
@@ -177,5 +181,5 @@ test.each<[string, { resources: ImagingStudy[]; next?: string }]>([
   }));
   const tenant = { clinical: { type: 'store', path: '/' } } as Parameters<typeof directory.labels>[0];
   const access = { tenant: 'a', patients: 'all', permissions: [], expires: 0 } as const;
-  await expect(directory.labels(tenant, access, ['1.2'])).rejects.toThrow();
+  await expect(directory.labels(tenant, access, ['1.2'])).rejects.toMatchObject({ code: 'bad_gateway' });
 });

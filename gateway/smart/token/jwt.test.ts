@@ -287,13 +287,15 @@ describe('the issuer’s keys', () => {
   });
 
   test.each([[{ keys: 'none' }], [{ keys: ['none'] }], [{}]])(
-    'an invalid set such as %j withdraws no key',
+    'an invalid set such as %j withdraws no key, and is a bad gateway without known keys',
     async (set) => {
       await ask(await sign(claims()));
       clock += 11_000;
       served = set as never;
       expect(await code(ask(await sign(claims(), { kid: 'made-up' })))).toBe('bad_gateway');
       expect(await code(ask(await sign({ ...claims(), jti: '2' })))).toBe('allowed');
+      clock += 301_000;
+      expect(await code(ask(await sign({ ...claims(), jti: '3' })))).toBe('bad_gateway');
     },
   );
 
