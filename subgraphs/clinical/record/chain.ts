@@ -4,6 +4,11 @@ import { permitting, requireScope } from '../../../schema/access/scopes.ts';
 import { reachOf } from '../authorization/compartment.ts';
 import { parseName } from '../search/criteria.ts';
 
+/**
+ * Chained search parameters: their syntax and the rights that they need. For callers bound to patients `clinical.ts`
+ * follows them; for others the store does, in `search/sql.ts`.
+ */
+
 /** A chained parameter, such as `encounter.date` of Condition: a search in the resources referred to (R4 §3.1.1.4.12). */
 export interface Chain {
   /** The reference parameter that is followed. */
