@@ -68,9 +68,10 @@ test('starts, prints commands for a token and a first request, answers /dyn, and
   const ended = new Promise<number | null>((done) => child.once('exit', done));
   const url = `http://127.0.0.1:${port}`;
   try {
-    for (let i = 0; i < 300 && !output.includes('listening'); i++)
-      await new Promise((r) => setTimeout(r, 100));
-    const [, token, first] = /a first request:\n(TOKEN=.+)\n(curl .+)\n/.exec(output) ?? [];
+    // The commands come after the line that says it listens.
+    const commands = /a first request:\n(TOKEN=.+)\n(curl .+)\n/;
+    for (let i = 0; i < 300 && !commands.test(output); i++) await new Promise((r) => setTimeout(r, 100));
+    const [, token, first] = commands.exec(output) ?? [];
     // A warning of a part that only tenants with their own authorization server need.
     expect(output).not.toContain('oidc-provider');
     expect(readdirSync(join(directory, 'data', 'demo'))).toEqual(['images', 'secret']);
