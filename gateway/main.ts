@@ -3,7 +3,6 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import type { FastifyBaseLogger } from 'fastify';
-import { pino } from 'pino';
 import { ExpressionPool } from '../schema/expressions/pool.ts';
 import { sharedFirstSeen } from '../subgraphs/imaging/cache/shared-first-seen.ts';
 import { buildApp } from './app.ts';
@@ -38,8 +37,7 @@ async function main(): Promise<void> {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const [command, ...args] = process.argv.slice(2);
   const checking = command === COMMAND;
-  const stdout = pino.destination(1);
-  const log = logger(checking ? 'silent' : settings.logLevel, stdout);
+  const log = logger(checking ? 'silent' : settings.logLevel);
   const demo = {
     images: join(dataDir, 'demo', 'images'),
     patients: join(root, 'gateway', 'demo', 'patients'),
@@ -115,7 +113,8 @@ async function main(): Promise<void> {
 
   const audit = auditSinks({
     baseUrl,
-    stdout: (line) => void stdout.write(line),
+    // Not through the logger: it writes later, and drops lines when nobody reads them.
+    stdout: (line) => process.stdout.write(line),
     fetch: ({ dynamic }) => (dynamic ? guardedFetch : fetch),
     now: () => Date.now() / 1000,
     log,
