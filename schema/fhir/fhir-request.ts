@@ -42,9 +42,10 @@ export function readFhirRequest(request: FastifyRequest): FhirRequest {
 }
 
 function parametersOf(request: FastifyRequest & { [PARAMETERS]?: Parameters }): Parameters {
+  if (request[PARAMETERS]) return request[PARAMETERS];
   const { body, raw } = request;
   const [, query = ''] = /\?(.*)$/s.exec(raw.url ?? '') ?? [];
-  return (request[PARAMETERS] ??= readParameters([query, typeof body === 'string' ? body : '']));
+  return (request[PARAMETERS] = readParameters([query, typeof body === 'string' ? body : '']));
 }
 
 /** Renders a fault as a FHIR OperationOutcome; indented with `_pretty=true`. */

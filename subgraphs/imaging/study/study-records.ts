@@ -40,8 +40,8 @@ export function studyRecords(rows: RowsByLevel, owners: string | readonly Owner[
     return studyRecord(owner, study, seriesOf.get(uid) ?? [], instancesOf && (instancesOf.get(uid) ?? []));
   });
   records.sort(compareNewestFirst);
-  Object.freeze(records);
-  if (typeof owners === 'string') kept.set(studies, { series, instances, owner: owners, records });
+  if (typeof owners === 'string')
+    kept.set(studies, { series, instances, owner: owners, records: Object.freeze(records) });
   return records;
 }
 
