@@ -1,4 +1,4 @@
-import { HeaderMap, type ApolloServerPlugin, type GraphQLRequestContext } from '@apollo/server';
+import type { ApolloServerPlugin, GraphQLRequestContext } from '@apollo/server';
 import type {
   DocumentNode,
   GraphQLError,
@@ -10,6 +10,7 @@ import { defaultFieldResolver, execute, isObjectType, isUnionType } from 'graphq
 import { setImmediate } from 'node:timers/promises';
 import { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
 import { Fault } from '../../schema/fault/fault.ts';
+import { responseWith, type AskedOperation } from './asked-operation.ts';
 import { fieldOwners, ownField, type FieldOwners, type SubgraphSchemas } from './field-owners.ts';
 import { coreOf, type LocalSubgraph, type ServiceName } from './local-data-source.ts';
 import type { GatewayContext } from './request-scope.ts';
@@ -25,14 +26,6 @@ interface DirectContext {
   budget: AnswerBudget;
 }
 
-/** A request whose operation is known. */
-interface Asked {
-  schema: GraphQLSchema;
-  document: DocumentNode;
-  operation: OperationDefinitionNode;
-  variables: Record<string, unknown>;
-}
-
 /**
  * Executes an operation without a plan when a subgraph of this process resolves every field from the object around it.
  * This is one pass over both subgraphs' resolvers, instead of one for each fetch and one to merge them. The gateway plans
@@ -46,7 +39,7 @@ export function directExecution(
 ): ApolloServerPlugin<GatewayContext> {
   const schemas = { clinical: subgraphs.clinical.schema, imaging: subgraphs.imaging.schema };
   const owned = new WeakMap<DocumentNode, Map<OperationDefinitionNode, FieldOwners | undefined>>();
-  const ownersOf = ({ schema, document, operation }: Asked): FieldOwners | undefined => {
+  const ownersOf = ({ schema, document, operation }: AskedOperation): FieldOwners | undefined => {
     let known = owned.get(document);
     if (!known) owned.set(document, (known = new Map<OperationDefinitionNode, FieldOwners | undefined>()));
     if (!known.has(operation)) known.set(operation, fieldOwners(schema, schemas, document, operation));
@@ -54,7 +47,10 @@ export function directExecution(
   };
 
   /** @returns undefined where the gateway has to answer */
-  const run = async (asked: Asked, { scope }: GatewayContext): Promise<{ data: Data } | undefined> => {
+  const run = async (
+    asked: AskedOperation,
+    { scope }: GatewayContext,
+  ): Promise<{ data: Data } | undefined> => {
     const owners = ownersOf(asked);
     if (!owners) return undefined;
     const partial: GraphQLError[] = [];
@@ -88,13 +84,9 @@ export function directExecution(
     async responseForOperation(context: GraphQLRequestContext<GatewayContext>) {
       const { schema, document, operation, request, contextValue } = context;
       const variables = request.variables ?? {};
-      const found = await run(
-        { schema, document: document!, operation: operation!, variables },
-        contextValue,
-      );
-      if (!found) return null;
-      const http = { status: undefined, headers: new HeaderMap() };
-      return { http, body: { kind: 'single' as const, singleResult: found } };
+      const asked = { schema, document: document!, operation: operation!, variables };
+      const found = await run(asked, contextValue);
+      return found ? responseWith(found.data) : null;
     },
   };
   return {

@@ -66,5 +66,6 @@ test.each<[string, string, Record<string, unknown>, number]>([
   ],
 ])('%s', (_title, query, variables, cost) => {
   const document = parse(query);
-  expect(operationCost(schema, document, getOperationAST(document)!, variables)).toBe(cost);
+  const operation = getOperationAST(document)!;
+  expect(operationCost({ schema, document, operation, variables })).toBe(cost);
 });

@@ -1,14 +1,8 @@
-import type {
-  DocumentNode,
-  GraphQLCompositeType,
-  GraphQLField,
-  GraphQLSchema,
-  OperationDefinitionNode,
-  SelectionSetNode,
-} from 'graphql';
+import type { GraphQLCompositeType, GraphQLField, OperationDefinitionNode, SelectionSetNode } from 'graphql';
 import { getNamedType, isCompositeType, Kind, valueFromASTUntyped } from 'graphql';
 import { Fault } from '../../schema/fault/fault.ts';
 import type { Limits } from '../http/limits.ts';
+import type { AskedOperation } from './asked-operation.ts';
 import { fragmentsOf } from './fragments.ts';
 
 /** Assumed resources of a list when the request does not give `_count`; fewer within another list. */
@@ -23,16 +17,8 @@ const LONG_LIST_OF = /^ImagingStudySeries(Instance)?$/;
  * Refuses an operation whose answer could hold more fields than the limit (FG-12).
  * @throws Fault `invalid_request`
  */
-export function requireAffordable(
-  asked: {
-    schema: GraphQLSchema;
-    document: DocumentNode;
-    operation: OperationDefinitionNode;
-    variables: Readonly<Record<string, unknown>>;
-  },
-  { cost: most }: Pick<Limits, 'cost'>,
-): void {
-  const cost = operationCost(asked.schema, asked.document, asked.operation, asked.variables);
+export function requireAffordable(asked: AskedOperation, { cost: most }: Pick<Limits, 'cost'>): void {
+  const cost = operationCost(asked);
   if (cost <= most) return;
   const message = `The answer could hold ${cost} fields, more than ${most}: ask for less with _count.`;
   throw new Fault('invalid_request', message);
@@ -42,12 +28,7 @@ export function requireAffordable(
  * Estimates how many fields the answer may hold: each field once, times `_count` for every list of resources, series or
  * instances around it (without `_count`: 100, and 10 for a list within a list or a study).
  */
-export function operationCost(
-  schema: GraphQLSchema,
-  document: DocumentNode,
-  operation: OperationDefinitionNode,
-  variables: Readonly<Record<string, unknown>>,
-): number {
+export function operationCost({ schema, document, operation, variables }: AskedOperation): number {
   const fragments = fragmentsOf(document);
   const known = new Map<string, number>();
   const values = { ...defaultsOf(operation), ...variables };

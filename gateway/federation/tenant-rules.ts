@@ -1,5 +1,4 @@
-import type { ApolloServerPlugin } from '@apollo/server';
-import { HeaderMap } from '@apollo/server';
+import type { ApolloServerPlugin, GraphQLRequestContextDidResolveOperation } from '@apollo/server';
 import type { DocumentNode, GraphQLFormattedError, OperationDefinitionNode } from 'graphql';
 import { GraphQLError, Kind } from 'graphql';
 import { setImmediate } from 'node:timers/promises';
@@ -7,11 +6,14 @@ import { Fault, faultExtensions } from '../../schema/fault/fault.ts';
 import { queriesOnly } from '../../schema/fault/refusals.ts';
 import { operationOutcome } from '../../schema/fhir/fhir.ts';
 import type { Limits } from '../http/limits.ts';
-import { introspectionSize, type Introspection } from './introspection/size.ts';
+import { responseWith, type AskedOperation } from './asked-operation.ts';
+import { introspectionSize } from './introspection/size.ts';
 import { UsualIntrospection } from './introspection/usual-form.ts';
 import { faultOf } from './local-data-source.ts';
 import { defaultsOf, requireAffordable } from './operation-cost.ts';
 import type { GatewayContext } from './request-scope.ts';
+
+type Resolved = GraphQLRequestContextDidResolveOperation<GatewayContext>;
 
 /** Checks a request against the limits and the tenant's settings, and writes refusals as the tenant wants them. */
 export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> {
@@ -19,50 +21,19 @@ export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> 
   return {
     async requestDidStart() {
       return {
-        async didResolveOperation({ contextValue, document, operation, schema, request }) {
+        async didResolveOperation(context) {
           // Validation has used much of this turn of the event loop; planning comes next.
           await setImmediate();
-          const { graphql } = contextValue.scope.tenant;
-          if (!operation) {
-            throw refusal(
-              new Fault('invalid_request', 'operationName must name one operation of the document.'),
-            );
+          try {
+            check(context, usual, limits);
+          } catch (error) {
+            throw error instanceof Fault ? refusal(error) : error;
           }
-          if (operation.operation !== 'query') {
-            throw refusal(queriesOnly());
-          }
-          if (graphql.trustedDocumentsOnly) {
-            throw refusal(
-              new Fault('not_implemented', 'This tenant takes trusted documents only; there are none yet.'),
-            );
-          }
-          const isIntrospection = introspects(document, operation);
-          if (!graphql.introspection && isIntrospection) {
-            throw refusal(
-              new Fault(
-                'invalid_request',
-                'Introspection is off for this tenant; its schema is at /schema.graphql.',
-              ),
-            );
-          }
-          requireFewValues(request.variables, limits);
-          if (isIntrospection) {
-            const form = usual.formOf(document, operation);
-            if (form) {
-              contextValue.scope.introspection = form;
-              return;
-            }
-            const variables = { ...defaultsOf(operation), ...request.variables };
-            requireLittleIntrospection({ schema, document, operation, variables }, limits);
-          }
-          const asked = { schema, document, operation, variables: request.variables ?? {} };
-          refusing(() => requireAffordable(asked, limits));
         },
         // The route sends the prepared answer; there is nothing to execute.
         async responseForOperation({ contextValue: { scope } }) {
           if (!scope.introspection) return null;
-          const http = { status: undefined, headers: new HeaderMap() };
-          return { http, body: { kind: 'single', singleResult: { data: null } } };
+          return responseWith(null);
         },
         async didEncounterErrors({ contextValue, errors }) {
           for (const error of errors) {
@@ -90,13 +61,42 @@ export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> 
   };
 }
 
+/** Checks an operation before it is executed. @throws Fault that refuses the whole request */
+function check(
+  { contextValue: { scope }, document, operation, schema, request }: Resolved,
+  usual: UsualIntrospection,
+  limits: Limits,
+): void {
+  const { graphql } = scope.tenant;
+  if (!operation)
+    throw new Fault('invalid_request', 'operationName must name one operation of the document.');
+  if (operation.operation !== 'query') throw queriesOnly();
+  if (graphql.trustedDocumentsOnly)
+    throw new Fault('not_implemented', 'This tenant takes trusted documents only; there are none yet.');
+  const isIntrospection = introspects(document, operation);
+  if (!graphql.introspection && isIntrospection)
+    throw new Fault(
+      'invalid_request',
+      'Introspection is off for this tenant; its schema is at /schema.graphql.',
+    );
+  requireFewValues(request.variables, limits);
+  const asked = { schema, document, operation, variables: request.variables ?? {} };
+  if (isIntrospection) {
+    scope.introspection = usual.formOf(document, operation);
+    if (scope.introspection) return;
+    const variables = { ...defaultsOf(operation), ...asked.variables };
+    requireLittleIntrospection({ ...asked, variables }, limits);
+  }
+  requireAffordable(asked, limits);
+}
+
 /** Refuses an introspection whose answer is too large to write while other requests wait. */
-function requireLittleIntrospection(asked: Introspection, { introspection: most }: Limits): void {
+function requireLittleIntrospection(asked: AskedOperation, { introspection: most }: Limits): void {
   if (introspectionSize(asked, most) <= most) return;
   const message =
     `The answer would hold more than ${most} fields about the schema. Ask with the introspection query of ` +
     'graphql-js (`getIntrospectionQuery()`), which is answered whole, or read /schema.graphql.';
-  throw refusal(new Fault('invalid_request', message));
+  throw new Fault('invalid_request', message);
 }
 
 /** Refuses too many values in variables. It runs before they are checked, which makes an error for each wrong value. */
@@ -105,7 +105,7 @@ function requireFewValues(variables: unknown, { variableValues }: Limits): void 
   for (let count = 0; waiting.length > 0; count++) {
     if (count > variableValues || waiting.length > variableValues) {
       const message = `The variables hold more than ${variableValues} values: ask for fewer at a time.`;
-      throw refusal(new Fault('invalid_request', message));
+      throw new Fault('invalid_request', message);
     }
     const value = waiting.pop();
     if (typeof value === 'object' && value !== null)
@@ -117,15 +117,6 @@ function requireFewValues(variables: unknown, { variableValues }: Limits): void 
 function refusal(fault: Fault): GraphQLError {
   const extensions = { ...faultExtensions(fault), http: { status: fault.status } };
   return new GraphQLError(fault.message, { originalError: fault, extensions });
-}
-
-/** Runs a check; its Fault refuses the whole request. */
-function refusing(check: () => void): void {
-  try {
-    check();
-  } catch (error) {
-    throw error instanceof Fault ? refusal(error) : error;
-  }
 }
 
 function introspects(document: DocumentNode, operation: OperationDefinitionNode): boolean {

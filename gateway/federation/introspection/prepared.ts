@@ -7,6 +7,7 @@ import { takesCoding } from '../../../schema/http/accept-encoding.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { isHeldBy, tagOf } from '../../../schema/http/entity-tag.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { threadLimits } from '../../../schema/process/thread-limits.ts';
 import { UsualIntrospection } from './usual-form.ts';
 import type { CompressedAnswer } from './worker.ts';
 
@@ -102,7 +103,7 @@ export class PreparedIntrospection {
       maxThreads: 1,
       maxQueue: QUEUE,
       idleTimeout: IDLE,
-      resourceLimits: { maxOldGenerationSizeMb: HEAP },
+      resourceLimits: threadLimits(HEAP),
       execArgv: SOURCES ? ['--import', 'tsx'] : [],
     });
     // A thread that dies between tasks is replaced.

@@ -1,4 +1,4 @@
-import type { DocumentNode, GraphQLSchema, OperationDefinitionNode, SelectionSetNode } from 'graphql';
+import type { SelectionSetNode } from 'graphql';
 import {
   getNamedType,
   isObjectType,
@@ -9,23 +9,17 @@ import {
   type GraphQLObjectType,
   type GraphQLResolveInfo,
 } from 'graphql';
+import type { AskedOperation } from '../asked-operation.ts';
 import { fragmentsOf } from '../fragments.ts';
-
-export interface Introspection {
-  schema: GraphQLSchema;
-  document: DocumentNode;
-  operation: OperationDefinitionNode;
-  /** Includes the defaults of variables that the request left out. */
-  variables: Readonly<Record<string, unknown>>;
-}
 
 /**
  * Counts the fields of the answer in and below `__schema` and `__type`. It walks the schema, because lists within lists
  * multiply. The operation must be valid.
+ * @param asked with the defaults of its variables
  * @param most the limit at which counting ends
  */
 export function introspectionSize(
-  { schema, document, operation, variables }: Introspection,
+  { schema, document, operation, variables }: AskedOperation,
   most: number,
 ): number {
   const fragments = fragmentsOf(document);

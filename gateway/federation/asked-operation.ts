@@ -1,0 +1,17 @@
+import { HeaderMap } from '@apollo/server';
+import type { DocumentNode, GraphQLSchema, OperationDefinitionNode } from 'graphql';
+
+/** The operation that a request asks for, in a valid document. */
+export interface AskedOperation {
+  schema: GraphQLSchema;
+  document: DocumentNode;
+  operation: OperationDefinitionNode;
+  /** Values of the variables; defaults may be missing. */
+  variables: Readonly<Record<string, unknown>>;
+}
+
+/** Returns the response to an operation that Apollo does not execute itself. */
+export function responseWith(data: Record<string, unknown> | null) {
+  const http = { status: undefined, headers: new HeaderMap() };
+  return { http, body: { kind: 'single' as const, singleResult: { data } } };
+}
