@@ -2,7 +2,7 @@
 // docs/architecture.md says what each part and each layer is.
 
 const TEST = String.raw`\.test\.ts$|/test/`;
-/** What starts real servers and finds the shared data serves the tests of every part. */
+/** Code that starts real servers and finds the shared data: the tests of every part may use it. */
 const TEST_SETUP = '^gateway/test/setup/';
 /** The composition root, tests of the whole system and benchmarks know every part. */
 const SEES_ALL = String.raw`^gateway/(main|gateway|app)\.ts$|^(gateway|viewer)/(test|bench)/`;
@@ -69,7 +69,7 @@ const parts = Object.entries(PARTS).map(([part, others]) => ({
   },
 }));
 
-/** What serves tests is for tests alone. */
+/** Code for tests is used by tests only. */
 const testSetup = {
   name: 'only-tests-import-tests',
   comment: 'Test helpers are no part of the product.',

@@ -27,7 +27,7 @@ export interface PatientGrant {
 }
 
 /**
- * What the caller may see. Authorization makes this value once per request, and everything after it works only from this
+ * The access of the caller. Authorization makes this value once per request, and everything after it works only from this
  * value. It is immutable, holds no credential but the caller's own tokens, and is sealed when it leaves the process.
  */
 export interface Access {

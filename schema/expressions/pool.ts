@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { Fault } from '../fault/fault.ts';
+import { threadLimits } from '../process/thread-limits.ts';
 import { serverStopping } from '../fault/refusals.ts';
 import { Budget } from './budget.ts';
 import type { Answer, select, Task, texts } from './worker.ts';
@@ -16,8 +17,6 @@ export interface ExpressionPoolOptions {
 const TIMEOUT = 60_000;
 /** Megabytes of JavaScript heap in each thread; the engine and its FHIR model take 20. */
 const HEAP = 128;
-/** Megabytes of it for new objects. V8 would reserve three times as much, and most of it is never used. */
-const YOUNG = 12;
 
 /** True when running from TypeScript: threads then need a compiler, which the test runner does not pass on. */
 const SOURCES = import.meta.url.endsWith('.ts');
@@ -141,7 +140,7 @@ export class ExpressionPool {
       // The name makes the threads load the module when they start.
       ...{ filename: WORKER.href, name: 'select' satisfies keyof Work },
       ...{ minThreads: threads, maxThreads: threads },
-      resourceLimits: { maxOldGenerationSizeMb: HEAP, maxYoungGenerationSizeMb: YOUNG },
+      resourceLimits: threadLimits(HEAP),
       execArgv: SOURCES ? ['--import', 'tsx'] : [],
     });
     // A thread that fails before it is ready is not replaced: the next expression starts all threads again.

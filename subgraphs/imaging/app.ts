@@ -35,7 +35,7 @@ import { DecisionCache } from './authorization/decision-cache.ts';
 import type { SealStudy } from './study/wado-base.ts';
 import { wadoUriRoutes } from './dicomweb/wado-uri.ts';
 
-/** What the subgraph needs: it reads no environment variables and no clock. */
+/** Dependencies of the subgraph: it reads no environment variables and no clock. */
 export interface ImagingDeps {
   /** Public base of the gateway, path prefix included. */
   baseUrl: string;
@@ -103,15 +103,13 @@ export function imagingSubgraph(deps: ImagingDeps) {
       for (const under of ['/dicomweb', '/wado/:capability'] as const)
         await app.register(dicomwebRoutes({ baseUrl, under, open, pictures }));
       await app.register(wadoUriRoutes({ baseUrl, open, pictures }));
-      await app.register(imagingFhirRoutes({ baseUrl, capability, firstSeen: firstSeen, now, open }));
+      await app.register(imagingFhirRoutes({ baseUrl, capability, firstSeen, now, open }));
     },
     /** Returns the PatientID that a study states; only for the authorization hook. */
     studyOwner(tenant: Tenant, studyUid: string): Promise<string | undefined> {
       const own = sources
         .of(tenant)
-        .map(
-          (images) => new TenantSource({ images, cache, paces, pendingRetrievals: pendingRetrievals, now }),
-        );
+        .map((images) => new TenantSource({ images, cache, paces, pendingRetrievals, now }));
       return studyOwner(own, studyUid);
     },
     checks: sourceChecks(sources),

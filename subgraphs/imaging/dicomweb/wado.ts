@@ -119,7 +119,7 @@ export async function retrieveFrames(
   const form = negotiateFrames(accept, stored.mediaType, stored.transferSyntax, numbers.length === 1);
   const given = form?.recodeTo ? await transcoded(stored, form.recodeTo) : stored;
   if (!form || !given) {
-    // What was opened ends with the request: a generator that has not begun has nothing to close.
+    // Opened objects end with the request: a generator that has not begun has nothing to close.
     const several = numbers.length > 1 ? ', several of them in multipart/related' : '';
     throw notAcceptable(`These frames are given as ${stored.mediaType}${several}.`);
   }

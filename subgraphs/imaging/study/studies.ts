@@ -36,7 +36,7 @@ export interface StudyFilter {
 /** Studies of all sources that answered, newest first. */
 export interface StudyList {
   records: readonly StudyRecord[];
-  /** What kept the other sources from answering (DW-18). */
+  /** Faults of the sources that did not answer (DW-18). */
   failed: readonly Fault[];
 }
 

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { Fault, type FaultCode } from '../../../schema/fault/fault.ts';
+import { threadLimits } from '../../../schema/process/thread-limits.ts';
 import { serverStopping } from '../../../schema/fault/refusals.ts';
 import { Admission } from './admission.ts';
 import { ownedBuffers } from './buffers.ts';
@@ -47,8 +48,6 @@ const USUAL_WEIGHT = 4 * 1024 * 1024;
 
 /** Megabytes of JavaScript heap of a thread. Samples and codecs are outside it, and have their own limits. */
 const HEAP = 256;
-/** Megabytes of it for new objects. V8 would reserve three times as much, and most of it is never used. */
-const YOUNG = 12;
 /** Milliseconds without work after which a thread ends, which frees the memory of its codecs. */
 const IDLE = 30_000;
 
@@ -159,7 +158,7 @@ export class PixelPool {
       idleTimeout: IDLE,
       // A thread that blocks for its next task would delay codecs and encoders that tasks wait for.
       atomics: 'disabled',
-      resourceLimits: { maxOldGenerationSizeMb: HEAP, maxYoungGenerationSizeMb: YOUNG },
+      resourceLimits: threadLimits(HEAP),
       execArgv: SOURCES ? ['--import', 'tsx'] : [],
     });
     // A thread that dies between tasks is replaced.
