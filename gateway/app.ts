@@ -116,6 +116,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const persisted = persistedQueries();
   const server = await startGraph({
     supergraphSdl: deps.supergraphSdl,
+    apiSdl: deps.apiSdl,
     subgraphs: { clinical, imaging },
     limits,
     log,

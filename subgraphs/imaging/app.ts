@@ -1,5 +1,4 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
-import { parse } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -90,13 +89,12 @@ export function imagingSubgraph(deps: ImagingDeps) {
     }),
     now,
   });
-  const typeDefs = parse(readFileSync(new URL('../../schema/imaging.graphql', import.meta.url), 'utf8'), {
-    noLocation: true,
-  });
+  const sdl = readFileSync(new URL('../../schema/imaging.graphql', import.meta.url), 'utf8');
   const options = { baseUrl, capability, firstSeen, now };
-  const resolvers = imagingResolvers(typeDefs, options, new ItemSelector(expressions));
   return {
-    schema: subgraphSchema(typeDefs, resolvers),
+    schema: subgraphSchema(sdl, (typeDefs) =>
+      imagingResolvers(typeDefs, options, new ItemSelector(expressions)),
+    ),
     open,
     /** Registers the routes below `/{tenant}`. */
     async routes(app: FastifyInstance): Promise<void> {
