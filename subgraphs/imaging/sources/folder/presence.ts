@@ -6,7 +6,7 @@ import { identify, isSameRoot, type RootIdentity } from './root.ts';
 import type { FolderLog } from './folder-log.ts';
 
 /** The reason why a folder is away, or `there`. */
-type State = 'there' | 'missing' | 'usedCopy' | 'empty';
+type State = 'there' | 'missing' | 'replaced' | 'empty';
 
 export interface PresenceOptions {
   /** Absolute path of the folder. */
@@ -85,8 +85,8 @@ export class FolderPresence {
     const now = identify(this.#options.path);
     if (!now) this.#become('missing');
     else if (!this.#known) this.#accept(now);
-    else if (!isSameRoot(this.#known, now)) this.#become('usedCopy');
-    else if (this.#state === 'missing' || this.#state === 'usedCopy') {
+    else if (!isSameRoot(this.#known, now)) this.#become('replaced');
+    else if (this.#state === 'missing' || this.#state === 'replaced') {
       this.#become('there');
       this.noteIndexed();
     }
@@ -105,7 +105,7 @@ export class FolderPresence {
 
   /** Tells whether a replaced or empty folder may be accepted now. */
   async #isBelieved(): Promise<boolean> {
-    if (this.#state === 'usedCopy') {
+    if (this.#state === 'replaced') {
       if (this.#known?.marker !== undefined) return false;
       const names = await readdir(this.#options.path).catch(() => []);
       if (names.length === 0) return false;
