@@ -14,7 +14,7 @@ import { Tag, text, TransferSyntax } from '../../schema/dicom/dicom.ts';
 import { boundaryOf, readMultipart } from '../../subgraphs/imaging/multipart/multipart.ts';
 import { decodeFrame } from '../../subgraphs/imaging/pixels/codecs/frame.ts';
 import type { PixelDescription } from '../../subgraphs/imaging/dicom/pixel-description.ts';
-import { encoderTakes } from '../../subgraphs/imaging/pixels/recode.ts';
+import { encoderTakes } from '../../subgraphs/imaging/pixels/transcode-pixels.ts';
 import {
   fileFrames,
   fingerprints,
