@@ -6,7 +6,7 @@ import { logger } from '../http/observe.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
-let house: TestGateway;
+let gateway: TestGateway;
 let ehr: AuthorizationServer;
 let url: string;
 let late = 0;
@@ -20,7 +20,7 @@ beforeAll(async () => {
   ehr = await authorizationServer();
   ehr.now = now;
   const sink = new Writable({ write: (chunk: Buffer, _e, done) => (lines.push(String(chunk)), done()) });
-  house = await buildTestGateway(
+  gateway = await buildTestGateway(
     (demo) => {
       const smart = {
         type: 'smart-on-fhir',
@@ -47,7 +47,7 @@ beforeAll(async () => {
     undefined,
     { now, log: logger('debug', sink) },
   );
-  url = await house.app.listen({ port: 0, host: '127.0.0.1' });
+  url = await gateway.app.listen({ port: 0, host: '127.0.0.1' });
   give('good');
   give('another');
   // The folder has to be indexed first.
@@ -55,7 +55,7 @@ beforeAll(async () => {
   await vi.waitFor(indexed, { timeout: 60_000, interval: 100 });
 }, 120_000);
 afterAll(async () => {
-  await house.close();
+  await gateway.close();
   await ehr.close();
 });
 

@@ -15,7 +15,7 @@ import { startTcpProxy, type TcpProxy } from './setup/tcp-proxy.ts';
 export const SOURCES = ['folder', 'dicom-web', 'c-get', 'c-move', 'several'] as const;
 export type Source = (typeof SOURCES)[number];
 
-type HouseOptions = NonNullable<Parameters<typeof buildTestGateway>[3]>;
+type TestGatewayOptions = NonNullable<Parameters<typeof buildTestGateway>[3]>;
 type AuditEvents = NonNullable<Parameters<typeof buildTestGateway>[2]>;
 export type AuditRecord = Parameters<AuditEvents>[1];
 
@@ -44,7 +44,7 @@ export interface Questions {
 }
 
 export interface EverySource {
-  house: TestGateway;
+  gateway: TestGateway;
   ehr: AuthorizationServer;
   archive: Orthanc;
   /** Proxies between the gateway and the archive, and back for the deliveries of C-MOVE. */
@@ -68,11 +68,11 @@ export interface EverySource {
 
 type Images = Readonly<Record<Source, object | object[]>>;
 
-export interface EverySourceOptions extends Omit<HouseOptions, 'tenants'> {
+export interface EverySourceOptions extends Omit<TestGatewayOptions, 'tenants'> {
   /** The tenants; by default one for each source, with the name of the source. */
   files?: (images: Images, smart: object) => Record<string, unknown>;
   /** Replaces `files`. */
-  tenants?: (images: Images, smart: object) => ReturnType<NonNullable<HouseOptions['tenants']>>;
+  tenants?: (images: Images, smart: object) => ReturnType<NonNullable<TestGatewayOptions['tenants']>>;
   /** Bytes of DIMSE retrievals that are cached. */
   maxBytes?: number;
 }
@@ -111,7 +111,7 @@ export async function startEverySource(
   const eachSource = () =>
     Object.fromEntries(SOURCES.map((source) => [source, { authorization: smart, images: images[source] }]));
   const audit: AuditRecord[] = [];
-  const house = await buildTestGateway(
+  const gateway = await buildTestGateway(
     () => files?.(images, smart) ?? eachSource(),
     { images: '', patients: '' },
     (_tenant, event) => audit.push(event),
@@ -122,7 +122,7 @@ export async function startEverySource(
     },
   );
   const agent = new Agent({ connections: 8 });
-  const ask: EverySource['ask'] = (path, asking = {}) => answered(`${house.baseUrl}${path}`, asking, agent);
+  const ask: EverySource['ask'] = (path, asking = {}) => answered(`${gateway.baseUrl}${path}`, asking, agent);
   const give: EverySource['give'] = (token, id, more = {}) => {
     const identifier = [{ value: `MRN-${id}`, type: { coding: [{ code: 'MR' }] } }];
     ehr.patients.set(id, { resourceType: 'Patient', id, identifier });
@@ -131,7 +131,7 @@ export async function startEverySource(
     ehr.tokens.set(token, record);
   };
   return {
-    ...{ house, ehr, archive, proxies, audit, store, ask, give },
+    ...{ gateway, ehr, archive, proxies, audit, store, ask, give },
     async replace(studyUid, files) {
       await store(files);
       const { url, authorization } = archive;
@@ -151,7 +151,7 @@ export async function startEverySource(
     questions: () => ({ web: pathsSent(proxies.web), dimse: dataUnitsSent(proxies.dimse) }),
     async close() {
       await agent.destroy();
-      await house.close();
+      await gateway.close();
       await ehr.close();
       for (const proxy of Object.values(proxies)) await proxy.stop();
       await archive.stop();

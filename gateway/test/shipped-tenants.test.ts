@@ -22,7 +22,7 @@ let smart: AuthorizationServer;
 let epic: VendorServer;
 let meditech: VendorServer;
 let orthanc: Orthanc;
-let house: TestGateway;
+let gateway: TestGateway;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
@@ -58,7 +58,7 @@ beforeAll(async () => {
     },
     ...{ MEDITECH_FHIR: meditech.fhirBaseUrl, MEDITECH_CLIENT_ID: 'imaging', MEDITECH_CLIENT_SECRET: SECRET },
   };
-  house = await buildTestGateway(() => ({}), undefined, undefined, {
+  gateway = await buildTestGateway(() => ({}), undefined, undefined, {
     tenants: (demo) =>
       readTenants({
         ...{ directory: shipped, environment: { ...environment, DEMO_IMAGES: demo.images }, demo },
@@ -66,7 +66,7 @@ beforeAll(async () => {
         expressions: new ExpressionPool(),
       }),
   });
-  const study = join(house.demo.images, 'whitfield-xa-coronary-2026', 'series-1');
+  const study = join(gateway.demo.images, 'whitfield-xa-coronary-2026', 'series-1');
   const [first] = (await readdir(study)).sort();
   await orthanc.upload([join(study, first!)]);
   const identifier = [{ type: { coding: [{ code: 'MR' }] }, value: `MRN-${GEORGE}` }];
@@ -83,12 +83,12 @@ beforeAll(async () => {
   meditech.readers.set(GEORGE, new Set(['launched']));
 }, 60_000);
 afterAll(async () => {
-  await house?.close();
+  await gateway?.close();
   await Promise.all([smart?.close(), epic?.close(), meditech?.close(), orthanc?.stop()]);
 });
 
 const get = (path: string, token?: string) =>
-  house.app.inject({ url: `/${path}`, ...(token && { headers: { authorization: `Bearer ${token}` } }) });
+  gateway.app.inject({ url: `/${path}`, ...(token && { headers: { authorization: `Bearer ${token}` } }) });
 const count = (body: string) => (JSON.parse(body) as Bundle).total;
 
 describe.each(['smart-sandbox', 'smart-sandbox-local', 'cerner-sandbox', 'epic-sandbox'])('%s', (tenant) => {

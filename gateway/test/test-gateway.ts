@@ -78,7 +78,7 @@ export async function buildTestGateway(
     shared?: Pick<SharedState, 'state' | 'shareKeys'>;
   } = {},
 ): Promise<TestGateway> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'house-'));
+  const dataDir = await mkdtemp(join(tmpdir(), 'test-gateway-'));
   const demo = data ?? {
     images: DEMO_IMAGES,
     patients: join(root, 'gateway/demo/patients'),
@@ -89,7 +89,7 @@ export async function buildTestGateway(
   }
   const parts = gatewayParts({
     ...{ fetch, guardedFetch: fetch, now, baseUrl, dataDir, dimse, shared },
-    secrets: ['a secret of the house, long enough'],
+    secrets: ['a secret of the test gateway, long enough'],
     log: log as FastifyBaseLogger,
   });
   const loaded = tenants(demo);

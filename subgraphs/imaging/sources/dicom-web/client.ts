@@ -19,7 +19,7 @@ import { noSuchObject } from '../../../../schema/fault/refusals.ts';
 import { unlessNoRoom } from '../../disk/no-room.ts';
 import type { Target } from '../source.ts';
 import { Semaphore } from '../../../../schema/concurrency/semaphore.ts';
-import { nonsense } from '../../parsing/archive/nonsense.ts';
+import { invalidAnswer } from '../../parsing/archive/archive-faults.ts';
 
 /** HTTP client of a DICOMweb server, with a pool of connections, authentication, and failures as Faults. */
 
@@ -220,7 +220,7 @@ export function pathOf({ studyUid, seriesUid, instanceUid }: Target): string {
 export function asFault(error: unknown): unknown {
   const fault = unlessNoRoom(error);
   if (fault instanceof Fault || (error as Error).name === 'AbortError') return fault;
-  if (error instanceof MultipartError) return nonsense(error);
+  if (error instanceof MultipartError) return invalidAnswer(error);
   if (isUnreachable(error)) return brokenOff(error);
   return new Fault('bad_gateway', 'The image archive cannot be reached.', {
     service: 'imaging',

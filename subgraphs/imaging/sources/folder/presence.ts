@@ -43,7 +43,7 @@ export class FolderPresence {
 
   /** Checks now, because a disk may fail at any moment. */
   get isThere(): boolean {
-    this.#look();
+    this.#inspect();
     return this.#state === 'there';
   }
 
@@ -59,7 +59,7 @@ export class FolderPresence {
 
   /** Checks whether a folder that is away is back. */
   async recheck(): Promise<void> {
-    const now = this.#look();
+    const now = this.#inspect();
     if (!now || this.#state === 'there' || this.#state === 'missing') return;
     const isWhole = await this.#has(this.#options.index.sample(), 'all');
     if (!isWhole && !(await this.#isBelieved())) return;
@@ -81,7 +81,7 @@ export class FolderPresence {
     return false;
   }
 
-  #look(): RootIdentity | undefined {
+  #inspect(): RootIdentity | undefined {
     const now = identify(this.#options.path);
     if (!now) this.#become('missing');
     else if (!this.#known) this.#accept(now);

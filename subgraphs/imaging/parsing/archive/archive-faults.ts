@@ -1,7 +1,7 @@
 import { Fault } from '../../../../schema/fault/fault.ts';
 
 /** Returns the fault for an answer of an archive that is not valid. */
-export function nonsense(cause?: unknown): Fault {
+export function invalidAnswer(cause?: unknown): Fault {
   return new Fault('bad_gateway', 'The image archive gave an answer that makes no sense.', {
     service: 'imaging',
     cause,
