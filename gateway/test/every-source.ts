@@ -3,7 +3,6 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { vi } from 'vitest';
 import { Agent, request, type Dispatcher } from 'undici';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
@@ -57,8 +56,6 @@ export interface EverySource {
   replace(studyUid: string, files: Readonly<Record<string, Buffer>>): Promise<void>;
   /** Makes a token for the patient `id`, whose medical record number is `MRN-{id}`. */
   give(token: string, id: string, more?: object): void;
-  /** Waits until the folder is indexed. @param token of a caller who may list studies there */
-  indexed(token: string): Promise<void>;
   /** Sends a request. @param path below the base of the gateway */
   ask(path: string, asking?: Asking): Promise<Answer>;
   /** Returns the requests to the archive since the call before. */
@@ -141,12 +138,6 @@ export async function startEverySource(
       for (const id of (await found.json()) as string[])
         await fetch(`${url}/studies/${id}`, { method: 'DELETE', headers });
       await archive.upload(Object.values(files));
-    },
-    async indexed(token) {
-      const isIndexed = async () => {
-        if ((await ask('/folder/dicomweb/studies', { token })).status === 503) throw new Error('not indexed');
-      };
-      await vi.waitFor(isIndexed, 30_000);
     },
     questions: () => ({ web: pathsSent(proxies.web), dimse: dataUnitsSent(proxies.dimse) }),
     async close() {

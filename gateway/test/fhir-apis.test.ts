@@ -3,7 +3,7 @@ import type { Bundle, OperationOutcome } from 'fhir/r4.js';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { smallObjects } from './setup/small-objects.ts';
@@ -45,8 +45,7 @@ beforeAll(async () => {
     }),
     { images, patients },
   );
-  const indexed = async () => expect((await ask('/ImagingStudy')).statusCode).toBe(200);
-  await vi.waitFor(indexed, { timeout: 30_000, interval: 100 });
+  await gateway.indexed();
 }, 60_000);
 afterAll(async () => {
   await gateway?.close();

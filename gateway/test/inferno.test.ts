@@ -65,6 +65,7 @@ beforeAll(async () => {
     },
   };
   gateway = await buildTestGateway(() => files, data);
+  await gateway.indexed();
   const launched = { client_id: 'inferno', patient: 'p1', exp: Math.floor(Date.now() / 1000) + 3600 };
   const grant = (token: string, scope: string) =>
     ehr.tokens.set(token, { ...launched, scope, encounter: 'e1' });

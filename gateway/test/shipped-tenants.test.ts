@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bundle } from 'fhir/r4.js';
 import { exportJWK, generateKeyPair } from 'jose';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
 import { readTenants } from '../tenants/loading/tenants.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
@@ -72,8 +72,7 @@ beforeAll(async () => {
   const identifier = [{ type: { coding: [{ code: 'MR' }] }, value: `MRN-${GEORGE}` }];
   smart.patients.set(GEORGE, { resourceType: 'Patient', id: GEORGE, identifier });
   const active = { client_id: 'app', exp: Math.floor(Date.now() / 1000) + 3600 };
-  // The folder has to be indexed first.
-  await vi.waitFor(async () => expect((await get('open/dicomweb/studies')).statusCode).toBe(200), 30_000);
+  await gateway.indexed();
   smart.tokens.set('launched', { ...active, patient: GEORGE, scope: 'patient/ImagingStudy.rs' });
   smart.tokens.set('short', { ...active, patient: GEORGE, scope: 'patient/Patient.rs' });
   const sub = `${epic.fhirBaseUrl}/Patient/${GEORGE}`;

@@ -1,6 +1,6 @@
 /** Nothing that a client sends beside its token has an effect: every API answers byte for byte as without it. */
 import type { Bundle, Endpoint, ImagingStudy } from 'fhir/r4.js';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Access } from '../../schema/access/access.ts';
 import { seal, sealingKey } from '../../schema/access/access.ts';
 import { DEMO_PATIENT } from '../pages/first-request.ts';
@@ -37,11 +37,9 @@ beforeAll(async () => {
     });
     return { smart: tenant('token'), bound: tenant('capability') };
   });
-  const search = () => gateway.app.inject({ url: '/bound/fhir/ImagingStudy', headers: bearer('own') });
-  // The folder has to be indexed first.
-  const indexed = async () => expect((await search()).statusCode).toBe(200);
-  await vi.waitFor(indexed, { timeout: 30_000, interval: 100 });
-  const entries = (await search()).json<Bundle>().entry!;
+  await gateway.indexed();
+  const found = await gateway.app.inject({ url: '/bound/fhir/ImagingStudy', headers: bearer('own') });
+  const entries = found.json<Bundle>().entry!;
   const { id, endpoint } = entries[0]!.resource as ImagingStudy;
   const named = entries.find(({ fullUrl }) => fullUrl === endpoint![0]!.reference)!.resource as Endpoint;
   study = id!;

@@ -1,6 +1,6 @@
 import type { Bundle, Endpoint } from 'fhir/r4.js';
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { DEFAULT_LIMITS, type Limits } from '../http/limits.ts';
 import { startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
@@ -42,13 +42,8 @@ beforeAll(async () => {
       'meditech-bound': tenant('smart-on-fhir-with-meditech-bugfixes', { retrieve: 'capability' }),
     };
   });
-  // 503 as long as the folder is being indexed.
-  const indexed = async () => {
-    const answer = await gateway.app.inject('/all/dicomweb/studies');
-    expect(answer.statusCode).toBe(200);
-    return answer;
-  };
-  const { body } = await vi.waitFor(indexed, { timeout: 60_000, interval: 100 });
+  await gateway.indexed();
+  const { body } = await gateway.app.inject('/all/dicomweb/studies');
   studies = {};
   for (const row of JSON.parse(body) as Record<string, { Value: [string] }>[]) {
     (studies[row['00100020']!.Value[0]] ??= []).push(row['0020000D']!.Value[0]);

@@ -66,7 +66,7 @@ beforeAll(async () => {
   });
   every.ehr.now = now;
   every.give('own', 'a', { exp: 4e9 });
-  await every.indexed('own');
+  await every.gateway.indexed();
 }, 60_000);
 afterAll(async () => {
   await every?.close();
