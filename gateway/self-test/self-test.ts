@@ -48,7 +48,7 @@ export type SelfTest = (tenant: Tenant, patientId?: string) => Promise<Report>;
 export function selfTest(deps: SelfTestDeps): SelfTest {
   return async (tenant, patientId) => {
     if (patientId !== undefined && !FHIR_ID.test(patientId)) {
-      throw new Fault('invalid_request', 'The patient is named by the id of a Patient resource.');
+      throw new Fault('invalid_request', 'Name the patient by the id of a Patient resource.');
     }
     const [before, images] = await Promise.all([
       authorizationChecks(deps, tenant, patientId),

@@ -120,7 +120,7 @@ export function askedPatients(outside: UpstreamDeps, studyOwner?: StudyOwner): A
       'forbidden',
       asked.patients.length > 0
         ? 'The EHR does not let this token read the patient that was asked for.'
-        : 'This token is for no patient in particular: name one, as in `patient=`.',
+        : 'The token names no patient. Name one in the request, for example with `patient=`.',
     );
   };
 }

@@ -48,7 +48,7 @@ export function policyService(outside: UpstreamDeps): PolicyService {
     });
     const parsed = decision.safeParse(json);
     if (status === 200 && parsed.success) return parsed.data.rows;
-    throw upstreamFault('has a policy service that does not decide', new Error(`it answered ${status}`));
+    throw upstreamFault('has a policy service that gives no decision', new Error(`it answered ${status}`));
   };
   return async (tenant, url, client) => {
     const decided = await decisions.get(`${tenant.key}\0${client}`, async () => {

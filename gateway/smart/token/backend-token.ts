@@ -109,7 +109,10 @@ export function backendTokens(outside: UpstreamDeps): BackendTokens {
           fetch: jsonFetch(outside, tenant),
         });
         if (token === undefined) {
-          throw upstreamFault('gave us no token of our own', new Error(`token endpoint answered ${status}`));
+          throw upstreamFault(
+            'did not give this gateway an access token',
+            new Error(`token endpoint answered ${status}`),
+          );
         }
         return { value: { token }, seconds: lifetime === undefined ? 0 : lifetime - MARGIN_SECONDS };
       });

@@ -63,7 +63,7 @@ export async function introspect(
   }
   if (answer.status !== 200) {
     throw upstreamFault(
-      'does not let us ask about tokens',
+      'does not let this gateway introspect tokens',
       new Error(`introspection answered ${answer.status}`),
     );
   }
@@ -79,7 +79,7 @@ export async function introspect(
 }
 
 function unintelligible(cause: unknown): Fault {
-  return upstreamFault('described a token in a way that cannot be understood', cause);
+  return upstreamFault('gave a token description that is not valid', cause);
 }
 
 /**
@@ -93,7 +93,7 @@ export function introspectionEndpoint(config: ExternalConfig, document: SmartCon
   }
   const endpoint = config.tokenUrl ?? endpointOf(document, 'token_endpoint');
   if (!/\/token$/.test(endpoint))
-    throw upstreamFault('names a token endpoint that tells no introspection endpoint');
+    throw upstreamFault('has a token endpoint that names no introspection endpoint');
   return endpoint.replace(/token$/, 'introspect');
 }
 

@@ -68,7 +68,7 @@ export async function transcodePixels({
   if (!native && announced && sharesChroma(pixels))
     throw new Fault(
       'not_acceptable',
-      'No lossless compression knows the YBR_FULL_422 of the metadata; retrieve the frames as stored, or as octets.',
+      'No lossless compression supports the YBR_FULL_422 of the metadata. Retrieve the frames as stored or as octets.',
     );
   const stream = await decodeSamples(encoded, transferSyntax, pixels, announced);
   const whole = native && stream.precision === pixels.bitsAllocated;
@@ -85,7 +85,10 @@ async function compressed(frame: DecodedFrame, to: string): Promise<TranscodedPi
   const { samplesPerPixel, photometricInterpretation } = frame;
   const transformed = to === TransferSyntax.JPEG2000Lossless && samplesPerPixel === 3;
   if (transformed && photometricInterpretation !== 'RGB')
-    throw new Fault('not_acceptable', `JPEG 2000 is made here of RGB, not of ${photometricInterpretation}.`);
+    throw new Fault(
+      'not_acceptable',
+      `Pixels in ${photometricInterpretation} cannot be compressed with JPEG 2000. Retrieve them as stored.`,
+    );
   return {
     bytes: await ENCODERS[to]!(frame),
     photometricInterpretation: transformed ? 'YBR_RCT' : photometricInterpretation,

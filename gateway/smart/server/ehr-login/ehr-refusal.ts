@@ -32,6 +32,6 @@ export async function believed<T>(exchange: () => Promise<T>): Promise<T> {
       throw new EhrRefusal(`the EHR's answer is not valid: ${error.code ?? error.name}`);
     }
     if (error instanceof Fault) throw error;
-    throw upstreamFault('answered in a way that cannot be understood', new Error((error as Error).name));
+    throw upstreamFault('gave an answer that is not valid', new Error((error as Error).name));
   }
 }

@@ -24,7 +24,10 @@ export function withTranscoding(
       const pixels = canDecode(frames.transferSyntax) ? await describe() : undefined;
       const native = to === TransferSyntax.ExplicitVRLittleEndian;
       if (!pixels || !(native || (canCompress(to) && encoderTakes(pixels))))
-        throw new Fault('not_acceptable', 'The frames cannot be had in this transfer syntax.');
+        throw new Fault(
+          'not_acceptable',
+          'The frames are not available in this transfer syntax. Retrieve them as stored, with transfer-syntax=*.',
+        );
       refuseTooLarge({ transferSyntax: frames.transferSyntax, pixels, to, announced: true });
       return {
         mediaType: native ? 'application/octet-stream' : frameMediaType(to),
