@@ -235,7 +235,7 @@ describe('FG-12 limits, FG-13 cross-site requests', () => {
     ]) {
       expect([answer.status, JSON.stringify(answer.json)]).toEqual([
         400,
-        expect.stringContaining('send the query itself'),
+        expect.stringContaining('Send the text of the query'),
       ]);
     }
   });
