@@ -14,7 +14,7 @@ import { GracefulShutdown } from './http/graceful-shutdown.ts';
 import { fetchThrough, guardedDispatcher } from './outbound/guarded-dispatcher.ts';
 import { metricsServer } from './http/metrics-server.ts';
 import { logger, metrics } from './http/observe.ts';
-import { readyMadeCommands } from './pages/ready-made.ts';
+import { firstRequestCommands } from './pages/first-request.ts';
 import { checkTenant, COMMAND } from './self-test/command.ts';
 import { readSettings, SettingsError } from './settings.ts';
 import { openRedis } from './state/redis.ts';
@@ -181,7 +181,7 @@ SMART Imaging Gateway
   console.log(`  Playground  ${baseUrl}/demo/playground
 
 A token, and a first request:
-${readyMadeCommands(baseUrl, secretFile)}
+${firstRequestCommands(baseUrl, secretFile)}
 `);
 }
 

@@ -573,7 +573,7 @@ describeWithSharedData('every image source', () => {
       const matrix = withPixels.filter((file) => file.file.startsWith('ts-matrix/') && canSend([file]));
       for (const file of [first, ...matrix]) {
         const frames = await source.frames(target(file), [1]);
-        const decoded = await frames.recoded!(TransferSyntax.ExplicitVRLittleEndian);
+        const decoded = await frames.transcoded!(TransferSyntax.ExplicitVRLittleEndian);
         expect(decoded.mediaType).toBe('application/octet-stream');
         for await (const frame of decoded.frames) {
           // As the metadata announce: two pixels of 4:2:2 share their chroma.
