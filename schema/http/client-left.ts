@@ -4,8 +4,11 @@ import type { FastifyReply } from 'fastify';
 const LEFT = new DOMException('The client has left.', 'AbortError');
 
 export interface ClientLeftOptions {
-  /** Abort also after the answer: no work goes on that the answer did not wait for (default: false). */
-  orAnswered?: boolean;
+  /**
+   * Abort also after the answer: no work goes on that the answer did not wait for (default: false). Decided when the
+   * connection closes: an answer from memory leaves no work, and an abort takes a while.
+   */
+  orAnswered?: boolean | (() => boolean);
 }
 
 /** Returns a signal that aborts when the client leaves before it has its answer, to end work for it (DW-15). */
@@ -22,6 +25,7 @@ export function abortWhenClientLeaves(
   { orAnswered = false }: ClientLeftOptions = {},
 ): void {
   raw.once('close', () => {
-    if (orAnswered || !raw.writableFinished) left.abort(LEFT);
+    const ends = typeof orAnswered === 'function' ? orAnswered() : orAnswered;
+    if (ends || !raw.writableFinished) left.abort(LEFT);
   });
 }

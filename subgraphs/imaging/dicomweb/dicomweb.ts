@@ -12,14 +12,14 @@ import type { OpenImaging } from '../study/studies.ts';
 import { framesPart } from '../study/audited-studies.ts';
 import { acceptedCoding, CODINGS, compressed, type Coding } from '../../../schema/http/content-coding.ts';
 import { studyRowJson, withRetrieveUrl } from '../dicom/dicomweb-urls.ts';
-import { notModifiedOr } from '../study/entity-tag.ts';
+import { answerTag, notModifiedOr, tagged } from '../study/entity-tag.ts';
 import { prepareRoutes, queryOf, readsOnly, requireUtf8, sendPayload } from './http.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { parseQido } from './qido.ts';
 import type { Pictures } from '../render/pictures.ts';
 import type { InstanceTarget, Level, Target } from '../sources/source.ts';
 import type { Imaging } from '../study/studies.ts';
-import { frameList, retrieveBulkData, retrieveFrames, retrieveObjects } from './wado.ts';
+import { frameList, givenFrames, retrieveBulkData, retrieveObjects } from './wado.ts';
 import type { Payload } from '../study/payload.ts';
 import { setWarnings } from '../../../schema/http/warning-header.ts';
 import { warningsOf } from '../study/warnings.ts';
@@ -65,8 +65,11 @@ export function dicomwebRoutes({ baseUrl, under, open, pictures }: DicomwebOptio
         exposeHeadRoute: false,
         handler: (request, reply) => {
           // A search does not end with its client: others may wait for the same answer (IA-19).
-          const signal = serves === RETRIEVE ? clientLeft(reply, { orAnswered: true }) : undefined;
-          return handler(new Call(request, reply, { baseUrl, open, signal }));
+          let call: Call | undefined;
+          const left = () => clientLeft(reply, { orAnswered: () => call?.mayLeaveWork ?? true });
+          const signal = serves === RETRIEVE ? left() : undefined;
+          call = new Call(request, reply, { baseUrl, open, signal });
+          return handler(call);
         },
       });
 
@@ -101,6 +104,8 @@ export function dicomwebRoutes({ baseUrl, under, open, pictures }: DicomwebOptio
 
 /** One request and its answer. */
 class Call {
+  /** True unless all of the answer was in memory, and everything that was opened for it is closed. */
+  mayLeaveWork = true;
   readonly #request: FastifyRequest;
   readonly #reply: FastifyReply;
   readonly #imaging: Imaging;
@@ -176,10 +181,19 @@ class Call {
     const { frames = '' } = this.#request.params as { frames?: string };
     const numbers = frameList(frames);
     const part = framesPart(numbers);
+    const accept = this.#accept();
+    const form = [...numbers, accept];
     // One retrieval, with its media type: it is recorded as allowed only if the frames are given (IA-30).
     const given = () =>
-      this.#imaging.reading(target, part, (core) => retrieveFrames(core, target, numbers, this.#accept()));
-    return this.#send(await this.#unlessHeld(target, part, numbers, given));
+      this.#imaging.reading(target, part, async (core) => {
+        const stored = await core.frames(target, numbers);
+        const tag = answerTag(stored.version, target, part, form);
+        return tagged(await givenFrames(stored, numbers, accept), core, tag);
+      });
+    const asked = { target, part, form, ifNoneMatch: this.#ifNoneMatch(), isTagged: true };
+    const payload = await notModifiedOr(this.#imaging, asked, given);
+    this.mayLeaveWork = !(payload.body instanceof Uint8Array);
+    return this.#send(payload);
   }
 
   async bulkData(): Promise<unknown> {
@@ -266,6 +280,7 @@ class Call {
   }
 
   #sendEncoded(coding: Coding, tag: string, bytes: Buffer): unknown {
+    this.mayLeaveWork = false;
     this.#reply.header('etag', tag).header('content-length', String(bytes.length));
     if (coding !== 'identity') this.#reply.header('content-encoding', coding);
     return this.#reply.send(this.#request.method === 'HEAD' ? undefined : bytes);

@@ -7,11 +7,15 @@ import { imagesAreReadOnly } from '../../../schema/fault/refusals.ts';
 import { asJson, faultHandler } from '../../../schema/http/fault-reply.ts';
 import { readParameters } from '../../../schema/http/request-bounds.ts';
 import type { ServingRoute } from '../../../schema/http/served.ts';
+import { giveBack } from '../multipart/buffer-pool.ts';
 import { MAX_UIDS } from './qido.ts';
 import { endIdleReader } from './reader-timeout.ts';
 import type { Payload } from '../study/payload.ts';
 
 /** HTTP handling that DICOMweb and WADO-URI share. */
+
+/** Maximum bytes of a body in memory that a client may leave unread. */
+const MAX_UNWATCHED = 64 * 1024;
 
 const READS = 'GET, HEAD, OPTIONS';
 
@@ -67,7 +71,8 @@ export function sendPayload(
   const { etag } = headers;
   const known = status === 304 || isHeldBy(request.headers['if-none-match'], etag);
   if (!known && request.method !== 'HEAD') {
-    if (!(body instanceof Uint8Array)) {
+    if (body instanceof Uint8Array) reply.raw.once('finish', () => giveBack(body));
+    if (!(body instanceof Uint8Array) || body.length > MAX_UNWATCHED) {
       const { readerTimeout } = request.tenant.limits;
       endIdleReader(reply.raw, readerTimeout, () =>
         request.log.warn(

@@ -5,6 +5,8 @@
 
 /** Sizes of buffers are multiples of this, because files of a series differ by a few bytes. */
 const STEP = 128 * 1024;
+/** Bytes before and after each buffer, for the text around a frame in an answer. */
+const ROOM = 512;
 
 const GIVE_BACK = Symbol('give back');
 
@@ -27,11 +29,11 @@ export class BufferPool {
   take(length: number): Buffer {
     // Small buffers cost little, very large ones are rare.
     if (length < STEP / 2 || length > this.#most / 4) return Buffer.allocUnsafe(length);
-    const size = Math.ceil(length / STEP) * STEP;
+    const size = Math.ceil((length + 2 * ROOM) / STEP) * STEP;
     const kept = this.#free.get(size)?.pop();
     if (kept) this.#bytes -= size;
     const memory = kept ?? Buffer.allocUnsafeSlow(size).buffer;
-    const lent: Buffer & Lent = Buffer.from(memory, 0, length);
+    const lent: Buffer & Lent = Buffer.from(memory, ROOM, length);
     lent[GIVE_BACK] = () => this.#keep(memory);
     return lent;
   }
@@ -55,4 +57,22 @@ export function giveBack(bytes: Uint8Array): void {
   const keep = lent[GIVE_BACK];
   lent[GIVE_BACK] = undefined;
   keep?.();
+}
+
+/**
+ * Writes text before and after a buffer of a pool, without a copy of its bytes. The returned buffer takes its place.
+ * @param before,after ASCII
+ * @returns undefined for other buffers, and for text for which there is no room
+ */
+export function enclosed(bytes: Uint8Array, before: string, after: string): Buffer | undefined {
+  const lent: Lent = bytes;
+  const keep = lent[GIVE_BACK];
+  if (!keep || before.length > ROOM || after.length > ROOM) return undefined;
+  const length = before.length + bytes.length + after.length;
+  const whole: Buffer & Lent = Buffer.from(bytes.buffer, bytes.byteOffset - before.length, length);
+  whole.write(before, 0, 'latin1');
+  whole.write(after, before.length + bytes.length, 'latin1');
+  lent[GIVE_BACK] = undefined;
+  whole[GIVE_BACK] = keep;
+  return whole;
 }

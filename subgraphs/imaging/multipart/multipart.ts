@@ -64,9 +64,18 @@ export function partHead({ headers, size }: Omit<OutgoingPart, 'body'>): string 
   return `\r\n${fields}\r\n`;
 }
 
+/** Returns the text before and after the bytes of a body of only this part. */
+export function aroundOne(
+  part: Omit<OutgoingPart, 'body'>,
+  boundary: string,
+): [before: string, after: string] {
+  return [`--${boundary}${partHead(part)}`, `\r\n--${boundary}--\r\n`];
+}
+
 /** Returns the bytes of a body of only this part, so that the answer can have a Content-Length. */
 export function lengthOfOne(part: Omit<OutgoingPart, 'body'> & { size: number }, boundary: string): number {
-  return `--${boundary}${partHead(part)}\r\n--${boundary}--\r\n`.length + part.size;
+  const [before, after] = aroundOne(part, boundary);
+  return before.length + part.size + after.length;
 }
 
 /** Yields a body. Fails if its size is not as announced, which would make the rest of the answer invalid (DW-13). */

@@ -70,6 +70,7 @@ export async function openFolder(options: FolderOptions): Promise<FolderSource> 
 }
 
 class Folder implements FolderSource {
+  readonly stampsFrames = true;
   readonly indexed: Promise<void>;
   readonly #root: string;
   readonly #database: Database.Database;
@@ -211,7 +212,7 @@ class Folder implements FolderSource {
     const instance = await this.#instance(target, signal);
     const reading = this.#frameTables.frames(this.#path(instance), instance, numbers);
     const given = await this.#reading(instance, reading);
-    return { ...given, frames: this.#readingEach(instance, given.frames) };
+    return { ...given, stamp: stampOf([instance]), frames: this.#readingEach(instance, given.frames) };
   }
 
   async version(target: Target, signal?: AbortSignal): Promise<string> {
@@ -283,9 +284,11 @@ class Folder implements FolderSource {
     return error;
   }
 
-  async #instances(target: Target, signal?: AbortSignal): Promise<IndexedInstance[]> {
+  async #instances(target: Target, signal?: AbortSignal): Promise<readonly IndexedInstance[]> {
     await this.#ready(signal);
-    const instances = this.#search.instances(target);
+    const instances = isInstance(target)
+      ? this.#search.instance(target, this.#index.generation())
+      : this.#search.instances(target);
     if (instances.length === 0) throw noSuchObject();
     return instances;
   }
@@ -376,4 +379,8 @@ function opened<T extends { stream: Readable }>(opening: Promise<T>): Promise<T>
     () => undefined,
   );
   return opening;
+}
+
+function isInstance(target: Target): target is InstanceTarget {
+  return target.seriesUid !== undefined && target.instanceUid !== undefined;
 }

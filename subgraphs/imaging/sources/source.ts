@@ -54,6 +54,8 @@ export interface Frames {
    * @throws Fault `not_acceptable` for a transfer syntax that the pixels cannot be transcoded to
    */
   transcoded?(transferSyntax: string): Promise<Frames>;
+  /** The version of the instance, as `ImagingSource.version` gives it; only of sources with `stampsFrames`. */
+  stamp?: string;
 }
 
 /** The bytes of one bulk data attribute. */
@@ -121,6 +123,9 @@ export interface ImagingSource {
    * @throws Fault `not_found`
    */
   version?(target: Target, signal?: AbortSignal): Promise<string | undefined>;
+
+  /** True if `frames` gives the version too, so that it need not be asked for before. */
+  readonly stampsFrames?: true;
 
   /**
    * Called before an object is reported as missing. Absent when each answer makes sure by itself.

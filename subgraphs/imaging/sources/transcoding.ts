@@ -71,6 +71,7 @@ export function transcoding(source: ImagingSource, pixels: PixelPool, parsing: P
       return withTranscoding(frames, describe, pixels, signal);
     },
     bulkdata: (target, path, signal) => source.bulkdata(target, path, signal),
+    ...(source.stampsFrames && { stampsFrames: source.stampsFrames }),
     ...(source.version && {
       version: (target: Target, signal?: AbortSignal) => source.version!(target, signal),
     }),

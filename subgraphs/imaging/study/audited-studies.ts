@@ -10,8 +10,8 @@ import type { Order } from '../authorization/patient-directory.ts';
 import type { EncodedMetadata } from '../cache/metadata-cache.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { StudyQuery } from './study-query.ts';
-import type { Frames, BulkData, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';
-import type { Reading } from './study-reader.ts';
+import type { BulkData, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';
+import type { Reading, VersionedFrames } from './study-reader.ts';
 import type {
   Detail,
   Imaging,
@@ -130,7 +130,7 @@ export class AuditedStudies implements Imaging {
     return this.#retrieved(target, '', () => this.#core.relay(target, transferSyntax));
   }
 
-  frames(target: InstanceTarget, numbers: readonly number[]): Promise<Frames> {
+  frames(target: InstanceTarget, numbers: readonly number[]): Promise<VersionedFrames> {
     return this.#retrieved(target, framesPart(numbers), () => this.#core.frames(target, numbers));
   }
 

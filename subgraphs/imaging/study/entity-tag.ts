@@ -27,6 +27,8 @@ export interface Conditional {
   form: readonly unknown[];
   /** The header If-None-Match. */
   ifNoneMatch: string | undefined;
+  /** True if `given` sets the entity tag. The version is then only asked for to compare it with `ifNoneMatch`. */
+  isTagged?: boolean;
 }
 
 /**
@@ -36,9 +38,10 @@ export interface Conditional {
  */
 export async function notModifiedOr(
   imaging: Imaging,
-  { target, part, form, ifNoneMatch }: Conditional,
+  { target, part, form, ifNoneMatch, isTagged = false }: Conditional,
   given: (tag: string | undefined) => Promise<Payload>,
 ): Promise<Payload> {
+  if (isTagged && ifNoneMatch === undefined) return given(undefined);
   let tag: string | undefined;
   // For the core this is a retrieval of the same part: its checks come first (IA-23), and it is recorded if the answer
   // is 304 (IA-30).
@@ -47,10 +50,16 @@ export async function notModifiedOr(
     return tag && heldTag(ifNoneMatch, tag);
   });
   if (held) return notModified(held);
-  const payload = await given(tag);
-  return tag && !imaging.usedCopy
-    ? { ...payload, headers: { etag: `W/${tag}`, ...payload.headers } }
-    : payload;
+  return tagged(await given(tag), imaging, tag);
+}
+
+/** Returns the payload with a weak entity tag, unless it has one, or a copy has replaced the tagged source. */
+export function tagged(
+  payload: Payload,
+  { usedCopy }: Pick<Imaging, 'usedCopy'>,
+  tag: string | undefined,
+): Payload {
+  return tag && !usedCopy ? { ...payload, headers: { etag: `W/${tag}`, ...payload.headers } } : payload;
 }
 
 /** Returns a 304 answer with its entity tag. */

@@ -6,18 +6,11 @@ import { randomBoundary } from '../multipart/multipart.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import { patientFingerprint, statedPatient } from '../facts/of-patients.ts';
 import { primed } from '../sources/timeout.ts';
-import type {
-  BulkData,
-  Frames,
-  ImagingSource,
-  InstanceTarget,
-  StoredInstance,
-  Target,
-} from '../sources/source.ts';
+import type { BulkData, ImagingSource, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';
 import type { TenantSource } from '../cache/tenant-source.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import type { Relayed } from './studies.ts';
-import type { Version } from './study-reader.ts';
+import type { Version, VersionedFrames } from './study-reader.ts';
 
 /**
  * A study of one source that this caller may retrieve; reading it needs no further check (IA-23, IA-24). Gives only
@@ -83,11 +76,14 @@ export class OpenStudy {
     return relayed;
   }
 
-  async frames(target: InstanceTarget, numbers: readonly number[]): Promise<Frames> {
+  async frames(target: InstanceTarget, numbers: readonly number[]): Promise<VersionedFrames> {
     const own = this.#own(target);
-    return this.#source.retrieve(['frames', own, numbers], (source, signal) =>
-      source.frames(own, numbers, signal),
-    );
+    return this.#source.retrieve(['frames', own, numbers], async (source, signal) => {
+      // Before the frames, which may change in between: an older version only costs another retrieval.
+      const before = source.stampsFrames ? undefined : await source.version?.(own, signal);
+      const frames = await source.frames(own, numbers, signal);
+      return { ...frames, version: this.#versionWith(frames.stamp ?? before) };
+    });
   }
 
   async bulkdata(target: InstanceTarget, path: string): Promise<BulkData> {
@@ -101,7 +97,10 @@ export class OpenStudy {
   async version(target: Target): Promise<Version> {
     const own = this.#own(target);
     const source = await this.#source.open();
-    const stamp = source.version && (await this.#source.shared(source.version(own)));
+    return this.#versionWith(source.version && (await this.#source.shared(source.version(own))));
+  }
+
+  #versionWith(stamp: string | undefined): Version {
     return { source: this.#source.key, patient: patientFingerprint(this.#row), stamp };
   }
 

@@ -9,10 +9,10 @@ import { awaitFirstBytes, framesWithFailover, isSourceFailure } from './failover
 import type { StudyQuery } from './study-query.ts';
 import type { OpenStudy } from './open-study.ts';
 import type { RestrictedStudies } from './restricted-studies.ts';
-import type { Frames, InstanceTarget, Target } from '../sources/source.ts';
+import type { InstanceTarget, Target } from '../sources/source.ts';
 import type { Detail, Imaging, SearchResult, StudyFilter, StudyList, StudyRecord } from './studies.ts';
 import { areCopies, askEach, sizeOf, StudyHolders, type SeveralStudiesOptions } from './study-holders.ts';
-import type { Reading } from './study-reader.ts';
+import type { Reading, VersionedFrames } from './study-reader.ts';
 import { byStudy, compareNewestFirst } from '../facts/study-rows.ts';
 
 const isNotFound = (error: unknown) => error instanceof Fault && error.code === 'not_found';
@@ -170,12 +170,12 @@ export class SeveralStudies implements Imaging {
   }
 
   async frames(target: InstanceTarget, numbers: readonly number[]) {
-    const get = async (source: RestrictedStudies): Promise<Frames> =>
+    const get = async (source: RestrictedStudies): Promise<VersionedFrames> =>
       (await source.open(target.studyUid)).frames(target, numbers);
     return this.#from(target.studyUid, async (source, others) => {
       const given = await get(source);
       if (others.length === 0) return given;
-      const other = (): Promise<Frames> => {
+      const other = (): Promise<VersionedFrames> => {
         this.#replaced = true;
         return this.#first(others, get);
       };

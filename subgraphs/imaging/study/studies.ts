@@ -8,8 +8,8 @@ import type { Order } from '../authorization/patient-directory.ts';
 import type { EncodedMetadata } from '../cache/metadata-cache.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { StudyQuery } from './study-query.ts';
-import type { BulkData, Frames, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';
-import type { Reading } from './study-reader.ts';
+import type { BulkData, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';
+import type { Reading, VersionedFrames } from './study-reader.ts';
 
 /** One study, for the FHIR and GraphQL APIs. Rows are shared with a cache: never change them. */
 export interface StudyRecord {
@@ -128,7 +128,7 @@ export interface Imaging {
   relay(target: Target, transferSyntax: string): Promise<Relayed | undefined>;
 
   /** Returns frames. @param numbers frame numbers, from 1 */
-  frames(target: InstanceTarget, numbers: readonly number[]): Promise<Frames>;
+  frames(target: InstanceTarget, numbers: readonly number[]): Promise<VersionedFrames>;
 
   /** Returns a large value. @param path the part after the instance's URL, `bulkdata/…` */
   bulkdata(target: InstanceTarget, path: string): Promise<BulkData>;

@@ -19,6 +19,11 @@ export interface Version {
   stamp: string | undefined;
 }
 
+/** Frames with the version of their instance, which is never newer than they are. */
+export interface VersionedFrames extends Frames {
+  version: Version;
+}
+
 /** The part of the core that reads a study. `Imaging.reading` passes it to work that is recorded as one retrieval. */
 export interface Reading {
   /**
@@ -28,7 +33,7 @@ export interface Reading {
   readonly usedCopy: boolean;
   study(studyUid: string, detail: 'instance'): Promise<{ instances?: readonly DicomJson[] } | undefined>;
   metadata(target: InstanceTarget): Promise<ObjectMetadata>;
-  frames(target: InstanceTarget, numbers: readonly number[]): Promise<Frames>;
+  frames(target: InstanceTarget, numbers: readonly number[]): Promise<VersionedFrames>;
   bulkdata(target: InstanceTarget, path: string): Promise<BulkData>;
   /** Returns the version of a target. @throws Fault as for every retrieval: it also checks the caller's right */
   version(target: Target): Promise<Version>;

@@ -61,6 +61,7 @@ export async function openSharedImages(): Promise<{ images: SharedImage[]; close
 }
 
 function readable(source: FolderSource): ReadableImages {
+  const version = { source: 'shared', patient: '', stamp: '' };
   const core: Reading = {
     usedCopy: false,
     async study(studyUid) {
@@ -68,9 +69,9 @@ function readable(source: FolderSource): ReadableImages {
       return { instances: await source.search({ level: 'instance', studyUid, match, includeField: [] }) };
     },
     metadata: async (target) => (await source.metadata(target))[0]!,
-    frames: (target, numbers) => source.frames(target, numbers),
+    frames: async (target, numbers) => ({ ...(await source.frames(target, numbers)), version }),
     bulkdata: (target, path) => source.bulkdata(target, path),
-    version: async () => ({ source: 'shared', patient: '', stamp: '' }),
+    version: async () => version,
   };
   return { reading: (_target, _part, work) => work(core) };
 }

@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
 import { Tag, type DicomJson } from '../../../../schema/dicom/dicom.ts';
-import type { Level, SourceQuery, Target } from '../source.ts';
+import type { InstanceTarget, Level, SourceQuery, Target } from '../source.ts';
 import type { IndexedObject } from './indexed-object.ts';
 import { condition, type Condition } from './matching.ts';
 
@@ -87,12 +87,17 @@ const ALWAYS: readonly string[] = [
 
 /** Number of prepared statements that are kept. */
 const MAX_STATEMENTS = 100;
+/** Number of instances whose files are remembered. */
+const MAX_REMEMBERED = 2000;
 
 /** Searches the index of a folder. */
 export class IndexSearch {
   readonly #database: Database.Database;
   /** Prepared statements by SQL. Preparing one takes longer than finding the file of a frame with it. */
   readonly #statements = new LRUCache<string, Database.Statement>({ max: MAX_STATEMENTS });
+  /** Files of single instances in one generation of the index, because an image is read frame by frame. */
+  readonly #remembered = new LRUCache<string, IndexedInstance[]>({ max: MAX_REMEMBERED });
+  #generation: string | undefined;
 
   constructor(database: Database.Database) {
     this.#database = database;
@@ -111,6 +116,20 @@ export class IndexSearch {
     const values = conditions.flatMap((condition) => condition.values);
     const rows = this.#all(sql, [...values, query.limit ?? -1, query.offset ?? 0]) as Row[];
     return rows.map((row) => datasetOf(row, query));
+  }
+
+  /**
+   * Returns the file of an instance, of its patient only.
+   * @param generation of the index, which changes with it
+   */
+  instance(target: InstanceTarget, generation: string): readonly IndexedInstance[] {
+    if (generation !== this.#generation) this.#remembered.clear();
+    this.#generation = generation;
+    const { studyUid, seriesUid, instanceUid, patient } = target;
+    const key = `${studyUid} ${seriesUid} ${instanceUid} ${patient ? JSON.stringify(patient.id) : ''}`;
+    const known = this.#remembered.get(key) ?? this.instances(target);
+    this.#remembered.set(key, known);
+    return known;
   }
 
   /**

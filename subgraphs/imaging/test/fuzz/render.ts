@@ -87,6 +87,7 @@ function coreOf(dataset: DicomJson, random: Random): ReadableImages {
     ? Math.ceil((pixels.rows * pixels.columns * pixels.samplesPerPixel * pixels.bitsAllocated) / 8)
     : 0;
   const length = size > 0 && size < 1e6 ? size : 16;
+  const version = { source: '', patient: '', stamp: '' };
   const core: Reading = {
     usedCopy: false,
     study: async () => ({ instances: [dataset] }),
@@ -95,13 +96,14 @@ function coreOf(dataset: DicomJson, random: Random): ReadableImages {
       async function* frames() {
         for (const _ of numbers) yield random.bytes(length);
       }
-      return { mediaType: '', transferSyntax: TransferSyntax.ExplicitVRLittleEndian, frames: frames() };
+      const transferSyntax = TransferSyntax.ExplicitVRLittleEndian;
+      return { mediaType: '', transferSyntax, frames: frames(), version };
     },
     async bulkdata() {
       const bytes = absurdBytes(random);
       return { mediaType: '', size: bytes.length, open: () => Readable.from([bytes]) };
     },
-    version: async () => ({ source: '', patient: '', stamp: '' }),
+    version: async () => version,
   };
   return { reading: (_target, _part, work) => work(core) };
 }
