@@ -1,5 +1,5 @@
 import { SingleFlight } from '../../../schema/concurrency/single-flight.ts';
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { withBase } from '../dicom/bulk-data-base.ts';
 import {
@@ -82,11 +82,9 @@ export class MetadataCache {
     const { seriesUid, instanceUid } = target;
     // One instance of many: loading it is cheaper than finding it in its series.
     if (instanceUid !== undefined) return this.#encoded([await pack(await load(target))]);
-    const key = (uid: string) => `${version}\n${uid}`;
-    const wanted = seriesUid === undefined ? this.#studies.get(version) : [key(seriesUid)];
-    const kept = wanted?.map((one) => this.#series.get(one));
-    const complete = kept?.every((one) => one !== undefined) ? kept : undefined;
-    if (complete) return this.#encoded(complete);
+    const kept = this.kept(version, target);
+    if (kept) return kept;
+    const key = (uid: string) => keyOf(version, uid);
     return this.#loading.run(`${version}\n${seriesUid ?? ''}`, async () => {
       const objects = inOrder(await load(target));
       const bySeries = () => [...grouped(objects, ({ seriesUid }) => seriesUid)];
@@ -97,6 +95,14 @@ export class MetadataCache {
       if (seriesUid === undefined) this.#studies.set(version, keys);
       return this.#encoded(packed);
     });
+  }
+
+  /** Returns metadata of a study or series that are kept, without waiting. */
+  kept(version: string, { seriesUid, instanceUid }: Target): EncodedMetadata | undefined {
+    if (instanceUid !== undefined) return undefined;
+    const wanted = seriesUid === undefined ? this.#studies.get(version) : [keyOf(version, seriesUid)];
+    const kept = wanted?.map((one) => this.#series.get(one));
+    return kept?.every((one) => one !== undefined) ? this.#encoded(kept) : undefined;
   }
 
   /** Forgets the metadata of a tenant, or of all tenants. */
@@ -131,6 +137,8 @@ export class MetadataCache {
     };
   }
 }
+
+const keyOf = (version: string, seriesUid: string) => `${version}\n${seriesUid}`;
 
 /** Sorts series and instances by their numbers, then by their UIDs. */
 function inOrder(objects: readonly ObjectMetadata[]): ObjectMetadata[] {
@@ -171,5 +179,5 @@ async function* rebased(series: readonly Buffer[], base: string): AsyncGenerator
 }
 
 function digest(text: string): string {
-  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
+  return hash('sha256', text, 'base64url').slice(0, 22);
 }

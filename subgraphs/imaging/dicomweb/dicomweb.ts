@@ -57,30 +57,36 @@ export function dicomwebRoutes({ baseUrl, under, open, pictures }: DicomwebOptio
   return async function routes(app: FastifyInstance): Promise<void> {
     prepareRoutes(app, baseUrl, 'dicomweb');
 
-    const route = (serves: ServingRoute, path: string, handler: (call: Call) => Promise<unknown>) =>
+    const route = (
+      serves: ServingRoute,
+      path: string,
+      handler: (call: Call) => Promise<unknown>,
+      endsWithClient = false,
+    ) =>
       app.route({
         ...serves,
         method: ['GET', 'HEAD'],
         url: `${under}${path}`,
         exposeHeadRoute: false,
         handler: (request, reply) => {
-          // A search does not end with its client: others may wait for the same answer (IA-19).
           let call: Call | undefined;
           const left = () => clientLeft(reply, { orAnswered: () => call?.mayLeaveWork ?? true });
-          const signal = serves === RETRIEVE ? left() : undefined;
+          const signal = endsWithClient ? left() : undefined;
           call = new Call(request, reply, { baseUrl, open, signal });
           return handler(call);
         },
       });
 
-    const read = (path: string, handler: (call: Call) => Promise<unknown>) => route(RETRIEVE, path, handler);
+    const read = (path: string, handler: (call: Call) => Promise<unknown>) =>
+      route(RETRIEVE, path, handler, true);
 
+    // Searches, and metadata that are kept, do not end with their client: others may wait for the same answer (IA-19).
     for (const [path, level] of SEARCHES) {
       if (under === '/dicomweb' || path.startsWith(STUDY)) route(SEARCH, path, (call) => call.search(level));
     }
     for (const path of [STUDY, SERIES, INSTANCE]) {
       read(path, (call) => call.objects());
-      read(`${path}/metadata`, (call) => call.metadata());
+      route(RETRIEVE, `${path}/metadata`, (call) => call.metadata(), path === INSTANCE);
       for (const kind of PICTURES) read(`${path}/${kind}`, (call) => call.picture(pictures, kind));
     }
     read(`${INSTANCE}/frames/:frames`, (call) => call.frames());

@@ -40,5 +40,13 @@ export const OF_PATIENT = [
  * with a correction.
  */
 export function patientFingerprint(row: DicomJson): string {
-  return JSON.stringify(OF_PATIENT.map((tag) => row[tag]?.Value ?? []));
+  let fingerprint = fingerprints.get(row);
+  if (fingerprint === undefined) {
+    fingerprint = JSON.stringify(OF_PATIENT.map((tag) => row[tag]?.Value ?? []));
+    fingerprints.set(row, fingerprint);
+  }
+  return fingerprint;
 }
+
+/** By rows, which are kept with the answers of their source. */
+const fingerprints = new WeakMap<DicomJson, string>();

@@ -37,8 +37,9 @@ export class OpenStudy {
     const { key } = this.#source;
     const count = text(this.#row, Tag.NumberOfStudyRelatedInstances);
     const version = [key, target.studyUid, count, patientFingerprint(this.#row)].join('\n');
+    const own = this.#own(target);
     const load = (wanted: Target) => this.#loadMetadata(wanted);
-    return this.#source.shared(this.#metadata.of(version, this.#own(target), load));
+    return this.#metadata.kept(version, own) ?? this.#source.shared(this.#metadata.of(version, own, load));
   }
 
   /** Loads metadata. Loading for the cache does not end with this request; metadata of one instance are not cached. */
