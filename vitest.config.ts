@@ -9,7 +9,6 @@ const ALONE = [
   'bounded-requests',
   'expression-provocations',
   'faults',
-  'hung-ehr',
   'introspection',
   'large-answers',
   'memory',

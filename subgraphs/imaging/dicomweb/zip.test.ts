@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { testEach } from '../../../gateway/test/setup/usual-run.ts';
 import { writeZip, type ZipEntry } from './zip-writer.ts';
 
 let directory: string;
@@ -31,7 +32,7 @@ const entry = (name: string, content: string | Buffer): ZipEntry => ({
   body: Readable.from([Buffer.from(content)]),
 });
 
-it.each([0, 1, 65_535, 65_536])('DW-5 writes a zip of %i entries', async (count) => {
+testEach([0, 1, 65_535, 65_536], (count) => count !== 65_536)('DW-5 writes a zip of %i entries', async (count) => {
   const entries = (async function* () {
     for (let i = 0; i < count; i++) yield entry(`${i}.dcm`, 'x');
   })();
