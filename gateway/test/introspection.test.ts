@@ -98,12 +98,15 @@ test('FG-24 the usual introspection is answered at once, whatever other forms ar
   await flood;
 });
 
-testEach(usual, (_, row) => row % 4 === 0)('FG-24 the introspection of %s is answered completely', async (_tool, query) => {
-  const { status, bytes } = await ask(query);
-  expect([status, bytes.toString().slice(0, 300)]).toEqual([200, expect.stringMatching(/^\{"data"/)]);
-  // Compared without a diff: the runner should not print megabytes.
-  expect(isDeepStrictEqual(JSON.parse(bytes.toString()), expected(query))).toBe(true);
-});
+testEach(usual, (_, row) => row % 4 === 0)(
+  'FG-24 the introspection of %s is answered completely',
+  async (_tool, query) => {
+    const { status, bytes } = await ask(query);
+    expect([status, bytes.toString().slice(0, 300)]).toEqual([200, expect.stringMatching(/^\{"data"/)]);
+    // Compared without a diff: the runner should not print megabytes.
+    expect(isDeepStrictEqual(JSON.parse(bytes.toString()), expected(query))).toBe(true);
+  },
+);
 
 test('FG-24 it is compressed, and 304 to clients that have it', async () => {
   const query = getIntrospectionQuery();
