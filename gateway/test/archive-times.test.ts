@@ -10,7 +10,7 @@ import { REFUSED, startRefusedStudies, uid, type Kind } from './refused-studies.
 
 /** Number of studies of each kind. */
 const STUDIES = 8;
-const [ROUNDS, ATTEMPTS] = [LONG ? STUDIES : 3, 5] as const;
+const [ROUNDS, ATTEMPTS] = [LONG ? STUDIES : 4, 5] as const;
 /** Number of measured times of each median. */
 const TIMES = LONG ? 120 : 40;
 /** Milliseconds by which the shortest times of refusals may differ. */
