@@ -21,7 +21,13 @@ import { persistedQueries } from './federation/persisted-queries.ts';
 import { federatedServer } from './federation/supergraph.ts';
 import { healthRoutes, metricsRoute } from './http/health.ts';
 import { refuseUnparsed } from './http/http-errors.ts';
-import { addFixedHeaders, COMPRESSED, earlyHeaders, noStoreByDefault } from './http/http-headers.ts';
+import {
+  addFixedHeaders,
+  COMPRESSED,
+  earlyHeaders,
+  fixedHeaders,
+  noStoreByDefault,
+} from './http/http-headers.ts';
 import type { Limits } from './http/limits.ts';
 import { DEFAULT_LIMITS } from './http/limits.ts';
 import { metrics, observeRequests, requestId } from './http/observe.ts';
@@ -91,6 +97,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const measured = deps.metrics ?? metrics();
   const started = new Date();
   const prefix = new URL(baseUrl).pathname.replace(/\/+$/, '');
+  const fixed = await fixedHeaders(baseUrl);
+  const early = earlyHeaders(fixed);
   const app = fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -103,12 +111,12 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     requestTimeout: 60_000,
     rewriteUrl: ({ url = '/' }) => routedPath(url, prefix),
     frameworkErrors: (error, request, reply) => {
-      void reply.headers(earlyHeaders(baseUrl));
+      void reply.headers(early);
       // No route has been found yet that gives the error form; OAuth errors have the same form everywhere.
       const style = /^\/(dyn\/)?[^/]+\/oauth(\/|$|\?)/.test(request.url) ? 'oauth' : 'json';
       sendFault(baseUrl, style, toFault(error), request as FastifyRequest, reply as FastifyReply);
     },
-    clientErrorHandler: (error, socket) => refuseUnparsed(error, socket, earlyHeaders(baseUrl)),
+    clientErrorHandler: (error, socket) => refuseUnparsed(error, socket, early),
     // A server that stops finishes its requests, and answers those that still come on open connections.
     forceCloseConnections: 'idle',
     return503OnClosing: false,
@@ -116,6 +124,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const persisted = persistedQueries();
   const server = await startGraph({
     supergraphSdl: deps.supergraphSdl,
+    apiSdl: deps.apiSdl,
     subgraphs: { clinical, imaging },
     limits,
     log,
@@ -129,7 +138,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   auditRequests(app, deps.audit ?? (() => {}));
   nameResourceMetadata(app, baseUrl);
   noStoreByDefault(app);
-  await addFixedHeaders(app, baseUrl);
+  await addFixedHeaders(app, fixed);
   await app.register(fastifyCompress, COMPRESSED);
   app.setErrorHandler((error, request, reply) =>
     faultHandler(baseUrl, styleOf(request))(error, request, reply),

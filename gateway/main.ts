@@ -14,7 +14,7 @@ import { GracefulShutdown } from './http/graceful-shutdown.ts';
 import { fetchThrough, guardedDispatcher } from './outbound/guarded-dispatcher.ts';
 import { metricsServer } from './http/metrics-server.ts';
 import { logger, metrics } from './http/observe.ts';
-import { readyMadeCommands } from './pages/ready-made.ts';
+import { firstRequestCommands } from './pages/first-request.ts';
 import { checkTenant, COMMAND } from './self-test/command.ts';
 import { readSettings, SettingsError } from './settings.ts';
 import { openRedis } from './state/redis.ts';
@@ -23,7 +23,7 @@ import { readTenants, TenantsError } from './tenants/loading/tenants.ts';
 
 // A collection of all garbage waits until the heap has grown by this much of what is in use. V8's own choice on a large
 // machine is to let it grow to several times that.
-setFlagsFromString('--heap-growing-percent=30');
+setFlagsFromString('--heap-growing-percent=20');
 
 /**
  * Reads the environment and the tenants, builds the app and listens; or checks one tenant and exits. Only this file reads
@@ -33,8 +33,6 @@ async function main(): Promise<void> {
   const root = packageRoot();
   const settings = readSettings(process.env, root);
   const { baseUrl, dataDir, host, port } = settings;
-  // ApolloGateway sends telemetry unless this is set before it is constructed.
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const [command, ...args] = process.argv.slice(2);
   const checking = command === COMMAND;
   const log = logger(checking ? 'silent' : settings.logLevel);
@@ -146,7 +144,6 @@ async function main(): Promise<void> {
   };
   shutdown.serves(app.server, close);
   stop = (signal) => shutdown.begin(signal);
-  expressions.start();
   await metricsApp?.listen({ host, port: settings.metricsPort });
   await app.listen({ host, port });
   server.keepSweeping(tenants.all);
@@ -184,7 +181,7 @@ SMART Imaging Gateway
   console.log(`  Playground  ${baseUrl}/demo/playground
 
 A token, and a first request:
-${readyMadeCommands(baseUrl, secretFile)}
+${firstRequestCommands(baseUrl, secretFile)}
 `);
 }
 

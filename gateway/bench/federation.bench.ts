@@ -21,9 +21,9 @@ const WARM_UP = 3000;
 export async function bench(): Promise<Figure[]> {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const directory = await mkdtemp(join(tmpdir(), 'federation-'));
-  let house: TestGateway | undefined;
+  let gateway: TestGateway | undefined;
   try {
-    house = await buildTestGateway(
+    gateway = await buildTestGateway(
       ({ images, patients }) => ({
         t: {
           authorization: { type: 'mock', disableAuthzChecks: true },
@@ -41,7 +41,7 @@ export async function bench(): Promise<Figure[]> {
       ['studies only', `{ Patient(id: "p1") { ${IMAGES} } }`],
     ];
     for (const [what, query, atMost] of parts) {
-      const times = await measure(house, query);
+      const times = await measure(gateway, query);
       figures.push({
         what: `federated request, ${what}, p50`,
         value: median(times),
@@ -51,7 +51,7 @@ export async function bench(): Promise<Figure[]> {
     }
     return figures;
   } finally {
-    await house?.close();
+    await gateway?.close();
     await rm(directory, { recursive: true, force: true });
   }
 }

@@ -39,7 +39,9 @@ export function graphqlRoutes(
       url: '/graphql',
       config: { api: 'graphql', serves: { interaction: 'graphql' } },
       handler: () => {
-        throw new Fault('method_not_allowed', 'GraphQL is asked with GET or POST.', { allow: 'GET, POST' });
+        throw new Fault('method_not_allowed', 'Send GraphQL requests with GET or POST.', {
+          allow: 'GET, POST',
+        });
       },
     });
   };
@@ -107,7 +109,7 @@ function scopeOf(
   const over = new AbortController();
   const end = () =>
     over.abort(
-      new Fault('gateway_timeout', `This took longer than ${limits.seconds} seconds: ask for less.`),
+      new Fault('gateway_timeout', `The request took longer than ${limits.seconds} seconds. Ask for less.`),
     );
   const timer = setTimeout(end, limits.seconds * 1000);
   reply.raw.once('close', () => clearTimeout(timer));
@@ -167,7 +169,11 @@ async function answer(
     return introspection.send(request, reply, scope.introspection, type);
   }
   const text = body.kind === 'complete' ? body.string : '';
-  if (body.kind !== 'complete') throw new Fault('not_implemented', 'Incremental delivery is not supported.');
+  if (body.kind !== 'complete')
+    throw new Fault(
+      'not_implemented',
+      'Incremental delivery is not supported. Leave out @defer and @stream.',
+    );
   await setImmediate();
   reply.code(status ?? 200);
   for (const [name, value] of headers) if (name !== 'content-length') reply.header(name, value);
@@ -188,7 +194,7 @@ function requireText(request: FastifyRequest): void {
   if (hashAlone && (extensions !== undefined || parameters.has('extensions'))) {
     throw new Fault(
       'invalid_request',
-      'At a resource there are no persisted queries: send the query itself.',
+      'Persisted queries are not supported below a resource. Send the text of the query.',
     );
   }
 }

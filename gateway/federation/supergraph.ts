@@ -1,4 +1,3 @@
-import { ApolloGateway } from '@apollo/gateway';
 import { ApolloServer } from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
@@ -13,9 +12,9 @@ import { DocumentCache } from './document-cache.ts';
 import { directExecution } from './direct-execution.ts';
 import { documentLimits } from './document-limits.ts';
 import { formatError } from './format-error.ts';
-import type { LocalSubgraph, ServiceName } from './local-data-source.ts';
-import { localDataSource } from './local-data-source.ts';
+import { localDataSource, type LocalSubgraph, type ServiceName } from './local-data-source.ts';
 import type { PersistedQueries } from './persisted-queries.ts';
+import { PlanningGateway } from './planning-gateway.ts';
 import type { GatewayContext } from './request-scope.ts';
 import { tenantRules } from './tenant-rules.ts';
 
@@ -30,25 +29,26 @@ export interface ApolloLog {
 
 /**
  * Starts the federated graph over subgraphs of this process. It uses the committed supergraph: nothing is composed or
- * fetched (FG-14). `APOLLO_TELEMETRY_DISABLED=true` must be in the environment before the call.
+ * fetched (FG-14).
  * @returns a started server
  */
 export async function federatedServer(deps: {
   supergraphSdl: string;
+  /** The API schema of the supergraph. */
+  apiSdl: string;
   subgraphs: Readonly<Record<ServiceName, LocalSubgraph>>;
   limits: Limits;
   log: ApolloLog;
   persisted: PersistedQueries['cache'];
 }): Promise<FederatedServer> {
-  const { supergraphSdl, subgraphs, limits } = deps;
+  const { supergraphSdl, apiSdl, subgraphs, limits } = deps;
   const log = quieter(deps.log);
-  const gateway = new ApolloGateway({
-    supergraphSdl,
-    // Composition has validated it, and `npm run check:generated` checks that it is the composed one.
-    validateSupergraph: false,
-    experimental_approximateQueryPlanStoreMiB: 8,
-    logger: log,
-    buildService: ({ name }) => localDataSource(name as ServiceName, subgraphs[name as ServiceName]),
+  const gateway = new PlanningGateway({
+    ...{ supergraphSdl, apiSdl },
+    services: {
+      clinical: localDataSource('clinical', subgraphs.clinical),
+      imaging: localDataSource('imaging', subgraphs.imaging),
+    },
   });
   const server = new ApolloServer<GatewayContext>({
     gateway,

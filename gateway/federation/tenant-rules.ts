@@ -72,7 +72,7 @@ function check(
     throw new Fault('invalid_request', 'operationName must name one operation of the document.');
   if (operation.operation !== 'query') throw queriesOnly();
   if (graphql.trustedDocumentsOnly)
-    throw new Fault('not_implemented', 'This tenant takes trusted documents only; there are none yet.');
+    throw new Fault('not_implemented', 'This tenant accepts only trusted documents, and has none yet.');
   const isIntrospection = introspects(document, operation);
   if (!graphql.introspection && isIntrospection)
     throw new Fault(

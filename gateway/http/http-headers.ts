@@ -48,15 +48,6 @@ const HSTS_SECONDS = 365 * 24 * 3600;
 /** Tells if the public address is https: only then HSTS is sent (RFC 6797). */
 const isHttps = (baseUrl: string) => new URL(baseUrl).protocol === 'https:';
 
-/** Returns the CORS and HSTS headers of answers that are written before a route and its hooks are found. */
-export function earlyHeaders(baseUrl: string): Record<string, string> {
-  return {
-    'access-control-allow-origin': '*',
-    'access-control-expose-headers': (CORS.exposedHeaders as string[]).join(', '),
-    ...(isHttps(baseUrl) && { 'strict-transport-security': `max-age=${HSTS_SECONDS}` }),
-  };
-}
-
 /** Sets `Cache-Control: no-store` on every error and on every answer without Cache-Control. */
 export function noStoreByDefault(app: FastifyInstance): void {
   app.addHook('onSend', async (_request, reply) => {
@@ -93,12 +84,11 @@ const securityHeaders = (baseUrl: string): FastifyHelmetOptions => ({
   strictTransportSecurity: isHttps(baseUrl) && { maxAge: HSTS_SECONDS, includeSubDomains: false },
 });
 
-/**
- * Sets the headers of CORS and of `securityHeaders` on every answer. Their plugins compute them once, because they are
- * always the same; after that the CORS plugin answers preflights alone.
- */
-export async function addFixedHeaders(app: FastifyInstance, baseUrl: string): Promise<void> {
-  const fixed = await fixedHeaders(baseUrl);
+/** Sets the fixed headers on every answer. The CORS plugin answers preflights alone. */
+export async function addFixedHeaders(
+  app: FastifyInstance,
+  fixed: Readonly<Record<string, string>>,
+): Promise<void> {
   app.addHook('onRequest', (_request, reply, done) => {
     void reply.headers(fixed);
     done();
@@ -109,7 +99,8 @@ export async function addFixedHeaders(app: FastifyInstance, baseUrl: string): Pr
   await app.register(fastifyCors, CORS);
 }
 
-async function fixedHeaders(baseUrl: string): Promise<Record<string, string>> {
+/** Returns the headers of CORS and of `securityHeaders`. Their plugins compute them once: they are always the same. */
+export async function fixedHeaders(baseUrl: string): Promise<Record<string, string>> {
   const probe = fastify();
   await probe.register(fastifyCors, CORS);
   await probe.register(fastifyHelmet, securityHeaders(baseUrl));
@@ -122,6 +113,12 @@ async function fixedHeaders(baseUrl: string): Promise<Record<string, string>> {
   await probe.inject('/');
   await probe.close();
   return fixed;
+}
+
+/** Returns the fixed headers of answers that are written before a route and its hooks are found: CORS and HSTS. */
+export function earlyHeaders(fixed: Readonly<Record<string, string>>): Record<string, string> {
+  const early = /^(access-control-.*|strict-transport-security)$/;
+  return Object.fromEntries(Object.entries(fixed).filter(([name]) => early.test(name)));
 }
 
 /** Options of compression. Only text is compressed: pixels are already, and a stream of pixels must not be delayed. */

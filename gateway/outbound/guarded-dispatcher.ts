@@ -53,7 +53,7 @@ export function fetchThrough(dispatcher: Dispatcher): typeof globalThis.fetch {
 export function notAllowed(): Fault {
   return new Fault(
     'not_implemented',
-    'A dynamic tenant reaches public hosts, and private ones that DYN_ALLOWED_HOSTS names.',
+    'A dynamic tenant may use only public hosts, and private hosts that DYN_ALLOWED_HOSTS names.',
   );
 }
 

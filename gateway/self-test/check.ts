@@ -18,7 +18,7 @@ export class NotTried extends Error {}
  * @param seconds time limit
  * @param attempt throws Failing, NotTried, or any other error, which `reasonOf` explains
  */
-export async function tryOut(
+export async function runCheck(
   name: string,
   seconds: number,
   attempt: (signal: AbortSignal) => Promise<void>,

@@ -16,7 +16,7 @@ export function selfTestRoutes(selfTest: SelfTest, operatorKey: string | undefin
     app.get('/self-test', { config: { open: true, api: 'page' } }, async ({ tenant, raw, query }, reply) => {
       if (operatorKey === undefined) throw nothingAtPath();
       const key = bearerToken(raw);
-      if (key === undefined) throw new Fault('unauthenticated', 'The operator’s key is needed.');
+      if (key === undefined) throw new Fault('unauthenticated', 'Send the operator’s key as a bearer token.');
       if (!isSame(key, operatorKey)) throw new Fault('invalid_token', 'This is not the operator’s key.');
       const { patient } = query as { patient?: string };
       return setCacheControl(reply, 'noStore').send(

@@ -7,7 +7,7 @@ import type { AuthorizationServer } from '../smart/server/server.ts';
 import type { peopleOfRecord } from '../smart/server/sign-in/people.ts';
 import { isExternal } from '../smart/discovery/smart-configuration.ts';
 import type { UpstreamDeps } from '../smart/token/upstream.ts';
-import { Failing, NotTried, tryOut, type Check } from './check.ts';
+import { Failing, NotTried, runCheck, type Check } from './check.ts';
 import { EhrChecks, readPatient } from './ehr-checks.ts';
 import { connectionFailure, imageFailure } from './failure-reasons.ts';
 
@@ -48,7 +48,7 @@ export type SelfTest = (tenant: Tenant, patientId?: string) => Promise<Report>;
 export function selfTest(deps: SelfTestDeps): SelfTest {
   return async (tenant, patientId) => {
     if (patientId !== undefined && !FHIR_ID.test(patientId)) {
-      throw new Fault('invalid_request', 'The patient is named by the id of a Patient resource.');
+      throw new Fault('invalid_request', 'Name the patient by the id of a Patient resource.');
     }
     const [before, images] = await Promise.all([
       authorizationChecks(deps, tenant, patientId),
@@ -125,7 +125,7 @@ async function authorizationChecks(
     'mrn-path': mrnPath,
   };
   for (const [name, attempt] of Object.entries(attempts))
-    checks.push(await tryOut(name, seconds, attempt, failure));
+    checks.push(await runCheck(name, seconds, attempt, failure));
   return checks;
 }
 
@@ -158,7 +158,7 @@ function imageCheck(deps: SelfTestDeps, tenant: Tenant, config: ImagesConfig, in
     const tried = await deps.images.checkSource(tenant, index, signal);
     if (!tried) throw new NotTried(`an image source of type ${config.type} cannot be checked`);
   };
-  return tryOut(name, deps.seconds ?? CHECK_SECONDS, attempt, (error) => imageFailure(config, error));
+  return runCheck(name, deps.seconds ?? CHECK_SECONDS, attempt, (error) => imageFailure(config, error));
 }
 
 /** Explains an error that no check explains. It leaves out a parser's message, which quotes the text that it read. */

@@ -200,7 +200,7 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
     if (patients.length === 0 && reach.patients.length > 0) {
       // Not 502: the EHR has answered, and a later request would not help. Not 404 or an empty list: both would mean that
       // the patient has no images. There can be no permission for a patient who does not exist (IA-9).
-      throw new Fault('forbidden', 'The EHR has no such patient as the token names.');
+      throw new Fault('forbidden', 'The EHR does not have the patient that the token names.');
     }
     return {
       tenant: tenant.key,
@@ -249,7 +249,7 @@ function refuseInsecure(config: ExternalConfig): void {
   if (!quirksOf(config).insecure || config.allowInsecureQuirks) return;
   throw new Fault(
     'forbidden',
-    'This tenant’s kind of authorization is not secure. It is off unless its configuration says `allowInsecureQuirks`.',
+    'The authorization of this tenant is not secure. It is off unless the configuration has `allowInsecureQuirks`.',
   );
 }
 

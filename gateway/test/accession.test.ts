@@ -13,14 +13,14 @@ import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 const GEORGE = 'demo-george-whitfield';
 const MARIA = 'demo-maria-alvarez';
 let ehr: AuthorizationServer;
-let house: TestGateway;
+let gateway: TestGateway;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   ehr = await authorizationServer();
   const authorization = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
   const everybody = { type: 'mock', disableAuthzChecks: true };
-  house = await buildTestGateway(({ images, patients }) => {
+  gateway = await buildTestGateway(({ images, patients }) => {
     const clinical = { type: 'store', path: patients };
     const folder = { type: 'folder', path: images };
     const dead = { type: 'dicom-web', endpoint: 'http://127.0.0.1:1/dicom-web', lookup: 'studies-by-mrn' };
@@ -46,6 +46,7 @@ beforeAll(async () => {
       half: { authorization, clinical, images: [{ ...folder, lookup: 'studies-by-mrn' }, dead] },
     };
   });
+  await gateway.indexed();
   const exp = Math.floor(Date.now() / 1000) + 3600;
   const mrn = { [GEORGE]: 'MRN-0019540', [MARIA]: 'MRN-0047111', 'nobody-here': 'NOBODY' };
   for (const [id, value] of Object.entries(mrn)) {
@@ -56,12 +57,12 @@ beforeAll(async () => {
   }
 });
 afterAll(async () => {
-  await house?.close();
+  await gateway?.close();
   await ehr?.close();
 });
 
 const get = (url: string, token = GEORGE) =>
-  house.app.inject({ url, headers: { authorization: `Bearer ${token}` } });
+  gateway.app.inject({ url, headers: { authorization: `Bearer ${token}` } });
 const uids = async (url: string, token?: string) =>
   [
     ...new Set(
@@ -133,7 +134,7 @@ describe('DW-19 studies by accession number', () => {
 });
 
 test('DW-18 GraphQL: data of the source that answered, and an error for the other with code, service and path', async () => {
-  const answer = await house.app.inject({
+  const answer = await gateway.app.inject({
     method: 'POST',
     url: '/half/graphql',
     headers: { authorization: `Bearer ${GEORGE}` },

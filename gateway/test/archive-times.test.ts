@@ -58,7 +58,7 @@ test(
     // Answers with rows come later than those without: rows of the study, and rows of its series.
     every.proxies.web.heldBack = (bytes) => (bytes > 600 ? 10 : 0);
     every.proxies.dimse.heldBack = (bytes) => (bytes > 200 ? 10 : 0);
-    // In sequence: they share the machine, and a refusal that takes longer than the pace shows the reason.
+    // In sequence: they share the machine, and a refusal that takes longer than the delay of refusals shows the reason.
     for (const source of SOURCES) {
       // The gateway has answered others before: it knows how long an answer takes.
       for (const kind of REFUSED) await ask(source, uid(kind, 0));

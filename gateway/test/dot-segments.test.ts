@@ -15,7 +15,7 @@ let behind: Server;
  * Method and path of every request to the clinical server and the archive, which answer every request with success.
  */
 const seen: string[] = [];
-let house: TestGateway;
+let gateway: TestGateway;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
@@ -35,7 +35,7 @@ beforeAll(async () => {
     clinical: { type: 'fhir', baseUrl: `${base}/fhir` },
     images: { type: 'dicom-web', lookup: 'studies-by-mrn', endpoint: `${base}/dicom`, ...more },
   });
-  house = await buildTestGateway(
+  gateway = await buildTestGateway(
     () => ({ open: open({}), capability: open({ retrieve: 'capability' }) }),
     { images: '/nowhere', patients: '/nowhere' },
     undefined,
@@ -43,7 +43,7 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
-  await house?.close();
+  await gateway?.close();
   behind?.closeAllConnections();
   await new Promise((done) => behind?.close(done));
 });
@@ -53,7 +53,7 @@ beforeEach(() => {
 
 /** Sends the path unchanged: `fetch` would resolve its segments. */
 function ask(path: string, body?: object): Promise<{ status: number; text: string }> {
-  const { hostname, port } = new URL(house.baseUrl);
+  const { hostname, port } = new URL(gateway.baseUrl);
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json' };
     const sent = send({ hostname, port, path, method: body ? 'POST' : 'GET', headers }, (response) => {

@@ -1,6 +1,6 @@
 import { decodeJwt, type JWTPayload } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { DEMO_PATIENT } from '../pages/ready-made.ts';
+import { DEMO_PATIENT } from '../pages/first-request.ts';
 import type { Page } from '../smart/server/test/started.ts';
 import { allow, App, APP, independent, Journey, portal, pressAllow } from './dual-launch.ts';
 import { foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
@@ -13,7 +13,7 @@ const USER = `user-of-${DEMO_PATIENT}`;
 const OTHER_PATIENT = 'demo-maria-alvarez';
 const OTHER_USER = `user-of-${OTHER_PATIENT}`;
 let ehr: ForeignEhr;
-let house: TestGateway;
+let gateway: TestGateway;
 /** Milliseconds by which the clock of the gateway is ahead. */
 let ahead = 0;
 
@@ -23,7 +23,7 @@ beforeAll(async () => {
   const tenants = ['one', 'two'];
   ehr = await foreignEhr(tenants.map((key) => `http://127.0.0.1:${port}/${key}/oauth/ehr-callback`));
   const images = { type: 'folder', path: '/nowhere', lookup: 'all-studies-on-server' };
-  house = await buildTestGateway(
+  gateway = await buildTestGateway(
     () => ({
       one: independent(ehr, ehr.clients.key, images),
       two: independent(ehr, ehr.clients.public, images),
@@ -36,7 +36,7 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
-  await house.close();
+  await gateway.close();
   await ehr.close();
 });
 beforeEach(() => {
@@ -46,17 +46,17 @@ beforeEach(() => {
   ehr.seen.length = 0;
 });
 
-const appOf = (tenant = 'one') => new App(`${house.baseUrl}/${tenant}/fhir`, 'viewer', APP);
-const journey = () => new Journey(ehr.issuer, house.baseUrl);
+const appOf = (tenant = 'one') => new App(`${gateway.baseUrl}/${tenant}/fhir`, 'viewer', APP);
+const journey = () => new Journey(ehr.issuer, gateway.baseUrl);
 const count = (line: string) => ehr.seen.filter((one) => one === line).length;
 
 /** Returns the error that the app receives; expects nothing else that the app could use. */
 function errorAt({ url }: Page): string | null {
   expect(url.startsWith(`${APP}?`), url).toBe(true);
-  const told = new URL(url).searchParams;
-  expect(told.get('state')).toBe('of-the-app');
-  expect(told.has('code')).toBe(false);
-  return told.get('error');
+  const received = new URL(url).searchParams;
+  expect(received.get('state')).toBe('of-the-app');
+  expect(received.has('code')).toBe(false);
+  return received.get('error');
 }
 
 /** Signs a user in at the EHR, up to the moment when the EHR sends them back here. */
@@ -185,7 +185,7 @@ describe('IA-28 the redirect back from the EHR', () => {
     expect((await busy.user.open(callback.href)).status).toBe(400);
     // The same at the address where that browser is in the middle of its own sign-in.
     const { headers } = await fetch(busy.callback, { redirect: 'manual' });
-    const begun = new URL(headers.get('location')!, house.baseUrl);
+    const begun = new URL(headers.get('location')!, gateway.baseUrl);
     begun.search = callback.search;
     expect((await busy.user.open(begun.href)).status).toBe(400);
     expect(count('POST /token')).toBe(redeemed + 1); // the portal's
@@ -226,7 +226,7 @@ describe('IA-28 the redirect back from the EHR', () => {
       ['step', 'allow'],
       ['scope', 'patient/*.rs'],
     ]);
-    const forged = await user.open(`${house.baseUrl}${action}/returned?${query.toString()}`);
+    const forged = await user.open(`${gateway.baseUrl}${action}/returned?${query.toString()}`);
     expect(forged.status).toBe(400);
     expect(forged.url.startsWith(APP)).toBe(false);
   });
@@ -238,7 +238,7 @@ describe('IA-28 the redirect back from the EHR', () => {
     ['invalid_scope', 'server_error'],
     ['unauthorized_client', 'server_error'],
     ['"><script>', 'server_error'],
-  ])('the error %s of the EHR reaches the app as %s', async (error, told) => {
+  ])('the error %s of the EHR reaches the app as %s', async (error, received) => {
     const user = journey();
     user.stopAt = '/authorize?';
     const app = appOf();
@@ -248,8 +248,8 @@ describe('IA-28 the redirect back from the EHR', () => {
     user.stopAt = undefined;
     const state = new URL(url).searchParams.get('state')!;
     const query = new URLSearchParams({ error, state, iss: ehr.issuer, error_description: '<b>no</b>' });
-    const done = await user.open(`${house.baseUrl}/one/oauth/ehr-callback?${query.toString()}`);
-    expect(errorAt(done)).toBe(told);
+    const done = await user.open(`${gateway.baseUrl}/one/oauth/ehr-callback?${query.toString()}`);
+    expect(errorAt(done)).toBe(received);
     expect(done.url).not.toContain('no%3C');
   });
 });
@@ -345,7 +345,7 @@ describe('IA-28 a request of the app with', () => {
   ])('%s: 400, and no redirect', async (_what, change) => {
     const page = await journey().open(await appOf().url(change));
     expect(page.status).toBe(400);
-    expect(page.url.startsWith(house.baseUrl)).toBe(true);
+    expect(page.url.startsWith(gateway.baseUrl)).toBe(true);
     expect(count('GET /authorize')).toBe(0);
   });
 
@@ -379,7 +379,7 @@ describe('IA-28 a request of the app with', () => {
     const done = await allow(user, await user.open(callback.href));
     const { access_token: token } = await app.tokens(done.url);
     await expect(app.tokens(done.url)).rejects.toThrow();
-    const read = await fetch(`${house.baseUrl}/one/fhir/Patient/${DEMO_PATIENT}`, {
+    const read = await fetch(`${gateway.baseUrl}/one/fhir/Patient/${DEMO_PATIENT}`, {
       headers: { authorization: `Bearer ${token}` },
     });
     expect(read.status).toBe(401);
@@ -387,7 +387,7 @@ describe('IA-28 a request of the app with', () => {
 
   test('an access token of the EHR: 401', async () => {
     const { access_token: theirs } = await portal(ehr, journey(), USER);
-    const read = await fetch(`${house.baseUrl}/one/fhir/Patient/${DEMO_PATIENT}`, {
+    const read = await fetch(`${gateway.baseUrl}/one/fhir/Patient/${DEMO_PATIENT}`, {
       headers: { authorization: `Bearer ${theirs}` },
     });
     expect(read.status).toBe(401);

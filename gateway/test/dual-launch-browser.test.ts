@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DEMO_PATIENT } from '../pages/ready-made.ts';
+import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { App, independent } from './dual-launch.ts';
 import { foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
@@ -16,7 +16,7 @@ import { freePort } from './setup/free-port.ts';
 
 const USER = `user-of-${DEMO_PATIENT}`;
 let ehr: ForeignEhr;
-let house: TestGateway;
+let gateway: TestGateway;
 let site: Server;
 let chromium: Browser;
 let redirectUri: string;
@@ -30,7 +30,7 @@ beforeAll(async () => {
   ehr = await foreignEhr([`http://127.0.0.1:${port}/key/oauth/ehr-callback`]);
   const images = { type: 'folder', path: '/nowhere', lookup: 'all-studies-on-server' };
   const clients = [{ client_id: 'viewer', client_name: 'Imaging viewer', redirect_uris: [redirectUri] }];
-  house = await buildTestGateway(
+  gateway = await buildTestGateway(
     () => ({ key: independent(ehr, ehr.clients.key, images, { clients }) }),
     { images: '/nowhere', patients: '/nowhere' },
     undefined,
@@ -41,7 +41,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await chromium.close();
   site.close();
-  await house.close();
+  await gateway.close();
   await ehr.close();
 });
 
@@ -49,13 +49,13 @@ test('IA-28 sign-in at the EHR, then Allow; the next time the EHR shows no page,
   const page = await chromium.newPage();
   const problems: string[] = [];
   page.on('console', (message) => problems.push(message.text()));
-  const app = new App(`${house.baseUrl}/key/fhir`, 'viewer', redirectUri);
+  const app = new App(`${gateway.baseUrl}/key/fhir`, 'viewer', redirectUri);
 
   await page.goto(await app.url());
   expect(await page.title()).toBe('EHR');
   await page.getByRole('button', { name: USER }).click();
   await page.getByRole('heading', { name: 'Allow access?' }).waitFor();
-  expect(new URL(page.url()).origin).toBe(house.baseUrl);
+  expect(new URL(page.url()).origin).toBe(gateway.baseUrl);
   const words = await page.getByRole('main').innerText();
   for (const word of ['Imaging viewer', 'Castellanos', '1963-05-17']) expect(words).toContain(word);
   await page.getByRole('button', { name: 'Allow' }).click();

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { DEMO_PATIENT } from '../pages/ready-made.ts';
+import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { allow, App, APP, independent, Journey, portal, replying, type Reply } from './dual-launch.ts';
 import { foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
@@ -39,7 +39,7 @@ let ahead = 0;
 /** No images: the tests only ask whether the gateway searches for them. */
 let images: string;
 let ehr: ForeignEhr;
-let house: TestGateway;
+let gateway: TestGateway;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
@@ -47,7 +47,7 @@ beforeAll(async () => {
   const tenants = [...CASES.map(({ tenant }) => tenant), ...MORE];
   ehr = await foreignEhr(tenants.map((key) => `http://127.0.0.1:${port}/${key}/oauth/ehr-callback`));
   images = await mkdtemp(join(tmpdir(), 'no-images-'));
-  house = await buildTestGateway(
+  gateway = await buildTestGateway(
     () => {
       const folder = { type: 'folder', path: images, lookup: 'studies-by-mrn' };
       const client = (key: string) => ehr.clients[key.startsWith('own') ? 'secret' : 'public'];
@@ -59,7 +59,7 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
-  await house.close();
+  await gateway.close();
   await ehr.close();
   await rm(images, { recursive: true });
 });
@@ -70,16 +70,16 @@ beforeEach(() => {
 });
 
 async function launched(tenant: string): Promise<string> {
-  const user = new Journey(ehr.issuer, house.baseUrl);
+  const user = new Journey(ehr.issuer, gateway.baseUrl);
   const { id_token: hint } = await portal(ehr, user, `user-of-${DEMO_PATIENT}`);
-  const app = new App(`${house.baseUrl}/${tenant}/fhir`, 'viewer', APP);
+  const app = new App(`${gateway.baseUrl}/${tenant}/fhir`, 'viewer', APP);
   const done = await allow(user, await user.open(await app.url({ login_hint: hint! })));
   return (await app.tokens(done.url)).access_token;
 }
 
 /** Returns the status of a search for images and the number of studies found. */
 async function studies(tenant: string, token: string): Promise<[number, number | undefined]> {
-  const response = await fetch(`${house.baseUrl}/${tenant}/fhir/ImagingStudy?patient=${DEMO_PATIENT}`, {
+  const response = await fetch(`${gateway.baseUrl}/${tenant}/fhir/ImagingStudy?patient=${DEMO_PATIENT}`, {
     headers: { authorization: `Bearer ${token}` },
   });
   return [response.status, ((await response.json()) as { total?: number }).total];

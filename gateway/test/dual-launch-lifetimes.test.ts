@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { DEMO_PATIENT } from '../pages/ready-made.ts';
+import { DEMO_PATIENT } from '../pages/first-request.ts';
 import type { SharedRedis } from '../state/redis.ts';
 import { sharedState } from '../state/shared-state.ts';
 import {
@@ -55,7 +55,7 @@ describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
   // A single gateway behaves the same over both; `state.test.ts` tests that they do.
   const alone = backend === 'SQLite' ? test : longTest;
   let ehr: ForeignEhr;
-  let house: TestGateway;
+  let gateway: TestGateway;
   /** Another gateway over the same state, where there can be one; otherwise the same gateway. */
   let other: TestGateway;
   const unanswered: { destroy(): unknown }[] = [];
@@ -68,12 +68,12 @@ describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
       const shared = backend === 'Redis' && sharedState(connection, ['a secret of these tests'], now);
       return buildTestGateway(tenants, NOWHERE, undefined, { port, now, ...(shared && { shared }) });
     };
-    house = await start(ports[0]);
-    other = backend === 'Redis' ? await start(ports[1]) : house;
+    gateway = await start(ports[0]);
+    other = backend === 'Redis' ? await start(ports[1]) : gateway;
   });
   afterAll(async () => {
-    await house.close();
-    if (other !== house) await other.close();
+    await gateway.close();
+    if (other !== gateway) await other.close();
     await ehr.close();
   });
   beforeEach(() => {
@@ -89,12 +89,12 @@ describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
 
   /** Brings a user to our consent page. */
   async function atConsent(scope = `${CLINICAL} offline_access`) {
-    const user = new Journey(ehr.issuer, house.baseUrl);
+    const user = new Journey(ehr.issuer, gateway.baseUrl);
     const { id_token: hint } = await portal(ehr, user, `user-of-${DEMO_PATIENT}`);
-    const app = new App(`${house.baseUrl}/one/fhir`, 'viewer', APP);
+    const app = new App(`${gateway.baseUrl}/one/fhir`, 'viewer', APP);
     return { user, app, consent: await user.open(await app.url({ login_hint: hint!, scope })) };
   }
-  const sweep = () => Promise.all([house.sweep(), other.sweep()]);
+  const sweep = () => Promise.all([gateway.sweep(), other.sweep()]);
   const tries = () => ehr.seen.filter((line) => line === 'POST /revoke').length;
 
   /** Expects that each token of the EHR was revoked once. */
@@ -179,9 +179,9 @@ describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
   });
 
   test('revokes tokens of a sign-in that ended between the answer of the EHR and our page', async () => {
-    const user = new Journey(ehr.issuer, house.baseUrl);
+    const user = new Journey(ehr.issuer, gateway.baseUrl);
     const { id_token: hint } = await portal(ehr, user, `user-of-${DEMO_PATIENT}`);
-    const app = new App(`${house.baseUrl}/one/fhir`, 'viewer', APP);
+    const app = new App(`${gateway.baseUrl}/one/fhir`, 'viewer', APP);
     replying(ehr, { [`GET /fhir/Patient/${DEMO_PATIENT}`]: (response) => void unanswered.push(response) });
     const asked = user.open(await app.url({ login_hint: hint! }));
     await expect.poll(() => unanswered, SOON).toHaveLength(1);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { DEMO_PATIENT } from '../pages/ready-made.ts';
+import { DEMO_PATIENT } from '../pages/first-request.ts';
 import {
   allow,
   answers,
@@ -26,14 +26,14 @@ const now = () => Math.floor(Date.now() / 1000);
 /** Milliseconds by which our clock is ahead of the clock of the EHR. */
 let ahead = 0;
 let ehr: ForeignEhr;
-let house: TestGateway;
+let gateway: TestGateway;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const port = await freePort();
   ehr = await foreignEhr([`http://127.0.0.1:${port}/one/oauth/ehr-callback`]);
   const images = { type: 'folder', path: '/nowhere', lookup: 'all-studies-on-server' };
-  house = await buildTestGateway(
+  gateway = await buildTestGateway(
     () => ({ one: independent(ehr, ehr.clients.secret, images) }),
     { images: '/nowhere', patients: '/nowhere' },
     undefined,
@@ -41,7 +41,7 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
-  await house.close();
+  await gateway.close();
   await ehr.close();
 });
 beforeEach(() => {
@@ -55,9 +55,9 @@ beforeEach(() => {
 /** Launches an app whose EHR token has to be renewed at the next request. */
 async function launched(lifetime = 20) {
   ahead = 0;
-  const user = new Journey(ehr.issuer, house.baseUrl);
+  const user = new Journey(ehr.issuer, gateway.baseUrl);
   const { id_token: hint } = await portal(ehr, user, `user-of-${DEMO_PATIENT}`);
-  const app = new App(`${house.baseUrl}/one/fhir`, 'viewer', APP);
+  const app = new App(`${gateway.baseUrl}/one/fhir`, 'viewer', APP);
   ehr.tokenAnswer = (body) => void (body['expires_in'] = lifetime);
   const consent = await user.open(await app.url({ login_hint: hint! }));
   const tokens = await app.tokens((await allow(user, consent)).url);
@@ -68,7 +68,7 @@ async function launched(lifetime = 20) {
 }
 
 async function status(token: string): Promise<number> {
-  const response = await fetch(`${house.baseUrl}/one/fhir/Patient/${DEMO_PATIENT}`, {
+  const response = await fetch(`${gateway.baseUrl}/one/fhir/Patient/${DEMO_PATIENT}`, {
     headers: { authorization: `Bearer ${token}` },
   });
   return response.status;
@@ -209,9 +209,9 @@ describe('SM-17 a token of the EHR is renewed within the hour, however long its 
   beforeAll(() => void (ahead = 0));
 
   test.each([1e15, '1000000000000000', 86_400, Number.MAX_VALUE])('expires_in %s', async (lifetime) => {
-    const user = new Journey(ehr.issuer, house.baseUrl);
+    const user = new Journey(ehr.issuer, gateway.baseUrl);
     const { id_token: hint } = await portal(ehr, user, `user-of-${DEMO_PATIENT}`);
-    const app = new App(`${house.baseUrl}/one/fhir`, 'viewer', APP);
+    const app = new App(`${gateway.baseUrl}/one/fhir`, 'viewer', APP);
     ehr.tokenAnswer = async (body) => {
       await byClock(ehr, body, ahead);
       body['expires_in'] = lifetime;

@@ -1,6 +1,6 @@
 import type { JWTPayload } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { DEMO_PATIENT } from '../pages/ready-made.ts';
+import { DEMO_PATIENT } from '../pages/first-request.ts';
 import type { SharedRedis } from '../state/redis.ts';
 import { sharedState } from '../state/shared-state.ts';
 import type { Page } from '../smart/server/test/started.ts';
@@ -115,7 +115,7 @@ afterAll(async () => {
 
 describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
   let ehr: ForeignEhr;
-  let house: TestGateway;
+  let gateway: TestGateway;
 
   beforeAll(async () => {
     process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
@@ -123,10 +123,10 @@ describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
     ehr = await foreignEhr([`http://127.0.0.1:${port}/one/oauth/ehr-callback`]);
     const tenants = () => ({ one: independent(ehr, ehr.clients.secret, IMAGES) });
     const shared = backend === 'Redis' && sharedState(connection, ['a secret of these tests'], Date.now);
-    house = await buildTestGateway(tenants, NOWHERE, undefined, { port, ...(shared && { shared }) });
+    gateway = await buildTestGateway(tenants, NOWHERE, undefined, { port, ...(shared && { shared }) });
   });
   afterAll(async () => {
-    await house.close();
+    await gateway.close();
     await ehr.close();
   });
   beforeEach(() => {
@@ -138,10 +138,10 @@ describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
 
   /** Signs a user in at the EHR, up to the moment when the EHR sends them back here. */
   async function signedIn(claims: JWTPayload = {}) {
-    const user = new Journey(ehr.issuer, house.baseUrl);
+    const user = new Journey(ehr.issuer, gateway.baseUrl);
     await portal(ehr, user, USER);
     const hint = await ehr.sign({ sub: USER, aud: 'portal', ...claims });
-    const app = new App(`${house.baseUrl}/one/fhir`, 'viewer', APP);
+    const app = new App(`${gateway.baseUrl}/one/fhir`, 'viewer', APP);
     user.stopAt = '/oauth/ehr-callback';
     const { url: callback } = await user.open(await app.url({ login_hint: hint }));
     user.stopAt = undefined;

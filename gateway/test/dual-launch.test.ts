@@ -2,7 +2,7 @@ import { decodeJwt } from 'jose';
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { logger } from '../http/observe.ts';
-import { DEMO_PATIENT } from '../pages/ready-made.ts';
+import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { unescape } from '../smart/server/test/started.ts';
 import { allow, App, APP, independent, Journey, portal } from './dual-launch.ts';
 import { CLINICIAN, foreignEhr, type ForeignEhr } from './foreign-ehr.ts';
@@ -15,7 +15,7 @@ const USER = `user-of-${DEMO_PATIENT}`;
 const OTHER = 'demo-maria-alvarez';
 const SECRET = 'a-secret-of-the-analyst';
 let ehr: ForeignEhr;
-let house: TestGateway;
+let gateway: TestGateway;
 const logged: string[] = [];
 
 beforeAll(async () => {
@@ -25,7 +25,7 @@ beforeAll(async () => {
   ehr = await foreignEhr(
     [...kinds, 'reference'].map((kind) => `http://127.0.0.1:${port}/${kind}/oauth/ehr-callback`),
   );
-  house = await buildTestGateway(
+  gateway = await buildTestGateway(
     ({ images }) => {
       const folder = { type: 'folder', path: images, lookup: 'studies-by-mrn' };
       const { client_id: id, jwkPrivate } = ehr.clients.key;
@@ -49,7 +49,7 @@ beforeAll(async () => {
   );
 }, 120_000);
 afterAll(async () => {
-  await house.close();
+  await gateway.close();
   await ehr.close();
 });
 beforeEach(() => {
@@ -60,8 +60,8 @@ beforeEach(() => {
   logged.length = 0;
 });
 
-const appOf = (tenant = 'key') => new App(`${house.baseUrl}/${tenant}/fhir`, 'viewer', APP);
-const journey = () => new Journey(ehr.issuer, house.baseUrl);
+const appOf = (tenant = 'key') => new App(`${gateway.baseUrl}/${tenant}/fhir`, 'viewer', APP);
+const journey = () => new Journey(ehr.issuer, gateway.baseUrl);
 
 /** Completes a launch: signs in at the EHR, launches with its id_token, consents. */
 async function launched(tenant = 'key', account = USER, scope?: string) {
@@ -74,14 +74,14 @@ async function launched(tenant = 'key', account = USER, scope?: string) {
 }
 
 async function get(path: string, token: string, tenant = 'key') {
-  const response = await fetch(`${house.baseUrl}/${tenant}${path}`, {
+  const response = await fetch(`${gateway.baseUrl}/${tenant}${path}`, {
     headers: { authorization: `Bearer ${token}` },
   });
   return { status: response.status, body: await response.text() };
 }
 
 async function graphql(token: string, query: string, tenant = 'key') {
-  const response = await fetch(`${house.baseUrl}/${tenant}/graphql`, {
+  const response = await fetch(`${gateway.baseUrl}/${tenant}/graphql`, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body: JSON.stringify({ query }),
@@ -94,7 +94,7 @@ async function graphql(token: string, query: string, tenant = 'key') {
 const BOTH = `{ Patient(id: "${DEMO_PATIENT}") { ConditionList { id } ImagingStudyList { id } } }`;
 
 test('IA-1, IA-2, IA-28, SM-1, SM-2: discovery has our endpoints and the dual launch, and no launch of our own', async () => {
-  const base = `${house.baseUrl}/key`;
+  const base = `${gateway.baseUrl}/key`;
   const answer = await fetch(`${base}/fhir/.well-known/smart-configuration`);
   const smart = (await answer.json()) as { capabilities: string[]; scopes_supported: string[] };
   expect(smart).toMatchObject({
@@ -116,7 +116,7 @@ test('IA-1, IA-2, IA-28, SM-1, SM-2: discovery has our endpoints and the dual la
   expect(smart.capabilities).not.toContain(
     'http://fhir.org/argonaut/smart-imaging/capabilities/backend-services',
   );
-  const metadata = await fetch(`${house.baseUrl}/.well-known/oauth-protected-resource/key`);
+  const metadata = await fetch(`${gateway.baseUrl}/.well-known/oauth-protected-resource/key`);
   expect(await metadata.json()).toMatchObject({ authorization_servers: [`${base}/oauth`] });
   expect((await fetch(`${base}/oauth/launch`, { method: 'POST', body: '{"patient":"p"}' })).status).toBe(404);
 });
@@ -141,10 +141,10 @@ test.each(['key', 'secret', 'post', 'public'])(
       expect(words).toContain(word);
     expect(tokens).toMatchObject({ patient: DEMO_PATIENT, need_patient_banner: true });
     expect(decodeJwt(tokens.id_token!)).toMatchObject({
-      iss: `${house.baseUrl}/${tenant}/oauth`,
+      iss: `${gateway.baseUrl}/${tenant}/oauth`,
       aud: 'viewer',
       sub: USER,
-      fhirUser: `${house.baseUrl}/${tenant}/fhir/Patient/${DEMO_PATIENT}`,
+      fhirUser: `${gateway.baseUrl}/${tenant}/fhir/Patient/${DEMO_PATIENT}`,
     });
     const again = await app.refresh(tokens.refresh_token!);
     expect(again['patient']).toBe(DEMO_PATIENT);
@@ -162,7 +162,7 @@ test('IA-28 a tenant file of the reference server works unchanged: an app on thi
   const { client_id: id } = (await registered.json()) as { client_id: string };
   const user = journey();
   const { id_token: hint } = await portal(ehr, user, USER);
-  const app = new App(`${house.baseUrl}/reference/fhir`, id, APP);
+  const app = new App(`${gateway.baseUrl}/reference/fhir`, id, APP);
   const done = await allow(user, await user.open(await app.url({ login_hint: hint! })));
   // `system/` scopes are for our own token, not for the token of a person.
   expect(ehr.asked.get('scope')).toContain('patient/*.read');
@@ -171,7 +171,7 @@ test('IA-28 a tenant file of the reference server works unchanged: an app on thi
 });
 
 test('IA-8 a backend service gets the images of the patients of its policy, with our own token at the EHR, and no clinical record', async () => {
-  const answer = await fetch(`${house.baseUrl}/services/oauth/token`, {
+  const answer = await fetch(`${gateway.baseUrl}/services/oauth/token`, {
     method: 'POST',
     headers: { authorization: `Basic ${btoa(`analyst:${SECRET}`)}` },
     body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'system/*.rs' }),
@@ -188,7 +188,7 @@ test('IA-28 consent names the clinician beside the patient that is open in the E
   const words = unescape(consent.html.replace(/<[^>]+>/g, ' '));
   expect(words).toContain('Dr. Ngozi Okafor');
   expect(words).toContain('Castellanos');
-  expect(tokens['fhirUser']).toBe(`${house.baseUrl}/key/fhir/Practitioner/demo-dr-okafor`);
+  expect(tokens['fhirUser']).toBe(`${gateway.baseUrl}/key/fhir/Practitioner/demo-dr-okafor`);
 });
 
 test('SM-17, IA-7 gives clinical data with the token of the EHR and images of that patient, and none of others', async () => {
@@ -295,13 +295,13 @@ describe('SM-17 the token of the EHR stays at the gateway', () => {
     expect((await get(studies, tokens.access_token)).status).toBe(200);
     await (await ehr.provider.RefreshToken.find(refreshed.at(-1)!))!.destroy();
     await new Promise((done) => setTimeout(done, 1700));
-    const response = await fetch(`${house.baseUrl}/key${studies}`, {
+    const response = await fetch(`${gateway.baseUrl}/key${studies}`, {
       headers: { authorization: `Bearer ${tokens.access_token}` },
     });
     expect(response.status).toBe(401);
     expect(response.headers.get('www-authenticate')).toContain('error="invalid_token"');
     await expect(app.refresh(tokens.refresh_token!)).rejects.toMatchObject({ error: 'invalid_grant' });
-    const asked = await fetch(`${house.baseUrl}/key/oauth/introspect`, {
+    const asked = await fetch(`${gateway.baseUrl}/key/oauth/introspect`, {
       method: 'POST',
       body: new URLSearchParams({ token: tokens.access_token, client_id: 'viewer' }),
     });
@@ -389,7 +389,7 @@ describe('SM-17 the token of the EHR stays at the gateway', () => {
     ehr.tokenAnswer = (body) => void given.push({ ...body });
     const { consent, tokens } = await launched();
     ehr.tokenAnswer = undefined;
-    const folder = `${house.dataDir}/oauth`;
+    const folder = `${gateway.dataDir}/oauth`;
     const stored = readdirSync(folder)
       .filter((name) => name.startsWith('state'))
       .map((name) => readFileSync(`${folder}/${name}`, 'latin1'))
@@ -402,7 +402,7 @@ describe('SM-17 the token of the EHR stays at the gateway', () => {
       expect(stored.includes(secret), name).toBe(false);
     }
     expect(stored.includes('Castellanos')).toBe(false);
-    const asked = await fetch(`${house.baseUrl}/key/oauth/introspect`, {
+    const asked = await fetch(`${gateway.baseUrl}/key/oauth/introspect`, {
       method: 'POST',
       body: new URLSearchParams({ token: tokens.access_token, client_id: 'viewer' }),
     });

@@ -2,7 +2,7 @@
 import { decodeJwt, type JWTPayload } from 'jose';
 import type { ServerResponse } from 'node:http';
 import * as oauth from 'oauth4webapi';
-import { DEMO_PATIENT } from '../pages/ready-made.ts';
+import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { Browser, ticked, type Page } from '../smart/server/test/started.ts';
 import type { ForeignEhr } from './foreign-ehr.ts';
 import { PORTAL } from './foreign-ehr.ts';

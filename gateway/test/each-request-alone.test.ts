@@ -148,7 +148,7 @@ describe.concurrent.each(SOURCES)('%s', (source) => {
         const text = body.toString('latin1');
         expect([name, key, text.includes(other)]).toEqual([name, key, false]);
         const addresses = text.match(/http:\/\/127\.0\.0\.1:\d+\/[^/"]+\/(?:dicomweb|wado)/g) ?? [];
-        const base = `${every.house.baseUrl}/${key}/`;
+        const base = `${every.gateway.baseUrl}/${key}/`;
         expect([name, addresses.filter((one) => !one.startsWith(base))]).toEqual([name, []]);
         if (own && ['metadata', 'series'].includes(name)) expect(text).toContain(base);
         expect([name, records.get(id)?.map(({ tenant }) => tenant)]).toEqual([name, [key]]);
@@ -164,7 +164,7 @@ function connection() {
   const ask = (path: string, accept: string, token: string, etag?: string) =>
     new Promise<{ status: number; etag: string | undefined; body: string }>((done, failed) => {
       const headers = { accept, authorization: `Bearer ${token}`, ...(etag && { 'if-none-match': etag }) };
-      const { hostname, port } = new URL(every.house.baseUrl);
+      const { hostname, port } = new URL(every.gateway.baseUrl);
       request({ agent, hostname, port, path, headers }, (response) => {
         ports.add(response.socket.localPort!);
         const chunks: Buffer[] = [];

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { startClinical, startFhirServer, tenantOf } from '../../subgraphs/clinical/test/servers.ts';
-import { DEMO_PATIENT } from '../pages/ready-made.ts';
+import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
@@ -14,7 +14,7 @@ let ehr: AuthorizationServer;
 let clinical: Awaited<ReturnType<typeof startClinical>>;
 let server: Awaited<ReturnType<typeof startFhirServer>>;
 let forgetful: typeof server;
-let house: TestGateway;
+let gateway: TestGateway;
 
 beforeAll(async () => {
   ehr = await authorizationServer();
@@ -23,7 +23,7 @@ beforeAll(async () => {
   server = await startFhirServer(clinical.subgraph, tenantOf({ type: 'store', path: patients }));
   const store = tenantOf({ type: 'store', path: patients });
   forgetful = await startFhirServer(clinical.subgraph, store, { ignored: ['category', 'clinical-status'] });
-  house = await buildTestGateway(({ images }) => {
+  gateway = await buildTestGateway(({ images }) => {
     const over = ({ base }: typeof server) => ({
       authorization: { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client },
       clinical: { type: 'fhir', baseUrl: base },
@@ -31,6 +31,7 @@ beforeAll(async () => {
     });
     return { t: over(server), forgetful: over(forgetful) };
   });
+  await gateway.indexed();
   ehr.patients.set(DEMO_PATIENT, { resourceType: 'Patient', id: DEMO_PATIENT });
   const exp = Math.floor(Date.now() / 1000) + 3600;
   const launched = { client_id: 'app', exp, patient: DEMO_PATIENT };
@@ -45,7 +46,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await house?.close();
+  await gateway?.close();
   await Promise.all([server?.end(), forgetful?.end(), ehr?.close()]);
   await clinical?.end();
 });
@@ -57,7 +58,7 @@ interface Answer {
 }
 
 async function ask(token: string, query: string, tenant = 't') {
-  const { body } = await house.app.inject({
+  const { body } = await gateway.app.inject({
     ...{ method: 'POST', url: `/${tenant}/graphql`, headers: { authorization: `Bearer ${token}` } },
     payload: { query },
   });
@@ -90,8 +91,8 @@ test('SM-16 lists below a practitioner have only resources of the patient', asyn
     PatientList(_reference: general_practitioner) { id } } } } } }`;
   const { errors, data } = await ask('all', query);
   expect(errors).toBeUndefined();
-  const told = JSON.stringify(data);
-  const patients = [...told.matchAll(/(?:Patient\/|"id":")([\w-]+)/g)].map(([, id]) => id);
+  const text = JSON.stringify(data);
+  const patients = [...text.matchAll(/(?:Patient\/|"id":")([\w-]+)/g)].map(([, id]) => id);
   expect(patients.length).toBeGreaterThan(0);
   expect(new Set(patients)).toEqual(new Set([DEMO_PATIENT]));
 });
@@ -109,9 +110,9 @@ test('IA-7 another patient is refused without a call to the EHR', async () => {
 test('SM-5 a granular scope filters where the EHR ignores its parameter, in GraphQL, search and read', async () => {
   const headers = { authorization: 'Bearer laboratory' };
   const fhir = async (path: string) =>
-    (await house.app.inject({ url: `/forgetful/fhir/${path}`, headers })).json();
+    (await gateway.app.inject({ url: `/forgetful/fhir/${path}`, headers })).json();
   const everything = { authorization: 'Bearer all' };
-  const wide = await house.app.inject({
+  const wide = await gateway.app.inject({
     url: '/forgetful/fhir/Observation?_count=1000',
     headers: everything,
   });

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
 import { addAuthorization, decorateRequests } from '../http/authorization-hook.ts';
 import { faultHandler, nameResourceMetadata } from '../http/fault-reply.ts';
-import { DEMO_PATIENT } from '../pages/ready-made.ts';
+import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { authorizer } from '../smart/authorize.ts';
 import { discoveryRoutes, rootMetadataRoutes } from '../smart/discovery/discovery-routes.ts';
 import { ownAccess } from '../smart/server/own-access.ts';
@@ -48,7 +48,7 @@ beforeAll(async () => {
   const clinical = clinicalSubgraph({ dataDir, baseUrl });
   const { people, identity } = peopleOfRecord((tenant, access) => clinical.open(tenant, access));
   const server = authorizationServer({ baseUrl, dataDir, people, now: Date.now, onError: console.error });
-  const door = authorizer({
+  const tenantAuthorizer = authorizer({
     ...{ fetch, guardedFetch: fetch, now: Date.now, baseUrl },
     own: {
       authorize: ownAccess({ server, identity, now: Date.now }),
@@ -59,11 +59,11 @@ beforeAll(async () => {
   decorateRequests(app);
   nameResourceMetadata(app, baseUrl);
   app.setErrorHandler(faultHandler(baseUrl, 'json'));
-  await app.register(rootMetadataRoutes(tenants, door, baseUrl));
+  await app.register(rootMetadataRoutes(tenants, tenantAuthorizer, baseUrl));
   await app.register(
     async (scope) => {
-      addAuthorization(scope, { tenants, authorizer: door, baseUrl });
-      await scope.register(discoveryRoutes(door, baseUrl, new Date()));
+      addAuthorization(scope, { tenants, authorizer: tenantAuthorizer, baseUrl });
+      await scope.register(discoveryRoutes(tenantAuthorizer, baseUrl, new Date()));
       await scope.register(oauthRoutes(server, baseUrl));
       await scope.register(clinical.routes);
       // Shows the access that authorization has established.

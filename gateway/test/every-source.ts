@@ -3,7 +3,6 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { vi } from 'vitest';
 import { Agent, request, type Dispatcher } from 'undici';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
@@ -15,7 +14,7 @@ import { startTcpProxy, type TcpProxy } from './setup/tcp-proxy.ts';
 export const SOURCES = ['folder', 'dicom-web', 'c-get', 'c-move', 'several'] as const;
 export type Source = (typeof SOURCES)[number];
 
-type HouseOptions = NonNullable<Parameters<typeof buildTestGateway>[3]>;
+type TestGatewayOptions = NonNullable<Parameters<typeof buildTestGateway>[3]>;
 type AuditEvents = NonNullable<Parameters<typeof buildTestGateway>[2]>;
 export type AuditRecord = Parameters<AuditEvents>[1];
 
@@ -44,7 +43,7 @@ export interface Questions {
 }
 
 export interface EverySource {
-  house: TestGateway;
+  gateway: TestGateway;
   ehr: AuthorizationServer;
   archive: Orthanc;
   /** Proxies between the gateway and the archive, and back for the deliveries of C-MOVE. */
@@ -57,8 +56,6 @@ export interface EverySource {
   replace(studyUid: string, files: Readonly<Record<string, Buffer>>): Promise<void>;
   /** Makes a token for the patient `id`, whose medical record number is `MRN-{id}`. */
   give(token: string, id: string, more?: object): void;
-  /** Waits until the folder is indexed. @param token of a caller who may list studies there */
-  indexed(token: string): Promise<void>;
   /** Sends a request. @param path below the base of the gateway */
   ask(path: string, asking?: Asking): Promise<Answer>;
   /** Returns the requests to the archive since the call before. */
@@ -68,11 +65,11 @@ export interface EverySource {
 
 type Images = Readonly<Record<Source, object | object[]>>;
 
-export interface EverySourceOptions extends Omit<HouseOptions, 'tenants'> {
+export interface EverySourceOptions extends Omit<TestGatewayOptions, 'tenants'> {
   /** The tenants; by default one for each source, with the name of the source. */
   files?: (images: Images, smart: object) => Record<string, unknown>;
   /** Replaces `files`. */
-  tenants?: (images: Images, smart: object) => ReturnType<NonNullable<HouseOptions['tenants']>>;
+  tenants?: (images: Images, smart: object) => ReturnType<NonNullable<TestGatewayOptions['tenants']>>;
   /** Bytes of DIMSE retrievals that are cached. */
   maxBytes?: number;
 }
@@ -111,7 +108,7 @@ export async function startEverySource(
   const eachSource = () =>
     Object.fromEntries(SOURCES.map((source) => [source, { authorization: smart, images: images[source] }]));
   const audit: AuditRecord[] = [];
-  const house = await buildTestGateway(
+  const gateway = await buildTestGateway(
     () => files?.(images, smart) ?? eachSource(),
     { images: '', patients: '' },
     (_tenant, event) => audit.push(event),
@@ -122,7 +119,7 @@ export async function startEverySource(
     },
   );
   const agent = new Agent({ connections: 8 });
-  const ask: EverySource['ask'] = (path, asking = {}) => answered(`${house.baseUrl}${path}`, asking, agent);
+  const ask: EverySource['ask'] = (path, asking = {}) => answered(`${gateway.baseUrl}${path}`, asking, agent);
   const give: EverySource['give'] = (token, id, more = {}) => {
     const identifier = [{ value: `MRN-${id}`, type: { coding: [{ code: 'MR' }] } }];
     ehr.patients.set(id, { resourceType: 'Patient', id, identifier });
@@ -131,7 +128,7 @@ export async function startEverySource(
     ehr.tokens.set(token, record);
   };
   return {
-    ...{ house, ehr, archive, proxies, audit, store, ask, give },
+    ...{ gateway, ehr, archive, proxies, audit, store, ask, give },
     async replace(studyUid, files) {
       await store(files);
       const { url, authorization } = archive;
@@ -142,16 +139,10 @@ export async function startEverySource(
         await fetch(`${url}/studies/${id}`, { method: 'DELETE', headers });
       await archive.upload(Object.values(files));
     },
-    async indexed(token) {
-      const isIndexed = async () => {
-        if ((await ask('/folder/dicomweb/studies', { token })).status === 503) throw new Error('not indexed');
-      };
-      await vi.waitFor(isIndexed, 30_000);
-    },
     questions: () => ({ web: pathsSent(proxies.web), dimse: dataUnitsSent(proxies.dimse) }),
     async close() {
       await agent.destroy();
-      await house.close();
+      await gateway.close();
       await ehr.close();
       for (const proxy of Object.values(proxies)) await proxy.stop();
       await archive.stop();

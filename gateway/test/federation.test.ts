@@ -7,17 +7,17 @@ import type { Breakage } from './stand-in-subgraphs.ts';
 
 const QUERY = `{ Patient(id: "p1") { id birthDate ConditionList { id code { text } } ImagingStudyList { id series { uid } } } }`;
 const broken: Breakage = {};
-let door: GatewayAlone;
+let gateway: GatewayAlone;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
-  door = await startGatewayAlone({ broken });
+  gateway = await startGatewayAlone({ broken });
 });
-afterAll(() => door.close());
+afterAll(() => gateway.close());
 
 async function ask(body: unknown, options: { path?: string; token?: string; init?: RequestInit } = {}) {
   const { path = '/open/graphql', token, init } = options;
-  const response = await fetch(door.url + path, {
+  const response = await fetch(gateway.url + path, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
     body: JSON.stringify(body),
@@ -115,12 +115,12 @@ describe('FG-11 the addresses of FHIR, $graphql', () => {
       'query Q($n: Int) { ...F ConditionList(_count: $n) { id } } fragment F on Patient { id }';
     const expected = { data: { id: 'p1', ConditionList: [{ id: 'c1' }] } };
     expect((await ask({ query: withFragment, variables: { n: 1 } }, { path })).json).toEqual(expected);
-    const get = await fetch(`${door.url}${path}?query=${encodeURIComponent('{ id }')}`, {
+    const get = await fetch(`${gateway.url}${path}?query=${encodeURIComponent('{ id }')}`, {
       headers: { authorization: 'Bearer x' },
     });
     expect(await get.json()).toEqual({ data: { id: 'p1' } });
     const raw = { method: 'POST', headers: { 'content-type': 'application/graphql' }, body: '{ id }' };
-    expect(await (await fetch(door.url + path, raw)).json()).toEqual({ data: { id: 'p1' } });
+    expect(await (await fetch(gateway.url + path, raw)).json()).toEqual({ data: { id: 'p1' } });
   });
 
   test('errors have an OperationOutcome, and their path starts at the resource', async () => {
@@ -213,7 +213,7 @@ describe('FG-12 limits, FG-13 cross-site requests', () => {
     expect(unknown.json.errors?.[0]?.extensions['code']).toBe('PERSISTED_QUERY_NOT_FOUND');
     await ask({ query, extensions: persisted(hash) });
     expect((await ask({ extensions: persisted(hash) })).json.data).toEqual({ Patient: { id: 'p1' } });
-    expect(door.logged()).not.toContain('does not match');
+    expect(gateway.logged()).not.toContain('does not match');
   });
 
   test('FG-13 at instance level only the text of the request is executed, never one found by a hash', async () => {
@@ -235,7 +235,7 @@ describe('FG-12 limits, FG-13 cross-site requests', () => {
     ]) {
       expect([answer.status, JSON.stringify(answer.json)]).toEqual([
         400,
-        expect.stringContaining('send the query itself'),
+        expect.stringContaining('Send the text of the query'),
       ]);
     }
   });
@@ -265,7 +265,7 @@ describe('FG-12 limits, FG-13 cross-site requests', () => {
   });
 
   test('FG-13 GET needs a header that a page of another site cannot send', async () => {
-    const url = `${door.url}/open/graphql?query=${encodeURIComponent('{ Patient(id: "p1") { id } }')}`;
+    const url = `${gateway.url}/open/graphql?query=${encodeURIComponent('{ Patient(id: "p1") { id } }')}`;
     expect((await fetch(url)).status).toBe(400);
     expect((await fetch(url, { headers: { authorization: 'Bearer x' } })).status).toBe(200);
   });
@@ -313,16 +313,18 @@ describe('FG-12 time', () => {
           caller.abort();
         });
     });
-    const before = door.logged().length;
+    const before = gateway.logged().length;
     const headers = { 'content-type': 'application/json' };
     const init = { method: 'POST', headers, body: JSON.stringify({ query: QUERY }) };
     try {
-      await expect(fetch(`${door.url}/open/graphql`, { ...init, signal: caller.signal })).rejects.toThrow();
+      await expect(
+        fetch(`${gateway.url}/open/graphql`, { ...init, signal: caller.signal }),
+      ).rejects.toThrow();
       await gone;
     } finally {
       delete broken.conditions;
     }
-    expect(door.logged().slice(before)).not.toMatch(/"level":(40|50)/);
+    expect(gateway.logged().slice(before)).not.toMatch(/"level":(40|50)/);
   });
 
   test('a field that stops at the limit is null with its code, the others are given', async () => {

@@ -3,7 +3,7 @@ import type { Bundle, OperationOutcome } from 'fhir/r4.js';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { smallObjects } from './setup/small-objects.ts';
@@ -11,7 +11,7 @@ import { smallObjects } from './setup/small-objects.ts';
 const NO_STORE = 'no-store';
 const FORM = 'application/x-www-form-urlencoded';
 
-let house: TestGateway;
+let gateway: TestGateway;
 let ehr: AuthorizationServer;
 let folder: string;
 
@@ -35,7 +35,7 @@ beforeAll(async () => {
     const patient = { resourceType: 'Patient', id, meta: { versionId: '1' }, birthDate: '2024-01-01' };
     await writeFile(join(patients, `${id}.json`), JSON.stringify(patient));
   }
-  house = await buildTestGateway(
+  gateway = await buildTestGateway(
     () => ({
       t: {
         authorization: { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client },
@@ -45,11 +45,10 @@ beforeAll(async () => {
     }),
     { images, patients },
   );
-  const indexed = async () => expect((await ask('/ImagingStudy')).statusCode).toBe(200);
-  await vi.waitFor(indexed, { timeout: 30_000, interval: 100 });
+  await gateway.indexed();
 }, 60_000);
 afterAll(async () => {
-  await house?.close();
+  await gateway?.close();
   await ehr?.close();
   await rm(folder, { recursive: true, force: true });
 });
@@ -62,7 +61,7 @@ interface Asked {
 }
 
 const ask = (path: string, { method = 'GET', token = 'p1', headers = {}, payload }: Asked = {}) =>
-  house.app.inject({
+  gateway.app.inject({
     ...{ method, url: `/t/fhir${path}`, headers: { authorization: `Bearer ${token}`, ...headers } },
     ...(payload !== undefined && { payload }),
   });

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DEMO_PATIENT } from '../pages/ready-made.ts';
+import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { Browser, ticked } from '../smart/server/test/started.ts';
 import { buildTestGateway, type DemoData, type TestGateway } from './test-gateway.ts';
 import { freePort } from './setup/free-port.ts';
@@ -13,16 +13,16 @@ import { freePort } from './setup/free-port.ts';
 const REDIRECT = 'http://127.0.0.1:9/app';
 const OTHER_PATIENT = 'demo-maria-alvarez';
 
-let house: TestGateway;
+let gateway: TestGateway;
 let base: string;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const port = await freePort();
-  house = await buildTestGateway((data) => ({ demo: demoTenant(data) }), undefined, undefined, { port });
-  base = `${house.baseUrl}/demo`;
+  gateway = await buildTestGateway((data) => ({ demo: demoTenant(data) }), undefined, undefined, { port });
+  base = `${gateway.baseUrl}/demo`;
 }, 120_000);
-afterAll(() => house.close());
+afterAll(() => gateway.close());
 
 /** Reads `gateway/tenants/demo.json`, with the values that the process sets at its start. */
 function demoTenant({ images, patients }: DemoData): Record<string, unknown> {

@@ -23,7 +23,7 @@ const STUDIES = [
 const WITHIN = { timeout: 5000, interval: 50 };
 
 let ehr: AuthorizationServer;
-let house: TestGateway;
+let gateway: TestGateway;
 let scratch: string;
 let tenant: string;
 let images: string;
@@ -39,7 +39,7 @@ beforeAll(async () => {
   ehr = await authorizationServer();
   const authorization = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
   for (const key of TENANTS) await fill(folderOf(key));
-  house = await buildTestGateway(
+  gateway = await buildTestGateway(
     () =>
       Object.fromEntries(
         TENANTS.map((key, index) => {
@@ -57,7 +57,7 @@ beforeAll(async () => {
   ehr.tokens.set('a', { client_id: 'app', exp, patient: 'a', scope: 'patient/*.rs' });
 }, 60_000);
 afterAll(async () => {
-  await house?.close();
+  await gateway?.close();
   await ehr?.close();
   await rm(scratch, { recursive: true, force: true });
 });
@@ -79,7 +79,7 @@ function take(emptyIsAway: 300 | 1 = 300): void {
 
 async function get(path: string, accept = '*/*') {
   const headers = { authorization: 'Bearer a', accept };
-  const answer = await fetch(`${house.baseUrl}/${tenant}${path}`, { headers });
+  const answer = await fetch(`${gateway.baseUrl}/${tenant}${path}`, { headers });
   const body = Buffer.from(await answer.arrayBuffer()).toString('latin1');
   return { status: answer.status, retryAfter: Number(answer.headers.get('retry-after')), body };
 }
@@ -120,7 +120,7 @@ async function expectAway(): Promise<void> {
 }
 
 /** Forgets cached searches: their 10 s are long for a test. */
-const forget = () => house.forget();
+const forget = () => gateway.forget();
 
 async function expectWhole(): Promise<void> {
   forget();

@@ -1,6 +1,6 @@
 import { exportJWK, generateKeyPair } from 'jose';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { DEMO_PATIENT } from '../pages/ready-made.ts';
+import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { App, Journey, portal } from './dual-launch.ts';
 import { foreignEhr, PORTAL, type ForeignEhr } from './foreign-ehr.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
@@ -12,7 +12,7 @@ import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
 const TTL = 1;
 let ehr: ForeignEhr;
-let house: TestGateway;
+let gateway: TestGateway;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
@@ -29,7 +29,7 @@ beforeAll(async () => {
     },
     images: { type: 'folder', path: '/nowhere', lookup: 'all-studies-on-server' },
   });
-  house = await buildTestGateway(
+  gateway = await buildTestGateway(
     () => ({
       private_key_jwt: smart({ ...key, authentication: 'private_key_jwt' }),
       client_secret_basic: smart(secret),
@@ -42,7 +42,7 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
-  await house.close();
+  await gateway.close();
   await ehr.close();
 });
 beforeEach(() => {
@@ -57,7 +57,7 @@ async function status(
   token: string,
   path = `/fhir/Patient/${DEMO_PATIENT}`,
 ): Promise<number> {
-  const { statusCode } = await house.app.inject({
+  const { statusCode } = await gateway.app.inject({
     url: `/${tenant}${path}`,
     headers: { authorization: `Bearer ${token}` },
   });

@@ -11,7 +11,7 @@
 import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import type { Assignment, Told } from './fuzz/run.ts';
+import type { Assignment, Progress } from './fuzz/run.ts';
 
 /** Milliseconds that one case may take, on a machine with other load. */
 const CASE = 8_000;
@@ -57,15 +57,15 @@ function end(): never {
 const child = fork(new URL('./fuzz/run.ts', import.meta.url), [JSON.stringify(assignment)], {
   execArgv: ['--import', 'tsx'],
 });
-child.on('message', (told: Told) => {
-  if ('error' in told) found(told.error, { ...at, ...told });
-  else if ('cases' in told)
-    console.log(`${told.target}: ${told.cases} cases in ${told.seconds.toFixed(1)} s`);
-  else if ('opening' in told) {
-    at = { target: told.target, number: 0, until: Date.now() + OPENING };
+child.on('message', (progress: Progress) => {
+  if ('error' in progress) found(progress.error, { ...at, ...progress });
+  else if ('cases' in progress)
+    console.log(`${progress.target}: ${progress.cases} cases in ${progress.seconds.toFixed(1)} s`);
+  else if ('opening' in progress) {
+    at = { target: progress.target, number: 0, until: Date.now() + OPENING };
     // Memory that earlier targets have taken does not count.
     before = 0;
-  } else at = { ...told, until: Date.now() + CASE };
+  } else at = { ...progress, until: Date.now() + CASE };
 });
 child.on('exit', (code, signal) => {
   if (code !== 0) found(`the process ended, ${signal ?? code}`);

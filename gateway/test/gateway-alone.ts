@@ -23,7 +23,7 @@ export interface GatewayAlone {
 
 const IMAGES = { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:1' };
 /** Secret that seals capabilities. */
-export const SEALING_SECRET = 'a secret of the door, long enough';
+export const SEALING_SECRET = 'a secret of the lone gateway, long enough';
 const sdl = (name: string) => readFileSync(new URL(`../../schema/${name}.graphql`, import.meta.url), 'utf8');
 
 /**
@@ -74,7 +74,7 @@ export async function startGatewayAlone(
     },
   });
   const baseUrl = 'http://localhost';
-  const door = authorizer({
+  const tenantAuthorizer = authorizer({
     fetch,
     now: Date.now,
     baseUrl,
@@ -84,10 +84,10 @@ export async function startGatewayAlone(
   const app = await buildApp({
     baseUrl,
     tenants,
-    authorizer: door,
+    authorizer: tenantAuthorizer,
     capabilities: capabilities(
       capabilitySealer({ secrets: [SEALING_SECRET], now: Date.now }),
-      door,
+      tenantAuthorizer,
       Date.now,
     ),
     clinical: standInClinical(options.broken),

@@ -56,7 +56,7 @@ describe.each([
 
   /** Lists files that DIMSE retrievals left behind. */
   function files(): string[] {
-    const directory = join(every.house.dataDir, 'dimse');
+    const directory = join(every.gateway.dataDir, 'dimse');
     if (!existsSync(directory)) return [];
     const found = readdirSync(directory, { recursive: true, withFileTypes: true });
     return found.filter((entry) => entry.isFile() && entry.name.endsWith('.dcm')).map(({ name }) => name);

@@ -13,7 +13,7 @@ const SOON = 1500;
 
 describe('SM-9 each call to an EHR that many requests share', () => {
   let ehr: AuthorizationServer;
-  let door: Authorizer;
+  let tenantAuthorizer: Authorizer;
   let clock: number;
   let jwt: string;
 
@@ -41,7 +41,12 @@ describe('SM-9 each call to an EHR that many requests share', () => {
     clock = Date.now();
     ehr.hanging.clear();
     ehr.hung.length = 0;
-    door = authorizer({ fetch, guardedFetch: fetch, now: () => clock, baseUrl: 'https://img.example.org' });
+    tenantAuthorizer = authorizer({
+      fetch,
+      guardedFetch: fetch,
+      now: () => clock,
+      baseUrl: 'https://img.example.org',
+    });
   });
 
   function tenant(more: object = {}, type = 'smart-on-fhir'): Tenant {
@@ -56,7 +61,7 @@ describe('SM-9 each call to an EHR that many requests share', () => {
   async function ask(of: Tenant, token: string, patients: string[] = []): Promise<unknown> {
     try {
       const named = () => ({ patients, studies: [], runs: true });
-      const access = await door.reach(of, await door.authorize(of, token), named);
+      const access = await tenantAuthorizer.reach(of, await tenantAuthorizer.authorize(of, token), named);
       return access.patients;
     } catch (error) {
       return (error as { code: string }).code;
@@ -104,18 +109,18 @@ describe('SM-9 each call to an EHR that many requests share', () => {
 });
 
 describe('over HTTP', () => {
-  let door: GatewayAlone;
+  let gateway: GatewayAlone;
 
   beforeAll(async () => {
     process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
-    door = await startGatewayAlone();
+    gateway = await startGatewayAlone();
   });
-  afterAll(() => door.close());
-  afterEach(() => door.ehr.hanging.clear());
+  afterAll(() => gateway.close());
+  afterEach(() => gateway.ehr.hanging.clear());
 
   async function ask(token: string) {
     const begun = performance.now();
-    const { status, headers } = await fetch(`${door.url}/smart/fhir/Patient/p1`, {
+    const { status, headers } = await fetch(`${gateway.url}/smart/fhir/Patient/p1`, {
       headers: { authorization: `Bearer ${token}` },
     });
     const milliseconds = performance.now() - begun;
@@ -123,15 +128,15 @@ describe('over HTTP', () => {
   }
 
   test('SM-12 requests that wait for a hung EHR get 503 after three seconds, requests after its recovery are answered', async () => {
-    door.ehr.hanging.add('/introspect');
+    gateway.ehr.hanging.add('/introspect');
     const older = Promise.all(Array.from({ length: 5 }, () => ask('everything')));
-    await expect.poll(() => door.ehr.hung, { interval: 5 }).toHaveLength(1);
+    await expect.poll(() => gateway.ehr.hung, { interval: 5 }).toHaveLength(1);
     await sleep(2000);
-    door.ehr.hanging.clear();
+    gateway.ehr.hanging.clear();
     const newer = await ask('everything');
     expect(newer.status).toBe(200);
     expect(newer.milliseconds).toBeLessThan(SOON);
-    expect(door.ehr.hung).toHaveLength(1);
+    expect(gateway.ehr.hung).toHaveLength(1);
     for (const { status, retryAfter, milliseconds } of await older) {
       expect([status, retryAfter]).toEqual([503, '1']);
       expect(milliseconds).toBeGreaterThan(2900);
@@ -139,6 +144,6 @@ describe('over HTTP', () => {
     }
     // The failure of the older requests is not remembered for a token that has been checked since.
     expect((await ask('everything')).status).toBe(200);
-    expect(door.ehr.calls['introspect']).toBe(1);
+    expect(gateway.ehr.calls['introspect']).toBe(1);
   }, 20_000);
 });

@@ -6,11 +6,11 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { complaints } from '../../subgraphs/imaging/test/fhir-judges.ts';
-import { DEMO_PATIENT } from '../pages/ready-made.ts';
+import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
 
-let house: TestGateway;
+let gateway: TestGateway;
 let orthanc: Orthanc;
 let studies: ImagingStudy[];
 
@@ -19,7 +19,7 @@ beforeAll(async () => {
   orthanc = await startOrthanc();
   const { dicomWebUrl: endpoint, username, password } = orthanc;
   const authentication = { type: 'http-basic', username, password };
-  house = await buildTestGateway(({ patients }) => {
+  gateway = await buildTestGateway(({ patients }) => {
     const images = { type: 'dicom-web', endpoint, authentication, lookup: 'studies-by-mrn' };
     const tenant = (more: object) => ({
       authorization: { type: 'mock', disableAuthzChecks: true },
@@ -36,7 +36,7 @@ beforeAll(async () => {
       'slow-retrieve': tenant({ delay: { retrieveUntil: 4e9 } }),
     };
   });
-  const files = readdirSync(house.demo.images, { recursive: true, withFileTypes: true });
+  const files = readdirSync(gateway.demo.images, { recursive: true, withFileTypes: true });
   await orthanc.upload(
     files
       .filter((file) => file.isFile() && file.name.endsWith('.dcm'))
@@ -45,14 +45,14 @@ beforeAll(async () => {
   studies = matches(await bundle(`patient=${DEMO_PATIENT}`));
 }, 120_000);
 afterAll(async () => {
-  await house?.close();
+  await gateway?.close();
   await orthanc?.stop();
 });
 
 type Method = 'GET' | 'POST';
 async function ask(path: string, headers: Record<string, string> = {}, method: Method = 'GET', payload = '') {
   const form = { 'content-type': 'application/x-www-form-urlencoded' };
-  return house.app.inject({ method, url: path, headers: { ...headers, ...(payload && form) }, payload });
+  return gateway.app.inject({ method, url: path, headers: { ...headers, ...(payload && form) }, payload });
 }
 async function bundle(query: string, tenant = 't'): Promise<Bundle> {
   const answer = await ask(`/${tenant}/fhir/ImagingStudy?${query}`);
@@ -348,7 +348,7 @@ describe('GraphQL', () => {
     [field: string]: any;
   }
   async function query(source: string, tenant = 't') {
-    const answer = await house.app.inject({
+    const answer = await gateway.app.inject({
       ...{ method: 'POST', url: `/${tenant}/graphql` },
       payload: { query: source, variables: { id: DEMO_PATIENT } },
     });

@@ -44,7 +44,7 @@ const LAUNCHES: Record<string, Record<Granular, string[]>> = {
 };
 
 let ehr: AuthorizationServer;
-let house: TestGateway;
+let gateway: TestGateway;
 let folder: string;
 
 beforeAll(async () => {
@@ -64,7 +64,8 @@ beforeAll(async () => {
       images: { type: 'folder', path: data.images, lookup: 'all-studies-on-server' },
     },
   };
-  house = await buildTestGateway(() => files, data);
+  gateway = await buildTestGateway(() => files, data);
+  await gateway.indexed();
   const launched = { client_id: 'inferno', patient: 'p1', exp: Math.floor(Date.now() / 1000) + 3600 };
   const grant = (token: string, scope: string) =>
     ehr.tokens.set(token, { ...launched, scope, encounter: 'e1' });
@@ -79,7 +80,7 @@ beforeAll(async () => {
   }
 });
 afterAll(async () => {
-  await house?.close();
+  await gateway?.close();
   await ehr?.close();
   await rm(folder, { recursive: true, force: true });
 });
@@ -112,14 +113,14 @@ function record(): Resource[] {
 }
 
 const get = (token: string, path: string) =>
-  house.app.inject({ url: `/ehr/fhir/${path}`, headers: { authorization: `Bearer ${token}` } });
+  gateway.app.inject({ url: `/ehr/fhir/${path}`, headers: { authorization: `Bearer ${token}` } });
 const post = (token: string, path: string, payload: string) =>
-  house.app.inject({
+  gateway.app.inject({
     ...{ method: 'POST', url: `/ehr/fhir/${path}`, payload },
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/x-www-form-urlencoded' },
   });
 async function graphql(token: string, query: string) {
-  const { body } = await house.app.inject({
+  const { body } = await gateway.app.inject({
     ...{ method: 'POST', url: '/ehr/graphql', payload: { query } },
     headers: { authorization: `Bearer ${token}` },
   });

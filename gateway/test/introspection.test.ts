@@ -38,16 +38,16 @@ interface Options {
 
 async function ask(query: string, { path = '/open/graphql', headers = {}, get = false }: Options = {}) {
   const url = get ? `${gateway.url}${path}?query=${encodeURIComponent(query)}` : gateway.url + path;
-  const {
-    statusCode,
-    headers: told,
-    body,
-  } = await request(url, {
+  const response = await request(url, {
     method: get ? 'GET' : 'POST',
     headers: { ...(!get && { 'content-type': 'application/json' }), ...headers },
     body: get ? null : JSON.stringify({ query }),
   });
-  return { status: statusCode, headers: told, bytes: Buffer.from(await body.arrayBuffer()) };
+  return {
+    status: response.statusCode,
+    headers: response.headers,
+    bytes: Buffer.from(await response.body.arrayBuffer()),
+  };
 }
 
 /** The query that graphql-js sent before version 16.10, and that tools in other languages still send. */

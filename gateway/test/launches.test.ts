@@ -63,7 +63,7 @@ describeWithSharedData('SM-5, SM-8 launches with records of Synthea', () => {
   );
   const me = mine!.patientId;
   let folder: string;
-  let house: TestGateway;
+  let gateway: TestGateway;
   let server: ConstructorParameters<typeof SmartApp>[0];
   let records: Resource[];
   let others: Resource[];
@@ -88,7 +88,7 @@ describeWithSharedData('SM-5, SM-8 launches with records of Synthea', () => {
       { client_id: 'public-app', redirect_uris: [REDIRECT] },
       { client_id: 'confidential-es', redirect_uris: [REDIRECT], jwks: { keys: [keys.ES384.jwk] } },
     ];
-    house = await buildTestGateway(
+    gateway = await buildTestGateway(
       () => ({
         synthea: {
           authorization: { type: 'embedded', clients },
@@ -100,11 +100,12 @@ describeWithSharedData('SM-5, SM-8 launches with records of Synthea', () => {
       undefined,
       { port },
     );
-    const base = `${house.baseUrl}/synthea`;
+    await gateway.indexed();
+    const base = `${gateway.baseUrl}/synthea`;
     server = { base, issuer: `${base}/oauth`, keys };
   }, 60_000);
   afterAll(async () => {
-    await house?.close();
+    await gateway?.close();
     await rm(folder, { recursive: true, force: true });
   });
 

@@ -3,16 +3,16 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
 import { startChromium } from './setup/chromium.ts';
 
-let door: GatewayAlone;
+let gateway: GatewayAlone;
 let browser: Browser;
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
-  door = await startGatewayAlone();
+  gateway = await startGatewayAlone();
   browser = await startChromium();
 });
 afterAll(async () => {
   await browser?.close();
-  await door?.close();
+  await gateway?.close();
 });
 
 test('start page and playground work under their content security policy, and load nothing from other origins', async () => {
@@ -21,8 +21,8 @@ test('start page and playground work under their content security policy, and lo
   const elsewhere: string[] = [];
   page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
   page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('request', (request) => request.url().startsWith(door.url) || elsewhere.push(request.url()));
-  await page.goto(`${door.url}/`);
+  page.on('request', (request) => request.url().startsWith(gateway.url) || elsewhere.push(request.url()));
+  await page.goto(`${gateway.url}/`);
   await page.click('a[href="open/playground"]');
   await page.fill('#query', 'query($id: ID!) { Patient(id: $id) { birthDate } }');
   await page.fill('#variables', '{ "id": "p1" }');

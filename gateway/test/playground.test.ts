@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { DEMO_PATIENT } from '../pages/ready-made.ts';
+import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { startChromium } from './setup/chromium.ts';
 import { startGateway, type GatewayProcess } from './setup/gateway.ts';
 

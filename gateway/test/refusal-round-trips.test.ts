@@ -81,7 +81,7 @@ class Counted {
   #launching!: AuthorizationServer;
   #ehr!: VendorServer;
   #service!: Server;
-  #house!: TestGateway;
+  #gateway!: TestGateway;
   #pool!: Pool;
   #decisions = 0;
 
@@ -95,10 +95,10 @@ class Counted {
       response.end('{"withheld":[]}');
     });
     await new Promise<void>((done) => this.#service.listen(0, '127.0.0.1', done));
-    this.#house = await buildTestGateway(() => this.#tenants(), { images: '', patients: '' }, undefined, {
+    this.#gateway = await buildTestGateway(() => this.#tenants(), { images: '', patients: '' }, undefined, {
       port: await freePort(),
     });
-    this.#pool = new Pool(this.#house.baseUrl, { connections: 1 });
+    this.#pool = new Pool(this.#gateway.baseUrl, { connections: 1 });
     this.#giveTokens();
   }
 
@@ -157,7 +157,7 @@ class Counted {
 
   async close(): Promise<void> {
     await this.#pool?.close();
-    await this.#house?.close();
+    await this.#gateway?.close();
     this.#service?.closeAllConnections();
     this.#service?.close();
     await Promise.all([this.#web, this.#ehr, this.#launching].map((server) => server?.close()));

@@ -39,6 +39,6 @@ export async function startRefusedStudies(count: number): Promise<EverySource> {
   );
   every.give('own', 'a');
   every.give('owner', 'b');
-  await every.indexed('own');
+  await every.gateway.indexed();
   return every;
 }

@@ -53,7 +53,7 @@ const SOURCES = ['dicom-web', 'c-get', 'c-move', 'several'] as const;
 const CANCEL = Buffer.from('0000000102000000ff0f', 'hex');
 
 let ehr: AuthorizationServer;
-let house: TestGateway;
+let gateway: TestGateway;
 let archives: Orthanc[];
 /**
  * Proxies in front of the first archive (HTTP and DIMSE), of the gateway (deliveries of C-MOVE), and of the second
@@ -94,7 +94,7 @@ beforeAll(async () => {
     'c-move': dimse('c-move'),
     several: [web(proxies.http), web(proxies.second)],
   };
-  house = await buildTestGateway(
+  gateway = await buildTestGateway(
     () => Object.fromEntries(Object.entries(images).map(([key, images]) => [key, { authorization, images }])),
     { images: '', patients: '' },
     undefined,
@@ -105,10 +105,10 @@ beforeAll(async () => {
   ehr.patients.set('p', { resourceType: 'Patient', id: 'p', identifier });
   const exp = Math.floor(Date.now() / 1000) + 3600;
   ehr.tokens.set('own', { client_id: 'app', exp, patient: 'p', scope: 'patient/*.rs' });
-  url = await house.app.listen({ port: 0, host: '127.0.0.1' });
+  url = await gateway.app.listen({ port: 0, host: '127.0.0.1' });
 }, 60_000);
 afterAll(async () => {
-  await house?.close();
+  await gateway?.close();
   await ehr?.close();
   for (const proxy of Object.values(proxies ?? {})) await proxy.stop();
   for (const archive of archives ?? []) await archive.stop();
@@ -138,7 +138,7 @@ const carrying = () =>
 
 /** Lists files that DIMSE retrievals left behind. */
 function spooled(): string[] {
-  const directory = join(house.dataDir, 'dimse');
+  const directory = join(gateway.dataDir, 'dimse');
   if (!existsSync(directory)) return [];
   return readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

@@ -148,7 +148,7 @@ test('SIGTERM: no request fails while another instance takes over, and a downloa
   await expect.poll(() => status(`${first.url}/health/ready`), { interval: 10 }).toBe(503);
   expect(await status(`${first.url}/health/live`)).toBe(200);
   // A client that still uses the instance is answered, with `connection: close`.
-  const told = performance.now();
+  const announced = performance.now();
   const late = await request(`${first.url}${STUDY_PATH}/metadata`);
   await late.body.dump();
   expect([late.statusCode, late.headers['connection']]).toEqual([200, 'close']);
@@ -165,7 +165,7 @@ test('SIGTERM: no request fails while another instance takes over, and a downloa
   const failed = answers.filter(({ outcome }) => outcome !== 200);
   expect(failed).toEqual([]);
   expect(ofFirst().filter(({ sent }) => sent < stopped).length).toBeGreaterThan(10);
-  expect(ofFirst().filter(({ sent, closes }) => sent > told && !closes)).toEqual([]);
+  expect(ofFirst().filter(({ sent, closes }) => sent > announced && !closes)).toEqual([]);
   expect(answers.at(-1)!.by).toBe(second);
 }, 120_000);
 

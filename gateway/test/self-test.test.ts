@@ -89,14 +89,14 @@ const tenantOf = (file: object, dynamic = false): Tenant =>
   parseTenant(file, { key: 'hospital', path: 'hospital', dynamic, directory: '/', environment: {} }).tenant;
 
 /** Maps names of checks to outcomes, with the reason where there is one. */
-const told = ({ checks }: Report) =>
+const outcomes = ({ checks }: Report) =>
   Object.fromEntries(
     checks.map(({ name, outcome, reason }) => [name, reason ? `${outcome}: ${reason}` : outcome]),
   );
 
 test('SM-18 a tenant that works: every check is ok, and no patient is named', async () => {
   const report = await run(tenantOf({ authorization: smart(), images: images() }));
-  expect(told(report)).toEqual({
+  expect(outcomes(report)).toEqual({
     discovery: 'ok',
     'client-assertion': 'ok',
     introspection: 'ok',
@@ -251,14 +251,14 @@ describe('SM-18 a failure is reported with what to do', () => {
     expect(report.ok).toBe(false);
     expect(JSON.stringify(report)).not.toContain(MRN);
     // The images are not affected.
-    expect(told(report)['image-source']).toBe('ok');
+    expect(outcomes(report)['image-source']).toBe('ok');
   });
 
   const instead = (path: string, status: number, json: object) => ehr.instead.set(path, [status, json]);
 
   test('checks that depend on a failed one are skipped', async () => {
     ehr.instead.set('/token', [401, {}]);
-    expect(told(await run(tenantOf({ authorization: smart(), images: images() })))).toMatchObject({
+    expect(outcomes(await run(tenantOf({ authorization: smart(), images: images() })))).toMatchObject({
       discovery: 'ok',
       'client-assertion': expect.stringMatching(/^failed: .*401/),
       introspection: 'skipped: we have no access token of our own',
@@ -272,7 +272,7 @@ describe('SM-18 a failure is reported with what to do', () => {
     ehr.patients.set('patient-17', { resourceType: 'Patient', id: 'patient-17', identifier });
     const mrn = ["identifier.where(type.coding.code='MR').value"];
     const report = await run(tenantOf({ authorization: smart(), images: images({ mrn }) }));
-    expect(told(report)['mrn-path']).toBe(
+    expect(outcomes(report)['mrn-path']).toBe(
       'failed: no path in images.mrn gives a value for the Patient that was read; it has identifiers: of type or system http://hl7.org/fhir/sid/us-ssn, no type',
     );
     expect(JSON.stringify(report)).not.toMatch(/078-05|4711/);
@@ -282,29 +282,34 @@ describe('SM-18 a failure is reported with what to do', () => {
     const report = await run(
       tenantOf({ authorization: smart(), images: images({ mrn: ['identifier.where(value > 1).value'] }) }),
     );
-    expect(told(report)['mrn-path']).toMatch(/^failed: The tenant's images\.mrn holds an expression/);
+    expect(outcomes(report)['mrn-path']).toMatch(/^failed: The tenant's images\.mrn holds an expression/);
   });
 
   test('where no search is allowed the operator names a Patient', async () => {
     ehr.instead.set('/fhir/Patient', [403, {}]);
     const tenant = tenantOf({ authorization: smart(), images: images() });
-    expect(told(await run(tenant))['patient-read']).toBe(
+    expect(outcomes(await run(tenant))['patient-read']).toBe(
       'skipped: the FHIR server answered 403 to a search for Patients; name one (--patient ID, or ?patient=ID)',
     );
-    expect(told(await run(tenant, 'patient-17'))).toMatchObject({ 'patient-read': 'ok', 'mrn-path': 'ok' });
-    expect(told(await run(tenant, 'nobody'))['patient-read']).toMatch(
+    expect(outcomes(await run(tenant, 'patient-17'))).toMatchObject({
+      'patient-read': 'ok',
+      'mrn-path': 'ok',
+    });
+    expect(outcomes(await run(tenant, 'nobody'))['patient-read']).toMatch(
       /answered 404: it has no such Patient$/,
     );
     ehr.instead.set('/fhir/Patient/patient-17', [403, {}]);
-    expect(told(await run(tenant, 'patient-17'))['patient-read']).toMatch(/scope\) do not cover Patient$/);
+    expect(outcomes(await run(tenant, 'patient-17'))['patient-read']).toMatch(
+      /scope\) do not cover Patient$/,
+    );
     await expect(run(tenant, '../metadata')).rejects.toMatchObject({ code: 'invalid_request' });
   });
 
   test('SM-15 a host that a dynamic tenant may not reach: failed', async () => {
     const file = { authorization: smart(), images: images() };
     const report = await run(tenantOf(file, true));
-    expect(told(report)['discovery']).toMatch(/^failed: .*(private|allowed|reach)/i);
-    expect(told(report)['image-source']).toMatch(/^failed: /);
+    expect(outcomes(report)['discovery']).toMatch(/^failed: .*(private|allowed|reach)/i);
+    expect(outcomes(report)['image-source']).toMatch(/^failed: /);
   });
 });
 
@@ -314,7 +319,9 @@ describe('SM-18 image sources', () => {
     ...{ type: 'dicom-dimse', lookup: 'studies-by-mrn', endpoint: `dimse://127.0.0.1:${port}` },
   });
   const check = async (source: object) =>
-    told(await run(tenantOf({ authorization: { type: 'mock', disableAuthzChecks: true }, images: source })));
+    outcomes(
+      await run(tenantOf({ authorization: { type: 'mock', disableAuthzChecks: true }, images: source })),
+    );
 
   test.each<[what: string, source: () => object | Promise<object>, outcome: RegExp]>([
     [
@@ -375,7 +382,7 @@ describe('SM-18 every kind of tenant', () => {
   test('mock with a record: no token, a Patient and its MRN', async () => {
     const authorization = { type: 'mock', disableAuthzChecks: true };
     const clinical = { type: 'store', path: RECORDS };
-    expect(told(await run(tenantOf({ authorization, clinical, images: images() })))).toEqual({
+    expect(outcomes(await run(tenantOf({ authorization, clinical, images: images() })))).toEqual({
       discovery: 'skipped: this tenant asks for no token',
       'client-assertion': 'skipped: this tenant asks for no token',
       introspection: 'skipped: this tenant asks for no token',
@@ -388,12 +395,14 @@ describe('SM-18 every kind of tenant', () => {
   test('mock with and without a configured patient', async () => {
     const patient = { resourceType: 'Patient', id: 'p', identifier: [{ value: MRN }] };
     expect(
-      told(await run(tenantOf({ authorization: { type: 'mock', patient }, images: images() }))),
+      outcomes(await run(tenantOf({ authorization: { type: 'mock', patient }, images: images() }))),
     ).toMatchObject({
       'patient-read': 'ok',
       'mrn-path': 'ok',
     });
-    expect(told(await run(tenantOf({ authorization: { type: 'mock' }, images: images() })))).toMatchObject({
+    expect(
+      outcomes(await run(tenantOf({ authorization: { type: 'mock' }, images: images() }))),
+    ).toMatchObject({
       'patient-read': 'skipped: this tenant has no clinical record',
     });
   });
@@ -402,7 +411,7 @@ describe('SM-18 every kind of tenant', () => {
     const clinical = { type: 'store', path: RECORDS };
     const of = (clients: object[]) =>
       tenantOf({ authorization: { type: 'embedded', clients }, clinical, images: images() });
-    expect(told(await run(of([])))).toMatchObject({
+    expect(outcomes(await run(of([])))).toMatchObject({
       discovery: 'ok',
       'client-assertion': 'skipped: this tenant’s tokens are our own',
       introspection: 'ok',
@@ -410,7 +419,7 @@ describe('SM-18 every kind of tenant', () => {
       'mrn-path': 'ok',
     });
     const wrong = { ...of([{ client_id: 'nobody' }]), key: 'wrong' };
-    expect(told(await run(wrong))['discovery']).toBe(
+    expect(outcomes(await run(wrong))['discovery']).toBe(
       'failed: client nobody of tenant wrong has neither redirect_uris nor a key',
     );
   });
@@ -427,7 +436,7 @@ describe('SM-18 every kind of tenant', () => {
       allowInsecureQuirks: true,
     };
     const tenant = tenantOf({ authorization, images: images() });
-    const report = told(await run(tenant, 'p1'));
+    const report = outcomes(await run(tenant, 'p1'));
     expect(report).toMatchObject({ discovery: 'ok', introspection: 'ok' });
     expect(report['client-assertion']).toMatch(
       kind === 'epic' ? /^ok$/ : /^skipped: each introspection carries/,
@@ -437,9 +446,9 @@ describe('SM-18 every kind of tenant', () => {
     );
     const secret = { ...authorization, client: { client_id: 'imaging', client_secret: 'another secret' } };
     if (kind === 'meditech') {
-      expect(told(await run(tenantOf({ authorization: secret, images: images() })))['introspection']).toMatch(
-        /^failed: .*401: imaging may not ask about tokens by client_secret_basic/,
-      );
+      expect(
+        outcomes(await run(tenantOf({ authorization: secret, images: images() })))['introspection'],
+      ).toMatch(/^failed: .*401: imaging may not ask about tokens by client_secret_basic/);
     }
     await vendor.close();
   });
@@ -447,7 +456,7 @@ describe('SM-18 every kind of tenant', () => {
   test('smart-on-fhir-jwt: the keys are read, and no client is needed', async () => {
     ehr.instead.set('/jwks', [200, { keys: [ehr.client.jwk] }]);
     const authorization = { type: 'smart-on-fhir-jwt', fhirBaseUrl: ehr.fhirBaseUrl };
-    expect(told(await run(tenantOf({ authorization, images: images() })))).toMatchObject({
+    expect(outcomes(await run(tenantOf({ authorization, images: images() })))).toMatchObject({
       discovery: 'ok',
       'client-assertion': 'skipped: the tenant has no client of its own, and needs none',
       introspection: 'ok',
@@ -460,7 +469,7 @@ describe('SM-18 every kind of tenant', () => {
       fhirBaseUrl: ehr.fhirBaseUrl,
       client: ehr.client,
     };
-    expect(told(await run(tenantOf({ authorization, images: images() })))).toMatchObject({
+    expect(outcomes(await run(tenantOf({ authorization, images: images() })))).toMatchObject({
       discovery: 'ok',
       'client-assertion': expect.stringMatching(/^skipped: users sign in at the EHR/),
       introspection: 'ok',

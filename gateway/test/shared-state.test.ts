@@ -23,7 +23,12 @@ let redis: Redis;
 let ehr: AuthorizationServer;
 let tenant: Tenant;
 /** Two gateways, each with its own connection; they share only the Redis. */
-let gateways: { door: Authorizer; connection: SharedRedis; shared: SharedState; changes: string[] }[];
+let gateways: {
+  tenantAuthorizer: Authorizer;
+  connection: SharedRedis;
+  shared: SharedState;
+  changes: string[];
+}[];
 
 async function gateway(secrets = SECRETS) {
   const changes: string[] = [];
@@ -35,14 +40,14 @@ async function gateway(secrets = SECRETS) {
     });
   });
   const shared = sharedState(connection, secrets, now);
-  const door = authorizer({
+  const tenantAuthorizer = authorizer({
     fetch,
     guardedFetch: fetch,
     now,
     baseUrl: 'http://localhost',
     shared: shared.cache,
   });
-  return { door, connection, shared, changes };
+  return { tenantAuthorizer, connection, shared, changes };
 }
 
 beforeAll(async () => {
@@ -85,7 +90,7 @@ const give = (token: string, record: object = {}) =>
     exp: Math.floor(clock.now / 1000) + 3600,
     ...record,
   });
-const ask = (which: 0 | 1, token: string) => gateways[which]!.door.authorize(tenant, token);
+const ask = (which: 0 | 1, token: string) => gateways[which]!.tenantAuthorizer.authorize(tenant, token);
 const code = (asked: Promise<unknown>) =>
   asked.then(
     () => 'allowed',
@@ -228,15 +233,15 @@ describe('SM-9 without Redis', () => {
 
   test('the password of REDIS_URL is in no message', async () => {
     await gateways[0]!.connection.client.config('SET', 'requirepass', 'right-password');
-    const told: string[] = [];
+    const reported: string[] = [];
     const url = redis.url.replace('//', '//gateway:hunter2@');
     const refused = openRedis(url);
-    refused.onChange((reachable, reason) => told.push(`${reachable} ${reason}`));
-    await vi.waitFor(() => expect(told).not.toEqual([]), 5000).catch(() => undefined);
+    refused.onChange((reachable, reason) => reported.push(`${reachable} ${reason}`));
+    await vi.waitFor(() => expect(reported).not.toEqual([]), 5000).catch(() => undefined);
     refused.close();
     await gateways[0]!.connection.client.config('SET', 'requirepass', '');
-    expect(told.join()).toMatch(/^false /);
-    expect(told.join()).not.toContain('hunter2');
+    expect(reported.join()).toMatch(/^false /);
+    expect(reported.join()).not.toContain('hunter2');
   });
 });
 

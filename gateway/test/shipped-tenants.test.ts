@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bundle } from 'fhir/r4.js';
 import { exportJWK, generateKeyPair } from 'jose';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
 import { readTenants } from '../tenants/loading/tenants.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
@@ -22,7 +22,7 @@ let smart: AuthorizationServer;
 let epic: VendorServer;
 let meditech: VendorServer;
 let orthanc: Orthanc;
-let house: TestGateway;
+let gateway: TestGateway;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
@@ -58,7 +58,7 @@ beforeAll(async () => {
     },
     ...{ MEDITECH_FHIR: meditech.fhirBaseUrl, MEDITECH_CLIENT_ID: 'imaging', MEDITECH_CLIENT_SECRET: SECRET },
   };
-  house = await buildTestGateway(() => ({}), undefined, undefined, {
+  gateway = await buildTestGateway(() => ({}), undefined, undefined, {
     tenants: (demo) =>
       readTenants({
         ...{ directory: shipped, environment: { ...environment, DEMO_IMAGES: demo.images }, demo },
@@ -66,14 +66,13 @@ beforeAll(async () => {
         expressions: new ExpressionPool(),
       }),
   });
-  const study = join(house.demo.images, 'whitfield-xa-coronary-2026', 'series-1');
+  const study = join(gateway.demo.images, 'whitfield-xa-coronary-2026', 'series-1');
   const [first] = (await readdir(study)).sort();
   await orthanc.upload([join(study, first!)]);
   const identifier = [{ type: { coding: [{ code: 'MR' }] }, value: `MRN-${GEORGE}` }];
   smart.patients.set(GEORGE, { resourceType: 'Patient', id: GEORGE, identifier });
   const active = { client_id: 'app', exp: Math.floor(Date.now() / 1000) + 3600 };
-  // The folder has to be indexed first.
-  await vi.waitFor(async () => expect((await get('open/dicomweb/studies')).statusCode).toBe(200), 30_000);
+  await gateway.indexed();
   smart.tokens.set('launched', { ...active, patient: GEORGE, scope: 'patient/ImagingStudy.rs' });
   smart.tokens.set('short', { ...active, patient: GEORGE, scope: 'patient/Patient.rs' });
   const sub = `${epic.fhirBaseUrl}/Patient/${GEORGE}`;
@@ -83,12 +82,12 @@ beforeAll(async () => {
   meditech.readers.set(GEORGE, new Set(['launched']));
 }, 60_000);
 afterAll(async () => {
-  await house?.close();
+  await gateway?.close();
   await Promise.all([smart?.close(), epic?.close(), meditech?.close(), orthanc?.stop()]);
 });
 
 const get = (path: string, token?: string) =>
-  house.app.inject({ url: `/${path}`, ...(token && { headers: { authorization: `Bearer ${token}` } }) });
+  gateway.app.inject({ url: `/${path}`, ...(token && { headers: { authorization: `Bearer ${token}` } }) });
 const count = (body: string) => (JSON.parse(body) as Bundle).total;
 
 describe.each(['smart-sandbox', 'smart-sandbox-local', 'cerner-sandbox', 'epic-sandbox'])('%s', (tenant) => {

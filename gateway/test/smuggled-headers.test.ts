@@ -1,9 +1,9 @@
 /** Nothing that a client sends beside its token has an effect: every API answers byte for byte as without it. */
 import type { Bundle, Endpoint, ImagingStudy } from 'fhir/r4.js';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Access } from '../../schema/access/access.ts';
 import { seal, sealingKey } from '../../schema/access/access.ts';
-import { DEMO_PATIENT } from '../pages/ready-made.ts';
+import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
@@ -17,7 +17,7 @@ const EVERYBODY: Access = {
 };
 
 let ehr: AuthorizationServer;
-let house: TestGateway;
+let gateway: TestGateway;
 let study: string;
 let capability: string;
 const smuggled: Record<string, string> = {};
@@ -29,7 +29,7 @@ beforeAll(async () => {
   ehr.tokens.set('own', { ...launched, scope: 'patient/*.rs' });
   ehr.tokens.set('short', { ...launched, scope: 'patient/Observation.rs' });
   ehr.tokens.set('victim', { ...launched, patient: OTHER, scope: 'patient/*.rs' });
-  house = await buildTestGateway(({ images, patients }) => {
+  gateway = await buildTestGateway(({ images, patients }) => {
     const tenant = (retrieve: string) => ({
       authorization: { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client },
       clinical: { type: 'store', path: patients },
@@ -37,11 +37,9 @@ beforeAll(async () => {
     });
     return { smart: tenant('token'), bound: tenant('capability') };
   });
-  const search = () => house.app.inject({ url: '/bound/fhir/ImagingStudy', headers: bearer('own') });
-  // The folder has to be indexed first.
-  const indexed = async () => expect((await search()).statusCode).toBe(200);
-  await vi.waitFor(indexed, { timeout: 30_000, interval: 100 });
-  const entries = (await search()).json<Bundle>().entry!;
+  await gateway.indexed();
+  const found = await gateway.app.inject({ url: '/bound/fhir/ImagingStudy', headers: bearer('own') });
+  const entries = found.json<Bundle>().entry!;
   const { id, endpoint } = entries[0]!.resource as ImagingStudy;
   const named = entries.find(({ fullUrl }) => fullUrl === endpoint![0]!.reference)!.resource as Endpoint;
   study = id!;
@@ -70,7 +68,7 @@ beforeAll(async () => {
   for (const [value, names] of values) for (const name of names) smuggled[name] = value;
 }, 60_000);
 afterAll(async () => {
-  await house?.close();
+  await gateway?.close();
   await ehr?.close();
 });
 
@@ -98,7 +96,7 @@ const TOKENS = [undefined, 'own', 'short', 'made-up'] as const;
 
 async function ask(request: string, headers: Record<string, string>) {
   const { url, payload } = REQUESTS[request]!();
-  const answer = await house.app.inject({
+  const answer = await gateway.app.inject({
     ...{ url, headers },
     ...(payload ? { method: 'POST', payload } : { method: 'GET' }),
   });
@@ -129,7 +127,7 @@ test.each(['extensions', 'variables', 'context', 'access'])(
   'IA-9 an Access in %s of a GraphQL request has no effect',
   async (member) => {
     const asked = (more: object) =>
-      house.app.inject({
+      gateway.app.inject({
         ...{ method: 'POST', url: '/smart/graphql', headers: bearer('own') },
         payload: { query: query(OTHER), ...more },
       });

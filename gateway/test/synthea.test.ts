@@ -11,10 +11,10 @@ const QUERY = `query Record($id: ID!) { Patient(id: $id) {
 describeWithSharedData('FG-1, FG-7 Synthea in the store, in one federated request', () => {
   const patients = sharedDataPath('fhir/synthea');
   const images = sharedDataPath('dicom/ct-head-ge');
-  let house: TestGateway;
+  let gateway: TestGateway;
 
   beforeAll(async () => {
-    house = await buildTestGateway(
+    gateway = await buildTestGateway(
       () => ({
         synthea: {
           authorization: { type: 'mock', disableAuthzChecks: true },
@@ -24,11 +24,12 @@ describeWithSharedData('FG-1, FG-7 Synthea in the store, in one federated reques
       }),
       { images, patients },
     );
+    await gateway.indexed();
   }, 60_000);
-  afterAll(() => house.close());
+  afterAll(() => gateway.close());
 
   test.each(sharedFhirPatients())('$name: every list is as long as in the bundle', async (patient) => {
-    const answer = await house.app.inject({
+    const answer = await gateway.app.inject({
       method: 'POST',
       url: '/synthea/graphql',
       payload: { query: QUERY, variables: { id: patient.patientId } },

@@ -4,6 +4,8 @@ import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { vi } from 'vitest';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { ImagingDeps } from '../../subgraphs/imaging/app.ts';
 import { buildApp } from '../app.ts';
 import type { AuditEvents } from '../audit/request-audit.ts';
@@ -41,6 +43,8 @@ export interface TestGateway {
   baseUrl: string;
   demo: DemoData;
   dataDir: string;
+  /** Waits until the folders of all tenants are indexed: before that they answer 503. */
+  indexed(): Promise<void>;
   /** Revokes tokens at EHRs that are no longer needed, as the process does every minute. */
   sweep(): Promise<void>;
   /** Forgets cached image searches. */
@@ -78,7 +82,7 @@ export async function buildTestGateway(
     shared?: Pick<SharedState, 'state' | 'shareKeys'>;
   } = {},
 ): Promise<TestGateway> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'house-'));
+  const dataDir = await mkdtemp(join(tmpdir(), 'test-gateway-'));
   const demo = data ?? {
     images: DEMO_IMAGES,
     patients: join(root, 'gateway/demo/patients'),
@@ -89,7 +93,7 @@ export async function buildTestGateway(
   }
   const parts = gatewayParts({
     ...{ fetch, guardedFetch: fetch, now, baseUrl, dataDir, dimse, shared },
-    secrets: ['a secret of the house, long enough'],
+    secrets: ['a secret of the test gateway, long enough'],
     log: log as FastifyBaseLogger,
   });
   const loaded = tenants(demo);
@@ -111,6 +115,15 @@ export async function buildTestGateway(
     baseUrl,
     demo,
     dataDir,
+    async indexed() {
+      const check = async (tenant: Tenant): Promise<void> => {
+        for (const [index, { type }] of tenant.images.entries())
+          if (type === 'folder')
+            await parts.imaging.checks.checkSource(tenant, index, AbortSignal.timeout(60_000));
+      };
+      for (const tenant of loaded.all)
+        await vi.waitFor(() => check(tenant), { timeout: 60_000, interval: 100 });
+    },
     sweep: () => parts.server.sweep(loaded.all),
     forget: () => parts.imaging.invalidate(),
     async close() {

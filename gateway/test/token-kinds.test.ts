@@ -10,7 +10,7 @@ import { SEALING_SECRET, startGatewayAlone, type GatewayAlone } from './gateway-
  * IA-25).
  */
 
-let door: GatewayAlone;
+let gateway: GatewayAlone;
 const tokens: Record<string, string> = {};
 const keys: object[] = [];
 const issuer = createServer((_request, response) => {
@@ -26,7 +26,10 @@ beforeAll(async () => {
     retrieve: 'capability',
   };
   const jwt = { type: 'smart-on-fhir-jwt', fhirBaseUrl: `${iss}/fhir`, issuer: iss, jwksUri: `${iss}/jwks` };
-  door = await startGatewayAlone({ retrieve: 'capability', more: { jwt: { authorization: jwt, images } } });
+  gateway = await startGatewayAlone({
+    retrieve: 'capability',
+    more: { jwt: { authorization: jwt, images } },
+  });
   const own = await generateKeyPair('RS256', { extractable: true });
   const foreign = await generateKeyPair('RS256');
   keys.push({ ...(await exportJWK(own.publicKey)), kid: 'k' });
@@ -58,13 +61,13 @@ beforeAll(async () => {
     'without patient': await sign({ patient: undefined }),
     'scope short': await sign({ scope: 'openid' }),
   });
-  door.ehr.tokens.set('opaque-refresh', {
-    ...door.ehr.tokens.get('everything'),
+  gateway.ehr.tokens.set('opaque-refresh', {
+    ...gateway.ehr.tokens.get('everything'),
     token_type: 'refresh_token',
   });
 });
 afterAll(async () => {
-  await door.close();
+  await gateway.close();
   await new Promise((done) => issuer.close(done));
 });
 
@@ -88,7 +91,7 @@ function capability(tenant: string, token: string): Promise<string> {
 
 async function ask(tenant: string, face: Face, token: string | undefined) {
   const graphql = face === 'graphql';
-  const response = await fetch(`${door.url}/${tenant}${await FACES[face](tenant, token)}`, {
+  const response = await fetch(`${gateway.url}/${tenant}${await FACES[face](tenant, token)}`, {
     method: graphql ? 'POST' : 'GET',
     headers: {
       ...(token && { authorization: `Bearer ${token}` }),
@@ -155,10 +158,10 @@ describe.each(Object.keys(FACES) as Face[])('SM-10, SM-12, IA-5, IA-12 %s', (fac
 });
 
 test('SM-14 no token and no secret part of one is in the log', () => {
-  expect(door.logged()).toContain('"route":"/:tenant/graphql"');
+  expect(gateway.logged()).toContain('"route":"/:tenant/graphql"');
   for (const token of Object.values(tokens)) {
     for (const part of token.split('.').filter(({ length }) => length > 20)) {
-      expect(door.logged()).not.toContain(part);
+      expect(gateway.logged()).not.toContain(part);
     }
   }
 });

@@ -14,7 +14,7 @@ import { Tag, text, TransferSyntax } from '../../schema/dicom/dicom.ts';
 import { boundaryOf, readMultipart } from '../../subgraphs/imaging/multipart/multipart.ts';
 import { decodeFrame } from '../../subgraphs/imaging/pixels/codecs/frame.ts';
 import type { PixelDescription } from '../../subgraphs/imaging/dicom/pixel-description.ts';
-import { encoderTakes } from '../../subgraphs/imaging/pixels/recode.ts';
+import { encoderTakes } from '../../subgraphs/imaging/pixels/transcode-pixels.ts';
 import {
   fileFrames,
   fingerprints,
@@ -61,7 +61,7 @@ const TARGETS = Object.keys(FRAME_TYPES);
 const isUsual = (source: string, file: string) => (_target: string, column: number) =>
   isInTurn([FILES.indexOf(file) + (source === 'folder' ? 1 : 0), column], TARGETS.length);
 
-let house: TestGateway;
+let gateway: TestGateway;
 let orthanc: Orthanc;
 let folder: string;
 let url: string;
@@ -168,14 +168,14 @@ describeWithSharedData('DW-13 transcoded answers are complete', () => {
     orthanc = await startOrthanc({ files: rows.map(({ file }) => path(file)) });
     const authorization = { type: 'mock', disableAuthzChecks: true };
     const lookup = 'all-studies-on-server';
-    house = await buildTestGateway(
+    gateway = await buildTestGateway(
       () => ({
         folder: { authorization, images: { type: 'folder', path: folder, lookup } },
         'dicom-web': { authorization, images: orthancImages(orthanc, { lookup }) },
       }),
       { images: '', patients: '' },
     );
-    url = await house.app.listen({ port: 0, host: '127.0.0.1' });
+    url = await gateway.app.listen({ port: 0, host: '127.0.0.1' });
     await vi.waitFor(
       async () => {
         const { body } = await receive('/folder/dicomweb/studies', '*/*');
@@ -185,7 +185,7 @@ describeWithSharedData('DW-13 transcoded answers are complete', () => {
     );
   });
   afterAll(async () => {
-    await house?.close();
+    await gateway?.close();
     await orthanc?.stop();
     await rm(folder, { recursive: true, force: true });
   });

@@ -1,6 +1,6 @@
 import type { Bundle, Endpoint } from 'fhir/r4.js';
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { DEFAULT_LIMITS, type Limits } from '../http/limits.ts';
 import { startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
@@ -14,13 +14,13 @@ import { SECRET, vendorServer, type VendorServer } from './vendor-server.ts';
 
 const [GEORGE, MARIA] = ['0019540', '0047111'];
 let ehr: VendorServer;
-let house: TestGateway;
+let gateway: TestGateway;
 let studies: Record<string, string[]>;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   ehr = await vendorServer('meditech');
-  house = await buildTestGateway(({ images, patients }) => {
+  gateway = await buildTestGateway(({ images, patients }) => {
     const client = { client_id: 'imaging', client_secret: SECRET };
     const tenant = (type: string, more: object = {}) => ({
       authorization: {
@@ -42,13 +42,8 @@ beforeAll(async () => {
       'meditech-bound': tenant('smart-on-fhir-with-meditech-bugfixes', { retrieve: 'capability' }),
     };
   });
-  // 503 as long as the folder is being indexed.
-  const indexed = async () => {
-    const answer = await house.app.inject('/all/dicomweb/studies');
-    expect(answer.statusCode).toBe(200);
-    return answer;
-  };
-  const { body } = await vi.waitFor(indexed, { timeout: 60_000, interval: 100 });
+  await gateway.indexed();
+  const { body } = await gateway.app.inject('/all/dicomweb/studies');
   studies = {};
   for (const row of JSON.parse(body) as Record<string, { Value: [string] }>[]) {
     (studies[row['00100020']!.Value[0]] ??= []).push(row['0020000D']!.Value[0]);
@@ -67,16 +62,16 @@ beforeEach(() => {
   ehr.readers.set(GEORGE, new Set(['user', 'images', 'user-read', 'user-other', 'meditech']));
 });
 afterAll(async () => {
-  await house?.close();
+  await gateway?.close();
   await ehr?.close();
 });
 
 const georges = () => studies[`MRN-${GEORGE}`]![0]!;
 const marias = () => studies[`MRN-${MARIA}`]![0]!;
 const get = (url: string, token?: string) =>
-  house.app.inject({ url, ...(token && { headers: { authorization: `Bearer ${token}` } }) });
+  gateway.app.inject({ url, ...(token && { headers: { authorization: `Bearer ${token}` } }) });
 const graphql = (tenant: string, token: string, payload: object) =>
-  house.app.inject({
+  gateway.app.inject({
     ...{ method: 'POST', url: `/${tenant}/graphql`, payload },
     headers: { authorization: `Bearer ${token}` },
   });
@@ -126,7 +121,7 @@ describe.each([
 
   test('IA-33 a link is given for a study that the caller may retrieve', async () => {
     const ask = (uid: string) =>
-      house.app.inject({
+      gateway.app.inject({
         ...{ method: 'POST', url: `/${tenant}/wado/links`, payload: { path: `studies/${uid}` } },
         headers: { authorization: `Bearer ${token}` },
       });
@@ -146,7 +141,7 @@ describe.each([
 
 describe('GraphQL: the named patients are read from the document as it is executed', () => {
   const ask = (payload: object, path = 'graphql', token = 'images') =>
-    house.app.inject({
+    gateway.app.inject({
       ...{ method: 'POST', url: `/user/${path}`, payload },
       headers: { authorization: `Bearer ${token}` },
     });
@@ -205,22 +200,22 @@ const padding = (tokens: number) =>
   ` query Padding { ImagingStudyList(identifier: [${'"x" '.repeat(tokens)}]) { id } }`;
 
 describe('with other limits of documents', () => {
-  let door: GatewayAlone;
+  let alone: GatewayAlone;
 
   beforeAll(async () => {
     const larger = Object.entries(DEFAULT_LIMITS).map(([name, value]) => [name, 20 * (value as number)]);
-    door = await startGatewayAlone({ limits: Object.fromEntries(larger) as Limits });
-    door.ehr.patients.set('p1', { resourceType: 'Patient', id: 'p1' });
-    door.ehr.tokens.set('user', { scope: 'user/*.rs', client_id: 'app' });
+    alone = await startGatewayAlone({ limits: Object.fromEntries(larger) as Limits });
+    alone.ehr.patients.set('p1', { resourceType: 'Patient', id: 'p1' });
+    alone.ehr.tokens.set('user', { scope: 'user/*.rs', client_id: 'app' });
   });
-  afterAll(() => door.close());
+  afterAll(() => alone.close());
 
   test.each([
     ['graphql', 'query A { Patient(id: "p1") { ImagingStudyList { description } } }'],
     ['fhir/$graphql', 'query A { Patient(id: "p1") { ImagingStudyList { description } } }'],
     ['fhir/Patient/p1/$graphql', 'query A { ImagingStudyList { description } }'],
   ])('a document of 9,000 tokens at %s', async (path, query) => {
-    const response = await fetch(`${door.url}/smart/${path}`, {
+    const response = await fetch(`${alone.url}/smart/${path}`, {
       method: 'POST',
       headers: { authorization: 'Bearer user', 'content-type': 'application/json' },
       body: JSON.stringify({ query: query + padding(9000), operationName: 'A' }),
@@ -281,6 +276,6 @@ test.each<['GET' | 'POST' | 'OPTIONS' | 'DELETE', string, number]>([
   ['OPTIONS', '/studies/1.2.3', 204],
 ])('DW-20 %s /dicomweb%s names no patient, same for any token: %i', async (method, path, status) => {
   const headers = { authorization: 'Bearer user' };
-  const { statusCode } = await house.app.inject({ method, url: `/user/dicomweb${path}`, headers });
+  const { statusCode } = await gateway.app.inject({ method, url: `/user/dicomweb${path}`, headers });
   expect(statusCode).toBe(status);
 });

@@ -5,7 +5,7 @@ import { SECRET, vendorServer, type VendorServer } from './vendor-server.ts';
 
 let epic: VendorServer;
 let meditech: VendorServer;
-let door: GatewayAlone;
+let gateway: GatewayAlone;
 
 beforeAll(async () => {
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
@@ -19,7 +19,7 @@ beforeAll(async () => {
     client: { client_id: 'imaging', client_secret: SECRET },
     introspectionTtl: 0,
   };
-  door = await startGatewayAlone({
+  gateway = await startGatewayAlone({
     more: {
       epic: {
         authorization: {
@@ -36,7 +36,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await Promise.all([door.close(), epic.close(), meditech.close()]);
+  await Promise.all([gateway.close(), epic.close(), meditech.close()]);
 });
 beforeEach(() => {
   for (const server of [epic, meditech]) {
@@ -48,7 +48,7 @@ beforeEach(() => {
 });
 
 async function get(path: string, token: string) {
-  const response = await fetch(door.url + path, { headers: { authorization: `Bearer ${token}` } });
+  const response = await fetch(gateway.url + path, { headers: { authorization: `Bearer ${token}` } });
   return { status: response.status, body: await response.text() };
 }
 
@@ -161,16 +161,17 @@ describe('SM-11 a Meditech-shaped server', () => {
     expect(meditech.seen).toEqual([]);
     const { body } = await get('/refused/fhir/.well-known/smart-configuration', '');
     expect(body).not.toContain('smart-imaging');
-    const warnings = door.insecure.filter(([tenant]) => tenant !== 'smart');
+    const warnings = gateway.insecure.filter(([tenant]) => tenant !== 'smart');
     expect(warnings).toEqual([['meditech', expect.stringContaining('names no patient')]]);
   });
 });
 
 test('SM-14 no secret, token or record number is in the log', () => {
-  expect(door.logged()).toContain('"route":"/:tenant/dicomweb/studies"');
+  expect(gateway.logged()).toContain('"route":"/:tenant/dicomweb/studies"');
   for (const secret of ['m1', 't1', 'the-gateways-own', SECRET, 'MRN-']) {
-    expect(new RegExp(`[^\\w-]${secret.replace(/[+/]/g, '\\$&')}[^\\w-]`).test(door.logged()), secret).toBe(
-      false,
-    );
+    expect(
+      new RegExp(`[^\\w-]${secret.replace(/[+/]/g, '\\$&')}[^\\w-]`).test(gateway.logged()),
+      secret,
+    ).toBe(false);
   }
 });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { READY_MADE, DEMO_PATIENT } from '../pages/ready-made.ts';
+import { FIRST_REQUEST, DEMO_PATIENT } from '../pages/first-request.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { complaints } from '../../subgraphs/imaging/test/fhir-judges.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
@@ -7,7 +7,7 @@ import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 const OTHER = 'demo-tomas-novak';
 const NOWHERE = 'http://127.0.0.1:9';
 let ehr: AuthorizationServer;
-let house: TestGateway;
+let gateway: TestGateway;
 let own: string;
 let foreign: string;
 
@@ -19,7 +19,7 @@ beforeAll(async () => {
   const mrn = { system: 'http://hospital.smarthealthit.org', value: '293ee354-f8ad-4345-b10c-759fdfdcc082' };
   const identifier = [{ ...mrn, type: { coding: [{ code: 'MR' }] } }];
   const patient = { resourceType: 'Patient', id: DEMO_PATIENT, identifier };
-  house = await buildTestGateway(({ images, patients }) => {
+  gateway = await buildTestGateway(({ images, patients }) => {
     const folder = { type: 'folder', path: images, lookup: 'studies-by-mrn' };
     const clinical = { type: 'store', path: patients };
     return {
@@ -52,16 +52,17 @@ beforeAll(async () => {
   ehr.tokens.set('record-only', { ...launched, scope: 'patient/Patient.rs patient/Condition.rs' });
   ehr.tokens.set('other-patient', { ...launched, scope: 'patient/*.rs', patient: 'somebody-else' });
   ehr.tokens.set('expired', { ...launched, scope: 'patient/*.rs', exp: exp - 9999 });
+  await gateway.indexed();
   own = await firstStudy(DEMO_PATIENT);
   foreign = await firstStudy(OTHER);
 });
 afterAll(async () => {
-  await house?.close();
+  await gateway?.close();
   await ehr?.close();
 });
 
 async function firstStudy(patient: string): Promise<string> {
-  const { body } = await house.app.inject(`/demo/fhir/ImagingStudy?patient=${patient}`);
+  const { body } = await gateway.app.inject(`/demo/fhir/ImagingStudy?patient=${patient}`);
   return (JSON.parse(body) as { entry: [{ resource: { id: string } }] }).entry[0].resource.id;
 }
 
@@ -70,7 +71,7 @@ interface Answer {
   errors?: { message: string; path: unknown[]; extensions: { code: string; service: string } }[];
 }
 async function ask(tenant: string, query: string, variables: object = {}, token?: string) {
-  const response = await house.app.inject({
+  const response = await gateway.app.inject({
     method: 'POST',
     url: `/${tenant}/graphql`,
     headers: token ? { authorization: `Bearer ${token}` } : {},
@@ -80,8 +81,8 @@ async function ask(tenant: string, query: string, variables: object = {}, token?
 }
 
 describe('the federated request', () => {
-  test('FG-3 the ready-made request gives data in every list, and a link that works', async () => {
-    const { status, json } = await ask('demo', READY_MADE.query, READY_MADE.variables);
+  test('FG-3 the first request gives data in every list, and a link that works', async () => {
+    const { status, json } = await ask('demo', FIRST_REQUEST.query, FIRST_REQUEST.variables);
     expect(status).toBe(200);
     expect(json.errors).toBeUndefined();
     const { Patient } = json.data;
@@ -99,7 +100,7 @@ describe('the federated request', () => {
       { id: string; series: { instance: { wadoUrl: string }[] }[] },
     ];
     const url = study.series[0]!.instance[0]!.wadoUrl;
-    const retrieved = await house.app.inject({
+    const retrieved = await gateway.app.inject({
       url: new URL(url).pathname,
       headers: { accept: 'multipart/related; type="application/dicom"; transfer-syntax=*' },
     });
@@ -137,7 +138,7 @@ test('IA-13 basedon=ServiceRequest/{id} finds the studies of an order by its acc
     ImagingStudyList: { id: string }[];
   }[];
   const found = async (search: string) => {
-    const answer = await house.app.inject({ url: `/demo/fhir/ImagingStudy?${search}` });
+    const answer = await gateway.app.inject({ url: `/demo/fhir/ImagingStudy?${search}` });
     expect(answer.statusCode).toBe(200);
     return ((answer.json().entry ?? []) as { resource: { id: string } }[]).map(({ resource }) => resource.id);
   };
@@ -152,7 +153,7 @@ test('IA-13 basedon=ServiceRequest/{id} finds the studies of an order by its acc
 
 describe('FG-10 when one side is down', () => {
   test('images: the record is given, the studies are null with code, service and path', async () => {
-    const { status, json } = await ask('no-images', READY_MADE.query, READY_MADE.variables);
+    const { status, json } = await ask('no-images', FIRST_REQUEST.query, FIRST_REQUEST.variables);
     expect(status).toBe(200);
     expect(json.data.Patient['ConditionList']?.length).toBeGreaterThan(0);
     expect(json.data.Patient['ImagingStudyList']).toBeNull();
@@ -258,7 +259,7 @@ describe('SM-12 token × path → status, with the real APIs', () => {
 
   test.each(rows)('%s: %s → %i', async (token, path, status) => {
     const headers = token === 'none' ? {} : { authorization: `Bearer ${token}` };
-    const response = await house.app.inject({ url: `/smart${paths[path]!()}`, headers });
+    const response = await gateway.app.inject({ url: `/smart${paths[path]!()}`, headers });
     expect(response.statusCode).toBe(status);
     if (status === 200) return;
     expect(response.body).not.toMatch(/Castellanos|Novak|StudyInstanceUID|0020000D/);
@@ -276,7 +277,7 @@ describe('SM-12 token × path → status, with the real APIs', () => {
       const end = face.startsWith('dicomweb') ? '/metadata' : '';
       const [theirs, none] = await Promise.all(
         [foreign, '1.2.3.4.5'].map((uid) =>
-          house.app.inject({ url: `/smart/${face}/${uid}${end}`, headers }),
+          gateway.app.inject({ url: `/smart/${face}/${uid}${end}`, headers }),
         ),
       );
       expect(theirs!.body).toBe(none!.body);
@@ -286,18 +287,18 @@ describe('SM-12 token × path → status, with the real APIs', () => {
 
   test('SM-9 with a warm cache nothing is sent to the authorization server', async () => {
     const headers = { authorization: 'Bearer whole-record' };
-    await house.app.inject({ url: `/smart/fhir/ImagingStudy?patient=${DEMO_PATIENT}`, headers });
+    await gateway.app.inject({ url: `/smart/fhir/ImagingStudy?patient=${DEMO_PATIENT}`, headers });
     const before = { ...ehr.calls };
-    await house.app.inject({ url: `/smart/fhir/ImagingStudy?patient=${DEMO_PATIENT}`, headers });
-    await ask('smart', READY_MADE.query, READY_MADE.variables, 'whole-record');
+    await gateway.app.inject({ url: `/smart/fhir/ImagingStudy?patient=${DEMO_PATIENT}`, headers });
+    await ask('smart', FIRST_REQUEST.query, FIRST_REQUEST.variables, 'whole-record');
     expect(ehr.calls).toEqual(before);
   });
 
   test('the federated request with a real token gives the own patient and refuses another', async () => {
-    const { json } = await ask('smart', READY_MADE.query, READY_MADE.variables, 'whole-record');
+    const { json } = await ask('smart', FIRST_REQUEST.query, FIRST_REQUEST.variables, 'whole-record');
     expect(json.errors).toBeUndefined();
     expect(json.data.Patient['ImagingStudyList']?.length).toBe(2);
-    const other = await ask('smart', READY_MADE.query, { id: OTHER }, 'whole-record');
+    const other = await ask('smart', FIRST_REQUEST.query, { id: OTHER }, 'whole-record');
     expect(other.json.data.Patient).toBeNull();
     expect(other.json.errors?.[0]?.extensions.code).toBe('forbidden');
   });
@@ -308,7 +309,7 @@ describe('SM-4 the CapabilityStatement is true', () => {
     resourceType: 'CapabilityStatement';
     rest: [{ resource: { type: string; searchParam?: { name: string; type: string }[] }[] }];
   };
-  const statement = async () => (await house.app.inject('/demo/fhir/metadata')).json<Statement>();
+  const statement = async () => (await gateway.app.inject('/demo/fhir/metadata')).json<Statement>();
 
   test('is valid, and names the one of the implementation guide', async () => {
     const resource = await statement();
@@ -330,7 +331,7 @@ describe('SM-4 the CapabilityStatement is true', () => {
     for (const { type, searchParam = [] } of (await statement()).rest[0].resource) {
       for (const { name, type: kind } of searchParam) {
         const url = `/demo/fhir/${type}?${name}=${values[kind] ?? '1.2.3'}`;
-        const response = await house.app.inject({ url, headers: { prefer: 'handling=strict' } });
+        const response = await gateway.app.inject({ url, headers: { prefer: 'handling=strict' } });
         const link = /"relation":"self","url":"([^"]*)"/.exec(response.body)?.[1];
         if (response.statusCode !== 200 || !link?.includes(name))
           refused.push(`${url} ${response.statusCode}`);
@@ -345,7 +346,7 @@ test.each([
   ['Condition', 'application/x-www-form-urlencoded'],
   ['ImagingStudy', 'Application/X-WWW-Form-URLEncoded; charset=UTF-8'],
 ])('a token in a form is refused by %s, sent as %s (RFC 6750 §2.2)', async (type, contentType) => {
-  const response = await house.app.inject({
+  const response = await gateway.app.inject({
     method: 'POST',
     url: `/smart/fhir/${type}/_search`,
     headers: {

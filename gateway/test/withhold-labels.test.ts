@@ -17,7 +17,7 @@ const PATIENT = 'demo-george-whitfield';
 const CONFIDENTIALITY = 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality';
 const LABELLED = 'whitfield-xa-coronary-2026';
 let ehr: AuthorizationServer;
-let house: TestGateway;
+let gateway: TestGateway;
 let folder: string;
 /** Study Instance UIDs: of each study, sorted, and of the one whose images state `R`. */
 let all: string[];
@@ -30,7 +30,7 @@ beforeAll(async () => {
   const record = join(folder, 'record');
   const labelledImages = join(folder, 'images');
   const smart = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
-  house = await buildTestGateway(({ images }) => {
+  gateway = await buildTestGateway(({ images }) => {
     const tenant = (withhold: object[], more: object = {}) => ({
       authorization: { ...smart, withhold },
       clinical: { type: 'store', path: record },
@@ -68,9 +68,9 @@ beforeAll(async () => {
     vi.waitFor(() => listed(tenant), { timeout: 30_000, interval: 100 });
   all = (await whenIndexed('all')).sort();
   await writeRecord(record, all);
-  for (const name of await readdir(house.demo.images)) {
+  for (const name of await readdir(gateway.demo.images)) {
     if (!name.startsWith('whitfield-')) continue;
-    await cp(join(house.demo.images, name), join(labelledImages, name), { recursive: true });
+    await cp(join(gateway.demo.images, name), join(labelledImages, name), { recursive: true });
   }
   const series = await readdir(join(labelledImages, LABELLED), { recursive: true, withFileTypes: true });
   const files = series.filter((one) => one.isFile()).map((one) => join(one.parentPath, one.name));
@@ -80,7 +80,7 @@ beforeAll(async () => {
   await whenIndexed('images');
 }, 60_000);
 afterAll(async () => {
-  await house?.close();
+  await gateway?.close();
   await ehr?.close();
   await rm(folder, { recursive: true, force: true });
 });
@@ -108,7 +108,7 @@ async function writeRecord(path: string, uids: readonly string[]): Promise<void>
 }
 
 const get = (url: string, token = 'proxy') =>
-  house.app.inject({ url, headers: { authorization: `Bearer ${token}` } });
+  gateway.app.inject({ url, headers: { authorization: `Bearer ${token}` } });
 
 async function listed(tenant: string): Promise<string[]> {
   const response = await get(`/${tenant}/fhir/ImagingStudy?_elements=identifier`);

@@ -10,7 +10,7 @@ const PATIENT = 'demo-george-whitfield';
 const MRN = 'MRN-0019540';
 const OTHER = 'demo-maria-alvarez';
 let ehr: AuthorizationServer;
-let house: TestGateway;
+let gateway: TestGateway;
 let service: Server;
 let answer: (question: Question) => Reply | Promise<Reply>;
 let questions: Question[] = [];
@@ -47,7 +47,7 @@ beforeAll(async () => {
   await new Promise<void>((done) => service.listen(0, '127.0.0.1', done));
   const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
   const smart = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
-  house = await buildTestGateway(({ images, patients }) => {
+  gateway = await buildTestGateway(({ images, patients }) => {
     const withheld = (withhold: object[]) => ({
       authorization: { ...smart, withhold },
       clinical: { type: 'store', path: patients },
@@ -65,6 +65,7 @@ beforeAll(async () => {
       'service-down': withheld([{ url: 'http://127.0.0.1:9' }]),
     };
   });
+  await gateway.indexed();
   const identifier = [
     { system: 'http://hospital.smarthealthit.org', value: MRN, type: { coding: [{ code: 'MR' }] } },
   ];
@@ -86,7 +87,7 @@ beforeEach(() => {
   questions = [];
 });
 afterAll(async () => {
-  await house?.close();
+  await gateway?.close();
   await ehr?.close();
   service?.closeAllConnections();
   service?.close();
@@ -94,11 +95,11 @@ afterAll(async () => {
 
 const headers = { authorization: 'Bearer proxy' };
 const get = (url: string, token = 'proxy') =>
-  house.app.inject({ url, headers: { authorization: `Bearer ${token}` } });
+  gateway.app.inject({ url, headers: { authorization: `Bearer ${token}` } });
 
 async function listed(tenant: string): Promise<{ fhir: Study[]; graphql: string[]; dicomweb: string[] }> {
   const { body: bundle } = await get(`/${tenant}/fhir/ImagingStudy`);
-  const { body: data } = await house.app.inject({
+  const { body: data } = await gateway.app.inject({
     method: 'POST',
     url: `/${tenant}/graphql`,
     headers,

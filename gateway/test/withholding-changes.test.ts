@@ -67,7 +67,7 @@ beforeAll(async () => {
   });
   every.ehr.now = now;
   every.give('own', 'a', { exp: 4e9 });
-  await every.indexed('own');
+  await every.gateway.indexed();
   // The first query starts the graph, which holds up all other work: a decision would come too late.
   await every.ask('/folder/graphql', { json: { query: '{ __typename }' } });
 }, 60_000);
@@ -149,7 +149,9 @@ async function given(source: Source, uid: string): Promise<{ link: string; capab
   const json = (answer: Answer) => JSON.parse(answer.body.toString()) as Record<string, string>;
   const { url } = json(await every.ask(`/${source}/wado/links`, { json: { path } }));
   const { address } = json(await every.ask(`/${source}/fhir/Endpoint/${uid}`));
-  const [link, capability] = [url, `${address}/${path}`].map((one) => one!.replace(every.house.baseUrl, ''));
+  const [link, capability] = [url, `${address}/${path}`].map((one) =>
+    one!.replace(every.gateway.baseUrl, ''),
+  );
   return { link: link!, capability: capability! };
 }
 

@@ -43,11 +43,6 @@ export class ExpressionPool {
     this.#queue = queue;
   }
 
-  /** Starts the threads, so that the first expression does not wait for them. */
-  start(): void {
-    this.#piscina ??= this.#started();
-  }
-
   /** Returns the time budget that all expressions of a request share. @param request any object that identifies it */
   budgetOf(request: object): Budget {
     const budget = this.#budgets.get(request) ?? new Budget();
@@ -115,11 +110,12 @@ export class ExpressionPool {
   }
 
   async #evaluated(name: keyof Work, task: Task): Promise<Answer<unknown>> {
-    this.start();
+    // Started at the first expression: each thread takes 25 MB, and many gateways get no expression.
+    this.#piscina ??= this.#started();
     const ending = new AbortController();
     const timer = setTimeout(() => ending.abort(), TIMEOUT);
     try {
-      return (await this.#piscina!.run(task, { name, signal: ending.signal })) as Answer<unknown>;
+      return (await this.#piscina.run(task, { name, signal: ending.signal })) as Answer<unknown>;
     } catch (cause) {
       if (this.#closed) throw serverStopping();
       // Piscina has ended the thread and starts a new one.

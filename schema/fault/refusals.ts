@@ -37,17 +37,17 @@ export function noPixelData(): Fault {
 
 /** Refuses a cursor that this server did not issue, or not for this list. */
 export function foreignCursor(): Fault {
-  return new Fault('invalid_request', 'The cursor is not one of ours.');
+  return new Fault('invalid_request', 'The cursor is not valid. Use a cursor that this server returned.');
 }
 
 /** Refuses a GraphQL mutation or subscription. */
 export function queriesOnly(): Fault {
-  return new Fault('invalid_request', 'Only queries are answered here.');
+  return new Fault('invalid_request', 'Only queries are supported: nothing can be changed here.');
 }
 
 /** Refuses to store or change images. @param allow the methods of the path (RFC 9110 §10.2.1) */
 export function imagesAreReadOnly(allow: string): Fault {
-  return new Fault('method_not_allowed', 'Images are read here, not stored or changed.', { allow });
+  return new Fault('method_not_allowed', 'Images can only be read here, not stored or changed.', { allow });
 }
 
 /** Refuses work because the process is stopping. */

@@ -14,7 +14,10 @@ const JSON_TYPES: ReadonlySet<string> = new Set([
  */
 export function requireFhirJson(accept: string | undefined, format: string | undefined): void {
   if (format ? isJson(format.replaceAll(' ', '+')) : acceptsJson(accept ?? '*/*')) return;
-  throw new Fault('not_acceptable', `Answers are ${FHIR_JSON}: leave _format out, or say _format=json.`);
+  throw new Fault(
+    'not_acceptable',
+    `The only format is ${FHIR_JSON}. Leave _format out, or send _format=json.`,
+  );
 }
 
 function isJson(format: string): boolean {

@@ -36,7 +36,7 @@ export function readFhirRequest(request: FastifyRequest): FhirRequest {
   const parameters = parametersOf(request);
   requireFhirJson(headers.accept, lastValue(parameters, '_format'));
   if (method === 'POST' && headers['content-type'] && typeof body !== 'string') {
-    throw new Fault('unsupported_media_type', `A search is posted as ${FORM}.`);
+    throw new Fault('unsupported_media_type', `Send the body of a search as ${FORM}.`);
   }
   return { parameters, strict: isStrict(headers.prefer) };
 }

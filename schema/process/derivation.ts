@@ -6,7 +6,8 @@ interface Kept<Value> {
 /**
  * Values worked out from objects that never change, each kept as long as its object lives. Nothing has to be invalidated:
  * new facts come as a new object. Nothing is kept for an object that is not frozen: it belongs to one request, and a weak
- * map would hold what is kept for it until the next full garbage collection.
+ * map would hold what is kept for it until the next full garbage collection. Rows of sources are not frozen: values by
+ * row are kept in a `WeakMap` beside the function that makes them.
  */
 export class Derivation<Source extends object, Value> {
   readonly #kept = new WeakMap<Source, Kept<Value>>();

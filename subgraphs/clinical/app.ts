@@ -1,6 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
-import { parse } from 'graphql';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -107,11 +106,9 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     });
   };
 
-  const typeDefs = parse(readFileSync(new URL('../../schema/clinical.graphql', import.meta.url), 'utf8'), {
-    noLocation: true,
-  });
+  const sdl = readFileSync(new URL('../../schema/clinical.graphql', import.meta.url), 'utf8');
   return {
-    schema: subgraphSchema(typeDefs, clinicalResolvers(typeDefs, new ItemSelector(expressions))),
+    schema: subgraphSchema(sdl, (typeDefs) => clinicalResolvers(typeDefs, new ItemSelector(expressions))),
     open,
     routes: fhirRoutes({
       baseUrl,

@@ -1,5 +1,4 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
-import { parse } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +28,7 @@ import { SeveralStudies } from './study/several-studies.ts';
 import { OWNER_TTL, StudyCache } from './cache/study-cache.ts';
 import type { AbsentStudies, StudyCounts } from './study/study-holders.ts';
 import { studyOwner } from './authorization/study-owner.ts';
-import { TenantSource, type Paces } from './cache/tenant-source.ts';
+import { TenantSource, type RefusalDelays } from './cache/tenant-source.ts';
 import { PendingRetrievals } from './sources/pending-retrievals.ts';
 import { DecisionCache } from './authorization/decision-cache.ts';
 import type { SealStudy } from './study/wado-base.ts';
@@ -70,7 +69,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
   const expressions = deps.expressions ?? new ExpressionPool();
   const sources = new Sources({ ...deps, pixels, threads, expressions });
   const caches = cachesOf(deps, threads);
-  const { cache, paces, metadata, pendingRetrievals, absentStudies, accessionNumbers } = caches;
+  const { cache, refusalDelays, metadata, pendingRetrievals, absentStudies, accessionNumbers } = caches;
   const firstSeen = deps.shared?.seen ?? openFirstSeen(dataDir, now);
   const open: OpenImaging = (tenant, access, signal, audit) => {
     const { dispatcher } = deps;
@@ -90,13 +89,12 @@ export function imagingSubgraph(deps: ImagingDeps) {
     }),
     now,
   });
-  const typeDefs = parse(readFileSync(new URL('../../schema/imaging.graphql', import.meta.url), 'utf8'), {
-    noLocation: true,
-  });
+  const sdl = readFileSync(new URL('../../schema/imaging.graphql', import.meta.url), 'utf8');
   const options = { baseUrl, capability, firstSeen, now };
-  const resolvers = imagingResolvers(typeDefs, options, new ItemSelector(expressions));
   return {
-    schema: subgraphSchema(typeDefs, resolvers),
+    schema: subgraphSchema(sdl, (typeDefs) =>
+      imagingResolvers(typeDefs, options, new ItemSelector(expressions)),
+    ),
     open,
     /** Registers the routes below `/{tenant}`. */
     async routes(app: FastifyInstance): Promise<void> {
@@ -109,7 +107,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
     studyOwner(tenant: Tenant, studyUid: string): Promise<string | undefined> {
       const own = sources
         .of(tenant)
-        .map((images) => new TenantSource({ images, cache, paces, pendingRetrievals, now }));
+        .map((images) => new TenantSource({ images, cache, refusalDelays, pendingRetrievals, now }));
       return studyOwner(own, studyUid);
     },
     checks: sourceChecks(sources),
@@ -136,12 +134,12 @@ function cachesOf({ shared }: ImagingDeps, threads: ParsingThreads) {
   const accessionNumbers: AccessionNumbers = new LRUCache({ ...maxEntries(10_000), ttl: OWNER_TTL * 1000 });
   const absentStudies: AbsentStudies = new LRUCache({ ...maxEntries(100_000), ttl: OWNER_TTL * 1000 });
   const counts: StudyCounts = new LRUCache({ ...maxEntries(100_000) });
-  const paces: Paces = new LRUCache({ ...maxEntries(10_000) });
+  const refusalDelays: RefusalDelays = new LRUCache({ ...maxEntries(10_000) });
   return {
     cache: new StudyCache(shared?.cache),
     metadata: new MetadataCache(threads),
     pendingRetrievals: new PendingRetrievals(),
     decisions: new DecisionCache(),
-    ...{ accessionNumbers, absentStudies, counts, paces },
+    ...{ accessionNumbers, absentStudies, counts, refusalDelays },
   };
 }

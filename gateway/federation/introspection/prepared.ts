@@ -83,7 +83,7 @@ export class PreparedIntrospection {
       .run(form)
       .catch((cause: unknown) => {
         kept.delete(form);
-        throw new Fault('unavailable', 'The schema cannot be described just now. Try again.', {
+        throw new Fault('unavailable', 'The schema cannot be described at the moment. Try again later.', {
           retryAfter: 5,
           cause,
         });

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { escaped, htmlPage, sendPage } from '../html-page.ts';
 import { redirectToCanonicalHost } from '../../http/canonical-host.ts';
-import { READY_MADE } from '../ready-made.ts';
+import { FIRST_REQUEST } from '../first-request.ts';
 
 const SCRIPT = readFileSync(new URL('./page.js', import.meta.url), 'utf8');
 
@@ -41,8 +41,8 @@ const pageWith = (tokenEntry: string) =>
   htmlPage(
     'Playground',
     `${tokenEntry}<div class="columns"><div>
-<label for="query">Query</label><textarea id="query" spellcheck="false">${escaped(print(parse(READY_MADE.query)))}</textarea>
-<label for="variables">Variables</label><textarea id="variables" class="short" spellcheck="false">${escaped(JSON.stringify(READY_MADE.variables))}</textarea>
+<label for="query">Query</label><textarea id="query" spellcheck="false">${escaped(print(parse(FIRST_REQUEST.query)))}</textarea>
+<label for="variables">Variables</label><textarea id="variables" class="short" spellcheck="false">${escaped(JSON.stringify(FIRST_REQUEST.variables))}</textarea>
 <p><button id="run">Run</button></div>
 <div><h2 id="answer">Answer</h2><pre id="out" role="region" tabindex="0" aria-labelledby="answer" aria-live="polite"></pre></div></div>`,
     SCRIPT,

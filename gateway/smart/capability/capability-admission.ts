@@ -166,7 +166,7 @@ export function capabilities(
       const { link } = opened;
       if (!link) requireKind(tenant, opened);
       if (link && method !== 'GET') {
-        throw new Fault('method_not_allowed', 'A link is for one GET.', { allow: 'GET' });
+        throw new Fault('method_not_allowed', 'A link can be used for one GET only.', { allow: 'GET' });
       }
       // It leads to no other study, and to no list of others (IA-23).
       if (studyUid !== opened.studyUid || (link && link.path !== below(raw.url ?? '', sealed))) {

@@ -65,7 +65,7 @@ export function rootMetadataRoutes(
         const [, path] = /^(.+)\/oauth$/.exec(params['*']) ?? [];
         const tenant = path === undefined ? undefined : await tenantAt(path);
         if (!tenant || !isOwn(tenant.authorization)) {
-          throw new Fault('not_found', 'There is no authorization server of ours at this path.');
+          throw new Fault('not_found', 'There is no authorization server at this path.');
         }
         discovered(reply, tenant).type('application/json');
         return JSON.stringify(await authorizer.smartConfiguration(tenant, tenant.authorization));

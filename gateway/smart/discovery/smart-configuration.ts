@@ -1,7 +1,7 @@
 import type { AuthorizationConfig, Tenant } from '../../../schema/tenant/tenant.ts';
 import { expiringCache } from '../token/expiring-cache.ts';
 import type { UpstreamDeps } from '../token/upstream.ts';
-import { call, nonsense } from '../token/upstream.ts';
+import { call, upstreamFault } from '../token/upstream.ts';
 
 /** Tenants with tokens of an EHR. */
 export type ExternalConfig = Extract<
@@ -65,7 +65,7 @@ export function smartConfigurations(
   return (tenant, config) =>
     documents.get(tenant.key, async () => {
       const answer = await call(outside, tenant, `${config.fhirBaseUrl}/.well-known/smart-configuration`);
-      if (answer.status !== 200) throw nonsense('has no SMART configuration', status(answer.status));
+      if (answer.status !== 200) throw upstreamFault('has no SMART configuration', status(answer.status));
       return { value: answer.json, seconds: KEEP_SECONDS };
     });
 }
@@ -77,7 +77,7 @@ export function smartConfigurations(
 export function endpointOf(document: SmartConfiguration, name: string): string {
   const url = document[name];
   if (typeof url === 'string' && /^https?:\/\//.test(url) && URL.canParse(url)) return url;
-  throw nonsense(`names no ${name}`);
+  throw upstreamFault(`names no ${name}`);
 }
 
 const status = (code: number) => new Error(`answered ${code}`);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Access, PatientGrant, PatientIdentity } from '../../../schema/access/access.ts';
 import { grantFor } from '../../../schema/access/access.ts';
-import { EvenPace } from '../../../schema/process/even-pace.ts';
+import { RefusalDelay } from '../../../schema/process/refusal-delay.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
@@ -51,7 +51,7 @@ export type StudyOwner = (tenant: Tenant, studyUid: string) => Promise<string | 
  */
 export function askedPatients(outside: UpstreamDeps, studyOwner?: StudyOwner): AskedPatients {
   const owners = expiringCache<{ patients: PatientGrant[] }>(10_000, outside.now);
-  const pace = new EvenPace();
+  const refusalDelay = new RefusalDelay();
   const readable = expiringCache<{ identity?: PatientIdentity }>(10_000, outside.now);
 
   const read = async (tenant: Tenant, base: string, id: string, token: string): Promise<PatientGrant[]> => {
@@ -85,7 +85,7 @@ export function askedPatients(outside: UpstreamDeps, studyOwner?: StudyOwner): A
       return { value: { patients: mrn && status === 200 ? patientsIn(json) : [] }, seconds: OWNER_SECONDS };
     };
     const nobody = ({ value }: Awaited<ReturnType<typeof asked>>) => value.patients.length === 0;
-    const { patients } = await owners.get(key, () => pace.of(asked, nobody));
+    const { patients } = await owners.get(key, () => refusalDelay.run(asked, nobody));
     return patients;
   };
 
@@ -120,7 +120,7 @@ export function askedPatients(outside: UpstreamDeps, studyOwner?: StudyOwner): A
       'forbidden',
       asked.patients.length > 0
         ? 'The EHR does not let this token read the patient that was asked for.'
-        : 'This token is for no patient in particular: name one, as in `patient=`.',
+        : 'The token names no patient. Name one in the request, for example with `patient=`.',
     );
   };
 }

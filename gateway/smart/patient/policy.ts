@@ -6,7 +6,7 @@ import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { expiringCache } from '../token/expiring-cache.ts';
 import type { UpstreamDeps } from '../token/upstream.ts';
-import { call, nonsense } from '../token/upstream.ts';
+import { call, upstreamFault } from '../token/upstream.ts';
 
 /** Some patients of a client and their studies; without `studies`: all studies of these patients. */
 export interface PolicyRow {
@@ -48,7 +48,7 @@ export function policyService(outside: UpstreamDeps): PolicyService {
     });
     const parsed = decision.safeParse(json);
     if (status === 200 && parsed.success) return parsed.data.rows;
-    throw nonsense('has a policy service that does not decide', new Error(`it answered ${status}`));
+    throw upstreamFault('has a policy service that gives no decision', new Error(`it answered ${status}`));
   };
   return async (tenant, url, client) => {
     const decided = await decisions.get(`${tenant.key}\0${client}`, async () => {
@@ -77,7 +77,7 @@ export function grantsOf(rows: readonly PolicyRow[]): PatientGrant[] {
     0,
   );
   if (pairs > MAX_PAIRS) {
-    throw nonsense(`has a policy of more than ${MAX_PAIRS} patients and studies for a client`);
+    throw upstreamFault(`has a policy of more than ${MAX_PAIRS} patients and studies for a client`);
   }
   const grants = new Map<string, Set<string> | undefined>();
   for (const { patients, studies } of rows) {

@@ -76,4 +76,4 @@ export function requireBearer({ raw }: FastifyRequest): string {
 }
 
 export const invalidToken = (): Fault =>
-  new Fault('invalid_token', 'The access token is expired, revoked, or not ours.');
+  new Fault('invalid_token', 'The access token is expired, revoked, or from another server.');

@@ -56,7 +56,7 @@ export function ownAccess({ server, identity, now }: OwnAccessDeps) {
     const who = (grant: PatientGrant) => (ehr ? ehr.identified(grant, own) : identified(tenant, grant));
     const known = needsIdentity(tenant) ? (await Promise.all(patients.map(who))).flat() : patients;
     if (known.length === 0 && patients.length > 0) {
-      throw new Fault('forbidden', 'There is no such patient as the token names, or they may not be read.');
+      throw new Fault('forbidden', 'The patient that the token names does not exist or may not be read.');
     }
     const { client_id: client, fhirUser, sub } = token;
     const user = fhirUser ?? sub;

@@ -113,12 +113,12 @@ async function introspect(
   const bearer = requireBearer(request);
   if (!(await describe(own, bearer))) throw invalidToken();
   if (!(await mayIntrospect(own, bearer))) {
-    throw new Fault('insufficient_scope', 'Backend services may ask about tokens, apps may not.', {
+    throw new Fault('insufficient_scope', 'Only backend services may introspect tokens.', {
       scope: 'system/Patient.read',
     });
   }
   const asked = form.getAll('token');
-  if (asked.length !== 1) throw new Fault('invalid_request', 'Send one token as a form field.');
+  if (asked.length !== 1) throw new Fault('invalid_request', 'Send one form field `token`.');
   const answer = (await describe(own, asked[0]!)) ?? { active: false };
   return reply.send(answer);
 }

@@ -13,7 +13,7 @@ export async function text(request: IncomingMessage): Promise<string> {
   let length = 0;
   for await (const chunk of request) {
     length += (chunk as Buffer).length;
-    if (length > LONGEST_BODY) throw new Fault('too_large', 'The body is too long.');
+    if (length > LONGEST_BODY) throw new Fault('too_large', `The body has more than ${LONGEST_BODY} bytes.`);
     chunks.push(chunk as Buffer);
   }
   return Buffer.concat(chunks).toString();
@@ -45,7 +45,8 @@ export function refuseCrossSite({ headers }: FastifyRequest, origin: string): vo
   const site = headers['sec-fetch-site'];
   const foreign =
     (from !== undefined && from !== origin) || (site !== undefined && !SAME_SITE.includes(String(site)));
-  if (foreign) throw new Fault('forbidden', 'This was sent from a page of another site.');
+  if (foreign)
+    throw new Fault('forbidden', 'The request comes from a page of another site, which is not allowed.');
 }
 
 const SAME_SITE = ['same-origin', 'none'];

@@ -30,7 +30,7 @@ export function oauthRoutes(server: AuthorizationServer, baseUrl: string): Fasti
   const { origin } = new URL(baseUrl);
   const served = async ({ tenant }: FastifyRequest): Promise<Served> => {
     if (isOwn(tenant.authorization)) return server.of(tenant);
-    throw new Fault('not_found', 'This tenant has no authorization server of its own.');
+    throw new Fault('not_found', 'This tenant does not use the authorization server of this gateway.');
   };
 
   return async (app) => {
@@ -52,7 +52,7 @@ export function oauthRoutes(server: AuthorizationServer, baseUrl: string): Fasti
       return counted(own, request, reply, {}, async () => {
         const parsed = launchBody.safeParse(await json(request));
         if (!parsed.success)
-          throw new Fault('invalid_request', 'A launch reads {"patient": id, "encounter": id}.');
+          throw new Fault('invalid_request', 'The body of a launch is {"patient": id, "encounter": id}.');
         const { patient, encounter, need_patient_banner: needPatientBanner } = parsed.data;
         const context = { patient, ...(encounter && { encounter }), needPatientBanner };
         const launch = await own.contexts.begin(context);
@@ -78,7 +78,9 @@ export function oauthRoutes(server: AuthorizationServer, baseUrl: string): Fasti
         if (!token?.sub) throw invalidToken();
         const scopes = token.scope?.split(' ') ?? [];
         if (!scopes.includes('openid')) {
-          throw new Fault('insufficient_scope', 'The token is not for openid.', { scope: 'openid' });
+          throw new Fault('insufficient_scope', 'The token does not have the scope openid.', {
+            scope: 'openid',
+          });
         }
         const { sub, fhirUser } = token;
         const name = scopes.includes('profile') ? (await own.user(sub))?.name : undefined;

@@ -8,7 +8,7 @@ import { expiringCache } from './expiring-cache.ts';
 import type { EhrConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
 import { endpointOf } from '../discovery/smart-configuration.ts';
 import type { UpstreamDeps } from './upstream.ts';
-import { jsonFetch, nonsense } from './upstream.ts';
+import { jsonFetch, upstreamFault } from './upstream.ts';
 
 export type Client = NonNullable<EhrConfig['client']>;
 
@@ -109,7 +109,10 @@ export function backendTokens(outside: UpstreamDeps): BackendTokens {
           fetch: jsonFetch(outside, tenant),
         });
         if (token === undefined) {
-          throw nonsense('gave us no token of our own', new Error(`token endpoint answered ${status}`));
+          throw upstreamFault(
+            'did not give this gateway an access token',
+            new Error(`token endpoint answered ${status}`),
+          );
         }
         return { value: { token }, seconds: lifetime === undefined ? 0 : lifetime - MARGIN_SECONDS };
       });

@@ -9,7 +9,7 @@ import { quirksOf } from './quirks.ts';
 import { endpointOf } from '../discovery/smart-configuration.ts';
 import { isAccessToken } from './token-kinds.ts';
 import type { UpstreamDeps } from './upstream.ts';
-import { jsonFetch, nonsense } from './upstream.ts';
+import { jsonFetch, upstreamFault } from './upstream.ts';
 
 /** Introspection answer for an active token (RFC 7662 §2.2, SMART App Launch 2.2 §7, SM-8). */
 export const activeToken = z.object({
@@ -62,7 +62,10 @@ export async function introspect(
     answer = await ask();
   }
   if (answer.status !== 200) {
-    throw nonsense('does not let us ask about tokens', new Error(`introspection answered ${answer.status}`));
+    throw upstreamFault(
+      'does not let this gateway introspect tokens',
+      new Error(`introspection answered ${answer.status}`),
+    );
   }
   const said = await oauth.processIntrospectionResponse(server, client, answer).catch((cause: unknown) => {
     throw unintelligible(cause);
@@ -76,7 +79,7 @@ export async function introspect(
 }
 
 function unintelligible(cause: unknown): Fault {
-  return nonsense('described a token in a way that cannot be understood', cause);
+  return upstreamFault('gave a token description that is not valid', cause);
 }
 
 /**
@@ -90,7 +93,7 @@ export function introspectionEndpoint(config: ExternalConfig, document: SmartCon
   }
   const endpoint = config.tokenUrl ?? endpointOf(document, 'token_endpoint');
   if (!/\/token$/.test(endpoint))
-    throw nonsense('names a token endpoint that tells no introspection endpoint');
+    throw upstreamFault('has a token endpoint that names no introspection endpoint');
   return endpoint.replace(/token$/, 'introspect');
 }
 

@@ -5,7 +5,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { expiringCache, type Remembered } from './expiring-cache.ts';
 import type { UpstreamDeps } from './upstream.ts';
-import { call, nonsense } from './upstream.ts';
+import { call, upstreamFault } from './upstream.ts';
 
 /** Accepted algorithms (SM-10): never `none`, never HMAC, whose secret would be the public key. */
 export const ALGORITHMS = ['RS256', 'RS384', 'ES256', 'ES384', 'PS256', 'PS384'];
@@ -50,7 +50,7 @@ export function issuerVerifier(outside: UpstreamDeps): IssuerVerifier {
   const fetchKeys = (tenant: Tenant, url: string) => async (): Promise<Remembered<KeySet>> => {
     const { status, json } = await call(outside, tenant, url);
     const parsed = keySet.safeParse(json);
-    if (status !== 200 || !parsed.success) throw nonsense('has no key set', parsed.error);
+    if (status !== 200 || !parsed.success) throw upstreamFault('has no key set', parsed.error);
     const keys = createLocalJWKSet(parsed.data);
     return { value: { keys, fetched: outside.now() }, seconds: KEYS_SECONDS };
   };

@@ -117,7 +117,7 @@ async function exchange(
 }
 
 /** Returns the fault `bad_gateway`. @param what completes "The authorization server or EHR of this tenant …" */
-export function nonsense(what: string, cause?: unknown): Fault {
+export function upstreamFault(what: string, cause?: unknown): Fault {
   return new Fault('bad_gateway', `The authorization server or EHR of this tenant ${what}.`, {
     service: 'authorization',
     cause,
@@ -133,5 +133,5 @@ function object(text: string, url: string): Record<string, unknown> {
   } catch {
     // Reported below without the text, which may contain anything.
   }
-  throw nonsense('did not answer with a JSON object', new Error(`from ${new URL(url).host}`));
+  throw upstreamFault('did not answer with a JSON object', new Error(`from ${new URL(url).host}`));
 }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { damaged, wellFormed, type Random } from '../../../subgraphs/imaging/test/fuzz/random.ts';
 import { hold, type Target } from '../../../subgraphs/imaging/test/fuzz/target.ts';
-import { READY_MADE } from '../../pages/ready-made.ts';
+import { FIRST_REQUEST } from '../../pages/first-request.ts';
 import { FuzzedGateway, holdReadable, type Asked } from './fuzzed-gateway.ts';
 
 /** Limits of the gateway: characters of a document, and bytes of a URL. */
@@ -68,14 +68,14 @@ export const graphqlDocuments: Target = {
   async open() {
     schema = buildSchema(readFileSync(schemaFile, 'utf8'), { assumeValid: true });
     gateway = await FuzzedGateway.shared();
-    await gateway.ask(posted(READY_MADE.query, JSON.stringify(READY_MADE.variables)));
+    await gateway.ask(posted(FIRST_REQUEST.query, JSON.stringify(FIRST_REQUEST.variables)));
   },
   async run(random) {
-    const document = mutated(random.chance(0.2) ? READY_MADE.query : generated(random), random).slice(
+    const document = mutated(random.chance(0.2) ? FIRST_REQUEST.query : generated(random), random).slice(
       0,
       LONGEST,
     );
-    const variables = random.chance(0.2) ? nestedVariables(random) : JSON.stringify(READY_MADE.variables);
+    const variables = random.chance(0.2) ? nestedVariables(random) : JSON.stringify(FIRST_REQUEST.variables);
     await gateway.watched(async (attempt) => {
       // The text differs each time, because the gateway caches parsed documents.
       const text = `${document}${' '.repeat(attempt)}`;

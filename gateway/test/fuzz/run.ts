@@ -14,7 +14,7 @@ export interface Assignment {
 }
 
 /** A report: a target is being prepared, a case begins, a case has a finding, a target has ended. */
-export type Told =
+export type Progress =
   | { target: string; opening: true }
   | { target: string; number: number }
   | { target: string; number: number; error: string }
@@ -23,16 +23,16 @@ export type Told =
 /** Least number of cases of each target. */
 const FEWEST = 12;
 
-const tell = (told: Told): unknown => process.send!(told);
+const report = (progress: Progress): unknown => process.send!(progress);
 const { seed, seconds, target: named, only } = JSON.parse(process.argv[2]!) as Assignment;
 
 const targets = TARGETS.filter(({ name }) => named === undefined || name === named);
 let at = { target: '', number: 0 };
 for (const event of ['uncaughtException', 'unhandledRejection'] as const)
-  process.on(event, (error: unknown) => tell({ ...at, error: `${event}: ${textOf(error)}` }));
+  process.on(event, (error: unknown) => report({ ...at, error: `${event}: ${textOf(error)}` }));
 
 for (const target of targets) {
-  tell({ target: target.name, opening: true });
+  report({ target: target.name, opening: true });
   await target.open?.();
   const started = Date.now();
   let cases = 0;
@@ -41,18 +41,18 @@ for (const target of targets) {
     cases < FEWEST || Date.now() - started < (seconds * 1000) / targets.length;
     number++
   ) {
-    tell((at = { target: target.name, number }));
+    report((at = { target: target.name, number }));
     try {
       // The case depends on nothing before it, so that it can be run again alone.
       await target.run(new Random(hash(`${seed} ${target.name} ${number}`)));
     } catch (error) {
-      tell({ ...at, error: textOf(error) });
+      report({ ...at, error: textOf(error) });
     }
     cases++;
     if (only !== undefined) break;
   }
   await target.close?.();
-  tell({ target: target.name, cases, seconds: (Date.now() - started) / 1000 });
+  report({ target: target.name, cases, seconds: (Date.now() - started) / 1000 });
 }
 await FuzzedGateway.stopShared();
 process.disconnect();

@@ -40,7 +40,11 @@ export function readChain(access: Access, type: string, name: string): Chain | u
 function requireWholeType(access: Access, target: string, name: string): void {
   if (target === 'Patient' && permitting(access.permissions, 'Patient', 'r').length > 0) return;
   const { constraints } = requireScope(access, target, 's');
-  if (constraints) throw new Fault('insufficient_scope', `The search ${name} needs all of ${target}.`);
+  if (constraints)
+    throw new Fault(
+      'insufficient_scope',
+      `The search parameter ${name} needs a scope for all ${target} resources.`,
+    );
 }
 
 function requireReach({ code, types, name }: Chain, asked: string): void {

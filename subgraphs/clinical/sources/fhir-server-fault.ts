@@ -27,10 +27,18 @@ export function refused(status: number, retryAfter: string | string[] | undefine
   if (status === 403) return new Fault('forbidden', 'The clinical record refuses the request.', details);
   const after = { ...details, retryAfter: retrySeconds(retryAfter) };
   if (status === 429) {
-    return new Fault('too_many_requests', 'The clinical record is asked too often.', after);
+    return new Fault(
+      'too_many_requests',
+      'The clinical record receives too many requests. Try again later.',
+      after,
+    );
   }
   if (isAwayStatus(status)) {
-    return new Fault('unavailable', 'The clinical record is not available now.', after);
+    return new Fault(
+      'unavailable',
+      'The clinical record is not available at the moment. Try again later.',
+      after,
+    );
   }
   if (status === 400 || status === 422) {
     return new Fault('invalid_request', 'The clinical record cannot answer this search.', details);

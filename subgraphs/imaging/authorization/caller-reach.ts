@@ -53,7 +53,7 @@ export class CallerReach {
     const { patients } = this.#options.access;
     if (patients === 'all') return undefined;
     if (patients.length === 0) {
-      throw new Fault('forbidden', 'The token names no patient, so that no patient can be served with it.');
+      throw new Fault('forbidden', 'The token names no patient, so it gives access to no images.');
     }
     return (this.#own ??= Promise.all(patients.map((grant) => this.#reachOf(grant))));
   }

@@ -1,5 +1,5 @@
 import type { LRUCache } from 'lru-cache';
-import { EvenPace } from '../../../schema/process/even-pace.ts';
+import { RefusalDelay } from '../../../schema/process/refusal-delay.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
@@ -13,12 +13,12 @@ import type { PendingRetrievals } from '../sources/pending-retrievals.ts';
 export type CacheLevel = 'here' | 'shared';
 
 /** Duration of refusals, by tenant and source. */
-export type Paces = LRUCache<string, EvenPace>;
+export type RefusalDelays = LRUCache<string, RefusalDelay>;
 
 export interface TenantSourceOptions {
   images: TenantImages;
   cache: StudyCache;
-  paces: Paces;
+  refusalDelays: RefusalDelays;
   pendingRetrievals: PendingRetrievals;
   /** Seconds since the epoch. */
   now(): number;
@@ -95,11 +95,11 @@ export class TenantSource {
   }
 
   /** Runs work so that a refusal takes no less time than another answer (IA-7). */
-  withEvenPace<T>(work: () => Promise<T>, refuses: (answer: T) => boolean): Promise<T> {
-    const { paces } = this.#options;
-    const pace = paces.get(this.key) ?? new EvenPace();
-    paces.set(this.key, pace);
-    return pace.of(work, refuses);
+  withRefusalDelay<T>(work: () => Promise<T>, refuses: (answer: T) => boolean): Promise<T> {
+    const { refusalDelays } = this.#options;
+    const delay = refusalDelays.get(this.key) ?? new RefusalDelay();
+    refusalDelays.set(this.key, delay);
+    return delay.run(work, refuses);
   }
 
   /** Refuses with Fault `unavailable` and `retryAfter` while an object that is not found may be away (DW-23). */

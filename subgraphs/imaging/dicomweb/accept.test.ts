@@ -122,7 +122,7 @@ it.each<[accept: string, mediaType: string, single: boolean, answer: string | un
   ['image/png', 'image/jpeg', true, undefined],
 ])('DW-7 frames: %s for %s', (accept, mediaType, single, answer) => {
   const form = negotiateFrames(parseAccept(accept), mediaType, '9.9', single);
-  const transcoded = form?.recodeTo ? ` transcoded to ${form.recodeTo}` : '';
+  const transcoded = form?.transcodeTo ? ` transcoded to ${form.transcodeTo}` : '';
   expect(form && `${form.multipart ? 'multipart' : 'single'} ${form.mediaType}${transcoded}`).toBe(answer);
 });
 

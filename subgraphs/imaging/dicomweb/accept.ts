@@ -69,7 +69,7 @@ export interface FrameForm {
   multipart: boolean;
   mediaType: string;
   /** The transfer syntax to transcode to first; undefined for frames as stored. */
-  recodeTo?: string;
+  transcodeTo?: string;
 }
 
 /**
@@ -92,10 +92,10 @@ export function negotiateFrames(
     const syntax = parameters['transfer-syntax'] ?? '*';
     if (!multipart && !single) continue;
     if (name && fits(syntax, mediaType, transferSyntax)) return { multipart, mediaType: name };
-    const recoded = Object.keys(TRANSCODED).find((type) => nameFor(wanted, type, false) === wanted);
-    const recodeTo = recoded && TRANSCODED[recoded];
-    if (recodeTo && (syntax === '*' || syntax === recodeTo))
-      return { multipart, mediaType: wanted, recodeTo };
+    const transcodedType = Object.keys(TRANSCODED).find((type) => nameFor(wanted, type, false) === wanted);
+    const transcodeTo = transcodedType && TRANSCODED[transcodedType];
+    if (transcodeTo && (syntax === '*' || syntax === transcodeTo))
+      return { multipart, mediaType: wanted, transcodeTo };
   }
   return undefined;
 }

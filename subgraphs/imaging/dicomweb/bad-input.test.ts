@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startServer, type ImagingServer } from '../../../gateway/test/setup/imaging-server.ts';
 import { describeWithSharedData, sharedDataPath } from '../../../gateway/test/setup/shared-data.ts';
 import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
-import { recodeFrame } from '../pixels/recode.ts';
+import { transcodePixels } from '../pixels/transcode-pixels.ts';
 import { fileFrames } from '../pixels/test/file-frames.ts';
 import { imageObject, SMALL } from '../../../gateway/test/setup/image-object.ts';
 
@@ -57,7 +57,7 @@ const small = (studyUid: string): Buffer => imageObject(studyUid, EXPLICIT, SMAL
 async function falsified(studyUid: string, to: string, change: (stream: Buffer) => void): Promise<Buffer> {
   const path = sharedDataPath('dicom', 'mr-multiframe/emri_small_jpeg_2k_lossless.dcm');
   const { frames, pixels, transferSyntax } = (await fileFrames(path))!;
-  const { bytes } = await recodeFrame({ encoded: frames[0]!, transferSyntax, pixels, to });
+  const { bytes } = await transcodePixels({ encoded: frames[0]!, transferSyntax, pixels, to });
   const stream = Buffer.from(bytes);
   change(stream);
   return imageObject(studyUid, to, { ...pixels, numberOfFrames: 1 }, [NO_TABLE, stream]);

@@ -10,11 +10,11 @@ import { writeZip, type ZipEntry } from './zip-writer.ts';
 
 /** Returns the objects of a study, series or instance as a zip; each file is named by its UID (DW-5). */
 export async function zip(
-  { sourceFaults: unanswered }: Pick<Imaging, 'sourceFaults'>,
+  { sourceFaults }: Pick<Imaging, 'sourceFaults'>,
   instances: AsyncIterable<StoredInstance>,
 ): Promise<Payload> {
   const { first, iterator } = await opened(instances);
-  const body = writeZip(entriesOf(first, iterator, unanswered));
+  const body = writeZip(entriesOf(first, iterator, sourceFaults));
   return {
     headers: { 'content-type': 'application/zip' },
     body: closing(body, iterator, first.value?.stream),
@@ -24,11 +24,11 @@ export async function zip(
 async function* entriesOf(
   first: IteratorResult<StoredInstance>,
   iterator: AsyncIterator<StoredInstance>,
-  unanswered: readonly Fault[],
+  sourceFaults: readonly Fault[],
 ): AsyncGenerator<ZipEntry> {
   // An unpacked zip has no headers, so it contains the warnings of the answer.
-  if (unanswered.length > 0)
-    yield { name: 'WARNING.txt', body: Readable.from([Buffer.from(note(unanswered))]) };
+  if (sourceFaults.length > 0)
+    yield { name: 'WARNING.txt', body: Readable.from([Buffer.from(note(sourceFaults))]) };
   const names = new Set<string>();
   for await (const { sopInstanceUid = '', stream } of instancesFrom(first, iterator)) {
     // Only a UID becomes a name, and no object replaces another when the zip is unpacked.
@@ -39,6 +39,6 @@ async function* entriesOf(
   }
 }
 
-function note(unanswered: readonly Fault[]): string {
-  return ['This may not be all of the study.', ...warningsOf(unanswered), ''].join('\r\n');
+function note(sourceFaults: readonly Fault[]): string {
+  return ['This may not be all of the study.', ...warningsOf(sourceFaults), ''].join('\r\n');
 }

@@ -117,7 +117,7 @@ export async function retrieveFrames(
 ): Promise<Payload> {
   const stored = await imaging.frames(target, numbers);
   const form = negotiateFrames(accept, stored.mediaType, stored.transferSyntax, numbers.length === 1);
-  const given = form?.recodeTo ? await transcoded(stored, form.recodeTo) : stored;
+  const given = form?.transcodeTo ? await transcoded(stored, form.transcodeTo) : stored;
   if (!form || !given) {
     // Opened objects end with the request: a generator that has not begun has nothing to close.
     const several = numbers.length > 1 ? ', several of them in multipart/related' : '';
@@ -159,7 +159,7 @@ export async function retrieveFrames(
 /** Transcodes frames; undefined if they cannot be transcoded. */
 async function transcoded(frames: Frames, transferSyntax: string): Promise<Frames | undefined> {
   try {
-    return await frames.recoded?.(transferSyntax);
+    return await frames.transcoded?.(transferSyntax);
   } catch (error) {
     if (error instanceof Fault && error.code === 'not_acceptable') return undefined;
     throw error;

@@ -5,9 +5,13 @@ const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 /** Returns the fault (503) for a disk without room for an object that must be stored before it is sent. */
 export function noRoom(cause: unknown): Fault {
-  return new Fault('unavailable', 'There is no room here for what the image archive sends.', {
-    ...{ service: 'imaging', retryAfter: 60, cause },
-  });
+  return new Fault(
+    'unavailable',
+    'This server has no disk space for the objects of the image archive. Try again later.',
+    {
+      ...{ service: 'imaging', retryAfter: 60, cause },
+    },
+  );
 }
 
 /** Returns an error of writing, converted to a fault if its cause is a full disk. */

@@ -196,7 +196,7 @@ function patientBases(tenant: Tenant, baseUrl: string): string[] {
 async function unlisted(): Promise<never> {
   throw new Fault(
     'method_not_allowed',
-    'Endpoints are not searched here. They come with their studies: ImagingStudy?_include=ImagingStudy:endpoint.',
+    'Endpoint cannot be searched. Ask for endpoints with their studies: ImagingStudy?_include=ImagingStudy:endpoint.',
     { allow: 'OPTIONS' },
   );
 }
@@ -206,6 +206,6 @@ function refuse(app: FastifyInstance, url: string, route: ServingRoute, allow: s
   refuseMethods(
     app,
     { url, methods, route },
-    { allow, message: 'Images are read here, not stored or changed.' },
+    { allow, message: 'Images can only be read here, not stored or changed.' },
   );
 }

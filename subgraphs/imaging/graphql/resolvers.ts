@@ -76,12 +76,12 @@ export function imagingResolvers(
   selector: ItemSelector,
 ): Record<string, object> {
   const factsOf = (context: ImagingContext & WithFacts): Facts => {
-    const { imaging, budget, reported: told } = context;
+    const { imaging, budget, reported } = context;
     const shared = ((imaging as WithFacts)[FACTS] ??= {
       ...{ imaging, loaders: loaders(imaging, options, budget) },
       ...{ series: new Map(), reported: new Set<Fault>() },
     });
-    return told ? (context[FACTS] ??= { ...shared, reported: told }) : shared;
+    return reported ? (context[FACTS] ??= { ...shared, reported }) : shared;
   };
 
   /** Makes a resolver over the facts of the request; faults become GraphQL errors. */
@@ -122,11 +122,11 @@ export function imagingResolvers(
     if (typeof id !== 'string') throw noSuchResource();
     return id;
   };
-  const study = async (id: string, { loaders, imaging, reported: told }: Facts, report: Report) => {
+  const study = async (id: string, { loaders, imaging, reported }: Facts, report: Report) => {
     const found = joined(await loaders.study.load(id));
-    const untold = imaging.sourceFaults.filter((fault) => !told.has(fault));
-    for (const fault of untold) told.add(fault);
-    report(untold);
+    const unreported = imaging.sourceFaults.filter((fault) => !reported.has(fault));
+    for (const fault of unreported) reported.add(fault);
+    report(unreported);
     return found;
   };
   const endpoint = (id: string, { imaging }: Facts) => readEndpoint(imaging, id, options);

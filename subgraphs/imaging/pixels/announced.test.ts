@@ -8,7 +8,7 @@ import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import { decodeFrame } from './codecs/frame.ts';
 import type { DecodedFrame } from './codecs/decoded-frame.ts';
 import type { PixelDescription } from '../dicom/pixel-description.ts';
-import { nativeBytes, recodeFrame } from './recode.ts';
+import { nativeBytes, transcodePixels } from './transcode-pixels.ts';
 import { fileFrames } from './test/file-frames.ts';
 
 const { ExplicitVRLittleEndian: EXPLICIT, JPEGLSLossless, JPEG2000Lossless, HTJ2KLossless } = TransferSyntax;
@@ -39,7 +39,7 @@ async function stored(
   if (form !== RLE) {
     const native = { ...described, photometricInterpretation: 'RGB', planarConfiguration: 0 as const };
     const task = { encoded, transferSyntax: EXPLICIT, pixels: native, to: form };
-    return (await recodeFrame(task)).bytes;
+    return (await transcodePixels(task)).bytes;
   }
   // Literal runs of one byte, PS3.5 Annex G.
   const header = Buffer.alloc(64);
@@ -55,7 +55,7 @@ const octets = async (
   transferSyntax: string,
   described: PixelDescription,
   to: string = EXPLICIT,
-) => (await recodeFrame({ encoded, transferSyntax, pixels: described, to, announced: true })).bytes;
+) => (await transcodePixels({ encoded, transferSyntax, pixels: described, to, announced: true })).bytes;
 
 describe('DW-6, DW-7 gives decoded frames as the metadata announce them:', () => {
   const GREENISH = [10, 200, 30];
@@ -125,7 +125,7 @@ describe('DW-6, DW-7 gives decoded frames as the metadata announce them:', () =>
   ])('DW-5 %s from RLE compressed to %s as %s', async (photometricInterpretation, to, is) => {
     const described = pixels({ photometricInterpretation });
     const encoded = await stored(described, RLE, GREENISH);
-    const made = recodeFrame({ encoded, transferSyntax: RLE, pixels: described, to });
+    const made = transcodePixels({ encoded, transferSyntax: RLE, pixels: described, to });
     if (!is) return expect(made).rejects.toMatchObject({ code: 'not_acceptable' });
     expect((await made).photometricInterpretation).toBe(is);
     const read = await decodeFrame((await made).bytes, to, { ...described, photometricInterpretation: is });
@@ -146,14 +146,14 @@ describe('DW-6, DW-7 gives decoded frames as the metadata announce them:', () =>
     ]);
     expect(Buffer.from(await octets(encoded, RLE, described)).toString('hex')).toBe('021003f1');
     const whole = { encoded, transferSyntax: RLE, pixels: described, to: EXPLICIT };
-    expect(Buffer.from((await recodeFrame(whole)).bytes).toString('hex')).toBe('021003f1');
+    expect(Buffer.from((await transcodePixels(whole)).bytes).toString('hex')).toBe('021003f1');
   });
 
   test('stored bits shifted up to HighBit', async () => {
     const low = twelveBits;
     const native = Uint8Array.of(1, 0, 255, 15);
     const task = { encoded: native, transferSyntax: EXPLICIT, pixels: low, to: JPEGLSLossless };
-    const { bytes } = await recodeFrame(task);
+    const { bytes } = await transcodePixels(task);
     const given = await octets(bytes, JPEGLSLossless, { ...low, highBit: 15 });
     expect([...given]).toEqual([0x10, 0, 0xf0, 0xff]);
   });

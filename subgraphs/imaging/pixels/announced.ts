@@ -22,7 +22,7 @@ export function inAnnouncedColours(frame: DecodedFrame, pixels: PixelDescription
     return { ...frame, photometricInterpretation: announced, samples: ybrFull(frame) };
   throw new Fault(
     'not_acceptable',
-    `The frames hold ${found}, which is not made into the ${announced} of their metadata; retrieve them as stored.`,
+    `The frames hold ${found} and cannot be converted to the ${announced} of their metadata. Retrieve them as stored.`,
   );
 }
 

@@ -6,7 +6,7 @@ import { DamagedFile } from '../dicom/part10/bytes.ts';
 import { decodeFrame } from './codecs/frame.ts';
 import type { PixelDescription } from '../dicom/pixel-description.ts';
 import { fileFrames } from './test/file-frames.ts';
-import { recodeFrame } from './recode.ts';
+import { transcodePixels } from './transcode-pixels.ts';
 
 /** Milliseconds for each codec. */
 const RUN_MILLISECONDS = LONG ? 5_000 : 400;
@@ -58,7 +58,7 @@ describeWithSharedData('refuses damaged frames with a clear message, in limited 
       let frame: Uint8Array = found.frames[0]!;
       if (to) {
         const task = { encoded: frame, transferSyntax, pixels, to };
-        [frame, transferSyntax] = [(await recodeFrame(task)).bytes, to];
+        [frame, transferSyntax] = [(await transcodePixels(task)).bytes, to];
       }
       expect(await decodes(frame, transferSyntax, pixels)).toBe(true);
       const before = process.memoryUsage.rss();

@@ -8,7 +8,7 @@ import { canDecode } from './codecs/frame.ts';
 import type { PixelDescription } from '../dicom/pixel-description.ts';
 import { LOSSY_JPEG, lossyAttributes } from './codecs/lossy.ts';
 import { NATIVE } from './codecs/native.ts';
-import { canCompress, encoderTakes } from './recode.ts';
+import { canCompress, encoderTakes } from './transcode-pixels.ts';
 
 /** Tells whether a file in one transfer syntax can be sent in another. */
 export function canGive(from: string, to: string): boolean {

@@ -586,7 +586,7 @@ describeWithSharedData('every image source', () => {
       const inRun = matrix.filter((_, row) => isInTurn([row, column], backends.length - 1));
       for (const file of [first, ...inRun]) {
         const frames = await source.frames(target(file), [1]);
-        const decoded = await frames.recoded!(TransferSyntax.ExplicitVRLittleEndian);
+        const decoded = await frames.transcoded!(TransferSyntax.ExplicitVRLittleEndian);
         expect(decoded.mediaType).toBe('application/octet-stream');
         for await (const frame of decoded.frames) {
           // As the metadata announce: two pixels of 4:2:2 share their chroma.

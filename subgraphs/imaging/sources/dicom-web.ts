@@ -15,7 +15,7 @@ import { bulkDataCandidates } from '../parsing/archive/bulk-data-uri.ts';
 import { readArchiveMetadata } from './dicom-web/archive-metadata.ts';
 import { checkedObject } from './dicom-web/checked-object.ts';
 import { asFault, DicomWebClient, pathOf, type Answer, type Purpose } from './dicom-web/client.ts';
-import { nonsense } from '../parsing/archive/nonsense.ts';
+import { invalidAnswer } from '../parsing/archive/archive-faults.ts';
 import { faultOf, firstHeader, gathered, mediaTypeOf, partsOf, within } from './dicom-web/parts.ts';
 import { readRows } from './dicom-web/rows.ts';
 import { searchServer } from './dicom-web/search.ts';
@@ -199,7 +199,7 @@ export function dicomWebSource(
     if (!answer) throw noSuchObject();
     const parts = partsOf(answer);
     const first = await parts.next();
-    if (first.done) throw nonsense();
+    if (first.done) throw invalidAnswer();
     const { headers, size, body } = first.value;
     return {
       mediaType: mediaTypeOf(headers['content-type'])[0] || OCTETS,
@@ -231,7 +231,7 @@ async function passedOn(answer: Answer, options: Omit<RelayOptions, 'boundary'>)
   const boundary = boundaryOf(contentType);
   if (!boundary) {
     body.destroy();
-    throw nonsense();
+    throw invalidAnswer();
   }
   const relayed = new MultipartRelay({ boundary, ...options });
   // Does the same as `pipeline`, at a lower cost for each frame: the reader gets an error of the archive, also an

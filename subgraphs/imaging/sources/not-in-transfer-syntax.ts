@@ -4,6 +4,6 @@ import { Fault } from '../../../schema/fault/fault.ts';
 export function notInTransferSyntax(): Fault {
   return new Fault(
     'not_acceptable',
-    'The object cannot be had in this transfer syntax; ask for it as it is stored.',
+    'The object is not available in this transfer syntax. Retrieve it as stored, with transfer-syntax=*.',
   );
 }

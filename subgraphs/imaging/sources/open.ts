@@ -16,7 +16,7 @@ import { dicomWebSource } from './dicom-web.ts';
 import { openFolder } from './folder.ts';
 import type { FolderOptions } from './folder/folder-options.ts';
 import type { ImagingSource } from './source.ts';
-import { withoutSuddenEmptiness } from './sudden-emptiness.ts';
+import { treatEmptyAsAway } from './empty-is-away.ts';
 import { transcoding } from './transcoding.ts';
 
 export interface SourcesOptions {
@@ -111,7 +111,7 @@ export class Sources {
     const parsing = { threads, objectElements: tenant.limits.objectElements };
     const begun = this.#begin(key, config, tenant, parsing).then((source) => {
       // A folder itself detects that it is away.
-      const guarded = config.type === 'folder' ? source : withoutSuddenEmptiness(source, config.emptyIsAway);
+      const guarded = config.type === 'folder' ? source : treatEmptyAsAway(source, config.emptyIsAway);
       return transcoding(guarded, pixels, parsing);
     });
     const opening = begun.catch((cause: unknown) => {

@@ -8,7 +8,7 @@ const RETRY_AFTER = 5;
  * what exists (DW-23, IA-7).
  */
 export function awayFault(cause?: unknown): Fault {
-  return new Fault('unavailable', 'The images are away for now; ask again later.', {
+  return new Fault('unavailable', 'The images are not available at the moment; ask again later.', {
     ...{ service: 'imaging', retryAfter: RETRY_AFTER },
     ...(cause !== undefined && { cause }),
   });

@@ -53,7 +53,7 @@ export interface Frames {
    * Returns the same frames in another transfer syntax, in place of `frames`; absent when the source cannot.
    * @throws Fault `not_acceptable` for a transfer syntax that the pixels cannot be transcoded to
    */
-  recoded?(transferSyntax: string): Promise<Frames>;
+  transcoded?(transferSyntax: string): Promise<Frames>;
 }
 
 /** The bytes of one bulk data attribute. */

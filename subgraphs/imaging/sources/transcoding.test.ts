@@ -16,7 +16,7 @@ import { inMemory, type FrameBytes } from '../multipart/frame-bytes.ts';
 import { decodeFrame } from '../pixels/codecs/frame.ts';
 import type { DecodedFrame } from '../pixels/codecs/decoded-frame.ts';
 import { PixelPool } from '../threads/pool.ts';
-import { recodeFrame } from '../pixels/recode.ts';
+import { transcodePixels } from '../pixels/transcode-pixels.ts';
 import { rgb } from '../render/image/colour.ts';
 import { pixelDescription } from '../pixels/codecs/description.ts';
 import { fileFrames, fingerprints, type FileFrames } from '../pixels/test/file-frames.ts';
@@ -200,18 +200,18 @@ describeWithSharedData('transcoding (DW-5, DW-15)', () => {
       const asOctets = async (number: number) => {
         const { transferSyntax, pixels } = stored;
         const task = { transferSyntax, pixels, to: EXPLICIT, announced: true };
-        return (await recodeFrame({ ...task, encoded: stored.frames[number - 1]! })).bytes;
+        return (await transcodePixels({ ...task, encoded: stored.frames[number - 1]! })).bytes;
       };
       const ask = () => sources[source]!.frames(at(file), numbers);
-      const native = await (await ask()).recoded!(EXPLICIT);
+      const native = await (await ask()).transcoded!(EXPLICIT);
       expect(native).toMatchObject({ mediaType: 'application/octet-stream', transferSyntax: EXPLICIT });
       const bytes = await all(native.frames);
       const wanted = await Promise.all(numbers.map(asOctets));
       expect(bytes.map((frame, i) => Buffer.compare(frame, wanted[i]!))).toEqual(numbers.map(() => 0));
       const stored1 = await ask();
       if (stored.pixels.bitsAllocated === 1)
-        return expect(stored1.recoded!(JPEGLSLossless)).rejects.toMatchObject({ code: 'not_acceptable' });
-      const again = await stored1.recoded!(JPEGLSLossless);
+        return expect(stored1.transcoded!(JPEGLSLossless)).rejects.toMatchObject({ code: 'not_acceptable' });
+      const again = await stored1.transcoded!(JPEGLSLossless);
       const [first] = await all(again.frames);
       const back = await decodeFrame(first!, JPEGLSLossless, stored.pixels);
       expect(fingerprints([back])).toEqual(
@@ -227,7 +227,7 @@ describeWithSharedData('transcoding (DW-5, DW-15)', () => {
         const [metadata] = await metadataRows(sources[source]!, at(file));
         const described = pixelDescription(metadata!)!;
         const stored = (await fileFrames(path(rows.find((row) => row.file.includes(file))!.file)))!;
-        const octets = await (await sources[source]!.frames(at(file), [1])).recoded!(EXPLICIT);
+        const octets = await (await sources[source]!.frames(at(file), [1])).transcoded!(EXPLICIT);
         const [first] = await all(octets.frames);
         const given = rgb(await decodeFrame(first!, EXPLICIT, described));
         const shown = rgb(await decodeFrame(stored.frames[0]!, stored.transferSyntax, stored.pixels));
@@ -241,7 +241,7 @@ describeWithSharedData('transcoding (DW-5, DW-15)', () => {
   it('DW-7 refuses to compress frames of YBR_FULL_422, and says why', async () => {
     const compressed = await (
       await sources['folder']!.frames(at('TestPattern'), [1])
-    ).recoded!(JPEGLSLossless);
+    ).transcoded!(JPEGLSLossless);
     await expect(all(compressed.frames)).rejects.toMatchObject({
       code: 'not_acceptable',
       message: expect.stringContaining('YBR_FULL_422'),
@@ -262,8 +262,8 @@ describeWithSharedData('transcoding (DW-5, DW-15)', () => {
     try {
       const signal = AbortSignal.timeout(10_000);
       const frames = await source.frames(at('US-PAL-8-10x-echo'), [1], signal);
-      const recoded = await frames.recoded!(JPEGLSLossless);
-      expect(await all(recoded.frames)).toHaveLength(1);
+      const transcoded = await frames.transcoded!(JPEGLSLossless);
+      expect(await all(transcoded.frames)).toHaveLength(1);
     } finally {
       await source.close();
     }

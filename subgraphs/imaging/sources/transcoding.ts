@@ -4,7 +4,7 @@ import type { Parsing } from '../threads/parsing-threads.ts';
 import type { PixelPool } from '../threads/pool.ts';
 import { InstanceReader } from './stored/instance-reader.ts';
 import { notInTransferSyntax } from './not-in-transfer-syntax.ts';
-import { recodable } from './stored/recoded-frames.ts';
+import { withTranscoding } from './stored/transcoded-frames.ts';
 import type { ImagingSource, InstanceTarget, StoredInstance, Target } from './source.ts';
 import { transcodedInstance } from './stored/spooled-instance.ts';
 
@@ -68,7 +68,7 @@ export function transcoding(source: ImagingSource, pixels: PixelPool, parsing: P
         const { json } = instance;
         return pixelDescription(await parsing.threads.run('describeImage', { json }));
       };
-      return recodable(frames, describe, pixels, signal);
+      return withTranscoding(frames, describe, pixels, signal);
     },
     bulkdata: (target, path, signal) => source.bulkdata(target, path, signal),
     ...(source.version && {

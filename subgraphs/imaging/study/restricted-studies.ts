@@ -86,7 +86,7 @@ export class RestrictedStudies {
       const found = await this.#reached.find(reaches, unshown, { named, anew });
       return this.lookup.dropWithheld(await this.#covered(found, query.level, coverage), uids);
     };
-    let rows = await (anew ? this.#source.withEvenPace(find, ({ length }) => length === 0) : find());
+    let rows = await (anew ? this.#source.withRefusalDelay(find, ({ length }) => length === 0) : find());
     if (uids !== undefined && rows.length === 0) await this.#source.throwIfAway();
     if (ownPaging) rows = rows.slice(offset);
     const page = rows.slice(0, limit);

@@ -262,11 +262,10 @@ export class SeveralStudies implements Imaging {
     const crossed = new Set(answers.flatMap(({ answer = [] }) => [...answer]));
     for (const uid of crossed) logCrossed(this.#options, uid);
     const faults = answers.flatMap(({ fault }) => fault ?? []);
-    // A source that failed before fails here again; it is reported once.
-    const told = faults.length > failed.length ? faults : failed;
     return {
       rows: rows.filter((row) => !crossed.has(text(row, Tag.StudyInstanceUID) ?? '')),
-      failed: told,
+      // A source that failed before fails here again; it is reported once.
+      failed: faults.length > failed.length ? faults : failed,
     };
   }
 

@@ -76,7 +76,7 @@ export interface Imaging {
    */
   readonly sourceFaults: readonly Fault[];
 
-  /** See `Reading.replaced`. */
+  /** See `Reading.usedCopy`. */
   readonly usedCopy: boolean;
 
   /** Searches as QIDO-RS does (DW-1 to DW-4). The rows have no RetrieveURL: the API adds it. */

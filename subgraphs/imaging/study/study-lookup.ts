@@ -127,11 +127,11 @@ export class StudyLookup {
       if (study) return study;
     }
     const refuses = (found: LookupResult) => typeof found === 'string';
-    const found = await this.#source.withEvenPace(
+    const found = await this.#source.withRefusalDelay(
       () => this.#decideAnew(studyUid, coverage, reaches),
       refuses,
     );
-    // Not within the pace, which has a limit: this takes equally long for every study.
+    // Not within the delay of refusals, which has a limit: this takes equally long for every study.
     if (refuses(found)) await this.#source.throwIfAway();
     return found;
   }

@@ -105,6 +105,6 @@ export class Lane {
 }
 
 function tooMany(): Fault {
-  const message = 'Too many images are being made at the same time.';
+  const message = 'Too many images are being decoded or rendered at the same time; ask again.';
   return new Fault('unavailable', message, { service: 'imaging', retryAfter: 2 });
 }

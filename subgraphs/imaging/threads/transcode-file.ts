@@ -9,7 +9,7 @@ import { prefetch } from '../pixels/prefetch.ts';
 import { NATIVE } from '../pixels/codecs/native.ts';
 import { packFrames } from '../pixels/pack-frames.ts';
 import type { TranscodePlan } from '../pixels/plan-transcoding.ts';
-import { canCompress } from '../pixels/recode.ts';
+import { canCompress } from '../pixels/transcode-pixels.ts';
 import type { PixelPool } from './pool.ts';
 import { refuseTooLarge, transcodeFrame, type TranscodedFrame } from './transcode-frame.ts';
 

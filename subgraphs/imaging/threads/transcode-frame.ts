@@ -5,7 +5,7 @@ import { temporaryPath } from '../disk/temporary-path.ts';
 import { HEAVY_BYTES } from './admission.ts';
 import { MAX_FRAME_BYTES } from '../pixels/codecs/frame.ts';
 import type { PixelPool } from './pool.ts';
-import type { RecodeTask } from '../pixels/recode.ts';
+import type { PixelTask } from '../pixels/transcode-pixels.ts';
 import { decodedBytes, transcodeWeight } from '../pixels/weights.ts';
 
 /** A frame in another transfer syntax. */
@@ -20,7 +20,7 @@ export interface TranscodedFrame {
  * @throws Fault `too_large` when it is too large for this transfer syntax; `bad_gateway` when it is too large for any,
  * because its description may then be wrong
  */
-export function refuseTooLarge(task: Omit<RecodeTask, 'encoded'>): void {
+export function refuseTooLarge(task: Omit<PixelTask, 'encoded'>): void {
   const { pixels } = task;
   if (transcodeWeight(task, pixels) <= HEAVY_BYTES && decodedBytes(pixels) <= MAX_FRAME_BYTES) return;
   const frame = `A frame of ${pixels.rows} × ${pixels.columns} pixels is too large`;
@@ -41,7 +41,7 @@ export function refuseTooLarge(task: Omit<RecodeTask, 'encoded'>): void {
 export async function transcodeFrame(
   pool: PixelPool,
   encoded: FrameBytes,
-  task: Omit<RecodeTask, 'encoded'>,
+  task: Omit<PixelTask, 'encoded'>,
   signal?: AbortSignal,
 ): Promise<TranscodedFrame> {
   const path = temporaryPath('frame');

@@ -29,7 +29,13 @@ export async function run({ name, input }: TaskCall): Promise<Answer> {
     }
     // A call to the operating system failed. The cause is a disk or a share, not the object.
     if (typeof (error as NodeJS.ErrnoException | undefined)?.syscall === 'string')
-      return { fault: { code: 'unavailable', message: 'The object cannot be read now.', retryAfter: 5 } };
+      return {
+        fault: {
+          code: 'unavailable',
+          message: 'The object cannot be read at the moment; ask again.',
+          retryAfter: 5,
+        },
+      };
     throw error;
   }
 }

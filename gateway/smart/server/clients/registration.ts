@@ -43,7 +43,7 @@ export function acceptsRegistrations(baseUrl: string): boolean {
  */
 export function requireRegistration(accepts: boolean, { authorization }: Tenant): void {
   if (accepts && authorization.modes.includes('app-launch')) return;
-  throw new Fault('not_found', 'Clients of this tenant are registered in its file.');
+  throw new Fault('not_found', 'This tenant has no registration: its clients are listed in its file.');
 }
 
 /**

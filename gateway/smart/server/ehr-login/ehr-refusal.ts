@@ -1,6 +1,6 @@
 import * as oauth from 'oauth4webapi';
 import { Fault } from '../../../../schema/fault/fault.ts';
-import { nonsense } from '../../token/upstream.ts';
+import { upstreamFault } from '../../token/upstream.ts';
 
 /** The EHR refused, or its answer is not valid. `error` is the OAuth error code. */
 export class EhrRefusal extends Error {
@@ -32,6 +32,6 @@ export async function believed<T>(exchange: () => Promise<T>): Promise<T> {
       throw new EhrRefusal(`the EHR's answer is not valid: ${error.code ?? error.name}`);
     }
     if (error instanceof Fault) throw error;
-    throw nonsense('answered in a way that cannot be understood', new Error((error as Error).name));
+    throw upstreamFault('gave an answer that is not valid', new Error((error as Error).name));
   }
 }

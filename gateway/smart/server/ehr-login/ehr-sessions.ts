@@ -222,10 +222,14 @@ export function ehrSessions(deps: EhrSessionsDeps): EhrSessions {
       const session = await renewed(grantId);
       if (!session || good(session)) return session !== undefined;
       if (session.tokens?.refresh === undefined) return false;
-      throw new Fault('unavailable', 'The EHR does not say at the moment whether this sign-in still holds.', {
-        service: 'authorization',
-        retryAfter: DOWN_SECONDS,
-      });
+      throw new Fault(
+        'unavailable',
+        'The EHR cannot confirm at the moment that this sign-in is still valid. Try again later.',
+        {
+          service: 'authorization',
+          retryAfter: DOWN_SECONDS,
+        },
+      );
     },
     async end(grantId) {
       const session = await find(grantId);

@@ -5,7 +5,7 @@ import type { InstanceTarget, Target } from '../../facts/target.ts';
 import { encodeMetadata, type ObjectMetadata } from '../object-metadata.ts';
 import { datasetOf } from './dataset.ts';
 import { isOf, ownMetadata } from './metadata.ts';
-import { nonsense } from './nonsense.ts';
+import { invalidAnswer } from './archive-faults.ts';
 
 export interface ArchiveMetadataTask {
   /** Data sets as the archive sent them. */
@@ -33,7 +33,7 @@ export function archiveMetadata({ rows, target, objectElements }: ArchiveMetadat
   return rows.map((json) => {
     const budget = new Budget(objectElements);
     const row = datasetOf(json, budget);
-    if (!isOf(row, target)) throw nonsense();
+    if (!isOf(row, target)) throw invalidAnswer();
     const own = ownMetadata(row, target);
     const palettes = palettesOf(own, target);
     if (palettes.length === 0) return { metadata: encodeMetadata(own, target, budget) };

@@ -1,6 +1,6 @@
 import type { DicomElement, DicomJson } from '../../../../schema/dicom/dicom.ts';
 import type { Budget } from '../../dicom/part10/budget.ts';
-import { nonsense } from './nonsense.ts';
+import { invalidAnswer } from './archive-faults.ts';
 
 /** Most objects, arrays and commas in the JSON of an element or value. */
 export const NODES_PER_ELEMENT = 4;
@@ -18,14 +18,14 @@ export function datasetOf(json: Uint8Array, budget: Budget): DicomJson {
   try {
     row = JSON.parse(Buffer.from(buffer, byteOffset, length).toString('utf8'));
   } catch {
-    throw nonsense();
+    throw invalidAnswer();
   }
-  if (!isObject(row)) throw nonsense();
+  if (!isObject(row)) throw invalidAnswer();
   return dataset(row, 0, budget);
 }
 
 function dataset(row: Record<string, unknown>, depth: number, budget: Budget): DicomJson {
-  if (depth > MAX_DEPTH) throw nonsense();
+  if (depth > MAX_DEPTH) throw invalidAnswer();
   const result: DicomJson = {};
   for (const [tag, value] of Object.entries(row)) {
     budget.count();

@@ -1,4 +1,4 @@
-import { nonsense } from './nonsense.ts';
+import { invalidAnswer } from './archive-faults.ts';
 
 const [QUOTE, ESCAPE, COMMA] = [0x22, 0x5c, 0x2c];
 const [ARRAY, ARRAY_END, OBJECT, OBJECT_END] = [0x5b, 0x5d, 0x7b, 0x7d];
@@ -68,7 +68,7 @@ export class RowSplitter {
 
   /** Checks that the array has ended. @throws Fault `bad_gateway` when it has not */
   end(): void {
-    if (!this.#ended) throw nonsense();
+    if (!this.#ended) throw invalidAnswer();
   }
 
   /**
@@ -97,16 +97,16 @@ export class RowSplitter {
   #between(byte: number): void {
     if (SPACE.has(byte)) return;
     if (byte === ARRAY && !this.#begun) [this.#begun, this.#open] = [true, 'first'];
-    else if (!this.#begun || this.#ended) throw nonsense();
+    else if (!this.#begun || this.#ended) throw invalidAnswer();
     else if (byte === OBJECT && this.#open) [this.#depth, this.#open] = [1, undefined];
     else if (byte === COMMA && !this.#open) this.#open = 'next';
     else if (byte === ARRAY_END && this.#open !== 'next') this.#ended = true;
-    else throw nonsense();
+    else throw invalidAnswer();
   }
 
   #deeper(): void {
     this.#nodes++;
-    if (++this.#depth > MAX_DEPTH) throw nonsense();
+    if (++this.#depth > MAX_DEPTH) throw invalidAnswer();
   }
 
   #keep(part: Uint8Array): void {

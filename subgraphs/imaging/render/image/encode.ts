@@ -1,6 +1,6 @@
 import sharp, { type Sharp } from 'sharp';
 import { escaped } from '../document/markup.ts';
-import type { Picture } from './look.ts';
+import type { Picture } from './picture.ts';
 
 export type PictureType = 'image/jpeg' | 'image/png' | 'image/webp' | 'image/gif';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { burnOverlays } from './overlay.ts';
 import { cropped, pixelAspect, regionWithin, shownSize } from './geometry.ts';
-import type { Picture } from './look.ts';
+import type { Picture } from './picture.ts';
 
 const picture = (): Picture => ({ width: 3, height: 2, channels: 1, data: Uint8Array.of(1, 2, 3, 4, 5, 6) });
 

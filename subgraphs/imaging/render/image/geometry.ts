@@ -1,6 +1,6 @@
 import type { DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
-import type { Picture } from './look.ts';
+import type { Picture } from './picture.ts';
 
 /** `viewport=vw,vh[,sx,sy,sw,sh]`, PS3.18 §8.3.5.1.3: the size to fit into, and the region of the image in its pixels. */
 export interface Viewport {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, describe, expect, test } from 'vitest';
-import { encoderTakes } from '../../pixels/recode.ts';
+import { encoderTakes } from '../../pixels/transcode-pixels.ts';
 import { fileFrames } from '../../pixels/test/file-frames.ts';
 import { frameAttributes } from './frame-attributes.ts';
 import { renderPicture } from './picture-task.ts';

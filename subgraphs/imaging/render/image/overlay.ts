@@ -1,7 +1,7 @@
 import { number, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import type { StreamSamples } from '../../pixels/codecs/samples.ts';
 import { binary } from './lut.ts';
-import type { Picture } from './look.ts';
+import type { Picture } from './picture.ts';
 
 /**
  * Burns the overlays of a frame into its picture in white, PS3.3 §C.9.2. Parts outside the image are left out.

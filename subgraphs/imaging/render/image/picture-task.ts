@@ -5,7 +5,7 @@ import type { PixelDescription } from '../../dicom/pixel-description.ts';
 import { finishFrame, type StreamSamples } from '../../pixels/codecs/samples.ts';
 import { encode, encodeMoving, type Labels, type PictureType } from './encode.ts';
 import { cropped, type Region } from './geometry.ts';
-import { look, storedRange, type Picture, type Range } from './look.ts';
+import { toPicture, storedRange, type Picture, type Range } from './picture.ts';
 import { burnOverlays } from './overlay.ts';
 import type { Window } from './window.ts';
 
@@ -50,7 +50,7 @@ export async function renderPicture(task: PictureTask): Promise<Uint8Array> {
   const range = decoded.length > 1 ? commonRange(task, decoded) : undefined;
   const picture = (i: number): Picture => {
     const { attributes, number } = task.frames[i]!;
-    const picture = look(decoded[i]!, attributes, { window: task.window, range });
+    const picture = toPicture(decoded[i]!, attributes, { window: task.window, range });
     if (task.overlays) {
       // Samples that are shown unchanged belong to the decoder.
       picture.data = picture.data.slice();

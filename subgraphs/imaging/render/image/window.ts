@@ -2,7 +2,7 @@ import { number, text, type DicomJson } from '../../../../schema/dicom/dicom.ts'
 import { items } from '../../dicom/dicom-text.ts';
 import { lookUp, lookupTable, type LookupTable } from './lut.ts';
 
-/** The formulas of windows. `look.ts` chooses the window of an image and applies it. */
+/** The formulas of windows. `picture.ts` chooses the window of an image and applies it. */
 
 /** VOI LUT functions, PS3.3 §C.11.2.1.2 and §C.11.2.1.3; in PS3.18 they are written with hyphens. */
 export type WindowFunction = 'linear' | 'linear-exact' | 'sigmoid';

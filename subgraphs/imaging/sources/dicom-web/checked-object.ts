@@ -6,7 +6,7 @@ import { dicomJson } from '../../dicom/part10/json.ts';
 import { peek } from '../../multipart/peek.ts';
 import { isOfPatient, statedPatient } from '../../facts/of-patients.ts';
 import type { Target } from '../source.ts';
-import { otherObject } from '../../parsing/archive/nonsense.ts';
+import { otherObject } from '../../parsing/archive/archive-faults.ts';
 
 /** UIDs of every object (PS3.3 §C.7.2.1, §C.7.3.1, §C.12.1). */
 const UIDS = [Tag.SOPInstanceUID, Tag.StudyInstanceUID, Tag.SeriesInstanceUID] as const;

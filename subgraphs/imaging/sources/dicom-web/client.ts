@@ -19,7 +19,7 @@ import { noSuchObject } from '../../../../schema/fault/refusals.ts';
 import { unlessNoRoom } from '../../disk/no-room.ts';
 import type { Target } from '../source.ts';
 import { Semaphore } from '../../../../schema/concurrency/semaphore.ts';
-import { nonsense } from '../../parsing/archive/nonsense.ts';
+import { invalidAnswer } from '../../parsing/archive/archive-faults.ts';
 
 /** HTTP client of a DICOMweb server, with a pool of connections, authentication, and failures as Faults. */
 
@@ -171,7 +171,7 @@ export class DicomWebClient {
       return await this.#signIn.headers();
     } catch (cause) {
       if (!(cause instanceof SignInError)) throw cause;
-      throw new Fault('bad_gateway', 'The image archive could not be signed in to.', {
+      throw new Fault('bad_gateway', 'The image archive did not accept the sign-in of the gateway.', {
         service: 'imaging',
         cause,
       });
@@ -201,7 +201,7 @@ function refusal(
   }
   const cause = new Error(`image archive answered ${status}`);
   if (status === 429 || isAwayStatus(status)) {
-    return new Fault('unavailable', 'The image archive is busy.', {
+    return new Fault('unavailable', 'The image archive is busy. Try again later.', {
       service: 'imaging',
       retryAfter: retrySeconds(retryAfter),
       cause,
@@ -220,7 +220,7 @@ export function pathOf({ studyUid, seriesUid, instanceUid }: Target): string {
 export function asFault(error: unknown): unknown {
   const fault = unlessNoRoom(error);
   if (fault instanceof Fault || (error as Error).name === 'AbortError') return fault;
-  if (error instanceof MultipartError) return nonsense(error);
+  if (error instanceof MultipartError) return invalidAnswer(error);
   if (isUnreachable(error)) return brokenOff(error);
   return new Fault('bad_gateway', 'The image archive cannot be reached.', {
     service: 'imaging',
@@ -230,7 +230,7 @@ export function asFault(error: unknown): unknown {
 
 /** Returns the fault for an archive that is away, or whose connection broke. */
 export function brokenOff(cause: unknown): Fault {
-  return new Fault('unavailable', 'The image archive cannot be reached, or broke off.', {
+  return new Fault('unavailable', 'The image archive cannot be reached, or broke off; ask again later.', {
     service: 'imaging',
     retryAfter: RETRY_SECONDS,
     cause,

@@ -17,7 +17,7 @@ import {
 } from '../../multipart/multipart.ts';
 import { unlessNoRoom } from '../../disk/no-room.ts';
 import { asFault, brokenOff, type Answer } from './client.ts';
-import { nonsense } from '../../parsing/archive/nonsense.ts';
+import { invalidAnswer } from '../../parsing/archive/archive-faults.ts';
 
 /**
  * Yields the parts of an answer. A single object without multipart is also accepted, if it is known to be complete
@@ -31,7 +31,7 @@ export async function* partsOf(answer: Answer): AsyncGenerator<IncomingPart, voi
       for await (const part of readMultipart(body, boundary))
         yield { ...part, body: faulting(part.body, answer) };
     } else {
-      if (endless) throw nonsense(new Error('An object without a boundary, a length and chunks.'));
+      if (endless) throw invalidAnswer(new Error('An object without a boundary, a length and chunks.'));
       const headers = { 'content-type': contentType };
       yield { headers, ...(size !== undefined && { size }), body: faulting(body, answer) };
     }
@@ -107,7 +107,7 @@ export async function* gathered(
       await closeFrame(frame);
     }
   }
-  if (count !== expected) throw nonsense();
+  if (count !== expected) throw invalidAnswer();
 }
 
 async function whole({ size, body }: IncomingPart, buffers: BufferPool): Promise<FrameBytes> {
@@ -116,7 +116,7 @@ async function whole({ size, body }: IncomingPart, buffers: BufferPool): Promise
     let at = 0;
     for await (const chunk of body) at += chunk.copy(frame, at);
     // Bytes that were not overwritten are from another frame.
-    if (at !== size) throw nonsense();
+    if (at !== size) throw invalidAnswer();
     return frame;
   }
   const file = await TemporaryFile.written(body, buffers).catch((error: unknown) => {

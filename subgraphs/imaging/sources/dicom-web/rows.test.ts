@@ -24,7 +24,7 @@ test.each<[name: string, json: string]>([
   ['sequences that are too deep', JSON.stringify([deep])],
   ['lists deeper than the stack', '['.repeat(200_000) + ']'.repeat(200_000)],
 ])('DW-15 answers 502 for an answer that is %s', async (_, json) => {
-  await expect(read(json)).rejects.toMatchObject({ code: 'bad_gateway', message: /makes no sense/ });
+  await expect(read(json)).rejects.toMatchObject({ code: 'bad_gateway', message: /is not valid/ });
 });
 
 test.each<[name: string, sent: string, read: object]>([

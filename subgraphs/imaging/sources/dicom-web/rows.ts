@@ -2,7 +2,7 @@ import type { DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { Budget, OverBudget } from '../../dicom/part10/budget.ts';
 import { slices } from '../stored/slices.ts';
-import { nonsense } from '../../parsing/archive/nonsense.ts';
+import { invalidAnswer } from '../../parsing/archive/archive-faults.ts';
 import { datasetOf, NODES_PER_ELEMENT } from '../../parsing/archive/dataset.ts';
 import { RowSplitter, type RowSize } from '../../parsing/archive/row-splitter.ts';
 
@@ -24,7 +24,7 @@ export async function readRows(body: AsyncIterable<Uint8Array>): Promise<DicomJs
     try {
       rows.push(datasetOf(row, new Budget(ROW_ELEMENTS)));
     } catch (error) {
-      throw error instanceof OverBudget ? nonsense(error) : error;
+      throw error instanceof OverBudget ? invalidAnswer(error) : error;
     }
     await pause();
   }
@@ -32,7 +32,7 @@ export async function readRows(body: AsyncIterable<Uint8Array>): Promise<DicomJs
 }
 
 function checkRow({ bytes, nodes }: RowSize): void {
-  if (bytes > MAX_ROW || nodes > NODES_PER_ELEMENT * ROW_ELEMENTS) throw nonsense();
+  if (bytes > MAX_ROW || nodes > NODES_PER_ELEMENT * ROW_ELEMENTS) throw invalidAnswer();
 }
 
 /** Most bytes of all objects of an array, and the fault for more (default: `bad_gateway`). */

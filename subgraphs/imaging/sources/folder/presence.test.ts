@@ -51,7 +51,7 @@ test('DW-23 a folder that came back counts as away for the full time when it is 
 });
 
 test('DW-23 a folder that came back counts as away for the full time when it is replaced again', async () => {
-  const { path, presence } = indexed('usedCopy');
+  const { path, presence } = indexed('replaced');
   const replace = async (): Promise<void> => {
     renameSync(path, `${path}-away`);
     mkdirSync(path);

@@ -6,7 +6,7 @@ import { identify, isSameRoot, type RootIdentity } from './root.ts';
 import type { FolderLog } from './folder-log.ts';
 
 /** The reason why a folder is away, or `there`. */
-type State = 'there' | 'missing' | 'usedCopy' | 'empty';
+type State = 'there' | 'missing' | 'replaced' | 'empty';
 
 export interface PresenceOptions {
   /** Absolute path of the folder. */
@@ -43,7 +43,7 @@ export class FolderPresence {
 
   /** Checks now, because a disk may fail at any moment. */
   get isThere(): boolean {
-    this.#look();
+    this.#inspect();
     return this.#state === 'there';
   }
 
@@ -59,7 +59,7 @@ export class FolderPresence {
 
   /** Checks whether a folder that is away is back. */
   async recheck(): Promise<void> {
-    const now = this.#look();
+    const now = this.#inspect();
     if (!now || this.#state === 'there' || this.#state === 'missing') return;
     const isWhole = await this.#has(this.#options.index.sample(), 'all');
     if (!isWhole && !(await this.#isBelieved())) return;
@@ -81,12 +81,12 @@ export class FolderPresence {
     return false;
   }
 
-  #look(): RootIdentity | undefined {
+  #inspect(): RootIdentity | undefined {
     const now = identify(this.#options.path);
     if (!now) this.#become('missing');
     else if (!this.#known) this.#accept(now);
-    else if (!isSameRoot(this.#known, now)) this.#become('usedCopy');
-    else if (this.#state === 'missing' || this.#state === 'usedCopy') {
+    else if (!isSameRoot(this.#known, now)) this.#become('replaced');
+    else if (this.#state === 'missing' || this.#state === 'replaced') {
       this.#become('there');
       this.noteIndexed();
     }
@@ -105,7 +105,7 @@ export class FolderPresence {
 
   /** Tells whether a replaced or empty folder may be accepted now. */
   async #isBelieved(): Promise<boolean> {
-    if (this.#state === 'usedCopy') {
+    if (this.#state === 'replaced') {
       if (this.#known?.marker !== undefined) return false;
       const names = await readdir(this.#options.path).catch(() => []);
       if (names.length === 0) return false;

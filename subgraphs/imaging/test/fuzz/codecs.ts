@@ -2,7 +2,7 @@ import { sharedDataPath } from '../../../../gateway/test/setup/shared-data.ts';
 import { TransferSyntax } from '../../../../schema/dicom/dicom.ts';
 import { decodeFrame } from '../../pixels/codecs/frame.ts';
 import type { PixelDescription } from '../../dicom/pixel-description.ts';
-import { recodeFrame } from '../../pixels/recode.ts';
+import { transcodePixels } from '../../pixels/transcode-pixels.ts';
 import { fileFrames } from '../../pixels/test/file-frames.ts';
 import { damaged, type Random } from './random.ts';
 import { hold, orRefused, type Target } from './target.ts';
@@ -38,7 +38,7 @@ export const codecs: Target = {
     for (const to of [TransferSyntax.JPEGLSLossless, TransferSyntax.HTJ2KLossless])
       frames.push({
         ...{ pixels: source.pixels, transferSyntax: to },
-        encoded: Buffer.from((await recodeFrame({ ...source, to })).bytes),
+        encoded: Buffer.from((await transcodePixels({ ...source, to })).bytes),
       });
   },
   async run(random) {
@@ -53,7 +53,7 @@ export const codecs: Target = {
     );
     if (!decoded || !random.chance(0.1)) return;
     const to = random.of([TransferSyntax.ExplicitVRLittleEndian, TransferSyntax.JPEGLSLossless]);
-    await orRefused(() => recodeFrame({ encoded, transferSyntax: frame.transferSyntax, pixels, to }));
+    await orRefused(() => transcodePixels({ encoded, transferSyntax: frame.transferSyntax, pixels, to }));
   },
 };
 

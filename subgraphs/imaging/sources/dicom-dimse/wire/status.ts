@@ -12,7 +12,7 @@ const AWAY_SECONDS = 5;
 /** Returns the fault for an archive that violates the protocol. Keeps a Fault. */
 export function archiveFault(cause: unknown): Fault {
   if (cause instanceof Fault) return cause;
-  return new Fault('bad_gateway', 'The image archive answered what makes no sense.', { service, cause });
+  return new Fault('bad_gateway', 'The answer of the image archive is not valid.', { service, cause });
 }
 
 /**
@@ -26,7 +26,7 @@ export function archiveAway(cause: unknown): Fault {
 
 /** Returns the fault for an archive that accepted the association but not the service. */
 export function serviceNotOffered(): Fault {
-  return new Fault('bad_gateway', 'The image archive does not offer what was asked of it.', {
+  return new Fault('bad_gateway', 'The image archive does not support this request.', {
     service,
     cause: new Error('the peer does not offer this service'),
   });
@@ -48,7 +48,11 @@ export function rejection({
 }): Fault {
   const cause = new Error(`association rejected: result ${result}, source ${source}, reason ${reason}`);
   if (result === TRANSIENT) {
-    return new Fault('unavailable', 'The image archive is busy.', { service, retryAfter: 5, cause });
+    return new Fault('unavailable', 'The image archive is busy. Try again later.', {
+      service,
+      retryAfter: 5,
+      cause,
+    });
   }
   const why =
     reason === CALLED_AE_NOT_RECOGNIZED
@@ -73,7 +77,7 @@ export function refusedObjectFault(reason: RefusedObject): Fault {
     reason === 'object of another patient'
       ? 'an object of another patient than its list says'
       : 'two different objects under one SOP Instance UID';
-  return new Fault('bad_gateway', `The image archive sent ${what}: it is not given.`, { service, cause });
+  return new Fault('bad_gateway', `The image archive sent ${what}. It is not returned.`, { service, cause });
 }
 
 /** Returns the fault for a failed search or retrieval. */
@@ -81,7 +85,7 @@ export function failure(status: number, failed: number): Fault {
   const code = status.toString(16).toUpperCase().padStart(4, '0');
   const cause = new Error(`status ${code}, ${failed} sub-operations failed`);
   if (status === 0xa701 || status === 0xa702 || status === 0xa700) {
-    return new Fault('unavailable', 'The image archive is out of resources.', {
+    return new Fault('unavailable', 'The image archive is out of resources. Try again later.', {
       service,
       retryAfter: 10,
       cause,

@@ -203,7 +203,7 @@ describe('DW-26 objects that others send during a C-MOVE', () => {
       statuses.push(await plant(archive.port, { ...ofArchive, file, sopInstanceUid }));
     };
     expect(await retrievedWhile(sending(objectOf(1)))).toEqual(whole);
-    expect(await retrievedWhile(sending(objectOf(1, 'OWN', 'usedCopy')))).toBe('bad_gateway');
+    expect(await retrievedWhile(sending(objectOf(1, 'OWN', 'replaced')))).toBe('bad_gateway');
     expect(archive.refused).toEqual(['two objects under one UID']);
     expect(statuses).toEqual([SUCCESS, SUCCESS]);
     expect(await retrieved(source, FIRST)).toBe(3);

@@ -73,14 +73,10 @@ export class StoreScp {
       await this.#listening;
     } catch (cause) {
       this.#listening = undefined;
-      throw new Fault(
-        'internal',
-        'Images cannot be received: the port for them (DIMSE_PORT) cannot be had.',
-        {
-          service: 'imaging',
-          cause,
-        },
-      );
+      throw new Fault('internal', 'Images cannot be received: the port DIMSE_PORT cannot be opened.', {
+        service: 'imaging',
+        cause,
+      });
     }
     this.#expected.add(expected);
     return () => this.#forget(expected);

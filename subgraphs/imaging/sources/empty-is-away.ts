@@ -14,22 +14,22 @@ const ANYTHING: SourceQuery = { level: 'study', match: new Map(), includeField: 
  * @param emptyIsAway seconds
  * @param now milliseconds of a clock that never goes back
  */
-export function withoutSuddenEmptiness(
+export function treatEmptyAsAway(
   source: ImagingSource,
   emptyIsAway: number,
   now: () => number = () => performance.now(),
 ): ImagingSource {
-  const memory = new Memory(source, emptyIsAway, now);
+  const guard = new EmptyArchiveGuard(source, emptyIsAway, now);
   const { retrieve, relay } = source;
   return {
     ...source,
-    search: (query, signal) => memory.search(query, signal),
-    metadata: (target, signal) => memory.guard(() => source.metadata(target, signal)),
-    frames: (target, numbers, signal) => memory.guard(() => source.frames(target, numbers, signal)),
-    bulkdata: (target, path, signal) => memory.guard(() => source.bulkdata(target, path, signal)),
+    search: (query, signal) => guard.search(query, signal),
+    metadata: (target, signal) => guard.run(() => source.metadata(target, signal)),
+    frames: (target, numbers, signal) => guard.run(() => source.frames(target, numbers, signal)),
+    bulkdata: (target, path, signal) => guard.run(() => source.bulkdata(target, path, signal)),
     async *retrieve(target, transferSyntax, signal) {
       const instances = retrieve.call(source, target, transferSyntax, signal)[Symbol.asyncIterator]();
-      let next = await memory.guard(() => instances.next());
+      let next = await guard.run(() => instances.next());
       try {
         for (; !next.done; next = await instances.next()) yield next.value;
       } finally {
@@ -38,18 +38,18 @@ export function withoutSuddenEmptiness(
     },
     ...(relay && {
       relay: (target, transferSyntax, boundary, signal) =>
-        memory.guard(() => relay.call(source, target, transferSyntax, boundary, signal)),
+        guard.run(() => relay.call(source, target, transferSyntax, boundary, signal)),
     }),
     ...(source.version && {
-      version: (target, signal) => memory.guard(() => source.version!(target, signal)),
+      version: (target, signal) => guard.run(() => source.version!(target, signal)),
     }),
-    throwIfAway: () => memory.look(),
+    throwIfAway: () => guard.checkNotEmpty(),
     ...(source.check && { check: (signal) => source.check!(signal) }),
     close: () => source.close(),
   };
 }
 
-class Memory {
+class EmptyArchiveGuard {
   readonly #source: ImagingSource;
   readonly #state: SourceState;
   /** A study that the archive had when it was last searched. */
@@ -61,7 +61,7 @@ class Memory {
   }
 
   async search(query: SourceQuery, signal?: AbortSignal): Promise<DicomJson[]> {
-    if (this.#state.isAway) await this.look(signal);
+    if (this.#state.isAway) await this.checkNotEmpty(signal);
     const rows = await this.#source.search(query, signal);
     if (rows.length > 0) this.#state.seen();
     this.#remember(rows);
@@ -69,23 +69,24 @@ class Memory {
     // absent study would cost a search more than a study of another patient (IA-7).
     const namesStudy = query.studyUid !== undefined || query.match.has(Tag.StudyInstanceUID);
     const mayBeForeign = query.level !== 'instance' && namesStudy;
-    if (rows.length === 0 && !mayBeForeign && this.#state.hadSomething) await this.look(signal);
+    if (rows.length === 0 && !mayBeForeign && this.#state.hadSomething) await this.checkNotEmpty(signal);
     return rows;
   }
 
   /** Runs a request. Before it answers that an object does not exist, it checks that the archive has content. */
-  async guard<T>(answer: () => Promise<T>): Promise<T> {
-    if (this.#state.isAway) await this.look();
+  async run<T>(answer: () => Promise<T>): Promise<T> {
+    if (this.#state.isAway) await this.checkNotEmpty();
     try {
       return await answer();
     } catch (error) {
-      if (error instanceof Fault && error.code === 'not_found' && this.#state.hadSomething) await this.look();
+      if (error instanceof Fault && error.code === 'not_found' && this.#state.hadSomething)
+        await this.checkNotEmpty();
       throw error;
     }
   }
 
   /** Checks that the archive has content. @throws Fault `unavailable` while it is away */
-  async look(signal?: AbortSignal): Promise<void> {
+  async checkNotEmpty(signal?: AbortSignal): Promise<void> {
     if (await this.#hasAnything(signal)) this.#state.seen();
     else if (!this.#state.seenEmpty()) throw awayFault(new Error('the archive has nothing at all'));
   }

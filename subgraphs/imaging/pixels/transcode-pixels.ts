@@ -31,7 +31,7 @@ export function encoderTakes(pixels: PixelDescription): boolean {
 }
 
 /** One frame to transcode to Explicit VR Little Endian, or a transfer syntax that `canCompress` allows. */
-export interface RecodeTask {
+export interface PixelTask {
   encoded: Uint8Array;
   transferSyntax: string;
   pixels: PixelDescription;
@@ -43,7 +43,7 @@ export interface RecodeTask {
   announced?: boolean;
 }
 
-export interface RecodedFrame {
+export interface TranscodedPixels {
   /** Native little-endian pixels, or the compressed stream. */
   bytes: Uint8Array;
   /** Of `bytes`. */
@@ -55,20 +55,20 @@ export interface RecodedFrame {
  * @throws {DamagedFile} as `decodeFrame`, and for pixels that the encoder does not take; Fault `not_acceptable` when
  * they cannot be given as announced
  */
-export async function recodeFrame({
+export async function transcodePixels({
   encoded,
   transferSyntax,
   pixels,
   to,
   announced = false,
-}: RecodeTask): Promise<RecodedFrame> {
+}: PixelTask): Promise<TranscodedPixels> {
   const native = to === TransferSyntax.ExplicitVRLittleEndian;
   if (!native && !canCompress(to))
     throw new DamagedFile(`There is no encoder for the transfer syntax ${to}.`);
   if (!native && announced && sharesChroma(pixels))
     throw new Fault(
       'not_acceptable',
-      'No lossless compression knows the YBR_FULL_422 of the metadata; retrieve the frames as stored, or as octets.',
+      'No lossless compression supports the YBR_FULL_422 of the metadata. Retrieve the frames as stored or as octets.',
     );
   const stream = await decodeSamples(encoded, transferSyntax, pixels, announced);
   const whole = native && stream.precision === pixels.bitsAllocated;
@@ -81,11 +81,14 @@ export async function recodeFrame({
   return { bytes: nativeBytes(samples, pixels.bitsAllocated, shift), photometricInterpretation };
 }
 
-async function compressed(frame: DecodedFrame, to: string): Promise<RecodedFrame> {
+async function compressed(frame: DecodedFrame, to: string): Promise<TranscodedPixels> {
   const { samplesPerPixel, photometricInterpretation } = frame;
   const transformed = to === TransferSyntax.JPEG2000Lossless && samplesPerPixel === 3;
   if (transformed && photometricInterpretation !== 'RGB')
-    throw new Fault('not_acceptable', `JPEG 2000 is made here of RGB, not of ${photometricInterpretation}.`);
+    throw new Fault(
+      'not_acceptable',
+      `Pixels in ${photometricInterpretation} cannot be compressed with JPEG 2000. Retrieve them as stored.`,
+    );
   return {
     bytes: await ENCODERS[to]!(frame),
     photometricInterpretation: transformed ? 'YBR_RCT' : photometricInterpretation,

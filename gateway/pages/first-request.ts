@@ -2,7 +2,7 @@
 export const DEMO_PATIENT = '87a339d0-8cae-418e-89c7-8651e6aab3c6';
 
 /** The first request for a newcomer: printed at the start, in the README and in the playground. */
-export const READY_MADE = {
+export const FIRST_REQUEST = {
   query:
     'query Record($id: ID!) { Patient(id: $id) { name { given family } birthDate ' +
     'ConditionList { code { text } onsetDateTime } ' +
@@ -20,8 +20,8 @@ export const READY_MADE = {
  * @param secretFile file with the secret of the demonstration's backend client; the command reads it, so that the secret
  *   is not shown
  */
-export function readyMadeCommands(baseUrl: string, secretFile: string): string {
+export function firstRequestCommands(baseUrl: string, secretFile: string): string {
   const file = secretFile.replaceAll("'", `'\\''`);
   return `TOKEN=$(curl -s -u "demo-analyst:$(cat '${file}')" -d 'grant_type=client_credentials&scope=system/*.rs' ${baseUrl}/demo/oauth/token | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
-curl -s ${baseUrl}/demo/graphql -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' --data '${JSON.stringify(READY_MADE)}'`;
+curl -s ${baseUrl}/demo/graphql -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' --data '${JSON.stringify(FIRST_REQUEST)}'`;
 }

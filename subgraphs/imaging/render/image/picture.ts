@@ -15,7 +15,7 @@ export interface Picture {
 /** Lowest and highest stored value to be shown. */
 export type Range = readonly [low: number, high: number];
 
-export interface LookOptions {
+export interface PictureOptions {
   /** Instead of the object's own window. */
   window?: Window | undefined;
   /** Range of stored values, if several frames must look alike; otherwise that of the frame. */
@@ -27,7 +27,7 @@ export interface LookOptions {
  * pixels are black, whatever the polarity (PS3.3 §C.7.5.1.1.2).
  * @param attributes of the frame from `frameAttributes`, with inline tables
  */
-export function look(frame: DecodedFrame, attributes: DicomJson, options: LookOptions = {}): Picture {
+export function toPicture(frame: DecodedFrame, attributes: DicomJson, options: PictureOptions = {}): Picture {
   const { columns: width, rows: height, samplesPerPixel, photometricInterpretation } = frame;
   if (samplesPerPixel >= 3) return { width, height, channels: 3, data: rgb(frame) };
   const colours = palette(attributes);
@@ -65,7 +65,7 @@ function paint(data: Uint8Array, pixel: number, value: number, [red, green, blue
   data[3 * pixel + 2] = lookUp(blue, value);
 }
 
-function shades(frame: DecodedFrame, attributes: DicomJson, { window, range }: LookOptions): Uint8Array {
+function shades(frame: DecodedFrame, attributes: DicomJson, { window, range }: PictureOptions): Uint8Array {
   const { samples, signed } = frame;
   const meaning = modality(attributes, signed);
   const shade = voi(frame, attributes, meaning, window, range);

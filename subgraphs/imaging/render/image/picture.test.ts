@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { DicomElement, DicomJson } from '../../../../schema/dicom/dicom.ts';
 import type { DecodedFrame } from '../../pixels/codecs/decoded-frame.ts';
-import { look } from './look.ts';
+import { toPicture } from './picture.ts';
 
 function frameOf(samples: DecodedFrame['samples'], more: Partial<DecodedFrame> = {}): DecodedFrame {
   const samplesPerPixel = more.samplesPerPixel ?? 1;
@@ -53,7 +53,7 @@ test.each<[name: string, DecodedFrame, DicomJson, shades: number[]]>([
     [0, 0, 255, 0],
   ],
 ])('DW-8 %s', (_, frame, attributes, shades) => {
-  const picture = look(frame, attributes);
+  const picture = toPicture(frame, attributes);
   expect(picture.channels).toBe(1);
   expect([...picture.data]).toEqual(shades);
 });
@@ -61,8 +61,8 @@ test.each<[name: string, DecodedFrame, DicomJson, shades: number[]]>([
 test('DW-8 a table for all values gives the same shades as separate computation', () => {
   const samples = Int16Array.from({ length: 20_000 }, (_, i) => ((i * 7919) % 4096) - 2048);
   const attributes = { '00281050': of('DS', -300), '00281051': of('DS', 1700), '00281052': of('DS', -100) };
-  const many = look(frameOf(samples, { signed: true, bitsStored: 12 }), attributes).data;
-  const few = look(frameOf(samples.slice(0, 100), { signed: true, bitsStored: 12 }), attributes).data;
+  const many = toPicture(frameOf(samples, { signed: true, bitsStored: 12 }), attributes).data;
+  const few = toPicture(frameOf(samples.slice(0, 100), { signed: true, bitsStored: 12 }), attributes).data;
   expect([...many.slice(0, 100)]).toEqual([...few]);
   expect(new Set(many).size).toBe(256);
 });
@@ -74,14 +74,14 @@ const CHANNELS: DicomJson = {
 
 test('DW-8 palette colour', () => {
   const frame = frameOf(Uint8Array.of(0, 10, 11, 99), { photometricInterpretation: 'PALETTE COLOR' });
-  expect([...look(frame, CHANNELS).data]).toEqual([1, 3, 5, 1, 3, 5, 2, 4, 6, 2, 4, 6]);
+  expect([...toPicture(frame, CHANNELS).data]).toEqual([1, 3, 5, 1, 3, 5, 2, 4, 6, 2, 4, 6]);
 });
 
 test('DW-8 a supplemental palette colours the values from its first entry; the others are grey', () => {
   const frame = frameOf(Uint8Array.of(9, 10, 11));
-  const { channels, data } = look(frame, { ...CHANNELS, '00089205': of('CS', 'COLOR') });
+  const { channels, data } = toPicture(frame, { ...CHANNELS, '00089205': of('CS', 'COLOR') });
   expect([channels, ...data]).toEqual([3, 9, 9, 9, 1, 3, 5, 2, 4, 6]);
-  expect(look(frame, CHANNELS).channels).toBe(1);
+  expect(toPicture(frame, CHANNELS).channels).toBe(1);
 });
 
 // Red, white and mid-grey by the equations of PS3.3 §C.7.6.3.1.2.
@@ -95,12 +95,12 @@ test.each<[photometric: string, samples: number[], rgb: number[]]>([
   ['YBR_ICT', [10, 20, 30], [10, 20, 30]],
 ])('DW-8 %s', (photometricInterpretation, samples, rgb) => {
   const frame = frameOf(Uint8Array.from(samples), { samplesPerPixel: 3, photometricInterpretation });
-  expect([...look(frame, {}).data]).toEqual(rgb);
+  expect([...toPicture(frame, {}).data]).toEqual(rgb);
 });
 
 test('DW-8 reduces colours of sixteen bits to eight', () => {
   const frame = frameOf(Uint16Array.of(0, 32768, 65535), {
     ...{ samplesPerPixel: 3, photometricInterpretation: 'RGB' },
   });
-  expect([...look(frame, {}).data]).toEqual([0, 128, 255]);
+  expect([...toPicture(frame, {}).data]).toEqual([0, 128, 255]);
 });

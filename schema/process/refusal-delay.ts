@@ -10,7 +10,7 @@ const WINDOW = 300_000;
  * Makes refusals take as long as the slowest recent answer. The same query takes a server longer when it finds something,
  * and the time of a refusal must not reveal that there is something to refuse (IA-7).
  */
-export class EvenPace {
+export class RefusalDelay {
   #current = LEAST;
   #before = LEAST;
   #turned = performance.now();
@@ -19,7 +19,7 @@ export class EvenPace {
    * Runs work, and waits after it when the answer is a refusal.
    * @param refuses returns true for a refusal
    */
-  async of<T>(work: () => Promise<T>, refuses: (answer: T) => boolean): Promise<T> {
+  async run<T>(work: () => Promise<T>, refuses: (answer: T) => boolean): Promise<T> {
     const started = performance.now();
     const answer = await work();
     const took = performance.now() - started;

@@ -4,7 +4,7 @@ import { closeFrame, type FrameBytes } from '../../multipart/frame-bytes.ts';
 import { canDecode } from '../../pixels/codecs/frame.ts';
 import type { PixelDescription } from '../../dicom/pixel-description.ts';
 import type { PixelPool } from '../../threads/pool.ts';
-import { canCompress, encoderTakes } from '../../pixels/recode.ts';
+import { canCompress, encoderTakes } from '../../pixels/transcode-pixels.ts';
 import { refuseTooLarge, transcodeFrame } from '../../threads/transcode-frame.ts';
 import type { Frames } from '../source.ts';
 
@@ -12,7 +12,7 @@ import type { Frames } from '../source.ts';
  * Adds transcoding to frames: decoded, or compressed without loss (DW-7).
  * @param describe returns the pixel description, called only for transcoding
  */
-export function recodable(
+export function withTranscoding(
   frames: Frames,
   describe: () => Promise<PixelDescription | undefined>,
   pool: PixelPool,
@@ -20,22 +20,25 @@ export function recodable(
 ): Frames {
   return {
     ...frames,
-    async recoded(to) {
+    async transcoded(to) {
       const pixels = canDecode(frames.transferSyntax) ? await describe() : undefined;
       const native = to === TransferSyntax.ExplicitVRLittleEndian;
       if (!pixels || !(native || (canCompress(to) && encoderTakes(pixels))))
-        throw new Fault('not_acceptable', 'The frames cannot be had in this transfer syntax.');
+        throw new Fault(
+          'not_acceptable',
+          'The frames are not available in this transfer syntax. Retrieve them as stored, with transfer-syntax=*.',
+        );
       refuseTooLarge({ transferSyntax: frames.transferSyntax, pixels, to, announced: true });
       return {
         mediaType: native ? 'application/octet-stream' : frameMediaType(to),
         transferSyntax: to,
-        frames: transcodedFrames(frames, pixels, to, pool, signal),
+        frames: transcodeEach(frames, pixels, to, pool, signal),
       };
     },
   };
 }
 
-async function* transcodedFrames(
+async function* transcodeEach(
   { frames, transferSyntax }: Frames,
   pixels: PixelDescription,
   to: string,

@@ -1,8 +1,8 @@
 import { Fault } from '../../../../schema/fault/fault.ts';
 
 /** Returns the fault for an answer of an archive that is not valid. */
-export function nonsense(cause?: unknown): Fault {
-  return new Fault('bad_gateway', 'The image archive gave an answer that makes no sense.', {
+export function invalidAnswer(cause?: unknown): Fault {
+  return new Fault('bad_gateway', 'The answer of the image archive is not valid.', {
     service: 'imaging',
     cause,
   });
@@ -12,7 +12,7 @@ export function nonsense(cause?: unknown): Fault {
 export function otherObject(): Fault {
   return new Fault(
     'bad_gateway',
-    'The image archive sent another object than was asked for: it is not given.',
+    'The image archive sent another object than the requested one. It is not returned.',
     {
       service: 'imaging',
       cause: new Error('refused: another object than was asked for'),
