@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /** Tests that measure what others notice of an attack, or how long answers take: alone, after all others. */
@@ -9,7 +10,6 @@ const ALONE = [
   'bounded-requests',
   'expression-provocations',
   'faults',
-  'hung-ehr',
   'introspection',
   'large-answers',
   'memory',
@@ -18,13 +18,20 @@ const ALONE = [
 ].map((name) => `gateway/test/${name}.test.ts`);
 /** Tests that replace modules: in a shared process these would be replaced for the next file too. */
 const ISOLATED = ['subgraphs/imaging/fhir/once.test.ts'];
+const SETUP = join(import.meta.dirname, 'gateway/test/setup');
 const ALL = ['{schema,gateway,subgraphs,viewer,docs}/**/*.test.ts'];
 const NEVER = ['**/node_modules/**', '**/dist/**'];
 
 /** Every test of the project. They run real servers, hence the patience; a worker is a process (native modules). */
 export default defineConfig({
   // One graphql for our sources and Apollo's: Vite would take its ESM build, Node (and so Apollo) its CommonJS one.
-  resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
+  resolve: {
+    alias: [
+      { find: /^graphql$/, replacement: 'graphql/index.js' },
+      // Threads of tests run the build, where there is one: hundreds of them would each load the compiler.
+      { find: /^.*\/process\/thread-module\.ts$/, replacement: join(SETUP, 'thread-module.ts') },
+    ],
+  },
   test: {
     // Files share processes: otherwise each would load the modules of the gateway and warm up the compiler again.
     isolate: false,

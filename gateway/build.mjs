@@ -30,7 +30,7 @@ const files = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
  */
 export async function build(print) {
   const wanted = hashOfSources();
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return false;
+  if (isBuilt(wanted)) return false;
   const start = performance.now();
   const seconds = () => ((performance.now() - start) / 1000).toFixed(1);
   // An interrupted build leaves no stamp and no files of an older build.
@@ -52,6 +52,14 @@ export async function build(print) {
   if (failed) throw failed.reason;
   writeFileSync(stamp, wanted);
   return true;
+}
+
+/**
+ * Returns whether `dist/` is a build of the present sources.
+ * @returns {boolean}
+ */
+export function isBuilt(wanted = hashOfSources()) {
+  return existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted;
 }
 
 /** Returns the SHA-256 over the name and content of every source. */

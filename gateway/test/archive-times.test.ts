@@ -12,7 +12,7 @@ import { REFUSED, startRefusedStudies, uid, type Kind } from './refused-studies.
 const STUDIES = 8;
 const [ROUNDS, ATTEMPTS] = [LONG ? STUDIES : 4, 5] as const;
 /** Number of measured times of each median. */
-const TIMES = LONG ? 120 : 60;
+const TIMES = LONG ? 120 : 40;
 /** Milliseconds by which the shortest times of refusals may differ. */
 const TOLERANCE = 10;
 

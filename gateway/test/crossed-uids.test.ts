@@ -154,7 +154,7 @@ describe.each(SOURCES)('%s', (source) => {
       ['UIDs that two archives or patients have, by the other patient', 'b', A],
       ['a study that does not exist', 'a', NONE],
     ],
-    (_, row) => isInTurn([row, column], SOURCES.length, 2),
+    (_, row) => isInTurn([row, column], SOURCES.length),
   )('DW-21, IA-7 %s: 404, equal byte for byte', async (_what, token, uids) => {
     const [missing] = ways(NONE);
     const { bytes: refusal } = await get(source, ...missing!, 'a');
@@ -179,7 +179,8 @@ describe.each(SOURCES)('%s', (source) => {
   // The first round retrieves, the second may find cached objects; the patients alternate, so that each meets what
   // the other left.
   test.each([1, 2])('IA-24 each patient gets their own objects under the same UIDs, round %i', async () => {
-    for (const index of ways(A).keys()) {
+    // `npm test` has each way with every other source.
+    for (const index of [...ways(A).keys()].filter((row) => isInTurn([row, column], 2))) {
       for (const [token, other, uids] of [
         ['a', 'b', A],
         ['b', 'a', B_AS_A],

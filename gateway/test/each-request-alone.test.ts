@@ -93,8 +93,11 @@ const settled = ({ body, headers }: Answer) => {
 };
 
 describe.concurrent.each(SOURCES)('%s', (source) => {
+  /** `npm test` has each way with every other source. */
+  const waysInRun = [...WAYS.entries()].filter(([row]) => isInTurn([row, SOURCES.indexOf(source)], 2));
+
   test('IA-23 identical requests at the same time are each decided and recorded for their caller', async () => {
-    for (const [index, [name, path, accept]] of WAYS.entries()) {
+    for (const [index, [name, path, accept]] of waysInRun) {
       const uid = uidOf('a', index);
       const ask = async (token: string, uid: string) => {
         const id = `each-alone-${number++}`;
@@ -126,7 +129,7 @@ describe.concurrent.each(SOURCES)('%s', (source) => {
       { key: source, patient: 'a', foreign: 'b' },
       { key: `second-${source}`, patient: 'b', foreign: 'a' },
     ] as const;
-    for (const [index, [name, path, accept]] of WAYS.entries()) {
+    for (const [index, [name, path, accept]] of waysInRun) {
       const answers = await Promise.all(
         tenants.flatMap(({ key, patient, foreign }) =>
           ([patient, foreign, patient, 'absent'] as const).map(async (whose) => {

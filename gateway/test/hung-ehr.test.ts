@@ -8,8 +8,8 @@ import { startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
 
 /** An EHR that accepts connections and never answers does not delay requests that come after its recovery (SM-9). */
 
-/** Milliseconds within which a request is answered although an older one hangs. */
-const SOON = 800;
+/** Milliseconds within which a request is answered although an older one hangs for three seconds, also on a busy machine. */
+const SOON = 1500;
 
 describe('SM-9 each call to an EHR that many requests share', () => {
   let ehr: AuthorizationServer;

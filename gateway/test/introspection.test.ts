@@ -5,6 +5,7 @@ import { request } from 'undici';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expectUnharmed, harmOf, startWatchedGateway, type WatchedGateway } from './setup/unharmed.ts';
+import { testEach } from './setup/usual-run.ts';
 
 /**
  * Introspection of the built gateway (FG-12, FG-24): `open` allows it, `hardcoded-patient` does not, `demo` requires
@@ -97,12 +98,15 @@ test('FG-24 the usual introspection is answered at once, whatever other forms ar
   await flood;
 });
 
-test.each(usual)('FG-24 the introspection of %s is answered completely', async (_tool, query) => {
-  const { status, bytes } = await ask(query);
-  expect([status, bytes.toString().slice(0, 300)]).toEqual([200, expect.stringMatching(/^\{"data"/)]);
-  // Compared without a diff: the runner should not print megabytes.
-  expect(isDeepStrictEqual(JSON.parse(bytes.toString()), expected(query))).toBe(true);
-});
+testEach(usual, (_, row) => row % 4 === 0)(
+  'FG-24 the introspection of %s is answered completely',
+  async (_tool, query) => {
+    const { status, bytes } = await ask(query);
+    expect([status, bytes.toString().slice(0, 300)]).toEqual([200, expect.stringMatching(/^\{"data"/)]);
+    // Compared without a diff: the runner should not print megabytes.
+    expect(isDeepStrictEqual(JSON.parse(bytes.toString()), expected(query))).toBe(true);
+  },
+);
 
 test('FG-24 it is compressed, and 304 to clients that have it', async () => {
   const query = getIntrospectionQuery();

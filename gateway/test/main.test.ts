@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 import { freePort } from './setup/free-port.ts';
+import { testEach } from './setup/usual-run.ts';
 
 /** The program as it is started: built, in a separate process. */
 const program = join(import.meta.dirname, '../../dist/gateway/main.js');
@@ -19,7 +20,7 @@ const environment = (more: Record<string, string>) => ({
 });
 
 describe('a start with a wrong configuration ends at once with the reason', () => {
-  test.each<[string, Record<string, string>, RegExp[]]>([
+  const WRONG: [what: string, env: Record<string, string>, reasons: RegExp[]][] = [
     ['environment', { PORT: 'x', LOG_LEVEL: 'loud' }, [/PORT must be a number/, /LOG_LEVEL must be one of/]],
     [
       'tenants',
@@ -27,7 +28,8 @@ describe('a start with a wrong configuration ends at once with the reason', () =
       [/wrong\.json: authorization\.type: /, /broken\.json: \(root\): is not JSON/],
     ],
     ['no tenants', { TENANTS_DIR: '/nowhere' }, [/TENANTS_DIR/]],
-  ])('%s', (_what, env, reasons) => {
+  ];
+  testEach(WRONG, ([what]) => what === 'tenants')('%s', (_what, env, reasons) => {
     writeFileSync(join(directory, 'wrong.json'), '{ "authorization": { "type": "kerberos" }, "images": {} }');
     writeFileSync(join(directory, 'broken.json'), '{ "password": "hunter2"');
     const { status, stderr } = spawnSync(process.execPath, [program], {

@@ -14,6 +14,7 @@ import type { PixelDescription } from '../../subgraphs/imaging/dicom/pixel-descr
 import { imageObject, SMALL } from './setup/image-object.ts';
 import { LONG } from './setup/long.ts';
 import { expectUnharmed, harmOf, startWatchedGateway, type WatchedGateway } from './setup/unharmed.ts';
+import { testEach } from './setup/usual-run.ts';
 
 const OCTETS = 'multipart/related; type="application/octet-stream"';
 /** Side of the largest image, in pixels. Decoded it has 256 MB, and 64 MB in `npm test`. */
@@ -123,11 +124,12 @@ describe('DW-24 work that is much larger than its request', () => {
     await expect.poll(residentMegabytes, POLL).toBeLessThan(idle + 120);
   }, 300_000);
 
-  test.each<[string, string, string]>([
+  const SLOW: [what: string, uid: string, accept: string][] = [
     ['as stored', NATIVE!, OCTETS],
     ['that is decoded', RLE!, OCTETS],
     ['that is decoded, without multipart', RLE!, 'application/octet-stream'],
-  ])(
+  ];
+  testEach(SLOW, (_, row) => row < 2)(
     `a frame of ${LARGE} %s, for twelve clients that do not read`,
     async (_what, uid, accept) => {
       const harm = await harmOf(gateway, async () => {

@@ -3,15 +3,16 @@ import fastifyStatic from '@fastify/static';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { startChromium } from './setup/chromium.ts';
-import { startGateway, type GatewayProcess } from './setup/gateway.ts';
+import { freePort } from './setup/free-port.ts';
 import { describeWithSharedData, sharedDataPath, sharedDicomFiles } from './setup/shared-data.ts';
 
 const run = promisify(execFile);
@@ -26,10 +27,10 @@ const foreign = files.filter(({ file }) => file.startsWith('mr-t1-forrest/'));
 
 describeWithSharedData('OHIF', () => {
   let ehr: AuthorizationServer;
-  let gateway: GatewayProcess;
+  let gateway: TestGateway;
   let app: FastifyInstance;
   let browser: Browser;
-  let tenants: string;
+  let folder: string;
 
   beforeAll(async () => {
     ehr = await authorizationServer();
@@ -41,27 +42,33 @@ describeWithSharedData('OHIF', () => {
     });
     const mrn = { type: { coding: [{ code: 'MR' }] }, value: ct[0]!.patientId };
     ehr.patients.set('p1', { resourceType: 'Patient', id: 'p1', identifier: [mrn] });
-    tenants = await mkdtemp(join(tmpdir(), 'ohif-tenants-'));
-    const tenant = {
+    folder = await mkdtemp(join(tmpdir(), 'ohif-images-'));
+    for (const [index, { file }] of [...ct, ...foreign].entries())
+      await cp(sharedDataPath('dicom', file), join(folder, `${index}.dcm`));
+    const hospital = {
       authorization: { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client },
-      images: { type: 'folder', path: sharedDataPath('dicom'), lookup: 'studies-by-mrn' },
+      images: { type: 'folder', path: folder, lookup: 'studies-by-mrn' },
     };
-    await writeFile(join(tenants, 'hospital.json'), JSON.stringify(tenant));
     await mkdir(shots, { recursive: true });
-    [gateway, browser] = await Promise.all([startGateway({ TENANTS_DIR: tenants }), startChromium()]);
-    app = await serve(await unpacked(), `${gateway.url}/hospital/dicomweb`);
+    [gateway, browser] = await Promise.all([
+      buildTestGateway(() => ({ hospital }), { images: '', patients: '' }, undefined, {
+        port: await freePort(),
+      }),
+      startChromium(),
+    ]);
+    app = await serve(await unpacked(), `${gateway.baseUrl}/hospital/dicomweb`);
     await app.listen({ host: '127.0.0.1', port: 0 });
     // OHIF sends no second request while the folder is being indexed.
     const headers = { authorization: `Bearer ${TOKEN}` };
-    const listed = async () => (await fetch(`${gateway.url}/hospital/dicomweb/studies`, { headers })).ok;
+    const listed = async () => (await fetch(`${gateway.baseUrl}/hospital/dicomweb/studies`, { headers })).ok;
     await vi.waitUntil(listed, { timeout: 120_000, interval: 500 });
   }, 180_000);
   afterAll(async () => {
     await browser?.close();
     await app?.close();
-    await gateway?.stop();
+    await gateway?.close();
     await ehr?.close();
-    await rm(tenants, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
   });
 
   it('DW-11, IA-7 lists, opens and scrolls a CT, and gets nothing of a foreign patient', async () => {
@@ -69,10 +76,10 @@ describeWithSharedData('OHIF', () => {
     const answers: { path: string; status: number; body: Promise<Buffer> }[] = [];
     page.on('response', (response) => {
       const url = response.url();
-      if (!url.startsWith(gateway.url) || response.request().method() === 'OPTIONS') return;
+      if (!url.startsWith(gateway.baseUrl) || response.request().method() === 'OPTIONS') return;
       const body = response.body().catch(() => Buffer.alloc(0));
       answers.push({
-        path: url.slice(`${gateway.url}/hospital/dicomweb`.length),
+        path: url.slice(`${gateway.baseUrl}/hospital/dicomweb`.length),
         status: response.status(),
         body,
       });

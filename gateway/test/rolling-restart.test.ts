@@ -13,8 +13,10 @@ import { imageObject, SMALL } from './setup/image-object.ts';
 
 const STUDY = '1.2.3';
 const DELAY_SECONDS = 2;
+/** Longer than any test. */
+const LONG_DELAY_SECONDS = 60;
 let folder: string;
-let gateways: GatewayProcess[] = [];
+const gateways: GatewayProcess[] = [];
 let clients: ReturnType<typeof steadyClients> | undefined;
 
 beforeAll(async () => {
@@ -33,13 +35,14 @@ beforeAll(async () => {
 afterEach(async () => {
   await clients?.stop();
   clients = undefined;
-  await Promise.all(gateways.map((gateway) => gateway.stop()));
-  gateways = [];
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  await Promise.all(gateways.map((gateway) => gateway.stop()));
+  await rm(folder, { recursive: true, force: true });
+});
 
-async function start(environment: Record<string, string>): Promise<GatewayProcess> {
-  const gateway = await startGateway({ TENANTS_DIR: folder, ...environment });
+async function start(delay: number): Promise<GatewayProcess> {
+  const gateway = await startGateway({ TENANTS_DIR: folder, SHUTDOWN_DELAY_SECONDS: String(delay) });
   gateways.push(gateway);
   return gateway;
 }
@@ -108,7 +111,7 @@ function steadyClients(instances: readonly GatewayProcess[]) {
       await delay(20);
     }
   };
-  const clients = Array.from({ length: 8 }, (_, number) => client(number));
+  const clients = Array.from({ length: 4 }, (_, number) => client(number));
   return {
     answers,
     async stop() {
@@ -133,12 +136,11 @@ async function lengthOf(response: IncomingMessage): Promise<number> {
 }
 
 test('SIGTERM: no request fails while another instance takes over, and a download is completed', async () => {
-  const environment = { SHUTDOWN_DELAY_SECONDS: String(DELAY_SECONDS) };
-  const [first, second] = await Promise.all([start(environment), start(environment)]);
+  const [first, second] = await Promise.all([start(DELAY_SECONDS), start(LONG_DELAY_SECONDS)]);
   const whole = await lengthOf(await begunDownload(second));
   const { answers } = (clients = steadyClients([first, second]));
   const ofFirst = () => answers.filter(({ by }) => by === first);
-  await expect.poll(() => ofFirst().length, { timeout: 20_000 }).toBeGreaterThan(50);
+  await expect.poll(() => ofFirst().length, { timeout: 20_000 }).toBeGreaterThan(20);
   const download = await begunDownload(first);
 
   const stopped = performance.now();
@@ -168,7 +170,8 @@ test('SIGTERM: no request fails while another instance takes over, and a downloa
 }, 120_000);
 
 test('a second signal ends the process at once', async () => {
-  const gateway = await start({ SHUTDOWN_DELAY_SECONDS: '60' });
+  // The instance that took over still runs.
+  const gateway = gateways.find(isRunning) ?? (await start(LONG_DELAY_SECONDS));
   process.kill(gateway.pid, 'SIGTERM');
   await expect.poll(() => status(`${gateway.url}/health/ready`), { interval: 10 }).toBe(503);
   process.kill(gateway.pid, 'SIGINT');

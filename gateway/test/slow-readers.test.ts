@@ -19,13 +19,15 @@ import { startWatchedGateway, type WatchedGateway } from './setup/unharmed.ts';
 
 const READERS = 40;
 const BYTES_PER_SECOND = 400_000;
-/** A study of 150 MB; in `npm test` of 50 MB, more than its readers take in that time. */
-const INSTANCES = LONG ? 30 : 10;
+/** A study of 150 MB; in `npm test` of 30 MB, more than its readers take in that time. */
+const INSTANCES = LONG ? 30 : 6;
 const SIDE = 2236;
 const STUDY = '1.2.3';
 const SEARCHES = LONG ? 60 : 30;
+/** Seconds that a request waits for a connection to the archive that answers few. */
+const PATIENCE = LONG ? 2 : 1;
 /** Milliseconds after which each reader is reading, or has waited for a connection longer than `patience`. */
-const BEGINNING = LONG ? 3000 : 2500;
+const BEGINNING = LONG ? 3000 : 1500;
 /** Megabytes by which resident memory may grow. */
 const MOST_GROWTH = 150;
 /** Milliseconds that a search may take beyond twice its usual time, for short times. */
@@ -95,7 +97,7 @@ beforeAll(async () => {
       connections: { retrievals: READERS },
     },
     narrow: {
-      ...{ type: 'dicom-web', endpoint: narrow.dicomWebUrl, authentication, lookup, patience: 2 },
+      ...{ type: 'dicom-web', endpoint: narrow.dicomWebUrl, authentication, lookup, patience: PATIENCE },
       connections: FEW,
     },
     'c-get': { type: 'dicom-dimse', endpoint: `dimse://127.0.0.1:${dicomPort}`, calledAe, lookup },

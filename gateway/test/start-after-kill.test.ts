@@ -92,6 +92,7 @@ test('a start after SIGKILL makes nothing again, and is as fast as any later sta
   await killed.child.end('SIGINT');
   expect(killed.child.process.exitCode).toBe(0);
 
-  const later = await start();
-  expect(killed.seconds).toBeLessThan(2 * later.seconds + 1);
+  // In the short run the first start has nothing to make either.
+  const other = LONG ? await start() : first;
+  expect(killed.seconds).toBeLessThan(2 * other.seconds + 1);
 }, 300_000);

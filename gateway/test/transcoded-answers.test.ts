@@ -55,11 +55,11 @@ const FRAME_TYPES: Record<string, string> = {
 };
 const TARGETS = Object.keys(FRAME_TYPES);
 /**
- * Returns whether `npm test` requests a single file in a target: for a folder half of the targets, for an archive one, which
- * changes with the file. As whole studies every file is requested in every target, from one of the sources.
+ * Returns whether `npm test` requests a single file in a target: in one target, which changes with the file and the source.
+ * As whole studies every file is requested in every target, from one of the sources.
  */
 const isUsual = (source: string, file: string) => (_target: string, column: number) =>
-  isInTurn([FILES.indexOf(file), column], TARGETS.length, source === 'folder' ? 2 : 1);
+  isInTurn([FILES.indexOf(file) + (source === 'folder' ? 1 : 0), column], TARGETS.length);
 
 let gateway: TestGateway;
 let orthanc: Orthanc;

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { Fault } from '../fault/fault.ts';
 import { threadLimits } from '../process/thread-limits.ts';
+import { threadModule, threadOptions } from '../process/thread-module.ts';
 import { serverStopping } from '../fault/refusals.ts';
 import { Budget } from './budget.ts';
 import type { Answer, select, Task, texts } from './worker.ts';
@@ -18,9 +19,7 @@ const TIMEOUT = 60_000;
 /** Megabytes of JavaScript heap in each thread; the engine and its FHIR model take 20. */
 const HEAP = 128;
 
-/** True when running from TypeScript: threads then need a compiler, which the test runner does not pass on. */
-const SOURCES = import.meta.url.endsWith('.ts');
-const WORKER = new URL(SOURCES ? './worker.ts' : './worker.js', import.meta.url);
+const WORKER = threadModule('worker', import.meta.url);
 
 type Work = { select: typeof select; texts: typeof texts };
 type Result<N extends keyof Work> = ReturnType<Work[N]> extends Answer<infer T> ? T : never;
@@ -137,7 +136,7 @@ export class ExpressionPool {
       ...{ filename: WORKER.href, name: 'select' satisfies keyof Work },
       ...{ minThreads: threads, maxThreads: threads },
       resourceLimits: threadLimits(HEAP),
-      execArgv: SOURCES ? ['--import', 'tsx'] : [],
+      execArgv: threadOptions(WORKER),
     });
     // A thread that fails before it is ready is not replaced: the next expression starts all threads again.
     piscina.on('error', () => {

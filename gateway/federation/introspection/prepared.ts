@@ -8,6 +8,7 @@ import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { isHeldBy, tagOf } from '../../../schema/http/entity-tag.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { threadLimits } from '../../../schema/process/thread-limits.ts';
+import { threadModule, threadOptions } from '../../../schema/process/thread-module.ts';
 import { UsualIntrospection } from './usual-form.ts';
 import type { CompressedAnswer } from './worker.ts';
 
@@ -20,9 +21,7 @@ const KEPT = 32;
 /** Megabytes of JavaScript heap of the thread. */
 const HEAP = 256;
 
-/** When TypeScript sources run, the thread needs tsx to compile them; the test runner does not pass its compiler on. */
-const SOURCES = import.meta.url.endsWith('.ts');
-const WORKER = new URL(SOURCES ? './worker.ts' : './worker.js', import.meta.url);
+const WORKER = threadModule('worker', import.meta.url);
 
 interface Answers {
   set(form: string, answer: Promise<CompressedAnswer>): void;
@@ -104,7 +103,7 @@ export class PreparedIntrospection {
       maxQueue: QUEUE,
       idleTimeout: IDLE,
       resourceLimits: threadLimits(HEAP),
-      execArgv: SOURCES ? ['--import', 'tsx'] : [],
+      execArgv: threadOptions(WORKER),
     });
     // A thread that dies between tasks is replaced.
     this.#threads.on('error', () => undefined);

@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { testEach } from '../../../gateway/test/setup/usual-run.ts';
 import { writeZip, type ZipEntry } from './zip-writer.ts';
 
 let directory: string;
@@ -31,13 +32,16 @@ const entry = (name: string, content: string | Buffer): ZipEntry => ({
   body: Readable.from([Buffer.from(content)]),
 });
 
-it.each([0, 1, 65_535, 65_536])('DW-5 writes a zip of %i entries', async (count) => {
-  const entries = (async function* () {
-    for (let i = 0; i < count; i++) yield entry(`${i}.dcm`, 'x');
-  })();
-  const last = count === 0 ? '' : `${count - 1}.dcm`;
-  expect(await read(writeZip(entries))).toEqual({ names: count, last, bad: null });
-});
+testEach([0, 1, 65_535, 65_536], (count) => count !== 65_536)(
+  'DW-5 writes a zip of %i entries',
+  async (count) => {
+    const entries = (async function* () {
+      for (let i = 0; i < count; i++) yield entry(`${i}.dcm`, 'x');
+    })();
+    const last = count === 0 ? '' : `${count - 1}.dcm`;
+    expect(await read(writeZip(entries))).toEqual({ names: count, last, bad: null });
+  },
+);
 
 it('DW-5 a zip beyond 4 GiB has the offset of its last entry in 64 bits', async () => {
   const block = Buffer.alloc(64 * 1024 * 1024, 7);

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { Fault, type FaultCode } from '../../../schema/fault/fault.ts';
 import { threadLimits } from '../../../schema/process/thread-limits.ts';
+import { threadModule, threadOptions } from '../../../schema/process/thread-module.ts';
 import { serverStopping } from '../../../schema/fault/refusals.ts';
 import { Admission } from './admission.ts';
 import { ownedBuffers } from './buffers.ts';
@@ -29,7 +30,7 @@ export interface PoolOptions {
   timeout?: number;
   /** Message for an object whose task fails (default: that its image cannot be decoded). */
   failure?: string;
-  /** Module that each thread runs (default: `worker.ts` beside this one). */
+  /** Module that each thread runs (default: `worker` beside this one). */
   worker?: URL;
 }
 
@@ -54,9 +55,7 @@ const IDLE = 30_000;
 /** Message when a thread ended or an unexpected error occurred, and the image is probably not the cause. */
 const FAILED = 'The work on the image has failed in the server. Try again, or retrieve it as stored.';
 
-/** True without a build: threads then need a compiler, which the test runner does not pass on to them. */
-const SOURCES = import.meta.url.endsWith('.ts');
-const WORKER = new URL(SOURCES ? './worker.ts' : './worker.js', import.meta.url);
+const WORKER = threadModule('worker', import.meta.url);
 
 /**
  * Threads that decode, transcode and render outside the event loop. They start with the first task. The bytes that
@@ -159,7 +158,7 @@ export class PixelPool {
       // A thread that blocks for its next task would delay codecs and encoders that tasks wait for.
       atomics: 'disabled',
       resourceLimits: threadLimits(HEAP),
-      execArgv: SOURCES ? ['--import', 'tsx'] : [],
+      execArgv: threadOptions(this.#worker),
     });
     // A thread that dies between tasks is replaced.
     piscina.on('error', () => undefined);

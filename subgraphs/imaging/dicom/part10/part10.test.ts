@@ -81,7 +81,11 @@ const sample = sharedDicomFiles().filter(({ file }, _, all) => {
 });
 
 describeWithSharedData('DW-6: the DICOM JSON model', () => {
-  test.each(sample.map(({ file }) => file))('%s has the VRs and values of dcm2json', (file) => {
+  // `npm test` has the half of them, of each directory.
+  testEach(
+    sample.map(({ file }) => file),
+    (_, index) => index % 2 === 0,
+  )('%s has the VRs and values of dcm2json', (file) => {
     const path = sharedDataPath('dicom', file);
     expect(differences(json(read(readFileSync(path))), dcm2json(path))).toEqual([]);
   });
