@@ -11,10 +11,7 @@ const USUAL = new Set([
   'Orthanc by DICOMweb: killed',
   'Orthanc by DIMSE: hangs',
   'folder: gone',
-  'folder: emptied',
-  'DATA_DIR: gone',
   'Redis: killed',
-  'Redis: full',
 ]);
 
 const DURATIONS = LONG ? { rate: 40, lasting: 5000, right: 1500 } : { rate: 20, lasting: 700, right: 500 };

@@ -14,7 +14,7 @@ import type { PixelDescription } from '../../subgraphs/imaging/dicom/pixel-descr
 import { imageObject, SMALL } from './setup/image-object.ts';
 import { LONG } from './setup/long.ts';
 import { expectUnharmed, harmOf, startWatchedGateway, type WatchedGateway } from './setup/unharmed.ts';
-import { testEach } from './setup/usual-run.ts';
+import { longTest, testEach } from './setup/usual-run.ts';
 
 const OCTETS = 'multipart/related; type="application/octet-stream"';
 /** Side of the largest image, in pixels. Decoded it has 256 MB, and 64 MB in `npm test`. */
@@ -150,29 +150,33 @@ describe('DW-24 work that is much larger than its request', () => {
     300_000,
   );
 
-  test('large images and films, thumbnails, and small images enlarged, all at once', async () => {
-    const usual: [uid: string, path: string, accept: string][] = [
-      [GREY!, '/rendered', 'image/png'],
-      [GREY!, '/thumbnail', 'image/jpeg'],
-      [FILM!, '/rendered', 'image/gif'],
-      [SMALL_FRAMES!, '/frames/1/rendered?viewport=4096,4096', 'image/webp'],
-      [SMALL_FRAMES!, '/thumbnail?viewport=2048,2048', 'image/png'],
-    ];
-    const more: typeof usual = [
-      [GREY!, '/rendered?annotation=overlay&viewport=800,800', 'image/jpeg'],
-      [COLOUR!, '/rendered', 'image/jpeg'],
-      [FILM!, '/rendered', 'image/webp'],
-      [SMALL_FRAMES!, '/frames/1/rendered?viewport=8192,8192', 'image/png'],
-    ];
-    const asked = LONG ? [...usual, ...more] : usual;
-    const harm = await harmOf(gateway, async () => {
-      const answers = await Promise.all(asked.map((one) => get(...one)));
-      expect(answers.map(({ status, text }, i) => [...asked[i]!, status, status === 200 || text])).toEqual(
-        asked.map((one) => [...one, 200, true]),
-      );
-    });
-    expectUnharmed(harm);
-  }, 300_000);
+  longTest(
+    'large images and films, thumbnails, and small images enlarged, all at once',
+    async () => {
+      const usual: [uid: string, path: string, accept: string][] = [
+        [GREY!, '/rendered', 'image/png'],
+        [GREY!, '/thumbnail', 'image/jpeg'],
+        [FILM!, '/rendered', 'image/gif'],
+        [SMALL_FRAMES!, '/frames/1/rendered?viewport=4096,4096', 'image/webp'],
+        [SMALL_FRAMES!, '/thumbnail?viewport=2048,2048', 'image/png'],
+      ];
+      const more: typeof usual = [
+        [GREY!, '/rendered?annotation=overlay&viewport=800,800', 'image/jpeg'],
+        [COLOUR!, '/rendered', 'image/jpeg'],
+        [FILM!, '/rendered', 'image/webp'],
+        [SMALL_FRAMES!, '/frames/1/rendered?viewport=8192,8192', 'image/png'],
+      ];
+      const asked = LONG ? [...usual, ...more] : usual;
+      const harm = await harmOf(gateway, async () => {
+        const answers = await Promise.all(asked.map((one) => get(...one)));
+        expect(answers.map(({ status, text }, i) => [...asked[i]!, status, status === 200 || text])).toEqual(
+          asked.map((one) => [...one, 200, true]),
+        );
+      });
+      expectUnharmed(harm);
+    },
+    300_000,
+  );
 });
 
 describe('DW-24 refusals', () => {

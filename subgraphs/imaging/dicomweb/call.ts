@@ -1,0 +1,237 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { UID, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { setCacheControl } from '../../../schema/http/cache-control.ts';
+import { heldTag, isHeldBy, tagOf } from '../../../schema/http/entity-tag.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { tenantBase } from '../../../schema/http/request.ts';
+import { negotiateJson } from './accept.ts';
+import { parseAccept, type MediaRange } from '../../../schema/http/media-ranges.ts';
+import type { OpenImaging } from '../study/studies.ts';
+import { framesPart } from '../study/audited-studies.ts';
+import { acceptedCoding, CODINGS, compressed, type Coding } from '../../../schema/http/content-coding.ts';
+import { studyRowJson, withRetrieveUrl } from '../dicom/dicomweb-urls.ts';
+import { answerTag, notModifiedOr, tagged } from '../study/entity-tag.ts';
+import { queryOf, requireUtf8, sendPayload } from './http.ts';
+import { parseQido } from './qido.ts';
+import type { Pictures } from '../render/pictures.ts';
+import type { InstanceTarget, Level, Target } from '../sources/source.ts';
+import type { Imaging } from '../study/studies.ts';
+import { frameList, givenFrames, retrieveBulkData, retrieveObjects } from './wado.ts';
+import type { Payload } from '../study/payload.ts';
+import { setWarnings } from '../../../schema/http/warning-header.ts';
+import { warningsOf } from '../study/warnings.ts';
+
+export interface CallOptions {
+  /** Public base of the gateway, path prefix included. */
+  baseUrl: string;
+  open: OpenImaging;
+  /** Ends work for this request when its client leaves. */
+  signal: AbortSignal | undefined;
+}
+
+/** One request and its answer. */
+export class Call {
+  /** True unless all of the answer was in memory, and everything that was opened for it is closed. */
+  mayLeaveWork = true;
+  readonly #request: FastifyRequest;
+  readonly #reply: FastifyReply;
+  readonly #imaging: Imaging;
+  readonly #signal: AbortSignal | undefined;
+  readonly #base: string;
+  readonly #query: URLSearchParams;
+
+  constructor(request: FastifyRequest, reply: FastifyReply, { baseUrl, open, signal }: CallOptions) {
+    this.#request = request;
+    this.#reply = reply;
+    const { capability } = request.params as { capability?: string };
+    const api = capability === undefined ? 'dicomweb' : `wado/${capability}`;
+    this.#base = `${tenantBase(baseUrl, request.tenant)}/${api}`;
+    this.#query = queryOf(request);
+    requireUtf8(this.#query);
+    this.#signal = signal;
+    this.#imaging = open(request.tenant, request.access, signal, request.audit);
+  }
+
+  async search(level: Level): Promise<unknown> {
+    const type = negotiateJson(this.#accept());
+    const { studyUid, seriesUid } = this.#partialTarget();
+    const scope = { level, ...(studyUid && { studyUid }), ...(seriesUid && { seriesUid }) };
+    const { query, ignored } = parseQido(scope, this.#query);
+    if (ignored.length > 0 && this.#request.tenant.images.some(({ strictQuery }) => strictQuery)) {
+      throw new Fault('unsupported_parameter', `Not supported here: ${names(ignored)}.`);
+    }
+    if (!type) throw notJson();
+    const { rows, more, failed = [] } = await this.#imaging.search(query);
+    const warnings = ignored.length > 0 ? [`Not supported and not applied: ${names(ignored)}.`] : [];
+    if (more) warnings.push('There are additional results that can be requested.');
+    const unanswered = warningsOf([...failed, ...this.#imaging.sourceFaults]);
+    setWarnings(this.#reply, this.#base, [...warnings, ...unanswered]);
+    const text = (row: DicomJson) =>
+      level === 'study'
+        ? studyRowJson(row, this.#base)
+        : JSON.stringify(withRetrieveUrl(row, level, this.#base, studyUid));
+    return this.#json(type, `[${rows.map(text).join(',')}]`);
+  }
+
+  async metadata(): Promise<unknown> {
+    const type = negotiateJson(this.#accept());
+    const target = this.target();
+    if (!type) throw notJson();
+    const metadata = await this.#imaging.encodedMetadata(target);
+    const tags = metadataTags(metadata.tag, this.#base);
+    setWarnings(this.#reply, this.#base, warningsOf(this.#imaging.sourceFaults));
+    setCacheControl(this.#reply, 'private');
+    this.#reply.type(type);
+    const coding = acceptedCoding(this.#acceptEncoding());
+    const { tag } = tags.find((one) => one.coding === coding)!;
+    const known = tags.find((one) => heldTag(this.#ifNoneMatch(), one.tag))?.tag ?? tag;
+    if (isHeldBy(this.#ifNoneMatch(), known)) return this.#reply.header('etag', known).code(304).send();
+    return this.#sendEncoded(coding, tag, await metadata.encoded(this.#base, coding));
+  }
+
+  async objects(): Promise<unknown> {
+    const target = this.target();
+    const given = () => retrieveObjects(this.#imaging, target, this.#accept());
+    return this.#send(await this.#unlessHeld(target, { part: '', form: [] }, given));
+  }
+
+  async frames(): Promise<unknown> {
+    const target = this.target() as InstanceTarget;
+    const { frames = '' } = this.#request.params as { frames?: string };
+    const numbers = frameList(frames);
+    const part = framesPart(numbers);
+    const accept = this.#accept();
+    const form = [...numbers, accept];
+    // One retrieval, with its media type: it is recorded as allowed only if the frames are given (IA-30).
+    const given = () =>
+      this.#imaging.reading(target, part, async (core) => {
+        const stored = await core.frames(target, numbers);
+        const tag = answerTag(stored.version, target, part, form);
+        return tagged(await givenFrames(stored, numbers, accept), core, tag);
+      });
+    const asked = { target, part, form, ifNoneMatch: this.#ifNoneMatch(), isTagged: true };
+    const payload = await notModifiedOr(this.#imaging, asked, given);
+    this.mayLeaveWork = !(payload.body instanceof Uint8Array);
+    return this.#send(payload);
+  }
+
+  async bulkData(): Promise<unknown> {
+    const { '*': rest = '' } = this.#request.params as { '*'?: string };
+    const target = this.target() as InstanceTarget;
+    const { range, 'if-range': ifRange } = this.#request.headers;
+    const given = async (tag: string | undefined) => {
+      // RFC 9110 §13.1.5: if the data have changed, or that cannot be known, everything is given.
+      const current = ifRange === undefined || ifRange === tag;
+      // §14.2: a range applies only to GET.
+      const part = current && this.#request.method === 'GET' ? range : undefined;
+      const payload = await this.#imaging.reading(target, 'bulkdata', (core) =>
+        retrieveBulkData(core, target, `bulkdata/${rest}`, this.#accept(), part),
+      );
+      // Without a boundary the bytes are the same each time, so their ranges fit together.
+      const isSame = !this.#imaging.usedCopy && !payload.headers['content-type']?.startsWith('multipart/');
+      if (tag && isSame) payload.headers['etag'] = tag;
+      return payload;
+    };
+    return this.#send(await this.#unlessHeld(target, { part: 'bulkdata', form: [rest] }, given));
+  }
+
+  #unlessHeld(
+    target: Target,
+    { part, form }: { part: string; form: readonly unknown[] },
+    given: (tag: string | undefined) => Promise<Payload>,
+  ): Promise<Payload> {
+    const asked = { target, part, form: [...form, this.#accept()], ifNoneMatch: this.#ifNoneMatch() };
+    return notModifiedOr(this.#imaging, asked, given);
+  }
+
+  /** Answers rendered resources and thumbnails (DW-8, DW-9). */
+  async picture(pictures: Pictures, kind: 'rendered' | 'thumbnail'): Promise<unknown> {
+    const { frames } = this.#request.params as { frames?: string };
+    const request = {
+      target: this.target(),
+      frames: frames === undefined ? undefined : frameList(frames),
+      query: this.#query,
+      accept: this.#accept(),
+      ifNoneMatch: this.#ifNoneMatch(),
+      signal: this.#signal,
+    };
+    return this.#send(await pictures[kind](this.#imaging, request));
+  }
+
+  /** Returns the UIDs of the path. @throws Fault `invalid_request` for an invalid UID (DW-12) */
+  target(): Target {
+    return this.#partialTarget() as Target;
+  }
+
+  #partialTarget(): Partial<Target> {
+    const { studyUid, seriesUid, instanceUid } = this.#request.params as Partial<Target>;
+    for (const uid of [studyUid, seriesUid, instanceUid]) {
+      if (uid !== undefined && !UID.test(uid)) {
+        throw new Fault('invalid_request', 'A UID is digits and dots, at most 64.');
+      }
+    }
+    return {
+      ...(studyUid !== undefined && { studyUid }),
+      ...(seriesUid !== undefined && { seriesUid }),
+      ...(instanceUid !== undefined && { instanceUid }),
+    };
+  }
+
+  #accept(): MediaRange[] {
+    return parseAccept(this.#request.headers.accept, this.#query.getAll('accept'));
+  }
+
+  #send(payload: Payload): unknown {
+    setWarnings(this.#reply, this.#base, warningsOf(this.#imaging.sourceFaults));
+    return sendPayload(this.#request, this.#reply, payload);
+  }
+
+  /** Sends JSON with an entity tag; compressed if the client accepts that and it saves enough (DW-6). */
+  async #json(type: string, text: string): Promise<unknown> {
+    const body = Buffer.from(text);
+    const tag = tagOf(body);
+    setCacheControl(this.#reply, 'private');
+    this.#reply.type(type);
+    if (isHeldBy(this.#ifNoneMatch(), tag)) return this.#reply.header('etag', `W/${tag}`).code(304).send();
+    const coding = body.length < WORTH_COMPRESSING ? 'identity' : acceptedCoding(this.#acceptEncoding());
+    return this.#sendEncoded(coding, `W/${tag}`, await compressed(body, coding));
+  }
+
+  #sendEncoded(coding: Coding, tag: string, bytes: Buffer): unknown {
+    this.mayLeaveWork = false;
+    this.#reply.header('etag', tag).header('content-length', String(bytes.length));
+    if (coding !== 'identity') this.#reply.header('content-encoding', coding);
+    return this.#reply.send(this.#request.method === 'HEAD' ? undefined : bytes);
+  }
+
+  #ifNoneMatch(): string | undefined {
+    return this.#request.headers['if-none-match'];
+  }
+
+  #acceptEncoding(): string {
+    return String(this.#request.headers['accept-encoding'] ?? '');
+  }
+}
+
+/** Minimum bytes of an answer that is compressed. */
+const WORTH_COMPRESSING = 1024;
+
+/** Returns a strong entity tag for each coding: the answer depends only on the content, our base and the coding. */
+function metadataTags(content: string, base: string): { coding: Coding; tag: string }[] {
+  const whole = tagOf(`${content}\n${base}`);
+  return CODINGS.map((coding) => ({
+    coding,
+    tag: coding === 'identity' ? whole : whole.replace(/"$/, `.${coding}"`),
+  }));
+}
+
+/** Lists names of keys for a header. Names that a client made up may hold anything: these are replaced. */
+function names(keys: readonly string[]): string {
+  return [...new Set(keys.map((key) => (/^[\w.-]{1,64}$/.test(key) ? key : 'another key')))]
+    .slice(0, 20)
+    .join(', ');
+}
+
+function notJson(): Fault {
+  return new Fault('not_acceptable', 'This is given as application/dicom+json or application/json.');
+}
