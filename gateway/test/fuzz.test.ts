@@ -25,7 +25,7 @@ describeWithSharedData('thousands of damaged inputs', () => {
       // Every target has run, with more than a few cases.
       const cases = [...stdout.matchAll(/: (\d+) cases/g)].map(([, number]) => Number(number));
       expect(cases.length).toBe(TARGETS);
-      expect(Math.min(...cases)).toBeGreaterThan(10);
+      expect(Math.min(...cases)).toBeGreaterThan(4);
     },
     SECONDS * 1000 + 120_000,
   );

@@ -6,7 +6,7 @@ import { TARGETS } from './targets.ts';
 /** The cases to run, as JSON in the first argument. */
 export interface Assignment {
   seed: number;
-  /** Time for all targets together; a target runs at least 12 cases even if they take longer. */
+  /** Time for all targets together; a target runs at least 5 cases even if they take longer. */
   seconds: number;
   /** The name of the only target to run, and the number of its only case. */
   target?: string;
@@ -21,7 +21,7 @@ export type Progress =
   | { target: string; cases: number; seconds: number };
 
 /** Least number of cases of each target. */
-const FEWEST = 12;
+const FEWEST = 5;
 
 const report = (progress: Progress): unknown => process.send!(progress);
 const { seed, seconds, target: named, only } = JSON.parse(process.argv[2]!) as Assignment;
