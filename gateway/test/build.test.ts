@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { LONG } from './setup/long.ts';
+import { longTest } from './setup/usual-run.ts';
 
 /** The build that runs before a start, tried on a small package. */
 
@@ -67,16 +68,20 @@ test('builds again only when a file changes that goes into dist/', () => {
   expect(build()).toBe(NOTHING);
 }, 60_000);
 
-test('a build killed by SIGKILL leaves no process, and the next build is complete', async () => {
-  const child = spawn(process.execPath, [program()], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const ended = new Promise((done) => child.once('exit', done));
-  await new Promise((said) => child.stdout.once('data', said));
-  // The compiler needs about a second.
-  await new Promise((done) => setTimeout(done, 200));
-  expect(atWork().length).toBeGreaterThan(0);
-  child.kill('SIGKILL');
-  await ended;
-  expect(atWork()).toEqual([]);
-  expect(build()).toContain('server built');
-  expect(build()).toBe(NOTHING);
-}, 60_000);
+longTest(
+  'a build killed by SIGKILL leaves no process, and the next build is complete',
+  async () => {
+    const child = spawn(process.execPath, [program()], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = new Promise((done) => child.once('exit', done));
+    await new Promise((said) => child.stdout.once('data', said));
+    // The compiler needs about a second.
+    await new Promise((done) => setTimeout(done, 200));
+    expect(atWork().length).toBeGreaterThan(0);
+    child.kill('SIGKILL');
+    await ended;
+    expect(atWork()).toEqual([]);
+    expect(build()).toContain('server built');
+    expect(build()).toBe(NOTHING);
+  },
+  60_000,
+);

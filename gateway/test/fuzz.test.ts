@@ -17,7 +17,7 @@ const fuzz = (...args: string[]) =>
   });
 
 describeWithSharedData('thousands of damaged inputs', () => {
-  test(
+  longTest(
     'every case ends in an answer or a clear refusal, within bounds of time and memory',
     () => {
       const { status, stdout, stderr } = fuzz('--seconds', String(SECONDS), '--seed', String(SEED));

@@ -32,7 +32,7 @@ const entry = (name: string, content: string | Buffer): ZipEntry => ({
   body: Readable.from([Buffer.from(content)]),
 });
 
-testEach([0, 1, 65_535, 65_536], (count) => count !== 65_536)(
+testEach([0, 1, 65_535, 65_536], (count) => count < 65_535)(
   'DW-5 writes a zip of %i entries',
   async (count) => {
     const entries = (async function* () {

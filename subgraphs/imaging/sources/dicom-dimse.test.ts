@@ -88,7 +88,7 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
     }
   }
 
-  it('IA-21 receives every data set byte for byte as DCMTK', async () => {
+  longTest('IA-21 receives every data set byte for byte as DCMTK', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'getscu-'));
     const source = pacs.source({ endpoint: pacs.endpoint });
     for (const studyUid of new Set(files.map((file) => file.studyUid!))) {

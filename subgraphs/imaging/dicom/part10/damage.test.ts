@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
 import { imageObject, SMALL } from '../../../../gateway/test/setup/image-object.ts';
+import { LONG } from '../../../../gateway/test/setup/long.ts';
 import { describeWithSharedData, sharedDataPath } from '../../../../gateway/test/setup/shared-data.ts';
 import type { DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { Bytes, DamagedFile } from './bytes.ts';
@@ -24,6 +25,9 @@ function outcome(bytes: Buffer): DicomJson | 'none' | 'damaged' {
   }
 }
 
+/** Damaged copies of each file. */
+const ROUNDS = LONG ? 300 : 60;
+
 const FILES = [
   ...[
     'charset/chrH32.dcm',
@@ -39,10 +43,10 @@ describeWithSharedData('damaged files', () => {
     const random = pseudoRandom(file.length);
     const original = readFileSync(sharedDataPath('dicom', file));
     const started = performance.now();
-    for (let round = 0; round < 300; round++) {
+    for (let round = 0; round < ROUNDS; round++) {
       const bytes = Buffer.from(original);
       const header = Math.min(bytes.length, 6000);
-      for (let n = 0; n < 1 + round / 50; n++)
+      for (let n = 0; n < 1 + (6 * round) / ROUNDS; n++)
         bytes[Math.floor(random() * header)] = Math.floor(random() * 256);
       outcome(bytes);
     }
