@@ -1,4 +1,9 @@
-import { buildSchemaFromAST, operationFromDocument, Supergraph, type Schema } from '@apollo/federation-internals';
+import {
+  buildSchemaFromAST,
+  operationFromDocument,
+  Supergraph,
+  type Schema,
+} from '@apollo/federation-internals';
 import type { ServiceMap } from '@apollo/gateway';
 import { QueryPlanner, type QueryPlan } from '@apollo/query-planner';
 import type { ApolloServerOptionsWithGateway, BaseContext } from '@apollo/server';

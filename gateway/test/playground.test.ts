@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { startChromium } from './setup/chromium.ts';
 import { startGateway, type GatewayProcess } from './setup/gateway.ts';
+import { longTest } from './setup/usual-run.ts';
 
 const shots = join(import.meta.dirname, '../../dist/screenshots');
 
@@ -87,26 +88,34 @@ test('SM-12, IA-7 gives no data without a token, nor with the token of another p
   expect(await answer()).not.toContain('Castellanos');
 }, 60_000);
 
-test('reports a denied sign-in, and ignores the answer of a sign-in from another tab', async () => {
-  await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.getByRole('button', { name: 'Cancel' }).click();
-  await expect.poll(said, { timeout: 10_000 }).toContain('did not agree');
-  expect(page.url()).toBe(address);
-  const tokens: string[] = [];
-  page.on('request', (request) => request.url().endsWith('/oauth/token') && tokens.push(request.url()));
-  await page.goto(`${address}?code=stolen&state=unknown&iss=${gateway.url}/demo/oauth`);
-  await expect.poll(said, { timeout: 10_000 }).toContain('not begun in this tab');
-  expect(tokens).toEqual([]);
-}, 60_000);
+longTest(
+  'reports a denied sign-in, and ignores the answer of a sign-in from another tab',
+  async () => {
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await expect.poll(said, { timeout: 10_000 }).toContain('did not agree');
+    expect(page.url()).toBe(address);
+    const tokens: string[] = [];
+    page.on('request', (request) => request.url().endsWith('/oauth/token') && tokens.push(request.url()));
+    await page.goto(`${address}?code=stolen&state=unknown&iss=${gateway.url}/demo/oauth`);
+    await expect.poll(said, { timeout: 10_000 }).toContain('not begun in this tab');
+    expect(tokens).toEqual([]);
+  },
+  60_000,
+);
 
-test('ignores an answer with the issuer of another server (RFC 9207)', async () => {
-  const tokens: string[] = [];
-  page.on('request', (request) => request.url().endsWith('/oauth/token') && tokens.push(request.url()));
-  await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.getByRole('button', { name: 'Samir Haddad' }).waitFor();
-  await page.goto(address);
-  const [state] = (await page.evaluate('Object.keys(sessionStorage)')) as [string];
-  await page.goto(`${address}?code=stolen&state=${state}&iss=https://elsewhere.example`);
-  await expect.poll(said, { timeout: 10_000 }).toContain('Another server answered');
-  expect(tokens).toEqual([]);
-}, 60_000);
+longTest(
+  'ignores an answer with the issuer of another server (RFC 9207)',
+  async () => {
+    const tokens: string[] = [];
+    page.on('request', (request) => request.url().endsWith('/oauth/token') && tokens.push(request.url()));
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Samir Haddad' }).waitFor();
+    await page.goto(address);
+    const [state] = (await page.evaluate('Object.keys(sessionStorage)')) as [string];
+    await page.goto(`${address}?code=stolen&state=${state}&iss=https://elsewhere.example`);
+    await expect.poll(said, { timeout: 10_000 }).toContain('Another server answered');
+    expect(tokens).toEqual([]);
+  },
+  60_000,
+);

@@ -5,6 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startChromium } from '../../gateway/test/setup/chromium.ts';
 import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
+import { longTest } from '../../gateway/test/setup/usual-run.ts';
 
 const PATIENT = '87a339d0-8cae-418e-89c7-8651e6aab3c6';
 const shots = join(import.meta.dirname, '../../dist/screenshots');
@@ -131,18 +132,22 @@ test('sign-in: the page lists the access; the keyboard is enough; signing out re
   await page.close();
 }, 60_000);
 
-test('after Deny, the viewer says that access was not allowed, and waits', async () => {
-  const { page, graphql } = await openPage('/app/?tenant=demo&study=1.2.3');
-  await page.getByRole('button', { name: 'Helen Marie Castellanos' }).click();
-  await page.getByRole('button', { name: 'Deny' }).click();
-  await page.getByRole('alert').getByText('Access was not allowed').waitFor();
-  expect(page.url()).toBe(`${gateway.url}/app/?tenant=demo&study=1.2.3`);
-  await page.screenshot({ path: join(shots, 'denied.png') });
-  await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
-  expect(graphql).toEqual([]);
-  await page.close();
-}, 60_000);
+longTest(
+  'after Deny, the viewer says that access was not allowed, and waits',
+  async () => {
+    const { page, graphql } = await openPage('/app/?tenant=demo&study=1.2.3');
+    await page.getByRole('button', { name: 'Helen Marie Castellanos' }).click();
+    await page.getByRole('button', { name: 'Deny' }).click();
+    await page.getByRole('alert').getByText('Access was not allowed').waitFor();
+    expect(page.url()).toBe(`${gateway.url}/app/?tenant=demo&study=1.2.3`);
+    await page.screenshot({ path: join(shots, 'denied.png') });
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    expect(graphql).toEqual([]);
+    await page.close();
+  },
+  60_000,
+);
 
 test('a colour palette is applied: the echocardiogram is visible', async () => {
   const { page, errors } = await openAs('George Allen Whitfield');
@@ -152,21 +157,25 @@ test('a colour palette is applied: the echocardiogram is visible', async () => {
   await page.close();
 }, 60_000);
 
-test('without a patient in the URL, the user chooses one from a list', async () => {
-  const { page, errors } = await openPage('/app/?tenant=open');
-  await page.getByRole('heading', { name: 'Whose images?' }).waitFor();
-  const rows = page.getByRole('listitem').getByRole('button');
-  await rows.first().waitFor();
-  expect(await rows.count()).toBeGreaterThanOrEqual(5);
-  const name = await rows.first().locator('strong').innerText();
-  await rows.first().click();
-  await page.getByRole('heading', { name, level: 1 }).waitFor();
-  await page.getByRole('navigation', { name: 'Timeline' }).getByRole('button').first().waitFor();
-  await page.goBack();
-  await page.getByRole('heading', { name: 'Whose images?' }).waitFor();
-  expect(errors).toEqual([]);
-  await page.close();
-}, 60_000);
+longTest(
+  'without a patient in the URL, the user chooses one from a list',
+  async () => {
+    const { page, errors } = await openPage('/app/?tenant=open');
+    await page.getByRole('heading', { name: 'Whose images?' }).waitFor();
+    const rows = page.getByRole('listitem').getByRole('button');
+    await rows.first().waitFor();
+    expect(await rows.count()).toBeGreaterThanOrEqual(5);
+    const name = await rows.first().locator('strong').innerText();
+    await rows.first().click();
+    await page.getByRole('heading', { name, level: 1 }).waitFor();
+    await page.getByRole('navigation', { name: 'Timeline' }).getByRole('button').first().waitFor();
+    await page.goBack();
+    await page.getByRole('heading', { name: 'Whose images?' }).waitFor();
+    expect(errors).toEqual([]);
+    await page.close();
+  },
+  60_000,
+);
 
 test('for an unknown patient, the page shows an error and a button to try again', async () => {
   const { page } = await openPage('/app/?tenant=open&patient=nobody');

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startChromium } from '../../test/setup/chromium.ts';
 import { PATIENT_SCOPE, SmartApp } from './test/smart-app.ts';
 import { startServer, type Started } from './test/started.ts';
+import { longTest } from '../../test/setup/usual-run.ts';
 
 let started: Started;
 let chromium: Browser;
@@ -56,7 +57,7 @@ test('a clinician can choose a patient, untick scopes, and deny', async () => {
   await page.close();
 });
 
-test('Allow without a ticked scope says what to do; the next Allow works', async () => {
+longTest('Allow without a ticked scope says what to do; the next Allow works', async () => {
   const page = await chromium.newPage();
   const parameters = { redirect_uri: redirectUri };
   await page.goto(await new SmartApp(started, 'app').url(PATIENT_SCOPE, parameters));
@@ -72,7 +73,7 @@ test('Allow without a ticked scope says what to do; the next Allow works', async
   await page.close();
 });
 
-test('form_post: the browser posts the code to the app without a click or a policy error', async () => {
+longTest('form_post: the browser posts the code to the app without a click or a policy error', async () => {
   const page = await chromium.newPage();
   const problems: string[] = [];
   page.on('console', (message) => problems.push(message.text()));
@@ -88,7 +89,7 @@ test('form_post: the browser posts the code to the app without a click or a poli
   await page.close();
 });
 
-test('two people can sign in in two tabs of one browser', async () => {
+longTest('two people can sign in in two tabs of one browser', async () => {
   const context = await chromium.newContext();
   const [one, two] = [await context.newPage(), await context.newPage()];
   const parameters = { redirect_uri: redirectUri };
