@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { EXPLICIT_LITTLE_ENDIAN } from '../demo/dicom-file.ts';
 import { startGateway, type GatewayProcess } from './setup/gateway.ts';
 import { imageObject, SMALL } from './setup/image-object.ts';
+import { longTest } from './setup/usual-run.ts';
 
 /** An instance is stopped while clients use it and another one takes over: no request fails. */
 
@@ -169,11 +170,15 @@ test('SIGTERM: no request fails while another instance takes over, and a downloa
   expect(answers.at(-1)!.by).toBe(second);
 }, 120_000);
 
-test('a second signal ends the process at once', async () => {
-  // The instance that took over still runs.
-  const gateway = gateways.find(isRunning) ?? (await start(LONG_DELAY_SECONDS));
-  process.kill(gateway.pid, 'SIGTERM');
-  await expect.poll(() => status(`${gateway.url}/health/ready`), { interval: 10 }).toBe(503);
-  process.kill(gateway.pid, 'SIGINT');
-  expect(await secondsUntilEnd(gateway)).toBeLessThan(5);
-}, 120_000);
+longTest(
+  'a second signal ends the process at once',
+  async () => {
+    // The instance that took over still runs.
+    const gateway = gateways.find(isRunning) ?? (await start(LONG_DELAY_SECONDS));
+    process.kill(gateway.pid, 'SIGTERM');
+    await expect.poll(() => status(`${gateway.url}/health/ready`), { interval: 10 }).toBe(503);
+    process.kill(gateway.pid, 'SIGINT');
+    expect(await secondsUntilEnd(gateway)).toBeLessThan(5);
+  },
+  120_000,
+);

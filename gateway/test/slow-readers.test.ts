@@ -161,7 +161,7 @@ async function searching(source: string, round: string): Promise<number> {
 const megabytes = () =>
   Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${gateway.pid}/status`, 'utf8'))![1]) / 1024;
 
-test.each(LONG ? ['dicom-web', 'narrow', 'c-get', 'folder'] : ['dicom-web', 'c-get'])(
+test.each(LONG ? ['dicom-web', 'narrow', 'c-get', 'folder'] : ['c-get'])(
   'DW-15, DW-24 %s: searches take as long as before, and memory hardly grows',
   async (source) => {
     // The memory that a first retrieval takes is not given back: it is taken before the test.
