@@ -19,7 +19,6 @@ const ROUNDS = 300;
 const WARM_UP = 3000;
 
 export async function bench(): Promise<Figure[]> {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const directory = await mkdtemp(join(tmpdir(), 'federation-'));
   let gateway: TestGateway | undefined;
   try {

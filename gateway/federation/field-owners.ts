@@ -1,12 +1,7 @@
-import type {
-  FieldNode,
-  FragmentDefinitionNode,
-  GraphQLNamedType,
-  GraphQLSchema,
-  SelectionSetNode,
-} from 'graphql';
+import type { FieldNode, GraphQLNamedType, GraphQLSchema, SelectionSetNode } from 'graphql';
 import { getNamedType, isCompositeType, isObjectType, Kind, type DocumentNode } from 'graphql';
 import type { OperationDefinitionNode } from 'graphql';
+import { fragmentsOf } from './fragments.ts';
 import type { ServiceName } from './local-data-source.ts';
 
 export type SubgraphSchemas = Readonly<Record<ServiceName, GraphQLSchema>>;
@@ -46,10 +41,7 @@ export function fieldOwners(
   document: DocumentNode,
   operation: OperationDefinitionNode,
 ): FieldOwners | undefined {
-  const fragments = new Map<string, FragmentDefinitionNode>();
-  for (const definition of document.definitions) {
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
-  }
+  const fragments = fragmentsOf(document);
   const owners = new Map<FieldNode, ServiceName>();
   const names = Object.keys(subgraphs) as ServiceName[];
 

@@ -16,7 +16,6 @@ let ehr: AuthorizationServer;
 let gateway: TestGateway;
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   ehr = await authorizationServer();
   const authorization = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
   const everybody = { type: 'mock', disableAuthzChecks: true };

@@ -17,7 +17,6 @@ let study: string;
 let events: AuditEvent[] = [];
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   indexStructureDefinitionBundle(readJson('fhir/r4/profiles-types.json') as never);
   indexStructureDefinitionBundle(readJson('fhir/r4/profiles-resources.json') as never);
   ehr = await authorizationServer();

@@ -4,7 +4,6 @@ import { startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
 
 let gateway: GatewayAlone;
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   gateway = await startGatewayAlone();
   const now = Math.floor(Date.now() / 1000);
   const launched = { client_id: 'app', scope: 'patient/*.rs', exp: now + 3600 };

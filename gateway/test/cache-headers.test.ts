@@ -33,7 +33,6 @@ interface Route {
 }
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   ehr = await authorizationServer();
   const exp = Math.floor(Date.now() / 1000) + 3600;
   const launched = { client_id: 'app', patient: 'p1', exp };

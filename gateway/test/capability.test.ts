@@ -16,7 +16,6 @@ const exp = () => Math.floor(now() / 1000) + 3600;
 const auth = (token: string) => ({ authorization: `Bearer ${token}` });
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   ehr = await authorizationServer();
   ehr.now = now;
   const sink = new Writable({ write: (chunk: Buffer, _e, done) => (lines.push(String(chunk)), done()) });

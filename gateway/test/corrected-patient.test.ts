@@ -32,7 +32,6 @@ let archive: Orthanc;
 let folder: string;
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   ehr = await authorizationServer();
   folder = await mkdtemp(join(tmpdir(), 'corrected-'));
   await mkdir(join(folder, 'images'));

@@ -54,7 +54,6 @@ let folder: string;
 const SOURCES = ['folder', 'dicom-web', 'c-get', 'c-move', 'several'] as const;
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   ehr = await authorizationServer();
   const port = await freePort();
   const common = { modalities: { gateway: { aet: 'GATEWAY', port } } };

@@ -20,7 +20,6 @@ let issuer: string;
 const keys = new Map<string, CryptoKey>();
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const jwks: object[] = [];
   for (const alg of [...CLIENT_ALGORITHMS, ...OTHERS]) {
     const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });

@@ -38,7 +38,6 @@ describeWithSharedData('documents', () => {
   const now = () => Date.now() + late;
 
   beforeAll(async () => {
-    process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
     directory = await mkdtemp(join(tmpdir(), 'documents-'));
     const [source, object] = [join(directory, 'report.pdf'), join(directory, 'report.dcm')];
     await writeFile(source, PDF);

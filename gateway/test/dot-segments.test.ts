@@ -18,7 +18,6 @@ const seen: string[] = [];
 let gateway: TestGateway;
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   behind = createServer((request, response) => {
     seen.push(`${request.method} ${request.url}`);
     const { pathname, searchParams } = new URL(request.url!, 'http://x');

@@ -18,7 +18,6 @@ let gateway: TestGateway;
 let ahead = 0;
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const port = await freePort();
   const tenants = ['one', 'two'];
   ehr = await foreignEhr(tenants.map((key) => `http://127.0.0.1:${port}/${key}/oauth/ehr-callback`));

@@ -22,7 +22,6 @@ let chromium: Browser;
 let redirectUri: string;
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   site = createServer((_, response) => response.end('<title>App</title>back'));
   await new Promise<void>((done) => site.listen(0, '127.0.0.1', done));
   redirectUri = `http://127.0.0.1:${(site.address() as AddressInfo).port}/done`;

@@ -42,7 +42,6 @@ let ehr: ForeignEhr;
 let gateway: TestGateway;
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const port = await freePort();
   const tenants = [...CASES.map(({ tenant }) => tenant), ...MORE];
   ehr = await foreignEhr(tenants.map((key) => `http://127.0.0.1:${port}/${key}/oauth/ehr-callback`));

@@ -42,7 +42,6 @@ const now = () => Date.now() + ahead;
 let redis: Redis;
 let connection: SharedRedis;
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   redis = await startRedis();
   connection = patientRedis(redis);
 });

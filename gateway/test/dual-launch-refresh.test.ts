@@ -29,7 +29,6 @@ let ehr: ForeignEhr;
 let gateway: TestGateway;
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const port = await freePort();
   ehr = await foreignEhr([`http://127.0.0.1:${port}/one/oauth/ehr-callback`]);
   const images = { type: 'folder', path: '/nowhere', lookup: 'all-studies-on-server' };

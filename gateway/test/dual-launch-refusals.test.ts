@@ -118,7 +118,6 @@ describe.each(['SQLite', 'Redis'])('IA-28 the state in %s', (backend) => {
   let gateway: TestGateway;
 
   beforeAll(async () => {
-    process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
     const port = await freePort();
     ehr = await foreignEhr([`http://127.0.0.1:${port}/one/oauth/ehr-callback`]);
     const tenants = () => ({ one: independent(ehr, ehr.clients.secret, IMAGES) });

@@ -19,7 +19,6 @@ let gateway: TestGateway;
 const logged: string[] = [];
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const port = await freePort();
   const kinds = ['key', 'secret', 'post', 'public'] as const;
   ehr = await foreignEhr(

@@ -79,7 +79,6 @@ export async function startEverySource(
   objects: Readonly<Record<string, Buffer>>,
   { files, tenants, maxBytes = 1e9, ...options }: EverySourceOptions = {},
 ): Promise<EverySource> {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const ehr = await authorizationServer();
   const directory = await mkdtemp(join(tmpdir(), 'every-source-'));
   const folder = join(directory, 'images');

@@ -10,7 +10,6 @@ const broken: Breakage = {};
 let gateway: GatewayAlone;
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   gateway = await startGatewayAlone({ broken });
 });
 afterAll(() => gateway.close());

@@ -16,7 +16,6 @@ let ehr: AuthorizationServer;
 let folder: string;
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   ehr = await authorizationServer();
   const exp = Math.floor(Date.now() / 1000) + 3600;
   for (const id of ['p1', 'p2']) {

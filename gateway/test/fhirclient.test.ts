@@ -17,7 +17,6 @@ let gateway: TestGateway;
 let base: string;
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const port = await freePort();
   gateway = await buildTestGateway((data) => ({ demo: demoTenant(data) }), undefined, undefined, { port });
   base = `${gateway.baseUrl}/demo`;

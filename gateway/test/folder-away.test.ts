@@ -34,7 +34,6 @@ const TENANTS = Array.from({ length: 16 }, (_, index) => `folder-${index}`);
 const folderOf = (key: string) => join(scratch, key, 'images');
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   scratch = await mkdtemp(join(tmpdir(), 'folder-away-'));
   ehr = await authorizationServer();
   const authorization = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };

@@ -15,7 +15,6 @@ let ehr: ForeignEhr;
 let gateway: TestGateway;
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   ehr = await foreignEhr(['https://gateway.example.org/callback']);
   const { key, secret, post } = ehr.clients;
   const stranger = await exportJWK((await generateKeyPair('ES384', { extractable: true })).privateKey);

@@ -112,7 +112,6 @@ describe('over HTTP', () => {
   let gateway: GatewayAlone;
 
   beforeAll(async () => {
-    process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
     gateway = await startGatewayAlone();
   });
   afterAll(() => gateway.close());

@@ -15,7 +15,6 @@ let orthanc: Orthanc;
 let studies: ImagingStudy[];
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   orthanc = await startOrthanc();
   const { dicomWebUrl: endpoint, username, password } = orthanc;
   const authentication = { type: 'http-basic', username, password };

@@ -48,7 +48,6 @@ let gateway: TestGateway;
 let folder: string;
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   ehr = await authorizationServer();
   folder = await mkdtemp(join(tmpdir(), 'inferno-'));
   const data = { images: join(folder, 'images'), patients: join(folder, 'record') };

@@ -69,7 +69,6 @@ describeWithSharedData('SM-5, SM-8 launches with records of Synthea', () => {
   let others: Resource[];
 
   beforeAll(async () => {
-    process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
     folder = await mkdtemp(join(tmpdir(), 'launches-'));
     const data = { images: join(folder, 'images'), patients: join(folder, 'records') };
     await Promise.all([mkdir(data.images), mkdir(data.patients)]);

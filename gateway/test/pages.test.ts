@@ -6,7 +6,6 @@ import { startChromium } from './setup/chromium.ts';
 let gateway: GatewayAlone;
 let browser: Browser;
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   gateway = await startGatewayAlone();
   browser = await startChromium();
 });

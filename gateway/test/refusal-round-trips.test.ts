@@ -57,7 +57,6 @@ const LIST: (typeof ROUTES)[number] = ['list', () => '/fhir/ImagingStudy?patient
 let orthanc: Orthanc;
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const study = (kind: Kind, patientId: string, modality: string) => (_: unknown, number: number) =>
     smallObjects({ studyUid: uid(kind, number), patientId, modality, instances: 3 });
   const each = { length: ROUTES.length };

@@ -63,7 +63,6 @@ let proxies: Record<'http' | 'dimse' | 'scp' | 'second', TcpProxy>;
 let url: string;
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   ehr = await authorizationServer();
   const port = await freePort();
   const scp = await startTcpProxy(port);

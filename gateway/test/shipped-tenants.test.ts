@@ -25,7 +25,6 @@ let orthanc: Orthanc;
 let gateway: TestGateway;
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   [smart, epic, meditech, orthanc] = await Promise.all([
     authorizationServer(),
     vendorServer('epic'),

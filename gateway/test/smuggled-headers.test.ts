@@ -23,7 +23,6 @@ let capability: string;
 const smuggled: Record<string, string> = {};
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   ehr = await authorizationServer();
   const launched = { client_id: 'app', patient: DEMO_PATIENT, exp: EVERYBODY.expires };
   ehr.tokens.set('own', { ...launched, scope: 'patient/*.rs' });

@@ -18,7 +18,6 @@ const issuer = createServer((_request, response) => {
 });
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   await new Promise<void>((done) => issuer.listen(0, '127.0.0.1', done));
   const iss = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}`;
   const images = {

@@ -18,7 +18,6 @@ let gateway: TestGateway;
 let studies: Record<string, string[]>;
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   ehr = await vendorServer('meditech');
   gateway = await buildTestGateway(({ images, patients }) => {
     const client = { client_id: 'imaging', client_secret: SECRET };

@@ -8,7 +8,6 @@ let meditech: VendorServer;
 let gateway: GatewayAlone;
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   [epic, meditech] = await Promise.all([vendorServer('epic'), vendorServer('meditech')]);
   const { privateKey } = await generateKeyPair('ES384', { extractable: true });
   const images = { type: 'dicom-web', lookup: 'studies-by-mrn', endpoint: 'http://127.0.0.1:1' };

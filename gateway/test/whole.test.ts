@@ -12,7 +12,6 @@ let own: string;
 let foreign: string;
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   ehr = await authorizationServer();
   const all = { type: 'mock', disableAuthzChecks: true };
   const smart = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };

@@ -24,7 +24,6 @@ let all: string[];
 let byImages: string;
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   ehr = await authorizationServer();
   folder = await mkdtemp(join(tmpdir(), 'labels-'));
   const record = join(folder, 'record');

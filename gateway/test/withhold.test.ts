@@ -32,7 +32,6 @@ interface Study {
 }
 
 beforeAll(async () => {
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   ehr = await authorizationServer();
   service = createServer((request, response) => {
     let text = '';

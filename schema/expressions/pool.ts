@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { Fault } from '../fault/fault.ts';
-import { threadLimits } from '../process/thread-limits.ts';
-import { threadModule, threadOptions } from '../process/thread-module.ts';
+import { threadLimits, threadOptions } from '../process/thread-limits.ts';
+import { threadModule } from '../process/thread-module.ts';
 import { serverStopping } from '../fault/refusals.ts';
 import { Budget } from './budget.ts';
 import type { Answer, select, Task, texts } from './worker.ts';

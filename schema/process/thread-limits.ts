@@ -7,3 +7,8 @@ const YOUNG = 12;
 export function threadLimits(heap: number): ResourceLimits {
   return { maxOldGenerationSizeMb: heap, maxYoungGenerationSizeMb: YOUNG };
 }
+
+/** Returns the options of Node for a thread that runs this module. TypeScript needs a compiler, which is not inherited. */
+export function threadOptions(module: URL): string[] {
+  return module.pathname.endsWith('.ts') ? ['--import', 'tsx'] : [];
+}

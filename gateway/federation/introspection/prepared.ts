@@ -7,8 +7,8 @@ import { takesCoding } from '../../../schema/http/accept-encoding.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { isHeldBy, tagOf } from '../../../schema/http/entity-tag.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { threadLimits } from '../../../schema/process/thread-limits.ts';
-import { threadModule, threadOptions } from '../../../schema/process/thread-module.ts';
+import { threadLimits, threadOptions } from '../../../schema/process/thread-limits.ts';
+import { threadModule } from '../../../schema/process/thread-module.ts';
 import { UsualIntrospection } from './usual-form.ts';
 import type { CompressedAnswer } from './worker.ts';
 

@@ -16,8 +16,3 @@ export function threadModule(name: string, from: string): URL {
   const built = new URL(`dist/${source.href.slice(ROOT.href.length, -'ts'.length)}js`, ROOT);
   return existsSync(fileURLToPath(built)) ? built : source;
 }
-
-/** As in `schema/process/thread-module.ts`. */
-export function threadOptions(module: URL): string[] {
-  return module.pathname.endsWith('.ts') ? ['--import', 'tsx'] : [];
-}

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { Fault, type FaultCode } from '../../../schema/fault/fault.ts';
-import { threadLimits } from '../../../schema/process/thread-limits.ts';
-import { threadModule, threadOptions } from '../../../schema/process/thread-module.ts';
+import { threadLimits, threadOptions } from '../../../schema/process/thread-limits.ts';
+import { threadModule } from '../../../schema/process/thread-module.ts';
 import { serverStopping } from '../../../schema/fault/refusals.ts';
 import { Admission } from './admission.ts';
 import { ownedBuffers } from './buffers.ts';
