@@ -86,7 +86,7 @@ describe('DW-24 a folder', () => {
     expectUnharmed(harm);
   }, 120_000);
 
-  const inRun = ATTRIBUTE_BOMBS.filter((_, number) => LONG || number % 3 === 0);
+  const inRun = ATTRIBUTE_BOMBS.filter((_, number) => LONG || number % 5 === 0);
   describe.each(inRun)('with $name', ({ name, readable, file }) => {
     const uid = studyUid(name);
     const [whole, pixels, stored] = [
@@ -107,7 +107,8 @@ describe('DW-24 a folder', () => {
     test('others are served meanwhile', async () => {
       // Code that a first request loads is no harm of the attack.
       for (const rest of ['/metadata', '/frames/1', '/rendered']) await instance('1.2.3', 1, rest);
-      await metadataByGraphql('1.2.3', '');
+      // The second has an error, which takes Apollo's executor.
+      for (const uid of ['1.2.3', '1.2.9']) await metadataByGraphql(uid, '');
       const asked = {
         metadata: () => instance(uid, 1, '/metadata'),
         seriesMetadata: () => series(uid, '/metadata'),

@@ -17,6 +17,10 @@ const SECRET = 'a-secret-of-the-analyst';
 let ehr: ForeignEhr;
 let gateway: TestGateway;
 const logged: string[] = [];
+/** Milliseconds by which the clock of the gateway is ahead of that of the EHR. */
+let late = 0;
+/** Lets time pass for the gateway. */
+const pass = (milliseconds: number) => void (late += milliseconds);
 
 beforeAll(async () => {
   const port = await freePort();
@@ -44,7 +48,7 @@ beforeAll(async () => {
     },
     undefined,
     undefined,
-    { port, log: logger('warn', { write: (line) => void logged.push(line) }) },
+    { port, now: () => Date.now() + late, log: logger('warn', { write: (line) => void logged.push(line) }) },
   );
 }, 120_000);
 afterAll(async () => {
@@ -52,6 +56,7 @@ afterAll(async () => {
   await ehr.close();
 });
 beforeEach(() => {
+  late = 0;
   ehr.mode = 'up';
   ehr.lifetime = 3600;
   ehr.hints = 'ignored';
@@ -260,14 +265,14 @@ describe('SM-17 the token of the EHR stays at the gateway', () => {
   test('is renewed before it ends, once for many requests', async () => {
     ehr.lifetime = 3;
     const { tokens } = await launched();
-    await new Promise((done) => setTimeout(done, 2000));
+    pass(2000);
     ehr.lifetime = 3600;
     ehr.seen.length = 0;
     const path = `/fhir/Condition?patient=${DEMO_PATIENT}`;
     const answers = await Promise.all([1, 2, 3, 4].map(() => get(path, tokens.access_token)));
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
     expect(ehr.seen.filter((line) => line === 'POST /token')).toHaveLength(1);
-    await new Promise((done) => setTimeout(done, 1200));
+    pass(1200);
     expect((await get(path, tokens.access_token)).status).toBe(200);
     expect(ehr.seen.filter((line) => line === 'POST /token')).toHaveLength(1);
   });
@@ -275,7 +280,7 @@ describe('SM-17 the token of the EHR stays at the gateway', () => {
   test('IA-9 a renewed token for another patient ends the grant', async () => {
     ehr.lifetime = 3;
     const { tokens } = await launched();
-    await new Promise((done) => setTimeout(done, 1700));
+    pass(1700);
     ehr.tokenAnswer = (body) => void (body['patient'] = OTHER);
     const studies = `/fhir/ImagingStudy?patient=${DEMO_PATIENT}`;
     expect((await get(studies, tokens.access_token)).status).toBe(401);
@@ -293,7 +298,7 @@ describe('SM-17 the token of the EHR stays at the gateway', () => {
     const studies = `/fhir/ImagingStudy?patient=${DEMO_PATIENT}`;
     expect((await get(studies, tokens.access_token)).status).toBe(200);
     await (await ehr.provider.RefreshToken.find(refreshed.at(-1)!))!.destroy();
-    await new Promise((done) => setTimeout(done, 1700));
+    pass(1700);
     const response = await fetch(`${gateway.baseUrl}/key${studies}`, {
       headers: { authorization: `Bearer ${tokens.access_token}` },
     });
@@ -311,7 +316,7 @@ describe('SM-17 the token of the EHR stays at the gateway', () => {
   test('IA-9, FG-10 while the EHR is down our token serves until it ends and is not refreshed; then the same refresh works', async () => {
     ehr.lifetime = 3;
     const { app, tokens } = await launched();
-    await new Promise((done) => setTimeout(done, 3100));
+    pass(3100);
     ehr.mode = 'down';
     expect((await get(`/fhir/ImagingStudy?patient=${DEMO_PATIENT}`, tokens.access_token)).status).toBe(200);
     const server = await app.server();
@@ -327,7 +332,7 @@ describe('SM-17 the token of the EHR stays at the gateway', () => {
     expect(answer.headers.get('retry-after')).toBe('5');
     expect(await answer.json()).toMatchObject({ error: 'temporarily_unavailable' });
     ehr.mode = 'up';
-    await new Promise((done) => setTimeout(done, 5100));
+    pass(5100);
     const again = await app.refresh(tokens.refresh_token!);
     expect((await get(`/fhir/Condition?patient=${DEMO_PATIENT}`, again.access_token)).status).toBe(200);
   }, 20_000);
@@ -336,7 +341,7 @@ describe('SM-17 the token of the EHR stays at the gateway', () => {
     ehr.lifetime = 3;
     const { tokens } = await launched('public');
     ehr.mode = 'down';
-    await new Promise((done) => setTimeout(done, 3100));
+    pass(3100);
     const { data, errors } = await graphql(tokens.access_token, BOTH, 'public');
     expect(data.Patient.ConditionList).toBeNull();
     expect(data.Patient.ImagingStudyList!.length).toBeGreaterThan(0);

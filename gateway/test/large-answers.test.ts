@@ -52,7 +52,8 @@ const aliases = (count: number, field: string, name = 'a') =>
   Array.from({ length: count }, (_, i) => `${name}${i}: ${field}`).join(' ');
 
 test('FG-12 90 fields of 1,000 instances are too large for one answer, and refused without harm to others', async () => {
-  await instances(aliases(20, 'uid', 'b'));
+  // An answer, and an error, which takes Apollo's executor: code that is loaded once is no harm of the attack.
+  for (const count of [20, 90]) await instances(aliases(count, 'uid', 'b'));
   const answers: Answer[] = [];
   const harm = await harmOf(gateway, async () => {
     for (const field of ['uid', 'wadoUrl', 'sopClass { code }'])

@@ -8,12 +8,13 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, vi } from 'vitest';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { startChromium } from './setup/chromium.ts';
 import { freePort } from './setup/free-port.ts';
 import { describeWithSharedData, sharedDataPath, sharedDicomFiles } from './setup/shared-data.ts';
+import { longTest } from './setup/usual-run.ts';
 
 const run = promisify(execFile);
 const OHIF = '@ohif/app@3.13.2';
@@ -71,63 +72,67 @@ describeWithSharedData('OHIF', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('DW-11, IA-7 lists, opens and scrolls a CT, and gets nothing of a foreign patient', async () => {
-    const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
-    const answers: { path: string; status: number; body: Promise<Buffer> }[] = [];
-    page.on('response', (response) => {
-      const url = response.url();
-      if (!url.startsWith(gateway.baseUrl) || response.request().method() === 'OPTIONS') return;
-      const body = response.body().catch(() => Buffer.alloc(0));
-      answers.push({
-        path: url.slice(`${gateway.baseUrl}/hospital/dicomweb`.length),
-        status: response.status(),
-        body,
+  longTest(
+    'DW-11, IA-7 lists, opens and scrolls a CT, and gets nothing of a foreign patient',
+    async () => {
+      const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+      const answers: { path: string; status: number; body: Promise<Buffer> }[] = [];
+      page.on('response', (response) => {
+        const url = response.url();
+        if (!url.startsWith(gateway.baseUrl) || response.request().method() === 'OPTIONS') return;
+        const body = response.body().catch(() => Buffer.alloc(0));
+        answers.push({
+          path: url.slice(`${gateway.baseUrl}/hospital/dicomweb`.length),
+          status: response.status(),
+          body,
+        });
       });
-    });
-    const origin = `http://localhost:${(app.server.address() as { port: number }).port}`;
+      const origin = `http://localhost:${(app.server.address() as { port: number }).port}`;
 
-    // The list has one study, the patient's own.
-    await page.goto(`${origin}/`);
-    await page.getByText('1-1 of 1').waitFor({ timeout: 60_000 });
-    await page.getByText('HEAD', { exact: true }).waitFor();
-    await page.screenshot({ path: join(shots, 'ohif-list.png') });
+      // The list has one study, the patient's own.
+      await page.goto(`${origin}/`);
+      await page.getByText('1-1 of 1').waitFor({ timeout: 60_000 });
+      await page.getByText('HEAD', { exact: true }).waitFor();
+      await page.screenshot({ path: join(shots, 'ohif-list.png') });
 
-    // The study shows an image that is not black and that scrolls.
-    await page.goto(`${origin}/viewer?StudyInstanceUIDs=${ct[0]!.studyUid}`);
-    const before = await vi.waitUntil(() => picture(page), { timeout: 90_000, interval: 500 });
-    await page.screenshot({ path: join(shots, 'ohif-viewer.png') });
-    // Scrolls until the image changes: OHIF ignores the wheel while it lays out its viewports or shows its tour.
-    const scrolled = async () => {
-      const tour = page.getByText('Skip all');
-      if (await tour.isVisible()) await tour.click();
-      await page.mouse.move(700, 500);
-      await page.mouse.wheel(0, 100);
-      return ![undefined, before].includes(await picture(page));
-    };
-    await vi.waitUntil(scrolled, { timeout: 30_000, interval: 500 });
-    await page.screenshot({ path: join(shots, 'ohif-scrolled.png') });
+      // The study shows an image that is not black and that scrolls.
+      await page.goto(`${origin}/viewer?StudyInstanceUIDs=${ct[0]!.studyUid}`);
+      const before = await vi.waitUntil(() => picture(page), { timeout: 90_000, interval: 500 });
+      await page.screenshot({ path: join(shots, 'ohif-viewer.png') });
+      // Scrolls until the image changes: OHIF ignores the wheel while it lays out its viewports or shows its tour.
+      const scrolled = async () => {
+        const tour = page.getByText('Skip all');
+        if (await tour.isVisible()) await tour.click();
+        await page.mouse.move(700, 500);
+        await page.mouse.wheel(0, 100);
+        return ![undefined, before].includes(await picture(page));
+      };
+      await vi.waitUntil(scrolled, { timeout: 30_000, interval: 500 });
+      await page.screenshot({ path: join(shots, 'ohif-scrolled.png') });
 
-    expect(
-      answers.filter(({ status }) => status >= 400).map(({ path, status }) => `${status} ${path}`),
-    ).toEqual([]);
-    const framesRead = answers.filter(({ path }) => path.includes('/frames/')).length;
-    expect(framesRead).toBeGreaterThan(1);
+      expect(
+        answers.filter(({ status }) => status >= 400).map(({ path, status }) => `${status} ${path}`),
+      ).toEqual([]);
+      const framesRead = answers.filter(({ path }) => path.includes('/frames/')).length;
+      expect(framesRead).toBeGreaterThan(1);
 
-    // The study of another patient, by its UID, does not exist.
-    const own = answers.length;
-    await page.goto(`${origin}/viewer?StudyInstanceUIDs=${foreign[0]!.studyUid}`);
-    await page.getByText('not available at this time').waitFor({ timeout: 30_000 });
-    expect(answers.length).toBeGreaterThan(own);
-    await page.screenshot({ path: join(shots, 'ohif-foreign.png') });
-    for (const { path, status, body } of answers.slice(own)) {
-      const text = (await body).toString();
-      expect([path, status === 404 || text === '[]']).toEqual([path, true]);
-    }
-    for (const { body } of answers) {
-      expect((await body).includes(foreign[0]!.seriesUid!)).toBe(false);
-    }
-    await page.close();
-  }, 240_000);
+      // The study of another patient, by its UID, does not exist.
+      const own = answers.length;
+      await page.goto(`${origin}/viewer?StudyInstanceUIDs=${foreign[0]!.studyUid}`);
+      await page.getByText('not available at this time').waitFor({ timeout: 30_000 });
+      expect(answers.length).toBeGreaterThan(own);
+      await page.screenshot({ path: join(shots, 'ohif-foreign.png') });
+      for (const { path, status, body } of answers.slice(own)) {
+        const text = (await body).toString();
+        expect([path, status === 404 || text === '[]']).toEqual([path, true]);
+      }
+      for (const { body } of answers) {
+        expect((await body).includes(foreign[0]!.seriesUid!)).toBe(false);
+      }
+      await page.close();
+    },
+    240_000,
+  );
 });
 
 /**

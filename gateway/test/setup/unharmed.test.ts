@@ -1,22 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { LONG } from './long.ts';
 import { expectUnharmed, harmOf, startWatchedGateway, type Harm, type WatchedGateway } from './unharmed.ts';
+import { longTest } from './usual-run.ts';
 
+/** Started only for the long run. */
 let gateway: WatchedGateway;
 beforeAll(async () => {
-  gateway = await startWatchedGateway();
+  if (LONG) gateway = await startWatchedGateway();
 });
 afterAll(() => gateway?.stop());
 
 const UNHARMED: Harm = { held: 3, wait: 5, waitBesideBurner: undefined, growth: 10, failures: 0 };
 
-test('an idle gateway is unharmed', async () => {
+longTest('an idle gateway is unharmed', async () => {
   const harm = await harmOf(gateway, () => delay(500));
   expectUnharmed(harm);
   expect(harm.wait).toBeGreaterThan(0);
 });
 
-test('a gateway that is stopped for a while shows a long wait and a blocked event loop', async () => {
+longTest('a gateway that is stopped for a while shows a long wait and a blocked event loop', async () => {
   const harm = await harmOf(gateway, async () => {
     process.kill(gateway.pid, 'SIGSTOP');
     await delay(400);
