@@ -9,9 +9,9 @@ const RULES: ResultRules = {
 };
 const read = (query: string, strict = false) =>
   readSearchRequest([...new URLSearchParams(query)], strict, RULES);
-const usual: Results = { count: 50, sort: [], total: true };
+const usual: Results = { count: 50, sort: [], total: 'if-cheap' };
 
-test.each<[query: string, results: Partial<Results>]>([
+test.each<[query: string, results: object]>([
   ['', {}],
   ['_count=10&_offset=20', { count: 10, offset: 20 }],
   ['_count=10&_count=20', { count: 20 }],
@@ -25,8 +25,9 @@ test.each<[query: string, results: Partial<Results>]>([
   ['_sort=colour', {}],
   ['_elements=id, name&_elements=code', { elements: ['id', 'name', 'code'] }],
   ['_elements=', {}],
-  ['_total=none', { total: false }],
-  ['_total=accurate', {}],
+  ['_total=none', { total: undefined }],
+  ['_total=accurate', { total: 'accurate' }],
+  ['_total=estimate', {}],
 ])('R4 §3.1.1.5 %s asks for %j', (query, results) => {
   expect(read(query).results).toEqual({ ...usual, ...results });
 });

@@ -10,6 +10,12 @@ export function lastValue(parameters: Parameters, name: string): string | undefi
   return parameters.findLast(([key]) => key === name)?.[1];
 }
 
+/**
+ * How the number of all matches is wanted (R4 §3.1.1.5.5). `accurate`: counted, however long that takes; `if-cheap`, also
+ * without `_total`: given when it is known or counted at once.
+ */
+export type Total = 'accurate' | 'if-cheap';
+
 export type Summary = 'true' | 'text' | 'data' | 'count' | 'false';
 
 /** For each result parameter, a test of the values that are understood. */
@@ -52,8 +58,8 @@ export interface Results {
   elements?: readonly string[];
   /** `_count=0` means the same as `_summary=count` (R4 §3.1.1.5.4). */
   summary?: Summary;
-  /** True when the total is wanted. */
-  total: boolean;
+  /** Undefined: `_total=none`. */
+  total?: Total;
 }
 
 interface SearchRequest {
@@ -115,6 +121,7 @@ function resultsOf(given: Parameters, defaultCount: number, maxCount: number): R
   const summary = count === 0 ? 'count' : (lastValue(given, '_summary') as Summary | undefined);
   const offset = naturalNumber('_offset', lastValue(given, '_offset'));
   const cursor = lastValue(given, '_cursor');
+  const total = lastValue(given, '_total');
   return {
     count: summary === 'count' ? 0 : count,
     ...(offset !== undefined && { offset }),
@@ -122,7 +129,7 @@ function resultsOf(given: Parameters, defaultCount: number, maxCount: number): R
     sort: listOf('_sort'),
     ...(elements.length > 0 && { elements }),
     ...(summary !== undefined && { summary }),
-    total: lastValue(given, '_total') !== 'none',
+    ...(total !== 'none' && { total: total === 'accurate' ? total : 'if-cheap' }),
   };
 }
 

@@ -1,7 +1,8 @@
 import type { Resource } from 'fhir/r4.js';
 import { describe, expect, it } from 'vitest';
 import { clinicalResources } from '../../../schema/fhir/tables.ts';
-import { bindingParameter, Compartment, reachOf } from './compartment.ts';
+import { bindingParameter, reachOf } from '../search/reach.ts';
+import { Compartment } from './compartment.ts';
 
 const ana = { reference: 'Patient/ana' };
 const bob = { reference: 'Patient/bob' };

@@ -34,11 +34,13 @@ interface RecordSearch {
  */
 export function parseSearch(parameters: Parameters, strict: boolean): RecordSearch {
   const { criteria, results } = readSearchRequest(parameters, strict, RESULTS);
-  const { count, offset, cursor, sort } = results;
+  const { count, offset, cursor, sort, summary } = results;
+  const total = summary === 'count' ? 'accurate' : results.total;
   return {
     search: {
       // One resource is requested even when only the total is wanted: not every source counts without.
-      ...{ params: criteria, count: Math.max(1, count), total: true, strict },
+      ...{ params: criteria, count: Math.max(1, count), strict },
+      ...(total !== undefined && { total }),
       ...(offset !== undefined && { offset }),
       ...(cursor !== undefined && { cursor }),
       ...(sort.length > 0 && { sort: sort.join(',') }),
@@ -68,7 +70,7 @@ export function bundleOf(
       resource: partOf(resource, results),
       mode: 'match',
     })),
-    total: results.total ? page.count : undefined,
+    total: results.total === undefined && !countOnly ? undefined : page.count,
     pages:
       countOnly || isOnlyPage(page)
         ? undefined

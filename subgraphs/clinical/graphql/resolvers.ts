@@ -52,7 +52,7 @@ function rootFields(type: string): Fields {
     [type]: resolver((_: unknown, { id }, clinical) => readEntity(clinical, type, id as string)),
     [`${type}List`]: resolver((_: unknown, args, clinical) => clinical.list(type, searchOf(type, args))),
     [`${type}Connection`]: resolver(async (_: unknown, args, clinical) =>
-      connection(await pageOf(clinical, type, { ...searchOf(type, args), total: true })),
+      connection(await pageOf(clinical, type, { ...searchOf(type, args), total: 'accurate' })),
     ),
   };
 }
@@ -67,7 +67,7 @@ function reverseFields(target: string): Fields {
     fields[`${source}Connection`] = resolver(async ({ id }: Resource, args, clinical) => {
       const { params, ...search } = searchOf(source, args);
       const bound = [...params, [referenceOf(source, target, args), `${target}/${id}`]] as const;
-      return connection(await pageOf(clinical, source, { ...search, params: bound, total: true }));
+      return connection(await pageOf(clinical, source, { ...search, params: bound, total: 'accurate' }));
     });
   }
   return fields;

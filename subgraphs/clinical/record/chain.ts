@@ -1,7 +1,7 @@
 import type { Access } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { permitting, requireScope } from '../../../schema/access/scopes.ts';
-import { reachOf } from '../authorization/compartment.ts';
+import { reachOf } from '../search/reach.ts';
 import { parseName } from '../search/criteria.ts';
 
 /**

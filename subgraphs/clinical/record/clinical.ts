@@ -8,16 +8,16 @@ import { requireScope } from '../../../schema/access/scopes.ts';
 import { isResourceType } from '../../../schema/fhir/tables.ts';
 import { AccessRecord } from '../authorization/access-record.ts';
 import { supportedParameters } from './supported-parameters.ts';
-import { bindSearch } from '../authorization/binding.ts';
+import { requireSearchInReach } from '../authorization/binding.ts';
 import { readChain } from './chain.ts';
 import type { Compartment } from '../authorization/compartment.ts';
-import { reachOf } from '../authorization/compartment.ts';
 import type { GranularScopes } from '../authorization/granular-scopes.ts';
 import { isPage, LIST_LIMIT, pageSize, requireListable } from './limits.ts';
 import { readIfAllowed } from './read-if-allowed.ts';
 import { Related } from './related.ts';
 import type { Search, SearchResult } from './search.ts';
 import { MAX_GATHERED, RequestSource } from '../sources/request-source.ts';
+import { reachOf } from '../search/reach.ts';
 import type { ClinicalSource, SearchParams } from '../sources/source.ts';
 
 export interface ClinicalOptions {
@@ -92,14 +92,16 @@ export class Clinical {
     const coverage = requireScope(this.access, type, 's');
     const source = await this.#source.backend();
     const { applied, sort } = supportedParameters(source, type, search);
-    const bound = bindSearch(this.access, type, applied);
-    const params = await this.#unchained(type, bound, source.local);
+    requireSearchInReach(this.access, type, applied);
+    const params = await this.#unchained(type, applied, source.local);
+    const patients = this.#patients;
     const { offset, cursor, total, count = LIST_LIMIT } = search;
     const page = await this.#granular.covered(
       this.#source,
       type,
       {
         ...{ params, count },
+        ...(patients && { patients }),
         ...(sort !== undefined && { sort }),
         ...(offset !== undefined && { offset }),
         ...(cursor !== undefined && { cursor }),
@@ -125,9 +127,13 @@ export class Clinical {
         const [target = ''] = chain?.types ?? [];
         const isBound = this.access.patients !== 'all' && reachOf(target) === 'compartment';
         if (!chain || !isBound) return [name, value] as const;
-        const inner = bindSearch(this.access, target, [[chain.name, value]]);
+        const inner = [[chain.name, value]] as const;
+        requireSearchInReach(this.access, target, inner);
         if (!local) return [name, value] as const;
-        const { resources } = await this.#source.gather(target, { params: inner, count: MAX_GATHERED });
+        const patients = this.#patients!;
+        const { resources } = await this.#source.gather(target, {
+          ...{ params: inner, patients, count: MAX_GATHERED },
+        });
         const own = resources.filter((resource) => this.#visible(resource));
         // A reference without an id matches nothing.
         return [chain.code, own.map(({ id }) => `${target}/${id}`).join(',') || `${target}/`] as const;
@@ -181,6 +187,12 @@ export class Clinical {
     const owner = await this.target((resource as Binary).securityContext?.reference);
     if (!owner || reachOf(owner.type) !== 'compartment') return false;
     return (await readIfAllowed(this.read(owner.type, owner.id))) !== undefined;
+  }
+
+  /** Ids of the patients in reach; undefined: all. */
+  get #patients(): readonly string[] | undefined {
+    const { patients } = this.access;
+    return patients === 'all' ? undefined : patients.map(({ id }) => id);
   }
 
   #visible(resource: Resource): boolean {

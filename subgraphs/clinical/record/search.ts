@@ -1,3 +1,4 @@
+import type { Total } from '../../../schema/fhir/search-request.ts';
 import type { SearchPage, SearchParams } from '../sources/source.ts';
 
 /** A search of the clinical record. */
@@ -8,7 +9,7 @@ export interface Search {
   count?: number;
   offset?: number;
   cursor?: string;
-  total?: boolean;
+  total?: Total;
   /** An unknown parameter is refused (`Prefer: handling=strict`), not ignored. */
   strict?: boolean;
 }

@@ -12,6 +12,7 @@ import { chunksByLength, MAX_IDS_LENGTH } from './chunks.ts';
 import { countValues } from './count-values.ts';
 import { failed, refused, unreadable } from './fhir-server-fault.ts';
 import { FollowedPages } from './followed-pages.ts';
+import { boundTo } from '../search/reach.ts';
 import type { ClinicalSource, SearchPage, SourceSearch } from './source.ts';
 
 export interface FhirServerOptions {
@@ -79,7 +80,9 @@ export class FhirServer implements ClinicalSource {
 
   async search(type: string, search: SourceSearch, signal?: AbortSignal): Promise<SearchPage> {
     const path =
-      search.cursor === undefined ? `/${type}?${queryOf(search)}` : this.#pathOfCursor(type, search.cursor);
+      search.cursor === undefined
+        ? `/${type}?${queryOf(type, search)}`
+        : this.#pathOfCursor(type, search.cursor);
     const bundle = (await this.#get(path, signal, search.strict)) as Bundle | undefined;
     if (bundle?.resourceType !== 'Bundle') throw unreadable('the search was not answered with a Bundle');
     const matches = (bundle.entry ?? []).filter(
@@ -160,11 +163,12 @@ export class FhirServer implements ClinicalSource {
   }
 }
 
-function queryOf({ params, sort, count, offset, total }: SourceSearch): string {
-  const query = new URLSearchParams(params.map(([name, value]): [string, string] => [name, value]));
+function queryOf(type: string, { patients, params, sort, count, offset, total }: SourceSearch): string {
+  const bound = patients ? boundTo(patients, type, params) : params;
+  const query = new URLSearchParams(bound.map(([name, value]): [string, string] => [name, value]));
   if (sort) query.append('_sort', sort);
   query.append('_count', String(Math.min(count, MAX_PAGE)));
   if (offset) query.append('_offset', String(offset));
-  if (total) query.append('_total', 'accurate');
+  if (total === 'accurate') query.append('_total', 'accurate');
   return query.toString();
 }

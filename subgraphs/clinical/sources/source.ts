@@ -1,11 +1,18 @@
 import type { Resource } from 'fhir/r4.js';
+import type { Total } from '../../../schema/fhir/search-request.ts';
 import type { SearchParams } from '../search/search-params.ts';
 
 export type { SearchParams } from '../search/search-params.ts';
 
-/** A search after authorization: it has only known parameters, and those that restrict it to the caller's reach. */
+/** A search after authorization: it has only known parameters. */
 export interface SourceSearch {
   params: SearchParams;
+  /**
+   * Logical ids of the patients in reach: the search, and every chain and `_has` in it, finds only resources in their
+   * compartments. Undefined: all patients. A source may leave this to the caller's token where the token is bound to the
+   * same patients; the results are checked again.
+   */
+  patients?: readonly string[];
   sort?: string;
   /** Resources on a page. */
   count: number;
@@ -13,8 +20,8 @@ export interface SourceSearch {
   offset?: number;
   /** Continues after a page of the same source. */
   cursor?: string;
-  /** True when `total` is wanted; counting may be slow. */
-  total?: boolean;
+  /** Undefined: not wanted. */
+  total?: Total;
   /** Asks a server to refuse unknown parameters instead of ignoring them (`Prefer: handling=strict`). */
   strict?: boolean;
 }

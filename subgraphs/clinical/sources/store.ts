@@ -6,6 +6,7 @@ import { foreignCursor } from '../../../schema/fault/refusals.ts';
 import { parseCriteria, parseName } from '../search/criteria.ts';
 import { orderBy } from '../search/sort.ts';
 import type { SqlContext, Statement } from '../search/sql.ts';
+import { boundTo } from '../search/reach.ts';
 import { searchFrom } from '../search/sql.ts';
 import type { ClinicalSource, SearchPage, SourceSearch } from './source.ts';
 
@@ -45,7 +46,9 @@ export class Store implements ClinicalSource {
       param: (of, code) => this.#params.get(`${of} ${code}`),
       now: this.#now(),
     };
-    const from = searchFrom(type, parseCriteria(type, search.params), context);
+    const { patients } = search;
+    const params = patients ? boundTo(patients, type, search.params) : search.params;
+    const from = searchFrom(type, parseCriteria(type, params), context);
     const order = orderBy(type, search.sort, context);
     const offset = search.cursor === undefined ? (search.offset ?? 0) : offsetOf(search.cursor);
     const rows = this.#all(

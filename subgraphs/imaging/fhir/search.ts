@@ -85,7 +85,7 @@ export function parseSearch(parameters: Iterable<Parameter>, rules: SearchRules)
     offset: results.offset ?? 0,
     includeEndpoint: understood.some(([name]) => name.startsWith('_include')),
     ...partsOf(results),
-    total: results.total,
+    total: results.total !== undefined,
     applied: understood.filter((parameter) => !ignored.has(parameter)),
   };
 }
