@@ -4,11 +4,13 @@ import type { SearchParameter } from '../../../schema/fhir/tables.ts';
 import type { Bind } from './criterion-sql.ts';
 import { comparison, oneOf } from './criterion-sql.ts';
 import type { Criterion } from './criteria.ts';
-import { parseCriteria } from './criteria.ts';
+import { MAIN_ROWS } from './index-rows.ts';
+import type { SqlBuilder } from './joined-sql.ts';
+import { chainSql, specialSql } from './joined-sql.ts';
 
 /** A condition on one of the index tables. `where` uses its columns, including `param`. */
 interface Condition {
-  table: 'token' | 'string' | 'date' | 'number' | 'reference' | 'uri';
+  table: (typeof MAIN_ROWS)[keyof typeof MAIN_ROWS] | 'identifier';
   where: string;
   binds: Bind[];
   negated?: boolean;
@@ -25,6 +27,8 @@ export interface SqlContext {
   param(type: string, code: string): number | undefined;
   /** Milliseconds since the epoch, for `ap`. */
   now: number;
+  /** Logical ids of the patients in reach, to whom chains, `_has` and `_list` are bound; undefined: all. */
+  patients?: readonly string[];
 }
 
 /**
@@ -37,7 +41,7 @@ export function searchFrom(type: string, criteria: readonly Criterion[], context
   const where: string[] = [];
   const conditions: Condition[] = [];
   for (const criterion of criteria) {
-    if (criterion.parameter.code === '_id') where.push(identity(criterion, binds));
+    if (isOfResource(criterion)) where.push(criterionSql(type, criterion, context, binds));
     else conditions.push(condition(type, criterion, context));
   }
   const byId = criteria.some(({ parameter, modifier }) => parameter.code === '_id' && !modifier);
@@ -50,15 +54,35 @@ export function searchFrom(type: string, criteria: readonly Criterion[], context
     binds.unshift(type);
   }
   for (const other of conditions) {
-    if (other === driver) continue;
-    const not = other.negated ? 'NOT ' : '';
-    where.push(`${not}EXISTS (SELECT 1 FROM ${other.table} WHERE rid = r.rid AND ${other.where})`);
-    binds.push(...other.binds);
+    if (other !== driver) where.push(existsSql(other, binds));
   }
   return { sql: `FROM resource r WHERE ${where.join(' AND ')}`, binds };
 }
 
-const YIELD: Condition['table'][] = ['reference', 'uri', 'token', 'string', 'number', 'date'];
+/** True for a criterion that is no condition on one index table: it is checked for each resource. */
+const isOfResource = ({ parameter, modifier }: Criterion): boolean =>
+  parameter.code === '_id' || parameter.type === 'special' || modifier === 'missing';
+
+/** Returns the condition of one criterion on a resource `r` of this type. */
+function criterionSql(type: string, criterion: Criterion, context: SqlContext, binds: Bind[]): string {
+  const { parameter, modifier } = criterion;
+  if (parameter.code === '_id') return identity(criterion, binds);
+  if (parameter.type === 'special') return specialSql(type, criterion, context, binds, BUILDER);
+  if (modifier === 'missing') return missing(type, criterion, context, binds);
+  return existsSql(condition(type, criterion, context), binds);
+}
+
+const BUILDER: SqlBuilder = { searchFrom, criterionSql };
+
+function existsSql(condition: Condition, binds: Bind[]): string {
+  binds.push(...condition.binds);
+  const not = condition.negated ? 'NOT ' : '';
+  return `${not}EXISTS (SELECT 1 FROM ${condition.table} WHERE rid = r.rid AND ${condition.where})`;
+}
+
+const YIELD: Condition['table'][] = [
+  ...(['identifier', 'composite', 'reference', 'uri', 'token', 'string', 'number', 'date'] as const),
+];
 const byYield = (a: Condition, b: Condition): number => YIELD.indexOf(a.table) - YIELD.indexOf(b.table);
 
 /** Returns the condition for `_id`, which is the key of the resource and has no index rows. */
@@ -75,36 +99,32 @@ function isMissing({ parameter, values }: Criterion): boolean {
   return values[0] === 'true';
 }
 
+/** A value may be present without a row to compare: a concept that is only a text, a reference without a target. */
+function missing(type: string, criterion: Criterion, context: SqlContext, binds: Bind[]): string {
+  const param = context.param(type, criterion.parameter.code) ?? -1;
+  const not = isMissing(criterion) ? 'NOT ' : '';
+  const exists = ['presence', tableOf(criterion.parameter, undefined)].map((table) => {
+    binds.push(param);
+    return `EXISTS (SELECT 1 FROM ${table} WHERE rid = r.rid AND param = ?)`;
+  });
+  return `${not}(${exists.join(' OR ')})`;
+}
+
 function condition(type: string, criterion: Criterion, context: SqlContext): Condition {
-  const { parameter, modifier } = criterion;
-  const param = context.param(type, parameter.code) ?? -1;
-  const table = tableOf(parameter, modifier);
-  if (modifier === 'missing') {
-    return { table, where: 'param = ?', binds: [param], negated: isMissing(criterion) };
-  }
-  const binds: Bind[] = [param];
-  const compared = criterion.chain
-    ? chained(criterion.chain, criterion.values, context, binds)
+  const { parameter, modifier, chain } = criterion;
+  const binds: Bind[] = [context.param(type, parameter.code) ?? -1];
+  const compared = chain
+    ? chainSql(chain, criterion, context, binds, BUILDER)
     : comparison(criterion, context.now, binds);
-  return { table, where: `param = ? AND (${compared})`, binds, negated: modifier === 'not' };
+  return {
+    ...{ table: tableOf(parameter, modifier), binds },
+    ...{ where: `param = ? AND (${compared})`, negated: modifier === 'not' },
+  };
 }
 
 function tableOf({ type }: SearchParameter, modifier: string | undefined): Condition['table'] {
-  if (type === 'token') return modifier === 'text' ? 'string' : 'token';
-  if (type === 'reference') return modifier === 'identifier' ? 'token' : 'reference';
-  return type === 'quantity' || type === 'number' ? 'number' : (type as 'string' | 'date' | 'uri');
-}
-
-function chained(
-  { types, name }: { types: readonly string[]; name: string },
-  values: readonly string[],
-  context: SqlContext,
-  binds: Bind[],
-): string {
-  const selects = types.map((type) => {
-    const inner = searchFrom(type, parseCriteria(type, [[name, values.join(',')]]), context);
-    binds.push(...inner.binds);
-    return `SELECT '${type}/' || r.id ${inner.sql}`;
-  });
-  return `target IN (${selects.join(' UNION ALL ')})`;
+  if (type === 'token' && modifier === 'text') return 'string';
+  if (type === 'token' && modifier === 'of-type') return 'identifier';
+  if (type === 'reference' && modifier === 'identifier') return 'token';
+  return MAIN_ROWS[type as keyof typeof MAIN_ROWS];
 }
