@@ -10,6 +10,7 @@ import { AccessRecord } from '../authorization/access-record.ts';
 import { supportedParameters } from './supported-parameters.ts';
 import { requireSearchInReach } from '../authorization/binding.ts';
 import { requireInnerSearches } from './chain.ts';
+import { withOwnReferences } from './own-references.ts';
 import type { Compartment } from '../authorization/compartment.ts';
 import type { GranularScopes } from '../authorization/granular-scopes.ts';
 import { isPage, LIST_LIMIT, pageSize, requireListable } from './limits.ts';
@@ -30,6 +31,8 @@ export interface ClinicalOptions {
   audit?: RecordOperation;
   /** Types of identifiers that join orders with images (`joins.accessionTypes`). */
   accessionTypes: readonly string[];
+  /** Absolute base of this record's FHIR API; references below it are references to this record. */
+  base: string;
 }
 
 /**
@@ -39,6 +42,7 @@ export interface ClinicalOptions {
 export class Clinical {
   readonly access: Access;
   readonly accessionTypes: readonly string[];
+  readonly #base: string;
   readonly #source: RequestSource;
   readonly #compartment: Compartment;
   readonly #granular: GranularScopes;
@@ -46,7 +50,8 @@ export class Clinical {
   readonly #record: AccessRecord;
 
   constructor(options: ClinicalOptions) {
-    const { source, access, compartment, granular, signal, audit, accessionTypes } = options;
+    const { source, access, compartment, granular, signal, audit, accessionTypes, base } = options;
+    this.#base = base;
     this.access = access;
     this.accessionTypes = accessionTypes;
     this.#source = new RequestSource(source, signal);
@@ -94,13 +99,14 @@ export class Clinical {
     const { applied, sort } = supportedParameters(source, type, search);
     requireSearchInReach(this.access, type, applied);
     requireInnerSearches(this.access, type, applied);
+    const params = source.local ? withOwnReferences(type, applied, this.#base) : applied;
     const patients = this.#patients;
     const { offset, cursor, total, count = LIST_LIMIT } = search;
     const page = await this.#granular.covered(
       this.#source,
       type,
       {
-        ...{ params: applied, count },
+        ...{ params, count },
         ...(patients && { patients }),
         ...(sort !== undefined && { sort }),
         ...(offset !== undefined && { offset }),

@@ -1,6 +1,6 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 import { dateComparisons, dateCriterion } from '../../../schema/fhir/date-range.ts';
-import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
+import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';
 import {
   readToken,
   splitEscaped,
@@ -121,17 +121,14 @@ function uriAndAbove(uri: string): string[] {
 const isUrl = (uri: string): boolean => /^https?:\/\/[^/]/.test(uri);
 
 /**
- * Reads targets: `Patient/1`, `1` (with all types of the parameter, or the one in `subject:Patient`), or a URL. A reference
- * of another type than the one in `subject:Patient` is none.
+ * Reads targets: `Patient/1`, `1` (with all types of the parameter, or the one in `subject:Patient`), or a URL, which is of
+ * another server. A reference of another type than the one in `subject:Patient` is none.
  */
 function referenceTargets({ parameter, modifier, values }: Criterion): string[] {
   return values.map(unescapeValue).flatMap((value) => {
-    if (/^(https?|urn):/.test(value)) {
-      const relative = /([A-Z][A-Za-z]+\/[A-Za-z0-9\-.]{1,64})$/.exec(value)?.[1];
-      return relative ? [value, relative] : [value];
-    }
     if (!FHIR_ID.test(value)) {
-      return modifier === undefined || value.startsWith(`${modifier}/`) ? [value] : [];
+      const isOfType = modifier === undefined || parseReference(value)?.type === modifier;
+      return isOfType ? [value] : [];
     }
     return (modifier ? [modifier] : (parameter.targets ?? [])).map((type) => `${type}/${value}`);
   });
@@ -168,7 +165,7 @@ function compareNumber(
 ): string {
   switch (prefix) {
     case 'ne':
-      return push(binds, 'NOT (low >= ? AND high < ?)', low, high);
+      return push(binds, 'NOT (low >= ? AND high <= ?)', low, high);
     case 'lt':
     case 'eb':
       return push(binds, prefix === 'lt' ? 'low < ?' : 'high < ?', value);
@@ -182,7 +179,7 @@ function compareNumber(
     case 'ap':
       return push(binds, 'low <= ? AND high >= ?', near.high, near.low);
     default:
-      return push(binds, 'low >= ? AND high < ?', low, high);
+      return push(binds, 'low >= ? AND high <= ?', low, high);
   }
 }
 

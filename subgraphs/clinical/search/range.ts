@@ -37,7 +37,7 @@ export function quantitySpan({ value, comparator }: Quantity): Span | undefined 
   if (typeof value !== 'number') return undefined;
   switch (comparator) {
     case '<':
-      return { low: -UNBOUNDED, high: -numberAfter(-value) };
+      return { low: -UNBOUNDED, high: numberBefore(value) };
     case '<=':
       return { low: -UNBOUNDED, high: value };
     case '>':
@@ -58,13 +58,15 @@ function numberAfter(value: number): number {
   return view.getFloat64(0);
 }
 
+const numberBefore = (value: number): number => -numberAfter(-value);
+
 /** Returns the numbers of a Range of quantities. */
 export function rangeSpan({ low, high }: Range): Span | undefined {
   if (typeof low?.value !== 'number' && typeof high?.value !== 'number') return undefined;
   return { low: low?.value ?? -UNBOUNDED, high: high?.value ?? UNBOUNDED };
 }
 
-/** A number in a search, and the numbers that match it. */
+/** A number in a search, and the numbers that match it, from the first to the last one that a double has. */
 interface SearchNumber extends Span {
   value: number;
   /** The numbers that match it with the prefix `ap`: a tenth more or less (R4 §3.1.1.4.5). */
@@ -90,10 +92,12 @@ export function numberSpan(text: string): SearchNumber | undefined {
   // In the standard's example, a number with an exponent is ten times as exact as its digits say.
   const half = power === undefined ? 50n : 5n;
   const hundredths = (scaled: bigint): number => Number(`${scaled}e${exponent - 2}`);
+  const value = Number(text);
   return {
-    value: Number(text),
+    value,
     low: hundredths(digits * 100n - half),
-    high: hundredths(digits * 100n + half),
+    // The end itself does not match. With more than 15 digits it may be the same double as the number.
+    high: Math.max(value, numberBefore(hundredths(digits * 100n + half))),
     near: { low: hundredths(digits * 100n - tenth * 10n), high: hundredths(digits * 100n + tenth * 10n) },
   };
 }
