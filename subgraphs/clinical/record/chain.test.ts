@@ -42,13 +42,28 @@ describe('FG-20 SM-6 SM-16 chains, _has, _list and _filter', () => {
     [all, 'all', 'Condition?encounter.subject=http://localhost:4000/test/fhir/Patient/ana', ['asthma']],
     // Each type that is looked at needs its scope, for all its resources.
     ['patient/Patient.rs', 'all', 'Patient?_has:Condition:patient:code:text=asthma', 'insufficient_scope'],
-    ['patient/Patient.rs patient/Condition.r', 'all', 'Patient?_has:Condition:patient:code=x', 'insufficient_scope'],
-    ['patient/Patient.rs patient/Condition.s', 'all', 'Patient?_has:Condition:patient:code:text=gout', ['bob']],
+    [
+      'patient/Patient.rs patient/Condition.r',
+      'all',
+      'Patient?_has:Condition:patient:code=x',
+      'insufficient_scope',
+    ],
+    [
+      'patient/Patient.rs patient/Condition.s',
+      'all',
+      'Patient?_has:Condition:patient:code:text=gout',
+      ['bob'],
+    ],
     [
       'patient/Patient.rs patient/Observation.rs?category=laboratory',
       ...(['all', 'Patient?_has:Observation:patient:status=final', 'insufficient_scope'] as const),
     ],
-    ['patient/Condition.rs patient/Encounter.s', 'all', 'Condition?encounter.subject:Patient.name=x', 'insufficient_scope'],
+    [
+      'patient/Condition.rs patient/Encounter.s',
+      'all',
+      'Condition?encounter.subject:Patient.name=x',
+      'insufficient_scope',
+    ],
     ['patient/Condition.rs', 'all', 'Condition?_filter=patient.gender eq male', 'insufficient_scope'],
     ['patient/Patient.rs', 'all', 'Patient?_list=list', 'insufficient_scope'],
   ])('%s of %j: %s is %j', async (scope, patients, search, outcome) => {

@@ -48,7 +48,7 @@ const MODIFIERS: Partial<Record<SearchParameter['type'], readonly string[]>> = {
 const MAX_HOPS = 3;
 
 /** Largest number of types that a chain without types leads to. */
-const MAX_CHAIN_TYPES = 40;
+const MAX_CHAIN_TYPES = 50;
 
 const special = (code: string): SearchParameter => ({
   ...{ code, type: 'special', description: '', expression: '' },
@@ -73,7 +73,7 @@ export function parseName(type: string, name: string, hops = MAX_HOPS): ParsedNa
   const parameter = Object.hasOwn(SPECIAL, code) ? SPECIAL[code as '_list'] : searchParameter(type, code);
   if (!parameter) return undefined;
   if (more.length > 0) throw unsupported(`The search parameter ${code} takes one modifier.`);
-  if (dot >= 0) return { parameter, chain: chainOf(parameter, modifier, name.slice(dot + 1), hops) };
+  if (dot >= 0) return { parameter, chain: chainOf({ parameter, modifier }, name.slice(dot + 1), hops) };
   if (parameter.type === 'special' && (!Object.hasOwn(SPECIAL, code) || modifier !== undefined)) {
     throw unsupported(`The search parameter ${head} is not supported.`);
   }
@@ -101,16 +101,23 @@ function partsOf(type: string, { code, components }: SearchParameter): SearchPar
   });
 }
 
-/** `patient` and `subject` without a type refer to patients. */
-function chainOf(parameter: SearchParameter, type: string | undefined, name: string, hops: number): Chain {
+/** @param head `modifier` is the type in `subject:Patient`; `patient` and `subject` without it refer to patients */
+function chainOf(
+  { parameter, modifier }: { parameter: SearchParameter; modifier: string | undefined },
+  name: string,
+  hops: number,
+): Chain {
   const { code, targets = [] } = parameter;
   if (parameter.type !== 'reference') throw unsupported(`${code} is no reference: nothing can follow it.`);
   if (hops === 0) throw unsupported(`A search parameter follows at most ${MAX_HOPS} references.`);
   const isAboutPatients = ['patient', 'subject'].includes(code) && targets.includes('Patient');
-  const wanted = type === undefined ? (isAboutPatients ? ['Patient'] : targets) : [type];
+  const wanted = modifier === undefined ? (isAboutPatients ? ['Patient'] : targets) : [modifier];
   const possible = wanted.filter((target) => targets.includes(target) && clinicalResources.includes(target));
-  const types = possible.filter((target) => isKnown(target, name, hops - 1, possible.length === 1));
+  const [only, ...others] = possible;
+  const types = possible.filter((target) => mayKnow(target, name, hops - 1));
   if (types.length === 0) {
+    // The fault of the only type says what is not supported there.
+    if (only !== undefined && others.length === 0) parseName(only, name, hops - 1);
     throw unsupported(`The resources that ${code} refers to cannot be searched by ${name}.`);
   }
   const searches = types.reduce((sum, target) => sum + widthOf(target, name), 0);
@@ -120,13 +127,12 @@ function chainOf(parameter: SearchParameter, type: string | undefined, name: str
   return { types, name };
 }
 
-/** @param strict throw the fault of a form that is not supported: there is no other type that may know it */
-function isKnown(type: string, name: string, hops: number, strict: boolean): boolean {
+function mayKnow(type: string, name: string, hops: number): boolean {
   try {
     return parseName(type, name, hops) !== undefined;
   } catch (error) {
-    if (strict || !(error instanceof Fault)) throw error;
-    return false;
+    if (error instanceof Fault) return false;
+    throw error;
   }
 }
 
@@ -144,7 +150,7 @@ function reverseChain(type: string, name: string, hops: number): ReverseChain {
   if (parameter?.type !== 'reference' || !parameter.targets?.includes(type)) {
     throw unsupported(`_has needs a type and its parameter that refers to ${type}.`);
   }
-  if (!isKnown(source, inner, hops - 1, true)) {
+  if (!parseName(source, inner, hops - 1)) {
     throw unsupported(`${source} cannot be searched by ${inner}.`);
   }
   return { type: source, reference, name: inner };

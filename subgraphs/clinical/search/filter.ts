@@ -7,29 +7,28 @@ import type { SearchParams } from './search-params.ts';
 
 /** A `_filter` (R4 §3.2.3): search parameters, joined. */
 export type Filter =
-  | { and: readonly Filter[] }
-  | { or: readonly Filter[] }
-  | { not: Filter }
-  | { name: string; value: string };
+  { and: readonly Filter[] } | { or: readonly Filter[] } | { not: Filter } | { name: string; value: string };
 
 const ORDERED: readonly SearchType[] = ['date', 'number', 'quantity'];
 const DISCRETE: readonly SearchType[] = ['token', 'uri', 'reference'];
 
 /** Operators (R4 §3.2.3.4): the types of parameters that take them, and the modifier or prefix that says the same. */
-const OPERATORS: Record<string, readonly { types: readonly SearchType[]; modifier?: string; prefix?: string }[]> =
-  {
-    eq: [{ types: ORDERED, prefix: 'eq' }, { types: DISCRETE }, { types: ['string'], modifier: ':exact' }],
-    ne: [
-      { types: ORDERED, prefix: 'ne' },
-      { types: ['token'], modifier: ':not' },
-    ],
-    co: [{ types: ['string'], modifier: ':contains' }],
-    sw: [{ types: ['string'] }],
-    re: [{ types: ['reference'] }],
-    ...Object.fromEntries(
-      ['gt', 'lt', 'ge', 'le', 'sa', 'eb', 'ap'].map((prefix) => [prefix, [{ types: ORDERED, prefix }]]),
-    ),
-  };
+const OPERATORS: Record<
+  string,
+  readonly { types: readonly SearchType[]; modifier?: string; prefix?: string }[]
+> = {
+  eq: [{ types: ORDERED, prefix: 'eq' }, { types: DISCRETE }, { types: ['string'], modifier: ':exact' }],
+  ne: [
+    { types: ORDERED, prefix: 'ne' },
+    { types: ['token'], modifier: ':not' },
+  ],
+  co: [{ types: ['string'], modifier: ':contains' }],
+  sw: [{ types: ['string'] }],
+  re: [{ types: ['reference'] }],
+  ...Object.fromEntries(
+    ['gt', 'lt', 'ge', 'le', 'sa', 'eb', 'ap'].map((prefix) => [prefix, [{ types: ORDERED, prefix }]]),
+  ),
+};
 
 const OPERATOR_NAMES = [...Object.keys(OPERATORS), 'pr'].join(' ');
 
@@ -103,11 +102,10 @@ function parseTerm(type: string, lexemes: string[]): Filter {
     if (lexemes.shift() !== ')') throw malformed('has a parenthesis without its partner.');
     return inner;
   }
-  const [name = '', operator = '', value = ''] = lexemes.splice(0, 3);
-  return comparisonOf(type, name, operator, value);
+  return comparisonOf(type, lexemes.splice(0, 3));
 }
 
-function comparisonOf(type: string, name: string, operator: string, value: string): Filter {
+function comparisonOf(type: string, [name = '', operator = '', value = '']: readonly string[]): Filter {
   const isName = /^[\w-]+(\.[\w-]+)*$/.test(name) && !/^_(has|list|filter)\b/.test(name);
   const code = isName ? (parameterOfArgument(type, name)?.code ?? name) : '';
   const searched = code === '' ? undefined : typeSearched(type, code);

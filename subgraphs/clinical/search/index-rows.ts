@@ -258,7 +258,7 @@ function addReference(rows: IndexRows, value: TypedValue): void {
   // An absolute reference is to another server: its Patient/1 is another patient.
   const literal = /^(https?|urn):/.test(reference)
     ? reference
-    : target && reference.slice(reference.indexOf(`${target.type}/${target.id}`));
+    : target && reference.slice(reference.lastIndexOf(`${target.type}/${target.id}`));
   if (literal) rows.reference.push(...versions(literal, '/_history/'));
   addToken(rows, { value: value.value, type: 'Reference' });
 }

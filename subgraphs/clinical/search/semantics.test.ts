@@ -123,6 +123,13 @@ describe('FG-20 the store finds', () => {
     ['Patient?identifier:of-type=urn:v2|MR|1', ['one']],
     ['Patient?identifier:of-type=urn:v2|SS|1', []],
     ['Condition?subject:Patient=Group/one', []],
+    // The system of a code is in the definitions
+    ['Patient?gender=http://hl7.org/fhir/administrative-gender|male', ['two']],
+    ['Patient?gender=http://hl7.org/fhir/administrative-gender|', ['one', 'two']],
+    ['Patient?gender=http://hl7.org/fhir/observation-status|male', []],
+    ['Patient?gender=http://hl7.org/fhir/observation-status|', []],
+    ['Patient?gender=|male', ['two']],
+    ['Patient?deceased=http://hl7.org/fhir/special-values|false', ['one', 'three', 'two']],
     // lists and filters
     ['Observation?_list=chosen', ['high']],
     ['Patient?_list=chosen', []],

@@ -1,12 +1,15 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 import { unescapeValue } from '../../../schema/fhir/search-value.ts';
 import type { SearchParameter } from '../../../schema/fhir/tables.ts';
-import type { Bind } from './criterion-sql.ts';
-import { comparison, oneOf } from './criterion-sql.ts';
+import { comparison } from './criterion-sql.ts';
 import type { Criterion } from './criteria.ts';
 import { MAIN_ROWS } from './index-rows.ts';
-import type { SqlBuilder } from './joined-sql.ts';
+import type { InnerSql } from './joined-sql.ts';
 import { chainSql, specialSql } from './joined-sql.ts';
+import type { Bind, SqlContext, Statement } from './sql-context.ts';
+import { oneOf } from './sql-context.ts';
+
+export type { SqlContext, Statement } from './sql-context.ts';
 
 /** A condition on one of the index tables. `where` uses its columns, including `param`. */
 interface Condition {
@@ -14,21 +17,6 @@ interface Condition {
   where: string;
   binds: Bind[];
   negated?: boolean;
-}
-
-export interface Statement {
-  sql: string;
-  binds: Bind[];
-}
-
-/** Facts about the store that the SQL needs. */
-export interface SqlContext {
-  /** Returns the number of a parameter in the index; undefined when it is not indexed. */
-  param(type: string, code: string): number | undefined;
-  /** Milliseconds since the epoch, for `ap`. */
-  now: number;
-  /** Logical ids of the patients in reach, to whom chains, `_has` and `_list` are bound; undefined: all. */
-  patients?: readonly string[];
 }
 
 /**
@@ -40,22 +28,23 @@ export function searchFrom(type: string, criteria: readonly Criterion[], context
   const binds: Bind[] = [];
   const where: string[] = [];
   const conditions: Condition[] = [];
+  const add = (statement: Statement): void => {
+    where.push(statement.sql);
+    binds.push(...statement.binds);
+  };
   for (const criterion of criteria) {
-    if (isOfResource(criterion)) where.push(criterionSql(type, criterion, context, binds));
+    if (isOfResource(criterion)) add(criterionSql(type, criterion, context));
     else conditions.push(condition(type, criterion, context));
   }
   const byId = criteria.some(({ parameter, modifier }) => parameter.code === '_id' && !modifier);
   const driver = byId ? undefined : conditions.filter(({ negated }) => !negated).sort(byYield)[0];
   if (driver) {
-    where.push(`r.rid IN (SELECT rid FROM ${driver.table} WHERE ${driver.where})`);
-    binds.push(...driver.binds);
+    add({ sql: `r.rid IN (SELECT rid FROM ${driver.table} WHERE ${driver.where})`, binds: driver.binds });
   } else {
     where.unshift('r.type = ?');
     binds.unshift(type);
   }
-  for (const other of conditions) {
-    if (other !== driver) where.push(existsSql(other, binds));
-  }
+  for (const other of conditions) if (other !== driver) add(existsSql(other));
   return { sql: `FROM resource r WHERE ${where.join(' AND ')}`, binds };
 }
 
@@ -64,20 +53,23 @@ const isOfResource = ({ parameter, modifier }: Criterion): boolean =>
   parameter.code === '_id' || parameter.type === 'special' || modifier === 'missing';
 
 /** Returns the condition of one criterion on a resource `r` of this type. */
-function criterionSql(type: string, criterion: Criterion, context: SqlContext, binds: Bind[]): string {
+function criterionSql(type: string, criterion: Criterion, context: SqlContext): Statement {
   const { parameter, modifier } = criterion;
-  if (parameter.code === '_id') return identity(criterion, binds);
-  if (parameter.type === 'special') return specialSql(type, criterion, context, binds, BUILDER);
-  if (modifier === 'missing') return missing(type, criterion, context, binds);
-  return existsSql(condition(type, criterion, context), binds);
+  if (parameter.code === '_id') return identity(criterion);
+  if (parameter.type === 'special') return specialSql(type, criterion, innerSql(context));
+  if (modifier === 'missing') return missing(type, criterion, context);
+  return existsSql(condition(type, criterion, context));
 }
 
-const BUILDER: SqlBuilder = { searchFrom, criterionSql };
+const innerSql = (context: SqlContext): InnerSql => ({
+  context,
+  searchFrom: (type, criteria) => searchFrom(type, criteria, context),
+  criterionSql: (type, criterion) => criterionSql(type, criterion, context),
+});
 
-function existsSql(condition: Condition, binds: Bind[]): string {
-  binds.push(...condition.binds);
-  const not = condition.negated ? 'NOT ' : '';
-  return `${not}EXISTS (SELECT 1 FROM ${condition.table} WHERE rid = r.rid AND ${condition.where})`;
+function existsSql({ table, where, binds, negated }: Condition): Statement {
+  const not = negated ? 'NOT ' : '';
+  return { sql: `${not}EXISTS (SELECT 1 FROM ${table} WHERE rid = r.rid AND ${where})`, binds };
 }
 
 const YIELD: Condition['table'][] = [
@@ -86,10 +78,11 @@ const YIELD: Condition['table'][] = [
 const byYield = (a: Condition, b: Condition): number => YIELD.indexOf(a.table) - YIELD.indexOf(b.table);
 
 /** Returns the condition for `_id`, which is the key of the resource and has no index rows. */
-function identity(criterion: Criterion, binds: Bind[]): string {
-  if (criterion.modifier === 'missing') return isMissing(criterion) ? '0' : '1';
+function identity(criterion: Criterion): Statement {
+  if (criterion.modifier === 'missing') return { sql: isMissing(criterion) ? '0' : '1', binds: [] };
+  const binds: Bind[] = [];
   const not = criterion.modifier === 'not' ? 'NOT ' : '';
-  return `${not}r.id ${oneOf(criterion.values.map(unescapeValue), binds)}`;
+  return { sql: `${not}r.id ${oneOf(criterion.values.map(unescapeValue), binds)}`, binds };
 }
 
 function isMissing({ parameter, values }: Criterion): boolean {
@@ -100,25 +93,23 @@ function isMissing({ parameter, values }: Criterion): boolean {
 }
 
 /** A value may be present without a row to compare: a concept that is only a text, a reference without a target. */
-function missing(type: string, criterion: Criterion, context: SqlContext, binds: Bind[]): string {
+function missing(type: string, criterion: Criterion, context: SqlContext): Statement {
   const param = context.param(type, criterion.parameter.code) ?? -1;
   const not = isMissing(criterion) ? 'NOT ' : '';
-  const exists = ['presence', tableOf(criterion.parameter, undefined)].map((table) => {
-    binds.push(param);
-    return `EXISTS (SELECT 1 FROM ${table} WHERE rid = r.rid AND param = ?)`;
-  });
-  return `${not}(${exists.join(' OR ')})`;
+  const exists = ['presence', tableOf(criterion.parameter, undefined)].map(
+    (table) => `EXISTS (SELECT 1 FROM ${table} WHERE rid = r.rid AND param = ?)`,
+  );
+  return { sql: `${not}(${exists.join(' OR ')})`, binds: exists.map(() => param) };
 }
 
 function condition(type: string, criterion: Criterion, context: SqlContext): Condition {
   const { parameter, modifier, chain } = criterion;
-  const binds: Bind[] = [context.param(type, parameter.code) ?? -1];
-  const compared = chain
-    ? chainSql(chain, criterion, context, binds, BUILDER)
-    : comparison(criterion, context.now, binds);
+  const compared = chain ? chainSql(criterion, innerSql(context)) : comparison(criterion, context.now);
   return {
-    ...{ table: tableOf(parameter, modifier), binds },
-    ...{ where: `param = ? AND (${compared})`, negated: modifier === 'not' },
+    table: tableOf(parameter, modifier),
+    where: `param = ? AND (${compared.sql})`,
+    binds: [context.param(type, parameter.code) ?? -1, ...compared.binds],
+    negated: modifier === 'not',
   };
 }
 

@@ -21,9 +21,9 @@ import { isSorted } from './sorted.ts';
 import { syntheaResources } from './synthea.ts';
 import { split } from './values.ts';
 
-const SEARCHES = Number(process.env['JUDGE_SEARCHES'] ?? (LONG ? 10_000 : 500));
+const SEARCHES = LONG ? 10_000 : 500;
 const PATIENTS = LONG ? 8 : 2;
-const SEED = Number(process.env['JUDGE_SEED'] ?? 20_260);
+const SEED = 20_260;
 
 let clinical: Awaited<ReturnType<typeof startClinical>>;
 let store: ClinicalSource;
@@ -106,7 +106,14 @@ describe('FG-20 the judge', () => {
         (error: Error) => [{ id: error.message } as Resource],
       );
       wrong.push(difference(search, idsOf(found), expected));
-      if (sort && !isSorted(found, sort)) wrong.push({ search: text(search), order: found.map((one) => [one.id, JSON.stringify((one as unknown as { useContext: unknown }).useContext)]) });
+      if (sort && !isSorted(found, sort))
+        wrong.push({
+          search: text(search),
+          order: found.map((one) => [
+            one.id,
+            JSON.stringify((one as unknown as { useContext: unknown }).useContext),
+          ]),
+        });
     }
     expect(wrong.filter(Boolean)).toEqual([]);
     // Searches that find nothing would agree too.

@@ -7,14 +7,32 @@ const SYSTEMS = ['http://a.example/codes', 'urn:oid:1.2.3', undefined];
 const CODES = ['active', 'final', 'B-2', 'b-2', '8480-6', 'completed'];
 const WORDS = ['Núñez', 'nunez', 'North, Ward', 'O$car', 'Back\\slash', 'Ana María', 'x', 'Zoë  Bell'];
 const DATES = ['2019', '2020-02', '2020-02-29', '2020-03-01', '1999-12-31'];
-const TIMES = ['2020-02-29T23:30:00-05:00', '2020-03-01T10:00:00Z', '2020-03-01T10:00:00.250+14:00', '2021-01-01T00:00:00Z'];
-const URLS = ['http://a.example/x', 'http://a.example/x/y', 'http://a.example/xy', 'urn:uuid:9d0b', 'https://b.example'];
+const TIMES = [
+  '2020-02-29T23:30:00-05:00',
+  '2020-03-01T10:00:00Z',
+  '2020-03-01T10:00:00.250+14:00',
+  '2021-01-01T00:00:00Z',
+];
+const URLS = [
+  'http://a.example/x',
+  'http://a.example/x/y',
+  'http://a.example/xy',
+  'urn:uuid:9d0b',
+  'https://b.example',
+];
 const NUMBERS = [0.1, 0.15, 5, 5.4, 5.45, 100, 99.5, -3.25, 0, 5.40000000000001, 5.40000000000002, 1e-7];
 const UNITS = [{ system: 'http://unitsofmeasure.org', code: 'mg', unit: 'milligram' }, { unit: 'mg' }, {}];
 
 /** Number of resources of each type; those with quantities are needed more often. */
 const EACH = 5;
-const MEASURED = { Observation: 25, Questionnaire: 15, Condition: 15, RiskAssessment: 15, Group: 15, DocumentReference: 15 };
+const MEASURED = {
+  Observation: 25,
+  Questionnaire: 15,
+  Condition: 15,
+  RiskAssessment: 15,
+  Group: 15,
+  DocumentReference: 15,
+};
 
 interface Node {
   definition: ElementDefinition;
@@ -50,7 +68,15 @@ function treeOf(definition: StructureDefinition): Node {
   return root;
 }
 
-const SKIPPED = new Set(['id', 'extension', 'modifierExtension', 'text', 'language', 'implicitRules', 'contained']);
+const SKIPPED = new Set([
+  'id',
+  'extension',
+  'modifierExtension',
+  'text',
+  'language',
+  'implicitRules',
+  'contained',
+]);
 
 class Maker {
   readonly #random: Random;
@@ -75,7 +101,8 @@ class Maker {
       made[key] = child.definition.max === '1' ? values[0] : values;
     }
     // Only what is in the resource itself can be a contained reference.
-    if (depth === 0) made['contained'] = [{ resourceType: 'Patient', id: 'in', name: [{ family: 'Within' }] }];
+    if (depth === 0)
+      made['contained'] = [{ resourceType: 'Patient', id: 'in', name: [{ family: 'Within' }] }];
     return made;
   }
 
@@ -89,7 +116,9 @@ class Maker {
   #reference(profiles: readonly string[]): object {
     const random = this.#random;
     const named = profiles.map((profile) => profile.slice(profile.lastIndexOf('/') + 1));
-    const known = named.includes('Resource') ? this.#types : named.filter((type) => this.#types.includes(type));
+    const known = named.includes('Resource')
+      ? this.#types
+      : named.filter((type) => this.#types.includes(type));
     const type = known.length > 0 ? random.pick(known) : 'Patient';
     const target = `${type}/made-${1 + random.below(EACH)}`;
     const identifier = MAKERS.Identifier(random);
@@ -114,7 +143,8 @@ class Maker {
   }
 }
 
-const optional = <T>(random: Random, make: () => T): T | undefined => (random.chance(0.7) ? make() : undefined);
+const optional = <T>(random: Random, make: () => T): T | undefined =>
+  random.chance(0.7) ? make() : undefined;
 
 function quantity(random: Random): object {
   const comparator = random.chance(0.15) ? random.pick(['<', '<=', '>', '>=']) : undefined;
@@ -197,6 +227,10 @@ const MAKERS = {
     security: [coding(random)],
   }),
   SampledData: () => ({ origin: { value: 1 }, period: 1, dimensions: 1, data: '1 2' }),
-  Attachment: (random: Random) => ({ contentType: 'text/plain', creation: random.pick(DATES), url: url(random) }),
+  Attachment: (random: Random) => ({
+    contentType: 'text/plain',
+    creation: random.pick(DATES),
+    url: url(random),
+  }),
   Ratio: (random: Random) => ({ numerator: quantity(random) }),
 };

@@ -44,19 +44,24 @@ export class NaiveSearch {
     const found = elementsOf(resource, code);
     if (modifier === 'missing') return (found.length === 0) === (value === 'true');
     const compare = this.#comparison(definition, modifier);
-    const any = values
-      .split(value, ',')
-      .some((one) => found.some((element) => compare(element, one)));
+    const any = values.split(value, ',').some((one) => found.some((element) => compare(element, one)));
     return modifier === 'not' ? !any : any;
   }
 
-  #comparison({ code, type, target = [] }: SearchParameter, modifier?: string): (e: Element, text: string) => boolean {
+  #comparison(
+    { code, type, target = [] }: SearchParameter,
+    modifier?: string,
+  ): (e: Element, text: string) => boolean {
     switch (type) {
       case 'token':
         if (code === '_id') return values.id;
         return modifier === 'text' ? values.label : modifier === 'of-type' ? values.ofType : values.token;
       case 'string':
-        return modifier === 'exact' ? values.exact : modifier === 'contains' ? values.contains : values.string;
+        return modifier === 'exact'
+          ? values.exact
+          : modifier === 'contains'
+            ? values.contains
+            : values.string;
       case 'uri':
         return modifier === 'below' ? values.below : modifier === 'above' ? values.above : values.uri;
       case 'reference':
@@ -73,7 +78,8 @@ export class NaiveSearch {
     const { expression = '' } = definition;
     const [first, second] = partsOf(definition);
     return evaluate(expression, resource).some((_, index) => {
-      const part = (of: typeof first) => evaluate(`(${expression})[${index}].select(${of!.expression})`, resource);
+      const part = (of: typeof first) =>
+        evaluate(`(${expression})[${index}].select(${of!.expression})`, resource);
       return values.split(value, ',').some((one) => {
         const [head = '', tail = ''] = values.split(one, '$');
         const meets = (of: typeof first, text: string) =>

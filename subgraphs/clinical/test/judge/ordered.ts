@@ -37,14 +37,21 @@ export function daysIn({ type, value }: Element): Days[] {
   if (type === 'Period') {
     if (!item.start && !item.end) return [];
     return [
-      { first: item.start ? daysOf(item.start).first : -LATEST, last: item.end ? daysOf(item.end).last : LATEST },
+      {
+        first: item.start ? daysOf(item.start).first : -LATEST,
+        last: item.end ? daysOf(item.end).last : LATEST,
+      },
     ];
   }
   if (type !== 'Timing') return [];
   const events: Days[] = (item.event ?? []).map(daysOf);
-  if (events.length === 0) return item.repeat?.boundsPeriod ? daysIn({ type: 'Period', value: item.repeat.boundsPeriod }) : [];
+  if (events.length === 0)
+    return item.repeat?.boundsPeriod ? daysIn({ type: 'Period', value: item.repeat.boundsPeriod }) : [];
   return [
-    { first: Math.min(...events.map(({ first }) => first)), last: Math.max(...events.map(({ last }) => last)) },
+    {
+      first: Math.min(...events.map(({ first }) => first)),
+      last: Math.max(...events.map(({ last }) => last)),
+    },
   ];
 }
 
@@ -116,7 +123,13 @@ export function amountsIn({ type, value }: Element): Amount[] {
   const { comparator = '', system, code, unit } = item;
   const end: End = { at: decimal(String(item.value)), open: comparator === '<' || comparator === '>' };
   return [
-    { low: comparator.startsWith('<') ? undefined : end, high: comparator.startsWith('>') ? undefined : end, system, code, unit },
+    {
+      low: comparator.startsWith('<') ? undefined : end,
+      high: comparator.startsWith('>') ? undefined : end,
+      system,
+      code,
+      unit,
+    },
   ];
 }
 
@@ -124,7 +137,9 @@ export function quantity(element: Element, text: string): boolean {
   const [, prefix = 'eq', rest = ''] = PREFIX.exec(text)!;
   const [number = '', system = '', unit = ''] = split(rest, '|');
   return amountsIn(element).some((amount) => {
-    const isUnit = unit === '' || ((amount.code === unit || amount.unit === unit) && (system === '' || amount.system === system));
+    const isUnit =
+      unit === '' ||
+      ((amount.code === unit || amount.unit === unit) && (system === '' || amount.system === system));
     return isUnit && meets(amount, prefix, number);
   });
 }
@@ -138,9 +153,7 @@ function meets({ low, high }: Amount, prefix: string, text: string): boolean {
   const decimals = (/\.(\d+)/.exec(text)?.[1] ?? '').length;
   // Half of the last digit that was written; in the standard's example 1e2 is 95 to 105.
   const half =
-    power === undefined
-      ? { digits: 5n, places: decimals + 1 }
-      : decimal(`5e${Number(power) - 2 - decimals}`);
+    power === undefined ? { digits: 5n, places: decimals + 1 } : decimal(`5e${Number(power) - 2 - decimals}`);
   const most = Math.max(places, half.places);
   const from: Decimal = { digits: scaled(value, most) - scaled(half, most), places: most };
   const to: Decimal = { digits: scaled(value, most) + scaled(half, most), places: most };

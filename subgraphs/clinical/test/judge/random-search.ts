@@ -55,8 +55,8 @@ export class RandomSearches {
   }
 
   #sortKey(type: string): string {
-    const ordered = [...definitionsOf(type).values()].filter(({ code, type: kind }) =>
-      code === '_id' || ['date', 'string', 'number', 'quantity'].includes(kind),
+    const ordered = [...definitionsOf(type).values()].filter(
+      ({ code, type: kind }) => code === '_id' || ['date', 'string', 'number', 'quantity'].includes(kind),
     );
     return this.#random.pick(ordered).code;
   }
@@ -68,7 +68,9 @@ export class RandomSearches {
     const terms = made.flatMap((parameter) => (parameter ? (this.#comparison(type, parameter) ?? []) : []));
     const [first, second, third] = terms;
     if (!first || !second) return undefined;
-    const { matches } = { matches: (resource: Resource, of: typeof first) => this.#data.matches(resource, ...of.means) };
+    const { matches } = {
+      matches: (resource: Resource, of: typeof first) => this.#data.matches(resource, ...of.means),
+    };
     if (!third || random.chance(0.3)) {
       return {
         text: `${first.text} or not (${second.text})`,
@@ -77,7 +79,8 @@ export class RandomSearches {
     }
     return {
       text: `(${first.text} or ${second.text}) and ${third.text}`,
-      holds: (resource) => (matches(resource, first) || matches(resource, second)) && matches(resource, third),
+      holds: (resource) =>
+        (matches(resource, first) || matches(resource, second)) && matches(resource, third),
     };
   }
 
@@ -148,14 +151,20 @@ export class RandomSearches {
     // Most values come from a resource that refers to one of this type.
     const before = this.#anchor;
     const refers = (resource: Resource): boolean =>
-      elementsOf(resource, code).some(({ value }) => this.#data.target(value as Reference)?.resourceType === type);
+      elementsOf(resource, code).some(
+        ({ value }) => this.#data.target(value as Reference)?.resourceType === type,
+      );
     this.#anchor = (this.#data.resources.get(source) ?? []).slice(0, 100).find(refers) ?? before;
     const inner = this.#parameter(source, hops - 1);
     this.#anchor = before;
     return inner && [`_has:${source}:${code}:${inner[0]}`, inner[1]];
   }
 
-  #composite(code: string, definition: SearchParameter, resources: readonly Resource[]): Parameter | undefined {
+  #composite(
+    code: string,
+    definition: SearchParameter,
+    resources: readonly Resource[],
+  ): Parameter | undefined {
     const isAnchor = this.#random.chance(0.7) && resources.includes(this.#anchor!);
     const resource = isAnchor ? this.#anchor! : this.#random.pick(resources);
     const count = evaluate(definition.expression!, resource).length;
@@ -208,7 +217,8 @@ export class RandomSearches {
     const code = typeof from === 'object' ? (from.code ?? from.value) : from;
     if (code === undefined || code === '') return undefined;
     const text = escaped(random.chance(0.2) ? String(code).toUpperCase() : String(code));
-    const hasSystem = typeof from === 'object' && ['CodeableConcept', 'Coding', 'Identifier'].includes(element.type);
+    const hasSystem =
+      typeof from === 'object' && ['CodeableConcept', 'Coding', 'Identifier'].includes(element.type);
     if (!hasSystem || random.chance(0.4)) return [modifier, text];
     if (!from.system) return [modifier, `|${text}`];
     return [modifier, `${escaped(from.system)}|${random.chance(0.25) ? '' : text}`];
@@ -233,7 +243,8 @@ export class RandomSearches {
   #uri({ value }: Element, modifier: string): Parameter | undefined {
     const random = this.#random;
     if (typeof value !== 'string') return undefined;
-    if (modifier === ':below') return [modifier, escaped(random.chance(0.5) ? value.replace(/\/[^/]*$/, '') : value)];
+    if (modifier === ':below')
+      return [modifier, escaped(random.chance(0.5) ? value.replace(/\/[^/]*$/, '') : value)];
     if (modifier === ':above') return [modifier, escaped(random.chance(0.5) ? `${value}/z` : value)];
     return [modifier, escaped(random.chance(0.5) ? value.replace(/\|.*$/, '') : value)];
   }
@@ -252,12 +263,16 @@ export class RandomSearches {
     const isRelative = /^[A-Z]\w+\/[^/]+/.test(reference);
     if (only === undefined && isRelative && random.chance(0.2)) return [`:${type}`, id];
     if (only) return isRelative && only === `:${type}` ? [only, id] : undefined;
-    return ['', random.pick([reference, reference.replace(/\/_history\/.*$/, ''), isRelative ? id : reference])];
+    return [
+      '',
+      random.pick([reference, reference.replace(/\/_history\/.*$/, ''), isRelative ? id : reference]),
+    ];
   }
 
   #date({ value }: Element, modifier: string): Parameter | undefined {
     const item = value as any;
-    const text: string = typeof item === 'string' ? item : (item.start ?? item.end ?? item.event?.[0] ?? '2020-03');
+    const text: string =
+      typeof item === 'string' ? item : (item.start ?? item.end ?? item.event?.[0] ?? '2020-03');
     const shorter = text.slice(0, this.#random.pick([4, 7, 10, 99]));
     return [modifier, this.#random.pick(PREFIXES) + shorter];
   }
@@ -269,9 +284,15 @@ export class RandomSearches {
     const number = typeof item === 'number' ? item : (item.value ?? item.low?.value ?? item.high?.value);
     if (!amount || typeof number !== 'number') return undefined;
     const text = random.pick([String(number), String(number), number.toFixed(1), number.toExponential(1)]);
-    const units = ['', '', `||${amount.unit ?? ''}`, `${amount.system ?? ''}|`.concat(`|${amount.code ?? ''}`)];
+    const units = [
+      '',
+      '',
+      `||${amount.unit ?? ''}`,
+      `${amount.system ?? ''}|`.concat(`|${amount.code ?? ''}`),
+    ];
     const unit = random.pick(units.slice(0, amount.code || amount.unit ? 3 : 2));
-    const exact = amount.system && amount.code && random.chance(0.3) ? `|${amount.system}|${amount.code}` : unit;
+    const exact =
+      amount.system && amount.code && random.chance(0.3) ? `|${amount.system}|${amount.code}` : unit;
     return [modifier, random.pick(PREFIXES) + text + exact];
   }
 }

@@ -22,7 +22,7 @@ export function isSorted(resources: readonly Resource[], sort: string): boolean 
 }
 
 function compare(a: Key, b: Key): number {
-  if (typeof a === "number" && typeof b === "number") return a < b ? -1 : a > b ? 1 : 0;
+  if (typeof a === 'number' && typeof b === 'number') return a < b ? -1 : a > b ? 1 : 0;
   return Buffer.compare(Buffer.from(String(a)), Buffer.from(String(b)));
 }
 

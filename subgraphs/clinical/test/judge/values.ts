@@ -50,8 +50,7 @@ export const token: Compare = (element, text) => {
   const [first = '', ...rest] = split(text, '|').map(plain);
   return codesIn(element).some(({ system, code, exact, implied }) => {
     const wanted = rest.length === 0 ? first : rest.join('|');
-    const isCode =
-      wanted === '' || (exact ? code === wanted : code.toLowerCase() === wanted.toLowerCase());
+    const isCode = wanted === '' || (exact ? code === wanted : code.toLowerCase() === wanted.toLowerCase());
     if (rest.length === 0 || (implied && wanted !== '')) return isCode;
     return isCode && !implied && (system ?? '') === first;
   });
@@ -94,14 +93,14 @@ export function labelsIn({ type, value }: Element): string[] {
   if (type === 'CodeableConcept') {
     return [item.text, ...(item.coding ?? []).map((coding: any) => coding.display)].filter(Boolean);
   }
-  return [type === 'Coding' ? item.display : type === 'Identifier' ? item.type?.text : undefined].filter(Boolean);
+  return [type === 'Coding' ? item.display : type === 'Identifier' ? item.type?.text : undefined].filter(
+    Boolean,
+  );
 }
 
 const startsWith = (text: string, wanted: string): boolean => folded(text).startsWith(folded(plain(wanted)));
-export const label: Compare = (element, wanted) =>
-  labelsIn(element).some((text) => startsWith(text, wanted));
-export const string: Compare = (element, wanted) =>
-  textsIn(element).some((text) => startsWith(text, wanted));
+export const label: Compare = (element, wanted) => labelsIn(element).some((text) => startsWith(text, wanted));
+export const string: Compare = (element, wanted) => textsIn(element).some((text) => startsWith(text, wanted));
 export const exact: Compare = (element, wanted) => textsIn(element).includes(plain(wanted));
 export const contains: Compare = (element, wanted) =>
   textsIn(element).some((text) => folded(text).includes(folded(plain(wanted))));
