@@ -39,6 +39,8 @@ export interface SearchParameter {
   expression: string;
   /** For a reference: the resource types of its target. References to other types do not match. */
   targets?: string[];
+  /** For a token: the code systems that the bindings of its `code` elements imply; absent when they are not known. */
+  systems?: string[];
   /** For a composite: its parts in order, written `a$b` in a search. */
   components?: SearchComponent[];
 }

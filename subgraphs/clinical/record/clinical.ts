@@ -9,16 +9,17 @@ import { isResourceType } from '../../../schema/fhir/tables.ts';
 import { AccessRecord } from '../authorization/access-record.ts';
 import { supportedParameters } from './supported-parameters.ts';
 import { requireSearchInReach } from '../authorization/binding.ts';
-import { readChain } from './chain.ts';
+import { requireInnerSearches } from './chain.ts';
+import { withOwnReferences } from './own-references.ts';
 import type { Compartment } from '../authorization/compartment.ts';
 import type { GranularScopes } from '../authorization/granular-scopes.ts';
 import { isPage, LIST_LIMIT, pageSize, requireListable } from './limits.ts';
 import { readIfAllowed } from './read-if-allowed.ts';
 import { Related } from './related.ts';
 import type { Search, SearchResult } from './search.ts';
-import { MAX_GATHERED, RequestSource } from '../sources/request-source.ts';
+import { RequestSource } from '../sources/request-source.ts';
 import { reachOf } from '../search/reach.ts';
-import type { ClinicalSource, SearchParams } from '../sources/source.ts';
+import type { ClinicalSource } from '../sources/source.ts';
 
 export interface ClinicalOptions {
   source: () => Promise<ClinicalSource>;
@@ -30,6 +31,8 @@ export interface ClinicalOptions {
   audit?: RecordOperation;
   /** Types of identifiers that join orders with images (`joins.accessionTypes`). */
   accessionTypes: readonly string[];
+  /** Absolute base of this record's FHIR API; references below it are references to this record. */
+  base: string;
 }
 
 /**
@@ -39,6 +42,7 @@ export interface ClinicalOptions {
 export class Clinical {
   readonly access: Access;
   readonly accessionTypes: readonly string[];
+  readonly #base: string;
   readonly #source: RequestSource;
   readonly #compartment: Compartment;
   readonly #granular: GranularScopes;
@@ -46,7 +50,8 @@ export class Clinical {
   readonly #record: AccessRecord;
 
   constructor(options: ClinicalOptions) {
-    const { source, access, compartment, granular, signal, audit, accessionTypes } = options;
+    const { source, access, compartment, granular, signal, audit, accessionTypes, base } = options;
+    this.#base = base;
     this.access = access;
     this.accessionTypes = accessionTypes;
     this.#source = new RequestSource(source, signal);
@@ -93,7 +98,8 @@ export class Clinical {
     const source = await this.#source.backend();
     const { applied, sort } = supportedParameters(source, type, search);
     requireSearchInReach(this.access, type, applied);
-    const params = await this.#unchained(type, applied, source.local);
+    requireInnerSearches(this.access, type, applied);
+    const params = source.local ? withOwnReferences(type, applied, this.#base) : applied;
     const patients = this.#patients;
     const { offset, cursor, total, count = LIST_LIMIT } = search;
     const page = await this.#granular.covered(
@@ -114,31 +120,6 @@ export class Clinical {
     // A cursor may lead to any page of a server. Its resources are filtered here, but its total must not be shown.
     if (cursor !== undefined && this.access.patients !== 'all' && !source.local) delete found.total;
     return found;
-  }
-
-  /**
-   * Replaces chains by the resources that they lead to, for a caller bound to patients. A store has the records of all
-   * patients, and would follow a chain into another patient's record (SM-16). A server prevents that by the token.
-   */
-  async #unchained(type: string, params: SearchParams, local: boolean): Promise<SearchParams> {
-    return Promise.all(
-      params.map(async ([name, value]) => {
-        const chain = readChain(this.access, type, name);
-        const [target = ''] = chain?.types ?? [];
-        const isBound = this.access.patients !== 'all' && reachOf(target) === 'compartment';
-        if (!chain || !isBound) return [name, value] as const;
-        const inner = [[chain.name, value]] as const;
-        requireSearchInReach(this.access, target, inner);
-        if (!local) return [name, value] as const;
-        const patients = this.#patients!;
-        const { resources } = await this.#source.gather(target, {
-          ...{ params: inner, patients, count: MAX_GATHERED },
-        });
-        const own = resources.filter((resource) => this.#visible(resource));
-        // A reference without an id matches nothing.
-        return [chain.code, own.map(({ id }) => `${target}/${id}`).join(',') || `${target}/`] as const;
-      }),
-    );
   }
 
   /**

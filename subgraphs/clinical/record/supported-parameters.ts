@@ -1,4 +1,5 @@
 import { Fault } from '../../../schema/fault/fault.ts';
+import { searchParameter } from '../../../schema/fhir/tables.ts';
 import { requireFewConditions } from '../../../schema/http/request-bounds.ts';
 import type { Search } from './search.ts';
 import type { ClinicalSource, SearchParams } from '../sources/source.ts';
@@ -13,16 +14,26 @@ export function supportedParameters(
   { params, sort, strict }: Search,
 ): { applied: SearchParams; sort?: string } {
   const unknown = (name: string): boolean => !source.supports(type, name);
+  const isNoKey = (name: string): boolean => unknown(name) || !isSortable(type, name);
   const keys = (sort?.split(',') ?? []).map((key) => ({ key, name: key.replace(/^-/, '') }));
-  const left = [...params.map(([name]) => name), ...keys.map(({ name }) => name)].filter(unknown);
+  const left = [
+    ...params.map(([name]) => name).filter(unknown),
+    ...keys.map(({ name }) => name).filter(isNoKey),
+  ];
   if (strict && left.length > 0) {
     throw new Fault('unsupported_parameter', `${type} cannot be searched by ${left.join(', ')} here.`);
   }
   const applied = params.filter(([name]) => !unknown(name));
-  const known = keys.filter(({ name }) => !unknown(name)).map(({ key }) => key);
+  const known = keys.filter(({ name }) => !isNoKey(name)).map(({ key }) => key);
   requireFewConditions(applied.length, known.length);
   return {
     applied,
     ...(known.length > 0 && { sort: known.join(',') }),
   };
+}
+
+/** Returns true for a plain parameter whose values have an order. */
+function isSortable(type: string, name: string): boolean {
+  const kind = searchParameter(type, name)?.type;
+  return kind !== undefined && kind !== 'composite' && kind !== 'special';
 }

@@ -42,11 +42,12 @@ export class Store implements ClinicalSource {
   }
 
   async search(type: string, search: SourceSearch): Promise<SearchPage> {
+    const { patients } = search;
     const context: SqlContext = {
       param: (of, code) => this.#params.get(`${of} ${code}`),
       now: this.#now(),
+      ...(patients && { patients }),
     };
-    const { patients } = search;
     const params = patients ? boundTo(patients, type, search.params) : search.params;
     const from = searchFrom(type, parseCriteria(type, params), context);
     const order = orderBy(type, search.sort, context);
