@@ -112,7 +112,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     open,
     routes: fhirRoutes({
       baseUrl,
-      open: (request, signal) => open(request.tenant, request.access, signal, request.audit),
+      open: (request, signal, access = request.access) => open(request.tenant, access, signal, request.audit),
     }),
     prepare: async (tenant, onProgress) => {
       if (tenant.clinical.type === 'store') await storeAt(tenant.clinical.path, onProgress);

@@ -11,8 +11,10 @@ import { searchParameter } from '../../../schema/fhir/tables.ts';
 import { chunksByLength, MAX_IDS_LENGTH } from './chunks.ts';
 import { countValues } from './count-values.ts';
 import { failed, refused, unreadable } from './fhir-server-fault.ts';
+import { serverHistory, serverVersion, type ServerCalls } from './fhir-server-history.ts';
 import { FollowedPages } from './followed-pages.ts';
 import { boundTo } from '../search/reach.ts';
+import type { HistoryPage, HistorySearch } from './history.ts';
 import type { ClinicalSource, SearchPage, SourceSearch } from './source.ts';
 
 export interface FhirServerOptions {
@@ -103,6 +105,20 @@ export class FhirServer implements ClinicalSource {
   /** The server may support any parameter of the standard. */
   supports(type: string, name: string): boolean {
     return searchParameter(type, /^[^.:]+/.exec(name)?.[0] ?? '') !== undefined;
+  }
+
+  version(type: string, id: string, versionId: string, signal?: AbortSignal): Promise<Resource | undefined> {
+    return serverVersion(this.#calls(signal), type, id, versionId);
+  }
+
+  history(type: string, id: string, search: HistorySearch, signal?: AbortSignal): Promise<HistoryPage> {
+    const { cursor } = search;
+    const path = cursor === undefined ? undefined : this.#pathOfCursor(`${type}/${id}/_history`, cursor);
+    return serverHistory(this.#calls(signal), { type, id, path }, search);
+  }
+
+  #calls(signal: AbortSignal | undefined): ServerCalls {
+    return { get: (path) => this.#get(path, signal), cursorOf: (link) => this.#relative(link) };
   }
 
   /**

@@ -5,6 +5,7 @@ import { LoopTurns } from '../../../schema/process/event-loop.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { isTimeout } from '../../../schema/outbound/unreachable.ts';
 import { FollowedPages } from './followed-pages.ts';
+import { historyOf, versionOf, type HistoryPage, type HistorySearch } from './history.ts';
 import type { ClinicalSource, SearchPage, SourceSearch } from './source.ts';
 
 /** Largest number of resources that one answer gathers. */
@@ -34,6 +35,16 @@ export class RequestSource {
   /** Reads a resource; undefined when it does not exist. Simultaneous reads become one request. */
   read(type: string, id: string): Promise<Resource | undefined> {
     return this.#reader(type).load(id);
+  }
+
+  /** Reads one version of a resource; undefined when it does not exist. */
+  version(type: string, id: string, versionId: string): Promise<Resource | undefined> {
+    return this.#ask((source) => versionOf(source, { type, id }, versionId, this.#signal));
+  }
+
+  /** Returns one page of the versions of a resource. */
+  history(type: string, id: string, search: HistorySearch): Promise<HistoryPage> {
+    return this.#ask((source) => historyOf(source, { type, id }, search, this.#signal));
   }
 
   #reader(type: string): DataLoader<string, Resource | undefined> {

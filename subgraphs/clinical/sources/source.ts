@@ -1,6 +1,7 @@
 import type { Resource } from 'fhir/r4.js';
 import type { Total } from '../../../schema/fhir/search-request.ts';
 import type { SearchParams } from '../search/search-params.ts';
+import type { HistoryPage, HistorySearch } from './history.ts';
 
 export type { SearchParams } from '../search/search-params.ts';
 
@@ -56,4 +57,10 @@ export interface ClinicalSource {
 
   /** Returns true when this source supports the parameter with its modifier or chain (`code:not`, `patient.identifier`). */
   supports(type: string, name: string): boolean;
+
+  /** Returns one version of a resource; undefined when there is none. Left out by sources that keep no versions. */
+  version?(type: string, id: string, versionId: string, signal?: AbortSignal): Promise<Resource | undefined>;
+
+  /** Returns one page of the versions of a resource. Left out by sources that keep no versions. */
+  history?(type: string, id: string, search: HistorySearch, signal?: AbortSignal): Promise<HistoryPage>;
 }

@@ -155,7 +155,6 @@ function sortKey(text: string): { by: SortKey; descending: boolean } {
 
 /** Result parameters of an ImagingStudy search. */
 const RESULTS: ResultRules = {
-  summaries: ['true', 'text', 'data', 'count', 'false'],
   defaultCount: PAGE_LIMIT,
   maxCount: PAGE_LIMIT,
   more: {
