@@ -5,6 +5,7 @@ import { nearestName, quotedName } from '../../../schema/fhir/nearest-name.ts';
 import { leaveOut, type Parameter, type Parameters } from '../../../schema/fhir/search-request.ts';
 import {
   clinicalResources,
+  imagingResources,
   searchParameter,
   searchParameters,
   type SearchParameter,
@@ -161,6 +162,9 @@ function scopeNeeded(type: string, { permissions }: Access): Fault {
 const cannot = (message: string): Fault => new Fault('unsupported_parameter', message);
 
 function unknownType(type: string): Fault {
+  if (imagingResources.includes(type)) {
+    return cannot(`${type} is not included with the record: search ImagingStudy by patient.`);
+  }
   return cannot(
     `${quotedName(type)} is no resource type of the record. The nearest is "${nearestName(type, clinicalResources)}".`,
   );

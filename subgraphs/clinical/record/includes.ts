@@ -124,7 +124,7 @@ async function referringTo(
   const names = layer.filter(({ resourceType }) => targets.includes(resourceType)).map(nameOf);
   if (names.length === 0) return [];
   const { local } = await clinical.backend();
-  const pages = chunksByLength(names, local ? Infinity : MAX_IDS_LENGTH).map((chunk) =>
+  const pages = chunksByLength(names, local ? Number.MAX_SAFE_INTEGER : MAX_IDS_LENGTH).map((chunk) =>
     clinical.search(type, { params: [[code, chunk.join(',')]], count, strict: true }),
   );
   const wanted = new Set(names);

@@ -13,7 +13,13 @@ import {
 } from '../../../schema/fhir/fhir-request.ts';
 import { isOnlyPage, mapNeighbours, neighbours } from '../../../schema/fhir/paging.ts';
 import type { Parameters } from '../../../schema/fhir/search-request.ts';
-import { outcomeEntry, searchset, type Pages, type SearchEntry } from '../../../schema/fhir/searchset.ts';
+import {
+  ignoredEntries,
+  outcomeEntry,
+  searchset,
+  type Pages,
+  type SearchEntry,
+} from '../../../schema/fhir/searchset.ts';
 import type { ServingRoute } from '../../../schema/http/served.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
@@ -90,7 +96,7 @@ async function search(request: FastifyRequest, reply: FastifyReply, options: Ima
       fullUrl: `${base}/Endpoint/${ENDPOINT_ID}`,
     });
   }
-  more.push(...found.failed.map(outcomeEntry));
+  more.push(...found.failed.map(outcomeEntry), ...ignoredEntries(parsed.notApplied));
   const bundle = searchset({
     url: `${base}/ImagingStudy`,
     applied: parsed.applied,
