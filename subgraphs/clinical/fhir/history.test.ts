@@ -83,6 +83,11 @@ describe('a FHIR server that keeps versions', () => {
   const asked: string[] = [];
   const ehr = Fastify();
   ehr.addHook('onRequest', async ({ url }) => void asked.push(url));
+  ehr.get('/metadata', async () => {
+    const interaction = ['read', 'vread', 'history-instance'].map((code) => ({ code }));
+    const rest = [{ mode: 'server', resource: [{ type: 'Condition', interaction }] }];
+    return { resourceType: 'CapabilityStatement', rest };
+  });
   ehr.get('/Condition/moved/_history/:version', async ({ params }, reply) => {
     const { version } = params as { version: string };
     // A server that answers with the current version, whichever was asked for.

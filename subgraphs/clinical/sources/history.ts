@@ -23,6 +23,12 @@ export interface HistoryPage {
   next?: string;
 }
 
+/** Returns true when a source declares an interaction with a type; without declarations it has what it implements. */
+async function declares(source: ClinicalSource, type: string, interaction: string): Promise<boolean> {
+  if (!source.capabilities) return true;
+  return (await source.capabilities())?.get(type)?.interactions.has(interaction) ?? false;
+}
+
 /** Returns one version of a resource, undefined when there is none. A source without versions has only the current one. */
 export async function versionOf(
   source: ClinicalSource,
@@ -30,7 +36,9 @@ export async function versionOf(
   versionId: string,
   signal?: AbortSignal,
 ): Promise<Resource | undefined> {
-  if (source.version) return source.version(type, id, versionId, signal);
+  if (source.version && (await declares(source, type, 'vread'))) {
+    return source.version(type, id, versionId, signal);
+  }
   const [current] = await source.read(type, [id], signal);
   return current?.meta?.versionId === versionId ? current : undefined;
 }
@@ -42,7 +50,9 @@ export async function historyOf(
   search: HistorySearch,
   signal?: AbortSignal,
 ): Promise<HistoryPage> {
-  if (source.history) return source.history(type, id, search, signal);
+  if (source.history && (await declares(source, type, 'history-instance'))) {
+    return source.history(type, id, search, signal);
+  }
   const current = await source.read(type, [id], signal);
   const since = Date.parse(search.since ?? '');
   // A resource without a time of its last change may have changed since then.

@@ -36,6 +36,20 @@ export interface SearchPage {
   next?: string;
 }
 
+/** What a backend declares for one resource type in its CapabilityStatement (R4 §5.2). */
+export interface TypeCapabilities {
+  /** `read`, `vread`, `history-instance`, `search-type`, … */
+  interactions: ReadonlySet<string>;
+  /** Codes of search parameters. */
+  searchParameters: ReadonlySet<string>;
+  /** Values of `_include`: `Observation:subject`, `*`. */
+  includes: ReadonlySet<string>;
+  revincludes: ReadonlySet<string>;
+}
+
+/** The types that a backend declares. A type that is missing is not offered. */
+export type SourceCapabilities = ReadonlyMap<string, TypeCapabilities>;
+
 /**
  * A backend of the clinical record (FG-7): one file per backend, one suite for all of them. A source does not authorize
  * anything: `clinical.ts` gives it out only with an Access.
@@ -54,6 +68,9 @@ export interface ClinicalSource {
   read(type: string, ids: readonly string[], signal?: AbortSignal): Promise<Resource[]>;
 
   search(type: string, search: SourceSearch, signal?: AbortSignal): Promise<SearchPage>;
+
+  /** Returns what the backend declares; undefined when nothing is known. A source without it has all that it supports. */
+  capabilities?(): Promise<SourceCapabilities | undefined>;
 
   /** Returns true when this source supports the parameter with its modifier or chain (`code:not`, `patient.identifier`). */
   supports(type: string, name: string): boolean;

@@ -51,6 +51,7 @@ export interface ImagingFhirOptions extends ResourceOptions {
 const READS = 'GET, HEAD';
 
 const STUDIES = fhirRoute('search', 'ImagingStudy');
+const STUDIES_OF_PATIENT = fhirRoute('search', 'ImagingStudy', { path: 'patient' });
 const STUDY = fhirRoute('read', 'ImagingStudy');
 const ENDPOINTS = fhirRoute('search', 'Endpoint');
 const ENDPOINT = fhirRoute('read', 'Endpoint');
@@ -63,6 +64,14 @@ export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsy
 
     app.get('/fhir/ImagingStudy', STUDIES, (request, reply) => search(request, reply, options));
     app.post('/fhir/ImagingStudy/_search', STUDIES, (request, reply) => search(request, reply, options));
+    for (const [method, url] of [
+      ['GET', '/fhir/Patient/:patient/ImagingStudy'],
+      ['POST', '/fhir/Patient/:patient/ImagingStudy/_search'],
+    ] as const)
+      app.route({
+        ...{ method, url, ...STUDIES_OF_PATIENT },
+        handler: (request, reply) => search(request, reply, options),
+      });
     app.get('/fhir/ImagingStudy/:id', STUDY, (request, reply) => readImagingStudy(request, reply, options));
     for (const [method, url] of [
       ['GET', '/fhir/Endpoint'],
@@ -73,14 +82,18 @@ export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsy
 
     refuse(app, '/fhir/ImagingStudy', STUDIES, READS);
     refuse(app, '/fhir/ImagingStudy/_search', STUDIES, 'POST');
+    refuse(app, '/fhir/Patient/:patient/ImagingStudy', STUDIES_OF_PATIENT, READS);
     refuse(app, '/fhir/ImagingStudy/:id', STUDY, READS);
     refuse(app, '/fhir/Endpoint/:id', ENDPOINT, READS);
   };
 }
 
 async function search(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions) {
-  const { parameters, strict } = readFhirRequest(request);
+  const { parameters: sent, strict } = readFhirRequest(request);
   const { tenant } = request;
+  // The compartment of a patient has the patient's studies (R4 §3.1.1.2).
+  const { patient } = request.params as { patient?: string };
+  const parameters: Parameters = patient === undefined ? sent : [...sent, ['patient', `Patient/${patient}`]];
   const imaging = opened(request, options);
   const parsed = parseSearch(parameters, { strict, patientBases: patientBases(tenant, options.baseUrl) });
   const found = await findStudies(imaging, parsed, options);
