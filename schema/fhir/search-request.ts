@@ -101,7 +101,7 @@ export function readSearchRequest(
     } else if (understands[name]!(value)) {
       results.push([name, value]);
     } else {
-      leaveOut(unsupported(sent), strict, ignored);
+      leaveOut(unsupported(sent), { strict, ignored });
       continue;
     }
     understood.push(parameter);
@@ -109,8 +109,14 @@ export function readSearchRequest(
   return { criteria, understood, results: resultsOf(results, defaultCount, maxCount), ignored };
 }
 
-/** Adds a fault to those of what is left out. @throws the fault under strict handling (R4 §3.1.1.1) */
-export function leaveOut(fault: Fault, strict: boolean, ignored: Fault[]): void {
+/** How a search treats what is not supported, and what it has left out so far (R4 §3.1.1.1). */
+export interface Handling {
+  strict: boolean;
+  ignored: Fault[];
+}
+
+/** Adds a fault to those of what is left out. @throws the fault under strict handling */
+export function leaveOut(fault: Fault, { strict, ignored }: Handling): void {
   if (strict) throw fault;
   ignored.push(fault);
 }

@@ -26,8 +26,7 @@ export class AccessRecord {
 
   /** @param resources those among the result whose patients are recorded */
   async read<T>(
-    type: string,
-    id: string,
+    { type, id }: { type: string; id: string },
     run: () => Promise<T>,
     resources: (found: T) => readonly Resource[],
   ): Promise<T> {

@@ -12,7 +12,7 @@ import {
   type ResultRules,
   type Results,
 } from '../../../schema/fhir/search-request.ts';
-import type { HistoryPage, HistorySearch, Version } from '../sources/history.ts';
+import type { HistoryPage, HistorySearch, Version } from '../sources/source.ts';
 
 /** The history of one resource as a Bundle (R4 §3.1.0.4). */
 

@@ -3,12 +3,13 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { sendRead, storedVersion } from '../../../schema/fhir/conditional-read.ts';
 import { partOf } from '../../../schema/fhir/elements.ts';
 import { readFhirRequest, sendFhir } from '../../../schema/fhir/fhir-request.ts';
+import type { Parameters } from '../../../schema/fhir/search-request.ts';
 import { clinicalResources, isResourceType } from '../../../schema/fhir/tables.ts';
 import { clientLeft } from '../../../schema/http/client-left.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { accessWithin } from '../record/compartment-access.ts';
-import { readIncludes } from '../record/include-rules.ts';
+import { readIncludes, type IncludeRules } from '../record/include-rules.ts';
 import { includesOf } from '../record/includes.ts';
 import { pageOf } from '../record/page.ts';
 import type { FhirRoutesOptions } from './fhir-routes-options.ts';
@@ -28,7 +29,7 @@ export async function search(
 ): Promise<FastifyReply> {
   const { type } = request.params;
   requireType(type);
-  return answerSearch(options, request, reply, { type, path: type });
+  return answerSearch(options, { request, reply }, { type, path: type });
 }
 
 /** Answers a search in the compartment of a patient: `Patient/1/Condition` (R4 §3.1.1.2). */
@@ -48,19 +49,18 @@ export async function searchCompartment(
   const open: FhirRoutesOptions['open'] = (opened, signal) =>
     options.open(opened, signal, accessWithin(request.access, patient, type));
   const path = `Patient/${patient}/${type}`;
-  return answerSearch({ ...options, open }, request, reply, { type, path });
+  return answerSearch({ ...options, open }, { request, reply }, { type, path });
 }
 
 async function answerSearch(
   { baseUrl, open }: FhirRoutesOptions,
-  request: FastifyRequest,
-  reply: FastifyReply,
+  { request, reply }: { request: FastifyRequest; reply: FastifyReply },
   { type, path }: { type: string; path: string },
 ): Promise<FastifyReply> {
   const { parameters, strict } = readFhirRequest(request);
   const { search, results, includes, ignored } = parseSearch(type, parameters, strict);
   const clinical = open(request, clientLeft(reply));
-  const rules = await rulesOf(clinical, includes, type, strict);
+  const rules = await rulesOf(clinical, includes, { type, strict });
   const page = await pageOf(clinical, type, search);
   const matches = results.summary === 'count' ? [] : page.resources;
   const { resources, incomplete } = await includesOf(clinical, matches, rules.rules);
@@ -75,13 +75,12 @@ async function answerSearch(
 /** Reads `_include` and `_revinclude`; without them the source is not asked. */
 async function rulesOf(
   clinical: Clinical,
-  includes: Parameters<typeof readIncludes>[0],
-  type: string,
-  strict: boolean,
-): Promise<ReturnType<typeof readIncludes>> {
+  includes: Parameters,
+  asked: { type: string; strict: boolean },
+): Promise<IncludeRules> {
   if (includes.length === 0) return { rules: [], applied: [], ignored: [] };
   const { access } = clinical;
-  return readIncludes(includes, { type, source: await clinical.backend(), access, strict });
+  return readIncludes(includes, { ...asked, source: await clinical.backend(), access });
 }
 
 /** Answers a read. */

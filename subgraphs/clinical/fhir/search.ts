@@ -1,6 +1,7 @@
 import {
   leaveOut,
   readSearchRequest,
+  type Handling,
   type Parameters,
   type ResultRules,
   type Results,
@@ -36,7 +37,7 @@ interface RecordSearch {
 export function parseSearch(type: string, parameters: Parameters, strict: boolean): RecordSearch {
   const read = readSearchRequest(parameters, strict, RESULTS);
   const ignored = [...read.ignored];
-  const results = withKnownElements(type, read.results, strict, ignored);
+  const results = withKnownElements(type, read.results, { strict, ignored });
   const includes = read.understood.filter(([name]) => /^_(rev)?include(:|$)/.test(name));
   const { count, offset, cursor, sort, summary } = results;
   if (summary === 'text' && includes.length > 0) {
@@ -68,17 +69,17 @@ export function parseRead(type: string, parameters: Parameters, strict: boolean)
   if (results.summary === 'count') {
     throw new Fault('invalid_request', 'Only a search can be counted, not a read.');
   }
-  return withKnownElements(type, results, strict, []);
+  return withKnownElements(type, results, { strict, ignored: [] });
 }
 
 /** Leaves out the names in `_elements` that the type does not have. */
-function withKnownElements(type: string, results: Results, strict: boolean, ignored: Fault[]): Results {
+function withKnownElements(type: string, results: Results, handling: Handling): Results {
   if (!results.elements) return results;
   const names = elementNames(type);
   const elements = results.elements.filter((element) => {
     const [name = ''] = element.split('.');
     if (names.includes(name)) return true;
-    leaveOut(unknownElement(type, name, names), strict, ignored);
+    leaveOut(unknownElement(type, name, names), handling);
     return false;
   });
   return { ...results, elements };

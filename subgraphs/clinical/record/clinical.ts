@@ -18,8 +18,7 @@ import { Related } from './related.ts';
 import type { Search, SearchResult } from './search.ts';
 import { MAX_GATHERED, RequestSource } from '../sources/request-source.ts';
 import { reachOf } from '../search/reach.ts';
-import type { HistoryPage, HistorySearch } from '../sources/history.ts';
-import type { ClinicalSource, SearchParams } from '../sources/source.ts';
+import type { ClinicalSource, HistoryPage, HistorySearch, SearchParams } from '../sources/source.ts';
 
 export interface ClinicalOptions {
   source: () => Promise<ClinicalSource>;
@@ -63,7 +62,7 @@ export class Clinical {
    * exist and for one out of reach
    */
   read(type: string, id: string): Promise<Resource> {
-    return this.#record.read(type, id, () => this.#read(type, id), alone);
+    return this.#record.read({ type, id }, () => this.#read(type, id), alone);
   }
 
   async #read(type: string, id: string): Promise<Resource> {
@@ -93,13 +92,13 @@ export class Clinical {
       if (!FHIR_ID.test(versionId)) throw noSuchResource();
       const [granted] = await this.#granted(
         type,
-        [await this.#source.version(type, id, versionId)],
+        [await this.#source.version({ type, id }, versionId)],
         coverage,
       );
       if (!granted) throw noSuchResource();
       return granted;
     };
-    return this.#record.read(type, id, run, alone);
+    return this.#record.read({ type, id }, run, alone);
   }
 
   /**
@@ -110,7 +109,7 @@ export class Clinical {
   history(type: string, id: string, search: HistorySearch): Promise<HistoryPage> {
     const run = async (): Promise<HistoryPage> => {
       const coverage = this.#requireReadable(type, id);
-      const page = await this.#source.history(type, id, search);
+      const page = await this.#source.history({ type, id }, search);
       const granted = new Set(await this.#granted(type, resourcesOf(page), coverage));
       const unrestricted = this.access.patients === 'all' && !coverage.constraints;
       const versions = page.versions.filter(({ resource }) =>
@@ -119,7 +118,7 @@ export class Clinical {
       if (versions.length === 0 && search.cursor === undefined && !search.since) throw noSuchResource();
       return { ...page, versions };
     };
-    return this.#record.read(type, id, run, resourcesOf);
+    return this.#record.read({ type, id }, run, resourcesOf);
   }
 
   /** Returns those of some resources of a type that a read may show. */

@@ -68,7 +68,7 @@ export function readIncludes(parameters: Parameters, context: IncludeContext): I
     const asked = { direction: direction as IncludeRule['direction'], iterate: iterate !== undefined };
     const found = rulesOf(asked, parameter[1], context);
     if (found instanceof Fault) {
-      leaveOut(found, context.strict, ignored);
+      leaveOut(found, { strict: context.strict, ignored });
       continue;
     }
     applied.push(parameter);
@@ -118,7 +118,7 @@ function rulesOf(asked: Asked, value: string, context: IncludeContext): IncludeR
     return { ...asked, type, code, targets: covered, refused };
   });
   const possible = rules.filter(({ targets }) => targets.length > 0);
-  return possible.length > 0 ? possible : uncovered(candidates, target, asked, context);
+  return possible.length > 0 ? possible : uncovered(candidates, { ...asked, target }, context);
 }
 
 /** Returns true when references to a type can be followed: forwards to what may be read, backwards to what was found. */
@@ -138,8 +138,7 @@ function unsearchable(type: string, { access }: IncludeContext): Fault | undefin
 /** Returns why none of the targets can be followed. */
 function uncovered(
   candidates: readonly SearchParameter[],
-  target: string | undefined,
-  { direction }: Asked,
+  { direction, target }: Asked & { target: string | undefined },
   { type, access }: IncludeContext,
 ): Fault {
   const [{ code, targets = [] }] = candidates as [SearchParameter];

@@ -42,16 +42,16 @@ export async function includesOf(
       break;
     }
     const room = MAX_INCLUDED - resources.length;
-    const named = namedBy(clinical, layer, active, refused).filter(
-      (one) => !known.has(one) && !attempted.has(one),
-    );
+    const references = namedBy(clinical, layer, active);
+    for (const type of references.refused) refused.add(type);
+    const named = references.named.filter((one) => !known.has(one) && !attempted.has(one));
     const followed = named.slice(0, Math.max(0, MAX_INCLUDED - attempted.size));
     for (const one of followed) attempted.add(one);
     const found = await Promise.all([
       readAll(clinical, followed),
       ...active
         .filter(({ direction }) => direction === 'revinclude')
-        .map((rule) => referringTo(clinical, layer, rule, room + 1)),
+        .map((rule) => referringTo(clinical, layer, { ...rule, count: room + 1 })),
     ]);
     const added = found.flat().filter((resource) => isFirst(resource, known));
     layer = added.slice(0, room);
@@ -81,28 +81,29 @@ function isFirst(resource: Resource, known: Set<string>): boolean {
 }
 
 /**
- * Returns the resources (`Patient/1`) to which the rules lead from these, each once, without contained and foreign ones.
- * @param refused gets the types that are referred to, but not shown to the caller
+ * Returns the resources (`Patient/1`) to which the rules lead from these, each once, without contained and foreign ones; and
+ * the types that are referred to, but not shown to the caller.
  */
 function namedBy(
   clinical: Clinical,
   layer: readonly Resource[],
   rules: readonly IncludeRule[],
-  refused: Set<string>,
-): string[] {
+): { named: string[]; refused: Set<string> } {
   const named = new Set<string>();
-  for (const { direction, type, code, targets, ...rule } of rules) {
-    if (direction !== 'include') continue;
+  const refused = new Set<string>();
+  for (const rule of rules) {
+    if (rule.direction !== 'include') continue;
     for (const resource of layer) {
-      if (resource.resourceType !== type) continue;
-      for (const reference of clinical.referenced(resource, code)) {
+      if (resource.resourceType !== rule.type) continue;
+      for (const reference of clinical.referenced(resource, rule.code)) {
         const target = /^[a-z]+:/i.test(reference) ? undefined : parseReference(reference);
-        if (target && targets.includes(target.type)) named.add(`${target.type}/${target.id}`);
-        else if (target && rule.refused.includes(target.type)) refused.add(target.type);
+        if (!target) continue;
+        if (rule.targets.includes(target.type)) named.add(`${target.type}/${target.id}`);
+        else if (rule.refused.includes(target.type)) refused.add(target.type);
       }
     }
   }
-  return [...named];
+  return { named: [...named], refused };
 }
 
 /** Reads resources; those that are missing or out of reach are left out. */
@@ -118,8 +119,7 @@ async function readAll(clinical: Clinical, names: readonly string[]): Promise<Re
 async function referringTo(
   clinical: Clinical,
   layer: readonly Resource[],
-  { type, code, targets }: IncludeRule,
-  count: number,
+  { type, code, targets, count }: IncludeRule & { count: number },
 ): Promise<Resource[]> {
   const names = layer.filter(({ resourceType }) => targets.includes(resourceType)).map(nameOf);
   if (names.length === 0) return [];

@@ -25,7 +25,7 @@ export function supportedParameters(
   const ignored: Fault[] = [];
   const isKnown = (name: string, what: string): boolean => {
     if (source.supports(type, name)) return true;
-    leaveOut(unknownParameter(source, type, name, what), strict, ignored);
+    leaveOut(unknownParameter(source, type, { name, what }), { strict, ignored });
     return false;
   };
   const applied = params.filter(([name]) => isKnown(name, 'search parameter'));
@@ -34,7 +34,11 @@ export function supportedParameters(
   return { applied, ...(keys.length > 0 && { sort: keys.join(',') }), ignored };
 }
 
-function unknownParameter(source: ClinicalSource, type: string, name: string, what: string): Fault {
+function unknownParameter(
+  source: ClinicalSource,
+  type: string,
+  { name, what }: { name: string; what: string },
+): Fault {
   const codes = searchParameters(type).map(({ code }) => code);
   const nearest = nearestName(
     name,

@@ -1,6 +1,6 @@
 import type { Bundle, Resource } from 'fhir/r4.js';
 import { unreadable } from './fhir-server-fault.ts';
-import type { HistoryPage, HistorySearch } from './history.ts';
+import type { HistoryPage, HistorySearch, ResourceName } from './source.ts';
 
 /** vread and history at a FHIR server (R4 §3.1.0.3, §3.1.0.4). */
 
@@ -15,8 +15,7 @@ export interface ServerCalls {
 /** Returns a version of a resource; undefined when the server does not have it. */
 export async function serverVersion(
   { get }: ServerCalls,
-  type: string,
-  id: string,
+  { type, id }: ResourceName,
   versionId: string,
 ): Promise<Resource | undefined> {
   const resource = await get(`/${type}/${encodeURIComponent(id)}/_history/${encodeURIComponent(versionId)}`);
@@ -33,7 +32,7 @@ export async function serverVersion(
  */
 export async function serverHistory(
   { get, cursorOf }: ServerCalls,
-  { type, id, path }: { type: string; id: string; path: string | undefined },
+  { type, id, path }: ResourceName & { path: string | undefined },
   { count, since }: HistorySearch,
 ): Promise<HistoryPage> {
   const query = new URLSearchParams({ _count: String(count), ...(since !== undefined && { _since: since }) });

@@ -14,8 +14,14 @@ import { failed, refused, unreadable } from './fhir-server-fault.ts';
 import { serverHistory, serverVersion, type ServerCalls } from './fhir-server-history.ts';
 import { FollowedPages } from './followed-pages.ts';
 import { boundTo } from '../search/reach.ts';
-import type { HistoryPage, HistorySearch } from './history.ts';
-import type { ClinicalSource, SearchPage, SourceSearch } from './source.ts';
+import type {
+  ClinicalSource,
+  HistoryPage,
+  HistorySearch,
+  ResourceName,
+  SearchPage,
+  SourceSearch,
+} from './source.ts';
 
 export interface FhirServerOptions {
   /** Absolute base without a trailing slash. */
@@ -107,14 +113,15 @@ export class FhirServer implements ClinicalSource {
     return searchParameter(type, /^[^.:]+/.exec(name)?.[0] ?? '') !== undefined;
   }
 
-  version(type: string, id: string, versionId: string, signal?: AbortSignal): Promise<Resource | undefined> {
-    return serverVersion(this.#calls(signal), type, id, versionId);
+  version(named: ResourceName, versionId: string, signal?: AbortSignal): Promise<Resource | undefined> {
+    return serverVersion(this.#calls(signal), named, versionId);
   }
 
-  history(type: string, id: string, search: HistorySearch, signal?: AbortSignal): Promise<HistoryPage> {
+  history(named: ResourceName, search: HistorySearch, signal?: AbortSignal): Promise<HistoryPage> {
     const { cursor } = search;
-    const path = cursor === undefined ? undefined : this.#pathOfCursor(`${type}/${id}/_history`, cursor);
-    return serverHistory(this.#calls(signal), { type, id, path }, search);
+    const place = `${named.type}/${named.id}/_history`;
+    const path = cursor === undefined ? undefined : this.#pathOfCursor(place, cursor);
+    return serverHistory(this.#calls(signal), { ...named, path }, search);
   }
 
   #calls(signal: AbortSignal | undefined): ServerCalls {

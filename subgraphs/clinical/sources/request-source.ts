@@ -5,8 +5,15 @@ import { LoopTurns } from '../../../schema/process/event-loop.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { isTimeout } from '../../../schema/outbound/unreachable.ts';
 import { FollowedPages } from './followed-pages.ts';
-import { historyOf, versionOf, type HistoryPage, type HistorySearch } from './history.ts';
-import type { ClinicalSource, SearchPage, SourceSearch } from './source.ts';
+import { Versions } from './history.ts';
+import type {
+  ClinicalSource,
+  HistoryPage,
+  HistorySearch,
+  ResourceName,
+  SearchPage,
+  SourceSearch,
+} from './source.ts';
 
 /** Largest number of resources that one answer gathers. */
 export const MAX_GATHERED = 20_000;
@@ -38,13 +45,13 @@ export class RequestSource {
   }
 
   /** Reads one version of a resource; undefined when it does not exist. */
-  version(type: string, id: string, versionId: string): Promise<Resource | undefined> {
-    return this.#ask((source) => versionOf(source, { type, id }, versionId, this.#signal));
+  version(named: ResourceName, versionId: string): Promise<Resource | undefined> {
+    return this.#ask((source) => new Versions(source, this.#signal).read(named, versionId));
   }
 
   /** Returns one page of the versions of a resource. */
-  history(type: string, id: string, search: HistorySearch): Promise<HistoryPage> {
-    return this.#ask((source) => historyOf(source, { type, id }, search, this.#signal));
+  history(named: ResourceName, search: HistorySearch): Promise<HistoryPage> {
+    return this.#ask((source) => new Versions(source, this.#signal).page(named, search));
   }
 
   #reader(type: string): DataLoader<string, Resource | undefined> {

@@ -1,7 +1,6 @@
-import type { Resource } from 'fhir/r4.js';
+import type { BundleEntry, Resource } from 'fhir/r4.js';
 import type { Total } from '../../../schema/fhir/search-request.ts';
 import type { SearchParams } from '../search/search-params.ts';
-import type { HistoryPage, HistorySearch } from './history.ts';
 
 export type { SearchParams } from '../search/search-params.ts';
 
@@ -33,6 +32,32 @@ export interface SearchPage {
   /** Number of all matches, when it was requested and the source gives it. */
   total?: number;
   /** Opaque; continues this search. */
+  next?: string;
+}
+
+/** Names one resource of the record. */
+export interface ResourceName {
+  type: string;
+  id: string;
+}
+
+/** Which versions of a resource are wanted. */
+export interface HistorySearch {
+  /** Versions on a page. */
+  count: number;
+  /** Continues after a page of the same history. */
+  cursor?: string;
+  /** Only versions since this FHIR instant. */
+  since?: string;
+}
+
+/** One version; a deletion has no resource. `request` and `response` are those of the source, if it states them. */
+export type Version = Pick<BundleEntry, 'request' | 'response'> & { resource?: Resource };
+
+export interface HistoryPage {
+  /** Newest first. */
+  versions: Version[];
+  /** Opaque; continues this history. */
   next?: string;
 }
 
@@ -76,8 +101,8 @@ export interface ClinicalSource {
   supports(type: string, name: string): boolean;
 
   /** Returns one version of a resource; undefined when there is none. Left out by sources that keep no versions. */
-  version?(type: string, id: string, versionId: string, signal?: AbortSignal): Promise<Resource | undefined>;
+  version?(named: ResourceName, versionId: string, signal?: AbortSignal): Promise<Resource | undefined>;
 
   /** Returns one page of the versions of a resource. Left out by sources that keep no versions. */
-  history?(type: string, id: string, search: HistorySearch, signal?: AbortSignal): Promise<HistoryPage>;
+  history?(named: ResourceName, search: HistorySearch, signal?: AbortSignal): Promise<HistoryPage>;
 }

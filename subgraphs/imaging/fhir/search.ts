@@ -81,7 +81,7 @@ export function parseSearch(parameters: Iterable<Parameter>, rules: SearchRules)
       if (parsed) criteria.push(parsed);
       else ignored.add(parameter);
     } else {
-      leaveOut(unsupported(name), rules.strict, notApplied);
+      leaveOut(unsupported(name), { strict: rules.strict, ignored: notApplied });
       ignored.add(parameter);
     }
   }
