@@ -223,6 +223,20 @@ describe('FHIR REST', () => {
     expect(await client.read({ resourceType: 'Patient', id: 'ana' })).toEqual(ana);
     const bundle = await client.search({ resourceType: 'Condition', searchParams: { patient: 'ana' } });
     expect(bundle).toMatchObject({ resourceType: 'Bundle', total: 2 });
+    const found = await client.compartmentSearch({
+      resourceType: 'Condition',
+      compartment: { resourceType: 'Patient', id: 'ana' },
+      searchParams: { 'clinical-status': 'active', _include: 'Condition:encounter' },
+    });
+    expect((found as unknown as Bundle).entry?.map(({ search }) => search?.mode)).toEqual([
+      'match',
+      'include',
+    ]);
+    expect(await client.vread({ resourceType: 'Patient', id: 'ana', version: '3' })).toEqual(ana);
+    expect(await client.history({ resourceType: 'Patient', id: 'ana' })).toMatchObject({
+      type: 'history',
+      total: 1,
+    });
     await expect(client.read({ resourceType: 'Patient', id: 'none' })).rejects.toMatchObject({
       response: { status: 404 },
     });

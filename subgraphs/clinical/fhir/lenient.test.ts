@@ -74,6 +74,13 @@ describe.each(SOURCES)('%s', (source) => {
     });
   });
 
+  it('gives the whole resource when no name in _elements is known', async () => {
+    const found = await bundle(source, '/Condition?_id=flu&_elements=cod');
+    expect(selfOf(found)).toBe('_id=flu&_count=50');
+    expect(found.entry?.[0]?.resource).toEqual((await ask(source, '/Condition/flu')).json());
+    expect((await ask(source, '/Condition/flu?_elements=cod')).json()).not.toHaveProperty('meta');
+  });
+
   it('says everything that it left out in one entry, also where only the total is wanted', async () => {
     const found = await bundle(source, '/Condition?a=1&b=2&_sort=c&_summary=count');
     expect(found.entry).toHaveLength(1);
@@ -130,6 +137,86 @@ describe.each(SOURCES)('%s', (source) => {
       if (answer.statusCode === 200) expect(answer.json()).toMatchObject({ total: 0 });
     },
   );
+
+  const hostile = [
+    ...['|', 'a|b|c', '|||', '\\', '\\,', ',', ',,,', '$', 'a$b', '#', '#x', '%00', '\u0000', '\ud800'],
+    ...[
+      '..',
+      '../Patient/bob',
+      "' OR 1=1 --",
+      '"',
+      '2024-02-30',
+      '2024-13',
+      '24:00',
+      'T',
+      'ge',
+      'gegegt1',
+      '1e999',
+    ],
+    ...[
+      '-',
+      '1||',
+      'NaN',
+      'Patient/',
+      '/ana',
+      'urn:uuid:x',
+      'http://',
+      'x'.repeat(20_000),
+      '{"a":1}',
+      '<a>',
+      '*',
+    ],
+  ];
+  it.each([
+    'code',
+    'onset-date',
+    'subject',
+    'onset-age',
+    '_id',
+    '_lastUpdated',
+    '_profile',
+    'encounter.date',
+    '_sort',
+  ])('no value of %s is a failure of the server', async (name) => {
+    for (const value of hostile) {
+      const query = new URLSearchParams({ [name]: value }).toString();
+      const { statusCode, body } = await ask(source, `/Condition?${query}`, { headers: {} });
+      expect([name, value.slice(0, 50), statusCode < 500]).toEqual([name, value.slice(0, 50), true]);
+      expect(body).not.toContain('bobs');
+    }
+  });
+
+  it.each([
+    '_include',
+    '_revinclude',
+    '_elements',
+    '_summary',
+    '_count',
+    '_total',
+    '_cursor',
+    '_offset',
+    '_list',
+  ])('no value of %s is a failure of the server, in a search or a read', async (name) => {
+    // These are read before the source is asked.
+    if (source !== 'store') return;
+    for (const value of hostile) {
+      const query = new URLSearchParams({ [name]: value }).toString();
+      for (const path of [
+        '/Condition',
+        '/Condition/asthma',
+        '/Patient/ana/Condition',
+        '/Condition/asthma/_history',
+      ]) {
+        const { statusCode } = await ask(source, `${path}?${query}`);
+        expect([path, name, value.slice(0, 50), statusCode < 500]).toEqual([
+          path,
+          name,
+          value.slice(0, 50),
+          true,
+        ]);
+      }
+    }
+  });
 
   it('reads the handling from a search by POST', async () => {
     const answer = await app(source).inject({

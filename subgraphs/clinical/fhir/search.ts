@@ -72,7 +72,7 @@ export function parseRead(type: string, parameters: Parameters, strict: boolean)
   return withKnownElements(type, results, { strict, ignored: [] });
 }
 
-/** Leaves out the names in `_elements` that the type does not have. */
+/** Drops the names in `_elements` that the type does not have. */
 function withKnownElements(type: string, results: Results, handling: Handling): Results {
   if (!results.elements) return results;
   const names = elementNames(type);
@@ -82,7 +82,9 @@ function withKnownElements(type: string, results: Results, handling: Handling): 
     leaveOut(unknownElement(type, name, names), handling);
     return false;
   });
-  return { ...results, elements };
+  const { elements: _, ...others } = results;
+  // Without any name that is left, the whole resource is meant.
+  return elements.length > 0 ? { ...others, elements } : others;
 }
 
 function unknownElement(type: string, name: string, names: readonly string[]): Fault {
