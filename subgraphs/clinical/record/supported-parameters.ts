@@ -1,7 +1,7 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 import { nearestName, quotedName } from '../../../schema/fhir/nearest-name.ts';
 import { leaveOut } from '../../../schema/fhir/search-request.ts';
-import { searchParameters } from '../../../schema/fhir/tables.ts';
+import { searchParameter, searchParameters } from '../../../schema/fhir/tables.ts';
 import { requireFewConditions } from '../../../schema/http/request-bounds.ts';
 import type { Search } from './search.ts';
 import type { ClinicalSource, SearchParams } from '../sources/source.ts';
@@ -23,15 +23,23 @@ export function supportedParameters(
   { params, sort, strict = false }: Search,
 ): Supported {
   const ignored: Fault[] = [];
-  const isKnown = (name: string, what: string): boolean => {
-    if (source.supports(type, name)) return true;
-    leaveOut(unknownParameter(source, type, { name, what }), { strict, ignored });
-    return false;
+  const isKnown = (name: string, what: string, supports: boolean): boolean => {
+    if (!supports) leaveOut(unknownParameter(source, type, { name, what }), { strict, ignored });
+    return supports;
   };
-  const applied = params.filter(([name]) => isKnown(name, 'search parameter'));
-  const keys = (sort?.split(',') ?? []).filter((key) => isKnown(key.replace(/^-/, ''), 'sort key'));
+  const applied = params.filter(([name]) => isKnown(name, 'search parameter', source.supports(type, name)));
+  const keys = (sort?.split(',') ?? []).filter((key) => {
+    const name = key.replace(/^-/, '');
+    return isKnown(name, 'sort key', isSortKey(type, name) && source.supports(type, name));
+  });
   requireFewConditions(applied.length, keys.length);
   return { applied, ...(keys.length > 0 && { sort: keys.join(',') }), ignored };
+}
+
+/** A sort key is a plain parameter, without modifier and chain, whose values have an order (R4 §3.1.1.5.1). */
+function isSortKey(type: string, name: string): boolean {
+  const parameter = searchParameter(type, name);
+  return parameter !== undefined && parameter.type !== 'composite' && parameter.type !== 'special';
 }
 
 function unknownParameter(
