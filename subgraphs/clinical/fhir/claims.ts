@@ -1,4 +1,5 @@
 import type { CapabilityStatementRestResource } from 'fhir/r4.js';
+import { Fault } from '../../../schema/fault/fault.ts';
 import { clinicalResources, reverseParameters, searchParameters } from '../../../schema/fhir/tables.ts';
 import type { ClinicalSource, SourceCapabilities } from '../sources/source.ts';
 
@@ -52,7 +53,7 @@ function claimOf(
 function searchClaims(type: string, source: ClaimedSource): Partial<CapabilityStatementRestResource> {
   const parameters = searchParameters(type);
   const searchParam = parameters
-    .filter(({ code }) => source.supports(type, code))
+    .filter(({ code }) => isSupported(source, type, code))
     .map(({ code, type }) => ({ name: code, type }));
   const searchInclude = parameters
     .filter(({ targets = [] }) => targets.some((target) => clinicalResources.includes(target)))
@@ -60,7 +61,7 @@ function searchClaims(type: string, source: ClaimedSource): Partial<CapabilitySt
   // Parameters that may refer to every type work too, but would be 80 more for each.
   const searchRevInclude = clinicalResources.flatMap((other) =>
     reverseParameters(other, type)
-      .filter((code) => source.supports(other, code))
+      .filter((code) => isSupported(source, other, code))
       .map((code) => `${other}:${code}`),
   );
   return {
@@ -68,4 +69,14 @@ function searchClaims(type: string, source: ClaimedSource): Partial<CapabilitySt
     ...(searchRevInclude.length > 0 && { searchRevInclude }),
     ...(searchParam.length > 0 && { searchParam }),
   };
+}
+
+/** A parameter of the standard that no search here can use is refused, not unknown. */
+function isSupported(source: ClaimedSource, type: string, code: string): boolean {
+  try {
+    return source.supports(type, code);
+  } catch (error) {
+    if (error instanceof Fault) return false;
+    throw error;
+  }
 }
