@@ -24,7 +24,7 @@ const IMAGING_STUDY: CapabilityStatementRestResource['searchParam'] = [
 ];
 
 /** Parameter types that no source supports. */
-const UNSEARCHED = new Set(['special', 'composite']);
+const UNSEARCHED = new Set(['special']);
 
 /**
  * Returns the tenant's CapabilityStatement (SM-4), made from the same tables as the schema.
