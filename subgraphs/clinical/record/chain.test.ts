@@ -74,3 +74,14 @@ describe('FG-20 SM-6 SM-16 chains, _has, _list and _filter', () => {
     else expect((await found).map(({ id }) => id).toSorted()).toEqual(outcome);
   });
 });
+
+describe('FG-20 sort keys without an order', () => {
+  it.each(['code-value-quantity', '-patient.name', '_has:Condition:patient:code', 'code:text', '_list'])(
+    'refuses _sort=%s',
+    async (sort) => {
+      const record = clinical.subgraph.open(clinical.tenant, accessOf(all));
+      const sorted = record.search('Observation', { params: [], sort, strict: true });
+      await expect(sorted).rejects.toMatchObject({ code: 'unsupported_parameter' });
+    },
+  );
+});

@@ -143,14 +143,15 @@ function date(criterion: ReturnType<typeof dateCriterion>, now: number, binds: B
 /** Compares numbers and quantities: `5.4`, `gt5.4|http://unitsofmeasure.org|mg`, `5.4||mg`. */
 function quantity(code: string, value: string, binds: Bind[]): string {
   const { prefix, value: rest } = splitPrefix(value);
-  const [text = '', system = '', unit = ''] = splitEscaped(rest, '|').map(unescapeValue);
-  const span = numberSpan(text);
-  if (!span) throw new Fault('invalid_request', `The value of ${code} is not a number.`);
-  const compared = compareNumber(prefix, span, binds);
-  if (unit === '') return compared;
-  binds.push(unit, unit);
-  if (system !== '') binds.push(system);
-  return `(${compared}) AND (code = ? OR unit = ?)${system === '' ? '' : ' AND system = ?'}`;
+  const [text = '', system = '', unit = '', ...more] = splitEscaped(rest, '|').map(unescapeValue);
+  const span = more.length === 0 ? numberSpan(text) : undefined;
+  if (!span) {
+    throw new Fault('invalid_request', `${code} takes a number, and for a quantity number|system|code.`);
+  }
+  const compared = [`(${compareNumber(prefix, span, binds)})`];
+  if (unit !== '') compared.push(push(binds, '(code = ? OR unit = ?)', unit, unit));
+  if (system !== '') compared.push(push(binds, 'system = ?', system));
+  return compared.join(' AND ');
 }
 
 function compareNumber(

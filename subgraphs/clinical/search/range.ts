@@ -10,11 +10,13 @@ export interface Span {
 /** An open end, as a number that SQLite stores exactly. */
 export const UNBOUNDED = Number.MAX_SAFE_INTEGER;
 
-/** Returns the span of a Period; a missing end is open. */
+/** Returns the span of a Period; a missing end is open. An end that is no date makes the period unknown. */
 export function periodSpan({ start, end }: Period): Span | undefined {
   const from = start === undefined ? undefined : dateRange(start);
   const to = end === undefined ? undefined : dateRange(end);
-  return from || to ? { low: from?.low ?? -UNBOUNDED, high: to?.high ?? UNBOUNDED } : undefined;
+  const isUnknown = (start !== undefined && !from) || (end !== undefined && !to);
+  if (isUnknown || (!from && !to)) return undefined;
+  return { low: from?.low ?? -UNBOUNDED, high: to?.high ?? UNBOUNDED };
 }
 
 /** Returns the span of a Timing: from its first to its last event, or the period that bounds its repetition. */

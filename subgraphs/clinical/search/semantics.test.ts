@@ -108,6 +108,10 @@ describe('FG-20 the store finds', () => {
     ['Observation?value-quantity=gt5.40000000000001&value-quantity=lt6', ['below-7', 'long-2']],
     ['Observation?value-quantity=ge7', []],
     ['Observation?value-quantity=ge6.9', ['below-7']],
+    // units: no part of the value is left out
+    ['Observation?value-quantity=0.1|http://unitsofmeasure.org|', ['p1']],
+    ['Observation?value-quantity=0.1|http://other.example|', []],
+    ['Observation?value-quantity=0.1||mm[Hg]', ['p1']],
     // presence
     ['Condition?code:missing=true', ['bare']],
     ['Condition?code:missing=false', ['text', 'versioned']],
@@ -177,6 +181,7 @@ describe('FG-20 what the store cannot say it refuses', () => {
     ['Condition?code:above=x', 'unsupported_parameter'],
     ['Observation?code-value-quantity:missing=true', 'unsupported_parameter'],
     ['Observation?code-value-quantity=1-1', 'invalid_request'],
+    ['Observation?value-quantity=1|a|b|c', 'invalid_request'],
     ['Location?near=1|2', 'unsupported_parameter'],
     ['Patient?_id:text=one', 'unsupported_parameter'],
     ['Patient?_list=$current-problems', 'unsupported_parameter'],

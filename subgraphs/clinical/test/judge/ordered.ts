@@ -137,59 +137,67 @@ export function quantity(element: Element, text: string): boolean {
   const [, prefix = 'eq', rest = ''] = PREFIX.exec(text)!;
   const [number = '', system = '', unit = ''] = split(rest, '|');
   return amountsIn(element).some((amount) => {
-    const isUnit =
-      unit === '' ||
-      ((amount.code === unit || amount.unit === unit) && (system === '' || amount.system === system));
-    return isUnit && meets(amount, prefix, number);
+    const isUnit = unit === '' || amount.code === unit || amount.unit === unit;
+    const isSystem = system === '' || amount.system === system;
+    return isUnit && isSystem && meets(amount, prefix, number);
   });
 }
 
 function meets({ low, high }: Amount, prefix: string, text: string): boolean {
   const value = decimal(text);
-  const places = value.places + 2;
-  const at = (digits: bigint): Decimal => ({ digits, places });
-  const exact = scaled(value, places);
-  const power = /e([+-]?\d+)$/i.exec(text)?.[1];
-  const decimals = (/\.(\d+)/.exec(text)?.[1] ?? '').length;
-  // Half of the last digit that was written; in the standard's example 1e2 is 95 to 105.
-  const half =
-    power === undefined ? { digits: 5n, places: decimals + 1 } : decimal(`5e${Number(power) - 2 - decimals}`);
-  const most = Math.max(places, half.places);
-  const from: Decimal = { digits: scaled(value, most) - scaled(half, most), places: most };
-  const to: Decimal = { digits: scaled(value, most) + scaled(half, most), places: most };
-  const isFrom = low !== undefined && order(low.at, from) >= 0;
-  const isTo = high !== undefined && (order(high.at, to) < 0 || (high.open && order(high.at, to) === 0));
-  const above = high === undefined || order(high.at, value) > 0;
-  const beneath = low === undefined || order(low.at, value) < 0;
-  const tenth = (exact < 0n ? -exact : exact) / 1n;
-  const near = { digits: tenth, places: places + 1 };
-  const reaches = (end: End, limit: Decimal, sign: 1 | -1): boolean => {
-    if (end === undefined) return true;
-    const compared = order(end.at, limit) * sign;
-    return compared > 0 || (compared === 0 && !end.open);
-  };
-  const shifted = (sign: bigint): Decimal => {
-    const wide = near.places;
-    return { digits: scaled(at(exact), wide) + sign * near.digits, places: wide };
-  };
+  const [half, tenth] = [halfOfLastDigit(text), tenthOf(value)];
+  const isFrom = low !== undefined && order(low.at, plus(value, half, -1n)) >= 0;
+  const isWithin = isFrom && high !== undefined && isBefore(high, plus(value, half, 1n));
   switch (prefix) {
     case 'ne':
-      return !(isFrom && isTo);
+      return !isWithin;
     case 'gt':
-      return above;
+      return high === undefined || order(high.at, value) > 0;
     case 'lt':
-      return beneath;
+      return low === undefined || order(low.at, value) < 0;
     case 'ge':
-      return reaches(high, value, 1);
+      return high === undefined || !isBefore(high, value);
     case 'le':
-      return reaches(low, value, -1);
+      return low === undefined || !isAfter(low, value);
     case 'sa':
-      return low !== undefined && (order(low.at, value) > 0 || (low.open && order(low.at, value) === 0));
+      return low !== undefined && isAfter(low, value);
     case 'eb':
-      return high !== undefined && (order(high.at, value) < 0 || (high.open && order(high.at, value) === 0));
+      return high !== undefined && isBefore(high, value);
     case 'ap':
-      return reaches(low, shifted(1n), -1) && reaches(high, shifted(-1n), 1);
+      return (
+        (low === undefined || !isAfter(low, plus(value, tenth, 1n))) &&
+        (high === undefined || !isBefore(high, plus(value, tenth, -1n)))
+      );
     default:
-      return isFrom && isTo;
+      return isWithin;
   }
+}
+
+/** Returns true when all numbers up to this end are before the limit. */
+function isBefore({ at, open }: NonNullable<End>, limit: Decimal): boolean {
+  const compared = order(at, limit);
+  return compared < 0 || (compared === 0 && open);
+}
+
+/** Returns true when all numbers from this end on are after the limit. */
+function isAfter({ at, open }: NonNullable<End>, limit: Decimal): boolean {
+  const compared = order(at, limit);
+  return compared > 0 || (compared === 0 && open);
+}
+
+function plus(a: Decimal, b: Decimal, sign: 1n | -1n): Decimal {
+  const places = Math.max(a.places, b.places);
+  return { digits: scaled(a, places) + sign * scaled(b, places), places };
+}
+
+const tenthOf = ({ digits, places }: Decimal): Decimal => ({
+  digits: digits < 0n ? -digits : digits,
+  places: places + 1,
+});
+
+/** Half of the last digit that was written; in the standard's example, 1e2 is 95 to 105. */
+function halfOfLastDigit(text: string): Decimal {
+  const [mantissa = '', power] = text.toLowerCase().split('e');
+  const decimals = mantissa.split('.')[1]?.length ?? 0;
+  return decimal(`5e${power === undefined ? -1 - decimals : Number(power) - 2 - decimals}`);
 }

@@ -68,9 +68,7 @@ export class RandomSearches {
     const terms = made.flatMap((parameter) => (parameter ? (this.#comparison(type, parameter) ?? []) : []));
     const [first, second, third] = terms;
     if (!first || !second) return undefined;
-    const { matches } = {
-      matches: (resource: Resource, of: typeof first) => this.#data.matches(resource, ...of.means),
-    };
+    const matches = (resource: Resource, { means }: typeof first) => this.#data.matches(resource, ...means);
     if (!third || random.chance(0.3)) {
       return {
         text: `${first.text} or not (${second.text})`,
@@ -284,15 +282,8 @@ export class RandomSearches {
     const number = typeof item === 'number' ? item : (item.value ?? item.low?.value ?? item.high?.value);
     if (!amount || typeof number !== 'number') return undefined;
     const text = random.pick([String(number), String(number), number.toFixed(1), number.toExponential(1)]);
-    const units = [
-      '',
-      '',
-      `||${amount.unit ?? ''}`,
-      `${amount.system ?? ''}|`.concat(`|${amount.code ?? ''}`),
-    ];
-    const unit = random.pick(units.slice(0, amount.code || amount.unit ? 3 : 2));
-    const exact =
-      amount.system && amount.code && random.chance(0.3) ? `|${amount.system}|${amount.code}` : unit;
-    return [modifier, random.pick(PREFIXES) + text + exact];
+    const { system = '', code = '', unit = '' } = amount;
+    const units = ['', '', `||${unit}`, `||${code}`, system && `|${system}|`, code && `|${system}|${code}`];
+    return [modifier, random.pick(PREFIXES) + text + random.pick(units)];
   }
 }
