@@ -56,7 +56,7 @@ const ROUTES: readonly [url: string, serves: Served][] = [
   ['/t/fhir/:type/_search', { interaction: 'search' }],
   ['/t/fhir/:type/:id', { interaction: 'read' }],
   ['/t/fhir/:type/:id/_history/:version', { interaction: 'read' }],
-  ['/t/fhir/Patient/:patient/:type', { interaction: 'search', patientFrom: { path: 'patient' } }],
+  ['/t/fhir/Patient/:id/:type', { interaction: 'search', patientFrom: { path: 'id' } }],
   ...['ImagingStudy', 'Endpoint'].map((resource): [string, Served] => [
     `/t/fhir/${resource}/:id`,
     { interaction: 'read', resource, studyFrom: { path: 'id' } },

@@ -6,7 +6,7 @@ import { history, read, search, searchCompartment, vread } from './interactions.
 
 const SEARCH = fhirRoute('search');
 const READ = fhirRoute('read');
-const COMPARTMENT = fhirRoute('search', undefined, { path: 'patient' });
+const COMPARTMENT = fhirRoute('search', undefined, { path: 'id' });
 
 /** Answers requests of one interaction. */
 type Interaction = (options: FhirRoutesOptions, request: never, reply: FastifyReply) => Promise<FastifyReply>;
@@ -18,8 +18,8 @@ const PATHS = [
   { url: '/:type/:id', route: READ, get: read },
   { url: '/:type/:id/_history', route: READ, get: history },
   { url: '/:type/:id/_history/:version', route: READ, get: vread },
-  { url: '/Patient/:patient/:type(^[A-Z][A-Za-z]+$|^\\*$)', route: COMPARTMENT, get: searchCompartment },
-  { url: '/Patient/:patient/:type/_search', route: COMPARTMENT, post: searchCompartment },
+  { url: '/Patient/:id/:type(^[A-Z][A-Za-z]+$|^\\*$)', route: COMPARTMENT, get: searchCompartment },
+  { url: '/Patient/:id/:type/_search', route: COMPARTMENT, post: searchCompartment },
 ] as const satisfies readonly { url: string; route: object; get?: Interaction; post?: Interaction }[];
 
 /** Returns the routes of FHIR REST for the clinical record: reads, versions, searches by GET and POST. */

@@ -35,10 +35,10 @@ export async function search(
 /** Answers a search in the compartment of a patient: `Patient/1/Condition` (R4 §3.1.1.2). */
 export async function searchCompartment(
   options: FhirRoutesOptions,
-  request: Request<'type' | 'patient'>,
+  request: Request<'type' | 'id'>,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const { type, patient } = request.params;
+  const { type, id: patient } = request.params;
   if (type === '*') {
     throw new Fault(
       'not_implemented',

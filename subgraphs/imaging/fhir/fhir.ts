@@ -51,7 +51,7 @@ export interface ImagingFhirOptions extends ResourceOptions {
 const READS = 'GET, HEAD';
 
 const STUDIES = fhirRoute('search', 'ImagingStudy');
-const STUDIES_OF_PATIENT = fhirRoute('search', 'ImagingStudy', { path: 'patient' });
+const STUDIES_OF_PATIENT = fhirRoute('search', 'ImagingStudy', { path: 'id' });
 const STUDY = fhirRoute('read', 'ImagingStudy');
 const ENDPOINTS = fhirRoute('search', 'Endpoint');
 const ENDPOINT = fhirRoute('read', 'Endpoint');
@@ -65,8 +65,8 @@ export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsy
     app.get('/fhir/ImagingStudy', STUDIES, (request, reply) => search(request, reply, options));
     app.post('/fhir/ImagingStudy/_search', STUDIES, (request, reply) => search(request, reply, options));
     for (const [method, url] of [
-      ['GET', '/fhir/Patient/:patient/ImagingStudy'],
-      ['POST', '/fhir/Patient/:patient/ImagingStudy/_search'],
+      ['GET', '/fhir/Patient/:id/ImagingStudy'],
+      ['POST', '/fhir/Patient/:id/ImagingStudy/_search'],
     ] as const)
       app.route({
         ...{ method, url, ...STUDIES_OF_PATIENT },
@@ -82,7 +82,7 @@ export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsy
 
     refuse(app, '/fhir/ImagingStudy', STUDIES, READS);
     refuse(app, '/fhir/ImagingStudy/_search', STUDIES, 'POST');
-    refuse(app, '/fhir/Patient/:patient/ImagingStudy', STUDIES_OF_PATIENT, READS);
+    refuse(app, '/fhir/Patient/:id/ImagingStudy', STUDIES_OF_PATIENT, READS);
     refuse(app, '/fhir/ImagingStudy/:id', STUDY, READS);
     refuse(app, '/fhir/Endpoint/:id', ENDPOINT, READS);
   };
@@ -92,7 +92,7 @@ async function search(request: FastifyRequest, reply: FastifyReply, options: Ima
   const { parameters: sent, strict } = readFhirRequest(request);
   const { tenant } = request;
   // The compartment of a patient has the patient's studies (R4 §3.1.1.2).
-  const { patient } = request.params as { patient?: string };
+  const { id: patient } = request.params as { id?: string };
   const parameters: Parameters = patient === undefined ? sent : [...sent, ['patient', `Patient/${patient}`]];
   const imaging = opened(request, options);
   const parsed = parseSearch(parameters, { strict, patientBases: patientBases(tenant, options.baseUrl) });
