@@ -73,6 +73,7 @@ export function gatewayParts(options: PartsOptions) {
   });
   return {
     ...{ clinical, imaging, server },
+    operations: clinical.operations(imaging.imagesOfPatient),
     authorizer: authorization,
     capabilities: capabilities(sealer, authorization, now),
     oauth: oauthRoutes(server, baseUrl),

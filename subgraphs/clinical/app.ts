@@ -13,7 +13,10 @@ import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { Clinical } from './record/clinical.ts';
 import { Compartment } from './authorization/compartment.ts';
+import { EXPORT_LIMITS, ExportJobs, type ExportLimits } from './export/export-jobs.ts';
 import { fhirRoutes } from './fhir/fhir.ts';
+import { operationRoutes } from './fhir/operations.ts';
+import type { PatientImages } from './record/patient-images.ts';
 import { GranularScopes } from './authorization/granular-scopes.ts';
 import { clinicalResolvers } from './graphql/resolvers.ts';
 import { FhirServer } from './sources/fhir-server.ts';
@@ -35,6 +38,7 @@ export interface ClinicalDependencies {
   now?: () => number;
   /** Evaluates FHIRPath of callers; by default a new pool, which is closed with the subgraph. */
   expressions?: ExpressionPool;
+  exports?: ExportLimits | undefined;
 }
 
 export interface ClinicalSubgraph {
@@ -46,6 +50,8 @@ export interface ClinicalSubgraph {
   open(tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation): Clinical;
   /** FHIR REST, below `/:tenant`. */
   routes: FastifyPluginAsync;
+  /** Returns the routes of operations and batches, below `/:tenant`. They join the record with images. Call it once. */
+  operations(images: PatientImages): FastifyPluginAsync;
   /** Loads the tenant's store, if any, so that the first request does not wait for it. */
   prepare(tenant: Tenant, onProgress?: (progress: LoadProgress) => void): Promise<void>;
   close(): Promise<void>;
@@ -106,6 +112,13 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     });
   };
 
+  let jobs: ExportJobs | undefined;
+  const operations: ClinicalSubgraph['operations'] = (images) => {
+    const { exports: limits = EXPORT_LIMITS } = dependencies;
+    jobs = new ExportJobs({ folder: join(dataDir, 'exports'), limits, now: now ?? Date.now });
+    return operationRoutes({ baseUrl, open, images, jobs });
+  };
+
   const sdl = readFileSync(new URL('../../schema/clinical.graphql', import.meta.url), 'utf8');
   return {
     schema: subgraphSchema(sdl, (typeDefs) => clinicalResolvers(typeDefs, new ItemSelector(expressions))),
@@ -114,10 +127,12 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       baseUrl,
       open: (request, signal) => open(request.tenant, request.access, signal, request.audit),
     }),
+    operations,
     prepare: async (tenant, onProgress) => {
       if (tenant.clinical.type === 'store') await storeAt(tenant.clinical.path, onProgress);
     },
     close: async () => {
+      await jobs?.close();
       const opened = await Promise.allSettled(stores.values());
       stores.clear();
       granular.close();

@@ -1,5 +1,6 @@
 import type { CapabilityStatement, CapabilityStatementRestResource } from 'fhir/r4.js';
 import { tenantBase } from '../../../schema/http/request.ts';
+import { operationsAt } from '../../../schema/fhir/operations.ts';
 import { clinicalResources, searchParameters } from '../../../schema/fhir/tables.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { SmartConfiguration } from './smart-configuration.ts';
@@ -65,6 +66,7 @@ export function capabilityStatement(
             searchParam: IMAGING_STUDY,
           } satisfies CapabilityStatementRestResource,
         ].sort((a, b) => a.type.localeCompare(b.type)),
+        interaction: [{ code: 'batch' }],
         operation: [
           { name: 'graphql', definition: 'http://hl7.org/fhir/OperationDefinition/Resource-graphql' },
         ],
@@ -80,6 +82,7 @@ function clinicalResource(type: string): CapabilityStatementRestResource {
     searchParam: searchParameters(type)
       .filter((parameter) => !UNSEARCHED.has(parameter.type))
       .map(({ code, type }) => ({ name: code, type })),
+    operation: operationsAt(type),
   };
 }
 

@@ -145,6 +145,7 @@ export function namedIn(request: AskedRequest, documents?: DocumentRules): Named
   return {
     patients: namedPatients(request, graphql),
     studies: namedStudies(request, graphql),
-    runs: graphql.runs,
+    // A batch reads nothing itself: each of its requests names its own.
+    runs: graphql.runs && request.serves.interaction !== 'batch',
   };
 }
