@@ -129,10 +129,15 @@ export class ExportJobs {
     const ownRunning = own.filter(({ id }) => this.#running.has(id));
     const details = { retryAfter: RETRY_SECONDS };
     if (ownRunning.length >= this.#limits.runningOfClient || this.#running.size >= this.#limits.running) {
-      throw new Fault('too_many_requests', 'Too many exports are running. Try again when one has ended.', details);
+      throw new Fault(
+        'too_many_requests',
+        'Too many exports are running. Try again when one has ended.',
+        details,
+      );
     }
     if (own.length >= KEPT_OF_CLIENT || this.#bytes >= this.#limits.bytes) {
-      const message = 'The files of earlier exports take too much room. Delete exports that are no longer needed.';
+      const message =
+        'The files of earlier exports take too much room. Delete exports that are no longer needed.';
       throw new Fault('too_many_requests', message, details);
     }
   }
@@ -158,7 +163,9 @@ export class ExportJobs {
       await this.#folders.describe(job);
     } catch (error) {
       await output.close().catch(() => {});
-      const stopped = signal.aborted ? 'the server was stopped. Start the export again.' : toFault(error).message;
+      const stopped = signal.aborted
+        ? 'the server was stopped. Start the export again.'
+        : toFault(error).message;
       await this.#fail(job, stopped);
       await this.#folders.removeData(job.id).catch(() => {});
     } finally {

@@ -41,7 +41,11 @@ export function requireSystem(access: Access): void {
  *   for a type that the scopes do not cover, `forbidden` for a patient out of reach
  */
 export function readExport(
-  { tenant, access, members }: { tenant: Tenant; access: Access; members?: readonly PatientGrant[] | undefined },
+  {
+    tenant,
+    access,
+    members,
+  }: { tenant: Tenant; access: Access; members?: readonly PatientGrant[] | undefined },
   parameters: Parameters,
   lenient: boolean,
 ): ExportRequest {
@@ -65,14 +69,13 @@ export function readExport(
   return {
     ...{ tenant, filter, notes },
     access: { ...access, patients },
-    types: typesOf(tenant, access, filter, lenient ? notes : undefined),
+    types: typesOf({ tenant, access }, filter, lenient ? notes : undefined),
   };
 }
 
 /** @param notes undefined when a type that is not covered is an error */
 function typesOf(
-  tenant: Tenant,
-  access: Access,
+  { tenant, access }: { tenant: Tenant; access: Access },
   { types: asked }: DataFilter,
   notes: OperationOutcome[] | undefined,
 ): WantedTypes {
@@ -88,7 +91,9 @@ function typesOf(
   });
   const types = wantedTypes(access, covered);
   if (types.searched.length + types.shared.size + types.imaging.size === 0) {
-    throw new Fault('insufficient_scope', "The token's scopes cover no data of patients.", { scope: 'system/*.rs' });
+    throw new Fault('insufficient_scope', "The token's scopes cover no data of patients.", {
+      scope: 'system/*.rs',
+    });
   }
   if (asked && types.searched.length === 0 && types.shared.size > 0) {
     throw new Fault(

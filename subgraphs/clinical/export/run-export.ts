@@ -129,7 +129,7 @@ class ExportRun {
     { type, params }: Pick<Section, 'type' | 'params'>,
   ): AsyncGenerator<{ clinical: Clinical; resources: Resource[] }> {
     const followed = new Set<string>();
-    for (let cursor: string | undefined; ; ) {
+    for (let cursor: string | undefined; ;) {
       this.#tools.signal.throwIfAborted();
       const clinical = this.#tools.open(access);
       const { resources, next } = await clinical.search(type, {
@@ -162,7 +162,8 @@ class ExportRun {
     this.#tools.signal.throwIfAborted();
     this.#at = resource.resourceType;
     const { since } = this.#spec.filter;
-    if (since === undefined || mayBeIn(resource.meta?.lastUpdated, since)) await this.#tools.output.add(resource);
+    if (since === undefined || mayBeIn(resource.meta?.lastUpdated, since))
+      await this.#tools.output.add(resource);
   }
 
   /** @returns number of patients */

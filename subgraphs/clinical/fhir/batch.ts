@@ -2,17 +2,18 @@ import type { OperationOutcome } from 'fhir/r4.js';
 import { Semaphore } from '../../../schema/concurrency/semaphore.ts';
 import { Fault, faultOutcome, toFault } from '../../../schema/fault/fault.ts';
 import { FHIR_JSON } from '../../../schema/fhir/fhir.ts';
+import { OPERATIONS } from '../../../schema/fhir/operations.ts';
 
 /** Batches of reads, searches and operations (R4 §3.1.0.11). */
 
 /** Entries of one batch. */
-export const MAX_ENTRIES = 50;
+const MAX_ENTRIES = 50;
 /** Entries of one batch that run at the same time. */
 const AT_ONCE = 4;
 /** Characters of the answers to all entries. */
 const MAX_ANSWERS = 32 * 1024 * 1024;
-/** Operations that an entry may call. */
-const OPERATIONS = ['$everything', '$lastn'];
+/** Operations that an entry may call: an export has no answer that fits into a batch. */
+const CALLABLE = OPERATIONS.filter(({ name }) => name !== 'export').map(({ name }) => `$${name}`);
 
 /** A request that an entry makes. */
 export interface EntryRequest {
@@ -92,7 +93,9 @@ function readEntry(entry: unknown, { path, base }: BatchOptions): EntryRequest {
   const request = recordOf(recordOf(entry)['request']);
   const { method, url, ifNoneMatch, ifModifiedSince } = request;
   if (method !== 'GET') {
-    throw new Fault('method_not_allowed', 'A batch can only read: each entry has the method GET.', { allow: 'GET' });
+    throw new Fault('method_not_allowed', 'A batch can only read: each entry has the method GET.', {
+      allow: 'GET',
+    });
   }
   if (typeof url !== 'string' || url === '') {
     throw new Fault('invalid_request', 'The entry has no request.url.');
@@ -103,8 +106,8 @@ function readEntry(entry: unknown, { path, base }: BatchOptions): EntryRequest {
     throw new Fault('invalid_request', 'The url of an entry is relative to the base of this server.');
   }
   const operation = target.pathname.split('/').find((part) => /^(\$|%24)/i.test(part));
-  if (operation !== undefined && !OPERATIONS.includes(operation.replace(/^%24/, '$'))) {
-    throw new Fault('invalid_request', `A batch takes these operations: ${OPERATIONS.join(', ')}.`);
+  if (operation !== undefined && !CALLABLE.includes(operation.replace(/^%24/, '$'))) {
+    throw new Fault('invalid_request', `A batch takes these operations: ${CALLABLE.join(', ')}.`);
   }
   const headers: Record<string, string> = {};
   if (isHeaderValue(ifNoneMatch)) headers['if-none-match'] = ifNoneMatch;
@@ -131,7 +134,10 @@ const isHeaderValue = (value: unknown): value is string =>
 function answeredEntry({ status, headers, body }: EntryAnswer): string {
   const isFhir = String(headers['content-type'] ?? '').startsWith(FHIR_JSON);
   if (body !== '' && !isFhir) {
-    throw new Fault('invalid_request', 'The answer to this entry is no FHIR resource: send the request alone.');
+    throw new Fault(
+      'invalid_request',
+      'The answer to this entry is no FHIR resource: send the request alone.',
+    );
   }
   const modified = new Date(String(headers['last-modified'] ?? ''));
   const response = {
@@ -158,7 +164,10 @@ function withMember(object: object, name: string, json: string): string {
 }
 
 function tooMuch(): Fault {
-  return new Fault('too_large', 'The answers to the other entries are too large already: send this one alone.');
+  return new Fault(
+    'too_large',
+    'The answers to the other entries are too large already: send this one alone.',
+  );
 }
 
 const recordOf = (value: unknown): Record<string, unknown> =>

@@ -36,7 +36,7 @@ export async function lastObservations(
   const { criteria } = readSearchRequest(sent, strict, RESULTS);
   requireNarrow(criteria);
   const last = new LastObservations(max);
-  const applied = await eachObservation(open, criteria, strict, (one) => last.add(one));
+  const applied = await eachObservation(open, { params: criteria, strict }, (one) => last.add(one));
   // A parameter that was ignored may be the one that narrows the search.
   requireNarrow(applied);
   const observations = last.all();
@@ -50,7 +50,9 @@ export async function lastObservations(
         ...{ resource, mode: 'match' as const },
         fullUrl: `${base}/Observation/${resource.id}`,
       })),
-      ...ignored.map(([name]) => outcomeEntry(unsupported(/^[\w:.-]{1,64}$/.test(name) ? name : 'of this name'))),
+      ...ignored.map(([name]) =>
+        outcomeEntry(unsupported(/^[\w:.-]{1,64}$/.test(name) ? name : 'of this name')),
+      ),
     ],
   });
 }
@@ -76,8 +78,7 @@ function requireNarrow(parameters: Parameters | SearchParams): void {
 /** Runs a search to its end, each page for itself: a record keeps what it has found. @returns the applied parameters */
 async function eachObservation(
   open: () => Clinical,
-  params: SearchParams,
-  strict: boolean,
+  { params, strict }: { params: SearchParams; strict: boolean },
   take: (observation: Observation) => void,
 ): Promise<SearchParams> {
   let looked = 0;

@@ -67,7 +67,7 @@ export function operationRoutes(options: OperationRoutesOptions): FastifyPluginA
     app.get('/fhir/$export-file/:job/:file', own, exporting.file);
     // Some clients send a batch to the base with a slash at the end.
     for (const url of ['/fhir', '/fhir/']) {
-      app.post(url, serving('batch'), (request, reply) => batch(app, request, reply, base(request)));
+      app.post(url, serving('batch'), (request, reply) => batch(app, { request, reply }, base(request)));
     }
   };
 }
@@ -92,7 +92,11 @@ async function answerEverything(
   };
   try {
     const options = { tenant, images, base, open: (narrowed: Access) => open(tenant, narrowed, signal) };
-    const bundle = await everything(id, parameters, handling === 'strict', { ...options, access });
+    const bundle = await everything(
+      id,
+      { parameters, strict: handling === 'strict' },
+      { ...options, access },
+    );
     audit?.({ ...operation, outcome: ALLOWED });
     return sendFhir(request, reply, bundle);
   } catch (error) {
@@ -110,8 +114,7 @@ function onlyPatient({ patients }: Access): string {
 
 async function batch(
   app: FastifyInstance,
-  request: FastifyRequest,
-  reply: FastifyReply,
+  { request, reply }: { request: FastifyRequest; reply: FastifyReply },
   base: string,
 ): Promise<FastifyReply> {
   const { headers, body, originalUrl, ip, id } = request;

@@ -62,11 +62,7 @@ function effectiveTime(observation: Observation): number {
   const { effectiveDateTime, effectiveInstant, effectivePeriod, effectiveTiming } = observation;
   const events = [...(effectiveTiming?.event ?? [])].sort();
   const text =
-    effectiveDateTime ??
-    effectiveInstant ??
-    effectivePeriod?.end ??
-    effectivePeriod?.start ??
-    events.at(-1);
+    effectiveDateTime ?? effectiveInstant ?? effectivePeriod?.end ?? effectivePeriod?.start ?? events.at(-1);
   return (typeof text === 'string' ? dateRange(text)?.low : undefined) ?? -Infinity;
 }
 
