@@ -68,7 +68,7 @@ export function readExport(
   const filter = readDataFilter(parameters.filter(([name]) => name === '_since' || name === '_type'));
   return {
     ...{ tenant, filter, notes },
-    access: { ...access, patients },
+    ...{ access: { ...access, patients }, caller: access },
     types: typesOf({ tenant, access }, filter, lenient ? notes : undefined),
   };
 }

@@ -26,8 +26,10 @@ const READ_TOGETHER = 100;
 /** What is exported. */
 export interface ExportSpec {
   tenant: Tenant;
-  /** The patients of the export are those in reach. */
+  /** The caller's access to the patients of the export alone. */
   access: Access;
+  /** The caller's whole access, for images: these are asked for patient by patient. */
+  caller: Access;
   types: WantedTypes;
   filter: DataFilter;
 }
@@ -192,10 +194,10 @@ class ExportRun {
   }
 
   async #imagesOf(patientId: string): Promise<void> {
-    const { tenant, access, types } = this.#spec;
+    const { tenant, caller, types } = this.#spec;
     this.#tools.signal.throwIfAborted();
     this.#at = 'ImagingStudy';
-    const { studies, endpoint, failed } = await this.#tools.images(tenant, access, patientId);
+    const { studies, endpoint, failed } = await this.#tools.images(tenant, caller, patientId);
     if (failed[0]) throw failed[0];
     for (const study of studies) if (types.imaging.has('ImagingStudy')) await this.#writeStudy(study);
     if (!endpoint || this.#hasEndpoint || !types.imaging.has('Endpoint')) return;

@@ -92,7 +92,7 @@ export async function everything(
   const asked = readAsked(parameters, strict);
   const grant = grantFor(access, patientId);
   if (!grant) throw patientOutOfReach();
-  // Everything below sees this patient alone, whoever else the token reaches.
+  // The record below shows this patient alone, whoever else the token reaches. The images are asked for by patient.
   const narrowed: Access = { ...access, patients: [grant] };
   const types = wantedTypes(narrowed, asked.filter.types);
   const clinical = options.open(narrowed);
@@ -107,7 +107,7 @@ export async function everything(
   const images: ImagesPart =
     found.next || types.imaging.size === 0
       ? { resources: [], failed: [] }
-      : await imagesPart(options, narrowed, {
+      : await imagesPart(options, access, {
           ...{ patientId, types: types.imaging, filter: asked.filter },
           offset: inImages ? Number(from.cursor ?? 0) : 0,
           count: left - found.resources.length,
