@@ -38,7 +38,8 @@ export interface ClinicalDependencies {
   now?: () => number;
   /** Evaluates FHIRPath of callers; by default a new pool, which is closed with the subgraph. */
   expressions?: ExpressionPool;
-  exports?: ExportLimits | undefined;
+  /** Limits of exports, where they differ from `EXPORT_LIMITS`. */
+  exports?: Partial<ExportLimits> | undefined;
 }
 
 export interface ClinicalSubgraph {
@@ -114,7 +115,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
 
   let jobs: ExportJobs | undefined;
   const operations: ClinicalSubgraph['operations'] = (images) => {
-    const { exports: limits = EXPORT_LIMITS } = dependencies;
+    const limits = { ...EXPORT_LIMITS, ...dependencies.exports };
     jobs = new ExportJobs({ folder: join(dataDir, 'exports'), limits, now: now ?? Date.now });
     return operationRoutes({ baseUrl, open, images, jobs });
   };

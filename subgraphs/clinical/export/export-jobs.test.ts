@@ -13,6 +13,7 @@ afterAll(() => fixture.end());
 beforeEach(() => fixture.nextClient());
 
 const HOUR = 3_600_000;
+const WAIT = { timeout: 15_000 };
 
 describe('how it ends', () => {
   beforeEach(async () => {
@@ -40,7 +41,7 @@ describe('how it ends', () => {
     expect((await fixture.app.inject({ method: 'DELETE', url: status })).statusCode).toBe(202);
     expect((await fixture.app.inject(status)).statusCode).toBe(404);
     go();
-    await vi.waitFor(async () => expect(await folders()).toEqual([]));
+    await vi.waitFor(async () => expect(await folders()).toEqual([]), WAIT);
   });
 
   it('too many exports of a client, and of all, are refused with Retry-After', async () => {
@@ -53,7 +54,7 @@ describe('how it ends', () => {
     expect([await by('a'), await by('a'), await by('a')]).toEqual([202, 202, [429, '60']]);
     expect([await by('b'), await by('c')]).toEqual([202, [429, '60']]);
     go();
-    await vi.waitFor(async () => expect(await by('c')).toBe(202));
+    await vi.waitFor(async () => expect(await by('c')).toBe(202), WAIT);
   });
 
   it('expires: its status, its files and its folder are gone', async () => {
@@ -62,7 +63,7 @@ describe('how it ends', () => {
     expect((await fixture.app.inject(status)).statusCode).toBe(404);
     expect((await fixture.app.inject(at(manifest.output[0]!.url))).statusCode).toBe(404);
     await fixture.restart();
-    await vi.waitFor(async () => expect(await folders()).toEqual([]));
+    await vi.waitFor(async () => expect(await folders()).toEqual([]), WAIT);
   });
 
   it('a finished export is there after a restart', async () => {

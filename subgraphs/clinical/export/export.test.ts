@@ -160,6 +160,12 @@ describe('who may export', () => {
     expect(response.json()).toMatchObject({ resourceType: 'OperationOutcome' });
   });
 
+  it('HEAD begins none', async () => {
+    const headers = { prefer: 'respond-async' };
+    const response = await fixture.app.inject({ method: 'HEAD', url: '/test/fhir/Patient/$export', headers });
+    expect([response.statusCode, response.headers['content-location']]).toEqual([403, undefined]);
+  });
+
   it('IA-7 a Group without a member in reach answers like one that does not exist', async () => {
     expect((await fixture.kickOff('/Group/others/$export')).body).toBe(
       (await fixture.kickOff('/Group/none/$export')).body,

@@ -3,7 +3,8 @@ import { createReadStream } from 'node:fs';
 import type { Access } from '../../../schema/access/access.ts';
 import type { RecordOperation } from '../../../schema/fault/audit.ts';
 import { ALLOWED, outcomeOf, querySummary } from '../../../schema/fault/audit.ts';
-import { Fault } from '../../../schema/fault/fault.ts';
+import { Fault, toFault } from '../../../schema/fault/fault.ts';
+import { logFault } from '../../../schema/fault/log-fault.ts';
 import { readOperationRequest } from '../../../schema/fhir/operation-request.ts';
 import { wantsAsync } from '../../../schema/fhir/prefer.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
@@ -84,7 +85,7 @@ async function start(
   reply: FastifyReply,
   { jobs, open, images, base }: ExportRoutesOptions,
 ): Promise<FastifyReply> {
-  const { tenant, access, audit } = request;
+  const { tenant, access, audit, log } = request;
   const { id: group } = request.params as { id?: string };
   const { parameters, handling } = readOperationRequest(request);
   requireSystem(access);
@@ -112,6 +113,7 @@ async function start(
       audit?.({ ...operation, patients, outcome: ALLOWED });
     } catch (error) {
       audit?.({ ...operation, outcome: outcomeOf(error) });
+      if (!signal.aborted) logFault(log, toFault(error), {}, 'an export failed');
       throw error;
     }
   });

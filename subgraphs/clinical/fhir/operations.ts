@@ -59,7 +59,9 @@ export function operationRoutes(options: OperationRoutesOptions): FastifyPluginA
       ['Patient', '/fhir/Patient/$export'],
       ['Group', '/fhir/Group/:id/$export'],
     ] as const) {
-      app.route({ method: ['GET', 'POST'], url, ...serving('operation', type), handler: exporting.start });
+      // HEAD must not begin an export.
+      const methods = { method: ['GET', 'POST'], exposeHeadRoute: false };
+      app.route({ ...methods, url, ...serving('operation', type), handler: exporting.start });
     }
     const own = serving('operation');
     app.get('/fhir/$export-status/:job', own, exporting.status);

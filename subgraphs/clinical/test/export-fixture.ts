@@ -124,7 +124,7 @@ export class ExportFixture {
       answer = await this.app.inject(status);
       expect(answer.statusCode).not.toBe(202);
     };
-    await vi.waitFor(check, { interval: 5 });
+    await vi.waitFor(check, { timeout: 15_000, interval: 5 });
     return { status, answer, manifest: answer.json<Manifest>() };
   }
 
