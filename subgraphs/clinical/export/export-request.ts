@@ -53,7 +53,7 @@ export function readExport(
   for (const [name] of parameters.filter(([name]) => !KNOWN.includes(name))) {
     const fault = unsupported(/^[\w:.-]{1,64}$/.test(name) ? name : 'of this name');
     if (!lenient) throw fault;
-    notes.push(faultOutcome(fault));
+    notes.push(warning(fault));
   }
   const format = lastValue(parameters, '_outputFormat')?.replaceAll(' ', '+');
   if (format !== undefined && !OUTPUT_FORMATS.includes(format)) {
@@ -85,7 +85,7 @@ function typesOf(
       return true;
     } catch (error) {
       if (!notes || !(error instanceof Fault)) throw error;
-      notes.push(faultOutcome(error));
+      notes.push(warning(error));
       return false;
     }
   });
@@ -119,4 +119,10 @@ function patientsOf(
     if (!grant) throw patientOutOfReach();
     return grant;
   });
+}
+
+function warning(fault: Fault): OperationOutcome {
+  const outcome = faultOutcome(fault);
+  for (const issue of outcome.issue) issue.severity = 'warning';
+  return outcome;
 }
