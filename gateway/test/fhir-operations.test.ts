@@ -147,6 +147,24 @@ test('IA-9 a batch of a user token: each entry is authorized for the patients th
   expect((await ask('/user/fhir', 'invented', { method: 'POST', body: '{}' })).status).toBe(401);
 });
 
+test.each([
+  ['0019540', 200],
+  ['0047111', 403],
+])('IA-9 $lastn of a user token for the patient %s of a Parameters resource: %i', async (patient, status) => {
+  const active = { active: true, client_id: 'app', exp: 4_000_000_000 };
+  ehr.tokens.set('user', { ...active, scope: 'user/*.rs' });
+  ehr.readers.set('0019540', new Set(['user']));
+  const parameter = [
+    { name: 'patient', valueString: patient },
+    { name: 'category', valueString: 'laboratory' },
+  ];
+  const response = await ask('/user/fhir/Observation/$lastn', 'user', {
+    ...{ method: 'POST', body: JSON.stringify({ resourceType: 'Parameters', parameter }) },
+    headers: { 'content-type': 'application/fhir+json' },
+  });
+  expect(response.status).toBe(status);
+});
+
 describe('$export with a backend token', () => {
   const begin = async (path: string, token: string) => {
     const begun = await ask(`/clinic/fhir/${path}`, token, { headers: { prefer: 'respond-async' } });
