@@ -35,6 +35,7 @@ const LAYERS = {
   'subgraphs/clinical': [
     ['composition', String.raw`app\.ts$`],
     ['APIs', '(fhir|graphql)/'],
+    ['exports', 'export/'],
     ['joins', 'joins/'],
     ['core', 'record/'],
     ['authorization', 'authorization/'],

@@ -5,6 +5,7 @@ import type {
   FastifyPluginAsync,
   FastifyReply,
   FastifyRequest,
+  HTTPMethods,
 } from 'fastify';
 import { fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
@@ -60,6 +61,8 @@ export interface AppDeps {
   /** Routes below `/oauth` of tenants whose authorization server is ours; without it, these paths answer 501. */
   oauth?: FastifyPluginAsync;
   clinical: Subgraph & Pick<DiscoveryOptions, 'claims'>;
+  /** Operations of FHIR REST over both subgraphs, and batches; without them, these paths answer 404. */
+  operations?: FastifyPluginAsync;
   imaging: Subgraph & { open: OpenStudies };
   /** Starts the federated graph over both subgraphs; by default `federatedServer`, which starts it at once. */
   startGraph?: typeof federatedServer;
@@ -173,6 +176,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
         await tenant.register(fhirGraphqlRoutes(server, introspection, limits));
         await tenant.register(playground(baseUrl));
         await tenant.register(clinical.routes);
+        if (deps.operations) await tenant.register(deps.operations);
         await tenant.register(imaging.routes);
         await tenant.register(wadoLinkRoutes({ baseUrl, capabilities, openStudies: imaging.open }));
         if (deps.oauth) await tenant.register(deps.oauth);
@@ -184,7 +188,11 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
           );
         for (const rest of ['/fhir', '/fhir/*', '/oauth'] as const) {
           const api = rest === '/oauth' ? 'oauth' : 'fhir';
-          tenant.all(rest, { config: { open: true, api } }, () => Promise.reject(nothingAtPath()));
+          // A batch is sent to `/fhir`.
+          const taken = rest === '/fhir' && deps.operations ? ['POST'] : [];
+          const method = tenant.supportedMethods.filter((one) => !taken.includes(one)) as HTTPMethods[];
+          const handler = () => Promise.reject(nothingAtPath());
+          tenant.route({ url: rest, method, config: { open: true, api }, handler });
         }
       },
       { prefix: base },
@@ -193,10 +201,10 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   return app;
 }
 
-/** Removes the public prefix if an ingress has left it, and decodes `%24graphql`, which a router does not match. */
+/** Removes the public prefix if an ingress has left it, and decodes the `%24` of operations, which a router does not match. */
 function routedPath(url: string, prefix: string): string {
   const path = prefix && url.startsWith(`${prefix}/`) ? url.slice(prefix.length) : url;
-  return path.replace(/\/%24graphql(?=$|\?)/, '/$graphql');
+  return path.replace(/\/%24(?=[a-z])/g, '/$');
 }
 
 const notSupportedYet = (what: string) => () => {

@@ -28,6 +28,7 @@ export interface PartsOptions extends UpstreamDeps {
   dispatcher?: (tenant: Tenant) => Dispatcher | undefined;
   /** Evaluates FHIRPath of callers; by default each subgraph creates its own pool. */
   expressions?: ExpressionPool;
+  exports?: Parameters<typeof clinicalSubgraph>[0]['exports'];
   dimse?: ImagingDeps['dimse'];
   onRefused?: ImagingDeps['onRefused'];
   /** The state that the gateways of one installation share. */
@@ -36,7 +37,8 @@ export interface PartsOptions extends UpstreamDeps {
 
 /** Creates the parts of a gateway, each after the parts that it needs: nothing is called before it exists. */
 export function gatewayParts(options: PartsOptions) {
-  const { baseUrl, dataDir, secrets, log, dispatcher, expressions, dimse, onRefused, shared = {} } = options;
+  const { baseUrl, dataDir, secrets, log, dispatcher, expressions, exports } = options;
+  const { dimse, onRefused, shared = {} } = options;
   const outside: UpstreamDeps = {
     fetch: options.fetch,
     guardedFetch: options.guardedFetch,
@@ -44,7 +46,7 @@ export function gatewayParts(options: PartsOptions) {
   };
   const { now } = outside;
 
-  const clinical = clinicalSubgraph({ dataDir, baseUrl, dispatcher, expressions });
+  const clinical = clinicalSubgraph({ dataDir, baseUrl, dispatcher, expressions, exports, now });
   const record = peopleOfRecord(clinical.open);
   const sealer = capabilitySealer({ secrets, now, links: shared.links });
   const imaging = imagingSubgraph({
@@ -73,6 +75,7 @@ export function gatewayParts(options: PartsOptions) {
   });
   return {
     ...{ clinical, imaging, server },
+    operations: clinical.operations(imaging.imagesOfPatient),
     authorizer: authorization,
     capabilities: capabilities(sealer, authorization, now),
     oauth: oauthRoutes(server, baseUrl),

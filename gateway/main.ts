@@ -92,6 +92,7 @@ async function main(): Promise<void> {
     log: log as FastifyBaseLogger,
     dispatcher: ({ dynamic }) => (dynamic ? guarded : undefined),
     dimse: { host, port: settings.dimsePort, maxBytes: settings.dimseCacheBytes },
+    exports: { bytes: settings.exportBytes, seconds: settings.exportSeconds },
     onRefused: measured.imageRefused,
   });
   const { clinical, server } = parts;

@@ -13,6 +13,8 @@ test('an empty environment gives settings for a laptop', () => {
     sealingKeys: [],
     dimsePort: 30_104,
     dimseCacheBytes: 4096 * 1024 * 1024,
+    exportBytes: 10 * 1024 ** 3,
+    exportSeconds: 7200,
     dynamicTenants: true,
     dynamicHosts: new Set(),
     mockAllowed: true,
@@ -27,6 +29,11 @@ describe('variables set', () => {
     ['the default base URL from the port', { PORT: '5000' }, { baseUrl: 'http://localhost:5000' }],
     ['the base URL without a slash at the end', { BASE_URL: 'https://h/img/' }, { baseUrl: 'https://h/img' }],
     ['DW-16 the size of the DIMSE cache', { DIMSE_CACHE_MB: '1024' }, { dimseCacheBytes: 1024 ** 3 }],
+    [
+      'room and time for exports',
+      { EXPORT_MB: '1', EXPORT_HOURS: '0.5' },
+      { exportBytes: 1024 ** 2, exportSeconds: 1800 },
+    ],
     ['SM-15 dynamic tenants off at a public base URL', { BASE_URL: 'https://h' }, { dynamicTenants: false }],
     [
       'SM-15 dynamic tenants on at a public base URL with DYN_TENANTS',

@@ -16,6 +16,9 @@ export interface Settings {
   dimsePort: number;
   /** Bytes that studies retrieved by DIMSE may take below DATA_DIR. */
   dimseCacheBytes: number;
+  /** Bytes that the files of exports may take below DATA_DIR, and seconds for which they are kept. */
+  exportBytes: number;
+  exportSeconds: number;
   dynamicTenants: boolean;
   dynamicHosts: ReadonlySet<string>;
   /** True when mock tenants may load with other data than the demonstration's (SM-11). */
@@ -65,6 +68,8 @@ export const environment = z.object({
   ),
   DIMSE_PORT: z.coerce.number('must be a number').int().min(0).max(65_535).default(30_104),
   DIMSE_CACHE_MB: z.coerce.number('must be a number').int().min(0).default(4096),
+  EXPORT_MB: z.coerce.number('must be a number').int().min(0).default(10_240),
+  EXPORT_HOURS: z.coerce.number('must be a number of hours').positive().max(168).default(2),
   DYN_TENANTS: z.enum(['on', 'off'], 'must be on or off').optional(),
   DYN_ALLOWED_HOSTS: list,
   TRUSTED_PROXIES: list.refine(
@@ -113,6 +118,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     sealingKeys: read.SEALING_KEY,
     dimsePort: read.DIMSE_PORT,
     dimseCacheBytes: read.DIMSE_CACHE_MB * 1024 * 1024,
+    exportBytes: read.EXPORT_MB * 1024 * 1024,
+    exportSeconds: read.EXPORT_HOURS * 3600,
     dynamicTenants: read.DYN_TENANTS ? read.DYN_TENANTS === 'on' : LOCAL_NAMES.has(new URL(baseUrl).hostname),
     dynamicHosts: new Set(read.DYN_ALLOWED_HOSTS.map((host) => host.toLowerCase())),
     trustedProxies: read.TRUSTED_PROXIES,

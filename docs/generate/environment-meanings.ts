@@ -46,6 +46,10 @@ export const ENVIRONMENT_MEANINGS: Readonly<
   DIMSE_CACHE_MB: {
     text: 'Megabytes below `DATA_DIR` for studies that were retrieved by DIMSE. The least recently used ones are deleted first.',
   },
+  EXPORT_MB: {
+    text: 'Megabytes below `DATA_DIR` for the files of exports (`$export`). Above it, exports are refused or fail.',
+  },
+  EXPORT_HOURS: { text: 'Hours after which the files of an export are removed.' },
   METRICS_PORT: {
     fallback: 'unset: `/metrics` is on the main port',
     text: 'A separate port on `HOST` for `/metrics`.',

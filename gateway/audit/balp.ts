@@ -86,7 +86,16 @@ const entityType = (code: string, display: string) => ({
 const role = (code: string, display: string) => ({ system: `${TERMINOLOGY}/object-role`, code, display });
 const SYSTEM_OBJECT = entityType('2', 'System Object');
 
-function entities({ action, type, patient, study, target, query, request }: AuditEvent): AuditEventEntity[] {
+function entities({
+  action,
+  type,
+  patient,
+  study,
+  target,
+  query,
+  patients,
+  request,
+}: AuditEvent): AuditEventEntity[] {
   const found: AuditEventEntity[] = [
     {
       // BALP §3:5.7.9: all events of a request have its id.
@@ -115,7 +124,9 @@ function entities({ action, type, patient, study, target, query, request }: Audi
   }
   if (action === 'search') {
     const text = Buffer.from(query ?? type ?? '').toString('base64');
-    found.push({ type: SYSTEM_OBJECT, role: role('24', 'Query'), query: text });
+    const detail =
+      patients === undefined ? {} : { detail: [{ type: 'patients', valueString: `${patients}` }] };
+    found.push({ type: SYSTEM_OBJECT, role: role('24', 'Query'), query: text, ...detail });
   }
   return found;
 }

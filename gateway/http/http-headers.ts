@@ -126,6 +126,6 @@ export const COMPRESSED: FastifyCompressOptions = {
   threshold: 1024,
   encodings: ['br', 'gzip'],
   customTypes:
-    /^(application\/(fhir\+json|json|graphql-response\+json|dicom\+json|javascript|wasm)|text\/|image\/svg)/,
+    /^(application\/(fhir\+json|fhir\+ndjson|json|graphql-response\+json|dicom\+json|javascript|wasm)|text\/|image\/svg)/,
   brotliOptions: { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } },
 };

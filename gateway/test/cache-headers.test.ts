@@ -108,8 +108,14 @@ describe('DW-14 Cache-Control of answers', () => {
   /** Routes that a plain GET cannot read. */
   const NOTHING = /\/oauth\/|\*$|\/_search$|self-test$|graphql$|capability|^\/app|links$/;
 
-  /** Endpoints cannot be searched, and the base of an API is no resource. */
+  /** Endpoints cannot be searched, the base of an API is no resource, and operations need parameters. */
   const REFUSED: Record<string, number> = {
+    '/:tenant/fhir/Patient/$everything': 400,
+    '/:tenant/fhir/Observation/$lastn': 400,
+    '/:tenant/fhir/Patient/$export': 400,
+    '/:tenant/fhir/Group/:id/$export': 400,
+    '/:tenant/fhir/$export-status/:job': 404,
+    '/:tenant/fhir/$export-file/:job/:file': 404,
     '/:tenant/fhir/Endpoint': 405,
     '/:tenant/dicomweb': 404,
     '/:tenant/fhir': 404,

@@ -8,8 +8,11 @@ export type Api = 'fhir' | 'graphql' | 'dicomweb' | 'oauth' | 'page';
  * match patterns on the URL.
  */
 export interface Served {
-  /** `retrieve` returns images; `graphql` runs a document; `operation` concerns no single resource type. */
-  interaction: 'read' | 'search' | 'retrieve' | 'graphql' | 'operation';
+  /**
+   * `retrieve` returns images; `graphql` runs a document; `operation` concerns no single resource type; `batch` only passes
+   * on requests that are authorized one by one.
+   */
+  interaction: 'read' | 'search' | 'retrieve' | 'graphql' | 'operation' | 'batch';
   /** FHIR resource type; undefined: the path parameter `type` names it. */
   resource?: string;
   /** Place of the study's UID in a request: a path parameter, a query parameter, or a member of a JSON body. */

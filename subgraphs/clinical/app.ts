@@ -16,7 +16,10 @@ import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { Clinical } from './record/clinical.ts';
 import { Compartment } from './authorization/compartment.ts';
 import { claimsOf } from './fhir/claims.ts';
+import { EXPORT_LIMITS, ExportJobs, type ExportLimits } from './export/export-jobs.ts';
 import { fhirRoutes } from './fhir/fhir.ts';
+import { operationRoutes } from './fhir/operations.ts';
+import type { PatientImages } from './record/patient-images.ts';
 import { GranularScopes } from './authorization/granular-scopes.ts';
 import { clinicalResolvers } from './graphql/resolvers.ts';
 import { FhirServer } from './sources/fhir-server.ts';
@@ -38,6 +41,8 @@ export interface ClinicalDependencies {
   now?: () => number;
   /** Evaluates FHIRPath of callers; by default a new pool, which is closed with the subgraph. */
   expressions?: ExpressionPool;
+  /** Limits of exports, where they differ from `EXPORT_LIMITS`. */
+  exports?: Partial<ExportLimits> | undefined;
 }
 
 export interface ClinicalSubgraph {
@@ -54,6 +59,8 @@ export interface ClinicalSubgraph {
    * token, and does not wait for a store.
    */
   claims(tenant: Tenant): Promise<readonly CapabilityStatementRestResource[]>;
+  /** Returns the routes of operations and batches, below `/:tenant`. They join the record with images. Call it once. */
+  operations(images: PatientImages): FastifyPluginAsync;
   /** Loads the tenant's store, if any, so that the first request does not wait for it. */
   prepare(tenant: Tenant, onProgress?: (progress: LoadProgress) => void): Promise<void>;
   close(): Promise<void>;
@@ -121,6 +128,13 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     });
   };
 
+  let jobs: ExportJobs | undefined;
+  const operations: ClinicalSubgraph['operations'] = (images) => {
+    const limits = { ...EXPORT_LIMITS, ...dependencies.exports };
+    jobs = new ExportJobs({ folder: join(dataDir, 'exports'), limits, now: now ?? Date.now });
+    return operationRoutes({ baseUrl, open, images, jobs });
+  };
+
   const sdl = readFileSync(new URL('../../schema/clinical.graphql', import.meta.url), 'utf8');
   return {
     schema: subgraphSchema(sdl, (typeDefs) => clinicalResolvers(typeDefs, new ItemSelector(expressions))),
@@ -136,10 +150,12 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       if (clinical.type === 'store') return claimsOf(Store, Store);
       return claimsOf(FhirServer, serverOf(tenant, clinical.baseUrl));
     },
+    operations,
     prepare: async (tenant, onProgress) => {
       if (tenant.clinical.type === 'store') await storeAt(tenant.clinical.path, onProgress);
     },
     close: async () => {
+      await jobs?.close();
       const opened = await Promise.allSettled(stores.values());
       stores.clear();
       granular.close();

@@ -2,6 +2,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Access } from '../../schema/access/access.ts';
 import { ItemSelector } from '../../schema/expressions/item-selector.ts';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
 import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
@@ -12,6 +13,7 @@ import { AuditedStudies } from './study/audited-studies.ts';
 import type { AccessionNumbers } from './authorization/caller-reach.ts';
 import { dicomwebRoutes } from './dicomweb/dicomweb.ts';
 import { imagingFhirRoutes } from './fhir/fhir.ts';
+import { imagesOfPatient, type ImagesOfPatient } from './fhir/of-patient.ts';
 import { MetadataCache } from './cache/metadata-cache.ts';
 import { ParsingThreads } from './threads/parsing-threads.ts';
 import { PixelPool } from './threads/pool.ts';
@@ -102,6 +104,10 @@ export function imagingSubgraph(deps: ImagingDeps) {
         await app.register(dicomwebRoutes({ baseUrl, under, open, pictures }));
       await app.register(wadoUriRoutes({ baseUrl, open, pictures }));
       await app.register(imagingFhirRoutes({ baseUrl, capability, firstSeen, now, open }));
+    },
+    /** Returns the images of a patient as FHIR resources, within the caller's reach; it records nothing (IA-30). */
+    imagesOfPatient(tenant: Tenant, access: Access, patientId: string): Promise<ImagesOfPatient> {
+      return imagesOfPatient(open(tenant, access), patientId, options);
     },
     /** Returns the PatientID that a study states; only for the authorization hook. */
     studyOwner(tenant: Tenant, studyUid: string): Promise<string | undefined> {

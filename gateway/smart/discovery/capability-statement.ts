@@ -67,6 +67,7 @@ export function capabilityStatement(
           } satisfies CapabilityStatementRestResource,
         ].sort((a, b) => a.type.localeCompare(b.type)),
         ...(record.length > 0 && { compartment: ['http://hl7.org/fhir/CompartmentDefinition/patient'] }),
+        interaction: [{ code: 'batch' }],
         operation: [
           { name: 'graphql', definition: 'http://hl7.org/fhir/OperationDefinition/Resource-graphql' },
         ],

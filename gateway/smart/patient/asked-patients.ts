@@ -22,7 +22,7 @@ const MOST_OWNERS = 5;
 export interface Named {
   patients: readonly string[];
   studies: readonly string[];
-  /** False for a request that reads nothing, because its GraphQL document is not known or has errors. */
+  /** False for a request that reads nothing: its GraphQL document is not known or has errors, or it is a batch. */
   runs: boolean;
 }
 

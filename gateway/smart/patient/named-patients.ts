@@ -28,14 +28,14 @@ export interface NamedInGraphql {
 }
 
 /**
- * Returns the patients that a request names: as the resource that it reads, by the compartment that it searches, by `patient=` or `subject=` in the URL or a
- * form, by `_id=` of a Patient search, or in a GraphQL request. They are only candidates: the EHR decides whether the caller
- * may see them.
+ * Returns the patients that a request names: as the resource that it reads, by the compartment that it searches, by `patient=`
+ * or `subject=` in the URL, a form or a Parameters resource, by `_id=` of a Patient search, or in a GraphQL request. They are
+ * only candidates: the EHR decides whether the caller may see them.
  */
 export function namedPatients(request: AskedRequest, graphql = namedInGraphql(request)): string[] {
   const { query, body, params, serves } = request;
   const form = typeof body === 'string' || Array.isArray(body) ? new URLSearchParams(body as string) : [];
-  const parameters = [...query, ...form];
+  const parameters = [...query, ...form, ...parametersOf(body)];
   const ofPatients = resourceOf(request) === 'Patient';
   const searched = ofPatients && serves.interaction === 'search';
   const named = [
@@ -48,6 +48,17 @@ export function namedPatients(request: AskedRequest, graphql = namedInGraphql(re
   ];
   const ids = named.map((value) => value?.replace(/^.*\/?Patient\//, ''));
   return [...new Set(ids)].filter((id): id is string => id !== undefined && FHIR_ID.test(id)).slice(0, MOST);
+}
+
+/** Returns the text values of a Parameters resource, which names what an operation is about (R4 §3.2.0). */
+function parametersOf(body: unknown): [name: string, value: string][] {
+  const { resourceType, parameter } = isRecord(body) ? body : {};
+  if (resourceType !== 'Parameters' || !Array.isArray(parameter)) return [];
+  return parameter.filter(isRecord).flatMap(({ name, ...rest }) => {
+    const [value] = Object.values(rest);
+    const text = isRecord(value) ? value['reference'] : value;
+    return isText(name) && isText(text) ? [[name, text]] : [];
+  });
 }
 
 /**
@@ -146,6 +157,7 @@ export function namedIn(request: AskedRequest, documents?: DocumentRules): Named
   return {
     patients: namedPatients(request, graphql),
     studies: namedStudies(request, graphql),
-    runs: graphql.runs,
+    // A batch reads nothing itself: each of its requests names its own.
+    runs: graphql.runs && request.serves.interaction !== 'batch',
   };
 }

@@ -1,5 +1,6 @@
 import type { CapabilityStatementRestResource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { operationsAt } from '../../../schema/fhir/operations.ts';
 import { clinicalResources, reverseParameters, searchParameters } from '../../../schema/fhir/tables.ts';
 import type { ClinicalSource, SourceCapabilities } from '../sources/source.ts';
 
@@ -33,6 +34,7 @@ function claimOf(
   source: ClaimedSource,
   declared: SourceCapabilities | undefined,
 ): CapabilityStatementRestResource {
+  const operation = operationsAt(type);
   const offers = (interaction: string) => !declared || declared.get(type)!.interactions.has(interaction);
   return {
     type: type as CapabilityStatementRestResource['type'],
@@ -46,6 +48,7 @@ function claimOf(
     // Without older versions, vread and history give the current one.
     readHistory: source.version !== undefined && (declared === undefined || offers('vread')),
     conditionalRead: 'full-support',
+    ...(operation && { operation }),
     ...(offers('search-type') && searchClaims(type, source)),
   };
 }

@@ -52,14 +52,14 @@ export interface Found {
  */
 export async function findStudies(
   imaging: Imaging,
-  search: ImagingStudySearch,
+  search: ImagingStudySearch & { endpointStyle?: EndpointStyle },
   options: ResourceOptions,
   where?: (found: FoundStudy) => boolean,
 ): Promise<Found> {
   const studyUids = studyUidsOf(search);
   const detail: Detail = search.criteria.some(({ instances }) => instances) ? 'instance' : 'series';
   const patients = await patientsOf(imaging, search);
-  const style = styleOf(imaging.tenant, search);
+  const style = search.endpointStyle ?? styleOf(imaging.tenant, search);
   const lists = await Promise.all(
     patients.map(async (patient) => {
       const asked = { detail, ...(studyUids && { studyUids }) };

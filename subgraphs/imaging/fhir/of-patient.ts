@@ -1,0 +1,50 @@
+import type { Endpoint, ImagingStudy } from 'fhir/r4.js';
+import { tenantBase } from '../../../schema/http/request.ts';
+import type { Fault } from '../../../schema/fault/fault.ts';
+import type { Imaging } from '../study/studies.ts';
+import { ENDPOINT_ID, wadoEndpoint } from './endpoint.ts';
+import { findStudies, withInstances, type ResourceOptions } from './find.ts';
+import { parseSearch } from './search.ts';
+import { removeInstances } from './study-instances.ts';
+import { subset, wantsInstances } from './study-subset.ts';
+
+/** The images of one patient as FHIR resources. */
+export interface ImagesOfPatient {
+  /** Newest first. */
+  studies: readonly ImagingStudy[];
+  /** The Endpoint that these studies name; undefined without studies. */
+  endpoint?: Endpoint;
+  /** Faults of image sources that did not answer, while others did (DW-18). */
+  failed: readonly Fault[];
+}
+
+/**
+ * Returns all studies of a patient, for operations that join them with the clinical record. They are those of
+ * `ImagingStudy?patient={id}&_include=ImagingStudy:endpoint` for the same caller, with one difference: the Endpoint is the
+ * address for access tokens also in a tenant that gives capabilities, which end before a stored answer is read (IA-25).
+ * @throws Fault like that search
+ */
+export async function imagesOfPatient(
+  imaging: Imaging,
+  patientId: string,
+  options: ResourceOptions,
+): Promise<ImagesOfPatient> {
+  const search = parseSearch([['patient', patientId]], { strict: true, patientBases: [] });
+  const found = await findStudies(
+    imaging,
+    { ...search, count: Infinity, endpointStyle: 'included' },
+    options,
+  );
+  const { page, failed } = found;
+  const parts = {};
+  const instances = page.reduce((sum, { study }) => sum + (study.numberOfInstances ?? 0), 0);
+  const whole = wantsInstances(parts, instances);
+  const complete = whole ? await withInstances(imaging, found) : page;
+  const studies = complete.map(({ study }) => subset(whole ? study : removeInstances(study), parts, whole));
+  const address = `${tenantBase(options.baseUrl, imaging.tenant)}/dicomweb`;
+  return {
+    studies,
+    ...(studies.length > 0 && { endpoint: wadoEndpoint({ address, id: ENDPOINT_ID }) }),
+    failed,
+  };
+}
