@@ -17,6 +17,10 @@ export interface Field {
   list: boolean;
   /** The choice that the field belongs to: `value` for `valueQuantity`. */
   choice?: string;
+  /** True when the element belongs to the summary of its type (ElementDefinition.isSummary). */
+  summary?: true;
+  /** True when the element must be there, for a choice one of them (ElementDefinition.min). */
+  mandatory?: true;
 }
 
 /** Types of search parameters (R4 §3.1.1.4). */

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify';
+import type { CapabilityStatementRestResource } from 'fhir/r4.js';
 import type { GraphQLSchema } from 'graphql';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -14,6 +15,7 @@ import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { Clinical } from './record/clinical.ts';
 import { Compartment } from './authorization/compartment.ts';
+import { claimsOf } from './fhir/claims.ts';
 import { fhirRoutes } from './fhir/fhir.ts';
 import { GranularScopes } from './authorization/granular-scopes.ts';
 import { clinicalResolvers } from './graphql/resolvers.ts';
@@ -47,10 +49,17 @@ export interface ClinicalSubgraph {
   open(tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation): Clinical;
   /** FHIR REST, below `/:tenant`. */
   routes: FastifyPluginAsync;
+  /**
+   * Returns what a CapabilityStatement says of the tenant's record; the same array until something changes. It needs no
+   * token, and does not wait for a store.
+   */
+  claims(tenant: Tenant): Promise<readonly CapabilityStatementRestResource[]>;
   /** Loads the tenant's store, if any, so that the first request does not wait for it. */
   prepare(tenant: Tenant, onProgress?: (progress: LoadProgress) => void): Promise<void>;
   close(): Promise<void>;
 }
+
+const NO_CLAIMS: readonly CapabilityStatementRestResource[] = [];
 
 /** Composes the clinical subgraph: one core, with GraphQL and FHIR REST APIs. */
 export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSubgraph {
@@ -73,6 +82,16 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     return store;
   };
 
+  const serverOf = (tenant: Tenant, base: string, token?: string): FhirServer => {
+    const guarded = dispatcher?.(tenant);
+    return new FhirServer({
+      base,
+      ...(token !== undefined && { token }),
+      ...(guarded && { dispatcher: guarded }),
+      ...(timeout !== undefined && { timeout }),
+    });
+  };
+
   const sourceOf = async (tenant: Tenant, access: Access): Promise<ClinicalSource> => {
     const { clinical, authorization } = tenant;
     if (clinical.type === 'none') {
@@ -85,13 +104,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
         service: 'clinical',
       });
     }
-    const guarded = dispatcher?.(tenant);
-    return new FhirServer({
-      base: clinical.baseUrl,
-      ...(token !== undefined && { token }),
-      ...(guarded && { dispatcher: guarded }),
-      ...(timeout !== undefined && { timeout }),
-    });
+    return serverOf(tenant, clinical.baseUrl, token);
   };
 
   const open: ClinicalSubgraph['open'] = (tenant, access, signal, audit) => {
@@ -114,8 +127,15 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     open,
     routes: fhirRoutes({
       baseUrl,
-      open: (request, signal) => open(request.tenant, request.access, signal, request.audit),
+      open: (request, signal, access = request.access) => open(request.tenant, access, signal, request.audit),
     }),
+    claims: async (tenant) => {
+      const { clinical } = tenant;
+      if (clinical.type === 'none') return NO_CLAIMS;
+      // Every store supports the same, also before it is loaded.
+      if (clinical.type === 'store') return claimsOf(Store, Store);
+      return claimsOf(FhirServer, serverOf(tenant, clinical.baseUrl));
+    },
     prepare: async (tenant, onProgress) => {
       if (tenant.clinical.type === 'store') await storeAt(tenant.clinical.path, onProgress);
     },

@@ -4,7 +4,7 @@ import type { RecordOperation } from '../../../schema/fault/audit.ts';
 import { requirePatient } from '../../../schema/access/access.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';
-import { requireScope } from '../../../schema/access/scopes.ts';
+import { requireScope, type Coverage } from '../../../schema/access/scopes.ts';
 import { isResourceType } from '../../../schema/fhir/tables.ts';
 import { AccessRecord } from '../authorization/access-record.ts';
 import { supportedParameters } from './supported-parameters.ts';
@@ -19,7 +19,7 @@ import { Related } from './related.ts';
 import type { Search, SearchResult } from './search.ts';
 import { RequestSource } from '../sources/request-source.ts';
 import { reachOf } from '../search/reach.ts';
-import type { ClinicalSource } from '../sources/source.ts';
+import type { ClinicalSource, HistoryPage, HistorySearch } from '../sources/source.ts';
 
 export interface ClinicalOptions {
   source: () => Promise<ClinicalSource>;
@@ -67,20 +67,78 @@ export class Clinical {
    * exist and for one out of reach
    */
   read(type: string, id: string): Promise<Resource> {
-    return this.#record.read(type, id, () => this.#read(type, id));
+    return this.#record.read({ type, id }, () => this.#read(type, id), alone);
   }
 
   async #read(type: string, id: string): Promise<Resource> {
+    const coverage = this.#requireReadable(type, id);
+    const [granted] = await this.#granted(type, [await this.#source.read(type, id)], coverage);
+    if (!granted) throw noSuchResource();
+    return granted;
+  }
+
+  /** Refuses a read before the source is asked. */
+  #requireReadable(type: string, id: string): Coverage {
     if (!isResourceType(type)) throw noSuchResource();
     const coverage = requireScope(this.access, type, 'r');
     if (type === 'Patient') requirePatient(this.access, id);
     const never = this.access.patients !== 'all' && reachOf(type) === 'never';
     if (!FHIR_ID.test(id) || never) throw noSuchResource();
-    const resource = await this.#source.read(type, id);
-    if (!resource || !(await this.#shown(resource))) throw noSuchResource();
-    const [granted] = await this.#granular.satisfying(type, [resource], coverage);
-    if (!granted) throw noSuchResource();
-    return granted;
+    return coverage;
+  }
+
+  /**
+   * Reads one version of a resource (R4 §3.1.0.3).
+   * @throws Fault like `read`: each version is in reach, or not, by its own content
+   */
+  version(type: string, id: string, versionId: string): Promise<Resource> {
+    const run = async (): Promise<Resource> => {
+      const coverage = this.#requireReadable(type, id);
+      if (!FHIR_ID.test(versionId)) throw noSuchResource();
+      const [granted] = await this.#granted(
+        type,
+        [await this.#source.version({ type, id }, versionId)],
+        coverage,
+      );
+      if (!granted) throw noSuchResource();
+      return granted;
+    };
+    return this.#record.read({ type, id }, run, alone);
+  }
+
+  /**
+   * Returns one page of the versions of a resource, newest first, without those out of reach (R4 §3.1.0.4). A deletion has no
+   * content that could be judged: only callers who may see every resource of the type learn of it.
+   * @throws Fault like `read`, also when no version is in reach
+   */
+  history(type: string, id: string, search: HistorySearch): Promise<HistoryPage> {
+    const run = async (): Promise<HistoryPage> => {
+      const coverage = this.#requireReadable(type, id);
+      const page = await this.#source.history({ type, id }, search);
+      const granted = new Set(await this.#granted(type, resourcesOf(page), coverage));
+      const unrestricted = this.access.patients === 'all' && !coverage.constraints;
+      const versions = page.versions.filter(({ resource }) =>
+        resource ? granted.has(resource) : unrestricted,
+      );
+      if (versions.length === 0 && search.cursor === undefined && !search.since) throw noSuchResource();
+      return { ...page, versions };
+    };
+    return this.#record.read({ type, id }, run, resourcesOf);
+  }
+
+  /** Returns those of some resources of a type that a read may show. */
+  async #granted(
+    type: string,
+    resources: readonly (Resource | undefined)[],
+    coverage: Coverage,
+  ): Promise<readonly Resource[]> {
+    const present = resources.filter((resource) => resource !== undefined);
+    const shown = await Promise.all(present.map((resource) => this.#shown(resource)));
+    return this.#granular.satisfying(
+      type,
+      present.filter((_, index) => shown[index]),
+      coverage,
+    );
   }
 
   /**
@@ -96,7 +154,7 @@ export class Clinical {
     if (!isResourceType(type)) throw noSuchResource();
     const coverage = requireScope(this.access, type, 's');
     const source = await this.#source.backend();
-    const { applied, sort } = supportedParameters(source, type, search);
+    const { applied, sort, ignored } = supportedParameters(source, type, search);
     requireSearchInReach(this.access, type, applied);
     requireInnerSearches(this.access, type, applied);
     const params = source.local ? withOwnReferences(type, applied, this.#base) : applied;
@@ -116,7 +174,7 @@ export class Clinical {
       coverage,
     );
     const resources = page.resources.filter((resource) => this.#visible(resource));
-    const found = { ...page, resources, applied, ...(sort !== undefined && { sort }) };
+    const found = { ...page, resources, applied, ignored, ...(sort !== undefined && { sort }) };
     // A cursor may lead to any page of a server. Its resources are filtered here, but its total must not be shown.
     if (cursor !== undefined && this.access.patients !== 'all' && !source.local) delete found.total;
     return found;
@@ -160,6 +218,11 @@ export class Clinical {
     return parseReference(reference);
   }
 
+  /** Returns the literal targets (`Patient/1`) of a reference parameter in a resource. */
+  referenced(resource: Resource, code: string): string[] {
+    return this.#compartment.referenced(resource, code);
+  }
+
   /** Returns true when a read may show it; a Binary needs access to its `securityContext` (R4 §2.38.3, SM-16). */
   async #shown(resource: Resource): Promise<boolean> {
     if (this.access.patients === 'all' || reachOf(resource.resourceType) !== 'attached') {
@@ -187,3 +250,8 @@ export class Clinical {
     );
   }
 }
+
+const alone = (resource: Resource): Resource[] => [resource];
+
+const resourcesOf = ({ versions }: HistoryPage): Resource[] =>
+  versions.flatMap(({ resource }) => resource ?? []);

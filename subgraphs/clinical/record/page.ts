@@ -1,4 +1,5 @@
 import type { Resource } from 'fhir/r4.js';
+import type { Fault } from '../../../schema/fault/fault.ts';
 import {
   decodeCursor,
   encodeCursor,
@@ -16,6 +17,8 @@ export interface Page extends Neighbours<string> {
   resources: Resource[];
   applied: SearchParams;
   sort?: string;
+  /** What was left out of the search. */
+  ignored: readonly Fault[];
   count?: number;
   offset?: number;
   pagesize: number;
@@ -39,11 +42,12 @@ export async function pageOf(clinical: Clinical, type: string, search: Search): 
     count: size,
     ...(offset === undefined ? { cursor: decoded! } : offset > 0 && { offset }),
   });
-  const { resources, applied, sort, total, next } = found;
+  const { resources, applied, sort, ignored, total, next } = found;
   const { next: _, ...around } = neighbours({ offset: offset ?? 0, size, total });
   return {
     resources,
     applied,
+    ignored,
     ...(sort !== undefined && { sort }),
     pagesize: size,
     ...(total !== undefined && { count: total }),

@@ -11,9 +11,17 @@ import { searchParameter } from '../../../schema/fhir/tables.ts';
 import { chunksByLength, MAX_IDS_LENGTH } from './chunks.ts';
 import { countValues } from './count-values.ts';
 import { failed, refused, unreadable } from './fhir-server-fault.ts';
+import { serverHistory, serverVersion, type ServerCalls } from './fhir-server-history.ts';
 import { FollowedPages } from './followed-pages.ts';
 import { boundTo } from '../search/reach.ts';
-import type { ClinicalSource, SearchPage, SourceSearch } from './source.ts';
+import type {
+  ClinicalSource,
+  HistoryPage,
+  HistorySearch,
+  ResourceName,
+  SearchPage,
+  SourceSearch,
+} from './source.ts';
 
 export interface FhirServerOptions {
   /** Absolute base without a trailing slash. */
@@ -103,6 +111,21 @@ export class FhirServer implements ClinicalSource {
   /** The server may support any parameter of the standard. */
   supports(type: string, name: string): boolean {
     return searchParameter(type, /^[^.:]+/.exec(name)?.[0] ?? '') !== undefined;
+  }
+
+  version(named: ResourceName, versionId: string, signal?: AbortSignal): Promise<Resource | undefined> {
+    return serverVersion(this.#calls(signal), named, versionId);
+  }
+
+  history(named: ResourceName, search: HistorySearch, signal?: AbortSignal): Promise<HistoryPage> {
+    const { cursor } = search;
+    const place = `${named.type}/${named.id}/_history`;
+    const path = cursor === undefined ? undefined : this.#pathOfCursor(place, cursor);
+    return serverHistory(this.#calls(signal), { ...named, path }, search);
+  }
+
+  #calls(signal: AbortSignal | undefined): ServerCalls {
+    return { get: (path) => this.#get(path, signal), cursorOf: (link) => this.#relative(link) };
   }
 
   /**

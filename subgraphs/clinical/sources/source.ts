@@ -1,4 +1,4 @@
-import type { Resource } from 'fhir/r4.js';
+import type { BundleEntry, Resource } from 'fhir/r4.js';
 import type { Total } from '../../../schema/fhir/search-request.ts';
 import type { SearchParams } from '../search/search-params.ts';
 
@@ -35,6 +35,46 @@ export interface SearchPage {
   next?: string;
 }
 
+/** Names one resource of the record. */
+export interface ResourceName {
+  type: string;
+  id: string;
+}
+
+/** Which versions of a resource are wanted. */
+export interface HistorySearch {
+  /** Versions on a page. */
+  count: number;
+  /** Continues after a page of the same history. */
+  cursor?: string;
+  /** Only versions since this FHIR instant. */
+  since?: string;
+}
+
+/** One version; a deletion has no resource. `request` and `response` are those of the source, if it states them. */
+export type Version = Pick<BundleEntry, 'request' | 'response'> & { resource?: Resource };
+
+export interface HistoryPage {
+  /** Newest first. */
+  versions: Version[];
+  /** Opaque; continues this history. */
+  next?: string;
+}
+
+/** What a backend declares for one resource type in its CapabilityStatement (R4 §5.2). */
+export interface TypeCapabilities {
+  /** `read`, `vread`, `history-instance`, `search-type`, … */
+  interactions: ReadonlySet<string>;
+  /** Codes of search parameters. */
+  searchParameters: ReadonlySet<string>;
+  /** Values of `_include`: `Observation:subject`, `*`. */
+  includes: ReadonlySet<string>;
+  revincludes: ReadonlySet<string>;
+}
+
+/** The types that a backend declares. A type that is missing is not offered. */
+export type SourceCapabilities = ReadonlyMap<string, TypeCapabilities>;
+
 /**
  * A backend of the clinical record (FG-7): one file per backend, one suite for all of them. A source does not authorize
  * anything: `clinical.ts` gives it out only with an Access.
@@ -54,6 +94,15 @@ export interface ClinicalSource {
 
   search(type: string, search: SourceSearch, signal?: AbortSignal): Promise<SearchPage>;
 
+  /** Returns what the backend declares; undefined when nothing is known. A source without it has all that it supports. */
+  capabilities?(): Promise<SourceCapabilities | undefined>;
+
   /** Returns true when this source supports the parameter with its modifier or chain (`code:not`, `patient.identifier`). */
   supports(type: string, name: string): boolean;
+
+  /** Returns one version of a resource; undefined when there is none. Left out by sources that keep no versions. */
+  version?(named: ResourceName, versionId: string, signal?: AbortSignal): Promise<Resource | undefined>;
+
+  /** Returns one page of the versions of a resource. Left out by sources that keep no versions. */
+  history?(named: ResourceName, search: HistorySearch, signal?: AbortSignal): Promise<HistoryPage>;
 }

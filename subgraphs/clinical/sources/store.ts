@@ -69,8 +69,13 @@ export class Store implements ClinicalSource {
     };
   }
 
-  supports(type: string, name: string): boolean {
+  /** Every store supports the same parameters. */
+  static supports(type: string, name: string): boolean {
     return parseName(type, name) !== undefined;
+  }
+
+  supports(type: string, name: string): boolean {
+    return Store.supports(type, name);
   }
 
   /** Returns the number of resources of each type. */
