@@ -1,13 +1,17 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 import { joinValues } from '../../../schema/http/request-bounds.ts';
+import { argumentConditions, didYouMean } from '../../../schema/fhir/argument-values.ts';
 import {
   argumentName,
   defaultReverseParameter,
   reverseParameters,
+  searchParameter,
   searchParameters,
   tables,
+  type SearchParameter,
 } from '../../../schema/fhir/tables.ts';
 import type { Search } from '../record/search.ts';
+import type { SearchParams } from '../sources/source.ts';
 import type { Args } from './resolver.ts';
 import { parseFilter } from '../search/filter.ts';
 
@@ -31,47 +35,94 @@ export function referenceOf(source: string, target: string, { _reference }: Args
   return code;
 }
 
-const NOT_PARAMETERS = new Set(['_count', '_offset', '_sort', '_cursor', '_filter', '_reference']);
-const codesByArgument: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map(
+const codesByArgument: ReadonlyMap<string, ReadonlyMap<string, SearchParameter>> = new Map(
   Object.keys(tables.searchParameters).map((type) => [
     type,
-    new Map(searchParameters(type).map(({ code }) => [argumentName(code), code])),
+    new Map(searchParameters(type).map((parameter) => [argumentName(parameter.code), parameter])),
   ]),
 );
 
-/** Converts GraphQL arguments to a search. The values of one argument are alternatives (FG-2). */
+/** The arguments of a list that are not search parameters of the type. */
+interface Controls {
+  _count?: number | null;
+  _offset?: number | null;
+  _sort?: readonly string[] | null;
+  _cursor?: string | null;
+  _filter?: string | null;
+  _chain?: readonly string[] | null;
+  _has?: readonly string[] | null;
+  _list?: readonly string[] | null;
+}
+
+/**
+ * Converts GraphQL arguments to a search: all of them must match (FG-2, FG-20). It is strict: an argument that the source
+ * cannot apply is refused, because the list would be too long without it.
+ * @throws Fault `invalid_request` for values that cannot be read, `unsupported_parameter` for an unknown sort key
+ */
 export function searchOf(type: string, args: Args): Search {
-  const params: [string, string][] = [];
-  for (const [name, value] of Object.entries(args)) {
-    const code = NOT_PARAMETERS.has(name) ? undefined : codesByArgument.get(type)?.get(name);
-    if (code !== undefined && Array.isArray(value) && value.length > 0) {
-      params.push([code, joinValues(name, value)]);
-    }
-  }
-  const { _count, _offset, _sort, _cursor, _filter } = args as {
-    _count?: number | null;
-    _offset?: number | null;
-    _sort?: string[] | null;
-    _cursor?: string | null;
-    _filter?: string | null;
-  };
+  const { _count, _offset, _sort, _cursor, _filter, _chain, _has, _list, _reference, ...named } =
+    args as Controls & Args;
   if ((_offset ?? 0) < 0) throw new Fault('invalid_request', '_offset must not be negative.');
+  const params = [
+    ...Object.entries(named).flatMap(([name, value]) => conditionsOf(type, name, value)),
+    ...(_chain ?? []).map(chainCondition),
+    ...(_has ?? []).map(hasCondition),
+    ...(_list ? [['_list', joinValues('_list', _list)] as const] : []),
+    ...(_filter ? parseFilter(type, _filter) : []),
+  ];
   return {
-    // The schema offers the argument. If the source ignored it, the search would find too much.
-    strict: true,
-    params: _filter ? [...params, ...parseFilter(type, _filter)] : params,
+    ...{ params, strict: true },
     ...(typeof _count === 'number' && { count: _count }),
     ...(typeof _offset === 'number' && { offset: _offset }),
-    ...(_sort &&
-      _sort.length > 0 && {
-        sort: joinValues('_sort', _sort).split(',').map(sortKey).join(','),
-      }),
+    ...(_sort && _sort.length > 0 && { sort: sortKeys(type, _sort) }),
     ...(typeof _cursor === 'string' && { cursor: _cursor }),
   };
 }
 
-/** Reads a sort key, which may be spelt like an argument (`_` for `-`). */
-function sortKey(key: string): string {
-  const [, sign = '', name = ''] = /^(-?)(.*)$/.exec(key.trim()) ?? [];
-  return sign + (name.startsWith('_') ? name : name.replaceAll('_', '-'));
+function conditionsOf(type: string, name: string, value: unknown): SearchParams {
+  if (value === undefined || value === null) return [];
+  const parameter = codesByArgument.get(type)?.get(name);
+  if (!parameter || !Array.isArray(value)) throw unsupported(type, name);
+  return argumentConditions(type, parameter, name, value);
+}
+
+/** `subject:Patient.name=peter` (R4 §3.1.1.4.12). */
+const CHAIN = /^([a-z_][\w-]*(?::[A-Z]\w*)?(?:\.[a-z_][\w-]*(?::\w+)?)+)=(.+)$/s;
+/** `Observation:patient:code=1234-5` (R4 §3.1.1.4.13), also with a chain or another `_has` at its end. */
+const HAS = /^(?:_has:)?([A-Z]\w*:[a-z_][\w-]*:[\w.:-]+)=(.+)$/s;
+
+function chainCondition(text: string): SearchParams[number] {
+  const [, name, value] = CHAIN.exec(text) ?? [];
+  if (name !== undefined && value !== undefined) return [name, value];
+  throw new Fault(
+    'invalid_request',
+    '_chain takes a chained parameter, such as "subject:Patient.name=peter".',
+  );
+}
+
+function hasCondition(text: string): SearchParams[number] {
+  const [, name, value] = HAS.exec(text) ?? [];
+  if (name !== undefined && value !== undefined) return [`_has:${name}`, value];
+  throw new Fault(
+    'invalid_request',
+    '_has takes a type, its reference and its parameter, such as "Observation:patient:code=1234-5".',
+  );
+}
+
+/** Returns sort keys for a source; each may be spelt like an argument (`_` for `-`). */
+function sortKeys(type: string, keys: readonly string[]): string {
+  const asked = joinValues('_sort', keys).split(',');
+  return asked
+    .map((key) => {
+      const [, sign = '', name = ''] = /^(-?)(.*)$/s.exec(key.trim()) ?? [];
+      const parameter = searchParameter(type, name) ?? codesByArgument.get(type)?.get(name);
+      if (!parameter) throw unsupported(type, name);
+      return sign + parameter.code;
+    })
+    .join(',');
+}
+
+function unsupported(type: string, name: string): Fault {
+  const message = `${type} cannot be searched or sorted by a name of the request.${didYouMean(type, name)}`;
+  return new Fault('unsupported_parameter', message);
 }
