@@ -3,7 +3,7 @@ import { argumentConditions } from './argument-values.ts';
 import { searchParameter } from './tables.ts';
 
 const conditions = (code: string, values: string[], type = 'Observation') =>
-  argumentConditions(type, searchParameter(type, code)!, code.replaceAll('-', '_'), values);
+  argumentConditions(type, searchParameter(type, code)!, values);
 
 describe('FG-20 values of an argument', () => {
   test.each<[code: string, values: string[], meaning: string[]]>([

@@ -34,9 +34,9 @@ function isBound(value: string): boolean {
 export function argumentConditions(
   type: string,
   parameter: SearchParameter,
-  argument: string,
   given: readonly unknown[],
 ): Parameter[] {
+  const argument = argumentName(parameter.code);
   const values = given.map(String);
   if (values.length === 0 || values.some((value) => value.trim() === '')) throw withoutValue(argument);
   const joined = joinValues(argument, values);

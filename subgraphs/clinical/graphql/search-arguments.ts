@@ -12,8 +12,9 @@ import {
 } from '../../../schema/fhir/tables.ts';
 import type { Search } from '../record/search.ts';
 import type { SearchParams } from '../sources/source.ts';
-import type { Args } from './resolver.ts';
 import { parseFilter } from '../search/filter.ts';
+
+export type Args = Record<string, unknown>;
 
 /**
  * Returns the parameter that `_reference` names, or the default one (FG-3).
@@ -83,7 +84,7 @@ function conditionsOf(type: string, name: string, value: unknown): SearchParams 
   if (value === undefined || value === null) return [];
   const parameter = codesByArgument.get(type)?.get(name);
   if (!parameter || !Array.isArray(value)) throw unsupported(type, name);
-  return argumentConditions(type, parameter, name, value);
+  return argumentConditions(type, parameter, value);
 }
 
 /** `subject:Patient.name=peter` (R4 §3.1.1.4.12). */
