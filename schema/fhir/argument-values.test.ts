@@ -36,6 +36,7 @@ describe('FG-20 values of an argument', () => {
     ['code-value-quantity', ['8480-6$gt140', '8480-6$lt160', '8462-4$gt90'], /mixes bounds/],
     ['date', [], /has no value/],
     ['status', ['final', ' '], /has no value/],
+    ['status', [','], /has no value/],
     ['status', Array.from({ length: 101 }, () => 'final'), /at most 100/],
   ])('%s: %j is refused', (code, values, message) => {
     expect(() => conditions(code, values)).toThrow(message);

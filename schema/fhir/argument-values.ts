@@ -2,7 +2,7 @@ import { suggestionList } from 'graphql/jsutils/suggestionList.js';
 import { Fault } from '../fault/fault.ts';
 import { joinValues } from '../http/request-bounds.ts';
 import type { Parameter } from './search-request.ts';
-import { alternatives, splitEscaped, splitPrefix } from './search-value.ts';
+import { alternatives, splitEscaped, splitPrefix, trimmedAlternatives } from './search-value.ts';
 import {
   argumentName,
   searchParameter,
@@ -38,7 +38,9 @@ export function argumentConditions(
 ): Parameter[] {
   const argument = argumentName(parameter.code);
   const values = given.map(String);
-  if (values.length === 0 || values.some((value) => value.trim() === '')) throw withoutValue(argument);
+  if (values.length === 0 || values.some((value) => trimmedAlternatives(value).length === 0)) {
+    throw withoutValue(argument);
+  }
   const joined = joinValues(argument, values);
   const orderOf = boundsOf(type, parameter);
   const read = values.flatMap((value) => alternatives(value).map(orderOf));

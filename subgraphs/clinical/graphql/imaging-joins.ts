@@ -1,4 +1,5 @@
 import type { DiagnosticReport, Resource, ServiceRequest } from 'fhir/r4.js';
+import type { Args } from '../../../schema/fhir/search-arguments.ts';
 import type { Clinical } from '../record/clinical.ts';
 import type { StudyKeys } from '../joins/imaging-links.ts';
 import {
@@ -12,7 +13,7 @@ import {
 } from '../joins/imaging-links.ts';
 import { pageSize } from '../record/limits.ts';
 import { resolver, type Fields } from './resolver.ts';
-import { searchOf, type Args } from './search-arguments.ts';
+import { searchOf } from './search-arguments.ts';
 
 /** Returns the resolvers that join reports, orders and studies, for the clinical subgraph (FG-9). */
 export function imagingJoins(): Record<string, Fields> {

@@ -1,11 +1,12 @@
 import type { GraphQLFieldResolver } from 'graphql';
 import type { RequestContext } from '../../../schema/graphql/datatype-resolvers.ts';
 import { faultsAsErrors } from '../../../schema/graphql/graphql-fault.ts';
+import type { Args } from '../../../schema/fhir/search-arguments.ts';
 import { selects } from '../../../schema/graphql/selects.ts';
 import type { Clinical } from '../record/clinical.ts';
 import type { Page } from '../record/page.ts';
 import type { Search } from '../record/search.ts';
-import { searchOf, type Args } from './search-arguments.ts';
+import { searchOf } from './search-arguments.ts';
 
 /** The GraphQL context of one request. */
 export interface ClinicalContext extends RequestContext {

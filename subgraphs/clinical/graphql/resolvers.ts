@@ -4,6 +4,7 @@ import type { UnionMember } from '../../../schema/graphql/datatype-resolvers.ts'
 import { datatypeResolvers, unresolved } from '../../../schema/graphql/datatype-resolvers.ts';
 import type { ItemSelector } from '../../../schema/expressions/item-selector.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
+import type { Args } from '../../../schema/fhir/search-arguments.ts';
 import { faultsAsErrors } from '../../../schema/graphql/graphql-fault.ts';
 import { clinicalResources, graphqlType, isResourceType, tables } from '../../../schema/fhir/tables.ts';
 import type { Clinical } from '../record/clinical.ts';
@@ -13,7 +14,7 @@ import { pageOf, relatedPageOf } from '../record/page.ts';
 import type { Relation } from '../record/related.ts';
 import { patientOrId, resolversOfUnreadablePatient } from './patient.ts';
 import { connectionResolver, resolver, type ClinicalContext, type Fields } from './resolver.ts';
-import { referenceOf, searchOf, type Args } from './search-arguments.ts';
+import { referenceOf, searchOf } from './search-arguments.ts';
 
 /** Returns all resolvers of the clinical subgraph, made from the tables (FG-1). */
 export function clinicalResolvers(sdl: DocumentNode, selector: ItemSelector): Record<string, object> {

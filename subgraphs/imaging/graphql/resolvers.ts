@@ -19,8 +19,9 @@ import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { decodeCursor, encodeCursor, mapNeighbours, neighbours } from '../../../schema/fhir/paging.ts';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
 import { faultsAsErrors, toGraphqlError } from '../../../schema/graphql/graphql-fault.ts';
-import { joinValues } from '../../../schema/http/request-bounds.ts';
-import { graphqlType, isResourceType, parameterOfArgument } from '../../../schema/fhir/tables.ts';
+import { searchArguments, type Args } from '../../../schema/fhir/search-arguments.ts';
+import type { Parameter } from '../../../schema/fhir/search-request.ts';
+import { graphqlType, isResourceType } from '../../../schema/fhir/tables.ts';
 import {
   instanceFacts,
   instancesOf,
@@ -50,7 +51,6 @@ export interface ImagingContext extends RequestContext {
 
 /** Reports sources that did not answer, while others did. */
 type Report = (failed: readonly Fault[]) => void;
-type Args = Record<string, unknown>;
 type Resolver = GraphQLFieldResolver<never, ImagingContext, never>;
 
 /** Key of the found study. No FHIR element carries it, and clients never see it. */
@@ -182,23 +182,16 @@ export function imagingResolvers(
 
 /** Format of the offset in a cursor. */
 const OFFSET = /^\d{1,9}$/;
-const CONTROLS = new Set(['_count', '_offset', '_cursor', '_reference', '_sort']);
 
-/** Converts GraphQL arguments to a search; values of one argument are alternatives (FG-2). */
+/** Converts GraphQL arguments to a search of the studies of a patient, or of all. */
 function searchOf(args: Args, patient?: string): ImagingStudySearch {
-  const parameters: [string, string][] = patient === undefined ? [] : [['patient', patient]];
-  for (const [name, value] of Object.entries(args)) {
-    const code = CONTROLS.has(name) ? undefined : parameterOfArgument('ImagingStudy', name)?.code;
-    if (code !== undefined && Array.isArray(value) && value.length > 0)
-      parameters.push([code, joinValues(name, value)]);
-  }
+  const { params, sort } = searchArguments('ImagingStudy', args);
+  const parameters: Parameter[] = patient === undefined ? params : [['patient', patient], ...params];
   const offset =
     typeof args['_cursor'] === 'string' ? Number(decodeCursor(args['_cursor'], OFFSET)) : args['_offset'];
   if (typeof args['_count'] === 'number') parameters.push(['_count', String(args['_count'])]);
   if (typeof offset === 'number') parameters.push(['_offset', String(offset)]);
-  if (Array.isArray(args['_sort']) && args['_sort'].length > 0) {
-    parameters.push(['_sort', joinValues('_sort', args['_sort'])]);
-  }
+  if (sort !== undefined) parameters.push(['_sort', sort]);
   return parseSearch(parameters, { strict: true, patientBases: [] });
 }
 

@@ -1,8 +1,8 @@
-import { Fault } from '../../../schema/fault/fault.ts';
-import { MAX_CONDITIONS } from '../../../schema/http/request-bounds.ts';
-import { didYouMean, isOrdered } from '../../../schema/fhir/argument-values.ts';
-import { parameterOfArgument, searchParameter, type SearchType } from '../../../schema/fhir/tables.ts';
-import type { SearchParams } from './search-params.ts';
+import { Fault } from '../fault/fault.ts';
+import { MAX_CONDITIONS } from '../http/request-bounds.ts';
+import { didYouMean, isOrdered } from './argument-values.ts';
+import { parameterOfArgument, searchParameter, type SearchType } from './tables.ts';
+import type { Parameter } from './search-request.ts';
 
 /** Operators of `_filter` (R4 §3.2.3.4) that a plain search can express, by the types of parameters that take them. */
 const OPERATORS: Record<
@@ -42,7 +42,7 @@ const MAX_LENGTH = 4_000;
  * a comma in it separates nothing.
  * @throws Fault `invalid_request` for anything else; it says what is supported
  */
-export function parseFilter(type: string, filter: string): SearchParams {
+export function parseFilter(type: string, filter: string): Parameter[] {
   if (filter.length > MAX_LENGTH) {
     throw new Fault('invalid_request', `_filter has at most ${MAX_LENGTH} characters.`);
   }
