@@ -180,58 +180,6 @@ describeWithSharedData('the GraphQL API over a real folder', () => {
     expect(codes(errors)).toEqual([code]);
   });
 
-  const selected = (field: string, args: string) =>
-    `${field}(${args}) { ${field.endsWith('List') ? 'id' : 'edges { resource { id } }'} }`;
-  const ofPatient = (field: string, args: string) =>
-    entities('{ __typename: "Patient", id: "p1" }', `... on Patient { ${selected(field, args)} }`);
-  const linked = (type: string, args: string, study: string) =>
-    entities(
-      `{ __typename: "${type}", id: "r1", _patientId: "p1", _studyUids: ["${study}"], _accessionNumbers: [] }`,
-      `... on ${type} { ${selected('ImagingStudyList', args)} }`,
-    );
-  test.each<[kind: string, ask: (args: string, study: string) => string]>([
-    ['ImagingStudyList', (args) => `{ ${selected('ImagingStudyList', args)} }`],
-    ['ImagingStudyConnection', (args) => `{ ${selected('ImagingStudyConnection', args)} }`],
-    ['Patient.ImagingStudyList', (args) => ofPatient('ImagingStudyList', args)],
-    ['Patient.ImagingStudyConnection', (args) => ofPatient('ImagingStudyConnection', args)],
-    ['DiagnosticReport.ImagingStudyList', (args, study) => linked('DiagnosticReport', args, study)],
-    ['ServiceRequest.ImagingStudyList', (args, study) => linked('ServiceRequest', args, study)],
-  ])('FG-20 bounds of one argument are a range, other values alternatives: %s', async (_kind, ask) => {
-    const all = testAccess('all');
-    const list = await query('{ ImagingStudyList { id started modality { code } } }', all, open);
-    const dated = list.data.ImagingStudyList.find(({ started }: { started: string | null }) => started);
-    const day = dated.started.slice(0, 10) as string;
-    const next = new Date(Date.parse(day) + 86_400_000).toISOString().slice(0, 10);
-    const modality = dated.modality[0].code as string;
-    const has = async (args: string) => {
-      const found = await query(ask(args, dated.id), all, open);
-      expect(found.errors).toEqual([]);
-      return JSON.stringify(found.data).includes(`"${dated.id}"`);
-    };
-    expect(await has(`started: ["ge${day}", "lt${next}"]`)).toBe(true);
-    expect(await has(`started: ["ge1900", "lt${day}"]`)).toBe(false);
-    expect(await has(`started: ["gt${day}", "le9000"]`)).toBe(false);
-    expect(await has(`started: ["1900", "${day}"]`)).toBe(true);
-    expect(await has(`_filter: "started ge ${day} and started lt ${next} and modality eq ${modality}"`)).toBe(
-      true,
-    );
-    expect(await has(`_filter: "modality eq ${modality} and modality eq XX"`)).toBe(false);
-    for (const args of [
-      `started: ["ge${day}", "1900"]`,
-      'modality: []',
-      'modality: [","]',
-      '_filter: "modality eq \\"\\""',
-    ])
-      expect(codes((await query(ask(args, dated.id), all, open)).errors)).toEqual(['invalid_request']);
-  });
-
-  test('FG-20 a chain finds the patient by identifier, and one that is not supported is refused', async () => {
-    const found = await query(`{ ImagingStudyList(_chain: ["patient.identifier=${mrn}"]) { id } }`);
-    expect(new Set(found.data.ImagingStudyList.map(({ id }: { id: string }) => id))).toEqual(studiesOf(mrn));
-    const { errors } = await query('{ ImagingStudyList(_chain: ["patient.name=smith"]) { id } }');
-    expect(codes(errors)).toEqual(['unsupported_parameter']);
-  });
-
   test('SM-6 refuses every field of imaging without a scope', async () => {
     const access = testAccess([patient('p1', mrn)], 'patient/Patient.rs');
     const { data, errors } = await query(

@@ -104,18 +104,18 @@ export function imagingResolvers(
       guarded(reference as never, {} as never, context, {} as GraphQLResolveInfo);
   };
 
-  const list = (patient?: (source: { id: string }) => string) =>
-    field<{ id: string }>(async (source, args, { imaging }, report) => {
-      const results = await findStudies(imaging, searchOf(args, patient?.(source)), options);
-      report(results.failed);
-      return listed(results, args);
-    });
-  const connection = (patient?: (source: { id: string }) => string) =>
-    field<{ id: string }>(async (source, args, { imaging }, report) => {
-      const search = searchOf(args, patient?.(source));
+  /** Makes the resolver of a list or connection: of all studies, or of those of the patient that `of` returns. */
+  const searched = (
+    write: (results: Results, args: Args, search: ImagingStudySearch) => unknown,
+    of?: (source: { id: string }) => string,
+  ) =>
+    field<{ id: string }>(async (source, args, { imaging, loaders }, report) => {
+      const patient = of?.(source);
+      const search = searchOf(args, patient);
+      if (patient !== undefined) await loaders.patient.load(patient);
       const results = await findStudies(imaging, search, options);
       report(results.failed);
-      return page(search, results);
+      return write(results, args, search);
     });
   const ownId = ({ id }: { id?: unknown }) => {
     // A contained Patient may have no id. Then it has no images; it does not stand for all patients.
@@ -139,9 +139,10 @@ export function imagingResolvers(
   const selectSeries = generated['ImagingStudy']!['series']!;
   const selectInstances = generated['ImagingStudySeries']!['instance']!;
   const linked = {
-    ImagingStudyList: field<StudyLinks>(async (source, args, { imaging }, report) => {
+    ImagingStudyList: field<StudyLinks>(async (source, args, { imaging, loaders }, report) => {
       const links = linkedStudies(source);
       if (!links) return [];
+      await loaders.patient.load(links.patientId);
       const isLinked = ({ record }: FoundStudy) => links.isLinked(studyDocument(record));
       const results = await findStudies(imaging, searchOf(args, links.patientId), options, isLinked);
       report(results.failed);
@@ -153,11 +154,11 @@ export function imagingResolvers(
     ...generated,
     Query: {
       ImagingStudy: field<unknown, { id: string }>((_, { id }, facts, report) => study(id, facts, report)),
-      ImagingStudyList: list(),
-      ImagingStudyConnection: connection(),
+      ImagingStudyList: searched(listed),
+      ImagingStudyConnection: searched(page),
       Endpoint: field<unknown, { id: string }>((_, { id }, facts) => endpoint(id, facts)),
     },
-    Patient: { ImagingStudyList: list(ownId), ImagingStudyConnection: connection(ownId) },
+    Patient: { ImagingStudyList: searched(listed, ownId), ImagingStudyConnection: searched(page, ownId) },
     DiagnosticReport: linked,
     ServiceRequest: linked,
     ImagingStudy: {
@@ -208,7 +209,7 @@ function listed({ page, total }: Results, { _count }: Args): Joined[] {
   return page.map(joined);
 }
 
-function page(search: ImagingStudySearch, { page, total }: Results): object {
+function page({ page, total }: Results, _args: Args, search: ImagingStudySearch): object {
   const size = Math.max(1, search.count);
   const { offset } = search;
   return {
