@@ -65,6 +65,14 @@ export class Clinical {
     return this.#record.read(type, id, () => this.#read(type, id));
   }
 
+  /** The same record for the gateway's own reads, which the audit trail does not have. */
+  get unrecorded(): Pick<Clinical, 'read' | 'search'> {
+    return {
+      read: (type, id) => this.#read(type, id),
+      search: (type, search) => this.#search(type, search),
+    };
+  }
+
   async #read(type: string, id: string): Promise<Resource> {
     if (!isResourceType(type)) throw noSuchResource();
     const coverage = requireScope(this.access, type, 'r');

@@ -3,7 +3,7 @@ import type { Resource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Search } from './search.ts';
 import type { Compartment } from '../authorization/compartment.ts';
-import { isPage, LIST_LIMIT } from './limits.ts';
+import { LIST_LIMIT } from './limits.ts';
 import { MAX_GATHERED } from '../sources/request-source.ts';
 import { chunksByLength, MAX_IDS_LENGTH } from '../sources/chunks.ts';
 import type { SearchPage } from '../sources/source.ts';
@@ -18,9 +18,6 @@ export interface Relation {
   target: string;
   id: string;
 }
-
-/** Most resources that one search reads for the pages of many resources; a page of each is asked for beyond. */
-const MAX_PAGED = 5_000;
 
 /** Returns the search for the resources of one relation. */
 export function searchAlone({ code, target, id }: Relation, search: Search): Search {
@@ -48,7 +45,7 @@ export class Related {
    */
   async together(relation: Relation, search: Search): Promise<Resource[] | undefined> {
     const { type, code, target } = relation;
-    const key = JSON.stringify([type, code, target, search.params, search.sort, isPage(search)]);
+    const key = JSON.stringify([type, code, target, search.params, search.sort]);
     let loader = this.#loaders.get(key);
     if (!loader) {
       loader = new DataLoader(
@@ -94,7 +91,7 @@ export class Related {
   ): Promise<Resource[] | undefined> {
     const { params, sort, strict } = search;
     const targets = ids.map((id) => `${target}/${id}`).join(',');
-    const count = Math.min(LIST_LIMIT * ids.length + 1, isPage(search) ? MAX_PAGED : MAX_GATHERED);
+    const count = Math.min(LIST_LIMIT * ids.length + 1, MAX_GATHERED);
     try {
       const { resources, next } = await this.#search(type, {
         ...{ params: [...params, [code, targets]], count },
