@@ -2,9 +2,13 @@
 import { graphql } from 'graphql';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { startOrthanc } from '../../../gateway/test/setup/orthanc.ts';
+import { smallObjects } from '../../../gateway/test/setup/small-objects.ts';
 import type { Access } from '../../../schema/access/access.ts';
+import { PatientLists } from '../sources/dicom-web/patient-lists.ts';
 import {
+  orthancImages,
   NO_RECORD,
   patient,
   testAccess,
@@ -119,3 +123,31 @@ describe('FG-6 the studies of 50 patients', () => {
     expect([count('studies'), count('series')]).toEqual([PATIENTS + 1, PATIENTS + 1]);
   });
 });
+
+test('FG-6 Orthanc takes a list of PatientIDs: the studies of three patients are one search for each level', async () => {
+  const mrns = ['MRN-a', 'MRN-b', 'MRN-none'];
+  const files = mrns
+    .slice(0, 2)
+    .flatMap((patientId, number) => smallObjects({ studyUid: `1.3.${number}`, patientId }));
+  const orthanc = await startOrthanc({ files });
+  const asked = vi.spyOn(PatientLists.prototype, 'find');
+  const own = await testSubgraph([testTenant(orthancImages(orthanc), 'orthanc')], {});
+  try {
+    const access = testAccess(mrns.map((mrn) => patient(mrn, mrn)));
+    const imaging = own.subgraph.open(testTenant(orthancImages(orthanc), 'orthanc'), access);
+    const representations = mrns.map((id) => `{ __typename: "Patient", id: "${id}" }`).join(', ');
+    const source = `{ _entities(representations: [${representations}]) { ... on Patient { ImagingStudyList { id } } } }`;
+    const contextValue = { imaging, partial: [] };
+    const { data, errors } = await graphql({ schema: own.subgraph.schema, source, contextValue });
+    expect(errors).toBeUndefined();
+    expect(JSON.parse(JSON.stringify(data))).toEqual({
+      _entities: [[{ id: '1.3.0' }], [{ id: '1.3.1' }], []].map((ImagingStudyList) => ({ ImagingStudyList })),
+    });
+    const finds = await Promise.all(asked.mock.settledResults.map(({ value }) => value));
+    // One answer for all three: nobody was asked for alone.
+    expect(finds.map((answers) => (answers as unknown[]).length)).toEqual([1, 1]);
+  } finally {
+    await own.close();
+    await orthanc.stop();
+  }
+}, 60_000);
