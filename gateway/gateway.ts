@@ -6,6 +6,7 @@ import { clinicalSubgraph } from '../subgraphs/clinical/app.ts';
 import type { FirstSeen } from '../subgraphs/imaging/cache/first-seen.ts';
 import { imagingSubgraph, type ImagingDeps } from '../subgraphs/imaging/app.ts';
 import { patientDirectory } from './joins/record-directory.ts';
+import { requestRecords } from './joins/request-records.ts';
 import { selfTest } from './self-test/self-test.ts';
 import { authorizer } from './smart/authorize.ts';
 import { capabilities, capabilitySealer } from './smart/capability/capability-admission.ts';
@@ -47,13 +48,14 @@ export function gatewayParts(options: PartsOptions) {
   const { now } = outside;
 
   const clinical = clinicalSubgraph({ dataDir, baseUrl, dispatcher, expressions, exports, now });
+  const records = requestRecords(clinical);
   const record = peopleOfRecord(clinical.open);
   const sealer = capabilitySealer({ secrets, now, links: shared.links });
   const imaging = imagingSubgraph({
     ...{ baseUrl, dataDir, log, dispatcher, expressions, dimse, onRefused },
     now: () => now() / 1000,
     capability: sealer.seal,
-    directory: patientDirectory(clinical.open),
+    directory: patientDirectory(records.open),
     shared: shared.cache && shared.seen && { cache: shared.cache, seen: shared.seen },
   });
   const server = authorizationServer({
@@ -74,7 +76,7 @@ export function gatewayParts(options: PartsOptions) {
     onInsecure: (tenant, reason) => log.warn({ tenant, reason }, 'an insecure tenant is used'),
   });
   return {
-    ...{ clinical, imaging, server },
+    ...{ clinical: records.subgraph, imaging, server },
     operations: clinical.operations(imaging.imagesOfPatient),
     authorizer: authorization,
     capabilities: capabilities(sealer, authorization, now),

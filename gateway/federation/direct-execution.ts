@@ -9,6 +9,7 @@ import type {
 import { defaultFieldResolver, execute, isObjectType, isUnionType } from 'graphql';
 import { setImmediate } from 'node:timers/promises';
 import { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
+import { strictScalars } from '../../schema/graphql/fhir-scalars.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { responseWith, type AskedOperation } from './asked-operation.ts';
 import { fieldOwners, ownField, type FieldOwners, type SubgraphSchemas } from './field-owners.ts';
@@ -99,6 +100,7 @@ export function directExecution(
 
 /** Sets the resolvers of the subgraphs on the fields of the API schema. */
 function addResolvers(schema: GraphQLSchema, subgraphs: SubgraphSchemas): void {
+  strictScalars(schema);
   for (const type of Object.values(schema.getTypeMap())) {
     if (isUnionType(type)) type.resolveType = unionIn(subgraphs, type.name)?.resolveType;
     if (!isObjectType(type) || type.name.startsWith('__')) continue;

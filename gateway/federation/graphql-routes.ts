@@ -116,7 +116,8 @@ function scopeOf(
   abortWhenClientLeaves(reply, over);
   const { tenant, access, log, audit } = request;
   const budget = new AnswerBudget(limits.cost);
-  return { tenant, access, signal: over.signal, log, budget, audit, fhir, cores: new Map() };
+  // An Access of its own: what is remembered with it ends with the request.
+  return { tenant, access: { ...access }, signal: over.signal, log, budget, audit, fhir, cores: new Map() };
 }
 
 async function run(

@@ -52,7 +52,7 @@ const RESOURCE = 'resource';
 
 interface Result {
   data?: Record<string, unknown> | null;
-  errors?: { path?: unknown[] }[];
+  errors?: { path?: unknown[]; extensions?: { paths?: unknown[][] } }[];
 }
 
 /** Makes the resource the root of the answer to an instance query: `data` has its fields, paths start in it. */
@@ -62,6 +62,7 @@ export function instanceResult(text: string): string {
   for (const error of result.errors ?? []) {
     if (error.path?.[0] !== RESOURCE) continue;
     error.path.shift();
+    for (const path of error.extensions?.paths ?? []) path.shift();
     // GraphQL §7.1.4 has no path for the root.
     if (error.path.length === 0) delete error.path;
   }

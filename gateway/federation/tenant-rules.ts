@@ -5,10 +5,12 @@ import { setImmediate } from 'node:timers/promises';
 import { Fault, faultExtensions } from '../../schema/fault/fault.ts';
 import { queriesOnly } from '../../schema/fault/refusals.ts';
 import { operationOutcome } from '../../schema/fhir/fhir.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { Limits } from '../http/limits.ts';
 import { responseWith, type AskedOperation } from './asked-operation.ts';
 import { introspectionSize } from './introspection/size.ts';
 import { UsualIntrospection } from './introspection/usual-form.ts';
+import { joinEqualErrors, withoutSuggestions } from './joined-errors.ts';
 import { faultOf } from './local-data-source.ts';
 import { defaultsOf, requireAffordable } from './operation-cost.ts';
 import type { GatewayContext } from './request-scope.ts';
@@ -46,6 +48,8 @@ export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> 
           const { body, http } = response;
           if (body.kind !== 'single') return;
           const { singleResult } = body;
+          const { errors } = singleResult;
+          if (errors) singleResult.errors = shownErrors(errors, contextValue.scope.tenant);
           const refused = singleResult.errors?.some(({ extensions }) => isRefusal(extensions?.['code']));
           if (refused && contextValue.scope.tenant.authorization.refusedFields === 'reject') {
             http.status = 403;
@@ -135,6 +139,14 @@ function introspects(document: DocumentNode, operation: OperationDefinitionNode)
       return selection.kind === Kind.INLINE_FRAGMENT && found(selection.selectionSet);
     });
   return sets.some(found);
+}
+
+/** Returns the errors for the caller: equal ones joined, without parts of a schema that the tenant does not show. */
+function shownErrors(
+  errors: readonly GraphQLFormattedError[],
+  { graphql }: Tenant,
+): readonly GraphQLFormattedError[] {
+  return joinEqualErrors(graphql.introspection ? errors : withoutSuggestions(errors));
 }
 
 const isRefusal = (code: unknown) => code === 'insufficient_scope' || code === 'forbidden';

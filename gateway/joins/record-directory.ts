@@ -1,9 +1,10 @@
-import type { Coding, ImagingStudy, Patient, Resource, ServiceRequest } from 'fhir/r4.js';
+import type { Coding, ImagingStudy, Resource, ServiceRequest } from 'fhir/r4.js';
 import type { Access, PatientIdentity } from '../../schema/access/access.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { accessionNumbers } from '../../schema/fhir/accession-types.ts';
 import { DICOM_UID_SYSTEM, parseReference, uidFromToken } from '../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
+import { joinedReads } from './joined-reads.ts';
 import { ACCESSION_HOLDERS, accessionNumbersOf } from './accessions.ts';
 
 /** The reads that the directory needs of the clinical record. */
@@ -22,10 +23,11 @@ const MOST_STUDIES = 500;
 
 /** Looks up patients, orders, accession numbers and labels in the clinical record, within the caller's rights. */
 export function patientDirectory(open: (tenant: Tenant, access: Access) => PatientRecord) {
+  const read = joinedReads(open);
   return {
     async read(tenant: Tenant, access: Access, patientId: string): Promise<PatientIdentity | undefined> {
       try {
-        const patient = (await open(tenant, access).read('Patient', patientId)) as Patient;
+        const patient = await read(tenant, access, patientId);
         const { id, identifier = [], birthDate } = patient;
         return { id: id ?? patientId, identifier, ...(birthDate && { birthDate }) };
       } catch (error) {

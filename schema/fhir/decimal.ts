@@ -35,6 +35,11 @@ export function withDecimals(json: string): string {
   return json.includes(MARK) ? json.replace(/"\uE000(-?\d[\d.eE+-]*)"/g, '$1') : json;
 }
 
+/** Returns true for a decimal as `parseFhirJson` gives it. */
+export function isDecimal(value: unknown): boolean {
+  return typeof value === 'number' || (typeof value === 'string' && value.startsWith(MARK));
+}
+
 /** Returns the nearest number for a marked decimal, and any other value unchanged. */
 function decimalNumber(value: unknown): unknown {
   return typeof value === 'string' && value.startsWith(MARK) ? Number(value.slice(1)) : value;

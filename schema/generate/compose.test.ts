@@ -27,8 +27,8 @@ const requiredResources =
 
 test.each(requiredResources)('FG-1, FG-2: %s can be read, searched and paged', (type) => {
   expect(signature(`Query.${type}`)).toBe(`(id) ${type}`);
-  expect(signature(`Query.${type}List`)).toMatch(/^\(_count .*_offset .*_sort.*\) \[\w+\]$/);
-  expect(signature(`Query.${type}Connection`)).toMatch(/^\(_count _cursor .*\) \w+Connection$/);
+  expect(signature(`Query.${type}List`)).toMatch(/_count .*_offset .*_sort.*\) \[\w+\]$/);
+  expect(signature(`Query.${type}Connection`)).toMatch(/_count _cursor .*\) \w+Connection$/);
   expect(signature(`${type}Connection.edges`)).toBe(`[${type}Edge!]`);
   expect(signature(`${type}Edge.resource`)).toBe(type);
 });
@@ -43,8 +43,12 @@ test.each([
   ['Reference.resource', '(optional type) ResourceUnion'],
   [
     'Patient.ConditionList',
-    '(_count _lastUpdated _offset _reference _sort category clinical_status code identifier) [Condition]',
+    '(_chain _count _filter _has _lastUpdated _offset _reference _sort category clinical_status code identifier) [Condition]',
   ],
+  // FG-20: chains, reverse chains, lists and composites
+  ['Query.ConditionList', /^\(_chain _count _filter _has _id _lastUpdated _list _offset/],
+  ['Query.ObservationList', / code_value_quantity .*component_code_value_quantity /],
+  ['Patient.ObservationList', /^\(_chain _count _filter _has .* code_value_quantity /],
   ['Encounter.ObservationConnection', /_cursor.*_reference.* ObservationConnection$/],
   ['Patient.ProvenanceList', /_reference.* \[Provenance\]$/],
   ['Organization.ObservationList', /_reference.* \[Observation\]$/],

@@ -79,6 +79,7 @@ export const reverseFieldParameters: readonly string[] = [
   'class',
   'clinical-status',
   'code',
+  'code-value-quantity',
   'date',
   'effective',
   'identifier',

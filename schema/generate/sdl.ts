@@ -24,7 +24,15 @@ export function graphqlName(type: string): string {
 export const resourceUnion = 'ResourceUnion';
 
 const paging = ['_count: Int', '_offset: Int'];
-const searching = ['_filter: String', '_sort: [String!]', ...paging];
+/** The arguments of every list besides its search parameters; `searchingDescription` explains them. */
+const searching = ['_filter: String', ...['_chain', '_has', '_sort'].map(parameterArgument), ...paging];
+
+/** Explains the arguments of lists once, on Query: on each of a thousand fields it would double the schema. */
+export const searchingDescription =
+  'Arguments of lists and connections, all of which must match. Values of one argument are alternatives; values with the prefixes ' +
+  'ge, gt, le, lt, sa, eb or ne bound one range: date: ["ge2026-01-01", "le2026-12-31"]. _filter joins comparisons: ' +
+  '"category eq laboratory and date ge 2026". _chain: ["subject:Patient.name=peter"]. _has: ["Observation:patient:code=1234-5"]. ' +
+  '_list: ["42"], the resources that a List names. _sort: ["-date"]. _count, _offset and, for connections, _cursor choose a page';
 
 /** Returns the GraphQL object type of a FHIR type, without directives. */
 export function objectType(
@@ -79,7 +87,11 @@ function isFilter({ name, list, type, choice }: Field): boolean {
 
 /** Returns the fields `X(id)`, `XList` and `XConnection` of Query for a resource type. */
 export function rootFields(resource: string, parameters: readonly SearchParameter[]): string[] {
-  const args = [...parameters.map(({ code }) => parameterArgument(code)), ...searching];
+  const args = [
+    ...parameters.map(({ code }) => parameterArgument(code)),
+    parameterArgument('_list'),
+    ...searching,
+  ];
   return [
     `${described(`Reads one ${resource} by its id`)}${resource}(id: ID!): ${graphqlName(resource)}`,
     ...listAndConnection(resource, args, 'Searches'),
@@ -96,7 +108,7 @@ export function reverseFields(
     .filter(({ code }) => reverseFieldParameters.includes(code))
     .map(({ code }) => parameterArgument(code));
   const reference = `_reference: ${referenceEnum(source, target)}`;
-  return listAndConnection(source, [reference, ...args, '_sort: [String!]', ...paging]);
+  return listAndConnection(source, [reference, ...args, ...searching]);
 }
 
 function listAndConnection(resource: string, args: string[], verb?: string): string[] {

@@ -129,7 +129,9 @@ function referenceResolver<Context>(
 ): GraphQLFieldResolver<Reference, Context, { type?: string | null; optional?: boolean | null }> {
   return faultsAsErrors(async (reference, { type, optional }, context) => {
     try {
-      if (reference.reference?.startsWith('#')) {
+      const { reference: literal } = reference as { reference?: unknown };
+      if (literal !== undefined && typeof literal !== 'string') throw unresolved();
+      if (literal?.startsWith('#')) {
         const target = containedTarget(reference);
         if (!target || !isResourceType(target.resourceType)) throw unresolved();
         return type && target.resourceType !== type ? null : target;

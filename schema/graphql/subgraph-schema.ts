@@ -4,6 +4,7 @@ import { entitiesResolver } from '@apollo/subgraph/dist/types.js';
 import type { DocumentNode, GraphQLSchema } from 'graphql';
 import { buildASTSchema, concatAST, Kind, parse } from 'graphql';
 import { chargeLists } from './answer-budget.ts';
+import { strictScalars } from './fhir-scalars.ts';
 import { withoutAst } from './without-ast.ts';
 
 type Resolvers = NonNullable<GraphQLSchemaModule['resolvers']>;
@@ -31,6 +32,7 @@ export function subgraphSchema(
     _Entity: { __resolveType: ({ __typename }: { __typename: string }) => __typename },
   } as Resolvers);
   addResolversToSchema(schema, resolversOf(typeDefs) as Resolvers);
+  strictScalars(schema);
   chargeLists(schema);
   return withoutAst(schema);
 }

@@ -9,6 +9,8 @@ export interface SmallStudy {
   birthDate?: string;
   accessionNumber?: string;
   modality?: string;
+  /** DICOM date of the study. Default 20240101. */
+  date?: string;
   /** Default 1. */
   instances?: number;
   description?: string;
@@ -23,7 +25,15 @@ export interface SmallStudy {
  * by default.
  */
 export function smallObjects(study: SmallStudy): Buffer[] {
-  const { studyUid, patientId, issuer, birthDate, accessionNumber, modality = 'CT' } = study;
+  const {
+    studyUid,
+    patientId,
+    issuer,
+    birthDate,
+    accessionNumber,
+    modality = 'CT',
+    date = '20240101',
+  } = study;
   const { instances = 1, side = 4, pixels } = study;
   const text = (tag: number, vr: string, value: string | undefined) =>
     value === undefined ? [] : [{ tag, vr, value }];
@@ -33,7 +43,7 @@ export function smallObjects(study: SmallStudy): Buffer[] {
       [
         { tag: 0x00080016, vr: 'UI', value: '1.2.840.10008.5.1.4.1.1.7' },
         { tag: 0x00080018, vr: 'UI', value: `${studyUid}.1.${index + 1}` },
-        { tag: 0x00080020, vr: 'DA', value: '20240101' },
+        { tag: 0x00080020, vr: 'DA', value: date },
         { tag: 0x00080060, vr: 'CS', value: modality },
         ...text(0x00080050, 'SH', accessionNumber),
         ...text(0x00081030, 'LO', study.description),

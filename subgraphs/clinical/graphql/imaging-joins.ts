@@ -1,4 +1,5 @@
 import type { DiagnosticReport, Resource, ServiceRequest } from 'fhir/r4.js';
+import type { Args } from '../../../schema/fhir/search-arguments.ts';
 import type { Clinical } from '../record/clinical.ts';
 import type { StudyKeys } from '../joins/imaging-links.ts';
 import {
@@ -11,8 +12,7 @@ import {
   reportStudyUids,
 } from '../joins/imaging-links.ts';
 import { pageSize } from '../record/limits.ts';
-import type { Args, Fields } from './resolver.ts';
-import { resolver } from './resolver.ts';
+import { resolver, type Fields } from './resolver.ts';
 import { searchOf } from './search-arguments.ts';
 
 /** Returns the resolvers that join reports, orders and studies, for the clinical subgraph (FG-9). */
@@ -53,7 +53,8 @@ async function ofStudy<T extends Resource>(
 ): Promise<T[]> {
   if (!study._patientId) return [];
   const { count, offset = 0, ...search } = searchOf(type, args);
-  const all = (await clinical.related(type, 'patient', 'Patient', study._patientId, search)) as T[];
+  const relation = { type, code: 'patient', target: 'Patient', id: study._patientId };
+  const all = (await clinical.related(relation, search)) as T[];
   const matches = await Promise.all(all.map((resource) => belongs(clinical, resource, study)));
   const found = all.filter((_, index) => matches[index]);
   return found.slice(offset, count === undefined ? undefined : offset + pageSize(count));

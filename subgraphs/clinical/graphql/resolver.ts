@@ -1,14 +1,18 @@
 import type { GraphQLFieldResolver } from 'graphql';
 import type { RequestContext } from '../../../schema/graphql/datatype-resolvers.ts';
 import { faultsAsErrors } from '../../../schema/graphql/graphql-fault.ts';
+import type { Args } from '../../../schema/fhir/search-arguments.ts';
+import { selects } from '../../../schema/graphql/selects.ts';
 import type { Clinical } from '../record/clinical.ts';
+import type { Page } from '../record/page.ts';
+import type { Search } from '../record/search.ts';
+import { searchOf } from './search-arguments.ts';
 
 /** The GraphQL context of one request. */
 export interface ClinicalContext extends RequestContext {
   clinical: Clinical;
 }
 
-export type Args = Record<string, unknown>;
 export type Resolver = GraphQLFieldResolver<never, ClinicalContext, never>;
 export type Fields = Record<string, Resolver>;
 
@@ -19,4 +23,24 @@ export function resolver<Source, A = Args>(
   return faultsAsErrors<Source, ClinicalContext, A>((source, args, { clinical }) =>
     resolve(source, args, clinical),
   ) as unknown as Resolver;
+}
+
+/**
+ * Makes the resolver of a connection.
+ * @param pageOf returns the page of a search. It has a total only where `count` or `last` is selected: counting may take
+ * a source long
+ */
+export function connectionResolver<Source>(
+  type: string,
+  pageOf: (search: Search, source: Source, request: { args: Args; clinical: Clinical }) => Promise<Page>,
+): Resolver {
+  return (...[source, args, context, info]: Parameters<Resolver>) => {
+    const isCounted = selects(info, ['count', 'last']);
+    const pageResolver = resolver<Source>(async (parent, args, clinical) => {
+      const search: Search = { ...searchOf(type, args), ...(isCounted && { total: 'accurate' }) };
+      const { resources, applied: _, ...page } = await pageOf(search, parent, { args, clinical });
+      return { ...page, edges: resources.map((resource) => ({ mode: 'match', resource })) };
+    });
+    return pageResolver(source, args, context, info);
+  };
 }

@@ -3,16 +3,17 @@ import type { DocumentNode } from 'graphql';
 import type { UnionMember } from '../../../schema/graphql/datatype-resolvers.ts';
 import { datatypeResolvers, unresolved } from '../../../schema/graphql/datatype-resolvers.ts';
 import type { ItemSelector } from '../../../schema/expressions/item-selector.ts';
+import { noSuchResource } from '../../../schema/fault/refusals.ts';
+import type { Args } from '../../../schema/fhir/search-arguments.ts';
 import { faultsAsErrors } from '../../../schema/graphql/graphql-fault.ts';
 import { clinicalResources, graphqlType, isResourceType, tables } from '../../../schema/fhir/tables.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { imagingJoins } from './imaging-joins.ts';
 import { studyUidOfReference } from '../joins/imaging-links.ts';
-import type { Page } from '../record/page.ts';
-import { pageOf } from '../record/page.ts';
+import { pageOf, relatedPageOf } from '../record/page.ts';
+import type { Relation } from '../record/related.ts';
 import { patientOrId, resolversOfUnreadablePatient } from './patient.ts';
-import type { ClinicalContext, Fields } from './resolver.ts';
-import { resolver } from './resolver.ts';
+import { connectionResolver, resolver, type ClinicalContext, type Fields } from './resolver.ts';
 import { referenceOf, searchOf } from './search-arguments.ts';
 
 /** Returns all resolvers of the clinical subgraph, made from the tables (FG-1). */
@@ -51,8 +52,8 @@ function rootFields(type: string): Fields {
   return {
     [type]: resolver((_: unknown, { id }, clinical) => readEntity(clinical, type, id as string)),
     [`${type}List`]: resolver((_: unknown, args, clinical) => clinical.list(type, searchOf(type, args))),
-    [`${type}Connection`]: resolver(async (_: unknown, args, clinical) =>
-      connection(await pageOf(clinical, type, { ...searchOf(type, args), total: 'accurate' })),
+    [`${type}Connection`]: connectionResolver(type, (search, _, { clinical }) =>
+      pageOf(clinical, type, search),
     ),
   };
 }
@@ -60,21 +61,20 @@ function rootFields(type: string): Fields {
 /** Fields of the resources that refer to a resource: `ConditionList` of a Patient (FG-3). */
 function reverseFields(target: string): Fields {
   const fields: Fields = {};
-  for (const source of Object.keys(tables.reverse[target] ?? {})) {
-    fields[`${source}List`] = resolver(({ id }: Resource, args, clinical) =>
-      clinical.related(source, referenceOf(source, target, args), target, id ?? '', searchOf(source, args)),
+  for (const type of Object.keys(tables.reverse[target] ?? {})) {
+    const relationOf = ({ id }: Resource, args: Args): Relation => {
+      // A contained resource may have no id: nothing refers to it.
+      if (id === undefined) throw noSuchResource();
+      return { type, code: referenceOf(type, target, args), target, id };
+    };
+    fields[`${type}List`] = resolver((source: Resource, args, clinical) =>
+      clinical.related(relationOf(source, args), searchOf(type, args)),
     );
-    fields[`${source}Connection`] = resolver(async ({ id }: Resource, args, clinical) => {
-      const { params, ...search } = searchOf(source, args);
-      const bound = [...params, [referenceOf(source, target, args), `${target}/${id}`]] as const;
-      return connection(await pageOf(clinical, source, { ...search, params: bound, total: 'accurate' }));
-    });
+    fields[`${type}Connection`] = connectionResolver<Resource>(type, (search, source, { args, clinical }) =>
+      relatedPageOf(clinical, relationOf(source, args), search),
+    );
   }
   return fields;
-}
-
-function connection({ resources, applied: _, ...page }: Page): object {
-  return { ...page, edges: resources.map((resource) => ({ mode: 'match', resource })) };
 }
 
 /** Resolves a reference to a resource of this subgraph or of the other (FG-3). */

@@ -238,7 +238,9 @@ describe('FG-6 requests to a FHIR server', () => {
     const record = open();
     const search = { params: [] };
     const lists = await Promise.all(
-      ['ana', 'bob', 'nobody'].map((id) => record.related('Condition', 'patient', 'Patient', id, search)),
+      ['ana', 'bob', 'nobody'].map((id) =>
+        record.related({ type: 'Condition', code: 'patient', target: 'Patient', id }, search),
+      ),
     );
     expect(lists.map((list) => list.map(({ id }) => id))).toEqual([['asthma', 'flu'], ['bobs'], []]);
     expect(server.requests).toHaveLength(1);
@@ -248,7 +250,9 @@ describe('FG-6 requests to a FHIR server', () => {
     const record = open();
     const search = { params: [], count: 1, sort: '_id' };
     const lists = await Promise.all(
-      ['ana', 'bob'].map((id) => record.related('Condition', 'patient', 'Patient', id, search)),
+      ['ana', 'bob'].map((id) =>
+        record.related({ type: 'Condition', code: 'patient', target: 'Patient', id }, search),
+      ),
     );
     expect(lists.map((list) => list.map(({ id }) => id))).toEqual([['asthma'], ['bobs']]);
     expect(server.requests).toHaveLength(1);

@@ -15,7 +15,7 @@ import type { Compartment } from '../authorization/compartment.ts';
 import type { GranularScopes } from '../authorization/granular-scopes.ts';
 import { isPage, LIST_LIMIT, pageSize, requireListable } from './limits.ts';
 import { readIfAllowed } from './read-if-allowed.ts';
-import { Related } from './related.ts';
+import { Related, searchAlone, type Relation } from './related.ts';
 import type { Search, SearchResult } from './search.ts';
 import { RequestSource } from '../sources/request-source.ts';
 import { reachOf } from '../search/reach.ts';
@@ -68,6 +68,14 @@ export class Clinical {
    */
   read(type: string, id: string): Promise<Resource> {
     return this.#record.read({ type, id }, () => this.#read(type, id), alone);
+  }
+
+  /** The same record for the gateway's own reads, which the audit trail does not have. */
+  get unrecorded(): Pick<Clinical, 'read' | 'search'> {
+    return {
+      read: (type, id) => this.#read(type, id),
+      search: (type, search) => this.#search(type, search),
+    };
   }
 
   async #read(type: string, id: string): Promise<Resource> {
@@ -192,15 +200,26 @@ export class Clinical {
   }
 
   /**
-   * Returns the resources of a type that refer to one resource. Calls for many resources become one search (FG-6).
-   * @param code the reference parameter, e.g. `subject`
+   * Returns the resources of a type that refer to one resource: all, or the page that `count` and `offset` ask for. Calls
+   * for many resources become one search (FG-6).
    */
-  async related(type: string, code: string, target: string, id: string, search: Search): Promise<Resource[]> {
+  async related(relation: Relation, search: Search): Promise<Resource[]> {
+    const all = await this.relatedTogether(relation, search);
+    if (!all) return this.list(relation.type, searchAlone(relation, search));
+    const { offset = 0, count } = search;
+    const list = all.slice(offset, isPage(search) ? offset + pageSize(count) : undefined);
+    requireListable(relation.type, list.length);
+    return list;
+  }
+
+  /**
+   * Returns all resources of a relation, if one search finds those of many resources; undefined when the relation has to be
+   * searched alone. For a page, many small searches in this process cost less than one that has to be split.
+   */
+  async relatedTogether(relation: Relation, search: Search): Promise<Resource[] | undefined> {
     const { local } = await this.#source.backend();
-    if (local && (search.count !== undefined || search.offset !== undefined)) {
-      return this.list(type, { ...search, params: [...search.params, [code, `${target}/${id}`]] });
-    }
-    return this.#related.list(type, code, target, id, search);
+    const isWhole = search.count === undefined && search.offset === undefined;
+    return local && !isWhole ? undefined : this.#related.together(relation, search);
   }
 
   /** Returns the source, only for its own properties: it does not check what the caller may see. */

@@ -10,6 +10,7 @@ import {
 import type { Clinical } from './clinical.ts';
 import type { Search } from './search.ts';
 import { pageSize } from './limits.ts';
+import { searchAlone, type Relation } from './related.ts';
 import type { SearchParams } from '../sources/source.ts';
 
 /** One page with the cursors of its neighbours, for a GraphQL connection or the links of a Bundle. */
@@ -32,18 +33,16 @@ const PLACES = /^(\d{1,9}:?|(\d{1,9}:)?[/?].*)$/s;
  * @throws Fault like `Clinical.search`, and `invalid_request` for a cursor that this server did not issue
  */
 export async function pageOf(clinical: Clinical, type: string, search: Search): Promise<Page> {
-  const size = Math.max(1, pageSize(search.count));
-  const { cursor: encoded, offset: from = 0, ...rest } = search;
-  const decoded = encoded === undefined ? undefined : decodeCursor(encoded, PLACES);
-  // An offset is a place in a list of any source; other cursors are those of the source.
-  const offset = decoded === undefined ? from : /^\d+$/.test(decoded) ? Number(decoded) : undefined;
+  const size = sizeOf(search);
+  const { cursor, offset: _, ...rest } = search;
+  const offset = offsetOf(search);
   const found = await clinical.search(type, {
     ...rest,
     count: size,
-    ...(offset === undefined ? { cursor: decoded! } : offset > 0 && { offset }),
+    ...(offset === undefined ? { cursor: placeOf(cursor!) } : offset > 0 && { offset }),
   });
   const { resources, applied, sort, ignored, total, next } = found;
-  const { next: _, ...around } = neighbours({ offset: offset ?? 0, size, total });
+  const { next: __, ...around } = neighbours({ offset: offset ?? 0, size, total });
   return {
     resources,
     applied,
@@ -57,4 +56,32 @@ export async function pageOf(clinical: Clinical, type: string, search: Search): 
       encodeCursor,
     ),
   };
+}
+
+/**
+ * Returns one page of the resources that refer to one resource. Pages of many resources become one search (FG-6).
+ * @throws Fault like `pageOf`
+ */
+export async function relatedPageOf(clinical: Clinical, relation: Relation, search: Search): Promise<Page> {
+  const offset = offsetOf(search);
+  const all = offset === undefined ? undefined : await clinical.relatedTogether(relation, search);
+  if (offset === undefined || !all) return pageOf(clinical, relation.type, searchAlone(relation, search));
+  const size = sizeOf(search);
+  return {
+    resources: all.slice(offset, offset + size),
+    applied: search.params,
+    ignored: [],
+    ...{ pagesize: size, count: all.length, offset },
+    ...mapNeighbours(neighbours({ offset, size, total: all.length }), encodeCursor),
+  };
+}
+
+const sizeOf = ({ count }: Search): number => Math.max(1, pageSize(count));
+const placeOf = (cursor: string): string => decodeCursor(cursor, PLACES);
+
+/** Returns where a page starts; undefined for a cursor of the source. An offset is a place in a list of any source. */
+function offsetOf({ cursor, offset = 0 }: Search): number | undefined {
+  if (cursor === undefined) return offset;
+  const place = placeOf(cursor);
+  return /^\d+$/.test(place) ? Number(place) : undefined;
 }

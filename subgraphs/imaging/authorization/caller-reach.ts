@@ -37,6 +37,7 @@ export class CallerReach {
   readonly #config: ImagesConfig;
   readonly #evaluate: EvaluatePath;
   readonly #owners = new Map<string, Promise<string | undefined>>();
+  readonly #named = new Map<string, Promise<readonly Reach[] | undefined>>();
   #own: Promise<readonly Reach[]> | undefined;
 
   constructor(options: CallerReachOptions, { config, mrnPaths }: Pick<TenantImages, 'config' | 'mrnPaths'>) {
@@ -69,7 +70,13 @@ export class CallerReach {
    * base does not know them.
    * @throws Fault `forbidden` for a patient out of reach (IA-7)
    */
-  async of(patientId: string): Promise<readonly Reach[] | undefined> {
+  of(patientId: string): Promise<readonly Reach[] | undefined> {
+    let reach = this.#named.get(patientId);
+    if (!reach) this.#named.set(patientId, (reach = this.#reachOfNamed(patientId)));
+    return reach;
+  }
+
+  async #reachOfNamed(patientId: string): Promise<readonly Reach[] | undefined> {
     const { tenant, access, directory } = this.#options;
     const grant = requirePatient(access, patientId);
     if (access.patients !== 'all') return [await this.#reachOf(grant)];

@@ -5,6 +5,7 @@ import type { CallerReach } from './caller-reach.ts';
 import type { Reach } from './ownership.ts';
 import { statedIdentifier, unpadded, type PatientKey } from '../facts/identifiers.ts';
 import { keysFor, requireOwn } from './patient-keys.ts';
+import { isOfPatients } from '../facts/of-patients.ts';
 import type { SourceQuery } from '../sources/source.ts';
 import { chunked } from '../facts/study-rows.ts';
 import type { TenantSource } from '../cache/tenant-source.ts';
@@ -58,6 +59,20 @@ export class ReachedRows {
     const found = await (anew ? this.#source.askFresh(asked) : this.#source.ask(asked));
     const rows = this.#own(found, reaches);
     return pattern ? rows.filter((row) => pattern.test(statedIdentifier(row, Tag.PatientID))) : rows;
+  }
+
+  /** Asks for the rows of several patients at once; `find` then knows them. */
+  async prefetch(patients: readonly (readonly Reach[])[], query: UnrestrictedQuery): Promise<void> {
+    const queries = patients.flatMap((reaches): SourceQuery[] => {
+      if (reaches.some(({ by }) => by !== 'mrn')) return [];
+      const patientIds = keysFor(reaches, undefined, this.#source.config);
+      return Array.isArray(patientIds) ? [{ ...query, patientIds: patientIds as readonly PatientKey[] }] : [];
+    });
+    const join = (asked: readonly SourceQuery[]): SourceQuery => ({
+      ...query,
+      patientIds: asked.flatMap(({ patientIds = [] }) => patientIds),
+    });
+    await this.#source.askTogether(queries, join, (row, { patientIds }) => isOfPatients(row, patientIds));
   }
 
   /** Returns the rows within reach: the same list if all are, which is decided once for a list and a patient. */

@@ -1,4 +1,5 @@
 import type { LRUCache } from 'lru-cache';
+import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import { RefusalDelay } from '../../../schema/process/refusal-delay.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
@@ -30,6 +31,8 @@ export interface TenantSourceOptions {
 export class TenantSource {
   readonly #options: TenantSourceOptions;
   readonly #patience: TimeBudget;
+  /** Answers of `askTogether`. */
+  readonly #known = new Map<string, Rows>();
 
   constructor(options: TenantSourceOptions) {
     this.#options = options;
@@ -73,7 +76,29 @@ export class TenantSource {
     const ask = async () => (await this.open()).search(query);
     const generation = async () => (await this.open()).generation?.();
     // Does not end with this request: others may wait for the same answer, and the next request finds it kept (IA-19).
-    return cache.kept(key) ?? this.shared(cache.rows(key, { ttl, ask, generation }));
+    return cache.kept(key) ?? this.#known.get(key) ?? this.shared(cache.rows(key, { ttl, ask, generation }));
+  }
+
+  /**
+   * Asks several questions by one. Their answers are then known to `ask` for the rest of this request, also those without
+   * rows.
+   * @param join makes one question that finds the rows of all
+   * @param isAnswer tells whether a row answers a question
+   */
+  async askTogether(
+    queries: readonly SourceQuery[],
+    join: (queries: readonly SourceQuery[]) => SourceQuery,
+    isAnswer: (row: DicomJson, query: SourceQuery) => boolean,
+  ): Promise<void> {
+    const asked = queries.filter((query) => !this.#options.cache.kept(this.#question(query)));
+    if (asked.length === 0) return;
+    const rows = await this.shared(this.open().then((source) => source.search(join(asked))));
+    for (const query of asked) {
+      this.#known.set(
+        this.#question(query),
+        rows.filter((row) => isAnswer(row, query)),
+      );
+    }
   }
 
   /** Places where answers may be kept, the nearest first. */

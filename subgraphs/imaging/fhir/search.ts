@@ -79,6 +79,7 @@ export function parseSearch(parameters: Iterable<Parameter>, rules: SearchRules)
     } else if (isCriterion(name)) {
       const parsed = criterion(name, value);
       if (parsed) criteria.push(parsed);
+      else if (rules.strict) throw new Fault('invalid_request', `${name} is empty.`);
       else ignored.add(parameter);
     } else {
       leaveOut(unsupported(name), { strict: rules.strict, ignored: notApplied });

@@ -16,6 +16,8 @@ import { wadoBase } from '../study/wado-base.ts';
 
 /** Loaders of one request: GraphQL fields ask for single objects, and the source is asked for many at once. */
 export interface Loaders {
+  /** Prepares the studies of a patient, together with those of other patients (FG-6). */
+  patient: DataLoader<string, true>;
   /** A study by UID. @throws Fault `not_found` */
   study: DataLoader<string, FoundStudy>;
   /** Instance rows of a study by their Series Instance UID. */
@@ -37,6 +39,10 @@ export interface AskedAttributes extends InstanceTarget {
 export function loaders(imaging: Imaging, options: ResourceOptions, budget?: AnswerBudget): Loaders {
   const share = { bytes: MAX_METADATA, semaphore: new Semaphore(SERIES_AT_ONCE) };
   return {
+    patient: new DataLoader(async (ids) => {
+      if (ids.length > 1) await imaging.prefetch(ids);
+      return ids.map(() => true);
+    }),
     study: new DataLoader((uids) => studies(imaging, uids, options)),
     instances: new DataLoader((found) => instances(imaging, found), {
       cacheKeyFn: ({ study }) => study.id!,

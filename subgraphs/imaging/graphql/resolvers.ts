@@ -19,8 +19,9 @@ import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { decodeCursor, encodeCursor, mapNeighbours, neighbours } from '../../../schema/fhir/paging.ts';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
 import { faultsAsErrors, toGraphqlError } from '../../../schema/graphql/graphql-fault.ts';
-import { joinValues } from '../../../schema/http/request-bounds.ts';
-import { graphqlType, isResourceType, parameterOfArgument } from '../../../schema/fhir/tables.ts';
+import { searchArguments, type Args } from '../../../schema/fhir/search-arguments.ts';
+import type { Parameter } from '../../../schema/fhir/search-request.ts';
+import { graphqlType, isResourceType } from '../../../schema/fhir/tables.ts';
 import {
   instanceFacts,
   instancesOf,
@@ -50,7 +51,6 @@ export interface ImagingContext extends RequestContext {
 
 /** Reports sources that did not answer, while others did. */
 type Report = (failed: readonly Fault[]) => void;
-type Args = Record<string, unknown>;
 type Resolver = GraphQLFieldResolver<never, ImagingContext, never>;
 
 /** Key of the found study. No FHIR element carries it, and clients never see it. */
@@ -104,18 +104,18 @@ export function imagingResolvers(
       guarded(reference as never, {} as never, context, {} as GraphQLResolveInfo);
   };
 
-  const list = (patient?: (source: { id: string }) => string) =>
-    field<{ id: string }>(async (source, args, { imaging }, report) => {
-      const results = await findStudies(imaging, searchOf(args, patient?.(source)), options);
-      report(results.failed);
-      return listed(results, args);
-    });
-  const connection = (patient?: (source: { id: string }) => string) =>
-    field<{ id: string }>(async (source, args, { imaging }, report) => {
-      const search = searchOf(args, patient?.(source));
+  /** Makes the resolver of a list or connection: of all studies, or of those of the patient that `of` returns. */
+  const searched = (
+    write: (results: Results, args: Args, search: ImagingStudySearch) => unknown,
+    of?: (source: { id: string }) => string,
+  ) =>
+    field<{ id: string }>(async (source, args, { imaging, loaders }, report) => {
+      const patient = of?.(source);
+      const search = searchOf(args, patient);
+      if (patient !== undefined) await loaders.patient.load(patient);
       const results = await findStudies(imaging, search, options);
       report(results.failed);
-      return page(search, results);
+      return write(results, args, search);
     });
   const ownId = ({ id }: { id?: unknown }) => {
     // A contained Patient may have no id. Then it has no images; it does not stand for all patients.
@@ -139,9 +139,10 @@ export function imagingResolvers(
   const selectSeries = generated['ImagingStudy']!['series']!;
   const selectInstances = generated['ImagingStudySeries']!['instance']!;
   const linked = {
-    ImagingStudyList: field<StudyLinks>(async (source, args, { imaging }, report) => {
+    ImagingStudyList: field<StudyLinks>(async (source, args, { imaging, loaders }, report) => {
       const links = linkedStudies(source);
       if (!links) return [];
+      await loaders.patient.load(links.patientId);
       const isLinked = ({ record }: FoundStudy) => links.isLinked(studyDocument(record));
       const results = await findStudies(imaging, searchOf(args, links.patientId), options, isLinked);
       report(results.failed);
@@ -153,11 +154,11 @@ export function imagingResolvers(
     ...generated,
     Query: {
       ImagingStudy: field<unknown, { id: string }>((_, { id }, facts, report) => study(id, facts, report)),
-      ImagingStudyList: list(),
-      ImagingStudyConnection: connection(),
+      ImagingStudyList: searched(listed),
+      ImagingStudyConnection: searched(page),
       Endpoint: field<unknown, { id: string }>((_, { id }, facts) => endpoint(id, facts)),
     },
-    Patient: { ImagingStudyList: list(ownId), ImagingStudyConnection: connection(ownId) },
+    Patient: { ImagingStudyList: searched(listed, ownId), ImagingStudyConnection: searched(page, ownId) },
     DiagnosticReport: linked,
     ServiceRequest: linked,
     ImagingStudy: {
@@ -182,23 +183,16 @@ export function imagingResolvers(
 
 /** Format of the offset in a cursor. */
 const OFFSET = /^\d{1,9}$/;
-const CONTROLS = new Set(['_count', '_offset', '_cursor', '_reference', '_sort']);
 
-/** Converts GraphQL arguments to a search; values of one argument are alternatives (FG-2). */
+/** Converts GraphQL arguments to a search of the studies of a patient, or of all. */
 function searchOf(args: Args, patient?: string): ImagingStudySearch {
-  const parameters: [string, string][] = patient === undefined ? [] : [['patient', patient]];
-  for (const [name, value] of Object.entries(args)) {
-    const code = CONTROLS.has(name) ? undefined : parameterOfArgument('ImagingStudy', name)?.code;
-    if (code !== undefined && Array.isArray(value) && value.length > 0)
-      parameters.push([code, joinValues(name, value)]);
-  }
+  const { params, sort } = searchArguments('ImagingStudy', args);
+  const parameters: Parameter[] = patient === undefined ? params : [['patient', patient], ...params];
   const offset =
     typeof args['_cursor'] === 'string' ? Number(decodeCursor(args['_cursor'], OFFSET)) : args['_offset'];
   if (typeof args['_count'] === 'number') parameters.push(['_count', String(args['_count'])]);
   if (typeof offset === 'number') parameters.push(['_offset', String(offset)]);
-  if (Array.isArray(args['_sort']) && args['_sort'].length > 0) {
-    parameters.push(['_sort', joinValues('_sort', args['_sort'])]);
-  }
+  if (sort !== undefined) parameters.push(['_sort', sort]);
   return parseSearch(parameters, { strict: true, patientBases: [] });
 }
 
@@ -215,7 +209,7 @@ function listed({ page, total }: Results, { _count }: Args): Joined[] {
   return page.map(joined);
 }
 
-function page(search: ImagingStudySearch, { page, total }: Results): object {
+function page({ page, total }: Results, _args: Args, search: ImagingStudySearch): object {
   const size = Math.max(1, search.count);
   const { offset } = search;
   return {

@@ -17,8 +17,9 @@ import { checkedObject } from './dicom-web/checked-object.ts';
 import { asFault, DicomWebClient, pathOf, type Answer, type Purpose } from './dicom-web/client.ts';
 import { invalidAnswer } from '../parsing/archive/archive-faults.ts';
 import { faultOf, firstHeader, gathered, mediaTypeOf, partsOf, within } from './dicom-web/parts.ts';
+import { PatientLists } from './dicom-web/patient-lists.ts';
 import { readRows } from './dicom-web/rows.ts';
-import { searchServer } from './dicom-web/search.ts';
+import { searchServer, type AnsweredRows } from './dicom-web/search.ts';
 import { objectTypeOf, peekFileMeta } from './stored/file-meta.ts';
 import { InstanceReader } from './stored/instance-reader.ts';
 import { bulkDataOfInstance, framesOfInstance } from './stored/spooled-instance.ts';
@@ -49,20 +50,31 @@ export function dicomWebSource(
   const client = new DicomWebClient(config, now, dispatcher);
   const reader = new InstanceReader(parsing);
   const buffers = new BufferPool();
+  const lists = new PatientLists();
 
   async function json<T>(
     path: string,
     signal: AbortSignal | undefined,
-    read: (body: AsyncIterable<Uint8Array>) => Promise<T[]>,
+    read: (body: AsyncIterable<Uint8Array>, answer: Answer) => Promise<T[]>,
   ): Promise<T[]> {
-    const { status, body } = await client.get(path, { accept: DICOM_JSON, purpose: 'searches', signal });
+    const answer = await client.get(path, { accept: DICOM_JSON, purpose: 'searches', signal });
+    const { status, body } = answer;
     try {
-      return status === 204 ? [] : await read(body);
+      return status === 204 ? [] : await read(body, answer);
     } catch (error) {
       throw asFault(error);
     } finally {
       body.destroy();
     }
+  }
+
+  async function rows(path: string, signal: AbortSignal | undefined): Promise<AnsweredRows> {
+    let isCut = false;
+    const found = await json(path, signal, (body, { cut = false }) => {
+      isCut = cut;
+      return readRows(body);
+    });
+    return { rows: found, cut: isCut };
   }
 
   async function metadata(target: Target, signal?: AbortSignal): Promise<ObjectMetadata[]> {
@@ -209,7 +221,7 @@ export function dicomWebSource(
   }
 
   return {
-    search: (query, signal) => searchServer(query, (path) => json(path, signal, readRows)),
+    search: (query, signal) => searchServer(query, (path) => rows(path, signal), lists),
     metadata,
     retrieve,
     relay,

@@ -69,6 +69,11 @@ export class AuditedStudies implements Imaging {
     );
   }
 
+  /** Not recorded: it gives nothing to the caller. */
+  prefetch(patientIds: readonly string[]): Promise<void> {
+    return this.#core.prefetch(patientIds);
+  }
+
   studiesOf(patient: string | undefined, filter?: StudyFilter): Promise<StudyList> {
     return this.#searched(
       { ...(patient !== undefined && { patient }), query: IMAGING_STUDY },

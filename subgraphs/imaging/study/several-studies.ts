@@ -95,6 +95,11 @@ export class SeveralStudies implements Imaging {
     }
   }
 
+  async prefetch(patientIds: readonly string[]): Promise<void> {
+    // What a source does not answer now is asked and reported by `studiesOf`.
+    await Promise.allSettled(this.#sources.map((source) => source.prefetch(patientIds)));
+  }
+
   async studiesOf(patientId: string | undefined, filter?: StudyFilter): Promise<StudyList> {
     if (this.#hasListed) await this.#turns.next();
     this.#hasListed = true;

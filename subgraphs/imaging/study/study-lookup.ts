@@ -28,6 +28,8 @@ export class StudyLookup {
   readonly #caller: CallerReach;
   readonly #withholding: Withholding;
   readonly #decisions = new Map<string, Promise<LookupResult>>();
+  /** Rows of all studies with a UID, which this request has read for several patients. */
+  readonly #byUid = new Map<string, readonly DicomJson[]>();
 
   constructor(options: WithholdingOptions, source: TenantSource, caller: CallerReach) {
     this.#access = options.access;
@@ -71,11 +73,27 @@ export class StudyLookup {
     this.#source.undelayed('lookupUntil');
     const reaches = await this.#caller.byUid();
     if (!reaches) return [];
-    const asked = chunked([...studyUids].sort()).map((some) => this.#source.ask(byUid(...some), OWNER_TTL));
-    const rows = (await Promise.all(asked)).flat();
+    const unknown = studyUids.filter((uid) => !this.#byUid.has(uid));
+    const rows = [
+      ...(await this.#rowsOf(unknown)),
+      ...studyUids.flatMap((uid) => this.#byUid.get(uid) ?? []),
+    ];
     return studyUids.filter((uid) =>
       studiesIn(rows, uid).some((row) => !this.#caller.includes(reaches, row)),
     );
+  }
+
+  /** Reads the rows by which `crossed` decides, of the studies of several patients at once. */
+  async prefetchCrossed(studyUids: readonly string[]): Promise<void> {
+    if (!(await this.#caller.byUid())) return;
+    const uids = [...new Set(studyUids)];
+    const rows = await this.#rowsOf(uids);
+    for (const uid of uids) this.#byUid.set(uid, studiesIn(rows, uid));
+  }
+
+  async #rowsOf(studyUids: readonly string[]): Promise<DicomJson[]> {
+    const asked = chunked([...studyUids].sort()).map((some) => this.#source.ask(byUid(...some), OWNER_TTL));
+    return (await Promise.all(asked)).flat();
   }
 
   /** Returns the study's row if this process remembers that the caller may have it; does not ask the source. */

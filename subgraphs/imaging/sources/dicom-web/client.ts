@@ -33,6 +33,8 @@ export interface Answer {
   size?: number;
   /** True if the end of the body cannot be distinguished from a broken connection (RFC 9112 §8). */
   endless?: boolean;
+  /** True if the server says that it has more results than these (PS3.18 §8.3.4.4). */
+  cut?: boolean;
   body: Body;
 }
 
@@ -117,6 +119,7 @@ export class DicomWebClient {
         status: statusCode,
         contentType: String(headers['content-type'] ?? ''),
         ...(Number.isFinite(size) ? { size } : !chunked && { endless: true }),
+        ...(/^299\b.*additional results/i.test(String(headers.warning)) && { cut: true }),
         body,
       };
     }

@@ -4,6 +4,7 @@ import { isOfPatients } from '../../facts/of-patients.ts';
 import type { Level, SourceQuery } from '../source.ts';
 import { pathOf } from './client.ts';
 import { askedKeys, askedText, type AskedKeys } from './keys.ts';
+import type { PatientLists } from './patient-lists.ts';
 
 /**
  * Attributes to request besides the defaults of a server (PS3.18 §10.6.3.3): those that decide the owner of a row, and
@@ -47,33 +48,43 @@ const WANTED: Record<Level, readonly string[]> = {
   ],
 };
 
+/** Rows of one answer, and whether the server says that it has more (PS3.18 §8.3.4.4). */
+export interface AnsweredRows {
+  rows: DicomJson[];
+  cut: boolean;
+}
+
 /**
  * Searches a server by QIDO-RS (PS3.18 §10.6). Every row is checked again, because servers may match more than
  * requested.
  * @param json reads the rows of the server at a path
+ * @param lists whether the server takes lists of PatientIDs
  */
 export async function searchServer(
   query: SourceQuery,
-  json: (path: string) => Promise<DicomJson[]>,
+  json: (path: string) => Promise<AnsweredRows>,
+  lists: PatientLists,
 ): Promise<DicomJson[]> {
   const { level, patientIds, studyUid, limit, offset = 0 } = query;
   if (patientIds?.length === 0) return [];
   const keys = askedKeys(query);
-  const page = async (patientId: string | undefined, paged: boolean) => {
-    const rows = await json(searchPath(query, keys, patientId, paged));
+  const page = async (patients: readonly string[] | undefined, paged: boolean) => {
+    const { rows, cut } = await json(searchPath(query, keys, patients, paged));
     const ours = rows
       .filter((row) => isWithin(row, query) && isOfPatients(row, patientIds) && keys.meets(row))
       .filter(distinctRows(level));
-    return { ours, complete: ours.length === rows.length };
+    return { ours, complete: ours.length === rows.length, cut };
   };
   // The owner of a study is known before a search within it, where a server need not match PatientID.
-  const asked = studyUid ? [undefined] : [...new Set(patientIds?.map(({ value }) => value) ?? [undefined])];
-  if (asked.length === 1) {
-    const { ours, complete } = await page(asked[0], true);
+  const asked = studyUid ? undefined : patientIds && [...new Set(patientIds.map(({ value }) => value))];
+  if (!asked || asked.length === 1) {
+    const { ours, complete } = await page(asked, true);
     if (complete || (limit === undefined && offset === 0)) return ours;
   }
-  const answers = await Promise.all(asked.map((patientId) => page(patientId, false)));
-  const ours = answers.flatMap(({ ours }) => ours).filter(distinctRows(level));
+  const answers = asked
+    ? await lists.find(asked, (patients) => page(patients, false))
+    : [(await page(undefined, false)).ours];
+  const ours = answers.flat().filter(distinctRows(level));
   return ours.slice(offset, limit === undefined ? undefined : offset + limit);
 }
 
@@ -96,7 +107,7 @@ function isWithin(row: DicomJson, { studyUid, seriesUid }: SourceQuery): boolean
 function searchPath(
   query: SourceQuery,
   { asked, needed }: AskedKeys,
-  patientId: string | undefined,
+  patients: readonly string[] | undefined,
   paged: boolean,
 ): string {
   const { level, studyUid, seriesUid, includeField, limit, offset } = query;
@@ -105,7 +116,7 @@ function searchPath(
   const fields = new Set([...WANTED[level], ...needed, ...(includeField === 'all' ? ['all'] : includeField)]);
   const keys: (readonly [string, string])[] = [
     ...asked,
-    ...(patientId === undefined ? [] : [[Tag.PatientID, askedText(patientId)] as const]),
+    ...(patients ? [[Tag.PatientID, patients.map(askedText).join(',')] as const] : []),
     ...[...fields].map((field) => ['includefield', field] as const),
     ...(paged && limit !== undefined ? [['limit', String(limit)] as const] : []),
     ...(paged && offset ? [['offset', String(offset)] as const] : []),

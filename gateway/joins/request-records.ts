@@ -1,0 +1,31 @@
+import type { Access } from '../../schema/access/access.ts';
+import type { RecordOperation } from '../../schema/fault/audit.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
+import type { PatientRecord } from './record-directory.ts';
+
+/** Signal and audit of a request. */
+type Request = [signal?: AbortSignal, audit?: RecordOperation];
+type Open<Core> = (tenant: Tenant, access: Access, ...request: Request) => Core;
+
+/**
+ * Lets the patient directory use the record that the graph has opened for the same request: patients that the request has
+ * read are not read again (FG-6). The graph has an Access of its own for each request.
+ * @param clinical the clinical subgraph
+ */
+export function requestRecords<Subgraph extends { open: Open<{ unrecorded: PatientRecord }> }>(
+  clinical: Subgraph,
+) {
+  const opened = new WeakMap<Access, PatientRecord>();
+  const open: Open<{ unrecorded: PatientRecord }> = (tenant, access, ...request) => {
+    const record = clinical.open(tenant, access, ...request);
+    opened.set(access, record.unrecorded);
+    return record;
+  };
+  return {
+    /** The same subgraph, which remembers the records that it opens for the graph. */
+    subgraph: { ...clinical, open } as Subgraph,
+    /** Opens a record for the directory, whose reads are the gateway's own: the audit trail does not have them. */
+    open: (tenant: Tenant, access: Access): PatientRecord =>
+      opened.get(access) ?? clinical.open(tenant, access).unrecorded,
+  };
+}
