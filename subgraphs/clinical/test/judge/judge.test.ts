@@ -76,7 +76,11 @@ async function byApis(search: RandomSearch): Promise<Record<string, string[]>> {
   const found: Record<string, string[]> = { rest: entry.map(({ resource }) => resource?.id ?? '') };
   const names = params.map(([name]) => name);
   const isPlain = names.every((name) => /^\w[\w-]*$/.test(name) && name !== '_list');
-  if (!isPlain || new Set(names).size < names.length || names.length === 0) return found;
+  // In GraphQL values with a prefix bound a range; here they are alternatives.
+  const isRange = params.some(([, value]) =>
+    /(^|[,$])(ge|gt|le|lt|sa|eb|ne)[-\d].*,|,.*(ge|gt|le|lt|sa|eb|ne)[-\d]/.test(value),
+  );
+  if (!isPlain || isRange || new Set(names).size < names.length || names.length === 0) return found;
   const args = params.map(
     ([name, value]) => `${name.replaceAll('-', '_')}: ${JSON.stringify(split(value, ','))}`,
   );
