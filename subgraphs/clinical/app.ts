@@ -17,6 +17,7 @@ import { fhirRoutes } from './fhir/fhir.ts';
 import { GranularScopes } from './authorization/granular-scopes.ts';
 import { clinicalResolvers } from './graphql/resolvers.ts';
 import { FhirServer } from './sources/fhir-server.ts';
+import { FhirServersShared } from './sources/fhir-server/shared.ts';
 import type { ClinicalSource } from './sources/source.ts';
 import type { LoadProgress } from './sources/store-load.ts';
 import { loadStore } from './sources/store-load.ts';
@@ -58,6 +59,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
   const compartment = new Compartment();
   const expressions = dependencies.expressions ?? new ExpressionPool();
   const granular = new GranularScopes();
+  const fhirServers = new FhirServersShared();
 
   const storeAt = (path: string, onProgress?: (progress: LoadProgress) => void): Promise<Store> => {
     let store = stores.get(path);
@@ -85,12 +87,15 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       });
     }
     const guarded = dispatcher?.(tenant);
-    return new FhirServer({
-      base: clinical.baseUrl,
-      ...(token !== undefined && { token }),
-      ...(guarded && { dispatcher: guarded }),
-      ...(timeout !== undefined && { timeout }),
-    });
+    return new FhirServer(
+      {
+        base: clinical.baseUrl,
+        ...(token !== undefined && { token }),
+        ...(guarded && { dispatcher: guarded }),
+        ...(timeout !== undefined && { timeout }),
+      },
+      fhirServers,
+    );
   };
 
   const open: ClinicalSubgraph['open'] = (tenant, access, signal, audit) => {
@@ -121,6 +126,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       const opened = await Promise.allSettled(stores.values());
       stores.clear();
       granular.close();
+      fhirServers.close();
       for (const store of opened) if (store.status === 'fulfilled') store.value.close();
       if (!dependencies.expressions) await expressions.close();
     },

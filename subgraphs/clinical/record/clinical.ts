@@ -95,7 +95,7 @@ export class Clinical {
     requireSearchInReach(this.access, type, applied);
     const params = await this.#unchained(type, applied, source.local);
     const patients = this.#patients;
-    const { offset, cursor, total, count = LIST_LIMIT } = search;
+    const { offset, cursor, total, strict, count = LIST_LIMIT } = search;
     const page = await this.#granular.covered(
       this.#source,
       type,
@@ -106,11 +106,16 @@ export class Clinical {
         ...(offset !== undefined && { offset }),
         ...(cursor !== undefined && { cursor }),
         ...(total !== undefined && { total }),
+        ...(strict !== undefined && { strict }),
       },
       coverage,
     );
     const resources = page.resources.filter((resource) => this.#visible(resource));
-    const found = { ...page, resources, applied, ...(sort !== undefined && { sort }) };
+    const notApplied = new Set(page.notApplied);
+    const found = {
+      ...{ ...page, resources, applied: applied.filter(([name]) => !notApplied.has(name)) },
+      ...(sort !== undefined && !notApplied.has('_sort') && { sort }),
+    };
     // A cursor may lead to any page of a server. Its resources are filtered here, but its total must not be shown.
     if (cursor !== undefined && this.access.patients !== 'all' && !source.local) delete found.total;
     return found;

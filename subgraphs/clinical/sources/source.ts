@@ -22,7 +22,7 @@ export interface SourceSearch {
   cursor?: string;
   /** Undefined: not wanted. */
   total?: Total;
-  /** Asks a server to refuse unknown parameters instead of ignoring them (`Prefer: handling=strict`). */
+  /** The caller wants an error instead of an answer to which a parameter was not applied (`Prefer: handling=strict`). */
   strict?: boolean;
 }
 
@@ -33,7 +33,29 @@ export interface SearchPage {
   total?: number;
   /** Opaque; continues this search. */
   next?: string;
+  /** Number of matches that the backend returned, when more than `resources`: some were left out here. */
+  looked?: number;
+  /** Names of parameters, and `_sort`, that neither the backend nor this gateway could apply: the page is too wide. */
+  notApplied?: readonly string[];
+  /** True when there are more matches, but the backend gives no way to reach them. There is no `next` then. */
+  incomplete?: boolean;
+  /** True when `next` begins another search for the same list, whose matches may be among those found. */
+  mayRepeat?: boolean;
 }
+
+/** What a backend declares for one resource type in its CapabilityStatement (R4 §5.2). */
+export interface TypeCapabilities {
+  /** `read`, `vread`, `history-instance`, `search-type`, … */
+  interactions: ReadonlySet<string>;
+  /** Codes of search parameters. */
+  searchParameters: ReadonlySet<string>;
+  /** Values of `_include`: `Observation:subject`, `*`. */
+  includes: ReadonlySet<string>;
+  revincludes: ReadonlySet<string>;
+}
+
+/** The types that a backend declares. A type that is missing is not offered. */
+export type SourceCapabilities = ReadonlyMap<string, TypeCapabilities>;
 
 /**
  * A backend of the clinical record (FG-7): one file per backend, one suite for all of them. A source does not authorize
@@ -54,6 +76,12 @@ export interface ClinicalSource {
 
   search(type: string, search: SourceSearch, signal?: AbortSignal): Promise<SearchPage>;
 
+  /** Returns what the backend declares; undefined when nothing is known. A source without it has all that it supports. */
+  capabilities?(): Promise<SourceCapabilities | undefined>;
+
   /** Returns true when this source supports the parameter with its modifier or chain (`code:not`, `patient.identifier`). */
   supports(type: string, name: string): boolean;
+
+  /** Sorts all matches of a search, for a backend that does not sort them; undefined when that is not possible here. */
+  sorted?(type: string, resources: readonly Resource[], sort: string): Resource[] | undefined;
 }

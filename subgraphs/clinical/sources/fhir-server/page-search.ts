@@ -1,0 +1,186 @@
+import { Fault } from '../../../../schema/fault/fault.ts';
+import { alternatives } from '../../../../schema/fhir/search-value.ts';
+import { unreadable } from '../fhir-server-fault.ts';
+import type { SearchPage, SourceCapabilities, SourceSearch, TypeCapabilities } from '../source.ts';
+import type { FhirHttp } from './http.ts';
+import type { Asked } from './ignored.ts';
+import { countIn, ignoredBy, repeatsSearch } from './ignored.ts';
+import { judge } from './judgement.ts';
+import type { Links, Place } from './place.ts';
+import { writePlace } from './place.ts';
+import type { Searchset } from './searchset.ts';
+import { readSearchset } from './searchset.ts';
+import type { FhirServersShared } from './shared.ts';
+import { Sorting } from './sorting.ts';
+
+/** Some servers refuse larger pages, or silently return fewer resources. */
+const MAX_PAGE = 1_000;
+
+export interface PageSearchOptions {
+  base: string;
+  http: FhirHttp;
+  links: Links;
+  capabilities: () => Promise<SourceCapabilities | undefined>;
+  shared: FhirServersShared;
+}
+
+/** Pages of searches at one FHIR server. What it says about its answers is compared with the search and with the answers. */
+export class PageSearch {
+  readonly #options: PageSearchOptions;
+
+  constructor(options: PageSearchOptions) {
+    this.#options = options;
+  }
+
+  /** @param search has no patients any more: its parameters name them */
+  async page(
+    type: string,
+    search: SourceSearch,
+    place: Place,
+    signal: AbortSignal | undefined,
+  ): Promise<SearchPage> {
+    const { links, shared } = this.#options;
+    const { params, sort } = search;
+    const asked: Asked = { type, params, ...(sort !== undefined && { sort }) };
+    const path = place.path ? links.requireSearch(type, place.path) : `/${type}?${queryOf(search)}`;
+    // Meanwhile the server is asked what it can do, unless that is known.
+    const capabilities = this.#options.capabilities();
+    const { set, isStrict } = await this.#ask(asked, path, signal);
+    const declared = (await capabilities)?.get(type);
+    const ignored = ignoredNames({ asked, set, place, isStrict, declared });
+    const { resources, undecided } = await judge(shared.matcher, asked, set.resources, ignored);
+    const notApplied = [...undecided, ...(this.#isSorted(asked, set, ignored) ? [] : ['_sort'])];
+    const seen = place.seen + set.returned;
+    const next = this.#next(type, set, path);
+    const all = next === undefined ? await this.#totalAtEnd(asked, set, search.count, signal) : 0;
+    const isOnly = place.path === '' && next === undefined;
+    const isCounted =
+      resources.length === set.resources.length && (isOnly || ignored.every((name) => name === '_sort'));
+    return {
+      resources,
+      looked: set.returned,
+      ...(isCounted && set.total !== undefined && set.total >= seen && { total: set.total }),
+      ...(next !== undefined && { next: writePlace({ path: next, seen, ignored, part: place.part }) }),
+      ...(all > seen && { incomplete: true }),
+      ...(notApplied.length > 0 && { notApplied }),
+    };
+  }
+
+  /**
+   * Sends a search with `handling=strict`. A server may refuse more by that than it cannot answer: then the search is sent
+   * again without, and from then on at once.
+   */
+  async #ask(
+    { type, params, sort = '' }: Asked,
+    path: string,
+    signal: AbortSignal | undefined,
+  ): Promise<{ set: Searchset; isStrict: boolean }> {
+    const { base, http, shared } = this.#options;
+    const shape = [base, type, ...params.map(([name]) => name).toSorted(), sort].join(' ');
+    const get = async (isStrict: boolean) => {
+      const answer = await http.get(path, signal, isStrict);
+      if (answer) return { set: readSearchset(answer, type), isStrict };
+      const isFirst = path.startsWith(`/${type}?`);
+      throw new Fault(
+        isFirst ? 'not_implemented' : 'gone',
+        isFirst
+          ? `The clinical record has no search of ${type}.`
+          : 'The clinical record does not have this page any more. Repeat the search from its first page.',
+        { service: 'clinical' },
+      );
+    };
+    if (shared.refuseStrict.has(shape)) return get(false);
+    try {
+      return await get(true);
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code !== 'invalid_request') throw error;
+      const answer = await get(false);
+      shared.refuseStrict.set(shape, true);
+      return answer;
+    }
+  }
+
+  #isSorted({ type, sort }: Asked, { resources }: Searchset, ignored: readonly string[]): boolean {
+    if (sort === undefined || resources.length < 2) return true;
+    if (ignored.includes('_sort')) return false;
+    return !new Sorting(this.#options.shared.matcher, type, sort).isContradictedBy(resources);
+  }
+
+  /**
+   * Returns the path of the next page.
+   * @throws Fault `bad_gateway` when it is at another server, of another search, or the same page again
+   */
+  #next(type: string, { next }: Searchset, path: string): string | undefined {
+    if (next === undefined) return undefined;
+    const { links } = this.#options;
+    const relative = links.relative(next);
+    if (relative === undefined) throw unreadable('its next page is said to be at another server');
+    if (!links.isSearchOf(type, relative)) throw unreadable('its next page is that of another search');
+    if (relative === path) throw unreadable('its pages lead in a circle');
+    return relative;
+  }
+
+  /**
+   * Returns the number of all matches after the last page; 0 when nothing speaks against the end. Some servers cut a list
+   * and give no link to the rest: when a page without a total is as long as was asked for, or has a round number of
+   * resources, they are counted.
+   */
+  async #totalAtEnd(
+    asked: Asked,
+    { total, returned, self }: Searchset,
+    count: number,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    if (total !== undefined) return total;
+    const ids = asked.params.find(([name]) => name === '_id')?.[1];
+    if (ids !== undefined && returned >= alternatives(ids).length) return 0;
+    const size = countIn(self);
+    const isFull = returned >= Math.min(count, MAX_PAGE, size ?? Infinity);
+    const isRound = size === undefined && returned >= 10 && returned % 5 === 0;
+    if (!isFull && !isRound) return 0;
+    const query = queryOf({ params: asked.params, summary: 'count' });
+    const counted = await this.#ask(
+      { type: asked.type, params: asked.params },
+      `/${asked.type}?${query}`,
+      signal,
+    );
+    return counted.set.total ?? (isFull ? Infinity : 0);
+  }
+}
+
+interface Answered {
+  asked: Asked;
+  set: Searchset;
+  place: Place;
+  /** False when the server refused the search with `handling=strict`. */
+  isStrict: boolean;
+  declared: TypeCapabilities | undefined;
+}
+
+/** Returns the names of parameters, and `_sort`, that the server did not apply, as far as it says so. */
+function ignoredNames({ asked, set: { self, warnings }, place, isStrict, declared }: Answered): string[] {
+  // Links to later pages often have another form: what the first page said is in the cursor.
+  const isOpaque = place.path !== '' && !repeatsSearch(asked, self);
+  const said = { ...(self !== undefined && { self }), warnings };
+  const now = isOpaque ? [] : ignoredBy(asked, said, declared);
+  // A server that refuses the strict search does not apply all of it, whatever its link repeats.
+  const doubtful = isStrict
+    ? []
+    : asked.params.map(([name]) => name).filter((name) => !declared?.searchParameters.has(name));
+  return [...new Set([...place.ignored, ...now, ...doubtful])];
+}
+
+type Query = Pick<SourceSearch, 'params' | 'sort' | 'offset' | 'total'> & {
+  count?: number;
+  summary?: 'count';
+};
+
+function queryOf({ params, sort, count, offset, total, summary }: Query): string {
+  const query = new URLSearchParams(params.map(([name, value]): [string, string] => [name, value]));
+  if (sort) query.append('_sort', sort);
+  if (count !== undefined) query.append('_count', String(Math.min(count, MAX_PAGE)));
+  if (offset) query.append('_offset', String(offset));
+  if (total === 'accurate') query.append('_total', 'accurate');
+  if (summary) query.append('_summary', summary);
+  return query.toString();
+}

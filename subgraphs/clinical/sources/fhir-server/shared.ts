@@ -1,0 +1,15 @@
+import { LRUCache } from 'lru-cache';
+import { ResourceMatcher } from '../resource-matcher.ts';
+import { CapabilityCache } from './capabilities.ts';
+
+/** What all requests to FHIR servers share. Use one per process. */
+export class FhirServersShared {
+  readonly matcher = new ResourceMatcher();
+  readonly capabilities = new CapabilityCache();
+  /** Searches, by server, type and names of parameters, that a server refuses with `handling=strict` and answers without. */
+  readonly refuseStrict = new LRUCache<string, true>({ max: 10_000 });
+
+  close(): void {
+    this.matcher.close();
+  }
+}
