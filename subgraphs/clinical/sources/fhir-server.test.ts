@@ -1,5 +1,6 @@
 /** Faults that a caller gets from a FHIR server that misbehaves (FG-10), with a real listener. */
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { Agent } from 'undici';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { RequestSource } from './request-source.ts';
 import { FhirServer } from './fhir-server.ts';
@@ -12,7 +13,7 @@ afterEach(() => void server?.close());
 
 async function listen(listener: RequestListener): Promise<string> {
   server = createServer((request, response) => {
-    if (request.url === '/fhir/metadata') return void response.writeHead(404, { connection: 'close' }).end();
+    if (request.url === '/fhir/metadata') return void response.writeHead(404).end();
     listener(request, response);
   });
   await new Promise<void>((resolve) => server!.listen(0, '127.0.0.1', resolve));
@@ -143,9 +144,12 @@ describe('requests to the server', () => {
       used.add(request.socket);
       json(200, { resourceType: 'Bundle' })(request, response);
     });
-    // With one connection: what the server can do is known.
-    await shared.capabilities.of({ base });
-    for (let i = 0; i < 3; i++) expect((await search(base)).resources).toEqual([]);
+    const dispatcher = new Agent({ connections: 1 });
+    const server = open({ base, dispatcher });
+    for (let i = 0; i < 3; i++) {
+      expect((await server.search('Patient', { params: [], count: 10 })).resources).toEqual([]);
+    }
+    await dispatcher.destroy();
     expect(lost).toBeGreaterThan(0);
   });
 

@@ -79,7 +79,7 @@ export class PageSearch {
     const shape = [base, type, ...params.map(([name]) => name).toSorted(), sort].join(' ');
     const get = async (isStrict: boolean) => {
       const answer = await http.get(path, signal, isStrict);
-      if (answer) return { set: readSearchset(answer, type), isStrict };
+      if (answer !== undefined) return { set: readSearchset(answer, type), isStrict };
       const isFirst = path.startsWith(`/${type}?`);
       throw new Fault(
         isFirst ? 'not_implemented' : 'gone',
@@ -112,18 +112,19 @@ export class PageSearch {
    */
   #next(type: string, { next }: Searchset, path: string): string | undefined {
     if (next === undefined) return undefined;
-    const { links } = this.#options;
+    const { base, links, shared } = this.#options;
     const relative = links.relative(next);
     if (relative === undefined) throw unreadable('its next page is said to be at another server');
     if (!links.isSearchOf(type, relative)) throw unreadable('its next page is that of another search');
     if (relative === path) throw unreadable('its pages lead in a circle');
+    shared.givesNext.set(base, true);
     return relative;
   }
 
   /**
    * Returns the number of all matches after the last page; 0 when nothing speaks against the end. Some servers cut a list
-   * and give no link to the rest: when a page without a total is as long as was asked for, or has a round number of
-   * resources, they are counted.
+   * and give no link to the rest: when a server that never gave a link answers without a total, with as many resources as
+   * were asked for or with a round number of them, they are counted.
    */
   async #totalAtEnd(
     asked: Asked,
@@ -136,8 +137,8 @@ export class PageSearch {
     if (ids !== undefined && returned >= alternatives(ids).length) return 0;
     const size = countIn(self);
     const isFull = returned >= Math.min(count, MAX_PAGE, size ?? Infinity);
-    const isRound = size === undefined && returned >= 10 && returned % 5 === 0;
-    if (!isFull && !isRound) return 0;
+    const isRound = returned >= 10 && returned % 5 === 0;
+    if (this.#options.shared.givesNext.has(this.#options.base) || (!isFull && !isRound)) return 0;
     const query = queryOf({ params: asked.params, summary: 'count' });
     const counted = await this.#ask(
       { type: asked.type, params: asked.params },

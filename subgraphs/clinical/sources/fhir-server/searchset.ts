@@ -20,7 +20,7 @@ export interface Searchset {
  * @throws Fault `bad_gateway` for anything but a Bundle, and when the server says that something is missing in it
  */
 export function readSearchset(answer: unknown, type: string): Searchset {
-  const bundle = answer as Partial<Bundle> | undefined;
+  const bundle = answer as Partial<Bundle> | null;
   if (bundle?.resourceType !== 'Bundle') throw unreadable('the search was not answered with a Bundle');
   const entries = list<BundleEntry>(bundle.entry);
   const matches = entries.filter(

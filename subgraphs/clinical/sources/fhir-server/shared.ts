@@ -8,6 +8,8 @@ export class FhirServersShared {
   readonly capabilities = new CapabilityCache();
   /** Searches, by server, type and names of parameters, that a server refuses with `handling=strict` and answers without. */
   readonly refuseStrict = new LRUCache<string, true>({ max: 10_000 });
+  /** Servers that have given a link to a next page: a page without one is then their last. */
+  readonly givesNext = new LRUCache<string, true>({ max: 10_000 });
 
   close(): void {
     this.matcher.close();
