@@ -286,6 +286,12 @@ describe('a list is complete, or an error', () => {
   test.each<[what: string, behaviour: Partial<LaxBehaviour>, expected: string[] | string]>([
     ['pages', { cap: 10 }, all],
     ['gives pages under its internal host', { cap: 10, next: 'internal host' }, all],
+    ['gives no links, but takes offsets', { cap: 10, next: 'none', offsets: true }, all],
+    [
+      'gives no links and totals, but takes offsets',
+      { cap: 10, next: 'none', offsets: true, total: undefined },
+      all,
+    ],
     ['gives no totals', { cap: 10, total: undefined }, all],
     ['cuts, and tells the total', { cap: 20, next: 'none' }, 'too_large'],
     ['cuts, and tells the total only when asked', { cap: 20, next: 'none', total: undefined }, 'too_large'],

@@ -17,6 +17,8 @@ export interface LaxBehaviour {
     'right' | 'none' | 'same page' | 'circle' | 'other url' | 'other type' | 'other server' | 'internal host';
   /** `total` of a Bundle, computed from the number of matches; undefined: none. */
   total: ((matches: number) => number | undefined) | undefined;
+  /** Whether it continues a search at `_offset`. */
+  offsets: boolean;
   /** Whether `_summary=count` is understood. */
   counts: boolean;
   metadata: 'none' | 'right' | 'html' | 'huge' | 'silent';
@@ -31,7 +33,15 @@ export interface LaxBehaviour {
 }
 
 const HONEST: LaxBehaviour = {
-  ...{ ignores: [], self: 'applied', strict: 'refuses unknown', cap: 1_000, next: 'right', counts: true },
+  ...{
+    ignores: [],
+    self: 'applied',
+    strict: 'refuses unknown',
+    cap: 1_000,
+    next: 'right',
+    counts: true,
+    offsets: false,
+  },
   ...{ total: (matches) => matches, metadata: 'none', declares: [], issues: [], page: (entries) => entries },
   instead: undefined,
 };
@@ -83,7 +93,7 @@ const PARAMETERS: Record<string, Predicate> = {
   'patient.gender': () => true,
 };
 
-const RESULTS = new Set(['_count', '_sort', '_summary', '_total', 'page']);
+const RESULTS = new Set(['_count', '_offset', '_sort', '_summary', '_total', 'page']);
 
 /** Starts the server on a free port. */
 export async function startLaxEhr(
@@ -150,7 +160,8 @@ function searchset(type: string, { searchParams: query }: URL, all: readonly Loo
   const counted = query.get('_summary') === 'count' && lax.counts;
   const size = Math.min(Number(query.get('_count') ?? lax.cap), lax.cap);
   const page = Number(query.get('page') ?? 0);
-  const entries = lax.page(matches.slice(page * size, (page + 1) * size).map((resource) => ({ resource })));
+  const start = lax.offsets ? Number(query.get('_offset') ?? 0) : page * size;
+  const entries = lax.page(matches.slice(start, start + size).map((resource) => ({ resource })));
   const next = nextOf(type, query, lax, { page, isLast: (page + 1) * size >= matches.length });
   return {
     ...{ resourceType: 'Bundle', type: 'searchset' },

@@ -1,7 +1,15 @@
 import { Fault } from '../../../../schema/fault/fault.ts';
+import { FHIR_ID } from '../../../../schema/fhir/fhir.ts';
 import { alternatives } from '../../../../schema/fhir/search-value.ts';
+import { searchParameter } from '../../../../schema/fhir/tables.ts';
 import { unreadable } from '../fhir-server-fault.ts';
-import type { SearchPage, SourceCapabilities, SourceSearch, TypeCapabilities } from '../source.ts';
+import type {
+  SearchPage,
+  SearchParams,
+  SourceCapabilities,
+  SourceSearch,
+  TypeCapabilities,
+} from '../source.ts';
 import type { FhirHttp } from './http.ts';
 import type { Asked } from './ignored.ts';
 import { countIn, ignoredBy, repeatsSearch } from './ignored.ts';
@@ -40,9 +48,12 @@ export class PageSearch {
     signal: AbortSignal | undefined,
   ): Promise<SearchPage> {
     const { links, shared } = this.#options;
-    const { params, sort } = search;
+    const { sort } = search;
+    const params = search.params.map(([name, value]) => typedReferences(type, name, value));
     const asked: Asked = { type, params, ...(sort !== undefined && { sort }) };
-    const path = place.path ? links.requireSearch(type, place.path) : `/${type}?${queryOf(search)}`;
+    const path = place.path
+      ? links.requireSearch(type, place.path)
+      : `/${type}?${queryOf({ ...search, params })}`;
     // Meanwhile the server is asked what it can do, unless that is known.
     const capabilities = this.#options.capabilities();
     const { set, isStrict } = await this.#ask(asked, path, signal);
@@ -51,8 +62,9 @@ export class PageSearch {
     const { resources, undecided } = await judge(shared.matcher, asked, set.resources, ignored);
     const notApplied = [...undecided, ...(this.#isSorted(asked, set, ignored) ? [] : ['_sort'])];
     const seen = place.seen + set.returned;
-    const next = this.#next(type, set, path);
-    const all = next === undefined ? await this.#totalAtEnd(asked, set, search.count, signal) : 0;
+    const linked = this.#next(type, set, path);
+    const all = linked === undefined ? await this.#totalAtEnd(asked, set, search.count, signal) : 0;
+    const next = all > seen ? await this.#atOffset(asked, set, path, signal) : linked;
     const isOnly = place.path === '' && next === undefined;
     const isCounted =
       resources.length === set.resources.length && (isOnly || ignored.every((name) => name === '_sort'));
@@ -61,7 +73,7 @@ export class PageSearch {
       looked: set.returned,
       ...(isCounted && set.total !== undefined && set.total >= seen && { total: set.total }),
       ...(next !== undefined && { next: writePlace({ path: next, seen, ignored, part: place.part }) }),
-      ...(all > seen && { incomplete: true }),
+      ...(next === undefined && all > seen && { incomplete: true }),
       ...(notApplied.length > 0 && { notApplied }),
     };
   }
@@ -122,6 +134,31 @@ export class PageSearch {
   }
 
   /**
+   * Returns the path of the rest of a list for a server that gives no links but takes `_offset`; undefined when it takes
+   * none. That is tried once: a server that ignores it begins the list again.
+   */
+  async #atOffset(
+    asked: Asked,
+    { resources, returned }: Searchset,
+    path: string,
+    signal: AbortSignal | undefined,
+  ): Promise<string | undefined> {
+    const { base, shared } = this.#options;
+    if (returned === 0 || shared.givesNext.has(base)) return undefined;
+    const [before = '', query = ''] = path.split('?');
+    const params = new URLSearchParams(query);
+    params.set('_offset', String(Number(params.get('_offset') ?? 0) + returned));
+    const next = `${before}?${params.toString()}`;
+    if (!shared.takesOffset.has(base)) {
+      params.set('_count', '1');
+      const { set } = await this.#ask(asked, `${before}?${params.toString()}`, signal);
+      const seen = new Set(resources.map(({ id }) => id));
+      shared.takesOffset.set(base, set.returned === 1 && set.resources.every(({ id }) => !seen.has(id)));
+    }
+    return shared.takesOffset.get(base) ? next : undefined;
+  }
+
+  /**
    * Returns the number of all matches after the last page; 0 when nothing speaks against the end. Some servers cut a list
    * and give no link to the rest: when a server that never gave a link answers without a total, with as many resources as
    * were asked for or with a round number of them, they are counted.
@@ -169,6 +206,19 @@ function ignoredNames({ asked, set: { self, warnings }, place, isStrict, declare
     ? []
     : asked.params.map(([name]) => name).filter((name) => !declared?.searchParameters.has(name));
   return [...new Set([...place.ignored, ...now, ...doubtful])];
+}
+
+/** Writes references to patients with their type, which some servers need: `patient=1` becomes `patient=Patient/1`. */
+function typedReferences(type: string, name: string, value: string): SearchParams[number] {
+  const { type: kind, targets = [] } = searchParameter(type, name) ?? {};
+  const [target, ...others] = name === 'patient' ? ['Patient'] : targets;
+  if (kind !== 'reference' || target === undefined || others.length > 0) return [name, value];
+  return [
+    name,
+    alternatives(value)
+      .map((item) => (FHIR_ID.test(item) ? `${target}/${item}` : item))
+      .join(','),
+  ];
 }
 
 type Query = Pick<SourceSearch, 'params' | 'sort' | 'offset' | 'total'> & {

@@ -10,6 +10,8 @@ export class FhirServersShared {
   readonly refuseStrict = new LRUCache<string, true>({ max: 10_000 });
   /** Servers that have given a link to a next page: a page without one is then their last. */
   readonly givesNext = new LRUCache<string, true>({ max: 10_000 });
+  /** Whether servers that give no such links continue a search at `_offset`. */
+  readonly takesOffset = new LRUCache<string, boolean>({ max: 10_000 });
 
   close(): void {
     this.matcher.close();
