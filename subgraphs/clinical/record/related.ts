@@ -4,7 +4,7 @@ import type { Search } from './search.ts';
 import type { Compartment } from '../authorization/compartment.ts';
 import { isPage, LIST_LIMIT, pageSize, requireListable } from './limits.ts';
 import { MAX_GATHERED } from '../sources/request-source.ts';
-import { chunksByLength, MAX_IDS_LENGTH } from '../sources/chunks.ts';
+import { chunksByLength, MAX_IDS_LENGTH } from '../../../schema/fhir/id-chunks.ts';
 
 type SearchOf = (type: string, search: Search) => Promise<{ resources: Resource[] }>;
 

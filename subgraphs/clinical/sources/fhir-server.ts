@@ -3,7 +3,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import { searchParameter } from '../../../schema/fhir/tables.ts';
 import { boundTo } from '../search/reach.ts';
-import { chunksByLength, MAX_IDS_LENGTH } from './chunks.ts';
+import { chunksByLength, MAX_IDS_LENGTH } from '../../../schema/fhir/id-chunks.ts';
 import { incomplete } from './fhir-server-fault.ts';
 import type { FhirHttpOptions } from './fhir-server/http.ts';
 import { FhirHttp } from './fhir-server/http.ts';
