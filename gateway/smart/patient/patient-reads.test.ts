@@ -64,8 +64,9 @@ const tenantOf = (fhirBaseUrl: string, more: object) =>
 
 describe('patients that are read at the same time', () => {
   const readAll = async (ids: readonly string[]) => {
-    const read = patientReads({ fetch, guardedFetch: fetch, now: Date.now });
-    const asker = { tenant: tenantOf(base(), {}), fhirBaseUrl: base(), token: async () => 'token' };
+    const read = patientReads();
+    const outside = { fetch, guardedFetch: fetch, now: Date.now };
+    const asker = { outside, tenant: tenantOf(base(), {}), fhirBaseUrl: base(), token: async () => 'token' };
     return Promise.allSettled(ids.map((id) => read('t own', asker, id)));
   };
   const ids = (read: Awaited<ReturnType<typeof readAll>>) =>

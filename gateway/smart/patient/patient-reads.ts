@@ -12,6 +12,7 @@ export type PatientRead = PatientIdentity | 'absent' | 'refused';
 
 /** Who asks an EHR for patients. */
 export interface Asker {
+  outside: UpstreamDeps;
   tenant: Tenant;
   fhirBaseUrl: string;
   token: () => Promise<string>;
@@ -29,9 +30,7 @@ const MOST_AT_ONCE = 4;
  * together: a policy of thousands of patients is some searches, not a read for each.
  * @throws Fault of the returned function: see `call`
  */
-export function patientReads(
-  outside: UpstreamDeps,
-): (key: string, asker: Asker, id: string) => Promise<PatientRead> {
+export function patientReads(): (key: string, asker: Asker, id: string) => Promise<PatientRead> {
   const waiting = new Map<string, DataLoader<string, PatientRead>>();
   return (key, asker, id) => {
     let reader = waiting.get(key);
@@ -39,7 +38,7 @@ export function patientReads(
       reader = new DataLoader(
         (ids) => {
           waiting.delete(key);
-          return readAll(outside, asker, ids);
+          return readAll(asker, ids);
         },
         { cache: false },
       );
@@ -49,16 +48,11 @@ export function patientReads(
   };
 }
 
-async function readAll(
-  outside: UpstreamDeps,
-  asker: Asker,
-  ids: readonly string[],
-): Promise<(PatientRead | Error)[]> {
+async function readAll(asker: Asker, ids: readonly string[]): Promise<(PatientRead | Error)[]> {
   const found = new Map<string, PatientRead | Error>();
   const chunks = ids.length === 1 ? [[...ids]] : chunksByLength([...new Set(ids)], MAX_IDS_LENGTH);
   const work = async (): Promise<void> => {
-    for (let chunk = chunks.shift(); chunk; chunk = chunks.shift())
-      await readChunk(outside, asker, chunk, found);
+    for (let chunk = chunks.shift(); chunk; chunk = chunks.shift()) await readChunk(asker, chunk, found);
   };
   await Promise.all(Array.from({ length: MOST_AT_ONCE }, work));
   return ids.map((id) => found.get(id)!);
@@ -66,16 +60,15 @@ async function readAll(
 
 /** Reads some patients into `found`. It never throws: each patient gets the error of its read. */
 async function readChunk(
-  outside: UpstreamDeps,
   asker: Asker,
   ids: readonly string[],
   found: Map<string, PatientRead | Error>,
 ): Promise<void> {
   try {
-    const isSearched = ids.length > 1 && (await searchInto(outside, asker, ids, found));
+    const isSearched = ids.length > 1 && (await searchInto(asker, ids, found));
     const left = ids.filter((id) => !found.has(id));
     if (isSearched && left.length > MOST_SINGLE_READS) return left.forEach((id) => found.set(id, 'refused'));
-    await Promise.all(left.map(async (id) => found.set(id, await readOne(outside, asker, id))));
+    await Promise.all(left.map(async (id) => found.set(id, await readOne(asker, id))));
   } catch (error) {
     for (const id of ids) if (!found.has(id)) found.set(id, error as Error);
   }
@@ -83,14 +76,13 @@ async function readChunk(
 
 /** @returns false when the EHR has no such search */
 async function searchInto(
-  outside: UpstreamDeps,
   asker: Asker,
   ids: readonly string[],
   found: Map<string, PatientRead | Error>,
 ): Promise<boolean> {
   for (let left = ids; left.length > 0;) {
     const path = `Patient?_id=${left.join(',')}&_count=${left.length}`;
-    const { status, json } = await get(outside, asker, path);
+    const { status, json } = await get(asker, path);
     if (status !== 200 || json['resourceType'] !== 'Bundle') return false;
     for (const id of left) {
       const identity = resourcesIn(json)
@@ -106,15 +98,15 @@ async function searchInto(
   return true;
 }
 
-async function readOne(outside: UpstreamDeps, asker: Asker, id: string): Promise<PatientRead> {
-  const { status, json } = await get(outside, asker, `Patient/${id}`);
+async function readOne(asker: Asker, id: string): Promise<PatientRead> {
+  const { status, json } = await get(asker, `Patient/${id}`);
   if (status === 404 || status === 410) return 'absent';
   return (status === 200 && identityOf(json, id)) || 'refused';
 }
 
 /** An HTML page instead of a resource is no patient. */
-async function get(outside: UpstreamDeps, asker: Asker, path: string): Promise<Answer> {
-  const { tenant, fhirBaseUrl, token, renewed } = asker;
+async function get(asker: Asker, path: string): Promise<Answer> {
+  const { outside, tenant, fhirBaseUrl, token, renewed } = asker;
   const getWith = (bearer: string): Promise<Answer> =>
     call(outside, tenant, `${fhirBaseUrl}/${path}`, { headers: { authorization: `Bearer ${bearer}` } }).catch(
       (error: unknown) => {

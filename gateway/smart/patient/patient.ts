@@ -55,7 +55,7 @@ export function identified(
  * undefined when the EHR cannot be asked. Without an identity, images that are found by MRN are refused.
  */
 export function patientIdentities(outside: UpstreamDeps, tokens: BackendTokens): PatientIdentities {
-  const read = patientReads(outside);
+  const read = patientReads();
   const recent = expiringCache<{ identity?: PatientIdentity | Unidentified }>(10_000, outside.now);
   const lastKnown = new LRUCache<string, PatientIdentity>({
     max: 10_000,
@@ -69,7 +69,11 @@ export function patientIdentities(outside: UpstreamDeps, tokens: BackendTokens):
       const key = `${tenant.key} ${id} ${asker}`;
       const { identity } = await recent.get(key, async () => {
         try {
-          const identity = await read(`${tenant.key} ${asker}`, { tenant, fhirBaseUrl, token, renewed }, id);
+          const identity = await read(
+            `${tenant.key} ${asker}`,
+            { outside, tenant, fhirBaseUrl, token, renewed },
+            id,
+          );
           if (typeof identity === 'string') {
             lastKnown.delete(key);
             return { value: { identity }, seconds: REFUSED_SECONDS };

@@ -58,7 +58,7 @@ export class FhirServer implements ClinicalSource {
     try {
       // A server that cuts its answers is asked again for the rest.
       for (let left = ids; left.length > 0;) {
-        const isCut = await this.#readPages(type, left, found, signal);
+        const isCut = await this.#readPages(type, { ids: left, found }, signal);
         const rest = left.filter((id) => !found.has(id));
         if (!isCut) break;
         if (rest.length === left.length) throw incomplete(type);
@@ -76,8 +76,7 @@ export class FhirServer implements ClinicalSource {
   /** @returns true when the server gives no way to the rest */
   async #readPages(
     type: string,
-    ids: string[],
-    found: Map<string, Resource>,
+    { ids, found }: { ids: readonly string[]; found: Map<string, Resource> },
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
     const search: SourceSearch = { params: [['_id', ids.join(',')]], count: ids.length };
@@ -96,7 +95,7 @@ export class FhirServer implements ClinicalSource {
     const parts = partsOf(type, search);
     const params = parts[place.part];
     if (!params) return { resources: [] };
-    const page = await this.#pages.page(type, { ...search, params }, place, signal);
+    const page = await this.#pages.page(type, { ...search, params }, { place, signal });
     if (parts.length === 1) return page;
     const { total: _, ...ofPart } = page;
     const isLast = page.next !== undefined || page.incomplete === true || place.part + 1 >= parts.length;

@@ -64,7 +64,7 @@ async function read(options: FhirHttpOptions): Promise<SourceCapabilities | unde
 }
 
 /** Reads a CapabilityStatement; undefined when it names no resource type. Parts that break the profile are left out. */
-export function readCapabilities(statement: unknown): SourceCapabilities | undefined {
+function readCapabilities(statement: unknown): SourceCapabilities | undefined {
   const { resourceType, rest } = (statement ?? {}) as Record<string, unknown>;
   if (resourceType !== 'CapabilityStatement') return undefined;
   const server = objects<CapabilityStatementRest>(rest).find(({ mode }) => mode === 'server');

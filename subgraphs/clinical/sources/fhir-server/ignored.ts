@@ -23,8 +23,8 @@ export function ignoredBy(asked: Asked, said: Said, declared: TypeCapabilities |
   const pairs: SearchParams =
     asked.sort === undefined ? asked.params : [...asked.params, ['_sort', asked.sort]];
   const query = queryOf(said.self);
-  const isApplied = ([name, value]: SearchParams[number]): boolean =>
-    query ? isIn(query, asked.type, name, value) : (declared?.searchParameters.has(name) ?? false);
+  const isApplied = (pair: SearchParams[number]): boolean =>
+    query ? isIn(query, asked.type, pair) : (declared?.searchParameters.has(pair[0]) ?? false);
   const ignored = pairs.filter(
     (pair) => !isApplied(pair) || said.warnings.some((text) => names(text, pair[0])),
   );
@@ -50,7 +50,7 @@ function queryOf(self: string | undefined): SearchParams | undefined {
   return url && [...url.searchParams];
 }
 
-function isIn(query: SearchParams, type: string, name: string, value: string): boolean {
+function isIn(query: SearchParams, type: string, [name, value]: SearchParams[number]): boolean {
   const wanted = normalized(type, name, value);
   return named(query, type, name).some(([, said]) => normalized(type, name, said) === wanted);
 }

@@ -34,19 +34,27 @@ type Test = (resource: Resource) => boolean;
 /** How one parameter is judged: by the matcher, by a test of its own, or not at all. */
 type Rule = { params: SearchParams } | { test: Test } | undefined;
 
-/** @param ignored names of the parameters that the server did not apply */
+interface Judged {
+  type: string;
+  params: SearchParams;
+  /** Names of the parameters that the server did not apply. */
+  ignored: readonly string[];
+}
+
+/** Leaves out the resources that certainly do not match. */
 export async function judge(
   matcher: ResourceMatcher,
-  { type, params }: { type: string; params: SearchParams },
+  { type, params, ignored }: Judged,
   resources: readonly Resource[],
-  ignored: readonly string[],
 ): Promise<Judgement> {
   const undecided = new Set<string>();
   const exact: (readonly [string, string])[] = [];
   const tests: Test[] = [];
   for (const pair of params) {
     const isIgnored = ignored.includes(pair[0]);
-    if (isIgnored && !isDecided(matcher, type, pair, resources)) undecided.add(pair[0]);
+    // The server may know when a resource was updated and not tell it in the resource.
+    const isHidden = pair[0] === '_lastUpdated' && resources.some(({ meta }) => !meta?.lastUpdated);
+    if (isIgnored && (isHidden || !matcher.decides(type, [pair]))) undecided.add(pair[0]);
     const rule = isIgnored ? { params: [pair] } : looseRule(matcher, type, pair);
     if (!rule || undecided.has(pair[0])) continue;
     if ('test' in rule) tests.push(rule.test);
@@ -57,17 +65,6 @@ export async function judge(
     resources: matching.filter((resource) => tests.every((test) => test(resource))),
     undecided: [...undecided],
   };
-}
-
-/** The server may know when a resource was updated and not tell it in the resource. */
-function isDecided(
-  matcher: ResourceMatcher,
-  type: string,
-  [name, value]: SearchParams[number],
-  resources: readonly Resource[],
-): boolean {
-  if (name === '_lastUpdated' && resources.some(({ meta }) => !meta?.lastUpdated)) return false;
-  return matcher.decides(type, [[name, value]]);
 }
 
 /** Metadata are often kept outside of the resource. */

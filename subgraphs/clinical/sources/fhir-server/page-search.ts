@@ -44,8 +44,7 @@ export class PageSearch {
   async page(
     type: string,
     search: SourceSearch,
-    place: Place,
-    signal: AbortSignal | undefined,
+    { place, signal }: { place: Place; signal: AbortSignal | undefined },
   ): Promise<SearchPage> {
     const { links, shared } = this.#options;
     const { sort } = search;
@@ -59,12 +58,13 @@ export class PageSearch {
     const { set, isStrict } = await this.#ask(asked, path, signal);
     const declared = (await capabilities)?.get(type);
     const ignored = ignoredNames({ asked, set, place, isStrict, declared });
-    const { resources, undecided } = await judge(shared.matcher, asked, set.resources, ignored);
+    const { resources, undecided } = await judge(shared.matcher, { ...asked, ignored }, set.resources);
     const notApplied = [...undecided, ...(this.#isSorted(asked, set, ignored) ? [] : ['_sort'])];
     const seen = place.seen + set.returned;
     const linked = this.#next(type, set, path);
-    const all = linked === undefined ? await this.#totalAtEnd(asked, set, search.count, signal) : 0;
-    const next = all > seen ? await this.#atOffset(asked, set, path, signal) : linked;
+    const all =
+      linked === undefined ? await this.#totalAtEnd(asked, set, { count: search.count, signal }) : 0;
+    const next = all > seen ? await this.#atOffset(asked, set, { path, signal }) : linked;
     const isOnly = place.path === '' && next === undefined;
     const isCounted =
       resources.length === set.resources.length && (isOnly || ignored.every((name) => name === '_sort'));
@@ -140,8 +140,7 @@ export class PageSearch {
   async #atOffset(
     asked: Asked,
     { resources, returned }: Searchset,
-    path: string,
-    signal: AbortSignal | undefined,
+    { path, signal }: { path: string; signal: AbortSignal | undefined },
   ): Promise<string | undefined> {
     const { base, shared } = this.#options;
     if (returned === 0 || shared.givesNext.has(base)) return undefined;
@@ -166,8 +165,7 @@ export class PageSearch {
   async #totalAtEnd(
     asked: Asked,
     { total, returned, self }: Searchset,
-    count: number,
-    signal: AbortSignal | undefined,
+    { count, signal }: { count: number; signal: AbortSignal | undefined },
   ): Promise<number> {
     if (total !== undefined) return total;
     const ids = asked.params.find(([name]) => name === '_id')?.[1];
