@@ -144,7 +144,7 @@ export class RequestSource {
         return { resources: resources(), next: page.next, total, notApplied };
       }
       if (looked > MAX_GATHERED) throw tooManyLeftOut(type);
-      if (known === found.size && kept.length > 0 && !mayRepeat)
+      if (known === found.size && kept.length > before && !mayRepeat)
         throw unreadable('its pages repeat themselves');
       mayRepeat = page.mayRepeat ?? false;
       before = 0;

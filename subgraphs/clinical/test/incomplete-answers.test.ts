@@ -65,6 +65,13 @@ describe('a list is complete, or an error', () => {
     expect(await list('ObservationList(_count: 5)')).toEqual(all.slice(0, 5));
   });
 
+  test('a page that the server has forgotten is told to be gone', async () => {
+    behave({ cap: 20 });
+    const first = await rest('Observation?_count=20');
+    behave({ instead: (_, to) => !!to.writeHead(404).end() });
+    expect((await rest(pathOf(first.next!))).status).toBe(410);
+  });
+
   test('reads of many ids ask a server that cuts again for the rest', async () => {
     behave({ cap: 20, next: 'none' });
     const record = open('system/*.rs');

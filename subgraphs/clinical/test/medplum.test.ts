@@ -9,6 +9,7 @@ import {
   sharedDataPath,
   sharedFhirPatients,
 } from '../../../gateway/test/setup/shared-data.ts';
+import { testEach } from '../../../gateway/test/setup/usual-run.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { MedplumServer } from './medplum.ts';
 import { resourcesOf, startMedplum } from './medplum.ts';
@@ -62,7 +63,7 @@ describeWithSharedData('FG-7 a tenant over @medplum/fhir-router', () => {
     return JSON.parse(JSON.stringify(answer)) as { data: unknown; errors?: unknown };
   }
 
-  test.each([
+  const searches = [
     'Patient?_count=100',
     `Patient?_id=${ana}`,
     'Patient?gender=female',
@@ -78,12 +79,16 @@ describeWithSharedData('FG-7 a tenant over @medplum/fhir-router', () => {
     'Encounter?status=finished&date=lt2015&_count=30',
     'MedicationRequest?status=active,stopped&_count=40',
     'Practitioner?_count=3',
-  ])('FG-7 finds by %s what the store finds, on all pages', async (search) => {
-    const found = await idsByRest(tenants.medplum, search);
-    const expected = await idsByRest(tenants.store, search);
-    expect(expected.length).toBeGreaterThan(0);
-    expect(found.toSorted()).toEqual(expected.toSorted());
-  });
+  ];
+  testEach(searches, (_, index) => index % 3 === 1)(
+    'FG-7 finds by %s what the store finds, on all pages',
+    async (search) => {
+      const found = await idsByRest(tenants.medplum, search);
+      const expected = await idsByRest(tenants.store, search);
+      expect(expected.length).toBeGreaterThan(0);
+      expect(found.toSorted()).toEqual(expected.toSorted());
+    },
+  );
 
   test('FG-3 reads, nested lists and references give the same', async () => {
     const query = `{ Patient(id: "${ana}") {

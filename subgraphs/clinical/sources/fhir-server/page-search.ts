@@ -55,7 +55,7 @@ export class PageSearch {
       : `/${type}?${queryOf({ ...search, params })}`;
     // Meanwhile the server is asked what it can do, unless that is known.
     const capabilities = this.#options.capabilities();
-    const { set, isStrict } = await this.#ask(asked, path, signal);
+    const { set, isStrict } = await this.#ask({ ...asked, isLater: place.path !== '' }, path, signal);
     const declared = (await capabilities)?.get(type);
     const ignored = ignoredNames({ asked, set, place, isStrict, declared });
     const { resources, undecided } = await judge(shared.matcher, { ...asked, ignored }, set.resources);
@@ -83,7 +83,7 @@ export class PageSearch {
    * again without, and from then on at once.
    */
   async #ask(
-    { type, params, sort = '' }: Asked,
+    { type, params, sort = '', isLater = false }: Asked & { isLater?: boolean },
     path: string,
     signal: AbortSignal | undefined,
   ): Promise<{ set: Searchset; isStrict: boolean }> {
@@ -92,12 +92,11 @@ export class PageSearch {
     const get = async (isStrict: boolean) => {
       const answer = await http.get(path, signal, isStrict);
       if (answer !== undefined) return { set: readSearchset(answer, type), isStrict };
-      const isFirst = path.startsWith(`/${type}?`);
       throw new Fault(
-        isFirst ? 'not_implemented' : 'gone',
-        isFirst
-          ? `The clinical record has no search of ${type}.`
-          : 'The clinical record does not have this page any more. Repeat the search from its first page.',
+        isLater ? 'gone' : 'not_implemented',
+        isLater
+          ? 'The clinical record does not have this page any more. Repeat the search from its first page.'
+          : `The clinical record has no search of ${type}.`,
         { service: 'clinical' },
       );
     };
