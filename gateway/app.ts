@@ -36,7 +36,11 @@ import { selfTestRoutes } from './self-test/routes.ts';
 import type { SelfTest } from './self-test/self-test.ts';
 import type { Authorizer } from './smart/authorize.ts';
 import type { Capabilities } from './smart/capability/capability-admission.ts';
-import { discoveryRoutes, rootMetadataRoutes } from './smart/discovery/discovery-routes.ts';
+import {
+  discoveryRoutes,
+  rootMetadataRoutes,
+  type DiscoveryOptions,
+} from './smart/discovery/discovery-routes.ts';
 import { startPage } from './pages/start-page.ts';
 import type { Tenants } from './tenants/loading/settings.ts';
 import { viewerFiles } from './pages/viewer-files.ts';
@@ -55,7 +59,7 @@ export interface AppDeps {
   capabilities: Capabilities;
   /** Routes below `/oauth` of tenants whose authorization server is ours; without it, these paths answer 501. */
   oauth?: FastifyPluginAsync;
-  clinical: Subgraph;
+  clinical: Subgraph & Pick<DiscoveryOptions, 'claims'>;
   imaging: Subgraph & { open: OpenStudies };
   /** Starts the federated graph over both subgraphs; by default `federatedServer`, which starts it at once. */
   startGraph?: typeof federatedServer;
@@ -163,7 +167,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
         if (deps.selfTest) {
           await tenant.register(selfTestRoutes(deps.selfTest.run, deps.selfTest.operatorKey));
         }
-        await tenant.register(discoveryRoutes(authorizer, baseUrl, started));
+        const { claims } = clinical;
+        await tenant.register(discoveryRoutes({ authorizer, baseUrl, started, claims }));
         await tenant.register(graphqlRoutes(server, introspection, limits));
         await tenant.register(fhirGraphqlRoutes(server, introspection, limits));
         await tenant.register(playground(baseUrl));

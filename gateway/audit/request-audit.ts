@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Access } from '../../schema/access/access.ts';
 import type { AuditEvent, Operation, Outcome, RecordOperation } from '../../schema/fault/audit.ts';
 import { ALLOWED, outcomeOf } from '../../schema/fault/audit.ts';
-import { askedRequest, resourceOf, studyNamed } from '../../schema/http/served.ts';
+import { askedRequest, compartmentNamed, resourceOf, studyNamed } from '../../schema/http/served.ts';
 import { UID } from '../../schema/dicom/dicom.ts';
 import { toFault } from '../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../schema/fhir/fhir.ts';
@@ -101,7 +101,8 @@ function askedFor(request: FastifyRequest): Omit<Operation, 'outcome'> {
     const study = studyNamed(asked);
     return { action, type: resource, ...(study !== undefined && UID.test(study) && { study }) };
   }
-  const named = action === 'read' ? params['id'] : query.get('patient')?.replace(/^Patient\//, '');
+  const searched = compartmentNamed(asked) ?? query.get('patient')?.replace(/^Patient\//, '');
+  const named = action === 'read' ? params['id'] : searched;
   if (named === undefined || !FHIR_ID.test(named)) return { action, type: resource };
   if (action === 'search') return { action, type: resource, patient: named };
   return { action, type: resource, ...(resource === 'Patient' && { patient: named }), target: named };

@@ -127,6 +127,30 @@ describe('IA-30 API × request → records', () => {
     ['FHIR read', () => get(`/smart/fhir/Patient/${DEMO_PATIENT}`), 200, ['read Patient own - own allowed']],
     ['FHIR clinical search', () => get('/smart/fhir/Condition'), 200, ['search Condition own - - allowed']],
     [
+      'FHIR search with what it includes',
+      () => get(`/smart/fhir/Patient/${DEMO_PATIENT}/Encounter?_count=1&_include=Encounter:subject`),
+      200,
+      ['search Encounter own - - allowed', 'read Patient own - own allowed'],
+    ],
+    [
+      'FHIR history',
+      () => get(`/smart/fhir/Patient/${DEMO_PATIENT}/_history`),
+      200,
+      ['read Patient own - own allowed'],
+    ],
+    [
+      'FHIR compartment of another patient',
+      () => get('/smart/fhir/Patient/other/Condition'),
+      403,
+      ['search Condition other - - denied forbidden'],
+    ],
+    [
+      'studies in the compartment',
+      () => get(`/smart/fhir/Patient/${DEMO_PATIENT}/ImagingStudy`),
+      200,
+      [list],
+    ],
+    [
       'FHIR study',
       () => get('/smart/fhir/ImagingStudy/{study}'),
       200,

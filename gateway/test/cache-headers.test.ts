@@ -18,7 +18,7 @@ const STUDY = '1.2.3';
 /** Values for the parameters of paths. */
 const VALUES: Record<string, string> = {
   ...{ studyUid: STUDY, seriesUid: `${STUDY}.1`, instanceUid: `${STUDY}.1.1`, frames: '1', type: 'Patient' },
-  ...{ id: 'p1', tenant: 'open' },
+  ...{ id: 'p1', version: '1', tenant: 'open' },
 };
 
 let gateway: TestGateway;
@@ -91,7 +91,7 @@ function routesIn(tree: string): Route[] {
 }
 
 const urlOf = (pattern: string, tenant: string, values = VALUES) =>
-  pattern.replace(/:(\w+)/g, (_all, name: string) => ({ ...values, tenant })[name] ?? 'x');
+  pattern.replace(/:(\w+)(\([^)]*\))?/g, (_all, name: string) => ({ ...values, tenant })[name] ?? 'x');
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const get = (url: string, headers: Record<string, string> = {}) => gateway.app.inject({ url, headers });
@@ -127,7 +127,8 @@ describe('DW-14 Cache-Control of answers', () => {
       const question = pattern.endsWith('wado-uri')
         ? `?requestType=WADO&studyUID=${STUDY}&seriesUID=${STUDY}.1&objectUID=${STUDY}.1.1`
         : '';
-      const answer = await get(urlOf(pattern, 'open', { ...VALUES, id }) + question);
+      const studies = pattern.endsWith('/Patient/:id/ImagingStudy') && { id: 'p1' };
+      const answer = await get(urlOf(pattern, 'open', { ...VALUES, id, ...studies }) + question);
       const refused = REFUSED[pattern];
       const expected = refused ? [refused, NO_STORE] : [200, cacheControlOf(pattern)];
       expect([pattern, ...kept(answer)]).toEqual([pattern, ...expected]);

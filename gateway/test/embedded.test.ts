@@ -63,7 +63,10 @@ beforeAll(async () => {
   await app.register(
     async (scope) => {
       addAuthorization(scope, { tenants, authorizer: tenantAuthorizer, baseUrl });
-      await scope.register(discoveryRoutes(tenantAuthorizer, baseUrl, new Date()));
+      const { claims } = clinical;
+      await scope.register(
+        discoveryRoutes({ authorizer: tenantAuthorizer, baseUrl, started: new Date(), claims }),
+      );
       await scope.register(oauthRoutes(server, baseUrl));
       await scope.register(clinical.routes);
       // Shows the access that authorization has established.

@@ -9,7 +9,7 @@ import { fhirRoute } from '../../schema/fhir/fhir-request.ts';
 import { FHIR_JSON } from '../../schema/fhir/fhir.ts';
 import { tenantBase } from '../../schema/http/request.ts';
 import { requireScope } from '../../schema/access/scopes.ts';
-import type { AppDeps, Subgraph } from '../app.ts';
+import type { AppDeps } from '../app.ts';
 
 /** Subgraphs with one patient, one condition and one study, for tests of authorization and of the federation. */
 
@@ -32,7 +32,7 @@ export interface Breakage {
   conditions?: (signal: AbortSignal | undefined) => Promise<unknown>;
 }
 
-export function standInClinical(broken: Breakage = {}): Subgraph {
+export function standInClinical(broken: Breakage = {}): AppDeps['clinical'] {
   const fail = () => {
     if (broken.clinical) throw broken.clinical;
   };
@@ -63,6 +63,7 @@ export function standInClinical(broken: Breakage = {}): Subgraph {
   return {
     schema: schemaOf('clinical', resolvers),
     open: (_tenant, access, signal) => ({ access, signal }) satisfies Core,
+    claims: async () => [],
     async routes(app) {
       app.setErrorHandler((error, request, reply) => {
         const fault = toFault(error);

@@ -80,10 +80,18 @@ export function readOnlyForms(app: FastifyInstance): void {
 /**
  * Declares what a route of FHIR REST serves. Reads of ImagingStudy and Endpoint name their study by id.
  * @param resource undefined where the path parameter `type` names it
+ * @param patientFrom the path parameter with the patient of a compartment search
  */
-export function fhirRoute(interaction: 'read' | 'search', resource?: string): ServingRoute {
+export function fhirRoute(
+  interaction: 'read' | 'search',
+  resource?: string,
+  patientFrom?: { path: string },
+): ServingRoute {
   const namesStudy = interaction === 'read' && (resource === 'ImagingStudy' || resource === 'Endpoint');
-  const serves: Served = { interaction, resource, studyFrom: namesStudy ? { path: 'id' } : undefined };
+  const serves: Served = {
+    ...{ interaction, resource, patientFrom },
+    studyFrom: namesStudy ? { path: 'id' } : undefined,
+  };
   return { config: { api: 'fhir', serves } };
 }
 

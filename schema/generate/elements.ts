@@ -77,8 +77,13 @@ function fieldsOfElement(element: ElementDefinition): DescribedField[] {
   const list = element.max !== '1' && element.max !== '0';
   const description = element.short;
   if (element.max === '0') return [];
+  const flags = {
+    ...(element.isSummary && { summary: true as const }),
+    ...(element.min! > 0 && { mandatory: true as const }),
+  };
   if (element.contentReference) {
-    return [{ name, type: typeName(element.contentReference.slice(1)), kind: 'complex', list, description }];
+    const type = typeName(element.contentReference.slice(1));
+    return [{ name, type, kind: 'complex', list, description, ...flags }];
   }
   const types = element.type ?? [];
   if (name.endsWith('[x]')) {
@@ -86,11 +91,12 @@ function fieldsOfElement(element: ElementDefinition): DescribedField[] {
     return types.map(({ code }) => ({
       ...{ name: choice + capitalised(code), type: code, kind: kindOf(code), list, choice },
       description: description ?? `${choice} as ${code}`,
+      ...flags,
     }));
   }
   const code = fhirType(element, types[0]?.code ?? '');
   const type = code === 'BackboneElement' || code === 'Element' ? typeName(element.path) : code;
-  return [{ name, type, kind: kindOf(type), list, description }];
+  return [{ name, type, kind: kindOf(type), list, description, ...flags }];
 }
 
 /** Returns the FHIR type of an element. The definitions type ids and `Extension.url` as FHIRPath strings. */

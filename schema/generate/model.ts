@@ -43,9 +43,7 @@ export function buildModel(definitions: Definitions, all = false): Model {
     elementTypes(definition).forEach((type) => add(types, type));
   }
   const datatypes = addDatatypes(types, definitions);
-  const searchParameters = new Map(
-    resources.map((type) => [type, searchParametersOf(type, definitions.searchParameters)]),
-  );
+  const searchParameters = new Map(resources.map((type) => [type, searchParametersOf(type, definitions)]));
   return {
     clinicalResources: clinical.sort(compare),
     imagingResources: imaging,

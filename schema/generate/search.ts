@@ -1,17 +1,25 @@
 import type { SearchParameter as Definition } from 'fhir/r4.js';
 import { splitOutside } from '../expressions/fhirpath.ts';
 import type { SearchComponent, SearchParameter, SearchType } from '../fhir/tables.ts';
+import type { Definitions } from './definitions.ts';
 import { compare } from './definitions.ts';
+import { impliedSystems } from './implied-systems.ts';
 
 /** Parameters of every resource, except `_text` and `_content` (need a text engine) and `_query` (needs named queries). */
 const common = new Set(['_id', '_lastUpdated', '_profile', '_security', '_source', '_tag']);
 
 /** Returns the search parameters of a resource type, sorted by code, with expressions that begin at that type. */
-export function searchParametersOf(resource: string, definitions: readonly Definition[]): SearchParameter[] {
-  const codes = new Map(definitions.map((definition) => [definition.url, definition.code]));
-  return definitions
+export function searchParametersOf(resource: string, definitions: Definitions): SearchParameter[] {
+  const { searchParameters } = definitions;
+  const codes = new Map(searchParameters.map((definition) => [definition.url, definition.code]));
+  return searchParameters
     .filter(({ base, code }) => base.includes(resource as never) || isCommon(base, code))
-    .map((definition) => searchParameter(resource, definition, codes))
+    .map((definition) => {
+      const parameter = searchParameter(resource, definition, codes);
+      const systems =
+        parameter.type === 'token' ? impliedSystems(resource, parameter.expression, definitions) : undefined;
+      return systems ? { ...parameter, systems } : parameter;
+    })
     .sort((a, b) => compare(a.code, b.code));
 }
 

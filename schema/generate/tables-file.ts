@@ -29,8 +29,13 @@ export function tablesFile(model: Model): string {
   return `{\n${sections.join(',\n')}\n}\n`;
 }
 
-function plain({ name, type, kind, list, choice }: Field): Field {
-  return { name, type, kind, list, ...(choice === undefined ? {} : { choice }) };
+function plain({ name, type, kind, list, choice, summary, mandatory }: Field): Field {
+  return {
+    ...{ name, type, kind, list },
+    ...(choice === undefined ? {} : { choice }),
+    ...(summary && { summary }),
+    ...(mandatory && { mandatory }),
+  };
 }
 
 function sorted<T>(entries: [string, T][]): Record<string, T> {

@@ -14,6 +14,8 @@ export interface Served {
   resource?: string;
   /** Place of the study's UID in a request: a path parameter, a query parameter, or a member of a JSON body. */
   studyFrom?: { path: string } | { query: string } | { body: string };
+  /** Path parameter with the id of the patient in whose compartment a search looks. */
+  patientFrom?: { path: string } | undefined;
 }
 
 declare module 'fastify' {
@@ -52,6 +54,14 @@ export interface AskedRequest {
 /** Returns the resource type that a request asks for; undefined when it names none. */
 export function resourceOf({ serves, params }: Pick<AskedRequest, 'serves' | 'params'>): string | undefined {
   return serves.resource ?? params['type'];
+}
+
+/** Returns the id of the patient whose compartment a request names, unchecked; undefined when it names none. */
+export function compartmentNamed({
+  serves: { patientFrom },
+  params,
+}: Pick<AskedRequest, 'serves' | 'params'>): string | undefined {
+  return patientFrom && params[patientFrom.path];
 }
 
 /** Returns the study UID that a request names, unchecked; undefined when it names none. */

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify';
+import type { CapabilityStatementRestResource } from 'fhir/r4.js';
 import type { GraphQLSchema } from 'graphql';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -9,10 +10,12 @@ import type { RecordOperation } from '../../schema/fault/audit.ts';
 import { ItemSelector } from '../../schema/expressions/item-selector.ts';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
 import { Fault } from '../../schema/fault/fault.ts';
+import { tenantBase } from '../../schema/http/request.ts';
 import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { Clinical } from './record/clinical.ts';
 import { Compartment } from './authorization/compartment.ts';
+import { claimsOf } from './fhir/claims.ts';
 import { fhirRoutes } from './fhir/fhir.ts';
 import { GranularScopes } from './authorization/granular-scopes.ts';
 import { clinicalResolvers } from './graphql/resolvers.ts';
@@ -47,10 +50,17 @@ export interface ClinicalSubgraph {
   open(tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation): Clinical;
   /** FHIR REST, below `/:tenant`. */
   routes: FastifyPluginAsync;
+  /**
+   * Returns what a CapabilityStatement says of the tenant's record; the same array until something changes. It needs no
+   * token, and does not wait for a store.
+   */
+  claims(tenant: Tenant): Promise<readonly CapabilityStatementRestResource[]>;
   /** Loads the tenant's store, if any, so that the first request does not wait for it. */
   prepare(tenant: Tenant, onProgress?: (progress: LoadProgress) => void): Promise<void>;
   close(): Promise<void>;
 }
+
+const NO_CLAIMS: readonly CapabilityStatementRestResource[] = [];
 
 /** Composes the clinical subgraph: one core, with GraphQL and FHIR REST APIs. */
 export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSubgraph {
@@ -74,6 +84,19 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     return store;
   };
 
+  const serverOf = (tenant: Tenant, base: string, token?: string): FhirServer => {
+    const guarded = dispatcher?.(tenant);
+    return new FhirServer(
+      {
+        base,
+        ...(token !== undefined && { token }),
+        ...(guarded && { dispatcher: guarded }),
+        ...(timeout !== undefined && { timeout }),
+      },
+      fhirServers,
+    );
+  };
+
   const sourceOf = async (tenant: Tenant, access: Access): Promise<ClinicalSource> => {
     const { clinical, authorization } = tenant;
     if (clinical.type === 'none') {
@@ -86,16 +109,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
         service: 'clinical',
       });
     }
-    const guarded = dispatcher?.(tenant);
-    return new FhirServer(
-      {
-        base: clinical.baseUrl,
-        ...(token !== undefined && { token }),
-        ...(guarded && { dispatcher: guarded }),
-        ...(timeout !== undefined && { timeout }),
-      },
-      fhirServers,
-    );
+    return serverOf(tenant, clinical.baseUrl, token);
   };
 
   const open: ClinicalSubgraph['open'] = (tenant, access, signal, audit) => {
@@ -106,6 +120,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       compartment,
       granular,
       accessionTypes: tenant.joins.accessionTypes,
+      base: `${tenantBase(baseUrl, tenant)}/fhir`,
       ...(signal && { signal }),
       ...(audit && { audit }),
     });
@@ -117,8 +132,15 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     open,
     routes: fhirRoutes({
       baseUrl,
-      open: (request, signal) => open(request.tenant, request.access, signal, request.audit),
+      open: (request, signal, access = request.access) => open(request.tenant, access, signal, request.audit),
     }),
+    claims: async (tenant) => {
+      const { clinical } = tenant;
+      if (clinical.type === 'none') return NO_CLAIMS;
+      // Every store supports the same, also before it is loaded.
+      if (clinical.type === 'store') return claimsOf(Store, Store);
+      return claimsOf(FhirServer, serverOf(tenant, clinical.baseUrl));
+    },
     prepare: async (tenant, onProgress) => {
       if (tenant.clinical.type === 'store') await storeAt(tenant.clinical.path, onProgress);
     },

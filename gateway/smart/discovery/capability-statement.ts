@@ -1,6 +1,5 @@
 import type { CapabilityStatement, CapabilityStatementRestResource } from 'fhir/r4.js';
 import { tenantBase } from '../../../schema/http/request.ts';
-import { clinicalResources, searchParameters } from '../../../schema/fhir/tables.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { SmartConfiguration } from './smart-configuration.ts';
 
@@ -23,21 +22,23 @@ const IMAGING_STUDY: CapabilityStatementRestResource['searchParam'] = [
   { name: 'subject', type: 'reference' },
 ];
 
-/** Parameter types that no source supports. */
-const UNSEARCHED = new Set(['special', 'composite']);
+/** What a CapabilityStatement is made from, besides the tenant. */
+export interface StatementParts {
+  /** Public base of the whole server. */
+  baseUrl: string;
+  /** The EHR's discovery document with its endpoints; may be empty. */
+  smart: SmartConfiguration;
+  /** What the source of the tenant's record does, by resource type. */
+  record: readonly CapabilityStatementRestResource[];
+  /** Start of this server: the statement is valid since then. */
+  started: Date;
+}
 
-/**
- * Returns the tenant's CapabilityStatement (SM-4), made from the same tables as the schema.
- * @param smart the EHR's discovery document with its endpoints; may be empty
- * @param started start of this server: the statement is valid since then
- */
+/** Returns the tenant's CapabilityStatement (SM-4). */
 export function capabilityStatement(
   tenant: Tenant,
-  baseUrl: string,
-  smart: SmartConfiguration,
-  started: Date,
+  { baseUrl, smart, record, started }: StatementParts,
 ): CapabilityStatement {
-  const clinical = tenant.clinical.type === 'none' ? [] : clinicalResources.map(clinicalResource);
   return {
     resourceType: 'CapabilityStatement',
     status: 'active',
@@ -50,13 +51,13 @@ export function capabilityStatement(
       url: `${tenantBase(baseUrl, tenant)}/fhir`,
     },
     fhirVersion: '4.0.1',
-    format: ['json'],
+    format: ['application/fhir+json', 'json'],
     rest: [
       {
         mode: 'server',
         security: security(tenant, smart),
         resource: [
-          ...clinical,
+          ...record,
           { type: 'Endpoint', interaction: [{ code: 'read' }] } satisfies CapabilityStatementRestResource,
           {
             type: 'ImagingStudy',
@@ -65,21 +66,12 @@ export function capabilityStatement(
             searchParam: IMAGING_STUDY,
           } satisfies CapabilityStatementRestResource,
         ].sort((a, b) => a.type.localeCompare(b.type)),
+        ...(record.length > 0 && { compartment: ['http://hl7.org/fhir/CompartmentDefinition/patient'] }),
         operation: [
           { name: 'graphql', definition: 'http://hl7.org/fhir/OperationDefinition/Resource-graphql' },
         ],
       },
     ],
-  };
-}
-
-function clinicalResource(type: string): CapabilityStatementRestResource {
-  return {
-    type: type as CapabilityStatementRestResource['type'],
-    interaction: [{ code: 'read' }, { code: 'search-type' }],
-    searchParam: searchParameters(type)
-      .filter((parameter) => !UNSEARCHED.has(parameter.type))
-      .map(({ code, type }) => ({ name: code, type })),
   };
 }
 

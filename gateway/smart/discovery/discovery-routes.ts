@@ -6,32 +6,65 @@ import { requireFhirJson } from '../../../schema/fhir/fhir-format.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Tenants } from '../../tenants/loading/settings.ts';
 import type { Authorizer } from '../authorize.ts';
-import { capabilityStatement } from './capability-statement.ts';
+import { capabilityStatement, type StatementParts } from './capability-statement.ts';
 import { protectedResource, smartConfigurationOf } from './discovery.ts';
 import { isOwn } from './smart-configuration.ts';
 
 type Discovery = Pick<Authorizer, 'smartConfiguration'>;
 
+export interface DiscoveryOptions {
+  authorizer: Discovery;
+  /** Public base of the whole server. */
+  baseUrl: string;
+  /** Start of this server. */
+  started: Date;
+  /** Returns what the source of a tenant's record does: the same array until that changes. */
+  claims(tenant: Tenant): Promise<StatementParts['record']>;
+}
+
 /** Returns the routes `/fhir/metadata` and `/fhir/.well-known/smart-configuration` (SM-1). They need no token. */
-export function discoveryRoutes(authorizer: Discovery, baseUrl: string, started: Date): FastifyPluginAsync {
+export function discoveryRoutes(options: DiscoveryOptions): FastifyPluginAsync {
+  const { authorizer, baseUrl } = options;
+  const statement = statements(options);
   return async (app) => {
     const config = { open: true, api: 'fhir' as const };
     app.get('/fhir/metadata', { config }, async ({ tenant, headers, query }, reply) => {
       const { _format: format } = query as { _format?: string | string[] };
       requireFhirJson(headers.accept, [format].flat().at(-1));
-      const smart = await smartConfigurationOf(tenant, authorizer, baseUrl).catch((error: unknown) => {
-        // The statement is valid without the EHR's endpoints; an authorization type that is not supported has none.
-        if (error instanceof Fault) return {};
-        throw error;
-      });
+      const text = await statement(tenant);
       discovered(reply, tenant).type(FHIR_JSON).header('vary', 'Accept');
-      return JSON.stringify(capabilityStatement(tenant, baseUrl, smart, started));
+      return text;
     });
     app.get('/fhir/.well-known/smart-configuration', { config }, async ({ tenant }, reply) => {
       discovered(reply, tenant).type('application/json');
       return JSON.stringify(await smartConfigurationOf(tenant, authorizer, baseUrl));
     });
   };
+}
+
+/** Returns a function that writes the CapabilityStatement of a tenant; again only when one of its parts has changed. */
+function statements({ authorizer, baseUrl, started, claims }: DiscoveryOptions) {
+  const written = new WeakMap<Tenant, { record: object; endpoints: string; text: string }>();
+  return async (tenant: Tenant): Promise<string> => {
+    // The statement is valid without what another server did not answer for.
+    const [smart, record] = await Promise.all([
+      unlessFault(smartConfigurationOf(tenant, authorizer, baseUrl), {}),
+      claims(tenant),
+    ]);
+    const endpoints = JSON.stringify(smart);
+    const last = written.get(tenant);
+    if (last?.record === record && last.endpoints === endpoints) return last.text;
+    const text = JSON.stringify(capabilityStatement(tenant, { baseUrl, smart, record, started }));
+    written.set(tenant, { record, endpoints, text });
+    return text;
+  };
+}
+
+async function unlessFault<T>(value: Promise<T>, otherwise: T): Promise<T> {
+  return value.catch((error: unknown) => {
+    if (error instanceof Fault) return otherwise;
+    throw error;
+  });
 }
 
 /**

@@ -55,6 +55,8 @@ const ROUTES: readonly [url: string, serves: Served][] = [
   ['/t/fhir/:type', { interaction: 'search' }],
   ['/t/fhir/:type/_search', { interaction: 'search' }],
   ['/t/fhir/:type/:id', { interaction: 'read' }],
+  ['/t/fhir/:type/:id/_history/:version', { interaction: 'read' }],
+  ['/t/fhir/Patient/:id/:type', { interaction: 'search', patientFrom: { path: 'id' } }],
   ...['ImagingStudy', 'Endpoint'].map((resource): [string, Served] => [
     `/t/fhir/${resource}/:id`,
     { interaction: 'read', resource, studyFrom: { path: 'id' } },
@@ -163,6 +165,9 @@ describe('user/ scopes reach the patients whom the EHR lets the caller read', ()
 
 test.each<[string, unknown, string[]]>([
   ['/t/fhir/Patient/p1', undefined, ['p1']],
+  ['/t/fhir/Patient/p1/_history/2', undefined, ['p1']],
+  ['/t/fhir/Patient/p1/Condition', undefined, ['p1']],
+  ['/t/fhir/Patient/p1/Condition?subject=p2', undefined, ['p1', 'p2']],
   ['/t/fhir/Patient/p1/$graphql', undefined, ['p1']],
   ['/t/fhir/Patient?_id=p1,p2', undefined, ['p1', 'p2']],
   ['/t/fhir/Condition?_id=c1', undefined, []],

@@ -1,7 +1,7 @@
 import { parse, visit, type DocumentNode, type FieldNode, type ValueNode } from 'graphql';
 import { UID } from '../../../schema/dicom/dicom.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
-import { resourceOf, studyNamed, type AskedRequest } from '../../../schema/http/served.ts';
+import { compartmentNamed, resourceOf, studyNamed, type AskedRequest } from '../../../schema/http/served.ts';
 import { DEFAULT_LIMITS } from '../../http/limits.ts';
 import type { Named } from './asked-patients.ts';
 
@@ -28,7 +28,7 @@ export interface NamedInGraphql {
 }
 
 /**
- * Returns the patients that a request names: as the resource that it reads, by `patient=` or `subject=` in the URL or a
+ * Returns the patients that a request names: as the resource that it reads, by the compartment that it searches, by `patient=` or `subject=` in the URL or a
  * form, by `_id=` of a Patient search, or in a GraphQL request. They are only candidates: the EHR decides whether the caller
  * may see them.
  */
@@ -40,6 +40,7 @@ export function namedPatients(request: AskedRequest, graphql = namedInGraphql(re
   const searched = ofPatients && serves.interaction === 'search';
   const named = [
     ofPatients ? params['id'] : undefined,
+    compartmentNamed(request),
     ...parameters
       .filter(([name]) => PARAMETER.test(name) || (searched && name === '_id'))
       .flatMap(([, value]) => value.split(',')),

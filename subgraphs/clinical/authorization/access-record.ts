@@ -24,12 +24,15 @@ export class AccessRecord {
       access.patients !== 'all' && access.patients.length === 1 ? access.patients[0]!.id : undefined;
   }
 
-  async read(type: string, id: string, run: () => Promise<Resource>): Promise<Resource> {
+  /** @param resources those among the result whose patients are recorded */
+  async read<T>(
+    { type, id }: { type: string; id: string },
+    run: () => Promise<T>,
+    resources: (found: T) => readonly Resource[],
+  ): Promise<T> {
     const target = FHIR_ID.test(id) ? { target: id } : {};
     const named = type === 'Patient' ? target.target : undefined;
-    return this.#recorded({ action: 'read', ...typed(type), ...target }, named, run, (resource) => [
-      resource,
-    ]);
+    return this.#recorded({ action: 'read', ...typed(type), ...target }, named, run, resources);
   }
 
   async search<T extends { resources: Resource[] }>(

@@ -43,7 +43,10 @@ describe('FHIR REST', () => {
     const bundle = (await get('/Condition?patient=ana&clinical-status=active&colour=blue')).json<Bundle>();
     expect(bundle).toMatchObject({
       ...{ resourceType: 'Bundle', type: 'searchset', total: 1 },
-      entry: [{ fullUrl: `${base}/Condition/asthma`, resource: { id: 'asthma' }, search: { mode: 'match' } }],
+      entry: [
+        { fullUrl: `${base}/Condition/asthma`, resource: { id: 'asthma' }, search: { mode: 'match' } },
+        { search: { mode: 'outcome' } },
+      ],
     });
     expect(bundle.link?.find(({ relation }) => relation === 'self')?.url).toBe(
       `${base}/Condition?patient=ana&clinical-status=active&_count=50`,
@@ -118,7 +121,7 @@ describe('FHIR REST', () => {
   });
 
   it('an empty searchset has no empty array, and its links have only applied parameters', async () => {
-    const bundle = (await get('/Condition?code=nothing&_sort=colour,-_id')).json<Bundle>();
+    const bundle = (await get('/Condition?code=nothing&_sort=-_id')).json<Bundle>();
     expect(bundle).toMatchObject({ type: 'searchset', total: 0 });
     expect(bundle).not.toHaveProperty('entry');
     expect(bundle.link?.[0]).toEqual({
@@ -141,7 +144,7 @@ describe('FHIR REST', () => {
     ['GET /Condition?_cursor=%00', {}, 400, 'invalid'],
     ['GET /Condition?colour=blue', { prefer: 'handling=strict' }, 400, 'not-supported'],
     ['GET /Condition?_sort=colour', { prefer: 'handling=strict' }, 400, 'not-supported'],
-    ['GET /Condition?_include=Condition:subject', { prefer: 'handling=strict' }, 400, 'not-supported'],
+    ['GET /Condition?_include=Condition:colour', { prefer: 'handling=strict' }, 400, 'not-supported'],
     ['GET /Condition', { accept: 'application/fhir+xml' }, 406, 'not-supported'],
     ['GET /Condition?_format=xml', {}, 406, 'not-supported'],
     ['PUT /Condition/asthma', {}, 405, 'not-supported'],
@@ -220,6 +223,20 @@ describe('FHIR REST', () => {
     expect(await client.read({ resourceType: 'Patient', id: 'ana' })).toEqual(ana);
     const bundle = await client.search({ resourceType: 'Condition', searchParams: { patient: 'ana' } });
     expect(bundle).toMatchObject({ resourceType: 'Bundle', total: 2 });
+    const found = await client.compartmentSearch({
+      resourceType: 'Condition',
+      compartment: { resourceType: 'Patient', id: 'ana' },
+      searchParams: { 'clinical-status': 'active', _include: 'Condition:encounter' },
+    });
+    expect((found as unknown as Bundle).entry?.map(({ search }) => search?.mode)).toEqual([
+      'match',
+      'include',
+    ]);
+    expect(await client.vread({ resourceType: 'Patient', id: 'ana', version: '3' })).toEqual(ana);
+    expect(await client.history({ resourceType: 'Patient', id: 'ana' })).toMatchObject({
+      type: 'history',
+      total: 1,
+    });
     await expect(client.read({ resourceType: 'Patient', id: 'none' })).rejects.toMatchObject({
       response: { status: 404 },
     });

@@ -1,98 +1,95 @@
-import type { Bundle, Resource } from 'fhir/r4.js';
 import {
+  leaveOut,
   readSearchRequest,
-  type Parameter,
+  type Handling,
   type Parameters,
   type ResultRules,
   type Results,
 } from '../../../schema/fhir/search-request.ts';
-import { isOnlyPage, mapNeighbours } from '../../../schema/fhir/paging.ts';
-import { searchset } from '../../../schema/fhir/searchset.ts';
-import { onlyElements, subsetted } from '../../../schema/fhir/elements.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { elementNames } from '../../../schema/fhir/elements.ts';
+import { nearestName, quotedName } from '../../../schema/fhir/nearest-name.ts';
 import type { Search } from '../record/search.ts';
 import { PAGE_LIMIT } from '../record/limits.ts';
-import type { Page } from '../record/page.ts';
 
-/** Result parameters of the record; `_include` and `_revinclude` are not supported. */
+/** Result parameters of the record. */
 const RESULTS: ResultRules = {
-  summaries: ['count', 'false'],
   defaultCount: 50,
   maxCount: PAGE_LIMIT,
-  // The source decides by which keys it can sort.
-  more: { _sort: () => true, _cursor: () => true },
+  // The source decides by which keys it can sort, and the caller's reach what can be included.
+  more: { _sort: () => true, _cursor: () => true, _include: () => true, _revinclude: () => true },
 };
 
 /** A search of the record, and the form of its answer. */
 interface RecordSearch {
   search: Search;
   results: Results;
+  /** `_include` and `_revinclude` as they were sent. */
+  includes: Parameters;
+  /** What was left out, each as the fault that strict handling gives. */
+  ignored: readonly Fault[];
 }
 
 /**
  * Reads the parameters of a search.
- * @throws Fault like `readSearchRequest`
+ * @throws Fault like `readSearchRequest`, and `invalid_request` for `_summary=text` with an `_include`
  */
-export function parseSearch(parameters: Parameters, strict: boolean): RecordSearch {
-  const { criteria, results } = readSearchRequest(parameters, strict, RESULTS);
+export function parseSearch(type: string, parameters: Parameters, strict: boolean): RecordSearch {
+  const read = readSearchRequest(parameters, strict, RESULTS);
+  const ignored = [...read.ignored];
+  const results = withKnownElements(type, read.results, { strict, ignored });
+  const includes = read.understood.filter(([name]) => /^_(rev)?include(:|$)/.test(name));
   const { count, offset, cursor, sort, summary } = results;
+  if (summary === 'text' && includes.length > 0) {
+    // R4 §3.1.1.5.8: the two cannot be mixed.
+    throw new Fault('invalid_request', '_summary=text cannot be mixed with _include and _revinclude.');
+  }
   const total = summary === 'count' ? 'accurate' : results.total;
   return {
     search: {
       // One resource is requested even when only the total is wanted: not every source counts without.
-      ...{ params: criteria, count: Math.max(1, count), strict },
+      ...{ params: read.criteria, count: Math.max(1, count), strict },
       ...(total !== undefined && { total }),
       ...(offset !== undefined && { offset }),
       ...(cursor !== undefined && { cursor }),
       ...(sort.length > 0 && { sort: sort.join(',') }),
     },
     results,
+    includes,
+    ignored,
   };
 }
 
-/** Returns the elements of a resource that `_elements` names; the whole resource when it names none. */
-export function partOf(resource: Resource, { elements }: Pick<Results, 'elements'>): Resource {
-  return elements ? subsetted(onlyElements(resource, elements)) : resource;
+/**
+ * Reads the parameters of a read: only those that select parts of the resource count.
+ * @throws Fault like `readSearchRequest`; `invalid_request` for `_summary=count`, which only searches have
+ */
+export function parseRead(type: string, parameters: Parameters, strict: boolean): Results {
+  const { results } = readSearchRequest(parameters, strict, RESULTS);
+  if (results.summary === 'count') {
+    throw new Fault('invalid_request', 'Only a search can be counted, not a read.');
+  }
+  return withKnownElements(type, results, { strict, ignored: [] });
 }
 
-/** Returns a page as a Bundle. @param base absolute URL without the type */
-export function bundleOf(
-  page: Page,
-  { base, type }: { base: string; type: string },
-  results: Results,
-): Bundle {
-  const { summary, count } = results;
-  const countOnly = summary === 'count';
-  return searchset({
-    url: `${base}/${type}`,
-    applied: appliedOf(page, results),
-    entries: (countOnly ? [] : page.resources).map((resource) => ({
-      fullUrl: `${base}/${type}/${resource.id}`,
-      resource: partOf(resource, results),
-      mode: 'match',
-    })),
-    total: results.total === undefined && !countOnly ? undefined : page.count,
-    pages:
-      countOnly || isOnlyPage(page)
-        ? undefined
-        : { count, places: mapNeighbours(page, (cursor): Parameters => [['_cursor', cursor]]) },
+/** Drops the names in `_elements` that the type does not have. */
+function withKnownElements(type: string, results: Results, handling: Handling): Results {
+  if (!results.elements) return results;
+  const names = elementNames(type);
+  const elements = results.elements.filter((element) => {
+    const [name = ''] = element.split('.');
+    if (names.includes(name)) return true;
+    leaveOut(unknownElement(type, name, names), handling);
+    return false;
   });
+  const { elements: _, ...others } = results;
+  // Without any name that is left, the whole resource is meant.
+  return elements.length > 0 ? { ...others, elements } : others;
 }
 
-/** Returns the parameters that were applied: the source may have left out parameters and sort keys. */
-function appliedOf(
-  { applied, sort }: Page,
-  { elements, summary, count, offset, cursor }: Results,
-): Parameters {
-  const parameters: (Parameter | undefined)[] = [
-    ...applied,
-    sort ? ['_sort', sort] : undefined,
-    elements && ['_elements', elements.join(',')],
-    summary === 'count' ? ['_summary', 'count'] : ['_count', String(count)],
-    cursor !== undefined
-      ? ['_cursor', cursor]
-      : offset !== undefined
-        ? ['_offset', String(offset)]
-        : undefined,
-  ];
-  return parameters.filter((parameter) => parameter !== undefined);
+function unknownElement(type: string, name: string, names: readonly string[]): Fault {
+  return new Fault(
+    'unsupported_parameter',
+    `${type} has no element ${quotedName(name)}. The nearest is "${nearestName(name, names)}".`,
+  );
 }

@@ -144,6 +144,8 @@ describe('FHIR in GraphQL', () => {
     ['ObservationList(_filter: "date ge 2021-03-01 and date lt 2021-04-01") { id }', ['glucose']],
     ['PatientList(_filter: "name co \\"aria\\"") { id }', ['ana']],
     ['PatientList(_filter: "gender ne male") { id }', ['ana']],
+    ['PatientList(_filter: "gender eq male or name co \\"aria\\"") { id }', ['ana', 'bob']],
+    ['ObservationList(code_value_quantity: ["2339-0$5.4"]) { id }', ['glucose']],
     ['ConditionList(_sort: ["_id"], _count: 1, _offset: 1) { id }', ['bobs']],
   ])('FG-2 %s', async (source, ids) => {
     const [list] = Object.values(await dataOf(`{ ${source} }`));
@@ -184,8 +186,8 @@ describe('FHIR in GraphQL', () => {
     ['{ ObservationList(_count: -1) { id } }', {}, 'invalid_request'],
     ['{ ObservationConnection(_cursor: "!") { count } }', {}, 'invalid_request'],
     // Arguments of the schema that a store does not support: ignoring them would return too many resources.
-    ['{ ObservationList(code_value_quantity: ["2339-0$5.4"]) { id } }', {}, 'unsupported_parameter'],
-    ['{ ObservationConnection(code_value_quantity: ["2339-0$5.4"]) { count } }', {}, 'unsupported_parameter'],
+    ['{ LocationList(near: ["40|3"]) { id } }', {}, 'unsupported_parameter'],
+    ['{ LocationConnection(near: ["40|3"]) { count } }', {}, 'unsupported_parameter'],
     ['{ ObservationList(_sort: ["colour"]) { id } }', {}, 'unsupported_parameter'],
     ['{ PatientList(_filter: "name eq \\"\\\\x\\"") { id } }', {}, 'invalid_request'],
     ['{ PatientList(_filter: "name re \\"x\\" or 1") { id } }', {}, 'invalid_request'],

@@ -9,7 +9,7 @@ import {
 } from '../../../schema/fhir/tables.ts';
 import type { Search } from '../record/search.ts';
 import type { Args } from './resolver.ts';
-import { parseFilter } from '../search/filter.ts';
+import { filterParams } from '../search/filter.ts';
 
 /**
  * Returns the parameter that `_reference` names, or the default one (FG-3).
@@ -59,7 +59,7 @@ export function searchOf(type: string, args: Args): Search {
   return {
     // The schema offers the argument. If the source ignored it, the search would find too much.
     strict: true,
-    params: _filter ? [...params, ...parseFilter(type, _filter)] : params,
+    params: _filter ? [...params, ...filterParams(type, _filter)] : params,
     ...(typeof _count === 'number' && { count: _count }),
     ...(typeof _offset === 'number' && { offset: _offset }),
     ...(_sort &&

@@ -1,58 +1,48 @@
 import type { Access } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { permitting, requireScope } from '../../../schema/access/scopes.ts';
+import { requireSearchInReach } from '../authorization/binding.ts';
+import type { InnerSearch } from '../search/inner-searches.ts';
+import { innerSearches } from '../search/inner-searches.ts';
 import { reachOf } from '../search/reach.ts';
-import { parseName } from '../search/criteria.ts';
+import type { SearchParams } from '../search/search-params.ts';
 
 /**
- * Chained search parameters: their syntax and the rights that they need. For callers bound to patients `clinical.ts`
- * follows them; for others the store does, in `search/sql.ts`.
+ * Checks that the caller may use the chains, `_has`, `_list` and `_filter` of a search. They reveal data of other types, so
+ * they need the scope for each of these types, and for all its resources (SM-6). The source binds them to the patients in
+ * reach (SM-16).
+ * @throws Fault `insufficient_scope`; for a caller bound to patients `forbidden` when they lead to a type that is never shown
+ * to them or name a patient out of reach, `invalid_request` when a chain could lead to several types and names none
  */
-
-/** A chained parameter, such as `encounter.date` of Condition: a search in the resources referred to (R4 §3.1.1.4.12). */
-export interface Chain {
-  /** The reference parameter that is followed. */
-  code: string;
-  types: readonly string[];
-  /** The parameter of the resources referred to. */
-  name: string;
+export function requireInnerSearches(access: Access, type: string, params: SearchParams): void {
+  for (const [name, value] of params) {
+    for (const inner of innerSearches(type, name, value)) requireInner(access, inner);
+  }
 }
 
-/**
- * Reads a chained parameter and checks that the caller may use it. A chain reveals data of another type, so it needs the
- * scope for that type too (SM-6). `patient` and `subject` without a type refer to patients.
- * @returns undefined for a parameter that is not chained
- * @throws Fault `insufficient_scope`. For a caller bound to patients: `forbidden` when the chain leads to a type that is
- * never shown to them, `invalid_request` when it could lead to several types and names none
- */
-export function readChain(access: Access, type: string, name: string): Chain | undefined {
-  if (!name.includes('.')) return undefined;
-  const parsed = parseName(type, name);
-  if (!parsed?.chain) throw new Fault('unsupported_parameter', `${type} cannot be searched by ${name}.`);
-  const { code } = parsed.parameter;
-  const aboutPatients = ['patient', 'subject'].includes(code) && parsed.chain.types.includes('Patient');
-  const chain: Chain = { ...parsed.chain, code, ...(aboutPatients && { types: ['Patient'] }) };
-  for (const target of chain.types) requireWholeType(access, target, name);
-  if (access.patients !== 'all') requireReach(chain, name);
-  return chain;
-}
-
-function requireWholeType(access: Access, target: string, name: string): void {
-  if (target === 'Patient' && permitting(access.permissions, 'Patient', 'r').length > 0) return;
-  const { constraints } = requireScope(access, target, 's');
-  if (constraints)
-    throw new Fault(
-      'insufficient_scope',
-      `The search parameter ${name} needs a scope for all ${target} resources.`,
-    );
-}
-
-function requireReach({ code, types, name }: Chain, asked: string): void {
-  const [target, ...others] = types;
+function requireInner(access: Access, inner: InnerSearch): void {
+  const { types, name, value, by, asked } = inner;
+  if (by !== 'comparison') for (const type of types) requireWholeType(access, type, inner);
+  if (access.patients === 'all') return;
+  const [type = '', ...others] = types;
   if (others.length > 0) {
-    throw new Fault('invalid_request', `${asked} needs a type, for example ${code}:${target}.${name}.`);
+    const head = asked.slice(0, -name.length - 1);
+    throw new Fault('invalid_request', `${asked} needs a type, for example ${head}:${type}.${name}.`);
   }
-  if (!['compartment', 'shared'].includes(reachOf(target!))) {
-    throw new Fault('forbidden', `${target} cannot be searched with this token.`);
+  const reach = reachOf(type);
+  if (reach !== 'compartment' && reach !== 'shared') {
+    throw new Fault('forbidden', `${type} cannot be searched with this token.`);
   }
+  if (reach === 'compartment') requireSearchInReach(access, type, [[name, value]]);
+}
+
+function requireWholeType(access: Access, type: string, { by, asked }: InnerSearch): void {
+  const isRead = by === 'chain' && type === 'Patient';
+  if (isRead && permitting(access.permissions, 'Patient', 'r').length > 0) return;
+  const { constraints } = requireScope(access, type, 's');
+  if (!constraints) return;
+  throw new Fault(
+    'insufficient_scope',
+    `The search parameter ${asked} needs a scope for all ${type} resources.`,
+  );
 }

@@ -4,21 +4,23 @@ import type { RecordOperation } from '../../../schema/fault/audit.ts';
 import { requirePatient } from '../../../schema/access/access.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';
-import { requireScope } from '../../../schema/access/scopes.ts';
+import { requireScope, type Coverage } from '../../../schema/access/scopes.ts';
 import { isResourceType } from '../../../schema/fhir/tables.ts';
 import { AccessRecord } from '../authorization/access-record.ts';
 import { supportedParameters } from './supported-parameters.ts';
 import { requireSearchInReach } from '../authorization/binding.ts';
-import { readChain } from './chain.ts';
+import { requireInnerSearches } from './chain.ts';
+import { withOwnReferences } from './own-references.ts';
 import type { Compartment } from '../authorization/compartment.ts';
 import type { GranularScopes } from '../authorization/granular-scopes.ts';
 import { isPage, LIST_LIMIT, pageSize, requireListable } from './limits.ts';
 import { readIfAllowed } from './read-if-allowed.ts';
 import { Related } from './related.ts';
 import type { Search, SearchResult } from './search.ts';
-import { MAX_GATHERED, RequestSource } from '../sources/request-source.ts';
+import { notAppliedFault } from '../sources/fhir-server-fault.ts';
+import { RequestSource } from '../sources/request-source.ts';
 import { reachOf } from '../search/reach.ts';
-import type { ClinicalSource, SearchParams } from '../sources/source.ts';
+import type { ClinicalSource, HistoryPage, HistorySearch } from '../sources/source.ts';
 
 export interface ClinicalOptions {
   source: () => Promise<ClinicalSource>;
@@ -30,6 +32,8 @@ export interface ClinicalOptions {
   audit?: RecordOperation;
   /** Types of identifiers that join orders with images (`joins.accessionTypes`). */
   accessionTypes: readonly string[];
+  /** Absolute base of this record's FHIR API; references below it are references to this record. */
+  base: string;
 }
 
 /**
@@ -39,6 +43,7 @@ export interface ClinicalOptions {
 export class Clinical {
   readonly access: Access;
   readonly accessionTypes: readonly string[];
+  readonly #base: string;
   readonly #source: RequestSource;
   readonly #compartment: Compartment;
   readonly #granular: GranularScopes;
@@ -46,7 +51,8 @@ export class Clinical {
   readonly #record: AccessRecord;
 
   constructor(options: ClinicalOptions) {
-    const { source, access, compartment, granular, signal, audit, accessionTypes } = options;
+    const { source, access, compartment, granular, signal, audit, accessionTypes, base } = options;
+    this.#base = base;
     this.access = access;
     this.accessionTypes = accessionTypes;
     this.#source = new RequestSource(source, signal);
@@ -62,20 +68,78 @@ export class Clinical {
    * exist and for one out of reach
    */
   read(type: string, id: string): Promise<Resource> {
-    return this.#record.read(type, id, () => this.#read(type, id));
+    return this.#record.read({ type, id }, () => this.#read(type, id), alone);
   }
 
   async #read(type: string, id: string): Promise<Resource> {
+    const coverage = this.#requireReadable(type, id);
+    const [granted] = await this.#granted(type, [await this.#source.read(type, id)], coverage);
+    if (!granted) throw noSuchResource();
+    return granted;
+  }
+
+  /** Refuses a read before the source is asked. */
+  #requireReadable(type: string, id: string): Coverage {
     if (!isResourceType(type)) throw noSuchResource();
     const coverage = requireScope(this.access, type, 'r');
     if (type === 'Patient') requirePatient(this.access, id);
     const never = this.access.patients !== 'all' && reachOf(type) === 'never';
     if (!FHIR_ID.test(id) || never) throw noSuchResource();
-    const resource = await this.#source.read(type, id);
-    if (!resource || !(await this.#shown(resource))) throw noSuchResource();
-    const [granted] = await this.#granular.satisfying(type, [resource], coverage);
-    if (!granted) throw noSuchResource();
-    return granted;
+    return coverage;
+  }
+
+  /**
+   * Reads one version of a resource (R4 §3.1.0.3).
+   * @throws Fault like `read`: each version is in reach, or not, by its own content
+   */
+  version(type: string, id: string, versionId: string): Promise<Resource> {
+    const run = async (): Promise<Resource> => {
+      const coverage = this.#requireReadable(type, id);
+      if (!FHIR_ID.test(versionId)) throw noSuchResource();
+      const [granted] = await this.#granted(
+        type,
+        [await this.#source.version({ type, id }, versionId)],
+        coverage,
+      );
+      if (!granted) throw noSuchResource();
+      return granted;
+    };
+    return this.#record.read({ type, id }, run, alone);
+  }
+
+  /**
+   * Returns one page of the versions of a resource, newest first, without those out of reach (R4 §3.1.0.4). A deletion has no
+   * content that could be judged: only callers who may see every resource of the type learn of it.
+   * @throws Fault like `read`, also when no version is in reach
+   */
+  history(type: string, id: string, search: HistorySearch): Promise<HistoryPage> {
+    const run = async (): Promise<HistoryPage> => {
+      const coverage = this.#requireReadable(type, id);
+      const page = await this.#source.history({ type, id }, search);
+      const granted = new Set(await this.#granted(type, resourcesOf(page), coverage));
+      const unrestricted = this.access.patients === 'all' && !coverage.constraints;
+      const versions = page.versions.filter(({ resource }) =>
+        resource ? granted.has(resource) : unrestricted,
+      );
+      if (versions.length === 0 && search.cursor === undefined && !search.since) throw noSuchResource();
+      return { ...page, versions };
+    };
+    return this.#record.read({ type, id }, run, resourcesOf);
+  }
+
+  /** Returns those of some resources of a type that a read may show. */
+  async #granted(
+    type: string,
+    resources: readonly (Resource | undefined)[],
+    coverage: Coverage,
+  ): Promise<readonly Resource[]> {
+    const present = resources.filter((resource) => resource !== undefined);
+    const shown = await Promise.all(present.map((resource) => this.#shown(resource)));
+    return this.#granular.satisfying(
+      type,
+      present.filter((_, index) => shown[index]),
+      coverage,
+    );
   }
 
   /**
@@ -91,9 +155,10 @@ export class Clinical {
     if (!isResourceType(type)) throw noSuchResource();
     const coverage = requireScope(this.access, type, 's');
     const source = await this.#source.backend();
-    const { applied, sort } = supportedParameters(source, type, search);
+    const { applied, sort, ignored } = supportedParameters(source, type, search);
     requireSearchInReach(this.access, type, applied);
-    const params = await this.#unchained(type, applied, source.local);
+    requireInnerSearches(this.access, type, applied);
+    const params = source.local ? withOwnReferences(type, applied, this.#base) : applied;
     const patients = this.#patients;
     const { offset, cursor, total, strict, count = LIST_LIMIT } = search;
     const page = await this.#granular.covered(
@@ -114,36 +179,12 @@ export class Clinical {
     const notApplied = new Set(page.notApplied);
     const found = {
       ...{ ...page, resources, applied: applied.filter(([name]) => !notApplied.has(name)) },
+      ignored: [...ignored, ...[...notApplied].map((name) => notAppliedFault(type, [name]))],
       ...(sort !== undefined && !notApplied.has('_sort') && { sort }),
     };
     // A cursor may lead to any page of a server. Its resources are filtered here, but its total must not be shown.
     if (cursor !== undefined && this.access.patients !== 'all' && !source.local) delete found.total;
     return found;
-  }
-
-  /**
-   * Replaces chains by the resources that they lead to, for a caller bound to patients. A store has the records of all
-   * patients, and would follow a chain into another patient's record (SM-16). A server prevents that by the token.
-   */
-  async #unchained(type: string, params: SearchParams, local: boolean): Promise<SearchParams> {
-    return Promise.all(
-      params.map(async ([name, value]) => {
-        const chain = readChain(this.access, type, name);
-        const [target = ''] = chain?.types ?? [];
-        const isBound = this.access.patients !== 'all' && reachOf(target) === 'compartment';
-        if (!chain || !isBound) return [name, value] as const;
-        const inner = [[chain.name, value]] as const;
-        requireSearchInReach(this.access, target, inner);
-        if (!local) return [name, value] as const;
-        const patients = this.#patients!;
-        const { resources } = await this.#source.gather(target, {
-          ...{ params: inner, patients, count: MAX_GATHERED },
-        });
-        const own = resources.filter((resource) => this.#visible(resource));
-        // A reference without an id matches nothing.
-        return [chain.code, own.map(({ id }) => `${target}/${id}`).join(',') || `${target}/`] as const;
-      }),
-    );
   }
 
   /**
@@ -184,6 +225,11 @@ export class Clinical {
     return parseReference(reference);
   }
 
+  /** Returns the literal targets (`Patient/1`) of a reference parameter in a resource. */
+  referenced(resource: Resource, code: string): string[] {
+    return this.#compartment.referenced(resource, code);
+  }
+
   /** Returns true when a read may show it; a Binary needs access to its `securityContext` (R4 §2.38.3, SM-16). */
   async #shown(resource: Resource): Promise<boolean> {
     if (this.access.patients === 'all' || reachOf(resource.resourceType) !== 'attached') {
@@ -211,3 +257,8 @@ export class Clinical {
     );
   }
 }
+
+const alone = (resource: Resource): Resource[] => [resource];
+
+const resourcesOf = ({ versions }: HistoryPage): Resource[] =>
+  versions.flatMap(({ resource }) => resource ?? []);

@@ -1,4 +1,5 @@
 import type { Resource } from 'fhir/r4.js';
+import type { Fault } from '../../../schema/fault/fault.ts';
 import {
   decodeCursor,
   encodeCursor,
@@ -16,8 +17,8 @@ export interface Page extends Neighbours<string> {
   resources: Resource[];
   applied: SearchParams;
   sort?: string;
-  /** Names of parameters, and `_sort`, that the source did not apply, for a warning. */
-  notApplied?: readonly string[];
+  /** What was left out of the search. */
+  ignored: readonly Fault[];
   count?: number;
   offset?: number;
   pagesize: number;
@@ -41,13 +42,13 @@ export async function pageOf(clinical: Clinical, type: string, search: Search): 
     count: size,
     ...(offset === undefined ? { cursor: decoded! } : offset > 0 && { offset }),
   });
-  const { resources, applied, sort, notApplied, total, next } = found;
+  const { resources, applied, sort, ignored, total, next } = found;
   const { next: _, ...around } = neighbours({ offset: offset ?? 0, size, total });
   return {
     resources,
     applied,
+    ignored,
     ...(sort !== undefined && { sort }),
-    ...(notApplied && { notApplied }),
     pagesize: size,
     ...(total !== undefined && { count: total }),
     ...(offset !== undefined && { offset }),

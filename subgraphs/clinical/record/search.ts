@@ -1,3 +1,4 @@
+import type { Fault } from '../../../schema/fault/fault.ts';
 import type { Total } from '../../../schema/fhir/search-request.ts';
 import type { SearchPage, SearchParams } from '../sources/source.ts';
 
@@ -19,4 +20,6 @@ export interface SearchResult extends SearchPage {
   applied: SearchParams;
   /** The client's sort keys that were applied. */
   sort?: string;
+  /** What was left out of the search, each as the fault that strict handling gives. */
+  ignored: readonly Fault[];
 }

@@ -1,7 +1,17 @@
 import { Fault } from '../../../schema/fault/fault.ts';
+import { nearestName, quotedName } from '../../../schema/fhir/nearest-name.ts';
+import { leaveOut } from '../../../schema/fhir/search-request.ts';
+import { searchParameter, searchParameters } from '../../../schema/fhir/tables.ts';
 import { requireFewConditions } from '../../../schema/http/request-bounds.ts';
 import type { Search } from './search.ts';
 import type { ClinicalSource, SearchParams } from '../sources/source.ts';
+
+interface Supported {
+  applied: SearchParams;
+  sort?: string;
+  /** One fault for each parameter and sort key that was dropped. */
+  ignored: Fault[];
+}
 
 /**
  * Drops search parameters and sort keys that a source does not support (R4 §3.1.1.1).
@@ -10,19 +20,40 @@ import type { ClinicalSource, SearchParams } from '../sources/source.ts';
 export function supportedParameters(
   source: ClinicalSource,
   type: string,
-  { params, sort, strict }: Search,
-): { applied: SearchParams; sort?: string } {
-  const unknown = (name: string): boolean => !source.supports(type, name);
-  const keys = (sort?.split(',') ?? []).map((key) => ({ key, name: key.replace(/^-/, '') }));
-  const left = [...params.map(([name]) => name), ...keys.map(({ name }) => name)].filter(unknown);
-  if (strict && left.length > 0) {
-    throw new Fault('unsupported_parameter', `${type} cannot be searched by ${left.join(', ')} here.`);
-  }
-  const applied = params.filter(([name]) => !unknown(name));
-  const known = keys.filter(({ name }) => !unknown(name)).map(({ key }) => key);
-  requireFewConditions(applied.length, known.length);
-  return {
-    applied,
-    ...(known.length > 0 && { sort: known.join(',') }),
+  { params, sort, strict = false }: Search,
+): Supported {
+  const ignored: Fault[] = [];
+  const isKnown = (name: string, what: string, supports: boolean): boolean => {
+    if (!supports) leaveOut(unknownParameter(source, type, { name, what }), { strict, ignored });
+    return supports;
   };
+  const applied = params.filter(([name]) => isKnown(name, 'search parameter', source.supports(type, name)));
+  const keys = (sort?.split(',') ?? []).filter((key) => {
+    const name = key.replace(/^-/, '');
+    return isKnown(name, 'sort key', isSortKey(type, name) && source.supports(type, name));
+  });
+  requireFewConditions(applied.length, keys.length);
+  return { applied, ...(keys.length > 0 && { sort: keys.join(',') }), ignored };
+}
+
+/** A sort key is a plain parameter, without modifier and chain, whose values have an order (R4 §3.1.1.5.1). */
+function isSortKey(type: string, name: string): boolean {
+  const parameter = searchParameter(type, name);
+  return parameter !== undefined && parameter.type !== 'composite' && parameter.type !== 'special';
+}
+
+function unknownParameter(
+  source: ClinicalSource,
+  type: string,
+  { name, what }: { name: string; what: string },
+): Fault {
+  const codes = searchParameters(type).map(({ code }) => code);
+  const nearest = nearestName(
+    name,
+    codes.filter((code) => source.supports(type, code)),
+  );
+  return new Fault(
+    'unsupported_parameter',
+    `${type} has no ${what} ${quotedName(name)} here.${nearest === undefined ? '' : ` The nearest is "${nearest}".`}`,
+  );
 }

@@ -1,6 +1,6 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 import { dateComparisons, dateCriterion } from '../../../schema/fhir/date-range.ts';
-import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
+import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';
 import {
   readToken,
   splitEscaped,
@@ -9,78 +9,129 @@ import {
   type Prefix,
 } from '../../../schema/fhir/search-value.ts';
 import type { Criterion } from './criteria.ts';
-import { exactCode, foldCode, foldString, IMPLIED_SYSTEM } from './index-rows.ts';
+import { exactCode, foldCode, identifierKind, IMPLIED_SYSTEM } from './index-rows.ts';
 import { numberSpan } from './range.ts';
+import type { Bind, Statement } from './sql-context.ts';
+import { oneOf, push } from './sql-context.ts';
+import { stringContains, stringExact, stringPrefix, uriAndAbove, uriBelow } from './text-sql.ts';
 
-export type Bind = string | number;
+/** Adds the values of its SQL to `binds`. */
+type Compare = (value: string, binds: Bind[]) => string;
 
 /**
  * Returns the SQL condition of a criterion on the columns of its index table; its alternatives are joined by OR.
  * @param now milliseconds since the epoch, for `ap`
- * @param binds receives the values
  * @throws Fault `invalid_request` for a value that cannot be read
  */
-export function comparison(criterion: Criterion, now: number, binds: Bind[]): string {
+export function comparison(criterion: Criterion, now: number): Statement {
   const { parameter, modifier, values } = criterion;
-  const each = (one: (value: string, binds: Bind[]) => string): string =>
-    values.map((value) => one(value, binds)).join(' OR ');
+  const binds: Bind[] = [];
+  const each = (compare: Compare): Statement => ({
+    sql: values.map((value) => compare(value, binds)).join(' OR '),
+    binds,
+  });
+  const among = (column: string, wanted: readonly string[]): Statement => ({
+    sql: `${column} ${oneOf(wanted, binds)}`,
+    binds,
+  });
   switch (parameter.type) {
+    case 'composite':
+      return each((value, into) => composite(criterion, value, { now, binds: into }));
     case 'token':
-      return each(modifier === 'text' ? stringPrefix : token);
+      return each(tokenCompare(criterion));
     case 'string':
       return each(
         modifier === 'exact' ? stringExact : modifier === 'contains' ? stringContains : stringPrefix,
       );
-    case 'uri':
-      return modifier === 'below' ? each(uriBelow) : `value ${oneOf(values.map(unescapeValue), binds)}`;
+    case 'uri': {
+      if (modifier === 'below') return each(uriBelow);
+      const uris = values.map(unescapeValue);
+      return among('value', modifier === 'above' ? uris.flatMap(uriAndAbove) : uris);
+    }
     case 'reference':
-      if (modifier === 'identifier') return each(token);
-      return `target ${oneOf(referenceTargets(criterion), binds)}`;
+      if (modifier === 'identifier') return each((value, into) => token(value, into, { systems: [] }));
+      return among('target', referenceTargets(criterion));
     case 'date':
-      return each((value, into) => date(parameter.code, value, now, into));
+      return each((value, into) => date(dateCriterion(parameter.code, value), now, into));
     default:
       return each((value, into) => quantity(parameter.code, value, into));
   }
 }
 
-function token(text: string, binds: Bind[]): string {
+function tokenCompare({ modifier, parameter: { systems } }: Criterion): Compare {
+  if (modifier === 'text') return stringPrefix;
+  if (modifier === 'of-type') return typedIdentifier;
+  return (value, binds) => token(value, binds, systems ? { systems } : {});
+}
+
+interface TokenColumns {
+  /** Systems of codes without a system of their own; undefined: not known, so that any matches. */
+  systems?: readonly string[];
+  /** Begin of the names of the columns: `head_` for the first part of a composite. */
+  columns?: string;
+}
+
+function token(text: string, binds: Bind[], { systems, columns = '' }: TokenColumns): string {
   const { system, value } = readToken(text);
-  if (value === undefined) return push(binds, 'system = ?', system ?? '');
-  const compared = push(binds, 'code IN (?, ?)', foldCode(value), exactCode(value));
-  if (system === undefined) return compared;
-  return push(binds, `${compared} AND system IN (?, '${IMPLIED_SYSTEM}')`, system);
+  if (value === undefined && !system) {
+    throw new Fault('invalid_request', 'A token is a code, a system with a bar, or both.');
+  }
+  const isImplied = systems?.includes(system ?? '') ?? value !== undefined;
+  const inSystem =
+    isImplied || system === '' ? `${columns}system IN (?, '${IMPLIED_SYSTEM}')` : `${columns}system = ?`;
+  if (value === undefined) return push(binds, inSystem, system!);
+  const compared = push(binds, `${columns}code IN (?, ?)`, foldCode(value), exactCode(value));
+  return system === undefined ? compared : push(binds, `${compared} AND ${inSystem}`, system);
 }
 
-function stringPrefix(value: string, binds: Bind[]): string {
-  const folded = foldString(unescapeValue(value));
-  return push(binds, 'value >= ? AND value < ?', folded, `${folded}\u{10FFFF}`);
+/** Compares an identifier with its type: `system|code|value`, all of them (R4 §3.1.1.4.10). */
+function typedIdentifier(text: string, binds: Bind[]): string {
+  const [system = '', code = '', ...rest] = splitEscaped(text, '|').map(unescapeValue);
+  const value = rest.join('|');
+  if (system === '' || code === '' || value === '') {
+    throw new Fault(
+      'invalid_request',
+      ':of-type takes system|code|value, where system and code are of the type.',
+    );
+  }
+  return push(binds, 'kind = ? AND value = ?', identifierKind(system, code), value);
 }
 
-const stringExact = (value: string, binds: Bind[]): string => push(binds, 'exact = ?', unescapeValue(value));
-
-const stringContains = (value: string, binds: Bind[]): string =>
-  push(binds, 'instr(value, ?) > 0', foldString(unescapeValue(value)));
-
-function uriBelow(value: string, binds: Bind[]): string {
-  const base = unescapeValue(value);
-  return push(binds, 'value = ? OR (value >= ? AND value < ?)', base, `${base}/`, `${base}0`);
+/** Compares the parts of a composite with the columns of one row: `8480-6$gt140` (R4 §3.1.1.4.14). */
+function composite(
+  { parameter, parts = [] }: Criterion,
+  text: string,
+  { now, binds }: { now: number; binds: Bind[] },
+): string {
+  const [head = '', ...values] = splitEscaped(text, '$');
+  const [first, tail] = parts;
+  if (!first || !tail || values.length !== 1 || head === '' || values[0] === '') {
+    const form = parts.map(({ code }) => code).join('$');
+    throw new Fault('invalid_request', `${parameter.code} takes a value for each part: ${form}.`);
+  }
+  const { systems } = first;
+  const compared = token(head, binds, { columns: 'head_', ...(systems && { systems }) });
+  const { sql, binds: more } = comparison({ parameter: tail, values }, now);
+  return push(binds, `(${compared} AND (${sql}))`, ...more);
 }
 
-/** Reads targets: `Patient/1`, `1` (with all types of the parameter, or the one in `subject:Patient`), or a URL. */
+/**
+ * Reads targets: `Patient/1`, `1` (with all types of the parameter, or the one in `subject:Patient`), or a URL, which is of
+ * another server. A reference of another type than the one in `subject:Patient` is none.
+ */
 function referenceTargets({ parameter, modifier, values }: Criterion): string[] {
   return values.map(unescapeValue).flatMap((value) => {
-    if (/^(https?|urn):/.test(value)) {
-      const relative = /([A-Z][A-Za-z]+\/[A-Za-z0-9\-.]{1,64})$/.exec(value)?.[1];
-      return relative ? [value, relative] : [value];
+    if (!FHIR_ID.test(value)) {
+      const isOfType = modifier === undefined || parseReference(value)?.type === modifier;
+      return isOfType ? [value] : [];
     }
-    if (!FHIR_ID.test(value)) return [value];
     return (modifier ? [modifier] : (parameter.targets ?? [])).map((type) => `${type}/${value}`);
   });
 }
 
 /** Returns the comparisons of a date search with the columns `low` and `high`. */
-function date(code: string, value: string, now: number, binds: Bind[]): string {
-  const alternatives = dateComparisons(dateCriterion(code, value), now);
+function date(criterion: ReturnType<typeof dateCriterion>, now: number, binds: Bind[]): string {
+  const alternatives = dateComparisons(criterion, now);
   return alternatives
     .map((comparisons) => {
       const sql = comparisons.map(([end, operator, time]) => push(binds, `${end} ${operator} ?`, time));
@@ -92,24 +143,25 @@ function date(code: string, value: string, now: number, binds: Bind[]): string {
 /** Compares numbers and quantities: `5.4`, `gt5.4|http://unitsofmeasure.org|mg`, `5.4||mg`. */
 function quantity(code: string, value: string, binds: Bind[]): string {
   const { prefix, value: rest } = splitPrefix(value);
-  const [text = '', system = '', unit = ''] = splitEscaped(rest, '|').map(unescapeValue);
-  const span = numberSpan(text);
-  if (!span) throw new Fault('invalid_request', `The value of ${code} is not a number.`);
-  const compared = compareNumber(prefix, span, binds);
-  if (unit === '') return compared;
-  binds.push(unit, unit);
-  if (system !== '') binds.push(system);
-  return `(${compared}) AND (code = ? OR unit = ?)${system === '' ? '' : ' AND system = ?'}`;
+  const [text = '', system = '', unit = '', ...more] = splitEscaped(rest, '|').map(unescapeValue);
+  const span = more.length === 0 ? numberSpan(text) : undefined;
+  if (!span) {
+    throw new Fault('invalid_request', `${code} takes a number, and for a quantity number|system|code.`);
+  }
+  const compared = [`(${compareNumber(prefix, span, binds)})`];
+  if (unit !== '') compared.push(push(binds, '(code = ? OR unit = ?)', unit, unit));
+  if (system !== '') compared.push(push(binds, 'system = ?', system));
+  return compared.join(' AND ');
 }
 
 function compareNumber(
   prefix: Prefix,
-  { value, low, high }: { value: number; low: number; high: number },
+  { value, low, high, near }: NonNullable<ReturnType<typeof numberSpan>>,
   binds: Bind[],
 ): string {
   switch (prefix) {
     case 'ne':
-      return push(binds, 'NOT (low >= ? AND high < ?)', low, high);
+      return push(binds, 'NOT (low >= ? AND high <= ?)', low, high);
     case 'lt':
     case 'eb':
       return push(binds, prefix === 'lt' ? 'low < ?' : 'high < ?', value);
@@ -121,24 +173,8 @@ function compareNumber(
     case 'ge':
       return push(binds, 'high >= ?', value);
     case 'ap':
-      return push(
-        binds,
-        'low <= ? AND high >= ?',
-        value + Math.abs(value) / 10,
-        value - Math.abs(value) / 10,
-      );
+      return push(binds, 'low <= ? AND high >= ?', near.high, near.low);
     default:
-      return push(binds, 'low >= ? AND high < ?', low, high);
+      return push(binds, 'low >= ? AND high <= ?', low, high);
   }
-}
-
-/** Returns `= ?` for one value. Several are one JSON array, so that the SQL text does not depend on their number. */
-export function oneOf(values: readonly string[], binds: Bind[]): string {
-  if (values.length === 1) return push(binds, '= ?', values[0]!);
-  return push(binds, 'IN (SELECT value FROM json_each(?))', JSON.stringify(values));
-}
-
-function push(binds: Bind[], sql: string, ...values: Bind[]): string {
-  binds.push(...values);
-  return sql;
 }

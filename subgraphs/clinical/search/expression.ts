@@ -25,6 +25,21 @@ export function compileExpression(expression: string, resourceType: string): Exp
   return only ?? ((resource) => branches.flatMap((branch) => branch(resource)));
 }
 
+/**
+ * Compiles a plain path that begins at an item of another expression: a part of a composite.
+ * @throws Error for any other FHIRPath
+ */
+export function compileItemExpression(expression: string): (item: TypedValue) => TypedValue[] {
+  const branches = splitOutside(expression, '|').map((branch) =>
+    splitOutside(branch, '.').map((text) => {
+      const step = compileStep(text);
+      if (!step) throw new Error(`A part of a composite search parameter is no plain path: ${expression}`);
+      return step;
+    }),
+  );
+  return (item) => branches.flatMap((steps) => steps.reduce((values, step) => step(values), [item]));
+}
+
 function compileBranch(branch: string, resourceType: string): Expression {
   const [first, ...rest] = splitOutside(branch, '.');
   const startsHere = first === resourceType || first === 'Resource' || first === 'DomainResource';

@@ -1,50 +1,134 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 import { MAX_CONDITIONS } from '../../../schema/http/request-bounds.ts';
-import { parameterOfArgument, searchParameter } from '../../../schema/fhir/tables.ts';
+import type { SearchType } from '../../../schema/fhir/tables.ts';
+import { parameterOfArgument } from '../../../schema/fhir/tables.ts';
+import { parseName } from './criteria.ts';
 import type { SearchParams } from './search-params.ts';
 
-/** Operators of `_filter` (R4 §3.2.3.4) that a plain search can express, by prefix or modifier. */
-const OPERATORS: Record<string, { prefix: string } | { modifier: string }> = {
-  eq: { prefix: '' },
-  co: { modifier: ':contains' },
-  sw: { modifier: '' },
-  ne: { prefix: 'ne' },
-  gt: { prefix: 'gt' },
-  lt: { prefix: 'lt' },
-  ge: { prefix: 'ge' },
-  le: { prefix: 'le' },
-  sa: { prefix: 'sa' },
-  eb: { prefix: 'eb' },
-  ap: { prefix: 'ap' },
+/** A `_filter` (R4 §3.2.3): search parameters, joined. */
+export type Filter =
+  { and: readonly Filter[] } | { or: readonly Filter[] } | { not: Filter } | { name: string; value: string };
+
+const ORDERED: readonly SearchType[] = ['date', 'number', 'quantity'];
+const DISCRETE: readonly SearchType[] = ['token', 'uri', 'reference'];
+
+/** Operators (R4 §3.2.3.4): the types of parameters that take them, and the modifier or prefix that says the same. */
+const OPERATORS: Record<
+  string,
+  readonly { types: readonly SearchType[]; modifier?: string; prefix?: string }[]
+> = {
+  eq: [{ types: ORDERED, prefix: 'eq' }, { types: DISCRETE }, { types: ['string'], modifier: ':exact' }],
+  ne: [
+    { types: ORDERED, prefix: 'ne' },
+    { types: ['token'], modifier: ':not' },
+  ],
+  co: [{ types: ['string'], modifier: ':contains' }],
+  sw: [{ types: ['string'] }],
+  re: [{ types: ['reference'] }],
+  ...Object.fromEntries(
+    ['gt', 'lt', 'ge', 'le', 'sa', 'eb', 'ap'].map((prefix) => [prefix, [{ types: ORDERED, prefix }]]),
+  ),
 };
 
-const TERM = /^\s*([\w-]+)\s+([a-z]{2})\s+("(?:[^"\\]|\\.)*"|[^\s"()]+)\s*$/;
+const OPERATOR_NAMES = [...Object.keys(OPERATORS), 'pr'].join(' ');
+
+/** A parenthesis, a JSON string, or a word; a word may have quotes only at its beginning. */
+const LEXEME = /\s*([()]|"(?:[^"\\]|\\.)*"|[^\s()"]+)/y;
+
+const malformed = (why: string): Fault => new Fault('invalid_request', `_filter ${why}`);
 
 /**
- * Reads a `_filter` that joins comparisons with `and`: `date ge 2020-01-01 and date lt 2021-01-01`.
- * @throws Fault `invalid_request` for anything else; it says what is supported
+ * Reads a `_filter`: `(status eq final or status eq amended) and not (date lt 2020)`.
+ * @throws Fault `invalid_request` that says what is supported; the standard gives `and` and `or` no precedence, so
+ * both together need parentheses
  */
-export function parseFilter(type: string, filter: string): SearchParams {
-  const terms = filter.split(/\sand\s/, MAX_CONDITIONS + 1);
-  if (terms.length > MAX_CONDITIONS) {
-    throw new Fault('invalid_request', `_filter joins at most ${MAX_CONDITIONS} comparisons.`);
-  }
-  return terms.map((text) => {
-    const [, name = '', operator = '', value = ''] = TERM.exec(text) ?? [];
-    const parameter = searchParameter(type, name) ?? parameterOfArgument(type, name);
-    const meaning = OPERATORS[operator];
-    if (!parameter || !meaning) {
-      throw new Fault(
-        'invalid_request',
-        `_filter takes comparisons joined with "and", each a search parameter of ${type}, an operator (${Object.keys(OPERATORS).join(' ')}) and a value.`,
-      );
+export function parseFilter(type: string, text: string): Filter {
+  const lexemes = lexemesOf(text);
+  const filter = parseJoined(type, lexemes);
+  if (lexemes.length > 0) throw malformed('has a parenthesis without its partner, or a word too many.');
+  return filter;
+}
+
+/**
+ * Returns search parameters that mean the same as a `_filter`: plain ones, which every source understands, when it only
+ * joins comparisons with `and`; otherwise `_filter` itself.
+ * @throws Fault like `parseFilter`
+ */
+export function filterParams(type: string, text: string): SearchParams {
+  const filter = parseFilter(type, text);
+  const terms = 'and' in filter ? filter.and : [filter];
+  const plain = terms.flatMap((term) => ('name' in term ? [[term.name, term.value] as const] : []));
+  return plain.length === terms.length ? plain : [['_filter', text]];
+}
+
+function lexemesOf(text: string): string[] {
+  const lexemes: string[] = [];
+  LEXEME.lastIndex = 0;
+  for (let match = LEXEME.exec(text); match; match = LEXEME.exec(text)) {
+    lexemes.push(match[1]!);
+    if (lexemes.length > MAX_CONDITIONS * 5) {
+      throw malformed(`joins at most ${MAX_CONDITIONS} comparisons.`);
     }
-    const plain = value.startsWith('"') ? unquoted(value) : value;
-    if ('modifier' in meaning) return [parameter.code + meaning.modifier, plain];
-    if (meaning.prefix === 'ne' && parameter.type === 'token') return [`${parameter.code}:not`, plain];
-    if (meaning.prefix === '' && parameter.type === 'string') return [`${parameter.code}:exact`, plain];
-    return [parameter.code, meaning.prefix + plain];
-  });
+    text = text.slice(LEXEME.lastIndex);
+    LEXEME.lastIndex = 0;
+  }
+  if (text.trim() !== '') throw malformed('has a quotation mark without its partner.');
+  return lexemes;
+}
+
+function parseJoined(type: string, lexemes: string[]): Filter {
+  const terms = [parseTerm(type, lexemes)];
+  const [word] = lexemes;
+  if (word !== 'and' && word !== 'or') return terms[0]!;
+  while (lexemes[0] === word) {
+    lexemes.shift();
+    terms.push(parseTerm(type, lexemes));
+    if (terms.length > MAX_CONDITIONS) throw malformed(`joins at most ${MAX_CONDITIONS} comparisons.`);
+  }
+  if (lexemes[0] === 'and' || lexemes[0] === 'or') {
+    throw malformed('needs parentheses where "and" and "or" are together.');
+  }
+  return word === 'and' ? { and: terms } : { or: terms };
+}
+
+function parseTerm(type: string, lexemes: string[]): Filter {
+  if (lexemes[0] === 'not' && lexemes[1] === '(') {
+    lexemes.shift();
+    return { not: parseTerm(type, lexemes) };
+  }
+  if (lexemes[0] === '(') {
+    lexemes.shift();
+    const inner = parseJoined(type, lexemes);
+    if (lexemes.shift() !== ')') throw malformed('has a parenthesis without its partner.');
+    return inner;
+  }
+  return comparisonOf(type, lexemes.splice(0, 3));
+}
+
+function comparisonOf(type: string, [name = '', operator = '', value = '']: readonly string[]): Filter {
+  const isName = /^[\w-]+(\.[\w-]+)*$/.test(name) && !/^_(has|list|filter)\b/.test(name);
+  const code = isName ? (parameterOfArgument(type, name)?.code ?? name) : '';
+  const searched = code === '' ? undefined : typeSearched(type, code);
+  const meaning = OPERATORS[operator]?.find(({ types }) => searched && types.includes(searched));
+  const text = value.startsWith('"') ? unquoted(value) : value;
+  if (searched && operator === 'pr' && (text === 'true' || text === 'false')) {
+    return { name: `${code}:missing`, value: text === 'true' ? 'false' : 'true' };
+  }
+  if (!meaning || text === '') {
+    throw malformed(
+      `takes comparisons, each a search parameter of ${type}, an operator that its type has (${OPERATOR_NAMES}) and a value; they are joined with "and", "or", "not (…)".`,
+    );
+  }
+  // The bar of a token separates its system; in a text it is a character as others.
+  const escaped = text.replace(searched === 'string' || searched === 'uri' ? /[\\,|$]/g : /[\\,]/g, '\\$&');
+  return { name: code + (meaning.modifier ?? ''), value: (meaning.prefix ?? '') + escaped };
+}
+
+/** Returns the type of the parameter that is compared: the last one of a chain. */
+function typeSearched(type: string, name: string): SearchType | undefined {
+  const parsed = parseName(type, name);
+  const [target] = parsed?.chain?.types ?? [];
+  return target === undefined ? parsed?.parameter.type : typeSearched(target, parsed!.chain!.name);
 }
 
 /** @throws Fault `invalid_request` for an escape that JSON does not have */
@@ -52,9 +136,6 @@ function unquoted(text: string): string {
   try {
     return JSON.parse(text) as string;
   } catch {
-    throw new Fault(
-      'invalid_request',
-      'A quoted value of _filter is written as in JSON: a backslash stands before a quote or a backslash.',
-    );
+    throw malformed('has a quoted value that is not written as in JSON.');
   }
 }

@@ -3,6 +3,7 @@ import type {
   CodeableConcept,
   Coding,
   ContactPoint,
+  DomainResource,
   HumanName,
   Identifier,
   Period,
@@ -14,8 +15,9 @@ import type {
 import { dateRange } from '../../../schema/fhir/date-range.ts';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
 import type { SearchParameter } from '../../../schema/fhir/tables.ts';
+import { searchParameter } from '../../../schema/fhir/tables.ts';
 import type { Expression, TypedValue } from './expression.ts';
-import { compileExpression } from './expression.ts';
+import { compileExpression, compileItemExpression } from './expression.ts';
 import type { Span } from './range.ts';
 import { periodSpan, quantitySpan, rangeSpan, timingSpan } from './range.ts';
 
@@ -29,23 +31,45 @@ export const IMPLIED_SYSTEM = '*';
 export const foldCode = (code: string): string => code.toLowerCase();
 export const exactCode = (value: string): string => `=${value}`;
 
+/** A type of identifiers in one text. */
+export const identifierKind = (system: string, code: string): string => `${system}|${foldCode(code)}`;
+
 /** Index rows of a resource, by type of search parameter (R4 §3.1.1.4). */
 export interface IndexRows {
-  token: { system: string; code: string }[];
+  token: TokenRow[];
+  /** Identifiers with each of their types, for `:of-type`. */
+  identifier: { kind: string; value: string }[];
   string: string[];
   date: Span[];
   number: (Span & { system: string; code: string; unit: string })[];
   reference: string[];
   uri: string[];
+  composite: CompositeRow[];
+  /** True for values that have none of the rows that `:missing` looks for: a concept that is only a text, for example. */
+  presence: boolean;
+}
+
+export interface TokenRow {
+  system: string;
+  code: string;
+}
+
+/** The parts of one item of a composite, side by side: a token, and a value of any type. */
+export interface CompositeRow {
+  head: TokenRow;
+  tail: Partial<TokenRow & Span & { unit: string; text: string; target: string }>;
 }
 
 const noRows = (): IndexRows => ({
   token: [],
+  identifier: [],
   string: [],
   date: [],
   number: [],
   reference: [],
   uri: [],
+  composite: [],
+  presence: false,
 });
 
 /** A search parameter ready to be evaluated. */
@@ -54,22 +78,66 @@ export interface Indexer {
   rows(resource: object): IndexRows;
 }
 
-/** Compiles a search parameter; undefined for types that the store does not index (`composite`, `special`). */
+/** The rows that show that a resource has a value of a parameter. */
+export const MAIN_ROWS = {
+  token: 'token',
+  string: 'string',
+  date: 'date',
+  number: 'number',
+  quantity: 'number',
+  reference: 'reference',
+  uri: 'uri',
+  composite: 'composite',
+} as const;
+
+/** Compiles a search parameter; undefined for a type that the store does not index (`special`). */
 export function compileIndexer(parameter: SearchParameter, resourceType: string): Indexer | undefined {
-  const add = ADDERS[parameter.type];
-  if (!add || parameter.expression === '') return undefined;
+  if (parameter.type === 'special' || parameter.expression === '') return undefined;
+  const main = MAIN_ROWS[parameter.type];
   const values: Expression = compileExpression(parameter.expression, resourceType);
+  const add =
+    parameter.type === 'composite' ? compositeAdder(parameter, resourceType) : ADDERS[parameter.type]!;
+  const counts = parameter.type === 'reference' ? isOfTargets : () => true;
   return {
     parameter,
     rows(resource) {
       const rows = noRows();
-      for (const value of values(resource)) add(rows, value, parameter);
+      const found = values(resource).filter((value) => counts(value, parameter, resource));
+      for (const value of found) add(rows, value, parameter);
+      rows.presence = found.length > 0 && rows[main].length === 0;
       return rows;
     },
   };
 }
 
 type Adder = (rows: IndexRows, value: TypedValue, parameter: SearchParameter) => void;
+
+/** All composites of R4 begin with a token. */
+function compositeAdder({ components = [] }: SearchParameter, resourceType: string): Adder {
+  const parts = components.map(({ code, expression }) => {
+    const parameter = searchParameter(resourceType, code)!;
+    const values = compileItemExpression(expression);
+    return (item: TypedValue): IndexRows => {
+      const rows = noRows();
+      for (const value of values(item)) ADDERS[parameter.type]?.(rows, value, parameter);
+      return rows;
+    };
+  });
+  return (rows, item) => {
+    const [heads, tails] = parts.map((part) => part(item));
+    for (const head of heads?.token ?? []) {
+      for (const tail of tailsOf(tails!)) rows.composite.push({ head, tail });
+    }
+  };
+}
+
+const tailsOf = ({ token, string, date, number, reference }: IndexRows): CompositeRow['tail'][] => [
+  // The texts of a concept are for `:text`, which a composite does not have.
+  ...(token.length > 0 ? token : string.map((text) => ({ text }))),
+  ...date,
+  ...number,
+  ...reference.map((target) => ({ target })),
+];
 
 const ADDERS: Partial<Record<SearchParameter['type'], Adder>> = {
   token: addToken,
@@ -78,8 +146,8 @@ const ADDERS: Partial<Record<SearchParameter['type'], Adder>> = {
   number: addNumber,
   quantity: addNumber,
   reference: addReference,
-  uri: (rows, { value }) => {
-    if (typeof value === 'string') rows.uri.push(value);
+  uri: (rows, { value, type }) => {
+    if (typeof value === 'string') rows.uri.push(...(type === 'canonical' ? versions(value, '|') : [value]));
   },
 };
 
@@ -105,7 +173,11 @@ function addToken(rows: IndexRows, { value, type }: TypedValue): void {
     }
     case 'Identifier': {
       const { system, value: text, type: kind } = value as Identifier;
-      if (text) rows.token.push({ system: system ?? '', code: exactCode(text) });
+      if (!text) return addText(kind?.text);
+      rows.token.push({ system: system ?? '', code: exactCode(text) });
+      for (const { system: of, code } of kind?.coding ?? []) {
+        if (of && code) rows.identifier.push({ kind: identifierKind(of, code), value: text });
+      }
       return addText(kind?.text);
     }
     case 'ContactPoint':
@@ -178,20 +250,34 @@ function addSpan(rows: IndexRows, span: Span | undefined, { system, code, unit }
   if (span) rows.number.push({ ...span, system: system ?? '', code: code ?? '', unit: unit ?? '' });
 }
 
-function addReference(rows: IndexRows, value: TypedValue, { targets }: SearchParameter): void {
+function addReference(rows: IndexRows, value: TypedValue): void {
   // Values of parameters such as `instantiates-canonical` are canonical URLs.
-  if (typeof value.value === 'string') return void rows.reference.push(value.value.split('|')[0]!);
-  const reference = value.value as Reference;
-  const target = parseReference(reference.reference);
-  const type = target?.type ?? reference.type;
-  if (type !== undefined && targets && targets.length > 0 && !targets.includes(type)) return;
+  if (typeof value.value === 'string') return void rows.reference.push(...versions(value.value, '|'));
+  const { reference = '' } = value.value as Reference;
+  const target = parseReference(reference);
   // An absolute reference is to another server: its Patient/1 is another patient.
-  if (reference.reference && /^(https?|urn):/.test(reference.reference)) {
-    rows.reference.push(reference.reference);
-  } else if (target) {
-    rows.reference.push(`${target.type}/${target.id}`);
-  }
-  addToken(rows, { value: reference, type: 'Reference' });
+  const literal = /^(https?|urn):/.test(reference)
+    ? reference
+    : target && reference.slice(reference.lastIndexOf(`${target.type}/${target.id}`));
+  if (literal) rows.reference.push(...versions(literal, '/_history/'));
+  addToken(rows, { value: value.value, type: 'Reference' });
+}
+
+/** Returns a reference or canonical URL as it is, and without its version (R4 §3.1.1.4.12). */
+function versions(text: string, separator: string): string[] {
+  const at = text.lastIndexOf(separator);
+  return at < 0 ? [text] : [text, text.slice(0, at)];
+}
+
+/** Returns false for a reference to a type that the parameter does not have; a type that is unknown may be one of them. */
+function isOfTargets({ value }: TypedValue, { targets }: SearchParameter, resource: object): boolean {
+  if (typeof value !== 'object' || value === null || !targets || targets.length === 0) return true;
+  const { reference, type } = value as Reference;
+  const contained = reference?.startsWith('#')
+    ? (resource as DomainResource).contained?.find(({ id }) => `#${id}` === reference)
+    : undefined;
+  const known = parseReference(reference)?.type ?? contained?.resourceType ?? type;
+  return known === undefined || targets.includes(known);
 }
 
 /** Returns the form in which strings are compared: without accents, case and double spaces (R4 §3.1.1.4.8). */

@@ -1,6 +1,5 @@
 import { searchParameter } from '../../../schema/fhir/tables.ts';
-import type { Bind } from './criterion-sql.ts';
-import type { SqlContext, Statement } from './sql.ts';
+import type { Bind, SqlContext, Statement } from './sql-context.ts';
 
 const SORT_COLUMNS: Record<string, readonly [table: string, column: string]> = {
   date: ['date', 'low'],

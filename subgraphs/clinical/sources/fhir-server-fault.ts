@@ -40,6 +40,13 @@ export function refused(status: number, retryAfter: string | string[] | undefine
       after,
     );
   }
+  if (status === 414 || status === 431) {
+    return new Fault(
+      'uri_too_long',
+      'The search is too long for the clinical record: ask for less.',
+      details,
+    );
+  }
   if (status === 400 || status === 422) {
     return new Fault('invalid_request', 'The clinical record cannot answer this search.', details);
   }

@@ -12,8 +12,18 @@ import type { Place } from './fhir-server/place.ts';
 import { Links, readPlace, writePlace } from './fhir-server/place.ts';
 import type { FhirServersShared } from './fhir-server/shared.ts';
 import { Sorting } from './fhir-server/sorting.ts';
+import { serverHistory, serverVersion, type ServerCalls } from './fhir-server-history.ts';
 import { FollowedPages } from './followed-pages.ts';
-import type { ClinicalSource, SearchPage, SearchParams, SourceCapabilities, SourceSearch } from './source.ts';
+import type {
+  ClinicalSource,
+  HistoryPage,
+  HistorySearch,
+  ResourceName,
+  SearchPage,
+  SearchParams,
+  SourceCapabilities,
+  SourceSearch,
+} from './source.ts';
 
 const FIRST: Place = { path: '', seen: 0, ignored: [], part: 0 };
 
@@ -24,6 +34,7 @@ export class FhirServer implements ClinicalSource {
   readonly #options: FhirHttpOptions;
   readonly #shared: FhirServersShared;
   readonly #http: FhirHttp;
+  readonly #links: Links;
   readonly #pages: PageSearch;
 
   constructor(options: FhirHttpOptions, shared: FhirServersShared) {
@@ -32,8 +43,9 @@ export class FhirServer implements ClinicalSource {
     this.#options = { ...options, base };
     this.#shared = shared;
     this.#http = new FhirHttp(this.#options);
+    this.#links = new Links(base);
     const capabilities = () => this.capabilities();
-    this.#pages = new PageSearch({ base, http: this.#http, links: new Links(base), capabilities, shared });
+    this.#pages = new PageSearch({ base, http: this.#http, links: this.#links, capabilities, shared });
   }
 
   /** Once in an hour the server is asked what it can do. */
@@ -119,6 +131,21 @@ export class FhirServer implements ClinicalSource {
   sorted(type: string, resources: readonly Resource[], sort: string): Resource[] | undefined {
     const sorting = new Sorting(this.#shared.matcher, type, sort);
     return sorting.isPossible ? sorting.sorted(resources) : undefined;
+  }
+
+  version(named: ResourceName, versionId: string, signal?: AbortSignal): Promise<Resource | undefined> {
+    return serverVersion(this.#calls(signal), named, versionId);
+  }
+
+  history(named: ResourceName, search: HistorySearch, signal?: AbortSignal): Promise<HistoryPage> {
+    const { cursor } = search;
+    const place = `${named.type}/${named.id}/_history`;
+    const path = cursor === undefined ? undefined : this.#links.requireSearch(place, cursor);
+    return serverHistory(this.#calls(signal), { ...named, path }, search);
+  }
+
+  #calls(signal: AbortSignal | undefined): ServerCalls {
+    return { get: (path) => this.#http.get(path, signal), cursorOf: (link) => this.#links.relative(link) };
   }
 }
 

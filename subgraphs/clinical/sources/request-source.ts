@@ -6,7 +6,15 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { isTimeout } from '../../../schema/outbound/unreachable.ts';
 import { incomplete, notAppliedFault, unreadable } from './fhir-server-fault.ts';
 import { FollowedPages } from './followed-pages.ts';
-import type { ClinicalSource, SearchPage, SourceSearch } from './source.ts';
+import { Versions } from './history.ts';
+import type {
+  ClinicalSource,
+  HistoryPage,
+  HistorySearch,
+  ResourceName,
+  SearchPage,
+  SourceSearch,
+} from './source.ts';
 
 /** Largest number of resources that one answer gathers. */
 export const MAX_GATHERED = 20_000;
@@ -35,6 +43,16 @@ export class RequestSource {
   /** Reads a resource; undefined when it does not exist. Simultaneous reads become one request. */
   read(type: string, id: string): Promise<Resource | undefined> {
     return this.#reader(type).load(id);
+  }
+
+  /** Reads one version of a resource; undefined when it does not exist. */
+  version(named: ResourceName, versionId: string): Promise<Resource | undefined> {
+    return this.#ask((source) => new Versions(source, this.#signal).read(named, versionId));
+  }
+
+  /** Returns one page of the versions of a resource. */
+  history(named: ResourceName, search: HistorySearch): Promise<HistoryPage> {
+    return this.#ask((source) => new Versions(source, this.#signal).page(named, search));
   }
 
   #reader(type: string): DataLoader<string, Resource | undefined> {

@@ -1,4 +1,4 @@
-import type { Resource } from 'fhir/r4.js';
+import type { BundleEntry, Resource } from 'fhir/r4.js';
 import type { Total } from '../../../schema/fhir/search-request.ts';
 import type { SearchParams } from '../search/search-params.ts';
 
@@ -43,6 +43,32 @@ export interface SearchPage {
   mayRepeat?: boolean;
 }
 
+/** Names one resource of the record. */
+export interface ResourceName {
+  type: string;
+  id: string;
+}
+
+/** Which versions of a resource are wanted. */
+export interface HistorySearch {
+  /** Versions on a page. */
+  count: number;
+  /** Continues after a page of the same history. */
+  cursor?: string;
+  /** Only versions since this FHIR instant. */
+  since?: string;
+}
+
+/** One version; a deletion has no resource. `request` and `response` are those of the source, if it states them. */
+export type Version = Pick<BundleEntry, 'request' | 'response'> & { resource?: Resource };
+
+export interface HistoryPage {
+  /** Newest first. */
+  versions: Version[];
+  /** Opaque; continues this history. */
+  next?: string;
+}
+
 /** What a backend declares for one resource type in its CapabilityStatement (R4 §5.2). */
 export interface TypeCapabilities {
   /** `read`, `vread`, `history-instance`, `search-type`, … */
@@ -84,4 +110,10 @@ export interface ClinicalSource {
 
   /** Sorts all matches of a search, for a backend that does not sort them; undefined when that is not possible here. */
   sorted?(type: string, resources: readonly Resource[], sort: string): Resource[] | undefined;
+
+  /** Returns one version of a resource; undefined when there is none. Left out by sources that keep no versions. */
+  version?(named: ResourceName, versionId: string, signal?: AbortSignal): Promise<Resource | undefined>;
+
+  /** Returns one page of the versions of a resource. Left out by sources that keep no versions. */
+  history?(named: ResourceName, search: HistorySearch, signal?: AbortSignal): Promise<HistoryPage>;
 }

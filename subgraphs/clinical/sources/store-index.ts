@@ -6,7 +6,7 @@ import type { Indexer, IndexRows } from '../search/index-rows.ts';
 import { compileIndexer, foldString } from '../search/index-rows.ts';
 
 /** Increase it when the rows change, so that stores of older versions are built again. */
-export const STORE_VERSION = 4;
+export const STORE_VERSION = 5;
 
 /** Tables of the store. `param` is the number of one search parameter of one resource type. */
 export const TABLES = `
@@ -20,10 +20,19 @@ CREATE TABLE date (param INTEGER, low REAL, high REAL, rid INTEGER);
 CREATE TABLE number (param INTEGER, low REAL, high REAL, system TEXT, code TEXT, unit TEXT, rid INTEGER);
 CREATE TABLE reference (param INTEGER, target TEXT, rid INTEGER);
 CREATE TABLE uri (param INTEGER, value TEXT, rid INTEGER);
+CREATE TABLE identifier (param INTEGER, kind TEXT, value TEXT, rid INTEGER);
+CREATE TABLE presence (param INTEGER, rid INTEGER);
+CREATE TABLE composite (
+  param INTEGER, head_code TEXT, head_system TEXT, code TEXT, system TEXT, low REAL, high REAL, unit TEXT,
+  value TEXT, target TEXT, rid INTEGER
+);
 `;
 
 /** The tables whose rows belong to a resource (`rid`). */
-export const ROW_TABLES = ['resource', 'token', 'string', 'date', 'number', 'reference', 'uri'] as const;
+export const ROW_TABLES = [
+  ...(['resource', 'token', 'string', 'date', 'number', 'reference', 'uri'] as const),
+  ...(['identifier', 'presence', 'composite'] as const),
+];
 
 /** Indexes, created after the load: filling a table with indexes takes twice as long. */
 const INDEXES = `
@@ -39,6 +48,11 @@ CREATE INDEX reference_value ON reference (param, target, rid);
 CREATE INDEX reference_rid ON reference (rid, param, target);
 CREATE INDEX uri_value ON uri (param, value, rid);
 CREATE INDEX uri_rid ON uri (rid, param, value);
+CREATE INDEX identifier_value ON identifier (param, value, kind, rid);
+CREATE INDEX identifier_rid ON identifier (rid, param);
+CREATE INDEX presence_rid ON presence (rid, param);
+CREATE INDEX composite_value ON composite (param, head_code, head_system, rid);
+CREATE INDEX composite_rid ON composite (rid, param);
 ANALYZE;
 `;
 
@@ -57,6 +71,9 @@ export class RowWriter {
       number: insert('number', 7),
       reference: insert('reference', 3),
       uri: insert('uri', 3),
+      identifier: insert('identifier', 4),
+      presence: insert('presence', 2),
+      composite: insert('composite', 11),
     };
   }
 
@@ -74,6 +91,15 @@ export class RowWriter {
     }
     for (const target of rows.reference) insert.reference.run(param, target, rid);
     for (const uri of rows.uri) insert.uri.run(param, uri, rid);
+    for (const { kind, value } of rows.identifier) insert.identifier.run(param, kind, value, rid);
+    if (rows.presence) insert.presence.run(param, rid);
+    for (const { head, tail } of rows.composite) {
+      const { code, system, low, high, unit, text, target } = tail;
+      const value = text === undefined ? undefined : foldString(text);
+      insert.composite.run(
+        ...[param, head.code, head.system, code, system, low, high, unit, value, target, rid],
+      );
+    }
   }
 }
 

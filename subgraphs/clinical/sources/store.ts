@@ -42,11 +42,12 @@ export class Store implements ClinicalSource {
   }
 
   async search(type: string, search: SourceSearch): Promise<SearchPage> {
+    const { patients } = search;
     const context: SqlContext = {
       param: (of, code) => this.#params.get(`${of} ${code}`),
       now: this.#now(),
+      ...(patients && { patients }),
     };
-    const { patients } = search;
     const params = patients ? boundTo(patients, type, search.params) : search.params;
     const from = searchFrom(type, parseCriteria(type, params), context);
     const order = orderBy(type, search.sort, context);
@@ -68,8 +69,13 @@ export class Store implements ClinicalSource {
     };
   }
 
-  supports(type: string, name: string): boolean {
+  /** Every store supports the same parameters. */
+  static supports(type: string, name: string): boolean {
     return parseName(type, name) !== undefined;
+  }
+
+  supports(type: string, name: string): boolean {
+    return Store.supports(type, name);
   }
 
   /** Returns the number of resources of each type. */

@@ -130,6 +130,27 @@ describeWithSharedData('the FHIR API over a real folder', () => {
     expect(response.json().issue[0]).toMatchObject({ severity: 'error', code: 'not-supported' });
   });
 
+  test('IA-13 says what it ignored otherwise', async () => {
+    const bundle = (await get('/strict/fhir/ImagingStudy?color=red&_count=1')).json<Bundle>();
+    expect(bundle.entry!.at(-1)).toMatchObject({
+      resource: { resourceType: 'OperationOutcome', issue: [{ severity: 'warning', code: 'not-supported' }] },
+      search: { mode: 'outcome' },
+    });
+    expect(bundle.link![0]!.url).toBe(`${BASE_URL}/strict/fhir/ImagingStudy?_count=1`);
+    expect(complaints(bundle)).toEqual([]);
+  });
+
+  test.each<[path: string, status: number]>([
+    ['Patient/p1/ImagingStudy', 200],
+    ['Patient/p2/ImagingStudy', 403],
+    ['Patient/p1/ImagingStudy?patient=p2', 403],
+    ['Patient/a_b/ImagingStudy', 400],
+  ])('IA-7 searches the compartment of a patient: %s → %i', async (path, status) => {
+    const response = await get(`/strict/fhir/${path}`);
+    expect(response.statusCode).toBe(status);
+    if (status === 200) expect(new Set(ids(response.json()))).toEqual(own);
+  });
+
   test('IA-19 answers Retry-After for a source that is not ready', async () => {
     const response = await get('/delayed/fhir/ImagingStudy');
     expect(Number(response.headers['retry-after'])).toBeGreaterThan(0);

@@ -13,7 +13,13 @@ import {
 } from '../../../schema/fhir/fhir-request.ts';
 import { isOnlyPage, mapNeighbours, neighbours } from '../../../schema/fhir/paging.ts';
 import type { Parameters } from '../../../schema/fhir/search-request.ts';
-import { outcomeEntry, searchset, type Pages, type SearchEntry } from '../../../schema/fhir/searchset.ts';
+import {
+  ignoredEntries,
+  outcomeEntry,
+  searchset,
+  type Pages,
+  type SearchEntry,
+} from '../../../schema/fhir/searchset.ts';
 import type { ServingRoute } from '../../../schema/http/served.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
@@ -45,6 +51,7 @@ export interface ImagingFhirOptions extends ResourceOptions {
 const READS = 'GET, HEAD';
 
 const STUDIES = fhirRoute('search', 'ImagingStudy');
+const STUDIES_OF_PATIENT = fhirRoute('search', 'ImagingStudy', { path: 'id' });
 const STUDY = fhirRoute('read', 'ImagingStudy');
 const ENDPOINTS = fhirRoute('search', 'Endpoint');
 const ENDPOINT = fhirRoute('read', 'Endpoint');
@@ -57,6 +64,14 @@ export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsy
 
     app.get('/fhir/ImagingStudy', STUDIES, (request, reply) => search(request, reply, options));
     app.post('/fhir/ImagingStudy/_search', STUDIES, (request, reply) => search(request, reply, options));
+    for (const [method, url] of [
+      ['GET', '/fhir/Patient/:id/ImagingStudy'],
+      ['POST', '/fhir/Patient/:id/ImagingStudy/_search'],
+    ] as const)
+      app.route({
+        ...{ method, url, ...STUDIES_OF_PATIENT },
+        handler: (request, reply) => search(request, reply, options),
+      });
     app.get('/fhir/ImagingStudy/:id', STUDY, (request, reply) => readImagingStudy(request, reply, options));
     for (const [method, url] of [
       ['GET', '/fhir/Endpoint'],
@@ -67,14 +82,18 @@ export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsy
 
     refuse(app, '/fhir/ImagingStudy', STUDIES, READS);
     refuse(app, '/fhir/ImagingStudy/_search', STUDIES, 'POST');
+    refuse(app, '/fhir/Patient/:id/ImagingStudy', STUDIES_OF_PATIENT, READS);
     refuse(app, '/fhir/ImagingStudy/:id', STUDY, READS);
     refuse(app, '/fhir/Endpoint/:id', ENDPOINT, READS);
   };
 }
 
 async function search(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions) {
-  const { parameters, strict } = readFhirRequest(request);
+  const { parameters: sent, strict } = readFhirRequest(request);
   const { tenant } = request;
+  // The compartment of a patient has the patient's studies (R4 §3.1.1.2).
+  const { id: patient } = request.params as { id?: string };
+  const parameters: Parameters = patient === undefined ? sent : [...sent, ['patient', `Patient/${patient}`]];
   const imaging = opened(request, options);
   const parsed = parseSearch(parameters, { strict, patientBases: patientBases(tenant, options.baseUrl) });
   const found = await findStudies(imaging, parsed, options);
@@ -90,7 +109,7 @@ async function search(request: FastifyRequest, reply: FastifyReply, options: Ima
       fullUrl: `${base}/Endpoint/${ENDPOINT_ID}`,
     });
   }
-  more.push(...found.failed.map(outcomeEntry));
+  more.push(...found.failed.map(outcomeEntry), ...ignoredEntries(parsed.notApplied));
   const bundle = searchset({
     url: `${base}/ImagingStudy`,
     applied: parsed.applied,

@@ -186,7 +186,7 @@ test.each<[query: string, rules: typeof rules, code: string | undefined]>([
   ['_sort=size', strict, 'unsupported_parameter'],
   ['_include=ImagingStudy:subject', rules, undefined],
   ['_include=ImagingStudy:subject', strict, 'unsupported_parameter'],
-  ['_summary=some', strict, 'unsupported_parameter'],
+  ['_summary=some', rules, 'invalid_request'],
   ['_has:Observation:subject:code=1', strict, 'unsupported_parameter'],
   [
     'patient=1&_include=*&_sort=-started&_count=5&_elements=id&_total=none&_format=json&_pretty=true',

@@ -2,6 +2,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { dateRange } from '../../../schema/fhir/date-range.ts';
 import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';
 import {
+  leaveOut,
   readSearchRequest,
   unsupported,
   type Parameter,
@@ -35,6 +36,8 @@ export interface ImagingStudySearch {
   total: boolean;
   /** The parameters that were applied, for the self link. */
   applied: Parameters;
+  /** What was left out, each as the fault that strict handling gives (R4 §3.1.1.1). */
+  notApplied: readonly Fault[];
 }
 
 type SortKey = keyof typeof SORT_KEYS;
@@ -58,7 +61,13 @@ export interface SearchRules {
  *   and, if the client is strict, for an unknown parameter
  */
 export function parseSearch(parameters: Iterable<Parameter>, rules: SearchRules): ImagingStudySearch {
-  const { criteria: sent, understood, results } = readSearchRequest(parameters, rules.strict, RESULTS);
+  const {
+    criteria: sent,
+    understood,
+    results,
+    ...read
+  } = readSearchRequest(parameters, rules.strict, RESULTS);
+  const notApplied = [...read.ignored];
   const patients: NamedPatient[][] = [];
   const criteria: Criterion[] = [];
   const ignored = new Set<Parameter>();
@@ -72,7 +81,7 @@ export function parseSearch(parameters: Iterable<Parameter>, rules: SearchRules)
       if (parsed) criteria.push(parsed);
       else ignored.add(parameter);
     } else {
-      if (rules.strict) throw unsupported(name);
+      leaveOut(unsupported(name), { strict: rules.strict, ignored: notApplied });
       ignored.add(parameter);
     }
   }
@@ -87,6 +96,7 @@ export function parseSearch(parameters: Iterable<Parameter>, rules: SearchRules)
     ...partsOf(results),
     total: results.total !== undefined,
     applied: understood.filter((parameter) => !ignored.has(parameter)),
+    notApplied,
   };
 }
 
@@ -155,7 +165,6 @@ function sortKey(text: string): { by: SortKey; descending: boolean } {
 
 /** Result parameters of an ImagingStudy search. */
 const RESULTS: ResultRules = {
-  summaries: ['true', 'text', 'data', 'count', 'false'],
   defaultCount: PAGE_LIMIT,
   maxCount: PAGE_LIMIT,
   more: {

@@ -70,7 +70,7 @@ export class Links {
 
   /** Reads the path of a cursor. @throws Fault `invalid_request` for the path of something else */
   requireSearch(type: string, path: string): string {
-    const relative = this.relative(this.#base + path);
+    const relative = /^[/?]/.test(path) ? this.relative(this.#base + path) : undefined;
     if (relative === undefined || !this.isSearchOf(type, relative)) throw foreignCursor();
     return relative;
   }
