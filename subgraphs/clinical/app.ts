@@ -84,18 +84,8 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     return store;
   };
 
-  const serverOf = (tenant: Tenant, base: string, token?: string): FhirServer => {
-    const guarded = dispatcher?.(tenant);
-    return new FhirServer(
-      {
-        base,
-        ...(token !== undefined && { token }),
-        ...(guarded && { dispatcher: guarded }),
-        ...(timeout !== undefined && { timeout }),
-      },
-      fhirServers,
-    );
-  };
+  const serverOf = (tenant: Tenant, base: string, token?: string): FhirServer =>
+    new FhirServer({ base, token, dispatcher: dispatcher?.(tenant), timeout }, fhirServers);
 
   const sourceOf = async (tenant: Tenant, access: Access): Promise<ClinicalSource> => {
     const { clinical, authorization } = tenant;

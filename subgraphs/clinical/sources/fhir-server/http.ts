@@ -13,10 +13,10 @@ export interface FhirHttpOptions {
   /** Absolute base without a trailing slash. */
   base: string;
   /** The caller's token (SM-17); undefined: requests have none. */
-  token?: string;
-  dispatcher?: Dispatcher;
+  token?: string | undefined;
+  dispatcher?: Dispatcher | undefined;
   /** Milliseconds until the first byte, and between bytes; the whole answer may take three times as long. */
-  timeout?: number;
+  timeout?: number | undefined;
   /** Largest answer in bytes. */
   maxBytes?: number;
 }
