@@ -23,6 +23,7 @@ import type { PatientImages } from './record/patient-images.ts';
 import { GranularScopes } from './authorization/granular-scopes.ts';
 import { clinicalResolvers } from './graphql/resolvers.ts';
 import { FhirServer } from './sources/fhir-server.ts';
+import { FhirServersShared } from './sources/fhir-server/shared.ts';
 import type { ClinicalSource } from './sources/source.ts';
 import type { LoadProgress } from './sources/store-load.ts';
 import { loadStore } from './sources/store-load.ts';
@@ -75,6 +76,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
   const compartment = new Compartment();
   const expressions = dependencies.expressions ?? new ExpressionPool();
   const granular = new GranularScopes();
+  const fhirServers = new FhirServersShared();
 
   const storeAt = (path: string, onProgress?: (progress: LoadProgress) => void): Promise<Store> => {
     let store = stores.get(path);
@@ -89,15 +91,8 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     return store;
   };
 
-  const serverOf = (tenant: Tenant, base: string, token?: string): FhirServer => {
-    const guarded = dispatcher?.(tenant);
-    return new FhirServer({
-      base,
-      ...(token !== undefined && { token }),
-      ...(guarded && { dispatcher: guarded }),
-      ...(timeout !== undefined && { timeout }),
-    });
-  };
+  const serverOf = (tenant: Tenant, base: string, token?: string): FhirServer =>
+    new FhirServer({ base, token, dispatcher: dispatcher?.(tenant), timeout }, fhirServers);
 
   const sourceOf = async (tenant: Tenant, access: Access): Promise<ClinicalSource> => {
     const { clinical, authorization } = tenant;
@@ -159,6 +154,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       const opened = await Promise.allSettled(stores.values());
       stores.clear();
       granular.close();
+      fhirServers.close();
       for (const store of opened) if (store.status === 'fulfilled') store.value.close();
       if (!dependencies.expressions) await expressions.close();
     },

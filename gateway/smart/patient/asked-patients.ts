@@ -6,7 +6,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { expiringCache } from '../token/expiring-cache.ts';
-import { identityOf } from './patient.ts';
+import { identityOf } from './identity.ts';
 import { quirksOf } from '../token/quirks.ts';
 import type { ExternalConfig } from '../discovery/smart-configuration.ts';
 import type { UpstreamDeps } from '../token/upstream.ts';

@@ -1,4 +1,3 @@
-import type { Identifier } from 'fhir/r4.js';
 import { createHash } from 'node:crypto';
 import type { PatientGrant, PatientIdentity } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
@@ -7,8 +6,8 @@ import type { BackendTokens } from '../token/backend-token.ts';
 import { expiringCache } from '../token/expiring-cache.ts';
 import { quirksOf } from '../token/quirks.ts';
 import type { EhrConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
-import type { Answer, UpstreamDeps } from '../token/upstream.ts';
-import { call } from '../token/upstream.ts';
+import type { UpstreamDeps } from '../token/upstream.ts';
+import { patientReads } from './patient-reads.ts';
 import { LRUCache } from 'lru-cache';
 
 /** Returns true when this tenant finds images by the patient's identity, so that the EHR has to be asked. */
@@ -56,6 +55,7 @@ export function identified(
  * undefined when the EHR cannot be asked. Without an identity, images that are found by MRN are refused.
  */
 export function patientIdentities(outside: UpstreamDeps, tokens: BackendTokens): PatientIdentities {
+  const read = patientReads();
   const recent = expiringCache<{ identity?: PatientIdentity | Unidentified }>(10_000, outside.now);
   const lastKnown = new LRUCache<string, PatientIdentity>({
     max: 10_000,
@@ -63,12 +63,17 @@ export function patientIdentities(outside: UpstreamDeps, tokens: BackendTokens):
     perf: { now: outside.now },
   });
   return async (tenant, config, document, id, callerToken) => {
+    const { fhirBaseUrl } = config;
     /** @param asker key of the token's owner: the EHR's answers to different callers are kept apart */
     const ask = async (asker: string, token: Token, renewed?: Token) => {
       const key = `${tenant.key} ${id} ${asker}`;
       const { identity } = await recent.get(key, async () => {
         try {
-          const identity = await read(tenant, config, id, token, renewed);
+          const identity = await read(
+            `${tenant.key} ${asker}`,
+            { outside, tenant, fhirBaseUrl, token, renewed },
+            id,
+          );
           if (typeof identity === 'string') {
             lastKnown.delete(key);
             return { value: { identity }, seconds: REFUSED_SECONDS };
@@ -99,33 +104,4 @@ export function patientIdentities(outside: UpstreamDeps, tokens: BackendTokens):
     const shown = await ask(asker, async () => callerToken);
     return typeof shown === 'object' ? shown : (found ?? shown);
   };
-
-  /** @param renewed returns another token, for when the EHR refuses the first */
-  async function read(tenant: Tenant, config: EhrConfig, id: string, token: Token, renewed?: Token) {
-    const readWith = (bearer: string): Promise<Answer> =>
-      call(outside, tenant, `${config.fhirBaseUrl}/Patient/${id}`, {
-        headers: { authorization: `Bearer ${bearer}` },
-      }).catch((error: unknown) => {
-        // An HTML page instead of a resource is no patient.
-        if (error instanceof Fault && error.code === 'bad_gateway') return { status: 200, json: {} };
-        throw error;
-      });
-    let answer = await readWith(await token());
-    if (answer.status === 401 && renewed) answer = await readWith(await renewed());
-    if (answer.status === 404 || answer.status === 410) return 'absent';
-    return (answer.status === 200 && identityOf(answer.json, id)) || 'refused';
-  }
 }
-
-/** Returns the identity in a Patient resource; undefined for another patient or resource. */
-export function identityOf(json: Record<string, unknown>, id: string): PatientIdentity | undefined {
-  if (json['resourceType'] !== 'Patient' || json['id'] !== id) return undefined;
-  const { identifier, birthDate } = json;
-  return Object.freeze({
-    id,
-    identifier: Array.isArray(identifier) ? identifier.filter(isObject) : [],
-    ...(typeof birthDate === 'string' && { birthDate }),
-  });
-}
-
-const isObject = (value: unknown): value is Identifier => typeof value === 'object' && value !== null;

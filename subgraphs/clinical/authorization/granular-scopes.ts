@@ -48,7 +48,7 @@ export class GranularScopes {
     this.#matcher.close();
   }
 
-  /** Adds the constraints to a strict search; without them when the server refuses, or they do not fit into one search. */
+  /** Adds the constraints to the search; without them when the server refuses, or they do not fit into one search. */
   async #judged(
     source: RequestSource,
     type: string,
@@ -62,7 +62,7 @@ export class GranularScopes {
     if (!isInFirstPage(search.cursor) || others.length > 0) return asIs();
     const params = [...search.params, ...only!];
     try {
-      return await withoutTotal(source.gather(type, { ...search, params, strict: true }, keep));
+      return await withoutTotal(source.gather(type, { ...search, params }, keep));
     } catch (error) {
       if (!(error instanceof Fault) || error.code !== 'invalid_request') throw error;
       return asIs();

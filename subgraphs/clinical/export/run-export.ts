@@ -13,7 +13,7 @@ import {
 } from '../record/patient-data.ts';
 import type { PatientImages } from '../record/patient-images.ts';
 import { referencesIn, SharedResources } from '../record/shared-resources.ts';
-import { chunksByLength, MAX_IDS_LENGTH } from '../sources/chunks.ts';
+import { chunksByLength, MAX_IDS_LENGTH } from '../../../schema/fhir/id-chunks.ts';
 import type { NdjsonFiles } from './ndjson-files.ts';
 
 /** Resources on one page of a search. */

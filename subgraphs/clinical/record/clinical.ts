@@ -17,6 +17,7 @@ import { isPage, LIST_LIMIT, pageSize, requireListable } from './limits.ts';
 import { readIfAllowed } from './read-if-allowed.ts';
 import { Related, searchAlone, type Relation } from './related.ts';
 import type { Search, SearchResult } from './search.ts';
+import { notAppliedFault } from '../sources/fhir-server-fault.ts';
 import { RequestSource } from '../sources/request-source.ts';
 import { reachOf } from '../search/reach.ts';
 import type { ClinicalSource, HistoryPage, HistorySearch } from '../sources/source.ts';
@@ -167,7 +168,7 @@ export class Clinical {
     requireInnerSearches(this.access, type, applied);
     const params = source.local ? withOwnReferences(type, applied, this.#base) : applied;
     const patients = this.#patients;
-    const { offset, cursor, total, count = LIST_LIMIT } = search;
+    const { offset, cursor, total, strict, count = LIST_LIMIT } = search;
     const page = await this.#granular.covered(
       this.#source,
       type,
@@ -178,11 +179,17 @@ export class Clinical {
         ...(offset !== undefined && { offset }),
         ...(cursor !== undefined && { cursor }),
         ...(total !== undefined && { total }),
+        ...(strict !== undefined && { strict }),
       },
       coverage,
     );
     const resources = page.resources.filter((resource) => this.#visible(resource));
-    const found = { ...page, resources, applied, ignored, ...(sort !== undefined && { sort }) };
+    const notApplied = new Set(page.notApplied);
+    const found = {
+      ...{ ...page, resources, applied: applied.filter(([name]) => !notApplied.has(name)) },
+      ignored: [...ignored, ...[...notApplied].map((name) => notAppliedFault(type, [name]))],
+      ...(sort !== undefined && !notApplied.has('_sort') && { sort }),
+    };
     // A cursor may lead to any page of a server. Its resources are filtered here, but its total must not be shown.
     if (cursor !== undefined && this.access.patients !== 'all' && !source.local) delete found.total;
     return found;

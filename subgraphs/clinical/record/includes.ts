@@ -1,7 +1,7 @@
 import type { Resource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
-import { chunksByLength, MAX_IDS_LENGTH } from '../sources/chunks.ts';
+import { chunksByLength, MAX_IDS_LENGTH } from '../../../schema/fhir/id-chunks.ts';
 import type { Clinical } from './clinical.ts';
 import type { IncludeRule } from './include-rules.ts';
 import { readIfAllowed } from './read-if-allowed.ts';

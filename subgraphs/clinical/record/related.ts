@@ -5,7 +5,7 @@ import type { Search } from './search.ts';
 import type { Compartment } from '../authorization/compartment.ts';
 import { LIST_LIMIT } from './limits.ts';
 import { MAX_GATHERED } from '../sources/request-source.ts';
-import { chunksByLength, MAX_IDS_LENGTH } from '../sources/chunks.ts';
+import { chunksByLength, MAX_IDS_LENGTH } from '../../../schema/fhir/id-chunks.ts';
 import type { SearchPage } from '../sources/source.ts';
 
 type SearchOf = (type: string, search: Search) => Promise<Pick<SearchPage, 'resources' | 'next'>>;

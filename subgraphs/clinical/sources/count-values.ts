@@ -1,4 +1,4 @@
-import { unreadable } from './fhir-server-fault.ts';
+import { tooLong } from './fhir-server-fault.ts';
 
 /** About as many values as 10 MB of resources have; parsing them blocks the event loop for about 0.1 s. */
 const MAX_VALUES = 1_000_000;
@@ -15,9 +15,7 @@ export async function* countValues(body: AsyncIterable<Uint8Array>): AsyncGenera
   for await (const chunk of body) {
     for (const byte of chunk) if (isBeforeValue(byte)) count++;
     if (count > MAX_VALUES) {
-      throw unreadable(
-        'an answer has too many values. Ask for smaller pages with _count, or search more narrowly',
-      );
+      throw tooLong();
     }
     yield chunk;
   }

@@ -60,3 +60,29 @@ export function unreadable(why: string, cause?: unknown): Fault {
     cause,
   });
 }
+
+/** Returns the fault of an answer that has too many bytes or values. */
+export function tooLong(cause?: unknown): Fault {
+  return unreadable(
+    'an answer is too long. Ask for smaller pages with _count, or search more narrowly',
+    cause,
+  );
+}
+
+/** Returns the fault of a list whose rest the server does not give. The number of matches may count others' resources. */
+export function incomplete(type: string): Fault {
+  return new Fault(
+    'too_large',
+    `The clinical record has more ${type} resources than it returns, and no pages of them. Search more narrowly, by date for example, or ask for fewer with _count.`,
+    { service: 'clinical' },
+  );
+}
+
+/** Returns the fault of a search to which a parameter could not be applied. */
+export function notAppliedFault(type: string, names: readonly string[]): Fault {
+  return new Fault(
+    'unsupported_parameter',
+    `The clinical record does not apply ${names.join(', ')} to a search of ${type}. Search without.`,
+    { service: 'clinical' },
+  );
+}

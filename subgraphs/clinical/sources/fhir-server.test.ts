@@ -1,15 +1,21 @@
 /** Faults that a caller gets from a FHIR server that misbehaves (FG-10), with a real listener. */
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
+import { Agent } from 'undici';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { RequestSource } from './request-source.ts';
 import { FhirServer } from './fhir-server.ts';
+import type { FhirHttpOptions } from './fhir-server/http.ts';
+import { FhirServersShared } from './fhir-server/shared.ts';
 
 let server: Server | undefined;
 afterEach(() => server?.closeAllConnections());
 afterEach(() => void server?.close());
 
 async function listen(listener: RequestListener): Promise<string> {
-  server = createServer(listener);
+  server = createServer((request, response) => {
+    if (request.url === '/fhir/metadata') return void response.writeHead(404).end();
+    listener(request, response);
+  });
   await new Promise<void>((resolve) => server!.listen(0, '127.0.0.1', resolve));
   return `http://127.0.0.1:${(server.address() as { port: number }).port}/fhir`;
 }
@@ -21,8 +27,12 @@ const json = (status: number, body: unknown, headers = {}): RequestListener => {
   };
 };
 
+const shared = new FhirServersShared();
+afterAll(() => shared.close());
+const open = (options: FhirHttpOptions) => new FhirServer(options, shared);
+
 const search = (base: string, signal?: AbortSignal) =>
-  new FhirServer({ base, timeout: 300 }).search('Patient', { params: [], count: 10 }, signal);
+  open({ base, timeout: 300 }).search('Patient', { params: [], count: 10 }, signal);
 
 describe('faults of the FHIR server', () => {
   const cases: [what: string, listener: RequestListener, code: string, status: number][] = [
@@ -85,7 +95,7 @@ describe('faults of the FHIR server', () => {
 
   it.each([404, 410])('a read answered with %s finds nothing, and does not fail', async (status) => {
     const base = await listen(json(status, {}));
-    expect(await new FhirServer({ base }).read('Patient', ['gone'])).toEqual([]);
+    expect(await open({ base }).read('Patient', ['gone'])).toEqual([]);
   });
 
   it('stops when the request is aborted', async () => {
@@ -113,7 +123,7 @@ describe('FG-10 pages without end', () => {
         response,
       );
     });
-    const server = new FhirServer({ base });
+    const server = open({ base });
     const search = new RequestSource(async () => server, undefined).gather('Patient', {
       params: [],
       count: 10,
@@ -134,7 +144,12 @@ describe('requests to the server', () => {
       used.add(request.socket);
       json(200, { resourceType: 'Bundle' })(request, response);
     });
-    for (let i = 0; i < 3; i++) expect((await search(base)).resources).toEqual([]);
+    const dispatcher = new Agent({ connections: 1 });
+    const server = open({ base, dispatcher });
+    for (let i = 0; i < 3; i++) {
+      expect((await server.search('Patient', { params: [], count: 10 })).resources).toEqual([]);
+    }
+    await dispatcher.destroy();
     expect(lost).toBeGreaterThan(0);
   });
 
@@ -144,7 +159,7 @@ describe('requests to the server', () => {
       headers = request.headers;
       json(200, { resourceType: 'Bundle' })(request, response);
     });
-    await new FhirServer({ base, token: 'secret' }).search('Patient', { params: [], count: 1 });
+    await open({ base, token: 'secret' }).search('Patient', { params: [], count: 1 });
     expect(headers).toMatchObject({ authorization: 'Bearer secret', accept: 'application/fhir+json' });
   });
 
@@ -157,7 +172,7 @@ describe('requests to the server', () => {
       const entry = asked.map((id) => ({ resource: { resourceType: 'Patient', id } }));
       json(200, { resourceType: 'Bundle', entry })(request, response);
     });
-    expect(await new FhirServer({ base }).read('Patient', ids)).toHaveLength(200);
+    expect(await open({ base }).read('Patient', ids)).toHaveLength(200);
     expect(urls.length).toBeLessThan(8);
     expect(Math.max(...urls.map(({ length }) => length))).toBeLessThan(2_000);
   });
@@ -167,7 +182,7 @@ describe('requests to the server', () => {
       const id = /Patient\/(\w+)$/.exec(request.url ?? '')?.[1];
       json(id ? 200 : 400, { resourceType: 'Patient', id })(request, response);
     });
-    const found = await new FhirServer({ base }).read('Patient', ['a', 'b']);
+    const found = await open({ base }).read('Patient', ['a', 'b']);
     expect(found.map(({ id }) => id)).toEqual(['a', 'b']);
   });
 
@@ -179,7 +194,7 @@ describe('requests to the server', () => {
         urls.push(request.url ?? '');
         json(200, { resourceType: 'Patient', id: ids[0] })(request, response);
       });
-      expect(await new FhirServer({ base }).read('Patient', ids)).toEqual([]);
+      expect(await open({ base }).read('Patient', ids)).toEqual([]);
       expect(urls).toEqual([]);
     },
   );

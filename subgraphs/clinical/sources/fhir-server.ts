@@ -1,57 +1,56 @@
-import type { Bundle, Resource } from 'fhir/r4.js';
-import type { Dispatcher } from 'undici';
-import { request } from 'undici';
-import { parseFhirJson } from '../../../schema/fhir/decimal.ts';
+import type { Resource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { foreignCursor } from '../../../schema/fault/refusals.ts';
-import { FHIR_ID, FHIR_JSON } from '../../../schema/fhir/fhir.ts';
-import { limitedText } from '../../../schema/outbound/limited-text.ts';
-import { resending } from '../../../schema/outbound/resending.ts';
+import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import { searchParameter } from '../../../schema/fhir/tables.ts';
-import { chunksByLength, MAX_IDS_LENGTH } from './chunks.ts';
-import { countValues } from './count-values.ts';
-import { failed, refused, unreadable } from './fhir-server-fault.ts';
+import { boundTo } from '../search/reach.ts';
+import { chunksByLength, MAX_IDS_LENGTH } from '../../../schema/fhir/id-chunks.ts';
+import { incomplete } from './fhir-server-fault.ts';
+import type { FhirHttpOptions } from './fhir-server/http.ts';
+import { FhirHttp } from './fhir-server/http.ts';
+import { PageSearch } from './fhir-server/page-search.ts';
+import type { Place } from './fhir-server/place.ts';
+import { Links, readPlace, writePlace } from './fhir-server/place.ts';
+import type { FhirServersShared } from './fhir-server/shared.ts';
+import { Sorting } from './fhir-server/sorting.ts';
 import { serverHistory, serverVersion, type ServerCalls } from './fhir-server-history.ts';
 import { FollowedPages } from './followed-pages.ts';
-import { boundTo } from '../search/reach.ts';
 import type {
   ClinicalSource,
   HistoryPage,
   HistorySearch,
   ResourceName,
   SearchPage,
+  SearchParams,
+  SourceCapabilities,
   SourceSearch,
 } from './source.ts';
 
-export interface FhirServerOptions {
-  /** Absolute base without a trailing slash. */
-  base: string;
-  /** The caller's token (SM-17); undefined: requests have none. */
-  token?: string;
-  dispatcher?: Dispatcher;
-  /** Milliseconds until the first byte, and between bytes. */
-  timeout?: number;
-}
-
-const TIMEOUT_MS = 20_000;
-/** Largest answer; a page of 1,000 resources has a few MB. */
-const MAX_BYTES = 64 * 1024 * 1024;
-/** Some servers refuse larger pages, or silently return fewer resources. */
-const MAX_PAGE = 1_000;
+const FIRST: Place = { path: '', seen: 0, ignored: [], part: 0 };
 
 /** A FHIR R4 server that is called over REST on the caller's behalf. */
 export class FhirServer implements ClinicalSource {
   readonly local = false;
   readonly base: string;
-  readonly #options: FhirServerOptions;
-  /** Matches absolute references to the same server: they are made relative, so that they can be compared. */
-  readonly #ownReferences: RegExp;
+  readonly #options: FhirHttpOptions;
+  readonly #shared: FhirServersShared;
+  readonly #http: FhirHttp;
+  readonly #links: Links;
+  readonly #pages: PageSearch;
 
-  constructor(options: FhirServerOptions) {
-    this.base = options.base.replace(/\/+$/, '');
-    this.#options = options;
-    const escaped = this.base.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-    this.#ownReferences = new RegExp(`"reference"\\s*:\\s*"${escaped}/`, 'g');
+  constructor(options: FhirHttpOptions, shared: FhirServersShared) {
+    const base = options.base.replace(/\/+$/, '');
+    this.base = base;
+    this.#options = { ...options, base };
+    this.#shared = shared;
+    this.#http = new FhirHttp(this.#options);
+    this.#links = new Links(base);
+    const capabilities = () => this.capabilities();
+    this.#pages = new PageSearch({ base, http: this.#http, links: this.#links, capabilities, shared });
+  }
+
+  /** Once in an hour the server is asked what it can do. */
+  capabilities(): Promise<SourceCapabilities | undefined> {
+    return this.#shared.capabilities.of(this.#options);
   }
 
   async read(type: string, named: readonly string[], signal?: AbortSignal): Promise<Resource[]> {
@@ -59,7 +58,7 @@ export class FhirServer implements ClinicalSource {
     const ids = named.filter((id) => FHIR_ID.test(id));
     if (ids.length === 0) return [];
     if (ids.length === 1) {
-      const resource = await this.#get(`/${type}/${encodeURIComponent(ids[0]!)}`, signal);
+      const resource = await this.#http.get(`/${type}/${encodeURIComponent(ids[0]!)}`, signal);
       return resource?.resourceType === type && resource.id === ids[0] ? [resource] : [];
     }
     const chunks = chunksByLength(ids, MAX_IDS_LENGTH);
@@ -67,50 +66,71 @@ export class FhirServer implements ClinicalSource {
   }
 
   async #readTogether(type: string, ids: string[], signal: AbortSignal | undefined): Promise<Resource[]> {
-    const search: SourceSearch = { params: [['_id', ids.join(',')]], count: ids.length };
-    const found: Resource[] = [];
-    const followed = new FollowedPages();
+    const found = new Map<string, Resource>();
     try {
-      let page = await this.search(type, search, signal);
-      found.push(...page.resources);
-      while (page.next !== undefined && found.length < ids.length) {
-        followed.follow(page.next);
-        page = await this.search(type, { ...search, cursor: page.next }, signal);
-        found.push(...page.resources);
+      // A server that cuts its answers is asked again for the rest.
+      for (let left = ids; left.length > 0;) {
+        const isCut = await this.#readPages(type, { ids: left, found }, signal);
+        const rest = left.filter((id) => !found.has(id));
+        if (!isCut) break;
+        if (rest.length === left.length) throw incomplete(type);
+        left = rest;
       }
-      return found;
+      return [...found.values()];
     } catch (error) {
       // Some servers can read a type but not search it by _id.
-      if (!(error instanceof Fault) || error.code !== 'invalid_request') throw error;
+      if (!(error instanceof Fault) || !['invalid_request', 'not_implemented'].includes(error.code))
+        throw error;
       return (await Promise.all(ids.map((id) => this.read(type, [id], signal)))).flat();
     }
   }
 
-  async search(type: string, search: SourceSearch, signal?: AbortSignal): Promise<SearchPage> {
-    const path =
-      search.cursor === undefined
-        ? `/${type}?${queryOf(type, search)}`
-        : this.#pathOfCursor(type, search.cursor);
-    const bundle = (await this.#get(path, signal, search.strict)) as Bundle | undefined;
-    if (bundle?.resourceType !== 'Bundle') throw unreadable('the search was not answered with a Bundle');
-    const matches = (bundle.entry ?? []).filter(
-      ({ resource, search }) => resource?.resourceType === type && search?.mode !== 'include',
-    );
-    const next = bundle.link?.find(({ relation }) => relation === 'next')?.url;
-    const cursor = next && this.#relative(next);
-    if (next && !cursor && matches.length < search.count) {
-      throw unreadable('its next page is said to be at another server');
+  /** @returns true when the server gives no way to the rest */
+  async #readPages(
+    type: string,
+    { ids, found }: { ids: readonly string[]; found: Map<string, Resource> },
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const search: SourceSearch = { params: [['_id', ids.join(',')]], count: ids.length };
+    const followed = new FollowedPages();
+    let page = await this.search(type, search, signal);
+    for (;;) {
+      for (const resource of page.resources) found.set(resource.id!, resource);
+      if (page.next === undefined || found.size >= ids.length) return page.incomplete ?? false;
+      followed.follow(page.next);
+      page = await this.search(type, { ...search, cursor: page.next }, signal);
     }
+  }
+
+  async search(type: string, search: SourceSearch, signal?: AbortSignal): Promise<SearchPage> {
+    const place = search.cursor === undefined ? FIRST : readPlace(search.cursor);
+    const parts = partsOf(type, search);
+    const params = parts[place.part];
+    if (!params) return { resources: [] };
+    const page = await this.#pages.page(type, { ...search, params }, { place, signal });
+    if (parts.length === 1) return page;
+    const { total: _, ...ofPart } = page;
+    const isLast = page.next !== undefined || page.incomplete === true || place.part + 1 >= parts.length;
+    // The order holds within one part only.
+    const unsorted = search.sort === undefined ? [] : ['_sort'];
     return {
-      resources: matches.map(({ resource }) => resource as Resource),
-      ...(bundle.total !== undefined && { total: bundle.total }),
-      ...(cursor && { next: cursor }),
+      ...ofPart,
+      notApplied: [...new Set([...(page.notApplied ?? []), ...unsorted])],
+      ...(!isLast && { next: writePlace({ ...FIRST, part: place.part + 1 }), mayRepeat: true }),
     };
   }
 
-  /** The server may support any parameter of the standard. */
+  /** True for what the resource alone decides: that is filtered here when the server ignores it. Others have to be declared. */
   supports(type: string, name: string): boolean {
-    return searchParameter(type, /^[^.:]+/.exec(name)?.[0] ?? '') !== undefined;
+    const [, code = '', rest = ''] = /^([^.:]+)(.*)$/.exec(name) ?? [];
+    if (searchParameter(type, code) === undefined) return false;
+    const declared = this.#shared.capabilities.known(this.#options)?.get(type)?.searchParameters;
+    return rest === '' || !rest.includes('.') || !declared || declared.has(code);
+  }
+
+  sorted(type: string, resources: readonly Resource[], sort: string): Resource[] | undefined {
+    const sorting = new Sorting(this.#shared.matcher, type, sort);
+    return sorting.isPossible ? sorting.sorted(resources) : undefined;
   }
 
   version(named: ResourceName, versionId: string, signal?: AbortSignal): Promise<Resource | undefined> {
@@ -120,78 +140,26 @@ export class FhirServer implements ClinicalSource {
   history(named: ResourceName, search: HistorySearch, signal?: AbortSignal): Promise<HistoryPage> {
     const { cursor } = search;
     const place = `${named.type}/${named.id}/_history`;
-    const path = cursor === undefined ? undefined : this.#pathOfCursor(place, cursor);
+    const path = cursor === undefined ? undefined : this.#links.requireSearch(place, cursor);
     return serverHistory(this.#calls(signal), { ...named, path }, search);
   }
 
   #calls(signal: AbortSignal | undefined): ServerCalls {
-    return { get: (path) => this.#get(path, signal), cursorOf: (link) => this.#relative(link) };
-  }
-
-  /**
-   * Returns a link as a path below the configured base; undefined for a link outside of it. Only its path counts: servers
-   * behind a proxy often write their internal host and scheme. The request is always sent to the configured base.
-   */
-  #relative(link: string): string | undefined {
-    const url = URL.canParse(link, `${this.base}/`) ? new URL(link, `${this.base}/`) : undefined;
-    if (!url || url.username || url.password) return undefined;
-    const root = new URL(this.base).pathname.replace(/\/$/, '');
-    const below = url.pathname === root || url.pathname.startsWith(`${root}/`);
-    return below ? `${url.pathname.slice(root.length)}${url.search}` : undefined;
-  }
-
-  /** Reads a cursor from a client. It may only name the search of this type, or the base itself (`?_getpages=…`). */
-  #pathOfCursor(type: string, cursor: string): string {
-    const path =
-      cursor.startsWith('/') || cursor.startsWith('?') ? this.#relative(this.base + cursor) : undefined;
-    const before = path?.split('?')[0];
-    const allowed = ['', '/', `/${type}`, `/${type}/`, `/${type}/_search`];
-    if (path === undefined || before === undefined || !allowed.includes(before)) {
-      throw foreignCursor();
-    }
-    return path;
-  }
-
-  async #get(path: string, signal: AbortSignal | undefined, strict = false): Promise<Resource | undefined> {
-    const { token, dispatcher, timeout = TIMEOUT_MS } = this.#options;
-    let response: Dispatcher.ResponseData;
-    let text: string;
-    try {
-      const send = () =>
-        request(this.base + path, {
-          headers: {
-            accept: FHIR_JSON,
-            ...(strict && { prefer: 'handling=strict' }),
-            ...(token && { authorization: `Bearer ${token}` }),
-          },
-          headersTimeout: timeout,
-          bodyTimeout: timeout,
-          ...(dispatcher && { dispatcher }),
-          ...(signal && { signal }),
-        });
-      response = await resending(send);
-      text = await limitedText(countValues(response.body), MAX_BYTES);
-    } catch (error) {
-      if (error instanceof Fault) throw error;
-      throw failed(error, signal);
-    }
-    const { statusCode } = response;
-    if (statusCode === 404 || statusCode === 410) return undefined;
-    if (statusCode >= 300) throw refused(statusCode, response.headers['retry-after']);
-    try {
-      return parseFhirJson(text.replace(this.#ownReferences, '"reference":"')) as Resource;
-    } catch (cause) {
-      throw unreadable('the answer is not JSON', cause);
-    }
+    return { get: (path) => this.#http.get(path, signal), cursorOf: (link) => this.#links.relative(link) };
   }
 }
 
-function queryOf(type: string, { patients, params, sort, count, offset, total }: SourceSearch): string {
-  const bound = patients ? boundTo(patients, type, params) : params;
-  const query = new URLSearchParams(bound.map(([name, value]): [string, string] => [name, value]));
-  if (sort) query.append('_sort', sort);
-  query.append('_count', String(Math.min(count, MAX_PAGE)));
-  if (offset) query.append('_offset', String(offset));
-  if (total === 'accurate') query.append('_total', 'accurate');
-  return query.toString();
+/** Returns the parameters of the search, bound to its patients: of several searches when they do not fit into one URL. */
+function partsOf(type: string, { params, patients }: SourceSearch): SearchParams[] {
+  if (!patients) return [params];
+  const bound = boundTo(patients, type, params);
+  // The client names patients itself.
+  if (bound === params) return [params];
+  let start = 0;
+  return chunksByLength(patients.map(inUrl), MAX_IDS_LENGTH).map(({ length }) =>
+    boundTo(patients.slice(start, (start += length)), type, params),
+  );
 }
+
+/** As it is written in a URL, with a comma. */
+const inUrl = (id: string): string => `Patient%2F${id}%2`;

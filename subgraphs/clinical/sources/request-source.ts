@@ -4,6 +4,7 @@ import { bindContained } from '../../../schema/fhir/contained.ts';
 import { LoopTurns } from '../../../schema/process/event-loop.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { isTimeout } from '../../../schema/outbound/unreachable.ts';
+import { incomplete, notAppliedFault, unreadable } from './fhir-server-fault.ts';
 import { FollowedPages } from './followed-pages.ts';
 import { Versions } from './history.ts';
 import type {
@@ -97,46 +98,92 @@ export class RequestSource {
   }
 
   /**
-   * Gathers `count` matches after the first `offset`, from as many pages as needed. `next` continues after the last match,
-   * also in the middle of a page.
+   * Gathers `count` matches after the first `offset`, from as many pages as needed, each once. `next` continues after the
+   * last match, also in the middle of a page. A list that a server does not sort is sorted here when it is gathered whole.
    * @param keep filters the matches of a page; `total` still counts all of them
-   * @throws Fault `too_large` when too many matches are filtered out, `bad_gateway` when a server's pages have no end
+   * @throws Fault `too_large` when too many matches are filtered out, or a server does not return the rest of the list;
+   * `bad_gateway` when its pages have no end; `unsupported_parameter` when `strict` and a parameter was not applied
    */
   async gather(
     type: string,
     search: SourceSearch,
     keep: (resources: readonly Resource[]) => Promise<readonly Resource[]> = async (resources) => resources,
   ): Promise<SearchPage> {
-    const { local } = await this.#source();
+    const source = await this.#source();
     const { offset = 0, count, cursor: from, ...rest } = search;
     // Few servers support an offset; the others would ignore it, and the answer would be wrong.
-    const wanted = count + (local ? 0 : offset);
-    const asked = { ...rest, count: wanted, ...(local && offset > 0 && { offset }) };
-    const place = from === undefined ? { before: 0, cursor: undefined } : readPlace(from);
-    let { cursor } = place;
-    let page = await this.page(type, cursor === undefined ? asked : { ...asked, cursor });
-    const { total } = page;
-    let kept = await keep(page.resources);
-    let looked = page.resources.length;
-    const resources = kept.slice(place.before);
-    const followed = new FollowedPages(cursor);
-    while (page.next !== undefined && resources.length < wanted) {
-      if (looked > MAX_GATHERED) throw tooManyLeftOut(type);
-      cursor = page.next;
-      followed.follow(cursor);
-      page = await this.page(type, { ...asked, cursor });
-      kept = await keep(page.resources);
-      looked += page.resources.length;
-      resources.push(...kept);
-    }
-    const beyond = resources.length - wanted;
-    const next = beyond > 0 ? placeIn(kept.length - beyond, cursor) : page.next;
+    const wanted = count + (source.local ? 0 : offset);
+    const asked = { ...rest, count: wanted, ...(source.local && offset > 0 && { offset }) };
+    const gathered = await this.#pagesOf(type, asked, { wanted, from, keep });
+    const isWhole = from === undefined && gathered.next === undefined;
+    const sort = search.sort ?? '';
+    const sorted =
+      isWhole && gathered.notApplied.has('_sort')
+        ? source.sorted?.(type, gathered.resources, sort)
+        : undefined;
+    if (sorted) gathered.notApplied.delete('_sort');
+    const notApplied = [...gathered.notApplied];
+    if (search.strict && notApplied.length > 0) throw notAppliedFault(type, notApplied);
+    const { total, next } = gathered;
     return {
-      resources: resources.slice(wanted - count, wanted),
+      resources: (sorted ?? gathered.resources).slice(wanted - count, wanted),
       ...(total !== undefined && { total }),
       ...(next !== undefined && { next }),
+      ...(notApplied.length > 0 && { notApplied }),
     };
   }
+
+  async #pagesOf(type: string, search: SourceSearch, { wanted, from, keep }: Gathering): Promise<Gathered> {
+    let { before, cursor } = from === undefined ? { before: 0, cursor: undefined } : readPlace(from);
+    const followed = new FollowedPages(cursor);
+    const found = new Map<string, Resource>();
+    const notApplied = new Set<string>();
+    let looked = 0;
+    let total: number | undefined;
+    let mayRepeat = false;
+    for (let isFirst = true; ; isFirst = false) {
+      const page = await this.page(type, cursor === undefined ? search : { ...search, cursor });
+      const kept = await keep(page.resources);
+      looked += page.looked ?? page.resources.length;
+      for (const name of page.notApplied ?? []) notApplied.add(name);
+      if (isFirst) total = page.total;
+      if (page.looked !== undefined && page.looked > page.resources.length) total = undefined;
+      if (search.strict && [...notApplied].some((name) => name !== '_sort'))
+        throw notAppliedFault(type, [...notApplied]);
+      let at = before;
+      const known = found.size;
+      for (; at < kept.length && found.size < wanted; at++) found.set(kept[at]!.id ?? '', kept[at]!);
+      const resources = () => [...found.values()];
+      if (at < kept.length) return { resources: resources(), next: placeIn(at, cursor), total, notApplied };
+      if (page.incomplete && found.size < wanted) throw incomplete(type);
+      // Whoever asks for more is told that there are no more pages.
+      if (page.incomplete) return { resources: resources(), next: placeIn(at, cursor), total, notApplied };
+      if (page.next === undefined || found.size >= wanted) {
+        return { resources: resources(), next: page.next, total, notApplied };
+      }
+      if (looked > MAX_GATHERED) throw tooManyLeftOut(type);
+      if (known === found.size && kept.length > before && !mayRepeat)
+        throw unreadable('its pages repeat themselves');
+      mayRepeat = page.mayRepeat ?? false;
+      before = 0;
+      cursor = page.next;
+      followed.follow(cursor);
+    }
+  }
+}
+
+interface Gathering {
+  wanted: number;
+  from: string | undefined;
+  keep: (resources: readonly Resource[]) => Promise<readonly Resource[]>;
+}
+
+interface Gathered {
+  resources: Resource[];
+  next: string | undefined;
+  total: number | undefined;
+  /** Names of parameters that were not applied to one of the pages. */
+  notApplied: Set<string>;
 }
 
 /** Writes a cursor of the source, and the number of matches before the place on its page; the first page has no cursor. */

@@ -6,7 +6,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { searchParameter } from '../../../schema/fhir/tables.ts';
 import type { Criterion } from '../search/criteria.ts';
 import { parseCriteria } from '../search/criteria.ts';
-import type { Indexer } from '../search/index-rows.ts';
+import type { Indexer, IndexRows } from '../search/index-rows.ts';
 import { compileIndexer } from '../search/index-rows.ts';
 import type { SqlContext } from '../search/sql.ts';
 import { searchFrom } from '../search/sql.ts';
@@ -114,6 +114,18 @@ export class ResourceMatcher {
       return true;
     } catch {
       return false;
+    }
+  }
+
+  /**
+   * Returns the values by which a parameter finds a resource; undefined for a parameter that is not indexed, and for a
+   * resource whose values are not valid FHIR.
+   */
+  rowsOf(type: string, code: string, resource: Resource): IndexRows | undefined {
+    try {
+      return this.#indexer(type, code)?.indexer.rows(resource);
+    } catch {
+      return undefined;
     }
   }
 

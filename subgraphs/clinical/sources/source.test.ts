@@ -2,20 +2,24 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { accessOf, startClinical, startFhirServer } from '../test/servers.ts';
 import { FhirServer } from './fhir-server.ts';
+import { FhirServersShared } from './fhir-server/shared.ts';
 import type { ClinicalSource, SearchParams } from './source.ts';
 
 let clinical: Awaited<ReturnType<typeof startClinical>>;
 let server: Awaited<ReturnType<typeof startFhirServer>>;
 let sources: Record<'store' | 'fhir-server', ClinicalSource>;
 
+const shared = new FhirServersShared();
+
 beforeAll(async () => {
   clinical = await startClinical();
   server = await startFhirServer(clinical.subgraph, clinical.tenant);
   const store = await clinical.subgraph.open(clinical.tenant, accessOf('system/*.rs')).backend();
-  sources = { store, 'fhir-server': new FhirServer({ base: server.base }) };
+  sources = { store, 'fhir-server': new FhirServer({ base: server.base }, shared) };
 });
 
 afterAll(async () => {
+  shared.close();
   await server.end();
   await clinical.end();
 });

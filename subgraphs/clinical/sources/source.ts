@@ -22,7 +22,7 @@ export interface SourceSearch {
   cursor?: string;
   /** Undefined: not wanted. */
   total?: Total;
-  /** Asks a server to refuse unknown parameters instead of ignoring them (`Prefer: handling=strict`). */
+  /** The caller wants an error instead of an answer to which a parameter was not applied (`Prefer: handling=strict`). */
   strict?: boolean;
 }
 
@@ -33,6 +33,14 @@ export interface SearchPage {
   total?: number;
   /** Opaque; continues this search. */
   next?: string;
+  /** Number of matches that the backend returned, when more than `resources`: some were left out here. */
+  looked?: number;
+  /** Names of parameters, and `_sort`, that neither the backend nor this gateway could apply: the page is too wide. */
+  notApplied?: readonly string[];
+  /** True when there are more matches, but the backend gives no way to reach them. There is no `next` then. */
+  incomplete?: boolean;
+  /** True when `next` begins another search for the same list, whose matches may be among those found. */
+  mayRepeat?: boolean;
 }
 
 /** Names one resource of the record. */
@@ -99,6 +107,9 @@ export interface ClinicalSource {
 
   /** Returns true when this source supports the parameter with its modifier or chain (`code:not`, `patient.identifier`). */
   supports(type: string, name: string): boolean;
+
+  /** Sorts all matches of a search, for a backend that does not sort them; undefined when that is not possible here. */
+  sorted?(type: string, resources: readonly Resource[], sort: string): Resource[] | undefined;
 
   /** Returns one version of a resource; undefined when there is none. Left out by sources that keep no versions. */
   version?(named: ResourceName, versionId: string, signal?: AbortSignal): Promise<Resource | undefined>;

@@ -90,7 +90,8 @@ function without(url: string, ignored: readonly string[]): string {
 }
 
 /**
- * Starts a real FHIR server on a free port with the record of a tenant; it keeps the path of every request.
+ * Starts a real FHIR server on a free port with the record of a tenant; it keeps the path of every request, but for
+ * `/metadata`, which is asked for once in an hour.
  * @param options `ignored`: search parameters that it drops silently; `refusesStrict`: it answers 400 to
  * `Prefer: handling=strict`
  */
@@ -102,7 +103,8 @@ export async function startFhirServer(
   const requests: string[] = [];
   const app = fhirApp(subgraph, tenant, () => accessOf('system/*.rs'), ignored);
   app.addHook('onRequest', async ({ originalUrl, headers }, reply) => {
-    requests.push(decodeURIComponent(originalUrl.replace('/test/fhir', '')));
+    const path = decodeURIComponent(originalUrl.replace('/test/fhir', ''));
+    if (path !== '/metadata') requests.push(path);
     if (refusesStrict && headers.prefer === 'handling=strict') return reply.code(400).send({});
   });
   await app.listen({ host: '127.0.0.1', port: 0 });

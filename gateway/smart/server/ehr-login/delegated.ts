@@ -3,7 +3,7 @@ import { generateRandomCodeVerifier, generateRandomNonce, generateRandomState } 
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
-import { identityOf } from '../../patient/patient.ts';
+import { identityOf } from '../../patient/identity.ts';
 import type { IndependentConfig } from '../../discovery/smart-configuration.ts';
 import type { UpstreamDeps } from '../../token/upstream.ts';
 import { call } from '../../token/upstream.ts';
