@@ -5,9 +5,10 @@ import type { Bind } from './criterion-sql.ts';
 import { comparison, oneOf } from './criterion-sql.ts';
 import type { Criterion } from './criteria.ts';
 import { parseCriteria } from './criteria.ts';
+import { bindingParameter, reachOf } from './reach.ts';
 
 /** A condition on one of the index tables. `where` uses its columns, including `param`. */
-interface Condition {
+export interface Condition {
   table: 'token' | 'string' | 'date' | 'number' | 'reference' | 'uri';
   where: string;
   binds: Bind[];
@@ -25,47 +26,78 @@ export interface SqlContext {
   param(type: string, code: string): number | undefined;
   /** Milliseconds since the epoch, for `ap`. */
   now: number;
+  /** Logical ids of the patients in reach; undefined: all. Every search and each search within it is bound to them. */
+  patients?: readonly string[];
+}
+
+/** The conditions of a search, which all have to hold. */
+export interface Conditions {
+  /** On the row `r` of the resource itself. */
+  own: Statement[];
+  /** True when `own` names the wanted ids. */
+  byId: boolean;
+  /** On the rows of its values. */
+  values: Condition[];
 }
 
 /**
- * Returns the `FROM … WHERE …` of a search on the table `resource r`. The condition that is likely to narrow most selects
- * the resources; the others are checked for each of them.
+ * Reads the criteria of a search into conditions.
+ * @throws Fault `invalid_request` for a value that cannot be read
+ */
+export function conditionsOf(type: string, criteria: readonly Criterion[], context: SqlContext): Conditions {
+  const isOwn = ({ parameter }: Criterion): boolean => parameter.code === '_id';
+  return {
+    own: criteria.filter(isOwn).map(identity),
+    byId: criteria.some((criterion) => isOwn(criterion) && !criterion.modifier),
+    values: criteria
+      .filter((criterion) => !isOwn(criterion))
+      .map((criterion) => condition(type, criterion, context)),
+  };
+}
+
+/**
+ * Returns the `FROM … WHERE …` of a search within another one, on the table `resource r`. The condition that is likely to
+ * narrow most selects the resources; the others are checked for each of them.
  * @throws Fault `invalid_request` for a value that cannot be read
  */
 export function searchFrom(type: string, criteria: readonly Criterion[], context: SqlContext): Statement {
-  const binds: Bind[] = [];
-  const where: string[] = [];
-  const conditions: Condition[] = [];
-  for (const criterion of criteria) {
-    if (criterion.parameter.code === '_id') where.push(identity(criterion, binds));
-    else conditions.push(condition(type, criterion, context));
-  }
-  const byId = criteria.some(({ parameter, modifier }) => parameter.code === '_id' && !modifier);
-  const driver = byId ? undefined : conditions.filter(({ negated }) => !negated).sort(byYield)[0];
-  if (driver) {
-    where.push(`r.rid IN (SELECT rid FROM ${driver.table} WHERE ${driver.where})`);
-    binds.push(...driver.binds);
-  } else {
-    where.unshift('r.type = ?');
-    binds.unshift(type);
-  }
-  for (const other of conditions) {
-    if (other === driver) continue;
-    const not = other.negated ? 'NOT ' : '';
-    where.push(`${not}EXISTS (SELECT 1 FROM ${other.table} WHERE rid = r.rid AND ${other.where})`);
-    binds.push(...other.binds);
-  }
-  return { sql: `FROM resource r WHERE ${where.join(' AND ')}`, binds };
+  const { own, byId, values } = withinReach(type, conditionsOf(type, criteria, context), context);
+  const driver = byId ? undefined : values.filter(({ negated }) => !negated).sort(byYield)[0];
+  const selecting = driver
+    ? { sql: `r.rid IN (SELECT rid FROM ${driver.table} WHERE ${driver.where})`, binds: driver.binds }
+    : { sql: 'r.type = ?', binds: [type] };
+  const others = values.filter((other) => other !== driver).map(check);
+  const { sql, binds } = allOf([selecting, ...own, ...others]);
+  return { sql: `FROM resource r WHERE ${sql}`, binds };
+}
+
+/** Returns a condition on values as one on the resource `r`. */
+export function check({ table, where, binds, negated }: Condition): Statement {
+  const not = negated ? 'NOT ' : '';
+  // The few values of a resource are looked up in a list. SQLite would look up each item of the list in the index.
+  const looked = where.replaceAll(/\b(\w+) (?=IN \(SELECT value FROM json_each)/g, '+$1 ');
+  return { sql: `${not}EXISTS (SELECT 1 FROM ${table} WHERE rid = r.rid AND ${looked})`, binds };
+}
+
+/** Joins conditions by AND. */
+export function allOf(statements: readonly Statement[]): Statement {
+  return {
+    sql: statements.map(({ sql }) => sql).join(' AND '),
+    binds: statements.flatMap(({ binds }) => binds),
+  };
 }
 
 const YIELD: Condition['table'][] = ['reference', 'uri', 'token', 'string', 'number', 'date'];
-const byYield = (a: Condition, b: Condition): number => YIELD.indexOf(a.table) - YIELD.indexOf(b.table);
+/** Orders conditions by how much they are likely to narrow a search. */
+export const byYield = (a: Condition, b: Condition): number =>
+  YIELD.indexOf(a.table) - YIELD.indexOf(b.table);
 
 /** Returns the condition for `_id`, which is the key of the resource and has no index rows. */
-function identity(criterion: Criterion, binds: Bind[]): string {
-  if (criterion.modifier === 'missing') return isMissing(criterion) ? '0' : '1';
+function identity(criterion: Criterion): Statement {
+  if (criterion.modifier === 'missing') return { sql: isMissing(criterion) ? '0' : '1', binds: [] };
   const not = criterion.modifier === 'not' ? 'NOT ' : '';
-  return `${not}r.id ${oneOf(criterion.values.map(unescapeValue), binds)}`;
+  const binds: Bind[] = [];
+  return { sql: `${not}r.id ${oneOf(criterion.values.map(unescapeValue), binds)}`, binds };
 }
 
 function isMissing({ parameter, values }: Criterion): boolean {
@@ -107,4 +139,41 @@ function chained(
     return `SELECT '${type}/' || r.id ${inner.sql}`;
   });
   return `target IN (${selects.join(' UNION ALL ')})`;
+}
+
+/**
+ * Binds a search to the patients in reach (SM-16).
+ * @param outermost true for the search that was asked for: of the types that everybody may read, it finds only what
+ * belongs to the patients
+ */
+export function withinReach(
+  type: string,
+  conditions: Conditions,
+  context: SqlContext,
+  outermost = false,
+): Conditions {
+  const { patients } = context;
+  if (!patients) return conditions;
+  const none = { ...conditions, own: [...conditions.own, { sql: '0', binds: [] }] };
+  const reach = reachOf(type);
+  if (reach === 'never' || reach === 'attached') return none;
+  const binding = bindingParameter(type);
+  if (binding === undefined) return outermost || reach !== 'shared' ? none : conditions;
+  const binds: Bind[] = [];
+  if (type === 'Patient') {
+    const sql = `r.id ${oneOf(patients, binds)}`;
+    return { own: [...conditions.own, { sql, binds }], byId: true, values: conditions.values };
+  }
+  const param = context.param(type, binding) ?? -1;
+  const targets = patients.map((id) => `Patient/${id}`);
+  const where = `param = ? AND target ${oneOf(targets, binds)}`;
+  const own: Condition = { table: 'reference', where, binds: [param, ...binds] };
+  if (outermost || reach === 'compartment') {
+    return { ...conditions, values: [...conditions.values, own] };
+  }
+  // A device of nobody is shared, the device of a patient is not.
+  const nobodys = check({ table: 'reference', where: 'param = ?', binds: [param], negated: true });
+  const owned = check(own);
+  const either = { sql: `(${nobodys.sql} OR ${owned.sql})`, binds: [...nobodys.binds, ...owned.binds] };
+  return { ...conditions, own: [...conditions.own, either] };
 }

@@ -1,0 +1,150 @@
+import type { Resource } from 'fhir/r4.js';
+import { setImmediate } from 'node:timers/promises';
+import { Fault } from '../../../../schema/fault/fault.ts';
+import { foreignCursor } from '../../../../schema/fault/refusals.ts';
+import { parseFhirJson } from '../../../../schema/fhir/decimal.ts';
+import { parseCriteria, parseName } from '../../search/criteria.ts';
+import { planSearch, type PlanContext, type SearchPlan } from '../../search/plan.ts';
+import type { ClinicalSource, SearchPage, SourceSearch } from '../source.ts';
+import type { Answer, DatabaseVersion, PageFound, PageWanted, Question, StoreFacts } from './question.ts';
+import type { QueryThreads } from './query-threads.ts';
+
+/** Characters of JSON that are parsed in one turn of the event loop: about 5 ms. */
+const SLICE = 300_000;
+
+/** The embedded store: resources as JSON text in SQLite, with index rows for their search parameters. */
+export class Store implements ClinicalSource {
+  readonly local = true;
+  readonly #threads: QueryThreads;
+  readonly #file: string;
+  readonly #now: () => number;
+  #facts: StoreFacts;
+  #params: ReadonlyMap<string, StoreFacts['params'][number]>;
+
+  private constructor(threads: QueryThreads, file: string, facts: StoreFacts, now: () => number) {
+    this.#threads = threads;
+    this.#file = file;
+    this.#now = now;
+    this.#facts = facts;
+    this.#params = paramsOf(facts);
+  }
+
+  /**
+   * @param file a database of `loadStore`
+   * @param now milliseconds since the epoch
+   */
+  static async open(threads: QueryThreads, file: string, now: () => number = Date.now): Promise<Store> {
+    return new Store(threads, file, await factsOf(threads, file), now);
+  }
+
+  async read(type: string, ids: readonly string[], signal?: AbortSignal): Promise<Resource[]> {
+    const question = (): Question => ({ ask: 'read', database: this.#database, type, ids });
+    const { texts } = await this.#ask<{ texts: string[] }>(question, signal);
+    return parsed(texts);
+  }
+
+  async search(type: string, search: SourceSearch, signal?: AbortSignal): Promise<SearchPage> {
+    const { count, cursor } = search;
+    const after = cursor === undefined ? undefined : await this.#rowOf(cursor);
+    let known: number | undefined;
+    const found = await this.#ask<PageFound>(() => {
+      // A cursor leads into the content that it was made of.
+      if (cursor !== undefined && !cursor.startsWith(`?${this.#facts.generation}.`)) throw replaced();
+      const plan = this.#plan(type, search, after !== undefined);
+      known = plan.isWholeType ? (this.#facts.counts[type] ?? 0) : undefined;
+      const total = search.total === 'accurate' ? 'all' : 'cheap';
+      const page: PageWanted = {
+        // One more than wanted shows whether there is a next page.
+        limit: count + 1,
+        offset: after === undefined ? (search.offset ?? 0) : 0,
+        ...(after !== undefined && { after }),
+        ...(search.total && known === undefined && { total }),
+      };
+      return { ask: 'search', database: this.#database, plan, page };
+    }, signal);
+    const total = search.total ? (known ?? found.total) : undefined;
+    const { generation } = this.#facts;
+    return {
+      resources: await parsed(found.texts.slice(0, count)),
+      ...(total !== undefined && { total }),
+      ...(found.texts.length > count && { next: `?${generation}.${found.rids[count - 1]}` }),
+    };
+  }
+
+  #plan(type: string, { params, sort, patients }: SourceSearch, after: boolean): SearchPlan {
+    const context: PlanContext = {
+      param: (of, code) => this.#params.get(`${of} ${code}`)?.param,
+      isComplete: (of, code) => this.#params.get(`${of} ${code}`)?.valued === this.#facts.counts[of],
+      now: this.#now(),
+      ...(patients && { patients }),
+    };
+    return planSearch(type, parseCriteria(type, params), { sort, after }, context);
+  }
+
+  get #database(): DatabaseVersion {
+    return { file: this.#file, generation: this.#facts.generation };
+  }
+
+  /** Puts a question, once more when another process has replaced the database. */
+  async #ask<T extends Answer>(question: () => Question, signal: AbortSignal | undefined): Promise<T> {
+    for (let isLast = false; ; isLast = true) {
+      const answer = await this.#threads.ask(question(), signal);
+      if (!('refused' in answer)) return answer as T;
+      if (answer.refused === 'foreign') throw foreignCursor();
+      if (isLast) throw new Fault('unavailable', 'The record is being replaced.', { retryAfter: 1 });
+      await this.#reopen();
+    }
+  }
+
+  async #reopen(): Promise<void> {
+    this.#facts = await factsOf(this.#threads, this.#file);
+    this.#params = paramsOf(this.#facts);
+  }
+
+  supports(type: string, name: string): boolean {
+    return parseName(type, name) !== undefined;
+  }
+
+  /** Returns the number of resources of each type. */
+  counts(): Record<string, number> {
+    return { ...this.#facts.counts };
+  }
+
+  /**
+   * Returns the row in a cursor. The values by which it is sorted are not in it: they are the patient's, and a URL is no
+   * place for them.
+   */
+  async #rowOf(cursor: string): Promise<number> {
+    const [, generation, row] = /^\?([0-9a-f]{12})\.(\d{1,15})$/.exec(cursor) ?? [];
+    if (generation === undefined) throw foreignCursor();
+    if (generation !== this.#facts.generation) await this.#reopen();
+    return Number(row);
+  }
+}
+
+async function factsOf(threads: QueryThreads, file: string): Promise<StoreFacts> {
+  return (await threads.ask({ ask: 'facts', database: { file } })) as StoreFacts;
+}
+
+function paramsOf({ params }: StoreFacts): ReadonlyMap<string, StoreFacts['params'][number]> {
+  return new Map(params.map((each) => [`${each.type} ${each.code}`, each]));
+}
+
+function replaced(): Fault {
+  return new Fault('invalid_request', 'The record has been loaded anew. Begin the search again.');
+}
+
+/** Parses resources. Other requests have their turn in between. */
+async function parsed(texts: readonly string[]): Promise<Resource[]> {
+  const resources: Resource[] = [];
+  let length = 0;
+  for (const text of texts) {
+    if (length > SLICE) {
+      await setImmediate();
+      length = 0;
+    }
+    resources.push(parseFhirJson(text) as Resource);
+    length += text.length;
+  }
+  return resources;
+}
