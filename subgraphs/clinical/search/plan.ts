@@ -87,6 +87,10 @@ export function planSearch(
 const columnsOf = (keys: readonly SortKey[]): string[] => keys.map(({ value }, at) => `${value.sql} AS k${at}`);
 const bindsOf = (keys: readonly SortKey[]) => keys.flatMap(({ value }) => value.binds);
 
+/** Returns true when more than the rows of values are read. */
+const needsResource = (own: readonly Statement[], keys: readonly SortKey[]): boolean =>
+  own.length > 0 || keys.some(({ index }) => !index);
+
 /** Returns a way to collect for each condition that selects resources. */
 function collections(
   type: string,
@@ -111,7 +115,7 @@ function collections(
           binds: driver.binds,
         },
         isBounded: driver.table !== 'date' && driver.table !== 'number',
-        ...collected(rowsOf(driver, own.length > 0), others, keys, after),
+        ...collected(rowsOf(driver, needsResource(own, keys)), others, keys, after),
       };
     });
 }
@@ -159,7 +163,7 @@ function walks(
   if (!first) return [walkOfType(type, checks, after)];
   if (!first.index) return [walkById(type, checks, { keys, after })];
   const { table, param, code } = first.index;
-  const withValue = walkOfIndex(first as IndexKey, checks, { keys, after, withResource: own.length > 0 });
+  const withValue = walkOfIndex(first as IndexKey, checks, { keys, after, withResource: needsResource(own, keys) });
   if (context.isComplete(type, code)) return [withValue];
   const missing = { sql: `NOT EXISTS (SELECT 1 FROM ${table} WHERE rid = r.rid AND param = ?)`, binds: [param] };
   return [withValue, walkWithout(type, [missing, ...checks], { keys, after })];

@@ -2,11 +2,10 @@ import Database from 'better-sqlite3';
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { tables } from '../../../../schema/fhir/tables.ts';
 import { finishStore } from './finish.ts';
 import { contentHash, inputFiles, resourcesIn, type Input } from './inputs.ts';
 import { StoreWriter } from './store-writer.ts';
-import { STORE_VERSION, TABLES } from './tables.ts';
+import { storeSchema, TABLES } from './tables.ts';
 
 /** How far a load is. */
 export interface LoadProgress {
@@ -56,7 +55,7 @@ export function loadStore(
     const content = fingerprint(hashes);
     if (storedFingerprint(file, 'content') === content) return rememberStats(file, stats);
     removeLeftovers(file);
-    build(inputs, file, { stats, content }, onProgress);
+    build(inputs, file, { stats, content, schema: storeSchema() }, onProgress);
   } finally {
     unlock();
   }
@@ -65,7 +64,7 @@ export function loadStore(
 function build(
   inputs: readonly Input[],
   file: string,
-  fingerprints: { stats: string; content: string },
+  fingerprints: Record<'stats' | 'content' | 'schema', string>,
   onProgress: (progress: LoadProgress) => void,
 ): void {
   const building = `${file}.building`;
@@ -192,11 +191,9 @@ function lock(file: string, onWait: () => void): () => void {
   }
 }
 
-/** Returns a hash of the lines, the version and the search parameters: a change of any of them rebuilds the store. */
+/** Returns a hash of the lines and the schema: a change of any of them rebuilds the store. */
 function fingerprint(lines: readonly string[]): string {
-  const hash = createHash('sha256').update(`${STORE_VERSION}\n`);
-  hash.update(JSON.stringify(tables.searchParameters));
-  return hash.update(lines.join('\n')).digest('hex');
+  return createHash('sha256').update(storeSchema()).update(lines.join('\n')).digest('hex');
 }
 
 function storedFingerprint(file: string, name: 'stats' | 'content'): string | undefined {

@@ -51,6 +51,7 @@ function factsOf(db: Database.Database): StoreFacts {
   const value = db.prepare<[string], string>('SELECT value FROM fingerprint WHERE name = ?').pluck();
   return {
     generation: value.get('content')!.slice(0, 12),
+    schema: value.get('schema')!,
     params: db.prepare('SELECT param, type, code, valued FROM param').all() as StoreFacts['params'],
     counts: JSON.parse(value.get('counts')!) as Record<string, number>,
   };

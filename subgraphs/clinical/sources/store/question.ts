@@ -35,6 +35,8 @@ export interface PageFound {
 export interface StoreFacts {
   /** Names the content: it differs after every change. */
   generation: string;
+  /** As `storeSchema` was when it was built. */
+  schema: string;
   params: { param: number; type: string; code: string; valued: number | null }[];
   /** Number of resources by type. */
   counts: Record<string, number>;

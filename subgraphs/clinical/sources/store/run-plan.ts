@@ -111,7 +111,7 @@ export class PlanRunner {
     const isAll = after === undefined && offset === 0 && found < limit;
     if (isAll) return found;
     if (few) return this.#number(few.count, {});
-    if (total === 'all') return this.#number((this.#smallest(plan)?.way ?? plan).count, {});
+    if (total === 'all') return this.#number((this.#smallest(plan)?.way ?? plan.collect[0] ?? plan).count, {});
     const cheap = plan.collect.find((way) => way.isBounded && this.#size(way, CHEAP) < CHEAP);
     return cheap && this.#number(cheap.count, {});
   }

@@ -8,6 +8,7 @@ import { planSearch, type PlanContext, type SearchPlan } from '../../search/plan
 import type { ClinicalSource, SearchPage, SourceSearch } from '../source.ts';
 import type { Answer, DatabaseVersion, PageFound, PageWanted, Question, StoreFacts } from './question.ts';
 import type { QueryThreads } from './query-threads.ts';
+import { storeSchema } from './tables.ts';
 
 /** Characters of JSON that are parsed in one turn of the event loop: about 5 ms. */
 const SLICE = 300_000;
@@ -32,9 +33,15 @@ export class Store implements ClinicalSource {
   /**
    * @param file a database of `loadStore`
    * @param now milliseconds since the epoch
+   * @returns undefined for a database that another version has built
    */
-  static async open(threads: QueryThreads, file: string, now: () => number = Date.now): Promise<Store> {
-    return new Store(threads, file, await factsOf(threads, file), now);
+  static async open(
+    threads: QueryThreads,
+    file: string,
+    now: () => number = Date.now,
+  ): Promise<Store | undefined> {
+    const facts = await factsOf(threads, file);
+    return facts.schema === storeSchema() ? new Store(threads, file, facts, now) : undefined;
   }
 
   async read(type: string, ids: readonly string[], signal?: AbortSignal): Promise<Resource[]> {

@@ -1,5 +1,14 @@
+import { createHash } from 'node:crypto';
+import { tables } from '../../../../schema/fhir/tables.ts';
+
 /** Increase it when the rows change, so that stores of older versions are built again. */
-export const STORE_VERSION = 5;
+const STORE_VERSION = 5;
+
+/** Returns a hash of the version and the search parameters. A store with another one cannot be searched. */
+export function storeSchema(): string {
+  const hash = createHash('sha256').update(`${STORE_VERSION}\n`);
+  return hash.update(JSON.stringify(tables.searchParameters)).digest('hex');
+}
 
 /**
  * Tables of the store. `param` is the number of one search parameter of one resource type. The index tables are ordered by
