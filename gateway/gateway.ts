@@ -30,6 +30,8 @@ export interface PartsOptions extends UpstreamDeps {
   expressions?: ExpressionPool;
   dimse?: ImagingDeps['dimse'];
   onRefused?: ImagingDeps['onRefused'];
+  /** Milliseconds that a request waits for a record that is being loaded. */
+  loadWait?: number;
   /** The state that the gateways of one installation share. */
   shared?: Partial<SharedState> & { seen?: FirstSeen };
 }
@@ -44,7 +46,10 @@ export function gatewayParts(options: PartsOptions) {
   };
   const { now } = outside;
 
-  const clinical = clinicalSubgraph({ dataDir, baseUrl, dispatcher, expressions });
+  const clinical = clinicalSubgraph({
+    ...{ dataDir, baseUrl, dispatcher, expressions },
+    loadWait: options.loadWait,
+  });
   const record = peopleOfRecord(clinical.open);
   const sealer = capabilitySealer({ secrets, now, links: shared.links });
   const imaging = imagingSubgraph({

@@ -16,7 +16,7 @@ import { isPage, LIST_LIMIT, pageSize, requireListable } from './limits.ts';
 import { readIfAllowed } from './read-if-allowed.ts';
 import { Related } from './related.ts';
 import type { Search, SearchResult } from './search.ts';
-import { MAX_GATHERED, RequestSource } from '../sources/request-source.ts';
+import { RequestSource } from '../sources/request-source.ts';
 import { reachOf } from '../search/reach.ts';
 import type { ClinicalSource, SearchParams } from '../sources/source.ts';
 
@@ -44,6 +44,8 @@ export class Clinical {
   readonly #granular: GranularScopes;
   readonly #related: Related;
   readonly #record: AccessRecord;
+  /** References to the patients in reach; undefined: all. */
+  readonly #own: ReadonlySet<string> | undefined;
 
   constructor(options: ClinicalOptions) {
     const { source, access, compartment, granular, signal, audit, accessionTypes } = options;
@@ -51,6 +53,7 @@ export class Clinical {
     this.accessionTypes = accessionTypes;
     this.#source = new RequestSource(source, signal);
     this.#compartment = compartment;
+    this.#own = this.#patients && new Set(this.#patients.map((id) => `Patient/${id}`));
     this.#granular = granular;
     this.#record = new AccessRecord(access, compartment, audit);
     this.#related = new Related((type, search) => this.search(type, search), compartment);
@@ -93,7 +96,7 @@ export class Clinical {
     const source = await this.#source.backend();
     const { applied, sort } = supportedParameters(source, type, search);
     requireSearchInReach(this.access, type, applied);
-    const params = await this.#unchained(type, applied, source.local);
+    const params = this.#withChains(type, applied, source.local);
     const patients = this.#patients;
     const { offset, cursor, total, count = LIST_LIMIT } = search;
     const page = await this.#granular.covered(
@@ -117,28 +120,20 @@ export class Clinical {
   }
 
   /**
-   * Replaces chains by the resources that they lead to, for a caller bound to patients. A store has the records of all
-   * patients, and would follow a chain into another patient's record (SM-16). A server prevents that by the token.
+   * Refuses chains that the caller may not use (SM-6), and names the type to which a chain leads where only one may be
+   * searched. A source does not follow chains into the record of a patient out of reach (SM-16): a store is told the
+   * patients, a server knows them by the token.
    */
-  async #unchained(type: string, params: SearchParams, local: boolean): Promise<SearchParams> {
-    return Promise.all(
-      params.map(async ([name, value]) => {
-        const chain = readChain(this.access, type, name);
-        const [target = ''] = chain?.types ?? [];
-        const isBound = this.access.patients !== 'all' && reachOf(target) === 'compartment';
-        if (!chain || !isBound) return [name, value] as const;
-        const inner = [[chain.name, value]] as const;
-        requireSearchInReach(this.access, target, inner);
-        if (!local) return [name, value] as const;
-        const patients = this.#patients!;
-        const { resources } = await this.#source.gather(target, {
-          ...{ params: inner, patients, count: MAX_GATHERED },
-        });
-        const own = resources.filter((resource) => this.#visible(resource));
-        // A reference without an id matches nothing.
-        return [chain.code, own.map(({ id }) => `${target}/${id}`).join(',') || `${target}/`] as const;
-      }),
-    );
+  #withChains(type: string, params: SearchParams, local: boolean): SearchParams {
+    return params.map(([name, value]) => {
+      const chain = readChain(this.access, type, name);
+      if (!chain) return [name, value] as const;
+      const [target = '', ...others] = chain.types;
+      const isBound = this.access.patients !== 'all' && reachOf(target) === 'compartment';
+      if (isBound) requireSearchInReach(this.access, target, [[chain.name, value]]);
+      const typed = `${chain.code}:${target}.${chain.name}`;
+      return [local && others.length === 0 ? typed : name, value] as const;
+    });
   }
 
   /**
@@ -196,13 +191,6 @@ export class Clinical {
   }
 
   #visible(resource: Resource): boolean {
-    const { patients } = this.access;
-    return (
-      patients === 'all' ||
-      this.#compartment.includes(
-        resource,
-        patients.map(({ id }) => id),
-      )
-    );
+    return this.#own === undefined || this.#compartment.includes(resource, this.#own);
   }
 }

@@ -33,13 +33,13 @@ export async function pageOf(clinical: Clinical, type: string, search: Search): 
   const { cursor: encoded, offset: from = 0, ...rest } = search;
   const decoded = encoded === undefined ? undefined : decodeCursor(encoded, PLACES);
   // An offset is a place in a list of any source; other cursors are those of the source.
-  const offset = decoded === undefined ? from : /^\d+$/.test(decoded) ? Number(decoded) : undefined;
+  const start = decoded === undefined ? from : /^\d+$/.test(decoded) ? Number(decoded) : undefined;
   const found = await clinical.search(type, {
     ...rest,
     count: size,
-    ...(offset === undefined ? { cursor: decoded! } : offset > 0 && { offset }),
+    ...(start === undefined ? { cursor: decoded! } : start > 0 && { offset: start }),
   });
-  const { resources, applied, sort, total, next } = found;
+  const { resources, applied, sort, total, next, offset = start } = found;
   const { next: _, ...around } = neighbours({ offset: offset ?? 0, size, total });
   return {
     resources,

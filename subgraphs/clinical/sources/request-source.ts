@@ -98,6 +98,7 @@ export class RequestSource {
     let { cursor } = place;
     let page = await this.page(type, cursor === undefined ? asked : { ...asked, cursor });
     const { total } = page;
+    const before = page.offset === undefined ? undefined : page.offset + place.before;
     let kept = await keep(page.resources);
     let looked = page.resources.length;
     const resources = kept.slice(place.before);
@@ -116,6 +117,7 @@ export class RequestSource {
     return {
       resources: resources.slice(wanted - count, wanted),
       ...(total !== undefined && { total }),
+      ...(before !== undefined && { offset: before }),
       ...(next !== undefined && { next }),
     };
   }

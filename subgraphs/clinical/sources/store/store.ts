@@ -52,19 +52,19 @@ export class Store implements ClinicalSource {
 
   async search(type: string, search: SourceSearch, signal?: AbortSignal): Promise<SearchPage> {
     const { count, cursor } = search;
-    const after = cursor === undefined ? undefined : await this.#rowOf(cursor);
+    const place = cursor === undefined ? undefined : await this.#placeIn(cursor);
+    const offset = place?.offset ?? search.offset ?? 0;
     let known: number | undefined;
     const found = await this.#ask<PageFound>(() => {
       // A cursor leads into the content that it was made of.
       if (cursor !== undefined && !cursor.startsWith(`?${this.#facts.generation}.`)) throw replaced();
-      const plan = this.#plan(type, search, after !== undefined);
+      const plan = this.#plan(type, search, place !== undefined);
       known = plan.isWholeType ? (this.#facts.counts[type] ?? 0) : undefined;
       const total = search.total === 'accurate' ? 'all' : 'cheap';
       const page: PageWanted = {
         // One more than wanted shows whether there is a next page.
         limit: count + 1,
-        offset: after === undefined ? (search.offset ?? 0) : 0,
-        ...(after !== undefined && { after }),
+        ...(place ? { after: place.rid, offset: 0 } : { offset }),
         ...(search.total && known === undefined && { total }),
       };
       return { ask: 'search', database: this.#database, plan, page };
@@ -74,7 +74,10 @@ export class Store implements ClinicalSource {
     return {
       resources: await parsed(found.texts.slice(0, count)),
       ...(total !== undefined && { total }),
-      ...(found.texts.length > count && { next: `?${generation}.${found.rids[count - 1]}` }),
+      offset,
+      ...(found.texts.length > count && {
+        next: `?${generation}.${found.rids[count - 1]}.${offset + count}`,
+      }),
     };
   }
 
@@ -118,14 +121,14 @@ export class Store implements ClinicalSource {
   }
 
   /**
-   * Returns the row in a cursor. The values by which it is sorted are not in it: they are the patient's, and a URL is no
-   * place for them.
+   * Returns the row in a cursor, and the number of matches up to it. The values by which it is sorted are not in a cursor:
+   * they are the patient's, and a URL is no place for them.
    */
-  async #rowOf(cursor: string): Promise<number> {
-    const [, generation, row] = /^\?([0-9a-f]{12})\.(\d{1,15})$/.exec(cursor) ?? [];
+  async #placeIn(cursor: string): Promise<{ rid: number; offset: number }> {
+    const [, generation, rid, offset] = /^\?([0-9a-f]{12})\.(\d{1,15})\.(\d{1,9})$/.exec(cursor) ?? [];
     if (generation === undefined) throw foreignCursor();
     if (generation !== this.#facts.generation) await this.#reopen();
-    return Number(row);
+    return { rid: Number(rid), offset: Number(offset) };
   }
 }
 
