@@ -62,10 +62,7 @@ function variation(copy: number, seed: number): (json: string) => string {
   return (json) =>
     json
       .replace(UUID, (part) => ((Number.parseInt(part, 16) ^ mask) >>> 0).toString(16).padStart(8, '0'))
-      .replace(
-        DATE,
-        (_, date: string) => `"${new Date(Date.parse(date) + shift).toISOString().slice(0, 10)}`,
-      )
+      .replace(DATE, (_, date: string) => `"${new Date(Date.parse(date) + shift).toISOString().slice(0, 10)}`)
       .replace(VALUE, (_, value: string) => {
         const decimals = value.split('.')[1]?.length ?? 0;
         return `"value":${(Number(value) * (0.8 + 0.4 * random())).toFixed(decimals)}`;

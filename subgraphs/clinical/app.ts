@@ -21,7 +21,7 @@ import type { LoadProgress } from './sources/store/load.ts';
 import { Stores } from './sources/store/stores.ts';
 
 /** Milliseconds that a request waits for a store that is being loaded: a small one is ready by then. */
-const LOAD_WAIT = 1_000;
+const LOAD_WAIT = 500;
 
 export interface ClinicalDependencies {
   /** Folder for the databases of stores. */
@@ -34,7 +34,7 @@ export interface ClinicalDependencies {
   timeout?: number;
   /** Milliseconds since the epoch. */
   now?: () => number;
-  /** Milliseconds that a request waits for a store that is being loaded (default: 1,000). */
+  /** Milliseconds that a request waits for a store that is being loaded (default: 500). */
   loadWait?: number | undefined;
   /** Evaluates FHIRPath of callers; by default a new pool, which is closed with the subgraph. */
   expressions?: ExpressionPool;

@@ -80,9 +80,14 @@ describe('SM-16 resources that a token of Patient/ana shows', () => {
 
   it('a token for several patients shows each of them, a token for none shows nothing', () => {
     expect(
-      compartment.includes({ resourceType: 'Condition', subject: bob } as Resource, new Set(['Patient/ana', 'Patient/bob'])),
+      compartment.includes(
+        { resourceType: 'Condition', subject: bob } as Resource,
+        new Set(['Patient/ana', 'Patient/bob']),
+      ),
     ).toBe(true);
-    expect(compartment.includes({ resourceType: 'Condition', subject: ana } as Resource, new Set())).toBe(false);
+    expect(compartment.includes({ resourceType: 'Condition', subject: ana } as Resource, new Set())).toBe(
+      false,
+    );
   });
 });
 

@@ -174,7 +174,8 @@ describe.each(['store', 'fhir-server'] as const)('%s', (source) => {
     const cursor = source === 'store' ? next! : '/Condition?patient=Patient/bob';
     const found = open(everything).search('Condition', { params: [], cursor, count: 5 });
     // After another patient's resource there is no place in this search, and its values are not compared.
-    if (source === 'store') return void (await expect(found).rejects.toMatchObject({ code: 'invalid_request' }));
+    if (source === 'store')
+      return void (await expect(found).rejects.toMatchObject({ code: 'invalid_request' }));
     const { resources, total } = await found;
     expect(resources.filter(({ id }) => id === 'bobs')).toEqual([]);
     expect(total).toBeUndefined();

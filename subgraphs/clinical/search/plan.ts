@@ -84,7 +84,8 @@ export function planSearch(
   };
 }
 
-const columnsOf = (keys: readonly SortKey[]): string[] => keys.map(({ value }, at) => `${value.sql} AS k${at}`);
+const columnsOf = (keys: readonly SortKey[]): string[] =>
+  keys.map(({ value }, at) => `${value.sql} AS k${at}`);
 const bindsOf = (keys: readonly SortKey[]) => keys.flatMap(({ value }) => value.binds);
 
 /** Returns true when more than the rows of values are read. */
@@ -163,9 +164,16 @@ function walks(
   if (!first) return [walkOfType(type, checks, after)];
   if (!first.index) return [walkById(type, checks, { keys, after })];
   const { table, param, code } = first.index;
-  const withValue = walkOfIndex(first as IndexKey, checks, { keys, after, withResource: needsResource(own, keys) });
+  const withValue = walkOfIndex(first as IndexKey, checks, {
+    keys,
+    after,
+    withResource: needsResource(own, keys),
+  });
   if (context.isComplete(type, code)) return [withValue];
-  const missing = { sql: `NOT EXISTS (SELECT 1 FROM ${table} WHERE rid = r.rid AND param = ?)`, binds: [param] };
+  const missing = {
+    sql: `NOT EXISTS (SELECT 1 FROM ${table} WHERE rid = r.rid AND param = ?)`,
+    binds: [param],
+  };
   return [withValue, walkWithout(type, [missing, ...checks], { keys, after })];
 }
 
@@ -174,14 +182,19 @@ function walkWithout(type: string, checks: readonly Statement[], { keys, after }
   const others = keys.slice(1);
   const direction = ridDirection(keys);
   // Before the place are those with a first key.
-  const beyond = direction === 'ASC' ? 'r.rid > iif($k0 IS NULL, $rid, 0)' : `r.rid < iif($k0 IS NULL, $rid, 1e15)`;
+  const beyond =
+    direction === 'ASC' ? 'r.rid > iif($k0 IS NULL, $rid, 0)' : `r.rid < iif($k0 IS NULL, $rid, 1e15)`;
   const byRow = others.length === 0;
   const where = allOf([
     { sql: 'r.type = ?', binds: [type] },
     ...(after && byRow ? [{ sql: beyond, binds: [] }] : []),
     ...checks,
   ]);
-  const columns = ['r.rid AS rid', 'NULL AS k0', ...others.map(({ value }, at) => `${value.sql} AS k${at + 1}`)];
+  const columns = [
+    'r.rid AS rid',
+    'NULL AS k0',
+    ...others.map(({ value }, at) => `${value.sql} AS k${at + 1}`),
+  ];
   const found = `SELECT ${columns.join(', ')} FROM resource r INDEXED BY resource_type WHERE ${where.sql}`;
   const sql = byRow
     ? `${found} ORDER BY r.rid ${direction}`
@@ -242,7 +255,9 @@ function walkOfIndex(
   const others = keys.slice(1);
   const [before, since] = descending ? ['>', '<'] : ['<', '>'];
   const rows = `${table} v INDEXED BY ${table}_value`;
-  const from = withResource ? `${rows} CROSS JOIN resource r ON r.rid = v.rid` : `${table} r INDEXED BY ${table}_value`;
+  const from = withResource
+    ? `${rows} CROSS JOIN resource r ON r.rid = v.rid`
+    : `${table} r INDEXED BY ${table}_value`;
   const v = withResource ? 'v' : 'r';
   const ofParam = { sql: `${v}.param = ?`, binds: [param] };
   const direction = descending ? 'DESC' : 'ASC';

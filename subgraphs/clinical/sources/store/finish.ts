@@ -24,7 +24,9 @@ export function finishStore(db: Database.Database, onStep: () => void): void {
   // A sorted search need not look for resources without a value when there are none.
   db.exec(`UPDATE param SET valued = (SELECT count(DISTINCT rid) FROM date WHERE date.param = param.param)
     WHERE param IN (SELECT DISTINCT param FROM date)`);
-  const counts = db.prepare('SELECT json_group_object(type, n) FROM (SELECT type, count(*) AS n FROM resource GROUP BY type)');
+  const counts = db.prepare(
+    'SELECT json_group_object(type, n) FROM (SELECT type, count(*) AS n FROM resource GROUP BY type)',
+  );
   db.prepare("INSERT OR REPLACE INTO fingerprint VALUES ('counts', ?)").run(counts.pluck().get());
   db.exec('PRAGMA analysis_limit = 1000; ANALYZE');
 }
@@ -93,7 +95,9 @@ function resolveConditional(db: Database.Database, onStep: () => void): void {
 function identifierTargets(db: Database.Database): (reference: string) => string | undefined {
   const params = db.prepare<[], number>("SELECT param FROM param WHERE code = 'identifier'").pluck().all();
   const identifiers = `param IN (${params.join(', ')})`;
-  db.exec(`CREATE INDEX IF NOT EXISTS token_identifier ON token (param, code, rid, system) WHERE ${identifiers}`);
+  db.exec(
+    `CREATE INDEX IF NOT EXISTS token_identifier ON token (param, code, rid, system) WHERE ${identifiers}`,
+  );
   const find = (bySystem: string) =>
     db
       .prepare<unknown[], string>(

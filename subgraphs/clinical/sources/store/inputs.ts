@@ -98,7 +98,9 @@ function* chunksOf(path: string, start: number): Generator<Buffer> {
   const buffer = Buffer.allocUnsafe(CHUNK);
   try {
     let place = start;
-    for (let bytes; (bytes = readSync(file, buffer, 0, CHUNK, place)) > 0; place += bytes) {
+    // From the start, without a position: the file may be a pipe.
+    const position = (): number | null => (start === 0 ? null : place);
+    for (let bytes; (bytes = readSync(file, buffer, 0, CHUNK, position())) > 0; place += bytes) {
       yield buffer.subarray(0, bytes);
     }
   } finally {

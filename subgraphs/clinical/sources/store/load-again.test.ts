@@ -22,7 +22,10 @@ let input: string;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'load-again-'));
   input = join(directory, 'many.ndjson');
-  await writeFile(input, lines(RESOURCES, (at) => [{ system: 'urn:mrn', value: `M${at % 7}` }]));
+  await writeFile(
+    input,
+    lines(RESOURCES, (at) => [{ system: 'urn:mrn', value: `M${at % 7}` }]),
+  );
 });
 afterAll(async () => {
   await threads.close();
@@ -91,7 +94,10 @@ it('a load that is killed begins again when the data have changed', async () => 
   started.kill('SIGKILL');
   await exited;
   const other = join(directory, 'other.ndjson');
-  await writeFile(other, lines(100, () => []));
+  await writeFile(
+    other,
+    lines(100, () => []),
+  );
   load(file, other);
   const store = (await Store.open(threads, file))!;
   expect(store.counts()).toEqual({ Patient: 90 });
@@ -118,11 +124,17 @@ it('a store that is replaced while it is read answers from the new one; its old 
   const path = join(directory, 'replaced.ndjson');
   const file = join(directory, 'replaced.sqlite');
   const search = { params: [], sort: 'birthdate', count: 5 };
-  await writeFile(path, lines(100, () => []));
+  await writeFile(
+    path,
+    lines(100, () => []),
+  );
   load(file, path);
   const [store, another] = [(await Store.open(threads, file))!, (await Store.open(threads, file))!];
   const { next } = await store.search('Patient', search);
-  await writeFile(path, lines(200, () => []));
+  await writeFile(
+    path,
+    lines(200, () => []),
+  );
   load(file, path);
   // Another view of the same file has opened the new database in the threads.
   await Store.open(threads, file);

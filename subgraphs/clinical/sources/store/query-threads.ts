@@ -35,7 +35,10 @@ export class QueryThreads {
     signal?.throwIfAborted();
     this.#piscina ??= started();
     if (this.#piscina.queueSize >= QUEUE) {
-      throw new Fault('unavailable', 'Too many searches wait at the same time.', { ...SERVICE, retryAfter: 2 });
+      throw new Fault('unavailable', 'Too many searches wait at the same time.', {
+        ...SERVICE,
+        retryAfter: 2,
+      });
     }
     const ending = new AbortController();
     const timer = setTimeout(() => ending.abort(), TIMEOUT);
@@ -44,7 +47,10 @@ export class QueryThreads {
     } catch (cause) {
       if (this.#closed) throw serverStopping();
       if (ending.signal.aborted) {
-        throw new Fault('too_large', 'The search takes too long: search more narrowly.', { ...SERVICE, cause });
+        throw new Fault('too_large', 'The search takes too long: search more narrowly.', {
+          ...SERVICE,
+          cause,
+        });
       }
       throw new Fault('internal', 'The search has failed in the server.', { ...SERVICE, cause });
     } finally {

@@ -105,13 +105,19 @@ export class PlanRunner {
     return rows;
   }
 
-  #total(plan: SearchPlan, wanted: PageWanted, few: Collection | undefined, found: number): number | undefined {
+  #total(
+    plan: SearchPlan,
+    wanted: PageWanted,
+    few: Collection | undefined,
+    found: number,
+  ): number | undefined {
     const { total, limit, offset, after } = wanted;
     if (total === undefined) return undefined;
     const isAll = after === undefined && offset === 0 && found < limit;
     if (isAll) return found;
     if (few) return this.#number(few.count, {});
-    if (total === 'all') return this.#number((this.#smallest(plan)?.way ?? plan.collect[0] ?? plan).count, {});
+    if (total === 'all')
+      return this.#number((this.#smallest(plan)?.way ?? plan.collect[0] ?? plan).count, {});
     const cheap = plan.collect.find((way) => way.isBounded && this.#size(way, CHEAP) < CHEAP);
     return cheap && this.#number(cheap.count, {});
   }

@@ -100,7 +100,18 @@ function naive(sort: string, keep: Keep): string[] {
 }
 
 describe('FG-2 pages by cursor', () => {
-  const SORTS = ['', 'date', '-date', '_id', '-_id', 'code', '-code', '-date,code', 'status,-date', '-code,_id'];
+  const SORTS = [
+    '',
+    'date',
+    '-date',
+    '_id',
+    '-_id',
+    'code',
+    '-code',
+    '-date,code',
+    'status,-date',
+    '-code,_id',
+  ];
   const SEARCHES: [query: string, keep: Keep][] = [
     ['', () => true],
     ['status=final', ({ status }) => status === 'final'],

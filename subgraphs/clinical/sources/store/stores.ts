@@ -63,7 +63,8 @@ export class Stores {
     if (this.#closed) throw serverStopping();
     const entry = this.#entry(path);
     const loading = entry.store ? undefined : this.#load(path, entry);
-    if (loading) await Promise.race([loading, delay(this.#options.wait, undefined, { ref: false })]).catch(failed);
+    if (loading)
+      await Promise.race([loading, delay(this.#options.wait, undefined, { ref: false })]).catch(failed);
     if (!entry.store) throw stillLoading(entry.progress);
     return entry.store;
   }
