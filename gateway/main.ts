@@ -151,6 +151,8 @@ async function main(): Promise<void> {
   await app.listen({ host, port });
   server.keepSweeping(tenants.all);
   const demonstrates = tenants.all.some(({ key }) => key === 'demo');
+  // The first request that it shows needs the record of the demonstration.
+  await Promise.all(stores);
   if (process.env['NODE_ENV'] !== 'production') greet(baseUrl, demonstrates ? demo.secret : undefined);
 }
 

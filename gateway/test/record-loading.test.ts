@@ -5,11 +5,12 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { startChild, type Child } from './setup/child.ts';
 import { freePort } from './setup/free-port.ts';
 
 const program = join(import.meta.dirname, '../../dist/gateway/main.js');
+vi.setConfig({ testTimeout: 90_000 });
 let directory: string;
 let running: Child | undefined;
 
@@ -27,7 +28,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await running?.end('SIGKILL');
-  await rm(directory, { recursive: true, force: true });
+  await rm(directory, { recursive: true, force: true, maxRetries: 5 });
 });
 
 /** Starts the gateway. @returns its URL, when it listens */
@@ -40,7 +41,7 @@ async function start(): Promise<string> {
   };
   const assignments = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
   const listens = async () => (await get(`${url}/health/live`)).status === 200;
-  running = await startChild('/usr/bin/env', [...assignments, process.execPath, program], listens, 20_000);
+  running = await startChild('/usr/bin/env', [...assignments, process.execPath, program], listens, 60_000);
   return url;
 }
 
@@ -77,12 +78,12 @@ test('a record that is being loaded: live, not ready, and 503 that says to try a
 test('the store of an earlier start answers while changed data are loaded', async () => {
   await writeFile(join(directory, 'records/a.ndjson'), JSON.stringify({ resourceType: 'Patient', id: 'a' }));
   const first = await start();
-  await expect.poll(async () => (await get(`${first}/health/ready`)).status, { timeout: 10_000 }).toBe(200);
+  await expect.poll(async () => (await get(`${first}/health/ready`)).status, { timeout: 30_000 }).toBe(200);
   expect(await get(first + patients)).toMatchObject({ status: 200 });
   await running!.end();
   endlessFile('b.ndjson');
   const url = await start();
-  await expect.poll(async () => (await get(`${url}/health/ready`)).status, { timeout: 10_000 }).toBe(200);
+  await expect.poll(async () => (await get(`${url}/health/ready`)).status, { timeout: 30_000 }).toBe(200);
   const { status, json } = await get(url + patients);
   expect(status).toBe(200);
   expect(json['entry']).toHaveLength(1);
@@ -91,10 +92,10 @@ test('the store of an earlier start answers while changed data are loaded', asyn
 test('a record that cannot be loaded stops only its tenant', async () => {
   await writeFile(join(directory, 'records/a.json'), '{"resourceType":');
   const url = await start();
-  await expect.poll(async () => (await get(`${url}/health/ready`)).status, { timeout: 10_000 }).toBe(200);
+  await expect.poll(async () => (await get(`${url}/health/ready`)).status, { timeout: 30_000 }).toBe(200);
   expect((await get(url + patients)).status).toBe(503);
   expect(running!.log()).toContain('a.json is not FHIR JSON');
   await rm(join(directory, 'records/a.json'));
   await writeFile(join(directory, 'records/b.ndjson'), JSON.stringify({ resourceType: 'Patient', id: 'b' }));
-  await expect.poll(async () => (await get(url + patients)).status, { timeout: 10_000 }).toBe(200);
+  await expect.poll(async () => (await get(url + patients)).status, { timeout: 30_000 }).toBe(200);
 });

@@ -5,7 +5,7 @@ import {
   byYield,
   check,
   conditionsOf,
-  withinReach,
+  outermostWithinReach,
   type Condition,
   type Conditions,
   type SqlContext,
@@ -56,14 +56,19 @@ export interface PlanContext extends SqlContext {
   isComplete(type: string, code: string): boolean;
 }
 
-/** @param after true when the page comes after a place */
-export function planSearch(
-  type: string,
-  criteria: readonly Criterion[],
-  { sort, after }: { sort: string | undefined; after: boolean },
-  context: PlanContext,
-): SearchPlan {
-  const conditions = withinReach(type, conditionsOf(type, criteria, context), context, true);
+/** A search to be planned. */
+export interface PlannedSearch {
+  type: string;
+  criteria: readonly Criterion[];
+  sort: string | undefined;
+  /** True when the page comes after a place. */
+  after: boolean;
+}
+
+/** @throws Fault `invalid_request` for a value that cannot be read */
+export function planSearch(search: PlannedSearch, context: PlanContext): SearchPlan {
+  const { type, criteria, sort, after } = search;
+  const conditions = outermostWithinReach(type, conditionsOf(type, criteria, context), context);
   const keys = sortKeys(type, sort, context);
   const all = [...conditions.own, ...conditions.values.map(check)];
   const ofType = { sql: 'r.type = ?', binds: [type] };
@@ -74,14 +79,19 @@ export function planSearch(
       sql: `SELECT ${['r.rid', ...columnsOf(keys)].join(', ')} FROM resource r WHERE ${place.sql}`,
       binds: [...bindsOf(keys), ...place.binds],
     },
-    collect: collections(type, conditions, keys, after),
-    walks: walks(type, conditions, { keys, after }, context),
+    collect: collections(type, conditions, { keys, after }),
+    walks: walks(type, conditions, { keys, after, context }),
     count: {
       sql: `SELECT count(*) FROM resource r INDEXED BY resource_type WHERE ${counted.sql}`,
       binds: counted.binds,
     },
     isWholeType: all.length === 0,
   };
+}
+
+interface Order {
+  keys: readonly SortKey[];
+  after: boolean;
 }
 
 const columnsOf = (keys: readonly SortKey[]): string[] =>
@@ -93,17 +103,12 @@ const needsResource = (own: readonly Statement[], keys: readonly SortKey[]): boo
   own.length > 0 || keys.some(({ index }) => !index);
 
 /** Returns a way to collect for each condition that selects resources. */
-function collections(
-  type: string,
-  { own, byId, values }: Conditions,
-  keys: readonly SortKey[],
-  after: boolean,
-): Collection[] {
+function collections(type: string, { own, byId, values }: Conditions, order: Order): Collection[] {
   if (byId) {
     const selecting = allOf([{ sql: 'r.type = ?', binds: [type] }, ...own]);
     const rows = { sql: `resource r WHERE ${selecting.sql}`, binds: selecting.binds };
     const size = { sql: `SELECT count(*) FROM (SELECT 1 FROM ${rows.sql} LIMIT $most)`, binds: rows.binds };
-    return [{ size, isBounded: true, ...collected(rows, values.map(check), keys, after) }];
+    return [{ size, isBounded: true, ...collected(rows, values.map(check), order) }];
   }
   return values
     .filter(({ negated }) => !negated)
@@ -116,7 +121,7 @@ function collections(
           binds: driver.binds,
         },
         isBounded: driver.table !== 'date' && driver.table !== 'number',
-        ...collected(rowsOf(driver, needsResource(own, keys)), others, keys, after),
+        ...collected(rowsOf(driver, needsResource(own, order.keys)), others, order),
       };
     });
 }
@@ -132,8 +137,7 @@ function rowsOf({ table, where, binds }: Condition, withResource: boolean): Stat
 function collected(
   rows: Statement,
   others: readonly Statement[],
-  keys: readonly SortKey[],
-  after: boolean,
+  { keys, after }: Order,
 ): Pick<Collection, 'page' | 'count'> {
   const checks = allOf([rows, ...others]);
   const columns = ['r.rid AS rid', ...columnsOf(keys)].join(', ');
@@ -148,16 +152,10 @@ function collected(
   };
 }
 
-interface Order {
-  keys: readonly SortKey[];
-  after: boolean;
-}
-
 function walks(
   type: string,
   { own, values }: Conditions,
-  { keys, after }: Order,
-  context: PlanContext,
+  { keys, after, context }: Order & { context: PlanContext },
 ): Walk[] {
   const [first] = keys;
   const checks = [...own, ...values.map(check)];

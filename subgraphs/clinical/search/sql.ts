@@ -142,38 +142,45 @@ function chained(
 }
 
 /**
- * Binds a search to the patients in reach (SM-16).
- * @param outermost true for the search that was asked for: of the types that everybody may read, it finds only what
- * belongs to the patients
+ * Binds the search that was asked for to the patients in reach (SM-16): also of the types that everybody may read, it finds
+ * only what belongs to the patients.
  */
-export function withinReach(
-  type: string,
-  conditions: Conditions,
-  context: SqlContext,
-  outermost = false,
-): Conditions {
+export function outermostWithinReach(type: string, conditions: Conditions, context: SqlContext): Conditions {
   const { patients } = context;
   if (!patients) return conditions;
-  const none = { ...conditions, own: [...conditions.own, { sql: '0', binds: [] }] };
-  const reach = reachOf(type);
-  if (reach === 'never' || reach === 'attached') return none;
-  const binding = bindingParameter(type);
-  if (binding === undefined) return outermost || reach !== 'shared' ? none : conditions;
-  const binds: Bind[] = [];
-  if (type === 'Patient') {
-    const sql = `r.id ${oneOf(patients, binds)}`;
-    return { own: [...conditions.own, { sql, binds }], byId: true, values: conditions.values };
-  }
-  const param = context.param(type, binding) ?? -1;
-  const targets = patients.map((id) => `Patient/${id}`);
-  const where = `param = ? AND target ${oneOf(targets, binds)}`;
-  const own: Condition = { table: 'reference', where, binds: [param, ...binds] };
-  if (outermost || reach === 'compartment') {
-    return { ...conditions, values: [...conditions.values, own] };
-  }
+  if (type === 'Patient') return ofPatients(conditions, patients);
+  const belongs = bindingParameter(type) === undefined ? undefined : belonging(type, patients, context);
+  return belongs ? { ...conditions, values: [...conditions.values, belongs] } : nothing(conditions);
+}
+
+/** Binds a search within another one: what everybody may read with a record may also be chained through. */
+function withinReach(type: string, conditions: Conditions, context: SqlContext): Conditions {
+  const { patients } = context;
+  if (!patients || (reachOf(type) === 'shared' && bindingParameter(type) === undefined)) return conditions;
+  if (reachOf(type) !== 'shared') return outermostWithinReach(type, conditions, context);
   // A device of nobody is shared, the device of a patient is not.
-  const nobodys = check({ table: 'reference', where: 'param = ?', binds: [param], negated: true });
-  const owned = check(own);
+  const belongs = belonging(type, patients, context);
+  const nobodys = check({ ...belongs, where: 'param = ?', binds: belongs.binds.slice(0, 1), negated: true });
+  const owned = check(belongs);
   const either = { sql: `(${nobodys.sql} OR ${owned.sql})`, binds: [...nobodys.binds, ...owned.binds] };
   return { ...conditions, own: [...conditions.own, either] };
+}
+
+const nothing = (conditions: Conditions): Conditions => ({
+  ...conditions,
+  own: [...conditions.own, { sql: '0', binds: [] }],
+});
+
+function ofPatients({ own, values }: Conditions, patients: readonly string[]): Conditions {
+  const binds: Bind[] = [];
+  return { own: [...own, { sql: `r.id ${oneOf(patients, binds)}`, binds }], byId: true, values };
+}
+
+/** Returns the condition that a resource belongs to one of the patients. */
+function belonging(type: string, patients: readonly string[], context: SqlContext): Condition {
+  const param = context.param(type, bindingParameter(type) ?? '') ?? -1;
+  const binds: Bind[] = [];
+  const targets = patients.map((id) => `Patient/${id}`);
+  const where = `param = ? AND target ${oneOf(targets, binds)}`;
+  return { table: 'reference', where, binds: [param, ...binds] };
 }

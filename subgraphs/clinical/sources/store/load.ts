@@ -55,7 +55,7 @@ export function loadStore(
     const content = fingerprint(hashes);
     if (storedFingerprint(file, 'content') === content) return rememberStats(file, stats);
     removeLeftovers(file);
-    build(inputs, file, { stats, content, schema: storeSchema() }, onProgress);
+    build(inputs, { file, stats, content }, onProgress);
   } finally {
     unlock();
   }
@@ -63,19 +63,19 @@ export function loadStore(
 
 function build(
   inputs: readonly Input[],
-  file: string,
-  fingerprints: Record<'stats' | 'content' | 'schema', string>,
+  { file, stats, content }: Record<'file' | 'stats' | 'content', string>,
   onProgress: (progress: LoadProgress) => void,
 ): void {
   const building = `${file}.building`;
-  const db = openConstruction(building, fingerprints.content);
+  const db = openConstruction(building, content);
   try {
     const resources = fill(db, inputs, onProgress);
     const indexing = { step: 'indexing', files: inputs.length, of: inputs.length, resources } as const;
     onProgress(indexing);
     finishStore(db, () => onProgress(indexing));
     const insert = db.prepare('INSERT OR REPLACE INTO fingerprint VALUES (?, ?)');
-    for (const [name, value] of Object.entries(fingerprints)) insert.run(name, value);
+    for (const [name, value] of Object.entries({ stats, content, schema: storeSchema() }))
+      insert.run(name, value);
     db.pragma('journal_mode = DELETE');
     db.exec('DROP TABLE place; DROP TABLE conditional; DROP TABLE construction');
     db.close();

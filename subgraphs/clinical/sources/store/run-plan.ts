@@ -36,7 +36,7 @@ export class PlanRunner {
     const rows = few ? this.#all(few.page, named) : this.#walked(plan, named);
     const text = this.#statement('SELECT json FROM resource WHERE rid = ?').pluck();
     const rids = rows.map(({ rid }) => rid);
-    const total = this.#total(plan, wanted, few, rows.length);
+    const total = this.#total(plan, wanted, { few, found: rows.length });
     return {
       texts: rids.map((rid) => text.get(rid) as string),
       rids,
@@ -108,8 +108,7 @@ export class PlanRunner {
   #total(
     plan: SearchPlan,
     wanted: PageWanted,
-    few: Collection | undefined,
-    found: number,
+    { few, found }: { few: Collection | undefined; found: number },
   ): number | undefined {
     const { total, limit, offset, after } = wanted;
     if (total === undefined) return undefined;

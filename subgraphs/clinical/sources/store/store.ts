@@ -22,7 +22,10 @@ export class Store implements ClinicalSource {
   #facts: StoreFacts;
   #params: ReadonlyMap<string, StoreFacts['params'][number]>;
 
-  private constructor(threads: QueryThreads, file: string, facts: StoreFacts, now: () => number) {
+  private constructor(
+    { threads, file, now }: { threads: QueryThreads; file: string; now: () => number },
+    facts: StoreFacts,
+  ) {
     this.#threads = threads;
     this.#file = file;
     this.#now = now;
@@ -41,7 +44,7 @@ export class Store implements ClinicalSource {
     now: () => number = Date.now,
   ): Promise<Store | undefined> {
     const facts = await factsOf(threads, file);
-    return facts.schema === storeSchema() ? new Store(threads, file, facts, now) : undefined;
+    return facts.schema === storeSchema() ? new Store({ threads, file, now }, facts) : undefined;
   }
 
   async read(type: string, ids: readonly string[], signal?: AbortSignal): Promise<Resource[]> {
@@ -88,7 +91,7 @@ export class Store implements ClinicalSource {
       now: this.#now(),
       ...(patients && { patients }),
     };
-    return planSearch(type, parseCriteria(type, params), { sort, after }, context);
+    return planSearch({ type, criteria: parseCriteria(type, params), sort, after }, context);
   }
 
   get #database(): DatabaseVersion {
