@@ -60,7 +60,7 @@ export interface AppDeps {
   capabilities: Capabilities;
   /** Routes below `/oauth` of tenants whose authorization server is ours; without it, these paths answer 501. */
   oauth?: FastifyPluginAsync;
-  clinical: Subgraph & Pick<DiscoveryOptions, 'claims'>;
+  clinical: Subgraph & Pick<DiscoveryOptions, 'claims'> & { loading?(): readonly object[] };
   /** Operations of FHIR REST over both subgraphs, and batches; without them, these paths answer 404. */
   operations?: FastifyPluginAsync;
   imaging: Subgraph & { open: OpenStudies };
@@ -154,7 +154,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
 
   await app.register(startPage(tenants, { metrics: !deps.separateMetricsPort }));
   await app.register(viewerFiles(deps.viewerDirectory, baseUrl));
-  await app.register(healthRoutes(deps.ready ?? (() => true), measured, deps.sharedReachable));
+  const { ready = () => true, sharedReachable: shared } = deps;
+  await app.register(healthRoutes({ ready, loading: () => clinical.loading?.() ?? [], shared }, measured));
   if (!deps.separateMetricsPort) await app.register(metricsRoute(measured));
   await app.register(rootMetadataRoutes(tenants, authorizer, baseUrl));
   app.get('/schema.graphql', (_request, reply) =>

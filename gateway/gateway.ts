@@ -32,6 +32,8 @@ export interface PartsOptions extends UpstreamDeps {
   exports?: Parameters<typeof clinicalSubgraph>[0]['exports'];
   dimse?: ImagingDeps['dimse'];
   onRefused?: ImagingDeps['onRefused'];
+  /** Milliseconds that a request waits for a record that is being loaded. */
+  loadWait?: number;
   /** The state that the gateways of one installation share. */
   shared?: Partial<SharedState> & { seen?: FirstSeen };
 }
@@ -47,7 +49,10 @@ export function gatewayParts(options: PartsOptions) {
   };
   const { now } = outside;
 
-  const clinical = clinicalSubgraph({ dataDir, baseUrl, dispatcher, expressions, exports, now });
+  const clinical = clinicalSubgraph({
+    ...{ dataDir, baseUrl, dispatcher, expressions, exports, now },
+    loadWait: options.loadWait,
+  });
   const records = requestRecords(clinical);
   const record = peopleOfRecord(clinical.open);
   const sealer = capabilitySealer({ secrets, now, links: shared.links });

@@ -101,12 +101,15 @@ async function main(): Promise<void> {
     log.info('REDIS_URL: the shared state is reached');
     server.renew();
   });
-  for (const tenant of tenants.all) {
+  const stores = tenants.all.map((tenant) =>
     // A store that cannot be loaded affects only its tenant; the next request tries again.
-    await clinical.prepare(tenant).catch((err: unknown) => log.error({ err, tenant: tenant.key }, 'store'));
-  }
+    clinical
+      .prepare(tenant, storeProgress(log, tenant.key))
+      .catch((err: unknown) => log.error({ err, tenant: tenant.key }, 'store')),
+  );
 
   if (checking) {
+    await Promise.all(stores);
     process.exit(await checkTenant(args, tenants, parts.selfTest, (text) => void process.stdout.write(text)));
   }
 
@@ -149,6 +152,8 @@ async function main(): Promise<void> {
   await app.listen({ host, port });
   server.keepSweeping(tenants.all);
   const demonstrates = tenants.all.some(({ key }) => key === 'demo');
+  // The first request that it shows needs the record of the demonstration.
+  await Promise.all(stores);
   if (process.env['NODE_ENV'] !== 'production') greet(baseUrl, demonstrates ? demo.secret : undefined);
 }
 
@@ -166,6 +171,19 @@ function demoProgress(print: (line: string) => void): (done: number, total: numb
     if (done !== total && Date.now() - last < 1000) return;
     last = Date.now();
     print(`  demonstration images ${done}/${total}: ${label}`);
+  };
+}
+
+/** Milliseconds between two lines of the log about a load. */
+const STORE_REPORT = 5_000;
+
+/** Returns a callback that writes into the log how far a store is. The load of a small one is not worth a line. */
+function storeProgress(log: Pick<FastifyBaseLogger, 'info'>, tenant: string): (progress: object) => void {
+  let last = Date.now();
+  return (progress) => {
+    if (Date.now() - last < STORE_REPORT) return;
+    last = Date.now();
+    log.info({ tenant, ...progress }, 'store: loading');
   };
 }
 

@@ -2,17 +2,26 @@ import type { FastifyPluginAsync } from 'fastify';
 import { Gauge } from 'prom-client';
 import type { Metrics } from './observe.ts';
 
+/** What readiness depends on. */
+export interface Readiness {
+  /** Returns false while stopping. */
+  ready: () => boolean;
+  loading: () => readonly object[];
+  shared?: (() => boolean) | undefined;
+}
+
 /**
  * Serves `/health/live` and `/health/ready`. Readiness does not depend on the upstreams of tenants: one EHR that fails
  * must not stop all tenants. It does not depend on the store that gateways share either: that fails for all gateways at
  * once, and each still answers most requests without it. The body and the metric `shared_state_reachable` say whether
- * the store answers.
+ * the store answers. Readiness does depend on the records that this process loads: until each has been loaded once, or
+ * its load has failed, the body says how far they are.
+ * @param loading returns how far the records are that cannot answer yet
  * @param shared returns true when the store answers; undefined without a store
  */
 export function healthRoutes(
-  ready: () => boolean,
+  { ready, loading, shared }: Readiness,
   { registry }: Metrics,
-  shared?: () => boolean,
 ): FastifyPluginAsync {
   if (shared) {
     new Gauge({
@@ -27,9 +36,12 @@ export function healthRoutes(
   const sharedState = () => shared && { sharedState: shared() ? 'reachable' : 'unreachable' };
   return async (app) => {
     app.get('/health/live', async () => ({ status: 'ok' }));
-    app.get('/health/ready', async (_request, reply) =>
-      ready() ? { status: 'ready', ...sharedState() } : reply.code(503).send({ status: 'stopping' }),
-    );
+    app.get('/health/ready', async (_request, reply) => {
+      if (!ready()) return reply.code(503).send({ status: 'stopping' });
+      const records = loading();
+      if (records.length === 0) return { status: 'ready', ...sharedState() };
+      return reply.code(503).header('retry-after', '5').send({ status: 'loading', records });
+    });
   };
 }
 

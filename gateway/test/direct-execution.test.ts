@@ -55,7 +55,7 @@ beforeAll(async () => {
   });
   [tenant, halved] = tenantsOf({ t: file(folder), u: file([folder, away]) }).all as [Tenant, Tenant];
   const supergraphSdl = sdl('supergraph');
-  clinical = clinicalSubgraph({ dataDir: directory, baseUrl: 'http://localhost' });
+  clinical = clinicalSubgraph({ dataDir: directory, baseUrl: 'http://localhost', loadWait: 30_000 });
   imaging = imagingSubgraph({
     ...{ baseUrl: 'http://localhost', dataDir: directory, now: () => Date.now() / 1000, log: log as never },
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),

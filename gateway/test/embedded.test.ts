@@ -45,7 +45,7 @@ beforeAll(async () => {
       images: { type: 'folder', path: dataDir, lookup: 'studies-by-mrn' },
     },
   });
-  const clinical = clinicalSubgraph({ dataDir, baseUrl });
+  const clinical = clinicalSubgraph({ dataDir, baseUrl, loadWait: 30_000 });
   const { people, identity } = peopleOfRecord((tenant, access) => clinical.open(tenant, access));
   const server = authorizationServer({ baseUrl, dataDir, people, now: Date.now, onError: console.error });
   const tenantAuthorizer = authorizer({

@@ -81,7 +81,13 @@ test('starts, prints commands for a token and a first request, answers /dyn, and
 
     // The two lines as a newcomer pastes them into a shell.
     const shell = `${token}\necho $TOKEN\n${first}\n`;
-    const { stdout } = await promisify(execFile)('sh', ['-c', shell]);
+    // Until the images are indexed, their part of the answer says so.
+    const run = async () => (await promisify(execFile)('sh', ['-c', shell])).stdout;
+    let stdout = await run();
+    for (let i = 0; i < 50 && stdout.includes('is being indexed'); i++) {
+      await new Promise((r) => setTimeout(r, 200));
+      stdout = await run();
+    }
     const [bearer, answer] = stdout.split('\n') as [string, string];
     const { data, errors } = JSON.parse(answer) as { data: { Patient: object }; errors?: unknown };
     expect(errors).toBeUndefined();

@@ -93,6 +93,7 @@ export async function buildTestGateway(
   }
   const parts = gatewayParts({
     ...{ fetch, guardedFetch: fetch, now, baseUrl, dataDir, dimse, shared },
+    loadWait: 30_000,
     secrets: ['a secret of the test gateway, long enough'],
     log: log as FastifyBaseLogger,
   });

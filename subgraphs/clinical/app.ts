@@ -1,7 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify';
 import type { CapabilityStatementRestResource } from 'fhir/r4.js';
 import type { GraphQLSchema } from 'graphql';
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dispatcher } from 'undici';
@@ -25,9 +24,12 @@ import { clinicalResolvers } from './graphql/resolvers.ts';
 import { FhirServer } from './sources/fhir-server.ts';
 import { FhirServersShared } from './sources/fhir-server/shared.ts';
 import type { ClinicalSource } from './sources/source.ts';
-import type { LoadProgress } from './sources/store-load.ts';
-import { loadStore } from './sources/store-load.ts';
-import { Store } from './sources/store.ts';
+import type { LoadProgress } from './sources/store/load.ts';
+import { Store } from './sources/store/store.ts';
+import { Stores } from './sources/store/stores.ts';
+
+/** Milliseconds that a request waits for a store that is being loaded: a small one is ready by then. */
+const LOAD_WAIT = 500;
 
 export interface ClinicalDependencies {
   /** Folder for the databases of stores. */
@@ -40,6 +42,8 @@ export interface ClinicalDependencies {
   timeout?: number;
   /** Milliseconds since the epoch. */
   now?: () => number;
+  /** Milliseconds that a request waits for a store that is being loaded (default: 500). */
+  loadWait?: number | undefined;
   /** Evaluates FHIRPath of callers; by default a new pool, which is closed with the subgraph. */
   expressions?: ExpressionPool;
   /** Limits of exports, where they differ from `EXPORT_LIMITS`. */
@@ -62,8 +66,13 @@ export interface ClinicalSubgraph {
   claims(tenant: Tenant): Promise<readonly CapabilityStatementRestResource[]>;
   /** Returns the routes of operations and batches, below `/:tenant`. They join the record with images. Call it once. */
   operations(images: PatientImages): FastifyPluginAsync;
-  /** Loads the tenant's store, if any, so that the first request does not wait for it. */
+  /**
+   * Loads the tenant's store, if any. Until then, requests are answered from an older one, or wait, or are refused as
+   * `unavailable`.
+   */
   prepare(tenant: Tenant, onProgress?: (progress: LoadProgress) => void): Promise<void>;
+  /** Returns how far the stores are that cannot answer yet. */
+  loading(): LoadProgress[];
   close(): Promise<void>;
 }
 
@@ -72,24 +81,12 @@ const NO_CLAIMS: readonly CapabilityStatementRestResource[] = [];
 /** Composes the clinical subgraph: one core, with GraphQL and FHIR REST APIs. */
 export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSubgraph {
   const { dataDir, baseUrl, dispatcher, timeout, now } = dependencies;
-  const stores = new Map<string, Promise<Store>>();
+  const { loadWait: wait = LOAD_WAIT } = dependencies;
+  const stores = new Stores({ directory: join(dataDir, 'clinical'), now, wait });
   const compartment = new Compartment();
   const expressions = dependencies.expressions ?? new ExpressionPool();
   const granular = new GranularScopes();
   const fhirServers = new FhirServersShared();
-
-  const storeAt = (path: string, onProgress?: (progress: LoadProgress) => void): Promise<Store> => {
-    let store = stores.get(path);
-    if (!store) {
-      const name = createHash('sha256').update(path).digest('hex').slice(0, 16);
-      const file = join(dataDir, 'clinical', `${name}.sqlite`);
-      store = loadStore(path, file, onProgress).then(() => new Store(file, now));
-      // The next request repeats a load that failed.
-      store.catch(() => stores.delete(path));
-      stores.set(path, store);
-    }
-    return store;
-  };
 
   const serverOf = (tenant: Tenant, base: string, token?: string): FhirServer =>
     new FhirServer({ base, token, dispatcher: dispatcher?.(tenant), timeout }, fhirServers);
@@ -99,7 +96,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     if (clinical.type === 'none') {
       throw new Fault('not_implemented', 'This tenant has no clinical record.', { service: 'clinical' });
     }
-    if (clinical.type === 'store') return storeAt(clinical.path);
+    if (clinical.type === 'store') return stores.source(clinical.path);
     const token = access.clinicalToken;
     if (token === undefined && authorization.type.startsWith('smart-on-fhir')) {
       throw new Fault('unauthenticated', 'There is no token for the clinical record: launch the app again.', {
@@ -147,15 +144,14 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     },
     operations,
     prepare: async (tenant, onProgress) => {
-      if (tenant.clinical.type === 'store') await storeAt(tenant.clinical.path, onProgress);
+      if (tenant.clinical.type === 'store') await stores.prepare(tenant.clinical.path, onProgress);
     },
+    loading: () => stores.loading(),
     close: async () => {
       await jobs?.close();
-      const opened = await Promise.allSettled(stores.values());
-      stores.clear();
+      await stores.close();
       granular.close();
       fhirServers.close();
-      for (const store of opened) if (store.status === 'fulfilled') store.value.close();
       if (!dependencies.expressions) await expressions.close();
     },
   };

@@ -75,14 +75,19 @@ describe('SM-16 resources that a token of Patient/ana shows', () => {
   ];
   const compartment = new Compartment();
   it.each(cases)('%s (%j): %s', (_what, resource, visible) => {
-    expect(compartment.includes(resource as Resource, ['ana'])).toBe(visible);
+    expect(compartment.includes(resource as Resource, new Set(['Patient/ana']))).toBe(visible);
   });
 
   it('a token for several patients shows each of them, a token for none shows nothing', () => {
     expect(
-      compartment.includes({ resourceType: 'Condition', subject: bob } as Resource, ['ana', 'bob']),
+      compartment.includes(
+        { resourceType: 'Condition', subject: bob } as Resource,
+        new Set(['Patient/ana', 'Patient/bob']),
+      ),
     ).toBe(true);
-    expect(compartment.includes({ resourceType: 'Condition', subject: ana } as Resource, [])).toBe(false);
+    expect(compartment.includes({ resourceType: 'Condition', subject: ana } as Resource, new Set())).toBe(
+      false,
+    );
   });
 });
 

@@ -11,13 +11,13 @@ export class Compartment {
   /**
    * Returns true when a token for these patients may see the resource: it is in the compartment of one of them, and its
    * subject or patient, if any, is one of them (SM-16).
+   * @param own references to the patients, such as `Patient/1`
    */
-  includes(resource: Resource, patientIds: readonly string[]): boolean {
+  includes(resource: Resource, own: ReadonlySet<string>): boolean {
     const type = resource.resourceType;
-    if (type === 'Patient') return patientIds.includes(resource.id ?? '');
+    if (type === 'Patient') return own.has(`Patient/${resource.id}`);
     const reach = reachOf(type);
     if (reach === 'never' || reach === 'attached') return false;
-    const own = new Set(patientIds.map((id) => `Patient/${id}`));
     const owners = [...this.referenced(resource, 'patient'), ...this.referenced(resource, 'subject')];
     if (owners.length > 0 || hasSubject(resource)) return owners.some((target) => own.has(target));
     if (reach === 'shared') return true;

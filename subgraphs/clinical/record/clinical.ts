@@ -49,6 +49,8 @@ export class Clinical {
   readonly #granular: GranularScopes;
   readonly #related: Related;
   readonly #record: AccessRecord;
+  /** References to the patients in reach; undefined: all. */
+  readonly #own: ReadonlySet<string> | undefined;
 
   constructor(options: ClinicalOptions) {
     const { source, access, compartment, granular, signal, audit, accessionTypes, base } = options;
@@ -57,6 +59,7 @@ export class Clinical {
     this.accessionTypes = accessionTypes;
     this.#source = new RequestSource(source, signal);
     this.#compartment = compartment;
+    this.#own = this.#patients && new Set(this.#patients.map((id) => `Patient/${id}`));
     this.#granular = granular;
     this.#record = new AccessRecord(access, compartment, audit);
     this.#related = new Related((type, search) => this.search(type, search), compartment);
@@ -266,14 +269,7 @@ export class Clinical {
   }
 
   #visible(resource: Resource): boolean {
-    const { patients } = this.access;
-    return (
-      patients === 'all' ||
-      this.#compartment.includes(
-        resource,
-        patients.map(({ id }) => id),
-      )
-    );
+    return this.#own === undefined || this.#compartment.includes(resource, this.#own);
   }
 }
 

@@ -35,13 +35,13 @@ const PLACES = /^(\d{1,9}:?|(\d{1,9}:)?[/?].*)$/s;
 export async function pageOf(clinical: Clinical, type: string, search: Search): Promise<Page> {
   const size = sizeOf(search);
   const { cursor, offset: _, ...rest } = search;
-  const offset = offsetOf(search);
+  const start = offsetOf(search);
   const found = await clinical.search(type, {
     ...rest,
     count: size,
-    ...(offset === undefined ? { cursor: placeOf(cursor!) } : offset > 0 && { offset }),
+    ...(start === undefined ? { cursor: placeOf(cursor!) } : start > 0 && { offset: start }),
   });
-  const { resources, applied, sort, ignored, total, next } = found;
+  const { resources, applied, sort, ignored, total, next, offset = start } = found;
   const { next: __, ...around } = neighbours({ offset: offset ?? 0, size, total });
   return {
     resources,

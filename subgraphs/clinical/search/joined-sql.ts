@@ -8,6 +8,7 @@ import { bindingParameter, reachOf } from './reach.ts';
 import type { SearchParams } from './search-params.ts';
 import type { Bind, SqlContext, Statement } from './sql-context.ts';
 import { oneOf } from './sql-context.ts';
+import { belonging, check, isOneOf } from './reach-sql.ts';
 
 /** What builds the searches inside a search: the functions of `sql.ts`, with their context. */
 export interface InnerSql {
@@ -78,11 +79,10 @@ function innerSearch(type: string, params: SearchParams, inner: InnerSql): State
   const { patients } = inner.context;
   if (!patients) return inner.searchFrom(type, parseCriteria(type, params));
   const reach = reachOf(type);
-  const binding = bindingParameter(type);
-  if (reach === 'compartment' && binding !== undefined) {
-    const own = patients.map((id) => (type === 'Patient' ? id : `Patient/${id}`)).join(',');
-    // Without a patient in reach, a reference without an id: it matches nothing.
-    return inner.searchFrom(type, parseCriteria(type, [...params, [binding, own || 'Patient/']]));
+  if (reach === 'compartment' && bindingParameter(type) !== undefined) {
+    const found = inner.searchFrom(type, parseCriteria(type, params));
+    const own = type === 'Patient' ? isOneOf(patients) : check(belonging(type, patients, inner.context));
+    return joined([found, own], ' AND ');
   }
   if (reach !== 'shared') throw new Fault('forbidden', `${type} cannot be searched with this token.`);
   const found = inner.searchFrom(type, parseCriteria(type, params));

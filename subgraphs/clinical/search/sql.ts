@@ -8,45 +8,69 @@ import type { InnerSql } from './joined-sql.ts';
 import { chainSql, specialSql } from './joined-sql.ts';
 import type { Bind, SqlContext, Statement } from './sql-context.ts';
 import { oneOf } from './sql-context.ts';
+import { bindingParameter } from './reach.ts';
+import { belonging, check, isOneOf, type Condition } from './reach-sql.ts';
 
 export type { SqlContext, Statement } from './sql-context.ts';
 
-/** A condition on one of the index tables. `where` uses its columns, including `param`. */
-interface Condition {
-  table: (typeof MAIN_ROWS)[keyof typeof MAIN_ROWS] | 'identifier';
-  where: string;
-  binds: Bind[];
-  negated?: boolean;
+type Table = (typeof MAIN_ROWS)[keyof typeof MAIN_ROWS] | 'identifier';
+/** A condition on the rows of one index table. */
+export type ValueCondition = Condition<Table>;
+
+/** The conditions of a search, which all have to hold. */
+export interface Conditions {
+  /** On the row `r` of the resource itself. */
+  own: Statement[];
+  /** True when `own` names the wanted ids. */
+  byId: boolean;
+  /** On the rows of its values. */
+  values: ValueCondition[];
 }
 
 /**
- * Returns the `FROM … WHERE …` of a search on the table `resource r`. The condition that is likely to narrow most selects
- * the resources; the others are checked for each of them.
+ * Reads the criteria of a search into conditions.
+ * @throws Fault `invalid_request` for a value that cannot be read
+ */
+export function conditionsOf(type: string, criteria: readonly Criterion[], context: SqlContext): Conditions {
+  return {
+    own: criteria.filter(isOfResource).map((criterion) => criterionSql(type, criterion, context)),
+    byId: criteria.some(({ parameter, modifier }) => parameter.code === '_id' && !modifier),
+    values: criteria
+      .filter((criterion) => !isOfResource(criterion))
+      .map((criterion) => condition(type, criterion, context)),
+  };
+}
+
+/**
+ * Returns the `FROM … WHERE …` of a search within another one, on the table `resource r`. The condition that is likely to
+ * narrow most selects the resources; the others are checked for each of them.
  * @throws Fault `invalid_request` for a value that cannot be read
  */
 export function searchFrom(type: string, criteria: readonly Criterion[], context: SqlContext): Statement {
-  const binds: Bind[] = [];
-  const where: string[] = [];
-  const conditions: Condition[] = [];
-  const add = (statement: Statement): void => {
-    where.push(statement.sql);
-    binds.push(...statement.binds);
-  };
-  for (const criterion of criteria) {
-    if (isOfResource(criterion)) add(criterionSql(type, criterion, context));
-    else conditions.push(condition(type, criterion, context));
-  }
-  const byId = criteria.some(({ parameter, modifier }) => parameter.code === '_id' && !modifier);
-  const driver = byId ? undefined : conditions.filter(({ negated }) => !negated).sort(byYield)[0];
-  if (driver) {
-    add({ sql: `r.rid IN (SELECT rid FROM ${driver.table} WHERE ${driver.where})`, binds: driver.binds });
-  } else {
-    where.unshift('r.type = ?');
-    binds.unshift(type);
-  }
-  for (const other of conditions) if (other !== driver) add(existsSql(other));
-  return { sql: `FROM resource r WHERE ${where.join(' AND ')}`, binds };
+  const { own, byId, values } = conditionsOf(type, criteria, context);
+  const driver = byId ? undefined : values.filter(({ negated }) => !negated).sort(byYield)[0];
+  const selecting = driver
+    ? { sql: `r.rid IN (SELECT rid FROM ${driver.table} WHERE ${driver.where})`, binds: driver.binds }
+    : { sql: 'r.type = ?', binds: [type] };
+  const others = values.filter((other) => other !== driver).map(check);
+  const { sql, binds } = allOf([selecting, ...own, ...others]);
+  return { sql: `FROM resource r WHERE ${sql}`, binds };
 }
+
+/** Joins conditions by AND. */
+export function allOf(statements: readonly Statement[]): Statement {
+  return {
+    sql: statements.map(({ sql }) => sql).join(' AND '),
+    binds: statements.flatMap(({ binds }) => binds),
+  };
+}
+
+const YIELD: readonly Table[] = [
+  ...(['identifier', 'composite', 'reference', 'uri', 'token', 'string', 'number', 'date'] as const),
+];
+/** Orders conditions by how much they are likely to narrow a search. */
+export const byYield = (a: ValueCondition, b: ValueCondition): number =>
+  YIELD.indexOf(a.table) - YIELD.indexOf(b.table);
 
 /** True for a criterion that is no condition on one index table: it is checked for each resource. */
 const isOfResource = ({ parameter, modifier }: Criterion): boolean =>
@@ -58,7 +82,7 @@ function criterionSql(type: string, criterion: Criterion, context: SqlContext): 
   if (parameter.code === '_id') return identity(criterion);
   if (parameter.type === 'special') return specialSql(type, criterion, innerSql(context));
   if (modifier === 'missing') return missing(type, criterion, context);
-  return existsSql(condition(type, criterion, context));
+  return check(condition(type, criterion, context));
 }
 
 const innerSql = (context: SqlContext): InnerSql => ({
@@ -66,16 +90,6 @@ const innerSql = (context: SqlContext): InnerSql => ({
   searchFrom: (type, criteria) => searchFrom(type, criteria, context),
   criterionSql: (type, criterion) => criterionSql(type, criterion, context),
 });
-
-function existsSql({ table, where, binds, negated }: Condition): Statement {
-  const not = negated ? 'NOT ' : '';
-  return { sql: `${not}EXISTS (SELECT 1 FROM ${table} WHERE rid = r.rid AND ${where})`, binds };
-}
-
-const YIELD: Condition['table'][] = [
-  ...(['identifier', 'composite', 'reference', 'uri', 'token', 'string', 'number', 'date'] as const),
-];
-const byYield = (a: Condition, b: Condition): number => YIELD.indexOf(a.table) - YIELD.indexOf(b.table);
 
 /** Returns the condition for `_id`, which is the key of the resource and has no index rows. */
 function identity(criterion: Criterion): Statement {
@@ -102,7 +116,7 @@ function missing(type: string, criterion: Criterion, context: SqlContext): State
   return { sql: `${not}(${exists.join(' OR ')})`, binds: exists.map(() => param) };
 }
 
-function condition(type: string, criterion: Criterion, context: SqlContext): Condition {
+function condition(type: string, criterion: Criterion, context: SqlContext): ValueCondition {
   const { parameter, modifier, chain } = criterion;
   const compared = chain ? chainSql(criterion, innerSql(context)) : comparison(criterion, context.now);
   return {
@@ -113,9 +127,22 @@ function condition(type: string, criterion: Criterion, context: SqlContext): Con
   };
 }
 
-function tableOf({ type }: SearchParameter, modifier: string | undefined): Condition['table'] {
+function tableOf({ type }: SearchParameter, modifier: string | undefined): Table {
   if (type === 'token' && modifier === 'text') return 'string';
   if (type === 'token' && modifier === 'of-type') return 'identifier';
   if (type === 'reference' && modifier === 'identifier') return 'token';
   return MAIN_ROWS[type as keyof typeof MAIN_ROWS];
+}
+
+/**
+ * Binds the search that was asked for to the patients in reach (SM-16): also of the types that everybody may read, it finds
+ * only what belongs to the patients.
+ */
+export function outermostWithinReach(type: string, conditions: Conditions, context: SqlContext): Conditions {
+  const { patients } = context;
+  if (!patients) return conditions;
+  const { own, values } = conditions;
+  if (type === 'Patient') return { own: [...own, isOneOf(patients)], byId: true, values };
+  if (bindingParameter(type) === undefined) return { ...conditions, own: [...own, { sql: '0', binds: [] }] };
+  return { ...conditions, values: [...values, belonging(type, patients, context)] };
 }

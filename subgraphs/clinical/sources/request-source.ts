@@ -124,10 +124,11 @@ export class RequestSource {
     if (sorted) gathered.notApplied.delete('_sort');
     const notApplied = [...gathered.notApplied];
     if (search.strict && notApplied.length > 0) throw notAppliedFault(type, notApplied);
-    const { total, next } = gathered;
+    const { total, next, offset: before } = gathered;
     return {
       resources: (sorted ?? gathered.resources).slice(wanted - count, wanted),
       ...(total !== undefined && { total }),
+      ...(before !== undefined && { offset: before }),
       ...(next !== undefined && { next }),
       ...(notApplied.length > 0 && { notApplied }),
     };
@@ -140,6 +141,7 @@ export class RequestSource {
     const notApplied = new Set<string>();
     let looked = 0;
     let total: number | undefined;
+    let offset: number | undefined;
     let mayRepeat = false;
     for (let isFirst = true; ; isFirst = false) {
       const page = await this.page(type, cursor === undefined ? search : { ...search, cursor });
@@ -147,6 +149,7 @@ export class RequestSource {
       looked += page.looked ?? page.resources.length;
       for (const name of page.notApplied ?? []) notApplied.add(name);
       if (isFirst) total = page.total;
+      if (isFirst && page.offset !== undefined) offset = page.offset + before;
       if (page.looked !== undefined && page.looked > page.resources.length) total = undefined;
       if (search.strict && [...notApplied].some((name) => name !== '_sort'))
         throw notAppliedFault(type, [...notApplied]);
@@ -154,12 +157,14 @@ export class RequestSource {
       const known = found.size;
       for (; at < kept.length && found.size < wanted; at++) found.set(kept[at]!.id ?? '', kept[at]!);
       const resources = () => [...found.values()];
-      if (at < kept.length) return { resources: resources(), next: placeIn(at, cursor), total, notApplied };
+      if (at < kept.length)
+        return { resources: resources(), next: placeIn(at, cursor), total, offset, notApplied };
       if (page.incomplete && found.size < wanted) throw incomplete(type);
       // Whoever asks for more is told that there are no more pages.
-      if (page.incomplete) return { resources: resources(), next: placeIn(at, cursor), total, notApplied };
+      if (page.incomplete)
+        return { resources: resources(), next: placeIn(at, cursor), total, offset, notApplied };
       if (page.next === undefined || found.size >= wanted) {
-        return { resources: resources(), next: page.next, total, notApplied };
+        return { resources: resources(), next: page.next, total, offset, notApplied };
       }
       if (looked > MAX_GATHERED) throw tooManyLeftOut(type);
       if (known === found.size && kept.length > before && !mayRepeat)
@@ -182,6 +187,8 @@ interface Gathered {
   resources: Resource[];
   next: string | undefined;
   total: number | undefined;
+  /** Matches before the first of these, where the source says it. */
+  offset: number | undefined;
   /** Names of parameters that were not applied to one of the pages. */
   notApplied: Set<string>;
 }

@@ -11,7 +11,8 @@ import { compileIndexer } from '../search/index-rows.ts';
 import type { SqlContext } from '../search/sql.ts';
 import { searchFrom } from '../search/sql.ts';
 import type { SearchParams } from './source.ts';
-import { ROW_TABLES, RowWriter, TABLES } from './store-index.ts';
+import { RowWriter } from './store/row-writer.ts';
+import { ROW_TABLES, TABLES } from './store/tables.ts';
 
 /** Resources that are judged in one turn of the event loop: about 15 ms. */
 const SLICE = 50;
@@ -37,8 +38,6 @@ export class ResourceMatcher {
   /** @param now milliseconds since the epoch */
   constructor(now: () => number = Date.now) {
     this.#db.exec(TABLES);
-    // A server may send a resource twice; each copy is judged by its own content.
-    this.#db.exec('DROP INDEX resource_id');
     this.#rows = new RowWriter(this.#db);
     this.#put = this.#db.prepare("INSERT INTO resource (rid, type, id, json) VALUES (?, ?, ?, '')");
     this.#clear = ROW_TABLES.map((table) => this.#db.prepare(`DELETE FROM ${table}`));

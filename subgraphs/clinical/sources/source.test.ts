@@ -197,7 +197,6 @@ describe.each(['store', 'fhir-server'] as const)('%s', (name) => {
     'refuses a cursor that leads elsewhere or is unknown: %s',
     async (cursor) => {
       const searched = source().search('Patient', { params: [], count: 1, cursor });
-      if (name === 'store' && cursor === '7') return void (await searched);
       await expect(searched).rejects.toMatchObject({ code: 'invalid_request' });
     },
   );

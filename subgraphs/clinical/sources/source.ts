@@ -31,6 +31,8 @@ export interface SearchPage {
   resources: Resource[];
   /** Number of all matches, when it was requested and the source gives it. */
   total?: number;
+  /** Number of matches before this page, when the source knows it. */
+  offset?: number;
   /** Opaque; continues this search. */
   next?: string;
   /** Number of matches that the backend returned, when more than `resources`: some were left out here. */

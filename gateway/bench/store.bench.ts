@@ -1,0 +1,223 @@
+/**
+ * The embedded store at a million resources, through the whole gateway as `npm start` runs it: its load, searches, pages,
+ * and how long /health/live waits meanwhile. `POPULATION` is the number of patients (default 4,300, with 1,035,000
+ * resources). `OLD` names a built checkout for comparison, which takes turns with this one.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { request } from 'undici';
+import { startChild } from '../test/setup/child.ts';
+import { freePort } from '../test/setup/free-port.ts';
+import { sharedDataPresent } from '../test/setup/shared-data.ts';
+import { alternate, duration, median, type Figure } from './measure.ts';
+import { policyRate } from './policy-pages.ts';
+import { writePopulation, type Population } from './synthea-copies.ts';
+
+const root = join(import.meta.dirname, '../..');
+const PATIENTS = Number(process.env['POPULATION'] ?? 4_300);
+const ROUNDS = 15;
+/** The page that must cost what the first one costs. */
+const FAR_PAGE = 6_000;
+/** Milliseconds for the load of the old commit. */
+const OLD_LOAD = 3_600_000;
+
+/** First pages, each with the largest median in milliseconds and how much faster than the old commit it must be. */
+const SEARCHES: Record<string, { query: string; atMost: number; timesOld: number }> = {
+  'status=final': { query: 'Observation?status=final', atMost: 30, timesOld: 15 },
+  'category and date': { query: 'Observation?category=laboratory&date=ge2015', atMost: 30, timesOld: 15 },
+  '_sort=-date': { query: 'Observation?_sort=-date', atMost: 30, timesOld: 15 },
+  'code:not': { query: 'Observation?code:not=http://loinc.org|8302-2', atMost: 30, timesOld: 15 },
+};
+
+interface Server {
+  origin: string;
+  pid: number;
+  /** Milliseconds from the start until it answered. */
+  firstAnswer: number;
+  stop(): Promise<void>;
+}
+
+export async function bench(): Promise<Figure[]> {
+  if (!sharedDataPresent) return [];
+  const directory = await mkdtemp(join(tmpdir(), 'store-bench-'));
+  const servers: Server[] = [];
+  try {
+    execFileSync(process.execPath, [join(root, 'gateway/build.mjs')], { stdio: 'inherit' });
+    const population = writePopulation(join(directory, 'records'), PATIENTS);
+    await writeTenant(directory);
+    const { OLD } = process.env;
+    const old = OLD ? await start(OLD, directory, 'old') : undefined;
+    if (old) servers.push(old);
+    const begun = performance.now();
+    const current = await start(root, directory, 'new');
+    servers.push(current);
+    const figures = await loadFigures(current, population, begun);
+    figures.push(...(await searchFigures(current, old, population)));
+    figures.push(...(await pageFigures(current)));
+    figures.push({
+      what: 'store: memory after the searches',
+      ...{ value: (await memory(current)).now, unit: 'MB', atMost: 300 },
+    });
+    const seconds = await secondsOfStart(servers, current, directory);
+    figures.push({ what: 'store: first answer of a later start', value: seconds, unit: 's', atMost: 2 });
+    figures.push(...(await policyRate(directory, population, OLD)));
+    return figures;
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function writeTenant(directory: string): Promise<void> {
+  await mkdir(join(directory, 'tenants'));
+  await mkdir(join(directory, 'images'));
+  const tenant = {
+    authorization: { type: 'mock', disableAuthzChecks: true },
+    clinical: { type: 'store', path: join(directory, 'records') },
+    images: { type: 'folder', path: join(directory, 'images'), lookup: 'all-studies-on-server' },
+  };
+  await writeFile(join(directory, 'tenants/t.json'), JSON.stringify(tenant));
+}
+
+/** Starts a gateway. Its log and its audit trail go to a file: reading them would cost the client time. */
+async function start(checkout: string, directory: string, name: string): Promise<Server> {
+  const port = await freePort();
+  const origin = `http://127.0.0.1:${port}`;
+  const settings = {
+    ...{ PORT: port, HOST: '127.0.0.1', BASE_URL: origin, SHUTDOWN_DELAY_SECONDS: 0, DIMSE_PORT: 0 },
+    ...{ TENANTS_DIR: join(directory, 'tenants'), DATA_DIR: join(directory, name), NODE_ENV: 'production' },
+  };
+  const assignments = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
+  const command = ['-c', 'log=$1; shift; exec env "$@" > "$log"', 'sh', join(directory, `${name}.log`)];
+  const program = [process.execPath, join(checkout, 'dist/gateway/main.js')];
+  const begun = performance.now();
+  const answers = async () => (await statusOf(`${origin}/t/fhir/Patient?_count=1`)) > 0;
+  const child = await startChild('/bin/sh', [...command, ...assignments, ...program], answers, OLD_LOAD);
+  return {
+    ...{ origin, pid: child.process.pid!, firstAnswer: performance.now() - begun },
+    stop: () => child.end(),
+  };
+}
+
+async function statusOf(url: string): Promise<number> {
+  const { statusCode, body } = await request(url, { reset: true });
+  await body.dump();
+  return statusCode;
+}
+
+/** Megabytes that a process has now, and the most that it has had. */
+async function memory({ pid }: Server): Promise<{ now: number; peak: number }> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const megabytes = (key: string) => Number(new RegExp(`^${key}:\\s*(\\d+)`, 'm').exec(status)![1]) / 1000;
+  return { now: megabytes('VmRSS'), peak: megabytes('VmHWM') };
+}
+
+async function loadFigures(server: Server, { resources }: Population, begun: number): Promise<Figure[]> {
+  const alive = pollLive(server);
+  while ((await statusOf(`${server.origin}/health/ready`)) !== 200) await sleep(100);
+  const seconds = (performance.now() - begun) / 1000;
+  const { peak } = await memory(server);
+  return [
+    { what: 'store: resources', value: resources, unit: '' },
+    { what: 'store: first answer, not loaded yet', value: server.firstAnswer / 1000, unit: 's', atMost: 2 },
+    { what: 'store: load, indexes included', value: resources / seconds, unit: '/s', atLeast: 5_000 },
+    { what: 'store: most memory during the load', value: peak, unit: 'MB', atMost: 300 },
+    { what: 'store: longest wait of /health/live meanwhile', value: await alive(), unit: 'ms', atMost: 50 },
+  ];
+}
+
+/** Asks for /health/live every 20 ms. @returns a function that ends it and gives the longest wait in milliseconds */
+function pollLive({ origin }: Server): () => Promise<number> {
+  const waits: number[] = [];
+  let ended = false;
+  const polling = (async () => {
+    while (!ended) {
+      waits.push(await duration(() => statusOf(`${origin}/health/live`)));
+      await sleep(20);
+    }
+  })();
+  return async () => {
+    ended = true;
+    await polling;
+    return Math.max(...waits);
+  };
+}
+
+interface Bundle {
+  entry?: unknown[];
+  link: { relation: string; url: string }[];
+}
+
+async function ask({ origin }: Server, query: string): Promise<Bundle> {
+  const url = query.startsWith('http') ? query : `${origin}/t/fhir/${query}`;
+  const { statusCode, body } = await request(url);
+  const text = await body.text();
+  if (statusCode !== 200) throw new Error(`${query} answered ${statusCode}: ${text.slice(0, 300)}`);
+  return JSON.parse(text) as Bundle;
+}
+
+async function searchFigures(
+  current: Server,
+  old: Server | undefined,
+  { patients }: Population,
+): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  const alive = pollLive(current);
+  const ofPatient = await medianOf((round) => ask(current, `Observation?patient=${patients[round * 7]}`));
+  figures.push({ what: 'store: Observation?patient=', value: ofPatient, unit: 'ms', atMost: 5 });
+  for (const [name, { query, atMost, timesOld }] of Object.entries(SEARCHES)) {
+    const timed = (server: Server) => () => duration(() => ask(server, query));
+    const contenders: Record<string, () => Promise<number>> = { current: timed(current) };
+    if (old) contenders['old'] = timed(old);
+    const { current: now, old: before } = await alternate(contenders, ROUNDS);
+    figures.push({ what: `store: ${name}`, value: now!.median, unit: 'ms', atMost });
+    if (!before) continue;
+    figures.push({ what: '… old commit', value: before.median, unit: 'ms' });
+    figures.push({ what: '… beside the old commit', value: before.ratio, unit: '×', atLeast: timesOld });
+  }
+  figures.push({
+    what: 'store: longest wait of /health/live meanwhile',
+    ...{ value: await alive(), unit: 'ms', atMost: 50 },
+  });
+  return figures;
+}
+
+async function medianOf(work: (round: number) => Promise<unknown>, rounds = 40): Promise<number> {
+  const times: number[] = [];
+  for (let round = 0; round < rounds; round++) times.push(await duration(() => work(round)));
+  return median(times);
+}
+
+/** Follows the links of a search to its last page, or to the page 6,000. */
+async function pageFigures(server: Server): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const query of ['Observation?status=final', 'Observation?_sort=-date']) {
+    const times: number[] = [];
+    let url: string | undefined = query;
+    for (let page = 0; page < FAR_PAGE && url !== undefined; page++) {
+      const at: string = url;
+      times.push(
+        await duration(async () => {
+          const { link } = await ask(server, at);
+          url = link.find(({ relation }) => relation === 'next')?.url;
+        }),
+      );
+    }
+    // The first pages warm up the compiler.
+    const ratio = median(times.slice(-100)) / median(times.slice(20, 120));
+    const what = `store: page ${times.length} beside page 1 of ${query}`;
+    figures.push({ what, value: ratio, unit: '×', atMost: 2 });
+  }
+  return figures;
+}
+
+/** Starts the gateway again, on its loaded store. */
+async function secondsOfStart(servers: Server[], current: Server, directory: string): Promise<number> {
+  await current.stop();
+  const again = await start(root, directory, 'new');
+  servers.push(again);
+  return again.firstAnswer / 1000;
+}

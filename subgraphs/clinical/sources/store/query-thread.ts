@@ -1,0 +1,58 @@
+/** Runs in the threads of `QueryThreads`: opens databases and answers questions. It knows no FHIR. */
+import Database from 'better-sqlite3';
+import type { Answer, DatabaseVersion, Question, StoreFacts } from './question.ts';
+import { PlanRunner } from './run-plan.ts';
+
+interface Opened {
+  db: Database.Database;
+  facts: StoreFacts;
+  runner: PlanRunner;
+}
+
+/** Databases by file. There is one for each tenant. */
+const databases = new Map<string, Opened>();
+
+export function answer(question: Question): Answer {
+  const opened = openedAs(question.database);
+  if (!opened) return { refused: 'replaced' };
+  switch (question.ask) {
+    case 'facts':
+      return opened.facts;
+    case 'read': {
+      const text = opened.db.prepare<[string, string], string>(
+        'SELECT json FROM resource WHERE type = ? AND id = ?',
+      );
+      const found = question.ids.map((id) => text.pluck().get(question.type, id));
+      return { texts: found.filter((json) => json !== undefined) };
+    }
+    case 'search':
+      return opened.runner.page(question.plan, question.page) ?? { refused: 'foreign' };
+  }
+}
+
+/** Returns the database with this content; it is opened again when the file may have been replaced. */
+function openedAs({ file, generation }: DatabaseVersion): Opened | undefined {
+  const known = databases.get(file);
+  if (known && generation !== undefined && known.facts.generation === generation) return known;
+  known?.db.close();
+  databases.delete(file);
+  const opened = open(file);
+  databases.set(file, opened);
+  return generation === undefined || opened.facts.generation === generation ? opened : undefined;
+}
+
+function open(file: string): Opened {
+  const db = new Database(file, { readonly: true, fileMustExist: true });
+  db.pragma('cache_size = -8000');
+  return { db, facts: factsOf(db), runner: new PlanRunner(db) };
+}
+
+function factsOf(db: Database.Database): StoreFacts {
+  const value = db.prepare<[string], string>('SELECT value FROM fingerprint WHERE name = ?').pluck();
+  return {
+    generation: value.get('content')!.slice(0, 12),
+    schema: value.get('schema')!,
+    params: db.prepare('SELECT param, type, code, valued FROM param').all() as StoreFacts['params'],
+    counts: JSON.parse(value.get('counts')!) as Record<string, number>,
+  };
+}

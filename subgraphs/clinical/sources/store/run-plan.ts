@@ -1,0 +1,139 @@
+import type Database from 'better-sqlite3';
+import { LRUCache } from 'lru-cache';
+import type { Collection, SearchPlan, Walk } from '../../search/plan.ts';
+import type { Statement } from '../../search/sql.ts';
+import type { PageFound, PageWanted } from './question.ts';
+
+/** Matches of one condition that are collected without further thought: some milliseconds. */
+const FEW = 1_000;
+/** Rows that are counted to decide between collecting and walking. */
+const MANY = 100_000;
+/** Rows through which a walk goes before it is compared with collecting. */
+const WINDOW = 4_000;
+/** Matches that are counted when a total is wanted only if it is cheap. */
+const CHEAP = 5_000;
+
+type Value = string | number | null;
+/** Parameters of a statement, by name. */
+type Named = Record<string, Value>;
+type Row = { rid: number } & Record<string, Value>;
+
+/** Runs plans on one database. */
+export class PlanRunner {
+  readonly #db: Database.Database;
+  readonly #statements = new LRUCache<string, Database.Statement<unknown[], unknown>>({ max: 300 });
+
+  constructor(db: Database.Database) {
+    this.#db = db;
+  }
+
+  /** Returns one page, or undefined when the search does not find the resource after which it begins. */
+  page(plan: SearchPlan, wanted: PageWanted): PageFound | undefined {
+    const place = this.#place(plan, wanted);
+    if (!place) return undefined;
+    const named = { ...place, limit: wanted.limit, offset: wanted.offset };
+    const few = plan.collect.find((way) => way.isBounded && this.#size(way, FEW) < FEW);
+    const rows = few ? this.#all(few.page, named) : this.#walked(plan, named);
+    const text = this.#statement('SELECT json FROM resource WHERE rid = ?').pluck();
+    const rids = rows.map(({ rid }) => rid);
+    const total = this.#total(plan, wanted, { few, found: rows.length });
+    return {
+      texts: rids.map((rid) => text.get(rid) as string),
+      rids,
+      ...(total !== undefined && { total }),
+    };
+  }
+
+  /** Returns the values by which the place is sorted: a place out of the search's reach says nothing. */
+  #place({ place }: SearchPlan, { after }: PageWanted): Named | undefined {
+    if (after === undefined) return {};
+    const row = this.#statement(place.sql).get(...place.binds, { rid: after }) as Row | undefined;
+    return row;
+  }
+
+  /** Counts the rows of a way to collect, at most `most`. */
+  #size({ size }: Collection, most: number): number {
+    return this.#number(size, { most });
+  }
+
+  #walked(plan: SearchPlan, parameters: Named): Row[] {
+    const walks = plan.walks.filter(
+      ({ begins }) => begins === 'without value' || !('k0' in parameters) || parameters['k0'] !== null,
+    );
+    const wanted = Number(parameters['limit']) + Number(parameters['offset']);
+    const [first] = walks;
+    const part = first && plan.collect.length > 0 ? this.#part(first, parameters, wanted) : undefined;
+    if (part && part.length === parameters['limit']) return part;
+    if (part) {
+      const smallest = this.#smallest(plan);
+      // A walk needs as many rows for the whole page as it has needed for its part.
+      const walk = part.length === 0 ? Infinity : (windowOf(wanted) * wanted) / part.length;
+      if (smallest && smallest.size < walk) return this.#all(smallest.way.page, parameters);
+    }
+    return this.#walkThrough(walks, parameters);
+  }
+
+  /** Returns the matches among the first rows of a walk; undefined when the walk has no more rows than these. */
+  #part({ end, part }: Walk, parameters: Named, wanted: number): Row[] | undefined {
+    if (!end || !part) return undefined;
+    const window = { ...parameters, window: windowOf(wanted) };
+    const row = this.#statement(end.sql).get(...end.binds, window) as Row | undefined;
+    return row && this.#all(part, { ...parameters, ...row });
+  }
+
+  #smallest({ collect }: SearchPlan): { size: number; way: Collection } | undefined {
+    return collect
+      .map((way) => ({ size: this.#size(way, MANY), way }))
+      .filter(({ size }) => size < MANY)
+      .sort((a, b) => a.size - b.size)[0];
+  }
+
+  #walkThrough(walks: readonly Walk[], parameters: Named): Row[] {
+    const rows: Row[] = [];
+    let [limit, offset] = [Number(parameters['limit']), Number(parameters['offset'])];
+    for (const [index, { page }] of walks.entries()) {
+      const isLast = index === walks.length - 1;
+      // How many an earlier walk has skipped is known only when it gives them.
+      const pageLimit = isLast ? limit : limit + offset;
+      const found = this.#all(page, { ...parameters, limit: pageLimit, offset: isLast ? offset : 0 });
+      const kept = isLast ? found : found.slice(offset);
+      rows.push(...kept);
+      limit -= kept.length;
+      if (!isLast) offset = Math.max(0, offset - found.length);
+      if (limit === 0) break;
+    }
+    return rows;
+  }
+
+  #total(
+    plan: SearchPlan,
+    wanted: PageWanted,
+    { few, found }: { few: Collection | undefined; found: number },
+  ): number | undefined {
+    const { total, limit, offset, after } = wanted;
+    if (total === undefined) return undefined;
+    const isAll = after === undefined && offset === 0 && found < limit;
+    if (isAll) return found;
+    if (few) return this.#number(few.count, {});
+    if (total === 'all')
+      return this.#number((this.#smallest(plan)?.way ?? plan.collect[0] ?? plan).count, {});
+    const cheap = plan.collect.find((way) => way.isBounded && this.#size(way, CHEAP) < CHEAP);
+    return cheap && this.#number(cheap.count, {});
+  }
+
+  #number({ sql, binds }: Statement, parameters: Named): number {
+    return Object.values(this.#statement(sql).get(...binds, parameters) as Record<string, number>)[0]!;
+  }
+
+  #all({ sql, binds }: Statement, parameters: Named): Row[] {
+    return this.#statement(sql).all(...binds, parameters) as Row[];
+  }
+
+  #statement(sql: string): Database.Statement<unknown[], unknown> {
+    let statement = this.#statements.get(sql);
+    if (!statement) this.#statements.set(sql, (statement = this.#db.prepare(sql)));
+    return statement;
+  }
+}
+
+const windowOf = (wanted: number): number => Math.max(WINDOW, 4 * wanted);

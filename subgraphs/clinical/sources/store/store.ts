@@ -1,0 +1,168 @@
+import type { Resource } from 'fhir/r4.js';
+import { setImmediate } from 'node:timers/promises';
+import { Fault } from '../../../../schema/fault/fault.ts';
+import { foreignCursor } from '../../../../schema/fault/refusals.ts';
+import { parseFhirJson } from '../../../../schema/fhir/decimal.ts';
+import { parseCriteria, parseName } from '../../search/criteria.ts';
+import { planSearch, type PlanContext, type SearchPlan } from '../../search/plan.ts';
+import type { ClinicalSource, SearchPage, SourceSearch } from '../source.ts';
+import type { Answer, DatabaseVersion, PageFound, PageWanted, Question, StoreFacts } from './question.ts';
+import type { QueryThreads } from './query-threads.ts';
+import { storeSchema } from './tables.ts';
+
+/** Characters of JSON that are parsed in one turn of the event loop: about 5 ms. */
+const SLICE = 300_000;
+
+/** The embedded store: resources as JSON text in SQLite, with index rows for their search parameters. */
+export class Store implements ClinicalSource {
+  readonly local = true;
+  readonly #threads: QueryThreads;
+  readonly #file: string;
+  readonly #now: () => number;
+  #facts: StoreFacts;
+  #params: ReadonlyMap<string, StoreFacts['params'][number]>;
+
+  private constructor(
+    { threads, file, now }: { threads: QueryThreads; file: string; now: () => number },
+    facts: StoreFacts,
+  ) {
+    this.#threads = threads;
+    this.#file = file;
+    this.#now = now;
+    this.#facts = facts;
+    this.#params = paramsOf(facts);
+  }
+
+  /**
+   * @param file a database of `loadStore`
+   * @param now milliseconds since the epoch
+   * @returns undefined for a database that another version has built
+   */
+  static async open(
+    threads: QueryThreads,
+    file: string,
+    now: () => number = Date.now,
+  ): Promise<Store | undefined> {
+    const facts = await factsOf(threads, file);
+    return facts.schema === storeSchema() ? new Store({ threads, file, now }, facts) : undefined;
+  }
+
+  async read(type: string, ids: readonly string[], signal?: AbortSignal): Promise<Resource[]> {
+    const question = (): Question => ({ ask: 'read', database: this.#database, type, ids });
+    const { texts } = await this.#ask<{ texts: string[] }>(question, signal);
+    return parsed(texts);
+  }
+
+  async search(type: string, search: SourceSearch, signal?: AbortSignal): Promise<SearchPage> {
+    const { count, cursor } = search;
+    const place = cursor === undefined ? undefined : await this.#placeIn(cursor);
+    const offset = place?.offset ?? search.offset ?? 0;
+    let known: number | undefined;
+    const found = await this.#ask<PageFound>(() => {
+      // A cursor leads into the content that it was made of.
+      if (cursor !== undefined && !cursor.startsWith(`?${this.#facts.generation}.`)) throw replaced();
+      const plan = this.#plan(type, search, place !== undefined);
+      known = plan.isWholeType ? (this.#facts.counts[type] ?? 0) : undefined;
+      const total = search.total === 'accurate' ? 'all' : 'cheap';
+      const page: PageWanted = {
+        // One more than wanted shows whether there is a next page.
+        limit: count + 1,
+        ...(place ? { after: place.rid, offset: 0 } : { offset }),
+        ...(search.total && known === undefined && { total }),
+      };
+      return { ask: 'search', database: this.#database, plan, page };
+    }, signal);
+    const total = search.total ? (known ?? found.total) : undefined;
+    const { generation } = this.#facts;
+    return {
+      resources: await parsed(found.texts.slice(0, count)),
+      ...(total !== undefined && { total }),
+      offset,
+      ...(found.texts.length > count && {
+        next: `?${generation}.${found.rids[count - 1]}.${offset + count}`,
+      }),
+    };
+  }
+
+  #plan(type: string, { params, sort, patients }: SourceSearch, after: boolean): SearchPlan {
+    const context: PlanContext = {
+      param: (of, code) => this.#params.get(`${of} ${code}`)?.param,
+      isComplete: (of, code) => this.#params.get(`${of} ${code}`)?.valued === this.#facts.counts[of],
+      now: this.#now(),
+      ...(patients && { patients }),
+    };
+    return planSearch({ type, criteria: parseCriteria(type, params), sort, after }, context);
+  }
+
+  get #database(): DatabaseVersion {
+    return { file: this.#file, generation: this.#facts.generation };
+  }
+
+  /** Puts a question, once more when another process has replaced the database. */
+  async #ask<T extends Answer>(question: () => Question, signal: AbortSignal | undefined): Promise<T> {
+    for (let isLast = false; ; isLast = true) {
+      const answer = await this.#threads.ask(question(), signal);
+      if (!('refused' in answer)) return answer as T;
+      if (answer.refused === 'foreign') throw foreignCursor();
+      if (isLast) throw new Fault('unavailable', 'The record is being replaced.', { retryAfter: 1 });
+      await this.#reopen();
+    }
+  }
+
+  async #reopen(): Promise<void> {
+    this.#facts = await factsOf(this.#threads, this.#file);
+    this.#params = paramsOf(this.#facts);
+  }
+
+  /** Every store supports the same parameters. */
+  static supports(type: string, name: string): boolean {
+    return parseName(type, name) !== undefined;
+  }
+
+  supports(type: string, name: string): boolean {
+    return Store.supports(type, name);
+  }
+
+  /** Returns the number of resources of each type. */
+  counts(): Record<string, number> {
+    return { ...this.#facts.counts };
+  }
+
+  /**
+   * Returns the row in a cursor, and the number of matches up to it. The values by which it is sorted are not in a cursor:
+   * they are the patient's, and a URL is no place for them.
+   */
+  async #placeIn(cursor: string): Promise<{ rid: number; offset: number }> {
+    const [, generation, rid, offset] = /^\?([0-9a-f]{12})\.(\d{1,15})\.(\d{1,9})$/.exec(cursor) ?? [];
+    if (generation === undefined) throw foreignCursor();
+    if (generation !== this.#facts.generation) await this.#reopen();
+    return { rid: Number(rid), offset: Number(offset) };
+  }
+}
+
+async function factsOf(threads: QueryThreads, file: string): Promise<StoreFacts> {
+  return (await threads.ask({ ask: 'facts', database: { file } })) as StoreFacts;
+}
+
+function paramsOf({ params }: StoreFacts): ReadonlyMap<string, StoreFacts['params'][number]> {
+  return new Map(params.map((each) => [`${each.type} ${each.code}`, each]));
+}
+
+function replaced(): Fault {
+  return new Fault('invalid_request', 'The record has been loaded anew. Begin the search again.');
+}
+
+/** Parses resources. Other requests have their turn in between. */
+async function parsed(texts: readonly string[]): Promise<Resource[]> {
+  const resources: Resource[] = [];
+  let length = 0;
+  for (const text of texts) {
+    if (length > SLICE) {
+      await setImmediate();
+      length = 0;
+    }
+    resources.push(parseFhirJson(text) as Resource);
+    length += text.length;
+  }
+  return resources;
+}
