@@ -13,7 +13,7 @@ import { QueryThreads } from './query-threads.ts';
 import { Store } from './store.ts';
 import { ROW_TABLES } from './tables.ts';
 
-const RESOURCES = 20_000;
+const RESOURCES = 10_000;
 const child = join(import.meta.dirname, '../../test/load.child.ts');
 const threads = new QueryThreads();
 let directory: string;

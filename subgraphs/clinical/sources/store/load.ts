@@ -17,7 +17,7 @@ export interface LoadProgress {
 }
 
 /** Resources of one transaction: after a kill, at most these are read again. */
-const COMMITTED_TOGETHER = 5_000;
+const COMMITTED_TOGETHER = 2_000;
 /** Milliseconds between two looks whether another process has finished. */
 const LOOK_AGAIN = 200;
 
@@ -110,7 +110,7 @@ function constructionAt(building: string): Database.Database {
   db.pragma('journal_mode = TRUNCATE');
   // What a killed process has written is still there; only a machine that stops loses it, which `boot` shows.
   db.pragma('synchronous = OFF');
-  db.pragma('cache_size = -24000');
+  db.pragma('cache_size = -8000');
   return db;
 }
 

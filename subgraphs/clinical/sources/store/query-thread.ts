@@ -43,7 +43,7 @@ function openedAs({ file, generation }: DatabaseVersion): Opened | undefined {
 
 function open(file: string): Opened {
   const db = new Database(file, { readonly: true, fileMustExist: true });
-  db.pragma('cache_size = -8000');
+  db.pragma('cache_size = -4000');
   return { db, facts: factsOf(db), runner: new PlanRunner(db) };
 }
 

@@ -8,7 +8,7 @@ import type { Answer, Question } from './question.ts';
 /** Two: a search that takes long does not stop all others. */
 const THREADS = 2;
 /** Megabytes of JavaScript heap of a thread: a page is at most a few megabytes of text. */
-const HEAP = 64;
+const HEAP = 48;
 /** Milliseconds without questions after which a thread ends, and gives its memory back. */
 const IDLE = 60_000;
 /** Milliseconds that a question may take. */
