@@ -78,7 +78,7 @@ beforeAll(async () => {
   });
   const [shown, hidden] = tenantsOf({ shown: file(true), hidden: file(false) }).all as [Tenant, Tenant];
   tenants = { shown, hidden };
-  const clinical = clinicalSubgraph({ dataDir: directory, baseUrl: 'http://localhost' });
+  const clinical = clinicalSubgraph({ dataDir: directory, baseUrl: 'http://localhost', loadWait: 30_000 });
   const imaging = imagingSubgraph({
     ...{ baseUrl: 'http://localhost', dataDir: directory, now: () => Date.now() / 1000, log: log as never },
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),

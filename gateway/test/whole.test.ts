@@ -325,6 +325,7 @@ describe('SM-4 the CapabilityStatement is true', () => {
       quantity: '1',
       reference: 'Patient/x',
       uri: '1.2.3',
+      composite: '1.2.3$2026',
     };
     const refused: string[] = [];
     for (const { type, searchParam = [] } of (await statement()).rest[0].resource) {

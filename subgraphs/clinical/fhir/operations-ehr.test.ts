@@ -35,6 +35,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await apps.ehr.close();
   await apps.store.close();
+  // A failed export leaves searches of the others behind.
+  ehr.server.closeAllConnections();
   await ehr.close();
   await clinical.end();
 });

@@ -61,7 +61,7 @@ export async function pageOfSections(
 
 /** Faults after which one type is named as missing and the others still count: the source does not have the type. */
 const TYPE_REFUSED: readonly string[] = [
-  ...['forbidden', 'not_found', 'invalid_request', 'unsupported_parameter', 'bad_gateway'],
+  ...['forbidden', 'not_found', 'invalid_request', 'unsupported_parameter', 'not_implemented', 'bad_gateway'],
 ];
 
 async function searched(

@@ -89,6 +89,7 @@ export class ExportFixture {
     const dataDir = join(this.#folder, 'data');
     this.#subgraph = clinicalSubgraph({
       ...{ dataDir, baseUrl: 'http://localhost:4000', now: () => this.now, exports },
+      loadWait: 30_000,
     });
     this.images = new TestImages();
     const started = operationsApp(this.#subgraph, this.#tenant, () => this.access, this.images);
