@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool, request } from 'undici';
 import { startOrthanc, type Orthanc } from '../test/setup/orthanc.ts';
 import { startBuiltServer } from './built-server.ts';
-import { ctInstanceUid, ctPatientId, ctSeriesUid, ctStudyUid, writeCtFiles } from './ct-files.ts';
+import { ctInstanceUid, ctPatientId, ctSeriesUid, ctStudyUid, writeCtFiles } from './data/ct-files.ts';
 import { dawdle, download } from './download.ts';
 import { KeptConnection } from './kept-connection.ts';
 import { alternate, duration, median, type Figure } from './measure.ts';

@@ -14,7 +14,7 @@ import { authorizationServer, type AuthorizationServer } from '../test/authoriza
 import { startChild } from '../test/setup/child.ts';
 import { freePort } from '../test/setup/free-port.ts';
 import { KeptConnection } from './kept-connection.ts';
-import { mrnOf, STUDIES, writePatients } from './large-patient.ts';
+import { mrnOf, STUDIES, writePatients } from './data/large-patient.ts';
 import { alternate, duration, type Figure } from './measure.ts';
 
 const root = join(import.meta.dirname, '../..');

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildTestGateway, type TestGateway } from '../test/test-gateway.ts';
-import { writePatients } from './large-patient.ts';
+import { writePatients } from './data/large-patient.ts';
 import { duration, median, type Figure } from './measure.ts';
 
 const IMAGES = 'ImagingStudyList { id started description series { uid modality { code } description } }';

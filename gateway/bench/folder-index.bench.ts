@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { median, type Figure } from './measure.ts';
-import { writeCtFiles } from './ct-files.ts';
+import { writeCtFiles } from './data/ct-files.ts';
 
 const run = promisify(execFile);
 

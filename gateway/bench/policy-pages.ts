@@ -5,7 +5,7 @@ import { parseScopes } from '../../schema/access/scopes.ts';
 import { parseTenant } from '../../schema/tenant/tenant.ts';
 import type { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
 import type { Figure } from './measure.ts';
-import type { Population } from './synthea-copies.ts';
+import type { Population } from './data/synthea-copies.ts';
 
 const root = join(import.meta.dirname, '../..');
 const PAGE = 1_000;

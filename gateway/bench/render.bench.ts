@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
 import { startBuiltServer } from './built-server.ts';
-import { ctInstanceUid, ctSeriesUid, ctStudyUid, writeCtFiles } from './ct-files.ts';
+import { ctInstanceUid, ctSeriesUid, ctStudyUid, writeCtFiles } from './data/ct-files.ts';
 import { alternate, median, type Figure } from './measure.ts';
 
 const SLICES = 64;

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startOrthanc } from '../test/setup/orthanc.ts';
 import { startBuiltServer } from './built-server.ts';
-import { ctSeriesUid, ctStudyUid, writeCtFiles } from './ct-files.ts';
+import { ctSeriesUid, ctStudyUid, writeCtFiles } from './data/ct-files.ts';
 import { download } from './download.ts';
 import { alternate, type Figure } from './measure.ts';
 import { startNginx } from './nginx.ts';

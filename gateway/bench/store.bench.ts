@@ -14,7 +14,7 @@ import { freePort } from '../test/setup/free-port.ts';
 import { sharedDataPresent } from '../test/setup/shared-data.ts';
 import { alternate, duration, median, type Figure } from './measure.ts';
 import { policyRate } from './policy-pages.ts';
-import { writePopulation, type Population } from './synthea-copies.ts';
+import { writePopulation, type Population } from './data/synthea-copies.ts';
 
 const root = join(import.meta.dirname, '../..');
 const PATIENTS = Number(process.env['POPULATION'] ?? 4_300);

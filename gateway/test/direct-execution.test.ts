@@ -16,7 +16,7 @@ import { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
-import { mrnOf, writePatients } from '../bench/large-patient.ts';
+import { mrnOf, writePatients } from '../bench/data/large-patient.ts';
 import { directExecution } from '../federation/direct-execution.ts';
 import { localDataSource, type ServiceName } from '../federation/local-data-source.ts';
 import { PlanningGateway } from '../federation/planning-gateway.ts';

@@ -1,5 +1,5 @@
 import { Fault } from '../fault/fault.ts';
-import { PREFIX_NAMES, splitPrefix, type Prefix } from './search-value.ts';
+import { PREFIX_NAMES, splitPrefix, type Prefix } from './search/search-value.ts';
 
 /** FHIR date search (R4 §3.1.1.4.7). Dates in searches and in resources are both ranges, as wide as their precision. */
 

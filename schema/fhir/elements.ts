@@ -1,5 +1,5 @@
 import type { DomainResource, Resource } from 'fhir/r4.js';
-import type { Results } from './search-request.ts';
+import type { Results } from './search/search-request.ts';
 import { fieldsOf, type Field } from './tables.ts';
 
 /** Parts of resources: `_elements` and `_summary`, and the tag that marks them (R4 §3.1.1.5.8, §3.1.1.5.9). */

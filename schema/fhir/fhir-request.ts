@@ -10,7 +10,7 @@ import { fhirJson } from './fhir-json.ts';
 import { requireFhirJson } from './fhir-format.ts';
 import { FHIR_JSON } from './fhir.ts';
 import { isStrict } from './prefer.ts';
-import { lastValue, type Parameters } from './search-request.ts';
+import { lastValue, type Parameters } from './search/search-request.ts';
 
 /** Requests of FHIR REST, and how their answers are sent (R4 §3.1.0). */
 

@@ -3,7 +3,7 @@ import { Fault } from '../fault/fault.ts';
 import { readParameters } from '../http/request-bounds.ts';
 import { requireFhirJson } from './fhir-format.ts';
 import { handlingOf } from './prefer.ts';
-import { lastValue, type Parameter, type Parameters } from './search-request.ts';
+import { lastValue, type Parameter, type Parameters } from './search/search-request.ts';
 
 /** Requests of operations: parameters in the URL, in a form, or in a Parameters resource (R4 §3.2.0). */
 

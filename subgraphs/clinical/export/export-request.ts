@@ -4,7 +4,7 @@ import { grantFor } from '../../../schema/access/access.ts';
 import { Fault, faultOutcome } from '../../../schema/fault/fault.ts';
 import { patientOutOfReach } from '../../../schema/fault/refusals.ts';
 import { operationOutcome, parseReference } from '../../../schema/fhir/fhir.ts';
-import { lastValue, unsupported, type Parameters } from '../../../schema/fhir/search-request.ts';
+import { lastValue, unsupported, type Parameters } from '../../../schema/fhir/search/search-request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { readDataFilter, wantedTypes, type DataFilter, type WantedTypes } from '../record/patient-data.ts';
 import type { ExportSpec } from './run-export.ts';

@@ -3,14 +3,14 @@ import type { Access } from '../../../schema/access/access.ts';
 import { grantFor } from '../../../schema/access/access.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import { foreignCursor, patientOutOfReach } from '../../../schema/fault/refusals.ts';
-import { decodeCursor, encodeCursor } from '../../../schema/fhir/paging.ts';
+import { decodeCursor, encodeCursor } from '../../../schema/fhir/search/paging.ts';
 import {
   readSearchRequest,
   unsupported,
   type Parameters,
   type ResultRules,
-} from '../../../schema/fhir/search-request.ts';
-import { outcomeEntry, searchset, type SearchEntry } from '../../../schema/fhir/searchset.ts';
+} from '../../../schema/fhir/search/search-request.ts';
+import { outcomeEntry, searchset, type SearchEntry } from '../../../schema/fhir/search/searchset.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { PAGE_LIMIT } from '../record/limits.ts';

@@ -3,7 +3,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { storedVersion } from '../../../schema/fhir/conditional-read.ts';
 import { dateRange } from '../../../schema/fhir/date-range.ts';
 import { partOf } from '../../../schema/fhir/elements.ts';
-import { decodeCursor, encodeCursor } from '../../../schema/fhir/paging.ts';
+import { decodeCursor, encodeCursor } from '../../../schema/fhir/search/paging.ts';
 import {
   lastValue,
   readSearchRequest,
@@ -11,7 +11,7 @@ import {
   type Parameters,
   type ResultRules,
   type Results,
-} from '../../../schema/fhir/search-request.ts';
+} from '../../../schema/fhir/search/search-request.ts';
 import type { HistoryPage, HistorySearch, Version } from '../sources/source.ts';
 
 /** The history of one resource as a Bundle (R4 §3.1.0.4). */

@@ -3,7 +3,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { sendRead, storedVersion } from '../../../schema/fhir/conditional-read.ts';
 import { partOf } from '../../../schema/fhir/elements.ts';
 import { readFhirRequest, sendFhir } from '../../../schema/fhir/fhir-request.ts';
-import type { Parameters } from '../../../schema/fhir/search-request.ts';
+import type { Parameters } from '../../../schema/fhir/search/search-request.ts';
 import { clinicalResources, isResourceType } from '../../../schema/fhir/tables.ts';
 import { clientLeft } from '../../../schema/http/client-left.ts';
 import { tenantBase } from '../../../schema/http/request.ts';

@@ -6,8 +6,8 @@ import {
   unsupported,
   type Parameters,
   type ResultRules,
-} from '../../../schema/fhir/search-request.ts';
-import { outcomeEntry, searchset } from '../../../schema/fhir/searchset.ts';
+} from '../../../schema/fhir/search/search-request.ts';
+import { outcomeEntry, searchset } from '../../../schema/fhir/search/searchset.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { LastObservations } from '../record/last-observations.ts';
 import { PAGE_LIMIT } from '../record/limits.ts';

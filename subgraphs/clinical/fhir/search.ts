@@ -5,7 +5,7 @@ import {
   type Parameters,
   type ResultRules,
   type Results,
-} from '../../../schema/fhir/search-request.ts';
+} from '../../../schema/fhir/search/search-request.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { elementNames } from '../../../schema/fhir/elements.ts';
 import { nearestName, quotedName } from '../../../schema/fhir/nearest-name.ts';

@@ -1,9 +1,9 @@
 import type { Bundle, Resource } from 'fhir/r4.js';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import { partOf } from '../../../schema/fhir/elements.ts';
-import { isOnlyPage, mapNeighbours } from '../../../schema/fhir/paging.ts';
-import type { Parameter, Parameters, Results } from '../../../schema/fhir/search-request.ts';
-import { ignoredEntries, searchset, type SearchEntry } from '../../../schema/fhir/searchset.ts';
+import { isOnlyPage, mapNeighbours } from '../../../schema/fhir/search/paging.ts';
+import type { Parameter, Parameters, Results } from '../../../schema/fhir/search/search-request.ts';
+import { ignoredEntries, searchset, type SearchEntry } from '../../../schema/fhir/search/searchset.ts';
 import type { Page } from '../record/page.ts';
 
 interface Answer {

@@ -1,5 +1,5 @@
 import type { DiagnosticReport, Resource, ServiceRequest } from 'fhir/r4.js';
-import type { Args } from '../../../schema/fhir/search-arguments.ts';
+import type { Args } from '../../../schema/fhir/search/search-arguments.ts';
 import type { Clinical } from '../record/clinical.ts';
 import type { StudyKeys } from '../joins/imaging-links.ts';
 import {

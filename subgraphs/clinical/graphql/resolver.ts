@@ -1,7 +1,7 @@
 import type { GraphQLFieldResolver } from 'graphql';
 import type { RequestContext } from '../../../schema/graphql/datatype-resolvers.ts';
 import { faultsAsErrors } from '../../../schema/graphql/graphql-fault.ts';
-import type { Args } from '../../../schema/fhir/search-arguments.ts';
+import type { Args } from '../../../schema/fhir/search/search-arguments.ts';
 import { selects } from '../../../schema/graphql/selects.ts';
 import type { Clinical } from '../record/clinical.ts';
 import type { Page } from '../record/page.ts';

@@ -4,7 +4,7 @@ import type { UnionMember } from '../../../schema/graphql/datatype-resolvers.ts'
 import { datatypeResolvers, unresolved } from '../../../schema/graphql/datatype-resolvers.ts';
 import type { ItemSelector } from '../../../schema/expressions/item-selector.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
-import type { Args } from '../../../schema/fhir/search-arguments.ts';
+import type { Args } from '../../../schema/fhir/search/search-arguments.ts';
 import { faultsAsErrors } from '../../../schema/graphql/graphql-fault.ts';
 import { clinicalResources, graphqlType, isResourceType, tables } from '../../../schema/fhir/tables.ts';
 import type { Clinical } from '../record/clinical.ts';

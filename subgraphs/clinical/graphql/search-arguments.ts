@@ -1,5 +1,5 @@
 import { Fault } from '../../../schema/fault/fault.ts';
-import { searchArguments, type Args } from '../../../schema/fhir/search-arguments.ts';
+import { searchArguments, type Args } from '../../../schema/fhir/search/search-arguments.ts';
 import { argumentName, defaultReverseParameter, reverseParameters } from '../../../schema/fhir/tables.ts';
 import type { Search } from '../record/search.ts';
 import { typeSearched } from '../search/filter.ts';

@@ -180,39 +180,6 @@ describe.each(['store', 'fhir-server'] as const)('%s', (source) => {
   });
 });
 
-describe('SM-16 a chain from a record that names two patients', () => {
-  const appointment = (actor: string) => ({ actor: { reference: actor }, status: 'accepted' });
-  const lines = [
-    {
-      resourceType: 'Patient',
-      id: 'ana',
-      name: [{ family: 'Núñez' }],
-      link: [{ other: { reference: 'Patient/bob' } }],
-    },
-    { resourceType: 'Patient', id: 'bob', name: [{ family: 'Nunn' }], birthDate: '1975-11-03' },
-    { resourceType: 'Condition', id: 'bobs', subject: { reference: 'Patient/bob' }, code: { text: 'Gout' } },
-    { resourceType: 'Appointment', id: 'both', participant: ['Patient/ana', 'Patient/bob'].map(appointment) },
-    {
-      ...{ resourceType: 'Observation', id: 'note', subject: { reference: 'Patient/ana' } },
-      focus: [{ reference: 'Condition/bobs' }],
-    },
-  ];
-  it.each([
-    ['Appointment?actor:Patient.name=nunez', ['both']],
-    ['Appointment?actor:Patient.name=nunn', []],
-    ['Appointment?patient.name=nunn', []],
-    ['Patient?link:Patient.birthdate=1975', []],
-    ['Observation?focus:Condition.code:text=gout', []],
-  ])('%s reveals nothing about the other patient: %j', async (search, ids) => {
-    const tenant = await clinical.tenantOver(lines.map((line) => JSON.stringify(line)).join('\n'));
-    const record = clinical.subgraph.open(tenant, accessOf(everything, ['ana']));
-    const [type = '', query = ''] = search.split('?');
-    const found = await record.search(type, { params: params(query), total: 'accurate' });
-    expect(found.resources.map(({ id }) => id)).toEqual(ids);
-    expect(found.total).toBe(ids.length);
-  });
-});
-
 describe('FG-6 requests to a FHIR server', () => {
   const open = (patients: readonly string[] | 'all' = 'all') =>
     clinical.subgraph.open(tenants['fhir-server'], accessOf(everything, patients));

@@ -2,7 +2,7 @@ import type { Access } from '../../../schema/access/access.ts';
 import { permitting } from '../../../schema/access/scopes.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { nearestName, quotedName } from '../../../schema/fhir/nearest-name.ts';
-import { leaveOut, type Parameter, type Parameters } from '../../../schema/fhir/search-request.ts';
+import { leaveOut, type Parameter, type Parameters } from '../../../schema/fhir/search/search-request.ts';
 import {
   clinicalResources,
   imagingResources,

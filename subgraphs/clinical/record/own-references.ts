@@ -1,4 +1,4 @@
-import { splitEscaped } from '../../../schema/fhir/search-value.ts';
+import { splitEscaped } from '../../../schema/fhir/search/search-value.ts';
 import { parseName } from '../search/criteria.ts';
 import type { SearchParams } from '../search/search-params.ts';
 

@@ -6,7 +6,7 @@ import {
   mapNeighbours,
   neighbours,
   type Neighbours,
-} from '../../../schema/fhir/paging.ts';
+} from '../../../schema/fhir/search/paging.ts';
 import type { Clinical } from './clinical.ts';
 import type { Search } from './search.ts';
 import { pageSize } from './limits.ts';

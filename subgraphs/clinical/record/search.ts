@@ -1,5 +1,5 @@
 import type { Fault } from '../../../schema/fault/fault.ts';
-import type { Total } from '../../../schema/fhir/search-request.ts';
+import type { Total } from '../../../schema/fhir/search/search-request.ts';
 import type { SearchPage, SearchParams } from '../sources/source.ts';
 
 /** A search of the clinical record. */

@@ -1,6 +1,6 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 import { nearestName, quotedName } from '../../../schema/fhir/nearest-name.ts';
-import { leaveOut } from '../../../schema/fhir/search-request.ts';
+import { leaveOut } from '../../../schema/fhir/search/search-request.ts';
 import { searchParameter, searchParameters } from '../../../schema/fhir/tables.ts';
 import { requireFewConditions } from '../../../schema/http/request-bounds.ts';
 import type { Search } from './search.ts';

@@ -1,6 +1,6 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
-import { alternatives } from '../../../schema/fhir/search-value.ts';
+import { alternatives } from '../../../schema/fhir/search/search-value.ts';
 import type { SearchParameter } from '../../../schema/fhir/tables.ts';
 import { clinicalResources, searchParameter } from '../../../schema/fhir/tables.ts';
 import type { SearchParams } from './search-params.ts';

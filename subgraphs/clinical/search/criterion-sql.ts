@@ -7,7 +7,7 @@ import {
   splitPrefix,
   unescapeValue,
   type Prefix,
-} from '../../../schema/fhir/search-value.ts';
+} from '../../../schema/fhir/search/search-value.ts';
 import type { Criterion } from './criteria.ts';
 import { exactCode, foldCode, identifierKind, IMPLIED_SYSTEM } from './index-rows.ts';
 import { numberSpan } from './range.ts';

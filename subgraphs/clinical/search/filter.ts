@@ -1,5 +1,5 @@
-import type { Filter, SearchedType } from '../../../schema/fhir/filter.ts';
-import * as filter from '../../../schema/fhir/filter.ts';
+import type { Filter, SearchedType } from '../../../schema/fhir/search/filter.ts';
+import * as filter from '../../../schema/fhir/search/filter.ts';
 import { parseName } from './criteria.ts';
 
 /** `_filter` of the record: chains can be compared too. */

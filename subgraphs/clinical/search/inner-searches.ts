@@ -1,5 +1,5 @@
 import { parseName } from './criteria.ts';
-import type { Filter } from '../../../schema/fhir/filter.ts';
+import type { Filter } from '../../../schema/fhir/search/filter.ts';
 import { parseFilter } from './filter.ts';
 
 /** A search inside another: of a chain, of `_has`, of `_list`, or one comparison of a `_filter`. */

@@ -2,7 +2,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { searchParameter } from '../../../schema/fhir/tables.ts';
 import type { Criterion, ReverseChain } from './criteria.ts';
 import { parseCriteria } from './criteria.ts';
-import type { Filter } from '../../../schema/fhir/filter.ts';
+import type { Filter } from '../../../schema/fhir/search/filter.ts';
 import { parseFilter } from './filter.ts';
 import { bindingParameter, reachOf } from './reach.ts';
 import type { SearchParams } from './search-params.ts';

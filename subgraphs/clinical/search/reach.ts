@@ -1,5 +1,5 @@
 import { parseReference } from '../../../schema/fhir/fhir.ts';
-import { alternatives, unescapeValue } from '../../../schema/fhir/search-value.ts';
+import { alternatives, unescapeValue } from '../../../schema/fhir/search/search-value.ts';
 import { patientCompartment, searchParameter } from '../../../schema/fhir/tables.ts';
 import type { SearchParams } from './search-params.ts';
 

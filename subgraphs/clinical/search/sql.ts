@@ -1,5 +1,5 @@
 import { Fault } from '../../../schema/fault/fault.ts';
-import { unescapeValue } from '../../../schema/fhir/search-value.ts';
+import { unescapeValue } from '../../../schema/fhir/search/search-value.ts';
 import type { SearchParameter } from '../../../schema/fhir/tables.ts';
 import { comparison } from './criterion-sql.ts';
 import type { Criterion } from './criteria.ts';

@@ -1,5 +1,5 @@
 import { Fault } from '../../../schema/fault/fault.ts';
-import { unescapeValue } from '../../../schema/fhir/search-value.ts';
+import { unescapeValue } from '../../../schema/fhir/search/search-value.ts';
 import { foldString } from './index-rows.ts';
 import type { Bind } from './sql-context.ts';
 import { push } from './sql-context.ts';

@@ -1,5 +1,5 @@
 import type { BundleEntry, Resource } from 'fhir/r4.js';
-import type { Total } from '../../../schema/fhir/search-request.ts';
+import type { Total } from '../../../schema/fhir/search/search-request.ts';
 import type { SearchParams } from '../search/search-params.ts';
 
 export type { SearchParams } from '../search/search-params.ts';

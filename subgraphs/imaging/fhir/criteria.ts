@@ -7,7 +7,7 @@ import {
   trimmedAlternatives,
   unescapeValue,
   type Token,
-} from '../../../schema/fhir/search-value.ts';
+} from '../../../schema/fhir/search/search-value.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { FirstSeenEntry } from '../cache/first-seen.ts';
 import type { Order } from '../authorization/patient-directory.ts';

@@ -11,15 +11,15 @@ import {
   refuseMethods,
   sendFhir,
 } from '../../../schema/fhir/fhir-request.ts';
-import { isOnlyPage, mapNeighbours, neighbours } from '../../../schema/fhir/paging.ts';
-import type { Parameters } from '../../../schema/fhir/search-request.ts';
+import { isOnlyPage, mapNeighbours, neighbours } from '../../../schema/fhir/search/paging.ts';
+import type { Parameters } from '../../../schema/fhir/search/search-request.ts';
 import {
   ignoredEntries,
   outcomeEntry,
   searchset,
   type Pages,
   type SearchEntry,
-} from '../../../schema/fhir/searchset.ts';
+} from '../../../schema/fhir/search/searchset.ts';
 import type { ServingRoute } from '../../../schema/http/served.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';

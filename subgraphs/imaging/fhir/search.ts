@@ -9,8 +9,8 @@ import {
   type Parameters,
   type ResultRules,
   type Summary,
-} from '../../../schema/fhir/search-request.ts';
-import { readToken, trimmedAlternatives } from '../../../schema/fhir/search-value.ts';
+} from '../../../schema/fhir/search/search-request.ts';
+import { readToken, trimmedAlternatives } from '../../../schema/fhir/search/search-value.ts';
 import { requireFewConditions } from '../../../schema/http/request-bounds.ts';
 import { criterion, isCriterion, type Candidate, type Criterion } from './criteria.ts';
 

@@ -16,11 +16,11 @@ import {
 import type { ItemSelector } from '../../../schema/expressions/item-selector.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
-import { decodeCursor, encodeCursor, mapNeighbours, neighbours } from '../../../schema/fhir/paging.ts';
+import { decodeCursor, encodeCursor, mapNeighbours, neighbours } from '../../../schema/fhir/search/paging.ts';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
 import { faultsAsErrors, toGraphqlError } from '../../../schema/graphql/graphql-fault.ts';
-import { searchArguments, type Args } from '../../../schema/fhir/search-arguments.ts';
-import type { Parameter } from '../../../schema/fhir/search-request.ts';
+import { searchArguments, type Args } from '../../../schema/fhir/search/search-arguments.ts';
+import type { Parameter } from '../../../schema/fhir/search/search-request.ts';
 import { graphqlType, isResourceType } from '../../../schema/fhir/tables.ts';
 import {
   instanceFacts,

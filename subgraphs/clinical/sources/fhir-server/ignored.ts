@@ -1,4 +1,4 @@
-import { alternatives, unescapeValue } from '../../../../schema/fhir/search-value.ts';
+import { alternatives, unescapeValue } from '../../../../schema/fhir/search/search-value.ts';
 import { searchParameter } from '../../../../schema/fhir/tables.ts';
 import type { SearchParams, TypeCapabilities } from '../source.ts';
 

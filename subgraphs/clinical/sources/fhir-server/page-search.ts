@@ -1,6 +1,6 @@
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../../schema/fhir/fhir.ts';
-import { alternatives } from '../../../../schema/fhir/search-value.ts';
+import { alternatives } from '../../../../schema/fhir/search/search-value.ts';
 import { searchParameter } from '../../../../schema/fhir/tables.ts';
 import { unreadable } from '../fhir-server-fault.ts';
 import type {

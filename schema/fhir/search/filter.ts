@@ -1,8 +1,8 @@
-import { Fault } from '../fault/fault.ts';
-import { MAX_CONDITIONS } from '../http/request-bounds.ts';
+import { Fault } from '../../fault/fault.ts';
+import { MAX_CONDITIONS } from '../../http/request-bounds.ts';
 import { didYouMean } from './argument-values.ts';
 import type { Parameter } from './search-request.ts';
-import { parameterOfArgument, searchParameter, type SearchType } from './tables.ts';
+import { parameterOfArgument, searchParameter, type SearchType } from '../tables.ts';
 
 /** A `_filter` (R4 §3.2.3): search parameters, joined. */
 export type Filter =

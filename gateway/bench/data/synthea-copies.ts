@@ -5,8 +5,8 @@
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bundle } from 'fhir/r4.js';
-import { resourcesOfBundle } from '../../subgraphs/clinical/sources/bundle.ts';
-import { sharedDataPath } from '../test/setup/shared-data.ts';
+import { resourcesOfBundle } from '../../../subgraphs/clinical/sources/bundle.ts';
+import { sharedDataPath } from '../../test/setup/shared-data.ts';
 
 const UUID = /[0-9a-f]{8}(?=-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/g;
 const DATE = /"(\d{4}-\d{2}-\d{2})(?=["T])/g;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { argumentConditions } from './argument-values.ts';
-import { searchParameter } from './tables.ts';
+import { searchParameter } from '../tables.ts';
 
 const conditions = (code: string, values: string[], type = 'Observation') =>
   argumentConditions(type, searchParameter(type, code)!, values);

@@ -1,9 +1,9 @@
-import { Fault } from '../fault/fault.ts';
-import { joinValues } from '../http/request-bounds.ts';
+import { Fault } from '../../fault/fault.ts';
+import { joinValues } from '../../http/request-bounds.ts';
 import { argumentConditions, didYouMean } from './argument-values.ts';
 import { filterParams, type SearchedType } from './filter.ts';
 import type { Parameter } from './search-request.ts';
-import { parameterOfArgument, searchParameter } from './tables.ts';
+import { parameterOfArgument, searchParameter } from '../tables.ts';
 
 /** Arguments of a GraphQL field, with their names. */
 export type Args = Readonly<Record<string, unknown>>;

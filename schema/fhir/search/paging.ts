@@ -1,4 +1,4 @@
-import { foreignCursor } from '../fault/refusals.ts';
+import { foreignCursor } from '../../fault/refusals.ts';
 
 /** Pages of a list: the places of their neighbours, and opaque cursors (R4 §3.1.1.4). */
 

@@ -3,9 +3,9 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Element } from '../demo/dicom-file.ts';
-import { EXPLICIT_LITTLE_ENDIAN, writeDicomFile } from '../demo/dicom-file.ts';
-import type { DemoData } from '../test/test-gateway.ts';
+import type { Element } from '../../demo/dicom-file.ts';
+import { EXPLICIT_LITTLE_ENDIAN, writeDicomFile } from '../../demo/dicom-file.ts';
+import type { DemoData } from '../../test/test-gateway.ts';
 
 export const STUDIES = 10;
 const SERIES = 3;

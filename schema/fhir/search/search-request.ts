@@ -1,5 +1,5 @@
-import { Fault } from '../fault/fault.ts';
-import { quotedName } from './nearest-name.ts';
+import { Fault } from '../../fault/fault.ts';
+import { quotedName } from '../nearest-name.ts';
 import { trimmedAlternatives } from './search-value.ts';
 
 /** One parameter of a search as it was sent. A repeated name means *and* (R4 §3.1.1.3). */

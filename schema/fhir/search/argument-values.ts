@@ -1,6 +1,6 @@
 import { suggestionList } from 'graphql/jsutils/suggestionList.js';
-import { Fault } from '../fault/fault.ts';
-import { joinValues } from '../http/request-bounds.ts';
+import { Fault } from '../../fault/fault.ts';
+import { joinValues } from '../../http/request-bounds.ts';
 import type { Parameter } from './search-request.ts';
 import { alternatives, splitEscaped, splitPrefix, trimmedAlternatives } from './search-value.ts';
 import {
@@ -9,13 +9,13 @@ import {
   searchParameters,
   type SearchParameter,
   type SearchType,
-} from './tables.ts';
+} from '../tables.ts';
 
 /** Types of search parameters whose values have an order, and so take prefixes (R4 §3.1.1.4.5). */
 const ORDERED: ReadonlySet<SearchType> = new Set(['date', 'number', 'quantity']);
 
 /** Returns true when values of this type take prefixes. */
-export function isOrdered({ type }: Pick<SearchParameter, 'type'>): boolean {
+function isOrdered({ type }: Pick<SearchParameter, 'type'>): boolean {
   return ORDERED.has(type);
 }
 

@@ -1,6 +1,6 @@
 import type { Bundle, BundleEntry, BundleLink, Resource } from 'fhir/r4.js';
-import { faultOutcome, type Fault } from '../fault/fault.ts';
-import { Derivation } from '../process/derivation.ts';
+import { faultOutcome, type Fault } from '../../fault/fault.ts';
+import { Derivation } from '../../process/derivation.ts';
 import type { Neighbours } from './paging.ts';
 import type { Parameter, Parameters } from './search-request.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Fault } from '../fault/fault.ts';
+import { Fault } from '../../fault/fault.ts';
 import type { Parameters } from './search-request.ts';
 import { outcomeEntry, searchset } from './searchset.ts';
 
