@@ -10,7 +10,7 @@ const THREADS = 2;
 /** Megabytes of JavaScript heap of a thread: a page is at most a few megabytes of text. */
 const HEAP = 48;
 /** Milliseconds without questions after which a thread ends, and gives its memory back. */
-const IDLE = 60_000;
+const IDLE = 10_000;
 /** Milliseconds that a question may take. */
 const TIMEOUT = 60_000;
 /** Questions that may wait. */

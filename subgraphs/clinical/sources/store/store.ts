@@ -1,4 +1,5 @@
 import type { Resource } from 'fhir/r4.js';
+import { LRUCache } from 'lru-cache';
 import { setImmediate } from 'node:timers/promises';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { foreignCursor } from '../../../../schema/fault/refusals.ts';
@@ -13,12 +14,22 @@ import { storeSchema } from './tables.ts';
 /** Characters of JSON that are parsed in one turn of the event loop: about 5 ms. */
 const SLICE = 300_000;
 
+/** Characters of patients that are kept: one is read with nearly every request, and needs no thread then. */
+const KEPT = 2_000_000;
+/** Milliseconds for which a patient is kept: another process may replace the database. */
+const KEPT_FOR = 5_000;
+
 /** The embedded store: resources as JSON text in SQLite, with index rows for their search parameters. */
 export class Store implements ClinicalSource {
   readonly local = true;
   readonly #threads: QueryThreads;
   readonly #file: string;
   readonly #now: () => number;
+  /** Patients as FHIR JSON by id. No other type: a caller who may not see a resource would learn from the time that it exists. */
+  readonly #patients = new LRUCache<string, string>({
+    ...{ maxSize: KEPT, ttl: KEPT_FOR },
+    sizeCalculation: ({ length }) => length,
+  });
   #facts: StoreFacts;
   #params: ReadonlyMap<string, StoreFacts['params'][number]>;
 
@@ -48,8 +59,12 @@ export class Store implements ClinicalSource {
   }
 
   async read(type: string, ids: readonly string[], signal?: AbortSignal): Promise<Resource[]> {
+    const only = type === 'Patient' && ids.length === 1 ? ids[0] : undefined;
+    const kept = only === undefined ? undefined : this.#patients.get(only);
+    if (kept !== undefined) return [parseFhirJson(kept) as Resource];
     const question = (): Question => ({ ask: 'read', database: this.#database, type, ids });
     const { texts } = await this.#ask<{ texts: string[] }>(question, signal);
+    if (only !== undefined && texts[0] !== undefined) this.#patients.set(only, texts[0]);
     return parsed(texts);
   }
 
@@ -112,6 +127,7 @@ export class Store implements ClinicalSource {
   async #reopen(): Promise<void> {
     this.#facts = await factsOf(this.#threads, this.#file);
     this.#params = paramsOf(this.#facts);
+    this.#patients.clear();
   }
 
   /** Every store supports the same parameters. */
