@@ -51,7 +51,7 @@ export function readExport(
 ): ExportRequest {
   const notes: OperationOutcome[] = [];
   for (const [name] of parameters.filter(([name]) => !KNOWN.includes(name))) {
-    const fault = unsupported(/^[\w:.-]{1,64}$/.test(name) ? name : 'of this name');
+    const fault = unsupported(name);
     if (!lenient) throw fault;
     notes.push(warning(fault));
   }

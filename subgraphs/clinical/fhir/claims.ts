@@ -1,7 +1,7 @@
 import type { CapabilityStatementRestResource } from 'fhir/r4.js';
-import { Fault } from '../../../schema/fault/fault.ts';
 import { operationsAt } from '../../../schema/fhir/operations.ts';
 import { clinicalResources, reverseParameters, searchParameters } from '../../../schema/fhir/tables.ts';
+import { canSearchBy } from '../record/supported-parameters.ts';
 import type { ClinicalSource, SourceCapabilities } from '../sources/source.ts';
 
 /** What a CapabilityStatement says of the record (R4 §3.1.0.9, SM-4): only what its source really does. */
@@ -56,7 +56,7 @@ function claimOf(
 function searchClaims(type: string, source: ClaimedSource): Partial<CapabilityStatementRestResource> {
   const parameters = searchParameters(type);
   const searchParam = parameters
-    .filter(({ code }) => isSupported(source, type, code))
+    .filter(({ code }) => canSearchBy(source, type, code))
     .map(({ code, type }) => ({ name: code, type }));
   const searchInclude = parameters
     .filter(({ targets = [] }) => targets.some((target) => clinicalResources.includes(target)))
@@ -64,7 +64,7 @@ function searchClaims(type: string, source: ClaimedSource): Partial<CapabilitySt
   // Parameters that may refer to every type work too, but would be 80 more for each.
   const searchRevInclude = clinicalResources.flatMap((other) =>
     reverseParameters(other, type)
-      .filter((code) => isSupported(source, other, code))
+      .filter((code) => canSearchBy(source, other, code))
       .map((code) => `${other}:${code}`),
   );
   return {
@@ -72,14 +72,4 @@ function searchClaims(type: string, source: ClaimedSource): Partial<CapabilitySt
     ...(searchRevInclude.length > 0 && { searchRevInclude }),
     ...(searchParam.length > 0 && { searchParam }),
   };
-}
-
-/** A parameter of the standard that no search here can use is refused, not unknown. */
-function isSupported(source: ClaimedSource, type: string, code: string): boolean {
-  try {
-    return source.supports(type, code);
-  } catch (error) {
-    if (error instanceof Fault) return false;
-    throw error;
-  }
 }

@@ -59,7 +59,7 @@ interface Asked {
 }
 
 function readAsked(parameters: Parameters, strict: boolean): Asked {
-  const { criteria, results } = readSearchRequest(parameters, strict, RESULTS);
+  const { criteria, results, ignored } = readSearchRequest(parameters, strict, RESULTS);
   const known = criteria.filter(([name]) => (FILTER_PARAMETERS as readonly string[]).includes(name));
   const others = criteria.filter((parameter) => !known.includes(parameter));
   if (strict && others.length > 0) throw unsupported(others[0]![0]);
@@ -73,7 +73,7 @@ function readAsked(parameters: Parameters, strict: boolean): Asked {
       ['_count', String(count)],
       ...(cursor === undefined ? [] : [['_cursor', cursor] as const]),
     ],
-    ignored: others.map(([name]) => unsupported(/^[\w:.-]{1,64}$/.test(name) ? name : 'of this name')),
+    ignored: [...ignored, ...others.map(([name]) => unsupported(name))],
   };
 }
 

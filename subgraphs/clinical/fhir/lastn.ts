@@ -36,14 +36,14 @@ export async function lastObservations(
 ): Promise<Bundle> {
   const max = maxOf(parameters);
   const sent = parameters.filter(([name]) => name !== 'max');
-  const { criteria } = readSearchRequest(sent, strict, RESULTS);
+  const { criteria, ignored } = readSearchRequest(sent, strict, RESULTS);
   requireNarrow(criteria);
   const last = new LastObservations(max);
   const applied = await eachObservation(open, { params: criteria, strict }, (one) => last.add(one));
   // A parameter that was ignored may be the one that narrows the search.
   requireNarrow(applied);
   const observations = last.all();
-  const ignored = criteria.filter(([name]) => !applied.some(([known]) => known === name));
+  const others = criteria.filter(([name]) => !applied.some(([known]) => known === name));
   return searchset({
     url: `${base}/Observation/$lastn`,
     applied: [...applied, ['max', String(max)]],
@@ -53,9 +53,7 @@ export async function lastObservations(
         ...{ resource, mode: 'match' as const },
         fullUrl: `${base}/Observation/${resource.id}`,
       })),
-      ...ignored.map(([name]) =>
-        outcomeEntry(unsupported(/^[\w:.-]{1,64}$/.test(name) ? name : 'of this name')),
-      ),
+      ...[...ignored, ...others.map(([name]) => unsupported(name))].map(outcomeEntry),
     ],
   });
 }

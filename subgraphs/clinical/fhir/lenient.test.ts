@@ -152,3 +152,13 @@ describe.each(SOURCES)('%s', (source) => {
     expect(answer.statusCode).toBe(400);
   });
 });
+
+it.each(SOURCES)('%s: an unknown parameter of a type with one that no search can use', async (source) => {
+  // Location has `near`.
+  const caller = { scope: 'system/*.rs', patients: 'all' } as const;
+  const found = await bundle(source, '/Location?colour=blue', caller);
+  expect(found.resourceType).toBe('Bundle');
+  expect(warningsOf(found)).toEqual([
+    expect.stringContaining('Location has no search parameter "colour" here.'),
+  ]);
+});

@@ -58,6 +58,15 @@ const entries = (bundle: Bundle, mode: string) =>
   (bundle.entry ?? []).filter(({ search }) => search?.mode === mode).map(named);
 
 describe('Patient/$everything', () => {
+  it.each([
+    '/Patient/ana/$everything?_summary=true',
+    '/Observation/$lastn?patient=ana&code=3141-9&_summary=true',
+  ])('%s says that it gives no summary', async (path) => {
+    const { entry = [] } = (await get(path)).json<Bundle>();
+    const outcomes = entry.filter(({ search }) => search?.mode === 'outcome');
+    expect(JSON.stringify(outcomes)).toContain('_summary');
+  });
+
   it('gives the patient, the compartment, the images, and what these refer to, each once', async () => {
     const response = await get('/Patient/ana/$everything');
     expect(response.statusCode).toBe(200);

@@ -36,6 +36,16 @@ export function supportedParameters(
   return { applied, ...(keys.length > 0 && { sort: keys.join(',') }), ignored };
 }
 
+/** Returns true for a parameter that a source can search by. One that no search here can use is refused, not unknown. */
+export function canSearchBy(source: Pick<ClinicalSource, 'supports'>, type: string, code: string): boolean {
+  try {
+    return source.supports(type, code);
+  } catch (error) {
+    if (error instanceof Fault) return false;
+    throw error;
+  }
+}
+
 /** A sort key is a plain parameter, without modifier and chain, whose values have an order (R4 §3.1.1.5.1). */
 function isSortKey(type: string, name: string): boolean {
   const parameter = searchParameter(type, name);
@@ -50,7 +60,7 @@ function unknownParameter(
   const codes = searchParameters(type).map(({ code }) => code);
   const nearest = nearestName(
     name,
-    codes.filter((code) => source.supports(type, code)),
+    codes.filter((code) => canSearchBy(source, type, code)),
   );
   return new Fault(
     'unsupported_parameter',
