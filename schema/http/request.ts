@@ -19,6 +19,11 @@ export function tenantBase(baseUrl: string, tenant: Pick<Tenant, 'path'>): strin
   return `${baseUrl.replace(/\/+$/, '')}/${tenant.path}`;
 }
 
+/** Returns the absolute public base of a tenant's FHIR API. */
+export function fhirBase(baseUrl: string, tenant: Pick<Tenant, 'path'>): string {
+  return `${tenantBase(baseUrl, tenant)}/fhir`;
+}
+
 /** Returns the URL of the tenant's protected resource metadata (RFC 9728 §3.1). @param base of the tenant */
 export function resourceMetadataUrl(base: string): string {
   const { origin, pathname } = new URL(base);

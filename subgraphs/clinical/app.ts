@@ -9,7 +9,7 @@ import type { RecordOperation } from '../../schema/fault/audit.ts';
 import { ItemSelector } from '../../schema/expressions/item-selector.ts';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
 import { Fault } from '../../schema/fault/fault.ts';
-import { tenantBase } from '../../schema/http/request.ts';
+import { fhirBase } from '../../schema/http/request.ts';
 import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { Clinical } from './record/clinical.ts';
@@ -114,7 +114,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       compartment,
       granular,
       accessionTypes: tenant.joins.accessionTypes,
-      base: `${tenantBase(baseUrl, tenant)}/fhir`,
+      base: fhirBase(baseUrl, tenant),
       ...(signal && { signal }),
       ...(audit && { audit }),
     });

@@ -1,5 +1,5 @@
 import type { CapabilityStatement, CapabilityStatementRestResource } from 'fhir/r4.js';
-import { tenantBase } from '../../../schema/http/request.ts';
+import { fhirBase } from '../../../schema/http/request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { SmartConfiguration } from './smart-configuration.ts';
 
@@ -48,7 +48,7 @@ export function capabilityStatement(
     software: { name: 'SMART Imaging Gateway' },
     implementation: {
       description: 'Clinical records and images of a patient',
-      url: `${tenantBase(baseUrl, tenant)}/fhir`,
+      url: fhirBase(baseUrl, tenant),
     },
     fhirVersion: '4.0.1',
     format: ['application/fhir+json', 'json'],

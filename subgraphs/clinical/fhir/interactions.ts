@@ -6,7 +6,7 @@ import { readFhirRequest, sendFhir } from '../../../schema/fhir/fhir-request.ts'
 import type { Parameters } from '../../../schema/fhir/search/search-request.ts';
 import { clinicalResources, isResourceType } from '../../../schema/fhir/tables.ts';
 import { clientLeft } from '../../../schema/http/client-left.ts';
-import { tenantBase } from '../../../schema/http/request.ts';
+import { fhirBase } from '../../../schema/http/request.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { accessWithin } from '../record/compartment-access.ts';
 import { readIncludes, type IncludeRules } from '../record/include-rules.ts';
@@ -65,7 +65,7 @@ async function answerSearch(
   const matches = results.summary === 'count' ? [] : page.resources;
   const { resources, incomplete } = await includesOf(clinical, matches, rules.rules);
   const bundle = bundleOf({
-    ...{ base: fhirBase(baseUrl, request), path, page, results },
+    ...{ base: fhirBase(baseUrl, request.tenant), path, page, results },
     included: { resources, applied: rules.applied },
     warnings: [...ignored, ...page.ignored, ...rules.ignored, ...incomplete],
   });
@@ -122,12 +122,8 @@ export async function history(
   requireTypeOfRecord(type);
   const parsed = parseHistory(parameters);
   const page = await open(request, clientLeft(reply)).history(type, id, parsed.search);
-  const bundle = historyBundle(page, { base: fhirBase(baseUrl, request), type, id }, parsed);
+  const bundle = historyBundle(page, { base: fhirBase(baseUrl, request.tenant), type, id }, parsed);
   return sendFhir(request, reply, bundle);
-}
-
-function fhirBase(baseUrl: string, { tenant }: FastifyRequest): string {
-  return `${tenantBase(baseUrl, tenant)}/fhir`;
 }
 
 function requireType(type: string): void {

@@ -10,7 +10,7 @@ import { readFormsAndJson, readOperationRequest } from '../../../schema/fhir/ope
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { clientLeft } from '../../../schema/http/client-left.ts';
 import { faultHandler } from '../../../schema/http/fault-reply.ts';
-import { tenantBase } from '../../../schema/http/request.ts';
+import { fhirBase } from '../../../schema/http/request.ts';
 import type { Served, ServingRoute } from '../../../schema/http/served.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { ExportJobs } from '../export/export-jobs.ts';
@@ -35,7 +35,7 @@ const PASSED_ON = ['authorization', 'host', 'prefer', 'user-agent'];
 /** Returns the routes of operations and batches (R4 §3.2, §3.1.0.11; Bulk Data Access 2.0). */
 export function operationRoutes(options: OperationRoutesOptions): FastifyPluginAsync {
   const { baseUrl, open } = options;
-  const base = (request: FastifyRequest): string => `${tenantBase(baseUrl, request.tenant)}/fhir`;
+  const base = (request: FastifyRequest): string => fhirBase(baseUrl, request.tenant);
   return async (app) => {
     app.setErrorHandler(faultHandler({ baseUrl, render: asFhir, message: 'fhir' }));
     readFormsAndJson(app);

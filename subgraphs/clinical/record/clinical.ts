@@ -49,7 +49,9 @@ export class Clinical {
   readonly #granular: GranularScopes;
   readonly #related: Related;
   readonly #record: AccessRecord;
-  /** References to the patients in reach; undefined: all. */
+  /** Ids of the patients in reach; undefined: all. */
+  readonly #patients: readonly string[] | undefined;
+  /** References to them. */
   readonly #own: ReadonlySet<string> | undefined;
 
   constructor(options: ClinicalOptions) {
@@ -59,6 +61,7 @@ export class Clinical {
     this.accessionTypes = accessionTypes;
     this.#source = new RequestSource(source, signal);
     this.#compartment = compartment;
+    this.#patients = access.patients === 'all' ? undefined : access.patients.map(({ id }) => id);
     this.#own = this.#patients && new Set(this.#patients.map((id) => `Patient/${id}`));
     this.#granular = granular;
     this.#record = new AccessRecord(access, compartment, audit);
@@ -84,9 +87,7 @@ export class Clinical {
 
   async #read(type: string, id: string): Promise<Resource> {
     const coverage = this.#requireReadable(type, id);
-    const [granted] = await this.#granted(type, [await this.#source.read(type, id)], coverage);
-    if (!granted) throw noSuchResource();
-    return granted;
+    return this.#requireGranted(type, await this.#source.read(type, id), coverage);
   }
 
   /** Refuses a read before the source is asked. */
@@ -107,13 +108,7 @@ export class Clinical {
     const run = async (): Promise<Resource> => {
       const coverage = this.#requireReadable(type, id);
       if (!FHIR_ID.test(versionId)) throw noSuchResource();
-      const [granted] = await this.#granted(
-        type,
-        [await this.#source.version({ type, id }, versionId)],
-        coverage,
-      );
-      if (!granted) throw noSuchResource();
-      return granted;
+      return this.#requireGranted(type, await this.#source.version({ type, id }, versionId), coverage);
     };
     return this.#record.read({ type, id }, run, alone);
   }
@@ -138,17 +133,22 @@ export class Clinical {
     return this.#record.read({ type, id }, run, resourcesOf);
   }
 
+  async #requireGranted(type: string, resource: Resource | undefined, coverage: Coverage): Promise<Resource> {
+    const [granted] = await this.#granted(type, resource ? [resource] : [], coverage);
+    if (!granted) throw noSuchResource();
+    return granted;
+  }
+
   /** Returns those of some resources of a type that a read may show. */
   async #granted(
     type: string,
-    resources: readonly (Resource | undefined)[],
+    resources: readonly Resource[],
     coverage: Coverage,
   ): Promise<readonly Resource[]> {
-    const present = resources.filter((resource) => resource !== undefined);
-    const shown = await Promise.all(present.map((resource) => this.#shown(resource)));
+    const shown = await Promise.all(resources.map((resource) => this.#shown(resource)));
     return this.#granular.satisfying(
       type,
-      present.filter((_, index) => shown[index]),
+      resources.filter((_, index) => shown[index]),
       coverage,
     );
   }
@@ -260,12 +260,6 @@ export class Clinical {
     const owner = await this.target((resource as Binary).securityContext?.reference);
     if (!owner || reachOf(owner.type) !== 'compartment') return false;
     return (await readIfAllowed(this.read(owner.type, owner.id))) !== undefined;
-  }
-
-  /** Ids of the patients in reach; undefined: all. */
-  get #patients(): readonly string[] | undefined {
-    const { patients } = this.access;
-    return patients === 'all' ? undefined : patients.map(({ id }) => id);
   }
 
   #visible(resource: Resource): boolean {

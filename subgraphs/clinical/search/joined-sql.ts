@@ -7,7 +7,7 @@ import { parseFilter } from './filter.ts';
 import { bindingParameter, reachOf } from './reach.ts';
 import type { SearchParams } from './search-params.ts';
 import type { Bind, SqlContext, Statement } from './sql-context.ts';
-import { oneOf } from './sql-context.ts';
+import { joined, oneOf } from './sql-context.ts';
 import { belonging, check, isOneOf } from './reach-sql.ts';
 
 /** What builds the searches inside a search: the functions of `sql.ts`, with their context. */
@@ -65,13 +65,6 @@ function filterSql(type: string, filter: Filter, inner: InnerSql): Statement {
     word,
   );
   return { sql: `(${sql})`, binds };
-}
-
-function joined(statements: readonly Statement[], word: string): Statement {
-  return {
-    sql: statements.map(({ sql }) => sql).join(word),
-    binds: statements.flatMap(({ binds }) => binds),
-  };
 }
 
 /** A search inside another: it finds only resources of the patients in reach (SM-16). */

@@ -21,6 +21,14 @@ export function oneOf(values: readonly string[], binds: Bind[]): string {
   return push(binds, 'IN (SELECT value FROM json_each(?))', JSON.stringify(values));
 }
 
+/** Joins statements by a word with its spaces, such as ` AND `. */
+export function joined(statements: readonly Statement[], word: string): Statement {
+  return {
+    sql: statements.map(({ sql }) => sql).join(word),
+    binds: statements.flatMap(({ binds }) => binds),
+  };
+}
+
 /** Returns the SQL after it has added its values to `binds`. */
 export function push(binds: Bind[], sql: string, ...values: Bind[]): string {
   binds.push(...values);

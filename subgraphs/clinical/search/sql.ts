@@ -7,7 +7,7 @@ import { MAIN_ROWS } from './index-rows.ts';
 import type { InnerSql } from './joined-sql.ts';
 import { chainSql, specialSql } from './joined-sql.ts';
 import type { Bind, SqlContext, Statement } from './sql-context.ts';
-import { oneOf } from './sql-context.ts';
+import { joined, oneOf } from './sql-context.ts';
 import { bindingParameter } from './reach.ts';
 import { belonging, check, isOneOf, type Condition } from './reach-sql.ts';
 
@@ -59,10 +59,7 @@ export function searchFrom(type: string, criteria: readonly Criterion[], context
 
 /** Joins conditions by AND. */
 export function allOf(statements: readonly Statement[]): Statement {
-  return {
-    sql: statements.map(({ sql }) => sql).join(' AND '),
-    binds: statements.flatMap(({ binds }) => binds),
-  };
+  return joined(statements, ' AND ');
 }
 
 const YIELD: readonly Table[] = [

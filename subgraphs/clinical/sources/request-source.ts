@@ -83,7 +83,9 @@ export class RequestSource {
 
   /** Returns one page; equal searches of a request are sent once. */
   page(type: string, search: SourceSearch): Promise<SearchPage> {
-    const key = JSON.stringify([type, search]);
+    // The patients are the caller's, the same in each search; there may be thousands.
+    const { patients, ...rest } = search;
+    const key = JSON.stringify([type, rest, patients !== undefined]);
     let page = this.#pages.get(key);
     if (!page) {
       page = this.#ask((source) => source.search(type, search, this.#signal)).then((found) => {

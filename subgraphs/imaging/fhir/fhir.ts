@@ -21,7 +21,7 @@ import {
   type SearchEntry,
 } from '../../../schema/fhir/search/searchset.ts';
 import type { ServingRoute } from '../../../schema/http/served.ts';
-import { tenantBase } from '../../../schema/http/request.ts';
+import { fhirBase, tenantBase } from '../../../schema/http/request.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { OpenImaging } from '../study/studies.ts';
@@ -97,7 +97,7 @@ async function search(request: FastifyRequest, reply: FastifyReply, options: Ima
   const imaging = opened(request, options);
   const parsed = parseSearch(parameters, { strict, patientBases: patientBases(tenant, options.baseUrl) });
   const found = await findStudies(imaging, parsed, options);
-  const base = `${tenantBase(options.baseUrl, tenant)}/fhir`;
+  const base = fhirBase(options.baseUrl, tenant);
   const matches = parsed.summary === 'count' ? [] : await matchEntries(imaging, found, parsed, options);
   const more: SearchEntry[] = [];
   if (endpointStyle(tenant) === 'capability') {
@@ -160,7 +160,7 @@ async function matchEntries(
   parsed: ImagingStudySearch,
   options: ImagingFhirOptions,
 ): Promise<readonly SearchEntry[]> {
-  const base = `${tenantBase(options.baseUrl, imaging.tenant)}/fhir/ImagingStudy`;
+  const base = `${fhirBase(options.baseUrl, imaging.tenant)}/ImagingStudy`;
   const instances = found.page.reduce((sum, { study }) => sum + (study.numberOfInstances ?? 0), 0);
   const whole = wantsInstances(parsed, instances);
   const page = whole ? await withInstances(imaging, found) : found.page;
@@ -205,7 +205,7 @@ function opened(request: FastifyRequest, options: ImagingFhirOptions): Imaging {
 function patientBases(tenant: Tenant, baseUrl: string): string[] {
   const { authorization, clinical } = tenant;
   return [
-    `${tenantBase(baseUrl, tenant)}/fhir`,
+    fhirBase(baseUrl, tenant),
     ...(authorization.fhirBaseUrl ? [authorization.fhirBaseUrl] : []),
     ...(clinical.type === 'fhir' ? [clinical.baseUrl] : []),
   ].map((base) => base.replace(/\/+$/, ''));
