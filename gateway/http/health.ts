@@ -2,7 +2,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import { Gauge } from 'prom-client';
 import type { Metrics } from './observe.ts';
 
-/** What readiness depends on. */
+/** The conditions of readiness. */
 export interface Readiness {
   /** Returns false while stopping. */
   ready: () => boolean;

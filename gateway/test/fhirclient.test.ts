@@ -1,43 +1,23 @@
 /** The shipped demo tenant, used by a SMART app with an unmodified fhirclient. */
 import type { Bundle, ImagingStudy, Patient } from 'fhir/r4.js';
 import fhirclient from 'fhirclient';
-import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { Browser, ticked } from '../smart/server/test/started.ts';
-import { buildTestGateway, type DemoData, type TestGateway } from './test-gateway.ts';
-import { freePort } from './setup/free-port.ts';
+import { startDemoGateway, type DemoGateway } from './clients/demo-gateway.ts';
 
 const REDIRECT = 'http://127.0.0.1:9/app';
 const OTHER_PATIENT = 'demo-maria-alvarez';
 
-let gateway: TestGateway;
+let gateway: DemoGateway;
 let base: string;
 
 beforeAll(async () => {
-  const port = await freePort();
-  gateway = await buildTestGateway((data) => ({ demo: demoTenant(data) }), undefined, undefined, { port });
-  base = `${gateway.baseUrl}/demo`;
+  gateway = await startDemoGateway(REDIRECT);
+  base = gateway.tenant;
 }, 120_000);
 afterAll(() => gateway.close());
-
-/** Reads `gateway/tenants/demo.json`, with the values that the process sets at its start. */
-function demoTenant({ images, patients }: DemoData): Record<string, unknown> {
-  const environment: Record<string, string> = {
-    VIEWER_URL: REDIRECT,
-    DEMO_PLAYGROUND_URL: 'http://127.0.0.1:9/playground',
-    DEMO_SECRET: 'a secret of this test, long enough',
-    DEMO_IMAGES: images,
-  };
-  const text = readFileSync(join(import.meta.dirname, '../tenants/demo.json'), 'utf8');
-  const tenant = JSON.parse(text, (_key, value: unknown) => {
-    const name = (value as { $env?: string } | null)?.$env;
-    return name === undefined ? value : environment[name];
-  }) as Record<string, unknown>;
-  return { ...tenant, clinical: { type: 'store', path: patients } };
-}
 
 /** Wraps a request to the app at `REDIRECT` for fhirclient. */
 function visit(url: string, storage: ReturnType<typeof memory>) {

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import { LONG } from './setup/long.ts';
 import { describeWithSharedData } from './setup/shared-data.ts';
 import { longTest } from './setup/usual-run.ts';
-import { damaged, Random } from '../../subgraphs/imaging/test/fuzz/random.ts';
+import { damaged } from '../../subgraphs/imaging/test/fuzz/random.ts';
+import { Random } from './setup/random.ts';
 
 /** Time for all targets together. */
 const SECONDS = LONG ? 300 : 2;

@@ -7,13 +7,14 @@ import { join } from 'node:path';
 import type { Bundle } from 'fhir/r4.js';
 import { resourcesOfBundle } from '../../../subgraphs/clinical/sources/bundle.ts';
 import { sharedDataPath } from '../../test/setup/shared-data.ts';
+import { Random } from '../../test/setup/random.ts';
 
 const UUID = /[0-9a-f]{8}(?=-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/g;
 const DATE = /"(\d{4}-\d{2}-\d{2})(?=["T])/g;
 const VALUE = /"value":(\d+\.?\d*)/g;
 const DAY = 24 * 60 * 60 * 1000;
 
-/** What was written. */
+/** The resources that were written. */
 export interface Population {
   resources: number;
   /** Logical ids of all patients, in the order of the files. */
@@ -56,8 +57,8 @@ export function writePopulation(folder: string, patients: number): Population {
 
 /** Returns the changes of one patient's copy; the first copy keeps the ids. */
 function variation(copy: number, seed: number): (json: string) => string {
-  const random = mulberry32(seed + 1);
-  const shift = Math.floor(random() * 3000 - 2000) * DAY;
+  const random = new Random(seed + 1);
+  const shift = Math.floor(random.next() * 3000 - 2000) * DAY;
   const mask = Math.imul(copy, 0x9e3779b1) >>> 0;
   return (json) =>
     json
@@ -65,19 +66,8 @@ function variation(copy: number, seed: number): (json: string) => string {
       .replace(DATE, (_, date: string) => `"${new Date(Date.parse(date) + shift).toISOString().slice(0, 10)}`)
       .replace(VALUE, (_, value: string) => {
         const decimals = value.split('.')[1]?.length ?? 0;
-        return `"value":${(Number(value) * (0.8 + 0.4 * random())).toFixed(decimals)}`;
+        return `"value":${(Number(value) * (0.8 + 0.4 * random.next())).toFixed(decimals)}`;
       });
-}
-
-/** A generator of numbers from 0 to 1 (Mulberry32 by Tommy Ettinger, public domain). */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
 
 class NdjsonFile {

@@ -22,13 +22,13 @@ const IMAGING_STUDY: CapabilityStatementRestResource['searchParam'] = [
   { name: 'subject', type: 'reference' },
 ];
 
-/** What a CapabilityStatement is made from, besides the tenant. */
+/** The parts of a CapabilityStatement that do not come from the tenant. */
 export interface StatementParts {
   /** Public base of the whole server. */
   baseUrl: string;
   /** The EHR's discovery document with its endpoints; may be empty. */
   smart: SmartConfiguration;
-  /** What the source of the tenant's record does, by resource type. */
+  /** Interactions and parameters of the record's source, by resource type. */
   record: readonly CapabilityStatementRestResource[];
   /** Start of this server: the statement is valid since then. */
   started: Date;

@@ -2,7 +2,8 @@ import { buildSchema, getNamedType, isCompositeType, isEnumType } from 'graphql'
 import type { GraphQLCompositeType, GraphQLField, GraphQLSchema } from 'graphql';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { damaged, wellFormed, type Random } from '../../../subgraphs/imaging/test/fuzz/random.ts';
+import { damaged, wellFormed } from '../../../subgraphs/imaging/test/fuzz/random.ts';
+import type { Random } from '../setup/random.ts';
 import { hold, type Target } from '../../../subgraphs/imaging/test/fuzz/target.ts';
 import { FIRST_REQUEST } from '../../pages/first-request.ts';
 import { FuzzedGateway, holdReadable, type Asked } from './fuzzed-gateway.ts';

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
-import { damaged, type Random } from '../../../subgraphs/imaging/test/fuzz/random.ts';
+import { damaged } from '../../../subgraphs/imaging/test/fuzz/random.ts';
+import type { Random } from '../setup/random.ts';
 import { hold, type Target } from '../../../subgraphs/imaging/test/fuzz/target.ts';
 import { FuzzedGateway } from './fuzzed-gateway.ts';
 

@@ -1,5 +1,6 @@
 /** The process in which the cases run. It reports its progress to the process that watches it. */
-import { hash, Random } from '../../../subgraphs/imaging/test/fuzz/random.ts';
+import { hash } from '../../../subgraphs/imaging/test/fuzz/random.ts';
+import { Random } from '../setup/random.ts';
 import { FuzzedGateway } from './fuzzed-gateway.ts';
 import { TARGETS } from './targets.ts';
 

@@ -1,5 +1,6 @@
 import { searchParameters, resourceTypes } from '../../../schema/fhir/tables.ts';
-import { wellFormed, type Random } from '../../../subgraphs/imaging/test/fuzz/random.ts';
+import { wellFormed } from '../../../subgraphs/imaging/test/fuzz/random.ts';
+import type { Random } from '../setup/random.ts';
 import type { Target } from '../../../subgraphs/imaging/test/fuzz/target.ts';
 import { FuzzedGateway, holdReadable, type Asked } from './fuzzed-gateway.ts';
 

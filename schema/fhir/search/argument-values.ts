@@ -51,7 +51,7 @@ export function argumentConditions(
   return [[parameter.code, joined]];
 }
 
-/** What a value says about order: whether it bounds a range, and of which things. */
+/** Whether a value bounds a range. Values with the same `of` bound the same one. */
 interface Order {
   bound: boolean;
   of: string;

@@ -8,7 +8,7 @@ import { parameterOfArgument, searchParameter } from '../tables.ts';
 /** Arguments of a GraphQL field, with their names. */
 export type Args = Readonly<Record<string, unknown>>;
 
-/** What the arguments of a list or connection ask for. */
+/** The search that the arguments of a list or connection ask for. */
 interface AskedList {
   /** Search parameters, all of which must match. */
   params: Parameter[];

@@ -71,7 +71,7 @@ interface SearchRequest {
   /** All criteria, and the result parameters that are understood, in their order. */
   understood: Parameters;
   results: Results;
-  /** What was left out, each as the fault that strict handling gives: the answer says it (R4 §3.1.1.1). */
+  /** One fault for each parameter that was left out, as under strict handling: the answer names it (R4 §3.1.1.1). */
   ignored: readonly Fault[];
 }
 

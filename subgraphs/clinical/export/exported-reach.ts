@@ -5,7 +5,7 @@ import { permitting, requireScope } from '../../../schema/access/scopes.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { interactionOf, type WantedTypes } from '../record/patient-data.ts';
 
-/** What an export contains, in terms of authorization. A later token has to reach all of it to get the files. */
+/** The patients, studies and types of an export. A later token has to reach all of them to get the files. */
 export interface ExportedReach {
   patients: 'all' | readonly { id: string; studies?: readonly string[] }[];
   /** Each type with the granular constraints of its scopes. */

@@ -23,7 +23,7 @@ const PATIENTS_TOGETHER = 2_000;
 /** Shared resources that are read together. */
 const READ_TOGETHER = 100;
 
-/** What is exported. */
+/** The data of one export. */
 export interface ExportSpec {
   tenant: Tenant;
   /** The caller's access to the patients of the export alone. */

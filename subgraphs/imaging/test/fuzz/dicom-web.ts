@@ -6,7 +6,8 @@ import type { TestSubgraph } from '../subgraph.ts';
 import { startUpstream, type Upstream } from '../upstream.ts';
 import { holdAnswer, request, served, STUDY } from './asked.ts';
 import { absurdDataset } from './datasets.ts';
-import { damaged, type Random } from './random.ts';
+import { damaged } from './random.ts';
+import type { Random } from '../../../../gateway/test/setup/random.ts';
 import type { Target } from './target.ts';
 
 let upstream: Upstream;

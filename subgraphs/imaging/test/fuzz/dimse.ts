@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '../../sources/dicom-dimse/wire/connection.ts';
 import { Identifier } from '../../sources/dicom-dimse/identifier.ts';
 import { acceptStorage, addService } from '../../sources/dicom-dimse/wire/presentation-contexts.ts';
-import { damaged, Random } from './random.ts';
+import { damaged } from './random.ts';
+import { Random } from '../../../../gateway/test/setup/random.ts';
 import { orRefused, type Target } from './target.ts';
 
 const { Verification, StudyRootQueryRetrieveInformationModelFind: STUDY_ROOT } = dimse.constants.SopClass;

@@ -6,7 +6,8 @@ import { smallObjects } from '../../../../gateway/test/setup/small-objects.ts';
 import type { TestSubgraph } from '../subgraph.ts';
 import { holdAnswer, request, served, STUDY } from './asked.ts';
 import { FILES } from './part10.ts';
-import { damaged, Random } from './random.ts';
+import { damaged } from './random.ts';
+import { Random } from '../../../../gateway/test/setup/random.ts';
 import type { Target } from './target.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'fuzz-'));

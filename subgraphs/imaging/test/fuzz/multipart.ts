@@ -9,7 +9,8 @@ import {
   writeMultipart,
   type OutgoingPart,
 } from '../../multipart/multipart.ts';
-import { damaged, type Random } from './random.ts';
+import { damaged } from './random.ts';
+import type { Random } from '../../../../gateway/test/setup/random.ts';
 import { hold, type Target } from './target.ts';
 
 const BOUNDARY = 'b0undary';

@@ -9,7 +9,8 @@ import { pixelLayout, readFrame } from '../../dicom/part10/pixels.ts';
 import { readWhole, transcoded } from '../../dicom/part10/test/whole-file.ts';
 import { canTranscode } from '../../dicom/part10/transcode.ts';
 import { describedPixels } from '../../pixels/codecs/description.ts';
-import { damaged, type Random } from './random.ts';
+import { damaged } from './random.ts';
+import type { Random } from '../../../../gateway/test/setup/random.ts';
 import { hold, orRefused, type Target } from './target.ts';
 
 /** Small files with every encoding of a data set and its pixels. */

@@ -7,7 +7,7 @@ import { ThumbnailCache } from '../../render/thumbnail-cache.ts';
 import { atOnce } from '../../render/test/at-once.ts';
 import type { Reading } from '../../study/study-reader.ts';
 import { absurdBytes, absurdDataset } from './datasets.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../../../gateway/test/setup/random.ts';
 import { encodeMetadata } from '../../parsing/object-metadata.ts';
 import { Budget } from '../../dicom/part10/budget.ts';
 import { TASKS } from '../../threads/tasks.ts';

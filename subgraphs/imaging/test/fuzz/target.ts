@@ -1,6 +1,6 @@
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { DamagedFile } from '../../dicom/part10/bytes.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../../../gateway/test/setup/random.ts';
 
 /** A part of the software to test with invalid input. */
 export interface Target {
