@@ -14,7 +14,7 @@ import { documentLimits } from './document-limits.ts';
 import { formatError } from './format-error.ts';
 import { localDataSource, type LocalSubgraph, type ServiceName } from './local-data-source.ts';
 import type { PersistedQueries } from './persisted-queries.ts';
-import { PlanningGateway } from './planning-gateway.ts';
+import { PlanningGateway } from './planning/planning-gateway.ts';
 import type { GatewayContext } from './request-scope.ts';
 import { tenantRules } from './tenant-rules.ts';
 

@@ -19,7 +19,7 @@ import { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
 import { mrnOf, writePatients } from '../bench/data/large-patient.ts';
 import { directExecution } from '../federation/direct-execution.ts';
 import { localDataSource, type ServiceName } from '../federation/local-data-source.ts';
-import { PlanningGateway } from '../federation/planning-gateway.ts';
+import { PlanningGateway } from '../federation/planning/planning-gateway.ts';
 import type { GatewayContext } from '../federation/request-scope.ts';
 import { logger } from '../http/observe.ts';
 import { patientDirectory } from '../joins/record-directory.ts';

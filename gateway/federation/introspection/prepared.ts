@@ -2,26 +2,18 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { Piscina } from 'piscina';
 import { takesCoding } from '../../../schema/http/accept-encoding.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { isHeldBy, tagOf } from '../../../schema/http/entity-tag.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { threadLimits, threadOptions } from '../../../schema/process/thread-limits.ts';
+import { IdleThreads } from '../../../schema/process/idle-threads.ts';
 import { threadModule } from '../../../schema/process/thread-module.ts';
 import { UsualIntrospection } from './usual-form.ts';
 import type { CompressedAnswer } from './worker.ts';
 
-/** Milliseconds without work after which the thread ends and frees the memory of its schema. */
-const IDLE = 30_000;
-/** Introspections that may wait for the thread. */
-const QUEUE = 16;
 /** Answers that are kept besides those to the standard forms; each has about 200 KB. */
 const KEPT = 32;
-/** Megabytes of JavaScript heap of the thread. */
-const HEAP = 256;
-
-const WORKER = threadModule('worker', import.meta.url);
+const AWAY = 'The schema cannot be described at the moment. Try again later.';
 
 interface Answers {
   set(form: string, answer: Promise<CompressedAnswer>): void;
@@ -38,11 +30,17 @@ export class PreparedIntrospection {
   readonly #standardForms = new UsualIntrospection().standardForms();
   readonly #standard = new Map<string, Promise<CompressedAnswer>>();
   readonly #answers = new LRUCache<string, Promise<CompressedAnswer>>({ max: KEPT });
-  #threads: Piscina<string, CompressedAnswer> | undefined;
+  readonly #threads: IdleThreads<string, CompressedAnswer>;
 
   /** @param sdl the schema that the answers describe */
   constructor(sdl: string) {
     this.#sdl = sdl;
+    this.#threads = new IdleThreads({
+      ...{ module: threadModule('worker', import.meta.url), name: 'run', data: { sdl } },
+      // The thread holds a whole schema.
+      ...{ threads: 1, heap: 256, idle: 30_000, queue: 16, timeout: 60_000 },
+      messages: { tooMany: AWAY, tooLong: AWAY, failed: AWAY },
+    });
   }
 
   /**
@@ -79,38 +77,15 @@ export class PreparedIntrospection {
   }
 
   #made(form: string, kept: Answers): Promise<CompressedAnswer> {
-    const answer = this.#thread()
-      .run(form)
-      .catch((cause: unknown) => {
-        kept.delete(form);
-        throw new Fault('unavailable', 'The schema cannot be described at the moment. Try again later.', {
-          retryAfter: 5,
-          cause,
-        });
-      });
+    const answer = this.#threads.run(form).catch((cause: unknown) => {
+      kept.delete(form);
+      throw new Fault('unavailable', AWAY, { retryAfter: 5, cause });
+    });
     kept.set(form, answer);
     return answer;
   }
 
-  #thread(): Piscina<string, CompressedAnswer> {
-    if (this.#threads) return this.#threads;
-    this.#threads = new Piscina<string, CompressedAnswer>({
-      filename: WORKER.href,
-      name: 'run',
-      workerData: { sdl: this.#sdl },
-      minThreads: 0,
-      maxThreads: 1,
-      maxQueue: QUEUE,
-      idleTimeout: IDLE,
-      resourceLimits: threadLimits(HEAP),
-      execArgv: threadOptions(WORKER),
-    });
-    // A thread that dies between tasks is replaced.
-    this.#threads.on('error', () => undefined);
-    return this.#threads;
-  }
-
   async close(): Promise<void> {
-    await this.#threads?.destroy();
+    await this.#threads.close();
   }
 }

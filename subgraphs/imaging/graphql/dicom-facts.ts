@@ -2,6 +2,7 @@ import type { ImagingStudySeries, ImagingStudySeriesInstance } from 'fhir/r4.js'
 import { keywordOf, tagOf } from '../../../schema/dicom/dictionary.ts';
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { Derivation } from '../../../schema/process/derivation.ts';
 import { string, uid, unsignedInt } from '../dicom/dicom-text.ts';
 import type { FoundStudy } from '../fhir/find.ts';
 import type { Loaders } from './graphql-loaders.ts';
@@ -43,17 +44,21 @@ interface SeriesFacts {
   numberOfFrames: number;
 }
 
-/** Copies an element of a shared document for this request, and adds its origin. */
+/** Copies an element of a document, and adds its origin. */
 function withOrigin<T extends object>(element: T, origin: Origin): WithOrigin<T> {
-  return { ...element, [ORIGIN]: origin };
+  return Object.freeze({ ...element, [ORIGIN]: origin });
 }
 
-/** Returns the series of a study, each with the row it was made from. */
-export function seriesOf(found: FoundStudy): SeriesSource[] | undefined {
-  const rows = new Map(found.record.series.map((row) => [uid(row, Tag.SeriesInstanceUID), row]));
-  return found.study.series?.map((series) =>
-    withOrigin(series, { found, seriesUid: series.uid, row: rows.get(series.uid) ?? {} }),
-  );
+const seriesSources = new Derivation<FoundStudy, readonly SeriesSource[] | undefined>();
+
+/** Returns the series of a study, each with the row it was made from; the same for the same frozen study. */
+export function seriesOf(found: FoundStudy): readonly SeriesSource[] | undefined {
+  return seriesSources.of(found, [], () => {
+    const rows = new Map(found.record.series.map((row) => [uid(row, Tag.SeriesInstanceUID), row]));
+    return found.study.series?.map((series) =>
+      withOrigin(series, { found, seriesUid: series.uid, row: rows.get(series.uid) ?? {} }),
+    );
+  });
 }
 
 /** Returns the instances of a series, sorted by number; fetches them on first use. */

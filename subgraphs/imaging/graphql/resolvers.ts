@@ -15,6 +15,7 @@ import {
 } from '../../../schema/graphql/datatype-resolvers.ts';
 import type { ItemSelector } from '../../../schema/expressions/item-selector.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { Derivation } from '../../../schema/process/derivation.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { decodeCursor, encodeCursor, mapNeighbours, neighbours } from '../../../schema/fhir/search/paging.ts';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
@@ -221,15 +222,22 @@ function page({ page, total }: Results, _args: Args, search: ImagingStudySearch)
   };
 }
 
-/** Returns the resource of a study for GraphQL, with the fields that join it to reports and orders. */
+const joins = new Derivation<FoundStudy, Joined>();
+
+/**
+ * Returns the resource of a study for GraphQL, with the fields that join it to reports and orders; the same for the same
+ * frozen study.
+ */
 function joined(found: FoundStudy): Joined {
-  const { patientId } = found.record;
-  return {
-    ...found.study,
-    ...(patientId !== undefined && { _patientId: patientId }),
-    _accessionNumbers: studyDocument(found.record).accessionNumbers,
-    [FOUND]: found,
-  };
+  return joins.of(found, [], () => {
+    const { patientId } = found.record;
+    return Object.freeze({
+      ...found.study,
+      ...(patientId !== undefined && { _patientId: patientId }),
+      _accessionNumbers: studyDocument(found.record).accessionNumbers,
+      [FOUND]: found,
+    });
+  });
 }
 
 async function resolveReference(

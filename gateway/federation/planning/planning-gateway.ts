@@ -1,0 +1,74 @@
+import type { ServiceMap } from '@apollo/gateway';
+import type { ApolloServerOptionsWithGateway, BaseContext } from '@apollo/server';
+import { buildASTSchema, getVariableValues, parse, type GraphQLSchema } from 'graphql';
+import { setImmediate } from 'node:timers/promises';
+import { withoutAst } from '../../../schema/graphql/without-ast.ts';
+import { Planner, type SchemaTexts } from './planner.ts';
+import type { Executor, PlannedExecution } from './planned-execution.ts';
+
+type Gateway = ApolloServerOptionsWithGateway<BaseContext>['gateway'];
+type Listener = Parameters<Gateway['onSchemaLoadOrUpdate']>[0];
+
+/**
+ * Plans operations over a fixed supergraph with Apollo's query planner, and executes the plans with Apollo's executor. It
+ * does what `ApolloGateway` does for a fixed supergraph, with a part of its memory: the planner is in a thread, the executor
+ * is loaded with the first plan, and no syntax tree of the SDL is kept.
+ */
+export class PlanningGateway implements Gateway {
+  readonly #texts: SchemaTexts;
+  readonly #services: ServiceMap;
+  readonly #schema: GraphQLSchema;
+  readonly #planner: Planner;
+  #execution: Promise<PlannedExecution> | undefined;
+
+  /** @param options the supergraph is not validated again */
+  constructor({ services, ...texts }: SchemaTexts & { services: ServiceMap }) {
+    this.#texts = texts;
+    this.#services = services;
+    this.#planner = new Planner(texts);
+    const api = parse(texts.apiSdl, { noLocation: true });
+    this.#schema = withoutAst(buildASTSchema(api, { assumeValid: true, assumeValidSDL: true }));
+  }
+
+  /** Tells a listener the schema, which never changes. */
+  onSchemaLoadOrUpdate(listener: Listener): () => void {
+    listener({ apiSchema: this.#schema, coreSupergraphSdl: this.#texts.supergraphSdl });
+    return () => undefined;
+  }
+
+  async load(): Promise<{ executor: Executor }> {
+    return { executor: (asked) => this.#execute(asked) };
+  }
+
+  async stop(): Promise<void> {
+    await this.#planner.close();
+  }
+
+  async #execute(asked: Parameters<Executor>[0]): ReturnType<Executor> {
+    const { request, operation, queryHash, source } = asked;
+    const variables = operation.variableDefinitions ?? [];
+    const { errors } = getVariableValues(this.#schema, variables, request.variables ?? {});
+    if (errors) return { errors };
+    const { operationName } = request;
+    // Loaded while the first plan is made.
+    this.#execution ??= this.#loadExecution();
+    const [execution, plan] = await Promise.all([
+      this.#execution,
+      this.#planner.plan(queryHash, { source, operationName }),
+    ]);
+    return execution.execute(plan, asked);
+  }
+
+  async #loadExecution(): Promise<PlannedExecution> {
+    // Loaded in parts, so that other requests have their turn in between.
+    await import('@apollo/federation-internals');
+    await setImmediate();
+    await import('@apollo/query-planner');
+    await setImmediate();
+    const { PlannedExecution } = await import('./planned-execution.ts');
+    await setImmediate();
+    return new PlannedExecution({
+      ...{ schema: this.#schema, apiSdl: this.#texts.apiSdl, services: this.#services },
+    });
+  }
+}

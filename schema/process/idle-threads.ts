@@ -1,0 +1,79 @@
+import { Piscina } from 'piscina';
+import { Fault, type FaultDetails } from '../fault/fault.ts';
+import { serverStopping } from '../fault/refusals.ts';
+import { threadLimits, threadOptions } from './thread-limits.ts';
+
+export interface IdleThreadsOptions {
+  /** Module whose exported function `name` runs in the threads. */
+  module: URL;
+  name: string;
+  /** Threads at the same time. */
+  threads: number;
+  /** Megabytes of JavaScript heap of a thread. */
+  heap: number;
+  /** Milliseconds without tasks after which a thread ends, and gives its memory back. */
+  idle: number;
+  /** Tasks that may wait for a thread. */
+  queue: number;
+  /** Milliseconds that a task may take, waiting included. Its thread is ended then. */
+  timeout: number;
+  /** What a caller is told when too many tasks wait, when a task takes too long, and when it fails. */
+  messages: { tooMany: string; tooLong: string; failed: string };
+  /** The service in these faults. */
+  service?: FaultDetails['service'];
+  /** `workerData` of each thread. */
+  data?: unknown;
+}
+
+/** Threads that start with the first task and end when they are idle. The creator closes them. */
+export class IdleThreads<Task, Answer> {
+  readonly #options: IdleThreadsOptions;
+  #piscina: Piscina<Task, Answer> | undefined;
+  #closed = false;
+
+  constructor(options: IdleThreadsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @throws Fault `unavailable` with `retryAfter` when too many tasks wait or the threads are closed, `too_large` for a task
+   * that takes too long, `internal` when it fails
+   */
+  async run(task: Task): Promise<Answer> {
+    const { queue, timeout, messages, service } = this.#options;
+    const details = service && { service };
+    if (this.#closed) throw serverStopping();
+    this.#piscina ??= this.#started();
+    if (this.#piscina.queueSize >= queue)
+      throw new Fault('unavailable', messages.tooMany, { ...details, retryAfter: 2 });
+    const ending = new AbortController();
+    const timer = setTimeout(() => ending.abort(), timeout);
+    try {
+      return await this.#piscina.run(task, { signal: ending.signal });
+    } catch (cause) {
+      if (this.#closed) throw serverStopping();
+      if (ending.signal.aborted) throw new Fault('too_large', messages.tooLong, { ...details, cause });
+      throw new Fault('internal', messages.failed, { ...details, cause });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#piscina?.destroy();
+  }
+
+  #started(): Piscina<Task, Answer> {
+    const { module, name, threads, heap, idle, data } = this.#options;
+    const piscina = new Piscina<Task, Answer>({
+      ...{ filename: module.href, name, workerData: data },
+      ...{ minThreads: 0, maxThreads: threads, idleTimeout: idle },
+      resourceLimits: threadLimits(heap),
+      execArgv: threadOptions(module),
+    });
+    // A thread that dies between tasks is replaced.
+    piscina.on('error', () => undefined);
+    return piscina;
+  }
+}
