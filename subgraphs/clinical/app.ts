@@ -113,7 +113,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       access,
       compartment,
       granular,
-      accessionTypes: tenant.joins.accessionTypes,
+      joins: tenant.joins,
       base: fhirBase(baseUrl, tenant),
       ...(signal && { signal }),
       ...(audit && { audit }),

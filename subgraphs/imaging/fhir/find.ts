@@ -52,12 +52,13 @@ export interface Found {
  */
 export async function findStudies(
   imaging: Imaging,
-  search: ImagingStudySearch & { endpointStyle?: EndpointStyle },
+  search: ImagingStudySearch & { endpointStyle?: EndpointStyle; detail?: Detail },
   options: ResourceOptions,
   where?: (found: FoundStudy) => boolean,
 ): Promise<Found> {
   const studyUids = studyUidsOf(search);
-  const detail: Detail = search.criteria.some(({ instances }) => instances) ? 'instance' : 'series';
+  const detail =
+    search.detail ?? (search.criteria.some(({ instances }) => instances) ? 'instance' : 'series');
   const patients = await patientsOf(imaging, search);
   const style = search.endpointStyle ?? styleOf(imaging.tenant, search);
   const lists = await Promise.all(
