@@ -172,7 +172,8 @@ export function imagingResolvers(
         selectSeries({ series: seriesOf(found[FOUND]) }, args, context, info),
       ),
       sameAccession: ofSameAccession,
-      __resolveReference: entity(study),
+      // A copy: the federation library writes `__typename` into what it gets.
+      __resolveReference: entity(async (...asked) => ({ ...(await study(...asked)) })),
     },
     Endpoint: { ...generated['Endpoint'], __resolveReference: entity(endpoint) },
     ImagingStudySeries: {
