@@ -61,6 +61,7 @@ export function gatewayParts(options: PartsOptions) {
     now: () => now() / 1000,
     capability: sealer.seal,
     directory: patientDirectory(records.open),
+    record: clinical.joins,
     shared: shared.cache && shared.seen && { cache: shared.cache, seen: shared.seen },
   });
   const server = authorizationServer({

@@ -15,3 +15,22 @@ export const JOINED_TYPES = {
 export type JoinedType = keyof typeof JOINED_TYPES;
 
 export const joinedTypes = Object.keys(JOINED_TYPES) as JoinedType[];
+
+/** Parameters of ImagingStudy that `_include` follows into the record, and the type to which each leads. */
+export const STUDY_INCLUDES: Readonly<Record<string, string>> = {
+  basedon: 'ServiceRequest',
+  encounter: 'Encounter',
+  patient: 'Patient',
+  subject: 'Patient',
+};
+
+/**
+ * The parameters of R4 by which `_revinclude` adds resources of the record to studies. `Media:based-on` names the order of
+ * both. R4 has none that leads from DiagnosticReport or Procedure to a study.
+ */
+export const STUDY_REVINCLUDES: readonly string[] = [
+  'DocumentReference:related',
+  'Media:based-on',
+  'Observation:derived-from',
+  'Observation:part-of',
+];

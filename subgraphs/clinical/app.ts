@@ -18,6 +18,7 @@ import { claimsOf } from './fhir/claims.ts';
 import { EXPORT_LIMITS, ExportJobs, type ExportLimits } from './export/export-jobs.ts';
 import { fhirRoutes } from './fhir/fhir.ts';
 import { operationRoutes } from './fhir/operations.ts';
+import { recordJoins } from './joins/record-joins.ts';
 import type { PatientImages } from './record/patient-images.ts';
 import { GranularScopes } from './authorization/granular-scopes.ts';
 import { clinicalResolvers } from './graphql/resolvers.ts';
@@ -57,6 +58,8 @@ export interface ClinicalSubgraph {
    * contacted yet.
    */
   open(tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation): Clinical;
+  /** What searches of studies ask of the record. */
+  joins: ReturnType<typeof recordJoins>;
   /** FHIR REST, below `/:tenant`. */
   routes: FastifyPluginAsync;
   /**
@@ -131,6 +134,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
   return {
     schema: subgraphSchema(sdl, (typeDefs) => clinicalResolvers(typeDefs, new ItemSelector(expressions))),
     open,
+    joins: recordJoins(open),
     routes: fhirRoutes({
       baseUrl,
       open: (request, signal, access = request.access) => open(request.tenant, access, signal, request.audit),

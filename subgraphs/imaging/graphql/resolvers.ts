@@ -35,8 +35,9 @@ import {
 } from './dicom-facts.ts';
 import { findStudies, type ResourceOptions, type FoundStudy } from '../fhir/find.ts';
 import { loaders } from './graphql-loaders.ts';
-import { keysOf, linkedStudies, sameAccession } from './linked-studies.ts';
+import { linkedStudies, sameAccession } from './linked-studies.ts';
 import { PAGE_LIMIT, parseSearch, type ImagingStudySearch } from '../fhir/search.ts';
+import { keysOf } from '../study/study-keys.ts';
 import type { Imaging } from '../study/studies.ts';
 import { readEndpoint } from '../fhir/study-endpoint.ts';
 
@@ -136,25 +137,18 @@ export function imagingResolvers(
   ) as Record<string, Record<string, GraphQLFieldResolver<unknown, ImagingContext>>>;
   const selectSeries = generated['ImagingStudy']!['series']!;
   const selectInstances = generated['ImagingStudySeries']!['instance']!;
-  const linked = {
-    ImagingStudyList: field<StudyLinks>(async (source, args, { imaging, loaders }, report) => {
-      const links = linkedStudies(source);
+  /** Makes the resolver of a list of studies of one patient that are linked with an object. */
+  const linkedList = <Source>(linksOf: (source: Source) => ReturnType<typeof linkedStudies>) =>
+    field<Source>(async (source, args, { imaging, loaders }, report) => {
+      const links = linksOf(source);
       if (!links) return [];
       await loaders.patient.load(links.patientId);
       const search = { ...searchOf(args, links.patientId), ...links.detail };
       const results = await findStudies(imaging, search, options, links.isLinked);
       report(results.failed);
       return listed(results, args);
-    }),
-  };
-  const ofSameAccession = field<Joined>(async (study, _, { imaging, loaders }, report) => {
-    const others = sameAccession(study);
-    if (!others) return [];
-    await loaders.patient.load(others.patientId);
-    const results = await findStudies(imaging, searchOf({}, others.patientId), options, others.isOther);
-    report(results.failed);
-    return listed(results, {});
-  });
+    });
+  const linked = { ImagingStudyList: linkedList<StudyLinks>(linkedStudies) };
 
   return {
     ...generated,
@@ -171,7 +165,7 @@ export function imagingResolvers(
       series: faultsAsErrors<Joined, ImagingContext, Args>((found, args, context, info) =>
         selectSeries({ series: seriesOf(found[FOUND]) }, args, context, info),
       ),
-      sameAccession: ofSameAccession,
+      sameAccession: linkedList<Joined>(sameAccession),
       // A copy: the federation library writes `__typename` into what it gets.
       __resolveReference: entity(async (...asked) => ({ ...(await study(...asked)) })),
     },
