@@ -52,6 +52,8 @@ export function gatewayParts(options: PartsOptions) {
   const clinical = clinicalSubgraph({
     ...{ dataDir, baseUrl, dispatcher, expressions, exports, now },
     loadWait: options.loadWait,
+    // The record and the images need each other; a request comes when both are there.
+    studiesOfObjects: (...asked) => imaging.studiesOfObjects(...asked),
   });
   const records = requestRecords(clinical);
   const record = peopleOfRecord(clinical.open);

@@ -16,8 +16,6 @@ export interface StudyLinks {
   _accessionNumbers?: readonly string[] | null | undefined;
   /** Study Instance UIDs; of studies of the record that have none, their ids. */
   _studyUids?: readonly string[] | null | undefined;
-  /** UIDs of series or instances, and those that do not say of what they are. */
-  _objectUids?: readonly string[] | null | undefined;
 }
 
 /** What a study says of itself, as the imaging subgraph passes it on. */
@@ -28,8 +26,6 @@ export interface StudyKeys {
   _patientId?: string | null | undefined;
   /** Accession numbers by `accessionText`. */
   _accessionNumbers?: readonly string[] | null | undefined;
-  /** UIDs of its series, and of its instances where these were read. */
-  _objectUids?: readonly string[] | null | undefined;
 }
 
 /**
@@ -38,14 +34,12 @@ export interface StudyKeys {
  */
 export function studyTest(links: StudyLinks): ((study: StudyKeys) => boolean) | undefined {
   const uids = new Set(links._studyUids ?? []);
-  const objects = new Set(links._objectUids ?? []);
   const accessions = (links._accessionNumbers ?? []).map(readAccession);
   const { _patientId: patientId } = links;
-  if (!patientId || uids.size + objects.size + accessions.length === 0) return undefined;
+  if (!patientId || uids.size + accessions.length === 0) return undefined;
   return (study) => {
     if (study._patientId !== patientId) return false;
-    if (uids.has(study.id) || objects.has(study.id)) return true;
-    if (objects.size > 0 && study._objectUids?.some((uid) => objects.has(uid))) return true;
+    if (uids.has(study.id)) return true;
     return haveOneAccession(accessions, (study._accessionNumbers ?? []).map(readAccession));
   };
 }

@@ -7,13 +7,12 @@ export function clinicalJoins(): string {
   const lists = joinedTypes.map((type) => {
     const args = [...JOINED_TYPES[type].args.map((name) => `${name}: [String!]`), ...LIST_ARGS].join(' ');
     return `"The ${JOINED_TYPES[type].what} of this study: by UID, by reference or by accession number"
-  ${type}List(${args}): [${type}] @requires(fields: "_patientId _accessionNumbers _objectUids")`;
+  ${type}List(${args}): [${type}] @requires(fields: "_patientId _accessionNumbers")`;
   });
   return `${joinedTypes.map(linksOf).join('\n')}
 extend type ImagingStudy @key(fields: "id") {
   _patientId: ID @external
   _accessionNumbers: [String!] @external
-  _objectUids: [String!] @external
   ${lists.join('\n  ')}
 }`;
 }
@@ -28,8 +27,6 @@ function linksOf(type: JoinedType): string {
   _accessionNumbers: [String!] @inaccessible
   "Study Instance UIDs"
   _studyUids: [String!] @inaccessible
-  "UIDs of series and instances"
-  _objectUids: [String!] @inaccessible
 }`;
 }
 
@@ -41,9 +38,8 @@ export function imagingJoins(): string {
   _patientId: ID @external
   _accessionNumbers: [String!] @external
   _studyUids: [String!] @external
-  _objectUids: [String!] @external
   "Its studies: by UID, by reference or by accession number"
-  ImagingStudyList(${args}): [ImagingStudy] @requires(fields: "_patientId _accessionNumbers _studyUids _objectUids")
+  ImagingStudyList(${args}): [ImagingStudy] @requires(fields: "_patientId _accessionNumbers _studyUids")
 }`,
   );
   return `${types.join('\n')}
@@ -52,8 +48,6 @@ extend type ImagingStudy {
   _patientId: ID @inaccessible
   "Accession numbers of the study"
   _accessionNumbers: [String!] @inaccessible
-  "UIDs of the series"
-  _objectUids: [String!] @inaccessible
   "Other studies of the patient with an accession number of this one: a resource that gives only the number belongs to all"
   sameAccession: [ImagingStudy]
 }`;

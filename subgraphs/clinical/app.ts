@@ -12,7 +12,7 @@ import { Fault } from '../../schema/fault/fault.ts';
 import { fhirBase } from '../../schema/http/request.ts';
 import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
-import { Clinical } from './record/clinical.ts';
+import { Clinical, type StudiesOfObjects } from './record/clinical.ts';
 import { Compartment } from './authorization/compartment.ts';
 import { claimsOf } from './fhir/claims.ts';
 import { EXPORT_LIMITS, ExportJobs, type ExportLimits } from './export/export-jobs.ts';
@@ -47,6 +47,12 @@ export interface ClinicalDependencies {
   loadWait?: number | undefined;
   /** Evaluates FHIRPath of callers; by default a new pool, which is closed with the subgraph. */
   expressions?: ExpressionPool;
+  /** Finds the studies of a tenant that have some UIDs, for joins; within the caller's reach. */
+  studiesOfObjects?: (
+    tenant: Tenant,
+    access: Access,
+    ...wanted: Parameters<StudiesOfObjects>
+  ) => ReturnType<StudiesOfObjects>;
   /** Limits of exports, where they differ from `EXPORT_LIMITS`. */
   exports?: Partial<ExportLimits> | undefined;
 }
@@ -83,7 +89,7 @@ const NO_CLAIMS: readonly CapabilityStatementRestResource[] = [];
 
 /** Composes the clinical subgraph: one core, with GraphQL and FHIR REST APIs. */
 export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSubgraph {
-  const { dataDir, baseUrl, dispatcher, timeout, now } = dependencies;
+  const { dataDir, baseUrl, dispatcher, timeout, now, studiesOfObjects: images } = dependencies;
   const { loadWait: wait = LOAD_WAIT } = dependencies;
   const stores = new Stores({ directory: join(dataDir, 'clinical'), now, wait });
   const compartment = new Compartment();
@@ -117,6 +123,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       compartment,
       granular,
       joins: tenant.joins,
+      ...(images && { studiesOfObjects: (wanted) => images(tenant, access, wanted) }),
       base: fhirBase(baseUrl, tenant),
       ...(signal && { signal }),
       ...(audit && { audit }),

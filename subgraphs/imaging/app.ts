@@ -30,6 +30,7 @@ import type { PatientDirectory } from './authorization/patient-directory.ts';
 import { SeveralStudies } from './study/several-studies.ts';
 import { OWNER_TTL, StudyCache } from './cache/study-cache.ts';
 import type { AbsentStudies, StudyCounts } from './study/study-holders.ts';
+import { studiesOfObjects } from './study/object-studies.ts';
 import { studyOwner } from './authorization/study-owner.ts';
 import { TenantSource, type RefusalDelays } from './cache/tenant-source.ts';
 import { PendingRetrievals } from './sources/pending-retrievals.ts';
@@ -111,6 +112,10 @@ export function imagingSubgraph(deps: ImagingDeps) {
     /** Returns the images of a patient as FHIR resources, within the caller's reach; it records nothing (IA-30). */
     imagesOfPatient(tenant: Tenant, access: Access, patientId: string): Promise<ImagesOfPatient> {
       return imagesOfPatient(open(tenant, access), patientId, options);
+    },
+    /** Returns the studies in the caller's reach that have some UIDs, by patient; it records nothing (IA-30). */
+    studiesOfObjects(tenant: Tenant, access: Access, wanted: ReadonlyMap<string, ReadonlySet<string>>) {
+      return studiesOfObjects(open(tenant, access), wanted);
     },
     /** Returns the PatientID that a study states; only for the authorization hook. */
     studyOwner(tenant: Tenant, studyUid: string): Promise<string | undefined> {

@@ -7,7 +7,7 @@ import { pageSize } from '../record/limits.ts';
 import { resolver, type Fields } from './resolver.ts';
 import { searchOf } from './search-arguments.ts';
 
-const LINKS = ['_patientId', '_accessionNumbers', '_studyUids', '_objectUids'] as const;
+const LINKS = ['_patientId', '_accessionNumbers', '_studyUids'] as const;
 
 /** Returns the resolvers that join the record with studies, for the clinical subgraph (FG-9). */
 export function imagingJoins(): Record<string, Fields> {

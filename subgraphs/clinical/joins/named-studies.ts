@@ -1,4 +1,4 @@
-import type { Basic, DomainResource, Extension, Identifier, Reference, Resource } from 'fhir/r4.js';
+import type { Coding, Extension, Identifier, Reference, Resource } from 'fhir/r4.js';
 import { UID } from '../../../schema/dicom/dicom.ts';
 import { DICOM_UID_SYSTEM, parseReference, uidFromToken } from '../../../schema/fhir/fhir.ts';
 
@@ -20,7 +20,7 @@ export function uidsOf(identifiers: readonly (Identifier | undefined)[]): string
 }
 
 /** Returns the items at a path of a resource (`context.related`), without those that are missing. */
-export function itemsAt<T>(resource: object, path: string): T[] {
+function itemsAt<T>(resource: object, path: string): T[] {
   return path
     .split('.')
     .reduce<unknown[]>(
@@ -28,6 +28,41 @@ export function itemsAt<T>(resource: object, path: string): T[] {
       [resource],
     )
     .filter((item) => typeof item === 'object' && item !== null) as T[];
+}
+
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+/** Returns an identifier with the members that joins need, as far as they are what FHIR says: a source may send anything. */
+function readIdentifier({ system, value, type, assigner }: Identifier): Identifier {
+  const codings = (type as { coding?: unknown } | null | undefined)?.coding;
+  const coding = Array.isArray(codings) ? (codings as unknown[]).filter((one) => one !== null) : [];
+  const display = textOf((assigner as Reference | null | undefined)?.display);
+  return omitUndefined({
+    system: textOf(system),
+    value: textOf(value),
+    type: { coding: coding as Coding[] },
+    assigner: display === undefined ? undefined : { display },
+  });
+}
+
+/** Returns the identifiers at a path of a resource. */
+export function identifiersAt(resource: object, path: string): Identifier[] {
+  return itemsAt<Identifier>(resource, path).map(readIdentifier);
+}
+
+/** Returns the references at a path of a resource, with the members that joins need. */
+export function referencesAt(resource: object, path: string): Reference[] {
+  return itemsAt<Reference>(resource, path).map(({ reference, type, identifier }) =>
+    omitUndefined({
+      reference: textOf(reference),
+      type: textOf(type),
+      identifier: identifier && typeof identifier === 'object' ? readIdentifier(identifier) : undefined,
+    }),
+  );
+}
+
+function omitUndefined<T extends object>(members: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as T;
 }
 
 /**
@@ -55,7 +90,7 @@ export function uidsInReference({ reference, identifier, type }: Reference, isSt
 
 /** Returns the contained resource that a local reference (`#x`) names. */
 export function containedIn(container: Resource, reference: string): Resource | undefined {
-  return (container as DomainResource).contained?.find((one) => one && `#${one.id}` === reference);
+  return itemsAt<Resource>(container, 'contained').find(({ id }) => `#${id}` === reference);
 }
 
 /**
@@ -65,13 +100,13 @@ export function containedIn(container: Resource, reference: string): Resource | 
  */
 export function selectionOf(resource: Resource): (NamedUids & { derivedFrom: Reference[] }) | undefined {
   const isLater = (resource.resourceType as string) === 'ImagingSelection';
-  const codes = (resource as Basic).code?.coding ?? [];
+  const codes = itemsAt<Coding>(resource, 'code.coding');
   if (
     !isLater &&
     !(resource.resourceType === 'Basic' && codes.some(({ code }) => code === 'ImagingSelection'))
   )
     return undefined;
-  const found = isLater ? ownMembers(resource) : inExtensions((resource as Basic).extension ?? []);
+  const found = isLater ? ownMembers(resource) : inExtensions(itemsAt<Extension>(resource, 'extension'));
   const uids = ({ path }: { path: string }) =>
     found.flatMap((one) =>
       one.name === path && typeof one.value === 'string' ? [uidFromToken(one.value)] : [],
@@ -82,7 +117,7 @@ export function selectionOf(resource: Resource): (NamedUids & { derivedFrom: Ref
   return {
     studies: studies!,
     objects: series!.length > 0 ? series! : instances!,
-    derivedFrom: found.flatMap((one) => (one.name === 'derivedFrom' ? [one.value as Reference] : [])),
+    derivedFrom: found.flatMap((one) => (one.name === 'derivedFrom' ? referencesAt(one, 'value') : [])),
   };
 }
 
@@ -104,9 +139,12 @@ function ownMembers(selection: object): Member[] {
 /** Extensions by the last part of their URL: `…/extension-ImagingSelection.studyUid`, and `uid` inside `instance`. */
 function inExtensions(extensions: readonly Extension[], within = ''): Member[] {
   return extensions.flatMap((extension): Member[] => {
-    if (typeof extension?.url !== 'string') return [];
+    if (typeof extension.url !== 'string') return [];
     const name = within + extension.url.replace(/^.*ImagingSelection\./, '').replace(/^.*\//, '');
     const value = Object.entries(extension).find(([key]) => key.startsWith('value'))?.[1] as unknown;
-    return [{ name, value }, ...(within ? [] : inExtensions(extension.extension ?? [], `${name}.`))];
+    return [
+      { name, value },
+      ...(within ? [] : inExtensions(itemsAt<Extension>(extension, 'extension'), `${name}.`)),
+    ];
   });
 }

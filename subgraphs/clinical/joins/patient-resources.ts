@@ -1,10 +1,10 @@
-import type { Reference, Resource } from 'fhir/r4.js';
+import type { Resource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { searchAlone, type Relation } from '../record/related.ts';
 import type { Search } from '../record/search.ts';
 import { MAX_GATHERED } from '../sources/request-source.ts';
-import { itemsAt } from './named-studies.ts';
+import { referencesAt } from './named-studies.ts';
 
 /**
  * Resources of a patient or an encounter, all of them, for joins. R4 cannot search most of them by study: they are fetched
@@ -59,7 +59,7 @@ export async function ofEncounter(
   const found = await ifGiven(all(clinical, relation, { params: [], strict: true }));
   const isNamed = await Promise.all(
     found.map(async (resource) => {
-      const targets = itemsAt<Reference>(resource, path).map(({ reference }) => clinical.target(reference));
+      const targets = referencesAt(resource, path).map(({ reference }) => clinical.target(reference));
       return (await Promise.all(targets)).some((target) => target?.type === 'Encounter' && target.id === id);
     }),
   );

@@ -1,11 +1,19 @@
-import type { Identifier, Reference, Resource } from 'fhir/r4.js';
+import type { Reference, Resource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { accessionOf, accessionsOf, accessionText } from '../../../schema/fhir/accession-types.ts';
 import type { StudyLinks } from '../../../schema/fhir/study-links.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { readIfAllowed } from '../record/read-if-allowed.ts';
 import { IN_ENCOUNTER, LINKS, type Lead } from './link-table.ts';
-import { containedIn, itemsAt, selectionOf, uidsInReference, uidsOf } from './named-studies.ts';
+import {
+  containedIn,
+  identifiersAt,
+  referencesAt,
+  selectionOf,
+  uidsInReference,
+  uidsOf,
+} from './named-studies.ts';
+import { studiesOfObjects } from './object-studies.ts';
 import { ofEncounter, recordStudies } from './patient-resources.ts';
 
 /** Resources that are followed from one resource; real ones lead to a few. */
@@ -18,6 +26,7 @@ interface Walk {
   /** Names (`Media/1`) of the resources that the walk has come to: each is followed once, so circles end. */
   seen: Set<string>;
   studyUids: Set<string>;
+  /** UIDs of series or instances, and those that do not say of what they are. */
   objectUids: Set<string>;
   accessions: Set<string>;
   /** The code of the one search parameter that is followed from the first resource; undefined: all of it counts. */
@@ -50,17 +59,17 @@ async function walked(clinical: Clinical, resource: Resource, only: string | und
     ...{ studyUids: new Set(), objectUids: new Set(), accessions: new Set() },
   };
   await collect(clinical, resource, walk, true);
+  const ofObjects = await studiesOfObjects(clinical, { patientId, uids: [...walk.objectUids] });
   return {
     _patientId: patientId,
-    _studyUids: [...walk.studyUids],
-    _objectUids: [...walk.objectUids],
+    _studyUids: [...new Set([...walk.studyUids, ...ofObjects])],
     _accessionNumbers: [...walk.accessions],
   };
 }
 
 /** Returns the logical id of the subject, when it is a patient of this record. */
 export async function patientIdOf(clinical: Clinical, resource: Resource): Promise<string | undefined> {
-  const { subject } = resource as { subject?: Reference };
+  const [subject] = referencesAt(resource, 'subject');
   const target = await clinical.target(subject?.reference);
   return target?.type === 'Patient' ? target.id : undefined;
 }
@@ -79,7 +88,7 @@ async function collect(clinical: Clinical, resource: Resource, walk: Walk, own: 
   const leads = row.leads.filter(({ code, ownOnly }) => (own || !ownOnly) && (only ?? code) === code);
   await Promise.all(
     leads.flatMap((lead) =>
-      itemsAt<Reference>(resource, lead.path).map((reference) =>
+      referencesAt(resource, lead.path).map((reference) =>
         follow(clinical, { reference, lead, container: resource }, walk),
       ),
     ),
@@ -89,7 +98,7 @@ async function collect(clinical: Clinical, resource: Resource, walk: Walk, own: 
 function addIdentifiers({ joins }: Clinical, resource: Resource, walk: Walk): void {
   const { identifiers: paths, ofObjects } = LINKS[resource.resourceType]!;
   for (const path of paths) {
-    const identifiers = itemsAt<Identifier>(resource, path);
+    const identifiers = identifiersAt(resource, path);
     const uids = ofObjects ? walk.objectUids : walk.studyUids;
     for (const uid of uidsOf(identifiers)) uids.add(uid);
     const isAlways = path === 'requisition' && joins.requisition;
@@ -101,7 +110,7 @@ function addIdentifiers({ joins }: Clinical, resource: Resource, walk: Walk): vo
   // A study of the record without a UID is known by its id.
   if (
     resource.resourceType === 'ImagingStudy' &&
-    uidsOf(itemsAt(resource, 'identifier')).length === 0 &&
+    uidsOf(identifiersAt(resource, 'identifier')).length === 0 &&
     resource.id
   )
     walk.studyUids.add(resource.id);
@@ -112,7 +121,7 @@ async function addNaming(clinical: Clinical, resource: Resource, element: string
   const { resourceType, id } = resource;
   for (const study of await recordStudies(clinical, walk.patientId)) {
     const targets = await Promise.all(
-      itemsAt<Reference>(study, element).map(({ reference }) => clinical.target(reference)),
+      referencesAt(study, element).map(({ reference }) => clinical.target(reference)),
     );
     if (targets.some((target) => target?.type === resourceType && target.id === id)) {
       await enter(clinical, study, walk);
@@ -141,7 +150,7 @@ async function follow(
   for (const number of accessionsOf([identifier], clinical.joins.accessionTypes)) {
     walk.accessions.add(accessionText(number));
   }
-  if (typeof reference !== 'string') return;
+  if (reference === undefined) return;
   if (reference.startsWith('#')) return followContained(clinical, { reference, lead, container }, walk);
   const target = await clinical.target(reference);
   if (!target || !lead.to.includes(target.type)) return;
@@ -204,5 +213,5 @@ export async function studyUidOfReference(
   const target = await clinical.target(reference.reference);
   if (target?.type !== 'ImagingStudy') return undefined;
   const study = await readIfAllowed(clinical.read('ImagingStudy', target.id));
-  return study && uidsOf(itemsAt(study, 'identifier'))[0];
+  return study && uidsOf(identifiersAt(study, 'identifier'))[0];
 }

@@ -23,6 +23,11 @@ import { RequestSource } from '../sources/request-source.ts';
 import { reachOf } from '../search/reach.ts';
 import type { ClinicalSource, HistoryPage, HistorySearch } from '../sources/source.ts';
 
+/** Finds the studies that have some UIDs, by patient: UID → Study Instance UID. It gives only what the caller may see. */
+export type StudiesOfObjects = (
+  wanted: ReadonlyMap<string, ReadonlySet<string>>,
+) => Promise<ReadonlyMap<string, ReadonlyMap<string, string>>>;
+
 export interface ClinicalOptions {
   source: () => Promise<ClinicalSource>;
   access: Access;
@@ -33,6 +38,8 @@ export interface ClinicalOptions {
   audit?: RecordOperation;
   /** How the tenant joins the record with images. */
   joins: JoinRule;
+  /** The images, for UIDs of series and instances; undefined: there are none to ask. */
+  studiesOfObjects?: StudiesOfObjects | undefined;
   /** Absolute base of this record's FHIR API; references below it are references to this record. */
   base: string;
 }
@@ -44,6 +51,7 @@ export interface ClinicalOptions {
 export class Clinical {
   readonly access: Access;
   readonly joins: JoinRule;
+  readonly studiesOfObjects: StudiesOfObjects | undefined;
   readonly #base: string;
   readonly #source: RequestSource;
   readonly #compartment: Compartment;
@@ -60,6 +68,7 @@ export class Clinical {
     this.#base = base;
     this.access = access;
     this.joins = joins;
+    this.studiesOfObjects = options.studiesOfObjects;
     this.#source = new RequestSource(source, signal);
     this.#compartment = compartment;
     this.#patients = access.patients === 'all' ? undefined : access.patients.map(({ id }) => id);

@@ -165,12 +165,14 @@ const basedon: Parameter = {
 const encounter: Parameter = {
   modifiers: ['Encounter'],
   parse(values, code) {
-    const ids = values.map((value) => {
+    const ids = values.flatMap((value) => {
       const reference = parseReference(value);
-      const id = reference?.type === 'Encounter' ? reference.id : value;
-      if (!FHIR_ID.test(id)) throw new Fault('invalid_request', `${code} takes an id or Encounter/{id}.`);
-      return id;
+      if (!reference && !FHIR_ID.test(value))
+        throw new Fault('invalid_request', `${code} takes an id or Encounter/{id}.`);
+      if (reference && reference.type !== 'Encounter') return [];
+      return reference?.id ?? value;
     });
+    if (ids.length === 0) return { matches: () => false };
     return linkedCriterion(code, { type: 'Encounter', name: '_id', value: ids.join(',') });
   },
 };

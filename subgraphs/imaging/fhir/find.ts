@@ -56,13 +56,12 @@ export interface Found {
  */
 export async function findStudies(
   imaging: Imaging,
-  search: ImagingStudySearch & { endpointStyle?: EndpointStyle; detail?: Detail },
+  search: ImagingStudySearch & { endpointStyle?: EndpointStyle },
   options: ResourceOptions,
   where?: (found: FoundStudy) => boolean,
 ): Promise<Found> {
   const studyUids = studyUidsOf(search);
-  const detail =
-    search.detail ?? (search.criteria.some(({ instances }) => instances) ? 'instance' : 'series');
+  const detail: Detail = search.criteria.some(({ instances }) => instances) ? 'instance' : 'series';
   const patients = await patientsOf(imaging, search, options.record);
   const tests = await linkTests(options.record, imaging, { criteria: search.criteria, patients });
   const style = search.endpointStyle ?? styleOf(imaging.tenant, search);

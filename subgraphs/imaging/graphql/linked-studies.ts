@@ -1,23 +1,20 @@
 import { studyTest, type StudyKeys, type StudyLinks } from '../../../schema/fhir/study-links.ts';
 import { keysOf, shareAccession } from '../study/study-keys.ts';
-import type { Detail, StudyRecord } from '../study/studies.ts';
+import type { StudyRecord } from '../study/studies.ts';
 
 /** How the joined studies of a patient are found (FG-9). The clinical subgraph finds the links in its `joins/study-links.ts`. */
 interface LinkedStudies {
   patientId: string;
-  /** `instance` where only the instances can tell. */
-  detail: { detail?: Detail };
   isLinked(found: { record: StudyRecord }): boolean;
 }
 
 /** Returns how the studies of a resource of the record are found; undefined when it can have none. */
 export function linkedStudies(links: StudyLinks): LinkedStudies | undefined {
   const test = studyTest(links);
-  const { _patientId: patientId, _objectUids: objects } = links;
+  const { _patientId: patientId } = links;
   if (!test || !patientId) return undefined;
   return {
     patientId,
-    detail: objects && objects.length > 0 ? { detail: 'instance' } : {},
     // The studies are searched for by this patient.
     isLinked: ({ record }) => test({ ...keysOf(record), _patientId: patientId }),
   };
@@ -27,5 +24,5 @@ export function linkedStudies(links: StudyLinks): LinkedStudies | undefined {
 export function sameAccession(study: StudyKeys): LinkedStudies | undefined {
   const { _patientId: patientId, _accessionNumbers: numbers } = study;
   if (!patientId || !numbers || numbers.length === 0) return undefined;
-  return { patientId, detail: {}, isLinked: ({ record }) => shareAccession(study, keysOf(record)) };
+  return { patientId, isLinked: ({ record }) => shareAccession(study, keysOf(record)) };
 }

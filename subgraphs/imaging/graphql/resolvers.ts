@@ -143,7 +143,7 @@ export function imagingResolvers(
       const links = linksOf(source);
       if (!links) return [];
       await loaders.patient.load(links.patientId);
-      const search = { ...searchOf(args, links.patientId), ...links.detail };
+      const search = searchOf(args, links.patientId);
       const results = await findStudies(imaging, search, options, links.isLinked);
       report(results.failed);
       return listed(results, args);

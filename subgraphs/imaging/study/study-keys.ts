@@ -13,12 +13,11 @@ export type KnownKeys = StudyKeys & { _accessionNumbers: readonly string[] };
 
 /** Returns what a study says of itself, by which it is joined with the record (FG-9). */
 export function keysOf(record: StudyRecord): KnownKeys {
-  const { uid, accessions, series } = studyDocument(record);
+  const { uid, accessions } = studyDocument(record);
   return {
     id: uid,
     _patientId: record.patientId,
     _accessionNumbers: accessions.flatMap(accessionOf).map(accessionText),
-    _objectUids: series.flatMap((one) => [one.uid, ...(one.instance ?? []).map((instance) => instance.uid)]),
   };
 }
 
