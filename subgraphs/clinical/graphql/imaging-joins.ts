@@ -28,7 +28,7 @@ function linkResolver(name: (typeof LINKS)[number]) {
 function listOf(type: JoinedType) {
   return resolver(async (study: StudyKeys, args, clinical) => {
     const { count, offset = 0, ...search } = searchOf(type, args);
-    const found = await ofStudy(clinical, type, study, { search });
+    const found = await ofStudy(clinical, study, { type, search });
     return found.slice(offset, count === undefined ? undefined : offset + pageSize(count));
   });
 }

@@ -14,12 +14,12 @@ import { ofPatient } from './patient-resources.ts';
  */
 export async function ofStudy(
   clinical: Clinical,
-  type: JoinedType,
   study: StudyKeys,
-  { search, only }: { search?: Search; only?: string | undefined } = {},
+  { type, search, only }: { type: JoinedType; search?: Search; only?: string | undefined },
 ): Promise<Resource[]> {
-  if (!study._patientId) return [];
-  const all = await ofPatient(clinical, type, study._patientId, search);
+  const { _patientId: patientId } = study;
+  if (!patientId) return [];
+  const all = await ofPatient(clinical, { type, patientId }, search);
   const tests = await Promise.all(all.map(async (one) => testOf(await linksOf(clinical, one, only))));
   return all.filter((_, index) => tests[index]?.(study));
 }

@@ -26,7 +26,9 @@ interface Wanted {
   code?: string;
 }
 
-type Open = (tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation) => Clinical;
+type Open = (
+  ...request: [tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation]
+) => Clinical;
 
 /** Returns what searches of studies ask of the record (FG-9); the composition root gives it to the imaging subgraph. */
 export function recordJoins(open: Open) {
@@ -119,7 +121,7 @@ async function includedBy(
   }
   if (!(joinedTypes as readonly string[]).includes(type)) return [];
   const lists = await Promise.all(
-    studies.map((study) => ofStudy(clinical, type as JoinedType, study, { only: code })),
+    studies.map((study) => ofStudy(clinical, study, { type: type as JoinedType, only: code })),
   );
   return lists.flat();
 }

@@ -4,7 +4,8 @@ import { accessionOf, accessionsOf, accessionText } from '../../../schema/fhir/a
 import type { StudyLinks } from '../../../schema/fhir/study-links.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { readIfAllowed } from '../record/read-if-allowed.ts';
-import { IN_ENCOUNTER, LINKS, type Lead } from './link-table.ts';
+import { membersOf } from './encounter-members.ts';
+import { LINKS, type Lead } from './link-table.ts';
 import {
   containedIn,
   identifiersAt,
@@ -14,17 +15,20 @@ import {
   uidsOf,
 } from './named-studies.ts';
 import { studiesOfObjects } from './object-studies.ts';
-import { ofEncounter, recordStudies } from './patient-resources.ts';
+import { recordStudiesOf } from './patient-resources.ts';
 
-/** Resources that are followed from one resource; real ones lead to a few. */
-const MAX_FOLLOWED = 200;
+/** References that are followed from one resource, members of an encounter included; most resources have a few. */
+const MAX_FOLLOWED = 2_000;
 
 /** One walk from a resource to its studies. */
 interface Walk {
+  clinical: Clinical;
   /** Whose resources are followed: those of others are not. */
   patientId: string;
   /** Names (`Media/1`) of the resources that the walk has come to: each is followed once, so circles end. */
   seen: Set<string>;
+  /** References that were followed. */
+  followed: number;
   studyUids: Set<string>;
   /** UIDs of series or instances, and those that do not say of what they are. */
   objectUids: Set<string>;
@@ -55,10 +59,10 @@ async function walked(clinical: Clinical, resource: Resource, only: string | und
   const patientId = await patientIdOf(clinical, resource);
   if (patientId === undefined) return {};
   const walk: Walk = {
-    ...{ patientId, seen: new Set([`${resource.resourceType}/${resource.id}`]), only },
+    ...{ clinical, patientId, seen: new Set([`${resource.resourceType}/${resource.id}`]), only, followed: 0 },
     ...{ studyUids: new Set(), objectUids: new Set(), accessions: new Set() },
   };
-  await collect(clinical, resource, walk, true);
+  await collect(resource, walk, true);
   const ofObjects = await studiesOfObjects(clinical, { patientId, uids: [...walk.objectUids] });
   return {
     _patientId: patientId,
@@ -75,27 +79,43 @@ export async function patientIdOf(clinical: Clinical, resource: Resource): Promi
 }
 
 /** Adds what a resource says. @param own it is the first resource of the walk */
-async function collect(clinical: Clinical, resource: Resource, walk: Walk, own: boolean): Promise<void> {
+async function collect(resource: Resource, walk: Walk, own: boolean): Promise<void> {
   const row = LINKS[resource.resourceType];
   if (!row) return;
-  const { id, resourceType } = resource;
   const only = own ? walk.only : undefined;
   if (only === undefined) {
-    addIdentifiers(clinical, resource, walk);
-    if (row.namedBy && id !== undefined) await addNaming(clinical, resource, row.namedBy, walk);
-    if (resourceType === 'Encounter' && own) await addMembers(clinical, resource, walk);
+    addIdentifiers(resource, walk);
+    const others = await referringTo(resource, walk, own);
+    await Promise.all(others.map((other) => enter(other, walk)));
   }
   const leads = row.leads.filter(({ code, ownOnly }) => (own || !ownOnly) && (only ?? code) === code);
   await Promise.all(
     leads.flatMap((lead) =>
       referencesAt(resource, lead.path).map((reference) =>
-        follow(clinical, { reference, lead, container: resource }, walk),
+        follow({ reference, lead, container: resource }, walk),
       ),
     ),
   );
 }
 
-function addIdentifiers({ joins }: Clinical, resource: Resource, walk: Walk): void {
+/** Returns the resources that refer to one: studies of the record, and what names an encounter. */
+async function referringTo(
+  resource: Resource,
+  { clinical, patientId }: Walk,
+  own: boolean,
+): Promise<readonly Resource[]> {
+  const { id, resourceType } = resource;
+  const element = LINKS[resourceType]?.namedBy;
+  if (id === undefined || element === undefined) return [];
+  const [studies, members] = await Promise.all([
+    recordStudiesOf(clinical, patientId, { resource, element }),
+    resourceType === 'Encounter' && own ? membersOf(clinical, { id, patientId }) : [],
+  ]);
+  return [...studies, ...members];
+}
+
+function addIdentifiers(resource: Resource, walk: Walk): void {
+  const { joins } = walk.clinical;
   const { identifiers: paths, ofObjects } = LINKS[resource.resourceType]!;
   for (const path of paths) {
     const identifiers = identifiersAt(resource, path);
@@ -116,52 +136,31 @@ function addIdentifiers({ joins }: Clinical, resource: Resource, walk: Walk): vo
     walk.studyUids.add(resource.id);
 }
 
-/** Adds the studies of the record that refer to a resource by an element. */
-async function addNaming(clinical: Clinical, resource: Resource, element: string, walk: Walk): Promise<void> {
-  const { resourceType, id } = resource;
-  for (const study of await recordStudies(clinical, walk.patientId)) {
-    const targets = await Promise.all(
-      referencesAt(study, element).map(({ reference }) => clinical.target(reference)),
-    );
-    if (targets.some((target) => target?.type === resourceType && target.id === id)) {
-      await enter(clinical, study, walk);
-    }
-  }
-}
-
-/** Adds the studies of the resources that name an encounter. */
-async function addMembers(clinical: Clinical, { id }: Resource, walk: Walk): Promise<void> {
-  if (id === undefined) return;
-  const members = await Promise.all(
-    Object.entries(IN_ENCOUNTER).map(([type, path]) => ofEncounter(clinical, { type, path, id })),
-  );
-  await Promise.all(members.flat().map((member) => enter(clinical, member, walk)));
-}
-
 /** Follows one reference of a resource. */
 async function follow(
-  clinical: Clinical,
   { reference: named, lead, container }: { reference: Reference; lead: Lead; container: Resource },
   walk: Walk,
 ): Promise<void> {
   const { reference, identifier } = named;
   const isStudy = lead.to.every((type) => type === 'ImagingStudy');
   addUids(uidsInReference(named, isStudy), walk);
-  for (const number of accessionsOf([identifier], clinical.joins.accessionTypes)) {
+  for (const number of accessionsOf([identifier], walk.clinical.joins.accessionTypes)) {
     walk.accessions.add(accessionText(number));
   }
   if (reference === undefined) return;
-  if (reference.startsWith('#')) return followContained(clinical, { reference, lead, container }, walk);
-  const target = await clinical.target(reference);
+  if (reference.startsWith('#')) return followContained({ reference, lead, container }, walk);
+  const target = await walk.clinical.target(reference);
   if (!target || !lead.to.includes(target.type)) return;
   const name = `${target.type}/${target.id}`;
   if (walk.seen.has(name)) return;
-  const resource = await readIfAllowed(clinical.read(target.type, target.id));
-  if (resource) await enter(clinical, resource, walk);
+  if (++walk.followed > MAX_FOLLOWED) {
+    throw new Fault('too_large', `A resource leads to its studies by more than ${MAX_FOLLOWED} references.`);
+  }
+  const resource = await readIfAllowed(walk.clinical.read(target.type, target.id));
+  if (resource) await enter(resource, walk);
 }
 
 async function followContained(
-  clinical: Clinical,
   { reference, lead, container }: { reference: string; lead: Lead; container: Resource },
   walk: Walk,
 ): Promise<void> {
@@ -173,26 +172,20 @@ async function followContained(
     for (const derivedFrom of selection.derivedFrom) {
       // Never a local reference again: contained resources could lead in a circle.
       if (derivedFrom.reference?.startsWith('#')) continue;
-      await follow(clinical, { reference: derivedFrom, lead, container }, walk);
+      await follow({ reference: derivedFrom, lead, container }, walk);
     }
   } else if (lead.to.includes(contained.resourceType)) {
-    addIdentifiers(clinical, contained, walk);
+    addIdentifiers(contained, walk);
   }
 }
 
 /** Continues the walk at another resource, if that is the patient's and new. */
-async function enter(clinical: Clinical, resource: Resource, walk: Walk): Promise<void> {
-  if ((await patientIdOf(clinical, resource)) !== walk.patientId) return;
+async function enter(resource: Resource, walk: Walk): Promise<void> {
+  if ((await patientIdOf(walk.clinical, resource)) !== walk.patientId) return;
   const name = `${resource.resourceType}/${resource.id}`;
   if (walk.seen.has(name)) return;
   walk.seen.add(name);
-  if (walk.seen.size > MAX_FOLLOWED && !name.startsWith('Encounter')) {
-    throw new Fault(
-      'too_large',
-      `A resource leads to more than ${MAX_FOLLOWED} others on the way to its studies.`,
-    );
-  }
-  await collect(clinical, resource, walk, false);
+  await collect(resource, walk, false);
 }
 
 function addUids(
