@@ -2,6 +2,7 @@ import DataLoader from 'dataloader';
 import type { Resource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { chunksByLength, MAX_IDS_LENGTH } from '../../../schema/fhir/id-chunks.ts';
+import { LoopTurns } from '../../../schema/process/event-loop.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { LIST_LIMIT } from '../record/limits.ts';
 import { MAX_GATHERED } from '../sources/request-source.ts';
@@ -18,6 +19,7 @@ interface Visit {
 type Loader = DataLoader<Visit, readonly Resource[], string>;
 
 const loaders = new WeakMap<Clinical, Map<string, Loader>>();
+const turns = new WeakMap<Clinical, LoopTurns>();
 
 /**
  * Returns the resources that name an encounter, of the types of `IN_ENCOUNTER` that the caller may search. Calls for many
@@ -26,7 +28,12 @@ const loaders = new WeakMap<Clinical, Map<string, Loader>>();
  */
 export async function membersOf(clinical: Clinical, visit: Visit): Promise<Resource[]> {
   const lists = Object.keys(IN_ENCOUNTER).map((type) => loaderOf(clinical, type).load(visit));
-  return (await Promise.all(lists)).flat();
+  const members = (await Promise.all(lists)).flat();
+  let waiting = turns.get(clinical);
+  if (!waiting) turns.set(clinical, (waiting = new LoopTurns()));
+  // One encounter a turn: each of its members is looked at.
+  await waiting.next();
+  return members;
 }
 
 function loaderOf(clinical: Clinical, type: string): Loader {
