@@ -72,7 +72,7 @@ async function walked(clinical: Clinical, resource: Resource, only: string | und
 }
 
 /** Returns the logical id of the subject, when it is a patient of this record. */
-export async function patientIdOf(clinical: Clinical, resource: Resource): Promise<string | undefined> {
+async function patientIdOf(clinical: Clinical, resource: Resource): Promise<string | undefined> {
   const [subject] = referencesAt(resource, 'subject');
   const target = await clinical.target(subject?.reference);
   return target?.type === 'Patient' ? target.id : undefined;

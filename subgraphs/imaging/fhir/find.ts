@@ -230,8 +230,9 @@ async function patientsOf(
     ),
   );
   const found = [...new Set(named[0])].filter((id) => named.every((ids) => ids.includes(id)));
-  // One search for many of them, instead of one for each.
-  if (found.length > 1) await imaging.prefetch(found);
+  const isChained = patients.flat().some((one) => one !== 'foreign' && 'chain' in one);
+  // One search for all that a chain finds, instead of one for each.
+  if (isChained && found.length > 1) await imaging.prefetch(found);
   return found;
 }
 
