@@ -106,7 +106,7 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
   graphql: 'Settings of the GraphQL API.',
   'graphql.introspection': 'Allows introspection queries.',
   'graphql.trustedDocumentsOnly': 'Refuses every GraphQL document: no list of trusted documents exists yet.',
-  joins: 'How the record and images are [joined](joins.md).',
+  joins: 'How the record and images are joined.',
   'joins.accessionTypes':
     'Types (HL7 v2-0203 codes) of the identifiers that are accession numbers. They only link resources that the caller may see anyway. `lookup: studies-by-accession` always uses only `ACSN`.',
   'joins.requisition': 'The `requisition` of an order is an accession number too, whatever its type.',

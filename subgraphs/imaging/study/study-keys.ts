@@ -9,7 +9,7 @@ import { studyDocument } from './study-document.ts';
 import type { StudyRecord } from './studies.ts';
 
 /** The keys of a study that the images tell. */
-export type KnownKeys = StudyKeys & { _accessionNumbers: readonly string[] };
+type KnownKeys = StudyKeys & { _accessionNumbers: readonly string[] };
 
 /** Returns what a study says of itself, by which it is joined with the record (FG-9). */
 export function keysOf(record: StudyRecord): KnownKeys {

@@ -1,9 +1,9 @@
 import { operationOutcome } from '../../../../schema/fhir/fhir.ts';
-import { readAccession } from '../../../../schema/fhir/accession-types.ts';
+import { isSameAccession, readAccession, type Accession } from '../../../../schema/fhir/accession-types.ts';
 import type { Parameters } from '../../../../schema/fhir/search/search-request.ts';
 import { outcomeEntry, type SearchEntry } from '../../../../schema/fhir/search/searchset.ts';
 import type { FoundStudy } from '../find.ts';
-import { keysOf, shareAccession, type KnownKeys } from '../../study/study-keys.ts';
+import { keysOf } from '../../study/study-keys.ts';
 import { recordInclude, recordIncludes } from './includes.ts';
 import type { RecordCaller, RecordJoins } from './record-joins.ts';
 
@@ -67,23 +67,29 @@ const MAX_NAMED = 20;
  * to all of them. Returns an outcome for each such number.
  */
 export function sharedAccessions(page: readonly FoundStudy[]): SearchEntry[] {
-  const byNumber = new Map<string, KnownKeys[]>();
+  const byNumber = new Map<string, { id: string; number: Accession }[]>();
   for (const { record } of page) {
-    const keys = keysOf(record);
-    for (const number of new Set(keys._accessionNumbers.map((text) => readAccession(text).value))) {
-      const key = JSON.stringify([keys._patientId, number]);
-      byNumber.set(key, [...(byNumber.get(key) ?? []), keys]);
+    const { id, _patientId: patientId, _accessionNumbers: numbers } = keysOf(record);
+    // Of patients that nobody knows, the numbers say nothing.
+    if (!patientId) continue;
+    for (const number of numbers.map(readAccession)) {
+      const key = JSON.stringify([patientId, number.value]);
+      const group = byNumber.get(key);
+      if (group) group.push({ id, number });
+      else byNumber.set(key, [{ id, number }]);
     }
   }
   return [...byNumber.values()].flatMap((studies) => {
-    const shared = studies.filter((one) => studies.some((other) => shareAccession(one, other)));
-    if (shared.length === 0) return [];
-    const names = shared
-      .slice(0, MAX_NAMED)
-      .map(({ id }) => id)
-      .join(', ');
-    const more = shared.length > MAX_NAMED ? ` and ${shared.length - MAX_NAMED} more` : '';
-    const text = `These studies have one accession number, so what gives only the number belongs to all: ${names}${more}.`;
-    return [{ resource: operationOutcome('information', 'informational', text), mode: 'outcome' as const }];
+    const shared = studies.filter((one) =>
+      studies.some((other) => other.id !== one.id && isSameAccession(one.number, other.number)),
+    );
+    return shared.length === 0 ? [] : [sharedEntry([...new Set(shared.map(({ id }) => id))])];
   });
+}
+
+function sharedEntry(studyUids: readonly string[]): SearchEntry {
+  const names = studyUids.slice(0, MAX_NAMED).join(', ');
+  const more = studyUids.length > MAX_NAMED ? ` and ${studyUids.length - MAX_NAMED} more` : '';
+  const text = `These studies have one accession number, so what gives only the number belongs to all: ${names}${more}.`;
+  return { resource: operationOutcome('information', 'informational', text), mode: 'outcome' };
 }
