@@ -52,6 +52,8 @@ export function gatewayParts(options: PartsOptions) {
   const clinical = clinicalSubgraph({
     ...{ dataDir, baseUrl, dispatcher, expressions, exports, now },
     loadWait: options.loadWait,
+    // The record and the images need each other; a request comes when both are there.
+    studiesOfObjects: (...asked) => imaging.studiesOfObjects(...asked),
   });
   const records = requestRecords(clinical);
   const record = peopleOfRecord(clinical.open);
@@ -61,6 +63,7 @@ export function gatewayParts(options: PartsOptions) {
     now: () => now() / 1000,
     capability: sealer.seal,
     directory: patientDirectory(records.open),
+    record: clinical.joins,
     shared: shared.cache && shared.seen && { cache: shared.cache, seen: shared.seen },
   });
   const server = authorizationServer({

@@ -107,7 +107,7 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'FG-8':
     'ImagingStudy has all FHIR fields, and what an app needs to know of series and instances before it downloads them.',
   'FG-9':
-    'Report, order and images find each other by Study Instance UID, by reference or by accession number.',
+    'Resources of the record and studies find each other by UID, by reference or by accession number, never those of two patients or issuers.',
   'FG-10':
     'When one side fails, the other is still answered, with an error that names the service and the path.',
   'FG-11': "GraphQL is also at FHIR's own addresses, `$graphql`, with an OperationOutcome in each error.",

@@ -4,7 +4,7 @@ import type { Access } from '../../schema/access/access.ts';
 import { parseTenant } from '../../schema/tenant/tenant.ts';
 import { patientDirectory } from './record-directory.ts';
 
-/** Identifiers of an order that are accession numbers: links use the tenant's types, authorization only ACSN. */
+/** Identifiers of an order that are accession numbers: authorization uses only ACSN, however a tenant joins. */
 
 const numbered = (code: string) => ({ value: `${code}-1`, type: { coding: [{ code }] } });
 const order: ServiceRequest = {
@@ -30,14 +30,12 @@ function tenant(joins?: object) {
   return parseTenant(json, { key: 't', path: 't', dynamic: false, directory: '/', environment: {} }).tenant;
 }
 
-test.each<[object | undefined, linked: string[]]>([
-  [undefined, ['ACSN-1', 'PLAC-1']],
-  [{ accessionTypes: ['FILL', 'ACSN'] }, ['ACSN-1', 'FILL-1']],
-  [{ accessionTypes: ['PLAC'] }, ['PLAC-1']],
-])('joins %j: links use the types of the tenant, authorization only ACSN', async (joins, linked) => {
-  expect((await directory.order(tenant(joins), access, 'o')).accessionNumbers).toEqual(linked);
-  expect(await directory.accessionNumbers(tenant(joins), access, 'p')).toEqual(['ACSN-1']);
-});
+test.each([[undefined], [{ accessionTypes: ['PLAC'] }], [{ requisition: true }]])(
+  'joins %j: authorization uses only ACSN',
+  async (joins) => {
+    expect(await directory.accessionNumbers(tenant(joins), access, 'p')).toEqual(['ACSN-1']);
+  },
+);
 
 test.each([[[]], [['']], ['ACSN']])('refuses accessionTypes %j', (accessionTypes) => {
   expect(() => tenant({ accessionTypes })).toThrow(/joins\.accessionTypes/);

@@ -1,8 +1,7 @@
-import type { Coding, ImagingStudy, Resource, ServiceRequest } from 'fhir/r4.js';
+import type { Coding, ImagingStudy, Resource } from 'fhir/r4.js';
 import type { Access, PatientIdentity } from '../../schema/access/access.ts';
 import { Fault } from '../../schema/fault/fault.ts';
-import { accessionNumbers } from '../../schema/fhir/accession-types.ts';
-import { DICOM_UID_SYSTEM, parseReference, uidFromToken } from '../../schema/fhir/fhir.ts';
+import { DICOM_UID_SYSTEM, uidFromToken } from '../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { joinedReads } from './joined-reads.ts';
 import { ACCESSION_HOLDERS, accessionNumbersOf } from './accessions.ts';
@@ -21,7 +20,7 @@ const MOST_UIDS = 50;
 /** If a search for the UIDs of one request finds more studies than this, its answer is refused. */
 const MOST_STUDIES = 500;
 
-/** Looks up patients, orders, accession numbers and labels in the clinical record, within the caller's rights. */
+/** Looks up patients, accession numbers and labels in the clinical record, within the caller's rights. */
 export function patientDirectory(open: (tenant: Tenant, access: Access) => PatientRecord) {
   const read = joinedReads(open);
   return {
@@ -51,16 +50,6 @@ export function patientDirectory(open: (tenant: Tenant, access: Access) => Patie
       const permissions = ACCESSION_HOLDERS.map((type) => ({ level, type, interactions: 'rs' }));
       const record = open(tenant, { ...access, permissions });
       return accessionNumbersOf((type, search) => record.search(type, search), patientId);
-    },
-
-    async order(tenant: Tenant, access: Access, id: string) {
-      const order = (await open(tenant, access).read('ServiceRequest', id)) as ServiceRequest;
-      const { identifier = [], subject } = order;
-      const patient = parseReference(subject?.reference);
-      return {
-        ...(patient?.type === 'Patient' && { patientId: patient.id }),
-        accessionNumbers: accessionNumbers(identifier, tenant.joins.accessionTypes),
-      };
     },
 
     async labels(tenant: Tenant, access: Access, studyUids: readonly string[]) {

@@ -149,6 +149,13 @@ describe.each<[what: string, query: string, scope: string, isDirect: boolean]>([
     'patient/*.rs',
     true,
   ],
+  [
+    'studies with what belongs to them, and back',
+    `{ ImagingStudyList(_count: 2) { id sameAccession { id } ProcedureList { id } ObservationList { id }
+      EncounterList { id ImagingStudyList { id } } } ObservationList(_count: 3) { id ImagingStudyList { id } } }`,
+    'patient/*.rs',
+    false,
+  ],
   ['another patient', '{ Patient(id: "p2") { id ImagingStudyList { id } } }', 'patient/*.rs', true],
   [
     'fields that the scopes do not cover',

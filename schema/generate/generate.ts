@@ -3,6 +3,7 @@ import { readDefinitions } from './definitions.ts';
 import type { Files } from './files.ts';
 import { writeOrCheck } from './files.ts';
 import { buildModel } from './model.ts';
+import { clinicalJoins, imagingJoins } from './study-joins.ts';
 import { clinicalSdl, imagingSdl } from './subgraphs.ts';
 import { tablesFile } from './tables-file.ts';
 
@@ -19,8 +20,8 @@ export function generate(all = false): Files {
     readFileSync(new URL(`../${subgraph}.contributions.graphql`, import.meta.url), 'utf8');
   // The schema, and the tables of which the resolvers are made (FG-1).
   return {
-    'clinical.graphql': clinicalSdl(model, contributions('clinical')),
-    'imaging.graphql': imagingSdl(model, contributions('imaging')),
+    'clinical.graphql': clinicalSdl(model, contributions('clinical') + clinicalJoins()),
+    'imaging.graphql': imagingSdl(model, contributions('imaging') + imagingJoins()),
     'tables.json': tablesFile(model),
   };
 }

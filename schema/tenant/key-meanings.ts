@@ -106,9 +106,10 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
   graphql: 'Settings of the GraphQL API.',
   'graphql.introspection': 'Allows introspection queries.',
   'graphql.trustedDocumentsOnly': 'Refuses every GraphQL document: no list of trusted documents exists yet.',
-  joins: 'How reports, orders and images are joined.',
+  joins: 'How the record and images are joined.',
   'joins.accessionTypes':
-    'Types (HL7 v2-0203 codes) of the identifiers of an order that are its accession number. They only link resources that the caller may see anyway. `lookup: studies-by-accession` always uses only `ACSN`.',
+    'Types (HL7 v2-0203 codes) of the identifiers that are accession numbers. They only link resources that the caller may see anyway. `lookup: studies-by-accession` always uses only `ACSN`.',
+  'joins.requisition': 'The `requisition` of an order is an accession number too, whatever its type.',
   limits: 'Limits of this tenant.',
   'limits.objectElements':
     'Elements and values together that one stored object may have. A larger one counts as damaged and is sent only as it is stored.',

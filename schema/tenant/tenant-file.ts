@@ -239,8 +239,9 @@ export const tenantFile = z.strictObject({
         .min(1)
         .max(20)
         .default([...ORDER_ACCESSION_TYPES]),
+      requisition: z.boolean().default(true),
     })
-    .default({ accessionTypes: [...ORDER_ACCESSION_TYPES] }),
+    .default({ accessionTypes: [...ORDER_ACCESSION_TYPES], requisition: true }),
   limits: z
     .strictObject({
       /** Largest number of elements and values of a stored object that is parsed. */

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { JoinRule } from '../fhir/accession-types.ts';
 import type { z } from 'zod';
 import { OBJECT_ELEMENTS } from '../dicom/dicom.ts';
 import { refusalOf, refusalOfSize } from '../expressions/judge.ts';
@@ -30,7 +31,7 @@ export interface Tenant {
   /** One or more sources; paths of folders are absolute. */
   images: readonly ImagesConfig[];
   graphql: { introspection: boolean; trustedDocumentsOnly: boolean };
-  joins: { accessionTypes: readonly string[] };
+  joins: JoinRule;
   limits: { objectElements: number; readerTimeout: number };
   audit: AuditConfig;
 }

@@ -12,12 +12,13 @@ import { Fault } from '../../schema/fault/fault.ts';
 import { fhirBase } from '../../schema/http/request.ts';
 import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
-import { Clinical } from './record/clinical.ts';
+import { Clinical, type StudiesOfObjects } from './record/clinical.ts';
 import { Compartment } from './authorization/compartment.ts';
 import { claimsOf } from './fhir/claims.ts';
 import { EXPORT_LIMITS, ExportJobs, type ExportLimits } from './export/export-jobs.ts';
 import { fhirRoutes } from './fhir/fhir.ts';
 import { operationRoutes } from './fhir/operations.ts';
+import { recordJoins } from './joins/record-joins.ts';
 import type { PatientImages } from './record/patient-images.ts';
 import { GranularScopes } from './authorization/granular-scopes.ts';
 import { clinicalResolvers } from './graphql/resolvers.ts';
@@ -46,6 +47,12 @@ export interface ClinicalDependencies {
   loadWait?: number | undefined;
   /** Evaluates FHIRPath of callers; by default a new pool, which is closed with the subgraph. */
   expressions?: ExpressionPool;
+  /** Finds the studies of a tenant that have some UIDs, for joins; within the caller's reach. */
+  studiesOfObjects?: (
+    tenant: Tenant,
+    access: Access,
+    ...wanted: Parameters<StudiesOfObjects>
+  ) => ReturnType<StudiesOfObjects>;
   /** Limits of exports, where they differ from `EXPORT_LIMITS`. */
   exports?: Partial<ExportLimits> | undefined;
 }
@@ -57,6 +64,8 @@ export interface ClinicalSubgraph {
    * contacted yet.
    */
   open(tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation): Clinical;
+  /** What searches of studies ask of the record. */
+  joins: ReturnType<typeof recordJoins>;
   /** FHIR REST, below `/:tenant`. */
   routes: FastifyPluginAsync;
   /**
@@ -80,7 +89,7 @@ const NO_CLAIMS: readonly CapabilityStatementRestResource[] = [];
 
 /** Composes the clinical subgraph: one core, with GraphQL and FHIR REST APIs. */
 export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSubgraph {
-  const { dataDir, baseUrl, dispatcher, timeout, now } = dependencies;
+  const { dataDir, baseUrl, dispatcher, timeout, now, studiesOfObjects: images } = dependencies;
   const { loadWait: wait = LOAD_WAIT } = dependencies;
   const stores = new Stores({ directory: join(dataDir, 'clinical'), now, wait });
   const compartment = new Compartment();
@@ -113,7 +122,8 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       access,
       compartment,
       granular,
-      accessionTypes: tenant.joins.accessionTypes,
+      joins: tenant.joins,
+      ...(images && { studiesOfObjects: (wanted) => images(tenant, access, wanted) }),
       base: fhirBase(baseUrl, tenant),
       ...(signal && { signal }),
       ...(audit && { audit }),
@@ -131,6 +141,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
   return {
     schema: subgraphSchema(sdl, (typeDefs) => clinicalResolvers(typeDefs, new ItemSelector(expressions))),
     open,
+    joins: recordJoins(open),
     routes: fhirRoutes({
       baseUrl,
       open: (request, signal, access = request.access) => open(request.tenant, access, signal, request.audit),

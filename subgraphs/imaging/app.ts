@@ -13,6 +13,7 @@ import { AuditedStudies } from './study/audited-studies.ts';
 import type { AccessionNumbers } from './authorization/caller-reach.ts';
 import { dicomwebRoutes } from './dicomweb/dicomweb.ts';
 import { imagingFhirRoutes } from './fhir/fhir.ts';
+import type { RecordJoins } from './fhir/joins/record-joins.ts';
 import { imagesOfPatient, type ImagesOfPatient } from './fhir/of-patient.ts';
 import { MetadataCache } from './cache/metadata-cache.ts';
 import { ParsingThreads } from './threads/parsing-threads.ts';
@@ -29,6 +30,7 @@ import type { PatientDirectory } from './authorization/patient-directory.ts';
 import { SeveralStudies } from './study/several-studies.ts';
 import { OWNER_TTL, StudyCache } from './cache/study-cache.ts';
 import type { AbsentStudies, StudyCounts } from './study/study-holders.ts';
+import { studiesOfObjects } from './study/object-studies.ts';
 import { studyOwner } from './authorization/study-owner.ts';
 import { TenantSource, type RefusalDelays } from './cache/tenant-source.ts';
 import { PendingRetrievals } from './sources/pending-retrievals.ts';
@@ -47,6 +49,8 @@ export interface ImagingDeps {
   log: FastifyBaseLogger;
   /** Patients of the clinical base. */
   directory: PatientDirectory;
+  /** The record, for searches of studies that lead to it. */
+  record?: RecordJoins;
   /** Makes the URLs of tenants whose images are retrieved by capability (IA-25). */
   capability?: SealStudy;
   /** Reports the progress of the first index of a folder. */
@@ -65,7 +69,7 @@ export interface ImagingDeps {
 
 /** Makes the imaging subgraph: one core over the tenants' image sources, below the GraphQL, FHIR and DICOMweb APIs. */
 export function imagingSubgraph(deps: ImagingDeps) {
-  const { baseUrl, dataDir, log, directory, now, capability } = deps;
+  const { baseUrl, dataDir, log, directory, now, capability, record } = deps;
   const pixels = new PixelPool();
   const threads = new ParsingThreads();
   const expressions = deps.expressions ?? new ExpressionPool();
@@ -92,7 +96,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
     now,
   });
   const sdl = readFileSync(new URL('../../schema/imaging.graphql', import.meta.url), 'utf8');
-  const options = { baseUrl, capability, firstSeen, now };
+  const options = { baseUrl, capability, firstSeen, now, record };
   return {
     schema: subgraphSchema(sdl, (typeDefs) =>
       imagingResolvers(typeDefs, options, new ItemSelector(expressions)),
@@ -103,11 +107,15 @@ export function imagingSubgraph(deps: ImagingDeps) {
       for (const under of ['/dicomweb', '/wado/:capability'] as const)
         await app.register(dicomwebRoutes({ baseUrl, under, open, pictures }));
       await app.register(wadoUriRoutes({ baseUrl, open, pictures }));
-      await app.register(imagingFhirRoutes({ baseUrl, capability, firstSeen, now, open }));
+      await app.register(imagingFhirRoutes({ ...options, open }));
     },
     /** Returns the images of a patient as FHIR resources, within the caller's reach; it records nothing (IA-30). */
     imagesOfPatient(tenant: Tenant, access: Access, patientId: string): Promise<ImagesOfPatient> {
       return imagesOfPatient(open(tenant, access), patientId, options);
+    },
+    /** Returns the studies in the caller's reach that have some UIDs, by patient; it records nothing (IA-30). */
+    studiesOfObjects(tenant: Tenant, access: Access, wanted: ReadonlyMap<string, ReadonlySet<string>>) {
+      return studiesOfObjects(open(tenant, access), wanted);
     },
     /** Returns the PatientID that a study states; only for the authorization hook. */
     studyOwner(tenant: Tenant, studyUid: string): Promise<string | undefined> {

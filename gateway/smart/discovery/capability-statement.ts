@@ -1,4 +1,5 @@
 import type { CapabilityStatement, CapabilityStatementRestResource } from 'fhir/r4.js';
+import { STUDY_INCLUDES, STUDY_REVINCLUDES } from '../../../schema/fhir/joined-types.ts';
 import { fhirBase } from '../../../schema/http/request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { SmartConfiguration } from './smart-configuration.ts';
@@ -12,15 +13,19 @@ const IMAGING_STUDY: CapabilityStatementRestResource['searchParam'] = [
   { name: 'basedon', type: 'reference' },
   { name: 'bodysite', type: 'token' },
   { name: 'dicom-class', type: 'uri' },
+  { name: 'encounter', type: 'reference' },
   { name: 'identifier', type: 'token' },
   { name: 'instance', type: 'token' },
   { name: 'modality', type: 'token' },
   { name: 'patient', type: 'reference' },
+  { name: 'reason', type: 'token' },
   { name: 'series', type: 'token' },
   { name: 'started', type: 'date' },
   { name: 'status', type: 'token' },
   { name: 'subject', type: 'reference' },
 ];
+
+const RECORD_INCLUDES = Object.keys(STUDY_INCLUDES).map((code) => `ImagingStudy:${code}`);
 
 /** The parts of a CapabilityStatement that do not come from the tenant. */
 export interface StatementParts {
@@ -39,6 +44,7 @@ export function capabilityStatement(
   tenant: Tenant,
   { baseUrl, smart, record, started }: StatementParts,
 ): CapabilityStatement {
+  const hasRecord = record.length > 0;
   return {
     resourceType: 'CapabilityStatement',
     status: 'active',
@@ -62,11 +68,12 @@ export function capabilityStatement(
           {
             type: 'ImagingStudy',
             interaction: [{ code: 'read' }, { code: 'search-type' }],
-            searchInclude: ['*', 'ImagingStudy:endpoint'],
+            searchInclude: ['*', 'ImagingStudy:endpoint', ...(hasRecord ? RECORD_INCLUDES : [])],
+            ...(hasRecord && { searchRevInclude: [...STUDY_REVINCLUDES] }),
             searchParam: IMAGING_STUDY,
           } satisfies CapabilityStatementRestResource,
         ].sort((a, b) => a.type.localeCompare(b.type)),
-        ...(record.length > 0 && { compartment: ['http://hl7.org/fhir/CompartmentDefinition/patient'] }),
+        ...(hasRecord && { compartment: ['http://hl7.org/fhir/CompartmentDefinition/patient'] }),
         interaction: [{ code: 'batch' }],
         operation: [
           { name: 'graphql', definition: 'http://hl7.org/fhir/OperationDefinition/Resource-graphql' },

@@ -29,7 +29,6 @@ const imaging = imagingSubgraph({
     read: () => Promise.resolve(undefined),
     find: () => Promise.resolve(undefined),
     accessionNumbers: () => Promise.resolve([]),
-    order: () => Promise.resolve({ accessionNumbers: [] }),
     labels: () => Promise.resolve(new Map()),
   },
 });

@@ -8,6 +8,8 @@ export interface SmallStudy {
   /** DICOM date. */
   birthDate?: string;
   accessionNumber?: string;
+  /** OID of the issuer of the accession number. */
+  accessionIssuer?: string;
   modality?: string;
   /** DICOM date of the study. Default 20240101. */
   date?: string;
@@ -46,6 +48,7 @@ export function smallObjects(study: SmallStudy): Buffer[] {
         { tag: 0x00080020, vr: 'DA', value: date },
         { tag: 0x00080060, vr: 'CS', value: modality },
         ...text(0x00080050, 'SH', accessionNumber),
+        ...(study.accessionIssuer ? [issuerSequence(study.accessionIssuer)] : []),
         ...text(0x00081030, 'LO', study.description),
         { tag: 0x00100010, vr: 'PN', value: 'Test^Person' },
         { tag: 0x00100020, vr: 'LO', value: patientId },
@@ -71,4 +74,13 @@ export function smallObjects(study: SmallStudy): Buffer[] {
       },
     ),
   );
+}
+
+/** Issuer of Accession Number Sequence, with an OID (PS3.3 §10.14). */
+function issuerSequence(oid: string) {
+  const item = [
+    { tag: 0x00400032, vr: 'UT', value: oid },
+    { tag: 0x00400033, vr: 'CS', value: 'ISO' },
+  ];
+  return { tag: 0x00080051, vr: 'SQ', value: [item] };
 }

@@ -9,7 +9,7 @@ import { faultsAsErrors } from '../../../schema/graphql/graphql-fault.ts';
 import { clinicalResources, graphqlType, isResourceType, tables } from '../../../schema/fhir/tables.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { imagingJoins } from './imaging-joins.ts';
-import { studyUidOfReference } from '../joins/imaging-links.ts';
+import { studyUidOfReference } from '../joins/study-links.ts';
 import { pageOf, relatedPageOf } from '../record/page.ts';
 import type { Relation } from '../record/related.ts';
 import { patientOrId, resolversOfUnreadablePatient } from './patient.ts';

@@ -3,6 +3,7 @@ import type { Access } from '../../../schema/access/access.ts';
 import type { RecordOperation } from '../../../schema/fault/audit.ts';
 import { requirePatient } from '../../../schema/access/access.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
+import type { JoinRule } from '../../../schema/fhir/accession-types.ts';
 import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';
 import { requireScope, type Coverage } from '../../../schema/access/scopes.ts';
 import { isResourceType } from '../../../schema/fhir/tables.ts';
@@ -22,6 +23,11 @@ import { RequestSource } from '../sources/request-source.ts';
 import { reachOf } from '../search/reach.ts';
 import type { ClinicalSource, HistoryPage, HistorySearch } from '../sources/source.ts';
 
+/** Finds the studies that have some UIDs, by patient: UID → Study Instance UID. It gives only what the caller may see. */
+export type StudiesOfObjects = (
+  wanted: ReadonlyMap<string, ReadonlySet<string>>,
+) => Promise<ReadonlyMap<string, ReadonlyMap<string, string>>>;
+
 export interface ClinicalOptions {
   source: () => Promise<ClinicalSource>;
   access: Access;
@@ -30,8 +36,10 @@ export interface ClinicalOptions {
   signal?: AbortSignal;
   /** Records reads and searches (IA-30). */
   audit?: RecordOperation;
-  /** Types of identifiers that join orders with images (`joins.accessionTypes`). */
-  accessionTypes: readonly string[];
+  /** How the tenant joins the record with images. */
+  joins: JoinRule;
+  /** The images, for UIDs of series and instances; undefined: there are none to ask. */
+  studiesOfObjects?: StudiesOfObjects | undefined;
   /** Absolute base of this record's FHIR API; references below it are references to this record. */
   base: string;
 }
@@ -42,7 +50,8 @@ export interface ClinicalOptions {
  */
 export class Clinical {
   readonly access: Access;
-  readonly accessionTypes: readonly string[];
+  readonly joins: JoinRule;
+  readonly studiesOfObjects: StudiesOfObjects | undefined;
   readonly #base: string;
   readonly #source: RequestSource;
   readonly #compartment: Compartment;
@@ -55,10 +64,11 @@ export class Clinical {
   readonly #own: ReadonlySet<string> | undefined;
 
   constructor(options: ClinicalOptions) {
-    const { source, access, compartment, granular, signal, audit, accessionTypes, base } = options;
+    const { source, access, compartment, granular, signal, audit, joins, base } = options;
     this.#base = base;
     this.access = access;
-    this.accessionTypes = accessionTypes;
+    this.joins = joins;
+    this.studiesOfObjects = options.studiesOfObjects;
     this.#source = new RequestSource(source, signal);
     this.#compartment = compartment;
     this.#patients = access.patients === 'all' ? undefined : access.patients.map(({ id }) => id);

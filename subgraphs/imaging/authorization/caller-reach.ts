@@ -10,7 +10,7 @@ import { belongsTo, reachOf, type Reach } from './ownership.ts';
 import { statedIdentifier } from '../facts/identifiers.ts';
 import type { EvaluatePath } from '../sources/mrn-paths.ts';
 import type { TenantImages } from '../sources/open.ts';
-import type { PatientDirectory, Order } from './patient-directory.ts';
+import type { PatientDirectory } from './patient-directory.ts';
 
 /** Accession numbers of patients, as the clinical base gave them to callers. Each is kept for a minute at most. */
 export type AccessionNumbers = LRUCache<string, Promise<readonly string[]>>;
@@ -164,17 +164,6 @@ export class CallerReach {
           )?.id;
     if (id !== undefined) return id;
     throw patientOutOfReach();
-  }
-
-  /** Returns the order with this id; undefined when this caller has none. */
-  async order(id: string): Promise<Order | undefined> {
-    const { tenant, access, directory } = this.#options;
-    try {
-      return await directory.order(tenant, access, id);
-    } catch (error) {
-      if (error instanceof Fault && error.code === 'not_found') return undefined;
-      throw error;
-    }
   }
 
   async #findPatient(mrn: string): Promise<string | undefined> {

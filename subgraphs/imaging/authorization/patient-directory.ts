@@ -1,13 +1,6 @@
 import type { Access, PatientIdentity } from '../../../schema/access/access.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 
-/** The facts of an order that imaging needs. */
-export interface Order {
-  /** Logical id of its subject when that is a patient. */
-  patientId?: string;
-  accessionNumbers: readonly string[];
-}
-
 /**
  * Questions of imaging to the clinical base, within the caller's rights there. Patients are asked for when the Access
  * reaches all of them, and so carries no identities. The composition root supplies it.
@@ -20,11 +13,6 @@ export interface PatientDirectory {
    * Undefined when there is none, or more than one.
    */
   find(tenant: Tenant, access: Access, mrn: string, system?: string): Promise<string | undefined>;
-  /**
-   * Reads the order with this id.
-   * @throws Fault `not_found`, or `insufficient_scope` when the caller may not read orders
-   */
-  order(tenant: Tenant, access: Access, id: string): Promise<Order>;
   /**
    * Returns accession numbers of a patient's orders, reports and studies, as far as the record gives them (DW-19).
    * @throws Fault when it gives none of these resources, or fails

@@ -9,29 +9,9 @@ import {
   type Token,
 } from '../../../schema/fhir/search/search-value.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import type { FirstSeenEntry } from '../cache/first-seen.ts';
-import type { Order } from '../authorization/patient-directory.ts';
-
-/** A study to match: its resource, and when it was first seen. */
-export interface Candidate {
-  study: ImagingStudy;
-  memory?: FirstSeenEntry;
-  /** The orders that the search names, by logical id. */
-  orders?: ReadonlyMap<string, Order>;
-}
-
-/** One repetition of a search parameter; its values are alternatives (FHIR R4 §3.1.1.3). */
-export interface Criterion {
-  code: string;
-  /** @param now milliseconds since the epoch */
-  matches(candidate: Candidate, now: number): boolean;
-  /** Study Instance UIDs that the criterion names; undefined if it may match other studies. */
-  studyUids?: readonly string[];
-  /** True if matching needs instances. */
-  instances?: boolean;
-  /** Logical ids of orders that matching needs. */
-  orders?: readonly string[];
-}
+import type { Candidate, Criterion } from './criterion.ts';
+import { chainCriterion, isLinked, linkedCriterion } from './joins/chains.ts';
+import type { RecordSearch } from './joins/record-joins.ts';
 
 type Judge = (candidate: Candidate, now: number) => boolean;
 interface Parameter {
@@ -159,8 +139,7 @@ function meetsIdentifier({ system, value }: Token, own: Identifier): boolean {
 
 /**
  * An order as `ServiceRequest/{id}`, or by its accession number as `basedon:identifier=`, `basedon.identifier=` or
- * plain. Accession numbers repeat between sites: those of an order that was named by id match only studies of its
- * patient.
+ * plain. A study of an order that was named by id is found as GraphQL joins them (FG-9).
  */
 const basedon: Parameter = {
   modifiers: ['identifier', 'ServiceRequest'],
@@ -168,20 +147,33 @@ const basedon: Parameter = {
     const byId = code === 'basedon' && modifier !== 'identifier';
     const ids = byId ? values.flatMap((value) => orderId(value, modifier) ?? []) : [];
     const tokens = values.map(readToken);
+    const linked: RecordSearch = { type: 'ServiceRequest', name: '_id', value: ids.join(',') };
     return {
-      matches({ study, orders }) {
+      matches({ study, keys, tests }) {
         const own = study.basedOn?.flatMap(({ identifier }) => identifier ?? []) ?? [];
         return (
           own.some((identifier) => tokens.some((wanted) => meetsIdentifier(wanted, identifier))) ||
-          ids.some((id) => {
-            const { patientId, accessionNumbers = [] } = orders?.get(id) ?? {};
-            if (!patientId || study.subject.reference !== `Patient/${patientId}`) return false;
-            return own.some(({ value }) => value !== undefined && accessionNumbers.includes(value));
-          })
+          (keys !== undefined && isLinked(tests?.get(linked), keys))
         );
       },
-      ...(ids.length > 0 && { orders: ids }),
+      ...(ids.length > 0 && { linked }),
     };
+  },
+};
+
+/** An encounter as `Encounter/{id}` or by its id. */
+const encounter: Parameter = {
+  modifiers: ['Encounter'],
+  parse(values, code) {
+    const ids = values.flatMap((value) => {
+      const reference = parseReference(value);
+      if (!reference && !FHIR_ID.test(value))
+        throw new Fault('invalid_request', `${code} takes an id or Encounter/{id}.`);
+      if (reference && reference.type !== 'Encounter') return [];
+      return reference?.id ?? value;
+    });
+    if (ids.length === 0) return { matches: () => false };
+    return linkedCriterion(code, { type: 'Encounter', name: '_id', value: ids.join(',') });
   },
 };
 
@@ -202,6 +194,7 @@ const PARAMETERS: Record<string, Parameter> = {
     (study) => study.series?.flatMap(({ instance }) => instance?.map(({ sopClass }) => sopClass) ?? []) ?? [],
     true,
   ),
+  encounter,
   identifier,
   instance: uids(
     (study) => study.series?.flatMap(({ instance }) => instance?.map(({ uid }) => uid) ?? []) ?? [],
@@ -211,6 +204,7 @@ const PARAMETERS: Record<string, Parameter> = {
     ...(study.modality ?? []),
     ...(study.series ?? []).map((one) => one.modality),
   ]),
+  reason: codings(({ reasonCode }) => reasonCode?.flatMap(({ coding }) => coding ?? []) ?? []),
   series: uids((study) => study.series?.map(({ uid }) => uid) ?? []),
   started,
   status: codings(({ status }) => [{ system: 'http://hl7.org/fhir/imagingstudy-status', code: status }]),
@@ -223,6 +217,8 @@ const PARAMETERS: Record<string, Parameter> = {
  * @throws Fault `invalid_request` for a value that cannot be read
  */
 export function criterion(name: string, text: string): Criterion | undefined {
+  const chain = chainOf(name, text);
+  if (chain) return chain;
   const [code = '', modifier] = name.split(':', 2);
   const parameter = Object.hasOwn(PARAMETERS, code) ? PARAMETERS[code] : undefined;
   if (!parameter) return undefined;
@@ -233,7 +229,12 @@ export function criterion(name: string, text: string): Criterion | undefined {
   return values.length > 0 ? { code, ...parameter.parse(values, code, modifier) } : undefined;
 }
 
+/** `basedon.identifier` is matched with what the study itself says; other chains need the record. */
+function chainOf(name: string, text: string): Criterion | undefined {
+  return name === 'basedon.identifier' ? undefined : chainCriterion(name, text);
+}
+
 /** Returns whether `criterion` knows the parameter. */
 export function isCriterion(name: string): boolean {
-  return Object.hasOwn(PARAMETERS, name.split(':', 1)[0]!);
+  return Object.hasOwn(PARAMETERS, name.split(':', 1)[0]!) || chainOf(name, 'x') !== undefined;
 }

@@ -37,6 +37,7 @@ import {
 } from './find.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { parseRead, parseSearch, type ImagingStudySearch } from './search.ts';
+import { recordEntries, sharedAccessions } from './joins/record-entries.ts';
 import { removeInstances } from './study-instances.ts';
 import type { Imaging } from '../study/studies.ts';
 import { subset, wantsInstances } from './study-subset.ts';
@@ -109,10 +110,17 @@ async function search(request: FastifyRequest, reply: FastifyReply, options: Ima
       fullUrl: `${base}/Endpoint/${ENDPOINT_ID}`,
     });
   }
-  more.push(...found.failed.map(outcomeEntry), ...ignoredEntries(parsed.notApplied));
+  const { audit, access } = request;
+  const joined = await recordEntries(
+    options.record,
+    { tenant, access, audit },
+    { page: parsed.summary === 'count' ? [] : found.page, applied: parsed.applied, strict, base },
+  );
+  more.push(...joined.entries, ...found.failed.map(outcomeEntry), ...ignoredEntries(parsed.notApplied));
+  if (matches.length > 0) more.push(...sharedAccessions(found.page));
   const bundle = searchset({
     url: `${base}/ImagingStudy`,
-    applied: parsed.applied,
+    applied: joined.applied,
     entries: more.length > 0 ? [...matches, ...more] : matches,
     total: parsed.total ? found.total : undefined,
     pages: pagesOf(parsed, found.total),

@@ -3,7 +3,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { patientOutOfReach } from '../../../schema/fault/refusals.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import type { Candidate } from './criteria.ts';
+import type { Candidate } from './criterion.ts';
 import { uid, unsignedInt } from '../dicom/dicom-text.ts';
 import { endpointStyle, type EndpointStyle } from './endpoint.ts';
 import { imagingStudy } from './imaging-study.ts';
@@ -13,13 +13,17 @@ import type { FirstSeenEntry, FirstSeen, Sighting } from '../cache/first-seen.ts
 import { Derivation } from '../../../schema/process/derivation.ts';
 import type { WadoBaseOptions } from '../study/wado-base.ts';
 import type { Detail, Imaging, StudyRecord } from '../study/studies.ts';
-import type { Order } from '../authorization/patient-directory.ts';
+import { linkTests, recordOf } from './joins/chains.ts';
+import type { RecordJoins } from './joins/record-joins.ts';
+import { keysOf } from '../study/study-keys.ts';
 
 /** Options of the FHIR and GraphQL APIs, besides the core. */
 export interface ResourceOptions extends WadoBaseOptions {
   firstSeen: FirstSeen;
   /** Seconds since the epoch. */
   now(): number;
+  /** The record, for searches that lead to it. */
+  record?: RecordJoins | undefined;
 }
 
 /** A study that was found: its resource, its memory (first seen), and the rows it was made from. */
@@ -58,7 +62,8 @@ export async function findStudies(
 ): Promise<Found> {
   const studyUids = studyUidsOf(search);
   const detail: Detail = search.criteria.some(({ instances }) => instances) ? 'instance' : 'series';
-  const patients = await patientsOf(imaging, search);
+  const patients = await patientsOf(imaging, search, options.record);
+  const tests = await linkTests(options.record, imaging, { criteria: search.criteria, patients });
   const style = search.endpointStyle ?? styleOf(imaging.tenant, search);
   const lists = await Promise.all(
     patients.map(async (patient) => {
@@ -74,7 +79,7 @@ export async function findStudies(
     only && others.length === 0
       ? only.studies
       : [...new Map(lists.flatMap(({ studies }) => studies).map((one) => [one.study.id, one])).values()];
-  const matching = await matchingStudies(imaging, search, { studies: fetched, now: options.now() });
+  const matching = matchingStudies(search, { studies: fetched, tests, now: options.now() });
   const all = ordered(search, where ? matching.filter(where) : matching);
   const { offset, count } = search;
   return {
@@ -89,14 +94,19 @@ export async function findStudies(
 }
 
 /** @param now seconds since the epoch */
-async function matchingStudies(
-  imaging: Imaging,
+function matchingStudies(
   search: ImagingStudySearch,
-  { studies, now }: { studies: readonly FoundStudy[]; now: number },
-): Promise<readonly FoundStudy[]> {
+  {
+    studies,
+    tests,
+    now,
+  }: { studies: readonly FoundStudy[]; tests: NonNullable<Candidate['tests']>; now: number },
+): readonly FoundStudy[] {
   if (search.criteria.length === 0) return studies;
-  const orders = await ordersOf(imaging, search);
-  return studies.filter((found) => matches(search, { ...found, orders }, now * 1000));
+  return studies.filter((found) => {
+    const joined = tests.size > 0 && { tests, keys: keysOf(found.record) };
+    return matches(search, { ...found, ...joined }, now * 1000);
+  });
 }
 
 const inUsualOrder = new Derivation<readonly FoundStudy[], readonly FoundStudy[]>();
@@ -205,28 +215,44 @@ function sightingsOf(records: readonly StudyRecord[]): Sighting[] {
   });
 }
 
-/** Reads the orders that a search names by id, as far as the caller may read them. */
-async function ordersOf(imaging: Imaging, { criteria }: ImagingStudySearch): Promise<Map<string, Order>> {
-  const ids = [...new Set(criteria.flatMap(({ orders = [] }) => orders))];
-  const read = await Promise.all(ids.map(async (id) => [id, await imaging.order(id)] as const));
-  return new Map(read.flatMap(([id, order]) => (order ? [[id, order] as const] : [])));
-}
-
 /**
  * Returns the patients to search in: undefined for all in reach; none if the search requires two different patients.
  */
 async function patientsOf(
   imaging: Imaging,
   { patients }: ImagingStudySearch,
+  record: RecordJoins | undefined,
 ): Promise<readonly (string | undefined)[]> {
   if (patients.length === 0) return [undefined];
   const named = await Promise.all(
-    patients.map((alternatives) => Promise.all(alternatives.map((one) => patientId(imaging, one)))),
+    patients.map(async (alternatives) =>
+      (await Promise.all(alternatives.map((one) => patientIds(imaging, one, record)))).flat(),
+    ),
   );
-  return [...new Set(named[0])].filter((id) => named.every((ids) => ids.includes(id)));
+  const found = [...new Set(named[0])].filter((id) => named.every((ids) => ids.includes(id)));
+  const isChained = patients.flat().some((one) => one !== 'foreign' && 'chain' in one);
+  // One search for all that a chain finds, instead of one for each.
+  if (isChained && found.length > 1) await imaging.prefetch(found);
+  return found;
 }
 
-async function patientId(imaging: Imaging, patient: NamedPatient): Promise<string> {
+/** Returns the patients that a parameter names: one, or those that the record finds by a chain. */
+async function patientIds(
+  imaging: Imaging,
+  patient: NamedPatient,
+  record: RecordJoins | undefined,
+): Promise<string[]> {
+  if (patient === 'foreign' || !('chain' in patient)) return [await patientId(imaging, patient)];
+  const search = { type: 'Patient', ...patient.chain } as const;
+  const { tenant, access } = imaging;
+  const links = await recordOf(record, search).linked({ tenant, access }, search);
+  return links.flatMap(({ _patientId }) => _patientId ?? []);
+}
+
+async function patientId(
+  imaging: Imaging,
+  patient: Exclude<NamedPatient, { chain: unknown }>,
+): Promise<string> {
   if (patient === 'foreign') {
     throw patientOutOfReach();
   }

@@ -1,7 +1,8 @@
 import type { ImagingStudy } from 'fhir/r4.js';
 import { describe, expect, test } from 'vitest';
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
-import type { Candidate } from './criteria.ts';
+import { studyTest } from '../../../schema/fhir/study-links.ts';
+import type { Candidate } from './criterion.ts';
 import { imagingStudy } from './imaging-study.ts';
 import { inOrder, matches, parseSearch, studyUidsOf } from './search.ts';
 
@@ -45,20 +46,21 @@ const study: ImagingStudy = imagingStudy(
 const known = { lastUpdated: '2024-06-15T12:00:00.000Z', fresh: false };
 
 describe('IA-13 basedon=ServiceRequest/{id}', () => {
-  const order = (patientId: string, ...accessionNumbers: string[]) => ({ patientId, accessionNumbers });
+  const links = (_patientId: string, ...numbers: string[]) => ({ _patientId, _accessionNumbers: numbers });
   test.each([
-    ['an order of the patient with the accession number', order('p1', 'A0', 'A1'), true],
-    ['another accession number', order('p1', 'A2'), false],
-    ['the same number of another patient', order('p2', 'A1'), false],
-    ['an order whose patient is not known', { accessionNumbers: ['A1'] }, false],
+    ['an order of the patient with the accession number', links('p1', 'A0', 'A1'), true],
+    ['another accession number', links('p1', 'A2'), false],
+    ['the same number of another patient', links('p2', 'A1'), false],
+    ['an order whose patient is not known', { _accessionNumbers: ['A1'] }, false],
     ['no such order', undefined, false],
   ])('%s', (_, found, expected) => {
-    const own = { ...study, subject: { reference: 'Patient/p1' } };
+    const keys = { id: study.id!, _patientId: 'p1', _accessionNumbers: ['A1'] };
     for (const query of ['basedon=ServiceRequest/1', 'basedon:ServiceRequest=1']) {
       const search = read(query);
-      expect(search.criteria[0]!.orders).toEqual(['1']);
-      const orders = new Map(found ? [['1', found]] : []);
-      expect(matches(search, { study: own, memory: known, orders }, NOW)).toBe(expected);
+      const { linked } = search.criteria[0]!;
+      expect(linked).toEqual({ type: 'ServiceRequest', name: '_id', value: '1' });
+      const tests = new Map([[linked!, found ? [studyTest(found) ?? (() => false)] : []]]);
+      expect(matches(search, { study, memory: known, keys, tests }, NOW)).toBe(expected);
     }
   });
 });
@@ -171,7 +173,10 @@ test.each<[query: string, rules: typeof rules, code: string | undefined]>([
   ['patient=a/b/c', rules, 'invalid_request'],
   ['patient=urn:uuid:1', rules, 'invalid_request'],
   ['patient.identifier=urn:mrn|', rules, 'invalid_request'],
-  ['patient.name=Smith', rules, 'unsupported_parameter'],
+  ['patient.name=Smith', rules, undefined],
+  ['subject:Group.name=Smith', rules, 'unsupported_parameter'],
+  ['basedon:CarePlan.status=active', rules, 'unsupported_parameter'],
+  ['encounter=a/b', rules, 'invalid_request'],
   ['patient:Group=1', rules, 'unsupported_parameter'],
   ['modality:text=CT', rules, 'unsupported_parameter'],
   ['started=May', rules, 'invalid_request'],
@@ -184,8 +189,12 @@ test.each<[query: string, rules: typeof rules, code: string | undefined]>([
   ['nothing=known', strict, 'unsupported_parameter'],
   ['_sort=size', rules, undefined],
   ['_sort=size', strict, 'unsupported_parameter'],
-  ['_include=ImagingStudy:subject', rules, undefined],
-  ['_include=ImagingStudy:subject', strict, 'unsupported_parameter'],
+  ['_include=ImagingStudy:performer', rules, undefined],
+  ['_include=ImagingStudy:performer', strict, 'unsupported_parameter'],
+  ['_include=ImagingStudy:subject', strict, undefined],
+  ['_include=ImagingStudy:basedon:CarePlan', strict, 'unsupported_parameter'],
+  ['_revinclude=Observation:derived-from', strict, undefined],
+  ['_revinclude=DiagnosticReport:result', strict, 'unsupported_parameter'],
   ['_summary=some', rules, 'invalid_request'],
   ['_has:Observation:subject:code=1', strict, 'unsupported_parameter'],
   [

@@ -12,12 +12,21 @@ import {
 } from '../../../schema/fhir/search/search-request.ts';
 import { readToken, trimmedAlternatives } from '../../../schema/fhir/search/search-value.ts';
 import { requireFewConditions } from '../../../schema/http/request-bounds.ts';
-import { criterion, isCriterion, type Candidate, type Criterion } from './criteria.ts';
+import { recordInclude } from './joins/includes.ts';
+import { criterion, isCriterion } from './criteria.ts';
+import type { Candidate, Criterion } from './criterion.ts';
 
 /** A search for ImagingStudy, read and checked (IA-13). Pure: `find.ts` runs it. */
 
-/** A patient that a search names by logical id or by identifier; `foreign` for a patient of another server. */
-export type NamedPatient = { id: string } | { identifier: { value: string; system?: string } } | 'foreign';
+/**
+ * A patient that a search names by logical id or by identifier; `foreign` for a patient of another server; or those whom
+ * the record finds by a chain.
+ */
+export type NamedPatient =
+  | { id: string }
+  | { identifier: { value: string; system?: string } }
+  | { chain: { name: string; value: string } }
+  | 'foreign';
 
 export interface ImagingStudySearch {
   /** One list of alternatives for each repetition; empty if no patient is named. */
@@ -93,7 +102,7 @@ export function parseSearch(parameters: Iterable<Parameter>, rules: SearchRules)
     sort: results.sort.map(sortKey),
     count: results.count,
     offset: results.offset ?? 0,
-    includeEndpoint: understood.some(([name]) => name.startsWith('_include')),
+    includeEndpoint: understood.some(([name, value]) => name.startsWith('_include') && ENDPOINT.test(value)),
     ...partsOf(results),
     total: results.total !== undefined,
     applied: understood.filter((parameter) => !ignored.has(parameter)),
@@ -164,6 +173,9 @@ function sortKey(text: string): { by: SortKey; descending: boolean } {
   return { by: text.replace(/^[+-]/, '') as SortKey, descending: text.startsWith('-') };
 }
 
+/** What includes the Endpoints of the studies (IA-14). */
+const ENDPOINT = /^(\*|ImagingStudy:(\*|endpoint(:Endpoint)?))$/;
+
 /** Result parameters of an ImagingStudy search. */
 const RESULTS: ResultRules = {
   defaultCount: PAGE_LIMIT,
@@ -171,14 +183,20 @@ const RESULTS: ResultRules = {
   more: {
     _sort: (value) =>
       trimmedAlternatives(value).every((key) => Object.hasOwn(SORT_KEYS, key.replace(/^[+-]/, ''))),
-    _include: (value) => /^(\*|ImagingStudy:(\*|endpoint(:Endpoint)?))$/.test(value),
+    _include: (value) => ENDPOINT.test(value) || recordInclude('_include', value) !== undefined,
+    _revinclude: (value) => recordInclude('_revinclude', value) !== undefined,
   },
 };
 
-/** Returns how a parameter names patients: `subject:Patient=1`, `patient.identifier=…`, `patient:identifier=…`. */
-function patientParameter(name: string): 'reference' | 'identifier' | undefined {
+/**
+ * Returns how a parameter names patients: `subject:Patient=1`, `patient.identifier=…`, `patient:identifier=…`, or a chain
+ * with the parameter of Patient.
+ */
+function patientParameter(name: string): 'reference' | 'identifier' | { chain: string } | undefined {
   const [, , chain] = /^(patient|subject)(?::Patient)?(|\._id|\.identifier|:identifier)$/.exec(name) ?? [];
   if (chain !== undefined) return chain.endsWith('identifier') ? 'identifier' : 'reference';
+  const [, inner] = /^(?:patient|subject)(?::Patient)?\.(.+)$/.exec(name) ?? [];
+  if (inner !== undefined) return { chain: inner };
   if (/^(patient|subject)[:.]/.test(name)) {
     // Never ignored, strict or not: the answer would be about other patients than the client believes.
     throw new Fault('unsupported_parameter', `The search parameter ${name} is not supported here.`);
@@ -189,11 +207,12 @@ function patientParameter(name: string): 'reference' | 'identifier' | undefined 
 function namedPatients(
   name: string,
   text: string,
-  kind: 'reference' | 'identifier',
+  kind: NonNullable<ReturnType<typeof patientParameter>>,
   rules: SearchRules,
 ): NamedPatient[] {
   const values = trimmedAlternatives(text);
   if (values.length === 0) throw new Fault('invalid_request', `${name} is empty.`);
+  if (typeof kind === 'object') return [{ chain: { name: kind.chain, value: text } }];
   return values.map((value) => {
     if (kind === 'reference') return namedPatient(name, value, rules);
     const { system, value: identifier } = readToken(value);

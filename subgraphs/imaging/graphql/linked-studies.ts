@@ -1,28 +1,28 @@
-import type { StudyDocument } from '../study/study-document.ts';
+import { studyTest, type StudyKeys, type StudyLinks } from '../../../schema/fhir/study-links.ts';
+import { keysOf, shareAccession } from '../study/study-keys.ts';
+import type { StudyRecord } from '../study/studies.ts';
 
-/** Links of a report or an order to its studies (FG-9). The clinical subgraph finds them in `joins/imaging-links.ts`. */
-export interface StudyLinks {
-  _patientId?: string | null;
-  _accessionNumbers?: readonly string[] | null;
-  _studyUids?: readonly string[] | null;
+/** How the joined studies of a patient are found (FG-9). The clinical subgraph finds the links in its `joins/study-links.ts`. */
+interface LinkedStudies {
+  patientId: string;
+  isLinked(found: { record: StudyRecord }): boolean;
 }
 
-/**
- * Returns the test for studies of a report or an order: by Study Instance UID or accession number, among the studies of
- * its patient. Returns undefined when it can have no studies.
- */
-export function linkedStudies({
-  _patientId,
-  _accessionNumbers,
-  _studyUids,
-}: StudyLinks): { patientId: string; isLinked: (study: StudyDocument) => boolean } | undefined {
-  const numbers = new Set(_accessionNumbers ?? []);
-  const uids = new Set(_studyUids ?? []);
-  // Without the patient an accession number is not enough: the numbers repeat between sites.
-  if (!_patientId || (numbers.size === 0 && uids.size === 0)) return undefined;
+/** Returns how the studies of a resource of the record are found; undefined when it can have none. */
+export function linkedStudies(links: StudyLinks): LinkedStudies | undefined {
+  const test = studyTest(links);
+  const { _patientId: patientId } = links;
+  if (!test || !patientId) return undefined;
   return {
-    patientId: _patientId,
-    isLinked: ({ uid, accessionNumbers }) =>
-      uids.has(uid) || accessionNumbers.some((number) => numbers.has(number)),
+    patientId,
+    // The studies are searched for by this patient.
+    isLinked: ({ record }) => test({ ...keysOf(record), _patientId: patientId }),
   };
+}
+
+/** Returns how the other studies with an accession number of a study are found; undefined when there can be none. */
+export function sameAccession(study: StudyKeys): LinkedStudies | undefined {
+  const { _patientId: patientId, _accessionNumbers: numbers } = study;
+  if (!patientId || !numbers || numbers.length === 0) return undefined;
+  return { patientId, isLinked: ({ record }) => shareAccession(study, keysOf(record)) };
 }

@@ -22,6 +22,8 @@ import { parseReference } from '../../../schema/fhir/fhir.ts';
 import { faultsAsErrors, toGraphqlError } from '../../../schema/graphql/graphql-fault.ts';
 import { searchArguments, type Args } from '../../../schema/fhir/search/search-arguments.ts';
 import type { Parameter } from '../../../schema/fhir/search/search-request.ts';
+import { joinedTypes } from '../../../schema/fhir/joined-types.ts';
+import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-links.ts';
 import { graphqlType, isResourceType } from '../../../schema/fhir/tables.ts';
 import {
   instanceFacts,
@@ -33,9 +35,9 @@ import {
 } from './dicom-facts.ts';
 import { findStudies, type ResourceOptions, type FoundStudy } from '../fhir/find.ts';
 import { loaders } from './graphql-loaders.ts';
-import { linkedStudies, type StudyLinks } from './linked-studies.ts';
+import { linkedStudies, sameAccession } from './linked-studies.ts';
 import { PAGE_LIMIT, parseSearch, type ImagingStudySearch } from '../fhir/search.ts';
-import { studyDocument } from '../study/study-document.ts';
+import { keysOf } from '../study/study-keys.ts';
 import type { Imaging } from '../study/studies.ts';
 import { readEndpoint } from '../fhir/study-endpoint.ts';
 
@@ -56,11 +58,7 @@ type Resolver = GraphQLFieldResolver<never, ImagingContext, never>;
 const FOUND = Symbol('found');
 
 /** An ImagingStudy with the fields by which the other subgraph joins it. */
-interface Joined extends ImagingStudy {
-  _patientId?: string;
-  _accessionNumbers: readonly string[];
-  [FOUND]: FoundStudy;
-}
+type Joined = ImagingStudy & StudyKeys & { [FOUND]: FoundStudy };
 
 /** On a core, the facts that the executions of its request share. A weak map would keep them beyond the request. */
 const FACTS = Symbol('facts');
@@ -138,17 +136,18 @@ export function imagingResolvers(
   ) as Record<string, Record<string, GraphQLFieldResolver<unknown, ImagingContext>>>;
   const selectSeries = generated['ImagingStudy']!['series']!;
   const selectInstances = generated['ImagingStudySeries']!['instance']!;
-  const linked = {
-    ImagingStudyList: field<StudyLinks>(async (source, args, { imaging, loaders }, report) => {
-      const links = linkedStudies(source);
+  /** Makes the resolver of a list of studies of one patient that are linked with an object. */
+  const linkedList = <Source>(linksOf: (source: Source) => ReturnType<typeof linkedStudies>) =>
+    field<Source>(async (source, args, { imaging, loaders }, report) => {
+      const links = linksOf(source);
       if (!links) return [];
       await loaders.patient.load(links.patientId);
-      const isLinked = ({ record }: FoundStudy) => links.isLinked(studyDocument(record));
-      const results = await findStudies(imaging, searchOf(args, links.patientId), options, isLinked);
+      const search = searchOf(args, links.patientId);
+      const results = await findStudies(imaging, search, options, links.isLinked);
       report(results.failed);
       return listed(results, args);
-    }),
-  };
+    });
+  const linked = { ImagingStudyList: linkedList<StudyLinks>(linkedStudies) };
 
   return {
     ...generated,
@@ -159,13 +158,13 @@ export function imagingResolvers(
       Endpoint: field<unknown, { id: string }>((_, { id }, facts) => endpoint(id, facts)),
     },
     Patient: { ImagingStudyList: searched(listed, ownId), ImagingStudyConnection: searched(page, ownId) },
-    DiagnosticReport: linked,
-    ServiceRequest: linked,
+    ...Object.fromEntries(joinedTypes.map((type) => [type, linked])),
     ImagingStudy: {
       ...generated['ImagingStudy'],
       series: faultsAsErrors<Joined, ImagingContext, Args>((found, args, context, info) =>
         selectSeries({ series: seriesOf(found[FOUND]) }, args, context, info),
       ),
+      sameAccession: linkedList<Joined>(sameAccession),
       __resolveReference: entity(ownStudy),
     },
     Endpoint: { ...generated['Endpoint'], __resolveReference: entity(endpoint) },
@@ -224,19 +223,13 @@ function page({ page, total }: Results, _args: Args, search: ImagingStudySearch)
 const joins = new Derivation<FoundStudy, Joined>();
 
 /**
- * Returns the resource of a study for GraphQL, with the fields that join it to reports and orders; the same for the same
+ * Returns the resource of a study for GraphQL, with the fields that join it to the record; the same for the same
  * frozen study.
  */
 function joined(found: FoundStudy): Joined {
-  return joins.of(found, [], () => {
-    const { patientId } = found.record;
-    return Object.freeze({
-      ...found.study,
-      ...(patientId !== undefined && { _patientId: patientId }),
-      _accessionNumbers: studyDocument(found.record).accessionNumbers,
-      [FOUND]: found,
-    });
-  });
+  return joins.of(found, [], () =>
+    Object.freeze({ ...found.study, ...keysOf(found.record), id: found.study.id!, [FOUND]: found }),
+  );
 }
 
 async function resolveReference(

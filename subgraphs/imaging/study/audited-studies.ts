@@ -6,7 +6,6 @@ import { keywordOf } from '../../../schema/dicom/dictionary.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import type { Order } from '../authorization/patient-directory.ts';
 import type { EncodedMetadata } from '../cache/metadata-cache.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { StudyQuery } from './study-query.ts';
@@ -113,10 +112,6 @@ export class AuditedStudies implements Imaging {
       this.#record({ ...SEARCH, query: IMAGING_STUDY, outcome: outcomeOf(error) });
       throw error;
     }
-  }
-
-  order(id: string): Promise<Order | undefined> {
-    return this.#core.order(id);
   }
 
   metadata(target: InstanceTarget): Promise<ObjectMetadata> {

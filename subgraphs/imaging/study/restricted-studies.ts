@@ -1,4 +1,3 @@
-import type { Order } from '../authorization/patient-directory.ts';
 import { requirePatient, type Access } from '../../../schema/access/access.ts';
 import { requireScope, type Coverage } from '../../../schema/access/scopes.ts';
 import { Tag, text } from '../../../schema/dicom/dicom.ts';
@@ -150,10 +149,6 @@ export class RestrictedStudies {
 
   patientByIdentifier(value: string, system?: string): Promise<string> {
     return this.#caller.patientByIdentifier(value, system);
-  }
-
-  order(id: string): Promise<Order | undefined> {
-    return this.#caller.order(id);
   }
 
   /** Makes the checks before every list; returns what the scopes cover. */

@@ -155,10 +155,6 @@ export class SeveralStudies implements Imaging {
     return this.#sources[0]!.patientByIdentifier(value, system);
   }
 
-  order(id: string) {
-    return this.#sources[0]!.order(id);
-  }
-
   metadata = (target: InstanceTarget) => this.#opened(target, (study) => study.metadata(target));
   encodedMetadata = (target: Target) => this.#opened(target, (study) => study.encodedMetadata(target));
 

@@ -4,7 +4,6 @@ import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { RecordOperation } from '../../../schema/fault/audit.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
-import type { Order } from '../authorization/patient-directory.ts';
 import type { EncodedMetadata } from '../cache/metadata-cache.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { StudyQuery } from './study-query.ts';
@@ -108,9 +107,6 @@ export interface Imaging {
    * @throws Fault `forbidden` if no patient in reach has it
    */
   patientByIdentifier(value: string, system?: string): Promise<string>;
-
-  /** Returns the order with this id; undefined if this caller has none. */
-  order(id: string): Promise<Order | undefined>;
 
   /** Returns the metadata of one instance. */
   metadata(target: InstanceTarget): Promise<ObjectMetadata>;

@@ -56,7 +56,6 @@ export const NO_RECORD: PatientDirectory = {
   read: async () => undefined,
   find: async () => undefined,
   accessionNumbers: async () => [],
-  order: () => Promise.reject(new Fault('not_found', 'There is no such order.')),
   labels: async () => new Map(),
 };
 

@@ -20,6 +20,8 @@ const WANTED: Record<Level, readonly string[]> = {
     Tag.NumberOfStudyRelatedSeries,
     Tag.NumberOfStudyRelatedInstances,
     Tag.TimezoneOffsetFromUTC,
+    // Issuer of Accession Number Sequence: numbers of two issuers are not one.
+    '00080051',
   ],
   series: [
     Tag.PatientID,

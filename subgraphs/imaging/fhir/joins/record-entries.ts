@@ -1,0 +1,95 @@
+import { operationOutcome } from '../../../../schema/fhir/fhir.ts';
+import { isSameAccession, readAccession, type Accession } from '../../../../schema/fhir/accession-types.ts';
+import type { Parameters } from '../../../../schema/fhir/search/search-request.ts';
+import { outcomeEntry, type SearchEntry } from '../../../../schema/fhir/search/searchset.ts';
+import type { FoundStudy } from '../find.ts';
+import { keysOf } from '../../study/study-keys.ts';
+import { recordInclude, recordIncludes } from './includes.ts';
+import type { RecordCaller, RecordJoins } from './record-joins.ts';
+
+/** The entries that the record adds to a page of studies, and the parameters that were applied. */
+export interface RecordEntries {
+  entries: SearchEntry[];
+  applied: Parameters;
+}
+
+/**
+ * Finds what `_include` and `_revinclude` add of the record. What the caller may not see is left out with an outcome, and
+ * the parameter is not among those that were applied.
+ * @param base of the FHIR API, for `fullUrl`
+ * @throws Fault under strict handling, for what the caller may not see
+ */
+export async function recordEntries(
+  record: RecordJoins | undefined,
+  caller: RecordCaller,
+  {
+    page,
+    applied,
+    strict,
+    base,
+  }: {
+    page: readonly FoundStudy[];
+    applied: Parameters;
+    strict: boolean;
+    base: string;
+  },
+): Promise<RecordEntries> {
+  const wanted = recordIncludes(applied);
+  if (wanted.length === 0 || !record) return { entries: [], applied };
+  const { resources, missing } = await record.included(
+    caller,
+    page.map((one) => keysOf(one.record)),
+    wanted,
+  );
+  const refused = missing.filter(({ fault }) => [401, 403].includes(fault.status));
+  if (strict && refused.length > 0) throw refused[0]!.fault;
+  const isRefused = ([name, value]: readonly [string, string]) => {
+    const asked = recordInclude(name, value);
+    return refused.some(({ of }) => of.type === asked?.type && of.code === asked.code);
+  };
+  return {
+    entries: [
+      ...resources.map((resource): SearchEntry => ({
+        ...{ resource, mode: 'include' },
+        fullUrl: `${base}/${resource.resourceType}/${resource.id}`,
+      })),
+      ...missing.map(({ fault }) => outcomeEntry(fault)),
+    ],
+    applied: applied.filter((parameter) => !/^_(rev)?include/.test(parameter[0]) || !isRefused(parameter)),
+  };
+}
+
+/** Most studies of one accession number that an outcome names. */
+const MAX_NAMED = 20;
+
+/**
+ * Marks studies of one patient that have one accession number: a resource of the record that gives only the number belongs
+ * to all of them. Returns an outcome for each such number.
+ */
+export function sharedAccessions(page: readonly FoundStudy[]): SearchEntry[] {
+  const byNumber = new Map<string, { id: string; number: Accession }[]>();
+  for (const { record } of page) {
+    const { id, _patientId: patientId, _accessionNumbers: numbers } = keysOf(record);
+    // Of patients that nobody knows, the numbers say nothing.
+    if (!patientId) continue;
+    for (const number of numbers.map(readAccession)) {
+      const key = JSON.stringify([patientId, number.value]);
+      const group = byNumber.get(key);
+      if (group) group.push({ id, number });
+      else byNumber.set(key, [{ id, number }]);
+    }
+  }
+  return [...byNumber.values()].flatMap((studies) => {
+    const shared = studies.filter((one) =>
+      studies.some((other) => other.id !== one.id && isSameAccession(one.number, other.number)),
+    );
+    return shared.length === 0 ? [] : [sharedEntry([...new Set(shared.map(({ id }) => id))])];
+  });
+}
+
+function sharedEntry(studyUids: readonly string[]): SearchEntry {
+  const names = studyUids.slice(0, MAX_NAMED).join(', ');
+  const more = studyUids.length > MAX_NAMED ? ` and ${studyUids.length - MAX_NAMED} more` : '';
+  const text = `These studies have one accession number, so what gives only the number belongs to all: ${names}${more}.`;
+  return { resource: operationOutcome('information', 'informational', text), mode: 'outcome' };
+}
