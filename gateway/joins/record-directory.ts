@@ -1,35 +1,40 @@
-import type { Coding, ImagingStudy, Resource, ServiceRequest } from 'fhir/r4.js';
+import type { Coding, ImagingStudy, ServiceRequest } from 'fhir/r4.js';
 import type { Access, PatientIdentity } from '../../schema/access/access.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { accessionNumbers } from '../../schema/fhir/accession-types.ts';
 import { DICOM_UID_SYSTEM, parseReference, uidFromToken } from '../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
+import { patientRecord } from '../identity/patient-record.ts';
+import { holderOf, resolveIdentity, type UnclearReason } from '../identity/resolve-identity.ts';
+import type { UpstreamDeps } from '../smart/token/upstream.ts';
 import { joinedReads } from './joined-reads.ts';
+import { recordLookup, type ClinicalRecord } from './record-lookup.ts';
 import { ACCESSION_HOLDERS, accessionNumbersOf } from './accessions.ts';
 
-/** The reads that the directory needs of the clinical record. */
-export interface PatientRecord {
-  read(type: string, id: string): Promise<Resource>;
-  search(
-    type: string,
-    search: { params: readonly (readonly [string, string])[]; count: number; cursor?: string },
-  ): Promise<{ resources: readonly Resource[]; next?: string }>;
-}
-
+/** Records that one number may lead to, before it is unclear whose it is. */
+const MOST_HOLDERS = 10;
 /** UIDs in one search: the length of a URL is limited. */
 const MOST_UIDS = 50;
 /** If a search for the UIDs of one request finds more studies than this, its answer is refused. */
 const MOST_STUDIES = 500;
 
 /** Looks up patients, orders, accession numbers and labels in the clinical record, within the caller's rights. */
-export function patientDirectory(open: (tenant: Tenant, access: Access) => PatientRecord) {
+export function patientDirectory(
+  open: (tenant: Tenant, access: Access) => ClinicalRecord,
+  { now, onUnclear }: Pick<UpstreamDeps, 'now' | 'onUnclear'> = { now: Date.now },
+) {
   const read = joinedReads(open);
   return {
     async read(tenant: Tenant, access: Access, patientId: string): Promise<PatientIdentity | undefined> {
       try {
         const patient = await read(tenant, access, patientId);
-        const { id, identifier = [], birthDate } = patient;
-        return { id: id ?? patientId, identifier, ...(birthDate && { birthDate }) };
+        const record = patientRecord({ ...patient }, patientId);
+        // Like the search for accession numbers, this is the gateway's: it says whose numbers these are.
+        const [{ level = 'system' } = {}] = access.permissions;
+        const permissions = [{ level, type: 'Patient', interactions: 'rs' }];
+        const lookup = recordLookup(() => open(tenant, { ...access, permissions }));
+        const unclear = (reason: UnclearReason) => onUnclear?.(tenant, reason);
+        return record && (await resolveIdentity(record, { lookup, onUnclear: unclear, now: now() }));
       } catch (error) {
         if (error instanceof Fault && error.code === 'not_found') return undefined;
         throw error;
@@ -40,9 +45,11 @@ export function patientDirectory(open: (tenant: Tenant, access: Access) => Patie
       // R4 §3.1.1.5: in a token, these characters are escaped with a backslash.
       const [value, inSystem] = [mrn, system].map((text) => text?.replace(/[\\,|$]/g, '\\$&'));
       const token = inSystem === undefined ? value! : `${inSystem}|${value}`;
-      const search = { params: [['identifier', token]] as const, count: 2 };
-      const { resources } = await open(tenant, access).search('Patient', search);
-      return resources.length === 1 ? resources[0]!.id : undefined;
+      const search = { params: [['identifier', token]] as const, count: MOST_HOLDERS };
+      const { resources, next } = await open(tenant, access).search('Patient', search);
+      if (next !== undefined) return undefined;
+      const holders = resources.flatMap((one) => patientRecord({ ...one }, one.id ?? '') ?? []);
+      return holderOf(mrn, holders, now())?.id;
     },
 
     accessionNumbers(tenant: Tenant, access: Access, patientId: string): Promise<readonly string[]> {

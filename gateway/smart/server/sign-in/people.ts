@@ -3,7 +3,9 @@ import type { Access, PatientIdentity } from '../../../../schema/access/access.t
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
-import type { PatientRecord } from '../../../joins/record-directory.ts';
+import { resolveIdentity, type UnclearReason } from '../../../identity/resolve-identity.ts';
+import { recordLookup, type ClinicalRecord } from '../../../joins/record-lookup.ts';
+import type { UpstreamDeps } from '../../token/upstream.ts';
 import type { Person } from './identify.ts';
 
 /** Largest numbers of people on a sign-in page. */
@@ -15,7 +17,10 @@ const MOST_CLINICIANS = 20;
  * patient's images. It does not decide what a caller may see.
  * @param open opens the clinical record with an Access
  */
-export function peopleOfRecord(open: (tenant: Tenant, access: Access) => PatientRecord) {
+export function peopleOfRecord(
+  open: (tenant: Tenant, access: Access) => ClinicalRecord,
+  { now, onUnclear }: Pick<UpstreamDeps, 'now' | 'onUnclear'> = { now: Date.now },
+) {
   const record = (tenant: Tenant) => open(tenant, ourAccess(tenant));
   return {
     /** Returns the patients and their general practitioners. */
@@ -34,10 +39,11 @@ export function peopleOfRecord(open: (tenant: Tenant, access: Access) => Patient
     /** Returns the identity of a patient; undefined when the record does not have the patient. */
     async identity(tenant: Tenant, patientId: string): Promise<PatientIdentity | undefined> {
       if (!FHIR_ID.test(patientId)) return undefined;
-      const patient = (await readable(record(tenant).read('Patient', patientId))) as Patient | undefined;
+      const lookup = recordLookup(() => record(tenant));
+      const patient = await lookup.read(patientId);
       if (!patient) return undefined;
-      const { identifier = [], birthDate } = patient;
-      return { id: patientId, identifier, ...(birthDate && { birthDate }) };
+      const unclear = (reason: UnclearReason) => onUnclear?.(tenant, reason);
+      return resolveIdentity(patient, { lookup, onUnclear: unclear, now: now() });
     },
   };
 }
