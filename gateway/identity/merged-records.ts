@@ -24,6 +24,8 @@ const MOST_RECORDS = 10;
 export interface MergedRecords {
   /** All records that are the same person's, the one in question first. */
   records: readonly PatientRecord[];
+  /** The one of them that has replaced the others. */
+  survivor: PatientRecord;
   /** True when a link was not followed because the records contradict each other, or the other one cannot be read. */
   isUnclear: boolean;
 }
@@ -45,7 +47,7 @@ export async function mergedRecords(
     return found;
   };
   const survivor = await survivorOf(record, read);
-  if (!survivor) return { records: [record], isUnclear: true };
+  if (!survivor) return { records: [record], survivor: record, isUnclear: true };
 
   let isUnclear = false;
   const merged = [survivor];
@@ -57,7 +59,7 @@ export async function mergedRecords(
       else isUnclear = true;
     }
   }
-  return { records: [record, ...merged.filter((one) => one !== record)], isUnclear };
+  return { records: [record, ...merged.filter((one) => one !== record)], survivor, isUnclear };
 }
 
 /** Returns the record that has replaced all others in a row; undefined when a step of the way is not agreed on. */

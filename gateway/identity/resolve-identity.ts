@@ -45,12 +45,16 @@ export async function resolveIdentity(
 ): Promise<PatientIdentity> {
   const own = ownIdentity(record);
   if (standsAlone(record, now)) return own;
-  const { records, isUnclear } = lookup
+  const { records, survivor, isUnclear } = lookup
     ? await mergedRecords(record, lookup)
-    : { records: [record], isUnclear: record.replaces.length + record.replacedBy.length > 0 };
+    : {
+        records: [record],
+        survivor: record,
+        isUnclear: record.replaces.length + record.replacedBy.length > 0,
+      };
   const reasons = new Set<UnclearReason>(isUnclear ? ['link'] : []);
 
-  const claimed = records.flatMap((one) => claimsOf(one, now));
+  const claimed = records.flatMap((one) => claimsOf(one, one === survivor, now));
   const several = new Set(records.flatMap(severalOfOneKind));
   const isDoubtful = (claim: Claim) => !claim.isCertain || several.has(claim.identifier);
   const values = new Set(claimed.filter(isDoubtful).map(({ value }) => value));
@@ -71,10 +75,10 @@ export async function resolveIdentity(
   });
 }
 
-function claimsOf(record: PatientRecord, now: number): Claim[] {
+function claimsOf(record: PatientRecord, isSurvivor: boolean, now: number): Claim[] {
   return record.identifier.filter(valueOf).map((identifier) => ({
     ...{ identifier, value: valueOf(identifier) },
-    isCertain: isCertain(record, identifier, now),
+    isCertain: isSurvivor && isCertain(record, identifier, now),
   }));
 }
 

@@ -29,10 +29,7 @@ export function patientDirectory(
       try {
         const patient = await read(tenant, access, patientId);
         const record = patientRecord({ ...patient }, patientId);
-        // Like the search for accession numbers, this is the gateway's: it says whose numbers these are.
-        const [{ level = 'system' } = {}] = access.permissions;
-        const permissions = [{ level, type: 'Patient', interactions: 'rs' }];
-        const lookup = recordLookup(() => open(tenant, { ...access, permissions }));
+        const lookup = recordLookup(() => open(tenant, forPatients(access)));
         const unclear = (reason: UnclearReason) => onUnclear?.(tenant, reason);
         return record && (await resolveIdentity(record, { lookup, onUnclear: unclear, now: now() }));
       } catch (error) {
@@ -110,4 +107,10 @@ export function patientDirectory(
       return labels;
     },
   };
+}
+
+/** Like the search for accession numbers, a lookup of records is the gateway's: it says whose numbers these are. */
+function forPatients(access: Access): Access {
+  const [{ level = 'system' } = {}] = access.permissions;
+  return { ...access, permissions: [{ level, type: 'Patient', interactions: 'rs' }] };
 }

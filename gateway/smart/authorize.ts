@@ -102,11 +102,10 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
   const verifyJwt = jwtVerifier(deps);
   const introspected = sharedIntrospection(deps, tokens);
   const decisions = policyService(deps);
-  const records = (tenant: Tenant, config: ExternalConfig) =>
-    ehrRecords(
-      ownAsker(deps, tokens, tenant, config, () => documents(tenant, config)),
-      config,
-    );
+  const records = (tenant: Tenant, config: ExternalConfig) => {
+    const document = () => documents(tenant, config);
+    return ehrRecords(ownAsker({ outside: deps, tokens }, { tenant, config, document }), config);
+  };
   const asked = askedPatients(deps, records, deps.studyOwner);
   const warned = new LRUCache<string, true>({ max: 1000 });
   const known = expiringCache<Known>(MOST_TOKENS, deps.now);

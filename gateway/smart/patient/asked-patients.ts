@@ -36,6 +36,9 @@ export type AskedPatients = (
   named: () => Named,
 ) => Promise<Access>;
 
+/** Returns the lookup of records with our own credentials, if the tenant has such. */
+export type LookupOf = (tenant: Tenant, config: ExternalConfig) => RecordLookup | undefined;
+
 /** Returns the PatientID that a study states; undefined when there is no such study. It must not reach the caller. */
 export type StudyOwner = (tenant: Tenant, studyUid: string) => Promise<string | undefined>;
 
@@ -53,22 +56,14 @@ export type StudyOwner = (tenant: Tenant, studyUid: string) => Promise<string | 
  */
 export function askedPatients(
   outside: UpstreamDeps,
-  lookupOf: (tenant: Tenant, config: ExternalConfig) => RecordLookup | undefined,
+  lookupOf: LookupOf,
   studyOwner?: StudyOwner,
 ): AskedPatients {
   const owners = expiringCache<{ patients: PatientGrant[] }>(10_000, outside.now);
   const refusalDelay = new RefusalDelay();
   const readable = expiringCache<{ identity?: PatientIdentity }>(10_000, outside.now);
 
-  /** The caller's token shows the patient; whose numbers these are is asked with our own credentials. */
-  const resolve = (
-    tenant: Tenant,
-    config: ExternalConfig,
-    record: PatientRecord,
-  ): Promise<PatientIdentity> => {
-    const onUnclear = (reason: UnclearReason) => outside.onUnclear?.(tenant, reason);
-    return resolveIdentity(record, { lookup: lookupOf(tenant, config), onUnclear, now: outside.now() });
-  };
+  const resolve = resolver(outside, lookupOf);
 
   const read = async (
     tenant: Tenant,
@@ -148,6 +143,14 @@ export function askedPatients(
         ? 'The EHR does not let this token read the patient that was asked for.'
         : 'The token names no patient. Name one in the request, for example with `patient=`.',
     );
+  };
+}
+
+/** The caller's token shows the patient; whose numbers these are is asked with our own credentials. */
+function resolver(outside: UpstreamDeps, lookupOf: LookupOf) {
+  return (tenant: Tenant, config: ExternalConfig, record: PatientRecord): Promise<PatientIdentity> => {
+    const onUnclear = (reason: UnclearReason) => outside.onUnclear?.(tenant, reason);
+    return resolveIdentity(record, { lookup: lookupOf(tenant, config), onUnclear, now: outside.now() });
   };
 }
 

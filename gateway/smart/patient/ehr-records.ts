@@ -8,13 +8,17 @@ import { quirksOf } from '../token/quirks.ts';
 import type { UpstreamDeps } from '../token/upstream.ts';
 import { get, readOne, resourcesIn, type Asker } from './patient-reads.ts';
 
+/** The EHR of a tenant. */
+export interface AskedEhr {
+  tenant: Tenant;
+  config: EhrConfig;
+  document: () => Promise<SmartConfiguration>;
+}
+
 /** Returns the gateway itself as the one who asks an EHR; undefined when the tenant has no credentials for that. */
 export function ownAsker(
-  outside: UpstreamDeps,
-  tokens: BackendTokens,
-  tenant: Tenant,
-  config: EhrConfig,
-  document: () => Promise<SmartConfiguration>,
+  { outside, tokens }: { outside: UpstreamDeps; tokens: BackendTokens },
+  { tenant, config, document }: AskedEhr,
 ): Asker | undefined {
   const { client, fhirBaseUrl } = config;
   if (!(client?.jwkPrivate ?? client?.client_secret)) return undefined;

@@ -96,7 +96,7 @@ export function patientIdentities(outside: UpstreamDeps, tokens: BackendTokens):
   };
   return async (tenant, config, document, id, callerToken) => {
     const { fhirBaseUrl } = config;
-    const self = ownAsker(outside, tokens, tenant, config, document);
+    const self = ownAsker({ outside, tokens }, { tenant, config, document });
     const lookup = ehrRecords(self, config);
     const resolve = (record: PatientRecord) => {
       const onUnclear = (reason: UnclearReason) => outside.onUnclear?.(tenant, reason);
