@@ -8,7 +8,7 @@ import { patientRecord } from '../identity/patient-record.ts';
 import { holderOf, resolveIdentity, type UnclearReason } from '../identity/resolve-identity.ts';
 import type { UpstreamDeps } from '../smart/token/upstream.ts';
 import { joinedReads } from './joined-reads.ts';
-import { recordLookup, type ClinicalRecord } from './record-lookup.ts';
+import { escaped, recordLookup, type ClinicalRecord } from './record-lookup.ts';
 import { ACCESSION_HOLDERS, accessionNumbersOf } from './accessions.ts';
 
 /** Records that one number may lead to, before it is unclear whose it is. */
@@ -39,9 +39,7 @@ export function patientDirectory(
     },
 
     async find(tenant: Tenant, access: Access, mrn: string, system?: string): Promise<string | undefined> {
-      // R4 §3.1.1.5: in a token, these characters are escaped with a backslash.
-      const [value, inSystem] = [mrn, system].map((text) => text?.replace(/[\\,|$]/g, '\\$&'));
-      const token = inSystem === undefined ? value! : `${inSystem}|${value}`;
+      const token = [system, mrn].flatMap((text) => (text === undefined ? [] : escaped(text))).join('|');
       const search = { params: [['identifier', token]] as const, count: MOST_HOLDERS };
       const { resources, next } = await open(tenant, access).search('Patient', search);
       if (next !== undefined) return undefined;

@@ -15,6 +15,9 @@ export interface ClinicalRecord {
 /** Records of one search for numbers; more are a partial answer. */
 const MOST_RECORDS = 100;
 
+/** Escapes a text for a token of a search with a backslash (R4 §3.1.1.5). */
+export const escaped = (text: string) => text.replace(/[\\,|$]/g, '\\$&');
+
 /**
  * Looks up patients in a clinical record.
  * @param open opens the record with an Access to all patients
@@ -30,8 +33,7 @@ export function recordLookup(open: () => ClinicalRecord): RecordLookup {
       }
     },
     async holders(values) {
-      const escaped = values.map((value) => value.replace(/[\\,|$]/g, '\\$&'));
-      const params = [['identifier', escaped.join(',')]] as const;
+      const params = [['identifier', values.map(escaped).join(',')]] as const;
       const { resources, next } = await open().search('Patient', { params, count: MOST_RECORDS });
       if (next !== undefined) return undefined;
       return resources.flatMap((one) => patientRecord({ ...one }, one.id ?? '') ?? []);

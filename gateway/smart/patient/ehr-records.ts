@@ -2,6 +2,7 @@ import { chunksByLength, MAX_IDS_LENGTH } from '../../../schema/fhir/id-chunks.t
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { RecordLookup } from '../../identity/merged-records.ts';
 import { patientRecord, type PatientRecord } from '../../identity/patient-record.ts';
+import { escaped } from '../../joins/record-lookup.ts';
 import type { EhrConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
 import type { BackendTokens } from '../token/backend-token.ts';
 import { quirksOf } from '../token/quirks.ts';
@@ -54,8 +55,7 @@ export function ehrRecords(asker: Asker | undefined, config: EhrConfig): RecordL
   };
 }
 
-/** Escapes a value for a search (R4 §3.1.1.5) and for a URL. */
-const searched = (value: string) => encodeURIComponent(value.replace(/[\\,|$]/g, '\\$&'));
+const searched = (value: string) => encodeURIComponent(escaped(value));
 
 function isComplete(bundle: Record<string, unknown>): boolean {
   const { resourceType, link, total } = bundle;
