@@ -27,13 +27,15 @@ export function peopleOfRecord(
     async people(tenant: Tenant): Promise<Person[]> {
       const own = record(tenant);
       const search = { params: [], count: MOST_PATIENTS };
-      const patients = (await own.search('Patient', search)).resources as Patient[];
+      const found = (await own.search('Patient', search)).resources as Patient[];
+      // A record that another one has replaced is no longer used.
+      const patients = found.filter(({ active }) => active !== false);
       const references = patients.flatMap(({ generalPractitioner = [] }) => generalPractitioner);
       const ids = references.map(({ reference }) => /^Practitioner\/([^/]+)$/.exec(reference ?? '')?.[1]);
       const clinicians = [...new Set(ids)].filter((id) => id !== undefined).slice(0, MOST_CLINICIANS);
       const practitioners = await Promise.all(clinicians.map((id) => readable(own.read('Practitioner', id))));
-      const found = [...patients, ...practitioners] as (Patient | Practitioner | undefined)[];
-      return found.flatMap((resource) => (resource?.id ? [person(resource, resource.id)] : []));
+      const people = [...patients, ...practitioners] as (Patient | Practitioner | undefined)[];
+      return people.flatMap((resource) => (resource?.id ? [person(resource, resource.id)] : []));
     },
 
     /** Returns the identity of a patient; undefined when the record does not have the patient. */
