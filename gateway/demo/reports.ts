@@ -54,7 +54,7 @@ function noduleFile(report: NoduleReport, study: Study, identity: readonly Eleme
       [column + x, row + y],
     ];
     const items = [line(dcm('121055', 'Path'), points, measured)];
-    return measurement(name, value, ['mm', 'millimeter'], { items });
+    return measurement(name, [value, 'mm', 'millimeter'], { items });
   };
   const side = code(sct('272741003', 'Laterality'), sct('24028007', 'Right'), MODIFIES);
   const site = sct('45653009', 'Structure of upper lobe of lung');
@@ -119,8 +119,8 @@ function doseFile({ ctdiVol, length }: DoseReport, study: Study, identity: reado
       ],
     }),
     container(dcm('113811', 'CT Accumulated Dose Data'), [
-      measurement(dcm('113812', 'Total Number of Irradiation Events'), 2, ['{events}', 'events']),
-      measurement(dcm('113813', 'CT Dose Length Product Total'), total, ['mGy.cm', 'mGy.cm']),
+      measurement(dcm('113812', 'Total Number of Irradiation Events'), [2, '{events}', 'events']),
+      measurement(dcm('113813', 'CT Dose Length Product Total'), [total, 'mGy.cm', 'mGy.cm']),
     ]),
     acquisition(study, 1, scout),
     acquisition(study, 2, spiral),
@@ -153,22 +153,22 @@ function acquisition(
     code(dcm('113820', 'CT Acquisition Type'), type),
     uidReference(dcm('113769', 'Irradiation Event UID'), demoUid('irradiation', study.key, number)),
     container(dcm('113822', 'CT Acquisition Parameters'), [
-      measurement(dcm('113824', 'Exposure Time'), 6, ['s', 'second']),
-      measurement(dcm('113825', 'Scanning Length'), length, ['mm', 'millimeter']),
-      measurement(dcm('113826', 'Nominal Single Collimation Width'), 0.6, ['mm', 'millimeter']),
-      measurement(dcm('113827', 'Nominal Total Collimation Width'), 38.4, ['mm', 'millimeter']),
-      measurement(dcm('113823', 'Number of X-Ray Sources'), 1, ['{X-Ray sources}', 'X-Ray sources']),
+      measurement(dcm('113824', 'Exposure Time'), [6, 's', 'second']),
+      measurement(dcm('113825', 'Scanning Length'), [length, 'mm', 'millimeter']),
+      measurement(dcm('113826', 'Nominal Single Collimation Width'), [0.6, 'mm', 'millimeter']),
+      measurement(dcm('113827', 'Nominal Total Collimation Width'), [38.4, 'mm', 'millimeter']),
+      measurement(dcm('113823', 'Number of X-Ray Sources'), [1, '{X-Ray sources}', 'X-Ray sources']),
       container(dcm('113831', 'CT X-Ray Source Parameters'), [
         text(dcm('113832', 'Identification of the X-Ray Source'), 'A'),
-        measurement(dcm('113733', 'KVP'), 120, ['kV', 'kilovolt']),
-        measurement(dcm('113833', 'Maximum X-Ray Tube Current'), 60, ['mA', 'milliampere']),
-        measurement(dcm('113734', 'X-Ray Tube Current'), 40, ['mA', 'milliampere']),
+        measurement(dcm('113733', 'KVP'), [120, 'kV', 'kilovolt']),
+        measurement(dcm('113833', 'Maximum X-Ray Tube Current'), [60, 'mA', 'milliampere']),
+        measurement(dcm('113734', 'X-Ray Tube Current'), [40, 'mA', 'milliampere']),
       ]),
     ]),
     container(dcm('113829', 'CT Dose'), [
-      measurement(dcm('113830', 'Mean CTDIvol'), ctdiVol, ['mGy', 'milligray']),
+      measurement(dcm('113830', 'Mean CTDIvol'), [ctdiVol, 'mGy', 'milligray']),
       code(dcm('113835', 'CTDIw Phantom Type'), dcm('113691', 'IEC Body Dosimetry Phantom')),
-      measurement(dcm('113838', 'DLP'), doseLength({ ctdiVol, length }), ['mGy.cm', 'mGy.cm']),
+      measurement(dcm('113838', 'DLP'), [doseLength({ ctdiVol, length }), 'mGy.cm', 'mGy.cm']),
     ]),
     code(dcm('113876', 'Device Role in Procedure'), dcm('113859', 'Irradiating Device')),
   ]);

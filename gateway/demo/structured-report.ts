@@ -24,83 +24,89 @@ type Relationship = ContentItem['relationship'];
 const element = (tag: number, vr: string, value: Element['value']): Element => ({ tag, vr, value });
 
 /** Returns a sequence of one code. */
-export const codeSequence = (tag: number, [value, scheme, meaning]: Code): Element =>
+const codeSequence = (tag: number, [value, scheme, meaning]: Code): Element =>
   element(tag, 'SQ', [
     [element(0x00080100, 'SH', value), element(0x00080102, 'SH', scheme), element(0x00080104, 'LO', meaning)],
   ]);
 
-/** Makes a content item of a value type. */
-function item(
-  valueType: string,
-  name: Code | undefined,
-  values: Element[],
-  {
-    items = [],
-    relationship = 'CONTAINS',
-  }: { items?: readonly ContentItem[]; relationship?: Relationship } = {},
-): ContentItem {
-  const elements = [element(0x0040a040, 'CS', valueType), ...values];
-  if (name) elements.push(codeSequence(0x0040a043, name));
-  return { relationship, elements, items };
-}
-
+/** Items below a content item, and its relationship to the one above; `CONTAINS` by default. */
 export interface Below {
   items?: readonly ContentItem[];
   relationship?: Relationship;
 }
 
+interface Item extends Below {
+  valueType: string;
+  name?: Code;
+  values: Element[];
+}
+
+function item({ valueType, name, values, items = [], relationship = 'CONTAINS' }: Item): ContentItem {
+  const elements = [element(0x0040a040, 'CS', valueType), ...values];
+  if (name) elements.push(codeSequence(0x0040a043, name));
+  return { relationship, elements, items };
+}
+
 /** Returns a container with its items. */
-export const container = (name: Code, items: readonly ContentItem[]): ContentItem =>
-  item('CONTAINER', name, [element(0x0040a050, 'CS', 'SEPARATE')], { items });
+export function container(name: Code, items: readonly ContentItem[]): ContentItem {
+  return item({ valueType: 'CONTAINER', name, values: [element(0x0040a050, 'CS', 'SEPARATE')], items });
+}
 
-export const code = (name: Code, value: Code, below?: Below): ContentItem =>
-  item('CODE', name, [codeSequence(0x0040a168, value)], below);
+export function code(name: Code, value: Code, below?: Below): ContentItem {
+  return item({ valueType: 'CODE', name, values: [codeSequence(0x0040a168, value)], ...below });
+}
 
-export const text = (name: Code, value: string, below?: Below): ContentItem =>
-  item('TEXT', name, [element(0x0040a160, 'UT', value)], below);
+export function text(name: Code, value: string, below?: Below): ContentItem {
+  return item({ valueType: 'TEXT', name, values: [element(0x0040a160, 'UT', value)], ...below });
+}
 
-export const personName = (name: Code, value: string, below?: Below): ContentItem =>
-  item('PNAME', name, [element(0x0040a123, 'PN', value)], below);
+export function personName(name: Code, value: string, below?: Below): ContentItem {
+  return item({ valueType: 'PNAME', name, values: [element(0x0040a123, 'PN', value)], ...below });
+}
 
-export const uidReference = (name: Code, value: string, below?: Below): ContentItem =>
-  item('UIDREF', name, [element(0x0040a124, 'UI', value)], below);
+export function uidReference(name: Code, value: string, below?: Below): ContentItem {
+  return item({ valueType: 'UIDREF', name, values: [element(0x0040a124, 'UI', value)], ...below });
+}
 
 /** @param value DICOM DT */
-export const dateTime = (name: Code, value: string): ContentItem =>
-  item('DATETIME', name, [element(0x0040a120, 'DT', value)]);
+export function dateTime(name: Code, value: string): ContentItem {
+  return item({ valueType: 'DATETIME', name, values: [element(0x0040a120, 'DT', value)] });
+}
 
-/** Returns a measurement; `unit` is a code of UCUM. */
-export const measurement = (
+/** Returns a measurement. @param quantity with the code and the name of its unit in UCUM */
+export function measurement(
   name: Code,
-  value: number,
-  [unit, meaning]: readonly [unit: string, meaning: string],
+  [value, unit, meaning]: readonly [value: number, unit: string, meaning: string],
   below?: Below,
-): ContentItem => {
+): ContentItem {
   const measured = [
     element(0x0040a30a, 'DS', String(value)),
     codeSequence(0x004008ea, [unit, 'UCUM', meaning]),
   ];
-  return item('NUM', name, [element(0x0040a300, 'SQ', [measured])], below);
-};
+  return item({ valueType: 'NUM', name, values: [element(0x0040a300, 'SQ', [measured])], ...below });
+}
 
-export const image = (reference: ImageReference, below?: Below): ContentItem =>
-  item('IMAGE', undefined, [element(0x00081199, 'SQ', [referenced(reference)])], below);
+export function image(reference: ImageReference, below?: Below): ContentItem {
+  return item({
+    valueType: 'IMAGE',
+    values: [element(0x00081199, 'SQ', [referenced(reference)])],
+    ...below,
+  });
+}
 
 /** Returns a line between two points, in columns and rows of the image's pixels (PS3.3 §C.18.6). */
-export const line = (
+export function line(
   name: Code,
   points: readonly [column: number, row: number][],
   reference: ImageReference,
-): ContentItem =>
-  item(
-    'SCOORD',
-    name,
-    [
-      element(0x00700022, 'FL', new Uint8Array(Float32Array.from(points.flat()).buffer)),
-      element(0x00700023, 'CS', 'POLYLINE'),
-    ],
-    { relationship: 'INFERRED FROM', items: [image(reference, { relationship: 'SELECTED FROM' })] },
-  );
+): ContentItem {
+  const graphic = new Uint8Array(Float32Array.from(points.flat()).buffer);
+  return item({
+    ...{ valueType: 'SCOORD', name, relationship: 'INFERRED FROM' },
+    values: [element(0x00700022, 'FL', graphic), element(0x00700023, 'CS', 'POLYLINE')],
+    items: [image(reference, { relationship: 'SELECTED FROM' })],
+  });
+}
 
 const referenced = ({ sopClass, sopInstance }: ImageReference): Element[] => [
   element(0x00081150, 'UI', sopClass),
