@@ -121,6 +121,8 @@ test('a number is that of the record that has it now, or has replaced the others
   const link = [{ type: 'replaced-by', other: { reference: 'Patient/a' } }];
   const replaced = record('c', [mr('1')], { active: false, link });
   expect(holder()).toBeUndefined();
+  // A server that ignores the search gives any patient.
+  expect(holder(record('f', [mr('2')]))).toBeUndefined();
   expect(holder(former)).toBe('b');
   expect(holder(a, former)).toBe('a');
   expect(holder(replaced, a)).toBe('a');

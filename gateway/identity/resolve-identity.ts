@@ -123,13 +123,9 @@ export function holderOf(
   holders: readonly PatientRecord[],
   now: number,
 ): PatientRecord | undefined {
-  const left = holders.filter(
-    (one) =>
-      !isGivenTo(
-        one,
-        holders.filter((other) => other !== one),
-      ),
-  );
+  const having = holders.filter((one) => claims(one, value));
+  const othersThan = (one: PatientRecord) => having.filter((other) => other !== one);
+  const left = having.filter((one) => !isGivenTo(one, othersThan(one)));
   if (left.length <= 1) return left[0];
   const certain = left.filter((one) => claims(one, value, now));
   return certain.length === 1 ? certain[0] : undefined;
