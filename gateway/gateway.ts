@@ -5,6 +5,7 @@ import type { Tenant } from '../schema/tenant/tenant.ts';
 import { clinicalSubgraph } from '../subgraphs/clinical/app.ts';
 import type { FirstSeen } from '../subgraphs/imaging/cache/first-seen.ts';
 import { imagingSubgraph, type ImagingDeps } from '../subgraphs/imaging/app.ts';
+import type { UnclearReason } from './identity/resolve-identity.ts';
 import { patientDirectory } from './joins/record-directory.ts';
 import { requestRecords } from './joins/request-records.ts';
 import { selfTest } from './self-test/self-test.ts';
@@ -17,7 +18,7 @@ import { peopleOfRecord } from './smart/server/sign-in/people.ts';
 import type { UpstreamDeps } from './smart/token/upstream.ts';
 import type { SharedState } from './state/shared-state.ts';
 
-export interface PartsOptions extends UpstreamDeps {
+export interface PartsOptions extends Omit<UpstreamDeps, 'onUnclear'> {
   /** Public base URL with its path prefix. */
   baseUrl: string;
   /** DATA_DIR. */
@@ -32,6 +33,8 @@ export interface PartsOptions extends UpstreamDeps {
   exports?: Parameters<typeof clinicalSubgraph>[0]['exports'];
   dimse?: ImagingDeps['dimse'];
   onRefused?: ImagingDeps['onRefused'];
+  /** Counts identities of which a part is withheld. */
+  onUnclear?: (reason: UnclearReason) => void;
   /** Milliseconds that a request waits for a record that is being loaded. */
   loadWait?: number;
   /** The state that the gateways of one installation share. */
@@ -46,6 +49,10 @@ export function gatewayParts(options: PartsOptions) {
     fetch: options.fetch,
     guardedFetch: options.guardedFetch,
     now: options.now,
+    onUnclear: (tenant, reason) => {
+      log.warn({ tenant: tenant.key, reason }, 'withheld: it is not clear whose a record number is');
+      options.onUnclear?.(reason);
+    },
   };
   const { now } = outside;
 
@@ -56,13 +63,13 @@ export function gatewayParts(options: PartsOptions) {
     studiesOfObjects: (...asked) => imaging.studiesOfObjects(...asked),
   });
   const records = requestRecords(clinical);
-  const record = peopleOfRecord(clinical.open);
+  const record = peopleOfRecord(clinical.open, outside);
   const sealer = capabilitySealer({ secrets, now, links: shared.links });
   const imaging = imagingSubgraph({
     ...{ baseUrl, dataDir, log, dispatcher, expressions, dimse, onRefused },
     now: () => now() / 1000,
     capability: sealer.seal,
-    directory: patientDirectory(records.open),
+    directory: patientDirectory(records.open, outside),
     record: clinical.joins,
     shared: shared.cache && shared.seen && { cache: shared.cache, seen: shared.seen },
   });

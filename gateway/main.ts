@@ -94,6 +94,7 @@ async function main(): Promise<void> {
     dimse: { host, port: settings.dimsePort, maxBytes: settings.dimseCacheBytes },
     exports: { bytes: settings.exportBytes, seconds: settings.exportSeconds },
     onRefused: measured.imageRefused,
+    onUnclear: measured.identityUnclear,
   });
   const { clinical, server } = parts;
   redis?.onChange((reachable, reason) => {

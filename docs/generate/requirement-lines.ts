@@ -85,7 +85,7 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
     'Patients are found by record number, accession number or not at all, as the tenant says. An empty number is never an unrestricted search.',
   'DW-20': 'Storing (STOW-RS) is not offered: POST is 405 with `Allow`.',
   'DW-21':
-    'A study belongs to the patient only when its PatientID equals the record number exactly, and the issuer too where one is configured.',
+    'A study belongs to the patient only when its PatientID equals the record number exactly, and the issuer too where one is configured. A number whose owner is not clear, after a merge or its end, finds nothing.',
   'DW-23': 'A source is reachable or away. While it is away every UID answers 503, and nothing is deleted.',
   'DW-24':
     'Parsing, decoding and rendering of stored objects run off the event loop within budgets. An object above its budget counts as damaged.',

@@ -44,7 +44,7 @@ export function identityElements(
     [0x00081030, 'LO', study.description],
     [0x0008103e, 'LO', series.description],
     [0x00100010, 'PN', patient.name],
-    [0x00100020, 'LO', patient.patientId],
+    [0x00100020, 'LO', study.patientId ?? patient.patientId],
     [0x00100021, 'LO', patient.issuer],
     [0x00100030, 'DA', patient.birthDate],
     [0x00100040, 'CS', patient.sex],

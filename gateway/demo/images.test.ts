@@ -154,7 +154,7 @@ describe('every file', () => {
           const dataset = datasets.get(name)!;
           expect([name, dataset.string('x00100020'), dataset.string('x00100021')]).toEqual([
             name,
-            patient.patientId,
+            study.patientId ?? patient.patientId,
             patient.issuer,
           ]);
           expect(

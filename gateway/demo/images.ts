@@ -8,6 +8,7 @@ import { identityElements } from './identity.ts';
 import { demographicsById, patientBundles, patientsFolder, type Demographics } from './patients.ts';
 import { instancesOf, phantomFiles } from './phantom.ts';
 import { reidentify } from './reidentify.ts';
+import { reportFile } from './reports.ts';
 import { packageVersion, readPackageFile, type ImagePackage } from './sources.ts';
 import { demoStudies, type DemoSeries, type DemoStudy } from './stories.ts';
 
@@ -39,10 +40,13 @@ const PARTS = [
   'dicom-file',
   'phantom',
   'chest-anatomy',
+  'reports',
+  'structured-report',
 ];
 
 /** Returns the number of files of a series. */
 export function seriesLength(series: DemoSeries): number {
+  if ('report' in series) return 1;
   return 'phantom' in series ? instancesOf(series.phantom) : series.files.length;
 }
 
@@ -52,6 +56,10 @@ function* seriesFiles(study: DemoStudy, series: DemoSeries, patient: Demographic
     yield* phantomFiles(series.phantom, (instance) =>
       identityElements(patient, study, series, instance, provenance),
     );
+    return;
+  }
+  if ('report' in series) {
+    yield reportFile(series.report, study, identityElements(patient, study, series, 1, ''));
     return;
   }
   const burned = series.set?.burnedInAnnotation

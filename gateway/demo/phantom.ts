@@ -10,7 +10,7 @@ export interface PhantomReconstruction {
   seed: number;
 }
 
-const CT_IMAGE_STORAGE = '1.2.840.10008.5.1.4.1.1.2';
+export const CT_IMAGE_STORAGE = '1.2.840.10008.5.1.4.1.1.2';
 const INTERCEPT = -1024;
 const NOISE_LENGTH = 1 << 18;
 

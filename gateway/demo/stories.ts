@@ -12,15 +12,39 @@ export interface Corrections {
   burnedInAnnotation?: 'YES';
 }
 
-/** One series, with pixels from example files of a package or from the phantom. */
+/** Measurements of the nodule on one image of the study. */
+export interface NoduleReport {
+  kind: 'nodule';
+  /** Of the measured image. */
+  series: number;
+  instance: number;
+  /** mm. */
+  longAxis: number;
+  shortAxis: number;
+}
+
+/** Radiation dose of a CT. The values are invented, and agree with each other: DLP = CTDIvol × length. */
+export interface DoseReport {
+  kind: 'dose';
+  /** mGy. */
+  ctdiVol: number;
+  /** mm. */
+  length: number;
+}
+
+/** One series: pixels from example files of a package or from the phantom, or a Structured Report. */
 export type DemoSeries = { number: number; description: string } & (
-  { package: ImagePackage; files: readonly string[]; set?: Corrections } | { phantom: PhantomReconstruction }
+  | { package: ImagePackage; files: readonly string[]; set?: Corrections }
+  | { phantom: PhantomReconstruction }
+  | { report: NoduleReport | DoseReport }
 );
 
 /** One study of a story. `patient` is the id of the Patient resource; dates and times are DICOM DA and TM. */
 export interface DemoStudy {
   key: string;
   patient: string;
+  /** Patient ID of the images, if it is not the patient's present number: an older one, of before a merge. */
+  patientId?: string;
   accession: string;
   date: string;
   time: string;
@@ -75,6 +99,11 @@ export const demoStudies: readonly DemoStudy[] = [
         description: 'Soft tissue 5 mm, synthetic phantom',
         phantom: { kind: 'soft', slices: 60, spacing: 5, noduleRadius: 3, seed: 1 },
       },
+      {
+        number: 900,
+        description: 'Measurements',
+        report: { kind: 'nodule', series: 2, instance: 25, longAxis: 6, shortAxis: 5.4 },
+      },
     ],
   },
   {
@@ -100,6 +129,16 @@ export const demoStudies: readonly DemoStudy[] = [
         number: 3,
         description: 'Lung 6 mm, synthetic phantom',
         phantom: { kind: 'lung', slices: 52, spacing: 6, noduleRadius: 4.5, seed: 3 },
+      },
+      {
+        number: 900,
+        description: 'Measurements',
+        report: { kind: 'nodule', series: 2, instance: 87, longAxis: 9, shortAxis: 7.8 },
+      },
+      {
+        number: 901,
+        description: 'Radiation dose, invented',
+        report: { kind: 'dose', ctdiVol: 2.1, length: 312 },
       },
     ],
   },
@@ -304,6 +343,7 @@ export const demoStudies: readonly DemoStudy[] = [
   {
     key: 'lindqvist-ct-planning-2025',
     patient: 'demo-ruth-lindqvist',
+    patientId: 'MRN-0048815',
     accession: 'RB25-047790',
     date: '20250514',
     time: '114221',

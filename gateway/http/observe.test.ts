@@ -72,3 +72,9 @@ test('DW-26 counts refused images of DIMSE senders by reason', async () => {
     'images_refused_total{source="dicom-dimse",reason="move originator"} 1',
   );
 });
+
+test('DW-21 counts identities of which a part is withheld by reason', async () => {
+  const { registry, identityUnclear } = metrics();
+  identityUnclear('link');
+  expect(await registry.metrics()).toContain('identity_unclear_total{reason="link"} 1');
+});

@@ -64,6 +64,8 @@ export interface Metrics {
   observe(method: string, route: string, status: number, seconds: number): void;
   /** Counts an object of an image source that is not the requested one, or an association refused by our C-STORE SCP. */
   imageRefused(source: string, reason: string): void;
+  /** Counts a patient's identity of which a part is withheld because it is not clear. */
+  identityUnclear(reason: string): void;
 }
 
 /** Creates the Prometheus metrics. No label names a patient, a token or a dynamic tenant. */
@@ -83,6 +85,12 @@ export function metrics(): Metrics {
     labelNames: ['source', 'reason'],
     registers: [registry],
   });
+  const unclear = new Counter({
+    name: 'identity_unclear_total',
+    help: 'Identities of patients of which a part was withheld, by reason',
+    labelNames: ['reason'],
+    registers: [registry],
+  });
   /** Series by method, route and status: few, because a route is a pattern. */
   const series = new Map<string, ReturnType<typeof requests.labels>>();
   const seriesOf = (method: string, route: string, status: number) => {
@@ -94,6 +102,7 @@ export function metrics(): Metrics {
   return {
     registry,
     imageRefused: (source, reason) => refused.inc({ source, reason }),
+    identityUnclear: (reason) => unclear.inc({ reason }),
     observe: (method, route, status, seconds) => seriesOf(method, route, status).observe(seconds),
   };
 }

@@ -1,34 +1,36 @@
-import type { Coding, ImagingStudy, Resource } from 'fhir/r4.js';
+import type { Coding, ImagingStudy } from 'fhir/r4.js';
 import type { Access, PatientIdentity } from '../../schema/access/access.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { DICOM_UID_SYSTEM, uidFromToken } from '../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
+import { patientRecord } from '../identity/patient-record.ts';
+import { holderOf, resolveIdentity, type UnclearReason } from '../identity/resolve-identity.ts';
+import type { UpstreamDeps } from '../smart/token/upstream.ts';
 import { joinedReads } from './joined-reads.ts';
+import { escaped, recordLookup, type ClinicalRecord } from './record-lookup.ts';
 import { ACCESSION_HOLDERS, accessionNumbersOf } from './accessions.ts';
 
-/** The reads that the directory needs of the clinical record. */
-export interface PatientRecord {
-  read(type: string, id: string): Promise<Resource>;
-  search(
-    type: string,
-    search: { params: readonly (readonly [string, string])[]; count: number; cursor?: string },
-  ): Promise<{ resources: readonly Resource[]; next?: string }>;
-}
-
+/** Records that one number may lead to, before it is unclear whose it is. */
+const MOST_HOLDERS = 10;
 /** UIDs in one search: the length of a URL is limited. */
 const MOST_UIDS = 50;
 /** If a search for the UIDs of one request finds more studies than this, its answer is refused. */
 const MOST_STUDIES = 500;
 
 /** Looks up patients, accession numbers and labels in the clinical record, within the caller's rights. */
-export function patientDirectory(open: (tenant: Tenant, access: Access) => PatientRecord) {
+export function patientDirectory(
+  open: (tenant: Tenant, access: Access) => ClinicalRecord,
+  { now, onUnclear }: Pick<UpstreamDeps, 'now' | 'onUnclear'> = { now: Date.now },
+) {
   const read = joinedReads(open);
   return {
     async read(tenant: Tenant, access: Access, patientId: string): Promise<PatientIdentity | undefined> {
       try {
         const patient = await read(tenant, access, patientId);
-        const { id, identifier = [], birthDate } = patient;
-        return { id: id ?? patientId, identifier, ...(birthDate && { birthDate }) };
+        const record = patientRecord({ ...patient }, patientId);
+        const lookup = recordLookup(() => open(tenant, forPatients(access)));
+        const unclear = (reason: UnclearReason) => onUnclear?.(tenant, reason);
+        return record && (await resolveIdentity(record, { lookup, onUnclear: unclear, now: now() }));
       } catch (error) {
         if (error instanceof Fault && error.code === 'not_found') return undefined;
         throw error;
@@ -36,12 +38,12 @@ export function patientDirectory(open: (tenant: Tenant, access: Access) => Patie
     },
 
     async find(tenant: Tenant, access: Access, mrn: string, system?: string): Promise<string | undefined> {
-      // R4 §3.1.1.5: in a token, these characters are escaped with a backslash.
-      const [value, inSystem] = [mrn, system].map((text) => text?.replace(/[\\,|$]/g, '\\$&'));
-      const token = inSystem === undefined ? value! : `${inSystem}|${value}`;
-      const search = { params: [['identifier', token]] as const, count: 2 };
-      const { resources } = await open(tenant, access).search('Patient', search);
-      return resources.length === 1 ? resources[0]!.id : undefined;
+      const token = [system, mrn].flatMap((text) => (text === undefined ? [] : escaped(text))).join('|');
+      const search = { params: [['identifier', token]] as const, count: MOST_HOLDERS };
+      const { resources, next } = await open(tenant, access).search('Patient', search);
+      if (next !== undefined) return undefined;
+      const holders = resources.flatMap((one) => patientRecord({ ...one }, one.id ?? '') ?? []);
+      return holderOf(mrn, holders, now())?.id;
     },
 
     accessionNumbers(tenant: Tenant, access: Access, patientId: string): Promise<readonly string[]> {
@@ -92,4 +94,10 @@ export function patientDirectory(open: (tenant: Tenant, access: Access) => Patie
       return labels;
     },
   };
+}
+
+/** Like the search for accession numbers, a lookup of records is the gateway's: it says whose numbers these are. */
+function forPatients(access: Access): Access {
+  const [{ level = 'system' } = {}] = access.permissions;
+  return { ...access, permissions: [{ level, type: 'Patient', interactions: 'rs' }] };
 }

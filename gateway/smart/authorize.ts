@@ -8,6 +8,7 @@ import { parseScopes } from '../../schema/access/scopes.ts';
 import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { askedPatients, type Named, type StudyOwner } from './patient/asked-patients.ts';
+import { ehrRecords, ownAsker } from './patient/ehr-records.ts';
 import { backendTokens } from './token/backend-token.ts';
 import { expiringCache } from './token/expiring-cache.ts';
 import type { ActiveToken } from './token/introspect.ts';
@@ -101,7 +102,11 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
   const verifyJwt = jwtVerifier(deps);
   const introspected = sharedIntrospection(deps, tokens);
   const decisions = policyService(deps);
-  const asked = askedPatients(deps, deps.studyOwner);
+  const records = (tenant: Tenant, config: ExternalConfig) => {
+    const document = () => documents(tenant, config);
+    return ehrRecords(ownAsker({ outside: deps, tokens }, { tenant, config, document }), config);
+  };
+  const asked = askedPatients(deps, records, deps.studyOwner);
   const warned = new LRUCache<string, true>({ max: 1000 });
   const known = expiringCache<Known>(MOST_TOKENS, deps.now);
   // Tokens of one app have the same scopes and share one list.

@@ -84,8 +84,7 @@ export async function authorizationServer(): Promise<AuthorizationServer> {
     if (other) return send(response, ...other);
     if (path === '/fhir/Patient') {
       if (!backend.has(bearer(request))) return send(response, 401, {});
-      const [resource] = self.patients.values();
-      return send(response, 200, { resourceType: 'Bundle', entry: resource ? [{ resource }] : [] });
+      return send(response, 200, found(new URL(request.url!, url).searchParams.get('identifier')));
     }
     if (path === '/fhir/.well-known/smart-configuration') {
       self.calls['configuration']!++;
@@ -111,6 +110,16 @@ export async function authorizationServer(): Promise<AuthorizationServer> {
       return patient ? send(response, 200, patient) : send(response, 404, {});
     }
     send(response, 404, {});
+  }
+
+  /** Returns the patients with one of these values; without values the first patient. */
+  function found(identifier: string | null): object {
+    const values = identifier?.split(',');
+    const has = ({ identifier = [] }: { identifier?: { value?: string }[] }) =>
+      identifier.some(({ value }) => values?.includes(value ?? ''));
+    const all = [...self.patients.values()];
+    const entry = (values ? all.filter(has) : all.slice(0, 1)).map((resource) => ({ resource }));
+    return { resourceType: 'Bundle', entry };
   }
 
   async function token(form: URLSearchParams, response: ServerResponse): Promise<void> {

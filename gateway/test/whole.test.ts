@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { studyUid } from '../demo/stories.ts';
 import { FIRST_REQUEST, DEMO_PATIENT } from '../pages/first-request.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { complaints } from '../../subgraphs/imaging/test/fhir-judges.ts';
@@ -148,6 +149,26 @@ test('IA-13 basedon=ServiceRequest/{id} finds the studies of an order by its acc
     expect(await found(`basedon:ServiceRequest=${id}`)).toEqual(studies);
   }
   expect(await found('basedon=ServiceRequest/nobody')).toEqual([]);
+});
+
+test('DW-21 a patient whose record was merged has the images of both records, also found by the old number', async () => {
+  const survivor = 'demo-ruth-lindqvist';
+  const mrn = 'http://hospital.smarthealthit.org|MRN-0048815';
+  const searches = [
+    `patient=${survivor}`,
+    `patient=${survivor}-2`,
+    `patient.identifier=${encodeURIComponent(mrn)}`,
+    `_id=${studyUid('lindqvist-ct-planning-2025')},${studyUid('lindqvist-mr-head-2026')}`,
+  ];
+  const subjects = await Promise.all(
+    searches.map(async (search) => {
+      const { body } = await gateway.app.inject(`/demo/fhir/ImagingStudy?${search}`);
+      const { entry } = JSON.parse(body) as { entry: { resource: { subject: { reference: string } } }[] };
+      return entry.map(({ resource }) => resource.subject.reference);
+    }),
+  );
+  const of = (id: string) => [`Patient/${id}`, `Patient/${id}`];
+  expect(subjects).toEqual([of(survivor), of(`${survivor}-2`), of(survivor), of(survivor)]);
 });
 
 describe('FG-10 when one side is down', () => {

@@ -13,6 +13,10 @@ export interface PatientIdentity {
   identifier: readonly Identifier[];
   /** FHIR date. */
   birthDate?: string;
+  /** The identifiers of each record that was merged with this one, and so is the same person's. */
+  merged?: readonly (readonly Identifier[])[];
+  /** Values of these identifiers that find no images and no patient, because it is not clear whose they are. */
+  withheld?: readonly string[];
 }
 
 /** A patient whom the caller may see. */

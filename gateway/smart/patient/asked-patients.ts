@@ -5,8 +5,10 @@ import { RefusalDelay } from '../../../schema/process/refusal-delay.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import type { RecordLookup } from '../../identity/merged-records.ts';
+import { patientRecord, type PatientRecord } from '../../identity/patient-record.ts';
+import { resolveIdentity, type UnclearReason } from '../../identity/resolve-identity.ts';
 import { expiringCache } from '../token/expiring-cache.ts';
-import { identityOf } from './identity.ts';
 import { quirksOf } from '../token/quirks.ts';
 import type { ExternalConfig } from '../discovery/smart-configuration.ts';
 import type { UpstreamDeps } from '../token/upstream.ts';
@@ -34,6 +36,9 @@ export type AskedPatients = (
   named: () => Named,
 ) => Promise<Access>;
 
+/** Returns the lookup of records with our own credentials, if the tenant has such. */
+export type LookupOf = (tenant: Tenant, config: ExternalConfig) => RecordLookup | undefined;
+
 /** Returns the PatientID that a study states; undefined when there is no such study. It must not reach the caller. */
 export type StudyOwner = (tenant: Tenant, studyUid: string) => Promise<string | undefined>;
 
@@ -49,19 +54,32 @@ export type StudyOwner = (tenant: Tenant, studyUid: string) => Promise<string | 
  * studies are named and the EHR shows none of their patients: these studies then count as absent (IA-7).
  * @throws Fault of the returned function: `forbidden` when no patient is in reach, `unavailable` without an answer of the EHR
  */
-export function askedPatients(outside: UpstreamDeps, studyOwner?: StudyOwner): AskedPatients {
+export function askedPatients(
+  outside: UpstreamDeps,
+  lookupOf: LookupOf,
+  studyOwner?: StudyOwner,
+): AskedPatients {
   const owners = expiringCache<{ patients: PatientGrant[] }>(10_000, outside.now);
   const refusalDelay = new RefusalDelay();
   const readable = expiringCache<{ identity?: PatientIdentity }>(10_000, outside.now);
 
-  const read = async (tenant: Tenant, base: string, id: string, token: string): Promise<PatientGrant[]> => {
+  const resolve = resolver(outside, lookupOf);
+
+  const read = async (
+    tenant: Tenant,
+    config: ExternalConfig,
+    id: string,
+    token: string,
+  ): Promise<PatientGrant[]> => {
     const key = createHash('sha256').update(`${tenant.key}\0${id}\0${token}`).digest('base64url');
     const { identity } = await readable.get(key, async () => {
       const headers = { authorization: `Bearer ${token}` };
-      const { status, json } = await call(outside, tenant, `${base}/Patient/${id}`, { headers });
-      const identity = status === 200 ? identityOf(json, id) : undefined;
-      return identity
-        ? { value: { identity }, seconds: READABLE_SECONDS }
+      const { status, json } = await call(outside, tenant, `${config.fhirBaseUrl}/Patient/${id}`, {
+        headers,
+      });
+      const record = status === 200 ? patientRecord(json, id) : undefined;
+      return record
+        ? { value: { identity: await resolve(tenant, config, record) }, seconds: READABLE_SECONDS }
         : { value: {}, seconds: UNREADABLE_SECONDS };
     });
     return identity ? [{ id, identity }] : [];
@@ -72,7 +90,7 @@ export function askedPatients(outside: UpstreamDeps, studyOwner?: StudyOwner): A
    * exist the EHR is asked too, by an identifier that no patient has, and every answer is remembered equally long: neither
    * the question nor the time reveals whether the study exists (IA-7).
    */
-  const ownersOf = async (tenant: Tenant, base: string, studyUid: string, token: string) => {
+  const ownersOf = async (tenant: Tenant, config: ExternalConfig, studyUid: string, token: string) => {
     if (!studyOwner) return [];
     const key = createHash('sha256').update(`${tenant.key}\0${studyUid}\0${token}`).digest('base64url');
     const asked = async () => {
@@ -80,9 +98,13 @@ export function askedPatients(outside: UpstreamDeps, studyOwner?: StudyOwner): A
       // R4 §3.1.1.5: these characters are escaped by a backslash.
       const identifier = encodeURIComponent((mrn ?? studyUid).replace(/[\\,|$]/g, '\\$&'));
       const headers = { authorization: `Bearer ${token}` };
-      const url = `${base}/Patient?identifier=${identifier}`;
+      const url = `${config.fhirBaseUrl}/Patient?identifier=${identifier}`;
       const { status, json } = await call(outside, tenant, url, { headers });
-      return { value: { patients: mrn && status === 200 ? patientsIn(json) : [] }, seconds: OWNER_SECONDS };
+      const records = mrn && status === 200 ? recordsIn(json) : [];
+      const patients = await Promise.all(
+        records.map(async (one) => ({ id: one.id, identity: await resolve(tenant, config, one) })),
+      );
+      return { value: { patients }, seconds: OWNER_SECONDS };
     };
     const nobody = ({ value }: Awaited<ReturnType<typeof asked>>) => value.patients.length === 0;
     const { patients } = await owners.get(key, () => refusalDelay.run(asked, nobody));
@@ -98,17 +120,16 @@ export function askedPatients(outside: UpstreamDeps, studyOwner?: StudyOwner): A
     if (open.length === 0 || patients === 'all' || token === undefined) return access;
     const asked = named();
     if (!asked.runs) return access;
-    const base = config.fhirBaseUrl;
     // The patient in the token's context stays in reach while the EHR does not answer.
     const unlessDown = (error: unknown) => {
       if (patients.length > 0 && error instanceof Fault) return [];
       throw error;
     };
     const ofStudies = await Promise.all(
-      asked.studies.map((uid) => ownersOf(tenant, base, uid, token).catch(unlessDown)),
+      asked.studies.map((uid) => ownersOf(tenant, config, uid, token).catch(unlessDown)),
     );
     const others = asked.patients.filter((id) => !grantFor(access, id));
-    const found = await Promise.all(others.map((id) => read(tenant, base, id, token).catch(unlessDown)));
+    const found = await Promise.all(others.map((id) => read(tenant, config, id, token).catch(unlessDown)));
     const once = new Map([...found.flat(), ...ofStudies.flat()].map((patient) => [patient.id, patient]));
     const more = [...once.values()].filter(({ id }) => !grantFor(access, id));
     if (more.length > 0) return { ...access, permissions: open, patients: [...patients, ...more] };
@@ -125,15 +146,23 @@ export function askedPatients(outside: UpstreamDeps, studyOwner?: StudyOwner): A
   };
 }
 
+/** The caller's token shows the patient; whose numbers these are is asked with our own credentials. */
+function resolver(outside: UpstreamDeps, lookupOf: LookupOf) {
+  return (tenant: Tenant, config: ExternalConfig, record: PatientRecord): Promise<PatientIdentity> => {
+    const onUnclear = (reason: UnclearReason) => outside.onUnclear?.(tenant, reason);
+    return resolveIdentity(record, { lookup: lookupOf(tenant, config), onUnclear, now: outside.now() });
+  };
+}
+
 /** Returns the Patients of a searchset. Two persons may have the same number. */
-function patientsIn(bundle: Record<string, unknown>): PatientGrant[] {
+function recordsIn(bundle: Record<string, unknown>): PatientRecord[] {
   const entries = Array.isArray(bundle['entry']) ? (bundle['entry'] as { resource?: unknown }[]) : [];
   return entries
     .flatMap(({ resource }) => {
       const { id, ...rest } = (resource ?? {}) as Record<string, unknown>;
-      const identity =
-        typeof id === 'string' && FHIR_ID.test(id) ? identityOf({ id, ...rest }, id) : undefined;
-      return identity ? [{ id: identity.id, identity }] : [];
+      const record =
+        typeof id === 'string' && FHIR_ID.test(id) ? patientRecord({ id, ...rest }, id) : undefined;
+      return record ? [record] : [];
     })
     .slice(0, MOST_OWNERS);
 }

@@ -1,15 +1,8 @@
-import type { Identifier } from 'fhir/r4.js';
 import type { PatientIdentity } from '../../../schema/access/access.ts';
+import { ownIdentity, patientRecord } from '../../identity/patient-record.ts';
 
-/** Returns the identity in a Patient resource; undefined for another patient or resource. */
+/** Returns the identity in a Patient resource, as the resource alone gives it; undefined for another patient or resource. */
 export function identityOf(json: Record<string, unknown>, id: string): PatientIdentity | undefined {
-  if (json['resourceType'] !== 'Patient' || json['id'] !== id) return undefined;
-  const { identifier, birthDate } = json;
-  return Object.freeze({
-    id,
-    identifier: Array.isArray(identifier) ? identifier.filter(isObject) : [],
-    ...(typeof birthDate === 'string' && { birthDate }),
-  });
+  const record = patientRecord(json, id);
+  return record && ownIdentity(record);
 }
-
-const isObject = (value: unknown): value is Identifier => typeof value === 'object' && value !== null;

@@ -1,14 +1,13 @@
 import DataLoader from 'dataloader';
-import type { PatientIdentity } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { chunksByLength, MAX_IDS_LENGTH } from '../../../schema/fhir/id-chunks.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Answer, UpstreamDeps } from '../token/upstream.ts';
 import { call } from '../token/upstream.ts';
-import { identityOf } from './identity.ts';
+import { patientRecord, type PatientRecord } from '../../identity/patient-record.ts';
 
 /** `absent`: the EHR has no such patient. `refused`: its answer is not the patient. */
-export type PatientRead = PatientIdentity | 'absent' | 'refused';
+export type PatientRead = PatientRecord | 'absent' | 'refused';
 
 /** Who asks an EHR for patients. */
 export interface Asker {
@@ -86,7 +85,7 @@ async function searchInto(
     if (status !== 200 || json['resourceType'] !== 'Bundle') return false;
     for (const id of left) {
       const identity = resourcesIn(json)
-        .map((resource) => identityOf(resource, id))
+        .map((resource) => patientRecord(resource, id))
         .find((one) => one !== undefined);
       if (identity) found.set(id, identity);
     }
@@ -98,14 +97,15 @@ async function searchInto(
   return true;
 }
 
-async function readOne(asker: Asker, id: string): Promise<PatientRead> {
+/** Reads one patient. @throws Fault see `call` */
+export async function readOne(asker: Asker, id: string): Promise<PatientRead> {
   const { status, json } = await get(asker, `Patient/${id}`);
   if (status === 404 || status === 410) return 'absent';
-  return (status === 200 && identityOf(json, id)) || 'refused';
+  return (status === 200 && patientRecord(json, id)) || 'refused';
 }
 
-/** An HTML page instead of a resource is no patient. */
-async function get(asker: Asker, path: string): Promise<Answer> {
+/** Gets a path of an EHR. An HTML page instead of a resource is no patient. */
+export async function get(asker: Asker, path: string): Promise<Answer> {
   const { outside, tenant, fhirBaseUrl, token, renewed } = asker;
   const getWith = (bearer: string): Promise<Answer> =>
     call(outside, tenant, `${fhirBaseUrl}/${path}`, { headers: { authorization: `Bearer ${bearer}` } }).catch(
@@ -118,7 +118,8 @@ async function get(asker: Asker, path: string): Promise<Answer> {
   return answer.status === 401 && renewed ? getWith(await renewed()) : answer;
 }
 
-function resourcesIn(bundle: Record<string, unknown>): Record<string, unknown>[] {
+/** Returns the resources in a Bundle. */
+export function resourcesIn(bundle: Record<string, unknown>): Record<string, unknown>[] {
   const entries: unknown[] = Array.isArray(bundle['entry']) ? bundle['entry'] : [];
   return entries
     .map((entry) => (entry as { resource?: unknown } | null)?.resource)

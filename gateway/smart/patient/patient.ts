@@ -3,11 +3,14 @@ import type { PatientGrant, PatientIdentity } from '../../../schema/access/acces
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { BackendTokens } from '../token/backend-token.ts';
-import { expiringCache } from '../token/expiring-cache.ts';
+import { standsAlone, type PatientRecord } from '../../identity/patient-record.ts';
+import { resolveIdentity, type UnclearReason } from '../../identity/resolve-identity.ts';
+import { expiringCache, type Remembered } from '../token/expiring-cache.ts';
 import { quirksOf } from '../token/quirks.ts';
 import type { EhrConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
 import type { UpstreamDeps } from '../token/upstream.ts';
-import { patientReads } from './patient-reads.ts';
+import { ehrRecords, ownAsker } from './ehr-records.ts';
+import { patientReads, type Asker, type PatientRead } from './patient-reads.ts';
 import { LRUCache } from 'lru-cache';
 
 /** Returns true when this tenant finds images by the patient's identity, so that the EHR has to be asked. */
@@ -16,6 +19,8 @@ export function needsIdentity(tenant: Tenant): boolean {
 }
 
 const FRESH_SECONDS = 300;
+/** The same for an identity that needs more than its own record: a merge may be undone at any time. */
+const MERGED_SECONDS = 60;
 /** Times after which an absent or refused patient, or an EHR that did not answer, is asked for again (SM-9). */
 const REFUSED_SECONDS = 3;
 const DOWN_SECONDS = 1;
@@ -30,7 +35,9 @@ export type PatientIdentities = (
   callerToken: string | undefined,
 ) => Promise<PatientIdentity | Unidentified | undefined>;
 
-type Token = () => Promise<string>;
+interface Found {
+  identity?: PatientIdentity | Unidentified;
+}
 
 /**
  * Reason for a missing identity. `absent`: the EHR has no such patient. `refused`: its answer is not the patient (401, 403,
@@ -49,59 +56,68 @@ export function identified(
 }
 
 /**
- * Reads the identity of patients. It uses our own credentials, only for patients already in reach, and returns only
- * identifiers and birth date (IA-11). It uses the caller's token when the tenant has no credentials, or its type requires
- * that. When the EHR does not answer, the identity of the last day is used; without one, the result is `away`. It is
- * undefined when the EHR cannot be asked. Without an identity, images that are found by MRN are refused.
+ * Reads the identity of patients. It uses our own credentials, only for patients already in reach and for records that
+ * were merged with theirs, and returns only identifiers and birth date (IA-11). It uses the caller's token when the tenant
+ * has no credentials, or its type requires that. When the EHR does not answer, the identity of the last day is used if it
+ * needed no other record; without one, the result is `away`. It is undefined when the EHR cannot be asked. Without an
+ * identity, images that are found by MRN are refused.
  */
 export function patientIdentities(outside: UpstreamDeps, tokens: BackendTokens): PatientIdentities {
+  const { now } = outside;
   const read = patientReads();
-  const recent = expiringCache<{ identity?: PatientIdentity | Unidentified }>(10_000, outside.now);
+  const recent = expiringCache<Found>(10_000, now);
   const lastKnown = new LRUCache<string, PatientIdentity>({
     max: 10_000,
     ttl: OUTAGE_MILLISECONDS,
-    perf: { now: outside.now },
+    perf: { now },
   });
+  const identify = async (
+    key: string,
+    record: Promise<PatientRead>,
+    resolve: (record: PatientRecord) => Promise<PatientIdentity>,
+  ): Promise<Remembered<Found>> => {
+    try {
+      const found = await record;
+      if (typeof found === 'string') {
+        lastKnown.delete(key);
+        return { value: { identity: found }, seconds: REFUSED_SECONDS };
+      }
+      const isAlone = standsAlone(found, now());
+      // An earlier identity must not stand in for one whose other records cannot be read now.
+      if (!isAlone) lastKnown.delete(key);
+      const identity = await resolve(found);
+      if (isAlone) lastKnown.set(key, identity);
+      return { value: { identity }, seconds: isAlone ? FRESH_SECONDS : MERGED_SECONDS };
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      const identity = lastKnown.get(key) ?? (error.code === 'unavailable' ? 'away' : undefined);
+      return { value: identity ? { identity } : {}, seconds: DOWN_SECONDS };
+    }
+  };
   return async (tenant, config, document, id, callerToken) => {
     const { fhirBaseUrl } = config;
-    /** @param asker key of the token's owner: the EHR's answers to different callers are kept apart */
-    const ask = async (asker: string, token: Token, renewed?: Token) => {
-      const key = `${tenant.key} ${id} ${asker}`;
-      const { identity } = await recent.get(key, async () => {
-        try {
-          const identity = await read(
-            `${tenant.key} ${asker}`,
-            { outside, tenant, fhirBaseUrl, token, renewed },
-            id,
-          );
-          if (typeof identity === 'string') {
-            lastKnown.delete(key);
-            return { value: { identity }, seconds: REFUSED_SECONDS };
-          }
-          lastKnown.set(key, identity);
-          return { value: { identity }, seconds: FRESH_SECONDS };
-        } catch (error) {
-          if (!(error instanceof Fault)) throw error;
-          const identity = lastKnown.get(key) ?? (error.code === 'unavailable' ? 'away' : undefined);
-          return { value: identity ? { identity } : {}, seconds: DOWN_SECONDS };
-        }
-      });
+    const self = ownAsker({ outside, tokens }, { tenant, config, document });
+    const lookup = ehrRecords(self, config);
+    const resolve = (record: PatientRecord) => {
+      const onUnclear = (reason: UnclearReason) => outside.onUnclear?.(tenant, reason);
+      return resolveIdentity(record, { lookup, onUnclear, now: now() });
+    };
+    /** @param name key of the token's owner: the EHR's answers to different callers are kept apart */
+    const ask = async (name: string, asker: Asker) => {
+      const key = `${tenant.key} ${id} ${name}`;
+      const { identity } = await recent.get(key, () =>
+        identify(key, read(`${tenant.key} ${name}`, asker, id), resolve),
+      );
       return identity;
     };
-    const { client } = config;
     const ours = callerToken === undefined || quirksOf(config).patientReadWith === 'own';
-    const own = ours && (client?.jwkPrivate ?? client?.client_secret) ? client : undefined;
-    const get: Token = async () => tokens.get(tenant, own!, config, await document());
-    const renew: Token = () => {
-      tokens.drop(tenant);
-      return get();
-    };
-    const found = own && (await ask('own', get, renew));
+    const own = ours ? self : undefined;
+    const found = own && (await ask('own', own));
     // An EHR may hide a patient from our client and show the patient to the caller.
     const hidden = found === 'absent' || found === 'refused';
     if (callerToken === undefined || (own && !hidden)) return found;
-    const asker = createHash('sha256').update(callerToken).digest('base64url');
-    const shown = await ask(asker, async () => callerToken);
+    const caller = createHash('sha256').update(callerToken).digest('base64url');
+    const shown = await ask(caller, { outside, tenant, fhirBaseUrl, token: async () => callerToken });
     return typeof shown === 'object' ? shown : (found ?? shown);
   };
 }

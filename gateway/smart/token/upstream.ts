@@ -2,6 +2,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { limitedText } from '../../../schema/outbound/limited-text.ts';
 import { resending } from '../../../schema/outbound/resending.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import type { UnclearReason } from '../../identity/resolve-identity.ts';
 
 /** Dependencies of the calls to an authorization server and its FHIR server. */
 export interface UpstreamDeps {
@@ -10,6 +11,8 @@ export interface UpstreamDeps {
   now: () => number;
   /** `fetch` for dynamic tenants: it reaches only hosts that SM-15 allows. */
   guardedFetch: typeof globalThis.fetch;
+  /** Called when a part of a patient's identity is withheld because it is not clear. */
+  onUnclear?: ((tenant: Tenant, reason: UnclearReason) => void) | undefined;
 }
 
 /** Time limits for the begin and the end of an answer, so that no caller waits long for a server that hangs. */

@@ -5,6 +5,8 @@ export interface SmallStudy {
   studyUid: string;
   patientId: string;
   issuer?: string;
+  /** A second PatientID, in Other Patient IDs Sequence. */
+  otherPatientId?: string;
   /** DICOM date. */
   birthDate?: string;
   accessionNumber?: string;
@@ -54,6 +56,9 @@ export function smallObjects(study: SmallStudy): Buffer[] {
         { tag: 0x00100020, vr: 'LO', value: patientId },
         ...text(0x00100021, 'LO', issuer),
         ...text(0x00100030, 'DA', birthDate),
+        ...(study.otherPatientId === undefined
+          ? []
+          : [{ tag: 0x00101002, vr: 'SQ', value: [text(0x00100020, 'LO', study.otherPatientId)] }]),
         { tag: 0x0020000d, vr: 'UI', value: studyUid },
         { tag: 0x0020000e, vr: 'UI', value: `${studyUid}.1` },
         { tag: 0x00200011, vr: 'IS', value: '1' },

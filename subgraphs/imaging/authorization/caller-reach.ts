@@ -6,7 +6,7 @@ import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { patientOutOfReach } from '../../../schema/fault/refusals.ts';
 import type { ImagesConfig, Tenant } from '../../../schema/tenant/tenant.ts';
-import { belongsTo, reachOf, type Reach } from './ownership.ts';
+import { belongsTo, contradictionIn, hasIdentifier, reachOf, type Reach } from './ownership.ts';
 import { statedIdentifier } from '../facts/identifiers.ts';
 import type { EvaluatePath } from '../sources/mrn-paths.ts';
 import type { TenantImages } from '../sources/open.ts';
@@ -105,16 +105,16 @@ export class CallerReach {
     return asking;
   }
 
-  /** Tells whether a row belongs to one of these reaches. Logs a birth date that contradicts (DW-21). */
+  /** Tells whether a row belongs to one of these reaches. Logs a birth date or issuer that contradicts (DW-21). */
   includes(reaches: readonly Reach[] | undefined, row: DicomJson): boolean {
     if (!reaches) return true;
     const config = this.#config;
     if (reaches.some((reach) => belongsTo(row, reach, config))) return true;
-    const unmatched = { ...config, matchBirthDate: false };
-    if (config.matchBirthDate && reaches.some((reach) => belongsTo(row, reach, unmatched))) {
+    const contradiction = contradictionIn(row, reaches, config);
+    if (contradiction) {
       const { tenant, log } = this.#options;
       const studyUid = text(row, Tag.StudyInstanceUID);
-      log.warn({ tenant: tenant.key, studyUid }, 'withheld: birth date contradicts the record');
+      log.warn({ tenant: tenant.key, studyUid }, `withheld: ${contradiction} contradicts the record`);
     }
     return false;
   }
@@ -159,9 +159,7 @@ export class CallerReach {
     const id =
       access.patients === 'all'
         ? await directory.find(tenant, access, value, system)
-        : access.patients.find(({ identity }) =>
-            identity?.identifier.some((own) => own.value === value && (!system || own.system === system)),
-          )?.id;
+        : access.patients.find(({ identity }) => hasIdentifier(identity, value, system))?.id;
     if (id !== undefined) return id;
     throw patientOutOfReach();
   }

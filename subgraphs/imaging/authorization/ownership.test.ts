@@ -53,6 +53,16 @@ describe('DW-19 medical record numbers', () => {
     expect(found).toEqual(numbers);
   });
 
+  it('are those of merged records too, without the withheld ones', async () => {
+    const of = (identity: Omit<PatientIdentity, 'id'>) =>
+      medicalRecordNumbers({ id: 'p', ...identity }, DEFAULT, evaluateHere());
+    const passport = { value: 'passport' };
+    expect(await of({ identifier: mr('a'), merged: [mr('b'), [passport]] })).toEqual(['a', 'b', 'passport']);
+    expect(await of({ identifier: mr('a', 'b'), merged: [mr('c')], withheld: ['b', 'c'] })).toEqual(['a']);
+    // The passport does not take the place of a number that is withheld.
+    expect(await of({ identifier: [passport, ...mr('a')], withheld: ['a'] })).toEqual([]);
+  });
+
   it('compiles an expression once for each source', async () => {
     const compiled = new Map<string, (resource: object) => readonly unknown[]>();
     const of = (value: string, evaluate = evaluateHere(compiled)) =>

@@ -1,4 +1,4 @@
-import type { PatientGrant } from '../../../schema/access/access.ts';
+import type { PatientGrant, PatientIdentity } from '../../../schema/access/access.ts';
 import { Tag, text, texts, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Coverage } from '../../../schema/access/scopes.ts';
@@ -6,6 +6,7 @@ import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { RETRY_SECONDS } from '../../../schema/outbound/unreachable.ts';
 import { exactlyQueryable, statedIdentifier, unpadded, type PatientKey } from '../facts/identifiers.ts';
 import { medicalRecordNumbers, type EvaluatePath } from '../sources/mrn-paths.ts';
+import { contradictsIssuer, issuedNumbers, NONE_ISSUED, type IssuedNumbers } from './issuers.ts';
 
 /** Decides who owns a study: pure functions over facts of the source, evaluated for every request (IA-29, DW-21). */
 
@@ -17,7 +18,7 @@ type Lookup = Pick<ImagesConfig, 'lookup' | 'mrn' | 'issuer' | 'matchBirthDate'>
  */
 export type Reach = { grant: PatientGrant } & (
   | { by: 'server' }
-  | { by: 'mrn'; keys: readonly PatientKey[] }
+  | { by: 'mrn'; keys: readonly PatientKey[]; issued: IssuedNumbers }
   | { by: 'accession'; numbers: readonly string[] }
 );
 
@@ -50,13 +51,13 @@ export async function reachOf(
     value,
     ...(config.issuer !== undefined && { issuer: config.issuer }),
   }));
-  return { grant, by: 'mrn', keys };
+  return { grant, by: 'mrn', keys, issued: issuedNumbers(grant.identity!, numbers) };
 }
 
 /**
  * Tells whether a row belongs to a study that the grant reaches. All of these must hold:
  * - its PatientID, or its accession number, equals one of the patient's exactly;
- * - the issuer of the PatientID agrees, if one is configured;
+ * - the issuer of the PatientID agrees, if one is configured, and did not give the patient another number;
  * - the birth date does not contradict, if it is compared (DW-21);
  * - the study is one of those that the grant is limited to, if it is limited (IA-8).
  *
@@ -73,7 +74,32 @@ export function belongsTo(row: DicomJson, reach: Reach, config: Lookup): boolean
   if (!named) return false;
   const issuer = statedIdentifier(row, Tag.IssuerOfPatientID);
   if (config.issuer !== undefined && config.issuer !== issuer) return false;
+  if (reach.by === 'mrn' && contradictsIssuer(row, reach.issued)) return false;
   return !config.matchBirthDate || !contradicts(text(row, Tag.PatientBirthDate), grant.identity?.birthDate);
+}
+
+/** Returns what alone keeps a row out of these reaches although it has the number; undefined if nothing does. */
+export function contradictionIn(
+  row: DicomJson,
+  reaches: readonly Reach[],
+  config: Lookup,
+): 'birth date' | 'issuer' | undefined {
+  const unmatched = { ...config, matchBirthDate: false };
+  if (config.matchBirthDate && reaches.some((reach) => belongsTo(row, reach, unmatched))) return 'birth date';
+  const trusting = reaches.map((reach) => (reach.by === 'mrn' ? { ...reach, issued: NONE_ISSUED } : reach));
+  return trusting.some((reach) => belongsTo(row, reach, unmatched)) ? 'issuer' : undefined;
+}
+
+/** Tells whether a patient has an identifier with this value, and this system when one is given. */
+export function hasIdentifier(
+  identity: PatientIdentity | undefined,
+  value: string,
+  system: string | undefined,
+): boolean {
+  if (!identity || identity.withheld?.includes(value.trim())) return false;
+  return [identity.identifier, ...(identity.merged ?? [])]
+    .flat()
+    .some((own) => own.value === value && (!system || own.system === system));
 }
 
 /** Tells whether a DICOM date and a FHIR date, both present, differ. The FHIR date may be a year or a month. */

@@ -35,9 +35,15 @@ export function requireOwn(named: readonly string[], own: readonly string[]): vo
   throw patientOutOfReach();
 }
 
-/** Tells whether a grant is limited to some studies of its patient. */
+/** Tells whether rows of these patients may be out of reach for a reason that a source cannot be asked to respect. */
 export function isLimited(reaches: readonly Reach[] | undefined): boolean {
-  return reaches?.some(({ grant }) => grant.studies !== undefined) ?? false;
+  return reaches?.some((reach) => reach.grant.studies !== undefined || mayContradict(reach)) ?? false;
+}
+
+/** An issuer contradicts only where a patient has several numbers. */
+function mayContradict(reach: Reach): boolean {
+  if (reach.by !== 'mrn') return false;
+  return [...reach.issued.values()].some((own) => reach.keys.some(({ value }) => !own.has(value)));
 }
 
 function keysOf(reaches: readonly Reach[]): PatientKey[] {

@@ -24,7 +24,8 @@ const authorized = new WeakMap<Rows, { config: ImagesConfig; patient: string }>(
 function patientKey(reaches: readonly Reach[] | undefined): string | undefined {
   const [reach, ...others] = reaches ?? [];
   if (reach?.by !== 'mrn' || others.length > 0 || reach.grant.studies) return undefined;
-  return JSON.stringify([reach.keys, reach.grant.identity?.birthDate]);
+  const issued = [...reach.issued].map(([issuer, numbers]) => [issuer, ...numbers]);
+  return JSON.stringify([reach.keys, issued, reach.grant.identity?.birthDate]);
 }
 
 /**

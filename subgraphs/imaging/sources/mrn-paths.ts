@@ -75,8 +75,9 @@ function inThread(expressions: ExpressionPool, rules: RulesName): EvaluatePath {
 }
 
 /**
- * Returns the medical record numbers of a patient: the values of the first expression that gives any (DW-19).
- * Values that are empty or cannot be searched exactly are removed. An empty list means no studies.
+ * Returns the medical record numbers of a patient: the values of the first expression that gives any (DW-19), and those
+ * of each record that was merged with the patient's. Values that are empty, cannot be searched exactly, or are withheld
+ * are removed. An empty list means no studies.
  * @throws Fault `internal` for an expression that cannot be evaluated; Faults of `evaluate`
  */
 export async function medicalRecordNumbers(
@@ -86,13 +87,27 @@ export async function medicalRecordNumbers(
 ): Promise<readonly string[]> {
   const known = kept.get(identity);
   if (known?.expressions === expressions) return known.numbers;
-  const numbers = Object.freeze(await evaluated(identity, expressions, evaluate));
+  const numbers = Object.freeze(await numbersOf(identity, expressions, evaluate));
   if (Object.isFrozen(identity)) kept.set(identity, { expressions, numbers });
   return numbers;
 }
 
 /** By identity: a frozen one is kept for as long as the EHR is not asked again, others belong to one request. */
 const kept = new WeakMap<PatientIdentity, { expressions: readonly string[]; numbers: readonly string[] }>();
+
+async function numbersOf(
+  identity: PatientIdentity,
+  expressions: readonly string[],
+  evaluate: EvaluatePath,
+): Promise<string[]> {
+  const { merged = [], withheld = [] } = identity;
+  const numbers: string[] = [];
+  for (const identifier of [identity.identifier, ...merged]) {
+    numbers.push(...(await evaluated({ ...identity, identifier }, expressions, evaluate)));
+  }
+  // Only now: a withheld number must not give its place to the value of another expression.
+  return [...new Set(numbers)].filter((number) => !withheld.includes(number.trim()));
+}
 
 async function evaluated(
   identity: PatientIdentity,

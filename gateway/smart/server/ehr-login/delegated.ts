@@ -3,7 +3,7 @@ import { generateRandomCodeVerifier, generateRandomNonce, generateRandomState } 
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
-import { identityOf } from '../../patient/identity.ts';
+import { ownIdentity, patientRecord, standsAlone } from '../../../identity/patient-record.ts';
 import type { IndependentConfig } from '../../discovery/smart-configuration.ts';
 import type { UpstreamDeps } from '../../token/upstream.ts';
 import { call } from '../../token/upstream.ts';
@@ -121,13 +121,19 @@ export function delegatedLogin(deps: DelegatedDeps): Identify {
   ): Promise<{ login: EhrLogin; user: User }> => {
     const { tokens, patient: id, subject, signIn } = answer;
     const patient = await read(tenant, `Patient/${id}`, tokens.access);
-    const identity = patient && identityOf(patient, id);
-    if (!identity) throw new EhrRefusal('the patient cannot be read with the token');
+    const record = patient && patientRecord(patient, id);
+    if (!record) throw new EhrRefusal('the patient cannot be read with the token');
     const shown = person(patient as unknown as Patient, id);
     const fhirUser = relative(answer.fhirUser, config.fhirBaseUrl);
     const who = answer.name ?? (await nameOf(tenant, fhirUser, shown, tokens.access)) ?? fhirUser ?? subject;
     return {
-      login: { session: { tokens, held: name, signIn, patient: identity }, person: shown },
+      login: {
+        session: {
+          ...{ tokens, held: name, signIn, patient: ownIdentity(record) },
+          ...(!standsAlone(record, outside.now()) && { needsOthers: true }),
+        },
+        person: shown,
+      },
       user: { account: subject, name: who, ...(fhirUser !== undefined && { fhirUser }) },
     };
   };

@@ -79,7 +79,8 @@ export function delegation(deps: DelegationDeps): { identify: Identify; ehr: Ehr
           if (own && session?.patient.id === patient.id) await sessions.refuse(own.grantId);
           return [];
         }
-        const known = session?.patient.id === patient.id && !session.refused ? session.patient : undefined;
+        const isUsable = session?.patient.id === patient.id && !session.refused && !session.needsOthers;
+        const known = isUsable ? session.patient : undefined;
         return identified(patient, typeof found === 'object' ? found : (known ?? found));
       },
     },

@@ -25,6 +25,8 @@ export interface EhrSession {
   patient: PatientIdentity;
   /** The EHR has refused this patient since: `patient` is no longer used. */
   refused?: true;
+  /** The patient's record alone did not say which identifiers are theirs: `patient` is not used. */
+  needsOthers?: true;
   /** Seconds since the epoch. */
   until: number;
 }

@@ -3,7 +3,9 @@ import type { Access, PatientIdentity } from '../../../../schema/access/access.t
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
-import type { PatientRecord } from '../../../joins/record-directory.ts';
+import { resolveIdentity, type UnclearReason } from '../../../identity/resolve-identity.ts';
+import { recordLookup, type ClinicalRecord } from '../../../joins/record-lookup.ts';
+import type { UpstreamDeps } from '../../token/upstream.ts';
 import type { Person } from './identify.ts';
 
 /** Largest numbers of people on a sign-in page. */
@@ -15,29 +17,35 @@ const MOST_CLINICIANS = 20;
  * patient's images. It does not decide what a caller may see.
  * @param open opens the clinical record with an Access
  */
-export function peopleOfRecord(open: (tenant: Tenant, access: Access) => PatientRecord) {
+export function peopleOfRecord(
+  open: (tenant: Tenant, access: Access) => ClinicalRecord,
+  { now, onUnclear }: Pick<UpstreamDeps, 'now' | 'onUnclear'> = { now: Date.now },
+) {
   const record = (tenant: Tenant) => open(tenant, ourAccess(tenant));
   return {
     /** Returns the patients and their general practitioners. */
     async people(tenant: Tenant): Promise<Person[]> {
       const own = record(tenant);
       const search = { params: [], count: MOST_PATIENTS };
-      const patients = (await own.search('Patient', search)).resources as Patient[];
+      const found = (await own.search('Patient', search)).resources as Patient[];
+      // A record that another one has replaced is no longer used.
+      const patients = found.filter(({ active }) => active !== false);
       const references = patients.flatMap(({ generalPractitioner = [] }) => generalPractitioner);
       const ids = references.map(({ reference }) => /^Practitioner\/([^/]+)$/.exec(reference ?? '')?.[1]);
       const clinicians = [...new Set(ids)].filter((id) => id !== undefined).slice(0, MOST_CLINICIANS);
       const practitioners = await Promise.all(clinicians.map((id) => readable(own.read('Practitioner', id))));
-      const found = [...patients, ...practitioners] as (Patient | Practitioner | undefined)[];
-      return found.flatMap((resource) => (resource?.id ? [person(resource, resource.id)] : []));
+      const people = [...patients, ...practitioners] as (Patient | Practitioner | undefined)[];
+      return people.flatMap((resource) => (resource?.id ? [person(resource, resource.id)] : []));
     },
 
     /** Returns the identity of a patient; undefined when the record does not have the patient. */
     async identity(tenant: Tenant, patientId: string): Promise<PatientIdentity | undefined> {
       if (!FHIR_ID.test(patientId)) return undefined;
-      const patient = (await readable(record(tenant).read('Patient', patientId))) as Patient | undefined;
+      const lookup = recordLookup(() => record(tenant));
+      const patient = await lookup.read(patientId);
       if (!patient) return undefined;
-      const { identifier = [], birthDate } = patient;
-      return { id: patientId, identifier, ...(birthDate && { birthDate }) };
+      const unclear = (reason: UnclearReason) => onUnclear?.(tenant, reason);
+      return resolveIdentity(patient, { lookup, onUnclear: unclear, now: now() });
     },
   };
 }
