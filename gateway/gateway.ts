@@ -6,6 +6,7 @@ import { clinicalSubgraph } from '../subgraphs/clinical/app.ts';
 import type { FirstSeen } from '../subgraphs/imaging/cache/first-seen.ts';
 import { imagingSubgraph, type ImagingDeps } from '../subgraphs/imaging/app.ts';
 import { patientDirectory } from './joins/record-directory.ts';
+import { recordStudies } from './joins/record-studies.ts';
 import { requestRecords } from './joins/request-records.ts';
 import { selfTest } from './self-test/self-test.ts';
 import { authorizer } from './smart/authorize.ts';
@@ -32,6 +33,7 @@ export interface PartsOptions extends UpstreamDeps {
   exports?: Parameters<typeof clinicalSubgraph>[0]['exports'];
   dimse?: ImagingDeps['dimse'];
   onRefused?: ImagingDeps['onRefused'];
+  onContradiction?: ImagingDeps['onContradiction'];
   /** Milliseconds that a request waits for a record that is being loaded. */
   loadWait?: number;
   /** The state that the gateways of one installation share. */
@@ -61,6 +63,8 @@ export function gatewayParts(options: PartsOptions) {
     now: () => now() / 1000,
     capability: sealer.seal,
     directory: patientDirectory(records.open),
+    recordStudies: recordStudies(records.open),
+    onContradiction: options.onContradiction,
     shared: shared.cache && shared.seen && { cache: shared.cache, seen: shared.seen },
   });
   const server = authorizationServer({

@@ -94,6 +94,7 @@ async function main(): Promise<void> {
     dimse: { host, port: settings.dimsePort, maxBytes: settings.dimseCacheBytes },
     exports: { bytes: settings.exportBytes, seconds: settings.exportSeconds },
     onRefused: measured.imageRefused,
+    onContradiction: measured.studyContradicted,
   });
   const { clinical, server } = parts;
   redis?.onChange((reachable, reason) => {

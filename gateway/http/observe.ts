@@ -64,6 +64,8 @@ export interface Metrics {
   observe(method: string, route: string, status: number, seconds: number): void;
   /** Counts an object of an image source that is not the requested one, or an association refused by our C-STORE SCP. */
   imageRefused(source: string, reason: string): void;
+  /** Counts a study for which the clinical record and an archive name different patients (IA-34). */
+  studyContradicted(): void;
 }
 
 /** Creates the Prometheus metrics. No label names a patient, a token or a dynamic tenant. */
@@ -83,6 +85,11 @@ export function metrics(): Metrics {
     labelNames: ['source', 'reason'],
     registers: [registry],
   });
+  const contradictions = new Counter({
+    name: 'study_contradictions_total',
+    help: 'Studies that were not joined, because the record and an archive name different patients',
+    registers: [registry],
+  });
   /** Series by method, route and status: few, because a route is a pattern. */
   const series = new Map<string, ReturnType<typeof requests.labels>>();
   const seriesOf = (method: string, route: string, status: number) => {
@@ -94,6 +101,7 @@ export function metrics(): Metrics {
   return {
     registry,
     imageRefused: (source, reason) => refused.inc({ source, reason }),
+    studyContradicted: () => contradictions.inc(),
     observe: (method, route, status, seconds) => seriesOf(method, route, status).observe(seconds),
   };
 }

@@ -1,7 +1,13 @@
 import type { Coding, Identifier, ImagingStudy } from 'fhir/r4.js';
 import { UID } from '../../../schema/dicom/dicom.ts';
 import { dateCriterion, dateRange, meetsDate } from '../../../schema/fhir/date-range.ts';
-import { DICOM_UID_SYSTEM, FHIR_ID, hasIdentifierType, parseReference } from '../../../schema/fhir/fhir.ts';
+import {
+  DICOM_UID_SYSTEM,
+  FHIR_ID,
+  hasIdentifierType,
+  parseReference,
+  refersTo,
+} from '../../../schema/fhir/fhir.ts';
 import {
   readToken,
   trimmedAlternatives,
@@ -16,6 +22,8 @@ import type { Order } from '../authorization/patient-directory.ts';
 export interface Candidate {
   study: ImagingStudy;
   memory?: FirstSeenEntry;
+  /** Logical id of the study in the clinical record, if that has it. */
+  recordId?: string;
   /** The orders that the search names, by logical id. */
   orders?: ReadonlyMap<string, Order>;
 }
@@ -107,7 +115,8 @@ const started = each((value, code) => {
 
 const id: Parameter = {
   parse: (values) => ({
-    matches: ({ study }) => values.includes(study.id!),
+    matches: ({ study, recordId }) =>
+      values.includes(study.id!) || (recordId !== undefined && values.includes(recordId)),
     studyUids: values,
   }),
 };
@@ -172,6 +181,7 @@ const basedon: Parameter = {
       matches({ study, orders }) {
         const own = study.basedOn?.flatMap(({ identifier }) => identifier ?? []) ?? [];
         return (
+          ids.some((id) => study.basedOn?.some((one) => refersTo(one, 'ServiceRequest', id))) ||
           own.some((identifier) => tokens.some((wanted) => meetsIdentifier(wanted, identifier))) ||
           ids.some((id) => {
             const { patientId, accessionNumbers = [] } = orders?.get(id) ?? {};

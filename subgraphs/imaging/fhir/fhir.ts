@@ -137,7 +137,7 @@ function capabilityEntries(
   entries: readonly SearchEntry[],
   options: ImagingFhirOptions,
 ): Promise<SearchEntry[]> {
-  const patients = new Map(page.map(({ study, record }) => [study.id, record.patientId]));
+  const patients = new Map(page.map(({ study, record }) => [study.id, record?.patientId]));
   // A study that is reduced to some elements may refer to no Endpoint.
   const naming = entries.flatMap(({ resource }) =>
     (resource as ImagingStudy).endpoint ? [resource as ImagingStudy] : [],

@@ -15,7 +15,9 @@ export function linkedStudies({
   _patientId,
   _accessionNumbers,
   _studyUids,
-}: StudyLinks): { patientId: string; isLinked: (study: StudyDocument) => boolean } | undefined {
+}: StudyLinks):
+  | { patientId: string; isLinked: (study: Pick<StudyDocument, 'uid' | 'accessionNumbers'>) => boolean }
+  | undefined {
   const numbers = new Set(_accessionNumbers ?? []);
   const uids = new Set(_studyUids ?? []);
   // Without the patient an accession number is not enough: the numbers repeat between sites.

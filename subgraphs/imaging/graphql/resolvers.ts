@@ -35,7 +35,7 @@ import { findStudies, type ResourceOptions, type FoundStudy } from '../fhir/find
 import { loaders } from './graphql-loaders.ts';
 import { linkedStudies, type StudyLinks } from './linked-studies.ts';
 import { PAGE_LIMIT, parseSearch, type ImagingStudySearch } from '../fhir/search.ts';
-import { studyDocument } from '../study/study-document.ts';
+import { studyDocument, type StudyDocument } from '../study/study-document.ts';
 import type { Imaging } from '../study/studies.ts';
 import { readEndpoint } from '../fhir/study-endpoint.ts';
 
@@ -144,7 +144,7 @@ export function imagingResolvers(
       const links = linkedStudies(source);
       if (!links) return [];
       await loaders.patient.load(links.patientId);
-      const isLinked = ({ record }: FoundStudy) => links.isLinked(studyDocument(record));
+      const isLinked = (found: FoundStudy) => links.isLinked(keysOf(found));
       const results = await findStudies(imaging, searchOf(args, links.patientId), options, isLinked);
       report(results.failed);
       return listed(results, args);
@@ -230,14 +230,22 @@ const joins = new Derivation<FoundStudy, Joined>();
  */
 function joined(found: FoundStudy): Joined {
   return joins.of(found, [], () => {
-    const { patientId } = found.record;
+    const patientId = found.record?.patientId ?? found.own?.patientId;
     return Object.freeze({
       ...found.study,
       ...(patientId !== undefined && { _patientId: patientId }),
-      _accessionNumbers: studyDocument(found.record).accessionNumbers,
+      _accessionNumbers: keysOf(found).accessionNumbers,
       [FOUND]: found,
     });
   });
+}
+
+/** Returns what links a study to reports and orders: its UID and its accession numbers, those of both halves. */
+function keysOf({ study, record, own }: FoundStudy): Pick<StudyDocument, 'uid' | 'accessionNumbers'> {
+  const ofArchive = record ? studyDocument(record).accessionNumbers : [];
+  if (!own) return { uid: study.id!, accessionNumbers: ofArchive };
+  const ofRecord = own.accessions.map(({ value }) => value!);
+  return { uid: own.uid ?? study.id!, accessionNumbers: [...new Set([...ofArchive, ...ofRecord])] };
 }
 
 async function resolveReference(
@@ -247,7 +255,10 @@ async function resolveReference(
   options: ResourceOptions,
 ): Promise<UnionMember | undefined> {
   if (reference.reference === undefined) return undefined;
-  const target = parseReference(reference.reference);
+  // The record's references to itself are relative: an absolute one names a resource of another server.
+  const target = /^[a-z][a-z0-9+.-]*:/i.test(reference.reference)
+    ? undefined
+    : parseReference(reference.reference);
   if (!target || !isResourceType(target.type)) throw unresolved();
   if (type !== undefined && target.type !== type) return undefined;
   if (target.type === 'Endpoint') return readEndpoint(facts.imaging, target.id, options);

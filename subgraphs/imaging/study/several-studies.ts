@@ -8,6 +8,8 @@ import { logCrossed } from '../authorization/caller-reach.ts';
 import { awaitFirstBytes, framesWithFailover, isSourceFailure } from './failover.ts';
 import type { StudyQuery } from './study-query.ts';
 import type { OpenStudy } from './open-study.ts';
+import { RecordJoin } from './record/record-join.ts';
+import type { RecordHalvesOptions } from './record/record-halves.ts';
 import type { RestrictedStudies } from './restricted-studies.ts';
 import type { InstanceTarget, Target } from '../sources/source.ts';
 import type { Detail, Imaging, SearchResult, StudyFilter, StudyList, StudyRecord } from './studies.ts';
@@ -33,21 +35,25 @@ export class SeveralStudies implements Imaging {
   readonly #sources: readonly RestrictedStudies[];
   readonly #options: SeveralStudiesOptions;
   readonly #holders: StudyHolders;
+  readonly #join: RecordJoin;
   readonly #turns = new LoopTurns();
   #replaced = false;
   /** True if this request has given a list. The first list does not wait for a turn of the event loop. */
   #hasListed = false;
 
-  constructor(sources: readonly RestrictedStudies[], options: SeveralStudiesOptions) {
+  constructor(sources: readonly RestrictedStudies[], options: SeveralStudiesOptions & RecordHalvesOptions) {
     this.tenant = options.tenant;
     this.access = options.access;
     this.#sources = sources;
     this.#options = options;
     this.#holders = new StudyHolders(sources, options);
+    const list = (...asked: Parameters<Imaging['studiesOf']>) => this.studiesOf(...asked);
+    const study = (...asked: Parameters<Imaging['study']>) => this.study(...asked);
+    this.#join = new RecordJoin({ sources, list, study }, options);
   }
 
   get sourceFaults(): readonly Fault[] {
-    return [...this.#holders.unanswered];
+    return [...this.#holders.unanswered, ...this.#join.faults];
   }
 
   get usedCopy(): boolean {
@@ -96,6 +102,7 @@ export class SeveralStudies implements Imaging {
   }
 
   async prefetch(patientIds: readonly string[]): Promise<void> {
+    this.#join.prefetch(patientIds);
     // What a source does not answer now is asked and reported by `studiesOf`.
     await Promise.allSettled(this.#sources.map((source) => source.prefetch(patientIds)));
   }
@@ -146,6 +153,10 @@ export class SeveralStudies implements Imaging {
       throw error;
     }
   }
+
+  joinedStudiesOf = (patientId: string | undefined, filter: StudyFilter = {}) =>
+    this.#join.list(patientId, filter);
+  joinedStudy = (id: string, detail?: Detail) => this.#join.study(id, detail);
 
   patientById(id: string): string {
     return requirePatient(this.access, id).id;
