@@ -104,20 +104,12 @@ function identifiers(
  * be sent, or to images that are not there.
  */
 function withoutEndpoints(resource: ImagingStudy): ImagingStudy {
-  const { endpoint: _, contained, series, ...study } = copied(resource);
+  const { endpoint: _, contained, series, ...study } = structuredClone(resource);
   return omitEmpty<ImagingStudy>({
     ...study,
     contained: contained?.filter(({ resourceType }) => resourceType !== 'Endpoint'),
     series: series?.map(({ endpoint: _, ...one }) => one),
   });
-}
-
-/** Copies plain objects and arrays: the record's own resource belongs to other parts of the request. */
-function copied<T>(value: T): T {
-  if (Array.isArray(value)) return value.map(copied) as T;
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype)
-    return value;
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, copied(one)])) as T;
 }
 
 /** Gives the contained Endpoint of the archive's half an id that no contained resource of the record has. */

@@ -167,7 +167,8 @@ export function imagingResolvers(
       series: faultsAsErrors<Joined, ImagingContext, Args>((found, args, context, info) =>
         selectSeries({ series: seriesOf(found[FOUND]) }, args, context, info),
       ),
-      __resolveReference: entity(study),
+      // The subgraph library writes the type into the object, and this one is frozen and shared.
+      __resolveReference: entity(async (...asked) => ({ ...(await study(...asked)) })),
     },
     Endpoint: { ...generated['Endpoint'], __resolveReference: entity(endpoint) },
     ImagingStudySeries: {

@@ -1,3 +1,5 @@
+import type { Access } from '../../../../schema/access/access.ts';
+import { permitting } from '../../../../schema/access/scopes.ts';
 import { UID } from '../../../../schema/dicom/dicom.ts';
 import { Fault, toFault } from '../../../../schema/fault/fault.ts';
 import { isSourceFailure } from '../failover.ts';
@@ -24,9 +26,11 @@ export class RecordJoin {
   readonly #archives: Archives;
   readonly #questions: RecordQuestions;
   readonly #halves: RecordHalves;
+  readonly #access: Access;
 
   constructor(archives: Archives, options: RecordHalvesOptions) {
     this.#archives = archives;
+    this.#access = options.access;
     this.#questions = new RecordQuestions(options);
     this.#halves = new RecordHalves(archives.sources, options);
   }
@@ -45,17 +49,26 @@ export class RecordJoin {
     if (list instanceof Fault && (own.studies.length === 0 || !this.#mayStandIn(list))) throw list;
     const archive = list instanceof Fault ? { records: [], failed: [list] } : list;
     if (own.studies.length === 0 && !own.fault) return archive;
+    const isNamed = ({ uid, recordId }: RecordStudy) =>
+      !ids || ids.includes(recordId) || (uid !== undefined && ids.includes(uid));
+    // An accession number joins if the patient has only one study with it.
     const isPartial = ids && !(list instanceof Fault) && own.studies.some(({ uid }) => uid === undefined);
-    const all = isPartial ? await this.#archives.list(patientId, unnamed) : archive;
+    const all = isPartial ? (await this.#archives.list(patientId, unnamed)).records : archive.records;
+    const found = new Set(archive.records.map(uidOf));
     const { joined, alone } = await this.#halves.joined(
-      { records: archive.records, ofPatient: all.records, isWhole: archive.failed.length === 0 },
+      { records: archive.records, ofPatient: all, isWhole: archive.failed.length === 0 },
       own.studies,
-      (study) =>
-        (patientId === undefined || study.patientId === patientId) &&
-        (!ids || ids.includes(study.recordId) || (study.uid !== undefined && ids.includes(study.uid))),
+      (study) => (patientId === undefined || study.patientId === patientId) && isNamed(study),
     );
+    const isWanted = (uid: string): boolean => {
+      const half = joined.get(uid);
+      return found.has(uid) || (half !== undefined && isNamed(half));
+    };
+    const records = isPartial ? all.filter((one) => isWanted(uidOf(one))) : archive.records;
     if (list instanceof Fault && alone.length === 0) throw list;
-    return { ...archive, failed: own.fault ? [...archive.failed, own.fault] : archive.failed, joined, alone };
+    const failed = own.fault ? [...archive.failed, own.fault] : archive.failed;
+    for (const fault of failed) this.faults.add(fault);
+    return { records, failed, joined, alone };
   }
 
   /** See `Imaging.joinedStudy`. */
@@ -96,7 +109,8 @@ export class RecordJoin {
     const patientId = half?.patientId ?? record?.patientId;
     const same = studies.filter((study) => isOne(study) || byAccession(study));
     // An accession number joins if the patient has only one study with it.
-    const needsAll = isWhole && patientId !== undefined && same.some(byAccession);
+    const mayList = permitting(this.#access.permissions, 'ImagingStudy', 's').length > 0;
+    const needsAll = isWhole && mayList && patientId !== undefined && same.some(byAccession);
     const all = needsAll ? (await this.#archives.list(patientId, detail ? { detail } : {})).records : [];
     const records = record ? [record] : [];
     const { joined, alone } = await this.#halves.joined({ records, ofPatient: all, isWhole }, same, isOne);
