@@ -102,9 +102,9 @@ export class SeveralStudies implements Imaging {
   }
 
   async prefetch(patientIds: readonly string[]): Promise<void> {
-    this.#join.prefetch(patientIds);
     // What a source does not answer now is asked and reported by `studiesOf`.
-    await Promise.allSettled(this.#sources.map((source) => source.prefetch(patientIds)));
+    const ofArchives = this.#sources.map((source) => source.prefetch(patientIds));
+    await Promise.allSettled([...ofArchives, this.#join.prefetch(patientIds)]);
   }
 
   async studiesOf(patientId: string | undefined, filter?: StudyFilter): Promise<StudyList> {

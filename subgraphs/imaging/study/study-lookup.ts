@@ -78,11 +78,7 @@ export class StudyLookup {
     this.#source.undelayed('lookupUntil');
     const reaches = await this.#caller.byUid();
     if (!reaches) return [];
-    const unknown = studyUids.filter((uid) => !this.#byUid.has(uid));
-    const rows = [
-      ...(await this.#rowsOf(unknown)),
-      ...studyUids.flatMap((uid) => this.#byUid.get(uid) ?? []),
-    ];
+    const rows = await this.#rowsOf(studyUids);
     return studyUids.filter((uid) =>
       studiesIn(rows, uid).some((row) => !this.#caller.includes(reaches, row)),
     );
@@ -118,15 +114,21 @@ export class StudyLookup {
 
   /** Reads the rows by which `crossed` decides, of the studies of several patients at once. */
   async prefetchCrossed(studyUids: readonly string[]): Promise<void> {
-    if (!(await this.#caller.byUid())) return;
+    if (await this.#caller.byUid()) await this.prefetchStanding(studyUids);
+  }
+
+  /** Reads the rows by which `standing` decides, of the studies of several patients at once. */
+  async prefetchStanding(studyUids: readonly string[]): Promise<void> {
     const uids = [...new Set(studyUids)];
     const rows = await this.#rowsOf(uids);
     for (const uid of uids) this.#byUid.set(uid, studiesIn(rows, uid));
   }
 
   async #rowsOf(studyUids: readonly string[]): Promise<DicomJson[]> {
-    const asked = chunked([...studyUids].sort()).map((some) => this.#source.ask(byUid(...some), OWNER_TTL));
-    return (await Promise.all(asked)).flat();
+    const unknown = studyUids.filter((uid) => !this.#byUid.has(uid)).sort();
+    const asked = chunked(unknown).map((some) => this.#source.ask(byUid(...some), OWNER_TTL));
+    const known = studyUids.flatMap((uid) => this.#byUid.get(uid) ?? []);
+    return [...(await Promise.all(asked)).flat(), ...known];
   }
 
   /** Returns the study's row if this process remembers that the caller may have it; does not ask the source. */

@@ -3,6 +3,7 @@ import { permitting } from '../../../../schema/access/scopes.ts';
 import { UID } from '../../../../schema/dicom/dicom.ts';
 import { Fault, toFault } from '../../../../schema/fault/fault.ts';
 import { isSourceFailure } from '../failover.ts';
+import { askEach } from '../study-holders.ts';
 import type { RestrictedStudies } from '../restricted-studies.ts';
 import type { Detail, JoinedStudy, StudyFilter, StudyList, StudyRecord } from '../studies.ts';
 import { RecordHalves, uidOf, type RecordHalvesOptions } from './record-halves.ts';
@@ -14,6 +15,16 @@ export interface Archives {
   sources: readonly RestrictedStudies[];
   list(patientId: string | undefined, filter: StudyFilter): Promise<StudyList>;
   study(studyUid: string, detail?: Detail): Promise<StudyRecord | undefined>;
+}
+
+/** What was found of a study by one of its ids. */
+interface Halves {
+  record: StudyRecord | undefined;
+  half: RecordStudy | undefined;
+  /** False when an archive did not answer. */
+  isWhole: boolean;
+  /** All studies of the record that were found with it. */
+  studies: readonly RecordStudy[];
 }
 
 /**
@@ -35,8 +46,12 @@ export class RecordJoin {
     this.#halves = new RecordHalves(archives.sources, options);
   }
 
-  prefetch(patientIds: readonly string[]): void {
-    this.#questions.prefetch(patientIds);
+  /** Asks for what `list` of each of these patients needs, in as few questions as for one. */
+  async prefetch(patientIds: readonly string[]): Promise<void> {
+    const found = await this.#questions.prefetch(patientIds);
+    const uids = found.flatMap(({ uid }) => uid ?? []);
+    if (uids.length === 0) return;
+    await askEach(this.#archives.sources, ({ lookup }) => lookup.prefetchStanding(uids));
   }
 
   /** See `Imaging.joinedStudiesOf`. */
@@ -86,7 +101,7 @@ export class RecordJoin {
       if (missed) throw missed;
       return undefined;
     }
-    const joined = await this.#joinedTo(id, { record, half, isWhole: !fault }, own.studies, detail);
+    const joined = await this.#joinedTo(id, { record, half, isWhole: !fault, studies: own.studies }, detail);
     if (!joined && fault) throw fault;
     for (const missed of [fault, own.fault]) if (missed) this.faults.add(missed);
     return joined;
@@ -95,12 +110,7 @@ export class RecordJoin {
   /** Joins the archive's study, if any, and the record's study with this id, if any. */
   async #joinedTo(
     id: string,
-    {
-      record,
-      half,
-      isWhole,
-    }: { record?: StudyRecord | undefined; half?: RecordStudy | undefined; isWhole: boolean },
-    studies: readonly RecordStudy[],
+    { record, half, isWhole, studies }: Halves,
     detail: Detail | undefined,
   ): Promise<JoinedStudy | undefined> {
     const uid = record ? uidOf(record) : half?.uid;

@@ -24,7 +24,7 @@ export interface RecordAnswer {
 }
 
 /** Seconds that a request waits for the record's half of its studies: the archive's half must not be late with it. */
-const RECORD_SECONDS = 5;
+const RECORD_SECONDS = 10;
 
 /** The questions of one request to the clinical record about its studies, each asked once. */
 export class RecordQuestions {
@@ -35,21 +35,24 @@ export class RecordQuestions {
     this.#options = options;
   }
 
-  /** Asks for the studies of several patients at once (FG-6); `ofPatient` of each is then answered by that. */
-  prefetch(patientIds: readonly string[]): void {
+  /**
+   * Asks for the studies of several patients at once (FG-6); `ofPatient` of each is then answered by that.
+   * @returns the studies of all of them
+   */
+  async prefetch(patientIds: readonly string[]): Promise<readonly RecordStudy[]> {
     const { access } = this.#options;
-    for (const some of chunked(patientIds.filter((id) => grantFor(access, id)))) {
+    const asked = chunked(patientIds.filter((id) => grantFor(access, id))).map((some) => {
       const all = this.#ask(`patients ${some.join()}`, (record, tenant) =>
         record.ofPatients(tenant, access, some),
       );
-      for (const id of some) {
-        const own = all.then((answer) => ({
-          ...answer,
-          studies: answer.studies.filter(({ patientId }) => patientId === id),
-        }));
-        this.#asked.set(`patient ${id}`, own);
-      }
-    }
+      for (const id of some)
+        this.#asked.set(
+          `patient ${id}`,
+          all.then((answer) => answerOf(answer, id)),
+        );
+      return all;
+    });
+    return (await Promise.all(asked)).flatMap(({ studies }) => studies);
   }
 
   /**
@@ -101,6 +104,11 @@ export class RecordQuestions {
     const details = { service: 'clinical', cause, ...(retryAfter !== undefined && { retryAfter }) } as const;
     return new Fault(cause.code, message, details);
   }
+}
+
+/** Returns the part of an answer that is about one patient. */
+function answerOf(answer: RecordAnswer, patient: string): RecordAnswer {
+  return { ...answer, studies: answer.studies.filter(({ patientId }) => patientId === patient) };
 }
 
 /** Reads studies, each once. */
