@@ -139,14 +139,17 @@ function capabilityEntries(
 ): Promise<SearchEntry[]> {
   const patients = new Map(page.map(({ study, record }) => [study.id, record?.patientId]));
   // A study that is reduced to some elements may refer to no Endpoint.
-  const naming = entries.flatMap(({ resource }) =>
-    (resource as ImagingStudy).endpoint ? [resource as ImagingStudy] : [],
-  );
+  const naming = entries.flatMap(({ resource }) => {
+    const study = resource as ImagingStudy;
+    return study.endpoint || study.series?.some((one) => one.endpoint) ? [study] : [];
+  });
   return Promise.all(
     naming.map(async (study): Promise<SearchEntry> => {
       const fullUrl = `urn:uuid:${randomUUID()}`;
       const patientId = patients.get(study.id);
-      study.endpoint = [{ reference: fullUrl, type: 'Endpoint' }];
+      const endpoint = [{ reference: fullUrl, type: 'Endpoint' }];
+      if (study.endpoint) study.endpoint = endpoint;
+      else study.series = study.series!.map((one) => ({ ...one, endpoint }));
       const addressed = { uid: study.id!, ...(patientId !== undefined && { patientId }) };
       return { resource: await capabilityEndpoint(imaging, addressed, options), mode: 'include', fullUrl };
     }),

@@ -123,7 +123,12 @@ function withFreeId(archive: ImagingStudy, taken: readonly Resource[] = []): Ima
     ...rest,
     reference: reference === `#${endpoint.id}` ? `#${id}` : reference!,
   });
-  return { ...archive, contained: [{ ...endpoint, id }], endpoint: (archive.endpoint ?? []).map(moved) };
+  return omitEmpty<ImagingStudy>({
+    ...{ ...archive, contained: [{ ...endpoint, id }], endpoint: archive.endpoint?.map(moved) },
+    series: archive.series?.map((one) =>
+      one.endpoint ? { ...one, endpoint: one.endpoint.map(moved) } : one,
+    ),
+  });
 }
 
 /** Tells whether the record names the order that the archive knows by its accession number. */

@@ -22,6 +22,8 @@ export interface StudyRecord {
   series: readonly DicomJson[];
   /** Instance-level rows of all series, each with its SeriesInstanceUID; undefined unless asked for. */
   instances?: readonly DicomJson[];
+  /** True if its series lie in several archives: it is retrieved series by series (IA-35). */
+  isSplit?: boolean;
 }
 
 /** How much of each study is wanted: 1, 2 or 3 calls to the source, however many studies. */

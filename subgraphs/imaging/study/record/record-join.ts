@@ -114,7 +114,8 @@ export class RecordJoin {
     detail: Detail | undefined,
   ): Promise<JoinedStudy | undefined> {
     const uid = record ? uidOf(record) : half?.uid;
-    const isOne = (study: RecordStudy) => study === half || (uid !== undefined && study.uid === uid);
+    const isOne = (study: RecordStudy) =>
+      study.recordId === half?.recordId || (uid !== undefined && study.uid === uid);
     const byAccession = ({ uid, accessions }: RecordStudy) => uid === undefined && accessions.length > 0;
     const patientId = half?.patientId ?? record?.patientId;
     const same = studies.filter((study) => isOne(study) || byAccession(study));
