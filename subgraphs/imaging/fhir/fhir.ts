@@ -26,7 +26,7 @@ import { Derivation } from '../../../schema/process/derivation.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { OpenImaging } from '../study/studies.ts';
 import { randomUUID } from 'node:crypto';
-import { ENDPOINT_ID, endpointStyle, wadoEndpoint } from './endpoint.ts';
+import { ENDPOINT_ID, endpointStyle, namesEndpoint, wadoEndpoint } from './endpoint.ts';
 import {
   findStudies,
   readStudy,
@@ -139,10 +139,7 @@ function capabilityEntries(
 ): Promise<SearchEntry[]> {
   const patients = new Map(page.map(({ study, record }) => [study.id, record?.patientId]));
   // A study that is reduced to some elements may refer to no Endpoint.
-  const naming = entries.flatMap(({ resource }) => {
-    const study = resource as ImagingStudy;
-    return study.endpoint || study.series?.some((one) => one.endpoint) ? [study] : [];
-  });
+  const naming = entries.map(({ resource }) => resource as ImagingStudy).filter(namesEndpoint);
   return Promise.all(
     naming.map(async (study): Promise<SearchEntry> => {
       const fullUrl = `urn:uuid:${randomUUID()}`;
