@@ -7,6 +7,7 @@ import type { FirstSeen } from '../subgraphs/imaging/cache/first-seen.ts';
 import { imagingSubgraph, type ImagingDeps } from '../subgraphs/imaging/app.ts';
 import type { UnclearReason } from './identity/resolve-identity.ts';
 import { patientDirectory } from './joins/record-directory.ts';
+import { recordStudies } from './joins/record-studies.ts';
 import { requestRecords } from './joins/request-records.ts';
 import { selfTest } from './self-test/self-test.ts';
 import { authorizer } from './smart/authorize.ts';
@@ -35,6 +36,7 @@ export interface PartsOptions extends Omit<UpstreamDeps, 'onUnclear'> {
   onRefused?: ImagingDeps['onRefused'];
   /** Counts identities of which a part is withheld. */
   onUnclear?: (reason: UnclearReason) => void;
+  onContradiction?: ImagingDeps['onContradiction'];
   /** Milliseconds that a request waits for a record that is being loaded. */
   loadWait?: number;
   /** The state that the gateways of one installation share. */
@@ -71,6 +73,8 @@ export function gatewayParts(options: PartsOptions) {
     capability: sealer.seal,
     directory: patientDirectory(records.open, outside),
     record: clinical.joins,
+    recordStudies: recordStudies(records.open),
+    onContradiction: options.onContradiction,
     shared: shared.cache && shared.seen && { cache: shared.cache, seen: shared.seen },
   });
   const server = authorizationServer({

@@ -95,6 +95,7 @@ async function main(): Promise<void> {
     exports: { bytes: settings.exportBytes, seconds: settings.exportSeconds },
     onRefused: measured.imageRefused,
     onUnclear: measured.identityUnclear,
+    onContradiction: measured.studyContradicted,
   });
   const { clinical, server } = parts;
   redis?.onChange((reachable, reason) => {

@@ -51,6 +51,10 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'IA-31':
     'A tenant can withhold studies by label, modality, body part, UID or a decision service: in no list, and 404 when retrieved.',
   'IA-33': 'A token can be exchanged for a link to one retrieval that works once, within 60 seconds.',
+  'IA-34':
+    'A study that the clinical record and an archive both have is one ImagingStudy, read by either id. Halves that name different patients are not joined.',
+  'IA-35':
+    'A study whose series lie in several archives has an endpoint at each series; a study that cannot be retrieved has none.',
 
   // DICOMweb and image sources
   'DW-1': 'QIDO-RS searches for studies, series and instances, at every path of the standard.',

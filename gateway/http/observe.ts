@@ -66,6 +66,8 @@ export interface Metrics {
   imageRefused(source: string, reason: string): void;
   /** Counts a patient's identity of which a part is withheld because it is not clear. */
   identityUnclear(reason: string): void;
+  /** Counts a study for which the clinical record and an archive name different patients (IA-34). */
+  studyContradicted(): void;
 }
 
 /** Creates the Prometheus metrics. No label names a patient, a token or a dynamic tenant. */
@@ -91,6 +93,11 @@ export function metrics(): Metrics {
     labelNames: ['reason'],
     registers: [registry],
   });
+  const contradictions = new Counter({
+    name: 'study_contradictions_total',
+    help: 'Studies that were not joined, because the record and an archive name different patients',
+    registers: [registry],
+  });
   /** Series by method, route and status: few, because a route is a pattern. */
   const series = new Map<string, ReturnType<typeof requests.labels>>();
   const seriesOf = (method: string, route: string, status: number) => {
@@ -103,6 +110,7 @@ export function metrics(): Metrics {
     registry,
     imageRefused: (source, reason) => refused.inc({ source, reason }),
     identityUnclear: (reason) => unclear.inc({ reason }),
+    studyContradicted: () => contradictions.inc(),
     observe: (method, route, status, seconds) => seriesOf(method, route, status).observe(seconds),
   };
 }

@@ -1,7 +1,7 @@
 import type { Access } from '../../schema/access/access.ts';
 import type { RecordOperation } from '../../schema/fault/audit.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
-import type { ClinicalRecord } from './record-lookup.ts';
+import type { StudiesRecord } from './record-studies.ts';
 
 /** Signal and audit of a request. */
 type Request = [signal?: AbortSignal, audit?: RecordOperation];
@@ -12,11 +12,11 @@ type Open<Core> = (tenant: Tenant, access: Access, ...request: Request) => Core;
  * read are not read again (FG-6). The graph has an Access of its own for each request.
  * @param clinical the clinical subgraph
  */
-export function requestRecords<Subgraph extends { open: Open<{ unrecorded: ClinicalRecord }> }>(
+export function requestRecords<Subgraph extends { open: Open<{ unrecorded: StudiesRecord }> }>(
   clinical: Subgraph,
 ) {
-  const opened = new WeakMap<Access, ClinicalRecord>();
-  const open: Open<{ unrecorded: ClinicalRecord }> = (tenant, access, ...request) => {
+  const opened = new WeakMap<Access, StudiesRecord>();
+  const open: Open<{ unrecorded: StudiesRecord }> = (tenant, access, ...request) => {
     const record = clinical.open(tenant, access, ...request);
     opened.set(access, record.unrecorded);
     return record;
@@ -25,7 +25,7 @@ export function requestRecords<Subgraph extends { open: Open<{ unrecorded: Clini
     /** The same subgraph, which remembers the records that it opens for the graph. */
     subgraph: { ...clinical, open } as Subgraph,
     /** Opens a record for the directory, whose reads are the gateway's own: the audit trail does not have them. */
-    open: (tenant: Tenant, access: Access): ClinicalRecord =>
+    open: (tenant: Tenant, access: Access): StudiesRecord =>
       opened.get(access) ?? clinical.open(tenant, access).unrecorded,
   };
 }

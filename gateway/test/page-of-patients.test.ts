@@ -17,16 +17,24 @@ import { federatedServer, type FederatedServer } from '../federation/supergraph.
 import { DEFAULT_LIMITS } from '../http/limits.ts';
 import { logger } from '../http/observe.ts';
 import { patientDirectory } from '../joins/record-directory.ts';
+import { recordStudies } from '../joins/record-studies.ts';
 import { requestRecords } from '../joins/request-records.ts';
 import { tenantsOf } from './gateway-alone.ts';
 
 const PATIENTS = 50;
 const log = logger('silent');
 const subject = (number: number) => ({ reference: `Patient/p${number}` });
+/** The archive has the studies below 1.2, the record alone those below 1.3. */
+const study = (number: number, uid: string) => ({
+  ...{ resourceType: 'ImagingStudy', id: `s-${uid}`, status: 'available', subject: subject(number) },
+  ...{ identifier: [{ system: 'urn:dicom:uid', value: `urn:oid:${uid}` }], note: [{ text: 'said' }] },
+});
 const records = Array.from({ length: PATIENTS }, (_, number) => [
   { resourceType: 'Patient', id: `p${number}`, identifier: [{ value: `MRN-${number}` }] },
   { resourceType: 'Condition', id: `c${number}`, subject: subject(number) },
   { resourceType: 'DiagnosticReport', id: `d${number}`, subject: subject(number), status: 'final' },
+  study(number, `1.2.${number}`),
+  study(number, `1.3.${number}`),
 ]).flat();
 
 let ehr: Awaited<ReturnType<typeof startFhirServer>>;
@@ -65,6 +73,7 @@ beforeAll(async () => {
   const imaging = imagingSubgraph({
     ...{ baseUrl: 'http://localhost', dataDir: directory, now: () => Date.now() / 1000, log: log as never },
     directory: patientDirectory(clinical.open),
+    recordStudies: recordStudies(clinical.open),
   });
   const sdl = (name: string) =>
     readFileSync(new URL(`../../schema/${name}.graphql`, import.meta.url), 'utf8');
@@ -110,33 +119,35 @@ async function ask(query: string) {
   return JSON.parse(body.kind === 'complete' ? body.string : '{}') as { data: unknown; errors?: unknown };
 }
 
-const STUDIES = 'ImagingStudyList { id } ImagingStudyConnection { count edges { resource { id } } }';
+const STUDIES =
+  'ImagingStudyList { id note { text } } ImagingStudyConnection { count edges { resource { id } } }';
 const types = () => ehr.requests.map((path) => path.split('?')[0]!.slice(1)).toSorted();
 
 test.each([
-  ['lists', `PatientList { id ConditionList { id } ${STUDIES} }`, ['Condition', 'Patient']],
+  ['lists', `PatientList { id ConditionList { id } ${STUDIES} }`, ['Condition', 'ImagingStudy', 'Patient']],
   [
     'connections',
     `PatientConnection(_count: 50) { edges { resource { id ConditionConnection { count next edges { resource { id } } } ${STUDIES} } } }`,
-    ['Condition', 'Patient'],
+    ['Condition', 'ImagingStudy', 'Patient'],
   ],
   [
     'lists and connections',
     `PatientList(_count: 50) { id ConditionList { id } ConditionConnection(_count: 5) { next } ${STUDIES} }`,
-    ['Condition', 'Patient'],
+    ['Condition', 'ImagingStudy', 'Patient'],
   ],
   // Reports of a study need a field of the other subgraph: a plan.
   [
     'studies with their reports',
     'PatientList { id ConditionList { id } ImagingStudyList { id DiagnosticReportList { id } } }',
-    ['Condition', 'DiagnosticReport', 'Patient'],
+    ['Condition', 'DiagnosticReport', 'ImagingStudy', 'Patient'],
   ],
 ])(
-  '%s: one request to the EHR for each type, and one QIDO search for each level',
+  '%s: one request to the EHR for each type, one QIDO search for each level and for 50 UIDs',
   async (_what, query, asked) => {
     const { data, errors } = await ask(`{ ${query} }`);
     expect(errors).toBeUndefined();
-    expect(JSON.stringify(data).match(/"1\.2\.\d+"/g)!.length).toBeGreaterThanOrEqual(PATIENTS);
-    expect([types(), searches.length > 2]).toEqual([asked, false]);
+    for (const uid of [/"1\.2\.\d+"/g, /"1\.3\.\d+"/g])
+      expect(JSON.stringify(data).match(uid)!.length).toBeGreaterThanOrEqual(PATIENTS);
+    expect([types(), searches.length > 4]).toEqual([asked, false]);
   },
 );

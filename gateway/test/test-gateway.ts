@@ -68,6 +68,7 @@ export async function buildTestGateway(
     tenants = (demo) => tenantsOf(files(demo)),
     dimse,
     shared,
+    onContradiction,
   }: {
     now?: () => number;
     log?: Logger;
@@ -78,6 +79,7 @@ export async function buildTestGateway(
     tenants?: (demo: DemoData) => Tenants;
     /** The address to which archives deliver. */
     dimse?: ImagingDeps['dimse'];
+    onContradiction?: ImagingDeps['onContradiction'];
     /** State that its authorization servers share with those of other gateways. */
     shared?: Pick<SharedState, 'state' | 'shareKeys'>;
   } = {},
@@ -92,7 +94,7 @@ export async function buildTestGateway(
     await copyFiles(demoIndexes, join(dataDir, 'folders'));
   }
   const parts = gatewayParts({
-    ...{ fetch, guardedFetch: fetch, now, baseUrl, dataDir, dimse, shared },
+    ...{ fetch, guardedFetch: fetch, now, baseUrl, dataDir, dimse, shared, onContradiction },
     loadWait: 30_000,
     secrets: ['a secret of the test gateway, long enough'],
     log: log as FastifyBaseLogger,

@@ -1,4 +1,4 @@
-import type { Identifier, OperationOutcome, OperationOutcomeIssue } from 'fhir/r4.js';
+import type { Identifier, OperationOutcome, OperationOutcomeIssue, Reference } from 'fhir/r4.js';
 
 /** Media type of FHIR JSON, FHIR R4 §2.6.1. */
 export const FHIR_JSON = 'application/fhir+json';
@@ -24,6 +24,12 @@ export function parseReference(reference: string | undefined): { type: string; i
   );
   const isLiteral = match && FHIR_ID.test(match[2]!) && !/^(#|urn:)/.test(reference ?? '');
   return isLiteral ? { type: match[1]!, id: match[2]! } : undefined;
+}
+
+/** Returns true when the reference, relative or absolute, names this resource. */
+export function refersTo(reference: Reference | undefined, type: string, id: string): boolean {
+  const target = parseReference(reference?.reference);
+  return target?.type === type && target.id === id;
 }
 
 /** Returns true when the identifier has this type code, in any code system: senders use different ones. */

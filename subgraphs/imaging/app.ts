@@ -27,6 +27,7 @@ import { sourceChecks } from './sources/source-checks.ts';
 import { Sources, type SourcesOptions } from './sources/open.ts';
 import type { OpenImaging } from './study/studies.ts';
 import type { PatientDirectory } from './authorization/patient-directory.ts';
+import type { RecordStudies } from './study/record/record-study.ts';
 import { SeveralStudies } from './study/several-studies.ts';
 import { OWNER_TTL, StudyCache } from './cache/study-cache.ts';
 import type { AbsentStudies, StudyCounts } from './study/study-holders.ts';
@@ -51,6 +52,10 @@ export interface ImagingDeps {
   directory: PatientDirectory;
   /** The record, for searches of studies that lead to it. */
   record?: RecordJoins;
+  /** ImagingStudies of the clinical base, which are joined with those of the archives (IA-34). */
+  recordStudies?: RecordStudies;
+  /** Counts studies for which the record and an archive name different patients. */
+  onContradiction?: (() => void) | undefined;
   /** Makes the URLs of tenants whose images are retrieved by capability (IA-25). */
   capability?: SealStudy;
   /** Reports the progress of the first index of a folder. */
@@ -78,8 +83,11 @@ export function imagingSubgraph(deps: ImagingDeps) {
   const { cache, refusalDelays, metadata, pendingRetrievals, absentStudies, accessionNumbers } = caches;
   const firstSeen = deps.shared?.seen ?? openFirstSeen(dataDir, now);
   const open: OpenImaging = (tenant, access, signal, audit) => {
-    const { dispatcher } = deps;
-    const request = { tenant, access, directory, now, log, signal, dispatcher, ...caches };
+    const { dispatcher, recordStudies, onContradiction } = deps;
+    const request = {
+      ...{ tenant, access, directory, now, log, signal, dispatcher, ...caches },
+      ...{ recordStudies, onContradiction },
+    };
     const restricted = sources.of(tenant).map((images) => new RestrictedStudies({ ...request, images }));
     const core = new SeveralStudies(restricted, request);
     return audit ? new AuditedStudies(core, audit) : core;
@@ -154,6 +162,7 @@ function cachesOf({ shared }: ImagingDeps, threads: ParsingThreads) {
     metadata: new MetadataCache(threads),
     pendingRetrievals: new PendingRetrievals(),
     decisions: new DecisionCache(),
+    recordDecisions: new DecisionCache(),
     ...{ accessionNumbers, absentStudies, counts, refusalDelays },
   };
 }

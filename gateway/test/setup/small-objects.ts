@@ -15,6 +15,8 @@ export interface SmallStudy {
   modality?: string;
   /** DICOM date of the study. Default 20240101. */
   date?: string;
+  /** Number of the series. Default 1. */
+  series?: number;
   /** Default 1. */
   instances?: number;
   description?: string;
@@ -25,7 +27,7 @@ export interface SmallStudy {
 }
 
 /**
- * Writes Part 10 files of a study of one series, `{study}.1`, with the instances `{study}.1.{number}`: 4 × 4 pixels
+ * Writes Part 10 files of one series of a study, `{study}.1`, with the instances `{study}.1.{number}`: 4 × 4 pixels
  * by default.
  */
 export function smallObjects(study: SmallStudy): Buffer[] {
@@ -38,7 +40,7 @@ export function smallObjects(study: SmallStudy): Buffer[] {
     modality = 'CT',
     date = '20240101',
   } = study;
-  const { instances = 1, side = 4, pixels } = study;
+  const { instances = 1, side = 4, pixels, series = 1 } = study;
   const text = (tag: number, vr: string, value: string | undefined) =>
     value === undefined ? [] : [{ tag, vr, value }];
   return Array.from({ length: instances }, (_, index) =>
@@ -46,7 +48,7 @@ export function smallObjects(study: SmallStudy): Buffer[] {
       EXPLICIT_LITTLE_ENDIAN,
       [
         { tag: 0x00080016, vr: 'UI', value: '1.2.840.10008.5.1.4.1.1.7' },
-        { tag: 0x00080018, vr: 'UI', value: `${studyUid}.1.${index + 1}` },
+        { tag: 0x00080018, vr: 'UI', value: `${studyUid}.${series}.${index + 1}` },
         { tag: 0x00080020, vr: 'DA', value: date },
         { tag: 0x00080060, vr: 'CS', value: modality },
         ...text(0x00080050, 'SH', accessionNumber),
@@ -60,8 +62,8 @@ export function smallObjects(study: SmallStudy): Buffer[] {
           ? []
           : [{ tag: 0x00101002, vr: 'SQ', value: [text(0x00100020, 'LO', study.otherPatientId)] }]),
         { tag: 0x0020000d, vr: 'UI', value: studyUid },
-        { tag: 0x0020000e, vr: 'UI', value: `${studyUid}.1` },
-        { tag: 0x00200011, vr: 'IS', value: '1' },
+        { tag: 0x0020000e, vr: 'UI', value: `${studyUid}.${series}` },
+        { tag: 0x00200011, vr: 'IS', value: String(series) },
         { tag: 0x00200013, vr: 'IS', value: String(index + 1) },
         { tag: 0x00280002, vr: 'US', value: [1] },
         { tag: 0x00280004, vr: 'CS', value: 'MONOCHROME2' },

@@ -96,8 +96,10 @@ async function resolveReference(
       : undefined;
   }
   if (reference.reference === undefined) return undefined;
-  if (!target || !isResourceType(target.type) || target.type === 'ImagingStudy') throw unresolved();
-  if (target.type === 'Endpoint') return { __typename: 'Endpoint', id: target.id };
+  if (!target || !isResourceType(target.type)) throw unresolved();
+  // Of the other subgraph, which also reads a study of the record that has no UID (IA-34).
+  if (target.type === 'Endpoint' || target.type === 'ImagingStudy')
+    return { __typename: target.type, id: target.id };
   return (
     target.type === 'Patient' ? patientOrId(clinical, target.id) : clinical.read(target.type, target.id)
   ) as Promise<UnionMember>;

@@ -88,11 +88,17 @@ export class Clinical {
   }
 
   /** The same record for the gateway's own reads, which the audit trail does not have. */
-  get unrecorded(): Pick<Clinical, 'read' | 'search'> {
+  get unrecorded(): Pick<Clinical, 'read' | 'search' | 'holds'> {
     return {
       read: (type, id) => this.#read(type, id),
       search: (type, search) => this.#search(type, search),
+      holds: (type) => this.holds(type),
     };
+  }
+
+  /** Returns false when the source is known to have no resource of a type, of any patient. */
+  async holds(type: string): Promise<boolean> {
+    return (await this.#source.backend()).holds(type);
   }
 
   async #read(type: string, id: string): Promise<Resource> {

@@ -53,6 +53,12 @@ export class FhirServer implements ClinicalSource {
     return this.#shared.capabilities.of(this.#options);
   }
 
+  /** A server that declares its types has no other ones. One that declares nothing may have any. */
+  async holds(type: string): Promise<boolean> {
+    const declared = await this.capabilities();
+    return declared === undefined || declared.has(type);
+  }
+
   async read(type: string, named: readonly string[], signal?: AbortSignal): Promise<Resource[]> {
     // Text that is not an id could lead to another path.
     const ids = named.filter((id) => FHIR_ID.test(id));

@@ -104,6 +104,9 @@ export interface ClinicalSource {
 
   search(type: string, search: SourceSearch, signal?: AbortSignal): Promise<SearchPage>;
 
+  /** Returns false when the backend is known to have no resource of the type: it need not be searched. */
+  holds(type: string): boolean | Promise<boolean>;
+
   /** Returns what the backend declares; undefined when nothing is known. A source without it has all that it supports. */
   capabilities?(): Promise<SourceCapabilities | undefined>;
 

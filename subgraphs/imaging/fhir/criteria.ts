@@ -1,7 +1,13 @@
 import type { Coding, Identifier, ImagingStudy } from 'fhir/r4.js';
 import { UID } from '../../../schema/dicom/dicom.ts';
 import { dateCriterion, dateRange, meetsDate } from '../../../schema/fhir/date-range.ts';
-import { DICOM_UID_SYSTEM, FHIR_ID, hasIdentifierType, parseReference } from '../../../schema/fhir/fhir.ts';
+import {
+  DICOM_UID_SYSTEM,
+  FHIR_ID,
+  hasIdentifierType,
+  parseReference,
+  refersTo,
+} from '../../../schema/fhir/fhir.ts';
 import {
   readToken,
   trimmedAlternatives,
@@ -87,7 +93,8 @@ const started = each((value, code) => {
 
 const id: Parameter = {
   parse: (values) => ({
-    matches: ({ study }) => values.includes(study.id!),
+    matches: ({ study, recordId }) =>
+      values.includes(study.id!) || (recordId !== undefined && values.includes(recordId)),
     studyUids: values,
   }),
 };
@@ -152,6 +159,7 @@ const basedon: Parameter = {
       matches({ study, keys, tests }) {
         const own = study.basedOn?.flatMap(({ identifier }) => identifier ?? []) ?? [];
         return (
+          ids.some((id) => study.basedOn?.some((one) => refersTo(one, 'ServiceRequest', id))) ||
           own.some((identifier) => tokens.some((wanted) => meetsIdentifier(wanted, identifier))) ||
           (keys !== undefined && isLinked(tests?.get(linked), keys))
         );

@@ -10,6 +10,8 @@ export type LinkTests = readonly ((study: StudyKeys) => boolean)[];
 export interface Candidate {
   study: ImagingStudy;
   memory?: FirstSeenEntry;
+  /** Logical id of the study in the clinical record, if that has it. */
+  recordId?: string;
   /** What the study says of itself, for criteria about the record. */
   keys?: StudyKeys;
   /** What the record has found for these criteria. */

@@ -1,4 +1,4 @@
-import type { Endpoint, Reference } from 'fhir/r4.js';
+import type { Endpoint, ImagingStudy, Reference } from 'fhir/r4.js';
 import { DICOM } from '../../../schema/dicom/dicom.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 
@@ -58,6 +58,11 @@ export type EndpointStyle = 'contained' | 'included' | 'capability';
 export function endpointStyle(tenant: Tenant): EndpointStyle {
   const { retrieve = 'token', endpointStyle = 'contained' } = tenant.images[0] ?? {};
   return retrieve === 'token' ? endpointStyle : 'capability';
+}
+
+/** Tells whether a study names an Endpoint, itself or at a series. */
+export function namesEndpoint({ endpoint, series }: ImagingStudy): boolean {
+  return endpoint !== undefined || (series?.some((one) => one.endpoint) ?? false);
 }
 
 /** Returns the elements of an ImagingStudy for its Endpoint; made anew for each answer (IA-29). */

@@ -26,7 +26,7 @@ import { Derivation } from '../../../schema/process/derivation.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { OpenImaging } from '../study/studies.ts';
 import { randomUUID } from 'node:crypto';
-import { ENDPOINT_ID, endpointStyle, wadoEndpoint } from './endpoint.ts';
+import { ENDPOINT_ID, endpointStyle, namesEndpoint, wadoEndpoint } from './endpoint.ts';
 import {
   findStudies,
   readStudy,
@@ -145,16 +145,16 @@ function capabilityEntries(
   entries: readonly SearchEntry[],
   options: ImagingFhirOptions,
 ): Promise<SearchEntry[]> {
-  const patients = new Map(page.map(({ study, record }) => [study.id, record.patientId]));
+  const patients = new Map(page.map(({ study, record }) => [study.id, record?.patientId]));
   // A study that is reduced to some elements may refer to no Endpoint.
-  const naming = entries.flatMap(({ resource }) =>
-    (resource as ImagingStudy).endpoint ? [resource as ImagingStudy] : [],
-  );
+  const naming = entries.map(({ resource }) => resource as ImagingStudy).filter(namesEndpoint);
   return Promise.all(
     naming.map(async (study): Promise<SearchEntry> => {
       const fullUrl = `urn:uuid:${randomUUID()}`;
       const patientId = patients.get(study.id);
-      study.endpoint = [{ reference: fullUrl, type: 'Endpoint' }];
+      const endpoint = [{ reference: fullUrl, type: 'Endpoint' }];
+      if (study.endpoint) study.endpoint = endpoint;
+      else study.series = study.series!.map((one) => ({ ...one, endpoint }));
       const addressed = { uid: study.id!, ...(patientId !== undefined && { patientId }) };
       return { resource: await capabilityEndpoint(imaging, addressed, options), mode: 'include', fullUrl };
     }),

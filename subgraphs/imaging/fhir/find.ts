@@ -8,11 +8,13 @@ import { uid, unsignedInt } from '../dicom/dicom-text.ts';
 import { endpointStyle, type EndpointStyle } from './endpoint.ts';
 import { imagingStudy } from './imaging-study.ts';
 import { addInstances } from './study-instances.ts';
+import { aloneStudy, withRecord } from './one-study.ts';
 import { inOrder, matches, studyUidsOf, type ImagingStudySearch, type NamedPatient } from './search.ts';
 import type { FirstSeenEntry, FirstSeen, Sighting } from '../cache/first-seen.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
 import type { WadoBaseOptions } from '../study/wado-base.ts';
-import type { Detail, Imaging, StudyRecord } from '../study/studies.ts';
+import type { RecordStudy } from '../study/record/record-study.ts';
+import type { Detail, Imaging, StudyList, StudyRecord } from '../study/studies.ts';
 import { linkTests, recordOf } from './joins/chains.ts';
 import type { RecordJoins } from './joins/record-joins.ts';
 import { keysOf } from '../study/study-keys.ts';
@@ -28,7 +30,10 @@ export interface ResourceOptions extends WadoBaseOptions {
 
 /** A study that was found: its resource, its memory (first seen), and the rows it was made from. */
 export interface FoundStudy extends Candidate {
-  record: StudyRecord;
+  /** Undefined for a study that only the clinical record has (IA-34): it cannot be retrieved. */
+  record?: StudyRecord;
+  /** What the clinical record says of the study. */
+  own?: RecordStudy;
   memory?: FirstSeenEntry;
   /** Set if the study was searched for; undefined if it was read. */
   searched?: SearchedFor | undefined;
@@ -68,9 +73,9 @@ export async function findStudies(
   const lists = await Promise.all(
     patients.map(async (patient) => {
       const asked = { detail, ...(studyUids && { studyUids }) };
-      const { records, failed } = await imaging.studiesOf(patient, asked);
+      const list = await imaging.joinedStudiesOf(patient, asked);
       const found = { ...options, endpointStyle: style, searched: { patient } };
-      return { studies: await foundStudies(imaging.tenant, records, found), failed };
+      return { studies: await joinedStudies(imaging.tenant, list, found), failed: list.failed };
     }),
   );
   const [only, ...others] = lists;
@@ -104,7 +109,7 @@ function matchingStudies(
 ): readonly FoundStudy[] {
   if (search.criteria.length === 0) return studies;
   return studies.filter((found) => {
-    const joined = tests.size > 0 && { tests, keys: keysOf(found.record) };
+    const joined = tests.size > 0 && { tests, keys: keysOf(found) };
     return matches(search, { ...found, ...joined }, now * 1000);
   });
 }
@@ -124,7 +129,7 @@ export async function withInstances(
   imaging: Imaging,
   { page, asked }: Found,
 ): Promise<readonly FoundStudy[]> {
-  if (page.every(({ record }) => record.instances)) return page;
+  if (page.every(({ record }) => !record || record.instances)) return page;
   const studyUids = page.length === asked.records ? asked.studyUids : page.map(({ study }) => study.id!);
   const lists = await Promise.all(
     asked.patients.map((patient) =>
@@ -143,11 +148,12 @@ function complete(page: readonly FoundStudy[], records: readonly StudyRecord[]):
   const byUid = new Map(records.map((record) => [uid(record.study, Tag.StudyInstanceUID), record]));
   return page.map((found) => {
     const { instances } = byUid.get(found.study.id) ?? {};
-    // A study that was deleted meanwhile stays as it was.
-    if (found.record.instances || !instances) return found;
+    // A study that was deleted meanwhile stays as it was, and one that only the clinical record has.
+    const { record } = found;
+    if (!record || record.instances || !instances) return found;
     return Object.freeze({
       ...found,
-      record: Object.freeze({ ...found.record, instances }),
+      record: Object.freeze({ ...record, instances }),
       study: addInstances(found.study, instances),
     });
   });
@@ -162,15 +168,37 @@ function styleOf(tenant: Tenant, { includeEndpoint }: ImagingStudySearch): Endpo
   return includeEndpoint && own === 'contained' ? 'included' : own;
 }
 
-/** Reads one study by Study Instance UID; undefined if it is unknown or out of reach (IA-7). */
+/**
+ * Reads one study by Study Instance UID, or by its logical id in the clinical record; undefined if it is unknown or out of
+ * reach (IA-7).
+ */
 export async function readStudy(
   imaging: Imaging,
-  studyUid: string,
+  id: string,
   detail: Detail,
   options: ResourceOptions,
 ): Promise<FoundStudy | undefined> {
-  const record = await imaging.study(studyUid, detail);
-  return record && (await foundStudies(imaging.tenant, [record], options))[0];
+  const { record, own } = (await imaging.joinedStudy(id, detail)) ?? {};
+  if (!record) return own && aloneStudy(own);
+  const [found] = await foundStudies(imaging.tenant, [record], options);
+  return found && own ? withRecord(found, own) : found;
+}
+
+/** Makes resources of a list: those of the archives with what the record says of them, then those of the record alone. */
+export async function joinedStudies(
+  tenant: Tenant,
+  { records, joined, alone = [] }: StudyList,
+  options: Parameters<typeof foundStudies>[2],
+): Promise<readonly FoundStudy[]> {
+  const found = await foundStudies(tenant, records, options);
+  if (alone.length === 0 && !(joined && joined.size > 0)) return found;
+  return [
+    ...found.map((one) => {
+      const own = joined?.get(one.study.id!);
+      return own ? withRecord(one, own) : one;
+    }),
+    ...alone.map((own) => aloneStudy(own)),
+  ];
 }
 
 const sighted = new Derivation<readonly StudyRecord[], readonly Sighting[]>();

@@ -55,6 +55,7 @@ function resourceOf(
 ): ImagingStudy {
   const { uid, accessions, modality, started, referrer, series } = document;
   const { contained, endpoint } = endpointElements(base, endpointStyle, uid);
+  const isSplit = record.isSplit ?? false;
   return omitEmpty<ImagingStudy>({
     resourceType: 'ImagingStudy',
     id: uid,
@@ -67,11 +68,14 @@ function resourceOf(
     started,
     basedOn: accessions.map((identifier): Reference => ({ type: 'ServiceRequest', identifier })),
     referrer: referrer ? { display: referrer } : undefined,
-    endpoint,
+    endpoint: isSplit ? undefined : endpoint,
     numberOfSeries: document.numberOfSeries,
     numberOfInstances: document.numberOfInstances,
     description: document.description,
-    series: [...series],
+    // Of a study in several archives each series has its own endpoint, and the study has none (IA-35).
+    series: isSplit
+      ? series.map((one) => ({ ...one, endpoint: endpoint.map((each) => ({ ...each })) }))
+      : [...series],
   });
 }
 

@@ -2,7 +2,7 @@ import type { Endpoint, ImagingStudy } from 'fhir/r4.js';
 import { tenantBase } from '../../../schema/http/request.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import type { Imaging } from '../study/studies.ts';
-import { ENDPOINT_ID, wadoEndpoint } from './endpoint.ts';
+import { ENDPOINT_ID, namesEndpoint, wadoEndpoint } from './endpoint.ts';
 import { findStudies, withInstances, type ResourceOptions } from './find.ts';
 import { parseSearch } from './search.ts';
 import { removeInstances } from './study-instances.ts';
@@ -44,7 +44,7 @@ export async function imagesOfPatient(
   const address = `${tenantBase(options.baseUrl, imaging.tenant)}/dicomweb`;
   return {
     studies,
-    ...(studies.length > 0 && { endpoint: wadoEndpoint({ address, id: ENDPOINT_ID }) }),
+    ...(studies.some(namesEndpoint) && { endpoint: wadoEndpoint({ address, id: ENDPOINT_ID }) }),
     failed,
   };
 }

@@ -41,7 +41,7 @@ interface SeriesFacts {
   instances: readonly InstanceSource[];
   /** Row of the first image: the first instance with pixels, or the first instance if none has pixels. */
   firstImage: DicomJson;
-  numberOfFrames: number;
+  numberOfFrames?: number;
 }
 
 /** Copies an element of a document, and adds its origin. */
@@ -54,7 +54,7 @@ const seriesSources = new Derivation<FoundStudy, readonly SeriesSource[] | undef
 /** Returns the series of a study, each with the row it was made from; the same for the same frozen study. */
 export function seriesOf(found: FoundStudy): readonly SeriesSource[] | undefined {
   return seriesSources.of(found, [], () => {
-    const rows = new Map(found.record.series.map((row) => [uid(row, Tag.SeriesInstanceUID), row]));
+    const rows = new Map(found.record?.series.map((row) => [uid(row, Tag.SeriesInstanceUID), row]));
     return found.study.series?.map((series) =>
       withOrigin(series, { found, seriesUid: series.uid, row: rows.get(series.uid) ?? {} }),
     );
@@ -75,6 +75,7 @@ function factsOfSeries(series: SeriesSource, { loaders, series: known }: Facts):
 }
 
 async function readSeries({ found, seriesUid }: Origin, loaders: Loaders): Promise<SeriesFacts> {
+  if (!found.record) return seriesOfRecord(found, seriesUid);
   const rows = (await loaders.instances.load(found)).get(seriesUid) ?? [];
   const instances = rows
     .filter(isInstance)
@@ -89,6 +90,15 @@ async function readSeries({ found, seriesUid }: Origin, loaders: Loaders): Promi
     firstImage: inOrder.find((row) => unsignedInt(row, Tag.Rows) !== undefined) ?? inOrder[0] ?? {},
     numberOfFrames: inOrder.reduce((sum, row) => sum + (frames(row) ?? 0), 0),
   };
+}
+
+/** A study that only the clinical record has: its instances as the record has them, without DICOM attributes. */
+function seriesOfRecord(found: FoundStudy, seriesUid: string): SeriesFacts {
+  const series = found.study.series?.find(({ uid }) => uid === seriesUid);
+  const instances = (series?.instance ?? []).map((instance) =>
+    withOrigin(instance, { found, seriesUid, row: {}, instanceUid: instance.uid }),
+  );
+  return { instances, firstImage: {} };
 }
 
 type Field<Source, Args = object> = (source: Source, args: Args, facts: Facts) => unknown;
@@ -116,11 +126,12 @@ export const seriesFacts = {
   transferSyntax: async (series, _, facts) => transferSyntax((await factsOfSeries(series, facts)).firstImage),
   bodyPartExamined: (series) => string(series[ORIGIN].row, Tag.BodyPartExamined),
   wadoUrl: (series, _, facts) => wadoUrl(series, facts),
-  thumbnailUrl: async (series, _, facts) => `${await wadoUrl(series, facts)}/thumbnail`,
+  thumbnailUrl: (series, _, facts) => below(wadoUrl(series, facts), '/thumbnail'),
   renderedUrl: (series, args: Rendering, facts) => renderedUrl(series, args, facts),
   async metadata(series, { keywords }: Keywords, facts) {
     const { row } = series[ORIGIN];
     const tags = tagsOf(keywords);
+    if (!series[ORIGIN].found.record) return undefined;
     if (!tags || tags.every((tag) => row[tag])) return byKeyword(row, tags);
     const [first] = await instancesOf(series, facts);
     return { ...(first && (await metadataOf(first, tags, facts))), ...byKeyword(row, tags) };
@@ -135,15 +146,16 @@ export const instanceFacts = {
   transferSyntax: (instance) => transferSyntax(instance[ORIGIN].row),
   bodyPartExamined(instance) {
     const { found, seriesUid, row } = instance[ORIGIN];
-    const series = found.record.series.find((one) => uid(one, Tag.SeriesInstanceUID) === seriesUid);
+    const series = found.record?.series.find((one) => uid(one, Tag.SeriesInstanceUID) === seriesUid);
     return string(row, Tag.BodyPartExamined) ?? string(series ?? {}, Tag.BodyPartExamined);
   },
   wadoUrl: (instance, _, facts) => wadoUrl(instance, facts),
-  thumbnailUrl: async (instance, _, facts) => `${await wadoUrl(instance, facts)}/thumbnail`,
+  thumbnailUrl: (instance, _, facts) => below(wadoUrl(instance, facts), '/thumbnail'),
   renderedUrl: (instance, args: Rendering, facts) => renderedUrl(instance, args, facts),
   async metadata(instance, { keywords }: Keywords, facts) {
     const { row } = instance[ORIGIN];
     const tags = tagsOf(keywords);
+    if (!instance[ORIGIN].found.record) return undefined;
     return tags?.every((tag) => row[tag]) ? byKeyword(row, tags) : metadataOf(instance, tags, facts);
   },
 } satisfies Record<string, Field<InstanceSource, never>>;
@@ -159,8 +171,13 @@ function transferSyntax(row: DicomJson): string | undefined {
   return uid(row, Tag.AvailableTransferSyntaxUID) ?? uid(row, TRANSFER_SYNTAX_UID);
 }
 
-async function wadoUrl(source: SeriesSource | InstanceSource, { loaders }: Facts): Promise<string> {
+/** Returns the URL of a series or an instance; undefined for a study that only the clinical record has. */
+async function wadoUrl(
+  source: SeriesSource | InstanceSource,
+  { loaders }: Facts,
+): Promise<string | undefined> {
   const { found, seriesUid, instanceUid } = source[ORIGIN];
+  if (!found.record) return undefined;
   const series = `${await loaders.base.load(found)}/studies/${found.study.id}/series/${seriesUid}`;
   return instanceUid === undefined ? series : `${series}/instances/${instanceUid}`;
 }
@@ -169,7 +186,7 @@ async function renderedUrl(
   source: SeriesSource | InstanceSource,
   { window, viewport }: Rendering,
   facts: Facts,
-): Promise<string> {
+): Promise<string | undefined> {
   if ([window, viewport].some((value) => (value?.length ?? 0) > MAX_PARAMETER))
     throw new Fault('invalid_request', `window and viewport have at most ${MAX_PARAMETER} characters.`);
   const query = Object.entries({ window, viewport })
@@ -177,7 +194,12 @@ async function renderedUrl(
     // PS3.18 §8.3.5 writes the commas as they are.
     .map(([name, value]) => `${name}=${encodeURIComponent(value!).replaceAll('%2C', ',')}`)
     .join('&');
-  return `${await wadoUrl(source, facts)}/rendered${query && `?${query}`}`;
+  return below(wadoUrl(source, facts), `/rendered${query && `?${query}`}`);
+}
+
+async function below(url: Promise<string | undefined>, path: string): Promise<string | undefined> {
+  const base = await url;
+  return base && base + path;
 }
 
 async function metadataOf(

@@ -4,7 +4,7 @@ import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { permitting, requireScope } from '../../../schema/access/scopes.ts';
 import { uid } from '../dicom/dicom-text.ts';
-import { foundStudies, readStudy, type ResourceOptions, type FoundStudy } from '../fhir/find.ts';
+import { joinedStudies, readStudy, type ResourceOptions, type FoundStudy } from '../fhir/find.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import type { Selection } from '../parsing/select-attributes.ts';
 import { slices } from '../sources/stored/slices.ts';
@@ -18,7 +18,7 @@ import { wadoBase } from '../study/wado-base.ts';
 export interface Loaders {
   /** Prepares the studies of a patient, together with those of other patients (FG-6). */
   patient: DataLoader<string, true>;
-  /** A study by UID. @throws Fault `not_found` */
+  /** A study by UID, or by its logical id in the clinical record. @throws Fault `not_found` */
   study: DataLoader<string, FoundStudy>;
   /** Instance rows of a study by their Series Instance UID. */
   instances: DataLoader<FoundStudy, ReadonlyMap<string, readonly DicomJson[]>, string>;
@@ -49,9 +49,14 @@ export function loaders(imaging: Imaging, options: ResourceOptions, budget?: Ans
     }),
     base: new DataLoader(
       (found) =>
-        settled(found, ({ study, record: { patientId } }) =>
-          wadoBase(imaging, { uid: study.id!, ...(patientId !== undefined && { patientId }) }, options),
-        ),
+        settled(found, ({ study, record }) => {
+          const { patientId } = record ?? {};
+          return wadoBase(
+            imaging,
+            { uid: study.id!, ...(patientId !== undefined && { patientId }) },
+            options,
+          );
+        }),
       { cacheKeyFn: ({ study }) => study.id! },
     ),
     metadata: new DataLoader((asked) => metadata(imaging, asked, share), {
@@ -79,11 +84,14 @@ async function studies(
   const mayList = !coverage.constraints && listing.length > 0;
   const onePatient = access.patients !== 'all' && access.patients.length === 1;
   if (mayList && (onePatient || uids.length > MANY)) {
-    const { records, failed } = await imaging.studiesOf(undefined, { studyUids: uids });
-    const studies = await foundStudies(tenant, records, { ...options, searched: {} });
-    const found = new Map(studies.map((one) => [one.study.id, one]));
+    const list = await imaging.joinedStudiesOf(undefined, { studyUids: uids });
+    const studies = await joinedStudies(tenant, list, { ...options, searched: {} });
+    const found = new Map([
+      ...studies.map((one) => [one.recordId, one] as const),
+      ...studies.map((one) => [one.study.id, one] as const),
+    ]);
     // If a source did not answer, the study may still exist.
-    return uids.map((uid) => found.get(uid) ?? failed[0] ?? noSuchResource());
+    return uids.map((uid) => found.get(uid) ?? list.failed[0] ?? noSuchResource());
   }
   return settled(uids, async (uid) => (await readStudy(imaging, uid, 'series', options)) ?? noSuchResource());
 }
@@ -103,6 +111,7 @@ async function instances(
     return asked;
   };
   const rowsOf = async ({ record, searched: by, study }: FoundStudy): Promise<readonly DicomJson[]> => {
+    if (!record) return [];
     if (record.instances) return record.instances;
     if (!by) return (await imaging.study(study.id!, 'instance'))?.instances ?? [];
     const { records: list } = await searched(by.patient);

@@ -1,11 +1,10 @@
 import { studyTest, type StudyKeys, type StudyLinks } from '../../../schema/fhir/study-links.ts';
-import { keysOf, shareAccession } from '../study/study-keys.ts';
-import type { StudyRecord } from '../study/studies.ts';
+import { keysOf, shareAccession, type JoinableStudy } from '../study/study-keys.ts';
 
 /** How the joined studies of a patient are found (FG-9). The clinical subgraph finds the links in its `joins/study-links.ts`. */
 interface LinkedStudies {
   patientId: string;
-  isLinked(found: { record: StudyRecord }): boolean;
+  isLinked(found: JoinableStudy): boolean;
 }
 
 /** Returns how the studies of a resource of the record are found; undefined when it can have none. */
@@ -16,7 +15,7 @@ export function linkedStudies(links: StudyLinks): LinkedStudies | undefined {
   return {
     patientId,
     // The studies are searched for by this patient.
-    isLinked: ({ record }) => test({ ...keysOf(record), _patientId: patientId }),
+    isLinked: (found) => test({ ...keysOf(found), _patientId: patientId }),
   };
 }
 
@@ -24,5 +23,5 @@ export function linkedStudies(links: StudyLinks): LinkedStudies | undefined {
 export function sameAccession(study: StudyKeys): LinkedStudies | undefined {
   const { _patientId: patientId, _accessionNumbers: numbers } = study;
   if (!patientId || !numbers || numbers.length === 0) return undefined;
-  return { patientId, isLinked: ({ record }) => shareAccession(study, keysOf(record)) };
+  return { patientId, isLinked: (found) => shareAccession(study, keysOf(found)) };
 }

@@ -228,7 +228,7 @@ const joins = new Derivation<FoundStudy, Joined>();
  */
 function joined(found: FoundStudy): Joined {
   return joins.of(found, [], () =>
-    Object.freeze({ ...found.study, ...keysOf(found.record), id: found.study.id!, [FOUND]: found }),
+    Object.freeze({ ...found.study, ...keysOf(found), id: found.study.id!, [FOUND]: found }),
   );
 }
 
@@ -239,7 +239,10 @@ async function resolveReference(
   options: ResourceOptions,
 ): Promise<UnionMember | undefined> {
   if (reference.reference === undefined) return undefined;
-  const target = parseReference(reference.reference);
+  // The record's references to itself are relative: an absolute one names a resource of another server.
+  const target = /^[a-z][a-z0-9+.-]*:/i.test(reference.reference)
+    ? undefined
+    : parseReference(reference.reference);
   if (!target || !isResourceType(target.type)) throw unresolved();
   if (type !== undefined && target.type !== type) return undefined;
   if (target.type === 'Endpoint') return readEndpoint(facts.imaging, target.id, options);

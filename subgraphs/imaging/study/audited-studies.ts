@@ -14,6 +14,7 @@ import type { Reading, VersionedFrames } from './study-reader.ts';
 import type {
   Detail,
   Imaging,
+  JoinedStudy,
   Relayed,
   SearchResult,
   StudyFilter,
@@ -81,11 +82,39 @@ export class AuditedStudies implements Imaging {
     );
   }
 
-  async study(studyUid: string, detail?: Detail): Promise<StudyRecord | undefined> {
+  joinedStudiesOf(patient: string | undefined, filter?: StudyFilter): Promise<StudyList> {
+    return this.#searched(
+      { ...(patient !== undefined && { patient }), query: IMAGING_STUDY },
+      () => this.#core.joinedStudiesOf(patient, filter),
+      ({ records, alone = [] }) => [...records, ...alone].map(({ patientId }) => patientId),
+    );
+  }
+
+  study(studyUid: string, detail?: Detail): Promise<StudyRecord | undefined> {
+    return this.#read(
+      studyUid,
+      () => this.#core.study(studyUid, detail),
+      ({ patientId }) => patientId,
+    );
+  }
+
+  joinedStudy(id: string, detail?: Detail): Promise<JoinedStudy | undefined> {
+    return this.#read(
+      id,
+      () => this.#core.joinedStudy(id, detail),
+      ({ record, own }) => record?.patientId ?? own?.patientId,
+    );
+  }
+
+  async #read<T>(
+    studyUid: string,
+    run: () => Promise<T | undefined>,
+    ownerIn: (found: T) => string | undefined,
+  ): Promise<T | undefined> {
     const operation = { action: 'read', type: IMAGING_STUDY, ...studyOf(studyUid) } as const;
     try {
-      const found = await this.#core.study(studyUid, detail);
-      const patient = found?.patientId;
+      const found = await run();
+      const patient = found && ownerIn(found);
       const outcome = found ? ALLOWED : outcomeOf(new Fault('not_found', 'There is no such study.'));
       this.#record({ ...operation, ...(patient !== undefined && { patient }), outcome });
       return found;

@@ -53,6 +53,11 @@ export class RestrictedStudies {
     this.lookup = new StudyLookup(options, this.#source, this.#caller);
   }
 
+  /** Refuses with Fault `unavailable` while the tenant delays lookups (IA-19). */
+  undelayed(): void {
+    this.#source.undelayed('lookupUntil');
+  }
+
   /** Key of tenant and source in caches. */
   get key(): string {
     return this.#source.key;

@@ -8,8 +8,11 @@ import { logCrossed } from '../authorization/caller-reach.ts';
 import { awaitFirstBytes, framesWithFailover, isSourceFailure } from './failover.ts';
 import type { StudyQuery } from './study-query.ts';
 import type { OpenStudy } from './open-study.ts';
+import { RecordJoin } from './record/record-join.ts';
+import type { RecordHalvesOptions } from './record/record-halves.ts';
 import type { RestrictedStudies } from './restricted-studies.ts';
 import type { InstanceTarget, Target } from '../sources/source.ts';
+import { inSeveralArchives, SplitStudies, withAllSeries } from './split-study.ts';
 import type { Detail, Imaging, SearchResult, StudyFilter, StudyList, StudyRecord } from './studies.ts';
 import { areCopies, askEach, sizeOf, StudyHolders, type SeveralStudiesOptions } from './study-holders.ts';
 import type { Reading, VersionedFrames } from './study-reader.ts';
@@ -33,21 +36,27 @@ export class SeveralStudies implements Imaging {
   readonly #sources: readonly RestrictedStudies[];
   readonly #options: SeveralStudiesOptions;
   readonly #holders: StudyHolders;
+  readonly #join: RecordJoin;
+  readonly #split: SplitStudies;
   readonly #turns = new LoopTurns();
   #replaced = false;
   /** True if this request has given a list. The first list does not wait for a turn of the event loop. */
   #hasListed = false;
 
-  constructor(sources: readonly RestrictedStudies[], options: SeveralStudiesOptions) {
+  constructor(sources: readonly RestrictedStudies[], options: SeveralStudiesOptions & RecordHalvesOptions) {
     this.tenant = options.tenant;
     this.access = options.access;
     this.#sources = sources;
     this.#options = options;
     this.#holders = new StudyHolders(sources, options);
+    this.#split = new SplitStudies(this.#holders, this.access);
+    const list = (...asked: Parameters<Imaging['studiesOf']>) => this.studiesOf(...asked);
+    const study = (...asked: Parameters<Imaging['study']>) => this.study(...asked);
+    this.#join = new RecordJoin({ sources, list, study }, options);
   }
 
   get sourceFaults(): readonly Fault[] {
-    return [...this.#holders.unanswered];
+    return [...this.#holders.unanswered, ...this.#join.faults];
   }
 
   get usedCopy(): boolean {
@@ -97,7 +106,8 @@ export class SeveralStudies implements Imaging {
 
   async prefetch(patientIds: readonly string[]): Promise<void> {
     // What a source does not answer now is asked and reported by `studiesOf`.
-    await Promise.allSettled(this.#sources.map((source) => source.prefetch(patientIds)));
+    const ofArchives = this.#sources.map((source) => source.prefetch(patientIds));
+    await Promise.allSettled([...ofArchives, this.#join.prefetch(patientIds)]);
   }
 
   async studiesOf(patientId: string | undefined, filter?: StudyFilter): Promise<StudyList> {
@@ -108,17 +118,19 @@ export class SeveralStudies implements Imaging {
     if (only?.hasEachUidOnce && !only.lookup.mayWithhold)
       return { records: await only.studiesOf(patientId, filter), failed: [] };
     const { answers, failed } = await this.#ofAll((source) => source.studiesOf(patientId, filter));
-    const records = new Map<string, StudyRecord>();
+    const records = new Map<string, [StudyRecord, ...StudyRecord[]]>();
     for (const { source, answer } of answers) {
       for (const record of answer) {
         const uid = text(record.study, Tag.StudyInstanceUID) ?? '';
         this.#holders.note(source, uid, sizeOf(record.study));
         const known = records.get(uid);
-        if (!known || sizeOf(record.study) > sizeOf(known.study)) records.set(uid, record);
+        if (!known) records.set(uid, [record]);
+        else if (sizeOf(record.study) > sizeOf(known[0].study)) known.unshift(record);
+        else known.push(record);
       }
     }
     for (const source of this.#sources) for (const uid of source.lookup.withheld) records.delete(uid);
-    const studies = [...records.values()];
+    const studies = [...records.values()].map(withAllSeries);
     const checked = await this.#uncrossed(
       studies.map(({ study }) => study),
       failed,
@@ -140,12 +152,22 @@ export class SeveralStudies implements Imaging {
   async study(studyUid: string, detail?: Detail): Promise<StudyRecord | undefined> {
     await this.#turns.next();
     try {
-      return await this.#from(studyUid, (source) => source.study(studyUid, detail), 'r', 'lookupUntil');
+      const found = await this.#from(
+        studyUid,
+        (source) => source.study(studyUid, detail),
+        'r',
+        'lookupUntil',
+      );
+      return found && detail !== 'study' ? await this.#split.whole(found, detail) : found;
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
     }
   }
+
+  joinedStudiesOf = (patientId: string | undefined, filter: StudyFilter = {}) =>
+    this.#join.list(patientId, filter);
+  joinedStudy = (id: string, detail?: Detail) => this.#join.study(id, detail);
 
   patientById(id: string): string {
     return requirePatient(this.access, id).id;
@@ -159,7 +181,7 @@ export class SeveralStudies implements Imaging {
   encodedMetadata = (target: Target) => this.#opened(target, (study) => study.encodedMetadata(target));
 
   async retrieve(target: Target, transferSyntax: string) {
-    return this.#from(target.studyUid, async (source, others) => {
+    return this.#ofTarget(target, async (source, others) => {
       const study = await source.open(target.studyUid);
       const instances = await study.retrieve(target, transferSyntax);
       return others.length > 0 ? awaitFirstBytes(instances) : instances;
@@ -173,7 +195,7 @@ export class SeveralStudies implements Imaging {
   async frames(target: InstanceTarget, numbers: readonly number[]) {
     const get = async (source: RestrictedStudies): Promise<VersionedFrames> =>
       (await source.open(target.studyUid)).frames(target, numbers);
-    return this.#from(target.studyUid, async (source, others) => {
+    return this.#ofTarget(target, async (source, others) => {
       const given = await get(source);
       if (others.length === 0) return given;
       const other = (): Promise<VersionedFrames> => {
@@ -192,8 +214,23 @@ export class SeveralStudies implements Imaging {
     return work(this);
   }
 
-  #opened<T>({ studyUid }: Target, get: (study: OpenStudy) => Promise<T>): Promise<T> {
-    return this.#from(studyUid, async (source) => get(await source.open(studyUid)));
+  #opened<T>(target: Target, get: (study: OpenStudy) => Promise<T>): Promise<T> {
+    return this.#ofTarget(target, async (source) => get(await source.open(target.studyUid)));
+  }
+
+  /**
+   * Reads a target from the source that has most of its study, or a series from the source that has it.
+   * @throws Fault `not_implemented` for a whole study of which no source has all series
+   */
+  async #ofTarget<T>(
+    { studyUid, seriesUid }: Target,
+    get: (source: RestrictedStudies, others: readonly RestrictedStudies[]) => Promise<T>,
+  ): Promise<T> {
+    if (seriesUid === undefined && (await this.#split.isSplit(studyUid))) throw inSeveralArchives();
+    return this.#from(studyUid, get).catch((error: unknown) => {
+      if (seriesUid === undefined || !isNotFound(error)) throw error;
+      return this.#split.elsewhere(studyUid, (source) => get(source, []), error);
+    });
   }
 
   /**

@@ -6,6 +6,7 @@ import type { RecordOperation } from '../../../schema/fault/audit.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import type { EncodedMetadata } from '../cache/metadata-cache.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
+import type { RecordStudy } from './record/record-study.ts';
 import type { StudyQuery } from './study-query.ts';
 import type { BulkData, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';
 import type { Reading, VersionedFrames } from './study-reader.ts';
@@ -20,6 +21,8 @@ export interface StudyRecord {
   series: readonly DicomJson[];
   /** Instance-level rows of all series, each with its SeriesInstanceUID; undefined unless asked for. */
   instances?: readonly DicomJson[];
+  /** True if its series lie in several archives: it is retrieved series by series (IA-35). */
+  isSplit?: boolean;
 }
 
 /** How much of each study is wanted: 1, 2 or 3 calls to the source, however many studies. */
@@ -37,6 +40,16 @@ export interface StudyList {
   records: readonly StudyRecord[];
   /** Faults of the sources that did not answer (DW-18). */
   failed: readonly Fault[];
+  /** What the clinical record says of these studies, by Study Instance UID; only of `joinedStudiesOf`. */
+  joined?: ReadonlyMap<string, RecordStudy>;
+  /** Studies that only the clinical record has; only of `joinedStudiesOf`. */
+  alone?: readonly RecordStudy[];
+}
+
+/** The halves of one study (IA-34): the archive's, the record's, or both. */
+export interface JoinedStudy {
+  record?: StudyRecord;
+  own?: RecordStudy;
 }
 
 /** Rows of a QIDO search, and whether more remain after `limit`. */
@@ -88,6 +101,12 @@ export interface Imaging {
   studiesOf(patientId: string | undefined, filter?: StudyFilter): Promise<StudyList>;
 
   /**
+   * The same, with what the clinical record says of these studies, and the studies that only the record has (IA-34). Without
+   * an answer of the archives it gives the record's, and their faults in `failed`.
+   */
+  joinedStudiesOf(patientId: string | undefined, filter?: StudyFilter): Promise<StudyList>;
+
+  /**
    * Asks for the studies of several patients at once, so that `studiesOf` each of them in this request costs fewer
    * requests to the sources. It gives nothing and reports nothing.
    */
@@ -95,6 +114,12 @@ export interface Imaging {
 
   /** Returns one study by UID; undefined if it is unknown or out of reach. Needs `.r`. */
   study(studyUid: string, detail?: Detail): Promise<StudyRecord | undefined>;
+
+  /**
+   * Returns what the archives and the clinical record have of one study, by its UID or by the record's logical id; undefined
+   * if it is unknown or out of reach. Needs `.r`.
+   */
+  joinedStudy(id: string, detail?: Detail): Promise<JoinedStudy | undefined>;
 
   /**
    * Returns the logical id of a patient in reach.

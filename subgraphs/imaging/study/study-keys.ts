@@ -6,18 +6,26 @@ import {
 } from '../../../schema/fhir/accession-types.ts';
 import type { StudyKeys } from '../../../schema/fhir/study-links.ts';
 import { studyDocument } from './study-document.ts';
+import type { RecordStudy } from './record/record-study.ts';
 import type { StudyRecord } from './studies.ts';
 
 /** The keys of a study that the images tell. */
 type KnownKeys = StudyKeys & { _accessionNumbers: readonly string[] };
 
-/** Returns what a study says of itself, by which it is joined with the record (FG-9). */
-export function keysOf(record: StudyRecord): KnownKeys {
-  const { uid, accessions } = studyDocument(record);
+/** A study with its halves: of an archive, of the clinical record, or both (IA-34). */
+export interface JoinableStudy {
+  study: { id?: string };
+  record?: StudyRecord;
+  own?: RecordStudy;
+}
+
+/** Returns what a study says of itself, both halves, by which it is joined with the record (FG-9). */
+export function keysOf({ study, record, own }: JoinableStudy): KnownKeys {
+  const accessions = [...(record ? studyDocument(record).accessions : []), ...(own?.accessions ?? [])];
   return {
-    id: uid,
-    _patientId: record.patientId,
-    _accessionNumbers: accessions.flatMap(accessionOf).map(accessionText),
+    id: own?.uid ?? study.id!,
+    _patientId: record?.patientId ?? own?.patientId,
+    _accessionNumbers: [...new Set(accessions.flatMap(accessionOf).map(accessionText))],
   };
 }
 

@@ -16,6 +16,9 @@ import { byStudy, chunked } from '../facts/study-rows.ts';
  */
 export type LookupResult = DicomJson | 'absent' | 'foreign' | 'uncovered' | 'withheld';
 
+/** See `StudyLookup.standing`. */
+export type Standing = 'absent' | 'hidden' | 'foreign' | 'visible';
+
 /**
  * Decides whether a caller may have a study of one source, by its UID (IA-6 to IA-9, IA-24, IA-31), and which studies
  * of a list are withheld. Nothing else decides this.
@@ -23,6 +26,8 @@ export type LookupResult = DicomJson | 'absent' | 'foreign' | 'uncovered' | 'wit
 export class StudyLookup {
   /** UIDs of studies that this request has found and that are withheld (IA-31). */
   readonly withheld = new Set<string>();
+  /** Accession numbers of these studies. */
+  readonly withheldAccessions = new Set<string>();
   readonly #access: Access;
   readonly #source: TenantSource;
   readonly #caller: CallerReach;
@@ -73,27 +78,57 @@ export class StudyLookup {
     this.#source.undelayed('lookupUntil');
     const reaches = await this.#caller.byUid();
     if (!reaches) return [];
-    const unknown = studyUids.filter((uid) => !this.#byUid.has(uid));
-    const rows = [
-      ...(await this.#rowsOf(unknown)),
-      ...studyUids.flatMap((uid) => this.#byUid.get(uid) ?? []),
-    ];
+    const rows = await this.#rowsOf(studyUids);
     return studyUids.filter((uid) =>
       studiesIn(rows, uid).some((row) => !this.#caller.includes(reaches, row)),
     );
   }
 
+  /**
+   * Tells whose studies the source has under UIDs that a list of this caller does not show (IA-34): `absent`, none; `hidden`,
+   * one of the patient whom the record names, which is withheld or not covered; `foreign`, one of another patient; `visible`,
+   * one of another patient, who is in reach too. The question is the same for any UID.
+   * @param studies UIDs, each with the patient whom the record names, who is in reach
+   */
+  async standing(
+    studies: readonly { uid: string; patientId: string }[],
+  ): Promise<ReadonlyMap<string, Standing>> {
+    const [rows, reaches] = await Promise.all([
+      this.#rowsOf(studies.map(({ uid }) => uid)),
+      this.#caller.byUid(),
+    ]);
+    const standing = studies.map(async ({ uid, patientId }): Promise<[string, Standing]> => {
+      const own = studiesIn(rows, uid);
+      if (own.length === 0) return [uid, 'absent'];
+      const named = await this.#caller.of(patientId);
+      if (own.every((row) => this.#caller.includes(named, row))) return [uid, 'hidden'];
+      return [uid, own.every((row) => this.#caller.includes(reaches, row)) ? 'visible' : 'foreign'];
+    });
+    return new Map(await Promise.all(standing));
+  }
+
+  /** Tells whether a study is that of a patient in reach. */
+  async isOf(patientId: string, study: DicomJson): Promise<boolean> {
+    return this.#caller.includes(await this.#caller.of(patientId), study);
+  }
+
   /** Reads the rows by which `crossed` decides, of the studies of several patients at once. */
   async prefetchCrossed(studyUids: readonly string[]): Promise<void> {
-    if (!(await this.#caller.byUid())) return;
+    if (await this.#caller.byUid()) await this.prefetchStanding(studyUids);
+  }
+
+  /** Reads the rows by which `standing` decides, of the studies of several patients at once. */
+  async prefetchStanding(studyUids: readonly string[]): Promise<void> {
     const uids = [...new Set(studyUids)];
     const rows = await this.#rowsOf(uids);
     for (const uid of uids) this.#byUid.set(uid, studiesIn(rows, uid));
   }
 
   async #rowsOf(studyUids: readonly string[]): Promise<DicomJson[]> {
-    const asked = chunked([...studyUids].sort()).map((some) => this.#source.ask(byUid(...some), OWNER_TTL));
-    return (await Promise.all(asked)).flat();
+    const unknown = studyUids.filter((uid) => !this.#byUid.has(uid)).sort();
+    const asked = chunked(unknown).map((some) => this.#source.ask(byUid(...some), OWNER_TTL));
+    const known = studyUids.flatMap((uid) => this.#byUid.get(uid) ?? []);
+    return [...(await Promise.all(asked)).flat(), ...known];
   }
 
   /** Returns the study's row if this process remembers that the caller may have it; does not ask the source. */
@@ -110,7 +145,12 @@ export class StudyLookup {
     const shown = named ? await this.#shownOfNamed(rows, named) : await this.#withholding.shown(rows);
     if (shown.length === rows.length) return shown;
     const left = byStudy(shown);
-    for (const uid of byStudy(rows).keys()) if (!left.has(uid)) this.withheld.add(uid);
+    for (const [uid, [study]] of byStudy(rows)) {
+      if (left.has(uid)) continue;
+      this.withheld.add(uid);
+      const accession = study && text(study, Tag.AccessionNumber)?.trim();
+      if (accession) this.withheldAccessions.add(accession);
+    }
     return shown;
   }
 

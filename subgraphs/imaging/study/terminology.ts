@@ -20,6 +20,13 @@ export function bodySiteCoding(term: string): Coding {
   return code ? { system: SNOMED, code, display: display! } : { code: term, display: term };
 }
 
+/** Returns the DICOM term of a body site; undefined for a code that is not in the table. */
+export function bodyPartTerm({ system, code = '' }: Coding): string | undefined {
+  if (system === undefined) return code.toUpperCase() || undefined;
+  const [term] = (system === SNOMED && Object.entries(BODY_PARTS).find(([, [one]]) => one === code)) || [];
+  return term;
+}
+
 /** Returns the coding of an image laterality `L`, `R` or `B` (PS3.3 §C.7.3.1); undefined for anything else. */
 export function lateralityCoding(code: string | undefined): Coding | undefined {
   const [snomed, display] = LATERALITIES[code?.toUpperCase() ?? ''] ?? [];

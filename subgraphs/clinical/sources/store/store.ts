@@ -139,6 +139,10 @@ export class Store implements ClinicalSource {
     return Store.supports(type, name);
   }
 
+  holds(type: string): boolean {
+    return (this.#facts.counts[type] ?? 0) > 0;
+  }
+
   /** Returns the number of resources of each type. */
   counts(): Record<string, number> {
     return { ...this.#facts.counts };

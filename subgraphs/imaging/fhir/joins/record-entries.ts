@@ -38,7 +38,7 @@ export async function recordEntries(
   if (wanted.length === 0 || !record) return { entries: [], applied };
   const { resources, missing } = await record.included(
     caller,
-    page.map((one) => keysOf(one.record)),
+    page.map((one) => keysOf(one)),
     wanted,
   );
   const refused = missing.filter(({ fault }) => [401, 403].includes(fault.status));
@@ -68,8 +68,8 @@ const MAX_NAMED = 20;
  */
 export function sharedAccessions(page: readonly FoundStudy[]): SearchEntry[] {
   const byNumber = new Map<string, { id: string; number: Accession }[]>();
-  for (const { record } of page) {
-    const { id, _patientId: patientId, _accessionNumbers: numbers } = keysOf(record);
+  for (const found of page) {
+    const { id, _patientId: patientId, _accessionNumbers: numbers } = keysOf(found);
     // Of patients that nobody knows, the numbers say nothing.
     if (!patientId) continue;
     for (const number of numbers.map(readAccession)) {

@@ -1,0 +1,173 @@
+import type { Access } from '../../../../schema/access/access.ts';
+import { permitting } from '../../../../schema/access/scopes.ts';
+import { UID } from '../../../../schema/dicom/dicom.ts';
+import { Fault, toFault } from '../../../../schema/fault/fault.ts';
+import { isSourceFailure } from '../failover.ts';
+import { askEach } from '../study-holders.ts';
+import type { RestrictedStudies } from '../restricted-studies.ts';
+import type { Detail, JoinedStudy, StudyFilter, StudyList, StudyRecord } from '../studies.ts';
+import { RecordHalves, uidOf, type RecordHalvesOptions } from './record-halves.ts';
+import { RecordQuestions } from './record-questions.ts';
+import type { RecordStudy } from './record-study.ts';
+
+/** The archives of a tenant, as the join asks them. */
+export interface Archives {
+  sources: readonly RestrictedStudies[];
+  list(patientId: string | undefined, filter: StudyFilter): Promise<StudyList>;
+  study(studyUid: string, detail?: Detail): Promise<StudyRecord | undefined>;
+}
+
+/** What was found of a study by one of its ids. */
+interface Halves {
+  record: StudyRecord | undefined;
+  half: RecordStudy | undefined;
+  /** False when an archive did not answer. */
+  isWhole: boolean;
+  /** All studies of the record that were found with it. */
+  studies: readonly RecordStudy[];
+}
+
+/**
+ * Joins the studies of the archives with those of the clinical record, for one request (IA-34). Each half is authorized by
+ * its own rules before it is joined.
+ */
+export class RecordJoin {
+  /** Faults of a half of studies whose other half was read. */
+  readonly faults = new Set<Fault>();
+  readonly #archives: Archives;
+  readonly #questions: RecordQuestions;
+  readonly #halves: RecordHalves;
+  readonly #access: Access;
+
+  constructor(archives: Archives, options: RecordHalvesOptions) {
+    this.#archives = archives;
+    this.#access = options.access;
+    this.#questions = new RecordQuestions(options);
+    this.#halves = new RecordHalves(archives.sources, options);
+  }
+
+  /** Asks for what `list` of each of these patients needs, in as few questions as for one. */
+  async prefetch(patientIds: readonly string[]): Promise<void> {
+    const found = await this.#questions.prefetch(patientIds);
+    const uids = found.flatMap(({ uid }) => uid ?? []);
+    if (uids.length === 0) return;
+    await askEach(this.#archives.sources, ({ lookup }) => lookup.prefetchStanding(uids));
+  }
+
+  /** See `Imaging.joinedStudiesOf`. */
+  async list(patientId: string | undefined, filter: StudyFilter): Promise<StudyList> {
+    const { studyUids: ids, ...unnamed } = filter;
+    const asked = this.#questions.ofPatient(patientId, ids);
+    // Only the record knows the UID of a study that is named by its logical id.
+    const filtered = ids && !ids.every(isDottedUid) ? withUids(filter, (await asked).studies) : filter;
+    const [list, own] = await Promise.all([settled(() => this.#archives.list(patientId, filtered)), asked]);
+    if (list instanceof Fault && (own.studies.length === 0 || !this.#mayStandIn(list))) throw list;
+    const archive = list instanceof Fault ? { records: [], failed: [list] } : list;
+    if (own.studies.length === 0 && !own.fault) return archive;
+    const isNamed = ({ uid, recordId }: RecordStudy) =>
+      !ids || ids.includes(recordId) || (uid !== undefined && ids.includes(uid));
+    // An accession number joins if the patient has only one study with it.
+    const isPartial = ids && !(list instanceof Fault) && own.studies.some(({ uid }) => uid === undefined);
+    const all = isPartial ? (await this.#archives.list(patientId, unnamed)).records : archive.records;
+    const found = new Set(archive.records.map(uidOf));
+    const { joined, alone } = await this.#halves.joined(
+      { records: archive.records, ofPatient: all, isWhole: archive.failed.length === 0 },
+      own.studies,
+      (study) => (patientId === undefined || study.patientId === patientId) && isNamed(study),
+    );
+    const isWanted = (uid: string): boolean => {
+      const half = joined.get(uid);
+      return found.has(uid) || (half !== undefined && isNamed(half));
+    };
+    const records = isPartial ? all.filter((one) => isWanted(uidOf(one))) : archive.records;
+    if (list instanceof Fault && alone.length === 0) throw list;
+    const failed = own.fault ? [...archive.failed, own.fault] : archive.failed;
+    for (const fault of failed) this.faults.add(fault);
+    return { records, failed, joined, alone };
+  }
+
+  /** See `Imaging.joinedStudy`. */
+  async study(id: string, detail?: Detail): Promise<JoinedStudy | undefined> {
+    const asked = this.#questions.toRead(id);
+    let found = UID.test(id) ? await this.#archiveHalf(id, detail) : {};
+    const own = await asked;
+    const half =
+      own.studies.find(({ uid }) => uid === id) ?? own.studies.find(({ recordId }) => recordId === id);
+    if (!found.record && !found.fault && half?.uid !== undefined && half.uid !== id)
+      found = await this.#archiveHalf(half.uid, detail);
+    const { record, fault } = found;
+    if (!record && !half) {
+      const missed = fault ?? own.fault;
+      if (missed) throw missed;
+      return undefined;
+    }
+    const joined = await this.#joinedTo(id, { record, half, isWhole: !fault, studies: own.studies }, detail);
+    if (!joined && fault) throw fault;
+    for (const missed of [fault, own.fault]) if (missed) this.faults.add(missed);
+    return joined;
+  }
+
+  /** Joins the archive's study, if any, and the record's study with this id, if any. */
+  async #joinedTo(
+    id: string,
+    { record, half, isWhole, studies }: Halves,
+    detail: Detail | undefined,
+  ): Promise<JoinedStudy | undefined> {
+    const uid = record ? uidOf(record) : half?.uid;
+    const isOne = (study: RecordStudy) =>
+      study.recordId === half?.recordId || (uid !== undefined && study.uid === uid);
+    const byAccession = ({ uid, accessions }: RecordStudy) => uid === undefined && accessions.length > 0;
+    const patientId = half?.patientId ?? record?.patientId;
+    const same = studies.filter((study) => isOne(study) || byAccession(study));
+    // An accession number joins if the patient has only one study with it.
+    const mayList = permitting(this.#access.permissions, 'ImagingStudy', 's').length > 0;
+    const needsAll = isWhole && mayList && patientId !== undefined && same.some(byAccession);
+    const all = needsAll ? (await this.#archives.list(patientId, detail ? { detail } : {})).records : [];
+    const records = record ? [record] : [];
+    const { joined, alone } = await this.#halves.joined({ records, ofPatient: all, isWhole }, same, isOne);
+    if (record && uidOf(record) === id) return withHalf(record, joined.get(id));
+    const only =
+      alone.find(({ recordId }) => recordId === half?.recordId) ?? alone.find((one) => one.uid === uid);
+    if (only) return { own: only };
+    const [key] = [...joined].find(([uid, one]) => one === half || (record && uid === uidOf(record))) ?? [];
+    const other = key === undefined ? undefined : (record ?? all.find((one) => uidOf(one) === key));
+    return other && withHalf(other, joined.get(key!));
+  }
+
+  /** Reads the archive's half. Returns its fault if the record's half may be given without it. */
+  async #archiveHalf(
+    uid: string,
+    detail: Detail | undefined,
+  ): Promise<{ record?: StudyRecord; fault?: Fault }> {
+    const found = await settled(() => this.#archives.study(uid, detail));
+    if (!(found instanceof Fault)) return found ? { record: found } : {};
+    if (!this.#mayStandIn(found)) throw found;
+    return { fault: found };
+  }
+
+  #mayStandIn(fault: Fault): boolean {
+    if (!isSourceFailure(fault) || fault.details.service === 'clinical') return false;
+    for (const source of this.#archives.sources) source.undelayed();
+    return true;
+  }
+}
+
+const withHalf = (record: StudyRecord, own: RecordStudy | undefined): JoinedStudy => ({
+  record,
+  ...(own && { own }),
+});
+
+const isDottedUid = (id: string): boolean => UID.test(id) && id.includes('.');
+
+function settled<T>(work: () => Promise<T>): Promise<T | Fault> {
+  return work().catch((error: unknown) => toFault(error));
+}
+
+/** Adds the UIDs of the record's studies that a filter names by their logical ids. */
+function withUids(filter: StudyFilter, studies: readonly RecordStudy[]): StudyFilter {
+  const { studyUids = [] } = filter;
+  const more = studies.flatMap(({ uid, recordId }) =>
+    uid !== undefined && studyUids.includes(recordId) ? [uid] : [],
+  );
+  return { ...filter, studyUids: [...new Set([...studyUids, ...more])] };
+}
