@@ -63,6 +63,7 @@ export function gatewayParts(options: PartsOptions) {
     directory: patientDirectory(records.open),
     shared: shared.cache && shared.seen && { cache: shared.cache, seen: shared.seen },
   });
+  clinical.joinStudies(imaging.patientStudies);
   const server = authorizationServer({
     ...{ baseUrl, dataDir, outside, now, people: record.people },
     onError: (err, tenant) => log.error({ err, tenant }, 'authorization server'),

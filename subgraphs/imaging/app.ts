@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Access } from '../../schema/access/access.ts';
+import type { RecordOperation } from '../../schema/fault/audit.ts';
 import { ItemSelector } from '../../schema/expressions/item-selector.ts';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
 import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
@@ -14,6 +15,7 @@ import type { AccessionNumbers } from './authorization/caller-reach.ts';
 import { dicomwebRoutes } from './dicomweb/dicomweb.ts';
 import { imagingFhirRoutes } from './fhir/fhir.ts';
 import { imagesOfPatient, type ImagesOfPatient } from './fhir/of-patient.ts';
+import { patientStudies } from './fhir/patient-studies.ts';
 import { MetadataCache } from './cache/metadata-cache.ts';
 import { ParsingThreads } from './threads/parsing-threads.ts';
 import { PixelPool } from './threads/pool.ts';
@@ -108,6 +110,14 @@ export function imagingSubgraph(deps: ImagingDeps) {
     /** Returns the images of a patient as FHIR resources, within the caller's reach; it records nothing (IA-30). */
     imagesOfPatient(tenant: Tenant, access: Access, patientId: string): Promise<ImagesOfPatient> {
       return imagesOfPatient(open(tenant, access), patientId, options);
+    },
+    /** Returns what joins the studies of a patient with the clinical record, within the caller's reach. */
+    patientStudies(
+      tenant: Tenant,
+      access: Access,
+      { patientId, signal, audit }: { patientId: string; signal?: AbortSignal | undefined; audit?: RecordOperation | undefined },
+    ) {
+      return patientStudies(open(tenant, access, signal, audit), patientId, options);
     },
     /** Returns the PatientID that a study states; only for the authorization hook. */
     studyOwner(tenant: Tenant, studyUid: string): Promise<string | undefined> {

@@ -1,0 +1,89 @@
+import type { Patient } from 'fhir/r4.js';
+import { responsePathAsArray, type GraphQLError, type GraphQLResolveInfo } from 'graphql';
+import { noSuchResource } from '../../../schema/fault/refusals.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { faultsAsErrors, toGraphqlError } from '../../../schema/graphql/graphql-fault.ts';
+import { timelinePage, type Missing } from '../timeline/timeline.ts';
+import { trendEvents } from '../trend/events.ts';
+import { trendSeries } from '../trend/trend.ts';
+import type { ClinicalContext, Fields, Resolver } from './resolver.ts';
+
+/** The context of an execution, with the errors of answers that are given in part; the executor adds them. */
+interface PartialContext extends ClinicalContext {
+  partial?: GraphQLError[];
+}
+
+interface TimelineArguments {
+  types?: string[] | null;
+  from?: string | null;
+  to?: string | null;
+  _count?: number | null;
+  _cursor?: string | null;
+}
+
+interface TrendArguments {
+  code?: string[] | null;
+  group?: string | null;
+  from?: string | null;
+  to?: string | null;
+  unit?: string | null;
+}
+
+/** What `Trend.events` needs of its parent. */
+interface TrendParent {
+  patientId: string;
+  from: string | undefined;
+  to: string | undefined;
+}
+
+/** Returns the resolvers of what a patient's record says over time (FG-17, FG-19). */
+export function overTime(): Record<string, Fields> {
+  return {
+    Patient: {
+      timeline: field(async (patient: Patient, args: TimelineArguments, context, info) => {
+        const page = await timelinePage(context.clinical, {
+          ...{ patientId: idOf(patient), types: args.types ?? undefined },
+          ...{ from: args.from ?? undefined, to: args.to ?? undefined },
+          ...{ count: args._count ?? undefined, cursor: args._cursor ?? undefined },
+        });
+        report(page.missing, context, info);
+        const missing = page.missing.map(({ type, fault: { code, message } }) => ({ type, code, message }));
+        return { ...page, missing };
+      }),
+      trend: field(async (patient: Patient, args: TrendArguments, { clinical }) => {
+        const bounds = { from: args.from ?? undefined, to: args.to ?? undefined };
+        const patientId = idOf(patient);
+        const asked = { code: args.code ?? undefined, group: args.group ?? undefined };
+        const unit = args.unit ?? undefined;
+        return { patientId, ...bounds, series: await trendSeries(clinical, { patientId, ...bounds, ...asked, unit }) };
+      }),
+    },
+    Trend: {
+      events: field(async ({ patientId, from, to }: TrendParent, _args: object, context, info) => {
+        const { events, missing } = await trendEvents(context.clinical, { patientId, from, to });
+        report(missing, context, info);
+        return events;
+      }),
+    },
+  };
+}
+
+function field<Source, Args>(
+  resolve: (source: Source, args: Args, context: PartialContext, info: GraphQLResolveInfo) => unknown,
+): Resolver {
+  return faultsAsErrors<Source, PartialContext, Args>(resolve) as unknown as Resolver;
+}
+
+function idOf({ id }: Patient): string {
+  // A contained Patient may have no id. Then it has no record; it does not stand for all patients.
+  if (id === undefined) throw noSuchResource();
+  return id;
+}
+
+/** Adds an error for each type that is missing. */
+function report(missing: readonly Missing[], { partial }: PartialContext, { path }: GraphQLResolveInfo): void {
+  for (const { type, fault } of missing) {
+    const message = `Not all ${type} resources are in this answer: ${fault.message}`;
+    partial?.push(toGraphqlError(new Fault(fault.code, message, fault.details), responsePathAsArray(path)));
+  }
+}

@@ -1,0 +1,99 @@
+import type { Coding, Quantity } from 'fhir/r4.js';
+import { decimalText } from '../../../schema/fhir/decimal.ts';
+import { isNumber, type Measurement } from './measurements.ts';
+import { converted, isConvertible, UCUM } from './units.ts';
+
+/** One point, as the graph gives it. */
+export interface Point {
+  id: string | undefined;
+  date: string | undefined;
+  value?: number | string;
+  text: string;
+  converted: boolean;
+  low?: number | string;
+  high?: number | string;
+  range?: string;
+  flag?: string;
+  observation: Measurement['observation'];
+}
+
+/** Points of one code in one unit. */
+export interface Series {
+  code: Coding;
+  title: string | undefined;
+  unit?: string;
+  points: Point[];
+}
+
+/**
+ * Makes the series of one code, the one with the newest point first. Units that cannot be converted, and values without a
+ * unit, are series of their own.
+ * @param measurements of the code, oldest first
+ * @param wanted UCUM unit; undefined: that of the newest measurement that has one
+ */
+export function seriesOf(measurements: readonly Measurement[], wanted: string | undefined): Series[] {
+  const unit = wanted ?? measurements.findLast(({ isUcum, value }) => isUcum && value !== undefined)?.unit;
+  const convertible = new Map<string, boolean>();
+  const all = new Map<string, Series>();
+  for (const one of measurements) {
+    const key = one.unit ?? '';
+    if (one.isUcum && unit !== undefined && !convertible.has(key)) convertible.set(key, isConvertible(key, unit));
+    const target = one.isUcum && convertible.get(key) ? unit : one.unit;
+    const ofSeries = JSON.stringify([target ?? null, one.isUcum]);
+    let series = all.get(ofSeries);
+    if (!series) {
+      series = { code: one.coding, title: one.title, ...(target !== undefined && { unit: target }), points: [] };
+      all.set(ofSeries, series);
+    }
+    series.points.push(pointOf(one, target));
+  }
+  return [...all.values()].reverse();
+}
+
+function pointOf(one: Measurement, unit: string | undefined): Point {
+  const { observation, date, text, range, flag } = one;
+  const convert = (value: number | string | undefined): number | string | undefined =>
+    value === undefined || unit === undefined || one.unit === unit ? value : converted(value, one.unit!, unit);
+  const value = convert(one.value);
+  // A range is of the unit of its value. It is compared before both are rounded.
+  const [low, high] = [boundOf(range?.low, one), boundOf(range?.high, one)];
+  const words = range?.text ?? rangeText(range?.low, range?.high);
+  const shown = flag ?? flagBy(one.value, low, high);
+  const [least, most] = [convert(low), convert(high)];
+  return {
+    ...{ id: observation.id, date, text, observation },
+    converted: value !== undefined && one.unit !== unit,
+    ...(value !== undefined && { value }),
+    ...(least !== undefined && { low: least }),
+    ...(most !== undefined && { high: most }),
+    ...(words !== undefined && { range: words }),
+    ...(shown !== undefined && { flag: shown }),
+  };
+}
+
+/** Returns a bound of a reference range in the unit of the value; undefined if it is of another kind, or says no unit. */
+function boundOf(bound: Quantity | undefined, { unit, isUcum }: Measurement): number | string | undefined {
+  if (!bound || !isNumber(bound.value) || bound.comparator !== undefined || unit === undefined) return undefined;
+  if (isUcum && bound.system === UCUM && bound.code !== undefined) return converted(bound.value, bound.code, unit);
+  return (bound.code ?? bound.unit) === unit ? bound.value : undefined;
+}
+
+/** Returns the interpretation by the reference range (HL7 v3 ObservationInterpretation); undefined without a range. */
+function flagBy(
+  value: number | string | undefined,
+  low: number | string | undefined,
+  high: number | string | undefined,
+): 'H' | 'L' | 'N' | undefined {
+  if (value === undefined || (low === undefined && high === undefined)) return undefined;
+  const [number, least, most] = [value, low, high].map((one) => Number(decimalText(one)));
+  if (high !== undefined && number! > most!) return 'H';
+  return low !== undefined && number! < least! ? 'L' : 'N';
+}
+
+function rangeText(low: Quantity | undefined, high: Quantity | undefined): string | undefined {
+  const [least, most] = [decimalText(low?.value), decimalText(high?.value)];
+  if (least === undefined && most === undefined) return undefined;
+  const unit = high?.unit ?? high?.code ?? low?.unit ?? low?.code;
+  const words = least === undefined ? `≤ ${most}` : most === undefined ? `≥ ${least}` : `${least} – ${most}`;
+  return unit === undefined ? words : `${words} ${unit}`;
+}

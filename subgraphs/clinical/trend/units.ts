@@ -1,0 +1,71 @@
+import { createRequire } from 'node:module';
+import { decimalOf, decimalText } from '../../../schema/fhir/decimal.ts';
+
+/** System of UCUM units in a Quantity. */
+export const UCUM = 'http://unitsofmeasure.org';
+
+/** The part of @lhncbc/ucum-lhc that is used here; the package has no types. */
+interface Ucum {
+  validateUnitString(unit: string): { status: 'valid' | 'invalid' | 'error' };
+  convertUnitTo(from: string, value: number, to: string): { status: string; toVal: number | null };
+}
+
+/** Units that differ only in an annotation count as the same for UCUM: a `{score}` would be converted to a `%`. */
+const ONLY_ANNOTATION = /^\{[^{}]*\}$/;
+/** Longest unit that is read: a longer one is no unit, and its parser would have much to do. */
+const LONGEST_UNIT = 60;
+/** Digits to which a computed value is exact: it is rounded to them before it is rounded to its precision. */
+const EXACT_DIGITS = 12;
+
+let loaded: Ucum | undefined;
+
+/** Loads the tables of UCUM at first use: they take some 40 ms. */
+function ucum(): Ucum {
+  loaded ??= (
+    createRequire(import.meta.url)('@lhncbc/ucum-lhc') as { UcumLhcUtils: { getInstance(): Ucum } }
+  ).UcumLhcUtils.getInstance();
+  return loaded;
+}
+
+/** Returns true for a unit that UCUM knows. */
+export function isUcum(unit: string): boolean {
+  return unit.length <= LONGEST_UNIT && ucum().validateUnitString(unit).status === 'valid';
+}
+
+/** Returns true if values of a unit can be converted to another one: both measure the same kind of quantity. */
+export function isConvertible(from: string, to: string): boolean {
+  return from === to || convertedNumber(1, from, to) !== undefined;
+}
+
+/**
+ * Converts a decimal to another UCUM unit. The result has as many significant digits as the original: 150 [lb_av] is 68.0 kg.
+ * @param value as `parseFhirJson` gives it
+ * @returns undefined if `isConvertible` is false, or the value is no decimal
+ */
+export function converted(value: number | string, from: string, to: string): number | string | undefined {
+  if (from === to) return value;
+  const text = decimalText(value);
+  const result = text === undefined ? undefined : convertedNumber(Number(text), from, to);
+  return result === undefined ? undefined : decimalOf(rounded(result, significantDigits(text!)));
+}
+
+function convertedNumber(value: number, from: string, to: string): number | undefined {
+  const units = [from, to];
+  if (units.some((unit) => unit.length > LONGEST_UNIT || ONLY_ANNOTATION.test(unit))) return undefined;
+  const { status, toVal } = ucum().convertUnitTo(from, value, to);
+  return status === 'succeeded' && toVal !== null && Number.isFinite(toVal) ? toVal : undefined;
+}
+
+/** Counts the significant digits of a decimal: 3 in `0.0120`, and in `150`, where zeros count. */
+function significantDigits(text: string): number {
+  const digits = text.replace(/[eE].*$/, '').replace(/[^\d]/g, '').replace(/^0+/, '');
+  return Math.min(Math.max(digits.length, 1), EXACT_DIGITS);
+}
+
+/** Writes a number with significant digits, without an exponent. */
+function rounded(value: number, digits: number): string {
+  const exact = Number(value.toPrecision(EXACT_DIGITS));
+  const short = Number(exact.toPrecision(digits));
+  const exponent = short === 0 ? 0 : Math.floor(Math.log10(Math.abs(short)));
+  return short.toFixed(Math.min(Math.max(digits - 1 - exponent, 0), 30));
+}
