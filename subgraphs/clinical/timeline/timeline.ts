@@ -1,4 +1,5 @@
 import type { DiagnosticReport, Observation, Resource } from 'fhir/r4.js';
+import { requirePatient } from '../../../schema/access/access.ts';
 import { Fault, toFault } from '../../../schema/fault/fault.ts';
 import { encodeCursor } from '../../../schema/fhir/search/paging.ts';
 import type { Clinical } from '../record/clinical.ts';
@@ -50,11 +51,12 @@ export interface TimelinePage {
 /**
  * Returns one page of what happened to a patient (FG-17). One search per type reads as many resources as the page needs; the
  * rest of the timeline is not read.
- * @throws Fault `invalid_request` for a date, a count or a cursor that is none; like `Clinical.search` if no type can be
+ * @throws Fault `invalid_request` for a date, a count or a cursor that is none, `forbidden` for a patient out of reach; like `Clinical.search` if no type can be
  * searched. A type that cannot be searched while others can is `missing`
  */
 export async function timelinePage(clinical: Clinical, request: TimelineRequest): Promise<TimelinePage> {
   const { count = USUAL_PAGE } = request;
+  requirePatient(clinical.access, request.patientId);
   requireDates(request);
   if (count < 1) throw new Fault('invalid_request', '_count must be 1 or more.');
   const size = Math.min(count, LARGEST_PAGE);
@@ -169,11 +171,10 @@ class PageOfTimeline {
     await this.#try(STUDY, () => this.#reported.add(reports.map(({ resource }) => resource as DiagnosticReport)));
   }
 
-  /** Returns true if a study of the page may have a report that was not read: a report of another page. */
+  /** Returns true if a study among these may have a report that was not read: a report of another page. */
   #needsAllReports(placed: readonly Placed[]): boolean {
     const reports = this.#searches.get(REPORT);
-    if (!reports || this.#allReports) return false;
-    if (reports.isWhole && this.#options.after === undefined) return false;
+    if (!reports || this.#allReports || (reports.isWhole && this.#options.after === undefined)) return false;
     return placed.slice(0, this.#options.size + 1).some(({ place }) => place.type === STUDY);
   }
 
@@ -217,7 +218,7 @@ class PageOfTimeline {
     );
     await Promise.all(found);
     const studies = () => this.#unreported().filter(({ place }) => place.start === undefined);
-    if (studies().length > 0 && !this.#allReports && this.#searches.has(REPORT)) await this.#readAllReports();
+    if (this.#needsAllReports(studies())) await this.#readAllReports();
     placed.push(...studies());
     const rest =
       after?.start === undefined && after ? placed.filter(({ place }) => comparePlaces(place, after) > 0) : placed;

@@ -114,9 +114,9 @@ export class TypeSearch {
     const { from, to, before } = this.#options;
     if (from !== undefined || to !== undefined) return [];
     while (!this.isWhole) await this.more();
-    const { type, parameter } = this.type;
+    const { type, parameter, mayHaveNoDate } = this.type;
     if (before === undefined || parameter === undefined) return this.#undated;
-    const params = this.#params([[`${parameter}:missing`, 'true']]);
+    const params = this.#params(mayHaveNoDate ? [] : [[`${parameter}:missing`, 'true']]);
     const others = await this.#clinical.list(type, { params, strict: true });
     const found = [...this.#undated, ...others.filter((one) => startOf(this.type.when(one)?.date) === undefined)];
     return [...new Map(found.map((one) => [one.id, one])).values()];

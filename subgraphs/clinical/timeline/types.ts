@@ -32,6 +32,8 @@ export interface RecordType {
   parameter?: string;
   /** Conditions of the search besides patient and date. */
   params?: SearchParams;
+  /** The element may have a value that is no date, such as an age: such resources are neither dated nor `:missing`. */
+  mayHaveNoDate?: boolean;
   /** Their entries depend on other resources of the same written day. */
   byDay?: boolean;
   when(resource: Resource): When | undefined;
@@ -65,7 +67,7 @@ export const RECORD_TYPES: readonly RecordType[] = [
   ),
   row<Procedure>(
     'Procedure',
-    { kind: 'procedure', parameter: 'date' },
+    { kind: 'procedure', parameter: 'date', mayHaveNoDate: true },
     (procedure) => ofDate(procedure.performedDateTime) ?? ofPeriod(procedure.performedPeriod),
     ({ code }) => inWords(code),
   ),
@@ -84,7 +86,7 @@ export const RECORD_TYPES: readonly RecordType[] = [
   ),
   row<Immunization>(
     'Immunization',
-    { kind: 'immunization', parameter: 'date' },
+    { kind: 'immunization', parameter: 'date', mayHaveNoDate: true },
     ({ occurrenceDateTime }) => ofDate(occurrenceDateTime),
     ({ vaccineCode }) => inWords(vaccineCode),
   ),

@@ -1,4 +1,5 @@
 import type { Observation } from 'fhir/r4.js';
+import { requirePatient } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { canSearchBy } from '../record/supported-parameters.ts';
@@ -27,6 +28,7 @@ export interface TrendRequest extends DateBounds {
  * observations; like `Clinical.search`
  */
 export async function trendSeries(clinical: Clinical, request: TrendRequest): Promise<Series[]> {
+  requirePatient(clinical.access, request.patientId);
   const asked = askedCodes(request);
   const { unit } = request;
   requireDates(request);
