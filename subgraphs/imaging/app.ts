@@ -115,7 +115,11 @@ export function imagingSubgraph(deps: ImagingDeps) {
     patientStudies(
       tenant: Tenant,
       access: Access,
-      { patientId, signal, audit }: { patientId: string; signal?: AbortSignal | undefined; audit?: RecordOperation | undefined },
+      {
+        patientId,
+        signal,
+        audit,
+      }: { patientId: string; signal?: AbortSignal | undefined; audit?: RecordOperation | undefined },
     ) {
       return patientStudies(open(tenant, access, signal, audit), patientId, options);
     },

@@ -55,7 +55,11 @@ export function overTime(): Record<string, Fields> {
         const patientId = idOf(patient);
         const asked = { code: args.code ?? undefined, group: args.group ?? undefined };
         const unit = args.unit ?? undefined;
-        return { patientId, ...bounds, series: await trendSeries(clinical, { patientId, ...bounds, ...asked, unit }) };
+        return {
+          patientId,
+          ...bounds,
+          series: await trendSeries(clinical, { patientId, ...bounds, ...asked, unit }),
+        };
       }),
     },
     Trend: {
@@ -81,7 +85,11 @@ function idOf({ id }: Patient): string {
 }
 
 /** Adds an error for each type that is missing. */
-function report(missing: readonly Missing[], { partial }: PartialContext, { path }: GraphQLResolveInfo): void {
+function report(
+  missing: readonly Missing[],
+  { partial }: PartialContext,
+  { path }: GraphQLResolveInfo,
+): void {
   for (const { type, fault } of missing) {
     const message = `Not all ${type} resources are in this answer: ${fault.message}`;
     partial?.push(toGraphqlError(new Fault(fault.code, message, fault.details), responsePathAsArray(path)));

@@ -244,7 +244,9 @@ export class Clinical {
    */
   async studiesOf(patientId: string): Promise<PatientStudiesFound> {
     const found =
-      this.#studies.get(patientId) ?? this.#findStudies?.(patientId) ?? Promise.resolve({ studies: [], failed: [] });
+      this.#studies.get(patientId) ??
+      this.#findStudies?.(patientId) ??
+      Promise.resolve({ studies: [], failed: [] });
     this.#studies.set(patientId, found);
     return found;
   }

@@ -1,5 +1,5 @@
 import type { Access } from '../../../schema/access/access.ts';
-import type { Fault, } from '../../../schema/fault/fault.ts';
+import type { Fault } from '../../../schema/fault/fault.ts';
 import type { RecordOperation } from '../../../schema/fault/audit.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 

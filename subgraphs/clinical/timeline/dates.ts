@@ -28,7 +28,9 @@ export function ofPeriod(period: Period | undefined): When | undefined {
 export function ofTiming(timing: Timing | undefined): When | undefined {
   const events = (timing?.event ?? []).filter((event) => startOf(event) !== undefined);
   events.sort((a, b) => startOf(a)! - startOf(b)!);
-  return events.length === 0 ? undefined : { date: events[0], end: events.length > 1 ? events.at(-1) : undefined };
+  return events.length === 0
+    ? undefined
+    : { date: events[0], end: events.length > 1 ? events.at(-1) : undefined };
 }
 
 /** Returns a date if it is one. */
@@ -86,7 +88,8 @@ export function beginsBy(parameter: string, time: number): [string, string] {
 export function overlaps(parameter: string, { from, to }: DateBounds): [string, string][] {
   const conditions: [string, string][] = [];
   const [low, high] = [dateRange(from ?? '')?.low, dateRange(to ?? '')?.high];
-  if (low !== undefined && low > EARLIEST) conditions.push([parameter, `gt${new Date(low - 1).toISOString()}`]);
+  if (low !== undefined && low > EARLIEST)
+    conditions.push([parameter, `gt${new Date(low - 1).toISOString()}`]);
   if (high !== undefined && high < LATEST) conditions.push(beginsBy(parameter, high - 1));
   return conditions;
 }

@@ -30,11 +30,23 @@ const records = [
   },
   { resourceType: 'Encounter', id: 'open', status: 'in-progress', subject, period: { start: '2024-05-01' } },
   { resourceType: 'Encounter', id: 'no-start', status: 'finished', subject, period: { end: '2019-05-01' } },
-  { resourceType: 'Condition', id: 'by-record', subject, recordedDate: '2020-02-02', code: { text: 'Recorded' } },
+  {
+    resourceType: 'Condition',
+    id: 'by-record',
+    subject,
+    recordedDate: '2020-02-02',
+    code: { text: 'Recorded' },
+  },
   { resourceType: 'Condition', id: 'year', subject, onsetDateTime: '2020', abatementDateTime: '2021-03' },
   { resourceType: 'Condition', id: 'unknown', subject, onsetString: 'long ago' },
   { resourceType: 'Procedure', id: 'as-a-child', status: 'completed', subject, performedAge: { value: 4 } },
-  { resourceType: 'Immunization', id: 'of-q', status: 'completed', patient: { reference: 'Patient/q' }, occurrenceDateTime: '2020-02-01' },
+  {
+    resourceType: 'Immunization',
+    id: 'of-q',
+    status: 'completed',
+    patient: { reference: 'Patient/q' },
+    occurrenceDateTime: '2020-02-01',
+  },
   // One evening west of Greenwich is two days in UTC.
   observed('evening', 'vital-signs', '2020-01-31T18:30:00-05:00', visit('stay')),
   observed('night', 'vital-signs', '2020-01-31T23:30:00-05:00', visit('stay')),
@@ -85,7 +97,11 @@ afterAll(async () => {
   await clinical.end();
 });
 
-async function page(request: Partial<TimelineRequest> = {}, scope = 'patient/*.rs', tenant = store): Promise<TimelinePage> {
+async function page(
+  request: Partial<TimelineRequest> = {},
+  scope = 'patient/*.rs',
+  tenant = store,
+): Promise<TimelinePage> {
   const record = clinical.subgraph.open(tenant, accessOf(scope, ['p']));
   return timelinePage(record, { patientId: 'p', ...request });
 }
@@ -149,7 +165,9 @@ describe('FG-17 a timeline', () => {
         found.push(...names(one));
         // The cursor names a resource, and holds no date.
         const place = Buffer.from(one.next ?? '', 'base64url').toString();
-        expect(place).toMatch(/^$|^(Encounter|DiagnosticReport|ImagingStudy|Condition|Observation|Procedure)\/[a-z0-9.-]+$/);
+        expect(place).toMatch(
+          /^$|^(Encounter|DiagnosticReport|ImagingStudy|Condition|Observation|Procedure)\/[a-z0-9.-]+$/,
+        );
         cursor = one.next;
         more = cursor !== undefined;
       }
@@ -159,7 +177,8 @@ describe('FG-17 a timeline', () => {
 
   it('takes a study into the entry of its report, also of a report on another page', async () => {
     const { entries } = await page();
-    const studiesOf = (name: string) => entries.find((entry) => nameOf(entry) === name)?.studies?.map(({ id }) => id);
+    const studiesOf = (name: string) =>
+      entries.find((entry) => nameOf(entry) === name)?.studies?.map(({ id }) => id);
     expect(studiesOf('report ct-report')).toEqual(['1.2.3']);
     expect(studiesOf('report late-report')).toEqual(['1.2.4']);
     expect(studiesOf('report panel')).toEqual([]);
@@ -171,7 +190,11 @@ describe('FG-17 a timeline', () => {
 
   it.each<[from: string | undefined, to: string | undefined, found: string[]]>([
     // Both days of the bounds are whole days of UTC; the stay overlaps them.
-    ['2020-02-01', '2020-02-01', ['panel', 'sodium+potassium', 'urea', '1.2.5', 'morning', 'elsewhere', 'night', 'stay', 'year']],
+    [
+      '2020-02-01',
+      '2020-02-01',
+      ['panel', 'sodium+potassium', 'urea', '1.2.5', 'morning', 'elsewhere', 'night', 'stay', 'year'],
+    ],
     ['2020-02-01T05:00:00Z', '2020-02-01T07:00:00Z', ['morning', 'stay', 'year']],
     ['2023', undefined, ['late-report', 'open']],
     [undefined, '2019-12-31', ['1.2.4']],
@@ -183,7 +206,9 @@ describe('FG-17 a timeline', () => {
   it('SM-6 names types that the scopes do not cover, and gives the others', async () => {
     const { entries, missing } = await page({ types: ['Condition', 'Procedure'] }, 'patient/Condition.rs');
     expect(entries.map(nameOf)).toEqual(['condition by-record', 'condition year', 'condition unknown']);
-    expect(missing.map(({ type, fault }) => [type, fault.code])).toEqual([['Procedure', 'insufficient_scope']]);
+    expect(missing.map(({ type, fault }) => [type, fault.code])).toEqual([
+      ['Procedure', 'insufficient_scope'],
+    ]);
     await expect(page({ types: ['Procedure'] }, 'patient/Condition.rs')).rejects.toMatchObject({
       code: 'insufficient_scope',
     });
@@ -192,14 +217,20 @@ describe('FG-17 a timeline', () => {
   it('SM-6 granular scopes narrow each type', async () => {
     const scope = 'patient/Observation.rs?category=vital-signs';
     const { entries } = await page({ types: ['Observation'] }, scope);
-    expect(entries.map(nameOf)).toEqual(['vitalSigns morning', 'vitalSigns elsewhere', 'vitalSigns evening+night']);
+    expect(entries.map(nameOf)).toEqual([
+      'vitalSigns morning',
+      'vitalSigns elsewhere',
+      'vitalSigns evening+night',
+    ]);
   });
 
   it('FG-10 an archive that is away leaves the record, and a part of the archives their studies', async () => {
     fails = new Fault('unavailable', 'The archive does not answer.', { service: 'imaging' });
     const away = await page();
     fails = undefined;
-    expect(away.missing.map(({ type, fault }) => [type, fault.code])).toEqual([['ImagingStudy', 'unavailable']]);
+    expect(away.missing.map(({ type, fault }) => [type, fault.code])).toEqual([
+      ['ImagingStudy', 'unavailable'],
+    ]);
     expect(away.entries.find((entry) => nameOf(entry) === 'report ct-report')?.studies).toBeNull();
     expect(names(away)).not.toContain('study 1.2.5');
     failed = [new Fault('unavailable', 'One archive does not answer.', { service: 'imaging' })];

@@ -26,15 +26,29 @@ function beginning(resource: Loose): string | undefined {
   const { period, performedPeriod } = resource;
   const texts = ['effectiveDateTime', 'onsetDateTime', 'authoredOn', 'occurrenceDateTime', 'date'];
   return (
-    period?.start ?? performedPeriod?.start ?? texts.map((name) => resource[name] as string).find((text) => text)
+    period?.start ??
+    performedPeriod?.start ??
+    texts.map((name) => resource[name] as string).find((text) => text)
   );
 }
 
-const DATED = ['Condition', 'Encounter', 'Immunization', 'MedicationRequest', 'Procedure', 'DiagnosticReport'];
+const DATED = [
+  'Condition',
+  'Encounter',
+  'Immunization',
+  'MedicationRequest',
+  'Procedure',
+  'DiagnosticReport',
+];
 
 function isGrouped(resource: Resource): resource is Observation {
-  const codes = (resource as Observation).category?.flatMap(({ coding }) => coding?.map(({ code }) => code) ?? []);
-  return resource.resourceType === 'Observation' && !!codes?.some((code) => /^(laboratory|vital-signs)$/.test(code!));
+  const codes = (resource as Observation).category?.flatMap(
+    ({ coding }) => coding?.map(({ code }) => code) ?? [],
+  );
+  return (
+    resource.resourceType === 'Observation' &&
+    !!codes?.some((code) => /^(laboratory|vital-signs)$/.test(code!))
+  );
 }
 
 /** Returns the keys of the entries that a bundle's timeline has, newest first: an independent, simple computation. */
@@ -57,7 +71,13 @@ function expectedOf(resources: readonly Resource[]): string[] {
   }
   for (const members of groups.values()) {
     const times = members.map(({ effectiveDateTime }) => Date.parse(effectiveDateTime!));
-    keys.push([Math.min(...times), members.map(({ id }) => id).sort().join()]);
+    keys.push([
+      Math.min(...times),
+      members
+        .map(({ id }) => id)
+        .sort()
+        .join(),
+    ]);
   }
   return keys.sort(([a], [b]) => b - a).map(([time, key]) => `${new Date(time).toISOString()} ${key}`);
 }
@@ -66,7 +86,10 @@ function expectedOf(resources: readonly Resource[]): string[] {
 function keyOf({ date, resource, observations, kind }: Entry): string {
   const isGroup = kind === 'laboratory' || kind === 'vitalSigns';
   const key = isGroup
-    ? observations!.map(({ id }) => id).sort().join()
+    ? observations!
+        .map(({ id }) => id)
+        .sort()
+        .join()
     : `${(resource as Resource).resourceType}/${(resource as Resource).id}`;
   return `${new Date(date!).toISOString()} ${key}`;
 }

@@ -101,7 +101,9 @@ class PageOfTimeline {
     const isUndatedPage = after !== undefined && after.start === undefined;
     await Promise.all([
       this.#readStudies(),
-      ...(isUndatedPage ? [] : [...this.#searches].map(([type, search]) => this.#try(type, () => search.more()))),
+      ...(isUndatedPage
+        ? []
+        : [...this.#searches].map(([type, search]) => this.#try(type, () => search.more()))),
     ]);
     this.#requireAny();
     const placed = isUndatedPage ? [] : await this.#dated();
@@ -114,7 +116,10 @@ class PageOfTimeline {
       entries: shown.map((one) => this.#withStudies(one)),
       ...(last && { next: encodeCursor(`${last.type}/${last.id}`) }),
       pagesize: size,
-      missing: [...this.#missing].map(([type, fault]) => ({ type, fault })),
+      missing: TIMELINE_TYPES.flatMap((type) => {
+        const fault = this.#missing.get(type);
+        return fault ? [{ type, fault }] : [];
+      }),
     };
   }
 
@@ -168,7 +173,9 @@ class PageOfTimeline {
   /** Finds the studies of the reports that were read. */
   async #join(): Promise<void> {
     const reports = this.#searches.get(REPORT)?.dated ?? [];
-    await this.#try(STUDY, () => this.#reported.add(reports.map(({ resource }) => resource as DiagnosticReport)));
+    await this.#try(STUDY, () =>
+      this.#reported.add(reports.map(({ resource }) => resource as DiagnosticReport)),
+    );
   }
 
   /** Returns true if a study among these may have a report that was not read: a report of another page. */
@@ -201,7 +208,9 @@ class PageOfTimeline {
 
   #unreported(): Placed[] {
     return (this.#studies ?? [])
-      .filter((study) => !this.#reported.isReported(study) && isWithin({ date: study.started }, this.#options))
+      .filter(
+        (study) => !this.#reported.isReported(study) && isWithin({ date: study.started }, this.#options),
+      )
       .map(studyEntry);
   }
 
@@ -221,7 +230,9 @@ class PageOfTimeline {
     if (this.#needsAllReports(studies())) await this.#readAllReports();
     placed.push(...studies());
     const rest =
-      after?.start === undefined && after ? placed.filter(({ place }) => comparePlaces(place, after) > 0) : placed;
+      after?.start === undefined && after
+        ? placed.filter(({ place }) => comparePlaces(place, after) > 0)
+        : placed;
     return rest.sort((a, b) => comparePlaces(a.place, b.place));
   }
 

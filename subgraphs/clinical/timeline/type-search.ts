@@ -2,7 +2,16 @@ import type { Resource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Clinical } from '../record/clinical.ts';
 import type { SearchParams } from '../sources/source.ts';
-import { beginsBy, endOf, isWithin, overlaps, startOf, WRITTEN_DAY, type DateBounds, type When } from './dates.ts';
+import {
+  beginsBy,
+  endOf,
+  isWithin,
+  overlaps,
+  startOf,
+  WRITTEN_DAY,
+  type DateBounds,
+  type When,
+} from './dates.ts';
 import type { RecordType } from './types.ts';
 
 /** A resource with its date. */
@@ -118,7 +127,10 @@ export class TypeSearch {
     if (before === undefined || parameter === undefined) return this.#undated;
     const params = this.#params(mayHaveNoDate ? [] : [[`${parameter}:missing`, 'true']]);
     const others = await this.#clinical.list(type, { params, strict: true });
-    const found = [...this.#undated, ...others.filter((one) => startOf(this.type.when(one)?.date) === undefined)];
+    const found = [
+      ...this.#undated,
+      ...others.filter((one) => startOf(this.type.when(one)?.date) === undefined),
+    ];
     return [...new Map(found.map((one) => [one.id, one])).values()];
   }
 }

@@ -26,7 +26,7 @@ export interface Series {
 }
 
 /**
- * Makes the series of one code, the one with the newest point first. Units that cannot be converted, and values without a
+ * Makes the series of one code: first the one in the unit of the trend, then those with newer points. Units that cannot be converted, and values without a
  * unit, are series of their own.
  * @param measurements of the code, oldest first
  * @param wanted UCUM unit; undefined: that of the newest measurement that has one
@@ -34,26 +34,33 @@ export interface Series {
 export function seriesOf(measurements: readonly Measurement[], wanted: string | undefined): Series[] {
   const unit = wanted ?? measurements.findLast(({ isUcum, value }) => isUcum && value !== undefined)?.unit;
   const convertible = new Map<string, boolean>();
-  const all = new Map<string, Series>();
+  const all = new Map<string, { series: Series; newest: number; isMain: boolean }>();
   for (const one of measurements) {
-    const key = one.unit ?? '';
-    if (one.isUcum && unit !== undefined && !convertible.has(key)) convertible.set(key, isConvertible(key, unit));
-    const target = one.isUcum && convertible.get(key) ? unit : one.unit;
-    const ofSeries = JSON.stringify([target ?? null, one.isUcum]);
-    let series = all.get(ofSeries);
-    if (!series) {
-      series = { code: one.coding, title: one.title, ...(target !== undefined && { unit: target }), points: [] };
-      all.set(ofSeries, series);
+    const own = one.unit ?? '';
+    if (one.isUcum && unit !== undefined && !convertible.has(own))
+      convertible.set(own, isConvertible(own, unit));
+    const target = one.isUcum && convertible.get(own) ? unit : one.unit;
+    const key = JSON.stringify([target ?? null, one.isUcum]);
+    let found = all.get(key);
+    if (!found) {
+      const isMain = one.isUcum && target === unit;
+      const series: Series = { code: one.coding, title: one.title, points: [] };
+      if (target !== undefined) series.unit = target;
+      all.set(key, (found = { series, newest: 0, isMain }));
     }
-    series.points.push(pointOf(one, target));
+    found.series.points.push(pointOf(one, target));
+    found.newest = one.time;
   }
-  return [...all.values()].reverse();
+  const sorted = [...all.values()].sort((a, b) => Number(b.isMain) - Number(a.isMain) || b.newest - a.newest);
+  return sorted.map(({ series }) => series);
 }
 
 function pointOf(one: Measurement, unit: string | undefined): Point {
   const { observation, date, text, range, flag } = one;
   const convert = (value: number | string | undefined): number | string | undefined =>
-    value === undefined || unit === undefined || one.unit === unit ? value : converted(value, one.unit!, unit);
+    value === undefined || unit === undefined || one.unit === unit
+      ? value
+      : converted(value, one.unit!, unit);
   const value = convert(one.value);
   // A range is of the unit of its value. It is compared before both are rounded.
   const [low, high] = [boundOf(range?.low, one), boundOf(range?.high, one)];
@@ -73,8 +80,10 @@ function pointOf(one: Measurement, unit: string | undefined): Point {
 
 /** Returns a bound of a reference range in the unit of the value; undefined if it is of another kind, or says no unit. */
 function boundOf(bound: Quantity | undefined, { unit, isUcum }: Measurement): number | string | undefined {
-  if (!bound || !isNumber(bound.value) || bound.comparator !== undefined || unit === undefined) return undefined;
-  if (isUcum && bound.system === UCUM && bound.code !== undefined) return converted(bound.value, bound.code, unit);
+  if (!bound || !isNumber(bound.value) || bound.comparator !== undefined || unit === undefined)
+    return undefined;
+  if (isUcum && bound.system === UCUM && bound.code !== undefined)
+    return converted(bound.value, bound.code, unit);
   return (bound.code ?? bound.unit) === unit ? bound.value : undefined;
 }
 

@@ -10,7 +10,19 @@ export const TREND_GROUPS: Readonly<Record<string, readonly string[]>> = {
   // Height, weight, body mass index
   bodySize: ['8302-2', '29463-7', '39156-5'],
   // Sodium, potassium, chloride, bicarbonate, calcium, in serum or blood
-  electrolytes: ['2951-2', '2947-0', '2823-3', '6298-4', '2075-0', '2069-3', '1963-8', '2028-9', '20565-8', '17861-6', '49765-1'],
+  electrolytes: [
+    '2951-2',
+    '2947-0',
+    '2823-3',
+    '6298-4',
+    '2075-0',
+    '2069-3',
+    '1963-8',
+    '2028-9',
+    '20565-8',
+    '17861-6',
+    '49765-1',
+  ],
   // Glucose in blood, in serum, fasting; haemoglobin A1c
   glucose: ['2339-0', '2345-7', '1558-6', '4548-4'],
   // Creatinine in serum and blood, urea nitrogen in both, estimated glomerular filtration rates

@@ -41,10 +41,12 @@ export async function trendSeries(clinical: Clinical, request: TrendRequest): Pr
 }
 
 function askedCodes({ code = [], group }: TrendRequest): AskedCode[] {
-  const ofGroup = group === undefined ? [] : (TREND_GROUPS[group] ?? []).map((one) => ({ system: LOINC, code: one }));
+  const ofGroup =
+    group === undefined ? [] : (TREND_GROUPS[group] ?? []).map((one) => ({ system: LOINC, code: one }));
   const named = code.map((token): AskedCode => {
     const [system, value] = token.includes('|') ? token.split('|', 2) : [undefined, token];
-    if (!value) throw new Fault('invalid_request', 'code takes codes such as 2339-0 or http://loinc.org|2339-0.');
+    if (!value)
+      throw new Fault('invalid_request', 'code takes codes such as 2339-0 or http://loinc.org|2339-0.');
     return { ...(system && { system }), code: value };
   });
   const asked = [...named, ...ofGroup];
@@ -61,7 +63,12 @@ async function observationsOf(
 ): Promise<Observation[]> {
   const source = await clinical.backend();
   const tokens = asked
-    .map(({ system, code }) => [system, code].filter((part) => part !== undefined).map(escaped).join('|'))
+    .map(({ system, code }) =>
+      [system, code]
+        .filter((part) => part !== undefined)
+        .map(escaped)
+        .join('|'),
+    )
     .join(',');
   const parameters = canSearchBy(source, 'Observation', 'combo-code')
     ? ['combo-code']

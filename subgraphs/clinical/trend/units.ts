@@ -6,7 +6,6 @@ export const UCUM = 'http://unitsofmeasure.org';
 
 /** The part of @lhncbc/ucum-lhc that is used here; the package has no types. */
 interface Ucum {
-  validateUnitString(unit: string): { status: 'valid' | 'invalid' | 'error' };
   convertUnitTo(from: string, value: number, to: string): { status: string; toVal: number | null };
 }
 
@@ -29,7 +28,10 @@ function ucum(): Ucum {
 
 /** Returns true for a unit that UCUM knows. */
 export function isUcum(unit: string): boolean {
-  return unit.length <= LONGEST_UNIT && ucum().validateUnitString(unit).status === 'valid';
+  return (
+    unit.length <= LONGEST_UNIT &&
+    withoutError(() => ucum().convertUnitTo(unit, 1, unit).status) === 'succeeded'
+  );
 }
 
 /** Returns true if values of a unit can be converted to another one: both measure the same kind of quantity. */
@@ -52,13 +54,26 @@ export function converted(value: number | string, from: string, to: string): num
 function convertedNumber(value: number, from: string, to: string): number | undefined {
   const units = [from, to];
   if (units.some((unit) => unit.length > LONGEST_UNIT || ONLY_ANNOTATION.test(unit))) return undefined;
-  const { status, toVal } = ucum().convertUnitTo(from, value, to);
-  return status === 'succeeded' && toVal !== null && Number.isFinite(toVal) ? toVal : undefined;
+  const result = withoutError(() => ucum().convertUnitTo(from, value, to));
+  const number = result?.status === 'succeeded' ? result.toVal : null;
+  return number !== null && Number.isFinite(number) ? number : undefined;
+}
+
+/** The library throws for some texts that are no units, such as `constructor`. */
+function withoutError<T>(ask: () => T): T | undefined {
+  try {
+    return ask();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Counts the significant digits of a decimal: 3 in `0.0120`, and in `150`, where zeros count. */
 function significantDigits(text: string): number {
-  const digits = text.replace(/[eE].*$/, '').replace(/[^\d]/g, '').replace(/^0+/, '');
+  const digits = text
+    .replace(/[eE].*$/, '')
+    .replace(/[^\d]/g, '')
+    .replace(/^0+/, '');
   return Math.min(Math.max(digits.length, 1), EXACT_DIGITS);
 }
 
