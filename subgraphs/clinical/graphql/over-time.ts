@@ -92,6 +92,8 @@ function report(
 ): void {
   for (const { type, fault } of missing) {
     const message = `Not all ${type} resources are in this answer: ${fault.message}`;
-    partial?.push(toGraphqlError(new Fault(fault.code, message, fault.details), responsePathAsArray(path)));
+    const service = type === 'ImagingStudy' ? 'imaging' : 'clinical';
+    const error = new Fault(fault.code, message, { service, ...fault.details });
+    partial?.push(toGraphqlError(error, responsePathAsArray(path)));
   }
 }

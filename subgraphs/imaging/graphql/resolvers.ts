@@ -46,8 +46,6 @@ export interface ImagingContext extends RequestContext {
   partial: GraphQLError[];
   /** The budget that long lists use. */
   budget?: AnswerBudget;
-  /** Faults that this execution has reported; if undefined, those of all executions of the request count. */
-  reported?: Set<Fault>;
 }
 
 /** Reports sources that did not answer, while others did. */
@@ -76,14 +74,11 @@ export function imagingResolvers(
   options: ResourceOptions,
   selector: ItemSelector,
 ): Record<string, object> {
-  const factsOf = (context: ImagingContext & WithFacts): Facts => {
-    const { imaging, budget, reported } = context;
-    const shared = ((imaging as WithFacts)[FACTS] ??= {
+  const factsOf = ({ imaging, budget }: ImagingContext): Facts =>
+    ((imaging as WithFacts)[FACTS] ??= {
       ...{ imaging, loaders: loaders(imaging, options, budget) },
       ...{ series: new Map(), reported: new Set<Fault>() },
     });
-    return reported ? (context[FACTS] ??= { ...shared, reported }) : shared;
-  };
 
   /** Makes a resolver over the facts of the request; faults become GraphQL errors. */
   const field = <Source, A = Args>(
@@ -130,6 +125,10 @@ export function imagingResolvers(
     report(unreported);
     return found;
   };
+  /** The executor of entities adds a field to what it is given. */
+  const ownStudy = async (id: string, facts: Facts, report: Report) => ({
+    ...(await study(id, facts, report)),
+  });
   const endpoint = (id: string, { imaging }: Facts) => readEndpoint(imaging, id, options);
 
   const generated = datatypeResolvers<ImagingContext>(
@@ -167,7 +166,7 @@ export function imagingResolvers(
       series: faultsAsErrors<Joined, ImagingContext, Args>((found, args, context, info) =>
         selectSeries({ series: seriesOf(found[FOUND]) }, args, context, info),
       ),
-      __resolveReference: entity(study),
+      __resolveReference: entity(ownStudy),
     },
     Endpoint: { ...generated['Endpoint'], __resolveReference: entity(endpoint) },
     ImagingStudySeries: {
