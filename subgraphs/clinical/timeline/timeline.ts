@@ -3,6 +3,7 @@ import { requirePatient } from '../../../schema/access/access.ts';
 import { Fault, toFault } from '../../../schema/fault/fault.ts';
 import { encodeCursor } from '../../../schema/fhir/search/paging.ts';
 import type { Clinical } from '../record/clinical.ts';
+import { PAGE_LIMIT } from '../record/limits.ts';
 import type { PatientStudy } from '../record/patient-studies.ts';
 import { isWithin, requireDates, startOf, type DateBounds } from './dates.ts';
 import { comparePlaces, studyEntry, type Entry, type Placed, type Place } from './entry.ts';
@@ -13,12 +14,14 @@ import { TypeSearch, type Dated } from './type-search.ts';
 import { RECORD_TYPES, type RecordType } from './types.ts';
 
 /** Entries on a page without `_count`, and at most. */
-const USUAL_PAGE = 50;
+const USUAL_PAGE = 20;
 const LARGEST_PAGE = 500;
 /** Resources that one search reads beyond the page: entries of the last moment are known only with the moment before. */
 const MARGIN = 10;
-/** Observations of one search: a group has many. */
-const OBSERVATIONS = 100;
+/** Share of the page that one type of several usually has at most; a type that has more is searched again. */
+const SHARE = 0.5;
+/** Observations that one search reads for each entry of the page: a group has many. */
+const OF_ENTRY = 4;
 
 const REPORT = 'DiagnosticReport';
 const OBSERVATION = 'Observation';
@@ -65,6 +68,12 @@ export async function timelinePage(clinical: Clinical, request: TimelineRequest)
   return page.read();
 }
 
+/** Returns how many resources one search for a page reads. @param isOneOfMany false if no other type is on the timeline */
+export function countOf(type: string, size: number, isOneOfMany: boolean): number {
+  if (type === OBSERVATION) return Math.min(OF_ENTRY * size + MARGIN, PAGE_LIMIT);
+  return Math.ceil(size * (isOneOfMany ? SHARE : 1)) + MARGIN;
+}
+
 interface PageOptions extends TimelineRequest {
   after: Place | undefined;
   size: number;
@@ -90,7 +99,7 @@ class PageOfTimeline {
     this.#asksStudies = isAsked(STUDY);
     const before = after && (after.start ?? -Infinity);
     for (const type of RECORD_TYPES.filter(({ type }) => isAsked(type))) {
-      const count = type.type === OBSERVATION ? Math.max(OBSERVATIONS, 2 * size) : size + MARGIN;
+      const count = countOf(type.type, size, types?.length !== 1);
       this.#searches.set(type.type, new TypeSearch(clinical, type, { patientId, from, to, before, count }));
     }
     this.#reported = new ReportedStudies(clinical, []);

@@ -10,6 +10,10 @@ export function withoutDuplicates(measurements: readonly Measurement[]): Measure
   const found = new Set<Measurement>();
   for (const one of measurements) {
     const keys = keysOf(one);
+    if (keys.length === 0) {
+      found.add(one);
+      continue;
+    }
     const others = [...new Set(keys.flatMap((key) => kept.get(key) ?? []))];
     const best = others.reduce((best, other) => (rank(other) > rank(best) ? other : best), one);
     for (const other of [...others, one]) found.delete(other);
@@ -20,11 +24,12 @@ export function withoutDuplicates(measurements: readonly Measurement[]): Measure
 }
 
 function keysOf({ observation, coding, time }: Measurement): string[] {
-  const { specimen, identifier = [] } = observation;
+  const { specimen, identifier } = observation;
+  if (!specimen && !identifier) return [];
   const of = [coding.system, coding.code, time];
   const named = specimen?.reference ?? specimen?.identifier?.value;
   if (named !== undefined) return [JSON.stringify([...of, 'specimen', named])];
-  return identifier.flatMap((one) =>
+  return (identifier ?? []).flatMap((one) =>
     one?.value === undefined ? [] : [JSON.stringify([...of, 'identifier', one.system, one.value])],
   );
 }

@@ -20,14 +20,14 @@ export interface Measurement {
   /** Milliseconds since the epoch; Infinity without a date: these come last. */
   time: number;
   /** A decimal as `parseFhirJson` gives it; undefined if the record has no plain number with a unit. */
-  value?: number | string;
-  unit?: string;
+  value: number | string | undefined;
+  unit: string | undefined;
   /** True if the unit is UCUM, and can be converted. */
   isUcum: boolean;
   /** The value in words, as the record has it. */
   text: string;
-  range?: ObservationReferenceRange;
-  flag?: string;
+  range: ObservationReferenceRange | undefined;
+  flag: string | undefined;
 }
 
 /** What an observation and a component of it have in common. */
@@ -37,29 +37,37 @@ type Measured = Pick<Observation, 'code' | 'valueQuantity' | 'valueString' | 'va
 /** Returns the measured values of these codes; none of an observation that was entered in error. */
 export function measurementsOf(observation: Observation, asked: readonly AskedCode[]): Measurement[] {
   if (observation.status === 'entered-in-error' || observation.status === 'cancelled') return [];
-  const parts: readonly Measured[] = [observation, ...(observation.component ?? [])];
-  const date = observationWhen(observation)?.date;
-  const time = startOf(date) ?? Infinity;
-  return parts.flatMap((part) => {
-    const coding = part?.code?.coding?.find((one) => asked.some((wanted) => isCode(one, wanted)));
+  const when = observationWhen(observation);
+  const time = startOf(when?.date) ?? Infinity;
+  const found: Measurement[] = [];
+  const measure = (part: Measured): void => {
+    const coding = part.code?.coding?.find((one) => asked.some((wanted) => isCode(one, wanted)));
     const value = coding && valueOf(part);
-    if (!value) return [];
-    const flag = flagOf(part.interpretation);
-    const range = rangeOf(part.referenceRange);
-    return {
-      ...{ observation, coding, title: inWords(part.code), date, time },
-      ...value,
-      ...(range && { range }),
-      ...(flag !== undefined && { flag }),
-    };
-  });
+    if (!value) return;
+    found.push({
+      observation,
+      coding,
+      title: inWords(part.code),
+      date: when?.date,
+      time,
+      value: value.value,
+      unit: value.unit,
+      isUcum: value.isUcum,
+      text: value.text,
+      range: rangeOf(part.referenceRange),
+      flag: flagOf(part.interpretation),
+    });
+  };
+  measure(observation);
+  for (const component of observation.component ?? []) if (component) measure(component);
+  return found;
 }
 
 function isCode(coding: Coding | null, { system, code }: AskedCode): boolean {
   return coding?.code === code && (system === undefined || coding.system === system);
 }
 
-type Value = Pick<Measurement, 'value' | 'unit' | 'isUcum' | 'text'>;
+type Value = Partial<Pick<Measurement, 'value' | 'unit'>> & Pick<Measurement, 'isUcum' | 'text'>;
 
 function valueOf(part: Measured): Value | undefined {
   const { valueQuantity, valueInteger, valueString, valueBoolean, valueCodeableConcept } = part;
@@ -74,22 +82,24 @@ function valueOf(part: Measured): Value | undefined {
 function quantityOf({ value, comparator, unit, code, system }: Quantity): Value | undefined {
   const number = decimalText(value);
   if (number === undefined) return undefined;
-  const text = [comparator, number, unit ?? code].filter((part) => part !== undefined).join(' ');
+  const words = unit ?? code;
+  const text = `${comparator === undefined ? '' : `${comparator} `}${number}${words === undefined ? '' : ` ${words}`}`;
   const isUcum = system === UCUM && code !== undefined;
   const named = isUcum ? code : (code ?? unit);
   if (named === undefined) return { text, isUcum: false };
-  return { text, isUcum, unit: named, ...(comparator === undefined && { value: value as number }) };
+  return { text, isUcum, unit: named, value: comparator === undefined ? value : undefined };
 }
 
 /** Returns the code of an interpretation (H, L, N, …). */
 function flagOf(interpretation: CodeableConcept[] | undefined): string | undefined {
-  const [first] = interpretation ?? [];
+  const first = interpretation?.[0];
   return first?.coding?.find((coding) => coding?.code)?.code ?? first?.text;
 }
 
 /** Returns the reference range: the only one, or the only normal one. Which of several is meant is not said. */
 function rangeOf(ranges: ObservationReferenceRange[] | undefined): ObservationReferenceRange | undefined {
-  const all = (ranges ?? []).filter((range) => range !== null);
+  if (!ranges) return undefined;
+  const all = ranges.filter((range) => range !== null);
   if (all.length === 1) return all[0];
   const normal = all.filter(({ type }) => type?.coding?.some((coding) => coding?.code === 'normal'));
   return normal.length === 1 ? normal[0] : undefined;

@@ -7,13 +7,13 @@ import { converted, isConvertible, UCUM } from './units.ts';
 export interface Point {
   id: string | undefined;
   date: string | undefined;
-  value?: number | string;
+  value: number | string | undefined;
   text: string;
   converted: boolean;
-  low?: number | string;
-  high?: number | string;
-  range?: string;
-  flag?: string;
+  low: number | string | undefined;
+  high: number | string | undefined;
+  range: string | undefined;
+  flag: string | undefined;
   observation: Measurement['observation'];
 }
 
@@ -40,7 +40,7 @@ export function seriesOf(measurements: readonly Measurement[], wanted: string | 
     if (one.isUcum && unit !== undefined && !convertible.has(own))
       convertible.set(own, isConvertible(own, unit));
     const target = one.isUcum && convertible.get(own) ? unit : one.unit;
-    const key = JSON.stringify([target ?? null, one.isUcum]);
+    const key = `${one.isUcum} ${target ?? ''}`;
     let found = all.get(key);
     if (!found) {
       const isMain = one.isUcum && target === unit;
@@ -62,19 +62,20 @@ function pointOf(one: Measurement, unit: string | undefined): Point {
       ? value
       : converted(value, one.unit!, unit);
   const value = convert(one.value);
-  // A range is of the unit of its value. It is compared before both are rounded.
-  const [low, high] = [boundOf(range?.low, one), boundOf(range?.high, one)];
-  const words = range?.text ?? rangeText(range?.low, range?.high);
-  const shown = flag ?? flagBy(one.value, low, high);
-  const [least, most] = [convert(low), convert(high)];
+  // A range is compared in the unit of the value, before both are converted and rounded.
+  const low = boundOf(range?.low, one);
+  const high = boundOf(range?.high, one);
   return {
-    ...{ id: observation.id, date, text, observation },
+    id: observation.id,
+    date,
+    value,
+    text,
     converted: value !== undefined && one.unit !== unit,
-    ...(value !== undefined && { value }),
-    ...(least !== undefined && { low: least }),
-    ...(most !== undefined && { high: most }),
-    ...(words !== undefined && { range: words }),
-    ...(shown !== undefined && { flag: shown }),
+    low: convert(low),
+    high: convert(high),
+    range: range?.text ?? rangeText(range?.low, range?.high),
+    flag: flag ?? flagBy(one.value, low, high),
+    observation,
   };
 }
 
@@ -94,13 +95,14 @@ function flagBy(
   high: number | string | undefined,
 ): 'H' | 'L' | 'N' | undefined {
   if (value === undefined || (low === undefined && high === undefined)) return undefined;
-  const [number, least, most] = [value, low, high].map((one) => Number(decimalText(one)));
-  if (high !== undefined && number! > most!) return 'H';
-  return low !== undefined && number! < least! ? 'L' : 'N';
+  const number = Number(decimalText(value));
+  if (high !== undefined && number > Number(decimalText(high))) return 'H';
+  return low !== undefined && number < Number(decimalText(low)) ? 'L' : 'N';
 }
 
 function rangeText(low: Quantity | undefined, high: Quantity | undefined): string | undefined {
-  const [least, most] = [decimalText(low?.value), decimalText(high?.value)];
+  const least = decimalText(low?.value);
+  const most = decimalText(high?.value);
   if (least === undefined && most === undefined) return undefined;
   const unit = high?.unit ?? high?.code ?? low?.unit ?? low?.code;
   const words = least === undefined ? `≤ ${most}` : most === undefined ? `≥ ${least}` : `${least} – ${most}`;

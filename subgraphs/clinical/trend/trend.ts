@@ -90,7 +90,7 @@ const escaped = (text: string): string => text.replace(/[\\,|$]/g, '\\$&');
 function ofCodes(measurements: readonly Measurement[], asked: readonly AskedCode[]): Measurement[][] {
   const found = new Map<string, Measurement[]>();
   for (const one of measurements) {
-    const key = JSON.stringify([one.coding.code, one.coding.system]);
+    const key = `${one.coding.system}|${one.coding.code}`;
     const some = found.get(key) ?? [];
     some.push(one);
     found.set(key, some);

@@ -1,5 +1,7 @@
+import { LRUCache } from 'lru-cache';
 import { createRequire } from 'node:module';
 import { decimalOf, decimalText } from '../../../schema/fhir/decimal.ts';
+import { maxEntries } from '../../../schema/outbound/max-entries.ts';
 
 /** System of UCUM units in a Quantity. */
 export const UCUM = 'http://unitsofmeasure.org';
@@ -13,6 +15,8 @@ interface Ucum {
 const ONLY_ANNOTATION = /^\{[^{}]*\}$/;
 /** Longest unit that is read: a longer one is no unit, and its parser would have much to do. */
 const LONGEST_UNIT = 60;
+/** A value far from 1, to see if a conversion is linear. */
+const MANY = 1_000;
 /** Digits to which a computed value is exact: it is rounded to them before it is rounded to its precision. */
 const EXACT_DIGITS = 12;
 
@@ -34,9 +38,14 @@ export function isUcum(unit: string): boolean {
   );
 }
 
+type Conversion = (value: number) => number | undefined;
+
+/** By both units; undefined for units that do not convert. */
+const conversions = new LRUCache<string, { convert: Conversion | undefined }>(maxEntries(1_000));
+
 /** Returns true if values of a unit can be converted to another one: both measure the same kind of quantity. */
 export function isConvertible(from: string, to: string): boolean {
-  return from === to || convertedNumber(1, from, to) !== undefined;
+  return from === to || conversionOf(from, to) !== undefined;
 }
 
 /**
@@ -47,16 +56,32 @@ export function isConvertible(from: string, to: string): boolean {
 export function converted(value: number | string, from: string, to: string): number | string | undefined {
   if (from === to) return value;
   const text = decimalText(value);
-  const result = text === undefined ? undefined : convertedNumber(Number(text), from, to);
+  const result = text === undefined ? undefined : conversionOf(from, to)?.(Number(text));
   return result === undefined ? undefined : decimalOf(rounded(result, significantDigits(text!)));
 }
 
-function convertedNumber(value: number, from: string, to: string): number | undefined {
-  const units = [from, to];
-  if (units.some((unit) => unit.length > LONGEST_UNIT || ONLY_ANNOTATION.test(unit))) return undefined;
-  const result = withoutError(() => ucum().convertUnitTo(from, value, to));
-  const number = result?.status === 'succeeded' ? result.toVal : null;
-  return number !== null && Number.isFinite(number) ? number : undefined;
+function conversionOf(from: string, to: string): Conversion | undefined {
+  if (from.length > LONGEST_UNIT || to.length > LONGEST_UNIT) return undefined;
+  const key = `${from} ${to}`;
+  let known = conversions.get(key);
+  if (!known) conversions.set(key, (known = { convert: conversion(from, to) }));
+  return known.convert;
+}
+
+/** Asks the library for three values. If they lie on a line, as nearly always, it need not be asked for each value. */
+function conversion(from: string, to: string): Conversion | undefined {
+  if (ONLY_ANNOTATION.test(from) || ONLY_ANNOTATION.test(to)) return undefined;
+  const convert: Conversion = (value) => {
+    const result = withoutError(() => ucum().convertUnitTo(from, value, to));
+    const number = result?.status === 'succeeded' ? result.toVal : null;
+    return number !== null && Number.isFinite(number) ? number : undefined;
+  };
+  const [zero, one, many] = [convert(0), convert(1), convert(MANY)];
+  if (one === undefined || many === undefined) return undefined;
+  if (zero === undefined) return convert;
+  const factor = one - zero;
+  const isLine = Math.abs(zero + factor * MANY - many) <= 1e-12 * Math.max(Math.abs(many), Math.abs(zero));
+  return isLine ? (value) => zero + value * factor : convert;
 }
 
 /** The library throws for some texts that are no units, such as `constructor`. */
