@@ -40,17 +40,17 @@ interface TrendParent {
 export function overTime(): Record<string, Fields> {
   return {
     Patient: {
-      timeline: field(async (patient: Patient, args: TimelineArguments, context, info) => {
-        const page = await timelinePage(context.clinical, {
+      timeline: field(async (patient: Patient, args: TimelineArguments, request) => {
+        const page = await timelinePage(request.context.clinical, {
           ...{ patientId: idOf(patient), types: args.types ?? undefined },
           ...{ from: args.from ?? undefined, to: args.to ?? undefined },
           ...{ count: args._count ?? undefined, cursor: args._cursor ?? undefined },
         });
-        report(page.missing, context, info);
+        report(page.missing, request);
         const missing = page.missing.map(({ type, fault: { code, message } }) => ({ type, code, message }));
         return { ...page, missing };
       }),
-      trend: field(async (patient: Patient, args: TrendArguments, { clinical }) => {
+      trend: field(async (patient: Patient, args: TrendArguments, { context: { clinical } }) => {
         const bounds = { from: args.from ?? undefined, to: args.to ?? undefined };
         const patientId = idOf(patient);
         const asked = { code: args.code ?? undefined, group: args.group ?? undefined };
@@ -63,19 +63,25 @@ export function overTime(): Record<string, Fields> {
       }),
     },
     Trend: {
-      events: field(async ({ patientId, from, to }: TrendParent, _args: object, context, info) => {
-        const { events, missing } = await trendEvents(context.clinical, { patientId, from, to });
-        report(missing, context, info);
+      events: field(async ({ patientId, from, to }: TrendParent, _args: object, request) => {
+        const { events, missing } = await trendEvents(request.context.clinical, { patientId, from, to });
+        report(missing, request);
         return events;
       }),
     },
   };
 }
 
-function field<Source, Args>(
-  resolve: (source: Source, args: Args, context: PartialContext, info: GraphQLResolveInfo) => unknown,
-): Resolver {
-  return faultsAsErrors<Source, PartialContext, Args>(resolve) as unknown as Resolver;
+/** What a resolver gets besides its parent and arguments. */
+interface Request {
+  context: PartialContext;
+  info: GraphQLResolveInfo;
+}
+
+function field<Source, Args>(resolve: (source: Source, args: Args, request: Request) => unknown): Resolver {
+  return faultsAsErrors<Source, PartialContext, Args>((...[source, args, context, info]) =>
+    resolve(source, args, { context, info }),
+  ) as unknown as Resolver;
 }
 
 function idOf({ id }: Patient): string {
@@ -85,11 +91,7 @@ function idOf({ id }: Patient): string {
 }
 
 /** Adds an error for each type that is missing. */
-function report(
-  missing: readonly Missing[],
-  { partial }: PartialContext,
-  { path }: GraphQLResolveInfo,
-): void {
+function report(missing: readonly Missing[], { context: { partial }, info: { path } }: Request): void {
   for (const { type, fault } of missing) {
     const message = `Not all ${type} resources are in this answer: ${fault.message}`;
     const service = type === 'ImagingStudy' ? 'imaging' : 'clinical';

@@ -28,7 +28,7 @@ const OBSERVATION = 'Observation';
 const STUDY = 'ImagingStudy';
 
 /** The types of a timeline, as the graph's `TimelineType`. */
-export const TIMELINE_TYPES: readonly string[] = [...RECORD_TYPES.map(({ type }) => type), STUDY].sort();
+const TIMELINE_TYPES: readonly string[] = [...RECORD_TYPES.map(({ type }) => type), STUDY].sort();
 
 export interface TimelineRequest extends DateBounds {
   patientId: string;

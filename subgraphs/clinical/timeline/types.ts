@@ -40,67 +40,58 @@ export interface RecordType {
   title(resource: Resource): string | undefined;
 }
 
-/** Makes a row of the table. */
+/** Makes a row of the table, of resources of type `T`. */
 function row<T extends Resource>(
-  type: T['resourceType'] & string,
-  rest: Omit<RecordType, 'type' | 'when' | 'title'>,
+  rest: Omit<RecordType, 'type' | 'when' | 'title'> & { type: T['resourceType'] },
   when: (resource: T) => When | undefined,
   title: (resource: T) => string | undefined,
 ): RecordType {
-  return { type, ...rest, when: when as RecordType['when'], title: title as RecordType['title'] };
+  return { ...rest, when: when as RecordType['when'], title: title as RecordType['title'] };
 }
 
-/** The types of the record on a timeline. */
+/** The types of the record on a timeline. Their searches begin in this order, the largest ones first. */
 export const RECORD_TYPES: readonly RecordType[] = [
+  row<Observation>(
+    { type: 'Observation', parameter: 'date', params: [['category', 'laboratory,vital-signs']], byDay: true },
+    observationWhen,
+    ({ code }) => inWords(code),
+  ),
   row<Encounter>(
-    'Encounter',
-    { kind: 'encounter', parameter: 'date' },
+    { type: 'Encounter', kind: 'encounter', parameter: 'date' },
     ({ period }) => ofPeriod(period),
     (encounter) =>
       inWords(encounter.type?.[0]) ?? encounter.class?.display ?? encounter.class?.code ?? 'Encounter',
   ),
   row<DiagnosticReport>(
-    'DiagnosticReport',
-    { kind: 'report', parameter: 'date', byDay: true },
+    { type: 'DiagnosticReport', kind: 'report', parameter: 'date', byDay: true },
     (report) => ofDate(report.effectiveDateTime) ?? ofPeriod(report.effectivePeriod),
     ({ code }) => inWords(code),
   ),
   row<Procedure>(
-    'Procedure',
-    { kind: 'procedure', parameter: 'date', mayHaveNoDate: true },
+    { type: 'Procedure', kind: 'procedure', parameter: 'date', mayHaveNoDate: true },
     (procedure) => ofDate(procedure.performedDateTime) ?? ofPeriod(procedure.performedPeriod),
     ({ code }) => inWords(code),
   ),
-  row<Condition>('Condition', { kind: 'condition' }, conditionWhen, ({ code }) => inWords(code)),
+  row<Condition>({ type: 'Condition', kind: 'condition' }, conditionWhen, ({ code }) => inWords(code)),
   row<MedicationRequest>(
-    'MedicationRequest',
-    { kind: 'medication', parameter: 'authoredon' },
+    { type: 'MedicationRequest', kind: 'medication', parameter: 'authoredon' },
     ({ authoredOn }) => ofDate(authoredOn),
     medicationTitle,
   ),
   row<MedicationStatement>(
-    'MedicationStatement',
-    { kind: 'medication', parameter: 'effective' },
+    { type: 'MedicationStatement', kind: 'medication', parameter: 'effective' },
     (statement) => ofDate(statement.effectiveDateTime) ?? ofPeriod(statement.effectivePeriod),
     medicationTitle,
   ),
   row<Immunization>(
-    'Immunization',
-    { kind: 'immunization', parameter: 'date', mayHaveNoDate: true },
+    { type: 'Immunization', kind: 'immunization', parameter: 'date', mayHaveNoDate: true },
     ({ occurrenceDateTime }) => ofDate(occurrenceDateTime),
     ({ vaccineCode }) => inWords(vaccineCode),
   ),
   row<DocumentReference>(
-    'DocumentReference',
-    { kind: 'document', parameter: 'date' },
+    { type: 'DocumentReference', kind: 'document', parameter: 'date' },
     ({ date }) => ofDate(date),
     ({ description, type }) => description ?? inWords(type),
-  ),
-  row<Observation>(
-    'Observation',
-    { parameter: 'date', params: [['category', 'laboratory,vital-signs']], byDay: true },
-    observationWhen,
-    ({ code }) => inWords(code),
   ),
 ];
 

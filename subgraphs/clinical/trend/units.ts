@@ -20,14 +20,13 @@ const MANY = 1_000;
 /** Digits to which a computed value is exact: it is rounded to them before it is rounded to its precision. */
 const EXACT_DIGITS = 12;
 
-let loaded: Ucum | undefined;
+const require = createRequire(import.meta.url);
 
-/** Loads the tables of UCUM at first use: they take some 40 ms. */
+/** Returns the library, which loads its tables at first use: they take some 40 ms. */
 function ucum(): Ucum {
-  loaded ??= (
-    createRequire(import.meta.url)('@lhncbc/ucum-lhc') as { UcumLhcUtils: { getInstance(): Ucum } }
+  return (
+    require('@lhncbc/ucum-lhc') as { UcumLhcUtils: { getInstance(): Ucum } }
   ).UcumLhcUtils.getInstance();
-  return loaded;
 }
 
 /** Returns true for a unit that UCUM knows. */
