@@ -3,6 +3,7 @@ import { responsePathAsArray, type GraphQLError, type GraphQLResolveInfo } from 
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { faultsAsErrors, toGraphqlError } from '../../../schema/graphql/graphql-fault.ts';
+import type { Clinical } from '../record/clinical.ts';
 import { timelinePage, type Missing } from '../timeline/timeline.ts';
 import { trendEvents } from '../trend/events.ts';
 import { trendSeries } from '../trend/trend.ts';
@@ -41,6 +42,7 @@ export function overTime(): Record<string, Fields> {
   return {
     Patient: {
       timeline: field(async (patient: Patient, args: TimelineArguments, request) => {
+        requireFewPatients(request.context.clinical, idOf(patient));
         const page = await timelinePage(request.context.clinical, {
           ...{ patientId: idOf(patient), types: args.types ?? undefined },
           ...{ from: args.from ?? undefined, to: args.to ?? undefined },
@@ -53,6 +55,7 @@ export function overTime(): Record<string, Fields> {
       trend: field(async (patient: Patient, args: TrendArguments, { context: { clinical } }) => {
         const bounds = { from: args.from ?? undefined, to: args.to ?? undefined };
         const patientId = idOf(patient);
+        requireFewPatients(clinical, patientId);
         const asked = { code: args.code ?? undefined, group: args.group ?? undefined };
         const unit = args.unit ?? undefined;
         return {
@@ -88,6 +91,18 @@ function idOf({ id }: Patient): string {
   // A contained Patient may have no id. Then it has no record; it does not stand for all patients.
   if (id === undefined) throw noSuchResource();
   return id;
+}
+
+/** Patients whose timelines and trends one request may have: each is a search of every type. */
+const MOST_PATIENTS = 10;
+const patientsOf = new WeakMap<Clinical, Set<string>>();
+
+/** @throws Fault `too_large` for a page of many patients with their timelines */
+function requireFewPatients(clinical: Clinical, id: string): void {
+  const patients = patientsOf.get(clinical) ?? new Set();
+  patientsOf.set(clinical, patients.add(id));
+  if (patients.size <= MOST_PATIENTS) return;
+  throw new Fault('too_large', `Ask for the timelines and trends of at most ${MOST_PATIENTS} patients.`);
 }
 
 /** Adds an error for each type that is missing. */

@@ -54,8 +54,8 @@ export interface TimelinePage {
 /**
  * Returns one page of what happened to a patient (FG-17). One search per type reads as many resources as the page needs; the
  * rest of the timeline is not read.
- * @throws Fault `invalid_request` for a date, a count or a cursor that is none, `forbidden` for a patient out of reach; like `Clinical.search` if no type can be
- * searched. A type that cannot be searched while others can is `missing`
+ * @throws Fault `invalid_request` for a date, a count or a cursor that is none, `forbidden` for a patient out of reach; like
+ * `Clinical.search` if no type can be searched. A type that cannot be searched while others can is `missing`
  */
 export async function timelinePage(clinical: Clinical, request: TimelineRequest): Promise<TimelinePage> {
   const { count = USUAL_PAGE } = request;

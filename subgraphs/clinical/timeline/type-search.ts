@@ -14,6 +14,9 @@ import {
 } from './dates.ts';
 import type { RecordType } from './types.ts';
 
+/** Resources of a type that are read at once, where the source has no order that helps. */
+const MOST_OF_TYPE = 5_000;
+
 /** A resource with its date. */
 export interface Dated {
   resource: Resource;
@@ -39,6 +42,7 @@ export class TypeSearch {
   readonly dated: Dated[] = [];
   /** Resources that were found without a date. */
   readonly #undated: Resource[] = [];
+  readonly #known = new Set<string | undefined>();
   readonly #clinical: Clinical;
   readonly #options: TypeSearchOptions;
   #cursor: string | undefined;
@@ -67,8 +71,7 @@ export class TypeSearch {
     const { type, parameter, byDay } = this.type;
     const { before, count } = this.#options;
     if (parameter === undefined) {
-      const params = this.#params();
-      return this.#add(await this.#clinical.list(type, { params, strict: true }), undefined);
+      return this.#add(await this.#whole(this.#params()), undefined);
     }
     // What has no beginning began before all dates.
     const last = before === undefined ? [] : [beginsBy(parameter, before + (byDay ? WRITTEN_DAY : 0))];
@@ -83,14 +86,24 @@ export class TypeSearch {
     } catch (error) {
       if (!(error instanceof Fault) || error.code !== 'unsupported_parameter') throw error;
       // A source that does not sort is read whole, and sorted here.
-      const { params } = search;
-      await this.#add(await this.#clinical.list(type, { params, strict: true }), undefined);
+      await this.#add(await this.#whole(search.params), undefined);
     }
   }
 
-  /** Returns all resources within the bounds, of this page or not. @throws Fault like `Clinical.list` */
+  /** Returns all resources within the bounds, of this page or not. @throws Fault like `more` */
   all(): Promise<Resource[]> {
-    return this.#clinical.list(this.type.type, { params: this.#params(this.#bounds), strict: true });
+    return this.#whole(this.#params(this.#bounds));
+  }
+
+  async #whole(params: SearchParams): Promise<Resource[]> {
+    const { type } = this.type;
+    const { resources, next } = await this.#clinical.search(type, {
+      params,
+      count: MOST_OF_TYPE,
+      strict: true,
+    });
+    if (next === undefined) return resources;
+    throw new Fault('too_large', `There are too many ${type} resources to be read at once.`);
   }
 
   #params(...conditions: readonly SearchParams[]): SearchParams {
@@ -103,9 +116,10 @@ export class TypeSearch {
 
   async #add(resources: readonly Resource[], next: string | undefined): Promise<void> {
     const { local } = await this.#clinical.backend();
-    const known = new Set(this.dated.map(({ resource }) => resource.id));
+    const known = this.#known.size;
     for (const resource of resources) {
-      if (known.has(resource.id)) continue;
+      if (this.#known.has(resource.id)) continue;
+      this.#known.add(resource.id);
       const when = this.type.when(resource) ?? {};
       const start = startOf(when.date);
       if (start === undefined) this.#undated.push(resource);
@@ -114,6 +128,11 @@ export class TypeSearch {
         this.dated.push({ resource, when, start });
       if (start !== undefined) this.#horizon = Math.min(this.#horizon, local ? start : endOf(when));
     }
+    // It would be asked for the same for ever.
+    if (next !== undefined && this.#known.size === known)
+      throw new Fault('bad_gateway', 'The pages of the clinical server repeat themselves.', {
+        service: 'clinical',
+      });
     this.#cursor = next;
     if (next === undefined) this.#horizon = -Infinity;
   }
@@ -123,10 +142,10 @@ export class TypeSearch {
     const { from, to, before } = this.#options;
     if (from !== undefined || to !== undefined) return [];
     while (!this.isWhole) await this.more();
-    const { type, parameter, mayHaveNoDate } = this.type;
+    const { parameter, mayHaveNoDate } = this.type;
     if (before === undefined || parameter === undefined) return this.#undated;
     const params = this.#params(mayHaveNoDate ? [] : [[`${parameter}:missing`, 'true']]);
-    const others = await this.#clinical.list(type, { params, strict: true });
+    const others = await this.#whole(params);
     const found = [
       ...this.#undated,
       ...others.filter((one) => startOf(this.type.when(one)?.date) === undefined),
