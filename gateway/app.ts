@@ -32,7 +32,7 @@ import {
 import type { Limits } from './http/limits.ts';
 import { DEFAULT_LIMITS } from './http/limits.ts';
 import { metrics, observeRequests, requestId } from './http/observe.ts';
-import { closeSilentConnections } from './http/silent-connections.ts';
+import { closeSilentConnections } from '../schema/http/silent-connections.ts';
 import { playground } from './pages/playground/playground.ts';
 import { selfTestRoutes } from './self-test/routes.ts';
 import type { SelfTest } from './self-test/self-test.ts';
