@@ -36,6 +36,7 @@ const LAYERS = {
     ['composition', String.raw`app\.ts$`],
     ['APIs', '(fhir|graphql)/'],
     ['exports', 'export/'],
+    ['over time', '(timeline|trend)/'],
     ['joins', 'joins/'],
     ['core', 'record/'],
     ['authorization', 'authorization/'],

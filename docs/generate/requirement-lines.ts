@@ -121,6 +121,10 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'FG-14': 'The supergraph is composed when the project is built, and the check fails when it is stale.',
   'FG-16':
     '`_reference` is an enum of what is possible, and both subgraphs share the types of the one generator.',
+  'FG-17':
+    "A patient's timeline is one sorted, paged list of all types; a type that could not be searched is named, and is an error.",
+  'FG-19':
+    'A trend gives measurements in one UCUM unit with ranges and flags, beside studies and procedures. Units that do not convert stay apart.',
   'FG-20':
     'Searches are strict: what cannot be applied is refused, never dropped. Values with a prefix bound a range, on every list, in both subgraphs.',
   'FG-23':

@@ -61,6 +61,7 @@ beforeAll(async () => {
     ...{ baseUrl: 'http://localhost', dataDir: directory, now: () => Date.now() / 1000, log: log as never },
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
   });
+  clinical.joinStudies(imaging.patientStudies);
   const subgraphs = { clinical, imaging };
   const counted = (name: ServiceName): GraphQLDataSource<GatewayContext> => {
     const source = localDataSource(name, subgraphs[name]);
@@ -156,6 +157,27 @@ describe.each<[what: string, query: string, scope: string, isDirect: boolean]>([
     'patient/*.rs',
     false,
   ],
+  [
+    'a timeline with the keys of studies, and a trend',
+    `query ($id: ID!) { Patient(id: $id) {
+      timeline(_count: 4) { pagesize next missing { type code message } entries { kind date end title
+        resource { __typename ... on Condition { id } } observations { id } studies { id } } }
+      trend(code: ["8480-6", "29463-7"]) { series { unit points { id date value text flag } } events { kind date } } } }`,
+    'patient/*.rs',
+    true,
+  ],
+  [
+    'a timeline with studies',
+    '{ Patient(id: "p1") { timeline { entries { kind studies { id started series { uid } } } } } }',
+    'patient/*.rs',
+    false,
+  ],
+  [
+    'a timeline of types, one of which the scopes do not cover',
+    '{ Patient(id: "p1") { timeline { missing { type code message } entries { kind title } } } }',
+    'patient/Condition.rs',
+    true,
+  ],
   ['another patient', '{ Patient(id: "p2") { id ImagingStudyList { id } } }', 'patient/*.rs', true],
   [
     'fields that the scopes do not cover',
@@ -192,7 +214,9 @@ describe.each<[what: string, query: string, scope: string, isDirect: boolean]>([
     const stock = await answerOf(stockGateway, query, scope);
     expect(stock.fetches).toBeGreaterThan(0);
     expect(await answerOf(planned, query, scope)).toEqual(stock);
-    expect(stock.result?.includes('"errors"')).toBe(/^(another patient|fields that|a list with)/.test(_what));
+    expect(stock.result?.includes('"errors"')).toBe(
+      /^(another patient|fields that|a list with|a timeline of types)/.test(_what),
+    );
     for (let time = 0; time < 2; time++) {
       const { result, recorded, fetches } = await answerOf(direct, query, scope);
       expect(JSON.parse(result!)).toEqual(JSON.parse(stock.result!));

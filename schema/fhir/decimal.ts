@@ -51,3 +51,15 @@ export function withPlainNumbers(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return decimalNumber(value);
   return Object.fromEntries(Object.entries(value).map(([name, child]) => [name, withPlainNumbers(child)]));
 }
+
+/** Returns the text of a decimal as it was read, such as `1.10`; undefined for any other value. */
+export function decimalText(value: unknown): string | undefined {
+  if (!isDecimal(value)) return undefined;
+  return typeof value === 'string' ? value.slice(1) : String(value);
+}
+
+/** Returns a decimal as `parseFhirJson` gives it. @param text of a FHIR decimal, such as `1.10` */
+export function decimalOf(text: string): number | string {
+  const number = Number(text);
+  return String(number) === text ? number : `${MARK}${text}`;
+}

@@ -20,6 +20,7 @@ import { fhirRoutes } from './fhir/fhir.ts';
 import { operationRoutes } from './fhir/operations.ts';
 import { recordJoins } from './joins/record-joins.ts';
 import type { PatientImages } from './record/patient-images.ts';
+import type { PatientStudies } from './record/patient-studies.ts';
 import { GranularScopes } from './authorization/granular-scopes.ts';
 import { clinicalResolvers } from './graphql/resolvers.ts';
 import { FhirServer } from './sources/fhir-server.ts';
@@ -73,6 +74,8 @@ export interface ClinicalSubgraph {
    * token, and does not wait for a store.
    */
   claims(tenant: Tenant): Promise<readonly CapabilityStatementRestResource[]>;
+  /** Joins the record with the imaging studies of its patients. Call it once, before the first request. */
+  joinStudies(studies: PatientStudies): void;
   /** Returns the routes of operations and batches, below `/:tenant`. They join the record with images. Call it once. */
   operations(images: PatientImages): FastifyPluginAsync;
   /**
@@ -115,6 +118,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     return serverOf(tenant, clinical.baseUrl, token);
   };
 
+  let studies: PatientStudies | undefined;
   const open: ClinicalSubgraph['open'] = (tenant, access, signal, audit) => {
     let source: Promise<ClinicalSource> | undefined;
     return new Clinical({
@@ -125,6 +129,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       joins: tenant.joins,
       ...(images && { studiesOfObjects: (wanted) => images(tenant, access, wanted) }),
       base: fhirBase(baseUrl, tenant),
+      studies: studies && ((patientId) => studies!(tenant, access, { patientId, signal, audit })),
       ...(signal && { signal }),
       ...(audit && { audit }),
     });
@@ -153,6 +158,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       if (clinical.type === 'store') return claimsOf(Store, Store);
       return claimsOf(FhirServer, serverOf(tenant, clinical.baseUrl));
     },
+    joinStudies: (join) => void (studies = join),
     operations,
     prepare: async (tenant, onProgress) => {
       if (tenant.clinical.type === 'store') await stores.prepare(tenant.clinical.path, onProgress);

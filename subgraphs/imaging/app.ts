@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Access } from '../../schema/access/access.ts';
+import type { RecordOperation } from '../../schema/fault/audit.ts';
 import { ItemSelector } from '../../schema/expressions/item-selector.ts';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
 import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
@@ -15,6 +16,7 @@ import { dicomwebRoutes } from './dicomweb/dicomweb.ts';
 import { imagingFhirRoutes } from './fhir/fhir.ts';
 import type { RecordJoins } from './fhir/joins/record-joins.ts';
 import { imagesOfPatient, type ImagesOfPatient } from './fhir/of-patient.ts';
+import { patientStudies } from './fhir/patient-studies.ts';
 import { MetadataCache } from './cache/metadata-cache.ts';
 import { ParsingThreads } from './threads/parsing-threads.ts';
 import { PixelPool } from './threads/pool.ts';
@@ -124,6 +126,18 @@ export function imagingSubgraph(deps: ImagingDeps) {
     /** Returns the studies in the caller's reach that have some UIDs, by patient; it records nothing (IA-30). */
     studiesOfObjects(tenant: Tenant, access: Access, wanted: ReadonlyMap<string, ReadonlySet<string>>) {
       return studiesOfObjects(open(tenant, access), wanted);
+    },
+    /** Returns what joins the studies of a patient with the clinical record, within the caller's reach. */
+    patientStudies(
+      tenant: Tenant,
+      access: Access,
+      {
+        patientId,
+        signal,
+        audit,
+      }: { patientId: string; signal?: AbortSignal | undefined; audit?: RecordOperation | undefined },
+    ) {
+      return patientStudies(open(tenant, access, signal, audit), patientId, options);
     },
     /** Returns the PatientID that a study states; only for the authorization hook. */
     studyOwner(tenant: Tenant, studyUid: string): Promise<string | undefined> {

@@ -14,6 +14,7 @@ import { requireInnerSearches } from './chain.ts';
 import { withOwnReferences } from './own-references.ts';
 import type { Compartment } from '../authorization/compartment.ts';
 import type { GranularScopes } from '../authorization/granular-scopes.ts';
+import type { PatientStudiesFound } from './patient-studies.ts';
 import { isPage, LIST_LIMIT, pageSize, requireListable } from './limits.ts';
 import { readIfAllowed } from './read-if-allowed.ts';
 import { Related, searchAlone, type Relation } from './related.ts';
@@ -42,6 +43,8 @@ export interface ClinicalOptions {
   studiesOfObjects?: StudiesOfObjects | undefined;
   /** Absolute base of this record's FHIR API; references below it are references to this record. */
   base: string;
+  /** Finds the imaging studies of a patient, within the same caller's reach. */
+  studies?: ((patientId: string) => Promise<PatientStudiesFound>) | undefined;
 }
 
 /**
@@ -62,10 +65,13 @@ export class Clinical {
   readonly #patients: readonly string[] | undefined;
   /** References to them. */
   readonly #own: ReadonlySet<string> | undefined;
+  readonly #findStudies: ClinicalOptions['studies'];
+  readonly #studies = new Map<string, Promise<PatientStudiesFound>>();
 
   constructor(options: ClinicalOptions) {
     const { source, access, compartment, granular, signal, audit, joins, base } = options;
     this.#base = base;
+    this.#findStudies = options.studies;
     this.access = access;
     this.joins = joins;
     this.studiesOfObjects = options.studiesOfObjects;
@@ -246,6 +252,19 @@ export class Clinical {
     const { local } = await this.#source.backend();
     const isWhole = search.count === undefined && search.offset === undefined;
     return local && !isWhole ? undefined : this.#related.together(relation, search);
+  }
+
+  /**
+   * Returns the imaging studies of a patient, which are searched once in a request; none without image sources.
+   * @throws Fault like `ImagingStudy?patient=`
+   */
+  async studiesOf(patientId: string): Promise<PatientStudiesFound> {
+    const found =
+      this.#studies.get(patientId) ??
+      this.#findStudies?.(patientId) ??
+      Promise.resolve({ studies: [], failed: [] });
+    this.#studies.set(patientId, found);
+    return found;
   }
 
   /** Returns the source, only for its own properties: it does not check what the caller may see. */

@@ -1,0 +1,100 @@
+/** The timeline and a trend of a patient with 1,000 resources, from the store and from an EHR that takes 50 ms. */
+import { execute, parse, type DocumentNode } from 'graphql';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
+import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
+import type { Clinical } from '../../subgraphs/clinical/record/clinical.ts';
+import { accessOf, fhirApp, tenantOf } from '../../subgraphs/clinical/test/servers.ts';
+import { countOf, timelinePage } from '../../subgraphs/clinical/timeline/timeline.ts';
+import { TypeSearch } from '../../subgraphs/clinical/timeline/type-search.ts';
+import { RECORD_TYPES } from '../../subgraphs/clinical/timeline/types.ts';
+import { sharedDataPresent } from '../test/setup/shared-data.ts';
+import { writeLongRecord } from './data/long-record.ts';
+import { alternate, duration, type Figure } from './measure.ts';
+
+const POINTS = 500;
+/** Milliseconds that the EHR takes for each answer. */
+const EHR = 50;
+
+const timeline = parse(`query ($id: ID!) { Patient(id: $id) { timeline { next missing { type } entries {
+  kind date end title observations { id } studies { id } } } } }`);
+const trend = parse(`query ($id: ID!) { Patient(id: $id) { trend(code: ["2339-0"], unit: "mg/dL") {
+  series { unit points { id date value low high flag } } } } }`);
+
+export async function bench(): Promise<Figure[]> {
+  if (!sharedDataPresent) return [];
+  const dataDir = await mkdtemp(join(tmpdir(), 'timeline-bench-'));
+  const subgraph = clinicalSubgraph({ dataDir, baseUrl: 'http://localhost:4000' });
+  subgraph.joinStudies(async () => ({ studies: [], failed: [] }));
+  const id = writeLongRecord(dataDir, POINTS);
+  const store = tenantOf({ type: 'store', path: join(dataDir, 'long-record.ndjson') });
+  await subgraph.prepare(store);
+  const ehr = fhirApp(subgraph, store, () => accessOf('system/*.rs'));
+  ehr.addHook('onRequest', () => setTimeout(EHR));
+  await ehr.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = ehr.server.address() as { port: number };
+  const remote = tenantOf({ type: 'fhir', baseUrl: `http://127.0.0.1:${port}/test/fhir` });
+
+  const record = (tenant: Tenant) => subgraph.open(tenant, accessOf('patient/*.rs', [id]));
+  const ask = async (document: DocumentNode) => {
+    const contextValue = { clinical: record(store), partial: [] };
+    const { errors } = await execute({
+      schema: subgraph.schema,
+      document,
+      variableValues: { id },
+      contextValue,
+    });
+    if (errors) throw errors[0]!;
+  };
+  try {
+    const graph = await alternate(
+      { timeline: () => duration(() => ask(timeline)), trend: () => duration(() => ask(trend)) },
+      100,
+    );
+    const inProcess = await besideSearches(() => record(store), id, 100);
+    const overHttp = await besideSearches(() => record(remote), id, 20);
+    return [
+      {
+        what: 'timeline: first page of 1,000 resources',
+        value: graph.timeline.median,
+        unit: 'ms',
+        atMost: 15,
+      },
+      { what: 'timeline, to its largest search', value: inProcess.ratio, unit: '×', atMost: 1.5 },
+      { what: 'timeline: EHR of 50 ms', value: overHttp.median, unit: 'ms' },
+      {
+        what: 'timeline: EHR of 50 ms, to its slowest search',
+        value: overHttp.ratio,
+        unit: '×',
+        atMost: 1.3,
+      },
+      { what: `trend of ${POINTS} points`, value: graph.trend.median, unit: 'ms', atMost: 10 },
+    ];
+  } finally {
+    await ehr.close();
+    await subgraph.close();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+/** Entries of the first page. */
+const PAGE = 20;
+
+/** Measures the first page and, in turn, each of its searches alone. */
+async function besideSearches(open: () => Clinical, patientId: string, rounds: number) {
+  const searches = Object.fromEntries(
+    RECORD_TYPES.map((type) => {
+      const count = countOf(type.type, PAGE, true);
+      return [type.type, () => duration(() => new TypeSearch(open(), type, { patientId, count }).more())];
+    }),
+  );
+  const page = () => duration(() => timelinePage(open(), { patientId, count: PAGE }));
+  const { page: whole, ...others } = (await alternate({ page, ...searches }, rounds)) as Medians;
+  const largest = Math.max(...Object.values(others).map(({ median }) => median));
+  return { median: whole!.median, ratio: whole!.median / largest };
+}
+
+type Medians = Record<string, { median: number }>;

@@ -1,0 +1,110 @@
+import { LRUCache } from 'lru-cache';
+import { createRequire } from 'node:module';
+import { decimalOf, decimalText } from '../../../schema/fhir/decimal.ts';
+import { maxEntries } from '../../../schema/outbound/max-entries.ts';
+
+/** System of UCUM units in a Quantity. */
+export const UCUM = 'http://unitsofmeasure.org';
+
+/** The part of @lhncbc/ucum-lhc that is used here; the package has no types. */
+interface Ucum {
+  convertUnitTo(from: string, value: number, to: string): { status: string; toVal: number | null };
+}
+
+/** Units that differ only in an annotation count as the same for UCUM: a `{score}` would be converted to a `%`. */
+const ONLY_ANNOTATION = /^\{[^{}]*\}$/;
+/** Longest unit that is read: a longer one is no unit, and its parser would have much to do. */
+const LONGEST_UNIT = 60;
+/** A value far from 1, to see if a conversion is linear. */
+const MANY = 1_000;
+/** Digits to which a computed value is exact: it is rounded to them before it is rounded to its precision. */
+const EXACT_DIGITS = 12;
+
+const require = createRequire(import.meta.url);
+
+/** Returns the library, which loads its tables at first use: they take some 40 ms. */
+function ucum(): Ucum {
+  return (
+    require('@lhncbc/ucum-lhc') as { UcumLhcUtils: { getInstance(): Ucum } }
+  ).UcumLhcUtils.getInstance();
+}
+
+/** Returns true for a unit that UCUM knows. */
+export function isUcum(unit: string): boolean {
+  return (
+    unit.length <= LONGEST_UNIT &&
+    withoutError(() => ucum().convertUnitTo(unit, 1, unit).status) === 'succeeded'
+  );
+}
+
+type Conversion = (value: number) => number | undefined;
+
+/** By both units; undefined for units that do not convert. */
+const conversions = new LRUCache<string, { convert: Conversion | undefined }>(maxEntries(1_000));
+
+/** Returns true if values of a unit can be converted to another one: both measure the same kind of quantity. */
+export function isConvertible(from: string, to: string): boolean {
+  return from === to || conversionOf(from, to) !== undefined;
+}
+
+/**
+ * Converts a decimal to another UCUM unit. The result has as many significant digits as the original: 150 [lb_av] is 68.0 kg.
+ * @param value as `parseFhirJson` gives it
+ * @returns undefined if `isConvertible` is false, or the value is no decimal
+ */
+export function converted(value: number | string, from: string, to: string): number | string | undefined {
+  if (from === to) return value;
+  const text = decimalText(value);
+  const result = text === undefined ? undefined : conversionOf(from, to)?.(Number(text));
+  return result === undefined ? undefined : decimalOf(rounded(result, significantDigits(text!)));
+}
+
+function conversionOf(from: string, to: string): Conversion | undefined {
+  if (from.length > LONGEST_UNIT || to.length > LONGEST_UNIT) return undefined;
+  const key = `${from} ${to}`;
+  let known = conversions.get(key);
+  if (!known) conversions.set(key, (known = { convert: conversion(from, to) }));
+  return known.convert;
+}
+
+/** Asks the library for three values. If they lie on a line, as nearly always, it need not be asked for each value. */
+function conversion(from: string, to: string): Conversion | undefined {
+  if (ONLY_ANNOTATION.test(from) || ONLY_ANNOTATION.test(to)) return undefined;
+  const convert: Conversion = (value) => {
+    const result = withoutError(() => ucum().convertUnitTo(from, value, to));
+    const number = result?.status === 'succeeded' ? result.toVal : null;
+    return number !== null && Number.isFinite(number) ? number : undefined;
+  };
+  const [zero, one, many] = [convert(0), convert(1), convert(MANY)];
+  if (one === undefined || many === undefined) return undefined;
+  if (zero === undefined) return convert;
+  const factor = one - zero;
+  const isLine = Math.abs(zero + factor * MANY - many) <= 1e-12 * Math.max(Math.abs(many), Math.abs(zero));
+  return isLine ? (value) => zero + value * factor : convert;
+}
+
+/** The library throws for some texts that are no units, such as `constructor`. */
+function withoutError<T>(ask: () => T): T | undefined {
+  try {
+    return ask();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Counts the significant digits of a decimal: 3 in `0.0120`, and in `150`, where zeros count. */
+function significantDigits(text: string): number {
+  const digits = text
+    .replace(/[eE].*$/, '')
+    .replace(/[^\d]/g, '')
+    .replace(/^0+/, '');
+  return Math.min(Math.max(digits.length, 1), EXACT_DIGITS);
+}
+
+/** Writes a number with significant digits, without an exponent. */
+function rounded(value: number, digits: number): string {
+  const exact = Number(value.toPrecision(EXACT_DIGITS));
+  const short = Number(exact.toPrecision(digits));
+  const exponent = short === 0 ? 0 : Math.floor(Math.log10(Math.abs(short)));
+  return short.toFixed(Math.min(Math.max(digits - 1 - exponent, 0), 30));
+}
