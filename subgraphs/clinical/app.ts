@@ -19,6 +19,7 @@ import { EXPORT_LIMITS, ExportJobs, type ExportLimits } from './export/export-jo
 import { fhirRoutes } from './fhir/fhir.ts';
 import { operationRoutes } from './fhir/operations.ts';
 import type { PatientImages } from './record/patient-images.ts';
+import type { OpenStudyImages } from './record/study-images.ts';
 import { GranularScopes } from './authorization/granular-scopes.ts';
 import { clinicalResolvers } from './graphql/resolvers.ts';
 import { FhirServer } from './sources/fhir-server.ts';
@@ -46,6 +47,8 @@ export interface ClinicalDependencies {
   loadWait?: number | undefined;
   /** Evaluates FHIRPath of callers; by default a new pool, which is closed with the subgraph. */
   expressions?: ExpressionPool;
+  /** Opens the images of single studies for one request; without it there are no measurements and no priors of reports. */
+  studyImages?: OpenStudyImages;
   /** Limits of exports, where they differ from `EXPORT_LIMITS`. */
   exports?: Partial<ExportLimits> | undefined;
 }
@@ -115,6 +118,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       granular,
       accessionTypes: tenant.joins.accessionTypes,
       base: fhirBase(baseUrl, tenant),
+      images: () => dependencies.studyImages?.(tenant, access, signal, audit),
       ...(signal && { signal }),
       ...(audit && { audit }),
     });

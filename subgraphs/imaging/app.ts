@@ -13,6 +13,10 @@ import { AuditedStudies } from './study/audited-studies.ts';
 import type { AccessionNumbers } from './authorization/caller-reach.ts';
 import { dicomwebRoutes } from './dicomweb/dicomweb.ts';
 import { imagingFhirRoutes } from './fhir/fhir.ts';
+import { measurementsOfStudy } from './fhir/measurements.ts';
+import type { StudyLinks } from './graphql/linked-studies.ts';
+import { priorsOfReport } from './graphql/priors.ts';
+import type { PriorsArguments } from './priors/comparison.ts';
 import { imagesOfPatient, type ImagesOfPatient } from './fhir/of-patient.ts';
 import { MetadataCache } from './cache/metadata-cache.ts';
 import { ParsingThreads } from './threads/parsing-threads.ts';
@@ -21,6 +25,7 @@ import { Pictures } from './render/pictures.ts';
 import { ThumbnailCache } from './render/thumbnail-cache.ts';
 import { imagingResolvers } from './graphql/resolvers.ts';
 import { RestrictedStudies } from './study/restricted-studies.ts';
+import { Semaphore } from '../../schema/concurrency/semaphore.ts';
 import { openFirstSeen, type FirstSeen } from './cache/first-seen.ts';
 import { sourceChecks } from './sources/source-checks.ts';
 import { Sources, type SourcesOptions } from './sources/open.ts';
@@ -63,6 +68,9 @@ export interface ImagingDeps {
   expressions?: ExpressionPool;
 }
 
+/** Studies whose structured reports one request reads at the same time. Other requests use the same threads. */
+const STUDIES_AT_ONCE = 2;
+
 /** Makes the imaging subgraph: one core over the tenants' image sources, below the GraphQL, FHIR and DICOMweb APIs. */
 export function imagingSubgraph(deps: ImagingDeps) {
   const { baseUrl, dataDir, log, directory, now, capability } = deps;
@@ -92,7 +100,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
     now,
   });
   const sdl = readFileSync(new URL('../../schema/imaging.graphql', import.meta.url), 'utf8');
-  const options = { baseUrl, capability, firstSeen, now };
+  const options = { baseUrl, capability, firstSeen, now, threads };
   return {
     schema: subgraphSchema(sdl, (typeDefs) =>
       imagingResolvers(typeDefs, options, new ItemSelector(expressions)),
@@ -108,6 +116,22 @@ export function imagingSubgraph(deps: ImagingDeps) {
     /** Returns the images of a patient as FHIR resources, within the caller's reach; it records nothing (IA-30). */
     imagesOfPatient(tenant: Tenant, access: Access, patientId: string): Promise<ImagesOfPatient> {
       return imagesOfPatient(open(tenant, access), patientId, options);
+    },
+    /**
+     * Opens what the clinical record asks of single studies for one request, within the caller's reach and recorded as any
+     * other retrieval.
+     */
+    studyImages(...request: Parameters<OpenImaging>) {
+      const imaging = open(...request);
+      const semaphore = new Semaphore(STUDIES_AT_ONCE);
+      return {
+        async measurements(studyUid: string) {
+          const done = await semaphore.acquire(request[2]);
+          return measurementsOfStudy(imaging, studyUid, threads).finally(done);
+        },
+        priors: (links: StudyLinks, args: PriorsArguments) =>
+          priorsOfReport(imaging, links, { args, options }),
+      };
     },
     /** Returns the PatientID that a study states; only for the authorization hook. */
     studyOwner(tenant: Tenant, studyUid: string): Promise<string | undefined> {

@@ -9,6 +9,7 @@ import { faultsAsErrors } from '../../../schema/graphql/graphql-fault.ts';
 import { clinicalResources, graphqlType, isResourceType, tables } from '../../../schema/fhir/tables.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { imagingJoins } from './imaging-joins.ts';
+import { studyFields } from './study-fields.ts';
 import { studyUidOfReference } from '../joins/imaging-links.ts';
 import { pageOf, relatedPageOf } from '../record/page.ts';
 import type { Relation } from '../record/related.ts';
@@ -36,6 +37,7 @@ export function clinicalResolvers(sdl: DocumentNode, selector: ItemSelector): Re
   }
   add('Patient', resolversOfUnreadablePatient(resolvers['Patient'] ?? {}));
   for (const [type, fields] of Object.entries(imagingJoins())) add(type, fields);
+  for (const [type, fields] of Object.entries(studyFields())) add(type, fields);
   return resolvers;
 }
 

@@ -32,8 +32,9 @@ import {
   type SeriesSource,
 } from './dicom-facts.ts';
 import { findStudies, type ResourceOptions, type FoundStudy } from '../fhir/find.ts';
-import { loaders } from './graphql-loaders.ts';
+import { loaders, type GraphqlOptions } from './graphql-loaders.ts';
 import { linkedStudies, type StudyLinks } from './linked-studies.ts';
+import { priorsOfStudy, type PriorsPage } from './priors.ts';
 import { PAGE_LIMIT, parseSearch, type ImagingStudySearch } from '../fhir/search.ts';
 import { studyDocument } from '../study/study-document.ts';
 import type { Imaging } from '../study/studies.ts';
@@ -73,7 +74,7 @@ interface WithFacts {
 /** Returns all resolvers of the imaging subgraph (FG-8 to FG-10). */
 export function imagingResolvers(
   sdl: DocumentNode,
-  options: ResourceOptions,
+  options: GraphqlOptions,
   selector: ItemSelector,
 ): Record<string, object> {
   const factsOf = (context: ImagingContext & WithFacts): Facts => {
@@ -167,6 +168,18 @@ export function imagingResolvers(
       series: faultsAsErrors<Joined, ImagingContext, Args>((found, args, context, info) =>
         selectSeries({ series: seriesOf(found[FOUND]) }, args, context, info),
       ),
+      priors: field<Joined, PriorsPage>(async (found, args, { imaging, loaders }, report) => {
+        if (found._patientId !== undefined) await loaders.patient.load(found._patientId);
+        const results = await priorsOfStudy(imaging, found[FOUND], { args, options });
+        report(results.failed);
+        return listed(results, args);
+      }),
+      dose: field<Joined>(async (found, _, { loaders }, report) => {
+        const { doses, failed } = await loaders.reports.load(found[FOUND]);
+        if (doses.length === 0 && failed.length > 0) throw failed[0]!;
+        report(failed);
+        return doses;
+      }),
       __resolveReference: entity(study),
     },
     Endpoint: { ...generated['Endpoint'], __resolveReference: entity(endpoint) },
@@ -200,7 +213,7 @@ function searchOf(args: Args, patient?: string): ImagingStudySearch {
 type Results = Awaited<ReturnType<typeof findStudies>>;
 
 /** Returns the whole list that was asked for. @throws Fault `too_large` instead of cutting it silently (FG-2) */
-function listed({ page, total }: Results, { _count }: Args): Joined[] {
+function listed({ page, total }: Pick<Results, 'page' | 'total'>, { _count }: { _count?: unknown }): Joined[] {
   if (typeof _count !== 'number' && total > PAGE_LIMIT) {
     throw new Fault(
       'too_large',

@@ -20,6 +20,7 @@ const WANTED: Record<Level, readonly string[]> = {
     Tag.NumberOfStudyRelatedSeries,
     Tag.NumberOfStudyRelatedInstances,
     Tag.TimezoneOffsetFromUTC,
+    '00081032',
   ],
   series: [
     Tag.PatientID,
@@ -36,6 +37,7 @@ const WANTED: Record<Level, readonly string[]> = {
     Tag.PerformedProcedureStepStartDate,
     Tag.PerformedProcedureStepStartTime,
     Tag.RequestAttributesSequence,
+    '00082218',
   ],
   instance: [
     Tag.PatientID,
