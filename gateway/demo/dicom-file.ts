@@ -92,8 +92,9 @@ function textOf(dataset: Element[], tag: number): string {
  * Writes a DICOM file (PS3.10 §7.1) in the given transfer syntax: Implicit or Explicit VR Little Endian, or an
  * encapsulated one. The dataset needs SOP Class UID and SOP Instance UID, and may be in any order. All lengths are
  * defined, so that equal datasets give equal bytes.
+ * @param pixelData undefined for an object without pixels, such as a structured report
  */
-export function writeDicomFile(transferSyntaxUid: string, dataset: Element[], pixelData: PixelData): Buffer {
+export function writeDicomFile(transferSyntaxUid: string, dataset: Element[], pixelData?: PixelData): Buffer {
   const explicit = transferSyntaxUid !== IMPLICIT_LITTLE_ENDIAN;
   const meta = encode(
     [
@@ -107,9 +108,6 @@ export function writeDicomFile(transferSyntaxUid: string, dataset: Element[], pi
     ],
     true,
   );
-  const length = pixelData.encapsulated
-    ? UNDEFINED_LENGTH
-    : pixelData.bytes.length + (pixelData.bytes.length % 2);
   return Buffer.concat([
     Buffer.alloc(128),
     Buffer.from('DICM', 'latin1'),
@@ -117,8 +115,15 @@ export function writeDicomFile(transferSyntaxUid: string, dataset: Element[], pi
     uint32(meta.length),
     meta,
     encode(dataset, explicit),
-    header(PIXEL_DATA, pixelData.vr, length, explicit),
-    even(pixelData.bytes, 0),
-    ...(pixelData.encapsulated ? [tagBytes(SEQUENCE_DELIMITATION), uint32(0)] : []),
+    ...(pixelData ? pixelParts(pixelData, explicit) : []),
   ]);
+}
+
+function pixelParts({ vr, bytes, encapsulated }: PixelData, explicit: boolean): Uint8Array[] {
+  const length = encapsulated ? UNDEFINED_LENGTH : bytes.length + (bytes.length % 2);
+  return [
+    header(PIXEL_DATA, vr, length, explicit),
+    even(bytes, 0),
+    ...(encapsulated ? [tagBytes(SEQUENCE_DELIMITATION), uint32(0)] : []),
+  ];
 }

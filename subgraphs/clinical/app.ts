@@ -19,7 +19,7 @@ import { EXPORT_LIMITS, ExportJobs, type ExportLimits } from './export/export-jo
 import { fhirRoutes } from './fhir/fhir.ts';
 import { operationRoutes } from './fhir/operations.ts';
 import type { PatientImages } from './record/patient-images.ts';
-import type { OpenStudyImages } from './record/study-images.ts';
+import type { OpenStudyImages, StudyImages } from './record/study-images.ts';
 import { GranularScopes } from './authorization/granular-scopes.ts';
 import { clinicalResolvers } from './graphql/resolvers.ts';
 import { FhirServer } from './sources/fhir-server.ts';
@@ -111,6 +111,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
 
   const open: ClinicalSubgraph['open'] = (tenant, access, signal, audit) => {
     let source: Promise<ClinicalSource> | undefined;
+    let images: StudyImages | undefined;
     return new Clinical({
       source: () => (source ??= sourceOf(tenant, access)),
       access,
@@ -118,7 +119,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       granular,
       accessionTypes: tenant.joins.accessionTypes,
       base: fhirBase(baseUrl, tenant),
-      images: () => dependencies.studyImages?.(tenant, access, signal, audit),
+      images: () => (images ??= dependencies.studyImages?.(tenant, access, signal, audit)),
       ...(signal && { signal }),
       ...(audit && { audit }),
     });

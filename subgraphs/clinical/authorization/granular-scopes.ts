@@ -45,8 +45,14 @@ export class GranularScopes {
   }
 
   /** Returns the resources that a search finds; undefined if a resource alone does not decide it. */
-  matching(type: string, resources: readonly Resource[], params: SearchParams): Promise<Resource[]> | undefined {
-    return this.#matcher.decides(type, params) ? this.#matcher.matching(type, resources, [params]) : undefined;
+  matching(
+    type: string,
+    resources: readonly Resource[],
+    params: SearchParams,
+  ): Promise<Resource[]> | undefined {
+    return this.#matcher.decides(type, params)
+      ? this.#matcher.matching(type, resources, [params])
+      : undefined;
   }
 
   close(): void {

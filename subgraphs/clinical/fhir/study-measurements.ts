@@ -37,7 +37,7 @@ export async function observationPage(
   base: string,
 ): Promise<ObservationPage> {
   const studies = studiesNamed(search.params, base);
-  if (studies.length === 0 || !clinical.images)
+  if (studies.length === 0 || !clinical.images())
     return { page: await pageOf(clinical, 'Observation', search), made: NONE };
   const own = ownPlace(search.cursor);
   const record = await recordPage(clinical, search, own !== undefined);

@@ -25,7 +25,7 @@ interface PartialList {
 function partialList<Source, A>(
   resolve: (source: Source, args: A, clinical: Clinical) => Promise<PartialList>,
 ): Resolver {
-  return faultsAsErrors<Source, PartialContext, A>(async (source, args, context, info) => {
+  return faultsAsErrors<Source, PartialContext, A>(async (...[source, args, context, info]) => {
     const { list, failed } = await resolve(source, args, context.clinical);
     if (list.length === 0 && failed.length > 0) throw failed[0]!;
     const path = responsePathAsArray(info.path);

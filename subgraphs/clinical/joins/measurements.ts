@@ -15,7 +15,7 @@ export interface Measurements {
 export async function measurementsOf(clinical: Clinical, studyUid: string): Promise<Measurements> {
   let failed: readonly Fault[] = [];
   const observations = await clinical.permitted('Observation', async () => {
-    const found = await clinical.images?.measurements(studyUid);
+    const found = await clinical.images()?.measurements(studyUid);
     failed = found?.failed ?? [];
     return found?.observations ?? [];
   });

@@ -22,13 +22,14 @@ export async function priorReports(
 ): Promise<{ reports: DiagnosticReport[]; failed: readonly Fault[] }> {
   const most = typeof _count === 'number' ? pageSize(_count) : Infinity;
   const patientId = await patientIdOf(clinical, report);
-  if (patientId === undefined || !clinical.images) return { reports: [], failed: [] };
+  const images = clinical.images();
+  if (patientId === undefined || !images) return { reports: [], failed: [] };
   const [accessions, uids] = await Promise.all([
     reportAccessionNumbers(clinical, report),
     reportStudyUids(clinical, report),
   ]);
   const links = { _patientId: patientId, _accessionNumbers: accessions, _studyUids: uids };
-  const { priors, failed } = await clinical.images.priors(links, args);
+  const { priors, failed } = await images.priors(links, args);
   if (priors.length === 0) return { reports: [], failed };
   const relation = { type: 'DiagnosticReport', code: 'patient', target: 'Patient', id: patientId };
   const candidates = (await clinical.related(relation, { params: [] })) as DiagnosticReport[];

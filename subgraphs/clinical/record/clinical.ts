@@ -35,7 +35,7 @@ export interface ClinicalOptions {
   accessionTypes: readonly string[];
   /** Absolute base of this record's FHIR API; references below it are references to this record. */
   base: string;
-  /** Opens the images of single studies. */
+  /** Returns the images of single studies, the same at each call. */
   images?: () => StudyImages | undefined;
 }
 
@@ -46,8 +46,8 @@ export interface ClinicalOptions {
 export class Clinical {
   readonly access: Access;
   readonly accessionTypes: readonly string[];
-  readonly #openImages: () => StudyImages | undefined;
-  #images: StudyImages | undefined;
+  /** Returns the images of single studies, for this caller; undefined if this record is joined with no images. */
+  readonly images: () => StudyImages | undefined;
   readonly #base: string;
   readonly #source: RequestSource;
   readonly #compartment: Compartment;
@@ -64,7 +64,7 @@ export class Clinical {
     this.#base = base;
     this.access = access;
     this.accessionTypes = accessionTypes;
-    this.#openImages = options.images ?? (() => undefined);
+    this.images = options.images ?? (() => undefined);
     this.#source = new RequestSource(source, signal);
     this.#compartment = compartment;
     this.#patients = access.patients === 'all' ? undefined : access.patients.map(({ id }) => id);
@@ -238,23 +238,25 @@ export class Clinical {
     return local && !isWhole ? undefined : this.#related.together(relation, search);
   }
 
-  /** The images of single studies, for this caller; undefined if this record is joined with no images. */
-  get images(): StudyImages | undefined {
-    return (this.#images ??= this.#openImages());
-  }
-
   /**
    * Makes resources that are not in the source, and returns those that a search of their type may show.
    * @throws Fault `insufficient_scope` before anything is made
    */
-  async permitted<T extends Resource>(type: string, make: () => Promise<readonly T[]>): Promise<readonly T[]> {
+  async permitted<T extends Resource>(
+    type: string,
+    make: () => Promise<readonly T[]>,
+  ): Promise<readonly T[]> {
     const coverage = requireScope(this.access, type, 's');
     const visible = (await make()).filter((resource) => this.#visible(resource));
     return (await this.#granular.satisfying(type, visible, coverage)) as readonly T[];
   }
 
   /** Returns those of some resources that a search finds; undefined if a resource alone does not decide it. */
-  matching(type: string, resources: readonly Resource[], params: SearchParams): Promise<Resource[]> | undefined {
+  matching(
+    type: string,
+    resources: readonly Resource[],
+    params: SearchParams,
+  ): Promise<Resource[]> | undefined {
     return this.#granular.matching(type, resources, params);
   }
 

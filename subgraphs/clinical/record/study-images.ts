@@ -22,9 +22,7 @@ interface PriorStudy {
 /** The images of single studies for one request, which the composition root takes from the imaging subgraph. */
 export interface StudyImages {
   /** Returns the measurements in the structured reports of a study; none for a study out of reach. */
-  measurements(
-    studyUid: string,
-  ): Promise<{ observations: readonly Observation[]; failed: readonly Fault[] }>;
+  measurements(studyUid: string): Promise<{ observations: readonly Observation[]; failed: readonly Fault[] }>;
   /** Returns the earlier, comparable studies of the studies of a report, newest first. */
   priors(
     links: StudyLinks,
@@ -34,8 +32,5 @@ export interface StudyImages {
 
 /** Opens the images of single studies for one request. */
 export type OpenStudyImages = (
-  tenant: Tenant,
-  access: Access,
-  signal?: AbortSignal,
-  audit?: RecordOperation,
+  ...request: [tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation]
 ) => StudyImages;

@@ -96,6 +96,15 @@ export function imagingResolvers(
           context.partial.push(toGraphqlError(fault, responsePathAsArray(info.path)));
       }),
     ) as unknown as Resolver;
+  /** Makes the resolver of a list of which a part may be missing. */
+  const partial = <Source, A = Args>(
+    resolve: (source: Source, args: A, facts: Facts) => Promise<{ list: unknown; failed: readonly Fault[] }>,
+  ): Resolver =>
+    field<Source, A>(async (...[source, args, facts, report]) => {
+      const { list, failed } = await resolve(source, args, facts);
+      report(failed);
+      return list;
+    });
   const fields = (table: Record<string, (source: never, args: never, facts: Facts) => unknown>) =>
     Object.fromEntries(
       Object.entries(table).map(([name, resolve]) => [name, field(resolve as (source: unknown) => unknown)]),
@@ -168,17 +177,16 @@ export function imagingResolvers(
       series: faultsAsErrors<Joined, ImagingContext, Args>((found, args, context, info) =>
         selectSeries({ series: seriesOf(found[FOUND]) }, args, context, info),
       ),
-      priors: field<Joined, PriorsPage>(async (found, args, { imaging, loaders }, report) => {
+      priors: partial(async (found: Joined, args: PriorsPage, { imaging, loaders }) => {
         if (found._patientId !== undefined) await loaders.patient.load(found._patientId);
         const results = await priorsOfStudy(imaging, found[FOUND], { args, options });
-        report(results.failed);
-        return listed(results, args);
+        return { list: listed(results, args), failed: results.failed };
       }),
-      dose: field<Joined>(async (found, _, { loaders }, report) => {
+      dose: partial(async (found: Joined, _, { loaders }) => {
         const { doses, failed } = await loaders.reports.load(found[FOUND]);
+        // Without any dose it is not known whether there is none.
         if (doses.length === 0 && failed.length > 0) throw failed[0]!;
-        report(failed);
-        return doses;
+        return { list: doses, failed };
       }),
       __resolveReference: entity(study),
     },
@@ -213,7 +221,10 @@ function searchOf(args: Args, patient?: string): ImagingStudySearch {
 type Results = Awaited<ReturnType<typeof findStudies>>;
 
 /** Returns the whole list that was asked for. @throws Fault `too_large` instead of cutting it silently (FG-2) */
-function listed({ page, total }: Pick<Results, 'page' | 'total'>, { _count }: { _count?: unknown }): Joined[] {
+function listed(
+  { page, total }: Pick<Results, 'page' | 'total'>,
+  { _count }: { _count?: unknown },
+): Joined[] {
   if (typeof _count !== 'number' && total > PAGE_LIMIT) {
     throw new Fault(
       'too_large',

@@ -6,7 +6,14 @@ import type { ContentItem, ContentTree } from './content-tree.ts';
 import { measuredValue } from './measured-value.ts';
 import { statusOf } from './observations.ts';
 import { codeOf, conceptOf, isCode } from './sr-code.ts';
-import { Dose, DOSE_EVENTS, DOSE_TOTALS, EVENT_CODES, EVENT_QUANTITIES, TOTAL_QUANTITIES } from './templates.ts';
+import {
+  Dose,
+  DOSE_EVENTS,
+  DOSE_TOTALS,
+  EVENT_CODES,
+  EVENT_QUANTITIES,
+  TOTAL_QUANTITIES,
+} from './templates.ts';
 
 type Quantities<Fields extends object> = { [Field in keyof Fields]?: Quantity };
 
@@ -108,7 +115,11 @@ function quantitiesOf<Fields extends Readonly<Record<string, ReadonlySet<string>
   return { ...(found as Quantities<Fields>), notes };
 }
 
-function shown({ valueQuantity: of, valueString, dataAbsentReason }: ReturnType<typeof measuredValue>): string {
+function shown({
+  valueQuantity: of,
+  valueString,
+  dataAbsentReason,
+}: ReturnType<typeof measuredValue>): string {
   if (of) return `${of.value} ${of.code}`;
   return valueString ?? dataAbsentReason?.text ?? 'no value';
 }

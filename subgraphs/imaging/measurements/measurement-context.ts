@@ -51,8 +51,7 @@ export function contextWithin(
     else if (isCode(name, Concept.FindingSite) && value && !hasSite) {
       own.site = siteOf(child, value, tree);
       hasSite = true;
-    }
-    else if (isCode(name, Concept.MeasurementMethod) && value) own.method = conceptOf(value);
+    } else if (isCode(name, Concept.MeasurementMethod) && value) own.method = conceptOf(value);
     else if (isContext(child, item, isGroup)) components.push(...componentOf(child, tree));
   }
   own.components = [...around.components, ...components].slice(-MAX_COMPONENTS);

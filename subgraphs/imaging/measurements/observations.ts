@@ -7,7 +7,12 @@ import { items, string, uid } from '../dicom/dicom-text.ts';
 import { omitEmpty } from '../dicom/omit-empty.ts';
 import type { ContentItem, ContentTree } from './content-tree.ts';
 import { measuredValue } from './measured-value.ts';
-import { componentOf, contextWithin, type MeasuredObject, type MeasurementContext } from './measurement-context.ts';
+import {
+  componentOf,
+  contextWithin,
+  type MeasuredObject,
+  type MeasurementContext,
+} from './measurement-context.ts';
 import { codeOf, conceptOf, isCode } from './sr-code.ts';
 import { Concept } from './templates.ts';
 
@@ -55,7 +60,10 @@ export function observationsOf(dataset: DicomJson, tree: ContentTree): MeasuredO
       }
       // What a number was computed from has the context that is around the number.
       const about = child.type === 'NUM' ? context : within;
-      walk(child, isFinding ? { ...about, components: [...about.components, ...componentOf(child, tree)] } : about);
+      walk(
+        child,
+        isFinding ? { ...about, components: [...about.components, ...componentOf(child, tree)] } : about,
+      );
     }
   };
   walk(tree.root, NOTHING);
@@ -114,7 +122,11 @@ function objectReferences(objects: readonly MeasuredObject[], { seriesOf }: Repo
     ...(isMany ? [] : instances).map((one) => {
       const within = seriesOf.get(one.uid);
       const frames = one.frames.length > 0 ? `, frame ${one.frames.slice(0, 100).join(', ')}` : '';
-      return dicomReference('Media', one.uid, `${within ? `series ${within}, ` : ''}instance ${one.uid}${frames}`);
+      return dicomReference(
+        'Media',
+        one.uid,
+        `${within ? `series ${within}, ` : ''}instance ${one.uid}${frames}`,
+      );
     }),
   ];
 }

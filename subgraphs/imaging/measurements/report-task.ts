@@ -29,7 +29,9 @@ export interface SeriesReports {
  * @param json metadata of the objects: an array of data sets of the DICOM JSON model, in UTF-8
  */
 export function readReports({ json }: { json: Uint8Array }): SeriesReports {
-  const datasets = JSON.parse(Buffer.from(json.buffer, json.byteOffset, json.length).toString('utf8')) as DicomJson[];
+  const datasets = JSON.parse(
+    Buffer.from(json.buffer, json.byteOffset, json.length).toString('utf8'),
+  ) as DicomJson[];
   const found: SeriesReports = { observations: [], doses: [], refused: [] };
   for (const dataset of datasets) {
     const sopClass = uid(dataset, Tag.SOPClassUID) ?? '';

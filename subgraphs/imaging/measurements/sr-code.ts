@@ -38,7 +38,8 @@ export function privateSchemes(report: DicomJson): PrivateSchemes {
   const named = items(report, '00080110').flatMap((item) => {
     const designator = string(item, '00080102');
     const uid = string(item, '0008010C');
-    const url = string(item, '0008010E') ?? (uid && /^[0-9.]{1,64}$/.test(uid) ? `urn:oid:${uid}` : undefined);
+    const url =
+      string(item, '0008010E') ?? (uid && /^[0-9.]{1,64}$/.test(uid) ? `urn:oid:${uid}` : undefined);
     return designator && url ? [[designator, url] as const] : [];
   });
   return new Map(named);

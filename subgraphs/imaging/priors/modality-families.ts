@@ -1,7 +1,7 @@
 /** Modalities whose studies are compared with each other. A modality of no family is compared with itself alone. */
 export const MODALITY_FAMILIES: Readonly<Record<string, readonly string[]>> = {
   radiography: ['CR', 'DX', 'RG', 'DR'],
-  fluoroscopy: ['XA', 'RF', 'XF', 'RF', 'DF'],
+  fluoroscopy: ['XA', 'RF', 'XF', 'DF'],
   nuclearMedicine: ['NM', 'PT', 'ST'],
   ophthalmicTomography: ['OPT', 'OCT'],
   ophthalmicPhotography: ['OP', 'OPV'],
