@@ -238,13 +238,13 @@ describe('FG-18 Observation?derived-from=', () => {
   test('IA-7 a study of another patient is answered as one that does not exist', async () => {
     const [foreign, absent] = await Promise.all(
       [FOREIGN, '1.2.4.9'].map((uid) =>
-        every.ask(`/folder/fhir/Observation?derived-from=ImagingStudy/${uid}`),
+        every.ask(`/dicom-web/fhir/Observation?derived-from=ImagingStudy/${uid}`),
       ),
     );
     expect(foreign!.status).toBe(200);
     expect(foreign!.body.toString().replaceAll(FOREIGN, '1.2.4.9')).toBe(absent!.body.toString());
     const { data } = await graphql(
-      'folder',
+      'dicom-web',
       `{ ImagingStudy(id: "${FOREIGN}") { measurements { id } priors { id } } }`,
     );
     expect(data['ImagingStudy']).toBeNull();
