@@ -32,6 +32,7 @@ import {
 import type { Limits } from './http/limits.ts';
 import { DEFAULT_LIMITS } from './http/limits.ts';
 import { metrics, observeRequests, requestId } from './http/observe.ts';
+import { closeSilentConnections } from '../schema/http/silent-connections.ts';
 import { playground } from './pages/playground/playground.ts';
 import { selfTestRoutes } from './self-test/routes.ts';
 import type { SelfTest } from './self-test/self-test.ts';
@@ -140,6 +141,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const introspection = new PreparedIntrospection(deps.apiSdl);
   app.addHook('onClose', () => Promise.all([server.stop(), introspection.close()]));
 
+  closeSilentConnections(app);
   decorateRequests(app);
   observeRequests(app, measured);
   auditRequests(app, deps.audit ?? (() => {}));

@@ -5,16 +5,15 @@
  * before memory is measured.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { authorizationServer, type AuthorizationServer } from '../test/authorization-server.ts';
-import { startChild } from '../test/setup/child.ts';
-import { freePort } from '../test/setup/free-port.ts';
 import { KeptConnection } from './kept-connection.ts';
 import { mrnOf, STUDIES, writePatients } from './data/large-patient.ts';
+import { startWholeGateway, type WholeGateway } from './whole-gateway.ts';
 import { alternate, duration, type Figure } from './measure.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -51,16 +50,10 @@ const headersOf = (patient: number, body: string | undefined): Record<string, st
   ...(body !== undefined && { 'content-type': 'application/json' }),
 });
 
-interface Server {
-  origin: string;
-  megabytes(): Promise<number>;
-  stop(): Promise<void>;
-}
-
 export async function bench(): Promise<Figure[]> {
   const directory = await mkdtemp(join(tmpdir(), 'distinct-'));
   const ehr = await authorizationServer();
-  const servers = new Map<'new' | 'old', Server>();
+  const servers = new Map<'new' | 'old', WholeGateway>();
   try {
     await prepare(directory, ehr);
     execFileSync(process.execPath, [join(root, 'gateway/build.mjs')], { stdio: 'inherit' });
@@ -102,36 +95,11 @@ async function prepare(directory: string, ehr: AuthorizationServer): Promise<voi
   }
 }
 
-/** Starts a server. Its log and its audit trail go to a file: reading them would cost the client time. */
-async function start(checkout: string, directory: string, name: string): Promise<Server> {
-  const port = await freePort();
-  const origin = `http://127.0.0.1:${port}`;
-  const settings = {
-    ...{ PORT: port, HOST: '127.0.0.1', BASE_URL: origin, SHUTDOWN_DELAY_SECONDS: 0, DIMSE_PORT: 0 },
-    ...{ TENANTS_DIR: join(directory, 'tenants'), DATA_DIR: join(directory, name), NODE_ENV: 'production' },
-  };
-  const assignments = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
-  const ready = async () => {
-    const { statusCode, body } = await request(`${origin}/health/ready`, { reset: true });
-    await body.dump();
-    return statusCode === 200;
-  };
-  const command = ['-c', 'log=$1; shift; exec env "$@" > "$log"', 'sh', join(directory, `${name}.log`)];
-  const program = [process.execPath, ...nodeOptions(), join(checkout, 'dist/gateway/main.js')];
-  const child = await startChild('/bin/sh', [...command, ...assignments, ...program], ready, 60_000);
-  await untilIndexed(origin);
-  return {
-    origin,
-    async megabytes() {
-      const status = await readFile(`/proc/${child.process.pid}/status`, 'utf8');
-      return Number(/^VmRSS:\s*(\d+)/m.exec(status)![1]) / 1000;
-    },
-    stop: () => child.end(),
-  };
+async function start(checkout: string, directory: string, name: string): Promise<WholeGateway> {
+  const server = await startWholeGateway({ checkout, directory, name, status: 200 });
+  await untilIndexed(server.origin);
+  return server;
 }
-
-/** Options of Node for the servers, such as `--cpu-prof` to profile them. */
-const nodeOptions = () => (process.env['SERVER_OPTIONS'] ?? '').split(' ').filter(Boolean);
 
 async function answerOf({ origin }: { origin: string }, ask: Ask, patient: number): Promise<string> {
   const { path, body } = ask(patient);
@@ -156,7 +124,7 @@ async function untilIndexed(origin: string): Promise<void> {
 }
 
 /** Checks that all servers give the same answers, apart from addresses and remembered times. */
-async function compareAnswers(servers: readonly Server[]): Promise<void> {
+async function compareAnswers(servers: readonly WholeGateway[]): Promise<void> {
   for (const [name, ask] of Object.entries(ASKED)) {
     for (let patient = 1; patient <= PATIENTS; patient++) {
       const answers = await Promise.all(servers.map((server) => answerOf(server, ask, patient)));
@@ -169,7 +137,7 @@ async function compareAnswers(servers: readonly Server[]): Promise<void> {
 }
 
 /** Sends `count` requests, eight at a time. @returns requests in a second */
-async function load({ origin }: Server, asks: readonly Ask[], count: number): Promise<number> {
+async function load({ origin }: WholeGateway, asks: readonly Ask[], count: number): Promise<number> {
   let sent = 0;
   const took = await duration(() =>
     Promise.all(
@@ -189,7 +157,7 @@ async function load({ origin }: Server, asks: readonly Ask[], count: number): Pr
   return (count * 1000) / took;
 }
 
-async function speeds(servers: ReadonlyMap<'new' | 'old', Server>): Promise<Figure[]> {
+async function speeds(servers: ReadonlyMap<'new' | 'old', WholeGateway>): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const name of Object.keys(ASKED) as (keyof typeof ASKED)[]) {
     const { what, timesOld } = FIGURES[name];
@@ -214,11 +182,11 @@ async function speeds(servers: ReadonlyMap<'new' | 'old', Server>): Promise<Figu
   return figures;
 }
 
-async function memory(servers: ReadonlyMap<'new' | 'old', Server>): Promise<Figure[]> {
+async function memory(servers: ReadonlyMap<'new' | 'old', WholeGateway>): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const [which, server] of servers) {
     await load(server, Object.values(ASKED), MIXED);
-    const value = await server.megabytes();
+    const value = (await server.memory()).now;
     const what = `memory after ${MIXED} mixed requests`;
     if (which === 'new') figures.push({ what, value, unit: 'MB', atMost: 350 });
     else figures.push({ what: '… old commit', value, unit: 'MB' });

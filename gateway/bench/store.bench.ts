@@ -4,16 +4,15 @@
  * resources). `OLD` names a built checkout for comparison, which takes turns with this one.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
-import { startChild } from '../test/setup/child.ts';
-import { freePort } from '../test/setup/free-port.ts';
 import { sharedDataPresent } from '../test/setup/shared-data.ts';
 import { alternate, duration, median, type Figure } from './measure.ts';
 import { policyRate } from './policy-pages.ts';
+import { startWholeGateway, statusOf, type WholeGateway } from './whole-gateway.ts';
 import { writePopulation, type Population } from './data/synthea-copies.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -32,18 +31,10 @@ const SEARCHES: Record<string, { query: string; atMost: number; timesOld: number
   'code:not': { query: 'Observation?code:not=http://loinc.org|8302-2', atMost: 30, timesOld: 15 },
 };
 
-interface Server {
-  origin: string;
-  pid: number;
-  /** Milliseconds from the start until it answered. */
-  firstAnswer: number;
-  stop(): Promise<void>;
-}
-
 export async function bench(): Promise<Figure[]> {
   if (!sharedDataPresent) return [];
   const directory = await mkdtemp(join(tmpdir(), 'store-bench-'));
-  const servers: Server[] = [];
+  const servers: WholeGateway[] = [];
   try {
     execFileSync(process.execPath, [join(root, 'gateway/build.mjs')], { stdio: 'inherit' });
     const population = writePopulation(join(directory, 'records'), PATIENTS);
@@ -59,7 +50,7 @@ export async function bench(): Promise<Figure[]> {
     figures.push(...(await pageFigures(current)));
     figures.push({
       what: 'store: memory after the searches',
-      ...{ value: (await memory(current)).now, unit: 'MB', atMost: 300 },
+      ...{ value: (await current.memory()).now, unit: 'MB', atMost: 300 },
     });
     const seconds = await secondsOfStart(servers, current, directory);
     figures.push({ what: 'store: first answer of a later start', value: seconds, unit: 's', atMost: 2 });
@@ -82,44 +73,21 @@ async function writeTenant(directory: string): Promise<void> {
   await writeFile(join(directory, 'tenants/t.json'), JSON.stringify(tenant));
 }
 
-/** Starts a gateway. Its log and its audit trail go to a file: reading them would cost the client time. */
-async function start(checkout: string, directory: string, name: string): Promise<Server> {
-  const port = await freePort();
-  const origin = `http://127.0.0.1:${port}`;
-  const settings = {
-    ...{ PORT: port, HOST: '127.0.0.1', BASE_URL: origin, SHUTDOWN_DELAY_SECONDS: 0, DIMSE_PORT: 0 },
-    ...{ TENANTS_DIR: join(directory, 'tenants'), DATA_DIR: join(directory, name), NODE_ENV: 'production' },
-  };
-  const assignments = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
-  const command = ['-c', 'log=$1; shift; exec env "$@" > "$log"', 'sh', join(directory, `${name}.log`)];
-  const program = [process.execPath, join(checkout, 'dist/gateway/main.js')];
-  const begun = performance.now();
-  const answers = async () => (await statusOf(`${origin}/t/fhir/Patient?_count=1`)) > 0;
-  const child = await startChild('/bin/sh', [...command, ...assignments, ...program], answers, OLD_LOAD);
-  return {
-    ...{ origin, pid: child.process.pid!, firstAnswer: performance.now() - begun },
-    stop: () => child.end(),
-  };
+/** @param name of its data; it is ready when it answers a search, even with a refusal */
+function start(checkout: string, directory: string, name: string): Promise<WholeGateway> {
+  const readyPath = '/t/fhir/Patient?_count=1';
+  return startWholeGateway({ ...{ checkout, directory, name, readyPath }, timeout: OLD_LOAD });
 }
 
-async function statusOf(url: string): Promise<number> {
-  const { statusCode, body } = await request(url, { reset: true });
-  await body.dump();
-  return statusCode;
-}
-
-/** Megabytes that a process has now, and the most that it has had. */
-async function memory({ pid }: Server): Promise<{ now: number; peak: number }> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const megabytes = (key: string) => Number(new RegExp(`^${key}:\\s*(\\d+)`, 'm').exec(status)![1]) / 1000;
-  return { now: megabytes('VmRSS'), peak: megabytes('VmHWM') };
-}
-
-async function loadFigures(server: Server, { resources }: Population, begun: number): Promise<Figure[]> {
+async function loadFigures(
+  server: WholeGateway,
+  { resources }: Population,
+  begun: number,
+): Promise<Figure[]> {
   const alive = pollLive(server);
   while ((await statusOf(`${server.origin}/health/ready`)) !== 200) await sleep(100);
   const seconds = (performance.now() - begun) / 1000;
-  const { peak } = await memory(server);
+  const { peak } = await server.memory();
   return [
     { what: 'store: resources', value: resources, unit: '' },
     { what: 'store: first answer, not loaded yet', value: server.firstAnswer / 1000, unit: 's', atMost: 2 },
@@ -130,7 +98,7 @@ async function loadFigures(server: Server, { resources }: Population, begun: num
 }
 
 /** Asks for /health/live every 20 ms. @returns a function that ends it and gives the longest wait in milliseconds */
-function pollLive({ origin }: Server): () => Promise<number> {
+function pollLive({ origin }: WholeGateway): () => Promise<number> {
   const waits: number[] = [];
   let ended = false;
   const polling = (async () => {
@@ -151,7 +119,7 @@ interface Bundle {
   link: { relation: string; url: string }[];
 }
 
-async function ask({ origin }: Server, query: string): Promise<Bundle> {
+async function ask({ origin }: WholeGateway, query: string): Promise<Bundle> {
   const url = query.startsWith('http') ? query : `${origin}/t/fhir/${query}`;
   const { statusCode, body } = await request(url);
   const text = await body.text();
@@ -160,8 +128,8 @@ async function ask({ origin }: Server, query: string): Promise<Bundle> {
 }
 
 async function searchFigures(
-  current: Server,
-  old: Server | undefined,
+  current: WholeGateway,
+  old: WholeGateway | undefined,
   { patients }: Population,
 ): Promise<Figure[]> {
   const figures: Figure[] = [];
@@ -169,7 +137,7 @@ async function searchFigures(
   const ofPatient = await medianOf((round) => ask(current, `Observation?patient=${patients[round * 7]}`));
   figures.push({ what: 'store: Observation?patient=', value: ofPatient, unit: 'ms', atMost: 5 });
   for (const [name, { query, atMost, timesOld }] of Object.entries(SEARCHES)) {
-    const timed = (server: Server) => () => duration(() => ask(server, query));
+    const timed = (server: WholeGateway) => () => duration(() => ask(server, query));
     const contenders: Record<string, () => Promise<number>> = { current: timed(current) };
     if (old) contenders['old'] = timed(old);
     const { current: now, old: before } = await alternate(contenders, ROUNDS);
@@ -192,7 +160,7 @@ async function medianOf(work: (round: number) => Promise<unknown>, rounds = 40):
 }
 
 /** Follows the links of a search to its last page, or to the page 6,000. */
-async function pageFigures(server: Server): Promise<Figure[]> {
+async function pageFigures(server: WholeGateway): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const query of ['Observation?status=final', 'Observation?_sort=-date']) {
     const times: number[] = [];
@@ -215,7 +183,11 @@ async function pageFigures(server: Server): Promise<Figure[]> {
 }
 
 /** Starts the gateway again, on its loaded store. */
-async function secondsOfStart(servers: Server[], current: Server, directory: string): Promise<number> {
+async function secondsOfStart(
+  servers: WholeGateway[],
+  current: WholeGateway,
+  directory: string,
+): Promise<number> {
   await current.stop();
   const again = await start(root, directory, 'new');
   servers.push(again);

@@ -1,5 +1,5 @@
 import { HeaderMap } from '@apollo/server';
-import type { DocumentNode, GraphQLSchema, OperationDefinitionNode } from 'graphql';
+import type { DocumentNode, GraphQLFormattedError, GraphQLSchema, OperationDefinitionNode } from 'graphql';
 
 /** The operation that a request asks for, in a valid document. */
 export interface AskedOperation {
@@ -11,7 +11,10 @@ export interface AskedOperation {
 }
 
 /** Returns the response to an operation that Apollo does not execute itself. */
-export function responseWith(data: Record<string, unknown> | null) {
+export function responseWith(result: {
+  data: Record<string, unknown> | null;
+  errors?: readonly GraphQLFormattedError[];
+}) {
   const http = { status: undefined, headers: new HeaderMap() };
-  return { http, body: { kind: 'single' as const, singleResult: { data } } };
+  return { http, body: { kind: 'single' as const, singleResult: result } };
 }

@@ -1,8 +1,10 @@
 import type { ApolloServerPlugin, GraphQLRequestContext } from '@apollo/server';
 import type {
   DocumentNode,
+  FieldNode,
   GraphQLError,
   GraphQLFieldResolver,
+  GraphQLFormattedError,
   GraphQLSchema,
   OperationDefinitionNode,
 } from 'graphql';
@@ -12,12 +14,17 @@ import { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
 import { strictScalars } from '../../schema/graphql/fhir-scalars.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { responseWith, type AskedOperation } from './asked-operation.ts';
+import { formatError } from './format-error.ts';
 import { fieldOwners, ownField, type FieldOwners, type SubgraphSchemas } from './field-owners.ts';
-import { coreOf, type LocalSubgraph, type ServiceName } from './local-data-source.ts';
+import { coreOf, formatted, type LocalSubgraph, type ServiceName } from './local-data-source.ts';
 import type { GatewayContext } from './request-scope.ts';
 
 type Resolver = GraphQLFieldResolver<unknown, DirectContext>;
-type Data = Record<string, unknown> | null;
+/** Errors are written for the caller. */
+interface Answered {
+  data: Record<string, unknown> | null;
+  errors?: readonly GraphQLFormattedError[];
+}
 
 /** The context of one execution: the contexts of both subgraphs' resolvers, and the subgraph that resolves each field. */
 interface DirectContext {
@@ -30,8 +37,7 @@ interface DirectContext {
 /**
  * Executes an operation without a plan when a subgraph of this process resolves every field from the object around it.
  * This is one pass over both subgraphs' resolvers, instead of one for each fetch and one to merge them. The gateway plans
- * an operation that needs more, and one in which anything fails. The audit trail is the same: the cores of a request
- * record each operation only once.
+ * an operation that needs more. A field that fails is null with the same error as in a planned answer.
  * @param fields limit of the fields that the lists of one answer may hold
  */
 export function directExecution(
@@ -47,27 +53,19 @@ export function directExecution(
     return known.get(operation);
   };
 
-  /** @returns undefined where the gateway has to answer */
-  const run = async (
-    asked: AskedOperation,
-    { scope }: GatewayContext,
-  ): Promise<{ data: Data } | undefined> => {
+  /** @returns undefined where the gateway has to plan */
+  const run = async (asked: AskedOperation, { scope }: GatewayContext): Promise<Answered | undefined> => {
     const owners = ownersOf(asked);
     if (!owners) return undefined;
     const partial: GraphQLError[] = [];
     const budget = new AnswerBudget(fields);
     const cores = [...new Set(owners.values())].map((name) => [name, coreOf(name, subgraphs[name], scope)]);
-    const { data = null, errors } = await execute({
+    const { data = null, errors = [] } = await execute({
       schema: asked.schema,
       document: asked.document,
       operationName: asked.operation.name?.value,
       variableValues: asked.variables,
-      contextValue: {
-        ...Object.fromEntries(cores),
-        ...{ owners, partial, request: scope, budget },
-        // If this execution fails, the gateway's own reports the same faults.
-        reported: new Set<Fault>(),
-      },
+      contextValue: { ...Object.fromEntries(cores), ...{ owners, partial, request: scope, budget } },
     });
     // Validation has used much of this turn of the event loop.
     await setImmediate();
@@ -75,9 +73,16 @@ export function directExecution(
     // The client has left.
     if (aborted && !(reason instanceof Fault)) return { data: null };
     // Planned execution then refuses it before it does the same work again.
-    if (budget.isExceeded) scope.budget.charge(fields + 1);
-    const isWhole = !errors && partial.length === 0 && !budget.isExceeded && !aborted;
-    return isWhole ? { data } : undefined;
+    if (budget.isExceeded) {
+      scope.budget.charge(fields + 1);
+      return undefined;
+    }
+    const written = [
+      ...inOrder(errors, owners).map(([error, service]) => formatted(error, service, scope)),
+      // Only images are given in part.
+      ...partial.map((error) => formatted(error, 'imaging', scope)),
+    ].map((error) => formatError(error, error));
+    return { ...(written.length > 0 && { errors: written }), data };
   };
 
   // One for all requests: it holds nothing of any.
@@ -87,7 +92,7 @@ export function directExecution(
       const variables = request.variables ?? {};
       const asked = { schema, document: document!, operation: operation!, variables };
       const found = await run(asked, contextValue);
-      return found ? responseWith(found.data) : null;
+      return found ? responseWith(found) : null;
     },
   };
   return {
@@ -96,6 +101,16 @@ export function directExecution(
     }),
     requestDidStart: async () => listener,
   };
+}
+
+/** Returns errors with the subgraph that made each, those of the first field's subgraph first. */
+function inOrder(errors: readonly GraphQLError[], owners: FieldOwners): [GraphQLError, ServiceName][] {
+  const [first] = owners.values();
+  const made = errors.map((error): [GraphQLError, ServiceName] => [
+    error,
+    owners.get(error.nodes?.[0] as FieldNode) ?? first!,
+  ]);
+  return [...made.filter(([, name]) => name === first), ...made.filter(([, name]) => name !== first)];
 }
 
 /** Sets the resolvers of the subgraphs on the fields of the API schema. */

@@ -86,7 +86,7 @@ export function coreOf(name: ServiceName, subgraph: LocalSubgraph, scope: Reques
  * Writes what a resolver threw for the caller: a Fault with its code and the service that failed (FG-10). Any other error
  * becomes `internal`, and its details are only logged.
  */
-function formatted(error: unknown, service: ServiceName, scope: RequestScope): GraphQLFormattedError {
+export function formatted(error: unknown, service: ServiceName, scope: RequestScope): GraphQLFormattedError {
   const { originalError, path } = error as Partial<GraphQLError>;
   const thrown = faultOf(error) ?? toFault(originalError ?? error);
   // A field that was cancelled by the time limit reports the time limit, not the error that its source made of it.

@@ -35,7 +35,7 @@ export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> 
         // The route sends the prepared answer; there is nothing to execute.
         async responseForOperation({ contextValue: { scope } }) {
           if (!scope.introspection) return null;
-          return responseWith(null);
+          return responseWith({ data: null });
         },
         async didEncounterErrors({ contextValue, errors }) {
           for (const error of errors) {

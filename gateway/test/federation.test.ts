@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Fault } from '../../schema/fault/fault.ts';
 import { DEFAULT_LIMITS } from '../http/limits.ts';
 import { startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
@@ -290,7 +290,9 @@ describe('FG-12 time', () => {
   const waiting: Breakage = {};
   beforeAll(async () => {
     quick = await startGatewayAlone({ broken: waiting, limits: { ...DEFAULT_LIMITS, seconds: 0.2 } });
-  });
+    // The first plan takes longer than this limit.
+    await vi.waitFor(async () => expect((await post())[0]).toBe(200), 20_000);
+  }, 30_000);
   afterAll(() => quick.close());
   const post = async () => {
     const headers = { 'content-type': 'application/json' };

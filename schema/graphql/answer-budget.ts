@@ -20,6 +20,8 @@ import { Fault } from '../fault/fault.ts';
 
 /** Fields of lists that are completed in one turn of the event loop: about 20 ms. */
 const SLICE = 5000;
+/** A list with at most so many fields is completed in the turn of the object around it. */
+const FEW = 500;
 
 /**
  * Budget for the fields in the lists of one answer (FG-12). An estimate from the document does not know how long lists
@@ -77,7 +79,7 @@ interface BudgetContext {
 
 /**
  * Charges every list of objects to the budget of its request. A list costs its length times the fields selected of each
- * item, plus one for the item; lists inside an item are charged separately. Many fields are completed in slices. When the
+ * item, plus one for the item; lists inside an item are charged separately. Long lists are completed in slices. When the
  * budget is exceeded, further lists are empty, and the executor refuses the answer with `requireNotExceeded`.
  */
 export function chargeLists(schema: GraphQLSchema): void {
@@ -99,9 +101,11 @@ function charged(resolve: Resolver, fields: FieldCounter): Resolver {
     if (budget.isExceeded) return [];
     const charge = (value: unknown): unknown => {
       if (!Array.isArray(value) || value.length === 0) return value;
-      const fieldsOfItem = fields.of(info);
-      budget.charge(value.length * fieldsOfItem);
+      const charged = value.length * fields.of(info, 'without lists');
+      budget.charge(charged);
       if (budget.isExceeded) return [];
+      if (charged <= FEW) return value;
+      const fieldsOfItem = fields.of(info, 'with lists');
       return value.map((item) => {
         const turn = budget.turnOf(fieldsOfItem);
         return turn && !isPromise(item) ? turn.then(() => item as unknown) : (item as unknown);
@@ -118,38 +122,50 @@ function isObjectList(type: GraphQLOutputType): boolean {
   return isListType(getNullableType(type)) && isCompositeType(getNamedType(type));
 }
 
+/** Whether the lists inside an object count: as if each had one item. */
+type Lists = 'with lists' | 'without lists';
+
 /** Counts the fields that a selection takes from one object, and remembers the count by selection. */
 class FieldCounter {
-  readonly #known = new WeakMap<SelectionSetNode, number>();
+  readonly #known = {
+    'with lists': new WeakMap<SelectionSetNode, number>(),
+    'without lists': new WeakMap<SelectionSetNode, number>(),
+  };
 
   /** Returns the fields of one item of the list that is resolved, plus one for the item. */
-  of(info: GraphQLResolveInfo): number {
+  of(info: GraphQLResolveInfo, lists: Lists): number {
     const type = getNamedType(info.returnType) as GraphQLCompositeType;
-    return info.fieldNodes.reduce((sum, { selectionSet }) => sum + this.#count(selectionSet, type, info), 1);
+    return info.fieldNodes.reduce(
+      (sum, { selectionSet }) => sum + this.#count(selectionSet, type, info, lists),
+      1,
+    );
   }
 
   #count(
     set: SelectionSetNode | undefined,
     type: GraphQLCompositeType | undefined,
     info: Pick<GraphQLResolveInfo, 'fragments' | 'schema'>,
+    lists: Lists,
   ): number {
     if (!set) return 0;
-    const known = this.#known.get(set);
+    const known = this.#known[lists].get(set);
     if (known !== undefined) return known;
     let count = 0;
     for (const selection of set.selections) {
       if (selection.kind === Kind.FIELD) {
         const field = type && 'getFields' in type ? type.getFields()[selection.name.value] : undefined;
-        const inner = field && !isObjectList(field.type) ? getNamedType(field.type) : undefined;
-        count += 1 + (isCompositeType(inner) ? this.#count(selection.selectionSet, inner, info) : 0);
+        const counts = field && (lists === 'with lists' || !isObjectList(field.type));
+        const inner = counts ? getNamedType(field.type) : undefined;
+        count += 1 + (isCompositeType(inner) ? this.#count(selection.selectionSet, inner, info, lists) : 0);
       } else {
         const fragment =
           selection.kind === Kind.FRAGMENT_SPREAD ? info.fragments[selection.name.value] : selection;
         const condition = fragment?.typeCondition && info.schema.getType(fragment.typeCondition.name.value);
-        count += this.#count(fragment?.selectionSet, isCompositeType(condition) ? condition : type, info);
+        const inner = isCompositeType(condition) ? condition : type;
+        count += this.#count(fragment?.selectionSet, inner, info, lists);
       }
     }
-    this.#known.set(set, count);
+    this.#known[lists].set(set, count);
     return count;
   }
 }

@@ -84,6 +84,27 @@ test('a task that takes too long is ended, and the next one is answered', async 
   expect(await threads.run({})).toBe(1);
 });
 
+test('a task whose caller has left is ended, and the next one is answered', async () => {
+  started();
+  const caller = new AbortController();
+  const answer = threads.run({ spin: true }, caller.signal);
+  await threads.run({ wait: 0 }, AbortSignal.abort('left before')).catch((reason: unknown) => {
+    expect(reason).toBe('left before');
+  });
+  caller.abort('left');
+  await expect(answer).rejects.toBe('left');
+  expect(await threads.run({})).toBe(1);
+});
+
+test('a short task whose caller has left keeps its thread', async () => {
+  started();
+  const caller = new AbortController();
+  const answer = threads.run({ wait: 100 }, caller.signal);
+  caller.abort();
+  expect(await answer).toBe(1);
+  expect(await threads.run({})).toBe(2);
+});
+
 test('a task that fails says nothing of its error', async () => {
   started();
   expect(await refusalOf(threads.run({ fail: true }))).toMatchObject({ code: 'internal', message: 'failed' });

@@ -25,6 +25,9 @@ export interface IdleThreadsOptions {
   data?: unknown;
 }
 
+/** Milliseconds that a task of a caller who has left may still take: most end sooner than a thread would start again. */
+const AFTER_CALLER = 1_000;
+
 /** Threads that start with the first task and end when they are idle. The creator closes them. */
 export class IdleThreads<Task, Answer> {
   readonly #options: IdleThreadsOptions;
@@ -36,26 +39,32 @@ export class IdleThreads<Task, Answer> {
   }
 
   /**
+   * @param signal of the caller: a task that nobody waits for is given up, and a long one ended with its thread
    * @throws Fault `unavailable` with `retryAfter` when too many tasks wait or the threads are closed, `too_large` for a task
-   * that takes too long, `internal` when it fails
+   * that takes too long, `internal` when it fails; the reason of the signal
    */
-  async run(task: Task): Promise<Answer> {
+  async run(task: Task, signal?: AbortSignal): Promise<Answer> {
     const { queue, timeout, messages, service } = this.#options;
     const details = service && { service };
+    signal?.throwIfAborted();
     if (this.#closed) throw serverStopping();
     this.#piscina ??= this.#started();
     if (this.#piscina.queueSize >= queue)
       throw new Fault('unavailable', messages.tooMany, { ...details, retryAfter: 2 });
     const ending = new AbortController();
-    const timer = setTimeout(() => ending.abort(), timeout);
+    const timers = [setTimeout(() => ending.abort(), timeout)];
+    const left = () => timers.push(setTimeout(() => ending.abort(), AFTER_CALLER));
+    signal?.addEventListener('abort', left);
     try {
       return await this.#piscina.run(task, { signal: ending.signal });
     } catch (cause) {
+      signal?.throwIfAborted();
       if (this.#closed) throw serverStopping();
       if (ending.signal.aborted) throw new Fault('too_large', messages.tooLong, { ...details, cause });
       throw new Fault('internal', messages.failed, { ...details, cause });
     } finally {
-      clearTimeout(timer);
+      signal?.removeEventListener('abort', left);
+      timers.forEach(clearTimeout);
     }
   }
 

@@ -1,4 +1,4 @@
-import { suggestionList } from 'graphql/jsutils/suggestionList.js';
+import { nearestName } from '../nearest-name.ts';
 import { Fault } from '../../fault/fault.ts';
 import { joinValues } from '../../http/request-bounds.ts';
 import type { Parameter } from './search-request.ts';
@@ -73,12 +73,10 @@ function boundsOf(type: string, parameter: SearchParameter): (value: string) => 
   };
 }
 
-/** Returns ` Did you mean …?` for a name that is near to that of a search parameter of the type; else nothing. */
+/** Returns ` Did you mean …?` with the search parameter of the type that is nearest to a name; nothing for a type without. */
 export function didYouMean(type: string, name: string): string {
-  const [nearest] = suggestionList(
-    name,
-    searchParameters(type).map(({ code }) => argumentName(code)),
-  );
+  const names = searchParameters(type).map(({ code }) => argumentName(code));
+  const nearest = nearestName(name, names);
   return nearest === undefined ? '' : ` Did you mean ${nearest}?`;
 }
 

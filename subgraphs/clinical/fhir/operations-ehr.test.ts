@@ -1,6 +1,7 @@
 /** Operations where the record is a FHIR server: the same answers as from a store, and honest errors. */
 import type { Bundle, OperationOutcome } from 'fhir/r4.js';
 import type { FastifyInstance } from 'fastify';
+import { closeSilentConnections } from '../../../schema/http/silent-connections.ts';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { Access } from '../../../schema/access/access.ts';
 import { operationsApp } from '../test/operations-app.ts';
@@ -23,6 +24,7 @@ beforeAll(async () => {
     const status = instead.get(type);
     if (status) return reply.code(status).send({});
   });
+  closeSilentConnections(ehr);
   await ehr.listen({ host: '127.0.0.1', port: 0 });
   const { port } = ehr.server.address() as { port: number };
   const tenant = tenantOf({ type: 'fhir', baseUrl: `http://127.0.0.1:${port}/test/fhir` });
@@ -35,8 +37,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await apps.ehr.close();
   await apps.store.close();
-  // A failed export leaves searches of the others behind.
-  ehr.server.closeAllConnections();
   await ehr.close();
   await clinical.end();
 });

@@ -15,8 +15,9 @@ export interface Condition<Table extends string = string> {
 /** Returns a condition on values as one on the resource `r`. */
 export function check({ table, where, binds, negated }: Condition): Statement {
   const not = negated ? 'NOT ' : '';
-  // The few values of a resource are looked up in a list. SQLite would look up each item of the list in the index.
-  const looked = where.replaceAll(/\b(\w+) (?=IN \(SELECT value FROM json_each)/g, '+$1 ');
+  // The few values of a resource are looked up in a list. SQLite would look up each item of the list in the index. A column
+  // of another table (`r.id`) is one of an inner search.
+  const looked = where.replaceAll(/(?<![\w.])(\w+) (?=IN \(SELECT value FROM json_each)/g, '+$1 ');
   return { sql: `${not}EXISTS (SELECT 1 FROM ${table} WHERE rid = r.rid AND ${looked})`, binds };
 }
 

@@ -75,10 +75,19 @@ beforeAll(async () => {
 });
 afterAll(() => clinical.end());
 
+/** Returns what a search finds, which is the same on one page and on pages of one resource. */
 async function ids(search: string, patients?: readonly string[]): Promise<string[]> {
   const [type = '', text = ''] = search.split('?');
   const params = [...new URLSearchParams(text)] as [string, string][];
-  const { resources } = await store.search(type, { params, count: 100, ...(patients && { patients }) });
+  const asked = { params, ...(patients && { patients }) };
+  const { resources } = await store.search(type, { ...asked, count: 100 });
+  const paged: typeof resources = [];
+  for (let cursor: string | undefined, isFirst = true; isFirst || cursor !== undefined; isFirst = false) {
+    const page = await store.search(type, { ...asked, count: 1, ...(cursor !== undefined && { cursor }) });
+    paged.push(...page.resources);
+    cursor = page.next;
+  }
+  expect(paged.map(({ id }) => id)).toEqual(resources.map(({ id }) => id));
   return resources.map(({ id }) => id ?? '').toSorted();
 }
 
@@ -97,6 +106,8 @@ describe('FG-20 the store finds', () => {
     ['Condition?patient.general-practitioner.name=house', ['text', 'versioned']],
     ['Condition?patient.general-practitioner.name=wilson', []],
     ['Condition?encounter.subject:Patient.gender=female', ['versioned']],
+    ['Condition?subject._id:not=nobody,none', ['bare', 'text', 'versioned']],
+    ['Condition?encounter.subject:Patient._id=nobody,none', []],
     // composites: both parts hold on one item
     ['Observation?component-code-value-quantity=8480-6$gt140', ['high']],
     ['Observation?component-code-value-quantity=8480-6$gt140,8462-4$gt140', ['high', 'low']],

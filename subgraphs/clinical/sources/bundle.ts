@@ -23,7 +23,7 @@ export function resourcesOfBundle(bundle: Bundle): Stored[] {
 
 /** Gives a resource an id: its own, the one in its fullUrl, or a hash of its content, which is the same at every load. */
 export function withId(resource: Resource, fullUrl?: string): Stored {
-  if (resource.id !== undefined && FHIR_ID.test(resource.id)) return resource as Stored;
+  if (typeof resource.id === 'string' && FHIR_ID.test(resource.id)) return resource as Stored;
   const named = fullUrl?.startsWith('urn:uuid:') ? fullUrl.slice(9) : parseReference(fullUrl)?.id;
   const id = named ?? createHash('sha256').update(JSON.stringify(resource)).digest('hex').slice(0, 32);
   return Object.assign(resource, { id });

