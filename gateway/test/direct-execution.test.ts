@@ -167,12 +167,7 @@ describe.each<[what: string, query: string, scope: string, isDirect: boolean]>([
     'patient/*.rs',
     true,
   ],
-  [
-    'priors of reports',
-    '{ DiagnosticReportList(_count: 2) { id priors { id } } }',
-    'patient/*.rs',
-    true,
-  ],
+  ['priors of reports', '{ DiagnosticReportList(_count: 2) { id priors { id } } }', 'patient/*.rs', true],
   ['another patient', '{ Patient(id: "p2") { id ImagingStudyList { id } } }', 'patient/*.rs', true],
   [
     'fields that the scopes do not cover',
