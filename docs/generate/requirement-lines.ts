@@ -117,6 +117,8 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'FG-14': 'The supergraph is composed when the project is built, and the check fails when it is stale.',
   'FG-16':
     '`_reference` is an enum of what is possible, and both subgraphs share the types of the one generator.',
+  'FG-18':
+    'A study has its priors (earlier, comparable studies of the same patient), and the measurements and dose of its structured reports; a report has the reports of priors.',
   'FG-20':
     'Searches are strict: what cannot be applied is refused, never dropped. Values with a prefix bound a range, on every list, in both subgraphs.',
   'FG-23':

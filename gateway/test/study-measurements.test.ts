@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Bundle, Observation, OperationOutcome } from 'fhir/r4.js';
+import { complaints } from '../../subgraphs/imaging/test/fhir-judges.ts';
 import { startEverySource, type EverySource } from './every-source.ts';
 import { FOREIGN, objects, resources, STUDY, subject } from './measured-studies.ts';
 import { testEach } from './setup/usual-run.ts';
@@ -123,6 +124,7 @@ testEach(SOURCES, usual)('FG-18 %s: Observation?derived-from= gives record and r
   expect([status, bundle.total]).toEqual([200, 3]);
   expect(found.map(shown)).toEqual(['Size: ', 'Diameter: 12.5 mm', 'Volume: 900']);
   expect(outcomes).toEqual([]);
+  expect(complaints(bundle)).toEqual([]);
   expect(bundle.entry!.map(({ fullUrl }) => fullUrl)).toEqual([
     expect.stringMatching(/\/fhir\/Observation\/own$/),
     ...Array.from({ length: 2 }, () => expect.stringMatching(/^urn:uuid:[0-9a-f-]{36}$/) as string),
