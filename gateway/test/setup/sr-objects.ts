@@ -104,7 +104,8 @@ function elements(report: StructuredReport): Element[] {
     ...text(0x00080016, 'UI', '1.2.840.10008.5.1.4.1.1.88.33'),
     ...text(0x00080018, 'UI', sopInstanceUid),
     ...text(0x00080020, 'DA', date),
-    ...text(0x00080023, 'DA', date),
+    // Reports are written after the images.
+    ...text(0x00080023, 'DA', '20260301'),
     ...text(0x00080033, 'TM', '101500'),
     ...text(0x00080060, 'CS', 'SR'),
     ...text(0x00100010, 'PN', 'Test^Person'),

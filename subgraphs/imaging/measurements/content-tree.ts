@@ -7,6 +7,8 @@ import { codeOf, privateSchemes, type PrivateSchemes, type SrCode } from './sr-c
 /** Content items of one report that are read; a larger report is refused as a whole. */
 export const MAX_ITEMS = 10_000;
 const MAX_DEPTH = 64;
+/** Items that one item stands on: references could make each item stand on all others. */
+const MAX_REACHED = 1000;
 
 /** A content item of a structured report (PS3.3 §C.17.3.2). */
 export interface ContentItem {
@@ -83,6 +85,7 @@ export function reachable(
   const seen = new Set<ContentItem>([start]);
   // A set is iterated with the members that are added meanwhile.
   for (const item of seen) {
+    if (seen.size > MAX_REACHED) break;
     for (const child of item.children) {
       const target = child.refersTo === undefined ? child : byPath.get(child.refersTo);
       if (target && within(target)) seen.add(target);

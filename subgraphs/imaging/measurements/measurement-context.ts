@@ -19,8 +19,6 @@ export interface MeasurementContext {
   trackingUid?: string | undefined;
   site?: CodeableConcept | undefined;
   method?: CodeableConcept | undefined;
-  /** DT. */
-  observed?: string | undefined;
   components: readonly ObservationComponent[];
   objects: readonly MeasuredObject[];
 }
@@ -35,10 +33,7 @@ export function contextWithin(
   around: MeasurementContext,
   tree: ContentTree,
 ): MeasurementContext {
-  const own: { -readonly [K in keyof MeasurementContext]: MeasurementContext[K] } = {
-    ...around,
-    observed: string(item.dataset, '0040A032') ?? around.observed,
-  };
+  const own: { -readonly [K in keyof MeasurementContext]: MeasurementContext[K] } = { ...around };
   const components: ObservationComponent[] = [];
   const isGroup = isCode(item.name, Concept.MeasurementGroup);
   // bodySite has one site; further ones of the same item are components.

@@ -156,6 +156,13 @@ describe('FG-18 a broken tree', () => {
     expect(JSON.stringify(found)).toContain('urn:oid:1.2.3.1.7');
   });
 
+  test('a chain of references is followed up to a limit', () => {
+    const chain = Array.from({ length: 4000 }, (_, index) => region([reference([1, index + 2])]));
+    const started = performance.now();
+    expect(observations(...chain, num(DIAMETER, '3', MM))).toHaveLength(1);
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+
   test('items without type, name, or of another shape are left out', () => {
     const broken = report([num(DIAMETER, '3', MM)]);
     const content = broken['0040A730']!.Value!;

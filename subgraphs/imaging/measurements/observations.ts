@@ -28,13 +28,14 @@ interface Report {
   studyUid: string;
   title: string | undefined;
   status: Observation['status'];
-  /** DA and TM of the content, and the offset of its times from UTC. */
-  date: string | undefined;
-  time: string | undefined;
-  offset: string | undefined;
+  /** FHIR dateTime of the images, which a report may describe much later. */
+  effective: string | undefined;
   /** Series of referenced objects. */
   seriesOf: ReadonlyMap<string, string>;
 }
+
+/** Value types of items that are Observations. */
+const MEASURED = new Set(['NUM', 'CODE']);
 
 const NOTHING: MeasurementContext = { components: [], objects: [] };
 
@@ -50,6 +51,7 @@ export function observationsOf(dataset: DicomJson, tree: ContentTree): MeasuredO
     for (const child of item.children) {
       // The properties of a measurement are its components.
       if (item.type === 'NUM' && child.relationship === 'HAS PROPERTIES') continue;
+      if (child.children.length === 0 && !MEASURED.has(child.type ?? '')) continue;
       const isFinding = child.type === 'CODE' && isOwnFinding(child, inGroup);
       const within = contextWithin(child, context, tree);
       if (child.type === 'NUM' && child.name)
@@ -78,7 +80,7 @@ function isOwnFinding({ name, relationship }: ContentItem, inGroup: boolean): bo
 
 function observation(
   { name, path }: ContentItem,
-  { trackingId, trackingUid, site, method, observed, components, objects }: MeasurementContext,
+  { trackingId, trackingUid, site, method, components, objects }: MeasurementContext,
   { report, ...value }: { report: Report } & Partial<Observation>,
 ): MeasuredObservation {
   return omitEmpty<MeasuredObservation>({
@@ -92,7 +94,7 @@ function observation(
     status: report.status,
     category: [{ coding: [IMAGING] }],
     code: conceptOf(name!),
-    effectiveDateTime: observed === undefined ? contentTime(report) : timeOf(observed, report),
+    effectiveDateTime: report.effective,
     ...value,
     bodySite: site,
     method,
@@ -135,27 +137,23 @@ function dicomReference(type: string, of: string, display: string): Reference {
   return { type, identifier: { system: DICOM_UID_SYSTEM, value: `urn:oid:${of}` }, display };
 }
 
-function contentTime({ date, time, offset }: Report): string | undefined {
-  return fhirDateTime(date, time, offset);
-}
-
-/** Converts DT (PS3.5 §6.2), which may have its own offset. */
-function timeOf(moment: string, { offset }: Report): string | undefined {
-  const [, date, time, own] = /^(\d{4,8})(\d{2,6}(?:\.\d{1,6})?)?([+-]\d{4})?$/.exec(moment) ?? [];
-  return fhirDateTime(date, time, own ?? offset);
-}
-
 function reportOf(dataset: DicomJson, { root }: ContentTree): Report {
   return {
     sopInstanceUid: uid(dataset, Tag.SOPInstanceUID) ?? '',
     studyUid: uid(dataset, Tag.StudyInstanceUID) ?? '',
     title: root.name?.meaning,
     status: statusOf(dataset),
-    date: string(dataset, '00080023'),
-    time: string(dataset, '00080033'),
-    offset: string(dataset, Tag.TimezoneOffsetFromUTC),
+    effective: timeOf(dataset, Tag.StudyDate, Tag.StudyTime) ?? timeOf(dataset, CONTENT_DATE, CONTENT_TIME),
     seriesOf: seriesOfReferenced(dataset),
   };
+}
+
+const CONTENT_DATE = '00080023';
+const CONTENT_TIME = '00080033';
+
+function timeOf(dataset: DicomJson, date: string, time: string): string | undefined {
+  const offset = string(dataset, Tag.TimezoneOffsetFromUTC);
+  return fhirDateTime(string(dataset, date), string(dataset, time), offset);
 }
 
 /** Reads Completion and Verification Flag (PS3.3 §C.17.2): only what is complete and verified is final. */
