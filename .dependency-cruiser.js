@@ -24,12 +24,12 @@ const LAYERS = {
     ['composition', String.raw`app\.ts$`],
     ['APIs', '(dicomweb|fhir|graphql)/'],
     ['rendering', String.raw`render/[^/]+\.ts$`],
-    ['core', 'study/'],
+    ['core', '(study|priors)/'],
     ['authorization', 'authorization/'],
     ['cache', 'cache/'],
     ['sources', 'sources/'],
     ['threads', 'threads/'],
-    ['work in threads', '(pixels|parsing|render/image|render/document)/'],
+    ['work in threads', '(pixels|parsing|measurements|render/image|render/document)/'],
     ['facts and formats', '(facts|dicom|multipart|disk)/'],
   ],
   'subgraphs/clinical': [
@@ -51,7 +51,7 @@ const LAYERS = {
  */
 const EXCEPTIONS = [
   {
-    from: '^subgraphs/imaging/graphql/(dicom-facts|graphql-loaders|resolvers)\\.ts$',
+    from: '^subgraphs/imaging/graphql/(dicom-facts|graphql-loaders|priors|resolvers)\\.ts$',
     to: '^subgraphs/imaging/fhir/(accession|find|imaging-study|search|study-endpoint)\\.ts$',
     reason:
       'GraphQL answers FHIR resources; their mapping and search belong into the core, from where both APIs take them',

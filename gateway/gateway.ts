@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici';
 import type { ExpressionPool } from '../schema/expressions/pool.ts';
 import type { Tenant } from '../schema/tenant/tenant.ts';
 import { clinicalSubgraph } from '../subgraphs/clinical/app.ts';
+import type { OpenStudyImages } from '../subgraphs/clinical/record/study-images.ts';
 import type { FirstSeen } from '../subgraphs/imaging/cache/first-seen.ts';
 import { imagingSubgraph, type ImagingDeps } from '../subgraphs/imaging/app.ts';
 import type { UnclearReason } from './identity/resolve-identity.ts';
@@ -58,7 +59,10 @@ export function gatewayParts(options: PartsOptions) {
   };
   const { now } = outside;
 
+  // Called by requests, when all parts exist.
+  const studyImages: OpenStudyImages = (...request) => imaging.studyImages(...request);
   const clinical = clinicalSubgraph({
+    studyImages,
     ...{ dataDir, baseUrl, dispatcher, expressions, exports, now },
     loadWait: options.loadWait,
     // The record and the images need each other; a request comes when both are there.

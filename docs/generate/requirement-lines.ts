@@ -125,6 +125,8 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
     "A patient's timeline is one sorted, paged list of all types; a type that could not be searched is named, and is an error.",
   'FG-19':
     'A trend gives measurements in one UCUM unit with ranges and flags, beside studies and procedures. Units that do not convert stay apart.',
+  'FG-18':
+    'A study has its priors (earlier, comparable studies of the same patient), and the measurements and dose of its structured reports; a report has the reports of priors.',
   'FG-20':
     'Searches are strict: what cannot be applied is refused, never dropped. Values with a prefix bound a range, on every list, in both subgraphs.',
   'FG-23':

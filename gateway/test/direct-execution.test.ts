@@ -25,6 +25,7 @@ import type { GatewayContext } from '../federation/request-scope.ts';
 import { logger } from '../http/observe.ts';
 import { patientDirectory } from '../joins/record-directory.ts';
 import { tenantsOf } from './gateway-alone.ts';
+import { num, srFile } from './setup/sr-objects.ts';
 
 const log = logger('silent');
 const sdl = (name: string) => readFileSync(new URL(`../../schema/${name}.graphql`, import.meta.url), 'utf8');
@@ -56,7 +57,11 @@ beforeAll(async () => {
   });
   [tenant, halved] = tenantsOf({ t: file(folder), u: file([folder, away]) }).all as [Tenant, Tenant];
   const supergraphSdl = sdl('supergraph');
-  clinical = clinicalSubgraph({ dataDir: directory, baseUrl: 'http://localhost', loadWait: 30_000 });
+  await writeFile(join(data.images, 'sr.dcm'), measurements);
+  clinical = clinicalSubgraph({
+    ...{ dataDir: directory, baseUrl: 'http://localhost', loadWait: 30_000 },
+    studyImages: (...request) => imaging.studyImages(...request),
+  });
   imaging = imagingSubgraph({
     ...{ baseUrl: 'http://localhost', dataDir: directory, now: () => Date.now() / 1000, log: log as never },
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
@@ -119,6 +124,12 @@ async function answerOf(server: ApolloServer<GatewayContext>, query: string, sco
   return { result: JSON.stringify(result), recorded: [...recorded].sort(), fetches: fetches - before };
 }
 
+/** A report in the newest study of `p1`. */
+const measurements = srFile({
+  ...{ studyUid: '1.2.3.1.10', patientId: mrnOf(1), title: 'DCM 126000 Imaging Measurement Report' },
+  children: [num('SCT 81827009 Diameter', '12.5', 'UCUM mm millimeter')],
+});
+
 const FIELDS = 'id started description subject { reference } series { uid modality { code } description }';
 
 describe.each<[what: string, query: string, scope: string, isDirect: boolean]>([
@@ -178,6 +189,14 @@ describe.each<[what: string, query: string, scope: string, isDirect: boolean]>([
     'patient/Condition.rs',
     true,
   ],
+  [
+    'priors, measurements and dose',
+    `{ ImagingStudyList(_count: 2) { id priors(_count: 2) { id started } dose { report }
+       measurements { id code { text } valueQuantity { value code } derivedFrom { reference } } } }`,
+    'patient/*.rs',
+    true,
+  ],
+  ['priors of reports', '{ DiagnosticReportList(_count: 2) { id priors { id } } }', 'patient/*.rs', true],
   ['another patient', '{ Patient(id: "p2") { id ImagingStudyList { id } } }', 'patient/*.rs', true],
   [
     'fields that the scopes do not cover',

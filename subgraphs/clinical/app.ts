@@ -21,6 +21,7 @@ import { operationRoutes } from './fhir/operations.ts';
 import { recordJoins } from './joins/record-joins.ts';
 import type { PatientImages } from './record/patient-images.ts';
 import type { PatientStudies } from './record/patient-studies.ts';
+import type { OpenStudyImages, StudyImages } from './record/study-images.ts';
 import { GranularScopes } from './authorization/granular-scopes.ts';
 import { clinicalResolvers } from './graphql/resolvers.ts';
 import { FhirServer } from './sources/fhir-server.ts';
@@ -54,6 +55,8 @@ export interface ClinicalDependencies {
     access: Access,
     ...wanted: Parameters<StudiesOfObjects>
   ) => ReturnType<StudiesOfObjects>;
+  /** Opens the images of single studies for one request; without it there are no measurements and no priors of reports. */
+  studyImages?: OpenStudyImages;
   /** Limits of exports, where they differ from `EXPORT_LIMITS`. */
   exports?: Partial<ExportLimits> | undefined;
 }
@@ -92,7 +95,7 @@ const NO_CLAIMS: readonly CapabilityStatementRestResource[] = [];
 
 /** Composes the clinical subgraph: one core, with GraphQL and FHIR REST APIs. */
 export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSubgraph {
-  const { dataDir, baseUrl, dispatcher, timeout, now, studiesOfObjects: images } = dependencies;
+  const { dataDir, baseUrl, dispatcher, timeout, now, studiesOfObjects } = dependencies;
   const { loadWait: wait = LOAD_WAIT } = dependencies;
   const stores = new Stores({ directory: join(dataDir, 'clinical'), now, wait });
   const compartment = new Compartment();
@@ -121,15 +124,17 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
   let studies: PatientStudies | undefined;
   const open: ClinicalSubgraph['open'] = (tenant, access, signal, audit) => {
     let source: Promise<ClinicalSource> | undefined;
+    let images: StudyImages | undefined;
     return new Clinical({
       source: () => (source ??= sourceOf(tenant, access)),
       access,
       compartment,
       granular,
       joins: tenant.joins,
-      ...(images && { studiesOfObjects: (wanted) => images(tenant, access, wanted) }),
+      ...(studiesOfObjects && { studiesOfObjects: (wanted) => studiesOfObjects(tenant, access, wanted) }),
       base: fhirBase(baseUrl, tenant),
       studies: studies && ((patientId) => studies!(tenant, access, { patientId, signal, audit })),
+      images: () => (images ??= dependencies.studyImages?.(tenant, access, signal, audit)),
       ...(signal && { signal }),
       ...(audit && { audit }),
     });

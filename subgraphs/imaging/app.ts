@@ -15,6 +15,10 @@ import type { AccessionNumbers } from './authorization/caller-reach.ts';
 import { dicomwebRoutes } from './dicomweb/dicomweb.ts';
 import { imagingFhirRoutes } from './fhir/fhir.ts';
 import type { RecordJoins } from './fhir/joins/record-joins.ts';
+import { measurementsOfStudy } from './fhir/measurements.ts';
+import type { StudyLinks } from '../../schema/fhir/study-links.ts';
+import { priorsOfReport } from './graphql/priors.ts';
+import type { PriorsArguments } from './priors/comparison.ts';
 import { imagesOfPatient, type ImagesOfPatient } from './fhir/of-patient.ts';
 import { patientStudies } from './fhir/patient-studies.ts';
 import { MetadataCache } from './cache/metadata-cache.ts';
@@ -24,6 +28,7 @@ import { Pictures } from './render/pictures.ts';
 import { ThumbnailCache } from './render/thumbnail-cache.ts';
 import { imagingResolvers } from './graphql/resolvers.ts';
 import { RestrictedStudies } from './study/restricted-studies.ts';
+import { Semaphore } from '../../schema/concurrency/semaphore.ts';
 import { openFirstSeen, type FirstSeen } from './cache/first-seen.ts';
 import { sourceChecks } from './sources/source-checks.ts';
 import { Sources, type SourcesOptions } from './sources/open.ts';
@@ -74,6 +79,9 @@ export interface ImagingDeps {
   expressions?: ExpressionPool;
 }
 
+/** Studies whose structured reports one request reads at the same time. Other requests use the same threads. */
+const STUDIES_AT_ONCE = 2;
+
 /** Makes the imaging subgraph: one core over the tenants' image sources, below the GraphQL, FHIR and DICOMweb APIs. */
 export function imagingSubgraph(deps: ImagingDeps) {
   const { baseUrl, dataDir, log, directory, now, capability, record } = deps;
@@ -106,7 +114,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
     now,
   });
   const sdl = readFileSync(new URL('../../schema/imaging.graphql', import.meta.url), 'utf8');
-  const options = { baseUrl, capability, firstSeen, now, record };
+  const options = { baseUrl, capability, firstSeen, now, record, threads };
   return {
     schema: subgraphSchema(sdl, (typeDefs) =>
       imagingResolvers(typeDefs, options, new ItemSelector(expressions)),
@@ -138,6 +146,22 @@ export function imagingSubgraph(deps: ImagingDeps) {
       }: { patientId: string; signal?: AbortSignal | undefined; audit?: RecordOperation | undefined },
     ) {
       return patientStudies(open(tenant, access, signal, audit), patientId, options);
+    },
+    /**
+     * Opens what the clinical record asks of single studies for one request, within the caller's reach and recorded as any
+     * other retrieval.
+     */
+    studyImages(...request: Parameters<OpenImaging>) {
+      const imaging = open(...request);
+      const semaphore = new Semaphore(STUDIES_AT_ONCE);
+      return {
+        async measurements(studyUid: string) {
+          const done = await semaphore.acquire(request[2]);
+          return measurementsOfStudy(imaging, studyUid, threads).finally(done);
+        },
+        priors: (links: StudyLinks, args: PriorsArguments) =>
+          priorsOfReport(imaging, links, { args, options }),
+      };
     },
     /** Returns the PatientID that a study states; only for the authorization hook. */
     studyOwner(tenant: Tenant, studyUid: string): Promise<string | undefined> {

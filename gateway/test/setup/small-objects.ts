@@ -20,6 +20,8 @@ export interface SmallStudy {
   /** Default 1. */
   instances?: number;
   description?: string;
+  /** Body Part Examined. */
+  bodyPart?: string;
   /** Rows and columns. Default 4. */
   side?: number;
   /** Repeated in the pixels. Default: the number of the instance. */
@@ -54,6 +56,7 @@ export function smallObjects(study: SmallStudy): Buffer[] {
         ...text(0x00080050, 'SH', accessionNumber),
         ...(study.accessionIssuer ? [issuerSequence(study.accessionIssuer)] : []),
         ...text(0x00081030, 'LO', study.description),
+        ...text(0x00180015, 'CS', study.bodyPart),
         { tag: 0x00100010, vr: 'PN', value: 'Test^Person' },
         { tag: 0x00100020, vr: 'LO', value: patientId },
         ...text(0x00100021, 'LO', issuer),

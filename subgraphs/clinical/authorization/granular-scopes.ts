@@ -44,6 +44,17 @@ export class GranularScopes {
     return this.#matcher.matching(type, resources, this.#judgeable(type, constraints));
   }
 
+  /** Returns the resources that a search finds; undefined if a resource alone does not decide it. */
+  matching(
+    type: string,
+    resources: readonly Resource[],
+    params: SearchParams,
+  ): Promise<Resource[]> | undefined {
+    return this.#matcher.decides(type, params)
+      ? this.#matcher.matching(type, resources, [params])
+      : undefined;
+  }
+
   close(): void {
     this.#matcher.close();
   }

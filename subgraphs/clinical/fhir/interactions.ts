@@ -16,6 +16,7 @@ import type { FhirRoutesOptions } from './fhir-routes-options.ts';
 import { historyBundle, parseHistory } from './history.ts';
 import { parseRead, parseSearch } from './search.ts';
 import { bundleOf } from './searchset.ts';
+import { observationPage } from './study-measurements.ts';
 
 /** Handlers of the interactions of FHIR REST (R4 §3.1.0). */
 
@@ -61,11 +62,15 @@ async function answerSearch(
   const { search, results, includes, ignored } = parseSearch(type, parameters, strict);
   const clinical = open(request, clientLeft(reply));
   const rules = await rulesOf(clinical, includes, { type, strict });
-  const page = await pageOf(clinical, type, search);
+  const base = fhirBase(baseUrl, request.tenant);
+  const { page, made } =
+    type === 'Observation'
+      ? await observationPage(clinical, search, base)
+      : { page: await pageOf(clinical, type, search) };
   const matches = results.summary === 'count' ? [] : page.resources;
   const { resources, incomplete } = await includesOf(clinical, matches, rules.rules);
   const bundle = bundleOf({
-    ...{ base: fhirBase(baseUrl, request.tenant), path, page, results },
+    ...{ base, path, page, results, made },
     included: { resources, applied: rules.applied },
     warnings: [...ignored, ...page.ignored, ...rules.ignored, ...incomplete],
   });

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Bundle, Resource } from 'fhir/r4.js';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import { partOf } from '../../../schema/fhir/elements.ts';
@@ -12,6 +13,8 @@ interface Answer {
   /** Path that was searched below the base, such as `Condition` or `Patient/1/Condition`. */
   path: string;
   page: Page;
+  /** Resources of the page that cannot be read at a URL. */
+  made?: ReadonlySet<unknown> | undefined;
   results: Results;
   /** Resources that are added to the matches, and the parameters that ask for them. */
   included: { resources: readonly Resource[]; applied: Parameters };
@@ -20,10 +23,10 @@ interface Answer {
 }
 
 /** Returns the Bundle that answers a search (R4 §3.1.1.4). */
-export function bundleOf({ base, path, page, results, included, warnings }: Answer): Bundle {
+export function bundleOf({ base, path, page, made, results, included, warnings }: Answer): Bundle {
   const countOnly = results.summary === 'count';
   const entry = (mode: SearchEntry['mode']) => (resource: Resource) => ({
-    fullUrl: `${base}/${resource.resourceType}/${resource.id}`,
+    fullUrl: made?.has(resource) ? uuidUrn(resource) : `${base}/${resource.resourceType}/${resource.id}`,
     resource: partOf(resource, results),
     mode,
   });
@@ -44,6 +47,13 @@ export function bundleOf({ base, path, page, results, included, warnings }: Answ
             places: mapNeighbours(page, (cursor): Parameters => [['_cursor', cursor]]),
           },
   });
+}
+
+/** Returns a UUID of version 8 (RFC 9562 §5.8) that stays the same for the id. */
+function uuidUrn({ id }: Resource): string {
+  const digits = hash('sha256', id ?? '', 'hex');
+  const part = (start: number, end: number): string => digits.slice(start, end);
+  return `urn:uuid:${part(0, 8)}-${part(8, 12)}-8${part(13, 16)}-8${part(17, 20)}-${part(20, 32)}`;
 }
 
 /** Returns the parameters that were applied: the source may have left out parameters and sort keys. */

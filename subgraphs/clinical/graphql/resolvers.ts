@@ -11,6 +11,7 @@ import type { Clinical } from '../record/clinical.ts';
 import { imagingJoins } from './imaging-joins.ts';
 import { studyUidOfReference } from '../joins/study-links.ts';
 import { overTime } from './over-time.ts';
+import { studyFields } from './study-fields.ts';
 import { pageOf, relatedPageOf } from '../record/page.ts';
 import type { Relation } from '../record/related.ts';
 import { patientOrId, resolversOfUnreadablePatient } from './patient.ts';
@@ -38,6 +39,7 @@ export function clinicalResolvers(sdl: DocumentNode, selector: ItemSelector): Re
   add('Patient', resolversOfUnreadablePatient(resolvers['Patient'] ?? {}));
   for (const [type, fields] of Object.entries(imagingJoins())) add(type, fields);
   for (const [type, fields] of Object.entries(overTime())) add(type, fields);
+  for (const [type, fields] of Object.entries(studyFields())) add(type, fields);
   return resolvers;
 }
 

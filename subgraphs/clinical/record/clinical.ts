@@ -22,7 +22,8 @@ import type { Search, SearchResult } from './search.ts';
 import { notAppliedFault } from '../sources/fhir-server-fault.ts';
 import { RequestSource } from '../sources/request-source.ts';
 import { reachOf } from '../search/reach.ts';
-import type { ClinicalSource, HistoryPage, HistorySearch } from '../sources/source.ts';
+import type { ClinicalSource, HistoryPage, HistorySearch, SearchParams } from '../sources/source.ts';
+import type { StudyImages } from './study-images.ts';
 
 /** Finds the studies that have some UIDs, by patient: UID → Study Instance UID. It gives only what the caller may see. */
 export type StudiesOfObjects = (
@@ -45,6 +46,8 @@ export interface ClinicalOptions {
   base: string;
   /** Finds the imaging studies of a patient, within the same caller's reach. */
   studies?: ((patientId: string) => Promise<PatientStudiesFound>) | undefined;
+  /** Returns the images of single studies, the same at each call. */
+  images?: () => StudyImages | undefined;
 }
 
 /**
@@ -55,6 +58,8 @@ export class Clinical {
   readonly access: Access;
   readonly joins: JoinRule;
   readonly studiesOfObjects: StudiesOfObjects | undefined;
+  /** Returns the images of single studies, for this caller; undefined if this record is joined with no images. */
+  readonly images: () => StudyImages | undefined;
   readonly #base: string;
   readonly #source: RequestSource;
   readonly #compartment: Compartment;
@@ -75,6 +80,7 @@ export class Clinical {
     this.access = access;
     this.joins = joins;
     this.studiesOfObjects = options.studiesOfObjects;
+    this.images = options.images ?? (() => undefined);
     this.#source = new RequestSource(source, signal);
     this.#compartment = compartment;
     this.#patients = access.patients === 'all' ? undefined : access.patients.map(({ id }) => id);
@@ -265,6 +271,28 @@ export class Clinical {
       Promise.resolve({ studies: [], failed: [] });
     this.#studies.set(patientId, found);
     return found;
+  }
+
+  /**
+   * Makes resources that are not in the source, and returns those that a search of their type may show.
+   * @throws Fault `insufficient_scope` before anything is made
+   */
+  async permitted<T extends Resource>(
+    type: string,
+    make: () => Promise<readonly T[]>,
+  ): Promise<readonly T[]> {
+    const coverage = requireScope(this.access, type, 's');
+    const visible = (await make()).filter((resource) => this.#visible(resource));
+    return (await this.#granular.satisfying(type, visible, coverage)) as readonly T[];
+  }
+
+  /** Returns those of some resources that a search finds; undefined if a resource alone does not decide it. */
+  matching(
+    type: string,
+    resources: readonly Resource[],
+    params: SearchParams,
+  ): Promise<Resource[]> | undefined {
+    return this.#granular.matching(type, resources, params);
   }
 
   /** Returns the source, only for its own properties: it does not check what the caller may see. */

@@ -56,9 +56,11 @@ export function columns(level: Level): (keyof typeof Tag)[] {
 
 /** Attributes that rows carry besides their keys. */
 const MORE: Record<Level, readonly string[]> = {
-  study: [Tag.SpecificCharacterSet, Tag.TimezoneOffsetFromUTC, '00080051'],
+  // Procedure codes and anatomic regions tell which studies are comparable (FG-18).
+  study: [Tag.SpecificCharacterSet, Tag.TimezoneOffsetFromUTC, '00080051', '00081032'],
   series: [
     Tag.RequestAttributesSequence,
+    '00082218',
     Tag.ConfidentialityCode,
     Tag.ConfidentialityConstraintOnPatientDataDescription,
   ],

@@ -12,6 +12,8 @@ import type { InstanceTarget } from '../sources/source.ts';
 import { Semaphore } from '../../../schema/concurrency/semaphore.ts';
 import type { Imaging, StudyList } from '../study/studies.ts';
 import { grouped } from '../facts/study-rows.ts';
+import { studyReports, type StudyReports } from '../study/measured-reports.ts';
+import type { ParsingThreads } from '../threads/parsing-threads.ts';
 import { wadoBase } from '../study/wado-base.ts';
 
 /** Loaders of one request: GraphQL fields ask for single objects, and the source is asked for many at once. */
@@ -26,6 +28,8 @@ export interface Loaders {
   base: DataLoader<FoundStudy, string, string>;
   /** Attributes of one instance, by keyword. */
   metadata: DataLoader<AskedAttributes, Record<string, unknown>, string>;
+  /** What the structured reports of a study say. */
+  reports: DataLoader<FoundStudy, StudyReports, string>;
 }
 
 /** Attributes wanted from the metadata of an instance. */
@@ -35,10 +39,19 @@ export interface AskedAttributes extends InstanceTarget {
   tags: Selection;
 }
 
+/** Options of the GraphQL API. */
+export interface GraphqlOptions extends ResourceOptions {
+  /** Read structured reports. */
+  threads: ParsingThreads;
+}
+
 /** Makes the loaders of one request. @param budget of the answer; long lists take several turns of the event loop */
-export function loaders(imaging: Imaging, options: ResourceOptions, budget?: AnswerBudget): Loaders {
+export function loaders(imaging: Imaging, options: GraphqlOptions, budget?: AnswerBudget): Loaders {
   const share = { bytes: MAX_METADATA, semaphore: new Semaphore(SERIES_AT_ONCE) };
   return {
+    reports: new DataLoader((found) => reports(imaging, found, options), {
+      cacheKeyFn: ({ study }) => study.id!,
+    }),
     patient: new DataLoader(async (ids) => {
       if (ids.length > 1) await imaging.prefetch(ids);
       return ids.map(() => true);
@@ -118,6 +131,20 @@ async function instances(
     return list.find((one) => uid(one.study, Tag.StudyInstanceUID) === study.id)?.instances ?? [];
   };
   return settled(found, async (one) => grouped(await rowsOf(one), (row) => uid(row, Tag.SeriesInstanceUID)));
+}
+
+/** Reads the reports of studies, a few at a time. */
+async function reports(
+  imaging: Imaging,
+  found: readonly FoundStudy[],
+  { threads }: GraphqlOptions,
+): Promise<(StudyReports | Error)[]> {
+  const semaphore = new Semaphore(SERIES_AT_ONCE);
+  return settled(found, async ({ study, record }) => {
+    const done = await semaphore.acquire();
+    const series = record?.series ?? [];
+    return studyReports(imaging, threads, { studyUid: study.id!, series }).finally(done);
+  });
 }
 
 /** Maximum bytes of the metadata of one answer, which is built in memory. */

@@ -34,8 +34,9 @@ import {
   type SeriesSource,
 } from './dicom-facts.ts';
 import { findStudies, type ResourceOptions, type FoundStudy } from '../fhir/find.ts';
-import { loaders } from './graphql-loaders.ts';
 import { linkedStudies, sameAccession } from './linked-studies.ts';
+import { loaders, type GraphqlOptions } from './graphql-loaders.ts';
+import { priorsOfStudy, type PriorsPage } from './priors.ts';
 import { PAGE_LIMIT, parseSearch, type ImagingStudySearch } from '../fhir/search.ts';
 import { keysOf } from '../study/study-keys.ts';
 import type { Imaging } from '../study/studies.ts';
@@ -69,7 +70,7 @@ interface WithFacts {
 /** Returns all resolvers of the imaging subgraph (FG-8 to FG-10). */
 export function imagingResolvers(
   sdl: DocumentNode,
-  options: ResourceOptions,
+  options: GraphqlOptions,
   selector: ItemSelector,
 ): Record<string, object> {
   const factsOf = ({ imaging, budget }: ImagingContext): Facts =>
@@ -88,6 +89,15 @@ export function imagingResolvers(
           context.partial.push(toGraphqlError(fault, responsePathAsArray(info.path)));
       }),
     ) as unknown as Resolver;
+  /** Makes the resolver of a list of which a part may be missing. */
+  const partial = <Source, A = Args>(
+    resolve: (source: Source, args: A, facts: Facts) => Promise<{ list: unknown; failed: readonly Fault[] }>,
+  ): Resolver =>
+    field<Source, A>(async (...[source, args, facts, report]) => {
+      const { list, failed } = await resolve(source, args, facts);
+      report(failed);
+      return list;
+    });
   const fields = (table: Record<string, (source: never, args: never, facts: Facts) => unknown>) =>
     Object.fromEntries(
       Object.entries(table).map(([name, resolve]) => [name, field(resolve as (source: unknown) => unknown)]),
@@ -165,6 +175,17 @@ export function imagingResolvers(
         selectSeries({ series: seriesOf(found[FOUND]) }, args, context, info),
       ),
       sameAccession: linkedList<Joined>(sameAccession),
+      priors: partial(async (found: Joined, args: PriorsPage, { imaging, loaders }) => {
+        if (found._patientId) await loaders.patient.load(found._patientId);
+        const results = await priorsOfStudy(imaging, found[FOUND], { args, options });
+        return { list: listed(results, args), failed: results.failed };
+      }),
+      dose: partial(async (found: Joined, _, { loaders }) => {
+        const { doses, failed } = await loaders.reports.load(found[FOUND]);
+        // Without any dose it is not known whether there is none.
+        if (doses.length === 0 && failed.length > 0) throw failed[0]!;
+        return { list: doses, failed };
+      }),
       __resolveReference: entity(ownStudy),
     },
     Endpoint: { ...generated['Endpoint'], __resolveReference: entity(endpoint) },
@@ -198,7 +219,10 @@ function searchOf(args: Args, patient?: string): ImagingStudySearch {
 type Results = Awaited<ReturnType<typeof findStudies>>;
 
 /** Returns the whole list that was asked for. @throws Fault `too_large` instead of cutting it silently (FG-2) */
-function listed({ page, total }: Results, { _count }: Args): Joined[] {
+function listed(
+  { page, total }: Pick<Results, 'page' | 'total'>,
+  { _count }: { _count?: unknown },
+): Joined[] {
   if (typeof _count !== 'number' && total > PAGE_LIMIT) {
     throw new Fault(
       'too_large',

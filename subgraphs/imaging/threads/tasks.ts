@@ -2,6 +2,7 @@ import { findBulkData } from '../parsing/bulk-data.ts';
 import { readFrameTable } from '../parsing/frame-table.ts';
 import { readHeaders, readOpenHeader } from '../parsing/header.ts';
 import { readMetadata } from '../parsing/object-metadata.ts';
+import { readReports } from '../measurements/report-task.ts';
 import { selectAttributes } from '../parsing/select-attributes.ts';
 import { inflateFile } from '../parsing/open-file.ts';
 import { planFile, rewrittenFile } from '../parsing/transcoding.ts';
@@ -41,6 +42,7 @@ export const TASKS = {
   archiveMetadata,
   withPalettes,
   selectAttributes,
+  structuredReports: readReports,
   describeImage,
   describeFrames,
   report: renderReport,

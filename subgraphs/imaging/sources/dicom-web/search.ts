@@ -22,6 +22,8 @@ const WANTED: Record<Level, readonly string[]> = {
     Tag.TimezoneOffsetFromUTC,
     // Issuer of Accession Number Sequence: numbers of two issuers are not one.
     '00080051',
+    // Procedure Code Sequence
+    '00081032',
   ],
   series: [
     Tag.PatientID,
@@ -38,6 +40,7 @@ const WANTED: Record<Level, readonly string[]> = {
     Tag.PerformedProcedureStepStartDate,
     Tag.PerformedProcedureStepStartTime,
     Tag.RequestAttributesSequence,
+    '00082218',
   ],
   instance: [
     Tag.PatientID,

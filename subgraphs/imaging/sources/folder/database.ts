@@ -3,8 +3,8 @@ import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { columns } from '../../facts/attributes.ts';
 
-/** Increased when the tables change. An older index is rebuilt. */
-const VERSION = 3;
+/** Increased when the tables or the attributes in them change. An older index is rebuilt. */
+const VERSION = 4;
 
 const STATE = 'state IN (0, 1, 2)'; // 0 other, 1 damaged, 2 instance
 

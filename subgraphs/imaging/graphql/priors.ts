@@ -1,0 +1,61 @@
+import { findStudies, type Found, type FoundStudy, type ResourceOptions } from '../fhir/find.ts';
+import { parseSearch } from '../fhir/search.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { priorTo, type PriorsArguments } from '../priors/comparison.ts';
+import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-links.ts';
+import { keysOf } from '../study/study-keys.ts';
+import type { Imaging } from '../study/studies.ts';
+import { linkedStudies } from './linked-studies.ts';
+
+/** Earlier, comparable studies of the same patient (FG-18). */
+
+/** Arguments of `ImagingStudy.priors`. */
+export interface PriorsPage extends PriorsArguments {
+  _count?: number | null;
+}
+
+/**
+ * Returns the priors of a study that the caller may see, newest first. They are found among the studies of its patient
+ * alone; a study whose patient is not known has none, and one that no archive has, because it is compared by its DICOM rows.
+ * @throws Fault as every search, and as `priorTo`
+ */
+export async function priorsOfStudy(
+  imaging: Imaging,
+  { record }: FoundStudy,
+  { args, options }: { args: PriorsPage; options: ResourceOptions },
+): Promise<Pick<Found, 'page' | 'total' | 'failed'>> {
+  const isPrior = record && priorTo(record, args);
+  if (record?.patientId === undefined || !isPrior) return { page: [], total: 0, failed: [] };
+  const search = searchOf(record.patientId, args._count);
+  return findStudies(imaging, search, options, (one) => one.record !== undefined && isPrior(one.record));
+}
+
+function searchOf(patientId: string, count?: number | null) {
+  if (typeof count === 'number' && count < 0)
+    throw new Fault('invalid_request', '_count must not be negative.');
+  const page = typeof count === 'number' ? ([['_count', String(count)]] as const) : [];
+  return parseSearch([['patient', patientId], ...page], { strict: true, patientBases: [] });
+}
+
+/**
+ * Returns the priors of all studies of a report by the keys that join them with the record, newest first, without these
+ * studies themselves.
+ * @returns also the faults of sources that did not answer
+ */
+export async function priorsOfReport(
+  imaging: Imaging,
+  links: StudyLinks,
+  { args, options }: { args: PriorsArguments; options: ResourceOptions },
+): Promise<{ priors: readonly StudyKeys[]; failed: readonly Fault[] }> {
+  const linked = linkedStudies(links);
+  if (!linked) return { priors: [], failed: [] };
+  const { patientId } = linked;
+  const search = { ...searchOf(patientId), count: Infinity };
+  const { page, failed } = await findStudies(imaging, search, options);
+  const tests = page.filter(linked.isLinked).flatMap(({ record }) => (record ? [priorTo(record, args)] : []));
+  const priors = page.filter((one) => {
+    const { record } = one;
+    return record && !linked.isLinked(one) && tests.some((isPrior) => isPrior(record));
+  });
+  return { priors: priors.map((one) => ({ ...keysOf(one), _patientId: patientId })), failed };
+}
