@@ -1,0 +1,194 @@
+import type {
+  ArgumentNode,
+  DocumentNode,
+  FieldNode,
+  GraphQLCompositeType,
+  GraphQLField,
+  GraphQLNamedType,
+  GraphQLSchema,
+  InlineFragmentNode,
+  SelectionNode,
+  SelectionSetNode,
+  ValueNode,
+} from 'graphql';
+import {
+  getNamedType,
+  isAbstractType,
+  isCompositeType,
+  isInterfaceType,
+  isLeafType,
+  isObjectType,
+  Kind,
+} from 'graphql';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { graphqlType } from '../../../schema/fhir/tables.ts';
+import { mergeTypedResources } from './typed-resources.ts';
+
+/** Limit of the fields that are compared or copied: a selection on any resource is tried on each type. */
+const MOST_STEPS = 50_000;
+
+/**
+ * Rewrites what the FHIR GraphQL specification lets a client write, although the schema cannot say it, into the form of
+ * the schema. Validation, limits and authorization then see only that form.
+ *
+ * - `resource(type: Patient) { birthDate }` becomes `resource(type: Patient) { ... on Patient { birthDate } }`.
+ * - `resource { active }` becomes a fragment for each type of resource with this field.
+ * - Several `resource(type: …)` of one reference become one `resource` with a fragment for each type.
+ * - Bare words as text, `Patient(id: example)` and `_id: [1, example]`, become strings.
+ *
+ * What does not fit any type is left for validation to refuse.
+ * @returns the same document when there is nothing to rewrite
+ * @throws Fault `invalid_request` when it would take too long
+ */
+export function inSchemaForm(document: DocumentNode, schema: GraphQLSchema): DocumentNode {
+  return new Rewriter(schema).document(document);
+}
+
+class Rewriter {
+  readonly #schema: GraphQLSchema;
+  #steps = 0;
+
+  constructor(schema: GraphQLSchema) {
+    this.#schema = schema;
+  }
+
+  document(document: DocumentNode): DocumentNode {
+    const definitions = changed(document.definitions, (definition) => {
+      if (definition.kind === Kind.OPERATION_DEFINITION) {
+        return this.#within(definition, this.#schema.getRootType(definition.operation));
+      }
+      if (definition.kind !== Kind.FRAGMENT_DEFINITION) return definition;
+      return this.#within(definition, this.#schema.getType(definition.typeCondition.name.value));
+    });
+    return definitions === document.definitions ? document : { ...document, definitions };
+  }
+
+  #within<Node extends { selectionSet?: SelectionSetNode | undefined }>(
+    node: Node,
+    type: GraphQLNamedType | null | undefined,
+    only?: GraphQLNamedType,
+  ): Node {
+    if (!node.selectionSet || !isCompositeType(type)) return node;
+    const selectionSet = this.#set(node.selectionSet, type, only);
+    return selectionSet === node.selectionSet ? node : { ...node, selectionSet };
+  }
+
+  /** @param only the type that a reference is asked to be of */
+  #set(set: SelectionSetNode, type: GraphQLCompositeType, only?: GraphQLNamedType): SelectionSetNode {
+    const merged = type.name === 'Reference' ? mergeTypedResources(set) : set;
+    const typed = isAbstractType(type) ? this.#onTypes(merged, type, only) : merged;
+    const selections = changed(typed.selections, (selection) => this.#selection(selection, type));
+    return selections === set.selections ? set : { ...set, selections };
+  }
+
+  #selection(selection: SelectionNode, type: GraphQLCompositeType): SelectionNode {
+    this.#step();
+    if (selection.kind === Kind.FRAGMENT_SPREAD) return selection;
+    if (selection.kind === Kind.INLINE_FRAGMENT) {
+      const condition = selection.typeCondition?.name.value;
+      return this.#within(selection, condition === undefined ? type : this.#schema.getType(condition));
+    }
+    const field = fieldOf(type, selection.name.value);
+    if (!field) return selection;
+    const given = selection.arguments && changed(selection.arguments, (argument) => asText(argument, field));
+    const node = given === selection.arguments ? selection : { ...selection, arguments: given };
+    return this.#within(node, getNamedType(field.type), this.#askedType(selection));
+  }
+
+  /** Moves the fields of a selection on any resource into a fragment for each type that has them. */
+  #onTypes(
+    set: SelectionSetNode,
+    type: GraphQLCompositeType,
+    only: GraphQLNamedType | undefined,
+  ): SelectionSetNode {
+    const isLoose = (node: SelectionNode): node is FieldNode =>
+      node.kind === Kind.FIELD && node.name.value !== '__typename' && !fieldOf(type, node.name.value);
+    const loose = set.selections.filter(isLoose);
+    if (loose.length === 0 || !isAbstractType(type)) return set;
+    const types = only ? [only] : this.#schema.getPossibleTypes(type);
+    const fitting = types.map((one) => ({
+      name: one.name,
+      fields: only ? loose : loose.filter((field) => this.#fits(field, one)),
+    }));
+    const moved = new Set(fitting.flatMap(({ fields }) => fields));
+    const fragments = fitting
+      .filter(({ fields }) => fields.length > 0)
+      .map(({ name, fields }) => fragmentOn(name, fields));
+    const first = set.selections.findIndex((node) => moved.has(node as FieldNode));
+    return {
+      ...set,
+      selections: set.selections.flatMap((node, index) =>
+        index === first ? fragments : moved.has(node as FieldNode) ? [] : [node],
+      ),
+    };
+  }
+
+  /** Tells if a type has a field, and the type of the field those within. */
+  #fits(node: FieldNode, parent: GraphQLNamedType): boolean {
+    this.#step();
+    const field = fieldOf(parent, node.name.value);
+    if (!field) return false;
+    const type = getNamedType(field.type);
+    if (!node.selectionSet) return isLeafType(type);
+    if (!isCompositeType(type)) return false;
+    return node.selectionSet.selections.every(
+      (inner) =>
+        inner.kind !== Kind.FIELD ||
+        inner.name.value === '__typename' ||
+        isAbstractType(type) ||
+        this.#fits(inner, type),
+    );
+  }
+
+  /** Returns the type in `resource(type: Patient)`; undefined when there is none or a variable has it. */
+  #askedType({ arguments: given = [] }: FieldNode): GraphQLNamedType | undefined {
+    const value = given.find(({ name }) => name.value === 'type')?.value;
+    const type = value?.kind === Kind.ENUM && this.#schema.getType(graphqlType(value.value));
+    return isObjectType(type) ? type : undefined;
+  }
+
+  #step(): void {
+    if (++this.#steps <= MOST_STEPS) return;
+    throw new Fault(
+      'invalid_request',
+      'The document selects too many fields of any resource. Name the type: resource(type: Patient) { … }.',
+    );
+  }
+}
+
+function fieldOf(type: GraphQLNamedType, name: string): GraphQLField<unknown, unknown> | undefined {
+  return isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
+}
+
+function fragmentOn(type: string, selections: readonly SelectionNode[]): InlineFragmentNode {
+  return {
+    kind: Kind.INLINE_FRAGMENT,
+    typeCondition: { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: type } },
+    selectionSet: { kind: Kind.SELECTION_SET, selections },
+  };
+}
+
+function asText(argument: ArgumentNode, field: GraphQLField<unknown, unknown>): ArgumentNode {
+  const declared = field.args.find(({ name }) => name === argument.name.value);
+  const type = declared && getNamedType(declared.type).name;
+  if (type !== 'String' && type !== 'ID') return argument;
+  const value = textValue(argument.value);
+  return value === argument.value ? argument : { ...argument, value };
+}
+
+const BARE: ReadonlySet<string> = new Set([Kind.ENUM, Kind.INT, Kind.FLOAT, Kind.BOOLEAN]);
+
+function textValue(node: ValueNode): ValueNode {
+  if (node.kind === Kind.LIST) {
+    const values = changed(node.values, textValue);
+    return values === node.values ? node : { ...node, values };
+  }
+  if (!BARE.has(node.kind) || !('value' in node)) return node;
+  return { kind: Kind.STRING, value: String(node.value) };
+}
+
+/** Maps a list; returns the same list when nothing is changed. */
+function changed<T>(list: readonly T[], map: (item: T) => T): readonly T[] {
+  const mapped = list.map(map);
+  return mapped.some((item, index) => item !== list[index]) ? mapped : list;
+}
