@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { composeServices } from '@apollo/composition';
 import { lexicographicSortSchema, parse, printSchema } from 'graphql';
+import type { Tables } from '../fhir/tables.ts';
+import { describeSchema } from './descriptions.ts';
 import type { Files } from './files.ts';
 import { writeOrCheck } from './files.ts';
 
@@ -11,9 +13,10 @@ import { writeOrCheck } from './files.ts';
  *     tsx schema/generate/compose.ts            writes both
  *     tsx schema/generate/compose.ts --check    writes nothing; fails when the committed files are stale
  *
+ * @param tables the text of `tables.json`, whose descriptions the API has
  * @throws Error with all messages of the composition
  */
-export function composeSubgraphs(subgraphs: Readonly<Record<string, string>>): Files {
+export function composeSubgraphs(subgraphs: Readonly<Record<string, string>>, tables: string): Files {
   const result = composeServices(
     Object.entries(subgraphs).map(([name, sdl]) => ({
       name,
@@ -23,16 +26,18 @@ export function composeSubgraphs(subgraphs: Readonly<Record<string, string>>): F
     })),
   );
   if (result.errors) throw new Error(result.errors.map(({ message }) => message).join('\n'));
-  const api = result.schema.toAPISchema().toGraphQLJSSchema();
+  const api = lexicographicSortSchema(result.schema.toAPISchema().toGraphQLJSSchema());
+  describeSchema(api, JSON.parse(tables) as Tables);
   return {
     'supergraph.graphql': `${result.supergraphSdl}\n`,
-    'api.graphql': `${printSchema(lexicographicSortSchema(api))}\n`,
+    'api.graphql': `${printSchema(api)}\n`,
   };
 }
 
 if (import.meta.filename === process.argv[1]) {
   const folder = new URL('../', import.meta.url);
-  const sdl = (name: string) => readFileSync(new URL(`${name}.graphql`, folder), 'utf8');
-  const files = composeSubgraphs({ clinical: sdl('clinical'), imaging: sdl('imaging') });
+  const read = (name: string) => readFileSync(new URL(name, folder), 'utf8');
+  const subgraphs = { clinical: read('clinical.graphql'), imaging: read('imaging.graphql') };
+  const files = composeSubgraphs(subgraphs, read('tables.json'));
   process.exitCode = writeOrCheck(folder, files, process.argv.slice(2), 'npm run compose');
 }

@@ -12,10 +12,8 @@ import { generate } from './generate.ts';
 if (import.meta.filename === process.argv[1]) {
   const args = process.argv.slice(2);
   const generated = generate(args.includes('--all'));
-  const composed = composeSubgraphs({
-    clinical: generated['clinical.graphql']!,
-    imaging: generated['imaging.graphql']!,
-  });
+  const subgraphs = { clinical: generated['clinical.graphql']!, imaging: generated['imaging.graphql']! };
+  const composed = composeSubgraphs(subgraphs, generated['tables.json']!);
   const files = { ...generated, ...composed };
   process.exitCode = writeOrCheck(new URL('../', import.meta.url), files, args, 'npm run schema');
 }
