@@ -27,8 +27,7 @@ export function refuseDeepDocuments(app: FastifyInstance, limits: Limits): void 
 
 /** Creates the state of a request. @param fhir true at FHIR's own addresses */
 export function scopeOf(
-  request: FastifyRequest,
-  reply: FastifyReply,
+  { request, reply }: { request: FastifyRequest; reply: FastifyReply },
   limits: Limits,
   fhir: boolean,
 ): GatewayContext['scope'] {
@@ -46,18 +45,30 @@ export function scopeOf(
   return { tenant, access: { ...access }, signal: over.signal, log, budget, audit, fhir, cores: new Map() };
 }
 
-/** Executes what a request asks. @param asked the query of its URL, and its body */
+/** A GraphQL request as it is executed. */
+export interface AskedGraphql extends Pick<FastifyRequest, 'method' | 'headers'> {
+  /** The query of the URL, with its question mark. */
+  search: string;
+  body: unknown;
+}
+
+/** Returns what a client sent. */
+export function askedGraphql(request: FastifyRequest): AskedGraphql {
+  const { method, headers, body } = request;
+  return { method, headers, search: search(request), body };
+}
+
+/** Executes a GraphQL request. */
 export async function run(
   server: FederatedServer,
   scope: GatewayContext['scope'],
-  request: Pick<FastifyRequest, 'method' | 'headers'>,
-  asked: { search: string; body: unknown },
+  asked: AskedGraphql,
 ): Promise<HTTPGraphQLResponse> {
   const headers = new HeaderMap();
-  for (const [name, value] of Object.entries(request.headers)) {
+  for (const [name, value] of Object.entries(asked.headers)) {
     if (value !== undefined) headers.set(name, [value].flat().join(', '));
   }
-  const httpGraphQLRequest = { method: request.method, headers, ...asked };
+  const httpGraphQLRequest = { ...asked, headers };
   const answered = server.executeHTTPGraphQLRequest({
     httpGraphQLRequest,
     context: () => Promise.resolve({ scope }),
@@ -108,5 +119,4 @@ export async function answer(
   return setCacheControl(reply, 'noStore').send(withDecimals(rewrite(text)));
 }
 
-/** Returns the query of a request's URL, with its question mark. */
-export const search = (request: FastifyRequest) => new URL(request.url, 'http://x').search;
+const search = (request: FastifyRequest) => new URL(request.url, 'http://x').search;

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { Fault } from '../../schema/fault/fault.ts';
 import type { Limits } from '../http/limits.ts';
-import { answer, refuseDeepDocuments, run, scopeOf, search } from './graphql-request.ts';
+import { answer, askedGraphql, refuseDeepDocuments, run, scopeOf } from './graphql-request.ts';
 import type { PreparedIntrospection } from './introspection/prepared.ts';
 import type { FederatedServer } from './supergraph.ts';
 
@@ -19,8 +19,8 @@ export function graphqlRoutes(
       config: { api: 'graphql', serves: { interaction: 'graphql' } },
       bodyLimit: limits.body,
       handler: async (request, reply) => {
-        const scope = scopeOf(request, reply, limits, false);
-        const response = await run(server, scope, request, { search: search(request), body: request.body });
+        const scope = scopeOf({ request, reply }, limits, false);
+        const response = await run(server, scope, askedGraphql(request));
         return answer(request, reply, { scope, response, introspection });
       },
     });

@@ -2,16 +2,11 @@ import type { DocumentNode, GraphQLSchema, OperationDefinitionNode } from 'graph
 import { GraphQLError, Kind, parse, print } from 'graphql';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Limits } from '../../http/limits.ts';
+import type { Answer } from './answer.ts';
 import { takeDataDirectives, type FlattenedDocument } from './data-directives.ts';
 import { instanceQuery, unwrapInstance } from './instance-query.ts';
 import { RearrangedAnswer } from './rearranged-answer.ts';
 import { inSchemaForm } from './specification-form.ts';
-
-/** The answer to an operation, as JSON has it. */
-export interface Answer {
-  data?: Record<string, unknown> | null;
-  errors?: { path?: unknown[]; locations?: unknown; extensions?: { paths?: unknown[][] } }[];
-}
 
 /** The resource at which `$graphql` is called. */
 export interface Instance {

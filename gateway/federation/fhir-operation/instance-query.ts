@@ -1,7 +1,7 @@
 import type { DocumentNode, FieldNode } from 'graphql';
 import { Kind } from 'graphql';
 import { queriesOnly } from '../../../schema/fault/refusals.ts';
-import type { Answer } from './fhir-document.ts';
+import type { Answer } from './answer.ts';
 
 /**
  * Rewrites a query of FHIR's instance-level GraphQL (`/Patient/1/$graphql`), whose selection starts at the resource:

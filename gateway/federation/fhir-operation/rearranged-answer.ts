@@ -34,6 +34,7 @@ interface Field {
 
 /** Where the fields of an object are written to. */
 interface Place {
+  output: OutputObject;
   /** True below `@flatten`: values of several objects come together under one name. */
   collates: boolean;
   /** True below a repeating element with `@flatten`: all names become lists. */
@@ -41,8 +42,6 @@ interface Place {
   /** What `@slice` appends to names. */
   suffix: string;
 }
-
-const OWN_PLACE: Place = { collates: false, lists: false, suffix: '' };
 
 /**
  * Rearranges the data of an answer as the data flattening directives say (FHIR R4 §3.2.0.6). At each field, in this order:
@@ -73,21 +72,22 @@ export class RearrangedAnswer {
 
   #object(fields: readonly Field[], source: Data): Record<string, unknown> {
     const output = new OutputObject();
-    this.#write(output, fields, source, OWN_PLACE);
+    this.#write(fields, source, { output, collates: false, lists: false, suffix: '' });
     return output.value();
   }
 
-  #write(output: OutputObject, fields: readonly Field[], source: Data, place: Place): void {
+  #write(fields: readonly Field[], source: Data, place: Place): void {
     for (const field of fields) {
       // A field that @include leaves out is not there.
       if (!Object.hasOwn(source, field.key)) continue;
       const value = source[field.key];
-      if (field.directives || place.collates) this.#rearrange(output, field, value, place);
-      else output.set(field.key, field.fhirType, this.#completed(field, value));
+      if (field.directives || place.collates) this.#rearrange(field, value, place);
+      else place.output.set(field.key, field.fhirType, this.#completed(field, value));
     }
   }
 
-  #rearrange(output: OutputObject, field: Field, value: unknown, place: Place): void {
+  #rearrange(field: Field, value: unknown, place: Place): void {
+    const { output } = place;
     const { flatten = false, first = false, singleton = false } = field.directives ?? {};
     const isList = Array.isArray(value);
     const all = (isList ? (value as unknown[]) : [value]).filter((item) => item !== null);
@@ -108,7 +108,7 @@ export class RearrangedAnswer {
         );
       }
       if (!flatten) output.add(field.key + suffix, kind, [this.#completed(field, item)]);
-      else this.#write(output, this.#fieldsOf(field, item), item as Data, { collates: true, lists, suffix });
+      else this.#write(this.#fieldsOf(field, item), item as Data, { output, collates: true, lists, suffix });
     }
   }
 

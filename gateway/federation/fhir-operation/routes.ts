@@ -4,10 +4,18 @@ import { FHIR_ID, FHIR_JSON } from '../../../schema/fhir/fhir.ts';
 import { isResourceType } from '../../../schema/fhir/tables.ts';
 import type { Served } from '../../../schema/http/served.ts';
 import type { Limits } from '../../http/limits.ts';
-import { answer, refuseDeepDocuments, run, scopeOf, search } from '../graphql-request.ts';
+import {
+  answer,
+  askedGraphql,
+  refuseDeepDocuments,
+  run,
+  scopeOf,
+  type AskedGraphql,
+} from '../graphql-request.ts';
 import type { PreparedIntrospection } from '../introspection/prepared.ts';
 import type { FederatedServer } from '../supergraph.ts';
-import { fhirDocument, type Answer, type Instance } from './fhir-document.ts';
+import type { Answer } from './answer.ts';
+import { fhirDocument, type FhirDocument, type Instance } from './fhir-document.ts';
 import { queryOfParameters } from './query-parameters.ts';
 
 /** Serves FHIR's `$graphql`, at the base and at a resource of any type (FHIR R4 §3.2.0.1, FG-11). */
@@ -17,12 +25,16 @@ export function fhirGraphqlRoutes(
   limits: Limits,
 ): FastifyPluginAsync {
   const operation = async (request: FastifyRequest, reply: FastifyReply, instance?: Instance) => {
-    const scope = scopeOf(request, reply, limits, true);
+    const scope = scopeOf({ request, reply }, limits, true);
     const schema = await server.schema();
-    const asked = askedOf(request, (sent) => fhirDocument(sent, { schema, limits, instance }), instance);
-    const headers = acceptsJson(request.headers);
-    const response = await run(server, scope, { method: request.method, headers }, asked);
-    return answer(request, reply, { scope, response, introspection, rewrite: asked.rewrite });
+    const sent = acceptingJson(askedGraphql(request));
+    const { asked, rewrite } = executable(
+      sent,
+      (text) => fhirDocument(text, { schema, limits, instance }),
+      instance,
+    );
+    const response = await run(server, scope, asked);
+    return answer(request, reply, { scope, response, introspection, rewrite });
   };
   return async (app) => {
     refuseDeepDocuments(app, limits);
@@ -66,45 +78,42 @@ function requireInstance({ type, id }: Instance): Instance {
 }
 
 /** FHIR clients accept `application/fhir+json`; the answer is JSON, and not FHIR (FHIR R4 §3.2.0.1). */
-function acceptsJson(headers: FastifyRequest['headers']): FastifyRequest['headers'] {
-  return headers.accept?.includes(FHIR_JSON) ? { ...headers, accept: 'application/json' } : headers;
+function acceptingJson(asked: AskedGraphql): AskedGraphql {
+  const { headers } = asked;
+  if (!headers.accept?.includes(FHIR_JSON)) return asked;
+  return { ...asked, headers: { ...headers, accept: 'application/json' } };
 }
 
-interface Asked {
-  search: string;
-  body: unknown;
-  rewrite: ((text: string) => string) | undefined;
+interface Executable {
+  asked: AskedGraphql;
+  /** Changes the text of the answer. */
+  rewrite?: (text: string) => string;
 }
 
 /**
  * Returns what a `$graphql` call executes. Where this is not the text that was sent, the hash of a persisted query would
  * not match and is removed: the client then sends the text each time.
  */
-function askedOf(
-  request: FastifyRequest,
-  documentOf: (sent: { query: string; operationName?: unknown }) => ReturnType<typeof fhirDocument>,
+function executable(
+  sent: AskedGraphql,
+  documentOf: (text: { query: string; operationName?: unknown }) => FhirDocument,
   instance: Instance | undefined,
-): Asked {
-  const parameters = new URLSearchParams(search(request));
-  const inBody = request.method === 'POST';
-  const sent = inBody
-    ? ((request.body ?? {}) as Record<string, unknown>)
-    : (Object.fromEntries(parameters) as Record<string, unknown>);
-  const { query, extensions, operationName } = sent;
+): Executable {
+  const parameters = new URLSearchParams(sent.search);
+  const inBody = sent.method === 'POST';
+  const request = (inBody ? (sent.body ?? {}) : Object.fromEntries(parameters)) as Record<string, unknown>;
+  const { query, extensions, ...others } = request;
   if (typeof query !== 'string' || query === '') {
     if (instance && extensions !== undefined) throw needsText();
-    return { search: search(request), body: request.body, rewrite: undefined };
+    return { asked: sent };
   }
-  const { text, finish } = documentOf({ query, operationName });
-  if (!finish) return { search: search(request), body: request.body, rewrite: undefined };
-  const { extensions: _, ...body } = sent;
+  const { text, finish } = documentOf({ query, operationName: others['operationName'] });
+  if (!finish) return { asked: sent };
+  const rewrite = (answered: string) => finished(answered, finish);
+  if (inBody) return { asked: { ...sent, search: '', body: { ...others, query: text } }, rewrite };
   parameters.delete('extensions');
-  if (!inBody) parameters.set('query', text);
-  return {
-    search: `?${parameters.toString()}`,
-    body: inBody ? { ...body, query: text } : request.body,
-    rewrite: (answered) => finished(answered, finish),
-  };
+  parameters.set('query', text);
+  return { asked: { ...sent, search: `?${parameters.toString()}` }, rewrite };
 }
 
 /** At a resource, a hash alone does not say what is executed: persisted queries (FG-13) are not kept here. */

@@ -1,4 +1,8 @@
-/** What `$graphql` rewrites stays within the limits, scopes and names of the graph. */
+/**
+ * How `$graphql` is called and answers (FHIR R4 §3.2.0, "Invoking GraphQL" and "Error Handling"). What it rewrites stays
+ * within the limits, scopes and names of the graph.
+ */
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEFAULT_LIMITS } from '../http/limits.ts';
 import { startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
@@ -137,5 +141,67 @@ describe('FG-26 directives that cannot be applied are refused', () => {
     expect({ status, errors }).toMatchObject({ status: 400, errors: [{}] });
     expect(errors![0]!.message).toMatch(message);
     expect(errors![0]!.extensions).toMatchObject({ resource: { resourceType: 'OperationOutcome' } });
+  });
+});
+
+describe('Invoking GraphQL', () => {
+  const query = '{ birthDate }';
+  const post = (type: string, body: string, more: Record<string, string> = {}): RequestInit => ({
+    ...{ method: 'POST', body, headers: { 'content-type': type, ...more } },
+  });
+  const parameters = { resourceType: 'Parameters', parameter: [{ name: 'query', valueString: query }] };
+
+  test.each<[form: string, init: RequestInit, search?: string]>([
+    [
+      'GET with a parameter',
+      { headers: { authorization: 'Bearer x' } },
+      `?query=${encodeURIComponent(query)}`,
+    ],
+    ['POST of the query', post('application/graphql', query)],
+    ['POST of the query with a character set', post('application/graphql; charset=utf-8', query)],
+    ['POST of JSON', post('application/json', JSON.stringify({ query }))],
+    [
+      'POST of JSON by a client that accepts FHIR',
+      post('application/json', JSON.stringify({ query }), { accept: 'application/fhir+json' }),
+    ],
+    ['POST of Parameters', post('application/fhir+json', JSON.stringify(parameters))],
+  ])('FG-11 %s', async (_form, init, search = '') => {
+    for (const operation of ['$graphql', '%24graphql']) {
+      const response = await fetch(`${gateway.url}/open/fhir/Patient/p1/${operation}${search}`, init);
+      expect(response.headers.get('content-type')).toContain('application/json');
+      expect(await response.json()).toEqual({ data: { birthDate: '1970-01-01' } });
+    }
+  });
+
+  test.each([
+    ['a type that there is not', '/open/fhir/Nothing/1/$graphql', '{ id }', 404],
+    ['an unknown field', '/open/fhir/Patient/p1/$graphql', '{ nothing }', 400],
+    ['a text that does not parse', '/open/fhir/$graphql', '{', 400],
+    ['a mutation', '/open/fhir/$graphql', 'mutation { PatientDelete(id: "p1") }', 400],
+    ['no token', '/smart/fhir/Observation/1/$graphql', '{ id }', 401],
+  ])('FG-11 %s: a GraphQL error with an OperationOutcome', async (_what, path, query, status) => {
+    const answer = await ask(query, { path });
+    expect(answer.status).toBe(status);
+    expect(answer.errors?.[0]).toMatchObject({
+      message: expect.any(String) as unknown,
+      extensions: { resource: { resourceType: 'OperationOutcome' } },
+    });
+  });
+
+  test('FG-13 a persisted query whose document is rewritten is sent with its text each time', async () => {
+    const query = '{ Patient(id: p1) { birthDate } }';
+    const sha256Hash = createHash('sha256').update(query).digest('hex');
+    const extensions = { persistedQuery: { version: 1, sha256Hash } };
+    const send = async (body: object) => {
+      const init = post('application/json', JSON.stringify({ extensions, ...body }));
+      return (await fetch(`${gateway.url}/open/fhir/$graphql`, init)).json();
+    };
+    const data = { Patient: { birthDate: '1970-01-01' } };
+    for (let i = 0; i < 2; i++) {
+      expect(await send({})).toMatchObject({
+        errors: [{ extensions: { code: 'PERSISTED_QUERY_NOT_FOUND' } }],
+      });
+      expect(await send({ query })).toEqual({ data });
+    }
   });
 });
