@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 /**
  * Facts from the FHIR definitions for use at run time: fields of types, search parameters of resources, the patient
- * compartment. They are read from `tables.json`, which `npm run generate` writes from the definitions.
+ * compartment. They are read from `tables.json`, which `npm run schema` writes from the definitions.
  */
 
 /** `reference` is FHIR's Reference; `resource` is a whole resource inside another (`contained`). */

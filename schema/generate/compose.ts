@@ -1,18 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { composeServices } from '@apollo/composition';
 import { lexicographicSortSchema, parse, printSchema } from 'graphql';
 import type { Tables } from '../fhir/tables.ts';
 import { describeSchema } from './descriptions.ts';
 import type { Files } from './files.ts';
-import { writeOrCheck } from './files.ts';
 
 /**
  * Composes the two subgraphs into `supergraph.graphql`, which the gateway uses for planning, and `api.graphql`, which
- * clients see: without join directives and inaccessible fields. The gateway never composes (FG-14).
- *
- *     tsx schema/generate/compose.ts            writes both
- *     tsx schema/generate/compose.ts --check    writes nothing; fails when the committed files are stale
- *
+ * clients see: without join directives and inaccessible fields, with a description of everything. The gateway never
+ * composes (FG-14).
  * @param tables the text of `tables.json`, whose descriptions the API has
  * @throws Error with all messages of the composition
  */
@@ -32,12 +27,4 @@ export function composeSubgraphs(subgraphs: Readonly<Record<string, string>>, ta
     'supergraph.graphql': `${result.supergraphSdl}\n`,
     'api.graphql': `${printSchema(api)}\n`,
   };
-}
-
-if (import.meta.filename === process.argv[1]) {
-  const folder = new URL('../', import.meta.url);
-  const read = (name: string) => readFileSync(new URL(name, folder), 'utf8');
-  const subgraphs = { clinical: read('clinical.graphql'), imaging: read('imaging.graphql') };
-  const files = composeSubgraphs(subgraphs, read('tables.json'));
-  process.exitCode = writeOrCheck(folder, files, process.argv.slice(2), 'npm run compose');
 }
