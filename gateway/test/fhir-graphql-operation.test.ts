@@ -34,15 +34,15 @@ const many = (count: number, text: (i: number) => string) =>
   Array.from({ length: count }, (_, i) => text(i)).join(' ');
 /** References within references, each to any type: each level is tried on each type. */
 const nested = (levels: number) =>
-  `${'managingOrganization { resource { id '.repeat(levels)} id ${'} }'.repeat(levels)}`;
+  `${'extension { valueReference { resource { id '.repeat(levels)} id ${'} } }'.repeat(levels)}`;
 
 describe('FG-12 limits count what is executed', () => {
   test.each<[what: string, query: string, refusal: RegExp]>([
-    ['nested selections on any resource', ofPatient(nested(12)), /too many|more than/],
+    ['nested selections on any resource', ofPatient(nested(12)), /too many fields of any type/],
     [
       'many selections on any resource',
-      ofPatient(many(60, (i) => `a${i}: managingOrganization { resource { active } }`)),
-      /more than/,
+      ofPatient(many(60, (i) => `a${i}: extension { valueReference { resource { active } } }`)),
+      /too many fields of any type/,
     ],
     [
       'directives',
@@ -77,7 +77,7 @@ describe('FG-12 limits count what is executed', () => {
   test('a document of as many tokens as are allowed is rewritten or refused quickly', async () => {
     const selection = many((DEFAULT_LIMITS.tokens - 20) / 2, (i) => `a${i}:id`.replace(':', ': '));
     for (const query of [
-      ofPatient(`managingOrganization { resource { ${selection} } }`),
+      ofPatient(`extension { valueReference { resource { ${selection} } } }`),
       ofPatient(`managingOrganization @slice(path: "display") { ${selection} }`),
     ]) {
       const started = performance.now();

@@ -183,6 +183,16 @@ describe('examples that only $graphql takes', () => {
       { subject: { reference, resource: { birthDate: '2016-05-18' } } },
     ],
     [
+      'Resource references: several, of the types that each may have',
+      'Observation',
+      '{ subject { resource { id active } } performer { resource { id name } } encounter { resource { status } } }',
+      {
+        subject: { resource: { id: 'example', active: true } },
+        performer: [{ resource: { id: '1', name: 'Gastroenterology' } }],
+        encounter: null,
+      },
+    ],
+    [
       'Resource references: another type',
       'Observation',
       observation('resource(type: Group) { name }'),

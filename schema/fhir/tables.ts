@@ -17,6 +17,8 @@ export interface Field {
   list: boolean;
   /** The choice that the field belongs to: `value` for `valueQuantity`. */
   choice?: string;
+  /** For a reference: the types of resources to which it may point; absent when it may point to any. */
+  targets?: string[];
   /** True when the element belongs to the summary of its type (ElementDefinition.isSummary). */
   summary?: true;
   /** True when the element must be there, for a choice one of them (ElementDefinition.min). */

@@ -34,7 +34,7 @@ export function fhirDocument(
 ): FhirDocument {
   const parsed = parsedDocument(sent.query, limits.tokens);
   const rooted = instance ? instanceQuery(parsed, instance.type, instance.id) : parsed;
-  const document = inSchemaForm(rooted, schema);
+  const document = inSchemaForm(rooted, schema, limits);
   const flattened = takeDataDirectives(document, schema, limits.directives);
   if (!flattened && document === parsed) return { text: sent.query, finish: undefined };
   const operation = flattened && operationOf(document, sent.operationName);

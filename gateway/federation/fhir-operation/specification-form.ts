@@ -2,9 +2,11 @@ import type {
   ArgumentNode,
   DocumentNode,
   FieldNode,
+  GraphQLAbstractType,
   GraphQLCompositeType,
   GraphQLField,
   GraphQLNamedType,
+  GraphQLObjectType,
   GraphQLSchema,
   InlineFragmentNode,
   SelectionNode,
@@ -21,7 +23,8 @@ import {
   Kind,
 } from 'graphql';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { graphqlType } from '../../../schema/fhir/tables.ts';
+import { fieldsOf, graphqlType } from '../../../schema/fhir/tables.ts';
+import type { Limits } from '../../http/limits.ts';
 import { mergeTypedResources } from './typed-resources.ts';
 
 /** Limit of the fields that are compared or copied: a selection on any resource is tried on each type. */
@@ -32,24 +35,38 @@ const MOST_STEPS = 50_000;
  * the schema. Validation, limits and authorization then see only that form.
  *
  * - `resource(type: Patient) { birthDate }` becomes `resource(type: Patient) { ... on Patient { birthDate } }`.
- * - `resource { active }` becomes a fragment for each type of resource with this field.
+ * - `resource { active }` becomes a fragment for each type of resource with this field, to which the reference may point.
  * - Several `resource(type: …)` of one reference become one `resource` with a fragment for each type.
  * - Bare words as text, `Patient(id: example)` and `_id: [1, example]`, become strings.
  *
  * What does not fit any type is left for validation to refuse.
  * @returns the same document when there is nothing to rewrite
- * @throws Fault `invalid_request` when it would take too long
+ * @throws Fault `invalid_request` when it would take too long, or become too many fragments
  */
-export function inSchemaForm(document: DocumentNode, schema: GraphQLSchema): DocumentNode {
-  return new Rewriter(schema).document(document);
+export function inSchemaForm(
+  document: DocumentNode,
+  schema: GraphQLSchema,
+  limits: Pick<Limits, 'resources'>,
+): DocumentNode {
+  return new Rewriter(schema, limits.resources).document(document);
+}
+
+/** The types of resources that a reference may have. */
+interface Targets {
+  types: readonly GraphQLObjectType[];
+  /** True when the client asks for this type. */
+  isAsked: boolean;
 }
 
 class Rewriter {
   readonly #schema: GraphQLSchema;
+  readonly #mostFragments: number;
   #steps = 0;
+  #fragments = 0;
 
-  constructor(schema: GraphQLSchema) {
+  constructor(schema: GraphQLSchema, mostFragments: number) {
     this.#schema = schema;
+    this.#mostFragments = mostFragments;
   }
 
   document(document: DocumentNode): DocumentNode {
@@ -63,57 +80,62 @@ class Rewriter {
     return definitions === document.definitions ? document : { ...document, definitions };
   }
 
+  /** @param targets the types of a reference that is selected, or of its resource; undefined for any */
   #within<Node extends { selectionSet?: SelectionSetNode | undefined }>(
     node: Node,
     type: GraphQLNamedType | null | undefined,
-    only?: GraphQLNamedType,
+    targets?: Targets,
   ): Node {
     if (!node.selectionSet || !isCompositeType(type)) return node;
-    const selectionSet = this.#set(node.selectionSet, type, only);
+    const selectionSet = this.#set(node.selectionSet, type, targets);
     return selectionSet === node.selectionSet ? node : { ...node, selectionSet };
   }
 
-  /** @param only the type that a reference is asked to be of */
-  #set(set: SelectionSetNode, type: GraphQLCompositeType, only?: GraphQLNamedType): SelectionSetNode {
+  #set(set: SelectionSetNode, type: GraphQLCompositeType, targets?: Targets): SelectionSetNode {
     const merged = type.name === 'Reference' ? mergeTypedResources(set) : set;
-    const typed = isAbstractType(type) ? this.#onTypes(merged, type, only) : merged;
-    const selections = changed(typed.selections, (selection) => this.#selection(selection, type));
+    const typed = isAbstractType(type) ? this.#onTypes(merged, type, targets) : merged;
+    const selections = changed(typed.selections, (selection) => this.#selection(selection, type, targets));
     return selections === set.selections ? set : { ...set, selections };
   }
 
-  #selection(selection: SelectionNode, type: GraphQLCompositeType): SelectionNode {
+  #selection(selection: SelectionNode, type: GraphQLCompositeType, targets?: Targets): SelectionNode {
     this.#step();
     if (selection.kind === Kind.FRAGMENT_SPREAD) return selection;
     if (selection.kind === Kind.INLINE_FRAGMENT) {
       const condition = selection.typeCondition?.name.value;
-      return this.#within(selection, condition === undefined ? type : this.#schema.getType(condition));
+      if (condition === undefined) return this.#within(selection, type, targets);
+      return this.#within(selection, this.#schema.getType(condition));
     }
     const field = fieldOf(type, selection.name.value);
     if (!field) return selection;
     const given = selection.arguments && changed(selection.arguments, (argument) => asText(argument, field));
     const node = given === selection.arguments ? selection : { ...selection, arguments: given };
-    return this.#within(node, getNamedType(field.type), this.#askedType(selection));
+    const inner = getNamedType(field.type);
+    if (inner.name === 'Reference') return this.#within(node, inner, this.#targetsOf(type, field.name));
+    return this.#within(
+      node,
+      inner,
+      isAbstractType(inner) ? (this.#askedType(selection) ?? targets) : undefined,
+    );
   }
 
   /** Moves the fields of a selection on any resource into a fragment for each type that has them. */
-  #onTypes(
-    set: SelectionSetNode,
-    type: GraphQLCompositeType,
-    only: GraphQLNamedType | undefined,
-  ): SelectionSetNode {
+  #onTypes(set: SelectionSetNode, type: GraphQLAbstractType, targets: Targets | undefined): SelectionSetNode {
     const isLoose = (node: SelectionNode): node is FieldNode =>
       node.kind === Kind.FIELD && node.name.value !== '__typename' && !fieldOf(type, node.name.value);
     const loose = set.selections.filter(isLoose);
-    if (loose.length === 0 || !isAbstractType(type)) return set;
-    const types = only ? [only] : this.#schema.getPossibleTypes(type);
+    if (loose.length === 0) return set;
+    const types = targets?.types ?? this.#schema.getPossibleTypes(type);
     const fitting = types.map((one) => ({
       name: one.name,
-      fields: only ? loose : loose.filter((field) => this.#fits(field, one)),
+      fields: targets?.isAsked ? loose : loose.filter((field) => this.#fits(field, one)),
     }));
     const moved = new Set(fitting.flatMap(({ fields }) => fields));
     const fragments = fitting
       .filter(({ fields }) => fields.length > 0)
       .map(({ name, fields }) => fragmentOn(name, fields));
+    this.#fragments += fragments.length;
+    if (this.#fragments > this.#mostFragments) throw tooManyTypes();
     const first = set.selections.findIndex((node) => moved.has(node as FieldNode));
     return {
       ...set,
@@ -141,20 +163,29 @@ class Rewriter {
   }
 
   /** Returns the type in `resource(type: Patient)`; undefined when there is none or a variable has it. */
-  #askedType({ arguments: given = [] }: FieldNode): GraphQLNamedType | undefined {
+  #askedType({ arguments: given = [] }: FieldNode): Targets | undefined {
     const value = given.find(({ name }) => name.value === 'type')?.value;
     const type = value?.kind === Kind.ENUM && this.#schema.getType(graphqlType(value.value));
-    return isObjectType(type) ? type : undefined;
+    return isObjectType(type) ? { types: [type], isAsked: true } : undefined;
+  }
+
+  /** Returns the types to which a reference may point by its definition; undefined for any. */
+  #targetsOf(parent: GraphQLNamedType, name: string): Targets | undefined {
+    const targets = fieldsOf(parent.name).find((field) => field.name === name)?.targets;
+    const types = targets?.map((target) => this.#schema.getType(graphqlType(target)));
+    return types && { types: types.filter(isObjectType), isAsked: false };
   }
 
   #step(): void {
-    if (++this.#steps <= MOST_STEPS) return;
-    throw new Fault(
-      'invalid_request',
-      'The document selects too many fields of any resource. Name the type: resource(type: Patient) { … }.',
-    );
+    if (++this.#steps > MOST_STEPS) throw tooManyTypes();
   }
 }
+
+const tooManyTypes = () =>
+  new Fault(
+    'invalid_request',
+    'The document selects too many fields of any type of resource. Name the type: resource(type: Patient) { … }.',
+  );
 
 function fieldOf(type: GraphQLNamedType, name: string): GraphQLField<unknown, unknown> | undefined {
   return isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
