@@ -112,11 +112,9 @@ class Rewriter {
     const node = given === selection.arguments ? selection : { ...selection, arguments: given };
     const inner = getNamedType(field.type);
     if (inner.name === 'Reference') return this.#within(node, inner, this.#targetsOf(type, field.name));
-    return this.#within(
-      node,
-      inner,
-      isAbstractType(inner) ? (this.#askedType(selection) ?? targets) : undefined,
-    );
+    if (!isAbstractType(inner)) return this.#within(node, inner);
+    const possible = type.name === 'Reference' ? targets : undefined;
+    return this.#within(node, inner, this.#askedType(selection) ?? possible);
   }
 
   /** Moves the fields of a selection on any resource into a fragment for each type that has them. */
