@@ -133,6 +133,10 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
     'FHIRPath that callers send is judged by an allow-list and evaluated off the event loop under a time limit.',
   'FG-24':
     'An operation has one `__schema` at most. The usual introspection query is answered from a prepared text.',
+  'FG-25':
+    'Every example of the FHIR GraphQL specification that is valid GraphQL is answered at `$graphql`, at the base and at a resource of any type.',
+  'FG-26':
+    'The data flattening directives `@flatten`, `@first`, `@singleton` and `@slice` rearrange the answer at `$graphql`.',
 
   // SMART on FHIR
   'SM-1': 'SMART configuration and CapabilityStatement need no token and can be read from any origin.',

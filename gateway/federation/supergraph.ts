@@ -6,6 +6,7 @@ import {
   ApolloServerPluginSchemaReportingDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
+import type { GraphQLSchema } from 'graphql';
 import { setImmediate } from 'node:timers/promises';
 import type { Limits } from '../http/limits.ts';
 import { DocumentCache } from './document-cache.ts';
@@ -18,7 +19,13 @@ import { PlanningGateway } from './planning/planning-gateway.ts';
 import type { GatewayContext } from './request-scope.ts';
 import { tenantRules } from './tenant-rules.ts';
 
-export type FederatedServer = Pick<ApolloServer<GatewayContext>, 'executeHTTPGraphQLRequest' | 'stop'>;
+export interface FederatedServer extends Pick<
+  ApolloServer<GatewayContext>,
+  'executeHTTPGraphQLRequest' | 'stop'
+> {
+  /** Returns the API schema. */
+  schema(): Promise<GraphQLSchema>;
+}
 
 export interface ApolloLog {
   debug(message?: unknown): void;
@@ -85,7 +92,11 @@ export async function federatedServer(deps: {
     ],
   });
   await server.start();
-  return server;
+  return {
+    executeHTTPGraphQLRequest: (request) => server.executeHTTPGraphQLRequest(request),
+    stop: () => server.stop(),
+    schema: async () => gateway.schema,
+  };
 }
 
 /** Logs Apollo's information at debug level; warnings and errors keep their level. */

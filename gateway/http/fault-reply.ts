@@ -1,12 +1,18 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { faultExtensions, faultJson, faultOauth, type Fault } from '../../schema/fault/fault.ts';
+import {
+  faultExtensions,
+  faultJson,
+  faultOauth,
+  faultOutcome,
+  type Fault,
+} from '../../schema/fault/fault.ts';
 import { asFhir } from '../../schema/fhir/fhir-request.ts';
 import * as faultReply from '../../schema/http/fault-reply.ts';
 import type { Api } from '../../schema/http/served.ts';
 import { resourceMetadataUrl, tenantBase } from '../../schema/http/request.ts';
 
 /** The form in which an API writes a fault. */
-export type FaultStyle = 'json' | 'fhir' | 'graphql' | 'oauth';
+export type FaultStyle = 'json' | 'fhir' | 'graphql' | 'fhir-graphql' | 'oauth';
 
 const json =
   (write: (fault: Fault) => object): faultReply.FaultRenderer =>
@@ -18,6 +24,15 @@ const RENDERERS: Record<FaultStyle, faultReply.FaultRenderer> = {
   oauth: json(faultOauth),
   graphql: json((fault) => ({
     errors: [{ message: fault.message, extensions: faultExtensions(fault) }],
+  })),
+  // FHIR R4 §3.2.0.1, "Error Handling"
+  'fhir-graphql': json((fault) => ({
+    errors: [
+      {
+        message: fault.message,
+        extensions: { ...faultExtensions(fault), resource: faultOutcome(fault) },
+      },
+    ],
   })),
 };
 
@@ -42,7 +57,7 @@ export function faultHandler(baseUrl: string, style: FaultStyle) {
 }
 
 const STYLES: Record<Api, FaultStyle> = {
-  ...{ fhir: 'fhir', graphql: 'graphql', oauth: 'oauth' },
+  ...{ fhir: 'fhir', graphql: 'graphql', 'fhir-graphql': 'fhir-graphql', oauth: 'oauth' },
   ...{ dicomweb: 'json', page: 'json' },
 };
 

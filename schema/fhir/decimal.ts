@@ -45,6 +45,11 @@ function decimalNumber(value: unknown): unknown {
   return typeof value === 'string' && value.startsWith(MARK) ? Number(value.slice(1)) : value;
 }
 
+/** Returns the text of a primitive value: of a decimal as it was read. */
+export function primitiveText(value: unknown): string {
+  return typeof value === 'string' && value.startsWith(MARK) ? value.slice(1) : String(value);
+}
+
 /** Copies a value with numbers in place of marked decimals, for code that calculates. */
 export function withPlainNumbers(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withPlainNumbers);

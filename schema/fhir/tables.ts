@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 /**
  * Facts from the FHIR definitions for use at run time: fields of types, search parameters of resources, the patient
- * compartment. They are read from `tables.json`, which `npm run generate` writes from the definitions.
+ * compartment. They are read from `tables.json`, which `npm run schema` writes from the definitions.
  */
 
 /** `reference` is FHIR's Reference; `resource` is a whole resource inside another (`contained`). */
@@ -17,6 +17,8 @@ export interface Field {
   list: boolean;
   /** The choice that the field belongs to: `value` for `valueQuantity`. */
   choice?: string;
+  /** For a reference: the types of resources to which it may point; absent when it may point to any. */
+  targets?: string[];
   /** True when the element belongs to the summary of its type (ElementDefinition.isSummary). */
   summary?: true;
   /** True when the element must be there, for a choice one of them (ElementDefinition.min). */

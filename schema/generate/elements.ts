@@ -1,5 +1,6 @@
-import type { ElementDefinition, StructureDefinition } from 'fhir/r4.js';
+import type { ElementDefinition, ElementDefinitionType, StructureDefinition } from 'fhir/r4.js';
 import type { Field, FieldKind } from '../fhir/tables.ts';
+import { compare } from './definitions.ts';
 
 /** One FHIR type (resource, datatype or backbone element) of a StructureDefinition. */
 export interface ElementType {
@@ -88,15 +89,23 @@ function fieldsOfElement(element: ElementDefinition): DescribedField[] {
   const types = element.type ?? [];
   if (name.endsWith('[x]')) {
     const choice = name.slice(0, -3);
-    return types.map(({ code }) => ({
-      ...{ name: choice + capitalised(code), type: code, kind: kindOf(code), list, choice },
-      description: description ?? `${choice} as ${code}`,
+    return types.map((one) => ({
+      ...{ name: choice + capitalised(one.code), type: one.code, kind: kindOf(one.code), list, choice },
+      description: description ?? `${choice} as ${one.code}`,
       ...flags,
+      ...targetsOf(one),
     }));
   }
   const code = fhirType(element, types[0]?.code ?? '');
   const type = code === 'BackboneElement' || code === 'Element' ? typeName(element.path) : code;
-  return [{ name, type, kind: kindOf(type), list, description, ...flags }];
+  return [{ name, type, kind: kindOf(type), list, description, ...flags, ...targetsOf(types[0]) }];
+}
+
+/** Returns the types of resources to which a reference may point, unless it may point to any. */
+function targetsOf(type: ElementDefinitionType | undefined): Pick<Field, 'targets'> {
+  const targets = (type?.targetProfile ?? []).map((url) => url.slice(url.lastIndexOf('/') + 1));
+  if (type?.code !== 'Reference' || targets.length === 0 || targets.includes('Resource')) return {};
+  return { targets: targets.sort(compare) };
 }
 
 /** Returns the FHIR type of an element. The definitions type ids and `Extension.url` as FHIRPath strings. */

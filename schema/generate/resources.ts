@@ -1,6 +1,6 @@
 /**
  * Resources of the clinical subgraph, unless all of R4 is generated: those of US Core and those that imaging needs. To add
- * a resource, add a line here and run `npm run generate && npm run compose`.
+ * a resource, add a line here and run `npm run schema`.
  */
 export const defaultClinicalResources = [
   'AllergyIntolerance',

@@ -29,10 +29,11 @@ export function tablesFile(model: Model): string {
   return `{\n${sections.join(',\n')}\n}\n`;
 }
 
-function plain({ name, type, kind, list, choice, summary, mandatory }: Field): Field {
+function plain({ name, type, kind, list, choice, targets, summary, mandatory }: Field): Field {
   return {
     ...{ name, type, kind, list },
     ...(choice === undefined ? {} : { choice }),
+    ...(targets && { targets }),
     ...(summary && { summary }),
     ...(mandatory && { mandatory }),
   };

@@ -30,6 +30,11 @@ export class PlanningGateway implements Gateway {
     this.#schema = withoutAst(buildASTSchema(api, { assumeValid: true, assumeValidSDL: true }));
   }
 
+  /** The API schema. */
+  get schema(): GraphQLSchema {
+    return this.#schema;
+  }
+
   /** Tells a listener the schema, which never changes. */
   onSchemaLoadOrUpdate(listener: Listener): () => void {
     listener({ apiSchema: this.#schema, coreSupergraphSdl: this.#texts.supergraphSdl });

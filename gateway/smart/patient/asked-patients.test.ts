@@ -51,7 +51,11 @@ beforeEach(() => {
 const ROUTES: readonly [url: string, serves: Served][] = [
   ['/t/graphql', { interaction: 'graphql' }],
   ['/t/fhir/$graphql', { interaction: 'graphql' }],
-  ['/t/fhir/Patient/:id/$graphql', { interaction: 'graphql', resource: 'Patient' }],
+  [
+    '/t/fhir/ImagingStudy/:id/$graphql',
+    { interaction: 'graphql', resource: 'ImagingStudy', studyFrom: { path: 'id' } },
+  ],
+  ['/t/fhir/:type/:id/$graphql', { interaction: 'graphql' }],
   ['/t/fhir/:type', { interaction: 'search' }],
   ['/t/fhir/:type/_search', { interaction: 'search' }],
   ['/t/fhir/:type/:id', { interaction: 'read' }],
@@ -169,6 +173,12 @@ test.each<[string, unknown, string[]]>([
   ['/t/fhir/Patient/p1/Condition', undefined, ['p1']],
   ['/t/fhir/Patient/p1/Condition?subject=p2', undefined, ['p1', 'p2']],
   ['/t/fhir/Patient/p1/$graphql', undefined, ['p1']],
+  ['/t/fhir/Condition/p1/$graphql', undefined, []],
+  [
+    '/t/fhir/$graphql',
+    { query: '{ Patient(id: p1) { id } ConditionList(patient: [p2, 3]) { id } }' },
+    ['p1', 'p2', '3'],
+  ],
   ['/t/fhir/Patient?_id=p1,p2', undefined, ['p1', 'p2']],
   ['/t/fhir/Condition?_id=c1', undefined, []],
   ['/t/fhir/Condition?subject=https://ehr.example.org/fhir/Patient/p1', undefined, ['p1']],
@@ -250,6 +260,7 @@ test.each<[string, unknown, string[]]>([
   ['/t/fhir/Endpoint/1.2.3', undefined, ['1.2.3']],
   ['/t/fhir/Endpoint/dicomweb', undefined, []],
   ['/t/fhir/ImagingStudy/..', undefined, []],
+  ['/t/fhir/ImagingStudy/1.2.3/$graphql', undefined, ['1.2.3']],
   ['/t/dicomweb/studies/%2e%2e/metadata', undefined, []],
   ['/t/dicomweb/studies/1%2E2.3/metadata', undefined, ['1.2.3']],
   ['/t/wado/links', { path: 'studies/1.2.3/rendered?accept=image%2Fpng' }, ['1.2.3']],

@@ -10,6 +10,10 @@ const MOST = 10;
 /** Fields that read a resource by `id`. */
 const BY_ID = /^(Patient|ImagingStudy|Endpoint)$/;
 const PATIENT_SEARCH = /^Patient(List|Connection)$/;
+/** Literals that may be the id of a patient or study; `Patient(id: true)` at `$graphql` reads the id `true`. */
+const LITERALS: ReadonlySet<string> = new Set([
+  ...['StringValue', 'EnumValue', 'IntValue', 'FloatValue', 'BooleanValue'],
+]);
 const PARAMETER = /^(patient|subject)(:Patient)?$/;
 
 /** Rules by which GraphQL documents are read when they are executed. */
@@ -113,10 +117,10 @@ function namingIn(document: DocumentNode, operationName: unknown) {
   const literals: string[] = [];
   const variables = new Set<string>();
   const take = (value: ValueNode) => {
-    // A single value counts as a list (GraphQL §3.11), and a number as an id (§3.5.5).
+    // A single value counts as a list (GraphQL §3.11), and a number as an id (§3.5.5); `$graphql` takes bare words too.
     for (const node of value.kind === 'ListValue' ? value.values : [value]) {
       if (node.kind === 'Variable') variables.add(node.name.value);
-      if (node.kind === 'StringValue' || node.kind === 'IntValue') literals.push(node.value);
+      if (LITERALS.has(node.kind) && 'value' in node) literals.push(String(node.value));
     }
   };
   visit(document, {

@@ -54,7 +54,11 @@ const DIRECTIVES = [
   '@defer',
   '@x',
   '@deprecated',
+  // Of FHIR: known at $graphql only.
+  ...['@flatten', '@flatten', '@first', '@singleton', '@slice(path: "$index")', '@slice(path: "id")'],
 ];
+/** What only $graphql takes: fields of any resource, some of them of one type. */
+const LOOSE = ['id', 'status', 'active', 'name { family }', 'code { text }', 'subject { resource { id } }'];
 
 const schemaFile = join(import.meta.dirname, '../../../schema/api.graphql');
 let schema: GraphQLSchema;
@@ -115,6 +119,7 @@ function generated(random: Random): string {
 
 function selection(type: GraphQLCompositeType, depth: number, random: Random): string {
   if (!('getFields' in type)) {
+    if (random.chance(0.3)) return `{ ${random.of(LOOSE)} ${random.of(LOOSE)} }`;
     const [one] = schema.getPossibleTypes(type);
     return `{ __typename ${one ? `... on ${one.name} ${selection(one, depth - 1, random)}` : ''} }`;
   }

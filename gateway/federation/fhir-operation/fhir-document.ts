@@ -1,0 +1,88 @@
+import type { DocumentNode, GraphQLSchema, OperationDefinitionNode } from 'graphql';
+import { GraphQLError, Kind, parse, print } from 'graphql';
+import { Fault } from '../../../schema/fault/fault.ts';
+import type { Limits } from '../../http/limits.ts';
+import type { Answer } from './answer.ts';
+import { takeDataDirectives, type FlattenedDocument } from './data-directives.ts';
+import { instanceQuery, unwrapInstance } from './instance-query.ts';
+import { RearrangedAnswer } from './rearranged-answer.ts';
+import { inSchemaForm } from './specification-form.ts';
+
+/** The resource at which `$graphql` is called. */
+export interface Instance {
+  type: string;
+  id: string;
+}
+
+/** A document for `$graphql` in the form that is executed. */
+export interface FhirDocument {
+  /** The document of the schema; the text that was sent when nothing is rewritten. */
+  text: string;
+  /** Changes the answer into the one of the document that was sent. */
+  finish: ((answer: Answer) => void) | undefined;
+}
+
+/**
+ * Turns a document of the FHIR GraphQL specification into one of the schema. Limits, validation and authorization of
+ * the execution see only that one, so that nothing that is written here is beyond them.
+ * @param instance undefined at system level
+ * @throws Fault `invalid_request` for a document that does not parse, or that cannot be rewritten
+ */
+export function fhirDocument(
+  sent: { query: string; operationName?: unknown },
+  { schema, limits, instance }: { schema: GraphQLSchema; limits: Limits; instance?: Instance | undefined },
+): FhirDocument {
+  const parsed = parsedDocument(sent.query, limits.tokens);
+  const rooted = instance ? instanceQuery(parsed, instance.type, instance.id) : parsed;
+  const document = inSchemaForm(rooted, schema, limits);
+  const flattened = takeDataDirectives(document, schema, limits.directives);
+  if (!flattened && document === parsed) return { text: sent.query, finish: undefined };
+  const operation = flattened && operationOf(document, sent.operationName);
+  return {
+    text: print(flattened?.executed ?? document),
+    finish(answer) {
+      if (flattened && operation) rearrange(answer, { schema, document, operation, flattened });
+      if (instance) unwrapInstance(answer);
+      // They are of the text that was executed.
+      for (const error of answer.errors ?? []) delete error.locations;
+    },
+  };
+}
+
+function parsedDocument(query: string, maxTokens: number): DocumentNode {
+  try {
+    return parse(query, { noLocation: true, maxTokens });
+  } catch (error) {
+    throw new Fault(
+      'invalid_request',
+      error instanceof GraphQLError ? error.message : 'The query does not parse.',
+    );
+  }
+}
+
+function rearrange(
+  answer: Answer,
+  asked: {
+    schema: GraphQLSchema;
+    document: DocumentNode;
+    operation: OperationDefinitionNode;
+    flattened: FlattenedDocument;
+  },
+): void {
+  const { schema, document, operation, flattened } = asked;
+  const { directives, hidden } = flattened;
+  if (answer.data) {
+    answer.data = new RearrangedAnswer(schema, document, directives).data(operation, answer.data);
+  }
+  const shown = (path: unknown[]) => path.map((part) => hidden.get(String(part)) ?? part);
+  for (const error of answer.errors ?? []) {
+    if (error.path) error.path = shown(error.path);
+    if (error.extensions?.paths) error.extensions.paths = error.extensions.paths.map(shown);
+  }
+}
+
+/** Returns the operation that is executed. The execution refuses a request that names none. */
+function operationOf({ definitions }: DocumentNode, name: unknown): OperationDefinitionNode | undefined {
+  const operations = definitions.filter((one) => one.kind === Kind.OPERATION_DEFINITION);
+  return operations.find((one) => one.name?.value === name) ?? operations[0];
+}

@@ -1,0 +1,130 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { FHIR_ID, FHIR_JSON } from '../../../schema/fhir/fhir.ts';
+import { isResourceType } from '../../../schema/fhir/tables.ts';
+import type { Served } from '../../../schema/http/served.ts';
+import type { Limits } from '../../http/limits.ts';
+import {
+  answer,
+  askedGraphql,
+  refuseDeepDocuments,
+  run,
+  scopeOf,
+  type AskedGraphql,
+} from '../graphql-request.ts';
+import type { PreparedIntrospection } from '../introspection/prepared.ts';
+import type { FederatedServer } from '../supergraph.ts';
+import type { Answer } from './answer.ts';
+import { fhirDocument, type FhirDocument, type Instance } from './fhir-document.ts';
+import { queryOfParameters } from './query-parameters.ts';
+
+/** Serves FHIR's `$graphql`, at the base and at a resource of any type (FHIR R4 §3.2.0.1, FG-11). */
+export function fhirGraphqlRoutes(
+  server: FederatedServer,
+  introspection: PreparedIntrospection,
+  limits: Limits,
+): FastifyPluginAsync {
+  const operation = async (request: FastifyRequest, reply: FastifyReply, instance?: Instance) => {
+    const scope = scopeOf({ request, reply }, limits, true);
+    const schema = await server.schema();
+    const sent = acceptingJson(askedGraphql(request));
+    const { asked, rewrite } = executable(
+      sent,
+      (text) => fhirDocument(text, { schema, limits, instance }),
+      instance,
+    );
+    const response = await run(server, scope, asked);
+    return answer(request, reply, { scope, response, introspection, rewrite });
+  };
+  return async (app) => {
+    refuseDeepDocuments(app, limits);
+    app.addContentTypeParser('application/graphql', { parseAs: 'string' }, (_request, query, done) =>
+      done(null, { query }),
+    );
+    app.addContentTypeParser(FHIR_JSON, { parseAs: 'string' }, (_request, text, done) => {
+      try {
+        done(null, queryOfParameters(String(text)));
+      } catch (error) {
+        done(error as Error);
+      }
+    });
+    const route = (serves: Omit<Served, 'interaction'>) => ({
+      ...{ method: ['GET', 'POST'] as ('GET' | 'POST')[], bodyLimit: limits.body },
+      config: { api: 'fhir-graphql' as const, serves: { interaction: 'graphql' as const, ...serves } },
+    });
+    app.route({
+      ...route({}),
+      url: '/fhir/$graphql',
+      handler: (request, reply) => operation(request, reply),
+    });
+    app.route<{ Params: { id: string } }>({
+      ...route({ resource: 'ImagingStudy', studyFrom: { path: 'id' } }),
+      url: '/fhir/ImagingStudy/:id/$graphql',
+      handler: (request, reply) =>
+        operation(request, reply, requireInstance({ type: 'ImagingStudy', id: request.params.id })),
+    });
+    app.route<{ Params: { type: string; id: string } }>({
+      ...route({}),
+      url: '/fhir/:type/:id/$graphql',
+      handler: (request, reply) => operation(request, reply, requireInstance(request.params)),
+    });
+  };
+}
+
+function requireInstance({ type, id }: Instance): Instance {
+  if (!isResourceType(type)) throw new Fault('not_found', 'The server has no such type of resource.');
+  if (!FHIR_ID.test(id)) throw new Fault('not_found', `There is no such ${type}.`);
+  return { type, id };
+}
+
+/** FHIR clients accept `application/fhir+json`; the answer is JSON, and not FHIR (FHIR R4 §3.2.0.1). */
+function acceptingJson(asked: AskedGraphql): AskedGraphql {
+  const { headers } = asked;
+  if (!headers.accept?.includes(FHIR_JSON)) return asked;
+  return { ...asked, headers: { ...headers, accept: 'application/json' } };
+}
+
+interface Executable {
+  asked: AskedGraphql;
+  /** Changes the text of the answer. */
+  rewrite?: (text: string) => string;
+}
+
+/**
+ * Returns what a `$graphql` call executes. Where this is not the text that was sent, the hash of a persisted query would
+ * not match and is removed: the client then sends the text each time.
+ */
+function executable(
+  sent: AskedGraphql,
+  documentOf: (text: { query: string; operationName?: unknown }) => FhirDocument,
+  instance: Instance | undefined,
+): Executable {
+  const parameters = new URLSearchParams(sent.search);
+  const inBody = sent.method === 'POST';
+  const request = (inBody ? (sent.body ?? {}) : Object.fromEntries(parameters)) as Record<string, unknown>;
+  const { query, extensions, ...others } = request;
+  if (typeof query !== 'string' || query === '') {
+    if (instance && extensions !== undefined) throw needsText();
+    return { asked: sent };
+  }
+  const { text, finish } = documentOf({ query, operationName: others['operationName'] });
+  if (!finish) return { asked: sent };
+  const rewrite = (answered: string) => finished(answered, finish);
+  if (inBody) return { asked: { ...sent, search: '', body: { ...others, query: text } }, rewrite };
+  parameters.delete('extensions');
+  parameters.set('query', text);
+  return { asked: { ...sent, search: `?${parameters.toString()}` }, rewrite };
+}
+
+/** At a resource, a hash alone does not say what is executed: persisted queries (FG-13) are not kept here. */
+const needsText = () =>
+  new Fault(
+    'invalid_request',
+    'Persisted queries are not supported below a resource. Send the text of the query.',
+  );
+
+function finished(text: string, finish: (answer: Answer) => void): string {
+  const answer = JSON.parse(text) as Answer;
+  finish(answer);
+  return `${JSON.stringify(answer)}\n`;
+}

@@ -1,0 +1,122 @@
+import type { HTTPGraphQLResponse } from '@apollo/server';
+import { HeaderMap } from '@apollo/server';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { setImmediate } from 'node:timers/promises';
+import { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
+import { abortWhenClientLeaves } from '../../schema/http/client-left.ts';
+import { setCacheControl } from '../../schema/http/cache-control.ts';
+import { withDecimals } from '../../schema/fhir/decimal.ts';
+import { Fault } from '../../schema/fault/fault.ts';
+import type { Limits } from '../http/limits.ts';
+import { requireShallow } from './document-limits.ts';
+import type { PreparedIntrospection } from './introspection/prepared.ts';
+import type { GatewayContext } from './request-scope.ts';
+import type { FederatedServer } from './supergraph.ts';
+
+/**
+ * Adds a hook that refuses deeply nested documents before they are prepared and run. Authorization of a `user/` token
+ * reads patients from the document earlier; it finds none in a document that does not parse.
+ */
+export function refuseDeepDocuments(app: FastifyInstance, limits: Limits): void {
+  app.addHook('preHandler', async (request) => {
+    const body = request.body as { query?: unknown } | null | undefined;
+    const sent = [body?.query, ...new URLSearchParams(search(request)).getAll('query')];
+    for (const query of sent) if (typeof query === 'string') requireShallow(query, limits);
+  });
+}
+
+/** Creates the state of a request. @param fhir true at FHIR's own addresses */
+export function scopeOf(
+  { request, reply }: { request: FastifyRequest; reply: FastifyReply },
+  limits: Limits,
+  fhir: boolean,
+): GatewayContext['scope'] {
+  const over = new AbortController();
+  const end = () =>
+    over.abort(
+      new Fault('gateway_timeout', `The request took longer than ${limits.seconds} seconds. Ask for less.`),
+    );
+  const timer = setTimeout(end, limits.seconds * 1000);
+  reply.raw.once('close', () => clearTimeout(timer));
+  abortWhenClientLeaves(reply, over);
+  const { tenant, access, log, audit } = request;
+  const budget = new AnswerBudget(limits.cost);
+  // An Access of its own: what is remembered with it ends with the request.
+  return { tenant, access: { ...access }, signal: over.signal, log, budget, audit, fhir, cores: new Map() };
+}
+
+/** A GraphQL request as it is executed. */
+export interface AskedGraphql extends Pick<FastifyRequest, 'method' | 'headers'> {
+  /** The query of the URL, with its question mark. */
+  search: string;
+  body: unknown;
+}
+
+/** Returns what a client sent. */
+export function askedGraphql(request: FastifyRequest): AskedGraphql {
+  const { method, headers, body } = request;
+  return { method, headers, search: search(request), body };
+}
+
+/** Executes a GraphQL request. */
+export async function run(
+  server: FederatedServer,
+  scope: GatewayContext['scope'],
+  asked: AskedGraphql,
+): Promise<HTTPGraphQLResponse> {
+  const headers = new HeaderMap();
+  for (const [name, value] of Object.entries(asked.headers)) {
+    if (value !== undefined) headers.set(name, [value].flat().join(', '));
+  }
+  const httpGraphQLRequest = { ...asked, headers };
+  const answered = server.executeHTTPGraphQLRequest({
+    httpGraphQLRequest,
+    context: () => Promise.resolve({ scope }),
+  });
+  return Promise.race([answered, outOfTime(scope.signal)]);
+}
+
+/** Rejects after the time limit and a grace period: fields that stop in time become errors in the answer. */
+function outOfTime(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => {
+      if (signal.reason instanceof Fault) setTimeout(reject, GRACE_MILLISECONDS, signal.reason);
+    });
+  });
+}
+
+/** Time after the limit to send an answer with the fields that were in time. */
+const GRACE_MILLISECONDS = 500;
+
+interface Answered {
+  scope: GatewayContext['scope'];
+  response: HTTPGraphQLResponse;
+  introspection: PreparedIntrospection;
+  /** Changes the text of an answer that was executed. */
+  rewrite?: ((text: string) => string) | undefined;
+}
+
+/** Sends the response of the execution. */
+export async function answer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { scope, response, introspection, rewrite = (text) => text }: Answered,
+): Promise<FastifyReply> {
+  const { body, headers, status } = response;
+  if (scope.introspection && (status ?? 200) === 200) {
+    const type = headers.get('content-type') ?? 'application/json; charset=utf-8';
+    return introspection.send(request, reply, scope.introspection, type);
+  }
+  const text = body.kind === 'complete' ? body.string : '';
+  if (body.kind !== 'complete')
+    throw new Fault(
+      'not_implemented',
+      'Incremental delivery is not supported. Leave out @defer and @stream.',
+    );
+  await setImmediate();
+  reply.code(status ?? 200);
+  for (const [name, value] of headers) if (name !== 'content-length') reply.header(name, value);
+  return setCacheControl(reply, 'noStore').send(withDecimals(rewrite(text)));
+}
+
+const search = (request: FastifyRequest) => new URL(request.url, 'http://x').search;

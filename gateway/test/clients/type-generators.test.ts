@@ -1,0 +1,121 @@
+/** FG-1: tools make TypeScript types from the schema that the gateway serves, whose scalars have FHIR's names. */
+import { parse } from 'graphql';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect } from 'vitest';
+import { startGatewayAlone, type GatewayAlone } from '../gateway-alone.ts';
+import { longTest } from '../setup/usual-run.ts';
+import { LONG } from '../setup/long.ts';
+
+const root = join(import.meta.dirname, '../../..');
+const run = promisify(execFile);
+const SCALARS = {
+  ...{ code: 'string', date: 'string', dateTime: 'string', instant: 'string', time: 'string' },
+  ...{ decimal: 'number', JSON: 'unknown' },
+};
+const QUERY = `query Story($id: ID!) { Patient(id: $id) { birthDate
+  ObservationList(_count: 5) { effectiveDateTime valueQuantity { value unit } subject { resource { ...on Patient { id } } } }
+  ImagingStudyList { started series { numberOfInstances } } } }`;
+/** Uses the types of an answer: each line would fail with \`any\`, or with another type. */
+const USES = `
+type Observation = NonNullable<NonNullable<NonNullable<Story['Patient']>['ObservationList']>[number]>;
+export const when: Observation['effectiveDateTime'] = '2026-01-31';
+export const value: NonNullable<Observation['valueQuantity']>['value'] = 1.5;
+// @ts-expect-error a date is text
+export const noDate: Observation['effectiveDateTime'] = 20260131;
+// @ts-expect-error a decimal is a number
+export const noNumber: NonNullable<Observation['valueQuantity']>['value'] = 'much';
+// @ts-expect-error it was not selected
+export const nothing: Observation['status'] = 'final';
+`;
+
+let gateway: GatewayAlone;
+let directory: string;
+let schema: string;
+
+beforeAll(async () => {
+  if (!LONG) return;
+  gateway = await startGatewayAlone({});
+  schema = await (await fetch(`${gateway.url}/schema.graphql`)).text();
+  // Inside the project, so that imports of packages are found.
+  await mkdir(join(root, 'node_modules/.cache'), { recursive: true });
+  directory = await mkdtemp(join(root, 'node_modules/.cache/type-generators-'));
+  await writeFile(join(directory, 'schema.graphql'), schema);
+});
+afterAll(async () => {
+  await gateway?.close();
+  if (directory) await rm(directory, { recursive: true });
+});
+
+/** Writes a strict configuration of the compiler for some files. */
+async function configure(...files: string[]): Promise<void> {
+  const compilerOptions = {
+    ...{ strict: true, noEmit: true, skipLibCheck: true, target: 'es2023', types: [] },
+    ...{ module: 'esnext', moduleResolution: 'bundler', allowImportingTsExtensions: true },
+    plugins: [{ name: 'gql.tada/ts-plugin', schema: './schema.graphql', tadaOutputLocation: './env.d.ts' }],
+  };
+  await writeFile(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
+}
+
+/** Checks the configured files. Rejects with the compiler's messages. */
+async function typeCheck(): Promise<void> {
+  const compiler = join(root, 'node_modules/typescript/bin/tsc');
+  await run(process.execPath, [compiler, '-p', directory]).catch((error: { stdout?: string }) => {
+    throw new Error(error.stdout, { cause: error });
+  });
+}
+
+longTest(
+  'FG-1 graphql-codegen generates types, and a query file that uses them compiles',
+  async () => {
+    // Loaded only here: `npm test` does not run this.
+    const [{ codegen }, types, operations] = await Promise.all([
+      import('@graphql-codegen/core'),
+      import('@graphql-codegen/typescript'),
+      import('@graphql-codegen/typescript-operations'),
+    ]);
+    const generated = await codegen({
+      ...{ filename: 'types.ts', schema: parse(schema), config: { scalars: SCALARS, useTypeImports: true } },
+      documents: [{ location: 'query.graphql', document: parse(QUERY) }],
+      plugins: [{ typescript: {} }, { operations: {} }],
+      pluginMap: { typescript: types, operations },
+    });
+    await writeFile(join(directory, 'types.ts'), generated);
+    await writeFile(
+      join(directory, 'codegen.ts'),
+      `import type { StoryQuery as Story } from './types.ts';\n${USES}`,
+    );
+    await configure('codegen.ts');
+    await expect(typeCheck()).resolves.toBeUndefined();
+  },
+  120_000,
+);
+
+longTest(
+  'FG-1 gql.tada generates types, and a query file that uses them compiles',
+  async () => {
+    await writeFile(
+      join(directory, 'tada.ts'),
+      `import { initGraphQLTada, type ResultOf } from 'gql.tada';
+import type { introspection } from './env.d.ts';
+const graphql = initGraphQLTada<{ introspection: introspection; scalars: {
+  ${Object.entries(SCALARS)
+    .map(([name, type]) => `${name}: ${type};`)
+    .join(' ')} } }>();
+export const story = graphql(\`${QUERY}\`);
+type Story = ResultOf<typeof story>;
+${USES}`,
+    );
+    await configure('tada.ts');
+    await run(process.execPath, [
+      join(root, 'node_modules/gql.tada/bin/cli.js'),
+      'generate-output',
+      '-c',
+      directory,
+    ]);
+    await expect(typeCheck()).resolves.toBeUndefined();
+  },
+  120_000,
+);
