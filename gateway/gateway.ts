@@ -81,7 +81,6 @@ export function gatewayParts(options: PartsOptions) {
     onContradiction: options.onContradiction,
     shared: shared.cache && shared.seen && { cache: shared.cache, seen: shared.seen },
   });
-  clinical.joinStudies(imaging.patientStudies);
   const server = authorizationServer({
     ...{ baseUrl, dataDir, outside, now, people: record.people },
     onError: (err, tenant) => log.error({ err, tenant }, 'authorization server'),

@@ -55,6 +55,8 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
     'A study that the clinical record and an archive both have is one ImagingStudy, read by either id. Halves that name different patients are not joined.',
   'IA-35':
     'A study whose series lie in several archives has an endpoint at each series; a study that cannot be retrieved has none.',
+  'IA-38':
+    'A list is never silently wider or shorter than what was asked: what was left out or could not be had is an outcome or an error.',
 
   // DICOMweb and image sources
   'DW-1': 'QIDO-RS searches for studies, series and instances, at every path of the standard.',

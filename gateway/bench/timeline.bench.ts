@@ -28,7 +28,6 @@ export async function bench(): Promise<Figure[]> {
   if (!sharedDataPresent) return [];
   const dataDir = await mkdtemp(join(tmpdir(), 'timeline-bench-'));
   const subgraph = clinicalSubgraph({ dataDir, baseUrl: 'http://localhost:4000' });
-  subgraph.joinStudies(async () => ({ studies: [], failed: [] }));
   const id = writeLongRecord(dataDir, POINTS);
   const store = tenantOf({ type: 'store', path: join(dataDir, 'long-record.ndjson') });
   await subgraph.prepare(store);

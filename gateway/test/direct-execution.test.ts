@@ -66,7 +66,6 @@ beforeAll(async () => {
     ...{ baseUrl: 'http://localhost', dataDir: directory, now: () => Date.now() / 1000, log: log as never },
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
   });
-  clinical.joinStudies(imaging.patientStudies);
   const subgraphs = { clinical, imaging };
   const counted = (name: ServiceName): GraphQLDataSource<GatewayContext> => {
     const source = localDataSource(name, subgraphs[name]);

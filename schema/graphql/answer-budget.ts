@@ -136,7 +136,7 @@ class FieldCounter {
   of(info: GraphQLResolveInfo, lists: Lists): number {
     const type = getNamedType(info.returnType) as GraphQLCompositeType;
     return info.fieldNodes.reduce(
-      (sum, { selectionSet }) => sum + this.#count(selectionSet, type, info, lists),
+      (sum, { selectionSet }) => sum + this.#count(selectionSet, type, { info, lists }),
       1,
     );
   }
@@ -144,10 +144,10 @@ class FieldCounter {
   #count(
     set: SelectionSetNode | undefined,
     type: GraphQLCompositeType | undefined,
-    info: Pick<GraphQLResolveInfo, 'fragments' | 'schema'>,
-    lists: Lists,
+    asked: { info: Pick<GraphQLResolveInfo, 'fragments' | 'schema'>; lists: Lists },
   ): number {
     if (!set) return 0;
+    const { info, lists } = asked;
     const known = this.#known[lists].get(set);
     if (known !== undefined) return known;
     let count = 0;
@@ -156,13 +156,13 @@ class FieldCounter {
         const field = type && 'getFields' in type ? type.getFields()[selection.name.value] : undefined;
         const counts = field && (lists === 'with lists' || !isObjectList(field.type));
         const inner = counts ? getNamedType(field.type) : undefined;
-        count += 1 + (isCompositeType(inner) ? this.#count(selection.selectionSet, inner, info, lists) : 0);
+        count += 1 + (isCompositeType(inner) ? this.#count(selection.selectionSet, inner, asked) : 0);
       } else {
         const fragment =
           selection.kind === Kind.FRAGMENT_SPREAD ? info.fragments[selection.name.value] : selection;
         const condition = fragment?.typeCondition && info.schema.getType(fragment.typeCondition.name.value);
         const inner = isCompositeType(condition) ? condition : type;
-        count += this.#count(fragment?.selectionSet, inner, info, lists);
+        count += this.#count(fragment?.selectionSet, inner, asked);
       }
     }
     this.#known[lists].set(set, count);

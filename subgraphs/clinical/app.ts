@@ -20,7 +20,6 @@ import { fhirRoutes } from './fhir/fhir.ts';
 import { operationRoutes } from './fhir/operations.ts';
 import { recordJoins } from './joins/record-joins.ts';
 import type { PatientImages } from './record/patient-images.ts';
-import type { PatientStudies } from './record/patient-studies.ts';
 import type { OpenStudyImages, StudyImages } from './record/study-images.ts';
 import { GranularScopes } from './authorization/granular-scopes.ts';
 import { clinicalResolvers } from './graphql/resolvers.ts';
@@ -55,7 +54,7 @@ export interface ClinicalDependencies {
     access: Access,
     ...wanted: Parameters<StudiesOfObjects>
   ) => ReturnType<StudiesOfObjects>;
-  /** Opens the images of single studies for one request; without it there are no measurements and no priors of reports. */
+  /** Opens the images of patients and studies for one request; without it the record has none. */
   studyImages?: OpenStudyImages;
   /** Limits of exports, where they differ from `EXPORT_LIMITS`. */
   exports?: Partial<ExportLimits> | undefined;
@@ -77,8 +76,6 @@ export interface ClinicalSubgraph {
    * token, and does not wait for a store.
    */
   claims(tenant: Tenant): Promise<readonly CapabilityStatementRestResource[]>;
-  /** Joins the record with the imaging studies of its patients. Call it once, before the first request. */
-  joinStudies(studies: PatientStudies): void;
   /** Returns the routes of operations and batches, below `/:tenant`. They join the record with images. Call it once. */
   operations(images: PatientImages): FastifyPluginAsync;
   /**
@@ -121,7 +118,6 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     return serverOf(tenant, clinical.baseUrl, token);
   };
 
-  let studies: PatientStudies | undefined;
   const open: ClinicalSubgraph['open'] = (tenant, access, signal, audit) => {
     let source: Promise<ClinicalSource> | undefined;
     let images: StudyImages | undefined;
@@ -133,7 +129,6 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       joins: tenant.joins,
       ...(studiesOfObjects && { studiesOfObjects: (wanted) => studiesOfObjects(tenant, access, wanted) }),
       base: fhirBase(baseUrl, tenant),
-      studies: studies && ((patientId) => studies!(tenant, access, { patientId, signal, audit })),
       images: () => (images ??= dependencies.studyImages?.(tenant, access, signal, audit)),
       ...(signal && { signal }),
       ...(audit && { audit }),
@@ -163,7 +158,6 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       if (clinical.type === 'store') return claimsOf(Store, Store);
       return claimsOf(FhirServer, serverOf(tenant, clinical.baseUrl));
     },
-    joinStudies: (join) => void (studies = join),
     operations,
     prepare: async (tenant, onProgress) => {
       if (tenant.clinical.type === 'store') await stores.prepare(tenant.clinical.path, onProgress);

@@ -2,8 +2,6 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Access } from '../../schema/access/access.ts';
-import type { RecordOperation } from '../../schema/fault/audit.ts';
 import { ItemSelector } from '../../schema/expressions/item-selector.ts';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
 import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
@@ -13,14 +11,9 @@ import { maxEntries } from '../../schema/outbound/max-entries.ts';
 import { AuditedStudies } from './study/audited-studies.ts';
 import type { AccessionNumbers } from './authorization/caller-reach.ts';
 import { dicomwebRoutes } from './dicomweb/dicomweb.ts';
+import { questionsOfRecord } from './questions-of-record.ts';
 import { imagingFhirRoutes } from './fhir/fhir.ts';
 import type { RecordJoins } from './fhir/joins/record-joins.ts';
-import { measurementsOfStudy } from './fhir/measurements.ts';
-import type { StudyLinks } from '../../schema/fhir/study-links.ts';
-import { priorsOfReport } from './graphql/priors.ts';
-import type { PriorsArguments } from './priors/comparison.ts';
-import { imagesOfPatient, type ImagesOfPatient } from './fhir/of-patient.ts';
-import { patientStudies } from './fhir/patient-studies.ts';
 import { MetadataCache } from './cache/metadata-cache.ts';
 import { ParsingThreads } from './threads/parsing-threads.ts';
 import { PixelPool } from './threads/pool.ts';
@@ -28,7 +21,6 @@ import { Pictures } from './render/pictures.ts';
 import { ThumbnailCache } from './render/thumbnail-cache.ts';
 import { imagingResolvers } from './graphql/resolvers.ts';
 import { RestrictedStudies } from './study/restricted-studies.ts';
-import { Semaphore } from '../../schema/concurrency/semaphore.ts';
 import { openFirstSeen, type FirstSeen } from './cache/first-seen.ts';
 import { sourceChecks } from './sources/source-checks.ts';
 import { Sources, type SourcesOptions } from './sources/open.ts';
@@ -38,7 +30,6 @@ import type { RecordStudies } from './study/record/record-study.ts';
 import { SeveralStudies } from './study/several-studies.ts';
 import { OWNER_TTL, StudyCache } from './cache/study-cache.ts';
 import type { AbsentStudies, StudyCounts } from './study/study-holders.ts';
-import { studiesOfObjects } from './study/object-studies.ts';
 import { studyOwner } from './authorization/study-owner.ts';
 import { TenantSource, type RefusalDelays } from './cache/tenant-source.ts';
 import { PendingRetrievals } from './sources/pending-retrievals.ts';
@@ -78,9 +69,6 @@ export interface ImagingDeps {
   /** Evaluates FHIRPath of callers; the default pool closes with the subgraph. */
   expressions?: ExpressionPool;
 }
-
-/** Studies whose structured reports one request reads at the same time. Other requests use the same threads. */
-const STUDIES_AT_ONCE = 2;
 
 /** Makes the imaging subgraph: one core over the tenants' image sources, below the GraphQL, FHIR and DICOMweb APIs. */
 export function imagingSubgraph(deps: ImagingDeps) {
@@ -127,42 +115,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
       await app.register(wadoUriRoutes({ baseUrl, open, pictures }));
       await app.register(imagingFhirRoutes({ ...options, open }));
     },
-    /** Returns the images of a patient as FHIR resources, within the caller's reach; it records nothing (IA-30). */
-    imagesOfPatient(tenant: Tenant, access: Access, patientId: string): Promise<ImagesOfPatient> {
-      return imagesOfPatient(open(tenant, access), patientId, options);
-    },
-    /** Returns the studies in the caller's reach that have some UIDs, by patient; it records nothing (IA-30). */
-    studiesOfObjects(tenant: Tenant, access: Access, wanted: ReadonlyMap<string, ReadonlySet<string>>) {
-      return studiesOfObjects(open(tenant, access), wanted);
-    },
-    /** Returns what joins the studies of a patient with the clinical record, within the caller's reach. */
-    patientStudies(
-      tenant: Tenant,
-      access: Access,
-      {
-        patientId,
-        signal,
-        audit,
-      }: { patientId: string; signal?: AbortSignal | undefined; audit?: RecordOperation | undefined },
-    ) {
-      return patientStudies(open(tenant, access, signal, audit), patientId, options);
-    },
-    /**
-     * Opens what the clinical record asks of single studies for one request, within the caller's reach and recorded as any
-     * other retrieval.
-     */
-    studyImages(...request: Parameters<OpenImaging>) {
-      const imaging = open(...request);
-      const semaphore = new Semaphore(STUDIES_AT_ONCE);
-      return {
-        async measurements(studyUid: string) {
-          const done = await semaphore.acquire(request[2]);
-          return measurementsOfStudy(imaging, studyUid, threads).finally(done);
-        },
-        priors: (links: StudyLinks, args: PriorsArguments) =>
-          priorsOfReport(imaging, links, { args, options }),
-      };
-    },
+    ...questionsOfRecord({ open, options }),
     /** Returns the PatientID that a study states; only for the authorization hook. */
     studyOwner(tenant: Tenant, studyUid: string): Promise<string | undefined> {
       const own = sources

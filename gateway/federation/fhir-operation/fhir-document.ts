@@ -14,7 +14,7 @@ export interface Instance {
   id: string;
 }
 
-/** A document for `$graphql` in the form that is executed. */
+/** A document for `$graphql` in the form that is executed (FG-25). */
 export interface FhirDocument {
   /** The document of the schema; the text that was sent when nothing is rewritten. */
   text: string;

@@ -57,7 +57,7 @@ export function outcomeEntry(fault: Fault): SearchEntry {
 }
 
 /**
- * Returns the entry that says what was left out of a search, one issue for each (R4 §3.1.1.1, §3.1.1.4.1); none when
+ * Returns the entry that says what was left out of a search, one issue for each (R4 §3.1.1.1, §3.1.1.4.1; IA-38); none when
  * nothing was.
  */
 export function ignoredEntries(ignored: readonly Fault[]): SearchEntry[] {

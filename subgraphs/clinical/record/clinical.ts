@@ -14,7 +14,7 @@ import { requireInnerSearches } from './chain.ts';
 import { withOwnReferences } from './own-references.ts';
 import type { Compartment } from '../authorization/compartment.ts';
 import type { GranularScopes } from '../authorization/granular-scopes.ts';
-import type { PatientStudiesFound } from './patient-studies.ts';
+import type { PatientStudiesFound, StudyImages } from './study-images.ts';
 import { isPage, LIST_LIMIT, pageSize, requireListable } from './limits.ts';
 import { readIfAllowed } from './read-if-allowed.ts';
 import { Related, searchAlone, type Relation } from './related.ts';
@@ -23,7 +23,6 @@ import { notAppliedFault } from '../sources/fhir-server-fault.ts';
 import { RequestSource } from '../sources/request-source.ts';
 import { reachOf } from '../search/reach.ts';
 import type { ClinicalSource, HistoryPage, HistorySearch, SearchParams } from '../sources/source.ts';
-import type { StudyImages } from './study-images.ts';
 
 /** Finds the studies that have some UIDs, by patient: UID → Study Instance UID. It gives only what the caller may see. */
 export type StudiesOfObjects = (
@@ -44,9 +43,7 @@ export interface ClinicalOptions {
   studiesOfObjects?: StudiesOfObjects | undefined;
   /** Absolute base of this record's FHIR API; references below it are references to this record. */
   base: string;
-  /** Finds the imaging studies of a patient, within the same caller's reach. */
-  studies?: ((patientId: string) => Promise<PatientStudiesFound>) | undefined;
-  /** Returns the images of single studies, the same at each call. */
+  /** Returns the images, the same at each call. */
   images?: () => StudyImages | undefined;
 }
 
@@ -58,7 +55,7 @@ export class Clinical {
   readonly access: Access;
   readonly joins: JoinRule;
   readonly studiesOfObjects: StudiesOfObjects | undefined;
-  /** Returns the images of single studies, for this caller; undefined if this record is joined with no images. */
+  /** Returns the images, for this caller; undefined if this record is joined with none. */
   readonly images: () => StudyImages | undefined;
   readonly #base: string;
   readonly #source: RequestSource;
@@ -70,13 +67,11 @@ export class Clinical {
   readonly #patients: readonly string[] | undefined;
   /** References to them. */
   readonly #own: ReadonlySet<string> | undefined;
-  readonly #findStudies: ClinicalOptions['studies'];
   readonly #studies = new Map<string, Promise<PatientStudiesFound>>();
 
   constructor(options: ClinicalOptions) {
     const { source, access, compartment, granular, signal, audit, joins, base } = options;
     this.#base = base;
-    this.#findStudies = options.studies;
     this.access = access;
     this.joins = joins;
     this.studiesOfObjects = options.studiesOfObjects;
@@ -267,7 +262,7 @@ export class Clinical {
   async studiesOf(patientId: string): Promise<PatientStudiesFound> {
     const found =
       this.#studies.get(patientId) ??
-      this.#findStudies?.(patientId) ??
+      this.images()?.studiesOf(patientId) ??
       Promise.resolve({ studies: [], failed: [] });
     this.#studies.set(patientId, found);
     return found;

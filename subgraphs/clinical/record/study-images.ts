@@ -5,18 +5,43 @@ import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-links.ts'
 import type { Fault } from '../../../schema/fault/fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 
-/** The images of single studies for one request, which the composition root takes from the imaging subgraph. */
+/** What the record needs of an imaging study: its keys, which join it to reports, and its date. */
+export interface PatientStudy extends StudyKeys {
+  /** FHIR dateTime. */
+  started?: string;
+  description?: string;
+  /** DICOM modalities, such as CT. */
+  modalities: readonly string[];
+}
+
+/** What image sources gave, and the faults of those that did not answer, while others did (DW-18). */
+type Partly<T> = T & { failed: readonly Fault[] };
+export type PatientStudiesFound = Partly<{ studies: readonly PatientStudy[] }>;
+
+/**
+ * The images for one request, within the caller's reach. The composition root takes them from the imaging subgraph.
+ * All members throw faults like `ImagingStudy?patient=`.
+ */
 export interface StudyImages {
+  /** Returns the studies of a patient, newest first. */
+  studiesOf(patientId: string): Promise<PatientStudiesFound>;
   /** Returns the measurements in the structured reports of a study; none for a study out of reach. */
-  measurements(studyUid: string): Promise<{ observations: readonly Observation[]; failed: readonly Fault[] }>;
+  measurements(studyUid: string): Promise<Partly<{ observations: readonly Observation[] }>>;
   /** Returns the earlier, comparable studies of the studies of a report, newest first. */
   priors(
     links: StudyLinks,
     args: { modality?: readonly string[] | null; bodySite?: readonly string[] | null },
-  ): Promise<{ priors: readonly StudyKeys[]; failed: readonly Fault[] }>;
+  ): Promise<Partly<{ priors: readonly StudyKeys[] }>>;
 }
 
-/** Opens the images of single studies for one request. */
+/** Opens the images for one request. */
 export type OpenStudyImages = (
   ...request: [tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation]
 ) => StudyImages;
+
+/** A record that is joined with no images has these. */
+export const NO_IMAGES: StudyImages = {
+  studiesOf: async () => ({ studies: [], failed: [] }),
+  measurements: async () => ({ observations: [], failed: [] }),
+  priors: async () => ({ priors: [], failed: [] }),
+};

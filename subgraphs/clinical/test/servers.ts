@@ -1,4 +1,5 @@
 /** Real clinical subgraphs and FHIR servers for tests, with the small record or with given data. */
+import { NO_IMAGES, type StudyImages } from '../record/study-images.ts';
 import Fastify from 'fastify';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -33,8 +34,11 @@ export function accessOf(scope: string, patients: readonly string[] | 'all' = 'a
   };
 }
 
-/** Starts a separate subgraph with a folder for its data, and the small record as a store. */
-export async function startClinical(): Promise<{
+/**
+ * Starts a separate subgraph with a folder for its data, and the small record as a store.
+ * @param images of all requests; none by default
+ */
+export async function startClinical(images: Partial<StudyImages> = {}): Promise<{
   subgraph: ClinicalSubgraph;
   tenant: Tenant;
   /** Returns another tenant of the same subgraph, with a store of this NDJSON. */
@@ -47,6 +51,7 @@ export async function startClinical(): Promise<{
   const subgraph = clinicalSubgraph({
     ...{ dataDir: join(directory, 'data'), baseUrl: 'http://localhost:4000' },
     loadWait: 30_000,
+    studyImages: () => ({ ...NO_IMAGES, ...images }),
   });
   return {
     subgraph,

@@ -1,5 +1,5 @@
 import type { DiagnosticReport, Observation, Resource } from 'fhir/r4.js';
-import type { PatientStudy } from '../record/patient-studies.ts';
+import type { PatientStudy } from '../record/study-images.ts';
 import { startOf } from './dates.ts';
 import { KINDS, type Kind } from './types.ts';
 

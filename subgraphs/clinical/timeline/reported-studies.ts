@@ -2,7 +2,7 @@ import type { DiagnosticReport } from 'fhir/r4.js';
 import { studyTest } from '../../../schema/fhir/study-links.ts';
 import { linksOf } from '../joins/study-links.ts';
 import type { Clinical } from '../record/clinical.ts';
-import type { PatientStudy } from '../record/patient-studies.ts';
+import type { PatientStudy } from '../record/study-images.ts';
 
 /**
  * The studies of reports, found among all studies of the patient by the rule of the joins (FG-9).

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { encodeCursor } from '../../../schema/fhir/search/paging.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import type { PatientStudy } from '../record/patient-studies.ts';
+import type { PatientStudy } from '../record/study-images.ts';
 import { accessOf, startClinical, startFhirServer, tenantOf } from '../test/servers.ts';
 import type { Entry } from './entry.ts';
 import { timelinePage, type TimelinePage, type TimelineRequest } from './timeline.ts';
@@ -90,10 +90,11 @@ let failed: Fault[] = [];
 let fails: Fault | undefined;
 
 beforeAll(async () => {
-  clinical = await startClinical();
-  clinical.subgraph.joinStudies(async (_tenant, _access, { patientId }) => {
-    if (fails) throw fails;
-    return { studies: patientId === 'p' ? studies : [], failed };
+  clinical = await startClinical({
+    studiesOf: async (patientId) => {
+      if (fails) throw fails;
+      return { studies: patientId === 'p' ? studies : [], failed };
+    },
   });
   store = await clinical.tenantOver(records.map((record) => JSON.stringify(record)).join('\n'));
   server = await startFhirServer(clinical.subgraph, store);

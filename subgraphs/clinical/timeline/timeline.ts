@@ -4,7 +4,7 @@ import { Fault, toFault } from '../../../schema/fault/fault.ts';
 import { encodeCursor } from '../../../schema/fhir/search/paging.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { PAGE_LIMIT } from '../record/limits.ts';
-import type { PatientStudy } from '../record/patient-studies.ts';
+import type { PatientStudy } from '../record/study-images.ts';
 import { isWithin, requireDates, startOf, type DateBounds } from './dates.ts';
 import { comparePlaces, studyEntry, type Entry, type Placed, type Place } from './entry.ts';
 import { groupObservations, undatedObservation } from './groups.ts';

@@ -89,13 +89,11 @@ let store: Tenant;
 let fails: Fault | undefined;
 
 beforeAll(async () => {
-  clinical = await startClinical();
-  clinical.subgraph.joinStudies(async () => {
-    if (fails) throw fails;
-    return {
-      studies: [{ id: '1.2', started: '2020-06-01', modalities: ['CT'] }],
-      failed: [],
-    };
+  clinical = await startClinical({
+    studiesOf: async () => {
+      if (fails) throw fails;
+      return { studies: [{ id: '1.2', started: '2020-06-01', modalities: ['CT'] }], failed: [] };
+    },
   });
   store = await clinical.tenantOver(records.join('\n'));
   server = await startFhirServer(clinical.subgraph, store);

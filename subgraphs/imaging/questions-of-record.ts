@@ -1,0 +1,42 @@
+import type { Access } from '../../schema/access/access.ts';
+import { Semaphore } from '../../schema/concurrency/semaphore.ts';
+import type { StudyLinks } from '../../schema/fhir/study-links.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
+import { measurementsOfStudy } from './fhir/measurements.ts';
+import { imagesOfPatient } from './fhir/of-patient.ts';
+import { patientStudies } from './fhir/patient-studies.ts';
+import type { GraphqlOptions } from './graphql/graphql-loaders.ts';
+import { priorsOfReport } from './graphql/priors.ts';
+import type { PriorsArguments } from './priors/comparison.ts';
+import { studiesOfObjects } from './study/object-studies.ts';
+import type { OpenImaging } from './study/studies.ts';
+
+/** Studies whose structured reports one request reads at the same time. Other requests use the same threads. */
+const STUDIES_AT_ONCE = 2;
+
+/** What the clinical record asks of the images, within the caller's reach. */
+export function questionsOfRecord({ open, options }: { open: OpenImaging; options: GraphqlOptions }) {
+  return {
+    /** Returns the images of a patient as FHIR resources; it records nothing (IA-30). */
+    imagesOfPatient: (tenant: Tenant, access: Access, patientId: string) =>
+      imagesOfPatient(open(tenant, access), patientId, options),
+    /** Returns the studies that have some UIDs, by patient; it records nothing (IA-30). */
+    studiesOfObjects: (tenant: Tenant, access: Access, wanted: ReadonlyMap<string, ReadonlySet<string>>) =>
+      studiesOfObjects(open(tenant, access), wanted),
+    /** Opens what is asked of single patients and studies for one request; it is recorded as any other retrieval. */
+    studyImages(...request: Parameters<OpenImaging>) {
+      const imaging = open(...request);
+      const semaphore = new Semaphore(STUDIES_AT_ONCE);
+      return {
+        /** Returns what joins the studies of a patient with the record. */
+        studiesOf: (patientId: string) => patientStudies(imaging, patientId, options),
+        async measurements(studyUid: string) {
+          const done = await semaphore.acquire(request[2]);
+          return measurementsOfStudy(imaging, studyUid, options.threads).finally(done);
+        },
+        priors: (links: StudyLinks, args: PriorsArguments) =>
+          priorsOfReport(imaging, links, { args, options }),
+      };
+    },
+  };
+}
