@@ -187,6 +187,7 @@ const IMPORTS: readonly (readonly [rule: string, file: string, text: string])[] 
   ['apis-exception-1', 'subgraphs/imaging/graphql/resolvers.ts', imports('../dicomweb/file.ts')],
   ['clinical-apis-import-downwards', 'subgraphs/clinical/fhir/a.ts', imports('../app.ts')],
   ['clinical-exports-import-downwards', 'subgraphs/clinical/export/a.ts', imports('../fhir/file.ts')],
+  ['clinical-over-time-import-downwards', 'subgraphs/clinical/timeline/a.ts', imports('../graphql/file.ts')],
   ['clinical-joins-import-downwards', 'subgraphs/clinical/joins/a.ts', imports('../graphql/file.ts')],
   [
     'clinical-authorization-import-downwards',

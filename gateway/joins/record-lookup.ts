@@ -8,7 +8,12 @@ export interface ClinicalRecord {
   read(type: string, id: string): Promise<Resource>;
   search(
     type: string,
-    search: { params: readonly (readonly [string, string])[]; count: number; cursor?: string },
+    search: {
+      params: readonly (readonly [string, string])[];
+      count: number;
+      cursor?: string;
+      strict?: boolean;
+    },
   ): Promise<{ resources: readonly Resource[]; next?: string }>;
 }
 

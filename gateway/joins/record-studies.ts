@@ -47,7 +47,9 @@ export function recordStudies(open: (tenant: Tenant, access: Access) => StudiesR
       ask(
         tenant,
         access,
-        patientIds ? chunks(patientIds).map((some) => [['patient', some.join(',')]]) : [[]],
+        patientIds
+          ? chunks(patientIds).map((some) => [['patient', some.map((id) => `Patient/${id}`).join(',')]])
+          : [[]],
       ),
 
     /** Returns the studies that have one of these ids: as Study Instance UID, or as logical id. */
@@ -65,7 +67,12 @@ async function pagesOf(record: StudiesRecord, params: Params): Promise<ImagingSt
   const found: Resource[] = [];
   let cursor: string | undefined;
   for (let pages = 0; pages < MOST_PAGES; pages++) {
-    const page = await record.search('ImagingStudy', { params, count: PAGE, ...(cursor && { cursor }) });
+    const page = await record.search('ImagingStudy', {
+      params,
+      count: PAGE,
+      strict: true,
+      ...(cursor && { cursor }),
+    });
     found.push(...page.resources);
     cursor = page.next;
     if (cursor === undefined) return found as ImagingStudy[];

@@ -8,7 +8,7 @@ export const FIRST_REQUEST = {
     'ConditionList { code { text } onsetDateTime } ' +
     'MedicationRequestList { status medicationCodeableConcept { text } } ' +
     'AllergyIntoleranceList { code { text } criticality } ' +
-    'ObservationList(_count: 3) { code { coding { display } } effectiveDateTime valueQuantity { value unit } } ' +
+    'timeline(_count: 8) { entries { date kind title studies { id } } } ' +
     'DiagnosticReportList { status code { coding { display } } conclusion ImagingStudyList { id } } ' +
     'ImagingStudyList { id started description series { uid modality { code } description numberOfInstances ' +
     'instance { uid wadoUrl } } } } }',

@@ -90,12 +90,14 @@ describe('the federated request', () => {
       'ConditionList',
       'MedicationRequestList',
       'AllergyIntoleranceList',
-      'ObservationList',
       'DiagnosticReportList',
       'ImagingStudyList',
     ]) {
       expect([list, Patient[list]?.length]).not.toEqual([list, 0]);
     }
+    const { entries } = Patient['timeline'] as unknown as { entries: { kind: string; studies: unknown[] }[] };
+    expect(entries).toHaveLength(8);
+    expect(entries.find(({ kind }) => kind === 'report')?.studies).not.toEqual([]);
     const [study] = Patient['ImagingStudyList'] as [
       { id: string; series: { instance: { wadoUrl: string }[] }[] },
     ];
@@ -181,7 +183,7 @@ describe('FG-10 when one side is down', () => {
     expect(error?.extensions).toMatchObject({ service: 'imaging', status: 503, retryAfter: 5 });
   });
 
-  test('record: the images are given, each clinical field has its error', async () => {
+  test('record: the images are given, each field that needs it has its error', async () => {
     const query =
       'query($id: ID!) { Patient(id: $id) { id birthDate ConditionList { id } ImagingStudyList { id } } }';
     const { status, json } = await ask('no-record', query, { id: DEMO_PATIENT });
@@ -190,6 +192,8 @@ describe('FG-10 when one side is down', () => {
     expect(json.data.Patient['ImagingStudyList']?.length).toBeGreaterThan(0);
     expect(json.errors?.map(({ path, extensions }) => [path.join('.'), extensions.service]).sort()).toEqual([
       ['Patient.ConditionList', 'clinical'],
+      // What the record says of the studies is missing.
+      ['Patient.ImagingStudyList', 'clinical'],
       ['Patient.birthDate', 'clinical'],
     ]);
   });

@@ -69,6 +69,16 @@ export function isSameAccession(one: Accession, other: Accession): boolean {
   return one.issuer.trim().toLowerCase() === other.issuer.trim().toLowerCase();
 }
 
+/** Returns true when two identifiers have the same accession number, whatever their types. */
+export function isSameNumber(one: Identifier, other: Identifier): boolean {
+  return haveOneAccession(accessionOf(one), accessionOf(other));
+}
+
+/** Returns true when two lists have an accession number in common. */
+export function haveOneAccession(some: readonly Accession[], others: readonly Accession[]): boolean {
+  return some.some((one) => others.some((other) => isSameAccession(one, other)));
+}
+
 /** Writes an accession number as one text, by which the subgraphs pass it on: `value`, `system|value` or `system|value|issuer`. */
 export function accessionText({ value, system = '', issuer = '' }: Accession): string {
   const parts = issuer ? [system, value, issuer] : system ? [system, value] : [value];

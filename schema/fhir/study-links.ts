@@ -1,4 +1,4 @@
-import { isSameAccession, readAccession } from './accession-types.ts';
+import { haveOneAccession, readAccession } from './accession-types.ts';
 
 /**
  * The rule by which a resource of the record and a study belong together (FG-9), the same in both subgraphs: they are of
@@ -42,12 +42,4 @@ export function studyTest(links: StudyLinks): ((study: StudyKeys) => boolean) | 
     if (uids.has(study.id)) return true;
     return haveOneAccession(accessions, (study._accessionNumbers ?? []).map(readAccession));
   };
-}
-
-/** Returns true when two lists have an accession number in common. */
-function haveOneAccession(
-  some: readonly ReturnType<typeof readAccession>[],
-  others: readonly ReturnType<typeof readAccession>[],
-): boolean {
-  return some.some((one) => others.some((other) => isSameAccession(one, other)));
 }

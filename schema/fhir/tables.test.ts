@@ -30,7 +30,11 @@ test.each([
   ['Patient', 'birthDate', { type: 'date', kind: 'primitive', list: false, summary: true }],
   ['Patient', 'name', { type: 'HumanName', kind: 'complex', list: true, summary: true }],
   ['Patient', 'contained', { type: 'Resource', kind: 'resource', list: true }],
-  ['Patient', 'managingOrganization', { type: 'Reference', kind: 'reference', list: false, summary: true }],
+  [
+    'Patient',
+    'managingOrganization',
+    { type: 'Reference', kind: 'reference', list: false, summary: true, targets: ['Organization'] },
+  ],
   [
     'Observation',
     'valueQuantity',

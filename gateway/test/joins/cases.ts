@@ -4,13 +4,18 @@ import { smallObjects } from '../setup/small-objects.ts';
 /** Studies and a record with every way in which they belong together, or must not (FG-9). */
 
 const study = (number: number) => `1.5.${number}`;
-/** By what distinguishes them; `bobs` has the accession number of `issued`. */
+/**
+ * By what distinguishes them; `bobs` has the accession number of `issued`. Only the record has the last two: `ofBob`
+ * contradicts `plain`, of which it has the UID.
+ */
 export const STUDY = {
   issued: study(1),
   shared: study(2),
   alsoShared: study(3),
   bobs: study(4),
   plain: study(5),
+  byOrder: 'ehr-by-order',
+  ofBob: 'ehr-of-bob',
 } as const;
 type StudyName = keyof typeof STUDY;
 
@@ -105,7 +110,7 @@ addNamed('ImagingStudy', 'ehr-naming', {
   ...{ identifier: [uid(STUDY.plain)], basedOn: [ref('ServiceRequest/order-named')] },
   ...{ procedureReference: ref('Procedure/named'), encounter: ref('Encounter/named') },
 });
-addNamed('ServiceRequest', 'order', { identifier: [acsn('ACC-1')] }, 'issued');
+addNamed('ServiceRequest', 'order', { identifier: [acsn('ACC-1')] }, 'issued', 'byOrder');
 addNamed('ServiceRequest', 'order-named', {}, 'plain');
 addNamed('ServiceRequest', 'order-requisition', { requisition: { value: 'ACC-2' } }, 'shared', 'alsoShared');
 addNamed(
@@ -123,7 +128,7 @@ const BY_REFERENCE: readonly [what: string, reference: object, ...StudyName[]][]
   ['reference by identifier', { type: 'ImagingStudy', identifier: uid(STUDY.plain) }, 'plain'],
   ['study of the record with a UID', ref('ImagingStudy/ehr-uid'), 'plain'],
   ['study of the record with an accession number', ref('ImagingStudy/ehr-accession'), 'issued'],
-  ['study of the record with an order', ref('ImagingStudy/ehr-by-order'), 'issued'],
+  ['study of the record with an order', ref('ImagingStudy/ehr-by-order'), 'issued', 'byOrder'],
   ['reference to nothing', ref('ImagingStudy/nothing')],
   ['study of another patient', ref(`ImagingStudy/${STUDY.bobs}`)],
   ['study of the record of another patient', ref('ImagingStudy/ehr-of-bob')],
@@ -137,7 +142,7 @@ for (const [what, reference, ...studies] of BY_REFERENCE) {
   add('DocumentReference', what, { context: { related: [reference] } }, ...studies);
 }
 const BY_ORDER: readonly [what: string, reference: object, ...StudyName[]][] = [
-  ['its order', ref('ServiceRequest/order'), 'issued'],
+  ['its order', ref('ServiceRequest/order'), 'issued', 'byOrder'],
   ['its order, which a study of the record names', ref('ServiceRequest/order-named'), 'plain'],
   ['the number of its order', { identifier: acsn('ACC-1') }, 'issued'],
   ['an order with an earlier study', ref('ServiceRequest/order-with-prior')],
@@ -206,8 +211,8 @@ add(
 );
 
 // By way of others, in circles, and contradictions.
-addNamed('Media', 'key-image', { basedOn: [ref('ServiceRequest/order')] }, 'issued');
-add('Observation', 'of a picture', { derivedFrom: [ref('Media/key-image')] }, 'issued');
+addNamed('Media', 'key-image', { basedOn: [ref('ServiceRequest/order')] }, 'issued', 'byOrder');
+add('Observation', 'of a picture', { derivedFrom: [ref('Media/key-image')] }, 'issued', 'byOrder');
 addNamed('Observation', 'circle-1', { derivedFrom: [ref('Observation/circle-2')] }, 'plain');
 addNamed(
   'Observation',

@@ -52,7 +52,7 @@ describe.each(['folder', 'orthanc'])('FG-9 over %s', (tenant) => {
     const { ImagingStudyList: studies } = data['Patient'] as unknown as {
       ImagingStudyList: ({ id: string } & Record<`${JoinedType}List`, { id: string }[]>)[];
     };
-    expect(studies).toHaveLength(4);
+    expect(studies).toHaveLength(5);
     for (const study of studies)
       for (const type of joinedTypes)
         expect([study.id, type, ids(study[`${type}List`])]).toEqual([
@@ -98,8 +98,9 @@ describe('FG-9 two studies with one accession number', () => {
       bundle
         .entry!.filter((entry) => entry.search?.mode === 'outcome')
         .map(({ resource }) => resource as OperationOutcome);
-    const [marked, ...others] = outcomes(await gateway.search('folder', ''));
+    const [marked, ofBob, ...others] = outcomes(await gateway.search('folder', ''));
     expect(others).toEqual([]);
+    expect(ofBob!.issue[0]!.diagnostics).toContain(`: ${STUDY.bobs}, ${STUDY.ofBob}.`);
     expect(marked!.issue[0]).toMatchObject({ severity: 'information', code: 'informational' });
     expect(marked!.issue[0]!.diagnostics).toMatch(
       new RegExp(`${STUDY.shared}, ${STUDY.alsoShared}|${STUDY.alsoShared}, ${STUDY.shared}`),
@@ -129,8 +130,9 @@ test('FG-10 while the archive is away, the record is given, with an error for ea
     '{ Procedure(id: "named") { status ImagingStudyList { id } } Observation(id: "circle-1") { status ImagingStudyList { id } } }',
   );
   expect(data).toEqual({
-    Procedure: { status: 'completed', ImagingStudyList: null },
-    Observation: { status: 'final', ImagingStudyList: null },
+    // What the record itself says of the study.
+    Procedure: { status: 'completed', ImagingStudyList: [{ id: STUDY.plain }] },
+    Observation: { status: 'final', ImagingStudyList: [{ id: STUDY.plain }] },
   });
   expect(new Set(errors!.map(({ extensions }) => extensions.code))).toEqual(new Set(['unavailable']));
 });

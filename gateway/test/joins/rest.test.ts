@@ -9,20 +9,23 @@ const gateway = joinedGateway();
 describe('FG-9 REST: chains', () => {
   test.each<[query: string, matches: string[]]>([
     ['basedon.identifier=ACC-2', studyNames('shared', 'alsoShared')],
-    ['basedon._id=order', studyNames('issued')],
-    ['basedon:ServiceRequest._id=order,order-named', studyNames('issued', 'plain')],
+    ['basedon._id=order', studyNames('issued', 'byOrder')],
+    ['basedon:ServiceRequest._id=order,order-named', studyNames('issued', 'plain', 'byOrder')],
     ['basedon.status=revoked', []],
     ['basedon.encounter=Encounter/visit', studyNames('issued')],
-    ['basedon.patient.birthdate=1980', studyNames('bobs')],
+    ['basedon.patient.birthdate=1980', studyNames('bobs', 'ofBob')],
     ['basedon.patient.birthdate=1980&patient=Patient/ana', []],
     ['encounter.class=AMB&encounter._id=visit', studyNames('issued', 'plain')],
     ['encounter=visit', studyNames('issued', 'plain')],
     ['encounter:Encounter=visit,documented', studyNames('issued', 'plain', 'shared')],
     ['encounter=Encounter/without-studies', []],
     ['encounter=Patient/ana', []],
-    ['patient.birthdate=1970', studyNames('issued', 'shared', 'alsoShared', 'plain')],
-    ['patient.birthdate=lt1990', studyNames('issued', 'shared', 'alsoShared', 'plain', 'bobs')],
-    ['subject:Patient.birthdate=1980', studyNames('bobs')],
+    ['patient.birthdate=1970', studyNames('issued', 'shared', 'alsoShared', 'plain', 'byOrder')],
+    [
+      'patient.birthdate=lt1990',
+      studyNames('issued', 'shared', 'alsoShared', 'plain', 'bobs', 'byOrder', 'ofBob'),
+    ],
+    ['subject:Patient.birthdate=1980', studyNames('bobs', 'ofBob')],
     ['patient.birthdate=1970&patient=Patient/bob', []],
     ['patient.birthdate=2000', []],
     ['reason=x', []],
@@ -46,7 +49,12 @@ describe('FG-9 REST: chains', () => {
     );
     expect(errors).toBeUndefined();
     const found = Object.values(data as Record<string, { id: string }[]>).map(ids);
-    expect(found).toEqual([uidsOf(['issued']), uidsOf(['issued', 'plain']), [], uidsOf(['bobs'])]);
+    expect(found).toEqual([
+      uidsOf(['issued', 'byOrder']),
+      uidsOf(['issued', 'plain']),
+      [],
+      uidsOf(['bobs', 'ofBob']),
+    ]);
   });
 });
 
@@ -67,7 +75,7 @@ describe('FG-9 REST: _include and _revinclude', () => {
       'folder',
       '_include=ImagingStudy:patient&_include=ImagingStudy:subject',
     );
-    expect([found.matches.length, found.included]).toEqual([5, ['Patient/ana', 'Patient/bob']]);
+    expect([found.matches.length, found.included]).toEqual([7, ['Patient/ana', 'Patient/bob']]);
   });
 
   test.each<[parameter: string, element: string]>([
@@ -115,7 +123,8 @@ describe('SM-6 SM-16 joins never leave the reach of the caller', () => {
       '_include=ImagingStudy:basedon&_include=ImagingStudy:patient&_revinclude=Observation:derived-from',
       token,
     );
-    expect(included).toEqual(['Patient/bob', 'ServiceRequest/order-of-bob']);
+    // Bob's record says that the study is his, and so does what is derived from it.
+    expect(included).toEqual(['Observation/stray', 'Patient/bob', 'ServiceRequest/order-of-bob']);
   });
 
   test.each([

@@ -7,6 +7,7 @@ import { isTimeout } from '../../../schema/outbound/unreachable.ts';
 import { incomplete, notAppliedFault, unreadable } from './fhir-server-fault.ts';
 import { FollowedPages } from './followed-pages.ts';
 import { Versions } from './history.ts';
+import { MAX_REMOTE_PAGE } from './source.ts';
 import type {
   ClinicalSource,
   HistoryPage,
@@ -115,7 +116,9 @@ export class RequestSource {
     const { offset = 0, count, cursor: from, ...rest } = search;
     // Few servers support an offset; the others would ignore it, and the answer would be wrong.
     const wanted = count + (source.local ? 0 : offset);
-    const asked = { ...rest, count: wanted, ...(source.local && offset > 0 && { offset }) };
+    // A list and a join that ask for all of a type ask the same.
+    const page = source.local ? wanted : Math.min(wanted, MAX_REMOTE_PAGE);
+    const asked = { ...rest, count: page, ...(source.local && offset > 0 && { offset }) };
     const gathered = await this.#pagesOf(type, asked, { wanted, from, keep });
     const isWhole = from === undefined && gathered.next === undefined;
     const sort = search.sort ?? '';

@@ -4,6 +4,9 @@ import type { SearchParams } from '../search/search-params.ts';
 
 export type { SearchParams } from '../search/search-params.ts';
 
+/** Resources on a page of a FHIR server. Some servers refuse larger pages, or silently return fewer resources. */
+export const MAX_REMOTE_PAGE = 1_000;
+
 /** A search after authorization: it has only known parameters. */
 export interface SourceSearch {
   params: SearchParams;

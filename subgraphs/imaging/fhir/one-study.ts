@@ -1,10 +1,11 @@
 import type { Coding, Identifier, ImagingStudy, Meta, Reference, Resource } from 'fhir/r4.js';
+import { isSameNumber } from '../../../schema/fhir/accession-types.ts';
 import { bindContained } from '../../../schema/fhir/contained.ts';
 import { DICOM_UID_SYSTEM } from '../../../schema/fhir/fhir.ts';
 import type { FirstSeenEntry } from '../cache/first-seen.ts';
 import { deepFreeze } from '../dicom/deep-freeze.ts';
 import { omitEmpty } from '../dicom/omit-empty.ts';
-import { isSameAccession, uidIn, type RecordStudy } from '../study/record/record-study.ts';
+import { uidIn, type RecordStudy } from '../study/record/record-study.ts';
 import type { Candidate } from './criterion.ts';
 
 /** One resource of the two halves of a study: what an archive has, and what the clinical record says (IA-34). */
@@ -94,7 +95,7 @@ function identifiers(
   const all = [...first, ...archive.slice(first.length), ...(own.identifier ?? [])];
   const isSame = (one: Identifier, other: Identifier) => {
     const [a, b] = [uidIn(one), uidIn(other)];
-    return a !== undefined || b !== undefined ? a === b : isSameAccession(one, other);
+    return a !== undefined || b !== undefined ? a === b : isSameNumber(one, other);
   };
   return all.filter((one, index) => !all.slice(0, index).some((earlier) => isSame(earlier, one)));
 }
@@ -133,7 +134,7 @@ function withFreeId(archive: ImagingStudy, taken: readonly Resource[] = []): Ima
 
 /** Tells whether the record names the order that the archive knows by its accession number. */
 function isNamed({ identifier }: Reference, { basedOn = [] }: ImagingStudy): boolean {
-  return basedOn.some((one) => one.identifier && identifier && isSameAccession(one.identifier, identifier));
+  return basedOn.some((one) => one.identifier && identifier && isSameNumber(one.identifier, identifier));
 }
 
 function modalitiesOf({ series = [] }: ImagingStudy): Coding[] {

@@ -1,7 +1,8 @@
 import {
   accessionOf,
   accessionText,
-  isSameAccession,
+  haveOneAccession,
+  isSameNumber,
   readAccession,
 } from '../../../schema/fhir/accession-types.ts';
 import type { StudyKeys } from '../../../schema/fhir/study-links.ts';
@@ -21,7 +22,10 @@ export interface JoinableStudy {
 
 /** Returns what a study says of itself, both halves, by which it is joined with the record (FG-9). */
 export function keysOf({ study, record, own }: JoinableStudy): KnownKeys {
-  const accessions = [...(record ? studyDocument(record).accessions : []), ...(own?.accessions ?? [])];
+  const archived = record ? studyDocument(record).accessions : [];
+  // The record may state the number of the archive without its issuer: that is no other number.
+  const more = own?.accessions.filter((one) => !archived.some((other) => isSameNumber(one, other))) ?? [];
+  const accessions = [...archived, ...more];
   return {
     id: own?.uid ?? study.id!,
     _patientId: record?.patientId ?? own?.patientId,
@@ -33,7 +37,5 @@ export function keysOf({ study, record, own }: JoinableStudy): KnownKeys {
 export function shareAccession(one: StudyKeys, other: StudyKeys): boolean {
   const numbers = (one._accessionNumbers ?? []).map(readAccession);
   const others = (other._accessionNumbers ?? []).map(readAccession);
-  return (
-    one.id !== other.id && numbers.some((number) => others.some((same) => isSameAccession(number, same)))
-  );
+  return one.id !== other.id && haveOneAccession(numbers, others);
 }

@@ -14,15 +14,13 @@ import type { FhirHttp } from './http.ts';
 import type { Asked } from './ignored.ts';
 import { countIn, ignoredBy, repeatsSearch } from './ignored.ts';
 import { judge } from './judgement.ts';
+import { MAX_REMOTE_PAGE as MAX_PAGE } from '../source.ts';
 import type { Links, Place } from './place.ts';
 import { writePlace } from './place.ts';
 import type { Searchset } from './searchset.ts';
 import { readSearchset } from './searchset.ts';
 import type { FhirServersShared } from './shared.ts';
 import { Sorting } from './sorting.ts';
-
-/** Some servers refuse larger pages, or silently return fewer resources. */
-const MAX_PAGE = 1_000;
 
 export interface PageSearchOptions {
   base: string;

@@ -69,7 +69,8 @@ const MAX_NAMED = 20;
 export function sharedAccessions(page: readonly FoundStudy[]): SearchEntry[] {
   const byNumber = new Map<string, { id: string; number: Accession }[]>();
   for (const found of page) {
-    const { id, _patientId: patientId, _accessionNumbers: numbers } = keysOf(found);
+    const { _patientId: patientId, _accessionNumbers: numbers } = keysOf(found);
+    const id = found.study.id!;
     // Of patients that nobody knows, the numbers say nothing.
     if (!patientId) continue;
     for (const number of numbers.map(readAccession)) {

@@ -1,3 +1,4 @@
+import { isSameNumber } from '../../../../schema/fhir/accession-types.ts';
 import { grantFor } from '../../../../schema/access/access.ts';
 import { Tag, text } from '../../../../schema/dicom/dicom.ts';
 import type { DecisionCache } from '../../authorization/decision-cache.ts';
@@ -11,7 +12,7 @@ import { askEach } from '../study-holders.ts';
 import type { Standing } from '../study-lookup.ts';
 import { recordFacts } from './record-facts.ts';
 import type { RecordQuestionsOptions } from './record-questions.ts';
-import { compareBest, isSameAccession, type RecordStudy } from './record-study.ts';
+import { compareBest, type RecordStudy } from './record-study.ts';
 
 export type RecordHalvesOptions = RecordQuestionsOptions &
   Omit<WithholdingOptions, 'decisions'> & {
@@ -142,7 +143,7 @@ function onlyByAccession(records: readonly StudyRecord[], own: RecordStudy): Stu
     (record) =>
       (record.patientId === undefined || record.patientId === own.patientId) &&
       studyDocument(record).accessions.some((one) =>
-        own.accessions.some((other) => isSameAccession(one, other)),
+        own.accessions.some((other) => isSameNumber(one, other)),
       ),
   );
   return found.length === 1 ? found[0] : undefined;

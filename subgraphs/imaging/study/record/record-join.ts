@@ -1,5 +1,5 @@
 import type { Access } from '../../../../schema/access/access.ts';
-import { permitting } from '../../../../schema/access/scopes.ts';
+import { permitting, requireScope } from '../../../../schema/access/scopes.ts';
 import { UID } from '../../../../schema/dicom/dicom.ts';
 import { Fault, toFault } from '../../../../schema/fault/fault.ts';
 import { isSourceFailure } from '../failover.ts';
@@ -88,6 +88,7 @@ export class RecordJoin {
 
   /** See `Imaging.joinedStudy`. */
   async study(id: string, detail?: Detail): Promise<JoinedStudy | undefined> {
+    requireScope(this.#access, 'ImagingStudy', 'r');
     const asked = this.#questions.toRead(id);
     let found = UID.test(id) ? await this.#archiveHalf(id, detail) : {};
     const own = await asked;

@@ -66,11 +66,6 @@ export function uidIn({ system, value = '' }: Identifier): string | undefined {
 /** A UID has dots (PS3.5 §9.1); an id with only digits may be any number. */
 const uidOfId = (id: string): string | undefined => (UID.test(id) && id.includes('.') ? id : undefined);
 
-/** Tells whether two accession numbers are the same; where both name a system, it is the same too. */
-export function isSameAccession(one: Identifier, other: Identifier): boolean {
-  return one.value === other.value && (!one.system || !other.system || one.system === other.system);
-}
-
 /** Orders the record's resources of one study: the first one is shown. */
 export function compareBest({ resource: a }: RecordStudy, { resource: b }: RecordStudy): number {
   const isError = ({ status }: ImagingStudy) => Number(status === 'entered-in-error');
