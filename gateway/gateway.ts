@@ -77,7 +77,7 @@ export function gatewayParts(options: PartsOptions) {
     capability: sealer.seal,
     directory: patientDirectory(records.open, outside),
     record: clinical.joins,
-    recordStudies: recordStudies(records.open),
+    recordStudies: recordStudies(records.open, clinical.mayHold),
     onContradiction: options.onContradiction,
     shared: shared.cache && shared.seen && { cache: shared.cache, seen: shared.seen },
   });

@@ -29,9 +29,11 @@ const GIVES_NONE: ReadonlySet<FaultCode> = new Set([
  * Looks up ImagingStudies in the clinical record, within the caller's rights there (IA-34). A record that is known to have
  * none is not asked.
  */
-export function recordStudies(open: (tenant: Tenant, access: Access) => StudiesRecord) {
+export function recordStudies(
+  open: (tenant: Tenant, access: Access) => StudiesRecord,
+  mayHold: (tenant: Tenant, type: string) => boolean,
+) {
   const ask = async (tenant: Tenant, access: Access, questions: readonly Params[]) => {
-    if (tenant.clinical.type === 'none') return [];
     try {
       const record = open(tenant, access);
       if (!(await record.holds('ImagingStudy'))) return [];
@@ -42,6 +44,8 @@ export function recordStudies(open: (tenant: Tenant, access: Access) => StudiesR
     }
   };
   return {
+    mayHave: (tenant: Tenant) => mayHold(tenant, 'ImagingStudy'),
+
     /** Returns the studies of these patients; of all in the caller's reach when no patients are given. */
     ofPatients: (tenant: Tenant, access: Access, patientIds?: readonly string[]) =>
       ask(

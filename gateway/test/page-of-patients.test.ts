@@ -73,7 +73,7 @@ beforeAll(async () => {
   const imaging = imagingSubgraph({
     ...{ baseUrl: 'http://localhost', dataDir: directory, now: () => Date.now() / 1000, log: log as never },
     directory: patientDirectory(clinical.open),
-    recordStudies: recordStudies(clinical.open),
+    recordStudies: recordStudies(clinical.open, clinical.subgraph.mayHold),
   });
   const sdl = (name: string) =>
     readFileSync(new URL(`../../schema/${name}.graphql`, import.meta.url), 'utf8');

@@ -67,6 +67,8 @@ export interface ClinicalSubgraph {
    * contacted yet.
    */
   open(tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation): Clinical;
+  /** Returns false for a record that is known to have no resource of the type, for any caller. */
+  mayHold(tenant: Tenant, type: string): boolean;
   /** What searches of studies ask of the record. */
   joins: ReturnType<typeof recordJoins>;
   /** FHIR REST, below `/:tenant`. */
@@ -146,6 +148,8 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
   return {
     schema: subgraphSchema(sdl, (typeDefs) => clinicalResolvers(typeDefs, new ItemSelector(expressions))),
     open,
+    mayHold: ({ clinical }, type) =>
+      clinical.type !== 'none' && (clinical.type !== 'store' || stores.mayHold(clinical.path, type)),
     joins: recordJoins(open),
     routes: fhirRoutes({
       baseUrl,

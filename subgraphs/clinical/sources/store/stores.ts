@@ -69,6 +69,11 @@ export class Stores {
     return entry.store;
   }
 
+  /** Returns false where a store that answers has no resource of the type. */
+  mayHold(path: string, type: string): boolean {
+    return this.#entries.get(path)?.store?.holds(type) ?? true;
+  }
+
   /** Loads the FHIR data at `path`, unless nothing has changed. @throws Error that names what cannot be read */
   async prepare(path: string, onProgress: (progress: LoadProgress) => void = () => {}): Promise<void> {
     const entry = this.#entry(path);

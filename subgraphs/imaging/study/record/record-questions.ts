@@ -26,6 +26,8 @@ export interface RecordAnswer {
 /** Seconds that a request waits for the record's half of its studies: the archive's half must not be late with it. */
 const RECORD_SECONDS = 10;
 
+const NONE: Promise<RecordAnswer> = Promise.resolve({ studies: [] });
+
 /** The questions of one request to the clinical record about its studies, each asked once. */
 export class RecordQuestions {
   readonly #options: RecordQuestionsOptions;
@@ -84,7 +86,7 @@ export class RecordQuestions {
     ask: (record: RecordStudies, tenant: Tenant) => Promise<readonly ImagingStudy[]>,
   ): Promise<RecordAnswer> {
     const { recordStudies: record, tenant } = this.#options;
-    if (!record) return Promise.resolve({ studies: [] });
+    if (!record?.mayHave(tenant)) return NONE;
     const known = this.#asked.get(question);
     if (known) return known;
     const asking = inTime(ask(record, tenant), RECORD_SECONDS).then(

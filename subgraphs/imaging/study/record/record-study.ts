@@ -10,6 +10,8 @@ import type { Tenant } from '../../../../schema/tenant/tenant.ts';
  * root supplies it. A record that has none, or gives none to this caller, answers with an empty list.
  */
 export interface RecordStudies {
+  /** Returns false for a record that is known to have none: it need not be asked. */
+  mayHave(tenant: Tenant): boolean;
   /** Returns the studies of these patients; of all in reach when no patients are given. */
   ofPatients(tenant: Tenant, access: Access, patientIds?: readonly string[]): Promise<ImagingStudy[]>;
   /** Returns the studies that have one of these ids, as Study Instance UID or as logical id. */
