@@ -55,10 +55,15 @@ export type RowTable = keyof typeof ROW_COLUMNS;
 /** The tables whose rows belong to a resource (`rid`). */
 export const ROW_TABLES: readonly string[] = ['resource', ...Object.keys(ROW_COLUMNS)];
 
-/** Indexes by id and type, created after the load: filling a table with indexes takes twice as long. */
+/**
+ * Indexes by which one resource and its rows are found, created after the load: filling a table with indexes takes twice as
+ * long. Without them the removal of an earlier version would look at all rows.
+ */
 export const RESOURCE_INDEXES = [
   'CREATE INDEX IF NOT EXISTS resource_id ON resource (type, id)',
   'CREATE INDEX IF NOT EXISTS resource_type ON resource (type)',
+  // Some columns of a composite are empty, so that they cannot be a key.
+  'CREATE INDEX IF NOT EXISTS composite_rid ON composite (rid, param)',
 ];
 
 /** Indexes by value. Resources with the same value are in the order of `rid`, which is the order of a sorted search. */
@@ -69,7 +74,5 @@ export const VALUE_INDEXES = [
       ([table, [first, ...others]]) =>
         `CREATE INDEX IF NOT EXISTS ${table}_value ON ${table} (${['param', first, 'rid', ...others].join(', ')})`,
     ),
-  // Some columns of a composite are empty, so that they cannot be a key.
-  'CREATE INDEX IF NOT EXISTS composite_rid ON composite (rid, param)',
   'CREATE INDEX IF NOT EXISTS composite_value ON composite (param, head_code, rid, head_system)',
 ];
