@@ -13,7 +13,7 @@ import { freePort } from '../test/setup/free-port.ts';
 import { sharedDataPresent } from '../test/setup/shared-data.ts';
 import { writePopulation } from './data/synthea-copies.ts';
 import { alternate, duration, type Figure } from './measure.ts';
-import { startWholeGateway, statusOf } from './whole-gateway.ts';
+import { startWholeGateway, statusOf, writeOpenTenant } from './whole-gateway.ts';
 
 const root = join(import.meta.dirname, '../..');
 const OBSERVATIONS = 1_000;
@@ -65,17 +65,10 @@ async function writeObservations(directory: string, records: string): Promise<vo
   const population = join(directory, 'population');
   writePopulation(population, 32);
   await mkdir(records);
-  await mkdir(join(directory, 'images'));
-  await mkdir(join(directory, 'tenants'));
+  await writeOpenTenant(directory);
   const all = await readFile(join(population, 'Observation.ndjson'), 'utf8');
   const lines = all.split('\n').slice(0, OBSERVATIONS);
   await writeFile(join(records, 'observations.ndjson'), lines.join('\n'));
-  const tenant = {
-    authorization: { type: 'mock', disableAuthzChecks: true },
-    clinical: { type: 'store', path: records },
-    images: { type: 'folder', path: join(directory, 'images'), lookup: 'all-studies-on-server' },
-  };
-  await writeFile(join(directory, 'tenants/t.json'), JSON.stringify(tenant));
 }
 
 async function startMedplum(file: string): Promise<{ base: string; stop: () => Promise<void> }> {

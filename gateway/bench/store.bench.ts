@@ -4,7 +4,7 @@
  * resources). `OLD` names a built checkout for comparison, which takes turns with this one.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,7 +12,7 @@ import { request } from 'undici';
 import { sharedDataPresent } from '../test/setup/shared-data.ts';
 import { alternate, duration, median, type Figure } from './measure.ts';
 import { policyRate } from './policy-pages.ts';
-import { startWholeGateway, statusOf, type WholeGateway } from './whole-gateway.ts';
+import { startWholeGateway, statusOf, writeOpenTenant, type WholeGateway } from './whole-gateway.ts';
 import { writePopulation, type Population } from './data/synthea-copies.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -38,7 +38,7 @@ export async function bench(): Promise<Figure[]> {
   try {
     execFileSync(process.execPath, [join(root, 'gateway/build.mjs')], { stdio: 'inherit' });
     const population = writePopulation(join(directory, 'records'), PATIENTS);
-    await writeTenant(directory);
+    await writeOpenTenant(directory);
     const { OLD } = process.env;
     const old = OLD ? await start(OLD, directory, 'old') : undefined;
     if (old) servers.push(old);
@@ -60,17 +60,6 @@ export async function bench(): Promise<Figure[]> {
     await Promise.all(servers.map((server) => server.stop()));
     await rm(directory, { recursive: true, force: true });
   }
-}
-
-async function writeTenant(directory: string): Promise<void> {
-  await mkdir(join(directory, 'tenants'));
-  await mkdir(join(directory, 'images'));
-  const tenant = {
-    authorization: { type: 'mock', disableAuthzChecks: true },
-    clinical: { type: 'store', path: join(directory, 'records') },
-    images: { type: 'folder', path: join(directory, 'images'), lookup: 'all-studies-on-server' },
-  };
-  await writeFile(join(directory, 'tenants/t.json'), JSON.stringify(tenant));
 }
 
 /** @param name of its data; it is ready when it answers a search, even with a refusal */

@@ -1,5 +1,5 @@
 /** The whole gateway, built, in a process of its own, as `npm start` runs it. */
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { startChild } from '../test/setup/child.ts';
@@ -54,6 +54,18 @@ export async function startWholeGateway(options: {
     },
     stop: () => child.end(),
   };
+}
+
+/** Writes a tenant `t`, open to everybody, over the FHIR data in `records` and the empty folder `images`. */
+export async function writeOpenTenant(directory: string): Promise<void> {
+  await mkdir(join(directory, 'tenants'));
+  await mkdir(join(directory, 'images'));
+  const tenant = {
+    authorization: { type: 'mock', disableAuthzChecks: true },
+    clinical: { type: 'store', path: join(directory, 'records') },
+    images: { type: 'folder', path: join(directory, 'images'), lookup: 'all-studies-on-server' },
+  };
+  await writeFile(join(directory, 'tenants/t.json'), JSON.stringify(tenant));
 }
 
 /** Options of Node for the gateways, such as `--cpu-prof` to profile them. */

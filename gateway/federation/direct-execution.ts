@@ -79,7 +79,7 @@ export function directExecution(
     }
     const written = [
       ...inOrder(errors, owners).map(([error, service]) => formatted(error, service, scope)),
-      // Only images are given in part.
+      // A fault that does not name its service is of the images: of the record only whole fields fail.
       ...partial.map((error) => formatted(error, 'imaging', scope)),
     ].map((error) => formatError(error, error));
     return { ...(written.length > 0 && { errors: written }), data };

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { request } from 'undici';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { startChild, type Child } from './setup/child.ts';
+import { writeOpenTenant } from '../bench/whole-gateway.ts';
 import { freePort } from './setup/free-port.ts';
 
 const program = join(import.meta.dirname, '../../dist/gateway/main.js');
@@ -17,14 +18,7 @@ let running: Child | undefined;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'record-loading-'));
   await mkdir(join(directory, 'records'));
-  await mkdir(join(directory, 'tenants'));
-  await mkdir(join(directory, 'images'));
-  const tenant = {
-    authorization: { type: 'mock', disableAuthzChecks: true },
-    clinical: { type: 'store', path: join(directory, 'records') },
-    images: { type: 'folder', path: join(directory, 'images'), lookup: 'all-studies-on-server' },
-  };
-  await writeFile(join(directory, 'tenants/t.json'), JSON.stringify(tenant));
+  await writeOpenTenant(directory);
 });
 afterEach(async () => {
   await running?.end('SIGKILL');

@@ -17,6 +17,11 @@ export type DicomJson = Record<string, DicomElement>;
  */
 export const UID = /^(?=\.*[0-9])[0-9.]{1,64}$/;
 
+/** Returns true for a UID with dots, as PS3.5 §9.1 wants them: an id that has only digits may be any number. */
+export function isDottedUid(id: string): boolean {
+  return UID.test(id) && id.includes('.');
+}
+
 /** Media types of DICOMweb, PS3.18 §8.7.3. */
 export const DICOM_JSON = 'application/dicom+json';
 export const DICOM = 'application/dicom';

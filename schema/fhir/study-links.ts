@@ -6,7 +6,7 @@ import { haveOneAccession, readAccession } from './accession-types.ts';
  */
 
 /**
- * What a resource of the record says of its studies, as the clinical subgraph passes it on. Null members: none. The names
+ * The links of a resource of the record to its studies, as the clinical subgraph passes them on. Null members: none. The names
  * are those of fields of the graph that no client sees.
  */
 export interface StudyLinks {
@@ -18,7 +18,7 @@ export interface StudyLinks {
   _studyUids?: readonly string[] | null | undefined;
 }
 
-/** What a study says of itself, as the imaging subgraph passes it on. */
+/** The keys of a study, as the imaging subgraph passes them on. */
 export interface StudyKeys {
   /** Study Instance UID. */
   id: string;

@@ -1,6 +1,6 @@
-import type { GraphQLFieldResolver } from 'graphql';
-import { GraphQLError } from 'graphql';
-import { faultExtensions, toFault } from '../fault/fault.ts';
+import type { GraphQLFieldResolver, GraphQLResolveInfo } from 'graphql';
+import { GraphQLError, responsePathAsArray } from 'graphql';
+import { faultExtensions, toFault, type Fault } from '../fault/fault.ts';
 
 /**
  * Converts anything thrown to a GraphQL error. Its `extensions` say the same as the other APIs (FG-10, SM-12).
@@ -11,6 +11,21 @@ export function toGraphqlError(error: unknown, path?: readonly (string | number)
   const fault = toFault(error);
   const extensions = faultExtensions(fault);
   return new GraphQLError(fault.message, { originalError: fault, extensions, ...(path && { path }) });
+}
+
+/** The context of an execution that collects the errors of fields that are given only in part (DW-18). */
+export interface PartialContext {
+  /** The executor adds them to the answer; undefined where nobody does. */
+  partial?: GraphQLError[];
+}
+
+/** Reports the faults of the parts that are missing in a field. */
+export function reportPartial(
+  { partial }: PartialContext,
+  { path }: Pick<GraphQLResolveInfo, 'path'>,
+  faults: readonly Fault[],
+): void {
+  partial?.push(...faults.map((fault) => toGraphqlError(fault, responsePathAsArray(path))));
 }
 
 /** Wraps a resolver: its faults, thrown or rejected, become GraphQL errors. */

@@ -17,7 +17,7 @@ export interface IdleThreadsOptions {
   queue: number;
   /** Milliseconds that a task may take, waiting included. Its thread is ended then. */
   timeout: number;
-  /** What a caller is told when too many tasks wait, when a task takes too long, and when it fails. */
+  /** Messages for the caller: too many tasks wait, a task takes too long, a task fails. */
   messages: { tooMany: string; tooLong: string; failed: string };
   /** The service in these faults. */
   service?: FaultDetails['service'];

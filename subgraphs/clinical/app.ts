@@ -69,7 +69,7 @@ export interface ClinicalSubgraph {
   open(tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation): Clinical;
   /** Returns false for a record that is known to have no resource of the type, for any caller. */
   mayHold(tenant: Tenant, type: string): boolean;
-  /** What searches of studies ask of the record. */
+  /** The questions of searches for studies to the record. */
   joins: ReturnType<typeof recordJoins>;
   /** FHIR REST, below `/:tenant`. */
   routes: FastifyPluginAsync;

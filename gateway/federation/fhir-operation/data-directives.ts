@@ -10,7 +10,7 @@ import type {
 import { getNamedType, isAbstractType, isInterfaceType, isLeafType, isObjectType, Kind } from 'graphql';
 import { Fault } from '../../../schema/fault/fault.ts';
 
-/** What the data flattening directives of a field say (FHIR R4 §3.2.0.6, "Data Flattening Directives"; FG-26). */
+/** The data flattening directives of a field (FHIR R4 §3.2.0.6, "Data Flattening Directives"; FG-26). */
 export interface DataDirectives {
   flatten: boolean;
   first: boolean;

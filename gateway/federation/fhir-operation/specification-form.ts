@@ -39,7 +39,7 @@ const MOST_STEPS = 50_000;
  * - Several `resource(type: …)` of one reference become one `resource` with a fragment for each type.
  * - Bare words as text, `Patient(id: example)` and `_id: [1, example]`, become strings.
  *
- * What does not fit any type is left for validation to refuse.
+ * A field that fits no type stays, and validation refuses it.
  * @returns the same document when there is nothing to rewrite
  * @throws Fault `invalid_request` when it would take too long, or become too many fragments
  */

@@ -1,5 +1,5 @@
 import { parse, visit, type DocumentNode, type FieldNode, type ValueNode } from 'graphql';
-import { UID } from '../../../schema/dicom/dicom.ts';
+import { isDottedUid } from '../../../schema/dicom/dicom.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import { compartmentNamed, resourceOf, studyNamed, type AskedRequest } from '../../../schema/http/served.ts';
 import { DEFAULT_LIMITS } from '../../http/limits.ts';
@@ -72,7 +72,7 @@ function parametersOf(body: unknown): [name: string, value: string][] {
 export function namedStudies(request: AskedRequest, graphql = namedInGraphql(request)): string[] {
   const named = studyNamed(request)?.replace(/^studies\/([^/?]*).*$/s, '$1');
   return [...new Set([named, ...graphql.values])]
-    .filter((uid): uid is string => uid !== undefined && UID.test(uid) && uid.includes('.'))
+    .filter((uid): uid is string => uid !== undefined && isDottedUid(uid))
     .slice(0, MOST);
 }
 

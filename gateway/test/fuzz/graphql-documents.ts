@@ -57,7 +57,7 @@ const DIRECTIVES = [
   // Of FHIR: known at $graphql only.
   ...['@flatten', '@flatten', '@first', '@singleton', '@slice(path: "$index")', '@slice(path: "id")'],
 ];
-/** What only $graphql takes: fields of any resource, some of them of one type. */
+/** Selections that only $graphql takes: fields of any resource, some of them of one type. */
 const LOOSE = ['id', 'status', 'active', 'name { family }', 'code { text }', 'subject { resource { id } }'];
 
 const schemaFile = join(import.meta.dirname, '../../../schema/api.graphql');

@@ -67,7 +67,7 @@ function study(id: string, { patient = 'p', uid, accession, ...more }: Said): Im
   };
 }
 
-/** What the record says of the study `both`. */
+/** The record's resource of the study `both`. */
 export const SAID = {
   reasonCode: [{ text: 'a cough' }],
   note: [{ text: 'was late' }],

@@ -18,7 +18,7 @@ function code(tag: number, written: string): Element {
   return { tag, vr: 'SQ', value: [item] };
 }
 
-/** What an item has besides its value. */
+/** The parts of an item besides its value. */
 interface More {
   /** Default `CONTAINS`. */
   as?: string;

@@ -26,7 +26,7 @@ interface RecordSearch {
   results: Results;
   /** `_include` and `_revinclude` as they were sent. */
   includes: Parameters;
-  /** What was left out, each as the fault that strict handling gives. */
+  /** The parameters that were left out, each as the fault that strict handling gives. */
   ignored: readonly Fault[];
 }
 

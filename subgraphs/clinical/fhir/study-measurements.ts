@@ -1,5 +1,5 @@
 import type { Observation } from 'fhir/r4.js';
-import { UID } from '../../../schema/dicom/dicom.ts';
+import { isDottedUid } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { encodeCursor } from '../../../schema/fhir/search/paging.ts';
 import { leaveOut } from '../../../schema/fhir/search/search-request.ts';
@@ -128,8 +128,8 @@ function studiesNamed(params: SearchParams, base: string): string[] {
       trimmedAlternatives(value).flatMap((one) => {
         const [, type, id = ''] = /^(ImagingStudy\/)?(.*)$/.exec(one) ?? [];
         const isStudy = type !== undefined || name.endsWith(':ImagingStudy');
-        // A UID has dots (PS3.5 §9.1); another id is that of the record.
-        return isStudy && UID.test(id) && id.includes('.') ? [id] : [];
+        // Another id is that of the record.
+        return isStudy && isDottedUid(id) ? [id] : [];
       }),
     );
   const studies = [...new Set(named)];

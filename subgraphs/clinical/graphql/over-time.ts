@@ -1,18 +1,13 @@
 import type { Patient } from 'fhir/r4.js';
-import { responsePathAsArray, type GraphQLError, type GraphQLResolveInfo } from 'graphql';
+import type { GraphQLResolveInfo } from 'graphql';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { faultsAsErrors, toGraphqlError } from '../../../schema/graphql/graphql-fault.ts';
+import { faultsAsErrors, reportPartial } from '../../../schema/graphql/graphql-fault.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { timelinePage, type Missing } from '../timeline/timeline.ts';
 import { trendEvents } from '../trend/events.ts';
 import { trendSeries } from '../trend/trend.ts';
 import type { ClinicalContext, Fields, Resolver } from './resolver.ts';
-
-/** The context of an execution, with the errors of answers that are given in part; the executor adds them. */
-interface PartialContext extends ClinicalContext {
-  partial?: GraphQLError[];
-}
 
 interface TimelineArguments {
   types?: string[] | null;
@@ -30,14 +25,14 @@ interface TrendArguments {
   unit?: string | null;
 }
 
-/** What `Trend.events` needs of its parent. */
+/** The parent of `Trend.events`. */
 interface TrendParent {
   patientId: string;
   from: string | undefined;
   to: string | undefined;
 }
 
-/** Returns the resolvers of what a patient's record says over time (FG-17, FG-19). */
+/** Returns the resolvers of timelines and trends (FG-17, FG-19). */
 export function overTime(): Record<string, Fields> {
   return {
     Patient: {
@@ -75,14 +70,14 @@ export function overTime(): Record<string, Fields> {
   };
 }
 
-/** What a resolver gets besides its parent and arguments. */
+/** The other arguments of a resolver. */
 interface Request {
-  context: PartialContext;
+  context: ClinicalContext;
   info: GraphQLResolveInfo;
 }
 
 function field<Source, Args>(resolve: (source: Source, args: Args, request: Request) => unknown): Resolver {
-  return faultsAsErrors<Source, PartialContext, Args>((...[source, args, context, info]) =>
+  return faultsAsErrors<Source, ClinicalContext, Args>((...[source, args, context, info]) =>
     resolve(source, args, { context, info }),
   ) as unknown as Resolver;
 }
@@ -106,11 +101,11 @@ function requireFewPatients(clinical: Clinical, id: string): void {
 }
 
 /** Adds an error for each type that is missing. */
-function report(missing: readonly Missing[], { context: { partial }, info: { path } }: Request): void {
-  for (const { type, fault } of missing) {
+function report(missing: readonly Missing[], { context, info }: Request): void {
+  const faults = missing.map(({ type, fault }) => {
     const message = `Not all ${type} resources are in this answer: ${fault.message}`;
     const service = type === 'ImagingStudy' ? 'imaging' : 'clinical';
-    const error = new Fault(fault.code, message, { service, ...fault.details });
-    partial?.push(toGraphqlError(error, responsePathAsArray(path)));
-  }
+    return new Fault(fault.code, message, { service, ...fault.details });
+  });
+  reportPartial(context, info, faults);
 }

@@ -1,6 +1,6 @@
 import type { GraphQLFieldResolver } from 'graphql';
 import type { RequestContext } from '../../../schema/graphql/datatype-resolvers.ts';
-import { faultsAsErrors } from '../../../schema/graphql/graphql-fault.ts';
+import { faultsAsErrors, type PartialContext } from '../../../schema/graphql/graphql-fault.ts';
 import type { Args } from '../../../schema/fhir/search/search-arguments.ts';
 import { selects } from '../../../schema/graphql/selects.ts';
 import type { Clinical } from '../record/clinical.ts';
@@ -9,7 +9,7 @@ import type { Search } from '../record/search.ts';
 import { searchOf } from './search-arguments.ts';
 
 /** The GraphQL context of one request. */
-export interface ClinicalContext extends RequestContext {
+export interface ClinicalContext extends RequestContext, PartialContext {
   clinical: Clinical;
 }
 

@@ -1,19 +1,13 @@
 import type { DiagnosticReport } from 'fhir/r4.js';
-import { responsePathAsArray, type GraphQLError } from 'graphql';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import type { Args } from '../../../schema/fhir/search/search-arguments.ts';
-import { faultsAsErrors, toGraphqlError } from '../../../schema/graphql/graphql-fault.ts';
+import { faultsAsErrors, reportPartial } from '../../../schema/graphql/graphql-fault.ts';
 import { measurementsOf } from '../joins/measurements.ts';
 import { priorReports, type PriorReportsArguments } from '../joins/prior-reports.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { pageSize, requireListable } from '../record/limits.ts';
 import type { ClinicalContext, Fields, Resolver } from './resolver.ts';
 import { searchOf } from './search-arguments.ts';
-
-/** The context of an execution, to which errors of a partial answer are added (DW-18). */
-interface PartialContext extends ClinicalContext {
-  partial?: GraphQLError[];
-}
 
 /** A list, and the faults of what is missing in it. */
 interface PartialList {
@@ -25,11 +19,10 @@ interface PartialList {
 function partialList<Source, A>(
   resolve: (source: Source, args: A, clinical: Clinical) => Promise<PartialList>,
 ): Resolver {
-  return faultsAsErrors<Source, PartialContext, A>(async (...[source, args, context, info]) => {
+  return faultsAsErrors<Source, ClinicalContext, A>(async (...[source, args, context, info]) => {
     const { list, failed } = await resolve(source, args, context.clinical);
     if (list.length === 0 && failed.length > 0) throw failed[0]!;
-    const path = responsePathAsArray(info.path);
-    context.partial?.push(...failed.map((fault) => toGraphqlError(fault, path)));
+    reportPartial(context, info, failed);
     return list;
   }) as unknown as Resolver;
 }

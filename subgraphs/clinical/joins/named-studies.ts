@@ -1,5 +1,5 @@
 import type { Coding, Extension, Identifier, Reference, Resource } from 'fhir/r4.js';
-import { UID } from '../../../schema/dicom/dicom.ts';
+import { isDottedUid } from '../../../schema/dicom/dicom.ts';
 import { DICOM_UID_SYSTEM, parseReference, uidFromToken } from '../../../schema/fhir/fhir.ts';
 
 /** UIDs that an element names. */
@@ -81,9 +81,7 @@ export function uidsInReference({ reference, identifier, type }: Reference, isSt
       : { studies: [], objects: bare };
   }
   const target = parseReference(reference);
-  // A UID has dots (PS3.5 §9.1); an id with only digits may be that of any server.
-  const isUid = target?.type === 'ImagingStudy' && UID.test(target.id) && target.id.includes('.');
-  if (isUid) return { studies: [target.id], objects: [] };
+  if (target?.type === 'ImagingStudy' && isDottedUid(target.id)) return { studies: [target.id], objects: [] };
   const [, studyUid] = /\/studies\/([0-9.]{1,64})(?:$|[/?#])/.exec(reference ?? '') ?? [];
   return studyUid === undefined ? NONE : { studies: [studyUid], objects: [] };
 }

@@ -1,5 +1,5 @@
 import type { Reference, Resource } from 'fhir/r4.js';
-import { UID } from '../../../schema/dicom/dicom.ts';
+import { isDottedUid } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { accessionOf, accessionsOf, accessionText } from '../../../schema/fhir/accession-types.ts';
 import type { StudyLinks } from '../../../schema/fhir/study-links.ts';
@@ -153,7 +153,7 @@ async function follow(
   const target = await walk.clinical.target(reference);
   if (!target || !lead.to.includes(target.type)) return;
   // Its id is the UID of the study, and says all.
-  if (target.type === 'ImagingStudy' && UID.test(target.id) && target.id.includes('.')) return;
+  if (target.type === 'ImagingStudy' && isDottedUid(target.id)) return;
   const name = `${target.type}/${target.id}`;
   if (walk.seen.has(name)) return;
   if (++walk.followed > MAX_FOLLOWED) {

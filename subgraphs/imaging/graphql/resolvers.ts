@@ -1,6 +1,5 @@
 import type { ImagingStudy, Reference } from 'fhir/r4.js';
 import {
-  responsePathAsArray,
   type DocumentNode,
   type GraphQLError,
   type GraphQLFieldResolver,
@@ -19,7 +18,7 @@ import { Derivation } from '../../../schema/process/derivation.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { decodeCursor, encodeCursor, mapNeighbours, neighbours } from '../../../schema/fhir/search/paging.ts';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
-import { faultsAsErrors, toGraphqlError } from '../../../schema/graphql/graphql-fault.ts';
+import { faultsAsErrors, reportPartial } from '../../../schema/graphql/graphql-fault.ts';
 import { searchArguments, type Args } from '../../../schema/fhir/search/search-arguments.ts';
 import type { Parameter } from '../../../schema/fhir/search/search-request.ts';
 import { joinedTypes } from '../../../schema/fhir/joined-types.ts';
@@ -84,10 +83,7 @@ export function imagingResolvers(
     resolve: (source: Source, args: A, facts: Facts, report: Report) => unknown,
   ): Resolver =>
     faultsAsErrors<Source, ImagingContext, A>((source, args, context, info) =>
-      resolve(source, args, factsOf(context), (failed) => {
-        for (const fault of failed)
-          context.partial.push(toGraphqlError(fault, responsePathAsArray(info.path)));
-      }),
+      resolve(source, args, factsOf(context), (failed) => reportPartial(context, info, failed)),
     ) as unknown as Resolver;
   /** Makes the resolver of a list of which a part may be missing. */
   const partial = <Source, A = Args>(

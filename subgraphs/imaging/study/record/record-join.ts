@@ -1,6 +1,6 @@
 import type { Access } from '../../../../schema/access/access.ts';
 import { permitting, requireScope } from '../../../../schema/access/scopes.ts';
-import { UID } from '../../../../schema/dicom/dicom.ts';
+import { isDottedUid, UID } from '../../../../schema/dicom/dicom.ts';
 import { Fault, toFault } from '../../../../schema/fault/fault.ts';
 import { isSourceFailure } from '../failover.ts';
 import { askEach } from '../study-holders.ts';
@@ -157,8 +157,6 @@ const withHalf = (record: StudyRecord, own: RecordStudy | undefined): JoinedStud
   record,
   ...(own && { own }),
 });
-
-const isDottedUid = (id: string): boolean => UID.test(id) && id.includes('.');
 
 function settled<T>(work: () => Promise<T>): Promise<T | Fault> {
   return work().catch((error: unknown) => toFault(error));

@@ -1,6 +1,6 @@
 import type { Identifier, ImagingStudy } from 'fhir/r4.js';
 import type { Access } from '../../../../schema/access/access.ts';
-import { UID } from '../../../../schema/dicom/dicom.ts';
+import { isDottedUid, UID } from '../../../../schema/dicom/dicom.ts';
 import { ACCESSION_TYPES } from '../../../../schema/fhir/accession-types.ts';
 import { DICOM_UID_SYSTEM, hasIdentifierType, uidFromToken } from '../../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
@@ -44,7 +44,8 @@ export function recordStudy(resource: ImagingStudy): RecordStudy | undefined {
   const [, patientId] =
     /^Patient\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/[^/]+)?$/.exec(subject?.reference ?? '') ?? [];
   if (recordId === undefined || patientId === undefined) return undefined;
-  const uid = identifier.map(uidIn).find((one) => one !== undefined) ?? uidOfId(recordId);
+  const uid =
+    identifier.map(uidIn).find((one) => one !== undefined) ?? (isDottedUid(recordId) ? recordId : undefined);
   const accessions = identifier.filter(
     (one) => one.value && ACCESSION_TYPES.some((type) => hasIdentifierType(one, type)),
   );
@@ -64,9 +65,6 @@ export function uidIn({ system, value = '' }: Identifier): string | undefined {
   const uid = uidFromToken(value);
   return states && UID.test(uid) ? uid : undefined;
 }
-
-/** A UID has dots (PS3.5 §9.1); an id with only digits may be any number. */
-const uidOfId = (id: string): string | undefined => (UID.test(id) && id.includes('.') ? id : undefined);
 
 /** Orders the record's resources of one study: the first one is shown. */
 export function compareBest({ resource: a }: RecordStudy, { resource: b }: RecordStudy): number {
