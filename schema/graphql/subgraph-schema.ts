@@ -5,7 +5,7 @@ import type { DocumentNode, GraphQLSchema } from 'graphql';
 import { buildASTSchema, concatAST, Kind, parse } from 'graphql';
 import { chargeLists } from './answer-budget.ts';
 import { strictScalars } from './fhir-scalars.ts';
-import { withoutAst } from './without-ast.ts';
+import { compact } from './compact.ts';
 
 type Resolvers = NonNullable<GraphQLSchemaModule['resolvers']>;
 
@@ -34,7 +34,7 @@ export function subgraphSchema(
   addResolversToSchema(schema, resolversOf(typeDefs) as Resolvers);
   strictScalars(schema);
   chargeLists(schema);
-  return withoutAst(schema);
+  return compact(schema);
 }
 
 /** Returns the fields that the subgraph specification of Apollo Federation adds to every subgraph with entities. */

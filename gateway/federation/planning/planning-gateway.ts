@@ -2,7 +2,7 @@ import type { ServiceMap } from '@apollo/gateway';
 import type { ApolloServerOptionsWithGateway, BaseContext } from '@apollo/server';
 import { buildASTSchema, getVariableValues, parse, type GraphQLSchema } from 'graphql';
 import { setImmediate } from 'node:timers/promises';
-import { withoutAst } from '../../../schema/graphql/without-ast.ts';
+import { compact } from '../../../schema/graphql/compact.ts';
 import { Planner, type SchemaTexts } from './planner.ts';
 import type { Executor, PlannedExecution } from './planned-execution.ts';
 
@@ -27,7 +27,7 @@ export class PlanningGateway implements Gateway {
     this.#services = services;
     this.#planner = new Planner(texts);
     const api = parse(texts.apiSdl, { noLocation: true });
-    this.#schema = withoutAst(buildASTSchema(api, { assumeValid: true, assumeValidSDL: true }));
+    this.#schema = compact(buildASTSchema(api, { assumeValid: true, assumeValidSDL: true }));
   }
 
   /** The API schema. */

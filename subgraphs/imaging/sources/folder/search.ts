@@ -115,7 +115,8 @@ export class IndexSearch {
       ORDER BY ${order} LIMIT ? OFFSET ?`;
     const values = conditions.flatMap((condition) => condition.values);
     const rows = this.#all(sql, [...values, query.limit ?? -1, query.offset ?? 0]) as Row[];
-    return rows.map((row) => datasetOf(row, query));
+    const parts = { study: parsing(), series: parsing() };
+    return rows.map((row) => datasetOf(row, query, parts));
   }
 
   /**
@@ -195,9 +196,24 @@ function patients(ids: readonly { value: string; issuer?: string }[]): Condition
   };
 }
 
-function datasetOf(row: Row, query: SourceQuery): DicomJson {
-  const study = JSON.parse(row.study) as DicomJson;
-  const series = JSON.parse(row.series ?? '{}') as DicomJson;
+const AVAILABILITY = Object.freeze({ vr: 'CS', Value: ['ONLINE'] });
+
+/** Parses texts. Rows of one study or series follow each other, and share the elements of the same text. */
+function parsing(): (text: string) => DicomJson {
+  let last: { text: string; parsed: DicomJson } | undefined;
+  return (text) => {
+    if (last?.text !== text) last = { text, parsed: JSON.parse(text) as DicomJson };
+    return { ...last.parsed };
+  };
+}
+
+function datasetOf(
+  row: Row,
+  query: SourceQuery,
+  parts: { study(text: string): DicomJson; series(text: string): DicomJson },
+): DicomJson {
+  const study = parts.study(row.study);
+  const series = parts.series(row.series ?? '{}');
   const instance = JSON.parse(row.instance ?? '{}') as DicomJson;
   if (row.modalities) study[Tag.ModalitiesInStudy] = { vr: 'CS', Value: row.modalities.split('\\') };
   count(study, Tag.NumberOfStudyRelatedSeries, row.seriesOfStudy);
@@ -215,7 +231,7 @@ function datasetOf(row: Row, query: SourceQuery): DicomJson {
     ...(whole.study ? study : pick(study, wanted)),
     ...(whole.series ? series : pick(series, wanted)),
     ...instance,
-    [Tag.InstanceAvailability]: { vr: 'CS', Value: ['ONLINE'] },
+    [Tag.InstanceAvailability]: AVAILABILITY,
   };
   return Object.fromEntries(Object.entries(result).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
