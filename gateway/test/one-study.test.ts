@@ -63,6 +63,17 @@ test.each<[id: string, shown: string | undefined, token?: string]>([
   expect(found && shown(found)).toBe(expected);
 });
 
+test.each([
+  ['Rboth', 'available with images'],
+  ['Rbare', 'available'],
+  ['only-registered', 'registered'],
+  ['Rof-q', undefined],
+  ['nothing', undefined],
+])('IA-8 IA-34 a client of Backend Services reads %s as %s', async (id, expected) => {
+  const found = await world.read('backend', id, 'backend');
+  expect(found && shown(found)).toBe(expected);
+});
+
 describe('IA-34 lists', () => {
   const OF_P = {
     ...{ [uidOf('both')]: 'available with images', [uidOf('archived')]: 'available with images' },

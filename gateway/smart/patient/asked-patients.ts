@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isDottedUid } from '../../../schema/dicom/dicom.ts';
 import type { Access, PatientGrant, PatientIdentity } from '../../../schema/access/access.ts';
 import { grantFor } from '../../../schema/access/access.ts';
 import { RefusalDelay } from '../../../schema/process/refusal-delay.ts';
@@ -23,6 +24,7 @@ const MOST_OWNERS = 5;
 /** Patients and studies that a request names. */
 export interface Named {
   patients: readonly string[];
+  /** UIDs, and logical ids of ImagingStudies that are read. */
   studies: readonly string[];
   /** False for a request that reads nothing: its GraphQL document is not known or has errors, or it is a batch. */
   runs: boolean;
@@ -43,12 +45,27 @@ export type LookupOf = (tenant: Tenant, config: ExternalConfig) => RecordLookup 
 export type StudyOwner = (tenant: Tenant, studyUid: string) => Promise<string | undefined>;
 
 /**
+ * Returns the logical id of the patient whom an ImagingStudy of the record names; undefined when there is no such study, or
+ * the record does not give it for this token. It must not reach the caller.
+ */
+export type StudySubject = (tenant: Tenant, access: Access, id: string) => Promise<string | undefined>;
+
+/** Who says whose a study is. */
+export interface StudyOwners {
+  /** By Study Instance UID; undefined where no images are asked. */
+  ofImages?: StudyOwner | undefined;
+  /** By logical id; undefined where no record is asked. */
+  ofRecord?: StudySubject | undefined;
+}
+
+/**
  * Lets a `user/` token reach the patients that a request names, if the EHR lets the caller read `Patient/{id}` with that
  * token. The patient in the token's context stays in reach with all its scopes; for other patients only the `user/` scopes
  * count (IA-9). The same applies to servers that name no patient for their tokens (SM-11).
  *
  * For a study that is named only by its UID, the EHR is asked with that token for the patient whose identifier the study
- * states. The imaging core then decides, as for any caller, whether it is that patient's study.
+ * states; for one that is named by its logical id in the record, for the patient who is its subject there (IA-34). The imaging
+ * core then decides, as for any caller, whether it is that patient's study.
  *
  * The returned function gives the Access for this request, unchanged for all other tokens. It has no patient when only
  * studies are named and the EHR shows none of their patients: these studies then count as absent (IA-7).
@@ -57,7 +74,7 @@ export type StudyOwner = (tenant: Tenant, studyUid: string) => Promise<string | 
 export function askedPatients(
   outside: UpstreamDeps,
   lookupOf: LookupOf,
-  studyOwner?: StudyOwner,
+  { ofImages, ofRecord }: StudyOwners = {},
 ): AskedPatients {
   const owners = expiringCache<{ patients: PatientGrant[] }>(10_000, outside.now);
   const refusalDelay = new RefusalDelay();
@@ -85,22 +102,40 @@ export function askedPatients(
     return identity ? [{ id, identity }] : [];
   };
 
+  /** Returns the search for the patient whose identifier a study states, and the patients of an answer. */
+  const byImages = async (ask: StudyOwner, tenant: Tenant, studyUid: string) => {
+    const mrn = await ask(tenant, studyUid);
+    // R4 §3.1.1.5: these characters are escaped by a backslash.
+    const identifier = encodeURIComponent((mrn ?? studyUid).replace(/[\\,|$]/g, '\\$&'));
+    const found = (json: Record<string, unknown>) => (mrn ? recordsIn(json) : []);
+    return { path: `Patient?identifier=${identifier}`, found };
+  };
+
+  /** Returns the read of the subject of a study of the record, and the patients of an answer. */
+  const byRecord = async (ask: StudySubject, tenant: Tenant, access: Access, id: string) => {
+    const patientId = await ask(tenant, access, id);
+    const found = (json: Record<string, unknown>) =>
+      (patientId === undefined ? undefined : patientRecord(json, patientId)) ?? [];
+    return { path: `Patient/${patientId ?? id}`, found };
+  };
+
   /**
-   * Returns the patients whom the EHR shows to this token for the identifier that a study states. For a study that does not
-   * exist the EHR is asked too, by an identifier that no patient has, and every answer is remembered equally long: neither
-   * the question nor the time reveals whether the study exists (IA-7).
+   * Returns the patients whom the EHR shows to this token as owners of a study. For a study that does not exist the EHR is
+   * asked too, for a patient who does not exist, and every answer is remembered equally long: neither the question nor the
+   * time reveals whether the study exists (IA-7).
    */
-  const ownersOf = async (tenant: Tenant, config: ExternalConfig, studyUid: string, token: string) => {
-    if (!studyOwner) return [];
-    const key = createHash('sha256').update(`${tenant.key}\0${studyUid}\0${token}`).digest('base64url');
+  const ownersOf = async (tenant: Tenant, config: ExternalConfig, access: Access, study: string) => {
+    const { clinicalToken: token = '' } = access;
+    const question = isDottedUid(study)
+      ? ofImages && (() => byImages(ofImages, tenant, study))
+      : ofRecord && (() => byRecord(ofRecord, tenant, access, study));
+    if (!question) return [];
+    const key = createHash('sha256').update(`${tenant.key}\0${study}\0${token}`).digest('base64url');
     const asked = async () => {
-      const mrn = await studyOwner(tenant, studyUid);
-      // R4 §3.1.1.5: these characters are escaped by a backslash.
-      const identifier = encodeURIComponent((mrn ?? studyUid).replace(/[\\,|$]/g, '\\$&'));
+      const { path, found } = await question();
       const headers = { authorization: `Bearer ${token}` };
-      const url = `${config.fhirBaseUrl}/Patient?identifier=${identifier}`;
-      const { status, json } = await call(outside, tenant, url, { headers });
-      const records = mrn && status === 200 ? recordsIn(json) : [];
+      const { status, json } = await call(outside, tenant, `${config.fhirBaseUrl}/${path}`, { headers });
+      const records = status === 200 ? [found(json)].flat() : [];
       const patients = await Promise.all(
         records.map(async (one) => ({ id: one.id, identity: await resolve(tenant, config, one) })),
       );
@@ -126,7 +161,7 @@ export function askedPatients(
       throw error;
     };
     const ofStudies = await Promise.all(
-      asked.studies.map((uid) => ownersOf(tenant, config, uid, token).catch(unlessDown)),
+      asked.studies.map((study) => ownersOf(tenant, config, access, study).catch(unlessDown)),
     );
     const others = asked.patients.filter((id) => !grantFor(access, id));
     const found = await Promise.all(others.map((id) => read(tenant, config, id, token).catch(unlessDown)));
@@ -134,7 +169,7 @@ export function askedPatients(
     const more = [...once.values()].filter(({ id }) => !grantFor(access, id));
     if (more.length > 0) return { ...access, permissions: open, patients: [...patients, ...more] };
     if (patients.length > 0) return access;
-    // In a GraphQL document a UID may be in the place of a patient id. Reading it as a UID reveals no more (IA-7).
+    // In a GraphQL document a study may be in the place of a patient id. Reading it as a study reveals no more (IA-7).
     const patientsAlone = asked.patients.filter((id) => !asked.studies.includes(id));
     if (asked.studies.length > 0 && patientsAlone.length === 0) return { ...access, permissions: open };
     throw new Fault(
