@@ -1,10 +1,7 @@
 import { createHash } from 'node:crypto';
-import { isDottedUid } from '../../../schema/dicom/dicom.ts';
 import type { Access, PatientGrant, PatientIdentity } from '../../../schema/access/access.ts';
 import { grantFor } from '../../../schema/access/access.ts';
-import { RefusalDelay } from '../../../schema/process/refusal-delay.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { RecordLookup } from '../../identity/merged-records.ts';
 import { patientRecord, type PatientRecord } from '../../identity/patient-record.ts';
@@ -14,12 +11,10 @@ import { quirksOf } from '../token/quirks.ts';
 import type { ExternalConfig } from '../discovery/smart-configuration.ts';
 import type { UpstreamDeps } from '../token/upstream.ts';
 import { call } from '../token/upstream.ts';
+import { ownersOfStudies, type StudyOwners } from './study-owners.ts';
 
 const READABLE_SECONDS = 60;
 const UNREADABLE_SECONDS = 3;
-/** Time for which any answer of the EHR about a study is remembered. */
-const OWNER_SECONDS = 10;
-const MOST_OWNERS = 5;
 
 /** Patients and studies that a request names. */
 export interface Named {
@@ -41,23 +36,6 @@ export type AskedPatients = (
 /** Returns the lookup of records with our own credentials, if the tenant has such. */
 export type LookupOf = (tenant: Tenant, config: ExternalConfig) => RecordLookup | undefined;
 
-/** Returns the PatientID that a study states; undefined when there is no such study. It must not reach the caller. */
-export type StudyOwner = (tenant: Tenant, studyUid: string) => Promise<string | undefined>;
-
-/**
- * Returns the logical id of the patient whom an ImagingStudy of the record names; undefined when there is no such study, or
- * the record does not give it for this token. It must not reach the caller.
- */
-export type StudySubject = (tenant: Tenant, access: Access, id: string) => Promise<string | undefined>;
-
-/** Who says whose a study is. */
-export interface StudyOwners {
-  /** By Study Instance UID; undefined where no images are asked. */
-  ofImages?: StudyOwner | undefined;
-  /** By logical id; undefined where no record is asked. */
-  ofRecord?: StudySubject | undefined;
-}
-
 /**
  * Lets a `user/` token reach the patients that a request names, if the EHR lets the caller read `Patient/{id}` with that
  * token. The patient in the token's context stays in reach with all its scopes; for other patients only the `user/` scopes
@@ -74,10 +52,8 @@ export interface StudyOwners {
 export function askedPatients(
   outside: UpstreamDeps,
   lookupOf: LookupOf,
-  { ofImages, ofRecord }: StudyOwners = {},
+  studyOwners: StudyOwners = {},
 ): AskedPatients {
-  const owners = expiringCache<{ patients: PatientGrant[] }>(10_000, outside.now);
-  const refusalDelay = new RefusalDelay();
   const readable = expiringCache<{ identity?: PatientIdentity }>(10_000, outside.now);
 
   const resolve = resolver(outside, lookupOf);
@@ -102,49 +78,7 @@ export function askedPatients(
     return identity ? [{ id, identity }] : [];
   };
 
-  /** Returns the search for the patient whose identifier a study states, and the patients of an answer. */
-  const byImages = async (ask: StudyOwner, tenant: Tenant, studyUid: string) => {
-    const mrn = await ask(tenant, studyUid);
-    // R4 §3.1.1.5: these characters are escaped by a backslash.
-    const identifier = encodeURIComponent((mrn ?? studyUid).replace(/[\\,|$]/g, '\\$&'));
-    const found = (json: Record<string, unknown>) => (mrn ? recordsIn(json) : []);
-    return { path: `Patient?identifier=${identifier}`, found };
-  };
-
-  /** Returns the read of the subject of a study of the record, and the patients of an answer. */
-  const byRecord = async (ask: StudySubject, tenant: Tenant, access: Access, id: string) => {
-    const patientId = await ask(tenant, access, id);
-    const found = (json: Record<string, unknown>) =>
-      (patientId === undefined ? undefined : patientRecord(json, patientId)) ?? [];
-    return { path: `Patient/${patientId ?? id}`, found };
-  };
-
-  /**
-   * Returns the patients whom the EHR shows to this token as owners of a study. For a study that does not exist the EHR is
-   * asked too, for a patient who does not exist, and every answer is remembered equally long: neither the question nor the
-   * time reveals whether the study exists (IA-7).
-   */
-  const ownersOf = async (tenant: Tenant, config: ExternalConfig, access: Access, study: string) => {
-    const { clinicalToken: token = '' } = access;
-    const question = isDottedUid(study)
-      ? ofImages && (() => byImages(ofImages, tenant, study))
-      : ofRecord && (() => byRecord(ofRecord, tenant, access, study));
-    if (!question) return [];
-    const key = createHash('sha256').update(`${tenant.key}\0${study}\0${token}`).digest('base64url');
-    const asked = async () => {
-      const { path, found } = await question();
-      const headers = { authorization: `Bearer ${token}` };
-      const { status, json } = await call(outside, tenant, `${config.fhirBaseUrl}/${path}`, { headers });
-      const records = status === 200 ? [found(json)].flat() : [];
-      const patients = await Promise.all(
-        records.map(async (one) => ({ id: one.id, identity: await resolve(tenant, config, one) })),
-      );
-      return { value: { patients }, seconds: OWNER_SECONDS };
-    };
-    const nobody = ({ value }: Awaited<ReturnType<typeof asked>>) => value.patients.length === 0;
-    const { patients } = await owners.get(key, () => refusalDelay.run(asked, nobody));
-    return patients;
-  };
+  const ownersOf = ownersOfStudies(outside, resolve, studyOwners);
 
   return async (tenant, config, access, named) => {
     const { permissions, patients, clinicalToken: token } = access;
@@ -161,7 +95,7 @@ export function askedPatients(
       throw error;
     };
     const ofStudies = await Promise.all(
-      asked.studies.map((study) => ownersOf(tenant, config, access, study).catch(unlessDown)),
+      asked.studies.map((study) => ownersOf({ tenant, config, access }, study).catch(unlessDown)),
     );
     const others = asked.patients.filter((id) => !grantFor(access, id));
     const found = await Promise.all(others.map((id) => read(tenant, config, id, token).catch(unlessDown)));
@@ -187,17 +121,4 @@ function resolver(outside: UpstreamDeps, lookupOf: LookupOf) {
     const onUnclear = (reason: UnclearReason) => outside.onUnclear?.(tenant, reason);
     return resolveIdentity(record, { lookup: lookupOf(tenant, config), onUnclear, now: outside.now() });
   };
-}
-
-/** Returns the Patients of a searchset. Two persons may have the same number. */
-function recordsIn(bundle: Record<string, unknown>): PatientRecord[] {
-  const entries = Array.isArray(bundle['entry']) ? (bundle['entry'] as { resource?: unknown }[]) : [];
-  return entries
-    .flatMap(({ resource }) => {
-      const { id, ...rest } = (resource ?? {}) as Record<string, unknown>;
-      const record =
-        typeof id === 'string' && FHIR_ID.test(id) ? patientRecord({ id, ...rest }, id) : undefined;
-      return record ? [record] : [];
-    })
-    .slice(0, MOST_OWNERS);
 }

@@ -261,7 +261,7 @@ describe('SM-6 SM-16 joins never leave the reach of the caller', () => {
   });
 
   test('_include=* adds what the token shows, and one outcome names the rest, also under strict handling', async () => {
-    const token = gateway.give('images', 'patient/ImagingStudy.rs patient/Patient.rs');
+    const token = gateway.give('with-patient', 'patient/ImagingStudy.rs patient/Patient.rs');
     const query = `_id=${STUDY.plain}&_include=*`;
     const { status, included, bundle } = await gateway.search('smart', query, token, {
       prefer: 'handling=strict',
