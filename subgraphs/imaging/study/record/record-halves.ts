@@ -79,7 +79,9 @@ export class RecordHalves {
    */
   async #withShownSeries(joined: ReadonlyMap<string, RecordStudy>): Promise<Map<string, RecordStudy>> {
     const withholding = this.#withholding();
-    const naming = mayWithhold(withholding) ? [...joined.values()].filter(({ resource }) => resource.series) : [];
+    const naming = mayWithhold(withholding)
+      ? [...joined.values()].filter(({ resource }) => resource.series)
+      : [];
     if (naming.length === 0) return new Map(joined);
     const shown = await shownOfRecord(
       withholding,

@@ -130,7 +130,8 @@ export class RecordJoin {
     const only =
       alone.find(({ recordId }) => recordId === half?.recordId) ?? alone.find((one) => one.uid === uid);
     if (only) return { own: only };
-    const [key] = [...joined].find(
+    const [key] =
+      [...joined].find(
         ([uid, one]) => one.recordId === half?.recordId || (record && uid === uidOf(record)),
       ) ?? [];
     const other = key === undefined ? undefined : (record ?? all.find((one) => uidOf(one) === key));
