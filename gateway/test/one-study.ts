@@ -66,6 +66,13 @@ export async function startOneStudy(
     () => ({
       own: { ...own, images },
       all: { ...own, authorization: { type: 'mock', disableAuthzChecks: true }, images },
+      backend: {
+        ...{ ...own, images },
+        authorization: {
+          ...{ ...smart, modes: ['backend-services'] },
+          policy: [{ client_id: 'app', patients: ['p', 'r'] }],
+        },
+      },
       withholding: { ...own, authorization: { ...smart, withhold }, images },
       away: { ...own, images: away },
       'away-and-withholding': { ...own, authorization: { ...smart, withhold }, images: away },
@@ -81,10 +88,12 @@ export async function startOneStudy(
     },
   );
   await gateway.indexed();
-  for (const id of ['p', 'q']) {
+  const exp = Math.floor(Date.now() / 1000) + 3600;
+  ehr.tokens.set('backend', { client_id: 'app', exp, scope: 'system/*.rs' });
+  for (const id of ['p', 'q', 'r']) {
     const identifier = [{ value: `MRN-${id}`, type: { coding: [{ code: 'MR' }] } }];
     ehr.patients.set(id, { resourceType: 'Patient', id, identifier });
-    const token = { client_id: 'app', exp: Math.floor(Date.now() / 1000) + 3600, patient: id };
+    const token = { client_id: 'app', exp, patient: id };
     ehr.tokens.set(id, { ...token, scope: 'patient/*.rs' });
     ehr.tokens.set(`${id}-reading`, { ...token, scope: 'patient/*.r' });
     ehr.tokens.set(`${id}-MG`, { ...token, scope: 'patient/ImagingStudy.rs?modality=MG' });
