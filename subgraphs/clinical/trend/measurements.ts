@@ -1,8 +1,8 @@
 import type { CodeableConcept, Coding, Observation, ObservationReferenceRange, Quantity } from 'fhir/r4.js';
 import { decimalText, isDecimal } from '../../../schema/fhir/decimal.ts';
+import { UCUM } from '../../../schema/fhir/ucum.ts';
 import { startOf } from '../timeline/dates.ts';
 import { inWords, observationWhen } from '../timeline/types.ts';
-import { UCUM } from './units.ts';
 
 /** A code that was asked for; without a system, in any. */
 export interface AskedCode {
