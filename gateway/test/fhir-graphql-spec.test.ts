@@ -1,7 +1,8 @@
 /**
- * The examples of the FHIR GraphQL specification (R4 §3.2.0, https://hl7.org/fhir/R4/graphql.html; those of R5 are the same),
- * by section. Ids and values are those of our data; an example that is no valid GraphQL, or selects what its type does not
- * have, is among the corrected ones, with the reason.
+ * The examples of the FHIR GraphQL specification (R4 §3.2.0, https://hl7.org/fhir/R4/graphql.html), by section, and what its
+ * text states without an example. The later text has the same examples, except `Patient(_id: example)`. Ids and values are
+ * those of our data; an example that is no valid GraphQL, or selects what its type does not have, is among the corrected
+ * ones, with the reason.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -91,6 +92,18 @@ describe('examples of the schema', () => {
       { entry: [5, 6, 7, 8, 9].map((i) => ({ deleted: null, item: { reference: `Observation/${i}` } })) },
     ],
     [
+      'List Navigation: the offset and count apply to the filtered list',
+      'Patient',
+      '{ name(fhirpath: "given.exists()", use: usual, _offset: 0, _count: 1) { given } rest: name(fhirpath: "family.exists()", _offset: 1) { family } }',
+      { name: [{ given: ['Jim'] }], rest: [{ family: 'Windsor' }] },
+    ],
+    [
+      'List Navigation: a list in an element',
+      'Observation',
+      '{ component(fhirpath: "value.exists()") { code { text } } none: component(fhirpath: "value.empty()") { id } }',
+      { component: [{ code: { text: 'half' } }], none: [] },
+    ],
+    [
       'Resource references: fragments',
       'Observation',
       `{ id subject { reference resource { ...on Patient { birthDate } ...on Group { name } } }
@@ -122,6 +135,14 @@ describe('examples of the schema', () => {
       },
     ],
     [
+      'Reverse References: fhirpath',
+      'Patient',
+      `{ ConditionList(_reference: patient, fhirpath: "clinicalStatus.coding.code = 'relapse'") { id }
+         ConditionConnection(_count: 1, fhirpath: "Condition.code.text = 'condition 101'") { count edges { resource { id } } } }`,
+      // A page is searched first, and then chosen from: it may be empty.
+      { ConditionList: [{ id: '101' }], ConditionConnection: { count: 2, edges: [] } },
+    ],
+    [
       'Conformance: @skip and @include',
       'Patient',
       '{ id @skip(if: true) active @include(if: true) }',
@@ -147,6 +168,17 @@ describe('examples of the schema', () => {
       'Searching: a list by name',
       '{ PatientList(name: "pet") { name(use: official) { family, given } } }',
       { PatientList: [{ name: [{ family: 'Chalmers', given: ['Peter', 'James'] }] }] },
+    ],
+    [
+      'Searching: fhirpath on all matches',
+      `{ ConditionList(patient: "example", fhirpath: "code.text.endsWith('1')") { id }
+         none: ConditionList(fhirpath: "recordedDate.exists()") { id }
+         second: ConditionList(_sort: "_id", fhirpath: "code.exists()", _offset: 1, _count: 1) { id }
+         page: ConditionConnection(_sort: "_id", fhirpath: "code.text.endsWith('1')") { count edges { resource { id } } } }`,
+      {
+        ...{ ConditionList: [{ id: '101' }], none: [], second: [{ id: '101' }] },
+        page: { count: 2, edges: [{ resource: { id: '101' } }] },
+      },
     ],
   ])('FG-25 %s', async (_section, query, data) => {
     for (const path of ['fhir/$graphql', 'graphql']) {
@@ -193,6 +225,12 @@ describe('examples that only $graphql takes', () => {
       },
     ],
     [
+      'Resource references: optional',
+      'List',
+      '{ entry(_count: 1) { item { resource(optional: true) { id } } } }',
+      { entry: [{ item: { resource: null } }] },
+    ],
+    [
       'Resource references: another type',
       'Observation',
       observation('resource(type: Group) { name }'),
@@ -208,6 +246,11 @@ describe('examples that only $graphql takes', () => {
     [
       'Searching: one resource',
       '{ Patient(id: example) { id, active } }',
+      { Patient: { id: 'example', active: true } },
+    ],
+    [
+      'Searching: one resource, as the later text writes it',
+      '{ Patient(_id: example) { id, active } }',
       { Patient: { id: 'example', active: true } },
     ],
     [
@@ -243,8 +286,58 @@ describe('examples that only $graphql takes', () => {
   });
 });
 
+test('FG-25 Resource references: without optional, a reference to nothing is an error beside the rest', async () => {
+  const { data, errors } = await ask(
+    'fhir/List/example/$graphql',
+    '{ entry(_count: 1) { item { reference resource { id } } } }',
+  );
+  expect(data).toEqual({ entry: [{ item: { reference: 'Observation/0', resource: null } }] });
+  expect(errors).toMatchObject([
+    {
+      path: ['entry', 0, 'item', 'resource'],
+      extensions: { code: 'not_found', resource: { resourceType: 'OperationOutcome' } },
+    },
+  ]);
+});
+
+describe('FG-4 fhirpath on lists of resources', () => {
+  test.each([
+    ['descendants().exists()', /calls descendants\(\), which is not allowed/],
+    ['subject.resolve().exists()', /calls resolve\(\)/],
+    ['code(', /is not FHIRPath/],
+    ['', /is not FHIRPath/],
+    ['category.coding | code.coding', /^$/],
+  ])('%s', async (fhirpath, message) => {
+    for (const list of ['ConditionList', 'ConditionConnection']) {
+      const query = `query ($f: String) { ${list}(fhirpath: $f) { ${list === 'ConditionList' ? 'id' : 'edges { score }'} } Patient(id: "example") { id } }`;
+      const { data, errors } = await ask('graphql', query, { variables: { f: fhirpath } });
+      expect(data!['Patient']).toEqual({ id: 'example' });
+      if (message.source === '^$') expect(errors).toBeUndefined();
+      else {
+        expect(data![list]).toBeNull();
+        expect(errors).toMatchObject([{ path: [list], extensions: { code: 'invalid_request' } }]);
+        expect(errors![0]!.message).toMatch(message);
+      }
+    }
+  });
+
+  test('studies: by what a search shows of them, without instances', async () => {
+    const list = (fhirpath: string) => `{ ImagingStudyList(fhirpath: "${fhirpath}") { id } }`;
+    expect((await ask('graphql', list("modality.code = 'CT'"))).data).toEqual({ ImagingStudyList: [] });
+    const { errors } = await ask('graphql', list('series.instance.exists()'));
+    expect(errors![0]!.message).toMatch(/cannot read the instances/);
+  });
+});
+
 describe('Data Flattening Directives', () => {
   const identifier = { system: ['urn:oid:1.2.36.146.595.217.0.1'], value: ['12345'] };
+
+  test('FG-25 without directives', async () => {
+    const query = '{ identifier { system value } active name { text given family } }';
+    expect((await ask('fhir/Patient/example/$graphql', query)).data).toEqual({
+      ...{ identifier: PATIENT.identifier, active: true, name: NAMES },
+    });
+  });
 
   test.each<[example: string, query: string, data: Record<string, unknown>]>([
     [
@@ -310,6 +403,16 @@ describe('Data Flattening Directives', () => {
         'given.1': ['Jim'],
         'given.2': ['Peter', 'James'],
         'family.2': 'Windsor',
+      },
+    ],
+    [
+      // "The result of the FHIRPath as a string": the examples have only paths and $index.
+      '@slice by an expression',
+      `{ name @flatten @slice(path: "given.where($this = 'James').exists()") { family }
+         telecom @slice(path: "system.where($this = 'phone').first()") @flatten { rank } }`,
+      {
+        'family.true': ['Chalmers', 'Windsor'],
+        'rank.phone': [1, 2],
       },
     ],
   ])('FG-26 %s', async (_example, query, data) => {
