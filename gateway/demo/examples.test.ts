@@ -7,7 +7,10 @@ import { demoStudies, studyUid } from './stories.ts';
 const page = readFileSync(new URL('../../docs/examples.md', import.meta.url), 'utf8');
 /** The requests by their headings. */
 const requests = new Map(
-  [...page.matchAll(/^## (.+)\n[^#]*?```graphql\n(.*?)```$/gms)].map(([, title, query]) => [title!, query!]),
+  [...page.matchAll(/^## ([^\n]+)\n[^#]*?```graphql\n(.*?)```$/gms)].map(([, title, query]) => [
+    title!,
+    query!,
+  ]),
 );
 
 let gateway: DemoGateway;
@@ -15,6 +18,8 @@ let token: string;
 beforeAll(async () => {
   gateway = await startDemoGateway();
   token = await gateway.token();
+  // The graph starts with the first request.
+  await shown('A report with its images');
 }, 60_000);
 afterAll(() => gateway?.close());
 
