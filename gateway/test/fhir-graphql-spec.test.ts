@@ -1,52 +1,14 @@
 /**
  * The examples of the FHIR GraphQL specification (R4 §3.2.0, https://hl7.org/fhir/R4/graphql.html), by section, and what its
- * text states without an example. The later text has the same examples, except `Patient(_id: example)`. Ids and values are
+ * text states without an example; the directives are in `fhir-graphql-directives.test.ts`. The later text has the same examples, except `Patient(_id: example)`. Ids and values are
  * those of our data; an example that is no valid GraphQL, or selects what its type does not have, is among the corrected
  * ones, with the reason.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PATIENT, RECORD } from './setup/specification-record.ts';
-import { buildTestGateway, type TestGateway } from './test-gateway.ts';
+import { describe, expect, test } from 'vitest';
+import { PATIENT } from './setup/specification-record.ts';
+import { atRoot, NAMES, specificationGateway } from './specification-gateway.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'fhir-graphql-spec-'));
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  // As text: a decimal keeps its zeros.
-  const patients = join(directory, 'record.ndjson');
-  writeFileSync(patients, RECORD);
-  const authorization = { type: 'mock', disableAuthzChecks: true };
-  const images = { type: 'folder', path: directory, lookup: 'all-studies-on-server' };
-  const clinical = { type: 'store', path: patients };
-  gateway = await buildTestGateway(() => ({ t: { authorization, clinical, images } }), {
-    images: directory,
-    patients,
-  });
-});
-afterAll(async () => {
-  await gateway.close();
-  rmSync(directory, { recursive: true });
-});
-
-interface Result {
-  data?: Record<string, unknown> | null;
-  errors?: { message: string; path?: unknown[]; extensions: Record<string, unknown> }[];
-}
-
-async function ask(path: string, query: string, more: object = {}) {
-  const { statusCode, body } = await gateway.app.inject({
-    ...{ method: 'POST', url: `/t/${path}`, payload: { query, ...more } },
-  });
-  return { statusCode, body, ...(JSON.parse(body) as Result) };
-}
-
-/** Writes an instance query for `/graphql`, where nothing is in scope. */
-const atRoot = (at: string, query: string) => query.replace(/^\{/, `{ ${at}(id: "example") {`) + ' }';
-
-const NAMES = PATIENT.name.map(({ given, family }) => ({ text: null, given, family: family ?? null }));
+const ask = specificationGateway();
 
 /** Examples that are valid against the schema: each has the same answer at `$graphql` and at `/graphql`. */
 describe('examples of the schema', () => {
@@ -298,128 +260,4 @@ test('FG-25 Resource references: without optional, a reference to nothing is an 
       extensions: { code: 'not_found', resource: { resourceType: 'OperationOutcome' } },
     },
   ]);
-});
-
-describe('FG-4 fhirpath on lists of resources', () => {
-  test.each([
-    ['descendants().exists()', /calls descendants\(\), which is not allowed/],
-    ['subject.resolve().exists()', /calls resolve\(\)/],
-    ['code(', /is not FHIRPath/],
-    ['', /is not FHIRPath/],
-    ['category.coding | code.coding', /^$/],
-  ])('%s', async (fhirpath, message) => {
-    for (const list of ['ConditionList', 'ConditionConnection']) {
-      const query = `query ($f: String) { ${list}(fhirpath: $f) { ${list === 'ConditionList' ? 'id' : 'edges { score }'} } Patient(id: "example") { id } }`;
-      const { data, errors } = await ask('graphql', query, { variables: { f: fhirpath } });
-      expect(data!['Patient']).toEqual({ id: 'example' });
-      if (message.source === '^$') expect(errors).toBeUndefined();
-      else {
-        expect(data![list]).toBeNull();
-        expect(errors).toMatchObject([{ path: [list], extensions: { code: 'invalid_request' } }]);
-        expect(errors![0]!.message).toMatch(message);
-      }
-    }
-  });
-
-  test('studies: by what a search shows of them, without instances', async () => {
-    const list = (fhirpath: string) => `{ ImagingStudyList(fhirpath: "${fhirpath}") { id } }`;
-    expect((await ask('graphql', list("modality.code = 'CT'"))).data).toEqual({ ImagingStudyList: [] });
-    const { errors } = await ask('graphql', list('series.instance.exists()'));
-    expect(errors![0]!.message).toMatch(/cannot read the instances/);
-  });
-});
-
-describe('Data Flattening Directives', () => {
-  const identifier = { system: ['urn:oid:1.2.36.146.595.217.0.1'], value: ['12345'] };
-
-  test('FG-25 without directives', async () => {
-    const query = '{ identifier { system value } active name { text given family } }';
-    expect((await ask('fhir/Patient/example/$graphql', query)).data).toEqual({
-      ...{ identifier: PATIENT.identifier, active: true, name: NAMES },
-    });
-  });
-
-  test.each<[example: string, query: string, data: Record<string, unknown>]>([
-    [
-      '@flatten',
-      '{ identifier @flatten { system value } active name @flatten { text given family } }',
-      {
-        ...identifier,
-        active: true,
-        given: ['Peter', 'James', 'Jim', 'Peter', 'James'],
-        family: ['Chalmers', 'Windsor'],
-      },
-    ],
-    [
-      '@first',
-      '{ identifier @flatten { system value } active name @flatten { text given @first family } }',
-      { ...identifier, active: true, given: ['Peter', 'Jim', 'Peter'], family: ['Chalmers', 'Windsor'] },
-    ],
-    [
-      '@singleton',
-      `{ identifier @flatten { system @singleton value @singleton } active
-        name @flatten @first { text given family @singleton } }`,
-      {
-        system: 'urn:oid:1.2.36.146.595.217.0.1',
-        value: '12345',
-        active: true,
-        given: ['Peter', 'James'],
-        family: 'Chalmers',
-      },
-    ],
-    [
-      // The specification writes these names in upper case, and forgets that a name without a family has none here.
-      '@slice by $index, and @first @singleton',
-      '{ name @slice(path: "$index") @flatten {given @first @singleton family} }',
-      {
-        'given.0': 'Peter',
-        'family.0': ['Chalmers'],
-        'given.1': 'Jim',
-        'given.2': 'Peter',
-        'family.2': ['Windsor'],
-      },
-    ],
-    [
-      '@slice by use',
-      '{ identifier @flatten { system value } active name @flatten @slice(path: "use") { given family @singleton } }',
-      {
-        ...identifier,
-        active: true,
-        'given.official': ['Peter', 'James'],
-        'family.official': 'Chalmers',
-        'given.usual': ['Jim'],
-        'given.maiden': ['Peter', 'James'],
-        'family.maiden': 'Windsor',
-      },
-    ],
-    [
-      '@slice by $index',
-      '{ identifier @flatten { system value } active name @flatten @slice(path: "$index") { given family @singleton } }',
-      {
-        ...identifier,
-        active: true,
-        'given.0': ['Peter', 'James'],
-        'family.0': 'Chalmers',
-        'given.1': ['Jim'],
-        'given.2': ['Peter', 'James'],
-        'family.2': 'Windsor',
-      },
-    ],
-    [
-      // "The result of the FHIRPath as a string": the examples have only paths and $index.
-      '@slice by an expression',
-      `{ name @flatten @slice(path: "given.where($this = 'James').exists()") { family }
-         telecom @slice(path: "system.where($this = 'phone').first()") @flatten { rank } }`,
-      {
-        'family.true': ['Chalmers', 'Windsor'],
-        'rank.phone': [1, 2],
-      },
-    ],
-  ])('FG-26 %s', async (_example, query, data) => {
-    const instance = await ask('fhir/Patient/example/$graphql', query);
-    expect(instance.data).toEqual(data);
-    expect(Object.keys(instance.data!)).toEqual(Object.keys(data));
-    expect((await ask('fhir/$graphql', atRoot('Patient', query))).data).toEqual({ Patient: data });
-    expect((await ask('graphql', atRoot('Patient', query))).statusCode).toBe(400);
-  });
 });

@@ -77,7 +77,7 @@ it('keeps items by a single value that is no boolean, and refuses several (FHIRP
 
 describe('FG-26 values', () => {
   const values = (items: unknown[], expression: string, type = 'HumanName') =>
-    selector.values(items, expression, type, {});
+    selector.values(items, { expression, type, request: {} });
 
   it('are texts, in the order of the items, also of several messages', async () => {
     const items = Array.from({ length: 1200 }, (_, index) => ({ given: [`a${index}`, 'b'], use: 'usual' }));

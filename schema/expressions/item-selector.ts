@@ -76,9 +76,7 @@ export class ItemSelector {
    */
   async values(
     items: readonly unknown[],
-    expression: string,
-    type: string,
-    request: object,
+    { expression, type, request }: { expression: string; type: string; request: object },
   ): Promise<string[][]> {
     const found: string[][] = [];
     const base = this.#paths.get(type) ?? type;

@@ -55,7 +55,7 @@ function withExpression<Context extends RequestContext>(
   chosen: (choose: Choose) => Resolver<Context>,
   chooser: (expression: string, request: object) => Choose,
 ): Resolver<Context> {
-  return (source, args, context, info) => {
+  return (...[source, args, context, info]) => {
     const { fhirpath, ...others } = args;
     if (fhirpath === undefined || fhirpath === null) return plain(source, others, context, info);
     const resolve = chosen(chooser(fhirpath, context.request ?? context));
@@ -65,7 +65,7 @@ function withExpression<Context extends RequestContext>(
 
 function chosenList<Context>(type: string, resolve: Resolver<Context>) {
   return (choose: Choose): Resolver<Context> =>
-    async (source, { _count, _offset, ...search }, context, info) => {
+    async (...[source, { _count, _offset, ...search }, context, info]) => {
       try {
         const found = (await resolve(source, search, context, info)) as readonly unknown[];
         return itemsOfPage(await choose(found), { _count, _offset });
@@ -77,7 +77,7 @@ function chosenList<Context>(type: string, resolve: Resolver<Context>) {
 
 function chosenPage<Context>(resolve: Resolver<Context>) {
   return (choose: Choose): Resolver<Context> =>
-    async (source, search, context, info) => {
+    async (...[source, search, context, info]) => {
       const page = (await resolve(source, search, context, info)) as Connection;
       const kept = new Set(await choose(page.edges.map(({ resource }) => resource)));
       return { ...page, edges: page.edges.filter(({ resource }) => kept.has(resource)) };

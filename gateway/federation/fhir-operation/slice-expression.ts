@@ -103,7 +103,7 @@ export async function addSliceValues(
   for (const [slice, found] of items) {
     const { expression, type, key } = slice;
     const parts = found.map((item) => partOf(item, slice));
-    const values = await selector.values(parts, expression, type, request);
+    const values = await selector.values(parts, { expression, type, request });
     for (const [index, item] of found.entries()) item[key] = values[index];
   }
 }

@@ -203,8 +203,8 @@ export function imagingResolvers(
 /** Refuses expressions that read instances, which the studies of a list do not have. */
 function withoutInstances(selector: ItemSelector): Pick<ItemSelector, 'select'> {
   return {
-    select(studies, expression, type, request) {
-      if (!/\binstance\b/.test(expression)) return selector.select(studies, expression, type, request);
+    select(...asked) {
+      if (!/\binstance\b/.test(asked[1])) return selector.select(...asked);
       const message =
         'fhirpath cannot read the instances of a list of studies: use series { instance(fhirpath: …) }, or the argument instance.';
       throw new Fault('invalid_request', message);
