@@ -1,8 +1,8 @@
 /**
  * The examples of the FHIR GraphQL specification (R4 §3.2.0, https://hl7.org/fhir/R4/graphql.html), by section, and what its
- * text states without an example; the directives are in `fhir-graphql-directives.test.ts`. The later text has the same examples, except `Patient(_id: example)`. Ids and values are
- * those of our data; an example that is no valid GraphQL, or selects what its type does not have, is among the corrected
- * ones, with the reason.
+ * text states without an example; those of the directives are in `fhir-graphql-directives.test.ts`. The later text has the
+ * same examples, except `Patient(_id: example)`. Ids and values are those of our data; an example that is no valid GraphQL,
+ * or selects what its type does not have, is among the corrected ones, with the reason.
  */
 import { describe, expect, test } from 'vitest';
 import { PATIENT } from './setup/specification-record.ts';
