@@ -246,6 +246,14 @@ describe.each<[what: string, query: string, scope: string, isDirect: boolean]>([
     false,
   ],
   [
+    'resources and studies that an expression chooses',
+    `{ Patient(id: "p1") { ConditionList(fhirpath: "code.text.exists()", _count: 1) { id }
+       ImagingStudyList(fhirpath: "series.modality.code = 'SR' or series.count() > 3", _count: 1) { id }
+       ImagingStudyConnection(fhirpath: "series.count() > 3", _count: 2) { count edges { resource { id } } } } }`,
+    'patient/*.rs',
+    false,
+  ],
+  [
     'a list with an invalid expression',
     '{ Patient(id: "p1") { id name(fhirpath: "given(") { family } } }',
     'patient/*.rs',

@@ -18,7 +18,7 @@ extend type ImagingStudy @key(fields: "id") {
 }`;
 }
 
-const LIST_ARGS = ['_filter: String', '_sort: [String!]', '_count: Int', '_offset: Int'];
+const LIST_ARGS = ['_filter: String', 'fhirpath: String', '_sort: [String!]', '_count: Int', '_offset: Int'];
 
 function linksOf(type: JoinedType): string {
   return `extend type ${type} {
