@@ -123,6 +123,7 @@ describe('FG-9 by REST', () => {
         ['Observation:part-of', 'partOf'],
         ['DocumentReference:related', 'context'],
         ['Media:based-on', 'basedOn'],
+        ['DiagnosticReport:imaging-study', 'imagingStudy'],
       ] as const;
       const rows = elements.flatMap(([parameter, element]) =>
         [...ARCHIVED, STUDY.byOrder].map((uid) => ({ parameter, element, uid })),

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { JoinedType } from '../../../schema/fhir/joined-types.ts';
 import { CASES, STUDY } from './cases.ts';
-import { belonging, ids, joinedGateway, nameOf, studyNames, uidsOf } from './joined-gateway.ts';
+import { belonging, ids, joinedGateway, studyNames, uidsOf } from './joined-gateway.ts';
 
 const gateway = joinedGateway();
 
@@ -185,26 +185,6 @@ describe('FG-9 REST: _include and _revinclude', () => {
       '_include=ImagingStudy:patient&_include=ImagingStudy:subject',
     );
     expect([found.matches.length, found.included]).toEqual([7, ['Patient/ana', 'Patient/bob']]);
-  });
-
-  test.each<[parameter: string, element: string]>([
-    ['Observation:derived-from', 'derivedFrom'],
-    ['Observation:part-of', 'partOf'],
-    ['DocumentReference:related', 'context'],
-    ['Media:based-on', 'basedOn'],
-    ['DiagnosticReport:imaging-study', 'imagingStudy'],
-  ])('_revinclude=%s adds what leads to the study by that element', async (parameter, element) => {
-    for (const uid of [STUDY.plain, STUDY.issued]) {
-      const [type = ''] = parameter.split(':');
-      const own = CASES.filter(({ resource }) => element in resource).map(({ resource }) => nameOf(resource));
-      const found = await gateway.search('folder', `_id=${uid}&_revinclude=${parameter}`);
-      expect(found.included).toEqual(
-        included(type, uid)
-          .filter((name) => own.includes(name))
-          .sort(),
-      );
-      expect(found.included.length).toBeGreaterThan(0);
-    }
   });
 
   test('R4 has no parameter that leads from a procedure to a study', async () => {
