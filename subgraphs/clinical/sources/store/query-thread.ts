@@ -12,7 +12,29 @@ interface Opened {
 /** Databases by file. There is one for each tenant. */
 const databases = new Map<string, Opened>();
 
-export function answer(question: Question): Answer {
+/** Characters of the answers of one message: they are parsed in one turn of the event loop. */
+const MOST_TEXT = 300_000;
+/** Milliseconds after which no further question of a message is answered: the answers before it wait. */
+const LONGEST = 5;
+
+const LONG = { refused: 'long' } as const;
+
+/** Answers the questions of a message. Questions that would keep the others waiting are refused as `long`. */
+export function answer(questions: readonly Question[]): Answer[] {
+  const began = performance.now();
+  let length = 0;
+  return questions.map((question) => {
+    if (performance.now() - began > LONGEST) return LONG;
+    const found = answerTo(question);
+    if (!('texts' in found)) return found;
+    const size = found.texts.reduce((sum, text) => sum + text.length, 0);
+    if (length > 0 && length + size > MOST_TEXT) return LONG;
+    length += size;
+    return found;
+  });
+}
+
+function answerTo(question: Question): Answer {
   const opened = openedAs(question.database);
   if (!opened) return { refused: 'replaced' };
   switch (question.ask) {
@@ -26,7 +48,7 @@ export function answer(question: Question): Answer {
       return { texts: found.filter((json) => json !== undefined) };
     }
     case 'search':
-      return opened.runner.page(question.plan, question.page) ?? { refused: 'foreign' };
+      return opened.runner.page(question.plan, question.page);
   }
 }
 
