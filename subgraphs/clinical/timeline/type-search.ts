@@ -7,7 +7,6 @@ import {
   endOf,
   isWithin,
   overlaps,
-  startOf,
   WRITTEN_DAY,
   type DateBounds,
   type When,
@@ -121,7 +120,7 @@ export class TypeSearch {
       if (this.#known.has(resource.id)) continue;
       this.#known.add(resource.id);
       const when = this.type.when(resource) ?? {};
-      const start = startOf(when.date);
+      const { start } = when;
       if (start === undefined) this.#undated.push(resource);
       // The search has applied the bounds where the type has a parameter; before is only a bound of the search.
       else if (this.type.parameter !== undefined || isWithin(when, this.#options))
@@ -148,7 +147,7 @@ export class TypeSearch {
     const others = await this.#whole(params);
     const found = [
       ...this.#undated,
-      ...others.filter((one) => startOf(this.type.when(one)?.date) === undefined),
+      ...others.filter((one) => this.type.when(one)?.start === undefined),
     ];
     return [...new Map(found.map((one) => [one.id, one])).values()];
   }

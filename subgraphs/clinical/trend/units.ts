@@ -29,12 +29,18 @@ function ucum(): Ucum {
   ).UcumLhcUtils.getInstance();
 }
 
+/** Units that were looked up. */
+const units = new LRUCache<string, boolean>(maxEntries(1_000));
+
 /** Returns true for a unit that UCUM knows. */
 export function isUcum(unit: string): boolean {
-  return (
-    unit.length <= LONGEST_UNIT &&
-    withoutError(() => ucum().convertUnitTo(unit, 1, unit).status) === 'succeeded'
-  );
+  if (unit.length > LONGEST_UNIT) return false;
+  let known = units.get(unit);
+  if (known === undefined) {
+    known = withoutError(() => ucum().convertUnitTo(unit, 1, unit).status) === 'succeeded';
+    units.set(unit, known);
+  }
+  return known;
 }
 
 type Conversion = (value: number) => number | undefined;

@@ -36,19 +36,21 @@ export function answer(questions: readonly Question[]): Answer[] {
 
 function answerTo(question: Question): Answer {
   const opened = openedAs(question.database);
-  if (!opened) return { refused: 'replaced' };
+  // Without a transaction, SQLite would lock the file for each of the many statements.
+  return opened ? opened.db.transaction(() => answerFrom(opened, question))() : { refused: 'replaced' };
+}
+
+function answerFrom({ db, facts, runner }: Opened, question: Question): Answer {
   switch (question.ask) {
     case 'facts':
-      return opened.facts;
+      return facts;
     case 'read': {
-      const text = opened.db.prepare<[string, string], string>(
-        'SELECT json FROM resource WHERE type = ? AND id = ?',
-      );
+      const text = db.prepare<[string, string], string>('SELECT json FROM resource WHERE type = ? AND id = ?');
       const found = question.ids.map((id) => text.pluck().get(question.type, id));
       return { texts: found.filter((json) => json !== undefined) };
     }
     case 'search':
-      return opened.runner.page(question.plan, question.page);
+      return runner.page(question.plan, question.page);
   }
 }
 
