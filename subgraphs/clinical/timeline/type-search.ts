@@ -2,15 +2,7 @@ import type { Resource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Clinical } from '../record/clinical.ts';
 import type { SearchParams } from '../sources/source.ts';
-import {
-  beginsBy,
-  endOf,
-  isWithin,
-  overlaps,
-  WRITTEN_DAY,
-  type DateBounds,
-  type When,
-} from './dates.ts';
+import { beginsBy, endOf, isWithin, overlaps, WRITTEN_DAY, type DateBounds, type When } from './dates.ts';
 import type { RecordType } from './types.ts';
 
 /** Resources of a type that are read at once, where the source has no order that helps. */
@@ -145,10 +137,7 @@ export class TypeSearch {
     if (before === undefined || parameter === undefined) return this.#undated;
     const params = this.#params(mayHaveNoDate ? [] : [[`${parameter}:missing`, 'true']]);
     const others = await this.#whole(params);
-    const found = [
-      ...this.#undated,
-      ...others.filter((one) => this.type.when(one)?.start === undefined),
-    ];
+    const found = [...this.#undated, ...others.filter((one) => this.type.when(one)?.start === undefined)];
     return [...new Map(found.map((one) => [one.id, one])).values()];
   }
 }

@@ -45,7 +45,9 @@ function answerFrom({ db, facts, runner }: Opened, question: Question): Answer {
     case 'facts':
       return facts;
     case 'read': {
-      const text = db.prepare<[string, string], string>('SELECT json FROM resource WHERE type = ? AND id = ?');
+      const text = db.prepare<[string, string], string>(
+        'SELECT json FROM resource WHERE type = ? AND id = ?',
+      );
       const found = question.ids.map((id) => text.pluck().get(question.type, id));
       return { texts: found.filter((json) => json !== undefined) };
     }

@@ -98,7 +98,9 @@ export class Store implements ClinicalSource {
       };
       return { ask: 'search', database: this.#database, plan, page };
     };
-    const short = () => (criteria.every(isPlain) ? question(true) : undefined);
+    // A search through a whole type is a walk.
+    const mayBeShort = (criteria.length > 0 || search.patients !== undefined) && criteria.every(isPlain);
+    const short = () => (mayBeShort ? question(true) : undefined);
     const found = await this.#ask<PageFound>({ short, whole: () => question(false) }, signal);
     const total = search.total ? (known ?? found.total) : undefined;
     const { generation } = this.#facts;
