@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Access } from '../../schema/access/access.ts';
 import { parseScopes } from '../../schema/access/scopes.ts';
 import type { Operation } from '../../schema/fault/audit.ts';
@@ -93,6 +93,8 @@ beforeAll(async () => {
     }),
   });
   await Promise.all([direct.start(), planned.start(), stockGateway.start()]);
+  const studies = () => answerOf(direct, '{ Patient(id: "p1") { ImagingStudyList { id } } }', 'patient/*.rs');
+  await vi.waitFor(async () => expect((await studies()).result).not.toContain('indexed'), 30_000);
 }, 60_000);
 afterAll(async () => {
   await Promise.all([direct?.stop(), planned?.stop(), stockGateway?.stop()]);
