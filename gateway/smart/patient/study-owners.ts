@@ -39,9 +39,9 @@ interface Caller {
 type Resolve = (tenant: Tenant, config: ExternalConfig, record: PatientRecord) => Promise<PatientIdentity>;
 
 /**
- * Returns a function that finds the patients whom the EHR shows to the caller's token as owners of a study. For a study that does not exist the EHR is
- * asked too, for a patient who does not exist, and every answer is remembered equally long: neither the question nor the
- * time reveals whether the study exists (IA-7).
+ * Returns a function that finds the patients whom the EHR shows to the caller's token as owners of a study. For a study that
+ * does not exist the EHR is asked too, for a patient who does not exist, and every answer is remembered equally long:
+ * neither the question nor the time reveals whether the study exists (IA-7).
  */
 export function ownersOfStudies(
   outside: UpstreamDeps,
