@@ -21,7 +21,11 @@ export class DicomwebSource implements ImageSource {
     this.#transport = transport;
   }
 
-  async series(at: ImageLocation, name: { study: string; series: string }, signal: AbortSignal): Promise<Instance[]> {
+  async series(
+    at: ImageLocation,
+    name: { study: string; series: string },
+    signal: AbortSignal,
+  ): Promise<Instance[]> {
     const url = `${addressOf(at, name)}/metadata`;
     const accept = 'application/dicom+json, application/json;q=0.9';
     const answer = await this.#transport.json(url, { accept, signal, most: MOST_METADATA });
@@ -37,7 +41,8 @@ export class DicomwebSource implements ImageSource {
     const syntax = transferSyntax ?? transferSyntaxOf(mediaType, bytes);
     if (syntax === undefined) throw damaged(url, 'is no frame');
     if (bytes.length === 0) throw damaged(url, 'is empty');
-    return { bytes, transferSyntax: syntax };
+    // A copy: decoders view it as 16-bit numbers, which have to begin at an even place.
+    return { bytes: bytes.slice(), transferSyntax: syntax };
   }
 
   rendered(
@@ -56,12 +61,17 @@ export class DicomwebSource implements ImageSource {
   }
 
   async bulk(url: string, signal: AbortSignal): Promise<Uint8Array> {
-    const accept = 'multipart/related; type="application/octet-stream", application/octet-stream;q=0.9, */*;q=0.5';
+    const accept =
+      'multipart/related; type="application/octet-stream", application/octet-stream;q=0.9, */*;q=0.5';
     return partOf(url, await this.#transport.send(url, { accept, signal, most: MOST_FRAME })).bytes;
   }
 
   async #picture(url: string, signal: AbortSignal): Promise<Blob> {
-    const { bytes, mediaType } = await this.#transport.send(url, { accept: PICTURES, signal, most: MOST_PICTURE });
+    const { bytes, mediaType } = await this.#transport.send(url, {
+      accept: PICTURES,
+      signal,
+      most: MOST_PICTURE,
+    });
     if (!mediaType.startsWith('image/') || bytes.length === 0) throw damaged(url, 'is no picture');
     return new Blob([bytes], { type: mediaType });
   }
@@ -89,13 +99,15 @@ function partOf(url: string, { bytes, mediaType, headers }: Answer) {
   return part;
 }
 
-const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Makes the addresses of bulk data absolute: servers may give them relative to the metadata (PS3.18 §F.2.2). */
 function withAbsoluteUris(instance: Instance, base: string): Instance {
   const attributes = Object.entries(instance).map(([tag, attribute]): [string, Attribute] => {
     const { BulkDataURI: uri, vr, Value: values } = attribute;
-    if (uri !== undefined && URL.canParse(uri, base)) return [tag, { ...attribute, BulkDataURI: new URL(uri, base).href }];
+    if (uri !== undefined && URL.canParse(uri, base))
+      return [tag, { ...attribute, BulkDataURI: new URL(uri, base).href }];
     if (vr !== 'SQ' || !values) return [tag, attribute];
     const items = values.map((item) => (isObject(item) ? withAbsoluteUris(item as Instance, base) : item));
     return [tag, { ...attribute, Value: items }];

@@ -9,12 +9,7 @@ const DECODABLE: readonly (readonly [mediaType: string, transferSyntaxes: readon
   ['image/jp2', ['1.2.840.10008.1.2.4.90', '1.2.840.10008.1.2.4.91']],
   [
     'image/jpeg',
-    [
-      '1.2.840.10008.1.2.4.70',
-      '1.2.840.10008.1.2.4.57',
-      '1.2.840.10008.1.2.4.50',
-      '1.2.840.10008.1.2.4.51',
-    ],
+    ['1.2.840.10008.1.2.4.70', '1.2.840.10008.1.2.4.57', '1.2.840.10008.1.2.4.50', '1.2.840.10008.1.2.4.51'],
   ],
   ['image/dicom-rle', ['1.2.840.10008.1.2.5']],
   ['application/octet-stream', [EXPLICIT_LITTLE_ENDIAN]],
@@ -34,7 +29,8 @@ export function acceptFrames(preferred: readonly string[] = []): string {
   return [...first, `${range('application/octet-stream', '*')};q=0.9`, ...others].join(', ');
 }
 
-const range = (type: string, uid: string): string => `multipart/related; type="${type}"; transfer-syntax=${uid}`;
+const range = (type: string, uid: string): string =>
+  `multipart/related; type="${type}"; transfer-syntax=${uid}`;
 
 /** What a media type without a transfer syntax means (PS3.18 Table 8.7.3-4 and 8.7.3-5), older names included. */
 const DEFAULTS: Readonly<Record<string, string>> = {
@@ -67,7 +63,7 @@ export function transferSyntaxOf(mediaType: string, bytes: Uint8Array): string |
 
 /** Returns the start of frame marker of a JPEG: 0xc0 to 0xcf apart from tables. */
 function jpegProcess(bytes: Uint8Array): number | undefined {
-  for (let at = 2; at + 4 <= bytes.length && bytes[at] === 0xff; ) {
+  for (let at = 2; at + 4 <= bytes.length && bytes[at] === 0xff;) {
     const marker = bytes[at + 1]!;
     if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) return marker;
     at += 2 + (bytes[at + 2]! << 8) + bytes[at + 3]!;

@@ -27,7 +27,8 @@ export function personOf(patient: FhirPatient): Person {
 /** Returns the name for display: the official one, or else the first that is in use; empty if there is none. */
 function nameOf({ name }: FhirPatient): string {
   const names = present(name);
-  const used = names.find(({ use }) => use === 'official') ?? names.find(({ use }) => use !== 'old' && use !== 'maiden');
+  const used =
+    names.find(({ use }) => use === 'official') ?? names.find(({ use }) => use !== 'old' && use !== 'maiden');
   const best = used ?? names[0];
   return best?.text ?? [...present(best?.given), best?.family].filter(Boolean).join(' ');
 }
@@ -102,7 +103,9 @@ export function reportOf(report: FhirReport, studies: readonly string[], base: s
     text: texts.map(({ data }) => decoded(data!)).join('\n\n') || (report.conclusion ?? ''),
     attachments: forms.filter((form) => !texts.includes(form)),
     studies,
-    results: present(report.result).flatMap(({ reference }) => /Observation\/([^/]+)$/.exec(reference ?? '')?.[1] ?? []),
+    results: present(report.result).flatMap(
+      ({ reference }) => /Observation\/([^/]+)$/.exec(reference ?? '')?.[1] ?? [],
+    ),
   });
 }
 

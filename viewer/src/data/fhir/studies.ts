@@ -39,7 +39,9 @@ export function studyUid({ identifier }: FhirStudy): string | undefined {
 }
 
 function modalitiesOf({ modality }: FhirStudy, series: readonly FhirSeries[]): string[] {
-  const codes = [...present(modality), ...series.map((one) => one.modality)].flatMap((one) => one?.code ?? []);
+  const codes = [...present(modality), ...series.map((one) => one.modality)].flatMap(
+    (one) => one?.code ?? [],
+  );
   return [...new Set(codes)];
 }
 
@@ -55,7 +57,10 @@ function seriesOf(series: FhirSeries, location: ImageLocation | undefined): Seri
   });
 }
 
-function differing(own: ImageLocation | undefined, common: ImageLocation | undefined): ImageLocation | undefined {
+function differing(
+  own: ImageLocation | undefined,
+  common: ImageLocation | undefined,
+): ImageLocation | undefined {
   return own?.dicomweb === common?.dicomweb ? undefined : own;
 }
 

@@ -20,13 +20,20 @@ export function eventOf(
   return omitEmpty({ kind, id: `${kind}/${id}`, date, end, title, studies: [], reports: [], results: [] });
 }
 
-/** Returns the event of observations that were made together. @param results oldest first, at least one */
-export function resultsEvent(kind: 'laboratory' | 'vital-signs', results: readonly Result[]): TimelineEntry {
+/** Returns the event of observations that were made together. @param observed at least one */
+export function resultsEvent(kind: 'laboratory' | 'vital-signs', observed: readonly Result[]): TimelineEntry {
+  const results = oldestFirst(observed);
   const dates = results.flatMap(({ date }) => date ?? []);
   const names = [...new Set(results.map(({ concept }) => concept.text))];
   const [date, end] = [dates[0], dates.at(-1)];
   const times = { date, end: end === date ? undefined : end, title: names.join(', ') };
   return { ...eventOf(kind, results[0]!.id, times), results };
+}
+
+/** Sorts results by time, then by id: the order is the same whoever gave them. */
+function oldestFirst(results: readonly Result[]): Result[] {
+  const start = ({ date }: Result): number => startOf(date) ?? Number.MAX_SAFE_INTEGER;
+  return [...results].sort((a, b) => start(a) - start(b) || (a.id < b.id ? -1 : 1));
 }
 
 export interface TimelineParts {
@@ -39,9 +46,11 @@ export interface TimelineParts {
 
 /** Returns the timeline, newest first; entries without a date are last. */
 export function timelineOf({ events, studies, reports, resultsOfReport }: TimelineParts): TimelineEntry[] {
-  const alone = reports.filter((one) => !one.studies.some((uid) => studies.some((study) => study.uid === uid)));
+  const alone = reports.filter(
+    (one) => !one.studies.some((uid) => studies.some((study) => study.uid === uid)),
+  );
   const resultsOf = (some: readonly Report[]): Result[] =>
-    some.flatMap(({ id }) => resultsOfReport.get(id) ?? []);
+    oldestFirst(some.flatMap(({ id }) => resultsOfReport.get(id) ?? []));
   const entries = [
     ...events,
     ...studyGroups(studies, reports).map((group): TimelineEntry => {
@@ -68,7 +77,9 @@ function studyGroups(studies: readonly Study[], reports: readonly Report[]): Gro
     const touched = groups.filter((group) => group.some(({ uid }) => report.studies.includes(uid)));
     if (touched.length < 2) continue;
     const joined = touched.flat() as Group;
-    groups = groups.flatMap((group) => (group === touched[0] ? [joined] : touched.includes(group) ? [] : [group]));
+    groups = groups.flatMap((group) =>
+      group === touched[0] ? [joined] : touched.includes(group) ? [] : [group],
+    );
   }
   return groups;
 }

@@ -47,7 +47,8 @@ export function isError(resource: {
   verificationStatus?: Maybe<FhirConcept>;
 }): boolean {
   return (
-    resource.status === 'entered-in-error' || hasCode(resource.verificationStatus, 'entered-in-error', 'refuted')
+    resource.status === 'entered-in-error' ||
+    hasCode(resource.verificationStatus, 'entered-in-error', 'refuted')
   );
 }
 

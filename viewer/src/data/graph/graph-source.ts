@@ -11,7 +11,6 @@ import { isError, resultOf } from '../fhir/words.ts';
 import { patientSearches } from '../patient-search.ts';
 import type { Page, RecordSource } from '../source.ts';
 import type { Transport } from '../transport.ts';
-import { Trouble } from '../trouble.ts';
 import { MORE_PATIENTS, PATIENTS, PRIORS, RECORD, TIMELINE_ENTRIES, TREND } from './documents.ts';
 import { ask, troubleOf, type Endpoint, type GraphError } from './graphql.ts';
 
@@ -33,7 +32,10 @@ export class GraphSource implements RecordSource {
     this.#fhirBase = `${tenant}/fhir/`;
   }
 
-  async patients({ text, next }: { text?: string; next?: string }, signal: AbortSignal): Promise<Page<Person>> {
+  async patients(
+    { text, next }: { text?: string; next?: string },
+    signal: AbortSignal,
+  ): Promise<Page<Person>> {
     if (next !== undefined) {
       const { data, errors } = await ask(this.#endpoint, MORE_PATIENTS, { cursor: next }, signal);
       return pageOf(data?.PatientConnection, errors);
@@ -87,9 +89,17 @@ export class GraphSource implements RecordSource {
       const numbers = present(points).filter(({ date, value }) => date !== null && value !== null);
       const ranged = numbers.findLast(({ low, high }) => low !== null || high !== null);
       return omitEmpty({
-        concept: omitEmpty({ text: title ?? '', system: coding?.system ?? undefined, code: coding?.code ?? undefined }),
+        concept: omitEmpty({
+          text: title ?? '',
+          system: coding?.system ?? undefined,
+          code: coding?.code ?? undefined,
+        }),
         unit: unit ?? undefined,
-        points: numbers.map(({ date, value, flag }) => ({ date: date!, value: value!, flags: flag ? [flag] : [] })),
+        points: numbers.map(({ date, value, flag }) => ({
+          date: date!,
+          value: value!,
+          flags: flag ? [flag] : [],
+        })),
         range: ranged && omitEmpty({ low: ranged.low ?? undefined, high: ranged.high ?? undefined }),
       });
     });
@@ -113,14 +123,19 @@ function missingOf({ service, message }: GraphError): { part: 'images' | 'record
   return { part: service === 'imaging' ? 'images' : 'record', message };
 }
 
-function uidOf(study: { id: string | null; identifier: Parameters<typeof studyUid>[0]['identifier'] }): string {
+function uidOf(study: {
+  id: string | null;
+  identifier: Parameters<typeof studyUid>[0]['identifier'];
+}): string {
   return studyUid(study) ?? study.id ?? '';
 }
 
 /** Images are where the retrieve URLs of the series say: below the DICOMweb base. */
 function graphStudy(study: NonNullable<NonNullable<Record['ImagingStudyList']>[number]>): Study | [] {
   const series = ({ wadoUrl }: { wadoUrl: string | null }) =>
-    wadoUrl?.includes('/studies/') ? { dicomweb: wadoUrl.slice(0, wadoUrl.lastIndexOf('/studies/')) } : undefined;
+    wadoUrl?.includes('/studies/')
+      ? { dicomweb: wadoUrl.slice(0, wadoUrl.lastIndexOf('/studies/')) }
+      : undefined;
   return studyOf(study, { series }) ?? [];
 }
 
@@ -144,7 +159,11 @@ function graphEvent({ kind, date, end, title, resource, observations }: Entry): 
   }
   if (!resource || !('id' in resource) || !resource.id) return [];
   if (resource.__typename === 'DiagnosticReport' || isError(resource)) return [];
-  return eventOf(KINDS[kind], resource.id, { date: date ?? undefined, end: end ?? undefined, title: title ?? '' });
+  return eventOf(KINDS[kind], resource.id, {
+    date: date ?? undefined,
+    end: end ?? undefined,
+    title: title ?? '',
+  });
 }
 
 function resultsOfReports(entries: readonly Entry[]): Map<string, Result[]> {

@@ -52,7 +52,12 @@ export async function ask<Data, Variables extends Record<string, unknown>>(
     });
     return new Response(bytes, { headers });
   };
-  const client = new Client({ url: address, fetch: send, exchanges: [fetchExchange], preferGetMethod: false });
+  const client = new Client({
+    url: address,
+    fetch: send,
+    exchanges: [fetchExchange],
+    preferGetMethod: false,
+  });
   const { data, error } = await client.query(document, variables).toPromise();
   if (signal.aborted) throw signal.reason;
   if (error?.networkError) throw failed(error.networkError);
