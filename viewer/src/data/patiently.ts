@@ -3,6 +3,8 @@ import { Trouble } from './trouble.ts';
 /** Milliseconds before the first repetition where the server names no time; doubled for each further one. */
 const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 30_000;
+/** Also before a server that says 0. */
+const SHORTEST_PAUSE = 500;
 const MOST_ATTEMPTS = 8;
 
 export interface Patience {
@@ -25,7 +27,8 @@ export async function patiently<T>(run: () => Promise<T>, patience: Patience = {
       return await run();
     } catch (error) {
       if (!(error instanceof Trouble) || !error.passes || attempt >= attempts) throw error;
-      const pause = error.retryAfter ?? Math.min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE);
+      const growing = Math.min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE);
+      const pause = Math.max(error.retryAfter ?? growing, SHORTEST_PAUSE);
       onWait?.(error, pause);
       await waitFor(pause, { signal, untilOnline: error.kind === 'offline' });
     }

@@ -8,6 +8,8 @@ const LONGEST_WAIT = 5 * 60_000;
 export function retryAfter(value: string | null, now = Date.now()): number | undefined {
   if (value === null) return undefined;
   const text = value.trim();
-  const milliseconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
+  const milliseconds = /^\d+(\.\d+)?$/.test(text)
+    ? Number(text) * 1000
+    : (/[a-z]/i.test(text) ? Date.parse(text) : NaN) - now;
   return Number.isNaN(milliseconds) ? undefined : Math.min(Math.max(milliseconds, 0), LONGEST_WAIT);
 }
