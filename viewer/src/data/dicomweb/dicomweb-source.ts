@@ -45,6 +45,7 @@ export class DicomwebSource implements ImageSource {
     return { bytes: bytes.slice(), transferSyntax: syntax };
   }
 
+  // eslint-disable-next-line @typescript-eslint/max-params -- as the interface has it
   rendered(
     at: ImageLocation,
     name: { study: string; series?: string; instance?: string; frame?: number },

@@ -41,7 +41,7 @@ export function mediaTypeOf(contentType: string): string {
 }
 
 /** Returns a parameter of a media type, quoted or not. */
-export function parameter(contentType: string, name: string): string | undefined {
+function parameter(contentType: string, name: string): string | undefined {
   for (const [, key, quoted, plain] of contentType.matchAll(/;\s*([\w-]+)\s*=\s*(?:"([^"]*)"|([^\s;]+))/g)) {
     if (key!.toLowerCase() === name) return quoted ?? plain;
   }

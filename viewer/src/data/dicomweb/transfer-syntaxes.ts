@@ -1,6 +1,6 @@
 /** Transfer syntaxes of frames, and their media types (PS3.18 §8.7.3.3.2). */
 
-export const EXPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2.1';
+const EXPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2.1';
 
 /** Those that the decoders of the viewer know, best first: their media type in multipart answers. */
 const DECODABLE: readonly (readonly [mediaType: string, transferSyntaxes: readonly string[]])[] = [

@@ -10,14 +10,14 @@ const KINDS: readonly EntryKind[] = [
   ...(['document', 'laboratory', 'vital-signs'] as const),
 ];
 
-/** Returns an event other than a study or a report. */
+/** Returns an event without studies, reports and results. @param id type and id of the resource that it is of */
 export function eventOf(
   kind: EntryKind,
   id: string,
   event: { date?: string | undefined; end?: string | undefined; title?: string | undefined },
 ): TimelineEntry {
   const { date, end, title = '' } = event;
-  return omitEmpty({ kind, id: `${kind}/${id}`, date, end, title, studies: [], reports: [], results: [] });
+  return omitEmpty({ kind, id, date, end, title, studies: [], reports: [], results: [] });
 }
 
 /** Returns the event of observations that were made together. @param observed at least one */
@@ -27,7 +27,7 @@ export function resultsEvent(kind: 'laboratory' | 'vital-signs', observed: reado
   const names = [...new Set(results.map(({ concept }) => concept.text))];
   const [date, end] = [dates[0], dates.at(-1)];
   const times = { date, end: end === date ? undefined : end, title: names.join(', ') };
-  return { ...eventOf(kind, results[0]!.id, times), results };
+  return { ...eventOf(kind, `Observation/${results[0]!.id}`, times), results };
 }
 
 /** Sorts results by time, then by id: the order is the same whoever gave them. */
@@ -58,11 +58,20 @@ export function timelineOf({ events, studies, reports, resultsOfReport }: Timeli
       const uids = group.map(({ uid }) => uid);
       const own = reports.filter((report) => report.studies.some((uid) => uids.includes(uid)));
       const times = { date: first.started, title: first.description ?? first.modalities.join(', ') };
-      return { ...eventOf('study', first.uid, times), studies: uids, reports: own, results: resultsOf(own) };
+      return {
+        ...eventOf('study', `ImagingStudy/${first.uid}`, times),
+        studies: uids,
+        reports: own,
+        results: resultsOf(own),
+      };
     }),
     ...alone.map((report): TimelineEntry => {
       const times = { date: report.date, title: report.concept.text };
-      return { ...eventOf('report', report.id, times), reports: [report], results: resultsOf([report]) };
+      return {
+        ...eventOf('report', `DiagnosticReport/${report.id}`, times),
+        reports: [report],
+        results: resultsOf([report]),
+      };
     }),
   ];
   return entries.sort(compareEntries);

@@ -37,12 +37,12 @@ export class GraphSource implements RecordSource {
     signal: AbortSignal,
   ): Promise<Page<Person>> {
     if (next !== undefined) {
-      const { data, errors } = await ask(this.#endpoint, MORE_PATIENTS, { cursor: next }, signal);
+      const { data, errors } = await ask({ ...this.#endpoint, signal }, MORE_PATIENTS, { cursor: next });
       return pageOf(data?.PatientConnection, errors);
     }
     for (const search of patientSearches(text)) {
       const variables = { ...search, count: PATIENTS_ON_A_PAGE };
-      const { data, errors } = await ask(this.#endpoint, PATIENTS, variables, signal);
+      const { data, errors } = await ask({ ...this.#endpoint, signal }, PATIENTS, variables);
       const page = pageOf(data?.PatientConnection, errors);
       if (page.items.length > 0) return page;
     }
@@ -51,7 +51,7 @@ export class GraphSource implements RecordSource {
 
   async record(patientId: string, signal: AbortSignal): Promise<PatientRecord> {
     const variables = { id: patientId, entries: TIMELINE_ENTRIES };
-    const { data, errors } = await ask(this.#endpoint, RECORD, variables, signal);
+    const { data, errors } = await ask({ ...this.#endpoint, signal }, RECORD, variables);
     const patient = data?.Patient;
     if (!patient) throw troubleOf(errors);
     const missing = errors.map(missingOf);
@@ -82,7 +82,7 @@ export class GraphSource implements RecordSource {
   }
 
   async trend(patientId: string, code: string, signal: AbortSignal): Promise<readonly Trend[]> {
-    const { data, errors } = await ask(this.#endpoint, TREND, { id: patientId, code: [code] }, signal);
+    const { data, errors } = await ask({ ...this.#endpoint, signal }, TREND, { id: patientId, code: [code] });
     const series = data?.Patient?.trend?.series;
     if (!series) throw troubleOf(errors);
     return present(series).map(({ title, unit, code: coding, points }) => {
@@ -106,7 +106,7 @@ export class GraphSource implements RecordSource {
   }
 
   async priors(studyUid: string, signal: AbortSignal): Promise<readonly string[]> {
-    const { data, errors } = await ask(this.#endpoint, PRIORS, { uid: studyUid }, signal);
+    const { data, errors } = await ask({ ...this.#endpoint, signal }, PRIORS, { uid: studyUid });
     const priors = data?.ImagingStudy?.priors;
     if (!priors) throw troubleOf(errors);
     return present(priors).map(uidOf);
@@ -159,7 +159,7 @@ function graphEvent({ kind, date, end, title, resource, observations }: Entry): 
   }
   if (!resource || !('id' in resource) || !resource.id) return [];
   if (resource.__typename === 'DiagnosticReport' || isError(resource)) return [];
-  return eventOf(KINDS[kind], resource.id, {
+  return eventOf(KINDS[kind], `${resource.__typename}/${resource.id}`, {
     date: date ?? undefined,
     end: end ?? undefined,
     title: title ?? '',

@@ -32,15 +32,18 @@ export interface Endpoint {
   transport: Transport;
 }
 
+export interface Asking extends Endpoint {
+  signal: AbortSignal;
+}
+
 /**
  * Sends one query. There is no cache: the screen always shows the current record.
  * @throws Trouble if there is no answer; the reason of the signal
  */
 export async function ask<Data, Variables extends Record<string, unknown>>(
-  { address, transport }: Endpoint,
+  { address, transport, signal }: Asking,
   document: TadaDocumentNode<Data, Variables>,
   variables: Variables,
-  signal: AbortSignal,
 ): Promise<GraphAnswer<Data>> {
   const send: typeof fetch = async (_input, init) => {
     const { bytes, headers } = await transport.send(address, {

@@ -1,7 +1,7 @@
 /** Where a patient's imaging is: SMART Imaging Access, Discovery. */
 import { present, type List, type Maybe } from '../fhir/shapes.ts';
 import { Trouble } from '../trouble.ts';
-import type { FhirServer } from './search.ts';
+import type { Asking } from './search.ts';
 
 /** A base with this capability has ImagingStudy. */
 const IMAGING = 'smart-imaging-access';
@@ -16,7 +16,7 @@ interface SmartConfiguration {
  * A server without a SMART configuration may have them too.
  * @throws Trouble if the server does not answer; the reason of the signal
  */
-export async function imagingBase({ base, transport }: FhirServer, signal: AbortSignal): Promise<string> {
+export async function imagingBase({ base, transport, signal }: Asking): Promise<string> {
   let smart: SmartConfiguration;
   try {
     const url = `${base}/.well-known/smart-configuration`;

@@ -17,7 +17,16 @@ import { studiesOfReport, type RestOrder, type RestReport } from './joins.ts';
 import { studiesOf, type RestStudies, type RestStudy } from './rest-studies.ts';
 import { trendsOf } from './rest-trend.ts';
 import { groupResults, type GroupedObservation } from './results.ts';
-import { page, queryOf, read, search, type FhirServer, type Parameters, type Resource } from './search.ts';
+import {
+  page,
+  queryOf,
+  read,
+  search,
+  type Asking,
+  type FhirServer,
+  type Parameters,
+  type Resource,
+} from './search.ts';
 import { EVENT_TYPES, type EventResource } from './timeline-types.ts';
 
 const PATIENTS_ON_A_PAGE = 50;
@@ -45,7 +54,7 @@ export class RestSource implements RecordSource {
             return `${this.#server.base}/Patient?${query}`;
           });
     for (const url of urls) {
-      const found = await page<FhirPatient & Resource>(this.#server, 'Patient', url, signal);
+      const found = await page<FhirPatient & Resource>({ ...this.#server, signal }, 'Patient', url);
       const items = found.matches.map(personOf);
       if (items.length > 0) return found.next === undefined ? { items } : { items, next: found.next };
     }
@@ -53,10 +62,11 @@ export class RestSource implements RecordSource {
   }
 
   async record(patientId: string, signal: AbortSignal): Promise<PatientRecord> {
-    const parts = new Parts(this.#server, patientId, signal);
+    const server = { ...this.#server, signal };
+    const parts = new Parts(server, patientId);
     const observed = { category: 'laboratory,vital-signs', _sort: '-date' };
     const [patient, allergies, reports, orders, observations, images, ...events] = await Promise.all([
-      read<FhirPatient & Resource>(this.#server, 'Patient', patientId, signal),
+      read<FhirPatient & Resource>(server, 'Patient', patientId),
       parts.list<FhirAllergy & Resource>('AllergyIntolerance'),
       parts.list<RestReport>('DiagnosticReport', { _sort: '-date' }),
       parts.list<RestOrder>('ServiceRequest'),
@@ -88,10 +98,9 @@ export class RestSource implements RecordSource {
   async trend(patientId: string, code: string, signal: AbortSignal): Promise<readonly Trend[]> {
     const parameters = { patient: patientId, 'combo-code': code, _sort: '-date' };
     const found = await search<GroupedObservation & Resource>(
-      this.#server,
+      { ...this.#server, signal },
       'Observation',
       parameters,
-      signal,
     );
     return trendsOf(
       found.matches.filter((one) => isOf(one, patientId)),
@@ -100,42 +109,40 @@ export class RestSource implements RecordSource {
   }
 
   async priors(studyUid: string, signal: AbortSignal): Promise<readonly string[]> {
-    const imaging = await this.#imaging(signal);
+    const imaging = await imagingServer({ ...this.#server, signal });
     const identifier = `urn:dicom:uid|urn:oid:${studyUid}`;
-    const found = await search<RestStudy>(imaging, 'ImagingStudy', { identifier }, signal);
+    const found = await search<RestStudy>(imaging, 'ImagingStudy', { identifier });
     const patientId = idOf(found.matches[0]?.subject);
     if (patientId === undefined) throw new Trouble('not-found', 'ImagingStudy: there is no such study');
-    const { studies } = await studiesOf(imaging, patientId, signal);
+    const { studies } = await studiesOf(imaging, patientId);
     const all = newestFirst(studies.map(({ study }): Study => study));
     const study = all.find(({ uid }) => uid === studyUid);
     return study ? priorsOf(study, all) : [];
   }
+}
 
-  async #imaging(signal: AbortSignal): Promise<FhirServer> {
-    const { transport } = this.#server;
-    const base = await imagingBase(this.#server, signal);
-    transport.trust(base);
-    return { base, transport };
-  }
+/** Returns the server of a patient's imaging; it may see the token. */
+async function imagingServer(server: Asking): Promise<Asking> {
+  const base = await imagingBase(server);
+  server.transport.trust(base);
+  return { ...server, base };
 }
 
 /** The searches of one record. One that fails leaves its part out and says so; the others are shown. */
 class Parts {
   readonly missing: Missing[] = [];
-  readonly #server: FhirServer;
+  readonly #server: Asking;
   readonly #patientId: string;
-  readonly #signal: AbortSignal;
 
-  constructor(server: FhirServer, patientId: string, signal: AbortSignal) {
+  constructor(server: Asking, patientId: string) {
     this.#server = server;
     this.#patientId = patientId;
-    this.#signal = signal;
   }
 
   async list<T extends Resource>(type: string, parameters: Parameters = {}): Promise<T[]> {
     try {
       const asked = { patient: this.#patientId, ...parameters };
-      const { matches, incomplete } = await search<T>(this.#server, type, asked, this.#signal);
+      const { matches, incomplete } = await search<T>(this.#server, type, asked);
       if (incomplete !== undefined) this.missing.push({ part: 'record', message: incomplete });
       return this.#own(matches, 'record');
     } catch (error) {
@@ -147,10 +154,8 @@ class Parts {
 
   async images(): Promise<RestStudies['studies']> {
     try {
-      const base = await imagingBase(this.#server, this.#signal);
-      this.#server.transport.trust(base);
-      const imaging = { ...this.#server, base };
-      const { studies, incomplete } = await studiesOf(imaging, this.#patientId, this.#signal);
+      const imaging = await imagingServer(this.#server);
+      const { studies, incomplete } = await studiesOf(imaging, this.#patientId);
       if (incomplete !== undefined) this.missing.push({ part: 'images', message: incomplete });
       const own = this.#own(
         studies.map(({ resource }) => resource),
@@ -188,11 +193,15 @@ class Parts {
 }
 
 function eventsOf(index: number, resources: readonly EventResource[]): TimelineEntry[] {
-  const { kind, when, title } = EVENT_TYPES[index]!;
+  const { type, kind, when, title } = EVENT_TYPES[index]!;
   return resources.flatMap((one) => {
     if (!one.id || isError(one)) return [];
     const { start, end } = when(one);
-    return eventOf(kind, one.id, { date: start ?? undefined, end: end ?? undefined, title: title(one) });
+    return eventOf(kind, `${type}/${one.id}`, {
+      date: start ?? undefined,
+      end: end ?? undefined,
+      title: title(one),
+    });
   });
 }
 

@@ -10,7 +10,7 @@ import {
 } from '../fhir/shapes.ts';
 import { studyOf } from '../fhir/studies.ts';
 import { Trouble } from '../trouble.ts';
-import { read, search, type BundleEntry, type FhirServer, type Resource } from './search.ts';
+import { read, search, type BundleEntry, type Asking, type Resource } from './search.ts';
 
 interface RestEndpoint extends Resource {
   status?: Maybe<string>;
@@ -38,14 +38,10 @@ export interface RestStudies {
 }
 
 /** @throws Trouble; the reason of the signal */
-export async function studiesOf(
-  imaging: FhirServer,
-  patientId: string,
-  signal: AbortSignal,
-): Promise<RestStudies> {
+export async function studiesOf(imaging: Asking, patientId: string): Promise<RestStudies> {
   const parameters = { patient: patientId, _include: 'ImagingStudy:endpoint' };
-  const found = await search<RestStudy>(imaging, 'ImagingStudy', parameters, signal);
-  const endpoints = new Endpoints(imaging, found.included, signal);
+  const found = await search<RestStudy>(imaging, 'ImagingStudy', parameters);
+  const endpoints = new Endpoints(imaging, found.included);
   const studies = await Promise.all(found.matches.map((resource) => withLocations(resource, endpoints)));
   return { studies: studies.flat(), incomplete: found.incomplete };
 }
@@ -60,15 +56,13 @@ async function withLocations(resource: RestStudy, endpoints: Endpoints) {
 
 /** The Endpoints that studies name: contained, in the Bundle, or read one by one. */
 class Endpoints {
-  readonly #imaging: FhirServer;
+  readonly #imaging: Asking;
   readonly #included: readonly BundleEntry<Resource>[];
-  readonly #signal: AbortSignal;
   readonly #read = new Map<string, Promise<RestEndpoint | undefined>>();
 
-  constructor(imaging: FhirServer, included: readonly BundleEntry<Resource>[], signal: AbortSignal) {
+  constructor(imaging: Asking, included: readonly BundleEntry<Resource>[]) {
     this.#imaging = imaging;
     this.#included = included.filter(({ resource }) => resource?.resourceType === 'Endpoint');
-    this.#signal = signal;
   }
 
   /** Returns where the first of the Endpoints that is a DICOMweb server has the images. */
@@ -100,7 +94,7 @@ class Endpoints {
 
   async #readOne(id: string): Promise<RestEndpoint | undefined> {
     try {
-      return await read<RestEndpoint>(this.#imaging, 'Endpoint', id, this.#signal);
+      return await read<RestEndpoint>(this.#imaging, 'Endpoint', id);
     } catch (error) {
       if (error instanceof Trouble && !error.passes) return undefined;
       throw error;

@@ -8,6 +8,10 @@ export interface FhirServer {
   transport: Transport;
 }
 
+export interface Asking extends FhirServer {
+  signal: AbortSignal;
+}
+
 /** A resource of any type; the types of `fhir/shapes.ts` say what is read of it. */
 export type Resource = { resourceType?: Maybe<string>; id?: Maybe<string> };
 
@@ -41,10 +45,9 @@ const FHIR_JSON = 'application/fhir+json, application/json;q=0.9';
 
 /** @throws Trouble; the reason of the signal */
 export async function read<T extends Resource>(
-  { base, transport }: FhirServer,
+  { base, transport, signal }: Asking,
   type: string,
   id: string,
-  signal: AbortSignal,
 ): Promise<T> {
   const url = `${base}/${type}/${encodeURIComponent(id)}`;
   const resource = (await transport.json(url, { accept: FHIR_JSON, signal })) as T | null;
@@ -57,15 +60,14 @@ export async function read<T extends Resource>(
  * @throws Trouble; the reason of the signal
  */
 export async function search<T extends Resource>(
-  server: FhirServer,
+  server: Asking,
   type: string,
   parameters: Parameters,
-  signal: AbortSignal,
 ): Promise<Found<T>> {
   const first = `${server.base}/${type}?${queryOf({ _count: String(ON_A_PAGE), ...parameters })}`;
-  const found = await page<T>(server, type, first, signal);
+  const found = await page<T>(server, type, first);
   for (let pages = 1; found.next !== undefined && pages < MOST_PAGES; pages++) {
-    const more = await page<T>(server, type, found.next, signal);
+    const more = await page<T>(server, type, found.next);
     found.matches.push(...more.matches);
     found.included.push(...more.included);
     found.incomplete ??= more.incomplete;
@@ -78,10 +80,9 @@ export async function search<T extends Resource>(
 
 /** Reads one page of a search. @throws Trouble; the reason of the signal */
 export async function page<T extends Resource>(
-  { transport }: FhirServer,
+  { transport, signal }: Asking,
   type: string,
   url: string,
-  signal: AbortSignal,
 ): Promise<Found<T>> {
   const bundle = (await transport.json(url, { accept: FHIR_JSON, signal })) as (Bundle & Resource) | null;
   if (bundle?.resourceType !== 'Bundle') throw damaged(url, 'is no Bundle');
