@@ -276,6 +276,28 @@ describe('what fails on the way is told by its kind', () => {
     await expect(record).rejects.toBe(reason);
   });
 
+  test.each([
+    [{ status: 500 }, { kind: 'server' }],
+    [
+      { status: 503, retryAfter: 2 },
+      { kind: 'busy', retryAfter: 2000 },
+    ],
+    [
+      { status: 503, retryAfter: 3e9 },
+      { kind: 'busy', retryAfter: 300_000 },
+    ],
+    [{ status: 403 }, { kind: 'refused' }],
+    [{ status: 404 }, { kind: 'not-found' }],
+    [{}, { kind: 'server' }],
+  ])('FG-10 GraphQL: an error %o in place of the patient', async (extensions, expected) => {
+    const body = JSON.stringify({
+      data: { Patient: null },
+      errors: [{ message: 'no', path: ['Patient'], extensions }],
+    });
+    proxy.fault = () => ({ status: 200, headers: { 'content-type': 'application/json' }, body });
+    expect(await troubleOf(records('GraphQL').record(HELEN, never))).toMatchObject(expected);
+  });
+
   test('REST: one search that fails leaves the rest', async () => {
     proxy.fault = on('/Immunization', { status: 500 });
     const record = await records('REST').record(HELEN, never);

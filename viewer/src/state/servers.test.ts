@@ -72,6 +72,7 @@ describe('SMART App Launch 2.2 §2.0.7 the server of an iss', () => {
     [`${GATEWAY}a/b/fhir`, undefined],
     [`${GATEWAY}fhir`, undefined],
     ['https://gateway.example/demo/fhir', undefined],
+    ['https://gatewax.example/imaging/demo/fhir', undefined],
     ['https://ehr.example/r4/', 'ehr.example/r4'],
     ['https://ehr.example/r5', undefined],
     ['https://ehr.example.evil/r4', undefined],

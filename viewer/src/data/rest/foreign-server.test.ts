@@ -18,7 +18,7 @@ const bundle = (...resources: object[]) => ({
 
 /**
  * Returns a source whose servers have these answers, by the beginning of the address, and the requests that they were sent.
- * Other types are unknown to them.
+ * A number is a status. Other types are unknown to them.
  */
 function foreign(answers: Answers) {
   const seen: { url: string; hasToken: boolean }[] = [];
@@ -26,6 +26,7 @@ function foreign(answers: Answers) {
     const url = String(input);
     seen.push({ url, hasToken: new Headers(init?.headers).has('authorization') });
     const [, found] = Object.entries(answers).find(([begin]) => url.startsWith(begin)) ?? [];
+    if (typeof found === 'number') return new Response(null, { status: found });
     const isText = typeof found === 'string';
     const headers = { 'content-type': isText ? 'text/plain' : 'application/fhir+json' };
     return new Response(isText ? found : JSON.stringify(found ?? {}), { status: found ? 200 : 404, headers });
@@ -217,6 +218,16 @@ test('what a server gives of another patient is not shown, and said', async () =
   const { allergies, missing } = await source.record('p1', never);
   expect(allergies.map(({ id }) => id)).toEqual(['own', 'too']);
   expect(missing[0]!.message).toContain('another patient');
+});
+
+test.each([
+  [`${IMAGING}/ImagingStudy`, { part: 'images', message: 'ImagingStudy: the server answered 401' }],
+  [`${EHR}/Condition`, undefined],
+])('a 401 of %s ends the record only if it is of the record', async (address, missing) => {
+  const { source } = foreign({ ...RECORD, [address]: 401 });
+  const record = source.record('p1', never);
+  if (missing) expect((await record).missing).toEqual([missing]);
+  else await expect(record).rejects.toMatchObject({ kind: 'signed-out' });
 });
 
 test('a server that ignores sorting, and has few types, has a record', async () => {

@@ -183,7 +183,8 @@ class Parts {
   }
 
   #leftOut(part: Missing['part'], type: string, error: unknown): [] {
-    if (!(error instanceof Trouble) || error.kind === 'signed-out') throw error;
+    // The end of the session concerns the whole record. An imaging server that does not take its token does not.
+    if (!(error instanceof Trouble) || (part === 'record' && error.kind === 'signed-out')) throw error;
     this.missing.push({
       part,
       message: error.message.startsWith(type) ? error.message : `${type}: ${error.message}`,
