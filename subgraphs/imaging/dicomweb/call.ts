@@ -108,7 +108,7 @@ export class Call {
         const stored = await core.frames(target, numbers);
         const tag = answerTag(stored.version, target, part, form);
         const range = core.usedCopy ? undefined : this.#range(tag);
-        const payload = await givenFrames(stored, numbers, accept, range);
+        const payload = await givenFrames(stored, numbers, { accept, range });
         return tagged(this.#withStrongTag(payload, tag), core, tag);
       });
     const asked = { target, part, form, ifNoneMatch: this.#ifNoneMatch(), isTagged: true };

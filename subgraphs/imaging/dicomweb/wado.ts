@@ -118,13 +118,12 @@ export function frameList(text: string): number[] {
 
 /**
  * Gives the frames of one instance in an accepted form (DW-7).
- * @param rangeHeader of one frame without multipart
+ * @param asked `range` is the header, for one frame without multipart
  */
 export async function givenFrames(
   stored: Frames,
   numbers: readonly number[],
-  accept: readonly MediaRange[],
-  rangeHeader?: string,
+  { accept, range }: { accept: readonly MediaRange[]; range?: string | undefined },
 ): Promise<Payload> {
   const form = negotiateFrames(accept, stored.mediaType, stored.transferSyntax, numbers.length === 1);
   const given = form?.transcodeTo ? await transcoded(stored, form.transcodeTo) : stored;
@@ -152,7 +151,7 @@ export async function givenFrames(
   if (first.done) throw noSuchObject();
   if (!form.multipart) {
     try {
-      const { body, ...answer } = onePart(first.value, mediaType, rangeHeader);
+      const { body, ...answer } = onePart(first.value, mediaType, range);
       if (!(body instanceof Uint8Array)) return { ...answer, body: closing(body, iterator) };
       await iterator.return?.();
       return { ...answer, body };

@@ -76,6 +76,9 @@ function encode(
     prepare(encoder);
     // Without any decomposition OpenJPH changes the lowest value.
     const levels = Math.max(1, Math.min(decompositions, halvings(frame)));
-    return encodeStream(encoder, frame, levels, frame.samplesPerPixel === 3);
+    return encodeStream(encoder, frame, {
+      decompositions: levels,
+      colourTransform: frame.samplesPerPixel === 3,
+    });
   });
 }

@@ -41,7 +41,7 @@ export async function decodeJpeg2000(encoded: Uint8Array, pixels: PixelDescripti
 /** Encodes JPEG 2000 without loss. The encoder always transforms three components, which must be RGB, to YBR_RCT. */
 export async function encodeJpeg2000(frame: DecodedFrame): Promise<Uint8Array> {
   return openjpeg.run('The frame cannot be encoded as JPEG 2000.', (codec) =>
-    encodeStream(new codec.J2KEncoder(), frame, Math.min(5, halvings(frame))),
+    encodeStream(new codec.J2KEncoder(), frame, { decompositions: Math.min(5, halvings(frame)) }),
   );
 }
 
@@ -84,14 +84,12 @@ export function decodeStream(
 /**
  * Encodes without loss. Samples with a sign are given to the encoders as unsigned ones, because both take negative ones of
  * eight bits and fewer as large ones.
- * @param decompositions how often the image is halved
- * @param colourTransform true if the encoder must be told to transform RGB
+ * @param options how often the image is halved, and whether the encoder must be told to transform RGB
  */
 export function encodeStream(
   encoder: WasmEncoder,
   frame: DecodedFrame,
-  decompositions: number,
-  colourTransform = false,
+  { decompositions, colourTransform = false }: { decompositions: number; colourTransform?: boolean },
 ): Uint8Array {
   const { signed, samplesPerPixel, bitsStored } = frame;
   // Their wrappers mix up the components of words.
