@@ -15,7 +15,7 @@ const path = (study: string, series: number, instance = 1) =>
 const HEART = 'whitfield-us-heart-2026';
 const ECG = path(HEART, 2);
 const PDF = path(HEART, 900);
-const OBJECT = path('novak-ct-chest-2026', 99);
+const OBJECT = path('castellanos-ct-chest-2025', 99);
 const read = (file: string): DataSet => dicomParser.parseDicom(readFileSync(file));
 
 /** Of Debian's dicom3tools. */

@@ -110,6 +110,7 @@ export const demoStudies: readonly DemoStudy[] = [
         description: 'Measurements',
         report: { kind: 'nodule', series: 2, instance: 25, longAxis: 6, shortAxis: 5.4 },
       },
+      { number: 99, description: 'Test object with known distances, computed', testObject: 3 },
     ],
   },
   {
@@ -292,7 +293,6 @@ export const demoStudies: readonly DemoStudy[] = [
         files: ['tests/data/rle.dcm'],
         set: { bodyPartExamined: 'CHEST', windowCenter: '40\\-600', windowWidth: '400\\1500' },
       },
-      { number: 99, description: 'Test object with known distances, computed', testObject: 3 },
     ],
   },
   {

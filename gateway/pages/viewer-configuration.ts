@@ -1,3 +1,4 @@
+import { Fault } from '../../schema/fault/fault.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { fhirBase } from '../../schema/http/request.ts';
 import { smartConfigurationOf } from '../smart/discovery/discovery.ts';
@@ -51,14 +52,18 @@ export function viewerConfiguration(
   };
 }
 
-/** Returns undefined for a promise that fails, or needs more time: the viewer then asks by itself, and tells the reason. */
+/** Returns undefined for a Fault, or when more time is needed: the viewer then asks by itself, and tells the reason. */
 async function withinTime<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), milliseconds);
   });
   try {
-    return await Promise.race([promise.catch(() => undefined), late]);
+    const known = promise.catch((error: unknown) => {
+      if (!(error instanceof Fault)) throw error;
+      return undefined;
+    });
+    return await Promise.race([known, late]);
   } finally {
     clearTimeout(timer);
   }
