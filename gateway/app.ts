@@ -9,6 +9,7 @@ import type {
 } from 'fastify';
 import { fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
+import { ExpressionPool } from '../schema/expressions/pool.ts';
 import { setCacheControl } from '../schema/http/cache-control.ts';
 import { Fault, toFault } from '../schema/fault/fault.ts';
 import { nothingAtPath } from '../schema/fault/refusals.ts';
@@ -80,6 +81,8 @@ export interface AppDeps {
   separateMetricsPort?: boolean;
   /** Takes audit events (IA-30); without it they are dropped. */
   audit?: AuditEvents;
+  /** Evaluates FHIRPath of callers; by default the gateway creates its own pool. */
+  expressions?: ExpressionPool;
   limits?: Limits;
   /** Proxies whose `X-Forwarded-For` gives the client's address, by which throttles count. */
   trustedProxies?: readonly string[];
@@ -141,7 +144,10 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     persisted: persisted.cache,
   });
   const introspection = new PreparedIntrospection(deps.apiSdl);
-  app.addHook('onClose', () => Promise.all([server.stop(), introspection.close()]));
+  const { expressions = new ExpressionPool() } = deps;
+  app.addHook('onClose', () =>
+    Promise.all([server.stop(), introspection.close(), deps.expressions ?? expressions.close()]),
+  );
 
   closeSilentConnections(app);
   decorateRequests(app);
@@ -179,7 +185,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
         const { claims } = clinical;
         await tenant.register(discoveryRoutes({ authorizer, baseUrl, started, claims }));
         await tenant.register(graphqlRoutes(server, introspection, limits));
-        await tenant.register(fhirGraphqlRoutes(server, introspection, limits));
+        await tenant.register(fhirGraphqlRoutes(server, introspection, { limits, expressions }));
         await tenant.register(playground(baseUrl));
         await tenant.register(clinical.routes);
         if (deps.operations) await tenant.register(deps.operations);

@@ -69,6 +69,7 @@ export function gatewayParts(options: PartsOptions) {
     studiesOfObjects: (...asked) => imaging.studiesOfObjects(...asked),
   });
   const records = requestRecords(clinical);
+  const studies = recordStudies(records.open, clinical.mayHold);
   const record = peopleOfRecord(clinical.open, outside);
   const sealer = capabilitySealer({ secrets, now, links: shared.links });
   const imaging = imagingSubgraph({
@@ -77,7 +78,7 @@ export function gatewayParts(options: PartsOptions) {
     capability: sealer.seal,
     directory: patientDirectory(records.open, outside),
     record: clinical.joins,
-    recordStudies: recordStudies(records.open, clinical.mayHold),
+    recordStudies: studies,
     onContradiction: options.onContradiction,
     shared: shared.cache && shared.seen && { cache: shared.cache, seen: shared.seen },
   });
@@ -95,7 +96,7 @@ export function gatewayParts(options: PartsOptions) {
       smartConfiguration: server.smartConfiguration,
     },
     shared: shared.cache,
-    studyOwner: imaging.studyOwner,
+    studyOwners: { ofImages: imaging.studyOwner, ofRecord: studies.subject },
     onInsecure: (tenant, reason) => log.warn({ tenant, reason }, 'an insecure tenant is used'),
   });
   return {

@@ -137,6 +137,7 @@ async function main(): Promise<void> {
     metrics: measured,
     separateMetricsPort: settings.metricsPort !== undefined,
     audit: audit.record,
+    expressions,
     selfTest: { run: parts.selfTest, operatorKey: settings.operatorKey },
     trustedProxies: settings.trustedProxies,
     ready: () => shutdown.isReady,

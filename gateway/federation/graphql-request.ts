@@ -93,14 +93,14 @@ interface Answered {
   response: HTTPGraphQLResponse;
   introspection: PreparedIntrospection;
   /** Changes the text of an answer that was executed. */
-  rewrite?: ((text: string) => string) | undefined;
+  rewrite?: ((text: string) => Promise<string>) | undefined;
 }
 
 /** Sends the response of the execution. */
 export async function answer(
   request: FastifyRequest,
   reply: FastifyReply,
-  { scope, response, introspection, rewrite = (text) => text }: Answered,
+  { scope, response, introspection, rewrite }: Answered,
 ): Promise<FastifyReply> {
   const { body, headers, status } = response;
   if (scope.introspection && (status ?? 200) === 200) {
@@ -116,7 +116,7 @@ export async function answer(
   await setImmediate();
   reply.code(status ?? 200);
   for (const [name, value] of headers) if (name !== 'content-length') reply.header(name, value);
-  return setCacheControl(reply, 'noStore').send(withDecimals(rewrite(text)));
+  return setCacheControl(reply, 'noStore').send(withDecimals(rewrite ? await rewrite(text) : text));
 }
 
 const search = (request: FastifyRequest) => new URL(request.url, 'http://x').search;

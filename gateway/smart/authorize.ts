@@ -7,7 +7,7 @@ import type { Permission } from '../../schema/access/scopes.ts';
 import { parseScopes } from '../../schema/access/scopes.ts';
 import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
-import { askedPatients, type Named, type StudyOwner } from './patient/asked-patients.ts';
+import { askedPatients, type Named } from './patient/asked-patients.ts';
 import { ehrRecords, ownAsker } from './patient/ehr-records.ts';
 import { backendTokens } from './token/backend-token.ts';
 import { expiringCache } from './token/expiring-cache.ts';
@@ -15,6 +15,7 @@ import type { ActiveToken } from './token/introspect.ts';
 import { jwtVerifier } from './token/jwt.ts';
 import { mockAccess } from './token/mock.ts';
 import { identified, needsIdentity, patientIdentities } from './patient/patient.ts';
+import type { StudyOwners } from './patient/study-owners.ts';
 import type { PolicyRow } from './patient/policy.ts';
 import { DECISION_SECONDS, policyService } from './patient/policy.ts';
 import { quirksOf, withImagingScopes } from './token/quirks.ts';
@@ -66,8 +67,8 @@ export interface OwnServer {
 export interface AuthorizerDeps extends UpstreamDeps {
   /** For tenants of our own authorization server; without it they answer 501. */
   own?: OwnServer;
-  /** Returns the owner that a study states, for tokens without a patient; without it they reach no study by its UID. */
-  studyOwner?: StudyOwner;
+  /** Say whose a study is, for tokens without a patient; without them these reach no study by its id alone. */
+  studyOwners?: StudyOwners;
   /** Our own public base, for `aud` (IA-5). */
   baseUrl: string;
   /** Called once for each tenant that is used although its type is insecure (SM-11). */
@@ -106,7 +107,7 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
     const document = () => documents(tenant, config);
     return ehrRecords(ownAsker({ outside: deps, tokens }, { tenant, config, document }), config);
   };
-  const asked = askedPatients(deps, records, deps.studyOwner);
+  const asked = askedPatients(deps, records, deps.studyOwners);
   const warned = new LRUCache<string, true>({ max: 1000 });
   const known = expiringCache<Known>(MOST_TOKENS, deps.now);
   // Tokens of one app have the same scopes and share one list.

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Access } from '../../schema/access/access.ts';
 import { parseScopes } from '../../schema/access/scopes.ts';
 import type { Operation } from '../../schema/fault/audit.ts';
@@ -24,6 +24,7 @@ import { PlanningGateway } from '../federation/planning/planning-gateway.ts';
 import type { GatewayContext } from '../federation/request-scope.ts';
 import { logger } from '../http/observe.ts';
 import { patientDirectory } from '../joins/record-directory.ts';
+import { recordStudies } from '../joins/record-studies.ts';
 import { tenantsOf } from './gateway-alone.ts';
 import { num, srFile } from './setup/sr-objects.ts';
 
@@ -48,6 +49,10 @@ beforeAll(async () => {
   const contained = [{ resourceType: 'Patient', name: [{ family: 'Nobody' }] }];
   const odd = { resourceType: 'Condition', id: 'odd', contained, subject: { reference: 'Patient/p1' } };
   await writeFile(join(data.patients, 'odd.json'), JSON.stringify(odd));
+  await writeFile(
+    join(data.patients, 'studies.ndjson'),
+    onlyInRecord.map((one) => JSON.stringify(one)).join('\n'),
+  );
   const folder = { type: 'folder', path: data.images, lookup: 'studies-by-mrn' };
   const away = { type: 'dicom-web', endpoint: 'http://127.0.0.1:1/', lookup: 'studies-by-mrn' };
   const file = (images: object) => ({
@@ -65,6 +70,7 @@ beforeAll(async () => {
   imaging = imagingSubgraph({
     ...{ baseUrl: 'http://localhost', dataDir: directory, now: () => Date.now() / 1000, log: log as never },
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
+    recordStudies: recordStudies((tenant, access) => clinical.open(tenant, access), clinical.mayHold),
   });
   const subgraphs = { clinical, imaging };
   const counted = (name: ServiceName): GraphQLDataSource<GatewayContext> => {
@@ -87,6 +93,8 @@ beforeAll(async () => {
     }),
   });
   await Promise.all([direct.start(), planned.start(), stockGateway.start()]);
+  const studies = () => answerOf(direct, '{ Patient(id: "p1") { ImagingStudyList { id } } }', 'patient/*.rs');
+  await vi.waitFor(async () => expect((await studies()).result).not.toContain('indexed'), 30_000);
 }, 60_000);
 afterAll(async () => {
   await Promise.all([direct?.stop(), planned?.stop(), stockGateway?.stop()]);
@@ -123,10 +131,22 @@ async function answerOf(server: ApolloServer<GatewayContext>, query: string, sco
   return { result: JSON.stringify(result), recorded: [...recorded].sort(), fetches: fetches - before };
 }
 
+/** Studies that only the record has, with their reports. */
+const onlyInRecord = ['2001', '2000'].flatMap((started, index) => [
+  {
+    ...{ resourceType: 'ImagingStudy', id: `only-${index}`, status: 'available', started },
+    ...{ subject: { reference: 'Patient/p1' }, modality: [{ code: 'CT' }] },
+  },
+  {
+    ...{ resourceType: 'DiagnosticReport', id: `of-only-${index}`, status: 'final', code: { text: 'CT' } },
+    ...{ subject: { reference: 'Patient/p1' }, imagingStudy: [{ reference: `ImagingStudy/only-${index}` }] },
+  },
+]);
+
 /** A report in the newest study of `p1`. */
 const measurements = srFile({
   ...{ studyUid: '1.2.3.1.10', patientId: mrnOf(1), title: 'DCM 126000 Imaging Measurement Report' },
-  children: [num('SCT 81827009 Diameter', '12.5', 'UCUM mm millimeter')],
+  children: [num('SCT 81827009 Diameter', '12.50', 'UCUM mm millimeter')],
 });
 
 const FIELDS = 'id started description subject { reference } series { uid modality { code } description }';
@@ -195,6 +215,12 @@ describe.each<[what: string, query: string, scope: string, isDirect: boolean]>([
     'patient/*.rs',
     true,
   ],
+  [
+    'priors of a study that only the record has',
+    '{ ImagingStudy(id: "only-0") { status priors { id } } DiagnosticReport(id: "of-only-0") { priors { id } } }',
+    'patient/*.rs',
+    true,
+  ],
   ['priors of reports', '{ DiagnosticReportList(_count: 2) { id priors { id } } }', 'patient/*.rs', true],
   ['another patient', '{ Patient(id: "p2") { id ImagingStudyList { id } } }', 'patient/*.rs', true],
   [
@@ -218,6 +244,14 @@ describe.each<[what: string, query: string, scope: string, isDirect: boolean]>([
   [
     'parts that an expression chooses',
     `{ Patient(id: "p1") { id name(fhirpath: "family = 'One'") { family } } }`,
+    'patient/*.rs',
+    false,
+  ],
+  [
+    'resources and studies that an expression chooses',
+    `{ Patient(id: "p1") { ConditionList(fhirpath: "code.text.exists()", _count: 1) { id }
+       ImagingStudyList(fhirpath: "series.modality.code = 'SR' or series.count() > 3", _count: 1) { id }
+       ImagingStudyConnection(fhirpath: "series.count() > 3", _count: 2) { count edges { resource { id } } } } }`,
     'patient/*.rs',
     false,
   ],

@@ -131,7 +131,27 @@ describe('FG-26 directives that cannot be applied are refused', () => {
     ['an argument of @first', 'name @first(count: 1) { family }', /no arguments/],
     ['@slice without a path', 'name @slice { family }', /one argument/],
     ['@slice by an unknown element', 'name @slice(path: "nothing") { family }', /cannot use/],
-    ['@slice by an expression', 'name @slice(path: "given.first()") { family }', /cannot use/],
+    [
+      '@slice by an expression that is no FHIRPath',
+      'name @slice(path: "given(") { family }',
+      /is not FHIRPath/,
+    ],
+    [
+      '@slice by a function that is not allowed',
+      'name @slice(path: "given.resolve()") { family }',
+      /calls resolve\(\), which is not allowed/,
+    ],
+    [
+      '@slice by a comparison of elements',
+      'name @slice(path: "given.first() = family") { family }',
+      /compares elements with each other/,
+    ],
+    ['@slice by a union', 'name @slice(path: "given | family") { family }', /uses the operator \|/],
+    [
+      '@slice by all that an extension may be',
+      'extension @slice(path: "extension.extension.value.exists()") { url }',
+      /too many elements/,
+    ],
     ['@slice by a list of resources', 'name @slice(path: "__typename") { family }', /cannot use/],
     ['@slice by a variable', 'name @slice(path: $path) { family }', /one argument/],
     ['at a fragment', '... @flatten { id }', /for fields only/],

@@ -2,7 +2,7 @@
 import type { ImagingStudy } from 'fhir/r4.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { shown, startOneStudy } from './one-study.ts';
-import { INSTANCES, SAID, uidOf } from './setup/one-study.ts';
+import { INSTANCES, SAID, SAID_OF_SERIES, uidOf } from './setup/one-study.ts';
 
 let world: Awaited<ReturnType<typeof startOneStudy>>;
 beforeAll(async () => void (world = await startOneStudy()), 60_000);
@@ -63,6 +63,17 @@ test.each<[id: string, shown: string | undefined, token?: string]>([
   expect(found && shown(found)).toBe(expected);
 });
 
+test.each([
+  ['Rboth', 'available with images'],
+  ['Rbare', 'available'],
+  ['only-registered', 'registered'],
+  ['Rof-q', undefined],
+  ['nothing', undefined],
+])('IA-8 IA-34 a client of Backend Services reads %s as %s', async (id, expected) => {
+  const found = await world.read('backend', id, 'backend');
+  expect(found && shown(found)).toBe(expected);
+});
+
 describe('IA-34 lists', () => {
   const OF_P = {
     ...{ [uidOf('both')]: 'available with images', [uidOf('archived')]: 'available with images' },
@@ -81,6 +92,7 @@ describe('IA-34 lists', () => {
     ...{ [uidOf('unknown')]: 'unknown', [uidOf('labelled')]: 'available' },
     ...{ [uidOf('mammography')]: 'available', Rbare: 'available' },
     [uidOf('disputed')]: 'available with images',
+    [uidOf('with series')]: 'available with images',
   };
 
   test('each study once, with what is there of it', async () => {
@@ -126,11 +138,70 @@ describe('IA-34 lists', () => {
     ['status=cancelled', [uidOf('cancelled with images'), uidOf('cancelled')]],
     ['basedon=ServiceRequest/order', [uidOf('both')]],
     ['modality=MG', [uidOf('mammography'), uidOf('disputed')]],
+    ['series=1.2.34.0', [uidOf('mammography'), uidOf('disputed')]],
+    [`series=${uidOf('with series')}.1`, [uidOf('with series')]],
+    [`instance=${uidOf('with series')}.1.2`, [uidOf('with series')]],
+    ['instance=1.2.34.21.9.1', [uidOf('with series')]],
+    ['instance=1.2.34.21.9.2', []],
+    ['bodysite=51185008', [uidOf('with series')]],
     ['_lastUpdated=ge2098-01-01&status=available&_id=Rboth,Raccession', [uidOf('both')]],
   ])('%s finds %j', async (query, expected) => {
     for (const tenant of ['own', 'all']) {
       const { body } = await world.rest(tenant, `ImagingStudy?${query}`);
       expect((body.entry ?? []).map(({ resource }) => resource!.id).sort()).toEqual([...expected].sort());
+    }
+  });
+});
+
+describe('IA-34 series', () => {
+  const UID = uidOf('with series');
+  const { alone, both } = SAID_OF_SERIES;
+
+  test.each(['Rseries', UID])('of the record stand beside those of the archive (%s)', async (id) => {
+    const { body } = await world.rest('own', `ImagingStudy/${id}`);
+    expect(body).toMatchObject({ numberOfSeries: 1, numberOfInstances: INSTANCES });
+    const [first, second, ...others] = body.series!;
+    expect(others).toEqual([]);
+    const { instance, ...series } = first!;
+    expect(series).toMatchObject({ ...both, uid: `${UID}.1`, number: 1, modality: { code: 'CT' } });
+    expect(instance!.map(({ uid }) => uid)).toEqual([`${UID}.1.1`, `${UID}.1.2`]);
+    // No endpoint: it cannot be retrieved.
+    expect(second).toEqual(alone);
+  });
+
+  test('are the same by GraphQL, where those of the record alone have no URL', async () => {
+    const { data, errors } = await world.graphql(
+      'own',
+      `{ ImagingStudy(id: "Rseries") { numberOfSeries numberOfInstances series { uid number bodySite { code }
+         performer { actor { reference } } wadoUrl thumbnailUrl rows numberOfFrames metadata instance { uid wadoUrl } } } }`,
+    );
+    expect(errors).toBeUndefined();
+    expect(data!['ImagingStudy']).toMatchObject({
+      ...{ numberOfSeries: 1, numberOfInstances: INSTANCES },
+      series: [
+        {
+          ...{ uid: `${UID}.1`, bodySite: { code: '51185008' }, rows: 4, numberOfFrames: 2 },
+          performer: [{ actor: { reference: 'Practitioner/doctor' } }],
+          wadoUrl: expect.stringContaining(`${UID}/series/${UID}.1`) as string,
+          instance: [{ uid: `${UID}.1.1` }, { uid: `${UID}.1.2` }],
+        },
+        {
+          ...{ uid: alone.uid, number: 7, wadoUrl: null, thumbnailUrl: null, rows: null, metadata: null },
+          ...{ numberOfFrames: null, instance: [{ uid: alone.instance[0]!.uid, wadoUrl: null }] },
+        },
+      ],
+    });
+  });
+
+  test('IA-31 that would be withheld of the record alone are not added', async () => {
+    for (const [tenant, uids] of [
+      ['own', ['1.2.34.0', `${uidOf('disputed')}.1`]],
+      ['withholding', [`${uidOf('disputed')}.1`]],
+    ] as const) {
+      const { body } = await world.rest(tenant, 'ImagingStudy/Rdisputed');
+      expect([tenant, body.series!.map(({ uid }) => uid).sort()]).toEqual([tenant, uids]);
+      const found = await world.rest(tenant, 'ImagingStudy?patient=p&series=1.2.34.0');
+      expect([tenant, found.body.entry?.length ?? 0]).toEqual([tenant, tenant === 'own' ? 2 : 0]);
     }
   });
 });

@@ -36,7 +36,8 @@ export function shown({ endpoint, status, numberOfInstances }: Read): string {
 /**
  * Starts the gateway. Its tokens are `p` and `q` for the patients of these names, and for each `{id}-reading`, without the
  * right to search, and `{id}-MG`, for mammograms only.
- * @param more image sources of more tenants, by name
+ * @param more image sources of more tenants, by name: `{name}`, and `all-{name}` and `withholding-{name}` with the
+ * authorization of these tenants
  */
 export async function startOneStudy(
   more: Record<string, object> = {},
@@ -61,14 +62,27 @@ export async function startOneStudy(
   };
   let contradictions = 0;
   const own = { authorization: smart, clinical };
-  const over = Object.entries(more).map(([name, source]) => [name, { ...own, images: source }]);
+  const all = { ...own, authorization: { type: 'mock', disableAuthzChecks: true } };
+  const withholding = { ...own, authorization: { ...smart, withhold } };
+  const over = Object.entries(more).flatMap(([name, source]) => [
+    [name, { ...own, images: source }],
+    [`all-${name}`, { ...all, images: source }],
+    [`withholding-${name}`, { ...withholding, images: source }],
+  ]);
   const gateway = await buildTestGateway(
     () => ({
       own: { ...own, images },
-      all: { ...own, authorization: { type: 'mock', disableAuthzChecks: true }, images },
-      withholding: { ...own, authorization: { ...smart, withhold }, images },
+      all: { ...all, images },
+      backend: {
+        ...{ ...own, images },
+        authorization: {
+          ...{ ...smart, modes: ['backend-services'] },
+          policy: [{ client_id: 'app', patients: ['p', 'r'] }],
+        },
+      },
+      withholding: { ...withholding, images },
       away: { ...own, images: away },
-      'away-and-withholding': { ...own, authorization: { ...smart, withhold }, images: away },
+      'away-and-withholding': { ...withholding, images: away },
       delayed: { ...own, images: { ...images, delay: { lookupUntil: 9e9 } } },
       ...Object.fromEntries(over),
     }),
@@ -81,10 +95,12 @@ export async function startOneStudy(
     },
   );
   await gateway.indexed();
-  for (const id of ['p', 'q']) {
+  const exp = Math.floor(Date.now() / 1000) + 3600;
+  ehr.tokens.set('backend', { client_id: 'app', exp, scope: 'system/*.rs' });
+  for (const id of ['p', 'q', 'r']) {
     const identifier = [{ value: `MRN-${id}`, type: { coding: [{ code: 'MR' }] } }];
     ehr.patients.set(id, { resourceType: 'Patient', id, identifier });
-    const token = { client_id: 'app', exp: Math.floor(Date.now() / 1000) + 3600, patient: id };
+    const token = { client_id: 'app', exp, patient: id };
     ehr.tokens.set(id, { ...token, scope: 'patient/*.rs' });
     ehr.tokens.set(`${id}-reading`, { ...token, scope: 'patient/*.r' });
     ehr.tokens.set(`${id}-MG`, { ...token, scope: 'patient/ImagingStudy.rs?modality=MG' });

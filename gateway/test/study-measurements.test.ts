@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Bundle, Observation, OperationOutcome } from 'fhir/r4.js';
 import { complaints } from '../../subgraphs/imaging/test/fhir-judges.ts';
 import { startEverySource, type EverySource } from './every-source.ts';
-import { FOREIGN, objects, resources, STUDY, subject } from './measured-studies.ts';
+import { DISPUTED, FOREIGN, objects, RECORDED, resources, STUDY, subject } from './measured-studies.ts';
 import { testEach } from './setup/usual-run.ts';
 
 const SOURCES = ['folder', 'dicom-web', 'c-get'] as const;
@@ -29,7 +29,7 @@ beforeAll(async () => {
       });
       return {
         ...Object.fromEntries(SOURCES.map((source) => [source, tenant(images[source])])),
-        withheld: tenant(images.folder, { withhold: [{ studyUid: ['1.2.3.7'] }] }),
+        withheld: tenant(images.folder, { withhold: [{ studyUid: ['1.2.3.7', RECORDED] }] }),
         delayed: tenant({ ...images.folder, delay: { retrieveUntil: 4_000_000_000 } }),
       };
     },
@@ -108,7 +108,7 @@ testEach(SOURCES, usual)(
           events: [{ uid: '1.2.3.1.55', ctdiVol: { value: 10.25, code: 'mGy' }, notes: [] }],
         },
       ],
-      priors: ['1.2.3.7', '1.2.3.2', '1.2.3.3'].map((id) => ({ id })),
+      priors: ['1.2.3.7', RECORDED, '1.2.3.2', '1.2.3.3', 'ehr-prior', DISPUTED].map((id) => ({ id })),
       mr: [{ id: '1.2.3.5' }],
       abdomen: [{ id: '1.2.3.4' }],
       newest: [{ id: '1.2.3.7' }],
@@ -241,23 +241,66 @@ test('FG-18 a report has the reports of earlier studies, newest first', async ()
             id
           }
         }
+        ehr: DiagnosticReport(id: "ehr") {
+          priors {
+            id
+          }
+        }
       }
     `,
   );
   expect(errors).toBeUndefined();
   expect(data).toEqual({
     DiagnosticReport: {
-      priors: [{ id: 'r2025' }, { id: 'r2024' }],
-      one: [{ id: 'r2025' }],
+      priors: [{ id: 'ehr' }, { id: 'r2025' }, { id: 'r2024' }],
+      one: [{ id: 'ehr' }],
       abdomen: [{ id: 'abdomen' }],
     },
     old: { priors: [] },
+    ehr: { priors: [{ id: 'r2025' }, { id: 'r2024' }] },
   });
+});
+
+testEach(SOURCES, usual)(
+  'FG-18 IA-34 %s: a study that only the record has has its priors',
+  async (source) => {
+    const priors = '{ priors { id } later: priors(_count: 1) { id } }';
+    const { data, errors } = await graphql(
+      source,
+      `{ uid: ImagingStudy(id: "${RECORDED}") ${priors} plain: ImagingStudy(id: "ehr-prior") ${priors}
+       disputed: ImagingStudy(id: "${DISPUTED}") ${priors} }`,
+    );
+    expect(errors).toBeUndefined();
+    const of = (...ids: string[]) => ids.map((id) => ({ id }));
+    expect(data).toEqual({
+      uid: { priors: of('1.2.3.2', '1.2.3.3', 'ehr-prior', DISPUTED), later: of('1.2.3.2') },
+      plain: { priors: of(DISPUTED), later: of(DISPUTED) },
+      disputed: { priors: [], later: [] },
+    });
+  },
+);
+
+test('FG-4 FG-18 decimals of reports keep their zeros, by GraphQL and REST', async () => {
+  for (const source of SOURCES) {
+    const query = `{ ImagingStudy(id: "${STUDY}") { measurements { valueQuantity { value } } dose { events { ctdiVol { value } } } } }`;
+    const { body } = await every.ask(`/${source}/graphql`, { json: { query }, token: 'own' });
+    expect(body.toString()).toContain('"value":12.50}');
+    expect(body.toString()).toContain('"value":10.250}');
+    const bundle = await every.ask(
+      `/${source}/fhir/Observation?derived-from=ImagingStudy/${STUDY}&value-quantity=12.50`,
+      { token: 'own' },
+    );
+    expect(bundle.body.toString()).toContain('"value":12.50,');
+    const metadata = await every.ask(`/${source}/dicomweb/studies/${STUDY}/metadata`, { token: 'own' });
+    expect(metadata.body.toString()).toContain('"0040A30A":{"vr":"DS","Value":[12.50]}');
+    JSON.parse(metadata.body.toString());
+  }
 });
 
 test('IA-31 a withheld study is no prior', async () => {
   const { data } = await graphql('withheld', `{ ImagingStudy(id: "${STUDY}") { priors { id } } }`);
-  expect(data['ImagingStudy']).toEqual({ priors: [{ id: '1.2.3.2' }, { id: '1.2.3.3' }] });
+  const priors = ['1.2.3.2', '1.2.3.3', 'ehr-prior', DISPUTED].map((id) => ({ id }));
+  expect(data['ImagingStudy']).toEqual({ priors });
 });
 
 test('FG-20 a body site that is not in the table is refused', async () => {

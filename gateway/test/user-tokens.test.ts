@@ -1,5 +1,8 @@
 import type { Bundle, Endpoint } from 'fhir/r4.js';
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { DEFAULT_LIMITS, type Limits } from '../http/limits.ts';
 import { startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
@@ -16,6 +19,7 @@ const [GEORGE, MARIA] = ['0019540', '0047111'];
 let ehr: VendorServer;
 let gateway: TestGateway;
 let studies: Record<string, string[]>;
+const records = mkdtempSync(join(tmpdir(), 'user-tokens-'));
 
 beforeAll(async () => {
   ehr = await vendorServer('meditech');
@@ -29,7 +33,10 @@ beforeAll(async () => {
       clinical: { type: 'store', path: patients },
       images: { type: 'folder', path: images, lookup: 'studies-by-mrn', ...more },
     });
+    const path = join(records, 'record.ndjson');
+    writeFileSync(path, RECORD.map((one) => JSON.stringify(one)).join('\n'));
     return {
+      'user-record': { ...tenant('smart-on-fhir'), clinical: { type: 'store', path } },
       all: {
         authorization: { type: 'mock', disableAuthzChecks: true },
         images: { type: 'folder', path: images, lookup: 'studies-by-mrn' },
@@ -63,7 +70,17 @@ beforeEach(() => {
 afterAll(async () => {
   await gateway?.close();
   await ehr?.close();
+  rmSync(records, { recursive: true });
 });
+
+/** A record with a study of each patient. */
+const RECORD = [GEORGE, MARIA].flatMap((id) => [
+  { resourceType: 'Patient', id },
+  {
+    ...{ resourceType: 'ImagingStudy', id: `of-${id}`, status: 'registered' },
+    subject: { reference: `Patient/${id}` },
+  },
+]);
 
 const georges = () => studies[`MRN-${GEORGE}`]![0]!;
 const marias = () => studies[`MRN-${MARIA}`]![0]!;
@@ -136,6 +153,43 @@ describe.each([
     expect((await get(`/${tenant}/fhir/ImagingStudy?patient=${GEORGE}`, token)).statusCode).toBe(200);
     expect((await get(`/${tenant}/fhir/ImagingStudy?patient=${MARIA}`, token)).statusCode).toBe(403);
   });
+});
+
+describe.each(['user', 'user-read'])('IA-34 a study by its logical id in the record, token %s', (token) => {
+  const tenant = 'user-record';
+  const seen = async (id: string) => {
+    const rest = await get(`/${tenant}/fhir/ImagingStudy/${id}`, token);
+    const answers = await Promise.all(
+      [
+        { query: `{ ImagingStudy(id: "${id}") { id } }` },
+        { query: 'query($id: ID!) { ImagingStudy(id: $id) { id } }', variables: { id } },
+      ].map((payload) => graphql(tenant, token, payload)),
+    );
+    const bodies = answers.map(({ body }) => body.replaceAll(id, 'ID'));
+    return { status: rest.statusCode, body: rest.body.replaceAll(id, 'ID'), bodies };
+  };
+
+  test('of a patient whom the EHR shows', async () => {
+    const { status, bodies } = await seen(`of-${GEORGE}`);
+    const found = '{"data":{"ImagingStudy":{"id":"ID"}}}';
+    expect([status, bodies.map((one) => one.trim())]).toEqual([200, [found, found]]);
+  });
+
+  test('IA-7 of another patient it is as one that does not exist', async () => {
+    const foreign = await seen(`of-${MARIA}`);
+    expect(foreign.status).toBe(404);
+    expect(foreign).toEqual(await seen('nothing'));
+    // Nor does it give access to a patient who has the id of a study.
+    expect((await seen(GEORGE)).status).toBe(404);
+  });
+});
+
+test('IA-9 IA-34 without the scope, or while the EHR is away, no study is read by its logical id', async () => {
+  expect((await get(`/user-record/fhir/ImagingStudy/of-${GEORGE}`, 'user-other')).statusCode).toBe(403);
+  await get(`/user-record/fhir/ImagingStudy/of-${MARIA}`, 'images');
+  ehr.up = false;
+  const answer = await get(`/user-record/fhir/ImagingStudy/of-${GEORGE}`, 'images');
+  expect([502, 503]).toContain(answer.statusCode);
 });
 
 describe('GraphQL: the named patients are read from the document as it is executed', () => {

@@ -1,4 +1,4 @@
-import { afterAll, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { ItemSelector } from './item-selector.ts';
 import { ExpressionPool } from './pool.ts';
 
@@ -62,4 +62,37 @@ it('refuses only the list with an item for which the expression cannot be evalua
 it('refuses a forbidden expression also for an empty list', async () => {
   const refused = selector.select([], 'descendants().exists()', 'CodeableConcept', {});
   await expect(refused).rejects.toMatchObject({ code: 'invalid_request' });
+});
+
+it('keeps items by a single value that is no boolean, and refuses several (FHIRPath §4.5)', async () => {
+  const items = [{ rank: 1, value: 'a' }, { rank: 2, value: 'b' }, { value: 'c' }];
+  const by = (expression: string) => selector.select(items, expression, 'ContactPoint', {});
+  expect(await by('where(rank = 1)')).toEqual([items[0]]);
+  expect(await by('rank')).toEqual(items.slice(0, 2));
+  const names = [{ given: ['a', 'b'] }];
+  await expect(selector.select(names, 'given', 'HumanName', {})).rejects.toMatchObject({
+    code: 'invalid_request',
+  });
+});
+
+describe('FG-26 values', () => {
+  const values = (items: unknown[], expression: string, type = 'HumanName') =>
+    selector.values(items, { expression, type, request: {} });
+
+  it('are texts, in the order of the items, also of several messages', async () => {
+    const items = Array.from({ length: 1200 }, (_, index) => ({ given: [`a${index}`, 'b'], use: 'usual' }));
+    expect(await values(items, "given.where($this != 'b')")).toEqual(items.map(({ given }) => [given[0]]));
+    expect(await values([{ given: ['a', 'b'] }, {}], 'given.count()')).toEqual([['2'], ['0']]);
+    expect(await values([{ valueQuantity: { value: 2 } }, {}], 'value.value > 1', 'Observation')).toEqual([
+      ['true'],
+      [],
+    ]);
+  });
+
+  it.each([
+    ['a value with elements in it', 'period', /does not lead to/],
+    ['a forbidden function', 'given.resolve()', /calls resolve/],
+  ])('%s is refused', async (_what, expression, message) => {
+    await expect(values([{ period: { start: '2020' } }], expression)).rejects.toThrow(message);
+  });
 });

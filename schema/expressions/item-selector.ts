@@ -69,6 +69,34 @@ export class ItemSelector {
   }
 
   /**
+   * Returns the values of an expression at each item, as texts (FG-26).
+   * @param items may have only the elements that the expression names
+   * @param request like `select`
+   * @throws Fault like `select`, and `invalid_request` when a value is no primitive
+   */
+  async values(
+    items: readonly unknown[],
+    { expression, type, request }: { expression: string; type: string; request: object },
+  ): Promise<string[][]> {
+    const found: string[][] = [];
+    const base = this.#paths.get(type) ?? type;
+    const asked = { subject: 'The path of @slice', budget: this.#pool.budgetOf(request) };
+    do {
+      const list = { items, kept: Array<boolean>(found.length), tooLarge: false };
+      const task = (): Task => ({ expression, rules: 'slice', base, items: nextItems([list]) });
+      const values = await this.#pool.run('primitives', task, asked);
+      if (list.tooLarge || values.includes(undefined)) {
+        throw new Fault(
+          'invalid_request',
+          'The path of @slice does not lead to texts, numbers, dates or booleans.',
+        );
+      }
+      found.push(...(values as string[][]));
+    } while (found.length < items.length);
+    return found;
+  }
+
+  /**
    * Evaluates the lists of a group, and those that are added meanwhile.
    * @param close is called when the group accepts no more lists
    */
@@ -90,7 +118,7 @@ export class ItemSelector {
 }
 
 /** Returns the next items to evaluate as a JSON array, with null for an item that is too large. */
-function nextItems(lists: readonly List[]): string {
+function nextItems(lists: readonly Pick<List, 'items' | 'kept' | 'tooLarge'>[]): string {
   const texts: string[] = [];
   let size = 0;
   for (const list of lists) {

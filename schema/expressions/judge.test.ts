@@ -104,3 +104,17 @@ test.each(['repeat(identifier)', 'identifier.descendants()', 'identifier.aggrega
   'refuses %s also to the operator',
   (expression) => expect(refusalOf(expression, 'tenantFile')).toMatch(/which is not allowed/),
 );
+
+test.each<[expression: string, reason: string | undefined]>([
+  ["coding.where(system = 'http://loinc.org').code.first()", undefined],
+  ["'a' in given and rank >= -1 or (use = 'usual').not()", undefined],
+  ['given.first() = family', 'compares elements with each other'],
+  ['given contains family', 'compares elements with each other'],
+  ['period ~ contact.period', 'compares elements with each other'],
+  ['given | family', 'uses the operator |'],
+  ["value > 5 'mg'", 'uses a quantity'],
+  ['$index', 'uses $index'],
+])('FG-26 @slice: %s', (expression, reason) => {
+  const refusal = refusalOf(expression, 'slice');
+  expect(refusal?.startsWith(reason ?? '-') ? reason : refusal).toBe(reason);
+});

@@ -58,9 +58,25 @@ function refusalOfNode(node: Node, rules: Rules): string | undefined {
   if (!rules.constructs.has(node.type)) {
     return `uses ${CONSTRUCT_WORDS[node.type] ?? node.type}, which is not allowed`;
   }
+  if (rules.partialItems && COMPARISONS.has(node.type) && !node.children?.some(isLiteral)) {
+    return 'compares elements with each other; compare them with a text, number, date or boolean';
+  }
   if (node.type === 'FunctionInvocation') return refusalOfCall(node.children![0]!, rules);
   if (node.type === 'MemberInvocation') return refusalOfName(node.children![0]!.text!);
   return undefined;
+}
+
+const COMPARISONS: ReadonlySet<string> = new Set([
+  'EqualityExpression',
+  'InequalityExpression',
+  'MembershipExpression',
+]);
+
+function isLiteral({ type, children: [only] = [] }: Node): boolean {
+  if (type === 'LiteralTerm') return true;
+  return (
+    only !== undefined && (type === 'TermExpression' || type === 'PolarityExpression') && isLiteral(only)
+  );
 }
 
 /** @param call its children are identifier and parameters; for `sort` only the parameters */

@@ -5,7 +5,7 @@ import { threadLimits, threadOptions } from '../process/thread-limits.ts';
 import { threadModule } from '../process/thread-module.ts';
 import { serverStopping } from '../fault/refusals.ts';
 import { Budget } from './budget.ts';
-import type { Answer, select, Task, texts } from './worker.ts';
+import type { Answer, primitives, select, Task, texts } from './worker.ts';
 
 export interface ExpressionPoolOptions {
   /** Largest number of evaluations at the same time (default: number of cores minus one, at least 1 and at most 2). */
@@ -21,7 +21,7 @@ const HEAP = 128;
 
 const WORKER = threadModule('worker', import.meta.url);
 
-type Work = { select: typeof select; texts: typeof texts };
+type Work = { select: typeof select; texts: typeof texts; primitives: typeof primitives };
 type Result<N extends keyof Work> = ReturnType<Work[N]> extends Answer<infer T> ? T : never;
 
 /**
@@ -54,7 +54,8 @@ export class ExpressionPool {
    * Evaluates an expression for each item of a JSON array.
    * @param task is called when a thread is free, so that no large data wait
    * @param subject of error messages about the expression
-   * @returns `select`: for each item whether the expression is true; `texts`: the texts of each item; undefined for an item
+   * @returns `select`: for each item whether the expression is true; `texts`: the texts of each item; `primitives`: its
+   * values, all of which must be primitive; undefined for an item
    * whose evaluation failed. The answer may cover only the first items
    * @throws Fault `invalid_request` when the expression is refused, takes longer than 50 ms, or the budget is used up;
    * `unavailable` with `retryAfter` when too many wait

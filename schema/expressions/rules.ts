@@ -9,9 +9,11 @@ export interface Rules {
   functions: ReadonlyMap<string, Arity>;
   /** Node types of the parsed form, as the parser names them. */
   constructs: ReadonlySet<string>;
+  /** True when elements may be compared with literals only: the items hold only the elements that the expression names. */
+  partialItems?: true;
 }
 
-export type RulesName = 'argument' | 'dynamicTenant' | 'tenantFile';
+export type RulesName = 'argument' | 'slice' | 'dynamicTenant' | 'tenantFile';
 
 /**
  * Functions without patterns or recursion whose result is never larger than the input. Nested, or with operators that
@@ -83,6 +85,15 @@ const PLAIN_CONSTRUCTS = [
 export const RULES: Readonly<Record<RulesName, Rules>> = {
   /** For the `fhirpath:` argument of a list, which anyone may send. */
   argument: { longest: 500, functions: new Map(PLAIN_FUNCTIONS), constructs: new Set(PLAIN_CONSTRUCTS) },
+  /** For the `path` of `@slice`. Operators that compare whole elements would find parts of them equal. */
+  slice: {
+    longest: 500,
+    functions: new Map(PLAIN_FUNCTIONS),
+    constructs: new Set(
+      PLAIN_CONSTRUCTS.filter((name) => name !== 'UnionExpression' && name !== 'QuantityLiteral'),
+    ),
+    partialItems: true,
+  },
   /** For `mrn` of a dynamic tenant, whose configuration anyone may send in the URL (SM-15). */
   dynamicTenant: { longest: 300, functions: new Map(PLAIN_FUNCTIONS), constructs: new Set(PLAIN_CONSTRUCTS) },
   /** For `mrn` in a tenant's file, which the operator wrote. */
@@ -101,5 +112,7 @@ export const CONSTRUCT_WORDS: Readonly<Record<string, string>> = {
   IndexInvocation: '$index',
   TotalInvocation: '$total',
   InstanceSelectorTerm: 'a constructed object',
+  UnionExpression: 'the operator |',
+  QuantityLiteral: 'a quantity',
   LongNumberLiteral: 'a long number',
 };

@@ -35,7 +35,25 @@ const compiled = new LRUCache<string, Evaluate | { refused: string }>({ max: 200
  * @returns for each item whether the expression is true; undefined when the evaluation failed
  */
 export function select(task: Task): Answer<boolean | undefined> {
-  return evaluated(task, (values) => values[0] === true);
+  return evaluated(task, isTrue);
+}
+
+/**
+ * Tells if the result of a criterion is true: a single value that is no boolean counts as true (FHIRPath §4.5). Several
+ * values are an error.
+ */
+function isTrue([value, ...others]: unknown[]): boolean | undefined {
+  return others.length > 0 ? undefined : value !== undefined && value !== false;
+}
+
+/**
+ * Evaluates an expression for each item of a list, or for the first items of a long list.
+ * @returns the values of each item as texts; undefined when the evaluation failed, or a value is no primitive
+ */
+export function primitives(task: Task): Answer<string[] | undefined> {
+  return evaluated(task, (values) =>
+    values.some((value) => typeof value === 'object') ? undefined : values.map(String),
+  );
 }
 
 /**

@@ -51,6 +51,11 @@ describe('FG-4 decimals keep their precision', () => {
     expect(performance.now() - began).toBeLessThan(1_000);
   });
 
+  it.each(['1.2.3', '007', '1e', '-', '1-2'])('the text %s with a mark stays text', (text) => {
+    const value = { text: `\uE000${text}` };
+    expect(JSON.parse(writeFhirJson(value))).toEqual(value);
+  });
+
   it('writes indented JSON', () => {
     expect(writeFhirJson(parseFhirJson('{"a":2.0}'), 2)).toBe('{\n  "a": 2.0\n}');
   });

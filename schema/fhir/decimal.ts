@@ -14,6 +14,9 @@ const SUSPECT = /[:,[]\s*-?(?:\d+(?:\.\d*0|\.\d{13,}|(?:\.\d+)?[eE][+-]?\d+)|\d{
 /** An unterminated string matches up to the end of the text, so that it is scanned only once. */
 const STRING_OR_DECIMAL = /"[^"\\]*(?:\\[^][^"\\]*)*(?:"|\\?$)|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
+/** Matches a marked number of JSON only: a text of a record may begin with the mark too. */
+const MARKED = /"\uE000(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)"/g;
+
 /** Parses FHIR JSON. Decimals that a JavaScript number would change become marked strings. */
 export function parseFhirJson(text: string): unknown {
   return JSON.parse(SUSPECT.test(text) ? text.replace(STRING_OR_DECIMAL, marked) : text);
@@ -32,7 +35,7 @@ export function writeFhirJson(value: unknown, space?: number): string {
 
 /** Restores marked decimals in JSON that was written by another function. */
 export function withDecimals(json: string): string {
-  return json.includes(MARK) ? json.replace(/"\uE000(-?\d[\d.eE+-]*)"/g, '$1') : json;
+  return json.includes(MARK) ? json.replace(MARKED, '$1') : json;
 }
 
 /** Returns true for a decimal as `parseFhirJson` gives it. */

@@ -24,11 +24,24 @@ export const STUDY_INCLUDES: Readonly<Record<string, string>> = {
   subject: 'Patient',
 };
 
+const PEOPLE = ['Practitioner', 'PractitionerRole'];
+
+/** Parameters of ImagingStudy whose own references lead into the record, and the types that they may name in R4. */
+export const STUDY_REFERENCES = {
+  interpreter: PEOPLE,
+  performer: [...PEOPLE, 'Organization', 'CareTeam', 'Patient', 'Device', 'RelatedPerson'],
+  referrer: PEOPLE,
+} as const satisfies Record<string, readonly string[]>;
+
+export type StudyReference = keyof typeof STUDY_REFERENCES;
+
 /**
- * The parameters of R4 by which `_revinclude` adds resources of the record to studies. `Media:based-on` names the order of
- * both. R4 has none that leads from DiagnosticReport or Procedure to a study.
+ * The parameters of R4 by which `_revinclude` adds resources of the record to studies, and `_has` finds studies. `Media:based-on`
+ * names the order of both. R4 has none that leads from DiagnosticReport or Procedure to a study: `imaging-study` is our own
+ * for the element of that name.
  */
 export const STUDY_REVINCLUDES: readonly string[] = [
+  'DiagnosticReport:imaging-study',
   'DocumentReference:related',
   'Media:based-on',
   'Observation:derived-from',

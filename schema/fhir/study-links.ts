@@ -20,8 +20,10 @@ export interface StudyLinks {
 
 /** The keys of a study, as the imaging subgraph passes them on. */
 export interface StudyKeys {
-  /** Study Instance UID. */
+  /** Study Instance UID, or the id under which the study is shown. */
   id: string;
+  /** Study Instance UID where it is not the id: the record names another patient for it than the archive. */
+  _studyUid?: string | null | undefined;
   /** Logical id of its patient; without one, nothing of the record belongs to it. */
   _patientId?: string | null | undefined;
   /** Accession numbers by `accessionText`. */
@@ -39,7 +41,7 @@ export function studyTest(links: StudyLinks): ((study: StudyKeys) => boolean) | 
   if (!patientId || uids.size + accessions.length === 0) return undefined;
   return (study) => {
     if (study._patientId !== patientId) return false;
-    if (uids.has(study.id)) return true;
+    if (uids.has(study.id) || (study._studyUid && uids.has(study._studyUid))) return true;
     return haveOneAccession(accessions, (study._accessionNumbers ?? []).map(readAccession));
   };
 }

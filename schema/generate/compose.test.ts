@@ -43,7 +43,7 @@ test.each([
   ['Reference.resource', '(optional type) ResourceUnion'],
   [
     'Patient.ConditionList',
-    '(_chain _count _filter _has _lastUpdated _offset _reference _sort category clinical_status code identifier) [Condition]',
+    '(_chain _count _filter _has _lastUpdated _offset _reference _sort category clinical_status code fhirpath identifier) [Condition]',
   ],
   // FG-20: chains, reverse chains, lists and composites
   ['Query.ConditionList', /^\(_chain _count _filter _has _id _lastUpdated _list _offset/],

@@ -14,7 +14,7 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   _list: 'Ids of Lists: only resources that they name',
   _reference:
     'The search parameter by which they refer to this resource. It may be left out where only one fits',
-  fhirpath: 'A FHIRPath expression on the items: "where(rank = 1)"',
+  fhirpath: 'A FHIRPath expression that must be true for an item: "rank = 1"',
   id: 'The id of the resource',
   type: 'Only a resource of this type; null for another',
   optional: 'True: null without an error when the reference cannot be resolved',
@@ -38,7 +38,7 @@ export function describeSchema(schema: GraphQLSchema, { searchParameters }: Tabl
   const describeField = (field: GraphQLField<unknown, unknown>, parent: GraphQLNamedType): void => {
     field.description ||= ofField(field, parent.name);
     const [, resource = ''] = RESOURCE_LIST.exec(field.name) ?? [];
-    const isOfElements = field.args.some(({ name }) => name === 'fhirpath');
+    const isOfElements = !resource && field.args.some(({ name }) => name === 'fhirpath');
     for (const argument of field.args) {
       argument.description ||=
         parameters.get(resource)?.get(argument.name) ?? ofArgument(argument, isOfElements);

@@ -26,7 +26,7 @@ describe('generation', () => {
 
   test('all texts are in Latin-1, which takes half the memory of other texts', () => {
     const texts = { ...files, ...composeSubgraphs(subgraphs(files), files['tables.json']!) };
-     
+
     const others = Object.values(texts).flatMap((text) => text.match(/[^\u0000-\u00ff]/g) ?? []);
     expect(others).toEqual([]);
   });

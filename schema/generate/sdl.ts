@@ -25,14 +25,18 @@ export const resourceUnion = 'ResourceUnion';
 
 const paging = ['_count: Int', '_offset: Int'];
 /** The arguments of every list besides its search parameters; `searchingDescription` explains them. */
-const searching = ['_filter: String', ...['_chain', '_has', '_sort'].map(parameterArgument), ...paging];
+const searching = [
+  ...['_filter: String', 'fhirpath: String'],
+  ...['_chain', '_has', '_sort'].map(parameterArgument),
+  ...paging,
+];
 
 /** Explains the arguments of lists once, on Query: on each of a thousand fields it would double the schema. */
 export const searchingDescription =
   'Arguments of lists and connections, all of which must match. Values of one argument are alternatives; values with the prefixes ' +
   'ge, gt, le, lt, sa, eb or ne bound one range: date: ["ge2026-01-01", "le2026-12-31"]. _filter joins comparisons: ' +
   '"category eq laboratory and date ge 2026". _chain: ["subject:Patient.name=peter"]. _has: ["Observation:patient:code=1234-5"]. ' +
-  '_list: ["42"], the resources that a List names. _sort: ["-date"]. _count, _offset and, for connections, _cursor choose a page';
+  '_list: ["42"], the resources that a List names. _sort: ["-date"]. fhirpath: an expression that must be true. _count, _offset and, for connections, _cursor choose a page';
 
 /** Returns the GraphQL object type of a FHIR type, without directives. */
 export function objectType(

@@ -7,17 +7,18 @@ export function clinicalJoins(): string {
   const lists = joinedTypes.map((type) => {
     const args = [...JOINED_TYPES[type].args.map((name) => `${name}: [String!]`), ...LIST_ARGS].join(' ');
     return `"The ${JOINED_TYPES[type].what} of this study: by UID, by reference or by accession number"
-  ${type}List(${args}): [${type}] @requires(fields: "_patientId _accessionNumbers")`;
+  ${type}List(${args}): [${type}] @requires(fields: "_patientId _accessionNumbers _studyUid")`;
   });
   return `${joinedTypes.map(linksOf).join('\n')}
 extend type ImagingStudy @key(fields: "id") {
   _patientId: ID @external
   _accessionNumbers: [String!] @external
+  _studyUid: ID @external
   ${lists.join('\n  ')}
 }`;
 }
 
-const LIST_ARGS = ['_filter: String', '_sort: [String!]', '_count: Int', '_offset: Int'];
+const LIST_ARGS = ['_filter: String', 'fhirpath: String', '_sort: [String!]', '_count: Int', '_offset: Int'];
 
 function linksOf(type: JoinedType): string {
   return `extend type ${type} {
@@ -48,6 +49,8 @@ extend type ImagingStudy {
   _patientId: ID @inaccessible
   "Accession numbers of the study"
   _accessionNumbers: [String!] @inaccessible
+  "Study Instance UID, where it is not the id"
+  _studyUid: ID @inaccessible
   "Other studies of the patient with an accession number of this one: a resource that gives only the number belongs to all"
   sameAccession: [ImagingStudy]
 }`;

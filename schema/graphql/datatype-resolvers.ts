@@ -67,7 +67,8 @@ export function datatypeResolvers<Context extends RequestContext>(
   return resolvers;
 }
 
-interface ListArguments {
+/** Arguments of a list; all other names are filters. */
+export interface ListArguments {
   _count?: number | null;
   _offset?: number | null;
   fhirpath?: string | null;
@@ -86,10 +87,10 @@ function listResolver<Context extends RequestContext>(
     const { _count, _offset, fhirpath: expression, ...filters } = args;
     // In the order of the FHIR specification: filter, then FHIRPath, then offset and count.
     const found = filtered(items, filters);
-    if (!expression) return page(found, args);
+    if (expression === undefined || expression === null) return itemsOfPage(found, args);
     return selector
       .select(found, expression, type, context.request ?? context)
-      .then((selected) => page(selected, args));
+      .then((selected) => itemsOfPage(selected, args));
   }) as GraphQLFieldResolver<never, Context>;
 }
 
@@ -103,7 +104,11 @@ function filtered(items: unknown[], filters: Record<string, unknown>): unknown[]
   );
 }
 
-function page(items: unknown[], { _count, _offset }: ListArguments): unknown[] {
+/** Returns the items that `_count` and `_offset` ask for. @throws Fault `invalid_request` for a negative number */
+export function itemsOfPage(
+  items: unknown[],
+  { _count, _offset }: Pick<ListArguments, '_count' | '_offset'>,
+): unknown[] {
   for (const [field, value] of [['_count', _count] as const, ['_offset', _offset] as const]) {
     if (value !== undefined && value !== null && value < 0) {
       throw new Fault('invalid_request', `${field} must not be negative.`);

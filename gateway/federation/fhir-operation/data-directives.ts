@@ -9,6 +9,7 @@ import type {
 } from 'graphql';
 import { getNamedType, isAbstractType, isInterfaceType, isLeafType, isObjectType, Kind } from 'graphql';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { elementsOf, type SliceExpression } from './slice-expression.ts';
 
 /** The data flattening directives of a field (FHIR R4 §3.2.0.6, "Data Flattening Directives"; FG-26). */
 export interface DataDirectives {
@@ -18,7 +19,7 @@ export interface DataDirectives {
   slice?: Slice;
 }
 
-/** Where `@slice` takes the suffix of an item from: its position, or an element that is selected under another name. */
+/** Where `@slice` takes the suffix of an item from: its position, or what the answer has under another name. */
 export type Slice = 'index' | { alias: string; path: readonly string[] };
 
 /** A document whose answer is rearranged. */
@@ -29,6 +30,8 @@ export interface FlattenedDocument {
   directives: ReadonlyMap<FieldNode, DataDirectives>;
   /** Names of the fields that were added, by their names in the answer. */
   hidden: ReadonlyMap<string, string>;
+  /** The paths of `@slice` that have to be evaluated. */
+  expressions: readonly SliceExpression[];
 }
 
 const NAMES: ReadonlySet<string> = new Set(['flatten', 'first', 'singleton', 'slice']);
@@ -47,13 +50,14 @@ export function takeDataDirectives(
 ): FlattenedDocument | undefined {
   const reader = new DirectiveReader(document, schema, most);
   const executed = reader.read();
-  const { directives, hidden } = reader;
-  return directives.size > 0 ? { executed, directives, hidden } : undefined;
+  const { directives, hidden, expressions } = reader;
+  return directives.size > 0 ? { executed, directives, hidden, expressions } : undefined;
 }
 
 class DirectiveReader {
   readonly directives = new Map<FieldNode, DataDirectives>();
   readonly hidden = new Map<string, string>();
+  readonly expressions: SliceExpression[] = [];
   readonly #document: DocumentNode;
   readonly #schema: GraphQLSchema;
   readonly #most: number;
@@ -140,10 +144,25 @@ class DirectiveReader {
     const path = pathOf(slice);
     if (path === '$index') return { directives: { ...directives, slice: 'index' as const }, selections: [] };
     const names = path.split('.');
-    requirePath(names, type);
+    if (!isPath(names, type)) return this.#expression(path, directives, type);
     const alias = this.#alias(names[0]!);
     const selections = [selectionOf(names, alias)];
     return { directives: { ...directives, slice: { alias, path: names } }, selections };
+  }
+
+  #expression(expression: string, directives: DataDirectives, type: GraphQLNamedType | undefined) {
+    const elements = elementsOf(expression, isObjectType(type) ? type : undefined);
+    if (elements.length === 0) throw unusable(expression);
+    const aliased = elements.map((element) => {
+      const alias = { kind: Kind.NAME, value: this.#alias(element.name.value) } as const;
+      return { ...element, alias };
+    });
+    const key = this.#alias('');
+    this.expressions.push({
+      ...{ expression, key, type: type!.name },
+      elements: new Map(aliased.map(({ alias, name }) => [alias.value, name.value])),
+    });
+    return { directives: { ...directives, slice: { alias: key, path: [expression] } }, selections: aliased };
   }
 
   /** Returns a name for the answer that the document does not have. */
@@ -171,20 +190,20 @@ function pathOf({ arguments: given = [] }: DirectiveNode): string {
   throw refusal('@slice has one argument, a text in the document: @slice(path: "use").');
 }
 
-/** Refuses a path that is not one of elements down to a primitive. */
-function requirePath(names: readonly string[], start: GraphQLNamedType | undefined): void {
+/** Tells if a path is one of elements down to a primitive. */
+function isPath(names: readonly string[], start: GraphQLNamedType | undefined): boolean {
   let type = start;
   for (const name of names) {
     const found = isObjectType(type) ? fieldOf(type, name) : undefined;
-    if (!found || found.args.some(({ name }) => name === '_reference')) throw unusable(names);
+    if (!found || found.args.some(({ name }) => name === '_reference')) return false;
     type = getNamedType(found.type);
   }
-  if (!isLeafType(type)) throw unusable(names);
+  return isLeafType(type);
 }
 
-const unusable = (names: readonly string[]) =>
+const unusable = (path: string) =>
   refusal(
-    `@slice cannot use "${names.join('.')}": write "$index", or a path of elements to a value, as "use" or "type.text".`,
+    `@slice cannot use "${path}": write "$index", or FHIRPath that leads from the item to a value, as "use" or "coding.first().code".`,
   );
 
 function selectionOf([name, ...rest]: readonly string[], alias?: string): FieldNode {

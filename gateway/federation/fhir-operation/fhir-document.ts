@@ -1,11 +1,13 @@
 import type { DocumentNode, GraphQLSchema, OperationDefinitionNode } from 'graphql';
 import { GraphQLError, Kind, parse, print } from 'graphql';
+import type { ItemSelector } from '../../../schema/expressions/item-selector.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Limits } from '../../http/limits.ts';
 import type { Answer } from './answer.ts';
 import { takeDataDirectives, type FlattenedDocument } from './data-directives.ts';
 import { instanceQuery, unwrapInstance } from './instance-query.ts';
 import { RearrangedAnswer } from './rearranged-answer.ts';
+import { addSliceValues } from './slice-expression.ts';
 import { inSchemaForm } from './specification-form.ts';
 
 /** The resource at which `$graphql` is called. */
@@ -19,18 +21,29 @@ export interface FhirDocument {
   /** The document of the schema; the text that was sent when nothing is rewritten. */
   text: string;
   /** Changes the answer into the one of the document that was sent. */
-  finish: ((answer: Answer) => void) | undefined;
+  finish: ((answer: Answer) => Promise<void>) | undefined;
+}
+
+/** What a document is turned with. */
+interface Means {
+  schema: GraphQLSchema;
+  limits: Limits;
+  instance?: Instance | undefined;
+  /** Evaluates FHIRPath. */
+  selector: ItemSelector;
+  /** Identifies the request: its expressions share one time limit. */
+  request: object;
 }
 
 /**
  * Turns a document of the FHIR GraphQL specification into one of the schema. Limits, validation and authorization of
  * the execution see only that one, so that nothing that is written here is beyond them.
- * @param instance undefined at system level
+ * @param means `instance` is undefined at system level
  * @throws Fault `invalid_request` for a document that does not parse, or that cannot be rewritten
  */
 export function fhirDocument(
   sent: { query: string; operationName?: unknown },
-  { schema, limits, instance }: { schema: GraphQLSchema; limits: Limits; instance?: Instance | undefined },
+  { schema, limits, instance, ...evaluation }: Means,
 ): FhirDocument {
   const parsed = parsedDocument(sent.query, limits.tokens);
   const rooted = instance ? instanceQuery(parsed, instance.type, instance.id) : parsed;
@@ -40,7 +53,8 @@ export function fhirDocument(
   const operation = flattened && operationOf(document, sent.operationName);
   return {
     text: print(flattened?.executed ?? document),
-    finish(answer) {
+    async finish(answer) {
+      if (flattened && answer.data) await addSliceValues(answer.data, flattened.expressions, evaluation);
       if (flattened && operation) rearrange(answer, { schema, document, operation, flattened });
       if (instance) unwrapInstance(answer);
       // They are of the text that was executed.

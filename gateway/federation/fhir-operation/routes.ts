@@ -1,4 +1,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { ItemSelector } from '../../../schema/expressions/item-selector.ts';
+import type { ExpressionPool } from '../../../schema/expressions/pool.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_ID, FHIR_JSON } from '../../../schema/fhir/fhir.ts';
 import { isResourceType } from '../../../schema/fhir/tables.ts';
@@ -22,15 +24,16 @@ import { queryOfParameters } from './query-parameters.ts';
 export function fhirGraphqlRoutes(
   server: FederatedServer,
   introspection: PreparedIntrospection,
-  limits: Limits,
+  { limits, expressions }: { limits: Limits; expressions: ExpressionPool },
 ): FastifyPluginAsync {
+  const selector = new ItemSelector(expressions);
   const operation = async (request: FastifyRequest, reply: FastifyReply, instance?: Instance) => {
     const scope = scopeOf({ request, reply }, limits, true);
     const schema = await server.schema();
     const sent = acceptingJson(askedGraphql(request));
     const { asked, rewrite } = executable(
       sent,
-      (text) => fhirDocument(text, { schema, limits, instance }),
+      (text) => fhirDocument(text, { schema, limits, instance, selector, request: scope }),
       instance,
     );
     const response = await run(server, scope, asked);
@@ -87,7 +90,7 @@ function acceptingJson(asked: AskedGraphql): AskedGraphql {
 interface Executable {
   asked: AskedGraphql;
   /** Changes the text of the answer. */
-  rewrite?: (text: string) => string;
+  rewrite?: (text: string) => Promise<string>;
 }
 
 /**
@@ -123,8 +126,8 @@ const needsText = () =>
     'Persisted queries are not supported below a resource. Send the text of the query.',
   );
 
-function finished(text: string, finish: (answer: Answer) => void): string {
+async function finished(text: string, finish: (answer: Answer) => Promise<void>): Promise<string> {
   const answer = JSON.parse(text) as Answer;
-  finish(answer);
+  await finish(answer);
   return `${JSON.stringify(answer)}\n`;
 }

@@ -38,6 +38,7 @@ const MOST_STEPS = 50_000;
  * - `resource { active }` becomes a fragment for each type of resource with this field, to which the reference may point.
  * - Several `resource(type: …)` of one reference become one `resource` with a fragment for each type.
  * - Bare words as text, `Patient(id: example)` and `_id: [1, example]`, become strings.
+ * - `Patient(_id: example)` becomes `Patient(id: example)`.
  *
  * A field that fits no type stays, and validation refuses it.
  * @returns the same document when there is nothing to rewrite
@@ -108,7 +109,8 @@ class Rewriter {
     }
     const field = fieldOf(type, selection.name.value);
     if (!field) return selection;
-    const given = selection.arguments && changed(selection.arguments, (argument) => asText(argument, field));
+    const given =
+      selection.arguments && changed(selection.arguments, (argument) => asText(asId(argument, field), field));
     const node = given === selection.arguments ? selection : { ...selection, arguments: given };
     const inner = getNamedType(field.type);
     if (inner.name === 'Reference') return this.#within(node, inner, this.#targetsOf(type, field.name));
@@ -195,6 +197,13 @@ function fragmentOn(type: string, selections: readonly SelectionNode[]): InlineF
     typeCondition: { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: type } },
     selectionSet: { kind: Kind.SELECTION_SET, selections },
   };
+}
+
+/** The text of FHIR after R4 writes `Patient(_id: example)`. */
+function asId(argument: ArgumentNode, { args }: GraphQLField<unknown, unknown>): ArgumentNode {
+  const has = (name: string) => args.some((one) => one.name === name);
+  if (argument.name.value !== '_id' || has('_id') || !has('id')) return argument;
+  return { ...argument, name: { ...argument.name, value: 'id' } };
 }
 
 function asText(argument: ArgumentNode, field: GraphQLField<unknown, unknown>): ArgumentNode {

@@ -1,5 +1,5 @@
 import type { CapabilityStatement, CapabilityStatementRestResource } from 'fhir/r4.js';
-import { STUDY_INCLUDES, STUDY_REVINCLUDES } from '../../../schema/fhir/joined-types.ts';
+import { STUDY_INCLUDES, STUDY_REFERENCES, STUDY_REVINCLUDES } from '../../../schema/fhir/joined-types.ts';
 import { fhirBase } from '../../../schema/http/request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { SmartConfiguration } from './smart-configuration.ts';
@@ -14,18 +14,24 @@ const IMAGING_STUDY: CapabilityStatementRestResource['searchParam'] = [
   { name: 'bodysite', type: 'token' },
   { name: 'dicom-class', type: 'uri' },
   { name: 'encounter', type: 'reference' },
+  { name: 'endpoint', type: 'reference' },
   { name: 'identifier', type: 'token' },
   { name: 'instance', type: 'token' },
+  { name: 'interpreter', type: 'reference' },
   { name: 'modality', type: 'token' },
   { name: 'patient', type: 'reference' },
+  { name: 'performer', type: 'reference' },
   { name: 'reason', type: 'token' },
+  { name: 'referrer', type: 'reference' },
   { name: 'series', type: 'token' },
   { name: 'started', type: 'date' },
   { name: 'status', type: 'token' },
   { name: 'subject', type: 'reference' },
 ];
 
-const RECORD_INCLUDES = Object.keys(STUDY_INCLUDES).map((code) => `ImagingStudy:${code}`);
+const RECORD_INCLUDES = Object.keys({ ...STUDY_INCLUDES, ...STUDY_REFERENCES }).map(
+  (code) => `ImagingStudy:${code}`,
+);
 
 /** The parts of a CapabilityStatement that do not come from the tenant. */
 export interface StatementParts {

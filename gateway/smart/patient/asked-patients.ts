@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Access, PatientGrant, PatientIdentity } from '../../../schema/access/access.ts';
 import { grantFor } from '../../../schema/access/access.ts';
-import { RefusalDelay } from '../../../schema/process/refusal-delay.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { RecordLookup } from '../../identity/merged-records.ts';
 import { patientRecord, type PatientRecord } from '../../identity/patient-record.ts';
@@ -13,16 +11,15 @@ import { quirksOf } from '../token/quirks.ts';
 import type { ExternalConfig } from '../discovery/smart-configuration.ts';
 import type { UpstreamDeps } from '../token/upstream.ts';
 import { call } from '../token/upstream.ts';
+import { ownersOfStudies, type StudyOwners } from './study-owners.ts';
 
 const READABLE_SECONDS = 60;
 const UNREADABLE_SECONDS = 3;
-/** Time for which any answer of the EHR about a study is remembered. */
-const OWNER_SECONDS = 10;
-const MOST_OWNERS = 5;
 
 /** Patients and studies that a request names. */
 export interface Named {
   patients: readonly string[];
+  /** UIDs, and logical ids of ImagingStudies that are read. */
   studies: readonly string[];
   /** False for a request that reads nothing: its GraphQL document is not known or has errors, or it is a batch. */
   runs: boolean;
@@ -39,16 +36,14 @@ export type AskedPatients = (
 /** Returns the lookup of records with our own credentials, if the tenant has such. */
 export type LookupOf = (tenant: Tenant, config: ExternalConfig) => RecordLookup | undefined;
 
-/** Returns the PatientID that a study states; undefined when there is no such study. It must not reach the caller. */
-export type StudyOwner = (tenant: Tenant, studyUid: string) => Promise<string | undefined>;
-
 /**
  * Lets a `user/` token reach the patients that a request names, if the EHR lets the caller read `Patient/{id}` with that
  * token. The patient in the token's context stays in reach with all its scopes; for other patients only the `user/` scopes
  * count (IA-9). The same applies to servers that name no patient for their tokens (SM-11).
  *
  * For a study that is named only by its UID, the EHR is asked with that token for the patient whose identifier the study
- * states. The imaging core then decides, as for any caller, whether it is that patient's study.
+ * states; for one that is named by its logical id in the record, for the patient who is its subject there (IA-34). The imaging
+ * core then decides, as for any caller, whether it is that patient's study.
  *
  * The returned function gives the Access for this request, unchanged for all other tokens. It has no patient when only
  * studies are named and the EHR shows none of their patients: these studies then count as absent (IA-7).
@@ -57,10 +52,8 @@ export type StudyOwner = (tenant: Tenant, studyUid: string) => Promise<string | 
 export function askedPatients(
   outside: UpstreamDeps,
   lookupOf: LookupOf,
-  studyOwner?: StudyOwner,
+  studyOwners: StudyOwners = {},
 ): AskedPatients {
-  const owners = expiringCache<{ patients: PatientGrant[] }>(10_000, outside.now);
-  const refusalDelay = new RefusalDelay();
   const readable = expiringCache<{ identity?: PatientIdentity }>(10_000, outside.now);
 
   const resolve = resolver(outside, lookupOf);
@@ -85,31 +78,7 @@ export function askedPatients(
     return identity ? [{ id, identity }] : [];
   };
 
-  /**
-   * Returns the patients whom the EHR shows to this token for the identifier that a study states. For a study that does not
-   * exist the EHR is asked too, by an identifier that no patient has, and every answer is remembered equally long: neither
-   * the question nor the time reveals whether the study exists (IA-7).
-   */
-  const ownersOf = async (tenant: Tenant, config: ExternalConfig, studyUid: string, token: string) => {
-    if (!studyOwner) return [];
-    const key = createHash('sha256').update(`${tenant.key}\0${studyUid}\0${token}`).digest('base64url');
-    const asked = async () => {
-      const mrn = await studyOwner(tenant, studyUid);
-      // R4 §3.1.1.5: these characters are escaped by a backslash.
-      const identifier = encodeURIComponent((mrn ?? studyUid).replace(/[\\,|$]/g, '\\$&'));
-      const headers = { authorization: `Bearer ${token}` };
-      const url = `${config.fhirBaseUrl}/Patient?identifier=${identifier}`;
-      const { status, json } = await call(outside, tenant, url, { headers });
-      const records = mrn && status === 200 ? recordsIn(json) : [];
-      const patients = await Promise.all(
-        records.map(async (one) => ({ id: one.id, identity: await resolve(tenant, config, one) })),
-      );
-      return { value: { patients }, seconds: OWNER_SECONDS };
-    };
-    const nobody = ({ value }: Awaited<ReturnType<typeof asked>>) => value.patients.length === 0;
-    const { patients } = await owners.get(key, () => refusalDelay.run(asked, nobody));
-    return patients;
-  };
+  const ownersOf = ownersOfStudies(outside, resolve, studyOwners);
 
   return async (tenant, config, access, named) => {
     const { permissions, patients, clinicalToken: token } = access;
@@ -126,7 +95,7 @@ export function askedPatients(
       throw error;
     };
     const ofStudies = await Promise.all(
-      asked.studies.map((uid) => ownersOf(tenant, config, uid, token).catch(unlessDown)),
+      asked.studies.map((study) => ownersOf({ tenant, config, access }, study).catch(unlessDown)),
     );
     const others = asked.patients.filter((id) => !grantFor(access, id));
     const found = await Promise.all(others.map((id) => read(tenant, config, id, token).catch(unlessDown)));
@@ -134,7 +103,7 @@ export function askedPatients(
     const more = [...once.values()].filter(({ id }) => !grantFor(access, id));
     if (more.length > 0) return { ...access, permissions: open, patients: [...patients, ...more] };
     if (patients.length > 0) return access;
-    // In a GraphQL document a UID may be in the place of a patient id. Reading it as a UID reveals no more (IA-7).
+    // In a GraphQL document a study may be in the place of a patient id. Reading it as a study reveals no more (IA-7).
     const patientsAlone = asked.patients.filter((id) => !asked.studies.includes(id));
     if (asked.studies.length > 0 && patientsAlone.length === 0) return { ...access, permissions: open };
     throw new Fault(
@@ -152,17 +121,4 @@ function resolver(outside: UpstreamDeps, lookupOf: LookupOf) {
     const onUnclear = (reason: UnclearReason) => outside.onUnclear?.(tenant, reason);
     return resolveIdentity(record, { lookup: lookupOf(tenant, config), onUnclear, now: outside.now() });
   };
-}
-
-/** Returns the Patients of a searchset. Two persons may have the same number. */
-function recordsIn(bundle: Record<string, unknown>): PatientRecord[] {
-  const entries = Array.isArray(bundle['entry']) ? (bundle['entry'] as { resource?: unknown }[]) : [];
-  return entries
-    .flatMap(({ resource }) => {
-      const { id, ...rest } = (resource ?? {}) as Record<string, unknown>;
-      const record =
-        typeof id === 'string' && FHIR_ID.test(id) ? patientRecord({ id, ...rest }, id) : undefined;
-      return record ? [record] : [];
-    })
-    .slice(0, MOST_OWNERS);
 }

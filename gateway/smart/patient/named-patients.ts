@@ -27,6 +27,8 @@ export interface DocumentRules {
 /** Values in a GraphQL request that may name patients or studies. */
 export interface NamedInGraphql {
   values: readonly string[];
+  /** The values by which studies are read: UIDs, or logical ids of the record. */
+  studies: readonly string[];
   /** False when the document is unknown or does not parse, so that nothing is executed. */
   runs: boolean;
 }
@@ -67,12 +69,17 @@ function parametersOf(body: unknown): [name: string, value: string][] {
 
 /**
  * Returns the studies that a request retrieves or reads by UID: at the place that its route declares, or in a GraphQL
- * request. A link names its study by the path of a retrieval. They are only candidates, like the patients.
+ * request. A link names its study by the path of a retrieval. An ImagingStudy that is read may be named by the logical id of
+ * the record instead (IA-34). They are only candidates, like the patients.
  */
 export function namedStudies(request: AskedRequest, graphql = namedInGraphql(request)): string[] {
   const named = studyNamed(request)?.replace(/^studies\/([^/?]*).*$/s, '$1');
+  const { resource, interaction } = request.serves;
+  const isRead = resource === 'ImagingStudy' && interaction !== 'retrieve' && named !== undefined;
+  const logical = new Set(isRead ? [named, ...graphql.studies] : graphql.studies);
   return [...new Set([named, ...graphql.values])]
-    .filter((uid): uid is string => uid !== undefined && isDottedUid(uid))
+    .filter((id) => id !== undefined)
+    .filter((id) => isDottedUid(id) || (logical.has(id) && FHIR_ID.test(id)))
     .slice(0, MOST);
 }
 
@@ -85,19 +92,27 @@ function namedInGraphql(
   { serves, query, body }: AskedRequest,
   documents: DocumentRules = { maxTokens: DEFAULT_LIMITS.tokens, persisted: () => undefined },
 ): NamedInGraphql {
-  if (serves.interaction !== 'graphql') return { values: [], runs: true };
+  if (serves.interaction !== 'graphql') return { values: [], studies: [], runs: true };
   const request = isRecord(body) ? body : Object.fromEntries(query);
   const document = documentOf(request, documents);
-  const { literals, variables } = document
+  const { literals, variables, studies } = document
     ? namingIn(document, request['operationName'])
-    : { literals: [], variables: new Set<string>() };
-  const given = Object.entries(recordOf(request['variables'])).flatMap(([name, value]) =>
+    : { literals: [], variables: new Set<string>(), studies: NO_STUDIES };
+  const sent = recordOf(request['variables']);
+  const given = Object.entries(sent).flatMap(([name, value]) =>
     listed(value).filter((one) => isText(one) || (typeof one === 'number' && variables.has(name))),
   );
+  const ofStudies = [...studies.variables].flatMap((name) => listed(sent[name] ?? []));
   // Alternatives are joined by commas (FHIR R4 §3.1.1.4.3).
   const values = [...literals, ...given].flatMap((value) => String(value).split(','));
-  return { values, runs: document !== undefined };
+  return {
+    values,
+    studies: [...studies.literals, ...ofStudies.map(String)],
+    runs: document !== undefined,
+  };
 }
+
+const NO_STUDIES = { literals: [] as string[], variables: new Set<string>() };
 
 function documentOf(
   { query, extensions }: Record<string, unknown>,
@@ -112,26 +127,37 @@ function documentOf(
   }
 }
 
-/** Returns the literals that may name a patient or study, and the variables in such places. */
+/** Returns the literals that may name a patient or study, and the variables in such places; and those that read a study. */
 function namingIn(document: DocumentNode, operationName: unknown) {
   const literals: string[] = [];
   const variables = new Set<string>();
-  const take = (value: ValueNode) => {
+  const studies = { literals: [] as string[], variables: new Set<string>() };
+  const defaults = new Map<string, ValueNode>();
+  const take = (value: ValueNode, into = { literals, variables }) => {
     // A single value counts as a list (GraphQL §3.11), and a number as an id (§3.5.5); `$graphql` takes bare words too.
     for (const node of value.kind === 'ListValue' ? value.values : [value]) {
-      if (node.kind === 'Variable') variables.add(node.name.value);
-      if (LITERALS.has(node.kind) && 'value' in node) literals.push(String(node.value));
+      if (node.kind === 'Variable') into.variables.add(node.name.value);
+      if (LITERALS.has(node.kind) && 'value' in node) into.literals.push(String(node.value));
     }
   };
   visit(document, {
     OperationDefinition: ({ name }) =>
       typeof operationName === 'string' && name?.value !== operationName ? false : undefined,
-    VariableDefinition: ({ defaultValue }) => void (defaultValue && take(defaultValue)),
-    Field: (field) => {
-      for (const { name, value } of field.arguments ?? []) if (isNaming(field, name.value)) take(value);
+    VariableDefinition({ variable, defaultValue }) {
+      if (!defaultValue) return;
+      take(defaultValue);
+      defaults.set(variable.name.value, defaultValue);
+    },
+    Field(field) {
+      for (const { name, value } of field.arguments ?? []) {
+        if (!isNaming(field, name.value)) continue;
+        take(value);
+        if (field.name.value === 'ImagingStudy') take(value, studies);
+      }
     },
   });
-  return { literals, variables };
+  for (const [name, value] of defaults) if (studies.variables.has(name)) take(value, studies);
+  return { literals, variables, studies };
 }
 
 function isNaming({ name: { value: field } }: FieldNode, argument: string): boolean {

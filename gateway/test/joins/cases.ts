@@ -107,8 +107,22 @@ addNamed('ImagingStudy', 'ehr-uid', { identifier: [uid(STUDY.plain)] });
 addNamed('ImagingStudy', 'ehr-accession', { identifier: [acsn('ACC-1')] });
 addNamed('ImagingStudy', 'ehr-by-order', { basedOn: [ref('ServiceRequest/order')] });
 addNamed('ImagingStudy', 'ehr-naming', {
-  ...{ identifier: [uid(STUDY.plain)], basedOn: [ref('ServiceRequest/order-named')] },
+  ...{ identifier: [uid(STUDY.plain), { system: 'urn:ris', value: 'R-1' }] },
+  basedOn: [ref('ServiceRequest/order-named')],
   ...{ procedureReference: ref('Procedure/named'), encounter: ref('Encounter/named') },
+  ...{ referrer: ref('Practitioner/doctor'), interpreter: [ref('PractitionerRole/role')] },
+  reasonCode: [{ coding: [{ code: 'cough' }] }],
+  series: [
+    {
+      uid: `${STUDY.plain}.1`,
+      bodySite: { code: '51185008' },
+      performer: [{ actor: ref('Organization/clinic') }],
+    },
+    {
+      ...{ uid: `${STUDY.plain}.9`, modality: { code: 'SR' } },
+      instance: [{ uid: `${STUDY.plain}.9.1`, sopClass: { code: 'urn:oid:1.2.840.10008.5.1.4.1.1.88.33' } }],
+    },
+  ],
 });
 addNamed('ServiceRequest', 'order', { identifier: [acsn('ACC-1')] }, 'issued', 'byOrder');
 addNamed('ServiceRequest', 'order-named', {}, 'plain');
@@ -156,6 +170,8 @@ for (const [what, reference, ...studies] of BY_ORDER)
 for (const [what, derivedFrom] of [
   ['series', { identifier: uid(`${STUDY.plain}.1`) }],
   ['instance', { identifier: uid(`${STUDY.plain}.1.2`) }],
+  ['series that only the record names', { identifier: uid(`${STUDY.plain}.9`) }],
+  ['instance that only the record names', { identifier: uid(`${STUDY.plain}.9.1`) }],
   ['DICOMweb URL', ref(`https://pacs.example/studies/${STUDY.plain}/series/1.2/instances/1.3`)],
 ] as const)
   add('Observation', what, { derivedFrom: [derivedFrom] }, 'plain');
@@ -263,6 +279,10 @@ export const RECORD: readonly Resource[] = [
     identifier: [{ value: patientOf(id), type: { coding: [{ code: 'MR' }] } }],
   })),
   ...cases.map((one) => one.resource),
+  ...(['Practitioner/doctor', 'PractitionerRole/role', 'Organization/clinic'] as const).map((name) => {
+    const [resourceType = '', id = ''] = name.split('/');
+    return { resourceType, id } as Resource;
+  }),
   resource('ImagingStudy', 'ehr-of-bob', { identifier: [uid(STUDY.plain), acsn('ACC-1')] }, 'bob'),
   resource('ServiceRequest', 'order-of-bob', { identifier: [acsn('ACC-1'), uid(STUDY.plain)] }, 'bob'),
   // Of bob, but in ana's encounter, and derived from ana's images.

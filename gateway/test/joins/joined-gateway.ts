@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { authorizationServer, type AuthorizationServer } from '../authorization-server.ts';
+import { freePort } from '../setup/free-port.ts';
 import { startOrthanc, type Orthanc } from '../setup/orthanc.ts';
 import { buildTestGateway, type TestGateway } from '../test-gateway.ts';
-import { CASES, objects, RECORD, STUDY } from './cases.ts';
+import { CASES, objects, RECORD, STUDY, type Case } from './cases.ts';
 
 /** Answer of GraphQL. */
 interface Answer {
@@ -16,7 +17,8 @@ interface Answer {
 
 /**
  * Starts the gateway over the record of `cases.ts` before the tests of a file, and ends it after. Tenants: `folder`; `away`
- * with an archive that does not answer; `smart` with tokens; `acsn-only`, which joins by fewer numbers; and `orthanc`.
+ * with an archive that does not answer; `smart` with tokens; `acsn-only`, which joins by fewer numbers; and, over Orthanc,
+ * `orthanc` by DICOMweb and `dimse` by C-FIND and C-GET.
  */
 export function joinedGateway({ withOrthanc = false } = {}) {
   let directory: string;
@@ -33,7 +35,10 @@ export function joinedGateway({ withOrthanc = false } = {}) {
     await writeFile(data.patients, RECORD.map((one) => JSON.stringify(one)).join('\n'));
     ehr = await authorizationServer();
     if (withOrthanc) orthanc = await startOrthanc({ files });
-    gateway = await buildTestGateway((demo) => tenantFiles(demo, ehr, orthanc), data);
+    const port = await freePort();
+    gateway = await buildTestGateway((demo) => tenantFiles(demo, ehr, orthanc), data, undefined, {
+      dimse: { host: '127.0.0.1', port, maxBytes: 1e8 },
+    });
     for (const id of ['ana', 'bob']) ehr.patients.set(id, RECORD.find((one) => one.id === id) as never);
     await gateway.indexed();
   }, 60_000);
@@ -87,16 +92,23 @@ function tenantFiles(
     ...{ clinical: record, images: { type: 'folder', path, lookup } },
   };
   const web = (endpoint: string, more = {}) => ({ type: 'dicom-web', endpoint, lookup, ...more });
-  const { username, password } = orthanc ?? {};
-  const authentication = { type: 'http-basic', username, password };
   return {
     folder: own,
     away: { ...own, images: web('http://127.0.0.1:1/') },
     smart: { ...own, authorization: { type: 'smart-on-fhir', fhirBaseUrl, client } },
     'acsn-only': { ...own, joins: { accessionTypes: ['ACSN'], requisition: false } },
-    ...(orthanc && { orthanc: { ...own, images: web(orthanc.dicomWebUrl, { authentication }) } }),
+    ...(orthanc && {
+      orthanc: { ...own, images: web(orthanc.dicomWebUrl, { authentication: basic(orthanc) }) },
+      dimse: { ...own, images: { ...dimse(orthanc), lookup } },
+    }),
   };
 }
+
+const basic = ({ username, password }: Orthanc) => ({ type: 'http-basic', username, password });
+const dimse = ({ dicomPort, aet }: Orthanc) => ({
+  ...{ type: 'dicom-dimse', endpoint: `dimse://127.0.0.1:${dicomPort}` },
+  ...{ ae: 'GATEWAY', calledAe: aet, retrieval: 'c-get' },
+});
 
 export const nameOf = ({ resourceType, id }: Resource) => `${resourceType}/${id}`;
 export const ids = (list: readonly { id: string }[]) => list.map(({ id }) => id).sort();
@@ -104,8 +116,16 @@ export const uidsOf = (names: readonly (keyof typeof STUDY)[]) => names.map((nam
 /** Names of studies, as `search` gives them. */
 export const studyNames = (...names: (keyof typeof STUDY)[]) =>
   uidsOf(names).map((uid) => `ImagingStudy/${uid}`);
+/**
+ * The studies of a case. By C-FIND, Orthanc returns no sequences, so that it gives no issuers: then a number of any issuer
+ * joins.
+ */
+export const studiesIn = (tenant: string, { what, studies }: Case): Case['studies'] =>
+  tenant === 'dimse' && what.endsWith('number of another issuer') ? ['issued'] : studies;
 /** The ids of the resources of a type that belong to a study. */
-export const belonging = (type: string, uid: string) =>
-  CASES.filter((one) => one.resource.resourceType === type && uidsOf(one.studies).includes(uid as never))
+export const belonging = (type: string, uid: string, tenant = 'folder') =>
+  CASES.filter(
+    (one) => one.resource.resourceType === type && uidsOf(studiesIn(tenant, one)).includes(uid as never),
+  )
     .map(({ resource }) => resource.id!)
     .sort();

@@ -1,12 +1,14 @@
 /**
- * Record and images joined both ways (FG-9): each way in which a resource names its studies, by GraphQL and by REST, over
- * a folder and over Orthanc by DICOMweb.
+ * Record and images joined both ways (FG-9): each way in which a resource names its studies, by GraphQL, by REST and by
+ * `_revinclude`, over a folder and over Orthanc by DICOMweb and by DIMSE.
  */
 import type { OperationOutcome, Resource } from 'fhir/r4.js';
 import { describe, expect, test } from 'vitest';
 import { joinedTypes, type JoinedType } from '../../../schema/fhir/joined-types.ts';
+import { LONG } from '../setup/long.ts';
+import { testEach } from '../setup/usual-run.ts';
 import { CASES, STUDY } from './cases.ts';
-import { belonging, ids, joinedGateway, nameOf, uidsOf } from './joined-gateway.ts';
+import { belonging, ids, joinedGateway, nameOf, studiesIn, studyNames, uidsOf } from './joined-gateway.ts';
 
 const gateway = joinedGateway({ withOrthanc: true });
 
@@ -29,47 +31,119 @@ async function studiesOf(tenant: string, resources: readonly Resource[]): Promis
   return found;
 }
 
-describe.each(['folder', 'orthanc'])('FG-9 over %s', (tenant) => {
-  test('each resource has its studies', async () => {
-    const found = await studiesOf(
-      tenant,
-      CASES.map(({ resource }) => resource),
-    );
-    const table = (of: (one: (typeof CASES)[number]) => readonly string[]) =>
-      Object.fromEntries(CASES.map((one) => [one.what, of(one)]));
-    expect(table(({ resource }) => found.get(nameOf(resource))!)).toEqual(
-      table(({ studies }) => uidsOf(studies)),
-    );
-  }, 30_000);
+const SOURCES = ['folder', 'orthanc', 'dimse'] as const;
+const ARCHIVED = [STUDY.issued, STUDY.shared, STUDY.alsoShared, STUDY.plain];
+const isUsual = (tenant: string) => tenant !== 'dimse';
+/** In the usual run, archives get a part of the table. */
+const inRun = <Row>(tenant: string, rows: readonly Row[], of: number): readonly Row[] =>
+  LONG || tenant === 'folder' ? rows : rows.filter((_, index) => index % of === 0);
 
-  test('each study has its resources, none of another patient', async () => {
+describe('FG-9 by GraphQL', () => {
+  test.each(SOURCES)(
+    '%s: each resource has its studies',
+    async (tenant) => {
+      const cases = tenant === 'dimse' ? inRun(tenant, CASES, 7) : CASES;
+      const found = await studiesOf(
+        tenant,
+        cases.map(({ resource }) => resource),
+      );
+      const table = (of: (one: (typeof CASES)[number]) => readonly string[]) =>
+        Object.fromEntries(cases.map((one) => [one.what, of(one)]));
+      expect(table(({ resource }) => found.get(nameOf(resource))!)).toEqual(
+        table((one) => uidsOf(studiesIn(tenant, one))),
+      );
+    },
+    30_000,
+  );
+
+  /** Asks for the studies of a patient with their lists: the names of resources by study. */
+  async function resourcesOf(tenant: string, patient: string): Promise<Record<string, string[]>> {
     const lists = joinedTypes.map((type) => `${type}List { id }`).join(' ');
     const { data, errors } = await gateway.graph(
       tenant,
-      `{ Patient(id: "ana") { ImagingStudyList { id ${lists} } } }`,
+      `{ Patient(id: "${patient}") { ImagingStudyList { id ${lists} } } }`,
     );
     expect(errors).toBeUndefined();
     const { ImagingStudyList: studies } = data['Patient'] as unknown as {
       ImagingStudyList: ({ id: string } & Record<`${JoinedType}List`, { id: string }[]>)[];
     };
-    expect(studies).toHaveLength(5);
-    for (const study of studies)
-      for (const type of joinedTypes)
-        expect([study.id, type, ids(study[`${type}List`])]).toEqual([
-          study.id,
-          type,
-          belonging(type, study.id),
-        ]);
-  }, 30_000);
+    const named = (study: (typeof studies)[number]) =>
+      joinedTypes.flatMap((type) => ids(study[`${type}List`]).map((id) => `${type}/${id}`));
+    return Object.fromEntries(studies.map((study) => [study.id, named(study)]));
+  }
 
-  test('REST: the studies of orders and encounters are those of GraphQL', async () => {
-    for (const { resource, studies, what } of CASES) {
-      const code = { ServiceRequest: 'basedon', Encounter: 'encounter' }[resource.resourceType as string];
-      if (!code || (tenant === 'orthanc' && studies.length === 0)) continue;
-      const { matches } = await gateway.search(tenant, `${code}=${nameOf(resource)}`);
-      expect([what, matches]).toEqual([what, uidsOf(studies).map((uid) => `ImagingStudy/${uid}`)]);
-    }
-  }, 30_000);
+  testEach(SOURCES, isUsual)(
+    '%s: each study has its resources, none of another patient',
+    async (tenant) => {
+      const expected = [...ARCHIVED, STUDY.byOrder].map((uid) => [
+        uid,
+        joinedTypes.flatMap((type) => belonging(type, uid, tenant).map((id) => `${type}/${id}`)),
+      ]);
+      expect(await resourcesOf(tenant, 'ana')).toEqual(Object.fromEntries(expected));
+    },
+    30_000,
+  );
+
+  test.each(SOURCES)(
+    'IA-34 %s: where record and archive name different patients, each has its half',
+    async (tenant) => {
+      expect(await resourcesOf(tenant, 'bob')).toEqual({
+        [STUDY.bobs]: ['DiagnosticReport/stray', 'ServiceRequest/order-of-bob'],
+        // The UID is that of a study of ana.
+        [STUDY.ofBob]: ['DiagnosticReport/stray', 'ServiceRequest/order-of-bob', 'Observation/stray'],
+      });
+    },
+  );
+});
+
+describe('FG-9 by REST', () => {
+  test.each(SOURCES)(
+    '%s: the studies of orders and encounters are those of GraphQL',
+    async (tenant) => {
+      const parameters: Readonly<Record<string, string>> = {
+        ServiceRequest: 'basedon',
+        Encounter: 'encounter',
+      };
+      const cases = CASES.filter(({ resource: { resourceType } }) => resourceType in parameters);
+      for (const one of inRun(tenant, cases, 4)) {
+        const { resource, what } = one;
+        const query = `${parameters[resource.resourceType]}=${nameOf(resource)}`;
+        const { matches } = await gateway.search(tenant, query);
+        expect([what, matches]).toEqual([what, studyNames(...studiesIn(tenant, one))]);
+      }
+    },
+    30_000,
+  );
+
+  test.each(SOURCES)(
+    '%s: _revinclude adds what leads to a study by that element',
+    async (tenant) => {
+      const elements = [
+        ['Observation:derived-from', 'derivedFrom'],
+        ['Observation:part-of', 'partOf'],
+        ['DocumentReference:related', 'context'],
+        ['Media:based-on', 'basedOn'],
+        ['DiagnosticReport:imaging-study', 'imagingStudy'],
+      ] as const;
+      const rows = elements.flatMap(([parameter, element]) =>
+        [...ARCHIVED, STUDY.byOrder].map((uid) => ({ parameter, element, uid })),
+      );
+      for (const { parameter, element, uid } of inRun(tenant, rows, 7)) {
+        const [type = ''] = parameter.split(':');
+        const own = CASES.filter(({ resource }) => element in resource).map(({ resource }) =>
+          nameOf(resource),
+        );
+        const expected = belonging(type, uid, tenant).map((id) => `${type}/${id}`);
+        const { included } = await gateway.search(tenant, `_id=${uid}&_revinclude=${parameter}`);
+        expect([parameter, uid, included]).toEqual([
+          parameter,
+          uid,
+          expected.filter((name) => own.includes(name)).sort(),
+        ]);
+      }
+    },
+    30_000,
+  );
 });
 
 describe('FG-9 two studies with one accession number', () => {

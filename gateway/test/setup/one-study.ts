@@ -9,6 +9,7 @@ const NUMBERS = {
   ...{ 'twin 1': 7, 'twin 2': 8, 'error with images': 9, 'cancelled with images': 10 },
   ...{ registered: 11, available: 12, cancelled: 13, 'entered-in-error': 14, unknown: 15 },
   ...{ labelled: 16, mammography: 17, 'of q': 18, 'registered with images': 19, disputed: 20 },
+  ...{ 'with series': 21 },
 };
 
 /** Number of instances of every study in the archive. */
@@ -40,6 +41,7 @@ export function archiveObjects(): Record<string, Buffer> {
     ...archived('cancelled with images', 'p'),
     ...archived('registered with images', 'p'),
     ...archived('disputed', 'p'),
+    ...archived('with series', 'p'),
   ];
   return Object.fromEntries(all.map((bytes, index) => [`${index}.dcm`, bytes]));
 }
@@ -80,6 +82,21 @@ export const SAID = {
 const STATUSES = ['registered', 'available', 'cancelled', 'entered-in-error', 'unknown'] as const;
 
 const MAMMOGRAM = [{ uid: '1.2.34.0', modality: { code: 'MG' } }];
+
+/** What the record says of the series of the study `with series`: the first is the archive's, too. */
+export const SAID_OF_SERIES = {
+  both: {
+    bodySite: { code: '51185008', system: 'http://snomed.info/sct' },
+    laterality: { code: '7771000', system: 'http://snomed.info/sct' },
+    specimen: [{ reference: 'Specimen/1' }],
+    performer: [{ actor: { reference: 'Practitioner/doctor' } }],
+  },
+  alone: {
+    ...{ uid: '1.2.34.21.9', number: 7, modality: { code: 'SR' }, description: 'a report' },
+    ...{ numberOfInstances: 5, bodySite: { code: 'HEART' } },
+    instance: [{ uid: '1.2.34.21.9.1', sopClass: { code: 'urn:oid:1.2' } }],
+  },
+};
 
 /** Returns the resources of the record; `R{name}` is the record's id of a study. */
 export function recordResources(): Resource[] {
@@ -143,6 +160,18 @@ export function recordResources(): Resource[] {
     study('Rlabelled', { uid: uidOf('labelled'), meta: { security: [{ code: 'R' }] } }),
     study('Rmammography', { uid: uidOf('mammography'), series: MAMMOGRAM }),
     study('Rdisputed', { uid: uidOf('disputed'), series: MAMMOGRAM, modality: [{ code: 'MG' }] }),
+    study('Rseries', {
+      uid: uidOf('with series'),
+      ...{ numberOfSeries: 9, numberOfInstances: 90 },
+      series: [
+        {
+          ...SAID_OF_SERIES.both,
+          ...{ uid: `${uidOf('with series')}.1`, number: 8, modality: { code: 'XX' }, numberOfInstances: 9 },
+          ...{ endpoint, instance: [{ uid: '1.2.34.21.9.2', sopClass: { code: 'urn:oid:1.2' } }] },
+        },
+        { ...SAID_OF_SERIES.alone, endpoint },
+      ],
+    }),
     study('Rbare', { note: [{ text: 'no UID' }] }),
     study('Rof-q', { uid: uidOf('of q'), patient: 'q' }),
   ] as Resource[];

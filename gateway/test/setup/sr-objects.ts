@@ -1,5 +1,6 @@
 /** Structured reports for tests: content items, the data set in the DICOM JSON model, and the Part 10 file. */
 import { EXPLICIT_LITTLE_ENDIAN, writeDicomFile, type Element } from '../../demo/dicom-file.ts';
+import { textWithZeros } from '../../../subgraphs/imaging/dicom/numeric-value.ts';
 import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 
 type Item = Element[];
@@ -148,6 +149,8 @@ function valuesOf(vr: string, value: Element['value']): unknown[] {
     return Array.from({ length: value.length / 4 }, (_, index) => Buffer.from(value).readUInt32LE(4 * index));
   if (typeof value !== 'string') return vr === 'SQ' ? (value as Item[]).map(jsonOf) : value;
   if (vr === 'DS' || vr === 'IS')
-    return value.split('\\').map((one) => (/^[-+.\de]+$/.test(one) ? Number(one) : one));
+    return value
+      .split('\\')
+      .map((one) => textWithZeros(one) ?? (/^[-+.\de]+$/.test(one) ? Number(one) : one));
   return [value];
 }

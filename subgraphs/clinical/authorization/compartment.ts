@@ -18,8 +18,11 @@ export class Compartment {
     if (type === 'Patient') return own.has(`Patient/${resource.id}`);
     const reach = reachOf(type);
     if (reach === 'never' || reach === 'attached') return false;
-    const owners = [...this.referenced(resource, 'patient'), ...this.referenced(resource, 'subject')];
-    if (owners.length > 0 || hasSubject(resource)) return owners.some((target) => own.has(target));
+    const isOwner = (target: string): boolean => own.has(target);
+    const patients = this.referenced(resource, 'patient');
+    if (patients.some(isOwner)) return true;
+    const subjects = this.referenced(resource, 'subject');
+    if (patients.length + subjects.length > 0 || hasSubject(resource)) return subjects.some(isOwner);
     if (reach === 'shared') return true;
     return patientCompartment(type).some((code) =>
       this.referenced(resource, code).some((target) => own.has(target)),

@@ -2,6 +2,7 @@ import type { Reference, Resource } from 'fhir/r4.js';
 import type { DocumentNode } from 'graphql';
 import type { UnionMember } from '../../../schema/graphql/datatype-resolvers.ts';
 import { datatypeResolvers, unresolved } from '../../../schema/graphql/datatype-resolvers.ts';
+import { addExpressionLists } from '../../../schema/graphql/expression-lists.ts';
 import type { ItemSelector } from '../../../schema/expressions/item-selector.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import type { Args } from '../../../schema/fhir/search/search-arguments.ts';
@@ -40,6 +41,7 @@ export function clinicalResolvers(sdl: DocumentNode, selector: ItemSelector): Re
   for (const [type, fields] of Object.entries(imagingJoins())) add(type, fields);
   for (const [type, fields] of Object.entries(overTime())) add(type, fields);
   for (const [type, fields] of Object.entries(studyFields())) add(type, fields);
+  addExpressionLists<ClinicalContext>(sdl, resolvers, selector);
   return resolvers;
 }
 

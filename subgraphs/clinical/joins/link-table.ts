@@ -29,7 +29,7 @@ export const LINKS: Readonly<Record<string, LinkRow>> = {
   DiagnosticReport: {
     identifiers: ['identifier'],
     leads: [
-      { path: 'imagingStudy', to: ['ImagingStudy'] },
+      { path: 'imagingStudy', code: 'imaging-study', to: ['ImagingStudy'] },
       { path: 'basedOn', code: 'based-on', to: ['ServiceRequest'] },
     ],
   },

@@ -7,8 +7,11 @@ import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-links.ts'
 import { alternatives, unescapeValue } from '../../../schema/fhir/search/search-value.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Clinical } from '../record/clinical.ts';
+import { requireScope } from '../../../schema/access/scopes.ts';
+import { readIfAllowed } from '../record/read-if-allowed.ts';
 import { MAX_INCLUDED } from '../record/includes.ts';
 import { LIST_LIMIT } from '../record/limits.ts';
+import { MAX_GATHERED } from '../sources/request-source.ts';
 import { ofStudy } from './of-study.ts';
 import { linksOf } from './study-links.ts';
 
@@ -24,6 +27,16 @@ interface Caller {
 interface Wanted {
   type: string;
   code?: string;
+  /** References that are followed to resources of one type. */
+  names?: { type: string; references: readonly string[] };
+}
+
+interface AskedSearch {
+  type: string;
+  /** The search parameter of the type that has to lead to a study. */
+  code?: string;
+  name: string;
+  value: string;
 }
 
 type Open = (
@@ -35,15 +48,15 @@ export function recordJoins(open: Open) {
   return {
     async linked(
       { tenant, access, audit }: Caller,
-      search: { type: string; name: string; value: string },
+      search: AskedSearch,
       patients?: readonly string[],
     ): Promise<readonly StudyLinks[]> {
       const clinical = open(tenant, access, undefined, audit);
-      const { type } = search;
+      const { type, code } = search;
       const found = search.name === '_id' ? named(clinical, search) : searched(clinical, search, patients);
       const resources = await found;
       if (type === 'Patient') return resources.map(({ id }) => ({ _patientId: id }));
-      return Promise.all(resources.map((resource) => linksOf(clinical, resource)));
+      return Promise.all(resources.map((resource) => linksOf(clinical, resource, code)));
     },
 
     async included(
@@ -88,10 +101,11 @@ async function named(
 
 async function searched(
   clinical: Clinical,
-  { type, name, value }: { type: string; name: string; value: string },
+  { type, code, name, value }: AskedSearch,
   patients: readonly string[] | undefined,
 ): Promise<Resource[]> {
-  const limit = type === 'Patient' ? MAX_PATIENTS : LIST_LIMIT;
+  const most = code === undefined ? LIST_LIMIT : MAX_GATHERED;
+  const limit = type === 'Patient' ? MAX_PATIENTS : most;
   const bound =
     patients && type !== 'Patient'
       ? [['patient', patients.map((id) => `Patient/${id}`).join(',')] as const]
@@ -113,8 +127,9 @@ async function searched(
 async function includedBy(
   clinical: Clinical,
   studies: readonly StudyKeys[],
-  { type, code }: Wanted,
+  { type, code, names }: Wanted,
 ): Promise<Resource[]> {
+  if (names) return namedIn(clinical, names);
   if (type === 'Patient') {
     const ids = [...new Set(studies.flatMap(({ _patientId }) => _patientId ?? []))];
     return named(clinical, { type, value: ids.join(',') });
@@ -124,4 +139,19 @@ async function includedBy(
     studies.map((study) => ofStudy(clinical, study, { type: type as JoinedType, only: code })),
   );
   return lists.flat();
+}
+
+/**
+ * Reads the resources of one type that studies name; what is missing or out of reach is left out.
+ * @throws Fault `insufficient_scope` when the studies name some, and the caller may not read the type
+ */
+async function namedIn(
+  clinical: Clinical,
+  { type, references }: NonNullable<Wanted['names']>,
+): Promise<Resource[]> {
+  const targets = await Promise.all(references.map((one) => clinical.target(one)));
+  const ids = targets.flatMap((target) => (target?.type === type ? target.id : []));
+  if (ids.length > 0) requireScope(clinical.access, type, 'r');
+  const read = ids.map((id) => readIfAllowed(clinical.read(type, id)));
+  return (await Promise.all(read)).filter((resource) => resource !== undefined);
 }

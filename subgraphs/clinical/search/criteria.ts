@@ -36,6 +36,11 @@ export interface Criterion extends ParsedName {
   values: readonly string[];
 }
 
+/** Returns true for a condition that compares values as they are in an index. */
+export function isPlain({ parameter, modifier, chain }: Criterion): boolean {
+  return parameter.type !== 'special' && modifier === undefined && chain === undefined;
+}
+
 /** Modifiers by type of parameter; all types but composites also take `:missing`. */
 const MODIFIERS: Partial<Record<SearchParameter['type'], readonly string[]>> = {
   token: ['not', 'text', 'of-type'],

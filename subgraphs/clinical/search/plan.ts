@@ -22,8 +22,8 @@ export interface SearchPlan {
   place: Statement;
   /** Ways to collect, the one that is likely to narrow most first. */
   collect: readonly Collection[];
-  /** Ways to walk, one after the other: through the resources with a first key, then those without. */
-  walks: readonly Walk[];
+  /** Ways to walk, one after the other: through the resources with a first key, then those without; only of a whole plan. */
+  walks?: readonly Walk[];
   /** Counts all matches, without a way to collect. */
   count: Statement;
   /** True when every resource of the type matches. */
@@ -62,11 +62,13 @@ export interface PlannedSearch {
   sort: string | undefined;
   /** True when the page comes after a place. */
   after: boolean;
+  /** Plans no walks. */
+  onlyShort: boolean;
 }
 
 /** @throws Fault `invalid_request` for a value that cannot be read */
 export function planSearch(search: PlannedSearch, context: PlanContext): SearchPlan {
-  const { type, criteria, sort, after } = search;
+  const { type, criteria, sort, after, onlyShort } = search;
   const conditions = outermostWithinReach(type, conditionsOf(type, criteria, context), context);
   const keys = sortKeys(type, sort, context);
   const all = [...conditions.own, ...conditions.values.map(check)];
@@ -79,7 +81,7 @@ export function planSearch(search: PlannedSearch, context: PlanContext): SearchP
       binds: [...bindsOf(keys), ...place.binds],
     },
     collect: collections(type, conditions, { keys, after }),
-    walks: walks(type, conditions, { keys, after, context }),
+    ...(!onlyShort && { walks: walks(type, conditions, { keys, after, context }) }),
     count: {
       sql: `SELECT count(*) FROM resource r INDEXED BY resource_type WHERE ${counted.sql}`,
       binds: counted.binds,

@@ -35,5 +35,5 @@ export function belonging(
 ): Condition<'reference'> {
   const binds: Bind[] = [context.param(type, bindingParameter(type) ?? '') ?? -1];
   const targets = patients.map((id) => `Patient/${id}`);
-  return { table: 'reference', where: `param = ? AND target ${oneOf(targets, binds)}`, binds };
+  return { table: 'reference', where: `param = ? AND (target ${oneOf(targets, binds)})`, binds };
 }

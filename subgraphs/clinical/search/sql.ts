@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { unescapeValue } from '../../../schema/fhir/search/search-value.ts';
 import type { SearchParameter } from '../../../schema/fhir/tables.ts';
@@ -141,5 +142,9 @@ export function outermostWithinReach(type: string, conditions: Conditions, conte
   const { own, values } = conditions;
   if (type === 'Patient') return { own: [...own, isOneOf(patients)], byId: true, values };
   if (bindingParameter(type) === undefined) return { ...conditions, own: [...own, { sql: '0', binds: [] }] };
-  return { ...conditions, values: [...values, belonging(type, patients, context)] };
+  const bound = belonging(type, patients, context);
+  const isNamed = values.some(
+    ({ where, binds, negated }) => !negated && where === bound.where && isDeepStrictEqual(binds, bound.binds),
+  );
+  return isNamed ? conditions : { ...conditions, values: [...values, bound] };
 }

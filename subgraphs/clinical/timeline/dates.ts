@@ -5,6 +5,8 @@ import { dateRange } from '../../../schema/fhir/date-range.ts';
 /** When something happened: FHIR dates, dateTimes or instants as the record states them. */
 export interface When {
   date?: string | undefined;
+  /** Beginning of `date`: milliseconds since the epoch. */
+  start?: number | undefined;
   end?: string | undefined;
   /** True for a period that has no end yet. */
   isOpen?: boolean;
@@ -21,7 +23,7 @@ export const WRITTEN_DAY = (24 + 26) * HOUR;
 export function ofPeriod(period: Period | undefined): When | undefined {
   if (!period) return undefined;
   const end = textOf(period.end);
-  return { date: textOf(period.start), end, isOpen: end === undefined };
+  return { ...ofDate(period.start), end, isOpen: end === undefined };
 }
 
 /** Returns the first and the last event of a Timing. */
@@ -30,12 +32,13 @@ export function ofTiming(timing: Timing | undefined): When | undefined {
   events.sort((a, b) => startOf(a)! - startOf(b)!);
   return events.length === 0
     ? undefined
-    : { date: events[0], end: events.length > 1 ? events.at(-1) : undefined };
+    : { ...ofDate(events[0]), end: events.length > 1 ? events.at(-1) : undefined };
 }
 
 /** Returns a date if it is one. */
 export function ofDate(date: string | undefined): When | undefined {
-  return textOf(date) === undefined ? undefined : { date };
+  const start = startOf(date);
+  return start === undefined ? undefined : { date, start };
 }
 
 function textOf(date: string | undefined): string | undefined {

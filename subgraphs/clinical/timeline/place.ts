@@ -2,7 +2,6 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { decodeCursor } from '../../../schema/fhir/search/paging.ts';
 import type { Clinical } from '../record/clinical.ts';
 import type { Observation } from 'fhir/r4.js';
-import { startOf } from './dates.ts';
 import { studyEntry, type Place } from './entry.ts';
 import { kindOfObservation } from './groups.ts';
 import { RECORD_TYPES } from './types.ts';
@@ -36,7 +35,7 @@ export async function placeOfCursor(
   const resource = resources.find((one) => one.id === id);
   if (!resource) throw lost();
   const kind = type.kind ?? kindOfObservation(resource as Observation);
-  return { type: name, id, kind, start: startOf(type.when(resource)?.date) };
+  return { type: name, id, kind, start: type.when(resource)?.start };
 }
 
 function lost(): Fault {

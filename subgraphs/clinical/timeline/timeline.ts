@@ -5,7 +5,7 @@ import { encodeCursor } from '../../../schema/fhir/search/paging.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { PAGE_LIMIT } from '../record/limits.ts';
 import type { PatientStudy } from '../record/study-images.ts';
-import { isWithin, requireDates, startOf, type DateBounds } from './dates.ts';
+import { isWithin, requireDates, type DateBounds } from './dates.ts';
 import { comparePlaces, studyEntry, type Entry, type Placed, type Place } from './entry.ts';
 import { groupObservations, undatedObservation } from './groups.ts';
 import { placeOfCursor } from './place.ts';
@@ -257,10 +257,10 @@ class PageOfTimeline {
 function placedOf(type: RecordType, resource: Resource, dated?: Dated): Placed {
   const { kind } = type;
   if (kind === undefined) return undatedObservation(resource as Observation);
-  const { date, end } = dated?.when ?? type.when(resource) ?? {};
+  const { date, start, end } = dated?.when ?? type.when(resource) ?? {};
   return {
     entry: { kind, date, end, title: type.title(resource), resource },
-    place: { type: type.type, id: resource.id ?? '', kind, start: startOf(date) },
+    place: { type: type.type, id: resource.id ?? '', kind, start },
     ...(type.type === REPORT && { report: resource as DiagnosticReport }),
   };
 }

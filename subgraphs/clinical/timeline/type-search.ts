@@ -2,16 +2,7 @@ import type { Resource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Clinical } from '../record/clinical.ts';
 import type { SearchParams } from '../sources/source.ts';
-import {
-  beginsBy,
-  endOf,
-  isWithin,
-  overlaps,
-  startOf,
-  WRITTEN_DAY,
-  type DateBounds,
-  type When,
-} from './dates.ts';
+import { beginsBy, endOf, isWithin, overlaps, WRITTEN_DAY, type DateBounds, type When } from './dates.ts';
 import type { RecordType } from './types.ts';
 
 /** Resources of a type that are read at once, where the source has no order that helps. */
@@ -121,7 +112,7 @@ export class TypeSearch {
       if (this.#known.has(resource.id)) continue;
       this.#known.add(resource.id);
       const when = this.type.when(resource) ?? {};
-      const start = startOf(when.date);
+      const { start } = when;
       if (start === undefined) this.#undated.push(resource);
       // The search has applied the bounds where the type has a parameter; before is only a bound of the search.
       else if (this.type.parameter !== undefined || isWithin(when, this.#options))
@@ -146,10 +137,7 @@ export class TypeSearch {
     if (before === undefined || parameter === undefined) return this.#undated;
     const params = this.#params(mayHaveNoDate ? [] : [[`${parameter}:missing`, 'true']]);
     const others = await this.#whole(params);
-    const found = [
-      ...this.#undated,
-      ...others.filter((one) => startOf(this.type.when(one)?.date) === undefined),
-    ];
+    const found = [...this.#undated, ...others.filter((one) => this.type.when(one)?.start === undefined)];
     return [...new Map(found.map((one) => [one.id, one])).values()];
   }
 }

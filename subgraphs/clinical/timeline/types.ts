@@ -100,7 +100,7 @@ function conditionWhen(condition: Condition): When | undefined {
   const onset = ofDate(condition.onsetDateTime) ?? ofPeriod(condition.onsetPeriod);
   const began = onset?.date === undefined ? ofDate(condition.recordedDate) : onset;
   const abated = ofDate(condition.abatementDateTime) ?? ofPeriod(condition.abatementPeriod);
-  return began && { date: began.date, end: abated?.end ?? abated?.date ?? onset?.end };
+  return began && { date: began.date, start: began.start, end: abated?.end ?? abated?.date ?? onset?.end };
 }
 
 /** Returns when something was observed. */

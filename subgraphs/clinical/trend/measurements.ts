@@ -1,8 +1,7 @@
 import type { CodeableConcept, Coding, Observation, ObservationReferenceRange, Quantity } from 'fhir/r4.js';
 import { decimalText, isDecimal } from '../../../schema/fhir/decimal.ts';
-import { startOf } from '../timeline/dates.ts';
+import { UCUM } from '../../../schema/fhir/ucum.ts';
 import { inWords, observationWhen } from '../timeline/types.ts';
-import { UCUM } from './units.ts';
 
 /** A code that was asked for; without a system, in any. */
 export interface AskedCode {
@@ -38,7 +37,7 @@ type Measured = Pick<Observation, 'code' | 'valueQuantity' | 'valueString' | 'va
 export function measurementsOf(observation: Observation, asked: readonly AskedCode[]): Measurement[] {
   if (observation.status === 'entered-in-error' || observation.status === 'cancelled') return [];
   const when = observationWhen(observation);
-  const time = startOf(when?.date) ?? Infinity;
+  const time = when?.start ?? Infinity;
   const found: Measurement[] = [];
   const measure = (part: Measured): void => {
     const coding = part.code?.coding?.find((one) => asked.some((wanted) => isCode(one, wanted)));

@@ -1,7 +1,8 @@
 import type { Coding, Quantity } from 'fhir/r4.js';
 import { decimalText } from '../../../schema/fhir/decimal.ts';
+import { UCUM } from '../../../schema/fhir/ucum.ts';
 import { isNumber, type Measurement } from './measurements.ts';
-import { converted, isConvertible, UCUM } from './units.ts';
+import { converted, isConvertible } from './units.ts';
 
 /** One point, as the graph gives it. */
 export interface Point {

@@ -2,14 +2,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { decimalText, parseFhirJson, writeFhirJson } from '../../../schema/fhir/decimal.ts';
+import { isUcum, UCUM } from '../../../schema/fhir/ucum.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { accessOf, startClinical, startFhirServer, tenantOf } from '../test/servers.ts';
 import { trendEvents } from './events.ts';
 import type { Point, Series } from './series.ts';
 import { trendSeries, type TrendRequest } from './trend.ts';
-import { converted, isUcum } from './units.ts';
+import { converted } from './units.ts';
 
-const UCUM = 'http://unitsofmeasure.org';
 const loinc = (code: string) => ({ coding: [{ system: 'http://loinc.org', code }] });
 
 /** Writes an Observation as JSON text: a decimal keeps its zeros. */

@@ -1,6 +1,7 @@
 import type { Observation } from 'fhir/r4.js';
 import { requirePatient } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { isUcum } from '../../../schema/fhir/ucum.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { canSearchBy } from '../record/supported-parameters.ts';
 import { overlaps, requireDates, type DateBounds } from '../timeline/dates.ts';
@@ -8,7 +9,6 @@ import { withoutDuplicates } from './duplicates.ts';
 import { measurementsOf, type AskedCode, type Measurement } from './measurements.ts';
 import { seriesOf, type Series } from './series.ts';
 import { LOINC, TREND_GROUPS } from './trend-groups.ts';
-import { isUcum } from './units.ts';
 
 /** Codes of one request. */
 const MOST_CODES = 20;

@@ -1,41 +1,14 @@
 import { LRUCache } from 'lru-cache';
-import { createRequire } from 'node:module';
 import { decimalOf, decimalText } from '../../../schema/fhir/decimal.ts';
+import { convertUnit, LONGEST_UNIT } from '../../../schema/fhir/ucum.ts';
 import { maxEntries } from '../../../schema/outbound/max-entries.ts';
-
-/** System of UCUM units in a Quantity. */
-export const UCUM = 'http://unitsofmeasure.org';
-
-/** The part of @lhncbc/ucum-lhc that is used here; the package has no types. */
-interface Ucum {
-  convertUnitTo(from: string, value: number, to: string): { status: string; toVal: number | null };
-}
 
 /** Units that differ only in an annotation count as the same for UCUM: a `{score}` would be converted to a `%`. */
 const ONLY_ANNOTATION = /^\{[^{}]*\}$/;
-/** Longest unit that is read: a longer one is no unit, and its parser would have much to do. */
-const LONGEST_UNIT = 60;
 /** A value far from 1, to see if a conversion is linear. */
 const MANY = 1_000;
 /** Digits to which a computed value is exact: it is rounded to them before it is rounded to its precision. */
 const EXACT_DIGITS = 12;
-
-const require = createRequire(import.meta.url);
-
-/** Returns the library, which loads its tables at first use: they take some 40 ms. */
-function ucum(): Ucum {
-  return (
-    require('@lhncbc/ucum-lhc') as { UcumLhcUtils: { getInstance(): Ucum } }
-  ).UcumLhcUtils.getInstance();
-}
-
-/** Returns true for a unit that UCUM knows. */
-export function isUcum(unit: string): boolean {
-  return (
-    unit.length <= LONGEST_UNIT &&
-    withoutError(() => ucum().convertUnitTo(unit, 1, unit).status) === 'succeeded'
-  );
-}
 
 type Conversion = (value: number) => number | undefined;
 
@@ -70,26 +43,13 @@ function conversionOf(from: string, to: string): Conversion | undefined {
 /** Asks the library for three values. If they lie on a line, as nearly always, it need not be asked for each value. */
 function conversion(from: string, to: string): Conversion | undefined {
   if (ONLY_ANNOTATION.test(from) || ONLY_ANNOTATION.test(to)) return undefined;
-  const convert: Conversion = (value) => {
-    const result = withoutError(() => ucum().convertUnitTo(from, value, to));
-    const number = result?.status === 'succeeded' ? result.toVal : null;
-    return number !== null && Number.isFinite(number) ? number : undefined;
-  };
+  const convert: Conversion = (value) => convertUnit(value, from, to);
   const [zero, one, many] = [convert(0), convert(1), convert(MANY)];
   if (one === undefined || many === undefined) return undefined;
   if (zero === undefined) return convert;
   const factor = one - zero;
   const isLine = Math.abs(zero + factor * MANY - many) <= 1e-12 * Math.max(Math.abs(many), Math.abs(zero));
   return isLine ? (value) => zero + value * factor : convert;
-}
-
-/** The library throws for some texts that are no units, such as `constructor`. */
-function withoutError<T>(ask: () => T): T | undefined {
-  try {
-    return ask();
-  } catch {
-    return undefined;
-  }
 }
 
 /** Counts the significant digits of a decimal: 3 in `0.0120`, and in `150`, where zeros count. */

@@ -1,4 +1,4 @@
-import type { Coding, Identifier, ImagingStudy } from 'fhir/r4.js';
+import type { Coding, ImagingStudy } from 'fhir/r4.js';
 import { UID } from '../../../schema/dicom/dicom.ts';
 import { dateCriterion, dateRange, meetsDate } from '../../../schema/fhir/date-range.ts';
 import {
@@ -15,15 +15,12 @@ import {
   type Token,
 } from '../../../schema/fhir/search/search-value.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import type { Candidate, Criterion } from './criterion.ts';
-import { chainCriterion, isLinked, linkedCriterion } from './joins/chains.ts';
+import { meetsIdentifier, type Candidate, type Criterion, type Parameter } from './criterion.ts';
+import { chainCriterion, hasCriterion, isLinked, linkedCriterion } from './joins/chains.ts';
 import type { RecordSearch } from './joins/record-joins.ts';
+import { endpoint, people } from './references.ts';
 
 type Judge = (candidate: Candidate, now: number) => boolean;
-interface Parameter {
-  modifiers?: readonly string[];
-  parse(values: string[], code: string, modifier: string | undefined): Omit<Criterion, 'code'>;
-}
 
 /** Makes a parameter whose values are matched one by one. */
 function each(judge: (value: string, code: string, modifier: string | undefined) => Judge): Parameter {
@@ -138,12 +135,6 @@ function studyUidOf({ system, value }: Token): string | undefined {
   return certain && UID.test(uid) ? uid : undefined;
 }
 
-function meetsIdentifier({ system, value }: Token, own: Identifier): boolean {
-  if (system !== undefined && system !== (own.system ?? '')) return false;
-  if (value === undefined) return true;
-  return own.value === value || (own.system === DICOM_UID_SYSTEM && own.value === `urn:oid:${value}`);
-}
-
 /**
  * An order as `ServiceRequest/{id}`, or by its accession number as `basedon:identifier=`, `basedon.identifier=` or
  * plain. A study of an order that was named by id is found as GraphQL joins them (FG-9).
@@ -203,16 +194,21 @@ const PARAMETERS: Record<string, Parameter> = {
     true,
   ),
   encounter,
+  endpoint,
   identifier,
   instance: uids(
     (study) => study.series?.flatMap(({ instance }) => instance?.map(({ uid }) => uid) ?? []) ?? [],
     true,
   ),
+  interpreter: people('interpreter'),
   modality: codings((study) => [
     ...(study.modality ?? []),
     ...(study.series ?? []).map((one) => one.modality),
   ]),
+  performer: people('performer'),
+  // R4 has it for `reasonCode` only, not for `reasonReference`.
   reason: codings(({ reasonCode }) => reasonCode?.flatMap(({ coding }) => coding ?? []) ?? []),
+  referrer: people('referrer'),
   series: uids((study) => study.series?.map(({ uid }) => uid) ?? []),
   started,
   status: codings(({ status }) => [{ system: 'http://hl7.org/fhir/imagingstudy-status', code: status }]),
@@ -239,7 +235,8 @@ export function criterion(name: string, text: string): Criterion | undefined {
 
 /** `basedon.identifier` is matched with what the study itself says; other chains need the record. */
 function chainOf(name: string, text: string): Criterion | undefined {
-  return name === 'basedon.identifier' ? undefined : chainCriterion(name, text);
+  if (name === 'basedon.identifier') return undefined;
+  return chainCriterion(name, text) ?? hasCriterion(name, text);
 }
 
 /** Returns whether `criterion` knows the parameter. */

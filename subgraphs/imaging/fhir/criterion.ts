@@ -1,4 +1,6 @@
-import type { ImagingStudy } from 'fhir/r4.js';
+import type { Identifier, ImagingStudy } from 'fhir/r4.js';
+import { DICOM_UID_SYSTEM } from '../../../schema/fhir/fhir.ts';
+import type { Token } from '../../../schema/fhir/search/search-value.ts';
 import type { StudyKeys } from '../../../schema/fhir/study-links.ts';
 import type { FirstSeenEntry } from '../cache/first-seen.ts';
 import type { RecordSearch } from './joins/record-joins.ts';
@@ -29,4 +31,17 @@ export interface Criterion {
   instances?: boolean;
   /** The search of the record that matching needs. */
   linked?: RecordSearch;
+}
+
+/** A search parameter. */
+export interface Parameter {
+  modifiers?: readonly string[];
+  parse(values: string[], code: string, modifier: string | undefined): Omit<Criterion, 'code'>;
+}
+
+/** Compares an identifier with a token (R4 §3.1.1.4.10); a UID is the same with and without `urn:oid:`. */
+export function meetsIdentifier({ system, value }: Token, own: Identifier): boolean {
+  if (system !== undefined && system !== (own.system ?? '')) return false;
+  if (value === undefined) return true;
+  return own.value === value || (own.system === DICOM_UID_SYSTEM && own.value === `urn:oid:${value}`);
 }

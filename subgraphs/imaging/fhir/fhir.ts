@@ -154,7 +154,8 @@ function capabilityEntries(
       const patientId = patients.get(study.id);
       const endpoint = [{ reference: fullUrl, type: 'Endpoint' }];
       if (study.endpoint) study.endpoint = endpoint;
-      else study.series = study.series!.map((one) => ({ ...one, endpoint }));
+      // A series that only the record names has none.
+      else study.series = study.series!.map((one) => (one.endpoint ? { ...one, endpoint } : one));
       const addressed = { uid: study.id!, ...(patientId !== undefined && { patientId }) };
       return { resource: await capabilityEndpoint(imaging, addressed, options), mode: 'include', fullUrl };
     }),

@@ -6,6 +6,7 @@ import type { FirstSeenEntry } from '../cache/first-seen.ts';
 import { deepFreeze } from '../dicom/deep-freeze.ts';
 import { omitEmpty } from '../dicom/omit-empty.ts';
 import { uidIn, type RecordStudy } from '../study/record/record-study.ts';
+import { joinedSeries } from './joined-series.ts';
 import type { Candidate } from './criterion.ts';
 
 /** One resource of the two halves of a study: what an archive has, and what the clinical record says (IA-34). */
@@ -64,6 +65,10 @@ function joinedResource(
       identifier: identifiers(archive.id, archive.identifier ?? [], own.resource),
       status: statusOf(own.resource),
       modality: union(archive.modality ?? [], record.modality ?? []),
+      // What can be retrieved is counted, not what the record names besides.
+      numberOfSeries: archive.numberOfSeries,
+      numberOfInstances: archive.numberOfInstances,
+      series: joinedSeries(half.series ?? [], record.series ?? []),
       basedOn,
       referrer: record.referrer ? { ...archive.referrer, ...record.referrer } : archive.referrer,
     }),

@@ -183,8 +183,8 @@ const RESULTS: ResultRules = {
   more: {
     _sort: (value) =>
       trimmedAlternatives(value).every((key) => Object.hasOwn(SORT_KEYS, key.replace(/^[+-]/, ''))),
-    _include: (value) => ENDPOINT.test(value) || recordInclude('_include', value) !== undefined,
-    _revinclude: (value) => recordInclude('_revinclude', value) !== undefined,
+    _include: (value) => ENDPOINT.test(value) || recordInclude('_include', value).length > 0,
+    _revinclude: (value) => recordInclude('_revinclude', value).length > 0,
   },
 };
 

@@ -29,9 +29,10 @@ export function addInstances(study: ImagingStudy, rows: readonly DicomJson[]): I
 
 function withInstances(study: ImagingStudy, rows: readonly DicomJson[]): ImagingStudy {
   const bySeries = grouped(rows, (row) => uid(row, Tag.SeriesInstanceUID));
-  const series = study.series?.map((one) => seriesWith(one, bySeries.get(one.uid) ?? []));
+  const series = study.series?.map((one) => seriesWith(one, bySeries.get(one.uid)));
   if (!series) return study;
-  const counts = series.map(({ numberOfInstances = 0 }) => numberOfInstances);
+  // A series that only the record names has no rows, and counts for nothing (IA-34).
+  const counts = series.map(({ uid, numberOfInstances = 0 }) => (bySeries.has(uid) ? numberOfInstances : 0));
   const numberOfInstances = study.numberOfInstances ?? counts.reduce((sum, count) => sum + count, 0);
   return { ...study, numberOfInstances, series };
 }
@@ -42,7 +43,8 @@ export function removeInstances(study: ImagingStudy): ImagingStudy {
   return series ? { ...study, series } : study;
 }
 
-function seriesWith(series: ImagingStudySeries, rows: readonly DicomJson[]): ImagingStudySeries {
+function seriesWith(series: ImagingStudySeries, rows: readonly DicomJson[] | undefined): ImagingStudySeries {
+  if (!rows) return series;
   const instance = rows.filter(isInstance).map(imagingStudyInstance).sort(byNumber);
   return {
     ...series,

@@ -20,6 +20,8 @@ interface Origin {
   /** Row of the series, or of the instance. */
   row: DicomJson;
   instanceUid?: string;
+  /** True when no archive has the series: only the clinical record names it, and it cannot be retrieved (IA-34). */
+  isRecords?: boolean;
 }
 
 type WithOrigin<T> = T & { [ORIGIN]: Origin };
@@ -55,9 +57,10 @@ const seriesSources = new Derivation<FoundStudy, readonly SeriesSource[] | undef
 export function seriesOf(found: FoundStudy): readonly SeriesSource[] | undefined {
   return seriesSources.of(found, [], () => {
     const rows = new Map(found.record?.series.map((row) => [uid(row, Tag.SeriesInstanceUID), row]));
-    return found.study.series?.map((series) =>
-      withOrigin(series, { found, seriesUid: series.uid, row: rows.get(series.uid) ?? {} }),
-    );
+    return found.study.series?.map((series) => {
+      const row = rows.get(series.uid);
+      return withOrigin(series, { found, seriesUid: series.uid, row: row ?? {}, isRecords: !row });
+    });
   });
 }
 
@@ -74,8 +77,8 @@ function factsOfSeries(series: SeriesSource, { loaders, series: known }: Facts):
   return facts;
 }
 
-async function readSeries({ found, seriesUid }: Origin, loaders: Loaders): Promise<SeriesFacts> {
-  if (!found.record) return seriesOfRecord(found, seriesUid);
+async function readSeries({ found, seriesUid, isRecords }: Origin, loaders: Loaders): Promise<SeriesFacts> {
+  if (isRecords) return seriesOfRecord(found, seriesUid);
   const rows = (await loaders.instances.load(found)).get(seriesUid) ?? [];
   const instances = rows
     .filter(isInstance)
@@ -92,11 +95,11 @@ async function readSeries({ found, seriesUid }: Origin, loaders: Loaders): Promi
   };
 }
 
-/** A study that only the clinical record has: its instances as the record has them, without DICOM attributes. */
+/** A series that only the clinical record has: its instances as the record has them, without DICOM attributes. */
 function seriesOfRecord(found: FoundStudy, seriesUid: string): SeriesFacts {
   const series = found.study.series?.find(({ uid }) => uid === seriesUid);
   const instances = (series?.instance ?? []).map((instance) =>
-    withOrigin(instance, { found, seriesUid, row: {}, instanceUid: instance.uid }),
+    withOrigin(instance, { found, seriesUid, row: {}, instanceUid: instance.uid, isRecords: true }),
   );
   return { instances, firstImage: {} };
 }
@@ -131,7 +134,7 @@ export const seriesFacts = {
   async metadata(series, { keywords }: Keywords, facts) {
     const { row } = series[ORIGIN];
     const tags = tagsOf(keywords);
-    if (!series[ORIGIN].found.record) return undefined;
+    if (series[ORIGIN].isRecords) return undefined;
     if (!tags || tags.every((tag) => row[tag])) return byKeyword(row, tags);
     const [first] = await instancesOf(series, facts);
     return { ...(first && (await metadataOf(first, tags, facts))), ...byKeyword(row, tags) };
@@ -155,7 +158,7 @@ export const instanceFacts = {
   async metadata(instance, { keywords }: Keywords, facts) {
     const { row } = instance[ORIGIN];
     const tags = tagsOf(keywords);
-    if (!instance[ORIGIN].found.record) return undefined;
+    if (instance[ORIGIN].isRecords) return undefined;
     return tags?.every((tag) => row[tag]) ? byKeyword(row, tags) : metadataOf(instance, tags, facts);
   },
 } satisfies Record<string, Field<InstanceSource, never>>;
@@ -171,13 +174,13 @@ function transferSyntax(row: DicomJson): string | undefined {
   return uid(row, Tag.AvailableTransferSyntaxUID) ?? uid(row, TRANSFER_SYNTAX_UID);
 }
 
-/** Returns the URL of a series or an instance; undefined for a study that only the clinical record has. */
+/** Returns the URL of a series or an instance; undefined for one that only the clinical record has. */
 async function wadoUrl(
   source: SeriesSource | InstanceSource,
   { loaders }: Facts,
 ): Promise<string | undefined> {
-  const { found, seriesUid, instanceUid } = source[ORIGIN];
-  if (!found.record) return undefined;
+  const { found, seriesUid, instanceUid, isRecords } = source[ORIGIN];
+  if (isRecords) return undefined;
   const series = `${await loaders.base.load(found)}/studies/${found.study.id}/series/${seriesUid}`;
   return instanceUid === undefined ? series : `${series}/instances/${instanceUid}`;
 }

@@ -16,18 +16,18 @@ export interface PriorsPage extends PriorsArguments {
 
 /**
  * Returns the priors of a study that the caller may see, newest first. They are found among the studies of its patient
- * alone; a study whose patient is not known has none, and one that no archive has, because it is compared by its DICOM rows.
+ * alone, those that only the clinical record has included; a study whose patient is not known has none.
  * @throws Fault as every search, and as `priorTo`
  */
 export async function priorsOfStudy(
   imaging: Imaging,
-  { record }: FoundStudy,
+  found: FoundStudy,
   { args, options }: { args: PriorsPage; options: ResourceOptions },
 ): Promise<Pick<Found, 'page' | 'total' | 'failed'>> {
-  const isPrior = record && priorTo(record, args);
-  if (record?.patientId === undefined || !isPrior) return { page: [], total: 0, failed: [] };
-  const search = searchOf(record.patientId, args._count);
-  return findStudies(imaging, search, options, (one) => one.record !== undefined && isPrior(one.record));
+  const isPrior = priorTo(found, args);
+  const { _patientId: patientId } = keysOf(found);
+  if (!patientId) return { page: [], total: 0, failed: [] };
+  return findStudies(imaging, searchOf(patientId, args._count), options, isPrior);
 }
 
 function searchOf(patientId: string, count?: number | null) {
@@ -52,10 +52,7 @@ export async function priorsOfReport(
   const { patientId } = linked;
   const search = { ...searchOf(patientId), count: Infinity };
   const { page, failed } = await findStudies(imaging, search, options);
-  const tests = page.filter(linked.isLinked).flatMap(({ record }) => (record ? [priorTo(record, args)] : []));
-  const priors = page.filter((one) => {
-    const { record } = one;
-    return record && !linked.isLinked(one) && tests.some((isPrior) => isPrior(record));
-  });
+  const tests = page.filter(linked.isLinked).map((one) => priorTo(one, args));
+  const priors = page.filter((one) => !linked.isLinked(one) && tests.some((isPrior) => isPrior(one)));
   return { priors: priors.map((one) => ({ ...keysOf(one), _patientId: patientId })), failed };
 }

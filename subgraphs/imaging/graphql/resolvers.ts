@@ -12,6 +12,7 @@ import {
   type RequestContext,
   type UnionMember,
 } from '../../../schema/graphql/datatype-resolvers.ts';
+import { addExpressionLists } from '../../../schema/graphql/expression-lists.ts';
 import type { ItemSelector } from '../../../schema/expressions/item-selector.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
@@ -155,7 +156,7 @@ export function imagingResolvers(
     });
   const linked = { ImagingStudyList: linkedList<StudyLinks>(linkedStudies) };
 
-  return {
+  const resolvers: Record<string, object> = {
     ...generated,
     Query: {
       ImagingStudy: field<unknown, { id: string }>((_, { id }, facts, report) => study(id, facts, report)),
@@ -194,6 +195,20 @@ export function imagingResolvers(
       ),
     },
     ImagingStudySeriesInstance: { ...generated['ImagingStudySeriesInstance'], ...fields(instanceFacts) },
+  };
+  addExpressionLists<ImagingContext>(sdl, resolvers, withoutInstances(selector));
+  return resolvers;
+}
+
+/** Refuses expressions that read instances, which the studies of a list do not have. */
+function withoutInstances(selector: ItemSelector): Pick<ItemSelector, 'select'> {
+  return {
+    select(...asked) {
+      if (!/\binstance\b/.test(asked[1])) return selector.select(...asked);
+      const message =
+        'fhirpath cannot read the instances of a list of studies: use series { instance(fhirpath: …) }, or the argument instance.';
+      throw new Fault('invalid_request', message);
+    },
   };
 }
 

@@ -9,6 +9,8 @@ import {
   texted,
   uidref,
 } from '../../../gateway/test/setup/sr-objects.ts';
+import { decimalText } from '../../../schema/fhir/decimal.ts';
+import { withNumericValues } from '../dicom/numeric-value.ts';
 import { readReports } from './report-task.ts';
 
 const MGY = 'UCUM mGy mGy';
@@ -20,7 +22,9 @@ function doses(...children: ReturnType<typeof container>[]) {
     ...{ studyUid: '1.2.3', patientId: 'P', title: 'DCM 113701 X-Ray Radiation Dose Report' },
     ...{ children, more: [{ tag: 0x00080201, vr: 'SH', value: '+0100' }] },
   });
-  const found = readReports({ json: new Uint8Array(Buffer.from(JSON.stringify([report]))) });
+  const found = readReports({
+    json: new Uint8Array(Buffer.from(withNumericValues(JSON.stringify([report])))),
+  });
   expect(found.observations).toEqual([]);
   return found.doses;
 }
@@ -121,4 +125,20 @@ test('FG-18 a dose without units, and doses that contradict each other, are note
     expect(event).not.toHaveProperty('ctdiVol');
     expect(event).not.toHaveProperty('doseLengthProduct');
   }
+});
+
+test('FG-4 FG-18 a dose keeps its zeros, and 100.0 is no other dose than 100', () => {
+  const [dose] = doses(
+    acquisition('1.2.3.1', num('DCM 113830 Mean CTDIvol', '10.20', MGY)),
+    acquisition('1.2.3.2', num('DCM 113838 DLP', '100.0', MGYCM), num('DCM 113838 DLP', '100', MGYCM)),
+    acquisition('1.2.3.3', num('DCM 113838 DLP', '1.0', MGYCM), num('DCM 113838 DLP', '2.0', MGYCM)),
+    acquisition('1.2.3.4', num('DCM 113838 DLP', '1.0', 'UCUM mGycm x')),
+  );
+  const [first, second, ...others] = dose!.events;
+  expect(decimalText(first!.ctdiVol!.value)).toBe('10.20');
+  expect(decimalText(second!.doseLengthProduct!.value)).toBe('100.0');
+  expect(others.map(({ notes }) => notes)).toEqual([
+    ['DLP: 1.0 mGy.cm', 'DLP: 2.0 mGy.cm'],
+    ['DLP: 1.0 x (mGycm, UCUM)'],
+  ]);
 });

@@ -1,5 +1,6 @@
 import type { CodeableConcept, Observation, Quantity } from 'fhir/r4.js';
 import { number, Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { primitiveText } from '../../../schema/fhir/decimal.ts';
 import { fhirDateTime } from '../dicom/dicom-date.ts';
 import { items, string, uid } from '../dicom/dicom-text.ts';
 import type { ContentItem, ContentTree } from './content-tree.ts';
@@ -107,7 +108,9 @@ function quantitiesOf<Fields extends Readonly<Record<string, ReadonlySet<string>
     const measured = inside
       .filter(({ name, type }) => type === 'NUM' && isCode(name, concept))
       .map(({ name, dataset }) => ({ name: name!.meaning, ...measuredValue(dataset, schemes) }));
-    const distinct = new Set(measured.map(({ valueQuantity: of }) => of && `${of.value} ${of.code}`));
+    const distinct = new Set(
+      measured.map(({ valueQuantity: of }) => of && `${Number(primitiveText(of.value))} ${of.code}`),
+    );
     const only = distinct.size === 1 ? measured[0]?.valueQuantity : undefined;
     if (only) found[field] = only;
     else for (const one of measured) notes.push(`${one.name}: ${shown(one)}`);
@@ -120,7 +123,7 @@ function shown({
   valueString,
   dataAbsentReason,
 }: ReturnType<typeof measuredValue>): string {
-  if (of) return `${of.value} ${of.code}`;
+  if (of) return `${primitiveText(of.value)} ${of.code}`;
   return valueString ?? dataAbsentReason?.text ?? 'no value';
 }
 

@@ -14,6 +14,8 @@ import {
   uidref,
   type StructuredReport,
 } from '../../../gateway/test/setup/sr-objects.ts';
+import { decimalText } from '../../../schema/fhir/decimal.ts';
+import { withNumericValues } from '../dicom/numeric-value.ts';
 import { MAX_ITEMS } from './content-tree.ts';
 import { readReports, type SeriesReports } from './report-task.ts';
 
@@ -22,7 +24,7 @@ const DIAMETER = 'SCT 81827009 Diameter';
 const MM = 'UCUM mm millimeter';
 
 function read(...reports: DicomJson[]): SeriesReports {
-  return readReports({ json: new Uint8Array(Buffer.from(JSON.stringify(reports))) });
+  return readReports({ json: new Uint8Array(Buffer.from(withNumericValues(JSON.stringify(reports)))) });
 }
 const report = (children: StructuredReport['children'], more: Partial<StructuredReport> = {}) =>
   srJson({
@@ -93,7 +95,6 @@ describe('FG-18 a number that could be misunderstood is text', () => {
   test.each<[what: string, item: ReturnType<typeof num>, value: object]>([
     ['unit of UCUM', num(DIAMETER, '3', MM), { valueQuantity: { value: 3, unit: 'millimeter', code: 'mm' } }],
     ['no dimension', num(DIAMETER, '0.5', 'UCUM 1 no units'), { valueQuantity: { value: 0.5, code: '1' } }],
-    ['exponent', num(DIAMETER, '-1e-3', MM), { valueQuantity: { value: -0.001 } }],
     ['no units', num(DIAMETER, '12.5', undefined), { valueString: '12.5' }],
     ['foreign units', num(DIAMETER, '3', '99LOCAL cm Length'), { valueString: '3 Length (cm, 99LOCAL)' }],
     [
@@ -101,6 +102,18 @@ describe('FG-18 a number that could be misunderstood is text', () => {
       num(DIAMETER, '3', 'UCUM cm^2 area'),
       { valueString: '3 area (cm^2, UCUM)' },
     ],
+    [
+      'unit that UCUM does not know',
+      num(DIAMETER, '3', 'UCUM bpm beats'),
+      { valueString: '3 beats (bpm, UCUM)' },
+    ],
+    [
+      'name of an object',
+      num(DIAMETER, '3', 'UCUM constructor x'),
+      { valueString: '3 x (constructor, UCUM)' },
+    ],
+    ['arbitrary unit', num(DIAMETER, '3', "UCUM [arb'U]/ml x"), { valueQuantity: { code: "[arb'U]/ml" } }],
+    ['annotation', num(DIAMETER, '3', 'UCUM {SUVbw}g/ml x'), { valueQuantity: { code: '{SUVbw}g/ml' } }],
     ['no number', num(DIAMETER, 'about 3', MM), { valueString: 'about 3 mm' }],
     ['hexadecimal', num(DIAMETER, '0x10', MM), { valueString: expect.stringMatching(/ mm$/) }],
     ['two numbers', num(DIAMETER, '3\\4', MM), { valueString: '3, 4 mm' }],
@@ -122,9 +135,32 @@ describe('FG-18 a number that could be misunderstood is text', () => {
   });
 });
 
+test.each([
+  ['5.0', '5.0'],
+  ['12.50', '12.50'],
+  ['+05.00', '5.00'],
+  ['.50', '0.50'],
+  ['5.', '5'],
+  ['-1e-3', '-1e-3'],
+  ['1.0E2', '1.0e2'],
+  ['0.000', '0.000'],
+  ['12.5', '12.5'],
+])('FG-4 FG-18 the number %s is %s: zeros say how exact it is', (written, expected) => {
+  const { valueQuantity, component } = only(
+    num(DIAMETER, written, MM, {
+      children: [num('DCM 121407 Upper limit', written, MM, { as: 'HAS PROPERTIES' })],
+    }),
+  );
+  expect([valueQuantity, component![0]!.valueQuantity].map((of) => decimalText(of!.value))).toEqual([
+    expected,
+    expected,
+  ]);
+});
+
 test('FG-18 a foreign code is text, unless the report names its system', () => {
   const item = num('99LOCAL D1 Diameter', '3', MM);
   expect(only(item).code).toEqual({ text: 'Diameter (D1, 99LOCAL)' });
+  expect(only(num('constructor D1 Diameter', '3', MM)).code).toEqual({ text: 'Diameter (D1, constructor)' });
   const scheme = [
     { tag: 0x00080102, vr: 'SH', value: '99LOCAL' },
     { tag: 0x0008010c, vr: 'UI', value: '1.2.99' },

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { describeWithSharedData, sharedDataPath } from '../../../gateway/test/setup/shared-data.ts';
+import { decimalText } from '../../../schema/fhir/decimal.ts';
 import { testAccess, testSubgraph, testTenant, type TestSubgraph } from '../test/subgraph.ts';
 
 const run = promisify(execFile);
@@ -39,15 +40,15 @@ describeWithSharedData('real structured reports', () => {
     expect(real!.failed).toEqual([]);
     expect(
       real!.observations.map(({ code, identifier, valueQuantity: of, bodySite }) => [
-        ...[code.text, identifier?.[1]?.value, of && `${of.value} ${of.code}`, bodySite?.text],
+        ...[code.text, identifier?.[1]?.value, of && `${decimalText(of.value)} ${of.code}`, bodySite?.text],
       ]),
     ).toEqual([
       ['Intensity Histogram Mean (X6K6, IBSI)', 'Image0001', "-119.07385253906 [hnsf'U]", undefined],
       ['Anatomical position (finding)', 'Image0001', undefined, undefined],
-      ['Diameter', 'LungNodule0001', '10 mm', 'Lung'],
+      ['Diameter', 'LungNodule0001', '10.0 mm', 'Lung'],
       ['Level of Significance', 'LungNodule0001', undefined, 'Lung'],
-      ['Diameter', 'Aorta0001', '20 mm', undefined],
-      ['Volume', 'Vertebra0001', '200 mm3', undefined],
+      ['Diameter', 'Aorta0001', '20.0 mm', undefined],
+      ['Volume', 'Vertebra0001', '200.0 mm3', undefined],
     ]);
     expect(dcmtk).toEqual(real);
   });

@@ -14,21 +14,26 @@ export interface SrCode {
 }
 
 /** System URIs of coding schemes, by designator (PS3.16 §8; FHIR R4 §4.3). */
-const SYSTEMS: Readonly<Record<string, string>> = {
-  '99SDM': 'http://snomed.info/srt',
-  CPT: 'http://www.ama-assn.org/go/cpt',
-  DCM: 'http://dicom.nema.org/resources/ontology/DCM',
-  FMA: 'http://sig.biostr.washington.edu/projects/fm/AboutFM.html',
-  I10: 'http://hl7.org/fhir/sid/icd-10',
-  LN: 'http://loinc.org',
-  NCIt: 'http://ncit.nci.nih.gov',
-  RADLEX: 'http://www.radlex.org',
-  SCT: 'http://snomed.info/sct',
-  SNM3: 'http://snomed.info/srt',
-  SRT: 'http://snomed.info/srt',
-  UCUM: 'http://unitsofmeasure.org',
-  UMLS: 'http://terminology.hl7.org/CodeSystem/umls',
-};
+const SYSTEMS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    '99SDM': 'http://snomed.info/srt',
+    CPT: 'http://www.ama-assn.org/go/cpt',
+    DCM: 'http://dicom.nema.org/resources/ontology/DCM',
+    FMA: 'http://sig.biostr.washington.edu/projects/fm/AboutFM.html',
+    I10: 'http://hl7.org/fhir/sid/icd-10',
+    LN: 'http://loinc.org',
+    NCIt: 'http://ncit.nci.nih.gov',
+    RADLEX: 'http://www.radlex.org',
+    SCT: 'http://snomed.info/sct',
+    SNM3: 'http://snomed.info/srt',
+    SRT: 'http://snomed.info/srt',
+    UCUM: 'http://unitsofmeasure.org',
+    UMLS: 'http://terminology.hl7.org/CodeSystem/umls',
+  }),
+);
+
+/** Returns the system URI of a coding scheme; undefined for an unknown one. */
+export const codeSystem = (designator: string): string | undefined => SYSTEMS.get(designator);
 
 /** System URIs of the private schemes of one report, by designator. */
 export type PrivateSchemes = ReadonlyMap<string, string>;
@@ -53,7 +58,7 @@ export function codeOf(dataset: DicomJson, sequence: string, schemes: PrivateSch
   const meaning = string(item, '00080104') ?? value;
   if (meaning === undefined) return undefined;
   const scheme = string(item, '00080102');
-  const system = scheme === undefined ? undefined : (SYSTEMS[scheme] ?? schemes.get(scheme));
+  const system = scheme === undefined ? undefined : (codeSystem(scheme) ?? schemes.get(scheme));
   return { value, scheme, meaning, system };
 }
 

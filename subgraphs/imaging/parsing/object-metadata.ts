@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { number, Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { absoluteBulkData } from '../dicom/dicomweb-urls.ts';
+import { withNumericValues } from '../dicom/numeric-value.ts';
 import type { Budget } from '../dicom/part10/budget.ts';
 import { dicomJson } from '../dicom/part10/json.ts';
 import type { InstanceTarget, Target } from '../facts/target.ts';
@@ -48,7 +49,7 @@ export function encodeMetadata(
   target: Target | InstanceTarget,
   budget: Budget,
 ): ObjectMetadata {
-  const json = new TextEncoder().encode(JSON.stringify(absoluteBulkData(row, target, '')));
+  const json = new TextEncoder().encode(withNumericValues(JSON.stringify(absoluteBulkData(row, target, ''))));
   budget.checkJson(json.length);
   return {
     json,

@@ -1,7 +1,9 @@
-/** Which earlier studies are comparable (FG-18), from their rows alone. */
+/** Which earlier studies are comparable (FG-18), by what archive and record state. */
 import { describe, expect, test } from 'vitest';
+import type { ImagingStudy } from 'fhir/r4.js';
 import type { DicomElement, DicomJson } from '../../../schema/dicom/dicom.ts';
 import { BODY_REGIONS } from './body-regions.ts';
+import type { ComparableStudy } from './compared-study.ts';
 import { priorTo, type PriorsArguments } from './comparison.ts';
 
 const of = (vr: string, ...Value: unknown[]): DicomElement => ({ vr, Value });
@@ -19,7 +21,7 @@ interface Given {
   requested?: string;
 }
 
-function rows({ date = '20250101', modality = 'CT', ...given }: Given) {
+function archived({ date = '20250101', modality = 'CT', ...given }: Given) {
   const study: DicomJson = {
     ...(date && { '00080020': of('DA', date) }),
     ...(given.time && { '00080030': of('TM', given.time) }),
@@ -33,12 +35,12 @@ function rows({ date = '20250101', modality = 'CT', ...given }: Given) {
     ...(given.region && { '00082218': codes(given.region) }),
     ...(given.requested && { '00400275': of('SQ', { '00321064': codes(given.requested) }) }),
   };
-  return { study, series: [series] };
+  return { study: { status: 'available' as const }, record: { study, series: [series] } };
 }
 
 /** The study that is compared is of 2026. */
 const isPrior = (current: Given, candidate: Given, args: PriorsArguments = {}) =>
-  priorTo(rows({ date: '20260101', ...current }), args)(rows(candidate));
+  priorTo(archived({ date: '20260101', ...current }), args)(archived(candidate));
 
 describe('FG-18 comparable studies', () => {
   test.each<[current: Given, candidate: Given, expected: boolean]>([
@@ -48,6 +50,12 @@ describe('FG-18 comparable studies', () => {
     [{ body: 'CHEST' }, { body: 'ABDOMEN' }, false],
     [{ body: 'CHEST' }, { body: 'CHESTABDPELVIS' }, true],
     [{ body: 'PELVIS' }, { body: 'CHESTABDPELVIS' }, true],
+    [{ body: 'NECKCHESTABDPELV' }, { body: 'ABDOMEN' }, true],
+    [{ body: 'LOWERLIMB' }, { body: 'KNEE' }, true],
+    [{ body: 'UPPERLIMB', side: 'L' }, { body: 'HAND', side: 'R' }, false],
+    [{ body: 'LSSPINE' }, { region: '122496007' }, true],
+    [{ body: 'RVENTRICLE' }, { body: 'HEART' }, true],
+    [{ region: '113262008' }, { body: 'THORACICAORTA' }, true],
     [{ body: 'CHEST' }, { region: '51185008' }, true],
     [{ region: '39607008' }, { region: '816094009' }, true],
     [{ region: '12738006' }, { body: 'CHEST' }, false],
@@ -111,4 +119,96 @@ test('FG-18 each term and code is written as it is compared, and once in its reg
     expect(new Set(terms).size).toBe(terms.length);
     expect(new Set(own).size).toBe(own.length);
   }
+});
+
+const snomed = (code: string) => ({ system: 'http://snomed.info/sct', code });
+const CHEST_CT: Partial<ImagingStudy> = {
+  started: '2025-06-01T10:00:00Z',
+  modality: [{ code: 'CT' }],
+  series: [{ uid: '1', modality: { code: 'CT' }, bodySite: snomed('39607008') }],
+};
+/** A study that only the clinical record has. */
+function recorded(own: Partial<ImagingStudy>): ComparableStudy {
+  const resource: ImagingStudy = { resourceType: 'ImagingStudy', status: 'available', subject: {}, ...own };
+  return { study: resource, own: { resource } };
+}
+const knee = (code?: string) => ({
+  series: [
+    {
+      uid: '1',
+      modality: { code: 'CT' },
+      bodySite: snomed('72696002'),
+      ...(code && { laterality: { code } }),
+    },
+  ],
+});
+
+describe('FG-18 a study that only the record has', () => {
+  test.each<[what: string, candidate: Partial<ImagingStudy>, current: Given, expected: boolean]>([
+    ['of the same region', {}, { body: 'CHEST' }, true],
+    ['of another region', {}, { body: 'ABDOMEN' }, false],
+    ['of another modality', {}, { body: 'CHEST', modality: 'MR' }, false],
+    [
+      'with a modality of the same family',
+      { modality: [{ code: 'cr' }], series: [] },
+      { modality: 'DX' },
+      true,
+    ],
+    ['without a modality', { modality: [], series: [] }, {}, false],
+    [
+      'with a term of DICOM',
+      { series: [{ uid: '1', modality: { code: 'CT' }, bodySite: { code: 'Thorax' } }] },
+      { body: 'CHEST' },
+      true,
+    ],
+    [
+      'with a site of another system',
+      { series: [{ uid: '1', modality: { code: 'CT' }, bodySite: { system: 'urn:x', code: '39607008' } }] },
+      { body: 'CHEST' },
+      false,
+    ],
+    [
+      'with the procedure code',
+      { procedureCode: [{ coding: [snomed('169069000')] }] },
+      { procedure: '169069000' },
+      true,
+    ],
+    [
+      'with that code of another system',
+      { procedureCode: [{ coding: [{ system: 'urn:x', code: '169069000' }] }] },
+      { procedure: '169069000' },
+      false,
+    ],
+    ['of the same side', knee('7771000'), { body: 'KNEE', side: 'L' }, true],
+    ['of the other side', knee('24028007'), { body: 'KNEE', side: 'L' }, false],
+    ['of no side', knee(), { body: 'KNEE', side: 'L' }, true],
+    ['later', { started: '2026-02' }, { body: 'CHEST' }, false],
+    ['of the same month', { started: '2026-01' }, { body: 'CHEST' }, false],
+    ['of an earlier year', { started: '2025' }, { body: 'CHEST' }, true],
+    ['without a date', { started: undefined as never }, { body: 'CHEST' }, false],
+    ['registered', { status: 'registered' }, { body: 'CHEST' }, true],
+    ['cancelled', { status: 'cancelled' }, { body: 'CHEST' }, false],
+    ['entered in error', { status: 'entered-in-error' }, { body: 'CHEST' }, false],
+  ])('%s', (_what, own, current, expected) => {
+    const rows = archived({ date: '20260115', ...current });
+    const study = { ...rows.study, started: '2026-01-15' };
+    expect(priorTo({ ...rows, study }, {})(recorded({ ...CHEST_CT, ...own }))).toBe(expected);
+  });
+
+  test('has priors itself, by exact times where both have them', () => {
+    const isPrior = priorTo(recorded({ ...CHEST_CT, started: '2026-01-01T00:30:00+01:00' }), {});
+    const at = (started: string) => isPrior(recorded({ ...CHEST_CT, started }));
+    expect(['2025-12-31T23:00:00Z', '2025-12-31T23:45:00Z', '2025-12-31', '2026-01-01'].map(at)).toEqual([
+      ...[true, false, true, false],
+    ]);
+    const rows = archived({ body: 'CHEST' });
+    expect(isPrior({ ...rows, study: { ...rows.study, started: '2025-01-01' } })).toBe(true);
+  });
+
+  test('what it says of a study of an archive counts with the rows', () => {
+    const { own } = recorded({ ...CHEST_CT, procedureCode: [{ coding: [snomed('169069000')] }] });
+    const current = archived({ date: '20260101', procedure: '169069000' });
+    expect(priorTo(current, {})(archived({ body: 'CHEST' }))).toBe(false);
+    expect(priorTo(current, {})({ ...archived({ body: 'CHEST' }), own: own! })).toBe(true);
+  });
 });

@@ -1,12 +1,19 @@
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { nearestName } from '../../../schema/fhir/nearest-name.ts';
-import { items, string, strings } from '../dicom/dicom-text.ts';
-import type { StudyRecord } from '../study/studies.ts';
+import { string } from '../dicom/dicom-text.ts';
 import { BODY_REGIONS } from './body-regions.ts';
-import { MODALITY_FAMILIES, NOT_COMPARED } from './modality-families.ts';
+import {
+  comparedStudy,
+  regionsOfCode,
+  regionsOfTerm,
+  termOf,
+  type ComparableStudy,
+  type ComparedStudy,
+} from './compared-study.ts';
+import { MODALITY_FAMILIES } from './modality-families.ts';
 
-/** Which earlier studies are comparable with a study, from its rows alone (FG-18). */
+/** Which earlier studies are comparable with a study, by what its archive and the clinical record state (FG-18). */
 
 /** Arguments of `priors`; what is given replaces the comparison. */
 export interface PriorsArguments {
@@ -14,96 +21,25 @@ export interface PriorsArguments {
   bodySite?: readonly string[] | null;
 }
 
-type Rows = Pick<StudyRecord, 'study' | 'series'>;
-
-/** The facts by which studies are compared. */
-interface ComparedStudy {
-  modalities: ReadonlySet<string>;
-  regions: ReadonlySet<string>;
-  /** Sides of paired regions. */
-  sides: ReadonlySet<string>;
-  /** Procedure codes, as `scheme value`. */
-  procedures: ReadonlySet<string>;
-}
-
 const familyOf = new Map(
   Object.entries(MODALITY_FAMILIES).flatMap(([family, all]) => all.map((one) => [one, family] as const)),
 );
-const regionsOfTerm = regionsBy('terms');
-const regionsOfCode = regionsBy('codes');
-
-function regionsBy(kind: 'terms' | 'codes'): Map<string, string[]> {
-  const found = new Map<string, string[]>();
-  for (const [name, region] of Object.entries(BODY_REGIONS))
-    for (const key of region[kind]) found.set(key, [...(found.get(key) ?? []), name]);
-  return found;
-}
-
-/** Writes a term of Body Part Examined as the table has it. */
-const termOf = (text: string): string => text.toUpperCase().replace(/[^A-Z0-9]/g, '');
-
-const PROCEDURE_CODES = '00081032';
-const REQUESTED_PROCEDURE_CODES = '00321064';
-const ANATOMIC_REGIONS = '00082218';
-
-const known = new WeakMap<DicomJson, ComparedStudy & { series: readonly DicomJson[] }>();
-
-/** Returns the facts of a study; kept with its rows. */
-function comparedStudy({ study, series }: Rows): ComparedStudy {
-  const kept = known.get(study);
-  if (kept?.series === series) return kept;
-  const regions = series.flatMap(regionsOf);
-  const compared = {
-    series,
-    modalities: new Set(modalitiesOf(study, series)),
-    regions: new Set(regions.map(({ region }) => region)),
-    sides: new Set(regions.flatMap(({ side }) => side ?? [])),
-    procedures: new Set([
-      ...codesOf(study, PROCEDURE_CODES),
-      ...[study, ...series].flatMap((row) => codesOf(row, REQUESTED_PROCEDURE_CODES)),
-      ...series.flatMap((row) =>
-        items(row, Tag.RequestAttributesSequence).flatMap((one) => codesOf(one, REQUESTED_PROCEDURE_CODES)),
-      ),
-    ]),
-  };
-  known.set(study, compared);
-  return compared;
-}
-
-function modalitiesOf(study: DicomJson, series: readonly DicomJson[]): string[] {
-  return [...strings(study, Tag.ModalitiesInStudy), ...series.flatMap((row) => strings(row, Tag.Modality))]
-    .map((code) => code.toUpperCase())
-    .filter((code) => !NOT_COMPARED.includes(code));
-}
-
-function regionsOf(row: DicomJson): { region: string; side: string | undefined }[] {
-  const term = string(row, Tag.BodyPartExamined);
-  const codes = items(row, ANATOMIC_REGIONS).flatMap((one) => string(one, '00080100') ?? []);
-  const names = [
-    ...(term === undefined ? [] : (regionsOfTerm.get(termOf(term)) ?? [])),
-    ...codes.flatMap((code) => regionsOfCode.get(code) ?? []),
-  ];
-  const side = /^[LR]$/.exec(string(row, Tag.Laterality)?.toUpperCase() ?? '')?.[0];
-  return [...new Set(names)].map((region) => ({ region, side: BODY_REGIONS[region]!.paired && side }));
-}
-
-function codesOf(dataset: DicomJson, sequence: string): string[] {
-  return items(dataset, sequence).flatMap((item) => {
-    const [value, scheme] = [string(item, '00080100'), string(item, '00080102')];
-    return value && scheme ? [`${scheme} ${value}`] : [];
-  });
-}
+/** Status of studies of the record that were not made, or not of this patient. */
+const NOT_DONE: ReadonlySet<string> = new Set(['cancelled', 'entered-in-error']);
 
 /**
  * Returns the test for earlier studies that are comparable with a study. Whose studies they are is the caller's to decide.
  * @throws Fault `invalid_request` for an argument without values, and for a body site that is not in the table
  */
-export function priorTo(current: Rows, args: PriorsArguments): (candidate: Rows) => boolean {
+export function priorTo(
+  current: ComparableStudy,
+  args: PriorsArguments,
+): (candidate: ComparableStudy) => boolean {
   const of = comparedStudy(current);
   const modalities = args.modality && givenModalities(args.modality);
   const regions = args.bodySite && givenRegions(args.bodySite);
   return (candidate) => {
-    if (!isEarlier(candidate.study, current.study)) return false;
+    if (NOT_DONE.has(candidate.study.status) || !isEarlier(candidate, current)) return false;
     const other = comparedStudy(candidate);
     const sameModality = modalities
       ? meets(modalities, other.modalities)
@@ -132,14 +68,28 @@ function meets(some: ReadonlySet<string>, others: ReadonlySet<string>): boolean 
   return [...some].some((one) => others.has(one));
 }
 
-/** Returns true if a study was begun before another; a study without a date is neither earlier nor later. */
-function isEarlier(one: DicomJson, other: DicomJson): boolean {
-  const dates = [one, other].map((row) => string(row, Tag.StudyDate)?.replaceAll('.', ''));
-  const [date, otherDate] = dates;
-  if (!date || !otherDate || date !== otherDate) return Boolean(date && otherDate && date < otherDate);
-  const [time, otherTime] = [one, other].map((row) => string(row, Tag.StudyTime)?.replaceAll(':', ''));
-  return Boolean(time && otherTime && time < otherTime);
+/**
+ * Returns true if a study was begun before another; a study without a date is neither earlier nor later. Two studies of
+ * archives are compared by their DICOM dates and times, others as far as both `started` are exact.
+ */
+function isEarlier(one: ComparableStudy, other: ComparableStudy): boolean {
+  const dates = [one, other].map(({ record }) => record && dateIn(record.study));
+  if (one.record && other.record && dates[0] && dates[1]) {
+    if (dates[0] !== dates[1]) return dates[0] < dates[1];
+    const [time, otherTime] = [one.record.study, other.record.study].map((row) =>
+      string(row, Tag.StudyTime)?.replaceAll(':', ''),
+    );
+    return Boolean(time && otherTime && time < otherTime);
+  }
+  const [started, otherStarted] = [one.study.started, other.study.started];
+  if (!started || !otherStarted) return false;
+  if (started.includes('T') && otherStarted.includes('T'))
+    return Date.parse(started) < Date.parse(otherStarted);
+  const exact = Math.min(started.length, otherStarted.length, '2026-01-01'.length);
+  return started.slice(0, exact) < otherStarted.slice(0, exact);
 }
+
+const dateIn = (row: DicomJson): string | undefined => string(row, Tag.StudyDate)?.replaceAll('.', '');
 
 function givenModalities(values: readonly string[]): ReadonlySet<string> {
   if (values.length === 0) throw withoutValues('modality');

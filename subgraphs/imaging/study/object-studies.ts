@@ -1,10 +1,11 @@
 import { Tag } from '../../../schema/dicom/dicom.ts';
 import { uid } from '../dicom/dicom-text.ts';
-import type { Imaging, StudyRecord } from './studies.ts';
+import type { RecordStudy } from './record/record-study.ts';
+import type { Imaging, StudyList } from './studies.ts';
 
 /**
- * Finds the studies of patients that have some UIDs: of the study, of a series or of an instance. Instances are asked for
- * only where studies and series do not have them all.
+ * Finds the studies of patients that have some UIDs: of the study, of a series or of an instance, in the
+ * archives or in the record. Instances are asked for only where studies and series do not have them all.
  * @param wanted UIDs by logical id of the patient
  * @returns UID → Study Instance UID, by patient; UIDs that no study in reach has are missing
  * @throws Fault like a search for the studies of these patients; a source that does not answer is one too
@@ -17,35 +18,48 @@ export async function studiesOfObjects(
   if (patients.length > 1) await imaging.prefetch(patients);
   const found = await Promise.all(
     [...wanted].map(async ([patientId, uids]) => {
-      const ofSeries = studiesBy(uids, await recordsOf(imaging, patientId, 'series'));
+      const ofSeries = studiesBy(uids, await studiesIn(imaging, patientId, 'series'));
       const isWhole = ofSeries.size === uids.size;
-      return isWhole ? ofSeries : studiesBy(uids, await recordsOf(imaging, patientId, 'instance'));
+      return isWhole ? ofSeries : studiesBy(uids, await studiesIn(imaging, patientId, 'instance'));
     }),
   );
   return new Map(patients.map((id, index) => [id, found[index]!]));
 }
 
-async function recordsOf(
+async function studiesIn(
   imaging: Imaging,
   patientId: string,
   detail: 'series' | 'instance',
-): Promise<readonly StudyRecord[]> {
-  const { records, failed } = await imaging.studiesOf(patientId, { detail });
-  if (failed.length > 0) throw failed[0]!;
-  return records;
+): Promise<StudyList> {
+  const list = await imaging.joinedStudiesOf(patientId, { detail });
+  if (list.failed.length > 0) throw list.failed[0]!;
+  return list;
 }
 
-function studiesBy(uids: ReadonlySet<string>, records: readonly StudyRecord[]): Map<string, string> {
+function studiesBy(
+  uids: ReadonlySet<string>,
+  { records, joined, alone = [] }: StudyList,
+): Map<string, string> {
   const found = new Map<string, string>();
+  const add = (studyUid: string, own: readonly (string | undefined)[]) => {
+    for (const one of own) if (one !== undefined && uids.has(one)) found.set(one, studyUid);
+  };
+  // A series that several studies have is that of the archive.
+  for (const own of alone) add(own.id, [own.uid, ...uidsOfRecord(own)]);
+  for (const [studyUid, own] of joined ?? []) add(studyUid, uidsOfRecord(own));
   for (const { study, series, instances = [] } of records) {
     const studyUid = uid(study, Tag.StudyInstanceUID);
-    const own = [
+    if (studyUid === undefined) continue;
+    add(studyUid, [
       studyUid,
       ...series.map((row) => uid(row, Tag.SeriesInstanceUID)),
       ...instances.map((row) => uid(row, Tag.SOPInstanceUID)),
-    ];
-    if (studyUid === undefined) continue;
-    for (const one of own) if (one !== undefined && uids.has(one)) found.set(one, studyUid);
+    ]);
   }
   return found;
+}
+
+/** Returns the UIDs of series and instances that the record names (IA-34). */
+function uidsOfRecord({ resource: { series = [] } }: RecordStudy): (string | undefined)[] {
+  return series.flatMap(({ uid, instance = [] }) => [uid, ...instance.map((one) => one.uid)]);
 }

@@ -56,7 +56,11 @@ export class SeveralStudies implements Imaging {
   }
 
   get sourceFaults(): readonly Fault[] {
-    return [...this.#holders.unanswered, ...this.#join.faults];
+    const faults = [...this.#holders.unanswered, ...this.#join.faults];
+    // A source that fails is asked more than once: for a study, and for all studies with its accession number.
+    const key = ({ code, message }: Fault) => `${code} ${message}`;
+    const keys = faults.map(key);
+    return faults.filter((fault, index) => keys.indexOf(key(fault)) === index);
   }
 
   get usedCopy(): boolean {

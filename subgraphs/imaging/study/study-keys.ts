@@ -27,7 +27,8 @@ export function keysOf({ study, record, own }: JoinableStudy): KnownKeys {
   const more = own?.accessions.filter((one) => !archived.some((other) => isSameNumber(one, other))) ?? [];
   const accessions = [...archived, ...more];
   return {
-    id: own?.uid ?? study.id!,
+    id: study.id!,
+    ...(own?.uid !== undefined && own.uid !== study.id && { _studyUid: own.uid }),
     _patientId: record?.patientId ?? own?.patientId,
     _accessionNumbers: [...new Set(accessions.flatMap(accessionOf).map(accessionText))],
   };

@@ -110,7 +110,7 @@ function constructionAt(building: string): Database.Database {
   db.pragma('journal_mode = TRUNCATE');
   // What a killed process has written is still there; only a machine that stops loses it, which `boot` shows.
   db.pragma('synchronous = OFF');
-  db.pragma('cache_size = -8000');
+  db.pragma('cache_size = -4000');
   return db;
 }
 

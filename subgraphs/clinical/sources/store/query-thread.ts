@@ -12,21 +12,47 @@ interface Opened {
 /** Databases by file. There is one for each tenant. */
 const databases = new Map<string, Opened>();
 
-export function answer(question: Question): Answer {
+/** Characters of the answers of one message: they are parsed in one turn of the event loop. */
+const MOST_TEXT = 300_000;
+/** Milliseconds after which no further question of a message is answered: the answers before it wait. */
+const LONGEST = 5;
+
+const LONG = { refused: 'long' } as const;
+
+/** Answers the questions of a message. Questions that would keep the others waiting are refused as `long`. */
+export function answer(questions: readonly Question[]): Answer[] {
+  const began = performance.now();
+  let length = 0;
+  return questions.map((question) => {
+    if (performance.now() - began > LONGEST) return LONG;
+    const found = answerTo(question);
+    if (!('texts' in found)) return found;
+    const size = found.texts.reduce((sum, text) => sum + text.length, 0);
+    if (length > 0 && length + size > MOST_TEXT) return LONG;
+    length += size;
+    return found;
+  });
+}
+
+function answerTo(question: Question): Answer {
   const opened = openedAs(question.database);
-  if (!opened) return { refused: 'replaced' };
+  // Without a transaction, SQLite would lock the file for each of the many statements.
+  return opened ? opened.db.transaction(() => answerFrom(opened, question))() : { refused: 'replaced' };
+}
+
+function answerFrom({ db, facts, runner }: Opened, question: Question): Answer {
   switch (question.ask) {
     case 'facts':
-      return opened.facts;
+      return facts;
     case 'read': {
-      const text = opened.db.prepare<[string, string], string>(
+      const text = db.prepare<[string, string], string>(
         'SELECT json FROM resource WHERE type = ? AND id = ?',
       );
       const found = question.ids.map((id) => text.pluck().get(question.type, id));
       return { texts: found.filter((json) => json !== undefined) };
     }
     case 'search':
-      return opened.runner.page(question.plan, question.page) ?? { refused: 'foreign' };
+      return runner.page(question.plan, question.page);
   }
 }
 

@@ -7,6 +7,13 @@ export type Question = { database: DatabaseVersion } & (
   | { ask: 'facts' }
 );
 
+/** Makes a question. */
+export interface QuestionForms {
+  /** Returns a question that is short, or refused as `long`; undefined: it may be neither. */
+  short(): Question | undefined;
+  whole(): Question;
+}
+
 /** A database, as it was when the question was put. */
 export interface DatabaseVersion {
   file: string;
@@ -42,5 +49,9 @@ export interface StoreFacts {
   counts: Record<string, number>;
 }
 
-/** `replaced`: the file holds another version by now. `foreign`: the search does not find the resource of its place. */
-export type Answer = { texts: string[] } | PageFound | StoreFacts | { refused: 'replaced' | 'foreign' };
+/**
+ * `replaced`: the file holds another version by now. `foreign`: the search does not find the resource of its place.
+ * `long`: the question has to be put alone, because the others of its message would wait.
+ */
+export type Answer =
+  { texts: string[] } | PageFound | StoreFacts | { refused: 'replaced' | 'foreign' | 'long' };

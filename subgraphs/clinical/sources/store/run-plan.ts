@@ -2,7 +2,7 @@ import type Database from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
 import type { Collection, SearchPlan, Walk } from '../../search/plan.ts';
 import type { Statement } from '../../search/sql.ts';
-import type { PageFound, PageWanted } from './question.ts';
+import type { Answer, PageWanted } from './question.ts';
 
 /** Matches of one condition that are collected without further thought: some milliseconds. */
 const FEW = 1_000;
@@ -27,12 +27,13 @@ export class PlanRunner {
     this.#db = db;
   }
 
-  /** Returns one page, or undefined when the search does not find the resource after which it begins. */
-  page(plan: SearchPlan, wanted: PageWanted): PageFound | undefined {
+  /** Returns one page, unless it takes a walk that is not planned. */
+  page(plan: SearchPlan, wanted: PageWanted): Answer {
     const place = this.#place(plan, wanted);
-    if (!place) return undefined;
+    if (!place) return { refused: 'foreign' };
     const named = { ...place, limit: wanted.limit, offset: wanted.offset };
     const few = plan.collect.find((way) => way.isBounded && this.#size(way, FEW) < FEW);
+    if (!few && !plan.walks) return { refused: 'long' };
     const rows = few ? this.#all(few.page, named) : this.#walked(plan, named);
     const text = this.#statement('SELECT json FROM resource WHERE rid = ?').pluck();
     const rids = rows.map(({ rid }) => rid);
@@ -57,7 +58,7 @@ export class PlanRunner {
   }
 
   #walked(plan: SearchPlan, parameters: Named): Row[] {
-    const walks = plan.walks.filter(
+    const walks = plan.walks!.filter(
       ({ begins }) => begins === 'without value' || !('k0' in parameters) || parameters['k0'] !== null,
     );
     const wanted = Number(parameters['limit']) + Number(parameters['offset']);

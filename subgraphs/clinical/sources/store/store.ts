@@ -4,10 +4,18 @@ import { setImmediate } from 'node:timers/promises';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { foreignCursor } from '../../../../schema/fault/refusals.ts';
 import { parseFhirJson } from '../../../../schema/fhir/decimal.ts';
-import { parseCriteria, parseName } from '../../search/criteria.ts';
-import { planSearch, type PlanContext, type SearchPlan } from '../../search/plan.ts';
+import { isPlain, parseCriteria, parseName } from '../../search/criteria.ts';
+import { planSearch, type PlanContext } from '../../search/plan.ts';
 import type { ClinicalSource, SearchPage, SourceSearch } from '../source.ts';
-import type { Answer, DatabaseVersion, PageFound, PageWanted, Question, StoreFacts } from './question.ts';
+import type {
+  Answer,
+  DatabaseVersion,
+  PageFound,
+  PageWanted,
+  Question,
+  QuestionForms,
+  StoreFacts,
+} from './question.ts';
 import type { QueryThreads } from './query-threads.ts';
 import { storeSchema } from './tables.ts';
 
@@ -62,8 +70,8 @@ export class Store implements ClinicalSource {
     const only = type === 'Patient' && ids.length === 1 ? ids[0] : undefined;
     const kept = only === undefined ? undefined : this.#patients.get(only);
     if (kept !== undefined) return [parseFhirJson(kept) as Resource];
-    const question = (): Question => ({ ask: 'read', database: this.#database, type, ids });
-    const { texts } = await this.#ask<{ texts: string[] }>(question, signal);
+    const whole = (): Question => ({ ask: 'read', database: this.#database, type, ids });
+    const { texts } = await this.#ask<{ texts: string[] }>({ short: whole, whole }, signal);
     if (only !== undefined && texts[0] !== undefined) this.#patients.set(only, texts[0]);
     return parsed(texts);
   }
@@ -72,11 +80,14 @@ export class Store implements ClinicalSource {
     const { count, cursor } = search;
     const place = cursor === undefined ? undefined : await this.#placeIn(cursor);
     const offset = place?.offset ?? search.offset ?? 0;
+    const criteria = parseCriteria(type, search.params);
     let known: number | undefined;
-    const found = await this.#ask<PageFound>(() => {
+    const question = (onlyShort: boolean): Question => {
       // A cursor leads into the content that it was made of.
       if (cursor !== undefined && !cursor.startsWith(`?${this.#facts.generation}.`)) throw replaced();
-      const plan = this.#plan(type, search, place !== undefined);
+      const { sort, patients } = search;
+      const planned = { type, criteria, sort, after: place !== undefined, onlyShort };
+      const plan = planSearch(planned, this.#context(patients));
       known = plan.isWholeType ? (this.#facts.counts[type] ?? 0) : undefined;
       const total = search.total === 'accurate' ? 'all' : 'cheap';
       const page: PageWanted = {
@@ -86,7 +97,11 @@ export class Store implements ClinicalSource {
         ...(search.total && known === undefined && { total }),
       };
       return { ask: 'search', database: this.#database, plan, page };
-    }, signal);
+    };
+    // A search through a whole type is a walk.
+    const mayBeShort = (criteria.length > 0 || search.patients !== undefined) && criteria.every(isPlain);
+    const short = () => (mayBeShort ? question(true) : undefined);
+    const found = await this.#ask<PageFound>({ short, whole: () => question(false) }, signal);
     const total = search.total ? (known ?? found.total) : undefined;
     const { generation } = this.#facts;
     return {
@@ -99,14 +114,13 @@ export class Store implements ClinicalSource {
     };
   }
 
-  #plan(type: string, { params, sort, patients }: SourceSearch, after: boolean): SearchPlan {
-    const context: PlanContext = {
+  #context(patients: readonly string[] | undefined): PlanContext {
+    return {
       param: (of, code) => this.#params.get(`${of} ${code}`)?.param,
       isComplete: (of, code) => this.#params.get(`${of} ${code}`)?.valued === this.#facts.counts[of],
       now: this.#now(),
       ...(patients && { patients }),
     };
-    return planSearch({ type, criteria: parseCriteria(type, params), sort, after }, context);
   }
 
   get #database(): DatabaseVersion {
@@ -114,9 +128,9 @@ export class Store implements ClinicalSource {
   }
 
   /** Puts a question, once more when another process has replaced the database. */
-  async #ask<T extends Answer>(question: () => Question, signal: AbortSignal | undefined): Promise<T> {
+  async #ask<T extends Answer>(question: QuestionForms, signal: AbortSignal | undefined): Promise<T> {
     for (let isLast = false; ; isLast = true) {
-      const answer = await this.#threads.ask(question(), signal);
+      const answer = await this.#threads.ask(question, signal);
       if (!('refused' in answer)) return answer as T;
       if (answer.refused === 'foreign') throw foreignCursor();
       if (isLast) throw new Fault('unavailable', 'The record is being replaced.', { retryAfter: 1 });
@@ -161,7 +175,8 @@ export class Store implements ClinicalSource {
 }
 
 async function factsOf(threads: QueryThreads, file: string): Promise<StoreFacts> {
-  return (await threads.ask({ ask: 'facts', database: { file } })) as StoreFacts;
+  const whole = (): Question => ({ ask: 'facts', database: { file } });
+  return (await threads.ask({ short: () => undefined, whole })) as StoreFacts;
 }
 
 function paramsOf({ params }: StoreFacts): ReadonlyMap<string, StoreFacts['params'][number]> {

@@ -1,5 +1,6 @@
 import { Tag, type DicomElement, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { isUsOrSs } from '../../../../schema/dicom/dictionary.ts';
+import { NUMERIC_VALUE, textWithZeros } from '../numeric-value.ts';
 import { Budget } from './budget.ts';
 import { DamagedFile, type Bytes } from './bytes.ts';
 import { textDecoder } from './charset.ts';
@@ -98,7 +99,7 @@ function attribute(element: Element, encoding: Encoding, context: Context): Dico
   if (BULK.has(vr)) return binary(element, encoding, context);
   const value = context.bytes.slice(element.offset, element.length);
   countValues(vr, value, context.budget);
-  const Value = values(vr, value, encoding, context);
+  const Value = values({ tag, vr }, value, encoding, context);
   return Value.length > 0 ? { vr, Value } : { vr };
 }
 
@@ -115,7 +116,12 @@ function binary(element: Element, encoding: Encoding, { bytes }: Context): Dicom
   return { vr: element.vr, InlineBinary: littleEndianValue(bytes, element, encoding).toString('base64') };
 }
 
-function values(vr: string, bytes: Buffer, { littleEndian }: Encoding, { decode }: Context): unknown[] {
+function values(
+  { tag, vr }: { tag: string; vr: string },
+  bytes: Buffer,
+  { littleEndian }: Encoding,
+  { decode }: Context,
+): unknown[] {
   if (vr === 'AT') {
     const words = binaryNumbers('US', bytes, littleEndian) as number[];
     const hex = words.map((word) => word.toString(16).padStart(4, '0').toUpperCase());
@@ -125,6 +131,7 @@ function values(vr: string, bytes: Buffer, { littleEndian }: Encoding, { decode 
   const texts = textValues(vr, bytes, decode);
   if (vr === 'PN')
     return texts.map((text) => personName(text) ?? null).filter((name, _, all) => name || all.length > 1);
+  if (tag === NUMERIC_VALUE) return texts.map((text) => textWithZeros(text) ?? decimal(text));
   if (vr === 'DS' || vr === 'IS') return texts.map(decimal);
   return texts.map((text) => (text === '' ? null : text)).filter((text, _, all) => text || all.length > 1);
 }

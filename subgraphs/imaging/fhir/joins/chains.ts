@@ -1,4 +1,5 @@
 import { Fault } from '../../../../schema/fault/fault.ts';
+import { STUDY_REVINCLUDES } from '../../../../schema/fhir/joined-types.ts';
 import { studyTest, type StudyKeys } from '../../../../schema/fhir/study-links.ts';
 import type { Criterion, LinkTests } from '../criterion.ts';
 import type { Imaging } from '../../study/studies.ts';
@@ -21,6 +22,19 @@ export function chainCriterion(name: string, value: string): Criterion | undefin
     throw new Fault('unsupported_parameter', `${code} leads to ${type} here.`);
   }
   return linkedCriterion(code, { type, name: inner, value });
+}
+
+const HAS = /^_has:([A-Z][A-Za-z]+):([a-z-]+):(.+)$/;
+
+/**
+ * Parses a reverse chain (R4 §3.1.1.4.13): `_has:Observation:derived-from:code=1234-5`. Undefined for any other parameter, and
+ * for one that does not lead to a study here.
+ */
+export function hasCriterion(name: string, value: string): Criterion | undefined {
+  const [, type, code, inner] = HAS.exec(name) ?? [];
+  if (!type || !code || !inner || value.trim() === '') return undefined;
+  if (!STUDY_REVINCLUDES.includes(`${type}:${code}`)) return undefined;
+  return linkedCriterion('_has', { type, code, name: inner, value });
 }
 
 /** Returns a criterion that studies meet that belong to what the record finds. */

@@ -4,8 +4,9 @@ import type { Parameters } from '../../../../schema/fhir/search/search-request.t
 import { outcomeEntry, type SearchEntry } from '../../../../schema/fhir/search/searchset.ts';
 import type { FoundStudy } from '../find.ts';
 import { keysOf } from '../../study/study-keys.ts';
-import { recordInclude, recordIncludes } from './includes.ts';
-import type { RecordCaller, RecordJoins } from './record-joins.ts';
+import { Fault } from '../../../../schema/fault/fault.ts';
+import { ALL_INCLUDES, keyOf, recordInclude, recordIncludes } from './includes.ts';
+import type { RecordCaller, RecordInclude, RecordJoins } from './record-joins.ts';
 
 /** The entries that the record adds to a page of studies, and the parameters that were applied. */
 export interface RecordEntries {
@@ -34,7 +35,13 @@ export async function recordEntries(
     base: string;
   },
 ): Promise<RecordEntries> {
-  const wanted = recordIncludes(applied);
+  const { clinical } = caller.tenant;
+  // Where there is no record, `*` asks nothing of it.
+  const asking = applied.filter(([, value]) => clinical.type !== 'none' || !ALL_INCLUDES.test(value));
+  const wanted = recordIncludes(
+    asking,
+    page.map(({ study }) => study),
+  );
   if (wanted.length === 0 || !record) return { entries: [], applied };
   const { resources, missing } = await record.included(
     caller,
@@ -42,21 +49,39 @@ export async function recordEntries(
     wanted,
   );
   const refused = missing.filter(({ fault }) => [401, 403].includes(fault.status));
-  if (strict && refused.length > 0) throw refused[0]!.fault;
-  const isRefused = ([name, value]: readonly [string, string]) => {
-    const asked = recordInclude(name, value);
-    return refused.some(({ of }) => of.type === asked?.type && of.code === asked.code);
-  };
+  const askedBy = ([name, value]: readonly [string, string]) =>
+    (ALL_INCLUDES.test(value) ? [] : recordInclude(name, value)).map(keyOf);
+  // `*` asks for what the caller may see: of that nothing is refused.
+  const named = new Set(applied.filter(([name]) => /^_(rev)?include/.test(name)).flatMap(askedBy));
+  const refusals = refused.filter(({ of }) => named.has(keyOf(of)));
+  if (strict && refusals.length > 0) throw refusals[0]!.fault;
+  const others = refused.filter(({ of }) => !named.has(keyOf(of)));
+  const faults = [
+    ...missing.filter((one) => !others.includes(one)).map(({ fault }) => fault),
+    ...notShown(others.map(({ of }) => of)),
+  ];
+  const refusedKeys = new Set(refusals.map(({ of }) => keyOf(of)));
+  const isRefused = (parameter: readonly [string, string]) =>
+    askedBy(parameter).some((key) => refusedKeys.has(key));
   return {
     entries: [
       ...resources.map((resource): SearchEntry => ({
         ...{ resource, mode: 'include' },
         fullUrl: `${base}/${resource.resourceType}/${resource.id}`,
       })),
-      ...missing.map(({ fault }) => outcomeEntry(fault)),
+      ...faults.map(outcomeEntry),
     ],
     applied: applied.filter((parameter) => !/^_(rev)?include/.test(parameter[0]) || !isRefused(parameter)),
   };
+}
+
+/** Says in one fault what `*` leaves out; none when it leaves out nothing. */
+function notShown(includes: readonly RecordInclude[]): Fault[] {
+  if (includes.length === 0) return [];
+  const types = [...new Set(includes.map(({ type, names }) => names?.type ?? type))].sort();
+  return [
+    new Fault('forbidden', `Not included, because the token does not show them here: ${types.join(', ')}.`),
+  ];
 }
 
 /** Most studies of one accession number that an outcome names. */

@@ -14,7 +14,9 @@ export interface RecordCaller {
 
 /** A search of the record: `basedon.status=active` is ServiceRequest by `status`. */
 export interface RecordSearch {
-  type: 'ServiceRequest' | 'Encounter' | 'Patient';
+  type: string;
+  /** `_has`: the search parameter of the type that has to lead to the study. */
+  code?: string;
   /** Search parameter, also chained; `_id` for resources that are named. */
   name: string;
   /** Alternatives, with FHIR's escapes. */
@@ -23,9 +25,17 @@ export interface RecordSearch {
 
 /** A resource type that `_include` or `_revinclude` adds to studies. */
 export interface RecordInclude {
+  /** With `names`: ImagingStudy. */
   type: string;
   /** `_revinclude`: the search parameter of the type that has to lead to the study. */
   code?: string;
+  /** `_include` of what the studies themselves name. */
+  names?: {
+    /** The type of what is included. */
+    type: string;
+    /** References of the studies of the page, also to other types. */
+    references: readonly string[];
+  };
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { DicomElement, DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { withNumericTexts } from '../../dicom/numeric-value.ts';
 import type { Budget } from '../../dicom/part10/budget.ts';
 import { invalidAnswer } from './archive-faults.ts';
 
@@ -16,7 +17,7 @@ export function datasetOf(json: Uint8Array, budget: Budget): DicomJson {
   const { buffer, byteOffset, length } = json;
   let row: unknown;
   try {
-    row = JSON.parse(Buffer.from(buffer, byteOffset, length).toString('utf8'));
+    row = JSON.parse(withNumericTexts(Buffer.from(buffer, byteOffset, length).toString('utf8')));
   } catch {
     throw invalidAnswer();
   }

@@ -1,4 +1,5 @@
 import { Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { NUMERIC_VALUE, textWithZeros } from '../../dicom/numeric-value.ts';
 import { isOfPatient, statedPatient } from '../../facts/of-patients.ts';
 import type { Target } from '../../facts/target.ts';
 import { relativeBulkData } from './bulk-data-uri.ts';
@@ -17,7 +18,7 @@ export function isOf(row: DicomJson, { studyUid, seriesUid, instanceUid, patient
 
 /**
  * Converts a server's metadata of one instance to those of a source: every BulkDataURI is relative to the instance's
- * URL, those of other places are dropped, and DS and IS are numbers (DW-6). Changes the row.
+ * URL, those of other places are dropped, and DS and IS are numbers (DW-6), Numeric Value with its zeros. Changes the row.
  */
 export function ownMetadata(row: DicomJson, target: Target): DicomJson {
   const instance = [
@@ -27,7 +28,7 @@ export function ownMetadata(row: DicomJson, target: Target): DicomJson {
   ];
   const path = `/${instance.map((pair) => pair.join('/')).join('/')}/`;
   const visit = (dataset: DicomJson): void => {
-    for (const element of Object.values(dataset)) {
+    for (const [tag, element] of Object.entries(dataset)) {
       if (element.BulkDataURI !== undefined) {
         const relative = relativeBulkData(element.BulkDataURI, path);
         if (relative === undefined) delete element.BulkDataURI;
@@ -35,7 +36,7 @@ export function ownMetadata(row: DicomJson, target: Target): DicomJson {
       }
       if (element.vr === 'SQ') for (const item of element.Value ?? []) visit((item ?? {}) as DicomJson);
       else if (element.Value && (element.vr === 'DS' || element.vr === 'IS'))
-        element.Value = element.Value.map(asNumber);
+        element.Value = element.Value.map(tag === NUMERIC_VALUE ? asNumericValue : asNumber);
     }
   };
   visit(row);
@@ -49,4 +50,8 @@ function asNumber(value: unknown): unknown {
   if (typeof value !== 'string') return value;
   if (value.trim() === '') return null;
   return Number.isFinite(Number(value)) ? Number(value) : value;
+}
+
+function asNumericValue(value: unknown): unknown {
+  return (typeof value === 'string' ? textWithZeros(value) : undefined) ?? asNumber(value);
 }

@@ -1,4 +1,5 @@
 import { Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { withNumericTexts } from '../../dicom/numeric-value.ts';
 import type { DescribeTask } from '../image/describe.ts';
 import { srDocument } from './sr-document.ts';
 import { waveformSvg } from './waveform-svg.ts';
@@ -6,9 +7,8 @@ import { firstWaveform } from './waveform.ts';
 
 /** Renders a structured report as HTML in UTF-8. */
 export function renderReport({ json }: DescribeTask): Uint8Array {
-  const report = JSON.parse(
-    Buffer.from(json.buffer, json.byteOffset, json.length).toString('utf8'),
-  ) as DicomJson;
+  const written = Buffer.from(json.buffer, json.byteOffset, json.length).toString('utf8');
+  const report = JSON.parse(withNumericTexts(written)) as DicomJson;
   return new TextEncoder().encode(srDocument(report));
 }
 

@@ -67,7 +67,29 @@ export class RecordHalves {
       else if (!(await this.#isOwner(record, study))) left.push(this.#contradiction(study, true));
       else if (!joined.has(uidOf(record))) joined.set(uidOf(record), study);
     }
-    return { joined, alone: await this.#shownAlone(left.filter(wanted), isWhole) };
+    return {
+      joined: await this.#withShownSeries(joined),
+      alone: await this.#shownAlone(left.filter(wanted), isWhole),
+    };
+  }
+
+  /**
+   * Removes the series of halves that would be withheld without their archive's half (IA-31): the archive's was decided by
+   * its own series, and the record may name others.
+   */
+  async #withShownSeries(joined: ReadonlyMap<string, RecordStudy>): Promise<Map<string, RecordStudy>> {
+    const withholding = this.#withholding();
+    const naming = mayWithhold(withholding)
+      ? [...joined.values()].filter(({ resource }) => resource.series)
+      : [];
+    if (naming.length === 0) return new Map(joined);
+    const shown = await shownOfRecord(
+      withholding,
+      naming.map((one) => recordFacts([one])),
+    );
+    return new Map(
+      [...joined].map(([uid, study]) => [uid, shown.has(study.id) ? study : withoutSeries(study)]),
+    );
   }
 
   async #shownAlone(studies: readonly RecordStudy[], isWhole: boolean): Promise<RecordStudy[]> {
@@ -132,6 +154,11 @@ export class RecordHalves {
     const { recordDecisions: decisions, ...options } = this.#options;
     return { ...options, decisions };
   }
+}
+
+function withoutSeries(study: RecordStudy): RecordStudy {
+  const { series: _, ...resource } = study.resource;
+  return { ...study, resource };
 }
 
 export const uidOf = ({ study }: StudyRecord): string => text(study, Tag.StudyInstanceUID) ?? '';

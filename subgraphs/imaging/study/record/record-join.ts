@@ -130,7 +130,10 @@ export class RecordJoin {
     const only =
       alone.find(({ recordId }) => recordId === half?.recordId) ?? alone.find((one) => one.uid === uid);
     if (only) return { own: only };
-    const [key] = [...joined].find(([uid, one]) => one === half || (record && uid === uidOf(record))) ?? [];
+    const [key] =
+      [...joined].find(
+        ([uid, one]) => one.recordId === half?.recordId || (record && uid === uidOf(record)),
+      ) ?? [];
     const other = key === undefined ? undefined : (record ?? all.find((one) => uidOf(one) === key));
     return other && withHalf(other, joined.get(key!));
   }
