@@ -116,7 +116,7 @@ test('read-ahead is aimed anew at each step, in the direction of scrolling, and 
   aim(49);
   await give('f49');
   for (const id of loading().split(' ')) await give(id);
-  expect(loading()).toBe('f46 f45 f44');
+  expect(loading()).toBe('f47 f46 f45');
   aim(0);
   expect(loading()).toBe('f0');
   const before = asked.length;
@@ -155,7 +155,7 @@ test('bytes are bounded: the farthest go first, and are not loaded again', async
 test('frames that are longer than expected do not load and drop each other for ever', async () => {
   const { store, aim, give, loading, asked } = bench(stackOf(20), { maxBytes: 16 });
   aim(0);
-  while (loading()) for (const id of loading().split(' ')) await give(id, 10, JPEG);
+  while (loading()) await give(loading().split(' ')[0]!, 10, JPEG);
   expect(store.bytesKept).toBe(10);
   expect(asked.length).toBeLessThanOrEqual(4);
 });

@@ -112,6 +112,11 @@ export class FrameStore {
     return this.#entries.get(id)?.data;
   }
 
+  /** Loads a value that metadata give by reference, such as a palette. */
+  bulk(url: string): Promise<Uint8Array> {
+    return this.#source.bulk(url, new AbortController().signal);
+  }
+
   /** Returns how many frames of a stack are there; nothing for a stack that is not known. */
   counts(stack: Stack): Counts {
     return { ...(this.#stacks.get(stack.key)?.counts ?? NOTHING) };
