@@ -1,13 +1,21 @@
 /** Frames of an instance, each with the metadata that hold for it alone. */
 import { items, number, text, type Attribute, type Instance } from './instance.ts';
-import { frameId } from './study.ts';
-import type { StackFrame } from './stacks.ts';
+import { frameId, type FrameId, type FrameName } from './study.ts';
+
+export interface StackFrame {
+  id: FrameId;
+  name: FrameName;
+  /** Attributes of functional groups stand here as if the frame were an image of its own. */
+  metadata: Instance;
+  /** Bytes of the frame uncompressed: rows × columns × samples × bytes of a sample. */
+  bytes: number;
+}
 
 const SHARED_GROUPS = '52009229';
 const PER_FRAME_GROUPS = '52009230';
 
 /** Returns true if the instance has an image: Rows and Columns, PS3.3 §C.7.6.3. SR, PDF and RT plans do not. */
-export function isImage(instance: Instance): boolean {
+function isImage(instance: Instance): boolean {
   return (number(instance, '00280010') ?? 0) > 0 && (number(instance, '00280011') ?? 0) > 0;
 }
 

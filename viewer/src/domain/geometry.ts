@@ -13,7 +13,7 @@ export interface Plane {
 export type Orientation = 'axial' | 'coronal' | 'sagittal';
 
 /** Orientations that differ by no more are the same: scanners round, and write tilts of a few hundredths of a degree. */
-export const SAME_ORIENTATION_DEGREES = 1;
+const SAME_ORIENTATION_DEGREES = 1;
 /** Positions that differ by no more are the same, in millimetres. */
 export const SAME_POSITION_MM = 0.01;
 
@@ -25,7 +25,7 @@ export function dot(a: Vector, b: Vector): number {
   return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 }
 
-export function cross(a: Vector, b: Vector): Vector {
+function cross(a: Vector, b: Vector): Vector {
   return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
 }
 

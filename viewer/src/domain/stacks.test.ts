@@ -64,9 +64,9 @@ test.each<[string, Instance[], string[]]>([
   [
     'along the common normal: sagittal images of rounded directions stay in their order',
     [
-      image('a', 1, at([10, 800, 0], [0, 1, 0, 0, 0, -1])),
-      image('b', 2, at([11, 0, 800], [0.005, 0.99999, 0, 0, 0, -1])),
-      image('c', 3, at([12, 800, 0], [0, 1, 0, 0, 0, -1])),
+      image('a', 1, at([10, -800, 0], SAGITTAL)),
+      image('b', 2, at([12, 800, 0], [0.004, 0.99999, 0, 0, 0, -1])),
+      image('c', 3, at([14, -800, 0], SAGITTAL)),
     ],
     ['a b c'],
   ],

@@ -1,5 +1,5 @@
 /** Images of a series in the order in which they are read. */
-import { framesOf } from './frames.ts';
+import { framesOf, type StackFrame } from './frames.ts';
 import {
   dot,
   nearestOrientation,
@@ -10,16 +10,8 @@ import {
   type Plane,
 } from './geometry.ts';
 import { number, numbers, text, type Instance } from './instance.ts';
-import type { FrameId, FrameName } from './study.ts';
 
-export interface StackFrame {
-  id: FrameId;
-  name: FrameName;
-  /** Attributes of functional groups stand here as if the frame were an image of its own. */
-  metadata: Instance;
-  /** Bytes of the frame uncompressed: rows × columns × samples × bytes of a sample. */
-  bytes: number;
-}
+export type { StackFrame } from './frames.ts';
 
 /** Frames of one size and, where images have a position, one orientation. */
 export interface Stack {

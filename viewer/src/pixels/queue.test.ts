@@ -39,7 +39,7 @@ test.each<[string, { index: number; ready?: string; loading?: string; start: str
   ['neighbours when it is', { index: 3, ready: 'a3', start: 'a4 a5' }],
   ['no more than may be under way', { index: 3, ready: 'a3', loading: 'a4', start: 'a5' }],
   ['nothing more while the wanted one loads', { index: 3, loading: 'a3', start: '' }],
-  ['the wanted one, in the place of the farthest', { index: 3, loading: 'a5 a9', start: 'a3', cancel: 'a9' }],
+  ['the wanted one, in the place of the youngest', { index: 3, loading: 'a9 a5', start: 'a3', cancel: 'a5' }],
   ['after a jump, the rest is ended', { index: 15, loading: 'a1 a2', start: 'a15', cancel: 'a1 a2' }],
 ])('requests begin and end: %s', (_, { index, ready = '', loading = '', start, cancel = '' }) => {
   const there = new Set(`${ready} ${loading}`.split(' '));

@@ -74,10 +74,10 @@ const NEAR = 4;
 
 /**
  * Returns which requests to begin and which to end. A wanted frame gets a place at once, and reading ahead begins when all
- * of them are there: on a slow line the picture comes first. A request goes on while its frame is near and its place is
- * not needed.
+ * of them are there: on a slow line the picture comes first. A request goes on while its frame is near; where a place is
+ * needed, the youngest ends.
  * @param missing true for a frame that can be asked for now
- * @param under what is loading, and the most requests at the same time
+ * @param under what is loading, the oldest first, and the most requests at the same time
  */
 export function nextSteps(
   { order, wanted }: Plan,
@@ -92,11 +92,12 @@ export function nextSteps(
     near.push(frame);
     if (at < wanted) wantedOnes++;
   }
-  const isLoading = (frame: FrameId) => under.loading.has(frame);
-  const urgent = [...near.slice(0, wantedOnes), ...near.filter(isLoading), ...(wantedOnes ? [] : near)];
-  const chosen = new Set([...new Set(urgent)].slice(0, under.limit));
+  // The oldest requests stay: were they ended for each new step, none would arrive while somebody scrolls.
+  const goOn = [...under.loading].filter((frame) => near.includes(frame));
+  const urgent = new Set([...near.slice(0, wantedOnes), ...goOn, ...(wantedOnes ? [] : near)]);
+  const chosen = new Set([...urgent].slice(0, under.limit));
   return {
-    start: [...chosen].filter((frame) => !isLoading(frame)),
+    start: [...chosen].filter((frame) => !under.loading.has(frame)),
     cancel: [...under.loading].filter((frame) => !chosen.has(frame)),
   };
 }

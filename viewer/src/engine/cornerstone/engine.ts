@@ -4,6 +4,7 @@ import {
   Enums,
   eventTarget,
   getRenderingCapabilities,
+  getWebWorkerManager,
   imageLoadPoolManager,
   init,
   isCornerstoneInitialized,
@@ -11,7 +12,6 @@ import {
   setUseCPURendering,
   type Types,
 } from '@cornerstonejs/core';
-import { init as initDecoders } from '@cornerstonejs/dicom-image-loader';
 import { Trouble } from '../../data/trouble.ts';
 import type { FrameStore } from '../../pixels/frame-store.ts';
 import type { Engine, View } from '../port.ts';
@@ -25,6 +25,9 @@ export interface EngineOptions {
 
 /** Decoded images that Cornerstone keeps; the frame store keeps the bytes of more. */
 const DECODED_BYTES = 192 * 1024 * 1024;
+/** The name by which Cornerstone calls its decoder. */
+const DECODER = 'dicomImageLoader';
+const DECODERS = 2;
 /** As many as views in the largest layout. */
 const WEBGL_CONTEXTS = 4;
 /** Graphics that are not restored after this time are done without. Milliseconds. */
@@ -34,7 +37,8 @@ const RESTORE_WAIT = 3_000;
 export function createEngine(store: FrameStore, options: EngineOptions = {}): CornerstoneEngine {
   if (!isCornerstoneInitialized()) {
     init({ rendering: { webGlContextCount: WEBGL_CONTEXTS } } as Types.Cornerstone3DConfig);
-    initDecoders({ maxWebWorkers: Math.max(1, Math.min(2, Math.floor(navigator.hardwareConcurrency / 2))) });
+    const newWorker = () => new Worker(new URL('./decode-worker.ts', import.meta.url), { type: 'module' });
+    getWebWorkerManager().registerWorker(DECODER, newWorker, { maxWorkerInstances: DECODERS });
     registerImages();
     cache.setMaxCacheSize(DECODED_BYTES);
     imageLoadPoolManager.grabDelay = 0;
